@@ -1,0 +1,30 @@
+//! What a meter says: the signed reading MR1, whether to believe it, and the energy that follows.
+//!
+//! ```text
+//! 119 bytes on the wire -> SignedReading -> judge() -> accepted readings, one per page
+//! accepted readings in page order -> intervals() -> energy per slot, measured or substituted
+//! accepted readings -> slot_leaf(), day_leaf() -> what a slot root and a day root are made of
+//! ```
+//!
+//! Invariants: import and export are never netted; the intervals between two readings sum to the
+//! advance of the registers, whatever was lost between them; a [`Reading`] encodes to exactly one
+//! byte string and back, so a signature is never made over numbers that were written anew.
+//! Deliberately absent: MQTT, storage, clocks, register rollover (registers have 64 bits) and
+//! estimates that are not bounded by registers.
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
+
+mod intervals;
+mod judge;
+mod leaves;
+mod message;
+
+pub use intervals::{GAP_SLOTS_MAX, Inconsistent, Interval, Quality, intervals};
+pub use judge::{
+    Neighbours, PhysicalLimit, READING_AGE_SECONDS_MAX, Reason, Rules, Signer,
+    TIME_AHEAD_SECONDS_MAX, Verdict, judge,
+};
+pub use leaves::{Salt, day_leaf, day_leaf_data, readings_hash, slot_leaf, slot_leaf_data};
+pub use message::{
+    MESSAGE_BYTES, Malformed, PAYLOAD_BYTES, REGISTER_WH_MAX, Reading, SignedReading, Status,
+};
