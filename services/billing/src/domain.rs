@@ -1,0 +1,6 @@
+//! The pure part: trades and intervals become money, money becomes bills, bills become proofs.
+//!
+//! No clock, network, database or randomness in here.
+
+pub mod journal;
+pub mod reconcile;

@@ -1,0 +1,431 @@
+//! Double-entry journals of money and energy, written from what the chain says.
+//!
+//! A [`Book`] takes one [`Fact`] at a time (a contract log, or a metered interval) and answers with
+//! the [`Entry`] it makes. Facts that a reorganisation took back are answered with the reversing
+//! entry. Nothing is ever changed or removed.
+//!
+//! ```text
+//! Deposited        1000 Bank        -> 2000 Wallet
+//! Settled          2000 Wallet      -> 2010 Escrow, 2020 Collateral
+//! Reconciled (run) 2010 Escrow      -> 2005 Locked, 2100 DSO, 4000 PlatformFee
+//!                  2020 Collateral  -> 2005 Locked            only the difference to the run before
+//! Released         2005, 2100, 4000 -> 2000 Wallet
+//! Withdrawn        2000 Wallet      -> 1000 Bank
+//!
+//! Metered          GRID_IMPORT  <- E_IMP           E_EXP -> GRID_EXPORT
+//! Reconciled       P2P_BOUGHT@B <- P2P_SOLD@S      GRID_EXPORT@S <- GRID_IMPORT@B
+//! ```
+//!
+//! Invariants: a transfer has two sides and a positive amount, so every entry balances; entries are
+//! hash-chained; the same facts give the same entries. What the ledger and the logs disagree about
+//! is shown in 9000 Suspense, never hidden. Absent: fiat banking, currencies.
+
+mod accounts;
+mod audit;
+mod moves;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, B256, keccak256};
+use calendar::Timestamp;
+use ids::ConnectionPointId;
+use serde::{Deserialize, Serialize};
+use units::{Energy, Money, Price};
+
+pub use accounts::{Account, BadAccount, EnergyAccount, Flow};
+pub use audit::{Violation, check, check_entries};
+
+use super::reconcile::Metered;
+use moves::{Moved, Moves};
+
+/// What of a settlement the journal needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// The trade's hash on chain.
+    pub trade: B256,
+    /// Address of the buyer.
+    pub buyer: Address,
+    /// Address of the seller.
+    pub seller: Address,
+    /// Where the energy is taken out.
+    pub buyer_point: ConnectionPointId,
+    /// Where the energy is fed in.
+    pub seller_point: ConnectionPointId,
+    /// Start of the slot of delivery.
+    pub slot: Timestamp,
+    /// Number of the local day of the slot.
+    pub day: u32,
+    /// Cash of the buyer that is held for the trade.
+    pub escrow: Money,
+    /// Cash of the seller that is held for the trade.
+    pub collateral: Money,
+    /// What the platform takes from the seller.
+    pub seller_fee: Price,
+    /// Who gets the network fee.
+    pub network_account: Address,
+    /// Who gets the platform fees.
+    pub platform_account: Address,
+}
+
+/// Where a trade's money goes, in total after a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Totals {
+    /// Delivered energy.
+    pub delivered: Energy,
+    /// To the seller for delivered energy, after the seller's fee.
+    pub seller_net: Money,
+    /// To the network.
+    pub network: Money,
+    /// To the platform, both sides' fees.
+    pub platform: Money,
+    /// To the seller, out of the escrow, for energy the buyer did not take.
+    pub compensation: Money,
+    /// Back to the buyer.
+    pub refund: Money,
+    /// To the buyer, out of the collateral, for energy the seller did not deliver.
+    pub make_whole: Money,
+    /// Back to the seller.
+    pub collateral_back: Money,
+}
+
+/// What happened, as the contract or a meter reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fact {
+    /// Money came in and was credited.
+    Deposited {
+        /// Whose wallet.
+        account: Address,
+        /// How much.
+        amount: Money,
+    },
+    /// A trade was accepted by the contract.
+    Settled(Box<Settled>),
+    /// A run fixed what of a trade was delivered; all amounts are totals.
+    Reconciled {
+        /// The trade.
+        trade: B256,
+        /// Totals after the run.
+        totals: Totals,
+    },
+    /// Proceeds of a day left the challenge window.
+    Released {
+        /// Whose proceeds.
+        account: Address,
+        /// Number of the local day.
+        day: u32,
+        /// How much.
+        amount: Money,
+    },
+    /// Money left.
+    Withdrawn {
+        /// Whose wallet.
+        account: Address,
+        /// How much.
+        amount: Money,
+    },
+    /// A meter's interval, in its newest version.
+    Metered {
+        /// Whose.
+        point: ConnectionPointId,
+        /// Start of the slot.
+        slot: Timestamp,
+        /// Both directions.
+        import: Energy,
+        /// Fed in.
+        export: Energy,
+    },
+}
+
+/// From one account to another: `debit` gets, `credit` gives (as an accountant writes it).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer<A> {
+    /// The account whose debit side grows.
+    pub debit: A,
+    /// The account whose credit side grows.
+    pub credit: A,
+    /// 1e-9 currency or watt-hours; always positive.
+    pub amount: u64,
+}
+
+/// One fact in the books. Immutable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Place in the journal, from 0, without gaps.
+    pub sequence: u64,
+    /// Where the fact comes from: a log's place on chain, an interval's version.
+    pub source: String,
+    /// The fact.
+    pub fact: Fact,
+    /// Whether this entry takes the fact back.
+    pub reversal: bool,
+    /// What it moves in the money ledger.
+    pub money: Vec<Transfer<Account>>,
+    /// What it moves in the energy ledger.
+    pub energy: Vec<Transfer<EnergyAccount>>,
+    /// Hash of the entry before (zero for the first).
+    pub previous: B256,
+    /// Hash of this entry with everything above.
+    pub hash: B256,
+}
+
+/// A fact that cannot be posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// Reconciled before it was settled, or taken back twice.
+    #[error("the journal does not know trade {0}")]
+    UnknownTrade(B256),
+    /// Settled twice.
+    #[error("trade {0} is in the journal already")]
+    KnownTrade(B256),
+    /// An amount or a balance does not fit.
+    #[error("an amount does not fit the journal")]
+    Overflow,
+    /// Only what the chain took back is reversed: a reversal never, an interval by its next version.
+    #[error("entry {0} cannot be taken back")]
+    NotReversible(u64),
+}
+
+impl From<units::Overflow> for JournalError {
+    fn from(_: units::Overflow) -> Self {
+        JournalError::Overflow
+    }
+}
+
+/// A trade and the totals of each run so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TradeState {
+    /// As it was settled.
+    pub settled: Settled,
+    /// Totals of the runs, oldest first.
+    pub runs: Vec<Totals>,
+}
+
+/// Balances, open trades and the head of the journal. A balance is debits minus credits.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Book {
+    money: BTreeMap<Account, i128>,
+    energy: BTreeMap<EnergyAccount, i128>,
+    trades: BTreeMap<B256, TradeState>,
+    metered: BTreeMap<(ConnectionPointId, Timestamp), Metered>,
+    next: u64,
+    head: B256,
+}
+
+impl Book {
+    /// Posts `fact` and returns the entry it made; the book is unchanged where it cannot.
+    pub fn post(&mut self, source: &str, fact: Fact) -> Result<Entry, JournalError> {
+        let (money, energy) = self.transfers(&fact)?;
+        self.remember(&fact);
+        Ok(self.append(source, fact, false, money, energy))
+    }
+
+    /// Takes back `entry` (the newest first) and returns the reversing entry.
+    pub fn revert(&mut self, entry: &Entry) -> Result<Entry, JournalError> {
+        if entry.reversal || matches!(entry.fact, Fact::Metered { .. }) {
+            return Err(JournalError::NotReversible(entry.sequence));
+        }
+        self.forget(&entry.fact)?;
+        let money = entry.money.iter().cloned().map(Transfer::swapped).collect();
+        let energy = entry.energy.iter().cloned().map(Transfer::swapped).collect();
+        Ok(self.append(&entry.source, entry.fact.clone(), true, money, energy))
+    }
+
+    /// The book after a journal; the entries were checked when they were made.
+    pub fn replay(entries: &[Entry]) -> Result<Book, JournalError> {
+        let mut book = Book::default();
+        for entry in entries {
+            if entry.reversal {
+                book.forget(&entry.fact)?;
+            } else {
+                book.remember(&entry.fact);
+            }
+            book.apply(entry);
+        }
+        Ok(book)
+    }
+
+    /// Debits minus credits of a money account, in 1e-9 currency.
+    pub fn balance(&self, account: &Account) -> i128 {
+        self.money.get(account).copied().unwrap_or(0)
+    }
+
+    /// Debits minus credits of an energy account, in watt-hours.
+    pub fn energy(&self, account: &EnergyAccount) -> i128 {
+        self.energy.get(account).copied().unwrap_or(0)
+    }
+
+    /// Every money account with its balance.
+    pub fn balances(&self) -> impl Iterator<Item = (&Account, i128)> {
+        self.money.iter().map(|(account, balance)| (account, *balance))
+    }
+
+    /// Every trade with its runs.
+    pub fn trades(&self) -> impl Iterator<Item = &TradeState> {
+        self.trades.values()
+    }
+
+    /// A trade with its runs.
+    pub fn trade(&self, trade: &B256) -> Option<&TradeState> {
+        self.trades.get(trade)
+    }
+
+    /// Hash of the newest entry (zero before the first) and the number of entries.
+    pub fn head(&self) -> (B256, u64) {
+        (self.head, self.next)
+    }
+
+    fn transfers(&self, fact: &Fact) -> Result<Moved, JournalError> {
+        let mut moves = Moves::default();
+        match fact {
+            Fact::Deposited { account, amount } => {
+                moves.money(Account::Bank, Account::Wallet(*account), *amount)?;
+            }
+            Fact::Withdrawn { account, amount } => {
+                moves.money(Account::Wallet(*account), Account::Bank, *amount)?;
+            }
+            Fact::Settled(settled) => {
+                if self.trades.contains_key(&settled.trade) {
+                    return Err(JournalError::KnownTrade(settled.trade));
+                }
+                let (buyer, seller) =
+                    (Account::Wallet(settled.buyer), Account::Wallet(settled.seller));
+                moves.money(buyer, Account::Escrow(settled.trade), settled.escrow)?;
+                moves.money(seller, settled.collateral_account(), settled.collateral)?;
+            }
+            Fact::Reconciled { trade, totals } => {
+                let state = self.trades.get(trade).ok_or(JournalError::UnknownTrade(*trade))?;
+                let before = state.runs.last().copied().unwrap_or_default();
+                moves.reconciled(&state.settled, &before, totals)?;
+            }
+            Fact::Released { account, day, amount } => {
+                self.released(&mut moves, *account, *day, *amount)?;
+            }
+            Fact::Metered { point, slot, import, export } => {
+                let before = self.metered.get(&(*point, *slot)).copied().unwrap_or_default();
+                let at = |flow| EnergyAccount { point: *point, slot: *slot, flow };
+                let (taken, seen) = (at(Flow::GridImport), at(Flow::MeterImport));
+                moves.energy(taken, seen, before.import, *import);
+                let (seen, given) = (at(Flow::MeterExport), at(Flow::GridExport));
+                moves.energy(seen, given, before.export, *export);
+            }
+        }
+        Ok(moves.into_parts())
+    }
+
+    /// The contract releases the whole of an address and day; what it is made of stands here.
+    fn released(
+        &self,
+        moves: &mut Moves,
+        account: Address,
+        day: u32,
+        amount: Money,
+    ) -> Result<(), JournalError> {
+        let wallet = Account::Wallet(account);
+        let mut left = i128::from(amount.n());
+        for from in [
+            Account::Locked(account, day),
+            Account::Dso(account, day),
+            Account::PlatformFee(account, day),
+        ] {
+            let part = (-self.balance(&from)).clamp(0, left.max(0));
+            left -= part;
+            moves.exact(from, wallet.clone(), part)?;
+        }
+        moves.exact(Account::Suspense, wallet, left)
+    }
+
+    fn remember(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Settled(settled) => {
+                let state = TradeState { settled: (**settled).clone(), runs: Vec::new() };
+                self.trades.insert(settled.trade, state);
+            }
+            Fact::Reconciled { trade, totals } => {
+                if let Some(state) = self.trades.get_mut(trade) {
+                    state.runs.push(*totals);
+                }
+            }
+            Fact::Metered { point, slot, import, export } => {
+                let metered = Metered { import: *import, export: *export };
+                self.metered.insert((*point, *slot), metered);
+            }
+            Fact::Deposited { .. } | Fact::Released { .. } | Fact::Withdrawn { .. } => {}
+        }
+    }
+
+    fn forget(&mut self, fact: &Fact) -> Result<(), JournalError> {
+        match fact {
+            Fact::Settled(settled) => {
+                let unknown = JournalError::UnknownTrade(settled.trade);
+                self.trades.remove(&settled.trade).map(|_| ()).ok_or(unknown)
+            }
+            Fact::Reconciled { trade, .. } => {
+                let state = self.trades.get_mut(trade);
+                let popped = state.and_then(|state| state.runs.pop());
+                popped.map(|_| ()).ok_or(JournalError::UnknownTrade(*trade))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn append(
+        &mut self,
+        source: &str,
+        fact: Fact,
+        reversal: bool,
+        money: Vec<Transfer<Account>>,
+        energy: Vec<Transfer<EnergyAccount>>,
+    ) -> Entry {
+        let mut entry = Entry {
+            sequence: self.next,
+            source: source.to_owned(),
+            fact,
+            reversal,
+            money,
+            energy,
+            previous: self.head,
+            hash: B256::ZERO,
+        };
+        entry.hash = entry.digest();
+        self.apply(&entry);
+        entry
+    }
+
+    fn apply(&mut self, entry: &Entry) {
+        for transfer in &entry.money {
+            *self.money.entry(transfer.debit.clone()).or_default() += i128::from(transfer.amount);
+            *self.money.entry(transfer.credit.clone()).or_default() -= i128::from(transfer.amount);
+        }
+        for transfer in &entry.energy {
+            *self.energy.entry(transfer.debit.clone()).or_default() += i128::from(transfer.amount);
+            *self.energy.entry(transfer.credit.clone()).or_default() -= i128::from(transfer.amount);
+        }
+        self.money.retain(|_, balance| *balance != 0);
+        self.next = entry.sequence + 1;
+        self.head = entry.hash;
+    }
+}
+
+impl Entry {
+    /// The hash this entry must have.
+    pub fn digest(&self) -> B256 {
+        let unhashed = Entry { hash: B256::ZERO, ..self.clone() };
+        let text = serde_json::to_vec(&unhashed).expect("an entry is plain data");
+        keccak256(text)
+    }
+}
+
+impl Settled {
+    /// Where the seller's part of the security lies.
+    pub fn collateral_account(&self) -> Account {
+        Account::Collateral(self.seller, self.trade)
+    }
+}
+
+impl<A> Transfer<A> {
+    fn swapped(self) -> Self {
+        Transfer { debit: self.credit, credit: self.debit, amount: self.amount }
+    }
+}

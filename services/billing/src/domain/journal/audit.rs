@@ -1,0 +1,197 @@
+//! What must be true of the journals at every moment, as checks that name what is not.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::B256;
+use calendar::Timestamp;
+use ids::ConnectionPointId;
+use units::Money;
+
+use super::{Account, Book, EnergyAccount, Entry, Fact, Flow, TradeState};
+
+/// An invariant that does not hold. The variants are named as the rules they break.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// Debits and credits of a ledger differ.
+    #[error("I1: debits and credits of the {ledger} ledger differ by {difference}")]
+    I1 {
+        /// Which ledger.
+        ledger: &'static str,
+        /// Debits minus credits.
+        difference: i128,
+    },
+    /// Somebody has less than nothing.
+    #[error("I2: account {0} is overdrawn")]
+    I2(Account),
+    /// The money outside is not what is owed in here.
+    #[error("I3: {held} n are held against {owed} n owed")]
+    I3 {
+        /// What the market contract holds.
+        held: i128,
+        /// What the journal owes to everybody.
+        owed: i128,
+    },
+    /// An escrow or collateral holds something else than its trade's.
+    #[error("I4: {account} holds {held} n, its trade binds {bound} n")]
+    I4 {
+        /// Which.
+        account: Account,
+        /// What is in it.
+        held: i128,
+        /// What must be in it.
+        bound: i128,
+    },
+    /// A meter's energy is not the sum of what it is made of.
+    #[error("I5: energy of {point} in slot {slot} does not add up")]
+    I5 {
+        /// Whose.
+        point: ConnectionPointId,
+        /// When.
+        slot: Timestamp,
+    },
+    /// Sold and bought energy of a slot differ.
+    #[error("I6: sold and bought energy of slot {0} differ")]
+    I6(Timestamp),
+    /// More was sold than the meter exported.
+    #[error("I7: {point} sold more than it fed in during slot {slot}")]
+    I7 {
+        /// Whose.
+        point: ConnectionPointId,
+        /// When.
+        slot: Timestamp,
+    },
+    /// The entries do not follow from each other.
+    #[error("I8: entry {0} does not follow from the one before")]
+    I8(u64),
+    /// The entries give other balances than the book has.
+    #[error("I8: replaying the journal gives other balances")]
+    I8Balances,
+    /// An invoice differs from the postings of its period.
+    #[error("I9: invoice {number} shows {invoiced} n, the journal {posted} n")]
+    I9 {
+        /// Which invoice.
+        number: String,
+        /// Exact amount of its community energy.
+        invoiced: i128,
+        /// What was posted.
+        posted: i128,
+    },
+    /// Money appeared or vanished without coming from or going to the bank.
+    #[error("I10: entry {0} changes the supply of money without a deposit or withdrawal")]
+    I10(u64),
+    /// Something is in suspense.
+    #[error("9000 Suspense holds {0} n")]
+    Suspense(i128),
+}
+
+/// I1 to I7 and an empty suspense account. `reserve`: what the market contract holds, where known.
+pub fn check(book: &Book, reserve: Option<Money>) -> Result<(), Violation> {
+    balanced(book)?;
+    not_overdrawn(book)?;
+    reserved(book, reserve)?;
+    book.trades().try_for_each(|trade| bound(book, trade))?;
+    energy_adds_up(book)?;
+    sold_is_bought(book)?;
+    match book.balance(&Account::Suspense) {
+        0 => Ok(()),
+        held => Err(Violation::Suspense(held)),
+    }
+}
+
+/// I8 and I10: the entries are an unbroken chain, replay to `book`, and make no money.
+pub fn check_entries(entries: &[Entry], book: &Book) -> Result<(), Violation> {
+    let mut previous = B256::ZERO;
+    for (place, entry) in (0_u64..).zip(entries) {
+        let follows = entry.sequence == place && entry.previous == previous;
+        if !follows || entry.hash != entry.digest() {
+            return Err(Violation::I8(place));
+        }
+        let supply = matches!(entry.fact, Fact::Deposited { .. } | Fact::Withdrawn { .. });
+        let touches = |account: &Account| *account == Account::Bank;
+        let bank = entry.money.iter().any(|t| touches(&t.debit) != touches(&t.credit));
+        if bank != supply && !entry.money.is_empty() {
+            return Err(Violation::I10(place));
+        }
+        previous = entry.hash;
+    }
+    match Book::replay(entries) {
+        Ok(replayed) if replayed == *book => Ok(()),
+        _ => Err(Violation::I8Balances),
+    }
+}
+
+fn balanced(book: &Book) -> Result<(), Violation> {
+    let money = book.money.values().sum::<i128>();
+    let energy = book.energy.values().sum::<i128>();
+    for (ledger, difference) in [("money", money), ("energy", energy)] {
+        if difference != 0 {
+            return Err(Violation::I1 { ledger, difference });
+        }
+    }
+    Ok(())
+}
+
+fn not_overdrawn(book: &Book) -> Result<(), Violation> {
+    for (account, balance) in book.balances() {
+        let owed = !matches!(account, Account::Bank | Account::Rounding | Account::Suspense);
+        if owed && balance > 0 {
+            return Err(Violation::I2(account.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn reserved(book: &Book, reserve: Option<Money>) -> Result<(), Violation> {
+    let bank = book.balance(&Account::Bank);
+    let owed = -book.balances().filter(|(a, _)| **a != Account::Bank).map(|(_, b)| b).sum::<i128>();
+    let held = reserve.map_or(bank, |money| i128::from(money.n()));
+    if held == owed { Ok(()) } else { Err(Violation::I3 { held, owed }) }
+}
+
+fn bound(book: &Book, trade: &TradeState) -> Result<(), Violation> {
+    let open = trade.runs.is_empty();
+    let settled = &trade.settled;
+    for (account, amount) in [
+        (Account::Escrow(settled.trade), settled.escrow),
+        (settled.collateral_account(), settled.collateral),
+    ] {
+        let bound = if open { i128::from(amount.n()) } else { 0 };
+        let held = -book.balance(&account);
+        if held != bound {
+            return Err(Violation::I4 { account, held, bound });
+        }
+    }
+    Ok(())
+}
+
+fn energy_adds_up(book: &Book) -> Result<(), Violation> {
+    for (point, slot) in book.metered.keys().copied() {
+        let of = |flow| book.energy(&EnergyAccount { point, slot, flow });
+        let import = -of(Flow::MeterImport);
+        let export = of(Flow::MeterExport);
+        let (bought, sold) = (of(Flow::P2pBought), -of(Flow::P2pSold));
+        let (taken, given) = (of(Flow::GridImport), -of(Flow::GridExport));
+        if sold > export {
+            return Err(Violation::I7 { point, slot });
+        }
+        let parts = [import, export, bought, sold, taken, given];
+        let whole = import == bought + taken && export == sold + given;
+        if !whole || parts.iter().any(|part| *part < 0) {
+            return Err(Violation::I5 { point, slot });
+        }
+    }
+    Ok(())
+}
+
+fn sold_is_bought(book: &Book) -> Result<(), Violation> {
+    let mut slots: BTreeMap<Timestamp, i128> = BTreeMap::new();
+    for (account, balance) in &book.energy {
+        if matches!(account.flow, Flow::P2pBought | Flow::P2pSold) {
+            *slots.entry(account.slot).or_default() += balance;
+        }
+    }
+    match slots.into_iter().find(|(_, balance)| *balance != 0) {
+        Some((slot, _)) => Err(Violation::I6(slot)),
+        None => Ok(()),
+    }
+}

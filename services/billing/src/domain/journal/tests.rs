@@ -1,0 +1,279 @@
+use alloy_primitives::keccak256;
+use rand::{Rng, SeedableRng};
+
+use super::*;
+
+const SLOT: i64 = 1_780_272_000;
+const DAY: u32 = 20_605;
+
+fn address(name: &str) -> Address {
+    Address::from_word(keccak256(name))
+}
+
+fn money(n: i64) -> Money {
+    Money::from_n(n)
+}
+
+fn settled(trade: &str, seller: &str, buyer: &str, escrow: i64, collateral: i64) -> Fact {
+    Fact::Settled(Box::new(Settled {
+        trade: keccak256(trade),
+        buyer: address(buyer),
+        seller: address(seller),
+        buyer_point: ConnectionPointId::derived(buyer),
+        seller_point: ConnectionPointId::derived(seller),
+        slot: Timestamp::from_seconds(SLOT),
+        day: DAY,
+        escrow: money(escrow),
+        collateral: money(collateral),
+        seller_fee: Price::from_n_per_wh(2000),
+        network_account: address("network"),
+        platform_account: address("platform"),
+    }))
+}
+
+/// S-1: 5000 Wh at 18 ct, of which so many were delivered and the rest the seller's fault.
+fn run(trade: &str, delivered: u64) -> Fact {
+    let cost =
+        |price: i64, wh: u64| Price::from_n_per_wh(price).cost_of(Energy::from_wh(wh)).unwrap();
+    let short = 5000 - delivered;
+    let totals = Totals {
+        delivered: Energy::from_wh(delivered),
+        seller_net: cost(178_000, delivered),
+        network: cost(10_000, delivered),
+        platform: cost(4_000, delivered),
+        compensation: Money::ZERO,
+        refund: cost(192_000, short),
+        make_whole: cost(108_000, short),
+        collateral_back: cost(108_000, delivered),
+    };
+    Fact::Reconciled { trade: keccak256(trade), totals }
+}
+
+fn meter(name: &str, import: u64, export: u64) -> Fact {
+    Fact::Metered {
+        point: ConnectionPointId::derived(name),
+        slot: Timestamp::from_seconds(SLOT),
+        import: Energy::from_wh(import),
+        export: Energy::from_wh(export),
+    }
+}
+
+fn deposited(name: &str, n: i64) -> Fact {
+    Fact::Deposited { account: address(name), amount: money(n) }
+}
+
+fn s1() -> (Book, Vec<Entry>) {
+    let mut book = Book::default();
+    let facts = [
+        deposited("B", 5_000_000_000),
+        deposited("S", 1_000_000_000),
+        settled("T", "S", "B", 960_000_000, 540_000_000),
+        meter("B", 5600, 0),
+        meter("S", 0, 4200),
+        run("T", 4200),
+    ];
+    let post = |(place, fact)| book.post(&format!("log:{place}"), fact).unwrap();
+    let entries = facts.into_iter().enumerate().map(post).collect();
+    (book, entries)
+}
+
+fn show(entry: &Entry) -> Vec<(String, String, u64)> {
+    let trade = keccak256("T").to_string();
+    let name = |account: &Account| {
+        let mut text = account.to_string().replace(&trade, "T");
+        for name in ["B", "S", "network", "platform"] {
+            text = text.replace(&format!("{:#x}", address(name)), name);
+        }
+        text
+    };
+    entry.money.iter().map(|t| (name(&t.debit), name(&t.credit), t.amount)).collect()
+}
+
+#[test]
+fn the_postings_of_a_short_delivery_are_the_worked_ones() {
+    let (book, entries) = s1();
+    let rows = |entry: &Entry, expected: &[(&str, &str, u64)]| {
+        let expected: Vec<_> =
+            expected.iter().map(|(d, c, n)| ((*d).to_owned(), (*c).to_owned(), *n)).collect();
+        assert_eq!(show(entry), expected);
+    };
+    rows(&entries[0], &[("1000", "2000:B", 5_000_000_000)]);
+    rows(&entries[2], &[("2000:B", "2010:T", 960_000_000), ("2000:S", "2020:S:T", 540_000_000)]);
+    rows(
+        &entries[5],
+        &[
+            ("2010:T", "2005:S:20605", 747_600_000),
+            ("2010:T", "4000:platform:20605", 8_400_000),
+            ("2010:T", "4000:platform:20605", 8_400_000),
+            ("2010:T", "2100:network:20605", 42_000_000),
+            ("2010:T", "2005:B:20605", 153_600_000),
+            ("2020:S:T", "2005:B:20605", 86_400_000),
+            ("2020:S:T", "2005:S:20605", 453_600_000),
+        ],
+    );
+    let slot = Timestamp::from_seconds(SLOT);
+    let energy = |name, flow| {
+        let point = ConnectionPointId::derived(name);
+        book.energy(&EnergyAccount { point, slot, flow })
+    };
+    assert_eq!((energy("B", Flow::P2pBought), energy("B", Flow::GridImport)), (4200, 1400));
+    assert_eq!((energy("S", Flow::P2pSold), energy("S", Flow::GridExport)), (-4200, 0));
+    assert_eq!(check(&book, Some(money(6_000_000_000))), Ok(()));
+    assert_eq!(check_entries(&entries, &book), Ok(()));
+}
+
+#[test]
+fn a_correction_posts_the_difference_only() {
+    let (mut book, _) = s1();
+    book.post("interval", meter("S", 0, 4500)).unwrap();
+    let entry = book.post("log:7", run("T", 4500)).unwrap();
+    let amounts: Vec<u64> = entry.money.iter().map(|t| t.amount).collect();
+    // Energy 54 000 000 less the seller's fee, fees pro rata, refund and make-whole clawed back.
+    let expected = [53_400_000, 600_000, 600_000, 3_000_000, 57_600_000, 32_400_000, 32_400_000];
+    assert_eq!(amounts, expected);
+    let refund = &entry.money[4];
+    assert_eq!(refund.debit, Account::Locked(address("B"), DAY));
+    assert_eq!(entry.energy.iter().map(|t| t.amount).collect::<Vec<_>>(), [300, 300]);
+    assert_eq!(check(&book, None), Ok(()));
+}
+
+#[test]
+fn release_moves_everything_of_a_day_to_the_wallet() {
+    let (mut book, _) = s1();
+    for (name, amount) in [
+        ("S", 1_201_200_000),
+        ("B", 240_000_000),
+        ("network", 42_000_000),
+        ("platform", 16_800_000),
+    ] {
+        let fact = Fact::Released { account: address(name), day: DAY, amount: money(amount) };
+        book.post(name, fact).unwrap();
+        assert_eq!(check(&book, None), Ok(()), "{name}");
+    }
+    assert_eq!(book.balance(&Account::Wallet(address("S"))), -1_661_200_000);
+    assert_eq!(book.balance(&Account::Dso(address("network"), DAY)), 0);
+}
+
+#[test]
+fn what_the_logs_do_not_explain_lands_in_suspense() {
+    let (mut book, _) = s1();
+    let fact = Fact::Released { account: address("network"), day: DAY, amount: money(42_000_001) };
+    book.post("log", fact).unwrap();
+    assert_eq!(check(&book, None), Err(Violation::Suspense(1)));
+}
+
+#[test]
+fn facts_that_the_chain_took_back_leave_no_trace_in_the_balances() {
+    for seed in 0..50 {
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        let (mut book, mut entries) = s1();
+        let before = book.clone();
+        let mut posted = Vec::new();
+        for place in 0..8 {
+            let fact = match random.random_range(0..4) {
+                0 => deposited("B", random.random_range(1..1_000_000)),
+                1 => run("T", random.random_range(0..4201)),
+                2 => settled(&format!("{seed}/{place}"), "S", "B", 9, 5),
+                _ => Fact::Withdrawn { account: address("B"), amount: money(7) },
+            };
+            posted.push(book.post(&format!("fork:{place}"), fact).unwrap());
+        }
+        entries.extend(posted.iter().cloned());
+        for entry in posted.iter().rev() {
+            entries.push(book.revert(entry).unwrap());
+        }
+        assert!(book.balances().eq(before.balances()), "seed {seed}");
+        assert!(book.trades().eq(before.trades()), "seed {seed}");
+        assert_eq!(check(&book, None), Ok(()), "seed {seed}");
+        assert_eq!(check_entries(&entries, &book), Ok(()), "seed {seed}");
+    }
+}
+
+#[test]
+fn each_invariant_is_broken_by_what_it_guards_against() {
+    let (book, entries) = s1();
+    let broken = |change: fn(&mut Book)| {
+        let mut book = book.clone();
+        change(&mut book);
+        check(&book, None).unwrap_err()
+    };
+    let i1 = broken(|b| *b.money.get_mut(&Account::Bank).unwrap() += 1);
+    assert!(matches!(i1, Violation::I1 { ledger: "money", difference: 1 }));
+    let shift = |book: &mut Book, from: Account, to: Account, n: i128| {
+        *book.money.entry(from).or_default() += n;
+        *book.money.entry(to).or_default() -= n;
+    };
+    let mut overdrawn = book.clone();
+    shift(&mut overdrawn, Account::Wallet(address("B")), Account::Rounding, 5_000_000_000);
+    assert!(matches!(check(&overdrawn, None), Err(Violation::I2(Account::Wallet(_)))));
+    assert!(matches!(check(&book, Some(money(5))), Err(Violation::I3 { held: 5, .. })));
+    let mut bound = book.clone();
+    shift(&mut bound, Account::Wallet(address("B")), Account::Escrow(keccak256("T")), 1);
+    assert!(matches!(check(&bound, None), Err(Violation::I4 { held: 1, bound: 0, .. })));
+    let mut greedy = book.clone();
+    greedy.post("interval", meter("S", 0, 4199)).unwrap();
+    assert!(matches!(check(&greedy, None), Err(Violation::I7 { .. })));
+    let mut short = book.clone();
+    short.post("interval", meter("B", 4199, 0)).unwrap();
+    assert!(matches!(check(&short, None), Err(Violation::I5 { .. })));
+    let flow = |name, flow| EnergyAccount {
+        point: ConnectionPointId::derived(name),
+        slot: Timestamp::from_seconds(SLOT),
+        flow,
+    };
+    let mut unsold = book.clone();
+    *unsold.energy.get_mut(&flow("B", Flow::P2pBought)).unwrap() -= 1;
+    *unsold.energy.get_mut(&flow("B", Flow::GridImport)).unwrap() += 1;
+    assert!(matches!(check(&unsold, None), Err(Violation::I6(_))));
+    let tampered = |change: fn(&mut Vec<Entry>)| {
+        let mut entries = entries.clone();
+        change(&mut entries);
+        check_entries(&entries, &book).unwrap_err()
+    };
+    assert_eq!(tampered(|e| e[2].money[0].amount += 1), Violation::I8(2));
+    assert_eq!(
+        tampered(|e| {
+            e.remove(1);
+        }),
+        Violation::I8(1)
+    );
+    assert_eq!(
+        tampered(|e| {
+            e.pop();
+        }),
+        Violation::I8Balances
+    );
+    let minted = tampered(|e| {
+        let last = e.last_mut().unwrap();
+        last.money[0].debit = Account::Bank;
+        last.hash = last.digest();
+    });
+    assert_eq!(minted, Violation::I10(5));
+}
+
+#[test]
+fn an_account_is_read_back_as_it_was_written() {
+    for account in [
+        Account::Bank,
+        Account::Wallet(address("B")),
+        Account::Locked(address("B"), DAY),
+        Account::Escrow(keccak256("T")),
+        Account::Collateral(address("S"), keccak256("T")),
+        Account::Suspense,
+    ] {
+        assert_eq!(account.to_string().parse(), Ok(account));
+    }
+    assert!("2000".parse::<Account>().is_err());
+    assert!("1000:1".parse::<Account>().is_err());
+}
+
+#[test]
+fn a_trade_is_settled_once_and_reconciled_after() {
+    let (mut book, entries) = s1();
+    let before = book.clone();
+    let again = settled("T", "S", "B", 1, 1);
+    assert_eq!(book.post("x", again), Err(JournalError::KnownTrade(keccak256("T"))));
+    assert_eq!(book.post("x", run("U", 1)), Err(JournalError::UnknownTrade(keccak256("U"))));
+    assert_eq!(book.revert(&entries[3]), Err(JournalError::NotReversible(3)));
+    assert_eq!(book, before);
+}
