@@ -15,8 +15,8 @@
 //! as zero, so the price is never negative.
 //!
 //! Self-trade: an owner's own crossing orders are netted before the book is solved, best bid
-//! against best ask. What is left of one owner does not cross, so at one price it only buys or only sells,
-//! and no pairing can let it meet itself.
+//! against best ask. What is left of one owner does not cross, so at one price it only buys or
+//! only sells, and no pairing can let it meet itself.
 //!
 //! `min_fill`: an order filled above zero and below it is violated. The violated order with the
 //! lowest surplus is dropped and the book solved again, [`DROP_ROUNDS_MAX`] times one by one;

@@ -1,6 +1,5 @@
 //! One round of the auction: netting, the clearing interval, the rationing at its edge.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use ids::OrderId;
