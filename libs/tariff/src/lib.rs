@@ -7,12 +7,12 @@
 //! ```
 //!
 //! Time of use: the period of a slot is found by the local clock at its start, twelve months by 24
-//! hours, one table for weekdays and one for weekends. A slot that spans two local hours (an hour in
-//! Kathmandu) is rated by its start.
+//! hours, one table for weekdays and one for weekends. A slot that spans two local hours (an hour
+//! in Kathmandu) is rated by its start.
 //!
 //! Invariants: no floats; an amount is price x energy, exact; the same terms have the same hash,
 //! however their JSON was written; a checked tariff cannot overflow in a price.
-//! Deliberately absent: tiers, demand, dynamic prices, net metering, the taxes of a country, trades.
+//! Deliberately absent: tiers, demand, dynamic prices, net metering, a country's taxes, trades.
 #![forbid(unsafe_code)]
 
 mod canonical;
