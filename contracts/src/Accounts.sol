@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {Signatures} from "./Signatures.sol";
+import {Order} from "./Types.sol";
+
+/// The accounts of the market: cash, nonces and delegates.
+///
+/// Everything an account may ask for itself can be signed instead of sent, so that it needs no gas.
+/// Nothing here is stopped by a pause: who has cash can always leave with it.
+abstract contract Accounts is EIP712 {
+    using SafeERC20 for IERC20;
+
+    bytes32 public constant ORDER_TYPEHASH = keccak256(
+        "Order(address account,uint8 side,uint64 slot,uint64 quantity,uint64 limitPrice,uint64 minFill,"
+        "bytes32 community,bytes32 zone,bytes32 connectionPoint,bytes32 policy,address delegate,"
+        "uint256 nonce,uint64 expiry)"
+    );
+    bytes32 public constant CANCEL_TYPEHASH = keccak256("Cancel(address account,uint256 nonce)");
+    bytes32 public constant WITHDRAWAL_TYPEHASH =
+        keccak256("Withdrawal(address account,uint256 amount,uint256 nonce)");
+    bytes32 public constant DELEGATION_TYPEHASH = keccak256(
+        "Delegation(address account,address delegate,uint64 until,uint64 quantityMax,uint256 nonce)"
+    );
+
+    /// Cash that waits for the end of a day's corrections.
+    struct Lock {
+        uint192 amount;
+        uint64 until;
+    }
+
+    /// Cash on its way out.
+    struct Withdrawal {
+        uint192 amount;
+        uint64 availableAt;
+    }
+
+    /// What a delegate may sign for an account: orders of at most `quantityMax`, before `until`.
+    struct Delegation {
+        uint64 until;
+        uint64 quantityMax;
+    }
+
+    IERC20 public immutable token;
+    /// Seconds between asking for a withdrawal and getting it.
+    uint32 public immutable withdrawalDelay;
+
+    /// Cash that can be traded with.
+    mapping(address account => uint256) public free;
+    mapping(address account => mapping(uint32 day => Lock)) private _locks;
+    mapping(address account => Withdrawal) private _withdrawals;
+    /// Two bits per nonce, 128 nonces per word: used in the low half, cancelled in the high half.
+    mapping(address account => mapping(uint256 word => uint256)) private _nonces;
+    mapping(address account => mapping(address delegate => Delegation)) public delegations;
+    /// Which payments of a sender have been deposited.
+    mapping(address sender => mapping(bytes32 payment => bool)) public deposited;
+
+    event Deposited(address indexed account, uint256 amount, bytes32 indexed payment);
+    event WithdrawalRequested(address indexed account, uint256 amount, uint64 availableAt);
+    event Withdrawn(address indexed account, uint256 amount);
+    event Released(address indexed account, uint32 indexed day, uint256 amount);
+    event OrderCancelled(address indexed account, uint256 nonce);
+    event Delegated(address indexed account, address indexed delegate, uint64 until, uint64 quantityMax);
+
+    error PaymentAlreadyDeposited(bytes32 payment);
+    error NotEnoughFree(uint256 free, uint256 needed);
+    error NothingToWithdraw();
+    error NotYet(uint64 availableAt);
+    error NonceAlreadyUsed(uint256 nonce);
+    error NotSigned(address account);
+
+    constructor(IERC20 token_, uint32 withdrawalDelay_) EIP712("Wattex EnergyMarket", "1") {
+        token = token_;
+        withdrawalDelay = withdrawalDelay_;
+    }
+
+    /// Takes tokens of the sender as free cash of `account`; a payment that is not zero only once.
+    function depositFor(address account, uint256 amount, bytes32 payment) external {
+        if (payment != 0) {
+            if (deposited[msg.sender][payment]) revert PaymentAlreadyDeposited(payment);
+            deposited[msg.sender][payment] = true;
+        }
+        free[account] += amount;
+        emit Deposited(account, amount, payment);
+        token.safeTransferFrom(msg.sender, address(this), amount);
+    }
+
+    /// Takes cash of the sender out of trading; {withdraw} pays it after the delay.
+    function requestWithdrawal(uint256 amount) external {
+        _requestWithdrawal(msg.sender, amount);
+    }
+
+    /// {requestWithdrawal} for an account that signed `Withdrawal`.
+    function requestWithdrawalFor(address account, uint256 amount, uint256 nonce, bytes calldata signature) external {
+        _checkSigned(account, keccak256(abi.encode(WITHDRAWAL_TYPEHASH, account, amount, nonce)), signature);
+        _useNonce(account, nonce);
+        _requestWithdrawal(account, amount);
+    }
+
+    /// Pays an account what it asked for, once the delay is over. Anyone may send it.
+    function withdraw(address account) external {
+        Withdrawal memory due = _withdrawals[account];
+        if (due.amount == 0) revert NothingToWithdraw();
+        if (block.timestamp < due.availableAt) revert NotYet(due.availableAt);
+        delete _withdrawals[account];
+        emit Withdrawn(account, due.amount);
+        token.safeTransfer(account, due.amount);
+    }
+
+    /// Frees what is locked of a day whose corrections and challenges are over. Anyone may send it.
+    function release(address[] calldata accounts, uint32 day) external {
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            Lock memory due = _locks[accounts[i]][day];
+            if (due.amount == 0) continue;
+            if (block.timestamp < due.until) revert NotYet(due.until);
+            delete _locks[accounts[i]][day];
+            free[accounts[i]] += due.amount;
+            emit Released(accounts[i], day, due.amount);
+        }
+    }
+
+    /// Ends every order of the sender that has this nonce, as far as it is not filled.
+    function cancel(uint256 nonce) external {
+        _cancel(msg.sender, nonce);
+    }
+
+    /// {cancel} for an account that signed `Cancel`.
+    function cancelFor(address account, uint256 nonce, bytes calldata signature) external {
+        _checkSigned(account, keccak256(abi.encode(CANCEL_TYPEHASH, account, nonce)), signature);
+        _cancel(account, nonce);
+    }
+
+    /// Lets `delegate` sign the sender's orders; `until` zero ends it.
+    function setDelegate(address delegate, uint64 until, uint64 quantityMax) external {
+        _delegate(msg.sender, delegate, until, quantityMax);
+    }
+
+    /// {setDelegate} for an account that signed `Delegation`.
+    function setDelegateFor(
+        address account,
+        address delegate,
+        uint64 until,
+        uint64 quantityMax,
+        uint256 nonce,
+        bytes calldata signature
+    ) external {
+        bytes32 hash = keccak256(abi.encode(DELEGATION_TYPEHASH, account, delegate, until, quantityMax, nonce));
+        _checkSigned(account, hash, signature);
+        _useNonce(account, nonce);
+        _delegate(account, delegate, until, quantityMax);
+    }
+
+    /// Cash of an account that waits for the end of a day.
+    function locked(address account, uint32 day) external view returns (uint256) {
+        return _locks[account][day].amount;
+    }
+
+    /// When {release} will free it; zero when nothing is locked.
+    function lockedUntil(address account, uint32 day) external view returns (uint64) {
+        return _locks[account][day].until;
+    }
+
+    /// Cash on its way out, and when {withdraw} will pay it.
+    function withdrawing(address account) external view returns (uint256 amount, uint64 availableAt) {
+        Withdrawal memory due = _withdrawals[account];
+        return (due.amount, due.availableAt);
+    }
+
+    /// Whether a nonce was used by an order or another signed request, or cancelled.
+    function nonceUsed(address account, uint256 nonce) public view returns (bool) {
+        return _nonces[account][nonce >> 7] >> (nonce & 127) & 1 == 1;
+    }
+
+    /// Whether a nonce was cancelled.
+    function nonceCancelled(address account, uint256 nonce) public view returns (bool) {
+        return _nonces[account][nonce >> 7] >> (128 + (nonce & 127)) & 1 == 1;
+    }
+
+    /// What an account signs to place an order.
+    function orderHash(Order calldata order) public view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(ORDER_TYPEHASH, order)));
+    }
+
+    function _requestWithdrawal(address account, uint256 amount) private {
+        uint256 cash = free[account];
+        if (amount > cash) revert NotEnoughFree(cash, amount);
+        free[account] = cash - amount;
+        Withdrawal storage due = _withdrawals[account];
+        due.amount = SafeCast.toUint192(due.amount + amount);
+        due.availableAt = uint64(block.timestamp) + withdrawalDelay;
+        emit WithdrawalRequested(account, amount, due.availableAt);
+    }
+
+    function _cancel(address account, uint256 nonce) private {
+        uint256 bit = nonce & 127;
+        _nonces[account][nonce >> 7] |= (1 << bit) | (1 << (128 + bit));
+        emit OrderCancelled(account, nonce);
+    }
+
+    function _delegate(address account, address delegate, uint64 until, uint64 quantityMax) private {
+        delegations[account][delegate] = Delegation(until, quantityMax);
+        emit Delegated(account, delegate, until, quantityMax);
+    }
+
+    function _checkSigned(address account, bytes32 structHash, bytes calldata signature) private view {
+        if (!Signatures.signedBy(account, _hashTypedDataV4(structHash), signature)) revert NotSigned(account);
+    }
+
+    /// Marks a nonce as used; refused when it was.
+    function _useNonce(address account, uint256 nonce) internal {
+        if (nonceUsed(account, nonce)) revert NonceAlreadyUsed(nonce);
+        _nonces[account][nonce >> 7] |= 1 << (nonce & 127);
+    }
+
+    function _delegated(address account, address delegate, uint64 quantity) internal view returns (bool) {
+        Delegation memory grant = delegations[account][delegate];
+        return block.timestamp < grant.until && quantity <= grant.quantityMax;
+    }
+
+    /// Replaces `last` by `next` in what is locked for an account and day, at least until `until`.
+    function _lock(address account, uint32 day, uint64 until, uint256 next, uint256 last) internal {
+        if (next == last) return;
+        Lock storage lock = _locks[account][day];
+        lock.amount = SafeCast.toUint192(lock.amount + next - last);
+        if (until > lock.until) lock.until = until;
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+pragma solidity 0.8.37;
+
+import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Signatures} from "./Signatures.sol";
+
+/// Which key a meter signed with, and when. A key is never replaced: a new version is appended.
+///
+/// Versions count from 1. At most one version of a meter is valid at a time.
+contract MeterRegistry is AccessControl, EIP712 {
+    /// May countersign the enrolment of a meter.
+    bytes32 public constant INSTALLER_ROLE = keccak256("INSTALLER");
+    /// May send enrolments and revoke.
+    bytes32 public constant ENROLLER_ROLE = keccak256("ENROLLER");
+
+    bytes32 public constant ENROLMENT_TYPEHASH =
+        keccak256("Enrolment(bytes32 meter,address key,address owner,address installer,uint32 version)");
+    bytes32 public constant ROTATION_TYPEHASH = keccak256("Rotation(bytes32 meter,address key,uint32 version)");
+
+    /// A key of a meter; valid from `validFrom` until before `validTo`, or still when that is zero.
+    struct Key {
+        address key;
+        uint64 validFrom;
+        uint64 validTo;
+        address owner;
+    }
+
+    /// How many keys the meter has had.
+    mapping(bytes32 meter => uint32) public versions;
+    /// The keys of a meter, from version 1.
+    mapping(bytes32 meter => mapping(uint32 version => Key)) public keys;
+
+    event MeterEnrolled(
+        bytes32 indexed meter, uint32 version, address key, address indexed owner, address indexed installer
+    );
+    event MeterRotated(bytes32 indexed meter, uint32 version, address key);
+    event MeterRevoked(bytes32 indexed meter, uint32 version);
+
+    /// The meter has a valid key: rotate or revoke it.
+    error AlreadyEnrolled(bytes32 meter);
+    /// The meter has no valid key.
+    error NotEnrolled(bytes32 meter);
+    /// Neither the owner nor an enroller.
+    error NotAllowed(address sender);
+    /// A signature is missing or of another key.
+    error BadSignature(address expected);
+    /// Zero is no key.
+    error NoKey();
+
+    constructor(address admin) EIP712("Wattex MeterRegistry", "1") {
+        _grantRole(DEFAULT_ADMIN_ROLE, admin);
+    }
+
+    /// Gives a meter its first key, or a new one after a revocation; owner and installer signed.
+    function enrol(
+        bytes32 meter,
+        address key,
+        address owner,
+        address installer,
+        bytes calldata ownerSignature,
+        bytes calldata installerSignature
+    ) external onlyRole(ENROLLER_ROLE) {
+        if (_valid(meter)) revert AlreadyEnrolled(meter);
+        _checkRole(INSTALLER_ROLE, installer);
+        uint32 version = versions[meter] + 1;
+        bytes32 hash =
+            _hashTypedDataV4(keccak256(abi.encode(ENROLMENT_TYPEHASH, meter, key, owner, installer, version)));
+        if (!Signatures.signedBy(owner, hash, ownerSignature)) revert BadSignature(owner);
+        if (!Signatures.signedBy(installer, hash, installerSignature)) revert BadSignature(installer);
+        _append(meter, version, key, owner);
+        emit MeterEnrolled(meter, version, key, owner, installer);
+    }
+
+    /// Replaces a meter's key by one that the old key signed for. Anyone may send it.
+    function rotate(bytes32 meter, address key, bytes calldata signature) external {
+        if (!_valid(meter)) revert NotEnrolled(meter);
+        uint32 version = versions[meter] + 1;
+        Key storage old = keys[meter][version - 1];
+        bytes32 hash = _hashTypedDataV4(keccak256(abi.encode(ROTATION_TYPEHASH, meter, key, version)));
+        if (!Signatures.signedBy(old.key, hash, signature)) revert BadSignature(old.key);
+        old.validTo = uint64(block.timestamp);
+        _append(meter, version, key, old.owner);
+        emit MeterRotated(meter, version, key);
+    }
+
+    /// Ends a meter's key, by its owner or an enroller.
+    function revoke(bytes32 meter) external {
+        if (!_valid(meter)) revert NotEnrolled(meter);
+        uint32 version = versions[meter];
+        Key storage current = keys[meter][version];
+        if (msg.sender != current.owner && !hasRole(ENROLLER_ROLE, msg.sender)) revert NotAllowed(msg.sender);
+        current.validTo = uint64(block.timestamp);
+        emit MeterRevoked(meter, version);
+    }
+
+    function _valid(bytes32 meter) private view returns (bool) {
+        uint32 version = versions[meter];
+        return version != 0 && keys[meter][version].validTo == 0;
+    }
+
+    function _append(bytes32 meter, uint32 version, address key, address owner) private {
+        if (key == address(0)) revert NoKey();
+        versions[meter] = version;
+        keys[meter][version] = Key(key, uint64(block.timestamp), 0, owner);
+    }
+}
