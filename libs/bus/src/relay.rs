@@ -1,0 +1,165 @@
+//! The relay: outbox rows onto the bus, in order, until each is durable at the other end.
+
+use anyhow::{Context, Result};
+use calendar::Timestamp;
+use db::{Db, DbError, Kind, Row, query};
+use events::Envelope;
+
+use crate::tables::status;
+use crate::{ATTEMPTS_MAX, Bus, CLAIM_MAX};
+
+/// Carries one service's outbox onto the bus.
+#[derive(Clone)]
+pub struct Relay {
+    db: Db,
+    bus: Bus,
+}
+
+/// What one round of the relay did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sent {
+    /// Events that are now durable at the other end.
+    pub sent: u64,
+    /// Events that were refused and will be offered again.
+    pub refused: u64,
+}
+
+/// A row claimed from the outbox.
+struct Claimed {
+    place: i64,
+    attempts: i64,
+    envelope: Envelope,
+}
+
+impl Relay {
+    /// The relay of the service that owns `db`.
+    pub fn new(db: Db, bus: Bus) -> Relay {
+        Relay { db, bus }
+    }
+
+    /// Publishes what is pending and due at `now`, at most [`CLAIM_MAX`] events.
+    ///
+    /// Rows are claimed by status, not by "place greater than the last": places are given in the
+    /// order of insertion, which is not the order of commit.
+    pub async fn round(&self, now: Timestamp) -> Result<Sent> {
+        let mut sent = Sent::default();
+        let mut done = Vec::new();
+        for row in self.pending(now).await.context("reading the outbox")? {
+            match self.bus.publish(&row.envelope).await {
+                Ok(()) => {
+                    sent.sent += 1;
+                    done.push(row.place);
+                }
+                Err(error) => {
+                    sent.refused += 1;
+                    self.postpone(&row, &error, now).await?;
+                }
+            }
+        }
+        self.mark_sent(done).await.context("marking events sent")?;
+        Ok(sent)
+    }
+
+    /// Rounds until nothing is left that is due at `now`; returns how many events were sent.
+    pub async fn drain(&self, now: Timestamp) -> Result<u64> {
+        let mut total = 0;
+        loop {
+            let round = self.round(now).await?;
+            total += round.sent;
+            if round.sent == 0 {
+                return Ok(total);
+            }
+        }
+    }
+
+    async fn pending(&self, now: Timestamp) -> Result<Vec<Claimed>, DbError> {
+        let rows = query(
+            "select place, id, subject, occurred_at, body, attempts from outbox \
+             where status = $1 and not_before <= $2 order by place limit $3",
+        )
+        .bind(status::PENDING)
+        .bind(now.seconds())
+        .bind(CLAIM_MAX)
+        .fetch_all(self.db.read())
+        .await?;
+        rows.iter().map(claimed).collect()
+    }
+
+    async fn postpone(&self, row: &Claimed, error: &anyhow::Error, now: Timestamp) -> Result<()> {
+        let attempts = row.attempts + 1;
+        let parked = attempts >= ATTEMPTS_MAX;
+        let next = now.plus_seconds(1 << attempts.min(10));
+        let (state, place) = (if parked { status::PARKED } else { status::PENDING }, row.place);
+        tracing::warn!(
+            event = %row.envelope.id, subject = row.envelope.subject, attempts, parked,
+            error = format!("{error:#}"), "an event was refused"
+        );
+        let error = format!("{error:#}");
+        self.db
+            .transact::<_, DbError, _>(move |tx| {
+                Box::pin(async move {
+                    query(
+                        "update outbox set status = $1, attempts = $2, not_before = $3, error = $4 \
+                         where place = $5",
+                    )
+                    .bind(state)
+                    .bind(attempts)
+                    .bind(next.seconds())
+                    .bind(error)
+                    .bind(place)
+                    .execute(tx.conn())
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn mark_sent(&self, places: Vec<i64>) -> Result<(), DbError> {
+        if places.is_empty() {
+            return Ok(());
+        }
+        self.db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    for place in places {
+                        query("update outbox set status = $1 where place = $2")
+                            .bind(status::SENT)
+                            .bind(place)
+                            .execute(tx.conn())
+                            .await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Whether this database lets several relays claim different rows at the same time.
+    pub fn shares_rows(&self) -> bool {
+        self.db.kind() == Kind::Postgres
+    }
+}
+
+fn claimed(row: &db::AnyRow) -> Result<Claimed, DbError> {
+    let id: String = row.try_get(1)?;
+    let body: String = row.try_get(4)?;
+    let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
+        DbError::from(sqlx_decode(error))
+    };
+    Ok(Claimed {
+        place: row.try_get(0)?,
+        attempts: row.try_get(5)?,
+        envelope: Envelope {
+            id: id.parse().map_err(|error| broken(Box::new(error)))?,
+            subject: row.try_get(2)?,
+            occurred_at: Timestamp::from_seconds(row.try_get(3)?),
+            body: serde_json::from_str(&body).map_err(|error| broken(Box::new(error)))?,
+        },
+    })
+}
+
+fn sqlx_decode(error: Box<dyn std::error::Error + Send + Sync>) -> db::SqlError {
+    db::SqlError::Decode(error)
+}

@@ -1,0 +1,66 @@
+//! What billing promises: tariffs in force, reconciled slots, invoices.
+
+use alloy_primitives::B256;
+use calendar::{LocalDay, Slot, Timestamp};
+use ids::{AccountId, CommunityId, InvoiceId};
+use serde::{Deserialize, Serialize};
+use units::Money;
+
+use crate::Event;
+
+/// A tariff was published for a community.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TariffPublished {
+    /// The community.
+    pub community: CommunityId,
+    /// Its hash, as anchored.
+    pub hash: B256,
+    /// From when it holds.
+    pub valid_from: Timestamp,
+    /// The tariff document, as `libs/tariff` reads it.
+    pub tariff: serde_json::Value,
+}
+
+impl Event for TariffPublished {
+    const SUBJECT: &'static str = "billing.tariff.published.v1";
+}
+
+/// A slot's deliveries were handed to the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotReconciled {
+    /// The community.
+    pub community: CommunityId,
+    /// The slot.
+    pub slot: Slot,
+    /// 0, 1, 2 ...
+    pub run: u8,
+    /// How many trades changed.
+    pub trades: u32,
+}
+
+impl Event for SlotReconciled {
+    const SUBJECT: &'static str = "billing.slot.reconciled.v1";
+}
+
+/// A bill was issued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvoiceIssued {
+    /// The invoice.
+    pub invoice: InvoiceId,
+    /// Its gap-free number.
+    pub number: String,
+    /// Whose it is.
+    pub account: AccountId,
+    /// First local day.
+    pub from: LocalDay,
+    /// Last local day.
+    pub to: LocalDay,
+    /// What is to be paid; a credit is negative.
+    pub total: Money,
+    /// Its hash, as anchored.
+    pub hash: B256,
+}
+
+impl Event for InvoiceIssued {
+    const SUBJECT: &'static str = "billing.invoice.issued.v1";
+}

@@ -1,0 +1,65 @@
+//! What market promises: cleared slots and their trades.
+
+use alloy_primitives::B256;
+use calendar::Slot;
+use ids::{AccountId, CommunityId, OrderId, ZoneId};
+use serde::{Deserialize, Serialize};
+use units::{Energy, Price};
+
+use crate::Event;
+
+/// The most trades one message carries.
+pub const TRADES_PER_MESSAGE_MAX: usize = 500;
+
+/// A buyer's and a seller's order met. Cash moves only when the chain says so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Matched {
+    /// The trade's name on chain.
+    pub trade: B256,
+    /// The buyer.
+    pub buyer: AccountId,
+    /// The seller.
+    pub seller: AccountId,
+    /// The buyer's order.
+    pub buy_order: OrderId,
+    /// The seller's order.
+    pub sell_order: OrderId,
+    /// How much, in Wh.
+    pub quantity: Energy,
+}
+
+/// The gate of a slot closed and its orders were cleared. A slot with many trades is published in
+/// several parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotCleared {
+    /// The community.
+    pub community: CommunityId,
+    /// The grid area.
+    pub zone: ZoneId,
+    /// The slot.
+    pub slot: Slot,
+    /// The name of this clearing on chain.
+    pub clearing: B256,
+    /// The fees and rules both sides signed.
+    pub policy: B256,
+    /// The price of the energy alone; zero where nothing traded.
+    pub price: Price,
+    /// What the energy not delivered costs the buyer.
+    pub retail_price: Price,
+    /// What the energy not taken brings the seller.
+    pub feed_in_price: Price,
+    /// The sum of all trades, in Wh.
+    pub volume: Energy,
+    /// Orders that took part.
+    pub orders: u32,
+    /// Which part this is, from 0.
+    pub part: u32,
+    /// How many parts there are.
+    pub parts: u32,
+    /// Trades of this part, in the order of their fills.
+    pub trades: Vec<Matched>,
+}
+
+impl Event for SlotCleared {
+    const SUBJECT: &'static str = "market.slot.cleared.v1";
+}
