@@ -2,5 +2,6 @@
 //!
 //! No clock, network, database or randomness in here.
 
+pub mod bill;
 pub mod journal;
 pub mod reconcile;

@@ -1,0 +1,374 @@
+//! The invoice of one account and period: what was used becomes lines, lines become a total.
+//!
+//! [`rate`] is a function of [`Facts`] alone. Whoever issues an invoice calls it, and so does
+//! whoever verifies one: a line is right when it comes out again.
+//!
+//! ```text
+//! import of a slot ─┬─ bought from neighbours ── P2P lines      (paid on chain already)
+//!                   └─ the rest ─────────────── retail, network, levies by the tariff
+//! export of a slot ─┬─ sold to neighbours ───── credit          (paid on chain already)
+//!                   └─ the rest ─────────────── feed-in credit
+//! ```
+//!
+//! Invariants: a line is exact until it is rounded once, half away from zero, at the currency's
+//! minor unit; the total is the sum of the rounded lines; a neighbour's energy is taken out slot by
+//! slot before the retailer's is rated. VAT is charged on what the retailer, the grid and the
+//! platform charge, not on a neighbour's energy, on penalties or on credits.
+//! Absent: tiers, demand, dunning, credit notes.
+
+mod chart;
+mod html;
+mod lines;
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, B256, keccak256};
+use calendar::{LocalDay, Slot, SlotLength, Timestamp};
+use events::identity::Custody;
+use ids::{AccountId, CommunityId, ConnectionPointId, MeterId};
+use reading::Quality;
+use serde::{Deserialize, Serialize};
+use tariff::Tariff;
+use units::{Energy, Money, Overflow, Price};
+
+pub use chart::{Day, daily};
+pub use html::page;
+pub use lines::rate;
+
+/// What a line is for, in the order of a bill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// The standing charge.
+    Fixed,
+    /// Energy bought from neighbours.
+    P2pBought,
+    /// The retailer's energy in one period of the tariff.
+    Retail,
+    /// The grid's fee on a neighbour's energy.
+    NetworkLocal,
+    /// The grid's fee on the retailer's energy.
+    Network,
+    /// A levy or tax per kWh.
+    Levy,
+    /// The platform's fee on energy that was bought.
+    PlatformBought,
+    /// The platform's fee on energy that was sold.
+    PlatformSold,
+    /// Energy sold to neighbours: a credit.
+    P2pSold,
+    /// The retailer's payment for the rest of the export: a credit.
+    FeedIn,
+    /// For what a neighbour sold and did not deliver: a credit.
+    MakeWhole,
+    /// For what a neighbour bought and did not take: a credit.
+    Compensation,
+    /// For what was sold and not delivered.
+    SellerPenalty,
+    /// For what was bought and not taken.
+    BuyerPenalty,
+    /// Value-added tax.
+    Vat,
+}
+
+impl Class {
+    /// Whether the chain has moved this money already.
+    pub fn on_chain(self) -> bool {
+        use Class::*;
+        matches!(
+            self,
+            P2pBought
+                | NetworkLocal
+                | PlatformBought
+                | PlatformSold
+                | P2pSold
+                | MakeWhole
+                | Compensation
+                | SellerPenalty
+                | BuyerPenalty
+        )
+    }
+
+    /// Whether value-added tax is due on it.
+    pub fn taxed(self) -> bool {
+        use Class::*;
+        matches!(
+            self,
+            Fixed | Retail | NetworkLocal | Network | Levy | PlatformBought | PlatformSold
+        )
+    }
+
+    /// Whether the amount follows from the customer's own meter.
+    pub fn metered(self) -> bool {
+        !matches!(self, Class::Fixed)
+    }
+
+    /// Whether the amount follows from the tariff.
+    pub fn rated(self) -> bool {
+        use Class::*;
+        matches!(self, Fixed | Retail | Network | Levy | FeedIn | Vat)
+    }
+}
+
+/// One thing that a line was computed from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// What it is.
+    pub name: String,
+    /// Its value, with its unit.
+    pub value: String,
+}
+
+/// One line of an invoice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// What for.
+    pub class: Class,
+    /// What the customer reads.
+    pub label: String,
+    /// The exact amount; below zero for a credit.
+    pub exact: Money,
+    /// The amount on the bill: `exact`, rounded to the minor unit.
+    pub amount: Money,
+    /// How the exact amount follows from the inputs.
+    pub formula: String,
+    /// What it follows from.
+    pub inputs: Vec<Input>,
+}
+
+/// The first and the last local day of an invoice, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Period {
+    /// First day.
+    pub from: LocalDay,
+    /// Last day.
+    pub to: LocalDay,
+}
+
+impl Period {
+    /// The local days, in order.
+    pub fn days(self) -> impl Iterator<Item = LocalDay> {
+        (self.from.number()..=self.to.number()).map(LocalDay::from_number)
+    }
+}
+
+/// An invoice as it was issued. Its hash is what the chain holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Invoice {
+    /// `INV-<year>-<n>`, gap-free within a year.
+    pub number: String,
+    /// What hides the invoice behind its hash from who guesses.
+    pub salt: B256,
+    /// Which days.
+    pub period: Period,
+    /// Whose.
+    pub account: AccountId,
+    /// The name that others see.
+    pub pseudonym: String,
+    /// The address that trades.
+    pub address: Address,
+    /// Who holds the key of the address.
+    pub custody: Custody,
+    /// Where the account trades.
+    pub community: CommunityId,
+    /// The place that is billed.
+    pub connection_point: ConnectionPointId,
+    /// The device that measured.
+    pub meter: MeterId,
+    /// How long a slot lasts, in minutes.
+    pub slot_minutes: SlotLength,
+    /// Hash of the tariff.
+    pub tariff: B256,
+    /// ISO 4217.
+    pub currency: String,
+    /// Decimals of the minor unit.
+    pub currency_digits: u8,
+    /// The lines, in the order of a bill.
+    pub lines: Vec<Line>,
+    /// Sum of the lines.
+    pub total: Money,
+    /// What of it the chain has moved already, rounded.
+    pub paid: Money,
+    /// What is still to be paid; a credit is negative.
+    pub due: Money,
+}
+
+/// Where an invoice belongs; everything but its substance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heading {
+    /// `INV-<year>-<n>`.
+    pub number: String,
+    /// 32 random bytes.
+    pub salt: B256,
+    /// Whose.
+    pub account: AccountId,
+    /// The name that others see.
+    pub pseudonym: String,
+    /// The address that trades.
+    pub address: Address,
+    /// Who holds the key of the address.
+    pub custody: Custody,
+    /// Where the account trades.
+    pub community: CommunityId,
+    /// The place that is billed.
+    pub connection_point: ConnectionPointId,
+    /// The device that measured.
+    pub meter: MeterId,
+}
+
+/// Energy of the account's meter in one slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Used {
+    /// Taken from the grid.
+    pub import: Energy,
+    /// Fed into the grid.
+    pub export: Energy,
+    /// How it is known.
+    pub quality: Quality,
+}
+
+/// On which side of a trade the account stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// It bought.
+    Buyer,
+    /// It sold.
+    Seller,
+}
+
+/// A trade of the account after its last run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traded {
+    /// The account's side.
+    pub side: Side,
+    /// Start of the slot of delivery.
+    pub slot: Timestamp,
+    /// What was delivered.
+    pub delivered: Energy,
+    /// The energy alone.
+    pub price: Price,
+    /// The grid's fee.
+    pub network_fee: Price,
+    /// The platform's fee of this side.
+    pub platform_fee: Price,
+    /// From the seller to the buyer for energy that was not delivered.
+    pub make_whole: Money,
+    /// From the buyer to the seller for energy that was not taken.
+    pub compensation: Money,
+}
+
+/// Everything that an invoice's lines follow from.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// Which days.
+    pub period: Period,
+    /// The terms.
+    pub tariff: &'a Tariff,
+    /// How long a slot lasts.
+    pub slot_length: SlotLength,
+    /// The meter, by the start of the slot; slots without a signed reading are left out.
+    pub used: &'a BTreeMap<Timestamp, Used>,
+    /// The account's trades of the period.
+    pub trades: &'a [Traded],
+}
+
+/// Why facts make no invoice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BillError {
+    /// The contract paid for more than the meter saw.
+    #[error("in the slot from {0} more was bought than the meter imported")]
+    BoughtTooMuch(Timestamp),
+    /// The contract paid for more than the meter saw.
+    #[error("in the slot from {0} more was sold than the meter exported")]
+    SoldTooMuch(Timestamp),
+    /// An amount does not fit.
+    #[error("an amount does not fit")]
+    Overflow,
+}
+
+impl From<Overflow> for BillError {
+    fn from(_: Overflow) -> Self {
+        BillError::Overflow
+    }
+}
+
+/// What [`rate`] makes of facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rated {
+    /// The lines, in the order of a bill.
+    pub lines: Vec<Line>,
+    /// Sum of the rounded lines.
+    pub total: Money,
+    /// What of it the chain has moved already, rounded.
+    pub paid: Money,
+    /// Total less paid.
+    pub due: Money,
+}
+
+impl Facts<'_> {
+    /// The slots of the period.
+    pub fn slots(&self) -> impl Iterator<Item = Slot> {
+        let zone = &self.tariff.terms().timezone;
+        let (from, to) = (self.period.from, self.period.to.next());
+        Slot::within(zone.start_of(from), zone.start_of(to), self.slot_length)
+    }
+}
+
+impl Invoice {
+    /// Issues an invoice.
+    ///
+    /// # Errors
+    /// [`BillError`] when the facts contradict each other or do not fit.
+    pub fn issue(heading: Heading, facts: &Facts<'_>) -> Result<Invoice, BillError> {
+        let rated = rate(facts)?;
+        let terms = facts.tariff.terms();
+        Ok(Invoice {
+            number: heading.number,
+            salt: heading.salt,
+            period: facts.period,
+            account: heading.account,
+            pseudonym: heading.pseudonym,
+            address: heading.address,
+            custody: heading.custody,
+            community: heading.community,
+            connection_point: heading.connection_point,
+            meter: heading.meter,
+            slot_minutes: facts.slot_length,
+            tariff: facts.tariff.hash(),
+            currency: terms.currency.clone(),
+            currency_digits: terms.currency_digits,
+            lines: rated.lines,
+            total: rated.total,
+            paid: rated.paid,
+            due: rated.due,
+        })
+    }
+
+    /// The one text of this invoice: its fields in order, no spaces.
+    pub fn canonical_json(&self) -> String {
+        serde_json::to_string(self).expect("an invoice is plain data")
+    }
+
+    /// What the chain holds: keccak-256 of [`Invoice::canonical_json`].
+    pub fn hash(&self) -> B256 {
+        keccak256(self.canonical_json())
+    }
+
+    /// Under which key the chain holds it: the hash of its number.
+    pub fn record_key(&self) -> B256 {
+        keccak256(&self.number)
+    }
+
+    /// Sum of the lines that the chain has paid, exact: what the journal must show (I9).
+    pub fn on_chain(&self) -> Result<Money, Overflow> {
+        let lines = self.lines.iter().filter(|line| line.class.on_chain());
+        Money::sum(lines.map(|line| line.exact))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+use super::*;
+use tariff::{EnergyTerms, Levy, Period as TariffPeriod, PlatformFees, Terms};
+
+fn price(n: i64) -> Price {
+    Price::from_n_per_wh(n)
+}
+
+fn terms() -> Terms {
+    Terms {
+        id: "standard".to_owned(),
+        name: "Standard".to_owned(),
+        version: 3,
+        valid_from: "2026-01-01".parse().unwrap(),
+        currency: "EUR".to_owned(),
+        currency_digits: 2,
+        timezone: "Europe/Berlin".parse().unwrap(),
+        fixed_per_day: Money::ZERO,
+        energy: EnergyTerms {
+            periods: vec![TariffPeriod { name: "all day".to_owned(), price: price(238_000) }],
+            weekday: vec![vec![0; 24]; 12],
+            weekend: vec![vec![0; 24]; 12],
+        },
+        network_fee: price(62_000),
+        local_network_fee: price(10_000),
+        levies: Vec::new(),
+        platform_fees: PlatformFees { buyer: price(2_100), seller: price(2_100) },
+        feed_in_price: price(80_000),
+        vat_bps: 0,
+    }
+}
+
+fn day(text: &str) -> Period {
+    Period { from: text.parse().unwrap(), to: text.parse().unwrap() }
+}
+
+fn moment(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn used(rows: &[(&str, u64, u64)]) -> BTreeMap<Timestamp, Used> {
+    let used = |&(slot, import, export): &(&str, u64, u64)| {
+        let (import, export) = (Energy::from_wh(import), Energy::from_wh(export));
+        (moment(slot), Used { import, export, quality: Quality::Measured })
+    };
+    rows.iter().map(used).collect()
+}
+
+fn traded(side: Side, slot: &str, wh: u64) -> Traded {
+    Traded {
+        side,
+        slot: moment(slot),
+        delivered: Energy::from_wh(wh),
+        price: price(180_000),
+        network_fee: price(10_000),
+        platform_fee: price(2_100),
+        make_whole: Money::ZERO,
+        compensation: Money::ZERO,
+    }
+}
+
+fn rated(
+    terms: Terms,
+    used: &BTreeMap<Timestamp, Used>,
+    trades: &[Traded],
+) -> Result<Rated, BillError> {
+    let tariff = Tariff::new(terms).unwrap();
+    rate(&Facts {
+        period: day("2026-06-01"),
+        tariff: &tariff,
+        slot_length: SlotLength::QUARTER_HOUR,
+        used,
+        trades,
+    })
+}
+
+fn amounts(rated: &Rated) -> Vec<(Class, String)> {
+    rated.lines.iter().map(|line| (line.class, line.amount.to_string())).collect()
+}
+
+#[test]
+fn a_neighbours_energy_is_taken_out_before_the_suppliers_is_rated() {
+    let used = used(&[("2026-06-01T10:00:00Z", 6000, 0), ("2026-06-01T10:15:00Z", 6000, 0)]);
+    let trades = [
+        traded(Side::Buyer, "2026-06-01T10:00:00Z", 3000),
+        traded(Side::Buyer, "2026-06-01T10:15:00Z", 2000),
+    ];
+    let rated = rated(terms(), &used, &trades).unwrap();
+    let expected = [
+        (Class::P2pBought, "0.9"),
+        (Class::Retail, "1.67"),
+        (Class::NetworkLocal, "0.05"),
+        (Class::Network, "0.43"),
+        (Class::PlatformBought, "0.01"),
+    ];
+    assert_eq!(amounts(&rated), expected.map(|(class, text)| (class, text.to_owned())));
+    assert_eq!(rated.total.to_string(), "3.06");
+    // The chain moved 0.9 + 0.05 + 0.0105; the rest is due.
+    assert_eq!((rated.paid.to_string(), rated.due.to_string()), ("0.96".into(), "2.1".into()));
+}
+
+#[test]
+fn what_a_seller_gets_and_pays_is_credited_line_by_line() {
+    let used = used(&[("2026-06-01T10:00:00Z", 0, 5000)]);
+    let trades = [Traded {
+        compensation: Money::from_n(80_000_000),
+        ..traded(Side::Seller, "2026-06-01T10:00:00Z", 4200)
+    }];
+    let rated = rated(terms(), &used, &trades).unwrap();
+    let expected = [
+        (Class::PlatformSold, "0.01"),
+        (Class::P2pSold, "-0.76"),
+        (Class::FeedIn, "-0.06"),
+        (Class::Compensation, "-0.08"),
+    ];
+    assert_eq!(amounts(&rated), expected.map(|(class, text)| (class, text.to_owned())));
+    assert_eq!((rated.total.to_string(), rated.paid.to_string()), ("-0.89".into(), "-0.83".into()));
+}
+
+#[test]
+fn penalties_are_lines_of_the_side_that_pays_them() {
+    let used = used(&[("2026-06-01T10:00:00Z", 5600, 0)]);
+    let short = |side| Traded {
+        make_whole: Money::from_n(86_400_000),
+        ..traded(side, "2026-06-01T10:00:00Z", if side == Side::Buyer { 4200 } else { 0 })
+    };
+    let line = |side, class| {
+        let rated = rated(terms(), &used, &[short(side)]).unwrap();
+        rated.lines.iter().find(|line| line.class == class).map(|line| line.exact.n())
+    };
+    assert_eq!(line(Side::Buyer, Class::MakeWhole), Some(-86_400_000));
+    assert_eq!(line(Side::Seller, Class::SellerPenalty), Some(86_400_000));
+    assert_eq!(line(Side::Seller, Class::MakeWhole), None);
+}
+
+#[test]
+fn vat_is_due_on_what_the_supplier_the_grid_and_the_platform_charge() {
+    let used = used(&[("2026-06-01T10:00:00Z", 10_000, 2000)]);
+    let mut terms = terms();
+    terms.vat_bps = 1900;
+    terms.fixed_per_day = Money::from_n(350_000_000);
+    terms.levies = vec![Levy { name: "Electricity tax".to_owned(), price: price(20_500) }];
+    let trades = [traded(Side::Buyer, "2026-06-01T10:00:00Z", 5000)];
+    let rated = rated(terms, &used, &trades).unwrap();
+    // 0.35 + 1.19 + 0.05 + 0.31 + 0.10 + 0.01 = 2.01, of which 19 % are 0.3819.
+    let vat = rated.lines.last().unwrap();
+    assert_eq!((vat.class, vat.exact.to_string()), (Class::Vat, "0.3819".to_owned()));
+    assert_eq!(vat.amount.to_string(), "0.38");
+}
+
+#[test]
+fn more_than_the_meter_saw_makes_no_invoice() {
+    let used = used(&[("2026-06-01T10:00:00Z", 2999, 2999)]);
+    let slot = "2026-06-01T10:00:00Z";
+    let too_much = |side| rated(terms(), &used, &[traded(side, slot, 3000)]).unwrap_err();
+    assert_eq!(too_much(Side::Buyer), BillError::BoughtTooMuch(moment(slot)));
+    assert_eq!(too_much(Side::Seller), BillError::SoldTooMuch(moment(slot)));
+    let elsewhere = [traded(Side::Buyer, "2026-06-02T10:00:00Z", 1)];
+    assert_eq!(
+        rated(terms(), &used, &elsewhere).unwrap_err(),
+        BillError::BoughtTooMuch(moment("2026-06-02T10:00:00Z"))
+    );
+}
+
+fn invoice(custody: Custody) -> Invoice {
+    let used = used(&[("2026-06-01T10:00:00Z", 6000, 10)]);
+    let tariff = Tariff::new(terms()).unwrap();
+    let trades = [traded(Side::Buyer, "2026-06-01T10:00:00Z", 3000)];
+    let facts = Facts {
+        period: day("2026-06-01"),
+        tariff: &tariff,
+        slot_length: SlotLength::QUARTER_HOUR,
+        used: &used,
+        trades: &trades,
+    };
+    let heading = Heading {
+        number: "INV-2026-1".to_owned(),
+        salt: B256::repeat_byte(7),
+        account: AccountId::derived("H1"),
+        pseudonym: "Ada <script>".to_owned(),
+        address: Address::repeat_byte(1),
+        custody,
+        community: CommunityId::derived("C"),
+        connection_point: ConnectionPointId::derived("P"),
+        meter: MeterId::derived("M"),
+    };
+    Invoice::issue(heading, &facts).unwrap()
+}
+
+#[test]
+fn the_hash_covers_the_whole_invoice() {
+    let invoice = invoice(Custody::Own);
+    let text = invoice.canonical_json();
+    assert_eq!(serde_json::from_str::<Invoice>(&text).unwrap(), invoice);
+    let mut other = invoice.clone();
+    other.lines[0].inputs[0].value.push('0');
+    assert_ne!(other.hash(), invoice.hash());
+    assert!(serde_json::from_str::<Invoice>(&text.replacen('{', "{\"more\":1,", 1)).is_err());
+}
+
+#[test]
+fn the_page_says_who_holds_the_key_and_escapes_names() {
+    let own = page(&invoice(Custody::Own), &[]);
+    let held = page(&invoice(Custody::Held), &[]);
+    assert!(own.contains("yours alone") && held.contains("operator holds the key"));
+    assert!(own.contains("Ada &lt;script&gt;") && !own.contains("<script"));
+    assert!(own.contains("prefers-color-scheme:dark") && own.contains("@media print"));
+    assert!(own.contains("1.48 EUR") && !own.contains("http"));
+}
+
+#[test]
+fn the_chart_shows_each_day_once() {
+    let used = used(&[("2026-06-01T10:00:00Z", 6000, 10)]);
+    let tariff = Tariff::new(terms()).unwrap();
+    let trades = [traded(Side::Buyer, "2026-06-01T10:00:00Z", 2000)];
+    let period = Period { from: "2026-06-01".parse().unwrap(), to: "2026-06-30".parse().unwrap() };
+    let facts = Facts {
+        period,
+        tariff: &tariff,
+        slot_length: SlotLength::QUARTER_HOUR,
+        used: &used,
+        trades: &trades,
+    };
+    let days = daily(&facts).unwrap();
+    assert_eq!(days.len(), 30);
+    assert_eq!((days[0].bought.wh(), days[0].supplied.wh(), days[0].fed_in.wh()), (2000, 4000, 10));
+    let svg = chart::svg(&days);
+    assert_eq!(svg.matches("<rect").count(), 4 * 30);
+    assert!(svg.contains("tallest bar is 6 kWh"));
+    assert!(svg.contains(r#"class="bought" x="2" y="60" width="15" height="30""#));
+}
