@@ -1,0 +1,204 @@
+//! Every call that changes something, encoded.
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_sol_types::SolCall;
+use ids::{CommunityId, MeterId};
+use units::{Money, Overflow};
+
+use crate::bindings::{EnergyMarket, MeterRegistry, ReadingAnchor, RecordAnchor, SettlementToken};
+use crate::clearing::{Clearing, Delivery, FillProof};
+use crate::deployment::Deployment;
+use crate::policy::Policy;
+use crate::requests::{Grant, MeterEnrolment};
+
+/// A call of one of our contracts, ready to be put in a transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Call {
+    /// The contract.
+    pub to: Address,
+    /// The encoded call.
+    pub data: Bytes,
+}
+
+fn call(to: Address, what: impl SolCall) -> Call {
+    Call { to, data: what.abi_encode().into() }
+}
+
+/// Money as the token counts it; refused when negative.
+fn tokens(amount: Money) -> Result<U256, Overflow> {
+    u64::try_from(amount.n()).map(U256::from).map_err(|_| Overflow)
+}
+
+/// Cash. The sender is the account, unless said otherwise.
+impl Deployment {
+    /// By MINTER: tokens for what a payment brought; each payment once.
+    pub fn mint(&self, to: Address, amount: Money, payment: B256) -> Result<Call, Overflow> {
+        let amount = tokens(amount)?;
+        Ok(call(self.token, SettlementToken::mintCall { to, amount, payment }))
+    }
+
+    /// Destroys tokens of the sender: they were paid out.
+    pub fn burn(&self, amount: Money) -> Result<Call, Overflow> {
+        Ok(call(self.token, SettlementToken::burnCall { value: tokens(amount)? }))
+    }
+
+    /// Lets the market take tokens of the sender, up to `amount` in all.
+    pub fn approve_market(&self, amount: U256) -> Call {
+        let (spender, value) = (self.market, amount);
+        call(self.token, SettlementToken::approveCall { spender, value })
+    }
+
+    /// Tokens of the sender become free cash of `account`; a payment that is not zero only once.
+    pub fn deposit_for(
+        &self,
+        account: Address,
+        amount: Money,
+        payment: B256,
+    ) -> Result<Call, Overflow> {
+        let amount = tokens(amount)?;
+        Ok(call(self.market, EnergyMarket::depositForCall { account, amount, payment }))
+    }
+
+    /// Takes free cash of the sender out of trading.
+    pub fn request_withdrawal(&self, amount: Money) -> Result<Call, Overflow> {
+        let amount = tokens(amount)?;
+        Ok(call(self.market, EnergyMarket::requestWithdrawalCall { amount }))
+    }
+
+    /// By anyone: the same for an account that signed [`crate::requests::withdrawal`].
+    pub fn request_withdrawal_for(
+        &self,
+        account: Address,
+        amount: Money,
+        nonce: U256,
+        signature: Bytes,
+    ) -> Result<Call, Overflow> {
+        let amount = tokens(amount)?;
+        let what = EnergyMarket::requestWithdrawalForCall { account, amount, nonce, signature };
+        Ok(call(self.market, what))
+    }
+
+    /// By anyone: pays an account what it asked for, once the delay is over.
+    pub fn withdraw(&self, account: Address) -> Call {
+        call(self.market, EnergyMarket::withdrawCall { account })
+    }
+
+    /// By anyone: frees what is locked of a day that is over for good.
+    pub fn release(&self, accounts: Vec<Address>, day: u32) -> Call {
+        call(self.market, EnergyMarket::releaseCall { accounts, day })
+    }
+}
+
+/// Trades.
+impl Deployment {
+    /// By POLICY.
+    pub fn register_policy(&self, policy: &Policy) -> Call {
+        call(self.market, EnergyMarket::registerPolicyCall { terms: policy.to_sol() })
+    }
+
+    /// By CLEARER, once per zone and slot and before the slot ends.
+    pub fn clear(&self, clearing: &Clearing) -> Call {
+        call(self.market, EnergyMarket::clearCall { terms: clearing.to_sol() })
+    }
+
+    /// By anyone, before the slot ends. `clearing` is [`Clearing::id`].
+    pub fn settle(&self, clearing: B256, fills: &[FillProof]) -> Call {
+        let fills = fills.iter().map(FillProof::to_sol).collect();
+        call(self.market, EnergyMarket::settleCall { id: clearing, fills })
+    }
+
+    /// By RECONCILER, after the slot and within the corrections; the run of a trade rises.
+    pub fn reconcile(&self, run: u8, deliveries: &[Delivery]) -> Call {
+        let deliveries = deliveries.iter().map(Delivery::to_sol).collect();
+        call(self.market, EnergyMarket::reconcileCall { run, deliveries })
+    }
+
+    /// By anyone: gives the money of trades back that nobody reconciled in time.
+    pub fn expire(&self, trades: Vec<B256>) -> Call {
+        call(self.market, EnergyMarket::expireCall { trades })
+    }
+
+    /// Ends the sender's orders with this nonce.
+    pub fn cancel(&self, nonce: U256) -> Call {
+        call(self.market, EnergyMarket::cancelCall { nonce })
+    }
+
+    /// By anyone: the same for an account that signed [`crate::requests::cancel`].
+    pub fn cancel_for(&self, account: Address, nonce: U256, signature: Bytes) -> Call {
+        call(self.market, EnergyMarket::cancelForCall { account, nonce, signature })
+    }
+
+    /// By anyone: a delegate for an account that signed [`crate::requests::delegation`].
+    pub fn set_delegate_for(&self, grant: &Grant, signature: Bytes) -> Call {
+        let what = EnergyMarket::setDelegateForCall {
+            account: grant.account,
+            delegate: grant.delegate,
+            until: grant.until,
+            quantityMax: grant.quantity_max,
+            nonce: grant.nonce,
+            signature,
+        };
+        call(self.market, what)
+    }
+
+    /// By PAUSER: stops clearing, settling and reconciling; cash can still leave.
+    pub fn pause(&self) -> Call {
+        call(self.market, EnergyMarket::pauseCall {})
+    }
+
+    /// By PAUSER.
+    pub fn unpause(&self) -> Call {
+        call(self.market, EnergyMarket::unpauseCall {})
+    }
+}
+
+/// Meters and anchors.
+impl Deployment {
+    /// By ENROLLER, with both signatures of [`crate::requests::enrolment`].
+    pub fn enrol(
+        &self,
+        of: &MeterEnrolment,
+        owner_signature: Bytes,
+        installer_signature: Bytes,
+    ) -> Call {
+        let what = MeterRegistry::enrolCall {
+            meter: of.meter.to_bytes32().into(),
+            key: of.key,
+            owner: of.owner,
+            installer: of.installer,
+            ownerSignature: owner_signature,
+            installerSignature: installer_signature,
+        };
+        call(self.meters, what)
+    }
+
+    /// By anyone, with the old key's signature of [`crate::requests::rotation`].
+    pub fn rotate(&self, meter: MeterId, key: Address, signature: Bytes) -> Call {
+        let meter = meter.to_bytes32().into();
+        call(self.meters, MeterRegistry::rotateCall { meter, key, signature })
+    }
+
+    /// By ENROLLER or the meter's owner.
+    pub fn revoke(&self, meter: MeterId) -> Call {
+        call(self.meters, MeterRegistry::revokeCall { meter: meter.to_bytes32().into() })
+    }
+
+    /// By ANCHOR: appends a batch of readings. `period` is the slot's start (kind 1) or the local
+    /// day number (kind 2).
+    pub fn anchor_readings(
+        &self,
+        community: CommunityId,
+        kind: u8,
+        period: u64,
+        root: B256,
+        count: u32,
+    ) -> Call {
+        let community = community.to_bytes32().into();
+        call(self.readings, ReadingAnchor::anchorCall { community, kind, period, root, count })
+    }
+
+    /// By ANCHOR: appends a version of a document.
+    pub fn anchor_record(&self, kind: B256, key: B256, hash: B256) -> Call {
+        call(self.records, RecordAnchor::anchorCall { kind, key, hash })
+    }
+}

@@ -1,0 +1,152 @@
+//! Where the contracts are, how they get there, and who may do what in them.
+
+use alloy_primitives::{Address, B256, Bytes, keccak256};
+use alloy_sol_types::{SolCall, SolConstructor};
+use serde::{Deserialize, Serialize};
+
+use crate::bindings::{EnergyMarket, MeterRegistry, ReadingAnchor, RecordAnchor, SettlementToken};
+
+/// The addresses of the five contracts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deployment {
+    /// `SettlementToken`.
+    pub token: Address,
+    /// `EnergyMarket`.
+    pub market: Address,
+    /// `MeterRegistry`.
+    pub meters: Address,
+    /// `ReadingAnchor`.
+    pub readings: Address,
+    /// `RecordAnchor`.
+    pub records: Address,
+}
+
+/// Who holds which role. One address may hold several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Roles {
+    /// Grants and revokes the others.
+    pub admin: Address,
+    /// Posts clearings.
+    pub clearer: Address,
+    /// Posts deliveries.
+    pub reconciler: Address,
+    /// Registers policies.
+    pub policy: Address,
+    /// Mints tokens for payments.
+    pub minter: Address,
+    /// Anchors readings and records.
+    pub anchor: Address,
+    /// Countersign the enrolment of meters.
+    pub installers: Vec<Address>,
+    /// Sends enrolments of meters.
+    pub enroller: Address,
+    /// Pauses the market.
+    pub pauser: Address,
+}
+
+/// A contract that genesis creates, as if `from` had sent it at its next nonce.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GenesisDeploy {
+    /// Who deploys.
+    pub from: Address,
+    /// The constructor's code with its arguments.
+    pub init_code: Bytes,
+}
+
+/// A call that genesis makes, after all deploys, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GenesisCall {
+    /// Who calls.
+    pub from: Address,
+    /// Which contract.
+    pub to: Address,
+    /// The encoded call.
+    pub data: Bytes,
+}
+
+/// Everything genesis does for our contracts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Genesis {
+    /// Where the contracts will be.
+    pub deployment: Deployment,
+    /// In order; the deployer's nonces are 0..5.
+    pub deploys: Vec<GenesisDeploy>,
+    /// In order, by the admin.
+    pub calls: Vec<GenesisCall>,
+}
+
+/// The role that contracts know by this name (`CLEARER`, `MINTER`, ...).
+pub fn role(name: &str) -> B256 {
+    keccak256(name)
+}
+
+impl Deployment {
+    /// Where the contracts are when `deployer` creates them with its first five transactions.
+    pub fn of(deployer: Address) -> Self {
+        Deployment {
+            token: deployer.create(0),
+            market: deployer.create(1),
+            meters: deployer.create(2),
+            readings: deployer.create(3),
+            records: deployer.create(4),
+        }
+    }
+
+    /// The addresses, in the order of their creation.
+    pub fn addresses(&self) -> [Address; 5] {
+        [self.token, self.market, self.meters, self.readings, self.records]
+    }
+}
+
+impl Genesis {
+    /// The deploys by `deployer`, whose first five nonces must be unused, and the grants by
+    /// `roles.admin`. Withdrawals take `withdrawal_delay` seconds.
+    pub fn new(deployer: Address, roles: &Roles, withdrawal_delay: u32) -> Self {
+        let deployment = Deployment::of(deployer);
+        let codes = init_codes(&deployment, roles.admin, withdrawal_delay);
+        let deploys = codes.map(|init_code| GenesisDeploy { from: deployer, init_code });
+        let calls = grants(&deployment, roles)
+            .into_iter()
+            .map(|(to, role, account)| GenesisCall {
+                from: roles.admin,
+                to,
+                data: EnergyMarket::grantRoleCall { role, account }.abi_encode().into(),
+            })
+            .collect();
+        Genesis { deployment, deploys: deploys.into(), calls }
+    }
+}
+
+fn init_codes(deployment: &Deployment, admin: Address, withdrawal_delay: u32) -> [Bytes; 5] {
+    let market = EnergyMarket::constructorCall {
+        token: deployment.token,
+        admin,
+        withdrawalDelay: withdrawal_delay,
+    };
+    let code =
+        |bytecode: &Bytes, arguments: Vec<u8>| Bytes::from([bytecode, &arguments[..]].concat());
+    [
+        code(&SettlementToken::BYTECODE, SettlementToken::constructorCall { admin }.abi_encode()),
+        code(&EnergyMarket::BYTECODE, market.abi_encode()),
+        code(&MeterRegistry::BYTECODE, MeterRegistry::constructorCall { admin }.abi_encode()),
+        code(&ReadingAnchor::BYTECODE, ReadingAnchor::constructorCall { admin }.abi_encode()),
+        code(&RecordAnchor::BYTECODE, RecordAnchor::constructorCall { admin }.abi_encode()),
+    ]
+}
+
+fn grants(at: &Deployment, roles: &Roles) -> Vec<(Address, B256, Address)> {
+    let mut grants = vec![
+        (at.token, role("MINTER"), roles.minter),
+        (at.market, role("CLEARER"), roles.clearer),
+        (at.market, role("RECONCILER"), roles.reconciler),
+        (at.market, role("POLICY"), roles.policy),
+        (at.market, role("PAUSER"), roles.pauser),
+        (at.meters, role("ENROLLER"), roles.enroller),
+        (at.readings, role("ANCHOR"), roles.anchor),
+        (at.records, role("ANCHOR"), roles.anchor),
+    ];
+    grants.extend(roles.installers.iter().map(|&account| (at.meters, role("INSTALLER"), account)));
+    grants
+}

@@ -1,0 +1,58 @@
+//! Our contracts, as Rust sees them: what is signed, what is called, what is logged, where it is
+//! stored, and the money of a trade.
+//!
+//! ```text
+//! OrderTerms --hash--> signature --+
+//! Policy --id--> Clearing --id-----+--> FillProof --Deployment::settle--> Call
+//! log --ContractEvent::decode--> events      storage::digest --proof--> DayDigest
+//! Terms --outcome--> Outcome                 (the same arithmetic as Outcomes.sol)
+//! ```
+//!
+//! The bindings are generated from `contracts/out/*.json`, which the Solidity compiler wrote and
+//! which are checked in. Tests run the bytecode in an EVM and hold every formula, hash and storage
+//! position here equal to what the contracts do.
+//!
+//! Invariants: nothing here rounds; a hash here is the hash the contract computes.
+//! Deliberately absent: how a call is sent, gas, nonces of accounts, keys.
+#![forbid(unsafe_code)]
+
+pub mod bindings;
+mod calls;
+mod clearing;
+mod deployment;
+mod digest;
+mod event;
+mod order;
+mod outcome;
+mod policy;
+pub mod requests;
+mod revert;
+pub mod storage;
+
+pub use alloy_primitives::{Address, B256, Bytes, Log, U256};
+pub use alloy_sol_types::{SolCall, SolValue};
+
+pub use calls::Call;
+pub use clearing::{Clearing, Delivery, FillProof, Skip, fill_leaf, journal_leaf, trade_id};
+pub use deployment::{Deployment, Genesis, GenesisCall, GenesisDeploy, Roles, role};
+pub use digest::{DayDigest, Reconciled, Settled};
+pub use event::ContractEvent;
+pub use order::{OrderTerms, Side};
+pub use outcome::{Outcome, OutcomeError, Terms, outcome};
+pub use policy::{Imbalance, Policy};
+pub use revert::revert_text;
+
+/// The run of a trade that nobody reconciled in time (`EnergyMarket.expire`).
+pub const RUN_EXPIRED: u8 = 255;
+/// The kind of a tariff in `RecordAnchor`: `H("tariff")`.
+pub fn kind_tariff() -> B256 {
+    alloy_primitives::keccak256("tariff")
+}
+/// The kind of an invoice in `RecordAnchor`: `H("invoice")`.
+pub fn kind_invoice() -> B256 {
+    alloy_primitives::keccak256("invoice")
+}
+/// The kind of a slot's batch in `ReadingAnchor`; the period is the slot's start.
+pub const READINGS_OF_SLOT: u8 = 1;
+/// The kind of a day's batch in `ReadingAnchor`; the period is the local day number.
+pub const READINGS_OF_DAY: u8 = 2;

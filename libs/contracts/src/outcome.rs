@@ -1,0 +1,169 @@
+//! The money of a trade: what it ties up and where that goes, once the delivery is known.
+//!
+//! The same arithmetic as `Outcomes.sol`, for bills and previews. A test holds the two equal.
+
+use serde::{Deserialize, Serialize};
+use units::{Energy, Money, Overflow};
+
+use crate::clearing::Clearing;
+use crate::policy::{Imbalance, Policy};
+
+/// Everything the money of a trade depends on. Prices and fees in 1e-9 currency per Wh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Terms {
+    /// What was agreed.
+    pub quantity: Energy,
+    /// The price of energy.
+    pub price: u64,
+    /// What energy costs elsewhere.
+    pub retail_price: u64,
+    /// What energy earns elsewhere.
+    pub feed_in_price: u64,
+    /// Local network fee.
+    pub network_fee: u64,
+    /// Platform fee of the buyer.
+    pub buyer_fee: u64,
+    /// Platform fee of the seller.
+    pub seller_fee: u64,
+    /// Shortfall that costs nothing, in 1/10000 of the quantity.
+    pub tolerance_bps: u16,
+    /// Shortfall that costs nothing, in Wh.
+    pub tolerance_wh: u32,
+    /// Who pays for a shortfall.
+    pub imbalance: Imbalance,
+}
+
+/// Where the escrow and the collateral of a trade go: totals of a run, not differences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// For delivered energy, to the seller, after the platform fee.
+    pub seller_net: Money,
+    /// For delivered energy, to the network.
+    pub network: Money,
+    /// Both sides' fees for delivered energy, to the platform.
+    pub platform: Money,
+    /// Out of the seller's collateral, to the buyer who was not served.
+    pub make_whole: Money,
+    /// Out of the buyer's escrow, to the seller whose energy was not taken.
+    pub compensation: Money,
+    /// What is left of the escrow, to the buyer.
+    pub refund: Money,
+    /// What is left of the collateral, to the seller.
+    pub collateral_back: Money,
+}
+
+/// Why there is no outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OutcomeError {
+    /// More than was agreed, or both sides short: the contract refuses it too.
+    #[error("the delivery does not fit the agreed quantity")]
+    BadDelivery,
+    /// An amount does not fit.
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
+}
+
+impl Terms {
+    /// The terms of a trade of `quantity` under a policy and a clearing.
+    pub fn new(policy: &Policy, clearing: &Clearing, quantity: Energy) -> Self {
+        Terms {
+            quantity,
+            price: clearing.price,
+            retail_price: clearing.retail_price,
+            feed_in_price: clearing.feed_in_price,
+            network_fee: policy.network_fee,
+            buyer_fee: policy.buyer_fee,
+            seller_fee: policy.seller_fee,
+            tolerance_bps: policy.tolerance_bps,
+            tolerance_wh: policy.tolerance_wh,
+            imbalance: policy.imbalance,
+        }
+    }
+
+    /// What the buyer's cash is moved to escrow for: energy, network and platform fee.
+    pub fn escrow(&self) -> Result<Money, Overflow> {
+        amount(self.quantity, self.all_in())
+    }
+
+    /// What the seller has to post: what the buyer would pay more elsewhere.
+    pub fn collateral(&self) -> Result<Money, Overflow> {
+        amount(self.quantity, self.make_whole_price())
+    }
+
+    fn all_in(&self) -> u128 {
+        u128::from(self.price) + u128::from(self.network_fee) + u128::from(self.buyer_fee)
+    }
+
+    fn make_whole_price(&self) -> u128 {
+        u128::from(self.retail_price).saturating_sub(self.all_in())
+    }
+
+    fn penalised(&self, short: Energy) -> bool {
+        self.imbalance == Imbalance::MakeWhole
+            && short > tolerance(self.quantity, self.tolerance_bps, self.tolerance_wh)
+    }
+}
+
+impl Outcome {
+    /// Everything the seller receives.
+    pub fn to_seller(&self) -> Result<Money, Overflow> {
+        Money::sum([self.seller_net, self.compensation, self.collateral_back])
+    }
+
+    /// Everything the buyer receives.
+    pub fn to_buyer(&self) -> Result<Money, Overflow> {
+        Money::sum([self.refund, self.make_whole])
+    }
+}
+
+/// The shortfall of a trade of `quantity` that costs nothing.
+pub(crate) fn tolerance(quantity: Energy, bps: u16, wh: u32) -> Energy {
+    let share = u128::from(quantity.wh()) * u128::from(bps) / 10_000;
+    // A tolerance above 100 % exists in no policy; it would tolerate everything.
+    Energy::from_wh(u64::try_from(share).unwrap_or(u64::MAX).max(u64::from(wh)))
+}
+
+/// Where the escrow and the collateral of a trade go, for a delivery.
+///
+/// Every part is at least zero, and the parts sum to escrow and collateral. At most one side may
+/// be short, and delivered and short together are at most the agreed quantity.
+pub fn outcome(
+    terms: &Terms,
+    delivered: Energy,
+    seller_short: Energy,
+    buyer_short: Energy,
+) -> Result<Outcome, OutcomeError> {
+    let claimed = Energy::sum([delivered, seller_short, buyer_short])?;
+    let both_short = seller_short > Energy::ZERO && buyer_short > Energy::ZERO;
+    if claimed > terms.quantity || both_short {
+        return Err(OutcomeError::BadDelivery);
+    }
+    let net_price = terms.price.checked_sub(terms.seller_fee).ok_or(Overflow)?;
+    let compensation_price = terms.price.saturating_sub(terms.feed_in_price);
+    let penalty = |short: Energy, price: u128| {
+        if terms.penalised(short) { amount(short, price) } else { Ok(Money::ZERO) }
+    };
+    let seller_net = amount(delivered, u128::from(net_price))?;
+    let network = amount(delivered, u128::from(terms.network_fee))?;
+    let fees = u128::from(terms.buyer_fee) + u128::from(terms.seller_fee);
+    let platform = amount(delivered, fees)?;
+    let make_whole = penalty(seller_short, terms.make_whole_price())?;
+    let compensation = penalty(buyer_short, u128::from(compensation_price))?;
+    let spent = Money::sum([seller_net, network, platform, compensation])?;
+    Ok(Outcome {
+        seller_net,
+        network,
+        platform,
+        make_whole,
+        compensation,
+        refund: terms.escrow()?.minus(spent)?,
+        collateral_back: terms.collateral()?.minus(make_whole)?,
+    })
+}
+
+fn amount(energy: Energy, price: u128) -> Result<Money, Overflow> {
+    let exact = u128::from(energy.wh()).checked_mul(price).ok_or(Overflow)?;
+    i64::try_from(exact).map(Money::from_n).map_err(|_| Overflow)
+}

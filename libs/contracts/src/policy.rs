@@ -1,0 +1,98 @@
+//! The fees and the imbalance rule that both sides of a trade sign.
+
+use alloy_primitives::{Address, B256, keccak256};
+use alloy_sol_types::SolValue;
+use ids::{CommunityId, ZoneId};
+use serde::{Deserialize, Serialize};
+use units::Energy;
+
+use crate::bindings::EnergyMarket;
+
+/// Who pays for energy that was agreed and did not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Imbalance {
+    /// Nobody.
+    None,
+    /// Whoever is short makes the other whole.
+    MakeWhole,
+}
+
+impl Imbalance {
+    /// The number the contract knows the rule by.
+    pub const fn code(self) -> u8 {
+        match self {
+            Imbalance::None => 0,
+            Imbalance::MakeWhole => 1,
+        }
+    }
+}
+
+/// The terms of trading in one zone of a community. Prices and fees in 1e-9 currency per Wh.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Policy {
+    /// The community.
+    pub community: CommunityId,
+    /// The zone: one local network fee.
+    pub zone: ZoneId,
+    /// Length of a slot; divides a day.
+    pub slot_seconds: u32,
+    /// Local network fee, paid by the buyer.
+    pub network_fee: u64,
+    /// Platform fee of the buyer.
+    pub buyer_fee: u64,
+    /// Platform fee of the seller.
+    pub seller_fee: u64,
+    /// The highest retail price a clearing may state: bounds what a seller has to post.
+    pub retail_price_max: u64,
+    /// The lowest feed-in price a clearing may state: bounds what a buyer has to make good.
+    pub feed_in_price_min: u64,
+    /// Shortfall that costs nothing, in 1/10000 of the quantity.
+    pub tolerance_bps: u16,
+    /// Shortfall that costs nothing, in Wh; the larger of the two counts.
+    pub tolerance_wh: u32,
+    /// Who pays for a shortfall.
+    pub imbalance: Imbalance,
+    /// How long after a slot's end its trades may be reconciled.
+    pub correction_seconds: u32,
+    /// How much longer the cash stays locked.
+    pub challenge_seconds: u32,
+    /// Receives the network fee.
+    pub network_account: Address,
+    /// Receives the platform fees.
+    pub platform_account: Address,
+}
+
+impl Policy {
+    /// The name of the policy: the hash of its terms. What an order names.
+    pub fn id(&self) -> B256 {
+        keccak256(self.to_sol().abi_encode())
+    }
+
+    /// What a shortfall of a trade of `quantity` may be without a penalty.
+    pub fn tolerance(&self, quantity: Energy) -> Energy {
+        crate::outcome::tolerance(quantity, self.tolerance_bps, self.tolerance_wh)
+    }
+
+    /// The policy as the contract takes it.
+    pub fn to_sol(&self) -> EnergyMarket::Policy {
+        EnergyMarket::Policy {
+            community: self.community.to_bytes32().into(),
+            zone: self.zone.to_bytes32().into(),
+            slotSeconds: self.slot_seconds,
+            networkFee: self.network_fee,
+            buyerFee: self.buyer_fee,
+            sellerFee: self.seller_fee,
+            retailPriceMax: self.retail_price_max,
+            feedInPriceMin: self.feed_in_price_min,
+            toleranceBps: self.tolerance_bps,
+            toleranceWh: self.tolerance_wh,
+            imbalance: self.imbalance.code(),
+            correctionSeconds: self.correction_seconds,
+            challengeSeconds: self.challenge_seconds,
+            networkAccount: self.network_account,
+            platformAccount: self.platform_account,
+        }
+    }
+}
