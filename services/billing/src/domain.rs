@@ -5,3 +5,4 @@
 pub mod bill;
 pub mod journal;
 pub mod reconcile;
+pub mod verify;

@@ -1,0 +1,302 @@
+//! Proves a bill, offline, from what the customer holds and one block that the customer trusts.
+//!
+//! ```text
+//! trusted block ── state root ──┬─ MeterRegistry ── meter key ──── signatures of the readings
+//!                               ├─ ReadingAnchor ── day root ───── the readings of each day
+//!                               ├─ EnergyMarket ─── day digest ─── trades, prices, deliveries
+//!                               └─ RecordAnchor ─┬─ tariff, before the period began
+//!                                                └─ invoice, exactly one version
+//! readings -> intervals ─┐
+//! trades -> deliveries ──┼─ bill::rate ── every line again ── compared with the invoice
+//! tariff ────────────────┘
+//! ```
+//!
+//! Invariants: nothing in a file is believed that is not proved, bound by the invoice's hash, or
+//! recomputed; a file has one form only (unknown fields, spare proof nodes and other spellings are
+//! refused), so a changed digit anywhere makes the verification fail and names what it supports.
+//! Without a trusted block the answer is *unanchored*, never *holds*.
+//! Not proved, and said so: the neighbour's meter (the contract attests it) and slots whose energy
+//! was shared out of a longer span.
+
+mod file;
+mod locate;
+mod meter;
+mod report;
+mod state;
+mod trades;
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, B256, U256};
+use calendar::{LocalDay, Timestamp};
+use chain::Header;
+use chain::mmr::Path;
+
+pub use file::{
+    BillFile, ChainRef, CompactReading, DayEvidence, DayTrades, Entries, Evidence, FORMAT, Later,
+    Trust, TrustedBlock, tariff_key,
+};
+pub use report::{Finding, LineReport, Report, Status, Verdict};
+pub use state::{Need, needs};
+
+use super::bill::{self, Facts, Invoice, Line, Traded, Used};
+use report::Supports;
+use state::State;
+
+/// Verifies a bill file. `trust` pins the chain and one block; without it nothing is anchored.
+pub fn verify(text: &str, trust: Option<&Trust>) -> Report {
+    match file::read(text) {
+        Ok(bill) => Verifier::new(&bill, trust).run(),
+        Err(unreadable) => Report::unreadable(unreadable.part, unreadable.reason),
+    }
+}
+
+/// What was learnt on the way, and what was wrong.
+struct Verifier<'a> {
+    bill: &'a BillFile,
+    trust: Option<&'a Trust>,
+    state: State,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Verifier<'a> {
+    fn new(bill: &'a BillFile, trust: Option<&'a Trust>) -> Self {
+        let header = header(&bill.evidence.header);
+        let root = header.map_or(B256::ZERO, |header| header.state_root);
+        let state = State::new(root, &bill.evidence.nodes);
+        Verifier { bill, trust, state, findings: Vec::new() }
+    }
+
+    /// Every word of state that the verification reads, whatever it finds.
+    fn asked(mut self) -> Vec<(Address, B256)> {
+        self.check_state();
+        self.state.into_asked()
+    }
+
+    /// The checks that read the state.
+    fn check_state(&mut self) -> (Option<BTreeMap<Timestamp, Used>>, Option<Vec<Traded>>) {
+        self.check_record_of_invoice();
+        self.check_tariff();
+        (self.check_meter(), self.check_trades())
+    }
+
+    fn run(mut self) -> Report {
+        self.check_format();
+        self.check_chain();
+        let (used, trades) = self.check_state();
+        if let (Some(used), Some(trades)) = (&used, &trades) {
+            self.check_lines(used, trades);
+        }
+        self.check_leftovers();
+        let quality = self.quality(used.as_ref(), trades.as_deref());
+        Report::new(self.bill, self.findings, self.trust.is_some(), &quality)
+    }
+
+    fn fail(&mut self, part: impl Into<String>, supports: Supports, reason: impl Into<String>) {
+        let lines = supports.lines(&self.bill.invoice);
+        self.findings.push(Finding { part: part.into(), lines, reason: reason.into() });
+    }
+
+    fn check_format(&mut self) {
+        if self.bill.format != FORMAT {
+            self.fail("format", Supports::All, format!("this is not a {FORMAT} file"));
+        }
+    }
+
+    /// The header of the state, and the block that is trusted.
+    fn check_chain(&mut self) {
+        let evidence = &self.bill.evidence;
+        let Some(header) = header(&evidence.header) else {
+            return self.fail("evidence.header", Supports::All, "this is not a block header");
+        };
+        let path = Path { index: 0, count: header.number, siblings: evidence.genesis.clone() };
+        if path.root(evidence.chain.genesis) != Some(header.extra_data) {
+            let reason = "the block does not descend from the genesis block";
+            self.fail("evidence.genesis", Supports::All, reason);
+        }
+        let Some(trust) = self.trust else { return };
+        if evidence.chain != trust.chain {
+            let reason = "this is another chain, or other contracts, than the trusted ones";
+            self.fail("evidence.chain", Supports::All, reason);
+        }
+        if let Err((part, reason)) = anchored(&header, evidence.later.as_ref(), &trust.block) {
+            self.fail(part, Supports::All, reason);
+        }
+    }
+
+    fn check_record_of_invoice(&mut self) {
+        let invoice = &self.bill.invoice;
+        let kind = contracts::kind_invoice();
+        let key = invoice.record_key();
+        let records = self.bill.evidence.chain.contracts.records;
+        let held = self.state.record(records, kind, key, 1);
+        let versions = self.state.record_versions(records, kind, key);
+        match (held, versions) {
+            (Ok(record), Ok(versions)) if record.hash == invoice.hash() => {
+                if versions != U256::ONE {
+                    let reason = format!("the chain holds {versions} versions of this invoice");
+                    self.fail("invoice", Supports::All, reason);
+                }
+            }
+            (Ok(_), Ok(_)) => {
+                self.fail("invoice", Supports::All, "its hash is not the one the chain holds");
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                self.fail("invoice", Supports::All, format!("its record is not proved: {error}"));
+            }
+        }
+    }
+
+    /// The tariff's hash was on chain before the period began.
+    fn check_tariff(&mut self) {
+        let (invoice, evidence) = (&self.bill.invoice, &self.bill.evidence);
+        let tariff = &evidence.tariff;
+        let terms = tariff.terms();
+        let part = "evidence.tariff";
+        if tariff.hash() != invoice.tariff {
+            self.fail(part, Supports::Rated, "it is not the tariff that the invoice names");
+        }
+        if terms.valid_from > invoice.period.from {
+            self.fail(part, Supports::Rated, "it was not yet valid when the period began");
+        }
+        let key = tariff_key(invoice.community, &terms.id);
+        let records = evidence.chain.contracts.records;
+        let begin = terms.timezone.start_of(invoice.period.from);
+        match self.state.record(records, contracts::kind_tariff(), key, evidence.tariff_version) {
+            Ok(record) if record.hash != tariff.hash() => {
+                self.fail(part, Supports::Rated, "its hash is not the one the chain holds");
+            }
+            Ok(record) if record.time > begin.unsigned() => {
+                self.fail(part, Supports::Rated, "it was put on chain after the period had begun");
+            }
+            Ok(_) => {}
+            Err(error) => {
+                self.fail(part, Supports::Rated, format!("its record is not proved: {error}"));
+            }
+        }
+    }
+
+    /// Every line again, from what was proved.
+    fn check_lines(&mut self, used: &BTreeMap<Timestamp, Used>, trades: &[Traded]) {
+        let invoice = &self.bill.invoice;
+        let facts = Facts {
+            period: invoice.period,
+            tariff: &self.bill.evidence.tariff,
+            slot_length: invoice.slot_minutes,
+            used,
+            trades,
+        };
+        let rated = match bill::rate(&facts) {
+            Ok(rated) => rated,
+            Err(error) => {
+                return self.fail("evidence.trades", Supports::Metered, error.to_string());
+            }
+        };
+        for place in 0..invoice.lines.len().max(rated.lines.len()) {
+            let (shown, right) = (invoice.lines.get(place), rated.lines.get(place));
+            if let Some(reason) = difference(shown, right) {
+                self.fail(format!("invoice.lines[{place}]"), Supports::Line(place), reason);
+            }
+        }
+        for (field, shown, right) in [
+            ("total", invoice.total, rated.total),
+            ("paid", invoice.paid, rated.paid),
+            ("due", invoice.due, rated.due),
+        ] {
+            if shown != right {
+                let reason = format!("it says {shown}, recomputed it is {right}");
+                self.fail(format!("invoice.{field}"), Supports::All, reason);
+            }
+        }
+        let terms = self.bill.evidence.tariff.terms();
+        let same =
+            terms.currency == invoice.currency && terms.currency_digits == invoice.currency_digits;
+        if !same {
+            self.fail("invoice.currency", Supports::All, "it is not the tariff's currency");
+        }
+    }
+
+    fn check_leftovers(&mut self) {
+        for place in self.state.unused() {
+            let part = format!("evidence.nodes[{place}]");
+            self.fail(part, Supports::All, "this proof node proves nothing that the bill needs");
+        }
+    }
+
+    /// Slots that rest on less than two signed readings, for each line.
+    fn quality(
+        &self,
+        used: Option<&BTreeMap<Timestamp, Used>>,
+        trades: Option<&[Traded]>,
+    ) -> Vec<report::Signed> {
+        let evidence = &self.bill.evidence;
+        let facts = Facts {
+            period: self.bill.invoice.period,
+            tariff: &evidence.tariff,
+            slot_length: self.bill.invoice.slot_minutes,
+            used: used.unwrap_or(const { &BTreeMap::new() }),
+            trades: trades.unwrap_or_default(),
+        };
+        self.bill.invoice.lines.iter().map(|line| report::signed(line, &facts)).collect()
+    }
+}
+
+fn header(rlp: &[u8]) -> Option<Header> {
+    alloy_rlp::decode_exact(rlp).ok()
+}
+
+type Part = (&'static str, &'static str);
+
+/// The header is the trusted block's, or that of an earlier block on its branch.
+fn anchored(header: &Header, later: Option<&Later>, block: &TrustedBlock) -> Result<(), Part> {
+    let hash = header.hash();
+    let Some(later) = later else {
+        let same = hash == block.hash && header.number == block.number;
+        return if same { Ok(()) } else { Err(("evidence.header", "it is not the trusted block")) };
+    };
+    let Some(trusted) = self::header(&later.header) else {
+        return Err(("evidence.later.header", "this is not a block header"));
+    };
+    if trusted.hash() != block.hash || trusted.number != block.number {
+        return Err(("evidence.later.header", "it is not the trusted block"));
+    }
+    let path = Path { index: header.number, count: trusted.number, siblings: later.path.clone() };
+    if path.root(hash) == Some(trusted.extra_data) {
+        Ok(())
+    } else {
+        Err(("evidence.later.path", "the trusted block does not descend from the bill's block"))
+    }
+}
+
+/// In what a shown line differs from the right one.
+fn difference(shown: Option<&Line>, right: Option<&Line>) -> Option<String> {
+    let (shown, right) = match (shown, right) {
+        (Some(shown), Some(right)) => (shown, right),
+        (Some(_), None) => return Some("recomputed, there is no such line".to_owned()),
+        (None, Some(right)) => return Some(format!("recomputed, there is a line {}", right.label)),
+        (None, None) => return None,
+    };
+    let says = |field: &str, shown: &dyn ToString, right: &dyn ToString| {
+        let (shown, right) = (shown.to_string(), right.to_string());
+        Some(format!("its {field} is {shown}, recomputed it is {right}"))
+    };
+    if shown == right {
+        None
+    } else if shown.class != right.class || shown.label != right.label {
+        says("subject", &shown.label, &right.label)
+    } else if shown.amount != right.amount {
+        says("amount", &shown.amount, &right.amount)
+    } else if shown.exact != right.exact {
+        says("exact amount", &shown.exact, &right.exact)
+    } else {
+        Some("its formula or inputs are not those it was computed from".to_owned())
+    }
+}
+
+/// Whether a local day lies in the invoice's period.
+fn in_period(invoice: &Invoice, day: LocalDay) -> bool {
+    (invoice.period.from..=invoice.period.to).contains(&day)
+}
+
+#[cfg(test)]
+mod tests;

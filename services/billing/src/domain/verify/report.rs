@@ -1,0 +1,273 @@
+//! What a verification found, line by line.
+
+use std::fmt;
+
+use alloy_primitives::B256;
+use calendar::Slot;
+use reading::Quality;
+use serde::Serialize;
+use units::Money;
+
+use super::BillFile;
+use crate::domain::bill::{Class, Facts, Invoice, Line, Side};
+
+/// The answer as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Every line is proved or attested, or says that it was estimated.
+    Holds,
+    /// Something is wrong.
+    Failed,
+    /// Nothing is wrong in itself, but no trusted block says that it is true.
+    Unanchored,
+    /// The file is not a bill file.
+    Unreadable,
+}
+
+/// How well a line is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// From the customer's own signed registers, or from the tariff alone.
+    Proved,
+    /// As the contract settled it: the own side is proved, the neighbour's meter is attested.
+    Attested,
+    /// Some slots rest on no signed reading of their own.
+    NotSigned,
+    /// No trusted block was given.
+    Unanchored,
+    /// Something that it rests on is wrong.
+    Failed,
+}
+
+/// One line of the invoice, judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LineReport {
+    /// Place in the invoice, from 1.
+    pub number: usize,
+    /// What the customer reads.
+    pub label: String,
+    /// The amount on the bill.
+    pub amount: Money,
+    /// How well it is known.
+    pub status: Status,
+    /// Why.
+    pub reason: String,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Where in the file: `evidence.readings[17]`.
+    pub part: String,
+    /// Numbers of the lines that rest on it, from 1.
+    pub lines: Vec<usize>,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The answer.
+    pub verdict: Verdict,
+    /// Number of the invoice; empty where the file cannot be read.
+    pub number: String,
+    /// Hash of the invoice.
+    pub hash: B256,
+    /// What is to be paid.
+    pub due: Money,
+    /// Every line, judged.
+    pub lines: Vec<LineReport>,
+    /// Everything that is wrong, in the order of the checks.
+    pub findings: Vec<Finding>,
+}
+
+/// Which lines rest on a part of the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Supports {
+    All,
+    /// Those that follow from the customer's meter.
+    Metered,
+    /// Those that follow from trades.
+    Traded,
+    /// Those that follow from the tariff.
+    Rated,
+    /// One, by its place from 0.
+    Line(usize),
+}
+
+impl Supports {
+    pub(super) fn lines(self, invoice: &Invoice) -> Vec<usize> {
+        let rests = |place: usize, line: &Line| match self {
+            Supports::All => true,
+            Supports::Metered => line.class.metered(),
+            // What neighbours delivered is taken out of what the supplier and the grid are paid for.
+            Supports::Traded => line.class.metered(),
+            Supports::Rated => line.class.rated(),
+            Supports::Line(number) => place == number,
+        };
+        let lines = invoice.lines.iter().enumerate();
+        let resting = lines.filter(|(place, line)| rests(*place, line));
+        resting.map(|(place, _)| place + 1).collect()
+    }
+}
+
+/// How many slots a line rests on, and how many of them have no signed reading of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Signed {
+    slots: usize,
+    shared: usize,
+    missing: usize,
+}
+
+/// The slots that `line` rests on.
+pub(super) fn signed(line: &Line, facts: &Facts<'_>) -> Signed {
+    let mut count = Signed::default();
+    for slot in facts.slots().filter(|slot| touches(line, facts, *slot)) {
+        count.slots += 1;
+        match facts.used.get(&slot.start).map(|used| used.quality) {
+            Some(Quality::Measured) => {}
+            Some(Quality::Substituted) => count.shared += 1,
+            None => count.missing += 1,
+        }
+    }
+    count
+}
+
+fn touches(line: &Line, facts: &Facts<'_>, slot: Slot) -> bool {
+    let side = match line.class {
+        Class::Fixed => return false,
+        Class::Retail => {
+            let period = &facts.tariff.terms().energy.periods[facts.tariff.period(slot)];
+            return line.label.ends_with(&format!(", {}", period.name));
+        }
+        Class::Network | Class::Levy | Class::FeedIn | Class::Vat => return true,
+        Class::P2pSold | Class::PlatformSold | Class::Compensation | Class::SellerPenalty => {
+            Side::Seller
+        }
+        Class::P2pBought
+        | Class::NetworkLocal
+        | Class::PlatformBought
+        | Class::MakeWhole
+        | Class::BuyerPenalty => Side::Buyer,
+    };
+    facts.trades.iter().any(|trade| trade.side == side && trade.slot == slot.start)
+}
+
+impl Report {
+    pub(super) fn new(
+        bill: &BillFile,
+        findings: Vec<Finding>,
+        trusted: bool,
+        signed: &[Signed],
+    ) -> Report {
+        let invoice = &bill.invoice;
+        let judged = invoice.lines.iter().enumerate().zip(signed);
+        let lines = judged.map(|((place, line), signed)| {
+            let (status, reason) = judge(place + 1, line, &findings, trusted, *signed);
+            let (label, amount) = (line.label.clone(), line.amount);
+            LineReport { number: place + 1, label, amount, status, reason }
+        });
+        let verdict = match (findings.is_empty(), trusted) {
+            (false, _) => Verdict::Failed,
+            (true, false) => Verdict::Unanchored,
+            (true, true) => Verdict::Holds,
+        };
+        Report {
+            verdict,
+            number: invoice.number.clone(),
+            hash: invoice.hash(),
+            due: invoice.due,
+            lines: lines.collect(),
+            findings,
+        }
+    }
+
+    pub(super) fn unreadable(part: String, reason: String) -> Report {
+        Report {
+            verdict: Verdict::Unreadable,
+            number: String::new(),
+            hash: B256::ZERO,
+            due: Money::ZERO,
+            lines: Vec::new(),
+            findings: vec![Finding { part, lines: Vec::new(), reason }],
+        }
+    }
+
+    /// 0 where the bill holds; 1 failed, 3 unanchored, 4 unreadable.
+    pub fn exit_code(&self) -> u8 {
+        match self.verdict {
+            Verdict::Holds => 0,
+            Verdict::Failed => 1,
+            Verdict::Unanchored => 3,
+            Verdict::Unreadable => 4,
+        }
+    }
+}
+
+fn judge(
+    number: usize,
+    line: &Line,
+    findings: &[Finding],
+    trusted: bool,
+    signed: Signed,
+) -> (Status, String) {
+    let Signed { slots, shared, missing } = signed;
+    if let Some(finding) = findings.iter().find(|finding| finding.lines.contains(&number)) {
+        return (Status::Failed, format!("{}: {}", finding.part, finding.reason));
+    }
+    if !trusted {
+        return (Status::Unanchored, "no trusted block was given".to_owned());
+    }
+    if shared + missing > 0 {
+        let reason = format!(
+            "of {slots} slots {shared} were shared out of a longer span between two signed \
+             readings and {missing} have no signed reading"
+        );
+        return (Status::NotSigned, reason);
+    }
+    if line.class.on_chain() {
+        let reason =
+            "your meter and the contract agree; the neighbour's meter is attested on chain";
+        return (Status::Attested, reason.to_owned());
+    }
+    (Status::Proved, "recomputed from your signed readings and the anchored tariff".to_owned())
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.lines {
+            let status = match line.status {
+                Status::Proved => "proved",
+                Status::Attested => "attested",
+                Status::NotSigned => "not signed (estimated)",
+                Status::Unanchored => "unanchored",
+                Status::Failed => "FAILED",
+            };
+            let LineReport { number, label, amount, reason, .. } = line;
+            writeln!(f, "{number:>3}. {label}: {amount}  [{status}] {reason}")?;
+        }
+        for finding in &self.findings {
+            let lines: Vec<String> = finding.lines.iter().map(ToString::to_string).collect();
+            let supports = match lines.is_empty() {
+                true => String::new(),
+                false => format!(" (supports line {})", lines.join(", ")),
+            };
+            writeln!(f, "  ! {}{supports}: {}", finding.part, finding.reason)?;
+        }
+        match self.verdict {
+            Verdict::Holds => write!(f, "HOLDS: invoice {}, due {}", self.number, self.due),
+            Verdict::Failed => write!(f, "FAILED: invoice {} does not hold", self.number),
+            Verdict::Unanchored => {
+                write!(
+                    f,
+                    "UNANCHORED: invoice {} is consistent, but no block is trusted",
+                    self.number
+                )
+            }
+            Verdict::Unreadable => write!(f, "UNREADABLE: this is not a bill file"),
+        }
+    }
+}

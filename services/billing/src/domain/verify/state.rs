@@ -1,0 +1,188 @@
+//! Words of contracts' storage, read through proof nodes that are counted as they are used.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use chain::state::Account;
+use chain::trie::{NodeSource, Trie, TrieError};
+use contracts::storage::{self, MeterKey};
+use ids::{CommunityId, MeterId};
+
+use super::BillFile;
+
+/// Storage positions of one contract that a bill needs proofs of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// The contract.
+    pub contract: Address,
+    /// Its positions, each once, rising.
+    pub positions: Vec<B256>,
+}
+
+/// Every word of state that the verification of `bill` reads: what [`super::Evidence::nodes`] has
+/// to prove, and nothing else. The nodes of `bill` itself do not matter.
+pub fn needs(bill: &BillFile) -> Vec<Need> {
+    let asked = super::Verifier::new(bill, None).asked();
+    let mut contracts: BTreeMap<Address, Vec<B256>> = BTreeMap::new();
+    for (contract, position) in asked {
+        contracts.entry(contract).or_default().push(position);
+    }
+    let need = |(contract, mut positions): (Address, Vec<B256>)| {
+        positions.sort_unstable();
+        positions.dedup();
+        Need { contract, positions }
+    };
+    contracts.into_iter().map(need).collect()
+}
+
+/// Why a word of state is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum StateError {
+    #[error("{0}")]
+    Trie(#[from] TrieError),
+    #[error("there is no contract at {0}")]
+    NoContract(Address),
+    #[error("a proven value is malformed")]
+    BadValue,
+    #[error("the chain holds nothing there")]
+    Nothing,
+}
+
+/// A version of a document on chain.
+pub(super) struct Record {
+    pub(super) hash: B256,
+    pub(super) time: u64,
+}
+
+/// A batch of readings on chain.
+pub(super) struct Batch {
+    pub(super) root: B256,
+    pub(super) count: u32,
+}
+
+pub(super) struct State {
+    root: B256,
+    nodes: Nodes,
+    contracts: HashMap<Address, Trie>,
+    asked: Vec<(Address, B256)>,
+}
+
+struct Nodes {
+    given: Vec<B256>,
+    known: HashMap<B256, Bytes>,
+    used: RefCell<HashSet<B256>>,
+}
+
+impl NodeSource for Nodes {
+    fn node(&self, hash: B256) -> Option<Bytes> {
+        let node = self.known.get(&hash).cloned();
+        if node.is_some() {
+            self.used.borrow_mut().insert(hash);
+        }
+        node
+    }
+}
+
+impl State {
+    pub(super) fn new(root: B256, nodes: &[Bytes]) -> State {
+        let given: Vec<B256> = nodes.iter().map(keccak256).collect();
+        let known = given.iter().copied().zip(nodes.iter().cloned()).collect();
+        let nodes = Nodes { given, known, used: RefCell::default() };
+        State { root, nodes, contracts: HashMap::new(), asked: Vec::new() }
+    }
+
+    /// Everything that was read so far.
+    pub(super) fn into_asked(self) -> Vec<(Address, B256)> {
+        self.asked
+    }
+
+    /// Places of nodes that no reading needed, or that are there twice.
+    pub(super) fn unused(&self) -> Vec<usize> {
+        let mut left = self.nodes.used.borrow().clone();
+        let given = self.nodes.given.iter().enumerate();
+        given.filter(|(_, hash)| !left.remove(*hash)).map(|(place, _)| place).collect()
+    }
+
+    pub(super) fn digest(
+        &mut self,
+        market: Address,
+        account: Address,
+        day: u32,
+    ) -> Result<B256, StateError> {
+        self.word(market, storage::digest(account, day)).map(B256::from)
+    }
+
+    pub(super) fn meter_key(
+        &mut self,
+        meters: Address,
+        meter: MeterId,
+        version: u32,
+    ) -> Result<MeterKey, StateError> {
+        let [first, second] =
+            storage::meter_key(meter, version).map(|position| self.word(meters, position));
+        let key = MeterKey::from_words([first?, second?]);
+        if key.key == Address::ZERO { Err(StateError::Nothing) } else { Ok(key) }
+    }
+
+    pub(super) fn batch(
+        &mut self,
+        readings: Address,
+        community: CommunityId,
+        day: u32,
+        batch: u32,
+    ) -> Result<Batch, StateError> {
+        let (kind, period) = (contracts::READINGS_OF_DAY, u64::from(day));
+        let root = self.word(readings, storage::reading_root(community, kind, period, batch));
+        let count = self.word(readings, storage::reading_count(community, kind, period, batch));
+        let (root, count) = (B256::from(root?), storage::count_and_time(count?).0);
+        if root == B256::ZERO { Err(StateError::Nothing) } else { Ok(Batch { root, count }) }
+    }
+
+    pub(super) fn record(
+        &mut self,
+        records: Address,
+        kind: B256,
+        key: B256,
+        version: u32,
+    ) -> Result<Record, StateError> {
+        let hash = self.word(records, storage::record(kind, key, version));
+        let time = self.word(records, storage::record_time(kind, key, version));
+        let (hash, time) = (B256::from(hash?), time?);
+        if hash == B256::ZERO {
+            return Err(StateError::Nothing);
+        }
+        Ok(Record { hash, time: u64::try_from(time).map_err(|_| StateError::BadValue)? })
+    }
+
+    pub(super) fn record_versions(
+        &mut self,
+        records: Address,
+        kind: B256,
+        key: B256,
+    ) -> Result<U256, StateError> {
+        self.word(records, storage::record_versions(kind, key))
+    }
+
+    fn word(&mut self, contract: Address, position: B256) -> Result<U256, StateError> {
+        self.asked.push((contract, position));
+        if !self.contracts.contains_key(&contract) {
+            let trie = self.contract(contract)?;
+            self.contracts.insert(contract, trie);
+        }
+        let Some(trie) = self.contracts.get_mut(&contract) else {
+            return Err(StateError::NoContract(contract));
+        };
+        match trie.get(&self.nodes, keccak256(position).as_slice())? {
+            Some(rlp) => alloy_rlp::decode_exact(&rlp).map_err(|_| StateError::BadValue),
+            None => Ok(U256::ZERO),
+        }
+    }
+
+    fn contract(&self, address: Address) -> Result<Trie, StateError> {
+        let value = Trie::at(self.root).get(&self.nodes, keccak256(address).as_slice())?;
+        let rlp = value.ok_or(StateError::NoContract(address))?;
+        let account: Account = alloy_rlp::decode_exact(&rlp).map_err(|_| StateError::BadValue)?;
+        Ok(Trie::at(account.storage_root))
+    }
+}

@@ -1,0 +1,209 @@
+//! What the contract settled for the account, day by day.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::B256;
+use calendar::{LocalDay, Timestamp};
+use contracts::{DayDigest, Policy, Reconciled, Settled, Terms, outcome};
+use units::{Energy, Price};
+
+use super::report::Supports;
+use super::{DayTrades, Entries, Verifier};
+use crate::domain::bill::{Side, Traded};
+
+/// A trade while its day is replayed.
+struct Open {
+    settled: Settled,
+    policy: usize,
+    last: Option<Reconciled>,
+}
+
+impl Verifier<'_> {
+    /// The account's trades as the contract left them; `None` where a day is not proved.
+    pub(super) fn check_trades(&mut self) -> Option<Vec<Traded>> {
+        let bill = self.bill;
+        let (invoice, evidence) = (&bill.invoice, &bill.evidence);
+        let hashes = self.check_policies();
+        let mut days: BTreeMap<LocalDay, (usize, &DayTrades)> = BTreeMap::new();
+        for (place, day) in evidence.trades.iter().enumerate() {
+            let rising = days.last_key_value().is_none_or(|(last, _)| *last < day.day);
+            if !rising || !super::in_period(invoice, day.day) || day.entries.is_empty() {
+                let part = format!("evidence.trades[{place}]");
+                self.fail(part, Supports::Traded, "it is empty, out of order or of another period");
+                continue;
+            }
+            days.insert(day.day, (place, day));
+        }
+        let mut named = vec![false; hashes.len()];
+        let mut all = Some(Vec::new());
+        for day in invoice.period.days() {
+            let (part, outcome) = match days.get(&day) {
+                Some((place, trades)) => {
+                    let part = format!("evidence.trades[{place}]");
+                    (part, self.replay_day(day, trades, &hashes, &mut named))
+                }
+                None => ("evidence.trades".to_owned(), self.no_trades(day)),
+            };
+            match outcome {
+                Ok(traded) => all.iter_mut().for_each(|all| all.extend(&traded)),
+                Err(reason) => {
+                    self.fail(part, Supports::Traded, format!("trades of {day}: {reason}"));
+                    all = None;
+                }
+            }
+        }
+        for (place, _) in named.iter().enumerate().filter(|(_, named)| !**named) {
+            let part = format!("evidence.policies[{place}]");
+            self.fail(part, Supports::Traded, "no trade was made under this policy");
+        }
+        all
+    }
+
+    fn check_policies(&mut self) -> Vec<B256> {
+        let bill = self.bill;
+        let policies = &bill.evidence.policies;
+        let hashes: Vec<B256> = policies.iter().map(Policy::id).collect();
+        for (place, (policy, hash)) in policies.iter().zip(&hashes).enumerate() {
+            let seconds = i64::from(policy.slot_seconds);
+            let fits = policy.community == bill.invoice.community
+                && seconds == bill.invoice.slot_minutes.seconds();
+            if !fits || hashes[..place].contains(hash) {
+                let part = format!("evidence.policies[{place}]");
+                let reason = "it is of another community or slot length, or there twice";
+                self.fail(part, Supports::Traded, reason);
+            }
+        }
+        hashes
+    }
+
+    fn digest(&mut self, day: LocalDay) -> Result<B256, String> {
+        let market = self.bill.evidence.chain.contracts.market;
+        let digest = self.state.digest(market, self.bill.invoice.address, day.number());
+        digest.map_err(|error| format!("their digest is not proved: {error}"))
+    }
+
+    fn no_trades(&mut self, day: LocalDay) -> Result<Vec<Traded>, String> {
+        match self.digest(day)? {
+            B256::ZERO => Ok(Vec::new()),
+            _ => Err("the contract settled some, the bill shows none".to_owned()),
+        }
+    }
+
+    /// The digest of a day again, entry by entry, and what its trades came to.
+    fn replay_day(
+        &mut self,
+        day: LocalDay,
+        trades: &DayTrades,
+        hashes: &[B256],
+        named: &mut [bool],
+    ) -> Result<Vec<Traded>, String> {
+        let proved = self.digest(day)?;
+        let mut digest = DayDigest::default();
+        let mut open: Vec<Open> = Vec::new();
+        for entries in &trades.entries {
+            digest = apply(digest, entries, hashes, &mut open)?;
+        }
+        if digest.0 != proved {
+            return Err("they are not those that the contract settled".to_owned());
+        }
+        let policies = &self.bill.evidence.policies;
+        let zone = &self.bill.evidence.tariff.terms().timezone;
+        let mut traded = Vec::with_capacity(open.len());
+        for trade in open {
+            let slot = i64::try_from(trade.settled.slot).map(Timestamp::from_seconds);
+            let slot = slot.map_err(|_| "a slot lies beyond all time".to_owned())?;
+            if zone.day_of(slot) != day {
+                return Err(format!("the slot from {slot} is not of this day"));
+            }
+            named[trade.policy] = true;
+            traded.push(trade.outcome(&policies[trade.policy], slot)?);
+        }
+        Ok(traded)
+    }
+}
+
+/// The digest after some entries.
+fn apply(
+    mut digest: DayDigest,
+    entries: &Entries,
+    hashes: &[B256],
+    open: &mut Vec<Open>,
+) -> Result<DayDigest, String> {
+    match entries {
+        Entries::Settled { side, slot, price, retail, feed_in, policy, trades } => {
+            let place = usize::try_from(*policy).unwrap_or(usize::MAX);
+            let hash = hashes.get(place).ok_or("a policy is missing")?;
+            for (trade, quantity) in trades {
+                let settled = Settled {
+                    trade: *trade,
+                    side: *side,
+                    slot: *slot,
+                    quantity: Energy::from_wh(*quantity),
+                    price: *price,
+                    retail_price: *retail,
+                    feed_in_price: *feed_in,
+                    policy: *hash,
+                };
+                digest = digest.settled(&settled);
+                open.push(Open { settled, policy: place, last: None });
+            }
+        }
+        Entries::Reconciled { run, trades } => {
+            for (place, delivered, seller_short, buyer_short) in trades {
+                let place = usize::try_from(*place).unwrap_or(usize::MAX);
+                let trade = open.get_mut(place).ok_or("a run names no trade of the day")?;
+                let reconciled = Reconciled {
+                    trade: trade.settled.trade,
+                    run: *run,
+                    delivered: Energy::from_wh(*delivered),
+                    seller_short: Energy::from_wh(*seller_short),
+                    buyer_short: Energy::from_wh(*buyer_short),
+                };
+                digest = digest.reconciled(&reconciled);
+                trade.last = Some(reconciled);
+            }
+        }
+    }
+    Ok(digest)
+}
+
+impl Open {
+    /// What the trade came to, by the contract's own formulas.
+    fn outcome(&self, policy: &Policy, slot: Timestamp) -> Result<Traded, String> {
+        let settled = &self.settled;
+        let last = self.last.ok_or("a trade was not reconciled yet")?;
+        let terms = Terms {
+            quantity: settled.quantity,
+            price: settled.price,
+            retail_price: settled.retail_price,
+            feed_in_price: settled.feed_in_price,
+            network_fee: policy.network_fee,
+            buyer_fee: policy.buyer_fee,
+            seller_fee: policy.seller_fee,
+            tolerance_bps: policy.tolerance_bps,
+            tolerance_wh: policy.tolerance_wh,
+            imbalance: policy.imbalance,
+        };
+        let outcome = outcome(&terms, last.delivered, last.seller_short, last.buyer_short)
+            .map_err(|error| error.to_string())?;
+        let (side, fee) = match settled.side {
+            contracts::Side::Buy => (Side::Buyer, policy.buyer_fee),
+            contracts::Side::Sell => (Side::Seller, policy.seller_fee),
+        };
+        Ok(Traded {
+            side,
+            slot,
+            delivered: last.delivered,
+            price: price(settled.price)?,
+            network_fee: price(policy.network_fee)?,
+            platform_fee: price(fee)?,
+            make_whole: outcome.make_whole,
+            compensation: outcome.compensation,
+        })
+    }
+}
+
+fn price(n_per_wh: u64) -> Result<Price, String> {
+    let price = i64::try_from(n_per_wh).map(Price::from_n_per_wh);
+    price.map_err(|_| "a price does not fit".to_owned())
+}
