@@ -1,0 +1,50 @@
+# Every command of the project. `./justw` runs them; it fetches `just` when the machine has none.
+
+set positional-arguments
+
+tools := justfile_directory() / ".tools"
+
+# What there is
+_help:
+    @just --list --unsorted
+
+# Builds everything and runs a community's day; stays up with the web app
+demo *arguments: web
+    cargo build --quiet --package wattex
+    ./target/debug/wattex demo {{ arguments }}
+
+# Every test; what the tests need is installed into .tools and stopped again
+test: web tools
+    ./tests/run
+
+# The web app, built into web/dist
+web:
+    cd web && { [ -f node_modules/.built-for ] && cmp -s package-lock.json node_modules/.built-for \
+        || { npm ci --no-audit --no-fund --loglevel=error && cp package-lock.json node_modules/.built-for; }; }
+    cd web && npm run --silent build
+
+# Programs that tests drive: cast, ethers, web3.py, a browser, PostgreSQL, NATS
+tools:
+    ./tests/install
+
+# Formatting and lints
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --quiet -- --deny warnings
+
+# Whole-system simulation with more seeds
+sim *arguments:
+    cargo run --quiet --package tests --bin sim -- {{ arguments }}
+
+# Contracts: compile and write contracts/out
+contracts:
+    cd contracts && npm ci --no-audit --no-fund --loglevel=error && node build.mjs
+
+# OpenAPI documents and events.json, written to openapi/
+openapi:
+    cargo run --quiet --package wattex -- openapi openapi
+
+# Licences, sources and advisories of all dependencies
+deny:
+    command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+    cargo deny check

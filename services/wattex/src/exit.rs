@@ -1,0 +1,61 @@
+//! Exit codes: one per kind of trouble, so that a script can tell them apart.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | something went wrong on our side |
+//! | 2 | unknown or malformed argument |
+//! | 3 | data file missing or malformed |
+//! | 4 | the port is taken |
+//! | 5 | the directory belongs to another run or another version |
+//! | 6 | the clock is behind what the directory already knows |
+//! | 10 | a bill does not hold |
+//! | 11 | a bill holds but is not anchored |
+//! | 12 | a bill cannot be read |
+
+use std::process::ExitCode;
+
+use crate::data::DataError;
+
+/// Trouble that has an exit code of its own.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// An argument that the parser could not know to be wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// The port is taken.
+    #[error("port {0} is taken: choose another with --port")]
+    PortTaken(u16),
+    /// The directory was made by another run.
+    #[error("{0}")]
+    Directory(String),
+    /// The machine's clock is wrong.
+    #[error("the clock shows {now}, but this directory already knows {known}: set the clock right")]
+    Clock {
+        /// What the clock shows.
+        now: String,
+        /// The latest moment the directory knows.
+        known: String,
+    },
+}
+
+/// The exit code for `error`.
+pub fn code_of(error: &anyhow::Error) -> ExitCode {
+    for cause in error.chain() {
+        if let Some(trouble) = cause.downcast_ref::<Trouble>() {
+            return ExitCode::from(match trouble {
+                Trouble::Usage(_) => 2,
+                Trouble::PortTaken(_) => 4,
+                Trouble::Directory(_) => 5,
+                Trouble::Clock { .. } => 6,
+            });
+        }
+        if cause.downcast_ref::<DataError>().is_some() {
+            return ExitCode::from(3);
+        }
+        if let Some(db::DbError::NewerSchema { .. }) = cause.downcast_ref() {
+            return ExitCode::from(5);
+        }
+    }
+    ExitCode::FAILURE
+}

@@ -1,0 +1,50 @@
+//! Wattex in one binary, and its command line.
+//!
+//! ```text
+//! wattex demo     a community's days, everything embedded
+//! wattex verify   a bill, line by line, against a pinned block
+//! ```
+#![forbid(unsafe_code)]
+
+mod data;
+mod demo;
+mod exit;
+mod node;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// An electricity exchange and billing system for energy communities.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Cli {
+    /// Log filter, e.g. `info` or `market=debug`.
+    #[arg(long, global = true, default_value = "warn", env = "WATTEX_LOG")]
+    log: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs a community's days on measured or sample homes, then serves the web app.
+    Demo(demo::Arguments),
+    /// Checks a bill line by line, offline, against a pinned block.
+    Verify(verify::Arguments),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::new(&cli.log);
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let outcome = match cli.command {
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("wattex: {error:#}");
+        exit::code_of(&error)
+    })
+}

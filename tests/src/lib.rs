@@ -1,0 +1,2 @@
+//! Stories, contracts and simulation over the whole of Wattex.
+#![forbid(unsafe_code)]
