@@ -1,0 +1,212 @@
+//! Calls without a signature: what a contract would answer, and how much gas it would take.
+
+use super::{TRANSACTION_GAS_MAX, TransactionError, config_env, machine, refusal};
+use crate::state::{State, StateError};
+use crate::view::StateSource;
+use alloy_eips::eip2930::AccessList;
+use alloy_primitives::{Address, Bytes, Log, TxKind, U256};
+use revm::ExecuteEvm;
+use revm::context::result::{ExecutionResult, HaltReason, Output, ResultAndState};
+use revm::context::{BlockEnv, TransactTo, TxEnv};
+
+/// A call as `eth_call` and `eth_estimateGas` take it. Nonce and code of the sender are not
+/// checked; without a price the base fee counts as zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    /// Who calls.
+    pub from: Address,
+    /// Whom; `None` creates a contract.
+    pub to: Option<Address>,
+    /// Most gas; the block's limit if not given.
+    pub gas: Option<u64>,
+    /// Price per gas in wei.
+    pub gas_price: Option<u128>,
+    /// Value in wei.
+    pub value: U256,
+    /// Call data, or init code.
+    pub data: Bytes,
+    /// Accounts and slots that are warm from the start.
+    pub access_list: AccessList,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallOutcome {
+    /// It returned this.
+    Success(Bytes),
+    /// It reverted with this.
+    Revert(Bytes),
+    /// It used up its gas, for a reason in geth's words.
+    Halt(String),
+}
+
+/// What a call did. Its changes of the state are dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallResult {
+    /// How it ended.
+    pub outcome: CallOutcome,
+    /// The contract it created.
+    pub created: Option<Address>,
+    /// Gas after refunds.
+    pub gas_used: u64,
+    /// Gas that was refunded and has to be there while it runs.
+    pub gas_refunded: u64,
+    /// Logs of a success.
+    pub logs: Vec<Log>,
+}
+
+/// Why there is no estimate, with geth's wording.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The call could not even start.
+    #[error(transparent)]
+    Refused(#[from] TransactionError),
+    /// It reverts whatever gas it has; with the data it reverts with.
+    #[error("execution reverted")]
+    Reverted(Bytes),
+    /// It fails whatever gas it has.
+    #[error("gas required exceeds allowance ({allowance}): {reason}")]
+    Exceeds {
+        /// The most gas that was tried.
+        allowance: u64,
+        /// Why it failed with that.
+        reason: String,
+    },
+}
+
+fn halt_reason(reason: &HaltReason) -> String {
+    match reason {
+        HaltReason::OutOfGas(_) => "out of gas".into(),
+        HaltReason::InvalidFEOpcode => "invalid opcode: INVALID".into(),
+        HaltReason::OpcodeNotFound | HaltReason::NotActivated => "invalid opcode".into(),
+        HaltReason::InvalidJump => "invalid jump destination".into(),
+        HaltReason::OutOfOffset => "return data out of bounds".into(),
+        HaltReason::CreateCollision => "contract address collision".into(),
+        HaltReason::CreateContractSizeLimit => "max code size exceeded".into(),
+        HaltReason::CreateInitCodeSizeLimit => "max initcode size exceeded".into(),
+        HaltReason::StateChangeDuringStaticCall => "write protection".into(),
+        HaltReason::CallTooDeep => "max call depth exceeded".into(),
+        other => other.to_string(),
+    }
+}
+
+/// Executes a call on a state within a block. The state keeps only what it read.
+pub fn call<S: StateSource>(
+    state: &mut State<S>,
+    chain_id: u64,
+    block: BlockEnv,
+    call: &Call,
+) -> Result<CallResult, TransactionError> {
+    Ok(result(transact(state, chain_id, block, call)?.result))
+}
+
+/// The same, but the state keeps what the call changed.
+pub(crate) fn call_and_apply<S: StateSource>(
+    state: &mut State<S>,
+    chain_id: u64,
+    block: BlockEnv,
+    call: &Call,
+) -> Result<CallResult, TransactionError> {
+    let done = transact(state, chain_id, block, call)?;
+    state.apply(done.state)?;
+    Ok(result(done.result))
+}
+
+fn transact<S: StateSource>(
+    state: &mut State<S>,
+    chain_id: u64,
+    mut block: BlockEnv,
+    call: &Call,
+) -> Result<ResultAndState, TransactionError> {
+    let price = call.gas_price.unwrap_or(0);
+    if price == 0 {
+        block.basefee = 0;
+    }
+    let base_fee = block.basefee;
+    let mut config = config_env(chain_id);
+    config.disable_nonce_check = true;
+    config.disable_eip3607 = true;
+    config.tx_gas_limit_cap = Some(u64::MAX);
+    let transaction = TxEnv {
+        tx_type: if call.access_list.is_empty() { 0 } else { 1 },
+        caller: call.from,
+        gas_limit: call.gas.unwrap_or(block.gas_limit).min(block.gas_limit),
+        gas_price: price,
+        kind: call.to.map_or(TxKind::Create, TransactTo::Call),
+        value: call.value,
+        data: call.data.clone(),
+        nonce: state.account(call.from)?.map_or(0, |account| account.nonce),
+        chain_id: Some(chain_id),
+        access_list: call.access_list.clone(),
+        ..TxEnv::default()
+    };
+    machine(state, config, block)
+        .transact(transaction)
+        .map_err(|error| refusal(error, call.from, base_fee))
+}
+
+fn result(result: ExecutionResult) -> CallResult {
+    let (gas_used, gas_refunded) = (result.tx_gas_used(), result.gas().final_refunded());
+    let (outcome, created, logs) = match result {
+        ExecutionResult::Success { output: Output::Create(code, created), logs, .. } => {
+            (CallOutcome::Success(code), created, logs)
+        }
+        ExecutionResult::Success { output: Output::Call(output), logs, .. } => {
+            (CallOutcome::Success(output), None, logs)
+        }
+        ExecutionResult::Revert { output, .. } => (CallOutcome::Revert(output), None, Vec::new()),
+        ExecutionResult::Halt { reason, .. } => {
+            (CallOutcome::Halt(halt_reason(&reason)), None, Vec::new())
+        }
+    };
+    CallResult { outcome, created, gas_used, gas_refunded, logs }
+}
+
+/// The least gas, up to 1.5 %, with which the call succeeds.
+pub fn estimate<S: StateSource>(
+    state: &mut State<S>,
+    chain_id: u64,
+    block: BlockEnv,
+    request: &Call,
+) -> Result<u64, CallError> {
+    let asked = request.gas.unwrap_or(TRANSACTION_GAS_MAX);
+    let affordable = affordable_gas(state, request).map_err(TransactionError::from)?;
+    let mut high = asked.min(block.gas_limit).min(TRANSACTION_GAS_MAX).min(affordable);
+    let mut run = |gas: u64| {
+        call(state, chain_id, block.clone(), &Call { gas: Some(gas), ..request.clone() })
+    };
+    let first = run(high)?;
+    match first.outcome {
+        CallOutcome::Success(_) => {}
+        CallOutcome::Revert(data) => return Err(CallError::Reverted(data)),
+        CallOutcome::Halt(reason) => return Err(CallError::Exceeds { allowance: high, reason }),
+    }
+    let mut low = first.gas_used.saturating_sub(1);
+    // A sub-call gets at most 63/64 of the gas, and a transfer adds a stipend of 2300.
+    let likely = (first.gas_used + first.gas_refunded + 2_300).saturating_mul(64) / 63;
+    let mut middle = likely;
+    while low + 1 < high && (high - low).saturating_mul(1000) > high.saturating_mul(15) {
+        if middle <= low || middle >= high {
+            middle = low + (high - low) / 2;
+        }
+        match run(middle) {
+            Ok(CallResult { outcome: CallOutcome::Success(_), .. }) => high = middle,
+            Ok(_)
+            | Err(TransactionError::IntrinsicGas { .. } | TransactionError::FloorDataGas { .. }) => {
+                low = middle;
+            }
+            Err(refused) => return Err(refused.into()),
+        }
+        // Most calls need little more than they use: search near the lower end first.
+        middle = (low + (high - low) / 2).min(low.saturating_mul(2));
+    }
+    Ok(high)
+}
+
+/// How much gas the sender can pay for at the price it offers.
+fn affordable_gas<S: StateSource>(state: &mut State<S>, request: &Call) -> Result<u64, StateError> {
+    let Some(price) = request.gas_price.filter(|price| *price > 0) else { return Ok(u64::MAX) };
+    let balance = state.account(request.from)?.map_or(U256::ZERO, |account| account.balance);
+    let left = balance.saturating_sub(request.value);
+    Ok((left / U256::from(price)).saturating_to())
+}

@@ -1,0 +1,46 @@
+//! Why the pool refuses a transaction, with geth's wording.
+
+use crate::execute::TransactionError;
+use alloy_primitives::U256;
+
+/// Why the pool refuses a transaction, in order of precedence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are named as in the message")]
+pub enum PoolError {
+    /// The same transaction is waiting.
+    #[error("already known")]
+    AlreadyKnown,
+    /// More bytes than one transaction may have.
+    #[error("oversized data: limit {max}")]
+    Oversized { max: usize },
+    /// It can be executed in no block.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
+    /// It pays less than the least base fee, or no more than the cheapest in a full pool.
+    #[error("transaction underpriced: max fee per gas {got}, minimum needed {min}")]
+    Underpriced { got: u128, min: u128 },
+    /// The nonce was used.
+    #[error("nonce too low: next nonce {next}, tx nonce {got}")]
+    NonceTooLow { next: u64, got: u64 },
+    /// The balance does not cover it.
+    #[error(
+        "insufficient funds for gas * price + value: \
+         balance {balance}, tx cost {cost}, overshot {overshot}"
+    )]
+    InsufficientFunds { balance: U256, cost: U256, overshot: U256 },
+    /// The balance does not cover it together with what the sender has waiting.
+    #[error(
+        "insufficient funds for gas * price + value: \
+         balance {balance}, queued cost {queued}, tx cost {cost}, overshot {overshot}"
+    )]
+    InsufficientFundsInAll { balance: U256, queued: U256, cost: U256, overshot: U256 },
+    /// It does not pay 10 % more than the one with the same nonce.
+    #[error("replacement transaction underpriced")]
+    ReplacementUnderpriced,
+    /// The sender has as many waiting as it may.
+    #[error("account limit exceeded")]
+    AccountLimitExceeded,
+    /// It does not fit whatever leaves.
+    #[error("txpool is full")]
+    Full,
+}

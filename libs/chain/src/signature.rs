@@ -1,0 +1,64 @@
+//! Who signed a transaction: recovery by libsecp256k1, in parallel for whole blocks.
+
+use crate::block::Transaction;
+use alloy_primitives::{Address, U256, keccak256};
+use secp256k1::ecdsa::{RecoverableSignature, RecoveryId};
+use secp256k1::{Message, Secp256k1, VerifyOnly};
+use std::sync::LazyLock;
+
+static CONTEXT: LazyLock<Secp256k1<VerifyOnly>> = LazyLock::new(Secp256k1::verification_only);
+
+/// Half the order of the curve: `s` above it is refused (EIP-2), so that nobody can give a
+/// transaction a second hash.
+const HALF_ORDER: U256 = U256::from_limbs([
+    0xdfe9_2f46_681b_20a0,
+    0x5d57_6e73_57a4_501d,
+    0xffff_ffff_ffff_ffff,
+    0x7fff_ffff_ffff_ffff,
+]);
+
+/// Fewer signatures than this are recovered on the calling thread.
+const PARALLEL_MIN: usize = 32;
+
+/// The sender of a transaction, or `None` if its signature is not one.
+pub fn recover(transaction: &Transaction) -> Option<Address> {
+    let signature = transaction.signature();
+    if signature.s() > HALF_ORDER {
+        return None;
+    }
+    let mut compact = [0; 64];
+    compact[..32].copy_from_slice(&signature.r().to_be_bytes::<32>());
+    compact[32..].copy_from_slice(&signature.s().to_be_bytes::<32>());
+    let parity = if signature.v() { RecoveryId::One } else { RecoveryId::Zero };
+    let signature = RecoverableSignature::from_compact(&compact, parity).ok()?;
+    let message = Message::from_digest(transaction.signature_hash().0);
+    let key = CONTEXT.recover_ecdsa(message, &signature).ok()?.serialize_uncompressed();
+    Some(Address::from_slice(&keccak256(&key[1..])[12..]))
+}
+
+/// The senders of many transactions, in their order. A transaction whose sender is `known` already
+/// is not recovered again.
+pub fn recover_all(
+    transactions: &[Transaction],
+    known: impl Fn(&Transaction) -> Option<Address>,
+) -> Vec<Option<Address>> {
+    let mut senders: Vec<_> = transactions.iter().map(known).collect();
+    let mut open: Vec<_> =
+        senders.iter_mut().zip(transactions).filter(|(sender, _)| sender.is_none()).collect();
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    if open.len() < PARALLEL_MIN || workers == 1 {
+        open.into_iter().for_each(|(sender, transaction)| *sender = recover(transaction));
+        return senders;
+    }
+    let share = open.len().div_ceil(workers);
+    std::thread::scope(|scope| {
+        for part in open.chunks_mut(share) {
+            scope.spawn(move || {
+                for (sender, transaction) in part {
+                    **sender = recover(transaction);
+                }
+            });
+        }
+    });
+    senders
+}

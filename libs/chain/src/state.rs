@@ -1,0 +1,278 @@
+//! Accounts and storage over tries, as revm reads and changes them.
+//!
+//! A value lives for one block: what was read stays cached, what was changed is written into the
+//! tries at [`State::commit`], so that a slot written a thousand times is hashed once.
+
+mod revm_database;
+
+use crate::trie::{EMPTY_ROOT, Trie, TrieError};
+use crate::view::StateSource;
+use alloy_primitives::map::{AddressMap, B256Map, HashMap, HashSet};
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
+use alloy_rlp::{RlpDecodable, RlpEncodable};
+use revm::bytecode::Bytecode;
+
+/// An account as the account trie holds it.
+#[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub struct Account {
+    /// Number of transactions sent, or of contracts created.
+    pub nonce: u64,
+    /// Balance in wei.
+    pub balance: U256,
+    /// Root of the storage trie as of the last commit.
+    pub storage_root: B256,
+    /// keccak-256 of the code.
+    pub code_hash: B256,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self { nonce: 0, balance: U256::ZERO, storage_root: EMPTY_ROOT, code_hash: KECCAK256_EMPTY }
+    }
+}
+
+impl Account {
+    /// Whether there is nothing to keep of it (EIP-161).
+    pub fn is_empty(&self) -> bool {
+        self.nonce == 0 && self.balance.is_zero() && !self.has_code()
+    }
+
+    /// Whether it is a contract.
+    pub fn has_code(&self) -> bool {
+        self.code_hash != KECCAK256_EMPTY
+    }
+}
+
+/// The store does not have what the state refers to: a fault, never a rejection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// A trie node is missing or malformed.
+    #[error(transparent)]
+    Trie(#[from] TrieError),
+    /// The code of an account is missing.
+    #[error("code {0} is missing")]
+    MissingCode(B256),
+    /// What the account trie holds is not an account, or a storage trie not a number.
+    #[error("value of {0} is malformed")]
+    BadValue(B256),
+}
+
+/// What a commit leaves to be stored.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// The root of the account trie.
+    pub root: B256,
+    /// New trie nodes of all tries: (hash, RLP). Storing one twice is harmless.
+    pub nodes: Vec<(B256, Bytes)>,
+    /// New contract code: (hash, code).
+    pub code: Vec<(B256, Bytes)>,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    /// keccak-256 of the position: the key in the storage trie.
+    key: B256,
+    committed: U256,
+    value: U256,
+}
+
+#[derive(Default)]
+struct Entry {
+    account: Option<Account>,
+    storage: Trie,
+    slots: HashMap<U256, Slot>,
+}
+
+impl Entry {
+    fn slot(&mut self, source: &impl StateSource, position: U256) -> Result<&mut Slot, StateError> {
+        use alloy_primitives::map::hash_map::Entry::{Occupied, Vacant};
+        match self.slots.entry(position) {
+            Occupied(slot) => Ok(slot.into_mut()),
+            Vacant(vacant) => {
+                let key = keccak256(position.to_be_bytes::<32>());
+                let committed = match self.storage.get(source, key.as_slice())? {
+                    Some(rlp) => {
+                        alloy_rlp::decode_exact(&rlp).map_err(|_| StateError::BadValue(key))?
+                    }
+                    None => U256::ZERO,
+                };
+                Ok(vacant.insert(Slot { key, committed, value: committed }))
+            }
+        }
+    }
+
+    fn forget_storage(&mut self) {
+        self.storage = Trie::default();
+        self.slots.clear();
+    }
+}
+
+/// The state below one root, with the changes made to it.
+pub struct State<S> {
+    source: S,
+    accounts: Trie,
+    entries: AddressMap<Entry>,
+    changed: HashSet<Address>,
+    code: B256Map<Bytecode>,
+    code_new: Vec<(B256, Bytes)>,
+}
+
+impl<S: StateSource> State<S> {
+    /// The state that was committed with this root.
+    pub fn at(root: B256, source: S) -> Self {
+        Self {
+            source,
+            accounts: Trie::at(root),
+            entries: AddressMap::default(),
+            changed: HashSet::default(),
+            code: B256Map::default(),
+            code_new: Vec::new(),
+        }
+    }
+
+    fn entry(&mut self, address: Address) -> Result<&mut Entry, StateError> {
+        use alloy_primitives::map::hash_map::Entry::{Occupied, Vacant};
+        match self.entries.entry(address) {
+            Occupied(entry) => Ok(entry.into_mut()),
+            Vacant(vacant) => {
+                let key = keccak256(address);
+                let Some(rlp) = self.accounts.get(&self.source, key.as_slice())? else {
+                    return Ok(vacant.insert(Entry::default()));
+                };
+                let account: Account =
+                    alloy_rlp::decode_exact(&rlp).map_err(|_| StateError::BadValue(key))?;
+                let storage = Trie::at(account.storage_root);
+                let slots = HashMap::default();
+                Ok(vacant.insert(Entry { account: Some(account), storage, slots }))
+            }
+        }
+    }
+
+    /// An account, with changes. Its `storage_root` is that of the last commit.
+    pub fn account(&mut self, address: Address) -> Result<Option<Account>, StateError> {
+        Ok(self.entry(address)?.account.clone())
+    }
+
+    /// A storage slot, with changes; zero if never set.
+    pub fn storage_at(&mut self, address: Address, position: U256) -> Result<U256, StateError> {
+        self.entry(address)?;
+        let entry = self.entries.get_mut(&address).expect("the entry was just loaded");
+        Ok(entry.slot(&self.source, position)?.value)
+    }
+
+    /// The code of an account; empty if it has none.
+    pub fn code_of(&mut self, address: Address) -> Result<Bytes, StateError> {
+        let hash = self.account(address)?.map_or(KECCAK256_EMPTY, |account| account.code_hash);
+        Ok(self.bytecode(hash)?.original_bytes())
+    }
+
+    fn bytecode(&mut self, hash: B256) -> Result<Bytecode, StateError> {
+        if hash == KECCAK256_EMPTY {
+            return Ok(Bytecode::default());
+        }
+        if let Some(code) = self.code.get(&hash) {
+            return Ok(code.clone());
+        }
+        let bytes = self.source.code(hash).ok_or(StateError::MissingCode(hash))?;
+        let code = Bytecode::new_raw(bytes);
+        self.code.insert(hash, code.clone());
+        Ok(code)
+    }
+
+    /// Sets nonce, balance and code hash; an empty account is removed.
+    fn set_account(
+        &mut self,
+        address: Address,
+        nonce: u64,
+        balance: U256,
+        code_hash: B256,
+    ) -> Result<(), StateError> {
+        let entry = self.entry(address)?;
+        let storage_root = entry.account.as_ref().map_or(EMPTY_ROOT, |old| old.storage_root);
+        let account = Account { nonce, balance, storage_root, code_hash };
+        entry.account = (!account.is_empty()).then_some(account);
+        self.changed.insert(address);
+        Ok(())
+    }
+
+    /// Sets the nonce of an account.
+    pub fn set_nonce(&mut self, address: Address, nonce: u64) -> Result<(), StateError> {
+        let old = self.account(address)?.unwrap_or_default();
+        self.set_account(address, nonce, old.balance, old.code_hash)
+    }
+
+    /// Sets the balance of an account.
+    pub fn set_balance(&mut self, address: Address, balance: U256) -> Result<(), StateError> {
+        let old = self.account(address)?.unwrap_or_default();
+        self.set_account(address, old.nonce, balance, old.code_hash)
+    }
+
+    /// Sets the code of an account.
+    pub fn set_code(&mut self, address: Address, code: Bytes) -> Result<(), StateError> {
+        let old = self.account(address)?.unwrap_or_default();
+        let hash = keccak256(&code);
+        if hash != old.code_hash && hash != KECCAK256_EMPTY {
+            self.keep_code(hash, Bytecode::new_raw(code));
+        }
+        self.set_account(address, old.nonce, old.balance, hash)
+    }
+
+    fn keep_code(&mut self, hash: B256, code: Bytecode) {
+        if !self.code.contains_key(&hash) {
+            self.code_new.push((hash, code.original_bytes()));
+            self.code.insert(hash, code);
+        }
+    }
+
+    /// Sets a storage slot; it only stays if the account is not empty.
+    pub fn set_storage(
+        &mut self,
+        address: Address,
+        position: U256,
+        value: U256,
+    ) -> Result<(), StateError> {
+        self.entry(address)?;
+        let entry = self.entries.get_mut(&address).expect("the entry was just loaded");
+        entry.slot(&self.source, position)?.value = value;
+        self.changed.insert(address);
+        Ok(())
+    }
+
+    /// Adds to a balance.
+    pub fn credit(&mut self, address: Address, amount: U256) -> Result<(), StateError> {
+        if amount.is_zero() {
+            return Ok(());
+        }
+        let balance = self.account(address)?.unwrap_or_default().balance;
+        self.set_balance(address, balance.saturating_add(amount))
+    }
+
+    /// Writes all changes into the tries and returns the new root with what has to be stored.
+    /// The state can be used on; after an error it cannot.
+    pub fn commit(&mut self) -> Result<Changes, StateError> {
+        let mut nodes = Vec::new();
+        for address in self.changed.drain() {
+            let entry = self.entries.get_mut(&address).expect("what changed was loaded");
+            let key = keccak256(address);
+            let Some(account) = &mut entry.account else {
+                entry.storage = Trie::default();
+                entry.slots.clear();
+                self.accounts.remove(&self.source, key.as_slice())?;
+                continue;
+            };
+            for slot in entry.slots.values_mut().filter(|slot| slot.value != slot.committed) {
+                if slot.value.is_zero() {
+                    entry.storage.remove(&self.source, slot.key.as_slice())?;
+                } else {
+                    let rlp = alloy_rlp::encode(slot.value);
+                    entry.storage.insert(&self.source, slot.key.as_slice(), rlp)?;
+                }
+                slot.committed = slot.value;
+            }
+            account.storage_root = entry.storage.commit(|hash, rlp| nodes.push((hash, rlp)));
+            self.accounts.insert(&self.source, key.as_slice(), alloy_rlp::encode(&*account))?;
+        }
+        let root = self.accounts.commit(|hash, rlp| nodes.push((hash, rlp)));
+        Ok(Changes { root, nodes, code: std::mem::take(&mut self.code_new) })
+    }
+}

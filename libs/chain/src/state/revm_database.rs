@@ -1,0 +1,69 @@
+//! The state as revm's database.
+
+use super::{State, StateError};
+use crate::view::StateSource;
+use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256};
+use revm::Database;
+use revm::bytecode::Bytecode;
+use revm::database_interface::DBErrorMarker;
+use revm::state::{AccountInfo, EvmState};
+
+impl DBErrorMarker for StateError {}
+
+impl<S: StateSource> Database for State<S> {
+    type Error = StateError;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StateError> {
+        let Some(account) = self.account(address)? else { return Ok(None) };
+        let code = Some(self.bytecode(account.code_hash)?);
+        let (balance, nonce, code_hash) = (account.balance, account.nonce, account.code_hash);
+        Ok(Some(AccountInfo { balance, nonce, code_hash, code, account_id: None }))
+    }
+
+    fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, StateError> {
+        self.bytecode(hash)
+    }
+
+    fn storage(&mut self, address: Address, position: U256) -> Result<U256, StateError> {
+        self.storage_at(address, position)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, StateError> {
+        Ok(self.source.block_hash(number).unwrap_or_default())
+    }
+}
+
+impl<S: StateSource> State<S> {
+    /// Takes over what a transaction changed.
+    pub fn apply(&mut self, changes: EvmState) -> Result<(), StateError> {
+        for (address, account) in changes {
+            if !account.is_touched() {
+                continue;
+            }
+            let entry = self.entry(address)?;
+            if account.is_selfdestructed() {
+                entry.account = None;
+                entry.forget_storage();
+                self.changed.insert(address);
+                continue;
+            }
+            if account.is_created() {
+                entry.forget_storage();
+            }
+            let info = account.info;
+            if info.code_hash != KECCAK256_EMPTY && account.status.contains(CREATED) {
+                let code = info.code.ok_or(StateError::MissingCode(info.code_hash))?;
+                self.keep_code(info.code_hash, code);
+            }
+            self.set_account(address, info.nonce, info.balance, info.code_hash)?;
+            let entry = self.entries.get_mut(&address).expect("the entry was just set");
+            for (position, slot) in account.storage.iter().filter(|(_, slot)| slot.is_changed()) {
+                entry.slot(&self.source, *position)?.value = slot.present_value;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Only a contract created in the transaction brings new code: delegations (EIP-7702) are refused.
+const CREATED: revm::state::AccountStatus = revm::state::AccountStatus::Created;
