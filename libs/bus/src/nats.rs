@@ -1,31 +1,143 @@
 //! The bus of the cluster: NATS JetStream with durable pull consumers.
+//!
+//! One stream holds all events, under `<stream>.<subject>`. JetStream drops a message whose id it has
+//! seen in the last minutes; the inbox of each consumer does it for ever. A consumer's events are
+//! applied one after another (`max_ack_pending = 1`), because a block follows the block before it.
+//!
+//! The server must keep streams with `sync_interval: always`, or an acknowledged event can be lost
+//! with the machine (deploy/nats.conf).
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use async_nats::HeaderMap;
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType, Stream};
+use async_nats::jetstream::{AckKind, Context as JetStream, Message, context::ContextBuilder};
 use events::Envelope;
+use futures::StreamExt;
 
-use crate::Consumer;
+use crate::{ATTEMPTS_MAX, Consumer};
+
+/// How long JetStream remembers a message id.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+/// How long a consumer may take over one event before it is offered again.
+const ACK_WITHIN: Duration = Duration::from_secs(60);
+/// How long to wait for JetStream's word.
+const PUBLISH_WITHIN: Duration = Duration::from_secs(10);
+/// Pause before the stream of messages is asked for again.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Where NATS is and how the stream is kept.
 #[derive(Debug, Clone)]
 pub struct NatsOptions {
     /// `nats://host:port`, several separated by commas.
     pub url: String,
-    /// The stream's name; one per installation.
+    /// The stream's name, upper case by custom; one per installation.
     pub stream: String,
+    /// The most the stream holds, in bytes; when it is full new events wait in their outboxes.
+    pub bytes_max: i64,
 }
 
-pub(crate) struct Nats;
+pub(crate) struct Nats {
+    jetstream: JetStream,
+    stream: Stream,
+    prefix: String,
+}
 
 impl Nats {
-    pub(crate) async fn connect(_options: NatsOptions) -> Result<Nats> {
-        anyhow::bail!("NATS is being written")
+    pub(crate) async fn connect(options: NatsOptions) -> Result<Nats> {
+        let urls: Vec<String> = options.url.split(',').map(str::to_owned).collect();
+        let client = async_nats::connect(urls).await.context("connecting to NATS")?;
+        let jetstream = ContextBuilder::new().timeout(PUBLISH_WITHIN).build(client);
+        let stream = jetstream
+            .get_or_create_stream(Config {
+                name: options.stream.clone(),
+                subjects: vec![format!("{}.>", options.stream)],
+                storage: StorageType::File,
+                discard: DiscardPolicy::New,
+                max_bytes: options.bytes_max,
+                duplicate_window: DUPLICATE_WINDOW,
+                ..Config::default()
+            })
+            .await
+            .context("creating the event stream")?;
+        Ok(Nats { jetstream, stream, prefix: options.stream })
     }
-    pub(crate) async fn subscribe(&self, _consumer: Arc<dyn Consumer>) -> Result<()> {
-        anyhow::bail!("NATS is being written")
+
+    pub(crate) async fn publish(&self, envelope: &Envelope) -> Result<()> {
+        let mut headers = HeaderMap::new();
+        headers.insert("Nats-Msg-Id", envelope.id.to_string());
+        let subject = format!("{}.{}", self.prefix, envelope.subject);
+        let payload = serde_json::to_vec(envelope)?.into();
+        let acknowledged = self.jetstream.publish_with_headers(subject, headers, payload).await?;
+        acknowledged.await.context("JetStream did not take the event")?;
+        Ok(())
     }
-    pub(crate) async fn publish(&self, _envelope: &Envelope) -> Result<()> {
-        anyhow::bail!("NATS is being written")
+
+    pub(crate) async fn subscribe(&self, consumer: Arc<dyn Consumer>) -> Result<()> {
+        let durable: PullConsumer = self
+            .stream
+            .get_or_create_consumer(
+                consumer.name(),
+                pull::Config {
+                    durable_name: Some(consumer.name().to_owned()),
+                    filter_subjects: consumer
+                        .subjects()
+                        .iter()
+                        .map(|subject| format!("{}.{subject}", self.prefix))
+                        .collect(),
+                    deliver_policy: DeliverPolicy::All,
+                    ack_policy: AckPolicy::Explicit,
+                    ack_wait: ACK_WITHIN,
+                    max_ack_pending: 1,
+                    ..pull::Config::default()
+                },
+            )
+            .await
+            .with_context(|| format!("creating consumer {}", consumer.name()))?;
+        tokio::spawn(async move {
+            loop {
+                if let Err(error) = apply_all(&durable, &*consumer).await {
+                    let name = consumer.name();
+                    tracing::warn!(name, error = format!("{error:#}"), "event stream interrupted");
+                }
+                tokio::time::sleep(RECONNECT_PAUSE).await;
+            }
+        });
+        Ok(())
     }
+}
+
+async fn apply_all(durable: &PullConsumer, consumer: &dyn Consumer) -> Result<()> {
+    let mut messages = durable.messages().await?;
+    while let Some(message) = messages.next().await {
+        let message = message?;
+        let outcome = match serde_json::from_slice::<Envelope>(&message.payload) {
+            Ok(envelope) => consumer.consume(&envelope).await,
+            Err(error) => Err(error).context("the message is not an event"),
+        };
+        answer(&message, consumer.name(), outcome).await?;
+    }
+    Ok(())
+}
+
+/// Acknowledges what was committed, and waits for the server's word; asks for the rest again later,
+/// until it is given up.
+async fn answer(message: &Message, consumer: &str, outcome: Result<()>) -> Result<()> {
+    let Err(error) = outcome else {
+        return message.double_ack().await.map_err(anyhow::Error::from_boxed);
+    };
+    let attempts = message.info().map_err(anyhow::Error::from_boxed)?.delivered;
+    let error = format!("{error:#}");
+    let subject = message.subject.as_str();
+    let kind = if attempts >= ATTEMPTS_MAX {
+        tracing::error!(consumer, subject, error, "an event is parked in the stream");
+        AckKind::Term
+    } else {
+        tracing::warn!(consumer, subject, attempts, error, "an event was refused");
+        AckKind::Nak(Some(Duration::from_millis(100 << attempts.clamp(0, 10))))
+    };
+    message.ack_with(kind).await.map_err(anyhow::Error::from_boxed)
 }

@@ -1,12 +1,33 @@
-//! What tests need: databases and servers of their own, started and stopped by the test.
+//! What tests need: folders of measured data, and servers of their own on free ports, in temporary
+//! directories, stopped when the test lets go of them.
+//!
+//! Servers come from `WATTEX_TOOLS` (default `.tools` beside the workspace, filled by
+//! `./justw tools`) and the system's packages. A missing one is an error, never a skipped test.
 #![forbid(unsafe_code)]
 
+mod nats;
+mod postgres;
+mod process;
+
 use std::path::PathBuf;
+
+pub use nats::NatsServer;
+pub use postgres::PostgresServer;
+pub use process::free_port;
 
 /// The folder of measured homes, vectors and payloads: `WATTEX_SHARED`, else `../shared` beside the
 /// workspace. `None` where it is not there.
 pub fn shared() -> Option<PathBuf> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let beside = workspace().join("../shared");
     let folder = std::env::var_os("WATTEX_SHARED").map_or(beside, PathBuf::from);
     folder.is_dir().then_some(folder)
+}
+
+/// The folder with the programs that tests drive.
+pub fn tools() -> PathBuf {
+    std::env::var_os("WATTEX_TOOLS").map_or(workspace().join(".tools"), PathBuf::from)
+}
+
+fn workspace() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
