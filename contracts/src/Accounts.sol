@@ -16,13 +16,15 @@ abstract contract Accounts is EIP712 {
     using SafeERC20 for IERC20;
 
     bytes32 public constant ORDER_TYPEHASH = keccak256(
-        "Order(address account,uint8 side,uint64 slot,uint64 quantity,uint64 limitPrice,uint64 minFill,"
+        "Order(address account,uint8 side,uint64 slot,uint64 quantity,"
+        "uint64 limitPrice,uint64 minFill,"
         "bytes32 community,bytes32 zone,bytes32 connectionPoint,bytes32 policy,address delegate,"
         "uint256 nonce,uint64 expiry)"
     );
     bytes32 public constant CANCEL_TYPEHASH = keccak256("Cancel(address account,uint256 nonce)");
-    bytes32 public constant WITHDRAWAL_TYPEHASH =
-        keccak256("Withdrawal(address account,uint256 amount,uint256 nonce)");
+    bytes32 public constant WITHDRAWAL_TYPEHASH = keccak256(
+        "Withdrawal(address account,uint256 amount,uint256 nonce)"
+    );
     bytes32 public constant DELEGATION_TYPEHASH = keccak256(
         "Delegation(address account,address delegate,uint64 until,uint64 quantityMax,uint256 nonce)"
     );
@@ -64,7 +66,12 @@ abstract contract Accounts is EIP712 {
     event Withdrawn(address indexed account, uint256 amount);
     event Released(address indexed account, uint32 indexed day, uint256 amount);
     event OrderCancelled(address indexed account, uint256 nonce);
-    event Delegated(address indexed account, address indexed delegate, uint64 until, uint64 quantityMax);
+    event Delegated(
+        address indexed account,
+        address indexed delegate,
+        uint64 until,
+        uint64 quantityMax
+    );
 
     error PaymentAlreadyDeposited(bytes32 payment);
     error NotEnoughFree(uint256 free, uint256 needed);
@@ -95,8 +102,17 @@ abstract contract Accounts is EIP712 {
     }
 
     /// {requestWithdrawal} for an account that signed `Withdrawal`.
-    function requestWithdrawalFor(address account, uint256 amount, uint256 nonce, bytes calldata signature) external {
-        _checkSigned(account, keccak256(abi.encode(WITHDRAWAL_TYPEHASH, account, amount, nonce)), signature);
+    function requestWithdrawalFor(
+        address account,
+        uint256 amount,
+        uint256 nonce,
+        bytes calldata signature
+    ) external {
+        _checkSigned(
+            account,
+            keccak256(abi.encode(WITHDRAWAL_TYPEHASH, account, amount, nonce)),
+            signature
+        );
         _useNonce(account, nonce);
         _requestWithdrawal(account, amount);
     }
@@ -148,7 +164,9 @@ abstract contract Accounts is EIP712 {
         uint256 nonce,
         bytes calldata signature
     ) external {
-        bytes32 hash = keccak256(abi.encode(DELEGATION_TYPEHASH, account, delegate, until, quantityMax, nonce));
+        bytes32 hash = keccak256(
+            abi.encode(DELEGATION_TYPEHASH, account, delegate, until, quantityMax, nonce)
+        );
         _checkSigned(account, hash, signature);
         _useNonce(account, nonce);
         _delegate(account, delegate, until, quantityMax);
@@ -165,19 +183,21 @@ abstract contract Accounts is EIP712 {
     }
 
     /// Cash on its way out, and when {withdraw} will pay it.
-    function withdrawing(address account) external view returns (uint256 amount, uint64 availableAt) {
+    function withdrawing(
+        address account
+    ) external view returns (uint256 amount, uint64 availableAt) {
         Withdrawal memory due = _withdrawals[account];
         return (due.amount, due.availableAt);
     }
 
     /// Whether a nonce was used by an order or another signed request, or cancelled.
     function nonceUsed(address account, uint256 nonce) public view returns (bool) {
-        return _nonces[account][nonce >> 7] >> (nonce & 127) & 1 == 1;
+        return (_nonces[account][nonce >> 7] >> (nonce & 127)) & 1 == 1;
     }
 
     /// Whether a nonce was cancelled.
     function nonceCancelled(address account, uint256 nonce) public view returns (bool) {
-        return _nonces[account][nonce >> 7] >> (128 + (nonce & 127)) & 1 == 1;
+        return (_nonces[account][nonce >> 7] >> (128 + (nonce & 127))) & 1 == 1;
     }
 
     /// What an account signs to place an order.
@@ -201,13 +221,23 @@ abstract contract Accounts is EIP712 {
         emit OrderCancelled(account, nonce);
     }
 
-    function _delegate(address account, address delegate, uint64 until, uint64 quantityMax) private {
+    function _delegate(
+        address account,
+        address delegate,
+        uint64 until,
+        uint64 quantityMax
+    ) private {
         delegations[account][delegate] = Delegation(until, quantityMax);
         emit Delegated(account, delegate, until, quantityMax);
     }
 
-    function _checkSigned(address account, bytes32 structHash, bytes calldata signature) private view {
-        if (!Signatures.signedBy(account, _hashTypedDataV4(structHash), signature)) revert NotSigned(account);
+    function _checkSigned(
+        address account,
+        bytes32 structHash,
+        bytes calldata signature
+    ) private view {
+        if (!Signatures.signedBy(account, _hashTypedDataV4(structHash), signature))
+            revert NotSigned(account);
     }
 
     /// Marks a nonce as used; refused when it was.
@@ -216,7 +246,11 @@ abstract contract Accounts is EIP712 {
         _nonces[account][nonce >> 7] |= 1 << (nonce & 127);
     }
 
-    function _delegated(address account, address delegate, uint64 quantity) internal view returns (bool) {
+    function _delegated(
+        address account,
+        address delegate,
+        uint64 quantity
+    ) internal view returns (bool) {
         Delegation memory grant = delegations[account][delegate];
         return block.timestamp < grant.until && quantity <= grant.quantityMax;
     }

@@ -6,10 +6,11 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Accounts} from "./Accounts.sol";
+import {MarketEvents} from "./MarketEvents.sol";
 import {MerklePath} from "./MerklePath.sol";
 import {Outcomes} from "./Outcomes.sol";
 import {Signatures} from "./Signatures.sol";
-import {Clearing, Delivery, Fill, Order, Outcome, Policy, Reason} from "./Types.sol";
+import {Clearing, Delivery, Fill, Order, Outcome, Policy, Reason, TradeView} from "./Types.sol";
 
 /// Trades of energy: who agreed to what, the cash behind it, and where that went.
 ///
@@ -18,7 +19,7 @@ import {Clearing, Delivery, Fill, Order, Outcome, Policy, Reason} from "./Types.
 ///
 /// Invariant: the tokens held are at least free + escrow + collateral + locked + withdrawing.
 /// A fill moves cash only with both signatures, inside both limits and inside the signed policy.
-contract EnergyMarket is Accounts, AccessControl, Pausable {
+contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
     bytes32 public constant CLEARER_ROLE = keccak256("CLEARER");
     bytes32 public constant RECONCILER_ROLE = keccak256("RECONCILER");
     bytes32 public constant POLICY_ROLE = keccak256("POLICY");
@@ -42,20 +43,6 @@ contract EnergyMarket is Accounts, AccessControl, Pausable {
         uint64 buyerShort;
     }
 
-    /// What {tradeOf} answers; `escrow` and `collateral` are zero once reconciled.
-    struct TradeView {
-        address buyer;
-        address seller;
-        bytes32 clearing;
-        uint64 quantity;
-        uint16 runs;
-        uint64 delivered;
-        uint64 sellerShort;
-        uint64 buyerShort;
-        uint256 escrow;
-        uint256 collateral;
-    }
-
     /// What the fills of one batch have in common.
     struct Batch {
         bytes32 id;
@@ -73,61 +60,15 @@ contract EnergyMarket is Accounts, AccessControl, Pausable {
     mapping(bytes32 trade => Trade) private _trades;
     /// How much of an order has been filled, in Wh.
     mapping(bytes32 order => uint64) public orderFilled;
-    /// What happened to an account on a local day: one hash over all its settlements and reconciliations.
+    /// What happened to an account on a local day: one hash over all its settlements and
+    /// reconciliations.
     mapping(address account => mapping(uint32 day => bytes32)) public digest;
 
-    event PolicyRegistered(
-        bytes32 indexed policy, bytes32 indexed community, bytes32 indexed zone, Policy terms
-    );
-    event SlotCleared(bytes32 indexed clearing, bytes32 indexed zone, uint64 indexed slot, Clearing terms);
-    event FillSkipped(bytes32 indexed clearing, bytes32 indexed trade, uint8 reason);
-    event TradeSettled(
-        bytes32 indexed trade,
-        address indexed buyer,
-        address indexed seller,
-        bytes32 clearing,
-        bytes32 buyOrder,
-        bytes32 sellOrder,
-        uint64 slot,
-        uint32 day,
-        uint64 quantity,
-        uint64 price,
-        uint64 retailPrice,
-        uint64 feedInPrice,
-        uint256 escrow,
-        uint256 collateral
-    );
-    event TradeReconciled(
-        bytes32 indexed trade,
-        uint8 run,
-        uint64 delivered,
-        uint64 sellerShort,
-        uint64 buyerShort,
-        uint256 sellerNet,
-        uint256 network,
-        uint256 platform,
-        uint256 makeWhole,
-        uint256 compensation,
-        uint256 refund,
-        uint256 collateralBack
-    );
-
-    error BadPolicy();
-    error UnknownPolicy(bytes32 policy);
-    error BadClearing();
-    error AlreadyCleared(bytes32 zone, uint64 slot);
-    error UnknownClearing(bytes32 clearing);
-    /// The slot ended: nothing more can be cleared or settled.
-    error SlotOver(uint64 slot);
-    error UnknownTrade(bytes32 trade);
-    /// Too early or too late for this.
-    error OutsideWindow(bytes32 trade);
-    /// The run does not rise.
-    error RunNotHigher(bytes32 trade, uint8 run);
-    /// More than was agreed, or both sides short.
-    error BadDelivery(bytes32 trade);
-
-    constructor(IERC20 token, address admin, uint32 withdrawalDelay) Accounts(token, withdrawalDelay) {
+    constructor(
+        IERC20 token,
+        address admin,
+        uint32 withdrawalDelay
+    ) Accounts(token, withdrawalDelay) {
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
     }
 
@@ -140,11 +81,16 @@ contract EnergyMarket is Accounts, AccessControl, Pausable {
     }
 
     /// Registers a policy under its hash; registering it again changes nothing.
-    function registerPolicy(Policy calldata terms) external onlyRole(POLICY_ROLE) returns (bytes32 id) {
+    function registerPolicy(
+        Policy calldata terms
+    ) external onlyRole(POLICY_ROLE) returns (bytes32 id) {
         if (
-            terms.slotSeconds == 0 || 1 days % terms.slotSeconds != 0 || terms.toleranceBps > 10_000
-                || terms.imbalance > Outcomes.MAKE_WHOLE || terms.networkAccount == address(0)
-                || terms.platformAccount == address(0)
+            terms.slotSeconds == 0 ||
+            1 days % terms.slotSeconds != 0 ||
+            terms.toleranceBps > 10_000 ||
+            terms.imbalance > Outcomes.MAKE_WHOLE ||
+            terms.networkAccount == address(0) ||
+            terms.platformAccount == address(0)
         ) revert BadPolicy();
         id = keccak256(abi.encode(terms));
         if (_policies[id].slotSeconds != 0) return id;
@@ -153,15 +99,21 @@ contract EnergyMarket is Accounts, AccessControl, Pausable {
     }
 
     /// Posts the result of an auction, once per zone and slot and before the slot ends.
-    function clear(Clearing calldata terms) external onlyRole(CLEARER_ROLE) whenNotPaused returns (bytes32 id) {
+    function clear(
+        Clearing calldata terms
+    ) external onlyRole(CLEARER_ROLE) whenNotPaused returns (bytes32 id) {
         Policy memory policy_ = _policies[terms.policy];
         if (policy_.slotSeconds == 0) revert UnknownPolicy(terms.policy);
-        if (block.timestamp >= uint256(terms.slot) + policy_.slotSeconds) revert SlotOver(terms.slot);
+        if (block.timestamp >= uint256(terms.slot) + policy_.slotSeconds)
+            revert SlotOver(terms.slot);
         if (cleared[policy_.zone][terms.slot] != 0) revert AlreadyCleared(policy_.zone, terms.slot);
         uint256 utcDay = terms.slot / 1 days;
         if (
-            terms.slot % policy_.slotSeconds != 0 || uint256(terms.day) + 1 < utcDay || terms.day > utcDay + 1
-                || terms.retailPrice > policy_.retailPriceMax || terms.feedInPrice < policy_.feedInPriceMin
+            terms.slot % policy_.slotSeconds != 0 ||
+            uint256(terms.day) + 1 < utcDay ||
+            terms.day > utcDay + 1 ||
+            terms.retailPrice > policy_.retailPriceMax ||
+            terms.feedInPrice < policy_.feedInPriceMin
         ) revert BadClearing();
         id = keccak256(abi.encode(terms));
         _clearings.push(terms);
@@ -170,7 +122,9 @@ contract EnergyMarket is Accounts, AccessControl, Pausable {
         emit SlotCleared(id, policy_.zone, terms.slot, terms);
     }
 
-    /// Settles the fills of a clearing that hold, skips the others with a reason. Anyone may send it.
+    /// Settles the fills of a clearing that hold, skips the others with a reason.
+    ///
+    /// Anyone may send it.
     function settle(bytes32 id, Fill[] calldata fills) external whenNotPaused {
         Batch memory batch;
         batch.id = id;
@@ -186,27 +140,36 @@ contract EnergyMarket is Accounts, AccessControl, Pausable {
     }
 
     /// Pays what was delivered; a later run moves only the difference to the run before.
-    function reconcile(uint8 run, Delivery[] calldata deliveries) external onlyRole(RECONCILER_ROLE) whenNotPaused {
+    function reconcile(
+        uint8 run,
+        Delivery[] calldata deliveries
+    ) external onlyRole(RECONCILER_ROLE) whenNotPaused {
         for (uint256 i = 0; i < deliveries.length; ++i) {
             Delivery calldata delivery = deliveries[i];
-            (Trade storage trade, Clearing memory terms, Policy memory policy_) = _load(delivery.trade);
+            (Trade storage trade, Clearing memory terms, Policy memory policy_) = _load(
+                delivery.trade
+            );
             uint256 end = uint256(terms.slot) + policy_.slotSeconds;
             if (block.timestamp < end || block.timestamp > end + policy_.correctionSeconds) {
                 revert OutsideWindow(delivery.trade);
             }
-            if (run == RUN_EXPIRED || uint256(run) + 1 <= trade.runs) revert RunNotHigher(delivery.trade, run);
+            if (run == RUN_EXPIRED || uint256(run) + 1 <= trade.runs)
+                revert RunNotHigher(delivery.trade, run);
             _reconcile(run, delivery, trade, terms, policy_);
         }
     }
 
-    /// Returns escrow and collateral of trades that were never reconciled, after the corrections ended.
+    /// Returns escrow and collateral of trades that were never reconciled, once corrections ended.
     ///
-    /// Anyone may send it, and no pause stops it: money never depends on the reconciler being there.
+    /// Anyone may send it, and no pause stops it: money never depends on the reconciler.
     function expire(bytes32[] calldata trades) external {
         for (uint256 i = 0; i < trades.length; ++i) {
             (Trade storage trade, Clearing memory terms, Policy memory policy_) = _load(trades[i]);
             if (trade.runs != 0) revert RunNotHigher(trades[i], RUN_EXPIRED);
-            if (block.timestamp <= uint256(terms.slot) + policy_.slotSeconds + policy_.correctionSeconds) {
+            if (
+                block.timestamp <=
+                uint256(terms.slot) + policy_.slotSeconds + policy_.correctionSeconds
+            ) {
                 revert OutsideWindow(trades[i]);
             }
             _reconcile(RUN_EXPIRED, Delivery(trades[i], 0, 0, 0), trade, terms, policy_);
@@ -278,11 +241,13 @@ contract EnergyMarket is Accounts, AccessControl, Pausable {
     }
 
     /// The first reason why a fill does not hold, in the order of {Reason}.
-    function _check(Batch memory batch, Fill calldata fill, bytes32 buy, bytes32 sell, bytes32 id)
-        private
-        view
-        returns (Reason)
-    {
+    function _check(
+        Batch memory batch,
+        Fill calldata fill,
+        bytes32 buy,
+        bytes32 sell,
+        bytes32 id
+    ) private view returns (Reason) {
         if (_trades[id].buyer != address(0)) return Reason.AlreadySettled;
         bytes32 leaf = keccak256(abi.encodePacked(bytes1(0x00), buy, sell, fill.quantity));
         Clearing memory terms = batch.clearing;
@@ -307,15 +272,21 @@ contract EnergyMarket is Accounts, AccessControl, Pausable {
         return Reason.None;
     }
 
-    function _checkTerms(Batch memory batch, Order calldata buy, Order calldata sell) private view returns (Reason) {
+    function _checkTerms(
+        Batch memory batch,
+        Order calldata buy,
+        Order calldata sell
+    ) private view returns (Reason) {
         Clearing memory terms = batch.clearing;
         Policy memory policy_ = batch.policy;
         if (buy.side != BUY || sell.side != SELL) return Reason.WrongSide;
         if (buy.slot != terms.slot || sell.slot != terms.slot) return Reason.WrongSlot;
         if (buy.policy != terms.policy || sell.policy != terms.policy) return Reason.WrongPolicy;
         if (
-            buy.zone != policy_.zone || sell.zone != policy_.zone || buy.community != policy_.community
-                || sell.community != policy_.community
+            buy.zone != policy_.zone ||
+            sell.zone != policy_.zone ||
+            buy.community != policy_.community ||
+            sell.community != policy_.community
         ) return Reason.WrongZone;
         if (block.timestamp > buy.expiry || block.timestamp > sell.expiry) return Reason.Expired;
         if (buy.account == sell.account) return Reason.SameAccount;
@@ -326,13 +297,21 @@ contract EnergyMarket is Accounts, AccessControl, Pausable {
 
     /// An order that was filled before may be filled further unless its nonce was cancelled.
     function _nonceAllows(Order calldata order, bytes32 hash) private view returns (bool) {
-        return orderFilled[hash] == 0
-            ? !nonceUsed(order.account, order.nonce)
-            : !nonceCancelled(order.account, order.nonce);
+        return
+            orderFilled[hash] == 0
+                ? !nonceUsed(order.account, order.nonce)
+                : !nonceCancelled(order.account, order.nonce);
     }
 
-    function _signed(Order calldata order, bytes32 hash, bytes calldata signature) private view returns (bool) {
-        if (order.delegate != address(0) && _delegated(order.account, order.delegate, order.quantity)) {
+    function _signed(
+        Order calldata order,
+        bytes32 hash,
+        bytes calldata signature
+    ) private view returns (bool) {
+        if (
+            order.delegate != address(0) &&
+            _delegated(order.account, order.delegate, order.quantity)
+        ) {
             if (Signatures.signedBy(order.delegate, hash, signature)) return true;
         }
         return Signatures.signedBy(order.account, hash, signature);
@@ -344,7 +323,13 @@ contract EnergyMarket is Accounts, AccessControl, Pausable {
         orderFilled[hash] = before + quantity;
     }
 
-    function _emitSettled(Batch memory batch, Fill calldata fill, bytes32 id, bytes32 buy, bytes32 sell) private {
+    function _emitSettled(
+        Batch memory batch,
+        Fill calldata fill,
+        bytes32 id,
+        bytes32 buy,
+        bytes32 sell
+    ) private {
         Clearing memory terms = batch.clearing;
         emit TradeSettled(
             id,
@@ -364,11 +349,9 @@ contract EnergyMarket is Accounts, AccessControl, Pausable {
         );
     }
 
-    function _load(bytes32 id)
-        private
-        view
-        returns (Trade storage trade, Clearing memory terms, Policy memory policy_)
-    {
+    function _load(
+        bytes32 id
+    ) private view returns (Trade storage trade, Clearing memory terms, Policy memory policy_) {
         trade = _trades[id];
         if (trade.buyer == address(0)) revert UnknownTrade(id);
         terms = _clearings[trade.clearing - 1];
@@ -382,17 +365,24 @@ contract EnergyMarket is Accounts, AccessControl, Pausable {
         }
     }
 
-    function _outcome(Policy memory policy_, Clearing memory terms, uint64 quantity, Delivery memory delivery)
-        private
-        pure
-        returns (Outcome memory)
-    {
-        return Outcomes.outcome(
-            policy_, terms, quantity, delivery.delivered, delivery.sellerShort, delivery.buyerShort
-        );
+    function _outcome(
+        Policy memory policy_,
+        Clearing memory terms,
+        uint64 quantity,
+        Delivery memory delivery
+    ) private pure returns (Outcome memory) {
+        return
+            Outcomes.outcome(
+                policy_,
+                terms,
+                quantity,
+                delivery.delivered,
+                delivery.sellerShort,
+                delivery.buyerShort
+            );
     }
 
-    /// Moves the difference to the run before; what was not locked yet came out of escrow and collateral.
+    /// Moves the difference to the run before; the first run moves all of escrow and collateral.
     function _reconcile(
         uint8 run,
         Delivery memory delivery,
@@ -405,8 +395,12 @@ contract EnergyMarket is Accounts, AccessControl, Pausable {
         Outcome memory next = _outcome(policy_, terms, quantity, delivery);
         Outcome memory last;
         if (trade.runs != 0) {
-            Delivery memory before =
-                Delivery(delivery.trade, trade.delivered, trade.sellerShort, trade.buyerShort);
+            Delivery memory before = Delivery(
+                delivery.trade,
+                trade.delivered,
+                trade.sellerShort,
+                trade.buyerShort
+            );
             last = _outcome(policy_, terms, quantity, before);
         }
         trade.runs = uint16(run) + 1;
@@ -427,7 +421,9 @@ contract EnergyMarket is Accounts, AccessControl, Pausable {
         Outcome memory last
     ) private {
         uint256 end = uint256(terms.slot) + policy_.slotSeconds;
-        uint64 until = SafeCast.toUint64(end + policy_.correctionSeconds + policy_.challengeSeconds);
+        uint64 until = SafeCast.toUint64(
+            end + policy_.correctionSeconds + policy_.challengeSeconds
+        );
         uint32 day = terms.day;
         _lock(
             trade.seller,
@@ -458,7 +454,13 @@ contract EnergyMarket is Accounts, AccessControl, Pausable {
         );
     }
 
-    function _digestSettled(Batch memory batch, address account, bytes32 id, uint8 side, uint64 quantity) private {
+    function _digestSettled(
+        Batch memory batch,
+        address account,
+        bytes32 id,
+        uint8 side,
+        uint64 quantity
+    ) private {
         Clearing memory terms = batch.clearing;
         bytes32 prev = digest[account][terms.day];
         bytes memory what = abi.encodePacked(prev, uint8(1), id, side, terms.slot, quantity);
@@ -467,7 +469,12 @@ contract EnergyMarket is Accounts, AccessControl, Pausable {
         );
     }
 
-    function _digestReconciled(address account, uint32 day, uint8 run, Delivery memory delivery) private {
+    function _digestReconciled(
+        address account,
+        uint32 day,
+        uint8 run,
+        Delivery memory delivery
+    ) private {
         digest[account][day] = keccak256(
             abi.encodePacked(
                 digest[account][day],

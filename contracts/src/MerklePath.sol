@@ -5,11 +5,13 @@ pragma solidity 0.8.37;
 library MerklePath {
     /// Whether `leaf` (a leaf hash) is number `index` of the `count` leaves under `root`
     /// (RFC 9162, 2.1.3.2).
-    function verify(bytes32 root, bytes32 leaf, uint256 index, uint256 count, bytes32[] calldata path)
-        internal
-        pure
-        returns (bool)
-    {
+    function verify(
+        bytes32 root,
+        bytes32 leaf,
+        uint256 index,
+        uint256 count,
+        bytes32[] calldata path
+    ) internal pure returns (bool) {
         if (index >= count) return false;
         uint256 last = count - 1;
         bytes32 hash = leaf;

@@ -14,9 +14,12 @@ contract MeterRegistry is AccessControl, EIP712 {
     /// May send enrolments and revoke.
     bytes32 public constant ENROLLER_ROLE = keccak256("ENROLLER");
 
-    bytes32 public constant ENROLMENT_TYPEHASH =
-        keccak256("Enrolment(bytes32 meter,address key,address owner,address installer,uint32 version)");
-    bytes32 public constant ROTATION_TYPEHASH = keccak256("Rotation(bytes32 meter,address key,uint32 version)");
+    bytes32 public constant ENROLMENT_TYPEHASH = keccak256(
+        "Enrolment(bytes32 meter,address key,address owner,address installer,uint32 version)"
+    );
+    bytes32 public constant ROTATION_TYPEHASH = keccak256(
+        "Rotation(bytes32 meter,address key,uint32 version)"
+    );
 
     /// A key of a meter; valid from `validFrom` until before `validTo`, or still when that is zero.
     struct Key {
@@ -32,7 +35,11 @@ contract MeterRegistry is AccessControl, EIP712 {
     mapping(bytes32 meter => mapping(uint32 version => Key)) public keys;
 
     event MeterEnrolled(
-        bytes32 indexed meter, uint32 version, address key, address indexed owner, address indexed installer
+        bytes32 indexed meter,
+        uint32 version,
+        address key,
+        address indexed owner,
+        address indexed installer
     );
     event MeterRotated(bytes32 indexed meter, uint32 version, address key);
     event MeterRevoked(bytes32 indexed meter, uint32 version);
@@ -64,10 +71,12 @@ contract MeterRegistry is AccessControl, EIP712 {
         if (_valid(meter)) revert AlreadyEnrolled(meter);
         _checkRole(INSTALLER_ROLE, installer);
         uint32 version = versions[meter] + 1;
-        bytes32 hash =
-            _hashTypedDataV4(keccak256(abi.encode(ENROLMENT_TYPEHASH, meter, key, owner, installer, version)));
+        bytes32 hash = _hashTypedDataV4(
+            keccak256(abi.encode(ENROLMENT_TYPEHASH, meter, key, owner, installer, version))
+        );
         if (!Signatures.signedBy(owner, hash, ownerSignature)) revert BadSignature(owner);
-        if (!Signatures.signedBy(installer, hash, installerSignature)) revert BadSignature(installer);
+        if (!Signatures.signedBy(installer, hash, installerSignature))
+            revert BadSignature(installer);
         _append(meter, version, key, owner);
         emit MeterEnrolled(meter, version, key, owner, installer);
     }
@@ -77,7 +86,9 @@ contract MeterRegistry is AccessControl, EIP712 {
         if (!_valid(meter)) revert NotEnrolled(meter);
         uint32 version = versions[meter] + 1;
         Key storage old = keys[meter][version - 1];
-        bytes32 hash = _hashTypedDataV4(keccak256(abi.encode(ROTATION_TYPEHASH, meter, key, version)));
+        bytes32 hash = _hashTypedDataV4(
+            keccak256(abi.encode(ROTATION_TYPEHASH, meter, key, version))
+        );
         if (!Signatures.signedBy(old.key, hash, signature)) revert BadSignature(old.key);
         old.validTo = uint64(block.timestamp);
         _append(meter, version, key, old.owner);
@@ -89,7 +100,8 @@ contract MeterRegistry is AccessControl, EIP712 {
         if (!_valid(meter)) revert NotEnrolled(meter);
         uint32 version = versions[meter];
         Key storage current = keys[meter][version];
-        if (msg.sender != current.owner && !hasRole(ENROLLER_ROLE, msg.sender)) revert NotAllowed(msg.sender);
+        if (msg.sender != current.owner && !hasRole(ENROLLER_ROLE, msg.sender))
+            revert NotAllowed(msg.sender);
         current.validTo = uint64(block.timestamp);
         emit MeterRevoked(meter, version);
     }

@@ -16,19 +16,26 @@ library Outcomes {
     }
 
     /// What a buyer who is not served pays more per Wh elsewhere.
-    function makeWholePrice(Policy memory policy, Clearing memory clearing) internal pure returns (uint256) {
+    function makeWholePrice(
+        Policy memory policy,
+        Clearing memory clearing
+    ) internal pure returns (uint256) {
         return _excess(clearing.retailPrice, allIn(policy, clearing));
     }
 
-    function escrowOf(Policy memory policy, Clearing memory clearing, uint64 quantity) internal pure returns (uint256) {
+    function escrowOf(
+        Policy memory policy,
+        Clearing memory clearing,
+        uint64 quantity
+    ) internal pure returns (uint256) {
         return quantity * allIn(policy, clearing);
     }
 
-    function collateralOf(Policy memory policy, Clearing memory clearing, uint64 quantity)
-        internal
-        pure
-        returns (uint256)
-    {
+    function collateralOf(
+        Policy memory policy,
+        Clearing memory clearing,
+        uint64 quantity
+    ) internal pure returns (uint256) {
         return quantity * makeWholePrice(policy, clearing);
     }
 
@@ -51,14 +58,22 @@ library Outcomes {
         if (_penalised(policy, quantity, buyerShort)) {
             result.compensation = buyerShort * _excess(clearing.price, clearing.feedInPrice);
         }
-        result.refund = escrowOf(policy, clearing, quantity) - result.sellerNet - result.network - result.platform
-            - result.compensation;
+        result.refund =
+            escrowOf(policy, clearing, quantity) -
+            result.sellerNet -
+            result.network -
+            result.platform -
+            result.compensation;
         result.collateralBack = collateralOf(policy, clearing, quantity) - result.makeWhole;
     }
 
-    function _penalised(Policy memory policy, uint64 quantity, uint64 short) private pure returns (bool) {
+    function _penalised(
+        Policy memory policy,
+        uint64 quantity,
+        uint64 short
+    ) private pure returns (bool) {
         if (policy.imbalance != MAKE_WHOLE) return false;
-        uint256 share = uint256(quantity) * policy.toleranceBps / 10_000;
+        uint256 share = (uint256(quantity) * policy.toleranceBps) / 10_000;
         return short > (share > policy.toleranceWh ? share : policy.toleranceWh);
     }
 

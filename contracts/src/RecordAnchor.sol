@@ -15,7 +15,8 @@ contract RecordAnchor is AccessControl {
     /// How many versions a document has.
     mapping(bytes32 kind => mapping(bytes32 key => uint32)) public versions;
     /// The versions of a document, from 1.
-    mapping(bytes32 kind => mapping(bytes32 key => mapping(uint32 version => Record))) public records;
+    mapping(bytes32 kind => mapping(bytes32 key => mapping(uint32 version => Record)))
+        public records;
 
     event RecordAnchored(bytes32 indexed kind, bytes32 indexed key, uint32 version, bytes32 hash);
 
@@ -24,7 +25,11 @@ contract RecordAnchor is AccessControl {
     }
 
     /// Appends a version; returns its number.
-    function anchor(bytes32 kind, bytes32 key, bytes32 hash) external onlyRole(ANCHOR_ROLE) returns (uint32 version) {
+    function anchor(
+        bytes32 kind,
+        bytes32 key,
+        bytes32 hash
+    ) external onlyRole(ANCHOR_ROLE) returns (uint32 version) {
         version = ++versions[kind][key];
         records[kind][key][version] = Record(hash, uint64(block.timestamp));
         emit RecordAnchored(kind, key, version, hash);

@@ -85,6 +85,20 @@ struct Outcome {
     uint256 collateralBack;
 }
 
+/// A trade as it stands; `escrow` and `collateral` are zero once reconciled.
+struct TradeView {
+    address buyer;
+    address seller;
+    bytes32 clearing;
+    uint64 quantity;
+    uint16 runs;
+    uint64 delivered;
+    uint64 sellerShort;
+    uint64 buyerShort;
+    uint256 escrow;
+    uint256 collateral;
+}
+
 /// Why a fill was skipped, in the order of the checks.
 enum Reason {
     None,

@@ -42,6 +42,23 @@ impl Clearing {
         keccak256(self.to_sol().abi_encode())
     }
 
+    /// The clearing in an event or an answer.
+    pub fn from_sol(terms: &EnergyMarket::Clearing) -> Self {
+        Clearing {
+            policy: terms.policy,
+            slot: terms.slot,
+            day: terms.day,
+            mechanism: terms.mechanism,
+            price: terms.price,
+            retail_price: terms.retailPrice,
+            feed_in_price: terms.feedInPrice,
+            volume: Energy::from_wh(terms.volume),
+            fills: terms.fills,
+            fills_root: terms.fillsRoot,
+            journal_root: terms.journalRoot,
+        }
+    }
+
     /// The clearing as the contract takes it.
     pub fn to_sol(&self) -> EnergyMarket::Clearing {
         EnergyMarket::Clearing {

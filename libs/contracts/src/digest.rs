@@ -7,6 +7,7 @@ use alloy_primitives::{B256, Keccak256};
 use serde::{Deserialize, Serialize};
 use units::Energy;
 
+use crate::bindings::EnergyMarket;
 use crate::order::Side;
 
 /// The digest of an account's local day. Starts at zero and takes one entry after the other.
@@ -50,6 +51,35 @@ pub struct Reconciled {
     pub seller_short: Energy,
     /// What the buyer was short.
     pub buyer_short: Energy,
+}
+
+impl Settled {
+    /// The entry of one side of a settled trade; `policy` is that of the clearing.
+    pub fn of(event: &EnergyMarket::TradeSettled, side: Side, policy: B256) -> Self {
+        Settled {
+            trade: event.trade,
+            side,
+            slot: event.slot,
+            quantity: Energy::from_wh(event.quantity),
+            price: event.price,
+            retail_price: event.retailPrice,
+            feed_in_price: event.feedInPrice,
+            policy,
+        }
+    }
+}
+
+impl Reconciled {
+    /// The entry of a reconciled trade.
+    pub fn of(event: &EnergyMarket::TradeReconciled) -> Self {
+        Reconciled {
+            trade: event.trade,
+            run: event.run,
+            delivered: Energy::from_wh(event.delivered),
+            seller_short: Energy::from_wh(event.sellerShort),
+            buyer_short: Energy::from_wh(event.buyerShort),
+        }
+    }
 }
 
 impl DayDigest {

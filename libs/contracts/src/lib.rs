@@ -38,7 +38,7 @@ pub use deployment::{Deployment, Genesis, GenesisCall, GenesisDeploy, Roles, rol
 pub use digest::{DayDigest, Reconciled, Settled};
 pub use event::ContractEvent;
 pub use order::{OrderTerms, Side};
-pub use outcome::{Outcome, OutcomeError, Terms, outcome};
+pub use outcome::{Outcome, OutcomeError, Terms, money, outcome};
 pub use policy::{Imbalance, Policy};
 pub use revert::revert_text;
 

@@ -2,9 +2,11 @@
 //!
 //! The same arithmetic as `Outcomes.sol`, for bills and previews. A test holds the two equal.
 
+use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};
 use units::{Energy, Money, Overflow};
 
+use crate::bindings::EnergyMarket;
 use crate::clearing::Clearing;
 use crate::policy::{Imbalance, Policy};
 
@@ -107,6 +109,19 @@ impl Terms {
 }
 
 impl Outcome {
+    /// The outcome that a run logged.
+    pub fn of(event: &EnergyMarket::TradeReconciled) -> Result<Self, Overflow> {
+        Ok(Outcome {
+            seller_net: money(event.sellerNet)?,
+            network: money(event.network)?,
+            platform: money(event.platform)?,
+            make_whole: money(event.makeWhole)?,
+            compensation: money(event.compensation)?,
+            refund: money(event.refund)?,
+            collateral_back: money(event.collateralBack)?,
+        })
+    }
+
     /// Everything the seller receives.
     pub fn to_seller(&self) -> Result<Money, Overflow> {
         Money::sum([self.seller_net, self.compensation, self.collateral_back])
@@ -163,7 +178,76 @@ pub fn outcome(
     })
 }
 
+/// An amount of tokens as money: one unit is 1e-9 currency in both.
+pub fn money(tokens: U256) -> Result<Money, Overflow> {
+    i64::try_from(tokens).map(Money::from_n).map_err(|_| Overflow)
+}
+
 fn amount(energy: Energy, price: u128) -> Result<Money, Overflow> {
     let exact = u128::from(energy.wh()).checked_mul(price).ok_or(Overflow)?;
     i64::try_from(exact).map(Money::from_n).map_err(|_| Overflow)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    /// 5000 Wh at 18 ct, network 1.0 ct, platform 0.2 ct on each side, retail 30 ct.
+    const TERMS: Terms = Terms {
+        quantity: Energy::from_wh(5000),
+        price: 180_000,
+        retail_price: 300_000,
+        feed_in_price: 80_000,
+        network_fee: 10_000,
+        buyer_fee: 2_000,
+        seller_fee: 2_000,
+        tolerance_bps: 1000,
+        tolerance_wh: 50,
+        imbalance: Imbalance::MakeWhole,
+    };
+
+    fn of(terms: &Terms, delivered: u64, seller_short: u64, buyer_short: u64) -> [i64; 7] {
+        let wh = Energy::from_wh;
+        let outcome = outcome(terms, wh(delivered), wh(seller_short), wh(buyer_short)).unwrap();
+        let Outcome { seller_net, network, platform, make_whole, .. } = outcome;
+        let Outcome { compensation, refund, collateral_back, .. } = outcome;
+        [seller_net, network, platform, make_whole, compensation, refund, collateral_back]
+            .map(Money::n)
+    }
+
+    #[test]
+    fn a_seller_who_is_short_makes_the_buyer_whole() {
+        assert_eq!(TERMS.escrow(), Ok(Money::from_n(960_000_000)));
+        assert_eq!(TERMS.collateral(), Ok(Money::from_n(540_000_000)));
+        assert_eq!(
+            of(&TERMS, 4200, 800, 0),
+            [747_600_000, 42_000_000, 16_800_000, 86_400_000, 0, 153_600_000, 453_600_000]
+        );
+    }
+
+    #[test]
+    fn a_shortfall_costs_nothing_up_to_the_tolerance_and_everything_beyond() {
+        let penalties = |terms: &Terms, seller_short, buyer_short| {
+            let outcome = of(terms, 4000, seller_short, buyer_short);
+            (outcome[3], outcome[4])
+        };
+        assert_eq!(penalties(&TERMS, 500, 0), (0, 0));
+        assert_eq!(penalties(&TERMS, 501, 0), (501 * 108_000, 0));
+        assert_eq!(penalties(&TERMS, 0, 500), (0, 0));
+        assert_eq!(penalties(&TERMS, 0, 501), (0, 501 * 100_000));
+        let in_wh = Terms { tolerance_wh: 600, ..TERMS };
+        assert_eq!(penalties(&in_wh, 600, 0), (0, 0));
+        assert_eq!(penalties(&in_wh, 601, 0), (601 * 108_000, 0));
+        let lenient = Terms { imbalance: Imbalance::None, ..TERMS };
+        assert_eq!(penalties(&lenient, 1000, 0), (0, 0));
+    }
+
+    #[test]
+    fn an_amount_that_does_not_fit_is_refused() {
+        let huge = Terms { quantity: Energy::from_wh(u64::MAX), ..TERMS };
+        assert_eq!(huge.escrow(), Err(Overflow));
+        assert_eq!(money(U256::MAX), Err(Overflow));
+    }
 }

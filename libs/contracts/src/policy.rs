@@ -19,6 +19,15 @@ pub enum Imbalance {
 }
 
 impl Imbalance {
+    /// The rule with this number.
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Imbalance::None),
+            1 => Some(Imbalance::MakeWhole),
+            _ => None,
+        }
+    }
+
     /// The number the contract knows the rule by.
     pub const fn code(self) -> u8 {
         match self {
@@ -73,6 +82,28 @@ impl Policy {
     /// What a shortfall of a trade of `quantity` may be without a penalty.
     pub fn tolerance(&self, quantity: Energy) -> Energy {
         crate::outcome::tolerance(quantity, self.tolerance_bps, self.tolerance_wh)
+    }
+
+    /// The policy in an event or an answer; `None` when the contract holds what no policy of ours
+    /// says: an id of more than 16 bytes or an unknown rule.
+    pub fn from_sol(terms: &EnergyMarket::Policy) -> Option<Self> {
+        Some(Policy {
+            community: CommunityId::from_bytes32(terms.community.0)?,
+            zone: ZoneId::from_bytes32(terms.zone.0)?,
+            slot_seconds: terms.slotSeconds,
+            network_fee: terms.networkFee,
+            buyer_fee: terms.buyerFee,
+            seller_fee: terms.sellerFee,
+            retail_price_max: terms.retailPriceMax,
+            feed_in_price_min: terms.feedInPriceMin,
+            tolerance_bps: terms.toleranceBps,
+            tolerance_wh: terms.toleranceWh,
+            imbalance: Imbalance::from_code(terms.imbalance)?,
+            correction_seconds: terms.correctionSeconds,
+            challenge_seconds: terms.challengeSeconds,
+            network_account: terms.networkAccount,
+            platform_account: terms.platformAccount,
+        })
     }
 
     /// The policy as the contract takes it.

@@ -1,0 +1,118 @@
+//! Meters, readings and records: what is anchored is found where a proof looks for it.
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+use contracts::requests::{self, MeterEnrolment};
+use contracts::storage::{self, MeterKey};
+use contracts::{ContractEvent, READINGS_OF_DAY, READINGS_OF_SLOT, kind_invoice, kind_tariff};
+use ids::{CommunityId, MeterId};
+
+use crate::world::{DAY, SLOT, World, key};
+
+fn stored_key(world: &mut World, meter: MeterId, version: u32) -> MeterKey {
+    let at = world.at.meters;
+    MeterKey::from_words(storage::meter_key(meter, version).map(|place| world.word(at, place)))
+}
+
+#[test]
+fn a_meter_gets_a_key_rotates_and_loses_it() {
+    let mut world = World::new(1);
+    let (owner, installer, operator) = (world.account(1), world.account(100), world.operator);
+    let meter = MeterId::derived("H01");
+    let enrolment =
+        |version| MeterEnrolment { meter, key: key(200).address(), owner, installer, version };
+    let enrol = |world: &World, of: MeterEnrolment, signers: [Address; 2]| {
+        let hash = requests::enrolment(world.chain_id, world.at.meters, &of);
+        let [owner, installer] = signers.map(|signer| world.sign(signer, hash));
+        world.at.enrol(&of, owner, installer)
+    };
+    let good = enrol(&world, enrolment(1), [owner, installer]);
+    world.refused(owner, good.clone(), "AccessControlUnauthorizedAccount");
+    for signers in [[installer, installer], [owner, owner]] {
+        let bad = enrol(&world, enrolment(1), signers);
+        world.refused(operator, bad, "BadSignature");
+    }
+    let not_installer = MeterEnrolment { installer: owner, ..enrolment(1) };
+    let bad = enrol(&world, not_installer, [owner, owner]);
+    world.refused(operator, bad, "AccessControlUnauthorizedAccount");
+    let receipt = world.ok(operator, good.clone());
+    assert_eq!(receipt.events[0].name(), "MeterEnrolled");
+    world.refused(operator, good.clone(), "AlreadyEnrolled");
+    let first = stored_key(&mut world, meter, 1);
+    let valid_from = world.now;
+    assert_eq!(first, MeterKey { key: key(200).address(), valid_from, valid_to: 0, owner });
+
+    world.now += 100;
+    let rotate = |world: &World, signer: u64| {
+        let new = key(201).address();
+        let hash = requests::rotation(world.chain_id, world.at.meters, meter, new, 2);
+        world.at.rotate(meter, new, (*key(signer).sign(hash).as_bytes()).into())
+    };
+    let (bad, good_rotation) = (rotate(&world, 201), rotate(&world, 200));
+    world.refused(operator, bad, "BadSignature");
+    world.ok(owner, good_rotation.clone());
+    world.refused(owner, good_rotation, "BadSignature");
+    let first = stored_key(&mut world, meter, 1);
+    assert_eq!(first.valid_to, world.now);
+    assert!(first.valid_at(world.now - 1) && !first.valid_at(world.now));
+    assert_eq!(stored_key(&mut world, meter, 2).key, key(201).address());
+
+    let revoke = world.at.revoke(meter);
+    world.refused(installer, revoke.clone(), "NotAllowed");
+    world.ok(owner, revoke.clone());
+    world.refused(owner, revoke, "NotEnrolled");
+    world.refused(operator, good, "BadSignature");
+    let again = enrol(&world, enrolment(3), [owner, installer]);
+    world.ok(operator, again);
+    let versions = world.word(world.at.meters, storage::meter_versions(meter));
+    assert_eq!(versions, U256::from(3));
+}
+
+#[test]
+fn roots_of_readings_are_appended_and_never_replaced() {
+    let mut world = World::new(1);
+    let (operator, at) = (world.operator, world.at.readings);
+    let community = CommunityId::derived("community");
+    for (kind, period) in [(READINGS_OF_SLOT, SLOT), (READINGS_OF_DAY, u64::from(DAY))] {
+        for batch in 1..=3 {
+            let root = keccak256([kind, batch]);
+            let anchor = world.at.anchor_readings(community, kind, period, root, u32::from(batch));
+            world.refused(Address::repeat_byte(9), anchor.clone(), "AccessControl");
+            let receipt = world.ok(operator, anchor);
+            let ContractEvent::ReadingsAnchored(event) = &receipt.events[0] else {
+                panic!("{:?}", receipt.events);
+            };
+            assert_eq!((event.batch, event.root), (u32::from(batch), root));
+        }
+        let batches = world.word(at, storage::reading_batches(community, kind, period));
+        assert_eq!(batches, U256::from(3));
+        for batch in 1..=3_u8 {
+            let number = u32::from(batch);
+            let root = world.word(at, storage::reading_root(community, kind, period, number));
+            assert_eq!(B256::from(root), keccak256([kind, batch]));
+            let rest = world.word(at, storage::reading_count(community, kind, period, number));
+            assert_eq!(storage::count_and_time(rest), (number, world.now));
+        }
+    }
+}
+
+#[test]
+fn a_record_has_its_hash_and_its_time_under_its_version() {
+    let mut world = World::new(1);
+    let (operator, at) = (world.operator, world.at.records);
+    let key = keccak256("document");
+    for kind in [kind_tariff(), kind_invoice()] {
+        for version in 1..=2_u8 {
+            let anchor = world.at.anchor_record(kind, key, keccak256([version]));
+            world.refused(Address::repeat_byte(9), anchor.clone(), "AccessControl");
+            world.ok(operator, anchor);
+            let number = u32::from(version);
+            let hash = world.word(at, storage::record(kind, key, number));
+            assert_eq!(B256::from(hash), keccak256([version]));
+            let time = world.word(at, storage::record_time(kind, key, number));
+            assert_eq!(time, U256::from(world.now));
+            world.now += 60;
+        }
+        let versions = world.word(at, storage::record_versions(kind, key));
+        assert_eq!(versions, U256::from(2));
+    }
+}

@@ -1,0 +1,12 @@
+//! The contracts in an EVM, held against what the Rust side says about them.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod accounts;
+mod anchors;
+mod books;
+mod outcomes;
+mod reconcile;
+mod settle;
+mod skip;
+mod world;

@@ -1,0 +1,345 @@
+//! A chain with our contracts and a few accounts, for the tests.
+//!
+//! After every call the books are checked: see `books.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
+use contracts::{
+    Call, Clearing, ContractEvent, DayDigest, Deployment, FillProof, Genesis, Imbalance,
+    OrderTerms, Policy, Roles, Side, SolCall, fill_leaf, revert_text,
+};
+use ids::{CommunityId, ConnectionPointId, ZoneId};
+use keys::SecretKey;
+use revm::context::result::{ExecutionResult, Output};
+use revm::context::{Context, TxEnv};
+use revm::database::InMemoryDB;
+use revm::primitives::hardfork::SpecId;
+use revm::state::{AccountInfo, Bytecode};
+use revm::{Database, DatabaseCommit, ExecuteEvm, MainBuilder, MainContext};
+use units::{Energy, Money};
+
+/// Start of the slot that the tests trade in.
+pub(crate) const SLOT: u64 = 1_750_000_500;
+/// Its day.
+pub(crate) const DAY: u32 = 20_254;
+/// The most gas a transaction may use.
+pub(crate) const GAS_MAX: u64 = 16_777_216;
+/// Seconds between asking for a withdrawal and getting it.
+pub(crate) const WITHDRAWAL_DELAY: u32 = 86_400;
+
+/// What a call did.
+pub(crate) struct Receipt {
+    pub(crate) events: Vec<ContractEvent>,
+    pub(crate) gas: u64,
+}
+
+#[derive(Clone)]
+pub(crate) struct World {
+    db: InMemoryDB,
+    pub(crate) chain_id: u64,
+    pub(crate) now: u64,
+    pub(crate) at: Deployment,
+    /// Holds every role.
+    pub(crate) operator: Address,
+    keys: BTreeMap<Address, SecretKey>,
+    pub(crate) trades: BTreeSet<B256>,
+    pub(crate) days: BTreeSet<u32>,
+    pub(crate) digests: BTreeMap<(Address, u32), DayDigest>,
+}
+
+impl World {
+    /// The contracts as genesis makes them, ten minutes before the slot.
+    pub(crate) fn new(chain_id: u64) -> Self {
+        let operator = Address::repeat_byte(0x0f);
+        let roles = Roles {
+            admin: operator,
+            clearer: operator,
+            reconciler: operator,
+            policy: operator,
+            minter: operator,
+            anchor: operator,
+            installers: vec![key(100).address()],
+            enroller: operator,
+            pauser: operator,
+        };
+        let deployer = Address::repeat_byte(0xde);
+        let genesis = Genesis::new(deployer, &roles, WITHDRAWAL_DELAY);
+        let mut world = World {
+            db: InMemoryDB::default(),
+            chain_id,
+            now: SLOT - 600,
+            at: genesis.deployment,
+            operator,
+            keys: BTreeMap::new(),
+            trades: BTreeSet::new(),
+            days: BTreeSet::new(),
+            digests: BTreeMap::new(),
+        };
+        for (deploy, expected) in genesis.deploys.iter().zip(genesis.deployment.addresses()) {
+            let result =
+                world.transact(deploy.from, TxKind::Create, deploy.init_code.clone(), true);
+            let ExecutionResult::Success { output: Output::Create(_, address), .. } = result else {
+                panic!("a deploy failed: {result:?}");
+            };
+            assert_eq!(address, Some(expected));
+        }
+        for call in genesis.calls {
+            let call_ = Call { to: call.to, data: call.data };
+            world.send(call.from, call_).expect("a role is granted");
+        }
+        world
+    }
+
+    /// The account with this number.
+    pub(crate) fn account(&mut self, number: u64) -> Address {
+        let key = key(number);
+        let address = key.address();
+        self.keys.insert(address, key);
+        address
+    }
+
+    /// Every account the world knows, also those that receive fees.
+    pub(crate) fn accounts(&self) -> Vec<Address> {
+        let policy = policy();
+        let fees = [policy.network_account, policy.platform_account];
+        self.keys.keys().copied().chain(fees).chain(CONTRACT_ACCOUNTS).collect()
+    }
+
+    pub(crate) fn sign(&self, signer: Address, hash: B256) -> Bytes {
+        Bytes::from(*self.keys[&signer].sign(hash).as_bytes())
+    }
+
+    /// Gives an account free cash.
+    pub(crate) fn fund(&mut self, account: Address, amount: i64) {
+        let (operator, amount) = (self.operator, Money::from_n(amount));
+        let payment = keccak256(format!("{account} {:?}", self.free(account)));
+        let approve = self.at.approve_market(U256::MAX);
+        let mint = self.at.mint(operator, amount, payment).unwrap();
+        let deposit = self.at.deposit_for(account, amount, payment).unwrap();
+        for call in [mint, approve, deposit] {
+            self.ok(operator, call);
+        }
+    }
+
+    pub(crate) fn free(&mut self, account: Address) -> U256 {
+        let market = self.at.market;
+        self.view(market, contracts::bindings::EnergyMarket::freeCall { account })
+    }
+
+    /// Gives an address code, as if a contract had been deployed there.
+    pub(crate) fn set_code(&mut self, address: Address, code: &'static [u8]) {
+        let code = Bytecode::new_raw(Bytes::from_static(code));
+        self.db.insert_account_info(address, AccountInfo::from_bytecode(code));
+    }
+
+    /// The word at a position of a contract's storage.
+    pub(crate) fn word(&mut self, contract: Address, position: B256) -> U256 {
+        self.db.storage(contract, U256::from_be_bytes(position.0)).unwrap()
+    }
+
+    /// Sends a call that must succeed.
+    pub(crate) fn ok(&mut self, from: Address, call: Call) -> Receipt {
+        self.send(from, call).unwrap_or_else(|reason| panic!("reverted: {reason}"))
+    }
+
+    /// Sends a call that must fail for this reason.
+    pub(crate) fn refused(&mut self, from: Address, call: Call, reason: &str) {
+        let result = self.send(from, call);
+        let text = result.err().unwrap_or_else(|| panic!("accepted, not refused: {reason}"));
+        assert!(text.starts_with(reason), "{text} is not {reason}");
+    }
+
+    /// Sends a call, then checks the books.
+    pub(crate) fn send(&mut self, from: Address, call: Call) -> Result<Receipt, String> {
+        let result = self.transact(from, TxKind::Call(call.to), call.data, true);
+        let gas = result.tx_gas_used();
+        let outcome = match result {
+            ExecutionResult::Success { logs, .. } => {
+                let decode = |log| ContractEvent::decode(&self.at, log);
+                Ok(Receipt { events: logs.iter().filter_map(decode).collect(), gas })
+            }
+            ExecutionResult::Revert { output, .. } => Err(revert_text(&output)),
+            ExecutionResult::Halt { reason, .. } => Err(format!("{reason:?}")),
+        };
+        self.check_books(outcome.as_ref().map_or(&[], |receipt| receipt.events.as_slice()));
+        outcome
+    }
+
+    /// Asks a view function.
+    pub(crate) fn view<C: SolCall>(&mut self, to: Address, question: C) -> C::Return {
+        self.ask(to, question).unwrap_or_else(|reason| panic!("reverted: {reason}"))
+    }
+
+    /// Asks a view function that may refuse to answer.
+    pub(crate) fn ask<C: SolCall>(
+        &mut self,
+        to: Address,
+        question: C,
+    ) -> Result<C::Return, String> {
+        let data = Bytes::from(question.abi_encode());
+        match self.transact(Address::ZERO, TxKind::Call(to), data, false) {
+            ExecutionResult::Success { output, .. } => {
+                Ok(C::abi_decode_returns(output.data()).expect("the answer is of its type"))
+            }
+            ExecutionResult::Revert { output, .. } => Err(revert_text(&output)),
+            ExecutionResult::Halt { reason, .. } => Err(format!("{reason:?}")),
+        }
+    }
+
+    fn transact(
+        &mut self,
+        from: Address,
+        kind: TxKind,
+        data: Bytes,
+        commit: bool,
+    ) -> ExecutionResult {
+        let nonce = self.db.basic(from).unwrap().unwrap_or_default().nonce;
+        let tx = TxEnv::builder()
+            .caller(from)
+            .kind(kind)
+            .data(data)
+            .nonce(nonce)
+            .gas_limit(GAS_MAX)
+            .chain_id(Some(self.chain_id))
+            .build()
+            .unwrap();
+        let (chain_id, now) = (self.chain_id, self.now);
+        let mut evm = Context::mainnet()
+            .with_db(&mut self.db)
+            .modify_cfg_chained(|cfg| {
+                cfg.chain_id = chain_id;
+                cfg.set_spec_and_mainnet_gas_params(SpecId::OSAKA);
+            })
+            .modify_block_chained(|block| block.timestamp = U256::from(now))
+            .build_mainnet();
+        let executed = evm.transact(tx).unwrap();
+        if commit {
+            self.db.commit(executed.state);
+        }
+        executed.result
+    }
+}
+
+/// Addresses that tests give code to.
+pub(crate) const CONTRACT_ACCOUNTS: [Address; 3] =
+    [Address::repeat_byte(0xc1), Address::repeat_byte(0xc2), Address::repeat_byte(0xc3)];
+
+pub(crate) fn key(number: u64) -> SecretKey {
+    SecretKey::from_bytes(&keccak256(number.to_be_bytes()).0).unwrap()
+}
+
+/// The policy of the worked example: 1.0 ct network, 0.2 ct platform on each side.
+pub(crate) fn policy() -> Policy {
+    Policy {
+        community: CommunityId::derived("community"),
+        zone: ZoneId::derived("zone"),
+        slot_seconds: 900,
+        network_fee: 10_000,
+        buyer_fee: 2_000,
+        seller_fee: 2_000,
+        retail_price_max: 400_000,
+        feed_in_price_min: 20_000,
+        tolerance_bps: 1000,
+        tolerance_wh: 50,
+        imbalance: Imbalance::MakeWhole,
+        correction_seconds: 8 * 86_400,
+        challenge_seconds: 3 * 86_400,
+        network_account: Address::repeat_byte(0xa1),
+        platform_account: Address::repeat_byte(0xa2),
+    }
+}
+
+/// A clearing at 18 ct, retail 30 ct, feed-in 8 ct; without fills yet.
+pub(crate) fn clearing(policy: &Policy) -> Clearing {
+    Clearing {
+        policy: policy.id(),
+        slot: SLOT,
+        day: DAY,
+        mechanism: 1,
+        price: 180_000,
+        retail_price: 300_000,
+        feed_in_price: 80_000,
+        volume: Energy::from_wh(5000),
+        fills: 0,
+        fills_root: B256::ZERO,
+        journal_root: B256::repeat_byte(7),
+    }
+}
+
+/// An order for 5000 Wh that the clearing at 18 ct just fills.
+pub(crate) fn order(account: Address, side: Side, nonce: u64) -> OrderTerms {
+    let policy = policy();
+    OrderTerms {
+        account,
+        side,
+        slot: SLOT,
+        quantity: Energy::from_wh(5000),
+        limit_price: if side == Side::Buy { 192_000 } else { 178_000 },
+        min_fill: Energy::ZERO,
+        community: policy.community,
+        zone: policy.zone,
+        connection_point: ConnectionPointId::derived(&account.to_string()),
+        policy: policy.id(),
+        delegate: Address::ZERO,
+        nonce: U256::from(nonce),
+        expiry: SLOT + 900,
+    }
+}
+
+/// A buyer's and a seller's order, and how much of both is filled.
+pub(crate) type Pair = (OrderTerms, OrderTerms, u64);
+
+impl World {
+    pub(crate) fn order_hash(&self, order: &OrderTerms) -> B256 {
+        order.hash(self.chain_id, self.at.market)
+    }
+
+    /// Fills the clearing's tree with these pairs, posts it, and returns the fills, signed.
+    pub(crate) fn post(&mut self, clearing: Clearing, pairs: &[Pair]) -> (B256, Vec<FillProof>) {
+        let (clearing, fills) = self.prove(clearing, pairs);
+        let call = self.at.clear(&clearing);
+        self.ok(self.operator, call);
+        (clearing.id(), fills)
+    }
+
+    /// Like [`World::post`], without sending anything.
+    pub(crate) fn prove(
+        &self,
+        mut clearing: Clearing,
+        pairs: &[Pair],
+    ) -> (Clearing, Vec<FillProof>) {
+        let leaf = |(buy, sell, wh): &Pair| {
+            let (buy, sell) = (self.order_hash(buy), self.order_hash(sell));
+            merkle::leaf(&fill_leaf(buy, sell, Energy::from_wh(*wh)))
+        };
+        let tree = merkle::Tree::new(pairs.iter().map(leaf).collect());
+        clearing.fills = u32::try_from(pairs.len()).unwrap();
+        clearing.fills_root = tree.root();
+        let signature = |order: &OrderTerms| match self.keys.get(&order.account) {
+            Some(_) => self.sign(order.account, self.order_hash(order)),
+            None => Bytes::from_static(b"of a contract"),
+        };
+        let fills = pairs.iter().enumerate().map(|(index, (buy, sell, wh))| FillProof {
+            buy: buy.clone(),
+            sell: sell.clone(),
+            quantity: Energy::from_wh(*wh),
+            index: u32::try_from(index).unwrap(),
+            path: tree.path(index),
+            buy_signature: signature(buy),
+            sell_signature: signature(sell),
+        });
+        (clearing, fills.collect())
+    }
+
+    /// A world where the policy is registered and accounts 1 (buyer) and 2 (seller) have cash.
+    pub(crate) fn with_cash() -> (World, Address, Address) {
+        let mut world = World::new(4711);
+        let call = world.at.register_policy(&policy());
+        world.ok(world.operator, call);
+        let (buyer, seller) = (world.account(1), world.account(2));
+        world.fund(buyer, 5_000_000_000);
+        world.fund(seller, 1_000_000_000);
+        (world, buyer, seller)
+    }
+}
