@@ -1,0 +1,64 @@
+//! What a node is started with.
+
+use alloy_primitives::Address;
+use bus::Bus;
+use chain::{GenesisSpec, PoolLimits};
+use service::Clock;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// What [`start`](crate::start) needs.
+pub struct Parts {
+    /// The node's own directory: empty, not there yet, or left by a node of the same genesis.
+    pub directory: PathBuf,
+    /// The first block.
+    pub genesis: GenesisSpec,
+    /// Where the feed of blocks is published.
+    pub bus: Bus,
+    /// The time of blocks that are mined on request and of blocks that are imported.
+    pub clock: Clock,
+    /// Everything else.
+    pub config: Config,
+}
+
+/// How a node behaves. The default mines on demand, with one thread, final at once.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// When blocks are mined.
+    pub mode: Mining,
+    /// Who receives rewards and tips.
+    pub coinbase: Address,
+    /// How many blocks below the head a block is final; 0 means at once.
+    pub finality_lag: u64,
+    /// Threads that search a nonce. With one, the same candidate always gets the same nonce.
+    pub threads: NonZeroUsize,
+    /// Whether `evm_mine` is answered.
+    pub development: bool,
+    /// What the pool holds at most.
+    pub pool: PoolLimits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            mode: Mining::OnDemand,
+            coinbase: Address::ZERO,
+            finality_lag: 0,
+            threads: NonZeroUsize::MIN,
+            development: false,
+            pool: PoolLimits::default(),
+        }
+    }
+}
+
+/// When blocks are mined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mining {
+    /// Never: blocks come from elsewhere.
+    Off,
+    /// When transactions wait: for simulated time and development.
+    OnDemand,
+    /// When transactions wait, and an empty block when the target block time has passed: for
+    /// real time.
+    Steady,
+}

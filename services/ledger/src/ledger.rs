@@ -1,0 +1,111 @@
+//! The asynchronous shell around the node: ticks, feed, requests.
+
+use crate::config::Parts;
+use crate::node::{MineError, Node, StartError};
+use crate::{feed, rpc};
+use anyhow::Context;
+use async_trait::async_trait;
+use bus::Bus;
+use calendar::Timestamp;
+use client::{JsonRpc, RpcError};
+use serde_json::Value;
+use service::Tick;
+use std::sync::Arc;
+
+/// A mining node: the core on blocking threads, its feed on the bus.
+pub struct Ledger {
+    node: Arc<Node>,
+    bus: Bus,
+    /// Held while the feed is published, so that its order holds.
+    draining: tokio::sync::Mutex<()>,
+}
+
+/// Opens the chain in the directory of `parts`, or begins it there. Nothing runs by itself: the
+/// caller ticks and drains.
+pub async fn start(parts: Parts) -> Result<Arc<Ledger>, StartError> {
+    let bus = parts.bus.clone();
+    let node = blocking(move || Node::open(parts)).await?;
+    Ok(Arc::new(Ledger { node: Arc::new(node), bus, draining: tokio::sync::Mutex::default() }))
+}
+
+impl Ledger {
+    /// The core, for those on a blocking thread.
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Runs `work` with the core on a blocking thread.
+    pub async fn with_node<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Node) -> T + Send + 'static,
+    ) -> T {
+        let node = self.node.clone();
+        blocking(move || work(&node)).await
+    }
+
+    /// Mines a block at `now`, even an empty one; its hash, or `None` if its time would be too far
+    /// ahead of `now`.
+    pub async fn mine_now(
+        &self,
+        now: Timestamp,
+    ) -> Result<Option<alloy_primitives::B256>, MineError> {
+        self.with_node(move |node| node.mine_now(now.unsigned())).await
+    }
+
+    /// Publishes what the feed has and nobody got yet, in order; returns how many events went out.
+    ///
+    /// If a consumer refuses an event, the rest waits behind it until the next call.
+    pub async fn drain(&self, now: Timestamp) -> anyhow::Result<u64> {
+        let _turn = self.draining.lock().await;
+        let mut sent = 0;
+        loop {
+            let batch = self.with_node(feed::unpublished).await.context("reading the feed")?;
+            if batch.is_empty() {
+                return Ok(sent);
+            }
+            for (sequence, envelope) in batch {
+                if let Err(error) = self.bus.publish(&envelope).await {
+                    let error = format!("{error:#}");
+                    tracing::warn!(sequence, %now, error, "the feed stops at a refused event");
+                    return Ok(sent);
+                }
+                self.with_node(move |node| node.set_published(sequence))
+                    .await
+                    .context("moving the cursor of the feed")?;
+                sent += 1;
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Tick for Ledger {
+    fn name(&self) -> &'static str {
+        "ledger"
+    }
+
+    async fn tick(&self, now: Timestamp) -> anyhow::Result<bool> {
+        let mined = self.with_node(move |node| node.mine_due(now.unsigned())).await?;
+        Ok(mined > 0)
+    }
+}
+
+#[async_trait]
+impl JsonRpc for Ledger {
+    async fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
+        let method = method.to_owned();
+        self.with_node(move |node| rpc::answer(node, &method, params)).await
+    }
+}
+
+/// Runs `work` where it may block; its panics go on in the caller.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and with it whoever waits here.
+            Err(_cancelled) => std::future::pending().await,
+        },
+    }
+}

@@ -1,0 +1,30 @@
+//! One mining node as a library: the chain on disk, the pool, the miner, Ethereum JSON-RPC and the
+//! feed of blocks.
+//!
+//! ```text
+//! POST /rpc, JsonRpc --> rpc --+                       +--> store: one transaction per block
+//!                              +--> node (pool, miner) +
+//! tick ------------------------+                       +--> feed --drain--> bus
+//! ```
+//!
+//! Invariants: what is true of a block follows from libs/chain alone, nothing is decided here; a
+//! block, its receipts, its state and its row of the feed become durable together; the feed is
+//! published in order, each event until it is acknowledged.
+//!
+//! Absent on purpose: peers, accounts of the node's own, websockets, pruning.
+#![forbid(unsafe_code)]
+
+mod api;
+mod config;
+mod feed;
+mod ledger;
+pub mod node;
+mod rpc;
+pub mod store;
+
+pub use api::{ChainStatus, HeadStatus, routes};
+pub use config::{Config, Mining, Parts};
+pub use ledger::{Ledger, start};
+pub use node::{ImportError, MineError, Node, StartError, SubmitError};
+pub use rpc::{BATCH_MAX, BODY_BYTES_MAX, LOG_BLOCKS_MAX, LOGS_MAX, RESPONSE_BYTES_MAX};
+pub use store::StoreError;

@@ -1,0 +1,268 @@
+//! The node's synchronous core: store, pool, import and miner.
+//!
+//! ```text
+//! submit ------------------> pool --propose--> candidate --nonce search--> adopt --+
+//! import_block (elsewhere) --------------------------------------------> import --+-> store -> pool
+//! ```
+//!
+//! Invariants: blocks are taken in one at a time; the pool follows every head; nothing at or below
+//! the finalized height is ever disconnected. Readers take a [`Snapshot`] and wait for nobody.
+//!
+//! Everything here may block: asynchronous code calls it on a blocking thread.
+
+mod miner;
+
+pub use miner::MineError;
+
+use crate::config::{Config, Parts};
+use crate::store::{Snapshot, Store, StoreError};
+use alloy_consensus::transaction::Recovered;
+use alloy_primitives::{Address, B256};
+use chain::state::{Account, StateError};
+use chain::{
+    AtBlock, Block, BlockError, ChainView, GenesisError, HeadChange, Imported, Pool, PoolError,
+    Rules, State, Transaction,
+};
+use service::Clock;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The specification makes no chain.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
+    /// The directory is refused or cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a block is not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The block is refused by the rules.
+    #[error(transparent)]
+    Block(#[from] BlockError),
+    /// It would undo, or compete with, a block that is final.
+    #[error("block {number} would undo height {undone}, final is {finalized}")]
+    BelowFinalized {
+        /// Height of the block.
+        number: u64,
+        /// Lowest height that it would undo.
+        undone: u64,
+        /// The finalized height.
+        finalized: u64,
+    },
+    /// The store failed; nothing was stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a transaction does not get into the pool.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The pool refuses it.
+    #[error(transparent)]
+    Refused(#[from] PoolError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The state cannot be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// The synchronous core of a node.
+pub struct Node {
+    rules: Rules,
+    genesis: B256,
+    config: Config,
+    clock: Clock,
+    store: Store,
+    pool: Mutex<Pool>,
+    /// Held while a block is taken in.
+    turn: Mutex<()>,
+    /// Held while a block is mined.
+    mining: Mutex<()>,
+    /// Rises when the head moves, so that a nonce search notices.
+    heads: AtomicU64,
+    pub(crate) filters: Mutex<crate::rpc::Filters>,
+}
+
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Node {
+    /// Opens or begins the chain.
+    pub(crate) fn open(parts: Parts) -> Result<Self, StartError> {
+        let Parts { directory, genesis, clock, config, .. } = parts;
+        let genesis = genesis.build()?;
+        let store = Store::open(&directory, &genesis.imported)?;
+        Ok(Self {
+            rules: genesis.rules,
+            genesis: genesis.imported.hash,
+            pool: Mutex::new(Pool::new(config.pool)),
+            config,
+            clock,
+            store,
+            turn: Mutex::default(),
+            mining: Mutex::default(),
+            heads: AtomicU64::default(),
+            filters: Mutex::default(),
+        })
+    }
+
+    /// The rules of the chain.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Hash of block 0.
+    pub fn genesis(&self) -> B256 {
+        self.genesis
+    }
+
+    /// How it was configured.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The chain as it is now.
+    pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        self.store.snapshot()
+    }
+
+    /// The pool; nobody else uses it while the guard lives.
+    pub fn pool(&self) -> MutexGuard<'_, Pool> {
+        locked(&self.pool)
+    }
+
+    /// Epoch seconds by the node's clock.
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now().unsigned()
+    }
+
+    pub(crate) fn set_published(&self, sequence: u64) -> Result<(), StoreError> {
+        self.store.set_published(sequence)
+    }
+
+    /// Puts a transaction into the pool and returns its hash.
+    pub fn submit(&self, transaction: Transaction) -> Result<B256, SubmitError> {
+        let hash = *transaction.tx_hash();
+        if self.pool().get(&hash).is_some() {
+            return Err(PoolError::AlreadyKnown.into());
+        }
+        let admitted = chain::pool::admit(transaction, &self.rules, &self.config.pool)?;
+        // The pool is locked before the state is read: a head that moves meanwhile updates the
+        // pool afterwards.
+        let mut pool = self.pool();
+        let snapshot = self.snapshot()?;
+        let account = account_at_head(&snapshot, admitted.signer())?;
+        let added = pool.add(admitted, &account)?;
+        for evicted in added.evicted {
+            tracing::debug!(%evicted, by = %hash, "a transaction left the full pool");
+        }
+        Ok(hash)
+    }
+
+    /// Takes in a block from elsewhere at `now` (epoch seconds). Returns how the head moved, if it did.
+    pub fn import_block(&self, block: Block, now: u64) -> Result<Option<HeadChange>, ImportError> {
+        self.take_in(|snapshot| {
+            let (number, finalized) = (block.header.number, snapshot.finalized());
+            if number <= finalized && snapshot.canonical_hash(number) != Some(block.hash()) {
+                return Err(ImportError::BelowFinalized { number, undone: number, finalized });
+            }
+            Ok(self.rules.import(snapshot, block, now)?)
+        })
+    }
+
+    /// One block at a time: judge, store, follow.
+    fn take_in(
+        &self,
+        judge: impl FnOnce(&Snapshot) -> Result<Imported, ImportError>,
+    ) -> Result<Option<HeadChange>, ImportError> {
+        let _turn = locked(&self.turn);
+        let snapshot = self.snapshot()?;
+        let imported = judge(&snapshot)
+            .and_then(|imported| keeps_finality(&snapshot, &imported).map(|()| imported))
+            .inspect_err(|error| {
+                if let ImportError::BelowFinalized { .. } = error {
+                    tracing::error!(%error, "a reorganisation was refused");
+                }
+            })?;
+        let (hash, number) = (imported.hash, imported.block.header.number);
+        let change = imported.head.clone();
+        self.store.append(imported, self.config.finality_lag)?;
+        let Some(change) = change else {
+            tracing::info!(number, %hash, "a block of another branch was stored");
+            return Ok(None);
+        };
+        let undone = change.disconnected.len();
+        tracing::debug!(number, %hash, undone, "the head moved");
+        self.heads.fetch_add(1, Ordering::Release);
+        if let Err(error) = self.follow(&change) {
+            // The block is stored; candidates sort out what the pool did not learn.
+            tracing::error!(%error, "the pool did not follow the head");
+        }
+        Ok(Some(change))
+    }
+
+    /// Brings the pool to the new head: what was included leaves, what was undone returns.
+    fn follow(&self, change: &HeadChange) -> Result<(), ImportError> {
+        let mut pool = self.pool();
+        let snapshot = self.snapshot()?;
+        let transactions = |hashes: &[B256]| -> Vec<Recovered<Transaction>> {
+            let of_block = |hash: &B256| {
+                let block = snapshot.block(*hash).map(|block| block.transactions);
+                let senders = snapshot.senders(*hash);
+                block.unwrap_or_default().into_iter().zip(senders.unwrap_or_default())
+            };
+            let all = hashes.iter().flat_map(of_block);
+            all.map(|(transaction, sender)| Recovered::new_unchecked(transaction, sender)).collect()
+        };
+        let connected = transactions(&change.connected);
+        let oldest_first: Vec<B256> = change.disconnected.iter().rev().copied().collect();
+        let returned = transactions(&oldest_first);
+        let mut state = state_at_head(&snapshot)?;
+        let mut accounts = HashMap::new();
+        for sender in connected.iter().chain(&returned).map(Recovered::signer) {
+            let account = state.account(sender).map_err(BlockError::from)?;
+            accounts.insert(sender, account.unwrap_or_default());
+        }
+        pool.follow(&accounts, returned);
+        Ok(())
+    }
+}
+
+/// Refuses what would disconnect a final block.
+fn keeps_finality(snapshot: &Snapshot, imported: &Imported) -> Result<(), ImportError> {
+    let disconnected = imported.head.iter().flat_map(|change| change.disconnected.last());
+    let lowest = disconnected.filter_map(|hash| snapshot.header(*hash)).next();
+    let finalized = snapshot.finalized();
+    match lowest {
+        Some(header) if header.number <= finalized => Err(ImportError::BelowFinalized {
+            number: imported.block.header.number,
+            undone: header.number,
+            finalized,
+        }),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn state_at_head(
+    snapshot: &Snapshot,
+) -> Result<State<AtBlock<'_, Snapshot>>, StoreError> {
+    let root = snapshot.head_header()?.state_root;
+    Ok(State::at(root, AtBlock::new(snapshot, snapshot.head())))
+}
+
+/// An account as of the head; an empty one if there is none.
+pub(crate) fn account_at_head(
+    snapshot: &Snapshot,
+    address: Address,
+) -> Result<Account, SubmitError> {
+    Ok(state_at_head(snapshot)?.account(address)?.unwrap_or_default())
+}

@@ -1,0 +1,163 @@
+//! The miner: candidate, nonce search, own import.
+
+use super::{ImportError, Node, locked};
+use crate::config::Mining;
+use crate::store::StoreError;
+use alloy_primitives::{Address, B64, B256};
+use chain::block::Recovered;
+use chain::execute::TransactionError;
+use chain::{Block, BlockError, Candidate, ChainView};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Nonces that a thread tries before it looks around.
+const STRIDE: u64 = 1 << 14;
+/// The least gas of a transaction.
+const TRANSACTION_GAS_MIN: u64 = 21_000;
+
+/// Why no block could be mined.
+#[derive(Debug, thiserror::Error)]
+pub enum MineError {
+    /// No candidate could be built.
+    #[error(transparent)]
+    Candidate(#[from] BlockError),
+    /// The own block was not taken in.
+    #[error("the own block was refused")]
+    Import(#[from] ImportError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Node {
+    /// Does what is due at `now` (epoch seconds) and returns how many blocks were mined: blocks
+    /// until no waiting transaction can go into one, or the empty block that is due.
+    pub fn mine_due(&self, now: u64) -> Result<u64, MineError> {
+        let mut mined = 0;
+        while self.config.mode != Mining::Off && self.mine(now, false)?.is_some() {
+            mined += 1;
+        }
+        Ok(mined)
+    }
+
+    /// Mines a block at `now`, even an empty one. `None` if its time would be too far ahead of
+    /// `now` or another block became the head meanwhile.
+    pub fn mine_now(&self, now: u64) -> Result<Option<B256>, MineError> {
+        self.mine(now, true)
+    }
+
+    fn mine(&self, now: u64, even_empty: bool) -> Result<Option<B256>, MineError> {
+        let _mining = locked(&self.mining);
+        let heads = self.heads.load(Ordering::Acquire);
+        let head = self.snapshot()?.head_header()?;
+        let next_due = head.timestamp.saturating_add(self.rules.target_block_time.max(1));
+        let waiting = !self.pool().is_empty();
+        let empty_due = (waiting || self.config.mode == Mining::Steady) && now >= next_due;
+        if !waiting && !empty_due && !even_empty {
+            return Ok(None);
+        }
+        let candidate = match self.propose(now) {
+            Err(BlockError::TimeAhead { .. }) => return Ok(None),
+            candidate => candidate?,
+        };
+        self.drop_hopeless(&candidate);
+        if candidate.block().transactions.is_empty() && !empty_due && !even_empty {
+            return Ok(None);
+        }
+        let moved = || self.heads.load(Ordering::Acquire) != heads;
+        let Some(nonce) = self.search(&candidate, moved) else { return Ok(None) };
+        self.adopt(candidate, nonce)
+    }
+
+    /// A candidate on the head, from the pool. Its time is `now`, or one second after the parent.
+    pub fn propose(&self, now: u64) -> Result<Candidate, BlockError> {
+        let fault = |error: StoreError| {
+            tracing::error!(%error, "the store cannot be read");
+            BlockError::Missing("snapshot", B256::ZERO)
+        };
+        let snapshot = self.snapshot().map_err(fault)?;
+        let head = snapshot.head_header().map_err(fault)?;
+        let count_max = self.rules.gas_limit / TRANSACTION_GAS_MIN;
+        let best: Vec<Recovered> = self
+            .pool()
+            .best(self.rules.next_base_fee(&head))
+            .take(usize::try_from(count_max).unwrap_or(usize::MAX))
+            .map(|pooled| pooled.transaction.clone())
+            .collect();
+        self.rules.propose(&snapshot, snapshot.head(), best, self.config.coinbase, now)
+    }
+
+    /// A candidate on any stored block, from given transactions: how a competing branch begins.
+    pub fn propose_on(
+        &self,
+        parent: B256,
+        transactions: Vec<Recovered>,
+        coinbase: Address,
+        now: u64,
+    ) -> Result<Candidate, MineError> {
+        let snapshot = self.snapshot()?;
+        Ok(self.rules.propose(&snapshot, parent, transactions, coinbase, now)?)
+    }
+
+    /// Searches the nonce of a candidate to its end and returns the sealed block.
+    pub fn seal(&self, candidate: &Candidate) -> Block {
+        let nonce = self.search(candidate, || false).expect("a search without end finds a nonce");
+        let mut block = candidate.block().clone();
+        block.header.nonce = nonce;
+        block
+    }
+
+    /// The first nonce found by any thread; `None` once `abandoned`.
+    fn search(&self, candidate: &Candidate, abandoned: impl Fn() -> bool + Sync) -> Option<B64> {
+        let (next, found) = (AtomicU64::new(0), OnceLock::new());
+        let work = || {
+            while found.get().is_none() && !abandoned() {
+                let start = next.fetch_add(STRIDE, Ordering::Relaxed);
+                if let Some(nonce) = candidate.seal(start, STRIDE) {
+                    // A second find of another thread is dropped.
+                    let _second = found.set(nonce);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.config.threads.get() {
+                scope.spawn(work);
+            }
+            work();
+        });
+        found.into_inner()
+    }
+
+    /// Takes in an own block, unless the head is no longer its parent.
+    fn adopt(&self, candidate: Candidate, nonce: B64) -> Result<Option<B256>, MineError> {
+        let parent = candidate.block().header.parent_hash;
+        let change = self.take_in(|snapshot| {
+            if snapshot.head() != parent {
+                return Err(BlockError::UnknownParent(parent).into());
+            }
+            Ok(self.rules.adopt(snapshot, candidate, nonce)?)
+        });
+        match change {
+            Ok(change) => Ok(change.and_then(|change| change.connected.last().copied())),
+            Err(ImportError::Block(BlockError::UnknownParent(_))) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Transactions that no later block can take leave the pool.
+    fn drop_hopeless(&self, candidate: &Candidate) {
+        let mut pool = self.pool();
+        for (hash, reason) in &candidate.skipped {
+            let may_fit_later = matches!(
+                reason,
+                TransactionError::GasLimitReached
+                    | TransactionError::NonceTooHigh { .. }
+                    | TransactionError::FeeCapTooLow { .. }
+            );
+            if !may_fit_later {
+                tracing::warn!(%hash, %reason, "a transaction left the pool");
+                pool.remove(*hash);
+            }
+        }
+    }
+}

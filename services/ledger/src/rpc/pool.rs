@@ -1,0 +1,75 @@
+//! The pool and the miner.
+
+use super::format;
+use super::{Answer, Request, fault, invalid, quantity, server};
+use crate::config::Mining;
+use crate::node::SubmitError;
+use alloy_eips::eip2718::Decodable2718;
+use alloy_primitives::{Address, Bytes, U64};
+use chain::Transaction;
+use chain::pool::Pooled;
+use serde_json::{Map, Value, json};
+
+pub(super) fn mining(request: &Request<'_>) -> Answer {
+    Ok(json!(request.node.config().mode != Mining::Off))
+}
+
+pub(super) fn send_raw(request: &Request<'_>) -> Answer {
+    let raw: Bytes = request.params.get(0)?;
+    let transaction = Transaction::decode_2718_exact(&raw)
+        .map_err(|error| invalid(format!("invalid transaction: {error}")))?;
+    let hash = *transaction.tx_hash();
+    if request.snapshot.transaction_place(hash).is_some() {
+        return Err(server("already known"));
+    }
+    match request.node.submit(transaction) {
+        Ok(hash) => Ok(json!(hash)),
+        Err(SubmitError::Refused(reason)) => Err(server(reason.to_string())),
+        Err(SubmitError::Store(error)) => Err(fault(error)),
+        Err(SubmitError::State(error)) => Err(fault(error)),
+    }
+}
+
+pub(super) fn status(request: &Request<'_>) -> Answer {
+    let pool = request.node.pool();
+    let pending: usize = pool.senders().map(|sender| pool.pending(sender).count()).sum();
+    let queued = pool.len() - pending;
+    Ok(json!({ "pending": U64::from(pending), "queued": U64::from(queued) }))
+}
+
+pub(super) fn content(request: &Request<'_>) -> Answer {
+    let pool = request.node.pool();
+    let (mut pending, mut queued) = (Map::new(), Map::new());
+    for sender in pool.senders() {
+        add(&mut pending, sender, pool.pending(sender));
+        add(&mut queued, sender, pool.queued(sender));
+    }
+    Ok(json!({ "pending": pending, "queued": queued }))
+}
+
+fn add<'a>(
+    to: &mut Map<String, Value>,
+    sender: Address,
+    waiting: impl Iterator<Item = &'a Pooled>,
+) {
+    use alloy_consensus::Transaction as _;
+    let by_nonce: Map<String, Value> = waiting
+        .map(|pooled| {
+            let transaction = pooled.transaction.inner();
+            let json = format::transaction(transaction, sender, None);
+            (transaction.nonce().to_string(), json)
+        })
+        .collect();
+    if !by_nonce.is_empty() {
+        to.insert(sender.to_string(), Value::Object(by_nonce));
+    }
+}
+
+/// `evm_mine`: a block now, even an empty one.
+pub(super) fn mine(request: &Request<'_>) -> Answer {
+    match request.node.mine_now(request.node.now()) {
+        Ok(Some(_)) => Ok(quantity(0)),
+        Ok(None) => Err(server("the head is too far ahead of the clock")),
+        Err(error) => Err(fault(error)),
+    }
+}

@@ -1,0 +1,158 @@
+//! The chain on disk: one file, one write transaction per block.
+//!
+//! Invariants: when [`Store::append`] returns, the block is durable with everything that belongs
+//! to it, or nothing of it is there; a directory that is not ours, is newer or belongs to another
+//! genesis is refused before anything in it changes; the feed ends with the head.
+//!
+//! Absent on purpose: pruning. Old states stay readable, so any block can be asked and proved.
+
+mod append;
+mod cache;
+mod error;
+mod snapshot;
+mod tables;
+
+pub use error::StoreError;
+pub use snapshot::Snapshot;
+pub use tables::FeedEntry;
+
+use alloy_primitives::B256;
+use cache::NodeCache;
+use chain::Imported;
+use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableHandle};
+use std::path::Path;
+use std::sync::Arc;
+use tables::{FORMAT, FORMAT_KNOWN, GENESIS, META, PUBLISHED, number};
+
+/// The file in the directory of a node.
+const FILE: &str = "chain.redb";
+/// Bytes of the file that are kept in memory.
+const CACHE_BYTES_MAX: usize = 64 << 20;
+
+/// The chain on disk.
+pub struct Store {
+    database: Database,
+    cache: Arc<NodeCache>,
+}
+
+impl Store {
+    /// Opens the chain in `directory`, which is the node's alone and is made if it is not there.
+    /// A new chain begins with the block `genesis`; an existing one has to begin with it.
+    pub fn open(directory: &Path, genesis: &Imported) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(directory).map_err(StoreError::Directory)?;
+        let file = directory.join(FILE);
+        if !file.exists() {
+            let mut entries = std::fs::read_dir(directory).map_err(StoreError::Directory)?;
+            if let Some(Ok(entry)) = entries.next() {
+                let reason = format!("there is {}", entry.file_name().display());
+                return Err(foreign(directory, reason));
+            }
+        }
+        let database = Database::builder()
+            .set_cache_size(CACHE_BYTES_MAX)
+            .create(&file)
+            .map_err(|error| refused(directory, error))?;
+        Self::with_database(database, directory, genesis)
+    }
+
+    fn with_database(
+        database: Database,
+        directory: &Path,
+        genesis: &Imported,
+    ) -> Result<Self, StoreError> {
+        let store = Self { database, cache: Arc::default() };
+        if store.is_new(directory)? {
+            store.begin(genesis)?;
+        } else {
+            store.check(directory, genesis.hash)?;
+        }
+        Ok(store)
+    }
+
+    /// Whether nothing was written into the file yet.
+    fn is_new(&self, directory: &Path) -> Result<bool, StoreError> {
+        let transaction = self.database.begin_read()?;
+        let names: Vec<_> =
+            transaction.list_tables()?.map(|table| table.name().to_owned()).collect();
+        if names.is_empty() {
+            return Ok(true);
+        }
+        if !names.iter().any(|name| name == META.name()) {
+            return Err(foreign(directory, format!("its tables are {}", names.join(", "))));
+        }
+        Ok(false)
+    }
+
+    fn begin(&self, genesis: &Imported) -> Result<(), StoreError> {
+        let transaction = self.database.begin_write()?;
+        {
+            let mut meta = transaction.open_table(META)?;
+            meta.insert(FORMAT, FORMAT_KNOWN.to_be_bytes().as_slice())?;
+            meta.insert(GENESIS, genesis.hash.as_slice())?;
+            meta.insert(PUBLISHED, 0u64.to_be_bytes().as_slice())?;
+        }
+        append::append(&transaction, genesis, 0)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    fn check(&self, directory: &Path, genesis: B256) -> Result<(), StoreError> {
+        let transaction = self.database.begin_read()?;
+        let meta = transaction
+            .open_table(META)
+            .map_err(|error| foreign(directory, error.to_string()))?;
+        let format = meta.get(FORMAT)?.and_then(|format| number(format.value()));
+        let found = format.ok_or_else(|| foreign(directory, "it names no format".into()))?;
+        if found > FORMAT_KNOWN {
+            return Err(StoreError::Newer { found, known: FORMAT_KNOWN });
+        }
+        let found = meta.get(GENESIS)?.and_then(|hash| B256::try_from(hash.value()).ok());
+        let found = found.ok_or_else(|| foreign(directory, "it names no genesis".into()))?;
+        if found != genesis {
+            return Err(StoreError::OtherGenesis { found, expected: genesis });
+        }
+        self.snapshot()?.check()
+    }
+
+    /// The chain as it is now.
+    pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Snapshot::new(&self.database.begin_read()?, self.cache.clone())
+    }
+
+    /// Stores a block with everything that belongs to it; durable when it returns. If the head
+    /// moves, blocks `finality_lag` below it become final.
+    pub fn append(&self, imported: Imported, finality_lag: u64) -> Result<(), StoreError> {
+        let transaction = self.database.begin_write()?;
+        append::append(&transaction, &imported, finality_lag)?;
+        transaction.commit()?;
+        self.cache.keep(imported.nodes);
+        Ok(())
+    }
+
+    /// Notes that the feed was published up to this sequence; durable when it returns.
+    pub fn set_published(&self, sequence: u64) -> Result<(), StoreError> {
+        let transaction = self.database.begin_write()?;
+        transaction.open_table(META)?.insert(PUBLISHED, sequence.to_be_bytes().as_slice())?;
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+fn foreign(directory: &Path, reason: String) -> StoreError {
+    StoreError::Foreign { path: directory.to_owned(), reason }
+}
+
+fn refused(directory: &Path, error: DatabaseError) -> StoreError {
+    match error {
+        DatabaseError::UpgradeRequired(_)
+        | DatabaseError::Storage(StorageError::Corrupted(_)) => {
+            foreign(directory, error.to_string())
+        }
+        DatabaseError::Storage(StorageError::Io(ref fault))
+            if fault.kind() == std::io::ErrorKind::InvalidData =>
+        {
+            foreign(directory, error.to_string())
+        }
+        error => error.into(),
+    }
+}

@@ -1,0 +1,82 @@
+//! One block into the tables, within the caller's write transaction.
+
+use super::tables::{
+    BLOCKS, CANONICAL, CODE, CONNECTED, DISCONNECTED, FEED, FINALIZED, HEAD, META, NODES,
+    RECEIPTS, SENDERS, TRANSACTIONS, WORK, Work, number,
+};
+use super::StoreError;
+use alloy_primitives::B256;
+use chain::{Block, HeadChange, Imported};
+use redb::{ReadableTable, WriteTransaction};
+
+pub(super) fn append(
+    transaction: &WriteTransaction,
+    imported: &Imported,
+    finality_lag: u64,
+) -> Result<(), StoreError> {
+    let key = &imported.hash.0;
+    let Imported { block, receipts, senders, mmr, total_difficulty, .. } = imported;
+    let work = Work { total_difficulty: *total_difficulty, mmr: mmr.clone() };
+    let senders: Vec<u8> = senders.iter().flat_map(|sender| sender.0.0).collect();
+    transaction.open_table(BLOCKS)?.insert(key, block.encode().as_slice())?;
+    transaction.open_table(RECEIPTS)?.insert(key, alloy_rlp::encode(receipts).as_slice())?;
+    transaction.open_table(SENDERS)?.insert(key, senders.as_slice())?;
+    transaction.open_table(WORK)?.insert(key, alloy_rlp::encode(work).as_slice())?;
+    let mut nodes = transaction.open_table(NODES)?;
+    for (hash, node) in &imported.nodes {
+        nodes.insert(&hash.0, node.as_ref())?;
+    }
+    let mut codes = transaction.open_table(CODE)?;
+    for (hash, code) in &imported.code {
+        codes.insert(&hash.0, code.as_ref())?;
+    }
+    match &imported.head {
+        Some(change) => move_head(transaction, change, finality_lag),
+        None => Ok(()),
+    }
+}
+
+fn move_head(
+    transaction: &WriteTransaction,
+    change: &HeadChange,
+    finality_lag: u64,
+) -> Result<(), StoreError> {
+    let mut canonical = transaction.open_table(CANONICAL)?;
+    let mut index = transaction.open_table(TRANSACTIONS)?;
+    let mut feed = transaction.open_table(FEED)?;
+    let mut meta = transaction.open_table(META)?;
+    let mut sequence = feed.last()?.map_or(0, |(sequence, _)| sequence.value());
+    let mut finalized =
+        meta.get(FINALIZED)?.and_then(|height| number(height.value())).unwrap_or_default();
+    for hash in &change.disconnected {
+        let block = stored(transaction, *hash)?;
+        canonical.remove(block.header.number)?;
+        for lost in &block.transactions {
+            index.remove(&lost.tx_hash().0)?;
+        }
+        sequence += 1;
+        feed.insert(sequence, (DISCONNECTED, &hash.0, finalized))?;
+    }
+    for hash in &change.connected {
+        let block = stored(transaction, *hash)?;
+        let height = block.header.number;
+        canonical.insert(height, &hash.0)?;
+        for (position, included) in (0u32..).zip(&block.transactions) {
+            index.insert(&included.tx_hash().0, (height, position))?;
+        }
+        finalized = finalized.max(height.saturating_sub(finality_lag));
+        sequence += 1;
+        feed.insert(sequence, (CONNECTED, &hash.0, finalized))?;
+        meta.insert(HEAD, hash.as_slice())?;
+    }
+    meta.insert(FINALIZED, finalized.to_be_bytes().as_slice())?;
+    Ok(())
+}
+
+fn stored(transaction: &WriteTransaction, hash: B256) -> Result<Block, StoreError> {
+    let blocks = transaction.open_table(BLOCKS)?;
+    let rlp = blocks.get(&hash.0)?;
+    let rlp = rlp.ok_or_else(|| StoreError::Damaged(format!("block {hash} is missing")))?;
+    alloy_rlp::decode_exact(rlp.value())
+        .map_err(|error| StoreError::Damaged(format!("block {hash}: {error}")))
+}

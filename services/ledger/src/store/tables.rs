@@ -1,0 +1,77 @@
+//! The tables of the store and the bytes in them.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | blocks, receipts | block hash | RLP |
+//! | senders | block hash | 20 bytes per transaction |
+//! | work | block hash | RLP of total difficulty and mountain range |
+//! | nodes, code | keccak-256 of the value | trie nodes and mountain nodes; contract code |
+//! | canonical | height | block hash |
+//! | transactions | hash of a canonical transaction | height, position |
+//! | feed | sequence from 1 | 1 connected or 0 disconnected, block hash, finalized height then |
+//! | meta | name | see the constants |
+//!
+//! Blocks of lost branches stay; only what is canonical moves with the head.
+
+use alloy_primitives::{B256, U256};
+use alloy_rlp::{RlpDecodable, RlpEncodable};
+use chain::Mmr;
+use redb::TableDefinition;
+
+pub(super) type Hash = &'static [u8; 32];
+pub(super) type Bytes = &'static [u8];
+/// Kind, block hash, finalized height.
+pub(super) type FeedRow = (u8, Hash, u64);
+
+pub(super) const BLOCKS: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("blocks");
+pub(super) const RECEIPTS: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("receipts");
+pub(super) const SENDERS: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("senders");
+pub(super) const WORK: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("work");
+pub(super) const NODES: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("nodes");
+pub(super) const CODE: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("code");
+pub(super) const CANONICAL: TableDefinition<'_, u64, Hash> = TableDefinition::new("canonical");
+pub(super) const TRANSACTIONS: TableDefinition<'_, Hash, (u64, u32)> =
+    TableDefinition::new("transactions");
+pub(super) const FEED: TableDefinition<'_, u64, FeedRow> = TableDefinition::new("feed");
+pub(super) const META: TableDefinition<'_, &str, Bytes> = TableDefinition::new("meta");
+
+/// Format of the tables, u64; always the same name, so that every version can read it.
+pub(super) const FORMAT: &str = "format";
+/// Hash of block 0.
+pub(super) const GENESIS: &str = "genesis";
+/// Hash of the head.
+pub(super) const HEAD: &str = "head";
+/// Height of the newest block that can no longer be undone, u64.
+pub(super) const FINALIZED: &str = "finalized";
+/// Sequence of the last published row of the feed, u64.
+pub(super) const PUBLISHED: &str = "published";
+
+/// The format that this program writes.
+pub(super) const FORMAT_KNOWN: u64 = 1;
+
+pub(super) const DISCONNECTED: u8 = 0;
+pub(super) const CONNECTED: u8 = 1;
+
+/// What the table `work` holds.
+#[derive(RlpEncodable, RlpDecodable)]
+pub(super) struct Work {
+    pub(super) total_difficulty: U256,
+    pub(super) mmr: Mmr,
+}
+
+/// A step of the best branch: a block joined it or left it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedEntry {
+    /// Place in the feed, from 1 without gaps.
+    pub sequence: u64,
+    /// Whether the block joined the branch; else it left it.
+    pub connected: bool,
+    /// The block.
+    pub hash: B256,
+    /// Height of the newest block that could no longer be undone at that moment.
+    pub finalized: u64,
+}
+
+pub(super) fn number(bytes: &[u8]) -> Option<u64> {
+    bytes.try_into().ok().map(u64::from_be_bytes)
+}
