@@ -125,17 +125,24 @@ pub enum Fact {
         /// How much.
         amount: Money,
     },
-    /// A meter's interval, in its newest version.
+    /// Meters' intervals of one slot, in their newest versions.
     Metered {
-        /// Whose.
-        point: ConnectionPointId,
         /// Start of the slot.
         slot: Timestamp,
-        /// Both directions.
-        import: Energy,
-        /// Fed in.
-        export: Energy,
+        /// Each connection point once.
+        intervals: Vec<PointMetered>,
     },
+}
+
+/// What one meter saw in a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointMetered {
+    /// Where.
+    pub point: ConnectionPointId,
+    /// Taken from the grid.
+    pub import: Energy,
+    /// Fed into the grid.
+    pub export: Energy,
 }
 
 /// From one account to another: `debit` gets, `credit` gives (as an accountant writes it).
@@ -302,13 +309,16 @@ impl Book {
             Fact::Released { account, day, amount } => {
                 self.released(&mut moves, *account, *day, *amount)?;
             }
-            Fact::Metered { point, slot, import, export } => {
-                let before = self.metered.get(&(*point, *slot)).copied().unwrap_or_default();
-                let at = |flow| EnergyAccount { point: *point, slot: *slot, flow };
-                let (taken, seen) = (at(Flow::GridImport), at(Flow::MeterImport));
-                moves.energy(taken, seen, before.import, *import);
-                let (seen, given) = (at(Flow::MeterExport), at(Flow::GridExport));
-                moves.energy(seen, given, before.export, *export);
+            Fact::Metered { slot, intervals } => {
+                for interval in intervals {
+                    let point = interval.point;
+                    let before = self.metered.get(&(point, *slot)).copied().unwrap_or_default();
+                    let at = |flow| EnergyAccount { point, slot: *slot, flow };
+                    let (taken, seen) = (at(Flow::GridImport), at(Flow::MeterImport));
+                    moves.energy(taken, seen, before.import, interval.import);
+                    let (seen, given) = (at(Flow::MeterExport), at(Flow::GridExport));
+                    moves.energy(seen, given, before.export, interval.export);
+                }
             }
         }
         Ok(moves.into_parts())
@@ -347,9 +357,11 @@ impl Book {
                     state.runs.push(*totals);
                 }
             }
-            Fact::Metered { point, slot, import, export } => {
-                let metered = Metered { import: *import, export: *export };
-                self.metered.insert((*point, *slot), metered);
+            Fact::Metered { slot, intervals } => {
+                for PointMetered { point, import, export } in intervals {
+                    let metered = Metered { import: *import, export: *export };
+                    self.metered.insert((*point, *slot), metered);
+                }
             }
             Fact::Deposited { .. } | Fact::Released { .. } | Fact::Withdrawn { .. } => {}
         }

@@ -18,6 +18,7 @@
 //! Not proved, and said so: the neighbour's meter (the contract attests it) and slots whose energy
 //! was shared out of a longer span.
 
+mod export;
 mod file;
 mod locate;
 mod meter;
@@ -32,6 +33,7 @@ use calendar::{LocalDay, Timestamp};
 use chain::Header;
 use chain::mmr::Path;
 
+pub use export::{DigestEntry, IssueError, day_trades, issue};
 pub use file::{
     BillFile, ChainRef, CompactReading, DayEvidence, DayTrades, Entries, Evidence, FORMAT, Later,
     Trust, TrustedBlock, tariff_key,

@@ -50,12 +50,10 @@ fn run(trade: &str, delivered: u64) -> Fact {
 }
 
 fn meter(name: &str, import: u64, export: u64) -> Fact {
-    Fact::Metered {
-        point: ConnectionPointId::derived(name),
-        slot: Timestamp::from_seconds(SLOT),
-        import: Energy::from_wh(import),
-        export: Energy::from_wh(export),
-    }
+    let (import, export) = (Energy::from_wh(import), Energy::from_wh(export));
+    let point = ConnectionPointId::derived(name);
+    let intervals = vec![PointMetered { point, import, export }];
+    Fact::Metered { slot: Timestamp::from_seconds(SLOT), intervals }
 }
 
 fn deposited(name: &str, n: i64) -> Fact {

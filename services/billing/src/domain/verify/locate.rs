@@ -38,6 +38,12 @@ pub(super) fn part(text: &str, offset: usize) -> String {
             _ => {}
         }
     }
+    // Inside or right after a key that has no value yet.
+    if let (Some(Level::Object { key }), Some(word)) = (levels.last_mut(), word) {
+        if key.is_empty() {
+            *key = word;
+        }
+    }
     shown(&levels)
 }
 

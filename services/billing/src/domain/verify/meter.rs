@@ -2,13 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use calendar::Timestamp;
+use calendar::{SlotLength, Timestamp};
 use contracts::storage::MeterKey;
-use reading::{Reading, SignedReading, day_leaf, intervals};
+use reading::{Inconsistent, Interval, Reading, SignedReading, day_leaf, intervals};
 
 use super::report::Supports;
 use super::{DayEvidence, Verifier};
 use crate::domain::bill::Used;
+
+/// The energy of each slot that signed readings span.
+pub(super) fn used(
+    readings: &[SignedReading],
+    length: SlotLength,
+) -> Result<BTreeMap<Timestamp, Used>, Inconsistent> {
+    let plain: Vec<Reading> = readings.iter().map(|signed| signed.reading).collect();
+    let used = intervals(&plain, length)?.into_iter().map(|interval| {
+        let Interval { slot, import, export, quality } = interval;
+        (slot.start, Used { import, export, quality })
+    });
+    Ok(used.collect())
+}
 
 impl Verifier<'_> {
     /// The energy of each slot that two signed readings span; `None` where they contradict
@@ -21,19 +34,8 @@ impl Verifier<'_> {
         let keys = self.meter_keys();
         self.check_signatures(&readings, &keys);
         self.check_days(&readings);
-        let plain: Vec<Reading> = readings.iter().map(|signed| signed.reading).collect();
-        match intervals(&plain, bill.invoice.slot_minutes) {
-            Ok(intervals) => {
-                let used = intervals.into_iter().map(|interval| {
-                    let used = Used {
-                        import: interval.import,
-                        export: interval.export,
-                        quality: interval.quality,
-                    };
-                    (interval.slot.start, used)
-                });
-                Some(used.collect())
-            }
+        match used(&readings, bill.invoice.slot_minutes) {
+            Ok(used) => Some(used),
             Err(inconsistent) => {
                 let reason = format!("the readings contradict each other: {inconsistent}");
                 self.fail("evidence.readings", Supports::Metered, reason);

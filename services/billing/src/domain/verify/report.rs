@@ -196,13 +196,13 @@ impl Report {
         }
     }
 
-    /// 0 where the bill holds; 1 failed, 3 unanchored, 4 unreadable.
+    /// 0 where the bill holds; 10 failed, 11 unanchored, 12 unreadable.
     pub fn exit_code(&self) -> u8 {
         match self.verdict {
             Verdict::Holds => 0,
-            Verdict::Failed => 1,
-            Verdict::Unanchored => 3,
-            Verdict::Unreadable => 4,
+            Verdict::Failed => 10,
+            Verdict::Unanchored => 11,
+            Verdict::Unreadable => 12,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::B256;
-use calendar::{LocalDay, Timestamp};
+use calendar::{LocalDay, TimeZone, Timestamp};
 use contracts::{DayDigest, Policy, Reconciled, Settled, Terms, outcome};
 use units::{Energy, Price};
 
@@ -40,7 +40,7 @@ impl Verifier<'_> {
             let (part, outcome) = match days.get(&day) {
                 Some((place, trades)) => {
                     let part = format!("evidence.trades[{place}]");
-                    (part, self.replay_day(day, trades, &hashes, &mut named))
+                    (part, self.check_day_of_trades(trades, &hashes, &mut named))
                 }
                 None => ("evidence.trades".to_owned(), self.no_trades(day)),
             };
@@ -89,37 +89,57 @@ impl Verifier<'_> {
         }
     }
 
-    /// The digest of a day again, entry by entry, and what its trades came to.
-    fn replay_day(
+    fn check_day_of_trades(
         &mut self,
-        day: LocalDay,
-        trades: &DayTrades,
+        day: &DayTrades,
         hashes: &[B256],
         named: &mut [bool],
     ) -> Result<Vec<Traded>, String> {
-        let proved = self.digest(day)?;
-        let mut digest = DayDigest::default();
-        let mut open: Vec<Open> = Vec::new();
-        for entries in &trades.entries {
-            digest = apply(digest, entries, hashes, &mut open)?;
-        }
-        if digest.0 != proved {
+        let proved = self.digest(day.day)?;
+        let evidence = &self.bill.evidence;
+        let zone = &evidence.tariff.terms().timezone;
+        let replayed = replay(day, &evidence.policies, hashes, zone)?;
+        if replayed.digest.0 != proved {
             return Err("they are not those that the contract settled".to_owned());
         }
-        let policies = &self.bill.evidence.policies;
-        let zone = &self.bill.evidence.tariff.terms().timezone;
-        let mut traded = Vec::with_capacity(open.len());
-        for trade in open {
-            let slot = i64::try_from(trade.settled.slot).map(Timestamp::from_seconds);
-            let slot = slot.map_err(|_| "a slot lies beyond all time".to_owned())?;
-            if zone.day_of(slot) != day {
-                return Err(format!("the slot from {slot} is not of this day"));
-            }
-            named[trade.policy] = true;
-            traded.push(trade.outcome(&policies[trade.policy], slot)?);
+        for policy in replayed.policies {
+            named[policy] = true;
         }
-        Ok(traded)
+        Ok(replayed.traded)
     }
+}
+
+/// What a day's entries come to.
+pub(super) struct Replayed {
+    digest: DayDigest,
+    /// Places of the policies that trades were made under.
+    policies: Vec<usize>,
+    pub(super) traded: Vec<Traded>,
+}
+
+/// The digest of a day again, entry by entry, and what its trades came to.
+pub(super) fn replay(
+    day: &DayTrades,
+    policies: &[Policy],
+    hashes: &[B256],
+    zone: &TimeZone,
+) -> Result<Replayed, String> {
+    let mut digest = DayDigest::default();
+    let mut open: Vec<Open> = Vec::new();
+    for entries in &day.entries {
+        digest = apply(digest, entries, hashes, &mut open)?;
+    }
+    let mut replayed = Replayed { digest, policies: Vec::new(), traded: Vec::new() };
+    for trade in open {
+        let slot = i64::try_from(trade.settled.slot).map(Timestamp::from_seconds);
+        let slot = slot.map_err(|_| "a slot lies beyond all time".to_owned())?;
+        if zone.day_of(slot) != day.day {
+            return Err(format!("the slot from {slot} is not of this day"));
+        }
+        replayed.policies.push(trade.policy);
+        replayed.traded.push(trade.outcome(&policies[trade.policy], slot)?);
+    }
+    Ok(replayed)
 }
 
 /// The digest after some entries.

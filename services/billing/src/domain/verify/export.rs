@@ -1,0 +1,142 @@
+//! The way to a bill file: evidence first, then the invoice that follows from it, then the proofs.
+
+use std::collections::HashSet;
+
+use alloy_primitives::{B256, Bytes, keccak256};
+use calendar::{LocalDay, SlotLength};
+use contracts::{Policy, Reconciled, Settled};
+use reading::{Inconsistent, SignedReading};
+
+use super::{BillFile, CompactReading, DayTrades, Entries, Evidence, FORMAT, meter, trades};
+use crate::domain::bill::{BillError, Day, Facts, Heading, Invoice, Period, daily};
+
+/// One entry of an account's day on chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DigestEntry {
+    /// A trade was settled.
+    Settled(Settled),
+    /// A trade was reconciled.
+    Reconciled(Reconciled),
+}
+
+/// Why evidence makes no invoice.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IssueError {
+    /// The readings are not those of one meter in page order.
+    #[error("the readings contradict each other: {0}")]
+    Readings(#[from] Inconsistent),
+    /// The trades of a day do not fit each other.
+    #[error("trades of {0}: {1}")]
+    Trades(LocalDay, String),
+    /// The lines do not follow.
+    #[error(transparent)]
+    Bill(#[from] BillError),
+}
+
+/// The invoice that follows from `evidence`, and the energy of its days for the drawing. Proof
+/// nodes, headers and places in roots play no part in it.
+///
+/// # Errors
+/// [`IssueError`] when readings or trades contradict each other, or a trade is not reconciled yet.
+pub fn issue(
+    heading: Heading,
+    period: Period,
+    slot_length: SlotLength,
+    evidence: &Evidence,
+) -> Result<(Invoice, Vec<Day>), IssueError> {
+    let signed = |compact: &CompactReading| compact.signed(heading.meter);
+    let readings: Vec<SignedReading> = evidence.readings.iter().map(signed).collect();
+    let used = meter::used(&readings, slot_length)?;
+    let hashes: Vec<B256> = evidence.policies.iter().map(Policy::id).collect();
+    let zone = &evidence.tariff.terms().timezone;
+    let mut traded = Vec::new();
+    for day in &evidence.trades {
+        let replayed = trades::replay(day, &evidence.policies, &hashes, zone)
+            .map_err(|reason| IssueError::Trades(day.day, reason))?;
+        traded.extend(replayed.traded);
+    }
+    let facts =
+        Facts { period, tariff: &evidence.tariff, slot_length, used: &used, trades: &traded };
+    let days = daily(&facts).map_err(BillError::from)?;
+    Ok((Invoice::issue(heading, &facts)?, days))
+}
+
+/// A day's entries as a bill file writes them; `None` where one names no policy of `policies`, or
+/// a run no trade that the day settled before.
+pub fn day_trades(day: LocalDay, entries: &[DigestEntry], policies: &[B256]) -> Option<DayTrades> {
+    let mut grouped: Vec<Entries> = Vec::new();
+    let mut settled: Vec<B256> = Vec::new();
+    for entry in entries {
+        let next = match entry {
+            DigestEntry::Settled(entry) => {
+                settled.push(entry.trade);
+                let policy = policies.iter().position(|policy| *policy == entry.policy)?;
+                Entries::Settled {
+                    side: entry.side,
+                    slot: entry.slot,
+                    price: entry.price,
+                    retail: entry.retail_price,
+                    feed_in: entry.feed_in_price,
+                    policy: u32::try_from(policy).ok()?,
+                    trades: vec![(entry.trade, entry.quantity.wh())],
+                }
+            }
+            DigestEntry::Reconciled(entry) => {
+                let place = settled.iter().position(|trade| *trade == entry.trade)?;
+                let short = (entry.seller_short.wh(), entry.buyer_short.wh());
+                let place = u32::try_from(place).ok()?;
+                let trades = vec![(place, entry.delivered.wh(), short.0, short.1)];
+                Entries::Reconciled { run: entry.run, trades }
+            }
+        };
+        match grouped.last_mut() {
+            Some(last) if last.same_group(&next) => last.join(next),
+            _ => grouped.push(next),
+        }
+    }
+    Some(DayTrades { day, entries: grouped })
+}
+
+impl Entries {
+    /// Whether two neighbours have everything in common but their trades.
+    pub(super) fn same_group(&self, other: &Entries) -> bool {
+        self.head() == other.head()
+    }
+
+    fn head(&self) -> Entries {
+        let mut head = self.clone();
+        match &mut head {
+            Entries::Settled { trades, .. } => trades.clear(),
+            Entries::Reconciled { trades, .. } => trades.clear(),
+        }
+        head
+    }
+
+    fn join(&mut self, next: Entries) {
+        match (self, next) {
+            (Entries::Settled { trades, .. }, Entries::Settled { trades: more, .. }) => {
+                trades.extend(more);
+            }
+            (Entries::Reconciled { trades, .. }, Entries::Reconciled { trades: more, .. }) => {
+                trades.extend(more);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl BillFile {
+    /// A bill file that lacks its proof nodes.
+    pub fn new(invoice: Invoice, evidence: Evidence) -> BillFile {
+        BillFile { format: FORMAT.to_owned(), invoice, evidence }
+    }
+
+    /// The file with these proof nodes, each once. They prove what [`super::needs`] lists.
+    #[must_use]
+    pub fn with_nodes(mut self, nodes: impl IntoIterator<Item = Bytes>) -> BillFile {
+        let mut seen = HashSet::new();
+        let fresh = nodes.into_iter().filter(|node| seen.insert(keccak256(node)));
+        self.evidence.nodes = fresh.collect();
+        self
+    }
+}

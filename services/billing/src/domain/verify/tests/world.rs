@@ -1,0 +1,601 @@
+//! A small but complete world: the real contracts on a chain in memory, a household with a meter,
+//! neighbours, two days of an hour's slots, and the bill of it.
+
+use std::collections::BTreeMap;
+
+use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
+use calendar::{LocalDay, SlotLength, Timestamp};
+use chain::block::Recovered;
+use chain::light::{prove_account, prove_ancestor};
+use chain::{ChainView, GenesisSpec, Header, MemoryChain, Rules};
+use contracts::requests::{MeterEnrolment, enrolment};
+use contracts::{
+    Call, Clearing, Delivery, Deployment, FillProof, Imbalance, OrderTerms, Policy, Reconciled,
+    Roles, Settled, Side, fill_leaf, trade_id,
+};
+use events::identity::Custody;
+use ids::{AccountId, CommunityId, ConnectionPointId, MeterId, ZoneId};
+use keys::SecretKey;
+use reading::{Reading, SignedReading, Status as MeterStatus, day_leaf};
+use tariff::{EnergyTerms, Period as TariffPeriod, PlatformFees, Tariff, Terms};
+use units::{Energy, Money, Price, Register};
+
+use super::super::*;
+use crate::domain::bill::{Heading, Period};
+
+const CHAIN_ID: u64 = 4242;
+const HOUR: i64 = 3600;
+pub(super) const SALT: B256 = B256::repeat_byte(0x5a);
+
+pub(super) fn key(number: u8) -> SecretKey {
+    SecretKey::from_bytes(&[number; 32]).unwrap()
+}
+
+/// The chain and its operator, who holds every role.
+pub(super) struct Chain {
+    view: MemoryChain,
+    rules: Rules,
+    operator: Address,
+    nonce: u64,
+    pub(super) at: Deployment,
+    genesis: B256,
+}
+
+impl Chain {
+    fn new(at: Timestamp) -> Chain {
+        let operator = key(9).address();
+        let roles = Roles {
+            admin: operator,
+            clearer: operator,
+            reconciler: operator,
+            policy: operator,
+            minter: operator,
+            anchor: operator,
+            installers: vec![key(8).address()],
+            enroller: operator,
+            pauser: operator,
+        };
+        let contracts = contracts::Genesis::new(key(7).address(), &roles, 600);
+        let mut spec = GenesisSpec::new(CHAIN_ID, at.unsigned());
+        spec.difficulty = U256::ONE;
+        spec.fixed_difficulty = true;
+        let wealth = chain::genesis::Allocation { balance: U256::MAX >> 8, ..Default::default() };
+        spec.alloc.insert(operator, wealth);
+        spec.deploy = contracts
+            .deploys
+            .into_iter()
+            .map(|deploy| chain::genesis::Deploy {
+                from: deploy.from,
+                init_code: deploy.init_code,
+                value: U256::ZERO,
+            })
+            .collect();
+        // The admin's grants in the genesis used its first nonces.
+        let nonce = u64::try_from(contracts.calls.len()).unwrap();
+        spec.calls = contracts
+            .calls
+            .into_iter()
+            .map(|call| chain::genesis::GenesisCall {
+                from: call.from,
+                to: call.to,
+                data: call.data,
+            })
+            .collect();
+        let genesis = spec.build().unwrap();
+        let mut view = MemoryChain::default();
+        let hash = genesis.imported.hash;
+        view.store(genesis.imported);
+        Chain {
+            view,
+            rules: genesis.rules,
+            operator,
+            nonce,
+            at: contracts.deployment,
+            genesis: hash,
+        }
+    }
+
+    /// A block at `at` with these calls of the operator; all of them succeed.
+    pub(super) fn mine(&mut self, at: Timestamp, calls: impl IntoIterator<Item = Call>) {
+        let mut sent = Vec::new();
+        for call in calls {
+            let transaction = TxEip1559 {
+                chain_id: CHAIN_ID,
+                nonce: self.nonce,
+                gas_limit: 8_000_000,
+                max_fee_per_gas: 1_000_000_000,
+                to: TxKind::Call(call.to),
+                input: call.data,
+                ..TxEip1559::default()
+            };
+            self.nonce += 1;
+            let signed = TxEnvelope::from(transaction.into_signed(Signature::test_signature()));
+            sent.push(Recovered::new_unchecked(signed, self.operator));
+        }
+        let count = sent.len();
+        let head = self.view.head();
+        let candidate = self.rules.propose(&self.view, head, sent, self.operator, at.unsigned());
+        let candidate = candidate.unwrap();
+        assert!(candidate.skipped.is_empty(), "{:?}", candidate.skipped);
+        let nonce = candidate.seal(0, 1000).unwrap();
+        let imported = self.rules.adopt(&self.view, candidate, nonce).unwrap();
+        assert_eq!(imported.receipts.len(), count);
+        assert!(imported.receipts.iter().all(|receipt| receipt.status()), "a call failed");
+        self.view.store(imported);
+    }
+
+    fn header(&self) -> Header {
+        self.view.header(self.view.head()).unwrap()
+    }
+
+    fn reference(&self) -> ChainRef {
+        ChainRef { chain_id: CHAIN_ID, genesis: self.genesis, contracts: self.at }
+    }
+
+    pub(super) fn trust(&self) -> Trust {
+        let header = self.header();
+        let block = TrustedBlock { number: header.number, hash: header.hash() };
+        Trust { chain: self.reference(), block }
+    }
+
+    /// The bill with headers and proofs against the newest block.
+    pub(super) fn prove(&self, mut bill: BillFile) -> BillFile {
+        let header = self.header();
+        bill.evidence.header = alloy_rlp::encode(&header).into();
+        bill.evidence.genesis = prove_ancestor(&self.view, &header, 0).unwrap().siblings;
+        let mut nodes = Vec::new();
+        for need in needs(&bill) {
+            let positions: Vec<U256> = need.positions.iter().map(|p| (*p).into()).collect();
+            let proof =
+                prove_account(&self.view, header.state_root, need.contract, &positions).unwrap();
+            nodes.extend(proof.nodes);
+            nodes.extend(proof.storage.into_iter().flat_map(|slot| slot.nodes));
+        }
+        bill.with_nodes(nodes)
+    }
+}
+
+pub(super) struct World {
+    pub(super) chain: Chain,
+    pub(super) now: Timestamp,
+    pub(super) readings: Vec<SignedReading>,
+    pub(super) entries: BTreeMap<LocalDay, Vec<DigestEntry>>,
+    pub(super) policy: Policy,
+    pub(super) tariff: Tariff,
+    pub(super) bill: BillFile,
+    pub(super) text: String,
+    pub(super) trust: Trust,
+    nonce: u64,
+}
+
+pub(super) fn day(place: u32) -> LocalDay {
+    LocalDay::from_number("2026-06-01".parse::<LocalDay>().unwrap().number() + place)
+}
+
+pub(super) fn terms() -> Terms {
+    let mut hours = vec![1; 24];
+    hours[..6].fill(0);
+    let price = Price::from_n_per_wh;
+    Terms {
+        id: "standard".to_owned(),
+        name: "Standard".to_owned(),
+        version: 1,
+        valid_from: "2026-01-01".parse().unwrap(),
+        currency: "EUR".to_owned(),
+        currency_digits: 2,
+        timezone: "Europe/Berlin".parse().unwrap(),
+        fixed_per_day: Money::from_n(350_000_000),
+        energy: EnergyTerms {
+            periods: vec![
+                TariffPeriod { name: "night".to_owned(), price: price(180_000) },
+                TariffPeriod { name: "day".to_owned(), price: price(238_000) },
+            ],
+            weekday: vec![hours.clone(); 12],
+            weekend: vec![hours; 12],
+        },
+        network_fee: price(62_000),
+        local_network_fee: price(10_000),
+        levies: Vec::new(),
+        platform_fees: PlatformFees { buyer: price(2_000), seller: price(2_000) },
+        feed_in_price: price(80_000),
+        vat_bps: 1900,
+    }
+}
+
+pub(super) fn community() -> CommunityId {
+    CommunityId::derived("community")
+}
+
+pub(super) fn meter() -> MeterId {
+    MeterId::derived("H01")
+}
+
+pub(super) fn heading(number: &str) -> Heading {
+    Heading {
+        number: number.to_owned(),
+        salt: B256::repeat_byte(0x77),
+        account: AccountId::derived("H01"),
+        pseudonym: "Heron".to_owned(),
+        address: key(1).address(),
+        custody: Custody::Own,
+        community: community(),
+        connection_point: ConnectionPointId::derived("H01"),
+        meter: meter(),
+    }
+}
+
+pub(super) const PERIOD_DAYS: u32 = 2;
+
+pub(super) fn period() -> Period {
+    Period { from: day(0), to: day(PERIOD_DAYS - 1) }
+}
+
+/// A deal of an hour: what was agreed and what came of it.
+struct Deal {
+    hour: i64,
+    side: Side,
+    quantity: u64,
+    delivered: u64,
+    seller_short: u64,
+}
+
+fn deals() -> Vec<Deal> {
+    let deal = |hour, side, quantity, delivered, seller_short| Deal {
+        hour,
+        side,
+        quantity,
+        delivered,
+        seller_short,
+    };
+    vec![
+        deal(10, Side::Sell, 300, 300, 0),
+        deal(10, Side::Sell, 200, 200, 0),
+        deal(11, Side::Sell, 500, 450, 0),
+        deal(18, Side::Buy, 300, 300, 0),
+        deal(18, Side::Buy, 100, 100, 0),
+        deal(19, Side::Buy, 400, 100, 300),
+        deal(20, Side::Buy, 900, 450, 0),
+    ]
+}
+
+impl World {
+    pub(super) fn new() -> World {
+        World::with(|_| true)
+    }
+
+    /// The reading at four in the afternoon of the second day never came.
+    pub(super) fn with_a_lost_reading() -> World {
+        World::with(|reading| reading.page != 41)
+    }
+
+    fn with(keep: fn(&Reading) -> bool) -> World {
+        let tariff = Tariff::new(terms()).unwrap();
+        let zone = tariff.terms().timezone.clone();
+        let begin = zone.start_of(day(0));
+        let chain = Chain::new(begin.plus_seconds(-48 * HOUR));
+        let policy = policy();
+        let bill = BillFile::new(blank_invoice(&tariff), blank_evidence(&chain, &tariff));
+        let mut world = World {
+            text: String::new(),
+            trust: chain.trust(),
+            now: begin.plus_seconds(-47 * HOUR),
+            readings: read_meter(begin, keep),
+            entries: BTreeMap::new(),
+            chain,
+            policy,
+            tariff,
+            bill,
+            nonce: 1,
+        };
+        world.open_accounts();
+        for place in 0..PERIOD_DAYS {
+            world.trade_day(day(place), zone.start_of(day(place)));
+        }
+        world.anchor_days();
+        let evidence = world.evidence();
+        world.publish("INV-2026-1", evidence);
+        world
+    }
+
+    /// Meter, tariff, policy and cash, two days ahead.
+    fn open_accounts(&mut self) {
+        let at = self.chain.at;
+        let (owner, installer) = (key(1), key(8));
+        let of = MeterEnrolment {
+            meter: meter(),
+            key: key(2).address(),
+            owner: owner.address(),
+            installer: installer.address(),
+            version: 1,
+        };
+        let hash = enrolment(CHAIN_ID, at.meters, &of);
+        let sign = |key: &SecretKey| Bytes::copy_from_slice(key.sign(hash).as_bytes());
+        let tariff_key = tariff_key(community(), "standard");
+        let mut calls = vec![
+            at.enrol(&of, sign(&owner), sign(&installer)),
+            at.anchor_record(contracts::kind_tariff(), tariff_key, self.tariff.hash()),
+            at.register_policy(&self.policy),
+            at.approve_market(U256::MAX),
+        ];
+        let cash = Money::from_n(1_000_000_000_000);
+        for number in [1, 3] {
+            let payment = B256::repeat_byte(number);
+            calls.push(at.mint(self.chain.operator, cash, payment).unwrap());
+            calls.push(at.deposit_for(key(number).address(), cash, payment).unwrap());
+        }
+        self.chain.mine(self.now, calls);
+    }
+
+    fn trade_day(&mut self, day: LocalDay, midnight: Timestamp) {
+        let deals = deals();
+        for group in deals.chunk_by(|a, b| a.hour == b.hour) {
+            let slot = midnight.plus_seconds(group[0].hour * HOUR);
+            let calls = self.clear(day, slot, group);
+            self.chain.mine(slot.plus_seconds(-600), calls);
+        }
+        let mut deliveries = Vec::new();
+        let settled = self.entries.entry(day).or_default();
+        for (deal, entry) in deals.iter().zip(settled.clone()) {
+            let DigestEntry::Settled(entry) = entry else { continue };
+            let delivery = Delivery {
+                trade: entry.trade,
+                delivered: Energy::from_wh(deal.delivered),
+                seller_short: Energy::from_wh(deal.seller_short),
+                buyer_short: Energy::ZERO,
+            };
+            settled.push(DigestEntry::Reconciled(reconciled(&delivery, 0)));
+            deliveries.push(delivery);
+        }
+        let calls = [self.chain.at.reconcile(0, &deliveries)];
+        self.chain.mine(midnight.plus_seconds(22 * HOUR), calls);
+    }
+
+    /// The auction of one slot and its trades.
+    fn clear(&mut self, day: LocalDay, slot: Timestamp, deals: &[Deal]) -> Vec<Call> {
+        let market = self.chain.at.market;
+        let orders: Vec<(OrderTerms, OrderTerms, u64)> =
+            deals.iter().map(|deal| self.orders(slot, deal)).collect();
+        let hash = |order: &OrderTerms| order.hash(CHAIN_ID, market);
+        let leaf = |(buy, sell, wh): &(OrderTerms, OrderTerms, u64)| {
+            merkle::leaf(&fill_leaf(hash(buy), hash(sell), Energy::from_wh(*wh)))
+        };
+        let tree = merkle::Tree::new(orders.iter().map(leaf).collect());
+        let clearing = Clearing {
+            policy: self.policy.id(),
+            slot: slot.unsigned(),
+            day: day.number(),
+            mechanism: 1,
+            price: 180_000,
+            retail_price: 300_000,
+            feed_in_price: 80_000,
+            volume: Energy::from_wh(orders.iter().map(|order| order.2).sum()),
+            fills: u32::try_from(orders.len()).unwrap(),
+            fills_root: tree.root(),
+            journal_root: B256::ZERO,
+        };
+        let mut fills = Vec::new();
+        for (place, (deal, (buy, sell, wh))) in deals.iter().zip(orders).enumerate() {
+            let trade = trade_id(clearing.id(), hash(&buy), hash(&sell));
+            self.entries.entry(day).or_default().push(DigestEntry::Settled(Settled {
+                trade,
+                side: deal.side,
+                slot: clearing.slot,
+                quantity: Energy::from_wh(wh),
+                price: clearing.price,
+                retail_price: clearing.retail_price,
+                feed_in_price: clearing.feed_in_price,
+                policy: clearing.policy,
+            }));
+            let sign = |order: &OrderTerms| {
+                let number = if order.account == key(1).address() { 1 } else { 3 };
+                Bytes::copy_from_slice(key(number).sign(hash(order)).as_bytes())
+            };
+            fills.push(FillProof {
+                quantity: Energy::from_wh(wh),
+                index: u32::try_from(place).unwrap(),
+                path: tree.path(place),
+                buy_signature: sign(&buy),
+                sell_signature: sign(&sell),
+                buy,
+                sell,
+            });
+        }
+        vec![self.chain.at.clear(&clearing), self.chain.at.settle(clearing.id(), &fills)]
+    }
+
+    fn orders(&mut self, slot: Timestamp, deal: &Deal) -> (OrderTerms, OrderTerms, u64) {
+        self.nonce += 1;
+        let order = |side: Side| {
+            let ours = side == deal.side;
+            let name = if ours { "H01" } else { "H02" };
+            OrderTerms {
+                account: key(if ours { 1 } else { 3 }).address(),
+                side,
+                slot: slot.unsigned(),
+                quantity: Energy::from_wh(deal.quantity),
+                limit_price: if side == Side::Buy { 250_000 } else { 100_000 },
+                min_fill: Energy::ZERO,
+                community: community(),
+                zone: self.policy.zone,
+                connection_point: ConnectionPointId::derived(name),
+                policy: self.policy.id(),
+                delegate: Address::ZERO,
+                nonce: U256::from(self.nonce),
+                expiry: slot.unsigned(),
+            }
+        };
+        (order(Side::Buy), order(Side::Sell), deal.quantity)
+    }
+
+    /// Anchors each day's readings as a new batch: ours is the second of three leaves.
+    pub(super) fn anchor_days(&mut self) {
+        let days: Vec<LocalDay> = (0..PERIOD_DAYS).map(day).collect();
+        let calls: Vec<Call> = days
+            .into_iter()
+            .map(|day| {
+                let tree = day_tree(&self.readings_of(day), day);
+                let number = u64::from(day.number());
+                self.chain.at.anchor_readings(
+                    community(),
+                    contracts::READINGS_OF_DAY,
+                    number,
+                    tree.root(),
+                    3,
+                )
+            })
+            .collect();
+        let over = self.tariff.terms().timezone.start_of(day(PERIOD_DAYS)).plus_seconds(HOUR);
+        self.now = self.now.max(over);
+        self.send(calls);
+    }
+
+    fn readings_of(&self, day: LocalDay) -> Vec<SignedReading> {
+        let zone = &self.tariff.terms().timezone;
+        let (from, to) = (zone.start_of(day), zone.start_of(day.next()));
+        let within = |signed: &&SignedReading| (from..=to).contains(&signed.reading.time);
+        self.readings.iter().filter(within).copied().collect()
+    }
+
+    /// Everything but headers and proof nodes.
+    pub(super) fn evidence(&self) -> Evidence {
+        let days = (0..PERIOD_DAYS).map(day).map(|day| {
+            let tree = day_tree(&self.readings_of(day), day);
+            let (batch, index, count) = (1, 1, 3);
+            DayEvidence { day, batch, salt: SALT, index, count, path: tree.path(1) }
+        });
+        let policies = [self.policy.id()];
+        let trades =
+            self.entries.iter().map(|(day, entries)| day_trades(*day, entries, &policies).unwrap());
+        Evidence {
+            policies: vec![self.policy.clone()],
+            key_versions: vec![1],
+            readings: self.readings.iter().map(CompactReading::new).collect(),
+            days: days.collect(),
+            trades: trades.collect(),
+            ..blank_evidence(&self.chain, &self.tariff)
+        }
+    }
+
+    /// Issues, anchors and proves the invoice that follows from `evidence`.
+    pub(super) fn publish(&mut self, number: &str, evidence: Evidence) {
+        let issued =
+            issue(heading(number), period(), SlotLength::from_minutes(60).unwrap(), &evidence);
+        self.anchor(BillFile::new(issued.unwrap().0, evidence));
+    }
+
+    /// Anchors and proves a bill whatever it says.
+    pub(super) fn anchor(&mut self, bill: BillFile) {
+        let (key, hash) = (bill.invoice.record_key(), bill.invoice.hash());
+        let call = self.chain.at.anchor_record(contracts::kind_invoice(), key, hash);
+        self.send([call]);
+        self.bill = self.chain.prove(bill);
+        self.text = self.bill.canonical_json();
+        self.trust = self.chain.trust();
+    }
+
+    pub(super) fn send(&mut self, calls: impl IntoIterator<Item = Call>) {
+        self.now = self.now.plus_seconds(60);
+        self.chain.mine(self.now, calls);
+    }
+
+    /// The bill as it is, and trust in a block three later.
+    pub(super) fn against_a_later_block(&mut self) -> (BillFile, Trust) {
+        let earlier = self.chain.header();
+        for _ in 0..3 {
+            self.send([]);
+        }
+        let header = self.chain.header();
+        let path = prove_ancestor(&self.chain.view, &header, earlier.number).unwrap();
+        let mut bill = self.bill.clone();
+        let header = alloy_rlp::encode(&header).into();
+        bill.evidence.later = Some(Later { header, path: path.siblings });
+        (bill, self.chain.trust())
+    }
+}
+
+pub(super) fn reconciled(delivery: &Delivery, run: u8) -> Reconciled {
+    Reconciled {
+        trade: delivery.trade,
+        run,
+        delivered: delivery.delivered,
+        seller_short: delivery.seller_short,
+        buyer_short: delivery.buyer_short,
+    }
+}
+
+pub(super) fn policy() -> Policy {
+    Policy {
+        community: community(),
+        zone: ZoneId::derived("zone"),
+        slot_seconds: 3600,
+        network_fee: 10_000,
+        buyer_fee: 2_000,
+        seller_fee: 2_000,
+        retail_price_max: 400_000,
+        feed_in_price_min: 0,
+        tolerance_bps: 1000,
+        tolerance_wh: 50,
+        imbalance: Imbalance::MakeWhole,
+        correction_seconds: 14 * 86_400,
+        challenge_seconds: 3 * 86_400,
+        network_account: Address::repeat_byte(0xaa),
+        platform_account: Address::repeat_byte(0xbb),
+    }
+}
+
+/// Registers at each hour from the first midnight to the last: 450 Wh taken in every hour but
+/// nine to sixteen o'clock, when 40 Wh are taken and 600 Wh given.
+fn read_meter(begin: Timestamp, keep: fn(&Reading) -> bool) -> Vec<SignedReading> {
+    let (mut import, mut export) = (120_000, 54_321);
+    let mut readings = Vec::new();
+    for hour in 0..=24 * i64::from(PERIOD_DAYS) {
+        let reading = Reading {
+            meter: meter(),
+            page: u32::try_from(hour + 1).unwrap(),
+            time: begin.plus_seconds(hour * HOUR),
+            import: Register::from_wh(import),
+            export: Register::from_wh(export),
+            status: MeterStatus::default(),
+            firmware: 7,
+        };
+        readings.push(reading);
+        let sunny = (9..16).contains(&(hour % 24));
+        import += if sunny { 40 } else { 450 };
+        export += if sunny { 600 } else { 0 };
+    }
+    readings.into_iter().filter(keep).map(|reading| reading.sign(&key(2))).collect()
+}
+
+fn day_tree(readings: &[SignedReading], day: LocalDay) -> merkle::Tree {
+    let ours = day_leaf(SALT, meter(), day, readings).unwrap();
+    merkle::Tree::new(vec![keccak256("before"), ours, keccak256("after")])
+}
+
+fn blank_evidence(chain: &Chain, tariff: &Tariff) -> Evidence {
+    Evidence {
+        chain: chain.reference(),
+        header: Bytes::new(),
+        genesis: Vec::new(),
+        later: None,
+        tariff: tariff.clone(),
+        tariff_version: 1,
+        policies: Vec::new(),
+        key_versions: Vec::new(),
+        readings: Vec::new(),
+        days: Vec::new(),
+        trades: Vec::new(),
+        nodes: Vec::new(),
+    }
+}
+
+fn blank_invoice(tariff: &Tariff) -> Invoice {
+    let facts = Facts {
+        period: period(),
+        tariff,
+        slot_length: SlotLength::from_minutes(60).unwrap(),
+        used: &BTreeMap::new(),
+        trades: &[],
+    };
+    Invoice::issue(heading("INV-2026-0"), &facts).unwrap()
+}
