@@ -2,8 +2,8 @@
 //!
 //! Accepted are legacy transactions with a chain id (EIP-155), access lists (EIP-2930) and dynamic
 //! fees (EIP-1559); blobs and delegations are refused. The rules are those of Osaka, so a
-//! transaction has at most [`TRANSACTION_GAS_MAX`] gas and opcode 0x44 is `PREVRANDAO`. There are no
-//! system calls: the header has no fields they would need.
+//! transaction has at most [`TRANSACTION_GAS_MAX`] gas and opcode 0x44 is `PREVRANDAO`. There are
+//! no system calls: the header has no fields they would need.
 
 mod call;
 

@@ -1,8 +1,9 @@
 //! The chain machine: transactions become blocks.
 //!
-//! A block is a London Ethereum header with proof of work (SHA-256), signed transactions and nothing
-//! else. Everything here is a function of its arguments: the store is read through [`ChainView`], the
-//! time is passed in, and what has to be stored comes back as a value ([`Imported`]).
+//! A block is a London Ethereum header with proof of work (SHA-256), signed transactions and
+//! nothing else. Everything here is a function of its arguments: the store is read through
+//! [`ChainView`], the time is passed in, and what has to be stored comes back as a value
+//! ([`Imported`]).
 //!
 //! Invariants: a state root once committed stays readable, because trie nodes are kept by their
 //! hash; the head is the block with the most cumulative difficulty, the first seen on a tie; what
@@ -17,6 +18,7 @@
 //! Imported --(one store transaction)--> ChainView
 //! ```
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 pub mod asert;
 pub mod block;

@@ -222,8 +222,7 @@ impl Pool {
         let old = sender.transactions.get(&nonce);
         let balance = account.balance;
         if pooled.cost > balance {
-            let overshot = pooled.cost - balance;
-            return Err(PoolError::InsufficientFunds { balance, cost: pooled.cost, overshot });
+            return Err(PoolError::InsufficientFunds { balance, cost: pooled.cost });
         }
         let queued: U256 = sender
             .transactions
@@ -231,9 +230,8 @@ impl Pool {
             .filter(|other| other.transaction.nonce() != nonce)
             .fold(U256::ZERO, |sum, other| sum.saturating_add(other.cost));
         if queued.saturating_add(pooled.cost) > balance {
-            let overshot = queued.saturating_add(pooled.cost) - balance;
             let cost = pooled.cost;
-            return Err(PoolError::InsufficientFundsInAll { balance, queued, cost, overshot });
+            return Err(PoolError::InsufficientFundsInAll { balance, queued, cost });
         }
         if let Some(old) = old {
             let outbid = old.is_outbid_by(&pooled.transaction);

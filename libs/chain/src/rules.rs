@@ -83,9 +83,7 @@ mod tests {
     }
 
     fn parent(number: u64, timestamp: u64) -> Header {
-        let rlp = alloy_rlp::encode(&crate::genesis::tests::header());
-        let header: Header = alloy_rlp::decode_exact(&rlp).unwrap();
-        Header { number, timestamp, ..header }
+        Header { number, timestamp, ..crate::genesis::tests::header() }
     }
 
     #[test]

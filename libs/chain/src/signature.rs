@@ -10,7 +10,7 @@ static CONTEXT: LazyLock<Secp256k1<VerifyOnly>> = LazyLock::new(Secp256k1::verif
 
 /// Half the order of the curve: `s` above it is refused (EIP-2), so that nobody can give a
 /// transaction a second hash.
-const HALF_ORDER: U256 = U256::from_limbs([
+pub const HALF_ORDER: U256 = U256::from_limbs([
     0xdfe9_2f46_681b_20a0,
     0x5d57_6e73_57a4_501d,
     0xffff_ffff_ffff_ffff,

@@ -179,7 +179,7 @@ impl<S: StateSource> State<S> {
         Ok(code)
     }
 
-    /// Sets nonce, balance and code hash; an empty account is removed.
+    /// Sets nonce, balance and code hash; an empty account is removed with its storage.
     fn set_account(
         &mut self,
         address: Address,
@@ -191,6 +191,9 @@ impl<S: StateSource> State<S> {
         let storage_root = entry.account.as_ref().map_or(EMPTY_ROOT, |old| old.storage_root);
         let account = Account { nonce, balance, storage_root, code_hash };
         entry.account = (!account.is_empty()).then_some(account);
+        if entry.account.is_none() {
+            entry.forget_storage();
+        }
         self.changed.insert(address);
         Ok(())
     }
@@ -255,8 +258,7 @@ impl<S: StateSource> State<S> {
             let entry = self.entries.get_mut(&address).expect("what changed was loaded");
             let key = keccak256(address);
             let Some(account) = &mut entry.account else {
-                entry.storage = Trie::default();
-                entry.slots.clear();
+                entry.forget_storage();
                 self.accounts.remove(&self.source, key.as_slice())?;
                 continue;
             };

@@ -1,7 +1,7 @@
 //! An incremental Merkle-Patricia trie whose nodes are kept by their hash.
 //!
-//! Nodes are loaded when a key leads through them and hashed when they have changed, so a block pays
-//! for the paths it touches and every root once committed stays readable. Keys have at most 32
+//! Nodes are loaded when a key leads through them and hashed when they have changed, so a block
+//! pays for the paths it touches and every root once committed stays readable. Keys have at most 32
 //! bytes and none is a prefix of another: true of hashed keys and of RLP indices, so no branch
 //! carries a value. After an error the trie is not to be used further.
 

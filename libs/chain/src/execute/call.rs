@@ -189,18 +189,25 @@ pub fn estimate<S: StateSource>(
         if middle <= low || middle >= high {
             middle = low + (high - low) / 2;
         }
-        match run(middle) {
-            Ok(CallResult { outcome: CallOutcome::Success(_), .. }) => high = middle,
-            Ok(_)
-            | Err(TransactionError::IntrinsicGas { .. } | TransactionError::FloorDataGas { .. }) => {
-                low = middle;
-            }
-            Err(refused) => return Err(refused.into()),
+        if is_enough(run(middle))? {
+            high = middle;
+        } else {
+            low = middle;
         }
         // Most calls need little more than they use: search near the lower end first.
         middle = (low + (high - low) / 2).min(low.saturating_mul(2));
     }
     Ok(high)
+}
+
+/// Whether a try succeeded; an error if more gas would not help it.
+fn is_enough(tried: Result<CallResult, TransactionError>) -> Result<bool, TransactionError> {
+    use TransactionError::{FloorDataGas, IntrinsicGas};
+    match tried {
+        Ok(result) => Ok(matches!(result.outcome, CallOutcome::Success(_))),
+        Err(IntrinsicGas { .. } | FloorDataGas { .. }) => Ok(false),
+        Err(refused) => Err(refused),
+    }
 }
 
 /// How much gas the sender can pay for at the price it offers.

@@ -25,15 +25,16 @@ pub enum PoolError {
     /// The balance does not cover it.
     #[error(
         "insufficient funds for gas * price + value: \
-         balance {balance}, tx cost {cost}, overshot {overshot}"
+         balance {balance}, tx cost {cost}, overshot {}", cost.saturating_sub(*balance)
     )]
-    InsufficientFunds { balance: U256, cost: U256, overshot: U256 },
+    InsufficientFunds { balance: U256, cost: U256 },
     /// The balance does not cover it together with what the sender has waiting.
     #[error(
         "insufficient funds for gas * price + value: \
-         balance {balance}, queued cost {queued}, tx cost {cost}, overshot {overshot}"
+         balance {balance}, queued cost {queued}, tx cost {cost}, overshot {}",
+        queued.saturating_add(*cost).saturating_sub(*balance)
     )]
-    InsufficientFundsInAll { balance: U256, queued: U256, cost: U256, overshot: U256 },
+    InsufficientFundsInAll { balance: U256, queued: U256, cost: U256 },
     /// It does not pay 10 % more than the one with the same nonce.
     #[error("replacement transaction underpriced")]
     ReplacementUnderpriced,

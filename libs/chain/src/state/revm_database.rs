@@ -40,15 +40,12 @@ impl<S: StateSource> State<S> {
             if !account.is_touched() {
                 continue;
             }
-            let entry = self.entry(address)?;
             if account.is_selfdestructed() {
-                entry.account = None;
-                entry.forget_storage();
-                self.changed.insert(address);
+                self.set_account(address, 0, U256::ZERO, KECCAK256_EMPTY)?;
                 continue;
             }
             if account.is_created() {
-                entry.forget_storage();
+                self.entry(address)?.forget_storage();
             }
             let info = account.info;
             if info.code_hash != KECCAK256_EMPTY && account.status.contains(CREATED) {

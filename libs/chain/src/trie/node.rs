@@ -60,7 +60,8 @@ impl Link {
     }
 }
 
-/// How a parent writes its child down: nothing, the node itself if shorter than 32 bytes, or its hash.
+/// How a parent writes its child down: nothing, the node itself if shorter than 32 bytes, or its
+/// hash.
 enum Reference {
     Empty,
     Inline(Vec<u8>),

@@ -1,0 +1,106 @@
+use crate::support::{CHAIN_ID, Chain, ETHER, Key, RECORDER, init_code, record};
+use alloy_primitives::{Address, Bytes, U256, b256, bytes};
+use chain::execute::{Call, CallError, CallOutcome, TransactionError, block_env, call, estimate};
+use chain::genesis::{CREATE2_DEPLOYER, MULTICALL3};
+
+fn to(chain: &Chain, data: Bytes) -> Call {
+    Call { from: Address::repeat_byte(9), to: Some(chain.recorder), data, ..Call::default() }
+}
+
+fn ask(chain: &Chain, request: &Call) -> Result<chain::execute::CallResult, TransactionError> {
+    let block = chain.propose(chain::ChainView::head(&chain.view), vec![]);
+    call(&mut chain.state(), CHAIN_ID, block_env(&block.block().header), request)
+}
+
+fn guess(chain: &Chain, request: &Call) -> Result<u64, CallError> {
+    let block = chain.propose(chain::ChainView::head(&chain.view), vec![]);
+    estimate(&mut chain.state(), CHAIN_ID, block_env(&block.block().header), request)
+}
+
+#[test]
+fn a_call_answers_logs_and_changes_nothing() {
+    let chain = Chain::new();
+    let result = ask(&chain, &to(&chain, record(1, 77))).unwrap();
+    assert_eq!(result.outcome, CallOutcome::Success(Bytes::new()));
+    assert_eq!(result.logs.len(), 1);
+    assert_eq!(result.logs[0].data.data, U256::from(77).to_be_bytes_vec());
+    assert!(result.gas_used > 21_000);
+    assert_eq!(chain.slot(1), U256::from(5));
+    let result = ask(&chain, &to(&chain, Bytes::new())).unwrap();
+    assert_eq!(result.outcome, CallOutcome::Revert(Bytes::new()));
+    let starved = Call { gas: Some(23_000), ..to(&chain, record(1, 77)) };
+    let result = ask(&chain, &starved).unwrap();
+    assert_eq!(result.outcome, CallOutcome::Halt("out of gas".into()));
+}
+
+#[test]
+fn a_call_that_cannot_start_says_why() {
+    let chain = Chain::new();
+    let from = Address::repeat_byte(9);
+    let dear = Call { value: U256::ONE, ..to(&chain, record(1, 1)) };
+    let short =
+        TransactionError::InsufficientFunds { address: from, balance: U256::ZERO, cost: U256::ONE };
+    assert_eq!(ask(&chain, &dear).unwrap_err(), short);
+    let cheap = Call { gas_price: Some(6), from: Key::new(2).address(), ..dear };
+    let expected = TransactionError::FeeCapTooLow { address: Key::new(2).address(), base_fee: 7 };
+    assert_eq!(ask(&chain, &cheap).unwrap_err(), expected);
+    let starved = Call { gas: Some(20_000), ..to(&chain, record(1, 1)) };
+    let intrinsic = ask(&chain, &starved).unwrap_err();
+    assert!(matches!(intrinsic, TransactionError::IntrinsicGas { got: 20_000, .. }));
+}
+
+#[test]
+fn an_estimate_is_enough_and_hardly_more_than_that() {
+    let chain = Chain::new();
+    for request in [
+        to(&chain, record(1, 0)),
+        to(&chain, record(1, 6)),
+        to(&chain, record(2, 6)),
+        Call { to: None, ..to(&chain, init_code(RECORDER)) },
+        Call {
+            from: Key::new(2).address(),
+            to: Some(Address::repeat_byte(1)),
+            value: ETHER,
+            gas_price: Some(10),
+            ..Call::default()
+        },
+    ] {
+        let gas = guess(&chain, &request).unwrap();
+        let with = |gas| ask(&chain, &Call { gas: Some(gas), ..request.clone() });
+        assert!(matches!(with(gas).unwrap().outcome, CallOutcome::Success(_)), "{gas}");
+        let less = with(gas - gas * 2 / 100);
+        let fails =
+            !matches!(&less, Ok(result) if matches!(result.outcome, CallOutcome::Success(_)));
+        assert!(fails, "{gas}: {less:?}");
+    }
+}
+
+#[test]
+fn an_estimate_of_what_cannot_succeed_says_why() {
+    let chain = Chain::new();
+    let reverts = guess(&chain, &to(&chain, Bytes::new()));
+    assert_eq!(reverts, Err(CallError::Reverted(Bytes::new())));
+    let starved = Call { gas: Some(23_000), ..to(&chain, record(1, 77)) };
+    let (allowance, reason) = (23_000, "out of gas".to_owned());
+    assert_eq!(guess(&chain, &starved), Err(CallError::Exceeds { allowance, reason }));
+}
+
+#[test]
+fn the_deployer_creates_at_the_address_everybody_can_compute() {
+    let chain = Chain::new();
+    let salt = b256!("0000000000000000000000000000000000000000000000000000000000000007");
+    let code = init_code(RECORDER);
+    let data = [salt.as_slice(), &code].concat().into();
+    let request = Call { to: Some(CREATE2_DEPLOYER), ..to(&chain, data) };
+    let expected = CREATE2_DEPLOYER.create2_from_code(salt, code);
+    let outcome = ask(&chain, &request).unwrap().outcome;
+    assert_eq!(outcome, CallOutcome::Success(expected.to_vec().into()));
+}
+
+#[test]
+fn multicall_knows_the_chain_id() {
+    let chain = Chain::new();
+    let request = Call { to: Some(MULTICALL3), ..to(&chain, bytes!("3408e470")) };
+    let expected = U256::from(CHAIN_ID).to_be_bytes_vec().into();
+    assert_eq!(ask(&chain, &request).unwrap().outcome, CallOutcome::Success(expected));
+}

@@ -1,0 +1,11 @@
+//! The chain machine through its public interface.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod calls;
+mod light;
+mod pool;
+mod reorg;
+mod state;
+mod story;
+mod support;
+mod tamper;
