@@ -85,17 +85,31 @@ fn settle(world: &mut World, case: &Case) -> Terms {
     terms
 }
 
+/// The random deliveries, then shortfalls of the tolerance and of one more, of either side.
+fn deliveries(case: &Case) -> Vec<(Energy, Energy, Energy)> {
+    let quantity = case.quantity;
+    let random = case.deliveries.iter().map(|&(delivered, short, of_seller)| {
+        let delivered = quantity * delivered / 1000;
+        (delivered, (quantity - delivered).saturating_mul(short) / 1000, of_seller)
+    });
+    let tolerance = case.policy.tolerance(Energy::from_wh(quantity)).wh();
+    let edges = [(tolerance, true), (tolerance + 1, true), (tolerance, false)];
+    let edges = edges.into_iter().filter(|(short, _)| *short <= quantity);
+    let edges = edges.map(|(short, of_seller)| (quantity - short, short, of_seller));
+    let by_side = |(delivered, short, of_seller): (u64, u64, bool)| {
+        let [delivered, short] = [delivered, short].map(Energy::from_wh);
+        let none = Energy::ZERO;
+        if of_seller { (delivered, short, none) } else { (delivered, none, short) }
+    };
+    random.chain(edges).map(by_side).collect()
+}
+
 fn check(mut world: World, case: &Case) {
     let terms = settle(&mut world, case);
     let trade = *world.trades.first().unwrap();
     let (buyer, seller) = (world.account(1), world.account(2));
     world.now = SLOT + 900;
-    for (run, &(delivered, short, of_seller)) in (0_u8..).zip(&case.deliveries) {
-        let delivered = Energy::from_wh(case.quantity * delivered / 1000);
-        let rest = case.quantity - delivered.wh();
-        let short = Energy::from_wh(rest.saturating_mul(short) / 1000);
-        let (seller_short, buyer_short) =
-            if of_seller { (short, Energy::ZERO) } else { (Energy::ZERO, short) };
+    for (run, (delivered, seller_short, buyer_short)) in (0_u8..).zip(deliveries(case)) {
         let delivery = Delivery { trade, delivered, seller_short, buyer_short };
         let question = EnergyMarket::previewCall { delivery: delivery.to_sol() };
         let answer = world.ask(world.at.market, question);
