@@ -1,0 +1,81 @@
+//! REST under `/v1`: one file per resource. Handlers parse, call, answer.
+#![allow(unused_qualifications, reason = "utoipa's macro repeats the types of a handler")]
+
+mod book;
+mod orders;
+mod settings;
+mod slots;
+mod trades;
+
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use calendar::{Slot, Timestamp};
+use ids::ZoneId;
+use service::{Principal, Problem};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::app::{Desk, Refused};
+use crate::domain::Rejection;
+use crate::market::Market;
+
+/// The market's routes. The host adds `Data<service::Verifier>` and the extractor limits.
+pub fn routes(
+    market: Arc<Market>,
+) -> impl Fn(&mut ServiceConfig<'_>) + Clone + Send + Sync + 'static {
+    let market = Data::from(market);
+    move |config| {
+        config
+            .app_data(market.clone())
+            .service(orders::place_order)
+            .service(orders::list_orders)
+            .service(orders::cancel_order)
+            .service(book::get_book)
+            .service(trades::list_trades)
+            .service(slots::get_slot)
+            .service(slots::get_price_band)
+            .service(settings::get_market);
+    }
+}
+
+/// The desk that a request is for: the zone it names in the caller's community, or the first.
+fn desk_of<'a>(
+    market: &'a Market,
+    caller: &Principal,
+    zone: Option<&str>,
+) -> Result<&'a Arc<Desk>, Problem> {
+    let desk = match zone {
+        None => market.desks_of(caller.community).next(),
+        Some(zone) => {
+            let zone: ZoneId = zone.parse().map_err(|_| Problem::malformed("zone: not a UUID"))?;
+            market.desk(caller.community, zone)
+        }
+    };
+    desk.ok_or_else(|| Problem::not_found("market"))
+}
+
+/// The slot that a text names by its start.
+fn slot_of(desk: &Desk, start: &str) -> Result<Slot, Problem> {
+    let moment: Timestamp = start
+        .parse()
+        .map_err(|_| Problem::malformed("slot: not a moment such as 2026-06-01T10:00:00Z"))?;
+    let slot = Slot::starting(moment, desk.parameters().slot_length);
+    slot.ok_or_else(|| Problem::not_found("slot"))
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Problem {
+        match refused {
+            Refused::Rejected(Rejection::OtherContent) => {
+                Problem::conflict(Rejection::OtherContent.to_string())
+            }
+            Refused::Rejected(Rejection::Unknown) => Problem::not_found("order"),
+            Refused::Rejected(rejection) => Problem {
+                retry_may_help: rejection.retry_may_help(),
+                ..Problem::refused(rejection.code(), rejection.to_string())
+            },
+            Refused::Busy => Problem::unavailable("too many orders wait"),
+            Refused::Fault(error) => error.into(),
+        }
+    }
+}

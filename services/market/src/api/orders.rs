@@ -1,0 +1,275 @@
+//! Orders: place, list, cancel.
+
+use actix_web::web::{Data, Json, Path, Query};
+use actix_web::{HttpResponse, delete, get, post};
+use alloy_primitives::B256;
+use contracts::OrderTerms;
+use ids::{AccountId, OrderId};
+use keys::{Signature, recover};
+use serde::{Deserialize, Serialize};
+use service::{PAGE_DEFAULT, PAGE_MAX, Page, Principal, Problem, Problems};
+use units::Price;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::domain::{Accepted, NO_GAIN_BAND, NewOrder, Status};
+use crate::market::Market;
+
+/// An order to place.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OrderBody {
+    /// Chosen by the caller, so that a repeat is answered as before. Derived from the order's hash
+    /// when absent.
+    #[schema(format = "uuid")]
+    order_id: Option<String>,
+    /// What is signed (EIP-712).
+    #[schema(value_type = OrderTermsSchema)]
+    order: OrderTerms,
+    /// By the account's key, 64 bytes (EIP-2098) as hex.
+    #[schema(value_type = String)]
+    signature: Signature,
+}
+
+/// The terms that an account signs (EIP-712 `Order`).
+#[derive(ToSchema)]
+#[schema(as = OrderTerms)]
+#[expect(dead_code, reason = "names the fields in the OpenAPI document")]
+#[allow(non_snake_case)]
+struct OrderTermsSchema {
+    /// The address that signs and pays.
+    account: String,
+    /// `buy` or `sell`.
+    side: String,
+    /// Start of the slot, epoch seconds.
+    slot: u64,
+    /// The most that may be filled, in Wh.
+    quantity: u64,
+    /// 1e-9 currency per Wh: a buyer's all-in, a seller's net of the platform fee.
+    limitPrice: u64,
+    /// The least that may be filled, in Wh.
+    minFill: u64,
+    /// The community.
+    #[schema(format = "uuid")]
+    community: String,
+    /// The grid area.
+    #[schema(format = "uuid")]
+    zone: String,
+    /// Where the energy is metered.
+    #[schema(format = "uuid")]
+    connectionPoint: String,
+    /// The policy's hash.
+    policy: String,
+    /// Zero: only the account signs.
+    delegate: String,
+    /// Unique per account, as hex.
+    nonce: String,
+    /// The last epoch second at which the order may be settled.
+    expiry: u64,
+}
+
+/// An order as it stands.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct OrderView {
+    /// Its name.
+    #[schema(format = "uuid")]
+    order_id: String,
+    /// The hash that was signed: its name on chain.
+    hash: String,
+    /// Its place in the market's journal.
+    sequence: u64,
+    /// Whose it is.
+    #[schema(format = "uuid")]
+    account: String,
+    /// `buy` or `sell`.
+    side: String,
+    /// Start of the slot.
+    slot: String,
+    /// Energy wanted or offered.
+    quantity_wh: u64,
+    /// At least this, or nothing.
+    min_fill_wh: u64,
+    /// Currency per kWh: a buyer's all-in, a seller's net.
+    limit_price: String,
+    /// Where it is metered.
+    #[schema(format = "uuid")]
+    connection_point: String,
+    /// Where it stands.
+    #[schema(value_type = String, example = "open")]
+    status: Status,
+    /// What it got.
+    filled_wh: u64,
+    /// What is held for it while it is open.
+    held: String,
+    /// When it was accepted.
+    placed_at: String,
+    /// What the account should know: `NO_GAIN_BAND`.
+    warnings: Vec<String>,
+}
+
+impl From<&Accepted> for OrderView {
+    fn from(order: &Accepted) -> OrderView {
+        let open = order.status == Status::Open;
+        OrderView {
+            order_id: order.id.to_string(),
+            hash: order.hash.to_string(),
+            sequence: order.sequence,
+            account: order.account.to_string(),
+            side: match order.terms.side {
+                contracts::Side::Buy => "buy".to_owned(),
+                contracts::Side::Sell => "sell".to_owned(),
+            },
+            slot: order.slot().to_string(),
+            quantity_wh: order.terms.quantity.wh(),
+            min_fill_wh: order.terms.min_fill.wh(),
+            limit_price: order.limit().to_string(),
+            connection_point: order.terms.connection_point.to_string(),
+            status: order.status,
+            filled_wh: order.filled.wh(),
+            held: if open { order.hold.to_string() } else { "0".to_owned() },
+            placed_at: order.at.to_string(),
+            warnings: order.no_gain.then(|| NO_GAIN_BAND.to_owned()).into_iter().collect(),
+        }
+    }
+}
+
+/// Places an order for one slot.
+///
+/// It is answered once it is durable. Repeating a request with the same `order_id` returns the
+/// order as it stands, with 200; other content under the same id is a conflict.
+#[utoipa::path(
+    tag = "market",
+    request_body = OrderBody,
+    responses(
+        (status = 201, body = OrderView, description = "Accepted"),
+        (status = 200, body = OrderView, description = "Accepted before"),
+        Problems,
+    )
+)]
+#[post("/v1/orders")]
+pub(crate) async fn place_order(
+    market: Data<Market>,
+    caller: Principal,
+    Json(body): Json<OrderBody>,
+) -> Result<HttpResponse, Problem> {
+    let account = caller.own_account()?;
+    if body.order.community != caller.community {
+        return Err(Problem::forbidden());
+    }
+    let desk = market
+        .desk(body.order.community, body.order.zone)
+        .ok_or_else(|| Problem::refused("POLICY", "There is no market in this zone"))?;
+    let order = new_order(body, account, &market)?;
+    let applied = desk.place(order).await?;
+    let mut response = if applied.repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
+    Ok(response.json(OrderView::from(&applied.order)))
+}
+
+/// Strings end here, types begin; who signed is recovered here, before the writer's queue.
+fn new_order(body: OrderBody, account: AccountId, market: &Market) -> Result<NewOrder, Problem> {
+    let hash = body.order.hash(market.chain_id(), market.deployment().market);
+    let id = match body.order_id {
+        Some(id) => id.parse().map_err(|_| Problem::malformed("order_id: not a UUID"))?,
+        None => derived_id(hash),
+    };
+    let signer = recover(hash, &body.signature);
+    Ok(NewOrder { id, account, terms: body.order, hash, signer, signature: body.signature })
+}
+
+fn derived_id(hash: B256) -> OrderId {
+    OrderId::derived(&hash.to_string())
+}
+
+/// Which orders are wanted.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OrdersQuery {
+    /// Of this account; the caller's own when absent. Others need a role.
+    account: Option<String>,
+    /// Of the slot that starts then.
+    slot: Option<String>,
+    /// Items wanted, 1 to 1000; 100 when absent.
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// Lists an account's orders, the newest slot first.
+#[utoipa::path(
+    tag = "market",
+    params(OrdersQuery),
+    responses((status = 200, body = Page<OrderView>), Problems)
+)]
+#[get("/v1/orders")]
+pub(crate) async fn list_orders(
+    market: Data<Market>,
+    caller: Principal,
+    Query(query): Query<OrdersQuery>,
+) -> Result<Json<Page<OrderView>>, Problem> {
+    let account = match &query.account {
+        None => caller.own_account()?,
+        Some(text) => text.parse().map_err(|_| Problem::malformed("account: not a UUID"))?,
+    };
+    if !caller.may_read(account) {
+        return Err(Problem::not_found("account"));
+    }
+    let mut orders: Vec<OrderView> = Vec::new();
+    for desk in market.desks_of(caller.community) {
+        let slot = query.slot.as_deref().map(|start| super::slot_of(desk, start)).transpose()?;
+        let wanted = |order: &&Accepted| {
+            order.account == account && slot.is_none_or(|slot| slot.start == order.slot())
+        };
+        let book = desk.book().await;
+        orders.extend(book.orders().rev().filter(wanted).map(OrderView::from));
+    }
+    page(orders, query.limit, query.cursor.as_deref(), |order| &order.order_id)
+}
+
+/// The items after the one named `cursor`.
+pub(super) fn page<T>(
+    items: Vec<T>,
+    limit: Option<u32>,
+    cursor: Option<&str>,
+    name: impl Fn(&T) -> &String,
+) -> Result<Json<Page<T>>, Problem> {
+    let start = match cursor {
+        None => 0,
+        Some(cursor) => items
+            .iter()
+            .position(|item| name(item) == cursor)
+            .map(|place| place + 1)
+            .ok_or_else(|| Problem::malformed("cursor: not of this list"))?,
+    };
+    let limit = limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX) as usize;
+    let more = items.len() > start + limit;
+    let items: Vec<T> = items.into_iter().skip(start).take(limit).collect();
+    let next = items.last().filter(|_| more).map(|last| name(last).clone());
+    Ok(Json(Page { items, next }))
+}
+
+/// Cancels an own order, until the gate of its slot.
+#[utoipa::path(
+    tag = "market",
+    params(("id" = String, Path, format = "uuid", description = "The order")),
+    responses((status = 200, body = OrderView), Problems)
+)]
+#[delete("/v1/orders/{id}")]
+pub(crate) async fn cancel_order(
+    market: Data<Market>,
+    caller: Principal,
+    id: Path<String>,
+) -> Result<Json<OrderView>, Problem> {
+    let account = caller.own_account()?;
+    let order: OrderId = id.parse().map_err(|_| Problem::malformed("id: not a UUID"))?;
+    for desk in market.desks_of(caller.community) {
+        if desk.book().await.order(order).is_some() {
+            let applied = desk.cancel(order, account).await?;
+            return Ok(Json(OrderView::from(&applied.order)));
+        }
+    }
+    Err(Problem::not_found("order"))
+}
+
+/// A price in currency per kWh.
+pub(super) fn per_kwh(price: Price) -> String {
+    price.to_string()
+}

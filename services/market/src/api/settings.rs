@@ -1,0 +1,110 @@
+//! How a market runs: what a wallet needs to sign an order for it.
+
+use actix_web::get;
+use actix_web::web::{Data, Json, Query};
+use contracts::{Deployment, Policy};
+use serde::Serialize;
+use service::{Principal, Problem, Problems};
+use utoipa::ToSchema;
+
+use super::slots::ZoneQuery;
+use crate::market::Market;
+
+/// How a market runs.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct MarketView {
+    /// The community.
+    #[schema(format = "uuid")]
+    community: String,
+    /// The grid area.
+    #[schema(format = "uuid")]
+    zone: String,
+    /// Whose local days count.
+    timezone: String,
+    /// How long a slot lasts, in minutes.
+    slot_minutes: u16,
+    /// Seconds between the gate and the start of a slot.
+    gate_seconds: i64,
+    /// Seconds between the opening of a slot's book and its start.
+    horizon_seconds: i64,
+    /// A limit is a multiple of this, in 1e-9 currency per Wh.
+    tick: i64,
+    /// The smallest order.
+    lot_min_wh: u64,
+    /// How prices are found.
+    mechanism: String,
+    /// The hash of the policy that orders must name.
+    policy_id: String,
+    /// The policy itself, as both sides sign it.
+    #[schema(value_type = Object)]
+    policy: Policy,
+    /// The chain that orders are signed for.
+    chain_id: u64,
+    /// The contracts' addresses; orders are signed for `market`.
+    #[schema(value_type = Object)]
+    contracts: Deployment,
+    /// The market's clock.
+    now: String,
+    /// The caller's cash, where it has an account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cash: Option<CashView>,
+}
+
+/// What the caller can trade with.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct CashView {
+    /// The address that holds it.
+    address: String,
+    /// What a new order may hold.
+    tradable: String,
+    /// What is held for orders, and for trades that the chain has not settled yet.
+    held: String,
+}
+
+/// The parameters of the caller's market.
+#[utoipa::path(
+    tag = "market",
+    params(ZoneQuery),
+    responses((status = 200, body = MarketView), Problems)
+)]
+#[get("/v1/market")]
+pub(crate) async fn get_market(
+    market: Data<Market>,
+    caller: Principal,
+    Query(query): Query<ZoneQuery>,
+) -> Result<Json<MarketView>, Problem> {
+    let desk = super::desk_of(&market, &caller, query.zone())?;
+    let parameters = desk.parameters();
+    let policy = market
+        .policies()
+        .iter()
+        .find(|policy| policy.community == parameters.community && policy.zone == parameters.zone)
+        .ok_or_else(|| Problem::not_found("market"))?;
+    let book = desk.book().await;
+    let member = caller.account.and_then(|account| book.member(account));
+    let cash = member.map(|member| {
+        let wallet = book.wallet(member.address);
+        CashView {
+            address: member.address.to_string(),
+            tradable: wallet.tradable().to_string(),
+            held: wallet.held().to_string(),
+        }
+    });
+    Ok(Json(MarketView {
+        community: parameters.community.to_string(),
+        zone: parameters.zone.to_string(),
+        timezone: parameters.timezone.name().to_owned(),
+        slot_minutes: parameters.slot_length.minutes(),
+        gate_seconds: parameters.gate_seconds,
+        horizon_seconds: parameters.horizon_seconds,
+        tick: parameters.tick.n_per_wh(),
+        lot_min_wh: parameters.lot_min.wh(),
+        mechanism: "uniform".to_owned(),
+        policy_id: parameters.policy.to_string(),
+        policy: policy.clone(),
+        chain_id: market.chain_id(),
+        contracts: *market.deployment(),
+        now: market.now().to_string(),
+        cash,
+    }))
+}

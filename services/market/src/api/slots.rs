@@ -1,0 +1,176 @@
+//! A slot's state, and the prices at which both sides gain in it.
+
+use actix_web::get;
+use actix_web::web::{Data, Json, Path, Query};
+use contracts::Side;
+use serde::{Deserialize, Serialize};
+use service::{Principal, Problem, Problems};
+use units::{Energy, Price};
+use utoipa::{IntoParams, ToSchema};
+
+use super::orders::per_kwh;
+use crate::domain::Status;
+use crate::market::Market;
+
+/// Which grid area is meant.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ZoneQuery {
+    /// The grid area; the community's first when absent.
+    zone: Option<String>,
+}
+
+impl ZoneQuery {
+    pub(super) fn zone(&self) -> Option<&str> {
+        self.zone.as_deref()
+    }
+}
+
+/// How a slot stands.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct SlotView {
+    /// Its start.
+    slot: String,
+    /// Its end.
+    ends: String,
+    /// When its book opens.
+    opens: String,
+    /// When its orders are final.
+    gate: String,
+    /// `future`, `open`, `closed` or `cleared`.
+    status: String,
+    /// Open orders, or those that took part in the clearing.
+    orders: u32,
+    /// Energy of open orders to buy.
+    wanted_wh: u64,
+    /// Energy of open orders to sell.
+    offered_wh: u64,
+    /// The energy price, in currency per kWh; absent while nothing traded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<String>,
+    /// Energy traded.
+    volume_wh: u64,
+    /// How many trades.
+    trades: u32,
+    /// The clearing's name on chain; absent before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clearing: Option<String>,
+}
+
+/// A slot by its start.
+#[utoipa::path(
+    tag = "market",
+    params(("start" = String, Path, description = "2026-06-01T10:00:00Z"), ZoneQuery),
+    responses((status = 200, body = SlotView), Problems)
+)]
+#[get("/v1/slots/{start}")]
+pub(crate) async fn get_slot(
+    market: Data<Market>,
+    caller: Principal,
+    start: Path<String>,
+    Query(query): Query<ZoneQuery>,
+) -> Result<Json<SlotView>, Problem> {
+    let desk = super::desk_of(&market, &caller, query.zone())?;
+    let slot = super::slot_of(desk, &start)?;
+    let (parameters, now) = (desk.parameters(), market.now());
+    let book = desk.book().await;
+    let cleared = book.slot(slot.start).and_then(|book| book.cleared.as_ref());
+    let status = if cleared.is_some() {
+        "cleared"
+    } else if now < parameters.opens(slot.start) {
+        "future"
+    } else if now < parameters.gate(slot.start) {
+        "open"
+    } else {
+        "closed"
+    };
+    let ids = book.slot(slot.start).map(|book| book.orders.values()).unwrap_or_default();
+    let open: Vec<_> =
+        ids.filter_map(|id| book.order(*id)).filter(|o| o.status == Status::Open).collect();
+    let sum = |side: Side| {
+        let quantities = open.iter().filter(|order| order.terms.side == side);
+        Energy::sum(quantities.map(|order| order.terms.quantity)).unwrap_or_default().wh()
+    };
+    Ok(Json(SlotView {
+        slot: slot.start.to_string(),
+        ends: slot.end().to_string(),
+        opens: parameters.opens(slot.start).to_string(),
+        gate: parameters.gate(slot.start).to_string(),
+        status: status.to_owned(),
+        orders: cleared.map_or(u32::try_from(open.len()).unwrap_or(u32::MAX), |c| c.orders),
+        wanted_wh: sum(Side::Buy),
+        offered_wh: sum(Side::Sell),
+        price: cleared.and_then(|cleared| cleared.price).map(per_kwh),
+        volume_wh: cleared.map_or(0, |cleared| cleared.volume.wh()),
+        trades: cleared.map_or(0, |c| u32::try_from(c.trades.len()).unwrap_or(u32::MAX)),
+        clearing: cleared.map(|cleared| cleared.clearing.to_string()),
+    }))
+}
+
+/// Which slot is meant.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct BandQuery {
+    /// Start of the slot.
+    slot: String,
+    /// The grid area; the community's first when absent.
+    zone: Option<String>,
+}
+
+/// What a neighbour's energy competes with in a slot. Prices in currency per kWh.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct BandView {
+    /// Start of the slot.
+    slot: String,
+    /// What a kWh from the retailer costs.
+    retail_price: String,
+    /// What the retailer pays for a kWh fed in.
+    feed_in_price: String,
+    /// The grid's fee on a neighbour's energy, paid by the buyer.
+    network_fee: String,
+    /// The platform's fee, paid by the buyer.
+    buyer_fee: String,
+    /// The platform's fee, paid by the seller.
+    seller_fee: String,
+    /// Both sides gain at energy prices between `low` and `high`; absent when nobody can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    low: Option<String>,
+    /// The other end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    high: Option<String>,
+    /// What both sides gain together per kWh.
+    gain: String,
+}
+
+/// The price band of a slot: where trading beats the tariff for both sides.
+#[utoipa::path(
+    tag = "market",
+    params(BandQuery),
+    responses((status = 200, body = BandView), Problems)
+)]
+#[get("/v1/price-band")]
+pub(crate) async fn get_price_band(
+    market: Data<Market>,
+    caller: Principal,
+    Query(query): Query<BandQuery>,
+) -> Result<Json<BandView>, Problem> {
+    let desk = super::desk_of(&market, &caller, query.zone.as_deref())?;
+    let slot = super::slot_of(desk, &query.slot)?;
+    let parameters = desk.parameters();
+    let book = desk.book().await;
+    let (retail, feed_in) =
+        book.prices(slot, parameters).ok_or_else(|| Problem::not_found("tariff"))?;
+    let band = book.band(slot, parameters);
+    let gain = band.map(|(low, high)| high.minus(low).unwrap_or_default());
+    Ok(Json(BandView {
+        slot: slot.start.to_string(),
+        retail_price: per_kwh(retail),
+        feed_in_price: per_kwh(feed_in),
+        network_fee: per_kwh(parameters.fees.network),
+        buyer_fee: per_kwh(parameters.fees.buyer),
+        seller_fee: per_kwh(parameters.fees.seller),
+        low: band.map(|(low, _)| per_kwh(low)),
+        high: band.map(|(_, high)| per_kwh(high)),
+        gain: per_kwh(gain.unwrap_or(Price::ZERO)),
+    }))
+}

@@ -1,0 +1,194 @@
+//! One commit of the writer: commands judged in order; entries, events and transactions together.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use calendar::{Slot, Timestamp};
+use client::Transaction;
+use events::Envelope;
+use ids::{AccountId, EventId, OrderId};
+use tokio::sync::oneshot;
+
+use super::announce::announcements;
+use super::desk::{Applied, Command, Refused, Writer};
+use crate::chain;
+use crate::db::{CONSUMER, append, was_applied};
+use crate::domain::{Entry, Exchange, NewOrder, Placement};
+
+/// Gives one command its answer, told whether the batch is durable.
+type Answer = Box<dyn FnOnce(bool) + Send>;
+
+/// One commit in the making. The book changes as commands are judged; when the commit fails, the
+/// writer rebuilds it.
+pub(super) struct Batch<'a> {
+    writer: &'a Writer,
+    exchange: &'a mut Exchange,
+    entries: Vec<Entry>,
+    events: BTreeSet<EventId>,
+    envelopes: Vec<Envelope>,
+    transactions: Vec<Transaction>,
+    answers: Vec<Answer>,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(writer: &'a Writer, exchange: &'a mut Exchange) -> Batch<'a> {
+        Batch {
+            writer,
+            exchange,
+            entries: Vec::new(),
+            events: BTreeSet::new(),
+            envelopes: Vec::new(),
+            transactions: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    /// Judges one command; its answer waits for [`Batch::commit`]: even a rejection may rest on
+    /// what an earlier command of the batch did.
+    pub(super) async fn take(&mut self, command: Command) {
+        match command {
+            Command::Place(order, answer) => {
+                let applied = self.place(&order);
+                self.answer(answer, applied, || Refused::Fault(not_committed()));
+            }
+            Command::Cancel(order, account, answer) => {
+                let applied = self.cancel(order, account);
+                self.answer(answer, applied, || Refused::Fault(not_committed()));
+            }
+            Command::Facts(event, entries, answer) => {
+                let applied = self.facts(event, entries).await;
+                self.answer(answer, applied, not_committed);
+            }
+            Command::Tick(now, answer) => {
+                let any = self.clear_due(now);
+                self.answer(answer, Ok(any), not_committed);
+            }
+        }
+    }
+
+    fn answer<T: Send + 'static, E: Send + 'static>(
+        &mut self,
+        answer: oneshot::Sender<Result<T, E>>,
+        applied: Result<T, E>,
+        failed: impl FnOnce() -> E + Send + 'static,
+    ) {
+        self.answers.push(Box::new(move |durable| {
+            // Whoever asked may be gone; what is durable stands all the same.
+            let _ = answer.send(if durable { applied } else { Err(failed()) });
+        }));
+    }
+
+    fn place(&mut self, order: &NewOrder) -> Result<Applied, Refused> {
+        let now = self.writer.tools.clock.now();
+        match self.exchange.place(order, &self.writer.parameters, now)? {
+            Placement::New(order) => {
+                self.record(Entry::Accepted((*order).clone()));
+                Ok(Applied { order: *order, repeated: false })
+            }
+            Placement::Repeated(order) => Ok(Applied { order: *order, repeated: true }),
+        }
+    }
+
+    fn cancel(&mut self, order: OrderId, account: AccountId) -> Result<Applied, Refused> {
+        let now = self.writer.tools.clock.now();
+        let entry = self.exchange.cancel(order, account, &self.writer.parameters, now)?;
+        let repeated = entry.is_none();
+        if let Some(entry) = entry {
+            self.record(entry);
+        }
+        let order = self.exchange.order(order).expect("an order that can be cancelled is known");
+        Ok(Applied { order: order.clone(), repeated })
+    }
+
+    /// Applies an event's entries unless it was applied before. A gap in the ledger's feed is an
+    /// error, so that the event is offered again when the gap is filled.
+    async fn facts(&mut self, event: EventId, entries: Vec<Entry>) -> Result<()> {
+        if self.events.contains(&event) || was_applied(&self.writer.tools.db, event).await? {
+            return Ok(());
+        }
+        for entry in entries {
+            if let Entry::Connected { sequence, .. } | Entry::Disconnected { sequence, .. } = entry
+                && let Some(last) = self.exchange.feed()
+            {
+                if sequence <= last {
+                    continue;
+                }
+                ensure!(sequence == last + 1, "block event {sequence} came before {}", last + 1);
+            }
+            self.record(entry);
+        }
+        self.events.insert(event);
+        Ok(())
+    }
+
+    fn clear_due(&mut self, now: Timestamp) -> bool {
+        let parameters = &self.writer.parameters;
+        let due = self.exchange.due(parameters, now);
+        let any = !due.is_empty();
+        for start in due {
+            let slot = Slot { start, length: parameters.slot_length };
+            let cleared = self.exchange.clear(slot, parameters, now);
+            self.record(Entry::Cleared(cleared.clone()));
+            self.envelopes.extend(announcements(
+                self.exchange,
+                slot,
+                &cleared,
+                parameters,
+                &self.writer.name,
+            ));
+            if !cleared.trades.is_empty() {
+                let at = &self.writer.tools.deployment;
+                let calls = chain::transactions(self.exchange, &cleared, parameters, at);
+                self.transactions.extend(calls);
+            }
+        }
+        any
+    }
+
+    fn record(&mut self, entry: Entry) {
+        self.exchange.apply(&entry);
+        self.entries.push(entry);
+    }
+
+    /// Commits what was judged, then answers. The number of new entries; `None` when nothing was
+    /// committed, and every caller was told so.
+    pub(super) async fn commit(self) -> Option<i64> {
+        let entries = i64::try_from(self.entries.len()).expect("a batch is small");
+        let Writer { tools, name, last, .. } = self.writer;
+        let committed = if self.entries.is_empty() && self.events.is_empty() {
+            Ok(())
+        } else {
+            let (name, last, sender) = (name.clone(), *last, tools.sender.clone());
+            let (entries, events) = (self.entries, self.events);
+            let (envelopes, transactions) = (self.envelopes, self.transactions);
+            let commit = tools.db.transact::<(), anyhow::Error, _>(move |tx| {
+                Box::pin(async move {
+                    for event in events {
+                        let first = bus::first_time(tx, CONSUMER, event).await?;
+                        ensure!(first, "event {event} was applied by another writer");
+                    }
+                    append(tx, &name, last, &entries).await?;
+                    for envelope in &envelopes {
+                        bus::append(tx, envelope).await?;
+                    }
+                    for transaction in &transactions {
+                        sender.enqueue(tx, transaction).await?;
+                    }
+                    Ok(())
+                })
+            });
+            commit.await.context("committing a batch of the market")
+        };
+        if let Err(error) = &committed {
+            tracing::error!(market = name, error = format!("{error:#}"), "nothing was committed");
+        }
+        for answer in self.answers {
+            answer(committed.is_ok());
+        }
+        committed.ok().map(|()| entries)
+    }
+}
+
+fn not_committed() -> anyhow::Error {
+    anyhow!("the batch was not committed")
+}

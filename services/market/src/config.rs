@@ -1,0 +1,143 @@
+//! What a market is started with.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use bus::Bus;
+use calendar::{SlotLength, TimeZone};
+use client::JsonRpc;
+use contracts::{Deployment, Policy};
+use keys::SecretKey;
+use matching::Fees;
+use serde::{Deserialize, Serialize};
+use service::Clock;
+use units::{Energy, Price};
+
+use crate::domain::Parameters;
+
+/// Everything the market needs from outside.
+pub struct Parts {
+    /// `sqlite:PATH` or `postgres://...`.
+    pub db_url: String,
+    /// Where events come from and go to.
+    pub bus: Bus,
+    /// The clock that decides the gate.
+    pub clock: Clock,
+    /// The chain node that takes clearings and settlements.
+    pub node: Arc<dyn JsonRpc>,
+    /// The key of the clearing role. Nobody else sends with it.
+    pub clearer: SecretKey,
+    /// The chain that orders are signed for.
+    pub chain_id: u64,
+    /// The contracts that orders are signed for.
+    pub deployment: Deployment,
+    /// One per community and grid area.
+    pub markets: Vec<MarketConfig>,
+}
+
+/// One market: the rules both sides sign, and the limits of its book.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarketConfig {
+    /// Whose local days the contracts are told.
+    pub timezone: TimeZone,
+    /// A limit is a multiple of this.
+    #[serde(default = "tick_default")]
+    pub tick: Price,
+    /// The smallest order.
+    #[serde(default = "lot_default")]
+    pub lot_min: Energy,
+    /// Seconds between the gate and the start of the slot.
+    #[serde(default = "gate_default")]
+    pub gate_seconds: u32,
+    /// Seconds between the opening of a slot's book and its start.
+    #[serde(default = "horizon_default")]
+    pub horizon_seconds: u32,
+    /// Community, grid area, fees and imbalance rule, as registered in `EnergyMarket`.
+    pub policy: Policy,
+}
+
+impl MarketConfig {
+    /// The defaults of a book under `policy`: tick 0.01 ct/kWh, lot 10 Wh, gate 15 minutes, horizon
+    /// 36 hours.
+    pub fn new(timezone: TimeZone, policy: Policy) -> MarketConfig {
+        MarketConfig {
+            timezone,
+            tick: tick_default(),
+            lot_min: lot_default(),
+            gate_seconds: gate_default(),
+            horizon_seconds: horizon_default(),
+            policy,
+        }
+    }
+
+    /// The parameters of the machine.
+    ///
+    /// # Errors
+    /// A field that is outside its limits, by name.
+    pub fn parameters(&self) -> Result<Parameters> {
+        let policy = &self.policy;
+        ensure!(self.tick > Price::ZERO, "tick: must be above zero");
+        ensure!(self.lot_min > Energy::ZERO, "lot_min: must be above zero");
+        ensure!(self.horizon_seconds > self.gate_seconds, "horizon_seconds: not before the gate");
+        let minutes = policy.slot_seconds / 60;
+        let length = u16::try_from(minutes).ok().and_then(|m| SlotLength::from_minutes(m).ok());
+        let slot_length = length.context("policy.slotSeconds: 300, 900, 1800 or 3600")?;
+        ensure!(
+            policy.slot_seconds.is_multiple_of(60),
+            "policy.slotSeconds: 300, 900, 1800 or 3600"
+        );
+        Ok(Parameters {
+            community: policy.community,
+            zone: policy.zone,
+            timezone: self.timezone.clone(),
+            slot_length,
+            tick: self.tick,
+            lot_min: self.lot_min,
+            gate_seconds: i64::from(self.gate_seconds),
+            horizon_seconds: i64::from(self.horizon_seconds),
+            fees: Fees {
+                network: price("policy.networkFee", policy.network_fee)?,
+                buyer: price("policy.buyerFee", policy.buyer_fee)?,
+                seller: price("policy.sellerFee", policy.seller_fee)?,
+            },
+            retail_price_max: price("policy.retailPriceMax", policy.retail_price_max)?,
+            feed_in_price_min: price("policy.feedInPriceMin", policy.feed_in_price_min)?,
+            policy: policy.id(),
+        })
+    }
+}
+
+fn price(field: &str, n_per_wh: u64) -> Result<Price> {
+    let price = i64::try_from(n_per_wh).ok().map(Price::from_n_per_wh);
+    price
+        .filter(|price| *price <= tariff::PRICE_MAX)
+        .with_context(|| format!("{field}: at most 1000000 currency per kWh"))
+}
+
+/// Refuses two markets for one community and grid area.
+pub(crate) fn check_distinct(markets: &[MarketConfig]) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for market in markets {
+        let (community, zone) = (market.policy.community, market.policy.zone);
+        ensure!(seen.insert((community, zone)), "two markets for {community}, zone {zone}");
+    }
+    Ok(())
+}
+
+fn tick_default() -> Price {
+    Price::from_n_per_wh(100)
+}
+
+fn lot_default() -> Energy {
+    Energy::from_wh(10)
+}
+
+fn gate_default() -> u32 {
+    15 * 60
+}
+
+fn horizon_default() -> u32 {
+    36 * 3600
+}

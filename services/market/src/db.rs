@@ -1,0 +1,89 @@
+//! The journal in the database. Nothing else of the market is stored: the rest follows from it.
+//!
+//! | table | column | |
+//! |---|---|---|
+//! | `journal` | `market` | community and zone: one writer each |
+//! | | `place` | rises by one per market, from 1 |
+//! | | `entry` | a [`domain::Entry`](crate::domain::Entry) as JSON |
+
+use anyhow::{Context, Result};
+use db::{Cell, Db, Migration, Row, Tx, insert_rows, query, query_scalar};
+use ids::EventId;
+
+use crate::domain::{Entry, Exchange};
+
+/// The name under which the market claims events.
+pub(crate) const CONSUMER: &str = "market";
+
+/// Rows read at a time while the book is rebuilt.
+const READ_MAX: i64 = 5_000;
+
+/// The schema's history.
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, sql: bus::SCHEMA },
+    Migration { version: 2, sql: client::SCHEMA },
+    Migration {
+        version: 3,
+        sql: "create table journal (
+            market text not null,
+            place bigint not null,
+            entry text not null,
+            primary key (market, place)
+        );",
+    },
+];
+
+/// The market as its journal tells it, and the place of the last entry.
+pub(crate) async fn replay(db: &Db, market: &str) -> Result<(Exchange, i64)> {
+    let mut exchange = Exchange::default();
+    let mut last = 0;
+    loop {
+        let rows = query(
+            "select place, entry from journal where market = $1 and place > $2 \
+             order by place limit $3",
+        )
+        .bind(market.to_owned())
+        .bind(last)
+        .bind(READ_MAX)
+        .fetch_all(db.read())
+        .await
+        .context("reading the journal")?;
+        if rows.is_empty() {
+            return Ok((exchange, last));
+        }
+        for row in rows {
+            let (place, entry): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+            anyhow::ensure!(place == last + 1, "the journal has a gap before {place}");
+            let entry: Entry = serde_json::from_str(&entry)
+                .with_context(|| format!("journal entry {place} of {market}"))?;
+            exchange.apply(&entry);
+            last = place;
+        }
+    }
+}
+
+/// Writes entries after `last`, all or none.
+pub(crate) async fn append(tx: &mut Tx, market: &str, last: i64, entries: &[Entry]) -> Result<()> {
+    let mut rows = Vec::with_capacity(entries.len());
+    for (place, entry) in (last + 1..).zip(entries) {
+        rows.push(vec![
+            Cell::from(market),
+            Cell::Int(place),
+            Cell::Text(serde_json::to_string(entry)?),
+        ]);
+    }
+    insert_rows(tx, "insert into journal (market, place, entry)", 3, rows, "").await?;
+    Ok(())
+}
+
+/// Whether an event was applied before.
+pub(crate) async fn was_applied(db: &Db, event: EventId) -> Result<bool> {
+    let found: i64 =
+        query_scalar("select count(*) from inbox where consumer = $1 and event_id = $2")
+            .bind(CONSUMER)
+            .bind(event.to_string())
+            .fetch_one(db.read())
+            .await
+            .context("reading the inbox")?;
+    Ok(found > 0)
+}

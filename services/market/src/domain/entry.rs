@@ -1,0 +1,153 @@
+//! The journal's entries: facts, never changed once written.
+
+use alloy_primitives::{Address, B256};
+use calendar::Timestamp;
+use ids::{AccountId, ConnectionPointId, OrderId, ZoneId};
+use serde::{Deserialize, Serialize};
+use tariff::Tariff;
+use units::{Energy, Money, Power, Price};
+
+use super::{Accepted, Movement};
+
+/// One fact of the journal. The market is the fold of all of them, in order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Entry {
+    /// An account was opened, or its address or name changed.
+    Member(Member),
+    /// A connection point joined the zone, or its limits changed.
+    Point(Point),
+    /// A meter was enrolled at a connection point.
+    Meter(Meter),
+    /// A tariff was published.
+    Tariff(PublishedTariff),
+    /// An order was accepted.
+    Accepted(Accepted),
+    /// An order was taken back before the gate.
+    Cancelled {
+        /// The order.
+        order: OrderId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A slot was cleared.
+    Cleared(ClearedSlot),
+    /// A block joined the best branch.
+    Connected {
+        /// The event's place in the ledger's feed.
+        sequence: u64,
+        /// Height.
+        number: u64,
+        /// Hash.
+        hash: B256,
+        /// The block's own time.
+        timestamp: Timestamp,
+        /// The newest height that can no longer be undone.
+        finalized: u64,
+        /// What it says about cash, in the order of its logs.
+        movements: Vec<Movement>,
+    },
+    /// The newest block left the best branch.
+    Disconnected {
+        /// The event's place in the ledger's feed.
+        sequence: u64,
+        /// Height.
+        number: u64,
+        /// Hash.
+        hash: B256,
+    },
+}
+
+/// An account that may trade.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The account.
+    pub account: AccountId,
+    /// The address that signs and holds cash.
+    pub address: Address,
+    /// The name that others see.
+    pub pseudonym: String,
+}
+
+/// Where energy of an account is metered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Point {
+    /// The connection point.
+    pub connection_point: ConnectionPointId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Its grid area.
+    pub zone: ZoneId,
+    /// The most it may take.
+    pub import_max: Power,
+    /// The most it may feed in.
+    pub export_max: Power,
+}
+
+/// The meter whose number the book shows, masked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meter {
+    /// Where it measures.
+    pub connection_point: ConnectionPointId,
+    /// What is printed on it.
+    pub serial: String,
+}
+
+/// A tariff and from when it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedTariff {
+    /// From when; the latest that has begun holds, among equals the last published.
+    pub valid_from: Timestamp,
+    /// What retail energy costs and fed-in energy brings.
+    pub tariff: Tariff,
+}
+
+/// What came of a slot's orders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClearedSlot {
+    /// Start of the slot.
+    pub slot: Timestamp,
+    /// The end of the slot, until which the chain settles its trades.
+    pub ends: Timestamp,
+    /// When it was cleared.
+    pub at: Timestamp,
+    /// The clearing's name on chain.
+    pub clearing: B256,
+    /// The energy price; `None` when nothing traded.
+    pub price: Option<Price>,
+    /// The retail price that collateral is reckoned with.
+    pub retail_price: Price,
+    /// What energy that is not taken brings.
+    pub feed_in_price: Price,
+    /// What changed hands.
+    pub volume: Energy,
+    /// How many orders took part.
+    pub orders: u32,
+    /// The local day of the slot, as the contracts number days.
+    pub day: u32,
+    /// The root over the trades.
+    pub fills_root: B256,
+    /// The root over the accepted orders.
+    pub journal_root: B256,
+    /// Orders left out because their `min_fill` could not be met.
+    pub dropped: Vec<OrderId>,
+    /// In the order of their fill index.
+    pub trades: Vec<ClearedTrade>,
+}
+
+/// A buyer's and a seller's order that met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClearedTrade {
+    /// Its name on chain.
+    pub trade: B256,
+    /// The buyer's order.
+    pub buy: OrderId,
+    /// The seller's order.
+    pub sell: OrderId,
+    /// How much.
+    pub quantity: Energy,
+    /// What the buyer's cash must cover: energy, network and buyer's fee.
+    pub escrow: Money,
+    /// What the seller's cash must cover: the dearer retail energy of a buyer who is not served.
+    pub collateral: Money,
+}

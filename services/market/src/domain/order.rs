@@ -1,0 +1,82 @@
+//! An order: the terms that were signed, and what became of them.
+
+use alloy_primitives::{Address, B256};
+use calendar::Timestamp;
+use contracts::OrderTerms;
+use ids::{AccountId, OrderId};
+use keys::Signature;
+use serde::{Deserialize, Serialize};
+use units::{Energy, Money, Price};
+
+/// An order as it arrives, before it is judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewOrder {
+    /// Chosen by who places it: a repeat has the same.
+    pub id: OrderId,
+    /// Whose it is said to be, by the token.
+    pub account: AccountId,
+    /// What was signed.
+    pub terms: OrderTerms,
+    /// The hash that was signed.
+    pub hash: B256,
+    /// By whom: recovered from the signature; `None` when that is of nobody.
+    pub signer: Option<Address>,
+    /// The signature itself, for the contract.
+    pub signature: Signature,
+}
+
+/// Where an accepted order stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// In the book of a slot that is not cleared.
+    Open,
+    /// Taken back before the gate.
+    Cancelled,
+    /// The slot was cleared; it got all, some or nothing.
+    Cleared,
+}
+
+/// An accepted order and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// Its name.
+    pub id: OrderId,
+    /// Its place among the market's accepted orders, from 1.
+    pub sequence: u64,
+    /// Whose it is.
+    pub account: AccountId,
+    /// What was signed.
+    pub terms: OrderTerms,
+    /// The hash that was signed.
+    pub hash: B256,
+    /// The signature.
+    pub signature: Signature,
+    /// What is held for it until the slot is cleared.
+    pub hold: Money,
+    /// Whether the limit lies outside the band in which both sides gain.
+    pub no_gain: bool,
+    /// When it was accepted.
+    pub at: Timestamp,
+    /// Where it stands.
+    pub status: Status,
+    /// What it got; zero until the slot is cleared.
+    pub filled: Energy,
+}
+
+impl Accepted {
+    /// Start of the slot.
+    pub fn slot(&self) -> Timestamp {
+        slot_start(&self.terms)
+    }
+
+    /// A buyer's all-in limit, a seller's net limit.
+    pub fn limit(&self) -> Price {
+        self.terms.limit().expect("the limit of an accepted order was checked")
+    }
+}
+
+/// The start of the slot that the terms name; those after the year 9999 name its end.
+pub(super) fn slot_start(terms: &OrderTerms) -> Timestamp {
+    Timestamp::from_seconds(i64::try_from(terms.slot).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,297 @@
+//! The market's state, and how an entry changes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+use calendar::{Slot, SlotLength, Timestamp};
+use contracts::Side;
+use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, ZoneId};
+use matching::Fees;
+use serde::Serialize;
+use tariff::Tariff;
+use units::{Energy, Price};
+
+use super::{
+    Accepted, Cash, ClearedSlot, Entry, Member, Meter, Point, PublishedTariff, Status, TradeHold,
+};
+
+/// How long a slot, its orders and its trades are remembered after it started.
+pub const RETAINED_SECONDS: i64 = 8 * 24 * 3600;
+
+/// How a market runs: the same for all its members, and not part of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameters {
+    /// The community.
+    pub community: CommunityId,
+    /// The grid area.
+    pub zone: ZoneId,
+    /// Whose local days the contracts are told.
+    pub timezone: calendar::TimeZone,
+    /// How long a slot lasts.
+    pub slot_length: SlotLength,
+    /// A limit is a multiple of this.
+    pub tick: Price,
+    /// The smallest order.
+    pub lot_min: Energy,
+    /// Seconds between the gate and the start of the slot.
+    pub gate_seconds: i64,
+    /// Seconds between the opening of a slot's book and its start.
+    pub horizon_seconds: i64,
+    /// The fees both sides sign.
+    pub fees: Fees,
+    /// The highest retail price that collateral may be reckoned with.
+    pub retail_price_max: Price,
+    /// The lowest feed-in price that compensation may be reckoned with.
+    pub feed_in_price_min: Price,
+    /// The hash of the policy that orders must name.
+    pub policy: B256,
+}
+
+impl Parameters {
+    /// When the orders of the slot that starts at `slot` are final.
+    pub fn gate(&self, slot: Timestamp) -> Timestamp {
+        slot.plus_seconds(-self.gate_seconds)
+    }
+
+    /// When the book of the slot that starts at `slot` opens.
+    pub fn opens(&self, slot: Timestamp) -> Timestamp {
+        slot.plus_seconds(-self.horizon_seconds)
+    }
+
+    /// The end of the slot that starts at `slot`.
+    pub fn end(&self, slot: Timestamp) -> Timestamp {
+        slot.plus_seconds(self.slot_length.seconds())
+    }
+}
+
+/// What one connection point has in the book of one slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Committed {
+    /// Energy of open orders to buy.
+    pub buy: Energy,
+    /// Energy of open orders to sell.
+    pub sell: Energy,
+    /// How many orders were accepted, cancelled ones included.
+    pub orders: usize,
+}
+
+impl Committed {
+    fn side(&mut self, side: Side) -> &mut Energy {
+        match side {
+            Side::Buy => &mut self.buy,
+            Side::Sell => &mut self.sell,
+        }
+    }
+}
+
+/// The orders of one slot and what came of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct SlotBook {
+    /// By sequence.
+    pub orders: BTreeMap<u64, OrderId>,
+    /// What each connection point has in the book.
+    pub committed: BTreeMap<ConnectionPointId, Committed>,
+    /// The outcome, once cleared.
+    pub cleared: Option<ClearedSlot>,
+}
+
+/// A market: the fold of its journal.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Exchange {
+    pub(super) members: BTreeMap<AccountId, Member>,
+    pub(super) points: BTreeMap<ConnectionPointId, Point>,
+    pub(super) meters: BTreeMap<ConnectionPointId, Meter>,
+    pub(super) tariffs: Vec<PublishedTariff>,
+    pub(super) cash: Cash,
+    pub(super) slots: BTreeMap<Timestamp, SlotBook>,
+    pub(super) orders: BTreeMap<OrderId, Accepted>,
+    pub(super) nonces: BTreeMap<Address, BTreeSet<U256>>,
+    pub(super) sequence: u64,
+    pub(super) feed: Option<u64>,
+}
+
+impl Exchange {
+    /// Applies a fact. Facts are not judged again.
+    pub fn apply(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Member(member) => {
+                self.members.insert(member.account, member.clone());
+            }
+            Entry::Point(point) => {
+                self.points.insert(point.connection_point, point.clone());
+            }
+            Entry::Meter(meter) => {
+                self.meters.insert(meter.connection_point, meter.clone());
+            }
+            Entry::Tariff(tariff) => self.tariffs.push(tariff.clone()),
+            Entry::Accepted(order) => self.accepted(order),
+            Entry::Cancelled { order, .. } => self.cancelled(*order),
+            Entry::Cleared(cleared) => self.cleared(cleared),
+            Entry::Connected { sequence, number, hash, timestamp, finalized, movements } => {
+                self.feed = Some(*sequence);
+                self.cash.connect(*number, *hash, *timestamp, *finalized, movements);
+            }
+            Entry::Disconnected { sequence, hash, .. } => {
+                self.feed = Some(*sequence);
+                self.cash.disconnect(*hash);
+            }
+        }
+    }
+
+    fn accepted(&mut self, order: &Accepted) {
+        self.sequence = order.sequence;
+        let book = self.slots.entry(order.slot()).or_default();
+        book.orders.insert(order.sequence, order.id);
+        let committed = book.committed.entry(order.terms.connection_point).or_default();
+        committed.orders += 1;
+        let side = committed.side(order.terms.side);
+        *side = side.plus(order.terms.quantity).expect("an accepted order is within the limit");
+        self.nonces.entry(order.terms.account).or_default().insert(order.terms.nonce);
+        self.cash.hold(order.terms.account, order.hold);
+        self.orders.insert(order.id, order.clone());
+    }
+
+    fn cancelled(&mut self, id: OrderId) {
+        let order = self.orders.get_mut(&id).expect("only an accepted order is cancelled");
+        assert_eq!(order.status, Status::Open, "only an open order is cancelled");
+        order.status = Status::Cancelled;
+        let (terms, slot, hold) = (order.terms.clone(), order.slot(), order.hold);
+        self.cash.free(terms.account, hold);
+        let book = self.slots.get_mut(&slot).expect("an order has a book");
+        let committed = book.committed.entry(terms.connection_point).or_default();
+        let side = committed.side(terms.side);
+        *side = side.less(terms.quantity);
+    }
+
+    fn cleared(&mut self, cleared: &ClearedSlot) {
+        let ids: Vec<OrderId> = self
+            .slots
+            .get(&cleared.slot)
+            .map(|book| book.orders.values().copied().collect())
+            .unwrap_or_default();
+        for id in ids {
+            let order = self.orders.get_mut(&id).expect("a book names known orders");
+            if order.status == Status::Open {
+                order.status = Status::Cleared;
+                let (address, hold) = (order.terms.account, order.hold);
+                self.cash.free(address, hold);
+            }
+        }
+        for trade in &cleared.trades {
+            let buyer = self.fill(trade.buy, trade.quantity);
+            let seller = self.fill(trade.sell, trade.quantity);
+            self.cash.hold_trade(
+                trade.trade,
+                TradeHold {
+                    buyer,
+                    escrow: trade.escrow,
+                    seller,
+                    collateral: trade.collateral,
+                    until: cleared.ends,
+                    ended: None,
+                },
+            );
+        }
+        let book = self.slots.entry(cleared.slot).or_default();
+        book.committed.clear();
+        book.cleared = Some(cleared.clone());
+        self.forget(cleared.slot.plus_seconds(-RETAINED_SECONDS));
+    }
+
+    fn fill(&mut self, order: OrderId, quantity: Energy) -> Address {
+        let order = self.orders.get_mut(&order).expect("a trade names known orders");
+        order.filled = order.filled.plus(quantity).expect("a fill is within its order");
+        order.terms.account
+    }
+
+    /// Forgets cleared slots that started before `moment`, with their orders and nonces.
+    fn forget(&mut self, moment: Timestamp) {
+        let old = self.slots.range(..moment);
+        let old: Vec<Timestamp> =
+            old.filter(|(_, book)| book.cleared.is_some()).map(|(slot, _)| *slot).collect();
+        for slot in old {
+            let book = self.slots.remove(&slot).unwrap_or_default();
+            for trade in book.cleared.iter().flat_map(|cleared| &cleared.trades) {
+                self.cash.forget(trade.trade);
+            }
+            for order in book.orders.values().filter_map(|id| self.orders.remove(id)) {
+                if let Some(nonces) = self.nonces.get_mut(&order.terms.account) {
+                    nonces.remove(&order.terms.nonce);
+                }
+            }
+        }
+    }
+
+    /// One hash over everything the market knows: two replicas with the same journal agree on it.
+    pub fn hash(&self) -> B256 {
+        keccak256(serde_json::to_vec(self).expect("the state is plain data with text keys"))
+    }
+
+    /// A member by account.
+    pub fn member(&self, account: AccountId) -> Option<&Member> {
+        self.members.get(&account)
+    }
+
+    /// A connection point.
+    pub fn point(&self, point: ConnectionPointId) -> Option<&Point> {
+        self.points.get(&point)
+    }
+
+    /// The serial of the meter at a connection point.
+    pub fn meter(&self, point: ConnectionPointId) -> Option<&str> {
+        self.meters.get(&point).map(|meter| meter.serial.as_str())
+    }
+
+    /// The tariff that holds at `moment`.
+    pub fn tariff(&self, moment: Timestamp) -> Option<&Tariff> {
+        let begun = self.tariffs.iter().filter(|tariff| tariff.valid_from <= moment);
+        begun.max_by_key(|tariff| tariff.valid_from).map(|tariff| &tariff.tariff)
+    }
+
+    /// Retail and feed-in price of `slot`, inside what the policy allows; `None` without a tariff.
+    pub fn prices(&self, slot: Slot, parameters: &Parameters) -> Option<(Price, Price)> {
+        let tariff = self.tariff(slot.start)?;
+        let retail = tariff.retail_price(slot).min(parameters.retail_price_max);
+        Some((retail, tariff.feed_in_price(slot).max(parameters.feed_in_price_min)))
+    }
+
+    /// The cash of an address.
+    pub fn wallet(&self, address: Address) -> super::Wallet {
+        self.cash.wallet(address)
+    }
+
+    /// How a trade stands on chain: `pending`, `settled` or `skipped`.
+    pub fn settlement(&self, trade: B256) -> &'static str {
+        match self.cash.trade(trade).map(|hold| hold.ended) {
+            Some(None) => "pending",
+            Some(Some((_, true))) => "settled",
+            Some(Some((_, false))) | None => "skipped",
+        }
+    }
+
+    /// An order.
+    pub fn order(&self, order: OrderId) -> Option<&Accepted> {
+        self.orders.get(&order)
+    }
+
+    /// All orders that are remembered, by slot and sequence.
+    pub fn orders(&self) -> impl DoubleEndedIterator<Item = &Accepted> {
+        let ids = self.slots.values().flat_map(|book| book.orders.values());
+        ids.filter_map(|id| self.orders.get(id))
+    }
+
+    /// The book of a slot.
+    pub fn slot(&self, slot: Timestamp) -> Option<&SlotBook> {
+        self.slots.get(&slot)
+    }
+
+    /// All slots that are remembered, in order.
+    pub fn slots(&self) -> impl DoubleEndedIterator<Item = (Timestamp, &SlotBook)> {
+        self.slots.iter().map(|(slot, book)| (*slot, book))
+    }
+
+    /// The place of the last event of the ledger's feed that was applied.
+    pub fn feed(&self) -> Option<u64> {
+        self.feed
+    }
+}

@@ -1,0 +1,130 @@
+//! The service: its desks, what falls due, and what goes out.
+
+use std::sync::Arc;
+
+use alloy_primitives::Address;
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use calendar::Timestamp;
+use client::Sender;
+use contracts::{Deployment, Policy};
+use db::Db;
+use ids::{CommunityId, ZoneId};
+use service::Tick;
+
+use crate::app::{Desk, Tools};
+use crate::config::{MarketConfig, Parts, check_distinct};
+use crate::consume::Inbox;
+use crate::db::MIGRATIONS;
+
+/// The market service. Its writers end when it and the bus it subscribed to are dropped.
+pub struct Market {
+    desks: Vec<Arc<Desk>>,
+    policies: Vec<Policy>,
+    chain_id: u64,
+    deployment: Deployment,
+    clock: service::Clock,
+    clearer: Address,
+    outbox: bus::Relay,
+    chain: client::Relay,
+    db: Db,
+}
+
+/// Opens the database, rebuilds every book from its journal and subscribes to the bus.
+pub async fn start(parts: Parts) -> Result<Arc<Market>> {
+    check_distinct(&parts.markets)?;
+    let db = Db::open(&parts.db_url, MIGRATIONS).await.context("opening the market's database")?;
+    let sender = Arc::new(Sender::new(parts.clearer, parts.chain_id));
+    let clearer = sender.address();
+    let clock = parts.clock.clone();
+    let tools = Tools { db: db.clone(), clock: parts.clock, sender, deployment: parts.deployment };
+    let mut desks = Vec::new();
+    for market in &parts.markets {
+        let desk = Desk::open(tools.clone(), market.parameters()?).await?;
+        desks.push(Arc::new(desk));
+    }
+    let market = Arc::new(Market {
+        desks,
+        policies: parts.markets.into_iter().map(|market: MarketConfig| market.policy).collect(),
+        chain_id: parts.chain_id,
+        deployment: parts.deployment,
+        clock,
+        clearer,
+        outbox: bus::Relay::new(db.clone(), parts.bus.clone()),
+        chain: client::Relay::new(db.clone(), parts.node),
+        db,
+    });
+    let inbox = Inbox { desks: market.desks.clone(), deployment: market.deployment };
+    parts.bus.subscribe(Arc::new(inbox)).await?;
+    Ok(market)
+}
+
+impl Market {
+    /// Carries the outbox onto the bus and transactions to the chain; how much was moved or still
+    /// waits for a block.
+    pub async fn drain(&self, now: Timestamp) -> Result<u64> {
+        let sent = self.outbox.drain(now).await?;
+        let waiting = self.chain.round().await?;
+        Ok(sent + waiting)
+    }
+
+    /// All desks, in the order they were configured.
+    pub fn desks(&self) -> &[Arc<Desk>] {
+        &self.desks
+    }
+
+    /// The desk of a grid area of a community.
+    pub fn desk(&self, community: CommunityId, zone: ZoneId) -> Option<&Arc<Desk>> {
+        self.desks_of(community).find(|desk| desk.parameters().zone == zone)
+    }
+
+    /// The desks of a community.
+    pub fn desks_of(&self, community: CommunityId) -> impl Iterator<Item = &Arc<Desk>> {
+        self.desks.iter().filter(move |desk| desk.parameters().community == community)
+    }
+
+    /// The policies that orders may name, in the order of the desks.
+    pub fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// The chain that orders are signed for.
+    pub fn chain_id(&self) -> u64 {
+        self.chain_id
+    }
+
+    /// The contracts that orders are signed for.
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// The address of the clearing role.
+    pub fn clearer(&self) -> Address {
+        self.clearer
+    }
+
+    /// What the market's clock shows.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Closes the database; what was answered is durable.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+}
+
+#[async_trait]
+impl Tick for Market {
+    fn name(&self) -> &'static str {
+        "market"
+    }
+
+    async fn tick(&self, now: Timestamp) -> Result<bool> {
+        let mut any = false;
+        for desk in &self.desks {
+            any |= desk.tick(now).await?;
+        }
+        Ok(any)
+    }
+}

@@ -1,0 +1,229 @@
+//! The service on a free port, with a database of its own, a bus, and a node that only listens.
+
+use std::sync::{Arc, Mutex};
+
+use access::Role;
+use actix_web::dev::ServerHandle;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use alloy_consensus::TxEnvelope;
+use alloy_eips::Decodable2718;
+use anyhow::Result;
+use async_trait::async_trait;
+use bus::{Bus, Consumer};
+use client::{JsonRpc, RpcError};
+use events::market::SlotCleared;
+use events::{Envelope, Event};
+use ids::CommunityId;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use keys::SecretKey;
+use market::{Market, Parts};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use service::{Claims, Clock, ClockHand, Verifier};
+use tempfile::TempDir;
+use utoipa_actix_web::AppExt;
+
+use crate::town::*;
+
+/// RFC 8032, test 1: a key pair that everyone knows.
+const SECRET: [u8; 32] =
+    alloy_primitives::hex!("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
+const PUBLIC: [u8; 32] =
+    alloy_primitives::hex!("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+
+/// A node that takes transactions and never makes a block.
+#[derive(Default)]
+pub struct Listener {
+    raw: Mutex<Vec<Vec<u8>>>,
+}
+
+#[async_trait]
+impl JsonRpc for Listener {
+    async fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
+        match method {
+            "eth_sendRawTransaction" => {
+                let raw: alloy_primitives::Bytes =
+                    serde_json::from_value(params[0].clone()).unwrap();
+                self.raw.lock().unwrap().push(raw.to_vec());
+                Ok(json!(alloy_primitives::keccak256(&raw)))
+            }
+            "eth_getTransactionReceipt" => Ok(Value::Null),
+            "eth_blockNumber" => Ok(json!("0x1")),
+            _ => Err(RpcError::new(-32_601, "the method does not exist")),
+        }
+    }
+}
+
+impl Listener {
+    /// The transactions that came, in order.
+    pub fn taken(&self) -> Vec<TxEnvelope> {
+        let raw = self.raw.lock().unwrap();
+        raw.iter().map(|raw| TxEnvelope::decode_2718(&mut raw.as_slice()).unwrap()).collect()
+    }
+}
+
+/// Someone who listens to cleared slots.
+#[derive(Default)]
+pub struct Reader {
+    pub heard: Mutex<Vec<SlotCleared>>,
+}
+
+#[async_trait]
+impl Consumer for Reader {
+    fn name(&self) -> &'static str {
+        "reader"
+    }
+
+    fn subjects(&self) -> &'static [&'static str] {
+        &[SlotCleared::SUBJECT]
+    }
+
+    async fn consume(&self, envelope: &Envelope) -> Result<()> {
+        self.heard.lock().unwrap().push(envelope.open()?.unwrap());
+        Ok(())
+    }
+}
+
+/// A running market and what is around it.
+pub struct Running {
+    pub market: Arc<Market>,
+    pub bus: Bus,
+    pub node: Arc<Listener>,
+    pub reader: Arc<Reader>,
+    pub hand: ClockHand,
+    pub folder: Arc<TempDir>,
+    url: String,
+    server: ServerHandle,
+}
+
+/// Starts a market on a database of its own, in the morning.
+pub async fn start() -> Running {
+    start_on(Arc::new(TempDir::new().unwrap())).await
+}
+
+/// Starts a market on the database in `folder`.
+pub async fn start_on(folder: Arc<TempDir>) -> Running {
+    let (clock, hand) = Clock::set(morning());
+    let (bus, node) = (Bus::in_process(), Arc::new(Listener::default()));
+    let reader = Arc::new(Reader::default());
+    bus.subscribe(reader.clone()).await.unwrap();
+    let market = market::start(Parts {
+        db_url: format!("sqlite:{}", folder.path().join("market.db").display()),
+        bus: bus.clone(),
+        clock,
+        node: node.clone(),
+        clearer: clearer(),
+        chain_id: CHAIN_ID,
+        deployment: deployment(),
+        markets: vec![config()],
+    })
+    .await
+    .unwrap();
+    let verifier = Verifier::new();
+    verifier.trust("test".to_owned(), DecodingKey::from_ed_der(&PUBLIC));
+    let (routes, verifier) = (market::routes(market.clone()), Data::new(verifier));
+    let server = HttpServer::new(move || {
+        let (json, query, path, payload) = service::extractor_limits();
+        App::new()
+            .into_utoipa_app()
+            .app_data(verifier.clone())
+            .app_data(json)
+            .app_data(query)
+            .app_data(path)
+            .app_data(payload)
+            .configure(routes.clone())
+            .into_app()
+    })
+    .workers(1)
+    .disable_signals()
+    .bind(("127.0.0.1", 0))
+    .unwrap();
+    let url = format!("http://{}", server.addrs()[0]);
+    let server = server.run();
+    let handle = server.handle();
+    tokio::spawn(server);
+    Running { market, bus, node, reader, hand, folder, url, server: handle }
+}
+
+/// The key of the clearing role.
+pub fn clearer() -> SecretKey {
+    SecretKey::from_bytes(&[7; 32]).unwrap()
+}
+
+impl Running {
+    /// Stops serving; the database stays.
+    pub async fn stop(self) -> Arc<TempDir> {
+        self.server.stop(true).await;
+        self.market.close().await;
+        self.folder
+    }
+
+    /// Sends a request; the status and the body.
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<String>,
+        body: Option<Value>,
+    ) -> (StatusCode, Value) {
+        let mut request = reqwest::Client::new().request(method, format!("{}{path}", self.url));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        (status, response.json().await.unwrap_or(Value::Null))
+    }
+
+    pub async fn get(&self, name: &str, path: &str) -> Value {
+        let (status, body) = self.request(Method::GET, path, Some(token(name)), None).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {body}");
+        body
+    }
+
+    pub async fn place(&self, name: &str, body: Value) -> (StatusCode, Value) {
+        self.request(Method::POST, "/v1/orders", Some(token(name)), Some(body)).await
+    }
+
+    pub async fn cancel(&self, name: &str, order: &str) -> (StatusCode, Value) {
+        let path = format!("/v1/orders/{order}");
+        self.request(Method::DELETE, &path, Some(token(name)), None).await
+    }
+}
+
+/// A token of the neighbour `name`, a prosumer of the town.
+pub fn token(name: &str) -> String {
+    token_as(name, vec![Role::Prosumer], community())
+}
+
+/// A token of `name` with roles in a community.
+pub fn token_as(name: &str, roles: Vec<Role>, community: CommunityId) -> String {
+    let neighbour = neighbour(name);
+    let claims = Claims {
+        iss: "wattex".to_owned(),
+        sub: neighbour.party(),
+        account: Some(neighbour.account()),
+        community,
+        roles,
+        exp: 4_102_444_800,
+        iat: 0,
+    };
+    // PKCS #8: the fixed prefix of an Ed25519 key, then the secret.
+    let prefix = alloy_primitives::hex!("302e020100300506032b657004220420");
+    let key = EncodingKey::from_ed_der(&[prefix.as_slice(), &SECRET].concat());
+    let header = Header { kid: Some("test".to_owned()), ..Header::new(Algorithm::EdDSA) };
+    jsonwebtoken::encode(&header, &claims, &key).unwrap()
+}
+
+/// An order as the API takes it.
+pub fn body(order: &market::domain::NewOrder) -> Value {
+    json!({
+        "order_id": order.id.to_string(),
+        "order": order.terms,
+        "signature": order.signature.to_string(),
+    })
+}

@@ -1,0 +1,9 @@
+//! The market's machine, and the service around it over HTTP.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(unreachable_pub, missing_docs, reason = "a test is used by nobody")]
+
+mod http;
+mod machine;
+mod replay;
+mod service;
+mod town;
