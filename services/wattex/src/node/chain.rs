@@ -1,0 +1,144 @@
+//! The installation's chain: its genesis, the contracts in it, and who may do what.
+
+use alloy_primitives::{B256, U256, keccak256};
+use anyhow::{Context, Result};
+use calendar::{SlotLength, Timestamp};
+use chain::{Deploy, GenesisCall, GenesisSpec};
+use contracts::{Call, Deployment, Genesis, Imbalance, Policy, Roles};
+use ids::{CommunityId, ZoneId};
+use tariff::Tariff;
+use units::Price;
+
+use super::Secrets;
+
+/// Ether of each of the operator's own keys: the base fee is a few wei, so this lasts for ever.
+const OPERATOR_WEI: u128 = 1_000_000_000_000_000_000_000_000;
+/// How long after its end a slot may be reconciled: past R2, five working days and a weekend or two.
+pub const CORRECTION_SECONDS: u32 = 10 * 86_400;
+/// How much longer proceeds stay locked.
+pub const CHALLENGE_SECONDS: u32 = 3 * 86_400;
+/// How long a withdrawal takes: past the order horizon, settlement and finality.
+const WITHDRAWAL_DELAY: u32 = 2 * 86_400;
+/// Shortfall that costs nothing: a tenth of the quantity, or this many Wh.
+const TOLERANCE_BPS: u16 = 1_000;
+const TOLERANCE_WH: u32 = 50;
+/// Difficulty of a block where blocks are mined on demand in simulated time.
+const DEMAND_DIFFICULTY: u64 = 1 << 10;
+
+/// The operator's keys on chain, by what they are for.
+pub mod role {
+    /// Grants and revokes the others.
+    pub const ADMIN: &str = "chain/admin";
+    /// Creates the contracts in the genesis.
+    pub const DEPLOYER: &str = "chain/deployer";
+    /// Posts clearings and settlements (market).
+    pub const CLEARER: &str = "chain/clearer";
+    /// Posts deliveries, mints for payments, anchors bills and tariffs (billing).
+    pub const RECONCILER: &str = "chain/reconciler";
+    /// Anchors readings and enrols meters (metering).
+    pub const READINGS: &str = "chain/readings";
+    /// Countersigns the enrolment of meters.
+    pub const INSTALLER: &str = "chain/installer";
+    /// Pauses trading.
+    pub const PAUSER: &str = "chain/pauser";
+    /// Receives network fees.
+    pub const NETWORK: &str = "chain/network";
+    /// Receives platform fees.
+    pub const PLATFORM: &str = "chain/platform";
+    /// Receives block rewards.
+    pub const COINBASE: &str = "chain/coinbase";
+}
+
+/// The fees and rules that both sides of every trade sign.
+pub fn policy(
+    tariff: &Tariff,
+    slot: SlotLength,
+    community: CommunityId,
+    zone: ZoneId,
+    secrets: &Secrets,
+) -> Result<Policy> {
+    let terms = tariff.terms();
+    let unsigned = |price: Price| {
+        u64::try_from(price.n_per_wh()).context("a fee of the tariff is below zero")
+    };
+    let levies: i64 = terms.levies.iter().map(|levy| levy.price.n_per_wh()).sum();
+    let dearest = terms.energy.periods.iter().map(|period| period.price.n_per_wh()).max();
+    let retail_max = dearest.unwrap_or(0) + terms.network_fee.n_per_wh() + levies;
+    Ok(Policy {
+        community,
+        zone,
+        slot_seconds: u32::from(slot.minutes()) * 60,
+        network_fee: unsigned(terms.local_network_fee)?,
+        buyer_fee: unsigned(terms.platform_fees.buyer)?,
+        seller_fee: unsigned(terms.platform_fees.seller)?,
+        retail_price_max: u64::try_from(retail_max).context("a retail price is below zero")?,
+        feed_in_price_min: unsigned(terms.feed_in_price)?,
+        tolerance_bps: TOLERANCE_BPS,
+        tolerance_wh: TOLERANCE_WH,
+        imbalance: Imbalance::MakeWhole,
+        correction_seconds: CORRECTION_SECONDS,
+        challenge_seconds: CHALLENGE_SECONDS,
+        network_account: secrets.key(role::NETWORK).address(),
+        platform_account: secrets.key(role::PLATFORM).address(),
+    })
+}
+
+/// The first block: our contracts, their roles, the policy registered.
+///
+/// The chain id follows from the secrets, so that another installation's signatures are of no use
+/// here. It fits what wallets can hold (below 2^52).
+pub fn genesis(
+    secrets: &Secrets,
+    policy: &Policy,
+    at: Timestamp,
+    fixed_difficulty: bool,
+) -> (GenesisSpec, Deployment) {
+    let address = |purpose| secrets.key(purpose).address();
+    let roles = Roles {
+        admin: address(role::ADMIN),
+        clearer: address(role::CLEARER),
+        reconciler: address(role::RECONCILER),
+        policy: address(role::ADMIN),
+        minter: address(role::RECONCILER),
+        anchor: address(role::RECONCILER),
+        installers: vec![address(role::INSTALLER)],
+        enroller: address(role::READINGS),
+        pauser: address(role::PAUSER),
+    };
+    let ours = Genesis::new(address(role::DEPLOYER), &roles, WITHDRAWAL_DELAY);
+    let deployment = ours.deployment;
+    let mut spec = GenesisSpec::new(chain_id(secrets), at.unsigned());
+    spec.fixed_difficulty = fixed_difficulty;
+    if fixed_difficulty {
+        spec.difficulty = U256::from(DEMAND_DIFFICULTY);
+    }
+    for purpose in [role::CLEARER, role::RECONCILER, role::READINGS, role::ADMIN, role::PAUSER] {
+        let funded = spec.alloc.entry(address(purpose)).or_default();
+        funded.balance = U256::from(OPERATOR_WEI);
+    }
+    spec.deploy = ours
+        .deploys
+        .into_iter()
+        .map(|deploy| Deploy { from: deploy.from, init_code: deploy.init_code, value: U256::ZERO })
+        .collect();
+    let call = |from, call: Call| GenesisCall { from, to: call.to, data: call.data };
+    spec.calls = ours
+        .calls
+        .into_iter()
+        .map(|call| GenesisCall { from: call.from, to: call.to, data: call.data })
+        .collect();
+    spec.calls.push(call(
+        roles.admin,
+        deployment.grant_reading_anchor(address(role::READINGS)),
+    ));
+    spec.calls.push(call(roles.policy, deployment.register_policy(policy)));
+    spec.calls.push(call(roles.minter, deployment.approve_market(U256::MAX)));
+    (spec, deployment)
+}
+
+/// The installation's chain id.
+pub fn chain_id(secrets: &Secrets) -> u64 {
+    let hash: B256 = keccak256(secrets.derive("chain/id"));
+    let bits = u64::from_be_bytes(hash[..8].try_into().expect("eight bytes"));
+    (bits >> 13) | 1 << 20
+}

@@ -1,0 +1,135 @@
+//! `wattex verify`: one bill, line by line, against a block that the caller trusts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use alloy_primitives::{B256, U64};
+use anyhow::{Context, Result};
+use billing::domain::verify::{BillFile, ChainRef, Report, Status, Trust, TrustedBlock, Verdict};
+use clap::Args;
+use client::{HttpRpc, JsonRpc};
+use contracts::Deployment;
+use serde_json::{Value, json};
+
+/// Arguments of `wattex verify`.
+#[derive(Args)]
+pub struct Arguments {
+    /// The bill file.
+    bill: PathBuf,
+    /// What to trust: chain, contracts and one recent block. `trust.json` beside the bill when absent.
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+    /// A node whose word on chain, contracts and block is taken instead of a trust file.
+    #[arg(long, value_name = "URL", conflicts_with = "trust")]
+    rpc: Option<String>,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Verifies and prints; the exit code tells the verdict.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let text = fs::read_to_string(&arguments.bill)
+        .with_context(|| format!("cannot read {}", arguments.bill.display()))?;
+    let trust = match &arguments.rpc {
+        Some(url) => Some(trust_of_node(url, &text)?),
+        None => trust_file(arguments.trust.as_deref(), &arguments.bill)?,
+    };
+    let report = billing::domain::verify::verify(&text, trust.as_ref());
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print(&report, trust.as_ref());
+    }
+    Ok(exit_code(&report))
+}
+
+/// The exit code of a verdict.
+fn exit_code(report: &Report) -> ExitCode {
+    ExitCode::from(match report.verdict {
+        Verdict::Holds => 0,
+        Verdict::Failed => 10,
+        Verdict::Unanchored => 11,
+        Verdict::Unreadable => 12,
+    })
+}
+
+/// The named trust file, or `trust.json` beside the bill if there is one.
+fn trust_file(named: Option<&Path>, bill: &Path) -> Result<Option<Trust>> {
+    let beside = bill.with_file_name("trust.json");
+    let path = match named {
+        Some(path) => path,
+        None if beside.is_file() => &beside,
+        None => return Ok(None),
+    };
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let trust = serde_json::from_str(&text)
+        .with_context(|| format!("{} is no trust file", path.display()))?;
+    Ok(Some(trust))
+}
+
+/// What the node says of its chain, its contracts and the block that the bill's proofs are against.
+fn trust_of_node(url: &str, bill: &str) -> Result<Trust> {
+    let bill: BillFile = serde_json::from_str(bill).context("the file is not a bill")?;
+    let header = <chain::Header as alloy_rlp::Decodable>::decode(&mut &bill.evidence.header[..])
+        .context("the header in the bill is malformed")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let node = HttpRpc::new(url)?;
+        let ask = async |method: &str, params: Value| {
+            node.request(method, params).await.with_context(|| format!("asking {url}"))
+        };
+        let chain_id: U64 = serde_json::from_value(ask("eth_chainId", json!([])).await?)?;
+        let block_hash = async |number: U64| -> Result<B256> {
+            let block = ask("eth_getBlockByNumber", json!([number, false])).await?;
+            serde_json::from_value(block["hash"].clone())
+                .with_context(|| format!("{url} has no block {number}"))
+        };
+        let contracts: Deployment =
+            serde_json::from_value(ask("wattex_deployment", json!([])).await?)?;
+        let genesis = block_hash(U64::ZERO).await?;
+        let hash = block_hash(U64::from(header.number)).await?;
+        Ok(Trust {
+            chain: ChainRef { chain_id: chain_id.to(), genesis, contracts },
+            block: TrustedBlock { number: header.number, hash },
+        })
+    })
+}
+
+fn print(report: &Report, trust: Option<&Trust>) {
+    println!("Bill {}  hash {}", report.number, report.hash);
+    match trust {
+        Some(trust) => println!("Trusted block {}  {}", trust.block.number, trust.block.hash),
+        None => println!("No trust file: nothing can be anchored"),
+    }
+    println!();
+    for line in &report.lines {
+        let status = match line.status {
+            Status::Proved => "proved",
+            Status::Attested => "attested",
+            Status::NotSigned => "not signed",
+            Status::Unanchored => "unanchored",
+            Status::Failed => "FAILED",
+        };
+        let amount = line.amount.to_string();
+        println!("{:>3}  {:<44} {amount:>10}  {status:<10}  {}", line.number, line.label, line.reason);
+    }
+    for finding in &report.findings {
+        let lines: Vec<String> = finding.lines.iter().map(ToString::to_string).collect();
+        let of = if lines.is_empty() { String::new() } else { format!(" (line {})", lines.join(", ")) };
+        println!("\n{}{of}: {}", finding.part, finding.reason);
+    }
+    println!();
+    println!(
+        "{}",
+        match report.verdict {
+            Verdict::Holds => format!("HOLDS: {} is due, every line follows", report.due),
+            Verdict::Failed => "FAILED: this bill does not hold".to_owned(),
+            Verdict::Unanchored =>
+                "UNANCHORED: sound in itself, but no trusted block says that it is true".to_owned(),
+            Verdict::Unreadable => "UNREADABLE: this is not a bill file".to_owned(),
+        }
+    );
+}

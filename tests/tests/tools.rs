@@ -1,0 +1,128 @@
+//! The tools of Ethereum against our node: cast, ethers, web3.py.
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy_primitives::{Address, U256};
+use bus::Bus;
+use chain::GenesisSpec;
+use keys::SecretKey;
+use service::{Clock, Tick, Verifier};
+
+/// The first account of the mnemonic that every tool tests with.
+const KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+
+/// A node with one funded account, mining as transactions come, behind the gateway.
+async fn node(directory: &Path) -> (gateway::Edge, Address) {
+    let key = SecretKey::from_hex(KEY).unwrap();
+    let clock = Clock::real();
+    let mut genesis = GenesisSpec::new(77_771, clock.now().unsigned() - 60);
+    genesis.fixed_difficulty = true;
+    genesis.difficulty = U256::from(256);
+    genesis.alloc.entry(key.address()).or_default().balance = U256::from(10).pow(U256::from(21));
+    let parts = ledger::Parts {
+        directory: directory.to_owned(),
+        genesis,
+        bus: Bus::in_process(),
+        clock: clock.clone(),
+        config: ledger::Config::default(),
+    };
+    let ledger = ledger::start(parts).await.unwrap();
+    let many = NonZeroU32::new(100_000).unwrap();
+    let edge = gateway::start(gateway::Parts {
+        address: ([127, 0, 0, 1], 0).into(),
+        services: vec![gateway::mount("ledger", ledger::routes(ledger.clone()))],
+        verifier: Verifier::new(),
+        limits: gateway::Limits { per_second: many, burst: many },
+        files: |_| None,
+    })
+    .unwrap();
+    let miner: Arc<dyn Tick> = ledger;
+    let (_, stop) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        let _keep = stop.clone();
+        let mut interval = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            interval.tick().await;
+            miner.tick(clock.now()).await.unwrap();
+        }
+    });
+    (edge, key.address())
+}
+
+async fn run(mut command: Command) -> String {
+    let name = format!("{command:?}");
+    let output: Output =
+        tokio::task::spawn_blocking(move || command.output()).await.unwrap().expect(&name);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{name}: {}\n{out}\n{err}", output.status);
+    out
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim().to_owned()
+}
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+}
+
+fn cast(rpc: &str, words: &[&str]) -> Command {
+    let mut command = Command::new(testkit::tools().join("npm/node_modules/.bin/cast"));
+    command.args(words).args(["--rpc-url", rpc]);
+    command
+}
+
+#[actix_web::test]
+async fn cast_sends_calls_and_reads_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (edge, account) = node(folder.path()).await;
+    let rpc = format!("{}/rpc", edge.url());
+    assert_eq!(run(cast(&rpc, &["chain-id"])).await, "77771");
+    let artifact = std::fs::read_to_string(file("contracts/out/RecordAnchor.json")).unwrap();
+    let artifact: serde_json::Value = serde_json::from_str(&artifact).unwrap();
+    let code = artifact["bytecode"].as_str().unwrap();
+    let owner = account.to_string();
+    let create = ["send", "--private-key", KEY, "--json", "--create", code, "constructor(address)"];
+    let deployed = run(cast(&rpc, &[&create[..], &[&owner]].concat())).await;
+    let receipt: serde_json::Value = serde_json::from_str(&deployed).expect(&deployed);
+    assert_eq!(receipt["status"], "0x1");
+    let contract = receipt["contractAddress"].as_str().unwrap().to_owned();
+    let role = run(cast(&rpc, &["call", &contract, "ANCHOR_ROLE()(bytes32)"])).await;
+    let grant = ["send", "--private-key", KEY, &contract, "grantRole(bytes32,address)"];
+    run(cast(&rpc, &[&grant[..], &[&role, &owner]].concat())).await;
+    let has = ["call", &contract, "hasRole(bytes32,address)(bool)", &role, &owner];
+    assert_eq!(run(cast(&rpc, &has)).await, "true");
+    let number = run(cast(&rpc, &["block", "latest", "--field", "number"])).await;
+    assert_eq!(number, run(cast(&rpc, &["block-number"])).await);
+    let logs = run(cast(&rpc, &["logs", "--address", &contract, "--json"])).await;
+    assert!(serde_json::from_str::<Vec<serde_json::Value>>(&logs).unwrap().len() >= 2, "{logs}");
+    edge.stop().await.unwrap();
+}
+
+#[actix_web::test]
+async fn an_ethers_script_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let (edge, _) = node(folder.path()).await;
+    let mut command = Command::new("node");
+    command.arg(file("tests/tools/ethers.mjs")).env("WATTEX_TOOLS", testkit::tools());
+    command.args([&format!("{}/rpc", edge.url()), KEY]);
+    command.arg(file("contracts/out/RecordAnchor.json"));
+    assert!(run(command).await.contains("\"contract\""));
+    edge.stop().await.unwrap();
+}
+
+#[actix_web::test]
+async fn a_web3_py_script_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let (edge, _) = node(folder.path()).await;
+    let mut command = Command::new(testkit::tools().join("python/bin/python"));
+    command.arg(file("tests/tools/web3_check.py"));
+    command.args([&format!("{}/rpc", edge.url()), KEY]);
+    command.arg(file("contracts/out/RecordAnchor.json"));
+    assert!(run(command).await.contains("\"contract\""));
+    edge.stop().await.unwrap();
+}
