@@ -1,0 +1,37 @@
+//! REST under `/v1`.
+
+mod grid;
+mod people;
+mod signatures;
+mod tokens;
+
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::Identity;
+
+/// Registers the handlers of `identity`.
+pub fn routes(
+    identity: Arc<Identity>,
+) -> impl Fn(&mut ServiceConfig) + Clone + Send + Sync + 'static {
+    let identity = Data::from(identity);
+    move |config| {
+        config
+            .app_data(identity.clone())
+            .service(people::sign_up)
+            .service(people::list)
+            .service(people::me)
+            .service(people::audit_log)
+            .service(tokens::challenge)
+            .service(tokens::log_in)
+            .service(tokens::public_keys)
+            .service(signatures::sign_order)
+            .service(grid::register_connection_point)
+            .service(grid::connection_points)
+            .service(grid::enrol_meter)
+            .service(grid::meters)
+            .service(grid::revoke_meter);
+    }
+}

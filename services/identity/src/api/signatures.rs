@@ -1,0 +1,62 @@
+//! Signatures with held keys.
+
+use actix_web::post;
+use actix_web::web::{Data, Json};
+use contracts::OrderTerms;
+use service::{Principal, Problem, Problems};
+use utoipa::ToSchema;
+
+use crate::{Identity, SignedOrder};
+
+/// An order as it is signed (EIP-712). Parsed by [`OrderTerms`]; this is its description.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = OrderTerms)]
+#[expect(dead_code, reason = "describes the fields of a type that knows nothing of HTTP")]
+pub(super) struct OrderTermsShape {
+    /// The address of the account whose cash it is.
+    account: String,
+    /// `buy` or `sell`.
+    #[schema(example = "buy")]
+    side: String,
+    /// Start of the slot, epoch seconds.
+    slot: u64,
+    /// The most that may be filled, in Wh.
+    quantity: u64,
+    /// In 1e-9 currency per Wh: a buyer's is all-in, a seller's net of the platform fee.
+    limit_price: u64,
+    /// The least that may be filled, in Wh.
+    min_fill: u64,
+    /// The community.
+    #[schema(format = "uuid")]
+    community: String,
+    /// The grid area.
+    #[schema(format = "uuid")]
+    zone: String,
+    /// Where the energy is metered.
+    #[schema(format = "uuid")]
+    connection_point: String,
+    /// The hash of the policy.
+    policy: String,
+    /// Who else may have signed; zero when only the account may.
+    delegate: String,
+    /// Unique per account, as 0x and hex digits.
+    nonce: String,
+    /// The last epoch second at which the order may be settled.
+    expiry: u64,
+}
+
+/// Signs an order with the key of the caller's account, where that key is held.
+///
+/// `OWN_KEY` when the owner alone has it: then the wallet signs.
+#[utoipa::path(
+    request_body = OrderTermsShape,
+    responses((status = 200, body = SignedOrder), Problems)
+)]
+#[post("/v1/signatures/order")]
+pub(super) async fn sign_order(
+    identity: Data<Identity>,
+    who: Principal,
+    terms: Json<OrderTerms>,
+) -> Result<Json<SignedOrder>, Problem> {
+    Ok(Json(identity.sign_order(&who, &terms).await?))
+}

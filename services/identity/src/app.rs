@@ -1,0 +1,93 @@
+//! What someone can ask for: one function each, one transaction each.
+
+mod audit;
+mod challenges;
+mod grid;
+mod meters;
+mod orders;
+mod people;
+mod tokens;
+
+use access::{Action, Subject, Thing, permit};
+use anyhow::Result;
+use calendar::Timestamp;
+use ids::AccountId;
+use service::{Principal, Problem};
+
+pub use grid::NewConnectionPoint;
+pub use meters::{EnrolledMeter, NewMeter};
+pub use orders::SignedOrder;
+pub use people::{KeyProof, NewParty};
+pub use tokens::{Grant, Tokens};
+
+pub(crate) use tokens::load_token_keys;
+
+use crate::Identity;
+use crate::db;
+use crate::domain::audit::{Act, Outcome};
+
+/// Whether `who` may do `action` to `thing`.
+fn may(who: &Principal, action: Action, thing: Thing) -> bool {
+    let subject = Subject { account: who.account, community: who.community, roles: &who.roles };
+    permit(subject, action, thing)
+}
+
+impl Identity {
+    /// Lets `who` through, or records the denial and refuses.
+    async fn require(
+        &self,
+        who: &Principal,
+        action: Action,
+        thing: Thing,
+        about: &str,
+    ) -> Result<(), Problem> {
+        if may(who, action, thing) {
+            return Ok(());
+        }
+        let act = self.act(&who.party.to_string(), action.name(), about, Outcome::Denied);
+        self.record(act).await?;
+        Err(Problem::forbidden())
+    }
+
+    /// Something of this community as a whole.
+    fn community_thing(&self) -> Thing {
+        Thing::of_community(self.community)
+    }
+
+    /// Something of `account`.
+    fn thing_of(&self, account: AccountId) -> Thing {
+        Thing::of_account(account, self.community)
+    }
+
+    /// What of a list `who` sees: `None` is everything, for whoever may do `all`.
+    fn scope<T>(&self, who: &Principal, all: Action, own: Option<T>) -> Result<Option<T>, Problem> {
+        if may(who, all, self.community_thing()) {
+            return Ok(None);
+        }
+        match own {
+            Some(own) if who.community == self.community => Ok(Some(own)),
+            _ => Err(Problem::forbidden()),
+        }
+    }
+
+    fn act(&self, by: &str, action: &str, about: &str, outcome: Outcome) -> Act {
+        Act {
+            at: self.clock.now(),
+            by: by.to_owned(),
+            action: action.to_owned(),
+            about: about.to_owned(),
+            outcome,
+        }
+    }
+
+    /// Writes `act` to the audit log, in a transaction of its own.
+    async fn record(&self, act: Act) -> Result<()> {
+        self.db.transact(move |tx| Box::pin(db::audit::append(tx, act))).await
+    }
+
+    /// Forgets what expired by the machine's clock.
+    pub(crate) async fn forget_expired(&self) -> Result<u64> {
+        let now: Timestamp = self.machine_clock.now();
+        self.db.transact(move |tx| Box::pin(db::tokens::forget_expired(tx, now))).await
+    }
+}

@@ -1,0 +1,270 @@
+//! Meters: enrolment with both signatures, and its end.
+
+use ::db::Tx;
+use access::Action;
+use alloy_primitives::Address;
+use anyhow::{Context, Result};
+use calendar::Timestamp;
+use contracts::requests::{MeterEnrolment, enrolment};
+use events::Envelope;
+use events::identity::{Enrolment, MeterEnrolled, MeterRevoked};
+use ids::{ConnectionPointId, MeterId, Uuid};
+use keys::{SecretKey, Signature};
+use serde::{Deserialize, Serialize};
+use service::{Page, PageQuery, Principal, Problem};
+use utoipa::ToSchema;
+
+use crate::db::people::Holder;
+use crate::db::{Part, audit, grid, people};
+use crate::domain::audit::{Act, Outcome};
+use crate::domain::challenge::parse_signature;
+use crate::domain::grid::Meter;
+use crate::domain::people::parse_name;
+use crate::domain::tokens::{hash_secret, new_secret};
+use crate::{Identity, Place};
+
+/// Characters a device's token has at least and at most.
+const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 16..=256;
+
+/// A meter that is put to work. Never printed: it may hold a token.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMeter {
+    /// Its id; made up when absent. The same id with the same content is answered as before; after a
+    /// revocation it gets its next key.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    pub meter: Option<MeterId>,
+    /// What is printed on it.
+    pub serial: String,
+    /// Where it measures.
+    #[schema(value_type = String, format = "uuid")]
+    pub connection_point: ConnectionPointId,
+    /// The address of the key it signs with.
+    #[schema(value_type = String)]
+    pub key: Address,
+    /// What it logs in to the broker with, 16 to 256 characters; made up when absent.
+    pub token: Option<String>,
+    /// The owner's signature of the enrolment, where the owner alone has the key.
+    pub owner_signature: Option<String>,
+    /// From when its readings count; now when absent.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub valid_from: Option<Timestamp>,
+}
+
+/// A meter that was put to work. Never printed: it may hold a token.
+#[derive(Clone, Serialize, ToSchema)]
+pub struct EnrolledMeter {
+    /// The meter.
+    #[serde(flatten)]
+    pub meter: Meter,
+    /// What it logs in to the broker with. Told this once: only a hash of it is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+}
+
+/// What is known of an enrolment before the database is asked.
+struct Application {
+    id: MeterId,
+    serial: String,
+    connection_point: ConnectionPointId,
+    key: Address,
+    token_hash: String,
+    owner_signature: Option<Signature>,
+    valid_from: Timestamp,
+    now: Timestamp,
+}
+
+impl Identity {
+    /// Puts a meter to work at a connection point.
+    ///
+    /// Refused with `OWN_KEY` when the owner has to sign, `SIGNATURE` when it did not, `TOKEN`,
+    /// `NAME`, `METER_PRESENT` when another meter measures there, `KEY_TAKEN` when another meter has
+    /// or had this key, and with 409 when the id is of a working meter that differs.
+    pub async fn enrol_meter(
+        &self,
+        who: &Principal,
+        new: NewMeter,
+    ) -> Result<EnrolledMeter, Problem> {
+        let id = new.meter.unwrap_or_else(|| MeterId::from_uuid(Uuid::now_v7()));
+        let (action, about) = (Action::EnrolMeter, id.to_string());
+        self.require(who, action, self.community_thing(), &about).await?;
+        let token = new.token.unwrap_or_else(new_secret);
+        if !TOKEN_LENGTH.contains(&token.len()) {
+            return Err(Problem::refused("TOKEN", "A device's token has 16 to 256 characters"));
+        }
+        let owner_signature = new.owner_signature.as_deref().map(|text| {
+            parse_signature(text).ok_or_else(|| Problem::malformed("owner_signature is none"))
+        });
+        let now = self.clock.now();
+        let application = Application {
+            id,
+            serial: parse_name(&new.serial)?,
+            connection_point: new.connection_point,
+            key: new.key,
+            token_hash: hash_secret(&token),
+            owner_signature: owner_signature.transpose()?,
+            valid_from: new.valid_from.unwrap_or(now),
+            now,
+        };
+        let holder = self.holder_at(new.connection_point).await?;
+        let signers = Signers {
+            owner: holder.address,
+            owner_key: self.held_key(&holder)?,
+            installer: self.installer.clone(),
+            place: self.place,
+        };
+        let act = self.act(&who.party.to_string(), action.name(), &about, Outcome::Done);
+        let (meter, is_new) = self
+            .db
+            .transact(move |tx| {
+                Box::pin(async move { enrol(tx, application, holder, signers, act).await })
+            })
+            .await?;
+        Ok(EnrolledMeter { meter, token: is_new.then_some(token) })
+    }
+
+    /// Ends a meter's key: its readings no longer count from now on. Repeating it changes nothing.
+    pub async fn revoke_meter(&self, who: &Principal, id: MeterId) -> Result<Meter, Problem> {
+        let (action, about) = (Action::RevokeMeter, id.to_string());
+        self.require(who, action, self.community_thing(), &about).await?;
+        let act = self.act(&who.party.to_string(), action.name(), &about, Outcome::Done);
+        let (now, community) = (self.clock.now(), self.community);
+        let revoked = self
+            .db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    let found = grid::meter(tx.conn(), id).await?;
+                    let meter = found.filter(|meter| meter.community == community);
+                    let mut meter = meter.ok_or_else(|| Problem::not_found("meter"))?;
+                    if meter.revoked_at.is_some() {
+                        return anyhow::Ok(meter);
+                    }
+                    meter.revoked_at = Some(now);
+                    grid::revoke_meter(tx, id, now).await?;
+                    let cause = cause_of(&meter);
+                    let event = MeterRevoked { meter: id, at: now };
+                    bus::append(tx, &Envelope::of(&event, &cause, now)).await?;
+                    audit::append(tx, act).await?;
+                    Ok(meter)
+                })
+            })
+            .await?;
+        Ok(revoked)
+    }
+
+    /// The meters that `who` may see: staff all, others their own.
+    pub async fn meters(&self, who: &Principal, query: &PageQuery) -> Result<Page<Meter>, Problem> {
+        let own = self.scope(who, Action::ReadAccount, who.account)?;
+        let mut conn = self.db.read().acquire().await.context("listing meters")?;
+        Ok(grid::meters(&mut conn, self.community, own, Part::of(query)?).await?)
+    }
+
+    /// Who holds the account of a connection point. A connection point never changes hands.
+    async fn holder_at(&self, point: ConnectionPointId) -> Result<Holder, Problem> {
+        let mut conn = self.db.read().acquire().await.context("loading a connection point")?;
+        let point = grid::connection_point(&mut conn, point).await?;
+        let point = point.filter(|point| point.community == self.community);
+        let point = point.ok_or_else(|| Problem::not_found("connection point"))?;
+        let holder = people::holder(&mut conn, point.account).await?;
+        Ok(holder.context("an account of a connection point is there")?)
+    }
+}
+
+/// Who signs an enrolment, and for which registry.
+struct Signers {
+    owner: Address,
+    owner_key: Option<SecretKey>,
+    installer: SecretKey,
+    place: Place,
+}
+
+impl Signers {
+    /// Both signatures of the enrolment of `key` as the `version`-th of `meter`.
+    fn sign(
+        &self,
+        meter: MeterId,
+        key: Address,
+        version: u32,
+        by_owner: Option<Signature>,
+    ) -> Result<Enrolment, Problem> {
+        let (owner, installer) = (self.owner, self.installer.address());
+        let request = MeterEnrolment { meter, key, owner, installer, version };
+        let hash = enrolment(self.place.chain_id, self.place.meters, &request);
+        let owner_signature = match (by_owner, &self.owner_key) {
+            (Some(given), _) if keys::recover(hash, &given) == Some(owner) => given,
+            (None, Some(key)) => key.sign(hash),
+            (Some(_), _) => {
+                let title = "The signature of the enrolment is not the owner's";
+                return Err(Problem::refused("SIGNATURE", title));
+            }
+            (None, None) => {
+                let detail =
+                    format!("owner {owner} signs {hash} (meter {meter}, version {version})");
+                let title = "Only the owner can sign this enrolment";
+                return Err(Problem::refused("OWN_KEY", title).with_detail(detail));
+            }
+        };
+        let installer_signature = self.installer.sign(hash);
+        Ok(Enrolment { owner, installer, owner_signature, installer_signature })
+    }
+}
+
+/// The meter, and whether it was put to work now.
+async fn enrol(
+    tx: &mut Tx,
+    wanted: Application,
+    holder: Holder,
+    signers: Signers,
+    act: Act,
+) -> Result<(Meter, bool)> {
+    let present = grid::meter(tx.conn(), wanted.id).await?;
+    if let Some(present) = present.as_ref().filter(|meter| meter.revoked_at.is_none()) {
+        let same = present.serial == wanted.serial
+            && present.connection_point == wanted.connection_point
+            && present.key == wanted.key;
+        let problem = || Problem::conflict("the meter works with another key or elsewhere").into();
+        return if same { Ok((present.clone(), false)) } else { Err(problem()) };
+    }
+    if present.as_ref().is_some_and(|meter| meter.community != holder.community) {
+        return Err(Problem::conflict("the meter is known elsewhere").into());
+    }
+    if grid::is_measured(tx, wanted.connection_point, wanted.id).await? {
+        let title = "Another meter measures at this connection point";
+        return Err(Problem::refused("METER_PRESENT", title).into());
+    }
+    if grid::is_key_taken(tx, wanted.key, wanted.id).await? {
+        return Err(Problem::refused("KEY_TAKEN", "Another meter has or had this key").into());
+    }
+    let meter = Meter {
+        meter: wanted.id,
+        serial: wanted.serial,
+        connection_point: wanted.connection_point,
+        account: holder.account,
+        community: holder.community,
+        key: wanted.key,
+        version: present.map_or(1, |meter| meter.version + 1),
+        valid_from: wanted.valid_from,
+        revoked_at: None,
+    };
+    let signed = signers.sign(meter.meter, meter.key, meter.version, wanted.owner_signature)?;
+    grid::put_meter(tx, &meter, &wanted.token_hash).await?;
+    let enrolled = MeterEnrolled {
+        meter: meter.meter,
+        serial: meter.serial.clone(),
+        connection_point: meter.connection_point,
+        account: meter.account,
+        community: meter.community,
+        key: meter.key,
+        token_hash: wanted.token_hash,
+        valid_from: meter.valid_from,
+        enrolment: signed,
+    };
+    bus::append(tx, &Envelope::of(&enrolled, &cause_of(&meter), wanted.now)).await?;
+    audit::append(tx, act).await?;
+    Ok((meter, true))
+}
+
+/// What names a meter's key among events.
+fn cause_of(meter: &Meter) -> String {
+    format!("{}/{}", meter.meter, meter.version)
+}

@@ -1,0 +1,10 @@
+//! What identity decides, without a clock, a database or a network.
+
+pub(crate) mod attempts;
+pub(crate) mod audit;
+pub(crate) mod challenge;
+pub(crate) mod grid;
+pub(crate) mod passwords;
+pub(crate) mod people;
+pub(crate) mod tokens;
+pub(crate) mod vault;

@@ -1,0 +1,162 @@
+//! Who takes part: people and their keys, connection points, meters, and who did what.
+//!
+//! ```text
+//! sign up ─> party + account ─────────────> AccountOpened
+//!            key held here, wrapped, or the owner's own, proved by a signed challenge
+//! log in ──> token (15 min, EdDSA) + refresh token (used once; a second use ends its family)
+//! staff ───> connection point ────────────> ConnectionPointRegistered
+//!            meter: owner's and installer's signature, a login for the broker ─> MeterEnrolled
+//! ```
+//!
+//! Invariants: a secret is in the database only wrapped (keys) or hashed (passwords, tokens), and
+//! never in a log; an event is in the outbox if and only if its change was committed; every act of
+//! staff and every denial is in the audit log, whose entries are chained by hashes. Passwords,
+//! tokens and challenges live by the machine's clock, facts by the market's.
+//! Deliberately absent: sending enrolments to the chain, other services' permissions.
+#![forbid(unsafe_code)]
+
+pub mod api;
+mod app;
+mod db;
+mod domain;
+
+use std::sync::{Arc, Mutex};
+
+use ::db::Db;
+use alloy_primitives::Address;
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use bus::{Bus, Relay};
+use calendar::Timestamp;
+use ids::CommunityId;
+use keys::SecretKey;
+use service::{Clock, Tick, Verifier};
+
+pub use api::routes;
+pub use app::{
+    EnrolledMeter, Grant, KeyProof, NewConnectionPoint, NewMeter, NewParty, SignedOrder, Tokens,
+};
+pub use domain::audit::{Act, AuditEntry, Outcome, broken_at};
+pub use domain::challenge::Challenge;
+pub use domain::grid::{ConnectionPoint, Meter};
+pub use domain::passwords::{PASSWORD_MIN, PasswordCost};
+pub use domain::people::{Account, Party};
+pub use domain::tokens::Jwk;
+pub use domain::vault::{BadMasterKey, MasterKey};
+
+use domain::attempts::Attempts;
+use domain::passwords::Passwords;
+use domain::tokens::TokenKey;
+
+/// Which chain and contracts signatures are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The chain's id.
+    pub chain_id: u64,
+    /// `EnergyMarket`, which orders are signed for.
+    pub market: Address,
+    /// `MeterRegistry`, which enrolments are signed for.
+    pub meters: Address,
+}
+
+/// What identity is made of.
+pub struct Parts {
+    /// Where its database is.
+    pub db_url: String,
+    /// Where its events go.
+    pub bus: Bus,
+    /// The market's clock.
+    pub clock: Clock,
+    /// The community that people sign up for.
+    pub community: CommunityId,
+    /// What wraps the keys it holds. Without it the held accounts are lost.
+    pub master_key: MasterKey,
+    /// Countersigns the enrolment of meters.
+    pub installer: SecretKey,
+    /// Where signatures count.
+    pub place: Place,
+    /// What a password hash costs.
+    pub password_cost: PasswordCost,
+}
+
+/// The service.
+pub struct Identity {
+    db: Db,
+    relay: Relay,
+    clock: Clock,
+    machine_clock: Clock,
+    community: CommunityId,
+    master_key: MasterKey,
+    installer: SecretKey,
+    place: Place,
+    passwords: Passwords,
+    attempts: Mutex<Attempts>,
+    token_keys: Vec<TokenKey>,
+    verifier: Verifier,
+}
+
+/// Opens the database, and makes the first key for tokens in a new one.
+///
+/// Fails when the master key is not the one the database was made with.
+pub async fn start(parts: Parts) -> Result<Arc<Identity>> {
+    let db =
+        Db::open(&parts.db_url, &db::MIGRATIONS).await.context("opening identity's database")?;
+    let machine_clock = Clock::real();
+    let token_keys = app::load_token_keys(&db, &parts.master_key, machine_clock.now()).await?;
+    let verifier = Verifier::new();
+    token_keys.iter().for_each(|key| key.make_known(&verifier));
+    Ok(Arc::new(Identity {
+        relay: Relay::new(db.clone(), parts.bus),
+        db,
+        clock: parts.clock,
+        machine_clock,
+        community: parts.community,
+        master_key: parts.master_key,
+        installer: parts.installer,
+        place: parts.place,
+        passwords: Passwords::new(parts.password_cost)?,
+        attempts: Mutex::default(),
+        token_keys,
+        verifier,
+    }))
+}
+
+impl Identity {
+    /// What checks the tokens issued here; the same for every service.
+    pub fn verifier(&self) -> Verifier {
+        self.verifier.clone()
+    }
+
+    /// The address that countersigns enrolments.
+    pub fn installer(&self) -> Address {
+        self.installer.address()
+    }
+
+    /// The public keys that check the tokens issued here.
+    pub fn public_keys(&self) -> Vec<Jwk> {
+        self.token_keys.iter().map(TokenKey::jwk).collect()
+    }
+
+    /// Puts what is in the outbox onto the bus; returns how many events.
+    pub async fn drain(&self, now: Timestamp) -> Result<u64> {
+        self.relay.drain(now).await
+    }
+
+    /// Closes the database.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+}
+
+#[async_trait]
+impl Tick for Identity {
+    fn name(&self) -> &'static str {
+        "identity"
+    }
+
+    /// Forgets challenges and refresh tokens that are over. They live by the machine's clock, so
+    /// the moment of the market's changes nothing.
+    async fn tick(&self, _: Timestamp) -> Result<bool> {
+        Ok(self.forget_expired().await? > 0)
+    }
+}
