@@ -1,0 +1,8 @@
+//! What can be asked of metering, one file each; every one is a transaction or a few.
+
+pub(crate) mod accept;
+pub(crate) mod anchor;
+pub(crate) mod close;
+pub(crate) mod correct;
+pub(crate) mod enrol;
+pub(crate) mod login;

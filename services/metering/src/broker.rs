@@ -1,0 +1,167 @@
+//! The MQTT broker that meters talk to: 3.1.1 and 5, QoS 0 and 1.
+//!
+//! ```text
+//! client -> session -> (bounded queue) -> writer -> commit -> session -> PUBACK, in arrival order
+//! ```
+//!
+//! Invariants: a PUBACK is sent after the writer says that the message is stored; the PUBACKs of a
+//! connection come in the order of its PUBLISHes; a client publishes and subscribes by who it is.
+//! Deliberately absent: sessions that outlive a connection, retained messages, wills, QoS 2, shared
+//! subscriptions, and passing messages between clients: readings flow in and nothing flows out.
+
+mod codec;
+mod handshake;
+mod session;
+mod sessions;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ids::MeterId;
+use serde::{Deserialize, Serialize};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::app::login::Login;
+
+pub(crate) use sessions::Sessions;
+
+/// What one client, and all of them together, may take.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Connections at the same time; the next one is closed at once.
+    pub connections_max: usize,
+    /// Bytes of a packet; a client that sends more is disconnected.
+    pub packet_bytes_max: usize,
+    /// Messages of a connection that wait for their PUBACK; further ones stay unread.
+    pub in_flight_max: u16,
+    /// The longest silence a client may ask for, in seconds.
+    pub keep_alive_seconds_max: u16,
+    /// Seconds from the connection to a complete CONNECT.
+    pub connect_seconds_max: u16,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections_max: 10_000,
+            packet_bytes_max: 1024,
+            in_flight_max: 128,
+            keep_alive_seconds_max: 1800,
+            connect_seconds_max: 10,
+        }
+    }
+}
+
+/// A message on its way to the writer.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// The meter whose topic it came on.
+    pub meter: MeterId,
+    /// What it carries; at most [`Limits::packet_bytes_max`].
+    pub message: Vec<u8>,
+    /// Told when the message is stored; dropped untold when it cannot be.
+    pub stored: oneshot::Sender<()>,
+}
+
+/// What all sessions share.
+struct Shared {
+    limits: Limits,
+    login: Login,
+    sessions: Sessions,
+    arrivals: mpsc::Sender<Arrival>,
+}
+
+/// A running broker. Dropping it ends every connection.
+pub(crate) struct Broker {
+    address: SocketAddr,
+    stop: DropGuard,
+}
+
+impl Broker {
+    /// Listens on `address` (port 0: any free one) and hands what arrives to `arrivals`.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub(crate) async fn start(
+        address: SocketAddr,
+        limits: Limits,
+        login: Login,
+        sessions: Sessions,
+        arrivals: mpsc::Sender<Arrival>,
+    ) -> Result<Broker> {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("listening for MQTT on {address}"))?;
+        let address = listener.local_addr().context("address of the MQTT listener")?;
+        let stop = CancellationToken::new();
+        let shared = Shared { limits, login, sessions, arrivals };
+        tokio::spawn(accept(listener, Arc::new(shared), stop.clone()));
+        Ok(Broker { address, stop: stop.drop_guard() })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends every connection.
+    pub(crate) fn stop(self) {
+        drop(self.stop);
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
+    let places = Arc::new(Semaphore::new(shared.limits.connections_max));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = connections.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let Ok(place) = places.clone().try_acquire_owned() else {
+                    tracing::warn!(%peer, "too many MQTT connections");
+                    continue;
+                };
+                let shared = shared.clone();
+                connections.spawn(async move {
+                    serve(stream, peer, &shared).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: what is open goes on, the next may succeed.
+                tracing::error!(%error, "an MQTT connection was not accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    connections.shutdown().await;
+}
+
+async fn serve(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
+    // Small answers, each awaited by a meter: do not hold them back.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "TCP_NODELAY");
+    }
+    let patience = Duration::from_secs(shared.limits.connect_seconds_max.into());
+    let framed = codec::framed(stream, shared.limits.packet_bytes_max);
+    let entered = tokio::time::timeout(patience, handshake::enter(framed, shared)).await;
+    let ended = match entered {
+        Ok(Ok(Some(session))) => session.run(shared).await,
+        Ok(Ok(None)) => return,
+        Ok(Err(error)) => Err(error),
+        Err(_) => return tracing::debug!(%peer, "no CONNECT in time"),
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, error = format!("{error:#}"), "MQTT connection ended");
+    }
+}

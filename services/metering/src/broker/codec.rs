@@ -1,0 +1,195 @@
+//! MQTT packets on a TCP stream.
+
+use bytes::{Buf, Bytes, BytesMut};
+use mqtt5_protocol::packet::{FixedHeader, MqttPacket};
+use mqtt5_protocol::{MqttError, Packet, PacketType};
+use tokio::net::TcpStream;
+use tokio_util::codec::{Decoder, Encoder, Framed};
+
+/// The protocol level of MQTT 3.1.1.
+pub(super) const V3: u8 = 4;
+/// The protocol level of MQTT 5.
+pub(super) const V5: u8 = 5;
+
+/// The longest fixed header: type, and four bytes of length.
+const HEADER_BYTES_MAX: usize = 5;
+
+/// Packets of one connection.
+pub(super) type Packets = Framed<TcpStream, Codec>;
+
+/// Cuts a stream into packets, of one protocol level once the CONNECT named it.
+pub(super) struct Codec {
+    /// The protocol level.
+    pub(super) level: u8,
+    packet_bytes_max: usize,
+}
+
+/// The packets of `stream`; one that is longer than `packet_bytes_max` is an error.
+pub(super) fn framed(stream: TcpStream, packet_bytes_max: usize) -> Packets {
+    Framed::with_capacity(stream, Codec { level: V3, packet_bytes_max }, 4096)
+}
+
+/// Why a packet could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CodecError {
+    /// The connection failed.
+    #[error("connection")]
+    Io(#[from] std::io::Error),
+    /// The bytes break the protocol.
+    #[error("protocol: {0}")]
+    Protocol(MqttError),
+}
+
+impl From<MqttError> for CodecError {
+    fn from(error: MqttError) -> CodecError {
+        CodecError::Protocol(error)
+    }
+}
+
+impl Decoder for Codec {
+    type Item = Packet;
+    type Error = CodecError;
+
+    fn decode(&mut self, source: &mut BytesMut) -> Result<Option<Packet>, CodecError> {
+        let Some((header, header_bytes)) = header(source)? else { return Ok(None) };
+        let body_bytes = usize::try_from(header.remaining_length).unwrap_or(usize::MAX);
+        let size = header_bytes.saturating_add(body_bytes);
+        if size > self.packet_bytes_max {
+            let max = self.packet_bytes_max;
+            return Err(MqttError::PacketTooLarge { size, max }.into());
+        }
+        if source.len() < size {
+            source.reserve(size - source.len());
+            return Ok(None);
+        }
+        source.advance(header_bytes);
+        let mut body = source.split_to(body_bytes).freeze();
+        let packet = self.body(&header, &mut body)?;
+        if body.has_remaining() {
+            let surplus = format!("{} bytes too many in {}", body.len(), packet.packet_type_name());
+            return Err(MqttError::MalformedPacket(surplus).into());
+        }
+        Ok(Some(packet))
+    }
+}
+
+impl Codec {
+    fn body(&self, header: &FixedHeader, body: &mut Bytes) -> Result<Packet, MqttError> {
+        Packet::decode_from_body_with_version(header.packet_type, header, body, self.level)
+    }
+}
+
+/// The fixed header at the start of `source` and how long it is, once it is complete.
+fn header(source: &[u8]) -> Result<Option<(FixedHeader, usize)>, MqttError> {
+    let length = source.iter().skip(1).take(HEADER_BYTES_MAX - 1).position(|byte| byte & 0x80 == 0);
+    match length {
+        Some(last) => {
+            let mut input = source;
+            let header = FixedHeader::decode(&mut input)?;
+            Ok(Some((header, last + 2)))
+        }
+        None if source.len() >= HEADER_BYTES_MAX => {
+            Err(MqttError::MalformedPacket("the length does not end".to_owned()))
+        }
+        None => Ok(None),
+    }
+}
+
+impl Encoder<Packet> for Codec {
+    type Error = CodecError;
+
+    fn encode(&mut self, packet: Packet, target: &mut BytesMut) -> Result<(), CodecError> {
+        match packet {
+            Packet::ConnAck(packet) => packet.encode(target)?,
+            Packet::PubAck(packet) => packet.encode(target)?,
+            Packet::SubAck(packet) => packet.encode(target)?,
+            Packet::UnsubAck(packet) => packet.encode(target)?,
+            Packet::Disconnect(packet) => packet.encode(target)?,
+            Packet::PingResp => FixedHeader::new(PacketType::PingResp, 0, 0).encode(target)?,
+            other => {
+                let name = other.packet_type_name();
+                return Err(MqttError::ProtocolError(format!("a broker sends no {name}")).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mqtt5_protocol::packet::publish::PublishPacket;
+    use mqtt5_protocol::{ConnectOptions, QoS, packet::connect::ConnectPacket};
+    use rand::rngs::StdRng;
+    use rand::{Rng, SeedableRng};
+
+    use super::*;
+
+    const PACKET_BYTES_MAX: usize = 300;
+
+    fn codec(level: u8) -> Codec {
+        Codec { level, packet_bytes_max: PACKET_BYTES_MAX }
+    }
+
+    fn publish(level: u8, payload: &[u8]) -> Vec<u8> {
+        let packet = match level {
+            V3 => {
+                PublishPacket::new_v311("wattex/v1/x/reading", payload.to_vec(), QoS::AtLeastOnce)
+            }
+            _ => PublishPacket::new("wattex/v1/x/reading", payload.to_vec(), QoS::AtLeastOnce),
+        };
+        let mut bytes = Vec::new();
+        packet.with_packet_id(7).encode(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_packet_is_read_however_the_stream_was_cut() {
+        for level in [V3, V5] {
+            let bytes = publish(level, &[9; 119]);
+            let mut source = BytesMut::new();
+            for (count, byte) in bytes.iter().enumerate() {
+                source.extend_from_slice(&[*byte]);
+                let read = codec(level).decode(&mut source).unwrap();
+                assert_eq!(read.is_some(), count + 1 == bytes.len());
+                if let Some(Packet::Publish(read)) = read {
+                    assert_eq!((read.packet_id, read.payload.as_ref()), (Some(7), &[9; 119][..]));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_packet_over_the_limit_is_refused_by_its_header() {
+        let bytes = publish(V3, &[0; PACKET_BYTES_MAX]);
+        let mut source = BytesMut::from(&bytes[..4]);
+        let refused = codec(V3).decode(&mut source).unwrap_err();
+        assert!(matches!(refused, CodecError::Protocol(MqttError::PacketTooLarge { .. })));
+        let mut endless = BytesMut::from(&[0x30, 0xff, 0xff, 0xff, 0xff][..]);
+        assert!(codec(V3).decode(&mut endless).is_err());
+    }
+
+    #[test]
+    fn hostile_bytes_never_break_the_reader() {
+        let mut random = StdRng::seed_from_u64(1883);
+        let options = ConnectOptions::new("client");
+        let mut connect = Vec::new();
+        ConnectPacket::new(options).encode(&mut connect).unwrap();
+        for round in 0..60_000 {
+            let level = if round % 2 == 0 { V3 } else { V5 };
+            let mut bytes = match round % 3 {
+                0 => (0..random.random_range(0..64)).map(|_| random.random()).collect(),
+                1 => connect.clone(),
+                _ => publish(level, &[1; 20]),
+            };
+            for _ in 0..random.random_range(0..4) {
+                if !bytes.is_empty() {
+                    let place = random.random_range(0..bytes.len());
+                    bytes[place] = random.random();
+                }
+            }
+            let mut source = BytesMut::from(bytes.as_slice());
+            let mut codec = codec(level);
+            while let Ok(Some(_)) = codec.decode(&mut source) {}
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The tables of metering; SQL lives here and nowhere else.
+//!
+//! ```text
+//! community, connection_point, meter, meter_key    what identity told
+//! reading         accepted readings, one per meter and page; never changed, never deleted
+//! quarantine      messages that were not believed, once each with a count
+//! energy_interval every version of every interval; the highest version counts
+//! salt            what hides a meter's readings of a day behind the roots; destroying it erases
+//! slot_anchor, day_anchor, day_leaf                roots handed to the chain
+//! day_dirty       meters whose readings of a day are not in a day root yet
+//! ```
+
+pub(crate) mod anchors;
+pub(crate) mod intervals;
+pub(crate) mod meters;
+pub(crate) mod quarantine;
+pub(crate) mod readings;
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use db::{AnyRow, DbError, Migration, Row, SqlError};
+
+/// The schema's history.
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, sql: bus::SCHEMA },
+    Migration { version: 2, sql: client::SCHEMA },
+    Migration { version: 3, sql: include_str!("db/schema.sql") },
+];
+
+/// Column `index` as the type it was written from.
+pub(crate) fn parsed<T>(row: &AnyRow, index: usize) -> Result<T, DbError>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    let text: String = row.try_get(index)?;
+    text.parse().map_err(|error: T::Err| broken(format!("{text:?}: {error}")))
+}
+
+/// Column `index`, a count or an amount that is never negative.
+pub(crate) fn natural(row: &AnyRow, index: usize) -> Result<u64, DbError> {
+    let value: i64 = row.try_get(index)?;
+    u64::try_from(value).map_err(|_| broken(format!("{value} is negative")))
+}
+
+/// Column `index`, a number below 2^32.
+pub(crate) fn small(row: &AnyRow, index: usize) -> Result<u32, DbError> {
+    let value: i64 = row.try_get(index)?;
+    u32::try_from(value).map_err(|_| broken(format!("{value} is not below 2^32")))
+}
+
+/// Column `index`, `N` bytes.
+pub(crate) fn bytes<const N: usize>(row: &AnyRow, index: usize) -> Result<[u8; N], DbError> {
+    let bytes: Vec<u8> = row.try_get(index)?;
+    let length = bytes.len();
+    bytes.try_into().map_err(|_| broken(format!("{length} bytes instead of {N}")))
+}
+
+/// A row that this program did not write.
+pub(crate) fn broken(what: String) -> DbError {
+    DbError::from(SqlError::Decode(what.into()))
+}

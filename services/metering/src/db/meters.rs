@@ -1,0 +1,297 @@
+//! What identity told of connection points and meters.
+
+use alloy_primitives::Address;
+use calendar::{TimeZone, Timestamp};
+use db::{AnyRow, Db, DbError, Row, Tx, query, query_scalar};
+use events::identity::{ConnectionPointRegistered, MeterEnrolled, MeterRevoked};
+use ids::{AccountId, CommunityId, ConnectionPointId, MeterId};
+use reading::{PhysicalLimit, Signer};
+use units::Power;
+
+use super::{broken, bytes, natural, parsed};
+
+/// A meter and where it measures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Meter {
+    pub(crate) id: MeterId,
+    pub(crate) serial: String,
+    pub(crate) connection_point: ConnectionPointId,
+    pub(crate) account: AccountId,
+    pub(crate) community: CommunityId,
+    pub(crate) valid_from: Timestamp,
+    pub(crate) revoked_at: Option<Timestamp>,
+}
+
+/// The columns of [`Meter`].
+const METER: &str = "select id, serial, connection_point, account, community, valid_from, \
+                     revoked_at from meter";
+
+/// What a reading of one meter is judged by.
+#[derive(Debug, Clone)]
+pub(crate) struct Enrolled {
+    pub(crate) community: CommunityId,
+    pub(crate) revoked: bool,
+    pub(crate) limit: PhysicalLimit,
+    /// The meter's keys by the moment from which they count, latest first.
+    keys: Vec<(Timestamp, Address)>,
+}
+
+impl Enrolled {
+    /// Whose signature counts at `time`.
+    pub(crate) fn signer_at(&self, time: Timestamp) -> Signer {
+        if self.revoked {
+            return Signer::Revoked;
+        }
+        let valid = self.keys.iter().find(|(from, _)| *from <= time);
+        valid.map_or(Signer::Unknown, |(_, address)| Signer::Key(*address))
+    }
+}
+
+/// A community whose slots are being closed.
+#[derive(Debug, Clone)]
+pub(crate) struct Community {
+    pub(crate) id: CommunityId,
+    pub(crate) timezone: TimeZone,
+    /// The end of the last closed slot.
+    pub(crate) closed_until: Timestamp,
+}
+
+/// Keeps a connection point; what is known already is replaced. The first of a community sets
+/// whose local days count there.
+pub(crate) async fn register(
+    tx: &mut Tx,
+    point: &ConnectionPointRegistered,
+) -> Result<(), DbError> {
+    query("insert into community (id, timezone) values ($1, $2) on conflict do nothing")
+        .bind(point.community.to_string())
+        .bind(point.timezone.name().to_owned())
+        .execute(tx.conn())
+        .await?;
+    query(
+        "insert into connection_point (id, account, community, import_max_w, export_max_w) \
+         values ($1, $2, $3, $4, $5) on conflict (id) do update set \
+         account = excluded.account, community = excluded.community, \
+         import_max_w = excluded.import_max_w, export_max_w = excluded.export_max_w",
+    )
+    .bind(point.connection_point.to_string())
+    .bind(point.account.to_string())
+    .bind(point.community.to_string())
+    .bind(watts(point.import_max))
+    .bind(watts(point.export_max))
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Keeps a meter and its key from now on; the slots of its community close from `first_slot` on,
+/// unless they do already.
+pub(crate) async fn enrol(
+    tx: &mut Tx,
+    meter: &MeterEnrolled,
+    first_slot: Timestamp,
+) -> Result<(), DbError> {
+    query(
+        "insert into meter (id, serial, connection_point, account, community, token_hash, \
+         valid_from) values ($1, $2, $3, $4, $5, $6, $7) on conflict (id) do update set \
+         serial = excluded.serial, connection_point = excluded.connection_point, \
+         account = excluded.account, community = excluded.community, \
+         token_hash = excluded.token_hash",
+    )
+    .bind(meter.meter.to_string())
+    .bind(meter.serial.clone())
+    .bind(meter.connection_point.to_string())
+    .bind(meter.account.to_string())
+    .bind(meter.community.to_string())
+    .bind(meter.token_hash.clone())
+    .bind(meter.valid_from.seconds())
+    .execute(tx.conn())
+    .await?;
+    query(
+        "insert into meter_key (meter, valid_from, address) values ($1, $2, $3) \
+         on conflict (meter, valid_from) do update set address = excluded.address",
+    )
+    .bind(meter.meter.to_string())
+    .bind(meter.valid_from.seconds())
+    .bind(meter.key.to_vec())
+    .execute(tx.conn())
+    .await?;
+    query("update community set closed_until = $1 where id = $2 and closed_until is null")
+        .bind(first_slot.seconds())
+        .bind(meter.community.to_string())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Notes that a meter's key no longer counts.
+pub(crate) async fn revoke(tx: &mut Tx, revoked: &MeterRevoked) -> Result<(), DbError> {
+    query("update meter set revoked_at = $1 where id = $2 and revoked_at is null")
+        .bind(revoked.at.seconds())
+        .bind(revoked.meter.to_string())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// The hash of the token that `meter` logs in with; `None` for a meter that may not.
+pub(crate) async fn token_hash(db: &Db, meter: MeterId) -> Result<Option<String>, DbError> {
+    let hash = query_scalar("select token_hash from meter where id = $1 and revoked_at is null")
+        .bind(meter.to_string())
+        .fetch_optional(db.read())
+        .await?;
+    Ok(hash)
+}
+
+/// What readings of `meter` are judged by; `None` for a meter that is not enrolled at a known
+/// connection point.
+pub(crate) async fn enrolled(tx: &mut Tx, meter: MeterId) -> Result<Option<Enrolled>, DbError> {
+    let row = query(
+        "select m.community, m.revoked_at, p.import_max_w, p.export_max_w from meter m \
+         join connection_point p on p.id = m.connection_point where m.id = $1",
+    )
+    .bind(meter.to_string())
+    .fetch_optional(tx.conn())
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let keys = query("select valid_from, address from meter_key where meter = $1 order by 1 desc")
+        .bind(meter.to_string())
+        .fetch_all(tx.conn())
+        .await?;
+    let key = |row: &AnyRow| {
+        let from = Timestamp::from_seconds(row.try_get(0)?);
+        Ok::<_, DbError>((from, Address::from(bytes(row, 1)?)))
+    };
+    Ok(Some(Enrolled {
+        community: parsed(&row, 0)?,
+        revoked: row.try_get::<Option<i64>, _>(1)?.is_some(),
+        limit: PhysicalLimit {
+            import: Power::from_w(natural(&row, 2)?),
+            export: Power::from_w(natural(&row, 3)?),
+        },
+        keys: keys.iter().map(key).collect::<Result<_, _>>()?,
+    }))
+}
+
+/// The communities that have meters.
+pub(crate) async fn communities(db: &Db) -> Result<Vec<Community>, DbError> {
+    let rows = query(
+        "select id, timezone, closed_until from community where closed_until is not null \
+         order by id",
+    )
+    .fetch_all(db.read())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Community {
+                id: parsed(row, 0)?,
+                timezone: parsed(row, 1)?,
+                closed_until: Timestamp::from_seconds(row.try_get(2)?),
+            })
+        })
+        .collect()
+}
+
+/// The meters whose energy is expected in `[start, end)`.
+pub(crate) async fn expected(
+    tx: &mut Tx,
+    community: CommunityId,
+    start: Timestamp,
+    end: Timestamp,
+) -> Result<Vec<Meter>, DbError> {
+    let rows = query(db::AssertSqlSafe(format!(
+        "{METER} where community = $1 and valid_from <= $2 \
+         and (revoked_at is null or revoked_at >= $3) order by id"
+    )))
+    .bind(community.to_string())
+    .bind(start.seconds())
+    .bind(end.seconds())
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter().map(meter).collect()
+}
+
+/// How many of the expected meters have not reported the end of `[start, end)` or later.
+pub(crate) async fn silent(
+    db: &Db,
+    community: CommunityId,
+    start: Timestamp,
+    end: Timestamp,
+) -> Result<i64, DbError> {
+    let count = query_scalar(
+        "select count(*) from meter m where m.community = $1 and m.valid_from <= $2 \
+         and (m.revoked_at is null or m.revoked_at >= $3) and not exists \
+         (select 1 from reading r where r.meter = m.id and r.time >= $3)",
+    )
+    .bind(community.to_string())
+    .bind(start.seconds())
+    .bind(end.seconds())
+    .fetch_one(db.read())
+    .await?;
+    Ok(count)
+}
+
+/// The meter with this id.
+pub(crate) async fn find(db: &Db, id: MeterId) -> Result<Option<Meter>, DbError> {
+    let row = query(db::AssertSqlSafe(format!("{METER} where id = $1")))
+        .bind(id.to_string())
+        .fetch_optional(db.read())
+        .await?;
+    row.as_ref().map(meter).transpose()
+}
+
+/// The meter with this id, as the transaction sees it.
+pub(crate) async fn get(tx: &mut Tx, id: MeterId) -> Result<Meter, DbError> {
+    let row = query(db::AssertSqlSafe(format!("{METER} where id = $1")))
+        .bind(id.to_string())
+        .fetch_one(tx.conn())
+        .await?;
+    meter(&row)
+}
+
+/// The account and community of a connection point.
+pub(crate) async fn owner_of(
+    db: &Db,
+    point: ConnectionPointId,
+) -> Result<Option<(AccountId, CommunityId)>, DbError> {
+    let row = query("select account, community from connection_point where id = $1")
+        .bind(point.to_string())
+        .fetch_optional(db.read())
+        .await?;
+    row.map(|row| Ok((parsed(&row, 0)?, parsed(&row, 1)?))).transpose()
+}
+
+fn meter(row: &AnyRow) -> Result<Meter, DbError> {
+    Ok(Meter {
+        id: parsed(row, 0)?,
+        serial: row.try_get(1)?,
+        connection_point: parsed(row, 2)?,
+        account: parsed(row, 3)?,
+        community: parsed(row, 4)?,
+        valid_from: Timestamp::from_seconds(row.try_get(5)?),
+        revoked_at: row.try_get::<Option<i64>, _>(6)?.map(Timestamp::from_seconds),
+    })
+}
+
+fn watts(power: Power) -> i64 {
+    i64::try_from(power.w()).unwrap_or(i64::MAX)
+}
+
+/// Moves the end of the closed slots of `community` from `from` to `to`; an error when another
+/// task did so in the meantime.
+pub(crate) async fn close_until(
+    tx: &mut Tx,
+    community: CommunityId,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<(), DbError> {
+    let moved = query("update community set closed_until = $1 where id = $2 and closed_until = $3")
+        .bind(to.seconds())
+        .bind(community.to_string())
+        .bind(from.seconds())
+        .execute(tx.conn())
+        .await?;
+    match moved.rows_affected() {
+        1 => Ok(()),
+        _ => Err(broken(format!("slot {from} of {community} was closed by another task"))),
+    }
+}

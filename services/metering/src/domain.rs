@@ -1,0 +1,4 @@
+//! What metering decides, without a clock, a database or a network.
+
+pub(crate) mod closing;
+pub(crate) mod topic;

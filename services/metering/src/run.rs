@@ -1,0 +1,172 @@
+//! Wiring: the only file that sees every part.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use bus::Consumer;
+use calendar::{Slot, Timestamp};
+use db::Db;
+use events::identity::{ConnectionPointRegistered, MeterEnrolled, MeterRevoked};
+use events::{Envelope, Event};
+use ids::MeterId;
+use service::{Clock, Tick};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::app::accept::{Message, Tally, accept};
+use crate::app::anchor::{Anchor, anchor_days, anchor_slots};
+use crate::app::close::close_if_due;
+use crate::app::correct::apply_fresh;
+use crate::app::enrol;
+use crate::app::login::Login;
+use crate::broker::{Broker, Sessions};
+use crate::config::Config;
+use crate::db::meters::{self, Community};
+use crate::{db::MIGRATIONS, writer};
+
+/// Slots of a community that one tick closes at most.
+const SLOTS_PER_TICK_MAX: usize = 400;
+
+/// The metering service: what is stored, and what follows from it as time passes.
+pub struct Metering {
+    config: Config,
+    db: Db,
+    clock: Clock,
+    anchor: Arc<Anchor>,
+    sessions: Sessions,
+}
+
+/// A broker and its writer at work. Dropping it ends every connection; what was acknowledged is on
+/// disk.
+pub struct Listening {
+    broker: Broker,
+    writer: JoinHandle<()>,
+}
+
+impl Metering {
+    /// Opens the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When the database cannot be opened, or a newer version wrote it.
+    pub async fn open(config: Config, clock: Clock, anchor: Anchor) -> Result<Arc<Metering>> {
+        let db = Db::open(&config.database, MIGRATIONS).await.context("database of metering")?;
+        let (anchor, sessions) = (Arc::new(anchor), Sessions::default());
+        Ok(Arc::new(Metering { config, db, clock, anchor, sessions }))
+    }
+
+    /// Starts the broker and its writer.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn listen(&self) -> Result<Listening> {
+        let (arrivals, queue) = mpsc::channel(writer::QUEUE_MAX);
+        let login = Login::new(self.db.clone(), &self.config.bridges);
+        let limits = self.config.limits.clone();
+        let sessions = self.sessions.clone();
+        let broker = Broker::start(self.config.mqtt, limits, login, sessions, arrivals).await?;
+        let writing = writer::write(self.db.clone(), self.config.slot, self.clock.clone(), queue);
+        Ok(Listening { broker, writer: tokio::spawn(writing) })
+    }
+
+    /// Stores messages that came by another way than the broker, each with the meter whose topic it
+    /// would have come on: a file, a simulation. On disk when this returns.
+    ///
+    /// # Errors
+    /// When they cannot be stored; then none of them is.
+    pub async fn store(&self, messages: Vec<(MeterId, Vec<u8>)>) -> Result<Tally> {
+        let messages = messages.into_iter().map(|(meter, bytes)| Message { meter, bytes });
+        accept(&self.db, self.config.slot, messages.collect(), self.clock.now()).await
+    }
+
+    /// The service's database: for the relays of its outbox and its transactions.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// How long a slot lasts here.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How many clients are connected.
+    pub fn connected(&self) -> usize {
+        self.sessions.count()
+    }
+
+    async fn advance(&self, community: Community, now: Timestamp) -> Result<bool> {
+        let length = self.config.slot;
+        let mut worked = false;
+        while apply_fresh(&self.db, &community, length, now).await? > 0 {
+            worked = true;
+        }
+        let mut community = community;
+        for _ in 0..SLOTS_PER_TICK_MAX {
+            let slot = Slot { start: community.closed_until, length };
+            let grace = self.config.grace_seconds;
+            if !close_if_due(&self.db, &community, slot, grace, now).await? {
+                break;
+            }
+            community.closed_until = slot.end();
+            worked = true;
+        }
+        worked |= anchor_slots(&self.db, &self.anchor, &community, length).await? > 0;
+        worked |= anchor_days(&self.db, &self.anchor, &community, now).await? > 0;
+        Ok(worked)
+    }
+}
+
+impl Listening {
+    /// Where meters connect.
+    pub fn address(&self) -> SocketAddr {
+        self.broker.address()
+    }
+
+    /// Ends every connection and waits until what arrived is stored.
+    pub async fn stop(self) {
+        self.broker.stop();
+        if let Err(error) = self.writer.await {
+            tracing::error!(%error, "the writer of readings died");
+        }
+    }
+}
+
+#[async_trait]
+impl Tick for Metering {
+    fn name(&self) -> &'static str {
+        "metering"
+    }
+
+    /// Holds new readings against closed slots, closes slots that are due, anchors what closed. A
+    /// community where that fails does not hold up the others.
+    async fn tick(&self, now: Timestamp) -> Result<bool> {
+        let mut outcome = Ok(false);
+        for community in meters::communities(&self.db).await.context("communities")? {
+            let id = community.id;
+            match self.advance(community, now).await {
+                Ok(advanced) => outcome = outcome.map(|worked| worked | advanced),
+                Err(error) => outcome = Err(error.context(format!("community {id}"))),
+            }
+        }
+        outcome
+    }
+}
+
+#[async_trait]
+impl Consumer for Metering {
+    fn name(&self) -> &'static str {
+        enrol::CONSUMER
+    }
+
+    fn subjects(&self) -> &'static [&'static str] {
+        &[ConnectionPointRegistered::SUBJECT, MeterEnrolled::SUBJECT, MeterRevoked::SUBJECT]
+    }
+
+    async fn consume(&self, envelope: &Envelope) -> Result<()> {
+        if let Some(meter) = enrol::apply(&self.db, self.config.slot, envelope).await? {
+            self.sessions.end(meter);
+        }
+        Ok(())
+    }
+}

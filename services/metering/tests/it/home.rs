@@ -1,0 +1,271 @@
+//! A community with meters, and the metering service that listens to them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use alloy_primitives::{Address, B256};
+use bus::Consumer;
+use calendar::{SlotLength, TimeZone, Timestamp};
+use client::Sender;
+use contracts::Deployment;
+use db::{Row, query};
+use events::identity::{ConnectionPointRegistered, Enrolment, MeterEnrolled, MeterRevoked};
+use events::metering::{IntervalFact, IntervalsClosed, IntervalsCorrected};
+use events::{Envelope, Event};
+use ids::{AccountId, CommunityId, ConnectionPointId, MeterId, PartyId, ZoneId};
+use keys::SecretKey;
+use metering::{Anchor, Bridge, Config, Limits, Metering};
+use reading::{Reading, SignedReading, Status};
+use service::{Clock, ClockHand, Tick};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use units::{Power, Register};
+
+/// The start of these tests: local midnight in Kathmandu, a quarter past in UTC.
+pub(crate) const START: &str = "2026-05-31T18:15:00Z";
+/// The token of the bridge.
+pub(crate) const BRIDGE_TOKEN: &str = "bridge-secret";
+/// Seconds of a slot.
+pub(crate) const SLOT: i64 = 900;
+
+/// One meter of the community.
+#[derive(Clone)]
+pub(crate) struct Device {
+    pub(crate) name: &'static str,
+    pub(crate) meter: MeterId,
+    pub(crate) key: SecretKey,
+}
+
+impl Device {
+    pub(crate) fn new(name: &'static str) -> Device {
+        let key = SecretKey::from_bytes(&Sha256::digest(name).into()).unwrap();
+        Device { name, meter: MeterId::derived(name), key }
+    }
+
+    pub(crate) fn token(&self) -> String {
+        format!("token-of-{}", self.name)
+    }
+
+    pub(crate) fn point(&self) -> ConnectionPointId {
+        ConnectionPointId::derived(self.name)
+    }
+
+    pub(crate) fn account(&self) -> AccountId {
+        AccountId::derived(self.name)
+    }
+
+    pub(crate) fn topic(&self) -> String {
+        format!("wattex/v1/{}/reading", self.meter)
+    }
+
+    /// The signed reading of `page`, `slots` after the start.
+    pub(crate) fn read(&self, page: u32, slots: i64, import: u64, export: u64) -> SignedReading {
+        let reading = Reading {
+            meter: self.meter,
+            page,
+            time: at(slots),
+            import: Register::from_wh(import),
+            export: Register::from_wh(export),
+            status: Status::default(),
+            firmware: 1,
+        };
+        reading.sign(&self.key)
+    }
+}
+
+/// `slots` quarter-hours after the start.
+pub(crate) fn at(slots: i64) -> Timestamp {
+    START.parse::<Timestamp>().unwrap().plus_seconds(slots * SLOT)
+}
+
+pub(crate) fn community() -> CommunityId {
+    CommunityId::derived("village")
+}
+
+/// The service and what it runs on.
+pub(crate) struct Home {
+    pub(crate) metering: Arc<Metering>,
+    pub(crate) hand: ClockHand,
+    config: Config,
+    clock: Clock,
+    _folder: Option<TempDir>,
+}
+
+impl Home {
+    /// A service on a SQLite file of its own, with these meters enrolled.
+    pub(crate) async fn with(devices: &[Device]) -> Home {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite:{}", folder.path().join("metering.db").display());
+        Home::on(database, Some(folder), devices).await
+    }
+
+    /// A service on `database`, with these meters enrolled.
+    pub(crate) async fn on(database: String, folder: Option<TempDir>, devices: &[Device]) -> Home {
+        let bridge = Bridge {
+            name: "gateway".to_owned(),
+            token_hash: hex::encode(Sha256::digest(BRIDGE_TOKEN)),
+            meters: Vec::new(),
+        };
+        let config = Config {
+            database,
+            mqtt: "127.0.0.1:0".parse().unwrap(),
+            slot: SlotLength::QUARTER_HOUR,
+            grace_seconds: 600,
+            limits: Limits { connections_max: 20, ..Limits::default() },
+            bridges: vec![bridge],
+        };
+        let (clock, hand) = Clock::set(at(0));
+        let metering = Metering::open(config.clone(), clock.clone(), anchor()).await.unwrap();
+        let home = Home { metering, hand, config, clock, _folder: folder };
+        for device in devices {
+            home.enrol(device).await;
+        }
+        home
+    }
+
+    /// Lets go of the service and opens it again on the same database, as after a crash.
+    pub(crate) async fn reopen(&mut self) {
+        let opened = Metering::open(self.config.clone(), self.clock.clone(), anchor()).await;
+        self.metering = opened.unwrap();
+    }
+
+    /// The settings, to run another service on the same database.
+    pub(crate) fn config(&self) -> Config {
+        self.config.clone()
+    }
+
+    pub(crate) async fn enrol(&self, device: &Device) {
+        self.tell(&ConnectionPointRegistered {
+            connection_point: device.point(),
+            account: device.account(),
+            community: community(),
+            zone: ZoneId::derived("feeder"),
+            timezone: "Asia/Kathmandu".parse::<TimeZone>().unwrap(),
+            import_max: Power::from_w(20_000),
+            export_max: Power::from_w(20_000),
+        })
+        .await;
+        let signature = device.key.sign(B256::ZERO);
+        self.tell(&MeterEnrolled {
+            meter: device.meter,
+            serial: format!("SN-{}", device.name),
+            connection_point: device.point(),
+            account: device.account(),
+            community: community(),
+            key: device.key.address(),
+            token_hash: hex::encode(Sha256::digest(device.token())),
+            valid_from: at(0),
+            enrolment: Enrolment {
+                owner: Address::ZERO,
+                installer: Address::ZERO,
+                owner_signature: signature,
+                installer_signature: signature,
+            },
+        })
+        .await;
+    }
+
+    pub(crate) async fn revoke(&self, device: &Device) {
+        self.tell(&MeterRevoked { meter: device.meter, at: self.clock.now() }).await;
+    }
+
+    /// Delivers an event of identity, twice, as a bus may.
+    async fn tell<E: Event>(&self, event: &E) {
+        let cause = PartyId::derived(&serde_json::to_string(event).unwrap()).to_string();
+        let envelope = Envelope::of(event, &cause, self.clock.now());
+        for _ in 0..2 {
+            self.metering.consume(&envelope).await.unwrap();
+        }
+    }
+
+    /// Stores what the meters said, as it would have come over MQTT.
+    pub(crate) async fn hear(&self, said: &[SignedReading]) -> metering::Tally {
+        let message = |signed: &SignedReading| (signed.reading.meter, signed.encode().to_vec());
+        self.metering.store(said.iter().map(message).collect()).await.unwrap()
+    }
+
+    /// Moves the clock to `slots` after the start and does what is due until nothing is.
+    pub(crate) async fn pass(&self, slots: i64) {
+        self.pass_seconds(slots * SLOT).await;
+    }
+
+    pub(crate) async fn pass_seconds(&self, seconds: i64) {
+        let now = at(0).plus_seconds(seconds);
+        self.hand.move_to(now);
+        while self.metering.tick(now).await.unwrap() {}
+    }
+
+    /// All events that were published, in order.
+    pub(crate) async fn published(&self) -> Vec<Envelope> {
+        let rows = query("select id, subject, occurred_at, body from outbox order by place")
+            .fetch_all(self.metering.db().read())
+            .await
+            .unwrap();
+        rows.iter()
+            .map(|row| Envelope {
+                id: row.get::<String, _>(0).parse().unwrap(),
+                subject: row.get(1),
+                occurred_at: Timestamp::from_seconds(row.get(2)),
+                body: serde_json::from_str(&row.get::<String, _>(3)).unwrap(),
+            })
+            .collect()
+    }
+
+    /// The events of one kind that were published, in order.
+    pub(crate) async fn told<E: Event>(&self) -> Vec<E> {
+        let published = self.published().await;
+        published.iter().filter_map(|envelope| envelope.open().unwrap()).collect()
+    }
+
+    /// What a consumer knows after all events: the latest version of each interval, by slot count.
+    pub(crate) async fn known(&self, device: &Device) -> BTreeMap<i64, IntervalFact> {
+        let mut known = BTreeMap::<i64, IntervalFact>::new();
+        for envelope in self.published().await {
+            let (slot, facts) = if let Some(closed) = envelope.open::<IntervalsClosed>().unwrap() {
+                (closed.slot, closed.intervals)
+            } else if let Some(corrected) = envelope.open::<IntervalsCorrected>().unwrap() {
+                (corrected.slot, corrected.intervals)
+            } else {
+                continue;
+            };
+            let place = slot.start.seconds_since(at(0)) / SLOT;
+            for fact in facts.into_iter().filter(|fact| fact.meter == device.meter) {
+                let version = known.get(&place).map_or(0, |fact| fact.version);
+                assert_eq!(fact.version, version + 1, "slot {place}: versions without a gap");
+                known.insert(place, fact);
+            }
+        }
+        known
+    }
+
+    /// The pages of `device` that are on disk.
+    pub(crate) async fn stored_pages(&self, device: &Device) -> Vec<i64> {
+        let rows = query("select page from reading where meter = $1 order by page")
+            .bind(device.meter.to_string())
+            .fetch_all(self.metering.db().read())
+            .await
+            .unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// The codes of what was quarantined, in order of arrival.
+    pub(crate) async fn quarantined(&self) -> Vec<String> {
+        let rows = query("select code from quarantine order by place")
+            .fetch_all(self.metering.db().read())
+            .await
+            .unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+}
+
+pub(crate) fn anchor() -> Anchor {
+    let key = SecretKey::from_bytes(&[5; 32]).unwrap();
+    let contracts = Deployment {
+        token: Address::repeat_byte(0xa1),
+        market: Address::repeat_byte(0xa2),
+        meters: Address::repeat_byte(0xa3),
+        readings: Address::repeat_byte(0xa4),
+        records: Address::repeat_byte(0xa5),
+    };
+    Anchor { sender: Sender::new(key, 4242), contracts }
+}

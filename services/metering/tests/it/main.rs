@@ -1,0 +1,9 @@
+//! The real service against a real database, over MQTT and HTTP.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod anchors;
+mod api;
+mod home;
+mod intervals;
+mod mqtt;
+mod protocol;
