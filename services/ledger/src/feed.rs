@@ -31,16 +31,8 @@ fn envelope(snapshot: &Snapshot, entry: &FeedEntry) -> Result<Envelope, StoreErr
         return Ok(Envelope::of(&event, &cause, timestamp));
     }
     let (transactions, logs) = outcome(snapshot, entry, &block).ok_or_else(missing)?;
-    let event = BlockConnected {
-        sequence,
-        number,
-        hash,
-        parent,
-        timestamp,
-        finalized,
-        transactions,
-        logs,
-    };
+    let event =
+        BlockConnected { sequence, number, hash, parent, timestamp, finalized, transactions, logs };
     Ok(Envelope::of(&event, &cause, timestamp))
 }
 

@@ -13,6 +13,7 @@
 //!
 //! Absent on purpose: peers, accounts of the node's own, websockets, pruning.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod api;
 mod config;

@@ -8,6 +8,8 @@
 
 mod append;
 mod cache;
+#[cfg(test)]
+mod crashes;
 mod error;
 mod snapshot;
 mod tables;
@@ -19,13 +21,15 @@ pub use tables::FeedEntry;
 use alloy_primitives::B256;
 use cache::NodeCache;
 use chain::Imported;
-use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableHandle};
+use redb::{Database, DatabaseError, ReadableDatabase, StorageError};
 use std::path::Path;
 use std::sync::Arc;
 use tables::{FORMAT, FORMAT_KNOWN, GENESIS, META, PUBLISHED, number};
 
 /// The file in the directory of a node.
 const FILE: &str = "chain.redb";
+/// Its name until the first block is in it.
+const UNFINISHED: &str = "chain.redb.new";
 /// Bytes of the file that are kept in memory.
 const CACHE_BYTES_MAX: usize = 64 << 20;
 
@@ -42,65 +46,22 @@ impl Store {
         std::fs::create_dir_all(directory).map_err(StoreError::Directory)?;
         let file = directory.join(FILE);
         if !file.exists() {
-            let mut entries = std::fs::read_dir(directory).map_err(StoreError::Directory)?;
-            if let Some(Ok(entry)) = entries.next() {
-                let reason = format!("there is {}", entry.file_name().display());
-                return Err(foreign(directory, reason));
-            }
+            begin_in(directory, genesis)?;
         }
-        let database = Database::builder()
-            .set_cache_size(CACHE_BYTES_MAX)
-            .create(&file)
-            .map_err(|error| refused(directory, error))?;
-        Self::with_database(database, directory, genesis)
+        let opened = Database::builder().set_cache_size(CACHE_BYTES_MAX).open(&file);
+        Self::of(opened.map_err(|error| refused(directory, error))?, directory, genesis.hash)
     }
 
-    fn with_database(
-        database: Database,
-        directory: &Path,
-        genesis: &Imported,
-    ) -> Result<Self, StoreError> {
+    fn of(database: Database, directory: &Path, genesis: B256) -> Result<Self, StoreError> {
         let store = Self { database, cache: Arc::default() };
-        if store.is_new(directory)? {
-            store.begin(genesis)?;
-        } else {
-            store.check(directory, genesis.hash)?;
-        }
+        store.check(directory, genesis)?;
         Ok(store)
-    }
-
-    /// Whether nothing was written into the file yet.
-    fn is_new(&self, directory: &Path) -> Result<bool, StoreError> {
-        let transaction = self.database.begin_read()?;
-        let names: Vec<_> =
-            transaction.list_tables()?.map(|table| table.name().to_owned()).collect();
-        if names.is_empty() {
-            return Ok(true);
-        }
-        if !names.iter().any(|name| name == META.name()) {
-            return Err(foreign(directory, format!("its tables are {}", names.join(", "))));
-        }
-        Ok(false)
-    }
-
-    fn begin(&self, genesis: &Imported) -> Result<(), StoreError> {
-        let transaction = self.database.begin_write()?;
-        {
-            let mut meta = transaction.open_table(META)?;
-            meta.insert(FORMAT, FORMAT_KNOWN.to_be_bytes().as_slice())?;
-            meta.insert(GENESIS, genesis.hash.as_slice())?;
-            meta.insert(PUBLISHED, 0u64.to_be_bytes().as_slice())?;
-        }
-        append::append(&transaction, genesis, 0)?;
-        transaction.commit()?;
-        Ok(())
     }
 
     fn check(&self, directory: &Path, genesis: B256) -> Result<(), StoreError> {
         let transaction = self.database.begin_read()?;
-        let meta = transaction
-            .open_table(META)
-            .map_err(|error| foreign(directory, error.to_string()))?;
+        let meta =
+            transaction.open_table(META).map_err(|error| foreign(directory, error.to_string()))?;
         let format = meta.get(FORMAT)?.and_then(|format| number(format.value()));
         let found = format.ok_or_else(|| foreign(directory, "it names no format".into()))?;
         if found > FORMAT_KNOWN {
@@ -138,14 +99,44 @@ impl Store {
     }
 }
 
+/// Writes a chain of one block under another name first, so that a crash leaves a whole file or none.
+fn begin_in(directory: &Path, genesis: &Imported) -> Result<(), StoreError> {
+    let unfinished = directory.join(UNFINISHED);
+    for entry in std::fs::read_dir(directory).map_err(StoreError::Directory)? {
+        let name = entry.map_err(StoreError::Directory)?.file_name();
+        if name != UNFINISHED {
+            return Err(foreign(directory, format!("there is {}", name.display())));
+        }
+        std::fs::remove_file(&unfinished).map_err(StoreError::Directory)?;
+    }
+    let database = Database::create(&unfinished)?;
+    begin(&database, genesis)?;
+    drop(database);
+    std::fs::rename(&unfinished, directory.join(FILE)).map_err(StoreError::Directory)?;
+    let opened = std::fs::File::open(directory).map_err(StoreError::Directory)?;
+    opened.sync_all().map_err(StoreError::Directory)
+}
+
+fn begin(database: &Database, genesis: &Imported) -> Result<(), StoreError> {
+    let transaction = database.begin_write()?;
+    {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert(FORMAT, FORMAT_KNOWN.to_be_bytes().as_slice())?;
+        meta.insert(GENESIS, genesis.hash.as_slice())?;
+        meta.insert(PUBLISHED, 0u64.to_be_bytes().as_slice())?;
+    }
+    append::append(&transaction, genesis, 0)?;
+    transaction.commit()?;
+    Ok(())
+}
+
 fn foreign(directory: &Path, reason: String) -> StoreError {
     StoreError::Foreign { path: directory.to_owned(), reason }
 }
 
 fn refused(directory: &Path, error: DatabaseError) -> StoreError {
     match error {
-        DatabaseError::UpgradeRequired(_)
-        | DatabaseError::Storage(StorageError::Corrupted(_)) => {
+        DatabaseError::UpgradeRequired(_) | DatabaseError::Storage(StorageError::Corrupted(_)) => {
             foreign(directory, error.to_string())
         }
         DatabaseError::Storage(StorageError::Io(ref fault))

@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 use crate::store::Snapshot;
 
+/// Gas of a transfer to an account without code.
+const TRANSFER_GAS: u64 = 21_000;
+
 /// A call as tools send it. Fields that play no part in it (`nonce`, `chainId`, `type`) are not read.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -91,12 +94,33 @@ pub(super) fn call(request: &Request<'_>) -> Answer {
 pub(super) fn estimate(request: &Request<'_>) -> Answer {
     let Stage { mut state, header, call } = stage(request)?;
     let chain_id = request.node.rules().chain_id;
+    if let Some(gas) = transfer_gas(&mut state, chain_id, &header, &call)? {
+        return Ok(quantity(gas));
+    }
     match execute::estimate(&mut state, chain_id, block_env(&header), &call) {
         Ok(gas) => Ok(quantity(gas)),
         Err(CallError::Refused(error)) => Err(refused(error)),
         Err(CallError::Reverted(data)) => Err(reverted(&data)),
         Err(error @ CallError::Exceeds { .. }) => Err(server(error.to_string())),
     }
+}
+
+/// The gas of a plain transfer, which wallets expect to the unit; `None` if the call is none.
+fn transfer_gas(
+    state: &mut State<AtBlock<'_, Snapshot>>,
+    chain_id: u64,
+    header: &Header,
+    call: &Call,
+) -> Result<Option<u64>, RpcError> {
+    let Some(to) = call.to.filter(|_| call.data.is_empty()) else { return Ok(None) };
+    if state.account(to).map_err(super::fault)?.is_some_and(|account| account.has_code()) {
+        return Ok(None);
+    }
+    let with_least = Call { gas: Some(TRANSFER_GAS), ..call.clone() };
+    Ok(match execute::call(state, chain_id, block_env(header), &with_least) {
+        Ok(result) if matches!(result.outcome, CallOutcome::Success(_)) => Some(TRANSFER_GAS),
+        _ => None,
+    })
 }
 
 fn refused(error: TransactionError) -> RpcError {

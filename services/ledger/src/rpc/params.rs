@@ -117,10 +117,7 @@ mod tests {
             (json!("0x10"), Some(BlockId::Number(16))),
             (json!(hash), Some(BlockId::Hash(hash))),
             (json!({"blockHash": hash}), Some(BlockId::Hash(hash))),
-            (
-                json!({"blockHash": hash, "requireCanonical": true}),
-                Some(BlockId::Canonical(hash)),
-            ),
+            (json!({"blockHash": hash, "requireCanonical": true}), Some(BlockId::Canonical(hash))),
             (json!({"blockNumber": "0x2"}), Some(BlockId::Number(2))),
             (json!({"blockNumber": "0x2", "blockHash": hash}), None),
             (json!("16"), None),

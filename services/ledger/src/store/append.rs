@@ -1,10 +1,10 @@
 //! One block into the tables, within the caller's write transaction.
 
-use super::tables::{
-    BLOCKS, CANONICAL, CODE, CONNECTED, DISCONNECTED, FEED, FINALIZED, HEAD, META, NODES,
-    RECEIPTS, SENDERS, TRANSACTIONS, WORK, Work, number,
-};
 use super::StoreError;
+use super::tables::{
+    BLOCKS, CANONICAL, CODE, CONNECTED, DISCONNECTED, FEED, FINALIZED, HEAD, META, NODES, RECEIPTS,
+    SENDERS, TRANSACTIONS, WORK, Work, number,
+};
 use alloy_primitives::B256;
 use chain::{Block, HeadChange, Imported};
 use redb::{ReadableTable, WriteTransaction};

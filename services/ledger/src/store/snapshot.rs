@@ -1,11 +1,11 @@
 //! The chain as it was at one moment, whatever is written meanwhile.
 
+use super::StoreError;
 use super::cache::NodeCache;
 use super::tables::{
     BLOCKS, Bytes as Raw, CANONICAL, CODE, CONNECTED, FEED, FINALIZED, FeedEntry, FeedRow, HEAD,
     Hash, META, NODES, PUBLISHED, RECEIPTS, SENDERS, TRANSACTIONS, WORK, Work, number,
 };
-use super::StoreError;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rlp::{Decodable, Header as RlpHeader};
 use chain::{Block, ChainView, Header, Mmr, NodeSource, Receipt};
