@@ -1,0 +1,7 @@
+//! What the explorer does: follow the branch, answer from it, show the work, tell the news.
+
+pub(crate) mod branch;
+pub(crate) mod decode;
+pub(crate) mod feed;
+pub(crate) mod look_up;
+pub(crate) mod work;

@@ -1,0 +1,249 @@
+//! The index follows the chain's best branch: a block's rows come and go together.
+
+use alloy_primitives::{B256, U256};
+use anyhow::{Context, Result, ensure};
+use contracts::bindings::EnergyMarket::{TradeReconciled, TradeSettled};
+use contracts::{ContractEvent, Deployment};
+use db::{Cell, Row, Tx, insert_rows, query};
+use events::ledger::{BlockConnected, BlockDisconnected, Log};
+use serde_json::json;
+
+use crate::app::decode::{self, Decoded};
+
+/// The newest block of the index, and the feed's place that brought it.
+struct Head {
+    sequence: u64,
+    hash: String,
+}
+
+/// Adds the rows of `block`, which must be the head's child and next in the ledger's feed.
+pub(crate) async fn connect(
+    tx: &mut Tx,
+    deployment: &Deployment,
+    block: &BlockConnected,
+) -> Result<()> {
+    match head(tx).await? {
+        Some(head) => {
+            in_order(&head, block.sequence)?;
+            ensure!(
+                head.hash == block.parent.to_string(),
+                "block {} is not a child of the head {}",
+                block.hash,
+                head.hash
+            );
+        }
+        None => ensure!(block.number <= 1, "an empty index begins with block 0 or 1"),
+    }
+    insert_block(tx, block).await?;
+    insert_transactions(tx, block).await?;
+    insert_logs(tx, deployment, block).await?;
+    let finalized = i64::try_from(block.finalized)?;
+    set_head(tx, block.sequence, block.number, block.hash, finalized).await
+}
+
+/// Removes the rows of `block`, which must be the head; its parent is the head again.
+pub(crate) async fn disconnect(tx: &mut Tx, block: &BlockDisconnected) -> Result<()> {
+    let head = head(tx).await?.context("a block left an empty index")?;
+    in_order(&head, block.sequence)?;
+    ensure!(head.hash == block.hash.to_string(), "block {} is not the head", block.hash);
+    let number = i64::try_from(block.number)?;
+    for delete in [
+        "delete from runs where block = $1",
+        "delete from trades where block = $1",
+        "delete from addresses where block = $1",
+        "delete from logs where block = $1",
+        "delete from transactions where block = $1",
+        "delete from blocks where number = $1",
+    ] {
+        query(delete).bind(number).execute(tx.conn()).await?;
+    }
+    let finalized: i64 =
+        query("select finalized from head").fetch_one(tx.conn()).await?.try_get(0)?;
+    set_head(tx, block.sequence, block.number.saturating_sub(1), block.parent, finalized).await
+}
+
+fn in_order(head: &Head, sequence: u64) -> Result<()> {
+    ensure!(
+        sequence == head.sequence + 1,
+        "event {sequence} came where {} was due",
+        head.sequence + 1
+    );
+    Ok(())
+}
+
+async fn head(tx: &mut Tx) -> Result<Option<Head>> {
+    let row = query("select sequence, hash from head").fetch_optional(tx.conn()).await?;
+    row.map(|row| {
+        Ok(Head { sequence: u64::try_from(row.try_get::<i64, _>(0)?)?, hash: row.try_get(1)? })
+    })
+    .transpose()
+}
+
+async fn set_head(
+    tx: &mut Tx,
+    sequence: u64,
+    number: u64,
+    hash: B256,
+    finalized: i64,
+) -> Result<()> {
+    let sql = "insert into head (one, sequence, number, hash, finalized) \
+               values (1, $1, $2, $3, $4) on conflict (one) do update set \
+               sequence = excluded.sequence, number = excluded.number, hash = excluded.hash, \
+               finalized = excluded.finalized";
+    query(sql)
+        .bind(i64::try_from(sequence)?)
+        .bind(i64::try_from(number)?)
+        .bind(hash.to_string())
+        .bind(finalized)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+async fn insert_block(tx: &mut Tx, block: &BlockConnected) -> Result<()> {
+    let gas_used: u64 = block.transactions.iter().map(|transaction| transaction.gas_used).sum();
+    let row = vec![
+        number(block.number)?,
+        text(block.hash),
+        text(block.parent),
+        Cell::Int(block.timestamp.seconds()),
+        Cell::Int(i64::try_from(block.transactions.len())?),
+        Cell::Int(i64::try_from(block.logs.len())?),
+        number(gas_used)?,
+    ];
+    let insert =
+        "insert into blocks (number, hash, parent, mined_at, transactions, events, gas_used)";
+    insert_rows(tx, insert, row.len(), vec![row], "").await?;
+    Ok(())
+}
+
+async fn insert_transactions(tx: &mut Tx, block: &BlockConnected) -> Result<()> {
+    let (mut rows, mut addresses) = (Vec::new(), Vec::new());
+    for (place, transaction) in block.transactions.iter().enumerate() {
+        let place = Cell::Int(i64::try_from(place)?);
+        for address in [Some(transaction.from), transaction.to].into_iter().flatten() {
+            addresses.push(vec![lower(address), number(block.number)?, place.clone()]);
+        }
+        rows.push(vec![
+            text(transaction.hash),
+            number(block.number)?,
+            place,
+            lower(transaction.from),
+            transaction.to.map_or(Cell::NullText, lower),
+            Cell::Int(i64::from(transaction.success)),
+            number(transaction.gas_used)?,
+        ]);
+    }
+    let insert = "insert into transactions (hash, block, place, sender, target, success, gas_used)";
+    insert_rows(tx, insert, 7, rows, "").await?;
+    insert_addresses(tx, addresses).await
+}
+
+async fn insert_addresses(tx: &mut Tx, rows: Vec<Vec<Cell>>) -> Result<()> {
+    let insert = "insert into addresses (address, block, place)";
+    insert_rows(tx, insert, 3, rows, "on conflict do nothing").await?;
+    Ok(())
+}
+
+async fn insert_logs(tx: &mut Tx, deployment: &Deployment, block: &BlockConnected) -> Result<()> {
+    let (mut rows, mut addresses) = (Vec::new(), Vec::new());
+    for log in &block.logs {
+        let decoded = decode::decode(deployment, log);
+        let place = block.transactions.iter().position(|known| known.hash == log.transaction);
+        let place = place.with_context(|| format!("a log of {} alone", log.transaction))?;
+        for address in decode::addresses(&decoded.fields) {
+            let place = Cell::Int(i64::try_from(place)?);
+            addresses.push(vec![Cell::Text(address), number(block.number)?, place]);
+        }
+        match &decoded.event {
+            Some(ContractEvent::TradeSettled(event)) => {
+                insert_trade(tx, block.number, log, event).await?;
+            }
+            Some(ContractEvent::TradeReconciled(event)) => {
+                insert_run(tx, block.number, event).await?;
+            }
+            _ => {}
+        }
+        rows.push(log_row(block.number, log, decoded)?);
+    }
+    let insert = "insert into logs \
+                  (block, place, hash, address, contract, name, fields, topics, data)";
+    insert_rows(tx, insert, 9, rows, "").await?;
+    insert_addresses(tx, addresses).await
+}
+
+fn log_row(block: u64, log: &Log, decoded: Decoded) -> Result<Vec<Cell>> {
+    let name = |name: Option<&'static str>| name.map_or(Cell::NullText, Cell::from);
+    Ok(vec![
+        number(block)?,
+        Cell::Int(i64::from(log.index)),
+        text(log.transaction),
+        lower(log.address),
+        name(decoded.contract),
+        name(decoded.name),
+        Cell::Text(decoded.fields.to_string()),
+        Cell::Text(json!(log.topics).to_string()),
+        text(&log.data),
+    ])
+}
+
+async fn insert_trade(tx: &mut Tx, block: u64, log: &Log, event: &TradeSettled) -> Result<()> {
+    let row = vec![
+        text(event.trade),
+        number(block)?,
+        Cell::Int(i64::from(log.index)),
+        text(log.transaction),
+        text(event.clearing),
+        lower(event.buyer),
+        lower(event.seller),
+        number(event.slot)?,
+        number(event.quantity)?,
+        number(event.price)?,
+        amount(event.escrow)?,
+        amount(event.collateral)?,
+    ];
+    let insert = "insert into trades (trade, block, place, hash, clearing, buyer, seller, slot, \
+                  quantity_wh, price, escrow, collateral)";
+    insert_rows(tx, insert, row.len(), vec![row], "").await?;
+    Ok(())
+}
+
+async fn insert_run(tx: &mut Tx, block: u64, event: &TradeReconciled) -> Result<()> {
+    let row = vec![
+        text(event.trade),
+        Cell::Int(i64::from(event.run)),
+        number(block)?,
+        number(event.delivered)?,
+        number(event.sellerShort)?,
+        number(event.buyerShort)?,
+        amount(event.sellerNet)?,
+        amount(event.network)?,
+        amount(event.platform)?,
+        amount(event.makeWhole)?,
+        amount(event.compensation)?,
+        amount(event.refund)?,
+        amount(event.collateralBack)?,
+    ];
+    let insert = "insert into runs (trade, run, block, delivered_wh, seller_short_wh, \
+                  buyer_short_wh, seller_net, network, platform, make_whole, compensation, refund, \
+                  collateral_back)";
+    insert_rows(tx, insert, row.len(), vec![row], "").await?;
+    Ok(())
+}
+
+fn number(value: u64) -> Result<Cell> {
+    Ok(Cell::Int(i64::try_from(value)?))
+}
+
+fn amount(value: U256) -> Result<Cell> {
+    let value = i64::try_from(value).ok().context("an amount beyond 64 bits")?;
+    Ok(Cell::Int(value))
+}
+
+fn text(value: impl std::fmt::Display) -> Cell {
+    Cell::Text(value.to_string())
+}
+
+fn lower(address: alloy_primitives::Address) -> Cell {
+    Cell::Text(format!("{address:#x}"))
+}

@@ -1,0 +1,95 @@
+//! The index's tables. All of them can be dropped: the ledger's feed fills them again.
+
+use db::Migration;
+
+/// The schema's history.
+pub(crate) const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, sql: bus::SCHEMA }, Migration { version: 2, sql: INDEX }];
+
+const INDEX: &str = "
+create table head (
+    one bigint primary key check (one = 1),
+    sequence bigint not null,
+    number bigint not null,
+    hash text not null,
+    finalized bigint not null
+);
+create table blocks (
+    number bigint primary key,
+    hash text not null unique,
+    parent text not null,
+    mined_at bigint not null,
+    transactions bigint not null,
+    events bigint not null,
+    gas_used bigint not null
+);
+create table transactions (
+    hash text primary key,
+    block bigint not null,
+    place bigint not null,
+    sender text not null,
+    target text,
+    success bigint not null,
+    gas_used bigint not null,
+    unique (block, place)
+);
+create table logs (
+    block bigint not null,
+    place bigint not null,
+    hash text not null,
+    address text not null,
+    contract text,
+    name text,
+    fields text not null,
+    topics text not null,
+    data text not null,
+    primary key (block, place)
+);
+create index logs_transaction on logs (hash);
+create table addresses (
+    address text not null,
+    block bigint not null,
+    place bigint not null,
+    primary key (address, block, place)
+);
+create index addresses_block on addresses (block);
+create table trades (
+    trade text primary key,
+    block bigint not null,
+    place bigint not null,
+    hash text not null,
+    clearing text not null,
+    buyer text not null,
+    seller text not null,
+    slot bigint not null,
+    quantity_wh bigint not null,
+    price bigint not null,
+    escrow bigint not null,
+    collateral bigint not null,
+    unique (block, place)
+);
+create index trades_buyer on trades (buyer, block, place);
+create index trades_seller on trades (seller, block, place);
+create table runs (
+    trade text not null,
+    run bigint not null,
+    block bigint not null,
+    delivered_wh bigint not null,
+    seller_short_wh bigint not null,
+    buyer_short_wh bigint not null,
+    seller_net bigint not null,
+    network bigint not null,
+    platform bigint not null,
+    make_whole bigint not null,
+    compensation bigint not null,
+    refund bigint not null,
+    collateral_back bigint not null,
+    primary key (trade, run)
+);
+create index runs_block on runs (block);
+create table feed (
+    id bigint primary key,
+    kind text not null,
+    body text not null
+);
+";

@@ -1,0 +1,134 @@
+//! The live feed over HTTP.
+
+use alloy_primitives::B256;
+use calendar::{LocalDay, Slot, SlotLength, Timestamp};
+use events::billing::InvoiceIssued;
+use events::market::{Matched, SlotCleared};
+use ids::{AccountId, CommunityId, InvoiceId, OrderId, ZoneId};
+use units::{Energy, Money, Price};
+
+use crate::scene::Scene;
+
+const GENESIS: B256 = B256::repeat_byte(0x6e);
+
+/// A listener that reads one event after another.
+struct Listener {
+    response: reqwest::Response,
+    text: String,
+}
+
+impl Listener {
+    async fn start(scene: &Scene, seen: Option<u64>) -> Listener {
+        let mut request = scene.request("/v1/events");
+        if let Some(seen) = seen {
+            request = request.header("Last-Event-ID", seen);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let mut listener = Listener { response, text: String::new() };
+        assert_eq!(listener.next().await.as_deref(), Some("retry: 2000"));
+        listener
+    }
+
+    /// The next event; `None` at the end of the stream.
+    async fn next(&mut self) -> Option<String> {
+        loop {
+            if let Some((event, rest)) = self.text.split_once("\n\n") {
+                let (event, rest) = (event.to_owned(), rest.to_owned());
+                self.text = rest;
+                if event != ":" {
+                    return Some(event);
+                }
+            } else {
+                let chunk = self.response.chunk().await.unwrap()?;
+                self.text.push_str(std::str::from_utf8(&chunk).unwrap());
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn who_listens_hears_what_comes_and_who_comes_back_misses_nothing() {
+    let mut scene = Scene::start().await;
+    let mut early = Listener::start(&scene, None).await;
+    let first = scene.block(1, GENESIS, vec![]);
+    let second = scene.block(2, first.hash, vec![]);
+    let removed = scene.removal(&second);
+    scene.feed(&first, 1).await.unwrap();
+    let heard = early.next().await.unwrap();
+    assert!(
+        heard.starts_with("id: 1\nevent: block\ndata: {\"kind\":\"block\",\"number\":1,"),
+        "{heard}"
+    );
+    scene.feed(&second, 2).await.unwrap();
+    scene.feed(&removed, 3).await.unwrap();
+
+    let mut late = Listener::start(&scene, Some(1)).await;
+    for listener in [&mut early, &mut late] {
+        assert!(listener.next().await.unwrap().starts_with("id: 2\nevent: block\n"));
+        assert!(listener.next().await.unwrap().starts_with("id: 3\nevent: block_removed\n"));
+    }
+    let mut stranger = Listener::start(&scene, Some(99)).await;
+    assert_eq!(stranger.next().await.as_deref(), Some("id: 3\nevent: reset\ndata: {}"));
+    scene.explorer.stop();
+    assert_eq!(early.next().await, None);
+    scene.stop().await;
+}
+
+#[actix_web::test]
+async fn the_feed_tells_prices_and_bills_but_not_whose_they_are() {
+    let scene = Scene::start().await;
+    let mut listener = Listener::start(&scene, None).await;
+    let (buyer, seller) = (AccountId::derived("buyer"), AccountId::derived("seller"));
+    scene.feed(&cleared(buyer, seller), 1).await.unwrap();
+    let heard = listener.next().await.unwrap();
+    assert!(heard.starts_with("id: 1\nevent: slot_cleared\n"), "{heard}");
+    assert!(heard.contains("\"price\":\"0.18\",\"volume_wh\":5000"), "{heard}");
+    assert!(!heard.contains(&buyer.to_string()) && !heard.contains(&seller.to_string()));
+
+    scene.feed(&issued(buyer), 1).await.unwrap();
+    let heard = listener.next().await.unwrap();
+    assert!(heard.starts_with("id: 2\nevent: invoice_issued\n"), "{heard}");
+    assert!(!heard.contains(&buyer.to_string()) && !heard.contains("12.5"), "{heard}");
+    scene.stop().await;
+}
+
+fn cleared(buyer: AccountId, seller: AccountId) -> SlotCleared {
+    let start = Timestamp::from_seconds(1_780_002_000);
+    SlotCleared {
+        community: CommunityId::derived("c"),
+        zone: ZoneId::derived("z"),
+        slot: Slot::containing(start, SlotLength::QUARTER_HOUR),
+        clearing: B256::repeat_byte(1),
+        policy: B256::repeat_byte(2),
+        price: Price::from_n_per_wh(180_000),
+        retail_price: Price::from_n_per_wh(300_000),
+        feed_in_price: Price::from_n_per_wh(80_000),
+        volume: Energy::from_wh(5_000),
+        orders: 2,
+        part: 0,
+        parts: 1,
+        trades: vec![Matched {
+            trade: B256::repeat_byte(3),
+            buyer,
+            seller,
+            buy_order: OrderId::derived("b"),
+            sell_order: OrderId::derived("s"),
+            quantity: Energy::from_wh(5_000),
+        }],
+    }
+}
+
+fn issued(account: AccountId) -> InvoiceIssued {
+    let day: LocalDay = "2026-05-28".parse().unwrap();
+    InvoiceIssued {
+        invoice: InvoiceId::derived("i"),
+        number: "2026-000001".to_owned(),
+        account,
+        from: day,
+        to: day,
+        total: Money::from_n(12_500_000_000),
+        hash: B256::repeat_byte(4),
+    }
+}

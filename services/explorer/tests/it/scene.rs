@@ -1,0 +1,235 @@
+//! An explorer on a port of its own, a node that shows headers, and blocks to feed it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer};
+use alloy_primitives::{Address, B256, Bloom, U256, keccak256};
+use alloy_sol_types::SolEvent;
+use async_trait::async_trait;
+use bus::Bus;
+use calendar::Timestamp;
+use chain::Header;
+use client::{JsonRpc, RpcError};
+use contracts::Deployment;
+use contracts::bindings::EnergyMarket::{TradeReconciled, TradeSettled};
+use events::ledger::{BlockConnected, BlockDisconnected, Confirmed, Log};
+use events::{Envelope, Event};
+use explorer::{Explorer, Parts};
+use serde_json::{Value, json};
+use utoipa_actix_web::AppExt;
+
+pub(crate) const BUYER: Address = Address::repeat_byte(0xb1);
+pub(crate) const SELLER: Address = Address::repeat_byte(0x5e);
+pub(crate) const CLEARER: Address = Address::repeat_byte(0xc1);
+
+/// A node that shows the headers it was given, or none at all.
+#[derive(Default)]
+pub(crate) struct Node {
+    headers: Mutex<HashMap<B256, Header>>,
+}
+
+#[async_trait]
+impl JsonRpc for Node {
+    async fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
+        assert_eq!(method, "eth_getBlockByHash");
+        let hash: B256 = serde_json::from_value(params[0].clone()).unwrap();
+        let headers = self.headers.lock().unwrap();
+        let header = headers.get(&hash).ok_or_else(|| RpcError::unreachable("gone"))?;
+        Ok(json!({
+            "parentHash": header.parent_hash, "sha3Uncles": header.ommers_hash,
+            "miner": header.coinbase, "stateRoot": header.state_root,
+            "transactionsRoot": header.transactions_root, "receiptsRoot": header.receipts_root,
+            "logsBloom": header.logs_bloom, "difficulty": header.difficulty,
+            "number": quantity(header.number), "gasLimit": quantity(header.gas_limit),
+            "gasUsed": quantity(header.gas_used), "timestamp": quantity(header.timestamp),
+            "extraData": header.extra_data, "mixHash": header.mix_hash, "nonce": header.nonce,
+            "baseFeePerGas": quantity(header.base_fee_per_gas), "hash": hash,
+        }))
+    }
+}
+
+fn quantity(number: u64) -> String {
+    format!("0x{number:x}")
+}
+
+pub(crate) struct Scene {
+    pub(crate) bus: Bus,
+    pub(crate) deployment: Deployment,
+    pub(crate) explorer: Arc<Explorer>,
+    node: Arc<Node>,
+    url: String,
+    server: ServerHandle,
+    sequence: u64,
+    _folder: tempfile::TempDir,
+}
+
+impl Scene {
+    pub(crate) async fn start() -> Scene {
+        let folder = tempfile::tempdir().unwrap();
+        let (bus, node) = (Bus::in_process(), Arc::new(Node::default()));
+        let deployment = Deployment::of(Address::repeat_byte(0xde));
+        let explorer = explorer::start(Parts {
+            db_url: format!("sqlite:{}/explorer.db", folder.path().display()),
+            bus: bus.clone(),
+            node: node.clone(),
+            deployment,
+        })
+        .await
+        .unwrap();
+        let routes = explorer::routes(explorer.clone());
+        let app = move || {
+            let routes = routes.clone();
+            App::new().into_utoipa_app().configure(routes).into_app()
+        };
+        let server = HttpServer::new(app).workers(1).bind(("127.0.0.1", 0)).unwrap();
+        let url = format!("http://{}", server.addrs()[0]);
+        let server = server.disable_signals().run();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        Scene { bus, deployment, explorer, node, url, server: handle, sequence: 0, _folder: folder }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.explorer.stop();
+        self.server.stop(true).await;
+    }
+
+    pub(crate) fn request(&self, path: &str) -> reqwest::RequestBuilder {
+        reqwest::Client::new().get(format!("{}{path}", self.url))
+    }
+
+    /// The JSON at `path`, with status 200.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let response = self.request(path).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        response.json().await.unwrap()
+    }
+
+    /// The status and the problem's code at `path`.
+    pub(crate) async fn refused(&self, path: &str) -> (u16, String) {
+        let response = self.request(path).send().await.unwrap();
+        let status = response.status().as_u16();
+        let problem: Value = response.json().await.unwrap();
+        (status, problem["code"].as_str().unwrap().to_owned())
+    }
+
+    /// A mined block on `parent` whose header the node shows.
+    pub(crate) fn block(&mut self, number: u64, parent: B256, logs: Vec<Log>) -> BlockConnected {
+        let header = mined(number, parent);
+        let hash = header.hash();
+        self.node.headers.lock().unwrap().insert(hash, header);
+        self.sequence += 1;
+        let mut senders = Vec::new();
+        for log in &logs {
+            if !senders.contains(&log.transaction) {
+                senders.push(log.transaction);
+            }
+        }
+        let transactions = senders.into_iter().map(|hash| Confirmed {
+            hash,
+            from: CLEARER,
+            to: Some(self.deployment.market),
+            success: true,
+            gas_used: 21_000,
+        });
+        BlockConnected {
+            sequence: self.sequence,
+            number,
+            hash,
+            parent,
+            timestamp: Timestamp::from_seconds(1_780_000_000 + 5 * i64::try_from(number).unwrap()),
+            finalized: number.saturating_sub(1),
+            transactions: transactions.collect(),
+            logs,
+        }
+    }
+
+    pub(crate) fn removal(&mut self, block: &BlockConnected) -> BlockDisconnected {
+        self.sequence += 1;
+        let (sequence, number) = (self.sequence, block.number);
+        BlockDisconnected { sequence, number, hash: block.hash, parent: block.parent }
+    }
+
+    /// Publishes `event` as the ledger would.
+    pub(crate) async fn feed<E: Event>(&self, event: &E, cause: u64) -> anyhow::Result<()> {
+        let now = Timestamp::from_seconds(1_780_000_000);
+        self.bus.publish(&Envelope::of(event, &cause.to_string(), now)).await
+    }
+
+    /// A trade's settlement as the market's contract logs it.
+    pub(crate) fn settled(&self, trade: B256, index: u32) -> Log {
+        let event = TradeSettled {
+            trade,
+            buyer: BUYER,
+            seller: SELLER,
+            clearing: B256::repeat_byte(0xcc),
+            buyOrder: B256::repeat_byte(1),
+            sellOrder: B256::repeat_byte(2),
+            slot: 1_780_002_000,
+            day: 20_601,
+            quantity: 5_000,
+            price: 180_000,
+            retailPrice: 300_000,
+            feedInPrice: 80_000,
+            escrow: U256::from(960_000_000),
+            collateral: U256::from(540_000_000),
+        };
+        self.log(&event, index)
+    }
+
+    /// The trade's reconciliation: 4200 of 5000 Wh were delivered.
+    pub(crate) fn reconciled(&self, trade: B256, run: u8, index: u32) -> Log {
+        let event = TradeReconciled {
+            trade,
+            run,
+            delivered: 4_200,
+            sellerShort: 800,
+            buyerShort: 0,
+            sellerNet: U256::from(747_600_000),
+            network: U256::from(42_000_000),
+            platform: U256::from(16_800_000),
+            makeWhole: U256::from(86_400_000),
+            compensation: U256::ZERO,
+            refund: U256::from(153_600_000),
+            collateralBack: U256::from(453_600_000),
+        };
+        self.log(&event, index)
+    }
+
+    fn log<E: SolEvent>(&self, event: &E, index: u32) -> Log {
+        let encoded = event.encode_log_data();
+        Log {
+            address: self.deployment.market,
+            topics: encoded.topics().to_vec(),
+            data: encoded.data.clone(),
+            transaction: keccak256(encoded.topics()[..2].concat()),
+            index,
+        }
+    }
+}
+
+fn mined(number: u64, parent: B256) -> Header {
+    let mut header = Header {
+        parent_hash: parent,
+        ommers_hash: B256::repeat_byte(0x1d),
+        coinbase: Address::repeat_byte(0x31),
+        state_root: B256::repeat_byte(3),
+        transactions_root: B256::repeat_byte(4),
+        receipts_root: B256::repeat_byte(5),
+        logs_bloom: Bloom::ZERO,
+        difficulty: U256::from(1_000),
+        number,
+        gas_limit: 120_000_000,
+        gas_used: 42_000,
+        timestamp: 1_780_000_000 + 5 * number,
+        extra_data: B256::repeat_byte(8),
+        mix_hash: B256::repeat_byte(9),
+        nonce: Default::default(),
+        base_fee_per_gas: 7,
+    };
+    let nonce = chain::header::search(header.seal_hash(), header.difficulty, 0, 1_000_000);
+    header.nonce = nonce.unwrap();
+    header
+}
