@@ -1,0 +1,163 @@
+// Every call to the API. A refused call throws a Problem.
+
+import { session, signIn, signOut } from "./session";
+import type * as t from "./types";
+
+export class Problem extends Error {
+  constructor(readonly body: t.ProblemBody) {
+    super(body.detail ? `${body.title}: ${body.detail}` : body.title);
+  }
+}
+
+type Query = Record<string, string | number | boolean | undefined>;
+
+function pathOf(path: string, query?: Query): string {
+  const entries = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
+  if (!entries.length) return path;
+  return `${path}?${new URLSearchParams(entries.map(([name, value]) => [name, String(value)]))}`;
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  const fallback: t.ProblemBody = {
+    status: response.status,
+    code: "HTTP",
+    title: response.statusText || `The server answered ${response.status}`,
+  };
+  const body = (await response.json().catch(() => fallback)) as Partial<t.ProblemBody>;
+  return new Problem({ ...fallback, ...body });
+}
+
+async function send(method: string, path: string, body?: unknown): Promise<Response> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  const token = session()?.access;
+  if (token) headers.Authorization = `Bearer ${token}`;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const init: RequestInit = { method, headers };
+  if (body !== undefined) init.body = JSON.stringify(body);
+  return fetch(path, init).catch(() => {
+    throw new Problem({ status: 0, code: "OFFLINE", title: "The server cannot be reached" });
+  });
+}
+
+let refreshing: Promise<boolean> | null = null;
+
+/** One refresh for all calls that found their token expired. */
+function refresh(): Promise<boolean> {
+  refreshing ??= (async () => {
+    const token = session()?.refresh;
+    if (!token) return false;
+    const body = { grant: "refresh", refresh_token: token };
+    const response = await send("POST", "/v1/tokens", body);
+    if (response.ok) signIn((await response.json()) as t.Tokens);
+    else if (response.status < 500) signOut();
+    return response.ok;
+  })().finally(() => {
+    refreshing = null;
+  });
+  return refreshing;
+}
+
+async function call(method: string, path: string, body?: unknown): Promise<Response> {
+  let response = await send(method, path, body);
+  if (response.status === 401 && session() && (await refresh())) {
+    response = await send(method, path, body);
+  }
+  if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
+async function get<T>(path: string, query?: Query): Promise<T> {
+  return (await call("GET", pathOf(path, query))).json() as Promise<T>;
+}
+
+async function post<T>(path: string, body: unknown): Promise<T> {
+  return (await call("POST", path, body)).json() as Promise<T>;
+}
+
+/** All items of a list, over as many pages as it takes up to `max` items. */
+async function all<T>(path: string, query: Query, max = 5000): Promise<T[]> {
+  const items: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const page: t.Page<T> = await get(path, { ...query, limit: 1000, cursor });
+    items.push(...page.items);
+    cursor = page.next;
+  } while (cursor && items.length < max);
+  return items;
+}
+
+// identity
+
+export const challenge = (address: string) => post<t.Challenge>("/v1/challenges", { address });
+export const signUp = (body: t.NewParty) => post<t.Party>("/v1/parties", body);
+
+async function logInWith(grant: Record<string, string>) {
+  const response = await send("POST", "/v1/tokens", grant);
+  if (!response.ok) throw await problemOf(response);
+  signIn((await response.json()) as t.Tokens);
+}
+
+export const logIn = (email: string, password: string) =>
+  logInWith({ grant: "password", email, password });
+export const logInBySignature = (nonce: string, signature: string) =>
+  logInWith({ grant: "signature", nonce, signature });
+
+export const me = () => get<t.Party>("/v1/me");
+export const parties = () => all<t.Party>("/v1/parties", {});
+export const connectionPoints = () => all<t.ConnectionPoint>("/v1/connection-points", {});
+export const meters = () => all<t.Meter>("/v1/meters", {});
+export const enrolMeter = (meter: t.NewMeter) => post<t.EnrolledMeter>("/v1/meters", meter);
+export const revokeMeter = (id: string) => post<t.Meter>(`/v1/meters/${id}/revocation`, {});
+export const signOrder = (order: t.OrderTerms) =>
+  post<{ signature: string }>("/v1/signatures/order", order);
+export const auditLog = (cursor?: string) =>
+  get<t.Page<t.AuditEntry>>("/v1/audit-log", { limit: 100, cursor });
+
+// market
+
+export const market = () => get<t.Market>("/v1/market");
+export const book = () => get<t.Page<t.Offer>>("/v1/book", { side: "sell", limit: 200 });
+export const priceBand = (slot: string) => get<t.Band>("/v1/price-band", { slot });
+export const ownOrders = () => get<t.Page<t.Order>>("/v1/orders", { limit: 50 });
+export const placeOrder = (order: t.OrderTerms, signature: string) =>
+  post<t.Order>("/v1/orders", { order, signature });
+export const cancelOrder = async (id: string) =>
+  (await call("DELETE", `/v1/orders/${id}`)).json() as Promise<t.Order>;
+export const trades = (limit: number) => get<t.Page<t.Trade>>("/v1/trades", { limit });
+
+// metering
+
+export const intervals = (connectionPoint: string, from: string, to: string) =>
+  all<t.Interval>("/v1/intervals", { connection_point: connectionPoint, from, to });
+export const quarantine = () => get<t.Page<t.Quarantined>>("/v1/quarantine", { limit: 100 });
+export const meterStatus = (id: string) => get<t.MeterStatus>(`/v1/meters/${id}/status`);
+
+// billing
+
+export const wallet = () => get<t.Wallet>("/v1/wallet");
+export const statement = (cursor?: string) =>
+  get<t.Page<t.StatementLine>>("/v1/statement", { limit: 50, cursor });
+export const invoices = (account?: string) =>
+  get<t.Page<t.Invoice>>("/v1/invoices", { limit: 100, account });
+export const invoicePage = async (id: string) =>
+  (await call("GET", `/v1/invoices/${id}/html`)).blob();
+export const invoiceFile = async (id: string) =>
+  (await call("GET", `/v1/invoices/${id}/bill`)).blob();
+export const audit = () => get<t.Audit>("/v1/audit");
+
+// explorer
+
+export const blocks = (cursor?: string) =>
+  get<t.Page<t.Block>>("/v1/explorer/blocks", { limit: 25, cursor });
+export const block = (id: string) =>
+  get<t.BlockDetail>(`/v1/explorer/blocks/${encodeURIComponent(id)}`);
+export const transactions = (address?: string, cursor?: string) =>
+  get<t.Page<t.Transaction>>("/v1/explorer/transactions", { limit: 25, address, cursor });
+export const transaction = (hash: string) =>
+  get<t.Transaction>(`/v1/explorer/transactions/${encodeURIComponent(hash)}`);
+export const chainTrades = (address?: string, cursor?: string) =>
+  get<t.Page<t.ChainTrade>>("/v1/explorer/trades", { limit: 25, address, cursor });
+export const chainTrade = (id: string) =>
+  get<t.ChainTrade>(`/v1/explorer/trades/${encodeURIComponent(id)}`);
+export const search = async (q: string) =>
+  (await get<{ items: t.Hit[] }>("/v1/explorer/search", { q })).items;

@@ -1,0 +1,383 @@
+import { type FormEvent, useState } from "react";
+import * as api from "../api";
+import { MONEY_SCALE, count, money, readDecimal, utc } from "../format";
+import { useLoad } from "../live";
+import type { Audit as AuditView, EnrolledMeter, Meter } from "../types";
+import { Badge, Card, Facts, Field, Hash, Load, Notice, Page, Stat, Stats, Table, Tabs } from "../ui";
+import { isStaff, useUser } from "../user";
+import { words } from "./Market";
+
+export function Admin({ path }: { path: string }) {
+  const user = useUser();
+  const section = path.split(/[/?]/)[2] ?? "";
+  const tabs = [
+    ["", "People"],
+    ["meters", "Meters"],
+    ["quarantine", "Quarantine"],
+    ["audit", "Audit"],
+  ] as const;
+  if (!isStaff(user)) {
+    return (
+      <Page name="admin" title="Admin">
+        <Notice tone="warn">These pages are for the people who run the community.</Notice>
+      </Page>
+    );
+  }
+  return (
+    <Page name="admin" title="Admin" lead="Who takes part, with which meters, and whether the books are right.">
+      <Tabs
+        label="Admin"
+        items={tabs.map(([name, text]) => ({
+          href: name ? `/admin/${name}` : "/admin",
+          text,
+          on: section === name,
+        }))}
+      />
+      {section === "" && <People />}
+      {section === "meters" && <Meters />}
+      {section === "quarantine" && <Quarantine />}
+      {section === "audit" && <Audit />}
+    </Page>
+  );
+}
+
+function People() {
+  const people = useLoad("people", api.parties);
+  return (
+    <Card title="People" id="people">
+      <Load of={people}>
+        {(list) => (
+          <Table
+            caption="Who takes part"
+            rows={list}
+            rowKey={(party) => party.party}
+            empty="Nobody has signed up yet."
+            columns={[
+              { head: "Name", cell: (party) => <b>{party.name}</b> },
+              { head: "Email", cell: (party) => party.email },
+              {
+                head: "Roles",
+                cell: (party) => party.roles.map((role) => <Badge key={role}>{words(role)}</Badge>),
+              },
+              { head: "Pseudonym", cell: (party) => party.account?.pseudonym ?? "–" },
+              {
+                head: "Address",
+                cell: (party) =>
+                  party.account ? (
+                    <Hash
+                      value={party.account.address}
+                      href={`/explorer/address/${party.account.address.toLowerCase()}`}
+                    />
+                  ) : (
+                    "–"
+                  ),
+              },
+              {
+                head: "Key",
+                cell: (party) =>
+                  party.account && (
+                    <Badge tone={party.account.custody === "own" ? "good" : "quiet"}>
+                      {party.account.custody === "own" ? "Own" : "Held"}
+                    </Badge>
+                  ),
+              },
+              { head: "Since", cell: (party) => party.since.slice(0, 10) },
+            ]}
+          />
+        )}
+      </Load>
+    </Card>
+  );
+}
+
+function Meters() {
+  const meters = useLoad("meters", api.meters);
+  const [error, setError] = useState("");
+  const revoke = async (meter: Meter) => {
+    if (!confirm(`Revoke the key of meter ${meter.serial}? Its readings count no more.`)) return;
+    setError("");
+    try {
+      await api.revokeMeter(meter.meter);
+      meters.reload();
+    } catch (problem) {
+      setError((problem as Error).message);
+    }
+  };
+  return (
+    <>
+      <Card title="Meters" id="meters">
+        {error && <Notice tone="bad">{error}</Notice>}
+        <Load of={meters}>
+          {(list) => (
+            <Table
+              caption="Enrolled meters"
+              rows={list}
+              rowKey={(meter) => meter.meter}
+              empty="No meter is enrolled yet."
+              columns={[
+                { head: "Serial", cell: (meter) => <b>{meter.serial}</b> },
+                { head: "Meter", cell: (meter) => <Hash value={meter.meter} /> },
+                { head: "Connection point", cell: (meter) => <Hash value={meter.connection_point} /> },
+                { head: "Key", cell: (meter) => <Hash value={meter.key} /> },
+                { head: "Valid from", cell: (meter) => utc(meter.valid_from) },
+                { head: "Reporting", cell: (meter) => <Reporting id={meter.meter} /> },
+                {
+                  head: "State",
+                  cell: (meter) =>
+                    meter.revoked_at ? (
+                      <Badge tone="bad">Revoked {meter.revoked_at.slice(0, 10)}</Badge>
+                    ) : (
+                      <Badge tone="good">Valid</Badge>
+                    ),
+                },
+                {
+                  head: "Actions",
+                  hideHead: true,
+                  cell: (meter) =>
+                    !meter.revoked_at && (
+                      <button type="button" className="quiet small danger" onClick={() => revoke(meter)}>
+                        Revoke<span className="sr-only"> meter {meter.serial}</span>
+                      </button>
+                    ),
+                },
+              ]}
+            />
+          )}
+        </Load>
+      </Card>
+      <Enrol onEnrolled={meters.reload} />
+    </>
+  );
+}
+
+function Reporting({ id }: { id: string }) {
+  const status = useLoad(`status ${id}`, () => api.meterStatus(id), ["readings_stored"]);
+  if (!status.data) return <>{status.error ? "unknown" : "…"}</>;
+  const { last_reading, gaps, quarantined } = status.data;
+  return (
+    <>
+      {last_reading ? utc(last_reading) : "never"}{" "}
+      {gaps.length > 0 && <Badge tone="warn">{count(gaps.length)} gaps</Badge>}{" "}
+      {quarantined > 0 && <Badge tone="bad">{count(quarantined)} refused</Badge>}
+    </>
+  );
+}
+
+function Enrol({ onEnrolled }: { onEnrolled: () => void }) {
+  const points = useLoad("points", api.connectionPoints);
+  const people = useLoad("people", api.parties);
+  const [serial, setSerial] = useState("");
+  const [point, setPoint] = useState("");
+  const [key, setKey] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [outcome, setOutcome] = useState<EnrolledMeter | Error>();
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setOutcome(undefined);
+    try {
+      setOutcome(await api.enrolMeter({ serial, connection_point: point, key }));
+      setSerial("");
+      setKey("");
+      onEnrolled();
+    } catch (problem) {
+      setOutcome(problem as Error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const nameOf = (account: string) =>
+    people.data?.find((party) => party.account?.account === account)?.name ?? account;
+  return (
+    <Card title="Enrol a meter" id="enrol">
+      <form className="form wide" onSubmit={submit}>
+        <Field label="Serial number" hint="What is printed on it.">
+          {(attributes) => (
+            <input {...attributes} required value={serial} onChange={(event) => setSerial(event.target.value)} />
+          )}
+        </Field>
+        <Field label="Connection point">
+          {(attributes) => (
+            <select {...attributes} required value={point} onChange={(event) => setPoint(event.target.value)}>
+              <option value="">Choose one</option>
+              {points.data?.map((one) => (
+                <option key={one.connection_point} value={one.connection_point}>
+                  {nameOf(one.account)}: {one.connection_point}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+        <Field label="Address of its key" hint="The meter shows it; the key itself never leaves the meter.">
+          {(attributes) => (
+            <input
+              {...attributes}
+              required
+              pattern="0x[0-9a-fA-F]{40}"
+              placeholder="0x…"
+              spellCheck={false}
+              value={key}
+              onChange={(event) => setKey(event.target.value)}
+            />
+          )}
+        </Field>
+        <button type="submit" className="primary" disabled={busy}>
+          Enrol
+        </button>
+      </form>
+      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
+      {outcome && !(outcome instanceof Error) && (
+        <Notice tone="good">
+          Meter {outcome.serial} is enrolled.
+          {outcome.token && (
+            <>
+              {" "}
+              Its token for the broker, shown this once: <Hash value={outcome.token} full />
+            </>
+          )}
+        </Notice>
+      )}
+    </Card>
+  );
+}
+
+function Quarantine() {
+  const quarantine = useLoad("quarantine", api.quarantine, ["readings_stored"]);
+  return (
+    <Card title="Quarantine" id="quarantine">
+      <p className="hint">Messages that were not believed. They are kept, and count for nothing.</p>
+      <Load of={quarantine}>
+        {(page) => (
+          <Table
+            caption="Messages that were not believed, newest first"
+            rows={page.items}
+            rowKey={(row) => `${row.meter} ${row.code} ${row.first_at} ${row.message}`}
+            empty="Every message was believed."
+            columns={[
+              { head: "Last", cell: (row) => utc(row.last_at) },
+              { head: "Meter", cell: (row) => <Hash value={row.meter} /> },
+              { head: "Reason", cell: (row) => <Badge tone="bad">{row.code}</Badge> },
+              { head: "Bytes", numeric: true, cell: (row) => count(row.bytes) },
+              { head: "Came", numeric: true, cell: (row) => `${count(row.repeats)}×` },
+              {
+                head: "Message",
+                cell: (row) => (
+                  <details>
+                    <summary>Show</summary>
+                    <code className="compared">{row.message}</code>
+                  </details>
+                ),
+              },
+            ]}
+          />
+        )}
+      </Load>
+    </Card>
+  );
+}
+
+function Audit() {
+  const audit = useLoad("audit", api.audit, ["block"]);
+  const log = useLoad("audit-log", () => api.auditLog());
+  return (
+    <>
+      <Card title="Money" id="money">
+        <Load of={audit}>{(data) => <Books audit={data} />}</Load>
+      </Card>
+      <Card title="What staff did" id="audit-log">
+        <Load of={log}>
+          {(page) => (
+            <Table
+              caption="The audit log, chained by hashes"
+              rows={page.items}
+              rowKey={(entry) => String(entry.place)}
+              empty="Nothing was done yet."
+              columns={[
+                { head: "Place", numeric: true, cell: (entry) => count(entry.place) },
+                { head: "When", cell: (entry) => utc(entry.at) },
+                { head: "Who", cell: (entry) => <Hash value={entry.by} /> },
+                { head: "Action", cell: (entry) => words(entry.action) },
+                { head: "About", cell: (entry) => <Hash value={entry.about} /> },
+                {
+                  head: "Outcome",
+                  cell: (entry) => (
+                    <Badge tone={entry.outcome === "done" ? "good" : "bad"}>{words(entry.outcome)}</Badge>
+                  ),
+                },
+                { head: "Hash", cell: (entry) => <Hash value={entry.hash} /> },
+              ]}
+            />
+          )}
+        </Load>
+      </Card>
+    </>
+  );
+}
+
+/** The chart of accounts. */
+const ACCOUNTS: Record<string, string> = {
+  "1000": "Bank: money outside, held for everybody in here",
+  "2000": "Wallets: free money",
+  "2005": "Locked: proceeds inside the challenge window",
+  "2010": "Escrow: of buyers, for trades",
+  "2020": "Collateral: of sellers, for trades",
+  "2100": "Network fees owed to the grid",
+  "2150": "Rounding of invoice lines",
+  "4000": "Platform fees",
+  "9000": "Suspense: what nobody can explain",
+};
+
+function Books({ audit }: { audit: AuditView }) {
+  const suspense = readDecimal(audit.suspense, MONEY_SCALE);
+  const balances = Object.entries(audit.balances);
+  const sum = balances.reduce((total, [, amount]) => total + readDecimal(amount, MONEY_SCALE), 0n);
+  const right = audit.violations.length === 0;
+  return (
+    <>
+      <Stats>
+        <Stat
+          label="Invariants of the journal"
+          value={
+            <Badge tone={right ? "good" : "bad"}>
+              {right ? "✓ All hold" : `✗ ${count(audit.violations.length)} broken`}
+            </Badge>
+          }
+        />
+        <Stat
+          label="Suspense"
+          value={<Badge tone={suspense === 0n ? "good" : "bad"}>${money(suspense, 9)}</Badge>}
+        />
+        <Stat label="Entries" value={count(audit.entries)} />
+        <Stat label="Trades" value={count(audit.trades)} note={`${count(audit.trades_open)} not reconciled yet`} />
+        <Stat label="Transactions under way" value={count(audit.transactions_pending)} />
+      </Stats>
+      {!right && (
+        <Notice tone="bad">
+          <ul>
+            {audit.violations.map((violation) => (
+              <li key={violation}>{violation}</li>
+            ))}
+          </ul>
+        </Notice>
+      )}
+      <Table
+        caption="Balances of the journal: debits less credits"
+        showCaption
+        rows={[...balances, ["sum", ""] as [string, string]]}
+        rowKey={([code]) => code}
+        rowClass={([code]) => (code === "sum" ? "sum" : undefined)}
+        empty="No money has moved yet."
+        columns={[
+          { head: "No", cell: ([code]) => (code === "sum" ? "" : code) },
+          { head: "Account", cell: ([code]) => (code === "sum" ? "Sum, which must be zero" : (ACCOUNTS[code] ?? "")) },
+          {
+            head: "Balance ($)",
+            numeric: true,
+            cell: ([code, amount]) => money(code === "sum" ? sum : amount, 9),
+          },
+        ]}
+      />
+      <Facts items={[["Head of the journal", <Hash key="h" value={audit.head} full />]]} />
+    </>
+  );
+}

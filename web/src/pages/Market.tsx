@@ -1,0 +1,255 @@
+import { useState } from "react";
+import * as api from "../api";
+import { clock, count, day, kwh, money, moment, price, readDecimal, slotSpan } from "../format";
+import { MONEY_SCALE, formatDecimal } from "../format";
+import { type Loaded, useLoad } from "../live";
+import type { Market, Offer, Order, Page as ListPage, Trade } from "../types";
+import { Badge, Card, Load, Notice, Page, Stat, Stats, Table, type Tone } from "../ui";
+import { PriceChart } from "./market/PriceChart";
+import { TradeForm } from "./market/TradeForm";
+
+export function MarketPage() {
+  const market = useLoad("market", api.market, ["block", "slot_cleared"]);
+  const book = useLoad("book", api.book, ["block", "slot_cleared"]);
+  const orders = useLoad("orders", api.ownOrders, ["block", "slot_cleared"]);
+  const trades = useLoad("trades", () => api.trades(1000), ["block", "slot_cleared"]);
+  const reload = () => [market, book, orders].forEach((list) => list.reload());
+  return (
+    <Page
+      name="market"
+      title="Market"
+      lead="Electricity between neighbours, cleared at one price per slot."
+    >
+      <Load of={market}>
+        {(settings) => (
+          <>
+            <Overview market={settings} trades={trades.data?.items ?? []} />
+            <div className="columns market-columns">
+              <div className="stack">
+                <Card title="Open offers" id="offers">
+                  <Load of={book}>{(page) => <Offers offers={page.items} market={settings} />}</Load>
+                </Card>
+                <Card title="Cleared prices" id="prices">
+                  <Load of={trades}>{(page) => <PriceChart trades={page.items} market={settings} />}</Load>
+                </Card>
+              </div>
+              <TradeForm market={settings} onPlaced={reload} />
+            </div>
+            <Card title="Your orders" id="orders">
+              <Load of={orders}>
+                {(page) => <Orders orders={page.items} market={settings} onChange={reload} />}
+              </Load>
+            </Card>
+            <RecentTrades trades={trades} market={settings} />
+          </>
+        )}
+      </Load>
+    </Page>
+  );
+}
+
+function Overview({ market, trades }: { market: Market; trades: Trade[] }) {
+  const last = trades[0];
+  const today = trades.filter((trade) => trade.slot.slice(0, 10) === market.now.slice(0, 10));
+  const volume = today.reduce((sum, trade) => sum + BigInt(trade.quantity_wh), 0n);
+  return (
+    <Stats>
+      <Stat
+        label="Market time"
+        value={clock(market.now, market.timezone)}
+        note={`${day(market.now, market.timezone)}, ${market.timezone}`}
+      />
+      <Stat
+        label="Last price"
+        value={last ? price(last.price) : "–"}
+        unit="$/kWh"
+        note={last && slotSpan(last.slot, market.slot_minutes, market.timezone)}
+      />
+      <Stat label="Traded today" value={kwh(volume)} unit="kWh" note={`${count(today.length)} trades`} />
+      {market.cash && (
+        <Stat
+          label="You can trade with"
+          value={`$${money(market.cash.tradable, 2)}`}
+          note={`$${money(market.cash.held, 2)} held by orders`}
+        />
+      )}
+    </Stats>
+  );
+}
+
+function Offers({ offers, market }: { offers: Offer[]; market: Market }) {
+  // Offers of several slots share one table; the slot is named where it begins.
+  const slots = [...new Set(offers.map((offer) => offer.slot))];
+  const [wanted, setWanted] = useState("");
+  const slot = slots.includes(wanted) ? wanted : "";
+  const shown = slot ? offers.filter((offer) => offer.slot === slot) : offers;
+  return (
+    <>
+      {slots.length > 1 && (
+        <div className="toolbar">
+          <label htmlFor="offers-slot">Slot</label>
+          <select id="offers-slot" value={slot} onChange={(event) => setWanted(event.target.value)}>
+            <option value="">All slots</option>
+            {slots.map((start) => (
+              <option key={start} value={start}>
+                {day(start, market.timezone)}, {slotSpan(start, market.slot_minutes, market.timezone)}
+              </option>
+            ))}
+          </select>
+        </div>
+      )}
+      <Table
+        caption="Open offers of electricity"
+        rows={shown}
+        rowKey={(offer) => offer.order_id}
+        rowClass={(offer) => (offer.own ? "own" : undefined)}
+        empty="Nobody offers electricity at the moment. Your offer can be the first."
+        columns={[
+          {
+            head: "Seller",
+            cell: (offer) => (
+              <>
+                {offer.seller} {offer.own && <Badge tone="info">You</Badge>}
+              </>
+            ),
+          },
+          { head: "Meter No", cell: (offer) => <code>{offer.meter || "–"}</code> },
+          { head: "Amount (kWh)", numeric: true, cell: (offer) => kwh(offer.quantity_wh, 2) },
+          { head: "Price ($/kWh)", numeric: true, cell: (offer) => price(offer.price) },
+          { head: "Total Price ($)", numeric: true, cell: (offer) => money(offer.total) },
+        ]}
+      />
+      {shown.length > 0 && (
+        <p className="hint">
+          {count(shown.length)} offers for delivery{" "}
+          {slots.length === 1 || slot
+            ? `on ${moment(slot || slots[0]!, market.timezone)}`
+            : `in ${count(slots.length)} slots`}
+          . Prices are what the seller wants, before the network and platform fees.
+        </p>
+      )}
+    </>
+  );
+}
+
+/** A cleared order got all, some or nothing. */
+function standing(order: Order): [Tone, string] {
+  if (order.status !== "cleared") return [order.status === "open" ? "info" : "quiet", words(order.status)];
+  if (order.filled_wh === 0) return ["quiet", "Not filled"];
+  return ["good", order.filled_wh < order.quantity_wh ? "Partly filled" : "Filled"];
+}
+
+export function words(name: string): string {
+  const text = name.replaceAll("_", " ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function Orders(props: { orders: Order[]; market: Market; onChange: () => void }) {
+  const { market } = props;
+  const [busy, setBusy] = useState("");
+  const [error, setError] = useState("");
+  const cancel = async (order: Order) => {
+    setBusy(order.order_id);
+    setError("");
+    try {
+      await api.cancelOrder(order.order_id);
+      props.onChange();
+    } catch (problem) {
+      setError((problem as Error).message);
+    } finally {
+      setBusy("");
+    }
+  };
+  return (
+    <>
+      {error && <Notice tone="bad">{error}</Notice>}
+      <Table
+        caption="Your orders, the newest slot first"
+        rows={props.orders}
+        rowKey={(order) => order.order_id}
+        empty="You have placed no order yet."
+        columns={[
+          { head: "Slot", cell: (order) => moment(order.slot, market.timezone) },
+          {
+            head: "Type",
+            cell: (order) => (
+              <Badge tone={order.side === "buy" ? "info" : "warn"}>{words(order.side)}</Badge>
+            ),
+          },
+          { head: "Amount (kWh)", numeric: true, cell: (order) => kwh(order.quantity_wh, 2) },
+          { head: "Limit ($/kWh)", numeric: true, cell: (order) => price(order.limit_price) },
+          { head: "Filled (kWh)", numeric: true, cell: (order) => kwh(order.filled_wh, 2) },
+          {
+            head: "Held ($)",
+            numeric: true,
+            cell: (order) =>
+              formatDecimal(readDecimal(order.held, MONEY_SCALE), MONEY_SCALE, 2, 4),
+          },
+          {
+            head: "Status",
+            cell: (order) => (
+              <>
+                <Badge tone={standing(order)[0]}>{standing(order)[1]}</Badge>
+                {order.warnings.includes("NO_GAIN_BAND") && (
+                  <Badge tone="warn">Outside the band</Badge>
+                )}
+              </>
+            ),
+          },
+          {
+            head: "Actions",
+            hideHead: true,
+            cell: (order) =>
+              order.status === "open" && (
+                <button
+                  type="button"
+                  className="quiet small"
+                  disabled={busy === order.order_id}
+                  onClick={() => cancel(order)}
+                >
+                  Cancel
+                  <span className="sr-only">
+                    {" "}
+                    the order for {moment(order.slot, market.timezone)}
+                  </span>
+                </button>
+              ),
+          },
+        ]}
+      />
+    </>
+  );
+}
+
+function RecentTrades({ trades, market }: { trades: Loaded<ListPage<Trade>>; market: Market }) {
+  const tone: Record<string, Tone> = { settled: "good", skipped: "bad" };
+  return (
+    <Card title="Recent trades" id="trades">
+      <Load of={trades}>
+        {(page) => (
+          <Table
+            caption="Recent trades, the newest slot first"
+            rows={page.items.slice(0, 25)}
+            rowKey={(trade) => trade.trade}
+            rowClass={(trade) => (trade.own ? "own" : undefined)}
+            empty="No slot has traded yet."
+            columns={[
+              { head: "Slot", cell: (trade) => moment(trade.slot, market.timezone) },
+              { head: "Seller", cell: (trade) => trade.seller },
+              { head: "Buyer", cell: (trade) => trade.buyer },
+              { head: "Amount (kWh)", numeric: true, cell: (trade) => kwh(trade.quantity_wh, 2) },
+              { head: "Price ($/kWh)", numeric: true, cell: (trade) => price(trade.price) },
+              { head: "Total Price ($)", numeric: true, cell: (trade) => money(trade.total) },
+              {
+                head: "Status",
+                cell: (trade) => (
+                  <Badge tone={tone[trade.status] ?? "quiet"}>{words(trade.status)}</Badge>
+                ),
+              },
+            ]}
+          />
+        )}
+      </Load>
+    </Card>
+  );
+}

@@ -1,0 +1,142 @@
+import { useState } from "react";
+import * as api from "../../api";
+import { count, kwh, money, price, utc } from "../../format";
+import { type News, useLoad } from "../../live";
+import { Link } from "../../route";
+import type { Block, ChainTrade, Page, Transaction } from "../../types";
+import { Badge, Card, type Column, Hash, Load, Table } from "../../ui";
+
+const NEWS: News[] = ["block", "block_removed"];
+
+/** A list that follows the chain on its first page and can be walked back in time. */
+function Pages<T>(props: {
+  name: string;
+  title: string;
+  load: (cursor?: string) => Promise<Page<T>>;
+  columns: Column<T>[];
+  rowKey: (row: T) => string;
+  empty: string;
+}) {
+  const [trail, setTrail] = useState<string[]>([]);
+  const cursor = trail.at(-1);
+  const page = useLoad(`${props.name} ${cursor ?? ""}`, () => props.load(cursor), cursor ? [] : NEWS);
+  return (
+    <Card title={props.title} id={props.name} aside={!cursor && <Badge tone="good">Newest</Badge>}>
+      <Load of={page}>
+        {(data) => (
+          <>
+            <Table
+              caption={`${props.title}, newest first`}
+              columns={props.columns}
+              rows={data.items}
+              rowKey={props.rowKey}
+              empty={props.empty}
+            />
+            {(cursor || data.next) && (
+              <div className="pager">
+                <button type="button" className="quiet" disabled={!cursor} onClick={() => setTrail([])}>
+                  Newest
+                </button>
+                <button type="button" className="quiet" disabled={!cursor} onClick={() => setTrail(trail.slice(0, -1))}>
+                  ‹ Newer
+                </button>
+                <button
+                  type="button"
+                  className="quiet"
+                  disabled={!data.next}
+                  onClick={() => data.next && setTrail([...trail, data.next])}
+                >
+                  Older ›
+                </button>
+              </div>
+            )}
+          </>
+        )}
+      </Load>
+    </Card>
+  );
+}
+
+export function BlockList() {
+  return (
+    <Pages<Block>
+      name="blocks"
+      title="Blocks"
+      load={api.blocks}
+      rowKey={(block) => block.hash}
+      empty="The index has no block yet."
+      columns={[
+        { head: "Block", cell: (block) => <Link href={`/explorer/block/${block.number}`} className="strong">{count(block.number)}</Link> },
+        { head: "Hash", cell: (block) => <Hash value={block.hash} href={`/explorer/block/${block.number}`} /> },
+        { head: "Time", cell: (block) => <time dateTime={block.timestamp}>{utc(block.timestamp)}</time> },
+        { head: "Transactions", numeric: true, cell: (block) => count(block.transaction_count) },
+        { head: "Events", numeric: true, cell: (block) => count(block.event_count) },
+        { head: "Gas used", numeric: true, cell: (block) => count(block.gas_used) },
+        {
+          head: "State",
+          cell: (block) => (
+            <Badge tone={block.finalized ? "good" : "quiet"}>{block.finalized ? "Final" : "Confirmed"}</Badge>
+          ),
+        },
+      ]}
+    />
+  );
+}
+
+export function TransactionList({ address }: { address?: string }) {
+  return (
+    <Pages<Transaction>
+      name={address ? `transactions-${address}` : "transactions"}
+      title="Transactions"
+      load={(cursor) => api.transactions(address, cursor)}
+      rowKey={(transaction) => transaction.hash}
+      empty="There is no transaction yet."
+      columns={[
+        { head: "Transaction", cell: (tx) => <Hash value={tx.hash} href={`/explorer/tx/${tx.hash}`} /> },
+        { head: "Block", numeric: true, cell: (tx) => <Link href={`/explorer/block/${tx.block}`}>{count(tx.block)}</Link> },
+        { head: "Time", cell: (tx) => <time dateTime={tx.timestamp}>{utc(tx.timestamp)}</time> },
+        { head: "From", cell: (tx) => <Hash value={tx.from} href={`/explorer/address/${tx.from}`} /> },
+        {
+          head: "To",
+          cell: (tx) => (tx.to ? <Hash value={tx.to} href={`/explorer/address/${tx.to}`} /> : "new contract"),
+        },
+        { head: "Gas used", numeric: true, cell: (tx) => count(tx.gas_used) },
+        { head: "Result", cell: (tx) => <Result success={tx.success} /> },
+      ]}
+    />
+  );
+}
+
+export function Result({ success }: { success: boolean }) {
+  return <Badge tone={success ? "good" : "bad"}>{success ? "Success" : "Reverted"}</Badge>;
+}
+
+export function TradeState({ trade }: { trade: ChainTrade }) {
+  return trade.state === "reconciled" ? (
+    <Badge tone="good">Reconciled R{trade.outcome?.run}</Badge>
+  ) : (
+    <Badge tone="info">Settled</Badge>
+  );
+}
+
+export function TradeList({ address }: { address?: string }) {
+  return (
+    <Pages<ChainTrade>
+      name={address ? `trades-${address}` : "chain-trades"}
+      title="Trades"
+      load={(cursor) => api.chainTrades(address, cursor)}
+      rowKey={(trade) => trade.trade}
+      empty="No trade has settled yet."
+      columns={[
+        { head: "Trade", cell: (trade) => <Hash value={trade.trade} href={`/explorer/trade/${trade.trade}`} /> },
+        { head: "Slot", cell: (trade) => <time dateTime={trade.slot}>{utc(trade.slot)}</time> },
+        { head: "Seller", cell: (trade) => <Hash value={trade.seller} href={`/explorer/address/${trade.seller}`} /> },
+        { head: "Buyer", cell: (trade) => <Hash value={trade.buyer} href={`/explorer/address/${trade.buyer}`} /> },
+        { head: "Amount (kWh)", numeric: true, cell: (trade) => kwh(trade.quantity_wh, 2) },
+        { head: "Price ($/kWh)", numeric: true, cell: (trade) => price(trade.price) },
+        { head: "Escrow ($)", numeric: true, cell: (trade) => money(trade.escrow) },
+        { head: "State", cell: (trade) => <TradeState trade={trade} /> },
+      ]}
+    />
+  );
+}

@@ -1,0 +1,66 @@
+import * as api from "../../api";
+import { kwh, money, price, utc } from "../../format";
+import { useLoad } from "../../live";
+import { Link } from "../../route";
+import type { ChainTrade } from "../../types";
+import { Card, Empty, Facts, Hash, Load } from "../../ui";
+import { TradeState } from "./Lists";
+
+export function TradeView({ id }: { id: string }) {
+  const trade = useLoad(`trade ${id}`, () => api.chainTrade(id), ["block", "block_removed"]);
+  return (
+    <Load of={trade}>
+      {(data) => (
+        <>
+          <Card title="Trade" id="trade" aside={<TradeState trade={data} />}>
+            <Facts
+              items={[
+                ["Name on chain", <Hash key="t" value={data.trade} full />],
+                ["Slot", utc(data.slot)],
+                ["Seller", <Hash key="s" value={data.seller} href={`/explorer/address/${data.seller}`} full />],
+                ["Buyer", <Hash key="b" value={data.buyer} href={`/explorer/address/${data.buyer}`} full />],
+                ["Agreed", `${kwh(data.quantity_wh)} kWh at $${price(data.price)}/kWh`],
+                ["Buyer's escrow", `$${money(data.escrow, 9)}`],
+                ["Seller's collateral", `$${money(data.collateral, 9)}`],
+                ["Clearing", <Hash key="c" value={data.clearing} full />],
+                [
+                  "Settled by",
+                  <span key="x">
+                    <Hash value={data.transaction} href={`/explorer/tx/${data.transaction}`} /> in block{" "}
+                    <Link href={`/explorer/block/${data.block}`}>{data.block}</Link>
+                  </span>,
+                ],
+              ]}
+            />
+          </Card>
+          <Card title="What was delivered, and who was paid" id="outcome">
+            <Outcome trade={data} />
+          </Card>
+        </>
+      )}
+    </Load>
+  );
+}
+
+function Outcome({ trade }: { trade: ChainTrade }) {
+  const { outcome } = trade;
+  if (!outcome) return <Empty>The meters have not spoken yet: the money waits in escrow.</Empty>;
+  const dollars = (amount: string) => `$${money(amount, 9)}`;
+  return (
+    <Facts
+      items={[
+        ["Run", outcome.run === 255 ? "Expired: nothing was delivered" : `R${outcome.run}`],
+        ["Delivered", `${kwh(outcome.delivered_wh)} of ${kwh(trade.quantity_wh)} kWh`],
+        ["Seller short of", `${kwh(outcome.seller_short_wh)} kWh`],
+        ["Buyer short of", `${kwh(outcome.buyer_short_wh)} kWh`],
+        ["To the seller", dollars(outcome.seller_net)],
+        ["To the network", dollars(outcome.network)],
+        ["To the platform", dollars(outcome.platform)],
+        ["Made whole, to the buyer", dollars(outcome.make_whole)],
+        ["Compensation, to the seller", dollars(outcome.compensation)],
+        ["Back to the buyer", dollars(outcome.refund)],
+        ["Collateral back to the seller", dollars(outcome.collateral_back)],
+      ]}
+    />
+  );
+}

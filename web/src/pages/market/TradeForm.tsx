@@ -1,0 +1,257 @@
+import { type FormEvent, useState } from "react";
+import * as api from "../../api";
+import {
+  ENERGY_SCALE, PRICE_SCALE, clock, costOf, day, kwh, money, parseDecimal, price, slotSpan,
+} from "../../format";
+import { useLoad } from "../../live";
+import { newNonce } from "../../order";
+import { sign } from "../../sign";
+import type { Band, ConnectionPoint, Market, Order, OrderTerms, Side } from "../../types";
+import { Card, Field, Notice } from "../../ui";
+import { useUser } from "../../user";
+import { type SideBand, bandOf, warningOf } from "./band";
+
+const NO_DELEGATE = `0x${"0".repeat(40)}`;
+
+/** The starts of the slots whose book is open, soonest first. */
+function openSlots(market: Market): string[] {
+  const length = market.slot_minutes * 60_000;
+  const now = Date.parse(market.now);
+  const earliest = now + market.gate_seconds * 1000;
+  const slots: string[] = [];
+  for (
+    let start = Math.floor(earliest / length + 1) * length;
+    start <= now + market.horizon_seconds * 1000;
+    start += length
+  ) {
+    slots.push(`${new Date(start).toISOString().slice(0, 19)}Z`);
+  }
+  return slots;
+}
+
+/** What is wrong with an amount, if anything. */
+function amountError(amount: bigint | null, market: Market): string | undefined {
+  if (amount === null || amount <= 0n) return "Enter an amount such as 2.5, with at most three decimals.";
+  const least = BigInt(market.lot_min_wh);
+  if (amount < least) return `The smallest order is ${kwh(least)} kWh.`;
+  return undefined;
+}
+
+function priceError(limit: bigint | null, market: Market): string | undefined {
+  if (limit === null || limit <= 0n) return "Enter a price such as 0.18.";
+  const tick = BigInt(market.tick);
+  if (tick > 0n && limit % tick !== 0n) return `Prices are multiples of $${price(tick)}.`;
+  return undefined;
+}
+
+export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () => void }) {
+  const user = useUser();
+  const points = useLoad("points", api.connectionPoints);
+  const [side, setSide] = useState<Side>("buy");
+  const [amountText, setAmountText] = useState("");
+  const [priceText, setPriceText] = useState("");
+  const [slotWanted, setSlot] = useState("");
+  const [pointWanted, setPoint] = useState("");
+  const [tried, setTried] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [outcome, setOutcome] = useState<Order | Error>();
+
+  const slots = openSlots(market);
+  const slot = slots.includes(slotWanted) ? slotWanted : (slots[0] ?? "");
+  const own = (points.data ?? []).filter((point) => point.account === user.account?.account);
+  const point = own.find((candidate) => candidate.connection_point === pointWanted) ?? own[0];
+  const band = useLoad(`band ${slot}`, async () => (slot ? api.priceBand(slot) : undefined));
+
+  const amount = parseDecimal(amountText, ENERGY_SCALE);
+  const limit = parseDecimal(priceText, PRICE_SCALE);
+  const problems = { amount: amountError(amount, market), price: priceError(limit, market) };
+  const warning = band.data && limit !== null && limit > 0n && warningOf(band.data, side, limit);
+
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setTried(true);
+    setOutcome(undefined);
+    if (problems.amount || problems.price || !point || !user.account || !slot) return;
+    const start = Date.parse(slot) / 1000;
+    const order: OrderTerms = {
+      account: user.account.address,
+      side,
+      slot: start,
+      quantity: Number(amount),
+      limitPrice: Number(limit),
+      minFill: 0,
+      community: market.community,
+      zone: market.zone,
+      connectionPoint: point.connection_point,
+      policy: market.policy_id,
+      delegate: NO_DELEGATE,
+      nonce: newNonce(),
+      expiry: start + market.slot_minutes * 60,
+    };
+    setBusy(true);
+    try {
+      const signature = await sign(order, market, user.account.custody);
+      setOutcome(await api.placeOrder(order, signature));
+      setAmountText("");
+      setTried(false);
+      onPlaced();
+    } catch (problem) {
+      setOutcome(problem as Error);
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <Card title="New order" id="new-order" className="trade-form">
+      <form className="form" onSubmit={submit} noValidate>
+        <fieldset className="segments">
+          <legend>Type</legend>
+          {(["buy", "sell"] as const).map((value) => (
+            <label key={value} className={`segment ${value}`}>
+              <input
+                type="radio"
+                name="type"
+                value={value}
+                checked={side === value}
+                onChange={() => setSide(value)}
+              />
+              <span>{value === "buy" ? "Buy" : "Sell"}</span>
+            </label>
+          ))}
+        </fieldset>
+        <Field
+          label="Slot"
+          hint={slot ? `The book closes at ${gate(slot, market)}.` : "No slot is open for orders."}
+        >
+          {(attributes) => (
+            <select {...attributes} value={slot} onChange={(event) => setSlot(event.target.value)}>
+              {slots.map((start) => (
+                <option key={start} value={start}>
+                  {day(start, market.timezone)}, {slotSpan(start, market.slot_minutes, market.timezone)}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+        {own.length > 1 && <PointField points={own} value={point?.connection_point} onChange={setPoint} />}
+        <div className="field-row">
+          <Field label="Amount (kWh)" error={tried ? problems.amount : undefined}>
+            {(attributes) => (
+              <input
+                {...attributes}
+                name="amount"
+                inputMode="decimal"
+                autoComplete="off"
+                placeholder="2.5"
+                value={amountText}
+                onChange={(event) => setAmountText(event.target.value)}
+              />
+            )}
+          </Field>
+          <Field label="Price ($/kWh)" error={tried ? problems.price : undefined}>
+            {(attributes) => (
+              <input
+                {...attributes}
+                name="price"
+                inputMode="decimal"
+                autoComplete="off"
+                placeholder="0.18"
+                value={priceText}
+                onChange={(event) => setPriceText(event.target.value)}
+              />
+            )}
+          </Field>
+        </div>
+        {band.data && <BandScale band={band.data} side={side} limit={limit} />}
+        {warning && <Notice tone="warn">{warning}</Notice>}
+        <p className="form-total">
+          <span>{side === "buy" ? "You pay at most" : "You earn at least"}</span>
+          <output>{amount && limit && amount > 0n && limit > 0n ? `$${money(costOf(limit, amount))}` : "–"}</output>
+        </p>
+        <button type="submit" className="primary" disabled={busy || !slot}>
+          {busy ? "Signing…" : "Create Trade"}
+        </button>
+        {points.data && !own.length && (
+          <Notice tone="info">Your account has no connection point yet. The operator adds it.</Notice>
+        )}
+        {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
+        {outcome && !(outcome instanceof Error) && <Placed order={outcome} market={market} />}
+        <p className="hint">
+          {user.account?.custody === "own"
+            ? "Your wallet signs the order; nobody else can."
+            : "The operator holds your key and signs the order for you."}
+        </p>
+      </form>
+    </Card>
+  );
+}
+
+function gate(slot: string, market: Market): string {
+  return clock(new Date(Date.parse(slot) - market.gate_seconds * 1000), market.timezone);
+}
+
+function Placed({ order, market }: { order: Order; market: Market }) {
+  return (
+    <Notice tone="good">
+      Your order to {order.side} {kwh(order.quantity_wh)} kWh in the slot{" "}
+      {slotSpan(order.slot, market.slot_minutes, market.timezone)} is in the book.
+      {order.held !== "0" && ` $${money(order.held)} are held for it.`}
+    </Notice>
+  );
+}
+
+function PointField(props: {
+  points: ConnectionPoint[];
+  value: string | undefined;
+  onChange: (id: string) => void;
+}) {
+  return (
+    <Field label="Connection point">
+      {(attributes) => (
+        <select {...attributes} value={props.value} onChange={(event) => props.onChange(event.target.value)}>
+          {props.points.map((point) => (
+            <option key={point.connection_point} value={point.connection_point}>
+              {point.connection_point}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
+  );
+}
+
+/** The price band as a ruler from nothing to a little above the retail price. */
+function BandScale({ band, side, limit }: { band: Band; side: Side; limit: bigint | null }) {
+  const own = bandOf(band, side);
+  if (!own) return null;
+  const top = (own.high * 6n) / 5n;
+  const share = (value: bigint) => {
+    const inside = value < 0n ? 0n : value > top ? top : value;
+    return Number((inside * 1000n) / top) / 10;
+  };
+  return (
+    <div className="band">
+      <p className="band-text">
+        <span>Price band</span>
+        <b>
+          ${price(own.low)} – ${price(own.high)}
+        </b>
+      </p>
+      <div className="band-ruler" aria-hidden="true">
+        <i className="band-gain" style={{ left: `${share(own.low)}%`, width: `${share(own.high) - share(own.low)}%` }} />
+        {limit !== null && limit > 0n && (
+          <i className={`band-limit ${inBand(own, limit) ? "in" : "out"}`} style={{ left: `${share(limit)}%` }} />
+        )}
+      </div>
+      <p className="hint">
+        {side === "buy" ? "All-in, with network and platform fees. " : "What reaches you, after the platform fee. "}
+        Inside it both sides gain; together ${price(band.gain)} per kWh.
+      </p>
+    </div>
+  );
+}
+
+function inBand(band: SideBand, limit: bigint): boolean {
+  return band.low <= limit && limit <= band.high;
+}

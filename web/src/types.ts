@@ -1,0 +1,361 @@
+// The JSON of the API. Times are RFC 3339 in UTC, energy integers of Wh, money and prices decimal
+// strings in major units.
+
+export interface Page<T> {
+  items: T[];
+  next?: string;
+}
+
+export interface ProblemBody {
+  status: number;
+  code: string;
+  title: string;
+  detail?: string;
+  retry_may_help?: boolean;
+}
+
+// identity
+
+export type Role = "consumer" | "prosumer" | "operator" | "utility" | "auditor" | "device" | "admin";
+export type Custody = "own" | "held";
+
+export interface Tokens {
+  access_token: string;
+  refresh_token: string;
+  expires_in: number;
+}
+
+export interface Challenge {
+  nonce: string;
+  message: string;
+}
+
+export interface NewParty {
+  name: string;
+  email: string;
+  password?: string;
+  role: Role;
+  pseudonym?: string;
+  own_key?: { address: string; nonce: string; signature: string };
+}
+
+export interface Account {
+  account: string;
+  pseudonym: string;
+  address: string;
+  custody: Custody;
+}
+
+export interface Party {
+  party: string;
+  name: string;
+  email: string;
+  roles: Role[];
+  community: string;
+  account?: Account;
+  since: string;
+}
+
+export interface ConnectionPoint {
+  connection_point: string;
+  account: string;
+  zone: string;
+  timezone: string;
+  import_max_w: number;
+  export_max_w: number;
+  since: string;
+}
+
+export interface Meter {
+  meter: string;
+  serial: string;
+  connection_point: string;
+  account: string;
+  key: string;
+  version: number;
+  valid_from: string;
+  revoked_at?: string;
+}
+
+export interface NewMeter {
+  serial: string;
+  connection_point: string;
+  key: string;
+}
+
+export interface EnrolledMeter extends Meter {
+  /** What the meter logs in to the broker with; told once. */
+  token?: string;
+}
+
+export interface AuditEntry {
+  place: number;
+  at: string;
+  by: string;
+  action: string;
+  about: string;
+  outcome: "done" | "denied";
+  hash: string;
+}
+
+// market
+
+export type Side = "buy" | "sell";
+
+export interface OrderTerms {
+  account: string;
+  side: Side;
+  slot: number;
+  quantity: number;
+  limitPrice: number;
+  minFill: number;
+  community: string;
+  zone: string;
+  connectionPoint: string;
+  policy: string;
+  delegate: string;
+  nonce: string;
+  expiry: number;
+}
+
+export interface Market {
+  community: string;
+  zone: string;
+  timezone: string;
+  slot_minutes: number;
+  gate_seconds: number;
+  horizon_seconds: number;
+  tick: number;
+  lot_min_wh: number;
+  mechanism: string;
+  policy_id: string;
+  policy: { correctionSeconds: number; challengeSeconds: number };
+  chain_id: number;
+  contracts: { market: string };
+  now: string;
+  cash?: { address: string; tradable: string; held: string };
+}
+
+export interface Offer {
+  order_id: string;
+  seller: string;
+  meter: string;
+  slot: string;
+  amount_kwh: string;
+  quantity_wh: number;
+  price: string;
+  total: string;
+  own: boolean;
+}
+
+export interface Order {
+  order_id: string;
+  side: Side;
+  slot: string;
+  quantity_wh: number;
+  limit_price: string;
+  status: string;
+  filled_wh: number;
+  held: string;
+  placed_at: string;
+  warnings: string[];
+}
+
+export interface Trade {
+  trade: string;
+  slot: string;
+  buyer: string;
+  seller: string;
+  own?: Side;
+  quantity_wh: number;
+  price: string;
+  total: string;
+  escrow: string;
+  status: string;
+}
+
+export interface Band {
+  slot: string;
+  retail_price: string;
+  feed_in_price: string;
+  network_fee: string;
+  buyer_fee: string;
+  seller_fee: string;
+  low?: string;
+  high?: string;
+  gain: string;
+}
+
+// metering
+
+export type Quality = "measured" | "substituted" | "missing";
+
+export interface Interval {
+  connection_point: string;
+  meter: string;
+  slot: string;
+  slot_minutes: number;
+  import_wh: number;
+  export_wh: number;
+  quality: Quality;
+  method?: string;
+  version: number;
+  known_at: string;
+}
+
+export interface Quarantined {
+  meter: string;
+  code: string;
+  message: string;
+  bytes: number;
+  first_at: string;
+  last_at: string;
+  repeats: number;
+}
+
+export interface MeterStatus {
+  meter: string;
+  serial: string;
+  last_seen?: string;
+  last_reading?: string;
+  pages: number;
+  gaps: { from_page: number; to_page: number }[];
+  quarantined: number;
+}
+
+// billing
+
+export interface Wallet {
+  account: string;
+  address: string;
+  free: string;
+  locked: string;
+  escrow: string;
+  collateral: string;
+  total: string;
+}
+
+export interface StatementLine {
+  sequence: number;
+  at: string;
+  what: string;
+  reversal: boolean;
+  trade?: string;
+  change: string;
+  transfers: { debit: string; credit: string; amount: string }[];
+}
+
+export interface Invoice {
+  id: string;
+  number: string;
+  account: string;
+  from: string;
+  to: string;
+  issued_at: string;
+  currency: string;
+  total: string;
+  due: string;
+  hash: string;
+}
+
+export interface Audit {
+  entries: number;
+  head: string;
+  violations: string[];
+  suspense: string;
+  balances: Record<string, string>;
+  trades: number;
+  trades_open: number;
+  transactions_pending: number;
+}
+
+// explorer
+
+export interface Block {
+  number: number;
+  hash: string;
+  parent: string;
+  timestamp: string;
+  transaction_count: number;
+  event_count: number;
+  gas_used: number;
+  finalized: boolean;
+}
+
+export interface Work {
+  miner: string;
+  seal_hash: string;
+  nonce: string;
+  pow_hash: string;
+  difficulty: string;
+  target: string;
+  parent_pow_hash: string;
+  hash_matches: boolean;
+  difficulty_met: boolean;
+  gas_limit: number;
+  base_fee_per_gas: number;
+  state_root: string;
+  transactions_root: string;
+  receipts_root: string;
+  history_root: string;
+}
+
+export interface ChainEvent {
+  index: number;
+  address: string;
+  contract?: string;
+  name?: string;
+  fields: Record<string, unknown>;
+  topics: string[];
+  data: string;
+}
+
+export interface Transaction {
+  hash: string;
+  block: number;
+  position: number;
+  timestamp: string;
+  from: string;
+  to?: string;
+  success: boolean;
+  gas_used: number;
+  events: ChainEvent[];
+}
+
+export interface BlockDetail extends Block {
+  work?: Work;
+  transactions: Transaction[];
+}
+
+export interface ChainTrade {
+  trade: string;
+  state: "settled" | "reconciled";
+  block: number;
+  transaction: string;
+  clearing: string;
+  buyer: string;
+  seller: string;
+  slot: string;
+  quantity_wh: number;
+  price: string;
+  escrow: string;
+  collateral: string;
+  outcome?: {
+    run: number;
+    delivered_wh: number;
+    seller_short_wh: number;
+    buyer_short_wh: number;
+    seller_net: string;
+    network: string;
+    platform: string;
+    make_whole: string;
+    compensation: string;
+    refund: string;
+    collateral_back: string;
+  };
+}
+
+export interface Hit {
+  kind: "block" | "transaction" | "trade" | "address";
+  id: string;
+}

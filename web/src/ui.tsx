@@ -1,0 +1,255 @@
+// The pieces pages are made of.
+
+import { type ReactNode, useId, useState } from "react";
+import { short } from "./format";
+import type { Loaded } from "./live";
+import { Link } from "./route";
+
+/** A page: its heading is stable and focusable, and the document takes its title. */
+export function Page(props: {
+  name: string;
+  title: string;
+  lead?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+}) {
+  return (
+    <div className="page" data-page={props.name}>
+      <title>{`${props.title} · Wattex`}</title>
+      <header className="page-head">
+        <div>
+          <h1 tabIndex={-1}>{props.title}</h1>
+          {props.lead && <p className="lead">{props.lead}</p>}
+        </div>
+        {props.actions && <div className="page-actions">{props.actions}</div>}
+      </header>
+      {props.children}
+    </div>
+  );
+}
+
+export function Card(props: {
+  title?: string;
+  id?: string;
+  aside?: ReactNode;
+  className?: string;
+  children: ReactNode;
+}) {
+  const own = useId();
+  const id = props.id ?? own;
+  return (
+    <section
+      className={`card ${props.className ?? ""}`}
+      aria-labelledby={props.title ? `${id}-title` : undefined}
+      id={props.id}
+    >
+      {props.title && (
+        <header className="card-head">
+          <h2 id={`${id}-title`}>{props.title}</h2>
+          {props.aside && <div className="card-aside">{props.aside}</div>}
+        </header>
+      )}
+      {props.children}
+    </section>
+  );
+}
+
+export interface Column<T> {
+  head: string;
+  cell: (row: T) => ReactNode;
+  /** Numbers stand right-aligned in figures of one width. */
+  numeric?: boolean;
+  /** A column that says nothing to the eye alone, such as one of buttons. */
+  hideHead?: boolean;
+}
+
+export function Table<T>(props: {
+  caption: string;
+  columns: Column<T>[];
+  rows: T[];
+  rowKey: (row: T) => string;
+  empty: ReactNode;
+  rowClass?: (row: T) => string | undefined;
+  showCaption?: boolean;
+}) {
+  if (!props.rows.length) return <Empty>{props.empty}</Empty>;
+  return (
+    <div className="table-scroll" tabIndex={0} role="region" aria-label={props.caption}>
+      <table>
+        <caption className={props.showCaption ? undefined : "sr-only"}>{props.caption}</caption>
+        <thead>
+          <tr>
+            {props.columns.map((column) => (
+              <th key={column.head} scope="col" className={column.numeric ? "num" : undefined}>
+                {column.hideHead ? <span className="sr-only">{column.head}</span> : column.head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {props.rows.map((row) => (
+            <tr key={props.rowKey(row)} className={props.rowClass?.(row)}>
+              {props.columns.map((column) => (
+                <td key={column.head} className={column.numeric ? "num" : undefined}>
+                  {column.cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+export function Empty({ children }: { children: ReactNode }) {
+  return <p className="empty">{children}</p>;
+}
+
+export type Tone = "good" | "warn" | "bad" | "info" | "quiet";
+
+export function Badge({ tone = "quiet", children }: { tone?: Tone; children: ReactNode }) {
+  return <span className={`badge ${tone}`}>{children}</span>;
+}
+
+export function Notice({ tone, children }: { tone: Tone; children: ReactNode }) {
+  return (
+    <div className={`notice ${tone}`} role={tone === "bad" ? "alert" : "status"}>
+      {children}
+    </div>
+  );
+}
+
+export function Stat(props: {
+  label: string;
+  value: ReactNode;
+  unit?: string;
+  note?: ReactNode;
+  /** A colour shared with a part of a bar. */
+  kind?: string;
+}) {
+  return (
+    <div className="stat">
+      <dt>
+        {props.kind && <i className={`key ${props.kind}`} aria-hidden="true" />}
+        {props.label}
+      </dt>
+      <dd>
+        <span className="stat-value">{props.value}</span>
+        {props.unit && <span className="stat-unit"> {props.unit}</span>}
+        {props.note && <span className="stat-note">{props.note}</span>}
+      </dd>
+    </div>
+  );
+}
+
+export function Stats({ children }: { children: ReactNode }) {
+  return <dl className="stats">{children}</dl>;
+}
+
+/** What is shown of something that is being loaded, has failed, or is there. */
+export function Load<T>(props: { of: Loaded<T>; children: (data: T) => ReactNode }) {
+  const { data, error, reload } = props.of;
+  return (
+    <>
+      {error && (
+        <Notice tone="bad">
+          {error.message}{" "}
+          <button type="button" className="link" onClick={reload}>
+            Try again
+          </button>
+        </Notice>
+      )}
+      {data !== undefined ? props.children(data) : !error && <Skeleton />}
+    </>
+  );
+}
+
+export function Skeleton() {
+  return (
+    <div className="skeleton" role="status">
+      <span className="sr-only">Loading</span>
+      <i />
+      <i />
+      <i />
+    </div>
+  );
+}
+
+export function Field(props: {
+  label: string;
+  hint?: ReactNode;
+  error?: string | undefined;
+  children: (attributes: { id: string; "aria-describedby"?: string; "aria-invalid"?: true }) => ReactNode;
+}) {
+  const id = useId();
+  const notes = props.error ?? props.hint;
+  return (
+    <div className="field">
+      <label htmlFor={id}>{props.label}</label>
+      {props.children({
+        id,
+        ...(notes ? { "aria-describedby": `${id}-notes` } : {}),
+        ...(props.error ? { "aria-invalid": true as const } : {}),
+      })}
+      {notes && (
+        <p id={`${id}-notes`} className={props.error ? "field-error" : "hint"}>
+          {notes}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** A hash or address that can be copied, linked to where it is explained. */
+export function Hash(props: { value: string; href?: string; full?: boolean }) {
+  const [copied, setCopied] = useState(false);
+  const text = props.full ? props.value : short(props.value);
+  const copy = async () => {
+    await navigator.clipboard?.writeText(props.value);
+    setCopied(true);
+    setTimeout(() => setCopied(false), 1500);
+  };
+  return (
+    <span className={`hash ${props.full ? "full" : ""}`}>
+      {props.href ? (
+        <Link href={props.href} title={props.value}>
+          <code>{text}</code>
+        </Link>
+      ) : (
+        <code title={props.value}>{text}</code>
+      )}
+      <button type="button" className="copy" onClick={copy} aria-label={`Copy ${props.value}`}>
+        <span aria-hidden="true">{copied ? "✓" : "⧉"}</span>
+      </button>
+      <span className="sr-only" role="status">
+        {copied ? "Copied" : ""}
+      </span>
+    </span>
+  );
+}
+
+export function Tabs(props: { label: string; items: { href: string; text: string; on: boolean }[] }) {
+  return (
+    <nav className="tabs" aria-label={props.label}>
+      {props.items.map((item) => (
+        <Link key={item.href} href={item.href} aria-current={item.on ? "page" : undefined}>
+          {item.text}
+        </Link>
+      ))}
+    </nav>
+  );
+}
+
+export function Facts({ items }: { items: [string, ReactNode][] }) {
+  return (
+    <dl className="facts">
+      {items.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
