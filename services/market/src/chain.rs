@@ -49,7 +49,7 @@ pub(crate) fn clearing(cleared: &ClearedSlot, parameters: &Parameters) -> Cleari
 }
 
 /// The transactions that post a cleared slot and settle its trades, in the order to send them.
-pub(crate) fn transactions(
+pub fn transactions(
     exchange: &Exchange,
     cleared: &ClearedSlot,
     parameters: &Parameters,
@@ -90,7 +90,7 @@ fn transaction(cause: String, call: Call, gas: u64) -> Transaction {
 }
 
 /// What a block's logs say about free cash and trades, in their order.
-pub(crate) fn movements(deployment: &Deployment, logs: &[Log]) -> Vec<Movement> {
+pub fn movements(deployment: &Deployment, logs: &[Log]) -> Vec<Movement> {
     logs.iter().flat_map(|log| moved(deployment, log)).collect()
 }
 

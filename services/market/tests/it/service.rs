@@ -41,7 +41,8 @@ fn log(data: alloy_primitives::LogData) -> Log {
     }
 }
 
-fn connected(number: u64, finalized: u64, logs: Vec<Log>) -> Envelope {
+/// A block with these logs; sequence and height are the same here.
+pub fn connected(number: u64, finalized: u64, logs: Vec<Log>) -> Envelope {
     let event = BlockConnected {
         sequence: number,
         number,
@@ -55,10 +56,10 @@ fn connected(number: u64, finalized: u64, logs: Vec<Log>) -> Envelope {
     Envelope::of(&event, &number.to_string(), morning())
 }
 
-/// What identity, billing and the ledger say before the morning.
-fn past() -> Vec<Envelope> {
-    let mut past = Vec::new();
-    for name in NAMES {
+/// What identity and billing say before the morning.
+pub fn known<N: AsRef<str>>(names: &[N]) -> Vec<Envelope> {
+    let mut known = Vec::new();
+    for name in names.iter().map(AsRef::as_ref) {
         let neighbour = neighbour(name);
         let opened = AccountOpened {
             account: neighbour.account(),
@@ -68,7 +69,7 @@ fn past() -> Vec<Envelope> {
             address: neighbour.address(),
             custody: Custody::Own,
         };
-        past.push(Envelope::of(&opened, name, morning()));
+        known.push(Envelope::of(&opened, name, morning()));
         let registered = ConnectionPointRegistered {
             connection_point: neighbour.point(),
             account: neighbour.account(),
@@ -78,7 +79,7 @@ fn past() -> Vec<Envelope> {
             import_max: Power::from_w(20_000),
             export_max: Power::from_w(20_000),
         };
-        past.push(Envelope::of(&registered, name, morning()));
+        known.push(Envelope::of(&registered, name, morning()));
     }
     let published = TariffPublished {
         community: community(),
@@ -86,7 +87,13 @@ fn past() -> Vec<Envelope> {
         valid_from: at("2026-01-01T00:00:00Z"),
         tariff: serde_json::from_str(&tariff().canonical_json()).unwrap(),
     };
-    past.push(Envelope::of(&published, "flat/1", morning()));
+    known.push(Envelope::of(&published, "flat/1", morning()));
+    known
+}
+
+/// What everyone says before the morning.
+fn past() -> Vec<Envelope> {
+    let mut past = known(&NAMES);
     past.push(connected(1, 1, NAMES.map(|name| deposited(name, DEPOSIT)).to_vec()));
     past
 }

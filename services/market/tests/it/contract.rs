@@ -1,0 +1,180 @@
+//! The whole way on the real contracts: what the market sends is executed in an EVM, and what their
+//! logs say is what the market then believes.
+
+use alloy_consensus::Transaction;
+use contracts::bindings::EnergyMarket;
+use contracts::{Address, Bytes, Call, Genesis, Roles, SolCall, U256};
+use events::ledger::Log;
+use revm::context::result::ExecutionResult;
+use revm::context::{Context, TxEnv};
+use revm::database::InMemoryDB;
+use revm::primitives::TxKind;
+use revm::primitives::hardfork::SpecId;
+use revm::{Database, DatabaseCommit, ExecuteEvm, MainBuilder, MainContext};
+use service::Tick;
+use units::Money;
+
+use crate::http::*;
+use crate::service::{connected, known};
+use crate::town::*;
+
+/// What one account deposits.
+const CASH: i64 = 1_000_000_000;
+/// Holds every role but the clearer's.
+const OPERATOR: Address = Address::repeat_byte(0x0f);
+
+/// A chain with our contracts and nobody else.
+struct Evm {
+    db: InMemoryDB,
+    now: u64,
+}
+
+impl Evm {
+    /// The contracts of the town, with its policy, in the morning.
+    fn new() -> Evm {
+        let roles = Roles {
+            admin: OPERATOR,
+            clearer: clearer().address(),
+            reconciler: OPERATOR,
+            policy: OPERATOR,
+            minter: OPERATOR,
+            reading_anchor: OPERATOR,
+            record_anchor: OPERATOR,
+            installers: Vec::new(),
+            enroller: OPERATOR,
+            pauser: OPERATOR,
+        };
+        let genesis = Genesis::new(Address::repeat_byte(0xd0), &roles, 86_400);
+        assert_eq!(genesis.deployment, deployment());
+        let mut evm = Evm { db: InMemoryDB::default(), now: morning().unsigned() };
+        for deploy in genesis.deploys {
+            evm.run(deploy.from, TxKind::Create, deploy.init_code, 16_000_000);
+        }
+        for call in genesis.calls {
+            evm.call(call.from, Call { to: call.to, data: call.data });
+        }
+        evm.call(OPERATOR, deployment().register_policy(&config().policy));
+        evm.call(OPERATOR, deployment().approve_market(U256::MAX));
+        evm
+    }
+
+    fn call(&mut self, from: Address, call: Call) -> Vec<Log> {
+        self.run(from, TxKind::Call(call.to), call.data, 16_000_000)
+    }
+
+    /// Executes a transaction that must succeed within `gas`; its logs.
+    fn run(&mut self, from: Address, kind: TxKind, data: Bytes, gas: u64) -> Vec<Log> {
+        match self.execute(from, kind, data, gas) {
+            ExecutionResult::Success { logs, .. } => logs
+                .into_iter()
+                .map(|log| Log {
+                    address: log.address,
+                    topics: log.data.topics().to_vec(),
+                    data: log.data.data,
+                    transaction: contracts::B256::ZERO,
+                    index: 0,
+                })
+                .collect(),
+            other => panic!("a transaction failed: {other:?}"),
+        }
+    }
+
+    fn execute(&mut self, from: Address, kind: TxKind, data: Bytes, gas: u64) -> ExecutionResult {
+        let nonce = self.db.basic(from).unwrap().unwrap_or_default().nonce;
+        let tx = TxEnv::builder()
+            .caller(from)
+            .kind(kind)
+            .data(data)
+            .nonce(nonce)
+            .gas_limit(gas)
+            .chain_id(Some(CHAIN_ID))
+            .build()
+            .unwrap();
+        let now = self.now;
+        let mut evm = Context::mainnet()
+            .with_db(&mut self.db)
+            .modify_cfg_chained(|cfg| {
+                cfg.chain_id = CHAIN_ID;
+                cfg.set_spec_and_mainnet_gas_params(SpecId::OSAKA);
+            })
+            .modify_block_chained(|block| block.timestamp = U256::from(now))
+            .build_mainnet();
+        let executed = evm.transact(tx).unwrap();
+        self.db.commit(executed.state);
+        executed.result
+    }
+
+    /// The free cash of an account, as the contract has it.
+    fn free(&mut self, account: Address) -> i64 {
+        let data = EnergyMarket::freeCall { account }.abi_encode();
+        let to = TxKind::Call(deployment().market);
+        let answer = self.execute(Address::repeat_byte(1), to, data.into(), 1_000_000);
+        let free = EnergyMarket::freeCall::abi_decode_returns(answer.output().unwrap()).unwrap();
+        i64::try_from(free).unwrap()
+    }
+
+    /// Gives an account free cash.
+    fn fund(&mut self, account: Address) -> Vec<Log> {
+        let (amount, payment) = (Money::from_n(CASH), alloy_primitives::keccak256(account));
+        let mint = deployment().mint(OPERATOR, amount, payment).unwrap();
+        self.call(OPERATOR, mint);
+        self.call(OPERATOR, deployment().deposit_for(account, amount, payment).unwrap())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contracts_settle_what_the_market_cleared_and_the_market_believes_them() {
+    let running = start().await;
+    let mut evm = Evm::new();
+    let names: Vec<String> =
+        (0..21).flat_map(|n| [format!("buyer {n}"), format!("seller {n}")]).collect();
+    for envelope in known(&names) {
+        running.bus.publish(&envelope).await.unwrap();
+    }
+    let deposits = names.iter().flat_map(|name| evm.fund(neighbour(name).address())).collect();
+    running.bus.publish(&connected(1, 1, deposits)).await.unwrap();
+    let desk = running.market.desks()[0].clone();
+    for n in 0..21 {
+        let buy = neighbour(&format!("buyer {n}")).buy(100 + 7 * n, 250_000 + 100 * n);
+        let sell = neighbour(&format!("seller {n}")).sell(103 + 7 * n, 100_000 + 100 * n);
+        desk.place(buy).await.unwrap();
+        desk.place(sell).await.unwrap();
+    }
+    let gate = at("2026-06-01T09:45:00Z");
+    running.hand.move_to(gate);
+    running.market.tick(gate).await.unwrap();
+    running.market.drain(gate).await.unwrap();
+    let sent = running.node.taken();
+    assert_eq!(sent.len(), 3, "clear, a full batch of fills, the rest");
+
+    // The keenest buyer takes the money away between clearing and settlement.
+    evm.now = gate.unsigned();
+    let gone = neighbour("buyer 20").address();
+    let all = deployment().request_withdrawal(Money::from_n(CASH)).unwrap();
+    let mut logs = evm.call(gone, all);
+    for transaction in &sent {
+        let to = TxKind::Call(transaction.to().unwrap());
+        let (data, gas) = (transaction.input().clone(), transaction.gas_limit());
+        logs.extend(evm.run(clearer().address(), to, data, gas));
+    }
+    running.bus.publish(&connected(2, 2, logs)).await.unwrap();
+
+    let book = desk.book().await;
+    let cleared = book.slot(slot().start).unwrap().cleared.clone().unwrap();
+    assert!(cleared.trades.len() > market::FILLS_PER_SETTLE_MAX, "{}", cleared.trades.len());
+    let mut skipped = 0;
+    for trade in &cleared.trades {
+        let buyer = book.order(trade.buy).unwrap().terms.account;
+        let expected = if buyer == gone { "skipped" } else { "settled" };
+        assert_eq!(book.settlement(trade.trade), expected);
+        skipped += u32::from(buyer == gone);
+    }
+    assert!(skipped > 0, "the keenest buyer had traded");
+    for name in &names {
+        let wallet = book.wallet(neighbour(name).address());
+        assert_eq!(wallet.held(), Money::ZERO, "{name}");
+        assert_eq!(wallet.tradable().n(), evm.free(neighbour(name).address()), "{name}");
+    }
+    drop(book);
+    running.stop().await;
+}
