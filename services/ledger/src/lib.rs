@@ -11,7 +11,8 @@
 //! block, its receipts, its state and its row of the feed become durable together; the feed is
 //! published in order, each event until it is acknowledged.
 //!
-//! Absent on purpose: peers, accounts of the node's own, websockets, pruning.
+//! Absent on purpose: peers, accounts of the node's own, websockets, pruning, a pool on disk (who
+//! sends keeps what it sent until it is final, and sends it again).
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 

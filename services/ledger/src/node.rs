@@ -1,8 +1,8 @@
 //! The node's synchronous core: store, pool, import and miner.
 //!
 //! ```text
-//! submit ------------------> pool --propose--> candidate --nonce search--> adopt --+
-//! import_block (elsewhere) --------------------------------------------> import --+-> store -> pool
+//! submit ------------> pool --propose--> candidate --nonce search--> adopt --+
+//! import_block (elsewhere) --------------------------------------> import --+--> store --> pool
 //! ```
 //!
 //! Invariants: blocks are taken in one at a time; the pool follows every head; nothing at or below
@@ -25,7 +25,7 @@ use chain::{
 };
 use service::Clock;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Why a node does not start.
@@ -88,6 +88,7 @@ pub struct Node {
     mining: Mutex<()>,
     /// Rises when the head moves, so that a nonce search notices.
     heads: AtomicU64,
+    stopping: AtomicBool,
     pub(crate) filters: Mutex<crate::rpc::Filters>,
 }
 
@@ -111,6 +112,7 @@ impl Node {
             turn: Mutex::default(),
             mining: Mutex::default(),
             heads: AtomicU64::default(),
+            stopping: AtomicBool::default(),
             filters: Mutex::default(),
         })
     }
@@ -145,6 +147,11 @@ impl Node {
         self.clock.now().unsigned()
     }
 
+    /// Ends the nonce search that runs, if one does, and mines nothing from now on.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
     pub(crate) fn set_published(&self, sequence: u64) -> Result<(), StoreError> {
         self.store.set_published(sequence)
     }
@@ -168,7 +175,8 @@ impl Node {
         Ok(hash)
     }
 
-    /// Takes in a block from elsewhere at `now` (epoch seconds). Returns how the head moved, if it did.
+    /// Takes in a block from elsewhere at `now` (epoch seconds). Returns how the head moved, if it
+    /// did.
     pub fn import_block(&self, block: Block, now: u64) -> Result<Option<HeadChange>, ImportError> {
         self.take_in(|snapshot| {
             let (number, finalized) = (block.header.number, snapshot.finalized());

@@ -139,6 +139,12 @@ fn ancestor_proof(request: &Request<'_>) -> Answer {
 }
 
 impl Request<'_> {
+    /// The same request on the chain as it is now.
+    fn again(&self) -> Result<Self, RpcError> {
+        let snapshot = self.node.snapshot().map_err(fault)?;
+        Ok(Self { node: self.node, snapshot, params: self.params.clone() })
+    }
+
     fn head(&self) -> Result<chain::Header, RpcError> {
         self.snapshot.head_header().map_err(fault)
     }

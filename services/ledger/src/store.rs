@@ -99,7 +99,8 @@ impl Store {
     }
 }
 
-/// Writes a chain of one block under another name first, so that a crash leaves a whole file or none.
+/// Writes a chain of one block under another name first, so that a crash leaves a whole file or
+/// none.
 fn begin_in(directory: &Path, genesis: &Imported) -> Result<(), StoreError> {
     let unfinished = directory.join(UNFINISHED);
     for entry in std::fs::read_dir(directory).map_err(StoreError::Directory)? {

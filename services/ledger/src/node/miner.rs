@@ -41,7 +41,7 @@ impl Node {
     }
 
     /// Mines a block at `now`, even an empty one. `None` if its time would be too far ahead of
-    /// `now` or another block became the head meanwhile.
+    /// `now`, another block became the head meanwhile, or the node stops.
     pub fn mine_now(&self, now: u64) -> Result<Option<B256>, MineError> {
         self.mine(now, true)
     }
@@ -51,7 +51,7 @@ impl Node {
         let heads = self.heads.load(Ordering::Acquire);
         let head = self.snapshot()?.head_header()?;
         let next_due = head.timestamp.saturating_add(self.rules.target_block_time.max(1));
-        let waiting = !self.pool().is_empty();
+        let waiting = self.transactions_wait();
         let empty_due = (waiting || self.config.mode == Mining::Steady) && now >= next_due;
         if !waiting && !empty_due && !even_empty {
             return Ok(None);
@@ -64,9 +64,16 @@ impl Node {
         if candidate.block().transactions.is_empty() && !empty_due && !even_empty {
             return Ok(None);
         }
-        let moved = || self.heads.load(Ordering::Acquire) != heads;
-        let Some(nonce) = self.search(&candidate, moved) else { return Ok(None) };
+        let abandoned =
+            || self.stopping.load(Ordering::Acquire) || self.heads.load(Ordering::Acquire) != heads;
+        let Some(nonce) = self.search(&candidate, abandoned) else { return Ok(None) };
         self.adopt(candidate, nonce)
+    }
+
+    /// Whether the next block could have transactions: those behind a gap do not count.
+    fn transactions_wait(&self) -> bool {
+        let pool = self.pool();
+        pool.senders().any(|sender| pool.pending(sender).next().is_some())
     }
 
     /// A candidate on the head, from the pool. Its time is `now`, or one second after the parent.

@@ -58,12 +58,19 @@ pub(super) fn transaction_by_hash(request: &Request<'_>) -> Answer {
     if let Some((number, index)) = request.snapshot.transaction_place(hash) {
         return at_index(request, BlockId::Number(number), index);
     }
-    let pool = request.node.pool();
-    let waiting = pool.get(&hash).map(|pooled| {
+    let waiting = request.node.pool().get(&hash).map(|pooled| {
         let recovered = &pooled.transaction;
         format::transaction(recovered.inner(), recovered.signer(), None)
     });
-    Ok(json!(waiting))
+    if let Some(waiting) = waiting {
+        return Ok(waiting);
+    }
+    // A block may have taken it out of the pool after the snapshot.
+    let now = request.again()?;
+    match now.snapshot.transaction_place(hash) {
+        Some((number, index)) => at_index(&now, BlockId::Number(number), index),
+        None => Ok(Value::Null),
+    }
 }
 
 pub(super) fn transaction_by_index(request: &Request<'_>) -> Answer {

@@ -14,7 +14,8 @@ use crate::store::Snapshot;
 /// Gas of a transfer to an account without code.
 const TRANSFER_GAS: u64 = 21_000;
 
-/// A call as tools send it. Fields that play no part in it (`nonce`, `chainId`, `type`) are not read.
+/// A call as tools send it. Fields that play no part in it (`nonce`, `chainId`, `type`) are not
+/// read.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct CallRequest {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// The parameters of a request, by position.
+#[derive(Clone)]
 pub(super) struct Params(Vec<Value>);
 
 impl Params {

@@ -7,7 +7,7 @@ use crate::node::SubmitError;
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, Bytes, U64};
 use chain::Transaction;
-use chain::pool::Pooled;
+use chain::pool::{PoolError, Pooled};
 use serde_json::{Map, Value, json};
 
 pub(super) fn mining(request: &Request<'_>) -> Answer {
@@ -19,11 +19,14 @@ pub(super) fn send_raw(request: &Request<'_>) -> Answer {
     let transaction = Transaction::decode_2718_exact(&raw)
         .map_err(|error| invalid(format!("invalid transaction: {error}")))?;
     let hash = *transaction.tx_hash();
-    if request.snapshot.transaction_place(hash).is_some() {
-        return Err(server("already known"));
-    }
     match request.node.submit(transaction) {
         Ok(hash) => Ok(json!(hash)),
+        // Its nonce is used up by itself: a block has it.
+        Err(SubmitError::Refused(PoolError::NonceTooLow { .. }))
+            if request.again()?.snapshot.transaction_place(hash).is_some() =>
+        {
+            Err(server("already known"))
+        }
         Err(SubmitError::Refused(reason)) => Err(server(reason.to_string())),
         Err(SubmitError::Store(error)) => Err(fault(error)),
         Err(SubmitError::State(error)) => Err(fault(error)),

@@ -1,4 +1,5 @@
-//! A disk that stops at any write: what was acknowledged is there afterwards, and nothing by halves.
+//! A disk that stops at any write: what was acknowledged is there afterwards, and nothing by
+//! halves.
 
 use super::*;
 use alloy_primitives::{Address, U256};
@@ -14,7 +15,7 @@ enum Leaves {
     All,
     /// None: the power was cut.
     None,
-    /// Every other one, the later ones too: the power was cut while the disk wrote in its own order.
+    /// Every other one: the power was cut while the disk wrote in an order of its own.
     EveryOther,
 }
 

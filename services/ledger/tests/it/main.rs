@@ -5,6 +5,7 @@ mod feed;
 mod harness;
 mod miner;
 mod pool;
+mod relay;
 mod reorg;
 mod restart;
 mod rpc;

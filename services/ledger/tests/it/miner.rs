@@ -1,10 +1,13 @@
 //! When blocks are mined, and their times.
 
-use crate::harness::{START, Setup, TestNode, sign};
-use alloy_primitives::{Address, Bytes};
+use crate::harness::{START, Setup, TestNode, sign, sign_with};
+use alloy_consensus::TxEip1559;
+use alloy_primitives::{Address, Bytes, TxKind};
 use ledger::Mining;
 use service::Tick;
 use std::num::NonZeroUsize;
+
+const CALL: TxKind = TxKind::Call(Address::ZERO);
 
 fn times(node: &TestNode) -> Vec<u64> {
     let snapshot = node.ledger.node().snapshot().unwrap();
@@ -21,6 +24,44 @@ async fn on_demand_a_block_is_mined_when_transactions_wait_and_only_then() {
     assert!(node.tick().await);
     assert!(!node.tick().await);
     assert_eq!(times(&node), [1_002]);
+}
+
+#[actix_web::test]
+async fn transactions_behind_a_gap_are_no_reason_to_mine() {
+    let setup = Setup::default();
+    let node = setup.start().await;
+    node.send(&sign(1, 1, Some(Address::ZERO), Bytes::new())).await;
+    node.pass(100);
+    assert!(!node.tick().await);
+}
+
+#[actix_web::test]
+async fn a_transaction_that_does_not_pay_the_base_fee_waits_while_empty_blocks_lower_it() {
+    let mut setup = Setup::default();
+    setup.genesis.base_fee = 100;
+    let node = setup.start().await;
+    let poor = sign_with(1, |one| TxEip1559 { max_fee_per_gas: 60, to: CALL, ..one });
+    let hash = node.send(&poor).await;
+    let mut ticks = 0;
+    while node.ledger.node().pool().get(&hash).is_some() {
+        ticks += 1;
+        assert!(ticks < 100, "it never got into a block");
+        node.tick().await;
+    }
+    // 100 falls by an eighth with each empty block: 88, 77, 68, 60.
+    assert_eq!(times(&node), [5, 10, 15, 16]);
+}
+
+#[actix_web::test]
+async fn a_node_that_stops_gives_up_its_search() {
+    let mut setup = Setup::default();
+    setup.genesis.difficulty = alloy_primitives::U256::MAX;
+    let node = setup.start().await;
+    let core = node.ledger.node().clone();
+    let now = node.now().unsigned();
+    let search = std::thread::spawn(move || core.mine_now(now).unwrap());
+    node.ledger.node().stop();
+    assert_eq!(search.join().unwrap(), None);
 }
 
 #[actix_web::test]

@@ -17,7 +17,10 @@ async fn requests_and_batches_are_answered_by_the_book() {
     let node = setup.start().await;
     let call = |id: Value| json!({ "jsonrpc": "2.0", "id": id, "method": "eth_chainId" });
     let answer = |id: Value| json!({ "jsonrpc": "2.0", "id": id, "result": "0x1267" });
-    let error = |id: Value, code: i64, message: &str| json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } });
+    let error = |id: Value, code: i64, message: &str| {
+        let error = json!({ "code": code, "message": message });
+        json!({ "jsonrpc": "2.0", "id": id, "error": error })
+    };
     let mut notification = call(json!(1));
     notification.as_object_mut().unwrap().remove("id");
     let unknown = json!({ "jsonrpc": "2.0", "id": 5, "method": "eth_nothing", "params": [] });
