@@ -8,7 +8,7 @@
 //! Deposited        1000 Bank        -> 2000 Wallet
 //! Settled          2000 Wallet      -> 2010 Escrow, 2020 Collateral
 //! Reconciled (run) 2010 Escrow      -> 2005 Locked, 2100 DSO, 4000 PlatformFee
-//!                  2020 Collateral  -> 2005 Locked            only the difference to the run before
+//!                  2020 Collateral  -> 2005 Locked          only the difference to the last run
 //! Released         2005, 2100, 4000 -> 2000 Wallet
 //! Withdrawn        2000 Wallet      -> 1000 Bank
 //!
@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 use units::{Energy, Money, Price};
 
 pub use accounts::{Account, BadAccount, EnergyAccount, Flow};
-pub use audit::{Violation, check, check_entries};
+pub use audit::{Violation, check, check_entries, check_invoice};
 
 use super::reconcile::Metered;
 use moves::{Moved, Moves};
@@ -189,7 +189,7 @@ pub enum JournalError {
     /// An amount or a balance does not fit.
     #[error("an amount does not fit the journal")]
     Overflow,
-    /// Only what the chain took back is reversed: a reversal never, an interval by its next version.
+    /// Only what the chain took back is reversed; an interval is corrected by its next version.
     #[error("entry {0} cannot be taken back")]
     NotReversible(u64),
 }
@@ -261,6 +261,13 @@ impl Book {
     /// Debits minus credits of an energy account, in watt-hours.
     pub fn energy(&self, account: &EnergyAccount) -> i128 {
         self.energy.get(account).copied().unwrap_or(0)
+    }
+
+    /// All energy of one kind of flow, over all connection points and slots.
+    pub fn energy_of(&self, flow: Flow) -> Energy {
+        let ours = self.energy.iter().filter(|(account, _)| account.flow == flow);
+        let sum: u128 = ours.map(|(_, balance)| balance.unsigned_abs()).sum();
+        Energy::from_wh(u64::try_from(sum).unwrap_or(u64::MAX))
     }
 
     /// Every money account with its balance.
@@ -411,8 +418,8 @@ impl Book {
             *self.money.entry(transfer.credit.clone()).or_default() -= i128::from(transfer.amount);
         }
         for transfer in &entry.energy {
-            *self.energy.entry(transfer.debit.clone()).or_default() += i128::from(transfer.amount);
-            *self.energy.entry(transfer.credit.clone()).or_default() -= i128::from(transfer.amount);
+            *self.energy.entry(transfer.debit).or_default() += i128::from(transfer.amount);
+            *self.energy.entry(transfer.credit).or_default() -= i128::from(transfer.amount);
         }
         self.money.retain(|_, balance| *balance != 0);
         self.next = entry.sequence + 1;

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use calendar::LocalDay;
+use serde::{Deserialize, Serialize};
 use units::{Decimal, Energy, Overflow};
 
 use super::{Facts, Side};
 
 /// Energy of one local day, by where it came from and where it went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Day {
     /// The day.
     pub day: LocalDay,

@@ -11,23 +11,28 @@ use super::{Invoice, Line};
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#5b6570;--line:#d7dce1;--paper:#fff;\
 --bought:#1a7f5a;--supplied:#8a94a0;--sold:#b7791f;--fed:#d9c08a}\
-@media(prefers-color-scheme:dark){:root{--ink:#e8ebee;--soft:#a3adb8;--line:#3a424b;--paper:#15191e;\
---bought:#4cc38a;--supplied:#77818c;--sold:#e0a84a;--fed:#8f7a4a}}\
-*{box-sizing:border-box}body{margin:0 auto;max-width:46rem;padding:2rem 1.2rem;background:var(--paper);\
-color:var(--ink);font:16px/1.5 system-ui,sans-serif}h1{font-size:1.5rem;margin:0}\
-h2{font-size:1.05rem;margin:2rem 0 .5rem}p{margin:.4rem 0}.soft{color:var(--soft)}\
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.2rem;margin:1rem 0}dt{color:var(--soft)}\
-dd{margin:0;overflow-wrap:anywhere}table{border-collapse:collapse;width:100%}\
+@media(prefers-color-scheme:dark){:root{--ink:#e8ebee;--soft:#a3adb8;--line:#3a424b;\
+--paper:#15191e;--bought:#4cc38a;--supplied:#77818c;--sold:#e0a84a;--fed:#8f7a4a}}\
+*{box-sizing:border-box}\
+body{margin:0 auto;max-width:46rem;padding:2rem 1.2rem;background:var(--paper);color:var(--ink);\
+font:16px/1.5 system-ui,sans-serif}\
+h1{font-size:1.5rem;margin:0}h2{font-size:1.05rem;margin:2rem 0 .5rem}p{margin:.4rem 0}\
+.soft{color:var(--soft)}\
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.2rem;margin:1rem 0}\
+dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}\
+table{border-collapse:collapse;width:100%}\
 td,th{padding:.45rem 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}\
-td:last-child,th:last-child{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\
+td:last-child,th:last-child{text-align:right;white-space:nowrap;\
+font-variant-numeric:tabular-nums}\
 tfoot th{font-weight:600}.trace{color:var(--soft);font-size:.85rem}.due{font-size:1.3rem}\
 svg{width:100%;height:auto}svg line{stroke:var(--soft)}.bought{fill:var(--bought)}\
 .supplied{fill:var(--supplied)}.sold{fill:var(--sold)}.fed{fill:var(--fed)}\
-.key span{display:inline-block;margin-right:1.2rem}.key i{display:inline-block;width:.8rem;height:.8rem;\
-margin-right:.4rem;border-radius:2px}.key .bought{background:var(--bought)}.key .supplied{background:\
-var(--supplied)}.key .sold{background:var(--sold)}.key .fed{background:var(--fed)}\
-@media print{:root{--ink:#000;--soft:#444;--line:#bbb;--paper:#fff}body{padding:0;max-width:none;\
-font-size:11pt}tr,svg{break-inside:avoid}}";
+.key span{display:inline-block;margin-right:1.2rem}\
+.key i{display:inline-block;width:.8rem;height:.8rem;margin-right:.4rem;border-radius:2px}\
+.key .bought{background:var(--bought)}.key .supplied{background:var(--supplied)}\
+.key .sold{background:var(--sold)}.key .fed{background:var(--fed)}\
+@media print{:root{--ink:#000;--soft:#444;--line:#bbb;--paper:#fff}\
+body{padding:0;max-width:none;font-size:11pt}tr,svg{break-inside:avoid}}";
 
 /// The page. `days`: the energy of the period, for the drawing.
 pub fn page(invoice: &Invoice, days: &[Day]) -> String {
@@ -47,8 +52,8 @@ pub fn page(invoice: &Invoice, days: &[Day]) -> String {
     custody(&mut html, invoice);
     let _ = write!(
         html,
-        "<h2>Check this bill</h2><p>Every line can be recomputed from your meter's signed readings: \
-         download the bill file and run <code>wattex verify</code> on it.</p>\
+        "<h2>Check this bill</h2><p>Every line can be recomputed from your meter's signed \
+         readings: download the bill file and run <code>wattex verify</code> on it.</p>\
          <p class=\"trace\">Hash on the ledger: {:#x}</p></body></html>",
         invoice.hash()
     );

@@ -7,6 +7,8 @@ use calendar::Timestamp;
 use ids::ConnectionPointId;
 use units::Money;
 
+use crate::domain::bill::Invoice;
+
 use super::{Account, Book, EnergyAccount, Entry, Fact, Flow, TradeState};
 
 /// An invariant that does not hold. The variants are named as the rules they break.
@@ -118,6 +120,28 @@ pub fn check_entries(entries: &[Entry], book: &Book) -> Result<(), Violation> {
         Ok(replayed) if replayed == *book => Ok(()),
         _ => Err(Violation::I8Balances),
     }
+}
+
+/// I9: what an invoice says the chain moved is what the journal posted for its days.
+pub fn check_invoice(book: &Book, invoice: &Invoice) -> Result<(), Violation> {
+    let days = invoice.period.from.number()..=invoice.period.to.number();
+    let mut posted: i128 = 0;
+    for trade in book.trades().filter(|trade| days.contains(&trade.settled.day)) {
+        let Some(totals) = trade.runs.last() else { continue };
+        let n = |money: Money| i128::from(money.n());
+        if trade.settled.buyer == invoice.address {
+            posted += n(totals.seller_net) + n(totals.network) + n(totals.platform);
+            posted += n(totals.compensation) - n(totals.make_whole);
+        }
+        if trade.settled.seller == invoice.address {
+            posted += n(totals.make_whole) - n(totals.seller_net) - n(totals.compensation);
+        }
+    }
+    let invoiced = invoice.on_chain().map_or(i128::MAX, |money| i128::from(money.n()));
+    if posted == invoiced {
+        return Ok(());
+    }
+    Err(Violation::I9 { number: invoice.number.clone(), invoiced, posted })
 }
 
 fn balanced(book: &Book) -> Result<(), Violation> {

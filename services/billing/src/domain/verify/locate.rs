@@ -39,10 +39,10 @@ pub(super) fn part(text: &str, offset: usize) -> String {
         }
     }
     // Inside or right after a key that has no value yet.
-    if let (Some(Level::Object { key }), Some(word)) = (levels.last_mut(), word) {
-        if key.is_empty() {
-            *key = word;
-        }
+    if let (Some(Level::Object { key }), Some(word)) = (levels.last_mut(), word)
+        && key.is_empty()
+    {
+        *key = word;
     }
     shown(&levels)
 }

@@ -103,7 +103,7 @@ impl Supports {
         let rests = |place: usize, line: &Line| match self {
             Supports::All => true,
             Supports::Metered => line.class.metered(),
-            // What neighbours delivered is taken out of what the supplier and the grid are paid for.
+            // What neighbours delivered is taken out of what the supplier is paid for.
             Supports::Traded => line.class.metered(),
             Supports::Rated => line.class.rated(),
             Supports::Line(number) => place == number,

@@ -4,6 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 
 mod forged;
+mod ledger;
 mod month;
 mod world;
 

@@ -3,16 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
-use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use calendar::{LocalDay, SlotLength, Timestamp};
-use chain::block::Recovered;
-use chain::light::{prove_account, prove_ancestor};
-use chain::{ChainView, GenesisSpec, Header, MemoryChain, Rules};
+use chain::light::prove_ancestor;
 use contracts::requests::{MeterEnrolment, enrolment};
 use contracts::{
-    Call, Clearing, Delivery, Deployment, FillProof, Imbalance, OrderTerms, Policy, Reconciled,
-    Roles, Settled, Side, fill_leaf, trade_id,
+    Call, Clearing, Delivery, FillProof, Imbalance, OrderTerms, Policy, Reconciled, Settled, Side,
+    fill_leaf, trade_id,
 };
 use events::identity::Custody;
 use ids::{AccountId, CommunityId, ConnectionPointId, MeterId, ZoneId};
@@ -22,138 +19,14 @@ use tariff::{EnergyTerms, Period as TariffPeriod, PlatformFees, Tariff, Terms};
 use units::{Energy, Money, Price, Register};
 
 use super::super::*;
+use super::ledger::{CHAIN_ID, Chain};
 use crate::domain::bill::{Heading, Period};
 
-const CHAIN_ID: u64 = 4242;
 const HOUR: i64 = 3600;
 pub(super) const SALT: B256 = B256::repeat_byte(0x5a);
 
 pub(super) fn key(number: u8) -> SecretKey {
     SecretKey::from_bytes(&[number; 32]).unwrap()
-}
-
-/// The chain and its operator, who holds every role.
-pub(super) struct Chain {
-    view: MemoryChain,
-    rules: Rules,
-    operator: Address,
-    nonce: u64,
-    pub(super) at: Deployment,
-    genesis: B256,
-}
-
-impl Chain {
-    fn new(at: Timestamp) -> Chain {
-        let operator = key(9).address();
-        let roles = Roles {
-            admin: operator,
-            clearer: operator,
-            reconciler: operator,
-            policy: operator,
-            minter: operator,
-            anchor: operator,
-            installers: vec![key(8).address()],
-            enroller: operator,
-            pauser: operator,
-        };
-        let contracts = contracts::Genesis::new(key(7).address(), &roles, 600);
-        let mut spec = GenesisSpec::new(CHAIN_ID, at.unsigned());
-        spec.difficulty = U256::ONE;
-        spec.fixed_difficulty = true;
-        let wealth = chain::genesis::Allocation { balance: U256::MAX >> 8, ..Default::default() };
-        spec.alloc.insert(operator, wealth);
-        spec.deploy = contracts
-            .deploys
-            .into_iter()
-            .map(|deploy| chain::genesis::Deploy {
-                from: deploy.from,
-                init_code: deploy.init_code,
-                value: U256::ZERO,
-            })
-            .collect();
-        // The admin's grants in the genesis used its first nonces.
-        let nonce = u64::try_from(contracts.calls.len()).unwrap();
-        spec.calls = contracts
-            .calls
-            .into_iter()
-            .map(|call| chain::genesis::GenesisCall {
-                from: call.from,
-                to: call.to,
-                data: call.data,
-            })
-            .collect();
-        let genesis = spec.build().unwrap();
-        let mut view = MemoryChain::default();
-        let hash = genesis.imported.hash;
-        view.store(genesis.imported);
-        Chain {
-            view,
-            rules: genesis.rules,
-            operator,
-            nonce,
-            at: contracts.deployment,
-            genesis: hash,
-        }
-    }
-
-    /// A block at `at` with these calls of the operator; all of them succeed.
-    pub(super) fn mine(&mut self, at: Timestamp, calls: impl IntoIterator<Item = Call>) {
-        let mut sent = Vec::new();
-        for call in calls {
-            let transaction = TxEip1559 {
-                chain_id: CHAIN_ID,
-                nonce: self.nonce,
-                gas_limit: 8_000_000,
-                max_fee_per_gas: 1_000_000_000,
-                to: TxKind::Call(call.to),
-                input: call.data,
-                ..TxEip1559::default()
-            };
-            self.nonce += 1;
-            let signed = TxEnvelope::from(transaction.into_signed(Signature::test_signature()));
-            sent.push(Recovered::new_unchecked(signed, self.operator));
-        }
-        let count = sent.len();
-        let head = self.view.head();
-        let candidate = self.rules.propose(&self.view, head, sent, self.operator, at.unsigned());
-        let candidate = candidate.unwrap();
-        assert!(candidate.skipped.is_empty(), "{:?}", candidate.skipped);
-        let nonce = candidate.seal(0, 1000).unwrap();
-        let imported = self.rules.adopt(&self.view, candidate, nonce).unwrap();
-        assert_eq!(imported.receipts.len(), count);
-        assert!(imported.receipts.iter().all(|receipt| receipt.status()), "a call failed");
-        self.view.store(imported);
-    }
-
-    fn header(&self) -> Header {
-        self.view.header(self.view.head()).unwrap()
-    }
-
-    fn reference(&self) -> ChainRef {
-        ChainRef { chain_id: CHAIN_ID, genesis: self.genesis, contracts: self.at }
-    }
-
-    pub(super) fn trust(&self) -> Trust {
-        let header = self.header();
-        let block = TrustedBlock { number: header.number, hash: header.hash() };
-        Trust { chain: self.reference(), block }
-    }
-
-    /// The bill with headers and proofs against the newest block.
-    pub(super) fn prove(&self, mut bill: BillFile) -> BillFile {
-        let header = self.header();
-        bill.evidence.header = alloy_rlp::encode(&header).into();
-        bill.evidence.genesis = prove_ancestor(&self.view, &header, 0).unwrap().siblings;
-        let mut nodes = Vec::new();
-        for need in needs(&bill) {
-            let positions: Vec<U256> = need.positions.iter().map(|p| (*p).into()).collect();
-            let proof =
-                prove_account(&self.view, header.state_root, need.contract, &positions).unwrap();
-            nodes.extend(proof.nodes);
-            nodes.extend(proof.storage.into_iter().flat_map(|slot| slot.nodes));
-        }
-        bill.with_nodes(nodes)
-    }
 }
 
 pub(super) struct World {

@@ -1,0 +1,71 @@
+//! REST under `/v1`: one file per resource. Handlers parse, call, answer.
+#![allow(unused_qualifications, reason = "the route macros repeat the types of the arguments")]
+
+mod audit;
+mod deposits;
+mod invoices;
+mod tariffs;
+mod wallet;
+
+use std::sync::Arc;
+
+use access::{Action, Subject, Thing, permit};
+use actix_web::web::Data;
+use ids::AccountId;
+use service::{Principal, Problem};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::Billing;
+use crate::db::members::{self, Account};
+
+/// Billing's routes. The host adds `Data<service::Verifier>` and the extractor limits.
+pub fn routes(
+    billing: Arc<Billing>,
+) -> impl Fn(&mut ServiceConfig<'_>) + Clone + Send + Sync + 'static {
+    let billing = Data::from(billing);
+    move |config| {
+        config
+            .app_data(billing.clone())
+            .service(wallet::get_wallet)
+            .service(wallet::list_statement)
+            .service(deposits::credit_deposit)
+            .service(tariffs::list_tariffs)
+            .service(tariffs::publish_tariff)
+            .service(invoices::list_invoices)
+            .service(invoices::issue_invoice)
+            .service(invoices::get_invoice)
+            .service(invoices::get_invoice_page)
+            .service(invoices::get_bill_file)
+            .service(audit::get_audit);
+    }
+}
+
+/// Whether the caller may do `action` to what `owner` has, or to the community.
+fn may(caller: &Principal, action: Action, owner: Option<AccountId>) -> bool {
+    let (account, community) = (caller.account, caller.community);
+    let subject = Subject { account, community, roles: &caller.roles };
+    permit(subject, action, Thing { owner, community })
+}
+
+/// Refuses a caller who may not do `action` in the community.
+fn require(caller: &Principal, action: Action) -> Result<(), Problem> {
+    if may(caller, action, None) { Ok(()) } else { Err(Problem::forbidden()) }
+}
+
+/// The account that a request is about: the one it names, or the caller's own. One that the caller
+/// may not know of is not found.
+async fn account_of(
+    billing: &Billing,
+    caller: &Principal,
+    named: Option<&str>,
+) -> Result<Account, Problem> {
+    let id = match named {
+        None => caller.own_account()?,
+        Some(text) => text.parse().map_err(|_| Problem::malformed("account: not a UUID"))?,
+    };
+    let account = members::account(&billing.db, id).await?;
+    let visible = account.filter(|account| {
+        account.community == caller.community && may(caller, Action::ReadAccount, Some(id))
+    });
+    visible.ok_or_else(|| Problem::not_found("account"))
+}

@@ -1,0 +1,71 @@
+//! Payments from outside.
+
+use access::Action;
+use actix_web::web::{Data, Json};
+use actix_web::{HttpRequest, HttpResponse, post};
+use serde::{Deserialize, Serialize};
+use service::{Principal, Problem, Problems};
+use units::Money;
+use utoipa::ToSchema;
+
+use super::require;
+use crate::Billing;
+
+/// The longest idempotency key.
+const KEY_LEN_MAX: usize = 120;
+
+/// A payment that arrived.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewDeposit {
+    /// Who gets it.
+    #[schema(format = "uuid")]
+    account: String,
+    /// How much, in major units.
+    #[schema(example = "25.00")]
+    amount: String,
+}
+
+/// A payment on its way to an account.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct DepositView {
+    /// Its name on chain.
+    pub(crate) payment: String,
+    /// Who gets it.
+    #[schema(format = "uuid")]
+    pub(crate) account: String,
+    /// How much, in major units.
+    pub(crate) amount: String,
+}
+
+/// Credits a payment from outside to an account. Repeating a request with the same
+/// `Idempotency-Key` answers as before.
+#[utoipa::path(
+    tag = "billing",
+    params(("Idempotency-Key" = String, Header, description = "Names the payment")),
+    request_body = NewDeposit,
+    responses((status = 201, body = DepositView), Problems)
+)]
+#[post("/v1/deposits")]
+pub(crate) async fn credit_deposit(
+    billing: Data<Billing>,
+    caller: Principal,
+    request: HttpRequest,
+    Json(deposit): Json<NewDeposit>,
+) -> Result<HttpResponse, Problem> {
+    require(&caller, Action::CreditDeposit)?;
+    let key = request.headers().get("Idempotency-Key").and_then(|value| value.to_str().ok());
+    let key = key.filter(|key| !key.is_empty() && key.len() <= KEY_LEN_MAX).ok_or_else(|| {
+        Problem::malformed("an Idempotency-Key of 1 to 120 characters names the payment")
+    })?;
+    let account = deposit.account.parse().map_err(|_| Problem::malformed("account: not a UUID"))?;
+    let amount: Money = serde_json::from_value(deposit.amount.clone().into())
+        .map_err(|error| Problem::malformed(format!("amount: {error}")))?;
+    let now = billing.now();
+    let payment = billing.deposit(caller.community, key, account, amount, now).await?;
+    Ok(HttpResponse::Created().json(DepositView {
+        payment: payment.to_string(),
+        account: deposit.account,
+        amount: amount.to_string(),
+    }))
+}

@@ -1,0 +1,191 @@
+//! What an account has, and how it came to it.
+
+use actix_web::get;
+use actix_web::web::{Data, Json, Query};
+use alloy_primitives::Address;
+use serde::{Deserialize, Serialize};
+use service::{Page, Principal, Problem, Problems};
+use units::Money;
+use utoipa::{IntoParams, ToSchema};
+
+use super::account_of;
+use crate::Billing;
+use crate::db::journal;
+use crate::domain::journal::{Account, Book, Entry, Fact};
+
+/// Whose, and which part.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StatementQuery {
+    /// The account; the caller's own when absent.
+    account: Option<String>,
+    /// Items wanted, 1 to 1000; 100 when absent.
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// Money of an account, in major units.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct WalletView {
+    /// The account.
+    #[schema(format = "uuid")]
+    pub(crate) account: String,
+    /// Its address.
+    pub(crate) address: String,
+    /// Its own money, what was asked for as a withdrawal included.
+    pub(crate) free: String,
+    /// Proceeds inside the challenge window.
+    pub(crate) locked: String,
+    /// Held for energy that it bought.
+    pub(crate) escrow: String,
+    /// Held for energy that it sold.
+    pub(crate) collateral: String,
+    /// All of it.
+    pub(crate) total: String,
+}
+
+/// One entry of a statement.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct StatementItem {
+    /// Place in the journal.
+    pub(crate) sequence: u64,
+    /// When it became true.
+    pub(crate) at: String,
+    /// `deposited`, `settled`, `reconciled`, `released` or `withdrawn`.
+    pub(crate) what: String,
+    /// Whether the chain took it back.
+    pub(crate) reversal: bool,
+    /// The trade, where it is of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trade: Option<String>,
+    /// By how much the account's money grew, in major units.
+    pub(crate) change: String,
+    /// The transfers, as an accountant writes them.
+    pub(crate) transfers: Vec<TransferView>,
+}
+
+/// From `credit` to `debit`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct TransferView {
+    /// The account whose debit side grows.
+    pub(crate) debit: String,
+    /// The account whose credit side grows.
+    pub(crate) credit: String,
+    /// In major units.
+    pub(crate) amount: String,
+}
+
+/// What the account has.
+#[utoipa::path(
+    tag = "billing",
+    params(StatementQuery),
+    responses((status = 200, body = WalletView), Problems)
+)]
+#[get("/v1/wallet")]
+pub(crate) async fn get_wallet(
+    billing: Data<Billing>,
+    caller: Principal,
+    Query(query): Query<StatementQuery>,
+) -> Result<Json<WalletView>, Problem> {
+    let account = account_of(&billing, &caller, query.account.as_deref()).await?;
+    let state = billing.state.lock().await;
+    let address = account.address;
+    let sum = |part: fn(&Book, &Account, Address) -> bool| -> i128 {
+        let balances = state.book.balances();
+        balances.filter(|(of, _)| part(&state.book, of, address)).map(|(_, owed)| -owed).sum()
+    };
+    let free = sum(|_, of, address| *of == Account::Wallet(address));
+    let locked = sum(|_, of, address| {
+        matches!(of, Account::Locked(owner, _) | Account::Dso(owner, _)
+            | Account::PlatformFee(owner, _) if *owner == address)
+    });
+    let escrow = sum(|book, of, address| match of {
+        Account::Escrow(trade) => book.trade(trade).is_some_and(|t| t.settled.buyer == address),
+        _ => false,
+    });
+    let collateral =
+        sum(|_, of, address| matches!(of, Account::Collateral(owner, _) if *owner == address));
+    Ok(Json(WalletView {
+        account: account.account.to_string(),
+        address: format!("{address:#x}"),
+        free: money(free),
+        locked: money(locked),
+        escrow: money(escrow),
+        collateral: money(collateral),
+        total: money(free + locked + escrow + collateral),
+    }))
+}
+
+/// The entries that touch the account's money, newest first.
+#[utoipa::path(
+    tag = "billing",
+    params(StatementQuery),
+    responses((status = 200, body = Page<StatementItem>), Problems)
+)]
+#[get("/v1/statement")]
+pub(crate) async fn list_statement(
+    billing: Data<Billing>,
+    caller: Principal,
+    Query(query): Query<StatementQuery>,
+) -> Result<Json<Page<StatementItem>>, Problem> {
+    let account = account_of(&billing, &caller, query.account.as_deref()).await?;
+    let limit = service::PageQuery { limit: query.limit, cursor: None }.limit();
+    let before = match query.cursor.as_deref() {
+        None => i64::MAX,
+        Some(cursor) => cursor.parse().map_err(|_| Problem::malformed("cursor: unknown"))?,
+    };
+    let entries = journal::of_owner(&billing.db, account.address, before, limit).await?;
+    let full = entries.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = entries.last().filter(|_| full).map(|(_, entry)| entry.sequence.to_string());
+    let state = billing.state.lock().await;
+    let item = |(at, entry): (calendar::Timestamp, Entry)| {
+        item(&state.book, account.address, at.to_string(), &entry)
+    };
+    Ok(Json(Page { items: entries.into_iter().map(item).collect(), next }))
+}
+
+fn item(book: &Book, address: Address, at: String, entry: &Entry) -> StatementItem {
+    let ours = |account: &Account| match account {
+        Account::Escrow(trade) => book.trade(trade).is_some_and(|t| t.settled.buyer == address),
+        account => account.owner() == Some(address),
+    };
+    let mut change = 0;
+    let mut transfers = Vec::new();
+    for transfer in &entry.money {
+        let amount = i128::from(transfer.amount);
+        let (debit, credit) = (ours(&transfer.debit), ours(&transfer.credit));
+        // What is owed to the account grows on the credit side.
+        change += if credit { amount } else { 0 };
+        change -= if debit { amount } else { 0 };
+        if debit || credit {
+            transfers.push(TransferView {
+                debit: transfer.debit.to_string(),
+                credit: transfer.credit.to_string(),
+                amount: money(amount),
+            });
+        }
+    }
+    let (what, trade) = match &entry.fact {
+        Fact::Deposited { .. } => ("deposited", None),
+        Fact::Settled(settled) => ("settled", Some(settled.trade)),
+        Fact::Reconciled { trade, .. } => ("reconciled", Some(*trade)),
+        Fact::Released { .. } => ("released", None),
+        Fact::Withdrawn { .. } => ("withdrawn", None),
+        Fact::Metered { .. } => ("metered", None),
+    };
+    StatementItem {
+        sequence: entry.sequence,
+        at,
+        what: what.to_owned(),
+        reversal: entry.reversal,
+        trade: trade.map(|trade| trade.to_string()),
+        change: money(change),
+        transfers,
+    }
+}
+
+/// In major units; sums of balances always fit, because each was money of the chain.
+pub(super) fn money(n: i128) -> String {
+    Money::from_n(i64::try_from(n).unwrap_or(i64::MAX)).to_string()
+}

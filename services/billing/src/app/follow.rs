@@ -1,0 +1,149 @@
+//! Follows the chain: blocks that join and leave the best branch, each applied once and in order.
+
+use alloy_primitives::B256;
+use anyhow::{Result, ensure};
+use events::Envelope;
+use events::ledger::{BlockConnected, BlockDisconnected};
+
+use super::logs::{Meaning, SettledFact, decode, meaning};
+use super::state::State;
+use crate::Billing;
+use crate::db::chain::{FactRow, Head, kind};
+use crate::db::journal::Posted;
+use crate::db::{self, chain, journal, slots};
+
+/// Whether a feed event is new; an error where one is missing before it.
+fn is_next(state: &State, sequence: u64, parent: Option<B256>) -> Result<bool> {
+    let Some(head) = state.head else { return Ok(true) };
+    if sequence <= head.sequence {
+        return Ok(false);
+    }
+    ensure!(sequence == head.sequence + 1, "block event {sequence} after {}", head.sequence);
+    if let Some(parent) = parent {
+        ensure!(parent == head.hash, "block event {sequence} is not on top of {}", head.hash);
+    }
+    Ok(true)
+}
+
+impl Billing {
+    /// A block joined: its logs are posted.
+    pub(crate) async fn connected(&self, envelope: &Envelope, event: BlockConnected) -> Result<()> {
+        let mut state = self.state.lock().await;
+        if !is_next(&state, event.sequence, Some(event.parent))? {
+            return Ok(());
+        }
+        let applied = self.apply_block(&mut state, envelope, &event).await;
+        self.settle_state(&mut state, applied).await
+    }
+
+    /// A block left: what its logs posted is reversed.
+    pub(crate) async fn disconnected(
+        &self,
+        envelope: &Envelope,
+        event: BlockDisconnected,
+    ) -> Result<()> {
+        let mut state = self.state.lock().await;
+        if !is_next(&state, event.sequence, None)? {
+            return Ok(());
+        }
+        let applied = self.take_back_block(&mut state, envelope, &event).await;
+        self.settle_state(&mut state, applied).await
+    }
+
+    /// Memory follows the database: where a change was not committed, it is read again.
+    pub(crate) async fn settle_state(&self, state: &mut State, applied: Result<()>) -> Result<()> {
+        if applied.is_err() {
+            *state = State::load(&self.db, &self.policies).await?;
+        }
+        applied
+    }
+
+    async fn apply_block(
+        &self,
+        state: &mut State,
+        envelope: &Envelope,
+        event: &BlockConnected,
+    ) -> Result<()> {
+        let (mut rows, mut posted) = (Vec::new(), Vec::new());
+        for log in &event.logs {
+            let Some(decoded) = decode(&self.deployment, log) else { continue };
+            let Meaning { row, fact } = meaning(state, decoded, log.index)?;
+            rows.extend(row);
+            if let Some(fact) = fact {
+                let entry = state.book.post(&format!("{}:{}", event.hash, log.index), fact)?;
+                let owners = state.owners(&entry);
+                posted.push(Posted { entry, at: event.timestamp, block: event.hash, owners });
+            }
+        }
+        let due = self.first_runs(&rows)?;
+        let head = Head {
+            sequence: event.sequence,
+            number: event.number,
+            hash: event.hash,
+            finalized: event.finalized,
+        };
+        state.head = Some(head);
+        let (id, number) = (envelope.id, event.number);
+        self.db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    db::first_time(tx, id).await?;
+                    chain::put(tx, head.hash, number, rows).await?;
+                    journal::append(tx, posted).await?;
+                    for (community, slot, due) in due {
+                        slots::put(tx, &community, slot, due).await?;
+                    }
+                    chain::set_head(tx, head).await
+                })
+            })
+            .await
+    }
+
+    /// Slots of newly settled trades, and when their first run is due.
+    fn first_runs(&self, rows: &[FactRow]) -> Result<Vec<(String, i64, i64)>> {
+        let mut due: Vec<(String, i64, i64)> = Vec::new();
+        for row in rows.iter().filter(|row| row.kind == kind::SETTLED) {
+            let settled: SettledFact = serde_json::from_str(&row.body)?;
+            let slot = i64::try_from(settled.slot)?;
+            let first = super::reconcile::first_due(slot, self.slot);
+            due.push((row.community.clone(), slot, first));
+        }
+        due.dedup();
+        Ok(due)
+    }
+
+    async fn take_back_block(
+        &self,
+        state: &mut State,
+        envelope: &Envelope,
+        event: &BlockDisconnected,
+    ) -> Result<()> {
+        let mut posted = Vec::new();
+        for entry in journal::of_block(&self.db, event.hash).await? {
+            let entry = state.book.revert(&entry)?;
+            let owners = state.owners(&entry);
+            let at = envelope.occurred_at;
+            posted.push(Posted { entry, at, block: B256::ZERO, owners });
+        }
+        let finalized = state.head.map_or(0, |head| head.finalized);
+        let head = Head {
+            sequence: event.sequence,
+            number: event.number.saturating_sub(1),
+            hash: event.parent,
+            finalized,
+        };
+        state.head = Some(head);
+        let (id, block) = (envelope.id, event.hash);
+        self.db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    db::first_time(tx, id).await?;
+                    chain::forget(tx, block).await?;
+                    journal::detach(tx, block).await?;
+                    journal::append(tx, posted).await?;
+                    chain::set_head(tx, head).await
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,83 @@
+//! Closed and corrected intervals: kept, posted to the energy ledger, their slot computed again.
+
+use alloy_primitives::B256;
+use anyhow::Result;
+use calendar::Slot;
+use events::Envelope;
+use events::metering::{DayAnchored, IntervalFact, Quality};
+use ids::CommunityId;
+
+use crate::Billing;
+use crate::db::journal::Posted;
+use crate::db::{self, energy, journal};
+use crate::domain::journal::{Fact, PointMetered};
+
+impl Billing {
+    /// Intervals of one slot, first or corrected.
+    pub(crate) async fn intervals(
+        &self,
+        envelope: &Envelope,
+        community: CommunityId,
+        slot: Slot,
+        intervals: Vec<IntervalFact>,
+    ) -> Result<()> {
+        let mut state = self.state.lock().await;
+        let (id, at) = (envelope.id, envelope.occurred_at);
+        if db::was_applied(&self.db, id).await? {
+            return Ok(());
+        }
+        let versions = energy::versions(&self.db, community, slot.start).await?;
+        let newer: Vec<IntervalFact> = intervals
+            .into_iter()
+            .filter(|interval| {
+                let known = versions.get(&interval.connection_point).copied();
+                known.unwrap_or(0) < interval.version
+            })
+            .collect();
+        let known = newer.iter().filter(|interval| interval.quality != Quality::Missing);
+        let metered: Vec<PointMetered> = known
+            .map(|interval| PointMetered {
+                point: interval.connection_point,
+                import: interval.import,
+                export: interval.export,
+            })
+            .collect();
+        let mut posted = Vec::new();
+        if !metered.is_empty() {
+            let fact = Fact::Metered { slot: slot.start, intervals: metered };
+            let entry = state.book.post(&format!("interval:{id}"), fact)?;
+            posted.push(Posted { entry, at, block: B256::ZERO, owners: Vec::new() });
+        }
+        let stored = self
+            .db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    db::first_time(tx, id).await?;
+                    if !newer.is_empty() {
+                        energy::put_intervals(tx, community, slot.start, &newer).await?;
+                        let start = slot.start.seconds();
+                        db::mark_dirty(tx, &community.to_string(), start).await?;
+                    }
+                    journal::append(tx, posted).await
+                })
+            })
+            .await;
+        self.settle_state(&mut state, stored).await
+    }
+
+    /// A day's readings were anchored.
+    pub(crate) async fn day_anchored(&self, envelope: &Envelope, event: DayAnchored) -> Result<()> {
+        let id = envelope.id;
+        self.db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    if db::first_time(tx, id).await? {
+                        let DayAnchored { day, batch, root, count, leaves, .. } = event;
+                        energy::put_leaves(tx, day, batch, root, count, &leaves).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,62 @@
+//! A tariff is published: kept, anchored, announced.
+
+use anyhow::Result;
+use calendar::Timestamp;
+use events::Envelope;
+use events::billing::TariffPublished;
+use ids::CommunityId;
+use service::Problem;
+use tariff::Tariff;
+
+use crate::Billing;
+use crate::db::members;
+use crate::domain::verify::tariff_key;
+
+const ANCHOR_GAS: u64 = 200_000;
+
+impl Billing {
+    /// Publishes a tariff for a community; publishing the newest version again changes nothing.
+    ///
+    /// # Errors
+    /// A [`Problem`] where the version does not rise; any other error is a fault.
+    pub async fn publish_tariff(
+        &self,
+        community: CommunityId,
+        tariff: Tariff,
+        now: Timestamp,
+    ) -> Result<()> {
+        let terms = tariff.terms().clone();
+        let _turn = self.publishing.lock().await;
+        let published = members::tariffs(&self.db, community).await?;
+        let newest = published
+            .iter()
+            .filter(|known| known.tariff.terms().id == terms.id)
+            .max_by_key(|known| known.record_version);
+        if newest.is_some_and(|newest| newest.tariff == tariff) {
+            return Ok(());
+        }
+        if newest.is_some_and(|newest| newest.tariff.terms().version >= terms.version) {
+            let title = "A published tariff is changed by a higher version only";
+            return Err(Problem::refused("TARIFF_VERSION", title).into());
+        }
+        let valid_from = terms.timezone.start_of(terms.valid_from);
+        let hash = tariff.hash();
+        let key = tariff_key(community, &terms.id);
+        let call = self.deployment.anchor_record(contracts::kind_tariff(), key, hash);
+        let transaction = self.transaction(format!("tariff/{key}/{hash}"), call, ANCHOR_GAS);
+        let document = serde_json::to_value(&terms)?;
+        let event = TariffPublished { community, hash, valid_from, tariff: document };
+        let operator = self.operator.clone();
+        self.db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    let version = members::put_tariff(tx, community, &tariff, valid_from).await?;
+                    operator.enqueue(tx, &transaction).await?;
+                    let cause = format!("{community}/{}/{version}", terms.id);
+                    bus::append(tx, &Envelope::of(&event, &cause, now)).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,216 @@
+//! Runs of slots: what the meters saw becomes deliveries, deliveries become transactions.
+//!
+//! ```text
+//! R0  half an hour after the slot began, not before it ended
+//! R1  06:00 of the next local day
+//! R2  06:00 five working days later: who has no reading by then fed in and took out nothing
+//! corrected intervals, late trades: the slot again, at once, with the next run of each trade
+//! ```
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::keccak256;
+use anyhow::{Context, Result};
+use calendar::{Slot, SlotLength, TimeZone, Timestamp};
+use client::{TRANSACTION_GAS_MAX, Transaction};
+use events::Envelope;
+use events::billing::SlotReconciled;
+use units::Energy;
+
+use super::logs::SettledFact;
+use super::state::State;
+use crate::Billing;
+use crate::db::slots::{self, NEVER, SlotState};
+use crate::db::{chain, energy, invoices, members};
+use crate::domain::reconcile::{Delivery, Trade, Unmetered, reconcile};
+
+/// The most deliveries of one transaction.
+pub const DELIVERIES_MAX: usize = 60;
+/// Gas of a transaction without its deliveries, and of each delivery.
+const CALL_GAS: u64 = 200_000;
+const DELIVERY_GAS: u64 = 250_000;
+const _: () = assert!(
+    CALL_GAS + DELIVERY_GAS * DELIVERIES_MAX as u64 <= TRANSACTION_GAS_MAX,
+    "a full batch of deliveries is one transaction"
+);
+/// Seconds by which the chain's time may be behind ours when a slot has just ended.
+const MARGIN: i64 = 60;
+/// Minute of the local day at which R1 and R2 run.
+const MORNING: u16 = 6 * 60;
+/// The last run.
+const LAST_RUN: i64 = 2;
+
+/// When the first run of the slot that starts at `slot` is due, in epoch seconds.
+pub(crate) fn first_due(slot: i64, length: SlotLength) -> i64 {
+    (slot + 1800).max(slot + length.seconds() + MARGIN)
+}
+
+/// The newest run that is due at `now`, and when the one after it will be.
+fn due_run(slot: Slot, zone: &TimeZone, now: Timestamp) -> (i64, i64) {
+    let day = zone.day_of(slot.start);
+    let times = [
+        Timestamp::from_seconds(first_due(slot.start.seconds(), slot.length)),
+        zone.moment(day.next(), MORNING),
+        zone.moment(day.plus_working_days(5), MORNING),
+    ];
+    let passed = times.iter().filter(|time| **time <= now).count();
+    let next = times.get(passed).map_or(NEVER, |time| time.seconds());
+    (i64::try_from(passed).unwrap_or(0) - 1, next)
+}
+
+impl Billing {
+    /// Computes the slots that are due at `now` and hands over what changed. Waits while an
+    /// invoice's hash is on its way, so that no run slips in front of what was billed.
+    pub(crate) async fn reconcile_due(&self, now: Timestamp) -> Result<bool> {
+        if invoices::any_on_its_way(&self.db).await? {
+            return Ok(false);
+        }
+        let slots = slots::due(&self.db, now).await?;
+        for slot in &slots {
+            let done = self.reconcile_slot(slot, now).await;
+            done.with_context(|| format!("slot {} of {}", slot.slot, slot.community))?;
+        }
+        Ok(!slots.is_empty())
+    }
+
+    async fn reconcile_slot(&self, state: &SlotState, now: Timestamp) -> Result<()> {
+        let slot = Slot { start: state.slot, length: self.slot };
+        let zone = members::timezone(&self.db, state.community).await?;
+        let zone = zone.unwrap_or_else(TimeZone::utc);
+        let (run, next) = due_run(slot, &zone, now);
+        let community = state.community.to_string();
+        let settled: Vec<SettledFact> =
+            chain::settled_in(&self.db, community, slot.start.seconds()).await?;
+        let trades = self.trades(&settled).await;
+        let metered = energy::metered(&self.db, state.community, slot.start).await?;
+        let unmetered = if run >= LAST_RUN { Unmetered::IsZero } else { Unmetered::Waits };
+        let deliveries = reconcile(&trades, &metered, unmetered);
+        let changed = self.changed(&settled, deliveries, run, now).await?;
+        self.hand_over(state, slot, (run.max(state.run), next), changed, now).await
+    }
+
+    async fn trades(&self, settled: &[SettledFact]) -> Vec<Trade> {
+        let state = self.state.lock().await;
+        let trade = |fact: &SettledFact, state: &State| Trade {
+            id: fact.trade,
+            seller: state.point(fact.seller),
+            buyer: state.point(fact.buyer),
+            quantity: Energy::from_wh(fact.quantity),
+        };
+        settled.iter().map(|fact| trade(fact, &state)).collect()
+    }
+
+    /// What differs from what was handed over before, by run. Trades whose corrections are over
+    /// are left alone: the contract would refuse them.
+    async fn changed(
+        &self,
+        settled: &[SettledFact],
+        deliveries: Vec<Delivery>,
+        run: i64,
+        now: Timestamp,
+    ) -> Result<BTreeMap<u8, Vec<Delivery>>> {
+        let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.trade).collect();
+        let before = slots::deliveries(&self.db, &ids).await?;
+        let run = u8::try_from(run.max(0))?;
+        let state = self.state.lock().await;
+        let mut changed: BTreeMap<u8, Vec<Delivery>> = BTreeMap::new();
+        for delivery in deliveries {
+            let fact = settled.iter().find(|fact| fact.trade == delivery.trade);
+            let policy = fact.and_then(|fact| state.policies.get(&fact.policy));
+            let open = policy.zip(fact).is_some_and(|(policy, fact)| {
+                let window = u64::from(policy.slot_seconds) + u64::from(policy.correction_seconds);
+                now.unsigned() < fact.slot + window
+            });
+            let run = match before.get(&delivery.trade) {
+                Some((_, last)) if *last == delivery => continue,
+                Some((last, _)) => run.max(last.saturating_add(1)),
+                None => run,
+            };
+            if open && run < contracts::RUN_EXPIRED {
+                changed.entry(run).or_default().push(delivery);
+            }
+        }
+        Ok(changed)
+    }
+
+    async fn hand_over(
+        &self,
+        state: &SlotState,
+        slot: Slot,
+        (run, next): (i64, i64),
+        changed: BTreeMap<u8, Vec<Delivery>>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let (state, operator) = (state.clone(), self.operator.clone());
+        let deployment = self.deployment;
+        self.db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    for (number, deliveries) in changed {
+                        for chunk in deliveries.chunks(DELIVERIES_MAX) {
+                            let transaction = transaction(&deployment, number, chunk)?;
+                            let event = SlotReconciled {
+                                community: state.community,
+                                slot,
+                                run: number,
+                                trades: u32::try_from(chunk.len())?,
+                            };
+                            let cause = transaction.cause.clone();
+                            operator.enqueue(tx, &transaction).await?;
+                            bus::append(tx, &Envelope::of(&event, &cause, now)).await?;
+                        }
+                        slots::put_deliveries(tx, number, &deliveries).await?;
+                    }
+                    slots::done(tx, &state, run, next).await
+                })
+            })
+            .await
+    }
+}
+
+fn transaction(
+    deployment: &contracts::Deployment,
+    run: u8,
+    deliveries: &[Delivery],
+) -> Result<Transaction> {
+    let deliveries: Vec<contracts::Delivery> = deliveries
+        .iter()
+        .map(|delivery| contracts::Delivery {
+            trade: delivery.trade,
+            delivered: delivery.delivered,
+            seller_short: delivery.seller_short,
+            buyer_short: delivery.buyer_short,
+        })
+        .collect();
+    let call = deployment.reconcile(run, &deliveries);
+    Ok(Transaction {
+        // A run of a trade happens once, so the call names itself.
+        cause: format!("reconcile/{}", keccak256(&call.data)),
+        to: call.to,
+        data: call.data,
+        gas: CALL_GAS + DELIVERY_GAS * u64::try_from(deliveries.len())?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_fall_due_after_the_slot_the_next_morning_and_five_working_days_later() {
+        let zone: TimeZone = "Europe/Berlin".parse().unwrap();
+        let start: Timestamp = "2026-06-05T10:00:00Z".parse().unwrap();
+        let slot = Slot { start, length: SlotLength::QUARTER_HOUR };
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let check = |now: &str, run: i64, next: &str| {
+            let (got, due) = due_run(slot, &zone, at(now));
+            assert_eq!((got, Timestamp::from_seconds(due)), (run, at(next)), "{now}");
+        };
+        check("2026-06-05T10:29:59Z", -1, "2026-06-05T10:30:00Z");
+        check("2026-06-05T10:30:00Z", 0, "2026-06-06T04:00:00Z");
+        check("2026-06-06T04:00:00Z", 1, "2026-06-12T04:00:00Z");
+        assert_eq!(due_run(slot, &zone, at("2026-06-12T04:00:00Z")), (2, NEVER));
+        let hour = SlotLength::from_minutes(60).unwrap();
+        assert_eq!(first_due(0, hour), 3660);
+    }
+}

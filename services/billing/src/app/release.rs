@@ -1,0 +1,75 @@
+//! Proceeds whose challenge window is over go free.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, keccak256};
+use anyhow::Result;
+use calendar::Timestamp;
+use client::Transaction;
+
+use crate::Billing;
+use crate::domain::journal::Account;
+
+/// The most accounts of one transaction.
+const ACCOUNTS_MAX: usize = 100;
+const CALL_GAS: u64 = 100_000;
+const ACCOUNT_GAS: u64 = 80_000;
+/// Seconds by which the chain's time may be behind ours.
+const MARGIN: u64 = 60;
+
+impl Billing {
+    /// Frees what is locked of days whose corrections and challenges are over at `now`.
+    pub(crate) async fn release_due(&self, now: Timestamp) -> Result<bool> {
+        let mut transactions = Vec::new();
+        for (day, locked) in self.locked_until(now).await {
+            for chunk in locked.chunks(ACCOUNTS_MAX) {
+                let addresses: Vec<Address> = chunk.iter().map(|(address, _)| *address).collect();
+                let call = self.deployment.release(addresses, day);
+                // The amounts are part of the name: what is locked anew is released anew.
+                let name = keccak256(serde_json::to_vec(&(day, chunk))?);
+                transactions.push(Transaction {
+                    cause: format!("release/{name}"),
+                    to: call.to,
+                    data: call.data,
+                    gas: CALL_GAS + ACCOUNT_GAS * u64::try_from(chunk.len())?,
+                });
+            }
+        }
+        let mut any = false;
+        for transaction in transactions {
+            any |= self.send_once(transaction).await?;
+        }
+        Ok(any)
+    }
+
+    async fn locked_until(&self, now: Timestamp) -> BTreeMap<u32, Vec<(Address, i128)>> {
+        let state = self.state.lock().await;
+        let mut days: BTreeMap<u32, BTreeMap<Address, i128>> = BTreeMap::new();
+        for (account, balance) in state.book.balances() {
+            let (Account::Locked(address, day)
+            | Account::Dso(address, day)
+            | Account::PlatformFee(address, day)) = account
+            else {
+                continue;
+            };
+            let until = state.until.get(day).copied().unwrap_or(u64::MAX);
+            if until.saturating_add(MARGIN) <= now.unsigned() {
+                *days.entry(*day).or_default().entry(*address).or_default() += balance;
+            }
+        }
+        days.into_iter().map(|(day, owed)| (day, owed.into_iter().collect())).collect()
+    }
+
+    /// Keeps a transaction for the relay; `false` where it was kept before.
+    pub(crate) async fn send_once(&self, transaction: Transaction) -> Result<bool> {
+        if client::outcome_of(&self.db, &transaction.cause).await?.is_some() {
+            return Ok(false);
+        }
+        let operator = self.operator.clone();
+        self.db
+            .transact(move |tx| {
+                Box::pin(async move { operator.enqueue(tx, &transaction).await.map(|_| true) })
+            })
+            .await
+    }
+}

@@ -1,0 +1,92 @@
+//! What billing keeps in memory: the books and what decoding logs needs. The database tells it all
+//! again.
+
+use std::collections::{BTreeMap, HashMap};
+
+use alloy_primitives::{Address, B256};
+use anyhow::{Context, Result};
+use contracts::Policy;
+use db::Db;
+use ids::ConnectionPointId;
+
+use super::logs::SettledFact;
+use crate::db::chain::{self, Head, kind};
+use crate::db::{journal, members};
+use crate::domain::journal::{Book, Entry};
+
+/// Billing's memory.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) book: Book,
+    pub(crate) head: Option<Head>,
+    pub(crate) policies: HashMap<B256, Policy>,
+    /// The policy of each clearing.
+    pub(crate) clearings: HashMap<B256, B256>,
+    pub(crate) points: HashMap<Address, ConnectionPointId>,
+    /// When the last proceeds of a local day leave the challenge window, epoch seconds.
+    pub(crate) until: BTreeMap<u32, u64>,
+}
+
+impl State {
+    /// The state that the database tells.
+    pub(crate) async fn load(db: &Db, policies: &[Policy]) -> Result<State> {
+        let mut entries: Vec<Entry> = Vec::new();
+        journal::replay(db, |entry| {
+            entries.push(entry);
+            Ok(())
+        })
+        .await?;
+        let mut state = State {
+            book: Book::replay(&entries).context("the journal does not follow from itself")?,
+            head: chain::head(db).await?,
+            points: members::points(db).await?,
+            ..State::default()
+        };
+        for policy in policies {
+            state.policies.insert(policy.id(), policy.clone());
+        }
+        for (_, policy) in chain::of_kind::<Policy>(db, kind::POLICY).await? {
+            state.policies.insert(policy.id(), policy);
+        }
+        for (clearing, policy) in chain::of_kind::<B256>(db, kind::CLEARING).await? {
+            state.clearings.insert(clearing.parse()?, policy);
+        }
+        for (_, settled) in chain::of_kind::<SettledFact>(db, kind::SETTLED).await? {
+            state.note_until(&settled);
+        }
+        Ok(state)
+    }
+
+    /// The connection point that an address trades for; before identity has named one, a place
+    /// that follows from the address.
+    pub(crate) fn point(&self, address: Address) -> ConnectionPointId {
+        let known = self.points.get(&address).copied();
+        known.unwrap_or_else(|| ConnectionPointId::derived(&format!("{address:#x}")))
+    }
+
+    /// Notes how long proceeds of the trade's day stay locked.
+    pub(crate) fn note_until(&mut self, settled: &SettledFact) {
+        let Some(policy) = self.policies.get(&settled.policy) else { return };
+        let open = u64::from(policy.slot_seconds)
+            + u64::from(policy.correction_seconds)
+            + u64::from(policy.challenge_seconds);
+        let until = self.until.entry(settled.day).or_default();
+        *until = (*until).max(settled.slot + open);
+    }
+
+    /// Whose statement an entry is in.
+    pub(crate) fn owners(&self, entry: &Entry) -> Vec<Address> {
+        use crate::domain::journal::Account::Escrow;
+        let accounts = entry.money.iter().flat_map(|t| [&t.debit, &t.credit]);
+        let mut owners = Vec::new();
+        for account in accounts {
+            owners.extend(account.owner());
+            if let Escrow(trade) = account {
+                owners.extend(self.book.trade(trade).map(|trade| trade.settled.buyer));
+            }
+        }
+        owners.sort_unstable();
+        owners.dedup();
+        owners
+    }
+}

@@ -1,0 +1,102 @@
+//! The service: what it keeps, what falls due, and what goes out.
+
+use std::sync::Arc;
+
+use alloy_primitives::Address;
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use calendar::{SlotLength, Timestamp};
+use client::{JsonRpc, Sender};
+use contracts::{Deployment, Policy};
+use db::Db;
+use service::{Clock, Tick};
+use tokio::sync::Mutex;
+
+use crate::app::state::State;
+use crate::config::Parts;
+use crate::consume::Inbox;
+use crate::db::MIGRATIONS;
+
+/// The billing service.
+pub struct Billing {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) node: Arc<dyn JsonRpc>,
+    pub(crate) operator: Arc<Sender>,
+    pub(crate) chain_id: u64,
+    pub(crate) deployment: Deployment,
+    pub(crate) policies: Vec<Policy>,
+    pub(crate) slot: SlotLength,
+    monthly: bool,
+    pub(crate) state: Mutex<State>,
+    /// Tariffs are published one at a time.
+    pub(crate) publishing: Mutex<()>,
+    /// Invoices are issued one at a time.
+    pub(crate) issuing: Mutex<()>,
+    outbox: bus::Relay,
+    pub(crate) chain: client::Relay,
+}
+
+/// Opens the database, rebuilds the books from the journal and subscribes to the bus.
+pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
+    let db = Db::open(&parts.db_url, MIGRATIONS).await.context("opening billing's database")?;
+    let state = State::load(&db, &parts.policies).await.context("rebuilding the books")?;
+    let billing = Arc::new(Billing {
+        clock: parts.clock,
+        operator: Arc::new(Sender::new(parts.operator, parts.chain_id)),
+        chain_id: parts.chain_id,
+        deployment: parts.deployment,
+        policies: parts.policies,
+        slot: parts.slot,
+        monthly: parts.monthly,
+        state: Mutex::new(state),
+        publishing: Mutex::default(),
+        issuing: Mutex::default(),
+        outbox: bus::Relay::new(db.clone(), parts.bus.clone()),
+        chain: client::Relay::new(db.clone(), parts.node.clone()),
+        node: parts.node,
+        db,
+    });
+    billing.approve_market().await?;
+    parts.bus.subscribe(Arc::new(Inbox(billing.clone()))).await?;
+    Ok(billing)
+}
+
+impl Billing {
+    /// Carries the outbox onto the bus and transactions to the chain; how much was moved or still
+    /// waits for a block.
+    pub async fn drain(&self, now: Timestamp) -> Result<u64> {
+        let sent = self.outbox.drain(now).await?;
+        let waiting = self.chain.round().await?;
+        Ok(sent + waiting)
+    }
+
+    /// The address that mints, reconciles and anchors.
+    pub fn operator(&self) -> Address {
+        self.operator.address()
+    }
+
+    /// What the clock of answers shows.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Closes the database; what was answered is durable.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+}
+
+#[async_trait]
+impl Tick for Billing {
+    fn name(&self) -> &'static str {
+        "billing"
+    }
+
+    async fn tick(&self, now: Timestamp) -> Result<bool> {
+        let reconciled = self.reconcile_due(now).await.context("reconciling")?;
+        let released = self.release_due(now).await.context("releasing")?;
+        let issued = self.monthly && self.issue_due(now).await.context("issuing invoices")?;
+        Ok(reconciled || released || issued)
+    }
+}

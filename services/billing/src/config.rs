@@ -1,0 +1,35 @@
+//! What billing is started with.
+
+use std::sync::Arc;
+
+use bus::Bus;
+use calendar::SlotLength;
+use client::JsonRpc;
+use contracts::{Deployment, Policy};
+use keys::SecretKey;
+use service::Clock;
+
+/// Everything billing needs from outside.
+pub struct Parts {
+    /// `sqlite:PATH` or `postgres://...`.
+    pub db_url: String,
+    /// Where events come from and go to.
+    pub bus: Bus,
+    /// The clock of answers; ticks are told the time.
+    pub clock: Clock,
+    /// The chain node that takes deliveries, payments and anchors, and proves them.
+    pub node: Arc<dyn JsonRpc>,
+    /// The key with the roles MINTER, RECONCILER and, for records, ANCHOR. Nobody else uses it.
+    pub operator: SecretKey,
+    /// The chain.
+    pub chain_id: u64,
+    /// The contracts.
+    pub deployment: Deployment,
+    /// Policies that were registered before the feed of blocks began; later ones come with it.
+    pub policies: Vec<Policy>,
+    /// How long a slot lasts, in minutes.
+    pub slot: SlotLength,
+    /// Whether a bill is issued by itself when a month is over and reconciled. Otherwise an
+    /// operator asks for it.
+    pub monthly: bool,
+}

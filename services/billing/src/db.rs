@@ -1,0 +1,150 @@
+//! Rows in, domain values out. All SQL of billing stands in here and below.
+//!
+//! | table | what a row is |
+//! |---|---|
+//! | `account`, `point`, `meter` | who is billed, where, by which device |
+//! | `tariff` | a published version; `record_version` is its number on chain |
+//! | `metered`, `reading`, `day_leaf` | intervals, the signed readings under them, their anchors |
+//! | `matched` | a trade's place among the fills of its slot |
+//! | `chain_head`, `fact` | the block that was followed last; what logs said, by block |
+//! | `journal`, `journal_owner` | the entries of both ledgers; whose statement they are in |
+//! | `slot_state`, `delivery` | which run a slot has had; what was handed to the chain last |
+//! | `deposit`, `series`, `invoice` | payments from outside; invoice numbers; issued invoices |
+//!
+//! Invariants: `journal` only grows; a `fact` goes when its block leaves the best branch.
+
+pub(crate) mod chain;
+pub(crate) mod energy;
+pub(crate) mod invoices;
+pub(crate) mod journal;
+pub(crate) mod members;
+pub(crate) mod slots;
+
+use alloy_primitives::{Address, B256};
+use anyhow::{Context, Result};
+use db::{Db, Migration, Tx, query, query_scalar};
+
+/// The schema's history.
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, sql: bus::SCHEMA },
+    Migration { version: 2, sql: client::SCHEMA },
+    Migration { version: 3, sql: SCHEMA },
+];
+
+const SCHEMA: &str = "
+create table account (
+    account text primary key, community text not null, pseudonym text not null,
+    address text not null, custody text not null
+);
+create index account_address on account (address);
+create table point (
+    point text primary key, account text not null, community text not null, timezone text not null
+);
+create index point_account on point (account);
+create table meter (meter text primary key, point text not null);
+create index meter_point on meter (point);
+create table tariff (
+    community text not null, id text not null, record_version bigint not null,
+    valid_from bigint not null, hash text not null, document text not null,
+    primary key (community, id, record_version)
+);
+create table metered (
+    point text not null, slot bigint not null, community text not null,
+    import_wh bigint not null, export_wh bigint not null, known bigint not null,
+    version bigint not null, primary key (point, slot)
+);
+create index metered_slot on metered (community, slot);
+create table reading (
+    meter text not null, page bigint not null, time bigint not null, message {bytes} not null,
+    primary key (meter, page)
+);
+create index reading_time on reading (meter, time);
+create table day_leaf (
+    meter text not null, day bigint not null, batch bigint not null, root text not null,
+    leaf text not null, primary key (meter, day, batch)
+);
+create table matched (trade text primary key, place bigint not null);
+create table chain_head (
+    one bigint primary key, sequence bigint not null, number bigint not null, hash text not null,
+    finalized bigint not null
+);
+create table fact (
+    block text not null, number bigint not null, place bigint not null, kind text not null,
+    key text not null, community text not null, slot bigint not null, day bigint not null,
+    body text not null, primary key (block, place)
+);
+create index fact_key on fact (kind, key);
+create index fact_slot on fact (kind, slot);
+create index fact_day on fact (day);
+create table journal (
+    sequence bigint primary key, block text not null, at bigint not null, entry text not null
+);
+create index journal_block on journal (block);
+create table journal_owner (
+    address text not null, sequence bigint not null, primary key (address, sequence)
+);
+create table slot_state (
+    community text not null, slot bigint not null, run bigint not null, due bigint not null,
+    dirty bigint not null, primary key (community, slot)
+);
+create index slot_due on slot_state (due);
+create table delivery (
+    trade text primary key, run bigint not null, delivered bigint not null,
+    seller_short bigint not null, buyer_short bigint not null
+);
+create table deposit (
+    community text not null, key text not null, payment text not null, account text not null,
+    amount bigint not null, at bigint not null, primary key (community, key)
+);
+create table series (year bigint primary key, last bigint not null);
+create table invoice (
+    id text primary key, number text not null unique, community text not null,
+    account text not null, from_day bigint not null, to_day bigint not null, at bigint not null,
+    total bigint not null, due bigint not null, hash text not null, document text not null,
+    evidence text not null, days text not null, unique (account, from_day, to_day)
+);
+create index invoice_account on invoice (account, from_day);
+";
+
+/// An address as rows hold it.
+pub(crate) fn address(address: Address) -> String {
+    format!("{address:#x}")
+}
+
+/// A hash as rows hold it.
+pub(crate) fn hash(hash: B256) -> String {
+    format!("{hash:#x}")
+}
+
+/// An unsigned number as rows hold it; they hold none above 2^63.
+pub(crate) fn int(number: u64) -> Result<i64> {
+    i64::try_from(number).context("a number does not fit the database")
+}
+
+/// Whether an event is applied for the first time; claims it.
+pub(crate) async fn first_time(tx: &mut Tx, event: ids::EventId) -> Result<bool> {
+    bus::first_time(tx, crate::consume::CONSUMER, event).await.context("claiming an event")
+}
+
+/// Whether an event was applied before.
+pub(crate) async fn was_applied(db: &Db, event: ids::EventId) -> Result<bool> {
+    let found: i64 =
+        query_scalar("select count(*) from inbox where consumer = $1 and event_id = $2")
+            .bind(crate::consume::CONSUMER)
+            .bind(event.to_string())
+            .fetch_one(db.read())
+            .await
+            .context("reading the inbox")?;
+    Ok(found > 0)
+}
+
+/// Marks a slot as one whose deliveries have to be computed again.
+pub(crate) async fn mark_dirty(tx: &mut Tx, community: &str, slot: i64) -> Result<()> {
+    query("update slot_state set dirty = 1 where community = $1 and slot = $2")
+        .bind(community.to_owned())
+        .bind(slot)
+        .execute(tx.conn())
+        .await
+        .context("marking a slot")?;
+    Ok(())
+}

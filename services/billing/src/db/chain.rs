@@ -1,0 +1,181 @@
+//! What the chain said, by block, so that a block can be taken back.
+
+use alloy_primitives::B256;
+use anyhow::{Context, Result};
+use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query};
+use serde::de::DeserializeOwned;
+
+/// The block that was followed last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) sequence: u64,
+    pub(crate) number: u64,
+    pub(crate) hash: B256,
+    pub(crate) finalized: u64,
+}
+
+/// A log that billing keeps.
+#[derive(Debug, Clone)]
+pub(crate) struct FactRow {
+    /// The log's place in its block.
+    pub(crate) place: u32,
+    pub(crate) kind: &'static str,
+    /// What it is found by.
+    pub(crate) key: String,
+    pub(crate) community: String,
+    /// Start of the slot, or zero.
+    pub(crate) slot: i64,
+    /// The local day, or zero.
+    pub(crate) day: i64,
+    pub(crate) body: String,
+}
+
+/// Kinds of [`FactRow`].
+pub(crate) mod kind {
+    /// A policy, by its id.
+    pub(crate) const POLICY: &str = "policy";
+    /// The policy of a clearing, by the clearing's id.
+    pub(crate) const CLEARING: &str = "clearing";
+    /// A settled trade, by its id.
+    pub(crate) const SETTLED: &str = "settled";
+    /// A reconciled trade, by its id.
+    pub(crate) const RECONCILED: &str = "reconciled";
+    /// A batch of readings of a day, by its root.
+    pub(crate) const BATCH: &str = "batch";
+    /// A version of a document, by the document's hash.
+    pub(crate) const RECORD: &str = "record";
+    /// A version of a meter's key, by the meter.
+    pub(crate) const METER_KEY: &str = "meter_key";
+}
+
+pub(crate) async fn put(tx: &mut Tx, block: B256, number: u64, facts: Vec<FactRow>) -> Result<()> {
+    let mut rows = Vec::with_capacity(facts.len());
+    for fact in facts {
+        rows.push(vec![
+            Cell::Text(super::hash(block)),
+            Cell::Int(super::int(number)?),
+            Cell::Int(i64::from(fact.place)),
+            Cell::from(fact.kind),
+            Cell::Text(fact.key),
+            Cell::Text(fact.community),
+            Cell::Int(fact.slot),
+            Cell::Int(fact.day),
+            Cell::Text(fact.body),
+        ]);
+    }
+    let insert = "insert into fact (block, number, place, kind, key, community, slot, day, body)";
+    insert_rows(tx, insert, 9, rows, "").await?;
+    Ok(())
+}
+
+/// Forgets what a block said.
+pub(crate) async fn forget(tx: &mut Tx, block: B256) -> Result<()> {
+    query("delete from fact where block = $1")
+        .bind(super::hash(block))
+        .execute(tx.conn())
+        .await
+        .context("forgetting a block")?;
+    Ok(())
+}
+
+pub(crate) async fn set_head(tx: &mut Tx, head: Head) -> Result<()> {
+    let row = vec![
+        Cell::Int(1),
+        Cell::Int(super::int(head.sequence)?),
+        Cell::Int(super::int(head.number)?),
+        Cell::Text(super::hash(head.hash)),
+        Cell::Int(super::int(head.finalized)?),
+    ];
+    let insert = "insert into chain_head (one, sequence, number, hash, finalized)";
+    let update = "on conflict (one) do update set sequence = excluded.sequence, \
+                  number = excluded.number, hash = excluded.hash, finalized = excluded.finalized";
+    insert_rows(tx, insert, 5, vec![row], update).await?;
+    Ok(())
+}
+
+pub(crate) async fn head(db: &Db) -> Result<Option<Head>> {
+    let row = query("select sequence, number, hash, finalized from chain_head")
+        .fetch_optional(db.read())
+        .await
+        .context("reading the chain's head")?;
+    let Some(row) = row else { return Ok(None) };
+    let number = |place: usize| row.try_get::<i64, _>(place).map(i64::unsigned_abs);
+    let hash: String = row.try_get(2)?;
+    Ok(Some(Head {
+        sequence: number(0)?,
+        number: number(1)?,
+        hash: hash.parse()?,
+        finalized: number(3)?,
+    }))
+}
+
+/// All facts of a kind under a key, oldest first, with their blocks' heights.
+pub(crate) async fn all<T: DeserializeOwned>(
+    db: &Db,
+    kind: &'static str,
+    key: String,
+) -> Result<Vec<(u64, T)>> {
+    let rows =
+        query("select number, body from fact where kind = $1 and key = $2 order by number, place")
+            .bind(kind)
+            .bind(key)
+            .fetch_all(db.read())
+            .await
+            .context("reading facts")?;
+    let parse = |row: &AnyRow| {
+        let (number, body): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+        Ok((number.unsigned_abs(), serde_json::from_str(&body).context("a kept fact")?))
+    };
+    rows.iter().map(parse).collect()
+}
+
+/// The bodies of all facts of a kind, oldest first.
+pub(crate) async fn of_kind<T: DeserializeOwned>(
+    db: &Db,
+    kind: &'static str,
+) -> Result<Vec<(String, T)>> {
+    let rows = query("select key, body from fact where kind = $1 order by number, place")
+        .bind(kind)
+        .fetch_all(db.read())
+        .await
+        .context("reading facts")?;
+    let parse = |row: &AnyRow| {
+        let (key, body): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        Ok((key, serde_json::from_str(&body).context("a kept fact")?))
+    };
+    rows.iter().map(parse).collect()
+}
+
+/// Settled and reconciled trades of a local day, in the order of the chain: (kind, body).
+pub(crate) async fn of_day(db: &Db, day: u32) -> Result<Vec<(String, String)>> {
+    let rows = query("select kind, body from fact where day = $1 order by number, place")
+        .bind(i64::from(day))
+        .fetch_all(db.read())
+        .await
+        .context("reading a day's trades")?;
+    let pair = |row: &AnyRow| Ok((row.try_get(0)?, row.try_get(1)?));
+    rows.iter().map(pair).collect()
+}
+
+/// The settled trades of a slot, by their place among its fills.
+pub(crate) async fn settled_in<T: DeserializeOwned>(
+    db: &Db,
+    community: String,
+    slot: i64,
+) -> Result<Vec<T>> {
+    let rows = query(
+        "select fact.body from fact left join matched on matched.trade = fact.key \
+         where fact.kind = 'settled' and fact.slot = $1 and fact.community = $2 \
+         order by coalesce(matched.place, 4294967296), fact.number, fact.place",
+    )
+    .bind(slot)
+    .bind(community)
+    .fetch_all(db.read())
+    .await
+    .context("reading a slot's trades")?;
+    let parse = |row: &AnyRow| {
+        let body: String = row.try_get(0)?;
+        serde_json::from_str(&body).context("a kept trade")
+    };
+    rows.iter().map(parse).collect()
+}

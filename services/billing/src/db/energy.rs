@@ -1,0 +1,202 @@
+//! Intervals, the signed readings under them, and where they are anchored.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::B256;
+use anyhow::{Context, Result};
+use calendar::{LocalDay, Timestamp};
+use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
+use events::metering::{DayLeaf, IntervalFact, Quality};
+use ids::{CommunityId, ConnectionPointId, MeterId};
+use reading::SignedReading;
+use units::Energy;
+
+use crate::domain::reconcile::Metered;
+
+/// The versions of a slot's intervals that are kept.
+pub(crate) async fn versions(
+    db: &Db,
+    community: CommunityId,
+    slot: Timestamp,
+) -> Result<BTreeMap<ConnectionPointId, u32>> {
+    let rows = query("select point, version from metered where community = $1 and slot = $2")
+        .bind(community.to_string())
+        .bind(slot.seconds())
+        .fetch_all(db.read())
+        .await
+        .context("reading versions of intervals")?;
+    let version = |row: &AnyRow| {
+        let (point, version): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+        Ok((point.parse()?, u32::try_from(version)?))
+    };
+    rows.iter().map(version).collect()
+}
+
+/// Keeps intervals in place of those that are there, and the readings that came with them.
+pub(crate) async fn put_intervals(
+    tx: &mut Tx,
+    community: CommunityId,
+    slot: Timestamp,
+    intervals: &[IntervalFact],
+) -> Result<()> {
+    let mut rows = Vec::with_capacity(intervals.len());
+    for interval in intervals {
+        rows.push(vec![
+            Cell::Text(interval.connection_point.to_string()),
+            Cell::Int(slot.seconds()),
+            Cell::Text(community.to_string()),
+            Cell::Int(super::int(interval.import.wh())?),
+            Cell::Int(super::int(interval.export.wh())?),
+            Cell::Int(i64::from(interval.quality != Quality::Missing)),
+            Cell::Int(i64::from(interval.version)),
+        ]);
+        put_readings(tx, &interval.readings).await?;
+    }
+    let insert = "insert into metered \
+                  (point, slot, community, import_wh, export_wh, known, version)";
+    let update = "on conflict (point, slot) do update set import_wh = excluded.import_wh, \
+                  export_wh = excluded.export_wh, known = excluded.known, \
+                  version = excluded.version";
+    insert_rows(tx, insert, 7, rows, update).await?;
+    Ok(())
+}
+
+async fn put_readings(tx: &mut Tx, readings: &[SignedReading]) -> Result<()> {
+    let rows = readings.iter().map(|signed| {
+        vec![
+            Cell::Text(signed.reading.meter.to_string()),
+            Cell::Int(i64::from(signed.reading.page)),
+            Cell::Int(signed.reading.time.seconds()),
+            Cell::Bytes(signed.encode().to_vec()),
+        ]
+    });
+    let insert = "insert into reading (meter, page, time, message)";
+    insert_rows(tx, insert, 4, rows.collect(), "on conflict (meter, page) do nothing").await?;
+    Ok(())
+}
+
+/// What the meters of a community saw in a slot; those that reported nothing are left out.
+pub(crate) async fn metered(
+    db: &Db,
+    community: CommunityId,
+    slot: Timestamp,
+) -> Result<BTreeMap<ConnectionPointId, Metered>> {
+    let rows = query(
+        "select point, import_wh, export_wh from metered \
+         where community = $1 and slot = $2 and known = 1",
+    )
+    .bind(community.to_string())
+    .bind(slot.seconds())
+    .fetch_all(db.read())
+    .await
+    .context("reading intervals")?;
+    let metered = |row: &AnyRow| {
+        let (point, import, export): (String, i64, i64) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let energy = |wh: i64| Energy::from_wh(wh.unsigned_abs());
+        Ok((point.parse()?, Metered { import: energy(import), export: energy(export) }))
+    };
+    rows.iter().map(metered).collect()
+}
+
+/// The moments of a meter's readings around a span: the last at or before `from`, the first at or
+/// after `to`.
+pub(crate) async fn edges(
+    db: &Db,
+    meter: MeterId,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
+    let edge = |sql: &'static str, at: Timestamp| {
+        query_scalar::<_, Option<i64>>(sql).bind(meter.to_string()).bind(at.seconds())
+    };
+    let first = edge("select max(time) from reading where meter = $1 and time <= $2", from)
+        .fetch_one(db.read())
+        .await?;
+    let last = edge("select min(time) from reading where meter = $1 and time >= $2", to)
+        .fetch_one(db.read())
+        .await?;
+    Ok((first.map(Timestamp::from_seconds), last.map(Timestamp::from_seconds)))
+}
+
+/// When a meter's first reading was made.
+pub(crate) async fn first_reading(db: &Db, meter: MeterId) -> Result<Option<Timestamp>> {
+    let first: Option<i64> = query_scalar("select min(time) from reading where meter = $1")
+        .bind(meter.to_string())
+        .fetch_one(db.read())
+        .await
+        .context("looking for a first reading")?;
+    Ok(first.map(Timestamp::from_seconds))
+}
+
+/// A meter's readings of `[from, to]`, in page order.
+pub(crate) async fn readings(
+    db: &Db,
+    meter: MeterId,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<SignedReading>> {
+    let rows = query(
+        "select message from reading where meter = $1 and time >= $2 and time <= $3 order by page",
+    )
+    .bind(meter.to_string())
+    .bind(from.seconds())
+    .bind(to.seconds())
+    .fetch_all(db.read())
+    .await
+    .context("reading signed readings")?;
+    let signed = |row: &AnyRow| {
+        let message: Vec<u8> = row.try_get(0)?;
+        SignedReading::decode(&message).context("a kept reading")
+    };
+    rows.iter().map(signed).collect()
+}
+
+/// Keeps the leaves of an anchored day.
+pub(crate) async fn put_leaves(
+    tx: &mut Tx,
+    day: LocalDay,
+    batch: u32,
+    root: B256,
+    count: u32,
+    leaves: &[DayLeaf],
+) -> Result<()> {
+    for leaf in leaves {
+        let kept = Leaf { salt: leaf.salt, index: leaf.index, count, path: leaf.path.clone() };
+        let row = vec![
+            Cell::Text(leaf.meter.to_string()),
+            Cell::Int(i64::from(day.number())),
+            Cell::Int(i64::from(batch)),
+            Cell::Text(super::hash(root)),
+            Cell::Text(serde_json::to_string(&kept)?),
+        ];
+        let insert = "insert into day_leaf (meter, day, batch, root, leaf)";
+        insert_rows(tx, insert, 5, vec![row], "on conflict do nothing").await?;
+    }
+    Ok(())
+}
+
+/// A meter's leaf in a day's root.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Leaf {
+    pub(crate) salt: B256,
+    pub(crate) index: u32,
+    pub(crate) count: u32,
+    pub(crate) path: Vec<B256>,
+}
+
+/// A meter's leaves of a day with their roots, the newest batch first.
+pub(crate) async fn leaves(db: &Db, meter: MeterId, day: LocalDay) -> Result<Vec<(B256, Leaf)>> {
+    let rows =
+        query("select root, leaf from day_leaf where meter = $1 and day = $2 order by batch desc")
+            .bind(meter.to_string())
+            .bind(i64::from(day.number()))
+            .fetch_all(db.read())
+            .await
+            .context("reading leaves of a day")?;
+    let leaf = |row: &AnyRow| {
+        let (root, leaf): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        Ok((root.parse()?, serde_json::from_str(&leaf)?))
+    };
+    rows.iter().map(leaf).collect()
+}

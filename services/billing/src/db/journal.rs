@@ -1,0 +1,115 @@
+//! The entries of both ledgers.
+
+use alloy_primitives::{Address, B256};
+use anyhow::{Context, Result};
+use calendar::Timestamp;
+use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query};
+
+use crate::domain::journal::Entry;
+
+/// An entry on its way into the database.
+#[derive(Debug, Clone)]
+pub(crate) struct Posted {
+    pub(crate) entry: Entry,
+    pub(crate) at: Timestamp,
+    /// The block it comes from; zero where it comes from a meter.
+    pub(crate) block: B256,
+    /// Whose statement it is in.
+    pub(crate) owners: Vec<Address>,
+}
+
+/// Entries read at a time while the books are rebuilt.
+const READ_MAX: i64 = 5_000;
+
+pub(crate) async fn append(tx: &mut Tx, posted: Vec<Posted>) -> Result<()> {
+    let (mut rows, mut owners) = (Vec::new(), Vec::new());
+    for Posted { entry, at, block, owners: addresses } in posted {
+        let sequence = super::int(entry.sequence)?;
+        for address in addresses {
+            owners.push(vec![Cell::Text(super::address(address)), Cell::Int(sequence)]);
+        }
+        rows.push(vec![
+            Cell::Int(sequence),
+            Cell::Text(super::hash(block)),
+            Cell::Int(at.seconds()),
+            Cell::Text(serde_json::to_string(&entry)?),
+        ]);
+    }
+    insert_rows(tx, "insert into journal (sequence, block, at, entry)", 4, rows, "").await?;
+    let insert = "insert into journal_owner (address, sequence)";
+    insert_rows(tx, insert, 2, owners, "on conflict do nothing").await?;
+    Ok(())
+}
+
+/// Gives every entry to `each`, oldest first.
+pub(crate) async fn replay(db: &Db, mut each: impl FnMut(Entry) -> Result<()>) -> Result<()> {
+    let mut next = 0;
+    loop {
+        let rows =
+            query("select entry from journal where sequence >= $1 order by sequence limit $2")
+                .bind(next)
+                .bind(READ_MAX)
+                .fetch_all(db.read())
+                .await
+                .context("reading the journal")?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for row in &rows {
+            each(parse(row, 0)?)?;
+            next += 1;
+        }
+    }
+}
+
+/// The entries that a block made, newest first. A block comes back only as another event, so its
+/// own reversals carry no block.
+pub(crate) async fn of_block(db: &Db, block: B256) -> Result<Vec<Entry>> {
+    let rows = query("select entry from journal where block = $1 order by sequence desc")
+        .bind(super::hash(block))
+        .fetch_all(db.read())
+        .await
+        .context("reading a block's entries")?;
+    rows.iter().map(|row| parse(row, 0)).collect()
+}
+
+/// Entries of a block no longer belong to it once they are reversed: it may come again.
+pub(crate) async fn detach(tx: &mut Tx, block: B256) -> Result<()> {
+    query("update journal set block = '' where block = $1")
+        .bind(super::hash(block))
+        .execute(tx.conn())
+        .await
+        .context("detaching a block's entries")?;
+    Ok(())
+}
+
+/// The entries that touch an address before `before`, newest first.
+pub(crate) async fn of_owner(
+    db: &Db,
+    address: Address,
+    before: i64,
+    limit: u32,
+) -> Result<Vec<(Timestamp, Entry)>> {
+    let rows = query(
+        "select journal.at, journal.entry from journal_owner \
+         join journal on journal.sequence = journal_owner.sequence \
+         where journal_owner.address = $1 and journal_owner.sequence < $2 \
+         order by journal_owner.sequence desc limit $3",
+    )
+    .bind(super::address(address))
+    .bind(before)
+    .bind(i64::from(limit))
+    .fetch_all(db.read())
+    .await
+    .context("reading a statement")?;
+    let entry = |row: &AnyRow| {
+        let at: i64 = row.try_get(0)?;
+        Ok((Timestamp::from_seconds(at), parse(row, 1)?))
+    };
+    rows.iter().map(entry).collect()
+}
+
+fn parse(row: &AnyRow, place: usize) -> Result<Entry> {
+    let text: String = row.try_get(place)?;
+    serde_json::from_str(&text).context("a journal entry")
+}

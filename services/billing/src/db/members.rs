@@ -1,0 +1,199 @@
+//! Accounts, connection points, meters and tariffs.
+
+use std::collections::HashMap;
+
+use alloy_primitives::Address;
+use anyhow::{Context, Result};
+use calendar::{TimeZone, Timestamp};
+use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
+use events::identity::{AccountOpened, ConnectionPointRegistered, Custody, MeterEnrolled};
+use ids::{AccountId, CommunityId, ConnectionPointId, MeterId};
+use tariff::Tariff;
+
+/// An account as identity opened it.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    pub(crate) account: AccountId,
+    pub(crate) community: CommunityId,
+    pub(crate) pseudonym: String,
+    pub(crate) address: Address,
+    pub(crate) custody: Custody,
+}
+
+/// Where an account is billed.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) point: ConnectionPointId,
+    pub(crate) meter: MeterId,
+}
+
+/// A published tariff.
+#[derive(Debug, Clone)]
+pub(crate) struct Published {
+    pub(crate) record_version: u32,
+    pub(crate) tariff: Tariff,
+}
+
+pub(crate) async fn put_account(tx: &mut Tx, event: &AccountOpened) -> Result<()> {
+    let custody = match event.custody {
+        Custody::Own => "own",
+        Custody::Held => "held",
+    };
+    let row = vec![
+        Cell::Text(event.account.to_string()),
+        Cell::Text(event.community.to_string()),
+        Cell::Text(event.pseudonym.clone()),
+        Cell::Text(super::address(event.address)),
+        Cell::from(custody),
+    ];
+    let insert = "insert into account (account, community, pseudonym, address, custody)";
+    let update = "on conflict (account) do update set pseudonym = excluded.pseudonym, \
+                  address = excluded.address, custody = excluded.custody";
+    insert_rows(tx, insert, 5, vec![row], update).await?;
+    Ok(())
+}
+
+pub(crate) async fn put_point(tx: &mut Tx, event: &ConnectionPointRegistered) -> Result<()> {
+    let row = vec![
+        Cell::Text(event.connection_point.to_string()),
+        Cell::Text(event.account.to_string()),
+        Cell::Text(event.community.to_string()),
+        Cell::from(event.timezone.name()),
+    ];
+    let insert = "insert into point (point, account, community, timezone)";
+    let update = "on conflict (point) do update set account = excluded.account, \
+                  timezone = excluded.timezone";
+    insert_rows(tx, insert, 4, vec![row], update).await?;
+    Ok(())
+}
+
+pub(crate) async fn put_meter(tx: &mut Tx, event: &MeterEnrolled) -> Result<()> {
+    let row =
+        vec![Cell::Text(event.meter.to_string()), Cell::Text(event.connection_point.to_string())];
+    let insert = "insert into meter (meter, point)";
+    insert_rows(tx, insert, 2, vec![row], "on conflict (meter) do nothing").await?;
+    Ok(())
+}
+
+/// The account, if there is one.
+pub(crate) async fn account(db: &Db, account: AccountId) -> Result<Option<Account>> {
+    let row = query(
+        "select account, community, pseudonym, address, custody from account where account = $1",
+    )
+    .bind(account.to_string())
+    .fetch_optional(db.read())
+    .await
+    .context("reading an account")?;
+    row.as_ref().map(parse_account).transpose()
+}
+
+/// Every account, in order of its id.
+pub(crate) async fn accounts(db: &Db) -> Result<Vec<Account>> {
+    let rows = query(
+        "select account, community, pseudonym, address, custody from account order by account",
+    )
+    .fetch_all(db.read())
+    .await
+    .context("reading accounts")?;
+    rows.iter().map(parse_account).collect()
+}
+
+fn parse_account(row: &AnyRow) -> Result<Account> {
+    let text = |place: usize| row.try_get::<String, _>(place);
+    Ok(Account {
+        account: text(0)?.parse()?,
+        community: text(1)?.parse()?,
+        pseudonym: text(2)?,
+        address: text(3)?.parse()?,
+        custody: if text(4)? == "own" { Custody::Own } else { Custody::Held },
+    })
+}
+
+/// The first connection point of an account that has a meter.
+pub(crate) async fn place(db: &Db, account: AccountId) -> Result<Option<Place>> {
+    let row = query(
+        "select point.point, meter.meter from point join meter on meter.point = point.point \
+         where point.account = $1 order by point.point, meter.meter limit 1",
+    )
+    .bind(account.to_string())
+    .fetch_optional(db.read())
+    .await
+    .context("reading a connection point")?;
+    let Some(row) = row else { return Ok(None) };
+    let text = |place: usize| row.try_get::<String, _>(place);
+    Ok(Some(Place { point: text(0)?.parse()?, meter: text(1)?.parse()? }))
+}
+
+/// The connection point that an address trades for.
+pub(crate) async fn points(db: &Db) -> Result<HashMap<Address, ConnectionPointId>> {
+    let rows = query(
+        "select account.address, min(point.point) from account \
+         join point on point.account = account.account group by account.address",
+    )
+    .fetch_all(db.read())
+    .await
+    .context("reading connection points")?;
+    let mut points = HashMap::new();
+    for row in rows {
+        let (address, point): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        points.insert(address.parse()?, point.parse()?);
+    }
+    Ok(points)
+}
+
+/// Whose local days count in a community; none before its first connection point.
+pub(crate) async fn timezone(db: &Db, community: CommunityId) -> Result<Option<TimeZone>> {
+    let name: Option<String> =
+        query_scalar("select timezone from point where community = $1 order by point limit 1")
+            .bind(community.to_string())
+            .fetch_optional(db.read())
+            .await
+            .context("reading a time zone")?;
+    name.map(|name| name.parse().context("a time zone")).transpose()
+}
+
+/// Keeps a version of a tariff; its number on chain is the answer.
+pub(crate) async fn put_tariff(
+    tx: &mut Tx,
+    community: CommunityId,
+    tariff: &Tariff,
+    valid_from: Timestamp,
+) -> Result<u32> {
+    let terms = tariff.terms();
+    let next: i64 = query_scalar(
+        "select coalesce(max(record_version), 0) + 1 from tariff where community = $1 and id = $2",
+    )
+    .bind(community.to_string())
+    .bind(terms.id.clone())
+    .fetch_one(tx.conn())
+    .await?;
+    let row = vec![
+        Cell::Text(community.to_string()),
+        Cell::Text(terms.id.clone()),
+        Cell::Int(next),
+        Cell::Int(valid_from.seconds()),
+        Cell::Text(super::hash(tariff.hash())),
+        Cell::Text(tariff.canonical_json()),
+    ];
+    let insert = "insert into tariff (community, id, record_version, valid_from, hash, document)";
+    insert_rows(tx, insert, 6, vec![row], "").await?;
+    Ok(u32::try_from(next)?)
+}
+
+/// A community's published tariffs, newest first.
+pub(crate) async fn tariffs(db: &Db, community: CommunityId) -> Result<Vec<Published>> {
+    let rows = query(
+        "select record_version, document from tariff where community = $1 \
+         order by valid_from desc, record_version desc, id",
+    )
+    .bind(community.to_string())
+    .fetch_all(db.read())
+    .await
+    .context("reading tariffs")?;
+    let published = |row: &AnyRow| {
+        let (version, document): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+        let tariff = Tariff::from_json(&document).context("a kept tariff")?;
+        Ok(Published { record_version: u32::try_from(version)?, tariff })
+    };
+    rows.iter().map(published).collect()
+}

@@ -1,0 +1,188 @@
+//! Which run a slot has had, what was handed to the chain, and payments from outside.
+
+use std::collections::HashMap;
+
+use alloy_primitives::B256;
+use anyhow::{Context, Result};
+use calendar::Timestamp;
+use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
+use ids::{AccountId, CommunityId};
+use units::{Energy, Money};
+
+use crate::domain::reconcile::Delivery;
+
+/// A slot with trades.
+#[derive(Debug, Clone)]
+pub(crate) struct SlotState {
+    pub(crate) community: CommunityId,
+    pub(crate) slot: Timestamp,
+    /// The last run, -1 before the first.
+    pub(crate) run: i64,
+}
+
+/// Nothing more is due.
+pub(crate) const NEVER: i64 = i64::MAX;
+
+/// Slots that one tick looks at, at most.
+const SLOTS_MAX: i64 = 400;
+
+/// Notes that a slot has a trade: it is due from `due` on, or to be computed again.
+pub(crate) async fn put(tx: &mut Tx, community: &str, slot: i64, due: i64) -> Result<()> {
+    let row =
+        vec![Cell::from(community), Cell::Int(slot), Cell::Int(-1), Cell::Int(due), Cell::Int(0)];
+    let insert = "insert into slot_state (community, slot, run, due, dirty)";
+    let update = "on conflict (community, slot) do update set dirty = 1";
+    insert_rows(tx, insert, 5, vec![row], update).await?;
+    Ok(())
+}
+
+/// The slots whose next run is due, or whose intervals or trades changed since the first.
+pub(crate) async fn due(db: &Db, now: Timestamp) -> Result<Vec<SlotState>> {
+    let rows = query(
+        "select community, slot, run from slot_state \
+         where due <= $1 or (dirty = 1 and run >= 0) order by slot, community limit $2",
+    )
+    .bind(now.seconds())
+    .bind(SLOTS_MAX)
+    .fetch_all(db.read())
+    .await
+    .context("reading slots that are due")?;
+    let state = |row: &AnyRow| {
+        let community: String = row.try_get(0)?;
+        let number = |place: usize| row.try_get::<i64, _>(place);
+        Ok(SlotState {
+            community: community.parse()?,
+            slot: Timestamp::from_seconds(number(1)?),
+            run: number(2)?,
+        })
+    };
+    rows.iter().map(state).collect()
+}
+
+/// Notes the run that a slot has had.
+pub(crate) async fn done(tx: &mut Tx, state: &SlotState, run: i64, due: i64) -> Result<()> {
+    query("update slot_state set run = $1, due = $2, dirty = 0 where community = $3 and slot = $4")
+        .bind(run)
+        .bind(due)
+        .bind(state.community.to_string())
+        .bind(state.slot.seconds())
+        .execute(tx.conn())
+        .await
+        .context("noting a run")?;
+    Ok(())
+}
+
+/// How many slots of `[from, to)` have not had their last run, or changed since.
+pub(crate) async fn open(
+    db: &Db,
+    community: CommunityId,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<i64> {
+    query_scalar(
+        "select count(*) from slot_state where community = $1 and slot >= $2 and slot < $3 \
+         and (run < 2 or dirty = 1)",
+    )
+    .bind(community.to_string())
+    .bind(from.seconds())
+    .bind(to.seconds())
+    .fetch_one(db.read())
+    .await
+    .context("counting open slots")
+}
+
+/// The deliveries of these trades that were handed to the chain last, with their runs.
+pub(crate) async fn deliveries(db: &Db, trades: &[B256]) -> Result<HashMap<B256, (u8, Delivery)>> {
+    let mut found = HashMap::new();
+    for trade in trades {
+        let row = query(
+            "select run, delivered, seller_short, buyer_short from delivery where trade = $1",
+        )
+        .bind(super::hash(*trade))
+        .fetch_optional(db.read())
+        .await
+        .context("reading a delivery")?;
+        let Some(row) = row else { continue };
+        let number = |place: usize| row.try_get::<i64, _>(place).map(i64::unsigned_abs);
+        let delivery = Delivery {
+            trade: *trade,
+            delivered: Energy::from_wh(number(1)?),
+            seller_short: Energy::from_wh(number(2)?),
+            buyer_short: Energy::from_wh(number(3)?),
+        };
+        found.insert(*trade, (u8::try_from(number(0)?)?, delivery));
+    }
+    Ok(found)
+}
+
+pub(crate) async fn put_deliveries(tx: &mut Tx, run: u8, deliveries: &[Delivery]) -> Result<()> {
+    let mut rows = Vec::with_capacity(deliveries.len());
+    for delivery in deliveries {
+        rows.push(vec![
+            Cell::Text(super::hash(delivery.trade)),
+            Cell::Int(i64::from(run)),
+            Cell::Int(super::int(delivery.delivered.wh())?),
+            Cell::Int(super::int(delivery.seller_short.wh())?),
+            Cell::Int(super::int(delivery.buyer_short.wh())?),
+        ]);
+    }
+    let insert = "insert into delivery (trade, run, delivered, seller_short, buyer_short)";
+    let update = "on conflict (trade) do update set run = excluded.run, \
+                  delivered = excluded.delivered, seller_short = excluded.seller_short, \
+                  buyer_short = excluded.buyer_short";
+    insert_rows(tx, insert, 5, rows, update).await?;
+    Ok(())
+}
+
+/// Keeps the places of a slot's trades among its fills.
+pub(crate) async fn put_places(tx: &mut Tx, first: u64, trades: &[B256]) -> Result<()> {
+    let mut rows = Vec::with_capacity(trades.len());
+    for (place, trade) in (first..).zip(trades) {
+        rows.push(vec![Cell::Text(super::hash(*trade)), Cell::Int(super::int(place)?)]);
+    }
+    let insert = "insert into matched (trade, place)";
+    insert_rows(tx, insert, 2, rows, "on conflict (trade) do nothing").await?;
+    Ok(())
+}
+
+/// A payment from outside that was credited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Deposit {
+    pub(crate) payment: B256,
+    pub(crate) account: AccountId,
+    pub(crate) amount: Money,
+    pub(crate) at: Timestamp,
+}
+
+/// Keeps a payment under its key; the one that is there already where the key came before.
+pub(crate) async fn put_deposit(
+    tx: &mut Tx,
+    community: CommunityId,
+    key: &str,
+    deposit: &Deposit,
+) -> Result<(bool, Deposit)> {
+    let row = vec![
+        Cell::Text(community.to_string()),
+        Cell::from(key),
+        Cell::Text(super::hash(deposit.payment)),
+        Cell::Text(deposit.account.to_string()),
+        Cell::Int(deposit.amount.n()),
+        Cell::Int(deposit.at.seconds()),
+    ];
+    let insert = "insert into deposit (community, key, payment, account, amount, at)";
+    let fresh = insert_rows(tx, insert, 6, vec![row], "on conflict do nothing").await? > 0;
+    let row =
+        query("select payment, account, amount, at from deposit where community = $1 and key = $2")
+            .bind(community.to_string())
+            .bind(key.to_owned())
+            .fetch_one(tx.conn())
+            .await?;
+    let (payment, account): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+    let kept = Deposit {
+        payment: payment.parse()?,
+        account: account.parse()?,
+        amount: Money::from_n(row.try_get(2)?),
+        at: Timestamp::from_seconds(row.try_get(3)?),
+    };
+    Ok((fresh, kept))
+}

@@ -1,0 +1,8 @@
+//! Billing as a whole: a database of its own, a bus, and a node that executes the real contracts.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(unreachable_pub, missing_docs, reason = "a test is used by nobody")]
+
+mod node;
+mod service;
+mod town;

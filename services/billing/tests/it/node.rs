@@ -1,0 +1,248 @@
+//! A node with a chain in memory: as much Ethereum JSON-RPC as billing asks for, blocks on request,
+//! and the feed of them.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
+use alloy_eips::Decodable2718;
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U64, U256};
+use async_trait::async_trait;
+use calendar::Timestamp;
+use chain::block::Recovered;
+use chain::light::{prove_account, prove_ancestor};
+use chain::{ChainView, GenesisSpec, Header, MemoryChain, Rules};
+use client::{JsonRpc, RpcError};
+use contracts::Call;
+use events::Envelope;
+use events::ledger::{BlockConnected, BlockDisconnected, Log};
+use serde_json::{Value, json};
+
+pub struct TestNode(Mutex<Inner>);
+
+struct Inner {
+    view: MemoryChain,
+    rules: Rules,
+    pool: HashMap<B256, Recovered>,
+    order: Vec<B256>,
+    receipts: HashMap<B256, (u64, bool)>,
+    nonces: HashMap<Address, u64>,
+    feed: Vec<Envelope>,
+    sequence: u64,
+}
+
+impl TestNode {
+    pub fn new(spec: &GenesisSpec, nonces: HashMap<Address, u64>) -> TestNode {
+        let genesis = spec.build().unwrap();
+        let mut view = MemoryChain::default();
+        view.store(genesis.imported);
+        TestNode(Mutex::new(Inner {
+            view,
+            rules: genesis.rules,
+            pool: HashMap::new(),
+            order: Vec::new(),
+            receipts: HashMap::new(),
+            nonces,
+            feed: Vec::new(),
+            sequence: 0,
+        }))
+    }
+
+    /// Puts a call of `from` into the pool, without a signature of its own.
+    pub fn call(&self, from: Address, call: Call) {
+        let mut inner = self.0.lock().unwrap();
+        let nonce = inner.nonces.entry(from).or_default();
+        let transaction = TxEip1559 {
+            chain_id: crate::town::CHAIN_ID,
+            nonce: *nonce,
+            gas_limit: 8_000_000,
+            max_fee_per_gas: 1_000_000_000,
+            to: TxKind::Call(call.to),
+            input: call.data,
+            ..TxEip1559::default()
+        };
+        *nonce += 1;
+        let signed = TxEnvelope::from(transaction.into_signed(Signature::test_signature()));
+        inner.submit(Recovered::new_unchecked(signed, from));
+    }
+
+    /// Mines what is in the pool; how many transactions that were. None may fail.
+    pub fn mine(&self, at: Timestamp) -> usize {
+        let mut inner = self.0.lock().unwrap();
+        let order = std::mem::take(&mut inner.order);
+        let sent: Vec<Recovered> =
+            order.iter().filter_map(|hash| inner.pool.remove(hash)).collect();
+        if sent.is_empty() {
+            return 0;
+        }
+        let (count, head) = (sent.len(), inner.view.head());
+        let coinbase = Address::repeat_byte(0xcb);
+        let candidate = inner.rules.propose(&inner.view, head, sent, coinbase, at.unsigned());
+        let candidate = candidate.unwrap();
+        assert!(candidate.skipped.is_empty(), "{:?}", candidate.skipped);
+        let nonce = candidate.seal(0, 1000).unwrap();
+        let imported = inner.rules.adopt(&inner.view, candidate, nonce).unwrap();
+        let number = imported.block.header.number;
+        for (transaction, receipt) in imported.block.transactions.iter().zip(&imported.receipts) {
+            assert!(receipt.status(), "transaction to {:?} failed", transaction);
+            inner.receipts.insert(*transaction.tx_hash(), (number, receipt.status()));
+        }
+        let hash = imported.hash;
+        inner.view.store(imported);
+        inner.connect(hash);
+        count
+    }
+
+    /// Takes the newest block back, in the feed.
+    pub fn take_back(&self) {
+        let mut inner = self.0.lock().unwrap();
+        let hash = inner.view.head();
+        inner.disconnect(hash);
+    }
+
+    /// Brings the newest block again, in the feed.
+    pub fn bring_again(&self) {
+        let mut inner = self.0.lock().unwrap();
+        let hash = inner.view.head();
+        inner.connect(hash);
+    }
+
+    /// Events that were not taken yet.
+    pub fn take_feed(&self) -> Vec<Envelope> {
+        std::mem::take(&mut self.0.lock().unwrap().feed)
+    }
+}
+
+impl Inner {
+    fn submit(&mut self, transaction: Recovered) -> B256 {
+        let hash = *transaction.tx_hash();
+        if self.pool.insert(hash, transaction).is_none() {
+            self.order.push(hash);
+        }
+        hash
+    }
+
+    fn connect(&mut self, hash: B256) {
+        let block = self.view.block(hash).unwrap();
+        let receipts = self.view.receipts(hash).unwrap();
+        let mut logs = Vec::new();
+        for (transaction, receipt) in block.transactions.iter().zip(&receipts) {
+            for log in receipt.logs() {
+                logs.push(Log {
+                    address: log.address,
+                    topics: log.data.topics().to_vec(),
+                    data: log.data.data.clone(),
+                    transaction: *transaction.tx_hash(),
+                    index: u32::try_from(logs.len()).unwrap(),
+                });
+            }
+        }
+        self.sequence += 1;
+        let timestamp = Timestamp::from_seconds(i64::try_from(block.header.timestamp).unwrap());
+        let event = BlockConnected {
+            sequence: self.sequence,
+            number: block.header.number,
+            hash,
+            parent: block.header.parent_hash,
+            timestamp,
+            finalized: block.header.number,
+            transactions: Vec::new(),
+            logs,
+        };
+        self.feed.push(Envelope::of(&event, &self.sequence.to_string(), timestamp));
+    }
+
+    fn disconnect(&mut self, hash: B256) {
+        let header = self.view.header(hash).unwrap();
+        self.sequence += 1;
+        let event = BlockDisconnected {
+            sequence: self.sequence,
+            number: header.number,
+            hash,
+            parent: header.parent_hash,
+        };
+        let timestamp = Timestamp::from_seconds(i64::try_from(header.timestamp).unwrap());
+        self.feed.push(Envelope::of(&event, &self.sequence.to_string(), timestamp));
+    }
+
+    fn header_at(&self, block: &Value) -> Option<Header> {
+        let hash = match block.as_str()? {
+            "latest" | "finalized" => self.view.head(),
+            _ => self.view.canonical_hash(number(block))?,
+        };
+        self.view.header(hash)
+    }
+
+    fn proof(&self, params: &Value) -> Value {
+        let address: Address = serde_json::from_value(params[0].clone()).unwrap();
+        let keys: Vec<B256> = serde_json::from_value(params[1].clone()).unwrap();
+        let positions: Vec<U256> = keys.into_iter().map(Into::into).collect();
+        let root = self.header_at(&params[2]).unwrap().state_root;
+        let proof = prove_account(&self.view, root, address, &positions).unwrap();
+        let storage = proof.storage.iter().map(|slot| json!({ "proof": slot.nodes }));
+        json!({ "accountProof": proof.nodes, "storageProof": storage.collect::<Vec<_>>() })
+    }
+}
+
+fn number(value: &Value) -> u64 {
+    serde_json::from_value::<U64>(value.clone()).unwrap().to()
+}
+
+fn written(header: &Header) -> Value {
+    json!({
+        "hash": header.hash(),
+        "parentHash": header.parent_hash,
+        "sha3Uncles": header.ommers_hash,
+        "miner": header.coinbase,
+        "stateRoot": header.state_root,
+        "transactionsRoot": header.transactions_root,
+        "receiptsRoot": header.receipts_root,
+        "logsBloom": header.logs_bloom,
+        "difficulty": header.difficulty,
+        "number": U64::from(header.number),
+        "gasLimit": U64::from(header.gas_limit),
+        "gasUsed": U64::from(header.gas_used),
+        "timestamp": U64::from(header.timestamp),
+        "extraData": header.extra_data,
+        "mixHash": header.mix_hash,
+        "nonce": header.nonce,
+        "baseFeePerGas": U64::from(header.base_fee_per_gas),
+    })
+}
+
+#[async_trait]
+impl JsonRpc for TestNode {
+    async fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
+        let mut inner = self.0.lock().unwrap();
+        Ok(match method {
+            "eth_blockNumber" => {
+                json!(U64::from(inner.header_at(&json!("latest")).unwrap().number))
+            }
+            "eth_getBlockByNumber" => {
+                inner.header_at(&params[0]).map_or(Value::Null, |header| written(&header))
+            }
+            "eth_sendRawTransaction" => {
+                let raw: Bytes = serde_json::from_value(params[0].clone()).unwrap();
+                let transaction = TxEnvelope::decode_2718(&mut &raw[..]).unwrap();
+                let sender = chain::signature::recover(&transaction).unwrap();
+                json!(inner.submit(Recovered::new_unchecked(transaction, sender)))
+            }
+            "eth_getTransactionReceipt" => {
+                let hash: B256 = serde_json::from_value(params[0].clone()).unwrap();
+                inner.receipts.get(&hash).map_or(Value::Null, |(number, status)| {
+                    json!({
+                        "blockNumber": U64::from(*number),
+                        "status": U64::from(u64::from(*status)),
+                    })
+                })
+            }
+            "eth_getProof" => inner.proof(&params),
+            "wattex_ancestorProof" => {
+                let (old, new) = (number(&params[0]), number(&params[1]));
+                let header = inner.header_at(&json!(U64::from(new))).unwrap();
+                json!(prove_ancestor(&inner.view, &header, old))
+            }
+            _ => return Err(RpcError::new(-32_601, "the method does not exist")),
+        })
+    }
+}

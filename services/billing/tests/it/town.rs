@@ -1,0 +1,303 @@
+//! Two homes, their keys and meters, a tariff, a policy, and the chain they are on.
+
+use std::collections::HashMap;
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+use calendar::{LocalDay, Slot, SlotLength, TimeZone};
+use chain::GenesisSpec;
+use chain::genesis::{Allocation, Deploy, GenesisCall};
+use contracts::requests::{MeterEnrolment, enrolment};
+use contracts::{Call, Clearing, Deployment, FillProof, Imbalance, OrderTerms, Policy, Roles};
+use contracts::{Side, fill_leaf, trade_id};
+use events::identity::{
+    AccountOpened, ConnectionPointRegistered, Custody, Enrolment, MeterEnrolled,
+};
+use ids::{AccountId, CommunityId, ConnectionPointId, MeterId, PartyId, ZoneId};
+use keys::SecretKey;
+use reading::{Reading, SignedReading, Status};
+use tariff::Tariff;
+use units::{Energy, Power, Register};
+
+use crate::node::TestNode;
+
+pub const CHAIN_ID: u64 = 78_002;
+pub const HOUR: i64 = 3600;
+
+pub fn key(name: &str) -> SecretKey {
+    SecretKey::from_bytes(&keccak256(name).0).unwrap()
+}
+
+/// Who clears, enrols, registers policies and anchors readings.
+pub fn authority() -> Address {
+    key("authority").address()
+}
+
+pub fn operator() -> SecretKey {
+    key("operator")
+}
+
+pub fn community() -> CommunityId {
+    CommunityId::derived("town")
+}
+
+pub fn zone() -> TimeZone {
+    "Europe/Berlin".parse().unwrap()
+}
+
+pub fn hour() -> SlotLength {
+    SlotLength::from_minutes(60).unwrap()
+}
+
+/// The day that is traded, metered and billed.
+pub fn monday() -> LocalDay {
+    "2026-06-01".parse().unwrap()
+}
+
+pub fn slot(hour_of_day: i64) -> Slot {
+    let start = zone().start_of(monday()).plus_seconds(hour_of_day * HOUR);
+    Slot { start, length: hour() }
+}
+
+pub fn deployment() -> Deployment {
+    Deployment::of(key("deployer").address())
+}
+
+/// A chain that begins two days before Monday.
+pub fn node() -> TestNode {
+    let roles = Roles {
+        admin: authority(),
+        clearer: authority(),
+        reconciler: operator().address(),
+        policy: authority(),
+        minter: operator().address(),
+        reading_anchor: authority(),
+        record_anchor: operator().address(),
+        installers: vec![key("installer").address()],
+        enroller: authority(),
+        pauser: authority(),
+    };
+    let genesis = contracts::Genesis::new(key("deployer").address(), &roles, 600);
+    let begin = slot(0).start.plus_seconds(-48 * HOUR);
+    let mut spec = GenesisSpec::new(CHAIN_ID, begin.unsigned());
+    spec.difficulty = U256::ONE;
+    spec.fixed_difficulty = true;
+    for rich in [authority(), operator().address()] {
+        let wealth = Allocation { balance: U256::MAX >> 8, ..Allocation::default() };
+        spec.alloc.insert(rich, wealth);
+    }
+    let deploys = genesis.deploys.into_iter();
+    spec.deploy = deploys
+        .map(|d| Deploy { from: d.from, init_code: d.init_code, value: U256::ZERO })
+        .collect();
+    let calls = genesis.calls.into_iter();
+    spec.calls = calls.map(|c| GenesisCall { from: c.from, to: c.to, data: c.data }).collect();
+    let nonces = u64::try_from(spec.calls.len()).unwrap();
+    TestNode::new(&spec, HashMap::from([(authority(), nonces)]))
+}
+
+pub fn policy() -> Policy {
+    Policy {
+        community: community(),
+        zone: ZoneId::derived("town"),
+        slot_seconds: 3600,
+        network_fee: 10_000,
+        buyer_fee: 2_000,
+        seller_fee: 2_000,
+        retail_price_max: 400_000,
+        feed_in_price_min: 0,
+        tolerance_bps: 1000,
+        tolerance_wh: 50,
+        imbalance: Imbalance::MakeWhole,
+        correction_seconds: 14 * 86_400,
+        challenge_seconds: 3 * 86_400,
+        network_account: Address::repeat_byte(0xaa),
+        platform_account: Address::repeat_byte(0xbb),
+    }
+}
+
+pub fn tariff() -> Tariff {
+    let flat = vec![vec![0; 24]; 12];
+    let terms = serde_json::json!({
+        "id": "flat", "name": "Flat", "version": 1, "valid_from": "2026-01-01",
+        "currency": "EUR", "currency_digits": 2, "timezone": "Europe/Berlin",
+        "fixed_per_day": "0.35",
+        "energy": {
+            "periods": [{ "name": "all day", "price": 228_000 }],
+            "weekday": flat, "weekend": flat,
+        },
+        "network_fee": 62_000, "local_network_fee": 10_000,
+        "platform_fees": { "buyer": 2_000, "seller": 2_000 },
+        "feed_in_price": 80_000,
+    });
+    Tariff::from_json(&terms.to_string()).unwrap()
+}
+
+/// `heron` buys in the evening; `otter` has a roof and sells at noon.
+#[derive(Clone, Copy)]
+pub struct Home(pub &'static str);
+
+pub const HERON: Home = Home("heron");
+pub const OTTER: Home = Home("otter");
+
+impl Home {
+    pub fn account(self) -> AccountId {
+        AccountId::derived(self.0)
+    }
+
+    pub fn point(self) -> ConnectionPointId {
+        ConnectionPointId::derived(self.0)
+    }
+
+    pub fn meter(self) -> MeterId {
+        MeterId::derived(self.0)
+    }
+
+    pub fn address(self) -> Address {
+        key(self.0).address()
+    }
+
+    fn meter_key(self) -> SecretKey {
+        key(&format!("meter of {}", self.0))
+    }
+
+    pub fn opened(self) -> AccountOpened {
+        AccountOpened {
+            account: self.account(),
+            party: PartyId::derived(self.0),
+            community: community(),
+            pseudonym: self.0.to_owned(),
+            address: self.address(),
+            custody: Custody::Own,
+        }
+    }
+
+    pub fn registered(self) -> ConnectionPointRegistered {
+        let power = Power::from_w(20_000);
+        ConnectionPointRegistered {
+            connection_point: self.point(),
+            account: self.account(),
+            community: community(),
+            zone: policy().zone,
+            timezone: zone(),
+            import_max: power,
+            export_max: power,
+        }
+    }
+
+    fn enrolment(self) -> (MeterEnrolment, Enrolment) {
+        let (owner, installer) = (key(self.0), key("installer"));
+        let of = MeterEnrolment {
+            meter: self.meter(),
+            key: self.meter_key().address(),
+            owner: owner.address(),
+            installer: installer.address(),
+            version: 1,
+        };
+        let hash = enrolment(CHAIN_ID, deployment().meters, &of);
+        let signed = Enrolment {
+            owner: owner.address(),
+            installer: installer.address(),
+            owner_signature: owner.sign(hash),
+            installer_signature: installer.sign(hash),
+        };
+        (of, signed)
+    }
+
+    pub fn enrolled(self) -> MeterEnrolled {
+        MeterEnrolled {
+            meter: self.meter(),
+            serial: self.0.to_owned(),
+            connection_point: self.point(),
+            account: self.account(),
+            community: community(),
+            key: self.meter_key().address(),
+            token_hash: String::new(),
+            valid_from: slot(-48).start,
+            enrolment: self.enrolment().1,
+        }
+    }
+
+    pub fn enrol(self) -> Call {
+        let (of, signed) = self.enrolment();
+        let bytes = |signature: keys::Signature| signature.as_bytes().to_vec().into();
+        deployment().enrol(&of, bytes(signed.owner_signature), bytes(signed.installer_signature))
+    }
+
+    /// The register after so many hours of Monday: 450 Wh taken in each, and from 10 to 15 o'clock
+    /// 900 Wh given by a home with a roof.
+    pub fn reading(self, hours: i64) -> SignedReading {
+        let sunny = (hours - 10).clamp(0, 5).unsigned_abs() * 900;
+        let export = if self.0 == "otter" { sunny } else { 0 };
+        let reading = Reading {
+            meter: self.meter(),
+            page: u32::try_from(hours + 1).unwrap(),
+            time: slot(hours).start,
+            import: Register::from_wh(100_000 + hours.unsigned_abs() * 450),
+            export: Register::from_wh(export),
+            status: Status::default(),
+            firmware: 1,
+        };
+        reading.sign(&self.meter_key())
+    }
+
+    pub fn readings(self) -> Vec<SignedReading> {
+        (0..=24).map(|hours| self.reading(hours)).collect()
+    }
+}
+
+/// One trade of a slot: its name and the calls that post and settle it.
+pub struct Deal {
+    pub trade: B256,
+    pub clearing: B256,
+    pub calls: [Call; 2],
+}
+
+/// Heron buys from otter in the slot of an hour.
+pub fn deal(hour_of_day: i64, wh: u64) -> Deal {
+    let start = slot(hour_of_day).start;
+    let order = |home: Home, side: Side| OrderTerms {
+        account: home.address(),
+        side,
+        slot: start.unsigned(),
+        quantity: Energy::from_wh(wh),
+        limit_price: if side == Side::Buy { 250_000 } else { 100_000 },
+        min_fill: Energy::ZERO,
+        community: community(),
+        zone: policy().zone,
+        connection_point: home.point(),
+        policy: policy().id(),
+        delegate: Address::ZERO,
+        nonce: U256::from(hour_of_day + 1),
+        expiry: start.unsigned(),
+    };
+    let (buy, sell) = (order(HERON, Side::Buy), order(OTTER, Side::Sell));
+    let at = deployment();
+    let hash = |order: &OrderTerms| order.hash(CHAIN_ID, at.market);
+    let (bought, sold) = (hash(&buy), hash(&sell));
+    let root = merkle::leaf(&fill_leaf(bought, sold, Energy::from_wh(wh)));
+    let clearing = Clearing {
+        policy: policy().id(),
+        slot: start.unsigned(),
+        day: monday().number(),
+        mechanism: 1,
+        price: 180_000,
+        retail_price: 290_000,
+        feed_in_price: 80_000,
+        volume: Energy::from_wh(wh),
+        fills: 1,
+        fills_root: root,
+        journal_root: B256::ZERO,
+    };
+    let fill = FillProof {
+        buy,
+        sell,
+        quantity: Energy::from_wh(wh),
+        index: 0,
+        path: Vec::new(),
+        buy_signature: key(HERON.0).sign(bought).as_bytes().to_vec().into(),
+        sell_signature: key(OTTER.0).sign(sold).as_bytes().to_vec().into(),
+    };
+    let id = clearing.id();
+    let calls = [at.clear(&clearing), at.settle(id, &[fill])];
+    Deal { trade: trade_id(id, bought, sold), clearing: id, calls }
+}
