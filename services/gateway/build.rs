@@ -1,4 +1,4 @@
-//! Makes sure that the folder of the web app's built files is there, even when the app is not built.
+//! Makes the folder of the web app's built files, so that the program builds without the app.
 
 use std::path::Path;
 

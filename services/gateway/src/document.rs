@@ -31,8 +31,8 @@ pub fn document(mount: &Mount) -> Value {
 
 /// One document of all `mounts`, in their order.
 ///
-/// Where two services use one schema name for different things, or one operation id twice, the later
-/// one's is prefixed with its service's name.
+/// Where two services use one schema name for different things, or one operation id twice, the
+/// later one's is prefixed with its service's name.
 pub fn merge(mounts: &[Mount]) -> Value {
     let mut merged = envelope("Wattex");
     let mut operation_ids = BTreeSet::new();

@@ -4,13 +4,13 @@
 //! mount("market", market::routes(..)) ─┐
 //! mount("ledger", ledger::routes(..)) ─┤   limits per address · size · headers · access log
 //!                                      ├─> /v1/...  /rpc  (CORS for /rpc alone)
-//! the web app's built files ───────────┘   /openapi.json  /docs  /healthz  / and what the app routes
+//! the web app's built files ───────────┘   /openapi.json  /docs  /healthz  and the app's paths
 //! ```
 //!
 //! Invariants: whatever is refused here is a problem (RFC 9457) like the services' own; the merged
 //! OpenAPI document has each path once, and a schema name means one thing in it. A header of a
 //! client never decides whom a limit counts for: the address of its connection does.
-//! Deliberately absent: deciding who may do what (each service does), TLS, forwarding to other hosts.
+//! Deliberately absent: deciding who may do what (each service does), TLS, forwarding.
 #![forbid(unsafe_code)]
 
 mod docs;

@@ -8,6 +8,8 @@ mod tokens;
 use std::sync::Arc;
 
 use actix_web::web::Data;
+use utoipa::PartialSchema;
+use utoipa::openapi::{RefOr, Schema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::Identity;
@@ -34,4 +36,9 @@ pub fn routes(
             .service(grid::meters)
             .service(grid::revoke_meter);
     }
+}
+
+/// How the document describes an order that is signed.
+pub fn order_shape() -> RefOr<Schema> {
+    signatures::OrderTermsShape::schema()
 }

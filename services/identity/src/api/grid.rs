@@ -23,7 +23,10 @@ pub(super) async fn register_connection_point(
 }
 
 /// The connection points: staff sees all, others their own.
-#[utoipa::path(params(PageQuery), responses((status = 200, body = Page<ConnectionPoint>), Problems))]
+#[utoipa::path(
+    params(PageQuery),
+    responses((status = 200, body = Page<ConnectionPoint>), Problems)
+)]
 #[get("/v1/connection-points")]
 pub(super) async fn connection_points(
     identity: Data<Identity>,

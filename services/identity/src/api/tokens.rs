@@ -46,7 +46,10 @@ pub(super) async fn challenge(
     responses((status = 200, body = Tokens), Problems)
 )]
 #[post("/v1/tokens")]
-pub(super) async fn log_in(identity: Data<Identity>, grant: Json<Grant>) -> Result<Json<Tokens>, Problem> {
+pub(super) async fn log_in(
+    identity: Data<Identity>,
+    grant: Json<Grant>,
+) -> Result<Json<Tokens>, Problem> {
     Ok(Json(identity.log_in(grant.into_inner()).await?))
 }
 

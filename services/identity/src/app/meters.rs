@@ -30,8 +30,8 @@ const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 16..=256;
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMeter {
-    /// Its id; made up when absent. The same id with the same content is answered as before; after a
-    /// revocation it gets its next key.
+    /// Its id; made up when absent. The same id with the same content is answered as before; after
+    /// a revocation it gets its next key.
     #[schema(value_type = Option<String>, format = "uuid")]
     pub meter: Option<MeterId>,
     /// What is printed on it.
@@ -78,8 +78,8 @@ impl Identity {
     /// Puts a meter to work at a connection point.
     ///
     /// Refused with `OWN_KEY` when the owner has to sign, `SIGNATURE` when it did not, `TOKEN`,
-    /// `NAME`, `METER_PRESENT` when another meter measures there, `KEY_TAKEN` when another meter has
-    /// or had this key, and with 409 when the id is of a working meter that differs.
+    /// `NAME`, `METER_PRESENT` when another meter measures there, `KEY_TAKEN` when another meter
+    /// has or had this key, and with 409 when the id is of a working meter that differs.
     pub async fn enrol_meter(
         &self,
         who: &Principal,

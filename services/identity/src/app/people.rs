@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::challenges::answer;
+use super::may;
 use crate::Identity;
 use crate::db::{Part, audit, people};
 use crate::domain::audit::{Act, Outcome};
@@ -88,15 +89,16 @@ impl Identity {
         let party = self.new_party(&new)?;
         let password_hash = self.password_hash(&new).await?;
         let opening = if trades { Some(self.opening(&new)?) } else { None };
-        let act = by.map(|by| {
-            let (by, about) = (by.party.to_string(), party.party.to_string());
+        let admin = by.filter(|by| may(by, Action::ManageParties, self.community_thing()));
+        let act = admin.map(|admin| {
+            let (by, about) = (admin.party.to_string(), party.party.to_string());
             self.act(&by, Action::ManageParties.name(), &about, Outcome::Done)
         });
         self.take_in(party, password_hash, opening, act).await
     }
 
-    /// The admin who logs in with `email`; made when there is none. The password of one who is there
-    /// stays what it is.
+    /// The admin who logs in with `email`; made when there is none. The password of one who is
+    /// there stays what it is.
     pub async fn ensure_admin(&self, email: &str, password: &str) -> Result<Principal, Problem> {
         let new = NewParty {
             name: "Administrator".to_owned(),

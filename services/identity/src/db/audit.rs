@@ -51,6 +51,12 @@ pub(crate) async fn entries(conn: &mut AnyConnection, part: Part) -> Result<Page
     Ok(part.page(rows.iter().map(read).collect::<Result<_>>()?))
 }
 
+/// The place and the hash of the last entry.
+pub(crate) async fn head(conn: &mut AnyConnection) -> Result<(i64, String)> {
+    let row = query("select length, hash from audit_head where id = 1").fetch_one(conn).await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
 fn read(row: &AnyRow) -> Result<(i64, AuditEntry)> {
     let place: i64 = row.try_get(0)?;
     let done: i64 = row.try_get(5)?;

@@ -12,7 +12,8 @@ use crate::domain::people::{Account, Party};
 
 /// The columns of a party with its account, as [`party`] reads them.
 const PARTY: &str = "select p.place, p.id, p.name, p.email, p.roles, p.community, p.since, \
-    a.id, a.pseudonym, a.address, case when a.wrapped_key is null then cast(0 as bigint) else cast(1 as bigint) end \
+    a.id, a.pseudonym, a.address, \
+    cast(case when a.wrapped_key is null then 0 else 1 end as bigint) \
     from party p left join account a on a.party = p.id";
 
 /// What decides whether a person may come in.

@@ -36,7 +36,7 @@ pub struct Act {
 }
 
 /// An act in its place in the chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AuditEntry {
     /// Counts from 1 without gaps.
     pub place: i64,

@@ -76,7 +76,7 @@ pub(crate) fn parse_email(email: &str) -> Result<String, Problem> {
     let refused = || Problem::refused("EMAIL", "This is not an e-mail address");
     let email = parse_text(email, EMAIL_MAX).ok_or_else(refused)?.to_lowercase();
     let (name, host) = email.split_once('@').ok_or_else(refused)?;
-    let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c == '@' || c == ' ');
+    let plain = |part: &str| !part.is_empty() && !part.contains(['@', ' ']);
     if plain(name) && plain(host) { Ok(email) } else { Err(refused()) }
 }
 

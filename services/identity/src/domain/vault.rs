@@ -1,7 +1,7 @@
 //! Secrets at rest: XChaCha20-Poly1305 under one master key.
 //!
 //! A wrapped secret is bound to its purpose (`account:<id>`), so that a row cannot be exchanged for
-//! another's. The master key lives outside the database; whoever has only one of the two has nothing.
+//! another's. The master key lives outside the database; whoever has one of the two has nothing.
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305};

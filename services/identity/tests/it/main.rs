@@ -1,0 +1,10 @@
+//! Identity over HTTP, with a database of each test's own.
+#![expect(clippy::unwrap_used, reason = "a test stops where its assumption fails")]
+
+mod audit;
+mod document;
+mod grid;
+mod orders;
+mod people;
+mod server;
+mod tokens;
