@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import {
-  addDays, costOf, dateIn, dayStart, formatDecimal, kwh, money, parseDecimal, plainDecimal, price,
+  addDays, column, costOf, dateIn, dayStart, formatDecimal, kwh, money, parseDecimal, plainDecimal, price,
   readDecimal, short, slotSpan,
 } from "./format";
 
@@ -34,6 +34,13 @@ test("the plain form can be read back", () => {
 test("five kilowatt-hours at eighteen cents cost ninety cents", () => {
   expect(costOf(parseDecimal("0.18", 6)!, parseDecimal("5", 3)!)).toBe(900_000_000n);
   expect(money(costOf(180_000n, 5000n))).toBe("0.90");
+});
+
+test("the points of a column stand in one line", () => {
+  const write = column([500n, 1039n, 12_000n], 3, 2, 3);
+  expect([500n, 1039n, 12_000n].map(write)).toEqual(["0.500", "1.039", "12.000"]);
+  expect(column([500n], 3, 2, 3)(500n)).toBe("0.50");
+  expect(column([], 3, 2, 3)(0n)).toBe("0.00");
 });
 
 test("amounts of the API are shown as people write them", () => {

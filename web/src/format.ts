@@ -46,6 +46,14 @@ export function plainDecimal(value: bigint, scale: number): string {
   return formatDecimal(value, scale).replaceAll("\u202f", "").replace("\u2212", "-");
 }
 
+/** Writes all values of a column with as many decimals as the longest of them needs, so that their
+ * points stand in one line. */
+export function column(values: bigint[], scale: number, min: number, max: number) {
+  const needed = (value: bigint) => /\.(\d+)$/.exec(formatDecimal(value, scale, 0, max))?.[1]?.length ?? 0;
+  const decimals = values.reduce((most, value) => Math.max(most, needed(value)), min);
+  return (value: bigint) => formatDecimal(value, scale, decimals, max);
+}
+
 /** "0.9" as "0.90": an amount of money, exact to a thousandth of a cent at most. */
 export function money(amount: string | bigint, max = 5): string {
   const value = typeof amount === "bigint" ? amount : readDecimal(amount, MONEY_SCALE);
@@ -105,6 +113,11 @@ export function day(moment: string | Date, zone?: string): string {
   return formatOf(zone, { weekday: "short", day: "numeric", month: "short" }).format(
     new Date(moment),
   );
+}
+
+/** "1 Jun" in a time zone. */
+export function dayShort(moment: string | Date, zone?: string): string {
+  return formatOf(zone, { day: "numeric", month: "short" }).format(new Date(moment));
 }
 
 /** "Mon 1 Jun, 14:15" in a time zone. */

@@ -220,7 +220,9 @@ export function Hash(props: { value: string; href?: string; full?: boolean }) {
         <code title={props.value}>{text}</code>
       )}
       <button type="button" className="copy" onClick={copy} aria-label={`Copy ${props.value}`}>
-        <span aria-hidden="true">{copied ? "✓" : "⧉"}</span>
+        <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
+          <path d={copied ? "M3 8.500l3.500 3.500L13 4.500" : "M6 5.500h7.500V14H6zM10.500 5.500V2.500H3V11h3"} />
+        </svg>
       </button>
       <span className="sr-only" role="status">
         {copied ? "Copied" : ""}

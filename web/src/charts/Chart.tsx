@@ -40,8 +40,8 @@ interface Props {
 
 const LEFT = 46;
 const RIGHT = 8;
-const TOP = 18;
-const GAP = 26;
+const TOP = 24;
+const GAP = 34;
 const BOTTOM = 24;
 
 export function Chart(props: Props) {
@@ -128,7 +128,7 @@ export function Chart(props: Props) {
               d={`M${x(one.index) + step / 2} ${height - BOTTOM + 2}l4 7h-8z`}
             />
           ))}
-          {props.axis.map((label) => (
+          {apart(props.axis, x).map((label) => (
             <text
               key={label.index}
               className="tick"
@@ -169,6 +169,17 @@ export function Chart(props: Props) {
   );
 }
 
+/** The labels that have room beside the one before. */
+function apart(labels: { index: number; text: string }[], x: (index: number) => number) {
+  let free = 0;
+  return labels.filter((label) => {
+    const half = label.text.length * 3.2 + 4;
+    if (x(label.index) - half < free) return false;
+    free = x(label.index) + half;
+    return true;
+  });
+}
+
 function PanelPlot(props: {
   panel: Panel & { top: number };
   x: (index: number) => number;
@@ -186,7 +197,7 @@ function PanelPlot(props: {
   const gap = step > 5 ? Math.min(3, step * 0.2) : step > 2.5 ? 0.6 : 0;
   return (
     <g>
-      <text className="unit" x={LEFT - 40} y={panel.top - 7}>
+      <text className="unit" x={LEFT - 40} y={panel.top - 13}>
         {panel.unit}
       </text>
       {ticks(low, high, wanted).map((value) => (

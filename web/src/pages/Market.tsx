@@ -1,12 +1,28 @@
 import { useState } from "react";
 import * as api from "../api";
-import { clock, count, day, kwh, money, moment, price, readDecimal, slotSpan } from "../format";
-import { MONEY_SCALE, formatDecimal } from "../format";
+import {
+  ENERGY_SCALE, MONEY_SCALE, PRICE_SCALE, clock, column, count, day, kwh, money, moment, price,
+  readDecimal, slotSpan,
+} from "../format";
 import { type Loaded, useLoad } from "../live";
 import type { Market, Offer, Order, Page as ListPage, Trade } from "../types";
 import { Badge, Card, Load, Notice, Page, Stat, Stats, Table, type Tone } from "../ui";
 import { PriceChart } from "./market/PriceChart";
 import { TradeForm } from "./market/TradeForm";
+
+/** How a column of energies, prices or amounts is written. */
+function energies(wh: number[]) {
+  const write = column(wh.map(BigInt), ENERGY_SCALE, 2, ENERGY_SCALE);
+  return (value: number) => write(BigInt(value));
+}
+
+function decimals(texts: string[], scale: number, max: number) {
+  const write = column(texts.map((text) => readDecimal(text, scale)), scale, 2, max);
+  return (text: string) => write(readDecimal(text, scale));
+}
+
+/** The most decimals of an amount in a table. */
+const AMOUNT_DECIMALS = 4;
 
 export function MarketPage() {
   const market = useLoad("market", api.market, ["block", "slot_cleared"]);
@@ -83,6 +99,9 @@ function Offers({ offers, market }: { offers: Offer[]; market: Market }) {
   const [wanted, setWanted] = useState("");
   const slot = slots.includes(wanted) ? wanted : "";
   const shown = slot ? offers.filter((offer) => offer.slot === slot) : offers;
+  const amount = energies(shown.map((offer) => offer.quantity_wh));
+  const perKwh = decimals(shown.map((offer) => offer.price), PRICE_SCALE, PRICE_SCALE);
+  const total = decimals(shown.map((offer) => offer.total), MONEY_SCALE, AMOUNT_DECIMALS);
   return (
     <>
       {slots.length > 1 && (
@@ -114,9 +133,9 @@ function Offers({ offers, market }: { offers: Offer[]; market: Market }) {
             ),
           },
           { head: "Meter No", cell: (offer) => <code>{offer.meter || "–"}</code> },
-          { head: "Amount (kWh)", numeric: true, cell: (offer) => kwh(offer.quantity_wh, 2) },
-          { head: "Price ($/kWh)", numeric: true, cell: (offer) => price(offer.price) },
-          { head: "Total Price ($)", numeric: true, cell: (offer) => money(offer.total) },
+          { head: "Amount (kWh)", numeric: true, cell: (offer) => amount(offer.quantity_wh) },
+          { head: "Price ($/kWh)", numeric: true, cell: (offer) => perKwh(offer.price) },
+          { head: "Total Price ($)", numeric: true, cell: (offer) => total(offer.total) },
         ]}
       />
       {shown.length > 0 && (
@@ -160,6 +179,9 @@ function Orders(props: { orders: Order[]; market: Market; onChange: () => void }
       setBusy("");
     }
   };
+  const amount = energies(props.orders.flatMap((order) => [order.quantity_wh, order.filled_wh]));
+  const limit = decimals(props.orders.map((order) => order.limit_price), PRICE_SCALE, PRICE_SCALE);
+  const held = decimals(props.orders.map((order) => order.held), MONEY_SCALE, AMOUNT_DECIMALS);
   return (
     <>
       {error && <Notice tone="bad">{error}</Notice>}
@@ -176,15 +198,10 @@ function Orders(props: { orders: Order[]; market: Market; onChange: () => void }
               <Badge tone={order.side === "buy" ? "info" : "warn"}>{words(order.side)}</Badge>
             ),
           },
-          { head: "Amount (kWh)", numeric: true, cell: (order) => kwh(order.quantity_wh, 2) },
-          { head: "Limit ($/kWh)", numeric: true, cell: (order) => price(order.limit_price) },
-          { head: "Filled (kWh)", numeric: true, cell: (order) => kwh(order.filled_wh, 2) },
-          {
-            head: "Held ($)",
-            numeric: true,
-            cell: (order) =>
-              formatDecimal(readDecimal(order.held, MONEY_SCALE), MONEY_SCALE, 2, 4),
-          },
+          { head: "Amount (kWh)", numeric: true, cell: (order) => amount(order.quantity_wh) },
+          { head: "Limit ($/kWh)", numeric: true, cell: (order) => limit(order.limit_price) },
+          { head: "Filled (kWh)", numeric: true, cell: (order) => amount(order.filled_wh) },
+          { head: "Held ($)", numeric: true, cell: (order) => held(order.held) },
           {
             head: "Status",
             cell: (order) => (
@@ -221,35 +238,55 @@ function Orders(props: { orders: Order[]; market: Market; onChange: () => void }
   );
 }
 
+const TRADE_TONES: Record<string, Tone> = { settled: "good", skipped: "bad" };
+
 function RecentTrades({ trades, market }: { trades: Loaded<ListPage<Trade>>; market: Market }) {
-  const tone: Record<string, Tone> = { settled: "good", skipped: "bad" };
   return (
     <Card title="Recent trades" id="trades">
-      <Load of={trades}>
-        {(page) => (
-          <Table
-            caption="Recent trades, the newest slot first"
-            rows={page.items.slice(0, 25)}
-            rowKey={(trade) => trade.trade}
-            rowClass={(trade) => (trade.own ? "own" : undefined)}
-            empty="No slot has traded yet."
-            columns={[
-              { head: "Slot", cell: (trade) => moment(trade.slot, market.timezone) },
-              { head: "Seller", cell: (trade) => trade.seller },
-              { head: "Buyer", cell: (trade) => trade.buyer },
-              { head: "Amount (kWh)", numeric: true, cell: (trade) => kwh(trade.quantity_wh, 2) },
-              { head: "Price ($/kWh)", numeric: true, cell: (trade) => price(trade.price) },
-              { head: "Total Price ($)", numeric: true, cell: (trade) => money(trade.total) },
-              {
-                head: "Status",
-                cell: (trade) => (
-                  <Badge tone={tone[trade.status] ?? "quiet"}>{words(trade.status)}</Badge>
-                ),
-              },
-            ]}
-          />
-        )}
-      </Load>
+      <Load of={trades}>{(page) => <Trades trades={page.items.slice(0, 25)} market={market} />}</Load>
     </Card>
+  );
+}
+
+function Trades({ trades, market }: { trades: Trade[]; market: Market }) {
+  const amount = energies(trades.map((trade) => trade.quantity_wh));
+  const perKwh = decimals(trades.map((trade) => trade.price), PRICE_SCALE, PRICE_SCALE);
+  const total = decimals(trades.map((trade) => trade.total), MONEY_SCALE, AMOUNT_DECIMALS);
+  return (
+    <Table
+      caption="Recent trades, the newest slot first"
+      rows={trades}
+      rowKey={(trade) => trade.trade}
+      rowClass={(trade) => (trade.own ? "own" : undefined)}
+      empty="No slot has traded yet."
+      columns={[
+        { head: "Slot", cell: (trade) => moment(trade.slot, market.timezone) },
+        {
+          head: "Seller",
+          cell: (trade) => (
+            <>
+              {trade.seller} {trade.own === "sell" && <Badge tone="info">You</Badge>}
+            </>
+          ),
+        },
+        {
+          head: "Buyer",
+          cell: (trade) => (
+            <>
+              {trade.buyer} {trade.own === "buy" && <Badge tone="info">You</Badge>}
+            </>
+          ),
+        },
+        { head: "Amount (kWh)", numeric: true, cell: (trade) => amount(trade.quantity_wh) },
+        { head: "Price ($/kWh)", numeric: true, cell: (trade) => perKwh(trade.price) },
+        { head: "Total Price ($)", numeric: true, cell: (trade) => total(trade.total) },
+        {
+          head: "Status",
+          cell: (trade) => (
+            <Badge tone={TRADE_TONES[trade.status] ?? "quiet"}>{words(trade.status)}</Badge>
+          ),
+        },
+      ]}
+    />
   );
 }

@@ -26,7 +26,7 @@ export function BlockView({ id }: { id: string }) {
 function Summary({ block }: { block: BlockDetail }) {
   return (
     <Card
-      title={`Block ${count(block.number)}`}
+      title={`Block ${block.number}`}
       id="block"
       aside={
         <span className="pager">

@@ -66,7 +66,7 @@ export function BlockList() {
       rowKey={(block) => block.hash}
       empty="The index has no block yet."
       columns={[
-        { head: "Block", cell: (block) => <Link href={`/explorer/block/${block.number}`} className="strong">{count(block.number)}</Link> },
+        { head: "Block", cell: (block) => <Link href={`/explorer/block/${block.number}`} className="strong">{block.number}</Link> },
         { head: "Hash", cell: (block) => <Hash value={block.hash} href={`/explorer/block/${block.number}`} /> },
         { head: "Time", cell: (block) => <time dateTime={block.timestamp}>{utc(block.timestamp)}</time> },
         { head: "Transactions", numeric: true, cell: (block) => count(block.transaction_count) },
@@ -93,7 +93,7 @@ export function TransactionList({ address }: { address?: string }) {
       empty="There is no transaction yet."
       columns={[
         { head: "Transaction", cell: (tx) => <Hash value={tx.hash} href={`/explorer/tx/${tx.hash}`} /> },
-        { head: "Block", numeric: true, cell: (tx) => <Link href={`/explorer/block/${tx.block}`}>{count(tx.block)}</Link> },
+        { head: "Block", numeric: true, cell: (tx) => <Link href={`/explorer/block/${tx.block}`}>{tx.block}</Link> },
         { head: "Time", cell: (tx) => <time dateTime={tx.timestamp}>{utc(tx.timestamp)}</time> },
         { head: "From", cell: (tx) => <Hash value={tx.from} href={`/explorer/address/${tx.from}`} /> },
         {

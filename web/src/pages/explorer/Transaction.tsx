@@ -19,7 +19,7 @@ export function TransactionView({ hash }: { hash: string }) {
                 [
                   "Block",
                   <span key="b">
-                    <Link href={`/explorer/block/${tx.block}`}>{count(tx.block)}</Link>, place {count(tx.position)}
+                    <Link href={`/explorer/block/${tx.block}`}>{tx.block}</Link>, place {count(tx.position)}
                   </span>,
                 ],
                 ["Time", utc(tx.timestamp)],

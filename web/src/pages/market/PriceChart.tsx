@@ -1,6 +1,6 @@
 import { Chart } from "../../charts/Chart";
 import {
-  ENERGY_SCALE, PRICE_SCALE, clock, day, forPixels, kwh, moment, price, readDecimal,
+  ENERGY_SCALE, PRICE_SCALE, clock, dayShort, forPixels, kwh, moment, price, readDecimal,
 } from "../../format";
 import type { Market, Trade } from "../../types";
 import { Empty } from "../../ui";
@@ -23,7 +23,7 @@ export function PriceChart({ trades, market }: { trades: Trade[]; market: Market
   const first = Math.max(Math.min(...slots.keys()), last - (SLOTS_MAX - 1) * length);
   const starts = Array.from({ length: Math.round((last - first) / length) + 1 }, (_, i) => first + i * length);
   const at = (index: number) => slots.get(starts[index]!);
-  const every = starts.length > 60 ? 16 : starts.length > 24 ? 8 : starts.length > 10 ? 4 : 1;
+  const hours = starts.length > 60 ? 3 : starts.length > 24 ? 2 : starts.length > 10 ? 1 : 0;
   return (
     <Chart
       label={`Cleared prices and volumes from ${moment(new Date(first), market.timezone)} to ${moment(new Date(last), market.timezone)}`}
@@ -32,8 +32,8 @@ export function PriceChart({ trades, market }: { trades: Trade[]; market: Market
       axis={starts.flatMap((start, index) => {
         const text = clock(new Date(start), market.timezone);
         const midnight = text === "00:00";
-        const wanted = (index % every === 0 && starts.length - index > every / 2) || midnight;
-        return wanted ? [{ index, text: midnight ? day(new Date(start), market.timezone) : text }] : [];
+        const wanted = hours === 0 || (text.endsWith(":00") && Number(text.slice(0, 2)) % hours === 0);
+        return wanted ? [{ index, text: midnight ? dayShort(new Date(start), market.timezone) : text }] : [];
       })}
       panels={[
         {

@@ -105,8 +105,9 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
   return (
     <Card title="New order" id="new-order" className="trade-form">
       <form className="form" onSubmit={submit} noValidate>
-        <fieldset className="segments">
+        <fieldset>
           <legend>Type</legend>
+          <div className="segments">
           {(["buy", "sell"] as const).map((value) => (
             <label key={value} className={`segment ${value}`}>
               <input
@@ -116,9 +117,10 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
                 checked={side === value}
                 onChange={() => setSide(value)}
               />
-              <span>{value === "buy" ? "Buy" : "Sell"}</span>
+              {value === "buy" ? "Buy" : "Sell"}
             </label>
           ))}
+          </div>
         </fieldset>
         <Field
           label="Slot"
