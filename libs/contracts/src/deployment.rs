@@ -36,8 +36,10 @@ pub struct Roles {
     pub policy: Address,
     /// Mints tokens for payments.
     pub minter: Address,
-    /// Anchors readings and records.
-    pub anchor: Address,
+    /// Anchors readings.
+    pub reading_anchor: Address,
+    /// Anchors records: tariffs, invoices.
+    pub record_anchor: Address,
     /// Countersign the enrolment of meters.
     pub installers: Vec<Address>,
     /// Sends enrolments of meters.
@@ -144,8 +146,8 @@ fn grants(at: &Deployment, roles: &Roles) -> Vec<(Address, B256, Address)> {
         (at.market, role("POLICY"), roles.policy),
         (at.market, role("PAUSER"), roles.pauser),
         (at.meters, role("ENROLLER"), roles.enroller),
-        (at.readings, role("ANCHOR"), roles.anchor),
-        (at.records, role("ANCHOR"), roles.anchor),
+        (at.readings, role("ANCHOR"), roles.reading_anchor),
+        (at.records, role("ANCHOR"), roles.record_anchor),
     ];
     grants.extend(roles.installers.iter().map(|&account| (at.meters, role("INSTALLER"), account)));
     grants

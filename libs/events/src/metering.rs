@@ -83,7 +83,7 @@ pub struct DayAnchored {
     pub community: CommunityId,
     /// The local day.
     pub day: LocalDay,
-    /// Which batch of the day: 0, then one more whenever late readings come.
+    /// Which batch of the day: 1, then one more whenever late readings come.
     pub batch: u32,
     /// The root.
     pub root: B256,

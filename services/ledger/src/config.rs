@@ -36,6 +36,8 @@ pub struct Config {
     pub development: bool,
     /// What the pool holds at most.
     pub pool: PoolLimits,
+    /// Addresses of the installation's contracts, told by `wattex_deployment`; null without any.
+    pub deployment: serde_json::Value,
 }
 
 impl Default for Config {
@@ -47,6 +49,7 @@ impl Default for Config {
             threads: NonZeroUsize::MIN,
             development: false,
             pool: PoolLimits::default(),
+            deployment: serde_json::Value::Null,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::config::Parts;
 use crate::node::{MineError, Node, StartError};
+use crate::store::StoreError;
 use crate::{feed, rpc};
 use anyhow::Context;
 use async_trait::async_trait;
@@ -50,6 +51,19 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Option<alloy_primitives::B256>, MineError> {
         self.with_node(move |node| node.mine_now(now.unsigned())).await
+    }
+
+    /// How many blocks have left the best branch since the chain began.
+    ///
+    /// Every block joins with one row of the feed and leaves with one, and the best branch holds one
+    /// more block than its height.
+    pub async fn blocks_reorganised(&self) -> Result<u64, StoreError> {
+        self.with_node(|node| {
+            let snapshot = node.snapshot()?;
+            let best = snapshot.head_header()?.number + 1;
+            Ok(snapshot.feed_last()?.saturating_sub(best) / 2)
+        })
+        .await
     }
 
     /// Publishes what the feed has and nobody got yet, in order; returns how many events went out.

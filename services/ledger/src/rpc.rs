@@ -117,6 +117,7 @@ fn find(method: &str, development: bool) -> Option<Method> {
         "txpool_status" => pool::status,
         "txpool_content" => pool::content,
         "wattex_ancestorProof" => ancestor_proof,
+        "wattex_deployment" => |request| Ok(request.node.config().deployment.clone()),
         "evm_mine" if development => pool::mine,
         _ => return None,
     })

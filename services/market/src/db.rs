@@ -11,6 +11,7 @@ use db::{Cell, Db, Migration, Row, Tx, insert_rows, query, query_scalar};
 use ids::EventId;
 
 use crate::domain::{Entry, Exchange};
+use crate::market::Totals;
 
 /// The name under which the market claims events.
 pub(crate) const CONSUMER: &str = "market";
@@ -86,4 +87,22 @@ pub(crate) async fn was_applied(db: &Db, event: EventId) -> Result<bool> {
             .await
             .context("reading the inbox")?;
     Ok(found > 0)
+}
+
+/// Cleared slots and their trades over all markets.
+pub(crate) async fn totals(db: &Db) -> Result<Totals> {
+    let rows = query("select entry from journal where entry like $1")
+        .bind("{\"kind\":\"cleared\"%")
+        .fetch_all(db.read())
+        .await
+        .context("reading cleared slots")?;
+    let mut totals = Totals::default();
+    for row in rows {
+        let entry: String = row.try_get(0)?;
+        if let Entry::Cleared(cleared) = serde_json::from_str(&entry)? {
+            totals.slots += 1;
+            totals.trades += cleared.trades.len() as u64;
+        }
+    }
+    Ok(totals)
 }

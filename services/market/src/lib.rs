@@ -28,4 +28,4 @@ pub use api::routes;
 pub use app::{Applied, COMMANDS_MAX, Desk, Refused};
 pub use chain::{FILLS_PER_SETTLE_MAX, MECHANISM_UNIFORM, movements, transactions};
 pub use config::{MarketConfig, Parts};
-pub use market::{Market, start};
+pub use market::{Market, Totals, start};

@@ -59,6 +59,15 @@ pub async fn start(parts: Parts) -> Result<Arc<Market>> {
     Ok(market)
 }
 
+/// What the market has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Slots that were cleared.
+    pub slots: u64,
+    /// Trades that came of them.
+    pub trades: u64,
+}
+
 impl Market {
     /// Carries the outbox onto the bus and transactions to the chain; how much was moved or still
     /// waits for a block.
@@ -66,6 +75,12 @@ impl Market {
         let sent = self.outbox.drain(now).await?;
         let waiting = self.chain.round().await?;
         Ok(sent + waiting)
+    }
+
+    /// How many slots were cleared with orders, and how many trades came of them, since the journal
+    /// began.
+    pub async fn totals(&self) -> Result<Totals> {
+        crate::db::totals(&self.db).await
     }
 
     /// All desks, in the order they were configured.

@@ -28,4 +28,4 @@ pub use app::anchor::Anchor;
 pub use app::login::Bridge;
 pub use broker::Limits;
 pub use config::Config;
-pub use run::{Listening, Metering};
+pub use run::{Listening, Metering, Totals};

@@ -38,6 +38,15 @@ pub struct Metering {
     sessions: Sessions,
 }
 
+/// What metering has taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Readings that are stored and count.
+    pub readings: u64,
+    /// Messages that are kept apart.
+    pub quarantined: u64,
+}
+
 /// A broker and its writer at work. Dropping it ends every connection; what was acknowledged is on
 /// disk.
 pub struct Listening {
@@ -88,6 +97,21 @@ impl Metering {
     /// How long a slot lasts here.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// How many readings are stored and how many are kept apart.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn totals(&self) -> Result<Totals> {
+        let count = async |sql: &'static str| -> Result<u64> {
+            let rows: i64 = db::query_scalar(sql).fetch_one(self.db.read()).await?;
+            Ok(rows.unsigned_abs())
+        };
+        Ok(Totals {
+            readings: count("select count(*) from reading").await?,
+            quarantined: count("select count(*) from quarantine").await?,
+        })
     }
 
     /// How many clients are connected.
@@ -164,7 +188,7 @@ impl Consumer for Metering {
     }
 
     async fn consume(&self, envelope: &Envelope) -> Result<()> {
-        if let Some(meter) = enrol::apply(&self.db, self.config.slot, envelope).await? {
+        if let Some(meter) = enrol::apply(&self.db, self.config.slot, &self.anchor, envelope).await? {
             self.sessions.end(meter);
         }
         Ok(())

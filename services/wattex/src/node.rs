@@ -5,42 +5,38 @@
 //! ledger ── redb                                in-process bus over each service's outbox
 //! gateway ── one HTTP port        metering ── one MQTT port
 //! ```
+//!
+//! [`Node::pump`] does everything that is due at a moment and returns when nothing moves any more:
+//! ticks, outboxes, transactions, blocks. Real time calls it again and again; simulated time calls
+//! it once per step.
 
+pub mod chain;
 mod secrets;
 
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alloy_primitives::{Address, U256};
-use anyhow::{Context, Result};
-use bus::{Bus, Relay};
+use anyhow::{Context, Result, bail};
+use bus::Bus;
 use calendar::{SlotLength, TimeZone, Timestamp};
-use chain::GenesisSpec;
 use client::{JsonRpc, Sender};
-use contracts::{Deployment, Genesis, Imbalance, Policy, Roles};
+use contracts::{Deployment, Policy};
 use ids::{CommunityId, ZoneId};
+use ledger::Mining;
 use service::{Clock, Tick};
 use tariff::Tariff;
 
 use crate::exit::Trouble;
+use self::chain::role;
 
 pub use secrets::Secrets;
 
-/// Ether of the operator's own keys: the base fee is a few wei, so this lasts for ever.
-const OPERATOR_WEI: u128 = 1_000_000_000_000_000_000_000_000;
-/// How long after its end a slot may be reconciled: past R2, five working days and a weekend or two.
-const CORRECTION_SECONDS: u32 = 10 * 86_400;
-/// How much longer proceeds stay locked.
-const CHALLENGE_SECONDS: u32 = 3 * 86_400;
-/// How long a withdrawal takes.
-const WITHDRAWAL_DELAY: u32 = 2 * 86_400;
-/// Shortfall that costs nothing: a tenth of the quantity, or this many Wh.
-const TOLERANCE_BPS: u16 = 1_000;
-const TOLERANCE_WH: u32 = 50;
 /// Rounds after which a pump that never comes to rest is a fault.
-const PUMP_ROUNDS_MAX: u32 = 500;
+const PUMP_ROUNDS_MAX: u32 = 1_000;
+/// Seconds after a slot's end until it closes without the meters that have not reported.
+const GRACE_SECONDS: i64 = 600;
 
 /// What an installation is made of.
 pub struct Settings {
@@ -58,6 +54,10 @@ pub struct Settings {
     pub genesis: Timestamp,
     /// The clock.
     pub clock: Clock,
+    /// Blocks at a fixed low difficulty, mined when transactions wait.
+    pub on_demand: bool,
+    /// Requests per second that one address may make.
+    pub requests_per_second: NonZeroU32,
 }
 
 /// Everything at work.
@@ -72,8 +72,6 @@ pub struct Node {
     pub deployment: Deployment,
     /// EIP-155 chain id.
     pub chain_id: u64,
-    /// The operator's secrets.
-    pub secrets: Secrets,
     /// People, accounts, meters.
     pub identity: Arc<identity::Identity>,
     /// Readings.
@@ -87,6 +85,279 @@ pub struct Node {
     explorer: Arc<explorer::Explorer>,
     listening: metering::Listening,
     edge: gateway::Edge,
-    metering_outbox: Relay,
+    metering_outbox: bus::Relay,
     metering_chain: client::Relay,
+}
+
+/// The community of an all-in-one.
+pub fn community() -> CommunityId {
+    CommunityId::derived("wattex")
+}
+
+/// The grid area of an all-in-one.
+pub fn zone() -> ZoneId {
+    ZoneId::derived("wattex/1")
+}
+
+impl Node {
+    /// Opens or continues the installation in `settings.directory`, and listens.
+    ///
+    /// # Errors
+    /// [`Trouble::PortTaken`], [`Trouble::Directory`], or a fault of the world.
+    pub async fn start(settings: Settings) -> Result<Node> {
+        let secrets = Secrets::open(&settings.directory)?;
+        let (community, zone) = (community(), zone());
+        let policy = chain::policy(&settings.tariff, settings.slot, community, zone, &secrets)?;
+        let (genesis, deployment) =
+            chain::genesis(&secrets, &policy, settings.genesis, settings.on_demand);
+        let chain_id = genesis.chain_id;
+        let bus = Bus::in_process();
+        let clock = settings.clock.clone();
+        let ledger = open_ledger(&settings, genesis, &bus, &secrets, &deployment).await?;
+        let node: Arc<dyn JsonRpc> = ledger.clone();
+        let wired = Wired { settings: &settings, bus, node, clock, deployment, chain_id };
+        let identity = wired.identity(&secrets, community).await?;
+        let billing = wired.billing(&secrets, &policy).await?;
+        let market = wired.market(&secrets, &policy).await?;
+        let metering = wired.metering(&secrets).await?;
+        let explorer = wired.explorer().await?;
+        let listening = metering.listen().await.context("starting the MQTT broker")?;
+        let verifier = identity.verifier();
+        let services = vec![
+            gateway::mount("identity", identity::routes(identity.clone())),
+            gateway::mount("metering", metering_routes(&metering)),
+            gateway::mount("market", market::routes(market.clone())),
+            gateway::mount("billing", billing::routes(billing.clone())),
+            gateway::mount("ledger", ledger::routes(ledger.clone())),
+            gateway::mount("explorer", explorer::routes(explorer.clone())),
+        ];
+        let edge = listen(&settings, services, verifier)?;
+        Ok(Node {
+            community,
+            zone,
+            policy,
+            deployment,
+            chain_id,
+            metering_outbox: bus::Relay::new(metering.db().clone(), wired.bus.clone()),
+            metering_chain: client::Relay::new(metering.db().clone(), wired.node.clone()),
+            identity,
+            metering,
+            market,
+            billing,
+            ledger,
+            explorer,
+            listening,
+            edge,
+        })
+    }
+
+    /// Where the web app, the API and the chain answer.
+    pub fn url(&self) -> String {
+        self.edge.url()
+    }
+
+    /// Where meters connect.
+    pub fn mqtt_port(&self) -> u16 {
+        self.listening.address().port()
+    }
+
+    /// Does everything that is due at `now`, until nothing moves.
+    pub async fn pump(&self, now: Timestamp) -> Result<()> {
+        for _ in 0..PUMP_ROUNDS_MAX {
+            let mut moved = self.carry(now).await?;
+            moved += u64::from(self.ledger.tick(now).await.context("ledger")?);
+            moved += self.ledger.drain(now).await.context("ledger's feed")?;
+            moved += u64::from(self.metering.tick(now).await.context("metering")?);
+            moved += u64::from(self.market.tick(now).await.context("market")?);
+            moved += u64::from(self.billing.tick(now).await.context("billing")?);
+            if moved == 0 {
+                return Ok(());
+            }
+        }
+        bail!("the services do not come to rest at {now}");
+    }
+
+    /// Carries outboxes onto the bus and transactions to the chain.
+    async fn carry(&self, now: Timestamp) -> Result<u64> {
+        let mut moved = self.identity.drain(now).await.context("identity's outbox")?;
+        moved += self.metering_outbox.drain(now).await.context("metering's outbox")?;
+        moved += self.metering_chain.round().await.context("metering's transactions")?;
+        moved += self.market.drain(now).await.context("market's outbox")?;
+        moved += self.billing.drain(now).await.context("billing's outbox")?;
+        Ok(moved)
+    }
+
+    /// Stops listening and closes every database; what was answered is durable.
+    pub async fn stop(self) -> Result<()> {
+        self.explorer.stop();
+        self.edge.stop().await.context("stopping the gateway")?;
+        self.listening.stop().await;
+        self.identity.close().await;
+        self.market.close().await;
+        self.billing.close().await;
+        self.metering.db().close().await;
+        Ok(())
+    }
+}
+
+/// What every service is wired with.
+struct Wired<'s> {
+    settings: &'s Settings,
+    bus: Bus,
+    node: Arc<dyn JsonRpc>,
+    clock: Clock,
+    deployment: Deployment,
+    chain_id: u64,
+}
+
+impl Wired<'_> {
+    fn database(&self, service: &str) -> String {
+        database(&self.settings.directory, service)
+    }
+
+    async fn identity(
+        &self,
+        secrets: &Secrets,
+        community: CommunityId,
+    ) -> Result<Arc<identity::Identity>> {
+        identity::start(identity::Parts {
+            db_url: self.database("identity"),
+            bus: self.bus.clone(),
+            clock: self.clock.clone(),
+            community,
+            master_key: identity::MasterKey::from_bytes(secrets.derive("identity/keys").0),
+            installer: secrets.key(role::INSTALLER),
+            place: identity::Place {
+                chain_id: self.chain_id,
+                market: self.deployment.market,
+                meters: self.deployment.meters,
+            },
+            password_cost: identity::PasswordCost::default(),
+        })
+        .await
+        .context("starting identity")
+    }
+
+    async fn billing(&self, secrets: &Secrets, policy: &Policy) -> Result<Arc<billing::Billing>> {
+        billing::start(billing::Parts {
+            db_url: self.database("billing"),
+            bus: self.bus.clone(),
+            clock: self.clock.clone(),
+            node: self.node.clone(),
+            operator: secrets.key(role::RECONCILER),
+            chain_id: self.chain_id,
+            deployment: self.deployment,
+            policies: vec![policy.clone()],
+            slot: self.settings.slot,
+            monthly: false,
+        })
+        .await
+        .context("starting billing")
+    }
+
+    async fn market(&self, secrets: &Secrets, policy: &Policy) -> Result<Arc<market::Market>> {
+        let config = market::MarketConfig::new(self.settings.timezone.clone(), policy.clone());
+        market::start(market::Parts {
+            db_url: self.database("market"),
+            bus: self.bus.clone(),
+            clock: self.clock.clone(),
+            node: self.node.clone(),
+            clearer: secrets.key(role::CLEARER),
+            chain_id: self.chain_id,
+            deployment: self.deployment,
+            markets: vec![config],
+        })
+        .await
+        .context("starting market")
+    }
+
+    async fn metering(&self, secrets: &Secrets) -> Result<Arc<metering::Metering>> {
+        let config = metering::Config {
+            database: self.database("metering"),
+            mqtt: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            slot: self.settings.slot,
+            grace_seconds: GRACE_SECONDS,
+            limits: metering::Limits::default(),
+            bridges: Vec::new(),
+        };
+        let anchor = metering::Anchor {
+            sender: Sender::new(secrets.key(role::READINGS), self.chain_id),
+            contracts: self.deployment,
+        };
+        let metering = metering::Metering::open(config, self.clock.clone(), anchor).await?;
+        self.bus.subscribe(metering.clone()).await?;
+        Ok(metering)
+    }
+
+    async fn explorer(&self) -> Result<Arc<explorer::Explorer>> {
+        explorer::start(explorer::Parts {
+            db_url: self.database("explorer"),
+            bus: self.bus.clone(),
+            node: self.node.clone(),
+            deployment: self.deployment,
+        })
+        .await
+        .context("starting explorer")
+    }
+}
+
+/// The URL of a service's own database.
+fn database(directory: &Path, service: &str) -> String {
+    format!("sqlite:{}", directory.join(format!("{service}.db")).display())
+}
+
+async fn open_ledger(
+    settings: &Settings,
+    genesis: ::chain::GenesisSpec,
+    bus: &Bus,
+    secrets: &Secrets,
+    deployment: &Deployment,
+) -> Result<Arc<ledger::Ledger>> {
+    let parts = ledger::Parts {
+        directory: settings.directory.join("ledger"),
+        genesis,
+        bus: bus.clone(),
+        clock: settings.clock.clone(),
+        config: ledger::Config {
+            mode: if settings.on_demand { Mining::OnDemand } else { Mining::Steady },
+            coinbase: secrets.key(role::COINBASE).address(),
+            deployment: serde_json::to_value(deployment)?,
+            ..ledger::Config::default()
+        },
+    };
+    ledger::start(parts).await.map_err(|error| match error {
+        ledger::StartError::Store(error) => {
+            Trouble::Directory(format!("{}: {error}", settings.directory.display())).into()
+        }
+        other => anyhow::Error::from(other),
+    })
+}
+
+fn listen(
+    settings: &Settings,
+    services: Vec<gateway::Mount>,
+    verifier: service::Verifier,
+) -> Result<gateway::Edge> {
+    let rate = settings.requests_per_second;
+    let parts = gateway::Parts {
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port)),
+        services,
+        verifier,
+        limits: gateway::Limits { per_second: rate, burst: rate },
+        files: gateway::web_app,
+    };
+    gateway::start(parts).map_err(|error| match error {
+        gateway::EdgeError::PortTaken(address) => Trouble::PortTaken(address.port()).into(),
+        other => anyhow::Error::from(other),
+    })
+}
+
+fn metering_routes(
+    metering: &Arc<metering::Metering>,
+) -> impl Fn(&mut utoipa_actix_web::service_config::ServiceConfig<'_>) + Send + Sync + 'static {
+    let metering = actix_web::web::Data::from(metering.clone());
+    move |config| {
+        config.app_data(metering.clone());
+        metering::api::routes(config);
+    }
 }

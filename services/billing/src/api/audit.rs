@@ -39,6 +39,8 @@ pub(crate) struct AuditView {
     pub(crate) trades_open: u64,
     /// Transactions that are in no block yet.
     pub(crate) transactions_pending: u64,
+    /// Transactions that the contracts refused; zero when everything went as it was meant to.
+    pub(crate) transactions_refused: u64,
 }
 
 /// Checks the invariants of the journals, the chain of their entries, and the invoices against
@@ -62,10 +64,11 @@ pub(crate) async fn get_audit(
     .await?;
     let issued = invoices::list(&billing.db, caller.community, None, INVOICES_MAX).await?;
     let issued: Vec<Invoice> = issued.into_iter().map(|issued| issued.invoice).collect();
-    let pending = billing.transactions_pending().await?;
+    let (pending, refused) = billing.transactions_open().await?;
     let checked = tokio::task::spawn_blocking(move || view(&book, &entries, &issued, head));
     let mut view = checked.await.map_err(anyhow::Error::from)?;
     view.transactions_pending = pending;
+    view.transactions_refused = refused;
     Ok(Json(view))
 }
 
@@ -93,11 +96,14 @@ fn view(book: &Book, entries: &[Entry], issued: &[Invoice], head: B256) -> Audit
         trades: count(false),
         trades_open: count(true),
         transactions_pending: 0,
+        transactions_refused: 0,
     }
 }
 
 impl Billing {
-    async fn transactions_pending(&self) -> Result<u64> {
-        Ok(self.chain.pending().await?)
+    /// How many transactions wait for a block, and how many the contracts refused.
+    async fn transactions_open(&self) -> Result<(u64, u64)> {
+        let refused = crate::db::slots::refused(&self.db).await?;
+        Ok((self.chain.pending().await?, refused))
     }
 }

@@ -145,6 +145,16 @@ pub(crate) async fn put_places(tx: &mut Tx, first: u64, trades: &[B256]) -> Resu
     Ok(())
 }
 
+/// How many transactions of ours the contracts refused.
+pub(crate) async fn refused(db: &Db) -> Result<u64> {
+    // 2: reverted; 12: reverted in a block that is final (`client::SCHEMA`).
+    let count: i64 = query_scalar("select count(*) from chain_tx where status in (2, 12)")
+        .fetch_one(db.read())
+        .await
+        .context("counting refused transactions")?;
+    Ok(count.unsigned_abs())
+}
+
 /// A payment from outside that was credited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Deposit {

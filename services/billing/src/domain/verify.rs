@@ -49,7 +49,7 @@ use state::State;
 pub fn verify(text: &str, trust: Option<&Trust>) -> Report {
     match file::read(text) {
         Ok(bill) => Verifier::new(&bill, trust).run(),
-        Err(unreadable) => Report::unreadable(unreadable.part, unreadable.reason),
+        Err(unreadable) => Report::unreadable(text, unreadable.part, unreadable.reason),
     }
 }
 

@@ -3,7 +3,8 @@
 use alloy_primitives::{B256, U256, keccak256};
 use anyhow::{Context, Result};
 use calendar::{SlotLength, Timestamp};
-use chain::{Deploy, GenesisCall, GenesisSpec};
+use chain::GenesisSpec;
+use chain::genesis::{Deploy, GenesisCall};
 use contracts::{Call, Deployment, Genesis, Imbalance, Policy, Roles};
 use ids::{CommunityId, ZoneId};
 use tariff::Tariff;
@@ -100,7 +101,8 @@ pub fn genesis(
         reconciler: address(role::RECONCILER),
         policy: address(role::ADMIN),
         minter: address(role::RECONCILER),
-        anchor: address(role::RECONCILER),
+        reading_anchor: address(role::READINGS),
+        record_anchor: address(role::RECONCILER),
         installers: vec![address(role::INSTALLER)],
         enroller: address(role::READINGS),
         pauser: address(role::PAUSER),
@@ -127,12 +129,7 @@ pub fn genesis(
         .into_iter()
         .map(|call| GenesisCall { from: call.from, to: call.to, data: call.data })
         .collect();
-    spec.calls.push(call(
-        roles.admin,
-        deployment.grant_reading_anchor(address(role::READINGS)),
-    ));
     spec.calls.push(call(roles.policy, deployment.register_policy(policy)));
-    spec.calls.push(call(roles.minter, deployment.approve_market(U256::MAX)));
     (spec, deployment)
 }
 

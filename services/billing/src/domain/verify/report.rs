@@ -99,6 +99,23 @@ pub(super) enum Supports {
 }
 
 impl Supports {
+    /// Which lines rest on the part of a file with this path.
+    pub(super) fn of(part: &str) -> Supports {
+        let within = |list: &str| part.strip_prefix(list);
+        if let Some(place) = within("invoice.lines[").and_then(|rest| rest.split(']').next()) {
+            return place.parse().map_or(Supports::All, Supports::Line);
+        }
+        let metered = ["evidence.readings", "evidence.days", "evidence.key_versions"];
+        let traded = ["evidence.trades", "evidence.policies"];
+        let begins = |parts: &[&str]| parts.iter().any(|begin| part.starts_with(begin));
+        match () {
+            () if begins(&metered) => Supports::Metered,
+            () if begins(&traded) => Supports::Traded,
+            () if begins(&["evidence.tariff"]) => Supports::Rated,
+            () => Supports::All,
+        }
+    }
+
     pub(super) fn lines(self, invoice: &Invoice) -> Vec<usize> {
         let rests = |place: usize, line: &Line| match self {
             Supports::All => true,
@@ -185,14 +202,21 @@ impl Report {
         }
     }
 
-    pub(super) fn unreadable(part: String, reason: String) -> Report {
+    /// `text` is no bill file; where its invoice can be read, the lines that rest on `part` are named.
+    pub(super) fn unreadable(text: &str, part: String, reason: String) -> Report {
+        // The invoice stands in front of what proves it, whatever became of that.
+        let invoice = text.split_once("\"invoice\":").map(|(_, rest)| rest);
+        let invoice = invoice.and_then(|rest| rest.split_once(",\"evidence\":"));
+        let invoice: Option<Invoice> =
+            invoice.and_then(|(invoice, _)| serde_json::from_str(invoice).ok());
+        let lines = invoice.map(|invoice| Supports::of(&part).lines(&invoice)).unwrap_or_default();
         Report {
             verdict: Verdict::Unreadable,
             number: String::new(),
             hash: B256::ZERO,
             due: Money::ZERO,
             lines: Vec::new(),
-            findings: vec![Finding { part, lines: Vec::new(), reason }],
+            findings: vec![Finding { part, lines, reason }],
         }
     }
 

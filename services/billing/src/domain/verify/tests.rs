@@ -87,7 +87,7 @@ fn any_changed_digit_anywhere_makes_the_bill_fail_and_is_named() {
         .map(|(place, _)| place)
         .collect();
     let mut random = ChaCha8Rng::seed_from_u64(20_260_601);
-    for _ in 0..300 {
+    for _ in 0..6000 {
         let place = digits[random.random_range(0..digits.len())];
         check_changed_digit(&world, place, random.random_range(1..10));
     }
@@ -117,9 +117,11 @@ fn check_changed_digit(world: &World, place: usize, by: u8) {
         assert!(finding.part != "." && !finding.part.is_empty(), "{around}\n{report}");
         assert!(!finding.reason.is_empty());
     }
-    let named = report.verdict == Verdict::Unreadable
-        || report.findings.iter().any(|finding| !finding.lines.is_empty());
-    assert!(named, "{around}\n{report}");
+    // The lines are named wherever the invoice itself can still be read.
+    let part = &report.findings[0].part;
+    let readable = report.verdict == Verdict::Failed || part.starts_with("evidence");
+    let named = report.findings.iter().any(|finding| !finding.lines.is_empty());
+    assert!(named || !readable, "{around}\n{report}");
 }
 
 #[test]

@@ -1,0 +1,165 @@
+//! `wattex demo`: a community's days with real meters, orders, blocks and bills.
+//!
+//! ```text
+//! set up      accounts, connection points, meters, deposits, tariff
+//! each slot   meters publish and are acknowledged -> pump -> homes place orders for a later slot
+//! wind up     time jumps past the last correction run and the challenge window
+//! bills       issued, written, one of them verified
+//! serve       until Ctrl-C
+//! ```
+//!
+//! Every step is written down before the next begins and may be repeated: whatever it does, the
+//! services do once. So the demo goes on where it was killed.
+
+mod bills;
+mod drive;
+mod meter;
+mod orders;
+mod people;
+mod plan;
+mod report;
+mod rule;
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use calendar::{LocalDay, SlotLength};
+use clap::Args;
+use service::Clock;
+
+use crate::data::{self, Span, Wanted};
+use crate::node::{Node, Settings};
+use plan::Plan;
+
+/// Requests per second that this machine may make of the demo: its homes all call from here.
+const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(50_000).expect("more than zero");
+/// The genesis block lies this many seconds before the first slot.
+const LEAD_SECONDS: i64 = 2 * 3600;
+
+/// Arguments of `wattex demo`.
+#[derive(Args, Debug, Clone)]
+pub struct Arguments {
+    /// Folder with measured homes; the built-in sample when absent.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The first N homes only.
+    #[arg(long, value_name = "N")]
+    homes: Option<usize>,
+    /// Only every K-th home keeps its PV.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..))]
+    pv_every: Option<u16>,
+    /// How many days.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=366))]
+    days: u32,
+    /// The first day, e.g. 2026-06-01.
+    #[arg(long, value_name = "DATE", value_parser = LocalDay::from_str)]
+    start: Option<LocalDay>,
+    /// Slot length: 5m, 15m, 30m or 60m.
+    #[arg(long, value_name = "LENGTH", default_value = "15m", value_parser = slot_length)]
+    slot: SlotLength,
+    /// How fast simulated time runs: max, or a factor such as 60x.
+    #[arg(long, value_name = "SPEED", default_value = "max", value_parser = Speed::from_str)]
+    speed: Speed,
+    /// Where everything is kept, to go on later; a temporary directory when absent.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// HTTP port.
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    port: u16,
+    /// End when the days are over and billed, instead of serving on.
+    #[arg(long)]
+    exit: bool,
+    /// Write the figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write each bill as JSON and HTML, and trust.json.
+    #[arg(long, value_name = "DIR")]
+    bills: Option<PathBuf>,
+    /// Seed of the sample and of the homes' tastes.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// How fast simulated time runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speed {
+    /// As fast as the machine can.
+    Max,
+    /// So many times as fast as the wall clock.
+    Times(NonZeroU32),
+}
+
+impl FromStr for Speed {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Speed, String> {
+        let factor = || text.strip_suffix('x')?.parse().ok();
+        match text {
+            "max" => Ok(Speed::Max),
+            _ => factor().map(Speed::Times).ok_or_else(|| "use max, 1x, 60x ...".to_owned()),
+        }
+    }
+}
+
+fn slot_length(text: &str) -> Result<SlotLength, String> {
+    let minutes = text.strip_suffix('m').and_then(|minutes| minutes.parse().ok());
+    let minutes = minutes.ok_or_else(|| "use 5m, 15m, 30m or 60m".to_owned())?;
+    SlotLength::from_minutes(minutes).map_err(|error| error.to_string())
+}
+
+/// Runs the demo.
+pub fn run(arguments: Arguments) -> Result<ExitCode> {
+    let wanted = Wanted {
+        homes: arguments.homes,
+        pv_every: arguments.pv_every.map(usize::from),
+        start: arguments.start,
+        days: arguments.days,
+        slot: arguments.slot,
+    };
+    let span = data::load(arguments.data.as_deref(), &wanted, arguments.seed)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async { Box::pin(play(arguments, span)).await })
+}
+
+async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
+    let began = Instant::now();
+    let temporary = match &arguments.dir {
+        Some(_) => None,
+        None => Some(plan::temporary_directory()?),
+    };
+    let kept = temporary.as_ref().map(|folder| folder.path().to_owned());
+    let directory = arguments.dir.clone().or(kept).context("no directory")?;
+    let plan = Plan::of(&arguments, &span);
+    let progress = plan::open(&directory, &plan)?;
+    let first = span.slots.first().context("no slots")?.start;
+    let genesis = first.plus_seconds(-LEAD_SECONDS);
+    let (clock, hand) = Clock::set(progress.now.max(genesis));
+    let valid_from = span.first;
+    let node = Node::start(Settings {
+        directory: directory.clone(),
+        port: arguments.port,
+        timezone: span.timezone.clone(),
+        slot: arguments.slot,
+        tariff: span.prices.tariff(&span.timezone, valid_from)?,
+        genesis: genesis.plus_seconds(-60),
+        clock: clock.clone(),
+        on_demand: arguments.speed == Speed::Max,
+        requests_per_second: REQUESTS_PER_SECOND,
+    })
+    .await?;
+    eprintln!("{}: {} homes, {} slots, {}", span.name, span.meters.len(), span.slots.len(), node.url());
+    let stage = drive::Stage { arguments: &arguments, span: &span, node: &node, clock, hand };
+    let outcome = tokio::select! {
+        outcome = stage.run(&directory, progress, began) => outcome,
+        _ = tokio::signal::ctrl_c() => {
+            eprintln!("\nstopping");
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    node.stop().await?;
+    drop(temporary);
+    outcome
+}

@@ -1,0 +1,94 @@
+//! The homes' orders, over the public API: signed by the home, or by identity for a held key.
+
+use alloy_primitives::{B256, U256, keccak256};
+use anyhow::{Context, Result};
+use calendar::Slot;
+use contracts::OrderTerms;
+use ids::OrderId;
+use keys::{Address, Signature};
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use units::Energy;
+
+use super::people::Resident;
+use super::rule::Intent;
+use crate::node::Node;
+
+/// What became of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It is in the book.
+    Accepted,
+    /// It was refused, with this code.
+    Rejected(String),
+}
+
+/// A home's way to the market.
+pub struct Desk<'n> {
+    /// Connections to the gateway.
+    pub http: Client,
+    /// The services.
+    pub node: &'n Node,
+}
+
+impl Desk<'_> {
+    /// Places `intent` for `slot`. The same home and slot give the same order, so repeating it after
+    /// a crash is answered as before.
+    pub async fn place(&self, home: &Resident, slot: Slot, intent: Intent) -> Result<Answer> {
+        let node = self.node;
+        let name = format!("demo/{}/{}", home.connection_point, slot.start);
+        let terms = OrderTerms {
+            account: home.address,
+            side: intent.side,
+            slot: slot.start.unsigned(),
+            quantity: intent.quantity,
+            limit_price: intent.limit.n_per_wh().unsigned_abs(),
+            min_fill: Energy::ZERO,
+            community: node.community,
+            zone: node.zone,
+            connection_point: home.connection_point,
+            policy: node.policy.id(),
+            delegate: Address::ZERO,
+            nonce: U256::from_be_bytes(keccak256(&name).0),
+            expiry: slot.end().unsigned(),
+        };
+        let token = node.identity.token_for(&home.principal)?;
+        let signature = match &home.own_key {
+            Some(key) => key.sign(terms.hash(node.chain_id, node.deployment.market)),
+            None => self.sign_held(&token, &terms).await?,
+        };
+        let order = json!({
+            "order_id": OrderId::derived(&name),
+            "order": terms,
+            "signature": signature,
+        });
+        self.send(&token, &order).await
+    }
+
+    async fn sign_held(&self, token: &str, terms: &OrderTerms) -> Result<Signature> {
+        let url = format!("{}/v1/signatures/order", self.node.url());
+        let response = self.http.post(url).bearer_auth(token).json(terms).send().await?;
+        let status = response.status();
+        let answer: Value = response.json().await?;
+        let signature: Signature = serde_json::from_value(answer["signature"].clone())
+            .with_context(|| format!("identity signs no order ({status}): {answer}"))?;
+        let _hash: B256 = serde_json::from_value(answer["hash"].clone())?;
+        Ok(signature)
+    }
+
+    async fn send(&self, token: &str, order: &Value) -> Result<Answer> {
+        let url = format!("{}/v1/orders", self.node.url());
+        let response = self.http.post(url).bearer_auth(token).json(order).send().await?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(Answer::Accepted);
+        }
+        let problem: Value = response.json().await?;
+        let code = problem["code"].as_str().unwrap_or("UNKNOWN").to_owned();
+        anyhow::ensure!(
+            status == StatusCode::UNPROCESSABLE_ENTITY || status == StatusCode::CONFLICT,
+            "the market failed ({status}): {problem}"
+        );
+        Ok(Answer::Rejected(code))
+    }
+}

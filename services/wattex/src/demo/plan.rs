@@ -1,0 +1,125 @@
+//! What a directory was made for, and how far it has come.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use calendar::{LocalDay, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+use super::{Arguments, Speed};
+use crate::data::Span;
+use crate::exit::Trouble;
+
+/// The format of the directory.
+const VERSION: u32 = 1;
+const PLAN: &str = "demo.json";
+const PROGRESS: &str = "progress.json";
+
+/// What a directory was made for: it cannot change on the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    version: u32,
+    data: String,
+    homes: usize,
+    pv: usize,
+    first: LocalDay,
+    last: LocalDay,
+    slot_minutes: u16,
+    on_demand: bool,
+    seed: u64,
+}
+
+/// How far a demo has come. Counters are those of finished steps.
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+pub struct Progress {
+    /// Where simulated time stands.
+    pub now: Timestamp,
+    /// Slot boundaries that are done.
+    pub boundaries: usize,
+    /// Readings that meters published.
+    pub published: u64,
+    /// Readings that the broker acknowledged.
+    pub acknowledged: u64,
+    /// Orders that the market accepted.
+    pub accepted: u64,
+    /// Orders that it refused, by code.
+    pub rejected: std::collections::BTreeMap<String, u64>,
+    /// Seconds spent so far.
+    pub seconds: u64,
+    /// Whether the days are wound up and billed.
+    pub billed: bool,
+}
+
+impl Plan {
+    /// The plan of this run.
+    pub fn of(arguments: &Arguments, span: &Span) -> Plan {
+        Plan {
+            version: VERSION,
+            data: span.name.clone(),
+            homes: span.meters.len(),
+            pv: span.meters.iter().filter(|meter| meter.has_pv).count(),
+            first: span.first,
+            last: span.last,
+            slot_minutes: arguments.slot.minutes(),
+            on_demand: arguments.speed == Speed::Max,
+            seed: arguments.seed,
+        }
+    }
+}
+
+/// A directory of this run alone, removed at its end.
+pub fn temporary_directory() -> Result<TempDir> {
+    tempfile::Builder::new().prefix("wattex-").tempdir().context("making a temporary directory")
+}
+
+/// Opens `directory` for `plan`: a new one begins, one of the same plan goes on.
+///
+/// # Errors
+/// [`Trouble::Directory`] where it belongs to something else.
+pub fn open(directory: &Path, plan: &Plan) -> Result<Progress> {
+    let refused = |reason: String| Trouble::Directory(format!("{}: {reason}", directory.display()));
+    fs::create_dir_all(directory).map_err(|error| refused(error.to_string()))?;
+    let file = directory.join(PLAN);
+    if !file.exists() {
+        let mut entries = fs::read_dir(directory).map_err(|error| refused(error.to_string()))?;
+        if entries.next().is_some() {
+            return Err(refused("is not empty and holds no demo".to_owned()).into());
+        }
+        write(directory, PLAN, plan)?;
+        return Ok(Progress::default());
+    }
+    let version = read::<serde_json::Value>(&file).ok().and_then(|found| found["version"].as_u64());
+    if version != Some(u64::from(VERSION)) {
+        return Err(refused("was made by another version of this program".to_owned()).into());
+    }
+    let found: Plan = read(&file).map_err(|error| refused(format!("{error:#}")))?;
+    if found != *plan {
+        let reason = format!("holds another demo ({found:?}); choose another directory");
+        return Err(refused(reason).into());
+    }
+    let progress = directory.join(PROGRESS);
+    if progress.exists() { read(&progress) } else { Ok(Progress::default()) }
+}
+
+/// Writes down how far the demo has come.
+pub fn save(directory: &Path, progress: &Progress) -> Result<()> {
+    write(directory, PROGRESS, progress)
+}
+
+fn read<T: DeserializeOwned>(file: &Path) -> Result<T> {
+    let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display()))
+}
+
+/// Replaces a file whole: a crash leaves the old or the new one.
+fn write(directory: &Path, name: &str, value: &impl Serialize) -> Result<()> {
+    let new = directory.join(format!("{name}.new"));
+    let mut file = fs::File::create(&new)?;
+    file.write_all(&serde_json::to_vec(value)?)?;
+    file.sync_data()?;
+    fs::rename(&new, directory.join(name)).with_context(|| format!("writing {name}"))
+}
