@@ -59,15 +59,19 @@ impl Identity {
         Thing::of_account(account, self.community)
     }
 
-    /// What of a list `who` sees: `None` is everything, for whoever may do `all`.
-    fn scope<T>(&self, who: &Principal, all: Action, own: Option<T>) -> Result<Option<T>, Problem> {
-        if may(who, all, self.community_thing()) {
-            return Ok(None);
+    /// What of a list `who` sees: `None` is everything, for whoever may do `all`. Whoever has
+    /// nothing of its own there is refused, and that is recorded.
+    async fn scope<T>(
+        &self,
+        who: &Principal,
+        all: Action,
+        own: Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        if own.is_some() && who.community == self.community {
+            return Ok(own.filter(|_| !may(who, all, self.community_thing())));
         }
-        match own {
-            Some(own) if who.community == self.community => Ok(Some(own)),
-            _ => Err(Problem::forbidden()),
-        }
+        self.require(who, all, self.community_thing(), "list").await?;
+        Ok(None)
     }
 
     fn act(&self, by: &str, action: &str, about: &str, outcome: Outcome) -> Act {

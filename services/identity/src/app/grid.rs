@@ -83,7 +83,7 @@ impl Identity {
         who: &Principal,
         query: &PageQuery,
     ) -> Result<Page<ConnectionPoint>, Problem> {
-        let own = self.scope(who, Action::ReadAccount, who.account)?;
+        let own = self.scope(who, Action::ReadAccount, who.account).await?;
         let mut conn = self.db.read().acquire().await.context("listing connection points")?;
         Ok(grid::connection_points(&mut conn, self.community, own, Part::of(query)?).await?)
     }

@@ -154,7 +154,7 @@ impl Identity {
 
     /// The meters that `who` may see: staff all, others their own.
     pub async fn meters(&self, who: &Principal, query: &PageQuery) -> Result<Page<Meter>, Problem> {
-        let own = self.scope(who, Action::ReadAccount, who.account)?;
+        let own = self.scope(who, Action::ReadAccount, who.account).await?;
         let mut conn = self.db.read().acquire().await.context("listing meters")?;
         Ok(grid::meters(&mut conn, self.community, own, Part::of(query)?).await?)
     }

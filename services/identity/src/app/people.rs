@@ -138,7 +138,7 @@ impl Identity {
         who: &Principal,
         query: &PageQuery,
     ) -> Result<Page<Party>, Problem> {
-        let own = self.scope(who, Action::ReadParties, Some(who.party))?;
+        let own = self.scope(who, Action::ReadParties, Some(who.party)).await?;
         let mut conn = self.db.read().acquire().await.context("listing parties")?;
         Ok(people::parties(&mut conn, self.community, own, Part::of(query)?).await?)
     }

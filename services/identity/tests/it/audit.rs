@@ -3,9 +3,10 @@
 use bus::Bus;
 use db::{Db, query};
 use identity::{Act, AuditEntry, MasterKey, broken_at};
+use ids::CommunityId;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use service::Clock;
+use service::{Clock, Principal};
 
 use crate::server::{Server, parts};
 
@@ -49,6 +50,23 @@ async fn acts_of_staff_and_denials_are_recorded_in_a_chain() {
     let entries: Vec<AuditEntry> = entries.collect();
     assert_eq!(broken_at(&entries, [0; 32]), None);
     assert_eq!(server.identity.audit_break().await.unwrap(), None);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_stranger_from_another_community_sees_nothing() {
+    let server = Server::start().await;
+    let (admin, token) = server.admin().await;
+    server.home("ada", "prosumer").await;
+    let community = CommunityId::derived("another street");
+    let stranger = server.identity.token_for(&Principal { community, ..admin }).unwrap();
+    let lists = ["/v1/parties", "/v1/connection-points", "/v1/meters", "/v1/audit-log"];
+    for path in lists {
+        assert_eq!(server.get(path, &stranger).await.code(), "FORBIDDEN", "{path}");
+    }
+    let log = server.get("/v1/audit-log", &token).await;
+    let denied = told(&log.body).into_iter().filter(|entry| entry.ends_with("denied"));
+    assert_eq!(denied.count(), lists.len());
     server.stop().await;
 }
 
