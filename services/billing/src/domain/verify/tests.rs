@@ -87,7 +87,7 @@ fn any_changed_digit_anywhere_makes_the_bill_fail_and_is_named() {
         .map(|(place, _)| place)
         .collect();
     let mut random = ChaCha8Rng::seed_from_u64(20_260_601);
-    for _ in 0..6000 {
+    for _ in 0..300 {
         let place = digits[random.random_range(0..digits.len())];
         check_changed_digit(&world, place, random.random_range(1..10));
     }
