@@ -4,4 +4,5 @@ pub(crate) mod branch;
 pub(crate) mod decode;
 pub(crate) mod feed;
 pub(crate) mod look_up;
+pub(crate) mod rebuild;
 pub(crate) mod work;

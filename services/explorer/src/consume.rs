@@ -11,8 +11,8 @@ use events::{Envelope, Event};
 use ids::EventId;
 
 use crate::Explorer;
-use crate::app::branch;
 use crate::app::feed::{self, News};
+use crate::app::{branch, rebuild};
 
 /// The explorer's name in its inbox.
 pub(crate) const CONSUMER: &str = "explorer";
@@ -54,6 +54,7 @@ impl Consumer for Explorer {
 
 impl Explorer {
     async fn connect(&self, id: EventId, block: BlockConnected) -> Result<Option<i64>> {
+        rebuild::catch_up(&self.db, &*self.node, self.deployment, &block).await?;
         let deployment = self.deployment;
         self.db
             .transact(move |tx| {

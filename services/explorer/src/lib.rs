@@ -9,7 +9,8 @@
 //!
 //! Invariants: blocks join in order, each on its parent, and leave newest first, so the index is
 //! always one branch of the chain; nothing here names a person: addresses are all there is.
-//! The index holds no truth of its own: drop it, and the ledger's feed fills it again.
+//! The index holds no truth of its own: drop it, and with the next block it is filled again from
+//! a node.
 //! Deliberately absent: tokens and roles (every page is public), events of its own.
 #![forbid(unsafe_code)]
 

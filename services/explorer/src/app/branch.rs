@@ -4,15 +4,21 @@ use alloy_primitives::{B256, U256};
 use anyhow::{Context, Result, ensure};
 use contracts::bindings::EnergyMarket::{TradeReconciled, TradeSettled};
 use contracts::{ContractEvent, Deployment};
-use db::{Cell, Row, Tx, insert_rows, query};
+use db::{AssertSqlSafe, Cell, Row, Tx, insert_rows, query};
 use events::ledger::{BlockConnected, BlockDisconnected, Log};
 use serde_json::json;
 
 use crate::app::decode::{self, Decoded};
 
+/// The feed's place of blocks that were read from a node while the index is rebuilt.
+pub(crate) const REBUILDING: u64 = 0;
+
 /// The newest block of the index, and the feed's place that brought it.
-struct Head {
-    sequence: u64,
+pub(crate) struct Head {
+    /// Rises by one with every event of the ledger; [`REBUILDING`] before.
+    pub(crate) sequence: u64,
+    /// Height.
+    pub(crate) number: u64,
     hash: String,
 }
 
@@ -32,7 +38,7 @@ pub(crate) async fn connect(
                 head.hash
             );
         }
-        None => ensure!(block.number <= 1, "an empty index begins with block 0 or 1"),
+        None => ensure!(block.sequence <= 1, "an empty index begins with the feed's first event"),
     }
     insert_block(tx, block).await?;
     insert_transactions(tx, block).await?;
@@ -41,9 +47,14 @@ pub(crate) async fn connect(
     set_head(tx, block.sequence, block.number, block.hash, finalized).await
 }
 
-/// Removes the rows of `block`, which must be the head; its parent is the head again.
+/// Removes the rows of `block`, which must be the head; its parent is the head again. An empty
+/// index stays empty.
 pub(crate) async fn disconnect(tx: &mut Tx, block: &BlockDisconnected) -> Result<()> {
-    let head = head(tx).await?.context("a block left an empty index")?;
+    // What an index that is being rebuilt has not read yet, it need not take back.
+    let Some(head) = head(tx).await? else { return Ok(()) };
+    if head.sequence == REBUILDING && head.hash != block.hash.to_string() {
+        return Ok(());
+    }
     in_order(&head, block.sequence)?;
     ensure!(head.hash == block.hash.to_string(), "block {} is not the head", block.hash);
     let number = i64::try_from(block.number)?;
@@ -62,19 +73,33 @@ pub(crate) async fn disconnect(tx: &mut Tx, block: &BlockDisconnected) -> Result
     set_head(tx, block.sequence, block.number.saturating_sub(1), block.parent, finalized).await
 }
 
+/// Takes everything out of the index, to build it anew.
+pub(crate) async fn clear(tx: &mut Tx) -> Result<()> {
+    for table in ["runs", "trades", "addresses", "logs", "transactions", "blocks", "head"] {
+        let delete = format!("delete from {table}");
+        query(AssertSqlSafe(delete)).execute(tx.conn()).await?;
+    }
+    Ok(())
+}
+
 fn in_order(head: &Head, sequence: u64) -> Result<()> {
     ensure!(
-        sequence == head.sequence + 1,
+        sequence == head.sequence + 1 || head.sequence == REBUILDING,
         "event {sequence} came where {} was due",
         head.sequence + 1
     );
     Ok(())
 }
 
-async fn head(tx: &mut Tx) -> Result<Option<Head>> {
-    let row = query("select sequence, hash from head").fetch_optional(tx.conn()).await?;
+/// The newest block of the index.
+pub(crate) async fn head(tx: &mut Tx) -> Result<Option<Head>> {
+    let row = query("select sequence, number, hash from head").fetch_optional(tx.conn()).await?;
     row.map(|row| {
-        Ok(Head { sequence: u64::try_from(row.try_get::<i64, _>(0)?)?, hash: row.try_get(1)? })
+        Ok(Head {
+            sequence: u64::try_from(row.try_get::<i64, _>(0)?)?,
+            number: u64::try_from(row.try_get::<i64, _>(1)?)?,
+            hash: row.try_get(2)?,
+        })
     })
     .transpose()
 }

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B64, B256, Bloom, U64, U256};
 use chain::Header;
 use client::{JsonRpc, RpcError};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 /// The steps that show that a block took work, each recomputed from the header.
@@ -42,6 +42,18 @@ pub(crate) struct ProofOfWork {
     pub(crate) history_root: String,
 }
 
+/// The header of the block `number`; `None` when the node does not know it.
+pub(crate) async fn header_at(node: &dyn JsonRpc, number: u64) -> Result<Option<Header>, RpcError> {
+    let number = U64::from(number);
+    header(node.request("eth_getBlockByNumber", json!([number, false])).await?)
+}
+
+fn header(answer: Value) -> Result<Option<Header>, RpcError> {
+    let header: Option<RpcHeader> =
+        serde_json::from_value(answer).map_err(RpcError::unreachable)?;
+    Ok(header.map(Header::from))
+}
+
 /// A header as a node writes it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -70,9 +82,7 @@ pub(crate) async fn proof_of_work(
     hash: &str,
 ) -> Result<Option<ProofOfWork>, RpcError> {
     let answer = node.request("eth_getBlockByHash", json!([hash, false])).await?;
-    let header: Option<RpcHeader> =
-        serde_json::from_value(answer).map_err(RpcError::unreachable)?;
-    Ok(header.map(|header| steps(&header.into(), hash)))
+    Ok(header(answer)?.map(|header| steps(&header, hash)))
 }
 
 fn steps(header: &Header, hash: &str) -> ProofOfWork {

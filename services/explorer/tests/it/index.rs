@@ -97,6 +97,33 @@ async fn a_block_joins_only_in_order_and_only_on_its_parent() {
 }
 
 #[actix_web::test]
+async fn a_lost_index_is_read_again_from_a_node() {
+    let mut scene = Scene::start().await;
+    let genesis = scene.block(0, B256::ZERO, vec![]);
+    let settled = scene.settled(TRADE, 0);
+    let first = scene.block(1, genesis.hash, vec![settled]);
+    let reconciled = scene.reconciled(TRADE, 0, 0);
+    let second = scene.block(2, first.hash, vec![reconciled]);
+    let third = scene.block(3, second.hash, vec![]);
+    let stale = scene.removal(&third);
+    scene.feed(&stale, stale.sequence).await.unwrap();
+    let third = scene.block(3, second.hash, vec![]);
+    // Of the feed only the newest event comes: what was before it was published long ago.
+    scene.feed(&third, third.sequence).await.unwrap();
+    let blocks = scene.get("/v1/explorer/blocks").await;
+    assert_eq!(numbers(&blocks), [3, 2, 1, 0]);
+    assert_eq!(blocks["items"][2]["hash"], json!(first.hash));
+    let trade = scene.get(&format!("/v1/explorer/trades/{TRADE}")).await;
+    assert_eq!(trade["state"], "reconciled");
+    assert_eq!(trade["buyer"], json!(BUYER));
+
+    let undone = scene.removal(&third);
+    scene.feed(&undone, undone.sequence).await.unwrap();
+    assert_eq!(numbers(&scene.get("/v1/explorer/blocks").await), [2, 1, 0]);
+    scene.stop().await;
+}
+
+#[actix_web::test]
 async fn lists_go_on_where_the_page_before_ended() {
     let mut scene = Scene::start().await;
     let mut parent = GENESIS;

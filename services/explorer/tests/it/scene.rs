@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer};
-use alloy_primitives::{Address, B256, Bloom, U256, keccak256};
+use alloy_primitives::{Address, B256, Bloom, U64, U256, keccak256};
 use alloy_sol_types::SolEvent;
 use async_trait::async_trait;
 use bus::Bus;
@@ -24,30 +24,60 @@ pub(crate) const BUYER: Address = Address::repeat_byte(0xb1);
 pub(crate) const SELLER: Address = Address::repeat_byte(0x5e);
 pub(crate) const CLEARER: Address = Address::repeat_byte(0xc1);
 
-/// A node that shows the headers it was given, or none at all.
+/// A node that shows the blocks it was given, or none at all.
 #[derive(Default)]
 pub(crate) struct Node {
-    headers: Mutex<HashMap<B256, Header>>,
+    blocks: Mutex<HashMap<B256, (Header, BlockConnected)>>,
 }
 
 #[async_trait]
 impl JsonRpc for Node {
     async fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
-        assert_eq!(method, "eth_getBlockByHash");
+        let blocks = self.blocks.lock().unwrap();
+        if method == "eth_getBlockByNumber" {
+            let number: U64 = serde_json::from_value(params[0].clone()).unwrap();
+            let found = blocks.values().find(|(header, _)| header.number == number.to::<u64>());
+            return Ok(found.map_or(Value::Null, |(header, _)| header_json(header)));
+        }
         let hash: B256 = serde_json::from_value(params[0].clone()).unwrap();
-        let headers = self.headers.lock().unwrap();
-        let header = headers.get(&hash).ok_or_else(|| RpcError::unreachable("gone"))?;
-        Ok(json!({
-            "parentHash": header.parent_hash, "sha3Uncles": header.ommers_hash,
-            "miner": header.coinbase, "stateRoot": header.state_root,
-            "transactionsRoot": header.transactions_root, "receiptsRoot": header.receipts_root,
-            "logsBloom": header.logs_bloom, "difficulty": header.difficulty,
-            "number": quantity(header.number), "gasLimit": quantity(header.gas_limit),
-            "gasUsed": quantity(header.gas_used), "timestamp": quantity(header.timestamp),
-            "extraData": header.extra_data, "mixHash": header.mix_hash, "nonce": header.nonce,
-            "baseFeePerGas": quantity(header.base_fee_per_gas), "hash": hash,
-        }))
+        let (header, block) = blocks.get(&hash).ok_or_else(|| RpcError::unreachable("gone"))?;
+        match method {
+            "eth_getBlockByHash" => Ok(header_json(header)),
+            "eth_getBlockReceipts" => Ok(receipts_json(block)),
+            other => panic!("{other} is not expected"),
+        }
     }
+}
+
+fn header_json(header: &Header) -> Value {
+    json!({
+        "parentHash": header.parent_hash, "sha3Uncles": header.ommers_hash,
+        "miner": header.coinbase, "stateRoot": header.state_root,
+        "transactionsRoot": header.transactions_root, "receiptsRoot": header.receipts_root,
+        "logsBloom": header.logs_bloom, "difficulty": header.difficulty,
+        "number": quantity(header.number), "gasLimit": quantity(header.gas_limit),
+        "gasUsed": quantity(header.gas_used), "timestamp": quantity(header.timestamp),
+        "extraData": header.extra_data, "mixHash": header.mix_hash, "nonce": header.nonce,
+        "baseFeePerGas": quantity(header.base_fee_per_gas), "hash": header.hash(),
+    })
+}
+
+fn receipts_json(block: &BlockConnected) -> Value {
+    let receipts = block.transactions.iter().map(|transaction| {
+        let logs = block.logs.iter().filter(|log| log.transaction == transaction.hash);
+        let logs = logs.map(|log| {
+            json!({
+                "address": log.address, "topics": log.topics, "data": log.data,
+                "logIndex": quantity(log.index.into()),
+            })
+        });
+        json!({
+            "transactionHash": transaction.hash, "from": transaction.from, "to": transaction.to,
+            "status": quantity(transaction.success.into()),
+            "gasUsed": quantity(transaction.gas_used), "logs": logs.collect::<Vec<_>>(),
+        })
+    });
+    Value::Array(receipts.collect())
 }
 
 fn quantity(number: u64) -> String {
@@ -119,7 +149,6 @@ impl Scene {
     pub(crate) fn block(&mut self, number: u64, parent: B256, logs: Vec<Log>) -> BlockConnected {
         let header = mined(number, parent);
         let hash = header.hash();
-        self.node.headers.lock().unwrap().insert(hash, header);
         self.sequence += 1;
         let mut senders = Vec::new();
         for log in &logs {
@@ -134,7 +163,7 @@ impl Scene {
             success: true,
             gas_used: 21_000,
         });
-        BlockConnected {
+        let block = BlockConnected {
             sequence: self.sequence,
             number,
             hash,
@@ -143,7 +172,9 @@ impl Scene {
             finalized: number.saturating_sub(1),
             transactions: transactions.collect(),
             logs,
-        }
+        };
+        self.node.blocks.lock().unwrap().insert(hash, (header, block.clone()));
+        block
     }
 
     pub(crate) fn removal(&mut self, block: &BlockConnected) -> BlockDisconnected {
