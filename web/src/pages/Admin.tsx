@@ -116,11 +116,10 @@ function Meters() {
               empty="No meter is enrolled yet."
               columns={[
                 { head: "Serial", cell: (meter) => <b>{meter.serial}</b> },
-                { head: "Meter", cell: (meter) => <Hash value={meter.meter} /> },
                 { head: "Connection point", cell: (meter) => <Hash value={meter.connection_point} /> },
                 { head: "Key", cell: (meter) => <Hash value={meter.key} /> },
-                { head: "Valid from", cell: (meter) => utc(meter.valid_from) },
-                { head: "Reporting", cell: (meter) => <Reporting id={meter.meter} /> },
+                { head: "Valid from", cell: (meter) => meter.valid_from.slice(0, 10) },
+                { head: "Reporting", cell: (meter) => <Reporting id={meter.meter} now={list.length <= REPORTS_MAX} /> },
                 {
                   head: "State",
                   cell: (meter) =>
@@ -150,15 +149,26 @@ function Meters() {
   );
 }
 
-function Reporting({ id }: { id: string }) {
-  const status = useLoad(`status ${id}`, () => api.meterStatus(id), ["readings_stored"]);
+/** How many meters are asked for at once; of more, each on demand. */
+const REPORTS_MAX = 40;
+
+function Reporting({ id, now }: { id: string; now: boolean }) {
+  const [asked, setAsked] = useState(now);
+  const status = useLoad(`status ${id} ${asked}`, async () => (asked ? api.meterStatus(id) : undefined));
+  if (!asked) {
+    return (
+      <button type="button" className="quiet small" onClick={() => setAsked(true)}>
+        Check
+      </button>
+    );
+  }
   if (!status.data) return <>{status.error ? "unknown" : "…"}</>;
   const { last_reading, gaps, quarantined } = status.data;
   return (
     <>
-      {last_reading ? utc(last_reading) : "never"}{" "}
-      {gaps.length > 0 && <Badge tone="warn">{count(gaps.length)} gaps</Badge>}{" "}
-      {quarantined > 0 && <Badge tone="bad">{count(quarantined)} refused</Badge>}
+      {last_reading ? utc(last_reading).slice(0, 16) : "never"}{" "}
+      {gaps.length > 0 && <Badge tone="warn">gaps: {count(gaps.length)}</Badge>}{" "}
+      {quarantined > 0 && <Badge tone="bad">refused: {count(quarantined)}</Badge>}
     </>
   );
 }
