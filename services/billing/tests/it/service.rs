@@ -229,6 +229,7 @@ impl Running {
         let audit = self.get("auditor", "/v1/audit").await;
         assert_eq!(audit["violations"], json!([]), "{audit}");
         assert_eq!(audit["suspense"], "0");
+        assert_eq!(audit["transactions_refused"], 0);
         audit
     }
 }
