@@ -1,0 +1,159 @@
+//! What goes wrong in a world, and what is seen of it on the chain.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::{Address, B256};
+use contracts::ContractEvent;
+use rand::Rng;
+
+use super::counts::Counts;
+use super::crash::Crash;
+use super::facts::decode;
+use super::node::{FINALITY_LAG, Feed};
+use super::world::World;
+
+/// What was seen of the feed so far.
+#[derive(Default)]
+pub(super) struct Watched {
+    events: usize,
+    /// Trades that a branch settled which is no longer the best.
+    pub(super) dropped: BTreeSet<B256>,
+    /// Runs by trade, as the best branch has them: number and delivered.
+    runs: BTreeMap<B256, Vec<(u8, u64)>>,
+    pub(super) settled: BTreeMap<B256, u64>,
+}
+
+impl World {
+    /// What the seed has in store from the start: in some worlds no reconciler ever comes.
+    pub(super) fn misfortunes(&mut self) {
+        self.billing.absent = self.random.random_ratio(1, 12);
+    }
+
+    pub(super) fn chaos(&mut self) {
+        let crash = if self.random.random() { Crash::Before } else { Crash::After };
+        match self.random.random_range(0..40) {
+            0 => self.market.arm(crash),
+            1 => self.billing.arm(crash),
+            2 => self.metering.arm(crash),
+            3 => {
+                self.node.crash();
+                self.counts.add("crash: node lost its pool");
+            }
+            4..=7 => self.compete(),
+            8 => {
+                let wait = self.random.random_range(300..2_400);
+                self.censored.insert(self.scene.clearer.address(), self.now.plus_seconds(wait));
+            }
+            9 if self.random.random() => {
+                let wait = self.random.random_range(300..1_800);
+                self.stalled_until = self.now.plus_seconds(wait);
+            }
+            _ => {}
+        }
+    }
+
+    /// Another miner's branch appears, longer or not.
+    fn compete(&mut self) {
+        let deepest = (self.node.height() - self.node.finalized).min(FINALITY_LAG - 1);
+        if deepest == 0 {
+            return;
+        }
+        let depth = self.random.random_range(1..=deepest);
+        let longer = !self.random.random_ratio(1, 6);
+        let taste: u64 = self.random.random();
+        let clearer = self.scene.clearer.address();
+        let reconciler = self.scene.reconciler.address();
+        let includes = |place: u64, sender: Address| {
+            let kind = if sender == clearer { 0 } else { 1 + u64::from(sender == reconciler) };
+            (taste >> ((place * 3 + kind) % 64)) & 1 == 1
+        };
+        let head = chain::ChainView::head(&self.node.view);
+        self.node.compete(depth, depth + u64::from(longer), self.now, includes);
+        let moved = chain::ChainView::head(&self.node.view) != head;
+        self.counts.add(if moved {
+            "block: reorganisation"
+        } else {
+            "block: competing branch lost"
+        });
+        if moved && self.random.random_ratio(1, 3) {
+            let wait = self.random.random_range(600..2_700);
+            self.censored.insert(clearer, self.now.plus_seconds(wait));
+        }
+    }
+
+    /// Counts what the feed says that is new.
+    pub(super) fn watch(&mut self) {
+        for place in self.watched.events..self.node.feed.len() {
+            let (hash, connected) = match &self.node.feed[place] {
+                Feed::Connected(event) => (event.hash, true),
+                Feed::Disconnected(event) => (event.hash, false),
+            };
+            for log in self.node.logs(hash) {
+                let Some(event) = decode(&self.scene.at, log) else { continue };
+                if self.trace {
+                    let sign = if connected { '+' } else { '-' };
+                    println!("{sign} {}", serde_json::to_string(&event).unwrap_or_default());
+                }
+                if connected {
+                    self.watched.connected(&event, &mut self.counts);
+                } else {
+                    self.watched.disconnected(&event, &mut self.counts);
+                }
+            }
+        }
+        self.watched.events = self.node.feed.len();
+    }
+}
+
+impl Watched {
+    fn connected(&mut self, event: &ContractEvent, counts: &mut Counts) {
+        match event {
+            ContractEvent::TradeSettled(trade) => {
+                self.settled.insert(trade.trade, trade.quantity);
+                let back = self.dropped.remove(&trade.trade);
+                counts.add(if back { "settlement: came back" } else { "settlement: settled" });
+            }
+            ContractEvent::FillSkipped(_) => counts.add("settlement: skipped"),
+            ContractEvent::TradeReconciled(run) => {
+                let runs = self.runs.entry(run.trade).or_default();
+                if runs.last().is_some_and(|(_, before)| *before != run.delivered) {
+                    counts.add("trade: corrected by a later run");
+                }
+                runs.push((run.run, run.delivered));
+                let short = [
+                    (run.sellerShort, run.makeWhole.is_zero(), "seller"),
+                    (run.buyerShort, run.compensation.is_zero(), "buyer"),
+                ];
+                for (_, free, who) in short.into_iter().filter(|(short, ..)| *short > 0) {
+                    counts.add(format!("trade: {who} short"));
+                    if free {
+                        counts.add("trade: within tolerance");
+                    } else {
+                        counts.add(format!("trade: penalty of the {who}"));
+                    }
+                }
+                if run.run == contracts::RUN_EXPIRED {
+                    counts.add("trade: expired");
+                } else if self.settled.get(&run.trade) == Some(&run.delivered) {
+                    counts.add("trade: delivered in full");
+                }
+            }
+            ContractEvent::Released(_) => counts.add("trade: released"),
+            _ => {}
+        }
+    }
+
+    fn disconnected(&mut self, event: &ContractEvent, counts: &mut Counts) {
+        match event {
+            ContractEvent::TradeSettled(trade) => {
+                self.dropped.insert(trade.trade);
+                counts.add("settlement: dropped by a reorganisation");
+            }
+            ContractEvent::TradeReconciled(run) => {
+                self.runs.entry(run.trade).or_default().pop();
+                counts.add("trade: run dropped by a reorganisation");
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What happened in a run, counted, so that a path that no seed takes is seen.
+
+use std::collections::BTreeMap;
+
+/// Every path that the seeds of a run together must have taken.
+pub const PATHS: &[&str] = &[
+    "audit: correction awaits its run",
+    "block: competing branch lost",
+    "block: mined",
+    "block: reorganisation",
+    "bus: event ahead of its turn",
+    "bus: event repeated",
+    "bus: old event replayed",
+    "crash: billing after commit",
+    "crash: billing before commit",
+    "crash: market after commit",
+    "crash: market before commit",
+    "crash: metering after commit",
+    "crash: metering before commit",
+    "crash: node lost its pool",
+    "crash: relay lost its notes",
+    "interval: corrected after R0",
+    "interval: corrected after R1",
+    "interval: corrected after R2",
+    "interval: missing",
+    "interval: substituted",
+    "interval: version out of order",
+    "journal: reversed",
+    "order: accepted",
+    "order: cancelled",
+    "order: filled in part",
+    "order: nonce ended on chain",
+    "order: refused COLLATERAL",
+    "order: refused FUNDS",
+    "order: refused GATE_CLOSED",
+    "order: refused MIN_LOT",
+    "order: refused NONCE",
+    "order: refused POLICY",
+    "order: refused PRICE_COLLAR",
+    "order: refused QTY_PHYSICAL",
+    "order: refused SIG",
+    "order: refused TICK",
+    "order: repeated",
+    "reading: accepted",
+    "reading: late",
+    "reading: late by days",
+    "reading: late by hours",
+    "reading: lost for good",
+    "reading: quarantined MALFORMED",
+    "reading: quarantined NOT_A_SLOT_BOUNDARY",
+    "reading: quarantined PAGE_CONFLICT",
+    "reading: quarantined PAGE_ORDER",
+    "reading: quarantined REGISTER_BACKWARDS",
+    "reading: quarantined REVOKED",
+    "reading: quarantined SIGNATURE",
+    "reading: quarantined TIME_AHEAD",
+    "reading: quarantined TOO_FAST",
+    "reading: quarantined TOO_OLD",
+    "reading: quarantined UNKNOWN_METER",
+    "reading: quarantined WRONG_TOPIC",
+    "reading: repeated",
+    "reading: reordered",
+    "settlement: came back",
+    "settlement: dropped by a reorganisation",
+    "settlement: gone for good",
+    "settlement: reverted",
+    "settlement: settled",
+    "settlement: skipped",
+    "slot: cleared with trades",
+    "slot: cleared without trades",
+    "trade: buyer short",
+    "trade: corrected by a later run",
+    "trade: delivered in full",
+    "trade: expired",
+    "trade: penalty of the buyer",
+    "trade: penalty of the seller",
+    "trade: released",
+    "trade: run dropped by a reorganisation",
+    "trade: seller short",
+    "trade: within tolerance",
+    "transaction: reconciliation reverted",
+];
+
+/// How often each path was taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts(BTreeMap<String, u64>);
+
+impl Counts {
+    /// Counts one more of `path`.
+    pub fn add(&mut self, path: impl Into<String>) {
+        *self.0.entry(path.into()).or_default() += 1;
+    }
+
+    /// Adds the counts of another seed.
+    pub fn merge(&mut self, other: &Counts) {
+        for (path, count) in &other.0 {
+            *self.0.entry(path.clone()).or_default() += count;
+        }
+    }
+
+    /// Each path that was taken, by name, and how often.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.0.iter().map(|(path, count)| (path.as_str(), *count))
+    }
+
+    /// The [`PATHS`] that were never taken.
+    pub fn missing(&self) -> Vec<&'static str> {
+        PATHS.iter().copied().filter(|path| !self.0.contains_key(*path)).collect()
+    }
+}

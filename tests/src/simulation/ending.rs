@@ -1,0 +1,135 @@
+//! What must be true when a world has come to rest: nothing is open, everything is accounted for.
+
+use std::collections::BTreeMap;
+
+use billing::domain::journal::{self, Account};
+use billing::domain::reconcile::Delivery;
+use chain::ChainView;
+use contracts::bindings::EnergyMarket;
+
+use super::crash::{Crash, Stop};
+use super::world::World;
+
+fn ensure(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what()) }
+}
+
+/// Checks the end of a world.
+pub(super) fn check(world: &mut World) -> Result<(), String> {
+    let lost = world.watched.dropped.len();
+    (0..lost).for_each(|_| world.counts.add("settlement: gone for good"));
+    all_have_seen_all(world)?;
+    money(world)?;
+    trades(world)?;
+    energy(world)?;
+    replay(world)
+}
+
+fn all_have_seen_all(world: &World) -> Result<(), String> {
+    let head = world.node.view.head();
+    for (who, seen) in [("market", world.market.head), ("billing", world.billing.durable.head)] {
+        let hash = seen.map(|seen| seen.hash);
+        ensure(hash == Some(head), || format!("end: the {who} has not seen the head"))?;
+    }
+    ensure(world.queue.is_empty(), || "end: something was still to happen".to_owned())
+}
+
+/// All cash is free, on chain, in the journal and in the market alike.
+fn money(world: &mut World) -> Result<(), String> {
+    let chain = world.balances(world.node.view.head());
+    ensure(chain.supply == chain.held, || {
+        format!("end: {} n of tokens exist, the market holds {}", chain.supply.n(), chain.held.n())
+    })?;
+    let free: i128 = chain.free.values().sum();
+    ensure(free == i128::from(chain.held.n()), || {
+        format!("end: {free} n are free of {} n held", chain.held.n())
+    })?;
+    let book = &world.billing.book;
+    let mut sum = 0;
+    for (account, balance) in book.balances() {
+        sum += balance;
+        let empty = !matches!(account, Account::Bank | Account::Wallet(_));
+        ensure(!empty || balance == 0, || format!("end: account {account} has {balance} n"))?;
+    }
+    ensure(sum == 0, || format!("end: the journal sums to {sum} n"))?;
+    for home in &world.scene.homes[..world.homes] {
+        let wallet = world.market.exchange.wallet(home.address);
+        ensure(wallet.held().n() == 0, || format!("end: {} n are held", wallet.held().n()))?;
+    }
+    Ok(())
+}
+
+/// Every trade has its last word on chain, which is what the meters say or that it expired; and no
+/// order was filled beyond its quantity.
+fn trades(world: &mut World) -> Result<(), String> {
+    let mut target: BTreeMap<_, Delivery> = BTreeMap::new();
+    for slot in &world.slots {
+        let deliveries = world.billing.target(slot.start, true);
+        target.extend(deliveries.into_iter().map(|delivery| (delivery.trade, delivery)));
+    }
+    let market = world.scene.at.market;
+    let mut at = world.node.at(world.node.view.head());
+    for (id, wanted) in &target {
+        let trade = at.ask(market, &EnergyMarket::tradeOfCall { id: *id });
+        ensure(trade.runs > 0, || format!("end: trade {id} was never reconciled"))?;
+        ensure(trade.escrow.is_zero() && trade.collateral.is_zero(), || {
+            format!("end: trade {id} still binds money")
+        })?;
+        let expired = trade.runs == u16::from(contracts::RUN_EXPIRED) + 1;
+        let paid = (trade.delivered, trade.sellerShort, trade.buyerShort);
+        let right = match expired {
+            true => (0, 0, 0),
+            false => (wanted.delivered.wh(), wanted.seller_short.wh(), wanted.buyer_short.wh()),
+        };
+        ensure(paid == right, || format!("end: trade {id} paid {paid:?} Wh, not {right:?}"))?;
+    }
+    for (order, quantity) in orders(world) {
+        let filled = at.ask(market, &EnergyMarket::orderFilledCall { order });
+        ensure(filled <= quantity, || format!("end: order {order} has {filled} of {quantity}"))?;
+    }
+    drop(at);
+    let parts = world.market.exchange.orders();
+    let parts = parts.filter(|o| o.filled.wh() > 0 && o.filled < o.terms.quantity).count();
+    (0..parts).for_each(|_| world.counts.add("order: filled in part"));
+    Ok(())
+}
+
+fn orders(world: &World) -> Vec<(alloy_primitives::B256, u64)> {
+    let orders = world.market.exchange.orders();
+    orders.map(|order| (order.hash, order.terms.quantity.wh())).collect()
+}
+
+/// Bought and sold energy is within what the stored readings say, for every home and slot.
+fn energy(world: &World) -> Result<(), String> {
+    for slot in &world.slots {
+        let known = world.metering.known(slot.start);
+        for home in &world.scene.homes[..world.homes] {
+            let [import, export, bought, sold, ..] = world.flows(home.point, slot.start);
+            let metered = known.get(&home.point);
+            let said = metered.map_or((0, 0), |known| (known.import.wh(), known.export.wh()));
+            let said = (i128::from(said.0), i128::from(said.1));
+            let fits = (import, export) == said && bought <= said.0 && sold <= said.1;
+            ensure(fits, || {
+                let point = home.point;
+                format!("end: {point} bought {bought} and sold {sold}, its meter said {said:?}")
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Everything is rebuilt once more from what was committed, and audited as a whole.
+fn replay(world: &mut World) -> Result<(), String> {
+    let (exchange, book) = (world.market.exchange.hash(), world.billing.book.clone());
+    let ended =
+        [world.market.restart(Crash::After, exchange), world.billing.restart(Crash::After, &book)];
+    for stop in ended.into_iter().filter_map(Result::err) {
+        if let Stop::Broken(what) = stop {
+            return Err(what);
+        }
+    }
+    let entries = &world.billing.durable.entries;
+    journal::check_entries(entries, &world.billing.book).map_err(|error| error.to_string())?;
+    let held = world.balances(world.node.view.head()).held;
+    journal::check(&world.billing.book, Some(held)).map_err(|error| error.to_string())
+}
