@@ -3,19 +3,23 @@
 use alloy_primitives::B256;
 use calendar::{LocalDay, Slot, Timestamp};
 use ids::{AccountId, CommunityId, InvoiceId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::Money;
 
-use crate::Event;
+use crate::{Event, schema};
 
 /// A tariff was published for a community.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TariffPublished {
     /// The community.
+    #[schemars(with = "schema::Id")]
     pub community: CommunityId,
     /// Its hash, as anchored.
+    #[schemars(with = "schema::Hash")]
     pub hash: B256,
     /// From when it holds.
+    #[schemars(with = "schema::Moment")]
     pub valid_from: Timestamp,
     /// The tariff document, as `libs/tariff` reads it.
     pub tariff: serde_json::Value,
@@ -26,11 +30,13 @@ impl Event for TariffPublished {
 }
 
 /// A slot's deliveries were handed to the chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SlotReconciled {
     /// The community.
+    #[schemars(with = "schema::Id")]
     pub community: CommunityId,
     /// The slot.
+    #[schemars(with = "schema::SlotShape")]
     pub slot: Slot,
     /// 0, 1, 2 ...
     pub run: u8,
@@ -43,21 +49,27 @@ impl Event for SlotReconciled {
 }
 
 /// A bill was issued.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InvoiceIssued {
     /// The invoice.
+    #[schemars(with = "schema::Id")]
     pub invoice: InvoiceId,
     /// Its gap-free number.
     pub number: String,
     /// Whose it is.
+    #[schemars(with = "schema::Id")]
     pub account: AccountId,
     /// First local day.
+    #[schemars(with = "schema::Day")]
     pub from: LocalDay,
     /// Last local day.
+    #[schemars(with = "schema::Day")]
     pub to: LocalDay,
     /// What is to be paid; a credit is negative.
+    #[schemars(with = "schema::Amount")]
     pub total: Money,
     /// Its hash, as anchored.
+    #[schemars(with = "schema::Hash")]
     pub hash: B256,
 }
 

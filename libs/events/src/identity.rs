@@ -3,13 +3,14 @@
 use alloy_primitives::Address;
 use calendar::{TimeZone, Timestamp};
 use ids::{AccountId, CommunityId, ConnectionPointId, MeterId, PartyId, ZoneId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::Power;
 
-use crate::Event;
+use crate::{Event, schema};
 
 /// Who holds an account's key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Custody {
     /// The account's owner alone.
@@ -19,17 +20,21 @@ pub enum Custody {
 }
 
 /// An account was opened, or its key or standing changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccountOpened {
     /// The account.
+    #[schemars(with = "schema::Id")]
     pub account: AccountId,
     /// Whose it is.
+    #[schemars(with = "schema::Id")]
     pub party: PartyId,
     /// Where it trades.
+    #[schemars(with = "schema::Id")]
     pub community: CommunityId,
     /// The name that others see.
     pub pseudonym: String,
     /// The address that signs orders and holds cash.
+    #[schemars(with = "schema::ChainAddress")]
     pub address: Address,
     /// Who holds the address's key.
     pub custody: Custody,
@@ -40,21 +45,28 @@ impl Event for AccountOpened {
 }
 
 /// A connection point joined a community.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConnectionPointRegistered {
     /// The connection point.
+    #[schemars(with = "schema::Id")]
     pub connection_point: ConnectionPointId,
     /// The account that is billed for it.
+    #[schemars(with = "schema::Id")]
     pub account: AccountId,
     /// Its community.
+    #[schemars(with = "schema::Id")]
     pub community: CommunityId,
     /// Its grid area.
+    #[schemars(with = "schema::Id")]
     pub zone: ZoneId,
     /// Whose local days count.
+    #[schemars(with = "schema::Zone")]
     pub timezone: TimeZone,
     /// The most it may take from the grid.
+    #[schemars(with = "schema::Watts")]
     pub import_max: Power,
     /// The most it may feed into the grid; zero without generation.
+    #[schemars(with = "schema::Watts")]
     pub export_max: Power,
 }
 
@@ -63,38 +75,48 @@ impl Event for ConnectionPointRegistered {
 }
 
 /// A meter was enrolled at a connection point.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MeterEnrolled {
     /// The meter.
+    #[schemars(with = "schema::Id")]
     pub meter: MeterId,
     /// What is printed on it.
     pub serial: String,
     /// Where it measures.
+    #[schemars(with = "schema::Id")]
     pub connection_point: ConnectionPointId,
     /// The account at the connection point.
+    #[schemars(with = "schema::Id")]
     pub account: AccountId,
     /// Its community.
+    #[schemars(with = "schema::Id")]
     pub community: CommunityId,
     /// The address of the key it signs with.
+    #[schemars(with = "schema::ChainAddress")]
     pub key: Address,
     /// SHA-256 of the token it logs in to the broker with.
     pub token_hash: String,
     /// From when its readings count.
+    #[schemars(with = "schema::Moment")]
     pub valid_from: Timestamp,
     /// The owner's and the installer's signature of the enrolment, for the registry on chain.
     pub enrolment: Enrolment,
 }
 
 /// What the registry on chain checks when a meter is enrolled.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Enrolment {
     /// The account's address.
+    #[schemars(with = "schema::ChainAddress")]
     pub owner: Address,
     /// The installer's address.
+    #[schemars(with = "schema::ChainAddress")]
     pub installer: Address,
     /// By the owner's key.
+    #[schemars(with = "schema::Signed")]
     pub owner_signature: keys::Signature,
     /// By the installer's key.
+    #[schemars(with = "schema::Signed")]
     pub installer_signature: keys::Signature,
 }
 
@@ -103,11 +125,13 @@ impl Event for MeterEnrolled {
 }
 
 /// A meter's key no longer counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MeterRevoked {
     /// The meter.
+    #[schemars(with = "schema::Id")]
     pub meter: MeterId,
     /// Since when.
+    #[schemars(with = "schema::Moment")]
     pub at: Timestamp,
 }
 

@@ -11,11 +11,15 @@ pub mod identity;
 pub mod ledger;
 pub mod market;
 pub mod metering;
+mod schema;
 
 use calendar::Timestamp;
 use ids::EventId;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+pub use schema::schema;
 
 /// A fact that a service publishes.
 pub trait Event: Serialize + DeserializeOwned {
@@ -24,13 +28,15 @@ pub trait Event: Serialize + DeserializeOwned {
 }
 
 /// An event on its way.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Envelope {
     /// Derived from what caused it.
+    #[schemars(with = "schema::Id")]
     pub id: EventId,
     /// The event's kind: [`Event::SUBJECT`].
     pub subject: String,
     /// When the fact became true.
+    #[schemars(with = "schema::Moment")]
     pub occurred_at: Timestamp,
     /// The event, as JSON.
     pub body: serde_json::Value,

@@ -3,52 +3,68 @@
 use alloy_primitives::B256;
 use calendar::Slot;
 use ids::{AccountId, CommunityId, OrderId, ZoneId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::{Energy, Price};
 
-use crate::Event;
+use crate::{Event, schema};
 
 /// The most trades one message carries.
 pub const TRADES_PER_MESSAGE_MAX: usize = 500;
 
 /// A buyer's and a seller's order met. Cash moves only when the chain says so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Matched {
     /// The trade's name on chain.
+    #[schemars(with = "schema::Hash")]
     pub trade: B256,
     /// The buyer.
+    #[schemars(with = "schema::Id")]
     pub buyer: AccountId,
     /// The seller.
+    #[schemars(with = "schema::Id")]
     pub seller: AccountId,
     /// The buyer's order.
+    #[schemars(with = "schema::Id")]
     pub buy_order: OrderId,
     /// The seller's order.
+    #[schemars(with = "schema::Id")]
     pub sell_order: OrderId,
     /// How much, in Wh.
+    #[schemars(with = "schema::Wh")]
     pub quantity: Energy,
 }
 
 /// The gate of a slot closed and its orders were cleared. A slot with many trades is published in
 /// several parts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SlotCleared {
     /// The community.
+    #[schemars(with = "schema::Id")]
     pub community: CommunityId,
     /// The grid area.
+    #[schemars(with = "schema::Id")]
     pub zone: ZoneId,
     /// The slot.
+    #[schemars(with = "schema::SlotShape")]
     pub slot: Slot,
     /// The name of this clearing on chain.
+    #[schemars(with = "schema::Hash")]
     pub clearing: B256,
     /// The fees and rules both sides signed.
+    #[schemars(with = "schema::Hash")]
     pub policy: B256,
     /// The price of the energy alone; zero where nothing traded.
+    #[schemars(with = "schema::UnitPrice")]
     pub price: Price,
     /// What the energy not delivered costs the buyer.
+    #[schemars(with = "schema::UnitPrice")]
     pub retail_price: Price,
     /// What the energy not taken brings the seller.
+    #[schemars(with = "schema::UnitPrice")]
     pub feed_in_price: Price,
     /// The sum of all trades, in Wh.
+    #[schemars(with = "schema::Wh")]
     pub volume: Energy,
     /// Orders that took part.
     pub orders: u32,
