@@ -47,7 +47,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The first N homes only.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = homes)]
     homes: Option<usize>,
     /// Only every K-th home keeps its PV.
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..))]
@@ -104,6 +104,11 @@ impl FromStr for Speed {
     }
 }
 
+fn homes(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| "use a whole number from 1".to_owned())
+}
+
 fn slot_length(text: &str) -> Result<SlotLength, String> {
     let minutes = text.strip_suffix('m').and_then(|minutes| minutes.parse().ok());
     let minutes = minutes.ok_or_else(|| "use 5m, 15m, 30m or 60m".to_owned())?;
@@ -133,7 +138,7 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
     let kept = temporary.as_ref().map(|folder| folder.path().to_owned());
     let directory = arguments.dir.clone().or(kept).context("no directory")?;
     let plan = Plan::of(&arguments, &span);
-    let progress = plan::open(&directory, &plan)?;
+    let progress = plan::open(&directory, &plan, Clock::real().now())?;
     let first = span.slots.first().context("no slots")?.start;
     let genesis = first.plus_seconds(-LEAD_SECONDS);
     let (clock, hand) = Clock::set(progress.now.max(genesis));

@@ -5,7 +5,7 @@
 //! | 0 | done |
 //! | 1 | something went wrong on our side |
 //! | 2 | unknown or malformed argument |
-//! | 3 | data file missing or malformed |
+//! | 3 | data or trust file missing or malformed |
 //! | 4 | the port is taken |
 //! | 5 | the directory belongs to another run or another version |
 //! | 6 | the clock is behind what the directory already knows |
@@ -20,12 +20,15 @@ use crate::data::DataError;
 /// Trouble that has an exit code of its own.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
-    /// An argument that the parser could not know to be wrong.
-    #[error("{0}")]
-    Usage(String),
     /// The port is taken.
     #[error("port {0} is taken: choose another with --port")]
     PortTaken(u16),
+    /// The trust file is missing or malformed.
+    #[error("{0}")]
+    Trust(String),
+    /// There is no bill file, or it is not text.
+    #[error("{0}")]
+    Bill(String),
     /// The directory was made by another run.
     #[error("{0}")]
     Directory(String),
@@ -44,10 +47,11 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
     for cause in error.chain() {
         if let Some(trouble) = cause.downcast_ref::<Trouble>() {
             return ExitCode::from(match trouble {
-                Trouble::Usage(_) => 2,
+                Trouble::Trust(_) => 3,
                 Trouble::PortTaken(_) => 4,
                 Trouble::Directory(_) => 5,
                 Trouble::Clock { .. } => 6,
+                Trouble::Bill(_) => 12,
             });
         }
         if cause.downcast_ref::<DataError>().is_some() {

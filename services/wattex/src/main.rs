@@ -1,8 +1,9 @@
 //! Wattex in one binary, and its command line.
 //!
 //! ```text
-//! wattex demo     a community's days, everything embedded
-//! wattex verify   a bill, line by line, against a pinned block
+//! wattex demo      a community's days, everything embedded
+//! wattex verify    a bill, line by line, against a pinned block
+//! wattex openapi   the documents of all services and events
 //! ```
 #![forbid(unsafe_code)]
 #![allow(unreachable_pub, reason = "`pub` says what a module offers to the rest of the program")]
@@ -11,8 +12,10 @@ mod data;
 mod demo;
 mod exit;
 mod node;
+mod openapi;
 mod verify;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -34,15 +37,23 @@ enum Command {
     Demo(demo::Arguments),
     /// Checks a bill line by line, offline, against a pinned block.
     Verify(verify::Arguments),
+    /// Writes the OpenAPI documents of all services, and the events' JSON Schema.
+    Openapi(openapi::Arguments),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::new(&cli.log);
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr)
+        .init();
     let outcome = match cli.command {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Openapi(arguments) => openapi::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("wattex: {error:#}");

@@ -85,6 +85,7 @@ pub struct Node {
     explorer: Arc<explorer::Explorer>,
     listening: metering::Listening,
     edge: gateway::Edge,
+    mounts: Vec<gateway::Mount>,
     metering_outbox: bus::Relay,
     metering_chain: client::Relay,
 }
@@ -123,7 +124,7 @@ impl Node {
         let explorer = wired.explorer().await?;
         let listening = metering.listen().await.context("starting the MQTT broker")?;
         let verifier = identity.verifier();
-        let services = vec![
+        let mounts = vec![
             gateway::mount("identity", identity::routes(identity.clone())),
             gateway::mount("metering", metering_routes(&metering)),
             gateway::mount("market", market::routes(market.clone())),
@@ -131,7 +132,7 @@ impl Node {
             gateway::mount("ledger", ledger::routes(ledger.clone())),
             gateway::mount("explorer", explorer::routes(explorer.clone())),
         ];
-        let edge = listen(&settings, services, verifier)?;
+        let edge = listen(&settings, mounts.clone(), verifier)?;
         Ok(Node {
             community,
             zone,
@@ -148,12 +149,18 @@ impl Node {
             explorer,
             listening,
             edge,
+            mounts,
         })
     }
 
     /// Where the web app, the API and the chain answer.
     pub fn url(&self) -> String {
         self.edge.url()
+    }
+
+    /// What answers at the edge, in the order of the documentation; without the edge's own.
+    pub fn mounts(&self) -> &[gateway::Mount] {
+        &self.mounts
     }
 
     /// Where meters connect.

@@ -6,11 +6,15 @@ use std::process::ExitCode;
 
 use alloy_primitives::{B256, U64};
 use anyhow::{Context, Result};
-use billing::domain::verify::{BillFile, ChainRef, Report, Status, Trust, TrustedBlock, Verdict};
+use billing::domain::verify::{
+    BillFile, ChainRef, Finding, LineReport, Report, Status, Trust, TrustedBlock, Verdict,
+};
 use clap::Args;
 use client::{HttpRpc, JsonRpc};
 use contracts::Deployment;
 use serde_json::{Value, json};
+
+use crate::exit::Trouble;
 
 /// Arguments of `wattex verify`.
 #[derive(Args)]
@@ -30,11 +34,14 @@ pub struct Arguments {
 
 /// Verifies and prints; the exit code tells the verdict.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let text = fs::read_to_string(&arguments.bill)
-        .with_context(|| format!("cannot read {}", arguments.bill.display()))?;
+    let file = &arguments.bill;
+    let bytes = fs::read(file)
+        .map_err(|error| Trouble::Bill(format!("cannot read {}: {error}", file.display())))?;
+    // What is no text is no bill either: it is judged like any other garbage.
+    let text = String::from_utf8_lossy(&bytes);
     let trust = match &arguments.rpc {
         Some(url) => Some(trust_of_node(url, &text)?),
-        None => trust_file(arguments.trust.as_deref(), &arguments.bill)?,
+        None => trust_file(arguments.trust.as_deref(), file)?,
     };
     let report = billing::domain::verify::verify(&text, trust.as_ref());
     if arguments.json {
@@ -63,16 +70,17 @@ fn trust_file(named: Option<&Path>, bill: &Path) -> Result<Option<Trust>> {
         None if beside.is_file() => &beside,
         None => return Ok(None),
     };
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = fs::read_to_string(path)
+        .map_err(|error| Trouble::Trust(format!("cannot read {}: {error}", path.display())))?;
     let trust = serde_json::from_str(&text)
-        .with_context(|| format!("{} is no trust file", path.display()))?;
+        .map_err(|error| Trouble::Trust(format!("{} is no trust file: {error}", path.display())))?;
     Ok(Some(trust))
 }
 
 /// What the node says of its chain, its contracts and the block that the bill's proofs are against.
 fn trust_of_node(url: &str, bill: &str) -> Result<Trust> {
-    let bill: BillFile = serde_json::from_str(bill).context("the file is not a bill")?;
+    let bill: BillFile = serde_json::from_str(bill)
+        .map_err(|error| Trouble::Bill(format!("the file is not a bill: {error}")))?;
     let header = <chain::Header as alloy_rlp::Decodable>::decode(&mut &bill.evidence.header[..])
         .context("the header in the bill is malformed")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -99,29 +107,22 @@ fn trust_of_node(url: &str, bill: &str) -> Result<Trust> {
 }
 
 fn print(report: &Report, trust: Option<&Trust>) {
-    println!("Bill {}  hash {}", report.number, report.hash);
+    if report.verdict != Verdict::Unreadable {
+        println!("Bill {}  hash {}", report.number, report.hash);
+    }
     match trust {
         Some(trust) => println!("Trusted block {}  {}", trust.block.number, trust.block.hash),
         None => println!("No trust file: nothing can be anchored"),
     }
     println!();
-    for line in &report.lines {
-        let status = match line.status {
-            Status::Proved => "proved",
-            Status::Attested => "attested",
-            Status::NotSigned => "not signed",
-            Status::Unanchored => "unanchored",
-            Status::Failed => "FAILED",
-        };
-        let amount = line.amount.to_string();
-        println!("{:>3}  {:<44} {amount:>10}  {status:<10}  {}", line.number, line.label, line.reason);
-    }
+    print_lines(report);
     for finding in &report.findings {
-        let lines: Vec<String> = finding.lines.iter().map(ToString::to_string).collect();
-        let of = if lines.is_empty() { String::new() } else { format!(" (line {})", lines.join(", ")) };
-        println!("\n{}{of}: {}", finding.part, finding.reason);
+        let part = if finding.part == "." { "the file" } else { &finding.part };
+        println!("! {part}{}: {}", supported(finding, report.lines.len()), finding.reason);
     }
-    println!();
+    if !report.findings.is_empty() {
+        println!();
+    }
     println!(
         "{}",
         match report.verdict {
@@ -132,4 +133,37 @@ fn print(report: &Report, trust: Option<&Trust>) {
             Verdict::Unreadable => "UNREADABLE: this is not a bill file".to_owned(),
         }
     );
+}
+
+/// The bill's lines, in columns.
+fn print_lines(report: &Report) {
+    let width = |of: fn(&LineReport) -> usize| report.lines.iter().map(of).max().unwrap_or(0);
+    let labels = width(|line| line.label.chars().count());
+    let amounts = width(|line| line.amount.to_string().len());
+    for line in &report.lines {
+        let status = match line.status {
+            Status::Proved => "proved",
+            Status::Attested => "attested",
+            Status::NotSigned => "not signed",
+            Status::Unanchored => "unanchored",
+            Status::Failed => "FAILED",
+        };
+        let (number, label, amount) = (line.number, &line.label, line.amount.to_string());
+        let reason = &line.reason;
+        println!("{number:>3}  {label:<labels$}  {amount:>amounts$}  {status:<10}  {reason}");
+    }
+    if !report.lines.is_empty() {
+        println!();
+    }
+}
+
+/// Which of the bill's lines, `all` in number, rest on what was found wrong.
+fn supported(finding: &Finding, all: usize) -> String {
+    let lines: Vec<String> = finding.lines.iter().map(ToString::to_string).collect();
+    match lines.as_slice() {
+        [] => String::new(),
+        _ if lines.len() == all => " (every line rests on it)".to_owned(),
+        [line] => format!(" (line {line} rests on it)"),
+        _ => format!(" (lines {} rest on it)", lines.join(", ")),
+    }
 }

@@ -8,6 +8,9 @@ use units::Decimal;
 /// Why homes could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
+    /// There is no such folder.
+    #[error("{}: there is no such folder", .0.display())]
+    Absent(PathBuf),
     /// The folder holds no format that is known.
     #[error(
         "{}: no known data here (looked for load_kwh.csv with column hour_ending_local, \
@@ -105,6 +108,9 @@ impl Table {
     pub(super) fn quantity(&self, row: usize, column: usize, scale: u32) -> Result<u64, DataError> {
         let (line, cells) = &self.rows[row];
         let text = &cells[column];
+        if text.is_empty() {
+            return Err(self.cell_error(*line, column, "the cell is empty".to_owned()));
+        }
         let number: Decimal =
             text.parse().map_err(|error| self.cell_error(*line, column, format!("{error}")))?;
         let value = number

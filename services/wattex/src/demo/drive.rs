@@ -16,7 +16,7 @@ use super::orders::{Answer, Desk};
 use super::people::{self, People, Resident};
 use super::plan::{self, Progress};
 use super::report::{self, Inputs};
-use super::rule::{Bounds, Rule, forecast};
+use super::rule::{Bounds, Rule, doubt, forecast};
 use super::{Arguments, Speed, bills};
 use crate::data::{MeterRun, Span};
 use crate::node::chain::{CHALLENGE_SECONDS, CORRECTION_SECONDS};
@@ -28,8 +28,9 @@ const WIND_UP_STEP_SECONDS: i64 = 6 * 3600;
 const WIND_UP_SPARE_SECONDS: i64 = 3 * 86_400;
 /// How often the services are pumped in real or scaled time.
 const PUMP_PERIOD: Duration = Duration::from_millis(200);
-/// Homes keep up to this many hundredths of the price band for themselves.
-const TASTES: u8 = 30;
+/// Homes keep this many hundredths of the price band for themselves, and up to so many more.
+const TASTE_MIN: u8 = 5;
+const TASTES: u8 = 25;
 
 /// Everything a run needs.
 pub struct Stage<'s> {
@@ -133,6 +134,7 @@ impl Stage<'_> {
             self.order(&desk, &homes, boundary, progress).await?;
             progress.boundaries = boundary + 1;
             progress.now = now;
+            progress.wall = Clock::real().now();
             plan::save(directory, progress)?;
             bar.inc(1);
             if pace.elapsed() > Duration::from_secs(1) {
@@ -186,7 +188,8 @@ impl Stage<'_> {
         let per_day = usize::try_from(86_400 / length.seconds())?;
         let intents = homes.iter().filter_map(|home| {
             let net = forecast(&home.known, target, per_day)?;
-            Some((home, home.rule.intend(net, bounds)?))
+            let doubt = doubt(&home.known, ahead + 1, per_day);
+            Some((home, home.rule.intend(net, doubt, bounds)?))
         });
         let placed = intents.map(|(home, intent)| desk.place(home.resident, *slot, intent));
         for answer in try_join_all(placed).await? {
@@ -252,6 +255,7 @@ impl Stage<'_> {
             println!("  household  {}  {}", login.email, login.password);
         }
         println!("  JSON-RPC   {}/rpc", self.node.url());
+        println!("  meters     mqtt://127.0.0.1:{}", self.node.mqtt_port());
         println!("Ctrl-C ends it.");
         let (start, since) = (self.clock.now(), Instant::now());
         loop {
@@ -293,7 +297,7 @@ impl Home<'_> {
 /// How much of the band a home keeps: differs from home to home.
 fn taste(place: usize, seed: u64) -> u8 {
     let mixed = (place as u64).wrapping_add(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    u8::try_from(mixed % u64::from(TASTES)).unwrap_or(0)
+    TASTE_MIN + u8::try_from(mixed % u64::from(TASTES)).unwrap_or(0)
 }
 
 /// The calendar months of a span, cut to it.

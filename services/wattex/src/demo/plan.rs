@@ -1,5 +1,6 @@
 //! What a directory was made for, and how far it has come.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -16,7 +17,10 @@ use crate::exit::Trouble;
 
 /// The format of the directory.
 const VERSION: u32 = 1;
+/// How far the machine's clock may have gone back since the directory was written.
+const CLOCK_SLACK_SECONDS: i64 = 60;
 const PLAN: &str = "demo.json";
+const PLAN_NEW: &str = "demo.json.new";
 const PROGRESS: &str = "progress.json";
 
 /// What a directory was made for: it cannot change on the way.
@@ -52,6 +56,9 @@ pub struct Progress {
     pub seconds: u64,
     /// Whether the days are wound up and billed.
     pub billed: bool,
+    /// What the machine's clock showed.
+    #[serde(default)]
+    pub wall: Timestamp,
 }
 
 impl Plan {
@@ -71,6 +78,25 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// In what this plan, which is kept, differs from the `wanted` one, for people.
+    fn differences(&self, wanted: &Plan) -> String {
+        let fields = [
+            ("data", self.data.clone(), wanted.data.clone()),
+            ("homes", self.homes.to_string(), wanted.homes.to_string()),
+            ("homes with PV", self.pv.to_string(), wanted.pv.to_string()),
+            ("first day", self.first.to_string(), wanted.first.to_string()),
+            ("last day", self.last.to_string(), wanted.last.to_string()),
+            ("slot minutes", self.slot_minutes.to_string(), wanted.slot_minutes.to_string()),
+            ("speed max", self.on_demand.to_string(), wanted.on_demand.to_string()),
+            ("seed", self.seed.to_string(), wanted.seed.to_string()),
+        ];
+        let different = fields.iter().filter(|(_, kept, wanted)| kept != wanted);
+        let said = different.map(|(name, kept, wanted)| format!("{name} {kept}, not {wanted}"));
+        said.collect::<Vec<String>>().join("; ")
+    }
+}
+
 /// A directory of this run alone, removed at its end.
 pub fn temporary_directory() -> Result<TempDir> {
     tempfile::Builder::new().prefix("wattex-").tempdir().context("making a temporary directory")
@@ -79,14 +105,17 @@ pub fn temporary_directory() -> Result<TempDir> {
 /// Opens `directory` for `plan`: a new one begins, one of the same plan goes on.
 ///
 /// # Errors
-/// [`Trouble::Directory`] where it belongs to something else.
-pub fn open(directory: &Path, plan: &Plan) -> Result<Progress> {
+/// [`Trouble::Directory`] where it belongs to something else, [`Trouble::Clock`] where `wall`, the
+/// machine's clock, is behind what it knows: tokens and challenges live by that clock.
+pub fn open(directory: &Path, plan: &Plan, wall: Timestamp) -> Result<Progress> {
     let refused = |reason: String| Trouble::Directory(format!("{}: {reason}", directory.display()));
     fs::create_dir_all(directory).map_err(|error| refused(error.to_string()))?;
     let file = directory.join(PLAN);
     if !file.exists() {
         let mut entries = fs::read_dir(directory).map_err(|error| refused(error.to_string()))?;
-        if entries.next().is_some() {
+        // What a crash left of the plan's own file is no one else's.
+        let unfinished = |name: &OsStr| name == OsStr::new(PLAN_NEW);
+        if entries.any(|entry| !entry.is_ok_and(|entry| unfinished(&entry.file_name()))) {
             return Err(refused("is not empty and holds no demo".to_owned()).into());
         }
         write(directory, PLAN, plan)?;
@@ -98,11 +127,19 @@ pub fn open(directory: &Path, plan: &Plan) -> Result<Progress> {
     }
     let found: Plan = read(&file).map_err(|error| refused(format!("{error:#}")))?;
     if found != *plan {
-        let reason = format!("holds another demo ({found:?}); choose another directory");
-        return Err(refused(reason).into());
+        let reason = format!("holds another demo: {}", found.differences(plan));
+        return Err(refused(format!("{reason}; choose another directory")).into());
     }
     let progress = directory.join(PROGRESS);
-    if progress.exists() { read(&progress) } else { Ok(Progress::default()) }
+    if !progress.exists() {
+        return Ok(Progress::default());
+    }
+    let found: Progress = read(&progress)?;
+    if wall.plus_seconds(CLOCK_SLACK_SECONDS) < found.wall {
+        let (now, known) = (wall.to_string(), found.wall.to_string());
+        return Err(Trouble::Clock { now, known }.into());
+    }
+    Ok(found)
 }
 
 /// Writes down how far the demo has come.

@@ -2,13 +2,24 @@
 //! the price band.
 //!
 //! The forecast knows only readings that arrived before the order: yesterday's same slot, moved by half
-//! of what today's latest slot differs from yesterday's. Without a yesterday it is the latest slot.
+//! of what today's latest slot differs from yesterday's. Without a yesterday it is the latest slot. What
+//! the forecasts of the last hours missed by makes a buyer careful.
 
 use contracts::Side;
 use units::{Energy, Price};
 
 /// The smallest order worth placing, in Wh.
 const ORDER_MIN_WH: u64 = 10;
+
+/// How many days back surplus at the same time is looked for.
+const DAYS_BACK: usize = 3;
+/// How many slots back the forecast's errors are looked at.
+const SLOTS_BACK: usize = 12;
+
+/// How many times its doubt a buyer leaves out. Where surplus is scarce the price is near what a buyer
+/// would pay anyway: little is gained by energy that is needed and much is lost by energy that is
+/// not (the newsvendor's quantile). A seller is in the opposite place and leaves out none.
+const BUYERS_DOUBT: u64 = 1;
 
 /// What a home wants to do in one slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +51,11 @@ pub struct Bounds {
 }
 
 impl Rule {
-    /// The order for a slot whose net energy (export minus import) is forecast as `net` Wh.
-    pub fn intend(self, net: i64, bounds: Bounds) -> Option<Intent> {
-        let quantity = Energy::from_wh(net.unsigned_abs());
+    /// The order for a slot whose net energy (export minus import) is forecast as `net` Wh, give or
+    /// take `doubt` Wh.
+    pub fn intend(self, net: i64, doubt: u64, bounds: Bounds) -> Option<Intent> {
+        let left_out = if net < 0 { doubt.saturating_mul(BUYERS_DOUBT) } else { 0 };
+        let quantity = Energy::from_wh(net.unsigned_abs().saturating_sub(left_out));
         let width = bounds.retail.n_per_wh() - bounds.feed_in.n_per_wh();
         if quantity.wh() < ORDER_MIN_WH || width <= 0 {
             return None;
@@ -60,12 +73,30 @@ impl Rule {
 
 /// Forecast of the net energy of slot `target` in Wh, when `known` holds the slots before it that
 /// have been read, and a day has `day` slots.
+///
+/// Surplus is forecast only where there was some before: the latest slot's, or the same time's of
+/// the days before.
 pub fn forecast(known: &[i64], target: usize, day: usize) -> Option<i64> {
     let latest = *known.last()?;
-    let yesterday = target.checked_sub(day).and_then(|place| known.get(place));
-    let Some(yesterday) = yesterday else { return Some(latest) };
+    let same_time = |past: &usize| target.checked_sub(past * day).and_then(|place| known.get(place));
+    let Some(yesterday) = same_time(&1) else { return Some(latest) };
     let before = (known.len() - 1).checked_sub(day).and_then(|place| known.get(place));
-    Some(yesterday + before.map_or(0, |before| (latest - before) / 2))
+    let moved = yesterday + before.map_or(0, |before| (latest - before) / 2);
+    let seen = (1..=DAYS_BACK).filter_map(|past| same_time(&past)).max();
+    Some(moved.min(seen.copied().unwrap_or(latest).max(0)))
+}
+
+/// How far off the forecasts of the last slots were, in Wh: their mean absolute error, when an order
+/// is placed `ahead` slots after the last one that was read.
+pub fn doubt(known: &[i64], ahead: usize, day: usize) -> u64 {
+    let targets = known.len().saturating_sub(SLOTS_BACK)..known.len();
+    let errors: Vec<u64> = targets
+        .filter_map(|target| {
+            let informed = known.get(..target.checked_sub(ahead)?)?;
+            Some(forecast(informed, target, day)?.abs_diff(known[target]))
+        })
+        .collect();
+    errors.iter().sum::<u64>() / (errors.len() as u64).max(1)
 }
 
 #[cfg(test)]
@@ -81,16 +112,30 @@ mod tests {
     }
 
     #[test]
+    fn no_surplus_is_forecast_where_there_never_was_any() {
+        // Yesterday's slot was -30; today so far is 100 above yesterday.
+        assert_eq!(forecast(&[-110, -20, -30, -40, -10], 6, 4), Some(0));
+        assert_eq!(forecast(&[-110, -20, 50, -40, -10], 6, 4), Some(50));
+    }
+
+    #[test]
+    fn doubt_is_what_the_forecasts_missed_by() {
+        assert_eq!(doubt(&[-5, -5, -5, -5], 2, 4), 0);
+        assert_eq!(doubt(&[0, 0, 10, 10], 2, 4), 10);
+        assert_eq!(doubt(&[], 2, 4), 0);
+    }
+
+    #[test]
     fn orders_stay_inside_the_band() {
         let bounds = Bounds {
             retail: Price::from_n_per_wh(300_050),
             feed_in: Price::from_n_per_wh(80_050),
             tick: 100,
         };
-        let buy = Rule { keeps: 0 }.intend(-500, bounds).unwrap();
+        let buy = Rule { keeps: 0 }.intend(-510, 10, bounds).unwrap();
         assert_eq!((buy.side, buy.limit), (Side::Buy, Price::from_n_per_wh(300_000)));
-        let sell = Rule { keeps: 0 }.intend(500, bounds).unwrap();
+        let sell = Rule { keeps: 0 }.intend(500, 10, bounds).unwrap();
         assert_eq!((sell.side, sell.limit), (Side::Sell, Price::from_n_per_wh(80_100)));
-        assert_eq!(Rule { keeps: 0 }.intend(9, bounds), None);
+        assert_eq!(Rule { keeps: 0 }.intend(-19, 10, bounds), None);
     }
 }
