@@ -48,6 +48,9 @@ pub enum Problems {
     /// Understood and refused; the code says why.
     #[response(status = 422, content_type = "application/problem+json")]
     Refused(Problem),
+    /// Something went wrong on our side; the detail has an id to ask with.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Fault(Problem),
     /// Cannot be served now.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(Problem),

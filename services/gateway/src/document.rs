@@ -25,8 +25,24 @@ pub fn document(mount: &Mount) -> Value {
     }
     for operation in operations(&mut document) {
         operation.insert("tags".to_owned(), json!([mount.service]));
+        refuse_at_the_edge(operation);
     }
     document
+}
+
+/// Adds what the edge itself may answer before a service is asked.
+fn refuse_at_the_edge(operation: &mut Map<String, Value>) {
+    let schema = json!({ "$ref": format!("{SCHEMAS}{}", Problem::name()) });
+    let problem = |description: &str| {
+        let content = json!({ "application/problem+json": { "schema": schema } });
+        json!({ "description": description, "content": content })
+    };
+    let takes_body = operation.contains_key("requestBody");
+    let responses = &mut operation["responses"];
+    if takes_body {
+        responses["413"] = problem("The body is too large.");
+    }
+    responses["429"] = problem("Too many requests from one address.");
 }
 
 /// One document of all `mounts`, in their order.

@@ -19,7 +19,7 @@ use crate::docs;
 use crate::document::merge;
 use crate::files::{File, Files};
 use crate::guard::{Guard, Limits, guard};
-use crate::{Mount, mount};
+use crate::{Mount, own};
 
 /// Threads that serve requests.
 const WORKERS: usize = 2;
@@ -78,7 +78,7 @@ pub(crate) struct Site {
 /// Binds `parts.address` and serves from now on. Must be called inside a tokio runtime.
 pub fn start(parts: Parts) -> Result<Edge, EdgeError> {
     let Parts { address, mut services, verifier, limits, files } = parts;
-    services.push(mount("gateway", docs::routes));
+    services.push(own());
     let openapi = merge(&services);
     let site = Data::new(Site {
         paths: paths_of(&openapi),

@@ -47,3 +47,8 @@ pub fn mount(
 ) -> Mount {
     Mount { service, routes: Arc::new(routes) }
 }
+
+/// The edge's own place: health and the documents. [`start`] adds it to what it is given.
+pub fn own() -> Mount {
+    mount("gateway", docs::routes)
+}

@@ -151,6 +151,9 @@ async fn the_merged_document_has_every_path_and_a_name_means_one_thing() {
     ] {
         let operation = &api["paths"][path][method];
         assert_eq!((&operation["tags"][0], &operation["operationId"]), (&tag.into(), &id.into()));
+        let problem = &operation["responses"]["429"]["content"]["application/problem+json"];
+        assert_eq!(problem["schema"]["$ref"], "#/components/schemas/Problem");
+        assert_eq!(operation["responses"].get("413").is_some(), method == "post" && id == "plant");
     }
     let schemas = &api["components"]["schemas"];
     assert!(schemas["Thing"]["properties"]["sweetness"].is_object());

@@ -49,8 +49,13 @@ pub struct HeadStatus {
 
 /// Answers Ethereum JSON-RPC, one request or a batch.
 #[utoipa::path(
-    request_body(content = String, content_type = "application/json"),
-    responses((status = 200, body = String, content_type = "application/json"), Problems)
+    security(()),
+    request_body = Value,
+    responses(
+        (status = 200, body = Value, description = "The answer, or one per request of a batch"),
+        (status = 204, description = "There were only notifications"),
+        Problems,
+    )
 )]
 #[post("/rpc")]
 async fn json_rpc(ledger: Data<Ledger>, body: Payload) -> Result<HttpResponse, Problem> {
@@ -64,7 +69,7 @@ async fn json_rpc(ledger: Data<Ledger>, body: Payload) -> Result<HttpResponse, P
 }
 
 /// Tells how the chain stands.
-#[utoipa::path(responses((status = 200, body = ChainStatus), Problems))]
+#[utoipa::path(security(()), responses((status = 200, body = ChainStatus), Problems))]
 #[get("/v1/chain")]
 async fn chain_status(ledger: Data<Ledger>) -> Result<Json<ChainStatus>, Problem> {
     Ok(Json(ledger.with_node(status).await.map_err(anyhow::Error::from)?))

@@ -43,8 +43,7 @@ pub(crate) struct AuditView {
     pub(crate) transactions_refused: u64,
 }
 
-/// Checks the invariants of the journals, the chain of their entries, and the invoices against
-/// them.
+/// Checks the journals: their invariants, the chain of their entries, and the invoices by them.
 #[utoipa::path(tag = "billing", responses((status = 200, body = AuditView), Problems))]
 #[get("/v1/audit")]
 pub(crate) async fn get_audit(

@@ -38,8 +38,9 @@ pub(crate) struct DepositView {
     pub(crate) amount: String,
 }
 
-/// Credits a payment from outside to an account. Repeating a request with the same
-/// `Idempotency-Key` answers as before.
+/// Credits a payment from outside to an account.
+///
+/// Repeating a request with the same `Idempotency-Key` answers as before.
 #[utoipa::path(
     tag = "billing",
     params(("Idempotency-Key" = String, Header, description = "Names the payment")),

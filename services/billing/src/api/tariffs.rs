@@ -42,8 +42,9 @@ pub(crate) async fn list_tariffs(
     Ok(Json(Page { items: published.into_iter().map(view).collect(), next: None }))
 }
 
-/// Publishes a tariff for the caller's community: its hash goes on chain, and it holds from its own
-/// first day on.
+/// Publishes a tariff for the caller's community.
+///
+/// Its hash goes on chain, and it holds from its own first day on.
 #[utoipa::path(
     tag = "billing",
     request_body = Object,

@@ -11,6 +11,7 @@ use crate::app::{look_up, work};
 /// Lists blocks, newest first.
 #[utoipa::path(
     tag = "explorer",
+    security(()),
     params(PageQuery),
     responses((status = 200, body = Page<Block>), Problems)
 )]
@@ -22,10 +23,12 @@ pub(crate) async fn list_blocks(
     Ok(Json(look_up::blocks(&explorer.db, &page).await?))
 }
 
-/// Shows a block by number or hash, with its transactions, their events and each step of its proof
-/// of work.
+/// Shows a block by number or hash.
+///
+/// With its transactions, their events and each step of its proof of work.
 #[utoipa::path(
     tag = "explorer",
+    security(()),
     params(("id" = String, Path, description = "Number or hash")),
     responses((status = 200, body = BlockDetail), Problems)
 )]

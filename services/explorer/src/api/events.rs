@@ -12,6 +12,7 @@ use crate::Explorer;
 /// Each carries a JSON object. `reset` says that some were missed and lists should be read again.
 #[utoipa::path(
     tag = "explorer",
+    security(()),
     params(("Last-Event-ID" = Option<i64>, Header, description = "Continue after this event")),
     responses((status = 200, content_type = "text/event-stream", body = String), Problems)
 )]

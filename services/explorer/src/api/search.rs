@@ -26,6 +26,7 @@ pub(crate) struct SearchQuery {
 /// Finds what has this name.
 #[utoipa::path(
     tag = "explorer",
+    security(()),
     params(SearchQuery),
     responses((status = 200, body = Hits), Problems)
 )]

@@ -12,6 +12,8 @@ use crate::app::look_up;
 /// Lists trades by when they were settled, newest first.
 #[utoipa::path(
     tag = "explorer",
+    operation_id = "list_settled_trades",
+    security(()),
     params(PageQuery, AddressQuery),
     responses((status = 200, body = Page<Trade>), Problems)
 )]
@@ -27,6 +29,8 @@ pub(crate) async fn list_trades(
 /// Shows a trade.
 #[utoipa::path(
     tag = "explorer",
+    operation_id = "get_settled_trade",
+    security(()),
     params(("trade" = String, Path, description = "Its name on chain")),
     responses((status = 200, body = Trade), Problems)
 )]

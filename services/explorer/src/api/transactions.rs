@@ -22,6 +22,7 @@ pub(crate) struct AddressQuery {
 /// Lists transactions without their events, newest first.
 #[utoipa::path(
     tag = "explorer",
+    security(()),
     params(PageQuery, AddressQuery),
     responses((status = 200, body = Page<Transaction>), Problems)
 )]
@@ -37,6 +38,7 @@ pub(crate) async fn list_transactions(
 /// Shows a transaction with its events.
 #[utoipa::path(
     tag = "explorer",
+    security(()),
     params(("hash" = String, Path, description = "Hash")),
     responses((status = 200, body = Transaction), Problems)
 )]

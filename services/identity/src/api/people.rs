@@ -26,7 +26,11 @@ pub(super) async fn sign_up(
 }
 
 /// Who takes part. Staff sees everyone, others themselves.
-#[utoipa::path(params(PageQuery), responses((status = 200, body = Page<Party>), Problems))]
+#[utoipa::path(
+    operation_id = "list_parties",
+    params(PageQuery),
+    responses((status = 200, body = Page<Party>), Problems)
+)]
 #[get("/v1/parties")]
 pub(super) async fn list(
     identity: Data<Identity>,
