@@ -27,9 +27,17 @@ export function Energy() {
           );
         }}
       </Load>
-      <Bills />
+      {account && <Bills account={account} />}
     </Page>
   );
+}
+
+/** The last moment of the last slot that a meter of this point has read. */
+async function lastRead(point: ConnectionPoint): Promise<Date | null> {
+  const meters = (await api.meters()).filter((one) => one.connection_point === point.connection_point);
+  const statuses = await Promise.all(meters.map((one) => api.meterStatus(one.meter)));
+  const ends = statuses.flatMap(({ last_reading }) => (last_reading ? [Date.parse(last_reading)] : []));
+  return ends.length ? new Date(Math.max(...ends) - 1000) : null;
 }
 
 function Readings({ points }: { points: ConnectionPoint[] }) {
@@ -37,10 +45,12 @@ function Readings({ points }: { points: ConnectionPoint[] }) {
   const point = points.find((one) => one.connection_point === wanted) ?? points[0]!;
   const zone = point.timezone;
   const market = useLoad("market", api.market);
+  const last = useLoad(`last ${point.connection_point}`, () => lastRead(point));
   const [chosen, setChosen] = useState("");
   const now = market.data?.now ?? (market.error ? new Date().toISOString() : undefined);
-  const today = now && dateIn(now, zone);
-  const date = chosen || today;
+  // The newest day that has something to show; today where no meter has spoken.
+  const newest = last.data ?? (last.data === null || last.error ? now : undefined);
+  const date = chosen || (newest && dateIn(newest, zone));
   return (
     <Card
       title="Import and export"
@@ -190,9 +200,8 @@ function DayChart({ list, date, from, to, zone }: DayProps) {
   );
 }
 
-function Bills() {
-  const user = useUser();
-  const invoices = useLoad("invoices", () => api.invoices(user.account?.account), ["invoice_issued"]);
+function Bills({ account }: { account: string }) {
+  const invoices = useLoad("invoices", () => api.invoices(account), ["invoice_issued"]);
   const [error, setError] = useState("");
   const attempt = (action: Promise<void>) => {
     setError("");
@@ -268,13 +277,14 @@ async function download(invoice: Invoice) {
 }
 
 function Verify({ invoice }: { invoice: Invoice }) {
-  const command = `wattex verify ${fileName(invoice)}`;
+  const command = `wattex verify ${fileName(invoice)} --rpc ${location.origin}/rpc`;
   return (
     <div className="verify">
       <h3>Check it yourself</h3>
       <p>
-        Download the verifiable file of a bill and run this on your own computer. It needs no connection to us
-        and proves every line back to the readings that your meter signed.
+        Download the verifiable file of a bill and run this on your own computer. It proves every line back to
+        the readings that your meter signed. The chain's word may come from any node that you trust, or, without
+        a connection, from a trust file.
       </p>
       <p className="command">
         <code>{command}</code>

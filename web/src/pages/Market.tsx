@@ -1,12 +1,13 @@
 import { useState } from "react";
 import * as api from "../api";
 import {
-  ENERGY_SCALE, MONEY_SCALE, PRICE_SCALE, clock, column, count, day, kwh, money, moment, price,
-  readDecimal, slotSpan,
+  ENERGY_SCALE, MONEY_SCALE, PRICE_SCALE, clock, column, count, dateIn, day, kwh, money, moment,
+  price, readDecimal, slotSpan,
 } from "../format";
 import { type Loaded, useLoad } from "../live";
 import type { Market, Offer, Order, Page as ListPage, Trade } from "../types";
 import { Badge, Card, Load, Notice, Page, Stat, Stats, Table, type Tone } from "../ui";
+import { useUser } from "../user";
 import { PriceChart } from "./market/PriceChart";
 import { TradeForm } from "./market/TradeForm";
 
@@ -23,11 +24,18 @@ function decimals(texts: string[], scale: number, max: number) {
 
 /** The most decimals of an amount in a table. */
 const AMOUNT_DECIMALS = 4;
+/** How many of one's own orders are shown before the others are asked for. */
+const ORDERS_SHOWN = 10;
 
 export function MarketPage() {
   const market = useLoad("market", api.market, ["block", "slot_cleared"]);
   const book = useLoad("book", api.book, ["block", "slot_cleared"]);
-  const orders = useLoad("orders", api.ownOrders, ["block", "slot_cleared"]);
+  const trader = !!useUser().account;
+  const orders = useLoad(
+    "orders",
+    async () => (trader ? api.ownOrders() : { items: [] }),
+    ["block", "slot_cleared"],
+  );
   const trades = useLoad("trades", () => api.trades(1000), ["block", "slot_cleared"]);
   const reload = () => [market, book, orders].forEach((list) => list.reload());
   return (
@@ -40,7 +48,7 @@ export function MarketPage() {
         {(settings) => (
           <>
             <Overview market={settings} trades={trades.data?.items ?? []} />
-            <div className="columns market-columns">
+            <div className={trader ? "columns market-columns" : "stack"}>
               <div className="stack">
                 <Card title="Open offers" id="offers">
                   <Load of={book}>{(page) => <Offers offers={page.items} market={settings} />}</Load>
@@ -49,13 +57,15 @@ export function MarketPage() {
                   <Load of={trades}>{(page) => <PriceChart trades={page.items} market={settings} />}</Load>
                 </Card>
               </div>
-              <TradeForm market={settings} onPlaced={reload} />
+              {trader && <TradeForm market={settings} onPlaced={reload} />}
             </div>
-            <Card title="Your orders" id="orders">
-              <Load of={orders}>
-                {(page) => <Orders orders={page.items} market={settings} onChange={reload} />}
-              </Load>
-            </Card>
+            {trader && (
+              <Card title="Your orders" id="orders">
+                <Load of={orders}>
+                  {(page) => <Orders orders={page.items} market={settings} onChange={reload} />}
+                </Load>
+              </Card>
+            )}
             <RecentTrades trades={trades} market={settings} />
           </>
         )}
@@ -66,7 +76,8 @@ export function MarketPage() {
 
 function Overview({ market, trades }: { market: Market; trades: Trade[] }) {
   const last = trades[0];
-  const today = trades.filter((trade) => trade.slot.slice(0, 10) === market.now.slice(0, 10));
+  const dayOf = (at: string) => dateIn(at, market.timezone);
+  const today = trades.filter((trade) => dayOf(trade.slot) === dayOf(market.now));
   const volume = today.reduce((sum, trade) => sum + BigInt(trade.quantity_wh), 0n);
   return (
     <Stats>
@@ -79,7 +90,7 @@ function Overview({ market, trades }: { market: Market; trades: Trade[] }) {
         label="Last price"
         value={last ? price(last.price) : "–"}
         unit="$/kWh"
-        note={last && slotSpan(last.slot, market.slot_minutes, market.timezone)}
+        note={last && moment(last.slot, market.timezone)}
       />
       <Stat label="Traded today" value={kwh(volume)} unit="kWh" note={`${count(today.length)} trades`} />
       {market.cash && (
@@ -167,6 +178,8 @@ function Orders(props: { orders: Order[]; market: Market; onChange: () => void }
   const { market } = props;
   const [busy, setBusy] = useState("");
   const [error, setError] = useState("");
+  const [all, setAll] = useState(false);
+  const shown = all ? props.orders : props.orders.slice(0, ORDERS_SHOWN);
   const cancel = async (order: Order) => {
     setBusy(order.order_id);
     setError("");
@@ -179,15 +192,15 @@ function Orders(props: { orders: Order[]; market: Market; onChange: () => void }
       setBusy("");
     }
   };
-  const amount = energies(props.orders.flatMap((order) => [order.quantity_wh, order.filled_wh]));
-  const limit = decimals(props.orders.map((order) => order.limit_price), PRICE_SCALE, PRICE_SCALE);
-  const held = decimals(props.orders.map((order) => order.held), MONEY_SCALE, AMOUNT_DECIMALS);
+  const amount = energies(shown.flatMap((order) => [order.quantity_wh, order.filled_wh]));
+  const limit = decimals(shown.map((order) => order.limit_price), PRICE_SCALE, PRICE_SCALE);
+  const held = decimals(shown.map((order) => order.held), MONEY_SCALE, AMOUNT_DECIMALS);
   return (
     <>
       {error && <Notice tone="bad">{error}</Notice>}
       <Table
         caption="Your orders, the newest slot first"
-        rows={props.orders}
+        rows={shown}
         rowKey={(order) => order.order_id}
         empty="You have placed no order yet."
         columns={[
@@ -234,6 +247,13 @@ function Orders(props: { orders: Order[]; market: Market; onChange: () => void }
           },
         ]}
       />
+      {shown.length < props.orders.length && (
+        <div className="pager">
+          <button type="button" className="quiet" onClick={() => setAll(true)}>
+            Show all {count(props.orders.length)}
+          </button>
+        </div>
+      )}
     </>
   );
 }

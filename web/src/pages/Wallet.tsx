@@ -1,6 +1,6 @@
 import { useState } from "react";
 import * as api from "../api";
-import { MONEY_SCALE, money, moment, readDecimal, utc } from "../format";
+import { MONEY_SCALE, formatDecimal, money, moment, readDecimal, utc } from "../format";
 import { useLoad } from "../live";
 import type { Market, StatementLine, Wallet } from "../types";
 import { Badge, Card, Facts, Hash, Load, Notice, Page, Stat, Stats, Table } from "../ui";
@@ -8,14 +8,22 @@ import { useUser } from "../user";
 import { words } from "./Market";
 
 export function WalletPage() {
+  return (
+    <Page name="wallet" title="Wallet" lead="Where your money is, as the contract on the chain says.">
+      {useUser().account ? <Contents /> : <Notice tone="info">You do not trade here, so you have no wallet.</Notice>}
+    </Page>
+  );
+}
+
+function Contents() {
   const wallet = useLoad("wallet", api.wallet, ["block"]);
   const market = useLoad("market", api.market, ["block"]);
   return (
-    <Page name="wallet" title="Wallet" lead="Where your money is, as the contract on the chain says.">
+    <>
       <Load of={wallet}>{(data) => <Balances wallet={data} market={market.data} />}</Load>
       <Key />
       <Statement zone={market.data?.timezone} />
-    </Page>
+    </>
   );
 }
 
@@ -44,7 +52,7 @@ function Balances({ wallet, market }: { wallet: Wallet; market: Market | undefin
     <Card className="balance" title="Balance" aside={<b className="total">${money(wallet.total, 2)}</b>}>
       {total > 0n && (
         <div className="stackbar" aria-hidden="true">
-          {parts.map(([name, value, , kind]) => (
+          {parts.filter(([, value]) => value > 0n).map(([name, value, , kind]) => (
             <i key={name} className={kind} style={{ flexGrow: Number((value * 1000n) / total) }} />
           ))}
         </div>
@@ -164,13 +172,16 @@ function Statement({ zone }: { zone: string | undefined }) {
   );
 }
 
+/** All changes have as many decimals, so that their points stand in one line. */
+const CHANGE_DECIMALS = 5;
+
 function Change({ amount }: { amount: string }) {
   const negative = amount.startsWith("-");
   const none = readDecimal(amount, MONEY_SCALE) === 0n;
   return (
     <span className={none ? "muted" : negative ? "out" : "in"}>
       {!negative && !none && "+"}
-      {money(amount)}
+      {formatDecimal(readDecimal(amount, MONEY_SCALE), MONEY_SCALE, CHANGE_DECIMALS, CHANGE_DECIMALS)}
     </span>
   );
 }

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import * as api from "../../api";
-import { count, kwh, money, price, utc } from "../../format";
+import { MONEY_SCALE, PRICE_SCALE, count, formatDecimal, kwh, readDecimal, utc } from "../../format";
 import { type News, useLoad } from "../../live";
 import { Link } from "../../route";
 import type { Block, ChainTrade, Page, Transaction } from "../../types";
@@ -119,6 +119,11 @@ export function TradeState({ trade }: { trade: ChainTrade }) {
   );
 }
 
+/** With so many decimals in every row of every page, so that a column's points stand in one line. */
+function fixed(amount: string, scale: number, decimals: number): string {
+  return formatDecimal(readDecimal(amount, scale), scale, decimals, decimals);
+}
+
 export function TradeList({ address }: { address?: string }) {
   return (
     <Pages<ChainTrade>
@@ -132,9 +137,9 @@ export function TradeList({ address }: { address?: string }) {
         { head: "Slot", cell: (trade) => <time dateTime={trade.slot}>{utc(trade.slot)}</time> },
         { head: "Seller", cell: (trade) => <Hash value={trade.seller} href={`/explorer/address/${trade.seller}`} /> },
         { head: "Buyer", cell: (trade) => <Hash value={trade.buyer} href={`/explorer/address/${trade.buyer}`} /> },
-        { head: "Amount (kWh)", numeric: true, cell: (trade) => kwh(trade.quantity_wh, 2) },
-        { head: "Price ($/kWh)", numeric: true, cell: (trade) => price(trade.price) },
-        { head: "Escrow ($)", numeric: true, cell: (trade) => money(trade.escrow) },
+        { head: "Amount (kWh)", numeric: true, cell: (trade) => kwh(trade.quantity_wh, 3) },
+        { head: "Price ($/kWh)", numeric: true, cell: (trade) => fixed(trade.price, PRICE_SCALE, 4) },
+        { head: "Escrow ($)", numeric: true, cell: (trade) => fixed(trade.escrow, MONEY_SCALE, 5) },
         { head: "State", cell: (trade) => <TradeState trade={trade} /> },
       ]}
     />
