@@ -24,7 +24,8 @@ table{border-collapse:collapse;width:100%}\
 td,th{padding:.45rem 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}\
 td:last-child,th:last-child{text-align:right;white-space:nowrap;\
 font-variant-numeric:tabular-nums}\
-tfoot th{font-weight:600}.trace{color:var(--soft);font-size:.85rem}.due{font-size:1.3rem}\
+tfoot th{font-weight:600}.due{font-size:1.3rem}\
+.trace{color:var(--soft);font-size:.85rem;overflow-wrap:anywhere}\
 svg{width:100%;height:auto}svg line{stroke:var(--soft)}.bought{fill:var(--bought)}\
 .supplied{fill:var(--supplied)}.sold{fill:var(--sold)}.fed{fill:var(--fed)}\
 .key span{display:inline-block;margin-right:1.2rem}\
