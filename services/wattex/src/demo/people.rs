@@ -198,7 +198,7 @@ impl Newcomer<'_> {
         });
         let new = NewMeter {
             meter: Some(meter),
-            serial: format!("WX-{}", home.name),
+            serial: format!("WX-2026-{}", home.name),
             connection_point,
             key: meter_key.address(),
             token: Some(token.clone()),
