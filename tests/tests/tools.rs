@@ -1,4 +1,5 @@
 //! The tools of Ethereum against our node: cast, ethers, web3.py.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};

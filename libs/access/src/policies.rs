@@ -77,7 +77,6 @@ fn attributes(
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops where its assumption fails")]
 mod tests {
     use cedar_policy::{ValidationMode, Validator};
 

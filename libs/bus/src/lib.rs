@@ -57,7 +57,7 @@ pub struct Bus {
 
 enum Transport {
     InProcess(in_process::InProcess),
-    Nats(nats::Nats),
+    Nats(Box<nats::Nats>),
 }
 
 impl Bus {
@@ -69,7 +69,7 @@ impl Bus {
     /// A bus on NATS JetStream: publishing returns when the stream has stored the event.
     pub async fn nats(options: NatsOptions) -> Result<Bus> {
         let nats = nats::Nats::connect(options).await?;
-        Ok(Bus { transport: Arc::new(Transport::Nats(nats)) })
+        Ok(Bus { transport: Arc::new(Transport::Nats(Box::new(nats))) })
     }
 
     /// Registers `consumer`. In process it takes part from the next event on; on NATS a durable pull

@@ -145,9 +145,8 @@ impl Relay {
 fn claimed(row: &db::AnyRow) -> Result<Claimed, DbError> {
     let id: String = row.try_get(1)?;
     let body: String = row.try_get(4)?;
-    let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
-        DbError::from(sqlx_decode(error))
-    };
+    let broken =
+        |error: Box<dyn std::error::Error + Send + Sync>| DbError::from(sqlx_decode(error));
     Ok(Claimed {
         place: row.try_get(0)?,
         attempts: row.try_get(5)?,

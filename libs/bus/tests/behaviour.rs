@@ -1,4 +1,5 @@
 //! One suite over both columns: in process on SQLite, NATS JetStream on PostgreSQL.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -145,10 +146,8 @@ async fn settle(db: &Db, count: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn both_columns_keep_the_same_promises() {
     for column in columns().await {
-        let counter = Arc::new(Counter {
-            db: column.receiver.clone(),
-            refuse: AtomicBool::new(false),
-        });
+        let counter =
+            Arc::new(Counter { db: column.receiver.clone(), refuse: AtomicBool::new(false) });
         column.bus.subscribe(counter.clone()).await.unwrap();
         let relay = Relay::new(column.sender.clone(), column.bus.clone());
         every_event_takes_effect_once_and_in_order(&column, &relay).await;

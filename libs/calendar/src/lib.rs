@@ -166,7 +166,11 @@ impl Slot {
     }
 
     /// All slots that start in `[from, to)`, in order.
-    pub fn within(from: Timestamp, to: Timestamp, length: SlotLength) -> impl Iterator<Item = Slot> {
+    pub fn within(
+        from: Timestamp,
+        to: Timestamp,
+        length: SlotLength,
+    ) -> impl Iterator<Item = Slot> {
         let aligned = Slot::containing(from, length);
         let first = if aligned.start < from { aligned.later(1) } else { aligned };
         (0..).map(move |count| first.later(count)).take_while(move |slot| slot.start < to)
@@ -196,10 +200,13 @@ mod tests {
     #[test]
     fn slots_within_a_span_start_in_it() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let starts: Vec<String> =
-            Slot::within(at("2026-06-01T00:05:00Z"), at("2026-06-01T00:45:00Z"), SlotLength::QUARTER_HOUR)
-                .map(|slot| slot.start.to_string())
-                .collect();
+        let starts: Vec<String> = Slot::within(
+            at("2026-06-01T00:05:00Z"),
+            at("2026-06-01T00:45:00Z"),
+            SlotLength::QUARTER_HOUR,
+        )
+        .map(|slot| slot.start.to_string())
+        .collect();
         assert_eq!(starts, ["2026-06-01T00:15:00Z", "2026-06-01T00:30:00Z"]);
     }
 }

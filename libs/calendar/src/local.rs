@@ -120,8 +120,8 @@ impl TimeZone {
     pub fn local(&self, moment: Timestamp) -> LocalTime {
         let zoned = zoned(moment, &self.0);
         let time = zoned.time();
-        let minute = u16::from(time.hour().unsigned_abs()) * 60
-            + u16::from(time.minute().unsigned_abs());
+        let minute =
+            u16::from(time.hour().unsigned_abs()) * 60 + u16::from(time.minute().unsigned_abs());
         LocalTime { day: LocalDay(zoned.date()), minute }
     }
 

@@ -18,7 +18,6 @@
 //! Imported --(one store transaction)--> ChainView
 //! ```
 #![forbid(unsafe_code)]
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 pub mod asert;
 pub mod block;

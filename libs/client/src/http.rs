@@ -29,10 +29,8 @@ struct Answer {
 impl HttpRpc {
     /// The node at `url`, e.g. `http://127.0.0.1:8545`.
     pub fn new(url: impl Into<String>) -> Result<HttpRpc, RpcError> {
-        let http = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .build()
-            .map_err(RpcError::unreachable)?;
+        let http =
+            reqwest::Client::builder().timeout(TIMEOUT).build().map_err(RpcError::unreachable)?;
         Ok(HttpRpc { url: url.into(), http, id: AtomicU64::new(1) })
     }
 }

@@ -126,11 +126,8 @@ impl Sender {
             input: transaction.data.clone(),
         };
         let (r, s, odd) = self.key.sign(unsigned.signature_hash()).parts();
-        let signature = alloy_primitives::Signature::new(
-            U256::from_be_bytes(r),
-            U256::from_be_bytes(s),
-            odd,
-        );
+        let signature =
+            alloy_primitives::Signature::new(U256::from_be_bytes(r), U256::from_be_bytes(s), odd);
         Ok(TxEnvelope::from(unsigned.into_signed(signature)))
     }
 }
@@ -218,8 +215,7 @@ impl Relay {
 
     /// The transaction's status now, and its block.
     async fn look_at(&self, kept: &Kept, finalized: u64) -> Result<(i64, Option<i64>)> {
-        let receipt =
-            self.node.request("eth_getTransactionReceipt", json!([kept.hash])).await?;
+        let receipt = self.node.request("eth_getTransactionReceipt", json!([kept.hash])).await?;
         if receipt.is_null() {
             let raw = Bytes::from(kept.raw.clone());
             if let Err(error) = self.node.request("eth_sendRawTransaction", json!([raw])).await {

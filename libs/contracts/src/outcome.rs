@@ -190,8 +190,6 @@ fn amount(energy: Energy, price: u128) -> Result<Money, Overflow> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test")]
-
     use super::*;
 
     /// 5000 Wh at 18 ct, network 1.0 ct, platform 0.2 ct on each side, retail 30 ct.

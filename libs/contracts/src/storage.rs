@@ -147,8 +147,6 @@ fn next(position: B256) -> B256 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test")]
-
     use super::*;
 
     fn check(layout: &str, label: &str, slot: u64) {

@@ -21,10 +21,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use sqlx::Executor;
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-pub use sqlx::any::AnyRow;
 pub use sqlx::Error as SqlError;
+use sqlx::Executor;
+pub use sqlx::any::AnyRow;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 pub use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Row, query, query_as, query_scalar};
 
 pub use migrate::Migration;
@@ -44,7 +44,9 @@ pub enum DbError {
     #[error("{0:?} is not a database URL: use sqlite:PATH or postgres://...")]
     Url(String),
     /// The data was written by a newer version of the program.
-    #[error("the database {url} was written by a newer version (schema {found}, this program knows {known})")]
+    #[error(
+        "the database {url} was written by a newer version (schema {found}, this program knows {known})"
+    )]
     NewerSchema {
         /// Where it is, without credentials.
         url: String,

@@ -99,8 +99,6 @@ fn address_of(key: &PublicKey) -> Address {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test")]
-
     use super::*;
     use alloy_primitives::{address, b256, hex, keccak256};
 

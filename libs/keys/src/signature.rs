@@ -138,8 +138,6 @@ impl<'de> Deserialize<'de> for Signature {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test")]
-
     use super::*;
     use crate::{SecretKey, recover};
     use alloy_primitives::{U256, keccak256};

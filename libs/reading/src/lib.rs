@@ -12,7 +12,6 @@
 //! Deliberately absent: MQTT, storage, clocks, register rollover (registers have 64 bits) and
 //! estimates that are not bounded by registers.
 #![forbid(unsafe_code)]
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod intervals;
 mod judge;

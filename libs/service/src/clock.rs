@@ -39,7 +39,10 @@ impl Clock {
     }
 
     /// What the clock shows.
-    #[expect(clippy::disallowed_methods, reason = "the one place where the machine's clock is read")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the machine's clock is read"
+    )]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::Real => {

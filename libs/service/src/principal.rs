@@ -133,8 +133,8 @@ fn principal(request: &HttpRequest) -> Result<Principal, Problem> {
         .get("Authorization")
         .and_then(|value| value.to_str().ok())
         .ok_or_else(|| Problem::unauthenticated("no Authorization header"))?;
-    let token = header
-        .strip_prefix("Bearer ")
-        .ok_or_else(|| Problem::unauthenticated("the Authorization header is not a bearer token"))?;
+    let token = header.strip_prefix("Bearer ").ok_or_else(|| {
+        Problem::unauthenticated("the Authorization header is not a bearer token")
+    })?;
     verifier.verify(token)
 }

@@ -78,8 +78,7 @@ impl FromStr for Decimal {
             return Err(DecimalError::TooLong(text.to_owned()));
         }
         let padded = digits + &"0".repeat(zeros);
-        let value: i128 =
-            padded.parse().map_err(|_| DecimalError::TooLong(text.to_owned()))?;
+        let value: i128 = padded.parse().map_err(|_| DecimalError::TooLong(text.to_owned()))?;
         let scale = u32::try_from(scale.max(0)).map_err(|_| malformed())?;
         Ok(Decimal { digits: if negative { -value } else { value }, scale })
     }
@@ -103,7 +102,11 @@ mod tests {
     use super::*;
 
     fn check(text: &str, scale: u32, expected: Option<i128>) {
-        assert_eq!(text.parse::<Decimal>().ok().and_then(|d| d.to_scale(scale)), expected, "{text}");
+        assert_eq!(
+            text.parse::<Decimal>().ok().and_then(|d| d.to_scale(scale)),
+            expected,
+            "{text}"
+        );
     }
 
     #[test]

@@ -258,9 +258,11 @@ impl<'de> Deserialize<'de> for Money {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let decimal: Decimal = text.parse().map_err(serde::de::Error::custom)?;
-        decimal.to_scale(9).and_then(|n| i64::try_from(n).ok()).map(Money).ok_or_else(|| {
-            serde::de::Error::custom("an amount of money has at most nine decimals")
-        })
+        decimal
+            .to_scale(9)
+            .and_then(|n| i64::try_from(n).ok())
+            .map(Money)
+            .ok_or_else(|| serde::de::Error::custom("an amount of money has at most nine decimals"))
     }
 }
 

@@ -14,7 +14,6 @@
 //! Absent on purpose: peers, accounts of the node's own, websockets, pruning, a pool on disk (who
 //! sends keeps what it sent until it is final, and sends it again).
 #![forbid(unsafe_code)]
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod api;
 mod config;

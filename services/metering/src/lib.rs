@@ -12,7 +12,6 @@
 //! found in rows, so a crash at any moment loses and repeats nothing.
 //! Deliberately absent: prices, trades, bills, and whoever owns a meter.
 #![forbid(unsafe_code)]
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 pub mod api;
 mod app;

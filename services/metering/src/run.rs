@@ -188,7 +188,9 @@ impl Consumer for Metering {
     }
 
     async fn consume(&self, envelope: &Envelope) -> Result<()> {
-        if let Some(meter) = enrol::apply(&self.db, self.config.slot, &self.anchor, envelope).await? {
+        if let Some(meter) =
+            enrol::apply(&self.db, self.config.slot, &self.anchor, envelope).await?
+        {
             self.sessions.end(meter);
         }
         Ok(())

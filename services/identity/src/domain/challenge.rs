@@ -53,7 +53,6 @@ pub(crate) fn parse_signature(text: &str) -> Option<Signature> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops where its assumption fails")]
 mod tests {
     use super::*;
     use keys::SecretKey;

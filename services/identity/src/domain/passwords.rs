@@ -96,7 +96,6 @@ pub(crate) fn check_password(password: &str) -> Result<(), Problem> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops where its assumption fails")]
 mod tests {
     use super::*;
 

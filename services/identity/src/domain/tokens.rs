@@ -99,7 +99,6 @@ pub(crate) fn hash_secret(secret: &str) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops where its assumption fails")]
 mod tests {
     use super::*;
     use access::Role;

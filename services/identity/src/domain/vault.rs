@@ -91,7 +91,6 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops where its assumption fails")]
 mod tests {
     use super::*;
 
