@@ -107,9 +107,7 @@ pub fn load(folder: Option<&Path>, wanted: &Wanted, seed: u64) -> Result<Span, D
     let dataset = match folder {
         None => sample::generate(wanted, seed)?,
         Some(folder) if folder.join("load_kwh.csv").is_file() => hourly::read(folder)?,
-        Some(folder) if folder.join("load.csv").is_file() => {
-            community::read(folder, wanted.start)?
-        }
+        Some(folder) if folder.join("load.csv").is_file() => community::read(folder, wanted.start)?,
         Some(folder) if !folder.is_dir() => return Err(DataError::Absent(folder.to_owned())),
         Some(folder) => return Err(DataError::Unknown(folder.to_owned())),
     };

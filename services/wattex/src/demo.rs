@@ -155,7 +155,13 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
         requests_per_second: REQUESTS_PER_SECOND,
     })
     .await?;
-    eprintln!("{}: {} homes, {} slots, {}", span.name, span.meters.len(), span.slots.len(), node.url());
+    eprintln!(
+        "{}: {} homes, {} slots, {}",
+        span.name,
+        span.meters.len(),
+        span.slots.len(),
+        node.url()
+    );
     let stage = drive::Stage { arguments: &arguments, span: &span, node: &node, clock, hand };
     let outcome = tokio::select! {
         outcome = stage.run(&directory, progress, began) => outcome,

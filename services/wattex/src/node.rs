@@ -12,6 +12,7 @@
 
 pub mod chain;
 mod secrets;
+mod spent;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -28,10 +29,11 @@ use ledger::Mining;
 use service::{Clock, Tick};
 use tariff::Tariff;
 
-use crate::exit::Trouble;
 use self::chain::role;
+use crate::exit::Trouble;
 
 pub use secrets::Secrets;
+pub use spent::Spent;
 
 /// Rounds after which a pump that never comes to rest is a fault.
 const PUMP_ROUNDS_MAX: u32 = 1_000;
@@ -88,6 +90,8 @@ pub struct Node {
     mounts: Vec<gateway::Mount>,
     metering_outbox: bus::Relay,
     metering_chain: client::Relay,
+    /// Where the time goes.
+    pub spent: Spent,
 }
 
 /// The community of an all-in-one.
@@ -150,6 +154,7 @@ impl Node {
             listening,
             edge,
             mounts,
+            spent: Spent::default(),
         })
     }
 
@@ -171,12 +176,16 @@ impl Node {
     /// Does everything that is due at `now`, until nothing moves.
     pub async fn pump(&self, now: Timestamp) -> Result<()> {
         for _ in 0..PUMP_ROUNDS_MAX {
+            let spent = &self.spent;
             let mut moved = self.carry(now).await?;
-            moved += u64::from(self.ledger.tick(now).await.context("ledger")?);
-            moved += self.ledger.drain(now).await.context("ledger's feed")?;
-            moved += u64::from(self.metering.tick(now).await.context("metering")?);
-            moved += u64::from(self.market.tick(now).await.context("market")?);
-            moved += u64::from(self.billing.tick(now).await.context("billing")?);
+            moved += u64::from(spent.on("mining", self.ledger.tick(now)).await.context("ledger")?);
+            moved += spent.on("following blocks", self.ledger.drain(now)).await.context("feed")?;
+            let metering = spent.on("metering", self.metering.tick(now)).await;
+            moved += u64::from(metering.context("metering")?);
+            moved +=
+                u64::from(spent.on("clearing", self.market.tick(now)).await.context("market")?);
+            let billing = spent.on("reconciling", self.billing.tick(now)).await;
+            moved += u64::from(billing.context("billing")?);
             if moved == 0 {
                 return Ok(());
             }
@@ -186,12 +195,15 @@ impl Node {
 
     /// Carries outboxes onto the bus and transactions to the chain.
     async fn carry(&self, now: Timestamp) -> Result<u64> {
-        let mut moved = self.identity.drain(now).await.context("identity's outbox")?;
-        moved += self.metering_outbox.drain(now).await.context("metering's outbox")?;
-        moved += self.metering_chain.round().await.context("metering's transactions")?;
-        moved += self.market.drain(now).await.context("market's outbox")?;
-        moved += self.billing.drain(now).await.context("billing's outbox")?;
-        Ok(moved)
+        let carried = async {
+            let mut moved = self.identity.drain(now).await.context("identity's outbox")?;
+            moved += self.metering_outbox.drain(now).await.context("metering's outbox")?;
+            moved += self.metering_chain.round().await.context("metering's transactions")?;
+            moved += self.market.drain(now).await.context("market's outbox")?;
+            moved += self.billing.drain(now).await.context("billing's outbox")?;
+            Ok(moved)
+        };
+        self.spent.on("events and transactions", carried).await
     }
 
     /// Stops listening and closes every database; what was answered is durable.

@@ -23,8 +23,8 @@ pub(super) fn read(folder: &Path, start: Option<LocalDay>) -> Result<Dataset, Da
     let pv = Table::read(folder, "pv.csv")?;
     check_rows(&pv)?;
     if pv.columns.len() != load.columns.len() {
-        let reason = format!(
-            "pv.csv has {} columns, load.csv {}", pv.columns.len(), load.columns.len());
+        let reason =
+            format!("pv.csv has {} columns, load.csv {}", pv.columns.len(), load.columns.len());
         return Err(pv.cell_error(1, pv.columns.len() - 1, reason));
     }
     let homes = (1..load.columns.len())

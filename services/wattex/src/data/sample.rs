@@ -3,8 +3,15 @@
 //! PV: the sun's position (Cooper's declination, hour angle), clear-sky irradiance after Haurwitz,
 //! a cloud cover that drifts, a panel facing south. Load: a base, morning and evening peaks, appliances
 //! that come and go. The same seed, home and day give the same series, whatever else is asked for.
-#![expect(clippy::disallowed_types, reason = "a model of weather; it ends in whole milliwatt-hours")]
-#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded, not negative")]
+#![expect(
+    clippy::disallowed_types,
+    reason = "a model of weather; it ends in whole milliwatt-hours"
+)]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "rounded, not negative"
+)]
 
 use std::f64::consts::PI;
 
@@ -47,9 +54,8 @@ pub(super) fn generate(wanted: &Wanted, seed: u64) -> Result<Dataset, DataError>
     if count > HOMES_MAX {
         return Err(DataError::Homes { wanted: count, available: HOMES_MAX });
     }
-    let days: Vec<LocalDay> = (0..wanted.days)
-        .map(|day| first.later(i32::try_from(day).unwrap_or(i32::MAX)))
-        .collect();
+    let days: Vec<LocalDay> =
+        (0..wanted.days).map(|day| first.later(i32::try_from(day).unwrap_or(i32::MAX))).collect();
     let skies: Vec<Vec<f64>> = days.iter().map(|day| sky(&zone, *day, seed)).collect();
     let homes = (0..count)
         .map(|place| {
@@ -110,8 +116,7 @@ fn clear_sky(moment: Timestamp, day: LocalDay) -> f64 {
     let utc_hours = (moment.seconds().rem_euclid(86_400)) as f64 / 3600.0;
     let hour_angle = ((utc_hours + LONGITUDE / 15.0 - 12.0) * 15.0).to_radians();
     let height = |latitude: f64| {
-        latitude.sin() * declination.sin()
-            + latitude.cos() * declination.cos() * hour_angle.cos()
+        latitude.sin() * declination.sin() + latitude.cos() * declination.cos() * hour_angle.cos()
     };
     let cos_zenith = height(LATITUDE.to_radians());
     if cos_zenith <= 0.01 {

@@ -72,8 +72,7 @@ impl Table {
     /// Reads `folder/name`; every line must have as many cells as the header.
     pub(super) fn read(folder: &Path, name: &str) -> Result<Table, DataError> {
         let file = folder.join(name);
-        let fault =
-            |reason: String| DataError::File { file: file.clone(), reason };
+        let fault = |reason: String| DataError::File { file: file.clone(), reason };
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
             .from_path(&file)
@@ -87,7 +86,8 @@ impl Table {
             let cells: Vec<String> = record.iter().map(|cell| cell.trim().to_owned()).collect();
             if cells.len() != table.columns.len() {
                 let (got, expected) = (cells.len(), table.columns.len());
-                let place = got.min(expected).saturating_sub(1);
+                // The first cell that is missing, or the first without a column.
+                let place = got.min(expected);
                 let reason = format!("the line has {got} cells, the header {expected}");
                 return Err(table.cell_error(line, place, reason));
             }

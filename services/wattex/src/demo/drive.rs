@@ -72,7 +72,9 @@ impl Stage<'_> {
         self.wind_up(directory, &mut progress).await?;
         bar.set_message("billing");
         let periods = months(self.span.first, self.span.last);
-        let files = bills::issue(self, &people, &periods).await.context("billing")?;
+        let billing = bills::issue(self, &people, &periods);
+        let files =
+            self.node.spent.on("bills and their proofs", billing).await.context("billing")?;
         if let Some(folder) = &self.arguments.bills {
             bills::write(folder, &files).context("writing the bills")?;
         }
@@ -109,12 +111,7 @@ impl Stage<'_> {
     }
 
     /// Every slot boundary: readings, then what is due, then orders.
-    async fn play(
-        &self,
-        directory: &Path,
-        people: &People,
-        progress: &mut Progress,
-    ) -> Result<()> {
+    async fn play(&self, directory: &Path, people: &People, progress: &mut Progress) -> Result<()> {
         let span = self.span;
         let boundaries = span.slots.len() + 1;
         let bar = progress_bar(boundaries, progress.boundaries);
@@ -124,14 +121,16 @@ impl Stage<'_> {
         for boundary in progress.boundaries..boundaries {
             let now = self.boundary(boundary);
             self.wait_until(now).await?;
-            let sent = join_all(homes.iter_mut().map(|home| home.report(boundary, now))).await;
+            let reports = join_all(homes.iter_mut().map(|home| home.report(boundary, now)));
+            let sent = self.node.spent.on("readings", reports).await;
             progress.published += homes.len() as u64;
             for outcome in sent {
                 outcome?;
                 progress.acknowledged += 1;
             }
             self.node.pump(now).await?;
-            self.order(&desk, &homes, boundary, progress).await?;
+            let ordering = self.order(&desk, &homes, boundary, progress);
+            self.node.spent.on("orders", ordering).await?;
             progress.boundaries = boundary + 1;
             progress.now = now;
             progress.wall = Clock::real().now();
@@ -179,8 +178,10 @@ impl Stage<'_> {
         progress: &mut Progress,
     ) -> Result<()> {
         let length = self.arguments.slot;
-        let gate = i64::from(market::MarketConfig::new(
-            self.span.timezone.clone(), self.node.policy.clone()).gate_seconds);
+        let gate = i64::from(
+            market::MarketConfig::new(self.span.timezone.clone(), self.node.policy.clone())
+                .gate_seconds,
+        );
         let ahead = usize::try_from(gate.div_euclid(length.seconds()) + 1)?.max(2);
         let target = boundary + ahead;
         let Some(slot) = self.span.slots.get(target) else { return Ok(()) };
@@ -220,7 +221,8 @@ impl Stage<'_> {
             let (start, since) = (self.clock.now(), Instant::now());
             loop {
                 let elapsed = i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX);
-                let now = start.plus_seconds(elapsed.saturating_mul(i64::from(factor.get())) / 1000);
+                let now =
+                    start.plus_seconds(elapsed.saturating_mul(i64::from(factor.get())) / 1000);
                 if now >= moment {
                     break;
                 }
@@ -314,7 +316,8 @@ fn months(first: LocalDay, last: LocalDay) -> Vec<Period> {
 
 fn progress_bar(total: usize, done: usize) -> ProgressBar {
     let template = "{prefix} [{bar:32}] {pos}/{len} slots  {msg}  {eta} left";
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(total as u64).with_style(style.progress_chars("=> "));
     bar.set_position(done as u64);
     bar.reset_eta();

@@ -12,10 +12,10 @@ use serde::Serialize;
 use tariff::Tariff;
 use units::{Energy, Money};
 
+use super::Speed;
 use super::bills::Bill;
 use super::drive::Stage;
 use super::plan::Progress;
-use super::Speed;
 use crate::data::MeterRun;
 use crate::node::Node;
 
@@ -72,6 +72,8 @@ pub struct Figures {
     bills_issued: u64,
     bills_verified: u64,
     seconds: u64,
+    /// Where the time of this part of the run went.
+    spent_ms: BTreeMap<String, u64>,
     peak_memory_bytes: u64,
 }
 
@@ -123,6 +125,7 @@ pub async fn figures(stage: &Stage<'_>, inputs: &Inputs<'_>) -> Result<Figures> 
         bills_issued: inputs.files.len() as u64,
         bills_verified: verified.count() as u64,
         seconds: inputs.took.as_secs(),
+        spent_ms: node.spent.milliseconds(),
         peak_memory_bytes: peak_memory(),
     })
 }
@@ -240,29 +243,78 @@ pub fn print(stage: &Stage<'_>, figures: &Figures, bills: &[Bill]) -> Result<()>
     let saved = figures.cost_without_market_total.minus(figures.cost_total)?;
     let currency = &figures.currency;
     let rows = [
-        ("homes", format!("{} over {} slots of {} minutes", figures.homes, figures.slots, figures.slot_minutes)),
-        ("readings", format!("{} published, {} stored, {} quarantined", figures.readings_published, figures.readings_stored, figures.readings_quarantined)),
+        (
+            "homes",
+            format!(
+                "{} over {} slots of {} minutes",
+                figures.homes, figures.slots, figures.slot_minutes
+            ),
+        ),
+        (
+            "readings",
+            format!(
+                "{} published, {} stored, {} quarantined",
+                figures.readings_published, figures.readings_stored, figures.readings_quarantined
+            ),
+        ),
         ("consumed from outside the home", format!("{} kWh", kwh(figures.import_wh))),
         ("fed in", format!("{} kWh", kwh(figures.export_wh))),
-        ("traded between neighbours", format!("{} kWh, {} of what was possible", kwh(figures.p2p_wh), share(figures.p2p_wh, figures.p2p_possible_wh))),
+        (
+            "traded between neighbours",
+            format!(
+                "{} kWh, {} of what was possible",
+                kwh(figures.p2p_wh),
+                share(figures.p2p_wh, figures.p2p_possible_wh)
+            ),
+        ),
         ("demand met locally", share(figures.p2p_wh, figures.import_wh)),
         ("cost", format!("{} {currency}", figures.cost_total)),
         ("cost without local market", format!("{} {currency}", figures.cost_without_market_total)),
-        ("saved (avoided components only)", format!("{saved} {currency}, {} home(s) worse off", figures.homes_worse_off)),
-        ("orders", format!("{} accepted, {} rejected", figures.orders_accepted, figures.orders_rejected.values().sum::<u64>())),
-        ("trades", format!("{} in {} slots, {} settled, {} reconciled", figures.trades, figures.slots_cleared, figures.trades_settled, figures.trades_reconciled)),
+        (
+            "saved (avoided components only)",
+            format!("{saved} {currency}, {} home(s) worse off", figures.homes_worse_off),
+        ),
+        (
+            "orders",
+            format!(
+                "{} accepted, {} rejected",
+                figures.orders_accepted,
+                figures.orders_rejected.values().sum::<u64>()
+            ),
+        ),
+        (
+            "trades",
+            format!(
+                "{} in {} slots, {} settled, {} reconciled",
+                figures.trades,
+                figures.slots_cleared,
+                figures.trades_settled,
+                figures.trades_reconciled
+            ),
+        ),
         ("blocks", format!("{}, {}", figures.chain_height, figures.mining)),
         ("bills", format!("{} issued, {} verified", figures.bills_issued, figures.bills_verified)),
-        ("time and memory", format!("{} s, {} MiB", figures.seconds, figures.peak_memory_bytes >> 20)),
+        (
+            "time and memory",
+            format!("{} s, {} MiB", figures.seconds, figures.peak_memory_bytes >> 20),
+        ),
     ];
     println!();
     for (name, value) in rows {
         println!("{name:<34}{value}");
     }
+    let spent = figures
+        .spent_ms
+        .iter()
+        .map(|(kind, ms)| format!("{kind} {}.{} s", ms / 1000, ms % 1000 / 100));
+    println!("{:<34}{}", "where the time went", spent.collect::<Vec<_>>().join(", "));
     if let Some(bill) = bills.first() {
         let name = &stage.span.meters[bill.home].name;
         let (verdict, lines) = (&bill.report.verdict, bill.report.lines.len());
-        println!("{:<34}{} of {name}: {verdict:?}, {lines} lines", "wattex verify", bill.bill.invoice.number);
+        println!(
+            "{:<34}{} of {name}: {verdict:?}, {lines} lines",
+            "wattex verify", bill.bill.invoice.number
+        );
     }
     Ok(())
 }

@@ -78,7 +78,8 @@ impl Rule {
 /// the days before.
 pub fn forecast(known: &[i64], target: usize, day: usize) -> Option<i64> {
     let latest = *known.last()?;
-    let same_time = |past: &usize| target.checked_sub(past * day).and_then(|place| known.get(place));
+    let same_time =
+        |past: &usize| target.checked_sub(past * day).and_then(|place| known.get(place));
     let Some(yesterday) = same_time(&1) else { return Some(latest) };
     let before = (known.len() - 1).checked_sub(day).and_then(|place| known.get(place));
     let moved = yesterday + before.map_or(0, |before| (latest - before) / 2);

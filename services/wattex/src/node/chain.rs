@@ -59,9 +59,8 @@ pub fn policy(
     secrets: &Secrets,
 ) -> Result<Policy> {
     let terms = tariff.terms();
-    let unsigned = |price: Price| {
-        u64::try_from(price.n_per_wh()).context("a fee of the tariff is below zero")
-    };
+    let unsigned =
+        |price: Price| u64::try_from(price.n_per_wh()).context("a fee of the tariff is below zero");
     let levies: i64 = terms.levies.iter().map(|levy| levy.price.n_per_wh()).sum();
     let dearest = terms.energy.periods.iter().map(|period| period.price.n_per_wh()).max();
     let retail_max = dearest.unwrap_or(0) + terms.network_fee.n_per_wh() + levies;

@@ -22,9 +22,10 @@ impl Secrets {
         let path = directory.join(FILE);
         if path.is_file() {
             let text = fs::read_to_string(&path)?;
-            let bytes: B256 = text.trim().parse().with_context(|| {
-                format!("{} does not hold 32 bytes as hex", path.display())
-            })?;
+            let bytes: B256 = text
+                .trim()
+                .parse()
+                .with_context(|| format!("{} does not hold 32 bytes as hex", path.display()))?;
             return Ok(Secrets(bytes));
         }
         let mut bytes = [0; 32];
