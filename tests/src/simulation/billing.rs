@@ -277,9 +277,9 @@ impl Billing {
         self.release(now)
     }
 
-    /// Whether a slot waits to be computed.
+    /// Whether a slot waits to be computed, or a day to be released.
     pub(super) fn has_due(&self, now: Timestamp) -> bool {
-        !self.due(now).is_empty()
+        !self.due(now).is_empty() || !self.releasable(now).is_empty()
     }
 
     fn due(&self, now: Timestamp) -> Vec<Timestamp> {
@@ -384,6 +384,19 @@ impl Billing {
     }
 
     fn release(&mut self, now: Timestamp) -> Result<(), Stop> {
+        for (day, owners) in self.releasable(now) {
+            let call = self.scene.at.release(owners.keys().copied().collect(), day);
+            let cause = format!("release/{day}/{owners:?}");
+            if !self.durable.relay.knows(&cause) {
+                let gas = 100_000 + 80_000 * owners.len() as u64;
+                self.commit(|durable| durable.relay.enqueue(&transaction(cause, call, gas)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is locked of days whose corrections and challenges are over at `now`.
+    fn releasable(&self, now: Timestamp) -> BTreeMap<u32, BTreeMap<Address, i128>> {
         let mut until: BTreeMap<u32, u64> = BTreeMap::new();
         let challenge = u64::from(self.scene.policy.challenge_seconds);
         for row in &self.durable.settled {
@@ -403,15 +416,7 @@ impl Billing {
                 *locked.entry(*day).or_default().entry(*owner).or_default() += balance;
             }
         }
-        for (day, owners) in locked {
-            let call = self.scene.at.release(owners.keys().copied().collect(), day);
-            let cause = format!("release/{day}/{owners:?}");
-            if !self.durable.relay.knows(&cause) {
-                let gas = 100_000 + 80_000 * owners.len() as u64;
-                self.commit(|durable| durable.relay.enqueue(&transaction(cause, call, gas)))?;
-            }
-        }
-        Ok(())
+        locked
     }
 
     /// A transaction reverted for good: what it handed over is computed and handed over again.

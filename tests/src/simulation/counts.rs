@@ -78,7 +78,8 @@ pub const PATHS: &[&str] = &[
     "trade: run dropped by a reorganisation",
     "trade: seller short",
     "trade: within tolerance",
-    "transaction: reconciliation reverted",
+    "transaction: reconcile reverted",
+    "transaction: release reverted",
 ];
 
 /// How often each path was taken.

@@ -291,7 +291,7 @@ impl World {
             self.counts.add(if settles { "settlement: reverted" } else { "clearing: reverted" });
         }
         for cause in self.billing.durable.relay.round(&mut self.node, noted[1]) {
-            let what = if cause.starts_with("reconcile") { "reconciliation" } else { "other" };
+            let what = cause.split('/').next().unwrap_or_default();
             self.counts.add(format!("transaction: {what} reverted"));
             self.billing.reverted(&cause, self.now);
             self.handed_back = true;
