@@ -1,0 +1,12 @@
+//! The program as people run it: its days, its bills, its errors, and what it survives.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(unreachable_pub, missing_docs, reason = "a test is used by nobody")]
+
+mod crashes;
+mod days;
+mod inputs;
+mod measured;
+mod program;
+mod serving;
+mod settlement;
+mod verifying;

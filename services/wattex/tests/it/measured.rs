@@ -1,0 +1,46 @@
+//! Days on measured homes, where the data is there; on the build server it has to be.
+
+use std::fs;
+use std::path::PathBuf;
+
+use billing::domain::verify::{Verdict, verify};
+
+use crate::days::{check_identities, count};
+use crate::program::{Place, text};
+
+/// The folder with this name among the measured data.
+fn data(name: &str) -> Option<PathBuf> {
+    let folder = testkit::shared().map(|shared| shared.join("data").join(name));
+    let found = folder.filter(|folder| folder.is_dir());
+    if found.is_none() {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{name} has to be there");
+        eprintln!("{name} is not on this machine: nothing is checked");
+    }
+    found
+}
+
+fn check(name: &str, arguments: &[&str], homes: u64, currency: &str) {
+    let Some(folder) = data(name) else { return };
+    let place = Place::new();
+    let figures = place.days(&[&["--data", text(&folder)], arguments].concat());
+    check_identities(&figures);
+    assert_eq!((count(&figures, "homes"), count(&figures, "slots")), (homes, 96));
+    assert_eq!(figures["currency"], currency);
+    assert_eq!(count(&figures, "bills_verified"), homes);
+    assert!(count(&figures, "import_wh") > 0 && count(&figures, "trades") > 0);
+    let trust = place.trust();
+    for bill in place.bills() {
+        let report = verify(&fs::read_to_string(&bill).unwrap(), Some(&trust));
+        assert_eq!(report.verdict, Verdict::Holds, "{report}");
+    }
+}
+
+#[test]
+fn homes_measured_by_the_hour_trade_a_day() {
+    check("load_citylearn17", &["--homes", "5", "--days", "1", "--pv-every", "2"], 5, "USD");
+}
+
+#[test]
+fn a_community_measured_by_the_quarter_hour_trades_a_day() {
+    check("load_gecad_ec250", &["--homes", "20"], 20, "EUR");
+}
