@@ -10,8 +10,8 @@
 //!
 //! Invariants: an event is marked sent only after it is durable at the other end; a consumer's
 //! effect and its inbox row commit together, so a repeat changes nothing; an event that a consumer
-//! refuses is tried again [`ATTEMPTS_MAX`] times, then parked: kept, counted and shown, and it holds up
-//! nobody else.
+//! refuses is tried again [`ATTEMPTS_MAX`] times, then parked: kept, counted and shown, and it
+//! holds up nobody else.
 //! Deliberately absent: commands (they are HTTP) and broadcast without an outbox.
 #![forbid(unsafe_code)]
 
@@ -72,8 +72,8 @@ impl Bus {
         Ok(Bus { transport: Arc::new(Transport::Nats(Box::new(nats))) })
     }
 
-    /// Registers `consumer`. In process it takes part from the next event on; on NATS a durable pull
-    /// consumer of its name is created and a task applies its events one after another.
+    /// Registers `consumer`. In process it takes part from the next event on; on NATS a durable
+    /// pull consumer of its name is created and a task applies its events one after another.
     pub async fn subscribe(&self, consumer: Arc<dyn Consumer>) -> Result<()> {
         match &*self.transport {
             Transport::InProcess(bus) => {

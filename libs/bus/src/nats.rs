@@ -1,8 +1,9 @@
 //! The bus of the cluster: NATS JetStream with durable pull consumers.
 //!
-//! One stream holds all events, under `<stream>.<subject>`. JetStream drops a message whose id it has
-//! seen in the last minutes; the inbox of each consumer does it for ever. A consumer's events are
-//! applied one after another (`max_ack_pending = 1`), because a block follows the block before it.
+//! One stream holds all events, under `<stream>.<subject>`. JetStream drops a message whose id it
+//! has seen in the last minutes; the inbox of each consumer does it for ever. A consumer's events
+//! are applied one after another (`max_ack_pending = 1`), because a block follows the block before
+//! it.
 //!
 //! The server must keep streams with `sync_interval: always`, or an acknowledged event can be lost
 //! with the machine (deploy/nats.conf).

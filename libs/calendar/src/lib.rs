@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! slot      [start, start + len)       UTC, start divisible by len, label = start
-//! local day [midnight, next midnight)  in the connection point's IANA zone: 92, 96 or 100 slots of 15 min
+//! local day [midnight, next midnight)  in the connection point's IANA zone: 92, 96 or 100 quarters
 //! ```
 //!
 //! Invariants: a [`Timestamp`] has no offset; local time exists only here; no clock is read.

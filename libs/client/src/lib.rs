@@ -1,7 +1,7 @@
 //! How a service talks to a chain node, and how it sends a transaction exactly once.
 //!
 //! ```text
-//! one transaction { effect + relay::enqueue(cause, to, data) }   signed there and then: its hash is fixed
+//! one transaction { effect + relay::enqueue(cause, to, data) }   signed then: its hash is fixed
 //! relay.round()    send what has no receipt yet, again and again, until it is final
 //! ```
 //!

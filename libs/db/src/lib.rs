@@ -9,8 +9,8 @@
 //! The SQL that runs on both: `$1` parameters, `on conflict`, `returning`; columns are `bigint`,
 //! `text` and `{bytes}`; an automatic key is `{serial}` (see [`Migration`]).
 //!
-//! Invariants: a transaction runs in a task of its own, so that a caller that goes away never leaves
-//! one open; a commit is durable when it returns (SQLite: WAL with `synchronous = FULL`).
+//! Invariants: a transaction runs in a task of its own, so that a caller that goes away never
+//! leaves one open; a commit is durable when it returns (SQLite: WAL with `synchronous = FULL`).
 //! Deliberately absent: an object mapper, floats, decimals.
 #![forbid(unsafe_code)]
 
@@ -45,7 +45,8 @@ pub enum DbError {
     Url(String),
     /// The data was written by a newer version of the program.
     #[error(
-        "the database {url} was written by a newer version (schema {found}, this program knows {known})"
+        "the database {url} was written by a newer version \
+         (schema {found}, this program knows {known})"
     )]
     NewerSchema {
         /// Where it is, without credentials.
@@ -165,8 +166,8 @@ impl Db {
 
     /// Runs `work` in one transaction and commits it when it returns `Ok`.
     ///
-    /// It runs in a task of its own: a caller that is cancelled leaves a finished transaction behind,
-    /// committed or rolled back, never an open one. On SQLite writers take turns.
+    /// It runs in a task of its own: a caller that is cancelled leaves a finished transaction
+    /// behind, committed or rolled back, never an open one. On SQLite writers take turns.
     pub async fn transact<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,

@@ -135,7 +135,7 @@ impl ResponseError for Problem {
     }
 }
 
-/// The world failed (database, network, disk). Logged once, here; the caller gets an id and nothing else.
+/// The world failed (database, network, disk). Logged once, here; the caller gets an id.
 #[derive(Debug)]
 pub struct Fault;
 

@@ -16,8 +16,8 @@ pub trait Tick: Send + Sync {
     /// The service's name, for logs.
     fn name(&self) -> &'static str;
 
-    /// Does everything that is due at `now` and not done yet. Calling it again at the same moment, or
-    /// after a crash, does nothing twice. Returns whether there was something to do.
+    /// Does everything that is due at `now` and not done yet. Calling it again at the same moment,
+    /// or after a crash, does nothing twice. Returns whether there was something to do.
     async fn tick(&self, now: Timestamp) -> Result<bool>;
 }
 

@@ -22,8 +22,8 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// Makes a cluster in a temporary directory and starts it. PostgreSQL refuses to run as root, so
-    /// there it runs as the package's own user.
+    /// Makes a cluster in a temporary directory and starts it. PostgreSQL refuses to run as root,
+    /// so there it runs as the package's own user.
     pub fn start() -> Result<PostgresServer> {
         let programs = programs()?;
         let (folder, port) = (tempfile::tempdir()?, free_port()?);

@@ -55,8 +55,8 @@ impl Ledger {
 
     /// How many blocks have left the best branch since the chain began.
     ///
-    /// Every block joins with one row of the feed and leaves with one, and the best branch holds one
-    /// more block than its height.
+    /// Every block joins with one row of the feed and leaves with one, and the best branch holds
+    /// one more block than its height.
     pub async fn blocks_reorganised(&self) -> Result<u64, StoreError> {
         self.with_node(|node| {
             let snapshot = node.snapshot()?;
