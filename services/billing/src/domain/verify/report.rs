@@ -202,7 +202,7 @@ impl Report {
         }
     }
 
-    /// `text` is no bill file; where its invoice can be read, the lines resting on `part` are named.
+    /// `text` is no bill file; where its invoice can be read, lines that rest on `part` are named.
     pub(super) fn unreadable(text: &str, part: String, reason: String) -> Report {
         // The invoice stands in front of what proves it, whatever became of that.
         let invoice = text.split_once("\"invoice\":").map(|(_, rest)| rest);
