@@ -3,6 +3,8 @@
 //! `tests/tools/screens.mjs` walks and looks; screenshots go to `WATTEX_SCREENS`, by default
 //! `target/screens`. The bill that it downloads must hold for `wattex verify`.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where its assumption fails")]
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
