@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 #![allow(unreachable_pub, reason = "`pub` says what a module offers to the rest of the program")]
 
+mod amount;
 mod data;
 mod demo;
 mod exit;

@@ -14,6 +14,7 @@ use client::{HttpRpc, JsonRpc};
 use contracts::Deployment;
 use serde_json::{Value, json};
 
+use crate::amount::shown;
 use crate::exit::Trouble;
 
 /// Arguments of `wattex verify`.
@@ -21,7 +22,8 @@ use crate::exit::Trouble;
 pub struct Arguments {
     /// The bill file.
     bill: PathBuf,
-    /// What to trust: chain, contracts and one recent block. `trust.json` beside the bill when absent.
+    /// What to trust: chain, contracts and one recent block. `trust.json` beside the bill when
+    /// absent.
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     /// A node whose word on chain, contracts and block is taken instead of a trust file.
@@ -126,7 +128,7 @@ fn print(report: &Report, trust: Option<&Trust>) {
     println!(
         "{}",
         match report.verdict {
-            Verdict::Holds => format!("HOLDS: {} is due, every line follows", report.due),
+            Verdict::Holds => format!("HOLDS: {} is due, every line follows", shown(report.due)),
             Verdict::Failed => "FAILED: this bill does not hold".to_owned(),
             Verdict::Unanchored =>
                 "UNANCHORED: sound in itself, but no trusted block says that it is true".to_owned(),
@@ -139,7 +141,7 @@ fn print(report: &Report, trust: Option<&Trust>) {
 fn print_lines(report: &Report) {
     let width = |of: fn(&LineReport) -> usize| report.lines.iter().map(of).max().unwrap_or(0);
     let labels = width(|line| line.label.chars().count());
-    let amounts = width(|line| line.amount.to_string().len());
+    let amounts = width(|line| shown(line.amount).len());
     for line in &report.lines {
         let status = match line.status {
             Status::Proved => "proved",
@@ -148,7 +150,7 @@ fn print_lines(report: &Report) {
             Status::Unanchored => "unanchored",
             Status::Failed => "FAILED",
         };
-        let (number, label, amount) = (line.number, &line.label, line.amount.to_string());
+        let (number, label, amount) = (line.number, &line.label, shown(line.amount));
         let reason = &line.reason;
         println!("{number:>3}  {label:<labels$}  {amount:>amounts$}  {status:<10}  {reason}");
     }

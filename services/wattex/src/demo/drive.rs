@@ -114,7 +114,7 @@ impl Stage<'_> {
     async fn play(&self, directory: &Path, people: &People, progress: &mut Progress) -> Result<()> {
         let span = self.span;
         let boundaries = span.slots.len() + 1;
-        let bar = progress_bar(boundaries, progress.boundaries);
+        let bar = progress_bar(span.slots.len(), progress.boundaries.saturating_sub(1));
         let desk = Desk { http: reqwest::Client::new(), node: self.node };
         let mut homes = self.connect(people, progress.boundaries);
         let (mut pace, mut counted) = (Instant::now(), progress.acknowledged);
@@ -135,7 +135,7 @@ impl Stage<'_> {
             progress.now = now;
             progress.wall = Clock::real().now();
             plan::save(directory, progress)?;
-            bar.inc(1);
+            bar.set_position(boundary as u64);
             if pace.elapsed() > Duration::from_secs(1) {
                 let rate = (progress.acknowledged - counted) as u128 * 1000
                     / pace.elapsed().as_millis().max(1);
@@ -202,7 +202,8 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// What the grid takes and gives in `slot`, as order limits: a buyer's is all-in, a seller's net.
+    /// What the grid takes and gives in `slot`, as order limits: a buyer's is all-in, a seller's
+    /// net.
     fn bounds(&self, slot: Slot) -> Result<Bounds> {
         let tariff = self.span.prices.tariff(&self.span.timezone, self.span.first)?;
         let (retail, feed_in) = (tariff.retail_price(slot), tariff.feed_in_price(slot));

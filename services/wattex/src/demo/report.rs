@@ -16,12 +16,13 @@ use super::Speed;
 use super::bills::Bill;
 use super::drive::Stage;
 use super::plan::Progress;
+use crate::amount::shown;
 use crate::data::MeterRun;
 use crate::node::Node;
 
 /// The least share of the energy that could have been traded locally that has to be, in hundredths.
-/// Persistence forecasts miss clouds and kettles; measured on the sample and on measured homes it is
-/// well above.
+/// Persistence forecasts miss clouds and kettles; measured on the sample and on measured homes it
+/// is well above.
 const SHARE_MIN: u64 = 20;
 
 /// What the figures are made from besides the services.
@@ -164,8 +165,8 @@ impl Cost {
     }
 }
 
-/// Sums of each home's bills, and of the same days on the same tariff with all energy from and to the
-/// retailer: only what neighbours' energy avoids differs.
+/// Sums of each home's bills, and of the same days on the same tariff with all energy from and to
+/// the retailer: only what neighbours' energy avoids differs.
 fn costs(stage: &Stage<'_>, tariff: &Tariff, bills: &[Bill]) -> Result<Vec<Cost>> {
     let span = stage.span;
     let mut costs = Vec::new();
@@ -241,7 +242,7 @@ pub fn print(stage: &Stage<'_>, figures: &Figures, bills: &[Bill]) -> Result<()>
     let kwh = |wh: u64| units::Decimal::new(i128::from(wh), 3).to_string();
     let share = |part: u64, whole: u64| format!("{} %", part * 100 / whole.max(1));
     let saved = figures.cost_without_market_total.minus(figures.cost_total)?;
-    let currency = &figures.currency;
+    let cost = |amount| format!("{} {}", shown(amount), figures.currency);
     let rows = [
         (
             "homes",
@@ -268,11 +269,11 @@ pub fn print(stage: &Stage<'_>, figures: &Figures, bills: &[Bill]) -> Result<()>
             ),
         ),
         ("demand met locally", share(figures.p2p_wh, figures.import_wh)),
-        ("cost", format!("{} {currency}", figures.cost_total)),
-        ("cost without local market", format!("{} {currency}", figures.cost_without_market_total)),
+        ("cost", cost(figures.cost_total)),
+        ("cost without local market", cost(figures.cost_without_market_total)),
         (
             "saved (avoided components only)",
-            format!("{saved} {currency}, {} home(s) worse off", figures.homes_worse_off),
+            format!("{}, homes worse off: {}", cost(saved), figures.homes_worse_off),
         ),
         (
             "orders",

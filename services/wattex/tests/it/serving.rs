@@ -13,7 +13,7 @@ use rumqttc::{
 use serde_json::{Value, json};
 use units::Register;
 
-use crate::program::{Place, Running};
+use crate::program::{Place, Running, run, text, wattex};
 
 /// Longer than anything here takes: a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -124,6 +124,7 @@ async fn a_demo_serves_people_and_meters_until_it_is_told_to_end() {
     let open = tokio::task::spawn_blocking(Open::start).await.unwrap();
     its_pages_answer(&open).await;
     its_chain_answers(&open).await;
+    its_word_is_enough_to_verify(&open);
     let token = open.log_in().await;
     assert_eq!(open.get("/v1/quarantine", "").await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(open.list("/v1/quarantine", &token).await, [] as [Value; 0]);
@@ -159,6 +160,14 @@ async fn its_chain_answers(open: &Open) {
     assert!(u64::from_str_radix(&height, 16).unwrap() >= known);
     let (_, refusal) = open.post("/rpc", &ask("eth_makeMoney")).await;
     assert_eq!(refusal["error"]["code"], -32_601);
+}
+
+/// A node that one trusts takes the place of a trust file.
+fn its_word_is_enough_to_verify(open: &Open) {
+    let (bill, rpc) = (&open.place.bills()[0], format!("{}/rpc", open.url));
+    let ended = run(wattex(&["verify", text(bill), "--rpc", &rpc]));
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    assert!(ended.out.contains("HOLDS"), "{}", ended.out);
 }
 
 async fn a_wrong_token_is_refused(open: &Open) {
