@@ -50,7 +50,9 @@ impl World {
     }
 
     pub(super) fn balances(&mut self, block: B256) -> Balances {
-        if let Some(known) = self.balances.get(&block) {
+        // Blocks without transactions leave the state as it was: it is asked once.
+        let root = self.node.state_root(block);
+        if let Some(known) = self.balances.get(&root) {
             return known.clone();
         }
         let (token, market) = (self.scene.at.token, self.scene.at.market);
@@ -67,7 +69,7 @@ impl World {
         };
         let free = addresses.into_iter().map(&mut free).collect();
         let balances = Balances { free, held, supply, operator };
-        self.balances.insert(block, balances.clone());
+        self.balances.insert(root, balances.clone());
         balances
     }
 

@@ -224,8 +224,11 @@ impl Node {
     }
 
     fn state(&self, block: B256) -> State<AtBlock<'_, MemoryChain>> {
-        let root = self.view.header(block).expect("a stored header").state_root;
-        State::at(root, AtBlock::new(&self.view, block))
+        State::at(self.state_root(block), AtBlock::new(&self.view, block))
+    }
+
+    pub(super) fn state_root(&self, block: B256) -> B256 {
+        self.view.header(block).expect("a stored header").state_root
     }
 
     /// Questions to contracts as of `block`.

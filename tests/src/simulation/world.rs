@@ -49,6 +49,7 @@ pub(super) struct World {
     /// A transaction reverted for good in the last step, and may be replaced in the next.
     handed_back: bool,
     pub(super) watched: super::chaos::Watched,
+    /// What was asked of the contracts, by state root.
     pub(super) balances: BTreeMap<B256, Balances>,
     pub(super) checked: super::check::Checked,
     pub(super) counts: Counts,
