@@ -1,8 +1,9 @@
 //! Homes to run a community's days on: measured ones from a folder, or our own sample.
 //!
-//! A home is a load and a PV series in milliwatt-hours per base interval. What the meter sees is the
-//! difference within a slot: import where the load is larger, export where the PV is. The meter counts
-//! in milliwatt-hours and shows whole watt-hours, so that splitting an hour over its slots changes no sum.
+//! A home is a load and a PV series in milliwatt-hours per base interval. What the meter sees is
+//! the difference within a slot: import where the load is larger, export where the PV is. The meter
+//! counts in milliwatt-hours and shows whole watt-hours, so that splitting an hour over its slots
+//! changes no sum.
 
 mod community;
 mod hourly;
@@ -201,8 +202,8 @@ impl Grid {
         }
     }
 
-    /// The running sum of `series` at every slot boundary, from zero: exact, because only whole base
-    /// intervals round, and they end on a boundary.
+    /// The running sum of `series` at every slot boundary, from zero: exact, because only whole
+    /// base intervals round, and they end on a boundary.
     fn cumulative(&self, series: &[u64]) -> Vec<u64> {
         let mut before = vec![0_u64; series.len() + 1];
         for (place, value) in series.iter().enumerate() {

@@ -53,7 +53,7 @@ pub struct Arguments {
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..))]
     pv_every: Option<u16>,
     /// How many days.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=366))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = days())]
     days: u32,
     /// The first day, e.g. 2026-06-01.
     #[arg(long, value_name = "DATE", value_parser = LocalDay::from_str)]
@@ -107,6 +107,11 @@ impl FromStr for Speed {
 fn homes(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|count| *count > 0);
     count.ok_or_else(|| "use a whole number from 1".to_owned())
+}
+
+/// A demo runs at most a year.
+fn days() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=366)
 }
 
 fn slot_length(text: &str) -> Result<SlotLength, String> {

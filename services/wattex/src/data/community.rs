@@ -1,5 +1,5 @@
-//! A community by the quarter-hour: `load.csv`, `pv.csv`, `buy_price.csv`, `sell_price.csv`, a column a
-//! player, a row a quarter-hour, power in kW, prices per kWh. One day, without a date.
+//! A community by the quarter-hour: `load.csv`, `pv.csv`, `buy_price.csv`, `sell_price.csv`, a
+//! column a player, a row a quarter-hour, power in kW, prices per kWh. One day, without a date.
 
 use std::path::Path;
 

@@ -1,7 +1,8 @@
-//! Homes measured by the hour: `load_kwh.csv` and `pv_kwh.csv`, hour-ending local labels, a column a home.
+//! Homes measured by the hour: `load_kwh.csv` and `pv_kwh.csv`, hour-ending local labels, a column
+//! a home.
 //!
-//! Every day has 24 rows, so the labels are standard time all year. A home whose column is missing in
-//! `pv_kwh.csv` has no PV. `price_carbon_weather.csv` gives the retail price where it is there.
+//! Every day has 24 rows, so the labels are standard time all year. A home whose column is missing
+//! in `pv_kwh.csv` has no PV. `price_carbon_weather.csv` gives the retail price where it is there.
 
 use std::path::Path;
 

@@ -1,8 +1,9 @@
 //! The project's own sample: homes and a sky that follow physics and a seed.
 //!
 //! PV: the sun's position (Cooper's declination, hour angle), clear-sky irradiance after Haurwitz,
-//! a cloud cover that drifts, a panel facing south. Load: a base, morning and evening peaks, appliances
-//! that come and go. The same seed, home and day give the same series, whatever else is asked for.
+//! a cloud cover that drifts, a panel facing south. Load: a base, morning and evening peaks,
+//! appliances that come and go. The same seed, home and day give the same series, whatever else is
+//! asked for.
 #![expect(
     clippy::disallowed_types,
     reason = "a model of weather; it ends in whole milliwatt-hours"
@@ -94,7 +95,8 @@ fn steps(zone: &TimeZone, day: LocalDay) -> impl Iterator<Item = Slot> {
     zone.slots_of(day, BASE)
 }
 
-/// How much of the clear sky's light arrives in each step: a cover that drifts about the day's mean.
+/// How much of the clear sky's light arrives in each step: a cover that drifts about the day's
+/// mean.
 fn sky(zone: &TimeZone, day: LocalDay, seed: u64) -> Vec<f64> {
     let mut rng = dice(seed, 1, 0, u64::from(day.number()));
     let mean: f64 = rng.random_range(0.45..0.95);

@@ -104,7 +104,8 @@ impl Table {
         self.columns.iter().position(|column| column == name)
     }
 
-    /// A cell as a number of `10^-scale` units, not negative. `row` counts the lines after the header.
+    /// A cell as a number of `10^-scale` units, not negative. `row` counts the lines after the
+    /// header.
     pub(super) fn quantity(&self, row: usize, column: usize, scale: u32) -> Result<u64, DataError> {
         let (line, cells) = &self.rows[row];
         let text = &cells[column];

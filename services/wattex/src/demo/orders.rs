@@ -32,8 +32,8 @@ pub struct Desk<'n> {
 }
 
 impl Desk<'_> {
-    /// Places `intent` for `slot`. The same home and slot give the same order, so repeating it after
-    /// a crash is answered as before.
+    /// Places `intent` for `slot`. The same home and slot give the same order, so repeating it
+    /// after a crash is answered as before.
     pub async fn place(&self, home: &Resident, slot: Slot, intent: Intent) -> Result<Answer> {
         let node = self.node;
         let name = format!("demo/{}/{}", home.connection_point, slot.start);

@@ -1,9 +1,9 @@
-//! The automatic order rule of a demo home: buy the forecast need, sell the forecast surplus, inside
-//! the price band.
+//! The automatic order rule of a demo home: buy the forecast need, sell the forecast surplus,
+//! inside the price band.
 //!
-//! The forecast knows only readings that arrived before the order: yesterday's same slot, moved by half
-//! of what today's latest slot differs from yesterday's. Without a yesterday it is the latest slot. What
-//! the forecasts of the last hours missed by makes a buyer careful.
+//! The forecast knows only readings that arrived before the order: yesterday's same slot, moved by
+//! half of what today's latest slot differs from yesterday's. Without a yesterday it is the latest
+//! slot. What the forecasts of the last hours missed by makes a buyer careful.
 
 use contracts::Side;
 use units::{Energy, Price};
@@ -16,9 +16,9 @@ const DAYS_BACK: usize = 3;
 /// How many slots back the forecast's errors are looked at.
 const SLOTS_BACK: usize = 12;
 
-/// How many times its doubt a buyer leaves out. Where surplus is scarce the price is near what a buyer
-/// would pay anyway: little is gained by energy that is needed and much is lost by energy that is
-/// not (the newsvendor's quantile). A seller is in the opposite place and leaves out none.
+/// How many times its doubt a buyer leaves out. Where surplus is scarce the price is near what a
+/// buyer would pay anyway: little is gained by energy that is needed and much is lost by energy
+/// that is not (the newsvendor's quantile). A seller is in the opposite place and leaves out none.
 const BUYERS_DOUBT: u64 = 1;
 
 /// What a home wants to do in one slot.
@@ -87,8 +87,8 @@ pub fn forecast(known: &[i64], target: usize, day: usize) -> Option<i64> {
     Some(moved.min(seen.copied().unwrap_or(latest).max(0)))
 }
 
-/// How far off the forecasts of the last slots were, in Wh: their mean absolute error, when an order
-/// is placed `ahead` slots after the last one that was read.
+/// How far off the forecasts of the last slots were, in Wh: their mean absolute error, when an
+/// order is placed `ahead` slots after the last one that was read.
 pub fn doubt(known: &[i64], ahead: usize, day: usize) -> u64 {
     let targets = known.len().saturating_sub(SLOTS_BACK)..known.len();
     let errors: Vec<u64> = targets

@@ -14,7 +14,8 @@ use super::Secrets;
 
 /// Ether of each of the operator's own keys: the base fee is a few wei, so this lasts for ever.
 const OPERATOR_WEI: u128 = 1_000_000_000_000_000_000_000_000;
-/// How long after its end a slot may be reconciled: past R2, five working days and a weekend or two.
+/// How long after its end a slot may be reconciled: past R2, five working days and a weekend or
+/// two.
 pub const CORRECTION_SECONDS: u32 = 10 * 86_400;
 /// How much longer proceeds stay locked.
 pub const CHALLENGE_SECONDS: u32 = 3 * 86_400;
