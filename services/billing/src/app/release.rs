@@ -37,9 +37,20 @@ impl Billing {
         }
         let mut any = false;
         for transaction in transactions {
-            any |= self.send_once(transaction).await?;
+            any |= self.send_until_done(transaction, now).await?;
         }
         Ok(any)
+    }
+
+    /// Keeps a transaction for the relay; one that was reverted is sent anew, once an hour: a block of
+    /// another miner may be a little too early for what was due by our clock.
+    async fn send_until_done(&self, mut transaction: Transaction, now: Timestamp) -> Result<bool> {
+        let ended = client::outcome_of(&self.db, &transaction.cause).await?;
+        if ended == Some(client::Outcome::Reverted) {
+            let hour = now.unsigned() / 3600;
+            transaction.cause = format!("{}/again/{hour}", transaction.cause);
+        }
+        self.send_once(transaction).await
     }
 
     async fn locked_until(&self, now: Timestamp) -> BTreeMap<u32, Vec<(Address, i128)>> {
