@@ -60,14 +60,14 @@ impl Prices {
         Prices { currency: currency.to_owned(), retail, feed_in }
     }
 
-    /// 30 ct per kWh, 38 ct from 17 to 21 h, 8 ct for what is fed in.
+    /// 30 cents per kWh, 38 from 17 to 21 h, 8 for what is fed in.
     pub(super) fn default_community() -> Prices {
         let mut retail = Retail::default();
         let day = LocalDay::new(2026, 6, 1).expect("a day that exists");
         for hour in 0..24 {
             retail.saw(day, hour, if (17..21).contains(&hour) { 380_000 } else { 300_000 });
         }
-        Prices::new("EUR", retail, 80_000)
+        Prices::new("USD", retail, 80_000)
     }
 
     /// The tariff of a community with these prices, in force from `valid_from`: the retail price

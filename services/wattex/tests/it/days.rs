@@ -101,7 +101,7 @@ fn a_sample_day_adds_up_and_its_figures_have_the_documented_fields() {
         assert!(spent.is_u64(), "{service}: {spent}");
     }
     assert_eq!(figures["mining"], "on_demand_fixed_difficulty");
-    assert_eq!(figures["currency"], "EUR");
+    assert_eq!(figures["currency"], "USD");
     check_identities(&figures);
     let count = |name| count(&figures, name);
     assert_eq!((count("homes"), count("slots"), count("slot_minutes")), (3, 96, 15));
