@@ -13,6 +13,7 @@ use clap::Args;
 use client::{HttpRpc, JsonRpc};
 use contracts::Deployment;
 use serde_json::{Value, json};
+use units::Money;
 
 use crate::amount::shown;
 use crate::exit::Trouble;
@@ -128,13 +129,21 @@ fn print(report: &Report, trust: Option<&Trust>) {
     println!(
         "{}",
         match report.verdict {
-            Verdict::Holds => format!("HOLDS: {} is due, every line follows", shown(report.due)),
+            Verdict::Holds => format!("HOLDS: {}, every line follows", due(report.due)),
             Verdict::Failed => "FAILED: this bill does not hold".to_owned(),
             Verdict::Unanchored =>
                 "UNANCHORED: sound in itself, but no trusted block says that it is true".to_owned(),
             Verdict::Unreadable => "UNREADABLE: this is not a bill file".to_owned(),
         }
     );
+}
+
+/// What is to be paid, or paid out.
+fn due(amount: Money) -> String {
+    match shown(amount).strip_prefix('-') {
+        Some(credit) => format!("{credit} is paid out"),
+        None => format!("{} is due", shown(amount)),
+    }
 }
 
 /// The bill's lines, in columns.

@@ -304,6 +304,12 @@ pub fn print(stage: &Stage<'_>, figures: &Figures, bills: &[Bill]) -> Result<()>
     for (name, value) in rows {
         println!("{name:<34}{value}");
     }
+    print_endings(stage, figures, bills);
+    Ok(())
+}
+
+/// Where the time went, and what `wattex verify` says of the first bill.
+fn print_endings(stage: &Stage<'_>, figures: &Figures, bills: &[Bill]) {
     let spent = figures
         .spent_ms
         .iter()
@@ -317,7 +323,6 @@ pub fn print(stage: &Stage<'_>, figures: &Figures, bills: &[Bill]) -> Result<()>
             "wattex verify", bill.bill.invoice.number
         );
     }
-    Ok(())
 }
 
 /// What must be true at the end, whatever the data.

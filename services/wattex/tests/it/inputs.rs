@@ -148,6 +148,9 @@ async fn a_directory_goes_on_only_with_its_own_run_and_version() {
     let directory = place.directory();
     let arguments = ["--homes", "1", "--slot", "60m"];
     let with = |more: &[&'static str]| [&arguments[..], more].concat();
+    // A crash may have left this before anything else was there.
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join("demo.json.new"), "{").unwrap();
     let figures = place.days(&arguments);
     for (other, part) in [(["--homes", "2"], "homes"), (["--seed", "2"], "seed")] {
         let mut different = with(&[]);
