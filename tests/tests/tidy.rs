@@ -10,8 +10,18 @@ const FILE_LINES_MAX: usize = 500;
 const LINE_CHARS_MAX: usize = 100;
 /// Libraries without input and output.
 const PURE: [&str; 12] = [
-    "units", "ids", "calendar", "keys", "merkle", "reading", "matching", "tariff", "chain",
-    "contracts", "access", "events",
+    "units",
+    "ids",
+    "calendar",
+    "keys",
+    "merkle",
+    "reading",
+    "matching",
+    "tariff",
+    "chain",
+    "contracts",
+    "access",
+    "events",
 ];
 /// What a pure library may not stand on.
 const SHELLS: [&str; 8] =

@@ -114,6 +114,25 @@ fn days() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=366)
 }
 
+/// Returns when the process is asked to end: Ctrl-C, or SIGTERM as a container sends it.
+async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without a way to hear of it the process is ended the hard way, which loses nothing.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 fn slot_length(text: &str) -> Result<SlotLength, String> {
     let minutes = text.strip_suffix('m').and_then(|minutes| minutes.parse().ok());
     let minutes = minutes.ok_or_else(|| "use 5m, 15m, 30m or 60m".to_owned())?;
@@ -170,7 +189,7 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
     let stage = drive::Stage { arguments: &arguments, span: &span, node: &node, clock, hand };
     let outcome = tokio::select! {
         outcome = stage.run(&directory, progress, began) => outcome,
-        _ = tokio::signal::ctrl_c() => {
+        _ = stopped() => {
             eprintln!("\nstopping");
             Ok(ExitCode::SUCCESS)
         }
