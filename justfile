@@ -2,16 +2,14 @@
 
 set positional-arguments
 
-tools := justfile_directory() / ".tools"
-
 # What there is
 _help:
     @just --list --unsorted
 
 # Builds everything and runs a community's day; stays up with the web app
 demo *arguments: web
-    cargo build --quiet --package wattex
-    ./target/debug/wattex demo {{ arguments }}
+    cargo build --package wattex
+    cargo run --quiet --package wattex -- demo "$@"
 
 # Every test; what the tests need is installed into .tools and stopped again
 test: web tools
@@ -34,7 +32,7 @@ lint:
 
 # Whole-system simulation with more seeds
 sim *arguments:
-    cargo run --quiet --package tests --bin sim -- {{ arguments }}
+    cargo run --quiet --package tests --bin sim -- "$@"
 
 # Contracts: compile and write contracts/out
 contracts:

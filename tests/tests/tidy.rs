@@ -40,6 +40,7 @@ fn files(ending: &str) -> Vec<(String, String)> {
         .current_dir(root())
         .output()
         .expect("git lists the files");
+    assert!(listing.status.success() && !listing.stdout.is_empty(), "git lists no files");
     String::from_utf8(listing.stdout)
         .expect("file names are UTF-8")
         .lines()

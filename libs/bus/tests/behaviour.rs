@@ -23,7 +23,7 @@ const SCHEMA: [Migration; 2] = [
     },
 ];
 
-/// A column of the table in DESIGN: how events travel and where rows are.
+/// One way to run: how events travel and where rows are.
 struct Column {
     name: &'static str,
     bus: Bus,

@@ -78,11 +78,7 @@ mod tests {
     }
 
     fn vectors() -> PathBuf {
-        let shared = std::env::var_os("WATTEX_SHARED").map_or_else(
-            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
-            PathBuf::from,
-        );
-        shared.join("vectors/asert")
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/asert")
     }
 
     fn check(run: &str, rows: usize) {

@@ -10,7 +10,7 @@ use units::Energy;
 
 use crate::{Event, schema};
 
-/// How an interval's energy is known (DOMAIN 1.5).
+/// How an interval's energy is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Quality {

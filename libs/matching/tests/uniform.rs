@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use ids::OrderId;
 use matching::{Clearing, Fees, Order, Rules, Side, clear, naive};
@@ -45,10 +44,7 @@ fn rules(tick: i64) -> Rules {
 }
 
 fn vectors() -> Value {
-    let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let shared = std::env::var_os("WATTEX_SHARED").map_or(default, PathBuf::from);
-    let text = std::fs::read_to_string(shared.join("vectors/domain.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
+    serde_json::from_str(include_str!("../../../tests/vectors/domain.json")).unwrap()
 }
 
 fn fills(clearing: &Clearing) -> BTreeMap<OrderId, u64> {

@@ -1,8 +1,6 @@
 //! Worked bills, prices of a slot, and the field that a faulty tariff is refused for.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::PathBuf;
-
 use calendar::{LocalDay, Slot, SlotLength, Timestamp};
 use serde_json::{Value, json};
 use tariff::{Charge, Line, Tariff};
@@ -34,10 +32,8 @@ fn tariff(value: &Value) -> Tariff {
 }
 
 fn bills() -> Value {
-    let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let shared = std::env::var_os("WATTEX_SHARED").map_or(default, PathBuf::from);
-    let text = std::fs::read_to_string(shared.join("vectors/domain.json")).unwrap();
-    serde_json::from_str::<Value>(&text).unwrap()["bills"].clone()
+    let text = include_str!("../../../tests/vectors/domain.json");
+    serde_json::from_str::<Value>(text).unwrap()["bills"].clone()
 }
 
 fn money(text: &str) -> Money {

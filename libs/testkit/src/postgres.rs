@@ -34,9 +34,11 @@ impl PostgresServer {
         }
         let as_user = |program: &str| {
             let path = programs.join(program);
-            let mut command = Command::new(if root { Path::new("runuser") } else { &path });
+            let mut command = Command::new(if root { Path::new("setpriv") } else { &path });
             if root {
-                command.args(["-u", "postgres", "--"]).arg(&path);
+                // Unlike runuser it becomes the program, so killing it kills the server.
+                command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]);
+                command.arg(&path);
             }
             command.current_dir(folder.path());
             command

@@ -125,10 +125,7 @@ mod tests {
     use serde_json::Value;
 
     fn vectors() -> Value {
-        let shared = std::env::var("WATTEX_SHARED")
-            .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").to_owned());
-        let text = std::fs::read_to_string(format!("{shared}/vectors/domain.json")).unwrap();
-        serde_json::from_str(&text).unwrap()
+        serde_json::from_str(include_str!("../../../../tests/vectors/domain.json")).unwrap()
     }
 
     fn trade(id: &str, seller: &str, buyer: &str, wh: u64) -> Trade {

@@ -66,6 +66,7 @@ impl Stage<'_> {
     ) -> Result<ExitCode> {
         let secrets = Secrets::open(directory)?;
         let before = Duration::from_secs(progress.seconds);
+        let start = progress.clone();
         let people = self.set_up(&secrets).await.context("setting up")?;
         self.play(directory, &people, &mut progress).await?;
         let bar = spinner("winding up: corrections, challenge window");
@@ -83,7 +84,7 @@ impl Stage<'_> {
         let took = before + began.elapsed();
         progress.seconds = took.as_secs();
         plan::save(directory, &progress)?;
-        let inputs = Inputs { progress: &progress, files: &files, took };
+        let inputs = Inputs { start: &start, progress: &progress, files: &files, took };
         let figures = report::figures(self, &inputs).await?;
         bar.finish_and_clear();
         report::print(self, &figures, &files)?;
@@ -141,7 +142,8 @@ impl Stage<'_> {
                     / pace.elapsed().as_millis().max(1);
                 (pace, counted) = (Instant::now(), progress.acknowledged);
                 let height = report::height(self.node).await?;
-                bar.set_message(format!("{rate} readings/s  block {height}"));
+                let trades = self.node.billing.totals().await.trades;
+                bar.set_message(format!("{rate} readings/s  {trades} trades  block {height}"));
             }
             bar.set_prefix(span.timezone.display(now));
         }

@@ -31,6 +31,8 @@ const SHARE_SLOT_MINUTES_MAX: u64 = 15;
 
 /// What the figures are made from besides the services.
 pub struct Inputs<'i> {
+    /// Counters when this part of the run began.
+    pub start: &'i Progress,
     /// Counters of the run.
     pub progress: &'i Progress,
     /// The bills.
@@ -77,6 +79,10 @@ pub struct Figures {
     bills_issued: u64,
     bills_verified: u64,
     seconds: u64,
+    /// Readings per second through MQTT, acknowledged after the commit, in this part of the run.
+    readings_per_second: u64,
+    /// Orders per second through REST, answered after the commit, in this part of the run.
+    orders_per_second: u64,
     /// Where the time of this part of the run went.
     spent_ms: BTreeMap<String, u64>,
     peak_memory_bytes: u64,
@@ -92,6 +98,7 @@ pub async fn figures(stage: &Stage<'_>, inputs: &Inputs<'_>) -> Result<Figures> 
     let costs = costs(stage, &tariff, inputs.files)?;
     let verified = inputs.files.iter().filter(|bill| bill.report.verdict == Verdict::Holds);
     let progress = inputs.progress;
+    let spent_ms = node.spent.milliseconds();
     Ok(Figures {
         homes: span.meters.len() as u64,
         slots: span.slots.len() as u64,
@@ -130,9 +137,32 @@ pub async fn figures(stage: &Stage<'_>, inputs: &Inputs<'_>) -> Result<Figures> 
         bills_issued: inputs.files.len() as u64,
         bills_verified: verified.count() as u64,
         seconds: inputs.took.as_secs(),
-        spent_ms: node.spent.milliseconds(),
+        readings_per_second: per_second(
+            progress.acknowledged - inputs.start.acknowledged,
+            spent_ms.get("readings"),
+        ),
+        orders_per_second: per_second(
+            progress.accepted - inputs.start.accepted,
+            spent_ms.get("orders"),
+        ),
+        spent_ms,
         peak_memory_bytes: peak_memory(),
     })
+}
+
+/// How fast it went.
+fn pace(figures: &Figures) -> String {
+    let minutes = figures.slots * figures.slot_minutes;
+    let days = units::Decimal::new(i128::from(minutes * 10 / 1440 / figures.seconds.max(1)), 1);
+    format!(
+        "{} readings/s acknowledged after the commit, {} orders/s, {days} community days/s",
+        figures.readings_per_second, figures.orders_per_second,
+    )
+}
+
+/// How many in a second, when `count` took so many milliseconds.
+fn per_second(count: u64, milliseconds: Option<&u64>) -> u64 {
+    milliseconds.map_or(0, |milliseconds| count * 1000 / (*milliseconds).max(1))
 }
 
 /// The height of the chain.
@@ -303,6 +333,7 @@ pub fn print(stage: &Stage<'_>, figures: &Figures, bills: &[Bill]) -> Result<()>
             "time and memory",
             format!("{} s, {} MiB", figures.seconds, figures.peak_memory_bytes >> 20),
         ),
+        ("pace", pace(figures)),
     ];
     println!();
     for (name, value) in rows {

@@ -8,7 +8,7 @@ use units::Money;
 
 use crate::program::{Place, run, text};
 
-const COUNTS: [&str; 25] = [
+const COUNTS: [&str; 27] = [
     "homes",
     "slots",
     "slot_minutes",
@@ -33,6 +33,8 @@ const COUNTS: [&str; 25] = [
     "bills_issued",
     "bills_verified",
     "seconds",
+    "readings_per_second",
+    "orders_per_second",
     "peak_memory_bytes",
 ];
 const AMOUNTS: [&str; 7] = [

@@ -102,6 +102,14 @@ impl Verifier<'_> {
         if !days.is_sorted_by(|a, b| a.day < b.day) {
             self.fail("evidence.days", Supports::Metered, "the days are not in order");
         }
+        let shown: Vec<_> = days.iter().map(|day| day.day).collect();
+        if let Some(day) = bill.invoice.period.days().find(|day| !shown.contains(day)) {
+            let reason = format!("the readings of {day} are left out");
+            self.fail("evidence.days", Supports::Metered, reason);
+        }
+        if bill.evidence.key_versions.is_empty() {
+            self.fail("evidence.key_versions", Supports::Metered, "no key of the meter is named");
+        }
         let zone = &bill.evidence.tariff.terms().timezone;
         let mut covered = vec![false; readings.len()];
         for (place, day) in days.iter().enumerate() {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::B256;
-use calendar::{LocalDay, TimeZone, Timestamp};
+use calendar::{LocalDay, Slot, SlotLength, TimeZone, Timestamp};
 use contracts::{DayDigest, Policy, Reconciled, Settled, Terms, outcome};
+use tariff::Tariff;
 use units::{Energy, Price};
 
 use super::report::Supports;
@@ -98,6 +99,7 @@ impl Verifier<'_> {
         let proved = self.digest(day.day)?;
         let evidence = &self.bill.evidence;
         let zone = &evidence.tariff.terms().timezone;
+        check_references(day, &evidence.tariff, self.bill.invoice.slot_minutes)?;
         let replayed = replay(day, &evidence.policies, hashes, zone)?;
         if replayed.digest.0 != proved {
             return Err("they are not those that the contract settled".to_owned());
@@ -107,6 +109,21 @@ impl Verifier<'_> {
         }
         Ok(replayed.traded)
     }
+}
+
+/// The prices that shortfalls are reckoned with are the tariff's, not whatever was posted.
+fn check_references(day: &DayTrades, tariff: &Tariff, length: SlotLength) -> Result<(), String> {
+    for entries in &day.entries {
+        let Entries::Settled { slot, retail, feed_in, .. } = entries else { continue };
+        let start = i64::try_from(*slot).map(Timestamp::from_seconds);
+        let start = start.map_err(|_| "a slot lies beyond all time".to_owned())?;
+        let slot = Slot::starting(start, length).ok_or("a slot does not begin where slots do")?;
+        let prices = (price(*retail)?, price(*feed_in)?);
+        if prices != (tariff.retail_price(slot), tariff.feed_in_price(slot)) {
+            return Err(format!("the slot from {start} was settled with prices of another tariff"));
+        }
+    }
+    Ok(())
 }
 
 /// What a day's entries come to.
