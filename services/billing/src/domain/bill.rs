@@ -247,8 +247,12 @@ pub struct Traded {
     pub side: Side,
     /// Start of the slot of delivery.
     pub slot: Timestamp,
+    /// What was agreed.
+    pub quantity: Energy,
     /// What was delivered.
     pub delivered: Energy,
+    /// What the account's own meter is said to have lacked.
+    pub own_short: Energy,
     /// The energy alone.
     pub price: Price,
     /// The grid's fee.
@@ -285,6 +289,9 @@ pub enum BillError {
     /// The contract paid for more than the meter saw.
     #[error("in the slot from {0} more was sold than the meter exported")]
     SoldTooMuch(Timestamp),
+    /// The contract laid more on the account than its meter lacked of what was agreed.
+    #[error("in the slot from {0} the account is charged for more than its meter lacked")]
+    ShortTooMuch(Timestamp),
     /// An amount does not fit.
     #[error("an amount does not fit")]
     Overflow,

@@ -11,10 +11,12 @@ use super::{BillError, Class, Facts, Input, Line, Rated, Side, Traded};
 /// The lines of an invoice, its total and what is left to pay.
 ///
 /// # Errors
-/// [`BillError`] when a trade delivered more than the meter saw, or an amount does not fit.
+/// [`BillError`] when a trade delivered or lacked more than the meter says, or an amount does not
+/// fit.
 pub fn rate(facts: &Facts<'_>) -> Result<Rated, BillError> {
     let digits = u32::from(facts.tariff.terms().currency_digits);
     let (bought, sold) = rest(facts)?;
+    check_shorts(facts)?;
     let mut lines =
         vec![tariff_line(facts, &facts.tariff.fixed(facts.period.from, facts.period.to.next())?)];
     for line in facts.tariff.rate(&bought)? {
@@ -60,6 +62,28 @@ fn rest(facts: &Facts<'_>) -> Result<(Rest, Rest), BillError> {
         Some(((Side::Buyer, slot), _)) => Err(BillError::BoughtTooMuch(slot)),
         Some(((Side::Seller, slot), _)) => Err(BillError::SoldTooMuch(slot)),
     }
+}
+
+/// What an account is charged for as short, its own meter lacked of what it had agreed: the first in,
+/// first out of reconciliation lays nothing else on it.
+fn check_shorts(facts: &Facts<'_>) -> Result<(), BillError> {
+    let mut sums: BTreeMap<(Side, Timestamp), (Energy, Energy)> = BTreeMap::new();
+    for trade in facts.trades {
+        let (agreed, short) = sums.entry((trade.side, trade.slot)).or_default();
+        *agreed = agreed.plus(trade.quantity)?;
+        *short = short.plus(trade.own_short)?;
+    }
+    for ((side, slot), (agreed, short)) in sums {
+        let used = facts.used.get(&slot);
+        let metered = used.map(|used| match side {
+            Side::Buyer => used.import,
+            Side::Seller => used.export,
+        });
+        if short > agreed.less(metered.unwrap_or_default()) {
+            return Err(BillError::ShortTooMuch(slot));
+        }
+    }
+    Ok(())
 }
 
 fn tariff_line(facts: &Facts<'_>, line: &tariff::Line) -> Line {

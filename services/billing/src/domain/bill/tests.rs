@@ -49,7 +49,9 @@ fn traded(side: Side, slot: &str, wh: u64) -> Traded {
     Traded {
         side,
         slot: moment(slot),
+        quantity: Energy::from_wh(wh),
         delivered: Energy::from_wh(wh),
+        own_short: Energy::ZERO,
         price: price(180_000),
         network_fee: price(10_000),
         platform_fee: price(2_100),
@@ -130,6 +132,21 @@ fn penalties_are_lines_of_the_side_that_pays_them() {
     assert_eq!(line(Side::Buyer, Class::MakeWhole), Some(-86_400_000));
     assert_eq!(line(Side::Seller, Class::SellerPenalty), Some(86_400_000));
     assert_eq!(line(Side::Seller, Class::MakeWhole), None);
+}
+
+#[test]
+fn nobody_is_charged_for_more_than_the_own_meter_lacked() {
+    let used = used(&[("2026-06-01T10:00:00Z", 0, 4200)]);
+    let short = |wh| {
+        let trade = Traded {
+            quantity: Energy::from_wh(5000),
+            own_short: Energy::from_wh(wh),
+            ..traded(Side::Seller, "2026-06-01T10:00:00Z", 4200)
+        };
+        rated(terms(), &used, &[trade]).map(|_| ())
+    };
+    assert_eq!(short(800), Ok(()));
+    assert_eq!(short(801), Err(BillError::ShortTooMuch(moment("2026-06-01T10:00:00Z"))));
 }
 
 #[test]

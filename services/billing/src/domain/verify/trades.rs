@@ -223,14 +223,16 @@ impl Open {
         };
         let outcome = outcome(&terms, last.delivered, last.seller_short, last.buyer_short)
             .map_err(|error| error.to_string())?;
-        let (side, fee) = match settled.side {
-            contracts::Side::Buy => (Side::Buyer, policy.buyer_fee),
-            contracts::Side::Sell => (Side::Seller, policy.seller_fee),
+        let (side, fee, own_short) = match settled.side {
+            contracts::Side::Buy => (Side::Buyer, policy.buyer_fee, last.buyer_short),
+            contracts::Side::Sell => (Side::Seller, policy.seller_fee, last.seller_short),
         };
         Ok(Traded {
             side,
             slot,
+            quantity: settled.quantity,
             delivered: last.delivered,
+            own_short,
             price: price(settled.price)?,
             network_fee: price(policy.network_fee)?,
             platform_fee: price(fee)?,

@@ -82,7 +82,7 @@ fn readings(begin: Timestamp, days: usize) -> Vec<SignedReading> {
             page: u32::try_from(place + 100_000).unwrap(),
             time: begin.plus_seconds(place * 900),
             import: Register::from_wh(12_345_678 + place.unsigned_abs() * 123),
-            export: Register::from_wh(23_456_789 + place.unsigned_abs() * 987),
+            export: Register::from_wh(23_456_789 + place.unsigned_abs() * 930),
             status: Default::default(),
             firmware: 10_203,
         }
