@@ -12,7 +12,7 @@ use crate::home::{Device, Home, at, community};
 
 /// The calls of `anchor` that wait to be sent, as their causes and arguments.
 async fn calls(home: &Home, kind: u8) -> Vec<(String, anchorCall)> {
-    let rows = query("select cause, raw from chain_tx order by nonce")
+    let rows = query("select cause, raw from chain_tx where cause like 'anchor/%' order by nonce")
         .fetch_all(home.metering.db().read())
         .await
         .unwrap();
@@ -135,4 +135,16 @@ async fn a_slot_root_is_made_of_salted_readings_in_order_of_meters() {
         leaves.push(merkle::leaf(&[salt.as_slice(), &signed.encode()].concat()));
     }
     assert_eq!((call.root, call.count), (merkle::Tree::new(leaves).root(), 3));
+}
+
+#[actix_web::test]
+async fn an_enrolled_meter_is_handed_to_the_registry_on_chain_once() {
+    let devices = [Device::new("H01"), Device::new("H02")];
+    let home = Home::with(&devices).await;
+    home.enrol(&devices[0]).await;
+    let rows = query("select cause from chain_tx where cause like 'registry/%'")
+        .fetch_all(home.metering.db().read())
+        .await
+        .unwrap();
+    assert_eq!(rows.len(), devices.len());
 }
