@@ -42,8 +42,8 @@ impl Billing {
         Ok(any)
     }
 
-    /// Keeps a transaction for the relay; one that was reverted is sent anew, once an hour: a block of
-    /// another miner may be a little too early for what was due by our clock.
+    /// Keeps a transaction for the relay; one that was reverted is sent anew, once an hour: a block
+    /// of another miner may be a little too early for what was due by our clock.
     async fn send_until_done(&self, mut transaction: Transaction, now: Timestamp) -> Result<bool> {
         let ended = client::outcome_of(&self.db, &transaction.cause).await?;
         if ended == Some(client::Outcome::Reverted) {

@@ -20,12 +20,12 @@ use crate::amount::shown;
 use crate::data::MeterRun;
 use crate::node::Node;
 
-/// The least share of the energy that could have been traded locally that has to be, in hundredths.
-/// Persistence forecasts miss clouds and kettles; measured, it is 37 % on the sample's first day and
-/// 59 % over a week of measured homes.
+/// The least share of the energy that could have been traded locally that has to be, in
+/// hundredths. Persistence forecasts miss clouds and kettles; measured, it is 37 % on the sample's
+/// first day and 59 % over a week of measured homes.
 const SHARE_MIN: u64 = 20;
-/// The share is held against the homes only where there are so many of them and slots are no longer:
-/// a few homes, or an hour ahead, is luck.
+/// The share is held against the homes only where there are so many of them and slots are no
+/// longer: a few homes, or an hour ahead, is luck.
 const SHARE_HOMES_MIN: u64 = 10;
 const SHARE_SLOT_MINUTES_MAX: u64 = 15;
 

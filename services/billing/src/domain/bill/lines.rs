@@ -64,8 +64,8 @@ fn rest(facts: &Facts<'_>) -> Result<(Rest, Rest), BillError> {
     }
 }
 
-/// What an account is charged for as short, its own meter lacked of what it had agreed: the first in,
-/// first out of reconciliation lays nothing else on it.
+/// What an account is charged for as short, its own meter lacked of what it had agreed: the first
+/// in, first out of reconciliation lays nothing else on it.
 fn check_shorts(facts: &Facts<'_>) -> Result<(), BillError> {
     let mut sums: BTreeMap<(Side, Timestamp), (Energy, Energy)> = BTreeMap::new();
     for trade in facts.trades {
