@@ -1,19 +1,24 @@
 # Every command of the project. `./justw` runs them; it fetches `just` when the machine has none.
 
 set positional-arguments
+export NPM_CONFIG_UPDATE_NOTIFIER := "false"
 
 # What there is
 _help:
     @just --list --unsorted
 
 # Builds everything and runs a community's day; stays up with the web app
-demo *arguments: web
+demo *arguments: _needs web
     cargo build --package wattex
     cargo run --quiet --package wattex -- demo "$@"
 
 # Every test; what the tests need is installed into .tools and stopped again
-test: web tools
+test: _needs web tools
     ./tests/run
+
+# Rust, Node, a C compiler: installs the last, says what else is missing
+_needs:
+    @./tests/needs
 
 # The web app, built into web/dist
 web:
