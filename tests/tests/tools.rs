@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ use service::{Clock, Tick, Verifier};
 
 /// The first account of the mnemonic that every tool tests with.
 const KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+
+/// How long one run of a tool may take.
+const RUN_WITHIN: Duration = Duration::from_secs(300);
 
 /// A node with one funded account, mining as transactions come, behind the gateway.
 async fn node(directory: &Path) -> (gateway::Edge, Address) {
@@ -54,19 +57,14 @@ async fn node(directory: &Path) -> (gateway::Edge, Address) {
     (edge, key.address())
 }
 
-async fn run(mut command: Command) -> String {
+async fn run(command: Command) -> String {
     let name = format!("{command:?}");
-    let output: Output =
-        tokio::task::spawn_blocking(move || command.output()).await.unwrap().expect(&name);
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    let ended = tokio::task::spawn_blocking(move || testkit::finish(command, RUN_WITHIN));
+    let ended = ended.await.unwrap().expect(&name);
     // The npm wrapper of cast ends with 0 whatever cast says.
-    let failed = !output.status.success() || err.to_lowercase().contains("error:");
-    assert!(!failed, "{name}: {}\n{out}\n{err}", output.status);
-    out
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).trim().to_owned()
+    let failed = ended.code != Some(0) || ended.err.to_lowercase().contains("error:");
+    assert!(!failed, "{name}: {:?}\n{}\n{}", ended.code, ended.out, ended.err);
+    ended.out.trim().to_owned()
 }
 
 fn file(name: &str) -> PathBuf {

@@ -1,7 +1,7 @@
-//! What tests need: folders of measured data, and servers of their own on free ports, in temporary
-//! directories, stopped when the test lets go of them.
+//! What tests need: folders of measured data, a browser, servers of their own on free ports in
+//! temporary directories, and processes that cannot outlive the test or hang it.
 //!
-//! Servers come from `WATTEX_TOOLS` (default `.tools` beside the workspace, filled by
+//! Programs come from `WATTEX_TOOLS` (default `.tools` beside the workspace, filled by
 //! `./justw tools`) and the system's packages. A missing one is an error, never a skipped test.
 #![forbid(unsafe_code)]
 
@@ -10,10 +10,14 @@ mod postgres;
 mod process;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use nats::NatsServer;
 pub use postgres::PostgresServer;
-pub use process::free_port;
+pub use process::{Ended, Process, Stream, finish};
+
+/// How long a server may take until it is ready.
+const START_WITHIN: Duration = Duration::from_secs(60);
 
 /// The folder of measured homes, vectors and payloads: `WATTEX_SHARED`, else `../shared` beside the
 /// workspace. `None` where it is not there.
@@ -26,6 +30,11 @@ pub fn shared() -> Option<PathBuf> {
 /// The folder with the programs that tests drive.
 pub fn tools() -> PathBuf {
     std::env::var_os("WATTEX_TOOLS").map_or(workspace().join(".tools"), PathBuf::from)
+}
+
+/// The browser that `./justw tools` found or installed, and saw drawing.
+pub fn browser() -> PathBuf {
+    tools().join("browser")
 }
 
 fn workspace() -> PathBuf {

@@ -1,16 +1,16 @@
 //! A demo that is killed again and again ends as if nothing had happened.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Stdio;
+use std::time::Instant;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
+use testkit::{Process, Stream};
 
 use crate::days::{check_identities, count};
-use crate::program::Place;
+use crate::program::{Place, RUN_WITHIN};
 
 const ARGUMENTS: [&str; 4] = ["--homes", "2", "--seed", "3"];
 const KILLS: usize = 26;
@@ -51,20 +51,17 @@ fn kill_once(place: &Place, random: &mut ChaCha8Rng, number: usize) -> bool {
     let mut left = random.random_range(1..=most);
     let mut command = place.demo(&ARGUMENTS);
     command.arg("--exit").env("WATTEX_LOG", "sqlx=debug");
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut victim = Process::start(command).unwrap();
+    let deadline = Instant::now() + RUN_WITHIN;
     let mut counting = early || done >= 97;
     let mut seen = 0;
-    while left > 0 && lines.next().is_some() {
+    while left > 0 && victim.line(Stream::Err, deadline).unwrap().is_some() {
         seen += 1;
         counting |= seen % LOOK_EVERY == 0 && boundaries(&directory) > done;
         left -= usize::from(counting);
     }
-    let killed = left == 0 && child.try_wait().unwrap().is_none();
-    // It may have ended on its own meanwhile.
-    let _ = child.kill();
-    child.wait().unwrap();
-    killed
+    // It is killed when it goes out of scope; it may have ended on its own meanwhile.
+    left == 0 && victim.runs().unwrap()
 }
 
 #[test]

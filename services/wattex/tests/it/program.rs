@@ -1,36 +1,31 @@
 //! Runs the real binary in directories of the test's own.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use billing::domain::verify::Trust;
 use serde_json::Value;
 use tempfile::TempDir;
+pub use testkit::Ended;
+use testkit::{Process, Stream};
 
-/// How a finished program ended.
-pub struct Ended {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
-}
+/// What takes longer hangs: the program is killed, and the test fails with its last words.
+pub const RUN_WITHIN: Duration = Duration::from_secs(1_200);
+/// How long the program may take to stop after it was asked to.
+const STOP_WITHIN: Duration = Duration::from_secs(60);
 
 /// The program with these arguments; its environment sets no log filter.
 pub fn wattex(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wattex"));
-    command.args(arguments).env_remove("WATTEX_LOG").stdin(Stdio::null());
+    command.args(arguments).env_remove("WATTEX_LOG");
     command
 }
 
 /// Runs `command` to its end.
-pub fn run(mut command: Command) -> Ended {
-    let output = command.output().unwrap();
-    Ended {
-        code: output.status.code(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+pub fn run(command: Command) -> Ended {
+    testkit::finish(command, RUN_WITHIN).unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 /// A folder for one demo: its directory, its figures and its bills.
@@ -93,44 +88,35 @@ impl Place {
 }
 
 /// A program at work: killed when the test lets go of it.
-pub struct Running {
-    child: Child,
-    out: BufReader<ChildStdout>,
-}
+pub struct Running(Process);
 
 impl Running {
     /// Starts `command` and reads what it prints.
-    pub fn start(mut command: Command) -> Running {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        Running { child, out }
+    pub fn start(command: Command) -> Running {
+        Running(Process::start(command).unwrap())
     }
 
-    /// The next line that contains `part`; the test fails where the program ends before.
+    /// The next line that contains `part`; the test fails where the program ends before, or says
+    /// nothing of the kind for too long.
     pub fn line_with(&mut self, part: &str) -> String {
-        let mut line = String::new();
-        while self.out.read_line(&mut line).unwrap() > 0 {
-            if line.contains(part) {
-                return line;
-            }
-            line.clear();
-        }
-        panic!("the program ended without {part:?}");
+        self.line_of(Stream::Out, part)
+    }
+
+    /// The same of one of its outputs.
+    pub fn line_of(&mut self, stream: Stream, part: &str) -> String {
+        let line = self.0.line_with(stream, part, RUN_WITHIN);
+        line.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
     /// Sends the signal of Ctrl-C and waits for the end; the exit code.
-    pub fn interrupt(mut self) -> Option<i32> {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-        self.child.wait().unwrap().code()
+    pub fn interrupt(self) -> Option<i32> {
+        self.ended_by("INT").code
     }
-}
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    /// Sends a signal and waits for the end.
+    pub fn ended_by(self, signal: &str) -> Ended {
+        self.0.signal(signal).unwrap();
+        self.0.end(STOP_WITHIN).unwrap_or_else(|error| panic!("{error:#}"))
     }
 }
 
