@@ -5,7 +5,7 @@
 //! each slot   meters publish and are acknowledged -> pump -> homes place orders for a later slot
 //! wind up     time jumps past the last correction run and the challenge window
 //! bills       issued, written, one of them verified
-//! serve       until Ctrl-C
+//! serve       until Ctrl-C, which before that ends the run unfinished
 //! ```
 //!
 //! Every step is written down before the next begins and may be repeated: whatever it does, the
@@ -19,9 +19,10 @@ mod people;
 mod plan;
 mod report;
 mod rule;
+mod stop;
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Instant;
@@ -33,7 +34,8 @@ use service::Clock;
 
 use crate::data::{self, Span, Wanted};
 use crate::node::{Node, Settings};
-use plan::Plan;
+use plan::{Plan, Progress};
+use stop::Stop;
 
 /// Requests per second that this machine may make of the demo: its homes all call from here.
 const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(50_000).expect("more than zero");
@@ -114,25 +116,6 @@ fn days() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=366)
 }
 
-/// Returns when the process is asked to end: Ctrl-C, or SIGTERM as a container sends it.
-async fn stopped() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    // Without a way to hear of it the process is ended the hard way, which loses nothing.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
 fn slot_length(text: &str) -> Result<SlotLength, String> {
     let minutes = text.strip_suffix('m').and_then(|minutes| minutes.parse().ok());
     let minutes = minutes.ok_or_else(|| "use 5m, 15m, 30m or 60m".to_owned())?;
@@ -167,6 +150,7 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
     let genesis = first.plus_seconds(-LEAD_SECONDS);
     let (clock, hand) = Clock::set(progress.now.max(genesis));
     let valid_from = span.first;
+    let mut stop = Stop::listen().context("listening for Ctrl-C")?;
     let node = Node::start(Settings {
         directory: directory.clone(),
         port: arguments.port,
@@ -187,14 +171,33 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
         node.url()
     );
     let stage = drive::Stage { arguments: &arguments, span: &span, node: &node, clock, hand };
-    let outcome = tokio::select! {
-        outcome = stage.run(&directory, progress, began) => outcome,
-        _ = stopped() => {
-            eprintln!("\nstopping");
-            Ok(ExitCode::SUCCESS)
-        }
-    };
+    let outcome = until_stopped(&stage, &directory, progress, began, &mut stop).await;
     node.stop().await?;
     drop(temporary);
     outcome
+}
+
+/// Runs the days, then serves unless told to end. Who asks it to end before the days are over gets
+/// an exit code that says so.
+async fn until_stopped(
+    stage: &drive::Stage<'_>,
+    directory: &Path,
+    progress: Progress,
+    began: Instant,
+    stop: &mut Stop,
+) -> Result<ExitCode> {
+    let people = tokio::select! {
+        people = stage.run(directory, progress, began) => people?,
+        code = stop.asked() => {
+            eprintln!("\nstopping before the days are over");
+            return Ok(ExitCode::from(code));
+        }
+    };
+    if !stage.arguments.exit {
+        tokio::select! {
+            served = stage.serve(&people) => served?,
+            _ = stop.asked() => eprintln!("\nstopping"),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }

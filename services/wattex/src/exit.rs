@@ -12,6 +12,8 @@
 //! | 10 | a bill does not hold |
 //! | 11 | a bill holds but is not anchored |
 //! | 12 | a bill cannot be read |
+//! | 130 | Ctrl-C before the run was complete; while it only serves, that is 0 |
+//! | 143 | the same by SIGTERM |
 
 use std::process::ExitCode;
 

@@ -1,7 +1,6 @@
 //! The demo's days, slot by slot.
 
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -57,13 +56,13 @@ struct Home<'s> {
 }
 
 impl Stage<'_> {
-    /// Runs the days, winds up, bills, reports; then serves on unless told to end.
+    /// Runs the days, winds up, bills, reports.
     pub async fn run(
         &self,
         directory: &Path,
         mut progress: Progress,
         began: Instant,
-    ) -> Result<ExitCode> {
+    ) -> Result<People> {
         let secrets = Secrets::open(directory)?;
         let before = Duration::from_secs(progress.seconds);
         let start = progress.clone();
@@ -93,10 +92,7 @@ impl Stage<'_> {
                 .with_context(|| format!("writing {}", file.display()))?;
         }
         report::check(&figures)?;
-        if self.arguments.exit {
-            return Ok(ExitCode::SUCCESS);
-        }
-        self.serve(&people).await
+        Ok(people)
     }
 
     async fn set_up(&self, secrets: &Secrets) -> Result<People> {
@@ -252,8 +248,8 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Serves at the pace of the wall clock until Ctrl-C.
-    async fn serve(&self, people: &People) -> Result<ExitCode> {
+    /// Serves at the pace of the wall clock until it is dropped.
+    pub async fn serve(&self, people: &People) -> Result<()> {
         println!("\nOpen {}", self.node.url());
         println!("  operator   {}  {}", people.admin_login.email, people.admin_login.password);
         if let Some(login) = &people.resident_login {

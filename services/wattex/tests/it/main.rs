@@ -4,9 +4,11 @@
 
 mod crashes;
 mod days;
+mod generated;
 mod inputs;
 mod measured;
 mod program;
 mod serving;
 mod settlement;
+mod stopping;
 mod verifying;
