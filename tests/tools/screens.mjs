@@ -159,7 +159,7 @@ async function trade(person) {
   const offers = [
     { side: "sell", slot: 1, amount: "1.25", price: "0.145" },
     { side: "sell", slot: 2, amount: "0.8", price: "0.15" },
-    { side: "buy", slot: 1, amount: "0.5", price: "0.26" },
+    { side: "buy", slot: 4, amount: "0.5", price: "0.26" },
     { side: "sell", slot: 3, amount: "2.375", price: "0.162" },
   ];
   for (const order of offers) {
