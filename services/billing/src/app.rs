@@ -1,14 +1,19 @@
 //! What billing does, one file per thing that someone or something can ask for. Each is one
 //! transaction.
 
+pub(crate) mod audit;
 pub(crate) mod deposit;
+pub(crate) mod expire;
 pub(crate) mod export;
 pub(crate) mod follow;
 pub(crate) mod intervals;
 pub(crate) mod invoice;
 pub(crate) mod logs;
+pub(crate) mod postings;
 pub(crate) mod publish;
 pub(crate) mod reconcile;
 pub(crate) mod release;
+pub(crate) mod resend;
 pub(crate) mod state;
 pub(crate) mod totals;
+pub(crate) mod waiting;

@@ -16,6 +16,7 @@ use crate::app::state::State;
 use crate::config::Parts;
 use crate::consume::Inbox;
 use crate::db::MIGRATIONS;
+use crate::domain::journal::Verified;
 
 /// The billing service.
 pub struct Billing {
@@ -33,6 +34,8 @@ pub struct Billing {
     pub(crate) publishing: Mutex<()>,
     /// Invoices are issued one at a time.
     pub(crate) issuing: Mutex<()>,
+    /// What of the journal the last audit found in order, since the start.
+    pub(crate) audited: Mutex<Verified>,
     outbox: bus::Relay,
     pub(crate) chain: client::Relay,
 }
@@ -52,6 +55,7 @@ pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
         state: Mutex::new(state),
         publishing: Mutex::default(),
         issuing: Mutex::default(),
+        audited: Mutex::default(),
         outbox: bus::Relay::new(db.clone(), parts.bus.clone()),
         chain: client::Relay::new(db.clone(), parts.node.clone()),
         node: parts.node,
@@ -95,8 +99,11 @@ impl Tick for Billing {
 
     async fn tick(&self, now: Timestamp) -> Result<bool> {
         let reconciled = self.reconcile_due(now).await.context("reconciling")?;
+        let posted = self.post_waiting(now).await.context("posting intervals")?;
+        let expired = self.expire_due(now).await.context("expiring")?;
         let released = self.release_due(now).await.context("releasing")?;
         let issued = self.monthly && self.issue_due(now).await.context("issuing invoices")?;
-        Ok(reconciled || released || issued)
+        let billed = self.post_invoices().await.context("posting invoices")?;
+        Ok(reconciled || posted || billed || expired || released || issued)
     }
 }

@@ -9,14 +9,18 @@
 //! | `chain_head`, `fact` | the block that was followed last; what logs said, by block |
 //! | `journal`, `journal_owner` | the entries of both ledgers; whose statement they are in |
 //! | `slot_state`, `delivery` | which run a slot has had; what was handed to the chain last |
+//! | `expiry`, `kept_apart` | trades that expire; trades that the contract refuses, with reasons |
+//! | `kept_interval` | versions of intervals that wait for their run or came too late |
 //! | `deposit`, `series`, `invoice` | payments from outside; invoice numbers; issued invoices |
 //!
 //! Invariants: `journal` only grows; a `fact` goes when its block leaves the best branch.
 
 pub(crate) mod chain;
 pub(crate) mod energy;
+pub(crate) mod handover;
 pub(crate) mod invoices;
 pub(crate) mod journal;
+pub(crate) mod kept;
 pub(crate) mod members;
 pub(crate) mod slots;
 
@@ -29,7 +33,34 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, sql: bus::SCHEMA },
     Migration { version: 2, sql: client::SCHEMA },
     Migration { version: 3, sql: SCHEMA },
+    Migration { version: 4, sql: HANDOVER_SCHEMA },
 ];
+
+/// What follows a handed over trade and a late interval until they have found their end.
+const HANDOVER_SCHEMA: &str = "
+alter table delivery add column cause text not null default '';
+alter table delivery add column alone bigint not null default 0;
+alter table delivery add column sent bigint not null default 0;
+create index delivery_cause on delivery (cause);
+create table expiry (
+    trade text primary key, cause text not null, alone bigint not null, sent bigint not null
+);
+create index expiry_cause on expiry (cause);
+create table kept_apart (
+    trade text primary key, what text not null, reason text not null, since bigint not null,
+    closed bigint not null
+);
+create table kept_interval (
+    point text not null, slot bigint not null, community text not null, version bigint not null,
+    import_wh bigint not null, export_wh bigint not null, source text not null,
+    readings text not null, at bigint not null, closes bigint not null, state bigint not null,
+    primary key (point, slot)
+);
+create index kept_interval_state on kept_interval (state);
+alter table reading add column late bigint not null default 0;
+alter table invoice add column posted bigint not null default 0;
+create index invoice_posted on invoice (posted);
+";
 
 const SCHEMA: &str = "
 create table account (

@@ -3,6 +3,7 @@
 //! No clock, network, database or randomness in here.
 
 pub mod bill;
+pub mod handover;
 pub mod journal;
 pub mod reconcile;
 pub mod verify;

@@ -1,13 +1,14 @@
 //! The billing service in memory: the book, its journal, slots to compute and its relay.
 //!
-//! Runs and releases fall due as in the service. A transaction that reverted for good is handed
-//! over anew, so that nothing waits for ever.
+//! Runs, expiries and releases fall due as in the service. What becomes of refused runs
+//! (`domain::handover`) and of versions of intervals (`Book::accepts`) the product decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_primitives::{Address, B256, U256};
+use billing::domain::handover::{Fate, again};
 use billing::domain::journal::{Account, Book, Entry, Fact, PointMetered};
-use billing::domain::reconcile::{Delivery, Metered, Trade, Unmetered, reconcile};
+use billing::domain::reconcile::{Delivery, Metered};
 use calendar::Timestamp;
 use client::Transaction;
 use contracts::{Call, ContractEvent};
@@ -22,6 +23,9 @@ use super::metering::{Published, Quality};
 use super::node::Feed;
 use super::relay::Relay;
 use super::scene::Scene;
+
+mod handover;
+mod runs;
 
 const NEVER: i64 = i64::MAX;
 /// Minute of the local day at which R1 and R2 run.
@@ -48,6 +52,42 @@ struct SlotRow {
     due: i64,
 }
 
+/// A run of a trade as a block has it.
+#[derive(Debug, Clone, Copy)]
+struct RunRow {
+    block: B256,
+    number: u64,
+    run: u8,
+    delivery: Delivery,
+}
+
+/// A transaction that a trade is in.
+#[derive(Debug, Clone)]
+struct Sent {
+    cause: String,
+    alone: u32,
+    at: Timestamp,
+}
+
+/// What was handed over of a trade.
+#[derive(Debug, Clone)]
+struct Handed {
+    run: u8,
+    delivery: Delivery,
+    sent: Sent,
+}
+
+/// A version of an interval beside the journal.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeptRow {
+    metered: PointMetered,
+    at: Timestamp,
+    /// Whether the journal has it.
+    pub(super) posted: bool,
+    /// Whether it is too late for it to be reconciled.
+    pub(super) late: bool,
+}
+
 /// What is committed.
 pub(super) struct Durable {
     pub(super) entries: Vec<Entry>,
@@ -56,13 +96,23 @@ pub(super) struct Durable {
     inbox: BTreeSet<EventId>,
     pub(super) head: Option<Head>,
     pub(super) settled: Vec<SettledRow>,
-    /// Runs on the best branch: block, trade, run.
-    runs: Vec<(B256, B256, u8)>,
+    /// Runs on the best branch.
+    runs: Vec<RunRow>,
     versions: BTreeMap<(Timestamp, ConnectionPointId), u32>,
     metered: BTreeMap<Timestamp, BTreeMap<ConnectionPointId, Metered>>,
     slots: BTreeMap<Timestamp, SlotRow>,
     /// What was handed over last for a trade, and in which transaction.
-    handed: BTreeMap<B256, (u8, Delivery, String)>,
+    handed: BTreeMap<B256, Handed>,
+    /// In which transaction trades expire.
+    expiry: BTreeMap<B256, Sent>,
+    /// Transactions that were refused in a final block.
+    refused: BTreeSet<String>,
+    /// Trades that were given up, and why.
+    pub(super) closed: BTreeMap<B256, Fate>,
+    /// Versions of intervals that the journal did not take, or that came too late.
+    pub(super) kept: BTreeMap<(Timestamp, ConnectionPointId), KeptRow>,
+    /// What the meters said while corrections were open, by slot.
+    in_time: BTreeMap<Timestamp, BTreeMap<ConnectionPointId, Metered>>,
     pub(super) relay: Relay,
 }
 
@@ -74,6 +124,8 @@ pub(super) struct Billing {
     crash: Option<(Crash, Book)>,
     /// Set in a world whose reconciler never comes.
     pub(super) absent: bool,
+    /// A run that somebody else records, once, of a trade that is about to be handed over.
+    pub(super) rogue: Option<u8>,
 }
 
 impl Billing {
@@ -94,11 +146,17 @@ impl Billing {
                 metered: BTreeMap::new(),
                 slots: BTreeMap::new(),
                 handed: BTreeMap::new(),
+                expiry: BTreeMap::new(),
+                refused: BTreeSet::new(),
+                closed: BTreeMap::new(),
+                kept: BTreeMap::new(),
+                in_time: BTreeMap::new(),
                 relay,
             },
             book: Book::default(),
             crash: None,
             absent: false,
+            rogue: None,
         }
     }
 
@@ -163,7 +221,17 @@ impl Billing {
                     quantity: Energy::from_wh(trade.quantity),
                 }),
                 ContractEvent::TradeReconciled(run) => {
-                    runs.push((event.hash, run.trade, run.run));
+                    runs.push(RunRow {
+                        block: event.hash,
+                        number: event.number,
+                        run: run.run,
+                        delivery: Delivery {
+                            trade: run.trade,
+                            delivered: Energy::from_wh(run.delivered),
+                            seller_short: Energy::from_wh(run.sellerShort),
+                            buyer_short: Energy::from_wh(run.buyerShort),
+                        },
+                    });
                 }
                 _ => {}
             }
@@ -208,7 +276,7 @@ impl Billing {
         self.commit(|durable| {
             durable.of_block.remove(&hash);
             durable.settled.retain(|row| row.block != hash);
-            durable.runs.retain(|(block, ..)| *block != hash);
+            durable.runs.retain(|run| run.block != hash);
             durable.entries.extend(reversals);
             durable.inbox.insert(id);
             durable.head = Some(head);
@@ -242,22 +310,30 @@ impl Billing {
                 export: fact.known.export,
             })
             .collect();
+        let (accepted, kept) = self.sorted(slot, &intervals, now, counts);
         let mut posted = None;
-        if !intervals.is_empty() {
-            let fact = Fact::Metered { slot, intervals: intervals.clone() };
+        if !accepted.is_empty() {
+            let fact = Fact::Metered { slot, intervals: accepted };
             let entry = self.book.post(&format!("interval:{}", event.id), fact);
             posted = Some(entry.map_err(Stop::broken)?);
         }
         let run = self.durable.slots.get(&slot).map_or(-1, |row| row.run);
+        let in_time = now < self.corrections_end(slot);
         self.commit(|durable| {
             durable.entries.extend(posted);
             for fact in &newer {
                 durable.versions.insert((slot, fact.point), fact.version);
             }
-            let known = durable.metered.entry(slot).or_default();
-            for PointMetered { point, import, export } in intervals {
-                known.insert(point, Metered { import, export });
+            for interval in intervals {
+                let PointMetered { point, import, export } = interval;
+                let metered = Metered { import, export };
+                durable.metered.entry(slot).or_default().insert(point, metered);
+                if in_time {
+                    durable.in_time.entry(slot).or_default().insert(point, metered);
+                }
+                durable.kept.remove(&(slot, point));
             }
+            durable.kept.extend(kept);
             if let Some(row) = durable.slots.get_mut(&slot).filter(|row| row.run >= 0) {
                 row.due = row.due.min(now.seconds());
             }
@@ -269,118 +345,31 @@ impl Billing {
         Ok(())
     }
 
-    /// What falls due at `now`: runs of slots, releases of days.
-    pub(super) fn tick(&mut self, now: Timestamp) -> Result<(), Stop> {
+    /// What falls due at `now`: runs of slots, expiries, releases of days.
+    pub(super) fn tick(&mut self, now: Timestamp, counts: &mut Counts) -> Result<(), Stop> {
+        self.resend(now, counts)?;
         for slot in self.due(now) {
-            self.reconcile(slot, now)?;
+            self.reconcile(slot, now, counts)?;
         }
+        self.post_waiting(now, counts)?;
+        self.expire(now, counts)?;
         self.release(now)
     }
 
-    /// Whether a slot waits to be computed, or a day to be released.
+    /// Whether a slot waits to be computed, a day to be released, or a refused trade to be sent.
     pub(super) fn has_due(&self, now: Timestamp) -> bool {
-        !self.due(now).is_empty() || !self.releasable(now).is_empty()
+        let sorted = self.refused_runs(now);
+        !self.due(now).is_empty()
+            || !self.releasable(now).is_empty()
+            || !sorted.ended.is_empty()
+            || !again(sorted.refused, now).batches.is_empty()
+            || !self.postable(now).is_empty()
+            || self.expiries(now).iter().any(|(_, batch)| !batch.trades.is_empty())
     }
 
     fn due(&self, now: Timestamp) -> Vec<Timestamp> {
         let slots = self.durable.slots.iter().filter(|_| !self.absent);
         slots.filter(|(_, row)| row.due <= now.seconds()).map(|(slot, _)| *slot).collect()
-    }
-
-    fn reconcile(&mut self, start: Timestamp, now: Timestamp) -> Result<(), Stop> {
-        let (run, next) = self.due_run(start, now);
-        let final_run = run >= 2;
-        let deliveries = self.target(start, final_run);
-        let mut changed: BTreeMap<u8, Vec<Delivery>> = BTreeMap::new();
-        for delivery in deliveries {
-            let on_chain =
-                self.durable.runs.iter().filter(|(_, trade, _)| *trade == delivery.trade);
-            let mut number = u8::try_from(run.max(0)).expect("there are three runs");
-            number = on_chain.map(|(.., run)| run.saturating_add(1)).fold(number, u8::max);
-            if let Some((last, before, _)) = self.durable.handed.get(&delivery.trade) {
-                if *before == delivery {
-                    continue;
-                }
-                number = number.max(last.saturating_add(1));
-            }
-            if now < self.corrections_end(start) && number < contracts::RUN_EXPIRED {
-                changed.entry(number).or_default().push(delivery);
-            }
-        }
-        let calls: Vec<(u8, Vec<Delivery>, Transaction)> = changed
-            .into_iter()
-            .map(|(number, deliveries)| {
-                let call = self.call(number, &deliveries);
-                (number, deliveries, call)
-            })
-            .collect();
-        self.commit(|durable| {
-            for (number, deliveries, call) in calls {
-                durable.relay.enqueue(&call);
-                for delivery in deliveries {
-                    let handed = (number, delivery, call.cause.clone());
-                    durable.handed.insert(delivery.trade, handed);
-                }
-            }
-            let before = durable.slots[&start].run;
-            durable.slots.insert(start, SlotRow { run: run.max(before), due: next });
-        })
-    }
-
-    /// What the meters say of the settled trades of a slot.
-    pub(super) fn target(&self, slot: Timestamp, is_final: bool) -> Vec<Delivery> {
-        let settled = self.durable.settled.iter().filter(|row| row.slot == slot);
-        let trades: Vec<Trade> = settled
-            .map(|row| Trade {
-                id: row.trade,
-                seller: self.point(row.seller),
-                buyer: self.point(row.buyer),
-                quantity: row.quantity,
-            })
-            .collect();
-        let none = BTreeMap::new();
-        let metered = self.durable.metered.get(&slot).unwrap_or(&none);
-        let unmetered = if is_final { Unmetered::IsZero } else { Unmetered::Waits };
-        reconcile(&trades, metered, unmetered)
-    }
-
-    fn call(&self, number: u8, deliveries: &[Delivery]) -> Transaction {
-        let encoded: Vec<contracts::Delivery> = deliveries
-            .iter()
-            .map(|delivery| contracts::Delivery {
-                trade: delivery.trade,
-                delivered: delivery.delivered,
-                seller_short: delivery.seller_short,
-                buyer_short: delivery.buyer_short,
-            })
-            .collect();
-        let call = self.scene.at.reconcile(number, &encoded);
-        let cause = format!("reconcile/{}", keccak256(&call.data));
-        transaction(cause, call, 200_000 + 250_000 * deliveries.len() as u64)
-    }
-
-    /// The newest run that is due at `now`, and when the one after it will be.
-    fn due_run(&self, start: Timestamp, now: Timestamp) -> (i64, i64) {
-        let times = self.run_times(start);
-        let passed = times.iter().filter(|time| **time <= now).count();
-        let next = times.get(passed).map_or(NEVER, |time| time.seconds());
-        (i64::try_from(passed).unwrap_or(0) - 1, next)
-    }
-
-    /// When R0, R1 and R2 of a slot run.
-    pub(super) fn run_times(&self, start: Timestamp) -> [Timestamp; 3] {
-        let zone = &self.scene.parameters.timezone;
-        let day = zone.day_of(start);
-        [
-            start.plus_seconds(1800),
-            zone.moment(day.next(), MORNING),
-            zone.moment(day.plus_working_days(5), MORNING),
-        ]
-    }
-
-    pub(super) fn corrections_end(&self, start: Timestamp) -> Timestamp {
-        let policy = &self.scene.policy;
-        start.plus_seconds(i64::from(policy.slot_seconds) + i64::from(policy.correction_seconds))
     }
 
     fn release(&mut self, now: Timestamp) -> Result<(), Stop> {
@@ -419,18 +408,9 @@ impl Billing {
         locked
     }
 
-    /// A transaction reverted for good: what it handed over is computed and handed over again.
-    pub(super) fn reverted(&mut self, cause: &str, now: Timestamp) {
-        let handed = &self.durable.handed;
-        let trades: Vec<B256> =
-            handed.iter().filter(|(_, (.., by))| by == cause).map(|(trade, _)| *trade).collect();
-        for trade in trades {
-            self.durable.handed.remove(&trade);
-            let row = self.durable.settled.iter().find(|row| row.trade == trade);
-            if let Some(slot) = row.and_then(|row| self.durable.slots.get_mut(&row.slot)) {
-                slot.due = slot.due.min(now.seconds());
-            }
-        }
+    /// A transaction reverted for good.
+    pub(super) fn reverted(&mut self, cause: &str) {
+        self.durable.refused.insert(cause.to_owned());
     }
 
     pub(super) fn point(&self, address: Address) -> ConnectionPointId {
@@ -463,6 +443,23 @@ impl Billing {
     }
 }
 
-fn transaction(cause: String, call: Call, gas: u64) -> Transaction {
+impl Durable {
+    fn hand_over(
+        &mut self,
+        run: u8,
+        deliveries: Vec<Delivery>,
+        call: &Transaction,
+        alone: u32,
+        at: Timestamp,
+    ) {
+        self.relay.enqueue(call);
+        for delivery in deliveries {
+            let sent = Sent { cause: call.cause.clone(), alone, at };
+            self.handed.insert(delivery.trade, Handed { run, delivery, sent });
+        }
+    }
+}
+
+pub(super) fn transaction(cause: String, call: Call, gas: u64) -> Transaction {
     Transaction { cause, to: call.to, data: call.data, gas }
 }

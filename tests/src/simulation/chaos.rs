@@ -24,9 +24,15 @@ pub(super) struct Watched {
 }
 
 impl World {
-    /// What the seed has in store from the start: in some worlds no reconciler ever comes.
+    /// What the seed has in store from the start: in some worlds no reconciler ever comes, in some
+    /// somebody else with its role gets in its way.
     pub(super) fn misfortunes(&mut self) {
         self.billing.absent = self.random.random_ratio(1, 12);
+        self.billing.rogue = match self.random.random_range(0..20) {
+            0 => Some(7),
+            1 => Some(contracts::RUN_EXPIRED - 1),
+            _ => None,
+        };
     }
 
     pub(super) fn chaos(&mut self) {

@@ -225,13 +225,14 @@ impl<'a> Plan<'a> {
     fn deliver(&mut self, home: &Home, reading: Reading) {
         let bytes = reading.sign(&home.meter_key).encode().to_vec();
         for _ in 0..if self.one_in(6) { 2 } else { 1 } {
-            let (late, delay) = match self.random.random_range(0..24) {
+            let (late, delay) = match self.random.random_range(0..26) {
                 0..=17 => ("", 2..240),
                 18..=19 => ("", 240..1_500),
                 20 => ("reading: late", 1_500..9_000),
                 21 => ("reading: late by hours", 9_000..60_000),
                 22 => ("reading: late by days", 90_000..500_000),
-                _ => ("reading: late by days", 690_000..800_000),
+                23 => ("reading: late by days", 690_000..800_000),
+                _ => ("reading: late after the corrections", 860_000..1_000_000),
             };
             if !late.is_empty() {
                 self.counts.add(late);

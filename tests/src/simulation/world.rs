@@ -255,30 +255,9 @@ impl World {
         self.survive("metering", done, |_| {})?;
         let done = self.market.tick(self.now, &mut self.counts);
         self.survive("market", done, |_| {})?;
-        let done = self.billing.tick(self.now);
+        let done = self.billing.tick(self.now, &mut self.counts);
         self.survive("billing", done, |_| {})?;
-        self.expire();
         Ok(())
-    }
-
-    /// Anyone gives back the money of trades that nobody reconciled in time.
-    fn expire(&mut self) {
-        let late = |slot| self.billing.corrections_end(slot) < self.now;
-        let open = self.billing.book.trades().filter(|trade| trade.runs.is_empty());
-        let open: Vec<B256> = open
-            .filter(|trade| late(trade.settled.slot))
-            .map(|trade| trade.settled.trade)
-            .collect();
-        for trade in open {
-            let call = self.scene.at.expire(vec![trade]);
-            let cause = format!("expire/{trade}");
-            self.stranger.enqueue(&Transaction {
-                cause,
-                to: call.to,
-                data: call.data,
-                gas: 500_000,
-            });
-        }
     }
 
     fn relay(&mut self) {
@@ -294,7 +273,7 @@ impl World {
         for cause in self.billing.durable.relay.round(&mut self.node, noted[1]) {
             let what = cause.split('/').next().unwrap_or_default();
             self.counts.add(format!("transaction: {what} reverted"));
-            self.billing.reverted(&cause, self.now);
+            self.billing.reverted(&cause);
             self.handed_back = true;
         }
         self.stranger.round(&mut self.node, noted[2]);

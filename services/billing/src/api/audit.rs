@@ -4,80 +4,138 @@ use std::collections::BTreeMap;
 
 use access::Role;
 use actix_web::get;
-use actix_web::web::{Data, Json};
-use alloy_primitives::B256;
+use actix_web::web::{Data, Json, Query};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use service::{Principal, Problem, Problems};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::wallet::money;
 use crate::Billing;
-use crate::db::{invoices, journal};
-use crate::domain::bill::Invoice;
-use crate::domain::journal::{Account, Book, Entry, Violation, check, check_entries};
+use crate::app::audit::Audit;
+use crate::db::handover::{self, Apart};
+use crate::db::kept::{self, Kept, Stand};
+use crate::domain::journal::Account;
 
-/// The most invoices that are held against the journal at once.
-const INVOICES_MAX: u32 = 1_000;
+/// The most rows of a list.
+const LISTED_MAX: i64 = 100;
 
 /// The state of the books.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct AuditView {
     /// Entries of the journal.
     pub(crate) entries: u64,
+    /// Entries that this audit replayed: those before were in order the last time.
+    pub(crate) entries_replayed: u64,
     /// Hash of the newest entry: it commits to all of them.
     pub(crate) head: String,
     /// The invariants that do not hold; empty when the books are in order.
     pub(crate) violations: Vec<String>,
     /// What nobody can explain, in major units; zero when the books are in order.
     pub(crate) suspense: String,
+    /// Tokens that the market contract holds, in major units, as of the block that the books have
+    /// followed; absent where the node could not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reserve: Option<String>,
     /// Balances by number in the chart of accounts (debits less credits), in major units.
     pub(crate) balances: BTreeMap<String, String>,
-    /// Trades in the books, and how many of them were never reconciled.
+    /// Trades in the books.
     pub(crate) trades: u64,
     /// Trades that wait for their first run.
     pub(crate) trades_open: u64,
+    /// Trades that the contract refuses all by themselves, the first 100: those that may still be
+    /// taken first.
+    pub(crate) trades_apart: Vec<ApartView>,
+    /// Versions of intervals that are not in the journal until the runs that follow from them are
+    /// final.
+    pub(crate) intervals_waiting: u64,
+    /// Versions of intervals that came after the corrections window: what was paid stays.
+    pub(crate) intervals_late: u64,
+    /// The newest 100 of those that came too late.
+    pub(crate) late: Vec<LateView>,
+    /// Invoices that were held against the journal.
+    pub(crate) invoices: u64,
+    /// Those of them that are not in the journal yet: a moment after they were issued.
+    pub(crate) invoices_unposted: u64,
     /// Transactions that are in no block yet.
     pub(crate) transactions_pending: u64,
     /// Transactions that the contracts refused; zero when everything went as it was meant to.
     pub(crate) transactions_refused: u64,
 }
 
-/// Checks the journals: their invariants, the chain of their entries, and the invoices by them.
-#[utoipa::path(tag = "billing", responses((status = 200, body = AuditView), Problems))]
+/// A trade that the contract refuses all by itself.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ApartView {
+    /// The trade.
+    pub(crate) trade: String,
+    /// What is refused: `reconcile` or `expire`.
+    pub(crate) what: String,
+    /// What the contract said, or why nothing more can be done.
+    pub(crate) reason: String,
+    /// Since when.
+    pub(crate) since: String,
+    /// Whether it is given up; otherwise it is tried again from time to time.
+    pub(crate) closed: bool,
+}
+
+/// A version of an interval that came after the corrections window.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct LateView {
+    /// Where.
+    #[schema(format = "uuid")]
+    pub(crate) connection_point: String,
+    /// Start of the slot.
+    pub(crate) slot: String,
+    /// Which version.
+    pub(crate) version: u32,
+    /// What the meter took in, by this version.
+    pub(crate) import_wh: u64,
+    /// What the meter gave out, by this version.
+    pub(crate) export_wh: u64,
+    /// When it came.
+    pub(crate) at: String,
+    /// Whether it is in the energy journal: then the retailer's part took the difference. Otherwise
+    /// what was paid does not fit it.
+    pub(crate) posted: bool,
+}
+
+/// How much is checked again.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AuditQuery {
+    /// Whether the whole journal is replayed; otherwise, what an audit since the start of the
+    /// service found in order is not.
+    full: Option<bool>,
+}
+
+/// Checks the journals: their invariants, the chain of their entries, the tokens behind them, and
+/// the newest 1000 invoices by them.
+#[utoipa::path(
+    tag = "billing",
+    params(AuditQuery),
+    responses((status = 200, body = AuditView), Problems)
+)]
 #[get("/v1/audit")]
 pub(crate) async fn get_audit(
     billing: Data<Billing>,
     caller: Principal,
+    Query(query): Query<AuditQuery>,
 ) -> Result<Json<AuditView>, Problem> {
     caller.require_any(&[Role::Operator, Role::Utility, Role::Auditor, Role::Admin])?;
-    let book = billing.state.lock().await.book.clone();
-    let (head, count) = book.head();
-    let mut entries: Vec<Entry> = Vec::new();
-    journal::replay(&billing.db, |entry| {
-        if entry.sequence < count {
-            entries.push(entry);
-        }
-        Ok(())
-    })
-    .await?;
-    let issued = invoices::list(&billing.db, caller.community, None, INVOICES_MAX).await?;
-    let issued: Vec<Invoice> = issued.into_iter().map(|issued| issued.invoice).collect();
-    let (pending, refused) = billing.transactions_open().await?;
-    let checked = tokio::task::spawn_blocking(move || view(&book, &entries, &issued, head));
-    let mut view = checked.await.map_err(anyhow::Error::from)?;
-    view.transactions_pending = pending;
-    view.transactions_refused = refused;
+    let audit = billing.audit(caller.community, query.full.unwrap_or(false)).await?;
+    let mut view = view(&audit);
+    (view.transactions_pending, view.transactions_refused) = billing.transactions_open().await?;
+    let apart = handover::apart(&billing.db, LISTED_MAX).await?;
+    view.trades_apart = apart.into_iter().map(ApartView::from).collect();
+    let (waiting, late) = kept::count(&billing.db, caller.community).await?;
+    (view.intervals_waiting, view.intervals_late) = (waiting, late);
+    let late = kept::late(&billing.db, caller.community, LISTED_MAX).await?;
+    view.late = late.into_iter().map(LateView::from).collect();
     Ok(Json(view))
 }
 
-fn view(book: &Book, entries: &[Entry], issued: &[Invoice], head: B256) -> AuditView {
-    let mut violations: Vec<Violation> = Vec::new();
-    violations.extend(check(book, None).err());
-    violations.extend(check_entries(entries, book).err());
-    for invoice in issued {
-        violations.extend(crate::domain::journal::check_invoice(book, invoice).err());
-    }
+fn view(audit: &Audit) -> AuditView {
+    let book = &audit.book;
     let mut balances: BTreeMap<u16, i128> = BTreeMap::new();
     for (account, balance) in book.balances() {
         *balances.entry(account.code()).or_default() += balance;
@@ -86,16 +144,51 @@ fn view(book: &Book, entries: &[Entry], issued: &[Invoice], head: B256) -> Audit
         let trades = book.trades().filter(|trade| !open || trade.runs.is_empty());
         u64::try_from(trades.count()).unwrap_or(u64::MAX)
     };
+    let (head, entries) = book.head();
     AuditView {
-        entries: book.head().1,
+        entries,
+        entries_replayed: audit.replayed,
         head: head.to_string(),
-        violations: violations.iter().map(ToString::to_string).collect(),
+        violations: audit.violations.iter().map(ToString::to_string).collect(),
         suspense: money(book.balance(&Account::Suspense)),
+        reserve: audit.reserve.map(|held| held.to_string()),
         balances: balances.into_iter().map(|(code, sum)| (code.to_string(), money(sum))).collect(),
         trades: count(false),
         trades_open: count(true),
+        trades_apart: Vec::new(),
+        intervals_waiting: 0,
+        intervals_late: 0,
+        late: Vec::new(),
+        invoices: audit.invoices,
+        invoices_unposted: audit.invoices_unposted,
         transactions_pending: 0,
         transactions_refused: 0,
+    }
+}
+
+impl From<Apart> for ApartView {
+    fn from(apart: Apart) -> ApartView {
+        ApartView {
+            trade: apart.trade.to_string(),
+            what: apart.what,
+            reason: apart.reason,
+            since: apart.since.to_string(),
+            closed: apart.closed,
+        }
+    }
+}
+
+impl From<Kept> for LateView {
+    fn from(kept: Kept) -> LateView {
+        LateView {
+            connection_point: kept.metered.point.to_string(),
+            slot: kept.slot.to_string(),
+            version: kept.version,
+            import_wh: kept.metered.import.wh(),
+            export_wh: kept.metered.export.wh(),
+            at: kept.at.to_string(),
+            posted: kept.stand == Stand::LatePosted,
+        }
     }
 }
 

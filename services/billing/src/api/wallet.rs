@@ -173,6 +173,7 @@ fn item(book: &Book, address: Address, at: String, entry: &Entry) -> StatementIt
         Fact::Released { .. } => ("released", None),
         Fact::Withdrawn { .. } => ("withdrawn", None),
         Fact::Metered { .. } => ("metered", None),
+        Fact::Invoiced(_) => ("invoiced", None),
     };
     StatementItem {
         sequence: entry.sequence,

@@ -10,7 +10,7 @@ use super::state::State;
 use crate::Billing;
 use crate::db::chain::{FactRow, Head, kind};
 use crate::db::journal::Posted;
-use crate::db::{self, chain, journal, slots};
+use crate::db::{self, chain, handover, journal, slots};
 
 /// Whether a feed event is new; an error where one is missing before it.
 fn is_next(state: &State, sequence: u64, parent: Option<B256>) -> Result<bool> {
@@ -76,6 +76,8 @@ impl Billing {
             }
         }
         let due = self.first_runs(&rows)?;
+        let runs = rows.iter().filter(|row| row.kind == kind::RECONCILED);
+        let taken: Vec<String> = runs.map(|row| row.key.clone()).collect();
         let head = Head {
             sequence: event.sequence,
             number: event.number,
@@ -90,6 +92,9 @@ impl Billing {
                     db::first_time(tx, id).await?;
                     chain::put(tx, head.hash, number, rows).await?;
                     journal::append(tx, posted).await?;
+                    for trade in taken {
+                        handover::take_back(tx, trade).await?;
+                    }
                     for (community, slot, due) in due {
                         slots::put(tx, &community, slot, due).await?;
                     }

@@ -1,4 +1,5 @@
-//! Closed and corrected intervals: kept, posted to the energy ledger, their slot computed again.
+//! Closed and corrected intervals: kept, posted to the energy ledger where what was paid fits them,
+//! their slot computed again.
 
 use alloy_primitives::B256;
 use anyhow::Result;
@@ -7,10 +8,11 @@ use events::Envelope;
 use events::metering::{DayAnchored, IntervalFact, Quality};
 use ids::CommunityId;
 
+use super::waiting::SortedVersions;
 use crate::Billing;
 use crate::db::journal::Posted;
-use crate::db::{self, energy, journal};
-use crate::domain::journal::{Fact, PointMetered};
+use crate::db::{self, energy, journal, kept};
+use crate::domain::journal::Fact;
 
 impl Billing {
     /// Intervals of one slot, first or corrected.
@@ -34,18 +36,17 @@ impl Billing {
                 known.unwrap_or(0) < interval.version
             })
             .collect();
-        let known = newer.iter().filter(|interval| interval.quality != Quality::Missing);
-        let metered: Vec<PointMetered> = known
-            .map(|interval| PointMetered {
-                point: interval.connection_point,
-                import: interval.import,
-                export: interval.export,
-            })
-            .collect();
+        let known: Vec<IntervalFact> =
+            newer.iter().filter(|interval| interval.quality != Quality::Missing).cloned().collect();
+        let source = format!("interval:{id}");
+        let place = (community, slot.start);
+        let sorted = self.sort_versions(&state, place, &known, (&source, at)).await?;
+        let SortedVersions { posted: metered, kept, late } = sorted;
+        let passed: Vec<_> = known.iter().map(|one| one.connection_point).collect();
         let mut posted = Vec::new();
         if !metered.is_empty() {
             let fact = Fact::Metered { slot: slot.start, intervals: metered };
-            let entry = state.book.post(&format!("interval:{id}"), fact)?;
+            let entry = state.book.post(&source, fact)?;
             posted.push(Posted { entry, at, block: B256::ZERO, owners: Vec::new() });
         }
         let stored = self
@@ -54,7 +55,11 @@ impl Billing {
                 Box::pin(async move {
                     db::first_time(tx, id).await?;
                     if !newer.is_empty() {
-                        energy::put_intervals(tx, community, slot.start, &newer).await?;
+                        energy::put_intervals(tx, community, slot.start, &newer, &late).await?;
+                        for point in passed {
+                            kept::forget(tx, point, slot.start).await?;
+                        }
+                        kept::put(tx, &kept).await?;
                         let start = slot.start.seconds();
                         db::mark_dirty(tx, &community.to_string(), start).await?;
                     }

@@ -9,10 +9,11 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::keccak256;
+use alloy_primitives::{B256, keccak256};
 use anyhow::{Context, Result};
 use calendar::{Slot, SlotLength, TimeZone, Timestamp};
 use client::{TRANSACTION_GAS_MAX, Transaction};
+use contracts::Call;
 use events::Envelope;
 use events::billing::SlotReconciled;
 use units::Energy;
@@ -20,8 +21,9 @@ use units::Energy;
 use super::logs::SettledFact;
 use super::state::State;
 use crate::Billing;
+use crate::db::handover::What;
 use crate::db::slots::{self, NEVER, SlotState};
-use crate::db::{chain, energy, invoices, members};
+use crate::db::{chain, energy, hash, invoices, members};
 use crate::domain::reconcile::{Delivery, Trade, Unmetered, reconcile};
 
 /// The most deliveries of one transaction.
@@ -65,12 +67,13 @@ impl Billing {
         if invoices::any_on_its_way(&self.db).await? {
             return Ok(false);
         }
+        let again = self.resend_runs(now).await.context("sending refused runs again")?;
         let slots = slots::due(&self.db, now).await?;
         for slot in &slots {
             let done = self.reconcile_slot(slot, now).await;
             done.with_context(|| format!("slot {} of {}", slot.slot, slot.community))?;
         }
-        Ok(!slots.is_empty())
+        Ok(again || !slots.is_empty())
     }
 
     async fn reconcile_slot(&self, state: &SlotState, now: Timestamp) -> Result<()> {
@@ -100,8 +103,8 @@ impl Billing {
         settled.iter().map(|fact| trade(fact, &state)).collect()
     }
 
-    /// What differs from what was handed over before, by run. Trades whose corrections are over
-    /// are left alone: the contract would refuse them.
+    /// What differs from what was handed over or recorded before, by run. Trades whose corrections
+    /// are over are left alone: the contract would refuse them.
     async fn changed(
         &self,
         settled: &[SettledFact],
@@ -110,27 +113,40 @@ impl Billing {
         now: Timestamp,
     ) -> Result<BTreeMap<u8, Vec<Delivery>>> {
         let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.trade).collect();
-        let before = slots::deliveries(&self.db, &ids).await?;
+        let mut before = slots::deliveries(&self.db, &ids).await?;
+        for trade in ids {
+            if let Some((last, recorded)) = self.recorded(trade).await? {
+                let kept = before.entry(trade).or_insert((last, recorded));
+                kept.0 = kept.0.max(last);
+            }
+        }
         let run = u8::try_from(run.max(0))?;
         let state = self.state.lock().await;
         let mut changed: BTreeMap<u8, Vec<Delivery>> = BTreeMap::new();
         for delivery in deliveries {
             let fact = settled.iter().find(|fact| fact.trade == delivery.trade);
-            let policy = fact.and_then(|fact| state.policies.get(&fact.policy));
-            let open = policy.zip(fact).is_some_and(|(policy, fact)| {
-                let window = u64::from(policy.slot_seconds) + u64::from(policy.correction_seconds);
-                now.unsigned() < fact.slot + window
-            });
+            let closes = fact.and_then(|fact| state.closes(fact));
             let run = match before.get(&delivery.trade) {
                 Some((_, last)) if *last == delivery => continue,
                 Some((last, _)) => run.max(last.saturating_add(1)),
                 None => run,
             };
-            if open && run < contracts::RUN_EXPIRED {
+            if closes.is_some_and(|closes| now.unsigned() < closes) && run < contracts::RUN_EXPIRED
+            {
                 changed.entry(run).or_default().push(delivery);
             }
         }
         Ok(changed)
+    }
+
+    /// The last run of a trade on the best branch.
+    pub(crate) async fn recorded(&self, trade: B256) -> Result<Option<(u8, Delivery)>> {
+        let mut runs: Vec<(u64, contracts::Reconciled)> =
+            chain::all(&self.db, chain::kind::RECONCILED, hash(trade)).await?;
+        Ok(runs.pop().map(|(_, run)| {
+            let contracts::Reconciled { delivered, seller_short, buyer_short, .. } = run;
+            (run.run, Delivery { trade, delivered, seller_short, buyer_short })
+        }))
     }
 
     async fn hand_over(
@@ -148,7 +164,7 @@ impl Billing {
                 Box::pin(async move {
                     for (number, deliveries) in changed {
                         for chunk in deliveries.chunks(DELIVERIES_MAX) {
-                            let transaction = transaction(&deployment, number, chunk)?;
+                            let transaction = run_transaction(&deployment, number, chunk, 0)?;
                             let event = SlotReconciled {
                                 community: state.community,
                                 slot,
@@ -158,8 +174,8 @@ impl Billing {
                             let cause = transaction.cause.clone();
                             operator.enqueue(tx, &transaction).await?;
                             bus::append(tx, &Envelope::of(&event, &cause, now)).await?;
+                            slots::put_deliveries(tx, (number, chunk), (&cause, 0), now).await?;
                         }
-                        slots::put_deliveries(tx, number, &deliveries).await?;
                     }
                     slots::done(tx, &state, run, next).await
                 })
@@ -168,11 +184,14 @@ impl Billing {
     }
 }
 
-fn transaction(
+/// The transaction of one run; `alone` tells apart those that say the same again.
+pub(crate) fn run_transaction(
     deployment: &contracts::Deployment,
     run: u8,
     deliveries: &[Delivery],
+    alone: u32,
 ) -> Result<Transaction> {
+    let count = deliveries.len();
     let deliveries: Vec<contracts::Delivery> = deliveries
         .iter()
         .map(|delivery| contracts::Delivery {
@@ -182,14 +201,23 @@ fn transaction(
             buyer_short: delivery.buyer_short,
         })
         .collect();
-    let call = deployment.reconcile(run, &deliveries);
-    Ok(Transaction {
-        // A run of a trade happens once, so the call names itself.
-        cause: format!("reconcile/{}", keccak256(&call.data)),
-        to: call.to,
-        data: call.data,
-        gas: CALL_GAS + DELIVERY_GAS * u64::try_from(deliveries.len())?,
-    })
+    batch_transaction(What::Reconcile, deployment.reconcile(run, &deliveries), count, alone)
+}
+
+/// A call for so many trades, named after what it says.
+pub(crate) fn batch_transaction(
+    what: What,
+    call: Call,
+    trades: usize,
+    alone: u32,
+) -> Result<Transaction> {
+    let (name, hash) = (what.name(), keccak256(&call.data));
+    let cause = match alone {
+        0 => format!("{name}/{hash}"),
+        again => format!("{name}/{hash}/{again}"),
+    };
+    let gas = CALL_GAS + DELIVERY_GAS * u64::try_from(trades)?;
+    Ok(Transaction { cause, to: call.to, data: call.data, gas })
 }
 
 #[cfg(test)]

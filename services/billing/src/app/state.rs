@@ -1,7 +1,7 @@
 //! What billing keeps in memory: the books and what decoding logs needs. The database tells it all
 //! again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
@@ -25,6 +25,9 @@ pub(crate) struct State {
     pub(crate) points: HashMap<Address, ConnectionPointId>,
     /// When the last proceeds of a local day leave the challenge window, epoch seconds.
     pub(crate) until: BTreeMap<u32, u64>,
+    /// When corrections of settled trades end, epoch seconds; trades whose end is long past may be
+    /// left out.
+    pub(crate) closing: BTreeSet<(u64, B256)>,
 }
 
 impl State {
@@ -64,14 +67,20 @@ impl State {
         known.unwrap_or_else(|| ConnectionPointId::derived(&format!("{address:#x}")))
     }
 
-    /// Notes how long proceeds of the trade's day stay locked.
+    /// When corrections of a trade end, in epoch seconds; `None` under no known policy.
+    pub(crate) fn closes(&self, settled: &SettledFact) -> Option<u64> {
+        let policy = self.policies.get(&settled.policy)?;
+        let open = u64::from(policy.slot_seconds) + u64::from(policy.correction_seconds);
+        Some(settled.slot + open)
+    }
+
+    /// Notes when corrections of the trade end, and how long proceeds of its day stay locked.
     pub(crate) fn note_until(&mut self, settled: &SettledFact) {
-        let Some(policy) = self.policies.get(&settled.policy) else { return };
-        let open = u64::from(policy.slot_seconds)
-            + u64::from(policy.correction_seconds)
-            + u64::from(policy.challenge_seconds);
+        let Some(closes) = self.closes(settled) else { return };
+        let challenge = self.policies.get(&settled.policy).map(|policy| policy.challenge_seconds);
+        self.closing.insert((closes, settled.trade));
         let until = self.until.entry(settled.day).or_default();
-        *until = (*until).max(settled.slot + open);
+        *until = (*until).max(closes + u64::from(challenge.unwrap_or_default()));
     }
 
     /// Whose statement an entry is in.

@@ -32,12 +32,14 @@ pub(crate) async fn versions(
     rows.iter().map(version).collect()
 }
 
-/// Keeps intervals in place of those that are there, and the readings that came with them.
+/// Keeps intervals in place of those that are there, and the readings that came with them; those
+/// of `late` points are no evidence of a bill.
 pub(crate) async fn put_intervals(
     tx: &mut Tx,
     community: CommunityId,
     slot: Timestamp,
     intervals: &[IntervalFact],
+    late: &[ConnectionPointId],
 ) -> Result<()> {
     let mut rows = Vec::with_capacity(intervals.len());
     for interval in intervals {
@@ -50,7 +52,8 @@ pub(crate) async fn put_intervals(
             Cell::Int(i64::from(interval.quality != Quality::Missing)),
             Cell::Int(i64::from(interval.version)),
         ]);
-        put_readings(tx, &interval.readings).await?;
+        let late = late.contains(&interval.connection_point);
+        put_readings(tx, &interval.readings, late).await?;
     }
     let insert = "insert into metered \
                   (point, slot, community, import_wh, export_wh, known, version)";
@@ -61,17 +64,50 @@ pub(crate) async fn put_intervals(
     Ok(())
 }
 
-async fn put_readings(tx: &mut Tx, readings: &[SignedReading]) -> Result<()> {
+async fn put_readings(tx: &mut Tx, readings: &[SignedReading], late: bool) -> Result<()> {
     let rows = readings.iter().map(|signed| {
         vec![
             Cell::Text(signed.reading.meter.to_string()),
             Cell::Int(i64::from(signed.reading.page)),
             Cell::Int(signed.reading.time.seconds()),
             Cell::Bytes(signed.encode().to_vec()),
+            Cell::Int(i64::from(late)),
         ]
     });
-    let insert = "insert into reading (meter, page, time, message)";
-    insert_rows(tx, insert, 4, rows.collect(), "on conflict (meter, page) do nothing").await?;
+    let insert = "insert into reading (meter, page, time, message, late)";
+    insert_rows(tx, insert, 5, rows.collect(), "on conflict (meter, page) do nothing").await?;
+    Ok(())
+}
+
+/// Meter and page of those readings that are not kept yet.
+pub(crate) async fn unknown(db: &Db, readings: &[SignedReading]) -> Result<Vec<(MeterId, u32)>> {
+    let mut unknown = Vec::new();
+    for SignedReading { reading, .. } in readings {
+        let known: i64 =
+            query_scalar("select count(*) from reading where meter = $1 and page = $2")
+                .bind(reading.meter.to_string())
+                .bind(i64::from(reading.page))
+                .fetch_one(db.read())
+                .await
+                .context("looking for a reading")?;
+        if known == 0 {
+            unknown.push((reading.meter, reading.page));
+        }
+    }
+    Ok(unknown)
+}
+
+/// Takes readings, by meter and page, out of the evidence of bills, or back into it.
+pub(crate) async fn set_late(tx: &mut Tx, readings: &[(MeterId, u32)], late: bool) -> Result<()> {
+    for (meter, page) in readings {
+        query("update reading set late = $1 where meter = $2 and page = $3")
+            .bind(i64::from(late))
+            .bind(meter.to_string())
+            .bind(i64::from(*page))
+            .execute(tx.conn())
+            .await
+            .context("marking a reading")?;
+    }
     Ok(())
 }
 
@@ -110,22 +146,25 @@ pub(crate) async fn edges(
     let edge = |sql: &'static str, at: Timestamp| {
         query_scalar::<_, Option<i64>>(sql).bind(meter.to_string()).bind(at.seconds())
     };
-    let first = edge("select max(time) from reading where meter = $1 and time <= $2", from)
-        .fetch_one(db.read())
-        .await?;
-    let last = edge("select min(time) from reading where meter = $1 and time >= $2", to)
-        .fetch_one(db.read())
-        .await?;
+    let first =
+        edge("select max(time) from reading where meter = $1 and time <= $2 and late = 0", from)
+            .fetch_one(db.read())
+            .await?;
+    let last =
+        edge("select min(time) from reading where meter = $1 and time >= $2 and late = 0", to)
+            .fetch_one(db.read())
+            .await?;
     Ok((first.map(Timestamp::from_seconds), last.map(Timestamp::from_seconds)))
 }
 
 /// When a meter's first reading was made.
 pub(crate) async fn first_reading(db: &Db, meter: MeterId) -> Result<Option<Timestamp>> {
-    let first: Option<i64> = query_scalar("select min(time) from reading where meter = $1")
-        .bind(meter.to_string())
-        .fetch_one(db.read())
-        .await
-        .context("looking for a first reading")?;
+    let first: Option<i64> =
+        query_scalar("select min(time) from reading where meter = $1 and late = 0")
+            .bind(meter.to_string())
+            .fetch_one(db.read())
+            .await
+            .context("looking for a first reading")?;
     Ok(first.map(Timestamp::from_seconds))
 }
 
@@ -137,7 +176,8 @@ pub(crate) async fn readings(
     to: Timestamp,
 ) -> Result<Vec<SignedReading>> {
     let rows = query(
-        "select message from reading where meter = $1 and time >= $2 and time <= $3 order by page",
+        "select message from reading where meter = $1 and time >= $2 and time <= $3 and late = 0 \
+         order by page",
     )
     .bind(meter.to_string())
     .bind(from.seconds())

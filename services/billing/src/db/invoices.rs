@@ -1,4 +1,4 @@
-//! Issued invoices. A row never changes.
+//! Issued invoices. Of a row only `posted` changes, once: whether it is in the journal.
 
 use alloy_primitives::B256;
 use anyhow::{Context, Result};
@@ -142,6 +142,33 @@ pub(crate) async fn list(
         .await
         .context("reading invoices")?;
     rows.iter().map(parse).collect()
+}
+
+/// Invoices that one tick posts, at most.
+const UNPOSTED_MAX: i64 = 500;
+
+/// Invoices that are not in the journal yet, oldest first.
+pub(crate) async fn unposted(db: &Db) -> Result<Vec<Issued>> {
+    let sql =
+        format!("select {COLUMNS} from invoice where posted = 0 order by at, number limit $1");
+    let rows = query(AssertSqlSafe(sql))
+        .bind(UNPOSTED_MAX)
+        .fetch_all(db.read())
+        .await
+        .context("reading invoices to post")?;
+    rows.iter().map(parse).collect()
+}
+
+/// Notes that invoices are in the journal.
+pub(crate) async fn set_posted(tx: &mut Tx, ids: &[InvoiceId]) -> Result<()> {
+    for id in ids {
+        query("update invoice set posted = 1 where id = $1")
+            .bind(id.to_string())
+            .execute(tx.conn())
+            .await
+            .context("noting a posted invoice")?;
+    }
+    Ok(())
 }
 
 /// Evidence and days of an invoice, as JSON.

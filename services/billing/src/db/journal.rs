@@ -18,7 +18,7 @@ pub(crate) struct Posted {
     pub(crate) owners: Vec<Address>,
 }
 
-/// Entries read at a time while the books are rebuilt.
+/// Entries read at a time while the books are rebuilt or audited.
 const READ_MAX: i64 = 5_000;
 
 pub(crate) async fn append(tx: &mut Tx, posted: Vec<Posted>) -> Result<()> {
@@ -45,21 +45,28 @@ pub(crate) async fn append(tx: &mut Tx, posted: Vec<Posted>) -> Result<()> {
 pub(crate) async fn replay(db: &Db, mut each: impl FnMut(Entry) -> Result<()>) -> Result<()> {
     let mut next = 0;
     loop {
-        let rows =
-            query("select entry from journal where sequence >= $1 order by sequence limit $2")
-                .bind(next)
-                .bind(READ_MAX)
-                .fetch_all(db.read())
-                .await
-                .context("reading the journal")?;
-        if rows.is_empty() {
+        let entries = following(db, next, u64::MAX).await?;
+        if entries.is_empty() {
             return Ok(());
         }
-        for row in &rows {
-            each(parse(row, 0)?)?;
-            next += 1;
-        }
+        next += entries.len() as u64;
+        entries.into_iter().try_for_each(&mut each)?;
     }
+}
+
+/// Entries from `next` on and below `end`, oldest first; some of them where there are many.
+pub(crate) async fn following(db: &Db, next: u64, end: u64) -> Result<Vec<Entry>> {
+    let rows = query(
+        "select entry from journal where sequence >= $1 and sequence < $2 \
+         order by sequence limit $3",
+    )
+    .bind(super::int(next)?)
+    .bind(i64::try_from(end).unwrap_or(i64::MAX))
+    .bind(READ_MAX)
+    .fetch_all(db.read())
+    .await
+    .context("reading the journal")?;
+    rows.iter().map(|row| parse(row, 0)).collect()
 }
 
 /// The entries that a block made, newest first. A block comes back only as another event, so its

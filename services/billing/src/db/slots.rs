@@ -115,7 +115,14 @@ pub(crate) async fn deliveries(db: &Db, trades: &[B256]) -> Result<HashMap<B256,
     Ok(found)
 }
 
-pub(crate) async fn put_deliveries(tx: &mut Tx, run: u8, deliveries: &[Delivery]) -> Result<()> {
+/// Keeps what was handed to the chain for trades: by which transaction and when. `alone` is how
+/// often the only one of them was sent again by itself.
+pub(crate) async fn put_deliveries(
+    tx: &mut Tx,
+    (run, deliveries): (u8, &[Delivery]),
+    (cause, alone): (&str, u32),
+    now: Timestamp,
+) -> Result<()> {
     let mut rows = Vec::with_capacity(deliveries.len());
     for delivery in deliveries {
         rows.push(vec![
@@ -124,13 +131,18 @@ pub(crate) async fn put_deliveries(tx: &mut Tx, run: u8, deliveries: &[Delivery]
             Cell::Int(super::int(delivery.delivered.wh())?),
             Cell::Int(super::int(delivery.seller_short.wh())?),
             Cell::Int(super::int(delivery.buyer_short.wh())?),
+            Cell::from(cause),
+            Cell::Int(i64::from(alone)),
+            Cell::Int(now.seconds()),
         ]);
     }
-    let insert = "insert into delivery (trade, run, delivered, seller_short, buyer_short)";
+    let insert = "insert into delivery \
+                  (trade, run, delivered, seller_short, buyer_short, cause, alone, sent)";
     let update = "on conflict (trade) do update set run = excluded.run, \
                   delivered = excluded.delivered, seller_short = excluded.seller_short, \
-                  buyer_short = excluded.buyer_short";
-    insert_rows(tx, insert, 5, rows, update).await?;
+                  buyer_short = excluded.buyer_short, cause = excluded.cause, \
+                  alone = excluded.alone, sent = excluded.sent";
+    insert_rows(tx, insert, 8, rows, update).await?;
     Ok(())
 }
 

@@ -253,6 +253,8 @@ pub struct Traded {
     pub delivered: Energy,
     /// What the account's own meter is said to have lacked.
     pub own_short: Energy,
+    /// What either side lacked; at most one of them did.
+    pub short: Energy,
     /// The energy alone.
     pub price: Price,
     /// The grid's fee.

@@ -11,6 +11,7 @@
 //!                  2020 Collateral  -> 2005 Locked          only the difference to the last run
 //! Released         2005, 2100, 4000 -> 2000 Wallet
 //! Withdrawn        2000 Wallet      -> 1000 Bank
+//! Invoiced         1200 Receivable  <- 2120 Retailer, 2150 Rounding     what is still to be paid
 //!
 //! Metered          GRID_IMPORT  <- E_IMP           E_EXP -> GRID_EXPORT
 //! Reconciled       P2P_BOUGHT@B <- P2P_SOLD@S      GRID_EXPORT@S <- GRID_IMPORT@B
@@ -22,6 +23,8 @@
 
 mod accounts;
 mod audit;
+mod invoiced;
+mod metering;
 mod moves;
 #[cfg(test)]
 mod tests;
@@ -35,9 +38,10 @@ use serde::{Deserialize, Serialize};
 use units::{Energy, Money, Price};
 
 pub use accounts::{Account, BadAccount, EnergyAccount, Flow};
-pub use audit::{Violation, check, check_entries, check_invoice};
+pub use audit::{Verified, Violation, check, check_each, check_entries, check_invoice};
 
 use super::reconcile::Metered;
+pub use invoiced::Invoiced;
 use moves::{Moved, Moves};
 
 /// What of a settlement the journal needs to know.
@@ -132,6 +136,8 @@ pub enum Fact {
         /// Each connection point once.
         intervals: Vec<PointMetered>,
     },
+    /// An invoice was issued.
+    Invoiced(Invoiced),
 }
 
 /// What one meter saw in a slot.
@@ -186,6 +192,9 @@ pub enum JournalError {
     /// Settled twice.
     #[error("trade {0} is in the journal already")]
     KnownTrade(B256),
+    /// Invoiced twice.
+    #[error("the invoice is in the journal already")]
+    KnownInvoice,
     /// An amount or a balance does not fit.
     #[error("an amount does not fit the journal")]
     Overflow,
@@ -216,6 +225,7 @@ pub struct Book {
     energy: BTreeMap<EnergyAccount, i128>,
     trades: BTreeMap<B256, TradeState>,
     metered: BTreeMap<(ConnectionPointId, Timestamp), Metered>,
+    invoices: BTreeMap<String, Invoiced>,
     next: u64,
     head: B256,
 }
@@ -230,7 +240,7 @@ impl Book {
 
     /// Takes back `entry` (the newest first) and returns the reversing entry.
     pub fn revert(&mut self, entry: &Entry) -> Result<Entry, JournalError> {
-        if entry.reversal || matches!(entry.fact, Fact::Metered { .. }) {
+        if entry.reversal || matches!(entry.fact, Fact::Metered { .. } | Fact::Invoiced(_)) {
             return Err(JournalError::NotReversible(entry.sequence));
         }
         self.forget(&entry.fact)?;
@@ -242,15 +252,19 @@ impl Book {
     /// The book after a journal; the entries were checked when they were made.
     pub fn replay(entries: &[Entry]) -> Result<Book, JournalError> {
         let mut book = Book::default();
-        for entry in entries {
-            if entry.reversal {
-                book.forget(&entry.fact)?;
-            } else {
-                book.remember(&entry.fact);
-            }
-            book.apply(entry);
-        }
+        entries.iter().try_for_each(|entry| book.take(entry))?;
         Ok(book)
+    }
+
+    /// Takes the next entry of a journal as it stands.
+    fn take(&mut self, entry: &Entry) -> Result<(), JournalError> {
+        if entry.reversal {
+            self.forget(&entry.fact)?;
+        } else {
+            self.remember(&entry.fact);
+        }
+        self.apply(entry);
+        Ok(())
     }
 
     /// Debits minus credits of a money account, in 1e-9 currency.
@@ -283,6 +297,11 @@ impl Book {
     /// A trade with its runs.
     pub fn trade(&self, trade: &B256) -> Option<&TradeState> {
         self.trades.get(trade)
+    }
+
+    /// What was posted of an invoice, by its number.
+    pub fn invoiced(&self, number: &str) -> Option<&Invoiced> {
+        self.invoices.get(number)
     }
 
     /// Hash of the newest entry (zero before the first) and the number of entries.
@@ -327,6 +346,12 @@ impl Book {
                     moves.energy(seen, given, before.export, interval.export);
                 }
             }
+            Fact::Invoiced(invoiced) => {
+                if self.invoices.contains_key(&invoiced.number) {
+                    return Err(JournalError::KnownInvoice);
+                }
+                moves.invoiced(invoiced)?;
+            }
         }
         Ok(moves.into_parts())
     }
@@ -369,6 +394,9 @@ impl Book {
                     let metered = Metered { import: *import, export: *export };
                     self.metered.insert((*point, *slot), metered);
                 }
+            }
+            Fact::Invoiced(invoiced) => {
+                self.invoices.insert(invoiced.number.clone(), invoiced.clone());
             }
             Fact::Deposited { .. } | Fact::Released { .. } | Fact::Withdrawn { .. } => {}
         }
@@ -413,15 +441,20 @@ impl Book {
     }
 
     fn apply(&mut self, entry: &Entry) {
-        for transfer in &entry.money {
-            *self.money.entry(transfer.debit.clone()).or_default() += i128::from(transfer.amount);
-            *self.money.entry(transfer.credit.clone()).or_default() -= i128::from(transfer.amount);
+        for Transfer { debit, credit, amount } in &entry.money {
+            for (account, change) in [(debit, i128::from(*amount)), (credit, -i128::from(*amount))]
+            {
+                let balance = self.money.entry(account.clone()).or_default();
+                *balance += change;
+                if *balance == 0 {
+                    self.money.remove(account);
+                }
+            }
         }
         for transfer in &entry.energy {
             *self.energy.entry(transfer.debit).or_default() += i128::from(transfer.amount);
             *self.energy.entry(transfer.credit).or_default() -= i128::from(transfer.amount);
         }
-        self.money.retain(|_, balance| *balance != 0);
         self.next = entry.sequence + 1;
         self.head = entry.hash;
     }

@@ -245,17 +245,17 @@ impl Home {
     }
 }
 
-/// One trade of a slot: its name and the calls that post and settle it.
-pub struct Deal {
-    pub trade: B256,
+/// The trades of a slot: their names and the calls that post and settle them.
+pub struct Deals {
+    pub trades: Vec<B256>,
     pub clearing: B256,
     pub calls: [Call; 2],
 }
 
-/// Heron buys from otter in the slot of an hour.
-pub fn deal(hour_of_day: i64, wh: u64) -> Deal {
+/// Heron buys from otter in the slot of an hour, once for each quantity.
+pub fn deals(hour_of_day: i64, quantities: &[u64]) -> Deals {
     let start = slot(hour_of_day).start;
-    let order = |home: Home, side: Side| OrderTerms {
+    let order = |home: Home, side: Side, place: usize, wh: u64| OrderTerms {
         account: home.address(),
         side,
         slot: start.unsigned(),
@@ -267,14 +267,22 @@ pub fn deal(hour_of_day: i64, wh: u64) -> Deal {
         connection_point: home.point(),
         policy: policy().id(),
         delegate: Address::ZERO,
-        nonce: U256::from(hour_of_day + 1),
+        nonce: U256::from(hour_of_day + 1) + U256::from(100 * place),
         expiry: start.unsigned(),
     };
-    let (buy, sell) = (order(HERON, Side::Buy), order(OTTER, Side::Sell));
     let at = deployment();
     let hash = |order: &OrderTerms| order.hash(CHAIN_ID, at.market);
-    let (bought, sold) = (hash(&buy), hash(&sell));
-    let root = merkle::leaf(&fill_leaf(bought, sold, Energy::from_wh(wh)));
+    let orders: Vec<(OrderTerms, OrderTerms)> = quantities
+        .iter()
+        .enumerate()
+        .map(|(place, wh)| {
+            (order(HERON, Side::Buy, place, *wh), order(OTTER, Side::Sell, place, *wh))
+        })
+        .collect();
+    let leaf = |(buy, sell): &(OrderTerms, OrderTerms)| {
+        merkle::leaf(&fill_leaf(hash(buy), hash(sell), buy.quantity))
+    };
+    let tree = merkle::Tree::new(orders.iter().map(leaf).collect());
     let clearing = Clearing {
         policy: policy().id(),
         slot: start.unsigned(),
@@ -283,21 +291,25 @@ pub fn deal(hour_of_day: i64, wh: u64) -> Deal {
         price: 180_000,
         retail_price: 290_000,
         feed_in_price: 80_000,
-        volume: Energy::from_wh(wh),
-        fills: 1,
-        fills_root: root,
+        volume: Energy::from_wh(quantities.iter().sum()),
+        fills: u32::try_from(orders.len()).unwrap(),
+        fills_root: tree.root(),
         journal_root: B256::ZERO,
     };
-    let fill = FillProof {
-        buy,
-        sell,
-        quantity: Energy::from_wh(wh),
-        index: 0,
-        path: Vec::new(),
-        buy_signature: key(HERON.0).sign(bought).as_bytes().to_vec().into(),
-        sell_signature: key(OTTER.0).sign(sold).as_bytes().to_vec().into(),
-    };
     let id = clearing.id();
-    let calls = [at.clear(&clearing), at.settle(id, &[fill])];
-    Deal { trade: trade_id(id, bought, sold), clearing: id, calls }
+    let trades = orders.iter().map(|(buy, sell)| trade_id(id, hash(buy), hash(sell))).collect();
+    let fills: Vec<FillProof> = orders
+        .into_iter()
+        .enumerate()
+        .map(|(place, (buy, sell))| FillProof {
+            quantity: buy.quantity,
+            index: u32::try_from(place).unwrap(),
+            path: tree.path(place),
+            buy_signature: key(HERON.0).sign(hash(&buy)).as_bytes().to_vec().into(),
+            sell_signature: key(OTTER.0).sign(hash(&sell)).as_bytes().to_vec().into(),
+            buy,
+            sell,
+        })
+        .collect();
+    Deals { trades, clearing: id, calls: [at.clear(&clearing), at.settle(id, &fills)] }
 }

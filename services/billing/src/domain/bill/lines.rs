@@ -109,61 +109,77 @@ fn tariff_line(facts: &Facts<'_>, line: &tariff::Line) -> Line {
 
 fn trade_lines(facts: &Facts<'_>) -> Result<Vec<Line>, Overflow> {
     use Side::{Buyer, Seller};
-    let delivered = "sum over the trades of delivered x ";
     let price = |trade: &Traded| trade.price.cost_of(trade.delivered);
     let network = |trade: &Traded| trade.network_fee.cost_of(trade.delivered);
     let platform = |trade: &Traded| trade.platform_fee.cost_of(trade.delivered);
     let make_whole = |trade: &Traded| Ok(trade.make_whole);
     let compensation = |trade: &Traded| Ok(trade.compensation);
-    let line = |class, side, label: &str, formula: &str, part: Part<'_>| {
-        trade_line(facts, class, side, label, formula, part)
+    let line = |class, side, label: &str, of: Of<'_>, part: Part<'_>| {
+        trade_line(facts, (class, side, label), of, part)
     };
-    let of = |what: &str| format!("{delivered}{what}");
+    let delivered = |times| Of { energy: "delivered", times, counts: |trade| trade.delivered };
+    let missing = Of {
+        energy: "not delivered",
+        times: "how much more the supplier charges",
+        counts: |trade| trade.short,
+    };
+    let left = Of {
+        energy: "not taken",
+        times: "how much less feeding in earns",
+        counts: |trade| trade.short,
+    };
+    let (at_price, at_fee) = (delivered("price"), delivered("fee"));
     Ok(vec![
-        line(Class::P2pBought, Buyer, "Energy from neighbours", &of("price"), &price)?,
-        line(Class::NetworkLocal, Buyer, "Grid, energy from neighbours", &of("fee"), &network)?,
-        line(Class::PlatformBought, Buyer, "Platform, energy bought", &of("fee"), &platform)?,
-        line(Class::PlatformSold, Seller, "Platform, energy sold", &of("fee"), &platform)?,
-        credit(line(Class::P2pSold, Seller, "Energy to neighbours", &of("price"), &price)?)?,
+        line(Class::P2pBought, Buyer, "Energy from neighbours", at_price, &price)?,
+        line(Class::NetworkLocal, Buyer, "Grid, energy from neighbours", at_fee, &network)?,
+        line(Class::PlatformBought, Buyer, "Platform, energy bought", at_fee, &platform)?,
+        line(Class::PlatformSold, Seller, "Platform, energy sold", at_fee, &platform)?,
+        credit(line(Class::P2pSold, Seller, "Energy to neighbours", at_price, &price)?)?,
         credit(line(
             Class::MakeWhole,
             Buyer,
-            "Compensation for energy that neighbours did not deliver",
-            "sum over the trades of short x what the supplier costs more",
+            "Credit: neighbours did not deliver what you had bought",
+            missing,
             &make_whole,
         )?)?,
         credit(line(
             Class::Compensation,
             Seller,
-            "Compensation for energy that neighbours did not take",
-            "sum over the trades of short x what the grid pays less",
+            "Credit: neighbours did not take what you had sold",
+            left,
             &compensation,
         )?)?,
         line(
             Class::SellerPenalty,
             Seller,
-            "Energy sold and not delivered",
-            "sum over the trades of short x what the supplier costs more",
+            "Paid to neighbours: you did not deliver what you had sold",
+            missing,
             &make_whole,
         )?,
         line(
             Class::BuyerPenalty,
             Buyer,
-            "Energy bought and not taken",
-            "sum over the trades of short x what the grid pays less",
+            "Paid to neighbours: you did not take what you had bought",
+            left,
             &compensation,
         )?,
     ])
+}
+
+/// Which energy of a trade a line is about, and what it is multiplied by.
+#[derive(Clone, Copy)]
+struct Of<'a> {
+    energy: &'a str,
+    times: &'a str,
+    counts: fn(&Traded) -> Energy,
 }
 
 type Part<'a> = &'a dyn Fn(&Traded) -> Result<Money, Overflow>;
 
 fn trade_line(
     facts: &Facts<'_>,
-    class: Class,
-    side: Side,
-    label: &str,
-    formula: &str,
+    (class, side, label): (Class, Side, &str),
+    of: Of<'_>,
     part: Part<'_>,
 ) -> Result<Line, Overflow> {
     let mut exact = Money::ZERO;
@@ -173,11 +189,12 @@ fn trade_line(
         exact = exact.plus(amount)?;
         if amount != Money::ZERO {
             count += 1;
-            energy = energy.plus(trade.delivered)?;
+            energy = energy.plus((of.counts)(trade))?;
         }
     }
-    let inputs = vec![input("trades", count), kwh("delivered", energy)];
-    Ok(drawn(class, label.to_owned(), exact, formula, inputs))
+    let formula = format!("sum over the trades of energy {} x {}", of.energy, of.times);
+    let inputs = vec![input("trades", count), kwh(of.energy, energy)];
+    Ok(drawn(class, label.to_owned(), exact, &formula, inputs))
 }
 
 fn credit(line: Line) -> Result<Line, Overflow> {

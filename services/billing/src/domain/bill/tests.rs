@@ -52,6 +52,7 @@ fn traded(side: Side, slot: &str, wh: u64) -> Traded {
         quantity: Energy::from_wh(wh),
         delivered: Energy::from_wh(wh),
         own_short: Energy::ZERO,
+        short: Energy::ZERO,
         price: price(180_000),
         network_fee: price(10_000),
         platform_fee: price(2_100),
@@ -132,6 +133,33 @@ fn penalties_are_lines_of_the_side_that_pays_them() {
     assert_eq!(line(Side::Buyer, Class::MakeWhole), Some(-86_400_000));
     assert_eq!(line(Side::Seller, Class::SellerPenalty), Some(86_400_000));
     assert_eq!(line(Side::Seller, Class::MakeWhole), None);
+}
+
+#[test]
+fn a_line_for_a_shortfall_counts_the_energy_that_was_missing() {
+    let used = used(&[("2026-06-01T10:00:00Z", 4200, 4200)]);
+    let check = |side, class, own: bool, words: &str| {
+        let shortfall = Money::from_n(86_400_000);
+        let seller = (side == Side::Seller) == own;
+        let trade = Traded {
+            quantity: Energy::from_wh(5000),
+            short: Energy::from_wh(800),
+            own_short: if own { Energy::from_wh(800) } else { Energy::ZERO },
+            make_whole: if seller { shortfall } else { Money::ZERO },
+            compensation: if seller { Money::ZERO } else { shortfall },
+            ..traded(side, "2026-06-01T10:00:00Z", 4200)
+        };
+        let rated = rated(terms(), &used, &[trade]).unwrap();
+        let line = rated.lines.iter().find(|line| line.class == class).unwrap();
+        let inputs: Vec<(&str, &str)> =
+            line.inputs.iter().map(|input| (input.name.as_str(), input.value.as_str())).collect();
+        assert_eq!(inputs, [("trades", "1"), (words, "0.8 kWh")], "{class:?}");
+        assert!(line.formula.contains(words) && !line.formula.contains("energy delivered"));
+    };
+    check(Side::Buyer, Class::MakeWhole, false, "not delivered");
+    check(Side::Seller, Class::SellerPenalty, true, "not delivered");
+    check(Side::Seller, Class::Compensation, false, "not taken");
+    check(Side::Buyer, Class::BuyerPenalty, true, "not taken");
 }
 
 #[test]

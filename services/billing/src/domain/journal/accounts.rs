@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub enum Account {
     /// 1000: money outside, held for everybody in here.
     Bank,
+    /// 1200: what an address owes by its invoices; a credit where it gets money back.
+    Receivable(Address),
     /// 2000: an address's free money.
     Wallet(Address),
     /// 2005: an address's proceeds of a local day, inside the challenge window.
@@ -24,6 +26,8 @@ pub enum Account {
     Collateral(Address, B256),
     /// 2100: network fees of a local day owed to the network's address.
     Dso(Address, u32),
+    /// 2120: what the retailer gets by the invoices, for itself, the grid and the state.
+    Retailer,
     /// 2150: what rounding of invoice lines left over.
     Rounding,
     /// 4000: platform fees of a local day.
@@ -76,18 +80,20 @@ impl Account {
     pub fn code(&self) -> u16 {
         match self {
             Account::Bank => 1000,
+            Account::Receivable(_) => 1200,
             Account::Wallet(_) => 2000,
             Account::Locked(..) => 2005,
             Account::Escrow(_) => 2010,
             Account::Collateral(..) => 2020,
             Account::Dso(..) => 2100,
+            Account::Retailer => 2120,
             Account::Rounding => 2150,
             Account::PlatformFee(..) => 4000,
             Account::Suspense => 9000,
         }
     }
 
-    /// Whose account it is, where it is one address's.
+    /// Whose money is in it, where it is one address's.
     pub fn owner(&self) -> Option<Address> {
         match self {
             Account::Wallet(owner)
@@ -95,7 +101,12 @@ impl Account {
             | Account::Collateral(owner, _)
             | Account::Dso(owner, _)
             | Account::PlatformFee(owner, _) => Some(*owner),
-            Account::Bank | Account::Escrow(_) | Account::Rounding | Account::Suspense => None,
+            Account::Bank
+            | Account::Receivable(_)
+            | Account::Escrow(_)
+            | Account::Retailer
+            | Account::Rounding
+            | Account::Suspense => None,
         }
     }
 }
@@ -104,13 +115,15 @@ impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let code = self.code();
         match self {
-            Account::Wallet(owner) => write!(f, "{code}:{owner:#x}"),
+            Account::Wallet(owner) | Account::Receivable(owner) => write!(f, "{code}:{owner:#x}"),
             Account::Locked(owner, day)
             | Account::Dso(owner, day)
             | Account::PlatformFee(owner, day) => write!(f, "{code}:{owner:#x}:{day}"),
             Account::Escrow(trade) => write!(f, "{code}:{trade:#x}"),
             Account::Collateral(owner, trade) => write!(f, "{code}:{owner:#x}:{trade:#x}"),
-            Account::Bank | Account::Rounding | Account::Suspense => write!(f, "{code}"),
+            Account::Bank | Account::Retailer | Account::Rounding | Account::Suspense => {
+                write!(f, "{code}")
+            }
         }
     }
 }
@@ -130,11 +143,13 @@ fn parse(text: &str) -> Option<Account> {
     let day = |at: usize| parts.get(at)?.parse::<u32>().ok();
     let account = match *parts.first()? {
         "1000" => Account::Bank,
+        "1200" => Account::Receivable(address(1)?),
         "2000" => Account::Wallet(address(1)?),
         "2005" => Account::Locked(address(1)?, day(2)?),
         "2010" => Account::Escrow(hash(1)?),
         "2020" => Account::Collateral(address(1)?, hash(2)?),
         "2100" => Account::Dso(address(1)?, day(2)?),
+        "2120" => Account::Retailer,
         "2150" => Account::Rounding,
         "4000" => Account::PlatformFee(address(1)?, day(2)?),
         "9000" => Account::Suspense,

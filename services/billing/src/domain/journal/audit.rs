@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::B256;
 use calendar::Timestamp;
 use ids::ConnectionPointId;
 use units::Money;
 
 use crate::domain::bill::Invoice;
 
-use super::{Account, Book, EnergyAccount, Entry, Fact, Flow, TradeState};
+use super::{Account, Book, EnergyAccount, Entry, Fact, Flow, Invoiced, TradeState};
 
 /// An invariant that does not hold. The variants are named as the rules they break.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,12 +67,12 @@ pub enum Violation {
     /// The entries give other balances than the book has.
     #[error("I8: replaying the journal gives other balances")]
     I8Balances,
-    /// An invoice differs from the postings of its period.
+    /// An invoice differs from the postings of its period, or from those of its own.
     #[error("I9: invoice {number} shows {invoiced} n, the journal {posted} n")]
     I9 {
         /// Which invoice.
         number: String,
-        /// Exact amount of its community energy.
+        /// What it shows: the exact amount of its community energy, or what is due.
         invoiced: i128,
         /// What was posted.
         posted: i128,
@@ -88,41 +87,76 @@ pub enum Violation {
 
 /// I1 to I7 and an empty suspense account. `reserve`: what the market contract holds, where known.
 pub fn check(book: &Book, reserve: Option<Money>) -> Result<(), Violation> {
-    balanced(book)?;
-    not_overdrawn(book)?;
-    reserved(book, reserve)?;
-    book.trades().try_for_each(|trade| bound(book, trade))?;
-    energy_adds_up(book)?;
-    sold_is_bought(book)?;
-    match book.balance(&Account::Suspense) {
+    match check_each(book, reserve).into_iter().next() {
+        None => Ok(()),
+        Some(first) => Err(first),
+    }
+}
+
+/// As [`check`]: the first violation of each rule that does not hold.
+pub fn check_each(book: &Book, reserve: Option<Money>) -> Vec<Violation> {
+    let suspense = match book.balance(&Account::Suspense) {
         0 => Ok(()),
         held => Err(Violation::Suspense(held)),
-    }
+    };
+    let checks = [
+        balanced(book),
+        not_overdrawn(book),
+        reserved(book, reserve),
+        book.trades().try_for_each(|trade| bound(book, trade)),
+        energy_adds_up(book),
+        sold_is_bought(book),
+        suspense,
+    ];
+    checks.into_iter().filter_map(Result::err).collect()
 }
 
 /// I8 and I10: the entries are an unbroken chain, replay to `book`, and make no money.
 pub fn check_entries(entries: &[Entry], book: &Book) -> Result<(), Violation> {
-    let mut previous = B256::ZERO;
-    for (place, entry) in (0_u64..).zip(entries) {
-        let follows = entry.sequence == place && entry.previous == previous;
-        if !follows || entry.hash != entry.digest() {
-            return Err(Violation::I8(place));
-        }
-        let supply = matches!(entry.fact, Fact::Deposited { .. } | Fact::Withdrawn { .. });
-        let touches = |account: &Account| *account == Account::Bank;
-        let bank = entry.money.iter().any(|t| touches(&t.debit) != touches(&t.credit));
-        if bank != supply && !entry.money.is_empty() {
-            return Err(Violation::I10(place));
-        }
-        previous = entry.hash;
+    let mut verified = Verified::default();
+    verified.follow(entries)?;
+    verified.agrees(book)
+}
+
+/// The beginning of a journal that was found in order: the balances it gives, and the hash of its
+/// last entry. What follows is checked from there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verified(Book);
+
+impl Verified {
+    /// How many entries it has.
+    pub fn entries(&self) -> u64 {
+        self.0.head().1
     }
-    match Book::replay(entries) {
-        Ok(replayed) if replayed == *book => Ok(()),
-        _ => Err(Violation::I8Balances),
+
+    /// Takes the entries that follow, in order; stops at the first that is not right.
+    pub fn follow(&mut self, entries: &[Entry]) -> Result<(), Violation> {
+        for entry in entries {
+            let (previous, place) = self.0.head();
+            let follows = entry.sequence == place && entry.previous == previous;
+            if !follows || entry.hash != entry.digest() {
+                return Err(Violation::I8(place));
+            }
+            let supply = matches!(entry.fact, Fact::Deposited { .. } | Fact::Withdrawn { .. });
+            let touches = |account: &Account| *account == Account::Bank;
+            let bank = entry.money.iter().any(|t| touches(&t.debit) != touches(&t.credit));
+            if bank != supply && !entry.money.is_empty() {
+                return Err(Violation::I10(place));
+            }
+            self.0.take(entry).map_err(|_| Violation::I8(place))?;
+        }
+        Ok(())
+    }
+
+    /// Whether `book` has the same entries and balances.
+    pub fn agrees(&self, book: &Book) -> Result<(), Violation> {
+        if self.0 == *book { Ok(()) } else { Err(Violation::I8Balances) }
     }
 }
 
-/// I9: what an invoice says the chain moved is what the journal posted for its days.
+/// I9: what an invoice says the chain moved is what the journal posted for its days; what it leaves
+/// to be paid, once posted, is the retailer's exact amount and no more rounding than its lines
+/// have.
 pub fn check_invoice(book: &Book, invoice: &Invoice) -> Result<(), Violation> {
     let days = invoice.period.from.number()..=invoice.period.to.number();
     let mut posted: i128 = 0;
@@ -137,11 +171,20 @@ pub fn check_invoice(book: &Book, invoice: &Invoice) -> Result<(), Violation> {
             posted += n(totals.make_whole) - n(totals.seller_net) - n(totals.compensation);
         }
     }
+    let number = invoice.number.clone();
     let invoiced = invoice.on_chain().map_or(i128::MAX, |money| i128::from(money.n()));
-    if posted == invoiced {
-        return Ok(());
+    if posted != invoiced {
+        return Err(Violation::I9 { number, invoiced, posted });
     }
-    Err(Violation::I9 { number: invoice.number.clone(), invoiced, posted })
+    let Some(kept) = book.invoiced(&number) else { return Ok(()) };
+    let (invoiced, posted) = (i128::from(invoice.due.n()), i128::from(kept.due.n()));
+    let lines = i128::try_from(invoice.lines.len()).unwrap_or(i128::MAX);
+    let unit = 10_i128.pow(9 - u32::from(invoice.currency_digits.min(9)));
+    let little = 2 * kept.rounding().abs() <= unit * (lines + 1);
+    match Invoiced::of(invoice) {
+        Ok(expected) if expected == *kept && little => Ok(()),
+        _ => Err(Violation::I9 { number, invoiced, posted }),
+    }
 }
 
 fn balanced(book: &Book) -> Result<(), Violation> {
@@ -157,7 +200,14 @@ fn balanced(book: &Book) -> Result<(), Violation> {
 
 fn not_overdrawn(book: &Book) -> Result<(), Violation> {
     for (account, balance) in book.balances() {
-        let owed = !matches!(account, Account::Bank | Account::Rounding | Account::Suspense);
+        let owed = !matches!(
+            account,
+            Account::Bank
+                | Account::Receivable(_)
+                | Account::Retailer
+                | Account::Rounding
+                | Account::Suspense
+        );
         if owed && balance > 0 {
             return Err(Violation::I2(account.clone()));
         }

@@ -188,6 +188,47 @@ fn facts_that_the_chain_took_back_leave_no_trace_in_the_balances() {
 }
 
 #[test]
+fn a_meter_that_says_less_waits_until_what_was_paid_is_final() {
+    let (book, _) = s1();
+    let slot = Timestamp::from_seconds(SLOT);
+    let check = |name, said: (u64, u64), runs_final, expected: (u64, u64)| {
+        let of = |(import, export)| PointMetered {
+            point: ConnectionPointId::derived(name),
+            import: Energy::from_wh(import),
+            export: Energy::from_wh(export),
+        };
+        assert_eq!(book.accepts(slot, &of(said), runs_final), of(expected), "{name} {said:?}");
+    };
+    // The buyer took 5600 Wh in, 4200 of them bought; the seller gave 4200 Wh, all of them sold.
+    check("B", (5000, 0), false, (5600, 0));
+    check("B", (5000, 0), true, (5000, 0));
+    check("B", (4199, 0), true, (5600, 0));
+    check("S", (0, 4199), true, (0, 4200));
+    check("S", (0, 4300), false, (0, 4300));
+    check("B", (4199, 70), true, (5600, 70));
+    check("new", (1, 2), false, (1, 2));
+}
+
+#[test]
+fn what_an_invoice_leaves_to_be_paid_is_posted_once_and_to_the_last_digit() {
+    let (mut book, _) = s1();
+    let invoiced = |due, retailer| Invoiced {
+        number: "INV-2026-1".to_owned(),
+        account: address("B"),
+        due: money(due),
+        retailer: money(retailer),
+    };
+    let first = Fact::Invoiced(invoiced(3_350_000_000, 3_366_000_000));
+    let entry = book.post("invoice", first.clone()).unwrap();
+    assert_eq!(book.balance(&Account::Receivable(address("B"))), 3_350_000_000);
+    assert_eq!(book.balance(&Account::Retailer), -3_366_000_000);
+    assert_eq!(book.balance(&Account::Rounding), 16_000_000);
+    assert_eq!(check(&book, None), Ok(()));
+    assert_eq!(book.post("again", first), Err(JournalError::KnownInvoice));
+    assert_eq!(book.revert(&entry), Err(JournalError::NotReversible(entry.sequence)));
+}
+
+#[test]
 fn each_invariant_is_broken_by_what_it_guards_against() {
     let (book, entries) = s1();
     let broken = |change: fn(&mut Book)| {
@@ -257,6 +298,8 @@ fn an_account_is_read_back_as_it_was_written() {
         Account::Locked(address("B"), DAY),
         Account::Escrow(keccak256("T")),
         Account::Collateral(address("S"), keccak256("T")),
+        Account::Receivable(address("B")),
+        Account::Retailer,
         Account::Suspense,
     ] {
         assert_eq!(account.to_string().parse(), Ok(account));

@@ -227,12 +227,14 @@ impl Open {
             contracts::Side::Buy => (Side::Buyer, policy.buyer_fee, last.buyer_short),
             contracts::Side::Sell => (Side::Seller, policy.seller_fee, last.seller_short),
         };
+        let short = last.buyer_short.plus(last.seller_short).map_err(|error| error.to_string())?;
         Ok(Traded {
             side,
             slot,
             quantity: settled.quantity,
             delivered: last.delivered,
             own_short,
+            short,
             price: price(settled.price)?,
             network_fee: price(policy.network_fee)?,
             platform_fee: price(fee)?,

@@ -1,0 +1,192 @@
+//! Runs that the contract refused for good are handed over again, while corrections are open.
+//!
+//! What the chain has recorded is compared with what was handed over. A batch is split until a bad
+//! trade stands alone; that one is kept apart with the contract's reason, and tried again ever more
+//! rarely (`domain::handover`). A transaction that no block has is the relay's to send.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use alloy_primitives::{B256, Bytes};
+use anyhow::Result;
+use calendar::Timestamp;
+use client::Transaction;
+use contracts::{Call, revert_text};
+use serde_json::json;
+
+use super::logs::SettledFact;
+use super::reconcile::run_transaction;
+use crate::Billing;
+use crate::db::chain::{self, kind};
+use crate::db::handover::{self, Apart, What};
+use crate::db::{hash, slots};
+use crate::domain::handover::{Fate, Refused, again, fate};
+use crate::domain::reconcile::Delivery;
+
+/// The most letters of a reason that are kept.
+const REASON_MAX: usize = 200;
+/// The most trades that are kept apart and looked at.
+const APART_MAX: i64 = 2_000;
+
+/// What one look at the refused runs comes to.
+#[derive(Default)]
+struct Sorted {
+    /// To be sent again: run and delivery of each trade.
+    open: HashMap<B256, (u8, Delivery)>,
+    /// What stands instead of what was handed over; nothing where nothing is recorded.
+    ended: Vec<(B256, Option<(u8, Delivery)>)>,
+    /// Given up, with the reason.
+    closed: Vec<(B256, &'static str)>,
+}
+
+impl Billing {
+    /// Sends refused runs again at `now`; whether anything was sent.
+    pub(crate) async fn resend_runs(&self, now: Timestamp) -> Result<bool> {
+        let mut refused = handover::refused(&self.db, What::Reconcile).await?;
+        if refused.is_empty() {
+            return Ok(false);
+        }
+        let sorted = self.sorted(&refused, now).await?;
+        refused.retain(|one| sorted.open.contains_key(&one.trade));
+        let again = again(refused, now);
+        let mut sends: Vec<(u8, Vec<Delivery>, u32)> = Vec::new();
+        for batch in &again.batches {
+            let mut runs: BTreeMap<u8, Vec<Delivery>> = BTreeMap::new();
+            for (run, delivery) in batch.trades.iter().filter_map(|trade| sorted.open.get(trade)) {
+                runs.entry(*run).or_default().push(*delivery);
+            }
+            sends.extend(runs.into_iter().map(|(run, deliveries)| {
+                let alone = if deliveries.len() == 1 { batch.alone.max(1) } else { 0 };
+                (run, deliveries, alone)
+            }));
+        }
+        let mut transactions = Vec::new();
+        for (run, deliveries, alone) in sends {
+            let transaction = run_transaction(&self.deployment, run, &deliveries, alone)?;
+            transactions.push((transaction, run, deliveries, alone));
+        }
+        let call = |trade: B256| {
+            let (run, delivery) = sorted.open[&trade];
+            run_transaction(&self.deployment, run, &[delivery], 0)
+        };
+        let mut apart = self.apart(What::Reconcile, &again, call, now).await?;
+        apart.extend(sorted.closed.iter().map(|(trade, reason)| Apart {
+            trade: *trade,
+            what: What::Reconcile.name().to_owned(),
+            reason: (*reason).to_owned(),
+            since: now,
+            closed: true,
+        }));
+        let any = !transactions.is_empty();
+        self.keep_runs(transactions, sorted.ended, apart, now).await?;
+        Ok(any)
+    }
+
+    async fn sorted(&self, refused: &[Refused], now: Timestamp) -> Result<Sorted> {
+        let trades: Vec<B256> = refused.iter().map(|one| one.trade).collect();
+        let handed = slots::deliveries(&self.db, &trades).await?;
+        let mut sorted = Sorted::default();
+        for (trade, (run, delivery)) in handed {
+            let recorded = self.recorded(trade).await?;
+            let closes = self.closes(trade).await?;
+            match fate((run, &delivery), recorded, closes, now) {
+                Fate::Gone => sorted.ended.push((trade, None)),
+                Fate::Recorded => sorted.ended.push((trade, recorded)),
+                Fate::Open(run) => {
+                    sorted.open.insert(trade, (run, delivery));
+                }
+                fate @ (Fate::TooLate | Fate::NoRunLeft) => {
+                    let late = fate == Fate::TooLate;
+                    let reason = if late { "corrections are over" } else { "no run is left" };
+                    sorted.closed.push((trade, reason));
+                    sorted.ended.push((trade, recorded));
+                }
+            }
+        }
+        Ok(sorted)
+    }
+
+    /// When corrections of a trade of the best branch end.
+    async fn closes(&self, trade: B256) -> Result<Option<Timestamp>> {
+        let mut settled: Vec<(u64, SettledFact)> =
+            chain::all(&self.db, kind::SETTLED, hash(trade)).await?;
+        let Some((_, fact)) = settled.pop() else { return Ok(None) };
+        let closes = self.state.lock().await.closes(&fact);
+        Ok(closes.map(|at| Timestamp::from_seconds(at.cast_signed())))
+    }
+
+    async fn keep_runs(
+        &self,
+        transactions: Vec<(Transaction, u8, Vec<Delivery>, u32)>,
+        ended: Vec<(B256, Option<(u8, Delivery)>)>,
+        apart: Vec<Apart>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let operator = self.operator.clone();
+        self.db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    for (transaction, run, deliveries, alone) in transactions {
+                        operator.enqueue(tx, &transaction).await?;
+                        let sent = (transaction.cause.as_str(), alone);
+                        slots::put_deliveries(tx, (run, &deliveries), sent, now).await?;
+                    }
+                    for (trade, recorded) in ended {
+                        handover::forget(tx, What::Reconcile, trade).await?;
+                        if let Some((run, delivery)) = recorded {
+                            slots::put_deliveries(tx, (run, &[delivery]), ("", 0), now).await?;
+                        }
+                    }
+                    for one in apart {
+                        handover::put_apart(tx, &one).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Those of `again` that are kept apart, with the reason the contract gives now. It is asked
+    /// where a trade comes apart or is sent once more.
+    pub(super) async fn apart(
+        &self,
+        what: What,
+        again: &crate::domain::handover::Again,
+        call: impl Fn(B256) -> Result<Transaction>,
+        now: Timestamp,
+    ) -> Result<Vec<Apart>> {
+        if again.apart.is_empty() {
+            return Ok(Vec::new());
+        }
+        let known = handover::apart(&self.db, APART_MAX).await?;
+        let known: BTreeSet<B256> = known.iter().map(|one| one.trade).collect();
+        let sent: BTreeSet<B256> =
+            again.batches.iter().flat_map(|batch| batch.trades.iter().copied()).collect();
+        let mut apart = Vec::new();
+        for trade in &again.apart {
+            if known.contains(trade) && !sent.contains(trade) {
+                continue;
+            }
+            let Transaction { to, data, .. } = call(*trade)?;
+            let reason = self.reason(Call { to, data }).await;
+            tracing::error!(%trade, %reason, "the contract refuses {} of a trade", what.name());
+            let what = what.name().to_owned();
+            apart.push(Apart { trade: *trade, what, reason, since: now, closed: false });
+        }
+        Ok(apart)
+    }
+
+    /// Why the contract refuses a call of ours, as of the newest block.
+    async fn reason(&self, call: Call) -> String {
+        let from = self.operator.address();
+        let params = json!([{ "from": from, "to": call.to, "data": call.data }, "latest"]);
+        let text = match self.node.request("eth_call", params).await {
+            Ok(_) => "refused when it was sent, would be taken now".to_owned(),
+            Err(error) => {
+                let data: Option<Bytes> =
+                    error.data.clone().and_then(|data| serde_json::from_value(data).ok());
+                data.map_or_else(|| error.to_string(), |data| revert_text(&data))
+            }
+        };
+        text.chars().take(REASON_MAX).collect()
+    }
+}

@@ -1,0 +1,181 @@
+//! Versions of intervals that the journal does not take at once.
+//!
+//! ```text
+//! less energy than is posted ── waits ──► its runs final and it fits them: posted
+//!                                 └─────► corrections over without them: late, kept apart
+//! after the corrections, fits what was paid: late, posted; the retailer's part takes the rest
+//! ```
+//!
+//! What is late is listed by the audit. Readings of a version that is kept apart are no evidence of
+//! a bill: the bill shows what was paid, and what the meter said in time.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::B256;
+use anyhow::Result;
+use calendar::Timestamp;
+use contracts::Reconciled;
+use events::metering::IntervalFact;
+use ids::{CommunityId, ConnectionPointId};
+
+use super::logs::SettledFact;
+use super::state::State;
+use crate::Billing;
+use crate::db::chain::{self, kind};
+use crate::db::journal::Posted;
+use crate::db::kept::{self, Kept, Stand};
+use crate::db::{energy, hash, journal, slots};
+use crate::domain::journal::{Fact, PointMetered};
+
+/// Seconds after the corrections in which a run of theirs may still be heard of.
+const HEARD_AFTER: i64 = 86_400;
+/// Seconds by which the chain's time may be behind ours.
+const MARGIN: i64 = 60;
+
+/// New versions of a slot, sorted by what the journal does with them.
+pub(super) struct SortedVersions {
+    /// To be posted now.
+    pub(super) posted: Vec<PointMetered>,
+    /// To be kept beside the journal.
+    pub(super) kept: Vec<Kept>,
+    /// Points whose readings are no evidence.
+    pub(super) late: Vec<ConnectionPointId>,
+}
+
+impl Billing {
+    /// Sorts versions that arrived at `at`.
+    pub(super) async fn sort_versions(
+        &self,
+        state: &State,
+        (community, slot): (CommunityId, Timestamp),
+        versions: &[IntervalFact],
+        (source, at): (&str, Timestamp),
+    ) -> Result<SortedVersions> {
+        let settled = chain::settled_in(&self.db, community.to_string(), slot.seconds()).await?;
+        let closes = closing_of(state, &settled);
+        let runs_final = self.runs_final(state, &settled).await?;
+        let mut sorted = SortedVersions { posted: Vec::new(), kept: Vec::new(), late: Vec::new() };
+        for interval in versions {
+            let point = interval.connection_point;
+            let metered = PointMetered { point, import: interval.import, export: interval.export };
+            let closes = closes.get(&point).copied();
+            let accepted = state.book.accepts(slot, &metered, runs_final);
+            let fits = accepted == metered;
+            let stand = match (fits, closes.is_some_and(|closes| at >= closes)) {
+                (true, false) => None,
+                (true, true) => Some(Stand::LatePosted),
+                (false, true) => Some(Stand::LateApart),
+                (false, false) => Some(Stand::Waiting),
+            };
+            sorted.posted.push(accepted);
+            if stand == Some(Stand::LateApart) {
+                sorted.late.push(point);
+            }
+            let Some(stand) = stand else { continue };
+            sorted.kept.push(Kept {
+                community,
+                slot,
+                version: interval.version,
+                metered,
+                source: source.to_owned(),
+                readings: energy::unknown(&self.db, &interval.readings).await?,
+                at,
+                closes: closes.unwrap_or(at),
+                stand,
+            });
+        }
+        Ok(sorted)
+    }
+
+    /// Whether no run of these trades is on its way or can be taken back: what was handed over is
+    /// recorded, in blocks that are final.
+    async fn runs_final(&self, state: &State, settled: &[SettledFact]) -> Result<bool> {
+        let finalized = state.head.map_or(0, |head| head.finalized);
+        let trades: Vec<B256> = settled.iter().map(|fact| fact.trade).collect();
+        let handed = slots::deliveries(&self.db, &trades).await?;
+        for trade in trades {
+            let runs: Vec<(u64, Reconciled)> =
+                chain::all(&self.db, kind::RECONCILED, hash(trade)).await?;
+            let recorded = runs.last().map(|(_, run)| run.run);
+            let on_its_way = handed.get(&trade).map(|(run, _)| *run) > recorded;
+            if on_its_way || runs.iter().any(|(number, _)| *number > finalized) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Posts versions whose runs have become final; those whose corrections are over become late.
+    pub(crate) async fn post_waiting(&self, now: Timestamp) -> Result<bool> {
+        let open = kept::open(&self.db, now.plus_seconds(-HEARD_AFTER)).await?;
+        if open.is_empty() {
+            return Ok(false);
+        }
+        let mut state = self.state.lock().await;
+        let stored = self.store_waiting(&mut state, open, now).await;
+        let any = *stored.as_ref().unwrap_or(&false);
+        self.settle_state(&mut state, stored.map(|_| ())).await?;
+        Ok(any)
+    }
+
+    async fn store_waiting(
+        &self,
+        state: &mut State,
+        open: Vec<Kept>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let (mut posted, mut changed) = (Vec::new(), Vec::new());
+        for mut one in open {
+            let community = one.community.to_string();
+            let settled = chain::settled_in(&self.db, community, one.slot.seconds()).await?;
+            let runs_final = self.runs_final(state, &settled).await?;
+            let over = now >= one.closes.plus_seconds(MARGIN);
+            if state.book.accepts(one.slot, &one.metered, runs_final) == one.metered {
+                let fact = Fact::Metered { slot: one.slot, intervals: vec![one.metered] };
+                let entry = state.book.post(&one.source, fact)?;
+                posted.push(Posted { entry, at: now, block: B256::ZERO, owners: Vec::new() });
+                let late = one.at >= one.closes;
+                one.stand = if late { Stand::LatePosted } else { Stand::Waiting };
+                changed.push(one);
+            } else if over && one.stand == Stand::Waiting {
+                one.stand = Stand::LateApart;
+                changed.push(one);
+            }
+        }
+        if changed.is_empty() {
+            return Ok(false);
+        }
+        self.db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    for one in &changed {
+                        let apart = one.stand == Stand::LateApart;
+                        energy::set_late(tx, &one.readings, apart).await?;
+                        match one.stand {
+                            // In the journal, in time.
+                            Stand::Waiting => {
+                                kept::forget(tx, one.metered.point, one.slot).await?;
+                            }
+                            _ => kept::put(tx, std::slice::from_ref(one)).await?,
+                        }
+                    }
+                    journal::append(tx, posted).await.map(|()| true)
+                })
+            })
+            .await
+    }
+}
+
+/// When corrections end, of each connection point that traded.
+fn closing_of(state: &State, settled: &[SettledFact]) -> BTreeMap<ConnectionPointId, Timestamp> {
+    let mut closing = BTreeMap::new();
+    for fact in settled {
+        let Some(closes) = state.closes(fact) else { continue };
+        let closes = Timestamp::from_seconds(closes.cast_signed());
+        for address in [fact.buyer, fact.seller] {
+            let last = closing.entry(state.point(address)).or_insert(closes);
+            *last = closes.max(*last);
+        }
+    }
+    closing
+}
