@@ -28,7 +28,7 @@ use events::Envelope;
 
 pub use nats::NatsOptions;
 pub use relay::{Relay, Sent};
-pub use tables::{Parked, SCHEMA, append, first_time, parked};
+pub use tables::{Parked, SCHEMA, append, append_all, first_time, parked};
 
 /// How often an event is offered to a consumer that fails before it is parked.
 pub const ATTEMPTS_MAX: i64 = 12;

@@ -39,20 +39,23 @@ pub(crate) mod status {
 /// Writes `envelope` to the outbox, in the transaction of the change it tells of. Writing the same
 /// event again changes nothing.
 pub async fn append(tx: &mut Tx, envelope: &Envelope) -> Result<(), DbError> {
-    let row = vec![
-        Cell::Text(envelope.id.to_string()),
-        Cell::Text(envelope.subject.clone()),
-        Cell::Int(envelope.occurred_at.seconds()),
-        Cell::Text(envelope.body.to_string()),
-    ];
-    insert_rows(
-        tx,
-        "insert into outbox (id, subject, occurred_at, body)",
-        4,
-        vec![row],
-        "on conflict (id) do nothing",
-    )
-    .await?;
+    append_all(tx, std::slice::from_ref(envelope)).await
+}
+
+/// Writes `envelopes` to the outbox as [`append`] would one after another, in as few statements as
+/// fit: they are published in their order.
+pub async fn append_all(tx: &mut Tx, envelopes: &[Envelope]) -> Result<(), DbError> {
+    let row = |envelope: &Envelope| {
+        vec![
+            Cell::Text(envelope.id.to_string()),
+            Cell::Text(envelope.subject.clone()),
+            Cell::Int(envelope.occurred_at.seconds()),
+            Cell::Text(envelope.body.to_string()),
+        ]
+    };
+    let rows = envelopes.iter().map(row).collect();
+    let insert = "insert into outbox (id, subject, occurred_at, body)";
+    insert_rows(tx, insert, 4, rows, "on conflict (id) do nothing").await?;
     Ok(())
 }
 

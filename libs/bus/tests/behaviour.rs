@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, bail};
 use async_trait::async_trait;
-use bus::{Bus, Consumer, NatsOptions, Relay, append, first_time};
+use bus::{Bus, Consumer, NatsOptions, Relay, append, append_all, first_time};
 use calendar::{LocalDay, Timestamp};
 use db::{Db, DbError, Migration, Row, query};
 use events::Envelope;
@@ -152,6 +152,7 @@ async fn both_columns_keep_the_same_promises() {
         let relay = Relay::new(column.sender.clone(), column.bus.clone());
         every_event_takes_effect_once_and_in_order(&column, &relay).await;
         an_event_written_or_sent_twice_takes_effect_once(&column, &relay).await;
+        events_written_together_are_as_if_written_one_by_one(&column, &relay).await;
         a_refused_event_is_offered_again(&column, &relay, &counter).await;
     }
 }
@@ -180,6 +181,28 @@ async fn an_event_written_or_sent_twice_takes_effect_once(column: &Column, relay
     relay.drain(at(1)).await.unwrap();
     settle(&column.receiver, 251).await;
     assert!(effects(&column.receiver).await.values().all(|times| *times == 1), "{}", column.name);
+}
+
+async fn events_written_together_are_as_if_written_one_by_one(column: &Column, relay: &Relay) {
+    // One that is there already, one twice, and more than one statement takes.
+    let numbers: Vec<u32> = (250..2500).chain([2499, 0]).collect();
+    let envelopes: Vec<Envelope> = numbers.iter().map(|number| envelope(*number)).collect();
+    let written = column.sender.transact::<(), DbError, _>(move |tx| {
+        Box::pin(async move {
+            append_all(tx, &[]).await?;
+            append_all(tx, &envelopes).await
+        })
+    });
+    written.await.unwrap();
+    let rows = query("select id from outbox where status = 0 order by place")
+        .fetch_all(column.sender.read())
+        .await
+        .unwrap();
+    let pending: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let expected: Vec<String> = (251..2500).map(|n| envelope(n).id.to_string()).collect();
+    assert_eq!(pending, expected, "{}", column.name);
+    query("delete from outbox where status = 0").execute(column.sender.read()).await.unwrap();
+    assert_eq!(relay.drain(at(2)).await.unwrap(), 0, "{}", column.name);
 }
 
 async fn a_refused_event_is_offered_again(column: &Column, relay: &Relay, counter: &Counter) {

@@ -28,7 +28,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 pub use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Row, query, query_as, query_scalar};
 
 pub use migrate::Migration;
-pub use rows::{Cell, insert_rows};
+pub use rows::{Cell, insert_rows, with_rows};
 
 /// How long a writer waits for the one before it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);

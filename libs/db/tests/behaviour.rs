@@ -1,7 +1,7 @@
 //! One suite over SQLite and PostgreSQL: the same SQL, the same promises.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use db::{Cell, Db, DbError, Migration, insert_rows, query, query_scalar};
+use db::{Cell, Db, DbError, Migration, Row, insert_rows, query, query_scalar, with_rows};
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -51,6 +51,7 @@ async fn both_databases_keep_the_same_promises() {
         let db = Db::open(&place.url, &[FIRST]).await.unwrap();
         commits_whole_or_not_at_all(&db).await;
         inserts_many_rows_once(&db).await;
+        reads_and_changes_by_many_rows(&db).await;
         survives_a_caller_that_goes_away(&db).await;
         writers_take_turns(&db).await;
         db.close().await;
@@ -89,6 +90,31 @@ async fn inserts_many_rows_once(db: &Db) {
         .await
         .unwrap();
     assert_eq!(raw, [1, 2]);
+}
+
+async fn reads_and_changes_by_many_rows(db: &Db) {
+    // Five thousand keys of two columns are two statements.
+    let keys: Vec<Vec<Cell>> =
+        (0..5000).map(|place| vec![format!("row {place}").into(), Cell::Int(place)]).collect();
+    let run = |sql: &'static str, rows: Vec<Vec<Cell>>| {
+        db.transact::<_, DbError, _>(move |tx| {
+            Box::pin(async move {
+                let found = with_rows(tx, sql, 2, rows).await?;
+                Ok(found.iter().map(|row| row.get(0)).collect::<Vec<i64>>())
+            })
+        })
+    };
+    let join = "with wanted (name, size) as ({rows}) select f.size from wanted w \
+                join fact f on f.name = w.name and f.size = w.size";
+    let mut found = run(join, keys.clone()).await.unwrap();
+    found.sort_unstable();
+    assert_eq!(found, (0..3000).collect::<Vec<_>>());
+    assert_eq!(run(join, Vec::new()).await.unwrap(), [] as [i64; 0]);
+    let update = "with wanted (of_name, of_size) as ({rows}) update fact \
+                  set size = size + 10000 from wanted where name = of_name and size = of_size \
+                  returning size";
+    assert_eq!(run(update, keys.clone()).await.unwrap().len(), 3000);
+    assert_eq!(run(update, keys).await.unwrap().len(), 0, "they have changed");
 }
 
 async fn survives_a_caller_that_goes_away(db: &Db) {
