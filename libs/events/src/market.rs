@@ -1,8 +1,9 @@
-//! What market promises: cleared slots and their trades.
+//! What market promises: cleared slots and their trades; orders taken back; who and what may not
+//! trade.
 
 use alloy_primitives::B256;
-use calendar::Slot;
-use ids::{AccountId, CommunityId, OrderId, ZoneId};
+use calendar::{Slot, Timestamp};
+use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::{Energy, Price};
@@ -78,4 +79,101 @@ pub struct SlotCleared {
 
 impl Event for SlotCleared {
     const SUBJECT: &'static str = "market.slot.cleared.v1";
+}
+
+/// Why an order was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelledBy {
+    /// Its account asked the market.
+    Account,
+    /// Its account ended the nonce on chain.
+    Chain,
+    /// Its account or connection point was suspended.
+    Suspension,
+}
+
+/// An accepted order was taken back before its slot was cleared; what it held is free.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OrderCancelled {
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The grid area.
+    #[schemars(with = "schema::Id")]
+    pub zone: ZoneId,
+    /// The order.
+    #[schemars(with = "schema::Id")]
+    pub order: OrderId,
+    /// Its name on chain.
+    #[schemars(with = "schema::Hash")]
+    pub hash: B256,
+    /// Whose it is.
+    #[schemars(with = "schema::Id")]
+    pub account: AccountId,
+    /// Start of its slot.
+    #[schemars(with = "schema::Moment")]
+    pub slot: Timestamp,
+    /// Why.
+    pub by: CancelledBy,
+}
+
+impl Event for OrderCancelled {
+    const SUBJECT: &'static str = "market.order.cancelled.v1";
+}
+
+/// An account or a connection point may not trade any more, or may again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SuspensionChanged {
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The grid area.
+    #[schemars(with = "schema::Id")]
+    pub zone: ZoneId,
+    /// The account, or the owner of the connection point.
+    #[schemars(with = "schema::Id")]
+    pub account: AccountId,
+    /// Only this connection point; the whole account when absent.
+    #[schemars(with = "Option<schema::Id>")]
+    pub connection_point: Option<ConnectionPointId>,
+    /// Whether it is suspended from now on.
+    pub suspended: bool,
+    /// In words; empty where it may trade again.
+    pub reason: String,
+    /// Who did it.
+    #[schemars(with = "schema::Id")]
+    pub by: PartyId,
+}
+
+impl Event for SuspensionChanged {
+    const SUBJECT: &'static str = "market.suspension.changed.v1";
+}
+
+/// The grid of a zone cannot carry trades in some slots, or can again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CurtailmentChanged {
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The grid area.
+    #[schemars(with = "schema::Id")]
+    pub zone: ZoneId,
+    /// Start of the first slot.
+    #[schemars(with = "schema::Moment")]
+    pub from: Timestamp,
+    /// End of the last slot.
+    #[schemars(with = "schema::Moment")]
+    pub to: Timestamp,
+    /// Whether these slots are curtailed from now on.
+    pub curtailed: bool,
+    /// In words; empty where it was lifted.
+    pub reason: String,
+    /// Who did it.
+    #[schemars(with = "schema::Id")]
+    pub by: PartyId,
+}
+
+impl Event for CurtailmentChanged {
+    const SUBJECT: &'static str = "market.curtailment.changed.v1";
 }

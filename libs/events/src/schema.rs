@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 14] {
+fn kinds() -> [Kind; 17] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -66,6 +66,9 @@ fn kinds() -> [Kind; 14] {
         Kind::of::<ledger::BlockConnected>(),
         Kind::of::<ledger::BlockDisconnected>(),
         Kind::of::<market::SlotCleared>(),
+        Kind::of::<market::OrderCancelled>(),
+        Kind::of::<market::SuspensionChanged>(),
+        Kind::of::<market::CurtailmentChanged>(),
         Kind::of::<metering::IntervalsClosed>(),
         Kind::of::<metering::IntervalsCorrected>(),
         Kind::of::<metering::DayAnchored>(),

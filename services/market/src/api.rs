@@ -2,6 +2,7 @@
 #![allow(unused_qualifications, reason = "utoipa's macro repeats the types of a handler")]
 
 mod book;
+mod limits;
 mod orders;
 mod settings;
 mod slots;
@@ -9,9 +10,10 @@ mod trades;
 
 use std::sync::Arc;
 
+use access::{Action, Subject, Thing, permit};
 use actix_web::web::Data;
 use calendar::{Slot, Timestamp};
-use ids::ZoneId;
+use ids::{AccountId, ZoneId};
 use service::{Principal, Problem};
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -34,7 +36,13 @@ pub fn routes(
             .service(trades::list_trades)
             .service(slots::get_slot)
             .service(slots::get_price_band)
-            .service(settings::get_market);
+            .service(settings::get_market)
+            .service(limits::suspend_trader)
+            .service(limits::resume_trader)
+            .service(limits::list_suspensions)
+            .service(limits::curtail_zone)
+            .service(limits::lift_curtailment)
+            .service(limits::list_curtailments);
     }
 }
 
@@ -56,11 +64,22 @@ fn desk_of<'a>(
 
 /// The slot that a text names by its start.
 fn slot_of(desk: &Desk, start: &str) -> Result<Slot, Problem> {
-    let moment: Timestamp = start
-        .parse()
-        .map_err(|_| Problem::malformed("slot: not a moment such as 2026-06-01T10:00:00Z"))?;
+    let moment = moment_of("slot", start)?;
     let slot = Slot::starting(moment, desk.parameters().slot_length);
     slot.ok_or_else(|| Problem::not_found("slot"))
+}
+
+/// The moment that a text names.
+fn moment_of(field: &str, text: &str) -> Result<Timestamp, Problem> {
+    let malformed = |_| format!("{field}: not a moment such as 2026-06-01T10:00:00Z");
+    text.parse().map_err(malformed).map_err(Problem::malformed)
+}
+
+/// Whether the caller may do `action` to what `owner` has, or to the community.
+fn may(caller: &Principal, action: Action, owner: Option<AccountId>) -> bool {
+    let (account, community) = (caller.account, caller.community);
+    let subject = Subject { account, community, roles: &caller.roles };
+    permit(subject, action, Thing { owner, community })
 }
 
 impl From<Refused> for Problem {

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cleared slot --> clear(Clearing), then settle(id, fills) in batches     one sender, nonce order
-//! logs         --> movements of free cash, trades that are settled or skipped for good
+//! logs         --> movements of free cash, trades that are settled or skipped for good, nonces
+//!                  that accounts have ended
 //! ```
 
 use alloy_primitives::U256;
@@ -89,7 +90,7 @@ fn transaction(cause: String, call: Call, gas: u64) -> Transaction {
     Transaction { cause, to: call.to, data: call.data, gas }
 }
 
-/// What a block's logs say about free cash and trades, in their order.
+/// What a block's logs say about free cash, trades and nonces, in their order.
 pub fn movements(deployment: &Deployment, logs: &[Log]) -> Vec<Movement> {
     logs.iter().flat_map(|log| moved(deployment, log)).collect()
 }
@@ -109,6 +110,9 @@ fn moved(deployment: &Deployment, log: &Log) -> Vec<Movement> {
         Some(ContractEvent::TradeSettled(event)) => settled(&event).to_vec(),
         Some(ContractEvent::FillSkipped(event)) => {
             vec![Movement::Ended { trade: event.trade, settled: false }]
+        }
+        Some(ContractEvent::OrderCancelled(event)) => {
+            vec![Movement::NonceEnded { address: event.account, nonce: event.nonce }]
         }
         // A withdrawal left free cash when it was asked for, and what is reconciled is locked until
         // its day is released.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use service::Clock;
 use units::{Energy, Price};
 
-use crate::domain::Parameters;
+use crate::domain::{HISTORY_DAYS, Parameters};
 
 /// Everything the market needs from outside.
 pub struct Parts {
@@ -54,13 +54,20 @@ pub struct MarketConfig {
     /// Seconds between the opening of a slot's book and its start.
     #[serde(default = "horizon_default")]
     pub horizon_seconds: u32,
+    /// What a connection point may offer, in percent of the most it has fed in at that time of day
+    /// in the last 30 days.
+    #[serde(default = "forecast_default")]
+    pub forecast_percent: u32,
+    /// From how many known days on that limit holds, 1 to 30.
+    #[serde(default = "forecast_days_default")]
+    pub forecast_days_min: u32,
     /// Community, grid area, fees and imbalance rule, as registered in `EnergyMarket`.
     pub policy: Policy,
 }
 
 impl MarketConfig {
     /// The defaults of a book under `policy`: tick 0.01 ct/kWh, lot 10 Wh, gate 15 minutes, horizon
-    /// 36 hours.
+    /// 36 hours, offers up to 110 % of what was fed in, once seven days are known.
     pub fn new(timezone: TimeZone, policy: Policy) -> MarketConfig {
         MarketConfig {
             timezone,
@@ -68,6 +75,8 @@ impl MarketConfig {
             lot_min: lot_default(),
             gate_seconds: gate_default(),
             horizon_seconds: horizon_default(),
+            forecast_percent: forecast_default(),
+            forecast_days_min: forecast_days_default(),
             policy,
         }
     }
@@ -88,6 +97,8 @@ impl MarketConfig {
             policy.slot_seconds.is_multiple_of(60),
             "policy.slotSeconds: 300, 900, 1800 or 3600"
         );
+        let days = self.forecast_days_min;
+        ensure!((1..=HISTORY_DAYS).contains(&days), "forecast_days_min: 1 to {HISTORY_DAYS}");
         Ok(Parameters {
             community: policy.community,
             zone: policy.zone,
@@ -104,6 +115,8 @@ impl MarketConfig {
             },
             retail_price_max: price("policy.retailPriceMax", policy.retail_price_max)?,
             feed_in_price_min: price("policy.feedInPriceMin", policy.feed_in_price_min)?,
+            forecast_percent: self.forecast_percent,
+            forecast_days_min: days,
             policy: policy.id(),
         })
     }
@@ -140,4 +153,12 @@ fn gate_default() -> u32 {
 
 fn horizon_default() -> u32 {
     36 * 3600
+}
+
+fn forecast_default() -> u32 {
+    110
+}
+
+fn forecast_days_default() -> u32 {
+    7
 }

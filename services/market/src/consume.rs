@@ -5,18 +5,21 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use bus::Consumer;
+use calendar::Slot;
 use contracts::Deployment;
 use events::billing::TariffPublished;
 use events::identity::{AccountOpened, ConnectionPointRegistered, MeterEnrolled};
 use events::ledger::{BlockConnected, BlockDisconnected};
+use events::metering::{IntervalFact, IntervalsClosed, IntervalsCorrected, Quality};
 use events::{Envelope, Event};
 use ids::{CommunityId, EventId};
 use tariff::{Tariff, Terms};
+use units::Power;
 
 use crate::app::Desk;
 use crate::chain;
 use crate::db::CONSUMER;
-use crate::domain::{Entry, Member, Meter, Point, PublishedTariff};
+use crate::domain::{Entry, Exchange, Member, Meter, Parameters, Point, PublishedTariff};
 
 /// The market as the bus sees it.
 pub(crate) struct Inbox {
@@ -38,23 +41,37 @@ impl Consumer for Inbox {
             TariffPublished::SUBJECT,
             BlockConnected::SUBJECT,
             BlockDisconnected::SUBJECT,
+            IntervalsClosed::SUBJECT,
+            IntervalsCorrected::SUBJECT,
         ]
     }
 
     async fn consume(&self, envelope: &Envelope) -> Result<()> {
-        let Some((community, entry)) = self.entry(envelope)? else { return Ok(()) };
-        for desk in &self.desks {
-            if community.is_none_or(|community| community == desk.parameters().community) {
-                // Each market applies an event for itself, so each claims it by a name of its own.
-                let own = EventId::derived(&format!("{}/{}", envelope.id, desk.name()));
-                desk.facts(own, vec![entry.clone()]).await?;
+        if let Some((community, slot, intervals)) = metered(envelope)? {
+            for desk in self.desks_of(Some(community)) {
+                let entry = exported(&*desk.book().await, slot, &intervals, desk.parameters());
+                if let Some(entry) = entry {
+                    desk.facts(own(envelope, desk), vec![entry]).await?;
+                }
             }
+            return Ok(());
+        }
+        let Some((community, entry)) = self.entry(envelope)? else { return Ok(()) };
+        for desk in self.desks_of(community) {
+            desk.facts(own(envelope, desk), vec![entry.clone()]).await?;
         }
         Ok(())
     }
 }
 
 impl Inbox {
+    /// The desks of a community; all of them for what is of the chain.
+    fn desks_of(&self, community: Option<CommunityId>) -> impl Iterator<Item = &Arc<Desk>> {
+        self.desks.iter().filter(move |desk| {
+            community.is_none_or(|community| community == desk.parameters().community)
+        })
+    }
+
     /// What an event says, and which community it concerns; all of them when it is of the chain.
     fn entry(&self, envelope: &Envelope) -> Result<Option<(Option<CommunityId>, Entry)>> {
         if let Some(event) = envelope.open::<AccountOpened>()? {
@@ -91,9 +108,45 @@ impl Inbox {
     }
 }
 
+/// Each market applies an event for itself, so each claims it by a name of its own.
+fn own(envelope: &Envelope, desk: &Desk) -> EventId {
+    EventId::derived(&format!("{}/{}", envelope.id, desk.name()))
+}
+
+/// The intervals that an event tells of.
+fn metered(envelope: &Envelope) -> Result<Option<(CommunityId, Slot, Vec<IntervalFact>)>> {
+    if let Some(event) = envelope.open::<IntervalsClosed>()? {
+        return Ok(Some((event.community, event.slot, event.intervals)));
+    }
+    let corrected = envelope.open::<IntervalsCorrected>()?;
+    Ok(corrected.map(|event| (event.community, event.slot, event.intervals)))
+}
+
+/// What a market learns of them: measured energy of connection points of its zone that can feed in.
+/// Shares of a longer span say little about a slot, and slots of another length nothing.
+fn exported(
+    book: &Exchange,
+    slot: Slot,
+    intervals: &[IntervalFact],
+    parameters: &Parameters,
+) -> Option<Entry> {
+    let feeds_in = |interval: &&IntervalFact| {
+        let point = book.point(interval.connection_point);
+        interval.quality == Quality::Measured
+            && point.is_some_and(|point| {
+                point.zone == parameters.zone && point.export_max > Power::from_w(0)
+            })
+    };
+    let measured = intervals.iter().filter(feeds_in);
+    let exports: Vec<_> =
+        measured.map(|interval| (interval.connection_point, interval.export)).collect();
+    let known = slot.length == parameters.slot_length && !exports.is_empty();
+    known.then_some(Entry::Exported { slot: slot.start, exports })
+}
+
 fn member(event: AccountOpened) -> Entry {
-    let AccountOpened { account, address, pseudonym, .. } = event;
-    Entry::Member(Member { account, address, pseudonym })
+    let AccountOpened { account, party, address, pseudonym, .. } = event;
+    Entry::Member(Member { account, party, address, pseudonym })
 }
 
 fn point(event: &ConnectionPointRegistered) -> Entry {

@@ -3,6 +3,7 @@
 //! ```text
 //! command, now --decide--> Entry | Rejection      Exchange::{place, cancel, clear} change nothing
 //! Entry        --apply---> Exchange               the only way in which it changes
+//! Entry        --consequences--> more entries     orders that a block or a suspension takes back
 //!
 //! slot T:   T-36h ....... gate = T-15min ....... T ............ T+15min
 //!           place, cancel | clear: holds shrink  | the chain settles or skips; holds end
@@ -10,19 +11,28 @@
 //!
 //! Invariants: the same entries give the same [`Exchange::hash`]; an accepted order is covered by
 //! cash that the chain cannot take back; what is held of an address is exactly the sum over its
-//! open orders and unsettled trades; a slot is cleared once.
+//! open orders and unsettled trades; a slot is cleared once; a nonce that an account ended on chain
+//! is never open again, also where the block that said so vanishes.
 //! Deliberately absent: clocks, storage, the network, and the past: slots that started more than
 //! [`RETAINED_SECONDS`] before the newest cleared one are forgotten.
 
 mod cash;
 mod clearing;
 mod entry;
+mod history;
+mod limits;
+mod nonces;
 mod order;
 mod place;
+mod rejection;
 mod state;
 
 pub use cash::{Cash, Movement, TradeHold, Wallet};
 pub use entry::{ClearedSlot, ClearedTrade, Entry, Member, Meter, Point, PublishedTariff};
+pub use history::HISTORY_DAYS;
+pub use limits::{CURTAILMENTS_MAX, Change, Curtailment, Suspension, Trader};
+pub use nonces::ENDED_NONCES_MAX;
 pub use order::{Accepted, NewOrder, Status};
-pub use place::{NO_GAIN_BAND, ORDERS_PER_POINT_MAX, ORDERS_PER_SLOT_MAX, Placement, Rejection};
+pub use place::{NO_GAIN_BAND, ORDERS_PER_POINT_MAX, ORDERS_PER_SLOT_MAX, Placement};
+pub use rejection::Rejection;
 pub use state::{Committed, Exchange, Parameters, RETAINED_SECONDS, SlotBook};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use alloy_primitives::B256;
 use calendar::{Slot, Timestamp};
 use client::Transaction;
-use ids::{AccountId, EventId, OrderId};
+use ids::{AccountId, EventId, OrderId, PartyId};
 use market::domain::{Entry, Exchange, NewOrder, Placement, PublishedTariff, Rejection};
 use market::domain::{Member, Point};
 
@@ -60,6 +60,7 @@ impl Market {
         for home in &scene.homes[..homes] {
             market.record(Entry::Member(Member {
                 account: home.account,
+                party: PartyId::derived(&home.account.to_string()),
                 address: home.address,
                 pseudonym: format!("Home {}", home.point),
             }));
@@ -127,7 +128,9 @@ impl Market {
         } else if head.sequence != 1 {
             return Err(Stop::NotYet);
         }
+        let consequences = self.exchange.consequences(&entry);
         self.record(entry);
+        consequences.into_iter().for_each(|entry| self.record(entry));
         self.staged.event = Some(event.id());
         self.staged.head = Some(head);
         self.commit()

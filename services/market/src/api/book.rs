@@ -83,7 +83,7 @@ pub(crate) async fn get_book(
         });
         offers.extend(open.into_iter().map(|order| offer(&book, order, &caller)));
     }
-    page(offers, query.limit, query.cursor.as_deref(), |offer| &offer.order_id)
+    page(offers, query.limit, query.cursor.as_deref(), |offer| offer.order_id.clone())
 }
 
 fn offer(book: &Exchange, order: &Accepted, caller: &Principal) -> OfferView {

@@ -4,6 +4,7 @@ use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpResponse, delete, get, post};
 use alloy_primitives::B256;
 use contracts::OrderTerms;
+use events::market::CancelledBy;
 use ids::{AccountId, OrderId};
 use keys::{Signature, recover};
 use serde::{Deserialize, Serialize};
@@ -96,6 +97,10 @@ pub(crate) struct OrderView {
     /// Where it stands.
     #[schema(value_type = String, example = "open")]
     status: Status,
+    /// Why it was taken back: `account`, `chain` or `suspension`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "account")]
+    cancelled_by: Option<CancelledBy>,
     /// What it got.
     filled_wh: u64,
     /// What is held for it while it is open.
@@ -124,6 +129,7 @@ impl From<&Accepted> for OrderView {
             limit_price: order.limit().to_string(),
             connection_point: order.terms.connection_point.to_string(),
             status: order.status,
+            cancelled_by: order.cancelled_by,
             filled_wh: order.filled.wh(),
             held: if open { order.hold.to_string() } else { "0".to_owned() },
             placed_at: order.at.to_string(),
@@ -221,7 +227,7 @@ pub(crate) async fn list_orders(
         let book = desk.book().await;
         orders.extend(book.orders().rev().filter(wanted).map(OrderView::from));
     }
-    page(orders, query.limit, query.cursor.as_deref(), |order| &order.order_id)
+    page(orders, query.limit, query.cursor.as_deref(), |order| order.order_id.clone())
 }
 
 /// The items after the one named `cursor`.
@@ -229,7 +235,7 @@ pub(super) fn page<T>(
     items: Vec<T>,
     limit: Option<u32>,
     cursor: Option<&str>,
-    name: impl Fn(&T) -> &String,
+    name: impl Fn(&T) -> String,
 ) -> Result<Json<Page<T>>, Problem> {
     let start = match cursor {
         None => 0,
@@ -242,7 +248,7 @@ pub(super) fn page<T>(
     let limit = limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX) as usize;
     let more = items.len() > start + limit;
     let items: Vec<T> = items.into_iter().skip(start).take(limit).collect();
-    let next = items.last().filter(|_| more).map(|last| name(last).clone());
+    let next = items.last().filter(|_| more).map(name);
     Ok(Json(Page { items, next }))
 }
 

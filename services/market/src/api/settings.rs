@@ -31,6 +31,11 @@ pub(crate) struct MarketView {
     tick: i64,
     /// The smallest order.
     lot_min_wh: u64,
+    /// The most that a connection point may offer in a slot, in percent of the most it has fed in
+    /// at that time of day in the last 30 days.
+    forecast_percent: u32,
+    /// From how many known days on that holds.
+    forecast_days_min: u32,
     /// How prices are found.
     mechanism: String,
     /// The hash of the policy that orders must name.
@@ -99,6 +104,8 @@ pub(crate) async fn get_market(
         horizon_seconds: parameters.horizon_seconds,
         tick: parameters.tick.n_per_wh(),
         lot_min_wh: parameters.lot_min.wh(),
+        forecast_percent: parameters.forecast_percent,
+        forecast_days_min: parameters.forecast_days_min,
         mechanism: "uniform".to_owned(),
         policy_id: parameters.policy.to_string(),
         policy: policy.clone(),

@@ -39,6 +39,8 @@ pub(crate) struct SlotView {
     gate: String,
     /// `future`, `open`, `closed` or `cleared`.
     status: String,
+    /// Whether the grid operator has curtailed it: nothing trades.
+    curtailed: bool,
     /// Open orders, or those that took part in the clearing.
     orders: u32,
     /// Energy of open orders to buy.
@@ -97,6 +99,7 @@ pub(crate) async fn get_slot(
         opens: parameters.opens(slot.start).to_string(),
         gate: parameters.gate(slot.start).to_string(),
         status: status.to_owned(),
+        curtailed: book.is_curtailed(slot.start),
         orders: cleared.map_or(u32::try_from(open.len()).unwrap_or(u32::MAX), |c| c.orders),
         wanted_wh: sum(Side::Buy),
         offered_wh: sum(Side::Sell),

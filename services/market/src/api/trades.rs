@@ -88,7 +88,7 @@ pub(crate) async fn list_trades(
             trades.extend(views.filter(|view| !mine || view.own.is_some()));
         }
     }
-    page(trades, query.limit, query.cursor.as_deref(), |trade| &trade.trade)
+    page(trades, query.limit, query.cursor.as_deref(), |trade| trade.trade.clone())
 }
 
 fn view(

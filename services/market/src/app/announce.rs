@@ -1,11 +1,63 @@
-//! The event of a cleared slot, in parts that fit a message.
+//! What others hear: a cleared slot, in parts that fit a message; orders taken back; who and what
+//! may not trade.
 
 use calendar::Slot;
 use events::Envelope;
-use events::market::{Matched, SlotCleared, TRADES_PER_MESSAGE_MAX};
-use ids::{AccountId, OrderId};
+use events::market::{
+    CurtailmentChanged, Matched, OrderCancelled, SlotCleared, SuspensionChanged,
+    TRADES_PER_MESSAGE_MAX,
+};
+use ids::{AccountId, OrderId, PartyId};
 
-use crate::domain::{ClearedSlot, Exchange, Parameters};
+use crate::domain::{ClearedSlot, Entry, Exchange, Parameters, Trader};
+
+/// The event that tells of `entry`, which was just applied and is the row `cause` of the journal;
+/// `None` for entries that nobody outside waits for, and for cleared slots.
+pub(super) fn announcement(
+    exchange: &Exchange,
+    entry: &Entry,
+    parameters: &Parameters,
+    cause: &str,
+) -> Option<Envelope> {
+    let Parameters { community, zone, .. } = *parameters;
+    let suspension = |trader: Trader, suspended: bool, reason: &str, by: PartyId| {
+        let account = exchange.owner(trader).expect("only someone known is suspended");
+        let connection_point = match trader {
+            Trader::Account(_) => None,
+            Trader::ConnectionPoint(point) => Some(point),
+        };
+        let reason = reason.to_owned();
+        SuspensionChanged { community, zone, account, connection_point, suspended, reason, by }
+    };
+    match entry {
+        Entry::Cancelled { order, by, at } => {
+            let order = exchange.order(*order).expect("only an accepted order is cancelled");
+            let (account, slot, by) = (order.account, order.slot(), *by);
+            let (order, hash) = (order.id, order.hash);
+            let event = OrderCancelled { community, zone, order, hash, account, slot, by };
+            Some(Envelope::of(&event, cause, *at))
+        }
+        Entry::Suspended { trader, suspension: why } => {
+            let event = suspension(*trader, true, &why.reason, why.by);
+            Some(Envelope::of(&event, cause, why.at))
+        }
+        Entry::Resumed { trader, by, at } => {
+            Some(Envelope::of(&suspension(*trader, false, "", *by), cause, *at))
+        }
+        Entry::Curtailed(curtailment) => {
+            let (from, to, by) = (curtailment.from, curtailment.to, curtailment.by);
+            let (curtailed, reason) = (true, curtailment.reason.clone());
+            let event = CurtailmentChanged { community, zone, from, to, curtailed, reason, by };
+            Some(Envelope::of(&event, cause, curtailment.at))
+        }
+        Entry::Lifted { from, to, by, at } => {
+            let (from, to, by, curtailed, reason) = (*from, *to, *by, false, String::new());
+            let event = CurtailmentChanged { community, zone, from, to, curtailed, reason, by };
+            Some(Envelope::of(&event, cause, *at))
+        }
+        _ => None,
+    }
+}
 
 /// `market.slot.cleared.v1` for `cleared`: at least one part, even without trades.
 pub(super) fn announcements(

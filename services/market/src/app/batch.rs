@@ -6,14 +6,14 @@ use anyhow::{Context, Result, anyhow, ensure};
 use calendar::{Slot, Timestamp};
 use client::Transaction;
 use events::Envelope;
-use ids::{AccountId, EventId, OrderId};
+use ids::{AccountId, EventId, OrderId, PartyId};
 use tokio::sync::oneshot;
 
-use super::announce::announcements;
+use super::announce::{announcement, announcements};
 use super::desk::{Applied, Command, Refused, Writer};
 use crate::chain;
 use crate::db::{CONSUMER, append, was_applied};
-use crate::domain::{Entry, Exchange, NewOrder, Placement};
+use crate::domain::{Change, Entry, Exchange, NewOrder, Placement};
 
 /// Gives one command its answer, told whether the batch is durable.
 type Answer = Box<dyn FnOnce(bool) + Send>;
@@ -54,6 +54,10 @@ impl<'a> Batch<'a> {
             Command::Cancel(order, account, answer) => {
                 let applied = self.cancel(order, account);
                 self.answer(answer, applied, || Refused::Fault(not_committed()));
+            }
+            Command::Change(change, by, answer) => {
+                let changed = self.change(&change, by);
+                self.answer(answer, changed, || Refused::Fault(not_committed()));
             }
             Command::Facts(event, entries, answer) => {
                 let applied = self.facts(event, entries).await;
@@ -100,6 +104,13 @@ impl<'a> Batch<'a> {
         Ok(Applied { order: order.clone(), repeated })
     }
 
+    fn change(&mut self, change: &Change, by: PartyId) -> Result<(), Refused> {
+        let now = self.writer.tools.clock.now();
+        let entry = self.exchange.change(change, by, &self.writer.parameters, now)?;
+        entry.into_iter().for_each(|entry| self.record_all(entry));
+        Ok(())
+    }
+
     /// Applies an event's entries unless it was applied before. A gap in the ledger's feed is an
     /// error, so that the event is offered again when the gap is filled.
     async fn facts(&mut self, event: EventId, entries: Vec<Entry>) -> Result<()> {
@@ -115,7 +126,7 @@ impl<'a> Batch<'a> {
                 }
                 ensure!(sequence == last + 1, "block event {sequence} came before {}", last + 1);
             }
-            self.record(entry);
+            self.record_all(entry);
         }
         self.events.insert(event);
         Ok(())
@@ -145,8 +156,19 @@ impl<'a> Batch<'a> {
         any
     }
 
+    /// Records an entry, then what else becomes true with it.
+    fn record_all(&mut self, entry: Entry) {
+        let consequences = self.exchange.consequences(&entry);
+        self.record(entry);
+        consequences.into_iter().for_each(|entry| self.record(entry));
+    }
+
     fn record(&mut self, entry: Entry) {
         self.exchange.apply(&entry);
+        let place = self.entries.len() as u64;
+        let Writer { name, last, parameters, .. } = self.writer;
+        let cause = format!("{name}/{}", last.unsigned_abs() + 1 + place);
+        self.envelopes.extend(announcement(self.exchange, &entry, parameters, &cause));
         self.entries.push(entry);
     }
 

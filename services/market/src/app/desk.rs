@@ -8,13 +8,13 @@ use calendar::Timestamp;
 use client::Sender;
 use contracts::Deployment;
 use db::Db;
-use ids::{AccountId, EventId, OrderId};
+use ids::{AccountId, EventId, OrderId, PartyId};
 use service::Clock;
 use tokio::sync::{RwLock, RwLockReadGuard, mpsc, oneshot};
 
 use super::batch::Batch;
 use crate::db::replay;
-use crate::domain::{Accepted, Entry, Exchange, NewOrder, Parameters, Rejection};
+use crate::domain::{Accepted, Change, Entry, Exchange, NewOrder, Parameters, Rejection};
 
 /// Commands that may wait for the writer; more are refused.
 pub const COMMANDS_MAX: usize = 4_096;
@@ -52,6 +52,8 @@ pub(super) enum Command {
     Place(Box<NewOrder>, oneshot::Sender<Result<Applied, Refused>>),
     /// Cancel an account's order.
     Cancel(OrderId, AccountId, oneshot::Sender<Result<Applied, Refused>>),
+    /// Change who and what may trade.
+    Change(Change, PartyId, oneshot::Sender<Result<(), Refused>>),
     /// Apply what an event says.
     Facts(EventId, Vec<Entry>, oneshot::Sender<Result<()>>),
     /// Clear what is due.
@@ -115,6 +117,14 @@ impl Desk {
     pub async fn cancel(&self, order: OrderId, account: AccountId) -> Result<Applied, Refused> {
         let (answer, answered) = oneshot::channel();
         self.submit(Command::Cancel(order, account, answer))?;
+        answered.await.map_err(|_| Refused::Fault(gone()))?
+    }
+
+    /// Changes who and what may trade, in the name of `by`; returns when that is durable. A change
+    /// that was made before changes nothing.
+    pub async fn change(&self, change: Change, by: PartyId) -> Result<(), Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.submit(Command::Change(change, by, answer))?;
         answered.await.map_err(|_| Refused::Fault(gone()))?
     }
 

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use calendar::Timestamp;
 use serde::{Deserialize, Serialize};
 use units::Money;
@@ -21,7 +21,7 @@ use units::Money;
 /// The most blocks that wait to become final; older ones are taken as final.
 const PENDING_MAX: usize = 10_000;
 
-/// What a block says about cash.
+/// What a block says about cash and nonces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Movement {
@@ -45,6 +45,14 @@ pub enum Movement {
         trade: B256,
         /// Settled, not skipped.
         settled: bool,
+    },
+    /// An account ended a nonce: no order with it trades any more. That stays so when the block
+    /// leaves the best branch: the account wanted it, and can sign with another nonce.
+    NonceEnded {
+        /// Whose.
+        address: Address,
+        /// The nonce.
+        nonce: U256,
     },
 }
 
@@ -147,7 +155,7 @@ impl Cash {
     ) {
         for movement in movements {
             match *movement {
-                Movement::In { .. } => {}
+                Movement::In { .. } | Movement::NonceEnded { .. } => {}
                 Movement::Out { address, amount } => {
                     let wallet = self.wallets.entry(address).or_default();
                     wallet.debits += i128::from(amount.n());
@@ -174,7 +182,7 @@ impl Cash {
         let block = self.blocks.pop_back().expect("the back was just seen");
         for movement in block.movements.iter().rev() {
             match *movement {
-                Movement::In { .. } => {}
+                Movement::In { .. } | Movement::NonceEnded { .. } => {}
                 Movement::Out { address, amount } => {
                     let wallet = self.wallets.entry(address).or_default();
                     wallet.debits -= i128::from(amount.n());
@@ -196,7 +204,7 @@ impl Cash {
                     wallet.debits -= i128::from(amount.n());
                     wallet.settled -= i128::from(amount.n());
                 }
-                Movement::Ended { .. } => {}
+                Movement::Ended { .. } | Movement::NonceEnded { .. } => {}
             }
         }
         // A final block at or after the slot's end: what is not settled now never will be.

@@ -19,7 +19,7 @@ impl Exchange {
     /// What comes of the orders of `slot`. Changes nothing.
     ///
     /// A slot that is over at `now` comes to nothing, since the chain would settle no trade of it;
-    /// so does a book whose sums do not fit.
+    /// so does one that is curtailed, and a book whose sums do not fit.
     pub fn clear(&self, slot: Slot, parameters: &Parameters, now: Timestamp) -> ClearedSlot {
         let book = self.slots.get(&slot.start);
         let accepted: Vec<&Accepted> = book
@@ -32,7 +32,7 @@ impl Exchange {
             .collect();
         let (retail_price, feed_in_price) = self.prices(slot, parameters).unwrap_or_default();
         let rules = Rules { tick: parameters.tick, fees: parameters.fees };
-        let outcome = if now < slot.end() {
+        let outcome = if now < slot.end() && !self.is_curtailed(slot.start) {
             matching::clear(&open, &rules).unwrap_or_default()
         } else {
             Clearing::default()

@@ -2,12 +2,13 @@
 
 use alloy_primitives::{Address, B256};
 use calendar::Timestamp;
-use ids::{AccountId, ConnectionPointId, OrderId, ZoneId};
+use events::market::CancelledBy;
+use ids::{AccountId, ConnectionPointId, OrderId, PartyId, ZoneId};
 use serde::{Deserialize, Serialize};
 use tariff::Tariff;
 use units::{Energy, Money, Power, Price};
 
-use super::{Accepted, Movement};
+use super::{Accepted, Curtailment, Movement, Suspension, Trader};
 
 /// One fact of the journal. The market is the fold of all of them, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,10 +24,12 @@ pub enum Entry {
     Tariff(PublishedTariff),
     /// An order was accepted.
     Accepted(Accepted),
-    /// An order was taken back before the gate.
+    /// An order was taken back before its slot was cleared.
     Cancelled {
         /// The order.
         order: OrderId,
+        /// Why.
+        by: CancelledBy,
         /// When.
         at: Timestamp,
     },
@@ -44,7 +47,7 @@ pub enum Entry {
         timestamp: Timestamp,
         /// The newest height that can no longer be undone.
         finalized: u64,
-        /// What it says about cash, in the order of its logs.
+        /// What it says about cash and nonces, in the order of its logs.
         movements: Vec<Movement>,
     },
     /// The newest block left the best branch.
@@ -56,6 +59,42 @@ pub enum Entry {
         /// Hash.
         hash: B256,
     },
+    /// What connection points fed in in a slot became known, or was corrected.
+    Exported {
+        /// Start of the slot.
+        slot: Timestamp,
+        /// How much each fed in, in Wh.
+        exports: Vec<(ConnectionPointId, Energy)>,
+    },
+    /// An account or connection point may not trade any more, or for another reason.
+    Suspended {
+        /// Who.
+        trader: Trader,
+        /// Why, by whom and when.
+        suspension: Suspension,
+    },
+    /// An account or connection point may trade again.
+    Resumed {
+        /// Who.
+        trader: Trader,
+        /// Who decided.
+        by: PartyId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Slots were curtailed, or for another reason.
+    Curtailed(Curtailment),
+    /// A curtailment is over.
+    Lifted {
+        /// Start of its first slot.
+        from: Timestamp,
+        /// End of its last slot.
+        to: Timestamp,
+        /// Who decided.
+        by: PartyId,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// An account that may trade.
@@ -63,6 +102,8 @@ pub enum Entry {
 pub struct Member {
     /// The account.
     pub account: AccountId,
+    /// Whose it is: orders of one party never meet.
+    pub party: PartyId,
     /// The address that signs and holds cash.
     pub address: Address,
     /// The name that others see.

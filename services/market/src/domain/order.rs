@@ -3,6 +3,7 @@
 use alloy_primitives::{Address, B256};
 use calendar::Timestamp;
 use contracts::OrderTerms;
+use events::market::CancelledBy;
 use ids::{AccountId, OrderId};
 use keys::Signature;
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,7 @@ pub struct NewOrder {
 pub enum Status {
     /// In the book of a slot that is not cleared.
     Open,
-    /// Taken back before the gate.
+    /// Taken back before the slot was cleared.
     Cancelled,
     /// The slot was cleared; it got all, some or nothing.
     Cleared,
@@ -60,6 +61,8 @@ pub struct Accepted {
     pub at: Timestamp,
     /// Where it stands.
     pub status: Status,
+    /// Why it was taken back, if it was.
+    pub cancelled_by: Option<CancelledBy>,
     /// What it got; zero until the slot is cleared.
     pub filled: Energy,
 }

@@ -2,11 +2,12 @@
 
 use calendar::{Slot, Timestamp};
 use contracts::{OrderTerms, Side};
+use events::market::CancelledBy;
 use ids::{AccountId, OrderId};
 use units::{Energy, Money, Overflow, Price};
 
 use super::order::slot_start;
-use super::{Accepted, Entry, Exchange, NewOrder, Parameters, Status};
+use super::{Accepted, Entry, Exchange, NewOrder, Parameters, Rejection, Status};
 
 /// The most accepted orders of one slot.
 pub const ORDERS_PER_SLOT_MAX: usize = 20_000;
@@ -14,96 +15,6 @@ pub const ORDERS_PER_SLOT_MAX: usize = 20_000;
 pub const ORDERS_PER_POINT_MAX: usize = 200;
 /// The warning that an order's limit lies where the account loses against its tariff.
 pub const NO_GAIN_BAND: &str = "NO_GAIN_BAND";
-
-/// Why an order, or a cancellation, is refused; in the order of the checks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
-    /// The same id came before with other content.
-    #[error("the order id was used for another order")]
-    OtherContent,
-    /// The account, its address or the connection point is not one of this market.
-    #[error("the account, its address and the connection point do not belong together here")]
-    Account,
-    /// Another community, zone or policy than this market's.
-    #[error("the order names another community, zone or policy")]
-    Policy,
-    /// A delegate is named; only the account itself can sign.
-    #[error("orders signed by a delegate are not accepted")]
-    Delegate,
-    /// The start is not that of a slot.
-    #[error("no slot starts then")]
-    Slot,
-    /// The limit is not a multiple of the tick.
-    #[error("the limit is not a multiple of the tick")]
-    Tick,
-    /// Less than the smallest order, or a `min_fill` above the quantity.
-    #[error("the quantity is below the smallest order, or below its own minimum fill")]
-    MinLot,
-    /// After the gate, or before the book opens.
-    #[error("the book of this slot is not open")]
-    GateClosed,
-    /// The order expires before the slot ends, so it might not be settled.
-    #[error("the order expires before the slot ends")]
-    Expiry,
-    /// No tariff holds in the slot, so that nobody knows what energy is worth.
-    #[error("no tariff is known for this slot")]
-    NoTariff,
-    /// The limit is above twice the retail price.
-    #[error("the limit is above twice the retail price")]
-    PriceCollar,
-    /// More than the connection can carry in the slot.
-    #[error("more than the connection can carry in this slot, together with its other orders")]
-    QtyPhysical,
-    /// Too many orders in this slot.
-    #[error("too many orders in this slot")]
-    TooMany,
-    /// A buyer's cash does not cover quantity x limit.
-    #[error("the free cash does not cover quantity times limit")]
-    Funds,
-    /// A seller's cash does not cover the collateral.
-    #[error("the free cash does not cover the collateral")]
-    Collateral,
-    /// The nonce was used before.
-    #[error("the nonce was used before")]
-    Nonce,
-    /// The signature is not the account's.
-    #[error("the signature is not by the account's key")]
-    Sig,
-    /// There is no such order of this account.
-    #[error("there is no such order")]
-    Unknown,
-}
-
-impl Rejection {
-    /// The stable code.
-    pub fn code(self) -> &'static str {
-        match self {
-            Rejection::OtherContent => "CONFLICT",
-            Rejection::Account => "ACCOUNT",
-            Rejection::Policy => "POLICY",
-            Rejection::Delegate => "DELEGATE",
-            Rejection::Slot => "SLOT",
-            Rejection::Tick => "TICK",
-            Rejection::MinLot => "MIN_LOT",
-            Rejection::GateClosed => "GATE_CLOSED",
-            Rejection::Expiry => "EXPIRY",
-            Rejection::NoTariff => "NO_TARIFF",
-            Rejection::PriceCollar => "PRICE_COLLAR",
-            Rejection::QtyPhysical => "QTY_PHYSICAL",
-            Rejection::TooMany => "TOO_MANY",
-            Rejection::Funds => "FUNDS",
-            Rejection::Collateral => "COLLATERAL",
-            Rejection::Nonce => "NONCE",
-            Rejection::Sig => "SIG",
-            Rejection::Unknown => "NOT_FOUND",
-        }
-    }
-
-    /// Whether the same request may succeed later.
-    pub fn retry_may_help(self) -> bool {
-        matches!(self, Rejection::NoTariff | Rejection::Funds | Rejection::Collateral)
-    }
-}
 
 /// The answer to an order that is not refused.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,17 +43,19 @@ impl Exchange {
         }
         let terms = &order.terms;
         self.check_parties(order, parameters)?;
+        ensure(self.may_trade(order), Rejection::Suspended)?;
         let start = slot_start(terms);
         let slot = Slot::starting(start, parameters.slot_length).ok_or(Rejection::Slot)?;
         check_terms(terms, slot, parameters, now)?;
+        ensure(!self.is_curtailed(slot.start), Rejection::ZoneCurtailed)?;
         let (retail, _) = self.prices(slot, parameters).ok_or(Rejection::NoTariff)?;
         let collar = retail.n_per_wh().saturating_mul(2);
         let collared = terms.limit().is_ok_and(|limit| limit.n_per_wh() <= collar);
         ensure(collared, Rejection::PriceCollar)?;
         self.check_quantity(terms, parameters)?;
+        ensure(!self.meets_itself(order, slot, &parameters.fees), Rejection::SelfTrade)?;
         let hold = self.check_cash(terms, parameters, retail)?;
-        let nonces = self.nonces.get(&terms.account);
-        ensure(nonces.is_none_or(|used| !used.contains(&terms.nonce)), Rejection::Nonce)?;
+        ensure(self.nonces.is_free(terms.account, terms.nonce), Rejection::Nonce)?;
         ensure(order.signer == Some(terms.account), Rejection::Sig)?;
         Ok(Placement::New(Box::new(Accepted {
             id: order.id,
@@ -155,6 +68,7 @@ impl Exchange {
             no_gain: self.no_gain(terms, slot, parameters),
             at: now,
             status: Status::Open,
+            cancelled_by: None,
             filled: Energy::ZERO,
         })))
     }
@@ -174,7 +88,7 @@ impl Exchange {
             Status::Cancelled => Ok(None),
             Status::Cleared => Err(Rejection::GateClosed),
             Status::Open if now >= parameters.gate(found.slot()) => Err(Rejection::GateClosed),
-            Status::Open => Ok(Some(Entry::Cancelled { order, at: now })),
+            Status::Open => Ok(Some(Entry::Cancelled { order, by: CancelledBy::Account, at: now })),
         }
     }
 
@@ -193,7 +107,8 @@ impl Exchange {
         ensure(terms.delegate.is_zero(), Rejection::Delegate)
     }
 
-    /// The connection can carry it, with the other open orders of the slot.
+    /// The connection can carry it, and is likely to feed it in, with the other open orders of the
+    /// slot.
     fn check_quantity(&self, terms: &OrderTerms, parameters: &Parameters) -> Result<(), Rejection> {
         let point = &self.points[&terms.connection_point];
         let book = self.slots.get(&slot_start(terms));
@@ -207,8 +122,13 @@ impl Exchange {
         };
         let seconds = parameters.slot_length.seconds().unsigned_abs();
         let carried = Energy::of_power(power, seconds);
-        let fits = open.plus(terms.quantity).is_ok_and(|wanted| wanted <= carried);
-        ensure(fits, Rejection::QtyPhysical)?;
+        let wanted = open.plus(terms.quantity).map_err(|Overflow| Rejection::QtyPhysical)?;
+        ensure(wanted <= carried, Rejection::QtyPhysical)?;
+        let likely = match terms.side {
+            Side::Buy => None,
+            Side::Sell => self.sellable(terms.connection_point, slot_start(terms), parameters),
+        };
+        ensure(likely.is_none_or(|likely| wanted <= likely), Rejection::QtyForecast)?;
         let few = book.is_none_or(|book| book.orders.len() < ORDERS_PER_SLOT_MAX)
             && committed.orders < ORDERS_PER_POINT_MAX;
         ensure(few, Rejection::TooMany)

@@ -2,17 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_primitives::{Address, B256, keccak256};
 use calendar::{Slot, SlotLength, Timestamp};
 use contracts::Side;
-use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, ZoneId};
+use events::market::CancelledBy;
+use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
 use matching::Fees;
 use serde::Serialize;
 use tariff::Tariff;
 use units::{Energy, Price};
 
+use super::history::History;
+use super::limits::Limits;
+use super::nonces::Nonces;
 use super::{
-    Accepted, Cash, ClearedSlot, Entry, Member, Meter, Point, PublishedTariff, Status, TradeHold,
+    Accepted, Cash, ClearedSlot, Entry, Member, Meter, Movement, Point, PublishedTariff, Status,
+    TradeHold,
 };
 
 /// How long a slot, its orders and its trades are remembered after it started.
@@ -43,6 +48,11 @@ pub struct Parameters {
     pub retail_price_max: Price,
     /// The lowest feed-in price that compensation may be reckoned with.
     pub feed_in_price_min: Price,
+    /// What a connection point may offer, in percent of the most it has lately fed in at that time
+    /// of day.
+    pub forecast_percent: u32,
+    /// From how many known days on that limit holds.
+    pub forecast_days_min: u32,
     /// The hash of the policy that orders must name.
     pub policy: B256,
 }
@@ -91,6 +101,8 @@ pub struct SlotBook {
     pub orders: BTreeMap<u64, OrderId>,
     /// What each connection point has in the book.
     pub committed: BTreeMap<ConnectionPointId, Committed>,
+    /// What each account has open.
+    pub open: BTreeMap<AccountId, BTreeSet<OrderId>>,
     /// The outcome, once cleared.
     pub cleared: Option<ClearedSlot>,
 }
@@ -99,13 +111,16 @@ pub struct SlotBook {
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Exchange {
     pub(super) members: BTreeMap<AccountId, Member>,
+    pub(super) parties: BTreeMap<PartyId, BTreeSet<AccountId>>,
     pub(super) points: BTreeMap<ConnectionPointId, Point>,
     pub(super) meters: BTreeMap<ConnectionPointId, Meter>,
     pub(super) tariffs: Vec<PublishedTariff>,
     pub(super) cash: Cash,
     pub(super) slots: BTreeMap<Timestamp, SlotBook>,
     pub(super) orders: BTreeMap<OrderId, Accepted>,
-    pub(super) nonces: BTreeMap<Address, BTreeSet<U256>>,
+    pub(super) nonces: Nonces,
+    pub(super) limits: Limits,
+    pub(super) history: History,
     pub(super) sequence: u64,
     pub(super) feed: Option<u64>,
 }
@@ -114,9 +129,7 @@ impl Exchange {
     /// Applies a fact. Facts are not judged again.
     pub fn apply(&mut self, entry: &Entry) {
         match entry {
-            Entry::Member(member) => {
-                self.members.insert(member.account, member.clone());
-            }
+            Entry::Member(member) => self.joined(member),
             Entry::Point(point) => {
                 self.points.insert(point.connection_point, point.clone());
             }
@@ -125,17 +138,40 @@ impl Exchange {
             }
             Entry::Tariff(tariff) => self.tariffs.push(tariff.clone()),
             Entry::Accepted(order) => self.accepted(order),
-            Entry::Cancelled { order, .. } => self.cancelled(*order),
+            Entry::Cancelled { order, by, .. } => self.cancelled(*order, *by),
             Entry::Cleared(cleared) => self.cleared(cleared),
             Entry::Connected { sequence, number, hash, timestamp, finalized, movements } => {
                 self.feed = Some(*sequence);
                 self.cash.connect(*number, *hash, *timestamp, *finalized, movements);
+                for movement in movements {
+                    if let Movement::NonceEnded { address, nonce } = movement {
+                        self.nonces.end(*address, *nonce);
+                    }
+                }
             }
             Entry::Disconnected { sequence, hash, .. } => {
                 self.feed = Some(*sequence);
                 self.cash.disconnect(*hash);
             }
+            Entry::Exported { slot, exports } => {
+                for (point, quantity) in exports {
+                    self.history.record(*point, *slot, *quantity);
+                }
+            }
+            Entry::Suspended { trader, suspension } => {
+                self.limits.suspend(*trader, suspension.clone());
+            }
+            Entry::Resumed { trader, .. } => self.limits.resume(*trader),
+            Entry::Curtailed(curtailment) => self.limits.curtail(curtailment.clone()),
+            Entry::Lifted { from, to, .. } => self.limits.lift(*from, *to),
         }
+    }
+
+    fn joined(&mut self, member: &Member) {
+        let before = self.members.insert(member.account, member.clone());
+        let left = before.and_then(|before| self.parties.get_mut(&before.party));
+        left.map(|accounts| accounts.remove(&member.account));
+        self.parties.entry(member.party).or_default().insert(member.account);
     }
 
     fn accepted(&mut self, order: &Accepted) {
@@ -146,21 +182,25 @@ impl Exchange {
         committed.orders += 1;
         let side = committed.side(order.terms.side);
         *side = side.plus(order.terms.quantity).expect("an accepted order is within the limit");
-        self.nonces.entry(order.terms.account).or_default().insert(order.terms.nonce);
+        book.open.entry(order.account).or_default().insert(order.id);
+        self.nonces.used(order.terms.account, order.terms.nonce, order.id);
         self.cash.hold(order.terms.account, order.hold);
         self.orders.insert(order.id, order.clone());
     }
 
-    fn cancelled(&mut self, id: OrderId) {
+    fn cancelled(&mut self, id: OrderId, by: CancelledBy) {
         let order = self.orders.get_mut(&id).expect("only an accepted order is cancelled");
         assert_eq!(order.status, Status::Open, "only an open order is cancelled");
         order.status = Status::Cancelled;
+        order.cancelled_by = Some(by);
         let (terms, slot, hold) = (order.terms.clone(), order.slot(), order.hold);
+        let account = order.account;
         self.cash.free(terms.account, hold);
         let book = self.slots.get_mut(&slot).expect("an order has a book");
         let committed = book.committed.entry(terms.connection_point).or_default();
         let side = committed.side(terms.side);
         *side = side.less(terms.quantity);
+        book.open.entry(account).or_default().remove(&id);
     }
 
     fn cleared(&mut self, cleared: &ClearedSlot) {
@@ -194,6 +234,7 @@ impl Exchange {
         }
         let book = self.slots.entry(cleared.slot).or_default();
         book.committed.clear();
+        book.open.clear();
         book.cleared = Some(cleared.clone());
         self.forget(cleared.slot.plus_seconds(-RETAINED_SECONDS));
     }
@@ -204,7 +245,8 @@ impl Exchange {
         order.terms.account
     }
 
-    /// Forgets cleared slots that started before `moment`, with their orders and nonces.
+    /// Forgets cleared slots that started before `moment`, with their orders and nonces, and what
+    /// was curtailed until then.
     fn forget(&mut self, moment: Timestamp) {
         let old = self.slots.range(..moment);
         let old: Vec<Timestamp> =
@@ -215,11 +257,10 @@ impl Exchange {
                 self.cash.forget(trade.trade);
             }
             for order in book.orders.values().filter_map(|id| self.orders.remove(id)) {
-                if let Some(nonces) = self.nonces.get_mut(&order.terms.account) {
-                    nonces.remove(&order.terms.nonce);
-                }
+                self.nonces.forget(order.terms.account, order.terms.nonce);
             }
         }
+        self.limits.forget(moment);
     }
 
     /// One hash over everything the market knows: two replicas with the same journal agree on it.
@@ -253,6 +294,17 @@ impl Exchange {
         let tariff = self.tariff(slot.start)?;
         let retail = tariff.retail_price(slot).min(parameters.retail_price_max);
         Some((retail, tariff.feed_in_price(slot).max(parameters.feed_in_price_min)))
+    }
+
+    /// The most that a connection point may offer in the slot that starts at `slot`, by what it
+    /// has lately fed in; `None` while too little is known of it.
+    pub fn sellable(
+        &self,
+        point: ConnectionPointId,
+        slot: Timestamp,
+        parameters: &Parameters,
+    ) -> Option<Energy> {
+        self.history.limit(point, slot, parameters)
     }
 
     /// The cash of an address.

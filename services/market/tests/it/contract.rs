@@ -4,13 +4,16 @@
 use alloy_consensus::Transaction;
 use contracts::bindings::EnergyMarket;
 use contracts::{Address, Bytes, Call, Genesis, Roles, SolCall, U256};
-use events::ledger::Log;
+use events::Envelope;
+use events::ledger::{BlockDisconnected, Log};
+use reqwest::StatusCode;
 use revm::context::result::ExecutionResult;
 use revm::context::{Context, TxEnv};
 use revm::database::InMemoryDB;
 use revm::primitives::TxKind;
 use revm::primitives::hardfork::SpecId;
 use revm::{Database, DatabaseCommit, ExecuteEvm, MainBuilder, MainContext};
+use serde_json::json;
 use service::Tick;
 use units::Money;
 
@@ -177,4 +180,55 @@ async fn the_contracts_settle_what_the_market_cleared_and_the_market_believes_th
     }
     drop(book);
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_its_account_cancels_on_chain_leaves_the_book() {
+    let running = start().await;
+    let mut evm = Evm::new();
+    for envelope in known(&NAMES) {
+        running.bus.publish(&envelope).await.unwrap();
+    }
+    let b1 = neighbour("b1");
+    running.bus.publish(&connected(1, 1, evm.fund(b1.address()))).await.unwrap();
+    let (sent, signed, later) = (b1.buy(100, 200_000), b1.buy(110, 200_000), b1.buy(120, 200_000));
+    for order in [&sent, &signed] {
+        assert_eq!(running.place("b1", body(order)).await.0, StatusCode::CREATED);
+    }
+    // One by the account's own transaction, two that it signed and anyone can send.
+    let mut logs = evm.call(b1.address(), deployment().cancel(sent.terms.nonce));
+    for order in [&signed, &later] {
+        let (address, nonce) = (b1.address(), order.terms.nonce);
+        let hash = contracts::requests::cancel(CHAIN_ID, deployment().market, address, nonce);
+        let signature: Bytes = b1.key.sign(hash).as_bytes().to_vec().into();
+        logs.extend(evm.call(OPERATOR, deployment().cancel_for(address, nonce, signature)));
+    }
+    let block = connected(2, 1, logs);
+    running.bus.publish(&block).await.unwrap();
+    running.bus.publish(&block).await.unwrap();
+
+    let orders = running.get("b1", "/v1/orders").await;
+    for order in orders["items"].as_array().unwrap() {
+        let shown = ["status", "cancelled_by"].map(|field| order[field].as_str());
+        assert_eq!(shown, [Some("cancelled"), Some("chain")], "{order}");
+    }
+    let market = running.get("b1", "/v1/market").await;
+    assert_eq!(market["cash"]["held"], json!("0"));
+    let refused = running.place("b1", body(&later)).await.1;
+    assert_eq!(refused["code"], json!("NONCE"));
+    running.market.drain(morning()).await.unwrap();
+    let cancelled: Vec<_> =
+        running.reader.news().iter().map(|(_, told)| told["order"].clone()).collect();
+    assert_eq!(cancelled, [sent.id, signed.id].map(|id| json!(id)));
+
+    // The block leaves the best branch: the orders stay cancelled.
+    let gone =
+        BlockDisconnected { sequence: 3, number: 2, hash: block_hash(2), parent: block_hash(1) };
+    running.bus.publish(&Envelope::of(&gone, "3", morning())).await.unwrap();
+    let hash = running.market.desks()[0].book().await.hash();
+    assert_eq!(running.place("b1", body(&later)).await.1["code"], json!("NONCE"));
+    assert_eq!(running.place("b1", body(&sent)).await.1["status"], json!("cancelled"));
+    let again = start_on(running.stop().await).await;
+    assert_eq!(again.market.desks()[0].book().await.hash(), hash);
+    again.stop().await;
 }

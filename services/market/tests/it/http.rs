@@ -12,7 +12,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 use bus::{Bus, Consumer};
 use client::{JsonRpc, RpcError};
-use events::market::SlotCleared;
+use events::market::{CurtailmentChanged, OrderCancelled, SlotCleared, SuspensionChanged};
 use events::{Envelope, Event};
 use ids::CommunityId;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
@@ -63,10 +63,18 @@ impl Listener {
     }
 }
 
-/// Someone who listens to cleared slots.
+/// Someone who listens to what the market publishes.
 #[derive(Default)]
 pub struct Reader {
     pub heard: Mutex<Vec<SlotCleared>>,
+    pub told: Mutex<Vec<(String, Value)>>,
+}
+
+impl Reader {
+    /// What was published beside cleared slots since the last time: subject and body.
+    pub fn news(&self) -> Vec<(String, Value)> {
+        std::mem::take(&mut self.told.lock().unwrap())
+    }
 }
 
 #[async_trait]
@@ -76,11 +84,22 @@ impl Consumer for Reader {
     }
 
     fn subjects(&self) -> &'static [&'static str] {
-        &[SlotCleared::SUBJECT]
+        &[
+            SlotCleared::SUBJECT,
+            OrderCancelled::SUBJECT,
+            SuspensionChanged::SUBJECT,
+            CurtailmentChanged::SUBJECT,
+        ]
     }
 
     async fn consume(&self, envelope: &Envelope) -> Result<()> {
-        self.heard.lock().unwrap().push(envelope.open()?.unwrap());
+        match envelope.open()? {
+            Some(cleared) => self.heard.lock().unwrap().push(cleared),
+            None => {
+                let news = (envelope.subject.clone(), envelope.body.clone());
+                self.told.lock().unwrap().push(news);
+            }
+        }
         Ok(())
     }
 }
@@ -159,7 +178,7 @@ impl Running {
         self.folder
     }
 
-    /// Sends a request; the status and the body.
+    /// Sends a request; the status and the body. A refusal is a problem as of RFC 9457.
     pub async fn request(
         &self,
         method: Method,
@@ -176,7 +195,16 @@ impl Running {
         }
         let response = request.send().await.unwrap();
         let status = response.status();
-        (status, response.json().await.unwrap_or(Value::Null))
+        if !status.is_success() {
+            let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+            assert_eq!(kind, "application/problem+json", "{path}");
+        }
+        let body: Value = response.json().await.unwrap_or(Value::Null);
+        if !status.is_success() {
+            assert_eq!(body["status"], json!(status.as_u16()), "{path}");
+            assert!(body["code"].is_string() && body["title"].is_string(), "{path}: {body}");
+        }
+        (status, body)
     }
 
     pub async fn get(&self, name: &str, path: &str) -> Value {
@@ -193,6 +221,11 @@ impl Running {
         let path = format!("/v1/orders/{order}");
         self.request(Method::DELETE, &path, Some(token(name)), None).await
     }
+}
+
+/// A token of someone who runs the town.
+pub fn operator() -> Option<String> {
+    Some(token_as("operator", vec![Role::Operator], community()))
 }
 
 /// A token of the neighbour `name`, a prosumer of the town.

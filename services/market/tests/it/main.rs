@@ -4,7 +4,9 @@
 
 mod contract;
 mod http;
+mod limits;
 mod machine;
+mod refusals;
 mod replay;
 mod service;
 mod town;

@@ -1,7 +1,8 @@
 //! Random days: the journal alone gives the same market, and holds are always explained.
 
 use contracts::Side;
-use market::domain::{Entry, Exchange, Movement, Placement, Status};
+use events::market::CancelledBy;
+use market::domain::{Change, Entry, Exchange, Movement, Placement, Status, Trader};
 use units::{Energy, Money};
 
 use crate::town::*;
@@ -29,8 +30,11 @@ struct Day {
 
 impl Day {
     fn record(&mut self, entry: &Entry) {
-        self.exchange.apply(entry);
-        self.journal.push(serde_json::to_string(entry).unwrap());
+        let consequences = self.exchange.consequences(entry);
+        for entry in std::iter::once(entry).chain(&consequences) {
+            self.exchange.apply(entry);
+            self.journal.push(serde_json::to_string(entry).unwrap());
+        }
     }
 
     fn connect(&mut self, finalized: u64, movements: Vec<Movement>) {
@@ -80,7 +84,7 @@ fn check_holds(day: &Day, seed: u64) {
 fn step(day: &mut Day, dice: &mut Dice, nonce: u64) {
     let name = NAMES[usize::try_from(dice.below(6)).unwrap()];
     let (who, start) = (neighbour(name), slot().later(i64::try_from(dice.below(9)).unwrap()));
-    match dice.below(10) {
+    match dice.below(11) {
         0..6 => {
             let side = if dice.below(2) == 0 { Side::Buy } else { Side::Sell };
             let (quantity, price) = (10 + dice.below(3000), (500 + dice.below(2500)) * 100);
@@ -132,14 +136,46 @@ fn step(day: &mut Day, dice: &mut Dice, nonce: u64) {
             let finalized = day.blocks.saturating_sub(dice.below(3));
             day.connect(finalized.max(day.blocks.saturating_sub(2)), movements);
         }
-        _ => day.disconnect(),
+        9 => day.disconnect(),
+        _ => limit(day, dice, &who),
+    }
+}
+
+/// Something about who and what may trade.
+fn limit(day: &mut Day, dice: &mut Dice, who: &Neighbour) {
+    let (from, to) = (slot().start, slot().later(2).start);
+    let reason = || "a test".to_owned();
+    let change = match dice.below(12) {
+        0 => Change::Suspend { trader: Trader::Account(who.account()), reason: reason() },
+        1..4 => Change::Resume { trader: Trader::Account(who.account()) },
+        4 => Change::Curtail { from, to, reason: reason() },
+        5..7 => Change::Lift { from, to },
+        7..9 => {
+            let days = i64::try_from(dice.below(40)).unwrap();
+            let slot = from.plus_seconds(-days * 86_400);
+            let exports = vec![(who.point(), Energy::from_wh(dice.below(3000)))];
+            return day.record(&Entry::Exported { slot, exports });
+        }
+        _ => {
+            let open = day.exchange.orders().rfind(|order| order.status == Status::Open);
+            let open = open.filter(|_| dice.below(2) == 0);
+            let (address, nonce) = open
+                .map(|order| (order.terms.account, order.terms.nonce))
+                .unwrap_or((who.address(), contracts::U256::from(dice.below(200))));
+            let finalized = day.blocks.saturating_sub(2);
+            return day.connect(finalized, vec![Movement::NonceEnded { address, nonce }]);
+        }
+    };
+    let by = ids::PartyId::derived("operator");
+    if let Ok(Some(entry)) = day.exchange.change(&change, by, &parameters(), morning()) {
+        day.record(&entry);
     }
 }
 
 #[test]
 fn random_days_are_the_fold_of_their_journal() {
-    let mut trades = 0;
-    for seed in 0..60 {
+    let (mut trades, mut cancelled) = (0, Vec::new());
+    for seed in 0..100 {
         let mut dice = Dice(seed);
         let mut day =
             Day { exchange: town(), journal: Vec::new(), blocks: 1, feed: 1, pending: vec![] };
@@ -153,8 +189,12 @@ fn random_days_are_the_fold_of_their_journal() {
         }
         assert_eq!(replayed, day.exchange, "seed {seed}");
         assert_eq!(replayed.hash(), day.exchange.hash(), "seed {seed}");
+        cancelled.extend(day.exchange.orders().map(|order| order.cancelled_by));
         let cleared = day.exchange.slots().filter_map(|(_, book)| book.cleared.as_ref());
         trades += cleared.map(|cleared| cleared.trades.len()).sum::<usize>();
     }
     assert!(trades > 200, "the days are too dull: {trades} trades");
+    for by in [CancelledBy::Account, CancelledBy::Chain, CancelledBy::Suspension] {
+        assert!(cancelled.contains(&Some(by)), "no order was taken back by {by:?}");
+    }
 }

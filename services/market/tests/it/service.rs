@@ -31,7 +31,7 @@ fn deposited(name: &str, amount: i64) -> Log {
     log(event.encode_log_data())
 }
 
-fn log(data: alloy_primitives::LogData) -> Log {
+pub fn log(data: alloy_primitives::LogData) -> Log {
     Log {
         address: deployment().market,
         topics: data.topics().to_vec(),
@@ -92,13 +92,13 @@ pub fn known<N: AsRef<str>>(names: &[N]) -> Vec<Envelope> {
 }
 
 /// What everyone says before the morning.
-fn past() -> Vec<Envelope> {
+pub fn past() -> Vec<Envelope> {
     let mut past = known(&NAMES);
     past.push(connected(1, 1, NAMES.map(|name| deposited(name, DEPOSIT)).to_vec()));
     past
 }
 
-async fn running() -> Running {
+pub async fn running() -> Running {
     let running = start().await;
     for envelope in past() {
         running.bus.publish(&envelope).await.unwrap();
@@ -106,7 +106,7 @@ async fn running() -> Running {
     running
 }
 
-async fn gate(running: &Running) -> Timestamp {
+pub async fn gate(running: &Running) -> Timestamp {
     let gate = at("2026-06-01T09:45:00Z");
     running.hand.move_to(gate);
     assert!(running.market.tick(gate).await.unwrap());

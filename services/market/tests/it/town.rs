@@ -166,6 +166,7 @@ impl Neighbour {
         vec![
             Entry::Member(Member {
                 account: self.account(),
+                party: self.party(),
                 address: self.address(),
                 pseudonym: format!("Home {}", self.name),
             }),

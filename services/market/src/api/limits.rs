@@ -1,0 +1,310 @@
+//! Who and what may not trade: suspensions and curtailments.
+
+use access::Action;
+use actix_web::web::{Data, Json, Path, Query};
+use actix_web::{delete, get, put};
+use calendar::Timestamp;
+use ids::AccountId;
+use serde::{Deserialize, Serialize};
+use service::{Page, Principal, Problem, Problems};
+use utoipa::{IntoParams, ToSchema};
+
+use super::orders::page;
+use super::slots::ZoneQuery;
+use super::{desk_of, may, moment_of};
+use crate::domain::{Change, Curtailment, Exchange, Suspension, Trader};
+use crate::market::Market;
+
+/// The most characters of a reason.
+const REASON_MAX: usize = 500;
+
+/// Why.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReasonBody {
+    /// In words, 1 to 500 characters. Those concerned read it.
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+}
+
+impl ReasonBody {
+    fn checked(self) -> Result<String, Problem> {
+        let length = self.reason.chars().count();
+        let fits = (1..=REASON_MAX).contains(&length);
+        fits.then_some(self.reason)
+            .ok_or_else(|| Problem::malformed("reason: 1 to 500 characters are needed"))
+    }
+}
+
+/// Somebody who may not trade.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct SuspensionView {
+    /// `accounts` or `connection-points`.
+    kind: String,
+    /// Which.
+    #[schema(format = "uuid")]
+    id: String,
+    /// In words.
+    reason: String,
+    /// The party that decided.
+    #[schema(format = "uuid")]
+    by: String,
+    /// Since when.
+    since: String,
+}
+
+/// Slots in which nothing trades.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct CurtailmentView {
+    /// The grid area.
+    #[schema(format = "uuid")]
+    zone: String,
+    /// Start of the first slot.
+    from: String,
+    /// End of the last slot.
+    to: String,
+    /// In words.
+    reason: String,
+    /// The party that decided.
+    #[schema(format = "uuid")]
+    by: String,
+    /// When.
+    decided_at: String,
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageQuery {
+    /// Items wanted, 1 to 1000; 100 when absent.
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+fn suspension(trader: Trader, suspension: &Suspension) -> SuspensionView {
+    let (kind, id) = match trader {
+        Trader::Account(account) => ("accounts", account.to_string()),
+        Trader::ConnectionPoint(point) => ("connection-points", point.to_string()),
+    };
+    SuspensionView {
+        kind: kind.to_owned(),
+        id,
+        reason: suspension.reason.clone(),
+        by: suspension.by.to_string(),
+        since: suspension.at.to_string(),
+    }
+}
+
+fn trader_of(kind: &str, id: &str) -> Result<Trader, Problem> {
+    let malformed = || Problem::malformed("id: not a UUID");
+    match kind {
+        "accounts" => id.parse().map(Trader::Account).map_err(|_| malformed()),
+        "connection-points" => id.parse().map(Trader::ConnectionPoint).map_err(|_| malformed()),
+        _ => Err(Problem::not_found("suspension")),
+    }
+}
+
+/// Makes a change for `trader` in every market of the caller's community that knows it; the
+/// suspension as it stands then. A trader of another community is not found.
+async fn change_trader(
+    market: &Market,
+    caller: &Principal,
+    trader: Trader,
+    change: Change,
+) -> Result<Option<SuspensionView>, Problem> {
+    let allowed = |owner: Option<AccountId>| may(caller, Action::HaltMarket, owner);
+    if !allowed(None) {
+        return Err(Problem::forbidden());
+    }
+    let (mut known, mut stands) = (false, None);
+    for desk in market.desks_of(caller.community) {
+        let owner = desk.book().await.owner(trader);
+        if owner.is_none() || !allowed(owner) {
+            continue;
+        }
+        known = true;
+        desk.change(change.clone(), caller.party).await?;
+        let book = desk.book().await;
+        stands = book.suspension(trader).map(|why| suspension(trader, why)).or(stands);
+    }
+    if known { Ok(stands) } else { Err(Problem::not_found("account or connection point")) }
+}
+
+/// Suspends an account or a connection point from trading.
+///
+/// New orders are refused with `SUSPENDED` and open ones are cancelled. Trades and cash stay as
+/// they are; withdrawals go on. Needs the role operator or admin. A repeat changes nothing.
+#[utoipa::path(
+    tag = "market",
+    params(
+        ("kind" = String, Path, description = "`accounts` or `connection-points`"),
+        ("id" = String, Path, format = "uuid", description = "Which"),
+    ),
+    request_body = ReasonBody,
+    responses((status = 200, body = SuspensionView), Problems)
+)]
+#[put("/v1/suspensions/{kind}/{id}")]
+pub(crate) async fn suspend_trader(
+    market: Data<Market>,
+    caller: Principal,
+    path: Path<(String, String)>,
+    Json(body): Json<ReasonBody>,
+) -> Result<Json<SuspensionView>, Problem> {
+    let trader = trader_of(&path.0, &path.1)?;
+    let change = Change::Suspend { trader, reason: body.checked()? };
+    let stands = change_trader(&market, &caller, trader, change).await?;
+    stands.map(Json).ok_or_else(|| Problem::not_found("suspension"))
+}
+
+/// Lets an account or a connection point trade again.
+///
+/// Cancelled orders do not come back. A repeat changes nothing.
+#[utoipa::path(
+    tag = "market",
+    params(
+        ("kind" = String, Path, description = "`accounts` or `connection-points`"),
+        ("id" = String, Path, format = "uuid", description = "Which"),
+    ),
+    responses((status = 204, description = "It is not suspended"), Problems)
+)]
+#[delete("/v1/suspensions/{kind}/{id}")]
+pub(crate) async fn resume_trader(
+    market: Data<Market>,
+    caller: Principal,
+    path: Path<(String, String)>,
+) -> Result<actix_web::HttpResponse, Problem> {
+    let trader = trader_of(&path.0, &path.1)?;
+    change_trader(&market, &caller, trader, Change::Resume { trader }).await?;
+    Ok(actix_web::HttpResponse::NoContent().finish())
+}
+
+/// Lists who may not trade: of the caller's own account, or for staff all.
+#[utoipa::path(
+    tag = "market",
+    params(PageQuery),
+    responses((status = 200, body = Page<SuspensionView>), Problems)
+)]
+#[get("/v1/suspensions")]
+pub(crate) async fn list_suspensions(
+    market: Data<Market>,
+    caller: Principal,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Page<SuspensionView>>, Problem> {
+    let mut views: Vec<SuspensionView> = Vec::new();
+    for desk in market.desks_of(caller.community) {
+        let book = desk.book().await;
+        let visible = |trader: Trader| {
+            book.owner(trader).is_some_and(|owner| may(&caller, Action::ReadAccount, Some(owner)))
+        };
+        let suspensions = book.suspensions().filter(|(trader, _)| visible(*trader));
+        for view in suspensions.map(|(trader, why)| suspension(trader, why)) {
+            if !views.iter().any(|known| (&known.kind, &known.id) == (&view.kind, &view.id)) {
+                views.push(view);
+            }
+        }
+    }
+    page(views, query.limit, query.cursor.as_deref(), |view| format!("{}/{}", view.kind, view.id))
+}
+
+fn curtailment(curtailment: &Curtailment, zone: &str) -> CurtailmentView {
+    CurtailmentView {
+        zone: zone.to_owned(),
+        from: curtailment.from.to_string(),
+        to: curtailment.to.to_string(),
+        reason: curtailment.reason.clone(),
+        by: curtailment.by.to_string(),
+        decided_at: curtailment.at.to_string(),
+    }
+}
+
+/// `[from, to)` of a path.
+fn range_of(path: &(String, String)) -> Result<(Timestamp, Timestamp), Problem> {
+    Ok((moment_of("from", &path.0)?, moment_of("to", &path.1)?))
+}
+
+/// Curtails a zone in the slots from `from` to before `to`.
+///
+/// New orders are refused with `ZONE_CURTAILED`; open ones stay, and when the gate closes nothing
+/// is sold. Slots that are cleared already are not touched. Needs the role operator or admin. A
+/// repeat changes nothing.
+#[utoipa::path(
+    tag = "market",
+    params(
+        ("from" = String, Path, description = "Start of the first slot: 2026-06-01T10:00:00Z"),
+        ("to" = String, Path, description = "End of the last slot: 2026-06-01T12:00:00Z"),
+        ZoneQuery,
+    ),
+    request_body = ReasonBody,
+    responses((status = 200, body = CurtailmentView), Problems)
+)]
+#[put("/v1/curtailments/{from}/{to}")]
+pub(crate) async fn curtail_zone(
+    market: Data<Market>,
+    caller: Principal,
+    path: Path<(String, String)>,
+    Query(query): Query<ZoneQuery>,
+    Json(body): Json<ReasonBody>,
+) -> Result<Json<CurtailmentView>, Problem> {
+    let (from, to) = range_of(&path)?;
+    if !may(&caller, Action::HaltMarket, None) {
+        return Err(Problem::forbidden());
+    }
+    let desk = desk_of(&market, &caller, query.zone())?;
+    desk.change(Change::Curtail { from, to, reason: body.checked()? }, caller.party).await?;
+    let (book, zone) = (desk.book().await, desk.parameters().zone.to_string());
+    let stands = Exchange::curtailment(&book, from, to).map(|known| curtailment(known, &zone));
+    stands.map(Json).ok_or_else(|| Problem::not_found("curtailment"))
+}
+
+/// Lifts a curtailment of exactly these slots.
+///
+/// Orders that are still open can trade again. A repeat changes nothing.
+#[utoipa::path(
+    tag = "market",
+    params(
+        ("from" = String, Path, description = "Start of the first slot: 2026-06-01T10:00:00Z"),
+        ("to" = String, Path, description = "End of the last slot: 2026-06-01T12:00:00Z"),
+        ZoneQuery,
+    ),
+    responses((status = 204, description = "It is not curtailed like this"), Problems)
+)]
+#[delete("/v1/curtailments/{from}/{to}")]
+pub(crate) async fn lift_curtailment(
+    market: Data<Market>,
+    caller: Principal,
+    path: Path<(String, String)>,
+    Query(query): Query<ZoneQuery>,
+) -> Result<actix_web::HttpResponse, Problem> {
+    let (from, to) = range_of(&path)?;
+    if !may(&caller, Action::HaltMarket, None) {
+        return Err(Problem::forbidden());
+    }
+    let desk = desk_of(&market, &caller, query.zone())?;
+    desk.change(Change::Lift { from, to }, caller.party).await?;
+    Ok(actix_web::HttpResponse::NoContent().finish())
+}
+
+/// Lists the curtailments of the caller's community, oldest decision first.
+#[utoipa::path(
+    tag = "market",
+    params(PageQuery),
+    responses((status = 200, body = Page<CurtailmentView>), Problems)
+)]
+#[get("/v1/curtailments")]
+pub(crate) async fn list_curtailments(
+    market: Data<Market>,
+    caller: Principal,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Page<CurtailmentView>>, Problem> {
+    if !may(&caller, Action::ReadMarket, None) {
+        return Err(Problem::forbidden());
+    }
+    let mut views = Vec::new();
+    for desk in market.desks_of(caller.community) {
+        let (book, zone) = (desk.book().await, desk.parameters().zone.to_string());
+        views.extend(book.curtailments().iter().map(|known| curtailment(known, &zone)));
+    }
+    let name = |view: &CurtailmentView| format!("{}/{}/{}", view.zone, view.from, view.to);
+    page(views, query.limit, query.cursor.as_deref(), name)
+}

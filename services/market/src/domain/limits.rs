@@ -1,0 +1,302 @@
+//! Who and what may not trade: suspended accounts and connection points, curtailed slots.
+//!
+//! ```text
+//! change --decide--> Entry | nothing to do | Rejection
+//! suspended: new orders are refused, open ones are taken back; trades and cash stay as they are
+//! curtailed: new orders are refused, open ones stay; they clear to nothing unless it is lifted
+//! ```
+//!
+//! Deliberately absent: who may decide this (the REST door), a second person's consent, and what
+//! happens to trades of a slot that was cleared before it was curtailed: they stand.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use calendar::{Slot, Timestamp};
+use contracts::{OrderTerms, Side};
+use events::market::CancelledBy;
+use ids::{AccountId, ConnectionPointId, OrderId, PartyId};
+use matching::Fees;
+use serde::{Deserialize, Serialize};
+use units::Overflow;
+
+use super::{Entry, Exchange, Movement, NewOrder, Parameters, Rejection, Status};
+
+/// The most curtailments that a market knows at a time.
+pub const CURTAILMENTS_MAX: usize = 1_000;
+
+/// Who is suspended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trader {
+    /// An account with all its connection points.
+    Account(AccountId),
+    /// One connection point.
+    ConnectionPoint(ConnectionPointId),
+}
+
+/// Why somebody may not trade.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspension {
+    /// In words.
+    pub reason: String,
+    /// Who decided.
+    pub by: PartyId,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// Slots of a zone in which the grid carries no trades.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Curtailment {
+    /// Start of the first slot.
+    pub from: Timestamp,
+    /// End of the last slot.
+    pub to: Timestamp,
+    /// In words.
+    pub reason: String,
+    /// Who decided.
+    pub by: PartyId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What someone who runs the market or the grid decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Nobody trades for `trader`.
+    Suspend {
+        /// Who.
+        trader: Trader,
+        /// In words.
+        reason: String,
+    },
+    /// `trader` may trade again. Its orders do not come back.
+    Resume {
+        /// Who.
+        trader: Trader,
+    },
+    /// No trades in the slots of `[from, to)`.
+    Curtail {
+        /// Start of the first slot.
+        from: Timestamp,
+        /// End of the last slot.
+        to: Timestamp,
+        /// In words.
+        reason: String,
+    },
+    /// The curtailment of exactly `[from, to)` is over.
+    Lift {
+        /// Start of the first slot.
+        from: Timestamp,
+        /// End of the last slot.
+        to: Timestamp,
+    },
+}
+
+/// All that may not trade.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub(super) struct Limits {
+    accounts: BTreeMap<AccountId, Suspension>,
+    points: BTreeMap<ConnectionPointId, Suspension>,
+    curtailments: Vec<Curtailment>,
+}
+
+impl Limits {
+    pub(super) fn suspend(&mut self, trader: Trader, suspension: Suspension) {
+        match trader {
+            Trader::Account(account) => self.accounts.insert(account, suspension),
+            Trader::ConnectionPoint(point) => self.points.insert(point, suspension),
+        };
+    }
+
+    pub(super) fn resume(&mut self, trader: Trader) {
+        match trader {
+            Trader::Account(account) => self.accounts.remove(&account),
+            Trader::ConnectionPoint(point) => self.points.remove(&point),
+        };
+    }
+
+    pub(super) fn curtail(&mut self, curtailment: Curtailment) {
+        self.lift(curtailment.from, curtailment.to);
+        self.curtailments.push(curtailment);
+    }
+
+    pub(super) fn lift(&mut self, from: Timestamp, to: Timestamp) {
+        self.curtailments.retain(|known| (known.from, known.to) != (from, to));
+    }
+
+    /// Forgets what ended before `moment`.
+    pub(super) fn forget(&mut self, moment: Timestamp) {
+        self.curtailments.retain(|known| known.to >= moment);
+    }
+}
+
+impl Exchange {
+    /// Judges a change by `by` at `now`: the entry that makes it, or `None` when it stands like
+    /// this already. Changes nothing.
+    pub fn change(
+        &self,
+        change: &Change,
+        by: PartyId,
+        parameters: &Parameters,
+        now: Timestamp,
+    ) -> Result<Option<Entry>, Rejection> {
+        match change {
+            Change::Suspend { trader, reason } => {
+                self.owner(*trader).ok_or(Rejection::Unknown)?;
+                let same = self.suspension(*trader).is_some_and(|known| known.reason == *reason);
+                let suspension = Suspension { reason: reason.clone(), by, at: now };
+                Ok((!same).then_some(Entry::Suspended { trader: *trader, suspension }))
+            }
+            Change::Resume { trader } => {
+                self.owner(*trader).ok_or(Rejection::Unknown)?;
+                let suspended = self.suspension(*trader).is_some();
+                Ok(suspended.then_some(Entry::Resumed { trader: *trader, by, at: now }))
+            }
+            Change::Curtail { from, to, reason } => {
+                let known = self.curtailment(*from, *to);
+                if known.is_some_and(|known| known.reason == *reason) {
+                    return Ok(None);
+                }
+                self.check_curtailment(*from, *to, parameters, now)?;
+                let reason = reason.clone();
+                Ok(Some(Entry::Curtailed(Curtailment {
+                    from: *from,
+                    to: *to,
+                    reason,
+                    by,
+                    at: now,
+                })))
+            }
+            Change::Lift { from, to } => {
+                let lifted = Entry::Lifted { from: *from, to: *to, by, at: now };
+                Ok(self.curtailment(*from, *to).map(|_| lifted))
+            }
+        }
+    }
+
+    /// Whole slots, and the book of the last one can still be closed.
+    fn check_curtailment(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        parameters: &Parameters,
+        now: Timestamp,
+    ) -> Result<(), Rejection> {
+        let whole = |moment| Slot::starting(moment, parameters.slot_length).ok_or(Rejection::Slot);
+        let (first, end) = (whole(from)?, whole(to)?);
+        let last = end.later(-1);
+        if last < first {
+            return Err(Rejection::Slot);
+        }
+        if now >= parameters.gate(last.start) {
+            return Err(Rejection::GateClosed);
+        }
+        let known = self.curtailment(from, to).is_some();
+        let few = known || self.limits.curtailments.len() < CURTAILMENTS_MAX;
+        if few { Ok(()) } else { Err(Rejection::TooMany) }
+    }
+
+    /// What else becomes true with `entry`: orders that it takes back. To be asked before the entry
+    /// is applied, and applied after it.
+    pub fn consequences(&self, entry: &Entry) -> Vec<Entry> {
+        let (orders, by, at): (Vec<OrderId>, _, _) = match entry {
+            Entry::Connected { timestamp, movements, .. } => {
+                let ended = movements.iter().filter_map(|movement| match movement {
+                    Movement::NonceEnded { address, nonce } => self.nonces.order(*address, *nonce),
+                    _ => None,
+                });
+                (ended.collect(), CancelledBy::Chain, *timestamp)
+            }
+            Entry::Suspended { trader, suspension } => {
+                (self.open_of(*trader), CancelledBy::Suspension, suspension.at)
+            }
+            _ => return Vec::new(),
+        };
+        let mut seen = BTreeSet::new();
+        let open = orders
+            .into_iter()
+            .filter(|order| self.orders[order].status == Status::Open && seen.insert(*order));
+        open.map(|order| Entry::Cancelled { order, by, at }).collect()
+    }
+
+    /// The open orders of a trader, by slot.
+    fn open_of(&self, trader: Trader) -> Vec<OrderId> {
+        let Some(account) = self.owner(trader) else { return Vec::new() };
+        let open = self.slots.values().filter_map(|book| book.open.get(&account)).flatten();
+        let concerned = open.filter(|order| match trader {
+            Trader::Account(_) => true,
+            Trader::ConnectionPoint(point) => self.orders[*order].terms.connection_point == point,
+        });
+        concerned.copied().collect()
+    }
+
+    /// The account that a trader is, or belongs to; `None` when this market does not know it.
+    pub fn owner(&self, trader: Trader) -> Option<AccountId> {
+        match trader {
+            Trader::Account(account) => self.members.get(&account).map(|member| member.account),
+            Trader::ConnectionPoint(point) => self.points.get(&point).map(|point| point.account),
+        }
+    }
+
+    /// Why a trader may not trade; `None` when it may.
+    pub fn suspension(&self, trader: Trader) -> Option<&Suspension> {
+        match trader {
+            Trader::Account(account) => self.limits.accounts.get(&account),
+            Trader::ConnectionPoint(point) => self.limits.points.get(&point),
+        }
+    }
+
+    /// All suspensions: of accounts, then of connection points.
+    pub fn suspensions(&self) -> impl Iterator<Item = (Trader, &Suspension)> {
+        let accounts = self.limits.accounts.iter().map(|(id, why)| (Trader::Account(*id), why));
+        let points = self.limits.points.iter();
+        accounts.chain(points.map(|(id, why)| (Trader::ConnectionPoint(*id), why)))
+    }
+
+    /// All curtailments, in the order in which they were decided.
+    pub fn curtailments(&self) -> &[Curtailment] {
+        &self.limits.curtailments
+    }
+
+    /// The curtailment of exactly `[from, to)`.
+    pub fn curtailment(&self, from: Timestamp, to: Timestamp) -> Option<&Curtailment> {
+        self.limits.curtailments.iter().find(|known| (known.from, known.to) == (from, to))
+    }
+
+    /// Whether the slot that starts at `slot` is curtailed.
+    pub fn is_curtailed(&self, slot: Timestamp) -> bool {
+        self.limits.curtailments.iter().any(|known| known.from <= slot && slot < known.to)
+    }
+
+    /// Neither the account nor the connection point is suspended.
+    pub(super) fn may_trade(&self, order: &NewOrder) -> bool {
+        let point = Trader::ConnectionPoint(order.terms.connection_point);
+        [Trader::Account(order.account), point]
+            .into_iter()
+            .all(|trader| self.suspension(trader).is_none())
+    }
+
+    /// Whether the order could meet an open one of the same party in its slot: of any of the
+    /// party's accounts, and between any of its connection points.
+    pub(super) fn meets_itself(&self, order: &NewOrder, slot: Slot, fees: &Fees) -> bool {
+        let (Some(member), Some(book)) =
+            (self.members.get(&order.account), self.slots.get(&slot.start))
+        else {
+            return false;
+        };
+        let accounts = self.parties.get(&member.party).into_iter().flatten();
+        let open = accounts.filter_map(|account| book.open.get(account)).flatten();
+        open.into_iter().any(|id| cross(&order.terms, &self.orders[id].terms, fees).unwrap_or(true))
+    }
+}
+
+/// Whether a buyer and a seller with these terms could trade.
+fn cross(one: &OrderTerms, other: &OrderTerms, fees: &Fees) -> Result<bool, Overflow> {
+    let (buy, sell) = match (one.side, other.side) {
+        (Side::Buy, Side::Sell) => (one, other),
+        (Side::Sell, Side::Buy) => (other, one),
+        _ => return Ok(false),
+    };
+    Ok(fees.energy_bid(buy.limit()?)? >= fees.energy_ask(sell.limit()?)?)
+}

@@ -1,0 +1,82 @@
+//! Why the market refuses: one table of codes.
+
+/// The table: a reason, its stable code, and what a caller reads.
+macro_rules! rejections {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
+        /// Why something that was asked of a market is refused; in the order of the checks of an
+        /// order.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+        pub enum Rejection {
+            $($(#[$doc])* #[error($text)] $name,)*
+        }
+
+        impl Rejection {
+            /// Every reason.
+            pub const ALL: &[Rejection] = &[$(Rejection::$name),*];
+
+            /// The stable code.
+            pub const fn code(self) -> &'static str {
+                match self {
+                    $(Rejection::$name => $code,)*
+                }
+            }
+        }
+    };
+}
+
+rejections! {
+    /// The same id came before with other content.
+    OtherContent = "CONFLICT", "the order id was used for another order";
+    /// The account, its address or the connection point is not one of this market.
+    Account = "ACCOUNT",
+        "the account, its address and the connection point do not belong together here";
+    /// Another community, zone or policy than this market's.
+    Policy = "POLICY", "the order names another community, zone or policy";
+    /// A delegate is named; only the account itself can sign.
+    Delegate = "DELEGATE", "orders signed by a delegate are not accepted";
+    /// The account or the connection point may not trade.
+    Suspended = "SUSPENDED", "the account or the connection point is suspended from trading";
+    /// The start is not that of a slot.
+    Slot = "SLOT", "no slot starts then";
+    /// The limit is not a multiple of the tick.
+    Tick = "TICK", "the limit is not a multiple of the tick";
+    /// Less than the smallest order, or a `min_fill` above the quantity.
+    MinLot = "MIN_LOT", "the quantity is below the smallest order, or below its own minimum fill";
+    /// After the gate, or before the book opens.
+    GateClosed = "GATE_CLOSED", "the book of this slot is not open";
+    /// The order expires before the slot ends, so it might not be settled.
+    Expiry = "EXPIRY", "the order expires before the slot ends";
+    /// The grid operator has curtailed the zone in this slot.
+    ZoneCurtailed = "ZONE_CURTAILED", "the grid operator has curtailed the zone in this slot";
+    /// No tariff holds in the slot, so that nobody knows what energy is worth.
+    NoTariff = "NO_TARIFF", "no tariff is known for this slot";
+    /// The limit is above twice the retail price.
+    PriceCollar = "PRICE_COLLAR", "the limit is above twice the retail price";
+    /// More than the connection can carry in the slot.
+    QtyPhysical = "QTY_PHYSICAL",
+        "more than the connection can carry in this slot, together with its other orders";
+    /// More than the connection point is likely to feed in.
+    QtyForecast = "QTY_FORECAST",
+        "more than what the connection point has lately fed in at this time of day allows";
+    /// Too many orders in this slot, or too many curtailments.
+    TooMany = "TOO_MANY", "there are too many of them already";
+    /// The order could meet an order of the same party.
+    SelfTrade = "STP", "the order crosses an open order of the same party in this slot";
+    /// A buyer's cash does not cover quantity x limit.
+    Funds = "FUNDS", "the free cash does not cover quantity times limit";
+    /// A seller's cash does not cover the collateral.
+    Collateral = "COLLATERAL", "the free cash does not cover the collateral";
+    /// The nonce was used before, or the account ended it on chain.
+    Nonce = "NONCE", "the nonce was used before, or cancelled on chain";
+    /// The signature is not the account's.
+    Sig = "SIG", "the signature is not by the account's key";
+    /// There is no such order of this account, or no such account or connection point.
+    Unknown = "NOT_FOUND", "there is no such thing in this market";
+}
+
+impl Rejection {
+    /// Whether the same request may succeed later.
+    pub fn retry_may_help(self) -> bool {
+        matches!(self, Rejection::NoTariff | Rejection::Funds | Rejection::Collateral)
+    }
+}
