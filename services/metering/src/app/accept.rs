@@ -1,6 +1,6 @@
 //! Messages become accepted readings, duplicates or quarantined messages: one transaction a batch.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Context, Result};
 use calendar::{SlotLength, Timestamp};
@@ -12,8 +12,9 @@ use reading::{Reason, Rules, SignedReading, Verdict, judge};
 use sha2::{Digest, Sha256};
 
 use crate::db::meters::{self, Enrolled};
+use crate::db::nearby::Nearby;
 use crate::db::quarantine::{self, Suspect};
-use crate::db::readings;
+use crate::db::readings::{self, Stored};
 
 /// A message as it came.
 #[derive(Debug, Clone)]
@@ -45,35 +46,62 @@ pub(crate) async fn accept(
 ) -> Result<Tally> {
     db.transact(move |tx| {
         Box::pin(async move {
-            let mut batch = Batch { slot, now, meters: HashMap::new(), tally: Tally::default() };
+            let mut batch = Batch::of(tx, slot, now, &messages).await?;
             for message in &messages {
-                batch.take(tx, message).await?;
+                batch.take(message);
             }
-            Ok::<_, anyhow::Error>(batch.tally)
+            batch.keep(tx).await
         })
     })
     .await
 }
 
-struct Batch {
+/// Messages that are judged together: what they are held against, and what became of them so far.
+struct Batch<'m> {
     slot: SlotLength,
     now: Timestamp,
-    /// The meters of this batch; `None` for one that is not enrolled.
-    meters: HashMap<MeterId, Option<Enrolled>>,
+    /// The meters of this batch that are enrolled.
+    meters: HashMap<MeterId, Enrolled>,
+    /// The readings around those of this batch, with those accepted so far.
+    nearby: Nearby,
+    accepted: Vec<(SignedReading, CommunityId)>,
+    suspects: Vec<Suspect<'m>>,
+    /// Where in `suspects` a digest is.
+    places: HashMap<String, usize>,
     tally: Tally,
 }
 
-impl Batch {
-    async fn take(&mut self, tx: &mut Tx, message: &Message) -> Result<()> {
-        let enrolled = self.enrolled(tx, message.meter).await?;
-        let community = enrolled.as_ref().map(|enrolled| enrolled.community);
-        let signed = match SignedReading::decode(&message.bytes) {
-            Ok(signed) if signed.reading.meter == message.meter => signed,
-            Ok(_) => return self.suspect(tx, message, community, Reason::WrongTopic).await,
-            Err(error) => return self.suspect(tx, message, community, error.reason()).await,
+impl<'m> Batch<'m> {
+    async fn of(
+        tx: &mut Tx,
+        slot: SlotLength,
+        now: Timestamp,
+        messages: &[Message],
+    ) -> Result<Batch<'m>> {
+        let topics: BTreeSet<MeterId> = messages.iter().map(|message| message.meter).collect();
+        let topics = Vec::from_iter(topics);
+        let meters = meters::enrolled(tx, &topics).await.context("looking up meters")?;
+        let readings = messages.iter().filter_map(|message| message.reading().ok());
+        let known = readings.filter(|signed| meters.contains_key(&signed.reading.meter));
+        let pages: BTreeSet<_> =
+            known.map(|signed| (signed.reading.meter, signed.reading.page)).collect();
+        let nearby = Nearby::of(tx, &Vec::from_iter(pages))
+            .await
+            .context("reading the neighbours of pages")?;
+        let (accepted, suspects, places) = (Vec::new(), Vec::new(), HashMap::new());
+        let tally = Tally::default();
+        Ok(Batch { slot, now, meters, nearby, accepted, suspects, places, tally })
+    }
+
+    fn take(&mut self, message: &'m Message) {
+        let enrolled = self.meters.get(&message.meter);
+        let community = enrolled.map(|enrolled| enrolled.community);
+        let signed = match message.reading() {
+            Ok(signed) => signed,
+            Err(reason) => return self.suspect(message, community, reason),
         };
         let Some(enrolled) = enrolled else {
-            return self.suspect(tx, message, None, Reason::UnknownMeter).await;
+            return self.suspect(message, None, Reason::UnknownMeter);
         };
         let reading = &signed.reading;
         let rules = Rules {
@@ -81,63 +109,66 @@ impl Batch {
             slot: self.slot,
             limit: enrolled.limit,
         };
-        let neighbours = readings::neighbours(tx, reading.meter, reading.page)
-            .await
-            .context("reading the neighbours of a page")?;
+        let neighbours = self.nearby.neighbours(reading.meter, reading.page);
         match judge(&signed, &neighbours, &rules, self.now) {
             Verdict::Accept => {
-                readings::insert(tx, &signed, enrolled.community, self.now)
-                    .await
-                    .context("storing a reading")?;
+                self.accepted.push((signed, enrolled.community));
+                self.nearby.add(Stored { signed, received_at: self.now, published: false });
                 self.tally.accepted += 1;
-                Ok(())
             }
-            Verdict::Duplicate => {
-                self.tally.duplicates += 1;
-                Ok(())
-            }
-            Verdict::Quarantine(reason) => self.suspect(tx, message, community, reason).await,
+            Verdict::Duplicate => self.tally.duplicates += 1,
+            Verdict::Quarantine(reason) => self.suspect(message, community, reason),
         }
     }
 
-    async fn enrolled(&mut self, tx: &mut Tx, meter: MeterId) -> Result<Option<Enrolled>> {
-        if let Some(known) = self.meters.get(&meter) {
-            return Ok(known.clone());
-        }
-        let enrolled = meters::enrolled(tx, meter).await.context("looking up a meter")?;
-        self.meters.insert(meter, enrolled.clone());
-        Ok(enrolled)
-    }
-
-    /// Keeps a message apart, and tells of it the first time.
-    async fn suspect(
-        &mut self,
-        tx: &mut Tx,
-        message: &Message,
-        community: Option<CommunityId>,
-        reason: Reason,
-    ) -> Result<()> {
+    /// Sets a message apart; a repeat is counted.
+    fn suspect(&mut self, message: &'m Message, community: Option<CommunityId>, reason: Reason) {
         self.tally.quarantined += 1;
         let digest = digest(message, reason);
-        let suspect = Suspect {
+        let place = *self.places.entry(digest.clone()).or_insert(self.suspects.len());
+        if let Some(suspect) = self.suspects.get_mut(place) {
+            suspect.times += 1;
+            return;
+        }
+        self.suspects.push(Suspect {
+            digest,
             meter: message.meter,
             community,
             code: reason.code(),
             message: &message.bytes,
             received_at: self.now,
-        };
+            times: 1,
+        });
+    }
+
+    /// Stores what was accepted and what was set apart, and tells of the latter the first time.
+    async fn keep(self, tx: &mut Tx) -> Result<Tally> {
+        readings::insert(tx, &self.accepted, self.now).await.context("storing readings")?;
         let first =
-            quarantine::insert(tx, &suspect, &digest).await.context("quarantining a message")?;
-        if first {
+            quarantine::insert(tx, &self.suspects).await.context("quarantining messages")?;
+        let news = self.suspects.iter().filter(|suspect| first.contains(&suspect.digest));
+        let envelopes = news.map(|suspect| {
             let quarantined = ReadingQuarantined {
-                community,
-                meter: community.map(|_| message.meter),
-                code: reason.code().to_owned(),
+                community: suspect.community,
+                meter: suspect.community.map(|_| suspect.meter),
+                code: suspect.code.to_owned(),
                 received_at: self.now,
             };
-            bus::append(tx, &Envelope::of(&quarantined, &digest, self.now)).await?;
+            Envelope::of(&quarantined, &suspect.digest, self.now)
+        });
+        bus::append_all(tx, &Vec::from_iter(envelopes)).await?;
+        Ok(self.tally)
+    }
+}
+
+impl Message {
+    /// What the meter of the topic says, if it is that.
+    fn reading(&self) -> Result<SignedReading, Reason> {
+        match SignedReading::decode(&self.bytes) {
+            Ok(signed) if signed.reading.meter == self.meter => Ok(signed),
+            Ok(_) => Err(Reason::WrongTopic),
+            Err(error) => Err(error.reason()),
         }
-        Ok(())
     }
 }
 

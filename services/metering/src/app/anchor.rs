@@ -1,10 +1,11 @@
 //! Merkle roots over slots and days, handed to the chain in the transaction that made them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use alloy_primitives::{B256, Keccak256};
 use anyhow::{Context, Result};
-use calendar::{LocalDay, SlotLength, TimeZone, Timestamp};
+use calendar::{LocalDay, SlotLength, Timestamp};
 use client::{Sender, Transaction};
 use contracts::{Deployment, READINGS_OF_DAY, READINGS_OF_SLOT};
 use db::{Db, Tx};
@@ -17,12 +18,14 @@ use reading::{Salt, SignedReading, day_leaf, slot_leaf};
 
 use crate::db::anchors::{self, Root};
 use crate::db::meters::Community;
-use crate::db::readings::{self, Mark};
+use crate::db::readings;
 
 /// Gas that one call of `ReadingAnchor.anchor` may use: three new storage words and a log.
 const ANCHOR_GAS: u64 = 300_000;
 /// Slot boundaries whose readings are anchored in one go.
 const TIMES_MAX: i64 = 500;
+/// Meters whose readings of a day are in memory at once.
+const METERS_MAX: usize = 250;
 
 /// Where roots go.
 pub struct Anchor {
@@ -78,14 +81,14 @@ async fn anchor_slot(
 ) -> Result<()> {
     let slot = time.plus_seconds(-length.seconds());
     let batch = anchors::next_slot_batch(tx, community.id, slot).await?;
-    let mut leaves = Vec::new();
-    for stored in readings::unanchored_at(tx, community.id, time).await? {
-        let reading = stored.reading();
-        let day = community.timezone.day_of(time);
-        let salt = salt(tx, reading.meter, day).await?;
-        leaves.push(slot_leaf(slot_salt(salt, slot), &stored.signed));
-        readings::mark(tx, reading.meter, reading.page, Mark::Anchored(batch)).await?;
-    }
+    let stored = readings::anchor_at(tx, community.id, time, batch).await?;
+    let meters = Vec::from_iter(stored.iter().map(|stored| stored.reading().meter));
+    let salts = salts(tx, community.timezone.day_of(time), &meters).await?;
+    let leaves = stored.iter().map(|stored| {
+        let salt = salts.get(&stored.reading().meter).context("a meter without a salt")?;
+        Ok(slot_leaf(slot_salt(*salt, slot), &stored.signed))
+    });
+    let leaves = leaves.collect::<Result<Vec<_>>>()?;
     let (count, tree) = (leaves.len(), Tree::new(leaves));
     let root = root(community.id, batch, &tree, count)?;
     anchors::insert_slot(tx, slot, &root).await.context("keeping a slot root")?;
@@ -119,7 +122,9 @@ pub(crate) async fn anchor_days(
 struct Part {
     meter: MeterId,
     salt: Salt,
-    readings: Vec<SignedReading>,
+    /// The first and the last.
+    pages: (u32, u32),
+    readings: u16,
     leaf: B256,
 }
 
@@ -131,12 +136,8 @@ async fn anchor_day(
     now: Timestamp,
 ) -> Result<()> {
     let mut parts = Vec::new();
-    for meter in anchors::clean(tx, community.id, day).await? {
-        let Some(part) = part(tx, &community.timezone, meter, day).await? else { continue };
-        let latest = anchors::latest_leaf(tx, community.id, day, meter).await?;
-        if latest != Some(part.leaf) {
-            parts.push(part);
-        }
+    for meters in anchors::clean(tx, community.id, day).await?.chunks(METERS_MAX) {
+        parts.extend(changed(tx, community, day, meters).await?);
     }
     if parts.is_empty() {
         return Ok(());
@@ -150,17 +151,35 @@ async fn anchor_day(
     publish(tx, day, &root, &tree, &parts, now).await
 }
 
-/// What `meter` has to say of `day`; `None` when it said nothing.
-async fn part(tx: &mut Tx, zone: &TimeZone, meter: MeterId, day: LocalDay) -> Result<Option<Part>> {
+/// What those of `meters` have to say of `day` whose leaf is not the latest that was anchored, in
+/// their order.
+async fn changed(
+    tx: &mut Tx,
+    community: &Community,
+    day: LocalDay,
+    meters: &[MeterId],
+) -> Result<Vec<Part>> {
+    let zone = &community.timezone;
     let (midnight, next) = (zone.start_of(day), zone.start_of(day.next()));
-    let readings = readings::within(tx, meter, midnight, next).await.context("a day's readings")?;
-    if readings.is_empty() {
-        return Ok(None);
+    let said = readings::within(tx, meters, midnight, next).await.context("a day's readings")?;
+    let meters = Vec::from_iter(meters.iter().copied().filter(|meter| said.contains_key(meter)));
+    let salts = salts(tx, day, &meters).await?;
+    let latest = anchors::latest_leaves(tx, community.id, day, &meters).await?;
+    let mut parts = Vec::with_capacity(meters.len());
+    for meter in meters {
+        let Some(readings) = said.get(&meter) else { continue };
+        let salt = *salts.get(&meter).context("a meter without a salt")?;
+        let readings = Vec::from_iter(readings.iter().map(|stored| stored.signed));
+        let leaf =
+            day_leaf(salt, meter, day, &readings).context("more readings than a day has slots")?;
+        if latest.get(&meter) != Some(&leaf) {
+            let page = |signed: Option<&SignedReading>| signed.map_or(0, |it| it.reading.page);
+            let pages = (page(readings.first()), page(readings.last()));
+            let readings = u16::try_from(readings.len())?;
+            parts.push(Part { meter, salt, pages, readings, leaf });
+        }
     }
-    let salt = salt(tx, meter, day).await?;
-    let leaf =
-        day_leaf(salt, meter, day, &readings).context("more readings than a day has slots")?;
-    Ok(Some(Part { meter, salt, readings, leaf }))
+    Ok(parts)
 }
 
 async fn publish(
@@ -172,19 +191,17 @@ async fn publish(
     now: Timestamp,
 ) -> Result<()> {
     let leaves = parts.iter().enumerate().map(|(index, part)| {
-        let (first, last) = (part.readings.first(), part.readings.last());
-        let page = |signed: Option<&SignedReading>| signed.map_or(0, |signed| signed.reading.page);
         Ok(DayLeaf {
             meter: part.meter,
             salt: part.salt,
             index: u32::try_from(index)?,
             path: tree.path(index),
-            pages: (page(first), page(last)),
-            readings: u16::try_from(part.readings.len())?,
+            pages: part.pages,
+            readings: part.readings,
         })
     });
     let leaves = leaves.collect::<Result<Vec<_>>>()?;
-    for (number, leaves) in leaves.chunks(INTERVALS_PER_MESSAGE_MAX).enumerate() {
+    let messages = leaves.chunks(INTERVALS_PER_MESSAGE_MAX).enumerate().map(|(number, leaves)| {
         let anchored = DayAnchored {
             community: root.community,
             day,
@@ -194,8 +211,9 @@ async fn publish(
             leaves: leaves.to_vec(),
         };
         let cause = format!("{}/{}/{}/{number}", root.community, day.number(), root.batch);
-        bus::append(tx, &Envelope::of(&anchored, &cause, now)).await?;
-    }
+        Envelope::of(&anchored, &cause, now)
+    });
+    bus::append_all(tx, &Vec::from_iter(messages)).await?;
     Ok(())
 }
 
@@ -203,10 +221,19 @@ fn root(community: CommunityId, batch: u32, tree: &Tree, leaves: usize) -> Resul
     Ok(Root { community, batch, root: tree.root(), leaves: u32::try_from(leaves)? })
 }
 
-/// The salt of `meter` for `day`, made now if there is none.
-async fn salt(tx: &mut Tx, meter: MeterId, day: LocalDay) -> Result<Salt> {
-    let fresh = Salt::from(rand::rng().random::<[u8; 32]>());
-    anchors::salt(tx, meter, day, fresh).await.context("salt of a day")
+/// The salts of `meters` for `day`; those that are not there yet are made now.
+async fn salts(tx: &mut Tx, day: LocalDay, meters: &[MeterId]) -> Result<HashMap<MeterId, Salt>> {
+    let mut known = anchors::salts(tx, day, meters).await.context("salts of a day")?;
+    let without = meters.iter().copied().filter(|meter| !known.contains_key(meter));
+    let without = Vec::from_iter(without);
+    if !without.is_empty() {
+        let fresh = |meter: &MeterId| (*meter, Salt::from(rand::rng().random::<[u8; 32]>()));
+        let fresh = Vec::from_iter(without.iter().map(fresh));
+        anchors::insert_salts(tx, day, &fresh).await.context("new salts of a day")?;
+        // Another task may have been first; what is stored counts.
+        known.extend(anchors::salts(tx, day, &without).await.context("salts of a day")?);
+    }
+    Ok(known)
 }
 
 /// The salt of one slot, from the day's: who knows the day's knows it, and it dies with the day's.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result};
 use calendar::{Slot, Timestamp};
-use db::{Db, Tx};
+use db::{Db, DbError, Tx};
 use events::Envelope;
 use events::metering::{INTERVALS_PER_MESSAGE_MAX, IntervalFact, IntervalsClosed};
 use ids::MeterId;
@@ -42,56 +42,56 @@ pub(crate) async fn close_if_due(
 async fn close(tx: &mut Tx, community: &Community, slot: Slot, now: Timestamp) -> Result<()> {
     meters::close_until(tx, community.id, slot.start, slot.end()).await?;
     let expected = meters::expected(tx, community.id, slot.start, slot.end()).await?;
-    let starts = boundary(tx, community, slot.start).await?;
-    let ends = boundary(tx, community, slot.end()).await?;
+    let around = around(tx, community, slot, &expected).await.context("readings of a slot")?;
     let mut versions = Vec::with_capacity(expected.len());
     let mut facts = Vec::with_capacity(expected.len());
+    let mut carried = Vec::new();
     for meter in &expected {
-        let ends = match (starts.get(&meter.id), ends.get(&meter.id)) {
-            (Some(start), Some(end)) => Some([*start, *end]),
-            _ => readings::spanning(tx, meter.id, slot.start, slot.end()).await?,
-        };
-        let known = match &ends {
+        let ends = around.get(&meter.id);
+        let known = match ends {
             Some([before, after]) => known_between(before.reading(), after.reading(), slot)
                 .with_context(|| format!("meter {} in slot {}", meter.id, slot.start))?,
             None => Known::MISSING,
         };
-        let news = unpublished(tx, ends.iter().flatten()).await?;
+        let news = ends.into_iter().flatten().filter(|stored| !stored.published);
+        let news = Vec::from_iter(news.map(|stored| stored.signed));
+        carried.extend(news.iter().map(|signed| (meter.id, signed.reading.page)));
         versions.push((meter, slot, 1, known));
         facts.push(fact(meter, 1, known, news));
     }
+    readings::mark(tx, &carried, Mark::Published).await.context("marking readings")?;
     intervals::insert(tx, &versions, now).await.context("keeping intervals")?;
-    for (part, intervals) in facts.chunks(INTERVALS_PER_MESSAGE_MAX).enumerate() {
+    let parts = facts.chunks(INTERVALS_PER_MESSAGE_MAX).enumerate().map(|(part, intervals)| {
         let closed =
             IntervalsClosed { community: community.id, slot, intervals: intervals.to_vec() };
         let cause = format!("{}/{}/{part}", community.id, slot.start.seconds());
-        bus::append(tx, &Envelope::of(&closed, &cause, now)).await?;
-    }
+        Envelope::of(&closed, &cause, now)
+    });
+    bus::append_all(tx, &Vec::from_iter(parts)).await?;
     Ok(())
 }
 
-/// The readings of a community at a slot boundary.
-async fn boundary(
+/// The readings at both ends of `slot`, or the nearest outside, of each meter that has both.
+async fn around(
     tx: &mut Tx,
     community: &Community,
-    time: Timestamp,
-) -> Result<HashMap<MeterId, Stored>> {
-    let stored = readings::at(tx, community.id, time).await.context("readings of a boundary")?;
-    Ok(stored.into_iter().map(|stored| (stored.reading().meter, stored)).collect())
-}
-
-/// Those of `stored` that no event has carried, marked as carried from now on.
-pub(crate) async fn unpublished(
-    tx: &mut Tx,
-    stored: impl Iterator<Item = &Stored>,
-) -> Result<Vec<SignedReading>> {
-    let mut news = Vec::new();
-    for stored in stored.filter(|stored| !stored.published) {
-        let reading = stored.reading();
-        readings::mark(tx, reading.meter, reading.page, Mark::Published).await?;
-        news.push(stored.signed);
+    slot: Slot,
+    meters: &[Meter],
+) -> Result<HashMap<MeterId, [Stored; 2]>, DbError> {
+    let starts = readings::at(tx, community.id, slot.start).await?;
+    let ends = readings::at(tx, community.id, slot.end()).await?;
+    let mut found = HashMap::with_capacity(meters.len());
+    let mut open = Vec::new();
+    for meter in meters {
+        match (starts.get(&meter.id), ends.get(&meter.id)) {
+            (Some(start), Some(end)) => {
+                found.insert(meter.id, [*start, *end]);
+            }
+            _ => open.push(meter.id),
+        }
     }
-    Ok(news)
+    found.extend(readings::spanning(tx, &open, slot.start, slot.end()).await?);
+    Ok(found)
 }
 
 /// What an event says of one interval.

@@ -1,8 +1,10 @@
 //! Roots handed to the chain, and the salts beneath them.
 
+use std::collections::HashMap;
+
 use alloy_primitives::B256;
 use calendar::{LocalDay, Timestamp};
-use db::{Cell, Db, DbError, Tx, insert_rows, query, query_scalar};
+use db::{Cell, Db, DbError, Tx, insert_rows, query, query_scalar, with_rows};
 use ids::{CommunityId, MeterId};
 use reading::Salt;
 
@@ -91,40 +93,40 @@ pub(crate) async fn insert_day(
     Ok(())
 }
 
-/// The leaf of `meter` in the latest of a day's roots that has one.
-pub(crate) async fn latest_leaf(
+/// The leaves of `meters`, each in the latest of a day's roots that has one.
+pub(crate) async fn latest_leaves(
     tx: &mut Tx,
     community: CommunityId,
     day: LocalDay,
-    meter: MeterId,
-) -> Result<Option<B256>, DbError> {
-    let row = query(
-        "select leaf from day_leaf where community = $1 and day = $2 and meter = $3 \
-         order by batch desc limit 1",
-    )
-    .bind(community.to_string())
-    .bind(i64::from(day.number()))
-    .bind(meter.to_string())
-    .fetch_optional(tx.conn())
-    .await?;
-    row.map(|row| Ok(B256::from(bytes(&row, 0)?))).transpose()
+    meters: &[MeterId],
+) -> Result<HashMap<MeterId, B256>, DbError> {
+    let sql = "with wanted (of_community, of_day, of_meter) as ({rows}) \
+               select l.meter, l.leaf from wanted join day_leaf l \
+               on l.community = of_community and l.day = of_day and l.meter = of_meter \
+               where not exists (select 1 from day_leaf n where n.community = l.community \
+               and n.day = l.day and n.meter = l.meter and n.batch > l.batch)";
+    let rows = meters.iter().map(|meter| of_day(community, day, *meter)).collect();
+    let found = with_rows(tx, sql, 3, rows).await?;
+    found.iter().map(|row| Ok((parsed(row, 0)?, B256::from(bytes(row, 1)?)))).collect()
 }
 
-/// Notes that readings of `meter` on `day` are in no root yet.
+fn of_day(community: CommunityId, day: LocalDay, meter: MeterId) -> Vec<Cell> {
+    vec![
+        Cell::Text(community.to_string()),
+        Cell::Int(day.number().into()),
+        Cell::Text(meter.to_string()),
+    ]
+}
+
+/// Notes that readings of these meters on these days are in no root yet.
 pub(crate) async fn soil(
     tx: &mut Tx,
     community: CommunityId,
-    day: LocalDay,
-    meter: MeterId,
+    days: impl Iterator<Item = (LocalDay, MeterId)>,
 ) -> Result<(), DbError> {
-    query(
-        "insert into day_dirty (community, day, meter) values ($1, $2, $3) on conflict do nothing",
-    )
-    .bind(community.to_string())
-    .bind(i64::from(day.number()))
-    .bind(meter.to_string())
-    .execute(tx.conn())
-    .await?;
+    let rows = days.map(|(day, meter)| of_day(community, day, meter)).collect();
+    let insert = "insert into day_dirty (community, day, meter)";
+    insert_rows(tx, insert, 3, rows, "on conflict do nothing").await?;
     Ok(())
 }
 
@@ -156,23 +158,33 @@ pub(crate) async fn clean(
     Ok(meters)
 }
 
-/// The salt of `meter` for `day`; `fresh` becomes it when there is none yet.
-pub(crate) async fn salt(
+/// The salts of those of `meters` that have one for `day`.
+pub(crate) async fn salts(
     tx: &mut Tx,
-    meter: MeterId,
     day: LocalDay,
-    fresh: Salt,
-) -> Result<Salt, DbError> {
-    query("insert into salt (meter, day, salt) values ($1, $2, $3) on conflict do nothing")
-        .bind(meter.to_string())
-        .bind(i64::from(day.number()))
-        .bind(fresh.to_vec())
-        .execute(tx.conn())
-        .await?;
-    let row = query("select salt from salt where meter = $1 and day = $2")
-        .bind(meter.to_string())
-        .bind(i64::from(day.number()))
-        .fetch_one(tx.conn())
-        .await?;
-    Ok(Salt::from(bytes(&row, 0)?))
+    meters: &[MeterId],
+) -> Result<HashMap<MeterId, Salt>, DbError> {
+    let sql = "with wanted (of_meter, of_day) as ({rows}) select meter, salt from wanted \
+               join salt on meter = of_meter and day = of_day";
+    let row = |meter: &MeterId| vec![Cell::Text(meter.to_string()), Cell::Int(day.number().into())];
+    let found = with_rows(tx, sql, 2, meters.iter().map(row).collect()).await?;
+    found.iter().map(|row| Ok((parsed(row, 0)?, Salt::from(bytes(row, 1)?)))).collect()
+}
+
+/// Gives each meter its salt for `day`, unless it has one.
+pub(crate) async fn insert_salts(
+    tx: &mut Tx,
+    day: LocalDay,
+    salts: &[(MeterId, Salt)],
+) -> Result<(), DbError> {
+    let rows = salts.iter().map(|(meter, salt)| {
+        vec![
+            Cell::Text(meter.to_string()),
+            Cell::Int(day.number().into()),
+            Cell::Bytes(salt.to_vec()),
+        ]
+    });
+    let insert = "insert into salt (meter, day, salt)";
+    insert_rows(tx, insert, 3, rows.collect(), "on conflict do nothing").await?;
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Every version of every interval.
 
-use calendar::{Slot, SlotLength, Timestamp};
-use db::{AnyRow, Cell, Db, DbError, Row, Tx, insert_rows, query};
+use calendar::{Slot, Timestamp};
+use db::{AnyRow, Cell, Db, DbError, Row, Tx, insert_rows, query, with_rows};
 use ids::{ConnectionPointId, MeterId};
 use units::Energy;
 
@@ -51,24 +51,22 @@ fn wh(energy: Energy) -> Result<Cell, DbError> {
     i64::try_from(energy.wh()).map(Cell::Int).map_err(|_| broken(format!("{energy:?}")))
 }
 
-/// What counts of `meter` for the slots that start in `[from, to)`: the highest version each.
+/// What counts of each meter for the slots that start in `[from, to)`: the highest version each,
+/// in no order. Where the times of a meter overlap, a version comes more than once.
 pub(crate) async fn current(
     tx: &mut Tx,
-    meter: MeterId,
-    from: Timestamp,
-    to: Timestamp,
+    wanted: &[(MeterId, Timestamp, Timestamp)],
 ) -> Result<Vec<Version>, DbError> {
-    let rows = query(
-        "select i.meter, i.slot, i.version, i.import_wh, i.export_wh, i.quality, i.known_at \
-         from energy_interval i where i.meter = $1 and i.slot >= $2 and i.slot < $3 \
-         and not exists (select 1 from energy_interval n where n.meter = i.meter \
-         and n.slot = i.slot and n.version > i.version) order by i.slot",
-    )
-    .bind(meter.to_string())
-    .bind(from.seconds())
-    .bind(to.seconds())
-    .fetch_all(tx.conn())
-    .await?;
+    let sql = "with wanted (of_meter, first, past) as ({rows}) \
+               select i.meter, i.slot, i.version, i.import_wh, i.export_wh, i.quality, i.known_at \
+               from wanted join energy_interval i \
+               on i.meter = of_meter and i.slot >= first and i.slot < past \
+               where not exists (select 1 from energy_interval n where n.meter = i.meter \
+               and n.slot = i.slot and n.version > i.version)";
+    let row = |(meter, from, to): &(MeterId, Timestamp, Timestamp)| {
+        vec![Cell::Text(meter.to_string()), Cell::Int(from.seconds()), Cell::Int(to.seconds())]
+    };
+    let rows = with_rows(tx, sql, 3, wanted.iter().map(row).collect()).await?;
     rows.iter().map(version).collect()
 }
 
@@ -112,11 +110,4 @@ fn version(row: &AnyRow) -> Result<Version, DbError> {
         },
         known_at: Timestamp::from_seconds(row.try_get(6)?),
     })
-}
-
-impl Version {
-    /// The slot, in a community with slots of `length`.
-    pub(crate) fn slot(&self, length: SlotLength) -> Slot {
-        Slot { start: self.slot, length }
-    }
 }

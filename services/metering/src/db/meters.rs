@@ -1,8 +1,11 @@
 //! What identity told of connection points and meters.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
 use alloy_primitives::Address;
 use calendar::{TimeZone, Timestamp};
-use db::{AnyRow, Db, DbError, Row, Tx, query, query_scalar};
+use db::{AnyRow, Cell, Db, DbError, Row, Tx, query, query_scalar, with_rows};
 use events::identity::{ConnectionPointRegistered, MeterEnrolled, MeterRevoked};
 use ids::{AccountId, CommunityId, ConnectionPointId, MeterId};
 use reading::{PhysicalLimit, Signer};
@@ -142,34 +145,43 @@ pub(crate) async fn token_hash(db: &Db, meter: MeterId) -> Result<Option<String>
     Ok(hash)
 }
 
-/// What readings of `meter` are judged by; `None` for a meter that is not enrolled at a known
+/// What readings of `meters` are judged by; without those that are not enrolled at a known
 /// connection point.
-pub(crate) async fn enrolled(tx: &mut Tx, meter: MeterId) -> Result<Option<Enrolled>, DbError> {
-    let row = query(
-        "select m.community, m.revoked_at, p.import_max_w, p.export_max_w from meter m \
-         join connection_point p on p.id = m.connection_point where m.id = $1",
-    )
-    .bind(meter.to_string())
-    .fetch_optional(tx.conn())
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let keys = query("select valid_from, address from meter_key where meter = $1 order by 1 desc")
-        .bind(meter.to_string())
-        .fetch_all(tx.conn())
-        .await?;
-    let key = |row: &AnyRow| {
-        let from = Timestamp::from_seconds(row.try_get(0)?);
-        Ok::<_, DbError>((from, Address::from(bytes(row, 1)?)))
-    };
-    Ok(Some(Enrolled {
-        community: parsed(&row, 0)?,
-        revoked: row.try_get::<Option<i64>, _>(1)?.is_some(),
-        limit: PhysicalLimit {
-            import: Power::from_w(natural(&row, 2)?),
-            export: Power::from_w(natural(&row, 3)?),
-        },
-        keys: keys.iter().map(key).collect::<Result<_, _>>()?,
-    }))
+pub(crate) async fn enrolled(
+    tx: &mut Tx,
+    meters: &[MeterId],
+) -> Result<HashMap<MeterId, Enrolled>, DbError> {
+    let sql = "select m.id, m.community, m.revoked_at, p.import_max_w, p.export_max_w \
+               from meter m join connection_point p on p.id = m.connection_point \
+               where m.id in ({rows})";
+    let mut enrolled = HashMap::with_capacity(meters.len());
+    for row in with_rows(tx, sql, 1, keys(meters)).await? {
+        let found = Enrolled {
+            community: parsed(&row, 1)?,
+            revoked: row.try_get::<Option<i64>, _>(2)?.is_some(),
+            limit: PhysicalLimit {
+                import: Power::from_w(natural(&row, 3)?),
+                export: Power::from_w(natural(&row, 4)?),
+            },
+            keys: Vec::new(),
+        };
+        enrolled.insert(parsed(&row, 0)?, found);
+    }
+    let sql = "select meter, valid_from, address from meter_key where meter in ({rows})";
+    for row in with_rows(tx, sql, 1, keys(meters)).await? {
+        if let Some(meter) = enrolled.get_mut(&parsed(&row, 0)?) {
+            let from = Timestamp::from_seconds(row.try_get(1)?);
+            meter.keys.push((from, Address::from(bytes(&row, 2)?)));
+        }
+    }
+    for meter in enrolled.values_mut() {
+        meter.keys.sort_unstable_by_key(|(from, _)| Reverse(*from));
+    }
+    Ok(enrolled)
+}
+
+fn keys(meters: &[MeterId]) -> Vec<Vec<Cell>> {
+    meters.iter().map(|meter| vec![Cell::Text(meter.to_string())]).collect()
 }
 
 /// The communities that have meters.
@@ -239,13 +251,13 @@ pub(crate) async fn find(db: &Db, id: MeterId) -> Result<Option<Meter>, DbError>
     row.as_ref().map(meter).transpose()
 }
 
-/// The meter with this id, as the transaction sees it.
-pub(crate) async fn get(tx: &mut Tx, id: MeterId) -> Result<Meter, DbError> {
-    let row = query(db::AssertSqlSafe(format!("{METER} where id = $1")))
-        .bind(id.to_string())
-        .fetch_one(tx.conn())
-        .await?;
-    meter(&row)
+/// Those of `meters` that are enrolled, as the transaction sees them.
+pub(crate) async fn get(
+    tx: &mut Tx,
+    meters: &[MeterId],
+) -> Result<HashMap<MeterId, Meter>, DbError> {
+    let rows = with_rows(tx, &format!("{METER} where id in ({{rows}})"), 1, keys(meters)).await?;
+    rows.iter().map(|row| meter(row).map(|meter| (meter.id, meter))).collect()
 }
 
 /// The account and community of a connection point.

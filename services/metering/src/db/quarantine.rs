@@ -1,7 +1,9 @@
 //! Messages that were not believed.
 
+use std::collections::{HashMap, HashSet};
+
 use calendar::Timestamp;
-use db::{AnyRow, Db, DbError, Row, Tx, query, query_scalar};
+use db::{AnyRow, Cell, Db, DbError, Row, Tx, query, with_rows};
 use ids::{CommunityId, MeterId};
 
 use super::{natural, parsed};
@@ -24,35 +26,52 @@ pub(crate) struct Quarantined {
 
 /// A message to keep apart.
 pub(crate) struct Suspect<'a> {
+    /// Names the message and the reason.
+    pub(crate) digest: String,
     pub(crate) meter: MeterId,
     pub(crate) community: Option<CommunityId>,
     pub(crate) code: &'static str,
     pub(crate) message: &'a [u8],
     pub(crate) received_at: Timestamp,
+    /// How often it came now.
+    pub(crate) times: i64,
 }
 
-/// Keeps a message apart; `true` when it came for the first time with this reason.
+/// Keeps messages apart, no digest twice; returns the digests that came for the first time.
 pub(crate) async fn insert(
     tx: &mut Tx,
-    suspect: &Suspect<'_>,
-    digest: &str,
-) -> Result<bool, DbError> {
-    let kept = &suspect.message[..suspect.message.len().min(MESSAGE_BYTES_KEPT)];
-    let repeats: i64 = query_scalar(
-        "insert into quarantine (digest, meter, community, code, message, bytes, first_at, \
-         last_at) values ($1, $2, $3, $4, $5, $6, $7, $7) on conflict (digest) do update set \
-         repeats = quarantine.repeats + 1, last_at = excluded.last_at returning repeats",
-    )
-    .bind(digest.to_owned())
-    .bind(suspect.meter.to_string())
-    .bind(suspect.community.map(|community| community.to_string()))
-    .bind(suspect.code)
-    .bind(kept.to_vec())
-    .bind(i64::try_from(suspect.message.len()).unwrap_or(i64::MAX))
-    .bind(suspect.received_at.seconds())
-    .fetch_one(tx.conn())
-    .await?;
-    Ok(repeats == 1)
+    suspects: &[Suspect<'_>],
+) -> Result<HashSet<String>, DbError> {
+    let row = |suspect: &Suspect<'_>| {
+        let kept = &suspect.message[..suspect.message.len().min(MESSAGE_BYTES_KEPT)];
+        let community = suspect.community.map(|community| community.to_string());
+        vec![
+            Cell::Text(suspect.digest.clone()),
+            Cell::Text(suspect.meter.to_string()),
+            community.map_or(Cell::NullText, Cell::Text),
+            Cell::from(suspect.code),
+            Cell::Bytes(kept.to_vec()),
+            Cell::Int(i64::try_from(suspect.message.len()).unwrap_or(i64::MAX)),
+            Cell::Int(suspect.received_at.seconds()),
+            Cell::Int(suspect.received_at.seconds()),
+            Cell::Int(suspect.times),
+        ]
+    };
+    let sql = "insert into quarantine (digest, meter, community, code, message, bytes, first_at, \
+               last_at, repeats) {rows} on conflict (digest) do update set \
+               repeats = quarantine.repeats + excluded.repeats, last_at = excluded.last_at \
+               returning digest, repeats";
+    let kept = with_rows(tx, sql, 9, suspects.iter().map(row).collect()).await?;
+    let times: HashMap<&str, i64> =
+        suspects.iter().map(|suspect| (suspect.digest.as_str(), suspect.times)).collect();
+    let mut first = HashSet::new();
+    for row in &kept {
+        let (digest, repeats): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+        if times.get(digest.as_str()) == Some(&repeats) {
+            first.insert(digest);
+        }
+    }
+    Ok(first)
 }
 
 /// A part of what a community's operators may see, newest first: its own messages and those of

@@ -1,17 +1,20 @@
 //! Accepted readings.
 
+use std::collections::HashMap;
+
 use calendar::Timestamp;
-use db::{AnyRow, AssertSqlSafe, Cell, Db, DbError, Row, Tx, insert_rows, query, query_scalar};
+use db::{AnyRow, AssertSqlSafe, Cell, Db, DbError, Row, Tx};
+use db::{insert_rows, query, query_scalar, with_rows};
 use ids::{CommunityId, MeterId};
 use keys::Signature;
-use reading::{Neighbours, Reading, SignedReading, Status};
+use reading::{Reading, SignedReading, Status};
 use units::Register;
 
 use super::{broken, bytes, natural, parsed, small};
 
 /// The columns of [`Stored`].
-const READING: &str = "select meter, page, time, import_wh, export_wh, status, firmware, \
-                       signature, received_at, published from reading";
+pub(crate) const COLUMNS: &str = "meter, page, time, import_wh, export_wh, status, firmware, \
+                                  signature, received_at, published";
 
 /// An accepted reading as it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,29 +32,31 @@ impl Stored {
     }
 }
 
-/// Keeps an accepted reading.
+/// Keeps accepted readings of these communities.
 pub(crate) async fn insert(
     tx: &mut Tx,
-    signed: &SignedReading,
-    community: CommunityId,
+    accepted: &[(SignedReading, CommunityId)],
     received_at: Timestamp,
 ) -> Result<(), DbError> {
-    let reading = &signed.reading;
-    let row = vec![
-        Cell::Text(reading.meter.to_string()),
-        Cell::Int(reading.page.into()),
-        Cell::Int(reading.time.seconds()),
-        wh(reading.import)?,
-        wh(reading.export)?,
-        Cell::Int(reading.status.bits().into()),
-        Cell::Int(reading.firmware.into()),
-        Cell::Bytes(signed.signature.as_bytes().to_vec()),
-        Cell::Text(community.to_string()),
-        Cell::Int(received_at.seconds()),
-    ];
+    let rows = accepted.iter().map(|(signed, community)| {
+        let reading = &signed.reading;
+        Ok(vec![
+            Cell::Text(reading.meter.to_string()),
+            Cell::Int(reading.page.into()),
+            Cell::Int(reading.time.seconds()),
+            wh(reading.import)?,
+            wh(reading.export)?,
+            Cell::Int(reading.status.bits().into()),
+            Cell::Int(reading.firmware.into()),
+            Cell::Bytes(signed.signature.as_bytes().to_vec()),
+            Cell::Text(community.to_string()),
+            Cell::Int(received_at.seconds()),
+        ])
+    });
+    let rows = rows.collect::<Result<Vec<_>, DbError>>()?;
     let insert = "insert into reading (meter, page, time, import_wh, export_wh, status, firmware, \
                   signature, community, received_at)";
-    insert_rows(tx, insert, 10, vec![row], "").await?;
+    insert_rows(tx, insert, 10, rows, "").await?;
     Ok(())
 }
 
@@ -59,108 +64,95 @@ fn wh(register: Register) -> Result<Cell, DbError> {
     i64::try_from(register.wh()).map(Cell::Int).map_err(|_| broken(format!("{register:?}")))
 }
 
-/// The accepted readings next to `page`.
-pub(crate) async fn neighbours(
-    tx: &mut Tx,
-    meter: MeterId,
-    page: u32,
-) -> Result<Neighbours, DbError> {
-    let (same, before) = up_to(tx, meter, page).await?;
-    let after = after(tx, meter, page).await?;
-    let reading = |stored: Option<Stored>| stored.map(|stored| stored.signed.reading);
-    Ok(Neighbours { same: reading(same), before: reading(before), after: reading(after) })
-}
-
-/// The reading of `page`, and the one of the nearest lower page.
-async fn up_to(
-    tx: &mut Tx,
-    meter: MeterId,
-    page: u32,
-) -> Result<(Option<Stored>, Option<Stored>), DbError> {
-    let rows = query(AssertSqlSafe(format!(
-        "{READING} where meter = $1 and page <= $2 order by page desc limit 2"
-    )))
-    .bind(meter.to_string())
-    .bind(i64::from(page))
-    .fetch_all(tx.conn())
-    .await?;
-    let found = rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
-    let same = found.first().filter(|stored| stored.reading().page == page).copied();
-    let before = found.iter().find(|stored| stored.reading().page < page).copied();
-    Ok((same, before))
-}
-
-/// The reading of the nearest higher page.
-async fn after(tx: &mut Tx, meter: MeterId, page: u32) -> Result<Option<Stored>, DbError> {
-    let row = query(AssertSqlSafe(format!(
-        "{READING} where meter = $1 and page > $2 order by page limit 1"
-    )))
-    .bind(meter.to_string())
-    .bind(i64::from(page))
-    .fetch_optional(tx.conn())
-    .await?;
-    row.as_ref().map(stored).transpose()
-}
-
-/// The reading of `page` between its neighbours, in page order.
-pub(crate) async fn around(tx: &mut Tx, meter: MeterId, page: u32) -> Result<Vec<Stored>, DbError> {
-    let (same, before) = up_to(tx, meter, page).await?;
-    let after = after(tx, meter, page).await?;
-    Ok([before, same, after].into_iter().flatten().collect())
-}
-
-/// The last reading at or before `start` and the first at or after `end`, where there are both.
+/// For each of `meters` that has both: the last reading at or before `start` and the first at or
+/// after `end`.
 pub(crate) async fn spanning(
     tx: &mut Tx,
-    meter: MeterId,
+    meters: &[MeterId],
     start: Timestamp,
     end: Timestamp,
-) -> Result<Option<[Stored; 2]>, DbError> {
-    let ends = [("time <= $2 order by time desc", start), ("time >= $2 order by time", end)];
-    let mut found = Vec::with_capacity(2);
-    for (condition, moment) in ends {
-        let sql = format!("{READING} where meter = $1 and {condition} limit 1");
-        let row = query(AssertSqlSafe(sql))
-            .bind(meter.to_string())
-            .bind(moment.seconds())
-            .fetch_optional(tx.conn())
-            .await?;
-        found.extend(row.as_ref().map(stored).transpose()?);
-    }
-    Ok(<[Stored; 2]>::try_from(found).ok())
+) -> Result<HashMap<MeterId, [Stored; 2]>, DbError> {
+    let sql = format!(
+        "with wanted (of_meter, first, past) as ({{rows}}), \
+         ends (of_meter, before, after) as (select of_meter, \
+         (select max(time) from reading where meter = of_meter and time <= first), \
+         (select min(time) from reading where meter = of_meter and time >= past) from wanted) \
+         select {COLUMNS} from ends join reading on meter = of_meter and time in (before, after)"
+    );
+    let found = of_meters(tx, &sql, meters, (start, end)).await?;
+    let both = |(meter, ends): (_, Vec<Stored>)| Some((meter, ends.try_into().ok()?));
+    Ok(found.into_iter().filter_map(both).collect())
 }
 
-/// The readings of a community at `time`, in order of meter ids.
+/// The readings of `meters` with a time in `[from, to]`, each meter's in page order.
+pub(crate) async fn within(
+    tx: &mut Tx,
+    meters: &[MeterId],
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<HashMap<MeterId, Vec<Stored>>, DbError> {
+    let sql = format!(
+        "with wanted (of_meter, first, last) as ({{rows}}) select {COLUMNS} from wanted \
+         join reading on meter = of_meter and time >= first and time <= last"
+    );
+    of_meters(tx, &sql, meters, (from, to)).await
+}
+
+/// What `sql` finds for rows of a meter and two times, by meter and in page order.
+async fn of_meters(
+    tx: &mut Tx,
+    sql: &str,
+    meters: &[MeterId],
+    (from, to): (Timestamp, Timestamp),
+) -> Result<HashMap<MeterId, Vec<Stored>>, DbError> {
+    let wanted = |meter: &MeterId| {
+        vec![Cell::Text(meter.to_string()), Cell::Int(from.seconds()), Cell::Int(to.seconds())]
+    };
+    let mut found = HashMap::<MeterId, Vec<Stored>>::new();
+    for row in with_rows(tx, sql, 3, meters.iter().map(wanted).collect()).await? {
+        let stored = stored(&row)?;
+        found.entry(stored.reading().meter).or_default().push(stored);
+    }
+    for readings in found.values_mut() {
+        readings.sort_unstable_by_key(|stored| stored.reading().page);
+    }
+    Ok(found)
+}
+
+/// The readings of a community at `time`, by meter.
 pub(crate) async fn at(
     tx: &mut Tx,
     community: CommunityId,
     time: Timestamp,
-) -> Result<Vec<Stored>, DbError> {
-    let sql = format!("{READING} where community = $1 and time = $2");
-    in_meter_order(tx, sql, community, time).await
+) -> Result<HashMap<MeterId, Stored>, DbError> {
+    let rows = query(AssertSqlSafe(format!(
+        "select {COLUMNS} from reading where community = $1 and time = $2"
+    )))
+    .bind(community.to_string())
+    .bind(time.seconds())
+    .fetch_all(tx.conn())
+    .await?;
+    let found = rows.iter().map(|row| stored(row).map(|stored| (stored.reading().meter, stored)));
+    found.collect()
 }
 
-/// Those of [`at`] that are in no slot root yet.
-pub(crate) async fn unanchored_at(
+/// Puts the readings of a community at `time` that are in no slot root yet into `batch` of their
+/// slot's; returns them in order of meter ids.
+pub(crate) async fn anchor_at(
     tx: &mut Tx,
     community: CommunityId,
     time: Timestamp,
+    batch: u32,
 ) -> Result<Vec<Stored>, DbError> {
-    let sql = format!("{READING} where community = $1 and time = $2 and slot_batch is null");
-    in_meter_order(tx, sql, community, time).await
-}
-
-async fn in_meter_order(
-    tx: &mut Tx,
-    sql: String,
-    community: CommunityId,
-    time: Timestamp,
-) -> Result<Vec<Stored>, DbError> {
-    let rows = query(AssertSqlSafe(sql))
-        .bind(community.to_string())
-        .bind(time.seconds())
-        .fetch_all(tx.conn())
-        .await?;
+    let rows = query(AssertSqlSafe(format!(
+        "update reading set slot_batch = $1 where community = $2 and time = $3 \
+         and slot_batch is null returning {COLUMNS}"
+    )))
+    .bind(i64::from(batch))
+    .bind(community.to_string())
+    .bind(time.seconds())
+    .fetch_all(tx.conn())
+    .await?;
     let mut found = rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
     found.sort_by_key(|stored| stored.reading().meter);
     Ok(found)
@@ -185,24 +177,6 @@ pub(crate) async fn unanchored_times(
     Ok(times.into_iter().map(Timestamp::from_seconds).collect())
 }
 
-/// The readings of `meter` with a time in `[from, to]`, in page order.
-pub(crate) async fn within(
-    tx: &mut Tx,
-    meter: MeterId,
-    from: Timestamp,
-    to: Timestamp,
-) -> Result<Vec<SignedReading>, DbError> {
-    let rows = query(AssertSqlSafe(format!(
-        "{READING} where meter = $1 and time >= $2 and time <= $3 order by page"
-    )))
-    .bind(meter.to_string())
-    .bind(from.seconds())
-    .bind(to.seconds())
-    .fetch_all(tx.conn())
-    .await?;
-    rows.iter().map(|row| Ok(stored(row)?.signed)).collect()
-}
-
 /// A part of the readings of `meter` with a time in `[from, to)` and a page above `after`.
 pub(crate) async fn page(
     db: &Db,
@@ -212,7 +186,7 @@ pub(crate) async fn page(
     limit: u32,
 ) -> Result<Vec<Stored>, DbError> {
     let rows = query(AssertSqlSafe(format!(
-        "{READING} where meter = $1 and time >= $2 and time < $3 and page > $4 \
+        "select {COLUMNS} from reading where meter = $1 and time >= $2 and time < $3 and page > $4 \
          order by page limit $5"
     )))
     .bind(meter.to_string())
@@ -248,26 +222,22 @@ pub(crate) enum Mark {
     Applied,
     /// An event has carried it.
     Published,
-    /// It is in this batch of its slot's roots.
-    Anchored(u32),
 }
 
-/// Marks the reading of `page`.
-pub(crate) async fn mark(
-    tx: &mut Tx,
-    meter: MeterId,
-    page: u32,
-    mark: Mark,
-) -> Result<(), DbError> {
-    let (sql, value): (_, i64) = match mark {
-        Mark::Applied => ("update reading set fresh = $1 where meter = $2 and page = $3", 0),
-        Mark::Published => ("update reading set published = $1 where meter = $2 and page = $3", 1),
-        Mark::Anchored(batch) => {
-            ("update reading set slot_batch = $1 where meter = $2 and page = $3", batch.into())
-        }
+/// Marks the readings of `pages`.
+pub(crate) async fn mark(tx: &mut Tx, pages: &[(MeterId, u32)], mark: Mark) -> Result<(), DbError> {
+    let mark = match mark {
+        Mark::Applied => "fresh = 0",
+        Mark::Published => "published = 1",
     };
-    let updated = query(sql).bind(value).bind(meter.to_string()).bind(i64::from(page));
-    updated.execute(tx.conn()).await?;
+    let sql = format!(
+        "with wanted (of_meter, of_page) as ({{rows}}) update reading set {mark} from wanted \
+         where meter = of_meter and page = of_page"
+    );
+    let row = |(meter, page): &(MeterId, u32)| {
+        vec![Cell::Text(meter.to_string()), Cell::Int((*page).into())]
+    };
+    with_rows(tx, &sql, 2, pages.iter().map(row).collect()).await?;
     Ok(())
 }
 
@@ -315,7 +285,8 @@ pub(crate) async fn gaps(db: &Db, meter: MeterId, limit: i64) -> Result<Vec<(u32
     rows.iter().map(|row| Ok((small(row, 0)?, small(row, 1)?))).collect()
 }
 
-fn stored(row: &AnyRow) -> Result<Stored, DbError> {
+/// The reading of a row of [`COLUMNS`].
+pub(crate) fn stored(row: &AnyRow) -> Result<Stored, DbError> {
     let reading = Reading {
         meter: parsed(row, 0)?,
         page: small(row, 1)?,

@@ -54,85 +54,101 @@ async fn get(home: &Home, path: &str, token: &str) -> (StatusCode, Value) {
     (response.status(), read_body_json(response).await)
 }
 
-/// A home with a measured, two substituted intervals, and one forged message.
-async fn scene() -> (Home, Device) {
+/// Homes with a measured, two substituted intervals, and one forged message.
+async fn scenes() -> (Vec<Home>, Device) {
     let one = Device::new("H01");
-    let home = Home::with(std::slice::from_ref(&one)).await;
-    home.hand.move_to(at(3));
-    let mut forged = one.read(9, 3, 0, 0);
-    forged.signature = one.read(8, 3, 0, 0).signature;
-    home.hear(&[one.read(1, 0, 0, 0), one.read(2, 1, 50, 1), forged, one.read(5, 3, 71, 1)]).await;
-    home.pass(3).await;
-    (home, one)
+    let homes = Home::everywhere(std::slice::from_ref(&one)).await;
+    for home in &homes {
+        home.hand.move_to(at(3));
+        let mut forged = one.read(9, 3, 0, 0);
+        forged.signature = one.read(8, 3, 0, 0).signature;
+        home.hear(&[one.read(1, 0, 0, 0), one.read(2, 1, 50, 1), forged, one.read(5, 3, 71, 1)])
+            .await;
+        home.pass(3).await;
+    }
+    (homes, one)
 }
 
 #[actix_web::test]
 async fn a_household_reads_its_own_intervals_page_by_page() {
-    let (home, one) = scene().await;
-    let own = token(Some(one.account()), community(), &[Role::Prosumer]);
-    let path = format!("/v1/intervals?connection_point={}&limit=2", one.point());
-    let (status, first) = get(&home, &path, &own).await;
-    assert_eq!(status, StatusCode::OK);
-    assert_eq!(first["items"].as_array().unwrap().len(), 2);
-    assert_eq!(first["items"][0]["import_wh"], 50);
-    assert_eq!(first["items"][0]["quality"], "measured");
-    assert_eq!(first["items"][0]["slot"], "2026-05-31T18:15:00Z");
-    assert_eq!(first["items"][1]["method"], "E1");
-    let next = first["next"].as_str().unwrap();
-    let (_, second) = get(&home, &format!("{path}&cursor={next}"), &own).await;
-    assert_eq!(second["items"].as_array().unwrap().len(), 1);
-    assert_eq!(second["items"][0]["import_wh"], 10);
-    assert!(second.get("next").is_none());
-    let (_, span) =
-        get(&home, &format!("{path}&from=2026-05-31T18:30:00Z&to=2026-05-31T18:45:00Z"), &own)
-            .await;
-    assert_eq!(span["items"].as_array().unwrap().len(), 1);
+    let (homes, one) = scenes().await;
+    for home in homes {
+        let own = token(Some(one.account()), community(), &[Role::Prosumer]);
+        let path = format!("/v1/intervals?connection_point={}&limit=2", one.point());
+        let (status, first) = get(&home, &path, &own).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(first["items"].as_array().unwrap().len(), 2);
+        assert_eq!(first["items"][0]["import_wh"], 50);
+        assert_eq!(first["items"][0]["quality"], "measured");
+        assert_eq!(first["items"][0]["slot"], "2026-05-31T18:15:00Z");
+        assert_eq!(first["items"][1]["method"], "E1");
+        let next = first["next"].as_str().unwrap();
+        let (_, second) = get(&home, &format!("{path}&cursor={next}"), &own).await;
+        assert_eq!(second["items"].as_array().unwrap().len(), 1);
+        assert_eq!(second["items"][0]["import_wh"], 10);
+        assert!(second.get("next").is_none());
+        let (_, span) =
+            get(&home, &format!("{path}&from=2026-05-31T18:30:00Z&to=2026-05-31T18:45:00Z"), &own)
+                .await;
+        assert_eq!(span["items"].as_array().unwrap().len(), 1);
+    }
 }
 
 #[actix_web::test]
 async fn others_do_not_learn_that_a_meter_exists() {
-    let (home, one) = scene().await;
-    let neighbour = token(Some(AccountId::derived("H02")), community(), &[Role::Prosumer]);
-    let elsewhere = token(None, CommunityId::derived("town"), &[Role::Operator]);
-    for path in [
-        format!("/v1/intervals?connection_point={}", one.point()),
-        format!("/v1/readings?meter={}", one.meter),
-        format!("/v1/meters/{}/status", one.meter),
-    ] {
-        for stranger in [&neighbour, &elsewhere] {
-            let (status, problem) = get(&home, &path, stranger).await;
-            assert_eq!(
-                (status, problem["code"].as_str()),
-                (StatusCode::NOT_FOUND, Some("NOT_FOUND"))
-            );
+    let (homes, one) = scenes().await;
+    for home in homes {
+        let neighbour = token(Some(AccountId::derived("H02")), community(), &[Role::Prosumer]);
+        let elsewhere = token(None, CommunityId::derived("town"), &[Role::Operator]);
+        for path in [
+            format!("/v1/intervals?connection_point={}", one.point()),
+            format!("/v1/readings?meter={}", one.meter),
+            format!("/v1/meters/{}/status", one.meter),
+        ] {
+            for stranger in [&neighbour, &elsewhere] {
+                let (status, problem) = get(&home, &path, stranger).await;
+                assert_eq!(
+                    (status, problem["code"].as_str()),
+                    (StatusCode::NOT_FOUND, Some("NOT_FOUND"))
+                );
+            }
+            assert_eq!(get(&home, &path, "nonsense").await.0, StatusCode::UNAUTHORIZED);
         }
-        assert_eq!(get(&home, &path, "nonsense").await.0, StatusCode::UNAUTHORIZED);
+        assert_eq!(get(&home, "/v1/quarantine", &neighbour).await.0, StatusCode::FORBIDDEN);
+        let (_, page) = get(&home, "/v1/quarantine", &elsewhere).await;
+        assert_eq!(page["items"].as_array().unwrap().len(), 0);
     }
-    assert_eq!(get(&home, "/v1/quarantine", &neighbour).await.0, StatusCode::FORBIDDEN);
-    let (_, page) = get(&home, "/v1/quarantine", &elsewhere).await;
-    assert_eq!(page["items"].as_array().unwrap().len(), 0);
 }
 
 #[actix_web::test]
 async fn an_operator_sees_gaps_and_what_was_not_believed() {
-    let (home, one) = scene().await;
-    let operator = token(None, community(), &[Role::Operator]);
-    let (_, status) = get(&home, &format!("/v1/meters/{}/status", one.meter), &operator).await;
-    assert_eq!((&status["first_page"], &status["last_page"]), (&Value::from(1), &Value::from(5)));
-    assert_eq!(status["pages"], 3);
-    assert_eq!(status["gaps"], serde_json::json!([{ "from_page": 3, "to_page": 4 }]));
-    assert_eq!(status["quarantined"], 1);
-    assert_eq!(status["last_reading"], at(3).to_string());
+    let (homes, one) = scenes().await;
+    for home in homes {
+        let operator = token(None, community(), &[Role::Operator]);
+        let (_, status) = get(&home, &format!("/v1/meters/{}/status", one.meter), &operator).await;
+        assert_eq!(
+            (&status["first_page"], &status["last_page"]),
+            (&Value::from(1), &Value::from(5))
+        );
+        assert_eq!(status["pages"], 3);
+        assert_eq!(status["gaps"], serde_json::json!([{ "from_page": 3, "to_page": 4 }]));
+        assert_eq!(status["quarantined"], 1);
+        assert_eq!(status["last_reading"], at(3).to_string());
 
-    let (_, page) = get(&home, "/v1/quarantine", &operator).await;
-    assert_eq!(page["items"][0]["code"], "SIGNATURE");
-    assert_eq!(page["items"][0]["meter"], one.meter.to_string());
-    assert_eq!(page["items"][0]["bytes"], 119);
+        let (_, page) = get(&home, "/v1/quarantine", &operator).await;
+        assert_eq!(page["items"][0]["code"], "SIGNATURE");
+        assert_eq!(page["items"][0]["meter"], one.meter.to_string());
+        assert_eq!(page["items"][0]["bytes"], 119);
 
-    let (_, readings) = get(&home, &format!("/v1/readings?meter={}", one.meter), &operator).await;
-    let signed: reading::SignedReading =
-        serde_json::from_value(readings["items"][1].clone()).unwrap();
-    assert_eq!(signed, one.read(2, 1, 50, 1), "a reading comes back as it was signed");
-    let (status, problem) = get(&home, "/v1/quarantine?cursor=x", &operator).await;
-    assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &Value::from("MALFORMED")));
+        let (_, readings) =
+            get(&home, &format!("/v1/readings?meter={}", one.meter), &operator).await;
+        let signed: reading::SignedReading =
+            serde_json::from_value(readings["items"][1].clone()).unwrap();
+        assert_eq!(signed, one.read(2, 1, 50, 1), "a reading comes back as it was signed");
+        let (status, problem) = get(&home, "/v1/quarantine?cursor=x", &operator).await;
+        assert_eq!(
+            (status, &problem["code"]),
+            (StatusCode::BAD_REQUEST, &Value::from("MALFORMED"))
+        );
+    }
 }

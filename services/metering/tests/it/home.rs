@@ -1,7 +1,8 @@
 //! A community with meters, and the metering service that listens to them.
 
+use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 
 use alloy_primitives::{Address, B256};
 use bus::Consumer;
@@ -18,7 +19,7 @@ use metering::{Anchor, Bridge, Config, Limits, Metering};
 use reading::{Reading, SignedReading, Status};
 use service::{Clock, ClockHand, Tick};
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
+use testkit::PostgresServer;
 use units::{Power, Register};
 
 /// The start of these tests: local midnight in Kathmandu, a quarter past in UTC.
@@ -31,15 +32,15 @@ pub(crate) const SLOT: i64 = 900;
 /// One meter of the community.
 #[derive(Clone)]
 pub(crate) struct Device {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) meter: MeterId,
     pub(crate) key: SecretKey,
 }
 
 impl Device {
-    pub(crate) fn new(name: &'static str) -> Device {
+    pub(crate) fn new(name: &str) -> Device {
         let key = SecretKey::from_bytes(&Sha256::digest(name).into()).unwrap();
-        Device { name, meter: MeterId::derived(name), key }
+        Device { name: name.to_owned(), meter: MeterId::derived(name), key }
     }
 
     pub(crate) fn token(&self) -> String {
@@ -47,15 +48,49 @@ impl Device {
     }
 
     pub(crate) fn point(&self) -> ConnectionPointId {
-        ConnectionPointId::derived(self.name)
+        ConnectionPointId::derived(&self.name)
     }
 
     pub(crate) fn account(&self) -> AccountId {
-        AccountId::derived(self.name)
+        AccountId::derived(&self.name)
     }
 
     pub(crate) fn topic(&self) -> String {
         format!("wattex/v1/{}/reading", self.meter)
+    }
+
+    /// What identity tells of its connection point.
+    pub(crate) fn registered(&self) -> ConnectionPointRegistered {
+        ConnectionPointRegistered {
+            connection_point: self.point(),
+            account: self.account(),
+            community: community(),
+            zone: ZoneId::derived("feeder"),
+            timezone: "Asia/Kathmandu".parse::<TimeZone>().unwrap(),
+            import_max: Power::from_w(20_000),
+            export_max: Power::from_w(20_000),
+        }
+    }
+
+    /// What identity tells of it.
+    pub(crate) fn enrolled(&self) -> MeterEnrolled {
+        let signature = self.key.sign(B256::ZERO);
+        MeterEnrolled {
+            meter: self.meter,
+            serial: format!("SN-{}", self.name),
+            connection_point: self.point(),
+            account: self.account(),
+            community: community(),
+            key: self.key.address(),
+            token_hash: hex::encode(Sha256::digest(self.token())),
+            valid_from: at(0),
+            enrolment: Enrolment {
+                owner: Address::ZERO,
+                installer: Address::ZERO,
+                owner_signature: signature,
+                installer_signature: signature,
+            },
+        }
     }
 
     /// The signed reading of `page`, `slots` after the start.
@@ -73,6 +108,21 @@ impl Device {
     }
 }
 
+/// A new database on a PostgreSQL server that tests share as long as one of them needs it.
+fn postgres() -> (Arc<Mutex<PostgresServer>>, String) {
+    static SERVER: Mutex<(Weak<Mutex<PostgresServer>>, u64)> = Mutex::new((Weak::new(), 0));
+    let mut shared = SERVER.lock().unwrap();
+    let server = shared.0.upgrade().unwrap_or_else(|| {
+        let started = Arc::new(Mutex::new(PostgresServer::start().unwrap()));
+        shared.0 = Arc::downgrade(&started);
+        started
+    });
+    shared.1 += 1;
+    let name = format!("metering{}", shared.1);
+    let database = server.lock().unwrap().database(&name).unwrap();
+    (server, database)
+}
+
 /// `slots` quarter-hours after the start.
 pub(crate) fn at(slots: i64) -> Timestamp {
     START.parse::<Timestamp>().unwrap().plus_seconds(slots * SLOT)
@@ -88,19 +138,40 @@ pub(crate) struct Home {
     pub(crate) hand: ClockHand,
     config: Config,
     clock: Clock,
-    _folder: Option<TempDir>,
+    /// What its database lives on.
+    _keep: Box<dyn Any>,
 }
 
 impl Home {
     /// A service on a SQLite file of its own, with these meters enrolled.
     pub(crate) async fn with(devices: &[Device]) -> Home {
-        let folder = tempfile::tempdir().unwrap();
-        let database = format!("sqlite:{}", folder.path().join("metering.db").display());
-        Home::on(database, Some(folder), devices).await
+        let home = Home::empty().await;
+        home.enrol_all(devices).await;
+        home
     }
 
-    /// A service on `database`, with these meters enrolled.
-    pub(crate) async fn on(database: String, folder: Option<TempDir>, devices: &[Device]) -> Home {
+    /// Services on SQLite and on PostgreSQL, with these meters enrolled.
+    pub(crate) async fn everywhere(devices: &[Device]) -> Vec<Home> {
+        let homes = vec![Home::empty().await, Home::on_postgres().await];
+        for home in &homes {
+            home.enrol_all(devices).await;
+        }
+        homes
+    }
+
+    async fn empty() -> Home {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite:{}", folder.path().join("metering.db").display());
+        Home::on(database, Box::new(folder)).await
+    }
+
+    /// A service on a PostgreSQL database of its own, where nobody is enrolled.
+    pub(crate) async fn on_postgres() -> Home {
+        let (server, database) = postgres();
+        Home::on(database, Box::new(server)).await
+    }
+
+    async fn on(database: String, keep: Box<dyn Any>) -> Home {
         let bridge = Bridge {
             name: "gateway".to_owned(),
             token_hash: hex::encode(Sha256::digest(BRIDGE_TOKEN)),
@@ -116,11 +187,7 @@ impl Home {
         };
         let (clock, hand) = Clock::set(at(0));
         let metering = Metering::open(config.clone(), clock.clone(), anchor()).await.unwrap();
-        let home = Home { metering, hand, config, clock, _folder: folder };
-        for device in devices {
-            home.enrol(device).await;
-        }
-        home
+        Home { metering, hand, config, clock, _keep: keep }
     }
 
     /// Lets go of the service and opens it again on the same database, as after a crash.
@@ -135,34 +202,14 @@ impl Home {
     }
 
     pub(crate) async fn enrol(&self, device: &Device) {
-        self.tell(&ConnectionPointRegistered {
-            connection_point: device.point(),
-            account: device.account(),
-            community: community(),
-            zone: ZoneId::derived("feeder"),
-            timezone: "Asia/Kathmandu".parse::<TimeZone>().unwrap(),
-            import_max: Power::from_w(20_000),
-            export_max: Power::from_w(20_000),
-        })
-        .await;
-        let signature = device.key.sign(B256::ZERO);
-        self.tell(&MeterEnrolled {
-            meter: device.meter,
-            serial: format!("SN-{}", device.name),
-            connection_point: device.point(),
-            account: device.account(),
-            community: community(),
-            key: device.key.address(),
-            token_hash: hex::encode(Sha256::digest(device.token())),
-            valid_from: at(0),
-            enrolment: Enrolment {
-                owner: Address::ZERO,
-                installer: Address::ZERO,
-                owner_signature: signature,
-                installer_signature: signature,
-            },
-        })
-        .await;
+        self.tell(&device.registered()).await;
+        self.tell(&device.enrolled()).await;
+    }
+
+    async fn enrol_all(&self, devices: &[Device]) {
+        for device in devices {
+            self.enrol(device).await;
+        }
     }
 
     pub(crate) async fn revoke(&self, device: &Device) {

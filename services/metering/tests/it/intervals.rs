@@ -4,7 +4,6 @@ use db::{Row, query};
 use events::metering::{IntervalsClosed, IntervalsCorrected, Quality};
 use proptest::prelude::*;
 use reading::SignedReading;
-use testkit::PostgresServer;
 
 use crate::home::{Device, Home, SLOT, at};
 
@@ -48,27 +47,28 @@ async fn rows(home: &Home, device: &Device) -> Vec<String> {
 #[actix_web::test]
 async fn a_slot_closes_when_every_meter_reported_and_not_before() {
     let (one, two) = (Device::new("H01"), Device::new("H02"));
-    let home = Home::with(&[one.clone(), two.clone()]).await;
-    home.hear(&[one.read(1, 0, 1000, 0), two.read(1, 0, 500, 80)]).await;
-    home.pass(1).await;
-    home.hear(&[one.read(2, 1, 1120, 0)]).await;
-    home.pass_seconds(SLOT + 599).await;
-    check(&home, &one, &[]).await;
+    for home in Home::everywhere(&[one.clone(), two.clone()]).await {
+        home.hear(&[one.read(1, 0, 1000, 0), two.read(1, 0, 500, 80)]).await;
+        home.pass(1).await;
+        home.hear(&[one.read(2, 1, 1120, 0)]).await;
+        home.pass_seconds(SLOT + 599).await;
+        check(&home, &one, &[]).await;
 
-    home.hear(&[two.read(2, 1, 500, 95)]).await;
-    home.pass_seconds(SLOT + 599).await;
-    check(&home, &one, &["120/0 measured v1"]).await;
-    check(&home, &two, &["0/15 measured v1"]).await;
-    let closed = home.told::<IntervalsClosed>().await;
-    assert_eq!(closed.len(), 1);
-    let fact = &closed[0].intervals[0];
-    let pages: Vec<u32> = fact.readings.iter().map(|signed| signed.reading.page).collect();
-    assert_eq!(pages, [1, 2], "the first interval carries the readings at both of its ends");
-    assert_eq!((fact.connection_point, fact.account), (device_of(fact.meter, [&one, &two])));
+        home.hear(&[two.read(2, 1, 500, 95)]).await;
+        home.pass_seconds(SLOT + 599).await;
+        check(&home, &one, &["120/0 measured v1"]).await;
+        check(&home, &two, &["0/15 measured v1"]).await;
+        let closed = home.told::<IntervalsClosed>().await;
+        assert_eq!(closed.len(), 1);
+        let fact = &closed[0].intervals[0];
+        let pages: Vec<u32> = fact.readings.iter().map(|signed| signed.reading.page).collect();
+        assert_eq!(pages, [1, 2], "the first interval carries the readings at both of its ends");
+        assert_eq!((fact.connection_point, fact.account), (device_of(fact.meter, [&one, &two])));
 
-    let before = home.published().await;
-    home.pass_seconds(SLOT + 599).await;
-    assert_eq!(home.published().await, before, "a tick at the same moment does nothing twice");
+        let before = home.published().await;
+        home.pass_seconds(SLOT + 599).await;
+        assert_eq!(home.published().await, before, "a tick at the same moment does nothing twice");
+    }
 }
 
 fn device_of(
@@ -82,94 +82,88 @@ fn device_of(
 #[actix_web::test]
 async fn after_the_grace_a_slot_closes_without_the_silent_and_a_late_reading_corrects_it() {
     let (one, two) = (Device::new("H01"), Device::new("H02"));
-    let home = Home::with(&[one.clone(), two.clone()]).await;
-    home.hear(&[one.read(1, 0, 0, 0), one.read(1, 0, 0, 0), two.read(1, 0, 0, 0)]).await;
-    home.hand.move_to(at(1));
-    home.hear(&[one.read(2, 1, 100, 0)]).await;
-    home.pass_seconds(SLOT + 600).await;
-    check(&home, &one, &["100/0 measured v1"]).await;
-    check(&home, &two, &["0/0 missing v1"]).await;
-    assert_eq!(home.told::<IntervalsCorrected>().await.len(), 0);
+    for home in Home::everywhere(&[one.clone(), two.clone()]).await {
+        home.hear(&[one.read(1, 0, 0, 0), one.read(1, 0, 0, 0), two.read(1, 0, 0, 0)]).await;
+        home.hand.move_to(at(1));
+        home.hear(&[one.read(2, 1, 100, 0)]).await;
+        home.pass_seconds(SLOT + 600).await;
+        check(&home, &one, &["100/0 measured v1"]).await;
+        check(&home, &two, &["0/0 missing v1"]).await;
+        assert_eq!(home.told::<IntervalsCorrected>().await.len(), 0);
 
-    home.hear(&[two.read(2, 1, 70, 0)]).await;
-    home.pass_seconds(SLOT + 601).await;
-    check(&home, &two, &["70/0 measured v2"]).await;
-    let corrected = home.told::<IntervalsCorrected>().await;
-    assert_eq!((corrected.len(), corrected[0].intervals.len()), (1, 1), "nobody else is told");
-    let versions: i64 = db::query_scalar("select count(*) from energy_interval where meter = $1")
-        .bind(two.meter.to_string())
-        .fetch_one(home.metering.db().read())
-        .await
-        .unwrap();
-    assert_eq!(versions, 2, "what was known before stays");
+        home.hear(&[two.read(2, 1, 70, 0)]).await;
+        home.pass_seconds(SLOT + 601).await;
+        check(&home, &two, &["70/0 measured v2"]).await;
+        let corrected = home.told::<IntervalsCorrected>().await;
+        assert_eq!((corrected.len(), corrected[0].intervals.len()), (1, 1), "nobody else is told");
+        let versions: i64 =
+            db::query_scalar("select count(*) from energy_interval where meter = $1")
+                .bind(two.meter.to_string())
+                .fetch_one(home.metering.db().read())
+                .await
+                .unwrap();
+        assert_eq!(versions, 2, "what was known before stays");
+    }
 }
 
 #[actix_web::test]
 async fn a_lost_page_is_substituted_and_comes_back_measured() {
     let one = Device::new("H01");
-    let home = Home::with(std::slice::from_ref(&one)).await;
-    home.hear(&[one.read(1, 0, 0, 0)]).await;
-    home.hand.move_to(at(3));
-    home.hear(&[one.read(4, 3, 100, 7)]).await;
-    home.pass(3).await;
-    let substituted = ["34/3 substituted v1", "33/2 substituted v1", "33/2 substituted v1"];
-    check(&home, &one, &substituted).await;
+    for home in Home::everywhere(std::slice::from_ref(&one)).await {
+        home.hear(&[one.read(1, 0, 0, 0)]).await;
+        home.hand.move_to(at(3));
+        home.hear(&[one.read(4, 3, 100, 7)]).await;
+        home.pass(3).await;
+        let substituted = ["34/3 substituted v1", "33/2 substituted v1", "33/2 substituted v1"];
+        check(&home, &one, &substituted).await;
 
-    home.hear(&[one.read(2, 1, 80, 0)]).await;
-    home.pass(3).await;
-    check(&home, &one, &["80/0 measured v2", "10/4 substituted v2", "10/3 substituted v2"]).await;
+        home.hear(&[one.read(2, 1, 80, 0)]).await;
+        home.pass(3).await;
+        check(&home, &one, &["80/0 measured v2", "10/4 substituted v2", "10/3 substituted v2"])
+            .await;
 
-    home.hear(&[one.read(3, 2, 90, 4)]).await;
-    home.pass(3).await;
-    check(&home, &one, &["80/0 measured v2", "10/4 measured v3", "10/3 measured v3"]).await;
+        home.hear(&[one.read(3, 2, 90, 4)]).await;
+        home.pass(3).await;
+        check(&home, &one, &["80/0 measured v2", "10/4 measured v3", "10/3 measured v3"]).await;
+    }
 }
 
 #[actix_web::test]
 async fn a_revoked_meter_is_not_waited_for() {
     let (one, two) = (Device::new("H01"), Device::new("H02"));
-    let home = Home::with(&[one.clone(), two.clone()]).await;
-    home.hear(&[one.read(1, 0, 0, 0), two.read(1, 0, 0, 0)]).await;
-    home.revoke(&two).await;
-    home.hand.move_to(at(1));
-    home.hear(&[one.read(2, 1, 100, 0), two.read(2, 1, 100, 0)]).await;
-    home.pass(1).await;
-    check(&home, &one, &["100/0 measured v1"]).await;
-    check(&home, &two, &[]).await;
-    assert_eq!(home.quarantined().await, ["REVOKED"]);
+    for home in Home::everywhere(&[one.clone(), two.clone()]).await {
+        home.hear(&[one.read(1, 0, 0, 0), two.read(1, 0, 0, 0)]).await;
+        home.revoke(&two).await;
+        home.hand.move_to(at(1));
+        home.hear(&[one.read(2, 1, 100, 0), two.read(2, 1, 100, 0)]).await;
+        home.pass(1).await;
+        check(&home, &one, &["100/0 measured v1"]).await;
+        check(&home, &two, &[]).await;
+        assert_eq!(home.quarantined().await, ["REVOKED"]);
+    }
 }
 
 #[actix_web::test]
-async fn the_same_happens_on_postgresql() {
-    let server = PostgresServer::start().unwrap();
+async fn what_is_lost_late_or_forged_leaves_the_day_whole() {
     let one = Device::new("H01");
-    let database = created(&server, "metering");
-    let home = Home::on(database, None, std::slice::from_ref(&one)).await;
-    home.hear(&[one.read(1, 0, 0, 0)]).await;
-    home.hand.move_to(at(97));
-    let forged = SignedReading { reading: one.read(2, 1, 1, 1).reading, ..one.read(3, 2, 1, 1) };
-    let tally = home.hear(&[one.read(4, 3, 100, 7), forged, forged, one.read(1, 0, 0, 0)]).await;
-    assert_eq!((tally.accepted, tally.quarantined, tally.duplicates), (1, 2, 1));
-    home.pass(3).await;
-    home.hear(&[one.read(3, 2, 90, 4)]).await;
-    home.pass_seconds(97 * SLOT).await;
-    let known = home.known(&one).await;
-    let imports: Vec<u64> = known.values().take(4).map(|fact| fact.import.wh()).collect();
-    assert_eq!(imports, [45, 45, 10, 0]);
-    assert_eq!(rows(&home, &one).await.len(), known.len());
-    let days = home.told::<events::metering::DayAnchored>().await;
-    let batches: Vec<_> = days.iter().map(|day| (day.day.to_string(), day.batch)).collect();
-    assert_eq!(batches, [("2026-05-31".to_owned(), 1), ("2026-06-01".to_owned(), 1)]);
-    home.metering.db().close().await;
-}
-
-/// A new database, made once the server that listens is also up.
-fn created(server: &PostgresServer, name: &str) -> String {
-    loop {
-        match server.database(name) {
-            Ok(url) => return url,
-            Err(error) if format!("{error:#}").contains("starting up") => {}
-            Err(error) => panic!("{error:#}"),
-        }
+    for home in Home::everywhere(std::slice::from_ref(&one)).await {
+        home.hear(&[one.read(1, 0, 0, 0)]).await;
+        home.hand.move_to(at(97));
+        let forged =
+            SignedReading { reading: one.read(2, 1, 1, 1).reading, ..one.read(3, 2, 1, 1) };
+        let tally =
+            home.hear(&[one.read(4, 3, 100, 7), forged, forged, one.read(1, 0, 0, 0)]).await;
+        assert_eq!((tally.accepted, tally.quarantined, tally.duplicates), (1, 2, 1));
+        home.pass(3).await;
+        home.hear(&[one.read(3, 2, 90, 4)]).await;
+        home.pass_seconds(97 * SLOT).await;
+        let known = home.known(&one).await;
+        let imports: Vec<u64> = known.values().take(4).map(|fact| fact.import.wh()).collect();
+        assert_eq!(imports, [45, 45, 10, 0]);
+        assert_eq!(rows(&home, &one).await.len(), known.len());
+        let days = home.told::<events::metering::DayAnchored>().await;
+        let batches: Vec<_> = days.iter().map(|day| (day.day.to_string(), day.batch)).collect();
+        assert_eq!(batches, [("2026-05-31".to_owned(), 1), ("2026-06-01".to_owned(), 1)]);
     }
 }
 

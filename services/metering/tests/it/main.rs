@@ -3,7 +3,9 @@
 
 mod anchors;
 mod api;
+mod bus;
 mod home;
 mod intervals;
+mod many;
 mod mqtt;
 mod protocol;

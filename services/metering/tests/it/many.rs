@@ -1,0 +1,156 @@
+//! Many meters at once: what is done in sets of rows leaves what a few at a time would leave.
+
+use db::{Cell, DbError, Row, insert_rows, query};
+use reading::SignedReading;
+use sha2::{Digest, Sha256};
+
+use crate::home::{Device, Home, SLOT, at};
+
+const METERS: usize = 24;
+/// A local day and the first slots of the next.
+const SLOTS: u32 = 100;
+/// How many messages "a few" are.
+const FEW: usize = 5;
+
+fn devices() -> Vec<Device> {
+    (0..METERS).map(|number| Device::new(&format!("M{number}"))).collect()
+}
+
+/// Gives every meter the same salts in each home, which are random otherwise.
+async fn salt(home: &Home, devices: &[Device]) {
+    let mut rows = Vec::new();
+    for device in devices {
+        for day in 20_600..20_610_i64 {
+            let salt = Sha256::digest(format!("{}/{day}", device.name)).to_vec();
+            rows.push(vec![Cell::Text(device.meter.to_string()), Cell::Int(day), salt.into()]);
+        }
+    }
+    let insert = home.metering.db().transact::<_, DbError, _>(move |tx| {
+        Box::pin(insert_rows(tx, "insert into salt (meter, day, salt)", 3, rows, ""))
+    });
+    insert.await.unwrap();
+}
+
+/// All that the tables hold: events with their ids, transactions with their roots, readings with
+/// their marks, versions, leaves, and what was kept apart.
+async fn left(home: &Home) -> Vec<String> {
+    const TABLES: [&str; 7] = [
+        "select id || ' ' || subject || ' ' || occurred_at || ' ' || body, null from outbox \
+         order by place",
+        "select cause || ' ' || nonce, raw from chain_tx order by nonce",
+        "select meter || ' ' || page || ' ' || time || ' ' || import_wh || ' ' || received_at \
+         || ' ' || fresh || ' ' || published || ' ' || coalesce(slot_batch, -1), signature \
+         from reading order by meter, page",
+        "select meter || ' ' || slot || ' ' || version || ' ' || account || ' ' || import_wh \
+         || ' ' || export_wh || ' ' || quality || ' ' || coalesce(method, '-') || ' ' || known_at, \
+         null from energy_interval order by meter, slot, version",
+        "select slot || ' ' || batch || ' ' || leaves, root from slot_anchor order by slot, batch",
+        "select day || ' ' || batch || ' ' || meter, leaf from day_leaf order by day, batch, meter",
+        "select digest || ' ' || meter || ' ' || coalesce(community, '-') || ' ' || code || ' ' \
+         || bytes || ' ' || first_at || ' ' || last_at || ' ' || repeats, message from quarantine \
+         order by place",
+    ];
+    let mut left = Vec::new();
+    for sql in TABLES {
+        for row in query(sql).fetch_all(home.metering.db().read()).await.unwrap() {
+            let bytes: Option<Vec<u8>> = row.try_get(1).ok().flatten();
+            left.push(format!(
+                "{} {}",
+                row.get::<String, _>(0),
+                hex::encode(bytes.unwrap_or_default())
+            ));
+        }
+    }
+    left
+}
+
+/// The reading of `device` at the end of a slot; each slot takes another amount.
+fn read(device: &Device, slot: u32) -> SignedReading {
+    let taken = u64::from(slot) * 100 + u64::from(slot % 7);
+    device.read(slot + 1, slot.into(), taken, u64::from(slot) * 3)
+}
+
+/// Whether the reading of the meter in this place comes late: at most one in a slot.
+fn is_late(place: usize, slot: u32) -> bool {
+    slot % 3 == 1 && place == usize::try_from(slot).unwrap() % METERS
+}
+
+/// A day in which now and then a reading comes four slots late. `at_once` messages are stored
+/// before what is due is done.
+async fn live(home: &Home, devices: &[Device], at_once: usize) {
+    salt(home, devices).await;
+    for slot in 0..SLOTS {
+        home.hand.move_to(at(slot.into()));
+        let said = devices.iter().enumerate().filter(|(place, _)| !is_late(*place, slot));
+        let said = Vec::from_iter(said.map(|(_, device)| read(device, slot)));
+        // The boundary at the start ends a slot that closed before anybody was there.
+        let at_once = if slot == 0 { METERS } else { at_once };
+        for part in said.chunks(at_once) {
+            home.hear(part).await;
+            home.pass(slot.into()).await;
+        }
+        let late = (0..METERS).find(|place| slot >= 4 && is_late(*place, slot - 4));
+        if let Some(place) = late {
+            home.hear(&[read(&devices[place], slot - 4)]).await;
+            home.pass(slot.into()).await;
+        }
+        home.pass_seconds(i64::from(slot) * SLOT + 700).await;
+    }
+}
+
+#[actix_web::test]
+async fn a_slot_closed_for_many_meters_leaves_what_a_few_at_a_time_leave() {
+    let devices = devices();
+    let few = Home::with(&devices).await;
+    live(&few, &devices, FEW).await;
+    let expected = left(&few).await;
+    let versions = expected.iter().filter(|row| row.contains(" substituted E1 ")).count();
+    assert!(versions > 30, "late readings were substituted at first: {versions}");
+    for home in Home::everywhere(&devices).await {
+        live(&home, &devices, METERS).await;
+        assert_eq!(left(&home).await, expected);
+    }
+}
+
+/// What arrives in one slot: readings, repeats, forgeries that come twice, other contents for a
+/// page that is known, strangers, a page before its predecessor.
+fn arrivals(devices: &[Device], slot: u32) -> Vec<SignedReading> {
+    let mut said = Vec::new();
+    for (place, device) in devices.iter().enumerate() {
+        let (signed, next) = (read(device, slot), read(device, slot + 1));
+        let forged = SignedReading { signature: next.signature, ..signed };
+        let other = device.read(slot + 1, slot.into(), 1, 1);
+        said.extend(match (place + usize::try_from(slot).unwrap()) % 6 {
+            0 => vec![signed, signed],
+            1 => vec![forged, forged, signed],
+            2 => vec![signed, other, forged],
+            3 => vec![read(&Device::new("stranger"), slot), signed],
+            4 if slot.is_multiple_of(2) => vec![],
+            4 => vec![signed, read(device, slot - 1), read(device, slot - 1)],
+            _ => vec![signed],
+        });
+    }
+    said
+}
+
+#[actix_web::test]
+async fn messages_of_one_batch_are_judged_as_if_they_came_one_by_one() {
+    let devices = devices();
+    let mut homes = Home::everywhere(&devices).await;
+    homes.push(Home::with(&devices).await);
+    let mut all = Vec::new();
+    for (home, at_once) in homes.iter().zip([usize::MAX, usize::MAX, 1]) {
+        salt(home, &devices).await;
+        for slot in 0..12 {
+            home.hand.move_to(at(slot.into()));
+            for part in arrivals(&devices, slot).chunks(at_once) {
+                home.hear(part).await;
+            }
+            home.pass(slot.into()).await;
+        }
+        all.push((home.quarantined().await.len(), left(home).await));
+    }
+    assert!(all[0].0 > 50, "{}", all[0].0);
+    assert_eq!(all[0], all[2]);
+    assert_eq!(all[1], all[2]);
+}
