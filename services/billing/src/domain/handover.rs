@@ -76,7 +76,7 @@ pub fn fate(
     if now >= closes {
         return Fate::TooLate;
     }
-    if next >= RUN_EXPIRED { Fate::NoRunLeft } else { Fate::Open(next) }
+    if next == RUN_EXPIRED { Fate::NoRunLeft } else { Fate::Open(next) }
 }
 
 /// What follows from refused transactions at a moment.
