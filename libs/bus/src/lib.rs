@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! service A: one transaction { state change + outbox row }
-//!              relay: claim pending rows -> publish -> await acknowledgement -> mark sent
+//!              relay: claim pending rows -> publish all -> await acknowledgements -> mark sent
 //!                       in process: every subscribed consumer has committed
 //!                       NATS:       JetStream has stored it (message id = event id)
 //! service B: one transaction { inbox row (consumer, event id) + effect }, then acknowledge
@@ -47,6 +47,18 @@ pub trait Consumer: Send + Sync {
     /// Applies one event: in one transaction, [`first_time`] and the effect. Returning `Ok` means
     /// committed. An error means: offer it again later.
     async fn consume(&self, envelope: &Envelope) -> Result<()>;
+
+    /// Applies events in their order; what became of each, as [`Consumer::consume`] says it.
+    ///
+    /// A consumer may apply several in one transaction, as long as one that fails does not take
+    /// those beside it along.
+    async fn consume_all(&self, envelopes: &[&Envelope]) -> Vec<Result<()>> {
+        let mut outcomes = Vec::with_capacity(envelopes.len());
+        for envelope in envelopes {
+            outcomes.push(self.consume(envelope).await);
+        }
+        outcomes
+    }
 }
 
 /// The bus: in process, or NATS JetStream.
@@ -86,9 +98,18 @@ impl Bus {
 
     /// Publishes one event; see [`Bus::in_process`] and [`Bus::nats`] for when it returns.
     pub async fn publish(&self, envelope: &Envelope) -> Result<()> {
+        let outcomes = self.publish_all(std::slice::from_ref(envelope)).await;
+        outcomes.into_iter().collect()
+    }
+
+    /// Publishes events in their order; what became of each, as [`Bus::publish`] says it. One that
+    /// is refused does not keep the others back.
+    ///
+    /// Each consumer gets them in this order; consumers do not wait for one another.
+    pub async fn publish_all(&self, envelopes: &[Envelope]) -> Vec<Result<()>> {
         match &*self.transport {
-            Transport::InProcess(bus) => bus.publish(envelope).await,
-            Transport::Nats(bus) => bus.publish(envelope).await,
+            Transport::InProcess(bus) => bus.publish_all(envelopes).await,
+            Transport::Nats(bus) => bus.publish_all(envelopes).await,
         }
     }
 }

@@ -14,8 +14,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
+use async_nats::jetstream::context::{ContextBuilder, PublishAckFuture};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType, Stream};
-use async_nats::jetstream::{AckKind, Context as JetStream, Message, context::ContextBuilder};
+use async_nats::jetstream::{AckKind, Context as JetStream, Message};
 use events::Envelope;
 use futures::StreamExt;
 
@@ -67,14 +68,28 @@ impl Nats {
         Ok(Nats { jetstream, stream, prefix: options.stream })
     }
 
-    pub(crate) async fn publish(&self, envelope: &Envelope) -> Result<()> {
+    /// All are on their way before the first word of JetStream is awaited.
+    pub(crate) async fn publish_all(&self, envelopes: &[Envelope]) -> Vec<Result<()>> {
+        let mut sent = Vec::with_capacity(envelopes.len());
+        for envelope in envelopes {
+            sent.push(self.send(envelope).await);
+        }
+        let mut outcomes = Vec::with_capacity(sent.len());
+        for acknowledged in sent {
+            outcomes.push(match acknowledged {
+                Ok(word) => word.await.map(|_| ()).context("JetStream did not take the event"),
+                Err(error) => Err(error),
+            });
+        }
+        outcomes
+    }
+
+    async fn send(&self, envelope: &Envelope) -> Result<PublishAckFuture> {
         let mut headers = HeaderMap::new();
         headers.insert("Nats-Msg-Id", envelope.id.to_string());
         let subject = format!("{}.{}", self.prefix, envelope.subject);
         let payload = serde_json::to_vec(envelope)?.into();
-        let acknowledged = self.jetstream.publish_with_headers(subject, headers, payload).await?;
-        acknowledged.await.context("JetStream did not take the event")?;
-        Ok(())
+        Ok(self.jetstream.publish_with_headers(subject, headers, payload).await?)
     }
 
     pub(crate) async fn subscribe(&self, consumer: Arc<dyn Consumer>) -> Result<()> {

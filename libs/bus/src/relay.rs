@@ -1,8 +1,10 @@
 //! The relay: outbox rows onto the bus, in order, until each is durable at the other end.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use anyhow::{Context, Result};
 use calendar::Timestamp;
-use db::{Db, DbError, Kind, Row, query};
+use db::{AssertSqlSafe, Db, DbError, Kind, Row, query, query_scalar};
 use events::Envelope;
 
 use crate::tables::status;
@@ -13,6 +15,15 @@ use crate::{ATTEMPTS_MAX, Bus, CLAIM_MAX};
 pub struct Relay {
     db: Db,
     bus: Bus,
+    rest: Arc<Mutex<Option<Rest>>>,
+}
+
+/// Nothing is pending until something is committed, or a refused event is due again.
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    /// Commits of the database before the outbox was looked at.
+    commits: u64,
+    until: Option<Timestamp>,
 }
 
 /// What one round of the relay did.
@@ -28,13 +39,12 @@ pub struct Sent {
 struct Claimed {
     place: i64,
     attempts: i64,
-    envelope: Envelope,
 }
 
 impl Relay {
     /// The relay of the service that owns `db`.
     pub fn new(db: Db, bus: Bus) -> Relay {
-        Relay { db, bus }
+        Relay { db, bus, rest: Arc::default() }
     }
 
     /// Publishes what is pending and due at `now`, at most [`CLAIM_MAX`] events.
@@ -42,17 +52,26 @@ impl Relay {
     /// Rows are claimed by status, not by "place greater than the last": places are given in the
     /// order of insertion, which is not the order of commit.
     pub async fn round(&self, now: Timestamp) -> Result<Sent> {
-        let mut sent = Sent::default();
+        let (mut sent, commits) = (Sent::default(), self.db.commits());
+        if self.rests(commits, now) {
+            return Ok(sent);
+        }
+        let (rows, envelopes) = self.pending(now).await.context("reading the outbox")?;
+        if rows.is_empty() {
+            self.rest(commits).await.context("reading the outbox")?;
+            return Ok(sent);
+        }
         let mut done = Vec::new();
-        for row in self.pending(now).await.context("reading the outbox")? {
-            match self.bus.publish(&row.envelope).await {
+        let outcomes = self.bus.publish_all(&envelopes).await;
+        for ((row, envelope), outcome) in rows.iter().zip(&envelopes).zip(outcomes) {
+            match outcome {
                 Ok(()) => {
                     sent.sent += 1;
                     done.push(row.place);
                 }
                 Err(error) => {
                     sent.refused += 1;
-                    self.postpone(&row, &error, now).await?;
+                    self.postpone(row, envelope, &error, now).await?;
                 }
             }
         }
@@ -72,7 +91,28 @@ impl Relay {
         }
     }
 
-    async fn pending(&self, now: Timestamp) -> Result<Vec<Claimed>, DbError> {
+    /// Whether there is nothing to look for. A database that others write to has to be asked.
+    fn rests(&self, commits: u64, now: Timestamp) -> bool {
+        let rest = *self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        self.db.kind() == Kind::Sqlite
+            && rest.is_some_and(|rest| {
+                rest.commits == commits && rest.until.is_none_or(|until| now < until)
+            })
+    }
+
+    /// Notes that nothing was due when `commits` were made.
+    async fn rest(&self, commits: u64) -> Result<(), DbError> {
+        let next: Option<i64> =
+            query_scalar("select min(not_before) from outbox where status = $1")
+                .bind(status::PENDING)
+                .fetch_one(self.db.read())
+                .await?;
+        let rest = Rest { commits, until: next.map(Timestamp::from_seconds) };
+        *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = Some(rest);
+        Ok(())
+    }
+
+    async fn pending(&self, now: Timestamp) -> Result<(Vec<Claimed>, Vec<Envelope>), DbError> {
         let rows = query(
             "select place, id, subject, occurred_at, body, attempts from outbox \
              where status = $1 and not_before <= $2 order by place limit $3",
@@ -85,13 +125,19 @@ impl Relay {
         rows.iter().map(claimed).collect()
     }
 
-    async fn postpone(&self, row: &Claimed, error: &anyhow::Error, now: Timestamp) -> Result<()> {
+    async fn postpone(
+        &self,
+        row: &Claimed,
+        envelope: &Envelope,
+        error: &anyhow::Error,
+        now: Timestamp,
+    ) -> Result<()> {
         let attempts = row.attempts + 1;
         let parked = attempts >= ATTEMPTS_MAX;
         let next = now.plus_seconds(1 << attempts.min(10));
         let (state, place) = (if parked { status::PARKED } else { status::PENDING }, row.place);
         tracing::warn!(
-            event = %row.envelope.id, subject = row.envelope.subject, attempts, parked,
+            event = %envelope.id, subject = envelope.subject, attempts, parked,
             error = format!("{error:#}"), "an event was refused"
         );
         let error = format!("{error:#}");
@@ -123,13 +169,14 @@ impl Relay {
         self.db
             .transact(move |tx| {
                 Box::pin(async move {
+                    let marks = (2..).take(places.len()).map(|place| format!("${place}"));
+                    let marks = marks.collect::<Vec<_>>().join(",");
+                    let sql = format!("update outbox set status = $1 where place in ({marks})");
+                    let mut update = query(AssertSqlSafe(sql)).bind(status::SENT);
                     for place in places {
-                        query("update outbox set status = $1 where place = $2")
-                            .bind(status::SENT)
-                            .bind(place)
-                            .execute(tx.conn())
-                            .await?;
+                        update = update.bind(place);
                     }
+                    update.execute(tx.conn()).await?;
                     Ok(())
                 })
             })
@@ -142,21 +189,18 @@ impl Relay {
     }
 }
 
-fn claimed(row: &db::AnyRow) -> Result<Claimed, DbError> {
+fn claimed(row: &db::AnyRow) -> Result<(Claimed, Envelope), DbError> {
     let id: String = row.try_get(1)?;
     let body: String = row.try_get(4)?;
     let broken =
         |error: Box<dyn std::error::Error + Send + Sync>| DbError::from(sqlx_decode(error));
-    Ok(Claimed {
-        place: row.try_get(0)?,
-        attempts: row.try_get(5)?,
-        envelope: Envelope {
-            id: id.parse().map_err(|error| broken(Box::new(error)))?,
-            subject: row.try_get(2)?,
-            occurred_at: Timestamp::from_seconds(row.try_get(3)?),
-            body: serde_json::from_str(&body).map_err(|error| broken(Box::new(error)))?,
-        },
-    })
+    let envelope = Envelope {
+        id: id.parse().map_err(|error| broken(Box::new(error)))?,
+        subject: row.try_get(2)?,
+        occurred_at: Timestamp::from_seconds(row.try_get(3)?),
+        body: serde_json::from_str(&body).map_err(|error| broken(Box::new(error)))?,
+    };
+    Ok((Claimed { place: row.try_get(0)?, attempts: row.try_get(5)? }, envelope))
 }
 
 fn sqlx_decode(error: Box<dyn std::error::Error + Send + Sync>) -> db::SqlError {

@@ -6,7 +6,7 @@ use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U64, U256};
 use anyhow::{Context, Result};
-use db::{Cell, Db, DbError, Row, Tx, insert_rows, query, query_scalar};
+use db::{Cell, Db, DbError, Kind, Row, Tx, insert_rows, query, query_scalar};
 use keys::SecretKey;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -136,8 +136,9 @@ impl Sender {
 pub struct Relay {
     db: Db,
     node: Arc<dyn JsonRpc>,
-    /// Rounds of one relay never overlap.
-    turn: Mutex<()>,
+    /// Rounds of one relay never overlap. Holds the commits of the database before the last look
+    /// that found nothing open.
+    turn: Mutex<Option<u64>>,
 }
 
 struct Kept {
@@ -150,15 +151,21 @@ struct Kept {
 impl Relay {
     /// The relay of the service that owns `db`, to `node`.
     pub fn new(db: Db, node: Arc<dyn JsonRpc>) -> Relay {
-        Relay { db, node, turn: Mutex::new(()) }
+        Relay { db, node, turn: Mutex::new(None) }
     }
 
     /// Looks at every transaction that is not final, in nonce order: sends it when no block has it,
     /// and notes how it ended. Returns how many are not in a block yet.
     pub async fn round(&self) -> Result<u64> {
-        let _turn = self.turn.lock().await;
+        let mut rest = self.turn.lock().await;
+        let commits = self.db.commits();
+        // A database that others write to has to be asked.
+        if self.db.kind() == Kind::Sqlite && *rest == Some(commits) {
+            return Ok(0);
+        }
         let open = self.open().await?;
         if open.is_empty() {
+            *rest = Some(commits);
             return Ok(0);
         }
         let finalized = self.finalized().await?;

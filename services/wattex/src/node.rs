@@ -173,27 +173,40 @@ impl Node {
         self.listening.address().port()
     }
 
-    /// Does everything that is due at `now`, until nothing moves.
+    /// Does everything that is due at `now`, until nothing moves. What the next block cannot take,
+    /// since its time would be too far ahead of `now`, waits for a later moment.
     pub async fn pump(&self, now: Timestamp) -> Result<()> {
+        let mut rested = false;
         for _ in 0..PUMP_ROUNDS_MAX {
             let spent = &self.spent;
-            let mut moved = self.carry(now).await?;
-            moved += u64::from(spent.on("mining", self.ledger.tick(now)).await.context("ledger")?);
-            moved += spent.on("following blocks", self.ledger.drain(now)).await.context("feed")?;
-            let metering = spent.on("metering", self.metering.tick(now)).await;
-            moved += u64::from(metering.context("metering")?);
-            moved +=
-                u64::from(spent.on("clearing", self.market.tick(now)).await.context("market")?);
-            let billing = spent.on("reconciling", self.billing.tick(now)).await;
-            moved += u64::from(billing.context("billing")?);
-            if moved == 0 {
+            let due = self.due(now).await?;
+            let carried = self.carry(now).await?;
+            let mined = spent.on("mining", self.ledger.tick(now)).await.context("ledger")?;
+            let told =
+                spent.on("following blocks", self.ledger.drain(now)).await.context("feed")?;
+            let rests = !due && !mined && told == 0;
+            if rests && (carried == 0 || rested) {
                 return Ok(());
             }
+            rested = rests;
         }
         bail!("the services do not come to rest at {now}");
     }
 
-    /// Carries outboxes onto the bus and transactions to the chain.
+    /// What falls due as time passes; the services do not wait for one another.
+    async fn due(&self, now: Timestamp) -> Result<bool> {
+        let spent = &self.spent;
+        let (metering, market, billing) = tokio::join!(
+            spent.on("metering", self.metering.tick(now)),
+            spent.on("clearing", self.market.tick(now)),
+            spent.on("reconciling", self.billing.tick(now)),
+        );
+        let metering = metering.context("metering")?;
+        Ok(metering | market.context("market")? | billing.context("billing")?)
+    }
+
+    /// Carries outboxes onto the bus and transactions to the chain; how much was moved or still
+    /// waits for a block.
     async fn carry(&self, now: Timestamp) -> Result<u64> {
         let carried = async {
             let mut moved = self.identity.drain(now).await.context("identity's outbox")?;
