@@ -15,6 +15,7 @@ mod bills;
 mod drive;
 mod meter;
 mod orders;
+mod pace;
 mod people;
 mod plan;
 mod report;
@@ -41,6 +42,8 @@ use stop::Stop;
 const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(50_000).expect("more than zero");
 /// The genesis block lies this many seconds before the first slot.
 const LEAD_SECONDS: i64 = 2 * 3600;
+/// So many where a pace is kept: they are waited for.
+const LEAD_SECONDS_PACED: i64 = 60;
 
 /// Arguments of `wattex demo`.
 #[derive(Args, Debug, Clone)]
@@ -147,7 +150,11 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
     let plan = Plan::of(&arguments, &span);
     let progress = plan::open(&directory, &plan, Clock::real().now())?;
     let first = span.slots.first().context("no slots")?.start;
-    let genesis = first.plus_seconds(-LEAD_SECONDS);
+    let lead = match arguments.speed {
+        Speed::Max => LEAD_SECONDS,
+        Speed::Times(_) => LEAD_SECONDS_PACED,
+    };
+    let genesis = first.plus_seconds(-lead);
     let (clock, hand) = Clock::set(progress.now.max(genesis));
     let valid_from = span.first;
     let mut stop = Stop::listen().context("listening for Ctrl-C")?;

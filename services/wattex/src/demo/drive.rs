@@ -7,16 +7,17 @@ use anyhow::{Context, Result};
 use billing::domain::bill::Period;
 use calendar::{LocalDay, Slot, Timestamp};
 use futures::future::{join_all, try_join_all};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use service::{Clock, ClockHand, Problem};
 
 use super::meter::{Meter, Reading};
 use super::orders::{Answer, Desk};
+use super::pace::{Line, PUMP_PERIOD, Pace};
 use super::people::{self, People, Resident};
 use super::plan::{self, Progress};
 use super::report::{self, Inputs};
 use super::rule::{Bounds, Rule, doubt, forecast};
-use super::{Arguments, Speed, bills};
+use super::{Arguments, bills};
 use crate::data::{MeterRun, Span};
 use crate::node::chain::{CHALLENGE_SECONDS, CORRECTION_SECONDS};
 use crate::node::{Node, Secrets};
@@ -25,10 +26,10 @@ use crate::node::{Node, Secrets};
 const WIND_UP_STEP_SECONDS: i64 = 6 * 3600;
 /// After the last window the contract still waits up to two days for the local day to be over.
 const WIND_UP_SPARE_SECONDS: i64 = 3 * 86_400;
-/// How often the services are pumped in real or scaled time.
-const PUMP_PERIOD: Duration = Duration::from_millis(200);
-/// Homes keep this many hundredths of the price band for themselves, and up to so many more.
-const TASTE_MIN: u8 = 5;
+/// Homes keep so many hundredths of the price band for themselves; they would differ down to
+/// [`TASTE_DRAWN_MIN`], but those that want less than [`TASTE_MIN`] earn less than they miss by.
+const TASTE_MIN: u8 = 15;
+const TASTE_DRAWN_MIN: u8 = 5;
 const TASTES: u8 = 25;
 
 /// Everything a run needs.
@@ -111,13 +112,14 @@ impl Stage<'_> {
     async fn play(&self, directory: &Path, people: &People, progress: &mut Progress) -> Result<()> {
         let span = self.span;
         let boundaries = span.slots.len() + 1;
-        let bar = progress_bar(span.slots.len(), progress.boundaries.saturating_sub(1));
+        let pace = Pace::new(self.arguments.speed, self.clock.now());
+        let end = self.boundary(span.slots.len());
+        let mut line = Line::new(span.slots.len(), progress, &pace, end);
         let desk = Desk { http: reqwest::Client::new(), node: self.node };
         let mut homes = self.connect(people, progress.boundaries);
-        let (mut pace, mut counted) = (Instant::now(), progress.acknowledged);
         for boundary in progress.boundaries..boundaries {
             let now = self.boundary(boundary);
-            self.wait_until(now).await?;
+            self.wait_until(now, &pace, &mut line, progress).await?;
             let reports = join_all(homes.iter_mut().map(|home| home.report(boundary, now)));
             let sent = self.node.spent.on("readings", reports).await;
             progress.published += homes.len() as u64;
@@ -132,18 +134,9 @@ impl Stage<'_> {
             progress.now = now;
             progress.wall = Clock::real().now();
             plan::save(directory, progress)?;
-            bar.set_position(boundary as u64);
-            if pace.elapsed() > Duration::from_secs(1) {
-                let rate = (progress.acknowledged - counted) as u128 * 1000
-                    / pace.elapsed().as_millis().max(1);
-                (pace, counted) = (Instant::now(), progress.acknowledged);
-                let height = report::height(self.node).await?;
-                let trades = self.node.billing.totals().await.trades;
-                bar.set_message(format!("{rate} readings/s  {trades} trades  block {height}"));
-            }
-            bar.set_prefix(span.timezone.display(now));
+            line.show(self, progress, now).await?;
         }
-        bar.finish_and_clear();
+        line.finish();
         Ok(())
     }
 
@@ -215,20 +208,18 @@ impl Stage<'_> {
     }
 
     /// Lets simulated time come to `moment`: at once, or at the pace that was asked for.
-    async fn wait_until(&self, moment: Timestamp) -> Result<()> {
-        if let Speed::Times(factor) = self.arguments.speed {
-            let (start, since) = (self.clock.now(), Instant::now());
-            loop {
-                let elapsed = i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX);
-                let now =
-                    start.plus_seconds(elapsed.saturating_mul(i64::from(factor.get())) / 1000);
-                if now >= moment {
-                    break;
-                }
-                self.hand.move_to(now);
-                self.node.pump(now).await?;
-                tokio::time::sleep(PUMP_PERIOD).await;
-            }
+    async fn wait_until(
+        &self,
+        moment: Timestamp,
+        pace: &Pace,
+        line: &mut Line,
+        progress: &Progress,
+    ) -> Result<()> {
+        while let Some(now) = pace.before(moment) {
+            self.hand.move_to(now);
+            self.node.pump(now).await?;
+            line.show(self, progress, now).await?;
+            tokio::time::sleep(pace.nap(moment)).await;
         }
         self.hand.move_to(moment);
         Ok(())
@@ -298,7 +289,8 @@ impl Home<'_> {
 /// How much of the band a home keeps: differs from home to home.
 fn taste(place: usize, seed: u64) -> u8 {
     let mixed = (place as u64).wrapping_add(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    TASTE_MIN + u8::try_from(mixed % u64::from(TASTES)).unwrap_or(0)
+    let drawn = TASTE_DRAWN_MIN + u8::try_from(mixed % u64::from(TASTES)).unwrap_or(0);
+    drawn.max(TASTE_MIN)
 }
 
 /// The calendar months of a span, cut to it.
@@ -311,16 +303,6 @@ fn months(first: LocalDay, last: LocalDay) -> Vec<Period> {
         from = next;
     }
     periods
-}
-
-fn progress_bar(total: usize, done: usize) -> ProgressBar {
-    let template = "{prefix} [{bar:32}] {pos}/{len} slots  {msg}  {eta} left";
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(total as u64).with_style(style.progress_chars("=> "));
-    bar.set_position(done as u64);
-    bar.reset_eta();
-    bar
 }
 
 fn spinner(message: &'static str) -> ProgressBar {

@@ -3,7 +3,10 @@
 //!
 //! The forecast knows only readings that arrived before the order: yesterday's same slot, moved by
 //! half of what today's latest slot differs from yesterday's. Without a yesterday it is the latest
-//! slot. What the forecasts of the last hours missed by makes a buyer careful.
+//! slot. What the forecasts of the last hours missed by is the home's doubt. It makes a buyer leave
+//! out some, and both sides want the more of the band the larger the doubt beside the order: energy
+//! that was traded and is missing costs up to the whole band, energy that was wanted and not traded
+//! costs what the home would have kept.
 
 use contracts::Side;
 use units::{Energy, Price};
@@ -14,7 +17,7 @@ const ORDER_MIN_WH: u64 = 10;
 /// How many days back surplus at the same time is looked for.
 const DAYS_BACK: usize = 3;
 /// How many slots back the forecast's errors are looked at.
-const SLOTS_BACK: usize = 12;
+const SLOTS_BACK: usize = 24;
 
 /// How many times its doubt a buyer leaves out. Where surplus is scarce the price is near what a
 /// buyer would pay anyway: little is gained by energy that is needed and much is lost by energy
@@ -32,7 +35,7 @@ pub struct Intent {
     pub limit: Price,
 }
 
-/// One home's taste: how much of the band it keeps for itself, in hundredths.
+/// One home's taste: how much of the band it keeps for itself at least, in hundredths.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
     /// 0: pays up to the retail price, sells down to the feed-in price.
@@ -60,7 +63,7 @@ impl Rule {
         if quantity.wh() < ORDER_MIN_WH || width <= 0 {
             return None;
         }
-        let kept = width / 100 * i64::from(self.keeps);
+        let kept = width / 100 * self.wants(quantity, doubt);
         let (side, limit) = if net < 0 {
             (Side::Buy, (bounds.retail.n_per_wh() - kept) / bounds.tick * bounds.tick)
         } else {
@@ -68,6 +71,14 @@ impl Rule {
             (Side::Sell, (least + bounds.tick - 1) / bounds.tick * bounds.tick)
         };
         Some(Intent { side, quantity, limit: Price::from_n_per_wh(limit) })
+    }
+
+    /// How many hundredths of the band an order of `quantity` is worth placing for: the share of
+    /// doubt in it, and no less than the home's taste.
+    fn wants(self, quantity: Energy, doubt: u64) -> i64 {
+        let whole = u128::from(doubt) + u128::from(quantity.wh());
+        let share = u128::from(doubt) * 100 / whole.max(1);
+        i64::from(self.keeps).max(i64::try_from(share).unwrap_or(100))
     }
 }
 
@@ -133,10 +144,30 @@ mod tests {
             feed_in: Price::from_n_per_wh(80_050),
             tick: 100,
         };
-        let buy = Rule { keeps: 0 }.intend(-510, 10, bounds).unwrap();
+        let buy = Rule { keeps: 0 }.intend(-500, 0, bounds).unwrap();
         assert_eq!((buy.side, buy.limit), (Side::Buy, Price::from_n_per_wh(300_000)));
-        let sell = Rule { keeps: 0 }.intend(500, 10, bounds).unwrap();
+        let sell = Rule { keeps: 0 }.intend(500, 0, bounds).unwrap();
         assert_eq!((sell.side, sell.limit), (Side::Sell, Price::from_n_per_wh(80_100)));
         assert_eq!(Rule { keeps: 0 }.intend(-19, 10, bounds), None);
+    }
+
+    #[test]
+    fn the_less_sure_a_home_is_the_more_it_wants_and_never_less_than_its_taste() {
+        let (retail, feed_in) = (Price::from_n_per_wh(300_000), Price::from_n_per_wh(100_000));
+        let bounds = Bounds { retail, feed_in, tick: 100 };
+        let check = |net: i64, doubt: u64, wh: u64, kept: i64| {
+            let intent = Rule { keeps: 10 }.intend(net, doubt, bounds).unwrap();
+            let limit = if net < 0 { 300_000 - kept } else { 100_000 + kept };
+            let expected = (Energy::from_wh(wh), Price::from_n_per_wh(limit));
+            assert_eq!((intent.quantity, intent.limit), expected, "{net} give or take {doubt}");
+        };
+        check(-400, 0, 400, 20_000);
+        check(-400, 20, 380, 20_000);
+        check(-400, 100, 300, 50_000);
+        check(-400, 200, 200, 100_000);
+        check(400, 20, 400, 20_000);
+        check(400, 100, 400, 40_000);
+        check(100, 300, 100, 150_000);
+        check(i64::MAX, u64::MAX, i64::MAX.unsigned_abs(), 132_000);
     }
 }
