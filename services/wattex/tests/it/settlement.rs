@@ -415,9 +415,10 @@ async fn a_settlement_on_a_losing_branch_is_taken_back_and_made_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fill_that_the_contract_skips_moves_no_money() {
     let mut town = Town::with_orders().await;
-    // The buyer ends the order's nonce on chain, behind the market's back.
+    // The buyer ends the order's nonce on chain; the market hears of the block after the gate.
     town.send(town.deployment.cancel(NONCE));
-    town.pump().await;
+    town.pass_to(town.now.plus_seconds(1));
+    town.ledger.mine_now(town.now).await.unwrap().unwrap();
     let trade = town.clear().await;
     town.pump().await;
     let skipped = town.standing(trade).await;
