@@ -21,7 +21,7 @@ use crate::data::MeterRun;
 use crate::node::Node;
 
 /// The least share of the energy that could have been traded locally that has to be, in
-/// hundredths. Persistence forecasts miss clouds and kettles; measured, it is 37 % on the sample's
+/// hundredths. Persistence forecasts miss clouds and kettles; measured, it is 35 % on the sample's
 /// first day and 60 % over a week of measured homes.
 const SHARE_MIN: u64 = 20;
 /// The share is held against the homes only where there are so many of them and slots are no
