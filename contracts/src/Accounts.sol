@@ -29,9 +29,16 @@ abstract contract Accounts is EIP712 {
         "Delegation(address account,address delegate,uint64 until,uint64 quantityMax,uint256 nonce)"
     );
 
-    /// Cash that waits for the end of a day's corrections.
+    /// Cash that waits until corrections and challenges of a policy's day are over.
     struct Lock {
         uint192 amount;
+        uint64 until;
+    }
+
+    /// Of which policy and UTC day cash is locked, and until when at least.
+    struct Term {
+        bytes32 policy;
+        uint32 day;
         uint64 until;
     }
 
@@ -53,7 +60,9 @@ abstract contract Accounts is EIP712 {
 
     /// Cash that can be traded with.
     mapping(address account => uint256) public free;
-    mapping(address account => mapping(uint32 day => Lock)) private _locks;
+    /// By policy, so that nothing but a policy that an account signed can make its cash wait.
+    mapping(address account
+        => mapping(bytes32 policy => mapping(uint32 day => Lock))) private _locks;
     mapping(address account => Withdrawal) private _withdrawals;
     /// Two bits per nonce, 128 nonces per word: used in the low half, cancelled in the high half.
     mapping(address account => mapping(uint256 word => uint256)) private _nonces;
@@ -64,7 +73,12 @@ abstract contract Accounts is EIP712 {
     event Deposited(address indexed account, uint256 amount, bytes32 indexed payment);
     event WithdrawalRequested(address indexed account, uint256 amount, uint64 availableAt);
     event Withdrawn(address indexed account, uint256 amount);
-    event Released(address indexed account, uint32 indexed day, uint256 amount);
+    event Released(
+        address indexed account,
+        bytes32 indexed policy,
+        uint32 indexed day,
+        uint256 amount
+    );
     event OrderCancelled(address indexed account, uint256 nonce);
     event Delegated(
         address indexed account,
@@ -127,15 +141,17 @@ abstract contract Accounts is EIP712 {
         token.safeTransfer(account, due.amount);
     }
 
-    /// Frees what is locked of a day whose corrections and challenges are over. Anyone may send it.
-    function release(address[] calldata accounts, uint32 day) external {
+    /// Frees what is locked of a policy's UTC day whose corrections and challenges are over.
+    ///
+    /// Anyone may send it.
+    function release(bytes32 policy, uint32 day, address[] calldata accounts) external {
         for (uint256 i = 0; i < accounts.length; ++i) {
-            Lock memory due = _locks[accounts[i]][day];
+            Lock memory due = _locks[accounts[i]][policy][day];
             if (due.amount == 0) continue;
             if (block.timestamp < due.until) revert NotYet(due.until);
-            delete _locks[accounts[i]][day];
+            delete _locks[accounts[i]][policy][day];
             free[accounts[i]] += due.amount;
-            emit Released(accounts[i], day, due.amount);
+            emit Released(accounts[i], policy, day, due.amount);
         }
     }
 
@@ -172,14 +188,18 @@ abstract contract Accounts is EIP712 {
         _delegate(account, delegate, until, quantityMax);
     }
 
-    /// Cash of an account that waits for the end of a day.
-    function locked(address account, uint32 day) external view returns (uint256) {
-        return _locks[account][day].amount;
+    /// Cash of an account that waits for the end of a policy's day.
+    function locked(address account, bytes32 policy, uint32 day) external view returns (uint256) {
+        return _locks[account][policy][day].amount;
     }
 
     /// When {release} will free it; zero when nothing is locked.
-    function lockedUntil(address account, uint32 day) external view returns (uint64) {
-        return _locks[account][day].until;
+    function lockedUntil(
+        address account,
+        bytes32 policy,
+        uint32 day
+    ) external view returns (uint64) {
+        return _locks[account][policy][day].until;
     }
 
     /// Cash on its way out, and when {withdraw} will pay it.
@@ -255,11 +275,11 @@ abstract contract Accounts is EIP712 {
         return block.timestamp < grant.until && quantity <= grant.quantityMax;
     }
 
-    /// Replaces `last` by `next` in what is locked for an account and day, at least until `until`.
-    function _lock(address account, uint32 day, uint64 until, uint256 next, uint256 last) internal {
+    /// Replaces `last` by `next` in what is locked of a policy's day, at least until `until`.
+    function _lock(Term memory term, address account, uint256 next, uint256 last) internal {
         if (next == last) return;
-        Lock storage lock = _locks[account][day];
+        Lock storage lock = _locks[account][term.policy][term.day];
         lock.amount = SafeCast.toUint192(lock.amount + next - last);
-        if (until > lock.until) lock.until = until;
+        if (term.until > lock.until) lock.until = term.until;
     }
 }

@@ -28,6 +28,9 @@ contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
     /// The run of a trade that was not reconciled in time: nothing was delivered, nobody is short.
     uint8 public constant RUN_EXPIRED = 255;
 
+    /// The longest that corrections and challenges of a policy may take together.
+    uint32 public constant WINDOWS_MAX = 90 days;
+
     uint8 private constant BUY = 0;
     uint8 private constant SELL = 1;
 
@@ -60,8 +63,8 @@ contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
     mapping(bytes32 trade => Trade) private _trades;
     /// How much of an order has been filled, in Wh.
     mapping(bytes32 order => uint64) public orderFilled;
-    /// What happened to an account on a local day: one hash over all its settlements and
-    /// reconciliations.
+    /// What happened to an account in the slots of a UTC day: one hash over all its settlements
+    /// and reconciliations.
     mapping(address account => mapping(uint32 day => bytes32)) public digest;
 
     constructor(
@@ -89,6 +92,7 @@ contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
             1 days % terms.slotSeconds != 0 ||
             terms.toleranceBps > 10_000 ||
             terms.imbalance > Outcomes.MAKE_WHOLE ||
+            uint256(terms.correctionSeconds) + terms.challengeSeconds > WINDOWS_MAX ||
             terms.networkAccount == address(0) ||
             terms.platformAccount == address(0)
         ) revert BadPolicy();
@@ -107,11 +111,8 @@ contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
         if (block.timestamp >= uint256(terms.slot) + policy_.slotSeconds)
             revert SlotOver(terms.slot);
         if (cleared[policy_.zone][terms.slot] != 0) revert AlreadyCleared(policy_.zone, terms.slot);
-        uint256 utcDay = terms.slot / 1 days;
         if (
             terms.slot % policy_.slotSeconds != 0 ||
-            uint256(terms.day) + 1 < utcDay ||
-            terms.day > utcDay + 1 ||
             terms.retailPrice > policy_.retailPriceMax ||
             terms.feedInPrice < policy_.feedInPriceMin
         ) revert BadClearing();
@@ -339,7 +340,6 @@ contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
             buy,
             sell,
             terms.slot,
-            terms.day,
             fill.quantity,
             terms.price,
             terms.retailPrice,
@@ -408,8 +408,8 @@ contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
         trade.sellerShort = delivery.sellerShort;
         trade.buyerShort = delivery.buyerShort;
         _lockOutcome(trade, terms, policy_, next, last);
-        _digestReconciled(trade.buyer, terms.day, run, delivery);
-        _digestReconciled(trade.seller, terms.day, run, delivery);
+        _digestReconciled(trade.buyer, _day(terms), run, delivery);
+        _digestReconciled(trade.seller, _day(terms), run, delivery);
         _emitReconciled(run, delivery, next);
     }
 
@@ -424,17 +424,21 @@ contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
         uint64 until = SafeCast.toUint64(
             end + policy_.correctionSeconds + policy_.challengeSeconds
         );
-        uint32 day = terms.day;
+        Term memory term = Term(terms.policy, _day(terms), until);
         _lock(
+            term,
             trade.seller,
-            day,
-            until,
             next.sellerNet + next.compensation + next.collateralBack,
             last.sellerNet + last.compensation + last.collateralBack
         );
-        _lock(trade.buyer, day, until, next.refund + next.makeWhole, last.refund + last.makeWhole);
-        _lock(policy_.networkAccount, day, until, next.network, last.network);
-        _lock(policy_.platformAccount, day, until, next.platform, last.platform);
+        _lock(term, trade.buyer, next.refund + next.makeWhole, last.refund + last.makeWhole);
+        _lock(term, policy_.networkAccount, next.network, last.network);
+        _lock(term, policy_.platformAccount, next.platform, last.platform);
+    }
+
+    /// The UTC day of a clearing's slot: nobody chooses under which day a trade is kept.
+    function _day(Clearing memory terms) private pure returns (uint32) {
+        return SafeCast.toUint32(terms.slot / 1 days);
     }
 
     function _emitReconciled(uint8 run, Delivery memory delivery, Outcome memory next) private {
@@ -462,9 +466,10 @@ contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
         uint64 quantity
     ) private {
         Clearing memory terms = batch.clearing;
-        bytes32 prev = digest[account][terms.day];
+        uint32 day = _day(terms);
+        bytes32 prev = digest[account][day];
         bytes memory what = abi.encodePacked(prev, uint8(1), id, side, terms.slot, quantity);
-        digest[account][terms.day] = keccak256(
+        digest[account][day] = keccak256(
             abi.encodePacked(what, terms.price, terms.retailPrice, terms.feedInPrice, terms.policy)
         );
     }

@@ -28,7 +28,6 @@ interface MarketEvents {
         bytes32 buyOrder,
         bytes32 sellOrder,
         uint64 slot,
-        uint32 day,
         uint64 quantity,
         uint64 price,
         uint64 retailPrice,

@@ -44,7 +44,6 @@ struct Policy {
 struct Clearing {
     bytes32 policy;
     uint64 slot;
-    uint32 day;
     uint8 mechanism;
     uint64 price;
     uint64 retailPrice;

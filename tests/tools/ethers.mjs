@@ -16,16 +16,16 @@ const contract = await factory.deploy(wallet.address);
 await contract.waitForDeployment();
 await (await contract.grantRole(ethers.id('ANCHOR'), wallet.address)).wait();
 
-const [kind, name, hash] = [ethers.id('kind'), ethers.id('name'), ethers.id('content')];
-const receipt = await (await contract.anchor(kind, name, hash)).wait();
+const [name, validFrom, hash] = [ethers.id('name'), 20_000, ethers.id('content')];
+const receipt = await (await contract.anchorTariff(name, validFrom, hash)).wait();
 assert.equal(receipt.status, 1);
-const logs = await contract.queryFilter('RecordAnchored', receipt.blockNumber, receipt.blockNumber);
+const logs = await contract.queryFilter('TariffAnchored', receipt.blockNumber, receipt.blockNumber);
 assert.equal(logs.length, 1);
 assert.equal(logs[0].transactionHash, receipt.hash);
 assert.ok(logs[0].args.toArray().includes(hash));
 
 await assert.rejects(
-    contract.connect(ethers.Wallet.createRandom().connect(provider)).anchor.staticCall(kind, name, hash),
+    contract.connect(ethers.Wallet.createRandom().connect(provider)).anchorTariff.staticCall(name, validFrom, hash),
     (error) => error.code === 'CALL_EXCEPTION' && error.revert?.name === 'AccessControlUnauthorizedAccount',
 );
 

@@ -34,16 +34,16 @@ deployed = send(factory.constructor(account.address))
 contract = w3.eth.contract(address=deployed.contractAddress, abi=artifact["abi"])
 send(contract.functions.grantRole(Web3.keccak(text="ANCHOR"), account.address))
 
-kind, name, content = (Web3.keccak(text=text) for text in ("kind", "name", "content"))
-receipt = send(contract.functions.anchor(kind, name, content))
-events = contract.events.RecordAnchored().process_receipt(receipt)
+name, content = (Web3.keccak(text=text) for text in ("name", "content"))
+receipt = send(contract.functions.anchorTariff(name, 20_000, content))
+events = contract.events.TariffAnchored().process_receipt(receipt)
 assert len(events) == 1 and content in events[0]["args"].values(), events
-logs = contract.events.RecordAnchored.get_logs(from_block=receipt.blockNumber)
+logs = contract.events.TariffAnchored.get_logs(from_block=receipt.blockNumber)
 assert [log.transactionHash for log in logs] == [receipt.transactionHash]
 
 stranger = w3.eth.account.create().address
 try:
-    contract.functions.anchor(kind, name, content).call({"from": stranger})
+    contract.functions.anchorTariff(name, 20_000, content).call({"from": stranger})
 except (ContractCustomError, ContractLogicError):
     pass
 else:

@@ -83,9 +83,9 @@ impl Deployment {
         call(self.market, EnergyMarket::withdrawCall { account })
     }
 
-    /// By anyone: frees what is locked of a day that is over for good.
-    pub fn release(&self, accounts: Vec<Address>, day: u32) -> Call {
-        call(self.market, EnergyMarket::releaseCall { accounts, day })
+    /// By anyone: frees what is locked of a policy's UTC day that is over for good.
+    pub fn release(&self, policy: B256, day: u32, accounts: Vec<Address>) -> Call {
+        call(self.market, EnergyMarket::releaseCall { policy, day, accounts })
     }
 }
 
@@ -197,8 +197,21 @@ impl Deployment {
         call(self.readings, ReadingAnchor::anchorCall { community, kind, period, root, count })
     }
 
-    /// By ANCHOR: appends a version of a document.
-    pub fn anchor_record(&self, kind: B256, key: B256, hash: B256) -> Call {
-        call(self.records, RecordAnchor::anchorCall { kind, key, hash })
+    /// By ANCHOR: appends a version of a tariff; `valid_from`, a local day number, never falls.
+    pub fn anchor_tariff(&self, key: B256, valid_from: u32, hash: B256) -> Call {
+        call(self.records, RecordAnchor::anchorTariffCall { key, validFrom: valid_from, hash })
+    }
+
+    /// By ANCHOR: keeps the invoice of an account's meter for the local days `from` to `to`, both
+    /// included, which come after all days that were billed of either.
+    pub fn anchor_invoice(
+        &self,
+        account: Address,
+        meter: MeterId,
+        (from, to): (u32, u32),
+        hash: B256,
+    ) -> Call {
+        let meter = meter.to_bytes32().into();
+        call(self.records, RecordAnchor::anchorInvoiceCall { account, meter, from, to, hash })
     }
 }

@@ -16,8 +16,6 @@ pub struct Clearing {
     pub policy: B256,
     /// Start of the slot, epoch seconds.
     pub slot: u64,
-    /// Local day number of the slot; at most one away from `slot / 86400`.
-    pub day: u32,
     /// Which mechanism found the price; the market's own number.
     pub mechanism: u8,
     /// The price of energy.
@@ -47,7 +45,6 @@ impl Clearing {
         Clearing {
             policy: terms.policy,
             slot: terms.slot,
-            day: terms.day,
             mechanism: terms.mechanism,
             price: terms.price,
             retail_price: terms.retailPrice,
@@ -64,7 +61,6 @@ impl Clearing {
         EnergyMarket::Clearing {
             policy: self.policy,
             slot: self.slot,
-            day: self.day,
             mechanism: self.mechanism,
             price: self.price,
             retailPrice: self.retail_price,

@@ -1,4 +1,4 @@
-//! The running hash over everything that happened to an account on a local day.
+//! The running hash over everything that happened to an account in the slots of a UTC day.
 //!
 //! `EnergyMarket` keeps one per account and day, so that a bill proves a whole day with a single
 //! storage proof: whoever holds the day's entries recomputes the digest and compares.
@@ -10,7 +10,7 @@ use units::Energy;
 use crate::bindings::EnergyMarket;
 use crate::order::Side;
 
-/// The digest of an account's local day. Starts at zero and takes one entry after the other.
+/// The digest of an account's UTC day. Starts at zero and takes one entry after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DayDigest(pub B256);

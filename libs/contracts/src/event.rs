@@ -58,7 +58,7 @@ events! {
         WithdrawalRequested,
         /// Cash left as tokens.
         Withdrawn,
-        /// Locked cash of a day became free.
+        /// Locked cash of a policy's day became free.
         Released,
         /// An account ended its orders with a nonce.
         OrderCancelled,
@@ -92,7 +92,9 @@ events! {
         ReadingsAnchored,
     }
     RecordAnchor at records by RecordAnchorEvents {
-        /// A document has its hash on chain.
-        RecordAnchored,
+        /// A version of a tariff has its hash on chain.
+        TariffAnchored,
+        /// An invoice has its hash on chain.
+        InvoiceAnchored,
     }
 }

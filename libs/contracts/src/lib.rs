@@ -44,14 +44,9 @@ pub use revert::revert_text;
 
 /// The run of a trade that nobody reconciled in time (`EnergyMarket.expire`).
 pub const RUN_EXPIRED: u8 = 255;
-/// The kind of a tariff in `RecordAnchor`: `H("tariff")`.
-pub fn kind_tariff() -> B256 {
-    alloy_primitives::keccak256("tariff")
-}
-/// The kind of an invoice in `RecordAnchor`: `H("invoice")`.
-pub fn kind_invoice() -> B256 {
-    alloy_primitives::keccak256("invoice")
-}
+/// The longest that corrections and challenges of a policy may take together, in seconds
+/// (`EnergyMarket.WINDOWS_MAX`).
+pub const WINDOWS_MAX: u32 = 90 * 86_400;
 /// The kind of a slot's batch in `ReadingAnchor`; the period is the slot's start.
 pub const READINGS_OF_SLOT: u8 = 1;
 /// The kind of a day's batch in `ReadingAnchor`; the period is the local day number.

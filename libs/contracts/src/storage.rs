@@ -20,11 +20,11 @@ const METER_KEYS: u64 = 4;
 /// `ReadingAnchor.batches` and `.roots`.
 const READING_BATCHES: u64 = 1;
 const READING_ROOTS: u64 = 2;
-/// `RecordAnchor.versions` and `.records`.
-const RECORD_VERSIONS: u64 = 1;
-const RECORDS: u64 = 2;
+/// `RecordAnchor.tariffs` and `.invoices`.
+const TARIFFS: u64 = 2;
+const INVOICES: u64 = 5;
 
-/// Of `EnergyMarket`: the digest of an account's local day ([`crate::DayDigest`]).
+/// Of `EnergyMarket`: the digest of an account's UTC day ([`crate::DayDigest`]).
 pub fn digest(account: Address, day: u32) -> B256 {
     nested(DIGEST, &[account.into_word(), number(day)])
 }
@@ -34,10 +34,10 @@ pub fn free(account: Address) -> B256 {
     nested(FREE, &[account.into_word()])
 }
 
-/// Of `EnergyMarket`: an account's locked cash of a day, in the low 192 bits of the word; above
-/// them the time from which it can be released.
-pub fn locked(account: Address, day: u32) -> B256 {
-    nested(LOCKS, &[account.into_word(), number(day)])
+/// Of `EnergyMarket`: an account's locked cash of a policy's UTC day, in the low 192 bits of the
+/// word; above them the time from which it can be released.
+pub fn locked(account: Address, policy: B256, day: u32) -> B256 {
+    nested(LOCKS, &[account.into_word(), policy, number(day)])
 }
 
 /// Of `EnergyMarket`: how much of an order has been filled, in Wh.
@@ -69,28 +69,28 @@ pub fn reading_root(community: CommunityId, kind: u8, period: u64, batch: u32) -
 }
 
 /// Of `ReadingAnchor`: the number of leaves of a batch in the low 32 bits of the word, the time it
-/// was anchored above them ([`count_and_time`]).
+/// was anchored above them ([`number_and_time`]).
 pub fn reading_count(community: CommunityId, kind: u8, period: u64, batch: u32) -> B256 {
     next(reading_root(community, kind, period, batch))
 }
 
-/// Of `RecordAnchor`: how many versions a document has.
-pub fn record_versions(kind: B256, key: B256) -> B256 {
-    nested(RECORD_VERSIONS, &[kind, key])
+/// Of `RecordAnchor`: the hash of a tariff's version (from 1), and the word after it: from which
+/// local day on it is in force, and when it was anchored ([`number_and_time`]).
+pub fn tariff(key: B256, version: u32) -> [B256; 2] {
+    let first = nested(TARIFFS, &[key, number(version)]);
+    [first, next(first)]
 }
 
-/// Of `RecordAnchor`: the hash of a version (from 1).
-pub fn record(kind: B256, key: B256, version: u32) -> B256 {
-    nested(RECORDS, &[kind, key, number(version)])
+/// Of `RecordAnchor`: the hash of the invoice that begins with this local day, and the word after
+/// it: its last day, and when it was anchored ([`number_and_time`]).
+pub fn invoice(account: Address, meter: MeterId, from: u32) -> [B256; 2] {
+    let keys = [account.into_word(), meter.to_bytes32().into(), number(from)];
+    let first = nested(INVOICES, &keys);
+    [first, next(first)]
 }
 
-/// Of `RecordAnchor`: when a version was anchored, in epoch seconds.
-pub fn record_time(kind: B256, key: B256, version: u32) -> B256 {
-    next(record(kind, key, version))
-}
-
-/// What the word at [`reading_count`] holds.
-pub fn count_and_time(word: U256) -> (u32, u64) {
+/// What the words hold that begin with a number of 32 bits: the number, and a time.
+pub fn number_and_time(word: U256) -> (u32, u64) {
     (low(word, 32).to::<u32>(), low(word >> 32, 64).to::<u64>())
 }
 
@@ -170,7 +170,7 @@ mod tests {
         check(readings, "batches", READING_BATCHES);
         check(readings, "roots", READING_ROOTS);
         let records = include_str!("../../../contracts/out/RecordAnchor.json");
-        check(records, "versions", RECORD_VERSIONS);
-        check(records, "records", RECORDS);
+        check(records, "tariffs", TARIFFS);
+        check(records, "invoices", INVOICES);
     }
 }

@@ -130,9 +130,10 @@ create table deposit (
 create table series (year bigint primary key, last bigint not null);
 create table invoice (
     id text primary key, number text not null unique, community text not null,
-    account text not null, from_day bigint not null, to_day bigint not null, at bigint not null,
-    total bigint not null, due bigint not null, hash text not null, document text not null,
-    evidence text not null, days text not null, unique (account, from_day, to_day)
+    account text not null, meter text not null, from_day bigint not null, to_day bigint not null,
+    at bigint not null, total bigint not null, due bigint not null, hash text not null,
+    document text not null, evidence text not null, days text not null,
+    unique (account, from_day, to_day)
 );
 create index invoice_account on invoice (account, from_day);
 ";

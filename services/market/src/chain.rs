@@ -37,7 +37,6 @@ pub(crate) fn clearing(cleared: &ClearedSlot, parameters: &Parameters) -> Cleari
     Clearing {
         policy: parameters.policy,
         slot: cleared.slot.unsigned(),
-        day: cleared.day,
         mechanism: MECHANISM_UNIFORM,
         price: unsigned(cleared.price.unwrap_or_default()),
         retail_price: unsigned(cleared.retail_price),

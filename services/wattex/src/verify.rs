@@ -104,6 +104,7 @@ fn trust_of_node(url: &str, bill: &str) -> Result<Trust> {
         let hash = block_hash(U64::from(header.number)).await?;
         Ok(Trust {
             chain: ChainRef { chain_id: chain_id.to(), genesis, contracts },
+            tariff: None,
             block: TrustedBlock { number: header.number, hash },
         })
     })
@@ -112,6 +113,7 @@ fn trust_of_node(url: &str, bill: &str) -> Result<Trust> {
 fn print(report: &Report, trust: Option<&Trust>) {
     if report.verdict != Verdict::Unreadable {
         println!("Bill {}  hash {}", report.number, report.hash);
+        println!("Account {}  meter {}", report.account, report.meter);
     }
     match trust {
         Some(trust) => println!("Trusted block {}  {}", trust.block.number, trust.block.hash),
@@ -123,7 +125,10 @@ fn print(report: &Report, trust: Option<&Trust>) {
         let part = if finding.part == "." { "the file" } else { &finding.part };
         println!("! {part}{}: {}", supported(finding, report.lines.len()), finding.reason);
     }
-    if !report.findings.is_empty() {
+    for note in &report.notes {
+        println!("* {note}");
+    }
+    if !report.findings.is_empty() || !report.notes.is_empty() {
         println!();
     }
     println!(

@@ -17,7 +17,7 @@ use units::{Energy, Money};
 
 use super::counts::Counts;
 use super::crash::{Crash, Stop, same};
-use super::facts::{decode, fact};
+use super::facts::{decode, fact, utc_day};
 use super::market::Head;
 use super::metering::{Published, Quality};
 use super::node::Feed;
@@ -217,7 +217,7 @@ impl Billing {
                     buyer: trade.buyer,
                     seller: trade.seller,
                     slot: Timestamp::from_seconds(trade.slot.cast_signed()),
-                    day: trade.day,
+                    day: utc_day(trade.slot),
                     quantity: Energy::from_wh(trade.quantity),
                 }),
                 ContractEvent::TradeReconciled(run) => {
@@ -374,7 +374,8 @@ impl Billing {
 
     fn release(&mut self, now: Timestamp) -> Result<(), Stop> {
         for (day, owners) in self.releasable(now) {
-            let call = self.scene.at.release(owners.keys().copied().collect(), day);
+            let (policy, accounts) = (self.scene.policy.id(), owners.keys().copied().collect());
+            let call = self.scene.at.release(policy, day, accounts);
             let cause = format!("release/{day}/{owners:?}");
             if !self.durable.relay.knows(&cause) {
                 let gas = 100_000 + 80_000 * owners.len() as u64;

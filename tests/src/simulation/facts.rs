@@ -55,13 +55,18 @@ fn settled(
         buyer_point,
         seller_point,
         slot: Timestamp::from_seconds(event.slot.cast_signed()),
-        day: event.day,
+        day: utc_day(event.slot),
         escrow: money(event.escrow),
         collateral: money(event.collateral),
         seller_fee: Price::from_n_per_wh(policy.seller_fee.cast_signed()),
         network_account: policy.network_account,
         platform_account: policy.platform_account,
     }
+}
+
+/// The UTC day under which the contract keeps what it settles of a slot.
+pub(super) fn utc_day(slot: u64) -> u32 {
+    u32::try_from(slot / 86_400).expect("a slot of our time")
 }
 
 fn totals(event: &EnergyMarket::TradeReconciled) -> Totals {

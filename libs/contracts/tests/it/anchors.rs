@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, U256, keccak256};
 use contracts::requests::{self, MeterEnrolment};
 use contracts::storage::{self, MeterKey};
-use contracts::{ContractEvent, READINGS_OF_DAY, READINGS_OF_SLOT, kind_invoice, kind_tariff};
+use contracts::{ContractEvent, READINGS_OF_DAY, READINGS_OF_SLOT};
 use ids::{CommunityId, MeterId};
 
 use crate::world::{DAY, SLOT, World, key};
@@ -90,29 +90,60 @@ fn roots_of_readings_are_appended_and_never_replaced() {
             let root = world.word(at, storage::reading_root(community, kind, period, number));
             assert_eq!(B256::from(root), keccak256([kind, batch]));
             let rest = world.word(at, storage::reading_count(community, kind, period, number));
-            assert_eq!(storage::count_and_time(rest), (number, world.now));
+            assert_eq!(storage::number_and_time(rest), (number, world.now));
         }
     }
 }
 
 #[test]
-fn a_record_has_its_hash_and_its_time_under_its_version() {
+fn a_tariff_is_in_force_from_a_day_that_never_falls() {
     let mut world = World::new(1);
     let (operator, at) = (world.operator, world.at.records);
-    let key = keccak256("document");
-    for kind in [kind_tariff(), kind_invoice()] {
-        for version in 1..=2_u8 {
-            let anchor = world.at.anchor_record(kind, key, keccak256([version]));
-            world.refused(Address::repeat_byte(9), anchor.clone(), "AccessControl");
-            world.ok(operator, anchor);
-            let number = u32::from(version);
-            let hash = world.word(at, storage::record(kind, key, number));
-            assert_eq!(B256::from(hash), keccak256([version]));
-            let time = world.word(at, storage::record_time(kind, key, number));
-            assert_eq!(time, U256::from(world.now));
-            world.now += 60;
-        }
-        let versions = world.word(at, storage::record_versions(kind, key));
-        assert_eq!(versions, U256::from(2));
+    let key = keccak256("tariff");
+    for (version, valid_from) in [(1_u8, DAY), (2, DAY), (3, DAY + 30)] {
+        let anchor = world.at.anchor_tariff(key, valid_from, keccak256([version]));
+        world.refused(Address::repeat_byte(9), anchor.clone(), "AccessControl");
+        world.ok(operator, anchor);
+        let words = storage::tariff(key, u32::from(version)).map(|place| world.word(at, place));
+        assert_eq!(B256::from(words[0]), keccak256([version]));
+        assert_eq!(storage::number_and_time(words[1]), (valid_from, world.now));
+        let next = storage::tariff(key, u32::from(version) + 1);
+        assert_eq!(next.map(|place| world.word(at, place)), [U256::ZERO; 2]);
+        world.now += 60;
     }
+    let earlier = world.at.anchor_tariff(key, DAY + 29, keccak256("earlier"));
+    world.refused(operator, earlier, "ValidBeforeLast");
+}
+
+#[test]
+fn no_day_of_an_account_or_a_meter_is_billed_twice() {
+    let mut world = World::new(2);
+    let (operator, at) = (world.operator, world.at.records);
+    let accounts = [world.account(1), world.account(2)];
+    let meters = ["H01", "H02"].map(MeterId::derived);
+    let mut check = |account: usize, meter: usize, days: (u32, u32), reason: Option<&str>| {
+        let hash = keccak256([account, meter].map(|place| u8::try_from(place).unwrap()));
+        let call = world.at.anchor_invoice(accounts[account], meters[meter], days, hash);
+        world.refused(Address::repeat_byte(9), call.clone(), "AccessControl");
+        match reason {
+            Some(reason) => world.refused(operator, call, reason),
+            None => {
+                world.ok(operator, call);
+                let words = storage::invoice(accounts[account], meters[meter], days.0);
+                let words = words.map(|place| world.word(at, place));
+                assert_eq!(B256::from(words[0]), hash);
+                assert_eq!(storage::number_and_time(words[1]), (days.1, world.now));
+            }
+        }
+    };
+    check(0, 0, (DAY, DAY + 29), None);
+    check(0, 0, (DAY, DAY + 29), Some("BadPeriod"));
+    check(0, 0, (DAY + 29, DAY + 40), Some("BadPeriod"));
+    check(0, 0, (DAY - 1, DAY - 1), Some("BadPeriod"));
+    // Neither another meter of the account nor another account of the meter.
+    check(0, 1, (DAY + 29, DAY + 40), Some("BadPeriod"));
+    check(1, 0, (DAY + 29, DAY + 40), Some("BadPeriod"));
+    check(1, 1, (DAY + 9, DAY + 8), Some("BadPeriod"));
+    check(1, 1, (DAY, DAY), None);
+    check(0, 0, (DAY + 31, DAY + 31), None);
 }

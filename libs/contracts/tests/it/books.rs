@@ -4,7 +4,12 @@ use alloy_primitives::{B256, U256};
 use contracts::bindings::{EnergyMarket, SettlementToken};
 use contracts::{ContractEvent, Reconciled, Settled, Side, storage};
 
-use crate::world::World;
+use crate::world::{World, policy};
+
+/// The UTC day of a slot, under which the contract keeps digests and locks.
+fn utc_day(slot: u64) -> u32 {
+    u32::try_from(slot / 86_400).unwrap()
+}
 
 impl World {
     pub(crate) fn check_books(&mut self, events: &[ContractEvent]) {
@@ -21,11 +26,12 @@ impl World {
 
     fn note_settled(&mut self, event: &EnergyMarket::TradeSettled) {
         assert!(self.trades.insert(event.trade), "a trade was settled twice");
-        self.days.insert(event.day);
         let clearing = EnergyMarket::clearingCall { id: event.clearing };
         let policy = self.view(self.at.market, clearing).policy;
+        let day = utc_day(event.slot);
+        self.days.insert((policy, day));
         for (account, side) in [(event.buyer, Side::Buy), (event.seller, Side::Sell)] {
-            let digest = self.digests.entry((account, event.day)).or_default();
+            let digest = self.digests.entry((account, day)).or_default();
             *digest = digest.settled(&Settled::of(event, side, policy));
         }
     }
@@ -33,7 +39,7 @@ impl World {
     fn note_reconciled(&mut self, event: &EnergyMarket::TradeReconciled) {
         let trade = self.trade(event.trade);
         let clearing = EnergyMarket::clearingCall { id: trade.clearing };
-        let day = self.view(self.at.market, clearing).day;
+        let day = utc_day(self.view(self.at.market, clearing).slot);
         for account in [trade.buyer, trade.seller] {
             let digest = self.digests.entry((account, day)).or_default();
             *digest = digest.reconciled(&Reconciled::of(event));
@@ -44,8 +50,18 @@ impl World {
         self.view(self.at.market, EnergyMarket::tradeOfCall { id })
     }
 
+    /// What the tests' usual policy locks.
     pub(crate) fn locked(&mut self, account: contracts::Address, day: u32) -> U256 {
-        self.view(self.at.market, EnergyMarket::lockedCall { account, day })
+        self.locked_by(account, policy().id(), day)
+    }
+
+    pub(crate) fn locked_by(
+        &mut self,
+        account: contracts::Address,
+        policy: B256,
+        day: u32,
+    ) -> U256 {
+        self.view(self.at.market, EnergyMarket::lockedCall { account, policy, day })
     }
 
     /// Every token is in the market or with its holder, and everything in the market is somebody's.
@@ -58,8 +74,8 @@ impl World {
             held_outside += self.balance(account);
             inside += self.free(account);
             inside += self.view(market, EnergyMarket::withdrawingCall { account }).amount;
-            for day in self.days.clone() {
-                inside += self.locked(account, day);
+            for (policy, day) in self.days.clone() {
+                inside += self.locked_by(account, policy, day);
             }
         }
         for trade in self.trades.clone() {

@@ -107,7 +107,7 @@ fn deliveries(case: &Case) -> Vec<(Energy, Energy, Energy)> {
 fn check(mut world: World, case: &Case) {
     let terms = settle(&mut world, case);
     let trade = *world.trades.first().unwrap();
-    let (buyer, seller) = (world.account(1), world.account(2));
+    let (buyer, seller, policy) = (world.account(1), world.account(2), case.policy.id());
     world.now = SLOT + 900;
     for (run, (delivered, seller_short, buyer_short)) in (0_u8..).zip(deliveries(case)) {
         let delivery = Delivery { trade, delivered, seller_short, buyer_short };
@@ -126,8 +126,8 @@ fn check(mut world: World, case: &Case) {
         };
         assert_eq!(Outcome::of(event), Ok(expected));
         assert_eq!(answer.map(|answer| answer.refund), Ok(event.refund));
-        assert_eq!(world.locked(buyer, DAY), tokens(expected.to_buyer().unwrap()));
-        assert_eq!(world.locked(seller, DAY), tokens(expected.to_seller().unwrap()));
+        assert_eq!(world.locked_by(buyer, policy, DAY), tokens(expected.to_buyer().unwrap()));
+        assert_eq!(world.locked_by(seller, policy, DAY), tokens(expected.to_seller().unwrap()));
     }
 }
 

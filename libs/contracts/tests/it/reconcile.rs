@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, U256};
 use contracts::bindings::EnergyMarket;
-use contracts::{ContractEvent, Delivery, RUN_EXPIRED, Side};
+use contracts::{Clearing, ContractEvent, Delivery, OrderTerms, RUN_EXPIRED, Side, WINDOWS_MAX};
 use units::Energy;
 
 use crate::world::{DAY, SLOT, World, clearing, order, policy};
@@ -138,7 +138,7 @@ fn locked_cash_is_free_after_the_challenge_window() {
     let (mut world, buyer, seller, trade) = traded();
     reconcile(&mut world, 0, delivery(trade, 5000, 0, 0));
     let accounts = vec![buyer, seller, policy().network_account, policy().platform_account];
-    let call = world.at.release(accounts.clone(), DAY);
+    let call = world.at.release(policy().id(), DAY, accounts.clone());
     world.now = RELEASE - 1;
     world.refused(buyer, call.clone(), "NotYet");
     world.now = RELEASE;
@@ -150,6 +150,54 @@ fn locked_cash_is_free_after_the_challenge_window() {
     assert_eq!(world.free(policy().network_account), U256::from(50_000_000));
     assert_eq!(world.free(policy().platform_account), U256::from(20_000_000));
     assert!(world.ok(buyer, call).events.is_empty(), "nothing is released twice");
+}
+
+/// Another policy of the zone's next slot names the buyer as receiver of its fees, with windows as
+/// long as any: what it locks is its own, and the buyer's proceeds go free when they always would.
+#[test]
+fn a_policy_that_an_account_did_not_sign_cannot_prolong_its_lock() {
+    let (mut world, buyer, seller) = World::with_cash();
+    world.fund(seller, 1_000_000_000);
+    let mut hostile = policy();
+    hostile.network_account = buyer;
+    hostile.correction_seconds = WINDOWS_MAX;
+    hostile.challenge_seconds = 1;
+    let call = world.at.register_policy(&hostile);
+    world.refused(world.operator, call, "BadPolicy");
+    hostile.challenge_seconds = 0;
+    let call = world.at.register_policy(&hostile);
+    world.ok(world.operator, call);
+    let mut trades = Vec::new();
+    for (policy, slot, nonce) in [(policy(), SLOT, 1), (hostile.clone(), SLOT + 900, 2)] {
+        let terms = Clearing { policy: policy.id(), slot, ..clearing(&policy) };
+        let of = |account, side| {
+            let (policy, expiry) = (policy.id(), slot + 900);
+            OrderTerms { policy, slot, expiry, ..order(account, side, nonce) }
+        };
+        let trader = if nonce == 1 { buyer } else { world.account(3) };
+        world.fund(trader, 2_000_000_000);
+        let pair = (of(trader, Side::Buy), of(seller, Side::Sell), 5000);
+        let (id, fills) = world.post(terms, &[pair]);
+        let call = world.at.settle(id, &fills);
+        let receipt = world.ok(buyer, call);
+        let Some(ContractEvent::TradeSettled(event)) = receipt.events.last() else {
+            panic!("{:?}", receipt.events);
+        };
+        trades.push(event.trade);
+    }
+    world.now = SLOT + 1800;
+    for trade in trades {
+        reconcile(&mut world, 0, delivery(trade, 4000, 0, 0));
+    }
+    assert!(world.locked_by(buyer, hostile.id(), DAY) > U256::ZERO);
+    world.now = RELEASE;
+    let own = world.locked(buyer, DAY);
+    let before = world.free(buyer);
+    let call = world.at.release(policy().id(), DAY, vec![buyer, seller]);
+    world.ok(seller, call);
+    assert_eq!(world.free(buyer), before + own);
+    let call = world.at.release(hostile.id(), DAY, vec![buyer]);
+    world.refused(buyer, call, "NotYet");
 }
 
 #[test]
@@ -166,7 +214,7 @@ fn a_trade_that_nobody_reconciles_gives_the_money_back_even_when_paused() {
     assert_eq!(world.locked(buyer, DAY), U256::from(960_000_000));
     assert_eq!(world.locked(seller, DAY), U256::from(540_000_000));
     world.now = RELEASE;
-    let call = world.at.release(vec![buyer, seller], DAY);
+    let call = world.at.release(policy().id(), DAY, vec![buyer, seller]);
     world.ok(buyer, call);
     assert_eq!(world.free(buyer), U256::from(5_000_000_000_u64));
     assert_eq!(world.free(seller), U256::from(1_000_000_000));

@@ -5,7 +5,7 @@ use contracts::bindings::EnergyMarket;
 use contracts::{ContractEvent, Side, Skip, storage, trade_id};
 
 use crate::skip::{settled, skips};
-use crate::world::{CONTRACT_ACCOUNTS, DAY, GAS_MAX, Pair, SLOT, World, clearing, order, policy};
+use crate::world::{CONTRACT_ACCOUNTS, GAS_MAX, Pair, SLOT, World, clearing, order, policy};
 
 #[test]
 fn a_fill_moves_cash_to_escrow_and_collateral() {
@@ -19,7 +19,7 @@ fn a_fill_moves_cash_to_escrow_and_collateral() {
     };
     let (buy, sell) = (world.order_hash(&pair.0), world.order_hash(&pair.1));
     assert_eq!(event.trade, trade_id(id, buy, sell));
-    assert_eq!((event.buyer, event.seller, event.day), (buyer, seller, DAY));
+    assert_eq!((event.buyer, event.seller, event.slot), (buyer, seller, SLOT));
     assert_eq!((event.buyOrder, event.sellOrder, event.clearing), (buy, sell, id));
     assert_eq!((event.quantity, event.price, event.slot), (5000, 180_000, SLOT));
     assert_eq!(event.escrow, U256::from(960_000_000));
@@ -187,8 +187,6 @@ fn a_clearing_is_posted_once_in_time_and_inside_the_policy() {
     check(|terms| terms.policy = B256::ZERO, "UnknownPolicy");
     check(|terms| terms.slot -= 1800, "SlotOver");
     check(|terms| terms.slot += 1, "BadClearing");
-    check(|terms| terms.day += 2, "BadClearing");
-    check(|terms| terms.day -= 2, "BadClearing");
     check(|terms| terms.retail_price = 400_001, "BadClearing");
     check(|terms| terms.feed_in_price = 19_999, "BadClearing");
 

@@ -21,7 +21,7 @@ use units::{Energy, Money};
 
 /// Start of the slot that the tests trade in.
 pub(crate) const SLOT: u64 = 1_750_000_500;
-/// Its day.
+/// Its UTC day.
 pub(crate) const DAY: u32 = 20_254;
 /// The most gas a transaction may use.
 pub(crate) const GAS_MAX: u64 = 16_777_216;
@@ -44,7 +44,7 @@ pub(crate) struct World {
     pub(crate) operator: Address,
     keys: BTreeMap<Address, SecretKey>,
     pub(crate) trades: BTreeSet<B256>,
-    pub(crate) days: BTreeSet<u32>,
+    pub(crate) days: BTreeSet<(B256, u32)>,
     pub(crate) digests: BTreeMap<(Address, u32), DayDigest>,
 }
 
@@ -256,7 +256,6 @@ pub(crate) fn clearing(policy: &Policy) -> Clearing {
     Clearing {
         policy: policy.id(),
         slot: SLOT,
-        day: DAY,
         mechanism: 1,
         price: 180_000,
         retail_price: 300_000,

@@ -108,8 +108,7 @@ pub(crate) struct AuditQuery {
     full: Option<bool>,
 }
 
-/// Checks the journals: their invariants, the chain of their entries, the tokens behind them, and
-/// the newest 1000 invoices by them.
+/// Checks the journals: invariants, entries, the tokens behind them, the newest 1000 invoices.
 #[utoipa::path(
     tag = "billing",
     params(AuditQuery),

@@ -16,7 +16,7 @@ use crate::Billing;
 use crate::db::invoices::{self, Issued};
 use crate::domain::bill::{Day, page};
 use crate::domain::verify::{
-    BillFile, Evidence, Later, Trust, TrustedBlock, Verdict, needs, verify,
+    BillFile, Evidence, Later, TariffRef, Trust, TrustedBlock, Verdict, needs, verify,
 };
 
 /// The most storage positions that are proved in one request.
@@ -90,7 +90,11 @@ impl Billing {
             evidence.later = Some(Later { header: alloy_rlp::encode(&anchor).into(), path });
         }
         let block = TrustedBlock { number: anchor.number, hash: anchor.hash() };
-        let trust = Trust { chain: evidence.chain.clone(), block };
+        let tariff = TariffRef {
+            community: issued.invoice.community,
+            id: evidence.tariff.terms().id.clone(),
+        };
+        let trust = Trust { chain: evidence.chain.clone(), tariff: Some(tariff), block };
         let bill = BillFile::new(issued.invoice, evidence);
         let bill = self.with_proofs(bill).await?;
         checked(bill, trust).await

@@ -1,6 +1,7 @@
 //! An invoice is issued: evidence is gathered, lines follow, number and anchor in one transaction.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use alloy_primitives::{B256, Bytes, keccak256};
 use anyhow::{Context, Result};
@@ -15,7 +16,7 @@ use tariff::Tariff;
 use units::Energy;
 use uuid::Uuid;
 
-use super::logs::{BatchFact, MeterKeyFact, RecordFact, SettledFact};
+use super::logs::{BatchFact, MeterKeyFact, SettledFact, TariffFact};
 use crate::Billing;
 use crate::db::chain::{self, kind};
 use crate::db::invoices::{self, Issued};
@@ -24,7 +25,7 @@ use crate::db::{energy, hash, slots};
 use crate::domain::bill::{Heading, Invoice, Period};
 use crate::domain::verify::{
     ChainRef, CompactReading, DayEvidence, DayTrades, DigestEntry, Evidence, day_trades, issue,
-    tariff_key,
+    tariff_key, utc_days,
 };
 
 const ANCHOR_GAS: u64 = 200_000;
@@ -35,8 +36,9 @@ impl Billing {
     /// Issues the invoice of `account` for `period` (local days, both included).
     ///
     /// # Errors
-    /// A [`Problem`] that says what is missing: `PERIOD_OPEN`, `ALREADY_BILLED`, `NOT_RECONCILED`,
-    /// `NOT_ANCHORED`, `NO_TARIFF`, `NO_METER`; any other error is a fault.
+    /// A [`Problem`] that says what is missing: `PERIOD_OPEN`, `CORRECTIONS_OPEN`,
+    /// `ALREADY_BILLED`, `LATER_BILLED`, `NOT_RECONCILED`, `NOT_ANCHORED`, `NO_TARIFF`,
+    /// `TARIFF_CHANGES`, `NO_METER`; any other error is a fault.
     pub async fn issue_invoice(
         &self,
         account: AccountId,
@@ -49,7 +51,7 @@ impl Billing {
         let place = members::place(&self.db, account.account).await?;
         let place = place.ok_or_else(|| refused("NO_METER", "The account has no meter", false))?;
         let tariff = self.tariff_of(&account, period).await?;
-        self.check_period(&account, &tariff, period, now).await?;
+        self.check_period(&account, &place, &tariff, period, now).await?;
         let evidence = self.evidence(&account, &place, tariff, period).await?;
         let heading = heading(&account, &place);
         let slot = self.slot;
@@ -86,29 +88,54 @@ impl Billing {
         let Some(zone) = members::timezone(&self.db, account.community).await? else {
             return Ok(None);
         };
-        let from = match invoices::billed_until(&self.db, account.account).await? {
+        let from = match invoices::billed_until(&self.db, account.account, place.meter).await? {
             Some(day) => day.next(),
             None => match energy::first_reading(&self.db, place.meter).await? {
                 Some(first) => zone.day_of(first),
                 None => return Ok(None),
             },
         };
-        let to = from.next_month_start().later(-1);
-        let due = zone.moment(to.plus_working_days(5), ISSUE_MINUTE);
-        Ok((due <= now).then_some(Period { from, to }))
+        // A tariff that changes within the month ends an invoice.
+        let published = members::tariffs(&self.db, account.community).await?;
+        let changes = published.iter().map(|known| known.tariff.terms().valid_from);
+        let next = changes.filter(|day| *day > from).chain([from.next_month_start()]).min();
+        let to = next.map_or(from, |next| next.later(-1));
+        let period = Period { from, to };
+        let closed = self.closed_at(account, &zone, period).await;
+        let due = zone.moment(to.plus_working_days(5), ISSUE_MINUTE).max(closed);
+        Ok((due <= now).then_some(period))
+    }
+
+    /// When no trade under the contract's days of a period can be corrected any more: from then on
+    /// the account's digests stay what they are.
+    async fn closed_at(&self, account: &Account, zone: &TimeZone, period: Period) -> Timestamp {
+        let days = utc_days(&within(zone, period));
+        let over = TimeZone::utc().start_of(LocalDay::from_number(*days.end()).next());
+        over.plus_seconds(self.state.lock().await.corrections(account.community))
     }
 
     async fn tariff_of(&self, account: &Account, period: Period) -> Result<(u32, Tariff)> {
         let published = members::tariffs(&self.db, account.community).await?;
         let valid = |tariff: &Tariff| tariff.terms().valid_from <= period.from;
-        let newest = published.into_iter().find(|known| valid(&known.tariff));
+        let newest = published.iter().find(|known| valid(&known.tariff));
+        let change = published.iter().map(|known| known.tariff.terms()).find(|terms| {
+            terms.valid_from > period.from
+                && terms.valid_from <= period.to
+                && newest.is_some_and(|newest| newest.tariff.terms().id == terms.id)
+        });
+        if let Some(terms) = change {
+            let title =
+                format!("The tariff changes on {}: bill until the day before", terms.valid_from);
+            return Err(refused("TARIFF_CHANGES", &title, false));
+        }
         let tariff = newest
             .ok_or_else(|| {
                 refused("NO_TARIFF", "No tariff was valid when the period began", false)
             })?
-            .tariff;
-        let records: Vec<(u64, RecordFact)> =
-            chain::all(&self.db, kind::RECORD, hash(tariff.hash())).await?;
+            .tariff
+            .clone();
+        let records: Vec<(u64, TariffFact)> =
+            chain::all(&self.db, kind::TARIFF, hash(tariff.hash())).await?;
         let key = tariff_key(account.community, &tariff.terms().id);
         let record = records.iter().map(|(_, record)| record).find(|record| record.key == key);
         let record = record
@@ -119,20 +146,31 @@ impl Billing {
     async fn check_period(
         &self,
         account: &Account,
+        place: &Place,
         (_, tariff): &(u32, Tariff),
         period: Period,
         now: Timestamp,
     ) -> Result<()> {
         let zone = &tariff.terms().timezone;
-        let (from, to) = (zone.start_of(period.from), zone.start_of(period.to.next()));
+        let Range { start: from, end: to } = within(zone, period);
         if period.to < period.from || to > now {
             return Err(refused("PERIOD_OPEN", "The period is not over", true));
         }
         if invoices::overlapping(&self.db, account.account, period).await? {
             return Err(refused("ALREADY_BILLED", "A day of the period was billed before", false));
         }
+        // The chain takes invoices of an account, and of a meter, in the order of their days only.
+        let billed = invoices::billed_until(&self.db, account.account, place.meter).await?;
+        if billed.is_some_and(|last| period.from <= last) {
+            return Err(refused("LATER_BILLED", "A later day was billed before", false));
+        }
         if slots::open(&self.db, account.community, from, to).await? > 0 {
             return Err(refused("NOT_RECONCILED", "The last run of a slot is still to come", true));
+        }
+        let closed = self.closed_at(account, zone, period).await;
+        if closed > now {
+            let title = format!("Trades of the period can be corrected until {closed}");
+            return Err(refused("CORRECTIONS_OPEN", &title, true));
         }
         Ok(())
     }
@@ -147,7 +185,7 @@ impl Billing {
     ) -> Result<Evidence> {
         let zone = tariff.terms().timezone.clone();
         let (readings, days) = self.readings(account, place, &zone, period).await?;
-        let (policies, trades) = self.trades_of(account, period).await?;
+        let (policies, trades) = self.trades_of(account, &within(&zone, period)).await?;
         let key_versions = self.key_versions(place, &readings).await?;
         Ok(Evidence {
             chain: ChainRef {
@@ -228,15 +266,15 @@ impl Billing {
         Err(refused("NOT_ANCHORED", &title, true))
     }
 
-    /// The account's trades as the contract has them, day by day, and their policies.
+    /// The account's trades as the contract has them, UTC day by UTC day, and their policies.
     async fn trades_of(
         &self,
         account: &Account,
-        period: Period,
+        within: &Range<Timestamp>,
     ) -> Result<(Vec<Policy>, Vec<DayTrades>)> {
         let mut days: Vec<(LocalDay, Vec<DigestEntry>)> = Vec::new();
         let mut ids: Vec<B256> = Vec::new();
-        for day in period.days() {
+        for day in utc_days(within).map(LocalDay::from_number) {
             let entries = self.entries(account, day).await?;
             for entry in &entries {
                 if let DigestEntry::Settled(entry) = entry
@@ -246,7 +284,7 @@ impl Billing {
                 }
             }
             if !entries.is_empty() {
-                self.check_runs(&entries).await?;
+                self.check_runs(&entries, within).await?;
                 days.push((day, entries));
             }
         }
@@ -291,13 +329,14 @@ impl Billing {
         Ok(entries)
     }
 
-    /// What was handed over last is what the chain has.
-    async fn check_runs(&self, entries: &[DigestEntry]) -> Result<()> {
+    /// What was handed over last of the period's trades is what the chain has.
+    async fn check_runs(&self, entries: &[DigestEntry], within: &Range<Timestamp>) -> Result<()> {
+        let within = within.start.unsigned()..within.end.unsigned();
         let trades: Vec<B256> = entries
             .iter()
             .filter_map(|entry| match entry {
-                DigestEntry::Settled(entry) => Some(entry.trade),
-                DigestEntry::Reconciled(_) => None,
+                DigestEntry::Settled(entry) if within.contains(&entry.slot) => Some(entry.trade),
+                _ => None,
             })
             .collect();
         let handed = slots::deliveries(&self.db, &trades).await?;
@@ -348,11 +387,9 @@ impl Billing {
                 Box::pin(async move {
                     invoice.number = invoices::next_number(tx, period.to.year()).await?;
                     let hash = invoice.hash();
-                    let call = deployment.anchor_record(
-                        contracts::kind_invoice(),
-                        invoice.record_key(),
-                        hash,
-                    );
+                    let of_days = (period.from.number(), period.to.number());
+                    let (owner, meter) = (invoice.address, invoice.meter);
+                    let call = deployment.anchor_invoice(owner, meter, of_days, hash);
                     let transaction = client::Transaction {
                         cause: invoices::cause(id),
                         to: call.to,
@@ -393,6 +430,11 @@ fn heading(account: &Account, place: &Place) -> Heading {
         connection_point: place.point,
         meter: place.meter,
     }
+}
+
+/// The moments of a period of local days.
+fn within(zone: &TimeZone, period: Period) -> Range<Timestamp> {
+    zone.start_of(period.from)..zone.start_of(period.to.next())
 }
 
 fn day_start(zone: &TimeZone, moment: Timestamp) -> Timestamp {

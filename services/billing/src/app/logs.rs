@@ -23,7 +23,6 @@ pub(crate) struct SettledFact {
     pub(crate) seller: Address,
     pub(crate) policy: B256,
     pub(crate) slot: u64,
-    pub(crate) day: u32,
     pub(crate) quantity: u64,
     pub(crate) price: u64,
     pub(crate) retail: u64,
@@ -38,10 +37,9 @@ pub(crate) struct BatchFact {
     pub(crate) batch: u32,
 }
 
-/// A version of a document on chain.
+/// A version of a tariff on chain.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct RecordFact {
-    pub(crate) kind: B256,
+pub(crate) struct TariffFact {
     pub(crate) key: B256,
     pub(crate) version: u32,
 }
@@ -109,10 +107,11 @@ pub(crate) fn meaning(state: &mut State, event: ContractEvent, place: u32) -> Re
                 BatchFact { community: event.community, day: event.period, batch: event.batch };
             row_only(row(kind::BATCH, hash(event.root), serde_json::to_string(&batch)?))
         }
-        ContractEvent::RecordAnchored(event) => {
-            let record = RecordFact { kind: event.kind, key: event.key, version: event.version };
-            row_only(row(kind::RECORD, hash(event.hash), serde_json::to_string(&record)?))
+        ContractEvent::TariffAnchored(event) => {
+            let fact = TariffFact { key: event.key, version: event.version };
+            row_only(row(kind::TARIFF, hash(event.hash), serde_json::to_string(&fact)?))
         }
+
         ContractEvent::MeterEnrolled(event) => {
             let fact = MeterKeyFact { version: event.version, key: event.key };
             row_only(row(kind::METER_KEY, meter(event.meter)?, serde_json::to_string(&fact)?))
@@ -134,13 +133,12 @@ fn settled(state: &mut State, event: &market::TradeSettled, place: u32) -> Resul
         seller: event.seller,
         policy: policy_id,
         slot: event.slot,
-        day: event.day,
         quantity: event.quantity,
         price: event.price,
         retail: event.retailPrice,
         feed_in: event.feedInPrice,
     };
-    state.note_until(&fact);
+    state.note_term(&fact)?;
     let slot = i64::try_from(event.slot)?;
     let settled = Settled {
         trade: event.trade,
@@ -149,7 +147,7 @@ fn settled(state: &mut State, event: &market::TradeSettled, place: u32) -> Resul
         buyer_point: state.point(event.buyer),
         seller_point: state.point(event.seller),
         slot: Timestamp::from_seconds(slot),
-        day: event.day,
+        day: utc_day(event.slot)?,
         escrow: money(event.escrow)?,
         collateral: money(event.collateral)?,
         seller_fee: Price::from_n_per_wh(i64::try_from(policy.seller_fee)?),
@@ -162,7 +160,7 @@ fn settled(state: &mut State, event: &market::TradeSettled, place: u32) -> Resul
         key: hash(event.trade),
         community: policy.community.to_string(),
         slot,
-        day: i64::from(event.day),
+        day: i64::from(utc_day(event.slot)?),
         body: serde_json::to_string(&fact)?,
     };
     Ok(Meaning { row: Some(row), fact: Some(Fact::Settled(Box::new(settled))) })
@@ -221,6 +219,11 @@ fn policy(terms: &market::Policy) -> Option<Policy> {
         network_account: terms.networkAccount,
         platform_account: terms.platformAccount,
     })
+}
+
+/// The UTC day under which the contract keeps what it settles of a slot.
+pub(super) fn utc_day(slot: u64) -> Result<u32> {
+    u32::try_from(slot / 86_400).context("a slot lies beyond all days")
 }
 
 fn meter(bytes: B256) -> Result<String> {

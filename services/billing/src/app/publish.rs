@@ -18,7 +18,8 @@ impl Billing {
     /// Publishes a tariff for a community; publishing the newest version again changes nothing.
     ///
     /// # Errors
-    /// A [`Problem`] where the version does not rise; any other error is a fault.
+    /// A [`Problem`] where the version does not rise, or begins before the one before it; any other
+    /// error is a fault.
     pub async fn publish_tariff(
         &self,
         community: CommunityId,
@@ -39,10 +40,14 @@ impl Billing {
             let title = "A published tariff is changed by a higher version only";
             return Err(Problem::refused("TARIFF_VERSION", title).into());
         }
+        if newest.is_some_and(|newest| newest.tariff.terms().valid_from > terms.valid_from) {
+            let title = "A version of a tariff cannot begin before the one before it";
+            return Err(Problem::refused("TARIFF_VALID_FROM", title).into());
+        }
         let valid_from = terms.timezone.start_of(terms.valid_from);
         let hash = tariff.hash();
         let key = tariff_key(community, &terms.id);
-        let call = self.deployment.anchor_record(contracts::kind_tariff(), key, hash);
+        let call = self.deployment.anchor_tariff(key, terms.valid_from.number(), hash);
         let transaction = self.transaction(format!("tariff/{key}/{hash}"), call, ANCHOR_GAS);
         let document = serde_json::to_value(&terms)?;
         let event = TariffPublished { community, hash, valid_from, tariff: document };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::{Address, keccak256};
+use alloy_primitives::{Address, B256, keccak256};
 use anyhow::Result;
 use calendar::Timestamp;
 use client::Transaction;
@@ -21,12 +21,12 @@ impl Billing {
     /// Frees what is locked of days whose corrections and challenges are over at `now`.
     pub(crate) async fn release_due(&self, now: Timestamp) -> Result<bool> {
         let mut transactions = Vec::new();
-        for (day, locked) in self.locked_until(now).await {
+        for ((policy, day), locked) in self.locked_until(now).await {
             for chunk in locked.chunks(ACCOUNTS_MAX) {
                 let addresses: Vec<Address> = chunk.iter().map(|(address, _)| *address).collect();
-                let call = self.deployment.release(addresses, day);
+                let call = self.deployment.release(policy, day, addresses);
                 // The amounts are part of the name: what is locked anew is released anew.
-                let name = keccak256(serde_json::to_vec(&(day, chunk))?);
+                let name = keccak256(serde_json::to_vec(&(policy, day, chunk))?);
                 transactions.push(Transaction {
                     cause: format!("release/{name}"),
                     to: call.to,
@@ -53,9 +53,11 @@ impl Billing {
         self.send_once(transaction).await
     }
 
-    async fn locked_until(&self, now: Timestamp) -> BTreeMap<u32, Vec<(Address, i128)>> {
+    /// What is still locked of each policy's day that is over, by account. Where an account traded
+    /// under two policies on a day, the journal has one sum of both.
+    async fn locked_until(&self, now: Timestamp) -> BTreeMap<(B256, u32), Vec<(Address, i128)>> {
         let state = self.state.lock().await;
-        let mut days: BTreeMap<u32, BTreeMap<Address, i128>> = BTreeMap::new();
+        let mut locked: BTreeMap<(u32, Address), i128> = BTreeMap::new();
         for (account, balance) in state.book.balances() {
             let (Account::Locked(address, day)
             | Account::Dso(address, day)
@@ -63,12 +65,24 @@ impl Billing {
             else {
                 continue;
             };
-            let until = state.until.get(day).copied().unwrap_or(u64::MAX);
-            if until.saturating_add(MARGIN) <= now.unsigned() {
-                *days.entry(*day).or_default().entry(*address).or_default() += balance;
+            if balance != 0 {
+                *locked.entry((*day, *address)).or_default() += balance;
             }
         }
-        days.into_iter().map(|(day, owed)| (day, owed.into_iter().collect())).collect()
+        let mut due = BTreeMap::new();
+        for (&(policy, day), term) in &state.terms {
+            if term.until.saturating_add(MARGIN) > now.unsigned() {
+                continue;
+            }
+            let owed = |address: &Address| {
+                locked.get(&(day, *address)).map(|balance| (*address, *balance))
+            };
+            let accounts: Vec<_> = term.accounts.iter().filter_map(owed).collect();
+            if !accounts.is_empty() {
+                due.insert((policy, day), accounts);
+            }
+        }
+        due
     }
 
     /// Keeps a transaction for the relay; `false` where it was kept before.

@@ -7,9 +7,9 @@ use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
 use contracts::Policy;
 use db::Db;
-use ids::ConnectionPointId;
+use ids::{CommunityId, ConnectionPointId};
 
-use super::logs::SettledFact;
+use super::logs::{SettledFact, utc_day};
 use crate::db::chain::{self, Head, kind};
 use crate::db::{journal, members};
 use crate::domain::journal::{Book, Entry};
@@ -23,11 +23,20 @@ pub(crate) struct State {
     /// The policy of each clearing.
     pub(crate) clearings: HashMap<B256, B256>,
     pub(crate) points: HashMap<Address, ConnectionPointId>,
-    /// When the last proceeds of a local day leave the challenge window, epoch seconds.
-    pub(crate) until: BTreeMap<u32, u64>,
+    /// What the contract locks, by policy and UTC day.
+    pub(crate) terms: BTreeMap<(B256, u32), Term>,
     /// When corrections of settled trades end, epoch seconds; trades whose end is long past may be
     /// left out.
     pub(crate) closing: BTreeSet<(u64, B256)>,
+}
+
+/// The proceeds of a policy's day.
+#[derive(Default)]
+pub(crate) struct Term {
+    /// When the last of them leave the challenge window, epoch seconds.
+    pub(crate) until: u64,
+    /// Whose they are.
+    pub(crate) accounts: BTreeSet<Address>,
 }
 
 impl State {
@@ -55,7 +64,7 @@ impl State {
             state.clearings.insert(clearing.parse()?, policy);
         }
         for (_, settled) in chain::of_kind::<SettledFact>(db, kind::SETTLED).await? {
-            state.note_until(&settled);
+            state.note_term(&settled)?;
         }
         Ok(state)
     }
@@ -74,13 +83,22 @@ impl State {
         Some(settled.slot + open)
     }
 
-    /// Notes when corrections of the trade end, and how long proceeds of its day stay locked.
-    pub(crate) fn note_until(&mut self, settled: &SettledFact) {
-        let Some(closes) = self.closes(settled) else { return };
-        let challenge = self.policies.get(&settled.policy).map(|policy| policy.challenge_seconds);
+    /// Notes when corrections of the trade end, whose proceeds its day locks, and how long.
+    pub(crate) fn note_term(&mut self, settled: &SettledFact) -> Result<()> {
+        let Some(policy) = self.policies.get(&settled.policy) else { return Ok(()) };
+        let Some(closes) = self.closes(settled) else { return Ok(()) };
         self.closing.insert((closes, settled.trade));
-        let until = self.until.entry(settled.day).or_default();
-        *until = (*until).max(closes + u64::from(challenge.unwrap_or_default()));
+        let term = self.terms.entry((settled.policy, utc_day(settled.slot)?)).or_default();
+        term.until = term.until.max(closes + u64::from(policy.challenge_seconds));
+        let fees = [policy.network_account, policy.platform_account];
+        term.accounts.extend([settled.buyer, settled.seller].into_iter().chain(fees));
+        Ok(())
+    }
+
+    /// The longest that trades of a community can be corrected after their slot, in seconds.
+    pub(crate) fn corrections(&self, community: CommunityId) -> i64 {
+        let ours = self.policies.values().filter(|policy| policy.community == community);
+        ours.map(|policy| i64::from(policy.correction_seconds)).max().unwrap_or_default()
     }
 
     /// Whose statement an entry is in.

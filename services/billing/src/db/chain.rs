@@ -25,7 +25,7 @@ pub(crate) struct FactRow {
     pub(crate) community: String,
     /// Start of the slot, or zero.
     pub(crate) slot: i64,
-    /// The local day, or zero.
+    /// The UTC day, or zero.
     pub(crate) day: i64,
     pub(crate) body: String,
 }
@@ -42,8 +42,8 @@ pub(crate) mod kind {
     pub(crate) const RECONCILED: &str = "reconciled";
     /// A batch of readings of a day, by its root.
     pub(crate) const BATCH: &str = "batch";
-    /// A version of a document, by the document's hash.
-    pub(crate) const RECORD: &str = "record";
+    /// A version of a tariff, by the tariff's hash.
+    pub(crate) const TARIFF: &str = "tariff";
     /// A version of a meter's key, by the meter.
     pub(crate) const METER_KEY: &str = "meter_key";
 }
@@ -146,7 +146,7 @@ pub(crate) async fn of_kind<T: DeserializeOwned>(
     rows.iter().map(parse).collect()
 }
 
-/// Settled and reconciled trades of a local day, in the order of the chain: (kind, body).
+/// Settled and reconciled trades of a UTC day, in the order of the chain: (kind, body).
 pub(crate) async fn of_day(db: &Db, day: u32) -> Result<Vec<(String, String)>> {
     let rows = query("select kind, body from fact where day = $1 order by number, place")
         .bind(i64::from(day))

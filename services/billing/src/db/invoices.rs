@@ -4,7 +4,7 @@ use alloy_primitives::B256;
 use anyhow::{Context, Result};
 use calendar::{LocalDay, Timestamp};
 use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
-use ids::{AccountId, CommunityId, InvoiceId};
+use ids::{AccountId, CommunityId, InvoiceId, MeterId};
 
 use crate::domain::bill::{Invoice, Period};
 
@@ -44,6 +44,7 @@ pub(crate) async fn put(
         Cell::Text(invoice.number.clone()),
         Cell::Text(issued.community.to_string()),
         Cell::Text(issued.account.to_string()),
+        Cell::Text(invoice.meter.to_string()),
         Cell::Int(i64::from(invoice.period.from.number())),
         Cell::Int(i64::from(invoice.period.to.number())),
         Cell::Int(issued.at.seconds()),
@@ -54,9 +55,9 @@ pub(crate) async fn put(
         Cell::Text(evidence),
         Cell::Text(days),
     ];
-    let insert = "insert into invoice (id, number, community, account, from_day, to_day, at, \
-                  total, due, hash, document, evidence, days)";
-    insert_rows(tx, insert, 13, vec![row], "").await.context("keeping an invoice")?;
+    let insert = "insert into invoice (id, number, community, account, meter, from_day, to_day, \
+                  at, total, due, hash, document, evidence, days)";
+    insert_rows(tx, insert, 14, vec![row], "").await.context("keeping an invoice")?;
     Ok(())
 }
 
@@ -74,13 +75,19 @@ pub(crate) async fn overlapping(db: &Db, account: AccountId, period: Period) -> 
     Ok(count > 0)
 }
 
-/// The last day that an account was billed for.
-pub(crate) async fn billed_until(db: &Db, account: AccountId) -> Result<Option<LocalDay>> {
-    let last: Option<i64> = query_scalar("select max(to_day) from invoice where account = $1")
-        .bind(account.to_string())
-        .fetch_one(db.read())
-        .await
-        .context("looking for the last invoice")?;
+/// The last day that an account or a meter was billed for.
+pub(crate) async fn billed_until(
+    db: &Db,
+    account: AccountId,
+    meter: MeterId,
+) -> Result<Option<LocalDay>> {
+    let last: Option<i64> =
+        query_scalar("select max(to_day) from invoice where account = $1 or meter = $2")
+            .bind(account.to_string())
+            .bind(meter.to_string())
+            .fetch_one(db.read())
+            .await
+            .context("looking for the last invoice")?;
     last.map(|day| Ok(LocalDay::from_number(u32::try_from(day)?))).transpose()
 }
 

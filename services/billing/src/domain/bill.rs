@@ -367,11 +367,6 @@ impl Invoice {
         keccak256(self.canonical_json())
     }
 
-    /// Under which key the chain holds it: the hash of its number.
-    pub fn record_key(&self) -> B256 {
-        keccak256(&self.number)
-    }
-
     /// Sum of the lines that the chain has paid, exact: what the journal must show (I9).
     pub fn on_chain(&self) -> Result<Money, Overflow> {
         let lines = self.lines.iter().filter(|line| line.class.on_chain());

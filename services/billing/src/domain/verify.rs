@@ -4,8 +4,8 @@
 //! trusted block ── state root ──┬─ MeterRegistry ── meter key ──── signatures of the readings
 //!                               ├─ ReadingAnchor ── day root ───── the readings of each day
 //!                               ├─ EnergyMarket ─── day digest ─── trades, prices, deliveries
-//!                               └─ RecordAnchor ─┬─ tariff, before the period began
-//!                                                └─ invoice, exactly one version
+//!                               └─ RecordAnchor ─┬─ tariff, the version in force all the period
+//!                                                └─ invoice, the only one of these days
 //! readings -> intervals ─┐
 //! trades -> deliveries ──┼─ bill::rate ── every line again ── compared with the invoice
 //! tariff ────────────────┘
@@ -27,21 +27,24 @@ mod state;
 mod trades;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256};
 use calendar::{LocalDay, Timestamp};
 use chain::Header;
 use chain::mmr::Path;
+use events::identity::Custody;
 
 pub use export::{DigestEntry, IssueError, day_trades, issue};
 pub use file::{
     BillFile, ChainRef, CompactReading, DayEvidence, DayTrades, Entries, Evidence, FORMAT, Later,
-    Trust, TrustedBlock, tariff_key,
+    TariffRef, Trust, TrustedBlock, tariff_key,
 };
 pub use report::{Finding, LineReport, Report, Status, Verdict};
 pub use state::{Need, needs};
+pub use trades::utc_days;
 
-use super::bill::{self, Facts, Invoice, Line, Traded, Used};
+use super::bill::{self, Facts, Line, Traded, Used};
 use report::Supports;
 use state::State;
 
@@ -58,6 +61,8 @@ struct Verifier<'a> {
     bill: &'a BillFile,
     trust: Option<&'a Trust>,
     state: State,
+    /// When the last trade of the period can be corrected no more.
+    open_until: Timestamp,
     findings: Vec<Finding>,
 }
 
@@ -66,7 +71,8 @@ impl<'a> Verifier<'a> {
         let header = header(&bill.evidence.header);
         let root = header.map_or(B256::ZERO, |header| header.state_root);
         let state = State::new(root, &bill.evidence.nodes);
-        Verifier { bill, trust, state, findings: Vec::new() }
+        let open_until = Timestamp::from_seconds(0);
+        Verifier { bill, trust, state, open_until, findings: Vec::new() }
     }
 
     /// Every word of state that the verification reads, whatever it finds.
@@ -79,7 +85,27 @@ impl<'a> Verifier<'a> {
     fn check_state(&mut self) -> (Option<BTreeMap<Timestamp, Used>>, Option<Vec<Traded>>) {
         self.check_record_of_invoice();
         self.check_tariff();
-        (self.check_meter(), self.check_trades())
+        let (used, trades) = (self.check_meter(), self.check_trades());
+        self.check_final();
+        (used, trades)
+    }
+
+    /// The block is one after which no trade of the period can be settled or corrected.
+    fn check_final(&mut self) {
+        let Some(header) = header(&self.bill.evidence.header) else { return };
+        let last = self.open_until.max(self.within().end);
+        if header.timestamp < last.unsigned() {
+            let at = Timestamp::from_seconds(header.timestamp.cast_signed());
+            let reason = format!("it is of {at}; until {last} trades of the period can change");
+            self.fail("evidence.header", Supports::All, reason);
+        }
+    }
+
+    /// The invoice's period, in the tariff's time zone.
+    fn within(&self) -> Range<Timestamp> {
+        let zone = &self.bill.evidence.tariff.terms().timezone;
+        let period = self.bill.invoice.period;
+        zone.start_of(period.from)..zone.start_of(period.to.next())
     }
 
     fn run(mut self) -> Report {
@@ -91,7 +117,8 @@ impl<'a> Verifier<'a> {
         }
         self.check_leftovers();
         let quality = self.quality(used.as_ref(), trades.as_deref());
-        Report::new(self.bill, self.findings, self.trust.is_some(), &quality)
+        let notes = self.notes();
+        Report::new(self.bill, self.findings, notes, self.trust.is_some(), &quality)
     }
 
     fn fail(&mut self, part: impl Into<String>, supports: Supports, reason: impl Into<String>) {
@@ -128,28 +155,24 @@ impl<'a> Verifier<'a> {
 
     fn check_record_of_invoice(&mut self) {
         let invoice = &self.bill.invoice;
-        let kind = contracts::kind_invoice();
-        let key = invoice.record_key();
         let records = self.bill.evidence.chain.contracts.records;
-        let held = self.state.record(records, kind, key, 1);
-        let versions = self.state.record_versions(records, kind, key);
-        match (held, versions) {
-            (Ok(record), Ok(versions)) if record.hash == invoice.hash() => {
-                if versions != U256::ONE {
-                    let reason = format!("the chain holds {versions} versions of this invoice");
-                    self.fail("invoice", Supports::All, reason);
-                }
-            }
-            (Ok(_), Ok(_)) => {
+        let subject = (invoice.address, invoice.meter);
+        match self.state.invoice(records, subject, invoice.period.from.number()) {
+            Ok(record) if record.hash != invoice.hash() => {
                 self.fail("invoice", Supports::All, "its hash is not the one the chain holds");
             }
-            (Err(error), _) | (_, Err(error)) => {
+            Ok(record) if record.to != invoice.period.to.number() => {
+                let reason = "the chain holds it for another period: days could be billed twice";
+                self.fail("invoice.period", Supports::All, reason);
+            }
+            Ok(_) => {}
+            Err(error) => {
                 self.fail("invoice", Supports::All, format!("its record is not proved: {error}"));
             }
         }
     }
 
-    /// The tariff's hash was on chain before the period began.
+    /// The tariff's hash was on chain before the period began, and no later version was in force.
     fn check_tariff(&mut self) {
         let (invoice, evidence) = (&self.bill.invoice, &self.bill.evidence);
         let tariff = &evidence.tariff;
@@ -161,12 +184,21 @@ impl<'a> Verifier<'a> {
         if terms.valid_from > invoice.period.from {
             self.fail(part, Supports::Rated, "it was not yet valid when the period began");
         }
+        if let Some(pinned) = self.trust.and_then(|trust| trust.tariff.as_ref())
+            && (pinned.community, &pinned.id) != (invoice.community, &terms.id)
+        {
+            self.fail(part, Supports::Rated, "it is not the tariff that the trust file names");
+        }
         let key = tariff_key(invoice.community, &terms.id);
         let records = evidence.chain.contracts.records;
         let begin = terms.timezone.start_of(invoice.period.from);
-        match self.state.record(records, contracts::kind_tariff(), key, evidence.tariff_version) {
+        let version = evidence.tariff_version;
+        match self.state.tariff(records, key, version) {
             Ok(record) if record.hash != tariff.hash() => {
                 self.fail(part, Supports::Rated, "its hash is not the one the chain holds");
+            }
+            Ok(record) if record.valid_from != terms.valid_from.number() => {
+                self.fail(part, Supports::Rated, "on chain it is in force from another day");
             }
             Ok(record) if record.time > begin.unsigned() => {
                 self.fail(part, Supports::Rated, "it was put on chain after the period had begun");
@@ -174,6 +206,21 @@ impl<'a> Verifier<'a> {
             Ok(_) => {}
             Err(error) => {
                 self.fail(part, Supports::Rated, format!("its record is not proved: {error}"));
+            }
+        }
+        // The contract takes no version that begins before the last one: the next one says it all.
+        match self.state.tariff(records, key, version.saturating_add(1)) {
+            Ok(next)
+                if next.hash != B256::ZERO && next.valid_from <= invoice.period.to.number() =>
+            {
+                let from = LocalDay::from_number(next.valid_from);
+                let reason = format!("another version of it is in force from {from}");
+                self.fail("evidence.tariff_version", Supports::Rated, reason);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let reason = format!("that no later version exists is not proved: {error}");
+                self.fail("evidence.tariff_version", Supports::Rated, reason);
             }
         }
     }
@@ -225,21 +272,44 @@ impl<'a> Verifier<'a> {
         }
     }
 
+    /// What nothing here can prove, in words for the customer.
+    fn notes(&self) -> Vec<String> {
+        let (invoice, evidence) = (&self.bill.invoice, &self.bill.evidence);
+        let mut notes = Vec::new();
+        if invoice.custody == Custody::Held {
+            let note = "the operator holds this account's key: what is proved holds against errors \
+                        and against others, not against the operator";
+            notes.push(note.to_owned());
+        }
+        if let Some(version) = evidence.key_versions.iter().find(|version| **version > 1) {
+            notes.push(format!("the meter's key was changed: key {version} signed readings"));
+        }
+        if self.trust.is_some_and(|trust| trust.tariff.is_none()) {
+            let id = &evidence.tariff.terms().id;
+            notes.push(format!("that tariff {id} is yours is the bill's own word"));
+        }
+        notes
+    }
+
     /// Slots that rest on less than two signed readings, for each line.
     fn quality(
         &self,
         used: Option<&BTreeMap<Timestamp, Used>>,
         trades: Option<&[Traded]>,
     ) -> Vec<report::Signed> {
-        let evidence = &self.bill.evidence;
+        let (invoice, evidence) = (&self.bill.invoice, &self.bill.evidence);
         let facts = Facts {
-            period: self.bill.invoice.period,
+            period: invoice.period,
             tariff: &evidence.tariff,
-            slot_length: self.bill.invoice.slot_minutes,
+            slot_length: invoice.slot_minutes,
             used: used.unwrap_or(const { &BTreeMap::new() }),
             trades: trades.unwrap_or_default(),
         };
-        self.bill.invoice.lines.iter().map(|line| report::signed(line, &facts)).collect()
+        let readings =
+            evidence.readings.iter().map(|compact| compact.signed(invoice.meter).reading);
+        let flagged = readings.filter(|reading| reading.status != Default::default());
+        let flagged = flagged.map(|reading| reading.time).collect();
+        invoice.lines.iter().map(|line| report::signed(line, &facts, &flagged)).collect()
     }
 }
 
@@ -293,11 +363,6 @@ fn difference(shown: Option<&Line>, right: Option<&Line>) -> Option<String> {
     } else {
         Some("its formula or inputs are not those it was computed from".to_owned())
     }
-}
-
-/// Whether a local day lies in the invoice's period.
-fn in_period(invoice: &Invoice, day: LocalDay) -> bool {
-    (invoice.period.from..=invoice.period.to).contains(&day)
 }
 
 #[cfg(test)]

@@ -188,6 +188,8 @@ async fn what_a_meter_says_after_the_corrections_does_not_change_what_was_paid()
     let wanted = json!({
         "account": OTTER.account().to_string(), "from": "2026-06-01", "to": "2026-06-01",
     });
+    town.move_to(corrections_over());
+    town.settle().await;
     let (status, invoice) = town.post("operator", "/v1/invoices", "", wanted).await;
     assert_eq!(status, StatusCode::CREATED, "{invoice}");
 }
@@ -211,6 +213,8 @@ async fn a_correction_that_no_block_took_in_time_stays_apart() {
     let wanted = json!({
         "account": OTTER.account().to_string(), "from": "2026-06-01", "to": "2026-06-01",
     });
+    town.move_to(corrections_over());
+    town.rounds(3).await;
     let (status, invoice) = town.post("operator", "/v1/invoices", "", wanted).await;
     assert_eq!(status, StatusCode::CREATED, "{invoice}");
 }
@@ -249,6 +253,8 @@ async fn an_invoice_equals_its_postings_to_the_last_digit() {
     let wanted = json!({
         "account": HERON.account().to_string(), "from": "2026-06-01", "to": "2026-06-01",
     });
+    town.move_to(corrections_over());
+    town.settle().await;
     let (status, invoice) = town.post("operator", "/v1/invoices", "", wanted).await;
     assert_eq!(status, StatusCode::CREATED, "{invoice}");
     let audit = town.in_order().await;

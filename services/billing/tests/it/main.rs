@@ -6,4 +6,5 @@
 mod handover;
 mod node;
 mod service;
+mod tariffs;
 mod town;

@@ -311,6 +311,11 @@ async fn a_household_is_billed_from_its_meter_to_a_file_that_proves_itself() {
     // Five working days later the last run is over.
     town.move_to(zone().moment("2026-06-08".parse().unwrap(), 6 * 60 + 1));
     town.settle().await;
+    let (status, problem) = town.post("operator", "/v1/invoices", "", wanted.clone()).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("CORRECTIONS_OPEN")));
+    // Fourteen days after Monday's last slot nothing of it can change any more.
+    town.move_to(corrections_over());
+    town.settle().await;
     let (status, _) = town.post("heron", "/v1/invoices", "", wanted.clone()).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     let (status, invoice) = town.post("operator", "/v1/invoices", "", wanted.clone()).await;
@@ -474,26 +479,4 @@ async fn a_payment_is_credited_once_and_by_the_operator_alone() {
         let (status, _) = town.ask(TestRequest::get().uri(&path), who).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{who}");
     }
-}
-
-#[actix_web::test]
-async fn a_tariff_is_published_by_a_rising_version() {
-    let mut town = Running::start().await;
-    town.found().await;
-    let mut terms = serde_json::to_value(tariff().terms()).unwrap();
-    let (status, _) = town.post("heron", "/v1/tariffs", "", terms.clone()).await;
-    assert_eq!(status, StatusCode::FORBIDDEN);
-    terms["feed_in_price"] = json!(90_000);
-    let (status, problem) = town.post("operator", "/v1/tariffs", "", terms.clone()).await;
-    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("TARIFF_VERSION")));
-    terms["version"] = json!(2);
-    let (status, _) = town.post("operator", "/v1/tariffs", "", terms.clone()).await;
-    assert_eq!(status, StatusCode::CREATED);
-    terms["feed_in_price"] = json!("cheap");
-    let (status, _) = town.post("operator", "/v1/tariffs", "", terms).await;
-    assert_eq!(status, StatusCode::BAD_REQUEST);
-    town.settle().await;
-    let listed = town.get("heron", "/v1/tariffs").await;
-    assert_eq!(listed["items"][0]["terms"]["version"], 2);
-    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
 }

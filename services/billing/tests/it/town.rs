@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use alloy_primitives::{Address, B256, U256, keccak256};
-use calendar::{LocalDay, Slot, SlotLength, TimeZone};
+use calendar::{LocalDay, Slot, SlotLength, TimeZone, Timestamp};
 use chain::GenesisSpec;
 use chain::genesis::{Allocation, Deploy, GenesisCall};
 use contracts::requests::{MeterEnrolment, enrolment};
@@ -252,6 +252,11 @@ pub struct Deals {
     pub calls: [Call; 2],
 }
 
+/// When no trade of Monday can be corrected any more, nor any of a UTC day that it touches.
+pub fn corrections_over() -> Timestamp {
+    TimeZone::utc().start_of(monday().later(15))
+}
+
 /// Heron buys from otter in the slot of an hour, once for each quantity.
 pub fn deals(hour_of_day: i64, quantities: &[u64]) -> Deals {
     let start = slot(hour_of_day).start;
@@ -286,7 +291,6 @@ pub fn deals(hour_of_day: i64, quantities: &[u64]) -> Deals {
     let clearing = Clearing {
         policy: policy().id(),
         slot: start.unsigned(),
-        day: monday().number(),
         mechanism: 1,
         price: 180_000,
         retail_price: 290_000,

@@ -199,7 +199,6 @@ impl Scene {
             buyOrder: B256::repeat_byte(1),
             sellOrder: B256::repeat_byte(2),
             slot: 1_780_002_000,
-            day: 20_601,
             quantity: 5_000,
             price: 180_000,
             retailPrice: 300_000,

@@ -51,7 +51,6 @@ impl Exchange {
             feed_in_price,
             volume: outcome.volume,
             orders: u32::try_from(open.len()).unwrap_or(u32::MAX),
-            day: parameters.timezone.day_of(slot.start).number(),
             fills_root: B256::ZERO,
             journal_root: journal_root(&accepted),
             dropped: outcome.dropped,

@@ -164,8 +164,6 @@ pub struct ClearedSlot {
     pub volume: Energy,
     /// How many orders took part.
     pub orders: u32,
-    /// The local day of the slot, as the contracts number days.
-    pub day: u32,
     /// The root over the trades.
     pub fills_root: B256,
     /// The root over the accepted orders.

@@ -175,7 +175,6 @@ fn at_the_gate_holds_shrink_to_escrow_and_collateral() {
     // s2 is rationed and sets the price: 150 000 net + 2 000 fee.
     assert_eq!(cleared.price, Some(Price::from_n_per_wh(152_000)));
     assert_eq!(cleared.volume.wh(), 5000);
-    assert_eq!(cleared.day, 20_605, "the local day of the slot");
     let quantities: Vec<u64> = cleared.trades.iter().map(|trade| trade.quantity.wh()).collect();
     assert_eq!(quantities, [3000, 2000]);
     let held = |name: &str| town.wallet(neighbour(name).address()).held().n();
@@ -195,7 +194,6 @@ fn the_names_of_a_clearing_are_those_the_contract_computes() {
     let posted = contracts::Clearing {
         policy: parameters().policy,
         slot: slot().start.unsigned(),
-        day: 20_605,
         mechanism: market::MECHANISM_UNIFORM,
         price: 152_000,
         retail_price: 300_000,

@@ -49,9 +49,10 @@ pub fn issue(
     let used = meter::used(&readings, slot_length)?;
     let hashes: Vec<B256> = evidence.policies.iter().map(Policy::id).collect();
     let zone = &evidence.tariff.terms().timezone;
+    let within = zone.start_of(period.from)..zone.start_of(period.to.next());
     let mut traded = Vec::new();
     for day in &evidence.trades {
-        let replayed = trades::replay(day, &evidence.policies, &hashes, zone)
+        let replayed = trades::replay(day, &evidence.policies, &hashes, &within)
             .map_err(|reason| IssueError::Trades(day.day, reason))?;
         traded.extend(replayed.traded);
     }

@@ -55,7 +55,7 @@ pub struct Evidence {
     pub readings: Vec<CompactReading>,
     /// Where each day's readings are anchored, in order.
     pub days: Vec<DayEvidence>,
-    /// What the contract did for the account, by day; days without are left out.
+    /// What the contract did for the account, by UTC day; days without are left out.
     pub trades: Vec<DayTrades>,
     /// Nodes of the state's tries, each once.
     pub nodes: Vec<Bytes>,
@@ -79,8 +79,20 @@ pub struct ChainRef {
 pub struct Trust {
     /// Which chain.
     pub chain: ChainRef,
-    /// A block of it.
+    /// Which tariff the customer agreed to; none where only the bill itself says so.
+    pub tariff: Option<TariffRef>,
+    /// A block of the chain.
     pub block: TrustedBlock,
+}
+
+/// A tariff, whichever of its versions is in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TariffRef {
+    /// Whose tariff it is.
+    pub community: CommunityId,
+    /// [`tariff::Terms::id`].
+    pub id: String,
 }
 
 /// A block that a verifier believes in.
@@ -141,11 +153,11 @@ pub struct DayEvidence {
     pub path: Vec<B256>,
 }
 
-/// What the contract did for the account on a local day, in its order.
+/// What the contract did for the account in the slots of a UTC day, in its order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DayTrades {
-    /// The day.
+    /// The UTC day.
     pub day: LocalDay,
     /// Settlements and reconciliations.
     pub entries: Vec<Entries>,

@@ -1,9 +1,10 @@
 //! What a verification found, line by line.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use alloy_primitives::B256;
-use calendar::Slot;
+use alloy_primitives::{Address, B256};
+use calendar::{Slot, Timestamp};
 use reading::Quality;
 use serde::Serialize;
 use units::Money;
@@ -76,12 +77,18 @@ pub struct Report {
     pub number: String,
     /// Hash of the invoice.
     pub hash: B256,
+    /// Whose bill it is: the customer compares it with the own address.
+    pub account: Address,
+    /// Of which meter: the customer compares it with the meter's label.
+    pub meter: String,
     /// What is to be paid.
     pub due: Money,
     /// Every line, judged.
     pub lines: Vec<LineReport>,
     /// Everything that is wrong, in the order of the checks.
     pub findings: Vec<Finding>,
+    /// What the verification had to take on the bill's word, or a customer should know.
+    pub notes: Vec<String>,
 }
 
 /// Which lines rest on a part of the file.
@@ -137,13 +144,18 @@ pub(super) struct Signed {
     slots: usize,
     shared: usize,
     missing: usize,
+    /// Slots that end with a reading whose status is not clear.
+    flagged: usize,
 }
 
 /// The slots that `line` rests on.
-pub(super) fn signed(line: &Line, facts: &Facts<'_>) -> Signed {
+///
+/// `flagged` are the ends of slots at which the meter reported an error or a clock not in time.
+pub(super) fn signed(line: &Line, facts: &Facts<'_>, flagged: &BTreeSet<Timestamp>) -> Signed {
     let mut count = Signed::default();
     for slot in facts.slots().filter(|slot| touches(line, facts, *slot)) {
         count.slots += 1;
+        count.flagged += usize::from(flagged.contains(&slot.end()));
         match facts.used.get(&slot.start).map(|used| used.quality) {
             Some(Quality::Measured) => {}
             Some(Quality::Substituted) => count.shared += 1,
@@ -177,6 +189,7 @@ impl Report {
     pub(super) fn new(
         bill: &BillFile,
         findings: Vec<Finding>,
+        notes: Vec<String>,
         trusted: bool,
         signed: &[Signed],
     ) -> Report {
@@ -196,9 +209,12 @@ impl Report {
             verdict,
             number: invoice.number.clone(),
             hash: invoice.hash(),
+            account: invoice.address,
+            meter: invoice.meter.to_string(),
             due: invoice.due,
             lines: lines.collect(),
             findings,
+            notes,
         }
     }
 
@@ -214,9 +230,12 @@ impl Report {
             verdict: Verdict::Unreadable,
             number: String::new(),
             hash: B256::ZERO,
+            account: Address::ZERO,
+            meter: String::new(),
             due: Money::ZERO,
             lines: Vec::new(),
             findings: vec![Finding { part, lines, reason }],
+            notes: Vec::new(),
         }
     }
 
@@ -238,17 +257,18 @@ fn judge(
     trusted: bool,
     signed: Signed,
 ) -> (Status, String) {
-    let Signed { slots, shared, missing } = signed;
+    let Signed { slots, shared, missing, flagged } = signed;
     if let Some(finding) = findings.iter().find(|finding| finding.lines.contains(&number)) {
         return (Status::Failed, format!("{}: {}", finding.part, finding.reason));
     }
     if !trusted {
         return (Status::Unanchored, "no trusted block was given".to_owned());
     }
-    if shared + missing > 0 {
+    if shared + missing + flagged > 0 {
         let reason = format!(
             "of {slots} slots {shared} were shared out of a longer span between two signed \
-             readings and {missing} have no signed reading"
+             readings, {missing} have no signed reading, and in {flagged} the meter itself \
+             reported an error"
         );
         return (Status::NotSigned, reason);
     }

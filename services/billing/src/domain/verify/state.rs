@@ -49,10 +49,17 @@ pub(super) enum StateError {
     Nothing,
 }
 
-/// A version of a document on chain.
-pub(super) struct Record {
+/// A version of a tariff on chain; its hash is zero where there is no such version.
+pub(super) struct TariffRecord {
     pub(super) hash: B256,
+    pub(super) valid_from: u32,
     pub(super) time: u64,
+}
+
+/// An invoice on chain.
+pub(super) struct InvoiceRecord {
+    pub(super) hash: B256,
+    pub(super) to: u32,
 }
 
 /// A batch of readings on chain.
@@ -135,33 +142,33 @@ impl State {
         let (kind, period) = (contracts::READINGS_OF_DAY, u64::from(day));
         let root = self.word(readings, storage::reading_root(community, kind, period, batch));
         let count = self.word(readings, storage::reading_count(community, kind, period, batch));
-        let (root, count) = (B256::from(root?), storage::count_and_time(count?).0);
+        let (root, count) = (B256::from(root?), storage::number_and_time(count?).0);
         if root == B256::ZERO { Err(StateError::Nothing) } else { Ok(Batch { root, count }) }
     }
 
-    pub(super) fn record(
+    pub(super) fn tariff(
         &mut self,
         records: Address,
-        kind: B256,
         key: B256,
         version: u32,
-    ) -> Result<Record, StateError> {
-        let hash = self.word(records, storage::record(kind, key, version));
-        let time = self.word(records, storage::record_time(kind, key, version));
-        let (hash, time) = (B256::from(hash?), time?);
-        if hash == B256::ZERO {
-            return Err(StateError::Nothing);
-        }
-        Ok(Record { hash, time: u64::try_from(time).map_err(|_| StateError::BadValue)? })
+    ) -> Result<TariffRecord, StateError> {
+        let [hash, rest] =
+            storage::tariff(key, version).map(|position| self.word(records, position));
+        let (valid_from, time) = storage::number_and_time(rest?);
+        Ok(TariffRecord { hash: B256::from(hash?), valid_from, time })
     }
 
-    pub(super) fn record_versions(
+    /// The invoice of an account's meter that begins with the local day `from`.
+    pub(super) fn invoice(
         &mut self,
         records: Address,
-        kind: B256,
-        key: B256,
-    ) -> Result<U256, StateError> {
-        self.word(records, storage::record_versions(kind, key))
+        (account, meter): (Address, MeterId),
+        from: u32,
+    ) -> Result<InvoiceRecord, StateError> {
+        let [hash, rest] =
+            storage::invoice(account, meter, from).map(|position| self.word(records, position));
+        let (hash, to) = (B256::from(hash?), storage::number_and_time(rest?).0);
+        if hash == B256::ZERO { Err(StateError::Nothing) } else { Ok(InvoiceRecord { hash, to }) }
     }
 
     fn word(&mut self, contract: Address, position: B256) -> Result<U256, StateError> {

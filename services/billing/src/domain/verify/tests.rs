@@ -3,6 +3,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::*;
 
+mod agreed;
 mod forged;
 mod ledger;
 mod month;

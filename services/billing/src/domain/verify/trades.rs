@@ -1,6 +1,7 @@
 //! What the contract settled for the account, day by day.
 
 use std::collections::BTreeMap;
+use std::ops::{Range, RangeInclusive};
 
 use alloy_primitives::B256;
 use calendar::{LocalDay, Slot, SlotLength, TimeZone, Timestamp};
@@ -20,15 +21,21 @@ struct Open {
 }
 
 impl Verifier<'_> {
-    /// The account's trades as the contract left them; `None` where a day is not proved.
+    /// The account's trades of the period as the contract left them; `None` where a day is not
+    /// proved.
+    ///
+    /// The contract keeps digests by UTC day, so the first and the last of them may hold trades of
+    /// the neighbouring periods: they are replayed with the others and left out.
     pub(super) fn check_trades(&mut self) -> Option<Vec<Traded>> {
         let bill = self.bill;
-        let (invoice, evidence) = (&bill.invoice, &bill.evidence);
+        let evidence = &bill.evidence;
         let hashes = self.check_policies();
+        let within = self.within();
         let mut days: BTreeMap<LocalDay, (usize, &DayTrades)> = BTreeMap::new();
         for (place, day) in evidence.trades.iter().enumerate() {
             let rising = days.last_key_value().is_none_or(|(last, _)| *last < day.day);
-            if !rising || !super::in_period(invoice, day.day) || day.entries.is_empty() {
+            let ours = utc_days(&within).contains(&day.day.number());
+            if !rising || !ours || day.entries.is_empty() {
                 let part = format!("evidence.trades[{place}]");
                 self.fail(part, Supports::Traded, "it is empty, out of order or of another period");
                 continue;
@@ -37,7 +44,7 @@ impl Verifier<'_> {
         }
         let mut named = vec![false; hashes.len()];
         let mut all = Some(Vec::new());
-        for day in invoice.period.days() {
+        for day in utc_days(&within).map(LocalDay::from_number) {
             let (part, outcome) = match days.get(&day) {
                 Some((place, trades)) => {
                     let part = format!("evidence.trades[{place}]");
@@ -97,26 +104,40 @@ impl Verifier<'_> {
         named: &mut [bool],
     ) -> Result<Vec<Traded>, String> {
         let proved = self.digest(day.day)?;
-        let evidence = &self.bill.evidence;
-        let zone = &evidence.tariff.terms().timezone;
-        check_references(day, &evidence.tariff, self.bill.invoice.slot_minutes)?;
-        let replayed = replay(day, &evidence.policies, hashes, zone)?;
+        let (evidence, within) = (&self.bill.evidence, self.within());
+        check_references(day, &within, &evidence.tariff, self.bill.invoice.slot_minutes)?;
+        let replayed = replay(day, &evidence.policies, hashes, &within)?;
         if replayed.digest.0 != proved {
             return Err("they are not those that the contract settled".to_owned());
         }
         for policy in replayed.policies {
             named[policy] = true;
         }
+        self.open_until = self.open_until.max(replayed.open_until);
         Ok(replayed.traded)
     }
 }
 
+/// The numbers of the UTC days that have a moment in `within`: under these the contract keeps what
+/// it settles.
+pub fn utc_days(within: &Range<Timestamp>) -> RangeInclusive<u32> {
+    let number = |moment| TimeZone::utc().day_of(moment).number();
+    number(within.start)..=number(within.end.plus_seconds(-1))
+}
+
 /// The prices that shortfalls are reckoned with are the tariff's, not whatever was posted.
-fn check_references(day: &DayTrades, tariff: &Tariff, length: SlotLength) -> Result<(), String> {
+fn check_references(
+    day: &DayTrades,
+    within: &Range<Timestamp>,
+    tariff: &Tariff,
+    length: SlotLength,
+) -> Result<(), String> {
     for entries in &day.entries {
         let Entries::Settled { slot, retail, feed_in, .. } = entries else { continue };
-        let start = i64::try_from(*slot).map(Timestamp::from_seconds);
-        let start = start.map_err(|_| "a slot lies beyond all time".to_owned())?;
+        let start = moment(*slot)?;
+        if !within.contains(&start) {
+            continue;
+        }
         let slot = Slot::starting(start, length).ok_or("a slot does not begin where slots do")?;
         let prices = (price(*retail)?, price(*feed_in)?);
         if prices != (tariff.retail_price(slot), tariff.feed_in_price(slot)) {
@@ -129,32 +150,42 @@ fn check_references(day: &DayTrades, tariff: &Tariff, length: SlotLength) -> Res
 /// What a day's entries come to.
 pub(super) struct Replayed {
     digest: DayDigest,
-    /// Places of the policies that trades were made under.
+    /// Places of the policies that trades were made under, also those of other periods.
     policies: Vec<usize>,
+    /// When the last of `traded` can be corrected no more.
+    open_until: Timestamp,
+    /// The trades of the period.
     pub(super) traded: Vec<Traded>,
 }
 
-/// The digest of a day again, entry by entry, and what its trades came to.
+/// The digest of a UTC day again, entry by entry, and what its trades with a slot in `within` came
+/// to.
 pub(super) fn replay(
     day: &DayTrades,
     policies: &[Policy],
     hashes: &[B256],
-    zone: &TimeZone,
+    within: &Range<Timestamp>,
 ) -> Result<Replayed, String> {
     let mut digest = DayDigest::default();
     let mut open: Vec<Open> = Vec::new();
     for entries in &day.entries {
         digest = apply(digest, entries, hashes, &mut open)?;
     }
-    let mut replayed = Replayed { digest, policies: Vec::new(), traded: Vec::new() };
+    let open_until = Timestamp::from_seconds(0);
+    let mut replayed = Replayed { digest, policies: Vec::new(), open_until, traded: Vec::new() };
     for trade in open {
-        let slot = i64::try_from(trade.settled.slot).map(Timestamp::from_seconds);
-        let slot = slot.map_err(|_| "a slot lies beyond all time".to_owned())?;
-        if zone.day_of(slot) != day.day {
+        let slot = moment(trade.settled.slot)?;
+        if TimeZone::utc().day_of(slot) != day.day {
             return Err(format!("the slot from {slot} is not of this day"));
         }
         replayed.policies.push(trade.policy);
-        replayed.traded.push(trade.outcome(&policies[trade.policy], slot)?);
+        if !within.contains(&slot) {
+            continue;
+        }
+        let policy = &policies[trade.policy];
+        let seconds = i64::from(policy.slot_seconds) + i64::from(policy.correction_seconds);
+        replayed.open_until = replayed.open_until.max(slot.plus_seconds(seconds));
+        replayed.traded.push(trade.outcome(policy, slot)?);
     }
     Ok(replayed)
 }
@@ -242,6 +273,11 @@ impl Open {
             compensation: outcome.compensation,
         })
     }
+}
+
+fn moment(seconds: u64) -> Result<Timestamp, String> {
+    let moment = i64::try_from(seconds).map(Timestamp::from_seconds);
+    moment.map_err(|_| "a slot lies beyond all time".to_owned())
 }
 
 fn price(n_per_wh: u64) -> Result<Price, String> {

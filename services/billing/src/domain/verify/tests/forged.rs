@@ -6,8 +6,10 @@ use reading::SignedReading;
 use tariff::Tariff;
 use units::{Energy, Price, Register};
 
-use super::world::{World, period, reconciled, terms};
+use super::agreed::{period, terms};
+use super::world::{World, reconciled};
 use super::*;
+use crate::domain::bill::Period;
 
 /// The bill fails, some finding says `reason`, and the line of this class fails with it.
 fn check(world: &World, reason: &str, class: bill::Class) {
@@ -21,22 +23,20 @@ fn check(world: &World, reason: &str, class: bill::Class) {
 
 #[test]
 fn a_higher_price_fails_though_the_invoice_was_anchored_anew() {
-    for number in ["INV-2026-1", "INV-2026-2"] {
-        let mut world = World::new();
-        let mut evidence = world.evidence();
-        for entries in &mut evidence.trades[0].entries {
-            if let Entries::Settled { price, .. } = entries {
-                *price += 10_000;
-            }
+    let mut world = World::open();
+    let mut evidence = world.evidence();
+    for entries in &mut evidence.trades[0].entries {
+        if let Entries::Settled { price, .. } = entries {
+            *price += 10_000;
         }
-        world.publish(number, evidence);
-        check(&world, "not those that the contract settled", bill::Class::P2pBought);
     }
+    world.publish(evidence);
+    check(&world, "not those that the contract settled", bill::Class::P2pBought);
 }
 
 #[test]
 fn a_higher_register_fails_though_it_was_signed_and_anchored_anew() {
-    let mut world = World::new();
+    let mut world = World::open();
     let operator = SecretKey::from_bytes(&[9; 32]).unwrap();
     for signed in &mut world.readings[30..] {
         let mut reading = signed.reading;
@@ -46,36 +46,38 @@ fn a_higher_register_fails_though_it_was_signed_and_anchored_anew() {
     world.anchor_days();
     let mut evidence = world.evidence();
     evidence.days.iter_mut().for_each(|day| day.batch = 2);
-    world.publish("INV-2026-2", evidence);
+    world.publish(evidence);
     check(&world, "not signed by a key the meter had then", bill::Class::Retail);
 }
 
 #[test]
 fn a_left_out_reading_fails_because_its_day_was_anchored_with_it() {
-    let mut world = World::new();
+    let mut world = World::open();
     let mut evidence = world.evidence();
     evidence.readings.remove(20);
-    world.publish("INV-2026-2", evidence);
+    world.publish(evidence);
     check(&world, "do not lead to the root on chain", bill::Class::Retail);
 }
 
 #[test]
 fn another_quantity_fails_though_the_invoice_was_anchored_anew() {
-    let mut world = World::new();
+    let mut world = World::open();
     let mut evidence = world.evidence();
     for entries in &mut evidence.trades[1].entries {
-        if let Entries::Reconciled { trades, .. } = entries {
+        if let Entries::Reconciled { trades, .. } = entries
+            && trades.len() > 5
+        {
             trades[5].1 += 100;
             trades[5].2 -= 100;
         }
     }
-    world.publish("INV-2026-2", evidence);
+    world.publish(evidence);
     check(&world, "not those that the contract settled", bill::Class::P2pBought);
 }
 
 #[test]
 fn more_than_the_own_meter_took_fails_though_the_contract_was_told_so() {
-    let mut world = World::new();
+    let mut world = World::open();
     let day = period().from;
     let Some(DigestEntry::Settled(last)) = world.entries[&day].get(6).copied() else {
         panic!("the seventh deal of a day was settled");
@@ -90,9 +92,7 @@ fn more_than_the_own_meter_took_fails_though_the_contract_was_told_so() {
     world.send([call]);
     let entry = DigestEntry::Reconciled(reconciled(&delivery, 1));
     world.entries.get_mut(&day).unwrap().push(entry);
-    let mut invoice = world.bill.invoice.clone();
-    invoice.number = "INV-2026-2".to_owned();
-    let bill = BillFile::new(invoice, world.evidence());
+    let bill = BillFile::new(world.bill.invoice.clone(), world.evidence());
     world.anchor(bill);
     check(&world, "more was bought than the meter imported", bill::Class::P2pBought);
 }
@@ -100,42 +100,102 @@ fn more_than_the_own_meter_took_fails_though_the_contract_was_told_so() {
 #[test]
 fn another_tariff_fails_though_it_was_anchored_anew() {
     for (id, version) in [("standard", 2), ("standard-plus", 1)] {
-        let mut world = World::new();
+        let mut world = World::open();
         let mut dearer = terms();
         dearer.id = id.to_owned();
         dearer.energy.periods[1].price = Price::from_n_per_wh(258_000);
         let dearer = Tariff::new(dearer).unwrap();
         let key = tariff_key(world.bill.invoice.community, id);
-        let call = world.chain.at.anchor_record(contracts::kind_tariff(), key, dearer.hash());
+        let from = terms().valid_from.number();
+        let call = world.chain.at.anchor_tariff(key, from, dearer.hash());
         world.send([call]);
         let evidence = Evidence { tariff: dearer, tariff_version: version, ..world.evidence() };
-        world.publish("INV-2026-2", evidence);
+        world.publish(evidence);
         check(&world, "put on chain after the period had begun", bill::Class::Retail);
     }
 }
 
 #[test]
 fn trades_cannot_be_left_out() {
-    let mut world = World::new();
+    let mut world = World::open();
     let mut evidence = world.evidence();
     evidence.trades.remove(0);
-    world.publish("INV-2026-2", evidence);
+    world.publish(evidence);
     check(&world, "the contract settled some, the bill shows none", bill::Class::Network);
 }
 
 #[test]
-fn an_invoice_is_anchored_once() {
+fn an_invoice_of_other_days_than_the_chain_holds_it_for_fails() {
+    let mut world = World::open();
+    let over = world.now.plus_seconds(i64::from(world.policy.correction_seconds));
+    world.now = over;
+    let shorter = Period { to: period().from, ..period() };
+    world.anchor_for(shorter, world.bill.clone());
+    check(&world, "days could be billed twice", bill::Class::Fixed);
+}
+
+#[test]
+fn a_bill_before_the_end_of_its_corrections_fails() {
+    let mut world = World::open();
+    world.anchor_for(period(), world.bill.clone());
+    check(&world, "trades of the period can change", bill::Class::Fixed);
+}
+
+#[test]
+fn the_version_of_a_tariff_that_was_in_force_is_the_one_that_counts() {
+    let (from, to) = (period().from, period().to);
+    for (valid_from, holds) in
+        [(terms().valid_from, false), (from, false), (to, false), (to.next(), true)]
+    {
+        let mut world = World::open();
+        let key = tariff_key(world.bill.invoice.community, "standard");
+        let next = B256::repeat_byte(2);
+        let call = world.chain.at.anchor_tariff(key, valid_from.number(), next);
+        world.send([call]);
+        world.anchor(world.bill.clone());
+        if holds {
+            let report = verify(&world.text, Some(&world.trust));
+            assert_eq!(report.verdict, Verdict::Holds, "{report}");
+        } else {
+            check(&world, "another version of it is in force", bill::Class::Retail);
+        }
+    }
+}
+
+#[test]
+fn a_tariff_that_the_customer_did_not_agree_to_fails() {
     let mut world = World::new();
-    let bill = world.bill.clone();
+    let Some(tariff) = &mut world.trust.tariff else { panic!("the tests pin a tariff") };
+    tariff.id = "cheaper".to_owned();
+    check(&world, "not the tariff that the trust file names", bill::Class::Retail);
+    world.trust.tariff = None;
+    let report = verify(&world.text, Some(&world.trust));
+    assert_eq!(report.verdict, Verdict::Holds, "{report}");
+    assert!(report.notes.iter().any(|note| note.contains("own word")), "{:?}", report.notes);
+}
+
+/// Trades of the period that lie in a UTC day before its first local day cannot be left out, and
+/// one of the evening before is in the digest but on no line.
+#[test]
+fn trades_of_a_neighbouring_utc_day_are_proved_with_the_others() {
+    let world = World::new();
+    let before = &world.bill.evidence.trades[0];
+    assert_eq!(before.day.next(), period().from);
+    let settled = before.entries.iter().filter(|entry| matches!(entry, Entries::Settled { .. }));
+    assert_eq!(settled.count(), 2);
+    let mut world = World::open();
+    let mut evidence = world.evidence();
+    let kept = evidence.trades[0].entries.split_off(1);
+    evidence.trades[0].entries = kept;
+    let bill = BillFile::new(world.bill.invoice.clone(), evidence);
     world.anchor(bill);
-    check(&world, "the chain holds 2 versions of this invoice", bill::Class::Fixed);
+    check(&world, "trades of 2026-05-31", bill::Class::P2pBought);
 }
 
 #[test]
 fn a_line_that_does_not_follow_is_named_with_what_it_should_be() {
-    let mut world = World::new();
+    let mut world = World::open();
     let mut bill = world.bill.clone();
-    bill.invoice.number = "INV-2026-2".to_owned();
     let line = &mut bill.invoice.lines[1];
     line.amount = line.amount.plus(units::Money::from_n(10_000_000)).unwrap();
     world.anchor(bill);
@@ -149,9 +209,8 @@ fn a_line_that_does_not_follow_is_named_with_what_it_should_be() {
 
 #[test]
 fn a_meter_of_somebody_else_fails() {
-    let mut world = World::new();
+    let mut world = World::open();
     let mut bill = world.bill.clone();
-    bill.invoice.number = "INV-2026-2".to_owned();
     bill.invoice.address = world.policy.network_account;
     bill.evidence.trades.clear();
     bill.evidence.policies.clear();
@@ -172,7 +231,7 @@ fn another_chain_than_the_trusted_one_fails() {
 
 #[test]
 fn a_reading_outside_the_life_of_its_key_fails() {
-    let mut world = World::new();
+    let mut world = World::open();
     let early = SignedReading {
         reading: reading::Reading {
             page: 0,
@@ -184,6 +243,6 @@ fn a_reading_outside_the_life_of_its_key_fails() {
     let early = early.reading.sign(&SecretKey::from_bytes(&[2; 32]).unwrap());
     world.readings.insert(0, early);
     let evidence = world.evidence();
-    world.publish("INV-2026-2", evidence);
+    world.publish(evidence);
     check(&world, "page 0", bill::Class::Retail);
 }

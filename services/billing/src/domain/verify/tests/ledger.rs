@@ -9,7 +9,7 @@ use chain::{ChainView, GenesisSpec, Header, MemoryChain, Rules};
 use contracts::{Call, Deployment, Roles};
 
 use super::super::*;
-use super::world::key;
+use super::agreed::{community, key};
 
 pub(super) const CHAIN_ID: u64 = 4242;
 
@@ -118,7 +118,8 @@ impl Chain {
     pub(super) fn trust(&self) -> Trust {
         let header = self.header();
         let block = TrustedBlock { number: header.number, hash: header.hash() };
-        Trust { chain: self.reference(), block }
+        let tariff = TariffRef { community: community(), id: "standard".to_owned() };
+        Trust { chain: self.reference(), tariff: Some(tariff), block }
     }
 
     /// The bill with headers and proofs against the newest block.

@@ -15,12 +15,15 @@ use reading::{Reading, SignedReading, day_leaf};
 use tariff::Tariff;
 use units::{Energy, Register};
 
-use super::world::{SALT, community, heading, key, meter, policy, terms};
+use super::agreed::{community, heading, key, meter, policy, terms};
+use super::world::SALT;
 use super::*;
 use crate::domain::bill::{Heading, Period};
 
 const SLOTS_PER_DAY: usize = 96;
 const BYTES_MAX: usize = 2_000_000;
+/// Long after the last correction: the year 2027.
+const LATER: u64 = 1_800_000_000;
 
 /// The words of the contracts' storage, and the tries over them.
 #[derive(Default)]
@@ -65,7 +68,7 @@ impl Ledger {
             number: 1,
             gas_limit: 0,
             gas_used: 0,
-            timestamp: 0,
+            timestamp: LATER,
             extra_data: blocks.root(),
             mix_hash: B256::ZERO,
             nonce: B64::ZERO,
@@ -184,14 +187,18 @@ fn month() -> Month {
 impl Month {
     fn anchor(&mut self) {
         let (at, invoice) = (self.at, &self.bill.invoice);
-        let (kind, place) = (contracts::kind_invoice(), invoice.record_key());
-        self.ledger.set(at.records, storage::record(kind, place, 1), invoice.hash());
-        self.ledger.set(at.records, storage::record_time(kind, place, 1), U256::from(2));
-        self.ledger.set(at.records, storage::record_versions(kind, place), U256::ONE);
-        let (kind, place) = (contracts::kind_tariff(), tariff_key(community(), "standard"));
-        let hash = self.bill.evidence.tariff.hash();
-        self.ledger.set(at.records, storage::record(kind, place, 1), hash);
-        self.ledger.set(at.records, storage::record_time(kind, place, 1), U256::ONE);
+        let number_and_time =
+            |day: LocalDay, time: u64| (U256::from(time) << 32) | U256::from(day.number());
+        let days = (invoice.period.from.number(), invoice.period.to);
+        let [first, second] = storage::invoice(invoice.address, invoice.meter, days.0);
+        let (hash, rest) = (invoice.hash(), number_and_time(days.1, 2));
+        self.ledger.set(at.records, first, hash);
+        self.ledger.set(at.records, second, rest);
+        let tariff = &self.bill.evidence.tariff;
+        let [first, second] = storage::tariff(tariff_key(community(), "standard"), 1);
+        let (hash, rest) = (tariff.hash(), number_and_time(tariff.terms().valid_from, 1));
+        self.ledger.set(at.records, first, hash);
+        self.ledger.set(at.records, second, rest);
         let owner = U256::from_be_slice(key(1).address().as_slice()) << 64;
         let [first, second] = storage::meter_key(meter(), 1);
         self.ledger.set(at.meters, first, U256::from_be_slice(key(2).address().as_slice()));
@@ -217,7 +224,7 @@ impl Month {
         }
         self.bill = self.bill.clone().with_nodes(nodes);
         let block = TrustedBlock { number: header.number, hash: header.hash() };
-        Trust { chain: self.bill.evidence.chain.clone(), block }
+        Trust { chain: self.bill.evidence.chain.clone(), tariff: None, block }
     }
 }
 

@@ -4,35 +4,32 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use calendar::{LocalDay, SlotLength, Timestamp};
+use calendar::{LocalDay, Slot, SlotLength, TimeZone, Timestamp};
 use chain::light::prove_ancestor;
 use contracts::requests::{MeterEnrolment, enrolment};
 use contracts::{
-    Call, Clearing, Delivery, FillProof, Imbalance, OrderTerms, Policy, Reconciled, Settled, Side,
-    fill_leaf, trade_id,
+    Call, Clearing, Delivery, FillProof, OrderTerms, Policy, Reconciled, Settled, Side, fill_leaf,
+    trade_id,
 };
-use events::identity::Custody;
-use ids::{AccountId, CommunityId, ConnectionPointId, MeterId, ZoneId};
+use ids::ConnectionPointId;
 use keys::SecretKey;
 use reading::{Reading, SignedReading, Status as MeterStatus, day_leaf};
-use tariff::{EnergyTerms, Period as TariffPeriod, PlatformFees, Tariff, Terms};
-use units::{Energy, Money, Price, Register};
+use tariff::Tariff;
+use units::{Energy, Money, Register};
 
 use super::super::*;
+use super::agreed::{PERIOD_DAYS, community, day, heading, key, meter, period, policy, terms};
 use super::ledger::{CHAIN_ID, Chain};
-use crate::domain::bill::{Heading, Period};
+use crate::domain::bill::{Invoice, Period};
 
 const HOUR: i64 = 3600;
 pub(super) const SALT: B256 = B256::repeat_byte(0x5a);
-
-pub(super) fn key(number: u8) -> SecretKey {
-    SecretKey::from_bytes(&[number; 32]).unwrap()
-}
 
 pub(super) struct World {
     pub(super) chain: Chain,
     pub(super) now: Timestamp,
     pub(super) readings: Vec<SignedReading>,
+    /// By UTC day.
     pub(super) entries: BTreeMap<LocalDay, Vec<DigestEntry>>,
     pub(super) policy: Policy,
     pub(super) tariff: Tariff,
@@ -40,68 +37,6 @@ pub(super) struct World {
     pub(super) text: String,
     pub(super) trust: Trust,
     nonce: u64,
-}
-
-pub(super) fn day(place: u32) -> LocalDay {
-    LocalDay::from_number("2026-06-01".parse::<LocalDay>().unwrap().number() + place)
-}
-
-pub(super) fn terms() -> Terms {
-    let mut hours = vec![1; 24];
-    hours[..6].fill(0);
-    let price = Price::from_n_per_wh;
-    Terms {
-        id: "standard".to_owned(),
-        name: "Standard".to_owned(),
-        version: 1,
-        valid_from: "2026-01-01".parse().unwrap(),
-        currency: "EUR".to_owned(),
-        currency_digits: 2,
-        timezone: "Europe/Berlin".parse().unwrap(),
-        fixed_per_day: Money::from_n(350_000_000),
-        energy: EnergyTerms {
-            periods: vec![
-                TariffPeriod { name: "night".to_owned(), price: price(180_000) },
-                TariffPeriod { name: "day".to_owned(), price: price(238_000) },
-            ],
-            weekday: vec![hours.clone(); 12],
-            weekend: vec![hours; 12],
-        },
-        network_fee: price(62_000),
-        local_network_fee: price(10_000),
-        levies: Vec::new(),
-        platform_fees: PlatformFees { buyer: price(2_000), seller: price(2_000) },
-        feed_in_price: price(80_000),
-        vat_bps: 1900,
-    }
-}
-
-pub(super) fn community() -> CommunityId {
-    CommunityId::derived("community")
-}
-
-pub(super) fn meter() -> MeterId {
-    MeterId::derived("H01")
-}
-
-pub(super) fn heading(number: &str) -> Heading {
-    Heading {
-        number: number.to_owned(),
-        salt: B256::repeat_byte(0x77),
-        account: AccountId::derived("H01"),
-        pseudonym: "Heron".to_owned(),
-        address: key(1).address(),
-        custody: Custody::Own,
-        community: community(),
-        connection_point: ConnectionPointId::derived("H01"),
-        meter: meter(),
-    }
-}
-
-pub(super) const PERIOD_DAYS: u32 = 2;
-
-pub(super) fn period() -> Period {
-    Period { from: day(0), to: day(PERIOD_DAYS - 1) }
 }
 
 /// A deal of an hour: what was agreed and what came of it.
@@ -122,6 +57,8 @@ fn deals() -> Vec<Deal> {
         seller_short,
     };
     vec![
+        // Midnight in Berlin is of the day before in UTC.
+        deal(0, Side::Buy, 150, 150, 0),
         deal(10, Side::Sell, 300, 300, 0),
         deal(10, Side::Sell, 200, 200, 0),
         deal(11, Side::Sell, 500, 450, 0),
@@ -134,12 +71,22 @@ fn deals() -> Vec<Deal> {
 
 impl World {
     pub(super) fn new() -> World {
+        World::open().billed()
+    }
+
+    /// All there is but that the bill is not on chain yet: an operator can still forge it.
+    pub(super) fn open() -> World {
         World::with(|_| true)
     }
 
     /// The reading at four in the afternoon of the second day never came.
     pub(super) fn with_a_lost_reading() -> World {
-        World::with(|reading| reading.page != 41)
+        World::with(|reading| reading.page != 41).billed()
+    }
+
+    fn billed(mut self) -> World {
+        self.anchor(self.bill.clone());
+        self
     }
 
     fn with(keep: fn(&Reading) -> bool) -> World {
@@ -162,12 +109,12 @@ impl World {
             nonce: 1,
         };
         world.open_accounts();
+        world.trade(zone.start_of(day(0)), &[Deal { hour: -2, ..deals()[0] }]);
         for place in 0..PERIOD_DAYS {
-            world.trade_day(day(place), zone.start_of(day(place)));
+            world.trade_day(zone.start_of(day(place)));
         }
         world.anchor_days();
-        let evidence = world.evidence();
-        world.publish("INV-2026-1", evidence);
+        world.bill = issued("INV-2026-1", world.evidence());
         world
     }
 
@@ -187,7 +134,7 @@ impl World {
         let tariff_key = tariff_key(community(), "standard");
         let mut calls = vec![
             at.enrol(&of, sign(&owner), sign(&installer)),
-            at.anchor_record(contracts::kind_tariff(), tariff_key, self.tariff.hash()),
+            at.anchor_tariff(tariff_key, terms().valid_from.number(), self.tariff.hash()),
             at.register_policy(&self.policy),
             at.approve_market(U256::MAX),
         ];
@@ -200,24 +147,29 @@ impl World {
         self.chain.mine(self.now, calls);
     }
 
-    fn trade_day(&mut self, day: LocalDay, midnight: Timestamp) {
-        let deals = deals();
+    /// Deals of one day, settled; the UTC day of each and its trade.
+    fn trade(&mut self, midnight: Timestamp, deals: &[Deal]) -> Vec<(LocalDay, B256)> {
+        let mut traded = Vec::new();
         for group in deals.chunk_by(|a, b| a.hour == b.hour) {
             let slot = midnight.plus_seconds(group[0].hour * HOUR);
-            let calls = self.clear(day, slot, group);
+            let calls = self.clear(slot, group, &mut traded);
             self.chain.mine(slot.plus_seconds(-600), calls);
         }
+        traded
+    }
+
+    fn trade_day(&mut self, midnight: Timestamp) {
+        let deals = deals();
         let mut deliveries = Vec::new();
-        let settled = self.entries.entry(day).or_default();
-        for (deal, entry) in deals.iter().zip(settled.clone()) {
-            let DigestEntry::Settled(entry) = entry else { continue };
+        for (deal, (day, trade)) in deals.iter().zip(self.trade(midnight, &deals)) {
             let delivery = Delivery {
-                trade: entry.trade,
+                trade,
                 delivered: Energy::from_wh(deal.delivered),
                 seller_short: Energy::from_wh(deal.seller_short),
                 buyer_short: Energy::ZERO,
             };
-            settled.push(DigestEntry::Reconciled(reconciled(&delivery, 0)));
+            let entry = DigestEntry::Reconciled(reconciled(&delivery, 0));
+            self.entries.entry(day).or_default().push(entry);
             deliveries.push(delivery);
         }
         let calls = [self.chain.at.reconcile(0, &deliveries)];
@@ -225,7 +177,15 @@ impl World {
     }
 
     /// The auction of one slot and its trades.
-    fn clear(&mut self, day: LocalDay, slot: Timestamp, deals: &[Deal]) -> Vec<Call> {
+    fn clear(
+        &mut self,
+        slot: Timestamp,
+        deals: &[Deal],
+        traded: &mut Vec<(LocalDay, B256)>,
+    ) -> Vec<Call> {
+        let day = TimeZone::utc().day_of(slot);
+        let hour = SlotLength::from_minutes(60).unwrap();
+        let retail = self.tariff.retail_price(Slot::starting(slot, hour).unwrap());
         let market = self.chain.at.market;
         let orders: Vec<(OrderTerms, OrderTerms, u64)> =
             deals.iter().map(|deal| self.orders(slot, deal)).collect();
@@ -237,10 +197,9 @@ impl World {
         let clearing = Clearing {
             policy: self.policy.id(),
             slot: slot.unsigned(),
-            day: day.number(),
             mechanism: 1,
             price: 180_000,
-            retail_price: 300_000,
+            retail_price: u64::try_from(retail.n_per_wh()).unwrap(),
             feed_in_price: 80_000,
             volume: Energy::from_wh(orders.iter().map(|order| order.2).sum()),
             fills: u32::try_from(orders.len()).unwrap(),
@@ -250,6 +209,7 @@ impl World {
         let mut fills = Vec::new();
         for (place, (deal, (buy, sell, wh))) in deals.iter().zip(orders).enumerate() {
             let trade = trade_id(clearing.id(), hash(&buy), hash(&sell));
+            traded.push((day, trade));
             self.entries.entry(day).or_default().push(DigestEntry::Settled(Settled {
                 trade,
                 side: deal.side,
@@ -351,16 +311,23 @@ impl World {
     }
 
     /// Issues, anchors and proves the invoice that follows from `evidence`.
-    pub(super) fn publish(&mut self, number: &str, evidence: Evidence) {
-        let issued =
-            issue(heading(number), period(), SlotLength::from_minutes(60).unwrap(), &evidence);
-        self.anchor(BillFile::new(issued.unwrap().0, evidence));
+    pub(super) fn publish(&mut self, evidence: Evidence) {
+        self.anchor(issued("INV-2026-1", evidence));
     }
 
-    /// Anchors and proves a bill whatever it says.
+    /// Anchors and proves a bill whatever it says, once no trade of the period can change.
     pub(super) fn anchor(&mut self, bill: BillFile) {
-        let (key, hash) = (bill.invoice.record_key(), bill.invoice.hash());
-        let call = self.chain.at.anchor_record(contracts::kind_invoice(), key, hash);
+        let over = self.tariff.terms().timezone.start_of(day(PERIOD_DAYS));
+        self.now = self.now.max(over.plus_seconds(i64::from(self.policy.correction_seconds)));
+        self.anchor_for(period(), bill);
+    }
+
+    /// Anchors and proves a bill whatever it says, at once and as one of `period`.
+    pub(super) fn anchor_for(&mut self, period: Period, bill: BillFile) {
+        let invoice = &bill.invoice;
+        let days = (period.from.number(), period.to.number());
+        let (owner, meter) = (invoice.address, invoice.meter);
+        let call = self.chain.at.anchor_invoice(owner, meter, days, invoice.hash());
         self.send([call]);
         self.bill = self.chain.prove(bill);
         self.text = self.bill.canonical_json();
@@ -397,26 +364,6 @@ pub(super) fn reconciled(delivery: &Delivery, run: u8) -> Reconciled {
     }
 }
 
-pub(super) fn policy() -> Policy {
-    Policy {
-        community: community(),
-        zone: ZoneId::derived("zone"),
-        slot_seconds: 3600,
-        network_fee: 10_000,
-        buyer_fee: 2_000,
-        seller_fee: 2_000,
-        retail_price_max: 400_000,
-        feed_in_price_min: 0,
-        tolerance_bps: 1000,
-        tolerance_wh: 50,
-        imbalance: Imbalance::MakeWhole,
-        correction_seconds: 14 * 86_400,
-        challenge_seconds: 3 * 86_400,
-        network_account: Address::repeat_byte(0xaa),
-        platform_account: Address::repeat_byte(0xbb),
-    }
-}
-
 /// Registers at each hour from the first midnight to the last: 450 Wh taken in every hour but
 /// nine to sixteen o'clock, when 40 Wh are taken and 600 Wh given.
 fn read_meter(begin: Timestamp, keep: fn(&Reading) -> bool) -> Vec<SignedReading> {
@@ -438,6 +385,12 @@ fn read_meter(begin: Timestamp, keep: fn(&Reading) -> bool) -> Vec<SignedReading
         export += if sunny { 600 } else { 0 };
     }
     readings.into_iter().filter(keep).map(|reading| reading.sign(&key(2))).collect()
+}
+
+fn issued(number: &str, evidence: Evidence) -> BillFile {
+    let hour = SlotLength::from_minutes(60).unwrap();
+    let (invoice, _) = issue(heading(number), period(), hour, &evidence).unwrap();
+    BillFile::new(invoice, evidence)
 }
 
 fn day_tree(readings: &[SignedReading], day: LocalDay) -> merkle::Tree {
