@@ -26,8 +26,8 @@ use crate::config::Config;
 use crate::db::meters::{self, Community};
 use crate::{db::MIGRATIONS, writer};
 
-/// Slots of a community that one tick closes at most.
-const SLOTS_PER_TICK_MAX: usize = 400;
+/// Slots of a community after which a tick closes no more.
+const SLOTS_PER_TICK_MAX: i64 = 400;
 
 /// The metering service: what is stored, and what follows from it as time passes.
 pub struct Metering {
@@ -126,13 +126,15 @@ impl Metering {
             worked = true;
         }
         let mut community = community;
-        for _ in 0..SLOTS_PER_TICK_MAX {
+        let until = Slot { start: community.closed_until, length }.later(SLOTS_PER_TICK_MAX).start;
+        while community.closed_until < until {
             let slot = Slot { start: community.closed_until, length };
             let grace = self.config.grace_seconds;
-            if !close_if_due(&self.db, &community, slot, grace, now).await? {
+            let closed = close_if_due(&self.db, &community, slot, grace, now).await?;
+            if closed == 0 {
                 break;
             }
-            community.closed_until = slot.end();
+            community.closed_until = slot.later(closed).start;
             worked = true;
         }
         worked |= anchor_slots(&self.db, &self.anchor, &community, length).await? > 0;

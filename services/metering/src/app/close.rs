@@ -15,28 +15,43 @@ use crate::db::meters::{self, Community, Meter};
 use crate::db::readings::{self, Mark, Stored};
 use crate::domain::closing::{Known, known_between};
 
-/// Closes `slot`, the next one of `community`, if it is due at `now`; says whether it did.
+/// The most slots that are closed in one transaction, where a community is that far behind.
+pub(crate) const SLOTS_PER_COMMIT_MAX: i64 = 8;
+
+/// Closes `slot`, the next one of `community`, if it is due at `now`, and with it slots after it
+/// whose grace is over too; says how many.
 pub(crate) async fn close_if_due(
     db: &Db,
     community: &Community,
     slot: Slot,
     grace_seconds: i64,
     now: Timestamp,
-) -> Result<bool> {
+) -> Result<i64> {
     if now < slot.end() {
-        return Ok(false);
+        return Ok(0);
     }
-    if now < slot.end().plus_seconds(grace_seconds) {
+    let over = now.seconds_since(slot.start) - grace_seconds;
+    let overdue = over.div_euclid(slot.length.seconds()).min(SLOTS_PER_COMMIT_MAX);
+    if overdue < 1 {
         let silent = meters::silent(db, community.id, slot.start, slot.end())
             .await
             .context("counting meters that have not reported")?;
         if silent > 0 {
-            return Ok(false);
+            return Ok(0);
         }
     }
+    let count = overdue.max(1);
     let community = community.clone();
-    db.transact(move |tx| Box::pin(async move { close(tx, &community, slot, now).await })).await?;
-    Ok(true)
+    db.transact(move |tx| {
+        Box::pin(async move {
+            for place in 0..count {
+                close(tx, &community, slot.later(place), now).await?;
+            }
+            anyhow::Ok(())
+        })
+    })
+    .await?;
+    Ok(count)
 }
 
 async fn close(tx: &mut Tx, community: &Community, slot: Slot, now: Timestamp) -> Result<()> {

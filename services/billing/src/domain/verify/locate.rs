@@ -11,7 +11,8 @@ enum Level {
     Array { place: usize },
 }
 
-/// The path of the value that contains byte `offset`; `.` for the text as a whole.
+/// The path of the value that contains byte `offset`; `.` for the text as a whole. The brace that
+/// ends an object is the object's own, not its last field's.
 pub(super) fn part(text: &str, offset: usize) -> String {
     let mut levels: Vec<Level> = Vec::new();
     let mut bytes = text.bytes().take(offset).peekable();
@@ -37,6 +38,10 @@ pub(super) fn part(text: &str, offset: usize) -> String {
             },
             _ => {}
         }
+    }
+    if let (Some(b'}' | b']'), Some(_)) = (text.as_bytes().get(offset), levels.last()) {
+        levels.pop();
+        return shown(&levels);
     }
     // Inside or right after a key that has no value yet.
     if let (Some(Level::Object { key }), Some(word)) = (levels.last_mut(), word)
@@ -82,7 +87,9 @@ mod tests {
         let at = |needle: &str| part(text, text.find(needle).unwrap() + 1);
         assert_eq!(at("33"), "a.b[2]");
         assert_eq!(at("x,]y"), "a.b[1].c");
-        assert_eq!(at("4}"), "d");
+        assert_eq!(part(text, text.find("4}").unwrap()), "d");
+        let ends = [at("\"},33"), at("]},"), at("4}")];
+        assert_eq!(ends, ["a.b[1]", "a", "."]);
         assert_eq!(part(text, 0), ".");
         assert_eq!(offset("ab\ncd", 2, 2), 4);
     }
