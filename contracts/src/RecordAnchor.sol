@@ -16,11 +16,13 @@ contract RecordAnchor is AccessControl {
         uint64 time;
     }
 
-    /// An invoice of all days from its key's to `to`, both included.
+    /// An invoice of all days from its key's to `to`, both included. `since` is the first day of the
+    /// account that no invoice covered before it; zero for the first one.
     struct Invoice {
         bytes32 hash;
         uint32 to;
         uint64 time;
+        uint32 since;
     }
 
     /// How many versions a tariff has.
@@ -53,6 +55,9 @@ contract RecordAnchor is AccessControl {
     /// The period is empty, or an invoice covers some of it.
     error BadPeriod(uint32 accountUntil, uint32 meterUntil);
 
+    /// A hash of zero would look as if nothing had been anchored.
+    error NoHash();
+
     constructor(address admin) {
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
     }
@@ -63,6 +68,7 @@ contract RecordAnchor is AccessControl {
         uint32 validFrom,
         bytes32 hash
     ) external onlyRole(ANCHOR_ROLE) returns (uint32 version) {
+        if (hash == 0) revert NoHash();
         uint32 last = tariffs[key][tariffVersions[key]].validFrom;
         if (validFrom < last) revert ValidBeforeLast(last);
         version = ++tariffVersions[key];
@@ -79,10 +85,16 @@ contract RecordAnchor is AccessControl {
         uint32 to,
         bytes32 hash
     ) external onlyRole(ANCHOR_ROLE) {
+        if (hash == 0) revert NoHash();
         (uint32 ofAccount, uint32 ofMeter) = (accountBilledUntil[account], meterBilledUntil[meter]);
         if (to < from || from < ofAccount || from < ofMeter) revert BadPeriod(ofAccount, ofMeter);
         (accountBilledUntil[account], meterBilledUntil[meter]) = (to + 1, to + 1);
-        invoices[account][meter][from] = Invoice(hash, to, uint64(block.timestamp));
+        invoices[account][meter][from] = Invoice(
+            hash,
+            to,
+            uint64(block.timestamp),
+            ofAccount
+        );
         emit InvoiceAnchored(account, meter, from, to, hash);
     }
 }

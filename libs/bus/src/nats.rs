@@ -74,14 +74,11 @@ impl Nats {
         for envelope in envelopes {
             sent.push(self.send(envelope).await);
         }
-        let mut outcomes = Vec::with_capacity(sent.len());
-        for acknowledged in sent {
-            outcomes.push(match acknowledged {
-                Ok(word) => word.await.map(|_| ()).context("JetStream did not take the event"),
-                Err(error) => Err(error),
-            });
-        }
-        outcomes
+        // Together, because each waits for its time limit from when it is asked.
+        let words = sent.into_iter().map(|acknowledged| async move {
+            acknowledged?.await.context("JetStream did not take the event").map(|_| ())
+        });
+        futures::future::join_all(words).await
     }
 
     async fn send(&self, envelope: &Envelope) -> Result<PublishAckFuture> {
@@ -95,22 +92,20 @@ impl Nats {
     pub(crate) async fn subscribe(&self, consumer: Arc<dyn Consumer>) -> Result<()> {
         let durable: PullConsumer = self
             .stream
-            .get_or_create_consumer(
-                consumer.name(),
-                pull::Config {
-                    durable_name: Some(consumer.name().to_owned()),
-                    filter_subjects: consumer
-                        .subjects()
-                        .iter()
-                        .map(|subject| format!("{}.{subject}", self.prefix))
-                        .collect(),
-                    deliver_policy: DeliverPolicy::All,
-                    ack_policy: AckPolicy::Explicit,
-                    ack_wait: ACK_WITHIN,
-                    max_ack_pending: 1,
-                    ..pull::Config::default()
-                },
-            )
+            // Creates it, or gives the one that is there the subjects of today.
+            .create_consumer(pull::Config {
+                durable_name: Some(consumer.name().to_owned()),
+                filter_subjects: consumer
+                    .subjects()
+                    .iter()
+                    .map(|subject| format!("{}.{subject}", self.prefix))
+                    .collect(),
+                deliver_policy: DeliverPolicy::All,
+                ack_policy: AckPolicy::Explicit,
+                ack_wait: ACK_WITHIN,
+                max_ack_pending: 1,
+                ..pull::Config::default()
+            })
             .await
             .with_context(|| format!("creating consumer {}", consumer.name()))?;
         tokio::spawn(async move {

@@ -172,7 +172,8 @@ impl Relay {
                     let marks = (2..).take(places.len()).map(|place| format!("${place}"));
                     let marks = marks.collect::<Vec<_>>().join(",");
                     let sql = format!("update outbox set status = $1 where place in ({marks})");
-                    let mut update = query(AssertSqlSafe(sql)).bind(status::SENT);
+                    let update = query(AssertSqlSafe(sql)).persistent(false);
+                    let mut update = update.bind(status::SENT);
                     for place in places {
                         update = update.bind(place);
                     }

@@ -82,11 +82,17 @@ pub fn tariff(key: B256, version: u32) -> [B256; 2] {
 }
 
 /// Of `RecordAnchor`: the hash of the invoice that begins with this local day, and the word after
-/// it: its last day, and when it was anchored ([`number_and_time`]).
+/// it: its last day, and when it was anchored ([`number_and_time`]), and above them the first day
+/// that was not billed before it ([`since`]).
 pub fn invoice(account: Address, meter: MeterId, from: u32) -> [B256; 2] {
     let keys = [account.into_word(), meter.to_bytes32().into(), number(from)];
     let first = nested(INVOICES, &keys);
     [first, next(first)]
+}
+
+/// From which local day on an account was not billed before an invoice; zero for its first one.
+pub fn since(word: U256) -> u32 {
+    low(word >> 96, 32).to::<u32>()
 }
 
 /// What the words hold that begin with a number of 32 bits: the number, and a time.

@@ -64,7 +64,7 @@ pub async fn insert_rows(
     let mut inserted = 0;
     for chunk in rows.chunks(rows_max(columns)) {
         let sql = format!("{insert} {} {conflict}", values(tx.kind(), columns, chunk.len()));
-        let statement = bound(query(AssertSqlSafe(sql)), chunk);
+        let statement = bound(query(AssertSqlSafe(sql)).persistent(false), chunk);
         inserted += statement.execute(tx.conn()).await?.rows_affected();
     }
     Ok(inserted)
@@ -86,13 +86,14 @@ pub async fn with_rows(
     let mut found = Vec::new();
     for chunk in rows.chunks(rows_max(columns)) {
         let sql = sql.replace("{rows}", &values(tx.kind(), columns, chunk.len()));
-        let statement = bound(query(AssertSqlSafe(sql)), chunk);
+        let statement = bound(query(AssertSqlSafe(sql)).persistent(false), chunk);
         found.extend(statement.fetch_all(tx.conn()).await?);
     }
     Ok(found)
 }
 
-/// How many rows one statement takes.
+/// How many rows one statement takes. (Each number of rows is a text of its own, which would push
+/// the short statements out of the cache: they are not kept there.)
 fn rows_max(columns: usize) -> usize {
     (PARAMETERS_MAX / columns).max(1)
 }

@@ -200,6 +200,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         // Whatever fails here, the process is gone already.
         if let Some(signal) = self.asks
+            && matches!(self.child.try_wait(), Ok(None))
             && self.signal(signal).is_ok()
             && self.status_within(GONE_WITHIN).is_ok_and(|status| status.is_some())
         {

@@ -179,9 +179,9 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
     );
     let stage = drive::Stage { arguments: &arguments, span: &span, node: &node, clock, hand };
     let outcome = until_stopped(&stage, &directory, progress, began, &mut stop).await;
-    node.stop().await?;
+    let stopped = node.stop().await;
     drop(temporary);
-    outcome
+    outcome.and_then(|code| stopped.map(|()| code))
 }
 
 /// Runs the days, then serves unless told to end. Who asks it to end before the days are over gets

@@ -112,7 +112,7 @@ fn trust_of_node(url: &str, bill: &str) -> Result<Trust> {
 
 fn print(report: &Report, trust: Option<&Trust>) {
     if report.verdict != Verdict::Unreadable {
-        println!("Bill {}  hash {}", report.number, report.hash);
+        println!("Bill {}  hash {}", plain(&report.number), report.hash);
         println!("Account {}  meter {}", report.account, report.meter);
     }
     match trust {
@@ -123,10 +123,11 @@ fn print(report: &Report, trust: Option<&Trust>) {
     print_lines(report);
     for finding in &report.findings {
         let part = if finding.part == "." { "the file" } else { &finding.part };
-        println!("! {part}{}: {}", supported(finding, report.lines.len()), finding.reason);
+        let (supported, reason) = (supported(finding, report.lines.len()), plain(&finding.reason));
+        println!("! {}{supported}: {reason}", plain(part));
     }
     for note in &report.notes {
-        println!("* {note}");
+        println!("* {}", plain(note));
     }
     if !report.findings.is_empty() || !report.notes.is_empty() {
         println!();
@@ -151,6 +152,11 @@ fn due(amount: Money) -> String {
     }
 }
 
+/// Text of a bill as a terminal shows it and does not obey it.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
 /// The bill's lines, in columns.
 fn print_lines(report: &Report) {
     let width = |of: fn(&LineReport) -> usize| report.lines.iter().map(of).max().unwrap_or(0);
@@ -164,8 +170,8 @@ fn print_lines(report: &Report) {
             Status::Unanchored => "unanchored",
             Status::Failed => "FAILED",
         };
-        let (number, label, amount) = (line.number, &line.label, shown(line.amount));
-        let reason = &line.reason;
+        let (number, label, amount) = (line.number, plain(&line.label), shown(line.amount));
+        let reason = plain(&line.reason);
         println!("{number:>3}  {label:<labels$}  {amount:>amounts$}  {status:<10}  {reason}");
     }
     if !report.lines.is_empty() {

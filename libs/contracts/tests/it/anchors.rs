@@ -113,6 +113,8 @@ fn a_tariff_is_in_force_from_a_day_that_never_falls() {
     }
     let earlier = world.at.anchor_tariff(key, DAY + 29, keccak256("earlier"));
     world.refused(operator, earlier, "ValidBeforeLast");
+    let nothing = world.at.anchor_tariff(key, DAY + 31, B256::ZERO);
+    world.refused(operator, nothing, "NoHash");
 }
 
 #[test]
@@ -121,6 +123,9 @@ fn no_day_of_an_account_or_a_meter_is_billed_twice() {
     let (operator, at) = (world.operator, world.at.records);
     let accounts = [world.account(1), world.account(2)];
     let meters = ["H01", "H02"].map(MeterId::derived);
+    let nothing = world.at.anchor_invoice(accounts[0], meters[0], (DAY, DAY), B256::ZERO);
+    world.refused(operator, nothing, "NoHash");
+    let mut until = [0; 2];
     let mut check = |account: usize, meter: usize, days: (u32, u32), reason: Option<&str>| {
         let hash = keccak256([account, meter].map(|place| u8::try_from(place).unwrap()));
         let call = world.at.anchor_invoice(accounts[account], meters[meter], days, hash);
@@ -133,6 +138,8 @@ fn no_day_of_an_account_or_a_meter_is_billed_twice() {
                 let words = words.map(|place| world.word(at, place));
                 assert_eq!(B256::from(words[0]), hash);
                 assert_eq!(storage::number_and_time(words[1]), (days.1, world.now));
+                let before = std::mem::replace(&mut until[account], days.1 + 1);
+                assert_eq!(storage::since(words[1]), before);
             }
         }
     };

@@ -2,6 +2,7 @@
 
 use alloy_primitives::{B256, U256};
 use anyhow::{Context, Result};
+use calendar::TimeZone;
 use client::RpcError;
 use contracts::SolCall;
 use contracts::bindings::SettlementToken;
@@ -11,7 +12,7 @@ use units::Money;
 
 use crate::Billing;
 use crate::db::chain::Head;
-use crate::db::{invoices, journal};
+use crate::db::{invoices, journal, members};
 use crate::domain::bill::Invoice;
 use crate::domain::journal::{Book, Verified, Violation, check_each, check_invoice};
 
@@ -52,10 +53,12 @@ impl Billing {
         };
         let issued = invoices::list(&self.db, community, None, INVOICES_MAX).await?;
         let issued: Vec<Invoice> = issued.into_iter().map(|issued| issued.invoice).collect();
+        let zone = members::timezone(&self.db, community).await?.unwrap_or_else(TimeZone::utc);
         let checked = tokio::task::spawn_blocking(move || {
             let mut violations = check_each(&book, reserve);
             violations.extend(chained.and_then(|()| verified.agrees(&book)).err());
-            violations.extend(issued.iter().filter_map(|one| check_invoice(&book, one).err()));
+            violations
+                .extend(issued.iter().filter_map(|one| check_invoice(&book, one, &zone).err()));
             let unposted = issued.iter().filter(|one| book.invoiced(&one.number).is_none());
             let (invoices, invoices_unposted) = (issued.len() as u64, unposted.count() as u64);
             let audit = Audit { book, replayed, reserve, invoices, invoices_unposted, violations };

@@ -93,6 +93,7 @@ impl Billing {
         let tariff = TariffRef {
             community: issued.invoice.community,
             id: evidence.tariff.terms().id.clone(),
+            timezone: evidence.tariff.terms().timezone.name().to_owned(),
         };
         let trust = Trust { chain: evidence.chain.clone(), tariff: Some(tariff), block };
         let bill = BillFile::new(issued.invoice, evidence);

@@ -67,7 +67,7 @@ impl Billing {
         let (mut rows, mut posted) = (Vec::new(), Vec::new());
         for log in &event.logs {
             let Some(decoded) = decode(&self.deployment, log) else { continue };
-            let Meaning { row, fact } = meaning(state, decoded, log.index)?;
+            let Meaning { row, fact } = meaning(state, decoded, log.index, event.timestamp)?;
             rows.extend(row);
             if let Some(fact) = fact {
                 let entry = state.book.post(&format!("{}:{}", event.hash, log.index), fact)?;

@@ -29,6 +29,8 @@ use crate::domain::verify::{
 };
 
 const ANCHOR_GAS: u64 = 200_000;
+/// Seconds by which the chain's time may be behind ours.
+const MARGIN_SECONDS: i64 = 60;
 /// Minute of the local day at which invoices of a month are issued, on the day of its last run.
 const ISSUE_MINUTE: u16 = 7 * 60;
 
@@ -38,7 +40,8 @@ impl Billing {
     /// # Errors
     /// A [`Problem`] that says what is missing: `PERIOD_OPEN`, `CORRECTIONS_OPEN`,
     /// `ALREADY_BILLED`, `LATER_BILLED`, `NOT_RECONCILED`, `NOT_ANCHORED`, `NO_TARIFF`,
-    /// `TARIFF_CHANGES`, `NO_METER`; any other error is a fault.
+    /// `TARIFF_CHANGES`, `TARIFF_LATE`,
+    /// `NO_METER`; any other error is a fault.
     pub async fn issue_invoice(
         &self,
         account: AccountId,
@@ -75,7 +78,10 @@ impl Billing {
                     Some(wait) => {
                         tracing::debug!(account = %account.account, %wait, "no invoice yet")
                     }
-                    None => return Err(error),
+                    // One account's trouble is not the others'.
+                    None => tracing::error!(
+                        account = %account.account, error = format!("{error:#}"), "no invoice"
+                    ),
                 },
             }
         }
@@ -140,6 +146,11 @@ impl Billing {
         let record = records.iter().map(|(_, record)| record).find(|record| record.key == key);
         let record = record
             .ok_or_else(|| refused("NOT_ANCHORED", "The tariff is not on chain yet", true))?;
+        let begin = tariff.terms().timezone.start_of(period.from);
+        if record.time > begin.unsigned() {
+            let title = "The tariff was put on chain after the period had begun";
+            return Err(refused("TARIFF_LATE", title, false));
+        }
         Ok((record.version, tariff))
     }
 
@@ -168,7 +179,7 @@ impl Billing {
             return Err(refused("NOT_RECONCILED", "The last run of a slot is still to come", true));
         }
         let closed = self.closed_at(account, zone, period).await;
-        if closed > now {
+        if closed.plus_seconds(MARGIN_SECONDS) > now {
             let title = format!("Trades of the period can be corrected until {closed}");
             return Err(refused("CORRECTIONS_OPEN", &title, true));
         }
@@ -284,7 +295,7 @@ impl Billing {
                 }
             }
             if !entries.is_empty() {
-                self.check_runs(&entries, within).await?;
+                self.check_runs(&entries).await?;
                 days.push((day, entries));
             }
         }
@@ -329,14 +340,14 @@ impl Billing {
         Ok(entries)
     }
 
-    /// What was handed over last of the period's trades is what the chain has.
-    async fn check_runs(&self, entries: &[DigestEntry], within: &Range<Timestamp>) -> Result<()> {
-        let within = within.start.unsigned()..within.end.unsigned();
+    /// What was handed over last is what the chain has, also of the trades of neighbouring periods:
+    /// they are in the same digests.
+    async fn check_runs(&self, entries: &[DigestEntry]) -> Result<()> {
         let trades: Vec<B256> = entries
             .iter()
             .filter_map(|entry| match entry {
-                DigestEntry::Settled(entry) if within.contains(&entry.slot) => Some(entry.trade),
-                _ => None,
+                DigestEntry::Settled(entry) => Some(entry.trade),
+                DigestEntry::Reconciled(_) => None,
             })
             .collect();
         let handed = slots::deliveries(&self.db, &trades).await?;

@@ -42,6 +42,8 @@ pub(crate) struct BatchFact {
 pub(crate) struct TariffFact {
     pub(crate) key: B256,
     pub(crate) version: u32,
+    /// Of its block, epoch seconds.
+    pub(crate) time: u64,
 }
 
 /// A version of a meter's key on chain.
@@ -64,8 +66,13 @@ pub(crate) fn decode(deployment: &Deployment, log: &Log) -> Option<ContractEvent
     ContractEvent::decode(deployment, &raw)
 }
 
-/// What an event means to billing, after the events before it.
-pub(crate) fn meaning(state: &mut State, event: ContractEvent, place: u32) -> Result<Meaning> {
+/// What an event of a block of time `at` means to billing, after the events before it.
+pub(crate) fn meaning(
+    state: &mut State,
+    event: ContractEvent,
+    place: u32,
+    at: Timestamp,
+) -> Result<Meaning> {
     let row = |kind, key: String, body: String| FactRow {
         place,
         kind,
@@ -108,7 +115,8 @@ pub(crate) fn meaning(state: &mut State, event: ContractEvent, place: u32) -> Re
             row_only(row(kind::BATCH, hash(event.root), serde_json::to_string(&batch)?))
         }
         ContractEvent::TariffAnchored(event) => {
-            let fact = TariffFact { key: event.key, version: event.version };
+            let time = at.unsigned();
+            let fact = TariffFact { key: event.key, version: event.version, time };
             row_only(row(kind::TARIFF, hash(event.hash), serde_json::to_string(&fact)?))
         }
 

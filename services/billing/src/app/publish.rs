@@ -44,6 +44,11 @@ impl Billing {
             let title = "A version of a tariff cannot begin before the one before it";
             return Err(Problem::refused("TARIFF_VALID_FROM", title).into());
         }
+        let zone = terms.timezone.name();
+        if newest.is_some_and(|newest| newest.tariff.terms().timezone.name() != zone) {
+            let title = "A tariff keeps its time zone: its days would overlap otherwise";
+            return Err(Problem::refused("TARIFF_TIMEZONE", title).into());
+        }
         let valid_from = terms.timezone.start_of(terms.valid_from);
         let hash = tariff.hash();
         let key = tariff_key(community, &terms.id);

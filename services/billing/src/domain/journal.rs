@@ -59,7 +59,7 @@ pub struct Settled {
     pub seller_point: ConnectionPointId,
     /// Start of the slot of delivery.
     pub slot: Timestamp,
-    /// Number of the local day of the slot.
+    /// Number of the UTC day of the slot.
     pub day: u32,
     /// Cash of the buyer that is held for the trade.
     pub escrow: Money,
@@ -117,7 +117,7 @@ pub enum Fact {
     Released {
         /// Whose proceeds.
         account: Address,
-        /// Number of the local day.
+        /// Number of the UTC day.
         day: u32,
         /// How much.
         amount: Money,

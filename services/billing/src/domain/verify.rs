@@ -34,6 +34,7 @@ use calendar::{LocalDay, Timestamp};
 use chain::Header;
 use chain::mmr::Path;
 use events::identity::Custody;
+use reading::Reading;
 
 pub use export::{DigestEntry, IssueError, day_trades, issue};
 pub use file::{
@@ -63,6 +64,8 @@ struct Verifier<'a> {
     state: State,
     /// When the last trade of the period can be corrected no more.
     open_until: Timestamp,
+    /// The first day of the account that was not billed before; zero where none was.
+    unbilled_since: u32,
     findings: Vec<Finding>,
 }
 
@@ -72,7 +75,7 @@ impl<'a> Verifier<'a> {
         let root = header.map_or(B256::ZERO, |header| header.state_root);
         let state = State::new(root, &bill.evidence.nodes);
         let open_until = Timestamp::from_seconds(0);
-        Verifier { bill, trust, state, open_until, findings: Vec::new() }
+        Verifier { bill, trust, state, open_until, unbilled_since: 0, findings: Vec::new() }
     }
 
     /// Every word of state that the verification reads, whatever it finds.
@@ -165,7 +168,7 @@ impl<'a> Verifier<'a> {
                 let reason = "the chain holds it for another period: days could be billed twice";
                 self.fail("invoice.period", Supports::All, reason);
             }
-            Ok(_) => {}
+            Ok(record) => self.unbilled_since = record.since,
             Err(error) => {
                 self.fail("invoice", Supports::All, format!("its record is not proved: {error}"));
             }
@@ -185,7 +188,8 @@ impl<'a> Verifier<'a> {
             self.fail(part, Supports::Rated, "it was not yet valid when the period began");
         }
         if let Some(pinned) = self.trust.and_then(|trust| trust.tariff.as_ref())
-            && (pinned.community, &pinned.id) != (invoice.community, &terms.id)
+            && (pinned.community, &pinned.id, pinned.timezone.as_str())
+                != (invoice.community, &terms.id, terms.timezone.name())
         {
             self.fail(part, Supports::Rated, "it is not the tariff that the trust file names");
         }
@@ -210,9 +214,7 @@ impl<'a> Verifier<'a> {
         }
         // The contract takes no version that begins before the last one: the next one says it all.
         match self.state.tariff(records, key, version.saturating_add(1)) {
-            Ok(next)
-                if next.hash != B256::ZERO && next.valid_from <= invoice.period.to.number() =>
-            {
+            Ok(next) if next.time != 0 && next.valid_from <= invoice.period.to.number() => {
                 let from = LocalDay::from_number(next.valid_from);
                 let reason = format!("another version of it is in force from {from}");
                 self.fail("evidence.tariff_version", Supports::Rated, reason);
@@ -284,6 +286,10 @@ impl<'a> Verifier<'a> {
         if let Some(version) = evidence.key_versions.iter().find(|version| **version > 1) {
             notes.push(format!("the meter's key was changed: key {version} signed readings"));
         }
+        if (1..invoice.period.from.number()).contains(&self.unbilled_since) {
+            let since = LocalDay::from_number(self.unbilled_since);
+            notes.push(format!("the days from {since} to before this bill were never billed"));
+        }
         if self.trust.is_some_and(|trust| trust.tariff.is_none()) {
             let id = &evidence.tariff.terms().id;
             notes.push(format!("that tariff {id} is yours is the bill's own word"));
@@ -305,11 +311,17 @@ impl<'a> Verifier<'a> {
             used: used.unwrap_or(const { &BTreeMap::new() }),
             trades: trades.unwrap_or_default(),
         };
-        let readings =
-            evidence.readings.iter().map(|compact| compact.signed(invoice.meter).reading);
-        let flagged = readings.filter(|reading| reading.status != Default::default());
-        let flagged = flagged.map(|reading| reading.time).collect();
-        invoice.lines.iter().map(|line| report::signed(line, &facts, &flagged)).collect()
+        let readings = evidence.readings.iter().map(|short| short.signed(invoice.meter).reading);
+        let readings: Vec<Reading> = readings.collect();
+        let flagged = readings.iter().filter(|reading| reading.status != Default::default());
+        // Where a page between two readings was kept back, a slot is longer than it says.
+        let next = |pair: &&[Reading]| pair[0].page.checked_add(1) == Some(pair[1].page);
+        let skipped = readings.windows(2).filter(|pair| !next(pair));
+        let doubtful = report::Doubtful {
+            flagged: flagged.map(|reading| reading.time).collect(),
+            skipped: skipped.map(|pair| pair[1].time).collect(),
+        };
+        invoice.lines.iter().map(|line| report::signed(line, &facts, &doubtful)).collect()
     }
 }
 

@@ -254,7 +254,7 @@ pub struct Deals {
 
 /// When no trade of Monday can be corrected any more, nor any of a UTC day that it touches.
 pub fn corrections_over() -> Timestamp {
-    TimeZone::utc().start_of(monday().later(15))
+    TimeZone::utc().start_of(monday().later(15)).plus_seconds(60)
 }
 
 /// Heron buys from otter in the slot of an hour, once for each quantity.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use calendar::Timestamp;
+use calendar::{TimeZone, Timestamp};
 use ids::ConnectionPointId;
 use units::Money;
 
@@ -157,10 +157,12 @@ impl Verified {
 /// I9: what an invoice says the chain moved is what the journal posted for its days; what it leaves
 /// to be paid, once posted, is the retailer's exact amount and no more rounding than its lines
 /// have.
-pub fn check_invoice(book: &Book, invoice: &Invoice) -> Result<(), Violation> {
-    let days = invoice.period.from.number()..=invoice.period.to.number();
+///
+/// `zone` is where its days begin and end.
+pub fn check_invoice(book: &Book, invoice: &Invoice, zone: &TimeZone) -> Result<(), Violation> {
+    let within = zone.start_of(invoice.period.from)..zone.start_of(invoice.period.to.next());
     let mut posted: i128 = 0;
-    for trade in book.trades().filter(|trade| days.contains(&trade.settled.day)) {
+    for trade in book.trades().filter(|trade| within.contains(&trade.settled.slot)) {
         let Some(totals) = trade.runs.last() else { continue };
         let n = |money: Money| i128::from(money.n());
         if trade.settled.buyer == invoice.address {

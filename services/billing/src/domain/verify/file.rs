@@ -93,6 +93,8 @@ pub struct TariffRef {
     pub community: CommunityId,
     /// [`tariff::Terms::id`].
     pub id: String,
+    /// Where its days begin and end.
+    pub timezone: String,
 }
 
 /// A block that a verifier believes in.

@@ -1,6 +1,6 @@
 //! What a verification found, line by line.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use alloy_primitives::{Address, B256};
@@ -144,18 +144,37 @@ pub(super) struct Signed {
     slots: usize,
     shared: usize,
     missing: usize,
-    /// Slots that end with a reading whose status is not clear.
+    /// Slots that begin or end with a reading whose status is not clear, or after a missing page.
     flagged: usize,
+    /// Slots of which less was delivered than agreed.
+    short: usize,
+    /// Slots that were settled for less than the own meter shows.
+    unsettled: usize,
+}
+
+/// Times of readings that prove less than they say.
+#[derive(Debug, Default)]
+pub(super) struct Doubtful {
+    /// At which the meter reported an error or a clock not in time.
+    pub(super) flagged: BTreeSet<Timestamp>,
+    /// Before which a page is missing.
+    pub(super) skipped: BTreeSet<Timestamp>,
 }
 
 /// The slots that `line` rests on.
-///
-/// `flagged` are the ends of slots at which the meter reported an error or a clock not in time.
-pub(super) fn signed(line: &Line, facts: &Facts<'_>, flagged: &BTreeSet<Timestamp>) -> Signed {
+pub(super) fn signed(line: &Line, facts: &Facts<'_>, doubtful: &Doubtful) -> Signed {
+    let Doubtful { flagged, skipped } = doubtful;
+    let settled = Settled::by_slot(facts);
     let mut count = Signed::default();
     for slot in facts.slots().filter(|slot| touches(line, facts, *slot)) {
         count.slots += 1;
-        count.flagged += usize::from(flagged.contains(&slot.end()));
+        let ends = [slot.start, slot.end()];
+        let doubted = ends.iter().any(|end| flagged.contains(end)) || skipped.contains(&ends[1]);
+        count.flagged += usize::from(doubted);
+        let of_slot = settled.range((slot.start, Side::Buyer)..=(slot.start, Side::Seller));
+        let of_slot: Vec<&Settled> = of_slot.map(|(_, settled)| settled).collect();
+        count.short += usize::from(of_slot.iter().any(|of| of.delivered < of.agreed));
+        count.unsettled += usize::from(of_slot.iter().any(|of| of.settled < of.due));
         match facts.used.get(&slot.start).map(|used| used.quality) {
             Some(Quality::Measured) => {}
             Some(Quality::Substituted) => count.shared += 1,
@@ -163,6 +182,40 @@ pub(super) fn signed(line: &Line, facts: &Facts<'_>, flagged: &BTreeSet<Timestam
         }
     }
     count
+}
+
+/// What came of an account's trades on one side in one slot, in watt-hours.
+#[derive(Debug, Clone, Copy, Default)]
+struct Settled {
+    agreed: u64,
+    delivered: u64,
+    /// Delivered, or said to have been the other side's fault.
+    settled: u64,
+    /// The least that must be settled: first in, first out, what was delivered and what the other
+    /// sides were short of make up the smaller of what was agreed and what the own meter shows.
+    due: u64,
+}
+
+impl Settled {
+    fn by_slot(facts: &Facts<'_>) -> BTreeMap<(Timestamp, Side), Settled> {
+        let mut all: BTreeMap<(Timestamp, Side), Settled> = BTreeMap::new();
+        for trade in facts.trades {
+            let of = all.entry((trade.slot, trade.side)).or_default();
+            let others = trade.short.wh().saturating_sub(trade.own_short.wh());
+            let delivered = trade.delivered.wh();
+            of.agreed = of.agreed.saturating_add(trade.quantity.wh());
+            of.delivered = of.delivered.saturating_add(delivered);
+            of.settled = of.settled.saturating_add(delivered.saturating_add(others));
+        }
+        for ((slot, side), of) in &mut all {
+            let metered = facts.used.get(slot).map_or(0, |used| match side {
+                Side::Buyer => used.import.wh(),
+                Side::Seller => used.export.wh(),
+            });
+            of.due = of.agreed.min(metered);
+        }
+        all
+    }
 }
 
 fn touches(line: &Line, facts: &Facts<'_>, slot: Slot) -> bool {
@@ -257,7 +310,7 @@ fn judge(
     trusted: bool,
     signed: Signed,
 ) -> (Status, String) {
-    let Signed { slots, shared, missing, flagged } = signed;
+    let Signed { slots, shared, missing, flagged, short, unsettled } = signed;
     if let Some(finding) = findings.iter().find(|finding| finding.lines.contains(&number)) {
         return (Status::Failed, format!("{}: {}", finding.part, finding.reason));
     }
@@ -268,7 +321,13 @@ fn judge(
         let reason = format!(
             "of {slots} slots {shared} were shared out of a longer span between two signed \
              readings, {missing} have no signed reading, and in {flagged} the meter itself \
-             reported an error"
+             reported an error or a page is missing"
+        );
+        return (Status::NotSigned, reason);
+    }
+    if unsettled > 0 {
+        let reason = format!(
+            "in {unsettled} of {slots} slots less was settled than your own meter shows: ask why"
         );
         return (Status::NotSigned, reason);
     }
@@ -276,6 +335,13 @@ fn judge(
         let reason =
             "your meter and the contract agree; the neighbour's meter is attested on chain";
         return (Status::Attested, reason.to_owned());
+    }
+    if short > 0 {
+        let reason = format!(
+            "recomputed from your signed readings and the anchored tariff; that neighbours \
+             delivered or took less than agreed in {short} of {slots} slots is attested on chain"
+        );
+        return (Status::Attested, reason);
     }
     (Status::Proved, "recomputed from your signed readings and the anchored tariff".to_owned())
 }

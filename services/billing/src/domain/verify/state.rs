@@ -60,6 +60,8 @@ pub(super) struct TariffRecord {
 pub(super) struct InvoiceRecord {
     pub(super) hash: B256,
     pub(super) to: u32,
+    /// The first day of the account that was not billed before; zero for its first invoice.
+    pub(super) since: u32,
 }
 
 /// A batch of readings on chain.
@@ -167,8 +169,12 @@ impl State {
     ) -> Result<InvoiceRecord, StateError> {
         let [hash, rest] =
             storage::invoice(account, meter, from).map(|position| self.word(records, position));
-        let (hash, to) = (B256::from(hash?), storage::number_and_time(rest?).0);
-        if hash == B256::ZERO { Err(StateError::Nothing) } else { Ok(InvoiceRecord { hash, to }) }
+        let (hash, rest) = (B256::from(hash?), rest?);
+        if hash == B256::ZERO {
+            return Err(StateError::Nothing);
+        }
+        let (to, since) = (storage::number_and_time(rest).0, storage::since(rest));
+        Ok(InvoiceRecord { hash, to, since })
     }
 
     fn word(&mut self, contract: Address, position: B256) -> Result<U256, StateError> {

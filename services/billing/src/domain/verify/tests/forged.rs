@@ -98,6 +98,31 @@ fn more_than_the_own_meter_took_fails_though_the_contract_was_told_so() {
 }
 
 #[test]
+fn what_was_settled_for_less_than_the_own_meter_shows_is_said() {
+    let mut world = World::open();
+    let day = period().from;
+    let Some(DigestEntry::Settled(last)) = world.entries[&day].get(6).copied() else {
+        panic!("the seventh deal of a day was settled");
+    };
+    // 900 Wh were bought and 450 Wh taken; the contract is told of none, and of nobody's fault.
+    let (delivered, seller_short, buyer_short) = (Energy::ZERO, Energy::ZERO, Energy::ZERO);
+    let delivery = Delivery { trade: last.trade, delivered, seller_short, buyer_short };
+    let call = world.chain.at.reconcile(1, &[delivery]);
+    world.send([call]);
+    let entry = DigestEntry::Reconciled(reconciled(&delivery, 1));
+    world.entries.get_mut(&day).unwrap().push(entry);
+    let evidence = world.evidence();
+    world.publish(evidence);
+    let report = verify(&world.text, Some(&world.trust));
+    assert_eq!(report.verdict, Verdict::Holds, "{report}");
+    let lines = &world.bill.invoice.lines;
+    let place = lines.iter().position(|line| line.class == bill::Class::P2pBought).unwrap();
+    let line = &report.lines[place];
+    assert_eq!(line.status, Status::NotSigned, "{report}");
+    assert!(line.reason.contains("less was settled than your own meter shows"), "{report}");
+}
+
+#[test]
 fn another_tariff_fails_though_it_was_anchored_anew() {
     for (id, version) in [("standard", 2), ("standard-plus", 1)] {
         let mut world = World::open();
@@ -233,7 +258,7 @@ fn another_chain_than_the_trusted_one_fails() {
 fn a_reading_outside_the_life_of_its_key_fails() {
     let mut world = World::open();
     let early = SignedReading {
-        reading: reading::Reading {
+        reading: Reading {
             page: 0,
             time: world.readings[0].reading.time.plus_seconds(-3 * 86_400),
             ..world.readings[0].reading

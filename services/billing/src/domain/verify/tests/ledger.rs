@@ -118,7 +118,11 @@ impl Chain {
     pub(super) fn trust(&self) -> Trust {
         let header = self.header();
         let block = TrustedBlock { number: header.number, hash: header.hash() };
-        let tariff = TariffRef { community: community(), id: "standard".to_owned() };
+        let tariff = TariffRef {
+            community: community(),
+            id: "standard".to_owned(),
+            timezone: "Europe/Berlin".to_owned(),
+        };
         Trust { chain: self.reference(), tariff: Some(tariff), block }
     }
 

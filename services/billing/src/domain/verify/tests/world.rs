@@ -46,6 +46,7 @@ struct Deal {
     quantity: u64,
     delivered: u64,
     seller_short: u64,
+    buyer_short: u64,
 }
 
 fn deals() -> Vec<Deal> {
@@ -55,13 +56,14 @@ fn deals() -> Vec<Deal> {
         quantity,
         delivered,
         seller_short,
+        buyer_short: 0,
     };
     vec![
         // Midnight in Berlin is of the day before in UTC.
         deal(0, Side::Buy, 150, 150, 0),
         deal(10, Side::Sell, 300, 300, 0),
         deal(10, Side::Sell, 200, 200, 0),
-        deal(11, Side::Sell, 500, 450, 0),
+        Deal { buyer_short: 50, ..deal(11, Side::Sell, 500, 450, 0) },
         deal(18, Side::Buy, 300, 300, 0),
         deal(18, Side::Buy, 100, 100, 0),
         deal(19, Side::Buy, 400, 100, 300),
@@ -166,7 +168,7 @@ impl World {
                 trade,
                 delivered: Energy::from_wh(deal.delivered),
                 seller_short: Energy::from_wh(deal.seller_short),
-                buyer_short: Energy::ZERO,
+                buyer_short: Energy::from_wh(deal.buyer_short),
             };
             let entry = DigestEntry::Reconciled(reconciled(&delivery, 0));
             self.entries.entry(day).or_default().push(entry);
