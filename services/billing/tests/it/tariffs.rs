@@ -42,7 +42,8 @@ async fn an_invoice_ends_where_the_tariff_changes() {
     assert_eq!(status, StatusCode::CREATED);
     town.move_to(corrections_over().plus_seconds(86_400));
     town.settle().await;
-    let until = |to: &str| json!({ "account": HERON.account().to_string(), "from": "2026-06-01", "to": to });
+    let account = HERON.account().to_string();
+    let until = |to: &str| json!({ "account": account, "from": "2026-06-01", "to": to });
     let (status, problem) = town.post("operator", "/v1/invoices", "", until("2026-06-02")).await;
     assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("TARIFF_CHANGES")));
     let (status, invoice) = town.post("operator", "/v1/invoices", "", until("2026-06-01")).await;
