@@ -327,11 +327,13 @@ function Audit() {
 /** The chart of accounts. */
 const ACCOUNTS: Record<string, string> = {
   "1000": "Bank: money outside, held for everybody in here",
+  "1200": "Receivable: bills that are not paid yet",
   "2000": "Wallets: free money",
   "2005": "Locked: proceeds inside the challenge window",
   "2010": "Escrow: of buyers, for trades",
   "2020": "Collateral: of sellers, for trades",
   "2100": "Network fees owed to the grid",
+  "2120": "Owed to the retailer: the rest of the energy",
   "2150": "Rounding of invoice lines",
   "4000": "Platform fees",
   "9000": "Suspense: what nobody can explain",

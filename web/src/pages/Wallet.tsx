@@ -188,8 +188,8 @@ function Change({ amount }: { amount: string }) {
 
 /** Accounts of the chart by their numbers, as the owner knows them. */
 const ACCOUNTS: Record<string, string> = {
-  "1000": "bank", "2000": "free", "2005": "locked", "2010": "escrow", "2020": "collateral",
-  "2100": "network", "2150": "rounding", "4000": "platform", "9000": "suspense",
+  "1000": "bank", "1200": "owed by you", "2000": "free", "2005": "locked", "2010": "escrow", "2020": "collateral",
+  "2100": "network", "2120": "retailer", "2150": "rounding", "4000": "platform", "9000": "suspense",
 };
 
 function Postings({ line }: { line: StatementLine }) {
