@@ -73,6 +73,11 @@ impl Candidate {
         &self.block
     }
 
+    /// What the block changes of the state.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
     /// Searches `tries` nonces from `start` on for one that seals the block.
     pub fn seal(&self, start: u64, tries: u64) -> Option<B64> {
         let header = &self.block.header;

@@ -5,10 +5,25 @@
 //! transaction has at most [`TRANSACTION_GAS_MAX`] gas and opcode 0x44 is `PREVRANDAO`. There are
 //! no system calls: the header has no fields they would need.
 
+mod access;
 mod call;
+mod overrides;
+mod precompiles;
+mod reader;
+mod simulate;
+mod watch;
 
 pub(crate) use call::call_and_apply;
-pub use call::{Call, CallError, CallOutcome, CallResult, call, estimate};
+pub use call::{Call, CallError, CallOutcome, CallResult, Calls, call, estimate};
+pub use overrides::{
+    AccountOverride, BlockOverrides, OverrideError, StateOverrides, check_overrides,
+};
+pub use precompiles::{MoveError, Moved};
+pub use reader::{CodeCache, Reader, StateCache};
+pub use simulate::{
+    Simulated, SimulatedBlock, SimulatedCall, Simulation, SimulationError, unsigned,
+};
+pub use watch::Watch;
 
 use crate::block::{Receipt, Transaction};
 use crate::header::Header;
@@ -139,6 +154,9 @@ pub enum TransactionError {
         /// Most allowed.
         max: usize,
     },
+    /// A call was stopped by whoever watches it.
+    #[error("execution aborted")]
+    Interrupted,
     /// Anything else the machine refuses.
     #[error("{0}")]
     Other(String),

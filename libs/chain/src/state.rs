@@ -241,6 +241,13 @@ impl<S: StateSource> State<S> {
         Ok(())
     }
 
+    /// Sets all storage slots of an account to zero.
+    pub fn clear_storage(&mut self, address: Address) -> Result<(), StateError> {
+        self.entry(address)?.forget_storage();
+        self.changed.insert(address);
+        Ok(())
+    }
+
     /// Adds to a balance.
     pub fn credit(&mut self, address: Address, amount: U256) -> Result<(), StateError> {
         if amount.is_zero() {

@@ -1,13 +1,21 @@
 //! Calls without a signature: what a contract would answer, and how much gas it would take.
 
-use super::{TRANSACTION_GAS_MAX, TransactionError, config_env, machine, refusal};
+use super::precompiles::Moved;
+use super::watch::{self, Watch};
+use super::{TRANSACTION_GAS_MAX, TransactionError, config_env, refusal};
 use crate::state::{State, StateError};
 use crate::view::StateSource;
 use alloy_eips::eip2930::AccessList;
 use alloy_primitives::{Address, Bytes, Log, TxKind, U256};
-use revm::ExecuteEvm;
 use revm::context::result::{ExecutionResult, HaltReason, Output, ResultAndState};
-use revm::context::{BlockEnv, TransactTo, TxEnv};
+use revm::context::{BlockEnv, CfgEnv, TransactTo, TxEnv};
+use revm::{Database, ExecuteEvm};
+use std::sync::LazyLock;
+
+/// A state that calls can run on.
+pub trait CallState: Database<Error = StateError> {}
+
+impl<D: Database<Error = StateError>> CallState for D {}
 
 /// A call as `eth_call` and `eth_estimateGas` take it. Nonce and code of the sender are not
 /// checked; without a price the base fee counts as zero.
@@ -19,8 +27,12 @@ pub struct Call {
     pub to: Option<Address>,
     /// Most gas; the block's limit if not given.
     pub gas: Option<u64>,
-    /// Price per gas in wei.
+    /// Price per gas in wei; the most of it if there is a tip.
     pub gas_price: Option<u128>,
+    /// Tip per gas in wei, of a transaction with dynamic fees.
+    pub tip: Option<u128>,
+    /// Nonce; the account's own if not given. It is not checked.
+    pub nonce: Option<u64>,
     /// Value in wei.
     pub value: U256,
     /// Call data, or init code.
@@ -74,7 +86,7 @@ pub enum CallError {
     },
 }
 
-fn halt_reason(reason: &HaltReason) -> String {
+pub(super) fn halt_reason(reason: &HaltReason) -> String {
     match reason {
         HaltReason::OutOfGas(_) => "out of gas".into(),
         HaltReason::InvalidFEOpcode => "invalid opcode: INVALID".into(),
@@ -90,14 +102,107 @@ fn halt_reason(reason: &HaltReason) -> String {
     }
 }
 
+/// Calls within one block: what they run in, apart from the state.
+#[derive(Clone, Debug)]
+pub struct Calls<'w> {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// The block as contracts see it.
+    pub block: BlockEnv,
+    /// Most gas of a call, whatever it asks for and the block allows.
+    pub gas_max: u64,
+    /// Where precompiled contracts answer.
+    pub moved: Moved,
+    /// What ends a call that takes too long.
+    pub watch: Watch<'w>,
+}
+
+impl Calls<'static> {
+    /// Calls that only the block's gas limit bounds.
+    pub fn within(chain_id: u64, block: BlockEnv) -> Self {
+        let (moved, watch) = (Moved::default(), Watch::none());
+        Self { chain_id, block, gas_max: u64::MAX, moved, watch }
+    }
+}
+
+impl Calls<'_> {
+    /// Executes a call. The state keeps only what it read.
+    pub fn call<D: CallState>(
+        &self,
+        state: &mut D,
+        call: &Call,
+    ) -> Result<CallResult, TransactionError> {
+        Ok(result(self.transact(state, call)?.result))
+    }
+
+    /// The most gas that a call gets.
+    fn gas_of(&self, call: &Call) -> u64 {
+        let most = self.block.gas_limit.min(self.gas_max);
+        call.gas.unwrap_or(most).min(most)
+    }
+
+    pub(super) fn transact<D: CallState>(
+        &self,
+        state: &mut D,
+        call: &Call,
+    ) -> Result<ResultAndState, TransactionError> {
+        let (price, tip) = (call.gas_price.unwrap_or(0), call.tip);
+        let mut block = self.block.clone();
+        if price == 0 && tip.is_none_or(|tip| tip == 0) {
+            block.basefee = 0;
+        }
+        let base_fee = block.basefee;
+        let nonce = match call.nonce {
+            Some(nonce) => nonce,
+            None => state.basic(call.from)?.map_or(0, |account| account.nonce),
+        };
+        let transaction = TxEnv {
+            tx_type: match tip {
+                Some(_) => 2,
+                None => u8::from(!call.access_list.is_empty()),
+            },
+            caller: call.from,
+            gas_limit: self.gas_of(call),
+            gas_price: price,
+            gas_priority_fee: tip,
+            kind: call.to.map_or(TxKind::Create, TransactTo::Call),
+            value: call.value,
+            data: call.data.clone(),
+            nonce,
+            chain_id: Some(self.chain_id),
+            access_list: call.access_list.clone(),
+            ..TxEnv::default()
+        };
+        let (config, moved) = (call_config(self.chain_id), self.moved.clone());
+        let mut machine = watch::machine(state, config, block, moved, self.watch, ());
+        let done = machine.transact(transaction);
+        if machine.ctx.chain.is_over() {
+            return Err(TransactionError::Interrupted);
+        }
+        done.map_err(|error| refusal(error, call.from, base_fee))
+    }
+}
+
+/// The rules of calls: nobody signs them, and the cap of transactions is not theirs.
+pub(super) fn call_config(chain_id: u64) -> CfgEnv {
+    static CONFIG: LazyLock<CfgEnv> = LazyLock::new(|| {
+        let mut config = config_env(0);
+        config.disable_nonce_check = true;
+        config.disable_eip3607 = true;
+        config.tx_gas_limit_cap = Some(u64::MAX);
+        config
+    });
+    CONFIG.clone().with_chain_id(chain_id)
+}
+
 /// Executes a call on a state within a block. The state keeps only what it read.
-pub fn call<S: StateSource>(
-    state: &mut State<S>,
+pub fn call<D: CallState>(
+    state: &mut D,
     chain_id: u64,
     block: BlockEnv,
     call: &Call,
 ) -> Result<CallResult, TransactionError> {
-    Ok(result(transact(state, chain_id, block, call)?.result))
+    Calls::within(chain_id, block).call(state, call)
 }
 
 /// The same, but the state keeps what the call changed.
@@ -107,45 +212,22 @@ pub(crate) fn call_and_apply<S: StateSource>(
     block: BlockEnv,
     call: &Call,
 ) -> Result<CallResult, TransactionError> {
-    let done = transact(state, chain_id, block, call)?;
+    let done = Calls::within(chain_id, block).transact(state, call)?;
     state.apply(done.state)?;
     Ok(result(done.result))
 }
 
-fn transact<S: StateSource>(
-    state: &mut State<S>,
+/// The least gas, up to 1.5 %, with which the call succeeds.
+pub fn estimate<D: CallState>(
+    state: &mut D,
     chain_id: u64,
-    mut block: BlockEnv,
-    call: &Call,
-) -> Result<ResultAndState, TransactionError> {
-    let price = call.gas_price.unwrap_or(0);
-    if price == 0 {
-        block.basefee = 0;
-    }
-    let base_fee = block.basefee;
-    let mut config = config_env(chain_id);
-    config.disable_nonce_check = true;
-    config.disable_eip3607 = true;
-    config.tx_gas_limit_cap = Some(u64::MAX);
-    let transaction = TxEnv {
-        tx_type: if call.access_list.is_empty() { 0 } else { 1 },
-        caller: call.from,
-        gas_limit: call.gas.unwrap_or(block.gas_limit).min(block.gas_limit),
-        gas_price: price,
-        kind: call.to.map_or(TxKind::Create, TransactTo::Call),
-        value: call.value,
-        data: call.data.clone(),
-        nonce: state.account(call.from)?.map_or(0, |account| account.nonce),
-        chain_id: Some(chain_id),
-        access_list: call.access_list.clone(),
-        ..TxEnv::default()
-    };
-    machine(state, config, block)
-        .transact(transaction)
-        .map_err(|error| refusal(error, call.from, base_fee))
+    block: BlockEnv,
+    request: &Call,
+) -> Result<u64, CallError> {
+    Calls::within(chain_id, block).estimate(state, request)
 }
 
-fn result(result: ExecutionResult) -> CallResult {
+pub(super) fn result(result: ExecutionResult) -> CallResult {
     let (gas_used, gas_refunded) = (result.tx_gas_used(), result.gas().final_refunded());
     let (outcome, created, logs) = match result {
         ExecutionResult::Success { output: Output::Create(code, created), logs, .. } => {
@@ -162,42 +244,39 @@ fn result(result: ExecutionResult) -> CallResult {
     CallResult { outcome, created, gas_used, gas_refunded, logs }
 }
 
-/// The least gas, up to 1.5 %, with which the call succeeds.
-pub fn estimate<S: StateSource>(
-    state: &mut State<S>,
-    chain_id: u64,
-    block: BlockEnv,
-    request: &Call,
-) -> Result<u64, CallError> {
-    let asked = request.gas.unwrap_or(TRANSACTION_GAS_MAX);
-    let affordable = affordable_gas(state, request).map_err(TransactionError::from)?;
-    let mut high = asked.min(block.gas_limit).min(TRANSACTION_GAS_MAX).min(affordable);
-    let mut run = |gas: u64| {
-        call(state, chain_id, block.clone(), &Call { gas: Some(gas), ..request.clone() })
-    };
-    let first = run(high)?;
-    match first.outcome {
-        CallOutcome::Success(_) => {}
-        CallOutcome::Revert(data) => return Err(CallError::Reverted(data)),
-        CallOutcome::Halt(reason) => return Err(CallError::Exceeds { allowance: high, reason }),
-    }
-    let mut low = first.gas_used.saturating_sub(1);
-    // A sub-call gets at most 63/64 of the gas, and a transfer adds a stipend of 2300.
-    let likely = (first.gas_used + first.gas_refunded + 2_300).saturating_mul(64) / 63;
-    let mut middle = likely;
-    while low + 1 < high && (high - low).saturating_mul(1000) > high.saturating_mul(15) {
-        if middle <= low || middle >= high {
-            middle = low + (high - low) / 2;
+impl Calls<'_> {
+    /// The least gas, up to 1.5 %, with which the call succeeds.
+    pub fn estimate<D: CallState>(&self, state: &mut D, request: &Call) -> Result<u64, CallError> {
+        let asked = request.gas.unwrap_or(TRANSACTION_GAS_MAX);
+        let affordable = affordable_gas(state, request).map_err(TransactionError::from)?;
+        let mut high = asked.min(self.gas_of(request)).min(TRANSACTION_GAS_MAX).min(affordable);
+        let mut run = |gas: u64| self.call(state, &Call { gas: Some(gas), ..request.clone() });
+        let first = run(high)?;
+        match first.outcome {
+            CallOutcome::Success(_) => {}
+            CallOutcome::Revert(data) => return Err(CallError::Reverted(data)),
+            CallOutcome::Halt(reason) => {
+                return Err(CallError::Exceeds { allowance: high, reason });
+            }
         }
-        if is_enough(run(middle))? {
-            high = middle;
-        } else {
-            low = middle;
+        let mut low = first.gas_used.saturating_sub(1);
+        // A sub-call gets at most 63/64 of the gas, and a transfer adds a stipend of 2300.
+        let likely = (first.gas_used + first.gas_refunded + 2_300).saturating_mul(64) / 63;
+        let mut middle = likely;
+        while low + 1 < high && (high - low).saturating_mul(1000) > high.saturating_mul(15) {
+            if middle <= low || middle >= high {
+                middle = low + (high - low) / 2;
+            }
+            if is_enough(run(middle))? {
+                high = middle;
+            } else {
+                low = middle;
+            }
+            // Most calls need little more than they use: search near the lower end first.
+            middle = (low + (high - low) / 2).min(low.saturating_mul(2));
         }
-        // Most calls need little more than they use: search near the lower end first.
-        middle = (low + (high - low) / 2).min(low.saturating_mul(2));
+        Ok(high)
     }
-    Ok(high)
 }
 
 /// Whether a try succeeded; an error if more gas would not help it.
@@ -211,9 +290,9 @@ fn is_enough(tried: Result<CallResult, TransactionError>) -> Result<bool, Transa
 }
 
 /// How much gas the sender can pay for at the price it offers.
-fn affordable_gas<S: StateSource>(state: &mut State<S>, request: &Call) -> Result<u64, StateError> {
+fn affordable_gas<D: CallState>(state: &mut D, request: &Call) -> Result<u64, StateError> {
     let Some(price) = request.gas_price.filter(|price| *price > 0) else { return Ok(u64::MAX) };
-    let balance = state.account(request.from)?.map_or(U256::ZERO, |account| account.balance);
+    let balance = state.basic(request.from)?.map_or(U256::ZERO, |account| account.balance);
     let left = balance.saturating_sub(request.value);
     Ok((left / U256::from(price)).saturating_to())
 }

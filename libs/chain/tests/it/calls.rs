@@ -1,7 +1,11 @@
 use crate::support::{CHAIN_ID, Chain, ETHER, Key, RECORDER, init_code, record};
 use alloy_primitives::{Address, Bytes, U256, b256, bytes};
-use chain::execute::{Call, CallError, CallOutcome, TransactionError, block_env, call, estimate};
+use chain::execute::{
+    Call, CallError, CallOutcome, Calls, CodeCache, Reader, StateCache, TransactionError, Watch,
+    block_env, call, estimate,
+};
 use chain::genesis::{CREATE2_DEPLOYER, MULTICALL3};
+use chain::{AtBlock, ChainView};
 
 fn to(chain: &Chain, data: Bytes) -> Call {
     Call { from: Address::repeat_byte(9), to: Some(chain.recorder), data, ..Call::default() }
@@ -103,4 +107,50 @@ fn multicall_knows_the_chain_id() {
     let request = Call { to: Some(MULTICALL3), ..to(&chain, bytes!("3408e470")) };
     let expected = U256::from(CHAIN_ID).to_be_bytes_vec().into();
     assert_eq!(ask(&chain, &request).unwrap().outcome, CallOutcome::Success(expected));
+}
+
+#[test]
+fn a_reader_answers_as_the_state_does_also_from_its_caches() {
+    let chain = Chain::new();
+    let head = ChainView::head(&chain.view);
+    let header = chain.view.header(head).unwrap();
+    let calls = Calls::within(CHAIN_ID, block_env(&header));
+    let (cache, codes) = (StateCache::default(), CodeCache::default());
+    let source = AtBlock::new(&chain.view, head);
+    for request in [
+        to(&chain, record(1, 77)),
+        to(&chain, record(2, 0)),
+        to(&chain, Bytes::new()),
+        Call { gas: Some(23_000), ..to(&chain, record(1, 77)) },
+        Call { to: None, ..to(&chain, init_code(RECORDER)) },
+        Call { to: Some(MULTICALL3), ..to(&chain, bytes!("3408e470")) },
+        Call { value: U256::ONE, ..to(&chain, record(1, 1)) },
+    ] {
+        let expected = calls.call(&mut chain.state(), &request);
+        for _ in 0..2 {
+            let mut reader = Reader::new(header.state_root, source.clone(), &cache, &codes);
+            assert_eq!(calls.call(&mut reader, &request), expected, "{request:?}");
+        }
+    }
+}
+
+#[test]
+fn a_watch_ends_what_jumps_too_often_and_nothing_else() {
+    let chain = Chain::new();
+    let head = ChainView::head(&chain.view);
+    let header = chain.view.header(head).unwrap();
+    // Counts a thousand down, with a jump for each.
+    let countdown = bytes!("6103e85b60019003806003575f5260205ff3");
+    let never = || false;
+    for (stride, expected) in [
+        (500, Err(TransactionError::Interrupted)),
+        (1_001, Ok(CallOutcome::Success(Bytes::from(vec![0; 32])))),
+    ] {
+        let watch = Watch::new(stride, &never);
+        let calls = Calls { watch, ..Calls::within(CHAIN_ID, block_env(&header)) };
+        let mut state = chain.state();
+        state.set_code(chain.recorder, countdown.clone()).unwrap();
+        let result = calls.call(&mut state, &to(&chain, Bytes::new()));
+        assert_eq!(result.map(|result| result.outcome), expected, "every {stride}");
+    }
 }
