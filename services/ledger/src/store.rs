@@ -23,7 +23,7 @@ use cache::NodeCache;
 use chain::Imported;
 use redb::{Database, DatabaseError, ReadableDatabase, StorageError};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use tables::{FORMAT, FORMAT_KNOWN, GENESIS, META, PUBLISHED, number};
 
 /// The file in the directory of a node.
@@ -37,6 +37,15 @@ const CACHE_BYTES_MAX: usize = 64 << 20;
 pub struct Store {
     database: Database,
     cache: Arc<NodeCache>,
+    shared: RwLock<Shared>,
+}
+
+/// The snapshot that readers share, until something is written.
+#[derive(Default)]
+struct Shared {
+    snapshot: Option<Arc<Snapshot>>,
+    /// How often something was written.
+    writes: u64,
 }
 
 impl Store {
@@ -53,7 +62,7 @@ impl Store {
     }
 
     fn of(database: Database, directory: &Path, genesis: B256) -> Result<Self, StoreError> {
-        let store = Self { database, cache: Arc::default() };
+        let store = Self { database, cache: Arc::default(), shared: RwLock::default() };
         store.check(directory, genesis)?;
         Ok(store)
     }
@@ -80,12 +89,37 @@ impl Store {
         Snapshot::new(&self.database.begin_read()?, self.cache.clone())
     }
 
+    /// The same, taken once for all readers until the next write.
+    pub fn shared_snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
+        let shared = self.shared.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(snapshot) = &shared.snapshot {
+            return Ok(snapshot.clone());
+        }
+        let writes = shared.writes;
+        drop(shared);
+        let snapshot = Arc::new(self.snapshot()?);
+        let mut shared = self.shared.write().unwrap_or_else(PoisonError::into_inner);
+        // One that was taken before a write must not stay.
+        if shared.writes == writes {
+            shared.snapshot = Some(snapshot.clone());
+        }
+        Ok(snapshot)
+    }
+
+    /// To be called after every write.
+    fn written(&self) {
+        let mut shared = self.shared.write().unwrap_or_else(PoisonError::into_inner);
+        shared.writes += 1;
+        shared.snapshot = None;
+    }
+
     /// Stores a block with everything that belongs to it; durable when it returns. If the head
     /// moves, blocks `finality_lag` below it become final.
     pub fn append(&self, imported: Imported, finality_lag: u64) -> Result<(), StoreError> {
         let transaction = self.database.begin_write()?;
         append::append(&transaction, &imported, finality_lag)?;
         transaction.commit()?;
+        self.written();
         self.cache.keep(imported.nodes);
         Ok(())
     }
@@ -95,6 +129,7 @@ impl Store {
         let transaction = self.database.begin_write()?;
         transaction.open_table(META)?.insert(PUBLISHED, sequence.to_be_bytes().as_slice())?;
         transaction.commit()?;
+        self.written();
         Ok(())
     }
 }
