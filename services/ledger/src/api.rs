@@ -1,10 +1,10 @@
-//! REST, and JSON-RPC over HTTP.
+//! REST, and JSON-RPC over HTTP and WebSocket.
 
+use crate::http;
 use crate::ledger::Ledger;
 use crate::node::Node;
-use crate::rpc;
-use actix_web::web::{Data, Json, Payload};
-use actix_web::{HttpResponse, get, post};
+use actix_web::web::{self, Data, Json, Payload};
+use actix_web::{HttpRequest, HttpResponse, get, post};
 use alloy_primitives::{B256, U256};
 use calendar::Timestamp;
 use chain::ChainView;
@@ -58,14 +58,13 @@ pub struct HeadStatus {
     )
 )]
 #[post("/rpc")]
-async fn json_rpc(ledger: Data<Ledger>, body: Payload) -> Result<HttpResponse, Problem> {
-    let body = body.to_bytes_limited(rpc::BODY_BYTES_MAX).await;
-    let body = body.map_err(|_| Problem::malformed("the request is too large"))?;
-    let body = body.map_err(|error| Problem::malformed(error.to_string()))?;
-    Ok(match ledger.with_node(move |node| rpc::serve(node, &body)).await {
-        Some(answer) => HttpResponse::Ok().content_type("application/json").body(answer),
-        None => HttpResponse::NoContent().finish(),
-    })
+async fn json_rpc(ledger: Data<Ledger>, request: HttpRequest, body: Payload) -> HttpResponse {
+    http::post(ledger.serving(), &request, body).await
+}
+
+/// Opens a WebSocket for Ethereum JSON-RPC with subscriptions. OpenAPI has no words for it.
+async fn web_socket(ledger: Data<Ledger>, request: HttpRequest, body: Payload) -> HttpResponse {
+    http::socket(ledger.serving(), &request, body)
 }
 
 /// Tells how the chain stands.
@@ -95,10 +94,14 @@ fn status(node: &Node) -> Result<ChainStatus, crate::store::StoreError> {
     })
 }
 
-/// Registers `POST /rpc` and `GET /v1/chain`, by their whole paths. Both are public.
+/// Registers `POST /rpc`, `GET /ws` and `GET /v1/chain`, by their whole paths. All are public.
 pub fn routes(ledger: Arc<Ledger>) -> impl Fn(&mut ServiceConfig<'_>) + Clone {
     let ledger = Data::from(ledger);
     move |config| {
-        config.app_data(ledger.clone()).service(json_rpc).service(chain_status);
+        config
+            .app_data(ledger.clone())
+            .service(json_rpc)
+            .service(chain_status)
+            .route("/ws", web::get().to(web_socket));
     }
 }

@@ -1,5 +1,6 @@
 //! What a node is started with.
 
+use crate::rpc::RpcLimits;
 use alloy_primitives::Address;
 use bus::Bus;
 use chain::{GenesisSpec, PoolLimits};
@@ -36,6 +37,8 @@ pub struct Config {
     pub development: bool,
     /// What the pool holds at most.
     pub pool: PoolLimits,
+    /// What callers of JSON-RPC may ask for.
+    pub rpc: RpcLimits,
     /// Addresses of the installation's contracts, told by `wattex_deployment`; null without any.
     pub deployment: serde_json::Value,
 }
@@ -49,6 +52,7 @@ impl Default for Config {
             threads: NonZeroUsize::MIN,
             development: false,
             pool: PoolLimits::default(),
+            rpc: RpcLimits::default(),
             deployment: serde_json::Value::Null,
         }
     }

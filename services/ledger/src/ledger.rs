@@ -1,9 +1,11 @@
 //! The asynchronous shell around the node: ticks, feed, requests.
 
 use crate::config::Parts;
+use crate::feed;
+use crate::http::{self, RpcServer};
 use crate::node::{MineError, Node, StartError};
+use crate::rpc::Serving;
 use crate::store::StoreError;
-use crate::{feed, rpc};
 use anyhow::Context;
 use async_trait::async_trait;
 use bus::Bus;
@@ -11,11 +13,13 @@ use calendar::Timestamp;
 use client::{JsonRpc, RpcError};
 use serde_json::Value;
 use service::Tick;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// A mining node: the core on blocking threads, its feed on the bus.
 pub struct Ledger {
     node: Arc<Node>,
+    serving: Arc<Serving>,
     bus: Bus,
     /// Held while the feed is published, so that its order holds.
     draining: tokio::sync::Mutex<()>,
@@ -26,13 +30,26 @@ pub struct Ledger {
 pub async fn start(parts: Parts) -> Result<Arc<Ledger>, StartError> {
     let bus = parts.bus.clone();
     let node = blocking(move || Node::open(parts)).await?;
-    Ok(Arc::new(Ledger { node: Arc::new(node), bus, draining: tokio::sync::Mutex::default() }))
+    let node = Arc::new(node);
+    let serving = Arc::new(Serving::new(node.clone()));
+    Ok(Arc::new(Ledger { node, serving, bus, draining: tokio::sync::Mutex::default() }))
 }
 
 impl Ledger {
     /// The core, for those on a blocking thread.
     pub fn node(&self) -> &Arc<Node> {
         &self.node
+    }
+
+    /// What answers JSON-RPC from outside.
+    pub(crate) fn serving(&self) -> &Arc<Serving> {
+        &self.serving
+    }
+
+    /// Serves JSON-RPC alone at an address of its own, port 0 for a free one: HTTP at `/` and
+    /// `/rpc`, WebSocket at `/` and `/ws`. Must be called inside a tokio runtime.
+    pub fn serve_rpc(&self, address: SocketAddr) -> std::io::Result<RpcServer> {
+        http::serve(self.serving.clone(), address)
     }
 
     /// Runs `work` with the core on a blocking thread.
@@ -107,13 +124,12 @@ impl Tick for Ledger {
 #[async_trait]
 impl JsonRpc for Ledger {
     async fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
-        let method = method.to_owned();
-        self.with_node(move |node| rpc::answer(node, &method, params)).await
+        self.serving.request(method, params).await
     }
 }
 
 /// Runs `work` where it may block; its panics go on in the caller.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {

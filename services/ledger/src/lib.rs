@@ -2,30 +2,34 @@
 //! feed of blocks.
 //!
 //! ```text
-//! POST /rpc, JsonRpc --> rpc --+                       +--> store: one transaction per block
-//!                              +--> node (pool, miner) +
-//! tick ------------------------+                       +--> feed --drain--> bus
+//! POST /rpc, /ws, JsonRpc --> rpc --+                       +--> store: one transaction per block
+//!                                   +--> node (pool, miner) +
+//! tick -----------------------------+                       +--> feed --drain--> bus
 //! ```
 //!
 //! Invariants: what is true of a block follows from libs/chain alone, nothing is decided here; a
 //! block, its receipts, its state and its row of the feed become durable together; the feed is
 //! published in order, each event until it is acknowledged.
 //!
-//! Absent on purpose: peers, accounts of the node's own, websockets, pruning, a pool on disk (who
+//! Absent on purpose: peers, accounts of the node's own, pruning, a pool on disk (who
 //! sends keeps what it sent until it is final, and sends it again).
 #![forbid(unsafe_code)]
 
 mod api;
 mod config;
 mod feed;
+mod http;
 mod ledger;
+mod news;
 pub mod node;
 mod rpc;
 pub mod store;
+mod ws;
 
 pub use api::{ChainStatus, HeadStatus, routes};
 pub use config::{Config, Mining, Parts};
+pub use http::RpcServer;
 pub use ledger::{Ledger, start};
 pub use node::{ImportError, MineError, Node, StartError, SubmitError};
-pub use rpc::{BATCH_MAX, BODY_BYTES_MAX, LOG_BLOCKS_MAX, LOGS_MAX, RESPONSE_BYTES_MAX};
+pub use rpc::{BATCH_MAX, BODY_BYTES_MAX, LOG_BLOCKS_MAX, LOGS_MAX, RESPONSE_BYTES_MAX, RpcLimits};
 pub use store::StoreError;

@@ -15,9 +15,12 @@ mod miner;
 pub use miner::MineError;
 
 use crate::config::{Config, Parts};
+use crate::news::News;
 use crate::store::{Snapshot, Store, StoreError};
+use alloy_consensus::Transaction as _;
 use alloy_consensus::transaction::Recovered;
 use alloy_primitives::{Address, B256};
+use chain::pool::Added;
 use chain::state::{Account, StateError};
 use chain::{
     AtBlock, Block, BlockError, ChainView, GenesisError, HeadChange, Imported, Pool, PoolError,
@@ -26,7 +29,7 @@ use chain::{
 use service::Clock;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +93,8 @@ pub struct Node {
     heads: AtomicU64,
     stopping: AtomicBool,
     pub(crate) filters: Mutex<crate::rpc::Filters>,
+    pub(crate) news: News,
+    pub(crate) caches: crate::rpc::Caches,
 }
 
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -114,6 +119,8 @@ impl Node {
             heads: AtomicU64::default(),
             stopping: AtomicBool::default(),
             filters: Mutex::default(),
+            news: News::default(),
+            caches: crate::rpc::Caches::default(),
         })
     }
 
@@ -135,6 +142,11 @@ impl Node {
     /// The chain as it is now.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
         self.store.snapshot()
+    }
+
+    /// The same for many readers: one snapshot until the next block.
+    pub(crate) fn shared_snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
+        self.store.shared_snapshot()
     }
 
     /// The pool; nobody else uses it while the guard lives.
@@ -168,10 +180,12 @@ impl Node {
         let mut pool = self.pool();
         let snapshot = self.snapshot()?;
         let account = account_at_head(&snapshot, admitted.signer())?;
+        let place = (admitted.signer(), admitted.nonce());
         let added = pool.add(admitted, &account)?;
-        for evicted in added.evicted {
+        for evicted in &added.evicted {
             tracing::debug!(%evicted, by = %hash, "a transaction left the full pool");
         }
+        self.news.arrived(now_pending(&pool, place, &added));
         Ok(hash)
     }
 
@@ -215,6 +229,7 @@ impl Node {
             // The block is stored; candidates sort out what the pool did not learn.
             tracing::error!(%error, "the pool did not follow the head");
         }
+        self.news.head_moved();
         Ok(Some(change))
     }
 
@@ -243,6 +258,17 @@ impl Node {
         pool.follow(&accounts, returned);
         Ok(())
     }
+}
+
+/// What can be mined since a transaction was added: it, and those that only waited for its nonce.
+fn now_pending(pool: &Pool, (sender, nonce): (Address, u64), added: &Added) -> Vec<B256> {
+    if !added.pending {
+        return Vec::new();
+    }
+    let closes_gap =
+        added.replaced.is_none() && pool.next_nonce(sender).is_some_and(|next| next > nonce + 1);
+    let behind = pool.pending(sender).filter(|one| closes_gap && one.transaction.nonce() > nonce);
+    std::iter::once(added.hash).chain(behind.map(|one| one.hash)).collect()
 }
 
 /// Refuses what would disconnect a final block.

@@ -1,161 +1,167 @@
 //! Ethereum JSON-RPC: what wallets, libraries and explorers send, with geth's wording and codes.
 //!
-//! A method is a function of the node and its parameters; [`answer`] finds it by name, [`serve`]
-//! reads requests and batches. Each request sees one [`Snapshot`](crate::store::Snapshot), so what
-//! it answers belongs together even if the head moves meanwhile.
+//! A method is a function of the node and its parameters ([`methods`] finds it by name). Each
+//! request sees one [`Snapshot`](crate::store::Snapshot), so what it answers belongs together even
+//! if the head moves meanwhile.
+//!
+//! ```text
+//! HTTP, WebSocket --> Service --> on the spot, if it is light --+--> envelope --> method
+//! JsonRpc (in process) ------+--> worker ------------------------+
+//! ```
 
+mod account;
 mod blocks;
+mod cache;
 mod calls;
 mod envelope;
 mod fees;
+mod fill;
 mod filters;
 mod format;
+mod limits;
 mod logs;
+mod methods;
+mod out;
 mod params;
 mod pool;
+mod raw;
+mod send_sync;
+mod serving;
+mod session;
+mod simulate;
 mod state;
+mod subscriptions;
+mod txpool;
 
-pub(crate) use envelope::serve;
+pub(crate) use cache::Caches;
 pub(crate) use filters::Filters;
+pub use limits::{
+    BATCH_MAX, BODY_BYTES_MAX, LOG_BLOCKS_MAX, LOGS_MAX, RESPONSE_BYTES_MAX, RpcLimits,
+};
+pub(crate) use serving::{Reply, Serving};
+pub(crate) use session::Session;
+pub(crate) use subscriptions::news;
 
 use crate::node::Node;
 use crate::store::{Snapshot, StoreError};
-use alloy_primitives::{B256, Bytes, U64, keccak256};
-use chain::{ChainView, light};
+use account::{Source, StateAt};
+use alloy_primitives::{B256, U64};
+use chain::execute::Watch;
+use chain::{AtBlock, ChainView};
 use client::RpcError;
-use params::Params;
+use out::Out;
+use params::{BlockId, Params};
 use serde_json::{Value, json};
-
-/// Bytes of a request or batch.
-pub const BODY_BYTES_MAX: usize = 5 << 20;
-/// Requests in a batch.
-pub const BATCH_MAX: usize = 1_000;
-/// Bytes of the answers to a batch together.
-pub const RESPONSE_BYTES_MAX: usize = 25 << 20;
-/// Blocks that one query for logs may span.
-pub const LOG_BLOCKS_MAX: u64 = 10_000;
-/// Logs that one query may find.
-pub const LOGS_MAX: usize = 10_000;
+use std::sync::Arc;
+use std::time::Instant;
 
 /// Codes of errors, as geth uses them.
 mod code {
     pub(super) const REVERTED: i64 = 3;
+    pub(super) const SYNC_TIMEOUT: i64 = 4;
     pub(super) const SERVER: i64 = -32_000;
+    pub(super) const TIMED_OUT: i64 = -32_002;
     pub(super) const TOO_LARGE: i64 = -32_003;
     pub(super) const LIMIT_EXCEEDED: i64 = -32_005;
+    pub(super) const VM_ERROR: i64 = -32_015;
     pub(super) const INVALID_REQUEST: i64 = -32_600;
     pub(super) const NO_METHOD: i64 = -32_601;
     pub(super) const INVALID_PARAMS: i64 = -32_602;
     pub(super) const INTERNAL: i64 = -32_603;
     pub(super) const PARSE: i64 = -32_700;
+    pub(super) const NONCE_TOO_LOW: i64 = -38_010;
+    pub(super) const NONCE_TOO_HIGH: i64 = -38_011;
+    pub(super) const INTRINSIC_GAS: i64 = -38_013;
+    pub(super) const INSUFFICIENT_FUNDS: i64 = -38_014;
+    pub(super) const BLOCK_GAS: i64 = -38_015;
+    pub(super) const BLOCK_NUMBER: i64 = -38_020;
+    pub(super) const BLOCK_TIMESTAMP: i64 = -38_021;
+    pub(super) const SENDER_NOT_EOA: i64 = -38_024;
+    pub(super) const INIT_CODE_SIZE: i64 = -38_025;
+    pub(super) const CLIENT_LIMIT: i64 = -38_026;
+    /// Not for callers: a worker has to answer the request from the start.
+    pub(super) const LATER: i64 = i64::MIN;
+}
+
+/// How long a request may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Patience {
+    /// A moment, because the thread serves others too; what takes longer is for a worker.
+    OnTheSpot,
+    /// Until then.
+    Until(Instant),
 }
 
 /// What a method sees.
 struct Request<'a> {
     node: &'a Node,
-    snapshot: Snapshot,
-    params: Params,
+    snapshot: Arc<Snapshot>,
+    params: Params<'a>,
+    /// The connection, if it can be told what is new.
+    session: Option<&'a Session>,
+    patience: Patience,
 }
 
 type Answer = Result<Value, RpcError>;
-type Method = fn(&Request<'_>) -> Answer;
 
 /// Answers one request; `params` is an array, or null for none.
 pub(crate) fn answer(node: &Node, method: &str, params: Value) -> Answer {
-    let run = find(method, node.config().development).ok_or_else(|| {
+    let params = Params::new(&params)?;
+    let until = Instant::now() + node.config().rpc.time_max;
+    let mut out = Out::value();
+    run(node, method, params, None, Patience::Until(until), &mut out)?;
+    Ok(out.into_value())
+}
+
+/// Finds the method and runs it.
+fn run(
+    node: &Node,
+    method: &str,
+    params: Params<'_>,
+    session: Option<&Session>,
+    patience: Patience,
+    out: &mut Out<'_>,
+) -> Result<(), RpcError> {
+    let found = methods::find(method, node.config().development).ok_or_else(|| {
         let message = format!("the method {method} does not exist/is not available");
         RpcError::new(code::NO_METHOD, message)
     })?;
-    let params = Params::new(params)?;
-    let snapshot = node.snapshot().map_err(fault)?;
-    run(&Request { node, snapshot, params })
+    let snapshot = node.shared_snapshot().map_err(fault)?;
+    found.run(&Request { node, snapshot, params, session, patience }, out)
 }
 
-fn find(method: &str, development: bool) -> Option<Method> {
-    Some(match method {
-        "web3_clientVersion" => |_| Ok(json!(client_version())),
-        "web3_sha3" => |request| Ok(json!(keccak256(request.params.get::<Bytes>(0)?))),
-        "net_version" => |request| Ok(json!(request.node.rules().chain_id.to_string())),
-        // Libraries take it for "is there a node".
-        "net_listening" => |_| Ok(json!(true)),
-        "net_peerCount" => |_| Ok(json!("0x0")),
-        "eth_chainId" => |request| Ok(quantity(request.node.rules().chain_id)),
-        "eth_syncing" => |_| Ok(json!(false)),
-        "eth_accounts" => |_| Ok(json!([])),
-        "eth_mining" => pool::mining,
-        "eth_hashrate" => fees::hashrate,
-        "eth_blockNumber" => |request| Ok(quantity(request.head()?.number)),
-        "eth_getBlockByNumber" => blocks::block_by_number,
-        "eth_getBlockByHash" => blocks::block_by_hash,
-        "eth_getBlockTransactionCountByNumber" | "eth_getBlockTransactionCountByHash" => {
-            blocks::transaction_count
-        }
-        "eth_getUncleCountByBlockNumber" | "eth_getUncleCountByBlockHash" => blocks::uncle_count,
-        "eth_getTransactionByHash" => blocks::transaction_by_hash,
-        "eth_getTransactionByBlockNumberAndIndex" | "eth_getTransactionByBlockHashAndIndex" => {
-            blocks::transaction_by_index
-        }
-        "eth_getTransactionReceipt" => blocks::receipt,
-        "eth_getBlockReceipts" => blocks::receipts,
-        "eth_getLogs" => logs::get,
-        "eth_newFilter" => filters::new_logs,
-        "eth_newBlockFilter" => filters::new_blocks,
-        "eth_getFilterChanges" => filters::changes,
-        "eth_getFilterLogs" => filters::logs,
-        "eth_uninstallFilter" => filters::uninstall,
-        "eth_getBalance" => state::balance,
-        "eth_getCode" => state::code,
-        "eth_getStorageAt" => state::storage_at,
-        "eth_getTransactionCount" => state::transaction_count,
-        "eth_getProof" => state::proof,
-        "eth_call" => calls::call,
-        "eth_estimateGas" => calls::estimate,
-        "eth_gasPrice" => fees::gas_price,
-        "eth_maxPriorityFeePerGas" => fees::tip,
-        "eth_feeHistory" => fees::history,
-        "eth_sendRawTransaction" => pool::send_raw,
-        "txpool_status" => pool::status,
-        "txpool_content" => pool::content,
-        "wattex_ancestorProof" => ancestor_proof,
-        "wattex_deployment" => |request| Ok(request.node.config().deployment.clone()),
-        "evm_mine" if development => pool::mine,
-        _ => return None,
-    })
-}
+impl<'a> Request<'a> {
+    /// A request without parameters, of the node's own.
+    fn bare(node: &'a Node, patience: Patience) -> Result<Self, RpcError> {
+        let snapshot = node.shared_snapshot().map_err(fault)?;
+        Ok(Self { node, snapshot, params: Params::none(), session: None, patience })
+    }
 
-fn client_version() -> String {
-    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
-    format!("wattex/v{}/{os}-{arch}/rust", env!("CARGO_PKG_VERSION"))
-}
-
-/// `wattex_ancestorProof(number, trusted)`: the path of the block at height `number` in the
-/// mountain range of the header at height `trusted`; null if it is not below it.
-fn ancestor_proof(request: &Request<'_>) -> Answer {
-    let (number, trusted) = (request.params.get::<U64>(0)?, request.params.get::<U64>(1)?);
-    let path = request
-        .snapshot
-        .canonical_header(trusted.to())
-        .and_then(|header| light::prove_ancestor(&request.snapshot, &header, number.to()));
-    Ok(json!(path))
-}
-
-impl Request<'_> {
     /// The same request on the chain as it is now.
     fn again(&self) -> Result<Self, RpcError> {
-        let snapshot = self.node.snapshot().map_err(fault)?;
-        Ok(Self { node: self.node, snapshot, params: self.params.clone() })
+        let snapshot = self.node.shared_snapshot().map_err(fault)?;
+        let Self { node, params, session, patience, .. } = *self;
+        Ok(Self { node, snapshot, params, session, patience })
+    }
+
+    fn limits(&self) -> &'a RpcLimits {
+        &self.node.config().rpc
     }
 
     fn head(&self) -> Result<chain::Header, RpcError> {
         self.snapshot.head_header().map_err(fault)
     }
 
+    fn block(&self, hash: B256) -> Result<Arc<cache::Stored>, RpcError> {
+        self.node.caches.block(&self.snapshot, hash)
+    }
+
     /// Hash of the block that a tag, a number or a hash names; `None` if there is none.
-    fn resolve(&self, block: params::BlockId) -> Result<Option<B256>, RpcError> {
-        use params::BlockId::{Canonical, Finalized, Hash, Head, Number};
-        let view = &self.snapshot;
+    fn resolve(&self, block: BlockId) -> Result<Option<B256>, RpcError> {
+        use BlockId::{Canonical, Finalized, Hash, Head, Number, Pending};
+        let view = &*self.snapshot;
         Ok(match block {
-            Head => Some(view.head()),
+            Head | Pending => Some(view.head()),
             Finalized => view.canonical_hash(view.finalized()),
             Number(number) => view.canonical_hash(number),
             Hash(hash) => view.header(hash).map(|_| hash),
@@ -168,12 +174,80 @@ impl Request<'_> {
         })
     }
 
-    /// The block that state is read at: parameter `position`, or the head if it is left out.
-    fn state_block(&self, position: usize) -> Result<(B256, chain::Header), RpcError> {
-        let block = self.params.optional(position)?.unwrap_or(params::BlockId::Head);
+    /// The block that a tag, a number or a hash names, by hash and header.
+    fn header_of(&self, block: BlockId) -> Result<(B256, chain::Header), RpcError> {
         let hash = self.resolve(block)?;
         hash.and_then(|hash| Some((hash, self.snapshot.header(hash)?)))
             .ok_or_else(|| server("header not found"))
+    }
+
+    /// The state at the block of parameter `position`, or of the head if it is left out.
+    fn state_at(&self, position: usize) -> Result<StateAt<'_>, RpcError> {
+        self.state_of(self.params.optional(position)?.unwrap_or(BlockId::Head))
+    }
+
+    /// The state at a block, also at the pending one.
+    fn state_of(&self, block: BlockId) -> Result<StateAt<'_>, RpcError> {
+        let pending = match block {
+            BlockId::Pending => Some(self.pending()?),
+            _ => None,
+        };
+        let (hash, header) = self.header_of(block)?;
+        let header = pending.as_ref().map_or(header, |pending| pending.block.header.clone());
+        let caches = &self.node.caches;
+        let (cache, codes) = (caches.state(header.state_root), &caches.codes);
+        let source = Source { at: AtBlock::new(&*self.snapshot, hash), pending };
+        Ok(StateAt { source, header, cache, codes })
+    }
+
+    /// What the next block would be. Building it takes more than a moment.
+    fn pending(&self) -> Result<Arc<cache::Pending>, RpcError> {
+        self.takes_long()?;
+        self.node.caches.pending(self.node, &self.snapshot)
+    }
+
+    /// Hands the request to a worker, if it is not with one.
+    fn takes_long(&self) -> Result<(), RpcError> {
+        match self.patience {
+            Patience::OnTheSpot => Err(RpcError::new(code::LATER, "")),
+            Patience::Until(_) => Ok(()),
+        }
+    }
+
+    /// To be asked between the parts of a long answer.
+    fn in_time(&self) -> Result<(), RpcError> {
+        match self.patience {
+            Patience::Until(until) if Instant::now() >= until => {
+                Err(RpcError::new(code::TIMED_OUT, "request timed out"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What an interrupted call answers.
+    fn interrupted(&self) -> RpcError {
+        let time = self.limits().time_max;
+        self.takes_long().err().unwrap_or_else(|| {
+            server(format!("execution aborted (timeout = {}s)", time.as_secs_f64()))
+        })
+    }
+}
+
+impl Patience {
+    fn lasts(self) -> bool {
+        match self {
+            Self::OnTheSpot => false,
+            Self::Until(until) => Instant::now() < until,
+        }
+    }
+
+    /// A watch over the calls of a request; `lasts` asks this patience.
+    fn watch<'w>(self, lasts: &'w (dyn Fn() -> bool + Sync)) -> Watch<'w> {
+        let stride = match self {
+            Self::OnTheSpot => limits::INLINE_JUMPS_MAX,
+            Self::Until(_) => limits::WATCH_JUMPS,
+        };
+        Watch::new(stride, lasts)
     }
 }
 
@@ -189,10 +263,27 @@ fn invalid(message: impl Into<String>) -> RpcError {
     RpcError::new(code::INVALID_PARAMS, message)
 }
 
+fn limit(message: impl Into<String>) -> RpcError {
+    RpcError::new(code::LIMIT_EXCEEDED, message)
+}
+
 /// A fault of ours: logged here, the caller only learns that it happened.
 fn fault(error: impl std::error::Error) -> RpcError {
     tracing::error!(%error, "a request failed");
     RpcError::new(code::INTERNAL, "internal error")
+}
+
+/// A state that cannot be read: one that is not kept is the caller's to know, else a fault of ours.
+fn unreadable(error: chain::state::StateError) -> RpcError {
+    use chain::state::StateError;
+    use chain::trie::TrieError;
+    match error {
+        StateError::Trie(TrieError::MissingNode(node)) => {
+            tracing::debug!(%node, "a state is not kept");
+            server(format!("missing trie node {node:x} (path ) state is not available"))
+        }
+        error => fault(error),
+    }
 }
 
 /// The store lacks something of a block it has.

@@ -12,12 +12,12 @@ fn to(chain: &Chain, data: Bytes) -> Call {
 }
 
 fn ask(chain: &Chain, request: &Call) -> Result<chain::execute::CallResult, TransactionError> {
-    let block = chain.propose(chain::ChainView::head(&chain.view), vec![]);
+    let block = chain.propose(ChainView::head(&chain.view), vec![]);
     call(&mut chain.state(), CHAIN_ID, block_env(&block.block().header), request)
 }
 
 fn guess(chain: &Chain, request: &Call) -> Result<u64, CallError> {
-    let block = chain.propose(chain::ChainView::head(&chain.view), vec![]);
+    let block = chain.propose(ChainView::head(&chain.view), vec![]);
     estimate(&mut chain.state(), CHAIN_ID, block_env(&block.block().header), request)
 }
 

@@ -1,102 +1,111 @@
 //! Blocks, their transactions and receipts.
 
-use super::format::{self, Place};
+use super::cache::Stored;
+use super::format::{
+    self, BlockView, HeaderView, Place, Quantity, ReceiptView, TransactionView, position,
+};
+use super::out::Out;
 use super::params::BlockId;
-use super::{Answer, Request, damaged, fault, quantity};
-use alloy_primitives::{B256, U64};
-use chain::{Block, ChainView, signature};
+use super::{Answer, Request};
+use alloy_primitives::B256;
 use client::RpcError;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
-pub(super) fn block_by_number(request: &Request<'_>) -> Answer {
-    let full = request.params.optional(1)?.unwrap_or(false);
-    if request.params.get::<Value>(0)? == json!("pending") {
-        return pending(request, full);
+type Written = Result<(), RpcError>;
+
+pub(super) fn block_by_number(request: &Request<'_>, out: &mut Out<'_>) -> Written {
+    let whole = request.params.optional(1)?.unwrap_or(false);
+    one(request, request.params.get(0)?, whole, out)
+}
+
+pub(super) fn block_by_hash(request: &Request<'_>, out: &mut Out<'_>) -> Written {
+    let whole = request.params.optional(1)?.unwrap_or(false);
+    one(request, BlockId::Hash(request.params.get(0)?), whole, out)
+}
+
+fn one(request: &Request<'_>, id: BlockId, whole: bool, out: &mut Out<'_>) -> Written {
+    if let BlockId::Pending = id {
+        return out.put(&BlockView::pending(&*request.pending()?, whole));
     }
-    one(request, request.params.get(0)?, full)
-}
-
-pub(super) fn block_by_hash(request: &Request<'_>) -> Answer {
-    let full = request.params.optional(1)?.unwrap_or(false);
-    one(request, BlockId::Hash(request.params.get(0)?), full)
-}
-
-fn one(request: &Request<'_>, id: BlockId, full: bool) -> Answer {
     match found(request, id)? {
-        Some((hash, block)) => format::block(request, hash, &block, full),
-        None => Ok(Value::Null),
+        Some(stored) => out.put(&BlockView::stored(&stored, whole)),
+        None => out.put(&Value::Null),
     }
 }
 
-/// What the next block would be.
-fn pending(request: &Request<'_>, full: bool) -> Answer {
-    let now = request.node.now().max(request.head()?.timestamp);
-    let candidate = request.node.propose(now).map_err(fault)?;
-    let block = candidate.block();
-    let senders: Option<Vec<_>> = block.transactions.iter().map(signature::recover).collect();
-    let senders = senders.expect("the pool holds signed transactions only");
-    Ok(format::pending_block(block, &senders, full))
+fn found(request: &Request<'_>, id: BlockId) -> Result<Option<Arc<Stored>>, RpcError> {
+    request.resolve(id)?.map(|hash| request.block(hash)).transpose()
 }
 
-fn found(request: &Request<'_>, id: BlockId) -> Result<Option<(B256, Block)>, RpcError> {
-    let Some(hash) = request.resolve(id)? else { return Ok(None) };
-    let block = request.snapshot.block(hash).ok_or_else(|| damaged("body", hash))?;
-    Ok(Some((hash, block)))
+pub(super) fn header(request: &Request<'_>) -> Answer {
+    match request.params.get(0)? {
+        BlockId::Pending => Ok(json!(HeaderView::unsealed(&request.pending()?.block.header, None))),
+        id => Ok(json!(found(request, id)?.as_ref().map(|stored| HeaderView::stored(stored)))),
+    }
 }
 
 pub(super) fn transaction_count(request: &Request<'_>) -> Answer {
-    let found = found(request, request.params.get(0)?)?;
-    Ok(json!(found.map(|(_, block)| U64::from(block.transactions.len()))))
+    let count = match request.params.get(0)? {
+        BlockId::Pending => Some(request.pending()?.block.transactions.len()),
+        id => found(request, id)?.map(|stored| stored.block.transactions.len()),
+    };
+    Ok(json!(count.map(|count| Quantity(count as u64))))
 }
 
 pub(super) fn uncle_count(request: &Request<'_>) -> Answer {
-    Ok(found(request, request.params.get(0)?)?.map_or(Value::Null, |_| quantity(0)))
+    Ok(json!(found(request, request.params.get(0)?)?.map(|_| Quantity(0))))
 }
 
-pub(super) fn transaction_by_hash(request: &Request<'_>) -> Answer {
+pub(super) fn transaction_by_hash(request: &Request<'_>, out: &mut Out<'_>) -> Written {
     let hash = request.params.get(0)?;
     if let Some((number, index)) = request.snapshot.transaction_place(hash) {
-        return at_index(request, BlockId::Number(number), index);
+        return at_index(request, BlockId::Number(number), index, out);
     }
-    let waiting = request.node.pool().get(&hash).map(|pooled| {
-        let recovered = &pooled.transaction;
-        format::transaction(recovered.inner(), recovered.signer(), None)
-    });
+    let waiting = request.node.pool().get(&hash).map(|pooled| pooled.transaction.clone());
     if let Some(waiting) = waiting {
-        return Ok(waiting);
+        return out.put(&TransactionView::new(waiting.inner(), waiting.signer(), None));
     }
     // A block may have taken it out of the pool after the snapshot.
     let now = request.again()?;
     match now.snapshot.transaction_place(hash) {
-        Some((number, index)) => at_index(&now, BlockId::Number(number), index),
-        None => Ok(Value::Null),
+        Some((number, index)) => at_index(&now, BlockId::Number(number), index, out),
+        None => out.put(&Value::Null),
     }
 }
 
-pub(super) fn transaction_by_index(request: &Request<'_>) -> Answer {
-    let index: U64 = request.params.get(1)?;
-    at_index(request, request.params.get(0)?, index.saturating_to())
+pub(super) fn transaction_by_index(request: &Request<'_>, out: &mut Out<'_>) -> Written {
+    let index = position(request.params.get(1)?);
+    at_index(request, request.params.get(0)?, index, out)
 }
 
-fn at_index(request: &Request<'_>, id: BlockId, index: usize) -> Answer {
-    let Some((hash, block)) = found(request, id)? else { return Ok(Value::Null) };
-    let Some(transaction) = block.transactions.get(index) else { return Ok(Value::Null) };
-    let senders = request.snapshot.senders(hash).ok_or_else(|| damaged("senders", hash))?;
-    let place = Place { hash, header: &block.header, index };
-    Ok(format::transaction(transaction, senders[index], Some(place)))
-}
-
-pub(super) fn receipt(request: &Request<'_>) -> Answer {
-    let place = request.snapshot.transaction_place(request.params.get(0)?);
-    let Some((number, index)) = place else { return Ok(Value::Null) };
-    let Some(hash) = request.snapshot.canonical_hash(number) else { return Ok(Value::Null) };
-    let all = format::receipts(request, hash)?;
-    Ok(json!(all.into_iter().nth(index)))
-}
-
-pub(super) fn receipts(request: &Request<'_>) -> Answer {
-    match request.resolve(request.params.get(0)?)? {
-        Some(hash) => Ok(json!(format::receipts(request, hash)?)),
-        None => Ok(Value::Null),
+fn at_index(request: &Request<'_>, id: BlockId, index: usize, out: &mut Out<'_>) -> Written {
+    if let BlockId::Pending = id {
+        let pending = request.pending()?;
+        let all = pending.block.transactions.iter().zip(&pending.senders);
+        let view = all.map(|(one, sender)| TransactionView::new(one, *sender, None)).nth(index);
+        return out.put(&view);
     }
+    let Some(stored) = found(request, id)? else { return out.put(&Value::Null) };
+    let Some(transaction) = stored.block.transactions.get(index) else {
+        return out.put(&Value::Null);
+    };
+    let place = Place { hash: stored.hash, header: &stored.block.header, index };
+    out.put(&TransactionView::new(transaction, stored.senders[index], Some(place)))
+}
+
+/// The receipt of a transaction, if a canonical block has it.
+pub(super) fn receipt_of(
+    request: &Request<'_>,
+    transaction: B256,
+) -> Result<Option<ReceiptView>, RpcError> {
+    let view = &request.snapshot;
+    let Some((number, index)) = view.transaction_place(transaction) else { return Ok(None) };
+    let found = found(request, BlockId::Number(number))?;
+    Ok(found.and_then(|stored| format::receipt(&stored, index)))
+}
+
+pub(super) fn receipts(request: &Request<'_>, out: &mut Out<'_>) -> Written {
+    let found = found(request, request.params.get(0)?)?;
+    out.put(&found.map(|stored| format::receipts(&stored).collect::<Vec<_>>()))
 }

@@ -1,179 +1,133 @@
 //! Calls without a signature.
 
-use super::{Answer, Request, code, invalid, quantity, server};
-use alloy_eips::eip2930::AccessList;
-use alloy_primitives::{Address, B256, Bytes, U64, U128, U256};
-use chain::execute::{self, Call, CallError, CallOutcome, TransactionError, block_env};
-use chain::{AtBlock, Header, State};
-use client::RpcError;
-use serde::Deserialize;
-use serde_json::{Value, json};
+pub(super) mod request;
+pub(super) mod revert;
 
-use crate::store::Snapshot;
+use super::account::{Source, StateAt};
+use super::format::Quantity;
+use super::{Answer, Patience, Request, quantity, server, unreadable};
+use alloy_primitives::Bytes;
+use chain::execute::{
+    Call, CallError, CallOutcome, Calls, Moved, Reader, StateOverrides, TransactionError,
+    block_env, check_overrides,
+};
+use client::RpcError;
+use request::{BlockRequest, CallRequest, StateRequest};
+use revert::{message, reverted};
+use serde_json::json;
 
 /// Gas of a transfer to an account without code.
 const TRANSFER_GAS: u64 = 21_000;
 
-/// A call as tools send it. Fields that play no part in it (`nonce`, `chainId`, `type`) are not
-/// read.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct CallRequest {
-    from: Option<Address>,
-    to: Option<Address>,
-    gas: Option<U64>,
-    gas_price: Option<U128>,
-    max_fee_per_gas: Option<U128>,
-    max_priority_fee_per_gas: Option<U128>,
-    value: Option<U256>,
-    data: Option<Bytes>,
-    input: Option<Bytes>,
-    access_list: Option<AccessList>,
-}
-
-impl CallRequest {
-    fn parse(self, base_fee: u64) -> Result<Call, RpcError> {
-        if self.gas_price.is_some()
-            && (self.max_fee_per_gas.is_some() || self.max_priority_fee_per_gas.is_some())
-        {
-            let both = "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified";
-            return Err(invalid(both));
-        }
-        if let (Some(data), Some(input)) = (&self.data, &self.input)
-            && data != input
-        {
-            let both = "both \"data\" and \"input\" are set and not equal. \
-                        Please use \"input\" to pass transaction call data";
-            return Err(invalid(both));
-        }
-        let tip = self.max_priority_fee_per_gas.unwrap_or_default();
-        let price = match (self.gas_price, self.max_fee_per_gas) {
-            (Some(price), _) => Some(price),
-            (None, Some(fee)) => Some(fee.min(tip.saturating_add(U128::from(base_fee)))),
-            (None, None) => None,
-        };
-        Ok(Call {
-            from: self.from.unwrap_or_default(),
-            to: self.to,
-            gas: self.gas.map(|gas| gas.to()),
-            gas_price: price.map(|price| price.to()),
-            value: self.value.unwrap_or_default(),
-            data: self.input.or(self.data).unwrap_or_default(),
-            access_list: self.access_list.unwrap_or_default(),
-        })
-    }
-}
-
+/// What a call runs on and in.
 struct Stage<'a> {
-    state: State<AtBlock<'a, Snapshot>>,
-    header: Header,
+    state: StateAt<'a>,
+    overrides: StateOverrides,
+    calls: Calls<'a>,
     call: Call,
 }
 
-fn stage<'a>(request: &'a Request<'_>) -> Result<Stage<'a>, RpcError> {
+/// Reads a call (parameter 0), its block, state overrides and block overrides.
+fn stage<'a>(
+    request: &'a Request<'_>,
+    lasts: &'a (dyn Fn() -> bool + Sync),
+) -> Result<Stage<'a>, RpcError> {
     let call: CallRequest = request.params.get(0)?;
-    let (hash, header): (B256, Header) = request.state_block(1)?;
-    if request.params.optional::<Value>(2)?.is_some_and(|overrides| overrides != json!({})) {
-        return Err(invalid("state overrides are not supported"));
-    }
-    let call = call.parse(header.base_fee_per_gas)?;
-    let state = State::at(header.state_root, AtBlock::new(&request.snapshot, hash));
-    Ok(Stage { state, header, call })
+    let state = request.state_at(1)?;
+    let overrides = request.params.optional::<StateRequest>(2)?.unwrap_or_default().parse();
+    let of_block = request.params.optional::<BlockRequest>(3)?.unwrap_or_default().parse()?;
+    let mut moved = Moved::default();
+    check_overrides(&overrides, &mut moved).map_err(|error| server(error.to_string()))?;
+    let chain_id = request.node.rules().chain_id;
+    let mut block = block_env(&state.header);
+    of_block.apply(&mut block);
+    let (gas_max, watch) = (request.limits().call_gas_max, request.patience.watch(lasts));
+    let calls = Calls { chain_id, block, gas_max, moved, watch };
+    Ok(Stage { state, overrides, calls, call: call.parse(chain_id)? })
 }
 
-pub(super) fn call(request: &Request<'_>) -> Answer {
-    let Stage { mut state, header, call } = stage(request)?;
-    let chain_id = request.node.rules().chain_id;
-    let result = execute::call(&mut state, chain_id, block_env(&header), &call).map_err(refused)?;
-    match result.outcome {
-        CallOutcome::Success(output) => Ok(json!(output)),
+impl Stage<'_> {
+    /// Runs `work` on the state with its overrides.
+    fn on<T>(&self, work: impl FnOnce(&mut Pretending<'_>) -> T) -> T {
+        work(&mut self.state.reader().pretending(self.overrides.clone()))
+    }
+}
+
+pub(super) type Pretending<'a> = Reader<'a, &'a Source<'a>>;
+
+pub(super) fn call(request: &Request<'_>) -> Result<Bytes, RpcError> {
+    let patience: Patience = request.patience;
+    let lasts = move || patience.lasts();
+    let stage = stage(request, &lasts)?;
+    let result = stage.on(|state| stage.calls.call(state, &stage.call));
+    match result.map_err(|error| refused(request, error))?.outcome {
+        CallOutcome::Success(output) => Ok(output),
         CallOutcome::Revert(data) => Err(reverted(&data)),
         CallOutcome::Halt(reason) => Err(server(reason)),
     }
 }
 
 pub(super) fn estimate(request: &Request<'_>) -> Answer {
-    let Stage { mut state, header, call } = stage(request)?;
-    let chain_id = request.node.rules().chain_id;
-    if let Some(gas) = transfer_gas(&mut state, chain_id, &header, &call)? {
-        return Ok(quantity(gas));
-    }
-    match execute::estimate(&mut state, chain_id, block_env(&header), &call) {
-        Ok(gas) => Ok(quantity(gas)),
-        Err(CallError::Refused(error)) => Err(refused(error)),
-        Err(CallError::Reverted(data)) => Err(reverted(&data)),
-        Err(error @ CallError::Exceeds { .. }) => Err(server(error.to_string())),
-    }
+    let patience: Patience = request.patience;
+    let lasts = move || patience.lasts();
+    let stage = stage(request, &lasts)?;
+    stage.on(|state| gas(request, &stage.calls, state, &stage.call)).map(quantity)
 }
 
-/// The gas of a plain transfer, which wallets expect to the unit; `None` if the call is none.
-fn transfer_gas(
-    state: &mut State<AtBlock<'_, Snapshot>>,
-    chain_id: u64,
-    header: &Header,
+/// The gas that a call needs.
+pub(super) fn gas(
+    request: &Request<'_>,
+    calls: &Calls<'_>,
+    state: &mut Pretending<'_>,
     call: &Call,
-) -> Result<Option<u64>, RpcError> {
-    let Some(to) = call.to.filter(|_| call.data.is_empty()) else { return Ok(None) };
-    if state.account(to).map_err(super::fault)?.is_some_and(|account| account.has_code()) {
-        return Ok(None);
+) -> Result<u64, RpcError> {
+    if is_transfer(calls, state, call)? {
+        return Ok(TRANSFER_GAS);
     }
-    let with_least = Call { gas: Some(TRANSFER_GAS), ..call.clone() };
-    Ok(match execute::call(state, chain_id, block_env(header), &with_least) {
-        Ok(result) if matches!(result.outcome, CallOutcome::Success(_)) => Some(TRANSFER_GAS),
-        _ => None,
+    calls.estimate(state, call).map_err(|error| match error {
+        CallError::Refused(error) => refused(request, error),
+        CallError::Reverted(data) => reverted(&data),
+        error @ CallError::Exceeds { .. } => server(error.to_string()),
     })
 }
 
-fn refused(error: TransactionError) -> RpcError {
-    match error {
-        TransactionError::State(error) => super::fault(error),
-        error => server(format!("err: {error}")),
+/// Whether the call is a plain transfer, whose gas wallets expect to the unit.
+fn is_transfer(
+    calls: &Calls<'_>,
+    state: &mut Pretending<'_>,
+    call: &Call,
+) -> Result<bool, RpcError> {
+    let Some(to) = call.to.filter(|_| call.data.is_empty()) else { return Ok(false) };
+    if calls.moved.is_precompiled(&to) || state.has_code(to).map_err(unreadable)? {
+        return Ok(false);
     }
+    let with_least = Call { gas: Some(TRANSFER_GAS), ..call.clone() };
+    let tried = calls.call(state, &with_least);
+    Ok(tried.is_ok_and(|result| matches!(result.outcome, CallOutcome::Success(_))))
 }
 
-/// A revert: code 3 with what was returned; the reason in words if it is `Error(string)`.
-fn reverted(data: &Bytes) -> RpcError {
-    let message = match reason(data) {
-        Some(reason) => format!("execution reverted: {reason}"),
-        None => "execution reverted".to_owned(),
-    };
-    RpcError { data: Some(json!(data)), ..RpcError::new(code::REVERTED, message) }
+/// `eth_createAccessList`: what a call touches and what it costs once that is warm.
+pub(super) fn access_list(request: &Request<'_>) -> Answer {
+    let patience: Patience = request.patience;
+    let lasts = move || patience.lasts();
+    let stage = stage(request, &lasts)?;
+    let found = stage.on(|state| stage.calls.access_list(state, &stage.call));
+    let (list, result) = found.map_err(|error| refused(request, error))?;
+    let gas_used = Quantity(result.gas_used);
+    let mut answer = json!({ "accessList": list, "gasUsed": gas_used });
+    match result.outcome {
+        CallOutcome::Success(_) => {}
+        CallOutcome::Revert(data) => answer["error"] = json!(message(&data)),
+        CallOutcome::Halt(reason) => answer["error"] = json!(reason),
+    }
+    Ok(answer)
 }
 
-/// The text of `Error(string)`.
-fn reason(data: &[u8]) -> Option<String> {
-    let words = data.strip_prefix(&[0x08, 0xc3, 0x79, 0xa0])?;
-    let word = |at: usize| -> Option<usize> {
-        let bytes = words.get(at..at.checked_add(32)?)?;
-        U256::from_be_slice(bytes).try_into().ok()
-    };
-    let start = word(0)?;
-    let text = start.checked_add(32)?;
-    let bytes = words.get(text..text.checked_add(word(start)?)?)?;
-    String::from_utf8(bytes.to_vec()).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_revert_tells_its_reason_only_if_it_has_one() {
-        let mut data = vec![0x08, 0xc3, 0x79, 0xa0];
-        data.extend(U256::from(32).to_be_bytes::<32>());
-        data.extend(U256::from(5).to_be_bytes::<32>());
-        data.extend(b"price");
-        for (data, expected) in [
-            (data.clone(), "execution reverted: price"),
-            (data[..data.len() - 1].to_vec(), "execution reverted"),
-            (data[..10].to_vec(), "execution reverted"),
-            (vec![0xff; 4], "execution reverted"),
-            (Vec::new(), "execution reverted"),
-        ] {
-            let data = Bytes::from(data);
-            let error = reverted(&data);
-            assert_eq!((error.code, error.message.as_str()), (3, expected), "{data}");
-            assert_eq!(error.data, Some(json!(data)));
-        }
+/// Why a call could not start, or was stopped.
+pub(super) fn refused(request: &Request<'_>, error: TransactionError) -> RpcError {
+    match error {
+        TransactionError::State(error) => unreadable(error),
+        TransactionError::Interrupted => request.interrupted(),
+        error => server(format!("err: {error}")),
     }
 }

@@ -1,11 +1,14 @@
 //! What gas costs, and how much work the chain sees.
 
-use super::{Answer, Request, damaged, invalid, quantity, server};
+use super::cache::Stored;
+use super::params::BlockId;
+use super::{Answer, Request, damaged, quantity, server};
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{B256, U64, U128, U256};
 use chain::{Block, ChainView, Header};
 use client::RpcError;
 use serde_json::{Number, Value, json};
+use std::sync::Arc;
 
 /// Blocks whose tips make the suggestion.
 const TIP_BLOCKS: u64 = 20;
@@ -28,12 +31,11 @@ pub(super) fn gas_price(request: &Request<'_>) -> Answer {
 }
 
 /// The median of the tips in the last blocks.
-fn suggested_tip(request: &Request<'_>) -> Result<u128, RpcError> {
+pub(super) fn suggested_tip(request: &Request<'_>) -> Result<u128, RpcError> {
     let head = request.head()?.number;
     let mut tips = Vec::new();
     for number in head.saturating_sub(TIP_BLOCKS - 1)..=head {
-        let block = canonical(request, number)?;
-        tips.extend(tips_of(&block));
+        tips.extend(tips_of(&canonical(request, number)?.block));
     }
     tips.sort_unstable();
     Ok(tips.get(tips.len() / 2).copied().unwrap_or_default().max(TIP_MIN))
@@ -45,42 +47,62 @@ fn tips_of(block: &Block) -> impl Iterator<Item = u128> {
     block.transactions.iter().map(tip)
 }
 
-fn canonical(request: &Request<'_>, number: u64) -> Result<Block, RpcError> {
+fn canonical(request: &Request<'_>, number: u64) -> Result<Arc<Stored>, RpcError> {
     let hash = request.snapshot.canonical_hash(number);
-    let block = hash.and_then(|hash| request.snapshot.block(hash));
-    block.ok_or_else(|| damaged("body", hash.unwrap_or_default()))
+    request.block(hash.ok_or_else(|| damaged("place", B256::ZERO))?)
 }
 
 /// `eth_feeHistory(count, newest, percentiles)`.
 pub(super) fn history(request: &Request<'_>) -> Answer {
     let count: Value = request.params.get(0)?;
     let count = count.as_u64().map_or_else(|| request.params.get::<U64>(0).map(|n| n.to()), Ok)?;
-    let newest = request.resolve(request.params.get(1)?)?;
-    let newest = newest.and_then(|hash| request.snapshot.header(hash));
-    let newest = newest.ok_or_else(|| server("request beyond head block"))?;
+    let newest = newest(request)?;
     let asked: Option<Vec<Number>> = request.params.optional(2)?;
     let percentiles = percentiles(&asked.unwrap_or_default())?;
-    let count = count.clamp(1, HISTORY_BLOCKS_MAX).min(newest.number + 1);
+    if count == 0 {
+        return Ok(json!({ "oldestBlock": "0x0", "gasUsedRatio": null }));
+    }
+    let count = count.min(HISTORY_BLOCKS_MAX).min(newest.number + 1);
     let oldest = newest.number + 1 - count;
     let (mut base_fees, mut ratios, mut rewards) = (Vec::new(), Vec::new(), Vec::new());
     for number in oldest..=newest.number {
-        let block = canonical(request, number)?;
-        base_fees.push(quantity(block.header.base_fee_per_gas));
-        ratios.push(ratio(&block.header));
+        request.in_time()?;
+        let stored = canonical(request, number)?;
+        base_fees.push(quantity(stored.block.header.base_fee_per_gas));
+        ratios.push(ratio(&stored.block.header));
         if !percentiles.is_empty() {
-            rewards.push(rewards_of(request, &block, &percentiles)?);
+            rewards.push(rewards_of(&stored, &percentiles));
         }
     }
+    // There are no blobs, so their space costs nothing and nobody uses it.
+    let (blob_fees, blob_ratios) = (vec!["0x0"; base_fees.len() + 1], vec![0; ratios.len()]);
     base_fees.push(quantity(request.node.rules().next_base_fee(&newest)));
     let mut answer = json!({
         "oldestBlock": quantity(oldest),
         "baseFeePerGas": base_fees,
         "gasUsedRatio": ratios,
+        "baseFeePerBlobGas": blob_fees,
+        "blobGasUsedRatio": blob_ratios,
     });
     if !percentiles.is_empty() {
         answer["reward"] = json!(rewards);
     }
     Ok(answer)
+}
+
+/// The header of the newest block of a history.
+fn newest(request: &Request<'_>) -> Result<Header, RpcError> {
+    let id = request.params.get(1)?;
+    let found = request.resolve(id)?.and_then(|hash| request.snapshot.header(hash));
+    match (found, id) {
+        (Some(header), _) => Ok(header),
+        (None, BlockId::Number(number)) => {
+            let head = request.head()?.number;
+            let beyond = "request beyond head block";
+            Err(server(format!("{beyond}: requested {number}, head {head}")))
+        }
+        (None, _) => Err(server("header not found")),
+    }
 }
 
 /// Gas used by gas limit, to six decimals.
@@ -95,11 +117,28 @@ fn percentiles(asked: &[Number]) -> Result<Vec<u64>, RpcError> {
     if asked.len() > PERCENTILES_MAX {
         return Err(server(format!("over the query limit {PERCENTILES_MAX}")));
     }
-    let all: Option<Vec<u64>> = asked.iter().map(hundredths).collect();
-    match all {
-        Some(all) if all.is_sorted() && all.last().is_none_or(|last| *last <= 10_000) => Ok(all),
-        _ => Err(invalid("invalid reward percentile")),
+    let mut all = Vec::new();
+    for (at, number) in asked.iter().enumerate() {
+        let percentile = hundredths(number).filter(|percentile| *percentile <= 10_000);
+        let percentile = percentile
+            .ok_or_else(|| server(format!("invalid reward percentile: {}", fraction(number))))?;
+        if all.last().is_some_and(|last| *last >= percentile) {
+            let (before, this) = (fraction(&asked[at - 1]), fraction(number));
+            let message =
+                format!("invalid reward percentile: #{}:{before} >= #{at}:{this}", at - 1);
+            return Err(server(message));
+        }
+        all.push(percentile);
     }
+    Ok(all)
+}
+
+/// A number with six decimals, as geth prints it.
+fn fraction(number: &Number) -> String {
+    let text = number.to_string();
+    let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
+    let decimals: String = decimals.chars().chain("000000".chars()).take(6).collect();
+    format!("{whole}.{decimals}")
 }
 
 fn hundredths(number: &Number) -> Option<u64> {
@@ -110,22 +149,17 @@ fn hundredths(number: &Number) -> Option<u64> {
 }
 
 /// The tips at the percentiles of the gas of a block.
-fn rewards_of(
-    request: &Request<'_>,
-    block: &Block,
-    percentiles: &[u64],
-) -> Result<Vec<U128>, RpcError> {
-    let hash: B256 = block.hash();
-    let receipts = request.snapshot.receipts(hash).ok_or_else(|| damaged("receipts", hash))?;
+fn rewards_of(stored: &Stored, percentiles: &[u64]) -> Vec<U128> {
     let mut gas_before = 0;
     let mut by_tip: Vec<(u128, u64)> = Vec::new();
-    for (tip, receipt) in tips_of(block).zip(&receipts) {
+    for (tip, receipt) in tips_of(&stored.block).zip(&stored.receipts) {
         by_tip.push((tip, receipt.cumulative_gas_used() - gas_before));
         gas_before = receipt.cumulative_gas_used();
     }
     by_tip.sort_unstable();
+    let gas_used = u128::from(stored.block.header.gas_used);
     let at = |percentile: &u64| {
-        let threshold = u128::from(block.header.gas_used) * u128::from(*percentile) / 10_000;
+        let threshold = gas_used * u128::from(*percentile) / 10_000;
         let mut sum = 0;
         let reached = by_tip.iter().find(|(_, gas)| {
             sum += u128::from(*gas);
@@ -133,13 +167,13 @@ fn rewards_of(
         });
         U128::from(reached.or(by_tip.last()).map_or(0, |(tip, _)| *tip))
     };
-    Ok(percentiles.iter().map(at).collect())
+    percentiles.iter().map(at).collect()
 }
 
 /// Hashes per second that the last blocks took, by their difficulty and their times.
 pub(super) fn hashrate(request: &Request<'_>) -> Answer {
     let head = request.head()?;
-    let view = &request.snapshot;
+    let view = &*request.snapshot;
     let first = head.number.saturating_sub(RATE_BLOCKS);
     let Some(first) = view.canonical_header(first) else { return Ok(quantity(0)) };
     let total = |hash| view.total_difficulty(hash).ok_or_else(|| damaged("difficulty", hash));
@@ -156,8 +190,14 @@ mod tests {
     fn percentiles_are_read_to_hundredths_and_have_to_rise() {
         let read = |text: &str| percentiles(&serde_json::from_str::<Vec<Number>>(text).unwrap());
         assert_eq!(read("[0, 12.5, 99.99, 100]").unwrap(), [0, 1_250, 9_999, 10_000]);
-        for wrong in ["[50, 25]", "[100.5]", "[-1]", "[1e9]"] {
-            assert!(read(wrong).is_err(), "{wrong}");
+        for (wrong, expected) in [
+            ("[50, 25]", "#0:50.000000 >= #1:25.000000"),
+            ("[1, 2.5, 2.5]", "#1:2.500000 >= #2:2.500000"),
+            ("[100.5]", "100.500000"),
+            ("[-1]", "-1.000000"),
+        ] {
+            let message = format!("invalid reward percentile: {expected}");
+            assert_eq!(read(wrong).unwrap_err().message, message, "{wrong}");
         }
     }
 }

@@ -3,7 +3,8 @@
 //! A filter remembers its place in the feed of connected and disconnected blocks, so logs of a
 //! lost branch come again with `removed: true`.
 
-use super::logs::{self, Filter};
+use super::format::LogView;
+use super::logs::{self, Filter, Found};
 use super::{Answer, LOGS_MAX, Request, fault, server};
 use crate::node::locked;
 use alloy_primitives::U64;
@@ -30,12 +31,20 @@ struct Installed {
     told: u64,
     /// Rises with every use of any filter.
     used: u64,
-    /// What logs are asked for; none for a filter of blocks.
-    logs: Option<Filter>,
+    wanted: Wanted,
+}
+
+/// What a filter asks for.
+#[derive(Clone)]
+enum Wanted {
+    Logs(Filter),
+    Blocks,
+    /// Transactions that can be mined; `told` is a place among the arrivals.
+    Pending,
 }
 
 impl Filters {
-    fn install(&mut self, told: u64, logs: Option<Filter>) -> u64 {
+    fn install(&mut self, told: u64, wanted: Wanted) -> u64 {
         if self.by_id.len() >= FILTERS_MAX
             && let Some((&oldest, _)) = self.by_id.iter().min_by_key(|(_, filter)| filter.used)
         {
@@ -43,7 +52,7 @@ impl Filters {
         }
         self.last_id += 1;
         self.uses += 1;
-        self.by_id.insert(self.last_id, Installed { told, used: self.uses, logs });
+        self.by_id.insert(self.last_id, Installed { told, used: self.uses, wanted });
         self.last_id
     }
 
@@ -57,16 +66,19 @@ impl Filters {
 
 pub(super) fn new_logs(request: &Request<'_>) -> Answer {
     let filter = Filter::parse(request, 0)?;
-    install(request, Some(filter))
+    install(request, request.snapshot.feed_last().map_err(fault)?, Wanted::Logs(filter))
 }
 
 pub(super) fn new_blocks(request: &Request<'_>) -> Answer {
-    install(request, None)
+    install(request, request.snapshot.feed_last().map_err(fault)?, Wanted::Blocks)
 }
 
-fn install(request: &Request<'_>, logs: Option<Filter>) -> Answer {
-    let told = request.snapshot.feed_last().map_err(fault)?;
-    Ok(json!(U64::from(locked(&request.node.filters).install(told, logs))))
+pub(super) fn new_pending(request: &Request<'_>) -> Answer {
+    install(request, request.node.news.arrivals(), Wanted::Pending)
+}
+
+fn install(request: &Request<'_>, told: u64, wanted: Wanted) -> Answer {
+    Ok(json!(U64::from(locked(&request.node.filters).install(told, wanted))))
 }
 
 fn id(request: &Request<'_>) -> Result<u64, RpcError> {
@@ -82,27 +94,50 @@ pub(super) fn changes(request: &Request<'_>) -> Answer {
     // Held to the end, so that two calls at once do not both tell the same.
     let mut filters = locked(&request.node.filters);
     let filter = filters.using(id).ok_or_else(not_found)?;
-    let rows = request.snapshot.feed_after(filter.told, ROWS_MAX).map_err(fault)?;
-    let (mut told, mut found) = (filter.told, Vec::new());
-    for row in rows {
-        match &filter.logs {
-            Some(logs) => logs::of_block(request, logs, row.hash, !row.connected, &mut found)?,
-            None if row.connected => found.push(json!(row.hash)),
-            None => {}
+    let (told, news) = match &filter.wanted {
+        Wanted::Pending => {
+            let (told, hashes) = request.node.news.arrivals_after(filter.told, LOGS_MAX);
+            (told, json!(hashes))
         }
+        Wanted::Blocks => blocks(request, filter.told)?,
+        Wanted::Logs(logs) => changed_logs(request, filter.told, logs)?,
+    };
+    filter.told = told;
+    Ok(news)
+}
+
+/// Blocks that were connected after a place of the feed, and the place after them.
+fn blocks(request: &Request<'_>, told: u64) -> Result<(u64, Value), RpcError> {
+    let rows = request.snapshot.feed_after(told, ROWS_MAX).map_err(fault)?;
+    let hashes: Vec<_> = rows.iter().filter(|row| row.connected).map(|row| row.hash).collect();
+    Ok((rows.last().map_or(told, |row| row.sequence), json!(hashes)))
+}
+
+/// Logs that came or went after a place of the feed, and the place after them.
+fn changed_logs(
+    request: &Request<'_>,
+    mut told: u64,
+    filter: &Filter,
+) -> Result<(u64, Value), RpcError> {
+    let mut found = Found::new(request.limits());
+    for row in request.snapshot.feed_after(told, ROWS_MAX).map_err(fault)? {
+        logs::of_block(request, filter, row.hash, !row.connected, &mut found)?;
         told = row.sequence;
-        if found.len() > LOGS_MAX / 2 {
+        if found.logs.len() > LOGS_MAX / 2 {
             break;
         }
     }
-    filter.told = told;
-    Ok(Value::Array(found))
+    Ok((told, json!(found.logs)))
 }
 
-pub(super) fn logs(request: &Request<'_>) -> Answer {
+/// All logs that a filter of logs asks for.
+pub(super) fn logs(request: &Request<'_>) -> Result<Vec<LogView>, RpcError> {
     let id = id(request)?;
-    let filter = locked(&request.node.filters).using(id).and_then(|filter| filter.logs.clone());
-    Ok(json!(logs::all(request, &filter.ok_or_else(not_found)?)?))
+    let wanted = locked(&request.node.filters).using(id).map(|filter| filter.wanted.clone());
+    match wanted {
+        Some(Wanted::Logs(filter)) => logs::all(request, &filter),
+        _ => Err(not_found()),
+    }
 }
 
 pub(super) fn uninstall(request: &Request<'_>) -> Answer {
@@ -118,10 +153,10 @@ mod tests {
     fn the_filter_that_was_asked_longest_ago_makes_room() {
         let mut filters = Filters::default();
         for id in 1..=1_024 {
-            assert_eq!(filters.install(0, None), id);
+            assert_eq!(filters.install(0, Wanted::Blocks), id);
         }
         filters.using(1).unwrap();
-        filters.install(0, None);
+        filters.install(0, Wanted::Blocks);
         assert!(filters.using(1).is_some());
         assert!(filters.using(2).is_none());
         assert!(filters.using(1_025).is_some());

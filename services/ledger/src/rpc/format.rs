@@ -1,13 +1,25 @@
 //! Blocks, transactions, receipts and logs as Ethereum tools read them.
+//!
+//! Views borrow what they show and write themselves straight into the answer.
 
-use super::{Request, damaged, quantity};
+use super::cache::{Pending, Stored};
 use alloy_consensus::{Transaction as _, Typed2718};
-use alloy_primitives::{Address, B256, Bloom, Log, U64, U128};
+use alloy_primitives::{Address, B64, B256, Bloom, Bytes, Log, U64, U128, U256};
 use alloy_rlp::Encodable;
 use chain::execute::created_address;
-use chain::{Block, ChainView, Header, Receipt, Transaction};
-use client::RpcError;
-use serde_json::{Value, json};
+use chain::{Header, Receipt, Transaction};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+/// A number as JSON-RPC writes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Quantity(pub(super) u64);
+
+impl Serialize for Quantity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:#x}", self.0))
+    }
+}
 
 /// Where a transaction is.
 #[derive(Clone, Copy)]
@@ -18,161 +30,302 @@ pub(super) struct Place<'a> {
 }
 
 /// A transaction with its sender; null for the place of one that waits.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TransactionView<'a> {
+    #[serde(flatten)]
+    transaction: &'a Transaction,
+    from: Address,
+    /// Of those with dynamic fees; the others have it themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gas_price: Option<U128>,
+    block_hash: Option<B256>,
+    block_number: Option<Quantity>,
+    transaction_index: Option<Quantity>,
+}
+
+impl<'a> TransactionView<'a> {
+    pub(super) fn new(
+        transaction: &'a Transaction,
+        from: Address,
+        place: Option<Place<'_>>,
+    ) -> Self {
+        let base_fee = place.map(|place| place.header.base_fee_per_gas);
+        let price = transaction.effective_gas_price(base_fee);
+        Self {
+            transaction,
+            from,
+            gas_price: transaction.is_dynamic_fee().then(|| U128::from(price)),
+            block_hash: place.map(|place| place.hash),
+            block_number: place.map(|place| Quantity(place.header.number)),
+            transaction_index: place.map(|place| Quantity(place.index as u64)),
+        }
+    }
+}
+
+/// A transaction as a value.
 pub(super) fn transaction(
     transaction: &Transaction,
     sender: Address,
     place: Option<Place<'_>>,
 ) -> Value {
-    let mut json = serde_json::to_value(transaction).expect("a transaction is JSON");
-    let base_fee = place.map(|place| place.header.base_fee_per_gas);
-    json["from"] = json!(sender);
-    json["gasPrice"] = json!(U128::from(transaction.effective_gas_price(base_fee)));
-    json["blockHash"] = json!(place.map(|place| place.hash));
-    json["blockNumber"] = json!(place.map(|place| U64::from(place.header.number)));
-    json["transactionIndex"] = json!(place.map(|place| U64::from(place.index)));
-    json
+    let view = TransactionView::new(transaction, sender, place);
+    serde_json::to_value(view).expect("a transaction is JSON")
 }
 
-/// A stored block, with whole transactions or their hashes.
-pub(super) fn block(
-    request: &Request<'_>,
-    hash: B256,
-    block: &Block,
-    full: bool,
-) -> Result<Value, RpcError> {
-    let total = request.snapshot.total_difficulty(hash);
-    let total = total.ok_or_else(|| damaged("total difficulty", hash))?;
-    let transactions = if full {
-        let senders = request.snapshot.senders(hash).ok_or_else(|| damaged("senders", hash))?;
-        let place = |index| Place { hash, header: &block.header, index };
-        let all = block.transactions.iter().zip(senders).enumerate();
-        json!(
-            all.map(|(index, (one, sender))| transaction(one, sender, Some(place(index))))
-                .collect::<Vec<_>>()
-        )
-    } else {
-        json!(block.transactions.iter().map(|one| one.tx_hash()).collect::<Vec<_>>())
-    };
-    let mut json = header(&block.header);
-    json["hash"] = json!(hash);
-    json["totalDifficulty"] = json!(total);
-    json["powHash"] = json!(block.header.pow_hash());
-    json["size"] = json!(U64::from(block.length()));
-    json["transactions"] = transactions;
-    json["uncles"] = json!([]);
-    Ok(json)
+/// A header; of a block that is not sealed, hash, nonce, miner and bloom are null.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HeaderView<'a> {
+    number: Quantity,
+    hash: Option<B256>,
+    parent_hash: B256,
+    nonce: Option<B64>,
+    sha3_uncles: B256,
+    logs_bloom: Option<&'a Bloom>,
+    transactions_root: B256,
+    state_root: B256,
+    receipts_root: B256,
+    miner: Option<Address>,
+    difficulty: U256,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_difficulty: Option<U256>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pow_hash: Option<B256>,
+    extra_data: B256,
+    mix_hash: B256,
+    gas_limit: Quantity,
+    gas_used: Quantity,
+    timestamp: Quantity,
+    base_fee_per_gas: Quantity,
 }
 
-fn header(header: &Header) -> Value {
-    json!({
-        "number": quantity(header.number),
-        "parentHash": header.parent_hash,
-        "nonce": header.nonce,
-        "sha3Uncles": header.ommers_hash,
-        "logsBloom": header.logs_bloom,
-        "transactionsRoot": header.transactions_root,
-        "stateRoot": header.state_root,
-        "receiptsRoot": header.receipts_root,
-        "miner": header.coinbase,
-        "difficulty": header.difficulty,
-        "extraData": header.extra_data,
-        "mixHash": header.mix_hash,
-        "gasLimit": quantity(header.gas_limit),
-        "gasUsed": quantity(header.gas_used),
-        "timestamp": quantity(header.timestamp),
-        "baseFeePerGas": quantity(header.base_fee_per_gas),
-    })
-}
-
-/// A block that is not sealed yet: its hash, nonce and miner are null, as geth answers `pending`.
-pub(super) fn pending_block(block: &Block, senders: &[Address], full: bool) -> Value {
-    let mut json = header(&block.header);
-    for unknown in ["hash", "nonce", "miner", "logsBloom"] {
-        json[unknown] = Value::Null;
+impl<'a> HeaderView<'a> {
+    /// The header of a simulated block with this hash, or of one in the making.
+    pub(super) fn unsealed(header: &'a Header, hash: Option<B256>) -> Self {
+        Self {
+            number: Quantity(header.number),
+            hash,
+            parent_hash: header.parent_hash,
+            nonce: hash.map(|_| header.nonce),
+            sha3_uncles: header.ommers_hash,
+            logs_bloom: hash.map(|_| &header.logs_bloom),
+            transactions_root: header.transactions_root,
+            state_root: header.state_root,
+            receipts_root: header.receipts_root,
+            miner: hash.map(|_| header.coinbase),
+            difficulty: header.difficulty,
+            total_difficulty: None,
+            pow_hash: None,
+            extra_data: header.extra_data,
+            mix_hash: header.mix_hash,
+            gas_limit: Quantity(header.gas_limit),
+            gas_used: Quantity(header.gas_used),
+            timestamp: Quantity(header.timestamp),
+            base_fee_per_gas: Quantity(header.base_fee_per_gas),
+        }
     }
-    json["size"] = json!(U64::from(block.length()));
-    json["uncles"] = json!([]);
-    let all = block.transactions.iter().zip(senders);
-    json["transactions"] = if full {
-        json!(all.map(|(one, sender)| transaction(one, *sender, None)).collect::<Vec<_>>())
-    } else {
-        json!(all.map(|(one, _)| one.tx_hash()).collect::<Vec<_>>())
-    };
-    json
+
+    pub(super) fn stored(stored: &'a Stored) -> Self {
+        Self {
+            total_difficulty: Some(stored.total_difficulty),
+            pow_hash: Some(stored.pow_hash),
+            ..Self::unsealed(&stored.block.header, Some(stored.hash))
+        }
+    }
 }
 
-/// A log at its place. `index` counts within the block; `removed` tells that the block is gone.
-pub(super) fn log(
-    log: &Log,
-    transaction: B256,
-    place: Place<'_>,
-    index: usize,
+/// A block, with whole transactions or their hashes.
+#[derive(Serialize)]
+pub(super) struct BlockView<'a> {
+    #[serde(flatten)]
+    header: HeaderView<'a>,
+    size: Quantity,
+    transactions: Transactions<'a>,
+    uncles: [B256; 0],
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Transactions<'a> {
+    Hashes(Vec<B256>),
+    Whole(Vec<TransactionView<'a>>),
+}
+
+impl<'a> Transactions<'a> {
+    fn new(
+        all: &'a [Transaction],
+        senders: &[Address],
+        place: Option<Place<'_>>,
+        whole: bool,
+    ) -> Self {
+        if !whole {
+            return Self::Hashes(all.iter().map(|one| *one.tx_hash()).collect());
+        }
+        let at = |index| place.map(|place| Place { index, ..place });
+        let all = all.iter().zip(senders).enumerate();
+        Self::Whole(
+            all.map(|(index, (one, sender))| TransactionView::new(one, *sender, at(index)))
+                .collect(),
+        )
+    }
+}
+
+impl<'a> BlockView<'a> {
+    pub(super) fn stored(stored: &'a Stored, whole: bool) -> Self {
+        let Stored { hash, block, senders, .. } = stored;
+        let place = Place { hash: *hash, header: &block.header, index: 0 };
+        Self {
+            header: HeaderView::stored(stored),
+            size: Quantity(stored.size as u64),
+            transactions: Transactions::new(&block.transactions, senders, Some(place), whole),
+            uncles: [],
+        }
+    }
+
+    pub(super) fn pending(pending: &'a Pending, whole: bool) -> Self {
+        Self::made(&pending.block, &pending.senders, None, whole)
+    }
+
+    /// A block that is not stored; a simulated one has a hash.
+    pub(super) fn made(
+        block: &'a chain::Block,
+        senders: &[Address],
+        hash: Option<B256>,
+        whole: bool,
+    ) -> Self {
+        let place = hash.map(|hash| Place { hash, header: &block.header, index: 0 });
+        Self {
+            header: HeaderView::unsealed(&block.header, hash),
+            size: Quantity(block.length() as u64),
+            transactions: Transactions::new(&block.transactions, senders, place, whole),
+            uncles: [],
+        }
+    }
+}
+
+/// A log at its place.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LogView {
+    address: Address,
+    topics: Vec<B256>,
+    data: Bytes,
+    block_hash: B256,
+    block_number: Quantity,
+    block_timestamp: Quantity,
+    transaction_hash: B256,
+    transaction_index: Quantity,
+    log_index: Quantity,
     removed: bool,
-) -> Value {
-    json!({
-        "address": log.address,
-        "topics": log.topics(),
-        "data": log.data.data,
-        "blockHash": place.hash,
-        "blockNumber": quantity(place.header.number),
-        "blockTimestamp": quantity(place.header.timestamp),
-        "transactionHash": transaction,
-        "transactionIndex": U64::from(place.index),
-        "logIndex": U64::from(index),
-        "removed": removed,
-    })
+}
+
+impl LogView {
+    /// `index` counts within the block; `removed` tells that the block is gone.
+    pub(super) fn new(
+        log: &Log,
+        transaction: B256,
+        place: Place<'_>,
+        index: usize,
+        removed: bool,
+    ) -> Self {
+        Self {
+            address: log.address,
+            topics: log.topics().to_vec(),
+            data: log.data.data.clone(),
+            block_hash: place.hash,
+            block_number: Quantity(place.header.number),
+            block_timestamp: Quantity(place.header.timestamp),
+            transaction_hash: transaction,
+            transaction_index: Quantity(place.index as u64),
+            log_index: Quantity(index as u64),
+            removed,
+        }
+    }
+
+    /// About how long it is as JSON.
+    pub(super) fn size(&self) -> usize {
+        480 + 70 * self.topics.len() + 2 * self.data.len()
+    }
+}
+
+/// The receipt of a transaction.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ReceiptView {
+    #[serde(rename = "type")]
+    kind: Quantity,
+    status: Quantity,
+    transaction_hash: B256,
+    transaction_index: Quantity,
+    block_hash: B256,
+    block_number: Quantity,
+    from: Address,
+    to: Option<Address>,
+    contract_address: Option<Address>,
+    cumulative_gas_used: Quantity,
+    gas_used: Quantity,
+    effective_gas_price: U128,
+    logs_bloom: Bloom,
+    logs: Vec<LogView>,
 }
 
 /// All receipts of a stored block.
-pub(super) fn receipts(request: &Request<'_>, hash: B256) -> Result<Vec<Value>, RpcError> {
-    let view = &request.snapshot;
-    let block = view.block(hash).ok_or_else(|| damaged("body", hash))?;
-    let receipts = view.receipts(hash).ok_or_else(|| damaged("receipts", hash))?;
-    let senders = view.senders(hash).ok_or_else(|| damaged("senders", hash))?;
+pub(super) fn receipts(stored: &Stored) -> impl Iterator<Item = ReceiptView> {
     let (mut gas_before, mut logs_before) = (0, 0);
-    let mut all = Vec::new();
-    for (index, receipt) in receipts.iter().enumerate() {
-        let place = Place { hash, header: &block.header, index };
-        let transaction = &block.transactions[index];
+    stored.receipts.iter().enumerate().map(move |(index, receipt)| {
         let gas_used = receipt.cumulative_gas_used() - gas_before;
-        all.push(one_receipt(transaction, senders[index], receipt, place, gas_used, logs_before));
+        let view = receipt_at(stored, receipt, index, gas_used, logs_before);
         gas_before = receipt.cumulative_gas_used();
         logs_before += receipt.logs().len();
-    }
-    Ok(all)
+        view
+    })
 }
 
-fn one_receipt(
-    transaction: &Transaction,
-    sender: Address,
+/// One receipt of a stored block.
+pub(super) fn receipt(stored: &Stored, index: usize) -> Option<ReceiptView> {
+    let receipt = stored.receipts.get(index)?;
+    let before = &stored.receipts[..index];
+    let gas_before = before.last().map_or(0, Receipt::cumulative_gas_used);
+    let logs_before = before.iter().map(|one| one.logs().len()).sum();
+    let gas_used = receipt.cumulative_gas_used() - gas_before;
+    Some(receipt_at(stored, receipt, index, gas_used, logs_before))
+}
+
+fn receipt_at(
+    stored: &Stored,
     receipt: &Receipt,
-    place: Place<'_>,
+    index: usize,
     gas_used: u64,
     logs_before: usize,
-) -> Value {
+) -> ReceiptView {
+    let header = &stored.block.header;
+    let (transaction, sender) = (&stored.block.transactions[index], stored.senders[index]);
+    let place = Place { hash: stored.hash, header, index };
     let hash = *transaction.tx_hash();
-    let logs: Vec<Value> = receipt
-        .logs()
-        .iter()
-        .enumerate()
-        .map(|(at, one)| log(one, hash, place, logs_before + at, false))
-        .collect();
-    let bloom: &Bloom = receipt.logs_bloom();
-    let price = transaction.effective_gas_price(Some(place.header.base_fee_per_gas));
-    json!({
-        "type": U64::from(transaction.ty()),
-        "status": U64::from(u8::from(receipt.is_success())),
-        "transactionHash": hash,
-        "transactionIndex": U64::from(place.index),
-        "blockHash": place.hash,
-        "blockNumber": quantity(place.header.number),
-        "from": sender,
-        "to": transaction.to(),
-        "contractAddress": created_address(transaction, sender),
-        "cumulativeGasUsed": quantity(receipt.cumulative_gas_used()),
-        "gasUsed": quantity(gas_used),
-        "effectiveGasPrice": U128::from(price),
-        "logsBloom": bloom,
-        "logs": logs,
-    })
+    let logs = receipt.logs().iter().enumerate();
+    let price = transaction.effective_gas_price(Some(header.base_fee_per_gas));
+    ReceiptView {
+        kind: Quantity(transaction.ty().into()),
+        status: Quantity(receipt.is_success().into()),
+        transaction_hash: hash,
+        transaction_index: Quantity(index as u64),
+        block_hash: stored.hash,
+        block_number: Quantity(header.number),
+        from: sender,
+        to: transaction.to(),
+        contract_address: created_address(transaction, sender),
+        cumulative_gas_used: Quantity(receipt.cumulative_gas_used()),
+        gas_used: Quantity(gas_used),
+        effective_gas_price: U128::from(price),
+        logs_bloom: *receipt.logs_bloom(),
+        logs: logs
+            .map(|(at, one)| LogView::new(one, hash, place, logs_before + at, false))
+            .collect(),
+    }
+}
+
+/// The index of a transaction or receipt.
+pub(super) fn position(index: U64) -> usize {
+    index.saturating_to()
 }

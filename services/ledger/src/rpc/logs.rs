@@ -1,13 +1,12 @@
 //! Logs by block range, address and topics.
 
-use super::format::{self, Place};
+use super::format::{LogView, Place};
 use super::params::{BlockId, one_or_many};
-use super::{Answer, LOG_BLOCKS_MAX, LOGS_MAX, Request, code, damaged, invalid, server};
+use super::{Request, RpcLimits, invalid, limit, server};
 use alloy_primitives::{Address, B256, Bloom, BloomInput, Log};
 use chain::ChainView;
 use client::RpcError;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer};
 
 /// Topics that a log can have.
 const TOPICS_MAX: usize = 4;
@@ -23,7 +22,12 @@ pub(crate) struct Filter {
     block_hash: Option<B256>,
     #[serde(deserialize_with = "one_or_many")]
     address: Vec<Address>,
+    #[serde(deserialize_with = "null_is_none")]
     topics: Vec<Topic>,
+}
+
+fn null_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Topic>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// The alternatives for one topic; none means any.
@@ -40,10 +44,10 @@ impl Topic {
 impl Filter {
     /// The filter at a parameter, checked.
     pub(super) fn parse(request: &Request<'_>, position: usize) -> Result<Self, RpcError> {
-        let filter: Self = request.params.get(position)?;
+        let filter: Self = request.params.optional(position)?.unwrap_or_default();
         if filter.block_hash.is_some() && (filter.from_block.is_some() || filter.to_block.is_some())
         {
-            return Err(invalid("cannot specify both BlockHash and FromBlock/ToBlock"));
+            return Err(invalid("can't specify fromBlock/toBlock with blockHash"));
         }
         if filter.topics.len() > TOPICS_MAX {
             return Err(server("exceed max topics"));
@@ -76,20 +80,19 @@ impl Filter {
     }
 }
 
-pub(super) fn get(request: &Request<'_>) -> Answer {
-    let filter = Filter::parse(request, 0)?;
-    Ok(json!(all(request, &filter)?))
+pub(super) fn get(request: &Request<'_>) -> Result<Vec<LogView>, RpcError> {
+    all(request, &Filter::parse(request, 0)?)
 }
 
 /// All logs that a filter asks for.
-pub(super) fn all(request: &Request<'_>, filter: &Filter) -> Result<Vec<Value>, RpcError> {
-    let mut found = Vec::new();
+pub(super) fn all(request: &Request<'_>, filter: &Filter) -> Result<Vec<LogView>, RpcError> {
+    let mut found = Found::new(request.limits());
     if let Some(hash) = filter.block_hash {
         if request.snapshot.header(hash).is_none() {
             return Err(server("unknown block"));
         }
         of_block(request, filter, hash, false, &mut found)?;
-        return Ok(found);
+        return Ok(found.logs);
     }
     let head = request.head()?.number;
     let from = height(request, filter.from_block)?.unwrap_or(head);
@@ -98,14 +101,15 @@ pub(super) fn all(request: &Request<'_>, filter: &Filter) -> Result<Vec<Value>, 
         return Err(invalid("invalid block range params"));
     }
     let to = to.min(head);
-    if to.saturating_sub(from) >= LOG_BLOCKS_MAX {
-        let message = format!("exceed maximum block range: {LOG_BLOCKS_MAX}");
-        return Err(RpcError::new(code::LIMIT_EXCEEDED, message));
+    let most = request.limits().log_blocks_max;
+    if to.saturating_sub(from) >= most {
+        return Err(limit(format!("exceed maximum block range: {most}")));
     }
     for hash in (from..=to).filter_map(|number| request.snapshot.canonical_hash(number)) {
+        request.in_time()?;
         of_block(request, filter, hash, false, &mut found)?;
     }
-    Ok(found)
+    Ok(found.logs)
 }
 
 /// The height that bounds a range; a number above the head stays as it is.
@@ -113,11 +117,39 @@ fn height(request: &Request<'_>, id: Option<BlockId>) -> Result<Option<u64>, Rpc
     match id {
         None => Ok(None),
         Some(BlockId::Number(number)) => Ok(Some(number)),
+        Some(BlockId::Pending) => Err(server("pending logs are not supported")),
         Some(id) => {
             let hash = request.resolve(id)?;
             let header = hash.and_then(|hash| request.snapshot.header(hash));
             header.map(|header| Some(header.number)).ok_or_else(|| server("unknown block"))
         }
+    }
+}
+
+/// Logs that were found so far.
+pub(super) struct Found {
+    pub(super) logs: Vec<LogView>,
+    bytes: usize,
+    logs_max: usize,
+    bytes_max: usize,
+}
+
+impl Found {
+    pub(super) fn new(limits: &RpcLimits) -> Self {
+        let (logs_max, bytes_max) = (limits.logs_max, limits.response_bytes_max);
+        Self { logs: Vec::new(), bytes: 0, logs_max, bytes_max }
+    }
+
+    fn add(&mut self, log: LogView) -> Result<(), RpcError> {
+        self.bytes += log.size();
+        self.logs.push(log);
+        if self.logs.len() > self.logs_max {
+            return Err(limit(format!("query returned more than {} results", self.logs_max)));
+        }
+        if self.bytes > self.bytes_max {
+            return Err(limit(format!("query returned more than {} bytes", self.bytes_max)));
+        }
+        Ok(())
     }
 }
 
@@ -127,28 +159,22 @@ pub(super) fn of_block(
     filter: &Filter,
     hash: B256,
     removed: bool,
-    found: &mut Vec<Value>,
+    found: &mut Found,
 ) -> Result<(), RpcError> {
-    let view = &request.snapshot;
-    let header = view.header(hash).ok_or_else(|| damaged("header", hash))?;
-    if !filter.may_match(&header.logs_bloom) {
+    let bloom = request.node.caches.bloom(&request.snapshot, hash)?;
+    if !filter.may_match(&bloom) {
         return Ok(());
     }
-    let block = view.block(hash).ok_or_else(|| damaged("body", hash))?;
-    let receipts = view.receipts(hash).ok_or_else(|| damaged("receipts", hash))?;
+    let stored = request.block(hash)?;
     let mut position = 0;
-    for (index, receipt) in receipts.iter().enumerate() {
-        let transaction = *block.transactions[index].tx_hash();
+    for (index, receipt) in stored.receipts.iter().enumerate() {
+        let transaction = *stored.block.transactions[index].tx_hash();
         for log in receipt.logs() {
             if filter.matches(log) {
-                let place = Place { hash, header: &header, index };
-                found.push(format::log(log, transaction, place, position, removed));
+                let place = Place { hash, header: &stored.block.header, index };
+                found.add(LogView::new(log, transaction, place, position, removed))?;
             }
             position += 1;
-        }
-        if found.len() > LOGS_MAX {
-            let message = format!("query returned more than {LOGS_MAX} results");
-            return Err(RpcError::new(code::LIMIT_EXCEEDED, message));
         }
     }
     Ok(())
@@ -158,6 +184,7 @@ pub(super) fn of_block(
 mod tests {
     use super::*;
     use alloy_primitives::{Bytes, logs_bloom};
+    use serde_json::{Value, json};
 
     fn check(filter: Value, expected: bool) {
         let (address, topics) = (Address::repeat_byte(1), [2, 3].map(B256::repeat_byte));

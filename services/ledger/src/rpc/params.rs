@@ -8,14 +8,19 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// The parameters of a request, by position.
-#[derive(Clone)]
-pub(super) struct Params(Vec<Value>);
+#[derive(Clone, Copy)]
+pub(super) struct Params<'a>(&'a [Value]);
 
-impl Params {
-    pub(super) fn new(params: Value) -> Result<Self, RpcError> {
+impl<'a> Params<'a> {
+    pub(super) fn none() -> Self {
+        Self(&[])
+    }
+
+    /// The parameters in an array, or null for none.
+    pub(super) fn new(params: &'a Value) -> Result<Self, RpcError> {
         match params {
             Value::Array(params) => Ok(Self(params)),
-            Value::Null => Ok(Self(Vec::new())),
+            Value::Null => Ok(Self::none()),
             _ => Err(invalid("non-array args")),
         }
     }
@@ -40,8 +45,10 @@ impl Params {
 /// Names a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BlockId {
-    /// `latest`, and `pending` where only the state matters.
+    /// `latest`.
     Head,
+    /// What the next block would be.
+    Pending,
     /// `safe` and `finalized`.
     Finalized,
     /// A height on the canonical chain, also `earliest`.
@@ -74,7 +81,8 @@ impl<'de> Deserialize<'de> for BlockId {
             };
         }
         match value.as_str() {
-            Some("latest" | "pending") => Ok(Self::Head),
+            Some("latest") => Ok(Self::Head),
+            Some("pending") => Ok(Self::Pending),
             Some("safe" | "finalized") => Ok(Self::Finalized),
             Some("earliest") => Ok(Self::Number(0)),
             Some(text) if text.len() == 66 => {
@@ -112,7 +120,7 @@ mod tests {
         let hash = B256::repeat_byte(7);
         for (value, expected) in [
             (json!("latest"), Some(BlockId::Head)),
-            (json!("pending"), Some(BlockId::Head)),
+            (json!("pending"), Some(BlockId::Pending)),
             (json!("safe"), Some(BlockId::Finalized)),
             (json!("earliest"), Some(BlockId::Number(0))),
             (json!("0x10"), Some(BlockId::Number(16))),

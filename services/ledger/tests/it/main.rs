@@ -1,12 +1,17 @@
 //! The node over its real HTTP server, with its own directory.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod calls;
 mod feed;
 mod harness;
+mod limits;
 mod miner;
 mod pool;
 mod relay;
 mod reorg;
 mod restart;
 mod rpc;
+mod simulate;
+mod socket;
 mod wire;
+mod ws;

@@ -281,7 +281,10 @@ async fn fees_follow_the_blocks() {
     let ratio = history["gasUsedRatio"][1].to_string();
     assert_eq!(ratio, format!("0.{:06}", used * 1_000_000 / limit).trim_end_matches('0'));
     let wrong = node.refusal("eth_feeHistory", json!(["0x2", "latest", [75, 25]])).await;
-    assert_eq!(wrong, (-32_602, "invalid reward percentile".into()));
+    let message = "invalid reward percentile: #0:75.000000 >= #1:25.000000";
+    assert_eq!(wrong, (-32_000, message.into()));
+    let beyond = node.refusal("eth_feeHistory", json!(["0x2", "0x63", []])).await;
+    assert_eq!(beyond, (-32_000, "request beyond head block: requested 99, head 2".into()));
     assert!(node.number("eth_hashrate", json!([])).await > 0);
 }
 

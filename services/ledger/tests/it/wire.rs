@@ -52,7 +52,7 @@ async fn requests_and_batches_are_answered_by_the_book() {
     assert_eq!(serde_json::from_str::<Value>(&got).unwrap(), parse);
     assert_eq!(post(&node.url, notification.to_string()).await, (204, String::new()));
     let (status, _) = post(&node.url, " ".repeat(BODY_BYTES_MAX + 1)).await;
-    assert_eq!(status, 400);
+    assert_eq!(status, 413);
 }
 
 #[actix_web::test]
