@@ -35,6 +35,18 @@ impl Block {
         Self { header, transactions, ommers: Vec::new() }
     }
 
+    /// The block with this RLP.
+    ///
+    /// A block has one spelling. The decoder of transactions overlooks a wrong length around one
+    /// and a missing one, so what was read is written again and compared.
+    pub fn decode_exact(rlp: &[u8]) -> Result<Self, alloy_rlp::Error> {
+        let block: Self = alloy_rlp::decode_exact(rlp)?;
+        if block.encode() != rlp {
+            return Err(alloy_rlp::Error::Custom("not the one spelling of a block"));
+        }
+        Ok(block)
+    }
+
     /// The block hash.
     pub fn hash(&self) -> B256 {
         self.header.hash()

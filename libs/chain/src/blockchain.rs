@@ -102,7 +102,7 @@ impl Rules {
         now: u64,
     ) -> Result<Imported, BlockError> {
         check_size(rlp.len())?;
-        let block = alloy_rlp::decode_exact(rlp).map_err(BlockError::Malformed)?;
+        let block = Block::decode_exact(rlp).map_err(BlockError::Malformed)?;
         self.import(view, block, now)
     }
 
