@@ -1,9 +1,10 @@
 //! Who signed a transaction: recovery by libsecp256k1, in parallel for whole blocks.
 
 use crate::block::Transaction;
-use alloy_primitives::{Address, U256, keccak256};
+use alloy_primitives::{Address, B256, Signature, U256, keccak256};
 use secp256k1::ecdsa::{RecoverableSignature, RecoveryId};
 use secp256k1::{Message, Secp256k1, VerifyOnly};
+use std::borrow::Borrow;
 use std::sync::LazyLock;
 
 static CONTEXT: LazyLock<Secp256k1<VerifyOnly>> = LazyLock::new(Secp256k1::verification_only);
@@ -22,7 +23,11 @@ const PARALLEL_MIN: usize = 32;
 
 /// The sender of a transaction, or `None` if its signature is not one.
 pub fn recover(transaction: &Transaction) -> Option<Address> {
-    let signature = transaction.signature();
+    signer(transaction.signature_hash(), transaction.signature())
+}
+
+/// Who signed a hash, or `None` if the signature is not one or its `s` is high.
+pub fn signer(hash: B256, signature: &Signature) -> Option<Address> {
     if signature.s() > HALF_ORDER {
         return None;
     }
@@ -31,34 +36,37 @@ pub fn recover(transaction: &Transaction) -> Option<Address> {
     compact[32..].copy_from_slice(&signature.s().to_be_bytes::<32>());
     let parity = if signature.v() { RecoveryId::One } else { RecoveryId::Zero };
     let signature = RecoverableSignature::from_compact(&compact, parity).ok()?;
-    let message = Message::from_digest(transaction.signature_hash().0);
-    let key = CONTEXT.recover_ecdsa(message, &signature).ok()?.serialize_uncompressed();
-    Some(Address::from_slice(&keccak256(&key[1..])[12..]))
+    let key = CONTEXT.recover_ecdsa(Message::from_digest(hash.0), &signature).ok()?;
+    Some(Address::from_slice(&keccak256(&key.serialize_uncompressed()[1..])[12..]))
 }
 
 /// The senders of many transactions, in their order. A transaction whose sender is `known` already
 /// is not recovered again.
-pub fn recover_all(
-    transactions: &[Transaction],
+pub fn recover_all<T: Borrow<Transaction> + Sync>(
+    transactions: &[T],
     known: impl Fn(&Transaction) -> Option<Address>,
 ) -> Vec<Option<Address>> {
-    let mut senders: Vec<_> = transactions.iter().map(known).collect();
-    let mut open: Vec<_> =
-        senders.iter_mut().zip(transactions).filter(|(sender, _)| sender.is_none()).collect();
+    let transactions = || transactions.iter().map(Borrow::borrow);
+    let mut senders: Vec<_> = transactions().map(known).collect();
+    let mut open: Vec<(&mut Option<Address>, &Transaction)> =
+        senders.iter_mut().zip(transactions()).filter(|(sender, _)| sender.is_none()).collect();
+    let work = |part: &mut [(&mut Option<Address>, &Transaction)]| {
+        for (sender, transaction) in part {
+            **sender = recover(transaction);
+        }
+    };
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     if open.len() < PARALLEL_MIN || workers == 1 {
-        open.into_iter().for_each(|(sender, transaction)| *sender = recover(transaction));
+        work(&mut open);
         return senders;
     }
     let share = open.len().div_ceil(workers);
+    let (first, rest) = open.split_at_mut(share);
     std::thread::scope(|scope| {
-        for part in open.chunks_mut(share) {
-            scope.spawn(move || {
-                for (sender, transaction) in part {
-                    **sender = recover(transaction);
-                }
-            });
+        for part in rest.chunks_mut(share) {
+            scope.spawn(|| work(part));
         }
+        work(first);
     });
     senders
 }
