@@ -1,56 +1,61 @@
 //! Transactions that wait for a block.
 //!
 //! A sender's transactions are *pending* from its account nonce on as long as no nonce is missing;
-//! those behind a gap are *queued*. The pool is bounded in count, in bytes and per sender; when it
-//! is full the lowest fee leaves. Together a sender's transactions never cost more than its balance
-//! as last seen.
+//! those behind a gap are *queued*. Together they never cost more than the sender's balance as last
+//! seen. The pool is bounded in count, in memory, in senders, per sender and in what is queued, and
+//! nothing stays queued for long.
 //!
-//! The pool does not read the state: whoever asks passes in accounts as of the head.
+//! ```text
+//! admit (no state) --> add --> pending --best--> candidate block
+//!                       |        ^  |
+//!                       |  filled|  |a nonce before it left
+//!                       |        |  v
+//!                       +-----> queued --pass--> too old: gone
+//! ```
+//!
+//! A full pool makes room in this order (`room`): what is queued, because nobody will pay for it;
+//! then what senders have above their fair share, the heaviest sender first; then who pays least,
+//! for who pays more. A sender always loses its last nonce, so that nothing is left without what
+//! has to go before it, and it counts as paying no more than the cheapest of its pending: those
+//! after that one cannot be mined without it. So cheap, gapped or unpayable transactions never push
+//! out somebody's pending ones.
+//!
+//! What a transaction takes in memory is counted as decoded, with its share of the maps.
+//!
+//! The pool reads neither state nor clock: whoever asks passes in accounts as of the head and tells
+//! the time. It is not kept on disk.
 
+mod admit;
+mod best;
 mod error;
+mod limits;
+mod room;
+mod sender;
+#[cfg(test)]
+mod tests;
 
+pub use admit::{admit, admit_all};
+pub use best::Best;
 pub use error::PoolError;
+pub use limits::PoolLimits;
 
 use crate::block::{Recovered, Transaction};
-use crate::execute::{self, TransactionError};
-use crate::rules::{BASE_FEE_MIN, Rules};
-use crate::signature;
+use crate::execute::TransactionError;
 use crate::state::Account;
 use alloy_consensus::Transaction as _;
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, U256};
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
+use room::Order;
+use sender::{Fees, Sender};
+use std::collections::{HashMap, HashSet};
 
 /// Percent by which a replacement has to pay more.
 pub const REPLACEMENT_BUMP_PERCENT: u128 = 10;
+/// Pending transactions that every sender may have.
+pub const PER_SENDER_MIN: usize = 64;
 
-/// What the pool holds at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolLimits {
-    /// Transactions.
-    pub count_max: usize,
-    /// Bytes of all transactions.
-    pub bytes_max: usize,
-    /// Bytes of one transaction.
-    pub transaction_bytes_max: usize,
-    /// Transactions of one sender; at least 64 are always allowed.
-    pub per_sender_max: usize,
-    /// Transactions of one sender behind a gap.
-    pub queued_per_sender_max: usize,
-}
-
-impl Default for PoolLimits {
-    fn default() -> Self {
-        Self {
-            count_max: 16_384,
-            bytes_max: 64 * 1024 * 1024,
-            transaction_bytes_max: 128 * 1024,
-            per_sender_max: 4_096,
-            queued_per_sender_max: 64,
-        }
-    }
-}
+/// Bytes that the maps hold for a transaction beside itself, at their worst filling.
+const ENTRY_BYTES: usize = 256;
 
 /// A waiting transaction.
 #[derive(Clone, Debug)]
@@ -59,12 +64,20 @@ pub struct Pooled {
     pub transaction: Recovered,
     /// Its hash.
     pub hash: B256,
-    /// Its bytes.
+    /// Its bytes as sent.
     pub size: usize,
+    /// Its bytes as kept.
+    pub memory: usize,
     /// The most it can cost its sender, in wei.
     pub cost: U256,
     /// Rises with every transaction that comes in.
     order: u64,
+    /// Since when it waits, in epoch seconds; if it is queued, since when it has been that.
+    since: u64,
+    /// What it offers.
+    fees: Fees,
+    /// The least that it and those before it offer.
+    floor: Fees,
 }
 
 /// What became of an added transaction.
@@ -80,85 +93,63 @@ pub struct Added {
     pub evicted: Vec<B256>,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Sender {
-    /// Of the account, as last seen.
-    nonce: u64,
-    transactions: BTreeMap<u64, Pooled>,
-}
-
-impl Sender {
-    /// Nonce of the first gap.
-    fn next_nonce(&self) -> u64 {
-        self.pending().last().map_or(self.nonce, |last| last.transaction.nonce() + 1)
-    }
-
-    fn pending(&self) -> impl Iterator<Item = &Pooled> {
-        let consecutive = |(at, (nonce, _)): &(usize, (&u64, &Pooled))| {
-            u64::try_from(*at).is_ok_and(|at| self.nonce.checked_add(at) == Some(**nonce))
-        };
-        self.transactions.iter().enumerate().take_while(consecutive).map(|(_, (_, pooled))| pooled)
-    }
-
-    fn queued(&self) -> impl Iterator<Item = &Pooled> {
-        self.transactions.range(self.next_nonce()..).map(|(_, pooled)| pooled)
-    }
-}
-
-/// Fee first, then the newest of equals: the order in which transactions leave a full pool.
-type Rank = (u128, Reverse<u64>, B256);
-
 /// The transaction pool.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Pool {
     limits: PoolLimits,
     senders: HashMap<Address, Sender>,
     by_hash: HashMap<B256, (Address, u64)>,
-    by_fee: BTreeSet<Rank>,
-    bytes: usize,
-    order: u64,
+    order: Order,
+    pending: usize,
+    memory: usize,
+    /// Number of the transaction that came in last.
+    last: u64,
+    /// Epoch seconds as last told.
+    now: u64,
+    /// Of the next block, as last told.
+    base_fee: u64,
 }
 
 impl Pooled {
-    fn rank(&self) -> Rank {
-        (self.transaction.max_fee_per_gas(), Reverse(self.order), self.hash)
+    fn nonce(&self) -> u64 {
+        self.transaction.nonce()
     }
 
-    fn is_outbid_by(&self, other: &Recovered) -> bool {
+    fn is_outbid_by(&self, other: &Self) -> bool {
         let outbid = |old: u128, new: u128| {
             let least = old.saturating_mul(100 + REPLACEMENT_BUMP_PERCENT) / 100;
             new > old && new >= least
         };
-        outbid(self.transaction.max_fee_per_gas(), other.max_fee_per_gas())
-            && outbid(self.transaction.priority_fee_or_price(), other.priority_fee_or_price())
+        outbid(self.fees.cap, other.fees.cap) && outbid(self.fees.tip, other.fees.tip)
     }
 }
 
-/// Checks a transaction from outside without the state, and recovers its sender.
-pub fn admit(
-    transaction: Transaction,
-    rules: &Rules,
-    limits: &PoolLimits,
-) -> Result<Recovered, PoolError> {
-    if transaction.encode_2718_len() > limits.transaction_bytes_max {
-        return Err(PoolError::Oversized { max: limits.transaction_bytes_max });
+/// Bytes that a transaction takes in the pool.
+fn memory(transaction: &Transaction) -> usize {
+    let access_list = transaction.access_list().map_or(0, |list| list.size());
+    size_of::<Pooled>() + ENTRY_BYTES + transaction.input().len() + access_list
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self::new(PoolLimits::default())
     }
-    execute::check_transaction(&transaction, rules.chain_id)?;
-    if transaction.gas_limit() > rules.gas_limit {
-        return Err(TransactionError::ExceedsBlockGasLimit.into());
-    }
-    let fee = transaction.max_fee_per_gas();
-    if fee < u128::from(BASE_FEE_MIN) {
-        return Err(PoolError::Underpriced { got: fee, min: u128::from(BASE_FEE_MIN) });
-    }
-    let sender = signature::recover(&transaction).ok_or(TransactionError::InvalidSender)?;
-    Ok(Recovered::new_unchecked(transaction, sender))
 }
 
 impl Pool {
     /// An empty pool.
     pub fn new(limits: PoolLimits) -> Self {
-        Self { limits, ..Self::default() }
+        Self {
+            limits,
+            senders: HashMap::new(),
+            by_hash: HashMap::new(),
+            order: Order::new(limits.fair_share),
+            pending: 0,
+            memory: 0,
+            last: 0,
+            now: 0,
+            base_fee: 0,
+        }
     }
 
     /// Its limits.
@@ -175,21 +166,8 @@ impl Pool {
         }
         self.update(address, account);
         self.check(&pooled, account)?;
-        let nonce = pooled.transaction.nonce();
-        let old = self.senders.get(&address).and_then(|sender| sender.transactions.get(&nonce));
-        let replaced = old.map(|old| old.hash);
-        let evicted = self.make_room(&pooled, replaced)?;
-        if let Some(replaced) = replaced {
-            self.remove(replaced);
-        }
-        let hash = pooled.hash;
-        self.by_hash.insert(hash, (address, nonce));
-        self.by_fee.insert(pooled.rank());
-        self.bytes += pooled.size;
-        let sender = self.senders.entry(address).or_default();
-        sender.nonce = account.nonce;
-        sender.transactions.insert(nonce, pooled);
-        Ok(Added { hash, pending: nonce < sender.next_nonce(), replaced, evicted })
+        let evicted = self.make_room(&pooled, account.nonce)?;
+        Ok(Added { evicted, ..self.insert(pooled, account.nonce) })
     }
 
     fn pooled(&mut self, transaction: Recovered) -> Result<Pooled, PoolError> {
@@ -202,140 +180,176 @@ impl Pool {
             .checked_mul(U256::from(transaction.max_fee_per_gas()))
             .and_then(|fee| fee.checked_add(transaction.value()))
             .ok_or(TransactionError::CostOverflow(transaction.signer()))?;
-        self.order += 1;
-        let size = transaction.inner().encode_2718_len();
-        Ok(Pooled { transaction, hash, size, cost, order: self.order })
+        self.last += 1;
+        let fees = Fees::of(&transaction);
+        Ok(Pooled {
+            hash,
+            size: transaction.inner().encode_2718_len(),
+            memory: memory(transaction.inner()),
+            cost,
+            order: self.last,
+            since: self.now,
+            fees,
+            floor: fees,
+            transaction,
+        })
     }
 
     /// What depends on the sender's account and on its other transactions.
     fn check(&self, pooled: &Pooled, account: &Account) -> Result<(), PoolError> {
-        let fresh = Sender { nonce: account.nonce, ..Sender::default() };
-        let address = pooled.transaction.signer();
-        let sender = self.senders.get(&address).unwrap_or(&fresh);
-        let nonce = pooled.transaction.nonce();
+        let fresh = Sender::new(account.nonce);
+        let sender = self.senders.get(&pooled.transaction.signer()).unwrap_or(&fresh);
+        let nonce = pooled.nonce();
         if nonce < account.nonce {
             return Err(PoolError::NonceTooLow { next: account.nonce, got: nonce });
         }
         if nonce == u64::MAX {
             return Err(TransactionError::NonceMax.into());
         }
-        let old = sender.transactions.get(&nonce);
-        let balance = account.balance;
-        if pooled.cost > balance {
-            return Err(PoolError::InsufficientFunds { balance, cost: pooled.cost });
+        let (balance, cost) = (account.balance, pooled.cost);
+        if cost > balance {
+            return Err(PoolError::InsufficientFunds { balance, cost });
         }
-        let queued: U256 = sender
-            .transactions
-            .values()
-            .filter(|other| other.transaction.nonce() != nonce)
-            .fold(U256::ZERO, |sum, other| sum.saturating_add(other.cost));
-        if queued.saturating_add(pooled.cost) > balance {
-            let cost = pooled.cost;
+        let old = sender.get(nonce);
+        let queued = sender.cost - old.map_or(U256::ZERO, |old| old.cost);
+        if queued.saturating_add(cost) > balance {
             return Err(PoolError::InsufficientFundsInAll { balance, queued, cost });
         }
         if let Some(old) = old {
-            let outbid = old.is_outbid_by(&pooled.transaction);
+            let outbid = old.is_outbid_by(pooled);
             return if outbid { Ok(()) } else { Err(PoolError::ReplacementUnderpriced) };
         }
         let is_queued = nonce > sender.next_nonce();
-        if sender.transactions.len() >= self.limits.per_sender_max.max(64)
-            || is_queued && sender.queued().count() >= self.limits.queued_per_sender_max
+        if sender.len() >= self.limits.per_sender_max.max(PER_SENDER_MIN)
+            || is_queued && sender.queued.len() >= self.limits.queued_per_sender_max
         {
             return Err(PoolError::AccountLimitExceeded);
         }
         Ok(())
     }
 
-    /// Removes the cheapest transactions until another fits, if that one pays more than they do.
-    fn make_room(
-        &mut self,
-        pooled: &Pooled,
-        replaced: Option<B256>,
-    ) -> Result<Vec<B256>, PoolError> {
-        if pooled.size > self.limits.bytes_max || self.limits.count_max == 0 {
-            return Err(PoolError::Full);
+    /// Puts in what passed [`check`](Self::check), whether there is room or not.
+    fn insert(&mut self, pooled: Pooled, account_nonce: u64) -> Added {
+        let (hash, nonce) = (pooled.hash, pooled.nonce());
+        let address = pooled.transaction.signer();
+        self.by_hash.insert(hash, (address, nonce));
+        let (replaced, pending) = self.change(address, |sender| {
+            sender.nonce = account_nonce;
+            let replaced = sender.put(Box::new(pooled));
+            (replaced, nonce < sender.next_nonce())
+        });
+        let replaced = replaced.map(|old| old.hash);
+        if let Some(old) = &replaced {
+            self.by_hash.remove(old);
         }
-        let freed = replaced.and_then(|hash| self.get(&hash)).map_or(0, |old| old.size);
-        let mut count = self.by_hash.len() + 1 - usize::from(replaced.is_some());
-        let mut bytes = self.bytes + pooled.size - freed;
-        let mut evicted = Vec::new();
-        for (fee, _, hash) in &self.by_fee {
-            if count <= self.limits.count_max && bytes <= self.limits.bytes_max {
-                break;
-            }
-            if Some(*hash) == replaced {
-                continue;
-            }
-            let got = pooled.transaction.max_fee_per_gas();
-            if got <= *fee {
-                return Err(PoolError::Underpriced { got, min: fee.saturating_add(1) });
-            }
-            count -= 1;
-            bytes -= self.get(hash).map_or(0, |old| old.size);
-            evicted.push(*hash);
-        }
-        for hash in &evicted {
-            self.remove(*hash);
-        }
-        Ok(evicted)
+        Added { hash, pending, replaced, evicted: Vec::new() }
     }
 
-    /// Removes a transaction; those of the same sender after it become queued.
-    pub fn remove(&mut self, hash: B256) -> Option<Pooled> {
-        let (address, nonce) = self.by_hash.remove(&hash)?;
-        let sender = self.senders.get_mut(&address)?;
-        let pooled = sender.transactions.remove(&nonce)?;
-        if sender.transactions.is_empty() {
+    /// Everything that changes a sender goes through here, so that order and sums follow.
+    fn change<T>(&mut self, address: Address, act: impl FnOnce(&mut Sender) -> T) -> T {
+        let sender = self.senders.entry(address).or_default();
+        let (pending, memory) = (sender.pending.len(), sender.memory());
+        self.order.forget(address, sender);
+        let done = act(sender);
+        self.order.note(address, sender);
+        self.pending = self.pending + sender.pending.len() - pending;
+        self.memory = self.memory + sender.memory() - memory;
+        if sender.len() == 0 {
             self.senders.remove(&address);
         }
-        self.by_fee.remove(&pooled.rank());
-        self.bytes -= pooled.size;
-        Some(pooled)
+        done
+    }
+
+    /// Drops what left a sender from the index; returns its hashes.
+    fn gone(&mut self, left: Vec<Box<Pooled>>) -> Vec<B256> {
+        left.into_iter()
+            .map(|pooled| pooled.hash)
+            .inspect(|hash| {
+                self.by_hash.remove(hash);
+            })
+            .collect()
+    }
+
+    /// Removes a transaction; those of the same sender after it become queued, as many as may.
+    pub fn remove(&mut self, hash: B256) -> Option<Pooled> {
+        let (address, nonce) = self.by_hash.remove(&hash)?;
+        let now = self.now;
+        let taken = self.change(address, |sender| sender.take(nonce, now))?;
+        self.trim(address);
+        Some(*taken)
     }
 
     /// Takes note of an account as of a new head: used nonces and what the balance does not cover
     /// any more leave the pool. Returns what left.
     pub fn update(&mut self, address: Address, account: &Account) -> Vec<B256> {
-        let Some(sender) = self.senders.get_mut(&address) else { return Vec::new() };
-        sender.nonce = account.nonce;
-        let mut left = account.balance;
-        let mut gone = Vec::new();
-        for (nonce, pooled) in &sender.transactions {
-            if *nonce < account.nonce || pooled.cost > left {
-                gone.push(pooled.hash);
-            } else {
-                left -= pooled.cost;
-            }
-        }
-        for hash in &gone {
-            self.remove(*hash);
-        }
+        let mut gone = self.settle(address, account);
+        gone.extend(self.trim(address));
         gone
+    }
+
+    fn settle(&mut self, address: Address, account: &Account) -> Vec<B256> {
+        let Some(sender) = self.senders.get(&address) else { return Vec::new() };
+        if sender.nonce == account.nonce && sender.cost <= account.balance {
+            return Vec::new();
+        }
+        let now = self.now;
+        let gone = self.change(address, |sender| sender.settle(account, now));
+        self.gone(gone)
     }
 
     /// Follows a new head: `accounts` are those of all senders in the blocks that were connected
     /// or disconnected, as of the new head; `returned` are the transactions of the disconnected
-    /// blocks, which come back unless the new branch has them.
+    /// blocks, oldest first, which come back unless the new branch has them.
     pub fn follow(
         &mut self,
         accounts: &HashMap<Address, Account>,
         returned: impl IntoIterator<Item = Recovered>,
     ) {
         for (address, account) in accounts {
-            self.update(*address, account);
+            self.settle(*address, account);
         }
+        // What a lost block leaves behind is behind a gap until its transactions are back, so room
+        // is made only then.
         for transaction in returned {
-            if let Some(account) = accounts.get(&transaction.signer()) {
-                // Refused means used on the new branch, or no longer payable: then it is gone.
-                let _refused = self.add(transaction, account);
+            let Some(account) = accounts.get(&transaction.signer()) else { continue };
+            // Refused means used on the new branch, or no longer payable: then it is gone.
+            if let Ok(pooled) = self.pooled(transaction)
+                && self.check(&pooled, account).is_ok()
+            {
+                self.insert(pooled, account.nonce);
             }
         }
+        for address in accounts.keys() {
+            self.trim(*address);
+        }
+        self.shrink();
+    }
+
+    /// Takes note of the base fee of the next block, by which tips are compared.
+    pub fn set_base_fee(&mut self, base_fee: u64) {
+        self.base_fee = base_fee;
+    }
+
+    /// Takes note of the time (epoch seconds): what has been queued for too long leaves. Returns
+    /// what left.
+    pub fn pass(&mut self, now: u64) -> Vec<B256> {
+        self.now = self.now.max(now);
+        let mut gone = Vec::new();
+        let Some(since_max) = self.now.checked_sub(self.limits.queued_seconds_max) else {
+            return gone;
+        };
+        while let Some((_, address)) = self.order.oldest().filter(|(since, _)| *since <= since_max)
+        {
+            let expired = self.change(address, |sender| sender.expire(since_max));
+            gone.extend(self.gone(expired));
+        }
+        gone
     }
 
     /// The transaction with this hash.
     pub fn get(&self, hash: &B256) -> Option<&Pooled> {
         let (address, nonce) = self.by_hash.get(hash)?;
-        self.senders.get(address)?.transactions.get(nonce)
+        self.senders.get(address)?.get(*nonce)
     }
 
     /// Number of transactions, pending and queued.
@@ -346,6 +360,16 @@ impl Pool {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.by_hash.is_empty()
+    }
+
+    /// Number of pending transactions.
+    pub fn pending_len(&self) -> usize {
+        self.pending
+    }
+
+    /// Bytes that everything takes in memory; at most [`PoolLimits::bytes_max`].
+    pub fn memory(&self) -> usize {
+        self.memory
     }
 
     /// The nonce for a sender's next transaction, if any of it are waiting.
@@ -371,66 +395,11 @@ impl Pool {
     /// The pending transactions that pay `base_fee`, highest tip first, the earlier of equals
     /// first, each sender's by nonce.
     pub fn best(&self, base_fee: u64) -> Best<'_> {
-        let mut best = Best { base_fee, heap: BinaryHeap::new(), rest: HashMap::new() };
-        for (address, sender) in &self.senders {
-            let pending: Box<dyn Iterator<Item = &Pooled>> = Box::new(sender.pending());
-            best.rest.insert(*address, pending);
-            best.advance(*address);
-        }
-        best
+        Best::new(base_fee, self.senders.values())
     }
 
     /// Hashes of all transactions.
     pub fn hashes(&self) -> HashSet<B256> {
         self.by_hash.keys().copied().collect()
-    }
-}
-
-/// See [`Pool::best`].
-pub struct Best<'a> {
-    base_fee: u64,
-    heap: BinaryHeap<(u128, Reverse<u64>, ByOrder<'a>)>,
-    rest: HashMap<Address, Box<dyn Iterator<Item = &'a Pooled> + 'a>>,
-}
-
-/// A transaction whose place in the heap is decided by what stands before it.
-struct ByOrder<'a>(&'a Pooled);
-
-impl PartialEq for ByOrder<'_> {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for ByOrder<'_> {}
-
-impl PartialOrd for ByOrder<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for ByOrder<'_> {
-    fn cmp(&self, _: &Self) -> std::cmp::Ordering {
-        std::cmp::Ordering::Equal
-    }
-}
-
-impl Best<'_> {
-    fn advance(&mut self, address: Address) {
-        let Some(next) = self.rest.get_mut(&address).and_then(Iterator::next) else { return };
-        if let Some(tip) = next.transaction.effective_tip_per_gas(self.base_fee) {
-            self.heap.push((tip, Reverse(next.order), ByOrder(next)));
-        }
-    }
-}
-
-impl<'a> Iterator for Best<'a> {
-    type Item = &'a Pooled;
-
-    fn next(&mut self) -> Option<&'a Pooled> {
-        let (_, _, ByOrder(pooled)) = self.heap.pop()?;
-        self.advance(pooled.transaction.signer());
-        Some(pooled)
     }
 }

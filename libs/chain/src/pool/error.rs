@@ -16,9 +16,12 @@ pub enum PoolError {
     /// It can be executed in no block.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
-    /// It pays less than the least base fee, or no more than the cheapest in a full pool.
+    /// It pays less than the least base fee.
     #[error("transaction underpriced: max fee per gas {got}, minimum needed {min}")]
     Underpriced { got: u128, min: u128 },
+    /// It tips less than this node asks for.
+    #[error("transaction gas price below minimum: gas tip cap {got}, minimum needed {min}")]
+    TipTooLow { got: u128, min: u128 },
     /// The nonce was used.
     #[error("nonce too low: next nonce {next}, tx nonce {got}")]
     NonceTooLow { next: u64, got: u64 },
@@ -41,7 +44,13 @@ pub enum PoolError {
     /// The sender has as many waiting as it may.
     #[error("account limit exceeded")]
     AccountLimitExceeded,
-    /// It does not fit whatever leaves.
+    /// The pool is full, and it pays the miner no more than those do that would have to leave.
+    #[error("transaction underpriced: effective tip {got}, the cheapest of a full pool {cheapest}")]
+    Outbid { got: u128, cheapest: u128 },
+    /// The pool is full of transactions that can go into a block, and it cannot.
+    #[error("future transaction tries to replace pending")]
+    FutureReplacesPending,
+    /// The pool is full, and its sender has as much of it as anybody.
     #[error("txpool is full")]
     Full,
 }

@@ -6,6 +6,7 @@ mod flips;
 mod light;
 mod pool;
 mod reorg;
+mod room;
 mod signatures;
 mod state;
 mod story;

@@ -1,5 +1,7 @@
 use crate::support::{CHAIN_ID, Chain, ETHER, Key, MINER, START, spec, transaction};
 use alloy_consensus::{Transaction as _, TxEip1559};
+use alloy_eips::eip2718::Encodable2718;
+use alloy_eips::eip2930::{AccessList, AccessListItem};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use chain::execute::TransactionError;
 use chain::pool::{Added, admit};
@@ -69,7 +71,7 @@ fn a_replacement_pays_ten_percent_more_in_both_fees() {
 #[test]
 fn what_is_refused_is_refused_in_the_words_of_geth() {
     let rules = Chain::new().rules;
-    let limits = PoolLimits::default();
+    let limits = PoolLimits { tip_min: 10, ..PoolLimits::default() };
     let sender = Key::new(2).address();
     let with = |change: fn(&mut TxEip1559)| {
         let mut transaction = transaction(5, MINER, Bytes::new());
@@ -100,6 +102,10 @@ fn what_is_refused_is_refused_in_the_words_of_geth() {
             "transaction underpriced",
         ),
         (with(|tx| tx.input = vec![0; 200_000].into()), "oversized data"),
+        (
+            with(|tx| tx.max_priority_fee_per_gas = 9),
+            "transaction gas price below minimum: gas tip cap 9, minimum needed 10",
+        ),
         (
             with(|tx| (tx.to, tx.input) = (Default::default(), vec![0; 49_153].into())),
             "max initcode size exceeded: code size 49153 limit 49152",
@@ -140,31 +146,58 @@ fn a_full_pool_gives_way_to_who_pays_more_only() {
     let limits = PoolLimits { count_max: 3, ..PoolLimits::default() };
     let mut pool = Pool::new(limits);
     for (key, fee) in [(2, 30), (3, 20), (4, 40)] {
-        pool.add(paying(key, 0, fee, 1), &account(0)).unwrap();
+        pool.add(paying(key, 0, fee, fee), &account(0)).unwrap();
     }
-    let refused = pool.add(paying(5, 0, 20, 1), &account(0));
-    assert_eq!(refused, Err(PoolError::Underpriced { got: 20, min: 21 }));
-    let cheapest = *paying(3, 0, 20, 1).inner().tx_hash();
-    let added = pool.add(paying(5, 0, 21, 1), &account(0)).unwrap();
+    let refused = pool.add(paying(5, 0, 20, 20), &account(0));
+    assert_eq!(refused, Err(PoolError::Outbid { got: 20, cheapest: 20 }));
+    let cheapest = *paying(3, 0, 20, 20).inner().tx_hash();
+    let added = pool.add(paying(5, 0, 21, 21), &account(0)).unwrap();
     assert_eq!(added.evicted, [cheapest]);
     assert_eq!(pool.len(), 3);
     assert!(pool.get(&cheapest).is_none());
     // A replacement needs no room.
-    assert!(pool.add(paying(2, 0, 33, 2), &account(0)).unwrap().evicted.is_empty());
+    assert!(pool.add(paying(2, 0, 33, 33), &account(0)).unwrap().evicted.is_empty());
     let small = PoolLimits { bytes_max: 10, ..limits };
     let refused = Pool::new(small).add(paying(2, 0, 100, 1), &account(0));
     assert_eq!(refused, Err(PoolError::Full));
 }
 
 #[test]
-fn the_bytes_of_the_pool_are_bounded() {
-    let size = alloy_eips::eip2718::Encodable2718::encode_2718_len(paying(2, 0, 100, 1).inner());
-    let mut pool = Pool::new(PoolLimits { bytes_max: 3 * size, ..PoolLimits::default() });
-    for nonce in 0..3 {
-        pool.add(paying(2, nonce, 100, 1), &account(0)).unwrap();
+fn the_memory_of_the_pool_is_bounded_and_counted_as_decoded() {
+    let (mut small, mut large, mut listed) = <(Pool, Pool, Pool)>::default();
+    small.add(paying(2, 0, 100, 1), &account(0)).unwrap();
+    let with = |change: fn(&mut TxEip1559)| {
+        let mut unsigned = transaction(0, MINER, Bytes::new());
+        change(&mut unsigned);
+        Key::new(2).send(unsigned)
+    };
+    large.add(with(|tx| tx.input = vec![1; 10_000].into()), &account(0)).unwrap();
+    assert_eq!(large.memory(), small.memory() + 10_000);
+    // Twenty-three bytes of an entry without keys become a whole one.
+    let entries = with(|tx| {
+        let item = || AccessListItem { address: MINER, storage_keys: Vec::new() };
+        tx.access_list = AccessList((0..1_000).map(|_| item()).collect());
+    });
+    let size = entries.inner().encode_2718_len();
+    listed.add(entries, &account(0)).unwrap();
+    assert!(listed.memory() >= small.memory() + 1_000 * size_of::<AccessListItem>());
+    assert!(listed.memory() > small.memory() + 2 * size);
+
+    let limits = PoolLimits { bytes_max: large.memory(), ..PoolLimits::default() };
+    let mut pool = Pool::new(limits);
+    let mut count = 0;
+    while pool.memory() + small.memory() <= limits.bytes_max {
+        pool.add(paying(2, count, 100, 1), &account(0)).unwrap();
+        count += 1;
     }
-    let added = pool.add(paying(3, 0, 101, 1), &account(0)).unwrap();
-    assert_eq!(added.evicted, [*paying(2, 2, 100, 1).inner().tx_hash()], "the newest of equals");
+    while pool.add(paying(2, count, 100, 1), &account(0)).is_ok() {
+        count += 1;
+        assert!(pool.memory() <= limits.bytes_max);
+    }
+    let added = pool.add(paying(3, 0, 101, 2), &account(0)).unwrap();
+    let last = count - 1;
+    assert!(added.evicted.contains(paying(2, last, 100, 1).inner().tx_hash()), "the last nonce");
+    assert!(pool.memory() <= limits.bytes_max);
 }
 
 #[test]
