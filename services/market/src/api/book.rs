@@ -4,7 +4,7 @@ use actix_web::get;
 use actix_web::web::{Data, Json, Query};
 use contracts::Side;
 use serde::{Deserialize, Serialize};
-use service::{Page, Principal, Problem, Problems};
+use service::{Page, PageQuery, Principal, Problem, Problems};
 use units::Decimal;
 use utoipa::{IntoParams, ToSchema};
 
@@ -83,7 +83,8 @@ pub(crate) async fn get_book(
         });
         offers.extend(open.into_iter().map(|order| offer(&book, order, &caller)));
     }
-    page(offers, query.limit, query.cursor.as_deref(), |offer| offer.order_id.clone())
+    let wanted = PageQuery { limit: query.limit, cursor: query.cursor };
+    page(offers, &wanted, |offer| offer.order_id.clone())
 }
 
 fn offer(book: &Exchange, order: &Accepted, caller: &Principal) -> OfferView {

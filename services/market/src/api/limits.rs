@@ -6,8 +6,8 @@ use actix_web::{delete, get, put};
 use calendar::Timestamp;
 use ids::AccountId;
 use serde::{Deserialize, Serialize};
-use service::{Page, Principal, Problem, Problems};
-use utoipa::{IntoParams, ToSchema};
+use service::{Page, PageQuery, Principal, Problem, Problems};
+use utoipa::ToSchema;
 
 use super::orders::page;
 use super::slots::ZoneQuery;
@@ -70,16 +70,6 @@ pub(crate) struct CurtailmentView {
     by: String,
     /// When.
     decided_at: String,
-}
-
-/// Which part of a list is wanted.
-#[derive(Debug, Clone, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct PageQuery {
-    /// Items wanted, 1 to 1000; 100 when absent.
-    limit: Option<u32>,
-    /// `next` of the page before.
-    cursor: Option<String>,
 }
 
 fn suspension(trader: Trader, suspension: &Suspension) -> SuspensionView {
@@ -204,7 +194,7 @@ pub(crate) async fn list_suspensions(
             }
         }
     }
-    page(views, query.limit, query.cursor.as_deref(), |view| format!("{}/{}", view.kind, view.id))
+    page(views, &query, |view| format!("{}/{}", view.kind, view.id))
 }
 
 fn curtailment(curtailment: &Curtailment, zone: &str) -> CurtailmentView {
@@ -306,5 +296,5 @@ pub(crate) async fn list_curtailments(
         views.extend(book.curtailments().iter().map(|known| curtailment(known, &zone)));
     }
     let name = |view: &CurtailmentView| format!("{}/{}/{}", view.zone, view.from, view.to);
-    page(views, query.limit, query.cursor.as_deref(), name)
+    page(views, &query, name)
 }

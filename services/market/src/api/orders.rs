@@ -8,7 +8,7 @@ use events::market::CancelledBy;
 use ids::{AccountId, OrderId};
 use keys::{Signature, recover};
 use serde::{Deserialize, Serialize};
-use service::{PAGE_DEFAULT, PAGE_MAX, Page, Principal, Problem, Problems};
+use service::{Page, PageQuery, Principal, Problem, Problems};
 use units::Price;
 use utoipa::{IntoParams, ToSchema};
 
@@ -227,17 +227,17 @@ pub(crate) async fn list_orders(
         let book = desk.book().await;
         orders.extend(book.orders().rev().filter(wanted).map(OrderView::from));
     }
-    page(orders, query.limit, query.cursor.as_deref(), |order| order.order_id.clone())
+    let wanted = PageQuery { limit: query.limit, cursor: query.cursor };
+    page(orders, &wanted, |order| order.order_id.clone())
 }
 
-/// The items after the one named `cursor`.
+/// The items after the one that the cursor names.
 pub(super) fn page<T>(
     items: Vec<T>,
-    limit: Option<u32>,
-    cursor: Option<&str>,
+    wanted: &PageQuery,
     name: impl Fn(&T) -> String,
 ) -> Result<Json<Page<T>>, Problem> {
-    let start = match cursor {
+    let start = match wanted.cursor.as_deref() {
         None => 0,
         Some(cursor) => items
             .iter()
@@ -245,7 +245,7 @@ pub(super) fn page<T>(
             .map(|place| place + 1)
             .ok_or_else(|| Problem::malformed("cursor: not of this list"))?,
     };
-    let limit = limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX) as usize;
+    let limit = wanted.limit() as usize;
     let more = items.len() > start + limit;
     let items: Vec<T> = items.into_iter().skip(start).take(limit).collect();
     let next = items.last().filter(|_| more).map(name);

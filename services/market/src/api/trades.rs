@@ -4,7 +4,7 @@ use actix_web::get;
 use actix_web::web::{Data, Json, Query};
 use ids::{AccountId, OrderId};
 use serde::{Deserialize, Serialize};
-use service::{Page, Principal, Problem, Problems};
+use service::{Page, PageQuery, Principal, Problem, Problems};
 use utoipa::{IntoParams, ToSchema};
 
 use super::orders::{page, per_kwh};
@@ -88,7 +88,8 @@ pub(crate) async fn list_trades(
             trades.extend(views.filter(|view| !mine || view.own.is_some()));
         }
     }
-    page(trades, query.limit, query.cursor.as_deref(), |trade| trade.trade.clone())
+    let wanted = PageQuery { limit: query.limit, cursor: query.cursor };
+    page(trades, &wanted, |trade| trade.trade.clone())
 }
 
 fn view(
