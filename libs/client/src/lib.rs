@@ -10,10 +10,12 @@
 //! Deliberately absent: what a call means (libs/contracts).
 #![forbid(unsafe_code)]
 
+mod header;
 mod http;
 mod relay;
 mod rpc;
 
+pub use header::{Block, Shown, header};
 pub use http::HttpRpc;
 pub use relay::{Outcome, Relay, SCHEMA, Sender, TRANSACTION_GAS_MAX, Transaction, outcome_of};
 pub use rpc::{JsonRpc, RpcError, block_number, call};

@@ -1,4 +1,4 @@
-//! What tests need: folders of measured data, a browser, servers of their own on free ports in
+//! What tests need: a policy to trade under, folders of measured data, a browser, servers of their own on free ports in
 //! temporary directories, and processes that cannot outlive the test or hang it.
 //!
 //! Programs come from `WATTEX_TOOLS` (default `.tools` beside the workspace, filled by
@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod nats;
+mod policy;
 mod postgres;
 mod process;
 
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use nats::NatsServer;
+pub use policy::policy;
 pub use postgres::PostgresServer;
 pub use process::{Ended, Process, Stream, finish};
 

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use alloy_primitives::{Address, U256, keccak256};
 use chain::genesis::{Deploy, GenesisCall};
 use chain::{GenesisSpec, Imported, Rules};
-use contracts::{Deployment, Genesis, Imbalance, Policy, Roles};
-use ids::{AccountId, CommunityId, ConnectionPointId, MeterId, ZoneId};
+use contracts::{Deployment, Genesis, Policy, Roles};
+use ids::{AccountId, ConnectionPointId, MeterId};
 use keys::SecretKey;
 use market::MarketConfig;
 use market::domain::Parameters;
@@ -132,21 +132,9 @@ fn home(number: usize) -> Home {
 /// Network 1 ct, platform 0.2 ct each, make-whole; ten days of corrections, three of challenges.
 fn policy() -> Policy {
     Policy {
-        community: CommunityId::derived("village"),
-        zone: ZoneId::derived("village"),
-        slot_seconds: 900,
-        network_fee: 10_000,
-        buyer_fee: 2_000,
-        seller_fee: 2_000,
-        retail_price_max: 500_000,
         feed_in_price_min: 50_000,
-        tolerance_bps: 1_000,
-        tolerance_wh: 50,
-        imbalance: Imbalance::MakeWhole,
         correction_seconds: 10 * 86_400,
-        challenge_seconds: 3 * 86_400,
-        network_account: Address::repeat_byte(0xa1),
-        platform_account: Address::repeat_byte(0xa2),
+        ..testkit::policy("village")
     }
 }
 

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use contracts::{
-    Call, Clearing, ContractEvent, DayDigest, Deployment, FillProof, Genesis, Imbalance,
-    OrderTerms, Policy, Roles, Side, SolCall, fill_leaf, revert_text,
+    Call, Clearing, ContractEvent, DayDigest, Deployment, FillProof, Genesis, OrderTerms, Policy,
+    Roles, Side, SolCall, fill_leaf, revert_text,
 };
 use ids::{CommunityId, ConnectionPointId, ZoneId};
 use keys::SecretKey;
@@ -235,19 +235,10 @@ pub(crate) fn policy() -> Policy {
     Policy {
         community: CommunityId::derived("community"),
         zone: ZoneId::derived("zone"),
-        slot_seconds: 900,
-        network_fee: 10_000,
-        buyer_fee: 2_000,
-        seller_fee: 2_000,
         retail_price_max: 400_000,
         feed_in_price_min: 20_000,
-        tolerance_bps: 1000,
-        tolerance_wh: 50,
-        imbalance: Imbalance::MakeWhole,
         correction_seconds: 8 * 86_400,
-        challenge_seconds: 3 * 86_400,
-        network_account: Address::repeat_byte(0xa1),
-        platform_account: Address::repeat_byte(0xa2),
+        ..testkit::policy("community")
     }
 }
 

@@ -7,12 +7,12 @@ use calendar::{LocalDay, Slot, SlotLength, TimeZone, Timestamp};
 use chain::GenesisSpec;
 use chain::genesis::{Allocation, Deploy, GenesisCall};
 use contracts::requests::{MeterEnrolment, enrolment};
-use contracts::{Call, Clearing, Deployment, FillProof, Imbalance, OrderTerms, Policy, Roles};
+use contracts::{Call, Clearing, Deployment, FillProof, OrderTerms, Policy, Roles};
 use contracts::{Side, fill_leaf, trade_id};
 use events::identity::{
     AccountOpened, ConnectionPointRegistered, Custody, Enrolment, MeterEnrolled,
 };
-use ids::{AccountId, CommunityId, ConnectionPointId, MeterId, PartyId, ZoneId};
+use ids::{AccountId, CommunityId, ConnectionPointId, MeterId, PartyId};
 use keys::SecretKey;
 use reading::{Reading, SignedReading, Status};
 use tariff::Tariff;
@@ -96,23 +96,7 @@ pub fn node() -> TestNode {
 }
 
 pub fn policy() -> Policy {
-    Policy {
-        community: community(),
-        zone: ZoneId::derived("town"),
-        slot_seconds: 3600,
-        network_fee: 10_000,
-        buyer_fee: 2_000,
-        seller_fee: 2_000,
-        retail_price_max: 400_000,
-        feed_in_price_min: 0,
-        tolerance_bps: 1000,
-        tolerance_wh: 50,
-        imbalance: Imbalance::MakeWhole,
-        correction_seconds: 14 * 86_400,
-        challenge_seconds: 3 * 86_400,
-        network_account: Address::repeat_byte(0xaa),
-        platform_account: Address::repeat_byte(0xbb),
-    }
+    Policy { slot_seconds: 3600, ..testkit::policy("town") }
 }
 
 pub fn tariff() -> Tariff {

@@ -73,8 +73,8 @@ async fn connect(db: &Db, deployment: Deployment, block: BlockConnected) -> Resu
 }
 
 async fn read(node: &dyn JsonRpc, number: u64, finalized: u64) -> Result<BlockConnected> {
-    let header = work::header_at(node, number).await?;
-    let header = header.with_context(|| format!("the node has no block {number}"))?;
+    let shown = client::header(node, client::Block::Number(number)).await?;
+    let header = shown.with_context(|| format!("the node has no block {number}"))?.header;
     let hash = header.hash();
     let answer = node.request("eth_getBlockReceipts", json!([hash])).await?;
     let receipts: Vec<RpcReceipt> =

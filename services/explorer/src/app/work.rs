@@ -1,10 +1,9 @@
 //! The proof of work of a block, recomputed from the header that a node shows.
 
-use alloy_primitives::{Address, B64, B256, Bloom, U64, U256};
+use alloy_primitives::B256;
 use chain::Header;
-use client::{JsonRpc, RpcError};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use client::{Block, JsonRpc, RpcError};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The steps that show that a block took work, each recomputed from the header.
@@ -42,47 +41,14 @@ pub(crate) struct ProofOfWork {
     pub(crate) history_root: String,
 }
 
-/// The header of the block `number`; `None` when the node does not know it.
-pub(crate) async fn header_at(node: &dyn JsonRpc, number: u64) -> Result<Option<Header>, RpcError> {
-    let number = U64::from(number);
-    header(node.request("eth_getBlockByNumber", json!([number, false])).await?)
-}
-
-fn header(answer: Value) -> Result<Option<Header>, RpcError> {
-    let header: Option<RpcHeader> =
-        serde_json::from_value(answer).map_err(RpcError::unreachable)?;
-    Ok(header.map(Header::from))
-}
-
-/// A header as a node writes it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RpcHeader {
-    parent_hash: B256,
-    sha3_uncles: B256,
-    miner: Address,
-    state_root: B256,
-    transactions_root: B256,
-    receipts_root: B256,
-    logs_bloom: Bloom,
-    difficulty: U256,
-    number: U64,
-    gas_limit: U64,
-    gas_used: U64,
-    timestamp: U64,
-    extra_data: B256,
-    mix_hash: B256,
-    nonce: B64,
-    base_fee_per_gas: U64,
-}
-
 /// The proof of work of the block `hash`; `None` when the node does not know it.
 pub(crate) async fn proof_of_work(
     node: &dyn JsonRpc,
     hash: &str,
 ) -> Result<Option<ProofOfWork>, RpcError> {
-    let answer = node.request("eth_getBlockByHash", json!([hash, false])).await?;
-    Ok(header(answer)?.map(|header| steps(&header, hash)))
+    let Ok(named) = hash.parse() else { return Ok(None) };
+    let shown = client::header(node, Block::Hash(named)).await?;
+    Ok(shown.map(|shown| steps(&shown.header, hash)))
 }
 
 fn steps(header: &Header, hash: &str) -> ProofOfWork {
@@ -102,28 +68,5 @@ fn steps(header: &Header, hash: &str) -> ProofOfWork {
         transactions_root: header.transactions_root.to_string(),
         receipts_root: header.receipts_root.to_string(),
         history_root: header.extra_data.to_string(),
-    }
-}
-
-impl From<RpcHeader> for Header {
-    fn from(header: RpcHeader) -> Header {
-        Header {
-            parent_hash: header.parent_hash,
-            ommers_hash: header.sha3_uncles,
-            coinbase: header.miner,
-            state_root: header.state_root,
-            transactions_root: header.transactions_root,
-            receipts_root: header.receipts_root,
-            logs_bloom: header.logs_bloom,
-            difficulty: header.difficulty,
-            number: header.number.to(),
-            gas_limit: header.gas_limit.to(),
-            gas_used: header.gas_used.to(),
-            timestamp: header.timestamp.to(),
-            extra_data: header.extra_data,
-            mix_hash: header.mix_hash,
-            nonce: header.nonce,
-            base_fee_per_gas: header.base_fee_per_gas.to(),
-        }
     }
 }

@@ -11,7 +11,7 @@ use bus::Bus;
 use calendar::{Slot, SlotLength, TimeZone, Timestamp};
 use chain::GenesisSpec;
 use chain::genesis::{Allocation, Deploy, GenesisCall};
-use contracts::{Call, Deployment, Imbalance, OrderTerms, Policy, Roles, Side};
+use contracts::{Call, Deployment, OrderTerms, Policy, Roles, Side};
 use events::identity::{AccountOpened, ConnectionPointRegistered, Custody};
 use events::{Envelope, Event};
 use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
@@ -59,21 +59,11 @@ fn slot() -> Slot {
 
 fn policy() -> Policy {
     Policy {
-        community: community(),
-        zone: zone(),
-        slot_seconds: 900,
-        network_fee: 10_000,
-        buyer_fee: 2_000,
-        seller_fee: 2_000,
-        retail_price_max: 500_000,
         feed_in_price_min: 50_000,
-        tolerance_bps: 1_000,
-        tolerance_wh: 50,
-        imbalance: Imbalance::MakeWhole,
         correction_seconds: 10 * 86_400,
-        challenge_seconds: 3 * 86_400,
         network_account: address("network"),
         platform_account: address("platform"),
+        ..testkit::policy("town")
     }
 }
 

@@ -1,8 +1,8 @@
 //! Who the household is and what it agreed to: tariff, policy, period.
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use calendar::LocalDay;
-use contracts::{Imbalance, Policy};
+use contracts::Policy;
 use events::identity::Custody;
 use ids::{AccountId, CommunityId, ConnectionPointId, MeterId, ZoneId};
 use keys::SecretKey;
@@ -78,21 +78,5 @@ pub(super) fn period() -> Period {
 }
 
 pub(super) fn policy() -> Policy {
-    Policy {
-        community: community(),
-        zone: ZoneId::derived("zone"),
-        slot_seconds: 3600,
-        network_fee: 10_000,
-        buyer_fee: 2_000,
-        seller_fee: 2_000,
-        retail_price_max: 400_000,
-        feed_in_price_min: 0,
-        tolerance_bps: 1000,
-        tolerance_wh: 50,
-        imbalance: Imbalance::MakeWhole,
-        correction_seconds: 14 * 86_400,
-        challenge_seconds: 3 * 86_400,
-        network_account: Address::repeat_byte(0xaa),
-        platform_account: Address::repeat_byte(0xbb),
-    }
+    Policy { zone: ZoneId::derived("zone"), slot_seconds: 3600, ..testkit::policy("community") }
 }
