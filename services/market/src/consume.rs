@@ -19,7 +19,7 @@ use units::Power;
 use crate::app::Desk;
 use crate::chain;
 use crate::db::CONSUMER;
-use crate::domain::{Entry, Exchange, Member, Meter, Parameters, Point, PublishedTariff};
+use crate::domain::{Entry, Exchange, Export, Member, Meter, Parameters, Point, PublishedTariff};
 
 /// The market as the bus sees it.
 pub(crate) struct Inbox {
@@ -138,8 +138,13 @@ fn exported(
             })
     };
     let measured = intervals.iter().filter(feeds_in);
-    let exports: Vec<_> =
-        measured.map(|interval| (interval.connection_point, interval.export)).collect();
+    let exports: Vec<Export> = measured
+        .map(|interval| Export {
+            connection_point: interval.connection_point,
+            quantity: interval.export,
+            version: interval.version,
+        })
+        .collect();
     let known = slot.length == parameters.slot_length && !exports.is_empty();
     known.then_some(Entry::Exported { slot: slot.start, exports })
 }

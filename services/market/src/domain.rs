@@ -28,7 +28,7 @@ mod rejection;
 mod state;
 
 pub use cash::{Cash, Movement, TradeHold, Wallet};
-pub use entry::{ClearedSlot, ClearedTrade, Entry, Member, Meter, Point, PublishedTariff};
+pub use entry::{ClearedSlot, ClearedTrade, Entry, Export, Member, Meter, Point, PublishedTariff};
 pub use history::HISTORY_DAYS;
 pub use limits::{CURTAILMENTS_MAX, Change, Curtailment, Suspension, Trader};
 pub use nonces::ENDED_NONCES_MAX;

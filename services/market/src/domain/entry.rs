@@ -63,8 +63,8 @@ pub enum Entry {
     Exported {
         /// Start of the slot.
         slot: Timestamp,
-        /// How much each fed in, in Wh.
-        exports: Vec<(ConnectionPointId, Energy)>,
+        /// How much each fed in.
+        exports: Vec<Export>,
     },
     /// An account or connection point may not trade any more, or for another reason.
     Suspended {
@@ -95,6 +95,39 @@ pub enum Entry {
         /// When.
         at: Timestamp,
     },
+}
+
+/// What a connection point fed in in a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "ExportForm")]
+pub struct Export {
+    /// Where.
+    pub connection_point: ConnectionPointId,
+    /// How much.
+    pub quantity: Energy,
+    /// Which version of the interval says so: the highest counts, in whatever order they come.
+    pub version: u32,
+}
+
+/// Journals that were begun before versions were kept have pairs.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ExportForm {
+    Versioned { connection_point: ConnectionPointId, quantity: Energy, version: u32 },
+    Pair(ConnectionPointId, Energy),
+}
+
+impl From<ExportForm> for Export {
+    fn from(form: ExportForm) -> Export {
+        match form {
+            ExportForm::Versioned { connection_point, quantity, version } => {
+                Export { connection_point, quantity, version }
+            }
+            ExportForm::Pair(connection_point, quantity) => {
+                Export { connection_point, quantity, version: 0 }
+            }
+        }
+    }
 }
 
 /// An account that may trade.

@@ -5,6 +5,7 @@
 //!          1200     900   1350   -  | ?      days than needed are known
 //! ```
 //!
+//! Invariant: of a slot the highest version counts, in whatever order versions come, and how often.
 //! Deliberately absent: forecasts of the weather, what was taken from the grid, and energy that is
 //! not measured slot by slot.
 
@@ -15,7 +16,7 @@ use ids::ConnectionPointId;
 use serde::Serialize;
 use units::Energy;
 
-use super::Parameters;
+use super::{Export, Parameters};
 
 /// How many days back a connection point's history counts.
 pub const HISTORY_DAYS: u32 = 30;
@@ -26,16 +27,28 @@ const DAY: i64 = 86_400;
 /// What was fed in: by connection point, second of the day, and day.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub(super) struct History {
-    points: BTreeMap<ConnectionPointId, BTreeMap<i64, BTreeMap<i64, Energy>>>,
+    points: BTreeMap<ConnectionPointId, BTreeMap<i64, BTreeMap<i64, Known>>>,
+}
+
+/// What is known of one slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct Known {
+    version: u32,
+    quantity: Energy,
 }
 
 impl History {
-    /// `point` fed `quantity` in in the slot that starts at `slot`; a correction takes the place of
-    /// what was known. What lies further back than counts is forgotten.
-    pub(super) fn record(&mut self, point: ConnectionPointId, slot: Timestamp, quantity: Energy) {
+    /// What was fed in in the slot that starts at `slot`; a correction takes the place of what was
+    /// known, an older version that comes again does not. What lies further back than counts is
+    /// forgotten.
+    pub(super) fn record(&mut self, slot: Timestamp, export: &Export) {
+        let Export { connection_point, quantity, version } = *export;
         let (day, second) = day_and_second(slot);
-        let days = self.points.entry(point).or_default().entry(second).or_default();
-        days.insert(day, quantity);
+        let days = self.points.entry(connection_point).or_default().entry(second).or_default();
+        let known = days.get(&day).is_some_and(|known| known.version > version);
+        if !known {
+            days.insert(day, Known { version, quantity });
+        }
         let newest = days.keys().next_back().copied().unwrap_or(day);
         *days = days.split_off(&(newest - i64::from(HISTORY_DAYS)));
     }
@@ -54,7 +67,7 @@ impl History {
         if known.clone().count() < parameters.forecast_days_min as usize {
             return None;
         }
-        let most = known.map(|(_, quantity)| quantity.wh()).max()?;
+        let most = known.map(|(_, known)| known.quantity.wh()).max()?;
         let limit = u128::from(most) * u128::from(parameters.forecast_percent) / 100;
         Some(Energy::from_wh(u64::try_from(limit).unwrap_or(u64::MAX)))
     }

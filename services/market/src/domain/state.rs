@@ -154,9 +154,7 @@ impl Exchange {
                 self.cash.disconnect(*hash);
             }
             Entry::Exported { slot, exports } => {
-                for (point, quantity) in exports {
-                    self.history.record(*point, *slot, *quantity);
-                }
+                exports.iter().for_each(|export| self.history.record(*slot, export));
             }
             Entry::Suspended { trader, suspension } => {
                 self.limits.suspend(*trader, suspension.clone());

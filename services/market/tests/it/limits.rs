@@ -6,8 +6,8 @@ use contracts::{Side, U256};
 use events::market::CancelledBy;
 use ids::{AccountId, CommunityId, ConnectionPointId, PartyId};
 use market::domain::{
-    CURTAILMENTS_MAX, Change, Entry, Exchange, HISTORY_DAYS, Member, Movement, NewOrder, Rejection,
-    Status, Trader,
+    CURTAILMENTS_MAX, Change, Entry, Exchange, Export, HISTORY_DAYS, Member, Movement, NewOrder,
+    Rejection, Status, Trader,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -121,14 +121,44 @@ fn an_order_that_crosses_one_of_the_same_party_is_refused() {
     assert_eq!(judged(&town, &b1.sell(1000, 100_000)), None, "the other one is cancelled");
 }
 
+/// What `who` fed in so many days before, as a version of its interval says.
+fn feed(town: &mut Exchange, who: &Neighbour, days_before: i64, (version, wh): (u32, u64)) {
+    let slot = slot().start.plus_seconds(-days_before * 86_400);
+    let quantity = Energy::from_wh(wh);
+    let exports = vec![Export { connection_point: who.point(), quantity, version }];
+    town.apply(&Entry::Exported { slot, exports });
+}
+
+#[test]
+fn an_older_version_that_is_delivered_again_does_not_undo_a_correction() {
+    let s1 = neighbour("s1");
+    let mut town = town();
+    let limit = |town: &Exchange| town.sellable(s1.point(), slot().start, &parameters());
+    (1..=7).for_each(|day| feed(&mut town, &s1, day, (1, 500)));
+    feed(&mut town, &s1, 3, (2, 1000));
+    assert_eq!(limit(&town), Some(Energy::from_wh(1100)));
+    feed(&mut town, &s1, 3, (1, 500));
+    assert_eq!(limit(&town), Some(Energy::from_wh(1100)));
+    feed(&mut town, &s1, 3, (3, 400));
+    feed(&mut town, &s1, 3, (2, 1000));
+    assert_eq!(limit(&town), Some(Energy::from_wh(550)));
+}
+
+#[test]
+fn a_journal_without_versions_is_still_read() {
+    let point = neighbour("s1").point();
+    let old = json!({ "kind": "exported", "slot": SLOT, "exports": [[point, 500]] });
+    let Entry::Exported { exports, .. } = serde_json::from_value(old).unwrap() else {
+        panic!("that is another entry");
+    };
+    let quantity = Energy::from_wh(500);
+    assert_eq!(exports, [Export { connection_point: point, quantity, version: 0 }]);
+}
+
 #[test]
 fn an_offer_stays_within_what_was_lately_fed_in_at_that_time_of_day() {
     let s1 = neighbour("s1");
-    let fed = |town: &mut Exchange, days_before: i64, wh: u64| {
-        let slot = slot().start.plus_seconds(-days_before * 86_400);
-        let exports = vec![(s1.point(), Energy::from_wh(wh))];
-        town.apply(&Entry::Exported { slot, exports });
-    };
+    let fed = |town: &mut Exchange, days_before, wh| feed(town, &s1, days_before, (1, wh));
     let limit = |town: &Exchange| town.sellable(s1.point(), slot().start, &parameters());
     let mut town = town();
     (2..=7).for_each(|day| fed(&mut town, day, 1000));

@@ -2,7 +2,7 @@
 
 use contracts::Side;
 use events::market::CancelledBy;
-use market::domain::{Change, Entry, Exchange, Movement, Placement, Status, Trader};
+use market::domain::{Change, Entry, Exchange, Export, Movement, Placement, Status, Trader};
 use units::{Energy, Money};
 
 use crate::town::*;
@@ -153,7 +153,9 @@ fn limit(day: &mut Day, dice: &mut Dice, who: &Neighbour) {
         7..9 => {
             let days = i64::try_from(dice.below(40)).unwrap();
             let slot = from.plus_seconds(-days * 86_400);
-            let exports = vec![(who.point(), Energy::from_wh(dice.below(3000)))];
+            let quantity = Energy::from_wh(dice.below(3000));
+            let version = u32::try_from(dice.below(4)).unwrap();
+            let exports = vec![Export { connection_point: who.point(), quantity, version }];
             return day.record(&Entry::Exported { slot, exports });
         }
         _ => {
