@@ -8,6 +8,7 @@ use units::{Energy, Money, Overflow};
 
 use crate::bindings::EnergyMarket;
 use crate::clearing::Clearing;
+use crate::order::Side;
 use crate::policy::{Imbalance, Policy};
 
 /// Everything the money of a trade depends on. Prices and fees in 1e-9 currency per Wh.
@@ -102,9 +103,25 @@ impl Terms {
         u128::from(self.retail_price).saturating_sub(self.all_in())
     }
 
+    fn compensation_price(&self) -> u128 {
+        u128::from(self.price.saturating_sub(self.feed_in_price))
+    }
+
     fn penalised(&self, short: Energy) -> bool {
         self.imbalance == Imbalance::MakeWhole
             && short > tolerance(self.quantity, self.tolerance_bps, self.tolerance_wh)
+    }
+
+    /// The most that `side` can be short without owing anything to the other.
+    pub fn free_shortfall(&self, side: Side) -> Energy {
+        let price = match side {
+            Side::Buy => self.compensation_price(),
+            Side::Sell => self.make_whole_price(),
+        };
+        if self.imbalance == Imbalance::None || price == 0 {
+            return self.quantity;
+        }
+        tolerance(self.quantity, self.tolerance_bps, self.tolerance_wh).min(self.quantity)
     }
 }
 
@@ -156,7 +173,6 @@ pub fn outcome(
         return Err(OutcomeError::BadDelivery);
     }
     let net_price = terms.price.checked_sub(terms.seller_fee).ok_or(Overflow)?;
-    let compensation_price = terms.price.saturating_sub(terms.feed_in_price);
     let penalty = |short: Energy, price: u128| {
         if terms.penalised(short) { amount(short, price) } else { Ok(Money::ZERO) }
     };
@@ -165,7 +181,7 @@ pub fn outcome(
     let fees = u128::from(terms.buyer_fee) + u128::from(terms.seller_fee);
     let platform = amount(delivered, fees)?;
     let make_whole = penalty(seller_short, terms.make_whole_price())?;
-    let compensation = penalty(buyer_short, u128::from(compensation_price))?;
+    let compensation = penalty(buyer_short, terms.compensation_price())?;
     let spent = Money::sum([seller_net, network, platform, compensation])?;
     Ok(Outcome {
         seller_net,
@@ -240,6 +256,20 @@ mod tests {
         assert_eq!(penalties(&in_wh, 601, 0), (601 * 108_000, 0));
         let lenient = Terms { imbalance: Imbalance::None, ..TERMS };
         assert_eq!(penalties(&lenient, 1000, 0), (0, 0));
+    }
+
+    #[test]
+    fn a_free_shortfall_is_the_most_that_costs_nothing() {
+        let worthless = Terms { feed_in_price: 180_000, retail_price: 192_000, ..TERMS };
+        let none = Terms { imbalance: Imbalance::None, ..TERMS };
+        let small = Terms { quantity: Energy::from_wh(40), ..TERMS };
+        for side in [Side::Buy, Side::Sell] {
+            assert_eq!(TERMS.free_shortfall(side).wh(), 500);
+            assert_eq!(small.free_shortfall(side).wh(), 40);
+            for terms in [worthless, none] {
+                assert_eq!(terms.free_shortfall(side), terms.quantity, "{terms:?}");
+            }
+        }
     }
 
     #[test]

@@ -34,7 +34,17 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, sql: client::SCHEMA },
     Migration { version: 3, sql: SCHEMA },
     Migration { version: 4, sql: HANDOVER_SCHEMA },
+    Migration { version: 5, sql: CHANGES_SCHEMA },
 ];
+
+/// How often a slot changed, so that no change is missed; when a reading was heard of, by which the
+/// late ones are found. None is left out of a bill's evidence any more.
+const CHANGES_SCHEMA: &str = "
+alter table slot_state add column changes bigint not null default 0;
+alter table reading add column at bigint not null default 0;
+alter table reading drop column late;
+alter table kept_interval drop column readings;
+";
 
 /// What follows a handed over trade and a late interval until they have found their end.
 const HANDOVER_SCHEMA: &str = "
@@ -172,7 +182,9 @@ pub(crate) async fn was_applied(db: &Db, event: ids::EventId) -> Result<bool> {
 
 /// Marks a slot as one whose deliveries have to be computed again.
 pub(crate) async fn mark_dirty(tx: &mut Tx, community: &str, slot: i64) -> Result<()> {
-    query("update slot_state set dirty = 1 where community = $1 and slot = $2")
+    let sql = "update slot_state set dirty = 1, changes = changes + 1 \
+               where community = $1 and slot = $2";
+    query(sql)
         .bind(community.to_owned())
         .bind(slot)
         .execute(tx.conn())

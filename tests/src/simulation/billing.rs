@@ -28,8 +28,6 @@ mod handover;
 mod runs;
 
 const NEVER: i64 = i64::MAX;
-/// Minute of the local day at which R1 and R2 run.
-const MORNING: u16 = 6 * 60;
 /// Seconds by which the chain's time may be behind ours.
 const MARGIN: u64 = 60;
 

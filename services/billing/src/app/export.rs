@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B64, B256, Bloom, Bytes, U64, U256};
+use alloy_primitives::{B256, Bytes, U64};
 use anyhow::{Context, Result, ensure};
 use chain::Header;
-use client::JsonRpc;
+use client::{Block, JsonRpc, Shown};
 use ids::InvoiceId;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::Billing;
 use crate::db::invoices::{self, Issued};
 use crate::domain::bill::{Day, page};
 use crate::domain::verify::{
-    BillFile, Evidence, Later, TariffRef, Trust, TrustedBlock, Verdict, needs, verify,
+    About, BillFile, Evidence, Later, TariffRef, Trust, TrustedBlock, Verdict, needs, verify,
 };
 
 /// The most storage positions that are proved in one request.
@@ -41,46 +41,23 @@ struct Ancestor {
     siblings: Vec<B256>,
 }
 
-/// A header as Ethereum nodes write it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RpcHeader {
-    hash: B256,
-    parent_hash: B256,
-    #[serde(rename = "sha3Uncles")]
-    ommers_hash: B256,
-    #[serde(rename = "miner")]
-    coinbase: Address,
-    state_root: B256,
-    transactions_root: B256,
-    receipts_root: B256,
-    logs_bloom: Bloom,
-    difficulty: U256,
-    number: U64,
-    gas_limit: U64,
-    gas_used: U64,
-    timestamp: U64,
-    extra_data: B256,
-    mix_hash: B256,
-    nonce: B64,
-    base_fee_per_gas: U64,
-}
-
 impl Billing {
     /// The bill file of an invoice, and trust in the block that it is proved against. With
     /// `trusted`, the height of a later block, the file leads from that block back to its own.
     ///
     /// # Errors
-    /// A [`Problem`] where the invoice's hash is not in a block yet; any other error is a fault.
+    /// A [`Problem`] where the invoice's hash is in no final block yet; any other error is a fault.
     pub async fn bill_file(&self, id: InvoiceId, trusted: Option<u64>) -> Result<(String, Trust)> {
         let issued = invoices::find(&self.db, id).await?;
         let issued = issued.ok_or_else(|| Problem::not_found("invoice"))?;
         let block = invoices::anchored_in(&self.db, id).await?;
+        let finalized = self.finalized().await;
+        let block = block.filter(|block| *block <= finalized);
         let block = block.ok_or_else(|| Problem::unavailable("the invoice is not on chain yet"))?;
         let (evidence, _) = invoices::substance(&self.db, id).await?;
         let mut evidence: Evidence = serde_json::from_str(&evidence)?;
         let header = self.header(block).await?;
-        evidence.chain.genesis = self.header_hash(0).await?;
+        evidence.chain.genesis = self.header(0).await?.hash();
         evidence.header = alloy_rlp::encode(&header).into();
         evidence.genesis = self.ancestor(0, block).await?;
         let mut anchor = header;
@@ -123,19 +100,14 @@ impl Billing {
         Ok(bill.with_nodes(nodes))
     }
 
-    async fn header(&self, number: u64) -> Result<Header> {
-        let header: RpcHeader =
-            self.ask("eth_getBlockByNumber", json!([U64::from(number), false])).await?;
-        let hash = header.hash;
-        let header = Header::from(header);
+    /// The header of a block of the best branch.
+    pub(super) async fn header(&self, number: u64) -> Result<Header> {
+        let shown = client::header(&*self.node, Block::Number(number)).await;
+        let shown = shown.context("asking for a header")?;
+        let Shown { hash, header } =
+            shown.with_context(|| format!("there is no block {number}"))?;
         ensure!(header.hash() == hash, "the node's block {number} does not have its own hash");
         Ok(header)
-    }
-
-    async fn header_hash(&self, number: u64) -> Result<B256> {
-        let block: Value =
-            self.ask("eth_getBlockByNumber", json!([U64::from(number), false])).await?;
-        serde_json::from_value(block["hash"].clone()).context("a block without a hash")
     }
 
     async fn ancestor(&self, number: u64, trusted: u64) -> Result<Vec<B256>> {
@@ -151,7 +123,8 @@ impl Billing {
     }
 }
 
-/// The file's text, once it has proved itself.
+/// The file's text, once it has proved itself: also where it proves that the contract settled
+/// something else than the account's meter shows. The customer has a right to that proof.
 async fn checked(bill: BillFile, trust: Trust) -> Result<(String, Trust)> {
     let (text, report, trust) = tokio::task::spawn_blocking(move || {
         let text = bill.canonical_json();
@@ -159,29 +132,10 @@ async fn checked(bill: BillFile, trust: Trust) -> Result<(String, Trust)> {
         (text, report, trust)
     })
     .await?;
-    ensure!(report.verdict == Verdict::Holds, "the bill does not prove itself: {report}");
-    Ok((text, trust))
-}
-
-impl From<RpcHeader> for Header {
-    fn from(header: RpcHeader) -> Header {
-        Header {
-            parent_hash: header.parent_hash,
-            ommers_hash: header.ommers_hash,
-            coinbase: header.coinbase,
-            state_root: header.state_root,
-            transactions_root: header.transactions_root,
-            receipts_root: header.receipts_root,
-            logs_bloom: header.logs_bloom,
-            difficulty: header.difficulty,
-            number: header.number.to(),
-            gas_limit: header.gas_limit.to(),
-            gas_used: header.gas_used.to(),
-            timestamp: header.timestamp.to(),
-            extra_data: header.extra_data,
-            mix_hash: header.mix_hash,
-            nonce: header.nonce,
-            base_fee_per_gas: header.base_fee_per_gas.to(),
-        }
+    let wrong = report.findings.iter().any(|finding| finding.about == About::File);
+    ensure!(!wrong, "the bill does not prove itself: {report}");
+    if report.verdict != Verdict::Holds {
+        tracing::error!(number = report.number, "a bill shows what should not be: {report}");
     }
+    Ok((text, trust))
 }

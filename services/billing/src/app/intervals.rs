@@ -41,7 +41,7 @@ impl Billing {
         let source = format!("interval:{id}");
         let place = (community, slot.start);
         let sorted = self.sort_versions(&state, place, &known, (&source, at)).await?;
-        let SortedVersions { posted: metered, kept, late } = sorted;
+        let SortedVersions { posted: metered, kept } = sorted;
         let passed: Vec<_> = known.iter().map(|one| one.connection_point).collect();
         let mut posted = Vec::new();
         if !metered.is_empty() {
@@ -55,7 +55,7 @@ impl Billing {
                 Box::pin(async move {
                     db::first_time(tx, id).await?;
                     if !newer.is_empty() {
-                        energy::put_intervals(tx, community, slot.start, &newer, &late).await?;
+                        energy::put_intervals(tx, (community, slot.start), &newer, at).await?;
                         for point in passed {
                             kept::forget(tx, point, slot.start).await?;
                         }

@@ -35,6 +35,9 @@ pub(crate) struct BatchFact {
     pub(crate) community: B256,
     pub(crate) day: u64,
     pub(crate) batch: u32,
+    /// Of its block, epoch seconds; zero where it was kept before times were.
+    #[serde(default)]
+    pub(crate) time: u64,
 }
 
 /// A version of a tariff on chain.
@@ -110,8 +113,12 @@ pub(crate) fn meaning(
             amount: money(event.amount)?,
         }),
         ContractEvent::ReadingsAnchored(event) if event.kind == contracts::READINGS_OF_DAY => {
-            let batch =
-                BatchFact { community: event.community, day: event.period, batch: event.batch };
+            let batch = BatchFact {
+                community: event.community,
+                day: event.period,
+                batch: event.batch,
+                time: at.unsigned(),
+            };
             row_only(row(kind::BATCH, hash(event.root), serde_json::to_string(&batch)?))
         }
         ContractEvent::TariffAnchored(event) => {

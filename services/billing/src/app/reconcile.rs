@@ -24,7 +24,7 @@ use crate::Billing;
 use crate::db::handover::What;
 use crate::db::slots::{self, NEVER, SlotState};
 use crate::db::{chain, energy, hash, invoices, members};
-use crate::domain::reconcile::{Delivery, Trade, Unmetered, reconcile};
+use crate::domain::reconcile::{Delivery, MORNING, Trade, Unmetered, last_run, reconcile};
 
 /// The most deliveries of one transaction.
 pub const DELIVERIES_MAX: usize = 60;
@@ -37,8 +37,6 @@ const _: () = assert!(
 );
 /// Seconds by which the chain's time may be behind ours when a slot has just ended.
 const MARGIN: i64 = 60;
-/// Minute of the local day at which R1 and R2 run.
-const MORNING: u16 = 6 * 60;
 /// The last run.
 const LAST_RUN: i64 = 2;
 
@@ -53,11 +51,21 @@ fn due_run(slot: Slot, zone: &TimeZone, now: Timestamp) -> (i64, i64) {
     let times = [
         Timestamp::from_seconds(first_due(slot.start.seconds(), slot.length)),
         zone.moment(day.next(), MORNING),
-        zone.moment(day.plus_working_days(5), MORNING),
+        last_run(slot.start, zone),
     ];
     let passed = times.iter().filter(|time| **time <= now).count();
     let next = times.get(passed).map_or(NEVER, |time| time.seconds());
     (i64::try_from(passed).unwrap_or(0) - 1, next)
+}
+
+/// What one look at a slot comes to.
+struct Computed {
+    slot: Slot,
+    run: i64,
+    /// When the next run is due.
+    next: i64,
+    /// What is handed over, by run.
+    changed: BTreeMap<u8, Vec<Delivery>>,
 }
 
 impl Billing {
@@ -77,6 +85,14 @@ impl Billing {
     }
 
     async fn reconcile_slot(&self, state: &SlotState, now: Timestamp) -> Result<()> {
+        let computed = self.computed(state, now).await?;
+        self.hand_over(state, computed, now).await
+    }
+
+    /// What the meters and trades that are known say of a slot. Others may come until it is handed
+    /// over: then the slot has changed more often than `state` says, nothing is handed over, and it
+    /// is computed again.
+    async fn computed(&self, state: &SlotState, now: Timestamp) -> Result<Computed> {
         let slot = Slot { start: state.slot, length: self.slot };
         let zone = members::timezone(&self.db, state.community).await?;
         let zone = zone.unwrap_or_else(TimeZone::utc);
@@ -89,7 +105,7 @@ impl Billing {
         let unmetered = if run >= LAST_RUN { Unmetered::IsZero } else { Unmetered::Waits };
         let deliveries = reconcile(&trades, &metered, unmetered);
         let changed = self.changed(&settled, deliveries, run, now).await?;
-        self.hand_over(state, slot, (run.max(state.run), next), changed, now).await
+        Ok(Computed { slot, run: run.max(state.run), next, changed })
     }
 
     async fn trades(&self, settled: &[SettledFact]) -> Vec<Trade> {
@@ -152,16 +168,19 @@ impl Billing {
     async fn hand_over(
         &self,
         state: &SlotState,
-        slot: Slot,
-        (run, next): (i64, i64),
-        changed: BTreeMap<u8, Vec<Delivery>>,
+        Computed { slot, run, next, changed }: Computed,
         now: Timestamp,
     ) -> Result<()> {
         let (state, operator) = (state.clone(), self.operator.clone());
         let deployment = self.deployment;
+        // Versions are sorted by what is handed over: either sees all of the other.
+        let _turn = self.state.lock().await;
         self.db
             .transact(move |tx| {
                 Box::pin(async move {
+                    if !slots::done(tx, &state, run, next).await? {
+                        return Ok(());
+                    }
                     for (number, deliveries) in changed {
                         for chunk in deliveries.chunks(DELIVERIES_MAX) {
                             let transaction = run_transaction(&deployment, number, chunk, 0)?;
@@ -177,7 +196,7 @@ impl Billing {
                             slots::put_deliveries(tx, (number, chunk), (&cause, 0), now).await?;
                         }
                     }
-                    slots::done(tx, &state, run, next).await
+                    Ok(())
                 })
             })
             .await
@@ -191,17 +210,8 @@ pub(crate) fn run_transaction(
     deliveries: &[Delivery],
     alone: u32,
 ) -> Result<Transaction> {
-    let count = deliveries.len();
-    let deliveries: Vec<contracts::Delivery> = deliveries
-        .iter()
-        .map(|delivery| contracts::Delivery {
-            trade: delivery.trade,
-            delivered: delivery.delivered,
-            seller_short: delivery.seller_short,
-            buyer_short: delivery.buyer_short,
-        })
-        .collect();
-    batch_transaction(What::Reconcile, deployment.reconcile(run, &deliveries), count, alone)
+    let call = deployment.reconcile(run, deliveries);
+    batch_transaction(What::Reconcile, call, deliveries.len(), alone)
 }
 
 /// A call for so many trades, named after what it says.
@@ -222,7 +232,81 @@ pub(crate) fn batch_transaction(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use bus::Bus;
+    use client::HttpRpc;
+    use events::metering::{IntervalFact, IntervalsCorrected, Quality};
+    use ids::{AccountId, CommunityId, ConnectionPointId, MeterId};
+    use keys::SecretKey;
+    use service::Clock;
+    use tempfile::TempDir;
+
     use super::*;
+    use crate::Parts;
+
+    /// Billing on a database of its own. No node is asked here.
+    async fn billing(folder: &TempDir) -> Arc<Billing> {
+        let (clock, _) = Clock::set(Timestamp::from_seconds(0));
+        let operator = SecretKey::from_bytes(&[9; 32]).unwrap();
+        let parts = Parts {
+            db_url: format!("sqlite:{}", folder.path().join("billing.db").display()),
+            bus: Bus::in_process(),
+            clock,
+            node: Arc::new(HttpRpc::new("http://127.0.0.1:1").unwrap()),
+            deployment: contracts::Deployment::of(operator.address()),
+            operator,
+            chain_id: 1,
+            policies: Vec::new(),
+            slot: SlotLength::QUARTER_HOUR,
+            monthly: false,
+        };
+        crate::start(parts).await.unwrap()
+    }
+
+    async fn correct(billing: &Billing, slot: Slot, version: u32, now: Timestamp) {
+        let interval = IntervalFact {
+            connection_point: ConnectionPointId::derived("otter"),
+            account: AccountId::derived("otter"),
+            meter: MeterId::derived("otter"),
+            import: Energy::ZERO,
+            export: Energy::from_wh(100),
+            quality: Quality::Measured,
+            version,
+            readings: Vec::new(),
+        };
+        let (community, intervals) = (CommunityId::derived("town"), vec![interval]);
+        let event = IntervalsCorrected { community, slot, intervals };
+        let envelope = Envelope::of(&event, &version.to_string(), now);
+        let IntervalsCorrected { intervals, .. } = event;
+        billing.intervals(&envelope, community, slot, intervals).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_correction_that_comes_while_its_slot_is_computed_is_not_missed() {
+        let folder = TempDir::new().unwrap();
+        let billing = billing(&folder).await;
+        let start: Timestamp = "2026-06-05T10:00:00Z".parse().unwrap();
+        let slot = Slot { start, length: SlotLength::QUARTER_HOUR };
+        let (community, now) = (CommunityId::derived("town").to_string(), start.plus_seconds(3600));
+        let due = first_due(start.seconds(), slot.length);
+        let put = billing.db.transact(move |tx| {
+            Box::pin(async move { slots::put(tx, &community, start.seconds(), due).await })
+        });
+        put.await.unwrap();
+        let states = slots::due(&billing.db, now).await.unwrap();
+        let [state] = &states[..] else { panic!("one slot is due: {states:?}") };
+        let computed = billing.computed(state, now).await.unwrap();
+        correct(&billing, slot, 1, now).await;
+        billing.hand_over(state, computed, now).await.unwrap();
+        let again = slots::due(&billing.db, now).await.unwrap();
+        assert_eq!(again.len(), 1, "what came meanwhile is computed");
+        billing.reconcile_slot(&again[0], now).await.unwrap();
+        assert!(slots::due(&billing.db, now).await.unwrap().is_empty());
+        correct(&billing, slot, 2, now).await;
+        let again = slots::due(&billing.db, now).await.unwrap();
+        assert_eq!((again.len(), again[0].run), (1, 0));
+    }
 
     #[test]
     fn runs_fall_due_after_the_slot_the_next_morning_and_five_working_days_later() {

@@ -6,10 +6,11 @@
 //! after the corrections, fits what was paid: late, posted; the retailer's part takes the rest
 //! ```
 //!
-//! What is late is listed by the audit. Readings of a version that is kept apart are no evidence of
-//! a bill: the bill shows what was paid, and what the meter said in time.
+//! Only the trades of the point itself matter: nothing that was paid depends on a point without.
+//! What is late is listed by the audit. The bill shows what was paid, and by which readings
+//! (`domain::verify`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::B256;
 use anyhow::Result;
@@ -24,7 +25,7 @@ use crate::Billing;
 use crate::db::chain::{self, kind};
 use crate::db::journal::Posted;
 use crate::db::kept::{self, Kept, Stand};
-use crate::db::{energy, hash, journal, slots};
+use crate::db::{hash, journal, slots};
 use crate::domain::journal::{Fact, PointMetered};
 
 /// Seconds after the corrections in which a run of theirs may still be heard of.
@@ -38,8 +39,6 @@ pub(super) struct SortedVersions {
     pub(super) posted: Vec<PointMetered>,
     /// To be kept beside the journal.
     pub(super) kept: Vec<Kept>,
-    /// Points whose readings are no evidence.
-    pub(super) late: Vec<ConnectionPointId>,
 }
 
 impl Billing {
@@ -53,13 +52,13 @@ impl Billing {
     ) -> Result<SortedVersions> {
         let settled = chain::settled_in(&self.db, community.to_string(), slot.seconds()).await?;
         let closes = closing_of(state, &settled);
-        let runs_final = self.runs_final(state, &settled).await?;
-        let mut sorted = SortedVersions { posted: Vec::new(), kept: Vec::new(), late: Vec::new() };
+        let open = self.points_with_open_runs(state, &settled).await?;
+        let mut sorted = SortedVersions { posted: Vec::new(), kept: Vec::new() };
         for interval in versions {
             let point = interval.connection_point;
             let metered = PointMetered { point, import: interval.import, export: interval.export };
             let closes = closes.get(&point).copied();
-            let accepted = state.book.accepts(slot, &metered, runs_final);
+            let accepted = state.book.accepts(slot, &metered, !open.contains(&point));
             let fits = accepted == metered;
             let stand = match (fits, closes.is_some_and(|closes| at >= closes)) {
                 (true, false) => None,
@@ -68,9 +67,6 @@ impl Billing {
                 (false, false) => Some(Stand::Waiting),
             };
             sorted.posted.push(accepted);
-            if stand == Some(Stand::LateApart) {
-                sorted.late.push(point);
-            }
             let Some(stand) = stand else { continue };
             sorted.kept.push(Kept {
                 community,
@@ -78,7 +74,6 @@ impl Billing {
                 version: interval.version,
                 metered,
                 source: source.to_owned(),
-                readings: energy::unknown(&self.db, &interval.readings).await?,
                 at,
                 closes: closes.unwrap_or(at),
                 stand,
@@ -87,22 +82,27 @@ impl Billing {
         Ok(sorted)
     }
 
-    /// Whether no run of these trades is on its way or can be taken back: what was handed over is
-    /// recorded, in blocks that are final.
-    async fn runs_final(&self, state: &State, settled: &[SettledFact]) -> Result<bool> {
+    /// Points of which a run is on its way or can be taken back: what was handed over is not
+    /// recorded, or in blocks that are not final.
+    async fn points_with_open_runs(
+        &self,
+        state: &State,
+        settled: &[SettledFact],
+    ) -> Result<BTreeSet<ConnectionPointId>> {
         let finalized = state.head.map_or(0, |head| head.finalized);
         let trades: Vec<B256> = settled.iter().map(|fact| fact.trade).collect();
         let handed = slots::deliveries(&self.db, &trades).await?;
-        for trade in trades {
+        let mut open = BTreeSet::new();
+        for fact in settled {
             let runs: Vec<(u64, Reconciled)> =
-                chain::all(&self.db, kind::RECONCILED, hash(trade)).await?;
+                chain::all(&self.db, kind::RECONCILED, hash(fact.trade)).await?;
             let recorded = runs.last().map(|(_, run)| run.run);
-            let on_its_way = handed.get(&trade).map(|(run, _)| *run) > recorded;
+            let on_its_way = handed.get(&fact.trade).map(|(run, _)| *run) > recorded;
             if on_its_way || runs.iter().any(|(number, _)| *number > finalized) {
-                return Ok(false);
+                open.extend([fact.buyer, fact.seller].map(|address| state.point(address)));
             }
         }
-        Ok(true)
+        Ok(open)
     }
 
     /// Posts versions whose runs have become final; those whose corrections are over become late.
@@ -128,7 +128,8 @@ impl Billing {
         for mut one in open {
             let community = one.community.to_string();
             let settled = chain::settled_in(&self.db, community, one.slot.seconds()).await?;
-            let runs_final = self.runs_final(state, &settled).await?;
+            let open = self.points_with_open_runs(state, &settled).await?;
+            let runs_final = !open.contains(&one.metered.point);
             let over = now >= one.closes.plus_seconds(MARGIN);
             if state.book.accepts(one.slot, &one.metered, runs_final) == one.metered {
                 let fact = Fact::Metered { slot: one.slot, intervals: vec![one.metered] };
@@ -149,8 +150,6 @@ impl Billing {
             .transact(move |tx| {
                 Box::pin(async move {
                     for one in &changed {
-                        let apart = one.stand == Stand::LateApart;
-                        energy::set_late(tx, &one.readings, apart).await?;
                         match one.stand {
                             // In the journal, in time.
                             Stand::Waiting => {

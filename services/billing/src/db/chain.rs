@@ -129,6 +129,17 @@ pub(crate) async fn all<T: DeserializeOwned>(
     rows.iter().map(parse).collect()
 }
 
+/// The facts of a kind under a key in blocks up to `finalized`, oldest first.
+pub(crate) async fn finals<T: DeserializeOwned>(
+    db: &Db,
+    kind: &'static str,
+    key: String,
+    finalized: u64,
+) -> Result<Vec<T>> {
+    let all = all(db, kind, key).await?;
+    Ok(all.into_iter().filter(|(number, _)| *number <= finalized).map(|(_, fact)| fact).collect())
+}
+
 /// The bodies of all facts of a kind, oldest first.
 pub(crate) async fn of_kind<T: DeserializeOwned>(
     db: &Db,
@@ -146,10 +157,13 @@ pub(crate) async fn of_kind<T: DeserializeOwned>(
     rows.iter().map(parse).collect()
 }
 
-/// Settled and reconciled trades of a UTC day, in the order of the chain: (kind, body).
-pub(crate) async fn of_day(db: &Db, day: u32) -> Result<Vec<(String, String)>> {
-    let rows = query("select kind, body from fact where day = $1 order by number, place")
+/// Settled and reconciled trades of a UTC day in blocks up to `finalized`, in the order of the
+/// chain: (kind, body).
+pub(crate) async fn of_day(db: &Db, day: u32, finalized: u64) -> Result<Vec<(String, String)>> {
+    let sql = "select kind, body from fact where day = $1 and number <= $2 order by number, place";
+    let rows = query(sql)
         .bind(i64::from(day))
+        .bind(super::int(finalized)?)
         .fetch_all(db.read())
         .await
         .context("reading a day's trades")?;

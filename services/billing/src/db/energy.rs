@@ -32,14 +32,12 @@ pub(crate) async fn versions(
     rows.iter().map(version).collect()
 }
 
-/// Keeps intervals in place of those that are there, and the readings that came with them; those
-/// of `late` points are no evidence of a bill.
+/// Keeps intervals in place of those that are there, and the readings that came with them `at`.
 pub(crate) async fn put_intervals(
     tx: &mut Tx,
-    community: CommunityId,
-    slot: Timestamp,
+    (community, slot): (CommunityId, Timestamp),
     intervals: &[IntervalFact],
-    late: &[ConnectionPointId],
+    at: Timestamp,
 ) -> Result<()> {
     let mut rows = Vec::with_capacity(intervals.len());
     for interval in intervals {
@@ -52,8 +50,7 @@ pub(crate) async fn put_intervals(
             Cell::Int(i64::from(interval.quality != Quality::Missing)),
             Cell::Int(i64::from(interval.version)),
         ]);
-        let late = late.contains(&interval.connection_point);
-        put_readings(tx, &interval.readings, late).await?;
+        put_readings(tx, &interval.readings, at).await?;
     }
     let insert = "insert into metered \
                   (point, slot, community, import_wh, export_wh, known, version)";
@@ -64,50 +61,18 @@ pub(crate) async fn put_intervals(
     Ok(())
 }
 
-async fn put_readings(tx: &mut Tx, readings: &[SignedReading], late: bool) -> Result<()> {
+async fn put_readings(tx: &mut Tx, readings: &[SignedReading], at: Timestamp) -> Result<()> {
     let rows = readings.iter().map(|signed| {
         vec![
             Cell::Text(signed.reading.meter.to_string()),
             Cell::Int(i64::from(signed.reading.page)),
             Cell::Int(signed.reading.time.seconds()),
             Cell::Bytes(signed.encode().to_vec()),
-            Cell::Int(i64::from(late)),
+            Cell::Int(at.seconds()),
         ]
     });
-    let insert = "insert into reading (meter, page, time, message, late)";
+    let insert = "insert into reading (meter, page, time, message, at)";
     insert_rows(tx, insert, 5, rows.collect(), "on conflict (meter, page) do nothing").await?;
-    Ok(())
-}
-
-/// Meter and page of those readings that are not kept yet.
-pub(crate) async fn unknown(db: &Db, readings: &[SignedReading]) -> Result<Vec<(MeterId, u32)>> {
-    let mut unknown = Vec::new();
-    for SignedReading { reading, .. } in readings {
-        let known: i64 =
-            query_scalar("select count(*) from reading where meter = $1 and page = $2")
-                .bind(reading.meter.to_string())
-                .bind(i64::from(reading.page))
-                .fetch_one(db.read())
-                .await
-                .context("looking for a reading")?;
-        if known == 0 {
-            unknown.push((reading.meter, reading.page));
-        }
-    }
-    Ok(unknown)
-}
-
-/// Takes readings, by meter and page, out of the evidence of bills, or back into it.
-pub(crate) async fn set_late(tx: &mut Tx, readings: &[(MeterId, u32)], late: bool) -> Result<()> {
-    for (meter, page) in readings {
-        query("update reading set late = $1 where meter = $2 and page = $3")
-            .bind(i64::from(late))
-            .bind(meter.to_string())
-            .bind(i64::from(*page))
-            .execute(tx.conn())
-            .await
-            .context("marking a reading")?;
-    }
     Ok(())
 }
 
@@ -146,26 +111,28 @@ pub(crate) async fn edges(
     let edge = |sql: &'static str, at: Timestamp| {
         query_scalar::<_, Option<i64>>(sql).bind(meter.to_string()).bind(at.seconds())
     };
-    let first =
-        edge("select max(time) from reading where meter = $1 and time <= $2 and late = 0", from)
-            .fetch_one(db.read())
-            .await?;
-    let last =
-        edge("select min(time) from reading where meter = $1 and time >= $2 and late = 0", to)
-            .fetch_one(db.read())
-            .await?;
+    let sql = "select max(time) from reading where meter = $1 and time <= $2";
+    let first = edge(sql, from).fetch_one(db.read()).await?;
+    let sql = "select min(time) from reading where meter = $1 and time >= $2";
+    let last = edge(sql, to).fetch_one(db.read()).await?;
     Ok((first.map(Timestamp::from_seconds), last.map(Timestamp::from_seconds)))
 }
 
 /// When a meter's first reading was made.
 pub(crate) async fn first_reading(db: &Db, meter: MeterId) -> Result<Option<Timestamp>> {
-    let first: Option<i64> =
-        query_scalar("select min(time) from reading where meter = $1 and late = 0")
-            .bind(meter.to_string())
-            .fetch_one(db.read())
-            .await
-            .context("looking for a first reading")?;
+    let first: Option<i64> = query_scalar("select min(time) from reading where meter = $1")
+        .bind(meter.to_string())
+        .fetch_one(db.read())
+        .await
+        .context("looking for a first reading")?;
     Ok(first.map(Timestamp::from_seconds))
+}
+
+/// A reading, and when it was heard of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heard {
+    pub(crate) at: Timestamp,
+    pub(crate) signed: SignedReading,
 }
 
 /// A meter's readings of `[from, to]`, in page order.
@@ -174,9 +141,9 @@ pub(crate) async fn readings(
     meter: MeterId,
     from: Timestamp,
     to: Timestamp,
-) -> Result<Vec<SignedReading>> {
+) -> Result<Vec<Heard>> {
     let rows = query(
-        "select message from reading where meter = $1 and time >= $2 and time <= $3 and late = 0 \
+        "select message, at from reading where meter = $1 and time >= $2 and time <= $3 \
          order by page",
     )
     .bind(meter.to_string())
@@ -185,11 +152,12 @@ pub(crate) async fn readings(
     .fetch_all(db.read())
     .await
     .context("reading signed readings")?;
-    let signed = |row: &AnyRow| {
-        let message: Vec<u8> = row.try_get(0)?;
-        SignedReading::decode(&message).context("a kept reading")
+    let heard = |row: &AnyRow| {
+        let (message, at): (Vec<u8>, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let signed = SignedReading::decode(&message).context("a kept reading")?;
+        Ok(Heard { at: Timestamp::from_seconds(at), signed })
     };
-    rows.iter().map(signed).collect()
+    rows.iter().map(heard).collect()
 }
 
 /// Keeps the leaves of an anchored day.

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use calendar::Timestamp;
 use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
-use ids::{CommunityId, ConnectionPointId, MeterId};
+use ids::{CommunityId, ConnectionPointId};
 use units::Energy;
 
 use crate::domain::journal::PointMetered;
@@ -41,8 +41,6 @@ pub(crate) struct Kept {
     pub(crate) metered: PointMetered,
     /// What the journal calls its source.
     pub(crate) source: String,
-    /// Meter and page of the readings that came with it and were not known before.
-    pub(crate) readings: Vec<(MeterId, u32)>,
     pub(crate) at: Timestamp,
     /// When corrections of its trades end.
     pub(crate) closes: Timestamp,
@@ -60,19 +58,18 @@ pub(crate) async fn put(tx: &mut Tx, kept: &[Kept]) -> Result<()> {
             Cell::Int(super::int(one.metered.import.wh())?),
             Cell::Int(super::int(one.metered.export.wh())?),
             Cell::Text(one.source.clone()),
-            Cell::Text(serde_json::to_string(&one.readings)?),
             Cell::Int(one.at.seconds()),
             Cell::Int(one.closes.seconds()),
             Cell::Int(one.stand.code()),
         ]);
     }
     let insert = "insert into kept_interval (point, slot, community, version, import_wh, \
-                  export_wh, source, readings, at, closes, state)";
+                  export_wh, source, at, closes, state)";
     let update = "on conflict (point, slot) do update set version = excluded.version, \
                   import_wh = excluded.import_wh, export_wh = excluded.export_wh, \
-                  source = excluded.source, readings = excluded.readings, at = excluded.at, \
-                  closes = excluded.closes, state = excluded.state";
-    insert_rows(tx, insert, 11, rows, update).await?;
+                  source = excluded.source, at = excluded.at, closes = excluded.closes, \
+                  state = excluded.state";
+    insert_rows(tx, insert, 10, rows, update).await?;
     Ok(())
 }
 
@@ -87,8 +84,8 @@ pub(crate) async fn forget(tx: &mut Tx, point: ConnectionPointId, slot: Timestam
     Ok(())
 }
 
-const COLUMNS: &str = "point, slot, community, version, import_wh, export_wh, source, readings, \
-                       at, closes, state";
+const COLUMNS: &str = "point, slot, community, version, import_wh, export_wh, source, at, \
+                       closes, state";
 
 /// Versions that are not in the journal and may still get there: those whose corrections ended
 /// before `closed_before` are left out.
@@ -135,7 +132,7 @@ fn parse(row: &AnyRow) -> Result<Kept> {
     let text = |place: usize| row.try_get::<String, _>(place);
     let number = |place: usize| row.try_get::<i64, _>(place);
     let energy = |place: usize| number(place).map(|wh| Energy::from_wh(wh.unsigned_abs()));
-    let stand = match number(10)? {
+    let stand = match number(9)? {
         0 => Stand::Waiting,
         1 => Stand::LateApart,
         _ => Stand::LatePosted,
@@ -147,9 +144,8 @@ fn parse(row: &AnyRow) -> Result<Kept> {
         version: u32::try_from(number(3)?)?,
         metered: PointMetered { point, import, export },
         source: text(6)?,
-        readings: serde_json::from_str(&text(7)?).context("kept readings")?,
-        at: Timestamp::from_seconds(number(8)?),
-        closes: Timestamp::from_seconds(number(9)?),
+        at: Timestamp::from_seconds(number(7)?),
+        closes: Timestamp::from_seconds(number(8)?),
         stand,
     })
 }

@@ -18,6 +18,8 @@ pub(crate) struct SlotState {
     pub(crate) slot: Timestamp,
     /// The last run, -1 before the first.
     pub(crate) run: i64,
+    /// How often its intervals or trades had changed when this was read.
+    pub(crate) changes: i64,
 }
 
 /// Nothing more is due.
@@ -31,7 +33,8 @@ pub(crate) async fn put(tx: &mut Tx, community: &str, slot: i64, due: i64) -> Re
     let row =
         vec![Cell::from(community), Cell::Int(slot), Cell::Int(-1), Cell::Int(due), Cell::Int(0)];
     let insert = "insert into slot_state (community, slot, run, due, dirty)";
-    let update = "on conflict (community, slot) do update set dirty = 1";
+    let update = "on conflict (community, slot) do update set dirty = 1, \
+                  changes = slot_state.changes + 1";
     insert_rows(tx, insert, 5, vec![row], update).await?;
     Ok(())
 }
@@ -39,7 +42,7 @@ pub(crate) async fn put(tx: &mut Tx, community: &str, slot: i64, due: i64) -> Re
 /// The slots whose next run is due, or whose intervals or trades changed since the first.
 pub(crate) async fn due(db: &Db, now: Timestamp) -> Result<Vec<SlotState>> {
     let rows = query(
-        "select community, slot, run from slot_state \
+        "select community, slot, run, changes from slot_state \
          where due <= $1 or (dirty = 1 and run >= 0) order by slot, community limit $2",
     )
     .bind(now.seconds())
@@ -54,22 +57,27 @@ pub(crate) async fn due(db: &Db, now: Timestamp) -> Result<Vec<SlotState>> {
             community: community.parse()?,
             slot: Timestamp::from_seconds(number(1)?),
             run: number(2)?,
+            changes: number(3)?,
         })
     };
     rows.iter().map(state).collect()
 }
 
-/// Notes the run that a slot has had.
-pub(crate) async fn done(tx: &mut Tx, state: &SlotState, run: i64, due: i64) -> Result<()> {
-    query("update slot_state set run = $1, due = $2, dirty = 0 where community = $3 and slot = $4")
+/// Notes the run that a slot has had; `false` where the slot has changed since `state` was read:
+/// then that run is out of date, and the slot is as due as before.
+pub(crate) async fn done(tx: &mut Tx, state: &SlotState, run: i64, due: i64) -> Result<bool> {
+    let sql = "update slot_state set run = $1, due = $2, dirty = 0 \
+               where community = $3 and slot = $4 and changes = $5";
+    let done = query(sql)
         .bind(run)
         .bind(due)
         .bind(state.community.to_string())
         .bind(state.slot.seconds())
+        .bind(state.changes)
         .execute(tx.conn())
         .await
         .context("noting a run")?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
 }
 
 /// How many slots of `[from, to)` have not had their last run, or changed since.

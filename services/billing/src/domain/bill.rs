@@ -12,13 +12,15 @@
 //!
 //! Invariants: a line is exact until it is rounded once, half away from zero, at the currency's
 //! minor unit; the total is the sum of the rounded lines; a neighbour's energy is taken out slot by
-//! slot before the retailer's is rated. VAT is charged on what the retailer, the grid and the
+//! slot before the retailer's is rated; the chain's payments stand as they were made, also where a
+//! meter contradicts them ([`Settled`] finds that out). VAT is charged on what the retailer, the grid and the
 //! platform charge, not on a neighbour's energy, on penalties or on credits.
 //! Absent: tiers, demand, dunning, credit notes.
 
 mod chart;
 mod html;
 mod lines;
+mod settled;
 
 use std::collections::BTreeMap;
 
@@ -34,6 +36,7 @@ use units::{Energy, Money, Overflow, Price};
 pub use chart::{Day, daily};
 pub use html::page;
 pub use lines::rate;
+pub use settled::{Fault, Settled};
 
 /// What a line is for, in the order of a bill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -195,6 +198,14 @@ pub struct Invoice {
     pub paid: Money,
     /// What is still to be paid; a credit is negative.
     pub due: Money,
+    /// Readings that came after the corrections of trades which they contradict: what was paid
+    /// stands. Left out where there is none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub late_readings: u32,
+}
+
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Where an invoice belongs; everything but its substance.
@@ -255,6 +266,8 @@ pub struct Traded {
     pub own_short: Energy,
     /// What either side lacked; at most one of them did.
     pub short: Energy,
+    /// What may be missing of it without anything being owed to the account.
+    pub excused: Energy,
     /// The energy alone.
     pub price: Price,
     /// The grid's fee.
@@ -285,15 +298,6 @@ pub struct Facts<'a> {
 /// Why facts make no invoice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BillError {
-    /// The contract paid for more than the meter saw.
-    #[error("in the slot from {0} more was bought than the meter imported")]
-    BoughtTooMuch(Timestamp),
-    /// The contract paid for more than the meter saw.
-    #[error("in the slot from {0} more was sold than the meter exported")]
-    SoldTooMuch(Timestamp),
-    /// The contract laid more on the account than its meter lacked of what was agreed.
-    #[error("in the slot from {0} the account is charged for more than its meter lacked")]
-    ShortTooMuch(Timestamp),
     /// An amount does not fit.
     #[error("an amount does not fit")]
     Overflow,
@@ -328,11 +332,15 @@ impl Facts<'_> {
 }
 
 impl Invoice {
-    /// Issues an invoice.
+    /// Issues an invoice that says of `late_readings` that they came too late.
     ///
     /// # Errors
-    /// [`BillError`] when the facts contradict each other or do not fit.
-    pub fn issue(heading: Heading, facts: &Facts<'_>) -> Result<Invoice, BillError> {
+    /// [`BillError`] when an amount does not fit.
+    pub fn issue(
+        heading: Heading,
+        facts: &Facts<'_>,
+        late_readings: u32,
+    ) -> Result<Invoice, BillError> {
         let rated = rate(facts)?;
         let terms = facts.tariff.terms();
         Ok(Invoice {
@@ -354,6 +362,7 @@ impl Invoice {
             total: rated.total,
             paid: rated.paid,
             due: rated.due,
+            late_readings,
         })
     }
 

@@ -16,6 +16,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::B256;
+use calendar::{TimeZone, Timestamp};
+pub use contracts::Delivery;
 use ids::ConnectionPointId;
 use units::Energy;
 
@@ -41,19 +43,6 @@ pub struct Metered {
     pub export: Energy,
 }
 
-/// What was delivered of a trade, and who fell short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Delivery {
-    /// The trade's hash on chain.
-    pub trade: B256,
-    /// Delivered and paid.
-    pub delivered: Energy,
-    /// The buyer needed it, the seller did not deliver it.
-    pub seller_short: Energy,
-    /// The seller delivered it, the buyer did not take it.
-    pub buyer_short: Energy,
-}
-
 /// What a connection point without an interval means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unmetered {
@@ -61,6 +50,17 @@ pub enum Unmetered {
     Waits,
     /// It fed in and took out nothing: the last word of the final run.
     IsZero,
+}
+
+/// Minute of the local day at which the second and the last run of a slot are due.
+pub const MORNING: u16 = 6 * 60;
+/// Working days after the slot's day on which its last run is due.
+pub const LAST_RUN_DAYS: u32 = 5;
+
+/// When the last run of the slot that starts at `slot` is due: from then on nobody waits for a
+/// meter that said nothing.
+pub fn last_run(slot: Timestamp, zone: &TimeZone) -> Timestamp {
+    zone.moment(zone.day_of(slot).plus_working_days(LAST_RUN_DAYS), MORNING)
 }
 
 /// The deliveries of one slot. `trades` in the order of their fill index.

@@ -15,18 +15,20 @@
 //! recomputed; a file has one form only (unknown fields, spare proof nodes and other spellings are
 //! refused), so a changed digit anywhere makes the verification fail and names what it supports.
 //! Without a trusted block the answer is *unanchored*, never *holds*.
+//! What the contract settled is held against the account's own meter in both directions.
 //! Not proved, and said so: the neighbour's meter (the contract attests it) and slots whose energy
 //! was shared out of a longer span.
 
 mod export;
 mod file;
+mod late;
 mod locate;
 mod meter;
 mod report;
 mod state;
 mod trades;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use alloy_primitives::{Address, B256};
@@ -38,15 +40,16 @@ use reading::Reading;
 
 pub use export::{DigestEntry, IssueError, day_trades, issue};
 pub use file::{
-    BillFile, ChainRef, CompactReading, DayEvidence, DayTrades, Entries, Evidence, FORMAT, Later,
-    TariffRef, Trust, TrustedBlock, tariff_key,
+    Before, BillFile, ChainRef, CompactReading, DayEvidence, DayTrades, Entries, Evidence, FORMAT,
+    Later, TariffRef, Trust, TrustedBlock, tariff_key,
 };
-pub use report::{Finding, LineReport, Report, Status, Verdict};
+pub use report::{About, Finding, LineReport, Report, Status, Verdict};
 pub use state::{Need, needs};
 pub use trades::utc_days;
 
 use super::bill::{self, Facts, Line, Traded, Used};
-use report::Supports;
+use late::{Anchored, Metered};
+use report::{Doubtful, Supports};
 use state::State;
 
 /// Verifies a bill file. `trust` pins the chain and one block; without it nothing is anchored.
@@ -64,6 +67,10 @@ struct Verifier<'a> {
     state: State,
     /// When the last trade of the period can be corrected no more.
     open_until: Timestamp,
+    /// The same, slot by slot.
+    closing: BTreeMap<Timestamp, Timestamp>,
+    /// When each page was put on chain.
+    anchored: BTreeMap<u32, Anchored>,
     /// The first day of the account that was not billed before; zero where none was.
     unbilled_since: u32,
     findings: Vec<Finding>,
@@ -74,8 +81,16 @@ impl<'a> Verifier<'a> {
         let header = header(&bill.evidence.header);
         let root = header.map_or(B256::ZERO, |header| header.state_root);
         let state = State::new(root, &bill.evidence.nodes);
-        let open_until = Timestamp::from_seconds(0);
-        Verifier { bill, trust, state, open_until, unbilled_since: 0, findings: Vec::new() }
+        Verifier {
+            bill,
+            trust,
+            state,
+            open_until: Timestamp::from_seconds(0),
+            closing: BTreeMap::new(),
+            anchored: BTreeMap::new(),
+            unbilled_since: 0,
+            findings: Vec::new(),
+        }
     }
 
     /// Every word of state that the verification reads, whatever it finds.
@@ -85,12 +100,13 @@ impl<'a> Verifier<'a> {
     }
 
     /// The checks that read the state.
-    fn check_state(&mut self) -> (Option<BTreeMap<Timestamp, Used>>, Option<Vec<Traded>>) {
+    fn check_state(&mut self) -> Option<Vec<Traded>> {
         self.check_record_of_invoice();
         self.check_tariff();
-        let (used, trades) = (self.check_meter(), self.check_trades());
+        self.check_meter();
+        let trades = self.check_trades();
         self.check_final();
-        (used, trades)
+        trades
     }
 
     /// The block is one after which no trade of the period can be settled or corrected.
@@ -114,19 +130,30 @@ impl<'a> Verifier<'a> {
     fn run(mut self) -> Report {
         self.check_format();
         self.check_chain();
-        let (used, trades) = self.check_state();
-        if let (Some(used), Some(trades)) = (&used, &trades) {
-            self.check_lines(used, trades);
+        let trades = self.check_state();
+        let metered = self.metered(trades.as_deref().unwrap_or_default());
+        let mut late = BTreeSet::new();
+        if let (Some(metered), Some(trades)) = (&metered, &trades) {
+            late = self.check_settled(metered, trades);
+            self.check_lines(metered, trades);
         }
         self.check_leftovers();
-        let quality = self.quality(used.as_ref(), trades.as_deref());
+        let quality = self.quality(metered.as_ref(), trades.as_deref(), late);
         let notes = self.notes();
         Report::new(self.bill, self.findings, notes, self.trust.is_some(), &quality)
     }
 
     fn fail(&mut self, part: impl Into<String>, supports: Supports, reason: impl Into<String>) {
         let lines = supports.lines(&self.bill.invoice);
-        self.findings.push(Finding { part: part.into(), lines, reason: reason.into() });
+        let (part, reason) = (part.into(), reason.into());
+        self.findings.push(Finding { part, lines, reason, about: About::File });
+    }
+
+    /// What the contract settled is wrong, by the account's own meter: the file proves it.
+    fn fail_settled(&mut self, reason: String) {
+        let lines = Supports::Metered.lines(&self.bill.invoice);
+        let part = "evidence.trades".to_owned();
+        self.findings.push(Finding { part, lines, reason, about: About::Settlement });
     }
 
     fn check_format(&mut self) {
@@ -228,13 +255,13 @@ impl<'a> Verifier<'a> {
     }
 
     /// Every line again, from what was proved.
-    fn check_lines(&mut self, used: &BTreeMap<Timestamp, Used>, trades: &[Traded]) {
+    fn check_lines(&mut self, metered: &Metered, trades: &[Traded]) {
         let invoice = &self.bill.invoice;
         let facts = Facts {
             period: invoice.period,
             tariff: &self.bill.evidence.tariff,
             slot_length: invoice.slot_minutes,
-            used,
+            used: &metered.billed,
             trades,
         };
         let rated = match bill::rate(&facts) {
@@ -258,6 +285,11 @@ impl<'a> Verifier<'a> {
                 let reason = format!("it says {shown}, recomputed it is {right}");
                 self.fail(format!("invoice.{field}"), Supports::All, reason);
             }
+        }
+        let late = metered.late_readings(trades);
+        if invoice.late_readings != late {
+            let reason = format!("it says {}, recomputed it is {late}", invoice.late_readings);
+            self.fail("invoice.late_readings", Supports::All, reason);
         }
         let terms = self.bill.evidence.tariff.terms();
         let same =
@@ -290,6 +322,13 @@ impl<'a> Verifier<'a> {
             let since = LocalDay::from_number(self.unbilled_since);
             notes.push(format!("the days from {since} to before this bill were never billed"));
         }
+        if invoice.late_readings > 0 {
+            notes.push(format!(
+                "{} readings of the meter were put on chain after the trades that they contradict \
+                 could be corrected no more: they are in this file, what was paid stands",
+                invoice.late_readings
+            ));
+        }
         if self.trust.is_some_and(|trust| trust.tariff.is_none()) {
             let id = &evidence.tariff.terms().id;
             notes.push(format!("that tariff {id} is yours is the bill's own word"));
@@ -297,31 +336,39 @@ impl<'a> Verifier<'a> {
         notes
     }
 
-    /// Slots that rest on less than two signed readings, for each line.
+    /// Slots that rest on less than two signed readings, for each line. `late`: those that a late
+    /// reading concerns.
     fn quality(
         &self,
-        used: Option<&BTreeMap<Timestamp, Used>>,
+        metered: Option<&Metered>,
         trades: Option<&[Traded]>,
+        late: BTreeSet<Timestamp>,
     ) -> Vec<report::Signed> {
         let (invoice, evidence) = (&self.bill.invoice, &self.bill.evidence);
+        let none: BTreeMap<Timestamp, Used> = BTreeMap::new();
         let facts = Facts {
             period: invoice.period,
             tariff: &evidence.tariff,
             slot_length: invoice.slot_minutes,
-            used: used.unwrap_or(const { &BTreeMap::new() }),
+            used: metered.map_or(&none, |metered| &metered.billed),
             trades: trades.unwrap_or_default(),
         };
-        let readings = evidence.readings.iter().map(|short| short.signed(invoice.meter).reading);
-        let readings: Vec<Reading> = readings.collect();
+        let doubtful = Doubtful { late, ..self.doubtful() };
+        invoice.lines.iter().map(|line| report::signed(line, &facts, &doubtful)).collect()
+    }
+
+    /// Where the meter's own readings leave a doubt.
+    fn doubtful(&self) -> Doubtful {
+        let readings: Vec<Reading> = self.readings().iter().map(|signed| signed.reading).collect();
         let flagged = readings.iter().filter(|reading| reading.status != Default::default());
         // Where a page between two readings was kept back, a slot is longer than it says.
         let next = |pair: &&[Reading]| pair[0].page.checked_add(1) == Some(pair[1].page);
         let skipped = readings.windows(2).filter(|pair| !next(pair));
-        let doubtful = report::Doubtful {
+        Doubtful {
             flagged: flagged.map(|reading| reading.time).collect(),
             skipped: skipped.map(|pair| pair[1].time).collect(),
-        };
-        invoice.lines.iter().map(|line| report::signed(line, &facts, &doubtful)).collect()
+            late: BTreeSet::new(),
+        }
     }
 }
 

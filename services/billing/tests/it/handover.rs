@@ -18,7 +18,7 @@ const DAY: i64 = 86_400;
 
 impl Running {
     /// A tick and a block, so often: also when nothing moves any more.
-    async fn rounds(&mut self, count: usize) {
+    pub async fn rounds(&mut self, count: usize) {
         for _ in 0..count {
             self.billing.tick(self.now).await.unwrap();
             self.billing.drain(self.now).await.unwrap();
@@ -28,13 +28,13 @@ impl Running {
         }
     }
 
-    async fn audit(&self) -> Value {
+    pub async fn audit(&self) -> Value {
         let audit = self.get("auditor", "/v1/audit").await;
         assert_eq!(audit["violations"], json!([]), "{audit}");
         audit
     }
 
-    async fn correct(&mut self, hour_of_day: i64, version: u32, export: u64) {
+    pub async fn correct(&mut self, hour_of_day: i64, version: u32, export: u64) {
         let export = Energy::from_wh(export);
         let corrected = IntervalFact { export, ..interval(OTTER, hour_of_day, version) };
         let (slot, community) = (slot(hour_of_day), community());
@@ -43,12 +43,12 @@ impl Running {
     }
 }
 
-fn corrections_end(hour_of_day: i64) -> Timestamp {
+pub fn corrections_end(hour_of_day: i64) -> Timestamp {
     slot(hour_of_day).end().plus_seconds(14 * DAY)
 }
 
 /// Both homes with cash, meters at zero o'clock, and so many trades at noon.
-async fn noon(quantities: &[u64]) -> (Running, Vec<B256>) {
+pub async fn noon(quantities: &[u64]) -> (Running, Vec<B256>) {
     let mut town = Running::start().await;
     town.found().await;
     town.deposit(HERON, "1").await;
@@ -236,7 +236,7 @@ async fn an_audit_replays_what_is_new_and_on_request_everything() {
         (&second["entries"], &json!([]))
     );
     // Somebody changes an old entry behind the service's back.
-    let behind = db::Db::open(&path, &[db::Migration { version: 4, sql: "" }]).await.unwrap();
+    let behind = db::Db::open(&path, &[db::Migration { version: 5, sql: "" }]).await.unwrap();
     let forge = "update journal set entry = replace(entry, '\"amount\":25', '\"amount\":26') \
                  where sequence = 0";
     let changed = db::query(forge).execute(behind.read()).await.unwrap().rows_affected();

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, missing_docs, reason = "a test is used by nobody")]
 
 mod handover;
+mod late;
 mod node;
 mod service;
 mod tariffs;

@@ -32,6 +32,8 @@ struct Inner {
     sequence: u64,
     /// Whether transactions may fail.
     lenient: bool,
+    /// How many blocks below the head are not final.
+    lag: u64,
 }
 
 impl TestNode {
@@ -49,6 +51,7 @@ impl TestNode {
             feed: Vec::new(),
             sequence: 0,
             lenient: false,
+            lag: 0,
         }))
     }
 
@@ -96,6 +99,11 @@ impl TestNode {
         inner.view.store(imported);
         inner.connect(hash);
         count
+    }
+
+    /// From now on so many blocks below the head are not final.
+    pub fn lag(&self, blocks: u64) {
+        self.0.lock().unwrap().lag = blocks;
     }
 
     /// From now on transactions may fail.
@@ -155,7 +163,7 @@ impl Inner {
             hash,
             parent: block.header.parent_hash,
             timestamp,
-            finalized: block.header.number,
+            finalized: block.header.number.saturating_sub(self.lag),
             transactions: Vec::new(),
             logs,
         };
@@ -177,7 +185,11 @@ impl Inner {
 
     fn header_at(&self, block: &Value) -> Option<Header> {
         let hash = match block.as_str()? {
-            "latest" | "finalized" => self.view.head(),
+            "latest" => self.view.head(),
+            "finalized" => {
+                let head = self.view.header(self.view.head())?.number;
+                self.view.canonical_hash(head.saturating_sub(self.lag))?
+            }
             _ => self.view.canonical_hash(number(block))?,
         };
         self.view.header(hash)

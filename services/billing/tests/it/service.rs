@@ -113,7 +113,7 @@ impl Running {
         self.settle().await;
     }
 
-    async fn deal(&mut self, hour_of_day: i64, wh: u64) -> B256 {
+    pub async fn deal(&mut self, hour_of_day: i64, wh: u64) -> B256 {
         self.deals(hour_of_day, &[wh]).await[0]
     }
 
@@ -155,6 +155,11 @@ impl Running {
     /// Closes the slot of an hour for both homes.
     pub async fn close_slot(&mut self, hour_of_day: i64) {
         let intervals = [HERON, OTTER].map(|home| interval(home, hour_of_day, 1)).to_vec();
+        self.close_with(hour_of_day, intervals).await;
+    }
+
+    /// Closes the slot of an hour with these intervals.
+    pub async fn close_with(&mut self, hour_of_day: i64, intervals: Vec<IntervalFact>) {
         let slot = slot(hour_of_day);
         self.move_to(slot.end().plus_seconds(120));
         self.publish(&IntervalsClosed { community: community(), slot, intervals }).await;
@@ -163,10 +168,18 @@ impl Running {
 
     /// Anchors Monday's readings of both homes.
     pub async fn anchor_day(&mut self) {
+        self.anchor_batch(1, |_| true).await;
+    }
+
+    /// Anchors those of Monday's readings of both homes that are kept, as a batch of the day.
+    pub async fn anchor_batch(&mut self, batch: u32, kept: impl Fn(&SignedReading) -> bool) {
         let salt = B256::repeat_byte(7);
         let mut homes = [HERON, OTTER];
         homes.sort_by_key(|home| home.meter());
-        let leaf = |home: &Home| day_leaf(salt, home.meter(), monday(), &home.readings()).unwrap();
+        let leaf = |home: &Home| {
+            let readings: Vec<_> = home.readings().into_iter().filter(&kept).collect();
+            day_leaf(salt, home.meter(), monday(), &readings).unwrap()
+        };
         let tree = merkle::Tree::new(homes.iter().map(leaf).collect());
         let (kind, period) = (contracts::READINGS_OF_DAY, u64::from(monday().number()));
         let call = deployment().anchor_readings(community(), kind, period, tree.root(), 2);
@@ -182,7 +195,7 @@ impl Running {
         let event = DayAnchored {
             community: community(),
             day: monday(),
-            batch: 0,
+            batch,
             root: tree.root(),
             count: 2,
             leaves: leaves.collect(),

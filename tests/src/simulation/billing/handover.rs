@@ -11,7 +11,7 @@ use calendar::Timestamp;
 use client::Transaction;
 use ids::ConnectionPointId;
 
-use super::{Billing, KeptRow, MARGIN, Sent, transaction};
+use super::{Billing, KeptRow, MARGIN, Sent, SettledRow, transaction};
 use crate::simulation::counts::Counts;
 use crate::simulation::crash::Stop;
 
@@ -32,14 +32,12 @@ impl Billing {
         at: Timestamp,
         counts: &mut Counts,
     ) -> (Vec<PointMetered>, Vec<((Timestamp, ConnectionPointId), KeptRow)>) {
-        let runs_final = self.runs_final(slot);
         let (mut accepted, mut kept) = (Vec::new(), Vec::new());
         for metered in intervals.iter().copied() {
+            let runs_final = self.runs_final(slot, metered.point);
             let taken = self.book.accepts(slot, &metered, runs_final);
             accepted.push(taken);
-            let of_slot = self.durable.settled.iter().filter(|row| row.slot == slot);
-            let traded = of_slot.flat_map(|row| [row.buyer, row.seller]);
-            let traded = traded.into_iter().any(|address| self.point(address) == metered.point);
+            let traded = self.trades_of(slot, metered.point).next().is_some();
             let late = traded && at >= self.corrections_end(slot);
             let posted = taken == metered;
             match (posted, late) {
@@ -54,12 +52,21 @@ impl Billing {
         (accepted, kept)
     }
 
-    /// Whether no run of a slot is on its way or can be taken back: what was handed over is
-    /// recorded in blocks that are final.
-    pub(super) fn runs_final(&self, slot: Timestamp) -> bool {
+    /// The trades of a point in a slot.
+    fn trades_of(
+        &self,
+        slot: Timestamp,
+        point: ConnectionPointId,
+    ) -> impl Iterator<Item = &SettledRow> {
+        let of_slot = self.durable.settled.iter().filter(move |row| row.slot == slot);
+        of_slot.filter(move |row| [row.buyer, row.seller].iter().any(|a| self.point(*a) == point))
+    }
+
+    /// Whether no run of a point in a slot is on its way or can be taken back: what was handed over
+    /// is recorded in blocks that are final.
+    fn runs_final(&self, slot: Timestamp, point: ConnectionPointId) -> bool {
         let finalized = self.durable.head.map_or(0, |head| head.finalized);
-        let mut trades = self.durable.settled.iter().filter(|row| row.slot == slot);
-        trades.all(|row| {
+        self.trades_of(slot, point).all(|row| {
             let mut runs = self.durable.runs.iter().filter(|run| run.delivery.trade == row.trade);
             let handed = self.durable.handed.get(&row.trade).map(|handed| handed.run);
             let recorded = self.recorded(row.trade).map(|(run, _)| run);
@@ -184,7 +191,7 @@ impl Billing {
     ) -> Vec<((Timestamp, ConnectionPointId), KeptRow)> {
         let mut changed = Vec::new();
         for ((slot, point), row) in &self.durable.kept {
-            let runs_final = self.runs_final(*slot);
+            let runs_final = self.runs_final(*slot, *point);
             let over = now >= self.corrections_end(*slot).plus_seconds(MARGIN.cast_signed());
             if row.posted {
                 continue;

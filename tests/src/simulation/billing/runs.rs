@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::{B256, keccak256};
-use billing::domain::reconcile::{Delivery, Metered, Trade, Unmetered, reconcile};
+use billing::domain::reconcile::{
+    Delivery, MORNING, Metered, Trade, Unmetered, last_run, reconcile,
+};
 use calendar::Timestamp;
 use client::Transaction;
 use ids::ConnectionPointId;
 use units::Energy;
 
-use super::{Billing, MORNING, NEVER, SlotRow, transaction};
+use super::{Billing, NEVER, SlotRow, transaction};
 use crate::simulation::counts::Counts;
 use crate::simulation::crash::Stop;
 
@@ -103,16 +105,7 @@ impl Billing {
     }
 
     pub(super) fn call(&self, number: u8, deliveries: &[Delivery], alone: u32) -> Transaction {
-        let encoded: Vec<contracts::Delivery> = deliveries
-            .iter()
-            .map(|delivery| contracts::Delivery {
-                trade: delivery.trade,
-                delivered: delivery.delivered,
-                seller_short: delivery.seller_short,
-                buyer_short: delivery.buyer_short,
-            })
-            .collect();
-        let call = self.scene.at.reconcile(number, &encoded);
+        let call = self.scene.at.reconcile(number, deliveries);
         let cause = format!("reconcile/{}/{alone}", keccak256(&call.data));
         transaction(cause, call, 200_000 + 250_000 * deliveries.len() as u64)
     }
@@ -129,11 +122,7 @@ impl Billing {
     pub(in crate::simulation) fn run_times(&self, start: Timestamp) -> [Timestamp; 3] {
         let zone = &self.scene.parameters.timezone;
         let day = zone.day_of(start);
-        [
-            start.plus_seconds(1800),
-            zone.moment(day.next(), MORNING),
-            zone.moment(day.plus_working_days(5), MORNING),
-        ]
+        [start.plus_seconds(1800), zone.moment(day.next(), MORNING), last_run(start, zone)]
     }
 
     pub(in crate::simulation) fn corrections_end(&self, start: Timestamp) -> Timestamp {

@@ -50,6 +50,7 @@ pub fn page(invoice: &Invoice, days: &[Day]) -> String {
     heading(&mut html, invoice);
     energy(&mut html, days);
     lines(&mut html, invoice);
+    late(&mut html, invoice);
     custody(&mut html, invoice);
     let _ = write!(
         html,
@@ -92,6 +93,18 @@ fn energy(html: &mut String, days: &[Day]) {
          <span><i class=\"fed\"></i>into the grid</span></p>{}",
         chart::svg(days)
     );
+}
+
+fn late(html: &mut String, invoice: &Invoice) {
+    if invoice.late_readings > 0 {
+        let _ = write!(
+            html,
+            "<h2>Readings that came late</h2><p>{} readings of your meter came after the trades \
+             that they contradict could be corrected no more. What was paid to and by your \
+             neighbours stands. The readings are in the bill file.</p>",
+            invoice.late_readings
+        );
+    }
 }
 
 fn lines(html: &mut String, invoice: &Invoice) {

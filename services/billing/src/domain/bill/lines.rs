@@ -11,12 +11,10 @@ use super::{BillError, Class, Facts, Input, Line, Rated, Side, Traded};
 /// The lines of an invoice, its total and what is left to pay.
 ///
 /// # Errors
-/// [`BillError`] when a trade delivered or lacked more than the meter says, or an amount does not
-/// fit.
+/// [`BillError`] when an amount does not fit.
 pub fn rate(facts: &Facts<'_>) -> Result<Rated, BillError> {
     let digits = u32::from(facts.tariff.terms().currency_digits);
     let (bought, sold) = rest(facts)?;
-    check_shorts(facts)?;
     let mut lines =
         vec![tariff_line(facts, &facts.tariff.fixed(facts.period.from, facts.period.to.next())?)];
     for line in facts.tariff.rate(&bought)? {
@@ -38,7 +36,8 @@ pub fn rate(facts: &Facts<'_>) -> Result<Rated, BillError> {
 
 type Rest = Vec<(Slot, Energy)>;
 
-/// Import and export of each slot without what neighbours delivered.
+/// Import and export of each slot without what neighbours delivered: nothing where they delivered
+/// more than the meter shows.
 fn rest(facts: &Facts<'_>) -> Result<(Rest, Rest), BillError> {
     let mut traded: BTreeMap<(Side, Timestamp), Energy> = BTreeMap::new();
     for trade in facts.trades {
@@ -48,42 +47,14 @@ fn rest(facts: &Facts<'_>) -> Result<(Rest, Rest), BillError> {
     let (mut bought, mut sold) = (Vec::new(), Vec::new());
     for slot in facts.slots() {
         let used = facts.used.get(&slot.start);
-        let mut left = |side, metered: Option<Energy>| {
-            let traded = traded.remove(&(side, slot.start)).unwrap_or_default();
-            metered.unwrap_or_default().minus(traded)
+        let left = |side, metered: Option<Energy>| {
+            let traded = traded.get(&(side, slot.start)).copied().unwrap_or_default();
+            metered.unwrap_or_default().less(traded)
         };
-        let import = left(Side::Buyer, used.map(|used| used.import));
-        let export = left(Side::Seller, used.map(|used| used.export));
-        bought.push((slot, import.ok_or(BillError::BoughtTooMuch(slot.start))?));
-        sold.push((slot, export.ok_or(BillError::SoldTooMuch(slot.start))?));
+        bought.push((slot, left(Side::Buyer, used.map(|used| used.import))));
+        sold.push((slot, left(Side::Seller, used.map(|used| used.export))));
     }
-    match traded.into_iter().find(|(_, energy)| *energy != Energy::ZERO) {
-        None => Ok((bought, sold)),
-        Some(((Side::Buyer, slot), _)) => Err(BillError::BoughtTooMuch(slot)),
-        Some(((Side::Seller, slot), _)) => Err(BillError::SoldTooMuch(slot)),
-    }
-}
-
-/// What an account is charged for as short, its own meter lacked of what it had agreed: the first
-/// in, first out of reconciliation lays nothing else on it.
-fn check_shorts(facts: &Facts<'_>) -> Result<(), BillError> {
-    let mut sums: BTreeMap<(Side, Timestamp), (Energy, Energy)> = BTreeMap::new();
-    for trade in facts.trades {
-        let (agreed, short) = sums.entry((trade.side, trade.slot)).or_default();
-        *agreed = agreed.plus(trade.quantity)?;
-        *short = short.plus(trade.own_short)?;
-    }
-    for ((side, slot), (agreed, short)) in sums {
-        let used = facts.used.get(&slot);
-        let metered = used.map(|used| match side {
-            Side::Buyer => used.import,
-            Side::Seller => used.export,
-        });
-        if short > agreed.less(metered.unwrap_or_default()) {
-            return Err(BillError::ShortTooMuch(slot));
-        }
-    }
-    Ok(())
+    Ok((bought, sold))
 }
 
 fn tariff_line(facts: &Facts<'_>, line: &tariff::Line) -> Line {

@@ -53,6 +53,7 @@ fn traded(side: Side, slot: &str, wh: u64) -> Traded {
         delivered: Energy::from_wh(wh),
         own_short: Energy::ZERO,
         short: Energy::ZERO,
+        excused: Energy::ZERO,
         price: price(180_000),
         network_fee: price(10_000),
         platform_fee: price(2_100),
@@ -162,19 +163,55 @@ fn a_line_for_a_shortfall_counts_the_energy_that_was_missing() {
     check(Side::Buyer, Class::BuyerPenalty, true, "not taken");
 }
 
+/// Trades of one slot, of the seller's side, against an export.
+fn fault(metered: Option<u64>, trades: &[Traded]) -> Option<Fault> {
+    let used = metered.map(|wh| Used {
+        import: Energy::ZERO,
+        export: Energy::from_wh(wh),
+        quality: Quality::Measured,
+    });
+    let settled = Settled::by_slot(trades);
+    let [((_, side), of)] = settled.into_iter().collect::<Vec<_>>()[..] else {
+        panic!("these are trades of several slots or sides");
+    };
+    of.fault(side, used.as_ref())
+}
+
 #[test]
 fn nobody_is_charged_for_more_than_the_own_meter_lacked() {
-    let used = used(&[("2026-06-01T10:00:00Z", 0, 4200)]);
-    let short = |wh| {
-        let trade = Traded {
-            quantity: Energy::from_wh(5000),
-            own_short: Energy::from_wh(wh),
-            ..traded(Side::Seller, "2026-06-01T10:00:00Z", 4200)
-        };
-        rated(terms(), &used, &[trade]).map(|_| ())
+    let short = |wh| Traded {
+        quantity: Energy::from_wh(5000),
+        own_short: Energy::from_wh(wh),
+        ..traded(Side::Seller, "2026-06-01T10:00:00Z", 4200)
     };
-    assert_eq!(short(800), Ok(()));
-    assert_eq!(short(801), Err(BillError::ShortTooMuch(moment("2026-06-01T10:00:00Z"))));
+    assert_eq!(fault(Some(4200), &[short(800)]), None);
+    assert_eq!(fault(Some(4200), &[short(801)]), Some(Fault::ShortTooMuch));
+    assert_eq!(fault(Some(4201), &[short(800)]), Some(Fault::ShortTooMuch));
+}
+
+/// First in, first out: 3000 Wh agreed in two trades, and 2500 Wh fed in.
+#[test]
+fn what_the_own_meter_proves_is_owed_whatever_the_other_side_measured() {
+    let trade = |agreed, delivered, short, excused| Traded {
+        quantity: Energy::from_wh(agreed),
+        short: Energy::from_wh(short),
+        excused: Energy::from_wh(excused),
+        ..traded(Side::Seller, "2026-06-01T10:00:00Z", delivered)
+    };
+    let check = |first: (u64, u64, u64), second: (u64, u64, u64), expected| {
+        let trades =
+            [trade(2000, first.0, first.1, first.2), trade(1000, second.0, second.1, second.2)];
+        assert_eq!(fault(Some(2500), &trades), expected, "{first:?} {second:?}");
+    };
+    check((2000, 0, 0), (500, 0, 0), None);
+    check((2000, 0, 0), (499, 0, 0), Some(Fault::TooLittle));
+    check((1500, 500, 0), (1000, 0, 0), None);
+    check((0, 2000, 0), (0, 500, 0), None);
+    check((0, 0, 0), (500, 0, 0), Some(Fault::TooLittle));
+    check((0, 0, 2000), (500, 0, 0), None);
+    check((1950, 0, 200), (500, 0, 100), None);
+    check((1500, 0, 200), (500, 0, 100), Some(Fault::TooLittle));
+    check((2000, 0, 0), (501, 0, 0), Some(Fault::TooMuch));
 }
 
 #[test]
@@ -192,18 +229,26 @@ fn vat_is_due_on_what_the_supplier_the_grid_and_the_platform_charge() {
     assert_eq!(vat.amount.to_string(), "0.38");
 }
 
+/// The chain's payments stand as they are; nothing is left for the supplier, and nothing is owed.
 #[test]
-fn more_than_the_meter_saw_makes_no_invoice() {
+fn where_more_was_paid_than_the_meter_saw_the_rest_is_nothing() {
     let used = used(&[("2026-06-01T10:00:00Z", 2999, 2999)]);
     let slot = "2026-06-01T10:00:00Z";
-    let too_much = |side| rated(terms(), &used, &[traded(side, slot, 3000)]).unwrap_err();
-    assert_eq!(too_much(Side::Buyer), BillError::BoughtTooMuch(moment(slot)));
-    assert_eq!(too_much(Side::Seller), BillError::SoldTooMuch(moment(slot)));
-    let elsewhere = [traded(Side::Buyer, "2026-06-02T10:00:00Z", 1)];
-    assert_eq!(
-        rated(terms(), &used, &elsewhere).unwrap_err(),
-        BillError::BoughtTooMuch(moment("2026-06-02T10:00:00Z"))
-    );
+    for side in [Side::Buyer, Side::Seller] {
+        let trades = [traded(side, slot, 3000)];
+        let rated = rated(terms(), &used, &trades).unwrap();
+        let (paid, rest) = match side {
+            Side::Buyer => (Class::P2pBought, Class::Retail),
+            Side::Seller => (Class::P2pSold, Class::FeedIn),
+        };
+        let classes: Vec<Class> = rated.lines.iter().map(|line| line.class).collect();
+        assert!(classes.contains(&paid) && !classes.contains(&rest), "{classes:?}");
+    }
+    assert_eq!(fault(Some(2999), &[traded(Side::Seller, slot, 3000)]), Some(Fault::TooMuch));
+    assert_eq!(fault(None, &[traded(Side::Seller, slot, 1)]), Some(Fault::TooMuch));
+    let words = Fault::TooMuch.words(Side::Buyer, moment(slot));
+    let expected = "in the slot from 2026-06-01T10:00:00Z more was bought than the meter imported";
+    assert_eq!(words, expected);
 }
 
 fn invoice(custody: Custody) -> Invoice {
@@ -228,7 +273,7 @@ fn invoice(custody: Custody) -> Invoice {
         connection_point: ConnectionPointId::derived("P"),
         meter: MeterId::derived("M"),
     };
-    Invoice::issue(heading, &facts).unwrap()
+    Invoice::issue(heading, &facts, 0).unwrap()
 }
 
 #[test]

@@ -11,7 +11,8 @@ use super::{Book, EnergyAccount, Flow, PointMetered};
 
 impl Book {
     /// What can be posted of `interval` of `slot` now: each direction as it is, or as posted where
-    /// it would have to wait. `runs_final`: no run of the slot is on its way or can be taken back.
+    /// it would have to wait. `runs_final`: no run of the point's trades in the slot is on its way
+    /// or can be taken back.
     pub fn accepts(
         &self,
         slot: Timestamp,

@@ -7,7 +7,8 @@ use calendar::{LocalDay, SlotLength};
 use contracts::{Policy, Reconciled, Settled};
 use reading::{Inconsistent, SignedReading};
 
-use super::{BillFile, CompactReading, DayTrades, Entries, Evidence, FORMAT, meter, trades};
+use super::late::Metered;
+use super::{BillFile, CompactReading, DayTrades, Entries, Evidence, FORMAT, trades};
 use crate::domain::bill::{BillError, Day, Facts, Heading, Invoice, Period, daily};
 
 /// One entry of an account's day on chain.
@@ -34,7 +35,8 @@ pub enum IssueError {
 }
 
 /// The invoice that follows from `evidence`, and the energy of its days for the drawing. Proof
-/// nodes, headers and places in roots play no part in it.
+/// nodes, headers and places in roots play no part in it. What was settled stands in it as it is,
+/// also where the meter contradicts it.
 ///
 /// # Errors
 /// [`IssueError`] when readings or trades contradict each other, or a trade is not reconciled yet.
@@ -46,20 +48,26 @@ pub fn issue(
 ) -> Result<(Invoice, Vec<Day>), IssueError> {
     let signed = |compact: &CompactReading| compact.signed(heading.meter);
     let readings: Vec<SignedReading> = evidence.readings.iter().map(signed).collect();
-    let used = meter::used(&readings, slot_length)?;
     let hashes: Vec<B256> = evidence.policies.iter().map(Policy::id).collect();
     let zone = &evidence.tariff.terms().timezone;
     let within = zone.start_of(period.from)..zone.start_of(period.to.next());
     let mut traded = Vec::new();
     for day in &evidence.trades {
-        let replayed = trades::replay(day, &evidence.policies, &hashes, &within)
+        let policies = (&evidence.policies[..], &hashes[..]);
+        let replayed = trades::replay(day, policies, &within, zone)
             .map_err(|reason| IssueError::Trades(day.day, reason))?;
         traded.extend(replayed.traded);
     }
-    let facts =
-        Facts { period, tariff: &evidence.tariff, slot_length, used: &used, trades: &traded };
+    let metered = Metered::new(&readings, &evidence.late(), slot_length, &traded)?;
+    let facts = Facts {
+        period,
+        tariff: &evidence.tariff,
+        slot_length,
+        used: &metered.billed,
+        trades: &traded,
+    };
     let days = daily(&facts).map_err(BillError::from)?;
-    Ok((Invoice::issue(heading, &facts)?, days))
+    Ok((Invoice::issue(heading, &facts, metered.late_readings(&traded))?, days))
 }
 
 /// A day's entries as a bill file writes them; `None` where one names no policy of `policies`, or

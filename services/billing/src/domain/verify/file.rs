@@ -3,6 +3,8 @@
 //! A bill file is the JSON that `serde_json` writes for [`BillFile`]: fields in order, no spaces,
 //! hex in small letters. Any other spelling is refused, so there is nothing in it to hide in.
 
+use std::collections::BTreeSet;
+
 use alloy_primitives::{B256, Bytes, keccak256};
 use calendar::{LocalDay, Timestamp};
 use contracts::{Deployment, Policy, Side};
@@ -153,6 +155,25 @@ pub struct DayEvidence {
     pub count: u32,
     /// Siblings from the leaf up.
     pub path: Vec<B256>,
+    /// What was on chain of the day before late readings came; left out where none came late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
+}
+
+/// An earlier leaf of a day: all its readings but those that came later. It has the day's salt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Before {
+    /// Pages that came later, rising.
+    pub late: Vec<u32>,
+    /// Which batch of the day, from 1.
+    pub batch: u32,
+    /// The leaf's place.
+    pub index: u32,
+    /// How many leaves there are.
+    pub count: u32,
+    /// Siblings from the leaf up.
+    pub path: Vec<B256>,
 }
 
 /// What the contract did for the account in the slots of a UTC day, in its order.
@@ -222,6 +243,14 @@ impl BillFile {
     /// The one text of this file.
     pub fn canonical_json(&self) -> String {
         serde_json::to_string(self).expect("a bill file is plain data")
+    }
+}
+
+impl Evidence {
+    /// The pages that came late, by the bill's own word.
+    pub(super) fn late(&self) -> BTreeSet<u32> {
+        let before = self.days.iter().filter_map(|day| day.before.as_ref());
+        before.flat_map(|before| before.late.iter().copied()).collect()
     }
 }
 

@@ -1,41 +1,34 @@
 //! The customer's own meter: signatures, order, anchors, and the energy that follows.
 
-use std::collections::BTreeMap;
-
-use calendar::{SlotLength, Timestamp};
+use alloy_primitives::B256;
 use contracts::storage::MeterKey;
-use reading::{Inconsistent, Interval, Reading, SignedReading, day_leaf, intervals};
+use reading::{SignedReading, day_leaf};
 
+use super::late::{Anchored, Metered};
 use super::report::Supports;
-use super::{DayEvidence, Verifier};
-use crate::domain::bill::Used;
-
-/// The energy of each slot that signed readings span.
-pub(super) fn used(
-    readings: &[SignedReading],
-    length: SlotLength,
-) -> Result<BTreeMap<Timestamp, Used>, Inconsistent> {
-    let plain: Vec<Reading> = readings.iter().map(|signed| signed.reading).collect();
-    let used = intervals(&plain, length)?.into_iter().map(|interval| {
-        let Interval { slot, import, export, quality } = interval;
-        (slot.start, Used { import, export, quality })
-    });
-    Ok(used.collect())
-}
+use super::{Before, DayEvidence, Verifier};
+use crate::domain::bill::Traded;
 
 impl Verifier<'_> {
-    /// The energy of each slot that two signed readings span; `None` where they contradict
-    /// each other.
-    pub(super) fn check_meter(&mut self) -> Option<BTreeMap<Timestamp, Used>> {
-        let bill = self.bill;
-        let meter = bill.invoice.meter;
-        let readings: Vec<SignedReading> =
-            bill.evidence.readings.iter().map(|compact| compact.signed(meter)).collect();
+    /// Who signed the readings, and where they are anchored.
+    pub(super) fn check_meter(&mut self) {
+        let readings = self.readings();
         let keys = self.meter_keys();
         self.check_signatures(&readings, &keys);
         self.check_days(&readings);
-        match used(&readings, bill.invoice.slot_minutes) {
-            Ok(used) => Some(used),
+    }
+
+    pub(super) fn readings(&self) -> Vec<SignedReading> {
+        let meter = self.bill.invoice.meter;
+        self.bill.evidence.readings.iter().map(|compact| compact.signed(meter)).collect()
+    }
+
+    /// The energy of each slot that two signed readings span; `None` where they contradict
+    /// each other.
+    pub(super) fn metered(&mut self, trades: &[Traded]) -> Option<Metered> {
+        let (late, length) = (self.bill.evidence.late(), self.bill.invoice.slot_minutes);
+        match Metered::new(&self.readings(), &late, length, trades) {
+            Ok(metered) => Some(metered),
             Err(inconsistent) => {
                 let reason = format!("the readings contradict each other: {inconsistent}");
                 self.fail("evidence.readings", Supports::Metered, reason);
@@ -122,11 +115,21 @@ impl Verifier<'_> {
                     of_day.push(*signed);
                 }
             }
-            if let Err(reason) = self.check_day(day, &of_day) {
+            let anchored = self.check_day(day, &of_day);
+            let since = *anchored.as_ref().unwrap_or(&0);
+            if let Err(reason) = anchored {
                 let part = format!("evidence.days[{place}]");
                 let reason = format!("the readings of {} are not anchored: {reason}", day.day);
                 self.fail(part, Supports::Metered, reason);
             }
+            let before = self.check_before(day, &of_day);
+            let absent = *before.as_ref().unwrap_or(&0);
+            if let Err(reason) = before {
+                let part = format!("evidence.days[{place}].before");
+                let reason = format!("what was anchored of {} before: {reason}", day.day);
+                self.fail(part, Supports::Metered, reason);
+            }
+            self.note_late(day, &of_day, (absent, since));
         }
         for (place, _) in covered.iter().enumerate().filter(|(_, covered)| !**covered) {
             let part = format!("evidence.readings[{place}]");
@@ -134,23 +137,67 @@ impl Verifier<'_> {
         }
     }
 
-    fn check_day(&mut self, day: &DayEvidence, readings: &[SignedReading]) -> Result<(), String> {
+    /// Notes since when the readings of a day are on chain, and when those that are late were not.
+    fn note_late(&mut self, day: &DayEvidence, readings: &[SignedReading], times: (u64, u64)) {
+        let (absent, since) = times;
+        let late = day.before.as_ref().map_or(&[][..], |before| &before.late);
+        for page in readings.iter().map(|signed| signed.reading.page) {
+            // The reading of a midnight is of two days: it is as old as it is in either.
+            let known = self.anchored.entry(page).or_insert(Anchored { absent: 0, since });
+            known.since = known.since.min(since);
+            if late.contains(&page) {
+                known.absent = known.absent.max(absent);
+            }
+        }
+    }
+
+    /// When the readings of the day were put on chain.
+    fn check_day(&mut self, day: &DayEvidence, readings: &[SignedReading]) -> Result<u64, String> {
+        let DayEvidence { batch, index, count, ref path, .. } = *day;
+        self.check_leaf(day, (batch, index, count), path, readings)
+    }
+
+    /// When a leaf of the day without the late readings was put on chain; zero where none is late.
+    fn check_before(
+        &mut self,
+        day: &DayEvidence,
+        readings: &[SignedReading],
+    ) -> Result<u64, String> {
+        let Some(before) = &day.before else { return Ok(0) };
+        let Before { ref late, batch, index, count, ref path } = *before;
+        let is_late = |signed: &SignedReading| late.contains(&signed.reading.page);
+        let (left_out, kept): (Vec<_>, Vec<_>) = readings.iter().copied().partition(is_late);
+        let time = self.check_leaf(day, (batch, index, count), path, &kept)?;
+        let rising = late.is_sorted_by(|a, b| a < b);
+        if late.is_empty() || !rising || left_out.len() != late.len() {
+            return Err("its late pages are none, not in order or of another day".to_owned());
+        }
+        Ok(time)
+    }
+
+    /// When a batch of the day with a leaf over these readings was put on chain.
+    fn check_leaf(
+        &mut self,
+        day: &DayEvidence,
+        (batch, index, count): (u32, u32, u32),
+        path: &[B256],
+        readings: &[SignedReading],
+    ) -> Result<u64, String> {
         let invoice = &self.bill.invoice;
         let anchor = self.bill.evidence.chain.contracts.readings;
         let batch = self
             .state
-            .batch(anchor, invoice.community, day.day.number(), day.batch)
+            .batch(anchor, invoice.community, day.day.number(), batch)
             .map_err(|error| error.to_string())?;
         let leaf = day_leaf(day.salt, invoice.meter, day.day, readings)
             .ok_or("there are too many of them")?;
-        let place = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        let (index, count) = (place(day.index), place(day.count));
-        if day.count != batch.count {
-            return Err(format!("the batch has {} leaves, not {}", batch.count, day.count));
+        if count != batch.count {
+            return Err(format!("the batch has {} leaves, not {count}", batch.count));
         }
-        if !merkle::verify(batch.root, leaf, index, count, &day.path) {
+        let place = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        if !merkle::verify(batch.root, leaf, place(index), place(count), path) {
             return Err("they do not lead to the root on chain".to_owned());
         }
-        Ok(())
+        Ok(batch.time)
     }
 }

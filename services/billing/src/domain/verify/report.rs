@@ -1,6 +1,6 @@
 //! What a verification found, line by line.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use alloy_primitives::{Address, B256};
@@ -10,7 +10,7 @@ use serde::Serialize;
 use units::Money;
 
 use super::BillFile;
-use crate::domain::bill::{Class, Facts, Invoice, Line, Side};
+use crate::domain::bill::{Class, Facts, Invoice, Line, Settled, Side};
 
 /// The answer as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -66,6 +66,18 @@ pub struct Finding {
     pub lines: Vec<usize>,
     /// What is wrong with it.
     pub reason: String,
+    /// What is at fault.
+    pub about: About,
+}
+
+/// What a finding says is at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    /// The file: it does not prove what it says.
+    File,
+    /// What the contract settled: the file proves that it does not follow from the own meter.
+    Settlement,
 }
 
 /// What a verification found.
@@ -150,6 +162,8 @@ pub(super) struct Signed {
     short: usize,
     /// Slots that were settled for less than the own meter shows.
     unsettled: usize,
+    /// Slots that a reading contradicts that came after their corrections.
+    late: usize,
 }
 
 /// Times of readings that prove less than they say.
@@ -159,22 +173,35 @@ pub(super) struct Doubtful {
     pub(super) flagged: BTreeSet<Timestamp>,
     /// Before which a page is missing.
     pub(super) skipped: BTreeSet<Timestamp>,
+    /// Starts of slots that a late reading contradicts.
+    pub(super) late: BTreeSet<Timestamp>,
+}
+
+impl Doubtful {
+    /// Whether a doubt concerns the slot from `start` to `end`.
+    pub(super) fn concerns(&self, start: Timestamp, end: Timestamp) -> bool {
+        let flagged = [start, end].iter().any(|moment| self.flagged.contains(moment));
+        flagged || self.skipped.contains(&end)
+    }
 }
 
 /// The slots that `line` rests on.
 pub(super) fn signed(line: &Line, facts: &Facts<'_>, doubtful: &Doubtful) -> Signed {
-    let Doubtful { flagged, skipped } = doubtful;
-    let settled = Settled::by_slot(facts);
+    let settled = Settled::by_slot(facts.trades);
     let mut count = Signed::default();
     for slot in facts.slots().filter(|slot| touches(line, facts, *slot)) {
         count.slots += 1;
-        let ends = [slot.start, slot.end()];
-        let doubted = ends.iter().any(|end| flagged.contains(end)) || skipped.contains(&ends[1]);
-        count.flagged += usize::from(doubted);
+        count.flagged += usize::from(doubtful.concerns(slot.start, slot.end()));
+        count.late += usize::from(doubtful.late.contains(&slot.start));
+        let used = facts.used.get(&slot.start);
         let of_slot = settled.range((slot.start, Side::Buyer)..=(slot.start, Side::Seller));
-        let of_slot: Vec<&Settled> = of_slot.map(|(_, settled)| settled).collect();
-        count.short += usize::from(of_slot.iter().any(|of| of.delivered < of.agreed));
-        count.unsettled += usize::from(of_slot.iter().any(|of| of.settled < of.due));
+        let (mut short, mut unsettled) = (false, false);
+        for ((_, side), of) in of_slot {
+            short |= of.is_short();
+            unsettled |= of.is_less(*side, used);
+        }
+        count.short += usize::from(short);
+        count.unsettled += usize::from(unsettled);
         match facts.used.get(&slot.start).map(|used| used.quality) {
             Some(Quality::Measured) => {}
             Some(Quality::Substituted) => count.shared += 1,
@@ -182,40 +209,6 @@ pub(super) fn signed(line: &Line, facts: &Facts<'_>, doubtful: &Doubtful) -> Sig
         }
     }
     count
-}
-
-/// What came of an account's trades on one side in one slot, in watt-hours.
-#[derive(Debug, Clone, Copy, Default)]
-struct Settled {
-    agreed: u64,
-    delivered: u64,
-    /// Delivered, or said to have been the other side's fault.
-    settled: u64,
-    /// The least that must be settled: first in, first out, what was delivered and what the other
-    /// sides were short of make up the smaller of what was agreed and what the own meter shows.
-    due: u64,
-}
-
-impl Settled {
-    fn by_slot(facts: &Facts<'_>) -> BTreeMap<(Timestamp, Side), Settled> {
-        let mut all: BTreeMap<(Timestamp, Side), Settled> = BTreeMap::new();
-        for trade in facts.trades {
-            let of = all.entry((trade.slot, trade.side)).or_default();
-            let others = trade.short.wh().saturating_sub(trade.own_short.wh());
-            let delivered = trade.delivered.wh();
-            of.agreed = of.agreed.saturating_add(trade.quantity.wh());
-            of.delivered = of.delivered.saturating_add(delivered);
-            of.settled = of.settled.saturating_add(delivered.saturating_add(others));
-        }
-        for ((slot, side), of) in &mut all {
-            let metered = facts.used.get(slot).map_or(0, |used| match side {
-                Side::Buyer => used.import.wh(),
-                Side::Seller => used.export.wh(),
-            });
-            of.due = of.agreed.min(metered);
-        }
-        all
-    }
 }
 
 fn touches(line: &Line, facts: &Facts<'_>, slot: Slot) -> bool {
@@ -287,7 +280,7 @@ impl Report {
             meter: String::new(),
             due: Money::ZERO,
             lines: Vec::new(),
-            findings: vec![Finding { part, lines, reason }],
+            findings: vec![Finding { part, lines, reason, about: About::File }],
             notes: Vec::new(),
         }
     }
@@ -310,12 +303,19 @@ fn judge(
     trusted: bool,
     signed: Signed,
 ) -> (Status, String) {
-    let Signed { slots, shared, missing, flagged, short, unsettled } = signed;
+    let Signed { slots, shared, missing, flagged, short, unsettled, late } = signed;
     if let Some(finding) = findings.iter().find(|finding| finding.lines.contains(&number)) {
         return (Status::Failed, format!("{}: {}", finding.part, finding.reason));
     }
     if !trusted {
         return (Status::Unanchored, "no trusted block was given".to_owned());
+    }
+    if late > 0 {
+        let reason = format!(
+            "in {late} of {slots} slots a reading came after the corrections that contradicts what \
+             was settled: what was paid stands"
+        );
+        return (Status::NotSigned, reason);
     }
     if shared + missing + flagged > 0 {
         let reason = format!(

@@ -68,6 +68,8 @@ pub(super) struct InvoiceRecord {
 pub(super) struct Batch {
     pub(super) root: B256,
     pub(super) count: u32,
+    /// When it was put on chain, epoch seconds.
+    pub(super) time: u64,
 }
 
 pub(super) struct State {
@@ -144,8 +146,8 @@ impl State {
         let (kind, period) = (contracts::READINGS_OF_DAY, u64::from(day));
         let root = self.word(readings, storage::reading_root(community, kind, period, batch));
         let count = self.word(readings, storage::reading_count(community, kind, period, batch));
-        let (root, count) = (B256::from(root?), storage::number_and_time(count?).0);
-        if root == B256::ZERO { Err(StateError::Nothing) } else { Ok(Batch { root, count }) }
+        let (root, (count, time)) = (B256::from(root?), storage::number_and_time(count?));
+        if root == B256::ZERO { Err(StateError::Nothing) } else { Ok(Batch { root, count, time }) }
     }
 
     pub(super) fn tariff(

@@ -5,8 +5,10 @@ use super::*;
 
 mod agreed;
 mod forged;
+mod late;
 mod ledger;
 mod month;
+mod owed;
 mod world;
 
 use world::World;

@@ -5,13 +5,14 @@ use std::ops::{Range, RangeInclusive};
 
 use alloy_primitives::B256;
 use calendar::{LocalDay, Slot, SlotLength, TimeZone, Timestamp};
-use contracts::{DayDigest, Policy, Reconciled, Settled, Terms, outcome};
+use contracts::{DayDigest, Policy, RUN_EXPIRED, Reconciled, Settled, Terms, outcome};
 use tariff::Tariff;
 use units::{Energy, Price};
 
 use super::report::Supports;
 use super::{DayTrades, Entries, Verifier};
 use crate::domain::bill::{Side, Traded};
+use crate::domain::reconcile::last_run;
 
 /// A trade while its day is replayed.
 struct Open {
@@ -106,7 +107,8 @@ impl Verifier<'_> {
         let proved = self.digest(day.day)?;
         let (evidence, within) = (&self.bill.evidence, self.within());
         check_references(day, &within, &evidence.tariff, self.bill.invoice.slot_minutes)?;
-        let replayed = replay(day, &evidence.policies, hashes, &within)?;
+        let zone = &evidence.tariff.terms().timezone;
+        let replayed = replay(day, (&evidence.policies, hashes), &within, zone)?;
         if replayed.digest.0 != proved {
             return Err("they are not those that the contract settled".to_owned());
         }
@@ -114,6 +116,7 @@ impl Verifier<'_> {
             named[policy] = true;
         }
         self.open_until = self.open_until.max(replayed.open_until);
+        self.closing.extend(replayed.closing);
         Ok(replayed.traded)
     }
 }
@@ -154,17 +157,24 @@ pub(super) struct Replayed {
     policies: Vec<usize>,
     /// When the last of `traded` can be corrected no more.
     open_until: Timestamp,
+    /// When the corrections of the period's trades end, by slot.
+    closing: BTreeMap<Timestamp, Timestamp>,
     /// The trades of the period.
     pub(super) traded: Vec<Traded>,
 }
 
+/// When trades of the slot that starts at `slot` can be corrected no more.
+fn closing(policy: &Policy, slot: Timestamp) -> Timestamp {
+    slot.plus_seconds(i64::from(policy.slot_seconds) + i64::from(policy.correction_seconds))
+}
+
 /// The digest of a UTC day again, entry by entry, and what its trades with a slot in `within` came
-/// to.
+/// to. `zone`: where the days of the slots' runs begin.
 pub(super) fn replay(
     day: &DayTrades,
-    policies: &[Policy],
-    hashes: &[B256],
+    (policies, hashes): (&[Policy], &[B256]),
     within: &Range<Timestamp>,
+    zone: &TimeZone,
 ) -> Result<Replayed, String> {
     let mut digest = DayDigest::default();
     let mut open: Vec<Open> = Vec::new();
@@ -172,7 +182,13 @@ pub(super) fn replay(
         digest = apply(digest, entries, hashes, &mut open)?;
     }
     let open_until = Timestamp::from_seconds(0);
-    let mut replayed = Replayed { digest, policies: Vec::new(), open_until, traded: Vec::new() };
+    let mut replayed = Replayed {
+        digest,
+        policies: Vec::new(),
+        open_until,
+        closing: BTreeMap::new(),
+        traded: Vec::new(),
+    };
     for trade in open {
         let slot = moment(trade.settled.slot)?;
         if TimeZone::utc().day_of(slot) != day.day {
@@ -183,9 +199,11 @@ pub(super) fn replay(
             continue;
         }
         let policy = &policies[trade.policy];
-        let seconds = i64::from(policy.slot_seconds) + i64::from(policy.correction_seconds);
-        replayed.open_until = replayed.open_until.max(slot.plus_seconds(seconds));
-        replayed.traded.push(trade.outcome(policy, slot)?);
+        let closes = closing(policy, slot);
+        replayed.open_until = replayed.open_until.max(closes);
+        let last = replayed.closing.entry(slot).or_insert(closes);
+        *last = closes.max(*last);
+        replayed.traded.push(trade.outcome(policy, slot, zone)?);
     }
     Ok(replayed)
 }
@@ -237,7 +255,7 @@ fn apply(
 
 impl Open {
     /// What the trade came to, by the contract's own formulas.
-    fn outcome(&self, policy: &Policy, slot: Timestamp) -> Result<Traded, String> {
+    fn outcome(&self, policy: &Policy, slot: Timestamp, zone: &TimeZone) -> Result<Traded, String> {
         let settled = &self.settled;
         let last = self.last.ok_or("a trade was not reconciled yet")?;
         let terms = Terms {
@@ -254,10 +272,15 @@ impl Open {
         };
         let outcome = outcome(&terms, last.delivered, last.seller_short, last.buyer_short)
             .map_err(|error| error.to_string())?;
-        let (side, fee, own_short) = match settled.side {
-            contracts::Side::Buy => (Side::Buyer, policy.buyer_fee, last.buyer_short),
-            contracts::Side::Sell => (Side::Seller, policy.seller_fee, last.seller_short),
+        use contracts::Side::{Buy, Sell};
+        let (side, other, fee, own_short) = match settled.side {
+            Buy => (Side::Buyer, Sell, policy.buyer_fee, last.buyer_short),
+            Sell => (Side::Seller, Buy, policy.seller_fee, last.seller_short),
         };
+        // A trade expires when its corrections end without a run. Before the last run was due, the
+        // other side's meter may have been waited for.
+        let waited = last.run == RUN_EXPIRED && closing(policy, slot) <= last_run(slot, zone);
+        let excused = if waited { settled.quantity } else { terms.free_shortfall(other) };
         let short = last.buyer_short.plus(last.seller_short).map_err(|error| error.to_string())?;
         Ok(Traded {
             side,
@@ -266,6 +289,7 @@ impl Open {
             delivered: last.delivered,
             own_short,
             short,
+            excused,
             price: price(settled.price)?,
             network_fee: price(policy.network_fee)?,
             platform_fee: price(fee)?,

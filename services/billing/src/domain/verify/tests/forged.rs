@@ -98,31 +98,6 @@ fn more_than_the_own_meter_took_fails_though_the_contract_was_told_so() {
 }
 
 #[test]
-fn what_was_settled_for_less_than_the_own_meter_shows_is_said() {
-    let mut world = World::open();
-    let day = period().from;
-    let Some(DigestEntry::Settled(last)) = world.entries[&day].get(6).copied() else {
-        panic!("the seventh deal of a day was settled");
-    };
-    // 900 Wh were bought and 450 Wh taken; the contract is told of none, and of nobody's fault.
-    let (delivered, seller_short, buyer_short) = (Energy::ZERO, Energy::ZERO, Energy::ZERO);
-    let delivery = Delivery { trade: last.trade, delivered, seller_short, buyer_short };
-    let call = world.chain.at.reconcile(1, &[delivery]);
-    world.send([call]);
-    let entry = DigestEntry::Reconciled(reconciled(&delivery, 1));
-    world.entries.get_mut(&day).unwrap().push(entry);
-    let evidence = world.evidence();
-    world.publish(evidence);
-    let report = verify(&world.text, Some(&world.trust));
-    assert_eq!(report.verdict, Verdict::Holds, "{report}");
-    let lines = &world.bill.invoice.lines;
-    let place = lines.iter().position(|line| line.class == bill::Class::P2pBought).unwrap();
-    let line = &report.lines[place];
-    assert_eq!(line.status, Status::NotSigned, "{report}");
-    assert!(line.reason.contains("less was settled than your own meter shows"), "{report}");
-}
-
-#[test]
 fn another_tariff_fails_though_it_was_anchored_anew() {
     for (id, version) in [("standard", 2), ("standard-plus", 1)] {
         let mut world = World::open();
@@ -197,6 +172,39 @@ fn a_tariff_that_the_customer_did_not_agree_to_fails() {
     let report = verify(&world.text, Some(&world.trust));
     assert_eq!(report.verdict, Verdict::Holds, "{report}");
     assert!(report.notes.iter().any(|note| note.contains("own word")), "{:?}", report.notes);
+}
+
+#[test]
+fn a_bill_in_another_time_zone_than_the_trust_file_names_fails() {
+    let mut world = World::new();
+    let Some(tariff) = &mut world.trust.tariff else { panic!("the tests pin a tariff") };
+    tariff.timezone = "Europe/London".to_owned();
+    check(&world, "not the tariff that the trust file names", bill::Class::Retail);
+}
+
+#[test]
+fn days_that_were_never_billed_are_said() {
+    let from = period().from;
+    let notes = |earlier: Option<(LocalDay, LocalDay)>| {
+        let mut world = World::open();
+        let invoice = world.bill.invoice.clone();
+        let call = earlier.map(|(from, to)| {
+            let (days, hash) = ((from.number(), to.number()), B256::repeat_byte(1));
+            world.chain.at.anchor_invoice(invoice.address, invoice.meter, days, hash)
+        });
+        world.send(call);
+        world.anchor(world.bill.clone());
+        let report = verify(&world.text, Some(&world.trust));
+        assert_eq!(report.verdict, Verdict::Holds, "{report}");
+        report.notes
+    };
+    let said = |notes: &[String]| notes.iter().any(|note| note.contains("never billed"));
+    let left_out = notes(Some((from.later(-9), from.later(-3))));
+    let expected =
+        format!("the days from {} to before this bill were never billed", from.later(-2));
+    assert_eq!(left_out, [expected]);
+    assert!(!said(&notes(Some((from.later(-9), from.later(-1))))));
+    assert!(!said(&notes(None)), "a first bill leaves nothing out");
 }
 
 /// Trades of the period that lie in a UTC day before its first local day cannot be left out, and

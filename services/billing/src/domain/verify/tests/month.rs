@@ -41,7 +41,7 @@ impl Ledger {
         let mut state = Trie::default();
         let mut kept = Vec::new();
         let contracts: Vec<Address> = self.words.keys().map(|(contract, _)| *contract).collect();
-        for contract in contracts.into_iter().collect::<std::collections::BTreeSet<_>>() {
+        for contract in contracts.into_iter().collect::<BTreeSet<_>>() {
             let mut trie = Trie::default();
             for ((_, position), word) in self.words.iter().filter(|((of, _), _)| *of == contract) {
                 let place = keccak256(position);
@@ -170,7 +170,8 @@ fn month() -> Month {
             U256::from(200),
         );
         let (batch, index, count, path) = (1, 77, 200, tree.path(77));
-        evidence.days.push(DayEvidence { day, batch, salt: SALT, index, count, path });
+        let before = None;
+        evidence.days.push(DayEvidence { day, batch, salt: SALT, index, count, path, before });
         let entries = trades_of(zone.start_of(day), &policy);
         let digest = entries.iter().fold(DayDigest::default(), |digest, entry| match entry {
             DigestEntry::Settled(entry) => digest.settled(entry),

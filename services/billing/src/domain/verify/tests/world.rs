@@ -40,7 +40,7 @@ pub(super) struct World {
 }
 
 /// A deal of an hour: what was agreed and what came of it.
-struct Deal {
+pub(super) struct Deal {
     hour: i64,
     side: Side,
     quantity: u64,
@@ -49,15 +49,18 @@ struct Deal {
     buyer_short: u64,
 }
 
-fn deals() -> Vec<Deal> {
-    let deal = |hour, side, quantity, delivered, seller_short| Deal {
-        hour,
-        side,
-        quantity,
-        delivered,
-        seller_short,
-        buyer_short: 0,
-    };
+pub(super) fn deal(
+    hour: i64,
+    side: Side,
+    quantity: u64,
+    delivered: u64,
+    seller_short: u64,
+) -> Deal {
+    Deal { hour, side, quantity, delivered, seller_short, buyer_short: 0 }
+}
+
+/// The deals of each day.
+fn deals(_place: u32) -> Vec<Deal> {
     vec![
         // Midnight in Berlin is of the day before in UTC.
         deal(0, Side::Buy, 150, 150, 0),
@@ -78,12 +81,12 @@ impl World {
 
     /// All there is but that the bill is not on chain yet: an operator can still forge it.
     pub(super) fn open() -> World {
-        World::with(|_| true)
+        World::with(|_| true, deals)
     }
 
     /// The reading at four in the afternoon of the second day never came.
     pub(super) fn with_a_lost_reading() -> World {
-        World::with(|reading| reading.page != 41).billed()
+        World::with(|reading| reading.page != 41, deals).billed()
     }
 
     fn billed(mut self) -> World {
@@ -91,7 +94,8 @@ impl World {
         self
     }
 
-    fn with(keep: fn(&Reading) -> bool) -> World {
+    /// With the readings that `keep` keeps, and deals by the day's place in the period.
+    pub(super) fn with(keep: fn(&Reading) -> bool, deals: fn(u32) -> Vec<Deal>) -> World {
         let tariff = Tariff::new(terms()).unwrap();
         let zone = tariff.terms().timezone.clone();
         let begin = zone.start_of(day(0));
@@ -111,9 +115,9 @@ impl World {
             nonce: 1,
         };
         world.open_accounts();
-        world.trade(zone.start_of(day(0)), &[Deal { hour: -2, ..deals()[0] }]);
+        world.trade(begin, &[deal(-2, Side::Buy, 150, 150, 0)]);
         for place in 0..PERIOD_DAYS {
-            world.trade_day(zone.start_of(day(place)));
+            world.trade_day(zone.start_of(day(place)), &deals(place));
         }
         world.anchor_days();
         world.bill = issued("INV-2026-1", world.evidence());
@@ -160,10 +164,9 @@ impl World {
         traded
     }
 
-    fn trade_day(&mut self, midnight: Timestamp) {
-        let deals = deals();
+    fn trade_day(&mut self, midnight: Timestamp, deals: &[Deal]) {
         let mut deliveries = Vec::new();
-        for (deal, (day, trade)) in deals.iter().zip(self.trade(midnight, &deals)) {
+        for (deal, (day, trade)) in deals.iter().zip(self.trade(midnight, deals)) {
             let delivery = Delivery {
                 trade,
                 delivered: Energy::from_wh(deal.delivered),
@@ -285,6 +288,14 @@ impl World {
         self.send(calls);
     }
 
+    /// A reading of the meter that was lost comes after all.
+    pub(super) fn hear(&mut self, page: u32) {
+        let begin = self.tariff.terms().timezone.start_of(day(0));
+        let all = read_meter(begin, |_| true);
+        self.readings.extend(all.iter().filter(|signed| signed.reading.page == page));
+        self.readings.sort_by_key(|signed| signed.reading.page);
+    }
+
     fn readings_of(&self, day: LocalDay) -> Vec<SignedReading> {
         let zone = &self.tariff.terms().timezone;
         let (from, to) = (zone.start_of(day), zone.start_of(day.next()));
@@ -296,8 +307,8 @@ impl World {
     pub(super) fn evidence(&self) -> Evidence {
         let days = (0..PERIOD_DAYS).map(day).map(|day| {
             let tree = day_tree(&self.readings_of(day), day);
-            let (batch, index, count) = (1, 1, 3);
-            DayEvidence { day, batch, salt: SALT, index, count, path: tree.path(1) }
+            let (batch, index, count, path) = (1, 1, 3, tree.path(1));
+            DayEvidence { day, batch, salt: SALT, index, count, path, before: None }
         });
         let policies = [self.policy.id()];
         let trades =
@@ -425,5 +436,5 @@ fn blank_invoice(tariff: &Tariff) -> Invoice {
         used: &BTreeMap::new(),
         trades: &[],
     };
-    Invoice::issue(heading("INV-2026-0"), &facts).unwrap()
+    Invoice::issue(heading("INV-2026-0"), &facts, 0).unwrap()
 }
