@@ -11,7 +11,7 @@ pub use error::BlockError;
 
 use crate::block::{Block, Receipt, Recovered, Transaction};
 use crate::execute::{Executed, Executor, TransactionError, block_env};
-use crate::header::{self, Header};
+use crate::header::{self, Header, Work};
 use crate::mmr::Mmr;
 use crate::rules::{BLOCK_BYTES_MAX, Rules, TIME_AHEAD_MAX};
 use crate::signature;
@@ -78,10 +78,15 @@ impl Candidate {
         &self.changes
     }
 
-    /// Searches `tries` nonces from `start` on for one that seals the block.
-    pub fn seal(&self, start: u64, tries: u64) -> Option<B64> {
+    /// What a nonce is searched for.
+    pub fn work(&self) -> Work {
         let header = &self.block.header;
-        header::search(header.seal_hash(), header.difficulty, start, tries)
+        header::work(header.seal_hash(), header.difficulty)
+    }
+
+    /// The first of `tries` nonces from `start` on that seals the block.
+    pub fn seal(&self, start: u64, tries: u64) -> Option<B64> {
+        self.work().first(start, tries).map(header::nonce)
     }
 }
 

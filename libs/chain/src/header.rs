@@ -6,6 +6,7 @@
 
 use alloy_primitives::{Address, B64, B256, Bloom, U256, keccak256};
 use alloy_rlp::{Encodable, RlpDecodable, RlpEncodable};
+pub use seal::Work;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -108,15 +109,12 @@ impl Header {
     }
 }
 
-/// SHA-256(SHA-256(seal hash || nonce)).
+/// SHA-256(SHA-256(seal hash || nonce)). Blocks are judged by this; a nonce is searched by other
+/// code, that of [`Work`], and a test holds the two equal.
 pub fn pow_hash(seal_hash: B256, nonce: B64) -> B256 {
     let mut preimage = [0; 40];
     preimage[..32].copy_from_slice(seal_hash.as_slice());
     preimage[32..].copy_from_slice(nonce.as_slice());
-    double_sha256(&preimage)
-}
-
-fn double_sha256(preimage: &[u8; 40]) -> B256 {
     B256::new(Sha256::digest(Sha256::digest(preimage)).into())
 }
 
@@ -131,16 +129,20 @@ pub fn difficulty(target: U256) -> U256 {
     U256::MAX / target.max(U256::ONE)
 }
 
-/// Searches `tries` nonces from `start` on (wrapping) for one that seals the header with this seal
-/// hash and difficulty. The 40-byte preimage is written once; only the nonce changes.
+/// What a miner searches a nonce for: this seal hash, at this difficulty.
+pub fn work(seal_hash: B256, difficulty: U256) -> Work {
+    Work::new(&seal_hash.0, &target(difficulty).to_be_bytes())
+}
+
+/// The first of `tries` nonces from `start` on (wrapping) that seals the header with this seal hash
+/// and difficulty.
 pub fn search(seal_hash: B256, difficulty: U256, start: u64, tries: u64) -> Option<B64> {
-    let target = B256::from(target(difficulty).to_be_bytes());
-    let mut preimage = [0; 40];
-    preimage[..32].copy_from_slice(seal_hash.as_slice());
-    (0..tries).map(|offset| start.wrapping_add(offset).to_be_bytes()).find_map(|nonce| {
-        preimage[32..].copy_from_slice(&nonce);
-        (double_sha256(&preimage) <= target).then_some(B64::new(nonce))
-    })
+    work(seal_hash, difficulty).first(start, tries).map(nonce)
+}
+
+/// A nonce as the header holds it.
+pub fn nonce(number: u64) -> B64 {
+    B64::new(number.to_be_bytes())
 }
 
 impl From<&Header> for alloy_consensus::Header {
@@ -229,6 +231,17 @@ mod tests {
         let first = u64::from_be_bytes(found.0);
         assert_eq!(search(header.seal_hash(), header.difficulty, 0, first), None);
         assert_eq!(search(header.seal_hash(), header.difficulty, first, 1), Some(found));
+    }
+
+    #[test]
+    fn what_the_search_hashes_is_what_blocks_are_judged_by() {
+        let header = sample();
+        let work = work(header.seal_hash(), header.difficulty);
+        for number in [0, 42, u64::from(u32::MAX), 1 << 32, u64::MAX] {
+            let sealed = Header { nonce: nonce(number), ..header.clone() };
+            assert_eq!(B256::new(work.pow_hash(number)), sealed.pow_hash());
+            assert_eq!(work.accepts(number), sealed.is_sealed());
+        }
     }
 
     #[test]
