@@ -146,12 +146,27 @@ impl Calls<'_> {
         state: &mut D,
         call: &Call,
     ) -> Result<ResultAndState, TransactionError> {
+        let (config, block, transaction) = self.prepare(state, call)?;
+        let (base_fee, moved) = (block.basefee, self.moved.clone());
+        let mut machine = watch::machine(state, config, block, moved, self.watch, ());
+        let done = machine.transact(transaction);
+        if machine.ctx.chain.is_over() {
+            return Err(TransactionError::Interrupted);
+        }
+        done.map_err(|error| refusal(error, call.from, base_fee))
+    }
+
+    /// The call as a transaction, with the rules and the block that let it run without a signature.
+    pub(super) fn prepare<D: CallState>(
+        &self,
+        state: &mut D,
+        call: &Call,
+    ) -> Result<(CfgEnv, BlockEnv, TxEnv), StateError> {
         let (price, tip) = (call.gas_price.unwrap_or(0), call.tip);
         let mut block = self.block.clone();
         if price == 0 && tip.is_none_or(|tip| tip == 0) {
             block.basefee = 0;
         }
-        let base_fee = block.basefee;
         let nonce = match call.nonce {
             Some(nonce) => nonce,
             None => state.basic(call.from)?.map_or(0, |account| account.nonce),
@@ -173,13 +188,7 @@ impl Calls<'_> {
             access_list: call.access_list.clone(),
             ..TxEnv::default()
         };
-        let (config, moved) = (call_config(self.chain_id), self.moved.clone());
-        let mut machine = watch::machine(state, config, block, moved, self.watch, ());
-        let done = machine.transact(transaction);
-        if machine.ctx.chain.is_over() {
-            return Err(TransactionError::Interrupted);
-        }
-        done.map_err(|error| refusal(error, call.from, base_fee))
+        Ok((call_config(self.chain_id), block, transaction))
     }
 }
 

@@ -9,7 +9,7 @@ use super::precompiles::Moved;
 use revm::bytecode::opcode::{
     CALL, CALLCODE, CREATE, CREATE2, DELEGATECALL, JUMP, JUMPI, STATICCALL,
 };
-use revm::context::{BlockEnv, CfgEnv, Context, Evm, Journal, TxEnv};
+use revm::context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, Journal, TxEnv};
 use revm::handler::EthFrame;
 use revm::handler::instructions::EthInstructions;
 use revm::interpreter::instructions::{gas_table_spec, instruction_table};
@@ -111,5 +111,12 @@ pub(super) fn machine<'w, D: Database, I>(
     let instructions = EthInstructions::new(table, gas_table_spec(spec), spec);
     let context =
         Context::mainnet().with_db(database).with_cfg(config).with_block(block).with_chain(watch);
-    Evm::new_with_inspector(context, inspector, instructions, moved)
+    // A frame has a stack of 32 KiB, and most calls need one: none is made beforehand.
+    Evm {
+        ctx: context,
+        inspector,
+        instruction: instructions,
+        precompiles: moved,
+        frame_stack: FrameStack::new(),
+    }
 }
