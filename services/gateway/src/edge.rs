@@ -105,6 +105,8 @@ pub fn start(parts: Parts) -> Result<Edge, EdgeError> {
             .wrap(from_fn(guard))
     })
     .workers(WORKERS)
+    // A long answer goes in parts: the last must not wait until the others are acknowledged.
+    .tcp_nodelay(true)
     .client_request_timeout(HEAD_TIMEOUT)
     .shutdown_timeout(STOP_SECONDS)
     .disable_signals()
