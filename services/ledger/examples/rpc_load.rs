@@ -57,7 +57,7 @@ fn key() -> Result<SecretKey> {
 
 async fn serve(port: u16) -> Result<()> {
     let directory = tempfile::tempdir()?;
-    let mut genesis = GenesisSpec::new(CHAIN_ID, 1_800_000_000);
+    let mut genesis = GenesisSpec::new(CHAIN_ID, 1_700_000_000);
     (genesis.difficulty, genesis.fixed_difficulty) = (U256::from(16), true);
     let balance = U256::from(10).pow(U256::from(22));
     genesis.alloc.insert(key()?.address(), Allocation { balance, ..Allocation::default() });

@@ -161,6 +161,8 @@ pub(crate) fn serve(serving: Arc<Serving>, address: SocketAddr) -> Result<RpcSer
         data.insert(Arc::new(Session::asking(&limits)));
     })
     .workers(SERVER_THREADS)
+    // A long answer goes in parts: the last must not wait until the others are acknowledged.
+    .tcp_nodelay(true)
     .client_request_timeout(HEAD_TIMEOUT)
     .shutdown_timeout(STOP_SECONDS)
     .disable_signals()

@@ -29,7 +29,7 @@ use chain::{
 use service::Clock;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -152,6 +152,15 @@ impl Node {
     /// The pool; nobody else uses it while the guard lives.
     pub fn pool(&self) -> MutexGuard<'_, Pool> {
         locked(&self.pool)
+    }
+
+    /// The same, unless somebody uses it.
+    pub(crate) fn try_pool(&self) -> Option<MutexGuard<'_, Pool>> {
+        match self.pool.try_lock() {
+            Ok(pool) => Some(pool),
+            Err(TryLockError::Poisoned(pool)) => Some(pool.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Epoch seconds by the node's clock.

@@ -47,12 +47,12 @@ use crate::store::{Snapshot, StoreError};
 use account::{Source, StateAt};
 use alloy_primitives::{B256, U64};
 use chain::execute::Watch;
-use chain::{AtBlock, ChainView};
+use chain::{AtBlock, ChainView, Header, Pool};
 use client::RpcError;
 use out::Out;
 use params::{BlockId, Params};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
 /// Codes of errors, as geth uses them.
@@ -148,8 +148,14 @@ impl<'a> Request<'a> {
         &self.node.config().rpc
     }
 
-    fn head(&self) -> Result<chain::Header, RpcError> {
-        self.snapshot.head_header().map_err(fault)
+    fn head(&self) -> Result<Arc<Header>, RpcError> {
+        let head = self.snapshot.head();
+        self.header(head).ok_or_else(|| damaged("header", head))
+    }
+
+    /// The header of a stored block.
+    fn header(&self, hash: B256) -> Option<Arc<Header>> {
+        self.node.caches.header(&self.snapshot, hash)
     }
 
     fn block(&self, hash: B256) -> Result<Arc<cache::Stored>, RpcError> {
@@ -164,8 +170,8 @@ impl<'a> Request<'a> {
             Head | Pending => Some(view.head()),
             Finalized => view.canonical_hash(view.finalized()),
             Number(number) => view.canonical_hash(number),
-            Hash(hash) => view.header(hash).map(|_| hash),
-            Canonical(hash) => match view.header(hash) {
+            Hash(hash) => self.header(hash).map(|_| hash),
+            Canonical(hash) => match self.header(hash) {
                 Some(header) if view.canonical_hash(header.number) != Some(hash) => {
                     return Err(server("hash is not currently canonical"));
                 }
@@ -175,9 +181,9 @@ impl<'a> Request<'a> {
     }
 
     /// The block that a tag, a number or a hash names, by hash and header.
-    fn header_of(&self, block: BlockId) -> Result<(B256, chain::Header), RpcError> {
+    fn header_of(&self, block: BlockId) -> Result<(B256, Arc<Header>), RpcError> {
         let hash = self.resolve(block)?;
-        hash.and_then(|hash| Some((hash, self.snapshot.header(hash)?)))
+        hash.and_then(|hash| Some((hash, self.header(hash)?)))
             .ok_or_else(|| server("header not found"))
     }
 
@@ -193,7 +199,8 @@ impl<'a> Request<'a> {
             _ => None,
         };
         let (hash, header) = self.header_of(block)?;
-        let header = pending.as_ref().map_or(header, |pending| pending.block.header.clone());
+        let made = pending.as_ref().map(|pending| Arc::new(pending.block.header.clone()));
+        let header = made.unwrap_or(header);
         let caches = &self.node.caches;
         let (cache, codes) = (caches.state(header.state_root), &caches.codes);
         let source = Source { at: AtBlock::new(&*self.snapshot, hash), pending };
@@ -204,6 +211,14 @@ impl<'a> Request<'a> {
     fn pending(&self) -> Result<Arc<cache::Pending>, RpcError> {
         self.takes_long()?;
         self.node.caches.pending(self.node, &self.snapshot)
+    }
+
+    /// The pool. A thread that serves others does not wait for it.
+    fn pool(&self) -> Result<MutexGuard<'_, Pool>, RpcError> {
+        match self.node.try_pool() {
+            Some(pool) => Ok(pool),
+            None => self.takes_long().map(|()| self.node.pool()),
+        }
     }
 
     /// Hands the request to a worker, if it is not with one.

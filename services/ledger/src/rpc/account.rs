@@ -35,7 +35,7 @@ impl StateSource for Source<'_> {
 /// The state at a block.
 pub(super) struct StateAt<'a> {
     pub(super) source: Source<'a>,
-    pub(super) header: Header,
+    pub(super) header: Arc<Header>,
     pub(super) cache: Arc<StateCache>,
     pub(super) codes: &'a CodeCache,
 }

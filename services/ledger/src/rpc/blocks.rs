@@ -62,7 +62,7 @@ pub(super) fn transaction_by_hash(request: &Request<'_>, out: &mut Out<'_>) -> W
     if let Some((number, index)) = request.snapshot.transaction_place(hash) {
         return at_index(request, BlockId::Number(number), index, out);
     }
-    let waiting = request.node.pool().get(&hash).map(|pooled| pooled.transaction.clone());
+    let waiting = request.pool()?.get(&hash).map(|pooled| pooled.transaction.clone());
     if let Some(waiting) = waiting {
         return out.put(&TransactionView::new(waiting.inner(), waiting.signer(), None));
     }

@@ -1,4 +1,4 @@
-//! What requests read again and again, in memory, all of it bounded: decoded blocks, blooms,
+//! What requests read again and again, in memory, all of it bounded: decoded blocks, headers,
 //! states, code and the pending block.
 //!
 //! Everything but the pending block is found by a hash of its content, so nothing has to be taken
@@ -7,10 +7,10 @@
 use super::{damaged, fault};
 use crate::node::{Node, locked};
 use crate::store::Snapshot;
-use alloy_primitives::{Address, B256, Bloom, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rlp::Encodable;
 use chain::execute::{CodeCache, StateCache};
-use chain::{Block, ChainView, Receipt, signature};
+use chain::{Block, ChainView, Header, Receipt, signature};
 use client::RpcError;
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -18,8 +18,8 @@ use std::sync::{Arc, Mutex};
 
 /// Bytes of blocks per generation, counted as three times their RLP.
 const BLOCK_BYTES_MAX: usize = 32 << 20;
-/// Blooms per generation, of 256 bytes each.
-const BLOOMS_MAX: usize = 32_768;
+/// Headers per generation, of about 700 bytes each.
+const HEADERS_MAX: usize = 16_384;
 /// States whose accounts and slots are remembered.
 const STATES_MAX: usize = 4;
 
@@ -27,7 +27,7 @@ const STATES_MAX: usize = 4;
 #[derive(Default)]
 pub(crate) struct Caches {
     blocks: Mutex<Kept<B256, Arc<Stored>>>,
-    blooms: Mutex<Kept<B256, Bloom>>,
+    headers: Mutex<Kept<B256, Arc<Header>>>,
     states: Mutex<VecDeque<(B256, Arc<StateCache>)>>,
     pub(super) codes: CodeCache,
     pending: Mutex<Option<(PendingOf, Arc<Pending>)>>,
@@ -114,14 +114,14 @@ impl Caches {
         Ok(stored)
     }
 
-    /// The bloom of the logs of a stored block.
-    pub(super) fn bloom(&self, view: &Snapshot, hash: B256) -> Result<Bloom, RpcError> {
-        if let Some(bloom) = locked(&self.blooms).get(hash, |_| 1, BLOOMS_MAX) {
-            return Ok(bloom);
+    /// The header of a stored block; `None` if there is none.
+    pub(super) fn header(&self, view: &Snapshot, hash: B256) -> Option<Arc<Header>> {
+        if let Some(header) = locked(&self.headers).get(hash, |_| 1, HEADERS_MAX) {
+            return Some(header);
         }
-        let header = view.header(hash).ok_or_else(|| damaged("header", hash))?;
-        locked(&self.blooms).keep(hash, header.logs_bloom, 1, BLOOMS_MAX);
-        Ok(header.logs_bloom)
+        let header = Arc::new(view.header(hash)?);
+        locked(&self.headers).keep(hash, header.clone(), 1, HEADERS_MAX);
+        Some(header)
     }
 
     /// What was read of the state with this root; the one asked for longest ago makes room.

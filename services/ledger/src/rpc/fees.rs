@@ -26,7 +26,8 @@ pub(super) fn tip(request: &Request<'_>) -> Answer {
 }
 
 pub(super) fn gas_price(request: &Request<'_>) -> Answer {
-    let base_fee = request.node.rules().next_base_fee(&request.head()?);
+    let head = request.head()?;
+    let base_fee = request.node.rules().next_base_fee(&head);
     Ok(json!(U128::from(u128::from(base_fee) + suggested_tip(request)?)))
 }
 
@@ -93,9 +94,9 @@ pub(super) fn history(request: &Request<'_>) -> Answer {
 /// The header of the newest block of a history.
 fn newest(request: &Request<'_>) -> Result<Header, RpcError> {
     let id = request.params.get(1)?;
-    let found = request.resolve(id)?.and_then(|hash| request.snapshot.header(hash));
+    let found = request.resolve(id)?.and_then(|hash| request.header(hash));
     match (found, id) {
-        (Some(header), _) => Ok(header),
+        (Some(header), _) => Ok((*header).clone()),
         (None, BlockId::Number(number)) => {
             let head = request.head()?.number;
             let beyond = "request beyond head block";

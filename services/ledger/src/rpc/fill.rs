@@ -23,7 +23,7 @@ pub(super) fn fill(request: &Request<'_>) -> Answer {
         return Err(server("contract creation without any data provided"));
     }
     if call.nonce.is_none() {
-        let waiting = request.node.pool().next_nonce(from);
+        let waiting = request.pool()?.next_nonce(from);
         let used = request.state_of(BlockId::Head)?.reader().account(from);
         let used = used.map_err(super::unreadable)?.map_or(0, |account| account.nonce);
         call.nonce = Some(waiting.unwrap_or_default().max(used));

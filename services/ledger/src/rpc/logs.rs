@@ -2,7 +2,7 @@
 
 use super::format::{LogView, Place};
 use super::params::{BlockId, one_or_many};
-use super::{Request, RpcLimits, invalid, limit, server};
+use super::{Request, RpcLimits, damaged, invalid, limit, server};
 use alloy_primitives::{Address, B256, Bloom, BloomInput, Log};
 use chain::ChainView;
 use client::RpcError;
@@ -88,7 +88,7 @@ pub(super) fn get(request: &Request<'_>) -> Result<Vec<LogView>, RpcError> {
 pub(super) fn all(request: &Request<'_>, filter: &Filter) -> Result<Vec<LogView>, RpcError> {
     let mut found = Found::new(request.limits());
     if let Some(hash) = filter.block_hash {
-        if request.snapshot.header(hash).is_none() {
+        if request.header(hash).is_none() {
             return Err(server("unknown block"));
         }
         of_block(request, filter, hash, false, &mut found)?;
@@ -120,7 +120,7 @@ fn height(request: &Request<'_>, id: Option<BlockId>) -> Result<Option<u64>, Rpc
         Some(BlockId::Pending) => Err(server("pending logs are not supported")),
         Some(id) => {
             let hash = request.resolve(id)?;
-            let header = hash.and_then(|hash| request.snapshot.header(hash));
+            let header = hash.and_then(|hash| request.header(hash));
             header.map(|header| Some(header.number)).ok_or_else(|| server("unknown block"))
         }
     }
@@ -161,8 +161,8 @@ pub(super) fn of_block(
     removed: bool,
     found: &mut Found,
 ) -> Result<(), RpcError> {
-    let bloom = request.node.caches.bloom(&request.snapshot, hash)?;
-    if !filter.may_match(&bloom) {
+    let header = request.header(hash).ok_or_else(|| damaged("header", hash))?;
+    if !filter.may_match(&header.logs_bloom) {
         return Ok(());
     }
     let stored = request.block(hash)?;

@@ -76,6 +76,7 @@ fn of_the_node(name: &str) -> Option<fn(&Request<'_>) -> Answer> {
         "net_peerCount" => |_| Ok(json!("0x0")),
         "eth_syncing" => |_| Ok(json!(false)),
         "eth_accounts" => |_| Ok(json!([])),
+        "eth_coinbase" => |request| Ok(json!(request.node.config().coinbase)),
         "eth_mining" => pool::mining,
         "eth_hashrate" => fees::hashrate,
         "eth_gasPrice" => fees::gas_price,

@@ -34,14 +34,14 @@ pub(super) fn send_raw(request: &Request<'_>) -> Answer {
 }
 
 pub(super) fn status(request: &Request<'_>) -> Answer {
-    let pool = request.node.pool();
+    let pool = request.pool()?;
     let pending: usize = pool.senders().map(|sender| pool.pending(sender).count()).sum();
     let queued = pool.len() - pending;
     Ok(json!({ "pending": U64::from(pending), "queued": U64::from(queued) }))
 }
 
 pub(super) fn content(request: &Request<'_>) -> Answer {
-    let pool = request.node.pool();
+    let pool = request.pool()?;
     let (mut pending, mut queued) = (Map::new(), Map::new());
     for sender in pool.senders() {
         add(&mut pending, sender, pool.pending(sender));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// The bytes of a transaction; empty if there is none.
 pub(super) fn transaction(request: &Request<'_>) -> Answer {
     let hash: B256 = request.params.get(0)?;
-    let waiting = request.node.pool().get(&hash).map(|one| one.transaction.inner().encoded_2718());
+    let waiting = request.pool()?.get(&hash).map(|one| one.transaction.inner().encoded_2718());
     if let Some(waiting) = waiting {
         return Ok(json!(Bytes::from(waiting)));
     }

@@ -37,7 +37,7 @@ pub(super) fn transaction_count(request: &Request<'_>) -> Result<Quantity, RpcEr
         return Ok(Quantity(info(request)?.nonce));
     }
     let address: Address = request.params.get(0)?;
-    let next = request.node.pool().next_nonce(address);
+    let next = request.pool()?.next_nonce(address);
     let account = request.state_of(BlockId::Head)?.reader().account(address);
     let used = account.map_err(unreadable)?.map_or(0, |account| account.nonce);
     Ok(Quantity(next.unwrap_or_default().max(used)))

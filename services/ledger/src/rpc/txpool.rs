@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 pub(super) fn content_from(request: &Request<'_>) -> Answer {
     let sender: Address = request.params.get(0)?;
     let whole = |one: &Pooled| format::transaction(one.transaction.inner(), sender, None);
-    let pool = request.node.pool();
+    let pool = request.pool()?;
     let pending = by_nonce(pool.pending(sender), whole);
     let queued = by_nonce(pool.queued(sender), whole);
     Ok(json!({ "pending": pending, "queued": queued }))
@@ -19,7 +19,7 @@ pub(super) fn content_from(request: &Request<'_>) -> Answer {
 
 /// What waits of everybody, a line for each transaction.
 pub(super) fn inspect(request: &Request<'_>) -> Answer {
-    let pool = request.node.pool();
+    let pool = request.pool()?;
     let (mut pending, mut queued) = (Map::new(), Map::new());
     for sender in pool.senders() {
         for (all, waiting) in [

@@ -27,6 +27,7 @@ async fn a_new_chain_tells_who_it_is() {
     assert_eq!(node.rpc("eth_accounts", json!([])).await, json!([]));
     assert_eq!(node.rpc("eth_syncing", json!([])).await, json!(false));
     assert_eq!(node.rpc("eth_mining", json!([])).await, json!(true));
+    assert_eq!(node.rpc("eth_coinbase", json!([])).await, json!(Address::ZERO));
     let version = node.rpc("web3_clientVersion", json!([])).await;
     assert!(version.as_str().unwrap().starts_with("wattex/v"), "{version}");
     let hash = node.rpc("web3_sha3", json!(["0x68656c6c6f"])).await;
