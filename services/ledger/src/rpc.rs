@@ -104,10 +104,10 @@ struct Request<'a> {
 
 type Answer = Result<Value, RpcError>;
 
-/// Answers one request; `params` is an array, or null for none.
+/// Answers one request of this process; `params` is an array, or null for none.
 pub(crate) fn answer(node: &Node, method: &str, params: Value) -> Answer {
     let params = Params::new(&params)?;
-    let until = Instant::now() + node.config().rpc.time_max;
+    let until = Instant::now() + limits::OWN_TIME_MAX;
     let mut out = Out::value();
     run(node, method, params, None, Patience::Until(until), &mut out)?;
     Ok(out.into_value())

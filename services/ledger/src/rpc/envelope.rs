@@ -138,7 +138,8 @@ pub(super) fn serve(
     let may = progress.charged || session.spend(sum, limits);
     progress.charged = true;
     let calls = std::mem::take(&mut progress.calls);
-    let mut serve = Serve { node, session, patience, limits, may, progress };
+    let first = progress.done;
+    let mut serve = Serve { node, session, patience, limits, may, first, progress };
     let mut step = Done::Answered;
     while let Some(call) = calls.get(serve.progress.done) {
         step = serve.one(call);
@@ -167,6 +168,8 @@ struct Serve<'a> {
     limits: &'a RpcLimits,
     /// Whether the connection may ask for this much now.
     may: bool,
+    /// The call that it goes on with: that one is run whatever the time is.
+    first: usize,
     progress: Progress,
 }
 
@@ -225,6 +228,7 @@ impl Serve<'_> {
             return Err(limit("the weight of the batch is exceeded"));
         }
         if let Patience::Until(until) = self.patience
+            && self.progress.done > self.first
             && Instant::now() >= until
         {
             return Err(RpcError::new(code::TIMED_OUT, "request timed out"));

@@ -29,6 +29,9 @@ pub(super) const INLINE_JUMPS_MAX: u64 = 4_096;
 /// Jumps and calls after which a worker looks at the clock.
 pub(super) const WATCH_JUMPS: u64 = 2_048;
 
+/// How long a request of this process may run: nobody else waits for it.
+pub(super) const OWN_TIME_MAX: Duration = Duration::from_secs(60);
+
 /// What callers of JSON-RPC may ask for.
 #[derive(Clone, Debug)]
 pub struct RpcLimits {
