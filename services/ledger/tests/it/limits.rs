@@ -159,7 +159,10 @@ async fn a_query_for_logs_is_bounded_in_blocks_and_results() {
     }
     node.tick().await;
     node.mine().await;
-    let of = |from: &str, topics: Value| json!([{ "fromBlock": from, "toBlock": "latest", "topics": topics }]);
+    let of = |from: &str, topics: Value| {
+        let filter = json!({ "fromBlock": from, "toBlock": "latest", "topics": topics });
+        json!([filter])
+    };
     let many = node.refusal("eth_getLogs", of("0x1", json!([]))).await;
     assert_eq!(many, (-32_005, "query returned more than 2 results".into()));
     let range = node.refusal("eth_getLogs", of("0x0", json!([]))).await;
