@@ -34,8 +34,12 @@ pub struct Imported {
     pub senders: Vec<Address>,
     /// Receipt of each transaction.
     pub receipts: Vec<Receipt>,
-    /// New nodes of tries and of the mountain range: (hash, preimage).
+    /// New nodes of tries: (hash, RLP), one for each place that has it now.
     pub nodes: Vec<(B256, Bytes)>,
+    /// Nodes of tries that the parent's state had and this one has not, one for each place.
+    pub dropped: Vec<B256>,
+    /// New nodes of the mountain range: (hash, preimage).
+    pub mountains: Vec<(B256, Bytes)>,
     /// New contract code: (hash, code).
     pub code: Vec<(B256, Bytes)>,
     /// Sum of the difficulties from the genesis to this block.
@@ -44,6 +48,21 @@ pub struct Imported {
     pub mmr: Mmr,
     /// Set if the block becomes the head.
     pub head: Option<HeadChange>,
+}
+
+/// A part of [`Rules::import`], in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// The header, its work and the transactions root are right.
+    Checked,
+    /// It is known who sent the transactions.
+    Recovered,
+    /// They are executed.
+    Executed,
+    /// The root of the state after them is known.
+    Rooted,
+    /// Everything agrees, and it is decided which block is the head.
+    Decided,
 }
 
 /// What becomes of the canonical chain.
@@ -119,6 +138,17 @@ impl Rules {
         block: Block,
         now: u64,
     ) -> Result<Imported, BlockError> {
+        self.import_by_stages(view, block, now, |_| {})
+    }
+
+    /// The same, telling `done` of each stage that is behind it, for those who measure.
+    pub fn import_by_stages<V: ChainView>(
+        &self,
+        view: &V,
+        block: Block,
+        now: u64,
+        mut done: impl FnMut(Stage),
+    ) -> Result<Imported, BlockError> {
         check_size(block.length())?;
         let hash = block.hash();
         if view.header(hash).is_some() {
@@ -128,11 +158,18 @@ impl Rules {
         let parent = view.header(parent_hash).ok_or(BlockError::UnknownParent(parent_hash))?;
         self.check_header(view, &block.header, &parent, now)?;
         check_body(&block)?;
+        done(Stage::Checked);
         let senders = self.senders(view, &block.transactions)?;
-        let (executed, changes) = self.execute(view, &block, &senders, &parent)?;
+        done(Stage::Recovered);
+        let (executed, mut state) = self.execute(view, &block, &senders, &parent)?;
+        done(Stage::Executed);
+        let changes = state.commit()?;
+        done(Stage::Rooted);
         check_outcome(&block.header, &executed, changes.root)?;
         let receipts = executed.receipts;
-        finish(view, hash, Verified { block, senders, receipts, changes })
+        let imported = finish(view, hash, Verified { block, senders, receipts, changes });
+        done(Stage::Decided);
+        imported
     }
 
     fn check_header<V: ChainView>(
@@ -197,13 +234,13 @@ impl Rules {
             .collect()
     }
 
-    fn execute<V: ChainView>(
+    fn execute<'a, V: ChainView>(
         &self,
-        view: &V,
+        view: &'a V,
         block: &Block,
         senders: &[Address],
         parent: &Header,
-    ) -> Result<(Executed, Changes), BlockError> {
+    ) -> Result<(Executed, State<AtBlock<'a, V>>), BlockError> {
         let header = &block.header;
         let mut state = State::at(parent.state_root, AtBlock::new(view, header.parent_hash));
         let mut executor = Executor::new(&mut state, self.chain_id, block_env(header));
@@ -215,7 +252,7 @@ impl Rules {
         }
         let executed = executor.finish();
         state.credit(header.coinbase, self.reward)?;
-        Ok((executed, state.commit()?))
+        Ok((executed, state))
     }
 
     /// Builds the block after `parent` from those of the transactions that can be executed, in
@@ -369,7 +406,7 @@ fn mmr_of<V: ChainView>(view: &V, hash: B256) -> Result<Mmr, BlockError> {
 
 fn finish<V: ChainView>(view: &V, hash: B256, verified: Verified) -> Result<Imported, BlockError> {
     let Verified { block, senders, receipts, changes } = verified;
-    let Changes { mut nodes, code, .. } = changes;
+    let Changes { nodes, dropped, code, .. } = changes;
     let parent = block.header.parent_hash;
     let total =
         |hash| view.total_difficulty(hash).ok_or(BlockError::Missing("total difficulty", hash));
@@ -380,9 +417,21 @@ fn finish<V: ChainView>(view: &V, hash: B256, verified: Verified) -> Result<Impo
     } else {
         None
     };
-    let mut mmr = mmr_of(view, parent)?;
-    mmr.append(hash, |hash, bytes| nodes.push((hash, bytes)));
-    Ok(Imported { hash, block, senders, receipts, nodes, code, total_difficulty, mmr, head })
+    let (mut mmr, mut mountains) = (mmr_of(view, parent)?, Vec::new());
+    mmr.append(hash, |hash, bytes| mountains.push((hash, bytes)));
+    Ok(Imported {
+        hash,
+        block,
+        senders,
+        receipts,
+        nodes,
+        dropped,
+        mountains,
+        code,
+        total_difficulty,
+        mmr,
+        head,
+    })
 }
 
 /// The way from the old head down to the common ancestor and up to the new one.

@@ -246,14 +246,16 @@ impl GenesisSpec {
         let changes = state.commit()?;
         header.state_root = changes.root;
         let hash = header.hash();
-        let (mut mmr, mut nodes) = (Mmr::default(), changes.nodes);
-        mmr.append(hash, |hash, bytes| nodes.push((hash, bytes)));
+        let (mut mmr, mut mountains) = (Mmr::default(), Vec::new());
+        mmr.append(hash, |hash, bytes| mountains.push((hash, bytes)));
         let imported = Imported {
             hash,
             block: Block::new(header, Vec::new()),
             senders: Vec::new(),
             receipts: Vec::new(),
-            nodes,
+            nodes: changes.nodes,
+            dropped: changes.dropped,
+            mountains,
             code: changes.code,
             total_difficulty: self.difficulty,
             mmr,

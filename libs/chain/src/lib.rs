@@ -5,9 +5,9 @@
 //! [`ChainView`], the time is passed in, and what has to be stored comes back as a value
 //! ([`Imported`]).
 //!
-//! Invariants: a state root once committed stays readable, because trie nodes are kept by their
-//! hash; the head is the block with the most cumulative difficulty, the first seen on a tie; what
-//! [`Rules::propose`] builds, [`Rules::import`] accepts.
+//! Invariants: a state root once committed is readable as long as its nodes are kept, because they
+//! are kept by their hash; the head is the block with the most cumulative difficulty, the first
+//! seen on a tie; what [`Rules::propose`] builds, [`Rules::import`] accepts.
 //!
 //! Absent on purpose: disk, network, clock, randomness, uncles, withdrawals, blobs, system calls.
 //!
@@ -35,7 +35,7 @@ pub mod trie;
 pub mod view;
 
 pub use block::{Block, Receipt, Recovered, Transaction};
-pub use blockchain::{BlockError, Candidate, HeadChange, Imported};
+pub use blockchain::{BlockError, Candidate, HeadChange, Imported, Stage};
 pub use genesis::{Genesis, GenesisError, GenesisSpec};
 pub use header::Header;
 pub use mmr::Mmr;

@@ -52,7 +52,25 @@ pub fn node(left: B256, right: B256) -> B256 {
     keccak256(node_preimage(left, right))
 }
 
+/// Whether these bytes are the preimage of an inner node, which no trie node's are.
+pub fn is_node(bytes: &[u8]) -> bool {
+    split(bytes).is_some()
+}
+
+/// Heights of the blocks whose newest peak is a peak of the range over `count` hashes, the first
+/// peak's first. Their newest peaks are all that is to be kept of each range.
+pub fn peak_heights(count: u64) -> impl DoubleEndedIterator<Item = u64> {
+    let bits = (0..u64::BITS).rev().filter(move |bit| count >> bit & 1 == 1);
+    // The leaves up to this peak: the bits from it on upwards.
+    bits.map(move |bit| (count >> bit << bit) - 1)
+}
+
 impl Mmr {
+    /// The range over `count` hashes with these peaks; `None` if there cannot be so many.
+    pub fn of_peaks(count: u64, peaks: Vec<B256>) -> Option<Self> {
+        (peaks.len() == usize::try_from(count.count_ones()).ok()?).then_some(Self { count, peaks })
+    }
+
     /// How many hashes have been appended.
     pub fn count(&self) -> u64 {
         self.count
@@ -181,8 +199,17 @@ mod tests {
         let mut nodes = HashMap::new();
         let mut mmr = Mmr::default();
         assert_eq!(mmr.root(), B256::ZERO);
+        let mut newest = Vec::new();
         for count in 1..=hashes.len() {
-            mmr.append(hashes[count - 1], |hash, bytes| drop(nodes.insert(hash, bytes)));
+            mmr.append(hashes[count - 1], |hash, bytes| {
+                assert!(is_node(&bytes));
+                nodes.insert(hash, bytes);
+            });
+            newest.push(*mmr.peaks().last().unwrap());
+            let peaks =
+                peak_heights(count as u64).map(|height| newest[usize::try_from(height).unwrap()]);
+            assert_eq!(Mmr::of_peaks(count as u64, peaks.collect()), Some(mmr.clone()));
+            assert_eq!(Mmr::of_peaks(count as u64, Vec::new()), None);
             assert_eq!(mmr.root(), naive(&hashes[..count]), "{count} leaves");
             for (index, hash) in hashes[..count].iter().enumerate() {
                 let path = mmr.path(index as u64, &nodes).unwrap();

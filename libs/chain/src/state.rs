@@ -5,7 +5,7 @@
 
 mod revm_database;
 
-use crate::trie::{EMPTY_ROOT, Trie, TrieError};
+use crate::trie::{self, EMPTY_ROOT, NodeSource, Step, Trie, TrieError};
 use crate::view::StateSource;
 use alloy_primitives::map::{AddressMap, B256Map, HashMap, HashSet};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
@@ -62,8 +62,12 @@ pub enum StateError {
 pub struct Changes {
     /// The root of the account trie.
     pub root: B256,
-    /// New trie nodes of all tries: (hash, RLP). Storing one twice is harmless.
+    /// New trie nodes of all tries: (hash, RLP), one for each place that has it now.
     pub nodes: Vec<(B256, Bytes)>,
+    /// Trie nodes that are gone, one for each place that had it. Those of a storage trie whose
+    /// account vanished are not among them; a transaction cannot make an account with storage
+    /// vanish (EIP-161, EIP-6780).
+    pub dropped: Vec<B256>,
     /// New contract code: (hash, code).
     pub code: Vec<(B256, Bytes)>,
 }
@@ -128,6 +132,11 @@ impl<S: StateSource> State<S> {
             code: B256Map::default(),
             code_new: Vec::new(),
         }
+    }
+
+    /// Where it is read.
+    pub fn source(&self) -> &S {
+        &self.source
     }
 
     fn entry(&mut self, address: Address) -> Result<&mut Entry, StateError> {
@@ -260,7 +269,7 @@ impl<S: StateSource> State<S> {
     /// Writes all changes into the tries and returns the new root with what has to be stored.
     /// The state can be used on; after an error it cannot.
     pub fn commit(&mut self) -> Result<Changes, StateError> {
-        let mut nodes = Vec::new();
+        let (mut nodes, mut dropped) = (Vec::new(), Vec::new());
         for address in self.changed.drain() {
             let entry = self.entries.get_mut(&address).expect("what changed was loaded");
             let key = keccak256(address);
@@ -279,9 +288,58 @@ impl<S: StateSource> State<S> {
                 slot.committed = slot.value;
             }
             account.storage_root = entry.storage.commit(|hash, rlp| nodes.push((hash, rlp)));
+            dropped.extend(entry.storage.take_dropped());
             self.accounts.insert(&self.source, key.as_slice(), alloy_rlp::encode(&*account))?;
         }
         let root = self.accounts.commit(|hash, rlp| nodes.push((hash, rlp)));
-        Ok(Changes { root, nodes, code: std::mem::take(&mut self.code_new) })
+        dropped.extend(self.accounts.take_dropped());
+        Ok(Changes { root, nodes, dropped, code: std::mem::take(&mut self.code_new) })
     }
+}
+
+/// Tells `created` and `dropped` of the nodes of all tries that the state with the root `new` has
+/// and the one with the root `old` has not, and the other way round: one for each place.
+pub fn difference(
+    source: &impl NodeSource,
+    old: B256,
+    new: B256,
+    visit: &mut impl FnMut(NodeChange),
+) -> Result<(), StateError> {
+    trie::difference(source, old, new, &mut |step| match step {
+        Step::Dropped(hash) => {
+            visit(NodeChange::Dropped(hash));
+            Ok(())
+        }
+        Step::Created(hash) => {
+            visit(NodeChange::Created(hash));
+            Ok(())
+        }
+        Step::Value(old, new) => {
+            let (old, new) = (storage_root(old)?, storage_root(new)?);
+            trie::difference(source, old, new, &mut |step| {
+                match step {
+                    Step::Dropped(hash) => visit(NodeChange::Dropped(hash)),
+                    Step::Created(hash) => visit(NodeChange::Created(hash)),
+                    Step::Value(..) => {}
+                }
+                Ok(())
+            })
+        }
+    })
+}
+
+/// A trie node that joined or left a place between two states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeChange {
+    /// The new state has it there.
+    Created(B256),
+    /// The old state had it there.
+    Dropped(B256),
+}
+
+fn storage_root(account: Option<Bytes>) -> Result<B256, StateError> {
+    let Some(rlp) = account else { return Ok(EMPTY_ROOT) };
+    let account: Account =
+        alloy_rlp::decode_exact(&rlp).map_err(|_| StateError::BadValue(keccak256(&rlp)))?;
+    Ok(account.storage_root)
 }

@@ -4,10 +4,15 @@
 //! pays for the paths it touches and every root once committed stays readable. Keys have at most 32
 //! bytes and none is a prefix of another: true of hashed keys and of RLP indices, so no branch
 //! carries a value. After an error the trie is not to be used further.
+//!
+//! What a commit adds and what it gives up are both known by place: whoever stores nodes can count
+//! how many places of the tries it keeps have each of them, and delete a node that none has.
 
+mod difference;
 mod node;
 mod proof;
 
+pub use difference::{Step, difference};
 pub use proof::{ProofError, proof, verify};
 
 use alloy_primitives::{B256, Bytes};
@@ -58,12 +63,14 @@ fn nibbles(key: &[u8]) -> Result<Nibbles, TrieError> {
 #[derive(Clone, Debug, Default)]
 pub struct Trie {
     root: Link,
+    dropped: Vec<B256>,
 }
 
 impl Trie {
     /// The trie that was committed with this root.
     pub fn at(root: B256) -> Self {
-        Self { root: if root == EMPTY_ROOT { Link::Empty } else { Link::Stored(root) } }
+        let root = if root == EMPTY_ROOT { Link::Empty } else { Link::Stored(root) };
+        Self { root, dropped: Vec::new() }
     }
 
     /// The value of a key.
@@ -107,12 +114,20 @@ impl Trie {
         if value.is_empty() {
             return self.remove(source, key);
         }
-        insert(&mut self.root, source, nibbles(key)?, value).map(drop)
+        let path = nibbles(key)?;
+        insert(&mut self.root, source, path, value, &mut self.dropped).map(drop)
     }
 
     /// Removes a key; nothing happens if it has no value.
     pub fn remove(&mut self, source: &impl NodeSource, key: &[u8]) -> Result<(), TrieError> {
-        remove(&mut self.root, source, nibbles(key)?).map(drop)
+        remove(&mut self.root, source, nibbles(key)?, &mut self.dropped).map(drop)
+    }
+
+    /// The nodes that were committed at a place and are no longer there, since this was last asked:
+    /// one for each place. Together with those that [`Trie::commit`] gave out it is what changed,
+    /// also where a node was given up and made again.
+    pub fn take_dropped(&mut self) -> Vec<B256> {
+        std::mem::take(&mut self.dropped)
     }
 
     /// Hashes what has changed and returns the root. Every new node is given to `keep` as
@@ -132,6 +147,7 @@ fn insert(
     source: &impl NodeSource,
     path: Nibbles,
     value: Bytes,
+    dropped: &mut Vec<B256>,
 ) -> Result<bool, TrieError> {
     let Some(cell) = link.load(source)? else {
         *link = Node::Leaf { path, value }.into();
@@ -149,7 +165,7 @@ fn insert(
             true
         }
         Node::Extension { path: prefix, child } if path.starts_with(prefix) => {
-            insert(child, source, path.slice(prefix.len()..), value)?
+            insert(child, source, path.slice(prefix.len()..), value, dropped)?
         }
         Node::Extension { path: prefix, child } => {
             let moved = |path: Nibbles| {
@@ -161,11 +177,11 @@ fn insert(
         }
         Node::Branch(children) => {
             let nibble = path.first().ok_or(TrieError::BadKey)?;
-            insert(&mut children[usize::from(nibble)], source, path.slice(1..), value)?
+            insert(&mut children[usize::from(nibble)], source, path.slice(1..), value, dropped)?
         }
     };
     if changed {
-        cell.hash = None;
+        dropped.extend(cell.hash.take());
     }
     Ok(changed)
 }
@@ -193,52 +209,68 @@ fn split(
 }
 
 /// Returns whether anything changed.
-fn remove(link: &mut Link, source: &impl NodeSource, path: Nibbles) -> Result<bool, TrieError> {
+fn remove(
+    link: &mut Link,
+    source: &impl NodeSource,
+    path: Nibbles,
+    dropped: &mut Vec<B256>,
+) -> Result<bool, TrieError> {
     let Some(cell) = link.load(source)? else { return Ok(false) };
     match &mut cell.node {
         Node::Leaf { path: rest, .. } => {
             if *rest != path {
                 return Ok(false);
             }
+            dropped.extend(cell.hash);
             *link = Link::Empty;
             return Ok(true);
         }
         Node::Extension { path: prefix, child } => {
-            if !path.starts_with(prefix) || !remove(child, source, path.slice(prefix.len()..))? {
+            if !path.starts_with(prefix)
+                || !remove(child, source, path.slice(prefix.len()..), dropped)?
+            {
                 return Ok(false);
             }
             let prefix = *prefix;
             let child = std::mem::take(child);
-            cell.node = join(prefix, child, source)?;
+            cell.node = join(prefix, child, source, dropped)?;
         }
         Node::Branch(children) => {
             let Some(nibble) = path.first() else { return Ok(false) };
-            if !remove(&mut children[usize::from(nibble)], source, path.slice(1..))? {
+            let child = &mut children[usize::from(nibble)];
+            if !remove(child, source, path.slice(1..), dropped)? {
                 return Ok(false);
             }
             let mut left = (0u8..16).filter(|&at| !children[usize::from(at)].is_empty());
             if let (Some(only), None) = (left.next(), left.next()) {
                 let child = std::mem::take(&mut children[usize::from(only)]);
-                cell.node = join(Nibbles::from_nibbles([only]), child, source)?;
+                cell.node = join(Nibbles::from_nibbles([only]), child, source, dropped)?;
             }
         }
     }
-    cell.hash = None;
+    dropped.extend(cell.hash.take());
     Ok(true)
 }
 
 /// The one node that `prefix` in front of `child` is.
-fn join(prefix: Nibbles, mut child: Link, source: &impl NodeSource) -> Result<Node, TrieError> {
+fn join(
+    prefix: Nibbles,
+    mut child: Link,
+    source: &impl NodeSource,
+    dropped: &mut Vec<B256>,
+) -> Result<Node, TrieError> {
     let cell: &mut Cell = child.load(source)?.expect("a branch has at least two children");
-    Ok(match &mut cell.node {
+    let joined = match &mut cell.node {
         Node::Leaf { path, value } => {
             Node::Leaf { path: prefix.join(path), value: std::mem::take(value) }
         }
         Node::Extension { path, child } => {
             Node::Extension { path: prefix.join(path), child: std::mem::take(child) }
         }
-        Node::Branch(_) => Node::Extension { path: prefix, child },
-    })
+        Node::Branch(_) => return Ok(Node::Extension { path: prefix, child }),
+    };
+    dropped.extend(cell.hash);
+    Ok(joined)
 }
 
 #[cfg(test)]

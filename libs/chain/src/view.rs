@@ -12,7 +12,9 @@ use std::collections::{BTreeMap, HashMap};
 /// Everything the machine reads of a stored chain. A block of any branch that was imported is
 /// found by its hash; *canonical* means on the branch of the head.
 ///
-/// [`NodeSource::node`] has to return whatever [`Imported::nodes`] held, of all branches.
+/// [`NodeSource::node`] has to return whatever [`Imported::mountains`] held, of all branches, and
+/// [`Imported::nodes`] of every state that it keeps. A state that it no longer keeps cannot be
+/// read, and no block be built on it.
 pub trait ChainView: NodeSource {
     /// Hash of the head.
     fn head(&self) -> B256;
@@ -123,6 +125,7 @@ impl MemoryChain {
     /// Stores what an import returned, all of it or, if it is the genesis, as the first block.
     pub fn store(&mut self, imported: Imported) {
         self.nodes.extend(imported.nodes);
+        self.nodes.extend(imported.mountains);
         self.code.extend(imported.code);
         let stored = Stored {
             block: imported.block,

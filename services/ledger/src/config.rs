@@ -1,6 +1,7 @@
 //! What a node is started with.
 
 use crate::rpc::RpcLimits;
+use crate::store::History;
 use alloy_primitives::Address;
 use bus::Bus;
 use chain::{GenesisSpec, PoolLimits};
@@ -31,6 +32,8 @@ pub struct Config {
     pub coinbase: Address,
     /// How many blocks below the head a block is final; 0 means at once.
     pub finality_lag: u64,
+    /// How many old states are kept: what can be asked and proved of old blocks.
+    pub history: History,
     /// Threads that search a nonce. With one, the same candidate always gets the same nonce.
     pub threads: NonZeroUsize,
     /// Whether `evm_mine` is answered.
@@ -49,6 +52,7 @@ impl Default for Config {
             mode: Mining::OnDemand,
             coinbase: Address::ZERO,
             finality_lag: 0,
+            history: History::default(),
             threads: NonZeroUsize::MIN,
             development: false,
             pool: PoolLimits::default(),

@@ -11,7 +11,7 @@
 //! block, its receipts, its state and its row of the feed become durable together; the feed is
 //! published in order, each event until it is acknowledged.
 //!
-//! Absent on purpose: peers, accounts of the node's own, pruning, a pool on disk (who
+//! Absent on purpose: peers, accounts of the node's own, a pool on disk (who
 //! sends keeps what it sent until it is final, and sends it again).
 #![forbid(unsafe_code)]
 
@@ -32,4 +32,4 @@ pub use http::RpcServer;
 pub use ledger::{Ledger, start};
 pub use node::{ImportError, MineError, Node, StartError, SubmitError};
 pub use rpc::{BATCH_MAX, BODY_BYTES_MAX, LOG_BLOCKS_MAX, LOGS_MAX, RESPONSE_BYTES_MAX, RpcLimits};
-pub use store::StoreError;
+pub use store::{History, StoreError};

@@ -16,7 +16,7 @@ pub use miner::MineError;
 
 use crate::config::{Config, Parts};
 use crate::news::News;
-use crate::store::{Snapshot, Store, StoreError};
+use crate::store::{Beginning, Snapshot, Store, StoreError};
 use alloy_consensus::Transaction as _;
 use alloy_consensus::transaction::Recovered;
 use alloy_primitives::{Address, B256};
@@ -57,6 +57,14 @@ pub enum ImportError {
         undone: u64,
         /// The finalized height.
         finalized: u64,
+    },
+    /// It builds on a state that is no longer kept.
+    #[error("block {number} builds on a state that is not kept, the oldest is of block {oldest}")]
+    StateNotKept {
+        /// Height of the block.
+        number: u64,
+        /// Height of the oldest block whose state is kept.
+        oldest: u64,
     },
     /// The store failed; nothing was stored.
     #[error(transparent)]
@@ -105,8 +113,10 @@ impl Node {
     /// Opens or begins the chain.
     pub(crate) fn open(parts: Parts) -> Result<Self, StartError> {
         let Parts { directory, genesis, clock, config, .. } = parts;
-        let genesis = genesis.build()?;
-        let store = Store::open(&directory, &genesis.imported)?;
+        let spec = genesis;
+        let genesis = spec.build()?;
+        let beginning = Beginning { spec: &spec, imported: &genesis.imported };
+        let store = Store::open(&directory, beginning, config.history)?;
         Ok(Self {
             rules: genesis.rules,
             genesis: genesis.imported.hash,
@@ -205,6 +215,11 @@ impl Node {
             let (number, finalized) = (block.header.number, snapshot.finalized());
             if number <= finalized && snapshot.canonical_hash(number) != Some(block.hash()) {
                 return Err(ImportError::BelowFinalized { number, undone: number, finalized });
+            }
+            let parent = block.header.parent_hash;
+            if snapshot.header(parent).is_some() && !snapshot.has_state(parent) {
+                let oldest = snapshot.oldest();
+                return Err(ImportError::StateNotKept { number, oldest });
             }
             Ok(self.rules.import(snapshot, block, now)?)
         })

@@ -183,8 +183,13 @@ impl<'a> Request<'a> {
     /// The block that a tag, a number or a hash names, by hash and header.
     fn header_of(&self, block: BlockId) -> Result<(B256, Arc<Header>), RpcError> {
         let hash = self.resolve(block)?;
-        hash.and_then(|hash| Some((hash, self.header(hash)?)))
-            .ok_or_else(|| server("header not found"))
+        let (hash, header) = hash
+            .and_then(|hash| Some((hash, self.header(hash)?)))
+            .ok_or_else(|| server("header not found"))?;
+        if !self.snapshot.has_state(hash) {
+            return Err(state_not_kept(&header, self.snapshot.oldest()));
+        }
+        Ok((hash, header))
     }
 
     /// The state at the block of parameter `position`, or of the head if it is left out.
@@ -264,6 +269,15 @@ impl Patience {
         };
         Watch::new(stride, lasts)
     }
+}
+
+/// What tools look for when they ask a node for a state that it has given up.
+fn state_not_kept(header: &chain::Header, oldest: u64) -> RpcError {
+    let root = header.state_root;
+    server(format!(
+        "missing trie node {root:x} (path ) state {root} is not available, \
+         states are kept from block {oldest} on"
+    ))
 }
 
 fn quantity(number: u64) -> Value {

@@ -2,29 +2,39 @@
 //!
 //! Invariants: when [`Store::append`] returns, the block is durable with everything that belongs
 //! to it, or nothing of it is there; a directory that is not ours, is newer or belongs to another
-//! genesis is refused before anything in it changes; the feed ends with the head.
-//!
-//! Absent on purpose: pruning. Old states stay readable, so any block can be asked and proved.
+//! genesis is refused before anything in it changes; the feed ends with the head. Blocks, receipts
+//! and mountains stay; which states do is up to the [`History`].
 
 mod append;
 mod cache;
 #[cfg(test)]
 mod crashes;
 mod error;
+mod history;
+#[cfg(test)]
+mod pruning;
+mod recount;
 mod snapshot;
 mod tables;
 
 pub use error::StoreError;
+pub use history::History;
 pub use snapshot::Snapshot;
 pub use tables::FeedEntry;
 
 use alloy_primitives::B256;
 use cache::NodeCache;
-use chain::Imported;
-use redb::{Database, DatabaseError, ReadableDatabase, StorageError};
+use chain::{GenesisSpec, Imported};
+use redb::{
+    Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageError,
+    WriteTransaction,
+};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
-use tables::{FORMAT, FORMAT_KNOWN, GENESIS, META, PUBLISHED, number};
+use tables::{
+    COUNTED, FORMAT, FORMAT_KNOWN, FORMAT_OLDEST, GENESIS, JOURNAL, META, MOUNTAINS, OLDEST,
+    PUBLISHED, SHARES, SPEC, number,
+};
 
 /// The file in the directory of a node.
 const FILE: &str = "chain.redb";
@@ -33,10 +43,20 @@ const UNFINISHED: &str = "chain.redb.new";
 /// Bytes of the file that are kept in memory.
 const CACHE_BYTES_MAX: usize = 64 << 20;
 
+/// How a chain begins.
+#[derive(Clone, Copy)]
+pub struct Beginning<'a> {
+    /// What block 0 is built from; kept, so that a directory says itself what it is.
+    pub spec: &'a GenesisSpec,
+    /// Block 0.
+    pub imported: &'a Imported,
+}
+
 /// The chain on disk.
 pub struct Store {
     database: Database,
     cache: Arc<NodeCache>,
+    history: History,
     shared: RwLock<Shared>,
 }
 
@@ -50,38 +70,102 @@ struct Shared {
 
 impl Store {
     /// Opens the chain in `directory`, which is the node's alone and is made if it is not there.
-    /// A new chain begins with the block `genesis`; an existing one has to begin with it.
-    pub fn open(directory: &Path, genesis: &Imported) -> Result<Self, StoreError> {
+    /// A new chain begins with the genesis; an existing one has to begin with it. A directory that
+    /// kept all states can take a while to give them up.
+    pub fn open(
+        directory: &Path,
+        genesis: Beginning<'_>,
+        history: History,
+    ) -> Result<Self, StoreError> {
         std::fs::create_dir_all(directory).map_err(StoreError::Directory)?;
         let file = directory.join(FILE);
         if !file.exists() {
-            begin_in(directory, genesis)?;
+            begin_in(directory, genesis, history)?;
         }
-        let opened = Database::builder().set_cache_size(CACHE_BYTES_MAX).open(&file);
-        Self::of(opened.map_err(|error| refused(directory, error))?, directory, genesis.hash)
-    }
-
-    fn of(database: Database, directory: &Path, genesis: B256) -> Result<Self, StoreError> {
-        let store = Self { database, cache: Arc::default(), shared: RwLock::default() };
-        store.check(directory, genesis)?;
+        let mut store = Self::of(opened(directory)?, directory, genesis.imported.hash, history)?;
+        if store.prepare(genesis.spec)? {
+            tracing::info!("giving back the disk space of old states");
+            let compacted = store.database.compact();
+            compacted.map_err(|error| StoreError::Fault(Box::new(error.into())))?;
+        }
         Ok(store)
     }
 
-    fn check(&self, directory: &Path, genesis: B256) -> Result<(), StoreError> {
-        let transaction = self.database.begin_read()?;
-        let meta =
-            transaction.open_table(META).map_err(|error| foreign(directory, error.to_string()))?;
-        let format = meta.get(FORMAT)?.and_then(|format| number(format.value()));
-        let found = format.ok_or_else(|| foreign(directory, "it names no format".into()))?;
-        if found > FORMAT_KNOWN {
-            return Err(StoreError::Newer { found, known: FORMAT_KNOWN });
+    /// Whether `directory` has a chain.
+    pub fn is_in(directory: &Path) -> bool {
+        directory.join(FILE).exists()
+    }
+
+    /// Opens the chain that is in `directory`, whatever it is; its history stays as it is.
+    pub fn open_existing(directory: &Path) -> Result<Self, StoreError> {
+        let database = opened(directory)?;
+        let genesis = genesis_of(&database, directory)?;
+        let mut store = Self::of(database, directory, genesis, History::Archive)?;
+        if store.is_counted()? {
+            store.history = History::Last(u64::MAX);
         }
-        let found = meta.get(GENESIS)?.and_then(|hash| B256::try_from(hash.value()).ok());
-        let found = found.ok_or_else(|| foreign(directory, "it names no genesis".into()))?;
+        store.database.begin_write().map_err(StoreError::from).and_then(bring_up)?;
+        Ok(store)
+    }
+
+    fn of(
+        database: Database,
+        directory: &Path,
+        genesis: B256,
+        history: History,
+    ) -> Result<Self, StoreError> {
+        let shared = RwLock::default();
+        let store = Self { database, cache: Arc::default(), history, shared };
+        let found = genesis_of(&store.database, directory)?;
         if found != genesis {
             return Err(StoreError::OtherGenesis { found, expected: genesis });
         }
-        self.snapshot()?.check()
+        Ok(store)
+    }
+
+    /// Brings format and history to what is wanted and checks the head. Returns whether much was
+    /// deleted.
+    fn prepare(&self, spec: &GenesisSpec) -> Result<bool, StoreError> {
+        let transaction = self.database.begin_write()?;
+        let spec = serde_json::to_vec(spec).expect("a specification is JSON");
+        transaction.open_table(META)?.insert(SPEC, spec.as_slice())?;
+        bring_up(transaction)?;
+        let snapshot = self.snapshot()?;
+        snapshot.check()?;
+        let counted = self.is_counted()?;
+        let last = match (self.history, counted) {
+            (History::Archive, true) => {
+                let transaction = self.database.begin_write()?;
+                transaction.open_table(META)?.remove(COUNTED)?;
+                transaction.delete_table(SHARES)?;
+                transaction.delete_table(JOURNAL)?;
+                bring_up(transaction)?;
+                return Ok(false);
+            }
+            (History::Archive, false) | (History::Last(_), true) => return Ok(false),
+            (History::Last(last), false) => last,
+        };
+        let head = snapshot.head_header()?.number;
+        let oldest = snapshot.finalized().min(head.saturating_sub(last)).max(snapshot.oldest());
+        tracing::info!(oldest, head, "counting the states that are kept");
+        let transaction = self.database.begin_write()?;
+        recount::begin(&transaction, oldest)?;
+        transaction.commit()?;
+        self.snapshot()?.check()?;
+        Ok(true)
+    }
+
+    fn is_counted(&self) -> Result<bool, StoreError> {
+        Ok(self.database.begin_read()?.open_table(META)?.get(COUNTED)?.is_some())
+    }
+
+    /// What block 0 was built from; `None` in a directory of format 1 that no node has opened
+    /// since.
+    pub fn spec(&self) -> Result<Option<GenesisSpec>, StoreError> {
+        let meta = self.database.begin_read()?.open_table(META)?;
+        let Some(spec) = meta.get(SPEC)? else { return Ok(None) };
+        let damaged = |error| StoreError::Damaged(format!("the genesis specification: {error}"));
+        serde_json::from_slice(spec.value()).map(Some).map_err(damaged)
     }
 
     /// The chain as it is now.
@@ -114,14 +198,35 @@ impl Store {
     }
 
     /// Stores a block with everything that belongs to it; durable when it returns. If the head
-    /// moves, blocks `finality_lag` below it become final.
+    /// moves, blocks `finality_lag` below it become final, and old states leave.
     pub fn append(&self, imported: Imported, finality_lag: u64) -> Result<(), StoreError> {
-        let transaction = self.database.begin_write()?;
-        append::append(&transaction, &imported, finality_lag)?;
+        self.append_with(imported, finality_lag, Durability::Immediate)
+    }
+
+    /// Like [`Store::append`], but durable only when a later block is, or [`Store::sync`] returns;
+    /// until then a crash takes back the last blocks, whole and in order.
+    pub fn append_for_now(&self, imported: Imported, finality_lag: u64) -> Result<(), StoreError> {
+        self.append_with(imported, finality_lag, Durability::None)
+    }
+
+    fn append_with(
+        &self,
+        imported: Imported,
+        finality_lag: u64,
+        durability: Durability,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_durability(durability).expect("there are no savepoints");
+        append::append(&transaction, &imported, finality_lag, self.history)?;
         transaction.commit()?;
         self.written();
         self.cache.keep(imported.nodes);
         Ok(())
+    }
+
+    /// Makes durable what was appended.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        Ok(self.database.begin_write()?.commit()?)
     }
 
     /// Notes that the feed was published up to this sequence; durable when it returns.
@@ -134,9 +239,46 @@ impl Store {
     }
 }
 
+fn opened(directory: &Path) -> Result<Database, StoreError> {
+    let file = directory.join(FILE);
+    let opened = Database::builder().set_cache_size(CACHE_BYTES_MAX).open(&file);
+    opened.map_err(|error| refused(directory, error))
+}
+
+/// The genesis of a chain that this program can read.
+fn genesis_of(database: &Database, directory: &Path) -> Result<B256, StoreError> {
+    let transaction = database.begin_read()?;
+    let meta =
+        transaction.open_table(META).map_err(|error| foreign(directory, error.to_string()))?;
+    let format = meta.get(FORMAT)?.and_then(|format| number(format.value()));
+    let found = format.ok_or_else(|| foreign(directory, "it names no format".into()))?;
+    if found > FORMAT_KNOWN {
+        return Err(StoreError::Newer { found, known: FORMAT_KNOWN });
+    }
+    if found < FORMAT_OLDEST {
+        return Err(foreign(directory, format!("there never was a format {found}")));
+    }
+    let found = meta.get(GENESIS)?.and_then(|hash| B256::try_from(hash.value()).ok());
+    found.ok_or_else(|| foreign(directory, "it names no genesis".into()))
+}
+
+/// Adds what an older format does not have, and commits.
+fn bring_up(transaction: WriteTransaction) -> Result<(), StoreError> {
+    transaction.open_table(MOUNTAINS)?;
+    transaction.open_table(SHARES)?;
+    transaction.open_table(JOURNAL)?;
+    let mut meta = transaction.open_table(META)?;
+    if meta.get(OLDEST)?.is_none() {
+        meta.insert(OLDEST, 0u64.to_be_bytes().as_slice())?;
+    }
+    meta.insert(FORMAT, FORMAT_KNOWN.to_be_bytes().as_slice())?;
+    drop(meta);
+    Ok(transaction.commit()?)
+}
+
 /// Writes a chain of one block under another name first, so that a crash leaves a whole file or
 /// none.
-fn begin_in(directory: &Path, genesis: &Imported) -> Result<(), StoreError> {
+fn begin_in(directory: &Path, genesis: Beginning<'_>, history: History) -> Result<(), StoreError> {
     let unfinished = directory.join(UNFINISHED);
     for entry in std::fs::read_dir(directory).map_err(StoreError::Directory)? {
         let name = entry.map_err(StoreError::Directory)?.file_name();
@@ -146,24 +288,27 @@ fn begin_in(directory: &Path, genesis: &Imported) -> Result<(), StoreError> {
         std::fs::remove_file(&unfinished).map_err(StoreError::Directory)?;
     }
     let database = Database::create(&unfinished)?;
-    begin(&database, genesis)?;
+    begin(&database, genesis, history)?;
     drop(database);
     std::fs::rename(&unfinished, directory.join(FILE)).map_err(StoreError::Directory)?;
     let opened = std::fs::File::open(directory).map_err(StoreError::Directory)?;
     opened.sync_all().map_err(StoreError::Directory)
 }
 
-fn begin(database: &Database, genesis: &Imported) -> Result<(), StoreError> {
+fn begin(database: &Database, genesis: Beginning<'_>, history: History) -> Result<(), StoreError> {
     let transaction = database.begin_write()?;
+    let spec = serde_json::to_vec(genesis.spec).expect("a specification is JSON");
     {
         let mut meta = transaction.open_table(META)?;
-        meta.insert(FORMAT, FORMAT_KNOWN.to_be_bytes().as_slice())?;
-        meta.insert(GENESIS, genesis.hash.as_slice())?;
+        meta.insert(GENESIS, genesis.imported.hash.as_slice())?;
         meta.insert(PUBLISHED, 0u64.to_be_bytes().as_slice())?;
+        meta.insert(SPEC, spec.as_slice())?;
+        if history != History::Archive {
+            meta.insert(COUNTED, [1].as_slice())?;
+        }
     }
-    append::append(&transaction, genesis, 0)?;
-    transaction.commit()?;
-    Ok(())
+    append::append(&transaction, genesis.imported, 0, history)?;
+    bring_up(transaction)
 }
 
 fn foreign(directory: &Path, reason: String) -> StoreError {

@@ -354,6 +354,8 @@ async fn open_ledger(
             mode: if settings.on_demand { Mining::OnDemand } else { Mining::Steady },
             coinbase: secrets.key(role::COINBASE).address(),
             deployment: serde_json::to_value(deployment)?,
+            // A bill is proved against the block it was issued in, however old.
+            history: ledger::History::Archive,
             ..ledger::Config::default()
         },
     };

@@ -30,7 +30,7 @@ fn key(random: &mut ChaCha8Rng, length: usize) -> Vec<u8> {
 fn check(seed: u64, length: usize) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let (mut nodes, mut entries, mut trie) = (Nodes::new(), BTreeMap::new(), Trie::default());
-    let mut history = Vec::new();
+    let (mut history, mut places) = (Vec::new(), Places::new());
     for block in 0..30 {
         for _ in 0..random.random_range(0..40) {
             let key = key(&mut random, length);
@@ -49,8 +49,13 @@ fn check(seed: u64, length: usize) {
         for (hash, rlp) in &new {
             assert_eq!(keccak256(rlp), *hash, "seed {seed}");
         }
+        let change = change(new.iter().map(|(hash, _)| *hash), trie.take_dropped());
         nodes.extend(new);
         assert_eq!(root, twin(&entries), "seed {seed}, block {block}");
+        let parent = history.last().map_or(EMPTY_ROOT, |(root, _)| *root);
+        assert_eq!(change, difference_of(&nodes, parent, root), "seed {seed}, block {block}");
+        add(&mut places, &change);
+        assert_eq!(places, difference_of(&nodes, EMPTY_ROOT, root), "seed {seed}, block {block}");
         history.push((root, entries.clone()));
         if random.random_ratio(1, 3) {
             trie = Trie::at(root);
@@ -59,6 +64,39 @@ fn check(seed: u64, length: usize) {
     for (root, entries) in history {
         read_back(&mut random, &nodes, root, &entries, length);
     }
+}
+
+/// How many places more, or fewer, have a node.
+type Places = BTreeMap<B256, i64>;
+
+fn add(places: &mut Places, change: &Places) {
+    for (hash, count) in change {
+        *places.entry(*hash).or_default() += count;
+    }
+    places.retain(|_, count| *count != 0);
+}
+
+fn change(created: impl Iterator<Item = B256>, dropped: Vec<B256>) -> Places {
+    let mut change = Places::new();
+    created.for_each(|hash| *change.entry(hash).or_default() += 1);
+    dropped.into_iter().for_each(|hash| *change.entry(hash).or_default() -= 1);
+    change.retain(|_, count| *count != 0);
+    change
+}
+
+/// The same by walking both tries. No walk meets one place twice, so nothing here cancels out.
+fn difference_of(nodes: &Nodes, old: B256, new: B256) -> Places {
+    let (mut created, mut dropped) = (Vec::new(), Vec::new());
+    difference(nodes, old, new, &mut |step| -> Result<(), TrieError> {
+        match step {
+            Step::Created(hash) => created.push(hash),
+            Step::Dropped(hash) => dropped.push(hash),
+            Step::Value(old, new) => assert_ne!(old, new),
+        }
+        Ok(())
+    })
+    .unwrap();
+    change(created.into_iter(), dropped)
 }
 
 /// Every entry, and keys that are not there, by reading and by proof, in an old state.
@@ -182,4 +220,43 @@ fn keys_that_are_too_long_or_prefixes_are_refused() {
     assert_eq!(trie.insert(&nodes, &[0; 33], vec![1]), Err(TrieError::BadKey));
     let missing = B256::repeat_byte(1);
     assert_eq!(Trie::at(missing).get(&nodes, &[1]), Err(TrieError::MissingNode(missing)));
+}
+
+#[test]
+fn a_difference_tells_every_key_whose_value_differs_and_no_other() {
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    for length in [2, 32] {
+        let (mut nodes, mut trie) = (Nodes::new(), Trie::default());
+        let (mut entries, mut old, mut before) = (BTreeMap::new(), EMPTY_ROOT, BTreeMap::new());
+        for _ in 0..60 {
+            for _ in 0..random.random_range(0..20) {
+                let key = key(&mut random, length);
+                if random.random_ratio(1, 2) {
+                    entries.remove(&key);
+                    trie.remove(&nodes, &key).unwrap();
+                } else {
+                    // The value names its key, so that values can stand for keys below.
+                    let value = [&key[..], &[random.random_range(1..3)]].concat();
+                    trie.insert(&nodes, &key, value.clone()).unwrap();
+                    entries.insert(key, value);
+                }
+            }
+            let new = trie.commit(|hash, rlp| drop(nodes.insert(hash, rlp)));
+            let mut told = Vec::new();
+            difference(&nodes, old, new, &mut |step| -> Result<(), TrieError> {
+                if let Step::Value(ours, theirs) = step {
+                    told.push((ours.map(Vec::from), theirs.map(Vec::from)));
+                }
+                Ok(())
+            })
+            .unwrap();
+            let keys: std::collections::BTreeSet<_> = before.keys().chain(entries.keys()).collect();
+            let both = keys.into_iter().map(|key| (before.get(key), entries.get(key)));
+            let differ = both.filter(|(ours, theirs)| ours != theirs);
+            let expected: Vec<_> =
+                differ.map(|(ours, theirs)| (ours.cloned(), theirs.cloned())).collect();
+            assert_eq!(told, expected);
+            (old, before) = (new, entries.clone());
+        }
+    }
 }

@@ -1,46 +1,70 @@
 //! One block into the tables, within the caller's write transaction.
 
 use super::StoreError;
+use super::history::{self, History};
 use super::tables::{
-    BLOCKS, CANONICAL, CODE, CONNECTED, DISCONNECTED, FEED, FINALIZED, HEAD, META, NODES, RECEIPTS,
-    SENDERS, TRANSACTIONS, WORK, Work, number,
+    BLOCKS, CANONICAL, CODE, CONNECTED, COUNTED, DISCONNECTED, FEED, FINALIZED, HEAD, META,
+    MOUNTAINS, NODES, RECEIPTS, SENDERS, TRANSACTIONS, WORK, Work, number,
 };
 use alloy_primitives::B256;
 use chain::{Block, HeadChange, Imported};
 use redb::{ReadableTable, WriteTransaction};
 
+/// Stores a block; nothing happens if it is stored already.
 pub(super) fn append(
     transaction: &WriteTransaction,
     imported: &Imported,
     finality_lag: u64,
+    history: History,
 ) -> Result<(), StoreError> {
     let key = &imported.hash.0;
     let Imported { block, receipts, senders, mmr, total_difficulty, .. } = imported;
-    let work = Work { total_difficulty: *total_difficulty, mmr: mmr.clone() };
+    if transaction.open_table(BLOCKS)?.insert(key, block.encode().as_slice())?.is_some() {
+        return Ok(());
+    }
+    let peak = *mmr.peaks().last().expect("the range holds this block at least");
+    let work = Work { total_difficulty: *total_difficulty, peak };
     let senders: Vec<u8> = senders.iter().flat_map(|sender| sender.0.0).collect();
-    transaction.open_table(BLOCKS)?.insert(key, block.encode().as_slice())?;
     transaction.open_table(RECEIPTS)?.insert(key, alloy_rlp::encode(receipts).as_slice())?;
     transaction.open_table(SENDERS)?.insert(key, senders.as_slice())?;
     transaction.open_table(WORK)?.insert(key, alloy_rlp::encode(work).as_slice())?;
-    let mut nodes = transaction.open_table(NODES)?;
-    for (hash, node) in &imported.nodes {
-        nodes.insert(&hash.0, node.as_ref())?;
+    for (definition, values) in [(MOUNTAINS, &imported.mountains), (CODE, &imported.code)] {
+        let mut table = transaction.open_table(definition)?;
+        for (hash, value) in values {
+            table.insert(&hash.0, value.as_ref())?;
+        }
     }
-    let mut codes = transaction.open_table(CODE)?;
-    for (hash, code) in &imported.code {
-        codes.insert(&hash.0, code.as_ref())?;
+    keep_state(transaction, imported)?;
+    if let Some(change) = &imported.head {
+        let finalized = move_head(transaction, change, finality_lag)?;
+        if let History::Last(last) = history {
+            history::leave(transaction, last, block.header.number, finalized)?;
+        }
     }
-    match &imported.head {
-        Some(change) => move_head(transaction, change, finality_lag),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
+fn keep_state(transaction: &WriteTransaction, imported: &Imported) -> Result<(), StoreError> {
+    let Imported { hash, block, nodes, dropped, .. } = imported;
+    if transaction.open_table(META)?.get(COUNTED)?.is_some() {
+        return match block.header.number {
+            0 => history::begin(transaction, imported),
+            number => history::enter(transaction, (number, *hash), nodes, dropped),
+        };
+    }
+    let mut table = transaction.open_table(NODES)?;
+    for (hash, node) in nodes {
+        table.insert(&hash.0, node.as_ref())?;
+    }
+    Ok(())
+}
+
+/// Returns the finalized height.
 fn move_head(
     transaction: &WriteTransaction,
     change: &HeadChange,
     finality_lag: u64,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let mut canonical = transaction.open_table(CANONICAL)?;
     let mut index = transaction.open_table(TRANSACTIONS)?;
     let mut feed = transaction.open_table(FEED)?;
@@ -70,7 +94,7 @@ fn move_head(
         meta.insert(HEAD, hash.as_slice())?;
     }
     meta.insert(FINALIZED, finalized.to_be_bytes().as_slice())?;
-    Ok(())
+    Ok(finalized)
 }
 
 fn stored(transaction: &WriteTransaction, hash: B256) -> Result<Block, StoreError> {

@@ -1,9 +1,10 @@
 //! A disk that stops at any write: what was acknowledged is there afterwards, and nothing by
 //! halves.
 
+use super::pruning::assert_exact;
 use super::*;
 use alloy_primitives::{Address, U256};
-use chain::{Block, ChainView, GenesisSpec, MemoryChain, Rules};
+use chain::{Block, ChainView, MemoryChain, Rules};
 use redb::StorageBackend;
 use std::io;
 use std::sync::Mutex;
@@ -104,90 +105,136 @@ impl StorageBackend for Disk {
     }
 }
 
-fn open(disk: &Disk, genesis: &Imported) -> Result<Store, StoreError> {
+/// Two blocks stay behind the head before they are final.
+const FINALITY_LAG: u64 = 2;
+/// So few states are kept that the story gives most of its own up, and both sides of its fork.
+const HISTORY: History = History::Last(1);
+
+fn open(disk: &Disk, story: &Story, history: History) -> Result<Store, StoreError> {
     let database = Database::builder().create_with_backend(disk.clone())?;
-    Store::of(database, Path::new("disk"), genesis.hash)
+    let store = Store::of(database, Path::new("disk"), story.blocks[0].hash, history)?;
+    store.prepare(&story.spec)?;
+    Ok(store)
+}
+
+struct Story {
+    spec: GenesisSpec,
+    blocks: Vec<Imported>,
 }
 
 /// The bytes of a chain of one block.
-fn begun(genesis: &Imported) -> Vec<u8> {
+fn begun(story: &Story, history: History) -> Vec<u8> {
     let disk = Disk::new(Vec::new(), u64::MAX);
     let database = Database::builder().create_with_backend(disk.clone()).unwrap();
-    begin(&database, genesis).unwrap();
+    let genesis = Beginning { spec: &story.spec, imported: &story.blocks[0] };
+    begin(&database, genesis, history).unwrap();
     drop(database);
     let bytes = disk.0.lock().unwrap();
     bytes.now.clone()
 }
 
-/// Two blocks, then three of another branch that takes over with the last one.
-fn story() -> Vec<Imported> {
+/// Two blocks, then three of another branch that takes over with the last one, then four more. Each
+/// pays another coinbase, so no two have one state.
+fn story() -> Story {
     let mut spec = GenesisSpec::new(1, 1_000);
     spec.difficulty = U256::from(4);
     spec.fixed_difficulty = true;
+    spec.reward = U256::from(7);
     let genesis = spec.build().unwrap();
     let rules: Rules = genesis.rules;
     let mut chain = MemoryChain::default();
     chain.store(genesis.imported.clone());
-    let mut story = vec![genesis.imported];
-    let mut parent = story[0].hash;
-    for (coinbase, count) in [(1, 2), (2, 3)] {
+    let mut blocks = vec![genesis.imported];
+    let mut parent = blocks[0].hash;
+    for count in [2, 3 + 4] {
         for _ in 0..count {
-            let coinbase = Address::repeat_byte(coinbase);
+            let coinbase = Address::repeat_byte(u8::try_from(blocks.len()).unwrap());
             let candidate = rules.propose(&chain, parent, [], coinbase, 1_001).unwrap();
             let nonce = candidate.seal(0, u64::MAX).unwrap();
             let imported = rules.adopt(&chain, candidate, nonce).unwrap();
             chain.store(imported.clone());
             parent = imported.hash;
-            story.push(imported);
+            blocks.push(imported);
         }
-        parent = story[0].hash;
+        parent = blocks[0].hash;
     }
-    assert_eq!(story[5].head.as_ref().unwrap().disconnected.len(), 2);
-    story
+    assert_eq!(blocks[5].head.as_ref().unwrap().disconnected.len(), 2);
+    Story { spec, blocks }
 }
 
 /// The head after the first `count` blocks of the story.
-fn head_after(story: &[Imported], count: usize) -> B256 {
-    story[..count].iter().rfind(|imported| imported.head.is_some()).unwrap().hash
+fn head_after(story: &Story, count: usize) -> B256 {
+    story.blocks[..count].iter().rfind(|imported| imported.head.is_some()).unwrap().hash
 }
 
 #[test]
 fn a_crash_at_any_write_loses_nothing_acknowledged_and_leaves_nothing_by_halves() {
     let story = story();
-    let begun = begun(&story[0]);
+    let begun = begun(&story, HISTORY);
     for leaves in [Leaves::All, Leaves::None, Leaves::EveryOther] {
         // Until the disk outlives the whole story.
         for writes in 0.. {
             let disk = Disk::new(begun.clone(), writes);
             let mut stored = 1;
-            if let Ok(store) = open(&disk, &story[0]) {
-                while stored < story.len() && store.append(story[stored].clone(), 9).is_ok() {
+            if let Ok(store) = open(&disk, &story, HISTORY) {
+                while let Some(block) = story.blocks.get(stored) {
+                    if store.append(block.clone(), FINALITY_LAG).is_err() {
+                        break;
+                    }
                     stored += 1;
                 }
             }
-            if stored == story.len() {
-                assert!(writes > 20, "{writes} writes are no story");
+            if stored == story.blocks.len() {
+                assert!(writes > 60, "{writes} writes are no story");
                 break;
             }
-            check(&story, stored, &disk.after_crash(leaves), &format!("{leaves:?} {writes}"));
+            let when = format!("{leaves:?} {writes}");
+            check(&story, stored, &disk.after_crash(leaves), HISTORY, &when);
         }
     }
 }
 
-fn check(story: &[Imported], stored: usize, disk: &Disk, when: &str) {
-    let store = open(disk, &story[0]).unwrap_or_else(|error| panic!("{when}: {error:?}"));
+#[test]
+fn a_crash_while_old_states_are_given_up_for_good_leaves_all_or_the_last() {
+    let story = story();
+    let disk = Disk::new(begun(&story, History::Archive), u64::MAX);
+    let store = open(&disk, &story, History::Archive).unwrap();
+    for block in &story.blocks[1..] {
+        store.append(block.clone(), FINALITY_LAG).unwrap();
+    }
+    drop(store);
+    let archive = disk.0.lock().unwrap().now.clone();
+    for leaves in [Leaves::All, Leaves::None, Leaves::EveryOther] {
+        for writes in 0.. {
+            let disk = Disk::new(archive.clone(), writes);
+            let done = open(&disk, &story, HISTORY).is_ok();
+            let when = format!("{leaves:?} {writes}");
+            check(&story, story.blocks.len(), &disk.after_crash(leaves), HISTORY, &when);
+            if done {
+                assert!(writes > 5, "{writes} writes give nothing up");
+                break;
+            }
+        }
+    }
+}
+
+fn check(story: &Story, stored: usize, disk: &Disk, history: History, when: &str) {
+    let store = open(disk, story, history).unwrap_or_else(|error| panic!("{when}: {error:?}"));
     let head = store.snapshot().unwrap().head();
     let acknowledged = head_after(story, stored);
-    let last = head_after(story, stored + 1);
+    let last = head_after(story, (stored + 1).min(story.blocks.len()));
     assert!(head == acknowledged || head == last, "{when}: {stored} acknowledged, head {head}");
-    for imported in &story[..stored] {
+    for imported in &story.blocks[..stored] {
         let block = store.snapshot().unwrap().block(imported.hash);
         assert_eq!(block.as_ref().map(Block::hash), Some(imported.hash), "{when}");
     }
-    for imported in &story[stored..] {
-        store.append(imported.clone(), 9).unwrap();
+    assert_exact(&store, when);
+    for imported in &story.blocks[stored..] {
+        store.append(imported.clone(), FINALITY_LAG).unwrap();
     }
     let snapshot = store.snapshot().unwrap();
-    assert_eq!(snapshot.head(), story[5].hash, "{when}");
+    assert_eq!(snapshot.head(), story.blocks.last().unwrap().hash, "{when}");
     snapshot.check().unwrap();
+    assert_exact(&store, when);
+    assert_eq!(snapshot.oldest(), 5, "{when}");
 }

@@ -4,13 +4,17 @@ use super::StoreError;
 use super::cache::NodeCache;
 use super::tables::{
     BLOCKS, Bytes as Raw, CANONICAL, CODE, CONNECTED, FEED, FINALIZED, FeedEntry, FeedRow, HEAD,
-    Hash, META, NODES, PUBLISHED, RECEIPTS, SENDERS, TRANSACTIONS, WORK, Work, number,
+    Hash, META, MOUNTAINS, NODES, OLDEST, PUBLISHED, RECEIPTS, SENDERS, TRANSACTIONS, WORK, Work,
+    number,
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rlp::{Decodable, Header as RlpHeader};
-use chain::{Block, ChainView, Header, Mmr, NodeSource, Receipt};
-use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, StorageError};
+use chain::{Block, ChainView, Header, Mmr, NodeSource, Receipt, mmr};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, StorageError};
 use std::sync::Arc;
+
+/// Blocks below the head that have to hang together before a node starts.
+const LINKS_CHECKED_MAX: usize = 1_024;
 
 /// The chain as it was at one moment. Reading fails by answering `None` after logging the fault,
 /// which the chain machine reports as a fault of the store.
@@ -21,6 +25,7 @@ pub struct Snapshot {
     senders: ReadOnlyTable<Hash, Raw>,
     work: ReadOnlyTable<Hash, Raw>,
     nodes: ReadOnlyTable<Hash, Raw>,
+    mountains: ReadOnlyTable<Hash, Raw>,
     code: ReadOnlyTable<Hash, Raw>,
     canonical: ReadOnlyTable<u64, Hash>,
     transactions: ReadOnlyTable<Hash, (u64, u32)>,
@@ -28,6 +33,7 @@ pub struct Snapshot {
     head: B256,
     finalized: u64,
     published: u64,
+    oldest: u64,
 }
 
 impl Snapshot {
@@ -49,6 +55,7 @@ impl Snapshot {
             senders: transaction.open_table(SENDERS)?,
             work: transaction.open_table(WORK)?,
             nodes: transaction.open_table(NODES)?,
+            mountains: transaction.open_table(MOUNTAINS)?,
             code: transaction.open_table(CODE)?,
             canonical: transaction.open_table(CANONICAL)?,
             transactions: transaction.open_table(TRANSACTIONS)?,
@@ -56,6 +63,7 @@ impl Snapshot {
             head: head.ok_or_else(|| StoreError::Damaged("there is no head".into()))?,
             finalized: height(FINALIZED)?,
             published: height(PUBLISHED)?,
+            oldest: height(OLDEST)?,
         })
     }
 
@@ -67,6 +75,27 @@ impl Snapshot {
     /// Sequence of the last row of the feed that was published.
     pub fn published(&self) -> u64 {
         self.published
+    }
+
+    /// Height of the oldest block on the best branch whose state is kept.
+    pub fn oldest(&self) -> u64 {
+        self.oldest
+    }
+
+    /// Whether the state after a block can be read: it is not if the block left the best branch
+    /// below the oldest state that is kept.
+    pub fn has_state(&self, hash: B256) -> bool {
+        let mut at = hash;
+        while let Some(header) = self.header(at) {
+            if header.number < self.oldest {
+                return false;
+            }
+            if self.canonical_hash(header.number) == Some(at) {
+                return true;
+            }
+            at = header.parent_hash;
+        }
+        false
     }
 
     /// The header of the head.
@@ -84,6 +113,11 @@ impl Snapshot {
         let place = read(self.transactions.get(&hash.0))?;
         let (number, index) = place.value();
         Some((number, usize::try_from(index).ok()?))
+    }
+
+    /// Number of canonical transactions.
+    pub(crate) fn transactions_count(&self) -> Result<u64, StoreError> {
+        Ok(self.transactions.len()?)
     }
 
     /// Sender of each transaction of an imported block.
@@ -111,21 +145,29 @@ impl Snapshot {
         Ok(self.feed.last()?.map_or(0, |(sequence, _)| sequence.value()))
     }
 
-    /// Checks that the head can be built on: its block, work, place and state are there.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
+    /// Checks that the head can be built on: its block, work, place and state are there, what is
+    /// below it hangs together, and the feed ends with it.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
         let missing = |what: &str| StoreError::Damaged(format!("{what} of the head is missing"));
         let header = self.header(self.head).ok_or_else(|| missing("the block"))?;
-        self.work_of(self.head).ok_or_else(|| missing("the work"))?;
+        self.mmr(self.head).ok_or_else(|| missing("the work"))?;
         self.receipts(self.head).ok_or_else(|| missing("a receipt"))?;
-        let root = header.state_root;
-        if root != chain::trie::EMPTY_ROOT && self.node(root).is_none() {
-            return Err(missing("the state"));
-        }
+        self.senders(self.head).ok_or_else(|| missing("a sender"))?;
         if self.canonical_hash(header.number) != Some(self.head) {
             return Err(missing("the place"));
         }
-        if self.canonical_hash(header.number + 1).is_some() || self.finalized > header.number {
+        let above =
+            self.canonical.last()?.is_some_and(|(height, _)| height.value() > header.number);
+        if above || self.finalized > header.number || self.oldest > self.finalized {
             return Err(StoreError::Damaged("something is above the head".into()));
+        }
+        self.check_branch(&header)?;
+        for height in [header.number, self.oldest] {
+            let root = self.canonical_header(height).map(|header| header.state_root);
+            let readable = |root| root == chain::trie::EMPTY_ROOT || self.node(root).is_some();
+            if !root.is_some_and(readable) {
+                return Err(StoreError::Damaged(format!("the state of block {height} is missing")));
+            }
         }
         let newest = self.feed_after(self.feed_last()?.saturating_sub(1), 1)?;
         if newest.first().map(|entry| (entry.connected, entry.hash)) != Some((true, self.head)) {
@@ -134,9 +176,25 @@ impl Snapshot {
         Ok(())
     }
 
+    /// Every height has a block, and the newest ones are each other's parents.
+    fn check_branch(&self, head: &Header) -> Result<(), StoreError> {
+        if self.canonical.len()? != head.number + 1 {
+            return Err(StoreError::Damaged("the best branch has gaps".into()));
+        }
+        let mut child = head.clone();
+        for height in (0..head.number).rev().take(LINKS_CHECKED_MAX) {
+            let parent = self.canonical_hash(height).filter(|hash| *hash == child.parent_hash);
+            let header = parent.and_then(|hash| self.header(hash));
+            let broken =
+                || StoreError::Damaged(format!("block {height} is not its child's parent"));
+            child = header.ok_or_else(broken)?;
+        }
+        Ok(())
+    }
+
     fn work_of(&self, hash: B256) -> Option<Work> {
         let work = read(self.work.get(&hash.0))?;
-        decoded("work", hash, alloy_rlp::decode_exact(work.value()))
+        decoded("work", hash, Work::read(work.value()))
     }
 }
 
@@ -157,7 +215,9 @@ fn decoded<T>(what: &str, hash: B256, value: Result<T, alloy_rlp::Error>) -> Opt
 impl NodeSource for Snapshot {
     fn node(&self, hash: B256) -> Option<Bytes> {
         self.cache.get(hash).or_else(|| {
-            let node = Bytes::copy_from_slice(read(self.nodes.get(&hash.0))?.value());
+            let trie_node = read(self.nodes.get(&hash.0));
+            let found = trie_node.or_else(|| read(self.mountains.get(&hash.0)))?;
+            let node = Bytes::copy_from_slice(found.value());
             self.cache.keep([(hash, node.clone())]);
             Some(node)
         })
@@ -200,6 +260,22 @@ impl ChainView for Snapshot {
     }
 
     fn mmr(&self, hash: B256) -> Option<Mmr> {
-        Some(self.work_of(hash)?.mmr)
+        let mut header = self.header(hash)?;
+        let count = header.number + 1;
+        let (mut at, mut peaks) = (hash, Vec::new());
+        for height in mmr::peak_heights(count).rev() {
+            // Down the block's own branch until that is the best one.
+            while header.number > height {
+                if self.canonical_hash(header.number) == Some(at) {
+                    at = self.canonical_hash(height)?;
+                } else {
+                    at = header.parent_hash;
+                }
+                header = self.header(at)?;
+            }
+            peaks.push(self.work_of(at)?.peak);
+        }
+        peaks.reverse();
+        Mmr::of_peaks(count, peaks)
     }
 }

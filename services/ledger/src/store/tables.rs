@@ -4,14 +4,20 @@
 //! |---|---|---|
 //! | blocks, receipts | block hash | RLP |
 //! | senders | block hash | 20 bytes per transaction |
-//! | work | block hash | RLP of total difficulty and mountain range |
-//! | nodes, code | keccak-256 of the value | trie nodes and mountain nodes; contract code |
+//! | work | block hash | RLP of total difficulty and the newest peak of the mountain range |
+//! | nodes, mountains, code | keccak-256 of the value | trie nodes; mountain nodes; contract code |
+//! | shares | hash of a trie node | how many places have it, if more than one |
+//! | journal | height, block hash | count of created trie nodes, their hashes, those of dropped |
 //! | canonical | height | block hash |
 //! | transactions | hash of a canonical transaction | height, position |
 //! | feed | sequence from 1 | 1 connected or 0 disconnected, block hash, finalized height then |
 //! | meta | name | see the constants |
 //!
-//! Blocks of lost branches stay; only what is canonical moves with the head.
+//! Blocks of lost branches stay; only what is canonical moves with the head. What `shares` and
+//! `journal` are for stands in [`super::history`]; they are empty where all states are kept.
+//!
+//! Format 1 had neither, kept mountain nodes among the trie nodes and all peaks in `work`. Both of
+//! its forms are read where all states are kept on, so that such a directory needs no rewriting.
 
 use alloy_primitives::{B256, U256};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
@@ -28,6 +34,12 @@ pub(super) const RECEIPTS: TableDefinition<'_, Hash, Bytes> = TableDefinition::n
 pub(super) const SENDERS: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("senders");
 pub(super) const WORK: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("work");
 pub(super) const NODES: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("nodes");
+/// The nodes while they are counted; never in a finished transaction.
+pub(super) const NODES_UNCOUNTED: TableDefinition<'_, Hash, Bytes> =
+    TableDefinition::new("nodes_uncounted");
+pub(super) const MOUNTAINS: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("mountains");
+pub(super) const SHARES: TableDefinition<'_, Hash, u32> = TableDefinition::new("shares");
+pub(super) const JOURNAL: TableDefinition<'_, (u64, Hash), Bytes> = TableDefinition::new("journal");
 pub(super) const CODE: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("code");
 pub(super) const CANONICAL: TableDefinition<'_, u64, Hash> = TableDefinition::new("canonical");
 pub(super) const TRANSACTIONS: TableDefinition<'_, Hash, (u64, u32)> =
@@ -45,18 +57,43 @@ pub(super) const HEAD: &str = "head";
 pub(super) const FINALIZED: &str = "finalized";
 /// Sequence of the last published row of the feed, u64.
 pub(super) const PUBLISHED: &str = "published";
+/// Height of the oldest block on the best branch whose state is kept, u64.
+pub(super) const OLDEST: &str = "oldest";
+/// There if the trie nodes are counted.
+pub(super) const COUNTED: &str = "counted";
+/// What block 0 is built from, JSON.
+pub(super) const SPEC: &str = "spec";
 
 /// The format that this program writes.
-pub(super) const FORMAT_KNOWN: u64 = 1;
+pub(super) const FORMAT_KNOWN: u64 = 2;
+/// The oldest format that this program brings up to its own.
+pub(super) const FORMAT_OLDEST: u64 = 1;
 
 pub(super) const DISCONNECTED: u8 = 0;
 pub(super) const CONNECTED: u8 = 1;
 
-/// What the table `work` holds.
+/// What the table `work` holds. The other peaks are the newest ones of earlier blocks.
 #[derive(RlpEncodable, RlpDecodable)]
 pub(super) struct Work {
     pub(super) total_difficulty: U256,
-    pub(super) mmr: Mmr,
+    pub(super) peak: B256,
+}
+
+/// What it held in format 1.
+#[derive(RlpEncodable, RlpDecodable)]
+struct WorkOfFormat1 {
+    total_difficulty: U256,
+    mmr: Mmr,
+}
+
+impl Work {
+    pub(super) fn read(rlp: &[u8]) -> Result<Self, alloy_rlp::Error> {
+        alloy_rlp::decode_exact(rlp).or_else(|error| {
+            let WorkOfFormat1 { total_difficulty, mmr } = alloy_rlp::decode_exact(rlp)?;
+            let peak = *mmr.peaks().last().ok_or(error)?;
+            Ok(Self { total_difficulty, peak })
+        })
+    }
 }
 
 /// A step of the best branch: a block joined it or left it.

@@ -59,7 +59,7 @@ pub(crate) struct TestNode {
     pub(crate) hand: ClockHand,
     pub(crate) clock: Clock,
     pub(crate) url: String,
-    rpc: HttpRpc,
+    rpc: Arc<dyn JsonRpc>,
 }
 
 pub(crate) struct Setup {
@@ -107,8 +107,18 @@ impl Setup {
         let server = HttpServer::new(app).workers(1).bind(("127.0.0.1", 0)).unwrap();
         let url = format!("http://{}", server.addrs()[0]);
         actix_web::rt::spawn(server.run());
-        let rpc = HttpRpc::new(format!("{url}/rpc")).unwrap();
+        let rpc = Arc::new(HttpRpc::new(format!("{url}/rpc")).unwrap());
         TestNode { ledger, hand, clock, url, rpc }
+    }
+}
+
+impl Setup {
+    /// Starts the node without a server, so that its directory is free once it is dropped.
+    pub(crate) async fn start_without_server(&self) -> TestNode {
+        let (clock, hand) = Clock::set(start());
+        let ledger = ledger::start(self.parts(clock.clone())).await.unwrap();
+        let rpc: Arc<dyn JsonRpc> = ledger.clone();
+        TestNode { ledger, hand, clock, url: String::new(), rpc }
     }
 }
 
