@@ -1,7 +1,22 @@
-//! Proofs for those who keep no chain: accounts, storage, receipts and old blocks against one
-//! trusted header.
+//! Proofs for those who keep no chain: accounts, storage, transactions, receipts and old blocks
+//! against one trusted block hash. Proving reads a chain, verifying reads nothing but the proof.
+//!
+//! ```text
+//! trusted hash -> header -> mountain range -> earlier header
+//!     earlier header -> state root        -> account, slots
+//!                    -> transactions root -> transaction
+//!                    -> receipts root     -> receipt, logs
+//! ```
 
-use crate::block::Receipt;
+mod block;
+mod witness;
+
+pub use block::{
+    AncestorProof, BlockProof, LightError, ProvenReceipt, ReceiptProof, StateProof, prove_block,
+};
+pub use witness::Witness;
+
+use crate::block::{Receipt, Transaction};
 use crate::header::Header;
 use crate::mmr::Path;
 use crate::state::{Account, StateError};
@@ -106,15 +121,43 @@ impl AccountProof {
 /// The nodes that prove the receipt at `index` among all receipts of a block; `None` if there is
 /// no such receipt.
 pub fn prove_receipt(receipts: &[Receipt], index: usize) -> Option<Vec<Bytes>> {
-    receipts.get(index)?;
+    prove_item(receipts, index)
+}
+
+/// The nodes that prove the transaction at `index` among all of a block; `None` if there is no such
+/// transaction.
+pub fn prove_transaction(transactions: &[Transaction], index: usize) -> Option<Vec<Bytes>> {
+    prove_item(transactions, index)
+}
+
+fn prove_item(items: &[impl Encodable2718], index: usize) -> Option<Vec<Bytes>> {
+    items.get(index)?;
     let mut nodes = HashMap::<B256, Bytes>::new();
     let mut trie = Trie::default();
-    for (index, receipt) in receipts.iter().enumerate() {
-        let key = alloy_rlp::encode(index);
-        trie.insert(&nodes, &key, receipt.encoded_2718()).ok()?;
+    for (index, item) in items.iter().enumerate() {
+        trie.insert(&nodes, &alloy_rlp::encode(index), item.encoded_2718()).ok()?;
     }
     let root = trie.commit(|hash, rlp| drop(nodes.insert(hash, rlp)));
     trie::proof(&nodes, root, &alloy_rlp::encode(index)).ok()
+}
+
+fn verify_item<T: Decodable2718>(
+    root: B256,
+    index: usize,
+    nodes: &[Bytes],
+) -> Result<T, ProofError> {
+    let value = trie::verify(root, &alloy_rlp::encode(index), nodes)?;
+    let encoded = value.ok_or(ProofError::BadValue)?;
+    T::decode_2718_exact(&encoded).map_err(|_| ProofError::BadValue)
+}
+
+/// The transaction that is proved to be at `index` under a transactions root.
+pub fn verify_transaction(
+    transactions_root: B256,
+    index: usize,
+    nodes: &[Bytes],
+) -> Result<Transaction, ProofError> {
+    verify_item(transactions_root, index, nodes)
 }
 
 /// The receipt that is proved to be at `index` under a receipts root.
@@ -123,9 +166,7 @@ pub fn verify_receipt(
     index: usize,
     nodes: &[Bytes],
 ) -> Result<Receipt, ProofError> {
-    let value = trie::verify(receipts_root, &alloy_rlp::encode(index), nodes)?;
-    let encoded = value.ok_or(ProofError::BadValue)?;
-    Receipt::decode_2718_exact(&encoded).map_err(|_| ProofError::BadValue)
+    verify_item(receipts_root, index, nodes)
 }
 
 /// The log that is proved to be at `log_index` within the receipt at `index`.

@@ -24,6 +24,7 @@ mod methods;
 mod out;
 mod params;
 mod pool;
+mod proofs;
 mod raw;
 mod send_sync;
 mod serving;

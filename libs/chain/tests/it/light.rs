@@ -1,11 +1,13 @@
 use crate::support::{Chain, Key, MINER, record, transaction};
 use alloy_primitives::{Address, B256, Bytes, U256};
-use chain::ChainView;
 use chain::light::{
-    AccountProof, StorageProof, prove_account, prove_ancestor, prove_receipt, verify_ancestor,
-    verify_log, verify_receipt,
+    AccountProof, LightError, ReceiptProof, StateProof, StorageProof, Witness, prove_account,
+    prove_ancestor, prove_block, prove_receipt, prove_transaction, verify_ancestor, verify_log,
+    verify_receipt, verify_transaction,
 };
-use chain::trie::ProofError;
+use chain::state::StateError;
+use chain::trie::{ProofError, TrieError};
+use chain::{ChainView, Header};
 
 #[test]
 fn accounts_and_slots_are_proved_present_and_absent() {
@@ -59,6 +61,13 @@ fn receipts_and_logs_are_proved_in_blocks_of_any_size() {
             assert!(verify_receipt(B256::ZERO, index, &proof).is_err());
         }
         assert_eq!(prove_receipt(&imported.receipts, imported.receipts.len()), None);
+        let (all, root) = (&imported.block.transactions, imported.block.header.transactions_root);
+        for (index, transaction) in all.iter().enumerate() {
+            let proof = prove_transaction(all, index).unwrap();
+            assert_eq!(verify_transaction(root, index, &proof).as_ref(), Ok(transaction));
+            assert!(verify_transaction(root, index + 1, &proof).is_err());
+        }
+        assert_eq!(prove_transaction(all, all.len()), None);
     }
 }
 
@@ -85,4 +94,137 @@ fn every_old_block_is_proved_against_one_recent_header_also_after_a_reorg() {
         assert!(!verify_ancestor(&parent, hash, &path));
     }
     assert_eq!(prove_ancestor(&chain.view, &trusted, 20), None);
+}
+
+fn header_of(chain: &Chain, number: u64) -> Header {
+    chain.view.header(chain.view.canonical_hash(number).unwrap()).unwrap()
+}
+
+/// Twelve blocks with two records each; the slot is the height.
+fn recorded() -> Chain {
+    let mut chain = Chain::new();
+    for height in 1..=12u64 {
+        let nonce = height - 1;
+        let sent = [2, 3].map(|key| {
+            Key::new(key).send(transaction(nonce, chain.recorder, record(height, u64::from(key))))
+        });
+        chain.mine(sent.into());
+    }
+    chain
+}
+
+#[test]
+fn one_trusted_hash_proves_every_receipt_below_it_and_nothing_else() {
+    let chain = recorded();
+    let trusted = header_of(&chain, 11);
+    for height in 1..=11u64 {
+        let block = chain.view.block(chain.view.canonical_hash(height).unwrap()).unwrap();
+        for (index, sent) in (0u32..).zip(&block.transactions) {
+            let proof = ReceiptProof::of(&chain.view, &trusted, block.hash(), index).unwrap();
+            let json = serde_json::to_string(&proof).unwrap();
+            let proof: ReceiptProof = serde_json::from_str(&json).unwrap();
+            let proven = proof.verify(trusted.hash(), *sent.tx_hash()).unwrap();
+            assert_eq!((&proven.header, &proven.transaction), (&block.header, sent));
+            assert_eq!(proven.receipt.logs()[0].topics(), [B256::from(U256::from(height))]);
+            assert_eq!(
+                proof.verify(trusted.hash(), B256::ZERO),
+                Err(LightError::OtherTransaction(*sent.tx_hash()))
+            );
+            assert_eq!(
+                proof.verify(B256::ZERO, *sent.tx_hash()),
+                Err(LightError::NotTrusted(trusted.hash()))
+            );
+            let mut moved = proof.clone();
+            moved.index ^= 1;
+            assert!(moved.verify(trusted.hash(), *sent.tx_hash()).is_err());
+            let mut other = proof;
+            other.receipt =
+                prove_receipt(&chain.view.receipts(block.hash()).unwrap(), usize::from(index == 0))
+                    .unwrap();
+            assert!(other.verify(trusted.hash(), *sent.tx_hash()).is_err());
+        }
+    }
+    let above = chain.view.head();
+    assert_eq!(ReceiptProof::of(&chain.view, &trusted, above, 0), None, "it is not below");
+    let inside = chain.view.canonical_hash(3).unwrap();
+    assert_eq!(ReceiptProof::of(&chain.view, &trusted, inside, 2), None, "there are two");
+}
+
+#[test]
+fn one_trusted_hash_proves_the_state_after_every_block_below_it() {
+    let chain = recorded();
+    let trusted = header_of(&chain, 12);
+    for height in 0..=12u64 {
+        let block = header_of(&chain, height);
+        let positions = [height, height + 1].map(U256::from);
+        let proof = StateProof::of(&chain.view, &trusted, &block, chain.recorder, &positions);
+        let proof = proof.unwrap().unwrap();
+        let (header, proven) = proof.verify(trusted.hash()).unwrap();
+        assert_eq!(header, block);
+        let slot = |slot: u64| match slot {
+            0 => 0,
+            // The genesis set it.
+            1 if height == 0 => 5,
+            slot if slot > height => 0,
+            _ => 3,
+        };
+        assert_eq!(proven.storage, [height, height + 1].map(|at| U256::from(slot(at))));
+        assert!(proof.verify(block.parent_hash).is_err());
+    }
+}
+
+#[test]
+fn a_block_that_is_not_below_the_trusted_one_is_not_proved() {
+    let mut chain = recorded();
+    let trusted = header_of(&chain, 12);
+    let hash = trusted.hash();
+    let side = chain.mine_on(chain.view.canonical_hash(4).unwrap(), vec![]);
+    let side = chain.import(side).block.header;
+    assert_eq!(prove_block(&chain.view, &trusted, &side), None);
+    let same = prove_block(&chain.view, &trusted, &trusted).unwrap();
+    assert_eq!(same.verify(hash).as_ref(), Ok(&trusted));
+    let good = prove_block(&chain.view, &trusted, &header_of(&chain, 5)).unwrap();
+    assert_eq!(good.verify(hash), Ok(header_of(&chain, 5)));
+    let with = |change: &dyn Fn(&mut chain::light::AncestorProof)| {
+        let mut proof = good.clone();
+        change(proof.ancestor.as_mut().unwrap());
+        proof.verify(hash)
+    };
+    let other = alloy_rlp::encode(&side).into();
+    assert_eq!(with(&|one| one.header = Bytes::clone(&other)), Err(LightError::NoAncestor(5)));
+    assert_eq!(with(&|one| one.siblings.truncate(1)), Err(LightError::NoAncestor(5)));
+    assert_eq!(with(&|one| one.header = Bytes::new()), Err(LightError::BadHeader));
+    // One that claims more work than was done is not looked at further.
+    let claimed = Header { difficulty: U256::MAX, ..header_of(&chain, 5) };
+    let claimed: Bytes = alloy_rlp::encode(claimed).into();
+    assert_eq!(with(&|one| one.header = claimed.clone()), Err(LightError::NoWork(5)));
+}
+
+#[test]
+fn a_witness_reads_what_it_proves_and_tells_what_nobody_needed() {
+    let chain = recorded();
+    let root = header_of(&chain, 12).state_root;
+    let proof = prove_account(&chain.view, root, chain.recorder, &[3, 99].map(U256::from)).unwrap();
+    let mut nodes = proof.nodes.clone();
+    nodes.extend(proof.storage.iter().flat_map(|slot| slot.nodes.iter().cloned()));
+    nodes.sort_unstable();
+    nodes.dedup();
+    let mut state = Witness::state(root, &nodes);
+    assert_eq!(state.storage_at(chain.recorder, U256::from(3)), Ok(U256::from(3)));
+    assert!(!state.source().unused().is_empty(), "the way to slot 99 was not needed yet");
+    assert_eq!(state.storage_at(chain.recorder, U256::from(99)), Ok(U256::ZERO));
+    assert_eq!(state.source().unused(), Vec::<usize>::new());
+    assert_eq!(state.account(chain.recorder).unwrap().unwrap().nonce, 1);
+    let unproved = state.account(Key::new(5).address());
+    assert!(matches!(unproved, Err(StateError::Trie(TrieError::MissingNode(_)))), "{unproved:?}");
+    // Twice the same node, and one of another state.
+    let stranger = prove_account(&chain.view, header_of(&chain, 1).state_root, MINER, &[]).unwrap();
+    let count = nodes.len();
+    nodes.push(nodes[0].clone());
+    nodes.push(stranger.nodes[0].clone());
+    let mut state = Witness::state(root, &nodes);
+    for position in [3, 99] {
+        state.storage_at(chain.recorder, U256::from(position)).unwrap();
+    }
+    assert_eq!(state.source().unused(), [count, count + 1]);
 }

@@ -34,6 +34,7 @@ use std::ops::Range;
 use alloy_primitives::{Address, B256};
 use calendar::{LocalDay, Timestamp};
 use chain::Header;
+use chain::light::verify_ancestor;
 use chain::mmr::Path;
 use events::identity::Custody;
 use reading::Reading;
@@ -169,7 +170,7 @@ impl<'a> Verifier<'a> {
             return self.fail("evidence.header", Supports::All, "this is not a block header");
         };
         let path = Path { index: 0, count: header.number, siblings: evidence.genesis.clone() };
-        if path.root(evidence.chain.genesis) != Some(header.extra_data) {
+        if !verify_ancestor(&header, evidence.chain.genesis, &path) {
             let reason = "the block does not descend from the genesis block";
             self.fail("evidence.genesis", Supports::All, reason);
         }
@@ -392,7 +393,7 @@ fn anchored(header: &Header, later: Option<&Later>, block: &TrustedBlock) -> Res
         return Err(("evidence.later.header", "it is not the trusted block"));
     }
     let path = Path { index: header.number, count: trusted.number, siblings: later.path.clone() };
-    if path.root(hash) == Some(trusted.extra_data) {
+    if verify_ancestor(&trusted, hash, &path) {
         Ok(())
     } else {
         Err(("evidence.later.path", "the trusted block does not descend from the bill's block"))

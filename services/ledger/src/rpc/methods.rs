@@ -4,10 +4,10 @@ use super::format::Quantity;
 use super::out::Out;
 use super::{Answer, Request};
 use super::{
-    blocks, calls, fees, fill, filters, logs, pool, raw, simulate, state, subscriptions, txpool,
+    blocks, calls, fees, fill, filters, logs, pool, proofs, raw, simulate, state, subscriptions,
+    txpool,
 };
 use alloy_primitives::{Bytes, U64, keccak256};
-use chain::light;
 use client::RpcError;
 use serde_json::{Value, json};
 
@@ -91,7 +91,8 @@ fn of_the_node(name: &str) -> Option<fn(&Request<'_>) -> Answer> {
         "eth_newPendingTransactionFilter" => filters::new_pending,
         "eth_getFilterChanges" => filters::changes,
         "eth_uninstallFilter" => filters::uninstall,
-        "wattex_ancestorProof" => ancestor_proof,
+        "wattex_ancestorProof" => proofs::ancestor,
+        "wattex_receiptProof" => proofs::receipt,
         "wattex_deployment" => |request| Ok(request.node.config().deployment.clone()),
         _ => return None,
     })
@@ -147,15 +148,4 @@ fn client_version() -> String {
 fn modules() -> Value {
     let names = ["debug", "eth", "net", "rpc", "txpool", "wattex", "web3"];
     names.iter().map(|name| ((*name).to_owned(), json!("1.0"))).collect()
-}
-
-/// `wattex_ancestorProof(number, trusted)`: the path of the block at height `number` in the
-/// mountain range of the header at height `trusted`; null if it is not below it.
-fn ancestor_proof(request: &Request<'_>) -> Answer {
-    let (number, trusted) = (request.params.get::<U64>(0)?, request.params.get::<U64>(1)?);
-    let view = &*request.snapshot;
-    let path = view
-        .canonical_header(trusted.to())
-        .and_then(|header| light::prove_ancestor(view, &header, number.to()));
-    Ok(json!(path))
 }

@@ -3,7 +3,7 @@
 use crate::harness::{CHAIN_ID, START, Setup, TestNode, creation_code, key, sign, word};
 use alloy_consensus::TxEnvelope;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use chain::light::{AccountProof, StorageProof, verify_ancestor};
+use chain::light::{AccountProof, ReceiptProof, StorageProof, verify_ancestor};
 use chain::{ChainView, mmr};
 use serde_json::{Value, json};
 
@@ -263,6 +263,32 @@ async fn an_old_block_is_proved_against_one_recent_header() {
         assert!(!verify_ancestor(&trusted, B256::repeat_byte(1), &path), "block {number}");
     }
     assert_eq!(node.rpc("wattex_ancestorProof", json!(["0x9", "0x9"])).await, Value::Null);
+}
+
+#[actix_web::test]
+async fn a_receipt_is_proved_against_one_trusted_hash() {
+    let (_setup, node, contract) = node_with_contract().await;
+    let mut sent = Vec::new();
+    for nonce in 1..6 {
+        let transaction = sign(1, nonce, Some(contract), word(nonce));
+        node.confirm(&transaction).await;
+        sent.push(*transaction.tx_hash());
+    }
+    let trusted = node.rpc("eth_getBlockByNumber", json!(["0x5", false])).await["hash"].clone();
+    for (number, hash) in (1u64..).zip(&sent[..4]) {
+        for block in [json!("0x5"), trusted.clone()] {
+            let proof = node.rpc("wattex_receiptProof", json!([hash, block])).await;
+            let proof: ReceiptProof = parsed(&proof);
+            let proven = proof.verify(parsed(&trusted), *hash).unwrap();
+            assert_eq!(proven.header.number, number + 1);
+            assert_eq!(proven.receipt.logs()[0].topics(), [B256::from(U256::from(number))]);
+        }
+    }
+    let above = node.rpc("wattex_receiptProof", json!([sent[4], "0x5"])).await;
+    assert_eq!(above, Value::Null, "it is above the trusted block");
+    let unknown = node.rpc("wattex_receiptProof", json!([B256::ZERO, "latest"])).await;
+    assert_eq!(unknown, Value::Null);
+    assert_eq!(node.rpc("wattex_receiptProof", json!([sent[0], "0x99"])).await, Value::Null);
 }
 
 #[actix_web::test]

@@ -1,11 +1,9 @@
 //! Words of contracts' storage, read through proof nodes that are counted as they are used.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use chain::state::Account;
-use chain::trie::{NodeSource, Trie, TrieError};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use chain::light::Witness;
 use contracts::storage::{self, MeterKey};
 use ids::{CommunityId, MeterId};
 
@@ -40,11 +38,9 @@ pub fn needs(bill: &BillFile) -> Vec<Need> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum StateError {
     #[error("{0}")]
-    Trie(#[from] TrieError),
+    State(#[from] chain::state::StateError),
     #[error("there is no contract at {0}")]
     NoContract(Address),
-    #[error("a proven value is malformed")]
-    BadValue,
     #[error("the chain holds nothing there")]
     Nothing,
 }
@@ -73,34 +69,13 @@ pub(super) struct Batch {
 }
 
 pub(super) struct State {
-    root: B256,
-    nodes: Nodes,
-    contracts: HashMap<Address, Trie>,
+    state: chain::State<Witness>,
     asked: Vec<(Address, B256)>,
-}
-
-struct Nodes {
-    given: Vec<B256>,
-    known: HashMap<B256, Bytes>,
-    used: RefCell<HashSet<B256>>,
-}
-
-impl NodeSource for Nodes {
-    fn node(&self, hash: B256) -> Option<Bytes> {
-        let node = self.known.get(&hash).cloned();
-        if node.is_some() {
-            self.used.borrow_mut().insert(hash);
-        }
-        node
-    }
 }
 
 impl State {
     pub(super) fn new(root: B256, nodes: &[Bytes]) -> State {
-        let given: Vec<B256> = nodes.iter().map(keccak256).collect();
-        let known = given.iter().copied().zip(nodes.iter().cloned()).collect();
-        let nodes = Nodes { given, known, used: RefCell::default() };
-        State { root, nodes, contracts: HashMap::new(), asked: Vec::new() }
+        State { state: Witness::state(root, nodes), asked: Vec::new() }
     }
 
     /// Everything that was read so far.
@@ -110,9 +85,7 @@ impl State {
 
     /// Places of nodes that no reading needed, or that are there twice.
     pub(super) fn unused(&self) -> Vec<usize> {
-        let mut left = self.nodes.used.borrow().clone();
-        let given = self.nodes.given.iter().enumerate();
-        given.filter(|(_, hash)| !left.remove(*hash)).map(|(place, _)| place).collect()
+        self.state.source().unused()
     }
 
     pub(super) fn digest(
@@ -181,23 +154,9 @@ impl State {
 
     fn word(&mut self, contract: Address, position: B256) -> Result<U256, StateError> {
         self.asked.push((contract, position));
-        if !self.contracts.contains_key(&contract) {
-            let trie = self.contract(contract)?;
-            self.contracts.insert(contract, trie);
-        }
-        let Some(trie) = self.contracts.get_mut(&contract) else {
+        if self.state.account(contract)?.is_none() {
             return Err(StateError::NoContract(contract));
-        };
-        match trie.get(&self.nodes, keccak256(position).as_slice())? {
-            Some(rlp) => alloy_rlp::decode_exact(&rlp).map_err(|_| StateError::BadValue),
-            None => Ok(U256::ZERO),
         }
-    }
-
-    fn contract(&self, address: Address) -> Result<Trie, StateError> {
-        let value = Trie::at(self.root).get(&self.nodes, keccak256(address).as_slice())?;
-        let rlp = value.ok_or(StateError::NoContract(address))?;
-        let account: Account = alloy_rlp::decode_exact(&rlp).map_err(|_| StateError::BadValue)?;
-        Ok(Trie::at(account.storage_root))
+        Ok(self.state.storage_at(contract, position.into())?)
     }
 }
