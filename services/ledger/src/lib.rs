@@ -20,6 +20,7 @@ mod config;
 mod feed;
 mod http;
 mod ledger;
+pub mod maintain;
 mod news;
 pub mod node;
 mod rpc;

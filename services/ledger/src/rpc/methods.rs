@@ -7,7 +7,7 @@ use super::{
     blocks, calls, fees, fill, filters, logs, pool, proofs, raw, simulate, state, subscriptions,
     txpool,
 };
-use alloy_primitives::{Bytes, U64, keccak256};
+use alloy_primitives::{Bytes, keccak256};
 use client::RpcError;
 use serde_json::{Value, json};
 

@@ -4,7 +4,9 @@
 mod calls;
 mod feed;
 mod harness;
+mod history;
 mod limits;
+mod maintain;
 mod miner;
 mod pool;
 mod relay;
