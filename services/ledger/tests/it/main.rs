@@ -5,6 +5,7 @@ mod calls;
 mod feed;
 mod harness;
 mod history;
+mod kill;
 mod limits;
 mod maintain;
 mod miner;
