@@ -17,6 +17,7 @@
 
 mod api;
 mod config;
+pub mod cost;
 mod feed;
 mod http;
 mod ledger;
