@@ -12,6 +12,7 @@
 //! | 10 | a bill does not hold |
 //! | 11 | a bill holds but is not anchored |
 //! | 12 | a bill cannot be read |
+//! | 13 | a chain does not hold, or blocks are refused |
 //! | 130 | Ctrl-C before the run was complete; while it only serves, that is 0 |
 //! | 143 | the same by SIGTERM |
 
@@ -31,6 +32,12 @@ pub enum Trouble {
     /// There is no bill file, or it is not text.
     #[error("{0}")]
     Bill(String),
+    /// What a directory holds does not follow from its genesis.
+    #[error("FAILED: {0}")]
+    Chain(String),
+    /// A file of blocks is malformed or not of this chain.
+    #[error("{0}")]
+    Blocks(String),
     /// The directory was made by another run.
     #[error("{0}")]
     Directory(String),
@@ -54,6 +61,7 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
                 Trouble::Directory(_) => 5,
                 Trouble::Clock { .. } => 6,
                 Trouble::Bill(_) => 12,
+                Trouble::Chain(_) | Trouble::Blocks(_) => 13,
             });
         }
         if cause.downcast_ref::<DataError>().is_some() {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! wattex demo      a community's days, everything embedded
+//! wattex node      a node's directory: check it, blocks out of it and into it
 //! wattex verify    a bill, line by line, against a pinned block
 //! wattex openapi   the documents of all services and events
 //! ```
@@ -9,6 +10,7 @@
 #![allow(unreachable_pub, reason = "`pub` says what a module offers to the rest of the program")]
 
 mod amount;
+mod chain_files;
 mod data;
 mod demo;
 mod exit;
@@ -36,6 +38,12 @@ struct Cli {
 enum Command {
     /// Runs a community's days on measured or sample homes, then serves the web app.
     Demo(demo::Arguments),
+    /// Works on the directory of a node that does not run.
+    Node {
+        /// What is done.
+        #[command(subcommand)]
+        work: chain_files::Work,
+    },
     /// Checks a bill line by line, offline, against a pinned block.
     Verify(verify::Arguments),
     /// Writes the OpenAPI documents of all services, and the events' JSON Schema.
@@ -53,6 +61,7 @@ fn main() -> ExitCode {
         .init();
     let outcome = match cli.command {
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Node { work } => chain_files::run(work),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
