@@ -39,6 +39,10 @@ lint:
 sim *arguments:
     cargo run --quiet --package tests --bin sim -- "$@"
 
+# How fast it is against its peers: a table, and target/bench/<area>.json
+bench *arguments:
+    cargo run --release --quiet --package bench -- "$@"
+
 # Contracts: compile and write contracts/out
 contracts:
     cd contracts && npm ci --no-audit --no-fund --loglevel=error && node build.mjs

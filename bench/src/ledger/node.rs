@@ -1,0 +1,195 @@
+//! Our node and its peer, served over HTTP on this machine.
+
+use super::token::{CHAIN_ID, Token, raw};
+use crate::http::{Connection, Request, call, results};
+use crate::peer::Anvil;
+use actix_web::{App, HttpServer};
+use alloy_primitives::U256;
+use anyhow::{Context, Result, anyhow, ensure};
+use chain::{Candidate, GenesisSpec, PoolLimits, Recovered};
+use ledger::{Config, Ledger, Mining, Parts};
+use serde_json::{Value, json};
+use service::{Clock, Tick};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::watch;
+use utoipa_actix_web::AppExt;
+
+/// Threads that serve requests, as many as the gateway has.
+const WORKERS: usize = 2;
+/// Gas limit of the blocks of both.
+pub(super) const GAS_LIMIT: u64 = 120_000_000;
+/// Transactions that our pool may hold; the peer's has no limit.
+const POOL_MAX: usize = 32_768;
+/// Candidates of a node that [`Node::candidates`] proposes.
+const CANDIDATES: u64 = 16;
+/// Transactions in a batch of those that a bench begins with.
+const SETUP_BATCH: usize = 100;
+/// Blocks that are asked for until no transaction waits.
+const BLOCKS_MAX: usize = 64;
+/// The least of work that is not none.
+const DIFFICULTY: u64 = 1 << 12;
+
+/// The first block of our node: every account of `token` is rich.
+pub(super) fn genesis(token: &Token) -> GenesisSpec {
+    let mut spec = GenesisSpec::new(CHAIN_ID, Clock::real().now().unsigned() - 3_600);
+    (spec.difficulty, spec.fixed_difficulty) = (U256::from(DIFFICULTY), true);
+    spec.gas_limit = GAS_LIMIT;
+    for account in token.accounts() {
+        spec.alloc.entry(account).or_default().balance = rich();
+    }
+    spec
+}
+
+fn rich() -> U256 {
+    U256::from(10).pow(U256::from(24))
+}
+
+/// Our node on a disk and a server of its own.
+pub(super) struct Node {
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) address: String,
+    server: actix_web::dev::ServerHandle,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+    _folder: TempDir,
+}
+
+impl Node {
+    /// Mines when asked to, or every `period` what waits.
+    pub(super) fn start(
+        genesis: GenesisSpec,
+        threads: usize,
+        period: Option<Duration>,
+    ) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let (clock, bus) = (Clock::real(), bus::Bus::in_process());
+        let count = 2 * POOL_MAX;
+        let pool = PoolLimits { count_max: count, ..PoolLimits::default() };
+        let mode = if period.is_some() { Mining::OnDemand } else { Mining::Off };
+        let threads = NonZeroUsize::new(threads).context("a node without a thread")?;
+        let config = Config { mode, threads, development: true, pool, ..Config::default() };
+        let directory = folder.path().to_owned();
+        let parts = Parts { directory, genesis, bus, clock: clock.clone(), config };
+        let (stop, stopped) = watch::channel(false);
+        let (sender, started) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let served = actix_web::rt::System::new().block_on(async {
+                let ledger = ledger::start(parts).await?;
+                let routes = ledger::routes(ledger.clone());
+                let app = move || {
+                    App::new().into_utoipa_app().configure(routes.clone()).split_for_parts().0
+                };
+                let server = HttpServer::new(app).workers(WORKERS).disable_signals();
+                let server = server.bind(("127.0.0.1", 0))?;
+                let address = server.addrs().first().context("an address")?.to_string();
+                let server = server.run();
+                if let Some(period) = period {
+                    let miner: Arc<dyn Tick> = ledger.clone();
+                    actix_web::rt::spawn(service::run_ticks(miner, clock, period, stopped));
+                }
+                // Whoever waits for it is gone only if the bench is.
+                let _gone = sender.send(Ok((ledger, address, server.handle())));
+                anyhow::Ok(server.await?)
+            });
+            if let Err(error) = served {
+                let _gone = sender.send(Err(error));
+            }
+        });
+        let (ledger, address, server) = started.recv().map_err(|_| anyhow!("no node"))??;
+        Ok(Self { ledger, address, server, stop, thread: Some(thread), _folder: folder })
+    }
+
+    /// Empty candidates on the head, each a second later than the one before.
+    pub(super) fn candidates(&self) -> Result<Vec<Candidate>> {
+        let now = Clock::real().now().unsigned();
+        (now..now + CANDIDATES).map(|now| Ok(self.ledger.node().propose(now)?)).collect()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // The tick may have ended before.
+        let _ended = self.stop.send(true);
+        drop(self.server.stop(false));
+        if let Some(thread) = self.thread.take() {
+            // A server that failed has said so to whoever asked it.
+            let _failed = thread.join();
+        }
+    }
+}
+
+/// Where a node is asked, ours or another.
+#[derive(Clone)]
+pub(super) struct Endpoint {
+    pub(super) address: String,
+    pub(super) path: &'static str,
+}
+
+impl Endpoint {
+    pub(super) fn of_ours(node: &Node) -> Self {
+        Self { address: node.address.clone(), path: "/rpc" }
+    }
+
+    /// The peer, whose accounts are made as rich as ours.
+    pub(super) fn of_anvil(anvil: &Anvil, token: &Token) -> Result<Self> {
+        let endpoint = Self { address: anvil.address.clone(), path: "/" };
+        let mut connection = endpoint.connect()?;
+        for account in token.accounts() {
+            connection.call("anvil_setBalance", json!([account, rich()]))?;
+        }
+        Ok(endpoint)
+    }
+
+    pub(super) fn connect(&self) -> Result<Connection> {
+        Connection::open(&self.address, self.path)
+    }
+
+    /// Requests that send these transactions, so many in each.
+    pub(super) fn sending(&self, transactions: &[Recovered], in_each: usize) -> Vec<Request> {
+        let send = |one: &Recovered| call("eth_sendRawTransaction", json!([raw(one)]));
+        let bodies = transactions.chunks(in_each).map(|chunk| match chunk {
+            [alone] if in_each == 1 => send(alone),
+            many => many.iter().map(send).collect(),
+        });
+        bodies.map(|body| Request::new(self.path, &body.to_string())).collect()
+    }
+
+    /// Sends transactions in batches.
+    pub(super) fn send(&self, transactions: &[Recovered]) -> Result<()> {
+        let mut connection = self.connect()?;
+        for request in self.sending(transactions, SETUP_BATCH) {
+            results(&connection.send(&request)?)?;
+        }
+        Ok(())
+    }
+
+    /// Sends transactions and has them mined.
+    pub(super) fn include(&self, transactions: &[Recovered]) -> Result<()> {
+        self.send(transactions)?;
+        mine_all(&mut self.connect()?)
+    }
+}
+
+/// Asks for blocks until no transaction waits.
+pub(super) fn mine_all(connection: &mut Connection) -> Result<()> {
+    for _ in 0..BLOCKS_MAX {
+        connection.call("evm_mine", json!([]))?;
+        let status: Value = connection.call("txpool_status", json!([]))?;
+        if status["pending"] == json!("0x0") {
+            ensure!(status["queued"] == json!("0x0"), "transactions are queued: {status}");
+            return Ok(());
+        }
+    }
+    Err(anyhow!("transactions wait after {BLOCKS_MAX} blocks"))
+}
+
+/// The words that make the peer like our node.
+pub(super) fn anvil_words() -> Vec<String> {
+    let words = ["--accounts", "1", "--chain-id", &CHAIN_ID.to_string()];
+    let gas = ["--gas-limit", &GAS_LIMIT.to_string(), "--no-mining"];
+    words.iter().chain(&gas).map(|word| (*word).to_owned()).collect()
+}

@@ -1,0 +1,36 @@
+//! How good the machines are, against a peer or the machine's own limit, side by side in one run:
+//! `just bench <area>`.
+//!
+//! Prints a table and writes `target/bench/<area>.json`. Ours and theirs alternate; a figure is the
+//! median of at least three runs, and a ratio is turned so that more is better. Each bench checks
+//! that its results are right before it reports how fast they came.
+//!
+//! Peers come from the system or a package registry, into `.tools`. Absent on purpose: limits that
+//! fail a run. A figure of a busy machine is no fault of the code.
+#![forbid(unsafe_code)]
+#![expect(clippy::disallowed_types, reason = "rates and ratios are statistics, not quantities")]
+
+mod http;
+mod ledger;
+mod measure;
+mod peer;
+mod report;
+
+use anyhow::{Result, bail};
+use report::Row;
+
+/// Measures the parts of an area whose name has a word in it.
+type Measure = fn(only: &str) -> Result<Vec<Row>>;
+
+/// What can be measured.
+const AREAS: [(&str, Measure); 1] = [("ledger", ledger::rows)];
+
+fn main() -> Result<()> {
+    let mut words = std::env::args().skip(1);
+    let (name, only) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let Some((name, area)) = AREAS.into_iter().find(|(area, _)| *area == name) else {
+        let names = AREAS.map(|(name, _)| name).join(", ");
+        bail!("which area? {names}; a second word keeps the parts whose name has it");
+    };
+    report::publish(name, &area(&only)?)
+}
