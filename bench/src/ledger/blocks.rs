@@ -9,7 +9,7 @@ use alloy_primitives::Address;
 use anyhow::{Context as _, Result, ensure};
 use chain::execute::{Executed, Executor, block_env, config_env, transaction_env};
 use chain::state::Changes;
-use chain::{AtBlock, Block, ChainView, MemoryChain, Recovered, Rules, State, signature};
+use chain::{AtBlock, Block, ChainView, Imported, MemoryChain, Recovered, Rules, State, signature};
 use ledger::store::Store;
 use revm::context::{BlockEnv, TxEnv};
 use revm::database::InMemoryDB;
@@ -27,6 +27,7 @@ const FINALITY_LAG: u64 = 64;
 struct Maker {
     token: Token,
     rules: Rules,
+    first: Imported,
     view: MemoryChain,
 }
 
@@ -36,8 +37,8 @@ impl Maker {
         let token = Token::new();
         let built = genesis(&token).build()?;
         let mut view = MemoryChain::default();
-        view.store(built.imported);
-        let mut maker = Self { token, rules: built.rules, view };
+        view.store(built.imported.clone());
+        let mut maker = Self { token, rules: built.rules, first: built.imported, view };
         let setup = maker.token.setup();
         maker.make(setup)?;
         Ok(maker)
@@ -157,7 +158,7 @@ struct Split {
 fn imports() -> Result<Vec<Row>> {
     let mut maker = Maker::new()?;
     let folder = tempfile::tempdir()?;
-    let store = Store::open(folder.path(), &genesis_block(&maker)?)?;
+    let store = Store::open(folder.path(), &maker.first)?;
     let setup = maker.view.block(maker.view.head()).expect("the head is stored");
     import(&maker.rules, &store, setup)?;
     let mut split = Split::default();
@@ -176,10 +177,6 @@ fn imports() -> Result<Vec<Row>> {
         Row::alone(format!("import of 2000 ERC-20 transfers: {name}"), "Mgas/s", &part)
     };
     Ok(names.into_iter().zip(parts).map(row).collect())
-}
-
-fn genesis_block(maker: &Maker) -> Result<chain::Imported> {
-    Ok(genesis(&maker.token).build()?.imported)
 }
 
 /// Imports a block as a peer's and stores it: the seconds that storing took.
