@@ -6,6 +6,7 @@
 //! no system calls: the header has no fields they would need.
 
 mod access;
+mod bloom;
 mod call;
 mod overrides;
 mod precompiles;
@@ -30,7 +31,8 @@ use crate::header::Header;
 use crate::state::{State, StateError};
 use crate::view::StateSource;
 use alloy_consensus::{Eip658Value, ReceiptWithBloom, Transaction as _, TxType};
-use alloy_primitives::{Address, Bloom, TxKind, U256, logs_bloom};
+use alloy_primitives::{Address, Bloom, TxKind, U256};
+use bloom::Blooms;
 use revm::context::either::Either;
 use revm::context::result::{EVMError, InvalidTransaction};
 use revm::context::{BlockEnv, CfgEnv, Context, TxEnv};
@@ -278,6 +280,7 @@ pub struct Executor<'s, S: StateSource> {
     base_fee: u64,
     gas_used: u64,
     bloom: Bloom,
+    blooms: Blooms,
     receipts: Vec<Receipt>,
 }
 
@@ -298,7 +301,8 @@ impl<'s, S: StateSource> Executor<'s, S> {
         let (gas_limit, base_fee) = (block.gas_limit, block.basefee);
         let machine = machine(state, config_env(chain_id), block);
         let (gas_used, bloom, receipts) = (0, Bloom::ZERO, Vec::new());
-        Self { machine, chain_id, gas_limit, base_fee, gas_used, bloom, receipts }
+        let blooms = Blooms::default();
+        Self { machine, chain_id, gas_limit, base_fee, gas_used, bloom, blooms, receipts }
     }
 
     /// Gas that is left in the block.
@@ -325,7 +329,7 @@ impl<'s, S: StateSource> Executor<'s, S> {
         self.gas_used += done.result.tx_gas_used();
         let success = done.result.is_success();
         let logs = if success { done.result.into_logs() } else { Vec::new() };
-        let logs_bloom = logs_bloom(&logs);
+        let logs_bloom = self.blooms.of(&logs);
         self.bloom |= logs_bloom;
         let receipt = alloy_consensus::Receipt {
             status: Eip658Value::Eip658(success),
