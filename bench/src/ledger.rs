@@ -15,12 +15,13 @@ use anyhow::{Context, Result};
 /// A part of the area: its name, and what measures it.
 type Part = (&'static str, fn() -> Result<Vec<Row>>);
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("search", search::rows),
     ("signatures", signatures::rows),
     ("blocks", blocks::rows),
     ("state", state::rows),
-    ("admission", admission::rows),
+    ("batches", admission::batches),
+    ("singles", admission::singles),
     ("questions", questions::rows),
 ];
 

@@ -30,7 +30,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// Looks, at most: a minute.
 const LOOKS_MAX: usize = 12_000;
 
-pub(crate) fn rows() -> Result<Vec<Row>> {
+/// Many transactions in each request.
+pub(crate) fn batches() -> Result<Vec<Row>> {
     let token = Token::new();
     let transfers = token.transfers(0, BATCHED_EACH);
     let pair = alternate(
@@ -44,25 +45,25 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
         },
     )?;
     let name = "20000 ERC-20 transfers in batches of 100, sent to mined, to anvil";
-    let batched = Row::rate(name, "transactions/s", &pair).aims_at(3.0);
+    Ok(vec![Row::rate(name, "transactions/s", &pair).aims_at(3.0)])
+}
 
-    let transfers = &transfers[..count_of(SINGLE_EACH)];
+/// One transaction in each request.
+pub(crate) fn singles() -> Result<Vec<Row>> {
+    let token = Token::new();
+    let transfers = token.transfers(0, SINGLE_EACH);
     let pair = alternate(
         || {
             let node = Node::start(genesis(&token), 1, Some(TICK))?;
-            single(&Endpoint::of_ours(&node), &token, transfers, true)
+            single(&Endpoint::of_ours(&node), &token, &transfers, true)
         },
         || {
             let anvil = Anvil::start(&anvil_words())?;
-            single(&Endpoint::of_anvil(&anvil, &token)?, &token, transfers, false)
+            single(&Endpoint::of_anvil(&anvil, &token)?, &token, &transfers, false)
         },
     )?;
     let name = "4000 single requests over 10 connections, sent to mined, to anvil's automine";
-    Ok(vec![batched, Row::rate(name, "transactions/s", &pair).aims_at(20.0)])
-}
-
-fn count_of(each: u64) -> usize {
-    usize::try_from(each).expect("transfers are few") * super::token::SENDERS
+    Ok(vec![Row::rate(name, "transactions/s", &pair).aims_at(20.0)])
 }
 
 /// Each connection has senders of its own, so that a sender's nonces come in order.
@@ -145,13 +146,18 @@ fn wait_for(
     let body = Value::from_iter(accounts.into_iter().map(ask)).to_string();
     let request = Request::new(endpoint.path, &body);
     let wanted = json!(U64::from(nonce));
+    let mut behind = Vec::new();
     for _ in 0..LOOKS_MAX {
-        if results(&connection.send(&request)?)?.iter().all(|found| *found == wanted) {
+        behind = results(&connection.send(&request)?)?;
+        behind.retain(|found| *found != wanted);
+        if behind.is_empty() {
             return Ok(());
         }
         std::thread::park_timeout(PAUSE);
     }
-    Err(anyhow!("transactions wait after {LOOKS_MAX} looks"))
+    let pool = connection.call("txpool_status", json!([]))?;
+    let head = connection.call("eth_blockNumber", json!([]))?;
+    Err(anyhow!("not all have {wanted} transactions: {behind:?}, pool {pool}, head {head}"))
 }
 
 /// Every recipient has what was sent to it: nothing was lost, nothing counted twice.
