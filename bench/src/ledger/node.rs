@@ -23,7 +23,9 @@ const WORKERS: usize = 2;
 /// Gas limit of the blocks of both.
 pub(super) const GAS_LIMIT: u64 = 120_000_000;
 /// Transactions that our pool may hold; the peer's has no limit.
-const POOL_MAX: usize = 32_768;
+const POOL_MAX: usize = 65_536;
+/// And their bytes.
+const POOL_BYTES_MAX: usize = 256 << 20;
 /// Candidates of a node that [`Node::candidates`] proposes.
 const CANDIDATES: u64 = 16;
 /// Transactions in a batch of those that a bench begins with.
@@ -67,8 +69,9 @@ impl Node {
     ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let (clock, bus) = (Clock::real(), bus::Bus::in_process());
-        let count = 2 * POOL_MAX;
-        let pool = PoolLimits { count_max: count, ..PoolLimits::default() };
+        let count = POOL_MAX;
+        let bytes_max = POOL_BYTES_MAX;
+        let pool = PoolLimits { count_max: count, bytes_max, ..PoolLimits::default() };
         let mode = if period.is_some() { Mining::OnDemand } else { Mining::Off };
         let threads = NonZeroUsize::new(threads).context("a node without a thread")?;
         let config = Config { mode, threads, development: true, pool, ..Config::default() };
