@@ -20,7 +20,6 @@ mod people;
 mod plan;
 mod report;
 mod rule;
-mod stop;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -35,8 +34,10 @@ use service::Clock;
 
 use crate::data::{self, Span, Wanted};
 use crate::node::{Node, Settings};
+use crate::stop::Stop;
 use plan::{Plan, Progress};
-use stop::Stop;
+
+pub use plan::temporary_directory;
 
 /// Requests per second that this machine may make of the demo: its homes all call from here.
 const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(50_000).expect("more than zero");

@@ -5,8 +5,8 @@
 //! | 0 | done |
 //! | 1 | something went wrong on our side |
 //! | 2 | unknown or malformed argument |
-//! | 3 | data or trust file missing or malformed |
-//! | 4 | the port is taken |
+//! | 3 | data, trust file or genesis missing or malformed |
+//! | 4 | the port is taken, or the address is not ours |
 //! | 5 | the directory belongs to another run or another version |
 //! | 6 | the clock is behind what the directory already knows |
 //! | 10 | a bill does not hold |
@@ -16,6 +16,7 @@
 //! | 130 | Ctrl-C before the run was complete; while it only serves, that is 0 |
 //! | 143 | the same by SIGTERM |
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use crate::data::DataError;
@@ -24,8 +25,24 @@ use crate::data::DataError;
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
     /// The port is taken.
-    #[error("port {0} is taken: choose another with --port")]
-    PortTaken(u16),
+    #[error("port {port} is taken: choose another with {option}")]
+    PortTaken {
+        /// The port.
+        port: u16,
+        /// The option that chooses it.
+        option: &'static str,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {reason}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        reason: String,
+    },
+    /// The genesis, or what one is made from, is missing, malformed or makes no chain.
+    #[error("{0}")]
+    Genesis(String),
     /// The trust file is missing or malformed.
     #[error("{0}")]
     Trust(String),
@@ -56,8 +73,8 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
     for cause in error.chain() {
         if let Some(trouble) = cause.downcast_ref::<Trouble>() {
             return ExitCode::from(match trouble {
-                Trouble::Trust(_) => 3,
-                Trouble::PortTaken(_) => 4,
+                Trouble::Trust(_) | Trouble::Genesis(_) => 3,
+                Trouble::PortTaken { .. } | Trouble::Listen { .. } => 4,
                 Trouble::Directory(_) => 5,
                 Trouble::Clock { .. } => 6,
                 Trouble::Bill(_) => 12,

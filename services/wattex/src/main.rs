@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! wattex demo      a community's days, everything embedded
-//! wattex node      a node's directory: check it, blocks out of it and into it
+//! wattex node      the chain alone, with Ethereum JSON-RPC; work on its directory
+//! wattex genesis   what makes a chain, from a short description
 //! wattex verify    a bill, line by line, against a pinned block
 //! wattex openapi   the documents of all services and events
 //! ```
@@ -11,11 +12,14 @@
 
 mod amount;
 mod chain_files;
+mod chain_node;
 mod data;
 mod demo;
 mod exit;
+mod genesis;
 mod node;
 mod openapi;
+mod stop;
 mod verify;
 
 use std::io::IsTerminal;
@@ -38,12 +42,18 @@ struct Cli {
 enum Command {
     /// Runs a community's days on measured or sample homes, then serves the web app.
     Demo(demo::Arguments),
-    /// Works on the directory of a node that does not run.
+    /// Runs the chain alone, with Ethereum JSON-RPC, or works on the directory of a node.
+    #[command(args_conflicts_with_subcommands = true)]
     Node {
-        /// What is done.
+        /// What is done with a directory; without it the node runs.
         #[command(subcommand)]
-        work: chain_files::Work,
+        work: Option<chain_files::Work>,
+        /// How the node runs.
+        #[command(flatten)]
+        arguments: Box<chain_node::Arguments>,
     },
+    /// Writes a genesis from a short description, and prints its hash.
+    Genesis(genesis::Arguments),
     /// Checks a bill line by line, offline, against a pinned block.
     Verify(verify::Arguments),
     /// Writes the OpenAPI documents of all services, and the events' JSON Schema.
@@ -52,16 +62,12 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = tracing_subscriber::EnvFilter::new(&cli.log);
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(colours)
-        .with_writer(std::io::stderr)
-        .init();
+    log_to_stderr(&cli);
     let outcome = match cli.command {
         Command::Demo(arguments) => demo::run(arguments),
-        Command::Node { work } => chain_files::run(work),
+        Command::Node { work: Some(work), .. } => chain_files::run(work),
+        Command::Node { arguments, .. } => chain_node::run(*arguments),
+        Command::Genesis(arguments) => genesis::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
@@ -69,4 +75,15 @@ fn main() -> ExitCode {
         eprintln!("wattex: {error:#}");
         exit::code_of(&error)
     })
+}
+
+fn log_to_stderr(cli: &Cli) {
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(&cli.log))
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match &cli.command {
+        Command::Node { arguments, .. } if arguments.json_logs => log.json().init(),
+        _ => log.init(),
+    }
 }

@@ -381,7 +381,9 @@ fn listen(
         files: gateway::web_app,
     };
     gateway::start(parts).map_err(|error| match error {
-        gateway::EdgeError::PortTaken(address) => Trouble::PortTaken(address.port()).into(),
+        gateway::EdgeError::PortTaken(address) => {
+            Trouble::PortTaken { port: address.port(), option: "--port" }.into()
+        }
         other => anyhow::Error::from(other),
     })
 }

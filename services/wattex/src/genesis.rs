@@ -1,0 +1,193 @@
+//! `wattex genesis`: what makes a chain, from a short description that people write.
+//!
+//! ```json
+//! {
+//!   "blockTime": 5,
+//!   "accounts": { "0x70997970C51812dc3A010C7d01b50e0d17dc79C8": "1000.5" },
+//!   "contracts": { "admin": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8" }
+//! }
+//! ```
+//!
+//! Every field may be left out; amounts are in ether. What is written is the whole specification:
+//! each node of the chain is started with the same file. It is never written over another.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use ::chain::GenesisSpec;
+use ::chain::genesis::{Deploy, GenesisCall};
+use alloy_primitives::utils::parse_ether;
+use alloy_primitives::{Address, U256};
+use anyhow::{Context, Result};
+use clap::Args;
+use contracts::{Deployment, Roles};
+use serde::{Deserialize, Deserializer, de};
+use service::Clock;
+
+use crate::chain_node::random_chain_id;
+use crate::exit::Trouble;
+
+/// Seconds that a withdrawal takes where the description does not say: past the order horizon,
+/// settlement and finality.
+const WITHDRAWAL_DELAY: u32 = 2 * 86_400;
+
+/// Arguments of `wattex genesis`.
+#[derive(Args, Debug, Clone)]
+pub struct Arguments {
+    /// The description: JSON with any of chainId, timestamp, blockTime, difficulty,
+    /// fixedDifficulty, gasLimit, reward, accounts and contracts.
+    description: PathBuf,
+    /// Where the genesis is written; nothing may be there yet.
+    #[arg(long, value_name = "FILE", default_value = "genesis.json")]
+    out: PathBuf,
+}
+
+/// What people write.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct Description {
+    /// Random when absent.
+    chain_id: Option<u64>,
+    /// Epoch seconds of block 0; now when absent.
+    timestamp: Option<u64>,
+    /// Wanted seconds between blocks.
+    block_time: Option<u64>,
+    /// Expected hashes of the first blocks.
+    difficulty: Option<U256>,
+    fixed_difficulty: bool,
+    gas_limit: Option<u64>,
+    /// What a block gives to its miner.
+    reward: Ether,
+    /// Who has what from the start.
+    accounts: BTreeMap<Address, Ether>,
+    /// Our contracts; none when absent.
+    contracts: Option<Contracts>,
+}
+
+/// Who holds which role in our contracts; who is not named is the admin.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Contracts {
+    admin: Address,
+    /// Creates them; its first five nonces are used up.
+    deployer: Option<Address>,
+    /// Seconds.
+    withdrawal_delay: Option<u32>,
+    clearer: Option<Address>,
+    reconciler: Option<Address>,
+    policy: Option<Address>,
+    minter: Option<Address>,
+    reading_anchor: Option<Address>,
+    record_anchor: Option<Address>,
+    installers: Option<Vec<Address>>,
+    enroller: Option<Address>,
+    pauser: Option<Address>,
+}
+
+/// An amount in ether, as a decimal text or a whole number.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ether(U256);
+
+impl<'de> Deserialize<'de> for Ether {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "an amount in ether, such as 100 or \"0.5\"")]
+        enum Written {
+            Whole(u64),
+            Text(String),
+        }
+        let text = match Written::deserialize(deserializer)? {
+            Written::Whole(ether) => ether.to_string(),
+            Written::Text(text) => text,
+        };
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let wei = if digits { parse_ether(&text).ok() } else { None };
+        wei.map(Ether).ok_or_else(|| de::Error::custom(format!("{text:?} is no amount in ether")))
+    }
+}
+
+/// Writes the genesis that the description stands for.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let (spec, deployment) = read(&arguments.description)?.specification();
+    let genesis = spec.build().map_err(|error| Trouble::Genesis(error.to_string()))?;
+    write(&arguments.out, &spec)?;
+    println!("genesis    {}", genesis.imported.hash);
+    println!("chain id   {}", spec.chain_id);
+    if let Some(deployment) = deployment {
+        println!("contracts  {}", serde_json::to_string(&deployment)?);
+    }
+    println!("written    {}", arguments.out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(file: &Path) -> Result<Description, Trouble> {
+    let file_name = file.display();
+    let text = fs::read_to_string(file)
+        .map_err(|error| Trouble::Genesis(format!("cannot read {file_name}: {error}")))?;
+    serde_json::from_str(&text)
+        .map_err(|error| Trouble::Genesis(format!("{file_name} describes no genesis: {error}")))
+}
+
+fn write(file: &Path, spec: &GenesisSpec) -> Result<()> {
+    let mut created = File::create_new(file).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => Trouble::Genesis(format!("{} exists already", file.display())),
+        _ => Trouble::Genesis(format!("cannot write {}: {error}", file.display())),
+    })?;
+    let text = serde_json::to_string_pretty(spec)?;
+    created.write_all(text.as_bytes()).with_context(|| format!("writing {}", file.display()))?;
+    created.sync_all().with_context(|| format!("writing {}", file.display()))
+}
+
+impl Description {
+    /// The whole specification, and where our contracts are in it.
+    fn specification(self) -> (GenesisSpec, Option<Deployment>) {
+        let chain_id = self.chain_id.unwrap_or_else(random_chain_id);
+        let now = || Clock::real().now().unsigned();
+        let mut spec = GenesisSpec::new(chain_id, self.timestamp.unwrap_or_else(now));
+        spec.target_block_time = self.block_time.unwrap_or(spec.target_block_time);
+        spec.difficulty = self.difficulty.unwrap_or(spec.difficulty);
+        spec.fixed_difficulty = self.fixed_difficulty;
+        spec.gas_limit = self.gas_limit.unwrap_or(spec.gas_limit);
+        spec.reward = self.reward.0;
+        for (address, Ether(wei)) in self.accounts {
+            spec.alloc.entry(address).or_default().balance = wei;
+        }
+        let deployment = self.contracts.map(|contracts| contracts.add_to(&mut spec));
+        (spec, deployment)
+    }
+}
+
+impl Contracts {
+    fn add_to(self, spec: &mut GenesisSpec) -> Deployment {
+        let or_admin = |account: Option<Address>| account.unwrap_or(self.admin);
+        let roles = Roles {
+            admin: self.admin,
+            clearer: or_admin(self.clearer),
+            reconciler: or_admin(self.reconciler),
+            policy: or_admin(self.policy),
+            minter: or_admin(self.minter),
+            reading_anchor: or_admin(self.reading_anchor),
+            record_anchor: or_admin(self.record_anchor),
+            installers: self.installers.unwrap_or_else(|| vec![self.admin]),
+            enroller: or_admin(self.enroller),
+            pauser: or_admin(self.pauser),
+        };
+        let delay = self.withdrawal_delay.unwrap_or(WITHDRAWAL_DELAY);
+        let ours = contracts::Genesis::new(or_admin(self.deployer), &roles, delay);
+        spec.deploy.extend(ours.deploys.into_iter().map(|deploy| Deploy {
+            from: deploy.from,
+            init_code: deploy.init_code,
+            value: U256::ZERO,
+        }));
+        let calls = ours.calls.into_iter();
+        spec.calls.extend(calls.map(|call| GenesisCall {
+            from: call.from,
+            to: call.to,
+            data: call.data,
+        }));
+        ours.deployment
+    }
+}
