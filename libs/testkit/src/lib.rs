@@ -5,6 +5,7 @@
 //! `./justw tools`) and the system's packages. A missing one is an error, never a skipped test.
 #![forbid(unsafe_code)]
 
+mod anvil;
 mod nats;
 mod policy;
 mod postgres;
@@ -13,6 +14,7 @@ mod process;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use anvil::{Anvil, foundry};
 pub use nats::NatsServer;
 pub use policy::policy;
 pub use postgres::PostgresServer;
