@@ -1,42 +1,145 @@
-// Deploys a contract with ethers, sends to it, reads it, its logs, receipt and proof.
-// usage: node ethers.mjs RPC_URL PRIVATE_KEY CONTRACT.json
+// What ethers sees of a node: usage and result are those of plain.mjs.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { artifact, done, failure, fields, key, require, socket, url } from './plain.mjs';
 
-const require = createRequire(`${process.env.WATTEX_TOOLS}/npm/`);
 const { ethers } = require('ethers');
-const [url, key, file] = process.argv.slice(2);
-const provider = new ethers.JsonRpcProvider(url, undefined, { pollingInterval: 50, cacheTimeout: -1 });
+const options = { pollingInterval: 20, cacheTimeout: -1, staticNetwork: true };
+const provider = new ethers.JsonRpcProvider(url, undefined, options);
 const wallet = new ethers.Wallet(key, provider);
-const artifact = JSON.parse(readFileSync(file, 'utf8'));
+const poor = new ethers.Wallet(ethers.id('nobody has this key'), provider);
+const HEIR = '0x00000000000000000000000000000000000000aa';
+// The gas too: each node rounds its estimates in its own way.
+const FEES = { maxFeePerGas: 1_000n, maxPriorityFeePerGas: 3n, gasLimit: 1_000_000n };
+
+const transaction = ({ signature, ...rest }) => ({
+  ...fields(rest, ['hash', 'type', 'to', 'from', 'nonce', 'gasLimit', 'gasPrice', 'maxPriorityFeePerGas',
+    'maxFeePerGas', 'data', 'value', 'chainId', 'accessList', 'blockNumber', 'index']),
+  signature: signature.serialized,
+});
+const receipt = ({ logs, ...rest }) => ({
+  ...fields(rest, ['to', 'from', 'contractAddress', 'hash', 'index', 'blockNumber', 'logsBloom', 'gasUsed',
+    'cumulativeGasUsed', 'gasPrice', 'type', 'status']),
+  logs: logs.map((log) => fields(log, ['transactionHash', 'blockNumber', 'removed', 'address', 'data', 'topics',
+    'index', 'transactionIndex'])),
+});
+const refusal = (error) => ({
+  code: error.code, reason: error.reason, data: error.data, revert: error.revert && {
+    name: error.revert.name, args: [...error.revert.args],
+  },
+  message: error.info?.error?.message ?? error.error?.message ?? error.shortMessage,
+});
+const refused = (attempt) => failure(attempt, refusal);
+
+const result = {};
+const network = await provider.getNetwork();
+result.chainId = network.chainId;
 
 const factory = new ethers.ContractFactory(artifact.abi, artifact.bytecode, wallet);
-const contract = await factory.deploy(wallet.address);
-await contract.waitForDeployment();
-await (await contract.grantRole(ethers.id('ANCHOR'), wallet.address)).wait();
+const probe = await factory.deploy(7n, 'ethers', { ...FEES, value: 5n });
+await probe.waitForDeployment();
+const address = await probe.getAddress();
+result.address = address;
+result.deployed = receipt(await provider.getTransactionReceipt(probe.deploymentTransaction().hash));
+assert.equal(result.deployed.status, 1);
+result.code = await provider.getCode(address);
 
-const [name, validFrom, hash] = [ethers.id('name'), 20_000, ethers.id('content')];
-const receipt = await (await contract.anchorTariff(name, validFrom, hash)).wait();
-assert.equal(receipt.status, 1);
-const logs = await contract.queryFilter('TariffAnchored', receipt.blockNumber, receipt.blockNumber);
-assert.equal(logs.length, 1);
-assert.equal(logs[0].transactionHash, receipt.hash);
-assert.ok(logs[0].args.toArray().includes(hash));
+const sent = {
+  store: () => probe.store(1n, 2n, '0x1234', { ...FEES, value: 3n }),
+  storeMany: () => probe.storeMany(10n, 5n, '0x', FEES),
+  legacy: () => probe.store(2n, 4n, '0x', { type: 0, gasPrice: 900n, gasLimit: 1_000_000n }),
+  accessList: () => probe.store(3n, 9n, '0x', {
+    type: 1, gasPrice: 900n, gasLimit: 1_000_000n, accessList: [{ address, storageKeys: [ethers.ZeroHash] }],
+  }),
+  clear: () => probe.clear(1n, FEES),
+  create: () => probe.create(ethers.id('salt'), { ...FEES, value: 1n }),
+  destroyed: () => probe.destroyed(HEIR, FEES),
+  plain: () => wallet.sendTransaction({ to: HEIR, value: 12n, ...FEES }),
+  toContract: () => wallet.sendTransaction({ to: address, value: 13n, ...FEES }),
+};
+result.sent = {};
+for (const [name, send] of Object.entries(sent)) {
+  const response = await send();
+  const mined = await response.wait();
+  const seen = await provider.getTransaction(response.hash);
+  result.sent[name] = { transaction: transaction(seen), receipt: receipt(mined) };
+  assert.equal(mined.status, 1, name);
+}
+const gas = { ...FEES, gasLimit: 200_000n };
+for (const [name, send] of Object.entries({
+  refuse: () => probe.refuse.send(4n, gas),
+  storeAndRefuse: () => probe.storeAndRefuse(4n, '0x', gas),
+  neverEnds: () => probe.neverEnds(gas),
+})) {
+  const response = await send();
+  result.sent[name] = await failure(() => response.wait(), (error) => receipt(error.receipt));
+  assert.equal(result.sent[name].status, 0, name);
+}
 
-await assert.rejects(
-    contract.connect(ethers.Wallet.createRandom().connect(provider)).anchorTariff.staticCall(name, validFrom, hash),
-    (error) => error.code === 'CALL_EXCEPTION' && error.revert?.name === 'AccessControlUnauthorizedAccount',
-);
+result.read = {
+  values: [await probe.values(1n), await probe.values(11n)], count: await probe.count(), name: await probe.name(),
+  sum: (await probe.sum(0n, 20n)).toArray(), hashed: (await probe.hashed('0x010203')).toArray(),
+  last: await probe.last(),
+  early: await probe.values(1n, { blockTag: result.sent.store.receipt.blockNumber }),
+};
+result.state = {
+  balances: [await provider.getBalance(address), await provider.getBalance(HEIR), await provider.getBalance(wallet)],
+  nonces: [await provider.getTransactionCount(wallet), await provider.getTransactionCount(wallet, 'pending'),
+    await provider.getTransactionCount(address)],
+  storage: [await provider.getStorage(address, 0), await provider.getStorage(address, 99)],
+};
+result.estimates = {
+  store: await probe.store.estimateGas(77n, 1n, '0x'), plain: await wallet.estimateGas({ to: HEIR, value: 1n }),
+  deploy: await wallet.estimateGas(await factory.getDeployTransaction(7n, 'ethers')),
+};
+result.refused = {
+  custom: await refused(() => probe.refuse.staticCall(9n)),
+  text: await refused(() => probe.refuseWithText.staticCall()),
+  silent: await refused(() => probe.refuseSilently.staticCall()),
+  panic: await refused(() => probe.divide(1n, 0n)),
+  estimate: await refused(() => probe.refuse.estimateGas(9n)),
+  unfunded: await refused(() => poor.sendTransaction({ to: HEIR, value: 1n, ...FEES, gasLimit: 21_000n, nonce: 0 })),
+  nonceLow: await refused(() => wallet.sendTransaction({ to: HEIR, ...FEES, gasLimit: 21_000n, nonce: 0 })),
+  gasLow: await refused(() => wallet.sendTransaction({ to: HEIR, ...FEES, gasLimit: 20_000n })),
+  feeLow: await refused(() => wallet.sendTransaction({ to: HEIR, gasLimit: 21_000n, maxFeePerGas: 1n, maxPriorityFeePerGas: 2n })),
+};
 
-const block = await provider.getBlock(receipt.blockNumber, true);
-assert.ok(block.prefetchedTransactions.some((transaction) => transaction.hash === receipt.hash));
-const proof = await provider.send('eth_getProof', [await contract.getAddress(), [], 'latest']);
-assert.ok(proof.accountProof.length > 0);
-const fees = await provider.getFeeData();
-assert.ok(fees.maxFeePerGas > 0n);
+const [from, to] = [result.deployed.blockNumber, await provider.getBlockNumber()];
+const stored = await probe.queryFilter(probe.filters.Stored(), from, to);
+result.logs = {
+  all: stored.map((log) => [log.blockNumber, log.index, log.args.toArray()]),
+  byKey: (await probe.queryFilter(probe.filters.Stored(null, [10n, 12n]), from, to)).map((log) => log.args.toArray()),
+  none: await provider.getLogs({ address: HEIR, fromBlock: from, toBlock: to }),
+};
+assert.equal(result.logs.byKey.length, 2);
+const block = await provider.getBlock(result.sent.storeMany.receipt.blockNumber, true);
+result.block = {
+  ...fields(block, ['number', 'gasLimit', 'gasUsed', 'baseFeePerGas', 'nonce', 'difficulty', 'miner', 'receiptsRoot']),
+  transactions: block.prefetchedTransactions.map(transaction),
+};
+result.tags = {
+  latest: (await provider.getBlock('latest')).number, earliest: (await provider.getBlock('earliest')).number,
+  pending: (await provider.getBlock('pending')).number, missing: await provider.getBlock(1_000_000),
+  finalized: (await provider.getBlock('finalized')).number <= to, safe: (await provider.getBlock('safe')).number <= to,
+};
+const { storageHash, codeHash, nonce, balance, storageProof } =
+  await provider.send('eth_getProof', [address, [ethers.ZeroHash, ethers.toBeHex(99, 32)], 'latest']);
+result.proof = { storageHash, codeHash, nonce, balance, storageProof };
+result.fees = await provider.getFeeData();
 
-await (await wallet.sendTransaction({ to: ethers.ZeroAddress, value: 1n })).wait();
-assert.equal(await provider.getBalance(ethers.ZeroAddress) > 0n, true);
-console.log(JSON.stringify({ contract: await contract.getAddress(), block: receipt.blockNumber }));
-provider.destroy();
+if (socket) {
+  const live = new ethers.WebSocketProvider(socket);
+  const seen = [];
+  const arrived = new Promise((resolve) => {
+    live.on({ address, topics: [probe.interface.getEvent('Stored').topicHash] }, (log) => {
+      seen.push(fields(log, ['address', 'topics', 'data', 'index', 'removed']));
+      if (seen.length === 2) resolve();
+    });
+  });
+  // Answered in order: the subscription stands when the number has come.
+  await live.getBlockNumber();
+  await (await probe.storeMany(30n, 2n, '0x55', FEES)).wait();
+  await arrived;
+  result.subscription = seen;
+  await live.destroy();
+}
+done(result);
