@@ -90,3 +90,18 @@ pub fn run(mut command: Command) -> Ended {
     assert_eq!(ended.code, Some(0), "{name}\n{}\n{}", ended.out, ended.err);
     ended
 }
+
+#[actix_web::test]
+async fn both_fund_the_ten_accounts_of_the_mnemonic() {
+    let (ours, theirs) = (ours(Blocks::Asked), theirs(Blocks::Asked));
+    let http = reqwest::Client::new();
+    let accounts = ask(&http, &theirs.url(), &[("eth_accounts", json!([]))]).await.remove(0);
+    let accounts: Vec<Value> = serde_json::from_value(accounts).unwrap();
+    assert_eq!(accounts.len(), 10);
+    let balance = |account| ("eth_getBalance", json!([account, "latest"]));
+    let requests: Vec<(&str, Value)> = accounts.iter().map(balance).collect();
+    let [ours, theirs] =
+        [ask(&http, &ours.url, &requests).await, ask(&http, &theirs.url(), &requests).await];
+    assert_eq!(ours, theirs);
+    assert!(ours.iter().all(|balance| balance == "0x21e19e0c9bab2400000"), "{ours:?}");
+}
