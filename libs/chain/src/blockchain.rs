@@ -1,8 +1,9 @@
 //! Blocks in: validation from cheap to dear, fork choice. Blocks out: candidates and their seal.
 //!
 //! ```text
-//! size -> known? -> parent -> number -> work -> difficulty -> links -> time -> gas
-//!      -> transactions root -> signatures -> execution -> gas used, roots -> fork choice
+//! size -> known? -> parent -> number -> work -> difficulty -> links -> time -> gas -> miner
+//!      -> transactions root -> signatures -> right to mine -> execution -> gas used, roots
+//!      -> fork choice
 //! ```
 
 mod error;
@@ -12,6 +13,7 @@ pub use error::BlockError;
 use crate::block::{Block, Receipt, Recovered, Transaction};
 use crate::execute::{Executed, Executor, TransactionError, block_env};
 use crate::header::{self, Header, Work};
+use crate::mining_right::RightError;
 use crate::mmr::Mmr;
 use crate::rules::{BLOCK_BYTES_MAX, Rules, TIME_AHEAD_MAX};
 use crate::signature;
@@ -156,11 +158,13 @@ impl Rules {
         }
         let parent_hash = block.header.parent_hash;
         let parent = view.header(parent_hash).ok_or(BlockError::UnknownParent(parent_hash))?;
-        self.check_header(view, &block.header, &parent, now)?;
+        let ancestors = mmr_of(view, parent_hash)?.root();
+        self.check_header(&block.header, &parent, ancestors, now)?;
         check_body(&block)?;
         done(Stage::Checked);
         let senders = self.senders(view, &block.transactions)?;
         done(Stage::Recovered);
+        self.check_right(&block.header, &block.transactions, &senders)?;
         let (executed, mut state) = self.execute(view, &block, &senders, &parent)?;
         done(Stage::Executed);
         let changes = state.commit()?;
@@ -172,11 +176,13 @@ impl Rules {
         imported
     }
 
-    fn check_header<V: ChainView>(
+    /// Checks a header against its parent; `ancestors` is the root over all blocks below it. What
+    /// it says of transactions and state is not looked at.
+    pub fn check_header(
         &self,
-        view: &V,
         header: &Header,
         parent: &Header,
+        ancestors: B256,
         now: u64,
     ) -> Result<(), BlockError> {
         if header.number != parent.number + 1 {
@@ -195,9 +201,8 @@ impl Rules {
         if header.mix_hash != expected {
             return Err(BlockError::MixHash { got: header.mix_hash, expected });
         }
-        let expected = mmr_of(view, header.parent_hash)?.root();
-        if header.extra_data != expected {
-            return Err(BlockError::ExtraData { got: header.extra_data, expected });
+        if header.extra_data != ancestors {
+            return Err(BlockError::ExtraData { got: header.extra_data, expected: ancestors });
         }
         check_time(header.timestamp, parent, now)?;
         if header.gas_limit != self.gas_limit {
@@ -211,6 +216,9 @@ impl Rules {
         let (got, expected) = (header.base_fee_per_gas, self.next_base_fee(parent));
         if got != expected {
             return Err(BlockError::BaseFee { got, expected });
+        }
+        if !self.may_mine(header.coinbase) {
+            return Err(RightError::NotNamed(header.coinbase).into());
         }
         Ok(())
     }
@@ -258,7 +266,9 @@ impl Rules {
     /// Builds the block after `parent` from those of the transactions that can be executed, in
     /// their order, as far as they fit. Its time is `now`, or one second after the parent.
     ///
-    /// Fails if that would be more than [`TIME_AHEAD_MAX`] ahead of `now`, or if the store does.
+    /// Fails if that would be more than [`TIME_AHEAD_MAX`] ahead of `now`, if the store does, or if
+    /// the genesis names miners and the first transaction is not the coinbase's
+    /// [right](Rules::right_to_mine).
     pub fn propose<V: ChainView>(
         &self,
         view: &V,
@@ -291,6 +301,7 @@ impl Rules {
                 Err(reason) => skipped.push((*transaction.tx_hash(), reason)),
             }
         }
+        self.check_right(&header, &included, &senders)?;
         let executed = executor.finish();
         state.credit(coinbase, self.reward)?;
         let changes = state.commit()?;
@@ -398,6 +409,12 @@ fn check_outcome(header: &Header, executed: &Executed, state_root: B256) -> Resu
         return Err(BlockError::StateRoot { got: header.state_root, expected: state_root });
     }
     Ok(())
+}
+
+/// How the head gets from where it is to a stored block of another branch, whatever that weighs.
+pub fn change_to<V: ChainView>(view: &V, hash: B256) -> Result<HeadChange, BlockError> {
+    let header = view.header(hash).ok_or(BlockError::Missing("header", hash))?;
+    head_change(view, view.head(), header.parent_hash, hash)
 }
 
 fn mmr_of<V: ChainView>(view: &V, hash: B256) -> Result<Mmr, BlockError> {

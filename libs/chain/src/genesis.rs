@@ -3,9 +3,14 @@
 //! The state is the allocation, then each deployment as a contract creation by its sender, then
 //! each call; everything has to succeed. Nonces rise as they do later, so addresses are those of
 //! `CREATE` and can be told beforehand. Gas is free in the genesis.
+//!
+//! Who may mine and who signs checkpoints is part of the genesis hash: without such lists its mix
+//! hash is zero, with them it is the hash of both.
 
+mod authority;
 mod preinstalled;
 
+pub use authority::{AuthorityError, MINERS_MAX, OPERATORS_MAX, Operators};
 pub use preinstalled::{CREATE2_DEPLOYER, MULTICALL3, preinstalled};
 
 use crate::block::Block;
@@ -61,6 +66,12 @@ pub struct GenesisSpec {
     /// Calls made after the deployments, in this order.
     #[serde(default)]
     pub calls: Vec<GenesisCall>,
+    /// Who signs checkpoints. Without, blocks are final by their depth alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operators: Option<Operators>,
+    /// Who may mine. Without, anyone may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub miners: Vec<Address>,
 }
 
 mod defaults {
@@ -132,6 +143,9 @@ pub enum GenesisError {
     /// A parameter is zero that may not be.
     #[error("{0} of the genesis is zero")]
     Zero(&'static str),
+    /// The operators or miners are not lists that can be used.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// A deployment failed.
     #[error("deployment {index} of the genesis failed: {reason}")]
     Deploy {
@@ -202,6 +216,8 @@ impl GenesisSpec {
             alloc: preinstalled(),
             deploy: Vec::new(),
             calls: Vec::new(),
+            operators: None,
+            miners: Vec::new(),
         }
     }
 
@@ -216,6 +232,8 @@ impl GenesisSpec {
             half_life: self.half_life,
             gas_limit: self.gas_limit,
             reward: self.reward,
+            operators: self.operators.clone(),
+            miners: self.miners.clone(),
         }
     }
 
@@ -230,6 +248,7 @@ impl GenesisSpec {
                 return Err(GenesisError::Zero(name));
             }
         }
+        authority::check(self.operators.as_ref(), &self.miners)?;
         let mut state = State::at(EMPTY_ROOT, Nothing);
         for (address, account) in &self.alloc {
             state.set_nonce(*address, account.nonce)?;
@@ -279,7 +298,7 @@ impl GenesisSpec {
             gas_used: 0,
             timestamp: self.timestamp,
             extra_data: Mmr::default().root(),
-            mix_hash: B256::ZERO,
+            mix_hash: authority::commitment(self.operators.as_ref(), &self.miners),
             nonce: B64::ZERO,
             base_fee_per_gas: self.base_fee,
         }

@@ -40,7 +40,8 @@ pub struct Header {
     pub timestamp: u64,
     /// Root of the [`Mmr`](crate::Mmr) over the hashes of all earlier blocks.
     pub extra_data: B256,
-    /// The parent's pow hash; zero for block 0. `PREVRANDAO` of the transactions.
+    /// The parent's pow hash; of block 0 zero, or the hash of its lists of operators and miners
+    /// ([`genesis`](crate::genesis)). `PREVRANDAO` of the transactions.
     pub mix_hash: B256,
     /// What the miner searched for.
     pub nonce: B64,

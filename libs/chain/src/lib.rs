@@ -22,15 +22,19 @@
 pub mod asert;
 pub mod block;
 pub mod blockchain;
+pub mod checkpoint;
 pub mod execute;
+pub mod finality;
 pub mod genesis;
 pub mod header;
 pub mod light;
+pub mod mining_right;
 pub mod mmr;
 pub mod pool;
 pub mod rules;
 pub mod signature;
 pub mod state;
+pub mod sync;
 pub mod trie;
 pub mod view;
 

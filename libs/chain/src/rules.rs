@@ -1,9 +1,10 @@
 //! What all nodes of a chain agree on beforehand, and what follows from a parent alone.
 
 use crate::asert::Asert;
+use crate::genesis::Operators;
 use crate::header::{self, Header};
 use alloy_eips::eip1559::{BaseFeeParams, calc_next_block_base_fee};
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
 use serde::{Deserialize, Serialize};
 
 /// Largest block in bytes of RLP.
@@ -32,6 +33,10 @@ pub struct Rules {
     pub gas_limit: u64,
     /// Wei that a block gives to its coinbase.
     pub reward: U256,
+    /// Who signs checkpoints; without, finality is a depth.
+    pub operators: Option<Operators>,
+    /// Who may mine; if empty, anyone.
+    pub miners: Vec<Address>,
 }
 
 impl Rules {
@@ -79,6 +84,8 @@ mod tests {
             half_life: 300,
             gas_limit: 100,
             reward: U256::ZERO,
+            operators: None,
+            miners: Vec::new(),
         }
     }
 

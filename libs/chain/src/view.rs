@@ -134,14 +134,19 @@ impl MemoryChain {
             mmr: imported.mmr,
         };
         self.blocks.insert(imported.hash, stored);
-        if let Some(HeadChange { disconnected, connected }) = imported.head {
-            for hash in disconnected {
-                self.canonical.remove(&self.blocks[&hash].block.header.number);
-            }
-            for hash in connected {
-                self.canonical.insert(self.blocks[&hash].block.header.number, hash);
-            }
-            self.head = imported.hash;
+        if let Some(change) = imported.head {
+            self.move_head(change);
+        }
+    }
+
+    /// Moves the head to the last of the connected blocks; all of them are stored.
+    pub fn move_head(&mut self, HeadChange { disconnected, connected }: HeadChange) {
+        for hash in disconnected {
+            self.canonical.remove(&self.blocks[&hash].block.header.number);
+        }
+        for hash in connected {
+            self.canonical.insert(self.blocks[&hash].block.header.number, hash);
+            self.head = hash;
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Why a block is refused.
 
 use crate::execute::TransactionError;
+use crate::mining_right::RightError;
 use crate::state::StateError;
 use alloy_primitives::{B256, U256};
 
@@ -50,6 +51,9 @@ pub enum BlockError {
     /// Not the base fee that follows from the parent.
     #[error("invalid base fee: have {got}, want {expected}")]
     BaseFee { got: u64, expected: u64 },
+    /// The miner had no right to it.
+    #[error(transparent)]
+    Right(#[from] RightError),
     /// There are no uncles.
     #[error("uncles not allowed")]
     Ommers,

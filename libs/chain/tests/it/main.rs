@@ -4,8 +4,10 @@
 mod calls;
 mod flips;
 mod light;
+mod network;
 mod pool;
 mod reorg;
+mod right;
 mod room;
 mod signatures;
 mod state;
