@@ -28,6 +28,10 @@ pub struct ChainStatus {
     pub finalized: u64,
     /// Transactions that wait.
     pub pool_size: usize,
+    /// Other nodes that were heard lately.
+    pub peers: usize,
+    /// Reorganisations that were refused because they would have undone final blocks.
+    pub reorganisations_refused: u64,
 }
 
 /// The newest block.
@@ -91,6 +95,8 @@ fn status(node: &Node) -> Result<ChainStatus, crate::store::StoreError> {
         },
         finalized: snapshot.finalized(),
         pool_size: node.pool().len(),
+        peers: node.network().map_or(0, |status| status.peers.len()),
+        reorganisations_refused: node.reorganisations_refused(),
     })
 }
 

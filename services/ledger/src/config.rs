@@ -1,10 +1,12 @@
 //! What a node is started with.
 
+use crate::peers::Peering;
 use crate::rpc::RpcLimits;
 use crate::store::History;
 use alloy_primitives::Address;
 use bus::Bus;
 use chain::{GenesisSpec, PoolLimits};
+use keys::SecretKey;
 use service::Clock;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -23,14 +25,15 @@ pub struct Parts {
     pub config: Config,
 }
 
-/// How a node behaves. The default mines on demand, with one thread, final at once.
+/// How a node behaves. The default mines on demand, with one thread, final at once, alone.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// When blocks are mined.
     pub mode: Mining,
     /// Who receives rewards and tips.
     pub coinbase: Address,
-    /// How many blocks below the head a block is final; 0 means at once.
+    /// How many blocks below the head a block is final; 0 means at once. Where the genesis names
+    /// operators: how many an operator waits before it signs.
     pub finality_lag: u64,
     /// How many old states are kept: what can be asked and proved of old blocks.
     pub history: History,
@@ -44,6 +47,13 @@ pub struct Config {
     pub rpc: RpcLimits,
     /// Addresses of the installation's contracts, told by `wattex_deployment`; null without any.
     pub deployment: serde_json::Value,
+    /// The network of nodes to be part of; without, the node is alone.
+    pub peering: Option<Peering>,
+    /// Signs checkpoints. Its address has to be one of the genesis's operators.
+    pub operator_key: Option<SecretKey>,
+    /// Signs the right to mine, where the genesis names miners. Its address has to be one of them,
+    /// and the coinbase; it sends nothing else and pays for the right with what it has.
+    pub miner_key: Option<SecretKey>,
 }
 
 impl Default for Config {
@@ -58,6 +68,9 @@ impl Default for Config {
             pool: PoolLimits::default(),
             rpc: RpcLimits::default(),
             deployment: serde_json::Value::Null,
+            peering: None,
+            operator_key: None,
+            miner_key: None,
         }
     }
 }
@@ -72,4 +85,7 @@ pub enum Mining {
     /// When transactions wait, and an empty block when the target block time has passed: for
     /// real time.
     Steady,
+    /// Always, empty or not: how often is up to the difficulty. For a chain with several miners,
+    /// where each that waited for the same moment would find a block of its own then.
+    Continuous,
 }

@@ -4,6 +4,7 @@ use crate::config::Parts;
 use crate::feed;
 use crate::http::{self, RpcServer};
 use crate::node::{MineError, Node, StartError};
+use crate::peers::{self, Membership};
 use crate::rpc::Serving;
 use crate::store::StoreError;
 use anyhow::Context;
@@ -18,6 +19,8 @@ use std::sync::Arc;
 
 /// A mining node: the core on blocking threads, its feed on the bus.
 pub struct Ledger {
+    // Before the node: what is dropped first must not use it any more.
+    membership: Option<Membership>,
     node: Arc<Node>,
     serving: Arc<Serving>,
     bus: Bus,
@@ -26,16 +29,26 @@ pub struct Ledger {
 }
 
 /// Opens the chain in the directory of `parts`, or begins it there. Nothing runs by itself: the
-/// caller ticks and drains.
+/// caller ticks and drains. Only what comes from the network, if there is one, is taken in as it
+/// comes.
 pub async fn start(parts: Parts) -> Result<Arc<Ledger>, StartError> {
     let bus = parts.bus.clone();
-    let node = blocking(move || Node::open(parts)).await?;
-    let node = Arc::new(node);
+    let node = Arc::new(blocking(move || Node::open(parts)).await?);
+    let membership = match &node.config().peering {
+        Some(peering) => Some(peers::join(&node, peering).await.map_err(StartError::Network)?),
+        None => None,
+    };
     let serving = Arc::new(Serving::new(node.clone()));
-    Ok(Arc::new(Ledger { node, serving, bus, draining: tokio::sync::Mutex::default() }))
+    let draining = tokio::sync::Mutex::default();
+    Ok(Arc::new(Ledger { membership, node, serving, bus, draining }))
 }
 
 impl Ledger {
+    /// Whether it is part of a network of nodes.
+    pub fn is_networked(&self) -> bool {
+        self.membership.is_some()
+    }
+
     /// The core, for those on a blocking thread.
     pub fn node(&self) -> &Arc<Node> {
         &self.node

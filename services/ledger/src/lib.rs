@@ -1,17 +1,17 @@
-//! One mining node as a library: the chain on disk, the pool, the miner, Ethereum JSON-RPC and the
-//! feed of blocks.
+//! A mining node as a library: the chain on disk, the pool, the miner, Ethereum JSON-RPC, the feed
+//! of blocks and the network of nodes.
 //!
 //! ```text
 //! POST /rpc, /ws, JsonRpc --> rpc --+                       +--> store: one transaction per block
-//!                                   +--> node (pool, miner) +
-//! tick -----------------------------+                       +--> feed --drain--> bus
+//! tick -----------------------------+--> node (pool, miner) +
+//! other nodes <------------> peers -+                       +--> feed --drain--> bus
 //! ```
 //!
 //! Invariants: what is true of a block follows from libs/chain alone, nothing is decided here; a
 //! block, its receipts, its state and its row of the feed become durable together; the feed is
 //! published in order, each event until it is acknowledged.
 //!
-//! Absent on purpose: peers, accounts of the node's own, a pool on disk (who
+//! Absent on purpose: accounts of the node's own, a pool on disk (who
 //! sends keeps what it sent until it is final, and sends it again).
 #![forbid(unsafe_code)]
 
@@ -24,6 +24,7 @@ mod ledger;
 pub mod maintain;
 mod news;
 pub mod node;
+pub mod peers;
 mod rpc;
 pub mod store;
 mod ws;
@@ -33,5 +34,6 @@ pub use config::{Config, Mining, Parts};
 pub use http::RpcServer;
 pub use ledger::{Ledger, start};
 pub use node::{ImportError, MineError, Node, StartError, SubmitError};
+pub use peers::{Peering, Transport};
 pub use rpc::{BATCH_MAX, BODY_BYTES_MAX, LOG_BLOCKS_MAX, LOGS_MAX, RESPONSE_BYTES_MAX, RpcLimits};
 pub use store::{History, StoreError};

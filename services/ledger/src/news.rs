@@ -40,6 +40,11 @@ impl News {
         self.wake.send_replace(());
     }
 
+    /// Something else is new: what is final, who is there.
+    pub(crate) fn changed(&self) {
+        self.wake.send_replace(());
+    }
+
     /// The pool took something in; `pending` can be mined now.
     pub(crate) fn arrived(&self, pending: impl IntoIterator<Item = B256>) {
         let mut arrivals = locked(&self.arrivals);

@@ -10,26 +10,34 @@
 //!
 //! Everything here may block: asynchronous code calls it on a blocking thread.
 
+mod finality;
 mod miner;
 
+pub use finality::CheckpointFault;
 pub use miner::MineError;
 
 use crate::config::{Config, Parts};
 use crate::news::News;
+use crate::peers::Event;
 use crate::store::{Beginning, Snapshot, Store, StoreError};
 use alloy_consensus::Transaction as _;
 use alloy_consensus::transaction::Recovered;
 use alloy_primitives::{Address, B256};
+use chain::checkpoint::Ballots;
 use chain::pool::Added;
 use chain::state::{Account, StateError};
+use chain::sync::{Input, Status};
 use chain::{
     AtBlock, Block, BlockError, ChainView, GenesisError, HeadChange, Imported, Pool, PoolError,
     Rules, State, Transaction,
 };
+use keys::SecretKey;
 use service::Clock;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use tokio::sync::watch;
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +48,17 @@ pub enum StartError {
     /// The directory is refused or cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A key is none of those that the genesis names.
+    #[error("{address} is not among the {list} of the genesis")]
+    Key {
+        /// Of the key.
+        address: Address,
+        /// `operators` or `miners`.
+        list: &'static str,
+    },
+    /// The network cannot be joined.
+    #[error("the network of nodes cannot be joined")]
+    Network(#[source] anyhow::Error),
 }
 
 /// Why a block is not taken in.
@@ -93,6 +112,14 @@ pub struct Node {
     clock: Clock,
     store: Store,
     pool: Mutex<Pool>,
+    /// Where operators sign checkpoints.
+    ballots: Option<Mutex<Ballots>>,
+    /// Reorganisations that would have undone final blocks.
+    refused: AtomicU64,
+    /// Who tells the network what happens here.
+    line: OnceLock<SyncSender<Event>>,
+    /// How the node stands among its peers; `None` if it is alone.
+    network: Mutex<Option<Status>>,
     /// Held while a block is taken in.
     turn: Mutex<()>,
     /// Held while a block is mined.
@@ -115,10 +142,16 @@ impl Node {
         let Parts { directory, genesis, clock, config, .. } = parts;
         let spec = genesis;
         let genesis = spec.build()?;
+        check_keys(&genesis.rules, &config)?;
         let beginning = Beginning { spec: &spec, imported: &genesis.imported };
         let store = Store::open(&directory, beginning, config.history)?;
+        let ballots = finality::ballots(&genesis.rules, genesis.imported.hash, &store)?;
         Ok(Self {
             rules: genesis.rules,
+            ballots: ballots.map(Mutex::new),
+            refused: AtomicU64::default(),
+            line: OnceLock::new(),
+            network: Mutex::default(),
             genesis: genesis.imported.hash,
             pool: Mutex::new(Pool::new(config.pool)),
             config,
@@ -183,6 +216,38 @@ impl Node {
         self.stopping.store(true, Ordering::Release);
     }
 
+    /// From now on the network is told of heads, transactions and votes over `line`.
+    pub(crate) fn report_to(&self, line: SyncSender<Event>) {
+        if self.line.set(line).is_err() {
+            tracing::error!("a node joins one network only");
+        }
+    }
+
+    /// Tells the network, if there is one. What it does not take now it learns with the next sign
+    /// of life.
+    fn tell(&self, input: Input) {
+        if let Some(line) = self.line.get() {
+            let _full = line.try_send(Event::Input(input));
+        }
+    }
+
+    /// Wakes with every change of head, pool, finality and peers.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.news.listen()
+    }
+
+    /// How the node stands among its peers; `None` if it is alone.
+    pub fn network(&self) -> Option<Status> {
+        locked(&self.network).clone()
+    }
+
+    pub(crate) fn set_network(&self, status: Status) {
+        let is_news = locked(&self.network).replace(status.clone()) != Some(status);
+        if is_news {
+            self.news.changed();
+        }
+    }
+
     pub(crate) fn set_published(&self, sequence: u64) -> Result<(), StoreError> {
         self.store.set_published(sequence)
     }
@@ -205,6 +270,8 @@ impl Node {
             tracing::debug!(%evicted, by = %hash, "a transaction left the full pool");
         }
         self.news.arrived(now_pending(&pool, place, &added));
+        drop(pool);
+        self.tell(Input::Pooled(hash));
         Ok(hash)
     }
 
@@ -235,26 +302,38 @@ impl Node {
         let imported = judge(&snapshot)
             .and_then(|imported| keeps_finality(&snapshot, &imported).map(|()| imported))
             .inspect_err(|error| {
-                if let ImportError::BelowFinalized { .. } = error {
-                    tracing::error!(%error, "a reorganisation was refused");
+                if let ImportError::BelowFinalized { undone, .. } = error {
+                    self.refuse_reorganisation(*undone);
                 }
             })?;
         let (hash, number) = (imported.hash, imported.block.header.number);
         let change = imported.head.clone();
-        self.store.append(imported, self.config.finality_lag)?;
-        let Some(change) = change else {
-            tracing::info!(number, %hash, "a block of another branch was stored");
-            return Ok(None);
-        };
-        let undone = change.disconnected.len();
-        tracing::debug!(number, %hash, undone, "the head moved");
+        self.store.append(imported, self.finality_lag())?;
+        match &change {
+            Some(change) => self.moved(change),
+            None => tracing::info!(number, %hash, "a block of another branch was stored"),
+        }
+        if self.certificate().is_some_and(|certificate| certificate.checkpoint.hash == hash) {
+            self.settle()?;
+        }
+        Ok(change)
+    }
+
+    /// What follows from another head: the pool, the miner and the network learn of it, and an
+    /// operator votes.
+    fn moved(&self, change: &HeadChange) {
+        let (undone, head) = (change.disconnected.len(), change.connected.last());
+        tracing::debug!(?head, undone, "the head moved");
         self.heads.fetch_add(1, Ordering::Release);
-        if let Err(error) = self.follow(&change) {
+        if let Err(error) = self.follow(change) {
             // The block is stored; candidates sort out what the pool did not learn.
             tracing::error!(%error, "the pool did not follow the head");
         }
         self.news.head_moved();
-        Ok(Some(change))
+        self.tell(Input::HeadMoved);
+        if let Err(error) = self.vote() {
+            tracing::error!(%error, "no vote for a checkpoint");
+        }
     }
 
     /// Brings the pool to the new head: what was included leaves, what was undone returns.
@@ -279,7 +358,10 @@ impl Node {
             let account = state.account(sender).map_err(BlockError::from)?;
             accounts.insert(sender, account.unwrap_or_default());
         }
+        let hashes: Vec<B256> = returned.iter().map(|one| *one.inner().tx_hash()).collect();
         pool.follow(&accounts, returned);
+        let back = hashes.into_iter().filter(|hash| pool.get(hash).is_some());
+        back.for_each(|hash| self.tell(Input::Pooled(hash)));
         Ok(())
     }
 }
@@ -295,18 +377,28 @@ fn now_pending(pool: &Pool, (sender, nonce): (Address, u64), added: &Added) -> V
     std::iter::once(added.hash).chain(behind.map(|one| one.hash)).collect()
 }
 
+/// Refuses keys that could never sign anything.
+fn check_keys(rules: &Rules, config: &Config) -> Result<(), StartError> {
+    let operators = rules.operators.as_ref().map_or(&[][..], |operators| &operators.keys);
+    let lists = [("operators", operators), ("miners", &rules.miners)];
+    for ((list, named), key) in lists.into_iter().zip([&config.operator_key, &config.miner_key]) {
+        if let Some(address) = key.as_ref().map(SecretKey::address)
+            && !named.contains(&address)
+        {
+            return Err(StartError::Key { address, list });
+        }
+    }
+    Ok(())
+}
+
 /// Refuses what would disconnect a final block.
 fn keeps_finality(snapshot: &Snapshot, imported: &Imported) -> Result<(), ImportError> {
-    let disconnected = imported.head.iter().flat_map(|change| change.disconnected.last());
-    let lowest = disconnected.filter_map(|hash| snapshot.header(*hash)).next();
     let finalized = snapshot.finalized();
-    match lowest {
-        Some(header) if header.number <= finalized => Err(ImportError::BelowFinalized {
-            number: imported.block.header.number,
-            undone: header.number,
-            finalized,
-        }),
-        _ => Ok(()),
+    let number = imported.block.header.number;
+    let change = imported.head.as_ref();
+    match change.and_then(|change| chain::finality::undone(snapshot, change, finalized)) {
+        Some(undone) => Err(ImportError::BelowFinalized { number, undone, finalized }),
+        None => Ok(()),
     }
 }
 

@@ -21,6 +21,7 @@ mod format;
 mod limits;
 mod logs;
 mod methods;
+mod network;
 mod out;
 mod params;
 mod pool;

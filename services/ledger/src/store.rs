@@ -7,6 +7,7 @@
 
 mod append;
 mod cache;
+mod checkpoints;
 #[cfg(test)]
 mod crashes;
 mod error;

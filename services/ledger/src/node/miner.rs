@@ -2,17 +2,21 @@
 
 use super::{ImportError, Node, locked};
 use crate::config::Mining;
-use crate::store::StoreError;
-use alloy_primitives::{Address, B64, B256};
+use crate::store::{Snapshot, StoreError};
+use alloy_consensus::SignableTransaction;
+use alloy_primitives::{Address, B64, B256, Signature, U256};
 use chain::block::Recovered;
 use chain::execute::TransactionError;
 use chain::{Block, BlockError, Candidate, ChainView, header};
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 /// Nonces that a thread tries before it looks around: a quarter of a millisecond where the
 /// processor has instructions for SHA-256.
 const STRIDE: u64 = 1 << 12;
+/// How long a continuous miner searches before it looks for new transactions.
+const CANDIDATE_AGE_MAX: Duration = Duration::from_secs(1);
 /// The least gas of a transaction.
 const TRANSACTION_GAS_MIN: u64 = 21_000;
 
@@ -32,11 +36,15 @@ pub enum MineError {
 
 impl Node {
     /// Does what is due at `now` (epoch seconds) and returns how many blocks were mined: blocks
-    /// until no waiting transaction can go into one, or the empty block that is due.
+    /// until no waiting transaction can go into one, or the empty block that is due. A continuous
+    /// miner searches for one block, for a second at most.
     pub fn mine_due(&self, now: u64) -> Result<u64, MineError> {
         let mut mined = 0;
         while self.config.mode != Mining::Off && self.mine(now, false)?.is_some() {
             mined += 1;
+            if self.config.mode == Mining::Continuous {
+                break;
+            }
         }
         Ok(mined)
     }
@@ -53,8 +61,10 @@ impl Node {
         let head = self.snapshot()?.head_header()?;
         let next_due = head.timestamp.saturating_add(self.rules.target_block_time.max(1));
         let waiting = self.transactions_wait();
-        let empty_due = (waiting || self.config.mode == Mining::Steady) && now >= next_due;
-        if !waiting && !empty_due && !even_empty {
+        let continuous = self.config.mode == Mining::Continuous;
+        let steady = waiting || self.config.mode == Mining::Steady;
+        let empty_due = continuous || steady && now >= next_due;
+        if !self.may_mine() || !(waiting || empty_due || even_empty) {
             return Ok(None);
         }
         let candidate = match self.propose(now) {
@@ -65,8 +75,12 @@ impl Node {
         if candidate.block().transactions.is_empty() && !empty_due && !even_empty {
             return Ok(None);
         }
-        let abandoned =
-            || self.stopping.load(Ordering::Acquire) || self.heads.load(Ordering::Acquire) != heads;
+        let began = Instant::now();
+        let abandoned = || {
+            self.stopping.load(Ordering::Acquire)
+                || self.heads.load(Ordering::Acquire) != heads
+                || continuous && began.elapsed() >= CANDIDATE_AGE_MAX
+        };
         let Some(nonce) = self.search(&candidate, abandoned) else { return Ok(None) };
         self.adopt(candidate, nonce)
     }
@@ -75,6 +89,25 @@ impl Node {
     fn transactions_wait(&self) -> bool {
         let pool = self.pool();
         pool.senders().any(|sender| pool.pending(sender).next().is_some())
+    }
+
+    /// Whether a block of this node would be accepted: where the genesis names miners it needs the
+    /// coinbase's key.
+    fn may_mine(&self) -> bool {
+        let key = self.config.miner_key.as_ref();
+        self.rules.miners.is_empty() || key.is_some_and(|key| key.address() == self.config.coinbase)
+    }
+
+    /// The right to mine on the head, signed; `None` where anyone may mine.
+    fn right_to_mine(&self, snapshot: &Snapshot) -> Result<Option<Recovered>, BlockError> {
+        let (head, coinbase) = (snapshot.head(), self.config.coinbase);
+        let unsigned = self.rules.right_to_mine(snapshot, head, coinbase)?;
+        let Some((unsigned, key)) = unsigned.zip(self.config.miner_key.as_ref()) else {
+            return Ok(None);
+        };
+        let (r, s, odd) = key.sign(unsigned.signature_hash()).parts();
+        let signature = Signature::new(U256::from_be_bytes(r), U256::from_be_bytes(s), odd);
+        Ok(Some(Recovered::new_unchecked(unsigned.into_signed(signature).into(), coinbase)))
     }
 
     /// A candidate on the head, from the pool. Its time is `now`, or one second after the parent.
@@ -92,7 +125,8 @@ impl Node {
             .take(usize::try_from(count_max).unwrap_or(usize::MAX))
             .map(|pooled| pooled.transaction.clone())
             .collect();
-        self.rules.propose(&snapshot, snapshot.head(), best, self.config.coinbase, now)
+        let all = self.right_to_mine(&snapshot)?.into_iter().chain(best);
+        self.rules.propose(&snapshot, snapshot.head(), all, self.config.coinbase, now)
     }
 
     /// A candidate on any stored block, from given transactions: how a competing branch begins.

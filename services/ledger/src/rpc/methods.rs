@@ -4,8 +4,8 @@ use super::format::Quantity;
 use super::out::Out;
 use super::{Answer, Request};
 use super::{
-    blocks, calls, fees, fill, filters, logs, pool, proofs, raw, simulate, state, subscriptions,
-    txpool,
+    blocks, calls, fees, fill, filters, logs, network, pool, proofs, raw, simulate, state,
+    subscriptions, txpool,
 };
 use alloy_primitives::{Bytes, keccak256};
 use client::RpcError;
@@ -73,8 +73,10 @@ fn of_the_node(name: &str) -> Option<fn(&Request<'_>) -> Answer> {
         "net_version" => |request| Ok(json!(request.node.rules().chain_id.to_string())),
         // Libraries take it for "is there a node".
         "net_listening" => |_| Ok(json!(true)),
-        "net_peerCount" => |_| Ok(json!("0x0")),
-        "eth_syncing" => |_| Ok(json!(false)),
+        "net_peerCount" => network::peer_count,
+        "eth_syncing" => network::syncing,
+        "admin_peers" => network::peers,
+        "admin_nodeInfo" => network::node_info,
         "eth_accounts" => |_| Ok(json!([])),
         "eth_coinbase" => |request| Ok(json!(request.node.config().coinbase)),
         "eth_mining" => pool::mining,
@@ -139,13 +141,13 @@ fn of_what_waits(name: &str, development: bool) -> Option<fn(&Request<'_>) -> An
     })
 }
 
-fn client_version() -> String {
+pub(super) fn client_version() -> String {
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
     format!("wattex/v{}/{os}-{arch}/rust", env!("CARGO_PKG_VERSION"))
 }
 
 /// The namespaces that are answered, with their versions.
 fn modules() -> Value {
-    let names = ["debug", "eth", "net", "rpc", "txpool", "wattex", "web3"];
+    let names = ["admin", "debug", "eth", "net", "rpc", "txpool", "wattex", "web3"];
     names.iter().map(|name| ((*name).to_owned(), json!("1.0"))).collect()
 }

@@ -60,7 +60,7 @@ fn keep_state(transaction: &WriteTransaction, imported: &Imported) -> Result<(),
 }
 
 /// Returns the finalized height.
-fn move_head(
+pub(super) fn move_head(
     transaction: &WriteTransaction,
     change: &HeadChange,
     finality_lag: u64,

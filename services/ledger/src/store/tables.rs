@@ -11,6 +11,7 @@
 //! | canonical | height | block hash |
 //! | transactions | hash of a canonical transaction | height, position |
 //! | feed | sequence from 1 | 1 connected or 0 disconnected, block hash, finalized height then |
+//! | votes | height | RLP of this operator's vote, above the newest certificate |
 //! | meta | name | see the constants |
 //!
 //! Blocks of lost branches stay; only what is canonical moves with the head. What `shares` and
@@ -45,6 +46,8 @@ pub(super) const CANONICAL: TableDefinition<'_, u64, Hash> = TableDefinition::ne
 pub(super) const TRANSACTIONS: TableDefinition<'_, Hash, (u64, u32)> =
     TableDefinition::new("transactions");
 pub(super) const FEED: TableDefinition<'_, u64, FeedRow> = TableDefinition::new("feed");
+/// RLP of this node's votes by height, above the newest certificate.
+pub(super) const VOTES: TableDefinition<'_, u64, Bytes> = TableDefinition::new("votes");
 pub(super) const META: TableDefinition<'_, &str, Bytes> = TableDefinition::new("meta");
 
 /// Format of the tables, u64; always the same name, so that every version can read it.
@@ -55,6 +58,8 @@ pub(super) const GENESIS: &str = "genesis";
 pub(super) const HEAD: &str = "head";
 /// Height of the newest block that can no longer be undone, u64.
 pub(super) const FINALIZED: &str = "finalized";
+/// RLP of the newest certificate of a block on the best branch.
+pub(super) const CERTIFICATE: &str = "certificate";
 /// Sequence of the last published row of the feed, u64.
 pub(super) const PUBLISHED: &str = "published";
 /// Height of the oldest block on the best branch whose state is kept, u64.

@@ -9,6 +9,7 @@ mod kill;
 mod limits;
 mod maintain;
 mod miner;
+mod network;
 mod pool;
 mod relay;
 mod reorg;
