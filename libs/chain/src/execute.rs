@@ -11,6 +11,7 @@ mod call;
 mod overrides;
 mod precompiles;
 mod reader;
+mod replay;
 mod simulate;
 mod watch;
 
@@ -21,6 +22,7 @@ pub use overrides::{
 };
 pub use precompiles::{MoveError, Moved};
 pub use reader::{CodeCache, Reader, StateCache};
+pub use replay::{ReadOnly, Replay, Watched};
 pub use simulate::{
     Simulated, SimulatedBlock, SimulatedCall, Simulation, SimulationError, unsigned,
 };

@@ -57,6 +57,17 @@ pub enum StateError {
     BadValue(B256),
 }
 
+/// A slot of a storage trie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredSlot {
+    /// keccak-256 of the position.
+    pub key: B256,
+    /// The position, where it is known.
+    pub position: Option<U256>,
+    /// What it holds.
+    pub value: U256,
+}
+
 /// What a commit leaves to be stored.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
@@ -255,6 +266,27 @@ impl<S: StateSource> State<S> {
         self.entry(address)?.forget_storage();
         self.changed.insert(address);
         Ok(())
+    }
+
+    /// The storage of an account from a hashed position on, as of the last commit, in order of the
+    /// hashes and at most `max` slots. Positions are known of slots that were read or set.
+    pub fn storage_from(
+        &mut self,
+        address: Address,
+        start: B256,
+        max: usize,
+    ) -> Result<Vec<StoredSlot>, StateError> {
+        self.entry(address)?;
+        let entry = self.entries.get_mut(&address).expect("the entry was just loaded");
+        let found = entry.storage.range(&self.source, start.as_slice(), max)?;
+        let known: B256Map<U256> =
+            entry.slots.iter().map(|(position, slot)| (slot.key, *position)).collect();
+        let slot = |(key, rlp): (Vec<u8>, Bytes)| {
+            let key = B256::try_from(key.as_slice()).map_err(|_| TrieError::BadKey)?;
+            let value = alloy_rlp::decode_exact(&rlp).map_err(|_| StateError::BadValue(key))?;
+            Ok(StoredSlot { key, position: known.get(&key).copied(), value })
+        };
+        found.into_iter().map(slot).collect()
     }
 
     /// Adds to a balance.

@@ -11,6 +11,7 @@
 mod difference;
 mod node;
 mod proof;
+mod range;
 
 pub use difference::{Step, difference};
 pub use proof::{ProofError, proof, verify};

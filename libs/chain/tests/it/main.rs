@@ -7,6 +7,7 @@ mod light;
 mod network;
 mod pool;
 mod reorg;
+mod replay;
 mod right;
 mod room;
 mod signatures;
