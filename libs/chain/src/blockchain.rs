@@ -11,7 +11,7 @@ mod error;
 pub use error::BlockError;
 
 use crate::block::{Block, Receipt, Recovered, Transaction};
-use crate::execute::{Executed, Executor, TransactionError, block_env};
+use crate::execute::{Appearance, Executed, Executor, TransactionError, block_env};
 use crate::header::{self, Header, Work};
 use crate::mining_right::RightError;
 use crate::mmr::Mmr;
@@ -36,6 +36,8 @@ pub struct Imported {
     pub senders: Vec<Address>,
     /// Receipt of each transaction.
     pub receipts: Vec<Receipt>,
+    /// Per transaction, who took part.
+    pub appearances: Vec<Vec<Appearance>>,
     /// New nodes of tries: (hash, RLP), one for each place that has it now.
     pub nodes: Vec<(B256, Bytes)>,
     /// Nodes of tries that the parent's state had and this one has not, one for each place.
@@ -82,6 +84,7 @@ pub struct Candidate {
     block: Block,
     senders: Vec<Address>,
     receipts: Vec<Receipt>,
+    appearances: Vec<Vec<Appearance>>,
     changes: Changes,
     /// Transactions that were left out, and why. One that only found the block full
     /// ([`TransactionError::GasLimitReached`]) may go into a later block.
@@ -116,6 +119,7 @@ struct Verified {
     block: Block,
     senders: Vec<Address>,
     receipts: Vec<Receipt>,
+    appearances: Vec<Vec<Appearance>>,
     changes: Changes,
 }
 
@@ -170,8 +174,9 @@ impl Rules {
         let changes = state.commit()?;
         done(Stage::Rooted);
         check_outcome(&block.header, &executed, changes.root)?;
-        let receipts = executed.receipts;
-        let imported = finish(view, hash, Verified { block, senders, receipts, changes });
+        let Executed { receipts, appearances, .. } = executed;
+        let verified = Verified { block, senders, receipts, appearances, changes };
+        let imported = finish(view, hash, verified);
         done(Stage::Decided);
         imported
     }
@@ -311,7 +316,8 @@ impl Rules {
         header.logs_bloom = executed.bloom;
         header.gas_used = executed.gas_used;
         let block = Block::new(header, included);
-        Ok(Candidate { block, senders, receipts: executed.receipts, changes, skipped })
+        let Executed { receipts, appearances, .. } = executed;
+        Ok(Candidate { block, senders, receipts, appearances, changes, skipped })
     }
 
     fn blank_header<V: ChainView>(
@@ -349,7 +355,7 @@ impl Rules {
         candidate: Candidate,
         nonce: B64,
     ) -> Result<Imported, BlockError> {
-        let Candidate { mut block, senders, receipts, changes, .. } = candidate;
+        let Candidate { mut block, senders, receipts, appearances, changes, .. } = candidate;
         block.header.nonce = nonce;
         if !block.header.is_sealed() {
             let target = B256::from(header::target(block.header.difficulty).to_be_bytes());
@@ -359,7 +365,7 @@ impl Rules {
         if view.header(hash).is_some() {
             return Err(BlockError::AlreadyKnown(hash));
         }
-        finish(view, hash, Verified { block, senders, receipts, changes })
+        finish(view, hash, Verified { block, senders, receipts, appearances, changes })
     }
 }
 
@@ -422,7 +428,7 @@ fn mmr_of<V: ChainView>(view: &V, hash: B256) -> Result<Mmr, BlockError> {
 }
 
 fn finish<V: ChainView>(view: &V, hash: B256, verified: Verified) -> Result<Imported, BlockError> {
-    let Verified { block, senders, receipts, changes } = verified;
+    let Verified { block, senders, receipts, appearances, changes } = verified;
     let Changes { nodes, dropped, code, .. } = changes;
     let parent = block.header.parent_hash;
     let total =
@@ -441,6 +447,7 @@ fn finish<V: ChainView>(view: &V, hash: B256, verified: Verified) -> Result<Impo
         block,
         senders,
         receipts,
+        appearances,
         nodes,
         dropped,
         mountains,

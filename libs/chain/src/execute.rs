@@ -34,6 +34,7 @@ use crate::state::{State, StateError};
 use crate::view::StateSource;
 use alloy_consensus::{Eip658Value, ReceiptWithBloom, Transaction as _, TxType};
 use alloy_primitives::{Address, Bloom, TxKind, U256};
+use alloy_rlp::{RlpDecodable, RlpEncodable};
 use bloom::Blooms;
 use revm::context::either::Either;
 use revm::context::result::{EVMError, InvalidTransaction};
@@ -41,7 +42,9 @@ use revm::context::{BlockEnv, CfgEnv, Context, TxEnv};
 use revm::context_interface::cfg::gas::calculate_initial_tx_gas;
 use revm::handler::MainnetContext;
 use revm::primitives::{eip3860, eip7825, hardfork::SpecId};
+use revm::state::EvmState;
 use revm::{ExecuteEvm, MainBuilder, MainContext, MainnetEvm};
+use std::collections::BTreeMap;
 
 /// Most gas of one transaction (EIP-7825).
 pub const TRANSACTION_GAS_MAX: u64 = eip7825::TX_GAS_LIMIT_CAP;
@@ -283,7 +286,20 @@ pub struct Executor<'s, S: StateSource> {
     gas_used: u64,
     bloom: Bloom,
     blooms: Blooms,
+    coinbase: Address,
     receipts: Vec<Receipt>,
+    appearances: Vec<Vec<Appearance>>,
+}
+
+/// An account that took part in a transaction: it sent or received it, was called, paid or created
+/// on the way. Who is only looked at (a balance, delegated code) does not appear, nor does the
+/// coinbase for the tip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub struct Appearance {
+    /// The account.
+    pub address: Address,
+    /// Whether the transaction created its code.
+    pub created: bool,
 }
 
 /// What the transactions of a block left besides the state.
@@ -291,6 +307,8 @@ pub struct Executor<'s, S: StateSource> {
 pub struct Executed {
     /// One per transaction.
     pub receipts: Vec<Receipt>,
+    /// Per transaction, who took part, in order of address.
+    pub appearances: Vec<Vec<Appearance>>,
     /// Gas of all transactions.
     pub gas_used: u64,
     /// Union of the blooms.
@@ -300,11 +318,19 @@ pub struct Executed {
 impl<'s, S: StateSource> Executor<'s, S> {
     /// Starts a block on its parent's state.
     pub fn new(state: &'s mut State<S>, chain_id: u64, block: BlockEnv) -> Self {
-        let (gas_limit, base_fee) = (block.gas_limit, block.basefee);
-        let machine = machine(state, config_env(chain_id), block);
-        let (gas_used, bloom, receipts) = (0, Bloom::ZERO, Vec::new());
-        let blooms = Blooms::default();
-        Self { machine, chain_id, gas_limit, base_fee, gas_used, bloom, blooms, receipts }
+        let (gas_limit, base_fee, coinbase) = (block.gas_limit, block.basefee, block.beneficiary);
+        Self {
+            machine: machine(state, config_env(chain_id), block),
+            chain_id,
+            gas_limit,
+            base_fee,
+            gas_used: 0,
+            bloom: Bloom::ZERO,
+            blooms: Blooms::default(),
+            coinbase,
+            receipts: Vec::new(),
+            appearances: Vec::new(),
+        }
     }
 
     /// Gas that is left in the block.
@@ -327,7 +353,9 @@ impl<'s, S: StateSource> Executor<'s, S> {
             .machine
             .transact(transaction_env(transaction, sender))
             .map_err(|error| refusal(error, sender, self.base_fee))?;
+        let appearances = appearances(&done.state, transaction, sender, self.coinbase);
         self.machine.ctx.journaled_state.database.apply(done.state)?;
+        self.appearances.push(appearances);
         self.gas_used += done.result.tx_gas_used();
         let success = done.result.is_success();
         let logs = if success { done.result.into_logs() } else { Vec::new() };
@@ -345,8 +373,27 @@ impl<'s, S: StateSource> Executor<'s, S> {
 
     /// Ends the block.
     pub fn finish(self) -> Executed {
-        Executed { receipts: self.receipts, gas_used: self.gas_used, bloom: self.bloom }
+        let Self { receipts, appearances, gas_used, bloom, .. } = self;
+        Executed { receipts, appearances, gas_used, bloom }
     }
+}
+
+fn appearances(
+    changes: &EvmState,
+    transaction: &Transaction,
+    sender: Address,
+    coinbase: Address,
+) -> Vec<Appearance> {
+    let mut all: BTreeMap<Address, bool> = changes
+        .iter()
+        .filter(|(address, account)| account.is_touched() && **address != coinbase)
+        .map(|(address, account)| (*address, account.is_created()))
+        .collect();
+    // A transaction that reverts touches its receiver no more.
+    for named in [Some(sender), transaction.to()].into_iter().flatten() {
+        all.entry(named).or_default();
+    }
+    all.into_iter().map(|(address, created)| Appearance { address, created }).collect()
 }
 
 fn refusal(error: EVMError<StateError>, address: Address, base_fee: u64) -> TransactionError {

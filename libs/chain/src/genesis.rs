@@ -272,6 +272,7 @@ impl GenesisSpec {
             block: Block::new(header, Vec::new()),
             senders: Vec::new(),
             receipts: Vec::new(),
+            appearances: Vec::new(),
             nodes: changes.nodes,
             dropped: changes.dropped,
             mountains,

@@ -5,6 +5,7 @@
 //! genesis is refused before anything in it changes; the feed ends with the head. Blocks, receipts
 //! and mountains stay; which states do is up to the [`History`].
 
+mod appearances;
 mod append;
 mod cache;
 mod checkpoints;
@@ -18,6 +19,7 @@ mod recount;
 mod snapshot;
 mod tables;
 
+pub use appearances::Place;
 pub use error::StoreError;
 pub use history::History;
 pub use snapshot::Snapshot;
@@ -106,6 +108,7 @@ impl Store {
             store.history = History::Last(u64::MAX);
         }
         store.database.begin_write().map_err(StoreError::from).and_then(bring_up)?;
+        appearances::rebuild::ensure(&store)?;
         Ok(store)
     }
 
@@ -131,6 +134,8 @@ impl Store {
         let spec = serde_json::to_vec(spec).expect("a specification is JSON");
         transaction.open_table(META)?.insert(SPEC, spec.as_slice())?;
         bring_up(transaction)?;
+        // While old states are there: who took part is known by executing.
+        appearances::rebuild::ensure(self)?;
         let snapshot = self.snapshot()?;
         snapshot.check()?;
         let counted = self.is_counted()?;

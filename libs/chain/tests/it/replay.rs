@@ -2,7 +2,7 @@
 
 use crate::support::{CHAIN_ID, Chain, Key, MINER, RECORDER, init_code, record, transaction};
 use alloy_primitives::{Address, Bytes, TxKind, U256};
-use chain::execute::{Replay, transaction_env};
+use chain::execute::{Appearance, Replay, transaction_env};
 use chain::{AtBlock, ChainView, Imported, MemoryChain};
 use revm::Inspector;
 use revm::interpreter::Interpreter;
@@ -82,4 +82,31 @@ fn what_is_only_watched_changes_nothing() {
     assert_eq!(replay.state().commit().unwrap().root, parent.state_root);
     let orphan = chain::Header { parent_hash: sent.tx_hash().to_owned(), ..parent };
     assert!(Replay::before(&chain.view, CHAIN_ID, &orphan).is_none());
+}
+
+#[test]
+fn an_import_tells_who_took_part() {
+    let mut chain = Chain::new();
+    let imported = mined(&mut chain);
+    let (one, two, recorder) = (Key::new(1).address(), Key::new(2).address(), chain.recorder);
+    let stranger = Address::repeat_byte(7);
+    let created = one.create(3);
+    for (index, expected) in [
+        vec![(two, false), (recorder, false)],
+        vec![(two, false), (stranger, false)],
+        vec![(two, false), (recorder, false)],
+        vec![(one, false), (recorder, false)],
+        vec![(one, false), (created, true)],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut expected: Vec<Appearance> = expected
+            .into_iter()
+            .map(|(address, created)| Appearance { address, created })
+            .collect();
+        expected.sort_by_key(|one| one.address);
+        assert_eq!(imported.appearances[index], expected, "{index}");
+    }
+    assert!(imported.receipts.iter().any(|receipt| !receipt.is_success()));
 }

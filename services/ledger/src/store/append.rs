@@ -1,11 +1,11 @@
 //! One block into the tables, within the caller's write transaction.
 
-use super::StoreError;
 use super::history::{self, History};
 use super::tables::{
     BLOCKS, CANONICAL, CODE, CONNECTED, COUNTED, DISCONNECTED, FEED, FINALIZED, HEAD, META,
     MOUNTAINS, NODES, RECEIPTS, SENDERS, TRANSACTIONS, WORK, Work, number,
 };
+use super::{StoreError, appearances};
 use alloy_primitives::B256;
 use chain::{Block, HeadChange, Imported};
 use redb::{ReadableTable, WriteTransaction};
@@ -28,6 +28,7 @@ pub(super) fn append(
     transaction.open_table(RECEIPTS)?.insert(key, alloy_rlp::encode(receipts).as_slice())?;
     transaction.open_table(SENDERS)?.insert(key, senders.as_slice())?;
     transaction.open_table(WORK)?.insert(key, alloy_rlp::encode(work).as_slice())?;
+    appearances::keep(transaction, imported)?;
     for (definition, values) in [(MOUNTAINS, &imported.mountains), (CODE, &imported.code)] {
         let mut table = transaction.open_table(definition)?;
         for (hash, value) in values {
@@ -78,6 +79,7 @@ pub(super) fn move_head(
         for lost in &block.transactions {
             index.remove(&lost.tx_hash().0)?;
         }
+        appearances::follow(transaction, *hash, &block, false)?;
         sequence += 1;
         feed.insert(sequence, (DISCONNECTED, &hash.0, finalized))?;
     }
@@ -88,6 +90,7 @@ pub(super) fn move_head(
         for (position, included) in (0u32..).zip(&block.transactions) {
             index.insert(&included.tx_hash().0, (height, position))?;
         }
+        appearances::follow(transaction, *hash, &block, true)?;
         finalized = finalized.max(height.saturating_sub(finality_lag));
         sequence += 1;
         feed.insert(sequence, (CONNECTED, &hash.0, finalized))?;

@@ -1,6 +1,9 @@
 //! The chain as it was at one moment, whatever is written meanwhile.
 
 use super::StoreError;
+use super::appearances::{
+    APPEARANCES, Kind, NONCES, NonceKey, PLACES, Place, PlaceKey, nonce_key, place, place_key,
+};
 use super::cache::NodeCache;
 use super::tables::{
     BLOCKS, Bytes as Raw, CANONICAL, CODE, CONNECTED, FEED, FINALIZED, FeedEntry, FeedRow, HEAD,
@@ -9,8 +12,10 @@ use super::tables::{
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rlp::{Decodable, Header as RlpHeader};
+use chain::execute::Appearance;
 use chain::{Block, ChainView, Header, Mmr, NodeSource, Receipt, mmr};
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, StorageError};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// Blocks below the head that have to hang together before a node starts.
@@ -29,6 +34,9 @@ pub struct Snapshot {
     code: ReadOnlyTable<Hash, Raw>,
     canonical: ReadOnlyTable<u64, Hash>,
     transactions: ReadOnlyTable<Hash, (u64, u32)>,
+    appearances: ReadOnlyTable<Hash, Raw>,
+    places: ReadOnlyTable<PlaceKey, ()>,
+    nonces: ReadOnlyTable<NonceKey, (u64, u32)>,
     feed: ReadOnlyTable<u64, FeedRow>,
     head: B256,
     finalized: u64,
@@ -59,6 +67,9 @@ impl Snapshot {
             code: transaction.open_table(CODE)?,
             canonical: transaction.open_table(CANONICAL)?,
             transactions: transaction.open_table(TRANSACTIONS)?,
+            appearances: transaction.open_table(APPEARANCES)?,
+            places: transaction.open_table(PLACES)?,
+            nonces: transaction.open_table(NONCES)?,
             feed: transaction.open_table(FEED)?,
             head: head.ok_or_else(|| StoreError::Damaged("there is no head".into()))?,
             finalized: height(FINALIZED)?,
@@ -118,6 +129,39 @@ impl Snapshot {
     /// Number of canonical transactions.
     pub(crate) fn transactions_count(&self) -> Result<u64, StoreError> {
         Ok(self.transactions.len()?)
+    }
+
+    /// Where an address takes part in transactions of canonical blocks of these heights, in order.
+    pub fn appearances(
+        &self,
+        address: Address,
+        heights: RangeInclusive<u64>,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<Place, StoreError>>, StoreError> {
+        let first = place_key(address, Kind::Appearance, (*heights.start(), 0));
+        let last = place_key(address, Kind::Appearance, (*heights.end(), u32::MAX));
+        let rows = self.places.range::<&[u8; 33]>(&first..=&last)?;
+        Ok(rows.map(|row| Ok(place(row?.0.value()))))
+    }
+
+    /// Per transaction of an imported block, who took part.
+    pub fn taking_part(&self, hash: B256) -> Option<Vec<Vec<Appearance>>> {
+        match read(self.appearances.get(&hash.0)) {
+            Some(rlp) => decoded("appearances", hash, alloy_rlp::decode_exact(rlp.value())),
+            None => self.block(hash)?.transactions.is_empty().then(Vec::new),
+        }
+    }
+
+    /// Where the code of an address was created, the last time.
+    pub fn creation(&self, address: Address) -> Result<Option<Place>, StoreError> {
+        let [first, last] =
+            [(0, 0), (u64::MAX, u32::MAX)].map(|place| place_key(address, Kind::Creation, place));
+        let last = self.places.range::<&[u8; 33]>(&first..=&last)?.next_back();
+        Ok(last.transpose()?.map(|(key, _)| place(key.value())))
+    }
+
+    /// Where a transaction is by its sender and nonce.
+    pub fn place_of_nonce(&self, sender: Address, nonce: u64) -> Result<Option<Place>, StoreError> {
+        Ok(self.nonces.get(&nonce_key(sender, nonce))?.map(|place| place.value()))
     }
 
     /// Sender of each transaction of an imported block.
