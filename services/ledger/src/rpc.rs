@@ -33,6 +33,7 @@ mod session;
 mod simulate;
 mod state;
 mod subscriptions;
+mod trace;
 mod txpool;
 
 pub(crate) use cache::Caches;

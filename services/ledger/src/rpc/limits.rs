@@ -105,6 +105,8 @@ pub(super) fn weight(method: &str) -> u64 {
         "eth_sendRawTransactionSync" | "evm_mine" | "txpool_content" | "txpool_inspect" => HEAVY,
         "eth_getLogs" | "eth_getFilterLogs" => 200,
         "eth_simulateV1" => 500,
+        "debug_getModifiedAccountsByNumber" | "debug_getModifiedAccountsByHash" => HEAVY,
+        "debug_intermediateRoots" | "debug_storageRangeAt" => 1_000,
         name if ["debug_trace", "trace_", "ots_"].iter().any(|part| name.starts_with(part)) => {
             1_000
         }

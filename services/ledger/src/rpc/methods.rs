@@ -5,7 +5,7 @@ use super::out::Out;
 use super::{Answer, Request};
 use super::{
     blocks, calls, fees, fill, filters, logs, network, pool, proofs, raw, simulate, state,
-    subscriptions, txpool,
+    subscriptions, trace, txpool,
 };
 use alloy_primitives::{Bytes, keccak256};
 use client::RpcError;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 #[derive(Clone, Copy)]
 pub(super) enum Method {
     /// With a value.
-    Value(fn(&Request<'_>) -> Answer),
+    Value(Valued),
     /// By writing what it found, for what is asked for often or is long.
     Written(fn(&Request<'_>, &mut Out<'_>) -> Result<(), RpcError>),
 }
@@ -36,7 +36,11 @@ pub(super) fn find(name: &str, development: bool) -> Option<Method> {
         .or_else(|| of_the_node(name).map(Method::Value))
         .or_else(|| of_the_chain(name).map(Method::Value))
         .or_else(|| of_what_waits(name, development).map(Method::Value))
+        .or_else(|| trace::find(name).map(Method::Value))
 }
+
+/// A method that answers with a value.
+pub(super) type Valued = fn(&Request<'_>) -> Answer;
 
 type Written = fn(&Request<'_>, &mut Out<'_>) -> Result<(), RpcError>;
 
@@ -65,7 +69,7 @@ fn written(name: &str) -> Option<Written> {
     })
 }
 
-fn of_the_node(name: &str) -> Option<fn(&Request<'_>) -> Answer> {
+fn of_the_node(name: &str) -> Option<Valued> {
     Some(match name {
         "web3_clientVersion" => |_| Ok(json!(client_version())),
         "web3_sha3" => |request| Ok(json!(keccak256(request.params.get::<Bytes>(0)?))),
@@ -100,7 +104,7 @@ fn of_the_node(name: &str) -> Option<fn(&Request<'_>) -> Answer> {
     })
 }
 
-fn of_the_chain(name: &str) -> Option<fn(&Request<'_>) -> Answer> {
+fn of_the_chain(name: &str) -> Option<Valued> {
     Some(match name {
         "eth_getHeaderByNumber" | "eth_getHeaderByHash" => blocks::header,
         "eth_getBlockTransactionCountByNumber" | "eth_getBlockTransactionCountByHash" => {
@@ -128,7 +132,7 @@ fn of_the_chain(name: &str) -> Option<fn(&Request<'_>) -> Answer> {
     })
 }
 
-fn of_what_waits(name: &str, development: bool) -> Option<fn(&Request<'_>) -> Answer> {
+fn of_what_waits(name: &str, development: bool) -> Option<Valued> {
     Some(match name {
         "eth_sendRawTransaction" => pool::send_raw,
         "eth_fillTransaction" => fill::fill,
@@ -148,6 +152,6 @@ pub(super) fn client_version() -> String {
 
 /// The namespaces that are answered, with their versions.
 fn modules() -> Value {
-    let names = ["admin", "debug", "eth", "net", "rpc", "txpool", "wattex", "web3"];
+    let names = ["admin", "debug", "eth", "net", "rpc", "trace", "txpool", "wattex", "web3"];
     names.iter().map(|name| ((*name).to_owned(), json!("1.0"))).collect()
 }

@@ -17,5 +17,6 @@ mod restart;
 mod rpc;
 mod simulate;
 mod socket;
+mod trace;
 mod wire;
 mod ws;
