@@ -22,6 +22,7 @@ mod limits;
 mod logs;
 mod methods;
 mod network;
+mod ots;
 mod out;
 mod params;
 mod pool;

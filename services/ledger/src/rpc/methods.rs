@@ -4,7 +4,7 @@ use super::format::Quantity;
 use super::out::Out;
 use super::{Answer, Request};
 use super::{
-    blocks, calls, fees, fill, filters, logs, network, pool, proofs, raw, simulate, state,
+    blocks, calls, fees, fill, filters, logs, network, ots, pool, proofs, raw, simulate, state,
     subscriptions, trace, txpool,
 };
 use alloy_primitives::{Bytes, keccak256};
@@ -37,6 +37,7 @@ pub(super) fn find(name: &str, development: bool) -> Option<Method> {
         .or_else(|| of_the_chain(name).map(Method::Value))
         .or_else(|| of_what_waits(name, development).map(Method::Value))
         .or_else(|| trace::find(name).map(Method::Value))
+        .or_else(|| ots::find(name).map(Method::Value))
 }
 
 /// A method that answers with a value.
@@ -152,6 +153,7 @@ pub(super) fn client_version() -> String {
 
 /// The namespaces that are answered, with their versions.
 fn modules() -> Value {
-    let names = ["admin", "debug", "eth", "net", "rpc", "trace", "txpool", "wattex", "web3"];
+    let names =
+        ["admin", "debug", "eth", "net", "ots", "rpc", "trace", "txpool", "wattex", "web3"];
     names.iter().map(|name| ((*name).to_owned(), json!("1.0"))).collect()
 }

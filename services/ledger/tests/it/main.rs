@@ -10,6 +10,7 @@ mod limits;
 mod maintain;
 mod miner;
 mod network;
+mod pages;
 mod pool;
 mod relay;
 mod reorg;
