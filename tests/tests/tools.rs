@@ -3,6 +3,9 @@
 //! What they see of a node alone is compared with another node in `services/wattex/tests/tools`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "tools/trace_compare.rs"]
+mod trace_compare;
+
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::Command;
