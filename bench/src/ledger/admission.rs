@@ -128,6 +128,10 @@ fn single(
         .collect();
     let (done, seconds) = timed(|| {
         send_all(endpoint, &shares, |answer| result(serde_json::from_slice(answer)?).map(drop))?;
+        if !mines_itself {
+            // Of many requests at once the peer's automine leaves some in its pool for good.
+            mine_all(&mut endpoint.connect()?)?;
+        }
         wait_for(endpoint, token.senders(), SINGLE_EACH)
     });
     done?;
