@@ -3,6 +3,7 @@
 //! ```text
 //! genesis: --genesis FILE | DIR/genesis.json | a new one (--dev: funded accounts, low work)
 //! tools --HTTP, WebSocket--> ledger <-- miner: when due, or every so many seconds
+//!                              ^--NATS--> other nodes of the chain
 //! ```
 //!
 //! Invariants: what makes the chain stands in the directory beside it, so a node goes on where it
@@ -11,6 +12,7 @@
 
 mod dev;
 mod directory;
+mod network;
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -26,7 +28,7 @@ use anyhow::{Context, Result};
 use bus::Bus;
 use calendar::Timestamp;
 use clap::Args;
-use ledger::{Ledger, Mining, RpcLimits, RpcServer, StartError};
+use ledger::{History, Ledger, Mining, RpcLimits, RpcServer, StartError};
 use service::{Clock, ClockHand, Tick};
 use tokio::sync::watch;
 
@@ -71,6 +73,11 @@ pub struct Arguments {
     /// Who gets rewards and tips.
     #[arg(long, value_name = "ADDRESS", default_value_t = Address::ZERO)]
     miner: Address,
+    #[command(flatten)]
+    network: network::Arguments,
+    /// Keep all old states; without, those of the last 128 blocks and of what is not final.
+    #[arg(long)]
+    archive: bool,
     /// Seconds between blocks of a new chain. With --dev: a block at these times only.
     #[arg(long, value_name = "SECONDS", conflicts_with = "genesis", value_parser = seconds())]
     block_time: Option<u64>,
@@ -142,17 +149,26 @@ async fn serve(arguments: Arguments, directory: Directory) -> Result<ExitCode> {
 }
 
 async fn start(arguments: &Arguments, directory: &Directory, clock: Clock) -> Result<Arc<Ledger>> {
+    let network = arguments.network.open(directory.genesis()).await?;
     let mode = match (arguments.mine, arguments.dev) {
         (0, _) => Mining::Off,
         (_, true) => Mining::OnDemand,
+        // Several that waited for the same moment would each find a block of their own then.
+        (_, false) if network.peering.is_some() => Mining::Continuous,
         (_, false) => Mining::Steady,
     };
+    let miner = network.miner_key.as_ref().map_or(arguments.miner, |key| key.address());
     let config = ledger::Config {
         mode,
-        coinbase: arguments.miner,
+        coinbase: miner,
+        finality_lag: network.finality_lag,
+        history: if arguments.archive { History::Archive } else { History::default() },
         threads: NonZeroUsize::new(arguments.mine.into()).unwrap_or(NonZeroUsize::MIN),
         development: arguments.dev,
         rpc: rpc_limits(arguments.dev),
+        peering: network.peering,
+        operator_key: network.operator_key,
+        miner_key: network.miner_key,
         ..ledger::Config::default()
     };
     let parts = ledger::Parts {
@@ -165,6 +181,8 @@ async fn start(arguments: &Arguments, directory: &Directory, clock: Clock) -> Re
     ledger::start(parts).await.map_err(|error| match error {
         StartError::Store(error) => directory.refused(error.to_string()).into(),
         StartError::Genesis(error) => Trouble::Genesis(error.to_string()).into(),
+        error @ StartError::Key { .. } => Trouble::Key(error.to_string()).into(),
+        StartError::Network(error) => Trouble::Network(format!("{error:#}")).into(),
     })
 }
 

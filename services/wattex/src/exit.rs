@@ -5,10 +5,11 @@
 //! | 0 | done |
 //! | 1 | something went wrong on our side |
 //! | 2 | unknown or malformed argument |
-//! | 3 | data, trust file or genesis missing or malformed |
+//! | 3 | data, trust file, genesis or key missing or malformed |
 //! | 4 | the port is taken, or the address is not ours |
 //! | 5 | the directory belongs to another run or another version |
 //! | 6 | the clock is behind what the directory already knows |
+//! | 7 | the network of nodes cannot be reached |
 //! | 10 | a bill does not hold |
 //! | 11 | a bill holds but is not anchored |
 //! | 12 | a bill cannot be read |
@@ -43,6 +44,12 @@ pub enum Trouble {
     /// The genesis, or what one is made from, is missing, malformed or makes no chain.
     #[error("{0}")]
     Genesis(String),
+    /// A key is missing, malformed, or not one that the genesis names.
+    #[error("{0}")]
+    Key(String),
+    /// The network of nodes cannot be reached.
+    #[error("{0}")]
+    Network(String),
     /// The trust file is missing or malformed.
     #[error("{0}")]
     Trust(String),
@@ -73,10 +80,11 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
     for cause in error.chain() {
         if let Some(trouble) = cause.downcast_ref::<Trouble>() {
             return ExitCode::from(match trouble {
-                Trouble::Trust(_) | Trouble::Genesis(_) => 3,
+                Trouble::Trust(_) | Trouble::Genesis(_) | Trouble::Key(_) => 3,
                 Trouble::PortTaken { .. } | Trouble::Listen { .. } => 4,
                 Trouble::Directory(_) => 5,
                 Trouble::Clock { .. } => 6,
+                Trouble::Network(_) => 7,
                 Trouble::Bill(_) => 12,
                 Trouble::Chain(_) | Trouble::Blocks(_) => 13,
             });

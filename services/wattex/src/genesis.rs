@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ::chain::GenesisSpec;
-use ::chain::genesis::{Deploy, GenesisCall};
+use ::chain::genesis::{Deploy, GenesisCall, Operators};
 use alloy_primitives::utils::parse_ether;
 use alloy_primitives::{Address, U256};
 use anyhow::{Context, Result};
@@ -38,7 +38,7 @@ const WITHDRAWAL_DELAY: u32 = 2 * 86_400;
 #[derive(Args, Debug, Clone)]
 pub struct Arguments {
     /// The description: JSON with any of chainId, timestamp, blockTime, difficulty,
-    /// fixedDifficulty, gasLimit, reward, accounts and contracts.
+    /// fixedDifficulty, gasLimit, reward, accounts, operators, miners and contracts.
     description: PathBuf,
     /// Where the genesis is written; nothing may be there yet.
     #[arg(long, value_name = "FILE", default_value = "genesis.json")]
@@ -63,6 +63,10 @@ struct Description {
     reward: Ether,
     /// Who has what from the start.
     accounts: BTreeMap<Address, Ether>,
+    /// Who signs checkpoints, and how many of them make a block final.
+    operators: Option<Operators>,
+    /// Who may mine; anyone when empty. Each pays for its right, so it needs a balance.
+    miners: Vec<Address>,
     /// Our contracts; none when absent.
     contracts: Option<Contracts>,
 }
@@ -152,6 +156,7 @@ impl Description {
         spec.fixed_difficulty = self.fixed_difficulty;
         spec.gas_limit = self.gas_limit.unwrap_or(spec.gas_limit);
         spec.reward = self.reward.0;
+        (spec.operators, spec.miners) = (self.operators, self.miners);
         for (address, Ether(wei)) in self.accounts {
             spec.alloc.entry(address).or_default().balance = wei;
         }
