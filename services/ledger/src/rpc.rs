@@ -276,7 +276,7 @@ impl Patience {
 }
 
 /// What tools look for when they ask a node for a state that it has given up.
-fn state_not_kept(header: &chain::Header, oldest: u64) -> RpcError {
+fn state_not_kept(header: &Header, oldest: u64) -> RpcError {
     let root = header.state_root;
     server(format!(
         "missing trie node {root:x} (path ) state {root} is not available, \

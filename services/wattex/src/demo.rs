@@ -144,7 +144,7 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
     let began = Instant::now();
     let temporary = match &arguments.dir {
         Some(_) => None,
-        None => Some(plan::temporary_directory()?),
+        None => Some(temporary_directory()?),
     };
     let kept = temporary.as_ref().map(|folder| folder.path().to_owned());
     let directory = arguments.dir.clone().or(kept).context("no directory")?;

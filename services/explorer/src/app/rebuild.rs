@@ -11,7 +11,6 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::app::branch::{self, Head, REBUILDING};
-use crate::app::work;
 
 /// A receipt as a node writes it.
 #[derive(Deserialize)]

@@ -203,7 +203,10 @@ fn import(node: &Node, block: Block) -> Outcome {
     match node.import_block(block, node.now()) {
         Ok(_) | Err(ImportError::Block(BlockError::AlreadyKnown(_))) => Outcome::Stored,
         Err(ImportError::Block(reason)) => Outcome::Refused(reason),
-        Err(ImportError::BelowFinalized { .. }) => Outcome::BelowFinal,
+        // Only states below what is final are given up.
+        Err(ImportError::BelowFinalized { .. } | ImportError::StateNotKept { .. }) => {
+            Outcome::BelowFinal
+        }
         Err(error @ ImportError::Store(_)) => {
             tracing::error!(%error, "a block of a peer could not be stored");
             Outcome::Failed
