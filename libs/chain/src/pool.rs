@@ -260,14 +260,11 @@ impl Pool {
         done
     }
 
-    /// Drops what left a sender from the index; returns its hashes.
-    fn gone(&mut self, left: Vec<Box<Pooled>>) -> Vec<B256> {
-        left.into_iter()
-            .map(|pooled| pooled.hash)
-            .inspect(|hash| {
-                self.by_hash.remove(hash);
-            })
-            .collect()
+    /// Drops what left a sender from the index.
+    fn unindex(&mut self, gone: &[B256]) {
+        for hash in gone {
+            self.by_hash.remove(hash);
+        }
     }
 
     /// Removes a transaction; those of the same sender after it become queued, as many as may.
@@ -294,7 +291,8 @@ impl Pool {
         }
         let now = self.now;
         let gone = self.change(address, |sender| sender.settle(account, now));
-        self.gone(gone)
+        self.unindex(&gone);
+        gone
     }
 
     /// Follows a new head: `accounts` are those of all senders in the blocks that were connected
@@ -341,7 +339,8 @@ impl Pool {
         while let Some((_, address)) = self.order.oldest().filter(|(since, _)| *since <= since_max)
         {
             let expired = self.change(address, |sender| sender.expire(since_max));
-            gone.extend(self.gone(expired));
+            self.unindex(&expired);
+            gone.extend(expired);
         }
         gone
     }

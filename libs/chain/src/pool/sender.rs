@@ -4,7 +4,7 @@ use super::Pooled;
 use crate::block::Recovered;
 use crate::state::Account;
 use alloy_consensus::Transaction as _;
-use alloy_primitives::U256;
+use alloy_primitives::{B256, U256};
 use std::collections::{BTreeMap, VecDeque};
 use std::{iter, mem};
 
@@ -150,8 +150,8 @@ impl Sender {
         self.lost(last)
     }
 
-    /// Takes note of the account: what was used and what it cannot pay any more leaves.
-    pub(super) fn settle(&mut self, account: &Account, now: u64) -> Vec<Box<Pooled>> {
+    /// Takes note of the account: what was used and what it cannot pay any more leaves. Its hashes.
+    pub(super) fn settle(&mut self, account: &Account, now: u64) -> Vec<B256> {
         let mut gone = Vec::new();
         if account.nonce < self.nonce {
             // A lost block had what comes before.
@@ -160,16 +160,13 @@ impl Sender {
         }
         let is_used = |pooled: &mut Box<Pooled>| pooled.nonce() < account.nonce;
         while let Some(used) = self.pending.pop_front_if(is_used) {
-            gone.push(used);
+            gone.extend(self.lost(Some(used)).map(|used| used.hash));
         }
         while let Some(queued) = self.queued.first_entry()
             && *queued.key() < account.nonce
         {
-            gone.push(queued.remove());
-        }
-        for used in &gone {
-            self.cost -= used.cost;
-            self.bytes -= used.memory;
+            let used = queued.remove();
+            gone.extend(self.lost(Some(used)).map(|used| used.hash));
         }
         self.nonce = account.nonce;
         self.refloor(0);
@@ -184,7 +181,7 @@ impl Sender {
     }
 
     /// Keeps what the balance covers, lower nonces first.
-    fn afford(&mut self, balance: U256, now: u64) -> Vec<Box<Pooled>> {
+    fn afford(&mut self, balance: U256, now: u64) -> Vec<B256> {
         let (mut left, mut gone) = (balance, Vec::new());
         let pending = mem::take(&mut self.pending);
         let queued = mem::take(&mut self.queued);
@@ -199,17 +196,21 @@ impl Sender {
         }) {
             self.cost -= pooled.cost;
             self.bytes -= pooled.memory;
-            gone.push(pooled);
+            gone.push(pooled.hash);
         }
         self.promote();
         gone
     }
 
-    /// Takes out what has been queued since `since_max` or longer.
-    pub(super) fn expire(&mut self, since_max: u64) -> Vec<Box<Pooled>> {
-        let is_old = |_: &u64, pooled: &mut Box<Pooled>| pooled.since <= since_max;
-        let old: Vec<_> = self.queued.extract_if(.., is_old).map(|(_, pooled)| pooled).collect();
-        old.into_iter().filter_map(|pooled| self.lost(Some(pooled))).collect()
+    /// Takes out what has been queued since `since_max` or longer. Its hashes.
+    pub(super) fn expire(&mut self, since_max: u64) -> Vec<B256> {
+        let mut gone = Vec::new();
+        for (_, pooled) in self.queued.extract_if(.., |_, pooled| pooled.since <= since_max) {
+            self.cost -= pooled.cost;
+            self.bytes -= pooled.memory;
+            gone.push(pooled.hash);
+        }
+        gone
     }
 
     fn lost(&mut self, pooled: Option<Box<Pooled>>) -> Option<Box<Pooled>> {
