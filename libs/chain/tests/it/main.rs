@@ -1,6 +1,7 @@
 //! The chain machine through its public interface.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod attack;
 mod calls;
 mod flips;
 mod light;
