@@ -34,7 +34,7 @@ mod sender;
 #[cfg(test)]
 mod tests;
 
-pub use admit::{admit, admit_all};
+pub use admit::{admit, admit_all, admit_from};
 pub use best::Best;
 pub use error::PoolError;
 pub use limits::PoolLimits;

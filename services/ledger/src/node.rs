@@ -10,6 +10,7 @@
 //!
 //! Everything here may block: asynchronous code calls it on a blocking thread.
 
+mod accounts;
 mod finality;
 mod miner;
 
@@ -20,12 +21,13 @@ use crate::config::{Config, Parts};
 use crate::news::News;
 use crate::peers::Event;
 use crate::store::{Beginning, Snapshot, Store, StoreError};
+use accounts::HeadAccounts;
 use alloy_consensus::Transaction as _;
 use alloy_consensus::transaction::Recovered;
 use alloy_primitives::{Address, B256};
 use chain::checkpoint::Ballots;
 use chain::pool::Added;
-use chain::state::{Account, StateError};
+use chain::state::StateError;
 use chain::sync::{Input, Status};
 use chain::{
     AtBlock, Block, BlockError, ChainView, GenesisError, HeadChange, Imported, Pool, PoolError,
@@ -33,11 +35,14 @@ use chain::{
 };
 use keys::SecretKey;
 use service::Clock;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use tokio::sync::watch;
+
+/// Senders that are remembered until their transactions are submitted.
+const AHEAD_MAX: usize = 8_192;
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +117,10 @@ pub struct Node {
     clock: Clock,
     store: Store,
     pool: Mutex<Pool>,
+    /// Locked after the pool.
+    accounts: Mutex<HeadAccounts>,
+    /// Senders of transactions that are about to be submitted, by hash.
+    ahead: Mutex<HashMap<B256, Address>>,
     /// Where operators sign checkpoints.
     ballots: Option<Mutex<Ballots>>,
     /// Reorganisations that would have undone final blocks.
@@ -146,6 +155,8 @@ impl Node {
         let beginning = Beginning { spec: &spec, imported: &genesis.imported };
         let store = Store::open(&directory, beginning, config.history)?;
         let ballots = finality::ballots(&genesis.rules, genesis.imported.hash, &store)?;
+        let mut pool = Pool::new(config.pool);
+        pool.set_base_fee(genesis.rules.next_base_fee(&store.snapshot()?.head_header()?));
         Ok(Self {
             rules: genesis.rules,
             ballots: ballots.map(Mutex::new),
@@ -153,7 +164,9 @@ impl Node {
             line: OnceLock::new(),
             network: Mutex::default(),
             genesis: genesis.imported.hash,
-            pool: Mutex::new(Pool::new(config.pool)),
+            pool: Mutex::new(pool),
+            accounts: Mutex::default(),
+            ahead: Mutex::default(),
             config,
             clock,
             store,
@@ -258,12 +271,17 @@ impl Node {
         if self.pool().get(&hash).is_some() {
             return Err(PoolError::AlreadyKnown.into());
         }
-        let admitted = chain::pool::admit(transaction, &self.rules, &self.config.pool)?;
+        let (rules, limits) = (&self.rules, &self.config.pool);
+        let known = locked(&self.ahead).remove(&hash);
+        let admitted = match known {
+            Some(sender) => chain::pool::admit_from(sender, transaction, rules, limits),
+            None => chain::pool::admit(transaction, rules, limits),
+        }?;
         // The pool is locked before the state is read: a head that moves meanwhile updates the
         // pool afterwards.
         let mut pool = self.pool();
-        let snapshot = self.snapshot()?;
-        let account = account_at_head(&snapshot, admitted.signer())?;
+        pool.pass(self.now());
+        let account = locked(&self.accounts).get(admitted.signer(), || self.shared_snapshot())?;
         let place = (admitted.signer(), admitted.nonce());
         let added = pool.add(admitted, &account)?;
         for evicted in &added.evicted {
@@ -273,6 +291,18 @@ impl Node {
         drop(pool);
         self.tell(Input::Pooled(hash));
         Ok(hash)
+    }
+
+    /// Recovers in parallel who signed transactions that are going to be [submitted](Self::submit)
+    /// one by one.
+    pub(crate) fn recover_ahead(&self, transactions: Vec<Transaction>) {
+        let admitted = chain::pool::admit_all(transactions, &self.rules, &self.config.pool);
+        let mut ahead = locked(&self.ahead);
+        if ahead.len() + admitted.len() > AHEAD_MAX {
+            ahead.clear();
+        }
+        let sender = |one: Recovered<Transaction>| (*one.inner().tx_hash(), one.signer());
+        ahead.extend(admitted.into_iter().flatten().map(sender));
     }
 
     /// Takes in a block from elsewhere at `now` (epoch seconds). Returns how the head moved, if it
@@ -339,31 +369,38 @@ impl Node {
     /// Brings the pool to the new head: what was included leaves, what was undone returns.
     fn follow(&self, change: &HeadChange) -> Result<(), ImportError> {
         let mut pool = self.pool();
+        let mut known = locked(&self.accounts);
+        known.replace(HashMap::new());
         let snapshot = self.snapshot()?;
-        let transactions = |hashes: &[B256]| -> Vec<Recovered<Transaction>> {
-            let of_block = |hash: &B256| {
-                let block = snapshot.block(*hash).map(|block| block.transactions);
-                let senders = snapshot.senders(*hash);
-                block.unwrap_or_default().into_iter().zip(senders.unwrap_or_default())
-            };
-            let all = hashes.iter().flat_map(of_block);
-            all.map(|(transaction, sender)| Recovered::new_unchecked(transaction, sender)).collect()
-        };
-        let connected = transactions(&change.connected);
-        let oldest_first: Vec<B256> = change.disconnected.iter().rev().copied().collect();
-        let returned = transactions(&oldest_first);
+        let connected = change.connected.iter();
+        let mut addresses: HashSet<Address> =
+            connected.flat_map(|hash| snapshot.senders(*hash).unwrap_or_default()).collect();
+        let undone = change.disconnected.iter().rev();
+        let returned: Vec<_> = undone.flat_map(|hash| transactions(&snapshot, *hash)).collect();
+        addresses.extend(returned.iter().map(Recovered::signer));
         let mut state = state_at_head(&snapshot)?;
-        let mut accounts = HashMap::new();
-        for sender in connected.iter().chain(&returned).map(Recovered::signer) {
-            let account = state.account(sender).map_err(BlockError::from)?;
-            accounts.insert(sender, account.unwrap_or_default());
+        let mut accounts = HashMap::with_capacity(addresses.len());
+        for address in addresses {
+            let account = state.account(address).map_err(BlockError::from)?;
+            accounts.insert(address, account.unwrap_or_default());
         }
+        pool.pass(self.now());
+        pool.set_base_fee(self.rules.next_base_fee(&snapshot.head_header()?));
         let hashes: Vec<B256> = returned.iter().map(|one| *one.inner().tx_hash()).collect();
         pool.follow(&accounts, returned);
         let back = hashes.into_iter().filter(|hash| pool.get(hash).is_some());
         back.for_each(|hash| self.tell(Input::Pooled(hash)));
+        known.replace(accounts);
         Ok(())
     }
+}
+
+/// The transactions of a stored block with their senders.
+fn transactions(snapshot: &Snapshot, block: B256) -> Vec<Recovered<Transaction>> {
+    let senders = snapshot.senders(block).unwrap_or_default();
+    let transactions = snapshot.block(block).map(|block| block.transactions).unwrap_or_default();
+    let all = transactions.into_iter().zip(senders);
+    all.map(|(transaction, sender)| Recovered::new_unchecked(transaction, sender)).collect()
 }
 
 /// What can be mined since a transaction was added: it, and those that only waited for its nonce.
@@ -407,12 +444,4 @@ pub(crate) fn state_at_head(
 ) -> Result<State<AtBlock<'_, Snapshot>>, StoreError> {
     let root = snapshot.head_header()?.state_root;
     Ok(State::at(root, AtBlock::new(snapshot, snapshot.head())))
-}
-
-/// An account as of the head; an empty one if there is none.
-pub(crate) fn account_at_head(
-    snapshot: &Snapshot,
-    address: Address,
-) -> Result<Account, SubmitError> {
-    Ok(state_at_head(snapshot)?.account(address)?.unwrap_or_default())
 }

@@ -8,6 +8,7 @@ use crate::rules::{BASE_FEE_MIN, Rules};
 use crate::signature;
 use alloy_consensus::Transaction as _;
 use alloy_eips::eip2718::Encodable2718;
+use alloy_primitives::Address;
 
 /// Checks a transaction from outside without the state, and recovers its sender.
 pub fn admit(
@@ -20,7 +21,18 @@ pub fn admit(
     Ok(Recovered::new_unchecked(transaction, sender))
 }
 
-/// The same for many, in their order; senders are recovered in parallel.
+/// The same for one whose sender was recovered before.
+pub fn admit_from(
+    sender: Address,
+    transaction: Transaction,
+    rules: &Rules,
+    limits: &PoolLimits,
+) -> Result<Recovered, PoolError> {
+    check(&transaction, rules, limits)?;
+    Ok(Recovered::new_unchecked(transaction, sender))
+}
+
+/// [`admit`] for many, in their order; senders are recovered in parallel.
 pub fn admit_all(
     transactions: Vec<Transaction>,
     rules: &Rules,

@@ -39,6 +39,7 @@ impl Node {
     /// until no waiting transaction can go into one, or the empty block that is due. A continuous
     /// miner searches for one block, for a second at most.
     pub fn mine_due(&self, now: u64) -> Result<u64, MineError> {
+        self.pool().pass(now);
         let mut mined = 0;
         while self.config.mode != Mining::Off && self.mine(now, false)?.is_some() {
             mined += 1;
@@ -87,8 +88,7 @@ impl Node {
 
     /// Whether the next block could have transactions: those behind a gap do not count.
     fn transactions_wait(&self) -> bool {
-        let pool = self.pool();
-        pool.senders().any(|sender| pool.pending(sender).next().is_some())
+        self.pool().pending_len() > 0
     }
 
     /// Whether a block of this node would be accepted: where the genesis names miners it needs the

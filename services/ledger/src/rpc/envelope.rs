@@ -3,6 +3,7 @@
 use super::limits::{HEAVY, INLINE_WEIGHT_MAX, weight};
 use super::out::Out;
 use super::params::Params;
+use super::pool::{self, SEND_RAW};
 use super::send_sync::{self, Awaited};
 use super::{Answer, Patience, RpcLimits, Session, code, limit};
 use crate::node::Node;
@@ -138,6 +139,11 @@ pub(super) fn serve(
     let may = progress.charged || session.spend(sum, limits);
     progress.charged = true;
     let calls = std::mem::take(&mut progress.calls);
+    if may && sum <= limits.batch_weight_max {
+        let open = calls.iter().skip(progress.done).flatten();
+        let sends = open.filter(|call| call.method.as_deref() == Some(SEND_RAW));
+        pool::ahead(node, sends.map(|call| Params::new(&call.params)));
+    }
     let first = progress.done;
     let mut serve = Serve { node, session, patience, limits, may, first, progress };
     let mut step = Done::Answered;

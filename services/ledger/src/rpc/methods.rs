@@ -135,7 +135,7 @@ fn of_the_chain(name: &str) -> Option<Valued> {
 
 fn of_what_waits(name: &str, development: bool) -> Option<Valued> {
     Some(match name {
-        "eth_sendRawTransaction" => pool::send_raw,
+        pool::SEND_RAW => pool::send_raw,
         "eth_fillTransaction" => fill::fill,
         "txpool_status" => pool::status,
         "txpool_content" => pool::content,
@@ -153,7 +153,6 @@ pub(super) fn client_version() -> String {
 
 /// The namespaces that are answered, with their versions.
 fn modules() -> Value {
-    let names =
-        ["admin", "debug", "eth", "net", "ots", "rpc", "trace", "txpool", "wattex", "web3"];
+    let names = ["admin", "debug", "eth", "net", "ots", "rpc", "trace", "txpool", "wattex", "web3"];
     names.iter().map(|name| ((*name).to_owned(), json!("1.0"))).collect()
 }

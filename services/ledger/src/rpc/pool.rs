@@ -1,23 +1,45 @@
 //! The pool and the miner.
 
 use super::format;
+use super::params::Params;
 use super::{Answer, Request, fault, invalid, quantity, server};
 use crate::config::Mining;
-use crate::node::SubmitError;
+use crate::node::{Node, SubmitError};
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, Bytes, U64};
 use chain::Transaction;
 use chain::pool::{PoolError, Pooled};
+use client::RpcError;
 use serde_json::{Map, Value, json};
 
 pub(super) fn mining(request: &Request<'_>) -> Answer {
     Ok(json!(request.node.config().mode != Mining::Off))
 }
 
+/// The method that puts a transaction into the pool.
+pub(super) const SEND_RAW: &str = "eth_sendRawTransaction";
+
+fn decode(node: &Node, params: Params<'_>) -> Result<Transaction, RpcError> {
+    let raw: Bytes = params.get(0)?;
+    let max = node.config().pool.transaction_bytes_max;
+    if raw.len() > max {
+        // Before its hash is taken, which costs as much as it is long.
+        return Err(server(PoolError::Oversized { max }.to_string()));
+    }
+    Transaction::decode_2718_exact(&raw)
+        .map_err(|error| invalid(format!("invalid transaction: {error}")))
+}
+
+/// What the transactions of a batch have in common is done at once: their signatures.
+pub(super) fn ahead<'a>(node: &Node, all: impl Iterator<Item = Result<Params<'a>, RpcError>>) {
+    let transactions: Vec<_> = all.filter_map(|params| decode(node, params.ok()?).ok()).collect();
+    if transactions.len() > 1 {
+        node.recover_ahead(transactions);
+    }
+}
+
 pub(super) fn send_raw(request: &Request<'_>) -> Answer {
-    let raw: Bytes = request.params.get(0)?;
-    let transaction = Transaction::decode_2718_exact(&raw)
-        .map_err(|error| invalid(format!("invalid transaction: {error}")))?;
+    let transaction = decode(request.node, request.params)?;
     let hash = *transaction.tx_hash();
     match request.node.submit(transaction) {
         Ok(hash) => Ok(json!(hash)),
@@ -35,7 +57,7 @@ pub(super) fn send_raw(request: &Request<'_>) -> Answer {
 
 pub(super) fn status(request: &Request<'_>) -> Answer {
     let pool = request.pool()?;
-    let pending: usize = pool.senders().map(|sender| pool.pending(sender).count()).sum();
+    let pending = pool.pending_len();
     let queued = pool.len() - pending;
     Ok(json!({ "pending": U64::from(pending), "queued": U64::from(queued) }))
 }
