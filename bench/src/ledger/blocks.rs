@@ -9,8 +9,11 @@ use alloy_primitives::Address;
 use anyhow::{Context as _, Result, ensure};
 use chain::execute::{Executed, Executor, block_env, config_env, transaction_env};
 use chain::state::Changes;
-use chain::{AtBlock, Block, ChainView, Imported, MemoryChain, Recovered, Rules, State, signature};
-use ledger::store::Store;
+use chain::{
+    AtBlock, Block, ChainView, GenesisSpec, Imported, MemoryChain, Recovered, Rules, State,
+    signature,
+};
+use ledger::store::{Beginning, History, Store};
 use revm::context::{BlockEnv, TxEnv};
 use revm::database::InMemoryDB;
 use revm::state::AccountInfo;
@@ -26,6 +29,7 @@ const FINALITY_LAG: u64 = 64;
 /// A chain in memory that makes blocks.
 struct Maker {
     token: Token,
+    spec: GenesisSpec,
     rules: Rules,
     first: Imported,
     view: MemoryChain,
@@ -35,10 +39,11 @@ impl Maker {
     /// The token is there, and every sender has some.
     fn new() -> Result<Self> {
         let token = Token::new();
-        let built = genesis(&token).build()?;
+        let spec = genesis(&token);
+        let built = spec.build()?;
         let mut view = MemoryChain::default();
         view.store(built.imported.clone());
-        let mut maker = Self { token, rules: built.rules, first: built.imported, view };
+        let mut maker = Self { token, spec, rules: built.rules, first: built.imported, view };
         let setup = maker.token.setup();
         maker.make(setup)?;
         Ok(maker)
@@ -158,7 +163,8 @@ struct Split {
 fn imports() -> Result<Vec<Row>> {
     let mut maker = Maker::new()?;
     let folder = tempfile::tempdir()?;
-    let store = Store::open(folder.path(), &maker.first)?;
+    let beginning = Beginning { spec: &maker.spec, imported: &maker.first };
+    let store = Store::open(folder.path(), beginning, History::default())?;
     let setup = maker.view.block(maker.view.head()).expect("the head is stored");
     import(&maker.rules, &store, setup)?;
     let mut split = Split::default();

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use chain::execute::{Executor, block_env};
 use chain::{AtBlock, Candidate, ChainView, GenesisSpec, Recovered, Rules, State};
 use keys::SecretKey;
-use ledger::store::{Snapshot, Store};
+use ledger::store::{Beginning, History, Snapshot, Store};
 
 /// Accounts in the state.
 const ACCOUNTS: u64 = 100_000;
@@ -31,7 +31,8 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
     }
     let built = genesis.build()?;
     let folder = tempfile::tempdir()?;
-    let store = Store::open(folder.path(), &built.imported)?;
+    let beginning = Beginning { spec: &genesis, imported: &built.imported };
+    let store = Store::open(folder.path(), beginning, History::default())?;
     let (mut roots, mut stored, mut both) = (Vec::new(), Vec::new(), Vec::new());
     // The first block reads what no later one has to read again.
     for round in 0..=u64::try_from(RUNS)? {
