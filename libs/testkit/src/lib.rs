@@ -1,5 +1,6 @@
-//! What tests need: a policy to trade under, folders of measured data, a browser, servers of their own on free ports in
-//! temporary directories, and processes that cannot outlive the test or hang it.
+//! What tests need: a policy to trade under, folders of measured data, a browser, servers of their
+//! own on free ports in temporary directories, and processes that cannot outlive the test or hang
+//! it.
 //!
 //! Programs come from `WATTEX_TOOLS` (default `.tools` beside the workspace, filled by
 //! `./justw tools`) and the system's packages. A missing one is an error, never a skipped test.

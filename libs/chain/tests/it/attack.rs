@@ -202,7 +202,7 @@ impl World {
         *self.verdicts.entry(verdict).or_default() += 1;
     }
 
-    /// What comes in from outside, with a signature of nobody: `r` is on no point of the curve if 0.
+    /// What comes in from outside, with a signature of nobody: no point of the curve has `r` = 0.
     fn outsider(
         &mut self,
         change: impl FnOnce(TxEip1559) -> TxEip1559,

@@ -13,8 +13,8 @@
 //! Invariants: a line is exact until it is rounded once, half away from zero, at the currency's
 //! minor unit; the total is the sum of the rounded lines; a neighbour's energy is taken out slot by
 //! slot before the retailer's is rated; the chain's payments stand as they were made, also where a
-//! meter contradicts them ([`Settled`] finds that out). VAT is charged on what the retailer, the grid and the
-//! platform charge, not on a neighbour's energy, on penalties or on credits.
+//! meter contradicts them ([`Settled`] finds that out). VAT is charged on what the retailer, the
+//! grid and the platform charge, not on a neighbour's energy, on penalties or on credits.
 //! Absent: tiers, demand, dunning, credit notes.
 
 mod chart;

@@ -39,8 +39,8 @@ fn otter(hour_of_day: i64, version: u32, export: u64) -> IntervalFact {
     IntervalFact { quality, export, readings: Vec::new(), ..interval(OTTER, hour_of_day, version) }
 }
 
-/// Otter sold 400 Wh for nine o'clock. Its reading of ten is lost, so that its 900 Wh are shared out
-/// over the hours before and after, until the reading comes when corrections are over.
+/// Otter sold 400 Wh for nine o'clock. Its reading of ten is lost, so that its 900 Wh are shared
+/// out over the hours before and after, until the reading comes when corrections are over.
 async fn monday_with_a_late_reading() -> Running {
     let mut town = Running::start().await;
     town.found().await;

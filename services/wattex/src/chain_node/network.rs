@@ -26,6 +26,7 @@ const KEY_BYTES_MAX: u64 = 256;
 
 /// Arguments about other nodes.
 #[derive(Args, Debug, Clone)]
+#[group(id = "network")]
 pub struct Arguments {
     /// A NATS server over which the nodes of the chain reach each other; of several, the first that
     /// answers.

@@ -10,8 +10,8 @@
 //! for each trade settles the smaller of what was agreed and what the meter has left, as delivered
 //! or as the other side's fault. So where the last one does not hold, the other side's meter is no
 //! explanation, but for what may be left out of the books because it costs nobody anything: a
-//! shortfall within the policy's tolerance, one that the policy or the prices put no price on, and a
-//! trade that expired before the last run, which waits for no meter, was due.
+//! shortfall within the policy's tolerance, one that the policy or the prices put no price on, and
+//! a trade that expired before the last run, which waits for no meter, was due.
 
 use std::collections::BTreeMap;
 

@@ -14,8 +14,8 @@
 //! and the chain proves that it was late. The proof is two leaves of the day: one that was anchored
 //! while corrections were open and lacks the reading, one with it that was anchored after them. An
 //! operator cannot make the first afterwards.
-//! Absent: a proof for a day of which nothing was anchored in time. A root does not show what is not
-//! under it, so such a bill fails where what was settled contradicts the meter.
+//! Absent: a proof for a day of which nothing was anchored in time. A root does not show what is
+//! not under it, so such a bill fails where what was settled contradicts the meter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -161,8 +161,8 @@ impl Verifier<'_> {
     ///
     /// That less was settled than was owed fails where two clear readings at the ends of the slot
     /// say so: the account's own registers and the policy prove it, whatever the neighbour's meter
-    /// showed ([`crate::domain::bill::Settled`] says why). Where the own registers are shared out or
-    /// doubtful, or the neighbour's meter can be the explanation, it is said and not refused.
+    /// showed ([`crate::domain::bill::Settled`] says why). Where the own registers are shared out
+    /// or doubtful, or the neighbour's meter can be the explanation, it is said and not refused.
     pub(super) fn check_settled(
         &mut self,
         metered: &Metered,
