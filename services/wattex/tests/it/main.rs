@@ -8,6 +8,7 @@ mod days;
 mod generated;
 mod inputs;
 mod measured;
+mod network;
 mod node;
 mod pace;
 mod program;

@@ -17,14 +17,14 @@ const FIRST: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
 const BLOCK_WITHIN: Duration = Duration::from_secs(120);
 
 /// A node at work and where it answers.
-struct Node {
+pub struct Node {
     running: Running,
-    url: String,
-    genesis: String,
+    pub url: String,
+    pub genesis: String,
 }
 
 impl Node {
-    fn start(arguments: &[&str]) -> Node {
+    pub fn start(arguments: &[&str]) -> Node {
         let command = wattex(&[&["node", "--http", "127.0.0.1:0"], arguments].concat());
         let mut running = Running::start(command);
         let mut word = |name| {
@@ -36,14 +36,13 @@ impl Node {
         Node { running, url, genesis }
     }
 
-    async fn ask(&self, method: &str, params: Value) -> Value {
+    pub async fn ask(&self, method: &str, params: Value) -> Value {
         let node = HttpRpc::new(&self.url).unwrap();
         node.request(method, params).await.unwrap()
     }
 
     async fn height(&self) -> u64 {
-        let number = self.ask("eth_blockNumber", json!([])).await;
-        u64::from_str_radix(number.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
+        quantity(&self.ask("eth_blockNumber", json!([])).await)
     }
 
     /// Asks until there is a block above `height`.
@@ -54,10 +53,21 @@ impl Node {
         }
     }
 
-    fn stop(self, signal: &str) {
+    pub fn stop(self, signal: &str) {
         let ended = self.running.ended_by(signal);
         assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
     }
+
+    /// Ends it at once, whatever it does.
+    pub fn kill(self) {
+        let ended = self.running.ended_by("KILL");
+        assert_ne!(ended.code, Some(0), "it ended by itself");
+    }
+}
+
+/// A number as JSON-RPC writes it.
+pub fn quantity(number: &Value) -> u64 {
+    u64::from_str_radix(number.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
 }
 
 fn check(ended: &Ended, code: i32, parts: &[&str]) {
@@ -150,7 +160,7 @@ fn what_a_node_cannot_work_with_is_said_in_a_sentence() {
 }
 
 /// Writes a description and makes a genesis of it.
-fn described(place: &Place, name: &str, description: &Value) -> Ended {
+pub fn described(place: &Place, name: &str, description: &Value) -> Ended {
     let file = place.path(&format!("{name}.description.json"));
     fs::write(&file, description.to_string()).unwrap();
     let out = place.path(&format!("{name}.json"));
