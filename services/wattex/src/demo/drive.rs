@@ -115,7 +115,7 @@ impl Stage<'_> {
         let pace = Pace::new(self.arguments.speed, self.clock.now());
         let end = self.boundary(span.slots.len());
         let mut line = Line::new(span.slots.len(), progress, &pace, end);
-        let desk = Desk { http: reqwest::Client::new(), node: self.node };
+        let desk = Desk::new(self.node)?;
         let mut homes = self.connect(people, progress.boundaries);
         for boundary in progress.boundaries..boundaries {
             let now = self.boundary(boundary);

@@ -1,18 +1,26 @@
 //! The homes' orders, over the public API: signed by the home, or by identity for a held key.
 
+use std::time::Duration;
+
 use alloy_primitives::{B256, U256, keccak256};
 use anyhow::{Context, Result};
 use calendar::Slot;
 use contracts::OrderTerms;
 use ids::OrderId;
 use keys::{Address, Signature};
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use units::Energy;
 
 use super::people::Resident;
 use super::rule::Intent;
 use crate::node::Node;
+
+/// How long a connection waits unused for the next request: the gateway closes one after five
+/// seconds, and who closes first must not be the gateway while a request is on its way.
+const IDLE_MAX: Duration = Duration::from_secs(2);
+/// How often a request is sent whose connection broke before the answer.
+const SENDS_MAX: u32 = 3;
 
 /// What became of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,13 +33,17 @@ pub enum Answer {
 
 /// A home's way to the market.
 pub struct Desk<'n> {
-    /// Connections to the gateway.
-    pub http: Client,
-    /// The services.
-    pub node: &'n Node,
+    http: Client,
+    node: &'n Node,
 }
 
-impl Desk<'_> {
+impl<'n> Desk<'n> {
+    /// A way to the market of `node`.
+    pub fn new(node: &'n Node) -> Result<Self> {
+        let http = Client::builder().pool_idle_timeout(IDLE_MAX).build()?;
+        Ok(Desk { http, node })
+    }
+
     /// Places `intent` for `slot`. The same home and slot give the same order, so repeating it
     /// after a crash is answered as before.
     pub async fn place(&self, home: &Resident, slot: Slot, intent: Intent) -> Result<Answer> {
@@ -65,9 +77,25 @@ impl Desk<'_> {
         self.send(&token, &order).await
     }
 
+    /// Sends what may be repeated: an order is answered as before, a signature is the same.
+    async fn post(&self, path: &str, token: &str, body: &Value) -> Result<Response> {
+        let url = format!("{}{path}", self.node.url());
+        let mut sends = 1;
+        loop {
+            let sent = self.http.post(&url).bearer_auth(token).json(body).send().await;
+            match sent {
+                Err(error) if error.is_request() && sends < SENDS_MAX => {
+                    tracing::debug!(%error, sends, "a connection broke, the request goes again");
+                    sends += 1;
+                }
+                sent => return Ok(sent?),
+            }
+        }
+    }
+
     async fn sign_held(&self, token: &str, terms: &OrderTerms) -> Result<Signature> {
-        let url = format!("{}/v1/signatures/order", self.node.url());
-        let response = self.http.post(url).bearer_auth(token).json(terms).send().await?;
+        let response =
+            self.post("/v1/signatures/order", token, &serde_json::to_value(terms)?).await?;
         let status = response.status();
         let answer: Value = response.json().await?;
         let signature: Signature = serde_json::from_value(answer["signature"].clone())
@@ -77,8 +105,7 @@ impl Desk<'_> {
     }
 
     async fn send(&self, token: &str, order: &Value) -> Result<Answer> {
-        let url = format!("{}/v1/orders", self.node.url());
-        let response = self.http.post(url).bearer_auth(token).json(order).send().await?;
+        let response = self.post("/v1/orders", token, order).await?;
         let status = response.status();
         if status.is_success() {
             return Ok(Answer::Accepted);
