@@ -77,6 +77,9 @@ pub enum CheckpointError {
     /// Somebody else signed.
     #[error("{0} is no operator of this chain")]
     NotAnOperator(Address),
+    /// An operator's signature stands in it twice: what is kept and passed on stays small.
+    #[error("{0} signed the checkpoint twice")]
+    Repeated(Address),
     /// Fewer operators than the chain asks for.
     #[error("{got} operators signed the checkpoint, {threshold} have to")]
     TooFew {
@@ -138,11 +141,14 @@ impl Vote {
 }
 
 impl Certificate {
-    /// Checks that enough different operators signed.
+    /// Checks that enough operators signed, and each once.
     pub fn verify(&self, domain: Domain, operators: &Operators) -> Result<(), CheckpointError> {
         let mut signers = BTreeSet::new();
-        for signature in self.signatures.iter().take(operators.keys.len()) {
-            signers.insert(self.checkpoint.signer(domain, operators, signature)?);
+        for signature in &self.signatures {
+            let signer = self.checkpoint.signer(domain, operators, signature)?;
+            if !signers.insert(signer) {
+                return Err(CheckpointError::Repeated(signer));
+            }
         }
         let (got, threshold) = (signers.len() as u64, operators.threshold);
         if got < threshold {

@@ -255,7 +255,11 @@ impl Machine {
             Input::Tick => self.tick(local),
             Input::Heard(from, message) => self.heard(local, from, message),
             Input::Lied(from, lie) => self.distrust(from, lie),
-            Input::HeadMoved | Input::Certified => self.has_news = true,
+            Input::HeadMoved => {
+                self.gossip.forget_refused();
+                self.has_news = true;
+            }
+            Input::Certified => self.has_news = true,
             Input::Pooled(hash) => self.gossip.pooled(hash),
             Input::Voted(vote) => {
                 self.votes.push(vote);

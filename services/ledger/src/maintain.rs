@@ -78,6 +78,14 @@ pub enum MaintainError {
         /// Why.
         reason: BlockError,
     },
+    /// It would undo, or compete with, a block that is final.
+    #[error("block {number} would undo what is final, up to block {finalized}")]
+    BelowFinalized {
+        /// Its height.
+        number: u64,
+        /// The finalized height.
+        finalized: u64,
+    },
     /// It builds on a state that is no longer kept.
     #[error("block {number} builds on a state that is not kept, the oldest is of block {oldest}")]
     StateNotKept {

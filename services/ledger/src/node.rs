@@ -135,6 +135,8 @@ pub struct Node {
     mining: Mutex<()>,
     /// Rises when the head moves, so that a nonce search notices.
     heads: AtomicU64,
+    /// Height of the head on which there was no right to mine, so that it is said once.
+    no_right_at: AtomicU64,
     stopping: AtomicBool,
     pub(crate) filters: Mutex<crate::rpc::Filters>,
     pub(crate) news: News,
@@ -173,6 +175,7 @@ impl Node {
             turn: Mutex::default(),
             mining: Mutex::default(),
             heads: AtomicU64::default(),
+            no_right_at: AtomicU64::new(u64::MAX),
             stopping: AtomicBool::default(),
             filters: Mutex::default(),
             news: News::default(),

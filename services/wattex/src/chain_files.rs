@@ -18,14 +18,13 @@ use ledger::History;
 use ledger::maintain::{self, Import, MaintainError, Progress};
 use service::Clock;
 
+use crate::chain_node::FINAL_BELOW;
 use crate::exit::Trouble;
 
 /// Where the chain may be below the directory of a node.
 const BELOW: [&str; 2] = ["chain", "ledger"];
 /// The specification beside it.
 const GENESIS: &str = "genesis.json";
-/// How far below the head an imported block is final.
-const FINALITY_LAG: u64 = 128;
 
 /// What is done with a directory.
 #[derive(Subcommand, Debug, Clone)]
@@ -117,7 +116,7 @@ fn import(arguments: &Take) -> Result<ExitCode> {
     }
     let history = if arguments.archive { History::Archive } else { History::default() };
     let now = Clock::real().now().unsigned();
-    let how = Import { genesis, history, finality_lag: FINALITY_LAG, now };
+    let how = Import { genesis, history, finality_lag: FINAL_BELOW, now };
     let bar = bar("importing", "bytes");
     let imported =
         maintain::import(&directory, &arguments.file, how, |progress| shown(&bar, progress));
@@ -193,6 +192,7 @@ fn trouble(directory: &Path, error: MaintainError) -> anyhow::Error {
         MaintainError::Stream { .. }
         | MaintainError::Refused { .. }
         | MaintainError::OtherGenesis { .. }
+        | MaintainError::BelowFinalized { .. }
         | MaintainError::StateNotKept { .. } => Trouble::Blocks(error.to_string()).into(),
         error => error.into(),
     }

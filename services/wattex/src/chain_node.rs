@@ -37,6 +37,7 @@ use crate::stop::Stop;
 use directory::Directory;
 
 pub use directory::random_chain_id;
+pub use network::FINAL_BELOW;
 
 /// Where tools look for a node.
 const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8545);

@@ -100,6 +100,12 @@ impl Branch {
         self.tip.as_ref().map(|tip| tip.header.number)
     }
 
+    /// Whether its headers have the work that was announced, or lead to the announced head.
+    pub(super) fn keeps_its_word(&self) -> bool {
+        let reached = |tip: &Tip| tip.hash == self.target || tip.work >= self.claimed;
+        self.tip.as_ref().is_some_and(reached)
+    }
+
     /// Takes headers, oldest first. An answer without any means that there are no more.
     pub(super) fn extend<V: ChainView>(
         &mut self,

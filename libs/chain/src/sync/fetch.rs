@@ -60,8 +60,11 @@ impl Machine {
         let mut others = branches().filter(|branch| !branch.direct);
         let stalled = others.all(|branch| branch.progress + PATIENCE <= self.now);
         let running = branches().filter(|branch| !branch.direct).count();
-        if !direct && (!stalled || running >= BRANCHES_MAX) {
+        if !direct && !stalled {
             return;
+        }
+        if !direct && running >= BRANCHES_MAX {
+            return self.give_way();
         }
         self.counter += 1;
         let mut branch = Branch::new(self.counter, head.hash, head.work, self.now);
@@ -73,6 +76,17 @@ impl Machine {
         match linked {
             Ok(()) => self.go_on(local, id),
             Err(lie) => self.give_up(id, lie),
+        }
+    }
+
+    /// Of branches that have all stalled, the one that did longest makes room for another peer's.
+    fn give_way(&mut self) {
+        let idle = self.peers.iter().filter_map(|(id, peer)| {
+            let branch = peer.branch.as_ref().filter(|branch| !branch.direct)?;
+            (branch.importing == 0).then_some((branch.progress, *id))
+        });
+        if let Some((_, id)) = idle.min() {
+            self.give_up(id, Lie::Withheld);
         }
     }
 
@@ -102,7 +116,8 @@ impl Machine {
         let number = self.counter;
         let (what, message): (Asked, Message) = match branch.next(local) {
             Err(lie) => return self.give_up(id, lie),
-            Ok(Next::Done) => return peer.branch = None,
+            Ok(Next::Done) if branch.keeps_its_word() => return self.useless(id),
+            Ok(Next::Done) => return self.give_up(id, Lie::Withheld),
             Ok(Next::Undoes(height)) => {
                 self.useless(id);
                 return self.actions.push(Action::Refuse(id, height));

@@ -87,6 +87,12 @@ impl Gossip {
         }
     }
 
+    /// The head moved: what the pool did not want it may want now.
+    pub(super) fn forget_refused(&mut self) {
+        self.refused.clear();
+        self.refused_order.clear();
+    }
+
     /// The pool does not want it.
     pub(super) fn refused(&mut self, hash: B256) {
         if self.refused.insert(hash) {

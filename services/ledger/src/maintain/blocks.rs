@@ -119,8 +119,19 @@ fn take_in(
     if snapshot.header(parent).is_some() && !snapshot.has_state(parent) {
         return Err(MaintainError::StateNotKept { number, oldest: snapshot.oldest() });
     }
+    let finalized = snapshot.finalized();
+    let final_here = snapshot.canonical_hash(number);
+    if number <= finalized && final_here != Some(block.hash()) {
+        return Err(MaintainError::BelowFinalized { number, finalized });
+    }
     let imported = rules.import(&snapshot, block, now);
     let imported = imported.map_err(|reason| MaintainError::Refused { number, reason })?;
+    let change = imported.head.as_ref();
+    if change.and_then(|change| chain::finality::undone(&snapshot, change, finalized)).is_some() {
+        return Err(MaintainError::BelowFinalized { number, finalized });
+    }
+    // Where operators decide, depth does not.
+    let finality_lag = if rules.operators.is_some() { u64::MAX } else { finality_lag };
     Ok(store.append_for_now(imported, finality_lag)?)
 }
 

@@ -2,7 +2,6 @@
 //! gzip if its name ends in `.gz`.
 
 use super::MaintainError;
-use alloy_rlp::Decodable;
 use chain::Block;
 use chain::rules::BLOCK_BYTES_MAX;
 use flate2::Compression;
@@ -79,7 +78,7 @@ impl Blocks {
         let start = rlp.len();
         rlp.resize(start + payload, 0);
         self.fill(&mut rlp[start..])?;
-        let decoded = Block::decode(&mut &rlp[..]);
+        let decoded = Block::decode_exact(&rlp);
         let block = decoded.map_err(|error| self.refused(format!("no block: {error}")))?;
         self.offset += rlp.len() as u64;
         Ok(Some(block))

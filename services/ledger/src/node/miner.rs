@@ -70,6 +70,14 @@ impl Node {
         }
         let candidate = match self.propose(now) {
             Err(BlockError::TimeAhead { .. }) => return Ok(None),
+            // Most likely its key cannot pay: the node goes on without mining.
+            Err(BlockError::Right(error)) => {
+                if self.no_right_at.swap(head.number, Ordering::Relaxed) != head.number {
+                    let address = self.config.coinbase;
+                    tracing::warn!(%error, %address, "no block is mined: is the key funded?");
+                }
+                return Ok(None);
+            }
             candidate => candidate?,
         };
         self.drop_hopeless(&candidate);

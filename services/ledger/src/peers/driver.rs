@@ -21,6 +21,7 @@ use chain::sync::{
     is_hopeless,
 };
 use chain::{BlockError, PoolError};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
@@ -121,14 +122,12 @@ impl Decider {
             now: self.node.now(),
         };
         let now = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let mut lost = Vec::new();
-        for action in machine.step(&local, now, input) {
-            lost.extend(self.act(action));
-        }
-        for input in lost {
-            // Gives up what cannot be taken in now; nothing of this asks for more work.
+        // What cannot be taken in now is given up, which may begin another peer's; each such head
+        // counts as useless then, so this ends.
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
             for action in machine.step(&local, now, input) {
-                self.act(action);
+                inputs.extend(self.act(action));
             }
         }
     }

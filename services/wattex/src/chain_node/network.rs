@@ -20,7 +20,7 @@ const SERVERS_MAX: usize = 16;
 const SIGNED_BELOW: u64 = 12;
 /// Blocks below the head that nothing undoes, where nobody signs: nodes that were apart for longer
 /// stay apart.
-const FINAL_BELOW: u64 = 4_096;
+pub const FINAL_BELOW: u64 = 4_096;
 /// Bytes that a file with a key may have.
 const KEY_BYTES_MAX: u64 = 256;
 

@@ -59,7 +59,7 @@ pub(super) fn raw_block(request: &Request<'_>) -> Answer {
     if rlp.len() > BLOCK_BYTES_MAX {
         return Err(invalid(format!("block too large: max {BLOCK_BYTES_MAX} bytes")));
     }
-    let block: Block = alloy_rlp::decode_exact(&rlp)
+    let block = Block::decode_exact(&rlp)
         .map_err(|error| invalid(format!("could not decode block: {error}")))?;
     whole(&Scene::foreign(request, block)?, &options)
 }
