@@ -177,6 +177,26 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_holds_each_signature_once() {
+        let domain = Domain { chain_id: 4_711, genesis: B256::repeat_byte(1) };
+        let keys = [1, 2, 3].map(|byte| keys::SecretKey::from_bytes(&[byte; 32]).unwrap());
+        let operators =
+            Operators { threshold: 2, keys: keys.iter().map(|key| key.address()).collect() };
+        let checkpoint = Checkpoint { height: 7, hash: B256::repeat_byte(2) };
+        let hash = checkpoint.signing_hash(domain);
+        let sign = |at: usize| B512::from(*keys[at].sign(hash).as_bytes());
+        let check = |signers: &[usize]| {
+            let signatures = signers.iter().map(|at| sign(*at)).collect();
+            Certificate { checkpoint, signatures }.verify(domain, &operators)
+        };
+        assert_eq!(check(&[0, 2]), Ok(()));
+        assert_eq!(check(&[0, 1, 2]), Ok(()));
+        assert_eq!(check(&[1]), Err(CheckpointError::TooFew { got: 1, threshold: 2 }));
+        let repeated = Err(CheckpointError::Repeated(keys[0].address()));
+        assert_eq!(check(&[0, 1, 0]), repeated);
+    }
+
+    #[test]
     fn the_signed_hash_is_what_a_wallet_computes() {
         let domain = Domain { chain_id: 4_711, genesis: B256::repeat_byte(1) };
         let checkpoint = Checkpoint { height: 77, hash: B256::repeat_byte(2) };
