@@ -1,6 +1,6 @@
 //! Calls on states that are pretended, pending or old; what they touch; transactions filled in.
 
-use crate::harness::{CHAIN_ID, Setup, TestNode, key, raw, sign, word};
+use crate::harness::{CHAIN_ID, key, node_with_contract, parsed, raw, sign, word};
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_eips::eip2718::{Decodable2718, Encodable2718};
 use alloy_eips::eip2930::AccessList;
@@ -12,17 +12,6 @@ use serde_json::{Value, json};
 const NUMBER: &str = "0x435f5260205ff3";
 /// Returns what is in slot 0.
 const SLOT: &str = "0x5f545f5260205ff3";
-
-fn parsed<T: serde::de::DeserializeOwned>(value: &Value) -> T {
-    serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{value}: {error}"))
-}
-
-async fn node_with_contract() -> (Setup, TestNode, Address) {
-    let setup = Setup::default();
-    let node = setup.start().await;
-    let contract = node.deploy(0).await;
-    (setup, node, contract)
-}
 
 #[actix_web::test]
 async fn a_call_pretends_accounts_and_the_block() {

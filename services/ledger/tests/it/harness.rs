@@ -38,6 +38,19 @@ pub(crate) fn key(number: u8) -> SecretKey {
     SecretKey::from_bytes(&[number; 32]).unwrap()
 }
 
+/// What JSON-RPC answered, read.
+pub(crate) fn parsed<T: serde::de::DeserializeOwned>(value: &Value) -> T {
+    serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{value}: {error}"))
+}
+
+/// A running node with a contract that keeps a word.
+pub(crate) async fn node_with_contract() -> (Setup, TestNode, Address) {
+    let setup = Setup::default();
+    let node = setup.start().await;
+    let contract = node.deploy(0).await;
+    (setup, node, contract)
+}
+
 /// A chain with a low fixed difficulty whose first three keys have a thousand ether each.
 pub(crate) fn genesis() -> GenesisSpec {
     let mut spec = GenesisSpec::new(CHAIN_ID, START);

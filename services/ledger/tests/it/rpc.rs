@@ -1,22 +1,13 @@
 //! What wallets and libraries ask.
 
-use crate::harness::{CHAIN_ID, START, Setup, TestNode, creation_code, key, sign, word};
+use crate::harness::{
+    CHAIN_ID, START, Setup, creation_code, key, node_with_contract, parsed, sign, word,
+};
 use alloy_consensus::TxEnvelope;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use chain::light::{AccountProof, ReceiptProof, StorageProof, verify_ancestor};
 use chain::{ChainView, mmr};
 use serde_json::{Value, json};
-
-fn parsed<T: serde::de::DeserializeOwned>(value: &Value) -> T {
-    serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{value}: {error}"))
-}
-
-async fn node_with_contract() -> (Setup, TestNode, Address) {
-    let setup = Setup::default();
-    let node = setup.start().await;
-    let contract = node.deploy(0).await;
-    (setup, node, contract)
-}
 
 #[actix_web::test]
 async fn a_new_chain_tells_who_it_is() {

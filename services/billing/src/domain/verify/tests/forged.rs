@@ -1,13 +1,12 @@
 //! What an operator can do who holds every role and every key but the customer's and the meter's.
 
-use contracts::Delivery;
 use keys::SecretKey;
 use reading::SignedReading;
 use tariff::Tariff;
-use units::{Energy, Price, Register};
+use units::{Price, Register};
 
 use super::agreed::{period, terms};
-use super::world::{World, reconciled};
+use super::world::{World, settled_for};
 use super::*;
 use crate::domain::bill::Period;
 
@@ -77,21 +76,7 @@ fn another_quantity_fails_though_the_invoice_was_anchored_anew() {
 
 #[test]
 fn more_than_the_own_meter_took_fails_though_the_contract_was_told_so() {
-    let mut world = World::open();
-    let day = period().from;
-    let Some(DigestEntry::Settled(last)) = world.entries[&day].get(6).copied() else {
-        panic!("the seventh deal of a day was settled");
-    };
-    let delivery = Delivery {
-        trade: last.trade,
-        delivered: Energy::from_wh(900),
-        seller_short: Energy::ZERO,
-        buyer_short: Energy::ZERO,
-    };
-    let call = world.chain.at.reconcile(1, &[delivery]);
-    world.send([call]);
-    let entry = DigestEntry::Reconciled(reconciled(&delivery, 1));
-    world.entries.get_mut(&day).unwrap().push(entry);
+    let mut world = settled_for(900);
     let bill = BillFile::new(world.bill.invoice.clone(), world.evidence());
     world.anchor(bill);
     check(&world, "more was bought than the meter imported", bill::Class::P2pBought);

@@ -1,33 +1,11 @@
 //! What the own meter proves was owed, and what the neighbour's can explain.
 
 use alloy_primitives::B256;
-use contracts::{Delivery, Policy, RUN_EXPIRED};
-use units::Energy;
+use contracts::{Policy, RUN_EXPIRED};
 
 use super::agreed::{key, period, policy, terms};
-use super::world::{World, reconciled};
+use super::world::{World, settled_for};
 use super::*;
-
-/// 900 Wh were bought for eight in the evening and 450 Wh taken; the contract is told that
-/// `delivered` was delivered, and that nobody is at fault.
-fn settled_for(delivered: u64) -> World {
-    let mut world = World::open();
-    let day = period().from;
-    let Some(DigestEntry::Settled(last)) = world.entries[&day].get(6).copied() else {
-        panic!("the seventh deal of a day was settled");
-    };
-    let delivery = Delivery {
-        trade: last.trade,
-        delivered: Energy::from_wh(delivered),
-        seller_short: Energy::ZERO,
-        buyer_short: Energy::ZERO,
-    };
-    let call = world.chain.at.reconcile(1, &[delivery]);
-    world.send([call]);
-    let entry = DigestEntry::Reconciled(reconciled(&delivery, 1));
-    world.entries.get_mut(&day).unwrap().push(entry);
-    world
-}
 
 fn published(mut world: World, batch: u32) -> (World, Report) {
     let mut evidence = world.evidence();

@@ -438,3 +438,24 @@ fn blank_invoice(tariff: &Tariff) -> Invoice {
     };
     Invoice::issue(heading("INV-2026-0"), &facts, 0).unwrap()
 }
+
+/// 900 Wh were bought for eight in the evening and 450 Wh taken; the contract is told that
+/// `delivered` was delivered, and that nobody is at fault.
+pub(super) fn settled_for(delivered: u64) -> World {
+    let mut world = World::open();
+    let day = period().from;
+    let Some(DigestEntry::Settled(last)) = world.entries[&day].get(6).copied() else {
+        panic!("the seventh deal of a day was settled");
+    };
+    let delivery = Delivery {
+        trade: last.trade,
+        delivered: Energy::from_wh(delivered),
+        seller_short: Energy::ZERO,
+        buyer_short: Energy::ZERO,
+    };
+    let call = world.chain.at.reconcile(1, &[delivery]);
+    world.send([call]);
+    let entry = DigestEntry::Reconciled(reconciled(&delivery, 1));
+    world.entries.get_mut(&day).unwrap().push(entry);
+    world
+}
