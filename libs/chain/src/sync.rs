@@ -380,7 +380,7 @@ impl Machine {
         match outcome {
             Outcome::Stored => {
                 branch.progress = now;
-                peer.useful = true;
+                peer.useful = Some(now);
             }
             Outcome::BelowFinal | Outcome::Failed => {
                 peer.useless = peer.head.as_ref().map(|head| head.hash);

@@ -67,11 +67,11 @@ impl Machine {
             return !peer.floods(now);
         }
         if self.peers.len() >= PEERS_MAX {
-            // Those that never gave a block make room, the longest unheard first.
+            // Those that gave no block lately make room, the longest unheard first.
             let mut strangers: Vec<(u64, PeerId)> = self
                 .peers
                 .iter()
-                .filter(|(_, peer)| !peer.useful && peer.branch.is_none())
+                .filter(|(_, peer)| !peer.is_useful(now) && peer.branch.is_none())
                 .map(|(id, peer)| (peer.heard, *id))
                 .collect();
             strangers.sort();

@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 
 /// Milliseconds in which a score falls by one.
 const FORGIVES_AFTER: u64 = 10_000;
+/// Milliseconds for which a peer that gave a block keeps its place.
+const USEFUL_FOR: u64 = 300_000;
 /// Messages that a peer may send per second, and at once.
 const MESSAGES_PER_SECOND: u64 = 200;
 const MESSAGES_AT_ONCE: u64 = 1_000;
@@ -45,8 +47,8 @@ pub(super) struct Peer {
     pub(super) checkpoint: Option<Checkpoint>,
     /// A head of it that leads nowhere.
     pub(super) useless: Option<B256>,
-    /// Whether blocks of it were imported.
-    pub(super) useful: bool,
+    /// When a block of it was last imported, if ever.
+    pub(super) useful: Option<u64>,
     pub(super) branch: Option<Branch>,
     pub(super) question: Option<Question<Asked>>,
     /// Transactions that it has and we may want.
@@ -69,7 +71,7 @@ impl Peer {
             head: None,
             checkpoint: None,
             useless: None,
-            useful: false,
+            useful: None,
             branch: None,
             question: None,
             hashes: VecDeque::new(),
@@ -80,6 +82,11 @@ impl Peer {
             allowance: MESSAGES_AT_ONCE * 1_000,
             counted: now,
         }
+    }
+
+    /// Whether it gave a block lately.
+    pub(super) fn is_useful(&self, now: u64) -> bool {
+        self.useful.is_some_and(|at| now < at.saturating_add(USEFUL_FOR))
     }
 
     /// Counts a message; whether it is one too many.
