@@ -63,7 +63,8 @@ impl Rules {
         calc_next_block_base_fee(
             parent.gas_used,
             parent.gas_limit,
-            parent.base_fee_per_gas,
+            // A simulation may pretend any. The rise is an eighth at most, and must not overflow.
+            parent.base_fee_per_gas.min(u64::MAX / 2),
             BaseFeeParams::ethereum(),
         )
         .max(BASE_FEE_MIN)
@@ -114,6 +115,8 @@ mod tests {
     fn base_fee_moves_with_use_and_stops_at_seven_wei() {
         for (gas_used, fee, expected) in
             [(50, 800, 800), (100, 800, 900), (0, 800, 700), (0, 7, 7), (0, 3, 7), (100, 7, 8)]
+                .into_iter()
+                .chain([(100, u64::MAX, u64::MAX / 2 + (u64::MAX / 2) / 8)])
         {
             let parent =
                 Header { gas_limit: 100, gas_used, base_fee_per_gas: fee, ..parent(1, 1_005) };
