@@ -5,11 +5,11 @@
 
 use super::format::LogView;
 use super::logs::{self, Filter, Found};
-use super::{Answer, LOGS_MAX, Request, fault, server};
+use super::{Answer, LOGS_MAX, Request, code, fault, server};
 use crate::node::locked;
 use alloy_primitives::U64;
 use client::RpcError;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Filters that are remembered; a new one takes the place of the one that was asked longest ago.
@@ -97,37 +97,47 @@ pub(super) fn changes(request: &Request<'_>) -> Answer {
     let (told, news) = match &filter.wanted {
         Wanted::Pending => {
             let (told, hashes) = request.node.news.arrivals_after(filter.told, LOGS_MAX);
-            (told, json!(hashes))
+            (told, Ok(json!(hashes)))
         }
         Wanted::Blocks => blocks(request, filter.told)?,
         Wanted::Logs(logs) => changed_logs(request, filter.told, logs)?,
     };
     filter.told = told;
-    Ok(news)
+    news
 }
 
 /// Blocks that were connected after a place of the feed, and the place after them.
-fn blocks(request: &Request<'_>, told: u64) -> Result<(u64, Value), RpcError> {
+fn blocks(request: &Request<'_>, told: u64) -> Result<(u64, Answer), RpcError> {
     let rows = request.snapshot.feed_after(told, ROWS_MAX).map_err(fault)?;
     let hashes: Vec<_> = rows.iter().filter(|row| row.connected).map(|row| row.hash).collect();
-    Ok((rows.last().map_or(told, |row| row.sequence), json!(hashes)))
+    Ok((rows.last().map_or(told, |row| row.sequence), Ok(json!(hashes))))
 }
 
-/// Logs that came or went after a place of the feed, and the place after them.
+/// Logs that came or went after a place of the feed, and the place after them. A block that alone
+/// has more than may be told is told as an error once, and passed over.
 fn changed_logs(
     request: &Request<'_>,
     mut told: u64,
     filter: &Filter,
-) -> Result<(u64, Value), RpcError> {
+) -> Result<(u64, Answer), RpcError> {
     let mut found = Found::new(request.limits());
     for row in request.snapshot.feed_after(told, ROWS_MAX).map_err(fault)? {
-        logs::of_block(request, filter, row.hash, !row.connected, &mut found)?;
-        told = row.sequence;
+        let before = found.logs.len();
+        let added = logs::of_block(request, filter, row.hash, !row.connected, &mut found);
+        match added {
+            Ok(()) => told = row.sequence,
+            Err(error) if error.code != code::LIMIT_EXCEEDED => return Err(error),
+            Err(error) if before == 0 => return Ok((row.sequence, Err(error))),
+            Err(_) => {
+                found.logs.truncate(before);
+                break;
+            }
+        }
         if found.logs.len() > LOGS_MAX / 2 {
             break;
         }
     }
-    Ok((told, json!(found.logs)))
+    Ok((told, Ok(json!(found.logs))))
 }
 
 /// All logs that a filter of logs asks for.

@@ -147,6 +147,27 @@ async fn a_server_whose_workers_are_taken_says_so_and_answers_what_is_light() {
 }
 
 #[actix_web::test]
+async fn a_filter_goes_on_behind_a_block_with_too_many_logs() {
+    let setup = limited(|limits| limits.logs_max = 2);
+    let node = setup.start().await;
+    let contract = node.deploy(0).await;
+    let filter = node.rpc("eth_newFilter", json!([{ "address": contract }])).await;
+    let news = json!([filter]);
+    node.confirm(&sign(1, 1, Some(contract), word(1))).await;
+    for nonce in 2..=4 {
+        node.send(&sign(1, nonce, Some(contract), word(nonce))).await;
+    }
+    node.tick().await;
+    node.confirm(&sign(1, 5, Some(contract), word(5))).await;
+    let first = node.rpc("eth_getFilterChanges", news.clone()).await;
+    assert_eq!(first.as_array().unwrap().len(), 1, "what came before: {first}");
+    let many = node.refusal("eth_getFilterChanges", news.clone()).await;
+    assert_eq!(many, (-32_005, "query returned more than 2 results".into()));
+    let last = node.rpc("eth_getFilterChanges", news).await;
+    assert_eq!((last.as_array().unwrap().len(), &last[0]["topics"][0]), (1, &json!(word(5))));
+}
+
+#[actix_web::test]
 async fn a_query_for_logs_is_bounded_in_blocks_and_results() {
     let setup = limited(|limits| {
         limits.log_blocks_max = 3;
