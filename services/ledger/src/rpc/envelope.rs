@@ -1,6 +1,6 @@
 //! Requests and batches as they come over a wire (JSON-RPC 2.0).
 
-use super::limits::{HEAVY, INLINE_WEIGHT_MAX, weight};
+use super::limits::{HEAVY, INLINE_TIME_MAX, INLINE_WEIGHT_MAX, weight};
 use super::out::Out;
 use super::params::Params;
 use super::pool::{self, SEND_RAW};
@@ -144,8 +144,8 @@ pub(super) fn serve(
         let sends = open.filter(|call| call.method.as_deref() == Some(SEND_RAW));
         pool::ahead(node, sends.map(|call| Params::new(&call.params)));
     }
-    let first = progress.done;
-    let mut serve = Serve { node, session, patience, limits, may, first, progress };
+    let (first, begun) = (progress.done, Instant::now());
+    let mut serve = Serve { node, session, patience, limits, may, first, begun, progress };
     let mut step = Done::Answered;
     while let Some(call) = calls.get(serve.progress.done) {
         step = serve.one(call);
@@ -176,6 +176,7 @@ struct Serve<'a> {
     may: bool,
     /// The call that it goes on with: that one is run whatever the time is.
     first: usize,
+    begun: Instant,
     progress: Progress,
 }
 
@@ -238,6 +239,12 @@ impl Serve<'_> {
             && Instant::now() >= until
         {
             return Err(RpcError::new(code::TIMED_OUT, "request timed out"));
+        }
+        if let Patience::OnTheSpot = self.patience
+            && self.progress.done > self.first
+            && self.begun.elapsed() > INLINE_TIME_MAX
+        {
+            return Err(RpcError::new(code::LATER, "for a worker"));
         }
         let params = Params::new(&call.params)?;
         if method == send_sync::METHOD {

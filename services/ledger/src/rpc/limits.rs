@@ -26,6 +26,8 @@ pub(super) const INLINE_WEIGHT_MAX: u64 = 2_500;
 pub(super) const HEAVY: u64 = 100;
 /// Jumps and calls after which a call on the spot is begun anew by a worker.
 pub(super) const INLINE_JUMPS_MAX: u64 = 4_096;
+/// How long a batch may take on the spot before the rest of it is for a worker.
+pub(super) const INLINE_TIME_MAX: Duration = Duration::from_millis(20);
 /// Jumps and calls after which a worker looks at the clock.
 pub(super) const WATCH_JUMPS: u64 = 2_048;
 
@@ -47,7 +49,8 @@ pub struct RpcLimits {
     pub connection_weight_per_second: u64,
     /// Gas of a call, or of a simulation.
     pub call_gas_max: u64,
-    /// How long a request may run once a worker has it.
+    /// How long a request may run once a worker has it; a trace, as long as its caller asks, up to a
+    /// minute.
     pub time_max: Duration,
     /// Requests that run at once, apart from light ones.
     pub workers: NonZeroUsize,

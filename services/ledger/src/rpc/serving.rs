@@ -70,7 +70,7 @@ impl Serving {
                 Step::Await(mut progress, awaited) => {
                     let outcome = send_sync::finish(&self.node, &awaited).await;
                     progress.answer(outcome);
-                    Step::Later(progress)
+                    envelope::serve(&self.node, session, at_once, progress)
                 }
             }
         }

@@ -6,7 +6,7 @@
 
 use super::format::{HeaderView, TransactionView};
 use super::logs::{self, Filter, Found};
-use super::{Answer, Patience, Request, Session, code, fault, limit, server};
+use super::{Answer, Patience, Request, Session, code, fault, limit, network, server};
 use crate::node::Node;
 use client::RpcError;
 use serde::Serialize;
@@ -24,7 +24,6 @@ pub(crate) struct Subscriptions {
     last_id: u64,
 }
 
-#[derive(Clone)]
 struct Subscription {
     kind: Kind,
     /// Place in the feed, or among the arrivals, that was told last.
@@ -33,7 +32,6 @@ struct Subscription {
     answered: bool,
 }
 
-#[derive(Clone)]
 enum Kind {
     Heads,
     Logs(Box<Filter>),
@@ -41,8 +39,11 @@ enum Kind {
         /// Whole transactions, else their hashes.
         whole: bool,
     },
-    /// Told when the node begins or ends to catch up.
-    Syncing,
+    /// Told when the node has begun or ended to catch up, with the next news.
+    Syncing {
+        /// What was told last.
+        told: bool,
+    },
 }
 
 /// What is told now.
@@ -65,7 +66,7 @@ pub(super) fn subscribe(request: &Request<'_>) -> Answer {
             let whole = request.params.optional(1)?.unwrap_or(false);
             (Kind::Pending { whole }, request.node.news.arrivals())
         }
-        "syncing" => (Kind::Syncing, 0),
+        "syncing" => (Kind::Syncing { told: is_syncing(request) }, 0),
         _ => {
             let message = format!("no \"{name}\" subscription in eth namespace");
             return Err(RpcError::new(code::NO_METHOD, message));
@@ -89,6 +90,10 @@ pub(super) fn unsubscribe(request: &Request<'_>) -> Answer {
         Some(_) => Ok(json!(true)),
         None => Err(server("subscription not found")),
     }
+}
+
+fn is_syncing(request: &Request<'_>) -> bool {
+    request.node.network().is_some_and(|status| status.syncing.is_some())
 }
 
 fn no_notifications() -> RpcError {
@@ -134,9 +139,21 @@ impl Subscription {
         id: &str,
         messages: &mut Vec<String>,
     ) -> Result<bool, RpcError> {
-        match self.kind.clone() {
-            Kind::Syncing => Ok(false),
+        match &mut self.kind {
+            Kind::Syncing { told } => {
+                let now = is_syncing(request);
+                if std::mem::replace(told, now) != now {
+                    let status = network::syncing(request)?;
+                    let event = match now {
+                        true => json!({ "syncing": true, "status": status }),
+                        false => json!(false),
+                    };
+                    messages.push(message(id, &event)?);
+                }
+                Ok(false)
+            }
             Kind::Pending { whole } => {
+                let whole = *whole;
                 let news = &request.node.news;
                 let (told, hashes) = news.arrivals_after(self.told, AT_ONCE_MAX);
                 self.told = told;

@@ -36,6 +36,7 @@ pub(super) fn accounts(request: &Request<'_>) -> Answer {
     let (mut before, mut after) = (state(&old), state(&new));
     let mut changed = Vec::new();
     for address in touched {
+        request.in_time()?;
         let was = before.account(address).map_err(unreadable)?;
         if was != after.account(address).map_err(unreadable)? {
             changed.push(address);
@@ -66,6 +67,7 @@ fn touched(
     let (mut hash, mut at) = (new.0, new.1.clone());
     let mut all = BTreeSet::new();
     while at.number > old.1.number {
+        request.in_time()?;
         let appearances = request.snapshot.taking_part(hash);
         let appearances = appearances.ok_or_else(|| damaged("appearances", hash))?;
         all.extend(appearances.iter().flatten().map(|one| one.address));
