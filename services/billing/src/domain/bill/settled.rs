@@ -71,7 +71,9 @@ impl Settled {
             add(&mut of.own_short, trade.own_short);
             add(&mut of.settled, trade.delivered);
             add(&mut of.settled, others);
-            add(&mut of.excused, trade.excused);
+            // What one trade may miss explains nothing that is missing in another.
+            let missing = trade.quantity.less(trade.delivered).less(others);
+            add(&mut of.excused, trade.excused.min(missing));
         }
         all
     }

@@ -211,6 +211,7 @@ fn what_the_own_meter_proves_is_owed_whatever_the_other_side_measured() {
     check((0, 0, 2000), (500, 0, 0), None);
     check((1950, 0, 200), (500, 0, 100), None);
     check((1500, 0, 200), (500, 0, 100), Some(Fault::TooLittle));
+    check((2000, 0, 200), (250, 0, 100), Some(Fault::TooLittle));
     check((2000, 0, 0), (501, 0, 0), Some(Fault::TooMuch));
 }
 
