@@ -12,6 +12,10 @@ use revm::context::{BlockEnv, CfgEnv, TransactTo, TxEnv};
 use revm::{Database, ExecuteEvm};
 use std::sync::LazyLock;
 
+/// The least gas of a transaction.
+const TRANSACTION_GAS_MIN: u64 = 21_000;
+const OUT_OF_GAS: &str = "out of gas";
+
 /// A state that calls can run on.
 pub trait CallState: Database<Error = StateError> {}
 
@@ -71,24 +75,36 @@ pub struct CallResult {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// The call could not even start.
+    #[error("failed with {gas} gas: {error}")]
+    Refused {
+        /// The gas that it was tried with.
+        gas: u64,
+        /// Why.
+        error: TransactionError,
+    },
+    /// The store failed: a fault of ours.
     #[error(transparent)]
-    Refused(#[from] TransactionError),
+    State(#[from] StateError),
     /// It reverts whatever gas it has; with the data it reverts with.
     #[error("execution reverted")]
     Reverted(Bytes),
-    /// It fails whatever gas it has.
-    #[error("gas required exceeds allowance ({allowance}): {reason}")]
+    /// It fails whatever gas it has, for a reason in geth's words.
+    #[error("{0}")]
+    Halted(String),
+    /// It needs more gas than it may have.
+    #[error("gas required exceeds allowance ({allowance})")]
     Exceeds {
         /// The most gas that was tried.
         allowance: u64,
-        /// Why it failed with that.
-        reason: String,
     },
+    /// The sender has less than it wants to send.
+    #[error("insufficient funds for transfer")]
+    InsufficientFunds,
 }
 
 pub(super) fn halt_reason(reason: &HaltReason) -> String {
     match reason {
-        HaltReason::OutOfGas(_) => "out of gas".into(),
+        HaltReason::OutOfGas(_) => OUT_OF_GAS.into(),
         HaltReason::InvalidFEOpcode => "invalid opcode: INVALID".into(),
         HaltReason::OpcodeNotFound | HaltReason::NotActivated => "invalid opcode".into(),
         HaltReason::InvalidJump => "invalid jump destination".into(),
@@ -136,7 +152,7 @@ impl Calls<'_> {
     }
 
     /// The most gas that a call gets.
-    fn gas_of(&self, call: &Call) -> u64 {
+    pub fn gas_of(&self, call: &Call) -> u64 {
         let most = self.block.gas_limit.min(self.gas_max);
         call.gas.unwrap_or(most).min(most)
     }
@@ -256,17 +272,22 @@ pub(super) fn result(result: ExecutionResult) -> CallResult {
 impl Calls<'_> {
     /// The least gas, up to 1.5 %, with which the call succeeds.
     pub fn estimate<D: CallState>(&self, state: &mut D, request: &Call) -> Result<u64, CallError> {
-        let asked = request.gas.unwrap_or(TRANSACTION_GAS_MAX);
-        let affordable = affordable_gas(state, request).map_err(TransactionError::from)?;
-        let mut high = asked.min(self.gas_of(request)).min(TRANSACTION_GAS_MAX).min(affordable);
-        let mut run = |gas: u64| self.call(state, &Call { gas: Some(gas), ..request.clone() });
-        let first = run(high)?;
+        // Less than any transaction needs counts as not given.
+        let given = request.gas.filter(|gas| *gas >= TRANSACTION_GAS_MIN);
+        let request = &Call { gas: given, ..request.clone() };
+        let affordable = affordable_gas(state, request)?;
+        let mut high = self.gas_of(request).min(TRANSACTION_GAS_MAX).min(affordable);
+        let mut run = |gas: u64| {
+            let tried = self.call(state, &Call { gas: Some(gas), ..request.clone() });
+            enough(tried).map_err(|error| CallError::Refused { gas, error })
+        };
+        let exceeds = CallError::Exceeds { allowance: high };
+        let Some(first) = run(high)? else { return Err(exceeds) };
         match first.outcome {
             CallOutcome::Success(_) => {}
             CallOutcome::Revert(data) => return Err(CallError::Reverted(data)),
-            CallOutcome::Halt(reason) => {
-                return Err(CallError::Exceeds { allowance: high, reason });
-            }
+            CallOutcome::Halt(reason) if reason == OUT_OF_GAS => return Err(exceeds),
+            CallOutcome::Halt(reason) => return Err(CallError::Halted(reason)),
         }
         let mut low = first.gas_used.saturating_sub(1);
         // A sub-call gets at most 63/64 of the gas, and a transfer adds a stipend of 2300.
@@ -276,7 +297,8 @@ impl Calls<'_> {
             if middle <= low || middle >= high {
                 middle = low + (high - low) / 2;
             }
-            if is_enough(run(middle))? {
+            let tried = run(middle)?.map(|tried| tried.outcome);
+            if let Some(CallOutcome::Success(_)) = tried {
                 high = middle;
             } else {
                 low = middle;
@@ -288,20 +310,24 @@ impl Calls<'_> {
     }
 }
 
-/// Whether a try succeeded; an error if more gas would not help it.
-fn is_enough(tried: Result<CallResult, TransactionError>) -> Result<bool, TransactionError> {
+/// What a try did; `None` if it had too little gas to start.
+fn enough(
+    tried: Result<CallResult, TransactionError>,
+) -> Result<Option<CallResult>, TransactionError> {
     use TransactionError::{FloorDataGas, IntrinsicGas};
     match tried {
-        Ok(result) => Ok(matches!(result.outcome, CallOutcome::Success(_))),
-        Err(IntrinsicGas { .. } | FloorDataGas { .. }) => Ok(false),
+        Ok(result) => Ok(Some(result)),
+        Err(IntrinsicGas { .. } | FloorDataGas { .. }) => Ok(None),
         Err(refused) => Err(refused),
     }
 }
 
 /// How much gas the sender can pay for at the price it offers.
-fn affordable_gas<D: CallState>(state: &mut D, request: &Call) -> Result<u64, StateError> {
+fn affordable_gas<D: CallState>(state: &mut D, request: &Call) -> Result<u64, CallError> {
     let Some(price) = request.gas_price.filter(|price| *price > 0) else { return Ok(u64::MAX) };
     let balance = state.basic(request.from)?.map_or(U256::ZERO, |account| account.balance);
-    let left = balance.saturating_sub(request.value);
-    Ok((left / U256::from(price)).saturating_to())
+    if !request.value.is_zero() && request.value >= balance {
+        return Err(CallError::InsufficientFunds);
+    }
+    Ok(((balance - request.value) / U256::from(price)).saturating_to())
 }

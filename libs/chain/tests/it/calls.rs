@@ -85,8 +85,31 @@ fn an_estimate_of_what_cannot_succeed_says_why() {
     let reverts = guess(&chain, &to(&chain, Bytes::new()));
     assert_eq!(reverts, Err(CallError::Reverted(Bytes::new())));
     let starved = Call { gas: Some(23_000), ..to(&chain, record(1, 77)) };
-    let (allowance, reason) = (23_000, "out of gas".to_owned());
-    assert_eq!(guess(&chain, &starved), Err(CallError::Exceeds { allowance, reason }));
+    assert_eq!(guess(&chain, &starved), Err(CallError::Exceeds { allowance: 23_000 }));
+    // Init code whose only instruction is INVALID.
+    let invalid = Call { to: None, ..to(&chain, bytes!("fe")) };
+    let reason = "invalid opcode: INVALID".to_owned();
+    assert_eq!(guess(&chain, &invalid), Err(CallError::Halted(reason)));
+    let poor = Call { value: U256::ONE, gas_price: Some(7), ..to(&chain, record(1, 1)) };
+    assert_eq!(guess(&chain, &poor), Err(CallError::InsufficientFunds));
+    let unpriced = Call { gas_price: None, ..poor };
+    let refused = guess(&chain, &unpriced).unwrap_err();
+    let have = "have 0 want 1";
+    assert!(
+        matches!(&refused, CallError::Refused { error, .. } if error.to_string().ends_with(have)),
+        "{refused}"
+    );
+}
+
+#[test]
+fn gas_that_is_enough_for_nothing_counts_as_not_given() {
+    let chain = Chain::new();
+    let request = to(&chain, record(1, 77));
+    let expected = guess(&chain, &request);
+    assert!(expected.is_ok());
+    for gas in [0, 1, 20_999] {
+        assert_eq!(guess(&chain, &Call { gas: Some(gas), ..request.clone() }), expected, "{gas}");
+    }
 }
 
 #[test]

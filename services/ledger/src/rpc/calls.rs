@@ -60,7 +60,13 @@ pub(super) fn call(request: &Request<'_>) -> Result<Bytes, RpcError> {
     let lasts = move || patience.lasts();
     let stage = stage(request, &lasts)?;
     let result = stage.on(|state| stage.calls.call(state, &stage.call));
-    match result.map_err(|error| refused(request, error))?.outcome {
+    let result = result.map_err(|error| match error {
+        error @ (TransactionError::State(_) | TransactionError::Interrupted) => {
+            refused(request, error)
+        }
+        error => server(format!("err: {error} (supplied gas {})", stage.calls.gas_of(&stage.call))),
+    });
+    match result?.outcome {
         CallOutcome::Success(output) => Ok(output),
         CallOutcome::Revert(data) => Err(reverted(&data)),
         CallOutcome::Halt(reason) => Err(server(reason)),
@@ -85,9 +91,13 @@ pub(super) fn gas(
         return Ok(TRANSFER_GAS);
     }
     calls.estimate(state, call).map_err(|error| match error {
-        CallError::Refused(error) => refused(request, error),
+        CallError::State(error) => unreadable(error),
+        CallError::Refused {
+            error: error @ (TransactionError::State(_) | TransactionError::Interrupted),
+            ..
+        } => refused(request, error),
         CallError::Reverted(data) => reverted(&data),
-        error @ CallError::Exceeds { .. } => server(error.to_string()),
+        other => server(other.to_string()),
     })
 }
 

@@ -106,19 +106,37 @@ async fn what_cannot_be_pretended_is_refused_with_geths_words() {
             "chainId does not match node's (have=1, want=4711)".to_owned(),
         ),
         (json!([{ "blobVersionedHashes": [nobody] }]), "transaction type not supported".to_owned()),
-        (
-            json!([{ "to": contract, "maxFeePerGas": "0x1" }]),
-            "err: max fee per gas less than block base fee".to_owned(),
-        ),
-        (
-            json!([{ "to": contract, "maxPriorityFeePerGas": "0x1" }]),
-            "err: max priority fee per gas higher than max fee per gas".to_owned(),
-        ),
     ] {
         for method in ["eth_call", "eth_estimateGas", "eth_createAccessList"] {
             let (code, message) = node.refusal(method, params.clone()).await;
             assert_eq!(code, -32_000, "{method} {params}: {message}");
             assert!(message.starts_with(&expected), "{method} {params}: {message}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_call_that_cannot_start_is_refused_with_geths_words() {
+    let (_setup, node, contract) = node_with_contract().await;
+    let gas = 100_000;
+    for (fees, reason) in [
+        (json!({ "maxFeePerGas": "0x1" }), "max fee per gas less than block base fee"),
+        (
+            json!({ "maxPriorityFeePerGas": "0x1" }),
+            "max priority fee per gas higher than max fee per gas",
+        ),
+    ] {
+        let mut call = json!({ "to": contract, "gas": format!("{gas:#x}") });
+        call.as_object_mut().unwrap().extend(fees.as_object().unwrap().clone());
+        for (method, before, behind) in [
+            ("eth_call", "err: ".to_owned(), format!(" (supplied gas {gas})")),
+            ("eth_estimateGas", format!("failed with {gas} gas: "), String::new()),
+            ("eth_createAccessList", "err: ".to_owned(), String::new()),
+        ] {
+            let (code, message) = node.refusal(method, json!([call])).await;
+            assert_eq!(code, -32_000, "{method} {call}: {message}");
+            let whole = message.starts_with(&(before + reason)) && message.ends_with(&behind);
+            assert!(whole, "{method} {call}: {message}");
         }
     }
 }
