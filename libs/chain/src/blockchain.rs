@@ -25,6 +25,9 @@ use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root
 use alloy_primitives::{Address, B64, B256, Bytes, U256};
 use alloy_rlp::Encodable;
 
+/// Fewer transactions than this are not worth a thread for the roots of their lists.
+const PARALLEL_MIN: usize = 64;
+
 /// Everything about a new block that has to be stored, in one transaction of the store.
 #[derive(Clone, Debug)]
 pub struct Imported {
@@ -171,9 +174,11 @@ impl Rules {
         self.check_right(&block.header, &block.transactions, &senders)?;
         let (executed, mut state) = self.execute(view, &block, &senders, &parent)?;
         done(Stage::Executed);
-        let changes = state.commit()?;
+        let receipts = || calculate_receipt_root(&executed.receipts);
+        let (receipts_root, changes) = beside(executed.receipts.len(), receipts, || state.commit());
+        let changes = changes?;
         done(Stage::Rooted);
-        check_outcome(&block.header, &executed, changes.root)?;
+        check_outcome(&block.header, &executed, receipts_root, changes.root)?;
         let Executed { receipts, appearances, .. } = executed;
         let verified = Verified { block, senders, receipts, appearances, changes };
         let imported = finish(view, hash, verified);
@@ -257,6 +262,7 @@ impl Rules {
         let header = &block.header;
         let mut state = State::at(parent.state_root, AtBlock::new(view, header.parent_hash));
         let mut executor = Executor::new(&mut state, self.chain_id, block_env(header));
+        executor.reserve(block.transactions.len());
         for (index, (transaction, sender)) in block.transactions.iter().zip(senders).enumerate() {
             executor.execute(transaction, *sender).map_err(|reason| match reason {
                 TransactionError::State(fault) => BlockError::State(fault),
@@ -309,10 +315,14 @@ impl Rules {
         self.check_right(&header, &included, &senders)?;
         let executed = executor.finish();
         state.credit(coinbase, self.reward)?;
-        let changes = state.commit()?;
+        let lists = || {
+            let receipts = calculate_receipt_root(&executed.receipts);
+            (calculate_transaction_root(&included), receipts)
+        };
+        let (lists, changes) = beside(included.len(), lists, || state.commit());
+        let changes = changes?;
         header.state_root = changes.root;
-        header.transactions_root = calculate_transaction_root(&included);
-        header.receipts_root = calculate_receipt_root(&executed.receipts);
+        (header.transactions_root, header.receipts_root) = lists;
         header.logs_bloom = executed.bloom;
         header.gas_used = executed.gas_used;
         let block = Block::new(header, included);
@@ -399,14 +409,35 @@ fn check_body(block: &Block) -> Result<(), BlockError> {
     Ok(())
 }
 
-fn check_outcome(header: &Header, executed: &Executed, state_root: B256) -> Result<(), BlockError> {
+/// Does both at the same time if it is much: `aside` on a thread of its own.
+fn beside<A: Send, B>(
+    transactions: usize,
+    aside: impl FnOnce() -> A + Send,
+    own: impl FnOnce() -> B,
+) -> (A, B) {
+    if transactions < PARALLEL_MIN {
+        return (aside(), own());
+    }
+    std::thread::scope(|scope| {
+        let aside = scope.spawn(aside);
+        let own = own();
+        (aside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), own)
+    })
+}
+
+fn check_outcome(
+    header: &Header,
+    executed: &Executed,
+    receipts_root: B256,
+    state_root: B256,
+) -> Result<(), BlockError> {
     if header.gas_used != executed.gas_used {
         let (got, expected) = (header.gas_used, executed.gas_used);
         return Err(BlockError::GasUsed { got, expected });
     }
-    let expected = calculate_receipt_root(&executed.receipts);
-    if header.receipts_root != expected {
-        return Err(BlockError::ReceiptsRoot { got: header.receipts_root, expected });
+    if header.receipts_root != receipts_root {
+        let (got, expected) = (header.receipts_root, receipts_root);
+        return Err(BlockError::ReceiptsRoot { got, expected });
     }
     if header.logs_bloom != executed.bloom {
         return Err(BlockError::LogsBloom);

@@ -44,7 +44,6 @@ use revm::handler::MainnetContext;
 use revm::primitives::{eip3860, eip7825, hardfork::SpecId};
 use revm::state::EvmState;
 use revm::{ExecuteEvm, MainBuilder, MainContext, MainnetEvm};
-use std::collections::BTreeMap;
 
 /// Most gas of one transaction (EIP-7825).
 pub const TRANSACTION_GAS_MAX: u64 = eip7825::TX_GAS_LIMIT_CAP;
@@ -333,6 +332,12 @@ impl<'s, S: StateSource> Executor<'s, S> {
         }
     }
 
+    /// Makes room for so many transactions.
+    pub fn reserve(&mut self, transactions: usize) {
+        self.receipts.reserve(transactions);
+        self.appearances.reserve(transactions);
+    }
+
     /// Gas that is left in the block.
     pub fn gas_left(&self) -> u64 {
         self.gas_limit - self.gas_used
@@ -384,16 +389,19 @@ fn appearances(
     sender: Address,
     coinbase: Address,
 ) -> Vec<Appearance> {
-    let mut all: BTreeMap<Address, bool> = changes
+    let touched = changes
         .iter()
         .filter(|(address, account)| account.is_touched() && **address != coinbase)
-        .map(|(address, account)| (*address, account.is_created()))
-        .collect();
+        .map(|(address, account)| Appearance { address: *address, created: account.is_created() });
+    let mut all: Vec<Appearance> = touched.collect();
     // A transaction that reverts touches its receiver no more.
     for named in [Some(sender), transaction.to()].into_iter().flatten() {
-        all.entry(named).or_default();
+        if all.iter().all(|one| one.address != named) {
+            all.push(Appearance { address: named, created: false });
+        }
     }
-    all.into_iter().map(|(address, created)| Appearance { address, created }).collect()
+    all.sort_unstable_by_key(|one| one.address);
+    all
 }
 
 fn refusal(error: EVMError<StateError>, address: Address, base_fee: u64) -> TransactionError {

@@ -7,7 +7,7 @@ mod revm_database;
 
 use crate::trie::{self, EMPTY_ROOT, NodeSource, Step, Trie, TrieError};
 use crate::view::StateSource;
-use alloy_primitives::map::{AddressMap, B256Map, HashMap, HashSet};
+use alloy_primitives::map::{AddressMap, B256Map, HashMap};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
 use revm::bytecode::Bytecode;
@@ -96,6 +96,8 @@ struct Entry {
     account: Option<Account>,
     storage: Trie,
     slots: HashMap<U256, Slot>,
+    /// Whether the account is among those that changed since the last commit.
+    changed: bool,
 }
 
 impl Entry {
@@ -122,12 +124,35 @@ impl Entry {
     }
 }
 
+fn loaded<'e>(
+    entries: &'e mut AddressMap<Entry>,
+    accounts: &mut Trie,
+    source: &impl StateSource,
+    address: Address,
+) -> Result<&'e mut Entry, StateError> {
+    use alloy_primitives::map::hash_map::Entry::{Occupied, Vacant};
+    match entries.entry(address) {
+        Occupied(entry) => Ok(entry.into_mut()),
+        Vacant(vacant) => {
+            let key = keccak256(address);
+            let mut entry = Entry::default();
+            if let Some(rlp) = accounts.get(source, key.as_slice())? {
+                let account: Account =
+                    alloy_rlp::decode_exact(&rlp).map_err(|_| StateError::BadValue(key))?;
+                entry.storage = Trie::at(account.storage_root);
+                entry.account = Some(account);
+            }
+            Ok(vacant.insert(entry))
+        }
+    }
+}
+
 /// The state below one root, with the changes made to it.
 pub struct State<S> {
     source: S,
     accounts: Trie,
     entries: AddressMap<Entry>,
-    changed: HashSet<Address>,
+    changed: Vec<Address>,
     code: B256Map<Bytecode>,
     code_new: Vec<(B256, Bytes)>,
 }
@@ -139,7 +164,7 @@ impl<S: StateSource> State<S> {
             source,
             accounts: Trie::at(root),
             entries: AddressMap::default(),
-            changed: HashSet::default(),
+            changed: Vec::new(),
             code: B256Map::default(),
             code_new: Vec::new(),
         }
@@ -150,34 +175,32 @@ impl<S: StateSource> State<S> {
         &self.source
     }
 
-    fn entry(&mut self, address: Address) -> Result<&mut Entry, StateError> {
-        use alloy_primitives::map::hash_map::Entry::{Occupied, Vacant};
-        match self.entries.entry(address) {
-            Occupied(entry) => Ok(entry.into_mut()),
-            Vacant(vacant) => {
-                let key = keccak256(address);
-                let Some(rlp) = self.accounts.get(&self.source, key.as_slice())? else {
-                    return Ok(vacant.insert(Entry::default()));
-                };
-                let account: Account =
-                    alloy_rlp::decode_exact(&rlp).map_err(|_| StateError::BadValue(key))?;
-                let storage = Trie::at(account.storage_root);
-                let slots = HashMap::default();
-                Ok(vacant.insert(Entry { account: Some(account), storage, slots }))
-            }
+    /// What is known of an account, and where more of it is read.
+    fn entry(&mut self, address: Address) -> Result<(&mut Entry, &S), StateError> {
+        let Self { source, accounts, entries, .. } = self;
+        Ok((loaded(entries, accounts, source, address)?, source))
+    }
+
+    /// The same, for those who change it.
+    fn changing(&mut self, address: Address) -> Result<(&mut Entry, &S), StateError> {
+        let Self { source, accounts, entries, changed, .. } = self;
+        let entry = loaded(entries, accounts, source, address)?;
+        if !entry.changed {
+            entry.changed = true;
+            changed.push(address);
         }
+        Ok((entry, source))
     }
 
     /// An account, with changes. Its `storage_root` is that of the last commit.
     pub fn account(&mut self, address: Address) -> Result<Option<Account>, StateError> {
-        Ok(self.entry(address)?.account.clone())
+        Ok(self.entry(address)?.0.account.clone())
     }
 
     /// A storage slot, with changes; zero if never set.
     pub fn storage_at(&mut self, address: Address, position: U256) -> Result<U256, StateError> {
-        self.entry(address)?;
-        let entry = self.entries.get_mut(&address).expect("the entry was just loaded");
-        Ok(entry.slot(&self.source, position)?.value)
+        let (entry, source) = self.entry(address)?;
+        Ok(entry.slot(source, position)?.value)
     }
 
     /// The code of an account; empty if it has none.
@@ -207,14 +230,13 @@ impl<S: StateSource> State<S> {
         balance: U256,
         code_hash: B256,
     ) -> Result<(), StateError> {
-        let entry = self.entry(address)?;
+        let (entry, _) = self.changing(address)?;
         let storage_root = entry.account.as_ref().map_or(EMPTY_ROOT, |old| old.storage_root);
         let account = Account { nonce, balance, storage_root, code_hash };
         entry.account = (!account.is_empty()).then_some(account);
         if entry.account.is_none() {
             entry.forget_storage();
         }
-        self.changed.insert(address);
         Ok(())
     }
 
@@ -254,17 +276,14 @@ impl<S: StateSource> State<S> {
         position: U256,
         value: U256,
     ) -> Result<(), StateError> {
-        self.entry(address)?;
-        let entry = self.entries.get_mut(&address).expect("the entry was just loaded");
-        entry.slot(&self.source, position)?.value = value;
-        self.changed.insert(address);
+        let (entry, source) = self.changing(address)?;
+        entry.slot(source, position)?.value = value;
         Ok(())
     }
 
     /// Sets all storage slots of an account to zero.
     pub fn clear_storage(&mut self, address: Address) -> Result<(), StateError> {
-        self.entry(address)?.forget_storage();
-        self.changed.insert(address);
+        self.changing(address)?.0.forget_storage();
         Ok(())
     }
 
@@ -276,9 +295,8 @@ impl<S: StateSource> State<S> {
         start: B256,
         max: usize,
     ) -> Result<Vec<StoredSlot>, StateError> {
-        self.entry(address)?;
-        let entry = self.entries.get_mut(&address).expect("the entry was just loaded");
-        let found = entry.storage.range(&self.source, start.as_slice(), max)?;
+        let (entry, source) = self.entry(address)?;
+        let found = entry.storage.range(source, start.as_slice(), max)?;
         let known: B256Map<U256> =
             entry.slots.iter().map(|(position, slot)| (slot.key, *position)).collect();
         let slot = |(key, rlp): (Vec<u8>, Bytes)| {
@@ -302,8 +320,9 @@ impl<S: StateSource> State<S> {
     /// The state can be used on; after an error it cannot.
     pub fn commit(&mut self) -> Result<Changes, StateError> {
         let (mut nodes, mut dropped) = (Vec::new(), Vec::new());
-        for address in self.changed.drain() {
+        for address in self.changed.drain(..) {
             let entry = self.entries.get_mut(&address).expect("what changed was loaded");
+            entry.changed = false;
             let key = keccak256(address);
             let Some(account) = &mut entry.account else {
                 entry.forget_storage();

@@ -45,7 +45,7 @@ impl<S: StateSource> State<S> {
                 continue;
             }
             if account.is_created() {
-                self.entry(address)?.forget_storage();
+                self.entry(address)?.0.forget_storage();
             }
             let info = account.info;
             if info.code_hash != KECCAK256_EMPTY && account.status.contains(CREATED) {
@@ -53,9 +53,11 @@ impl<S: StateSource> State<S> {
                 self.keep_code(info.code_hash, code);
             }
             self.set_account(address, info.nonce, info.balance, info.code_hash)?;
-            let entry = self.entries.get_mut(&address).expect("the entry was just set");
-            for (position, slot) in account.storage.iter().filter(|(_, slot)| slot.is_changed()) {
-                entry.slot(&self.source, *position)?.value = slot.present_value;
+            let mut changed = account.storage.iter().filter(|(_, slot)| slot.is_changed());
+            let Some(first) = changed.next() else { continue };
+            let (entry, source) = self.entry(address)?;
+            for (position, slot) in std::iter::once(first).chain(changed) {
+                entry.slot(source, *position)?.value = slot.present_value;
             }
         }
         Ok(())
