@@ -166,6 +166,14 @@ impl<'a> Request<'a> {
         self.node.caches.block(&self.snapshot, hash)
     }
 
+    /// The same; one that has to be read and decoded first is for a worker.
+    fn block_at_once(&self, hash: B256) -> Result<Arc<cache::Stored>, RpcError> {
+        match self.node.caches.known_block(hash) {
+            Some(stored) => Ok(stored),
+            None => self.takes_long().and_then(|()| self.block(hash)),
+        }
+    }
+
     /// Hash of the block that a tag, a number or a hash names; `None` if there is none.
     fn resolve(&self, block: BlockId) -> Result<Option<B256>, RpcError> {
         use BlockId::{Canonical, Finalized, Hash, Head, Number, Pending};
@@ -190,7 +198,7 @@ impl<'a> Request<'a> {
         let (hash, header) = hash
             .and_then(|hash| Some((hash, self.header(hash)?)))
             .ok_or_else(|| server("header not found"))?;
-        if !self.snapshot.has_state(hash) {
+        if hash != self.snapshot.head() && !self.snapshot.has_state(hash) {
             return Err(state_not_kept(&header, self.snapshot.oldest()));
         }
         Ok((hash, header))

@@ -29,7 +29,11 @@ fn one(request: &Request<'_>, id: BlockId, whole: bool, out: &mut Out<'_>) -> Wr
         return out.put(&BlockView::pending(&*request.pending()?, whole));
     }
     match found(request, id)? {
-        Some(stored) => out.put(&BlockView::stored(&stored, whole)),
+        Some(stored) if whole => out.put(&BlockView::stored(&stored, true)),
+        Some(stored) => out.put_text(stored.text.get_or_init(|| {
+            let view = BlockView::stored(&stored, false);
+            serde_json::to_vec(&view).expect("a block is JSON")
+        })),
         None => out.put(&Value::Null),
     }
 }

@@ -14,9 +14,9 @@ use chain::{Block, ChainView, Header, Receipt, signature};
 use client::RpcError;
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
-/// Bytes of blocks per generation, counted as three times their RLP.
+/// Bytes of blocks per generation, counted as four times their RLP.
 const BLOCK_BYTES_MAX: usize = 32 << 20;
 /// Headers per generation, of about 700 bytes each.
 const HEADERS_MAX: usize = 16_384;
@@ -42,6 +42,16 @@ pub(super) struct Stored {
     pub(super) total_difficulty: U256,
     pub(super) pow_hash: B256,
     pub(super) size: usize,
+    /// The answer that names its transactions by hash, once somebody asked: explorers and wallets
+    /// ask for the same blocks over and over.
+    pub(super) text: OnceLock<Vec<u8>>,
+}
+
+impl Stored {
+    /// About the bytes that it takes.
+    fn weight(stored: &Arc<Self>) -> usize {
+        stored.size * 4 + 4_096
+    }
 }
 
 /// What the next block would be if it were mined now.
@@ -92,10 +102,14 @@ impl<K: Hash + Eq + Copy, V: Clone> Kept<K, V> {
 }
 
 impl Caches {
+    /// A stored block that was asked for lately.
+    pub(super) fn known_block(&self, hash: B256) -> Option<Arc<Stored>> {
+        locked(&self.blocks).get(hash, Stored::weight, BLOCK_BYTES_MAX)
+    }
+
     /// A stored block.
     pub(super) fn block(&self, view: &Snapshot, hash: B256) -> Result<Arc<Stored>, RpcError> {
-        let weigh = |stored: &Arc<Stored>| stored.size * 3 + 1_024;
-        if let Some(stored) = locked(&self.blocks).get(hash, weigh, BLOCK_BYTES_MAX) {
+        if let Some(stored) = self.known_block(hash) {
             return Ok(stored);
         }
         let block = view.block(hash).ok_or_else(|| damaged("body", hash))?;
@@ -107,9 +121,10 @@ impl Caches {
             total_difficulty: total.ok_or_else(|| damaged("total difficulty", hash))?,
             pow_hash: block.header.pow_hash(),
             size: block.length(),
+            text: OnceLock::new(),
             block,
         });
-        let weight = weigh(&stored);
+        let weight = Stored::weight(&stored);
         locked(&self.blocks).keep(hash, stored.clone(), weight, BLOCK_BYTES_MAX);
         Ok(stored)
     }

@@ -1,6 +1,6 @@
 //! Requests and batches as they come over a wire (JSON-RPC 2.0).
 
-use super::limits::{HEAVY, INLINE_TIME_MAX, INLINE_WEIGHT_MAX, weight};
+use super::limits::{HEAVY, INLINE_TIME_MAX, INLINE_WEIGHT_MAX, finds_out, weight};
 use super::out::Out;
 use super::params::Params;
 use super::pool::{self, SEND_RAW};
@@ -8,27 +8,108 @@ use super::send_sync::{self, Awaited};
 use super::{Answer, Patience, RpcLimits, Session, code, limit};
 use crate::node::Node;
 use client::RpcError;
-use serde::Deserialize;
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
+use std::fmt;
 use std::time::Instant;
 
 /// Bytes of the id of a request.
 const ID_BYTES_MAX: usize = 256;
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Call {
     jsonrpc: Option<String>,
     /// Left out in a notification, which gets no answer.
-    #[serde(default, deserialize_with = "present")]
     id: Option<Value>,
     method: Option<String>,
-    #[serde(default)]
     params: Value,
 }
 
-/// Tells an id that is null from one that is left out.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Member {
+    Jsonrpc,
+    Id,
+    Method,
+    Params,
+    #[serde(other)]
+    Other,
+}
+
+// By hand, because a derived one takes an array of the members for the object.
+impl<'de> Deserialize<'de> for Call {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(CallVisitor)
+    }
+}
+
+struct CallVisitor;
+
+impl<'de> Visitor<'de> for CallVisitor {
+    type Value = Call;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a request")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Call, A::Error> {
+        let mut call = Call::default();
+        while let Some(member) = members.next_key()? {
+            match member {
+                Member::Jsonrpc => call.jsonrpc = members.next_value()?,
+                Member::Id => call.id = Some(members.next_value()?),
+                Member::Method => call.method = members.next_value()?,
+                Member::Params => call.params = members.next_value()?,
+                Member::Other => drop(members.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(call)
+    }
+}
+
+/// Reads a batch of calls of at most this many.
+struct Batch(usize);
+
+impl<'de> DeserializeSeed<'de> for Batch {
+    type Value = Vec<Call>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Call>, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Batch {
+    type Value = Vec<Call>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a batch")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<Call>, A::Error> {
+        let mut calls = Vec::new();
+        while let Some(call) = elements.next_element()? {
+            if calls.len() == self.0 {
+                return Err(A::Error::invalid_length(self.0 + 1, &self));
+            }
+            calls.push(call);
+        }
+        Ok(calls)
+    }
+}
+
+/// The calls of a body that holds nothing else, and whether it is a batch: what nearly every body
+/// is. `None` if it has to be looked at piece by piece.
+fn plain(body: &[u8], limits: &RpcLimits) -> Option<(Vec<Call>, bool)> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let is_batch = body.trim_ascii_start().first() == Some(&b'[');
+    let calls = if is_batch {
+        Batch(limits.batch_max).deserialize(&mut json).ok().filter(|calls| !calls.is_empty())?
+    } else {
+        vec![Call::deserialize(&mut json).ok()?]
+    };
+    json.end().ok()?;
+    Some((calls, is_batch))
 }
 
 /// A call, or the id of what is none.
@@ -58,6 +139,9 @@ pub(super) enum Step {
 impl Progress {
     /// Reads a body.
     pub(super) fn begin(body: &[u8], limits: &RpcLimits) -> Result<Self, RpcError> {
+        if let Some((calls, is_batch)) = plain(body, limits) {
+            return Ok(Self::of(calls.into_iter().map(checked).collect(), is_batch));
+        }
         let refused = |message| Err(RpcError::new(code::INVALID_REQUEST, message));
         let body: Value =
             serde_json::from_slice(body).map_err(|_| RpcError::new(code::PARSE, "parse error"))?;
@@ -70,8 +154,11 @@ impl Progress {
             count if count > limits.batch_max => return refused("batch too large"),
             _ => {}
         }
-        let calls = requests.into_iter().map(parse).collect();
-        Ok(Self { calls, is_batch, text: Vec::new(), done: 0, weight: 0, charged: false })
+        Ok(Self::of(requests.into_iter().map(parse).collect(), is_batch))
+    }
+
+    fn of(calls: Vec<Parsed>, is_batch: bool) -> Self {
+        Self { calls, is_batch, text: Vec::new(), done: 0, weight: 0, charged: false }
     }
 
     /// The call that was awaited is answered now.
@@ -88,6 +175,27 @@ impl Progress {
             }
             Err(error) => self.text.extend(refusal(&id, &error)),
         }
+    }
+
+    /// Whether no call has been answered.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.done == 0
+    }
+
+    /// Answers with an error whatever is open: what is done stays said.
+    pub(super) fn refuse_rest(mut self, error: &RpcError) -> Step {
+        while self.done < self.calls.len() {
+            let id = match &self.calls[self.done] {
+                Ok(call) => call.id.clone(),
+                Err(id) => Some(id.clone()),
+            };
+            self.done += 1;
+            if let Some(id) = id {
+                self.separate();
+                self.text.extend(refusal(&id, error));
+            }
+        }
+        self.finish()
     }
 
     /// Puts what stands before the next answer of a batch.
@@ -109,15 +217,29 @@ impl Progress {
 }
 
 fn parse(request: Value) -> Parsed {
-    let names = |id: &&Value| id.is_string() || id.is_number();
-    let id = request.get("id").filter(names).cloned().unwrap_or_default();
-    let call: Call = serde_json::from_value(request).map_err(|_| id.clone())?;
-    let long = |id: &Value| id.as_str().is_some_and(|id| id.len() > ID_BYTES_MAX);
-    let is_valid = call.jsonrpc.as_deref() == Some("2.0") && call.method.is_some();
-    if !is_valid || call.id.as_ref().is_some_and(|id| long(id) || id.is_object() || id.is_array()) {
-        return Err(if long(&id) { Value::Null } else { id });
+    let id = request.get("id").filter(|id| names(id)).cloned().unwrap_or_default();
+    match serde_json::from_value(request) {
+        Ok(call) => checked(call),
+        Err(_) => Err(if is_long(&id) { Value::Null } else { id }),
     }
-    Ok(call)
+}
+
+fn checked(call: Call) -> Parsed {
+    let is_valid = call.jsonrpc.as_deref() == Some("2.0") && call.method.is_some();
+    let is_bad = |id: &Value| is_long(id) || id.is_object() || id.is_array();
+    if is_valid && !call.id.as_ref().is_some_and(is_bad) {
+        return Ok(call);
+    }
+    Err(call.id.filter(|id| names(id) && !is_long(id)).unwrap_or_default())
+}
+
+/// Whether an id can be told from others.
+fn names(id: &Value) -> bool {
+    id.is_string() || id.is_number()
+}
+
+fn is_long(id: &Value) -> bool {
+    id.as_str().is_some_and(|id| id.len() > ID_BYTES_MAX)
 }
 
 /// Goes on with a body.
@@ -128,11 +250,10 @@ pub(super) fn serve(
     mut progress: Progress,
 ) -> Step {
     let limits = &node.config().rpc;
-    let open = progress.calls.iter().skip(progress.done).map(weight_of);
-    let (sum, most) =
-        open.fold((0, 0), |(sum, most), one: u64| (one.saturating_add(sum), one.max(most)));
+    let open = || progress.calls.iter().skip(progress.done);
+    let sum = open().map(weight_of).fold(0, u64::saturating_add);
     if let Patience::OnTheSpot = patience
-        && (sum > INLINE_WEIGHT_MAX || most >= HEAVY)
+        && (sum > INLINE_WEIGHT_MAX || open().any(is_for_worker))
     {
         return Step::Later(progress);
     }
@@ -165,6 +286,12 @@ pub(super) fn serve(
 
 fn weight_of(call: &Parsed) -> u64 {
     call.as_ref().ok().and_then(|call| call.method.as_deref()).map_or(1, weight)
+}
+
+/// Whether a call never begins on the spot.
+fn is_for_worker(call: &Parsed) -> bool {
+    let method = call.as_ref().ok().and_then(|call| call.method.as_deref());
+    method.is_some_and(|method| weight(method) >= HEAVY && !finds_out(method))
 }
 
 struct Serve<'a> {
@@ -267,4 +394,29 @@ fn write_head(text: &mut Vec<u8>, id: &Value) {
 /// An error as the answer to a request.
 pub(super) fn refusal(id: &Value, error: &RpcError) -> Vec<u8> {
     json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_answered_stays_said_when_nobody_is_left_for_the_rest() {
+        let call = |id: Value| json!({ "jsonrpc": "2.0", "id": id, "method": "eth_chainId" });
+        let notification = json!({ "jsonrpc": "2.0", "method": "eth_chainId" });
+        let batch = json!([call(json!(1)), call(json!("two")), notification, 4]);
+        let limits = RpcLimits::default();
+        let mut progress = Progress::begin(batch.to_string().as_bytes(), &limits).ok().unwrap();
+        assert!(progress.is_untouched());
+        progress.answer(Ok(json!("0x1")));
+        assert!(!progress.is_untouched());
+        let error = RpcError::new(code::LIMIT_EXCEEDED, "busy");
+        let Step::Answered(Some(text)) = progress.refuse_rest(&error) else {
+            panic!("there is an answer");
+        };
+        let refused = |id: Value| json!({ "jsonrpc": "2.0", "id": id, "error": error });
+        let done = json!({ "jsonrpc": "2.0", "id": 1, "result": "0x1" });
+        let answers: Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(answers, json!([done, refused(json!("two")), refused(Value::Null)]));
+    }
 }

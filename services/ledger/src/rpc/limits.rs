@@ -22,8 +22,11 @@ pub const LOG_BLOCKS_MAX: u64 = 10_000;
 pub const LOGS_MAX: usize = 10_000;
 /// The weight up to which a batch is answered on the thread that read it, without a worker.
 pub(super) const INLINE_WEIGHT_MAX: u64 = 2_500;
-/// The weight of one request that always goes to a worker.
+/// The weight of one request that always goes to a worker, unless it finds out itself whether it is
+/// much ([`finds_out`]).
 pub(super) const HEAVY: u64 = 100;
+/// Blocks that a query for logs may span on the spot.
+pub(super) const INLINE_LOG_BLOCKS_MAX: u64 = 128;
 /// Jumps and calls after which a call on the spot is begun anew by a worker.
 pub(super) const INLINE_JUMPS_MAX: u64 = 4_096;
 /// How long a batch may take on the spot before the rest of it is for a worker.
@@ -115,6 +118,11 @@ pub(super) fn weight(method: &str) -> u64 {
         }
         _ => 10,
     }
+}
+
+/// Whether a method begins on the spot whatever it weighs, and goes to a worker if it is much.
+pub(super) fn finds_out(method: &str) -> bool {
+    method == "eth_getLogs"
 }
 
 /// What a connection may still ask for.

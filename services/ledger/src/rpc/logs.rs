@@ -1,15 +1,19 @@
 //! Logs by block range, address and topics.
 
+use super::cache::Stored;
 use super::format::{LogView, Place};
+use super::limits::INLINE_LOG_BLOCKS_MAX;
 use super::params::{BlockId, one_or_many};
 use super::{Request, RpcLimits, damaged, invalid, limit, server};
-use alloy_primitives::{Address, B256, Bloom, BloomInput, Log};
+use alloy_primitives::{Address, B256, Bloom, Log, keccak256};
 use chain::ChainView;
 use client::RpcError;
 use serde::{Deserialize, Deserializer};
 
 /// Topics that a log can have.
 const TOPICS_MAX: usize = 4;
+/// Bits that an address or a topic sets in a bloom.
+const BLOOM_BITS: usize = 3;
 /// Addresses, or alternatives of a topic, that one filter may name.
 const ALTERNATIVES_MAX: usize = 1_000;
 
@@ -24,7 +28,12 @@ pub(crate) struct Filter {
     address: Vec<Address>,
     #[serde(deserialize_with = "null_is_none")]
     topics: Vec<Topic>,
+    #[serde(skip)]
+    bits: Bits,
 }
+
+/// For each position that is not open, the bits of its alternatives in a bloom.
+type Bits = Vec<Vec<[u16; BLOOM_BITS]>>;
 
 fn null_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Topic>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
@@ -44,7 +53,7 @@ impl Topic {
 impl Filter {
     /// The filter at a parameter, checked.
     pub(super) fn parse(request: &Request<'_>, position: usize) -> Result<Self, RpcError> {
-        let filter: Self = request.params.optional(position)?.unwrap_or_default();
+        let mut filter: Self = request.params.optional(position)?.unwrap_or_default();
         if filter.block_hash.is_some() && (filter.from_block.is_some() || filter.to_block.is_some())
         {
             return Err(invalid("can't specify fromBlock/toBlock with blockHash"));
@@ -56,7 +65,18 @@ impl Filter {
         if longest.max(filter.address.len()) > ALTERNATIVES_MAX {
             return Err(server("exceed max addresses or topics per search position"));
         }
+        filter.bits = filter.bits();
         Ok(filter)
+    }
+
+    /// Hashed once for a query, not once for a block.
+    fn bits(&self) -> Bits {
+        let addresses = self.address.iter().map(|address| bloom_bits(address.as_slice()));
+        let topics = self.topics.iter().filter(|topic| !topic.is_any());
+        let topics = topics
+            .map(|topic| topic.0.iter().flatten().map(|one| bloom_bits(one.as_slice())).collect());
+        let addresses = (!self.address.is_empty()).then(|| addresses.collect());
+        addresses.into_iter().chain(topics).collect()
     }
 
     fn matches(&self, log: &Log) -> bool {
@@ -72,12 +92,18 @@ impl Filter {
 
     /// Whether a block with this bloom can have a matching log.
     fn may_match(&self, bloom: &Bloom) -> bool {
-        let has = |bytes: &[u8]| bloom.contains_input(BloomInput::Raw(bytes));
-        (self.address.is_empty() || self.address.iter().any(|address| has(address.as_slice())))
-            && self.topics.iter().all(|topic| {
-                topic.is_any() || topic.0.iter().flatten().any(|topic| has(topic.as_slice()))
-            })
+        let has = |bit: &u16| {
+            let (byte, bit) = (bloom.len() - 1 - usize::from(bit / 8), bit % 8);
+            bloom[byte] >> bit & 1 == 1
+        };
+        self.bits.iter().all(|any| any.iter().any(|bits| bits.iter().all(has)))
     }
+}
+
+/// The bits that an address or a topic sets in a bloom (yellow paper, 4.3.1).
+fn bloom_bits(bytes: &[u8]) -> [u16; BLOOM_BITS] {
+    let hash = keccak256(bytes);
+    std::array::from_fn(|at| u16::from_be_bytes([hash[2 * at], hash[2 * at + 1]]) & 0x7ff)
 }
 
 pub(super) fn get(request: &Request<'_>) -> Result<Vec<LogView>, RpcError> {
@@ -105,9 +131,15 @@ pub(super) fn all(request: &Request<'_>, filter: &Filter) -> Result<Vec<LogView>
     if to.saturating_sub(from) >= most {
         return Err(limit(format!("exceed maximum block range: {most}")));
     }
+    if to.saturating_sub(from) >= INLINE_LOG_BLOCKS_MAX {
+        request.takes_long()?;
+    }
     for hash in (from..=to).filter_map(|number| request.snapshot.canonical_hash(number)) {
         request.in_time()?;
-        of_block(request, filter, hash, false, &mut found)?;
+        if may_have(request, filter, hash)? {
+            let stored = request.block_at_once(hash)?;
+            found.add_of(&stored, filter, false)?;
+        }
     }
     Ok(found.logs)
 }
@@ -140,6 +172,21 @@ impl Found {
         Self { logs: Vec::new(), bytes: 0, logs_max, bytes_max }
     }
 
+    fn add_of(&mut self, stored: &Stored, filter: &Filter, removed: bool) -> Result<(), RpcError> {
+        let mut position = 0;
+        for (index, receipt) in stored.receipts.iter().enumerate() {
+            for log in receipt.logs() {
+                if filter.matches(log) {
+                    let transaction = *stored.block.transactions[index].tx_hash();
+                    let place = Place { hash: stored.hash, header: &stored.block.header, index };
+                    self.add(LogView::new(log, transaction, place, position, removed))?;
+                }
+                position += 1;
+            }
+        }
+        Ok(())
+    }
+
     fn add(&mut self, log: LogView) -> Result<(), RpcError> {
         self.bytes += log.size();
         self.logs.push(log);
@@ -161,29 +208,22 @@ pub(super) fn of_block(
     removed: bool,
     found: &mut Found,
 ) -> Result<(), RpcError> {
-    let header = request.header(hash).ok_or_else(|| damaged("header", hash))?;
-    if !filter.may_match(&header.logs_bloom) {
-        return Ok(());
-    }
-    let stored = request.block(hash)?;
-    let mut position = 0;
-    for (index, receipt) in stored.receipts.iter().enumerate() {
-        let transaction = *stored.block.transactions[index].tx_hash();
-        for log in receipt.logs() {
-            if filter.matches(log) {
-                let place = Place { hash, header: &stored.block.header, index };
-                found.add(LogView::new(log, transaction, place, position, removed))?;
-            }
-            position += 1;
-        }
+    if may_have(request, filter, hash)? {
+        found.add_of(&*request.block(hash)?, filter, removed)?;
     }
     Ok(())
+}
+
+/// Whether a block can have a matching log, by its header.
+fn may_have(request: &Request<'_>, filter: &Filter, hash: B256) -> Result<bool, RpcError> {
+    let header = request.header(hash).ok_or_else(|| damaged("header", hash))?;
+    Ok(filter.may_match(&header.logs_bloom))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::{Bytes, logs_bloom};
+    use alloy_primitives::{BloomInput, Bytes, logs_bloom};
     use serde_json::{Value, json};
 
     fn check(filter: Value, expected: bool) {
@@ -191,8 +231,12 @@ mod tests {
         let log = Log::new_unchecked(address, topics.to_vec(), Bytes::new());
         let filter: Filter = serde_json::from_value(filter.clone()).unwrap();
         assert_eq!(filter.matches(&log), expected, "{filter:?}");
+        let filter = Filter { bits: filter.bits(), ..filter };
         if expected {
             assert!(filter.may_match(&logs_bloom([&log])), "{filter:?}");
+        }
+        for bloom in [logs_bloom([&log]), Bloom::ZERO] {
+            assert_eq!(filter.may_match(&bloom), filter.may_match_by_hashing(&bloom));
         }
     }
 
@@ -213,10 +257,22 @@ mod tests {
         check(json!({ "topics": [null, null, null] }), false);
     }
 
+    impl Filter {
+        /// By the library's own bloom.
+        fn may_match_by_hashing(&self, bloom: &Bloom) -> bool {
+            let has = |bytes: &[u8]| bloom.contains_input(BloomInput::Raw(bytes));
+            (self.address.is_empty() || self.address.iter().any(|address| has(address.as_slice())))
+                && self.topics.iter().all(|topic| {
+                    topic.is_any() || topic.0.iter().flatten().any(|one| has(one.as_slice()))
+                })
+        }
+    }
+
     #[test]
     fn a_bloom_without_the_topic_spares_the_block() {
         let filter: Filter =
             serde_json::from_value(json!({ "topics": [B256::repeat_byte(2)] })).unwrap();
+        let filter = Filter { bits: filter.bits(), ..filter };
         assert!(!filter.may_match(&Bloom::ZERO));
     }
 }

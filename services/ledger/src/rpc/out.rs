@@ -31,4 +31,13 @@ impl Out<'_> {
         }
         .map_err(super::fault)
     }
+
+    /// The same for a result that is JSON already.
+    pub(super) fn put_text(&mut self, result: &[u8]) -> Result<(), RpcError> {
+        match self {
+            Self::Text(text) => text.extend_from_slice(result),
+            Self::Value(value) => *value = serde_json::from_slice(result).map_err(super::fault)?,
+        }
+        Ok(())
+    }
 }

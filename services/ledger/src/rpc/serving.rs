@@ -64,8 +64,11 @@ impl Serving {
                 Step::Answered(Some(text)) => return Reply::Text(text),
                 Step::Answered(None) => return Reply::Nothing,
                 Step::Later(progress) => match self.with_worker(session, progress).await {
-                    Some(step) => step,
-                    None => return busy(),
+                    Ok(step) => step,
+                    Err(open) if open.is_untouched() => {
+                        return Reply::Busy(envelope::refusal(&Value::Null, &busy()));
+                    }
+                    Err(open) => open.refuse_rest(&busy()),
                 },
                 Step::Await(mut progress, awaited) => {
                     let outcome = send_sync::finish(&self.node, &awaited).await;
@@ -76,17 +79,25 @@ impl Serving {
         }
     }
 
-    /// Goes on with a body on a blocking thread; `None` if all workers and the queue are taken.
-    async fn with_worker(&self, session: &Arc<Session>, progress: Progress) -> Option<Step> {
+    /// Goes on with a body on a blocking thread; gives it back if all workers and the queue are
+    /// taken.
+    async fn with_worker(
+        &self,
+        session: &Arc<Session>,
+        progress: Progress,
+    ) -> Result<Step, Progress> {
         let permit = match self.workers.clone().try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => {
                 let before = self.waiting.fetch_add(1, Ordering::AcqRel);
                 let _place = Waiting(&self.waiting);
                 if before >= self.node.config().rpc.queue_max {
-                    return None;
+                    return Err(progress);
                 }
-                self.workers.clone().acquire_owned().await.ok()?
+                match self.workers.clone().acquire_owned().await {
+                    Ok(permit) => permit,
+                    Err(_closed) => return Err(progress),
+                }
             }
         };
         let (node, session) = (self.node.clone(), session.clone());
@@ -96,7 +107,7 @@ impl Serving {
             let until = Instant::now() + node.config().rpc.time_max;
             envelope::serve(&node, &session, Patience::Until(until), progress)
         };
-        Some(crate::ledger::blocking(work).await)
+        Ok(crate::ledger::blocking(work).await)
     }
 
     /// Answers one request of this process.
@@ -112,7 +123,6 @@ impl Serving {
     }
 }
 
-fn busy() -> Reply {
-    let error = RpcError::new(code::LIMIT_EXCEEDED, "server is busy, try again later");
-    Reply::Busy(envelope::refusal(&Value::Null, &error))
+fn busy() -> RpcError {
+    RpcError::new(code::LIMIT_EXCEEDED, "server is busy, try again later")
 }

@@ -16,6 +16,8 @@ use std::time::Instant;
 
 /// Rows of the feed, or transactions, that one subscription is told at once.
 const AT_ONCE_MAX: usize = 64;
+/// Bytes of news after which the rest waits for its turn.
+const NEWS_BYTES_MAX: usize = 1 << 20;
 
 /// The subscriptions of a connection.
 #[derive(Default)]
@@ -52,6 +54,22 @@ pub(crate) struct News {
     pub(crate) messages: Vec<String>,
     /// Whether there is more already.
     pub(crate) more: bool,
+    bytes: usize,
+}
+
+impl News {
+    fn push<T: Serialize>(&mut self, subscription: &str, result: &T) -> Result<(), RpcError> {
+        let params = Told { subscription, result };
+        let message = Message { jsonrpc: "2.0", method: "eth_subscription", params };
+        let message = serde_json::to_string(&message).map_err(fault)?;
+        self.bytes += message.len();
+        self.messages.push(message);
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes >= NEWS_BYTES_MAX
+    }
 }
 
 pub(super) fn subscribe(request: &Request<'_>) -> Answer {
@@ -115,7 +133,7 @@ impl Session {
 
 /// What is new for the subscriptions of a connection, a bounded part of it.
 pub(crate) fn news(node: &Node, session: &Session) -> Result<News, RpcError> {
-    let mut news = News { messages: Vec::new(), more: false };
+    let mut news = News { messages: Vec::new(), more: false, bytes: 0 };
     let Some(mut subscriptions) = session.subscriptions() else { return Ok(news) };
     if subscriptions.by_id.values().all(|one| !one.answered) {
         return Ok(news);
@@ -123,9 +141,12 @@ pub(crate) fn news(node: &Node, session: &Session) -> Result<News, RpcError> {
     let patience = Patience::Until(Instant::now() + node.config().rpc.time_max);
     let request = Request::bare(node, patience)?;
     for (id, subscription) in &mut subscriptions.by_id {
+        if news.is_full() {
+            news.more = true;
+            break;
+        }
         if subscription.answered {
-            let id = name_of(*id);
-            news.more |= subscription.tell(&request, &id, &mut news.messages)?;
+            news.more |= subscription.tell(&request, &name_of(*id), &mut news)?;
         }
     }
     Ok(news)
@@ -133,12 +154,7 @@ pub(crate) fn news(node: &Node, session: &Session) -> Result<News, RpcError> {
 
 impl Subscription {
     /// Adds what is new; returns whether there is more.
-    fn tell(
-        &mut self,
-        request: &Request<'_>,
-        id: &str,
-        messages: &mut Vec<String>,
-    ) -> Result<bool, RpcError> {
+    fn tell(&mut self, request: &Request<'_>, id: &str, news: &mut News) -> Result<bool, RpcError> {
         match &mut self.kind {
             Kind::Syncing { told } => {
                 let now = is_syncing(request);
@@ -148,25 +164,24 @@ impl Subscription {
                         true => json!({ "syncing": true, "status": status }),
                         false => json!(false),
                     };
-                    messages.push(message(id, &event)?);
+                    news.push(id, &event)?;
                 }
                 Ok(false)
             }
             Kind::Pending { whole } => {
                 let whole = *whole;
-                let news = &request.node.news;
-                let (told, hashes) = news.arrivals_after(self.told, AT_ONCE_MAX);
+                let (told, hashes) = request.node.news.arrivals_after(self.told, AT_ONCE_MAX);
                 self.told = told;
                 for hash in &hashes {
                     if !whole {
-                        messages.push(message(id, hash)?);
+                        news.push(id, hash)?;
                         continue;
                     }
                     let pool = request.node.pool();
                     // One that is mined meanwhile is told by its block.
                     if let Some(one) = pool.get(hash).map(|one| &one.transaction) {
                         let view = TransactionView::new(one.inner(), one.signer(), None);
-                        messages.push(message(id, &view)?);
+                        news.push(id, &view)?;
                     }
                 }
                 Ok(hashes.len() == AT_ONCE_MAX)
@@ -180,16 +195,19 @@ impl Subscription {
                             let gone = !row.connected;
                             logs::of_block(request, filter, row.hash, gone, &mut found)?;
                             for log in &found.logs {
-                                messages.push(message(id, log)?);
+                                news.push(id, log)?;
                             }
                         }
                         _ if row.connected => {
                             let stored = request.block(row.hash)?;
-                            messages.push(message(id, &HeaderView::stored(&stored))?);
+                            news.push(id, &HeaderView::stored(&stored))?;
                         }
                         _ => {}
                     }
                     self.told = row.sequence;
+                    if news.is_full() {
+                        return Ok(true);
+                    }
                 }
                 Ok(rows.len() == AT_ONCE_MAX)
             }
@@ -208,10 +226,4 @@ struct Message<'a, T> {
 struct Told<'a, T> {
     subscription: &'a str,
     result: &'a T,
-}
-
-fn message<T: Serialize>(subscription: &str, result: &T) -> Result<String, RpcError> {
-    let params = Told { subscription, result };
-    let message = Message { jsonrpc: "2.0", method: "eth_subscription", params };
-    serde_json::to_string(&message).map_err(fault)
 }
