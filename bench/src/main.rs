@@ -17,7 +17,12 @@ mod peer;
 mod report;
 
 use anyhow::{Result, bail};
+use mimalloc::MiMalloc;
 use report::Row;
+
+// As in the program that is measured for.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Measures the parts of an area whose name has a word in it.
 type Measure = fn(only: &str) -> Result<Vec<Row>>;

@@ -1,7 +1,8 @@
 //! Runs that alternate, and their medians.
 
 use anyhow::Result;
-use std::time::Instant;
+use rustix::time::{ClockId, clock_gettime};
+use std::time::{Duration, Instant};
 
 /// Runs of each side, at least.
 pub(crate) const RUNS: usize = 3;
@@ -63,19 +64,17 @@ pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
 }
 
 /// What `work` returns, and the seconds that this thread's processor worked for it: what other
-/// programs take is not in it. Where the system does not tell, the seconds that passed.
+/// programs take is not in it.
 pub(crate) fn worked<T>(work: impl FnOnce() -> T) -> (T, f64) {
-    let (began, before) = (Instant::now(), processor_seconds());
+    let before = processor_seconds();
     let done = work();
-    let passed = began.elapsed().as_secs_f64();
-    let worked = before.and_then(|before| Some(processor_seconds()? - before));
-    (done, worked.unwrap_or(passed))
+    (done, processor_seconds() - before)
 }
 
-fn processor_seconds() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    let nanoseconds: f64 = text.split(' ').next()?.parse().ok()?;
-    Some(nanoseconds / 1e9)
+fn processor_seconds() -> f64 {
+    // `/proc` has it too, but only as of the last tick: up to ten milliseconds ago.
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).map_or(f64::NAN, |time| time.as_secs_f64())
 }
 
 /// The seconds that processors worked for this process, to a hundredth, if the system tells.

@@ -2,15 +2,17 @@
 //! everything in memory and does no work.
 
 use super::node::{Endpoint, Node, anvil_words, genesis, mine_all};
-use super::token::{Token, received, recipient};
+use super::token::{Token, raw, received, recipient};
 use crate::http::{Request, call, result, results};
 use crate::measure::{alternate, count, timed};
 use crate::peer::Anvil;
 use crate::report::Row;
+use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, U64, U256};
 use anyhow::{Result, anyhow, ensure};
 use chain::Recovered;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Transfers of each sender in batches: 20 000 together.
@@ -129,14 +131,31 @@ fn single(
     let (done, seconds) = timed(|| {
         send_all(endpoint, &shares, |answer| result(serde_json::from_slice(answer)?).map(drop))?;
         if !mines_itself {
-            // Of many requests at once the peer's automine leaves some in its pool for good.
+            // Of many requests at once the peer's automine leaves some in its pool for good, and
+            // forgets some.
             mine_all(&mut endpoint.connect()?)?;
+            send_forgotten(endpoint, transfers)?;
         }
         wait_for(endpoint, token.senders(), SINGLE_EACH)
     });
     done?;
     check_balances(endpoint, token, SINGLE_EACH)?;
     Ok(count(transfers.len()) / seconds)
+}
+
+/// Sends again, one by one, what is in no block.
+fn send_forgotten(endpoint: &Endpoint, transfers: &[Recovered]) -> Result<()> {
+    let mut connection = endpoint.connect()?;
+    let senders: BTreeSet<Address> = transfers.iter().map(Recovered::signer).collect();
+    for sender in senders {
+        let done = connection.call("eth_getTransactionCount", json!([sender, "latest"]))?;
+        let done: U64 = serde_json::from_value(done)?;
+        let own = transfers.iter().filter(|one| one.signer() == sender);
+        for forgotten in own.filter(|one| one.inner().nonce() >= done.to()) {
+            connection.call("eth_sendRawTransaction", json!([raw(forgotten)]))?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until each of these has `nonce` transactions in blocks.

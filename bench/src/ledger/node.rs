@@ -3,23 +3,21 @@
 use super::token::{CHAIN_ID, Token, raw};
 use crate::http::{Connection, Request, call, results};
 use crate::peer::Anvil;
-use actix_web::{App, HttpServer};
 use alloy_primitives::U256;
 use anyhow::{Context, Result, anyhow, ensure};
 use chain::{Candidate, GenesisSpec, PoolLimits, Recovered};
-use ledger::{Config, Ledger, Mining, Parts};
+use ledger::{Config, Ledger, Mining, Parts, RpcServer};
 use serde_json::{Value, json};
-use service::{Clock, Tick};
+use service::Clock;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use utoipa_actix_web::AppExt;
 
-/// Threads that serve requests, as many as the gateway has.
-const WORKERS: usize = 2;
 /// Gas limit of the blocks of both.
 pub(super) const GAS_LIMIT: u64 = 120_000_000;
 /// Transactions that our pool may hold; the peer's has no limit.
@@ -54,7 +52,6 @@ fn rich() -> U256 {
 pub(super) struct Node {
     pub(super) ledger: Arc<Ledger>,
     pub(super) address: String,
-    server: actix_web::dev::ServerHandle,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
     _folder: TempDir,
@@ -80,30 +77,21 @@ impl Node {
         let (stop, stopped) = watch::channel(false);
         let (sender, started) = mpsc::channel();
         let thread = std::thread::spawn(move || {
-            let served = actix_web::rt::System::new().block_on(async {
-                let ledger = ledger::start(parts).await?;
-                let routes = ledger::routes(ledger.clone());
-                let app = move || {
-                    App::new().into_utoipa_app().configure(routes.clone()).split_for_parts().0
-                };
-                let server = HttpServer::new(app).workers(WORKERS).disable_signals();
-                let server = server.bind(("127.0.0.1", 0))?;
-                let address = server.addrs().first().context("an address")?.to_string();
-                let server = server.run();
-                if let Some(period) = period {
-                    let miner: Arc<dyn Tick> = ledger.clone();
-                    actix_web::rt::spawn(service::run_ticks(miner, clock, period, stopped));
-                }
-                // Whoever waits for it is gone only if the bench is.
-                let _gone = sender.send(Ok((ledger, address, server.handle())));
-                anyhow::Ok(server.await?)
+            let served = Runtime::new().map_err(Into::into).and_then(|runtime| {
+                runtime.block_on(async {
+                    let ledger = ledger::start(parts).await?;
+                    let server = ledger.serve_rpc(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+                    // Whoever waits for it is gone only if the bench is.
+                    let _gone = sender.send(Ok((ledger.clone(), server.address().to_string())));
+                    run(ledger, clock, period, stopped, server).await
+                })
             });
             if let Err(error) = served {
                 let _gone = sender.send(Err(error));
             }
         });
-        let (ledger, address, server) = started.recv().map_err(|_| anyhow!("no node"))??;
-        Ok(Self { ledger, address, server, stop, thread: Some(thread), _folder: folder })
+        let (ledger, address) = started.recv().map_err(|_| anyhow!("no node"))??;
+        Ok(Self { ledger, address, stop, thread: Some(thread), _folder: folder })
     }
 
     /// Empty candidates on the head, each a second later than the one before.
@@ -113,11 +101,27 @@ impl Node {
     }
 }
 
+/// Until it is stopped.
+async fn run(
+    ledger: Arc<Ledger>,
+    clock: Clock,
+    period: Option<Duration>,
+    mut stopped: watch::Receiver<bool>,
+    server: RpcServer,
+) -> Result<()> {
+    if let Some(period) = period {
+        service::run_ticks(ledger, clock, period, stopped).await;
+    } else {
+        // An error says that the bench is gone.
+        let _gone = stopped.wait_for(|stop| *stop).await;
+    }
+    Ok(server.stop().await?)
+}
+
 impl Drop for Node {
     fn drop(&mut self) {
         // The tick may have ended before.
         let _ended = self.stop.send(true);
-        drop(self.server.stop(false));
         if let Some(thread) = self.thread.take() {
             // A server that failed has said so to whoever asked it.
             let _failed = thread.join();

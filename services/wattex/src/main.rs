@@ -26,6 +26,11 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+
+/// A request for JSON-RPC is dozens of small allocations: the system's took an eighth of its time.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// An electricity exchange and billing system for energy communities.
 #[derive(Parser)]
