@@ -117,7 +117,7 @@ pub(super) fn all(request: &Request<'_>, filter: &Filter) -> Result<Vec<LogView>
         if request.header(hash).is_none() {
             return Err(server("unknown block"));
         }
-        of_block(request, filter, hash, false, &mut found)?;
+        at_once(request, filter, hash, &mut found)?;
         return Ok(found.logs);
     }
     let head = request.head()?.number;
@@ -136,12 +136,22 @@ pub(super) fn all(request: &Request<'_>, filter: &Filter) -> Result<Vec<LogView>
     }
     for hash in (from..=to).filter_map(|number| request.snapshot.canonical_hash(number)) {
         request.in_time()?;
-        if may_have(request, filter, hash)? {
-            let stored = request.block_at_once(hash)?;
-            found.add_of(&stored, filter, false)?;
-        }
+        at_once(request, filter, hash, &mut found)?;
     }
     Ok(found.logs)
+}
+
+/// Adds the matching logs of one block; on the spot only if the block is in memory.
+fn at_once(
+    request: &Request<'_>,
+    filter: &Filter,
+    hash: B256,
+    found: &mut Found,
+) -> Result<(), RpcError> {
+    if may_have(request, filter, hash)? {
+        found.add_of(&*request.block_at_once(hash)?, filter, false)?;
+    }
+    Ok(())
 }
 
 /// The height that bounds a range; a number above the head stays as it is.
