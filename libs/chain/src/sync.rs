@@ -106,6 +106,7 @@ impl<V: ChainView> Local<'_, V> {
 
 /// What happened.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, used up at once")]
 pub enum Input {
     /// Time passed: every tenth of a second or so.
     Tick,

@@ -50,7 +50,7 @@ fn transaction(sender: u8, nonce: u64) -> chain::Transaction {
         max_priority_fee_per_gas: 1,
         ..TxEip1559::default()
     };
-    if sender % 2 == 0 {
+    if sender.is_multiple_of(2) {
         let account = keccak256([place[0], place[1] & 0x3f]);
         unsigned.to = TxKind::Call(Address::from_slice(&account[12..]));
         unsigned.value = U256::ONE;

@@ -26,10 +26,13 @@ fn main() {
     }
 }
 
+/// A name, and what of a block's cost it is.
+type Part = (&'static str, fn(&Cost) -> u64);
+
 /// Medians, in microseconds.
 fn print(what: &str, costs: Vec<Cost>) {
     println!("{what}: microseconds, median of {} blocks", costs.len());
-    let parts: [(&str, fn(&Cost) -> u64); 6] = [
+    let parts: [Part; 6] = [
         ("verify", |cost| cost.verify),
         ("execute", |cost| cost.execute),
         ("root", |cost| cost.root),

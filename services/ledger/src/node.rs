@@ -243,7 +243,7 @@ impl Node {
     /// of life.
     fn tell(&self, input: Input) {
         if let Some(line) = self.line.get() {
-            let _full = line.try_send(Event::Input(input));
+            let _full = line.try_send(Event::Input(Box::new(input)));
         }
     }
 

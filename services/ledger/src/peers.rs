@@ -68,7 +68,7 @@ pub trait Link: Send + Sync {
 /// What the deciding thread is told.
 pub(crate) enum Event {
     /// Something that happened here.
-    Input(Input),
+    Input(Box<Input>),
     /// Something that came over the line.
     Frame(Bytes),
     /// Stop.

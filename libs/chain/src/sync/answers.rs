@@ -214,7 +214,7 @@ impl Machine {
 
 /// What can be said of a header without its parent.
 fn check_alone(head: &crate::Header, hash: B256, now: u64) -> Result<(), Lie> {
-    let refused = |reason| Err(Lie::Block { hash, reason });
+    let refused = |reason| Err(Lie::Block { hash, reason: Box::new(reason) });
     if !head.is_sealed() {
         let target = B256::from(header::target(head.difficulty).to_be_bytes());
         return refused(BlockError::Work { pow_hash: head.pow_hash(), target });

@@ -143,7 +143,7 @@ impl Branch {
         local
             .rules
             .check_header(&header, &tip.header, tip.mmr.root(), local.now)
-            .map_err(|reason| Lie::Block { hash, reason })?;
+            .map_err(|reason| Lie::Block { hash, reason: Box::new(reason) })?;
         tip.mmr.append(hash, |_, _| {});
         tip.work = tip.work.saturating_add(header.difficulty);
         if hash == self.target {
@@ -306,5 +306,5 @@ pub(super) fn fork_height<V: ChainView>(view: &V, mut hash: B256) -> Option<u64>
 /// What a refused import says about who sent the block.
 pub(super) fn blame(hash: B256, reason: BlockError) -> Option<Lie> {
     let own = reason.is_fault() || matches!(reason, BlockError::UnknownParent(_));
-    (!own).then_some(Lie::Block { hash, reason })
+    (!own).then_some(Lie::Block { hash, reason: Box::new(reason) })
 }

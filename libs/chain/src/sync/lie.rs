@@ -35,7 +35,7 @@ pub enum Lie {
         /// The block.
         hash: B256,
         /// Why.
-        reason: BlockError,
+        reason: Box<BlockError>,
     },
     /// Transactions that are not those of the header.
     #[error("the body of block {0} is not its own")]

@@ -141,6 +141,7 @@ macro_rules! messages {
         /// Anything that a node says.
         #[derive(Clone, Debug, PartialEq, Eq)]
         #[expect(missing_docs, reason = "each is documented where it is defined")]
+        #[expect(clippy::large_enum_variant, reason = "few at a time, each used up at once")]
         pub enum Message {
             $($name($name),)*
         }

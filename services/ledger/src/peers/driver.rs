@@ -75,7 +75,7 @@ impl Decider {
                 self.node.set_network(machine.status());
             }
             let input = match events.recv_timeout(TICK.saturating_sub(ticked.elapsed())) {
-                Ok(Event::Input(input)) => Some(input),
+                Ok(Event::Input(input)) => Some(*input),
                 Ok(Event::Frame(frame)) => self.read(&machine, &frame),
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => None,
@@ -191,7 +191,7 @@ pub(super) fn work(node: &Node, work: &Receiver<Work>, events: &SyncSender<Event
             }
         };
         if let Some(input) = outcome
-            && events.send(Event::Input(input)).is_err()
+            && events.send(Event::Input(Box::new(input))).is_err()
         {
             return;
         }

@@ -183,7 +183,8 @@ async fn a_chain_that_does_not_follow_from_its_genesis_is_told_from_one_that_doe
         None => value.extend([7; 20]),
     };
     let other_receipts = |value: &mut Vec<u8>| *value = alloy_rlp::encode([0u8; 0].as_slice());
-    let cases: [(&'static str, &dyn Fn(&mut Vec<u8>), &str); 6] = [
+    type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
+    let cases: [(&'static str, Change<'_>, &str); 6] = [
         ("senders", &other_sender, "its senders are not what follows"),
         ("receipts", &other_receipts, "its receipts are not what follows"),
         ("work", &last_bit, "the peaks of its mountain range are not what follows"),

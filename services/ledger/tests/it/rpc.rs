@@ -283,6 +283,7 @@ async fn a_receipt_is_proved_against_one_trusted_hash() {
 }
 
 #[actix_web::test]
+#[expect(clippy::disallowed_types, reason = "a ratio in JSON, from which nothing is computed")]
 async fn fees_follow_the_blocks() {
     let (_setup, node, contract) = node_with_contract().await;
     node.confirm(&sign(1, 1, Some(contract), word(7))).await;

@@ -23,6 +23,9 @@ pub(super) struct RefusedRuns {
     pub(super) ended: Vec<(B256, Fate)>,
 }
 
+/// A version that is kept beside the journal, and where.
+pub(super) type KeptAt = ((Timestamp, ConnectionPointId), KeptRow);
+
 impl Billing {
     /// What the journal takes of new versions, and which of them are kept beside it.
     pub(super) fn sorted(
@@ -31,7 +34,7 @@ impl Billing {
         intervals: &[PointMetered],
         at: Timestamp,
         counts: &mut Counts,
-    ) -> (Vec<PointMetered>, Vec<((Timestamp, ConnectionPointId), KeptRow)>) {
+    ) -> (Vec<PointMetered>, Vec<KeptAt>) {
         let (mut accepted, mut kept) = (Vec::new(), Vec::new());
         for metered in intervals.iter().copied() {
             let runs_final = self.runs_final(slot, metered.point);
