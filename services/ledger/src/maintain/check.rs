@@ -128,6 +128,7 @@ impl Anew {
             return Err(differs(number, "it does not follow the block below"));
         }
         self.store().append_for_now(computed, 0)?;
+        self.store().tidy()?;
         if number.is_multiple_of(BLOCKS_PER_SYNC) {
             self.store().sync()?;
         }
