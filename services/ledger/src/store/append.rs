@@ -11,8 +11,8 @@ use alloy_primitives::B256;
 use chain::{Block, HeadChange, Imported};
 use redb::{ReadableTable, WriteTransaction};
 
-/// Stores a block; nothing happens if it is stored already. Returns what its row in the journal has,
-/// if it got one.
+/// Stores a block; nothing happens if it is stored already. Returns what its row in the journal
+/// has, if it got one.
 pub(super) fn append(
     transaction: &WriteTransaction,
     imported: &Imported,

@@ -95,15 +95,15 @@ impl<'a> Counted<'a> {
         let known = more < 0 || self.nodes.insert(hash, rlp)?.is_some();
         let shared = if known { self.shares.get(hash)?.map(|places| places.value()) } else { None };
         let before = shared.unwrap_or(u32::from(known));
-        match i64::from(before) + more {
-            0 if self.nodes.remove(hash)?.is_none() => return Err(uncounted(hash)),
-            ..0 => return Err(uncounted(hash)),
-            0 | 1 if shared.is_some() => drop(self.shares.remove(hash)?),
-            0 | 1 => {}
-            places => {
-                let places = u32::try_from(places).expect("a state has fewer places than that");
-                self.shares.insert(hash, places)?;
-            }
+        let after = i64::from(before) + more;
+        if after < 0 || after == 0 && self.nodes.remove(hash)?.is_none() {
+            return Err(uncounted(hash));
+        }
+        if after > 1 {
+            let places = u32::try_from(after).expect("a state has fewer places than that");
+            self.shares.insert(hash, places)?;
+        } else if shared.is_some() {
+            self.shares.remove(hash)?;
         }
         Ok(())
     }

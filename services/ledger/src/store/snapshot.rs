@@ -5,13 +5,14 @@ use super::appearances::{
     APPEARANCES, Kind, NONCES, NonceKey, PLACES, Place, PlaceKey, nonce_key, place, place_key,
 };
 use super::cache::NodeCache;
+use super::journal::Row;
 use super::tables::{
     BLOCKS, Bytes as Raw, CANONICAL, CODE, CONNECTED, FEED, FINALIZED, FeedEntry, FeedRow, HEAD,
     Hash, JOURNAL, META, MOUNTAINS, NODES, OLDEST, PUBLISHED, RECEIPTS, SENDERS, TRANSACTIONS,
     WORK, Work, number,
 };
-use super::window::Window;
-use alloy_primitives::{Address, B256, Bytes, U256};
+use super::window::{Window, damaged};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::{Decodable, Header as RlpHeader};
 use chain::execute::Appearance;
 use chain::{Block, ChainView, Header, Mmr, NodeSource, Receipt, mmr};
@@ -231,6 +232,23 @@ impl Snapshot {
             return Err(StoreError::Damaged("the feed does not end with the head".into()));
         }
         Ok(())
+    }
+
+    /// A node in the journal that is not what its hash says.
+    pub(crate) fn wrong_in_journal(&self) -> Result<Option<B256>, StoreError> {
+        for row in self.journal.iter()? {
+            let (key, row) = row?;
+            let damaged = || damaged((key.value().0, B256::from(*key.value().1)));
+            let row = Row::read(row.value()).ok_or_else(damaged)?;
+            let mut nodes = row.created.iter().enumerate();
+            let is_wrong = |place, hash| row.node(place).is_none_or(|node| keccak256(node) != hash);
+            if let Some((_, hash)) =
+                nodes.find(|(place, hash)| is_wrong(*place, B256::from(**hash)))
+            {
+                return Ok(Some(B256::from(*hash)));
+            }
+        }
+        Ok(None)
     }
 
     /// Every height has a block, and the newest ones are each other's parents.

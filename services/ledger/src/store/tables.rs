@@ -17,9 +17,10 @@
 //! Blocks of lost branches stay; only what is canonical moves with the head. What `shares` and
 //! `journal` are for stands in [`super::history`]; they are empty where all states are kept.
 //!
-//! Format 2 had the nodes of all kept states in `nodes` and only hashes in `journal`; it is rewritten
-//! ([`super::format_2`]). Format 1 had neither, kept mountain nodes among the trie nodes and all peaks in `work`. Both of
-//! its forms are read where all states are kept on, so that such a directory needs no rewriting.
+//! Format 2 had the nodes of all kept states in `nodes` and only hashes in `journal`: it is
+//! rewritten ([`super::format_2`]). Format 1 had neither, kept mountain nodes among the trie nodes
+//! and all peaks in `work`. Both of its forms are read where all states are kept on, so that such a
+//! directory needs no rewriting.
 
 use alloy_primitives::{B256, U256};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
