@@ -325,8 +325,21 @@ impl Node {
         })
     }
 
-    /// One block at a time: judge, store, follow.
+    /// One block at a time: judge, store, follow. Then, when everyone knows of the block and the
+    /// next one may be judged, old ones leave.
     fn take_in(
+        &self,
+        judge: impl FnOnce(&Snapshot) -> Result<Imported, ImportError>,
+    ) -> Result<Option<HeadChange>, ImportError> {
+        let change = self.take_turn(judge)?;
+        if let Err(error) = self.store.tidy() {
+            // The block is stored; what should have left waits for the next one.
+            tracing::error!(%error, "old states do not leave");
+        }
+        Ok(change)
+    }
+
+    fn take_turn(
         &self,
         judge: impl FnOnce(&Snapshot) -> Result<Imported, ImportError>,
     ) -> Result<Option<HeadChange>, ImportError> {

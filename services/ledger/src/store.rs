@@ -12,16 +12,19 @@ mod checkpoints;
 #[cfg(test)]
 mod crashes;
 mod error;
+mod format_2;
 mod history;
+mod journal;
 #[cfg(test)]
 mod pruning;
 mod recount;
 mod snapshot;
 mod tables;
+mod window;
 
 pub use appearances::Place;
 pub use error::StoreError;
-pub use history::History;
+pub use history::{History, LEAVING_EVERY};
 pub use snapshot::Snapshot;
 pub use tables::FeedEntry;
 
@@ -33,11 +36,12 @@ use redb::{
     WriteTransaction,
 };
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tables::{
     COUNTED, FORMAT, FORMAT_KNOWN, FORMAT_OLDEST, GENESIS, JOURNAL, META, MOUNTAINS, OLDEST,
     PUBLISHED, SHARES, SPEC, number,
 };
+use window::Window;
 
 /// The file in the directory of a node.
 const FILE: &str = "chain.redb";
@@ -60,6 +64,10 @@ pub struct Store {
     database: Database,
     cache: Arc<NodeCache>,
     history: History,
+    /// Locked for a moment only, never while something is read or written.
+    window: Mutex<Window>,
+    /// [`LEAVING_EVERY`], but for tests.
+    leaving_every: u64,
     shared: RwLock<Shared>,
 }
 
@@ -108,6 +116,7 @@ impl Store {
             store.history = History::Last(u64::MAX);
         }
         store.database.begin_write().map_err(StoreError::from).and_then(bring_up)?;
+        store.load_window()?;
         appearances::rebuild::ensure(&store)?;
         Ok(store)
     }
@@ -118,8 +127,9 @@ impl Store {
         genesis: B256,
         history: History,
     ) -> Result<Self, StoreError> {
-        let shared = RwLock::default();
-        let store = Self { database, cache: Arc::default(), history, shared };
+        let (shared, window, cache) = (RwLock::default(), Mutex::default(), Arc::default());
+        let leaving_every = LEAVING_EVERY;
+        let store = Self { database, cache, history, window, leaving_every, shared };
         let found = genesis_of(&store.database, directory)?;
         if found != genesis {
             return Err(StoreError::OtherGenesis { found, expected: genesis });
@@ -134,6 +144,7 @@ impl Store {
         let spec = serde_json::to_vec(spec).expect("a specification is JSON");
         transaction.open_table(META)?.insert(SPEC, spec.as_slice())?;
         bring_up(transaction)?;
+        self.load_window()?;
         // While old states are there: who took part is known by executing.
         appearances::rebuild::ensure(self)?;
         let snapshot = self.snapshot()?;
@@ -142,10 +153,9 @@ impl Store {
         let last = match (self.history, counted) {
             (History::Archive, true) => {
                 let transaction = self.database.begin_write()?;
-                transaction.open_table(META)?.remove(COUNTED)?;
-                transaction.delete_table(SHARES)?;
-                transaction.delete_table(JOURNAL)?;
+                history::keep_all(&transaction)?;
                 bring_up(transaction)?;
+                self.load_window()?;
                 return Ok(false);
             }
             (History::Archive, false) | (History::Last(_), true) => return Ok(false),
@@ -157,8 +167,24 @@ impl Store {
         let transaction = self.database.begin_write()?;
         recount::begin(&transaction, oldest)?;
         transaction.commit()?;
+        self.load_window()?;
         self.snapshot()?.check()?;
         Ok(true)
+    }
+
+    fn load_window(&self) -> Result<(), StoreError> {
+        let window = Window::load(&self.database.begin_read()?)?;
+        self.change_window(|_| window);
+        Ok(())
+    }
+
+    fn change_window(&self, change: impl FnOnce(&Window) -> Window) {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        *window = change(&window);
+    }
+
+    fn window(&self) -> Window {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn is_counted(&self) -> Result<bool, StoreError> {
@@ -176,7 +202,14 @@ impl Store {
 
     /// The chain as it is now.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        Snapshot::new(&self.database.begin_read()?, self.cache.clone())
+        loop {
+            let window = self.window();
+            let transaction = self.database.begin_read()?;
+            // If it is the same afterwards, it was so at the moment of the transaction.
+            if window.is(&self.window()) {
+                return Snapshot::new(&transaction, self.cache.clone(), window);
+            }
+        }
     }
 
     /// The same, taken once for all readers until the next write.
@@ -204,7 +237,8 @@ impl Store {
     }
 
     /// Stores a block with everything that belongs to it; durable when it returns. If the head
-    /// moves, blocks `finality_lag` below it become final, and old states leave.
+    /// moves, blocks `finality_lag` below it become final, and old states are given up:
+    /// [`Store::tidy`] has to follow, at any time before the next block.
     pub fn append(&self, imported: Imported, finality_lag: u64) -> Result<(), StoreError> {
         self.append_with(imported, finality_lag, Durability::Immediate)
     }
@@ -223,10 +257,36 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut transaction = self.database.begin_write()?;
         transaction.set_durability(durability).expect("there are no savepoints");
-        append::append(&transaction, &imported, finality_lag, self.history)?;
+        let entered = append::append(&transaction, &imported, finality_lag, self.history)?;
+        // Before the commit, so that no reader finds a row there that their window does not name.
+        if let Some(places) = entered {
+            self.change_window(|window| window.with(places));
+        }
         transaction.commit()?;
         self.written();
         self.cache.keep(imported.nodes);
+        Ok(())
+    }
+
+    /// Lets the blocks leave whose states are given up, once there are enough of them: most calls
+    /// do nothing, one in [`LEAVING_EVERY`] takes some tens of milliseconds. To be called after
+    /// every block, when whoever waits for the block has been told of it.
+    ///
+    /// Durable when a later block is; until then a crash takes it back whole, and no promised state
+    /// reads otherwise.
+    pub fn tidy(&self) -> Result<(), StoreError> {
+        let Some(first) = self.window().first() else { return Ok(()) };
+        let oldest = history::oldest_in(&self.database.begin_read()?.open_table(META)?)?;
+        if (oldest + 1).saturating_sub(first) < self.leaving_every {
+            return Ok(());
+        }
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_durability(Durability::None).expect("there are no savepoints");
+        let left = history::leave(&transaction)?;
+        transaction.commit()?;
+        // After the commit, so that no reader finds a row that is needed and not named.
+        self.change_window(|window| window.above(left));
+        self.written();
         Ok(())
     }
 
@@ -268,8 +328,9 @@ fn genesis_of(database: &Database, directory: &Path) -> Result<B256, StoreError>
     found.ok_or_else(|| foreign(directory, "it names no genesis".into()))
 }
 
-/// Adds what an older format does not have, and commits.
+/// Adds what an older format does not have, changes what it has otherwise, and commits.
 fn bring_up(transaction: WriteTransaction) -> Result<(), StoreError> {
+    format_2::rewrite(&transaction)?;
     transaction.open_table(MOUNTAINS)?;
     transaction.open_table(SHARES)?;
     transaction.open_table(JOURNAL)?;

@@ -132,7 +132,8 @@ fn take_in(
     }
     // Where operators decide, depth does not.
     let finality_lag = if rules.operators.is_some() { u64::MAX } else { finality_lag };
-    Ok(store.append_for_now(imported, finality_lag)?)
+    store.append_for_now(imported, finality_lag)?;
+    Ok(store.tidy()?)
 }
 
 /// The chain in a directory that has one.

@@ -128,6 +128,7 @@ impl Anew {
             return Err(differs(number, "it does not follow the block below"));
         }
         self.store().append_for_now(computed, 0)?;
+        self.store().tidy()?;
         if number.is_multiple_of(BLOCKS_PER_SYNC) {
             self.store().sync()?;
         }
@@ -191,6 +192,7 @@ fn feed(stored: &Snapshot) -> Result<(), MaintainError> {
 }
 
 /// What the oldest state has from blocks below it: all of it is there and is what its hash says.
+/// So is what waits in the journal, also of other branches.
 fn oldest_state(stored: &Snapshot) -> Result<(), MaintainError> {
     let number = stored.oldest();
     let header = stored.canonical_header(number).ok_or_else(|| differs(number, "is missing"))?;
@@ -203,7 +205,7 @@ fn oldest_state(stored: &Snapshot) -> Result<(), MaintainError> {
         }
     });
     walked.map_err(|error| differs(number, error.to_string()))?;
-    match wrong {
+    match wrong.or(stored.wrong_in_journal()?) {
         Some(hash) => Err(differs(number, format!("node {hash} of its state has another hash"))),
         None => Ok(()),
     }

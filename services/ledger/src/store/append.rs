@@ -5,22 +5,24 @@ use super::tables::{
     BLOCKS, CANONICAL, CODE, CONNECTED, COUNTED, DISCONNECTED, FEED, FINALIZED, HEAD, META,
     MOUNTAINS, NODES, RECEIPTS, SENDERS, TRANSACTIONS, WORK, Work, number,
 };
+use super::window::Places;
 use super::{StoreError, appearances};
 use alloy_primitives::B256;
 use chain::{Block, HeadChange, Imported};
 use redb::{ReadableTable, WriteTransaction};
 
-/// Stores a block; nothing happens if it is stored already.
+/// Stores a block; nothing happens if it is stored already. Returns what its row in the journal
+/// has, if it got one.
 pub(super) fn append(
     transaction: &WriteTransaction,
     imported: &Imported,
     finality_lag: u64,
     history: History,
-) -> Result<(), StoreError> {
+) -> Result<Option<Places>, StoreError> {
     let key = &imported.hash.0;
     let Imported { block, receipts, senders, mmr, total_difficulty, .. } = imported;
     if transaction.open_table(BLOCKS)?.insert(key, block.encode().as_slice())?.is_some() {
-        return Ok(());
+        return Ok(None);
     }
     let peak = *mmr.peaks().last().expect("the range holds this block at least");
     let work = Work { total_difficulty: *total_difficulty, peak };
@@ -35,29 +37,34 @@ pub(super) fn append(
             table.insert(&hash.0, value.as_ref())?;
         }
     }
-    keep_state(transaction, imported)?;
+    let places = keep_state(transaction, imported)?;
     if let Some(change) = &imported.head {
         let finalized = move_head(transaction, change, finality_lag)?;
         if let History::Last(last) = history {
-            history::leave(transaction, last, block.header.number, finalized)?;
+            history::give_up(transaction, last, block.header.number, finalized)?;
         }
     }
-    Ok(())
+    Ok(places)
 }
 
-fn keep_state(transaction: &WriteTransaction, imported: &Imported) -> Result<(), StoreError> {
+fn keep_state(
+    transaction: &WriteTransaction,
+    imported: &Imported,
+) -> Result<Option<Places>, StoreError> {
     let Imported { hash, block, nodes, dropped, .. } = imported;
     if transaction.open_table(META)?.get(COUNTED)?.is_some() {
         return match block.header.number {
-            0 => history::begin(transaction, imported),
-            number => history::enter(transaction, (number, *hash), nodes, dropped),
+            0 => history::begin(transaction, imported).map(|()| None),
+            number => history::enter(transaction, (number, *hash), nodes, dropped).map(Some),
         };
     }
     let mut table = transaction.open_table(NODES)?;
-    for (hash, node) in nodes {
+    let mut sorted: Vec<_> = nodes.iter().collect();
+    sorted.sort_unstable_by_key(|(hash, _)| *hash);
+    for (hash, node) in sorted {
         table.insert(&hash.0, node.as_ref())?;
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Returns the finalized height.

@@ -1,35 +1,46 @@
-//! Which states are kept: trie nodes that no kept state has are deleted as blocks come.
+//! Which states are kept: trie nodes that no kept state has are deleted as blocks go.
 //!
-//! States share nodes, so a node is counted by place: how many places of the tries of the oldest
-//! kept state have it, and how many places got it in the blocks above, on any branch. No kept state
-//! has it in more places than that, so at zero nobody needs it.
+//! States share nodes, so a node is counted by place. The table of nodes has those of the oldest
+//! state, with how many places of its tries have each; what the blocks above created and dropped
+//! waits in the journal, a row for each block of any branch.
 //!
 //! ```text
 //!             oldest                       head
-//!  ... ---------[n]---[n+1]---[n+2]---...---[h]      enter: +1 for each node a block created
-//!                       \-----[side]                 leave: -1 for each node block n+1 dropped
+//!  ... ---------[n]---[n+1]---[n+2]---...---[h]      a block comes: its row is written
+//!       table of nodes   \-----[side]                blocks leave: + created - dropped of [n+1],
+//!                        rows of the journal                       [n+2], ..., and [side] is gone
 //! ```
 //!
-//! A block brings with it what it created and what it dropped ([`Imported`]); both lists wait in
-//! the journal until the block is the oldest. If it is canonical then, the state below it goes;
-//! else its own does. So a block costs what it touched, and never a walk over a state.
+//! A block brings with it what it created and what it dropped ([`chain::Imported`]), so it costs
+//! one row of what it touched, written in one piece, and never a walk over a state. Blocks leave
+//! many at a time ([`LEAVING_EVERY`]) and in order of the hash: what one of them created and
+//! another dropped never gets into the table, and a page of it is written once for all of them.
 //!
 //! Compared with counting references from parent to child, no branch has to count its sixteen
-//! children; compared with marking from the roots, nothing has to stop for a sweep. The price is
-//! the journal: 64 bytes for a node that was replaced, until its block is the oldest.
+//! children; compared with marking from the roots, nothing has to stop for a sweep; compared with a
+//! table of all nodes, a block does not write a page of it for each node that it created. The price
+//! is the journal: the nodes of the last blocks with their hashes, and a few states more than are
+//! promised.
 //!
 //! Invariants: nothing above the finalized height is ever given up; bodies, receipts, headers and
-//! mountains stay whatever the history; all of it is part of the block's own transaction.
+//! mountains stay whatever the history; the row is part of the block's own transaction. Blocks
+//! leave in one of their own, after which every state that was promised reads as before.
 
 use super::StoreError;
-use super::tables::{CANONICAL, Hash, JOURNAL, META, NODES, OLDEST, SHARES, number};
+use super::journal::Row;
+use super::tables::{CANONICAL, COUNTED, Hash, JOURNAL, META, NODES, OLDEST, SHARES, number};
+use super::window::{Places, damaged};
 use alloy_primitives::{B256, Bytes};
 use chain::Imported;
 use redb::{ReadableTable, Table, WriteTransaction};
 
-/// Blocks that may leave the history as one comes: more than one, so that a longer history that is
-/// cut shorter catches up; few, so that no block has to wait for it.
-const LEAVING_MAX: usize = 4;
+/// Blocks that leave the history together: the more, the less each of them costs, and the longer
+/// the next block may have to wait for them.
+pub const LEAVING_EVERY: u64 = 32;
+/// Blocks that leave together when more wait, as where a longer history is cut shorter.
+const LEAVING_MAX: usize = 64;
+/// Bytes of their rows, about; those of 32 blocks that touch 200 accounts each are 7 MB.
+const LEAVING_BYTES_MAX: usize = 32 << 20;
 
 /// How many old states are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,111 +70,153 @@ impl<'a> Counted<'a> {
         Ok(Self { nodes, shares })
     }
 
+    /// The nodes with what they are.
+    pub(super) fn with_rlp(&self, hashes: &[B256]) -> Result<Vec<(B256, Bytes)>, StoreError> {
+        let with = |hash: &B256| {
+            let rlp = self.nodes.get(&hash.0)?.ok_or_else(|| uncounted(&hash.0))?;
+            Ok((*hash, Bytes::copy_from_slice(rlp.value())))
+        };
+        hashes.iter().map(with).collect()
+    }
+
     /// One more place has the node.
     pub(super) fn add(&mut self, hash: B256, rlp: &[u8]) -> Result<(), StoreError> {
-        let known = self.nodes.insert(&hash.0, rlp)?.is_some();
-        if known {
-            let places = self.shares.get(&hash.0)?.map_or(1, |places| places.value());
-            let more = places.checked_add(1).expect("a state has fewer places than that");
-            self.shares.insert(&hash.0, more)?;
+        self.change(&hash.0, 1, rlp)
+    }
+
+    /// So many places more have the node, or fewer; it is deleted if none is left. Its RLP is only
+    /// needed where it is more.
+    pub(super) fn change(
+        &mut self,
+        hash: &[u8; 32],
+        more: i64,
+        rlp: &[u8],
+    ) -> Result<(), StoreError> {
+        let known = more < 0 || self.nodes.insert(hash, rlp)?.is_some();
+        let shared = if known { self.shares.get(hash)?.map(|places| places.value()) } else { None };
+        let before = shared.unwrap_or(u32::from(known));
+        let after = i64::from(before) + more;
+        if after < 0 || after == 0 && self.nodes.remove(hash)?.is_none() {
+            return Err(uncounted(hash));
+        }
+        if after > 1 {
+            let places = u32::try_from(after).expect("a state has fewer places than that");
+            self.shares.insert(hash, places)?;
+        } else if shared.is_some() {
+            self.shares.remove(hash)?;
         }
         Ok(())
     }
-
-    /// One place fewer has it; it is deleted if that was the last.
-    fn remove(&mut self, hash: &[u8; 32]) -> Result<(), StoreError> {
-        let places = self.shares.get(hash)?.map_or(1, |places| places.value());
-        match places {
-            1 => {
-                let known = self.nodes.remove(hash)?.is_some();
-                let missing =
-                    || format!("trie node {} was counted but is not there", B256::from(*hash));
-                return if known { Ok(()) } else { Err(StoreError::Damaged(missing())) };
-            }
-            2 => drop(self.shares.remove(hash)?),
-            more => drop(self.shares.insert(hash, more - 1)?),
-        }
-        Ok(())
-    }
 }
 
-/// What a block created and dropped, until it leaves.
-pub(super) struct Row {
-    pub(super) created: Vec<B256>,
-    pub(super) dropped: Vec<B256>,
+fn uncounted(hash: &[u8; 32]) -> StoreError {
+    StoreError::Damaged(format!("trie node {} left more often than it came", B256::from(*hash)))
 }
 
-impl Row {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let count = u32::try_from(self.created.len()).expect("a block is bounded");
-        let hashes = self.created.iter().chain(&self.dropped);
-        let mut bytes = Vec::with_capacity(4 + 32 * (self.created.len() + self.dropped.len()));
-        bytes.extend(count.to_be_bytes());
-        hashes.for_each(|hash| bytes.extend_from_slice(hash.as_slice()));
-        bytes
-    }
-
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let (count, hashes) = bytes.split_first_chunk()?;
-        let count = usize::try_from(u32::from_be_bytes(*count)).ok()?;
-        let (hashes, rest) = hashes.as_chunks::<32>();
-        let (created, dropped) = hashes.split_at_checked(count)?;
-        let all = |hashes: &[[u8; 32]]| hashes.iter().map(|hash| B256::from(*hash)).collect();
-        rest.is_empty().then(|| Self { created: all(created), dropped: all(dropped) })
-    }
-}
-
-/// Stores a block's trie nodes, counted.
+/// Writes the row of a block.
 pub(super) fn enter(
     transaction: &WriteTransaction,
     (height, hash): (u64, B256),
-    nodes: &[(B256, Bytes)],
+    created: &[(B256, Bytes)],
     dropped: &[B256],
-) -> Result<(), StoreError> {
-    let mut counted = Counted::open(transaction)?;
-    for (hash, rlp) in nodes {
-        counted.add(*hash, rlp)?;
-    }
-    let created = nodes.iter().map(|(hash, _)| *hash).collect();
-    let row = Row { created, dropped: dropped.to_vec() };
-    transaction.open_table(JOURNAL)?.insert((height, &hash.0), row.encode().as_slice())?;
-    Ok(())
+) -> Result<Places, StoreError> {
+    let row = Row::encode(created, dropped);
+    transaction.open_table(JOURNAL)?.insert((height, &hash.0), row.as_slice())?;
+    Places::new((height, hash), &row)
 }
 
-/// Gives up states that are neither among the `last` nor above the finalized height: some of them,
-/// if there are many.
-pub(super) fn leave(
+/// Promises no states any more that are neither among the `last` nor above the finalized height.
+/// Their blocks leave when it is time for many of them.
+pub(super) fn give_up(
     transaction: &WriteTransaction,
     last: u64,
     head: u64,
     finalized: u64,
 ) -> Result<(), StoreError> {
-    let oldest_wanted = finalized.min(head.saturating_sub(last));
+    let oldest = finalized.min(head.saturating_sub(last));
     let mut meta = transaction.open_table(META)?;
-    let oldest = meta.get(OLDEST)?.and_then(|height| number(height.value())).unwrap_or_default();
-    let mut oldest_kept = oldest;
+    if oldest > oldest_in(&meta)? {
+        meta.insert(OLDEST, oldest.to_be_bytes().as_slice())?;
+    }
+    Ok(())
+}
+
+/// Height of the oldest state that is promised.
+pub(super) fn oldest_in(
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+) -> Result<u64, StoreError> {
+    Ok(meta.get(OLDEST)?.and_then(|height| number(height.value())).unwrap_or_default())
+}
+
+/// A node that a leaving block created or dropped.
+struct Change {
+    hash: [u8; 32],
+    more: i64,
+    /// The row and the place in it, of what was created.
+    at: (usize, usize),
+}
+
+/// The blocks up to the oldest state leave, or some of them, if there are many. Returns the height
+/// up to which none is left.
+pub(super) fn leave(transaction: &WriteTransaction) -> Result<u64, StoreError> {
+    let oldest = oldest_in(&transaction.open_table(META)?)?;
     let canonical = transaction.open_table(CANONICAL)?;
     let mut journal = transaction.open_table(JOURNAL)?;
-    let mut counted = Counted::open(transaction)?;
-    for _ in 0..LEAVING_MAX {
-        let Some((key, row)) = journal.first()? else { break };
-        let (height, hash) = (key.value().0, *key.value().1);
-        if height > oldest_wanted {
+    let (mut rows, mut changes) = (Vec::new(), Vec::new());
+    let (mut left, mut count, mut bytes) = (0, 0, 0);
+    for waiting in journal.range(..=(oldest, &[0xff; 32]))? {
+        let (key, row) = waiting?;
+        let (height, hash) = key.value();
+        // Those of one height go together, so that there is no state between.
+        if height > left && (count >= LEAVING_MAX || bytes >= LEAVING_BYTES_MAX) {
             break;
         }
-        let damaged = || StoreError::Damaged(format!("journal of block {}", B256::from(hash)));
-        let Row { created, dropped } = Row::decode(row.value()).ok_or_else(damaged)?;
-        drop((key, row));
-        let best = canonical.get(height)?.is_some_and(|best| *best.value() == hash);
-        for gone in if best { dropped } else { created } {
-            counted.remove(&gone.0)?;
+        (left, count, bytes) = (height, count + 1, bytes + row.value().len());
+        if canonical.get(height)?.is_none_or(|best| best.value() != hash) {
+            continue;
         }
-        journal.remove((height, &hash))?;
-        oldest_kept = oldest_kept.max(height);
+        let fields = Row::read(row.value()).ok_or_else(|| damaged((height, B256::from(*hash))))?;
+        for (place, hash) in fields.created.iter().enumerate() {
+            changes.push(Change { hash: *hash, more: 1, at: (rows.len(), place) });
+        }
+        let gone = fields.dropped.iter();
+        changes.extend(gone.map(|hash| Change { hash: *hash, more: -1, at: (0, 0) }));
+        rows.push(row);
     }
-    if oldest_kept > oldest {
-        meta.insert(OLDEST, oldest_kept.to_be_bytes().as_slice())?;
+    // What was created stands before what was dropped, so that the first says where its RLP is.
+    changes.sort_unstable_by(|one, other| (one.hash, -one.more).cmp(&(other.hash, -other.more)));
+    let mut counted = Counted::open(transaction)?;
+    for same in changes.chunk_by(|one, other| one.hash == other.hash) {
+        let Change { hash, at: (row, place), .. } = &same[0];
+        let more: i64 = same.iter().map(|change| change.more).sum();
+        let rlp = match more {
+            0 => continue,
+            ..0 => Some(&[][..]),
+            _ => Row::read(rows[*row].value()).and_then(|row| row.node(*place)),
+        };
+        counted.change(hash, more, rlp.ok_or_else(|| uncounted(hash))?)?;
     }
+    drop(rows);
+    journal.retain_in(..=(left, &[0xff; 32]), |_, _| false)?;
+    Ok(left)
+}
+
+/// Keeps all states from now on that are kept now: nothing is counted any more.
+pub(super) fn keep_all(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    let mut nodes = transaction.open_table(NODES)?;
+    let journal = transaction.open_table(JOURNAL)?;
+    for row in journal.iter()? {
+        let (key, row) = row?;
+        let damaged = || damaged((key.value().0, B256::from(*key.value().1)));
+        let row = Row::read(row.value()).ok_or_else(damaged)?;
+        for (place, hash) in row.created.iter().enumerate() {
+            nodes.insert(hash, row.node(place).ok_or_else(damaged)?)?;
+        }
+    }
+    drop((nodes, journal));
+    transaction.delete_table(SHARES)?;
+    transaction.delete_table(JOURNAL)?;
+    transaction.open_table(META)?.remove(COUNTED)?;
     Ok(())
 }
 

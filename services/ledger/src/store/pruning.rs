@@ -1,8 +1,8 @@
 //! Histories with forks, kept short, against the chain that keeps all: what is promised can be
 //! read, and nothing else is on the disk.
 
-use super::history::Row;
-use super::tables::{JOURNAL, NODES, SHARES};
+use super::journal::Row;
+use super::tables::{CANONICAL, JOURNAL, NODES, SHARES};
 use super::*;
 use alloy_consensus::transaction::Recovered;
 use alloy_consensus::{SignableTransaction, TxEip1559};
@@ -14,6 +14,7 @@ use chain::{Block, ChainView, HeadChange, MemoryChain, NodeSource, Rules};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Sets slot `data[0..32]` to `data[32..64]`.
 const KEEPER: [u8; 7] = [0x60, 0x20, 0x35, 0x5f, 0x35, 0x55, 0x00];
@@ -21,34 +22,74 @@ const KEEPER: [u8; 7] = [0x60, 0x20, 0x35, 0x5f, 0x35, 0x55, 0x00];
 const KEEPERS: u8 = 4;
 const SENDER: Address = Address::repeat_byte(0xee);
 
-/// What the directory has of trie nodes is exactly what its oldest state and the blocks above need.
+/// What the table has of trie nodes is exactly what the state below the journal needs, and the rows
+/// of the journal are exactly what leads from there to the states above.
 pub(super) fn assert_exact(store: &Store, when: &str) {
     let snapshot = store.snapshot().unwrap();
     let read = store.database.begin_read().unwrap();
     let journal = read.open_table(JOURNAL).unwrap();
-    // A rival of the oldest block may have left before it: then the state below is still there.
-    let oldest = snapshot.oldest();
-    let best = snapshot.canonical_hash(oldest).unwrap();
-    let waits = journal.get((oldest, &best.0)).unwrap().is_some();
-    let base = oldest - u64::from(waits);
-    let mut needed = BTreeMap::<B256, u32>::new();
-    let root = snapshot.canonical_header(base).unwrap().state_root;
-    walk(&snapshot, root, |hash| *needed.entry(hash).or_default() += 1);
+    let mut rows = BTreeMap::new();
     for row in journal.iter().unwrap() {
-        let row = Row::decode(row.unwrap().1.value()).unwrap();
-        row.created.iter().for_each(|hash| *needed.entry(*hash).or_default() += 1);
+        let (key, row) = row.unwrap();
+        rows.insert((key.value().0, B256::from(*key.value().1)), row.value().to_vec());
     }
+    let lowest = rows.first_key_value().map(|((height, _), _)| *height);
+    let head = snapshot.head_header().unwrap().number;
+    let base = lowest.map_or(head, |lowest| lowest - 1);
+    assert!(base <= snapshot.oldest(), "{when}");
+    let root = |height| snapshot.canonical_header(height).unwrap().state_root;
+    let needed = places_between(&snapshot, EMPTY_ROOT, root(base));
     let shares = read.open_table(SHARES).unwrap();
     let mut kept = BTreeMap::new();
     for row in read.open_table(NODES).unwrap().iter().unwrap() {
-        let hash = *row.unwrap().0.value();
-        let places = shares.get(&hash).unwrap().map_or(1, |places| places.value());
+        let (hash, rlp) = row.unwrap();
+        let hash = B256::from(*hash.value());
+        assert_eq!(alloy_primitives::keccak256(rlp.value()), hash, "{when}");
+        let places = shares.get(&hash.0).unwrap().map_or(1, |places| i64::from(places.value()));
         assert!(places > 0, "{when}");
-        kept.insert(B256::from(hash), places);
+        kept.insert(hash, places);
     }
     assert_eq!(kept, needed, "{when}");
     let shared = kept.values().filter(|places| **places > 1).count() as u64;
     assert_eq!(redb::ReadableTableMetadata::len(&shares).unwrap(), shared, "{when}");
+    for height in base + 1..=head {
+        let hash = snapshot.canonical_hash(height).unwrap();
+        let changed = changed_in(&rows[&(height, hash)]);
+        let expected = places_between(&snapshot, root(height - 1), root(height));
+        assert_eq!(changed, expected, "{when}, block {height}");
+    }
+    for (key, row) in &rows {
+        changed_in(row);
+        assert!(snapshot.header(key.1).is_some_and(|header| header.number == key.0), "{when}");
+    }
+}
+
+/// How many places more have a node in the second state than in the first.
+fn places_between(source: &impl NodeSource, first: B256, second: B256) -> BTreeMap<B256, i64> {
+    let mut places = BTreeMap::new();
+    difference(source, first, second, &mut |change| match change {
+        NodeChange::Created(hash) => *places.entry(hash).or_default() += 1,
+        NodeChange::Dropped(hash) => *places.entry(hash).or_default() -= 1,
+    })
+    .unwrap();
+    places.retain(|_, places| *places != 0);
+    places
+}
+
+/// The same as a row of the journal says it.
+fn changed_in(row: &[u8]) -> BTreeMap<B256, i64> {
+    let row = Row::read(row).unwrap();
+    let mut places = BTreeMap::new();
+    for (place, hash) in row.created.iter().enumerate() {
+        let rlp = row.node(place).unwrap();
+        assert_eq!(alloy_primitives::keccak256(rlp).0, *hash);
+        *places.entry(B256::from(*hash)).or_default() += 1;
+    }
+    for hash in row.dropped {
+        *places.entry(B256::from(*hash)).or_default() -= 1;
+    }
+    places.retain(|_, places| *places != 0);
+    places
 }
 
 /// Every node of a state, each read and hashed.
@@ -117,11 +158,12 @@ struct Twins {
 }
 
 impl Twins {
-    fn new(history: History) -> Self {
+    fn new(history: History, leaving_every: u64) -> Self {
         let (spec, directory) = (spec(), tempfile::tempdir().unwrap());
         let genesis = spec.build().unwrap();
         let beginning = Beginning { spec: &spec, imported: &genesis.imported };
-        let store = Store::open(directory.path(), beginning, history).unwrap();
+        let mut store = Store::open(directory.path(), beginning, history).unwrap();
+        store.leaving_every = leaving_every;
         let blocks = vec![genesis.imported.block.clone()];
         let mut whole = MemoryChain::default();
         whole.store(genesis.imported);
@@ -130,6 +172,13 @@ impl Twins {
 
     /// A block with random transactions on `parent`, into both.
     fn grow(&mut self, random: &mut ChaCha8Rng, parent: B256, lag: u64) -> Option<HeadChange> {
+        let imported = self.mined(random, parent);
+        let head = imported.head.clone();
+        self.take_in(imported, lag);
+        head
+    }
+
+    fn mined(&self, random: &mut ChaCha8Rng, parent: B256) -> Imported {
         let root = self.whole.header(parent).unwrap().state_root;
         let mut state = chain::State::at(root, chain::AtBlock::new(&self.whole, parent));
         let nonce = state.account(SENDER).unwrap().unwrap().nonce;
@@ -142,12 +191,14 @@ impl Twins {
         let candidate = self.rules.propose(&snapshot, parent, sent, coinbase, now).unwrap();
         assert_eq!(candidate.skipped, []);
         let nonce = candidate.seal(0, u64::MAX).unwrap();
-        let imported = self.rules.adopt(&snapshot, candidate, nonce).unwrap();
-        let head = imported.head.clone();
+        self.rules.adopt(&snapshot, candidate, nonce).unwrap()
+    }
+
+    fn take_in(&mut self, imported: Imported, lag: u64) {
         self.blocks.push(imported.block.clone());
         self.whole.store(imported.clone());
         self.store.append(imported, lag).unwrap();
-        head
+        self.store.tidy().unwrap();
     }
 
     /// Every state is there in full, or the store says that it is not.
@@ -178,9 +229,13 @@ fn is_best(snapshot: &Snapshot, block: &Block) -> bool {
 }
 
 /// Grows mostly at the head and sometimes from a block some way below it that may still win.
-fn random_history(seed: u64, history: History, last: u64, lag: u64) -> Twins {
+fn random_history(
+    seed: u64,
+    (history, leaving_every): (History, u64),
+    (last, lag): (u64, u64),
+) -> Twins {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let mut twins = Twins::new(history);
+    let mut twins = Twins::new(history, leaving_every);
     let mut reorganisations = 0;
     for step in 0..60 {
         let when = format!("seed {seed}, {history:?}, lag {lag}, step {step}");
@@ -208,18 +263,29 @@ fn random_history(seed: u64, history: History, last: u64, lag: u64) -> Twins {
 
 #[test]
 fn kept_states_are_whole_and_nothing_else_stays_over_random_histories() {
-    let kinds = [(0, 0), (0, 3), (1, 5), (4, 2), (10, 4), (1_000, 3)];
-    for (seed, (last, lag)) in (0u64..).zip(kinds) {
-        let twins = random_history(seed, History::Last(last), last, lag);
+    let kinds = [
+        (0, 0, 1),
+        (0, 3, 1),
+        (1, 5, 3),
+        (4, 2, 1),
+        (10, 4, 7),
+        (3, 4, LEAVING_EVERY),
+        (1_000, 3, 1),
+    ];
+    for (seed, (last, lag, every)) in (0u64..).zip(kinds) {
+        let twins = random_history(seed, (History::Last(last), every), (last, lag));
         let snapshot = twins.store.snapshot().unwrap();
         let head = snapshot.head_header().unwrap().number;
         assert_eq!(snapshot.oldest(), snapshot.finalized().min(head.saturating_sub(last)));
+        let first = twins.store.window().first();
+        let waiting = first.map_or(0, |first| (snapshot.oldest() + 1).saturating_sub(first));
+        assert!(waiting < every && (last == 1_000 || first.is_none_or(|first| first > 1)));
     }
 }
 
 #[test]
 fn an_archive_keeps_every_state_and_can_be_cut_short_and_kept_whole_again() {
-    let twins = random_history(9, History::Archive, 0, 4);
+    let twins = random_history(9, (History::Archive, 1), (0, 4));
     let snapshot = twins.store.snapshot().unwrap();
     assert!(twins.blocks.iter().all(|block| snapshot.has_state(block.hash())));
     let (head, finalized) = (snapshot.head_header().unwrap().number, snapshot.finalized());
@@ -234,6 +300,7 @@ fn an_archive_keeps_every_state_and_can_be_cut_short_and_kept_whole_again() {
         let (spec, genesis) = (spec(), spec().build().unwrap());
         let beginning = Beginning { spec: &spec, imported: &genesis.imported };
         store = Store::open(directory.path(), beginning, history).unwrap();
+        store.leaving_every = 1;
         let snapshot = store.snapshot().unwrap();
         assert_eq!(snapshot.oldest(), oldest, "{history:?}");
         for block in &blocks {
@@ -251,4 +318,135 @@ fn an_archive_keeps_every_state_and_can_be_cut_short_and_kept_whole_again() {
     }
     let known: BTreeSet<_> = twins.blocks.iter().map(Block::hash).collect();
     assert_eq!(known.len(), twins.blocks.len());
+}
+
+/// The directory as format 2 had it: the nodes of all rows in the table, and counted there; rows of
+/// hashes. Of the lowest height, rivals may have left before the best block.
+fn as_format_2(directory: &Path) {
+    let database = Database::create(directory.join(FILE)).unwrap();
+    let transaction = database.begin_write().unwrap();
+    {
+        let mut journal = transaction.open_table(JOURNAL).unwrap();
+        let canonical = transaction.open_table(CANONICAL).unwrap();
+        let mut counted = history::Counted::open(&transaction).unwrap();
+        let mut rows = Vec::new();
+        for row in journal.iter().unwrap() {
+            let (key, row) = row.unwrap();
+            rows.push(((key.value().0, *key.value().1), row.value().to_vec()));
+        }
+        let lowest = rows.first().map(|((height, _), _)| *height);
+        let mut rivals_leave = 0;
+        for ((height, hash), row) in rows {
+            let best = *canonical.get(height).unwrap().unwrap().value() == hash;
+            if lowest == Some(height) && !best && rivals_leave == 0 {
+                journal.remove((height, &hash)).unwrap();
+                continue;
+            }
+            rivals_leave += 1;
+            let row = Row::read(&row).unwrap();
+            let mut old = u32::try_from(row.created.len()).unwrap().to_be_bytes().to_vec();
+            row.created.iter().chain(row.dropped).for_each(|hash| old.extend(hash));
+            for (place, hash) in row.created.iter().enumerate() {
+                counted.add(B256::from(*hash), row.node(place).unwrap()).unwrap();
+            }
+            journal.insert((height, &hash), old.as_slice()).unwrap();
+        }
+        let mut meta = transaction.open_table(META).unwrap();
+        meta.insert(FORMAT, 2u64.to_be_bytes().as_slice()).unwrap();
+    }
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn a_directory_of_format_2_becomes_exact_with_all_its_branches() {
+    let histories = [History::Last(6), History::Last(1), History::Archive];
+    for (seed, history) in (20..).zip(histories) {
+        let twins = random_history(seed, (History::Last(6), 4), (6, 4));
+        let Twins { store, rules, whole, blocks, directory } = twins;
+        drop(store);
+        as_format_2(directory.path());
+        let (spec, genesis) = (spec(), spec().build().unwrap());
+        let beginning = Beginning { spec: &spec, imported: &genesis.imported };
+        let existing = Store::open_existing(directory.path()).unwrap();
+        assert_exact(&existing, &format!("seed {seed}, as it is"));
+        drop(existing);
+        as_format_2(directory.path());
+        let mut store = Store::open(directory.path(), beginning, history).unwrap();
+        store.leaving_every = 2;
+        let mut twins = Twins { store, rules, whole, blocks, directory };
+        let last = if history == History::Archive { 0 } else { 6 };
+        twins.check(last, &format!("seed {seed}, rewritten"));
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        for step in 0..10 {
+            let head = twins.store.snapshot().unwrap().head();
+            twins.grow(&mut random, head, 4);
+            twins.check(0, &format!("seed {seed}, step {step} after it was rewritten"));
+        }
+    }
+}
+
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+#[test]
+fn readers_find_every_node_of_their_moment_while_blocks_come_and_leave() {
+    let mut random = ChaCha8Rng::seed_from_u64(30);
+    let mut twins = Twins::new(History::Last(3), 2);
+    let mut blocks = Vec::new();
+    for _ in 0..100 {
+        // Each makes a rival too, which may win.
+        let head = twins.store.snapshot().unwrap().head();
+        for _ in 0..2 {
+            let imported = twins.mined(&mut random, head);
+            blocks.push(imported.clone());
+            twins.take_in(imported, 2);
+        }
+    }
+    let genesis = spec().build().unwrap().imported;
+    let directory = tempfile::tempdir().unwrap();
+    let beginning = Beginning { spec: &spec(), imported: &genesis };
+    let mut store = Store::open(directory.path(), beginning, History::Last(3)).unwrap();
+    store.leaving_every = 2;
+    let (store, done) = (&store, &AtomicBool::new(false));
+    let reads = std::thread::scope(|threads| {
+        let readers: Vec<_> = (0..3)
+            .map(|_| {
+                threads.spawn(move || {
+                    let (mut reads, mut old) = (0, store.snapshot().unwrap());
+                    while !done.load(Ordering::Acquire) {
+                        let mut now = store.snapshot().unwrap();
+                        // The one before is read after blocks have left.
+                        for snapshot in [&mut old, &mut now] {
+                            snapshot.forget_cached();
+                            let head = snapshot.head_header().unwrap().number;
+                            for height in snapshot.oldest()..=head {
+                                let header = snapshot.canonical_header(height).unwrap();
+                                walk(&*snapshot, header.state_root, |_| ());
+                            }
+                        }
+                        reads += 1;
+                        if reads % 8 == 0 {
+                            old = now;
+                        }
+                    }
+                    reads
+                })
+            })
+            .collect();
+        // Also if a block cannot be stored: the readers would go on for ever.
+        let ends = Ends(done);
+        for imported in blocks {
+            store.append_for_now(imported, 2).unwrap();
+            store.tidy().unwrap();
+        }
+        drop(ends);
+        readers.into_iter().map(|reader| reader.join().unwrap()).sum::<u32>()
+    });
+    assert!(reads > 20, "{reads} reads are no test");
+    assert_exact(store, "after all");
 }

@@ -111,7 +111,8 @@ fn enter(
     .map_err(|error| StoreError::Damaged(error.to_string()))?;
     let with_rlp = |hash| Ok((hash, uncounted.needed(hash)?));
     let nodes = created.into_iter().map(with_rlp).collect::<Result<Vec<_>, StoreError>>()?;
-    history::enter(transaction, (header.number, hash), &nodes, &dropped)
+    history::enter(transaction, (header.number, hash), &nodes, &dropped)?;
+    Ok(())
 }
 
 /// Format 1 kept them among the trie nodes.

@@ -5,16 +5,18 @@ use super::appearances::{
     APPEARANCES, Kind, NONCES, NonceKey, PLACES, Place, PlaceKey, nonce_key, place, place_key,
 };
 use super::cache::NodeCache;
+use super::journal::Row;
 use super::tables::{
     BLOCKS, Bytes as Raw, CANONICAL, CODE, CONNECTED, FEED, FINALIZED, FeedEntry, FeedRow, HEAD,
-    Hash, META, MOUNTAINS, NODES, OLDEST, PUBLISHED, RECEIPTS, SENDERS, TRANSACTIONS, WORK, Work,
-    number,
+    Hash, JOURNAL, META, MOUNTAINS, NODES, OLDEST, PUBLISHED, RECEIPTS, SENDERS, TRANSACTIONS,
+    WORK, Work, number,
 };
-use alloy_primitives::{Address, B256, Bytes, U256};
+use super::window::{Window, damaged};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::{Decodable, Header as RlpHeader};
 use chain::execute::Appearance;
 use chain::{Block, ChainView, Header, Mmr, NodeSource, Receipt, mmr};
-use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, StorageError};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -25,6 +27,9 @@ const LINKS_CHECKED_MAX: usize = 1_024;
 /// which the chain machine reports as a fault of the store.
 pub struct Snapshot {
     cache: Arc<NodeCache>,
+    /// Names all rows that the journal had at this moment.
+    window: Window,
+    journal: ReadOnlyTable<(u64, Hash), Raw>,
     blocks: ReadOnlyTable<Hash, Raw>,
     receipts: ReadOnlyTable<Hash, Raw>,
     senders: ReadOnlyTable<Hash, Raw>,
@@ -48,6 +53,7 @@ impl Snapshot {
     pub(super) fn new(
         transaction: &ReadTransaction,
         cache: Arc<NodeCache>,
+        window: Window,
     ) -> Result<Self, StoreError> {
         let meta = transaction.open_table(META)?;
         let height = |name| -> Result<u64, StoreError> {
@@ -58,6 +64,8 @@ impl Snapshot {
         let head = meta.get(HEAD)?.and_then(|hash| B256::try_from(hash.value()).ok());
         Ok(Self {
             cache,
+            window,
+            journal: transaction.open_table(JOURNAL)?,
             blocks: transaction.open_table(BLOCKS)?,
             receipts: transaction.open_table(RECEIPTS)?,
             senders: transaction.open_table(SENDERS)?,
@@ -76,6 +84,12 @@ impl Snapshot {
             published: height(PUBLISHED)?,
             oldest: height(OLDEST)?,
         })
+    }
+
+    /// Reads from the tables from now on what others have read.
+    #[cfg(test)]
+    pub(super) fn forget_cached(&mut self) {
+        self.cache = Arc::default();
     }
 
     /// Height of the newest block that can no longer be undone.
@@ -220,6 +234,23 @@ impl Snapshot {
         Ok(())
     }
 
+    /// A node in the journal that is not what its hash says.
+    pub(crate) fn wrong_in_journal(&self) -> Result<Option<B256>, StoreError> {
+        for row in self.journal.iter()? {
+            let (key, row) = row?;
+            let damaged = || damaged((key.value().0, B256::from(*key.value().1)));
+            let row = Row::read(row.value()).ok_or_else(damaged)?;
+            let mut nodes = row.created.iter().enumerate();
+            let is_wrong = |place, hash| row.node(place).is_none_or(|node| keccak256(node) != hash);
+            if let Some((_, hash)) =
+                nodes.find(|(place, hash)| is_wrong(*place, B256::from(**hash)))
+            {
+                return Ok(Some(B256::from(*hash)));
+            }
+        }
+        Ok(None)
+    }
+
     /// Every height has a block, and the newest ones are each other's parents.
     fn check_branch(&self, head: &Header) -> Result<(), StoreError> {
         if self.canonical.len()? != head.number + 1 {
@@ -243,7 +274,7 @@ impl Snapshot {
 }
 
 /// What was found, or `None` after logging what went wrong.
-fn read<T>(found: Result<Option<T>, StorageError>) -> Option<T> {
+fn read<T, E: std::fmt::Display>(found: Result<Option<T>, E>) -> Option<T> {
     found.unwrap_or_else(|error| {
         tracing::error!(%error, "the store cannot be read");
         None
@@ -259,9 +290,10 @@ fn decoded<T>(what: &str, hash: B256, value: Result<T, alloy_rlp::Error>) -> Opt
 impl NodeSource for Snapshot {
     fn node(&self, hash: B256) -> Option<Bytes> {
         self.cache.get(hash).or_else(|| {
-            let trie_node = read(self.nodes.get(&hash.0));
-            let found = trie_node.or_else(|| read(self.mountains.get(&hash.0)))?;
-            let node = Bytes::copy_from_slice(found.value());
+            let copied = |found: redb::AccessGuard<'_, Raw>| Bytes::copy_from_slice(found.value());
+            let node = read(self.nodes.get(&hash.0)).map(copied);
+            let node = node.or_else(|| read(self.window.node(&self.journal, hash)));
+            let node = node.or_else(|| read(self.mountains.get(&hash.0)).map(copied))?;
             self.cache.keep([(hash, node.clone())]);
             Some(node)
         })

@@ -7,7 +7,7 @@
 //! | work | block hash | RLP of total difficulty and the newest peak of the mountain range |
 //! | nodes, mountains, code | keccak-256 of the value | trie nodes; mountain nodes; contract code |
 //! | shares | hash of a trie node | how many places have it, if more than one |
-//! | journal | height, block hash | count of created trie nodes, their hashes, those of dropped |
+//! | journal | height, block hash | the trie nodes it created and dropped: see [`super::journal`] |
 //! | canonical | height | block hash |
 //! | transactions | hash of a canonical transaction | height, position |
 //! | feed | sequence from 1 | 1 connected or 0 disconnected, block hash, finalized height then |
@@ -17,8 +17,10 @@
 //! Blocks of lost branches stay; only what is canonical moves with the head. What `shares` and
 //! `journal` are for stands in [`super::history`]; they are empty where all states are kept.
 //!
-//! Format 1 had neither, kept mountain nodes among the trie nodes and all peaks in `work`. Both of
-//! its forms are read where all states are kept on, so that such a directory needs no rewriting.
+//! Format 2 had the nodes of all kept states in `nodes` and only hashes in `journal`: it is
+//! rewritten ([`super::format_2`]). Format 1 had neither, kept mountain nodes among the trie nodes
+//! and all peaks in `work`. Both of its forms are read where all states are kept on, so that such a
+//! directory needs no rewriting.
 
 use alloy_primitives::{B256, U256};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
@@ -70,7 +72,7 @@ pub(super) const COUNTED: &str = "counted";
 pub(super) const SPEC: &str = "spec";
 
 /// The format that this program writes.
-pub(super) const FORMAT_KNOWN: u64 = 2;
+pub(super) const FORMAT_KNOWN: u64 = 3;
 /// The oldest format that this program brings up to its own.
 pub(super) const FORMAT_OLDEST: u64 = 1;
 

@@ -206,3 +206,32 @@ async fn a_chain_that_does_not_follow_from_its_genesis_is_told_from_one_that_doe
     }
     assert_eq!(head(setup.directory.path()), 39, "checking changes nothing");
 }
+
+#[actix_web::test]
+async fn what_waits_to_leave_the_history_is_checked_too() {
+    use redb::ReadableTable;
+    let setup = chain(History::Last(4)).await;
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(head(setup.directory.path()), 39);
+    type Journal = TableDefinition<'static, (u64, &'static [u8; 32]), &'static [u8]>;
+    for height in [1, 20, 39] {
+        let directory = copy(&setup, folder.path(), &format!("journal-{height}"));
+        let database = Database::create(directory.join("chain.redb")).unwrap();
+        let transaction = database.begin_write().unwrap();
+        {
+            let mut journal = transaction.open_table(Journal::new("journal")).unwrap();
+            let first: &[u8; 32] = &[0; 32];
+            let (height, hash, mut row) = {
+                let (key, row) = journal.range((height, first)..).unwrap().next().unwrap().unwrap();
+                (key.value().0, *key.value().1, row.value().to_vec())
+            };
+            *row.last_mut().unwrap() ^= 1;
+            journal.insert((height, &hash), row.as_slice()).unwrap();
+        }
+        transaction.commit().unwrap();
+        drop(database);
+        let error = maintain::check(&directory, None, NOW, whole).unwrap_err().to_string();
+        let told = ["the nodes of its state are not", "of its state has another hash", "damaged"];
+        assert!(told.iter().any(|told| error.contains(told)), "block {height}: {error}");
+    }
+}
