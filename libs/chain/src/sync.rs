@@ -383,13 +383,9 @@ impl Machine {
                 branch.progress = now;
                 peer.useful = Some(now);
             }
-            Outcome::BelowFinal | Outcome::Failed => {
-                peer.useless = peer.head.as_ref().map(|head| head.hash);
-                peer.branch = None;
-            }
+            Outcome::BelowFinal | Outcome::Failed => peer.give_up(),
             Outcome::Refused(reason) => {
-                peer.useless = peer.head.as_ref().map(|head| head.hash);
-                peer.branch = None;
+                peer.give_up();
                 if let Some(lie) = branch::blame(id.hash, reason) {
                     self.distrust(id.from, lie);
                 }

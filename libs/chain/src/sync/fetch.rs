@@ -90,12 +90,10 @@ impl Machine {
         }
     }
 
-    /// The head that a peer announced leads nowhere.
+    /// The head that is fetched from a peer leads nowhere.
     fn useless(&mut self, id: PeerId) {
         if let Some(peer) = self.peers.get_mut(&id) {
-            peer.useless = peer.head.as_ref().map(|head| head.hash);
-            peer.branch = None;
-            peer.question = None;
+            peer.give_up();
         }
     }
 

@@ -89,6 +89,14 @@ impl Peer {
         self.useful.is_some_and(|at| now < at.saturating_add(USEFUL_FOR))
     }
 
+    /// Nothing more is fetched of it for now: the head that was, or else the one that it announced,
+    /// leads nowhere. What it announced meanwhile may be worth a look.
+    pub(super) fn give_up(&mut self) {
+        let target = self.branch.take().map(|branch| branch.target);
+        self.useless = target.or_else(|| self.head.as_ref().map(|head| head.hash));
+        self.question = None;
+    }
+
     /// Counts a message; whether it is one too many.
     pub(super) fn floods(&mut self, now: u64) -> bool {
         let earned = now.saturating_sub(self.counted).saturating_mul(MESSAGES_PER_SECOND);

@@ -4,6 +4,7 @@
 
 mod liar;
 mod low_work;
+mod meanwhile;
 mod node;
 mod world;
 
