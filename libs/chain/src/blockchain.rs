@@ -6,6 +6,7 @@
 //!      -> fork choice
 //! ```
 
+mod beside;
 mod error;
 
 pub use error::BlockError;
@@ -24,9 +25,7 @@ use alloy_consensus::EMPTY_OMMER_ROOT_HASH;
 use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
 use alloy_primitives::{Address, B64, B256, Bytes, U256};
 use alloy_rlp::Encodable;
-
-/// Fewer transactions than this are not worth a thread for the roots of their lists.
-const PARALLEL_MIN: usize = 64;
+use beside::beside;
 
 /// Everything about a new block that has to be stored, in one transaction of the store.
 #[derive(Clone, Debug)]
@@ -407,22 +406,6 @@ fn check_body(block: &Block) -> Result<(), BlockError> {
         return Err(BlockError::TransactionsRoot { got: header.transactions_root, expected });
     }
     Ok(())
-}
-
-/// Does both at the same time if it is much: `aside` on a thread of its own.
-fn beside<A: Send, B>(
-    transactions: usize,
-    aside: impl FnOnce() -> A + Send,
-    own: impl FnOnce() -> B,
-) -> (A, B) {
-    if transactions < PARALLEL_MIN {
-        return (aside(), own());
-    }
-    std::thread::scope(|scope| {
-        let aside = scope.spawn(aside);
-        let own = own();
-        (aside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), own)
-    })
 }
 
 fn check_outcome(

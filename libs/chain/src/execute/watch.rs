@@ -3,8 +3,8 @@
 //!
 //! Code that jumps and calls can run until its gas is used up, so these instructions alone count;
 //! all others run as they are, and what stands between two of them is bounded by the size of the
-//! code and by its gas. Once the watch is over every further one fails, through all frames, and whoever
-//! runs the machine takes the outcome for none.
+//! code and by its gas. Once the watch is over every further one fails, through all frames, and
+//! whoever runs the machine takes the outcome for none.
 
 use super::precompiles::Moved;
 use revm::bytecode::opcode::{

@@ -52,8 +52,8 @@ pub struct RpcLimits {
     pub connection_weight_per_second: u64,
     /// Gas of a call, or of a simulation.
     pub call_gas_max: u64,
-    /// How long a request may run once a worker has it; a trace, as long as its caller asks, up to a
-    /// minute.
+    /// How long a request may run once a worker has it; a trace, as long as its caller asks, up to
+    /// a minute.
     pub time_max: Duration,
     /// Requests that run at once, apart from light ones.
     pub workers: NonZeroUsize,

@@ -7,15 +7,16 @@
 //!
 //! What was paid stands: the chain takes no correction any more. Where neighbours were paid more
 //! than the meter shows with the late reading, and not more than it shows without, the whole span
-//! between the readings that were in time is billed without it. Everywhere else the late reading counts, and the retailer's part follows from it.
+//! between the readings that were in time is billed without it. Everywhere else the late reading
+//! counts, and the retailer's part follows from it.
 //!
 //! Invariant: what was settled is excused by a late reading only where it fits the meter without it
 //! and the chain proves that it was late. The proof is two leaves of the day: one that was anchored
 //! while corrections were open and lacks the reading, one with it that was anchored after them. An
 //! operator cannot make the first afterwards.
-//! Absent: spans across the end of a period, of which each bill sees its own part; a proof for a day
-//! of which nothing was anchored in time. A root does not show what is not under it, so such a bill
-//! fails where what was settled contradicts the meter.
+//! Absent: spans across the end of a period, of which each bill sees its own part; a proof for a
+//! day of which nothing was anchored in time. A root does not show what is not under it, so such a
+//! bill fails where what was settled contradicts the meter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
