@@ -14,6 +14,7 @@ mod crashes;
 mod error;
 mod format_2;
 mod history;
+mod index;
 mod journal;
 #[cfg(test)]
 mod pruning;
@@ -22,15 +23,18 @@ mod snapshot;
 mod tables;
 mod window;
 
-pub use appearances::Place;
 pub use error::StoreError;
 pub use history::{History, LEAVING_EVERY};
+pub use index::Place;
 pub use snapshot::Snapshot;
 pub use tables::FeedEntry;
 
 use alloy_primitives::B256;
+use appearances::APPEARANCES;
 use cache::NodeCache;
 use chain::{GenesisSpec, Imported};
+use history::LEAVING_BYTES_MAX;
+use index::{ENTERING_EVERY, Recent};
 use redb::{
     Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageError,
     WriteTransaction,
@@ -38,8 +42,8 @@ use redb::{
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tables::{
-    COUNTED, FORMAT, FORMAT_KNOWN, FORMAT_OLDEST, GENESIS, JOURNAL, META, MOUNTAINS, OLDEST,
-    PUBLISHED, SHARES, SPEC, number,
+    CANONICAL, COUNTED, ENTERED, FORMAT, FORMAT_KNOWN, FORMAT_OLDEST, GENESIS, JOURNAL, META,
+    MOUNTAINS, OLDEST, PUBLISHED, SHARES, SPEC, number,
 };
 use window::Window;
 
@@ -65,10 +69,34 @@ pub struct Store {
     cache: Arc<NodeCache>,
     history: History,
     /// Locked for a moment only, never while something is read or written.
-    window: Mutex<Window>,
-    /// [`LEAVING_EVERY`], but for tests.
-    leaving_every: u64,
+    held: Mutex<Held>,
+    together: Together,
     shared: RwLock<Shared>,
+}
+
+/// How many blocks are moved together; tests want fewer.
+#[derive(Clone, Copy)]
+struct Together {
+    leaving: usize,
+    entering: usize,
+}
+
+/// What is in memory of the last blocks.
+#[derive(Clone, Default)]
+struct Held {
+    window: Window,
+    /// Before and after the transaction that is being committed, or was the last.
+    recent: [Recent; 2],
+    /// How often it changed.
+    changes: u64,
+}
+
+impl Held {
+    /// The rows of the index of a moment.
+    fn recent_of(&self, moment: (B256, u64)) -> Result<Recent, StoreError> {
+        let recent = self.recent.iter().find(|recent| recent.moment() == moment).cloned();
+        recent.ok_or_else(|| StoreError::Damaged("the head moved behind the index".into()))
+    }
 }
 
 /// The snapshot that readers share, until something is written.
@@ -116,7 +144,7 @@ impl Store {
             store.history = History::Last(u64::MAX);
         }
         store.database.begin_write().map_err(StoreError::from).and_then(bring_up)?;
-        store.load_window()?;
+        store.load()?;
         appearances::rebuild::ensure(&store)?;
         Ok(store)
     }
@@ -127,9 +155,9 @@ impl Store {
         genesis: B256,
         history: History,
     ) -> Result<Self, StoreError> {
-        let (shared, window, cache) = (RwLock::default(), Mutex::default(), Arc::default());
-        let leaving_every = LEAVING_EVERY;
-        let store = Self { database, cache, history, window, leaving_every, shared };
+        let (shared, held, cache) = (RwLock::default(), Mutex::default(), Arc::default());
+        let together = Together { leaving: LEAVING_EVERY, entering: ENTERING_EVERY };
+        let store = Self { database, cache, history, held, together, shared };
         let found = genesis_of(&store.database, directory)?;
         if found != genesis {
             return Err(StoreError::OtherGenesis { found, expected: genesis });
@@ -144,7 +172,7 @@ impl Store {
         let spec = serde_json::to_vec(spec).expect("a specification is JSON");
         transaction.open_table(META)?.insert(SPEC, spec.as_slice())?;
         bring_up(transaction)?;
-        self.load_window()?;
+        self.load()?;
         // While old states are there: who took part is known by executing.
         appearances::rebuild::ensure(self)?;
         let snapshot = self.snapshot()?;
@@ -155,7 +183,7 @@ impl Store {
                 let transaction = self.database.begin_write()?;
                 history::keep_all(&transaction)?;
                 bring_up(transaction)?;
-                self.load_window()?;
+                self.load()?;
                 return Ok(false);
             }
             (History::Archive, false) | (History::Last(_), true) => return Ok(false),
@@ -167,24 +195,33 @@ impl Store {
         let transaction = self.database.begin_write()?;
         recount::begin(&transaction, oldest)?;
         transaction.commit()?;
-        self.load_window()?;
+        self.load()?;
         self.snapshot()?.check()?;
         Ok(true)
     }
 
-    fn load_window(&self) -> Result<(), StoreError> {
-        let window = Window::load(&self.database.begin_read()?)?;
-        self.change_window(|_| window);
+    /// Reads what is in memory of the last blocks.
+    fn load(&self) -> Result<(), StoreError> {
+        let transaction = self.database.begin_read()?;
+        let (window, recent) = (Window::load(&transaction)?, Recent::load(&transaction)?);
+        self.hold(|held| (held.window, held.recent) = (window, [recent.clone(), recent]));
         Ok(())
     }
 
-    fn change_window(&self, change: impl FnOnce(&Window) -> Window) {
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        *window = change(&window);
+    /// Changes what is in memory.
+    fn hold(&self, change: impl FnOnce(&mut Held)) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut held);
+        held.changes += 1;
     }
 
-    fn window(&self) -> Window {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn held(&self) -> Held {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The rows of the index that a transaction begins with.
+    fn recent(&self, transaction: &WriteTransaction) -> Result<Recent, StoreError> {
+        self.held().recent_of(index::moment(&transaction.open_table(META)?)?)
     }
 
     fn is_counted(&self) -> Result<bool, StoreError> {
@@ -203,11 +240,11 @@ impl Store {
     /// The chain as it is now.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
         loop {
-            let window = self.window();
+            let held = self.held();
             let transaction = self.database.begin_read()?;
             // If it is the same afterwards, it was so at the moment of the transaction.
-            if window.is(&self.window()) {
-                return Snapshot::new(&transaction, self.cache.clone(), window);
+            if held.changes == self.held().changes {
+                return Snapshot::new(&transaction, self.cache.clone(), held);
             }
         }
     }
@@ -257,37 +294,72 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut transaction = self.database.begin_write()?;
         transaction.set_durability(durability).expect("there are no savepoints");
-        let entered = append::append(&transaction, &imported, finality_lag, self.history)?;
-        // Before the commit, so that no reader finds a row there that their window does not name.
-        if let Some(places) = entered {
-            self.change_window(|window| window.with(places));
-        }
+        let recent = self.recent(&transaction)?;
+        let (lag, history) = (finality_lag, self.history);
+        let appended = append::append(&transaction, &imported, lag, history, recent.clone())?;
+        // Before the commit, so that no reader finds a row there that their window does not name,
+        // or a head whose rows of the index they lack.
+        self.hold(|held| {
+            if let Some(places) = appended.places {
+                held.window = held.window.with(places);
+            }
+            if let Some(moved) = appended.recent {
+                held.recent = [recent, moved];
+            }
+        });
         transaction.commit()?;
         self.written();
         self.cache.keep(imported.nodes);
         Ok(())
     }
 
-    /// Lets the blocks leave whose states are given up, once there are enough of them: most calls
-    /// do nothing, one in [`LEAVING_EVERY`] takes some tens of milliseconds. To be called after
-    /// every block, when whoever waits for the block has been told of it.
+    /// Moves what many blocks left to be done together: those whose states are given up leave, or
+    /// others get into the tables of the index. Most calls do nothing, two in [`LEAVING_EVERY`]
+    /// take some tens of milliseconds. To be called after every block, when whoever waits for the
+    /// block has been told of it.
     ///
-    /// Durable when a later block is; until then a crash takes it back whole, and no promised state
-    /// reads otherwise.
+    /// Durable when a later block is; until then a crash takes it back whole, and nothing that was
+    /// promised reads otherwise.
     pub fn tidy(&self) -> Result<(), StoreError> {
-        let Some(first) = self.window().first() else { return Ok(()) };
+        let held = self.held();
         let oldest = history::oldest_in(&self.database.begin_read()?.open_table(META)?)?;
-        if (oldest + 1).saturating_sub(first) < self.leaving_every {
-            return Ok(());
+        let waiting = held.window.first().map_or(0, |first| (oldest + 1).saturating_sub(first));
+        let heavy = held.window.bytes_to(oldest) >= LEAVING_BYTES_MAX;
+        // One of them now, the other one after the next block.
+        if waiting >= self.together.leaving as u64 || heavy {
+            self.let_leave()
+        } else if held.recent[1].count() >= 2 * self.together.entering {
+            self.let_enter()
+        } else {
+            Ok(())
         }
-        let mut transaction = self.database.begin_write()?;
-        transaction.set_durability(Durability::None).expect("there are no savepoints");
+    }
+
+    fn let_leave(&self) -> Result<(), StoreError> {
+        let transaction = self.begin_for_now()?;
         let left = history::leave(&transaction)?;
         transaction.commit()?;
         // After the commit, so that no reader finds a row that is needed and not named.
-        self.change_window(|window| window.above(left));
+        self.hold(|held| held.window = held.window.above(left));
         self.written();
         Ok(())
+    }
+
+    fn let_enter(&self) -> Result<(), StoreError> {
+        let transaction = self.begin_for_now()?;
+        let recent = self.recent(&transaction)?;
+        let fewer = recent.enter(&transaction, self.together.entering)?;
+        self.hold(|held| held.recent = [recent, fewer]);
+        transaction.commit()?;
+        self.written();
+        Ok(())
+    }
+
+    /// A transaction that is durable when a later one is.
+    fn begin_for_now(&self) -> Result<WriteTransaction, StoreError> {
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_durability(Durability::None).expect("there are no savepoints");
+        Ok(transaction)
     }
 
     /// Makes durable what was appended.
@@ -334,9 +406,15 @@ fn bring_up(transaction: WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(MOUNTAINS)?;
     transaction.open_table(SHARES)?;
     transaction.open_table(JOURNAL)?;
+    transaction.open_table(APPEARANCES)?;
+    index::create(&transaction)?;
+    let head = transaction.open_table(CANONICAL)?.last()?.map_or(0, |(height, _)| height.value());
     let mut meta = transaction.open_table(META)?;
-    if meta.get(OLDEST)?.is_none() {
-        meta.insert(OLDEST, 0u64.to_be_bytes().as_slice())?;
+    // Older formats kept all states from block 0 on, and had all blocks in the tables of the index.
+    for (name, height) in [(OLDEST, 0), (ENTERED, head)] {
+        if meta.get(name)?.is_none() {
+            meta.insert(name, height.to_be_bytes().as_slice())?;
+        }
     }
     meta.insert(FORMAT, FORMAT_KNOWN.to_be_bytes().as_slice())?;
     drop(meta);
@@ -374,7 +452,7 @@ fn begin(database: &Database, genesis: Beginning<'_>, history: History) -> Resul
             meta.insert(COUNTED, [1].as_slice())?;
         }
     }
-    append::append(&transaction, genesis.imported, 0, history)?;
+    append::append(&transaction, genesis.imported, 0, history, Recent::default())?;
     bring_up(transaction)
 }
 

@@ -1,9 +1,11 @@
 //! One block into the tables, within the caller's write transaction.
 
+use super::appearances::APPEARANCES;
 use super::history::{self, History};
+use super::index::{Recent, Rows};
 use super::tables::{
-    BLOCKS, CANONICAL, CODE, CONNECTED, COUNTED, DISCONNECTED, FEED, FINALIZED, HEAD, META,
-    MOUNTAINS, NODES, RECEIPTS, SENDERS, TRANSACTIONS, WORK, Work, number,
+    BLOCKS, CANONICAL, CODE, CONNECTED, COUNTED, DISCONNECTED, FEED, FINALIZED, HEAD, Hash, META,
+    MOUNTAINS, NODES, RECEIPTS, SENDERS, WORK, Work, number,
 };
 use super::window::Places;
 use super::{StoreError, appearances};
@@ -11,18 +13,27 @@ use alloy_primitives::B256;
 use chain::{Block, HeadChange, Imported};
 use redb::{ReadableTable, WriteTransaction};
 
-/// Stores a block; nothing happens if it is stored already. Returns what its row in the journal
-/// has, if it got one.
+/// What a stored block changes in memory.
+#[derive(Default)]
+pub(super) struct Appended {
+    /// What its row in the journal has, if it got one.
+    pub(super) places: Option<Places>,
+    /// The rows of the index, if the head moved.
+    pub(super) recent: Option<Recent>,
+}
+
+/// Stores a block; nothing happens if it is stored already.
 pub(super) fn append(
     transaction: &WriteTransaction,
     imported: &Imported,
     finality_lag: u64,
     history: History,
-) -> Result<Option<Places>, StoreError> {
+    recent: Recent,
+) -> Result<Appended, StoreError> {
     let key = &imported.hash.0;
     let Imported { block, receipts, senders, mmr, total_difficulty, .. } = imported;
     if transaction.open_table(BLOCKS)?.insert(key, block.encode().as_slice())?.is_some() {
-        return Ok(None);
+        return Ok(Appended::default());
     }
     let peak = *mmr.peaks().last().expect("the range holds this block at least");
     let work = Work { total_difficulty: *total_difficulty, peak };
@@ -38,13 +49,13 @@ pub(super) fn append(
         }
     }
     let places = keep_state(transaction, imported)?;
-    if let Some(change) = &imported.head {
-        let finalized = move_head(transaction, change, finality_lag)?;
-        if let History::Last(last) = history {
-            history::give_up(transaction, last, block.header.number, finalized)?;
-        }
+    let Some(change) = &imported.head else { return Ok(Appended { places, recent: None }) };
+    let (finalized, recent) =
+        move_head(transaction, change, finality_lag, (recent, Some(imported)))?;
+    if let History::Last(last) = history {
+        history::give_up(transaction, last, block.header.number, finalized)?;
     }
-    Ok(places)
+    Ok(Appended { places, recent: Some(recent) })
 }
 
 fn keep_state(
@@ -67,48 +78,57 @@ fn keep_state(
     Ok(None)
 }
 
-/// Returns the finalized height.
+/// Returns the finalized height and the rows of the index. One of the connected blocks may be new.
 pub(super) fn move_head(
     transaction: &WriteTransaction,
     change: &HeadChange,
     finality_lag: u64,
-) -> Result<u64, StoreError> {
+    (mut recent, new): (Recent, Option<&Imported>),
+) -> Result<(u64, Recent), StoreError> {
     let mut canonical = transaction.open_table(CANONICAL)?;
-    let mut index = transaction.open_table(TRANSACTIONS)?;
     let mut feed = transaction.open_table(FEED)?;
     let mut meta = transaction.open_table(META)?;
     let mut sequence = feed.last()?.map_or(0, |(sequence, _)| sequence.value());
     let mut finalized =
         meta.get(FINALIZED)?.and_then(|height| number(height.value())).unwrap_or_default();
     for hash in &change.disconnected {
-        let block = stored(transaction, *hash)?;
+        let block = stored(&transaction.open_table(BLOCKS)?, *hash)?;
         canonical.remove(block.header.number)?;
-        for lost in &block.transactions {
-            index.remove(&lost.tx_hash().0)?;
-        }
-        appearances::follow(transaction, *hash, &block, false)?;
+        recent.disconnect(transaction, || rows(transaction, *hash, &block))?;
         sequence += 1;
         feed.insert(sequence, (DISCONNECTED, &hash.0, finalized))?;
     }
     for hash in &change.connected {
-        let block = stored(transaction, *hash)?;
-        let height = block.header.number;
-        canonical.insert(height, &hash.0)?;
-        for (position, included) in (0u32..).zip(&block.transactions) {
-            index.insert(&included.tx_hash().0, (height, position))?;
-        }
-        appearances::follow(transaction, *hash, &block, true)?;
-        finalized = finalized.max(height.saturating_sub(finality_lag));
+        let rows = match new.filter(|new| new.hash == *hash) {
+            Some(new) => Rows::new(&new.block, &new.senders, &new.appearances),
+            None => {
+                let block = stored(&transaction.open_table(BLOCKS)?, *hash)?;
+                rows(transaction, *hash, &block)?
+            }
+        };
+        canonical.insert(rows.height, &hash.0)?;
+        finalized = finalized.max(rows.height.saturating_sub(finality_lag));
+        recent.connect(*hash, rows);
         sequence += 1;
         feed.insert(sequence, (CONNECTED, &hash.0, finalized))?;
         meta.insert(HEAD, hash.as_slice())?;
     }
     meta.insert(FINALIZED, finalized.to_be_bytes().as_slice())?;
-    Ok(finalized)
+    recent.note(&mut meta)?;
+    Ok((finalized, recent))
 }
 
-fn stored(transaction: &WriteTransaction, hash: B256) -> Result<Block, StoreError> {
-    let blocks = transaction.open_table(BLOCKS)?;
+fn rows(transaction: &WriteTransaction, hash: B256, block: &Block) -> Result<Rows, StoreError> {
+    let senders = transaction.open_table(SENDERS)?;
+    let appearances = transaction.open_table(APPEARANCES)?;
+    Rows::stored(block, hash, &senders, &appearances)
+}
+
+/// A block that has to be there.
+pub(super) fn stored(
+    blocks: &impl ReadableTable<Hash, &'static [u8]>,
+    hash: B256,
+) -> Result<Block, StoreError> {
     let rlp = blocks.get(&hash.0)?;
     let rlp = rlp.ok_or_else(|| StoreError::Damaged(format!("block {hash} is missing")))?;
     alloy_rlp::decode_exact(rlp.value())

@@ -16,7 +16,6 @@ pub(super) struct NodeCache {
     generations: Mutex<Generations>,
 }
 
-#[derive(Default)]
 struct Generations {
     young: B256Map<Bytes>,
     old: B256Map<Bytes>,
@@ -41,10 +40,21 @@ impl NodeCache {
     }
 }
 
+impl Default for Generations {
+    fn default() -> Self {
+        Self { young: room(), old: B256Map::default() }
+    }
+}
+
+/// For a whole generation at once: a map that grows moves all it has, in the way of a block.
+fn room() -> B256Map<Bytes> {
+    B256Map::with_capacity_and_hasher(GENERATION_MAX, Default::default())
+}
+
 impl Generations {
     fn keep(&mut self, hash: B256, node: Bytes) {
         if self.young.len() >= GENERATION_MAX {
-            self.old = std::mem::take(&mut self.young);
+            self.old = std::mem::replace(&mut self.young, room());
         }
         self.young.insert(hash, node);
     }

@@ -67,7 +67,10 @@ impl Store {
     /// Moves the head to stored blocks of another branch.
     pub fn move_head(&self, change: &HeadChange, finality_lag: u64) -> Result<(), StoreError> {
         let transaction = self.database.begin_write()?;
-        append::move_head(&transaction, change, finality_lag)?;
+        let recent = self.recent(&transaction)?;
+        let (_, moved) =
+            append::move_head(&transaction, change, finality_lag, (recent.clone(), None))?;
+        self.hold(|held| held.recent = [recent, moved]);
         transaction.commit()?;
         self.written();
         Ok(())

@@ -113,13 +113,13 @@ const HISTORY: History = History::Last(1);
 fn open(disk: &Disk, story: &Story, history: History) -> Result<Store, StoreError> {
     let database = Database::builder().create_with_backend(disk.clone())?;
     let mut store = Store::of(database, Path::new("disk"), story.blocks[0].hash, history)?;
-    store.leaving_every = LEAVING;
+    store.together = Together { leaving: LEAVING, entering: LEAVING };
     store.prepare(&story.spec)?;
     Ok(store)
 }
 
 /// So few blocks leave together that most of the story leaves.
-const LEAVING: u64 = 2;
+const LEAVING: usize = 2;
 
 struct Story {
     spec: GenesisSpec,

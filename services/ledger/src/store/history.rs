@@ -35,12 +35,11 @@ use chain::Imported;
 use redb::{ReadableTable, Table, WriteTransaction};
 
 /// Blocks that leave the history together: the more, the less each of them costs, and the longer
-/// the next block may have to wait for them.
-pub const LEAVING_EVERY: u64 = 32;
-/// Blocks that leave together when more wait, as where a longer history is cut shorter.
-const LEAVING_MAX: usize = 64;
-/// Bytes of their rows, about; those of 32 blocks that touch 200 accounts each are 7 MB.
-const LEAVING_BYTES_MAX: usize = 32 << 20;
+/// the next block may have to wait for them. With 128 each costs as much as with 32.
+pub const LEAVING_EVERY: usize = 32;
+/// Bytes of their rows, about, with which fewer leave; those of 32 blocks that touch 200 accounts
+/// each are 7 MB.
+pub(super) const LEAVING_BYTES_MAX: usize = 32 << 20;
 
 /// How many old states are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,15 +162,15 @@ pub(super) fn leave(transaction: &WriteTransaction) -> Result<u64, StoreError> {
     let canonical = transaction.open_table(CANONICAL)?;
     let mut journal = transaction.open_table(JOURNAL)?;
     let (mut rows, mut changes) = (Vec::new(), Vec::new());
-    let (mut left, mut count, mut bytes) = (0, 0, 0);
+    let (mut left, mut bytes) = (0, 0);
     for waiting in journal.range(..=(oldest, &[0xff; 32]))? {
         let (key, row) = waiting?;
         let (height, hash) = key.value();
         // Those of one height go together, so that there is no state between.
-        if height > left && (count >= LEAVING_MAX || bytes >= LEAVING_BYTES_MAX) {
+        if height > left && bytes >= LEAVING_BYTES_MAX {
             break;
         }
-        (left, count, bytes) = (height, count + 1, bytes + row.value().len());
+        (left, bytes) = (height, bytes + row.value().len());
         if canonical.get(height)?.is_none_or(|best| best.value() != hash) {
             continue;
         }

@@ -148,22 +148,22 @@ fn transaction(random: &mut ChaCha8Rng, nonce: u64) -> Recovered<chain::Transact
 }
 
 /// A node's store and the chain that keeps everything, side by side.
-struct Twins {
+pub(super) struct Twins {
     rules: Rules,
-    store: Store,
+    pub(super) store: Store,
     whole: MemoryChain,
     /// Blocks of all branches, in order of arrival.
-    blocks: Vec<Block>,
+    pub(super) blocks: Vec<Block>,
     directory: tempfile::TempDir,
 }
 
 impl Twins {
-    fn new(history: History, leaving_every: u64) -> Self {
+    fn new(history: History, together: usize) -> Self {
         let (spec, directory) = (spec(), tempfile::tempdir().unwrap());
         let genesis = spec.build().unwrap();
         let beginning = Beginning { spec: &spec, imported: &genesis.imported };
         let mut store = Store::open(directory.path(), beginning, history).unwrap();
-        store.leaving_every = leaving_every;
+        store.together = Together { leaving: together, entering: together };
         let blocks = vec![genesis.imported.block.clone()];
         let mut whole = MemoryChain::default();
         whole.store(genesis.imported);
@@ -201,8 +201,21 @@ impl Twins {
         self.store.tidy().unwrap();
     }
 
-    /// Every state is there in full, or the store says that it is not.
+    /// The same from the disk.
+    pub(super) fn opened_again(self) -> Self {
+        let Self { store, rules, whole, blocks, directory } = self;
+        let (history, together) = (store.history, store.together);
+        drop(store);
+        let (spec, genesis) = (spec(), spec().build().unwrap());
+        let beginning = Beginning { spec: &spec, imported: &genesis.imported };
+        let mut store = Store::open(directory.path(), beginning, history).unwrap();
+        store.together = together;
+        Self { store, rules, whole, blocks, directory }
+    }
+
+    /// Every state is there in full, or the store says that it is not; what is searched is found.
     fn check(&self, last: u64, when: &str) {
+        index::tests::check(self, when);
         if self.store.history != History::Archive {
             assert_exact(&self.store, when);
         }
@@ -229,13 +242,13 @@ fn is_best(snapshot: &Snapshot, block: &Block) -> bool {
 }
 
 /// Grows mostly at the head and sometimes from a block some way below it that may still win.
-fn random_history(
+pub(super) fn random_history(
     seed: u64,
-    (history, leaving_every): (History, u64),
+    (history, together): (History, usize),
     (last, lag): (u64, u64),
 ) -> Twins {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let mut twins = Twins::new(history, leaving_every);
+    let mut twins = Twins::new(history, together);
     let mut reorganisations = 0;
     for step in 0..60 {
         let when = format!("seed {seed}, {history:?}, lag {lag}, step {step}");
@@ -263,23 +276,15 @@ fn random_history(
 
 #[test]
 fn kept_states_are_whole_and_nothing_else_stays_over_random_histories() {
-    let kinds = [
-        (0, 0, 1),
-        (0, 3, 1),
-        (1, 5, 3),
-        (4, 2, 1),
-        (10, 4, 7),
-        (3, 4, LEAVING_EVERY),
-        (1_000, 3, 1),
-    ];
+    let kinds = [(0, 0, 1), (0, 3, 1), (1, 5, 3), (4, 2, 1), (10, 4, 7), (3, 4, 32), (1_000, 3, 1)];
     for (seed, (last, lag, every)) in (0u64..).zip(kinds) {
         let twins = random_history(seed, (History::Last(last), every), (last, lag));
         let snapshot = twins.store.snapshot().unwrap();
         let head = snapshot.head_header().unwrap().number;
         assert_eq!(snapshot.oldest(), snapshot.finalized().min(head.saturating_sub(last)));
-        let first = twins.store.window().first();
+        let first = twins.store.held().window.first();
         let waiting = first.map_or(0, |first| (snapshot.oldest() + 1).saturating_sub(first));
-        assert!(waiting < every && (last == 1_000 || first.is_none_or(|first| first > 1)));
+        assert!(waiting < every as u64 && (last == 1_000 || first.is_none_or(|first| first > 1)));
     }
 }
 
@@ -300,7 +305,7 @@ fn an_archive_keeps_every_state_and_can_be_cut_short_and_kept_whole_again() {
         let (spec, genesis) = (spec(), spec().build().unwrap());
         let beginning = Beginning { spec: &spec, imported: &genesis.imported };
         store = Store::open(directory.path(), beginning, history).unwrap();
-        store.leaving_every = 1;
+        store.together = Together { leaving: 1, entering: 1 };
         let snapshot = store.snapshot().unwrap();
         assert_eq!(snapshot.oldest(), oldest, "{history:?}");
         for block in &blocks {
@@ -320,10 +325,10 @@ fn an_archive_keeps_every_state_and_can_be_cut_short_and_kept_whole_again() {
     assert_eq!(known.len(), twins.blocks.len());
 }
 
-/// The directory as format 2 had it: the nodes of all rows in the table, and counted there; rows of
-/// hashes. Of the lowest height, rivals may have left before the best block.
+/// The directory as format 2 had it: the whole index in its tables; the nodes of all rows in the
+/// table, and counted there; rows of hashes. Of the lowest height, rivals may have left before the best block.
 fn as_format_2(directory: &Path) {
-    let database = Database::create(directory.join(FILE)).unwrap();
+    let database = index::tests::all_in_tables(Store::open_existing(directory).unwrap());
     let transaction = database.begin_write().unwrap();
     {
         let mut journal = transaction.open_table(JOURNAL).unwrap();
@@ -372,7 +377,7 @@ fn a_directory_of_format_2_becomes_exact_with_all_its_branches() {
         drop(existing);
         as_format_2(directory.path());
         let mut store = Store::open(directory.path(), beginning, history).unwrap();
-        store.leaving_every = 2;
+        store.together = Together { leaving: 2, entering: 2 };
         let mut twins = Twins { store, rules, whole, blocks, directory };
         let last = if history == History::Archive { 0 } else { 6 };
         twins.check(last, &format!("seed {seed}, rewritten"));
@@ -394,7 +399,7 @@ impl Drop for Ends<'_> {
 }
 
 #[test]
-fn readers_find_every_node_of_their_moment_while_blocks_come_and_leave() {
+fn readers_find_everything_of_their_moment_while_blocks_come_and_leave() {
     let mut random = ChaCha8Rng::seed_from_u64(30);
     let mut twins = Twins::new(History::Last(3), 2);
     let mut blocks = Vec::new();
@@ -411,7 +416,7 @@ fn readers_find_every_node_of_their_moment_while_blocks_come_and_leave() {
     let directory = tempfile::tempdir().unwrap();
     let beginning = Beginning { spec: &spec(), imported: &genesis };
     let mut store = Store::open(directory.path(), beginning, History::Last(3)).unwrap();
-    store.leaving_every = 2;
+    store.together = Together { leaving: 2, entering: 2 };
     let (store, done) = (&store, &AtomicBool::new(false));
     let reads = std::thread::scope(|threads| {
         let readers: Vec<_> = (0..3)
@@ -425,8 +430,13 @@ fn readers_find_every_node_of_their_moment_while_blocks_come_and_leave() {
                             snapshot.forget_cached();
                             let head = snapshot.head_header().unwrap().number;
                             for height in snapshot.oldest()..=head {
-                                let header = snapshot.canonical_header(height).unwrap();
-                                walk(&*snapshot, header.state_root, |_| ());
+                                let hash = snapshot.canonical_hash(height).unwrap();
+                                let block = snapshot.block(hash).unwrap();
+                                walk(&*snapshot, block.header.state_root, |_| ());
+                                for (at, sent) in block.transactions.iter().enumerate() {
+                                    let place = snapshot.transaction_place(*sent.tx_hash());
+                                    assert_eq!(place, Some((height, at)));
+                                }
                             }
                         }
                         reads += 1;

@@ -1,15 +1,15 @@
 //! The chain as it was at one moment, whatever is written meanwhile.
 
+use super::Held;
 use super::StoreError;
-use super::appearances::{
-    APPEARANCES, Kind, NONCES, NonceKey, PLACES, Place, PlaceKey, nonce_key, place, place_key,
-};
+use super::appearances::APPEARANCES;
 use super::cache::NodeCache;
+use super::index::{self, Index, Place};
 use super::journal::Row;
 use super::tables::{
     BLOCKS, Bytes as Raw, CANONICAL, CODE, CONNECTED, FEED, FINALIZED, FeedEntry, FeedRow, HEAD,
-    Hash, JOURNAL, META, MOUNTAINS, NODES, OLDEST, PUBLISHED, RECEIPTS, SENDERS, TRANSACTIONS,
-    WORK, Work, number,
+    Hash, JOURNAL, META, MOUNTAINS, NODES, OLDEST, PUBLISHED, RECEIPTS, SENDERS, WORK, Work,
+    number,
 };
 use super::window::{Window, damaged};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
@@ -38,10 +38,8 @@ pub struct Snapshot {
     mountains: ReadOnlyTable<Hash, Raw>,
     code: ReadOnlyTable<Hash, Raw>,
     canonical: ReadOnlyTable<u64, Hash>,
-    transactions: ReadOnlyTable<Hash, (u64, u32)>,
     appearances: ReadOnlyTable<Hash, Raw>,
-    places: ReadOnlyTable<PlaceKey, ()>,
-    nonces: ReadOnlyTable<NonceKey, (u64, u32)>,
+    pub(super) index: Index,
     feed: ReadOnlyTable<u64, FeedRow>,
     head: B256,
     finalized: u64,
@@ -53,9 +51,10 @@ impl Snapshot {
     pub(super) fn new(
         transaction: &ReadTransaction,
         cache: Arc<NodeCache>,
-        window: Window,
+        held: Held,
     ) -> Result<Self, StoreError> {
         let meta = transaction.open_table(META)?;
+        let recent = held.recent_of(index::moment(&meta)?)?;
         let height = |name| -> Result<u64, StoreError> {
             let value = meta.get(name)?;
             let value = value.and_then(|value| number(value.value()));
@@ -64,7 +63,7 @@ impl Snapshot {
         let head = meta.get(HEAD)?.and_then(|hash| B256::try_from(hash.value()).ok());
         Ok(Self {
             cache,
-            window,
+            window: held.window,
             journal: transaction.open_table(JOURNAL)?,
             blocks: transaction.open_table(BLOCKS)?,
             receipts: transaction.open_table(RECEIPTS)?,
@@ -74,10 +73,8 @@ impl Snapshot {
             mountains: transaction.open_table(MOUNTAINS)?,
             code: transaction.open_table(CODE)?,
             canonical: transaction.open_table(CANONICAL)?,
-            transactions: transaction.open_table(TRANSACTIONS)?,
             appearances: transaction.open_table(APPEARANCES)?,
-            places: transaction.open_table(PLACES)?,
-            nonces: transaction.open_table(NONCES)?,
+            index: Index::new(transaction, recent)?,
             feed: transaction.open_table(FEED)?,
             head: head.ok_or_else(|| StoreError::Damaged("there is no head".into()))?,
             finalized: height(FINALIZED)?,
@@ -135,14 +132,13 @@ impl Snapshot {
 
     /// Height and position of a canonical transaction.
     pub fn transaction_place(&self, hash: B256) -> Option<(u64, usize)> {
-        let place = read(self.transactions.get(&hash.0))?;
-        let (number, index) = place.value();
+        let (number, index) = read(self.index.transaction(hash))?;
         Some((number, usize::try_from(index).ok()?))
     }
 
     /// Number of canonical transactions.
     pub(crate) fn transactions_count(&self) -> Result<u64, StoreError> {
-        Ok(self.transactions.len()?)
+        self.index.transactions_count()
     }
 
     /// Where an address takes part in transactions of canonical blocks of these heights, in order.
@@ -151,10 +147,7 @@ impl Snapshot {
         address: Address,
         heights: RangeInclusive<u64>,
     ) -> Result<impl DoubleEndedIterator<Item = Result<Place, StoreError>>, StoreError> {
-        let first = place_key(address, Kind::Appearance, (*heights.start(), 0));
-        let last = place_key(address, Kind::Appearance, (*heights.end(), u32::MAX));
-        let rows = self.places.range::<&[u8; 33]>(&first..=&last)?;
-        Ok(rows.map(|row| Ok(place(row?.0.value()))))
+        self.index.appearances(address, heights)
     }
 
     /// Per transaction of an imported block, who took part.
@@ -167,15 +160,12 @@ impl Snapshot {
 
     /// Where the code of an address was created, the last time.
     pub fn creation(&self, address: Address) -> Result<Option<Place>, StoreError> {
-        let [first, last] =
-            [(0, 0), (u64::MAX, u32::MAX)].map(|place| place_key(address, Kind::Creation, place));
-        let last = self.places.range::<&[u8; 33]>(&first..=&last)?.next_back();
-        Ok(last.transpose()?.map(|(key, _)| place(key.value())))
+        self.index.creation(address)
     }
 
     /// Where a transaction is by its sender and nonce.
     pub fn place_of_nonce(&self, sender: Address, nonce: u64) -> Result<Option<Place>, StoreError> {
-        Ok(self.nonces.get(&nonce_key(sender, nonce))?.map(|place| place.value()))
+        self.index.nonce(sender, nonce)
     }
 
     /// Sender of each transaction of an imported block.

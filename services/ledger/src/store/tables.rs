@@ -9,7 +9,7 @@
 //! | shares | hash of a trie node | how many places have it, if more than one |
 //! | journal | height, block hash | the trie nodes it created and dropped: see [`super::journal`] |
 //! | canonical | height | block hash |
-//! | transactions | hash of a canonical transaction | height, position |
+//! | transactions | hash of a canonical transaction | height, position: see [`super::index`] |
 //! | feed | sequence from 1 | 1 connected or 0 disconnected, block hash, finalized height then |
 //! | votes | height | RLP of this operator's vote, above the newest certificate |
 //! | meta | name | see the constants |
@@ -17,9 +17,10 @@
 //! Blocks of lost branches stay; only what is canonical moves with the head. What `shares` and
 //! `journal` are for stands in [`super::history`]; they are empty where all states are kept.
 //!
-//! Format 2 had the nodes of all kept states in `nodes` and only hashes in `journal`: it is
-//! rewritten ([`super::format_2`]). Format 1 had neither, kept mountain nodes among the trie nodes
-//! and all peaks in `work`. Both of its forms are read where all states are kept on, so that such a
+//! Format 3 had the whole index in its tables, which is a form that this one can have. Format 2 had
+//! the nodes of all kept states in `nodes` and only hashes in `journal`: it is rewritten
+//! ([`super::format_2`]). Format 1 had neither, kept mountain nodes among the trie nodes and all
+//! peaks in `work`. Both of its forms are read where all states are kept on, so that such a
 //! directory needs no rewriting.
 
 use alloy_primitives::{B256, U256};
@@ -66,13 +67,15 @@ pub(super) const CERTIFICATE: &str = "certificate";
 pub(super) const PUBLISHED: &str = "published";
 /// Height of the oldest block on the best branch whose state is kept, u64.
 pub(super) const OLDEST: &str = "oldest";
+/// Height of the newest block on the best branch that is in the tables of the index, u64.
+pub(super) const ENTERED: &str = "entered";
 /// There if the trie nodes are counted.
 pub(super) const COUNTED: &str = "counted";
 /// What block 0 is built from, JSON.
 pub(super) const SPEC: &str = "spec";
 
 /// The format that this program writes.
-pub(super) const FORMAT_KNOWN: u64 = 3;
+pub(super) const FORMAT_KNOWN: u64 = 4;
 /// The oldest format that this program brings up to its own.
 pub(super) const FORMAT_OLDEST: u64 = 1;
 

@@ -22,6 +22,8 @@ pub(super) type Key = (u64, B256);
 /// What a row created.
 pub(super) struct Places {
     key: Key,
+    /// Of the row.
+    bytes: usize,
     /// The first bytes of the hashes, in the row's order.
     prefixes: Box<[u64]>,
 }
@@ -33,8 +35,8 @@ fn prefix(hash: &[u8; 32]) -> u64 {
 
 impl Places {
     pub(super) fn new(key: Key, row: &[u8]) -> Result<Self, StoreError> {
-        let row = Row::read(row).ok_or_else(|| damaged(key))?;
-        Ok(Self { key, prefixes: row.created.iter().map(prefix).collect() })
+        let created = Row::read(row).ok_or_else(|| damaged(key))?.created;
+        Ok(Self { key, bytes: row.len(), prefixes: created.iter().map(prefix).collect() })
     }
 
     /// The places in the row at which a node may be.
@@ -65,8 +67,10 @@ impl Window {
         Ok(Self(Arc::new(rows)))
     }
 
-    pub(super) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+    /// How many bytes the rows up to a height have.
+    pub(super) fn bytes_to(&self, height: u64) -> usize {
+        let to = self.0.partition_point(|places| places.key.0 <= height);
+        self.0[..to].iter().map(|places| places.bytes).sum()
     }
 
     /// Height of the lowest row.

@@ -127,7 +127,8 @@ async fn a_block_on_a_state_that_is_given_up_is_refused() {
 }
 
 /// The directory as the first format had it: mountain nodes among those of tries, all peaks of a
-/// block in one row, and nothing of what is counted.
+/// block in one row, all transactions in their table, who took part nowhere, and nothing of what is
+/// counted.
 fn as_format_1(setup: &Setup) {
     let database = Database::create(setup.directory.path().join("chain.redb")).unwrap();
     let transaction = database.begin_write().unwrap();
@@ -143,9 +144,19 @@ fn as_format_1(setup: &Setup) {
         let canonical: TableDefinition<'_, u64, &[u8; 32]> = TableDefinition::new("canonical");
         let canonical = transaction.open_table(canonical).unwrap();
         let mut work = transaction.open_table(Raw::new("work")).unwrap();
+        let blocks = transaction.open_table(Raw::new("blocks")).unwrap();
+        let places: TableDefinition<'_, &[u8; 32], (u64, u32)> =
+            TableDefinition::new("transactions");
+        let mut places = transaction.open_table(places).unwrap();
         let mut mmr = chain::Mmr::default();
         for row in canonical.iter().unwrap() {
-            let hash = *row.unwrap().1.value();
+            let (height, hash) = row.unwrap();
+            let (height, hash) = (height.value(), *hash.value());
+            let block = blocks.get(&hash).unwrap().unwrap();
+            let block = chain::Block::decode_exact(block.value()).unwrap();
+            for (position, sent) in (0..).zip(&block.transactions) {
+                places.insert(&sent.tx_hash().0, (height, position)).unwrap();
+            }
             mmr.append(hash.into(), |_, _| {});
             let (total, _): (alloy_primitives::U256, B256) = {
                 let row = work.get(&hash).unwrap().unwrap();
@@ -165,11 +176,12 @@ fn as_format_1(setup: &Setup) {
         let meta: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
         let mut meta = transaction.open_table(meta).unwrap();
         meta.insert("format", 1u64.to_be_bytes().as_slice()).unwrap();
-        for name in ["oldest", "counted", "spec"] {
+        for name in ["oldest", "entered", "indexed", "counted", "spec"] {
             meta.remove(name).unwrap();
         }
     }
-    for name in ["mountains", "shares", "journal"] {
+    let searched = ["appearances", "places_of_address", "places_of_nonce"];
+    for name in ["mountains", "shares", "journal"].into_iter().chain(searched) {
         let table: TableDefinition<'_, u64, u64> = TableDefinition::new(name);
         transaction.delete_table(table).unwrap();
     }

@@ -296,7 +296,9 @@ fn forget_the_index(directory: &std::path::Path) {
         assert!(transaction.delete_table(known).unwrap());
     }
     let meta = redb::TableDefinition::<&str, &[u8]>::new("meta");
-    transaction.open_table(meta).unwrap().remove("indexed").unwrap().unwrap();
+    for name in ["indexed", "entered"] {
+        transaction.open_table(meta).unwrap().remove(name).unwrap().unwrap();
+    }
     transaction.commit().unwrap();
 }
 

@@ -4,9 +4,10 @@
 //! state. Where that is not kept any more, the senders, receivers, created contracts and emitters
 //! of logs have to do.
 
+use super::super::index::{self, Rows};
 use super::super::tables::BLOCKS;
 use super::super::{Snapshot, Store, StoreError};
-use super::{INDEXED, META, begin, create, follow, keep_of};
+use super::{INDEXED, META, begin, keep_of};
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256};
 use chain::execute::{Appearance, Executor, block_env, created_address};
@@ -23,9 +24,6 @@ pub(in crate::store) fn ensure(store: &Store) -> Result<(), StoreError> {
     if reading.open_table(META)?.get(INDEXED)?.is_some() {
         return Ok(());
     }
-    let transaction = store.database.begin_write()?;
-    create(&transaction)?;
-    transaction.commit()?;
     let mut hashes = Vec::new();
     for row in reading.open_table(BLOCKS)?.iter()? {
         hashes.push(B256::from(*row?.0.value()));
@@ -36,11 +34,13 @@ pub(in crate::store) fn ensure(store: &Store) -> Result<(), StoreError> {
         let snapshot = store.snapshot()?;
         let transaction = store.database.begin_write()?;
         for hash in batch {
-            let missing = || StoreError::Damaged(format!("block {hash} is missing"));
+            let missing = || StoreError::Damaged(format!("block {hash} is not whole"));
             let block = snapshot.block(*hash).ok_or_else(missing)?;
-            keep_of(&transaction, *hash, &taking_part(&snapshot, *hash, &block)?)?;
+            let senders = snapshot.senders(*hash).ok_or_else(missing)?;
+            let taking_part = taking_part(&snapshot, *hash, &block, &senders)?;
+            keep_of(&transaction, *hash, &taking_part)?;
             if snapshot.canonical_hash(block.header.number) == Some(*hash) {
-                follow(&transaction, *hash, &block, true)?;
+                index::enter(&transaction, Rows::new(&block, &senders, &taking_part))?;
             }
         }
         transaction.commit()?;
@@ -54,13 +54,11 @@ fn taking_part(
     snapshot: &Snapshot,
     hash: B256,
     block: &Block,
+    senders: &[Address],
 ) -> Result<Vec<Vec<Appearance>>, StoreError> {
-    let senders = snapshot.senders(hash);
-    let senders =
-        senders.ok_or_else(|| StoreError::Damaged(format!("senders of {hash} are missing")))?;
-    match executed(snapshot, block, &senders) {
+    match executed(snapshot, block, senders) {
         Some(appearances) => Ok(appearances),
-        None => recorded(snapshot, hash, block, &senders),
+        None => recorded(snapshot, hash, block, senders),
     }
 }
 
