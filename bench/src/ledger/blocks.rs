@@ -7,7 +7,7 @@ use crate::report::Row;
 use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
 use alloy_primitives::Address;
 use anyhow::{Context as _, Result, ensure};
-use chain::execute::{Executed, Executor, block_env, config_env, transaction_env};
+use chain::execute::{self, Executed, Executor, Outcome, block_env, config_env, transaction_env};
 use chain::state::Changes;
 use chain::{
     AtBlock, Block, ChainView, GenesisSpec, Imported, MemoryChain, Recovered, Rules, State,
@@ -70,7 +70,7 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Execution alone, in memory: no signatures, no roots.
+/// Execution alone, in memory: no signatures, no roots, no blooms of receipts.
 fn execution(maker: &mut Maker) -> Result<Row> {
     let transfers = maker.token.transfers(0, EACH);
     let parent = maker.view.head();
@@ -84,8 +84,9 @@ fn execution(maker: &mut Maker) -> Result<Row> {
             let (executed, seconds) = worked(|| {
                 let mut executor =
                     Executor::new(&mut state, maker.rules.chain_id, environment.clone());
+                executor.reserve(transfers.len());
                 for one in &transfers {
-                    executor.execute(one.inner(), one.signer())?;
+                    executor.execute_checked(one.inner(), one.signer())?;
                 }
                 anyhow::Ok(executor.finish())
             });
@@ -104,7 +105,7 @@ fn execution(maker: &mut Maker) -> Result<Row> {
 }
 
 fn check_executed(executed: &Executed, gas: u64) -> Result<()> {
-    let good = executed.receipts.iter().all(|receipt| receipt.status());
+    let good = executed.outcomes.iter().all(Outcome::is_success);
     ensure!(good && executed.gas_used == gas, "a transfer failed");
     Ok(())
 }
@@ -213,8 +214,9 @@ fn parts(
     let mut state = State::at(root, AtBlock::new(&snapshot, parent));
     let (executed, seconds) = timed(|| {
         let mut executor = Executor::new(&mut state, rules.chain_id, block_env(&block.header));
+        executor.reserve(senders.len());
         for (transaction, sender) in block.transactions.iter().zip(&senders) {
-            executor.execute(transaction, *sender)?;
+            executor.execute_checked(transaction, *sender)?;
         }
         anyhow::Ok(executor.finish())
     });
@@ -225,7 +227,8 @@ fn parts(
     let (roots, seconds) = timed(|| {
         let changes: Changes = state.commit()?;
         let transactions = calculate_transaction_root(&block.transactions);
-        anyhow::Ok([changes.root, transactions, calculate_receipt_root(&executed.receipts)])
+        let (receipts, _) = execute::receipts(executed.outcomes);
+        anyhow::Ok([changes.root, transactions, calculate_receipt_root(&receipts)])
     });
     split.root.push(megagas / seconds);
     let header = &block.header;

@@ -12,7 +12,7 @@ mod error;
 pub use error::BlockError;
 
 use crate::block::{Block, Receipt, Recovered, Transaction};
-use crate::execute::{Appearance, Executed, Executor, TransactionError, block_env};
+use crate::execute::{self, Appearance, Executed, Executor, Outcome, TransactionError, block_env};
 use crate::header::{self, Header, Work};
 use crate::mining_right::RightError;
 use crate::mmr::Mmr;
@@ -23,7 +23,7 @@ use crate::trie::EMPTY_ROOT;
 use crate::view::{AtBlock, ChainView};
 use alloy_consensus::EMPTY_OMMER_ROOT_HASH;
 use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
-use alloy_primitives::{Address, B64, B256, Bytes, U256};
+use alloy_primitives::{Address, B64, B256, Bloom, Bytes, U256};
 use alloy_rlp::Encodable;
 use beside::beside;
 
@@ -116,6 +116,20 @@ impl Candidate {
     }
 }
 
+/// The receipts of a block, with what its header says of them.
+struct Receipts {
+    receipts: Vec<Receipt>,
+    root: B256,
+    bloom: Bloom,
+}
+
+impl Receipts {
+    fn of(outcomes: Vec<Outcome>) -> Self {
+        let (receipts, bloom) = execute::receipts(outcomes);
+        Self { root: calculate_receipt_root(&receipts), receipts, bloom }
+    }
+}
+
 /// A block that passed every check and its effects.
 struct Verified {
     block: Block,
@@ -173,12 +187,13 @@ impl Rules {
         self.check_right(&block.header, &block.transactions, &senders)?;
         let (executed, mut state) = self.execute(view, &block, &senders, &parent)?;
         done(Stage::Executed);
-        let receipts = || calculate_receipt_root(&executed.receipts);
-        let (receipts_root, changes) = beside(executed.receipts.len(), receipts, || state.commit());
+        let Executed { outcomes, appearances, gas_used } = executed;
+        let count = outcomes.len();
+        let (listed, changes) = beside(count, || Receipts::of(outcomes), || state.commit());
         let changes = changes?;
         done(Stage::Rooted);
-        check_outcome(&block.header, &executed, receipts_root, changes.root)?;
-        let Executed { receipts, appearances, .. } = executed;
+        check_outcome(&block.header, gas_used, &listed, changes.root)?;
+        let receipts = listed.receipts;
         let verified = Verified { block, senders, receipts, appearances, changes };
         let imported = finish(view, hash, verified);
         done(Stage::Decided);
@@ -263,7 +278,8 @@ impl Rules {
         let mut executor = Executor::new(&mut state, self.chain_id, block_env(header));
         executor.reserve(block.transactions.len());
         for (index, (transaction, sender)) in block.transactions.iter().zip(senders).enumerate() {
-            executor.execute(transaction, *sender).map_err(|reason| match reason {
+            // What needs no state was checked before signers were recovered.
+            executor.execute_checked(transaction, *sender).map_err(|reason| match reason {
                 TransactionError::State(fault) => BlockError::State(fault),
                 reason => BlockError::Transaction { index, reason },
             })?;
@@ -293,16 +309,20 @@ impl Rules {
         check_time(header.timestamp, &parent, now)?;
         let mut state = State::at(parent.state_root, AtBlock::new(view, parent_hash));
         let mut executor = Executor::new(&mut state, self.chain_id, block_env(&header));
-        let (mut included, mut senders, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+        let transactions = transactions.into_iter();
+        let (expected, _) = transactions.size_hint();
+        executor.reserve(expected);
+        let mut included = Vec::with_capacity(expected);
+        let (mut senders, mut skipped) = (Vec::with_capacity(expected), Vec::new());
         let mut bytes_left = BLOCK_BYTES_MAX - 1024;
-        for (transaction, sender) in transactions.into_iter().map(Recovered::into_parts) {
+        for (transaction, sender) in transactions.map(Recovered::into_parts) {
             let size = transaction.length();
             if size > bytes_left {
                 skipped.push((*transaction.tx_hash(), TransactionError::GasLimitReached));
                 continue;
             }
             match executor.execute(&transaction, sender) {
-                Ok(_) => {
+                Ok(()) => {
                     bytes_left -= size;
                     included.push(transaction);
                     senders.push(sender);
@@ -312,20 +332,16 @@ impl Rules {
             }
         }
         self.check_right(&header, &included, &senders)?;
-        let executed = executor.finish();
+        let Executed { outcomes, appearances, gas_used } = executor.finish();
         state.credit(coinbase, self.reward)?;
-        let lists = || {
-            let receipts = calculate_receipt_root(&executed.receipts);
-            (calculate_transaction_root(&included), receipts)
-        };
+        let lists = || (calculate_transaction_root(&included), Receipts::of(outcomes));
         let (lists, changes) = beside(included.len(), lists, || state.commit());
         let changes = changes?;
         header.state_root = changes.root;
-        (header.transactions_root, header.receipts_root) = lists;
-        header.logs_bloom = executed.bloom;
-        header.gas_used = executed.gas_used;
+        let (transactions_root, Receipts { receipts, root, bloom }) = lists;
+        (header.transactions_root, header.receipts_root) = (transactions_root, root);
+        (header.logs_bloom, header.gas_used) = (bloom, gas_used);
         let block = Block::new(header, included);
-        let Executed { receipts, appearances, .. } = executed;
         Ok(Candidate { block, senders, receipts, appearances, changes, skipped })
     }
 
@@ -410,19 +426,18 @@ fn check_body(block: &Block) -> Result<(), BlockError> {
 
 fn check_outcome(
     header: &Header,
-    executed: &Executed,
-    receipts_root: B256,
+    gas_used: u64,
+    receipts: &Receipts,
     state_root: B256,
 ) -> Result<(), BlockError> {
-    if header.gas_used != executed.gas_used {
-        let (got, expected) = (header.gas_used, executed.gas_used);
-        return Err(BlockError::GasUsed { got, expected });
+    if header.gas_used != gas_used {
+        return Err(BlockError::GasUsed { got: header.gas_used, expected: gas_used });
     }
-    if header.receipts_root != receipts_root {
-        let (got, expected) = (header.receipts_root, receipts_root);
+    if header.receipts_root != receipts.root {
+        let (got, expected) = (header.receipts_root, receipts.root);
         return Err(BlockError::ReceiptsRoot { got, expected });
     }
-    if header.logs_bloom != executed.bloom {
+    if header.logs_bloom != receipts.bloom {
         return Err(BlockError::LogsBloom);
     }
     if header.state_root != state_root {

@@ -283,10 +283,8 @@ pub struct Executor<'s, S: StateSource> {
     gas_limit: u64,
     base_fee: u64,
     gas_used: u64,
-    bloom: Bloom,
-    blooms: Blooms,
     coinbase: Address,
-    receipts: Vec<Receipt>,
+    outcomes: Vec<Outcome>,
     appearances: Vec<Vec<Appearance>>,
 }
 
@@ -305,13 +303,37 @@ pub struct Appearance {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Executed {
     /// One per transaction.
-    pub receipts: Vec<Receipt>,
+    pub outcomes: Vec<Outcome>,
     /// Per transaction, who took part, in order of address.
     pub appearances: Vec<Vec<Appearance>>,
     /// Gas of all transactions.
     pub gas_used: u64,
-    /// Union of the blooms.
-    pub bloom: Bloom,
+}
+
+/// A receipt but for its bloom, which takes as long as much of the execution and can be made while
+/// the state is hashed: see [`receipts`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    kind: TxType,
+    receipt: alloy_consensus::Receipt,
+}
+
+impl Outcome {
+    /// Whether the transaction was not reverted.
+    pub fn is_success(&self) -> bool {
+        self.receipt.status.coerce_status()
+    }
+}
+
+/// The receipts of a block, and the union of their blooms.
+pub fn receipts(outcomes: Vec<Outcome>) -> (Vec<Receipt>, Bloom) {
+    let (mut blooms, mut all) = (Blooms::default(), Bloom::ZERO);
+    let with_bloom = |Outcome { kind, receipt }| {
+        let logs_bloom = blooms.of(&receipt.logs);
+        all |= logs_bloom;
+        Receipt::from_typed(kind, ReceiptWithBloom { receipt, logs_bloom })
+    };
+    (outcomes.into_iter().map(with_bloom).collect(), all)
 }
 
 impl<'s, S: StateSource> Executor<'s, S> {
@@ -324,17 +346,15 @@ impl<'s, S: StateSource> Executor<'s, S> {
             gas_limit,
             base_fee,
             gas_used: 0,
-            bloom: Bloom::ZERO,
-            blooms: Blooms::default(),
             coinbase,
-            receipts: Vec::new(),
+            outcomes: Vec::new(),
             appearances: Vec::new(),
         }
     }
 
     /// Makes room for so many transactions.
     pub fn reserve(&mut self, transactions: usize) {
-        self.receipts.reserve(transactions);
+        self.outcomes.reserve(transactions);
         self.appearances.reserve(transactions);
     }
 
@@ -349,8 +369,17 @@ impl<'s, S: StateSource> Executor<'s, S> {
         &mut self,
         transaction: &Transaction,
         sender: Address,
-    ) -> Result<&Receipt, TransactionError> {
+    ) -> Result<(), TransactionError> {
         check_transaction(transaction, self.chain_id)?;
+        self.execute_checked(transaction, sender)
+    }
+
+    /// The same for a transaction that passed [`check_transaction`].
+    pub fn execute_checked(
+        &mut self,
+        transaction: &Transaction,
+        sender: Address,
+    ) -> Result<(), TransactionError> {
         if transaction.gas_limit() > self.gas_left() {
             return Err(TransactionError::GasLimitReached);
         }
@@ -364,22 +393,19 @@ impl<'s, S: StateSource> Executor<'s, S> {
         self.gas_used += done.result.tx_gas_used();
         let success = done.result.is_success();
         let logs = if success { done.result.into_logs() } else { Vec::new() };
-        let logs_bloom = self.blooms.of(&logs);
-        self.bloom |= logs_bloom;
         let receipt = alloy_consensus::Receipt {
             status: Eip658Value::Eip658(success),
             cumulative_gas_used: self.gas_used,
             logs,
         };
-        let receipt = ReceiptWithBloom { receipt, logs_bloom };
-        self.receipts.push(Receipt::from_typed(transaction.tx_type(), receipt));
-        Ok(self.receipts.last().expect("a receipt was just pushed"))
+        self.outcomes.push(Outcome { kind: transaction.tx_type(), receipt });
+        Ok(())
     }
 
     /// Ends the block.
     pub fn finish(self) -> Executed {
-        let Self { receipts, appearances, gas_used, bloom, .. } = self;
-        Executed { receipts, appearances, gas_used, bloom }
+        let Self { outcomes, appearances, gas_used, .. } = self;
+        Executed { outcomes, appearances, gas_used }
     }
 }
 

@@ -18,6 +18,10 @@ pub const HALF_ORDER: U256 = U256::from_limbs([
     0x7fff_ffff_ffff_ffff,
 ]);
 
+/// Threads that recover; asking the system reads files, which takes as long as a signature.
+static WORKERS: LazyLock<usize> =
+    LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+
 /// Fewer signatures than this are recovered on the calling thread.
 const PARALLEL_MIN: usize = 32;
 
@@ -55,12 +59,11 @@ pub fn recover_all<T: Borrow<Transaction> + Sync>(
             **sender = recover(transaction);
         }
     };
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    if open.len() < PARALLEL_MIN || workers == 1 {
+    if open.len() < PARALLEL_MIN || *WORKERS == 1 {
         work(&mut open);
         return senders;
     }
-    let share = open.len().div_ceil(workers);
+    let share = open.len().div_ceil(*WORKERS);
     let (first, rest) = open.split_at_mut(share);
     std::thread::scope(|scope| {
         for part in rest.chunks_mut(share) {

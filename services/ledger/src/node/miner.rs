@@ -127,12 +127,12 @@ impl Node {
         let snapshot = self.snapshot().map_err(fault)?;
         let head = snapshot.head_header().map_err(fault)?;
         let count_max = self.rules.gas_limit / TRANSACTION_GAS_MIN;
-        let best: Vec<Recovered> = self
-            .pool()
-            .best(self.rules.next_base_fee(&head))
-            .take(usize::try_from(count_max).unwrap_or(usize::MAX))
-            .map(|pooled| pooled.transaction.clone())
-            .collect();
+        let count_max = usize::try_from(count_max).unwrap_or(usize::MAX);
+        let pool = self.pool();
+        let mut best: Vec<Recovered> = Vec::with_capacity(pool.pending_len().min(count_max));
+        let ordered = pool.best(self.rules.next_base_fee(&head)).take(count_max);
+        best.extend(ordered.map(|pooled| pooled.transaction.clone()));
+        drop(pool);
         let all = self.right_to_mine(&snapshot)?.into_iter().chain(best);
         self.rules.propose(&snapshot, snapshot.head(), all, self.config.coinbase, now)
     }
