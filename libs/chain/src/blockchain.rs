@@ -8,6 +8,7 @@
 
 mod beside;
 mod error;
+mod outcome;
 
 pub use error::BlockError;
 
@@ -22,10 +23,11 @@ use crate::state::{Changes, State};
 use crate::trie::EMPTY_ROOT;
 use crate::view::{AtBlock, ChainView};
 use alloy_consensus::EMPTY_OMMER_ROOT_HASH;
-use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
-use alloy_primitives::{Address, B64, B256, Bloom, Bytes, U256};
+use alloy_consensus::proofs::calculate_transaction_root;
+use alloy_primitives::{Address, B64, B256, Bytes, U256};
 use alloy_rlp::Encodable;
 use beside::beside;
+use outcome::{Receipts, check_outcome};
 
 /// Everything about a new block that has to be stored, in one transaction of the store.
 #[derive(Clone, Debug)]
@@ -113,20 +115,6 @@ impl Candidate {
     /// The first of `tries` nonces from `start` on that seals the block.
     pub fn seal(&self, start: u64, tries: u64) -> Option<B64> {
         self.work().first(start, tries).map(header::nonce)
-    }
-}
-
-/// The receipts of a block, with what its header says of them.
-struct Receipts {
-    receipts: Vec<Receipt>,
-    root: B256,
-    bloom: Bloom,
-}
-
-impl Receipts {
-    fn of(outcomes: Vec<Outcome>) -> Self {
-        let (receipts, bloom) = execute::receipts(outcomes);
-        Self { root: calculate_receipt_root(&receipts), receipts, bloom }
     }
 }
 
@@ -420,28 +408,6 @@ fn check_body(block: &Block) -> Result<(), BlockError> {
     let expected = calculate_transaction_root(&block.transactions);
     if header.transactions_root != expected {
         return Err(BlockError::TransactionsRoot { got: header.transactions_root, expected });
-    }
-    Ok(())
-}
-
-fn check_outcome(
-    header: &Header,
-    gas_used: u64,
-    receipts: &Receipts,
-    state_root: B256,
-) -> Result<(), BlockError> {
-    if header.gas_used != gas_used {
-        return Err(BlockError::GasUsed { got: header.gas_used, expected: gas_used });
-    }
-    if header.receipts_root != receipts.root {
-        let (got, expected) = (header.receipts_root, receipts.root);
-        return Err(BlockError::ReceiptsRoot { got, expected });
-    }
-    if header.logs_bloom != receipts.bloom {
-        return Err(BlockError::LogsBloom);
-    }
-    if header.state_root != state_root {
-        return Err(BlockError::StateRoot { got: header.state_root, expected: state_root });
     }
     Ok(())
 }
