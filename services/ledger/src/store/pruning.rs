@@ -326,7 +326,8 @@ fn an_archive_keeps_every_state_and_can_be_cut_short_and_kept_whole_again() {
 }
 
 /// The directory as format 2 had it: the whole index in its tables; the nodes of all rows in the
-/// table, and counted there; rows of hashes. Of the lowest height, rivals may have left before the best block.
+/// table, and counted there; rows of hashes. Of the lowest height, rivals may have left before the
+/// best block.
 fn as_format_2(directory: &Path) {
     let database = index::tests::all_in_tables(Store::open_existing(directory).unwrap());
     let transaction = database.begin_write().unwrap();
