@@ -34,6 +34,9 @@ pub(super) const INLINE_TIME_MAX: Duration = Duration::from_millis(20);
 /// Jumps and calls after which a worker looks at the clock.
 pub(super) const WATCH_JUMPS: u64 = 2_048;
 
+/// Requests that run at once for each processor.
+const WORKERS_PER_PROCESSOR: NonZeroUsize = NonZeroUsize::new(2).expect("two is not zero");
+
 /// How long a request of this process may run: nobody else waits for it.
 pub(super) const OWN_TIME_MAX: Duration = Duration::from_secs(60);
 
@@ -55,7 +58,8 @@ pub struct RpcLimits {
     /// How long a request may run once a worker has it; a trace, as long as its caller asks, up to
     /// a minute.
     pub time_max: Duration,
-    /// Requests that run at once, apart from light ones.
+    /// Requests that run at once, apart from light ones: two for each processor by default, because
+    /// some wait for the disk or for the pool, and a long trace must not take half of them.
     pub workers: NonZeroUsize,
     /// Requests that wait for a worker; one more is told that the server is busy.
     pub queue_max: usize,
@@ -85,7 +89,9 @@ impl Default for RpcLimits {
             connection_weight_per_second: 500_000,
             call_gas_max: 50_000_000,
             time_max: Duration::from_secs(5),
-            workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            workers: available_parallelism()
+                .unwrap_or(NonZeroUsize::MIN)
+                .saturating_mul(WORKERS_PER_PROCESSOR),
             queue_max: 256,
             log_blocks_max: LOG_BLOCKS_MAX,
             logs_max: LOGS_MAX,
