@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use billing::domain::verify::Trust;
 use serde_json::Value;
@@ -109,9 +109,20 @@ impl Running {
         line.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
+    /// Whole lines of its errors that came since somebody looked last.
+    pub fn said(&mut self) -> Vec<String> {
+        let next = || self.0.line(Stream::Err, Instant::now()).ok().flatten();
+        std::iter::from_fn(next).collect()
+    }
+
     /// Sends it a signal by its name.
     pub fn signal(&self, signal: &str) {
         self.0.signal(signal).unwrap();
+    }
+
+    /// Its number in the system.
+    pub fn id(&self) -> u32 {
+        self.0.id()
     }
 
     /// Sends the signal of Ctrl-C and waits for the end; the exit code.
