@@ -1,4 +1,4 @@
-//! Four nodes as processes of their own, over NATS: late, killed, apart, lied to.
+//! Four nodes as processes of their own, over NATS: late, killed, apart, lied to, weak and strong.
 
 mod blame;
 mod halves;
@@ -6,6 +6,7 @@ mod liar;
 mod lies;
 mod namespaces;
 mod partition;
+mod rates;
 mod relay;
 mod socket;
 mod throttle;

@@ -110,6 +110,13 @@ impl World {
         text(&self.place.path(&format!("node{number}"))).to_owned()
     }
 
+    /// Starts a node again that `end` has ended, as a miner or not.
+    pub fn again(&mut self, number: usize, mines: bool, end: impl FnOnce(Node)) {
+        self.blames();
+        end(self.nodes.remove(number));
+        self.nodes.insert(number, self.node(number, mines));
+    }
+
     /// The newest block of each node.
     pub async fn heads(&self) -> Vec<Seen> {
         let mut heads = Vec::new();
