@@ -14,6 +14,7 @@ mod pace;
 mod program;
 mod serving;
 mod settlement;
+mod signed;
 mod stopping;
 mod verifying;
 mod week;

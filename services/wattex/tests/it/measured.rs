@@ -2,13 +2,12 @@
 //! What holds of any data is tested on generated folders, everywhere.
 
 use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
 
 use billing::domain::verify::{Verdict, verify};
 
 use crate::days::{check_identities, count};
-use crate::program::{Place, text};
+use crate::program::{Place, tell, text};
 
 /// The folder with this name among the measured data.
 fn data(name: &str) -> Option<PathBuf> {
@@ -16,9 +15,7 @@ fn data(name: &str) -> Option<PathBuf> {
     let found = folder.filter(|folder| folder.is_dir());
     if found.is_none() {
         assert!(std::env::var_os("WATTEX_SHARED").is_none(), "{name} has to be there");
-        // Unlike `eprintln!`, this is seen of a test that passes.
-        let missing = format!("NOT CHECKED: no measured homes of {name} on this machine\n");
-        std::io::stderr().write_all(missing.as_bytes()).unwrap();
+        tell(&format!("NOT CHECKED: no measured homes of {name} on this machine"));
     }
     found
 }

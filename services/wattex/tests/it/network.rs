@@ -1,5 +1,18 @@
-//! Four nodes as processes of their own, over NATS: three that mine and sign, one that comes late.
+//! Four nodes as processes of their own, over NATS: late, killed, apart, lied to, weak and strong.
 
+mod blame;
+mod halves;
+mod liar;
+mod lies;
+mod namespaces;
+mod partition;
+mod rates;
+mod relay;
+mod socket;
+mod throttle;
+mod world;
+
+use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,8 +23,10 @@ use testkit::NatsServer;
 use crate::node::{Node, described, quantity};
 use crate::program::{Place, run, text, wattex};
 
-/// What is not agreed on by then will not be.
-const AGREED_WITHIN: Duration = Duration::from_secs(300);
+/// What is not so by then will not be.
+const SEEN_WITHIN: Duration = Duration::from_secs(300);
+/// How often it is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A key file of an operator, and the address of the key.
 fn operator(place: &Place, number: u8) -> (PathBuf, String) {
@@ -21,18 +36,62 @@ fn operator(place: &Place, number: u8) -> (PathBuf, String) {
     (file, key.address().to_string())
 }
 
-/// Height, hash and state of a block.
-async fn block(node: &Node, which: Value) -> (u64, Value, Value) {
+/// A block as a node shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seen {
+    number: u64,
+    hash: Value,
+    state: Value,
+    difficulty: u64,
+    /// All difficulties up to it.
+    work: u64,
+    /// Epoch seconds.
+    time: u64,
+}
+
+/// A block of a node, by its height or a name.
+async fn block(node: &Node, which: Value) -> Seen {
     let block = node.ask("eth_getBlockByNumber", json!([which, false])).await;
-    (quantity(&block["number"]), block["hash"].clone(), block["stateRoot"].clone())
+    Seen {
+        number: quantity(&block["number"]),
+        hash: block["hash"].clone(),
+        state: block["stateRoot"].clone(),
+        difficulty: quantity(&block["difficulty"]),
+        work: quantity(&block["totalDifficulty"]),
+        time: quantity(&block["timestamp"]),
+    }
+}
+
+/// Looks again and again until something wanted is seen; it. The test fails with what was seen last
+/// where that takes too long.
+async fn until<T: Debug>(
+    what: &str,
+    mut look: impl AsyncFnMut() -> T,
+    wanted: impl Fn(&T) -> bool,
+) -> T {
+    let deadline = Instant::now() + SEEN_WITHIN;
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        looks.tick().await;
+        let seen = look().await;
+        if wanted(&seen) {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within {SEEN_WITHIN:?}, but {seen:?}");
+    }
 }
 
 /// Waits until operators made a block of at least this height final.
 async fn final_from(node: &Node, height: u64) {
-    let deadline = Instant::now() + AGREED_WITHIN;
-    while block(node, json!("finalized")).await.0 < height {
-        assert!(Instant::now() < deadline, "block {height} is not final at {}", node.url);
-    }
+    let what = format!("block {height} is final at {}", node.url);
+    let last = async || block(node, json!("finalized")).await;
+    until(&what, last, |last| last.number >= height).await;
+}
+
+/// What a node left in its directory follows from the genesis.
+fn check_directory(folder: &str) {
+    let held = run(wattex(&["node", "check", "--dir", folder]));
+    assert_eq!(held.code, Some(0), "{}", held.err);
 }
 
 #[actix_web::test]
@@ -67,12 +126,12 @@ async fn nodes_agree_though_one_comes_late_and_one_is_killed() {
     let late = start(&folders[3], None);
     final_from(&late, 1).await;
     first.kill();
-    let (height, ..) = block(&second, json!("latest")).await;
+    let height = block(&second, json!("latest")).await.number;
     // Two of three sign on.
     final_from(&second, height + 1).await;
     let first = start(&folders[0], Some(&operators[0].0));
     let nodes = [first, second, third, late];
-    let (height, ..) = block(&nodes[1], json!("latest")).await;
+    let height = block(&nodes[1], json!("latest")).await.number;
     for node in &nodes {
         final_from(node, height).await;
     }
@@ -83,8 +142,5 @@ async fn nodes_agree_though_one_comes_late_and_one_is_killed() {
         assert_ne!(node.ask("net_peerCount", json!([])).await, "0x0");
     }
     nodes.into_iter().for_each(|node| node.stop("INT"));
-    for folder in &folders {
-        let held = run(wattex(&["node", "check", "--dir", text(folder)]));
-        assert_eq!(held.code, Some(0), "{}", held.err);
-    }
+    folders.iter().for_each(|folder| check_directory(text(folder)));
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use client::{HttpRpc, JsonRpc};
@@ -18,14 +19,18 @@ const BLOCK_WITHIN: Duration = Duration::from_secs(120);
 
 /// A node at work and where it answers.
 pub struct Node {
-    running: Running,
+    pub running: Running,
     pub url: String,
     pub genesis: String,
 }
 
 impl Node {
     pub fn start(arguments: &[&str]) -> Node {
-        let command = wattex(&[&["node", "--http", "127.0.0.1:0"], arguments].concat());
+        Node::of(wattex(&[&["node", "--http", "127.0.0.1:0"], arguments].concat()))
+    }
+
+    /// The node that this command starts.
+    pub fn of(command: Command) -> Node {
         let mut running = Running::start(command);
         let mut word = |name| {
             let line = running.line_with(name);
@@ -90,7 +95,7 @@ async fn a_node_for_development_has_funded_accounts_and_blocks_on_request() {
         node.ask("evm_mine", json!([])).await;
     }
     assert_eq!(node.height().await, 40);
-    let at_rpc = HttpRpc::new(&format!("{}/rpc", node.url)).unwrap();
+    let at_rpc = HttpRpc::new(format!("{}/rpc", node.url)).unwrap();
     assert_eq!(at_rpc.request("eth_blockNumber", json!([])).await.unwrap(), "0x28");
     node.stop("INT");
 }

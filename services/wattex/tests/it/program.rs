@@ -1,9 +1,10 @@
 //! Runs the real binary in directories of the test's own.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use billing::domain::verify::Trust;
 use serde_json::Value;
@@ -108,6 +109,22 @@ impl Running {
         line.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
+    /// Whole lines of its errors that came since somebody looked last.
+    pub fn said(&mut self) -> Vec<String> {
+        let next = || self.0.line(Stream::Err, Instant::now()).ok().flatten();
+        std::iter::from_fn(next).collect()
+    }
+
+    /// Sends it a signal by its name.
+    pub fn signal(&self, signal: &str) {
+        self.0.signal(signal).unwrap();
+    }
+
+    /// Its number in the system.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Sends the signal of Ctrl-C and waits for the end; the exit code.
     pub fn interrupt(self) -> Option<i32> {
         self.ended_by("INT").code
@@ -115,7 +132,7 @@ impl Running {
 
     /// Sends a signal and waits for the end.
     pub fn ended_by(self, signal: &str) -> Ended {
-        self.0.signal(signal).unwrap();
+        self.signal(signal);
         self.0.end(STOP_WITHIN).unwrap_or_else(|error| panic!("{error:#}"))
     }
 }
@@ -123,4 +140,9 @@ impl Running {
 /// A path as text.
 pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+/// Says a line about a test that is seen although the test passes, unlike with `eprintln!`.
+pub fn tell(line: &str) {
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
 }

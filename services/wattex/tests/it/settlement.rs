@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
+use alloy_consensus::TxEip1559;
 use alloy_primitives::{Address, B256, TxKind, U256, keccak256};
 use billing::{Billing, Totals};
 use bus::Bus;
@@ -24,6 +24,8 @@ use service::{Clock, ClockHand, Tick};
 use tariff::Tariff;
 use tempfile::TempDir;
 use units::{Energy, Money, Power};
+
+use crate::signed::signed;
 
 const CHAIN_ID: u64 = 78_003;
 /// Blocks below the head that may still be undone.
@@ -346,11 +348,7 @@ impl Town {
             input: call.data,
             ..TxEip1559::default()
         };
-        let (r, s, odd) = key(HOMES[0].0).sign(unsigned.signature_hash()).parts();
-        let (r, s) = (U256::from_be_bytes(r), U256::from_be_bytes(s));
-        let signature = alloy_primitives::Signature::new(r, s, odd);
-        let signed = TxEnvelope::from(unsigned.into_signed(signature));
-        self.ledger.node().submit(signed).unwrap();
+        self.ledger.node().submit(signed(&key(HOMES[0].0), unsigned)).unwrap();
     }
 }
 
