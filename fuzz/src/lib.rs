@@ -1,5 +1,10 @@
-//! A small chain that every input is tried on, and where inputs begin.
+//! What inputs are tried on: a small chain, a node that serves JSON-RPC, a node among peers.
 #![forbid(unsafe_code)]
+
+#[cfg(feature = "node")]
+pub mod node;
+pub mod peer;
+pub mod signing;
 
 use alloy_primitives::{Address, U256};
 use chain::{Block, ChainView, GenesisSpec, MemoryChain, Recovered, Rules};
