@@ -13,7 +13,7 @@ mod outcome;
 pub use error::BlockError;
 
 use crate::block::{Block, Receipt, Recovered, Transaction};
-use crate::execute::{self, Appearance, Executed, Executor, Outcome, TransactionError, block_env};
+use crate::execute::{Appearance, Executed, Executor, TransactionError, block_env};
 use crate::header::{self, Header, Work};
 use crate::mining_right::RightError;
 use crate::mmr::Mmr;
