@@ -310,8 +310,8 @@ pub struct Executed {
     pub gas_used: u64,
 }
 
-/// A receipt but for its bloom, which takes as long as much of the execution and can be made while
-/// the state is hashed: see [`receipts`].
+/// A receipt but for its bloom, which no transaction needs and which can be made while the state is
+/// hashed: see [`receipts`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     kind: TxType,
