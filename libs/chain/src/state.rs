@@ -83,6 +83,10 @@ pub struct Changes {
     pub code: Vec<(B256, Bytes)>,
 }
 
+/// How many times as many slots of an account there is room for when there is no more: what is
+/// there is moved less often than if it were twice as many.
+const SLOTS_GROWTH: usize = 4;
+
 #[derive(Clone, Copy)]
 struct Slot {
     /// keccak-256 of the position: the key in the storage trie.
@@ -103,6 +107,9 @@ struct Entry {
 impl Entry {
     fn slot(&mut self, source: &impl StateSource, position: U256) -> Result<&mut Slot, StateError> {
         use alloy_primitives::map::hash_map::Entry::{Occupied, Vacant};
+        if self.slots.len() == self.slots.capacity() {
+            self.slots.reserve((SLOTS_GROWTH - 1) * self.slots.len());
+        }
         match self.slots.entry(position) {
             Occupied(slot) => Ok(slot.into_mut()),
             Vacant(vacant) => {
@@ -115,6 +122,16 @@ impl Entry {
                 };
                 Ok(vacant.insert(Slot { key, committed, value: committed }))
             }
+        }
+    }
+
+    /// An empty account is removed with its storage.
+    fn set(&mut self, nonce: u64, balance: U256, code_hash: B256) {
+        let storage_root = self.account.as_ref().map_or(EMPTY_ROOT, |old| old.storage_root);
+        let account = Account { nonce, balance, storage_root, code_hash };
+        self.account = (!account.is_empty()).then_some(account);
+        if self.account.is_none() {
+            self.forget_storage();
         }
     }
 
@@ -230,13 +247,7 @@ impl<S: StateSource> State<S> {
         balance: U256,
         code_hash: B256,
     ) -> Result<(), StateError> {
-        let (entry, _) = self.changing(address)?;
-        let storage_root = entry.account.as_ref().map_or(EMPTY_ROOT, |old| old.storage_root);
-        let account = Account { nonce, balance, storage_root, code_hash };
-        entry.account = (!account.is_empty()).then_some(account);
-        if entry.account.is_none() {
-            entry.forget_storage();
-        }
+        self.changing(address)?.0.set(nonce, balance, code_hash);
         Ok(())
     }
 

@@ -52,11 +52,9 @@ impl<S: StateSource> State<S> {
                 let code = info.code.ok_or(StateError::MissingCode(info.code_hash))?;
                 self.keep_code(info.code_hash, code);
             }
-            self.set_account(address, info.nonce, info.balance, info.code_hash)?;
-            let mut changed = account.storage.iter().filter(|(_, slot)| slot.is_changed());
-            let Some(first) = changed.next() else { continue };
-            let (entry, source) = self.entry(address)?;
-            for (position, slot) in std::iter::once(first).chain(changed) {
+            let (entry, source) = self.changing(address)?;
+            entry.set(info.nonce, info.balance, info.code_hash);
+            for (position, slot) in account.storage.iter().filter(|(_, slot)| slot.is_changed()) {
                 entry.slot(source, *position)?.value = slot.present_value;
             }
         }
