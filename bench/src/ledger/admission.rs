@@ -25,8 +25,8 @@ const BATCH_CONNECTIONS: usize = 4;
 const SINGLE_EACH: u64 = 40;
 /// Connections that single requests come over.
 const SINGLE_CONNECTIONS: usize = 10;
-/// How often our miner looks for transactions while they come one by one.
-const TICK: Duration = Duration::from_millis(250);
+/// How often our miner looks for transactions while they come.
+const TICK: Duration = Duration::from_millis(100);
 /// Between two looks at whether everything is included.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Looks, at most: a minute.
@@ -38,12 +38,12 @@ pub(crate) fn batches() -> Result<Vec<Row>> {
     let transfers = token.transfers(0, BATCHED_EACH);
     let pair = alternate(
         || {
-            let node = Node::start(genesis(&token), 1, None)?;
-            batched(&Endpoint::of_ours(&node), &token, &transfers)
+            let node = Node::start(genesis(&token), 1, Some(TICK))?;
+            batched(&Endpoint::of_ours(&node), &token, &transfers, true)
         },
         || {
             let anvil = Anvil::start(&anvil_words())?;
-            batched(&Endpoint::of_anvil(&anvil, &token)?, &token, &transfers)
+            batched(&Endpoint::of_anvil(&anvil, &token)?, &token, &transfers, false)
         },
     )?;
     let name = "20000 ERC-20 transfers in batches of 100, sent to mined, to anvil";
@@ -95,15 +95,25 @@ fn send_all(
     })
 }
 
-fn batched(endpoint: &Endpoint, token: &Token, transfers: &[Recovered]) -> Result<f64> {
-    endpoint.include(&token.setup())?;
+/// Our miner looks for transactions by itself, as it does wherever a node mines; the peer's can
+/// only be asked for a block.
+fn batched(
+    endpoint: &Endpoint,
+    token: &Token,
+    transfers: &[Recovered],
+    mines_itself: bool,
+) -> Result<f64> {
+    begin(endpoint, token, mines_itself)?;
     let shares: Vec<_> = shares(transfers, BATCH_CONNECTIONS)
         .iter()
         .map(|share| endpoint.sending(share, BATCH))
         .collect();
     let (done, seconds) = timed(|| {
         send_all(endpoint, &shares, |answer| results(answer).map(drop))?;
-        mine_all(&mut endpoint.connect()?)
+        if !mines_itself {
+            mine_all(&mut endpoint.connect()?)?;
+        }
+        wait_for(endpoint, token.senders(), BATCHED_EACH)
     });
     done?;
     check_balances(endpoint, token, BATCHED_EACH)?;
@@ -116,12 +126,8 @@ fn single(
     transfers: &[Recovered],
     mines_itself: bool,
 ) -> Result<f64> {
-    let setup = token.setup();
-    if mines_itself {
-        endpoint.send(&setup)?;
-        wait_for(endpoint, [setup[0].signer()], u64::try_from(setup.len())?)?;
-    } else {
-        endpoint.include(&setup)?;
+    begin(endpoint, token, mines_itself)?;
+    if !mines_itself {
         endpoint.connect()?.call("evm_setAutomine", json!([true]))?;
     }
     let shares: Vec<_> = shares(transfers, SINGLE_CONNECTIONS)
@@ -141,6 +147,16 @@ fn single(
     done?;
     check_balances(endpoint, token, SINGLE_EACH)?;
     Ok(count(transfers.len()) / seconds)
+}
+
+/// The token is there, and every sender has some.
+fn begin(endpoint: &Endpoint, token: &Token, mines_itself: bool) -> Result<()> {
+    let setup = token.setup();
+    if !mines_itself {
+        return endpoint.include(&setup);
+    }
+    endpoint.send(&setup)?;
+    wait_for(endpoint, [setup[0].signer()], u64::try_from(setup.len())?)
 }
 
 /// Sends again, one by one, what is in no block.

@@ -18,7 +18,7 @@ use crate::nodes::{Blocks, CHAIN_ID, ask, ours, theirs};
 use crate::program;
 
 /// Transactions of a normal run.
-const TRANSACTIONS: usize = 400;
+const TRANSACTIONS: usize = 2_000;
 const COUNT: &str = "WATTEX_TRANSACTIONS";
 const SEED: &str = "WATTEX_SEED";
 /// Keys that send; the development accounts have them.
