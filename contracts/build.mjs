@@ -8,6 +8,8 @@ import solc from "solc";
 
 const root = dirname(fileURLToPath(import.meta.url));
 const CONTRACTS = [
+  "Challenges",
+  "EnergyCertificate",
   "EnergyMarket",
   "MeterRegistry",
   "ReadingAnchor",

@@ -17,6 +17,8 @@ import {Clearing, Delivery, Fill, Order, Outcome, Policy, Reason, TradeView} fro
 ///   deposit -> free --settle--> escrow, collateral --reconcile--> locked[day] --release--> free
 ///              free --requestWithdrawal--> withdrawing --withdraw--> the account's tokens
 ///
+/// What was reconciled above a signed reading is cut by {Challenges} while it is locked.
+///
 /// Invariant: the tokens held are at least free + escrow + collateral + locked + withdrawing.
 /// A fill moves cash only with both signatures, inside both limits and inside the signed policy.
 contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
@@ -28,11 +30,17 @@ contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
     /// The run of a trade that was not reconciled in time: nothing was delivered, nobody is short.
     uint8 public constant RUN_EXPIRED = 255;
 
+    /// The run of a trade that was cut after a challenge; no run comes after it but another cut.
+    uint8 public constant RUN_CHALLENGED = 254;
+
     /// The longest that corrections and challenges of a policy may take together.
     uint32 public constant WINDOWS_MAX = 90 days;
 
     uint8 private constant BUY = 0;
     uint8 private constant SELL = 1;
+
+    /// Who may cut: the contract that judges evidence, and nobody else.
+    address public immutable challenges;
 
     /// A trade in three words. `runs` is the last run plus one, zero before the first.
     struct Trade {
@@ -70,8 +78,10 @@ contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
     constructor(
         IERC20 token,
         address admin,
-        uint32 withdrawalDelay
+        uint32 withdrawalDelay,
+        address challenges_
     ) Accounts(token, withdrawalDelay) {
+        challenges = challenges_;
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
     }
 
@@ -154,7 +164,7 @@ contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
             if (block.timestamp < end || block.timestamp > end + policy_.correctionSeconds) {
                 revert OutsideWindow(delivery.trade);
             }
-            if (run == RUN_EXPIRED || uint256(run) + 1 <= trade.runs)
+            if (run >= RUN_CHALLENGED || uint256(run) + 1 <= trade.runs)
                 revert RunNotHigher(delivery.trade, run);
             _reconcile(run, delivery, trade, terms, policy_);
         }
@@ -175,6 +185,20 @@ contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
             }
             _reconcile(RUN_EXPIRED, Delivery(trades[i], 0, 0, 0), trade, terms, policy_);
         }
+    }
+
+    /// Takes `excess` Wh back of what a trade delivered, until its challenges end: the seller fed in
+    /// less than that, or the buyer took less. Whoever it was is short of it.
+    ///
+    /// No pause stops it, and no later run of the reconciler undoes it.
+    function cut(bytes32 id, bool sellers, uint64 excess) external {
+        if (msg.sender != challenges) revert NotChallenges(msg.sender);
+        (Trade storage trade, Clearing memory terms, Policy memory policy_) = _load(id);
+        if (block.timestamp >= _lockedUntil(terms, policy_)) revert OutsideWindow(id);
+        Delivery memory delivery = Delivery(id, trade.delivered - excess, 0, 0);
+        if (sellers) delivery.sellerShort = trade.sellerShort + excess;
+        else delivery.buyerShort = trade.buyerShort + excess;
+        _reconcile(RUN_CHALLENGED, delivery, trade, terms, policy_);
     }
 
     /// The terms registered under this hash; all zero when unknown.
@@ -420,11 +444,7 @@ contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
         Outcome memory next,
         Outcome memory last
     ) private {
-        uint256 end = uint256(terms.slot) + policy_.slotSeconds;
-        uint64 until = SafeCast.toUint64(
-            end + policy_.correctionSeconds + policy_.challengeSeconds
-        );
-        Term memory term = Term(terms.policy, _day(terms), until);
+        Term memory term = Term(terms.policy, _day(terms), _lockedUntil(terms, policy_));
         _lock(
             term,
             trade.seller,
@@ -434,6 +454,20 @@ contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
         _lock(term, trade.buyer, next.refund + next.makeWhole, last.refund + last.makeWhole);
         _lock(term, policy_.networkAccount, next.network, last.network);
         _lock(term, policy_.platformAccount, next.platform, last.platform);
+    }
+
+    /// When corrections and challenges of a clearing are over.
+    function _lockedUntil(
+        Clearing memory terms,
+        Policy memory policy_
+    ) private pure returns (uint64) {
+        return
+            SafeCast.toUint64(
+                uint256(terms.slot) +
+                    policy_.slotSeconds +
+                    policy_.correctionSeconds +
+                    policy_.challengeSeconds
+            );
     }
 
     /// The UTC day of a clearing's slot: nobody chooses under which day a trade is kept.

@@ -62,6 +62,8 @@ interface MarketEvents {
     error OutsideWindow(bytes32 trade);
     /// The run does not rise.
     error RunNotHigher(bytes32 trade, uint8 run);
+    /// Only a proven challenge cuts.
+    error NotChallenges(address sender);
     /// More than was agreed, or both sides short.
     error BadDelivery(bytes32 trade);
 }

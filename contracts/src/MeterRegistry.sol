@@ -7,7 +7,8 @@ import {Signatures} from "./Signatures.sol";
 
 /// Which key a meter signed with, and when. A key is never replaced: a new version is appended.
 ///
-/// Versions count from 1. At most one version of a meter is valid at a time.
+/// Versions count from 1. At most one version of a meter is valid at a time, and at most one meter
+/// of a connection point: its registers are all that the point took and fed in.
 contract MeterRegistry is AccessControl, EIP712 {
     /// May countersign the enrolment of a meter.
     bytes32 public constant INSTALLER_ROLE = keccak256("INSTALLER");
@@ -15,37 +16,47 @@ contract MeterRegistry is AccessControl, EIP712 {
     bytes32 public constant ENROLLER_ROLE = keccak256("ENROLLER");
 
     bytes32 public constant ENROLMENT_TYPEHASH = keccak256(
-        "Enrolment(bytes32 meter,address key,address owner,address installer,uint32 version)"
+        "Enrolment(bytes32 meter,address key,address owner,address installer,"
+        "bytes32 connectionPoint,uint32 version)"
     );
     bytes32 public constant ROTATION_TYPEHASH = keccak256(
         "Rotation(bytes32 meter,address key,uint32 version)"
     );
 
     /// A key of a meter; valid from `validFrom` until before `validTo`, or still when that is zero.
+    ///
+    /// `key` is the address of a secp256k1 key, or of a P-256 key in the same way: the last 20 bytes
+    /// of the hash of its two coordinates.
     struct Key {
         address key;
         uint64 validFrom;
         uint64 validTo;
         address owner;
+        bytes32 connectionPoint;
     }
 
     /// How many keys the meter has had.
     mapping(bytes32 meter => uint32) public versions;
     /// The keys of a meter, from version 1.
     mapping(bytes32 meter => mapping(uint32 version => Key)) public keys;
+    /// The meter of a connection point, as long as its key is valid.
+    mapping(bytes32 connectionPoint => bytes32 meter) public meterAt;
 
     event MeterEnrolled(
         bytes32 indexed meter,
         uint32 version,
         address key,
         address indexed owner,
-        address indexed installer
+        address indexed installer,
+        bytes32 connectionPoint
     );
     event MeterRotated(bytes32 indexed meter, uint32 version, address key);
     event MeterRevoked(bytes32 indexed meter, uint32 version);
 
     /// The meter has a valid key: rotate or revoke it.
     error AlreadyEnrolled(bytes32 meter);
+    /// Another meter measures there: revoke it.
+    error PointTaken(bytes32 connectionPoint);
     /// The meter has no valid key.
     error NotEnrolled(bytes32 meter);
     /// Neither the owner nor an enroller.
@@ -65,20 +76,33 @@ contract MeterRegistry is AccessControl, EIP712 {
         address key,
         address owner,
         address installer,
+        bytes32 connectionPoint,
         bytes calldata ownerSignature,
         bytes calldata installerSignature
     ) external onlyRole(ENROLLER_ROLE) {
         if (_valid(meter)) revert AlreadyEnrolled(meter);
+        if (meterAt[connectionPoint] != 0) revert PointTaken(connectionPoint);
         _checkRole(INSTALLER_ROLE, installer);
         uint32 version = versions[meter] + 1;
         bytes32 hash = _hashTypedDataV4(
-            keccak256(abi.encode(ENROLMENT_TYPEHASH, meter, key, owner, installer, version))
+            keccak256(
+                abi.encode(
+                    ENROLMENT_TYPEHASH,
+                    meter,
+                    key,
+                    owner,
+                    installer,
+                    connectionPoint,
+                    version
+                )
+            )
         );
         if (!Signatures.signedBy(owner, hash, ownerSignature)) revert BadSignature(owner);
         if (!Signatures.signedBy(installer, hash, installerSignature))
             revert BadSignature(installer);
-        _append(meter, version, key, owner);
-        emit MeterEnrolled(meter, version, key, owner, installer);
+        meterAt[connectionPoint] = meter;
+        _append(meter, version, key, owner, connectionPoint);
+        emit MeterEnrolled(meter, version, key, owner, installer, connectionPoint);
     }
 
     /// Replaces a meter's key by one that the old key signed for. Anyone may send it.
@@ -91,7 +115,7 @@ contract MeterRegistry is AccessControl, EIP712 {
         );
         if (!Signatures.signedBy(old.key, hash, signature)) revert BadSignature(old.key);
         old.validTo = uint64(block.timestamp);
-        _append(meter, version, key, old.owner);
+        _append(meter, version, key, old.owner, old.connectionPoint);
         emit MeterRotated(meter, version, key);
     }
 
@@ -103,7 +127,19 @@ contract MeterRegistry is AccessControl, EIP712 {
         if (msg.sender != current.owner && !hasRole(ENROLLER_ROLE, msg.sender))
             revert NotAllowed(msg.sender);
         current.validTo = uint64(block.timestamp);
+        delete meterAt[current.connectionPoint];
         emit MeterRevoked(meter, version);
+    }
+
+    /// The key that signed for a meter at a time; all zero when it had none.
+    ///
+    /// Walks from the newest version: a meter has few.
+    function keyAt(bytes32 meter, uint64 time) external view returns (Key memory key) {
+        for (uint32 version = versions[meter]; version != 0; --version) {
+            key = keys[meter][version];
+            if (time >= key.validFrom && (key.validTo == 0 || time < key.validTo)) return key;
+        }
+        delete key;
     }
 
     function _valid(bytes32 meter) private view returns (bool) {
@@ -111,9 +147,15 @@ contract MeterRegistry is AccessControl, EIP712 {
         return version != 0 && keys[meter][version].validTo == 0;
     }
 
-    function _append(bytes32 meter, uint32 version, address key, address owner) private {
+    function _append(
+        bytes32 meter,
+        uint32 version,
+        address key,
+        address owner,
+        bytes32 connectionPoint
+    ) private {
         if (key == address(0)) revert NoKey();
         versions[meter] = version;
-        keys[meter][version] = Key(key, uint64(block.timestamp), 0, owner);
+        keys[meter][version] = Key(key, uint64(block.timestamp), 0, owner, connectionPoint);
     }
 }

@@ -15,6 +15,16 @@ use alloy_sol_types::sol;
 
 sol!(
     #[sol(all_derives, extra_derives(serde::Serialize))]
+    Challenges,
+    "../../contracts/out/Challenges.json"
+);
+sol!(
+    #[sol(all_derives, extra_derives(serde::Serialize))]
+    EnergyCertificate,
+    "../../contracts/out/EnergyCertificate.json"
+);
+sol!(
+    #[sol(all_derives, extra_derives(serde::Serialize))]
     EnergyMarket,
     "../../contracts/out/EnergyMarket.json"
 );

@@ -166,6 +166,7 @@ impl Deployment {
             key: of.key,
             owner: of.owner,
             installer: of.installer,
+            connectionPoint: of.connection_point.to_bytes32().into(),
             ownerSignature: owner_signature,
             installerSignature: installer_signature,
         };

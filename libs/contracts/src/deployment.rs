@@ -4,9 +4,12 @@ use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_sol_types::{SolCall, SolConstructor};
 use serde::{Deserialize, Serialize};
 
-use crate::bindings::{EnergyMarket, MeterRegistry, ReadingAnchor, RecordAnchor, SettlementToken};
+use crate::bindings::{
+    Challenges, EnergyCertificate, EnergyMarket, MeterRegistry, ReadingAnchor, RecordAnchor,
+    SettlementToken,
+};
 
-/// The addresses of the five contracts.
+/// The addresses of the seven contracts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deployment {
@@ -20,6 +23,10 @@ pub struct Deployment {
     pub readings: Address,
     /// `RecordAnchor`.
     pub records: Address,
+    /// `Challenges`.
+    pub challenges: Address,
+    /// `EnergyCertificate`.
+    pub certificates: Address,
 }
 
 /// Who holds which role. One address may hold several.
@@ -46,6 +53,8 @@ pub struct Roles {
     pub enroller: Address,
     /// Pauses the market.
     pub pauser: Address,
+    /// Says what connection points generate from.
+    pub certifier: Address,
 }
 
 /// A contract that genesis creates, as if `from` had sent it at its next nonce.
@@ -73,7 +82,7 @@ pub struct GenesisCall {
 pub struct Genesis {
     /// Where the contracts will be.
     pub deployment: Deployment,
-    /// In order; the deployer's nonces are 0..5.
+    /// In order; the deployer's nonces are 0..7.
     pub deploys: Vec<GenesisDeploy>,
     /// In order, by the admin.
     pub calls: Vec<GenesisCall>,
@@ -85,7 +94,7 @@ pub fn role(name: &str) -> B256 {
 }
 
 impl Deployment {
-    /// Where the contracts are when `deployer` creates them with its first five transactions.
+    /// Where the contracts are when `deployer` creates them with its first seven transactions.
     pub fn of(deployer: Address) -> Self {
         Deployment {
             token: deployer.create(0),
@@ -93,17 +102,21 @@ impl Deployment {
             meters: deployer.create(2),
             readings: deployer.create(3),
             records: deployer.create(4),
+            challenges: deployer.create(5),
+            certificates: deployer.create(6),
         }
     }
 
     /// The addresses, in the order of their creation.
-    pub fn addresses(&self) -> [Address; 5] {
-        [self.token, self.market, self.meters, self.readings, self.records]
+    pub fn addresses(&self) -> [Address; 7] {
+        let Deployment { token, market, meters, readings, records, challenges, certificates } =
+            *self;
+        [token, market, meters, readings, records, challenges, certificates]
     }
 }
 
 impl Genesis {
-    /// The deploys by `deployer`, whose first five nonces must be unused, and the grants by
+    /// The deploys by `deployer`, whose first seven nonces must be unused, and the grants by
     /// `roles.admin`. Withdrawals take `withdrawal_delay` seconds.
     pub fn new(deployer: Address, roles: &Roles, withdrawal_delay: u32) -> Self {
         let deployment = Deployment::of(deployer);
@@ -121,11 +134,22 @@ impl Genesis {
     }
 }
 
-fn init_codes(deployment: &Deployment, admin: Address, withdrawal_delay: u32) -> [Bytes; 5] {
+fn init_codes(deployment: &Deployment, admin: Address, withdrawal_delay: u32) -> [Bytes; 7] {
     let market = EnergyMarket::constructorCall {
         token: deployment.token,
         admin,
         withdrawalDelay: withdrawal_delay,
+        challenges_: deployment.challenges,
+    };
+    let challenges = Challenges::constructorCall {
+        market_: deployment.market,
+        meters_: deployment.meters,
+        readings_: deployment.readings,
+    };
+    let certificates = EnergyCertificate::constructorCall {
+        admin,
+        market_: deployment.market,
+        meters_: deployment.meters,
     };
     let code =
         |bytecode: &Bytes, arguments: Vec<u8>| Bytes::from([bytecode, &arguments[..]].concat());
@@ -135,6 +159,8 @@ fn init_codes(deployment: &Deployment, admin: Address, withdrawal_delay: u32) ->
         code(&MeterRegistry::BYTECODE, MeterRegistry::constructorCall { admin }.abi_encode()),
         code(&ReadingAnchor::BYTECODE, ReadingAnchor::constructorCall { admin }.abi_encode()),
         code(&RecordAnchor::BYTECODE, RecordAnchor::constructorCall { admin }.abi_encode()),
+        code(&Challenges::BYTECODE, challenges.abi_encode()),
+        code(&EnergyCertificate::BYTECODE, certificates.abi_encode()),
     ]
 }
 
@@ -148,6 +174,7 @@ fn grants(at: &Deployment, roles: &Roles) -> Vec<(Address, B256, Address)> {
         (at.meters, role("ENROLLER"), roles.enroller),
         (at.readings, role("ANCHOR"), roles.reading_anchor),
         (at.records, role("ANCHOR"), roles.record_anchor),
+        (at.certificates, role("CERTIFIER"), roles.certifier),
     ];
     grants.extend(roles.installers.iter().map(|&account| (at.meters, role("INSTALLER"), account)));
     grants

@@ -4,7 +4,10 @@ use alloy_primitives::Log;
 use alloy_sol_types::SolEventInterface;
 use serde::Serialize;
 
-use crate::bindings::{EnergyMarket, MeterRegistry, ReadingAnchor, RecordAnchor, SettlementToken};
+use crate::bindings::{
+    Challenges, EnergyCertificate, EnergyMarket, MeterRegistry, ReadingAnchor, RecordAnchor,
+    SettlementToken,
+};
 use crate::deployment::Deployment;
 
 macro_rules! events {
@@ -96,5 +99,23 @@ events! {
         TariffAnchored,
         /// An invoice has its hash on chain.
         InvoiceAnchored,
+    }
+    Challenges at challenges by ChallengesEvents {
+        /// More was reconciled than a meter registered: the excess was cut.
+        Challenged,
+    }
+    EnergyCertificate at certificates by EnergyCertificateEvents {
+        /// A connection point generates from a source.
+        SourceRegistered,
+        /// It does no more.
+        SourceEnded,
+        /// What a trade delivered was certified, to its buyer.
+        CertificateIssued,
+        /// Certified energy was used up, for somebody.
+        CertificateRetired,
+        /// Certified energy changed hands; issued from zero, retired to zero.
+        TransferSingle,
+        /// Several at once.
+        TransferBatch,
     }
 }

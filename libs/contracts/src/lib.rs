@@ -18,6 +18,8 @@
 
 pub mod bindings;
 mod calls;
+mod certificate;
+mod challenge;
 mod clearing;
 mod deployment;
 mod digest;
@@ -33,6 +35,7 @@ pub use alloy_primitives::{Address, B256, Bytes, Log, U256};
 pub use alloy_sol_types::{SolCall, SolValue};
 
 pub use calls::Call;
+pub use challenge::{Claim, Evidence};
 pub use clearing::{Clearing, Delivery, FillProof, Skip, fill_leaf, journal_leaf, trade_id};
 pub use deployment::{Deployment, Genesis, GenesisCall, GenesisDeploy, Roles, role};
 pub use digest::{DayDigest, Reconciled, Settled};
@@ -44,6 +47,8 @@ pub use revert::revert_text;
 
 /// The run of a trade that nobody reconciled in time (`EnergyMarket.expire`).
 pub const RUN_EXPIRED: u8 = 255;
+/// The run of a trade that was cut after a challenge; the reconciler's runs end before it.
+pub const RUN_CHALLENGED: u8 = 254;
 /// The longest that corrections and challenges of a policy may take together, in seconds
 /// (`EnergyMarket.WINDOWS_MAX`).
 pub const WINDOWS_MAX: u32 = 90 * 86_400;

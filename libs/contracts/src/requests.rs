@@ -4,7 +4,7 @@
 
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{SolStruct, eip712_domain, sol};
-use ids::MeterId;
+use ids::{ConnectionPointId, MeterId};
 
 use crate::order::market_domain;
 
@@ -15,7 +15,14 @@ sol! {
         address account; address delegate; uint64 until; uint64 quantityMax; uint256 nonce;
     }
     struct Enrolment {
-        bytes32 meter; address key; address owner; address installer; uint32 version;
+        bytes32 meter; address key; address owner; address installer; bytes32 connectionPoint;
+        uint32 version;
+    }
+    struct Transfer {
+        address account; address to; uint256 certificate; uint256 amount; uint256 nonce;
+    }
+    struct Retirement {
+        address account; uint256 certificate; uint256 amount; string beneficiary; uint256 nonce;
     }
     struct Rotation { bytes32 meter; address key; uint32 version; }
 }
@@ -84,6 +91,8 @@ pub struct MeterEnrolment {
     pub owner: Address,
     /// Who installed it.
     pub installer: Address,
+    /// Where it measures.
+    pub connection_point: ConnectionPointId,
     /// The version the key becomes: one more than the meter has had.
     pub version: u32,
 }
@@ -95,6 +104,7 @@ pub fn enrolment(chain_id: u64, meters: Address, of: &MeterEnrolment) -> B256 {
         key: of.key,
         owner: of.owner,
         installer: of.installer,
+        connectionPoint: of.connection_point.to_bytes32().into(),
         version: of.version,
     };
     request.eip712_signing_hash(&meters_domain(chain_id, meters))
@@ -110,4 +120,66 @@ pub fn rotation(
 ) -> B256 {
     let request = Rotation { meter: meter.to_bytes32().into(), key, version };
     request.eip712_signing_hash(&meters_domain(chain_id, meters))
+}
+
+fn certificates_domain(chain_id: u64, certificates: Address) -> alloy_sol_types::Eip712Domain {
+    eip712_domain! {
+        name: "Wattex EnergyCertificate",
+        version: "1",
+        chain_id: chain_id,
+        verifying_contract: certificates,
+    }
+}
+
+/// Certified energy that an account gives away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CertificateTransfer {
+    /// Whose.
+    pub account: Address,
+    /// Who gets it.
+    pub to: Address,
+    /// The certificate's number.
+    pub certificate: U256,
+    /// In Wh.
+    pub amount: U256,
+    /// Any that the account has not used with certificates.
+    pub nonce: U256,
+}
+
+/// The hash an account signs to give certified energy away.
+pub fn certificate_transfer(
+    chain_id: u64,
+    certificates: Address,
+    of: &CertificateTransfer,
+) -> B256 {
+    let CertificateTransfer { account, to, certificate, amount, nonce } = *of;
+    let request = Transfer { account, to, certificate, amount, nonce };
+    request.eip712_signing_hash(&certificates_domain(chain_id, certificates))
+}
+
+/// Certified energy that an account uses up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CertificateRetirement {
+    /// Whose.
+    pub account: Address,
+    /// The certificate's number.
+    pub certificate: U256,
+    /// In Wh.
+    pub amount: U256,
+    /// For whom, in words: 1 to 200 bytes.
+    pub beneficiary: String,
+    /// Any that the account has not used with certificates.
+    pub nonce: U256,
+}
+
+/// The hash an account signs to use certified energy up.
+pub fn certificate_retirement(
+    chain_id: u64,
+    certificates: Address,
+    of: &CertificateRetirement,
+) -> B256 {
+    let CertificateRetirement { account, certificate, amount, .. } = *of;
+    let (beneficiary, nonce) = (of.beneficiary.clone(), of.nonce);
+    let request = Retirement { account, certificate, amount, beneficiary, nonce };
+    request.eip712_signing_hash(&certificates_domain(chain_id, certificates))
 }

@@ -3,7 +3,9 @@
 use alloy_primitives::hex;
 use alloy_sol_types::{SolInterface, decode_revert_reason};
 
-use crate::bindings::{EnergyMarket, MeterRegistry, RecordAnchor, SettlementToken};
+use crate::bindings::{
+    Challenges, EnergyCertificate, EnergyMarket, MeterRegistry, RecordAnchor, SettlementToken,
+};
 
 /// What a call that reverted with this data says: `NotYet { availableAt: 1700000000 }`, the text of
 /// a `require`, the name of a panic, or the data itself when it is of another contract.
@@ -23,7 +25,16 @@ fn ours(data: &[u8]) -> Option<String> {
     let token =
         || SettlementToken::SettlementTokenErrors::abi_decode(data).map(|e| format!("{e:?}"));
     let records = || RecordAnchor::RecordAnchorErrors::abi_decode(data).map(|e| format!("{e:?}"));
-    let text = market.or_else(|_| meters()).or_else(|_| token()).or_else(|_| records()).ok()?;
+    let challenges = || Challenges::ChallengesErrors::abi_decode(data).map(|e| format!("{e:?}"));
+    let certificates =
+        || EnergyCertificate::EnergyCertificateErrors::abi_decode(data).map(|e| format!("{e:?}"));
+    let text = market
+        .or_else(|_| meters())
+        .or_else(|_| token())
+        .or_else(|_| records())
+        .or_else(|_| challenges())
+        .or_else(|_| certificates())
+        .ok()?;
     // The enum prints as `Name(Name { field: value })`: keep the inner part.
     let inner = text.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
     Some(inner.map_or(text.clone(), str::to_owned))

@@ -5,4 +5,5 @@ pub(crate) mod anchor;
 pub(crate) mod close;
 pub(crate) mod correct;
 pub(crate) mod enrol;
+pub(crate) mod evidence;
 pub(crate) mod login;

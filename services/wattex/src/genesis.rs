@@ -76,7 +76,7 @@ struct Description {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Contracts {
     admin: Address,
-    /// Creates them; its first five nonces are used up.
+    /// Creates them; its first seven nonces are used up.
     deployer: Option<Address>,
     /// Seconds.
     withdrawal_delay: Option<u32>,
@@ -89,6 +89,7 @@ struct Contracts {
     installers: Option<Vec<Address>>,
     enroller: Option<Address>,
     pauser: Option<Address>,
+    certifier: Option<Address>,
 }
 
 /// An amount in ether, as a decimal text or a whole number.
@@ -179,6 +180,7 @@ impl Contracts {
             installers: self.installers.unwrap_or_else(|| vec![self.admin]),
             enroller: or_admin(self.enroller),
             pauser: or_admin(self.pauser),
+            certifier: or_admin(self.certifier),
         };
         let delay = self.withdrawal_delay.unwrap_or(WITHDRAWAL_DELAY);
         let ours = contracts::Genesis::new(or_admin(self.deployer), &roles, delay);

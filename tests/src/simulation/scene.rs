@@ -81,6 +81,7 @@ fn build() -> Scene {
         installers: vec![admin],
         enroller: admin,
         pauser: admin,
+        certifier: admin,
     };
     let ours = Genesis::new(key("deployer").address(), &roles, WITHDRAWAL_DELAY);
     let at = ours.deployment;

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use contracts::requests::{self, MeterEnrolment};
 use contracts::storage::{self, MeterKey};
 use contracts::{ContractEvent, READINGS_OF_DAY, READINGS_OF_SLOT};
-use ids::{CommunityId, MeterId};
+use ids::{CommunityId, ConnectionPointId, MeterId};
 
 use crate::world::{DAY, SLOT, World, key};
 
@@ -18,8 +18,14 @@ fn a_meter_gets_a_key_rotates_and_loses_it() {
     let mut world = World::new(1);
     let (owner, installer, operator) = (world.account(1), world.account(100), world.operator);
     let meter = MeterId::derived("H01");
-    let enrolment =
-        |version| MeterEnrolment { meter, key: key(200).address(), owner, installer, version };
+    let enrolment = |version| MeterEnrolment {
+        meter,
+        key: key(200).address(),
+        owner,
+        installer,
+        connection_point: ConnectionPointId::derived("H01"),
+        version,
+    };
     let enrol = |world: &World, of: MeterEnrolment, signers: [Address; 2]| {
         let hash = requests::enrolment(world.chain_id, world.at.meters, &of);
         let [owner, installer] = signers.map(|signer| world.sign(signer, hash));

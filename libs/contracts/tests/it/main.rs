@@ -5,6 +5,8 @@
 mod accounts;
 mod anchors;
 mod books;
+mod certificates;
+mod challenge;
 mod outcomes;
 mod reconcile;
 mod settle;

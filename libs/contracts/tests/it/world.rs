@@ -63,6 +63,7 @@ impl World {
             installers: vec![key(100).address()],
             enroller: operator,
             pauser: operator,
+            certifier: operator,
         };
         let deployer = Address::repeat_byte(0xde);
         let genesis = Genesis::new(deployer, &roles, WITHDRAWAL_DELAY);

@@ -147,7 +147,8 @@ impl Billing {
                 Some((last, _)) => run.max(last.saturating_add(1)),
                 None => run,
             };
-            if closes.is_some_and(|closes| now.unsigned() < closes) && run < contracts::RUN_EXPIRED
+            if closes.is_some_and(|closes| now.unsigned() < closes)
+                && run < contracts::RUN_CHALLENGED
             {
                 changed.entry(run).or_default().push(delivery);
             }

@@ -14,11 +14,10 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::B256;
 use calendar::Timestamp;
+use contracts::RUN_CHALLENGED;
 
 use super::reconcile::Delivery;
 
-/// The run of a trade that expired: no run may have its number.
-const RUN_EXPIRED: u8 = contracts::RUN_EXPIRED;
 /// The longest a trade that is kept apart waits for its next try.
 const WAIT_SECONDS_MAX: i64 = 16 * 3600;
 
@@ -76,7 +75,7 @@ pub fn fate(
     if now >= closes {
         return Fate::TooLate;
     }
-    if next == RUN_EXPIRED { Fate::NoRunLeft } else { Fate::Open(next) }
+    if next >= RUN_CHALLENGED { Fate::NoRunLeft } else { Fate::Open(next) }
 }
 
 /// What follows from refused transactions at a moment.
@@ -149,7 +148,8 @@ mod tests {
         check(None, open, Fate::Open(1));
         check(Some((0, 5)), open, Fate::Open(1));
         check(Some((4, 5)), open, Fate::Open(5));
-        check(Some((254, 5)), open, Fate::NoRunLeft);
+        check(Some((253, 5)), open, Fate::NoRunLeft);
+        check(Some((RUN_CHALLENGED, 5)), open, Fate::NoRunLeft);
         check(Some((0, 5)), over, Fate::TooLate);
         check(Some((255, 0)), over, Fate::TooLate);
         check(Some((4, 7)), over, Fate::Recorded);

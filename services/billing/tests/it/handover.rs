@@ -99,7 +99,7 @@ async fn a_trade_that_has_its_last_run_does_not_hold_up_the_others() {
         buyer_short: Energy::ZERO,
     };
     town.move_to(slot(13).end());
-    town.node.call(authority(), deployment().reconcile(254, &[nothing]));
+    town.node.call(authority(), deployment().reconcile(253, &[nothing]));
     town.close_slot(12).await;
     town.rounds(6).await;
     let audit = town.audit().await;

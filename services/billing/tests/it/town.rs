@@ -75,6 +75,7 @@ pub fn node() -> TestNode {
         installers: vec![key("installer").address()],
         enroller: authority(),
         pauser: authority(),
+        certifier: authority(),
     };
     let genesis = contracts::Genesis::new(key("deployer").address(), &roles, 600);
     let begin = slot(0).start.plus_seconds(-48 * HOUR);
@@ -140,7 +141,7 @@ impl Home {
         key(self.0).address()
     }
 
-    fn meter_key(self) -> SecretKey {
+    pub fn meter_key(self) -> SecretKey {
         key(&format!("meter of {}", self.0))
     }
 
@@ -175,6 +176,7 @@ impl Home {
             key: self.meter_key().address(),
             owner: owner.address(),
             installer: installer.address(),
+            connection_point: self.point(),
             version: 1,
         };
         let hash = enrolment(CHAIN_ID, deployment().meters, &of);
@@ -233,6 +235,7 @@ impl Home {
 pub struct Deals {
     pub trades: Vec<B256>,
     pub clearing: B256,
+    pub fills: Vec<FillProof>,
     pub calls: [Call; 2],
 }
 
@@ -299,5 +302,6 @@ pub fn deals(hour_of_day: i64, quantities: &[u64]) -> Deals {
             sell,
         })
         .collect();
-    Deals { trades, clearing: id, calls: [at.clear(&clearing), at.settle(id, &fills)] }
+    let calls = [at.clear(&clearing), at.settle(id, &fills)];
+    Deals { trades, clearing: id, fills, calls }
 }

@@ -63,8 +63,15 @@ fn collect_addresses(value: &Value, found: &mut BTreeSet<String>) {
 
 /// The name of one of our contracts, by where it is.
 pub(crate) fn contract_name(deployment: &Deployment, address: Address) -> Option<&'static str> {
-    let names =
-        ["SettlementToken", "EnergyMarket", "MeterRegistry", "ReadingAnchor", "RecordAnchor"];
+    let names = [
+        "SettlementToken",
+        "EnergyMarket",
+        "MeterRegistry",
+        "ReadingAnchor",
+        "RecordAnchor",
+        "Challenges",
+        "EnergyCertificate",
+    ];
     let place = deployment.addresses().iter().position(|known| *known == address)?;
     names.get(place).copied()
 }

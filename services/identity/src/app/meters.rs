@@ -179,16 +179,11 @@ struct Signers {
 }
 
 impl Signers {
-    /// Both signatures of the enrolment of `key` as the `version`-th of `meter`.
-    fn sign(
-        &self,
-        meter: MeterId,
-        key: Address,
-        version: u32,
-        by_owner: Option<Signature>,
-    ) -> Result<Enrolment, Problem> {
+    /// Both signatures of the enrolment of a meter.
+    fn sign(&self, of: &Meter, by_owner: Option<Signature>) -> Result<Enrolment, Problem> {
+        let Meter { meter, key, connection_point, version, .. } = *of;
         let (owner, installer) = (self.owner, self.installer.address());
-        let request = MeterEnrolment { meter, key, owner, installer, version };
+        let request = MeterEnrolment { meter, key, owner, installer, connection_point, version };
         let hash = enrolment(self.place.chain_id, self.place.meters, &request);
         let owner_signature = match (by_owner, &self.owner_key) {
             (Some(given), _) if keys::recover(hash, &given) == Some(owner) => given,
@@ -198,8 +193,10 @@ impl Signers {
                 return Err(Problem::refused("SIGNATURE", title));
             }
             (None, None) => {
-                let detail =
-                    format!("owner {owner} signs {hash} (meter {meter}, version {version})");
+                let detail = format!(
+                    "owner {owner} signs {hash} (meter {meter}, connection point \
+                     {connection_point}, version {version})"
+                );
                 let title = "Only the owner can sign this enrolment";
                 return Err(Problem::refused("OWN_KEY", title).with_detail(detail));
             }
@@ -246,7 +243,7 @@ async fn enrol(
         valid_from: wanted.valid_from,
         revoked_at: None,
     };
-    let signed = signers.sign(meter.meter, meter.key, meter.version, wanted.owner_signature)?;
+    let signed = signers.sign(&meter, wanted.owner_signature)?;
     grid::put_meter(tx, &meter, &wanted.token_hash).await?;
     let enrolled = MeterEnrolled {
         meter: meter.meter,

@@ -20,6 +20,7 @@ fn hash_of(enrolled: &MeterEnrolled, version: u32) -> keys::B256 {
         key: enrolled.key,
         owner: enrolled.enrolment.owner,
         installer: enrolled.enrolment.installer,
+        connection_point: enrolled.connection_point,
         version,
     };
     enrolment(PLACE.chain_id, PLACE.meters, &request)
@@ -137,6 +138,7 @@ async fn an_owner_with_an_own_key_signs_the_enrolment() {
         key,
         owner: owner.address(),
         installer: server.identity.installer(),
+        connection_point: point.parse().unwrap(),
         version: 1,
     };
     let hash = enrolment(PLACE.chain_id, PLACE.meters, &request);

@@ -46,6 +46,7 @@ impl Evm {
             installers: Vec::new(),
             enroller: OPERATOR,
             pauser: OPERATOR,
+            certifier: OPERATOR,
         };
         let genesis = Genesis::new(Address::repeat_byte(0xd0), &roles, 86_400);
         assert_eq!(genesis.deployment, deployment());

@@ -237,7 +237,7 @@ async fn salts(tx: &mut Tx, day: LocalDay, meters: &[MeterId]) -> Result<HashMap
 }
 
 /// The salt of one slot, from the day's: who knows the day's knows it, and it dies with the day's.
-fn slot_salt(day: Salt, slot: Timestamp) -> Salt {
+pub(crate) fn slot_salt(day: Salt, slot: Timestamp) -> Salt {
     let mut hash = Keccak256::new();
     hash.update(b"SS1");
     hash.update(day);

@@ -53,7 +53,7 @@ pub(crate) async fn apply(
     .await
 }
 
-/// Gas that `MeterRegistry.enrol` or `revoke` may use: two signatures and four new storage words.
+/// Gas that `MeterRegistry.enrol` or `revoke` may use: two signatures and six new storage words.
 const REGISTRY_GAS: u64 = 400_000;
 
 fn enrolment(anchor: &Anchor, meter: &MeterEnrolled, envelope: &Envelope) -> Transaction {
@@ -63,6 +63,7 @@ fn enrolment(anchor: &Anchor, meter: &MeterEnrolled, envelope: &Envelope) -> Tra
         key: meter.key,
         owner: signed.owner,
         installer: signed.installer,
+        connection_point: meter.connection_point,
         // The registry counts the versions itself; the call does not carry it.
         version: 0,
     };

@@ -171,6 +171,22 @@ pub(crate) async fn salts(
     found.iter().map(|row| Ok((parsed(row, 0)?, Salt::from(bytes(row, 1)?)))).collect()
 }
 
+/// The salts of a community's meters for `day`.
+pub(crate) async fn salts_at(
+    db: &Db,
+    community: CommunityId,
+    day: LocalDay,
+) -> Result<HashMap<MeterId, Salt>, DbError> {
+    let sql = "select meter.id, salt from salt join meter on meter.id = salt.meter \
+               where meter.community = $1 and day = $2";
+    let rows = query(sql)
+        .bind(community.to_string())
+        .bind(i64::from(day.number()))
+        .fetch_all(db.read())
+        .await?;
+    rows.iter().map(|row| Ok((parsed(row, 0)?, Salt::from(bytes(row, 1)?)))).collect()
+}
+
 /// Gives each meter its salt for `day`, unless it has one.
 pub(crate) async fn insert_salts(
     tx: &mut Tx,

@@ -184,6 +184,15 @@ fn keys(meters: &[MeterId]) -> Vec<Vec<Cell>> {
     meters.iter().map(|meter| vec![Cell::Text(meter.to_string())]).collect()
 }
 
+/// Whose local days count in a community.
+pub(crate) async fn timezone(db: &Db, id: CommunityId) -> Result<Option<TimeZone>, DbError> {
+    let row = query("select timezone from community where id = $1")
+        .bind(id.to_string())
+        .fetch_optional(db.read())
+        .await?;
+    row.map(|row| parsed(&row, 0)).transpose()
+}
+
 /// The communities that have meters.
 pub(crate) async fn communities(db: &Db) -> Result<Vec<Community>, DbError> {
     let rows = query(

@@ -158,6 +158,41 @@ pub(crate) async fn anchor_at(
     Ok(found)
 }
 
+/// The batch of its slot that has what `meter` read at `time`; the latest page counts where there
+/// are two.
+pub(crate) async fn slot_batch(
+    db: &Db,
+    meter: MeterId,
+    time: Timestamp,
+) -> Result<Option<u32>, DbError> {
+    let sql = "select slot_batch from reading where meter = $1 and time = $2 \
+               and slot_batch is not null order by page desc limit 1";
+    let row =
+        query(sql).bind(meter.to_string()).bind(time.seconds()).fetch_optional(db.read()).await?;
+    row.map(|row| small(&row, 0)).transpose()
+}
+
+/// The readings of a community at `time` that are in `batch` of their slot's, in order of meter
+/// ids.
+pub(crate) async fn of_batch(
+    db: &Db,
+    community: CommunityId,
+    time: Timestamp,
+    batch: u32,
+) -> Result<Vec<Stored>, DbError> {
+    let rows = query(AssertSqlSafe(format!(
+        "select {COLUMNS} from reading where community = $1 and time = $2 and slot_batch = $3"
+    )))
+    .bind(community.to_string())
+    .bind(time.seconds())
+    .bind(i64::from(batch))
+    .fetch_all(db.read())
+    .await?;
+    let mut found = rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
+    found.sort_by_key(|stored| stored.reading().meter);
+    Ok(found)
+}
+
 /// Times up to `until` that have readings in no slot root, the first `limit` of them.
 pub(crate) async fn unanchored_times(
     db: &Db,

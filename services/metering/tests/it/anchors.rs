@@ -11,7 +11,7 @@ use reading::{SignedReading, day_leaf};
 use crate::home::{Device, Home, at, community};
 
 /// The calls of `anchor` that wait to be sent, as their causes and arguments.
-async fn calls(home: &Home, kind: u8) -> Vec<(String, anchorCall)> {
+pub(crate) async fn calls(home: &Home, kind: u8) -> Vec<(String, anchorCall)> {
     let rows = query("select cause, raw from chain_tx where cause like 'anchor/%' order by nonce")
         .fetch_all(home.metering.db().read())
         .await

@@ -5,12 +5,15 @@ use actix_web::App;
 use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
 use actix_web::web::Data;
+use alloy_primitives::{B256, Bytes};
+use contracts::READINGS_OF_SLOT;
 use ids::{AccountId, CommunityId, PartyId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
-use serde_json::Value;
+use serde_json::{Value, json};
 use service::{Claims, Verifier};
 use utoipa_actix_web::AppExt;
 
+use crate::anchors::calls;
 use crate::home::{Device, Home, at, community};
 
 /// An Ed25519 key for these tests alone (PKCS#8), and its public half.
@@ -150,5 +153,52 @@ async fn an_operator_sees_gaps_and_what_was_not_believed() {
             (status, &problem["code"]),
             (StatusCode::BAD_REQUEST, &Value::from("MALFORMED"))
         );
+    }
+}
+
+#[actix_web::test]
+async fn a_reading_comes_with_the_proof_that_the_contract_takes() {
+    let devices = [Device::new("H01"), Device::new("H02"), Device::new("H03")];
+    for home in Home::everywhere(&devices).await {
+        home.hand.move_to(at(3));
+        let [first, late, third] = &devices;
+        home.hear(&[first.read(1, 0, 10, 0), third.read(1, 0, 30, 0)]).await;
+        home.hear(&[first.read(2, 1, 11, 5), third.read(2, 1, 31, 6)]).await;
+        home.pass(3).await;
+        home.hear(&[late.read(1, 0, 20, 0), late.read(2, 1, 21, 7)]).await;
+        home.pass(1).await;
+        let anchored = calls(&home, READINGS_OF_SLOT).await;
+        for (device, batch, import, export) in
+            [(first, 1, 11, 5), (late, 2, 21, 7), (third, 1, 31, 6)]
+        {
+            let own = token(Some(device.account()), community(), &[Role::Prosumer]);
+            let time = at(1);
+            let path = format!("/v1/readings/evidence?meter={}&time={time}", device.meter);
+            let (status, found) = get(&home, &path, &own).await;
+            assert_eq!((status, &found["batch"]), (StatusCode::OK, &json!(batch)), "{found}");
+            let word = |value: &Value| value.as_str().unwrap().parse::<B256>().unwrap();
+            let message: Bytes = found["message"].as_str().unwrap().parse().unwrap();
+            assert_eq!(message[..], device.read(2, 1, import, export).encode());
+            let leaf = merkle::leaf(&[word(&found["salt"]).as_slice(), &message].concat());
+            let siblings: Vec<B256> = found["path"].as_array().unwrap().iter().map(word).collect();
+            let places = [&found["index"], &found["count"]].map(|it| it.as_u64().unwrap());
+            let [index, count] = places.map(|place| usize::try_from(place).unwrap());
+            assert!(merkle::verify(word(&found["root"]), leaf, index, count, &siblings));
+            let on_chain = anchored.iter().map(|(_, call)| call).filter(|call| {
+                json!(call.period) == found["period"] && call.root == word(&found["root"])
+            });
+            let on_chain: Vec<_> = on_chain.collect();
+            assert_eq!(on_chain.len(), 1, "{found}");
+            assert_eq!(on_chain[0].community, word(&found["community"]));
+            assert_eq!(json!(on_chain[0].count), found["count"]);
+        }
+        let own = token(Some(first.account()), community(), &[Role::Prosumer]);
+        let of = |meter, time: &str| format!("/v1/readings/evidence?meter={meter}&time={time}");
+        let never = of(first.meter, &at(2).to_string());
+        assert_eq!(get(&home, &never, &own).await.0, StatusCode::NOT_FOUND);
+        let neighbours = of(third.meter, &at(1).to_string());
+        assert_eq!(get(&home, &neighbours, &own).await.0, StatusCode::NOT_FOUND);
+        let nonsense = of(first.meter, "yesterday");
+        assert_eq!(get(&home, &nonsense, &own).await.0, StatusCode::BAD_REQUEST);
     }
 }

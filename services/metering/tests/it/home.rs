@@ -313,6 +313,8 @@ pub(crate) fn anchor() -> Anchor {
         meters: Address::repeat_byte(0xa3),
         readings: Address::repeat_byte(0xa4),
         records: Address::repeat_byte(0xa5),
+        challenges: Address::repeat_byte(0xa6),
+        certificates: Address::repeat_byte(0xa7),
     };
     Anchor { sender: Sender::new(key, 4242), contracts }
 }

@@ -191,6 +191,7 @@ impl Newcomer<'_> {
                 key: meter_key.address(),
                 owner: account.address,
                 installer: node.identity.installer(),
+                connection_point,
                 version: FIRST_KEY,
             };
             let hash = enrolment(node.chain_id, node.deployment.meters, &of);

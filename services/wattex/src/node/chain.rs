@@ -43,6 +43,8 @@ pub mod role {
     pub const INSTALLER: &str = "chain/installer";
     /// Pauses trading.
     pub const PAUSER: &str = "chain/pauser";
+    /// Says what connection points generate from.
+    pub const CERTIFIER: &str = "chain/certifier";
     /// Receives network fees.
     pub const NETWORK: &str = "chain/network";
     /// Receives platform fees.
@@ -106,6 +108,7 @@ pub fn genesis(
         installers: vec![address(role::INSTALLER)],
         enroller: address(role::READINGS),
         pauser: address(role::PAUSER),
+        certifier: address(role::CERTIFIER),
     };
     let ours = Genesis::new(address(role::DEPLOYER), &roles, WITHDRAWAL_DELAY);
     let deployment = ours.deployment;

@@ -99,6 +99,7 @@ fn genesis(begin: Timestamp) -> (GenesisSpec, Deployment) {
         installers: vec![address("authority")],
         enroller: address("authority"),
         pauser: address("authority"),
+        certifier: address("authority"),
     };
     let ours = contracts::Genesis::new(address("deployer"), &roles, 600);
     let mut spec = GenesisSpec::new(CHAIN_ID, begin.unsigned());

@@ -37,6 +37,7 @@ impl Chain {
             installers: vec![key(8).address()],
             enroller: operator,
             pauser: operator,
+            certifier: operator,
         };
         let contracts = contracts::Genesis::new(key(7).address(), &roles, 600);
         let mut spec = GenesisSpec::new(CHAIN_ID, at.unsigned());

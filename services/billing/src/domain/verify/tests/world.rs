@@ -133,6 +133,7 @@ impl World {
             key: key(2).address(),
             owner: owner.address(),
             installer: installer.address(),
+            connection_point: ConnectionPointId::derived("home"),
             version: 1,
         };
         let hash = enrolment(CHAIN_ID, at.meters, &of);

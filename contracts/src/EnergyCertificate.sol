@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+pragma solidity 0.8.37;
+
+import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
+import {ERC1155} from "@openzeppelin/contracts/token/ERC1155/ERC1155.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {EnergyMarket} from "./EnergyMarket.sol";
+import {MeterRegistry} from "./MeterRegistry.sol";
+import {Signatures} from "./Signatures.sol";
+import {Clearing, Order, Policy, TradeView} from "./Types.sol";
+
+/// Renewable energy that was delivered, in Wh: one token is one Wh of one meter, slot and source.
+///
+///   trade, final --issue--> the buyer --transfer--> ... --retire--> gone, for a beneficiary
+///
+/// A certificate comes from a trade, when nothing of the trade can change any more, and goes to who
+/// bought the energy. So no Wh is certified twice (a trade is certified once, and all trades of a
+/// connection point together are at most what its meter registered: {Challenges}), none is sold
+/// without its certificate, and what was fed in and not traded is never certified.
+contract EnergyCertificate is ERC1155, EIP712, AccessControl {
+    /// May say what a connection point generates from.
+    bytes32 public constant CERTIFIER_ROLE = keccak256("CERTIFIER");
+
+    bytes32 public constant TRANSFER_TYPEHASH = keccak256(
+        "Transfer(address account,address to,uint256 certificate,uint256 amount,uint256 nonce)"
+    );
+    bytes32 public constant RETIREMENT_TYPEHASH = keccak256(
+        "Retirement(address account,uint256 certificate,uint256 amount,string beneficiary,"
+        "uint256 nonce)"
+    );
+
+    uint8 private constant SELL = 1;
+    /// The longest name of a beneficiary, in bytes.
+    uint256 public constant BENEFICIARY_BYTES_MAX = 200;
+
+    /// What is generated at a connection point, as the EECS codes name it (F01010100: solar).
+    struct Source {
+        bytes32 code;
+        uint64 validFrom;
+        uint64 validTo;
+    }
+
+    /// What all Wh of a certificate have in common.
+    struct Certificate {
+        bytes32 connectionPoint;
+        bytes32 meter;
+        bytes32 source;
+        uint64 slot;
+        uint32 slotSeconds;
+    }
+
+    EnergyMarket public immutable market;
+    MeterRegistry public immutable meters;
+
+    /// How many sources a connection point has had.
+    mapping(bytes32 connectionPoint => uint32) public sourceVersions;
+    /// Its sources, from version 1; at most one at a time.
+    mapping(bytes32 connectionPoint => mapping(uint32 version => Source)) public sources;
+    mapping(uint256 certificate => Certificate) public certificates;
+    /// Wh that were issued and retired; what circulates is the difference.
+    mapping(uint256 certificate => uint256) public issued;
+    mapping(uint256 certificate => uint256) public retired;
+    /// Trades that were certified.
+    mapping(bytes32 trade => bool) public certified;
+    mapping(address account => mapping(uint256 nonce => bool)) public nonceUsed;
+
+    event SourceRegistered(bytes32 indexed connectionPoint, uint32 version, bytes32 code);
+    event SourceEnded(bytes32 indexed connectionPoint, uint32 version);
+    event CertificateIssued(
+        uint256 indexed certificate,
+        bytes32 indexed trade,
+        address indexed to,
+        uint256 amount
+    );
+    event CertificateRetired(
+        uint256 indexed certificate,
+        address indexed account,
+        uint256 amount,
+        string beneficiary
+    );
+
+    error SourceInForce(bytes32 connectionPoint);
+    error NoSource(bytes32 connectionPoint, uint64 time);
+    error NotASale();
+    error UnknownTrade(bytes32 trade);
+    /// Corrections and challenges of the trade are not over.
+    error NotFinal(bytes32 trade);
+    error AlreadyCertified(bytes32 trade);
+    error NothingDelivered(bytes32 trade);
+    /// The meter did not measure at the connection point of the order.
+    error NotItsMeter(bytes32 meter);
+    error NonceAlreadyUsed(uint256 nonce);
+    error NotSigned(address account);
+    /// Neither the account nor one that it approved.
+    error NotAllowed(address sender);
+    error BadBeneficiary();
+
+    constructor(
+        address admin,
+        EnergyMarket market_,
+        MeterRegistry meters_
+    ) ERC1155("") EIP712("Wattex EnergyCertificate", "1") {
+        market = market_;
+        meters = meters_;
+        _grantRole(DEFAULT_ADMIN_ROLE, admin);
+    }
+
+    /// Says from now on what a connection point generates from; {endSource} comes first if it has
+    /// a source.
+    function registerSource(
+        bytes32 connectionPoint,
+        bytes32 code
+    ) external onlyRole(CERTIFIER_ROLE) {
+        uint32 version = sourceVersions[connectionPoint];
+        if (version != 0 && sources[connectionPoint][version].validTo == 0)
+            revert SourceInForce(connectionPoint);
+        sourceVersions[connectionPoint] = ++version;
+        sources[connectionPoint][version] = Source(code, uint64(block.timestamp), 0);
+        emit SourceRegistered(connectionPoint, version, code);
+    }
+
+    /// Ends the source of a connection point.
+    function endSource(bytes32 connectionPoint) external onlyRole(CERTIFIER_ROLE) {
+        uint32 version = sourceVersions[connectionPoint];
+        Source storage source = sources[connectionPoint][version];
+        if (version == 0 || source.validTo != 0)
+            revert NoSource(connectionPoint, uint64(block.timestamp));
+        source.validTo = uint64(block.timestamp);
+        emit SourceEnded(connectionPoint, version);
+    }
+
+    /// Certifies what a trade delivered, to its buyer. Anyone may send it, once for each trade.
+    ///
+    /// `sell` is the seller's order, `buy` the hash of the buyer's, `meter` the one that measured
+    /// at the connection point of `sell` during the slot.
+    function issue(
+        bytes32 clearing,
+        Order calldata sell,
+        bytes32 buy,
+        bytes32 meter
+    ) external returns (uint256 certificate) {
+        if (sell.side != SELL) revert NotASale();
+        bytes32 trade = keccak256(abi.encodePacked(clearing, buy, market.orderHash(sell)));
+        TradeView memory found = market.tradeOf(trade);
+        if (found.buyer == address(0)) revert UnknownTrade(trade);
+        if (certified[trade]) revert AlreadyCertified(trade);
+        uint32 length = _lengthOfFinal(trade, clearing);
+        if (found.delivered == 0) revert NothingDelivered(trade);
+        if (meters.keyAt(meter, sell.slot + length).connectionPoint != sell.connectionPoint)
+            revert NotItsMeter(meter);
+        Certificate memory terms = Certificate(
+            sell.connectionPoint,
+            meter,
+            _sourceDuring(sell.connectionPoint, sell.slot, length),
+            sell.slot,
+            length
+        );
+        certificate = uint256(keccak256(abi.encode(terms)));
+        certified[trade] = true;
+        if (issued[certificate] == 0) certificates[certificate] = terms;
+        issued[certificate] += found.delivered;
+        emit CertificateIssued(certificate, trade, found.buyer, found.delivered);
+        // The buyer is not asked whether it takes it: a contract account must not stop a batch.
+        _update(address(0), found.buyer, _one(certificate), _one(found.delivered));
+    }
+
+    /// {safeTransferFrom} for an account that signed `Transfer`.
+    function transferFor(
+        address account,
+        address to,
+        uint256 certificate,
+        uint256 amount,
+        uint256 nonce,
+        bytes calldata signature
+    ) external {
+        bytes32 request = keccak256(
+            abi.encode(TRANSFER_TYPEHASH, account, to, certificate, amount, nonce)
+        );
+        _checkSigned(account, nonce, request, signature);
+        _safeTransferFrom(account, to, certificate, amount, "");
+    }
+
+    /// Ends Wh of an account for good, for whom it says. The sender is the account or approved.
+    function retire(
+        address account,
+        uint256 certificate,
+        uint256 amount,
+        string calldata beneficiary
+    ) external {
+        if (msg.sender != account && !isApprovedForAll(account, msg.sender))
+            revert NotAllowed(msg.sender);
+        _retire(account, certificate, amount, beneficiary);
+    }
+
+    /// {retire} for an account that signed `Retirement`.
+    function retireFor(
+        address account,
+        uint256 certificate,
+        uint256 amount,
+        string calldata beneficiary,
+        uint256 nonce,
+        bytes calldata signature
+    ) external {
+        bytes32 request = keccak256(
+            abi.encode(
+                RETIREMENT_TYPEHASH,
+                account,
+                certificate,
+                amount,
+                keccak256(bytes(beneficiary)),
+                nonce
+            )
+        );
+        _checkSigned(account, nonce, request, signature);
+        _retire(account, certificate, amount, beneficiary);
+    }
+
+    function supportsInterface(
+        bytes4 id
+    ) public view override(ERC1155, AccessControl) returns (bool) {
+        return ERC1155.supportsInterface(id) || AccessControl.supportsInterface(id);
+    }
+
+    function _retire(
+        address account,
+        uint256 certificate,
+        uint256 amount,
+        string calldata beneficiary
+    ) private {
+        uint256 length = bytes(beneficiary).length;
+        if (length == 0 || length > BENEFICIARY_BYTES_MAX) revert BadBeneficiary();
+        _burn(account, certificate, amount);
+        retired[certificate] += amount;
+        emit CertificateRetired(certificate, account, amount, beneficiary);
+    }
+
+    /// The length of the slot of a trade that nothing can change any more.
+    function _lengthOfFinal(bytes32 trade, bytes32 clearing) private view returns (uint32) {
+        Clearing memory terms = market.clearing(clearing);
+        Policy memory policy = market.policy(terms.policy);
+        uint256 end = uint256(terms.slot) + policy.slotSeconds;
+        if (block.timestamp < end + policy.correctionSeconds + policy.challengeSeconds)
+            revert NotFinal(trade);
+        return policy.slotSeconds;
+    }
+
+    /// The source that was in force during all of a slot.
+    function _sourceDuring(
+        bytes32 connectionPoint,
+        uint64 slot,
+        uint32 length
+    ) private view returns (bytes32) {
+        for (uint32 version = sourceVersions[connectionPoint]; version != 0; --version) {
+            Source memory source = sources[connectionPoint][version];
+            if (
+                slot >= source.validFrom &&
+                (source.validTo == 0 || slot + length <= source.validTo)
+            ) return source.code;
+        }
+        revert NoSource(connectionPoint, slot);
+    }
+
+    function _checkSigned(
+        address account,
+        uint256 nonce,
+        bytes32 request,
+        bytes calldata signature
+    ) private {
+        if (nonceUsed[account][nonce]) revert NonceAlreadyUsed(nonce);
+        if (!Signatures.signedBy(account, _hashTypedDataV4(request), signature))
+            revert NotSigned(account);
+        nonceUsed[account][nonce] = true;
+    }
+
+    function _one(uint256 value) private pure returns (uint256[] memory list) {
+        list = new uint256[](1);
+        list[0] = value;
+    }
+}

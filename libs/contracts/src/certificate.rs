@@ -1,0 +1,83 @@
+//! Certificates of delivered renewable energy (`EnergyCertificate`).
+
+use alloy_primitives::{B256, Bytes};
+use alloy_sol_types::SolCall;
+use ids::{ConnectionPointId, MeterId};
+
+use crate::bindings::EnergyCertificate;
+use crate::calls::Call;
+use crate::deployment::Deployment;
+use crate::order::OrderTerms;
+use crate::requests::{CertificateRetirement, CertificateTransfer};
+
+impl Deployment {
+    /// By CERTIFIER: what a connection point generates from, from now on; an EECS code.
+    pub fn register_source(&self, connection_point: ConnectionPointId, code: B256) -> Call {
+        let connection_point = connection_point.to_bytes32().into();
+        let what =
+            EnergyCertificate::registerSourceCall { connectionPoint: connection_point, code };
+        self.certificates_call(what)
+    }
+
+    /// By CERTIFIER: it generates from that no more.
+    pub fn end_source(&self, connection_point: ConnectionPointId) -> Call {
+        let connection_point = connection_point.to_bytes32().into();
+        self.certificates_call(EnergyCertificate::endSourceCall {
+            connectionPoint: connection_point,
+        })
+    }
+
+    /// By anyone, once a trade is final: certifies what it delivered, to its buyer. `buy` is the
+    /// hash of the buyer's order.
+    pub fn certify(&self, clearing: B256, sell: &OrderTerms, buy: B256, meter: MeterId) -> Call {
+        let order = sell.to_sol();
+        let sell = EnergyCertificate::Order {
+            account: order.account,
+            side: order.side,
+            slot: order.slot,
+            quantity: order.quantity,
+            limitPrice: order.limitPrice,
+            minFill: order.minFill,
+            community: order.community,
+            zone: order.zone,
+            connectionPoint: order.connectionPoint,
+            policy: order.policy,
+            delegate: order.delegate,
+            nonce: order.nonce,
+            expiry: order.expiry,
+        };
+        let meter = meter.to_bytes32().into();
+        self.certificates_call(EnergyCertificate::issueCall { clearing, sell, buy, meter })
+    }
+
+    /// By anyone, for an account that signed [`crate::requests::certificate_transfer`].
+    pub fn transfer_certificate_for(&self, of: &CertificateTransfer, signature: Bytes) -> Call {
+        let CertificateTransfer { account, to, certificate, amount, nonce } = *of;
+        let what = EnergyCertificate::transferForCall {
+            account,
+            to,
+            certificate,
+            amount,
+            nonce,
+            signature,
+        };
+        self.certificates_call(what)
+    }
+
+    /// By anyone, for an account that signed [`crate::requests::certificate_retirement`].
+    pub fn retire_certificate_for(&self, of: &CertificateRetirement, signature: Bytes) -> Call {
+        let what = EnergyCertificate::retireForCall {
+            account: of.account,
+            certificate: of.certificate,
+            amount: of.amount,
+            beneficiary: of.beneficiary.clone(),
+            nonce: of.nonce,
+            signature,
+        };
+        self.certificates_call(what)
+    }
+
+    fn certificates_call(&self, what: impl SolCall) -> Call {
+        Call { to: self.certificates, data: what.abi_encode().into() }
+    }
+}
