@@ -16,7 +16,8 @@ import {Clearing, Order, Policy, TradeView} from "./Types.sol";
 ///
 /// The trades that are named are cut from the last one back, in the order of the clearing's fills,
 /// until what is left of them fits the registers. Naming fewer than there are takes less, never
-/// more: whoever names the others later gets to the same end.
+/// more: what is delivered of each in the end does not depend on the order in which they are named.
+/// Readings from further outside of the slot bound what was delivered in it as well.
 contract Challenges {
     /// Kind of the roots that have what was read at the end of a slot.
     uint8 private constant SLOT_ROOTS = 1;
@@ -26,6 +27,8 @@ contract Challenges {
     struct Evidence {
         bytes message;
         bytes32 salt;
+        bytes32 community;
+        uint64 period;
         uint32 batch;
         uint32 index;
         bytes32[] path;
@@ -53,16 +56,15 @@ contract Challenges {
         uint64 claimed
     );
 
-    /// A message that is none, at another time, of a key that was not the meter's then, or with
-    /// which the meter reports a fault.
+    /// A message that is none, from within the slot, or of a key that was not the meter's then.
     error BadReading(uint64 time);
-    /// No root that was anchored has the reading.
+    /// No root that was anchored before the corrections ended has the reading.
     error NotAnchored(uint64 time);
     /// The readings are of two meters, or their registers fall.
     error NotOneMeter();
     /// The order is of another connection point, slot, side or account than the first.
     error OtherOrder(uint256 claim);
-    /// The clearing has no such fill there, or it is not after the one before.
+    /// The clearing has no such fill there, it is not after the one before, or is named twice.
     error BadFill(uint256 claim);
     /// What was reconciled fits the registers.
     error NoExcess(uint64 registered, uint64 claimed);
@@ -74,8 +76,8 @@ contract Challenges {
     }
 
     /// Cuts what was reconciled of `claims`, all of one connection point's side in the slot of
-    /// `clearing` and in order of their fills, above what its meter registered between `begin` and
-    /// `end`.
+    /// `clearing` and in order of their fills, above what its meter registered between `begin`, not
+    /// after the slot began, and `end`, not before it ended.
     function challenge(
         bytes32 clearing,
         Evidence calldata begin,
@@ -118,44 +120,45 @@ contract Challenges {
         Evidence calldata end
     ) private view returns (uint64) {
         Policy memory policy = market.policy(terms.policy);
-        uint64 length = policy.slotSeconds;
-        MeterReadings.Reading memory from = _proven(order, begin, terms.slot, length);
-        MeterReadings.Reading memory to = _proven(order, end, terms.slot + length, length);
+        uint64 slotEnd = terms.slot + policy.slotSeconds;
+        // After the corrections what was paid stays, whatever a meter says later.
+        uint256 closes = uint256(slotEnd) + policy.correctionSeconds;
+        MeterReadings.Reading memory from = _proven(order, begin, closes);
+        MeterReadings.Reading memory to = _proven(order, end, closes);
+        if (from.time > terms.slot) revert BadReading(from.time);
+        if (to.time < slotEnd) revert BadReading(to.time);
         if (
             from.meter != to.meter || from.importWh > to.importWh || from.exportWh > to.exportWh
         ) revert NotOneMeter();
         return order.side == SELL ? to.exportWh - from.exportWh : to.importWh - from.importWh;
     }
 
-    /// A reading of the order's connection point at `time`, once all of its evidence holds.
+    /// A reading of the order's connection point, once all of its evidence holds.
     function _proven(
         Order calldata order,
         Evidence calldata evidence,
-        uint64 time,
-        uint64 length
+        uint256 closes
     ) private view returns (MeterReadings.Reading memory reading) {
         reading = MeterReadings.read(evidence.message);
-        MeterRegistry.Key memory key = meters.keyAt(reading.meter, time);
+        MeterRegistry.Key memory key = meters.keyAt(reading.meter, reading.time);
         if (
-            reading.time != time ||
-            reading.status & MeterReadings.FAULTS != 0 ||
             key.owner != order.account ||
             key.connectionPoint != order.connectionPoint ||
             !MeterReadings.signedBy(key.key, evidence.message, evidence.point)
-        ) revert BadReading(time);
-        // A slot's root has what was read at its end.
-        (bytes32 root, uint32 count, ) = readings.roots(
-            order.community,
+        ) revert BadReading(reading.time);
+        (bytes32 root, uint32 count, uint64 anchored) = readings.roots(
+            evidence.community,
             SLOT_ROOTS,
-            time - length,
+            evidence.period,
             evidence.batch
         );
         bytes32 leaf = keccak256(
             abi.encodePacked(bytes1(0x00), evidence.salt, evidence.message)
         );
-        if (!MerklePath.verify(root, leaf, evidence.index, count, evidence.path)) {
-            revert NotAnchored(time);
-        }
+        if (
+            anchored > closes ||
+            !MerklePath.verify(root, leaf, evidence.index, count, evidence.path)
+        ) revert NotAnchored(reading.time);
     }
 
     /// The trades that are named, and what was reconciled of each and of all.
@@ -192,6 +195,8 @@ contract Challenges {
                 (i != 0 && claim.index <= claims[i - 1].index) ||
                 !MerklePath.verify(terms.fillsRoot, leaf, claim.index, terms.fills, claim.path)
             ) revert BadFill(i);
+            // A root may have one fill at two places.
+            for (uint256 j = 0; j < i; ++j) if (trades[j] == trades[i]) revert BadFill(i);
             delivered[i] = trade.delivered;
             claimed += trade.delivered;
         }

@@ -14,9 +14,9 @@ import {Clearing, Order, Policy, TradeView} from "./Types.sol";
 ///   trade, final --issue--> the buyer --transfer--> ... --retire--> gone, for a beneficiary
 ///
 /// A certificate comes from a trade, when nothing of the trade can change any more, and goes to who
-/// bought the energy. So no Wh is certified twice (a trade is certified once, and all trades of a
-/// connection point together are at most what its meter registered: {Challenges}), none is sold
-/// without its certificate, and what was fed in and not traded is never certified.
+/// bought the energy. A trade is certified once, nothing is sold without its certificate, and what
+/// was fed in and not traded is never certified. That the trades of a connection point are together
+/// at most what its meter registered is what {Challenges} are for.
 contract EnergyCertificate is ERC1155, EIP712, AccessControl {
     /// May say what a connection point generates from.
     bytes32 public constant CERTIFIER_ROLE = keccak256("CERTIFIER");
@@ -87,7 +87,7 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
     error NotFinal(bytes32 trade);
     error AlreadyCertified(bytes32 trade);
     error NothingDelivered(bytes32 trade);
-    /// The meter did not measure at the connection point of the order.
+    /// The meter is not the seller's at the connection point of the order.
     error NotItsMeter(bytes32 meter);
     error NonceAlreadyUsed(uint256 nonce);
     error NotSigned(address account);
@@ -146,7 +146,8 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
         if (certified[trade]) revert AlreadyCertified(trade);
         uint32 length = _lengthOfFinal(trade, clearing);
         if (found.delivered == 0) revert NothingDelivered(trade);
-        if (meters.keyAt(meter, sell.slot + length).connectionPoint != sell.connectionPoint)
+        MeterRegistry.Key memory key = meters.keyAt(meter, sell.slot + length);
+        if (key.owner != sell.account || key.connectionPoint != sell.connectionPoint)
             revert NotItsMeter(meter);
         Certificate memory terms = Certificate(
             sell.connectionPoint,

@@ -102,6 +102,8 @@ contract EnergyMarket is MarketEvents, Accounts, AccessControl, Pausable {
             1 days % terms.slotSeconds != 0 ||
             terms.toleranceBps > 10_000 ||
             terms.imbalance > Outcomes.MAKE_WHOLE ||
+            // Locked cash would be free in the last second of the corrections.
+            terms.challengeSeconds == 0 ||
             uint256(terms.correctionSeconds) + terms.challengeSeconds > WINDOWS_MAX ||
             terms.networkAccount == address(0) ||
             terms.platformAccount == address(0)

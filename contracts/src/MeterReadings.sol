@@ -14,16 +14,12 @@ library MeterReadings {
     uint256 internal constant PAYLOAD_BYTES = 55;
     uint256 internal constant MESSAGE_BYTES = 119;
 
-    /// Bits of the status with which a meter says that its energy or its clock is wrong.
-    uint32 internal constant FAULTS = 3;
-
     /// What a message says.
     struct Reading {
         bytes32 meter;
         uint64 time;
         uint64 importWh;
         uint64 exportWh;
-        uint32 status;
     }
 
     /// The registers in a message; all zero where it is none.
@@ -33,7 +29,6 @@ library MeterReadings {
         reading.time = uint64(bytes8(message[23:31]));
         reading.importWh = uint64(bytes8(message[31:39]));
         reading.exportWh = uint64(bytes8(message[39:47]));
-        reading.status = uint32(bytes4(message[47:51]));
     }
 
     /// Whether the key with this address signed a message that {read} can read. `point` is empty

@@ -8,7 +8,7 @@ import {Signatures} from "./Signatures.sol";
 /// Which key a meter signed with, and when. A key is never replaced: a new version is appended.
 ///
 /// Versions count from 1. At most one version of a meter is valid at a time, and at most one meter
-/// of a connection point: its registers are all that the point took and fed in.
+/// of a connection point: its registers are all that the point takes and feeds in meanwhile.
 contract MeterRegistry is AccessControl, EIP712 {
     /// May countersign the enrolment of a meter.
     bytes32 public constant INSTALLER_ROLE = keccak256("INSTALLER");
@@ -65,6 +65,8 @@ contract MeterRegistry is AccessControl, EIP712 {
     error BadSignature(address expected);
     /// Zero is no key.
     error NoKey();
+    /// Zero is no meter.
+    error NoMeter();
 
     constructor(address admin) EIP712("Wattex MeterRegistry", "1") {
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
@@ -80,6 +82,7 @@ contract MeterRegistry is AccessControl, EIP712 {
         bytes calldata ownerSignature,
         bytes calldata installerSignature
     ) external onlyRole(ENROLLER_ROLE) {
+        if (meter == 0) revert NoMeter();
         if (_valid(meter)) revert AlreadyEnrolled(meter);
         if (meterAt[connectionPoint] != 0) revert PointTaken(connectionPoint);
         _checkRole(INSTALLER_ROLE, installer);
@@ -105,7 +108,8 @@ contract MeterRegistry is AccessControl, EIP712 {
         emit MeterEnrolled(meter, version, key, owner, installer, connectionPoint);
     }
 
-    /// Replaces a meter's key by one that the old key signed for. Anyone may send it.
+    /// Replaces a meter's key by one that the old key signed for, which has to be a secp256k1 key.
+    /// Anyone may send it.
     function rotate(bytes32 meter, address key, bytes calldata signature) external {
         if (!_valid(meter)) revert NotEnrolled(meter);
         uint32 version = versions[meter] + 1;

@@ -2,20 +2,25 @@
 
 use alloy_primitives::{B256, Bytes};
 use alloy_sol_types::SolCall;
+use ids::CommunityId;
 
 use crate::bindings::Challenges;
 use crate::calls::Call;
 use crate::deployment::Deployment;
 use crate::order::OrderTerms;
 
-/// A signed reading at one end of a slot, and the proof that it was anchored.
+/// A signed reading at one end of a slot or outside of it, and the proof that it was anchored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     /// The 119 bytes of the message MR1.
     pub message: Bytes,
     /// The salt of its leaf.
     pub salt: B256,
-    /// The batch (from 1) of the slot that ends with the reading.
+    /// Under which community it was anchored.
+    pub community: CommunityId,
+    /// The period of its root: the start of the slot that ends with the reading.
+    pub period: u64,
+    /// The batch of the period, from 1.
     pub batch: u32,
     /// Place of the leaf under the batch's root.
     pub index: u32,
@@ -43,6 +48,8 @@ impl Evidence {
         Challenges::Evidence {
             message: self.message.clone(),
             salt: self.salt,
+            community: self.community.to_bytes32().into(),
+            period: self.period,
             batch: self.batch,
             index: self.index,
             path: self.path.clone(),

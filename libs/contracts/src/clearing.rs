@@ -229,6 +229,12 @@ skips! {
 }
 
 impl Skip {
+    /// Whether it says something of the path or the signatures that somebody sent, and nothing of
+    /// the fill: sent with others it may hold.
+    pub const fn is_of_the_sender(self) -> bool {
+        matches!(self, Skip::NotIncluded | Skip::BuyerSignature | Skip::SellerSignature)
+    }
+
     /// Whether the same fill may hold later: after a deposit, or a release of locked cash.
     pub const fn retry_may_help(self) -> bool {
         matches!(self, Skip::BuyerFunds | Skip::SellerFunds)

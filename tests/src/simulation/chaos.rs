@@ -30,7 +30,7 @@ impl World {
         self.billing.absent = self.random.random_ratio(1, 12);
         self.billing.rogue = match self.random.random_range(0..20) {
             0 => Some(7),
-            1 => Some(contracts::RUN_EXPIRED - 1),
+            1 => Some(contracts::RUN_CHALLENGED - 1),
             _ => None,
         };
     }

@@ -33,6 +33,9 @@ fn a_meter_gets_a_key_rotates_and_loses_it() {
     };
     let good = enrol(&world, enrolment(1), [owner, installer]);
     world.refused(owner, good.clone(), "AccessControlUnauthorizedAccount");
+    let nothing = MeterEnrolment { meter: MeterId::from_uuid(ids::Uuid::nil()), ..enrolment(1) };
+    let bad = enrol(&world, nothing, [owner, installer]);
+    world.refused(operator, bad, "NoMeter");
     for signers in [[installer, installer], [owner, owner]] {
         let bad = enrol(&world, enrolment(1), signers);
         world.refused(operator, bad, "BadSignature");

@@ -70,6 +70,15 @@ struct Case {
 impl Case {
     /// The account sells (or buys) 3000 and 2000 Wh.
     fn new(side: Side, meter: MeterKey) -> Self {
+        Self::of(side, meter, false)
+    }
+
+    /// A sale whose last fill the clearing has twice.
+    fn doubled() -> Self {
+        Self::of(Side::Sell, k1(), true)
+    }
+
+    fn of(side: Side, meter: MeterKey, doubled: bool) -> Self {
         let (mut world, buyer, seller) = World::with_cash();
         let stranger = world.account(3);
         world.fund(stranger, 5_000_000_000);
@@ -106,9 +115,13 @@ impl Case {
         let signed = [account, installer].map(|signer| world.sign(signer, hash));
         let [owner, installer] = signed;
         let enrol = world.at.enrol(&of, owner, installer);
-        world.now -= 900;
+        world.now -= 1_800;
         world.ok(world.operator, enrol);
-        world.now += 900;
+        world.now += 1_800;
+        let mut pairs = pairs.to_vec();
+        if doubled {
+            pairs.push(pairs[1].clone());
+        }
         let (clearing, fills) = world.post(clearing(&policy()), &pairs);
         let settle = world.at.settle(clearing, &fills);
         world.ok(buyer, settle);
@@ -168,7 +181,8 @@ impl Case {
         let events = self.world.ok(self.world.operator, call).events;
         let [ContractEvent::ReadingsAnchored(anchored)] = &events[..] else { panic!("{events:?}") };
         let (batch, point) = (anchored.batch, self.meter.point());
-        Evidence { message, salt: SALT, batch, index: 1, path: tree.path(1), point }
+        let path = tree.path(1);
+        Evidence { message, salt: SALT, community, period, batch, index: 1, path, point }
     }
 
     /// Registers that differ by this much between the ends of the slot.
@@ -321,14 +335,18 @@ fn evidence_that_does_not_hold_is_refused_by_name() {
     let stranger = MeterKey::K1(key(201)).message(&case.reading(END, 100));
     let stranger = case.anchored(END, stranger);
     case.refused(&[good[0].clone(), stranger], &claims, "BadReading");
-    let faulty = Reading { status: Status::from_bits(1), ..case.reading(END, 100) };
-    let faulty = case.meter.message(&faulty);
-    let faulty = case.anchored(END, faulty);
-    case.refused(&[good[0].clone(), faulty], &claims, "BadReading");
+    for (begin, end) in [(SLOT + 1, END), (SLOT, END - 1)] {
+        let within = [begin, end].map(|time| {
+            let message = case.meter.message(&case.reading(time, 0));
+            case.anchored(time, message)
+        });
+        case.refused(&within, &claims, "BadReading");
+    }
     let other_salt = with(&|evidence| evidence[0].salt = B256::ZERO);
     let other_place = with(&|evidence| evidence[0].index = 0);
     let no_batch = with(&|evidence| evidence[0].batch = 99);
-    for bad in [other_salt, other_place, no_batch] {
+    let other_period = with(&|evidence| evidence[0].period += 900);
+    for bad in [other_salt, other_place, no_batch, other_period] {
         case.refused(&bad, &claims, "NotAnchored");
     }
     let falling = Reading { export: Register::from_wh(10), ..case.reading(END, 0) };
@@ -358,6 +376,37 @@ fn evidence_that_does_not_hold_is_refused_by_name() {
     let call = case.challenge(&good, &claims);
     case.world.ok(case.account, call);
     assert_eq!(case.delivered().map(|trade| trade.delivered), [100, 0]);
+}
+
+/// The clearing's root is the clearer's to choose: a trade that it has twice counts once.
+#[test]
+fn a_trade_that_a_root_has_twice_is_not_counted_twice() {
+    let mut case = Case::doubled();
+    let evidence = case.evidence(5_000);
+    let claims = case.claims();
+    assert_eq!(claims.len(), 3);
+    case.refused(&evidence, &claims, "BadFill { claim: 2 }");
+    case.refused(&evidence, &claims[..2], "NoExcess");
+}
+
+#[test]
+fn registers_from_outside_of_the_slot_bound_it_too() {
+    let mut case = Case::new(Side::Sell, k1());
+    let evidence = [(SLOT - 900, 0), (END + 900, 4_200)].map(|(time, wh)| {
+        let message = case.meter.message(&case.reading(time, wh));
+        case.anchored(time, message)
+    });
+    let call = case.challenge(&evidence, &case.claims());
+    case.world.ok(case.account, call);
+    assert_eq!(case.delivered().map(|trade| trade.delivered), [3_000, 1_200]);
+}
+
+#[test]
+fn what_was_anchored_after_the_corrections_changes_nothing() {
+    let mut case = Case::new(Side::Sell, k1());
+    case.world.now = END + 8 * 86_400 + 1;
+    let evidence = case.evidence(100);
+    case.refused(&evidence, &case.claims(), "NotAnchored");
 }
 
 #[test]

@@ -160,11 +160,13 @@ fn a_policy_that_an_account_did_not_sign_cannot_prolong_its_lock() {
     world.fund(seller, 1_000_000_000);
     let mut hostile = policy();
     hostile.network_account = buyer;
-    hostile.correction_seconds = WINDOWS_MAX;
+    hostile.correction_seconds = WINDOWS_MAX - 1;
+    for challenge_seconds in [0, 2] {
+        hostile.challenge_seconds = challenge_seconds;
+        let call = world.at.register_policy(&hostile);
+        world.refused(world.operator, call, "BadPolicy");
+    }
     hostile.challenge_seconds = 1;
-    let call = world.at.register_policy(&hostile);
-    world.refused(world.operator, call, "BadPolicy");
-    hostile.challenge_seconds = 0;
     let call = world.at.register_policy(&hostile);
     world.ok(world.operator, call);
     let mut trades = Vec::new();

@@ -31,6 +31,8 @@ impl Running {
         Evidence {
             message: signed.encode().into(),
             salt: SALT,
+            community: community(),
+            period,
             batch: 1,
             index: 0,
             path: tree.path(0),

@@ -53,7 +53,7 @@ pub(crate) async fn apply(
     .await
 }
 
-/// Gas that `MeterRegistry.enrol` or `revoke` may use: two signatures and six new storage words.
+/// Gas that `MeterRegistry.enrol` or `revoke` may use: two signatures and five new storage words.
 const REGISTRY_GAS: u64 = 400_000;
 
 fn enrolment(anchor: &Anchor, meter: &MeterEnrolled, envelope: &Envelope) -> Transaction {

@@ -37,7 +37,7 @@ impl Billing {
             for (last, _) in before.into_iter().chain(recorded) {
                 number = number.max(last.saturating_add(1));
             }
-            if now < self.corrections_end(start) && number < contracts::RUN_EXPIRED {
+            if now < self.corrections_end(start) && number < contracts::RUN_CHALLENGED {
                 changed.entry(number).or_default().push(delivery);
             }
         }
