@@ -3,8 +3,38 @@
 use db::Migration;
 
 /// The schema's history.
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, sql: bus::SCHEMA }, Migration { version: 2, sql: INDEX }];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, sql: bus::SCHEMA },
+    Migration { version: 2, sql: INDEX },
+    Migration { version: 3, sql: RUNS_BY_PLACE },
+];
+
+/// A trade can have one number of a run several times: a cut may follow a cut.
+const RUNS_BY_PLACE: &str = "
+alter table runs rename to runs_by_number;
+create table runs (
+    trade text not null,
+    run bigint not null,
+    block bigint not null,
+    place bigint not null,
+    delivered_wh bigint not null,
+    seller_short_wh bigint not null,
+    buyer_short_wh bigint not null,
+    seller_net bigint not null,
+    network bigint not null,
+    platform bigint not null,
+    make_whole bigint not null,
+    compensation bigint not null,
+    refund bigint not null,
+    collateral_back bigint not null,
+    primary key (trade, block, place)
+);
+insert into runs select trade, run, block, 0, delivered_wh, seller_short_wh, buyer_short_wh,
+    seller_net, network, platform, make_whole, compensation, refund, collateral_back
+    from runs_by_number;
+drop table runs_by_number;
+create index runs_block on runs (block);
+";
 
 const INDEX: &str = "
 create table head (

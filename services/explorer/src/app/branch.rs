@@ -185,7 +185,7 @@ async fn insert_logs(tx: &mut Tx, deployment: &Deployment, block: &BlockConnecte
                 insert_trade(tx, block.number, log, event).await?;
             }
             Some(ContractEvent::TradeReconciled(event)) => {
-                insert_run(tx, block.number, event).await?;
+                insert_run(tx, block.number, log, event).await?;
             }
             _ => {}
         }
@@ -233,11 +233,13 @@ async fn insert_trade(tx: &mut Tx, block: u64, log: &Log, event: &TradeSettled) 
     Ok(())
 }
 
-async fn insert_run(tx: &mut Tx, block: u64, event: &TradeReconciled) -> Result<()> {
+/// Which log of its block it is tells several runs of a trade apart.
+async fn insert_run(tx: &mut Tx, block: u64, log: &Log, event: &TradeReconciled) -> Result<()> {
     let row = vec![
         text(event.trade),
         Cell::Int(i64::from(event.run)),
         number(block)?,
+        Cell::Int(i64::from(log.index)),
         number(event.delivered)?,
         number(event.sellerShort)?,
         number(event.buyerShort)?,
@@ -249,8 +251,8 @@ async fn insert_run(tx: &mut Tx, block: u64, event: &TradeReconciled) -> Result<
         amount(event.refund)?,
         amount(event.collateralBack)?,
     ];
-    let insert = "insert into runs (trade, run, block, delivered_wh, seller_short_wh, \
-                  buyer_short_wh, seller_net, network, platform, make_whole, compensation, refund, \
+    let insert = "insert into runs (trade, run, block, place, delivered_wh, \
+                  seller_short_wh, buyer_short_wh, seller_net, network, platform, make_whole, compensation, refund, \
                   collateral_back)";
     insert_rows(tx, insert, row.len(), vec![row], "").await?;
     Ok(())

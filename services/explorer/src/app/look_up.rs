@@ -48,8 +48,9 @@ const TRADE: &str = "select t.block, t.place, t.trade, t.hash, t.clearing, t.buy
                      t.slot, t.quantity_wh, t.price, t.escrow, t.collateral, r.run, \
                      r.delivered_wh, r.seller_short_wh, r.buyer_short_wh, r.seller_net, r.network, \
                      r.platform, r.make_whole, r.compensation, r.refund, r.collateral_back \
-                     from trades t left join runs r on r.trade = t.trade and r.run = \
-                     (select max(run) from runs where trade = t.trade)";
+                     from trades t left join runs r on r.trade = t.trade \
+                     and not exists (select 1 from runs l where l.trade = r.trade and \
+                     (l.block > r.block or l.block = r.block and l.place > r.place))";
 
 /// Blocks, newest first.
 pub(crate) async fn blocks(db: &Db, page: &PageQuery) -> Result<Page<Block>> {
