@@ -9,7 +9,7 @@
 use alloy_primitives::U256;
 use client::{TRANSACTION_GAS_MAX, Transaction};
 use contracts::bindings::EnergyMarket;
-use contracts::{Call, Clearing, ContractEvent, Deployment, FillProof};
+use contracts::{Call, Clearing, ContractEvent, Deployment, FillProof, Skip};
 use events::ledger::Log;
 use units::{Money, Price};
 
@@ -107,6 +107,13 @@ fn moved(deployment: &Deployment, log: &Log) -> Vec<Movement> {
             vec![Movement::Out { address: event.account, amount: money(event.amount) }]
         }
         Some(ContractEvent::TradeSettled(event)) => settled(&event).to_vec(),
+        // Anyone can send a good fill with a spoilt path or signature: what is held for it is held
+        // until it settles, or its slot is over.
+        Some(ContractEvent::FillSkipped(event))
+            if Skip::from_code(event.reason).is_some_and(Skip::is_of_the_sender) =>
+        {
+            Vec::new()
+        }
         Some(ContractEvent::FillSkipped(event)) => {
             vec![Movement::Ended { trade: event.trade, settled: false }]
         }
@@ -135,4 +142,37 @@ fn money(amount: U256) -> Money {
 /// A price that was checked to be at least zero.
 fn unsigned(price: Price) -> u64 {
     u64::try_from(price.n_per_wh()).expect("prices of a cleared slot are at least zero")
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::{Address, B256};
+    use alloy_sol_types::SolEvent;
+
+    use super::*;
+
+    #[test]
+    fn what_somebody_sent_badly_ends_no_trade() {
+        let deployment = Deployment::of(Address::repeat_byte(1));
+        let trade = B256::repeat_byte(7);
+        let ended = |reason: Skip| {
+            let skipped = EnergyMarket::FillSkipped {
+                clearing: B256::repeat_byte(6),
+                trade,
+                reason: reason.code(),
+            };
+            let data = skipped.encode_log_data();
+            let (topics, data) = data.split();
+            let log =
+                Log { address: deployment.market, topics, data, transaction: B256::ZERO, index: 0 };
+            movements(&deployment, &[log])
+        };
+        for reason in Skip::ALL {
+            let expected = match reason {
+                Skip::NotIncluded | Skip::BuyerSignature | Skip::SellerSignature => vec![],
+                _ => vec![Movement::Ended { trade, settled: false }],
+            };
+            assert_eq!(ended(*reason), expected, "{reason:?}");
+        }
+    }
 }
