@@ -47,6 +47,10 @@ bench *arguments:
 contracts:
     cd contracts && npm ci --no-audit --no-fund --loglevel=error && node build.mjs
 
+# The contracts' tests in Solidity; arguments of `forge test` behind --
+forge *arguments: tools
+    cd contracts && npm ci --no-audit --no-fund --loglevel=error && node forge.mjs "$@"
+
 # OpenAPI documents and events.json, written to openapi/
 openapi:
     cargo run --quiet --package wattex -- openapi openapi

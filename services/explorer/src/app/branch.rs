@@ -251,8 +251,8 @@ async fn insert_run(tx: &mut Tx, block: u64, log: &Log, event: &TradeReconciled)
         amount(event.refund)?,
         amount(event.collateralBack)?,
     ];
-    let insert = "insert into runs (trade, run, block, place, delivered_wh, \
-                  seller_short_wh, buyer_short_wh, seller_net, network, platform, make_whole, compensation, refund, \
+    let insert = "insert into runs (trade, run, block, place, delivered_wh, seller_short_wh, \
+                  buyer_short_wh, seller_net, network, platform, make_whole, compensation, refund, \
                   collateral_back)";
     insert_rows(tx, insert, row.len(), vec![row], "").await?;
     Ok(())

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+pragma solidity 0.8.37;
+
+import {Clearing, Delivery, Fill, Order} from "../src/Types.sol";
+import {Market} from "./support/Contracts.sol";
+import {Pair, World} from "./support/World.sol";
+
+/// What a trade costs. Written to target/forge/gas/Gas.json, in gas per trade:
+///
+///   execution  what the call used
+///   calldata   16 per byte, 4 per zero byte, and the 21 000 of a transaction, over its trades
+///
+/// "first" is the first slot of a day for its traders, "later" any other slot of the day. Each call
+/// is a transaction of its own, so that nothing is warm that would not be.
+/// forge-config: default.isolate = true
+contract GasTest is World {
+    uint256 private constant TRANSACTION = 21_000;
+
+    /// `fills` between `buyers` and as many sellers with `orders` each, every order in
+    /// `fillsOfOrder` fills.
+    struct Shape {
+        string name;
+        uint256 fills;
+        uint256 traders;
+        uint256 orders;
+        uint256 fillsOfOrder;
+    }
+
+    function setUp() public {
+        _begin();
+        register(policy());
+    }
+
+    /// What a call without anything to do costs here is what a transaction costs.
+    function test_a_call_is_measured_as_a_transaction() public {
+        sent(STRANGER, address(0xbeef), "");
+        same(vm.lastCallGas().gasTotalUsed, TRANSACTION, "gas of nothing");
+    }
+
+    /// As an auction leaves them: 50 buy orders and 50 sell orders meet in 100 fills.
+    function test_100_traders_with_one_order_each() public {
+        measure(Shape("100 traders", 100, 50, 1, 2));
+    }
+
+    function test_10_traders_with_ten_orders_each() public {
+        measure(Shape("10 traders with 10 orders", 100, 5, 10, 2));
+    }
+
+    /// No two fills have anything in common.
+    function test_200_traders_with_one_order_each() public {
+        measure(Shape("200 traders", 100, 100, 1, 1));
+    }
+
+    function pairsOf(Shape memory s, uint64 slot) private returns (Pair[] memory pairs) {
+        pairs = new Pair[](s.fills);
+        uint256 count = s.traders * s.orders;
+        for (uint256 i = 0; i < s.fills; ++i) {
+            uint256 buy = s.fillsOfOrder == 1 ? i : i / 2;
+            uint256 sell = s.fillsOfOrder == 1 ? i : ((i + 1) / 2) % count;
+            pairs[i].buy = orderOf(s, 0, buy, slot);
+            pairs[i].sell = orderOf(s, 1, sell, slot);
+            pairs[i].quantity = 1234;
+        }
+    }
+
+    function orderOf(
+        Shape memory s,
+        uint8 side,
+        uint256 number,
+        uint64 slot
+    ) private returns (Order memory o) {
+        address trader = account(1000 * (side + 1) + number / s.orders);
+        // One bitmap word has the nonces of a day.
+        o = order(trader, side, 1 + (number % s.orders) + s.orders * ((slot - SLOT) / 900));
+        (o.slot, o.expiry) = (slot, slot + SLOT_SECONDS);
+    }
+
+    function measure(Shape memory s) private {
+        for (uint256 i = 0; i < s.traders; ++i) {
+            fund(account(1000 + i), 100_000_000_000);
+            fund(account(2000 + i), 100_000_000_000);
+        }
+        bytes32[] memory first = settle(s, "first", SLOT);
+        bytes32[] memory later = settle(s, "later", SLOT + 900);
+        vm.warp(SLOT + 1800);
+        reconcileAll(s, "first", 0, first, 1234);
+        reconcileAll(s, "later", 0, later, 1234);
+        reconcileAll(s, "later, again", 1, later, 600);
+    }
+
+    function settle(
+        Shape memory s,
+        string memory when,
+        uint64 slot
+    ) private returns (bytes32[] memory trades) {
+        Clearing memory terms = clearing(policy());
+        terms.slot = slot;
+        (bytes32 id, Fill[] memory fills) = post(terms, pairsOf(s, slot));
+        bytes memory call = abi.encodeCall(Market.settle, (id, fills));
+        vm.recordLogs();
+        sent(STRANGER, address(market), call);
+        write(string.concat("settle, ", s.name, ", ", when), call, fills.length);
+        trades = new bytes32[](fills.length);
+        for (uint256 i = 0; i < fills.length; ++i) {
+            trades[i] = tradeOf(id, fills[i]);
+            same(market.tradeOf(trades[i]).quantity, 1234, "all are settled");
+        }
+    }
+
+    function reconcileAll(
+        Shape memory s,
+        string memory when,
+        uint8 run,
+        bytes32[] memory trades,
+        uint64 delivered
+    ) private {
+        Delivery[] memory all = new Delivery[](trades.length);
+        for (uint256 i = 0; i < all.length; ++i) {
+            all[i] = Delivery(trades[i], delivered, 1234 - delivered, 0);
+        }
+        bytes memory call = abi.encodeCall(Market.reconcile, (run, all));
+        sent(OPERATOR, address(market), call);
+        write(string.concat("reconcile, ", s.name, ", ", when), call, all.length);
+    }
+
+    function write(string memory name, bytes memory call, uint256 trades) private {
+        uint256 total = vm.lastCallGas().gasTotalUsed;
+        uint256 data = TRANSACTION;
+        for (uint256 i = 0; i < call.length; ++i) data += call[i] == 0 ? 4 : 16;
+        vm.snapshotValue("Gas", string.concat(name, ": total"), total);
+        vm.snapshotValue("Gas", string.concat(name, ": execution"), (total - data) / trades);
+        vm.snapshotValue("Gas", string.concat(name, ": calldata"), data / trades);
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+pragma solidity 0.8.37;
+
+import {Meters, Roles} from "./support/Contracts.sol";
+import {World} from "./support/World.sol";
+
+/// Which key a meter signed with, and when.
+contract MeterRegistryTest is World {
+    bytes32 private constant METER = "meter";
+    bytes32 private constant POINT = "point";
+
+    Meters private meters;
+    address private owner;
+    address private installer;
+
+    function setUp() public {
+        _begin();
+        meters = Meters(deployed("MeterRegistry", abi.encode(OPERATOR)));
+        grant(meters, "ENROLLER");
+        (owner, installer) = (account(1), account(2));
+        bytes memory call = abi.encodeCall(Roles.grantRole, (keccak256("INSTALLER"), installer));
+        sent(OPERATOR, address(meters), call);
+    }
+
+    function key(uint256 number) private returns (address) {
+        return account(100 + number);
+    }
+
+    function signed(address signer, bytes32 structHash) private view returns (bytes memory) {
+        bytes32 separator = domain("Wattex MeterRegistry", address(meters));
+        return sign(signer, keccak256(abi.encodePacked(hex"1901", separator, structHash)));
+    }
+
+    function enrolment(
+        bytes32 meter,
+        uint32 version,
+        address[2] memory signers
+    ) private returns (bytes memory) {
+        bytes32 hash = keccak256(
+            "Enrolment(bytes32 meter,address key,address owner,address installer,"
+            "bytes32 connectionPoint,uint32 version)"
+        );
+        address first = key(1);
+        hash = keccak256(abi.encode(hash, meter, first, owner, installer, POINT, version));
+        (bytes memory one, bytes memory two) = (signed(signers[0], hash), signed(signers[1], hash));
+        return
+            abi.encodeCall(Meters.enrol, (meter, first, owner, installer, POINT, one, two));
+    }
+
+    function enrol(uint32 version) private returns (bytes memory) {
+        return enrolment(METER, version, [owner, installer]);
+    }
+
+    function rotation(
+        address signer,
+        address to,
+        uint32 version
+    ) private view returns (bytes memory) {
+        bytes32 hash = keccak256("Rotation(bytes32 meter,address key,uint32 version)");
+        hash = keccak256(abi.encode(hash, METER, to, version));
+        return abi.encodeCall(Meters.rotate, (METER, to, signed(signer, hash)));
+    }
+
+    function test_a_meter_gets_a_key_rotates_and_loses_it() public {
+        sent(OPERATOR, address(meters), enrol(1));
+        same(meters.meterAt(POINT), METER, "the meter of the point");
+        vm.warp(SLOT);
+        sent(STRANGER, address(meters), rotation(key(1), key(2), 2));
+        (address first, uint64 from, uint64 to, address of_, ) = meters.keys(METER, 1);
+        same(first, key(1), "the first key stays known");
+        same(from, SLOT - 600, "from");
+        same(to, SLOT, "to");
+        same(of_, owner, "owner");
+        same(meters.keyAt(METER, SLOT - 1).key, key(1), "before");
+        same(meters.keyAt(METER, SLOT).key, key(2), "after");
+        same(meters.keyAt(METER, SLOT - 601).key, address(0), "before any");
+        vm.warp(END);
+        sent(owner, address(meters), abi.encodeCall(Meters.revoke, (METER)));
+        same(meters.keyAt(METER, END).key, address(0), "revoked");
+        same(meters.meterAt(POINT), 0, "the point is free");
+        sent(OPERATOR, address(meters), enrol(3));
+        same(meters.versions(METER), 3, "versions");
+    }
+
+    function test_AlreadyEnrolled_and_PointTaken() public {
+        sent(OPERATOR, address(meters), enrol(1));
+        bytes memory reason = abi.encodeWithSelector(Meters.AlreadyEnrolled.selector, METER);
+        refused(OPERATOR, address(meters), enrol(2), reason);
+        reason = abi.encodeWithSelector(Meters.PointTaken.selector, POINT);
+        bytes memory other = enrolment("other", 1, [owner, installer]);
+        refused(OPERATOR, address(meters), other, reason);
+    }
+
+    function test_NotEnrolled() public {
+        bytes memory reason = abi.encodeWithSelector(Meters.NotEnrolled.selector, METER);
+        bytes memory revoke = abi.encodeCall(Meters.revoke, (METER));
+        refused(OPERATOR, address(meters), revoke, reason);
+        refused(STRANGER, address(meters), rotation(key(1), key(2), 1), reason);
+        sent(OPERATOR, address(meters), enrol(1));
+        sent(OPERATOR, address(meters), revoke);
+        refused(OPERATOR, address(meters), revoke, reason);
+        refused(STRANGER, address(meters), rotation(key(1), key(2), 2), reason);
+    }
+
+    function test_NotAllowed() public {
+        sent(OPERATOR, address(meters), enrol(1));
+        bytes memory revoke = abi.encodeCall(Meters.revoke, (METER));
+        bytes memory reason = abi.encodeWithSelector(Meters.NotAllowed.selector, installer);
+        refused(installer, address(meters), revoke, reason);
+        sent(owner, address(meters), revoke);
+    }
+
+    function test_BadSignature() public {
+        bytes memory reason = abi.encodeWithSelector(Meters.BadSignature.selector, owner);
+        refused(OPERATOR, address(meters), enrolment(METER, 1, [installer, installer]), reason);
+        refused(OPERATOR, address(meters), enrol(2), reason);
+        reason = abi.encodeWithSelector(Meters.BadSignature.selector, installer);
+        refused(OPERATOR, address(meters), enrolment(METER, 1, [owner, owner]), reason);
+        bytes memory first = enrol(1);
+        sent(OPERATOR, address(meters), first);
+        reason = abi.encodeWithSelector(Meters.BadSignature.selector, key(1));
+        refused(STRANGER, address(meters), rotation(key(2), key(2), 2), reason);
+        refused(STRANGER, address(meters), rotation(key(1), key(2), 3), reason);
+        // What was signed for the first key enrols no second one.
+        sent(owner, address(meters), abi.encodeCall(Meters.revoke, (METER)));
+        reason = abi.encodeWithSelector(Meters.BadSignature.selector, owner);
+        refused(OPERATOR, address(meters), first, reason);
+    }
+
+    function test_NoKey() public {
+        sent(OPERATOR, address(meters), enrol(1));
+        bytes memory none = rotation(key(1), address(0), 2);
+        refused(STRANGER, address(meters), none, Meters.NoKey.selector);
+    }
+
+    function test_roles_of_an_enrolment() public {
+        bytes4 reason = Roles.AccessControlUnauthorizedAccount.selector;
+        refused(STRANGER, address(meters), enrol(1), reason);
+        installer = owner; // who is none
+        refused(OPERATOR, address(meters), enrolment(METER, 1, [owner, owner]), reason);
+    }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+pragma solidity 0.8.37;
+
+import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
+
+/// An account that is a contract: what its owner's key signed counts (65 bytes: r, s, v).
+contract Wallet is IERC1271 {
+    address private immutable _owner;
+
+    constructor(address owner) {
+        _owner = owner;
+    }
+
+    function isValidSignature(
+        bytes32 hash,
+        bytes calldata signature
+    ) external view returns (bytes4) {
+        if (signature.length != 65) return 0xffffffff;
+        address signer = ecrecover(
+            hash,
+            uint8(signature[64]),
+            bytes32(signature[:32]),
+            bytes32(signature[32:64])
+        );
+        return signer == _owner ? IERC1271.isValidSignature.selector : bytes4(0xffffffff);
+    }
+}
+
+/// Accounts that answer a question about a signature badly.
+contract BadWallet {
+    enum Answer {
+        None,
+        Revert,
+        Burn,
+        Short,
+        Other,
+        Long,
+        Dirty
+    }
+
+    Answer private immutable _answer;
+
+    constructor(Answer answer) {
+        _answer = answer;
+    }
+
+    fallback() external {
+        Answer answer = _answer;
+        if (answer == Answer.Revert) revert("no");
+        if (answer == Answer.Burn) while (true) {}
+        assembly {
+            mstore(0, shl(224, 0x1626ba7e))
+            switch answer
+            case 3 {
+                return(0, 4)
+            }
+            case 4 {
+                mstore(0, shl(224, 0x1626ba7f))
+                return(0, 32)
+            }
+            // A thousand words of which the first is right.
+            case 5 {
+                return(0, 32000)
+            }
+            // The right four bytes and something behind them.
+            case 6 {
+                mstore(0, or(shl(224, 0x1626ba7e), 1))
+                return(0, 32)
+            }
+        }
+    }
+}

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+pragma solidity 0.8.37;
+
+import {MarketEvents} from "../../src/MarketEvents.sol";
+import {Clearing, Delivery, Fill, Order, Policy, Reason} from "../../src/Types.sol";
+import {Market, Roles, Token} from "./Contracts.sol";
+import {NaiveTree} from "./NaiveTree.sol";
+import {Test} from "./Test.sol";
+import {Vm} from "./Vm.sol";
+
+/// A buyer's and a seller's order, and how much of both is filled.
+struct Pair {
+    Order buy;
+    Order sell;
+    uint64 quantity;
+}
+
+/// A market with its token and a few accounts whose keys are known.
+///
+/// The worked example of the repository: 5000 Wh at 18 ct, network 1.0 ct, platform 0.2 ct on each
+/// side, retail 30 ct, feed-in 8 ct.
+abstract contract World is Test {
+    uint64 internal constant SLOT = 1_750_000_500;
+    uint32 internal constant SLOT_SECONDS = 900;
+    uint64 internal constant END = SLOT + SLOT_SECONDS;
+    /// The UTC day of the slot.
+    uint32 internal constant DAY = 20_254;
+    uint64 internal constant CORRECTIONS_END = END + 8 days;
+    uint64 internal constant RELEASE = CORRECTIONS_END + 3 days;
+    uint32 internal constant WITHDRAWAL_DELAY = 1 days;
+    uint256 internal constant CHAIN_ID = 4711;
+
+    uint64 internal constant ESCROW = 960_000_000;
+    uint64 internal constant COLLATERAL = 540_000_000;
+
+    bytes32 internal constant ORDER_TYPEHASH =
+        keccak256(
+            "Order(address account,uint8 side,uint64 slot,uint64 quantity,uint64 limitPrice,"
+            "uint64 minFill,bytes32 community,bytes32 zone,bytes32 connectionPoint,bytes32 policy,"
+            "address delegate,uint256 nonce,uint64 expiry)"
+        );
+
+    /// Holds every role.
+    address internal constant OPERATOR = address(0x0f);
+    address internal constant STRANGER = address(0x99);
+    /// Stands for the contract that judges evidence.
+    address internal constant CHALLENGES = address(0xca);
+    address internal constant NETWORK = address(0xf1);
+    address internal constant PLATFORM = address(0xf2);
+
+    Token internal token;
+    Market internal market;
+    mapping(address account => uint256) internal keyOf;
+    uint256 private _payments;
+
+    function _begin() internal {
+        vm.chainId(CHAIN_ID);
+        vm.warp(SLOT - 600);
+        token = Token(deployed("SettlementToken", abi.encode(OPERATOR)));
+        market = newMarket();
+        grant(token, "MINTER");
+    }
+
+    function newMarket() internal returns (Market made) {
+        bytes memory arguments = abi.encode(token, OPERATOR, WITHDRAWAL_DELAY, CHALLENGES);
+        made = Market(deployed("EnergyMarket", arguments));
+        grant(made, "CLEARER");
+        grant(made, "RECONCILER");
+        grant(made, "POLICY");
+        grant(made, "PAUSER");
+    }
+
+    function deployed(string memory name, bytes memory arguments) internal returns (address) {
+        return vm.deployCode(string.concat(name, ".sol:", name), arguments);
+    }
+
+    function grant(Roles roles, string memory role) internal {
+        bytes memory call = abi.encodeCall(Roles.grantRole, (keccak256(bytes(role)), OPERATOR));
+        sent(OPERATOR, address(roles), call);
+    }
+
+    /// The account with this number.
+    function account(uint256 number) internal returns (address made) {
+        uint256 key = uint256(keccak256(abi.encode("key", number)));
+        made = vm.addr(key);
+        keyOf[made] = key;
+    }
+
+    /// Gives an account free cash.
+    function fund(address to, uint256 amount) internal {
+        bytes32 payment = bytes32(++_payments);
+        sent(OPERATOR, address(token), abi.encodeCall(Token.mint, (OPERATOR, amount, payment)));
+        sent(OPERATOR, address(token), abi.encodeCall(Token.approve, (address(market), amount)));
+        sent(OPERATOR, address(market), abi.encodeCall(Market.depositFor, (to, amount, payment)));
+    }
+
+    function policy() internal pure returns (Policy memory terms) {
+        terms.community = "community";
+        terms.zone = "zone";
+        terms.slotSeconds = SLOT_SECONDS;
+        terms.networkFee = 10_000;
+        terms.buyerFee = 2_000;
+        terms.sellerFee = 2_000;
+        terms.retailPriceMax = 400_000;
+        terms.feedInPriceMin = 20_000;
+        terms.toleranceBps = 1_000;
+        terms.toleranceWh = 50;
+        terms.imbalance = 1;
+        terms.correctionSeconds = 8 days;
+        terms.challengeSeconds = 3 days;
+        terms.networkAccount = NETWORK;
+        terms.platformAccount = PLATFORM;
+    }
+
+    function idOf(Policy memory terms) internal pure returns (bytes32) {
+        return keccak256(abi.encode(terms));
+    }
+
+    function register(Policy memory terms) internal returns (bytes32) {
+        sent(OPERATOR, address(market), abi.encodeCall(Market.registerPolicy, (terms)));
+        return idOf(terms);
+    }
+
+    /// A clearing at 18 ct, retail 30 ct, feed-in 8 ct; without fills yet.
+    function clearing(Policy memory terms) internal pure returns (Clearing memory result) {
+        result.policy = idOf(terms);
+        result.slot = SLOT;
+        result.mechanism = 1;
+        result.price = 180_000;
+        result.retailPrice = 300_000;
+        result.feedInPrice = 80_000;
+        result.volume = 5000;
+        result.journalRoot = bytes32(uint256(7));
+    }
+
+    /// An order for 5000 Wh that the clearing at 18 ct just fills.
+    function order(address of_, uint8 side, uint256 nonce) internal pure returns (Order memory) {
+        Policy memory terms = policy();
+        return
+            Order({
+                account: of_,
+                side: side,
+                slot: SLOT,
+                quantity: 5000,
+                limitPrice: side == 0 ? 192_000 : 178_000,
+                minFill: 0,
+                community: terms.community,
+                zone: terms.zone,
+                connectionPoint: bytes32(uint256(uint160(of_))),
+                policy: idOf(terms),
+                delegate: address(0),
+                nonce: nonce,
+                expiry: END
+            });
+    }
+
+    function pair(
+        address buyer,
+        address seller,
+        uint256 nonce
+    ) internal pure returns (Pair memory) {
+        return Pair(order(buyer, 0, nonce), order(seller, 1, nonce), 5000);
+    }
+
+    function single(Pair memory one) internal pure returns (Pair[] memory all) {
+        all = new Pair[](1);
+        all[0] = one;
+    }
+
+    /// EIP-712, written down once more.
+    function domain(string memory name, address contract_) internal view returns (bytes32) {
+        return
+            keccak256(
+                abi.encode(
+                    keccak256(
+                        "EIP712Domain(string name,string version,uint256 chainId,"
+                        "address verifyingContract)"
+                    ),
+                    keccak256(bytes(name)),
+                    keccak256("1"),
+                    block.chainid,
+                    contract_
+                )
+            );
+    }
+
+    function typed(bytes32 structHash) internal view returns (bytes32) {
+        return typed(structHash, market);
+    }
+
+    function typed(bytes32 structHash, Market of_) internal view returns (bytes32) {
+        bytes32 separator = domain("Wattex EnergyMarket", address(of_));
+        return keccak256(abi.encodePacked(hex"1901", separator, structHash));
+    }
+
+    function hashOf(Order memory terms) internal view returns (bytes32) {
+        return typed(keccak256(abi.encode(ORDER_TYPEHASH, terms)));
+    }
+
+    /// 64 bytes, EIP-2098.
+    function sign(address signer, bytes32 hash) internal view returns (bytes memory) {
+        (bytes32 r, bytes32 vs) = vm.signCompact(keyOf[signer], hash);
+        return abi.encodePacked(r, vs);
+    }
+
+    /// The clearing with the root of these pairs, and its fills, signed by their accounts.
+    function prove(
+        Clearing memory terms,
+        Pair[] memory pairs
+    ) internal view returns (Clearing memory, Fill[] memory fills) {
+        bytes32[] memory leaves = new bytes32[](pairs.length);
+        fills = new Fill[](pairs.length);
+        for (uint256 i = 0; i < pairs.length; ++i) {
+            fills[i] = signed(pairs[i]);
+            leaves[i] = leafOf(pairs[i]);
+        }
+        bytes32[][] memory paths = NaiveTree.paths(leaves);
+        for (uint256 i = 0; i < pairs.length; ++i) {
+            (fills[i].index, fills[i].path) = (uint32(i), paths[i]);
+        }
+        terms.fills = uint32(pairs.length);
+        terms.fillsRoot = NaiveTree.root(leaves);
+        return (terms, fills);
+    }
+
+    function leafOf(Pair memory one) internal view returns (bytes32) {
+        return
+            NaiveTree.leaf(abi.encodePacked(hashOf(one.buy), hashOf(one.sell), one.quantity));
+    }
+
+    function signed(Pair memory one) internal view returns (Fill memory fill) {
+        (fill.buy, fill.sell, fill.quantity) = (one.buy, one.sell, one.quantity);
+        fill.buySignature = signatureOf(one.buy);
+        fill.sellSignature = signatureOf(one.sell);
+    }
+
+    /// Of an account without a key: something that only a contract could accept.
+    function signatureOf(Order memory terms) internal view returns (bytes memory) {
+        if (keyOf[terms.account] == 0) return "of a contract";
+        return sign(terms.account, hashOf(terms));
+    }
+
+    /// Posts the clearing of these pairs.
+    function post(
+        Clearing memory terms,
+        Pair[] memory pairs
+    ) internal returns (bytes32 id, Fill[] memory fills) {
+        (terms, fills) = prove(terms, pairs);
+        sent(OPERATOR, address(market), abi.encodeCall(Market.clear, (terms)));
+        id = keccak256(abi.encode(terms));
+    }
+
+    /// Posts the clearing of these pairs and settles all of it.
+    function settled(Pair[] memory pairs) internal returns (bytes32[] memory trades) {
+        (bytes32 id, Fill[] memory fills) = post(clearing(policy()), pairs);
+        check(id, fills, new Reason[](fills.length));
+        trades = new bytes32[](fills.length);
+        for (uint256 i = 0; i < fills.length; ++i) trades[i] = tradeOf(id, fills[i]);
+    }
+
+    function tradeOf(bytes32 id, Fill memory fill) internal view returns (bytes32) {
+        return keccak256(abi.encodePacked(id, hashOf(fill.buy), hashOf(fill.sell)));
+    }
+
+    /// Settles fills; each must be settled (`Reason.None`) or skipped for its reason, in order.
+    function check(bytes32 id, Fill[] memory fills, Reason[] memory expected) internal {
+        vm.recordLogs();
+        sent(STRANGER, address(market), abi.encodeCall(Market.settle, (id, fills)));
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        same(logs.length, fills.length, "one event of each fill");
+        for (uint256 i = 0; i < fills.length; ++i) {
+            same(uint256(reasonIn(logs[i])), uint256(expected[i]), "the reason of a fill");
+        }
+    }
+
+    /// Settles one fill with this result.
+    function check(bytes32 id, Fill memory fill, Reason expected) internal {
+        Fill[] memory fills = new Fill[](1);
+        fills[0] = fill;
+        Reason[] memory reasons = new Reason[](1);
+        reasons[0] = expected;
+        check(id, fills, reasons);
+    }
+
+    function reasonIn(Vm.Log memory log) internal pure returns (Reason) {
+        if (log.topics[0] == MarketEvents.TradeSettled.selector) return Reason.None;
+        same(log.topics[0], MarketEvents.FillSkipped.selector, "an event of settling");
+        return Reason(abi.decode(log.data, (uint8)));
+    }
+
+    function reconcile(uint8 run, Delivery memory one) internal {
+        Delivery[] memory deliveries = new Delivery[](1);
+        deliveries[0] = one;
+        sent(OPERATOR, address(market), abi.encodeCall(Market.reconcile, (run, deliveries)));
+    }
+
+    function list(address a) internal pure returns (address[] memory all) {
+        all = new address[](1);
+        all[0] = a;
+    }
+
+    function list(bytes32 a) internal pure returns (bytes32[] memory all) {
+        all = new bytes32[](1);
+        all[0] = a;
+    }
+}
