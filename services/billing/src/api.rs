@@ -2,9 +2,12 @@
 #![allow(unused_qualifications, reason = "the route macros repeat the types of the arguments")]
 
 mod audit;
+mod bank;
 mod deposits;
 mod invoices;
+mod statements;
 mod tariffs;
+mod unmatched;
 mod wallet;
 
 use std::sync::Arc;
@@ -29,6 +32,11 @@ pub fn routes(
             .service(wallet::get_wallet)
             .service(wallet::list_statement)
             .service(deposits::credit_deposit)
+            .service(bank::get_bank_account)
+            .service(bank::set_bank_account)
+            .service(statements::import_statement)
+            .service(unmatched::list_unmatched)
+            .service(unmatched::assign_unmatched)
             .service(tariffs::list_tariffs)
             .service(tariffs::publish_tariff)
             .service(invoices::list_invoices)

@@ -2,6 +2,7 @@
 //! transaction.
 
 pub(crate) mod audit;
+pub(crate) mod bank;
 pub(crate) mod deposit;
 pub(crate) mod evidence;
 pub(crate) mod expire;

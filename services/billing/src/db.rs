@@ -12,9 +12,11 @@
 //! | `expiry`, `kept_apart` | trades that expire; trades that the contract refuses, with reasons |
 //! | `kept_interval` | versions of intervals that wait for their run or came too late |
 //! | `deposit`, `series`, `invoice` | payments from outside; invoice numbers; issued invoices |
+//! | `bank_account`, `bank_payment` | where a community is paid; what came in by its statements |
 //!
 //! Invariants: `journal` only grows; a `fact` goes when its block leaves the best branch.
 
+pub(crate) mod bank;
 pub(crate) mod chain;
 pub(crate) mod energy;
 pub(crate) mod handover;
@@ -35,7 +37,23 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, sql: SCHEMA },
     Migration { version: 4, sql: HANDOVER_SCHEMA },
     Migration { version: 5, sql: CHANGES_SCHEMA },
+    Migration { version: 6, sql: BANK_SCHEMA },
 ];
+
+/// Payments by bank. One without an account is matched to nobody yet, for a reason.
+const BANK_SCHEMA: &str = "
+create table bank_account (
+    community text primary key, iban text not null unique, holder text not null,
+    currency text not null
+);
+create table bank_payment (
+    number {serial}, community text not null, key text not null, statement text not null,
+    booked_on text not null, amount bigint not null, currency text not null,
+    remittance text not null, debtor text not null, debtor_account text not null,
+    reason text not null, account text not null, at bigint not null, unique (community, key)
+);
+create index bank_payment_account on bank_payment (community, account, number);
+";
 
 /// How often a slot changed, so that no change is missed; when a reading was heard of, by which the
 /// late ones are found. None is left out of a bill's evidence any more.

@@ -2,6 +2,7 @@
 //!
 //! No clock, network, database or randomness in here.
 
+pub mod bank;
 pub mod bill;
 pub mod handover;
 pub mod journal;

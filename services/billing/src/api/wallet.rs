@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::account_of;
 use crate::Billing;
 use crate::db::journal;
+use crate::domain::bank::reference;
 use crate::domain::journal::{Account, Book, Entry, Fact};
 
 /// Whose, and which part.
@@ -33,6 +34,10 @@ pub(crate) struct WalletView {
     pub(crate) account: String,
     /// Its address.
     pub(crate) address: String,
+    /// What a transfer to the community's bank account says so that it is credited here (ISO
+    /// 11649).
+    #[schema(example = "RF18539007547034")]
+    pub(crate) reference: String,
     /// Its own money, what was asked for as a withdrawal included.
     pub(crate) free: String,
     /// Proceeds inside the challenge window.
@@ -109,6 +114,7 @@ pub(crate) async fn get_wallet(
     Ok(Json(WalletView {
         account: account.account.to_string(),
         address: format!("{address:#x}"),
+        reference: reference(account.account).to_string(),
         free: money(free),
         locked: money(locked),
         escrow: money(escrow),

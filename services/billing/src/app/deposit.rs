@@ -3,12 +3,14 @@
 use alloy_primitives::{B256, U256, keccak256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
-use client::Transaction;
+use client::{Sender, Transaction};
+use db::Tx;
 use ids::{AccountId, CommunityId};
 use service::Problem;
 use units::Money;
 
 use crate::Billing;
+use crate::db::members::Account;
 use crate::db::slots::{self, Deposit};
 
 /// The most one payment may bring: ten million of the currency.
@@ -16,6 +18,32 @@ pub const DEPOSIT_MAX: Money = Money::from_n(10_000_000_000_000_000);
 const MINT_GAS: u64 = 200_000;
 const DEPOSIT_GAS: u64 = 200_000;
 const APPROVE_GAS: u64 = 100_000;
+
+/// A payment that is credited, with the transactions that bring it on chain.
+pub(crate) struct Credit {
+    community: CommunityId,
+    key: String,
+    deposit: Deposit,
+    transactions: [Transaction; 2],
+}
+
+impl Credit {
+    /// Credits it, unless it was before; its name on chain.
+    pub(crate) async fn put(self, tx: &mut Tx, operator: &Sender) -> Result<B256> {
+        let (fresh, kept) =
+            slots::put_deposit(tx, self.community, &self.key, &self.deposit).await?;
+        if (kept.account, kept.amount) != (self.deposit.account, self.deposit.amount) {
+            let problem = Problem::conflict("another payment has this key");
+            return Err(anyhow::Error::from(problem));
+        }
+        if fresh {
+            for transaction in &self.transactions {
+                operator.enqueue(tx, transaction).await?;
+            }
+        }
+        Ok(kept.payment)
+    }
+}
 
 impl Billing {
     /// Credits `amount` to `account`: tokens are minted for the payment and deposited. The same
@@ -39,40 +67,34 @@ impl Billing {
         let known = crate::db::members::account(&self.db, account).await?;
         let known = known.filter(|known| known.community == community);
         let Some(known) = known else { return Err(Problem::not_found("account").into()) };
-        let payment = keccak256(format!("{community}/{key}"));
-        let transactions = [
-            self.transaction(
-                format!("mint/{payment}"),
-                self.deployment.mint(self.operator.address(), amount, payment)?,
-                MINT_GAS,
-            ),
-            self.transaction(
-                format!("deposit/{payment}"),
-                self.deployment.deposit_for(known.address, amount, payment)?,
-                DEPOSIT_GAS,
-            ),
-        ];
-        let wanted = Deposit { payment, account, amount, at: now };
-        let (operator, key) = (self.operator.clone(), key.to_owned());
+        let (credit, operator) = (self.credit(&known, key, amount, now)?, self.operator.clone());
         self.db
-            .transact(move |tx| {
-                Box::pin(async move {
-                    let (fresh, kept) = slots::put_deposit(tx, community, &key, &wanted).await?;
-                    if (kept.account, kept.amount) != (wanted.account, wanted.amount) {
-                        let problem = Problem::conflict("another payment has this key");
-                        return Err(anyhow::Error::from(problem));
-                    }
-                    if fresh {
-                        for transaction in &transactions {
-                            operator.enqueue(tx, transaction).await?;
-                        }
-                    }
-                    Ok(kept.payment)
-                })
-            })
+            .transact(move |tx| Box::pin(async move { credit.put(tx, &operator).await }))
             .await
             .context("a deposit")
             .map_err(unwrapped)
+    }
+
+    /// What crediting `amount` to `account` comes to.
+    pub(crate) fn credit(
+        &self,
+        account: &Account,
+        key: &str,
+        amount: Money,
+        now: Timestamp,
+    ) -> Result<Credit> {
+        let payment = keccak256(format!("{}/{key}", account.community));
+        let mint = self.deployment.mint(self.operator.address(), amount, payment)?;
+        let deposit = self.deployment.deposit_for(account.address, amount, payment)?;
+        Ok(Credit {
+            community: account.community,
+            key: key.to_owned(),
+            deposit: Deposit { payment, account: account.account, amount, at: now },
+            transactions: [
+                self.transaction(format!("mint/{payment}"), mint, MINT_GAS),
+                self.transaction(format!("deposit/{payment}"), deposit, DEPOSIT_GAS),
+            ],
+        })
     }
 
     /// Lets the market take the tokens that are minted here; sent once.

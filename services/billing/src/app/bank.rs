@@ -1,0 +1,259 @@
+//! Bank statements become deposits; what nobody can be credited with waits for somebody to look.
+//!
+//! A statement is taken whole or not at all. The same statement again, or another one that has the
+//! same payments, credits nothing twice.
+
+use alloy_primitives::B256;
+use anyhow::{Error, Result};
+use calendar::Timestamp;
+use ids::{AccountId, CommunityId};
+use iso20022::camt053::{self, Side, Statement};
+use service::Problem;
+use units::Money;
+
+use super::deposit::{Credit, DEPOSIT_MAX};
+use crate::Billing;
+use crate::db::bank::{self, BankAccount, BankPayment, Kept};
+use crate::db::members::{self, Account};
+use crate::domain::bank::{Judged, References, Verdict, judge};
+
+/// The most letters of what a payment is for that are kept.
+const REMITTANCE_CHARS_MAX: usize = 1_000;
+
+/// What became of a statement.
+pub(crate) struct Imported {
+    pub(crate) statement: Statement,
+    /// In the order of the file.
+    pub(crate) payments: Vec<ImportedPayment>,
+}
+
+/// What became of a payment.
+pub(crate) struct ImportedPayment {
+    /// Place of its entry in the statement, from one on.
+    pub(crate) entry: usize,
+    pub(crate) booked_on: String,
+    pub(crate) bank_reference: Option<String>,
+    pub(crate) amount: Money,
+    pub(crate) side: Side,
+    pub(crate) fate: Fate,
+}
+
+/// What became of a payment of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Went out, is not booked, or is of nothing.
+    Ignored,
+    /// Is credited now; its name on chain.
+    Credited(AccountId, B256),
+    /// Was credited before.
+    Known(AccountId),
+    /// Is kept under a number until somebody says whose it is.
+    Unmatched(i64, String),
+}
+
+/// A payment that came in, ready to be kept.
+struct Incoming {
+    payment: BankPayment,
+    credit: Option<Credit>,
+}
+
+impl Billing {
+    /// Says where the members of a community pay to.
+    ///
+    /// # Errors
+    /// A [`Problem`] where it is another community's account.
+    pub(crate) async fn set_bank_account(
+        &self,
+        community: CommunityId,
+        account: BankAccount,
+    ) -> Result<()> {
+        self.db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    if bank::put_account(tx, community, &account).await? {
+                        return Ok(());
+                    }
+                    let title = "The bank account is another community's";
+                    Err(Error::from(Problem::refused("BANK_ACCOUNT_TAKEN", title)))
+                })
+            })
+            .await
+    }
+
+    /// Credits the payments of a statement whose references are known, and keeps the others.
+    ///
+    /// # Errors
+    /// A [`Problem`] for a statement that cannot be believed, is of another bank account, has a
+    /// payment over [`DEPOSIT_MAX`] or contradicts an earlier one; nothing of it is taken then.
+    pub(crate) async fn import_statement(
+        &self,
+        community: CommunityId,
+        bytes: &[u8],
+        now: Timestamp,
+    ) -> Result<Imported> {
+        let statement = camt053::read(bytes).map_err(|rejected| {
+            let title = "The statement cannot be believed";
+            Problem::refused(rejected.rejection.code(), title).with_detail(rejected.to_string())
+        })?;
+        let account = self.bank_account(community).await?;
+        if statement.account != account.iban {
+            let title = "The statement is of another bank account";
+            return Err(Problem::refused("OTHER_BANK_ACCOUNT", title).into());
+        }
+        let mut members = members::accounts(&self.db).await?;
+        members.retain(|member| member.community == community);
+        let references = References::of(members.iter().map(|member| member.account));
+        let mut payments = Vec::new();
+        let mut incoming = Vec::new();
+        for judged in judge(&statement, account.currency, &references) {
+            incoming.push(self.incoming(&statement, &judged, &members, now)?);
+            payments.push(ImportedPayment {
+                entry: judged.entry,
+                booked_on: judged.booked_on,
+                bank_reference: judged.payment.bank_reference.clone(),
+                amount: judged.payment.amount,
+                side: judged.payment.side,
+                fate: Fate::Ignored,
+            });
+        }
+        let fates = self.keep_payments(community, incoming).await?;
+        for (payment, fate) in payments.iter_mut().zip(fates) {
+            payment.fate = fate;
+        }
+        Ok(Imported { statement, payments })
+    }
+
+    /// Credits the payment of this number to `account`, unless that was done before; its name on
+    /// chain and how much it is.
+    ///
+    /// # Errors
+    /// A [`Problem`] for an unknown payment, one that another account got, or one in another
+    /// currency.
+    pub(crate) async fn assign_payment(
+        &self,
+        number: i64,
+        account: Account,
+        now: Timestamp,
+    ) -> Result<(B256, Money)> {
+        let community = account.community;
+        let currency = self.bank_account(community).await?.currency;
+        let payment = self.payment(community, number).await?;
+        if payment.currency != currency {
+            let title = format!("The payment is in {}, not in {currency}", payment.currency);
+            return Err(Problem::refused("CURRENCY", title).into());
+        }
+        let credit = self.credit(&account, &payment.key, payment.amount, now)?;
+        let (operator, owner) = (self.operator.clone(), account.account);
+        let payment = self
+            .db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    let kept = bank::payment(tx, community, number).await?;
+                    if kept.and_then(|kept| kept.account).is_some_and(|other| other != owner) {
+                        let problem = Problem::conflict("another account got the payment");
+                        return Err(Error::from(problem));
+                    }
+                    bank::assign(tx, number, owner).await?;
+                    Ok((credit.put(tx, &operator).await?, payment.amount))
+                })
+            })
+            .await?;
+        Ok(payment)
+    }
+
+    /// Where a community is paid.
+    async fn bank_account(&self, community: CommunityId) -> Result<BankAccount> {
+        let account = bank::account(&self.db, community).await?;
+        let title = "The community has said no bank account";
+        account.ok_or_else(|| Problem::refused("NO_BANK_ACCOUNT", title).into())
+    }
+
+    async fn payment(&self, community: CommunityId, number: i64) -> Result<BankPayment> {
+        let found = self
+            .db
+            .transact(move |tx| Box::pin(async move { bank::payment(tx, community, number).await }))
+            .await?;
+        found.ok_or_else(|| Problem::not_found("payment").into())
+    }
+
+    /// What is kept of a payment that came in; nothing of one that did not.
+    fn incoming(
+        &self,
+        statement: &Statement,
+        judged: &Judged<'_>,
+        members: &[Account],
+        now: Timestamp,
+    ) -> Result<Option<Incoming>> {
+        let Verdict::Came { key, owner } = &judged.verdict else { return Ok(None) };
+        let said = judged.payment;
+        if said.amount > DEPOSIT_MAX {
+            let detail = format!("entry {} is over {DEPOSIT_MAX}", judged.entry);
+            let problem = Problem::refused("PAYMENT_TOO_LARGE", "A payment is too large");
+            return Err(problem.with_detail(detail).into());
+        }
+        let member = members.iter().find(|member| Ok(member.account) == *owner);
+        let credit = member.map(|member| self.credit(member, key, said.amount, now)).transpose()?;
+        let remittance = [&said.creditor_references[..], &said.remittance[..]].concat().join(" ");
+        let account = said.debtor_account.as_ref();
+        let payment = BankPayment {
+            key: key.clone(),
+            statement: statement.id.clone(),
+            booked_on: judged.booked_on.clone(),
+            amount: said.amount,
+            currency: statement.currency,
+            remittance: remittance.chars().take(REMITTANCE_CHARS_MAX).collect(),
+            debtor: said.debtor.clone().unwrap_or_default(),
+            debtor_account: account.map(ToString::to_string).unwrap_or_default(),
+            reason: owner.err().map(|reason| reason.code().to_owned()).unwrap_or_default(),
+            account: owner.ok(),
+            at: now,
+        };
+        Ok(Some(Incoming { payment, credit }))
+    }
+
+    /// Keeps what came in and credits what can be, all of it or nothing.
+    async fn keep_payments(
+        &self,
+        community: CommunityId,
+        incoming: Vec<Option<Incoming>>,
+    ) -> Result<Vec<Fate>> {
+        let operator = self.operator.clone();
+        self.db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    let mut fates = Vec::with_capacity(incoming.len());
+                    for one in incoming {
+                        let Some(Incoming { payment, credit }) = one else {
+                            fates.push(Fate::Ignored);
+                            continue;
+                        };
+                        let (fresh, kept) = bank::put_payment(tx, community, &payment).await?;
+                        check_same(&kept, &payment)?;
+                        fates.push(match (kept.payment.account, credit) {
+                            (Some(account), Some(credit)) if fresh => {
+                                Fate::Credited(account, credit.put(tx, &operator).await?)
+                            }
+                            (Some(account), _) => Fate::Known(account),
+                            (None, _) => Fate::Unmatched(kept.number, kept.payment.reason),
+                        });
+                    }
+                    Ok(fates)
+                })
+            })
+            .await
+    }
+}
+
+/// A payment that was booked never changes.
+fn check_same(kept: &Kept, payment: &BankPayment) -> Result<()> {
+    let known = &kept.payment;
+    if (known.amount, known.currency) == (payment.amount, payment.currency) {
+        return Ok(());
+    }
+    let detail = format!(
+        "{} was {} {} in statement {}, and is {} {} now",
+        known.key, known.amount, known.currency, known.statement, payment.amount, payment.currency
+    );
+    let title = "The statement contradicts an earlier one";
+    Err(Problem::refused("STATEMENT_CONTRADICTS", title).with_detail(detail).into())
+}

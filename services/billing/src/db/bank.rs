@@ -1,0 +1,185 @@
+//! Bank accounts of communities, and the payments that came in on them.
+
+use anyhow::{Context, Result};
+use calendar::Timestamp;
+use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
+use ids::{AccountId, CommunityId};
+use iso20022::{Currency, Iban};
+use units::Money;
+
+/// Where the members of a community pay to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BankAccount {
+    pub(crate) iban: Iban,
+    /// Whose it is.
+    pub(crate) holder: String,
+    /// What it is kept in, and the tokens with it.
+    pub(crate) currency: Currency,
+}
+
+/// A payment that came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BankPayment {
+    pub(crate) key: String,
+    /// The statement that had it first.
+    pub(crate) statement: String,
+    pub(crate) booked_on: String,
+    pub(crate) amount: Money,
+    pub(crate) currency: Currency,
+    pub(crate) remittance: String,
+    pub(crate) debtor: String,
+    pub(crate) debtor_account: String,
+    /// Why it was credited to nobody by itself; empty where it was.
+    pub(crate) reason: String,
+    /// Who got it.
+    pub(crate) account: Option<AccountId>,
+    pub(crate) at: Timestamp,
+}
+
+/// A payment with its number, which rises.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) number: i64,
+    pub(crate) payment: BankPayment,
+}
+
+/// Keeps where a community is paid; whether the account is not another's.
+pub(crate) async fn put_account(
+    tx: &mut Tx,
+    community: CommunityId,
+    account: &BankAccount,
+) -> Result<bool> {
+    let owner: Option<String> = query_scalar("select community from bank_account where iban = $1")
+        .bind(account.iban.to_string())
+        .fetch_optional(tx.conn())
+        .await?;
+    if owner.is_some_and(|owner| owner != community.to_string()) {
+        return Ok(false);
+    }
+    let row = vec![
+        Cell::Text(community.to_string()),
+        Cell::Text(account.iban.to_string()),
+        Cell::Text(account.holder.clone()),
+        Cell::Text(account.currency.to_string()),
+    ];
+    let insert = "insert into bank_account (community, iban, holder, currency)";
+    let update = "on conflict (community) do update set iban = excluded.iban, \
+                  holder = excluded.holder, currency = excluded.currency";
+    insert_rows(tx, insert, 4, vec![row], update).await?;
+    Ok(true)
+}
+
+/// Where a community is paid.
+pub(crate) async fn account(db: &Db, community: CommunityId) -> Result<Option<BankAccount>> {
+    let row = query("select iban, holder, currency from bank_account where community = $1")
+        .bind(community.to_string())
+        .fetch_optional(db.read())
+        .await
+        .context("reading a bank account")?;
+    let Some(row) = row else { return Ok(None) };
+    let text = |place: usize| row.try_get::<String, _>(place);
+    Ok(Some(BankAccount { iban: text(0)?.parse()?, holder: text(1)?, currency: text(2)?.parse()? }))
+}
+
+/// Keeps a payment under its key; whether it is new, and what is kept.
+pub(crate) async fn put_payment(
+    tx: &mut Tx,
+    community: CommunityId,
+    payment: &BankPayment,
+) -> Result<(bool, Kept)> {
+    let account = payment.account.map(|account| account.to_string());
+    let row = vec![
+        Cell::Text(community.to_string()),
+        Cell::Text(payment.key.clone()),
+        Cell::Text(payment.statement.clone()),
+        Cell::Text(payment.booked_on.clone()),
+        Cell::Int(payment.amount.n()),
+        Cell::Text(payment.currency.to_string()),
+        Cell::Text(payment.remittance.clone()),
+        Cell::Text(payment.debtor.clone()),
+        Cell::Text(payment.debtor_account.clone()),
+        Cell::Text(payment.reason.clone()),
+        Cell::Text(account.unwrap_or_default()),
+        Cell::Int(payment.at.seconds()),
+    ];
+    let insert = "insert into bank_payment (community, key, statement, booked_on, amount, \
+                  currency, remittance, debtor, debtor_account, reason, account, at)";
+    let fresh = insert_rows(tx, insert, 12, vec![row], "on conflict do nothing").await? > 0;
+    let row = query(AssertSqlSafe(select("community = $1 and key = $2")))
+        .bind(community.to_string())
+        .bind(payment.key.clone())
+        .fetch_one(tx.conn())
+        .await?;
+    Ok((fresh, parse(&row)?))
+}
+
+/// The payment of this number, if the community has it.
+pub(crate) async fn payment(
+    tx: &mut Tx,
+    community: CommunityId,
+    number: i64,
+) -> Result<Option<BankPayment>> {
+    let row = query(AssertSqlSafe(select("community = $1 and number = $2")))
+        .bind(community.to_string())
+        .bind(number)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(row.as_ref().map(parse).transpose()?.map(|kept| kept.payment))
+}
+
+/// Says whose the payment of this number is.
+pub(crate) async fn assign(tx: &mut Tx, number: i64, account: AccountId) -> Result<()> {
+    query("update bank_payment set account = $1 where number = $2")
+        .bind(account.to_string())
+        .bind(number)
+        .execute(tx.conn())
+        .await
+        .context("assigning a payment")?;
+    Ok(())
+}
+
+/// The payments of a community that nobody got, oldest first, after a number.
+pub(crate) async fn unmatched(
+    db: &Db,
+    community: CommunityId,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<Kept>> {
+    let condition = "community = $1 and account = '' and number > $2 order by number limit $3";
+    let rows = query(AssertSqlSafe(select(condition)))
+        .bind(community.to_string())
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(db.read())
+        .await
+        .context("reading unmatched payments")?;
+    rows.iter().map(parse).collect()
+}
+
+fn select(condition: &str) -> String {
+    format!(
+        "select number, key, statement, booked_on, amount, currency, remittance, debtor, \
+         debtor_account, reason, account, at from bank_payment where {condition}"
+    )
+}
+
+fn parse(row: &AnyRow) -> Result<Kept> {
+    let text = |place: usize| row.try_get::<String, _>(place);
+    let account = Some(text(10)?).filter(|account| !account.is_empty());
+    Ok(Kept {
+        number: row.try_get(0)?,
+        payment: BankPayment {
+            key: text(1)?,
+            statement: text(2)?,
+            booked_on: text(3)?,
+            amount: Money::from_n(row.try_get(4)?),
+            currency: text(5)?.parse()?,
+            remittance: text(6)?,
+            debtor: text(7)?,
+            debtor_account: text(8)?,
+            reason: text(9)?,
+            account: account.map(|account| account.parse()).transpose()?,
+            at: Timestamp::from_seconds(row.try_get(11)?),
+        },
+    })
+}

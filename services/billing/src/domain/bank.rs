@@ -1,0 +1,191 @@
+//! Payments on a bank account: which account each is for, or why that cannot be said.
+//!
+//! Every account has a reference, which its owner writes into a transfer. A payment that says one,
+//! and one only, is the account's. Everything else that came in waits for somebody to look.
+//!
+//! Invariants: the same payment has the same key in every statement; nothing is credited by itself
+//! that cannot be told from a repeat, takes another payment back, or is in another currency.
+
+use std::collections::{BTreeSet, HashMap};
+
+use alloy_primitives::keccak256;
+use ids::AccountId;
+use iso20022::camt053::{Entry, Payment, Side, Statement};
+use iso20022::{Currency, Reference};
+use units::Money;
+
+/// Digits of a reference after its prefix and check digits.
+const DIGITS: usize = 16;
+/// Characters of a reference: `RF`, two check digits, sixteen digits.
+const REFERENCE_CHARS: usize = 4 + DIGITS;
+
+/// What the owner of `account` writes into a transfer: sixteen digits of
+/// `keccak("WPR1" || account)` as a creditor reference.
+pub fn reference(account: AccountId) -> Reference {
+    let hash = keccak256([b"WPR1".as_slice(), account.uuid().as_bytes()].concat());
+    let (_, low) = hash.split_at(24);
+    let number = low.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+    let digits = format!("{:016}", number % 10_u64.pow(16));
+    Reference::of(&digits).expect("sixteen digits are the body of a reference")
+}
+
+/// The references of many accounts.
+pub struct References(HashMap<Reference, Option<AccountId>>);
+
+impl References {
+    /// Those of `accounts`. One that two of them have is neither's.
+    pub fn of(accounts: impl IntoIterator<Item = AccountId>) -> References {
+        let mut known = HashMap::new();
+        for account in accounts {
+            let owner = known.entry(reference(account)).or_insert(Some(account));
+            *owner = owner.filter(|owner| *owner == account);
+        }
+        References(known)
+    }
+
+    /// Whose payment says this.
+    fn owner(&self, payment: &Payment) -> Result<AccountId, Reason> {
+        let structured = payment.creditor_references.iter().filter_map(|text| text.parse().ok());
+        // A bank breaks lines where it likes, also within a reference.
+        let typed = Reference::all_in(&payment.remittance.concat(), REFERENCE_CHARS);
+        let said: BTreeSet<Reference> = structured.chain(typed).collect();
+        let owners = said.iter().filter_map(|said| self.0.get(said));
+        let owners: BTreeSet<Option<AccountId>> = owners.copied().collect();
+        match (owners.len(), owners.first()) {
+            (0, _) => Err(Reason::NoReference),
+            (1, Some(Some(account))) => Ok(*account),
+            _ => Err(Reason::Ambiguous),
+        }
+    }
+}
+
+/// A payment of a statement, and what is to be done with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged<'s> {
+    /// Place of its entry in the statement, from one on.
+    pub entry: usize,
+    /// When it was booked, as the bank says it; empty where it is not.
+    pub booked_on: String,
+    /// The payment.
+    pub payment: &'s Payment,
+    /// What becomes of it.
+    pub verdict: Verdict,
+}
+
+/// What becomes of a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It went out, is not booked, or is of nothing.
+    Ignored,
+    /// It came in.
+    Came {
+        /// Names it, in every statement.
+        key: String,
+        /// Whose it is, or why that cannot be said.
+        owner: Result<AccountId, Reason>,
+    },
+}
+
+/// Why a payment is credited to nobody, in order of precedence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The bank account is kept in another currency.
+    Currency,
+    /// It takes back what went out.
+    Reversal,
+    /// The bank gave it no name: it cannot be told from a repeat.
+    NoBankReference,
+    /// The bank gave two payments of the day one name.
+    Repeated,
+    /// It says no reference that is known.
+    NoReference,
+    /// It says references of several accounts.
+    Ambiguous,
+}
+
+impl Reason {
+    /// A name that never changes.
+    pub fn code(self) -> &'static str {
+        match self {
+            Reason::Currency => "CURRENCY",
+            Reason::Reversal => "REVERSAL",
+            Reason::NoBankReference => "NO_BANK_REFERENCE",
+            Reason::Repeated => "REPEATED",
+            Reason::NoReference => "NO_REFERENCE",
+            Reason::Ambiguous => "AMBIGUOUS",
+        }
+    }
+}
+
+/// What becomes of each payment of `statement`, for a bank account kept in `currency`.
+pub fn judge<'s>(
+    statement: &'s Statement,
+    currency: Currency,
+    references: &References,
+) -> Vec<Judged<'s>> {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut judged = Vec::new();
+    for (place, entry) in statement.entries.iter().enumerate() {
+        let booked_on = entry.booked_on.map(|day| day.to_string()).unwrap_or_default();
+        for payment in &entry.payments {
+            let came = entry.booked && payment.side == Side::Credit && payment.amount > Money::ZERO;
+            let verdict = if came {
+                let name = name(statement, &booked_on, payment);
+                let times = seen.entry(name.clone()).and_modify(|times| *times += 1).or_insert(1);
+                let owner = owner(statement, currency, references, (entry, payment), *times);
+                let key = if *times == 1 { name } else { format!("{name}#{times}") };
+                Verdict::Came { key, owner }
+            } else {
+                Verdict::Ignored
+            };
+            let booked_on = booked_on.clone();
+            judged.push(Judged { entry: place + 1, booked_on, payment, verdict });
+        }
+    }
+    judged
+}
+
+fn owner(
+    statement: &Statement,
+    currency: Currency,
+    references: &References,
+    (entry, payment): (&Entry, &Payment),
+    times: usize,
+) -> Result<AccountId, Reason> {
+    if statement.currency != currency {
+        return Err(Reason::Currency);
+    }
+    if entry.reversal {
+        return Err(Reason::Reversal);
+    }
+    if payment.bank_reference.is_none() {
+        return Err(Reason::NoBankReference);
+    }
+    if times > 1 {
+        return Err(Reason::Repeated);
+    }
+    references.owner(payment)
+}
+
+/// What a payment is called in every statement: by account, day and the bank's reference, or by
+/// what it says where the bank gave none.
+fn name(statement: &Statement, booked_on: &str, payment: &Payment) -> String {
+    let account = &statement.account;
+    if let Some(reference) = &payment.bank_reference {
+        return format!("bank/{account}/{booked_on}/{reference}");
+    }
+    let debtor_account = payment.debtor_account.as_ref().map(ToString::to_string);
+    let said = format!(
+        "{}|{}|{:?}|{:?}|{:?}|{:?}",
+        payment.amount,
+        statement.currency,
+        payment.end_to_end_id,
+        payment.remittance,
+        payment.creditor_references,
+        debtor_account
+    );
+    format!("bank/{account}/{booked_on}/-{:x}", keccak256(said))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! Whose a payment is.
+
+use iso20022::camt053::{Entry, Payment, Side, Statement};
+
+use super::*;
+
+fn account(name: &str) -> AccountId {
+    AccountId::derived(name)
+}
+
+fn statement(entries: Vec<Entry>) -> Statement {
+    Statement {
+        id: "1".to_owned(),
+        account: "DE89370400440532013000".parse().unwrap(),
+        currency: "EUR".parse().unwrap(),
+        opening: Money::ZERO,
+        closing: Money::ZERO,
+        entries,
+    }
+}
+
+/// A booked credit of 25 that says `text`.
+fn entry(bank_reference: Option<&str>, text: &str) -> Entry {
+    let amount = Money::from_n(25_000_000_000);
+    let payment = Payment {
+        amount,
+        side: Side::Credit,
+        bank_reference: bank_reference.map(str::to_owned),
+        end_to_end_id: None,
+        remittance: text.lines().map(str::to_owned).collect(),
+        creditor_references: Vec::new(),
+        debtor: None,
+        debtor_account: None,
+    };
+    Entry {
+        amount,
+        side: Side::Credit,
+        reversal: false,
+        booked: true,
+        booked_on: Some("2026-06-01".parse().unwrap()),
+        payments: vec![payment],
+    }
+}
+
+/// What becomes of the payments: an account's name, a reason, or nothing.
+fn fates(statement: &Statement, currency: &str) -> Vec<String> {
+    let names = ["heron", "otter"];
+    let references = References::of(names.map(account));
+    let fate = |judged: Judged<'_>| match judged.verdict {
+        Verdict::Ignored => "ignored".to_owned(),
+        Verdict::Came { owner: Err(reason), .. } => reason.code().to_owned(),
+        Verdict::Came { owner: Ok(owner), .. } => {
+            names.into_iter().find(|name| account(name) == owner).unwrap().to_owned()
+        }
+    };
+    judge(statement, currency.parse().unwrap(), &references).into_iter().map(fate).collect()
+}
+
+fn check(entry: Entry, expected: &str) {
+    assert_eq!(fates(&statement(vec![entry]), "EUR"), [expected]);
+}
+
+#[test]
+fn an_account_has_one_reference_for_good() {
+    let known = reference(AccountId::from_uuid(ids::Uuid::from_u128(1)));
+    assert_eq!(known.as_str(), "RF895405585037032960");
+    assert_eq!(known.as_str().len(), REFERENCE_CHARS);
+    assert_ne!(reference(account("heron")), reference(account("otter")));
+}
+
+#[test]
+fn a_payment_is_whose_reference_it_says() {
+    let [heron, otter] = ["heron", "otter"].map(|name| reference(account(name)).to_string());
+    let spaced = format!("Thank you, {} {} bye", &heron[..4].to_lowercase(), &heron[4..]);
+    check(entry(Some("1"), &spaced), "heron");
+    let broken = format!("for {}\n{}", &otter[..9], &otter[9..]);
+    check(entry(Some("1"), &broken), "otter");
+    check(entry(Some("1"), &format!("{heron} {heron}")), "heron");
+    check(entry(Some("1"), &format!("{heron} {otter}")), "AMBIGUOUS");
+    check(entry(Some("1"), &reference(account("stork")).to_string()), "NO_REFERENCE");
+    check(entry(Some("1"), "energy for June"), "NO_REFERENCE");
+    let mistyped = heron.replace("RF", "RF9");
+    check(entry(Some("1"), &mistyped), "NO_REFERENCE");
+    let mut structured = entry(Some("1"), "energy");
+    structured.payments[0].creditor_references = vec![otter, "no reference".to_owned()];
+    check(structured, "otter");
+}
+
+#[test]
+fn what_is_in_doubt_waits_for_somebody_to_look() {
+    let heron = reference(account("heron")).to_string();
+    check(entry(None, &heron), "NO_BANK_REFERENCE");
+    check(Entry { reversal: true, ..entry(Some("1"), &heron) }, "REVERSAL");
+    check(Entry { booked: false, ..entry(Some("1"), &heron) }, "ignored");
+    let mut out = entry(Some("1"), &heron);
+    out.payments[0].side = Side::Debit;
+    check(out, "ignored");
+    let mut nothing = entry(Some("1"), &heron);
+    nothing.payments[0].amount = Money::ZERO;
+    check(nothing, "ignored");
+    let twice = statement(vec![entry(Some("1"), &heron), entry(Some("1"), &heron)]);
+    assert_eq!(fates(&twice, "EUR"), ["heron", "REPEATED"]);
+    assert_eq!(fates(&twice, "USD"), ["CURRENCY", "CURRENCY"]);
+}
+
+#[test]
+fn a_payment_has_one_key_in_every_statement() {
+    let keys = |statement: &Statement| -> Vec<String> {
+        let references = References::of([]);
+        let judged = judge(statement, "EUR".parse().unwrap(), &references);
+        let key = |judged: Judged<'_>| match judged.verdict {
+            Verdict::Came { key, .. } => key,
+            Verdict::Ignored => panic!("it came in"),
+        };
+        judged.into_iter().map(key).collect()
+    };
+    let first = keys(&statement(vec![entry(Some("A"), "x"), entry(None, "x"), entry(None, "x")]));
+    assert_eq!(first[0], "bank/DE89370400440532013000/2026-06-01/A");
+    assert_eq!(first[2], format!("{}#2", first[1]));
+    let second = keys(&statement(vec![entry(None, "x"), entry(None, "y"), entry(Some("A"), "z")]));
+    assert_eq!((&second[0], &second[2]), (&first[1], &first[0]));
+    assert_ne!(second[1], first[1]);
+}
+
+#[test]
+fn a_reference_that_two_accounts_have_is_neithers() {
+    let heron = reference(account("heron"));
+    let shared = References(HashMap::from([(heron.clone(), None)]));
+    let payment = &entry(Some("1"), heron.as_str()).payments[0];
+    assert_eq!(shared.owner(payment), Err(Reason::Ambiguous));
+}
