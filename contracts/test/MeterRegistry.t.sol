@@ -127,6 +127,11 @@ contract MeterRegistryTest is World {
         refused(OPERATOR, address(meters), first, reason);
     }
 
+    function test_NoMeter() public {
+        bytes memory nameless = enrolment(0, 1, [owner, installer]);
+        refused(OPERATOR, address(meters), nameless, Meters.NoMeter.selector);
+    }
+
     function test_NoKey() public {
         sent(OPERATOR, address(meters), enrol(1));
         bytes memory none = rotation(key(1), address(0), 2);

@@ -207,7 +207,7 @@ contract ReconcileTest is World {
         Policy memory hostile = policy();
         hostile.zone = "other";
         hostile.networkAccount = buyer;
-        (hostile.correctionSeconds, hostile.challengeSeconds) = (90 days, 0);
+        (hostile.correctionSeconds, hostile.challengeSeconds) = (90 days - 1, 1);
         bytes32 id = register(hostile);
         fund(account(3), 2_000_000_000);
         fund(account(4), 2_000_000_000);

@@ -41,6 +41,8 @@ contract SettleTest is World {
         terms.imbalance = 2;
         refusedPolicy(terms);
         terms = policy();
+        terms.challengeSeconds = 0;
+        refusedPolicy(terms);
         (terms.correctionSeconds, terms.challengeSeconds) = (90 days, 1);
         refusedPolicy(terms);
         (terms.correctionSeconds, terms.challengeSeconds) = (type(uint32).max, type(uint32).max);

@@ -97,6 +97,7 @@ interface Meters is Roles {
     error NotEnrolled(bytes32 meter);
     error NotAllowed(address sender);
     error BadSignature(address expected);
+    error NoMeter();
     error NoKey();
     error PointTaken(bytes32 connectionPoint);
 
