@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import {
   addDays, column, costOf, dateIn, dayStart, formatDecimal, kwh, money, parseDecimal, plainDecimal, price,
-  readDecimal, short, slotSpan,
+  readDecimal, runName, short, slotSpan,
 } from "./format";
 
 test("text becomes an integer exactly or not at all", () => {
@@ -51,6 +51,12 @@ test("amounts of the API are shown as people write them", () => {
   expect(kwh(4200)).toBe("4.2");
   expect(readDecimal("1.1234567891", 9)).toBe(1_123_456_789n);
   expect(short(`0x${"ab".repeat(32)}`)).toBe("0xababab…abab");
+});
+
+test("a run says who it is of", () => {
+  const names = [0, 253, 254, 255].map(runName);
+  const expected = ["Reconciled R0", "Reconciled R253", "Cut after a challenge"];
+  expect(names).toEqual([...expected, "Expired: nothing was delivered"]);
 });
 
 test("a local day begins at its midnight, also where the clock changes", () => {

@@ -86,6 +86,12 @@ export function forPixels(value: bigint, scale: number): number {
   return Number(value) / 10 ** scale;
 }
 
+/** What is behind a trade's money: a run of the operator, a proven challenge, or nothing in time. */
+export function runName(run: number): string {
+  if (run === 255) return "Expired: nothing was delivered";
+  return run === 254 ? "Cut after a challenge" : `Reconciled R${run}`;
+}
+
 /** "0x1234…cdef". */
 export function short(hash: string): string {
   return hash.length > 14 ? `${hash.slice(0, 8)}…${hash.slice(-4)}` : hash;

@@ -1,6 +1,8 @@
 import { useState } from "react";
 import * as api from "../../api";
-import { MONEY_SCALE, PRICE_SCALE, count, formatDecimal, kwh, readDecimal, utc } from "../../format";
+import {
+  MONEY_SCALE, PRICE_SCALE, count, formatDecimal, kwh, readDecimal, runName, utc,
+} from "../../format";
 import { type News, useLoad } from "../../live";
 import { Link } from "../../route";
 import type { Block, ChainTrade, Page, Transaction } from "../../types";
@@ -112,11 +114,9 @@ export function Result({ success }: { success: boolean }) {
 }
 
 export function TradeState({ trade }: { trade: ChainTrade }) {
-  return trade.state === "reconciled" ? (
-    <Badge tone="good">Reconciled R{trade.outcome?.run}</Badge>
-  ) : (
-    <Badge tone="info">Settled</Badge>
-  );
+  const run = trade.outcome?.run;
+  if (run === undefined) return <Badge tone="info">Settled</Badge>;
+  return <Badge tone={run < 254 ? "good" : "info"}>{runName(run)}</Badge>;
 }
 
 /** With so many decimals in every row of every page, so that a column's points stand in one line. */

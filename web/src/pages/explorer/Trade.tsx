@@ -1,5 +1,5 @@
 import * as api from "../../api";
-import { kwh, money, price, utc } from "../../format";
+import { kwh, money, price, runName, utc } from "../../format";
 import { useLoad } from "../../live";
 import { Link } from "../../route";
 import type { ChainTrade } from "../../types";
@@ -49,7 +49,7 @@ function Outcome({ trade }: { trade: ChainTrade }) {
   return (
     <Facts
       items={[
-        ["Run", outcome.run === 255 ? "Expired: nothing was delivered" : `R${outcome.run}`],
+        ["Run", runName(outcome.run)],
         ["Delivered", `${kwh(outcome.delivered_wh)} of ${kwh(trade.quantity_wh)} kWh`],
         ["Seller short of", `${kwh(outcome.seller_short_wh)} kWh`],
         ["Buyer short of", `${kwh(outcome.buyer_short_wh)} kWh`],
