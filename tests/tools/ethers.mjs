@@ -127,7 +127,9 @@ result.proof = { storageHash, codeHash, nonce, balance, storageProof };
 result.fees = await provider.getFeeData();
 
 if (socket) {
-  const live = new ethers.WebSocketProvider(socket);
+  // Told which network it is: it fails if an event comes before it has found out.
+  const network = await provider.getNetwork();
+  const live = new ethers.WebSocketProvider(socket, network, { staticNetwork: network });
   const seen = [];
   const arrived = new Promise((resolve) => {
     live.on({ address, topics: [probe.interface.getEvent('Stored').topicHash] }, (log) => {
