@@ -1,6 +1,7 @@
 //! Blocks come and go; everything that was in them can be looked up.
 
 use alloy_primitives::{B256, keccak256};
+use contracts::RUN_CHALLENGED;
 use serde_json::{Value, json};
 
 use crate::scene::{BUYER, SELLER, Scene};
@@ -70,6 +71,33 @@ async fn a_trade_is_settled_then_reconciled_and_a_reorganisation_takes_it_back()
     assert_eq!(scene.get("/v1/explorer/transactions").await["items"], json!([]));
     let buyer = format!("/v1/explorer/search?q={BUYER}");
     assert_eq!(scene.get(&buyer).await["items"], json!([]));
+    scene.stop().await;
+}
+
+#[actix_web::test]
+async fn a_trade_that_is_cut_more_than_once_shows_the_last_cut() {
+    let mut scene = Scene::start().await;
+    let logs = [
+        scene.settled(TRADE, 0),
+        scene.reconciled(TRADE, 0, 1),
+        scene.delivered(TRADE, RUN_CHALLENGED, 3_000, 2),
+        scene.delivered(TRADE, RUN_CHALLENGED, 2_000, 3),
+    ];
+    let first = scene.block(1, GENESIS, logs.to_vec());
+    let mut cut = scene.delivered(TRADE, RUN_CHALLENGED, 1_000, 0);
+    cut.transaction = B256::repeat_byte(0x9c);
+    let second = scene.block(2, first.hash, vec![cut]);
+    let undone = scene.removal(&second);
+    let path = format!("/v1/explorer/trades/{TRADE}");
+    scene.feed(&first, 1).await.unwrap();
+    assert_eq!(scene.get(&path).await["outcome"]["delivered_wh"], 2_000);
+    scene.feed(&second, 2).await.unwrap();
+    assert_eq!(scene.get(&path).await["outcome"]["delivered_wh"], 1_000);
+    let listed = scene.get("/v1/explorer/trades").await;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+    scene.feed(&undone, 3).await.unwrap();
+    let outcome = &scene.get(&path).await["outcome"];
+    assert_eq!((&outcome["delivered_wh"], &outcome["run"]), (&json!(2_000), &json!(254)));
     scene.stop().await;
 }
 

@@ -211,11 +211,16 @@ impl Scene {
 
     /// The trade's reconciliation: 4200 of 5000 Wh were delivered.
     pub(crate) fn reconciled(&self, trade: B256, run: u8, index: u32) -> Log {
+        self.delivered(trade, run, 4_200, index)
+    }
+
+    /// A run of the trade with so much of 5000 Wh delivered; the money is that of 4200.
+    pub(crate) fn delivered(&self, trade: B256, run: u8, wh: u64, index: u32) -> Log {
         let event = TradeReconciled {
             trade,
             run,
-            delivered: 4_200,
-            sellerShort: 800,
+            delivered: wh,
+            sellerShort: 5_000 - wh,
             buyerShort: 0,
             sellerNet: U256::from(747_600_000),
             network: U256::from(42_000_000),
