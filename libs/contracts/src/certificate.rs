@@ -30,23 +30,7 @@ impl Deployment {
     /// By anyone, once a trade is final: certifies what it delivered, to its buyer. `buy` is the
     /// hash of the buyer's order.
     pub fn certify(&self, clearing: B256, sell: &OrderTerms, buy: B256, meter: MeterId) -> Call {
-        let order = sell.to_sol();
-        let sell = EnergyCertificate::Order {
-            account: order.account,
-            side: order.side,
-            slot: order.slot,
-            quantity: order.quantity,
-            limitPrice: order.limitPrice,
-            minFill: order.minFill,
-            community: order.community,
-            zone: order.zone,
-            connectionPoint: order.connectionPoint,
-            policy: order.policy,
-            delegate: order.delegate,
-            nonce: order.nonce,
-            expiry: order.expiry,
-        };
-        let meter = meter.to_bytes32().into();
+        let (sell, meter) = (sell.into(), meter.to_bytes32().into());
         self.certificates_call(EnergyCertificate::issueCall { clearing, sell, buy, meter })
     }
 

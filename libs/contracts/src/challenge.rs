@@ -60,22 +60,7 @@ impl Evidence {
 
 impl Claim {
     fn to_sol(&self) -> Challenges::Claim {
-        let order = self.order.to_sol();
-        let order = Challenges::Order {
-            account: order.account,
-            side: order.side,
-            slot: order.slot,
-            quantity: order.quantity,
-            limitPrice: order.limitPrice,
-            minFill: order.minFill,
-            community: order.community,
-            zone: order.zone,
-            connectionPoint: order.connectionPoint,
-            policy: order.policy,
-            delegate: order.delegate,
-            nonce: order.nonce,
-            expiry: order.expiry,
-        };
+        let order = (&self.order).into();
         let (other, index, path) = (self.other, self.index, self.path.clone());
         Challenges::Claim { order, other, index, path }
     }

@@ -6,7 +6,7 @@ use ids::{CommunityId, ConnectionPointId, ZoneId};
 use serde::{Deserialize, Serialize};
 use units::{Energy, Overflow, Price};
 
-use crate::bindings::EnergyMarket;
+use crate::bindings::{Challenges, EnergyCertificate, EnergyMarket};
 
 /// Which way the energy goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -86,23 +86,36 @@ impl OrderTerms {
 
     /// The order as the contract takes it.
     pub fn to_sol(&self) -> EnergyMarket::Order {
-        EnergyMarket::Order {
-            account: self.account,
-            side: self.side.code(),
-            slot: self.slot,
-            quantity: self.quantity.wh(),
-            limitPrice: self.limit_price,
-            minFill: self.min_fill.wh(),
-            community: self.community.to_bytes32().into(),
-            zone: self.zone.to_bytes32().into(),
-            connectionPoint: self.connection_point.to_bytes32().into(),
-            policy: self.policy,
-            delegate: self.delegate,
-            nonce: self.nonce,
-            expiry: self.expiry,
-        }
+        self.into()
     }
 }
+
+/// Each contract's bindings have a type of their own for the same order.
+macro_rules! as_taken_by {
+    ($($contract:ident),*) => {
+        $(impl From<&OrderTerms> for $contract::Order {
+            fn from(order: &OrderTerms) -> Self {
+                Self {
+                    account: order.account,
+                    side: order.side.code(),
+                    slot: order.slot,
+                    quantity: order.quantity.wh(),
+                    limitPrice: order.limit_price,
+                    minFill: order.min_fill.wh(),
+                    community: order.community.to_bytes32().into(),
+                    zone: order.zone.to_bytes32().into(),
+                    connectionPoint: order.connection_point.to_bytes32().into(),
+                    policy: order.policy,
+                    delegate: order.delegate,
+                    nonce: order.nonce,
+                    expiry: order.expiry,
+                }
+            }
+        })*
+    };
+}
+
+as_taken_by!(EnergyMarket, Challenges, EnergyCertificate);
 
 #[cfg(test)]
 mod tests {
