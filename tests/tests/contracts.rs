@@ -8,8 +8,8 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 /// Whoever is not logged in may ask for these and for what is under those that end in a slash: the
-/// chain, what signing in needs, the edge's own.
-const PUBLIC: [&str; 11] = [
+/// chain, what stands behind the tokens, what signing in needs, the edge's own.
+const PUBLIC: [&str; 12] = [
     "/docs",
     "/docs/",
     "/healthz",
@@ -20,6 +20,7 @@ const PUBLIC: [&str; 11] = [
     "/v1/challenges",
     "/v1/events",
     "/v1/explorer/",
+    "/v1/reserve",
     "/v1/tokens",
 ];
 /// Public, but a token says more about who asks.

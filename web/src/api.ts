@@ -88,7 +88,8 @@ async function all<T>(path: string, query: Query, max = 5000): Promise<T[]> {
 
 // identity
 
-export const challenge = (address: string) => post<t.Challenge>("/v1/challenges", { address });
+export const challenge = (address: string) =>
+  post<t.Challenge>("/v1/challenges", { address, origin: location.origin });
 export const signUp = (body: t.NewParty) => post<t.Party>("/v1/parties", body);
 
 async function logInWith(grant: Record<string, string>) {
@@ -99,8 +100,8 @@ async function logInWith(grant: Record<string, string>) {
 
 export const logIn = (email: string, password: string) =>
   logInWith({ grant: "password", email, password });
-export const logInBySignature = (nonce: string, signature: string) =>
-  logInWith({ grant: "signature", nonce, signature });
+export const logInBySignature = (message: string, signature: string) =>
+  logInWith({ grant: "signature", message, signature });
 
 export const me = () => get<t.Party>("/v1/me");
 export const parties = () => all<t.Party>("/v1/parties", {});
@@ -109,7 +110,15 @@ export const meters = () => all<t.Meter>("/v1/meters", {});
 export const enrolMeter = (meter: t.NewMeter) => post<t.EnrolledMeter>("/v1/meters", meter);
 export const revokeMeter = (id: string) => post<t.Meter>(`/v1/meters/${id}/revocation`, {});
 export const signOrder = (order: t.OrderTerms) =>
-  post<{ signature: string }>("/v1/signatures/order", order);
+  post<{ signature: string } | t.Approval>("/v1/signatures/order", order);
+export const exportKey = (password: string, passphrase: string) =>
+  post<t.ExportedKey>("/v1/me/key-export", { password, passphrase });
+export const signingLimit = (account: string) => get<t.SigningLimit>(`/v1/signing-limits/${account}`);
+export const changeSigningLimit = async (account: string, daily: string) =>
+  (await call("PUT", `/v1/signing-limits/${account}`, { daily })).json() as Promise<t.SigningLimit | t.Approval>;
+export const approvals = () => get<t.Page<t.Approval>>("/v1/approvals", { limit: 100 });
+export const approve = (id: string) => post<t.Approval>(`/v1/approvals/${id}/approval`, {});
+export const refuse = (id: string) => post<t.Approval>(`/v1/approvals/${id}/refusal`, {});
 export const auditLog = (cursor?: string) =>
   get<t.Page<t.AuditEntry>>("/v1/audit-log", { limit: 100, cursor });
 
@@ -144,6 +153,7 @@ export const invoicePage = async (id: string) =>
 export const invoiceFile = async (id: string) =>
   (await call("GET", `/v1/invoices/${id}/bill`)).blob();
 export const audit = () => get<t.Audit>("/v1/audit");
+export const reserve = () => get<t.Reserve>("/v1/reserve");
 
 // explorer
 

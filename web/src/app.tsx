@@ -8,6 +8,7 @@ import { Energy } from "./pages/Energy";
 import { Explorer } from "./pages/Explorer";
 import { Login, SignUp } from "./pages/Login";
 import { MarketPage } from "./pages/Market";
+import { ReservePage } from "./pages/Reserve";
 import { WalletPage } from "./pages/Wallet";
 import { go, Link, usePath } from "./route";
 import { signOut, useSession } from "./session";
@@ -39,6 +40,7 @@ export function App() {
     energy: () => needsUser(() => <Energy />),
     admin: () => needsUser(() => <Admin path={path} />),
     explorer: () => <Explorer path={path} />,
+    reserve: () => <ReservePage />,
     login: () => <Login next={new URLSearchParams(path.split("?")[1]).get("next") ?? "/"} />,
     signup: () => <SignUp />,
   };
@@ -61,6 +63,11 @@ export function App() {
           </Page>
         )}
       </main>
+      <footer className="foot">
+        <Link href="/reserve" aria-current={section === "reserve" ? "page" : undefined}>
+          Proof of reserve
+        </Link>
+      </footer>
       <Navigation section={section} user={user ?? null} place="bottom" />
     </>
   );

@@ -88,6 +88,35 @@ export interface EnrolledMeter extends Meter {
   token?: string;
 }
 
+/** A held key for another wallet: a keystore of version 3, and what it is worth. */
+export interface ExportedKey {
+  keystore: { address: string } & Record<string, unknown>;
+  notice: string;
+}
+
+/** What identity signs for an account whose key it holds. */
+export interface SigningLimit {
+  account: string;
+  daily: string;
+  signed_today: string;
+  approval_above: string;
+}
+
+/** What one person asked for and another one decides. */
+export interface Approval {
+  approval: string;
+  account: string;
+  kind: "order" | "limit";
+  amount: string;
+  order?: OrderTerms;
+  state: "open" | "approved" | "refused" | "expired" | "done";
+  requested_by: string;
+  requested_at: string;
+  expires_at: string;
+  decided_by?: string;
+  decided_at?: string;
+}
+
 export interface AuditEntry {
   place: number;
   at: string;
@@ -267,6 +296,47 @@ export interface Audit {
   trades: number;
   trades_open: number;
   transactions_pending: number;
+}
+
+export interface ReserveCall {
+  to: string;
+  signature: string;
+  arguments: string[];
+  data: string;
+  answer: string;
+}
+
+export interface CurrencyReserve {
+  currency?: string;
+  token: string;
+  market: string;
+  bank: string;
+  supply: string;
+  market_holds: string;
+  owed: string;
+  owed_parts: {
+    wallets: string;
+    locked: string;
+    escrow: string;
+    collateral: string;
+    network_fees: string;
+    platform_fees: string;
+    suspense: string;
+  };
+  equal: boolean;
+  difference?: { supply_bank: string; bank_owed: string; market_owed: string };
+  calls: ReserveCall[];
+}
+
+export interface Reserve {
+  chain_id: number;
+  block: { number: number; hash: string };
+  journal: {
+    entries: number;
+    head: string;
+    checked?: { at: string; entries: number; violations: number };
+  };
+  reserves: CurrencyReserve[];
 }
 
 // explorer

@@ -5,6 +5,7 @@ mod audit;
 mod bank;
 mod deposits;
 mod invoices;
+mod reserve;
 mod statements;
 mod tariffs;
 mod unmatched;
@@ -44,7 +45,8 @@ pub fn routes(
             .service(invoices::get_invoice)
             .service(invoices::get_invoice_page)
             .service(invoices::get_bill_file)
-            .service(audit::get_audit);
+            .service(audit::get_audit)
+            .service(reserve::get_reserve);
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod publish;
 pub(crate) mod reconcile;
 pub(crate) mod release;
 pub(crate) mod resend;
+pub(crate) mod reserve;
 pub(crate) mod state;
 pub(crate) mod totals;
 pub(crate) mod waiting;

@@ -12,6 +12,7 @@ use db::Db;
 use service::{Clock, Tick};
 use tokio::sync::Mutex;
 
+use crate::app::reserve::Memory;
 use crate::app::state::State;
 use crate::config::Parts;
 use crate::consume::Inbox;
@@ -36,6 +37,8 @@ pub struct Billing {
     pub(crate) issuing: Mutex<()>,
     /// What of the journal the last audit found in order, since the start.
     pub(crate) audited: Mutex<Verified>,
+    /// What everybody was told last of what stands behind the tokens.
+    pub(crate) reserve: Mutex<Memory>,
     outbox: bus::Relay,
     pub(crate) chain: client::Relay,
 }
@@ -56,6 +59,7 @@ pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
         publishing: Mutex::default(),
         issuing: Mutex::default(),
         audited: Mutex::default(),
+        reserve: Mutex::default(),
         outbox: bus::Relay::new(db.clone(), parts.bus.clone()),
         chain: client::Relay::new(db.clone(), parts.node.clone()),
         node: parts.node,

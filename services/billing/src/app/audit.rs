@@ -70,7 +70,7 @@ impl Billing {
     }
 
     /// Follows the journal up to entry `end`.
-    async fn verified(
+    pub(super) async fn verified(
         &self,
         mut verified: Verified,
         end: u64,

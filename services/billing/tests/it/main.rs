@@ -8,6 +8,7 @@ mod challenge;
 mod handover;
 mod late;
 mod node;
+mod reserve;
 mod service;
 mod tariffs;
 mod town;
