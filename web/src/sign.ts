@@ -2,10 +2,9 @@
 
 import * as api from "./api";
 import { compact, typedData } from "./order";
-import type { Custody, Market, OrderTerms } from "./types";
+import type { Approval, Custody, Market, OrderTerms } from "./types";
 
-
-interface Wallet {
+export interface Wallet {
   request(call: { method: string; params?: unknown[] }): Promise<unknown>;
 }
 
@@ -15,29 +14,72 @@ declare global {
   }
 }
 
+/** What a wallet answers when it does not know a chain (EIP-3085). */
+const UNKNOWN_CHAIN = 4902;
+
+export function hasWallet(): boolean {
+  return !!window.ethereum;
+}
+
 function walletOf(): Wallet {
   if (!window.ethereum) throw new Error("This browser has no wallet: install one, then load the page again");
   return window.ethereum;
 }
 
-/** Signs an order with the key of its account, wherever it is. */
-export async function sign(order: OrderTerms, market: Market, custody: Custody): Promise<string> {
-  if (custody === "held") return (await api.signOrder(order)).signature;
-  const wallet = walletOf();
-  await wallet.request({ method: "eth_requestAccounts" });
+async function accountsOf(wallet: Wallet): Promise<string[]> {
+  const accounts = (await wallet.request({ method: "eth_requestAccounts" })) as string[];
+  if (!accounts[0]) throw new Error("The wallet gave no address");
+  return accounts;
+}
+
+const same = (one: string, other: string) => one.toLowerCase() === other.toLowerCase();
+
+/** Wallets sign typed data for the chain they are on alone: moves it to ours, telling it where that is. */
+async function useChain(wallet: Wallet, chain: number): Promise<void> {
+  const chainId = `0x${chain.toString(16)}`;
+  if (Number(await wallet.request({ method: "eth_chainId" })) === chain) return;
+  try {
+    await wallet.request({ method: "wallet_switchEthereumChain", params: [{ chainId }] });
+  } catch (problem) {
+    if ((problem as { code?: number }).code !== UNKNOWN_CHAIN) throw problem;
+    const rpcUrls = [new URL("/rpc", location.origin).href];
+    const nativeCurrency = { name: "Wattex", symbol: "WTX", decimals: 18 };
+    const ours = { chainId, chainName: `Wattex ${chain}`, rpcUrls, nativeCurrency };
+    await wallet.request({ method: "wallet_addEthereumChain", params: [ours] });
+  }
+}
+
+/** Has the wallet sign an order; 64 bytes, as the market takes it. */
+export async function signWith(wallet: Wallet, order: OrderTerms, market: Market): Promise<string> {
+  const accounts = await accountsOf(wallet);
+  if (!accounts.some((account) => same(account, order.account))) {
+    throw new Error(`The wallet is at another address: choose ${order.account} in it`);
+  }
+  await useChain(wallet, market.chain_id);
   const params = [order.account, JSON.stringify(typedData(order, market))];
   return compact(String(await wallet.request({ method: "eth_signTypedData_v4", params })));
 }
 
-/** Proves to the server that the wallet's key is here. */
-export async function proveKey() {
-  const wallet = walletOf();
-  const accounts = (await wallet.request({ method: "eth_requestAccounts" })) as string[];
-  const address = accounts[0];
-  if (!address) throw new Error("The wallet gave no address");
+/** Signs an order with the key of its account, wherever it is. An order that is too large for the
+ * operator's signer to sign alone waits for a member of staff instead. */
+export async function sign(order: OrderTerms, market: Market, custody: Custody): Promise<string | Approval> {
+  if (custody === "own") return signWith(walletOf(), order, market);
+  const answer = await api.signOrder(order);
+  return "signature" in answer ? answer.signature : answer;
+}
+
+/** Proves to the server that the wallet's key is here (EIP-4361). */
+export async function proveKey(wallet: Wallet = walletOf()) {
+  const [address = ""] = await accountsOf(wallet);
   const { nonce, message } = await api.challenge(address);
   const text = Array.from(new TextEncoder().encode(message), (byte) => byte.toString(16).padStart(2, "0"));
   const params = [`0x${text.join("")}`, address];
   const signature = String(await wallet.request({ method: "personal_sign", params }));
-  return { address, nonce, signature };
+  return { address, nonce, message, signature };
+}
+
+/** Signs in with the wallet's key. */
+export async function logInWithWallet(): Promise<void> {
+  const { message, signature } = await proveKey();
+  await api.logInBySignature(message, signature);
 }

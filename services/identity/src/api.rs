@@ -1,6 +1,8 @@
 //! REST under `/v1`.
 
+mod approvals;
 mod grid;
+mod keys;
 mod people;
 mod signatures;
 mod tokens;
@@ -26,10 +28,16 @@ pub fn routes(
             .service(people::list)
             .service(people::me)
             .service(people::audit_log)
+            .service(keys::export_key)
             .service(tokens::challenge)
             .service(tokens::log_in)
             .service(tokens::public_keys)
             .service(signatures::sign_order)
+            .service(approvals::signing_limit)
+            .service(approvals::change_signing_limit)
+            .service(approvals::list)
+            .service(approvals::approve)
+            .service(approvals::refuse)
             .service(grid::register_connection_point)
             .service(grid::connection_points)
             .service(grid::enrol_meter)

@@ -1,8 +1,11 @@
 //! What someone can ask for: one function each, one transaction each.
 
+mod approvals;
 mod audit;
 mod challenges;
+mod export;
 mod grid;
+mod limits;
 mod meters;
 mod orders;
 mod people;
@@ -14,9 +17,11 @@ use calendar::Timestamp;
 use ids::AccountId;
 use service::{Principal, Problem};
 
+pub use export::{ExportedKey, KeyExport};
 pub use grid::NewConnectionPoint;
+pub use limits::LimitChange;
 pub use meters::{EnrolledMeter, NewMeter};
-pub use orders::SignedOrder;
+pub use orders::{SignedOrder, Signing};
 pub use people::{KeyProof, NewParty};
 pub use tokens::{Grant, Tokens};
 
@@ -41,10 +46,22 @@ impl Identity {
         thing: Thing,
         about: &str,
     ) -> Result<(), Problem> {
+        self.require_as(who, action, thing, action.name(), about).await
+    }
+
+    /// The same for an act that `action` allows too, and that has a `name` of its own.
+    async fn require_as(
+        &self,
+        who: &Principal,
+        action: Action,
+        thing: Thing,
+        name: &str,
+        about: &str,
+    ) -> Result<(), Problem> {
         if may(who, action, thing) {
             return Ok(());
         }
-        let act = self.act(&who.party.to_string(), action.name(), about, Outcome::Denied);
+        let act = self.act(&who.party.to_string(), name, about, Outcome::Denied);
         self.record(act).await?;
         Err(Problem::forbidden())
     }
@@ -89,9 +106,16 @@ impl Identity {
         self.db.transact(move |tx| Box::pin(db::audit::append(tx, act))).await
     }
 
-    /// Forgets what expired by the machine's clock.
-    pub(crate) async fn forget_expired(&self) -> Result<u64> {
-        let now: Timestamp = self.machine_clock.now();
-        self.db.transact(move |tx| Box::pin(db::tokens::forget_expired(tx, now))).await
+    /// Forgets what is over: what lets in by the machine's clock, what was signed by the market's.
+    pub(crate) async fn forget_expired(&self, market_now: Timestamp) -> Result<u64> {
+        let now = self.machine_clock.now();
+        self.db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    let forgotten = db::tokens::forget_expired(tx, now).await?;
+                    Ok(forgotten + db::signing::forget_signed(tx, market_now).await?)
+                })
+            })
+            .await
     }
 }

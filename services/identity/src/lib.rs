@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! sign up ─> party + account ─────────────> AccountOpened
-//!            key held here, wrapped, or the owner's own, proved by a signed challenge
+//!            key held here, wrapped, or the owner's own, proved by a signed message (EIP-4361)
+//!            a held key leaves with its owner as a keystore, and stays known here
 //! log in ──> token (15 min, EdDSA) + refresh token (used once; a second use ends its family)
+//! order ───> signed with a held key, up to a limit a day; a large one when staff consents
 //! staff ───> connection point ────────────> ConnectionPointRegistered
 //!            meter: owner's and installer's signature, a login for the broker ─> MeterEnrolled
 //! ```
@@ -34,17 +36,24 @@ use service::{Clock, Tick, Verifier};
 
 pub use api::routes;
 pub use app::{
-    EnrolledMeter, Grant, KeyProof, NewConnectionPoint, NewMeter, NewParty, SignedOrder, Tokens,
+    EnrolledMeter, ExportedKey, Grant, KeyExport, KeyProof, LimitChange, NewConnectionPoint,
+    NewMeter, NewParty, SignedOrder, Signing, Tokens,
 };
+pub use domain::approvals::{Approval, ApprovalKind, ApprovalState};
 pub use domain::audit::{Act, AuditEntry, Outcome, broken_at};
 pub use domain::challenge::Challenge;
 pub use domain::grid::{ConnectionPoint, Meter};
+pub use domain::keystore::{Keystore, KeystoreCost};
+pub use domain::limits::{SignerLimits, SigningLimit};
 pub use domain::passwords::{PASSWORD_MIN, PasswordCost};
 pub use domain::people::{Account, Party};
+pub use domain::site::{BadOrigin, Origin};
 pub use domain::tokens::Jwk;
 pub use domain::vault::{BadMasterKey, MasterKey};
 
 use domain::attempts::Attempts;
+use domain::keystore::Keystores;
+use domain::limits::Purses;
 use domain::passwords::Passwords;
 use domain::tokens::TokenKey;
 
@@ -79,6 +88,18 @@ pub struct Parts {
     pub password_cost: PasswordCost,
 }
 
+/// What an operator may set. The default suits a web app that is reached on this machine alone.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Where the web app is reached, which wallets hold against the page that asks; the first is
+    /// named to whoever names none. Without any, wallets sign in at loopback addresses only.
+    pub origins: Vec<Origin>,
+    /// What guessing the passphrase of an exported key costs.
+    pub keystore_cost: KeystoreCost,
+    /// What is signed with held keys.
+    pub limits: SignerLimits,
+}
+
 /// The service.
 pub struct Identity {
     db: Db,
@@ -89,16 +110,26 @@ pub struct Identity {
     master_key: MasterKey,
     installer: SecretKey,
     place: Place,
+    settings: Settings,
+    keystores: Keystores,
+    purses: tokio::sync::Mutex<Purses>,
     passwords: Passwords,
     attempts: Mutex<Attempts>,
     token_keys: Vec<TokenKey>,
     verifier: Verifier,
 }
 
+/// [`start_with`] the default settings.
+pub async fn start(parts: Parts) -> Result<Arc<Identity>> {
+    start_with(parts, Settings::default()).await
+}
+
 /// Opens the database, and makes the first key for tokens in a new one.
 ///
-/// Fails when the master key is not the one the database was made with.
-pub async fn start(parts: Parts) -> Result<Arc<Identity>> {
+/// Fails when the master key is not the one the database was made with, and where nobody can work
+/// with the settings.
+pub async fn start_with(parts: Parts, settings: Settings) -> Result<Arc<Identity>> {
+    settings.limits.check()?;
     let db =
         Db::open(&parts.db_url, &db::MIGRATIONS).await.context("opening identity's database")?;
     let machine_clock = Clock::real();
@@ -114,6 +145,9 @@ pub async fn start(parts: Parts) -> Result<Arc<Identity>> {
         master_key: parts.master_key,
         installer: parts.installer,
         place: parts.place,
+        keystores: Keystores::new(settings.keystore_cost)?,
+        settings,
+        purses: tokio::sync::Mutex::default(),
         passwords: Passwords::new(parts.password_cost)?,
         attempts: Mutex::default(),
         token_keys,
@@ -154,9 +188,9 @@ impl Tick for Identity {
         "identity"
     }
 
-    /// Forgets challenges and refresh tokens that are over. They live by the machine's clock, so
-    /// the moment of the market's changes nothing.
-    async fn tick(&self, _: Timestamp) -> Result<bool> {
-        Ok(self.forget_expired().await? > 0)
+    /// Forgets challenges and refresh tokens that are over, which live by the machine's clock, and
+    /// by the market's what counted for a day's limit and requests for consent long over.
+    async fn tick(&self, now: Timestamp) -> Result<bool> {
+        Ok(self.forget_expired(now).await? > 0)
     }
 }

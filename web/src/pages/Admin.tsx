@@ -6,6 +6,7 @@ import type { Audit as AuditView, EnrolledMeter, Meter } from "../types";
 import { Badge, Card, Facts, Field, Hash, Load, Notice, Page, Stat, Stats, Table, Tabs } from "../ui";
 import { isStaff, useUser } from "../user";
 import { words } from "./Market";
+import { Approvals } from "./admin/Approvals";
 
 export function Admin({ path }: { path: string }) {
   const user = useUser();
@@ -14,6 +15,7 @@ export function Admin({ path }: { path: string }) {
     ["", "People"],
     ["meters", "Meters"],
     ["quarantine", "Quarantine"],
+    ["approvals", "Approvals"],
     ["audit", "Audit"],
   ] as const;
   if (!isStaff(user)) {
@@ -36,6 +38,7 @@ export function Admin({ path }: { path: string }) {
       {section === "" && <People />}
       {section === "meters" && <Meters />}
       {section === "quarantine" && <Quarantine />}
+      {section === "approvals" && <Approvals />}
       {section === "audit" && <Audit />}
     </Page>
   );

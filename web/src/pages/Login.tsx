@@ -1,7 +1,7 @@
 import { type ReactNode, type SyntheticEvent, useState } from "react";
 import * as api from "../api";
 import { go, Link } from "../route";
-import { proveKey } from "../sign";
+import { hasWallet, logInWithWallet, proveKey } from "../sign";
 import type { NewParty } from "../types";
 import { Field, Notice, Page } from "../ui";
 
@@ -45,8 +45,7 @@ export function Login({ next }: { next: string }) {
     proceed();
   });
   const wallet = useSubmit(async () => {
-    const proof = await proveKey();
-    await api.logInBySignature(proof.nonce, proof.signature);
+    await logInWithWallet();
     proceed();
   });
   const error = form.error ?? wallet.error;
@@ -84,14 +83,19 @@ export function Login({ next }: { next: string }) {
           <button type="submit" className="primary" disabled={form.busy}>
             Sign in
           </button>
-          {window.ethereum && (
-            <button type="button" className="quiet" disabled={wallet.busy} onClick={wallet.submit}>
-              Sign in with your wallet
-            </button>
+          {hasWallet() ? (
+            <>
+              <button type="button" className="quiet" disabled={wallet.busy} onClick={wallet.submit}>
+                {wallet.busy ? "Look at your wallet…" : "Sign in with a wallet"}
+              </button>
+              <p className="hint">For accounts whose key is in this browser. No password is needed.</p>
+            </>
+          ) : (
+            <p className="hint">With a wallet in your browser you can sign in without a password. This one has none.</p>
           )}
           <p className="hint">
             New here? <Link href="/signup">Create an account</Link>. The{" "}
-            <Link href="/explorer">explorer</Link> is open to everyone.
+            <Link href="/explorer">explorer</Link> and the <Link href="/reserve">proof of reserve</Link> are open to everyone.
           </p>
         </form>
       </Welcome>
@@ -107,11 +111,16 @@ export function SignUp() {
   const [role, setRole] = useState<"consumer" | "prosumer">("consumer");
   const [own, setOwn] = useState(false);
   const form = useSubmit(async () => {
-    const party: NewParty = { name, email, password, role };
+    const party: NewParty = { name, email, role };
+    if (password) party.password = password;
     if (pseudonym) party.pseudonym = pseudonym;
-    if (own) party.own_key = await proveKey();
+    if (own) {
+      const { address, nonce, signature } = await proveKey();
+      party.own_key = { address, nonce, signature };
+    }
     await api.signUp(party);
-    await api.logIn(email, password);
+    if (password) await api.logIn(email, password);
+    else await logInWithWallet();
     go("/", true);
   });
   return (
@@ -144,7 +153,10 @@ export function SignUp() {
               />
             )}
           </Field>
-          <Field label="Password" hint="At least 12 characters.">
+          <Field
+            label="Password"
+            hint={own ? "Leave it empty to sign in with your wallet alone; else at least 12 characters." : "At least 12 characters."}
+          >
             {(attributes) => (
               <input
                 {...attributes}
@@ -152,7 +164,7 @@ export function SignUp() {
                 name="password"
                 autoComplete="new-password"
                 minLength={12}
-                required
+                required={!own}
                 value={password}
                 onChange={(event) => setPassword(event.target.value)}
               />
@@ -192,13 +204,16 @@ export function SignUp() {
                 type="radio"
                 name="custody"
                 checked={own}
-                disabled={!window.ethereum}
+                disabled={!hasWallet()}
                 onChange={() => setOwn(true)}
               />
               stays in your browser's wallet
             </label>
-            {!window.ethereum && <p className="hint">This browser has no wallet.</p>}
+            {!hasWallet() && <p className="hint">This browser has no wallet.</p>}
           </fieldset>
+          {own && !password && (
+            <p className="hint">Your wallet asks you twice: to prove your key, then to sign in.</p>
+          )}
           <button type="submit" className="primary" disabled={form.busy}>
             Create account
           </button>

@@ -6,6 +6,8 @@ import type { Market, StatementLine, Wallet } from "../types";
 import { Badge, Card, Facts, Hash, Load, Notice, Page, Stat, Stats, Table } from "../ui";
 import { useUser } from "../user";
 import { words } from "./Market";
+import { ExportKey } from "./wallet/ExportKey";
+import { Signer } from "./wallet/Signer";
 
 export function WalletPage() {
   return (
@@ -23,6 +25,7 @@ function Contents() {
       <Load of={wallet}>{(data) => <Balances wallet={data} market={market.data} />}</Load>
       <Key />
       <Statement zone={market.data?.timezone} />
+      <HeldKey />
     </>
   );
 }
@@ -95,6 +98,18 @@ function Key() {
           : "Orders are signed in your browser's wallet. Nobody can trade in your name."}
       </Notice>
     </Card>
+  );
+}
+
+/** What concerns those whose key the operator holds. */
+function HeldKey() {
+  const { account } = useUser();
+  if (account?.custody !== "held") return null;
+  return (
+    <>
+      <Signer account={account.account} />
+      <ExportKey />
+    </>
   );
 }
 

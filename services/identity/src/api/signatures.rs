@@ -1,12 +1,12 @@
 //! Signatures with held keys.
 
-use actix_web::post;
 use actix_web::web::{Data, Json};
+use actix_web::{HttpResponse, post};
 use contracts::OrderTerms;
 use service::{Principal, Problem, Problems};
 use utoipa::ToSchema;
 
-use crate::{Identity, SignedOrder};
+use crate::{Approval, Identity, SignedOrder, Signing};
 
 /// An order as it is signed (EIP-712). Parsed by [`OrderTerms`]; this is its description.
 #[derive(ToSchema)]
@@ -47,16 +47,21 @@ pub(super) struct OrderTermsShape {
 
 /// Signs an order with the key of the caller's account, where that key is held.
 ///
-/// `OWN_KEY` when the owner alone has it: then the wallet signs.
+/// `OWN_KEY` when the owner alone has it: then the wallet signs. `SIGNING_LIMIT` when it is more
+/// than is signed for an account in a day. A large order waits for the consent of a member of staff
+/// (202) and is signed when it is sent again.
 #[utoipa::path(
     request_body = OrderTermsShape,
-    responses((status = 200, body = SignedOrder), Problems)
+    responses((status = 200, body = SignedOrder), (status = 202, body = Approval), Problems)
 )]
 #[post("/v1/signatures/order")]
 pub(super) async fn sign_order(
     identity: Data<Identity>,
     who: Principal,
     terms: Json<OrderTerms>,
-) -> Result<Json<SignedOrder>, Problem> {
-    Ok(Json(identity.sign_order(&who, &terms).await?))
+) -> Result<HttpResponse, Problem> {
+    Ok(match identity.sign_order(&who, &terms).await? {
+        Signing::Signed(signed) => HttpResponse::Ok().json(signed),
+        Signing::Waits(approval) => HttpResponse::Accepted().json(approval),
+    })
 }

@@ -16,6 +16,9 @@ pub(super) struct NewChallenge {
     /// The address of the key.
     #[schema(value_type = String)]
     address: Address,
+    /// Where the web app is that asks, as the browser names it; the first known one when absent.
+    #[schema(example = "https://wattex.example")]
+    origin: Option<String>,
 }
 
 /// The public keys that check tokens (RFC 7517).
@@ -25,7 +28,9 @@ pub(super) struct PublicKeys {
     keys: Vec<Jwk>,
 }
 
-/// Gives a text to sign with a wallet, once and within ten minutes.
+/// Gives a message of Sign-In with Ethereum (EIP-4361) to sign, once and within ten minutes.
+///
+/// Refused with `ORIGIN` where the web app is not known to be.
 #[utoipa::path(
     security(()),
     request_body = NewChallenge,
@@ -36,10 +41,11 @@ pub(super) async fn challenge(
     identity: Data<Identity>,
     new: Json<NewChallenge>,
 ) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Created().json(identity.challenge(new.address).await?))
+    let challenge = identity.challenge_at(new.address, new.origin.as_deref()).await?;
+    Ok(HttpResponse::Created().json(challenge))
 }
 
-/// Logs in: with a password, a signed challenge, or the refresh token of the pair before.
+/// Logs in: with a password, a signed message, or the refresh token of the pair before.
 #[utoipa::path(
     security(()),
     request_body = Grant,

@@ -7,50 +7,87 @@ use calendar::Timestamp;
 use service::Problem;
 
 use crate::Identity;
-use crate::db::tokens::{challenges, forget_expired, insert_challenge, take_challenge};
-use crate::domain::challenge::{Challenge, LIFETIME_SECONDS, parse_signature};
+use crate::db::tokens::{Asked, challenges, forget_expired, insert_challenge, take_challenge};
+use crate::domain::challenge::{Challenge, LIFETIME_SECONDS, Question};
+use crate::domain::site::{Origin, origin_for};
 use crate::domain::tokens::new_secret;
 
 /// Challenges that may be open at the same time.
 const CHALLENGES_MAX: i64 = 10_000;
 
+/// The answer to a challenge.
+pub(super) struct Answer {
+    pub(super) nonce: String,
+    /// What was signed; `None` when it is the message that was handed out.
+    pub(super) message: Option<String>,
+    pub(super) signature: String,
+    pub(super) chain_id: u64,
+    /// By the machine's clock.
+    pub(super) now: Timestamp,
+}
+
 impl Identity {
-    /// A text for the key of `address` to sign, within ten minutes.
+    /// A message for the key of `address` to sign, within ten minutes.
     pub async fn challenge(&self, address: Address) -> Result<Challenge, Problem> {
+        self.challenge_at(address, None).await
+    }
+
+    /// Such a message for whoever looks at the web app at `origin`; refused with `ORIGIN` where the
+    /// web app is not known to be.
+    pub async fn challenge_at(
+        &self,
+        address: Address,
+        origin: Option<&str>,
+    ) -> Result<Challenge, Problem> {
+        let asked = origin.map(str::parse::<Origin>).transpose();
+        let origin = asked.ok().and_then(|asked| origin_for(&self.settings.origins, asked));
+        let origin = origin.ok_or_else(|| {
+            let title = "No wallet signs in at this address: it is not one of the web app";
+            Problem::refused("ORIGIN", title)
+        })?;
         let now = self.machine_clock.now();
-        let challenge = Challenge::new(new_secret(), address, now.plus_seconds(LIFETIME_SECONDS));
-        let kept = challenge.clone();
-        self.db.transact(move |tx| Box::pin(keep(tx, kept, address, now))).await?;
+        let question = Question {
+            address,
+            origin,
+            chain_id: self.place.chain_id,
+            nonce: new_secret(),
+            expires_at: now.plus_seconds(LIFETIME_SECONDS),
+        };
+        let challenge = question.challenge();
+        self.db.transact(move |tx| Box::pin(keep(tx, question, now))).await?;
         Ok(challenge)
+    }
+
+    /// An answer that comes now.
+    pub(super) fn answer_of(
+        &self,
+        nonce: String,
+        message: Option<String>,
+        signature: String,
+    ) -> Answer {
+        let (chain_id, now) = (self.place.chain_id, self.machine_clock.now());
+        Answer { nonce, message, signature, chain_id, now }
     }
 }
 
-async fn keep(tx: &mut Tx, challenge: Challenge, address: Address, now: Timestamp) -> Result<()> {
+async fn keep(tx: &mut Tx, question: Question, now: Timestamp) -> Result<()> {
     forget_expired(tx, now).await?;
     if challenges(tx).await? >= CHALLENGES_MAX {
         return Err(Problem::unavailable("too many challenges are open").into());
     }
-    insert_challenge(tx, &challenge.nonce, address, challenge.expires_at).await
+    let Question { address, origin, expires_at, .. } = question;
+    insert_challenge(tx, &question.nonce, Asked { address, origin, expires_at }).await
 }
 
-/// Whose key signed the challenge `nonce`. It is answered with this, whatever comes of it.
-pub(super) async fn answer(
-    tx: &mut Tx,
-    nonce: &str,
-    signature: &str,
-    now: Timestamp,
-) -> Result<Result<Address, Problem>> {
-    let Some((address, expires_at)) = take_challenge(tx, nonce).await? else {
+/// Whose key answered. The challenge is used up by this, whatever comes of it.
+pub(super) async fn answer(tx: &mut Tx, answer: Answer) -> Result<Result<Address, Problem>> {
+    let Answer { nonce, message, signature, chain_id, now } = answer;
+    let Some(Asked { address, origin, expires_at }) = take_challenge(tx, &nonce).await? else {
         return Ok(Err(refused("there is no such challenge, or it was answered before")));
     };
-    let challenge = Challenge::new(nonce.to_owned(), address, expires_at);
-    let signed = parse_signature(signature)
-        .is_some_and(|signature| challenge.is_signed_by(address, &signature));
-    Ok(match (now > expires_at, signed) {
-        (true, _) => Err(refused("the challenge is over")),
-        (_, false) => Err(refused("the signature is not by the key of the address")),
-        _ => Ok(address),
-    })
+    let question = Question { address, origin, chain_id, nonce, expires_at };
+    let fault = question.fault(message.as_deref(), &signature, now);
+    Ok(fault.map_or(Ok(address), |fault| Err(refused(fault))))
 }
 
 fn refused(detail: &str) -> Problem {

@@ -9,10 +9,14 @@ use serde::Serialize;
 use service::{Principal, Problem};
 use utoipa::ToSchema;
 
+use super::limits::beyond_limit;
 use super::people::purpose;
 use crate::Identity;
 use crate::db::people::Holder;
 use crate::db::{grid, people};
+use crate::domain::approvals::{Approval, ApprovalState};
+use crate::domain::audit::Outcome;
+use crate::domain::limits::amount_of;
 
 /// A signature of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -25,16 +29,27 @@ pub struct SignedOrder {
     pub signature: Signature,
 }
 
+/// What became of the wish to have an order signed.
+pub enum Signing {
+    /// It is signed.
+    Signed(SignedOrder),
+    /// It is large: a member of staff has to consent, then it is asked for again.
+    Waits(Approval),
+}
+
 impl Identity {
     /// Signs `terms` with the held key of the caller's account.
     ///
     /// Refused with 403 for another's account, `OWN_KEY` when only the owner has the key,
-    /// `COMMUNITY` and `CONNECTION_POINT` when the order is for a place that is not the account's.
+    /// `COMMUNITY` and `CONNECTION_POINT` when the order is for a place that is not the account's,
+    /// `SIGNING_LIMIT` when it is more than is signed in a day; a large one with
+    /// `APPROVAL_REFUSED`, with `EXPIRED` when its slot has begun, and with `APPROVALS_OPEN` when
+    /// too many requests of the account wait.
     pub async fn sign_order(
         &self,
         who: &Principal,
         terms: &OrderTerms,
-    ) -> Result<SignedOrder, Problem> {
+    ) -> Result<Signing, Problem> {
         let mut conn = self.db.read().acquire().await.context("looking for an account")?;
         let holder = people::holder_of_address(&mut conn, terms.account).await?;
         let point = grid::connection_point(&mut conn, terms.connection_point).await?;
@@ -62,7 +77,25 @@ impl Identity {
             )
         })?;
         let hash = terms.hash(self.place.chain_id, self.place.market);
-        Ok(SignedOrder { hash, signature: key.sign(hash) })
+        let sign = || Signing::Signed(SignedOrder { hash, signature: key.sign(hash) });
+        let amount = amount_of(terms).map_err(|_| beyond_limit())?;
+        if amount <= self.settings.limits.approval_above {
+            self.spend(holder.account, hash, amount).await?;
+            return Ok(sign());
+        }
+        let approval = self.consent(who, holder.account, terms, hash, amount).await?;
+        match approval.state {
+            ApprovalState::Done => Ok(sign()),
+            ApprovalState::Approved => {
+                self.spend(holder.account, hash, amount).await?;
+                let about = format!("{} order {hash}", approval.approval);
+                let by = who.party.to_string();
+                let act = self.act(&by, Action::SignOrder.name(), &about, Outcome::Done);
+                self.use_up(&approval, act).await?;
+                Ok(sign())
+            }
+            _ => Ok(Signing::Waits(approval)),
+        }
     }
 
     /// The key of `holder`, if it is held here.

@@ -4,7 +4,6 @@ use ::db::Tx;
 use access::{Action, Role};
 use alloy_primitives::Address;
 use anyhow::{Context, Result};
-use calendar::Timestamp;
 use events::Envelope;
 use events::identity::{AccountOpened, Custody};
 use ids::{AccountId, PartyId, Uuid};
@@ -15,7 +14,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use super::challenges::answer;
+use super::challenges::{Answer, answer};
 use super::may;
 use crate::Identity;
 use crate::db::{Part, audit, people};
@@ -68,7 +67,7 @@ struct Opening {
 
 enum OpeningKey {
     Held { address: Address, wrapped: Vec<u8> },
-    Own(KeyProof),
+    Own { address: Address, proof: Answer },
 }
 
 impl Identity {
@@ -175,7 +174,10 @@ impl Identity {
         let account = AccountId::from_uuid(Uuid::now_v7());
         let pseudonym = new.pseudonym.as_deref().map(parse_pseudonym).transpose()?;
         let key = match &new.own_key {
-            Some(proof) => OpeningKey::Own(proof.clone()),
+            Some(KeyProof { address, nonce, signature }) => OpeningKey::Own {
+                address: *address,
+                proof: self.answer_of(nonce.clone(), None, signature.clone()),
+            },
             None => {
                 let secret = new_key();
                 let bytes = Zeroizing::new(secret.to_bytes());
@@ -193,7 +195,6 @@ impl Identity {
         opening: Option<Opening>,
         act: Option<Act>,
     ) -> Result<Party, Problem> {
-        let machine_now = self.machine_clock.now();
         let taken_in = self
             .db
             .transact(move |tx| {
@@ -204,7 +205,7 @@ impl Identity {
                         return Err(Problem::refused("EMAIL_TAKEN", title).into());
                     }
                     if let Some(opening) = opening {
-                        party.account = Some(open(tx, &party, opening, machine_now).await?);
+                        party.account = Some(open(tx, &party, opening).await?);
                     }
                     if let Some(act) = act {
                         audit::append(tx, act).await?;
@@ -218,17 +219,12 @@ impl Identity {
 }
 
 /// Opens the account of `party` and tells of it.
-async fn open(
-    tx: &mut Tx,
-    party: &Party,
-    opening: Opening,
-    machine_now: Timestamp,
-) -> Result<Account> {
+async fn open(tx: &mut Tx, party: &Party, opening: Opening) -> Result<Account> {
     let (address, wrapped) = match opening.key {
         OpeningKey::Held { address, wrapped } => (address, Some(wrapped)),
-        OpeningKey::Own(proof) => {
-            let proved = answer(tx, &proof.nonce, &proof.signature, machine_now).await??;
-            if proved != proof.address {
+        OpeningKey::Own { address, proof } => {
+            let proved = answer(tx, proof).await??;
+            if proved != address {
                 let title = "The challenge was for another address";
                 return Err(Problem::refused("PROOF", title).into());
             }

@@ -4,7 +4,6 @@ use std::sync::PoisonError;
 
 use ::db::Db;
 use actix_web::http::StatusCode;
-use alloy_primitives::Address;
 use anyhow::{Context, Result};
 use calendar::Timestamp;
 use ids::PartyId;
@@ -22,6 +21,7 @@ use crate::db::tokens::{
 use crate::db::{audit, people};
 use crate::domain::audit::Outcome;
 use crate::domain::people::parse_email;
+use crate::domain::siwe::Message;
 use crate::domain::tokens::{REFRESH_SECONDS, TOKEN_SECONDS, TokenKey, hash_secret, new_secret};
 use crate::domain::vault::{MasterKey, random};
 
@@ -41,11 +41,11 @@ pub enum Grant {
         /// The token.
         refresh_token: String,
     },
-    /// The answer to a challenge, by the key of an account.
+    /// A message of Sign-In with Ethereum (EIP-4361), signed by the key of an account.
     Signature {
-        /// The challenge.
-        nonce: String,
-        /// The signature of its message (`personal_sign`).
+        /// The message: the one of a challenge, or another for its domain, chain and nonce.
+        message: String,
+        /// The signature of the message (`personal_sign`), 65 or 64 bytes in hex.
         signature: String,
     },
 }
@@ -79,12 +79,8 @@ impl Identity {
                 let party = self.by_password(&email, Zeroizing::new(password)).await?;
                 self.issue(party, new_secret()).await
             }
-            Grant::Signature { nonce, signature } => {
-                let address = self.by_signature(nonce, signature).await?;
-                let mut conn = self.db.read().acquire().await.context("looking for an account")?;
-                let party = people::party_of_address(&mut conn, address).await?;
-                drop(conn);
-                let party = party.ok_or_else(|| denied("no account has this key"))?;
+            Grant::Signature { message, signature } => {
+                let party = self.by_signature(message, signature).await?;
                 self.issue(party, new_secret()).await
             }
             Grant::Refresh { refresh_token } => {
@@ -106,42 +102,58 @@ impl Identity {
         password: Zeroizing<String>,
     ) -> Result<PartyId, Problem> {
         let email = parse_email(email).map_err(|_| denied(WRONG))?;
-        self.admit(&email).await?;
+        self.party_with(&email, password).await?.ok_or_else(|| denied(WRONG))
+    }
+
+    /// Who has this e-mail address and password. Each question is an attempt.
+    pub(super) async fn party_with(
+        &self,
+        email: &str,
+        password: Zeroizing<String>,
+    ) -> Result<Option<PartyId>, Problem> {
+        self.admit(email, "password").await?;
         let mut conn = self.db.read().acquire().await.context("looking for a party")?;
-        let found = people::credentials(&mut conn, &email).await?;
+        let found = people::credentials(&mut conn, email).await?;
         drop(conn);
         let party = found.as_ref().map(|found| found.party);
         let hash = found.and_then(|found| found.password_hash);
-        match (self.passwords.matches(password, hash).await?, party) {
-            (true, Some(party)) => {
-                self.attempts.lock().unwrap_or_else(PoisonError::into_inner).forget(&email);
-                Ok(party)
-            }
-            _ => Err(denied(WRONG)),
+        if !self.passwords.matches(password, hash).await? {
+            return Ok(None);
         }
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).forget(email);
+        Ok(party)
     }
 
-    /// Counts an attempt to log in with `email`. The first one that is too many is recorded.
-    async fn admit(&self, email: &str) -> Result<(), Problem> {
+    /// Counts an attempt of `name`, with a password or a signature. The first that is too many is
+    /// recorded.
+    pub(super) async fn admit(&self, name: &str, with: &str) -> Result<(), Problem> {
         let now = self.machine_clock.now();
         let admitted =
-            self.attempts.lock().unwrap_or_else(PoisonError::into_inner).admit(email, now);
+            self.attempts.lock().unwrap_or_else(PoisonError::into_inner).admit(name, now);
         let Err(refused) = admitted else { return Ok(()) };
         if refused.first {
-            self.record(self.act(email, "log_in", "password", Outcome::Denied)).await?;
+            self.record(self.act(name, "log_in", with, Outcome::Denied)).await?;
         }
         let title = "Too many attempts to log in";
         let detail = format!("try again in {} seconds", refused.wait_seconds);
         Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "ATTEMPTS", title).with_detail(detail))
     }
 
-    async fn by_signature(&self, nonce: String, signature: String) -> Result<Address, Problem> {
-        let now = self.machine_clock.now();
-        let answered = self
-            .db
-            .transact(move |tx| Box::pin(async move { answer(tx, &nonce, &signature, now).await }))
-            .await?;
-        answered.map_err(|problem| denied(problem.detail.as_deref().unwrap_or_default()))
+    async fn by_signature(&self, message: String, signature: String) -> Result<PartyId, Problem> {
+        let Message { address, nonce, .. } = Message::parse(&message).map_err(denied)?;
+        let name = address.to_string();
+        self.admit(&name, "signature").await?;
+        let proof = self.answer_of(nonce, Some(message), signature);
+        let answered =
+            self.db.transact(move |tx| Box::pin(async move { answer(tx, proof).await })).await?;
+        let address =
+            answered.map_err(|problem| denied(problem.detail.as_deref().unwrap_or_default()))?;
+        let mut conn = self.db.read().acquire().await.context("looking for an account")?;
+        let party = people::party_of_address(&mut conn, address).await?;
+        drop(conn);
+        let party = party.ok_or_else(|| denied("no account has this key"))?;
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).forget(&name);
+        Ok(party)
     }
 
     async fn by_refresh(&self, token: &str) -> Result<(PartyId, String), Problem> {

@@ -7,6 +7,7 @@ use ids::PartyId;
 use keys::Address;
 
 use super::{moment, parsed};
+use crate::domain::site::Origin;
 
 /// The wrapped keys that sign tokens, newest first.
 pub(crate) async fn token_keys(conn: &mut AnyConnection) -> Result<Vec<(String, Vec<u8>)>> {
@@ -32,17 +33,20 @@ pub(crate) async fn insert_token_key(
     Ok(())
 }
 
+/// What a challenge asks for.
+pub(crate) struct Asked {
+    pub(crate) address: Address,
+    pub(crate) origin: Origin,
+    pub(crate) expires_at: Timestamp,
+}
+
 /// Keeps a challenge until it is answered or expires.
-pub(crate) async fn insert_challenge(
-    tx: &mut Tx,
-    nonce: &str,
-    address: Address,
-    expires_at: Timestamp,
-) -> Result<()> {
-    query("insert into challenge (nonce, address, expires_at) values ($1, $2, $3)")
+pub(crate) async fn insert_challenge(tx: &mut Tx, nonce: &str, asked: Asked) -> Result<()> {
+    query("insert into challenge (nonce, address, origin, expires_at) values ($1, $2, $3, $4)")
         .bind(nonce.to_owned())
-        .bind(address.to_string())
-        .bind(expires_at.seconds())
+        .bind(asked.address.to_string())
+        .bind(asked.origin.to_string())
+        .bind(asked.expires_at.seconds())
         .execute(tx.conn())
         .await?;
     Ok(())
@@ -53,16 +57,17 @@ pub(crate) async fn challenges(tx: &mut Tx) -> Result<i64> {
     Ok(query_scalar("select count(*) from challenge").fetch_one(tx.conn()).await?)
 }
 
-/// Takes the challenge `nonce` out: whose key it asks for, and until when.
-pub(crate) async fn take_challenge(
-    tx: &mut Tx,
-    nonce: &str,
-) -> Result<Option<(Address, Timestamp)>> {
-    let row = query("delete from challenge where nonce = $1 returning address, expires_at")
+/// Takes the challenge `nonce` out.
+pub(crate) async fn take_challenge(tx: &mut Tx, nonce: &str) -> Result<Option<Asked>> {
+    let row = query("delete from challenge where nonce = $1 returning address, origin, expires_at")
         .bind(nonce.to_owned())
         .fetch_optional(tx.conn())
         .await?;
-    row.map(|row| Ok((parsed(&row, 0)?, moment(&row, 1)?))).transpose()
+    row.map(|row| {
+        let (address, origin) = (parsed(&row, 0)?, parsed(&row, 1)?);
+        Ok(Asked { address, origin, expires_at: moment(&row, 2)? })
+    })
+    .transpose()
 }
 
 /// A refresh token as it is kept.

@@ -15,14 +15,19 @@ async fn the_document_has_every_path_and_its_references_resolve() {
     let paths = api["paths"].as_object().unwrap();
     let expected = [
         "/v1/.well-known/jwks.json",
+        "/v1/approvals",
+        "/v1/approvals/{id}/approval",
+        "/v1/approvals/{id}/refusal",
         "/v1/audit-log",
         "/v1/challenges",
         "/v1/connection-points",
         "/v1/me",
+        "/v1/me/key-export",
         "/v1/meters",
         "/v1/meters/{id}/revocation",
         "/v1/parties",
         "/v1/signatures/order",
+        "/v1/signing-limits/{account}",
         "/v1/tokens",
     ];
     let mut found: Vec<&str> = paths.keys().map(String::as_str).collect();

@@ -4,7 +4,10 @@
 mod audit;
 mod document;
 mod grid;
+mod keys;
+mod limits;
 mod orders;
 mod people;
 mod server;
 mod tokens;
+mod wallet;

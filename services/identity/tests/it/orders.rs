@@ -8,7 +8,7 @@ use units::Energy;
 
 use crate::server::{PLACE, Server, community};
 
-fn order(account: &Value, point: &str, side: Side) -> OrderTerms {
+pub(crate) fn order(account: &Value, point: &str, side: Side) -> OrderTerms {
     OrderTerms {
         account: account["address"].as_str().unwrap().parse().unwrap(),
         side,

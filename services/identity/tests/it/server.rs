@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bus::{Bus, Consumer};
 use calendar::Timestamp;
 use events::{Envelope, Event, identity::*};
-use identity::{Identity, MasterKey, Parts, PasswordCost, Place};
+use identity::{Identity, MasterKey, Parts, PasswordCost, Place, Settings};
 use ids::CommunityId;
 use keys::SecretKey;
 use reqwest::{Client, Method};
@@ -105,12 +105,17 @@ pub(crate) fn parts(folder: &TempDir, bus: Bus, clock: Clock, master_key: Master
 
 impl Server {
     pub(crate) async fn start() -> Server {
+        Server::start_with(Settings::default()).await
+    }
+
+    pub(crate) async fn start_with(settings: Settings) -> Server {
         let folder = tempfile::tempdir().unwrap();
         let (clock, hand) = Clock::set("2026-06-01T10:00:00Z".parse::<Timestamp>().unwrap());
         let (bus, seen) = (Bus::in_process(), Arc::new(Seen::default()));
         bus.subscribe(seen.clone()).await.unwrap();
         let master_key = MasterKey::from_bytes([1; 32]);
-        let identity = identity::start(parts(&folder, bus, clock, master_key)).await.unwrap();
+        let parts = parts(&folder, bus, clock, master_key);
+        let identity = identity::start_with(parts, settings).await.unwrap();
         let routes = identity::routes(identity.clone());
         let verifier = Data::new(identity.verifier());
         let server = HttpServer::new(move || {
@@ -159,6 +164,20 @@ impl Server {
 
     pub(crate) async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
         self.ask(Method::POST, path, Some(token), Some(body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, token: &str, body: Value) -> Answer {
+        self.ask(Method::PUT, path, Some(token), Some(body)).await
+    }
+
+    /// What the audit log says, as `action outcome`, oldest first.
+    pub(crate) async fn audit_log(&self) -> Vec<String> {
+        let (_, admin) = self.admin().await;
+        let log = self.get("/v1/audit-log", &admin).await;
+        let tell = |entry: &Value| {
+            format!("{} {}", entry["action"].as_str().unwrap(), entry["outcome"].as_str().unwrap())
+        };
+        log.body["items"].as_array().unwrap().iter().map(tell).collect()
     }
 
     /// Asks without a token.

@@ -1,9 +1,7 @@
 //! Logging in.
 
-use alloy_primitives::eip191_hash_message;
 use bus::Bus;
 use identity::MasterKey;
-use keys::SecretKey;
 use serde_json::{Value, json};
 use service::Clock;
 
@@ -80,33 +78,6 @@ async fn a_refresh_token_used_twice_ends_its_family() {
     assert_eq!(refresh(&server, &third).await.status, 401, "what followed from it ended too");
     assert_eq!(refresh(&server, &elsewhere).await.status, 200, "another login did not");
     assert_eq!(refresh(&server, "00").await.status, 401);
-    server.stop().await;
-}
-
-#[actix_web::test]
-async fn a_wallet_logs_in_with_a_signature_once() {
-    let server = Server::start().await;
-    let key = SecretKey::from_bytes(&[5; 32]).unwrap();
-    let sign = async || {
-        let challenge = server.knock("/v1/challenges", json!({ "address": key.address() })).await;
-        let hash = eip191_hash_message(challenge.text("/message").as_bytes());
-        (challenge.text("/nonce"), key.sign(hash).to_string())
-    };
-    let log_in = async |(nonce, signature): (String, String)| {
-        let body = json!({ "grant": "signature", "nonce": nonce, "signature": signature });
-        server.knock("/v1/tokens", body).await
-    };
-    assert_eq!(log_in(sign().await).await.status, 401, "no account has the key yet");
-    let (nonce, signature) = sign().await;
-    let proof = json!({ "address": key.address(), "nonce": nonce, "signature": signature });
-    let new = json!({
-        "name": "Ada", "email": "ada@example.org", "role": "consumer", "own_key": proof,
-    });
-    assert_eq!(server.knock("/v1/parties", new).await.status, 201);
-    let answer = sign().await;
-    assert_eq!(log_in(answer.clone()).await.status, 200);
-    assert_eq!(log_in(answer).await.status, 401, "a challenge is answered once");
-    assert_eq!(password(&server, "ada@example.org", PASSWORD).await.status, 401);
     server.stop().await;
 }
 

@@ -5,8 +5,9 @@ import {
 } from "../../format";
 import { useLoad } from "../../live";
 import { newNonce } from "../../order";
+import { Link } from "../../route";
 import { sign } from "../../sign";
-import type { Band, ConnectionPoint, Market, Order, OrderTerms, Side } from "../../types";
+import type { Approval, Band, ConnectionPoint, Market, Order, OrderTerms, Side } from "../../types";
 import { Card, Field, Notice } from "../../ui";
 import { useUser } from "../../user";
 import { type SideBand, bandOf, warningOf } from "./band";
@@ -54,7 +55,7 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
   const [pointWanted, setPoint] = useState("");
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<Order | Error>();
+  const [outcome, setOutcome] = useState<Order | Approval | Error>();
 
   const slots = openSlots(market);
   const slot = slots.includes(slotWanted) ? slotWanted : (slots[0] ?? "");
@@ -90,8 +91,8 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
     };
     setBusy(true);
     try {
-      const signature = await sign(order, market, user.account.custody);
-      setOutcome(await api.placeOrder(order, signature));
+      const signed = await sign(order, market, user.account.custody);
+      setOutcome(typeof signed === "string" ? await api.placeOrder(order, signed) : signed);
       setAmountText("");
       setTried(false);
       onPlaced();
@@ -178,7 +179,13 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
           <Notice tone="info">Your account has no connection point yet. The operator adds it.</Notice>
         )}
         {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
-        {outcome && !(outcome instanceof Error) && <Placed order={outcome} market={market} />}
+        {outcome && "order_id" in outcome && <Placed order={outcome} market={market} />}
+        {outcome && "approval" in outcome && (
+          <Notice tone="warn">
+            An order this large needs the operator's consent, which was asked for. Your <Link href="/wallet">wallet</Link>{" "}
+            shows what becomes of it; place it from there.
+          </Notice>
+        )}
         <p className="hint">
           {user.account?.custody === "own"
             ? "Your wallet signs the order; nobody else can."

@@ -1,0 +1,1 @@
+alter table challenge add column origin text not null default 'http://localhost';

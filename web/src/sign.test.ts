@@ -1,0 +1,97 @@
+import { afterEach, expect, test, vi } from "vitest";
+import sample from "./order.sample.json";
+import { typedData } from "./order";
+import type { Market, OrderTerms } from "./types";
+
+const order = sample.order as OrderTerms;
+const market = sample.market as unknown as Market;
+const SIGNATURE = `0x${"11".repeat(32)}${"22".repeat(32)}1b`;
+
+/** A wallet at these accounts, on this chain, and what it was asked for. */
+function wallet(accounts: string[], chain: number, knows: number[]) {
+  const calls: [string, unknown[]][] = [];
+  let at = chain;
+  const request = async ({ method, params = [] }: { method: string; params?: unknown[] }) => {
+    calls.push([method, params]);
+    if (method === "eth_requestAccounts") return accounts;
+    if (method === "eth_chainId") return `0x${at.toString(16)}`;
+    if (method === "wallet_switchEthereumChain") {
+      const wanted = Number((params[0] as { chainId: string }).chainId);
+      if (!knows.includes(wanted)) throw Object.assign(new Error("unknown chain"), { code: 4902 });
+      at = wanted;
+      return null;
+    }
+    return SIGNATURE;
+  };
+  return { wallet: { request }, calls, methods: () => calls.map(([method]) => method) };
+}
+
+// The modules around it speak to a browser.
+async function signing() {
+  vi.stubGlobal("window", { addEventListener: () => {}, location });
+  vi.stubGlobal("localStorage", { getItem: () => null, setItem: () => {}, removeItem: () => {} });
+  return import("./sign");
+}
+
+const location = { origin: "http://127.0.0.1:8080" };
+
+vi.stubGlobal("location", location);
+
+afterEach(() => vi.unstubAllGlobals());
+
+test("a wallet is shown the order that the server checks", () => {
+  expect(typedData(order, market)).toEqual(sample.typed);
+});
+
+test("a wallet signs the order on our chain", async () => {
+  const { signWith } = await signing();
+  const { wallet: own, calls } = wallet([order.account.toUpperCase().replace("0X", "0x")], 7701, []);
+  expect(await signWith(own, order, market)).toBe(SIGNATURE.slice(0, 130));
+  const [method, params] = calls.at(-1)!;
+  expect(method).toBe("eth_signTypedData_v4");
+  expect(params[0]).toBe(order.account);
+  expect(JSON.parse(String(params[1]))).toEqual(sample.typed);
+});
+
+test("a wallet is moved to our chain, and told of it where it does not know it", async () => {
+  const { signWith } = await signing();
+  vi.stubGlobal("location", location);
+  const known = wallet([order.account], 1, [7701]);
+  await signWith(known.wallet, order, market);
+  expect(known.methods()).toEqual([
+    "eth_requestAccounts", "eth_chainId", "wallet_switchEthereumChain", "eth_signTypedData_v4",
+  ]);
+  const unknown = wallet([order.account], 1, []);
+  await signWith(unknown.wallet, order, market);
+  expect(unknown.methods()[3]).toBe("wallet_addEthereumChain");
+  expect(unknown.calls[3]?.[1]).toMatchObject([
+    { chainId: "0x1e15", rpcUrls: ["http://127.0.0.1:8080/rpc"] },
+  ]);
+});
+
+test("a wallet at another address signs nothing", async () => {
+  const { signWith } = await signing();
+  const other = wallet([`0x${"00".repeat(20)}`], 7701, []);
+  await expect(signWith(other.wallet, order, market)).rejects.toThrow(/another address/);
+  expect(other.methods()).toEqual(["eth_requestAccounts"]);
+});
+
+test("a key is proved by the message that the server made, and the origin is told", async () => {
+  const { proveKey } = await signing();
+  vi.stubGlobal("location", location);
+  const message = "127.0.0.1:8080 wants you to sign in with your Ethereum account:\n…";
+  const asked: unknown[] = [];
+  vi.stubGlobal("fetch", async (path: string, init: RequestInit) => {
+    asked.push([path, JSON.parse(String(init.body))]);
+    return Response.json({ nonce: "abc", message }, { status: 201 });
+  });
+  const own = wallet([order.account], 1, []);
+  expect(await proveKey(own.wallet)).toEqual({
+    address: order.account, nonce: "abc", message, signature: SIGNATURE,
+  });
+  expect(asked).toEqual([["/v1/challenges", { address: order.account, origin: location.origin }]]);
+  const [method, params] = own.calls.at(-1)!;
+  expect([method, params[1]]).toEqual(["personal_sign", order.account]);
+  const bytes = String(params[0]).slice(2).match(/../g)!.map((pair) => Number.parseInt(pair, 16));
+  expect(new TextDecoder().decode(Uint8Array.from(bytes))).toBe(message);
+});
