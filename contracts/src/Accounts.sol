@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {SlotDerivation} from "@openzeppelin/contracts/utils/SlotDerivation.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Signatures} from "./Signatures.sol";
@@ -14,6 +15,7 @@ import {Order} from "./Types.sol";
 /// Nothing here is stopped by a pause: who has cash can always leave with it.
 abstract contract Accounts is EIP712 {
     using SafeERC20 for IERC20;
+    using SlotDerivation for bytes32;
 
     bytes32 public constant ORDER_TYPEHASH = keccak256(
         "Order(address account,uint8 side,uint64 slot,uint64 quantity,"
@@ -212,16 +214,20 @@ abstract contract Accounts is EIP712 {
 
     /// Whether a nonce was used by an order or another signed request, or cancelled.
     function nonceUsed(address account, uint256 nonce) public view returns (bool) {
-        return (_nonces[account][nonce >> 7] >> (nonce & 127)) & 1 == 1;
+        return _usedIn(_nonces[account][nonce >> 7], nonce & 127);
     }
 
     /// Whether a nonce was cancelled.
     function nonceCancelled(address account, uint256 nonce) public view returns (bool) {
-        return (_nonces[account][nonce >> 7] >> (128 + (nonce & 127))) & 1 == 1;
+        return _cancelledIn(_nonces[account][nonce >> 7], nonce & 127);
     }
 
     /// What an account signs to place an order.
     function orderHash(Order calldata order) public view returns (bytes32) {
+        return _hashOrder(order);
+    }
+
+    function _hashOrder(Order memory order) internal view returns (bytes32) {
         return _hashTypedDataV4(keccak256(abi.encode(ORDER_TYPEHASH, order)));
     }
 
@@ -266,6 +272,34 @@ abstract contract Accounts is EIP712 {
         _nonces[account][nonce >> 7] |= 1 << (nonce & 127);
     }
 
+    /// Whether the nonce with this bit was used, as the word with it says.
+    function _usedIn(uint256 nonces, uint256 bit) internal pure returns (bool) {
+        return (nonces >> bit) & 1 == 1;
+    }
+
+    /// Whether the nonce with this bit was cancelled, as the word with it says.
+    function _cancelledIn(uint256 nonces, uint256 bit) internal pure returns (bool) {
+        return (nonces >> (128 + bit)) & 1 == 1;
+    }
+
+    /// Where an account's free cash is kept.
+    function _freeSlot(address account) internal pure returns (bytes32 slot) {
+        // In assembly, because a slot has no other name.
+        assembly ("memory-safe") {
+            slot := free.slot
+        }
+        return slot.deriveMapping(account);
+    }
+
+    /// Where the words of an account's nonces are kept: a mapping.
+    function _noncesSlot(address account) internal pure returns (bytes32 slot) {
+        // In assembly, because a slot has no other name.
+        assembly ("memory-safe") {
+            slot := _nonces.slot
+        }
+        return slot.deriveMapping(account);
+    }
+
     function _delegated(
         address account,
         address delegate,
@@ -279,7 +313,16 @@ abstract contract Accounts is EIP712 {
     function _lock(Term memory term, address account, uint256 next, uint256 last) internal {
         if (next == last) return;
         Lock storage lock = _locks[account][term.policy][term.day];
-        lock.amount = SafeCast.toUint192(lock.amount + next - last);
-        if (term.until > lock.until) lock.until = term.until;
+        uint256 amount = lock.amount;
+        unchecked {
+            // Less than nothing would not fit.
+            amount = SafeCast.toUint192(amount + next - last);
+        }
+        uint64 until = lock.until;
+        if (term.until > until) until = term.until;
+        // In assembly, because the compiler would write the word once for each part of it.
+        assembly ("memory-safe") {
+            sstore(lock.slot, or(amount, shl(192, until)))
+        }
     }
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 pragma solidity 0.8.37;
 
+import {Batches} from "./Batches.sol";
 import {EnergyMarket} from "./EnergyMarket.sol";
 import {MerklePath} from "./MerklePath.sol";
 import {MeterReadings} from "./MeterReadings.sol";
 import {MeterRegistry} from "./MeterRegistry.sol";
 import {ReadingAnchor} from "./ReadingAnchor.sol";
-import {Clearing, Order, Policy, TradeView} from "./Types.sol";
+import {Delivery, Trade, Trades} from "./Trades.sol";
+import {Claim, Order, Terms, TradeBatch} from "./Types.sol";
 
 /// Judges whether more was reconciled than a meter says, and has the excess cut.
 ///
@@ -14,14 +16,17 @@ import {Clearing, Order, Policy, TradeView} from "./Types.sol";
 /// what a connection point sold in it cannot be more than it fed in, nor what it bought more than
 /// it took. The evidence proves itself, so anyone may show it and nobody needs a bond.
 ///
-/// The trades that are named are cut from the last one back, in the order of the clearing's fills,
-/// until what is left of them fits the registers. Naming fewer than there are takes less, never
-/// more: what is delivered of each in the end does not depend on the order in which they are named.
+/// The trades that are named are gone through in the order of the clearing's fills, as they were
+/// reconciled: each has what the registers say less what those before it delivered. What a trade
+/// claims that its side gave, delivered or not taken by the other side, is cut to that, and what is
+/// missing then is the side's own shortfall. Naming fewer than there are takes less, never more.
 /// Readings from further outside of the slot bound what was delivered in it as well.
 contract Challenges {
     /// Kind of the roots that have what was read at the end of a slot.
     uint8 private constant SLOT_ROOTS = 1;
     uint8 private constant SELL = 1;
+    /// {EnergyMarket.RUN_CHALLENGED}.
+    uint8 private constant RUN_CHALLENGED = 254;
 
     /// A signed reading and where it was anchored.
     struct Evidence {
@@ -35,12 +40,15 @@ contract Challenges {
         bytes point;
     }
 
-    /// A trade of the connection point: its order, the other side's order and the fill's place.
-    struct Claim {
-        Order order;
-        bytes32 other;
-        uint32 index;
-        bytes32[] path;
+    /// One side of a connection point while its trades are judged; `left` is what the registers
+    /// have for trades that were not judged yet.
+    struct Judged {
+        bytes32 clearing;
+        Terms terms;
+        bool sells;
+        uint64 left;
+        uint64 claimed;
+        bool any;
     }
 
     EnergyMarket public immutable market;
@@ -66,6 +74,8 @@ contract Challenges {
     error OtherOrder(uint256 claim);
     /// The clearing has no such fill there, it is not after the one before, or is named twice.
     error BadFill(uint256 claim);
+    /// The batches are not those of the claims in rising order, or not as the market keeps them.
+    error BadBatch(uint256 batch);
     /// What was reconciled fits the registers.
     error NoExcess(uint64 registered, uint64 claimed);
 
@@ -75,57 +85,58 @@ contract Challenges {
         readings = readings_;
     }
 
-    /// Cuts what was reconciled of `claims`, all of one connection point's side in the slot of
-    /// `clearing` and in order of their fills, above what its meter registered between `begin`, not
-    /// after the slot began, and `end`, not before it ended.
+    /// Cuts what was reconciled of `claims`, all of one connection point's side in a clearing and
+    /// in order of their fills, above what its meter registered between `begin`, not after the slot
+    /// began, and `end`, not before it ended. `batches` have the trades of the claims, and each
+    /// the same terms.
     function challenge(
-        bytes32 clearing,
         Evidence calldata begin,
         Evidence calldata end,
-        Claim[] calldata claims
+        Claim[] calldata claims,
+        TradeBatch[] calldata batches
     ) external {
-        if (claims.length == 0) revert NoExcess(0, 0);
-        Clearing memory terms = market.clearing(clearing);
+        if (claims.length == 0 || batches.length == 0) revert NoExcess(0, 0);
+        Judged memory side;
+        side.terms = batches[0].terms;
+        side.clearing = market.clearingOf(side.terms);
         Order calldata first = claims[0].order;
-        uint64 registered = _registered(terms, first, begin, end);
-        (bytes32[] memory trades, uint64[] memory delivered, uint64 claimed) = _claimed(
-            clearing,
-            terms,
-            claims
-        );
-        if (claimed <= registered) revert NoExcess(registered, claimed);
+        side.sells = first.side == SELL;
+        uint64 registered = _registered(side.terms, first, begin, end);
+        side.left = registered;
+        Delivery[][] memory cuts = new Delivery[][](batches.length);
+        uint256 next = 0;
+        for (uint256 i = 0; i < batches.length; ++i) {
+            (cuts[i], next) = _judge(side, claims, batches[i], i, next);
+        }
+        if (next != claims.length) revert BadBatch(batches.length);
+        if (!side.any) revert NoExcess(registered, side.claimed);
         emit Challenged(
             first.connectionPoint,
-            terms.slot,
+            side.terms.clearing.slot,
             first.side,
             first.account,
             registered,
-            claimed
+            side.claimed
         );
-        uint64 excess = claimed - registered;
-        for (uint256 i = trades.length; excess != 0; ) {
-            --i;
-            uint64 part = delivered[i] < excess ? delivered[i] : excess;
-            if (part == 0) continue;
-            excess -= part;
-            market.cut(trades[i], first.side == SELL, part);
+        for (uint256 i = 0; i < batches.length; ++i) {
+            if (cuts[i].length != 0) market.reconcile(RUN_CHALLENGED, batches[i], cuts[i]);
         }
     }
 
     /// What the meter of an order's connection point registered in the order's direction.
     function _registered(
-        Clearing memory terms,
+        Terms memory terms,
         Order calldata order,
         Evidence calldata begin,
         Evidence calldata end
     ) private view returns (uint64) {
-        Policy memory policy = market.policy(terms.policy);
-        uint64 slotEnd = terms.slot + policy.slotSeconds;
+        uint64 slot = terms.clearing.slot;
+        uint64 slotEnd = slot + terms.policy.slotSeconds;
         // After the corrections what was paid stays, whatever a meter says later.
-        uint256 closes = uint256(slotEnd) + policy.correctionSeconds;
+        uint256 closes = uint256(slotEnd) + terms.policy.correctionSeconds;
         MeterReadings.Reading memory from = _proven(order, begin, closes);
         MeterReadings.Reading memory to = _proven(order, end, closes);
-        if (from.time > terms.slot) revert BadReading(from.time);
+        if (from.time > slot) revert BadReading(from.time);
         if (to.time < slotEnd) revert BadReading(to.time);
         if (
             from.meter != to.meter || from.importWh > to.importWh || from.exportWh > to.exportWh
@@ -161,44 +172,98 @@ contract Challenges {
         ) revert NotAnchored(reading.time);
     }
 
-    /// The trades that are named, and what was reconciled of each and of all.
-    function _claimed(
-        bytes32 clearing,
-        Clearing memory terms,
-        Claim[] calldata claims
-    )
-        private
-        view
-        returns (bytes32[] memory trades, uint64[] memory delivered, uint64 claimed)
-    {
-        trades = new bytes32[](claims.length);
-        delivered = new uint64[](claims.length);
-        Order calldata first = claims[0].order;
-        for (uint256 i = 0; i < claims.length; ++i) {
-            Claim calldata claim = claims[i];
-            Order calldata order = claim.order;
-            if (
-                order.account != first.account ||
-                order.connectionPoint != first.connectionPoint ||
-                order.side != first.side ||
-                order.community != first.community ||
-                order.slot != terms.slot
-            ) revert OtherOrder(i);
-            bytes32 own = market.orderHash(order);
-            (bytes32 buy, bytes32 sell) = order.side == SELL
-                ? (claim.other, own)
-                : (own, claim.other);
-            trades[i] = keccak256(abi.encodePacked(clearing, buy, sell));
-            TradeView memory trade = market.tradeOf(trades[i]);
-            bytes32 leaf = keccak256(abi.encodePacked(bytes1(0x00), buy, sell, trade.quantity));
-            if (
-                (i != 0 && claim.index <= claims[i - 1].index) ||
-                !MerklePath.verify(terms.fillsRoot, leaf, claim.index, terms.fills, claim.path)
-            ) revert BadFill(i);
-            // A root may have one fill at two places.
-            for (uint256 j = 0; j < i; ++j) if (trades[j] == trades[i]) revert BadFill(i);
-            delivered[i] = trade.delivered;
-            claimed += trade.delivered;
+    /// What is to be cut of the trades of a batch, and the first claim that is of no such trade.
+    function _judge(
+        Judged memory side,
+        Claim[] calldata claims,
+        TradeBatch calldata batch,
+        uint256 number,
+        uint256 next
+    ) private view returns (Delivery[] memory cuts, uint256) {
+        (bytes32 kept, ) = market.batchState(side.clearing, batch.number);
+        if (
+            side.clearing != keccak256(abi.encode(batch.terms.clearing)) ||
+            kept != Batches.hash(batch.accounts, batch.trades)
+        ) revert BadBatch(number);
+        uint256 first = batch.number * Batches.FILLS_MAX;
+        cuts = new Delivery[](batch.trades.length);
+        uint256 count = 0;
+        uint256 begin = next;
+        for (; next < claims.length; ++next) {
+            uint256 index = claims[next].index;
+            if (index < first || index >= first + batch.trades.length) break;
+            Trade trade = batch.trades[index - first];
+            _checkClaim(side, claims, next, trade);
+            (Delivery left, bool less) = _left(side, trade, index - first);
+            if (less) cuts[count++] = left;
         }
+        // Each batch has claims of its own, and so none is there twice.
+        if (next == begin) revert BadBatch(number);
+        if (count != 0) side.any = true;
+        // Shortens the list.
+        assembly ("memory-safe") {
+            mstore(cuts, count)
+        }
+        return (cuts, next);
+    }
+
+    /// A claim is of the same side of the same connection point as the first, and a later fill
+    /// than the one before it.
+    function _checkClaim(
+        Judged memory side,
+        Claim[] calldata claims,
+        uint256 i,
+        Trade trade
+    ) private view {
+        Claim calldata claim = claims[i];
+        Order calldata first = claims[0].order;
+        if (
+            claim.order.account != first.account ||
+            claim.order.connectionPoint != first.connectionPoint ||
+            claim.order.side != first.side ||
+            claim.order.slot != side.terms.clearing.slot
+        ) revert OtherOrder(i);
+        if (
+            trade.isNone() ||
+            (i != 0 && claim.index <= claims[i - 1].index) ||
+            !Batches.has(
+                side.terms.clearing,
+                claim,
+                market.orderHash(claim.order),
+                !side.sells,
+                trade.quantity()
+            )
+        ) revert BadFill(i);
+    }
+
+    /// What the registers leave of a trade, and whether that is less than was reconciled.
+    ///
+    /// What the side gave is what was delivered and what the other side did not take; what the
+    /// other side could take is what was delivered and what the side lacked.
+    function _left(
+        Judged memory side,
+        Trade trade,
+        uint256 place
+    ) private pure returns (Delivery, bool less) {
+        Delivery last = trade.last();
+        uint64 delivered = last.delivered();
+        (uint64 ownShort, uint64 otherShort) = side.sells
+            ? (last.sellerShort(), last.buyerShort())
+            : (last.buyerShort(), last.sellerShort());
+        side.claimed += delivered;
+        if (delivered + otherShort > side.left) {
+            less = true;
+            if (side.left < delivered) {
+                ownShort += delivered - side.left;
+                (delivered, otherShort) = (side.left, 0);
+            } else {
+                otherShort = side.left - delivered;
+            }
+        }
+        side.left -= delivered;
+        (uint64 sellerShort, uint64 buyerShort) = side.sells
+            ? (ownShort, otherShort)
+            : (otherShort, ownShort);
+        return (Trades.delivery(place, delivered, sellerShort, buyerShort), less);
     }
 }

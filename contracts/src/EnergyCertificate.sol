@@ -4,10 +4,12 @@ pragma solidity 0.8.37;
 import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {ERC1155} from "@openzeppelin/contracts/token/ERC1155/ERC1155.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Batches} from "./Batches.sol";
 import {EnergyMarket} from "./EnergyMarket.sol";
 import {MeterRegistry} from "./MeterRegistry.sol";
 import {Signatures} from "./Signatures.sol";
-import {Clearing, Order, Policy, TradeView} from "./Types.sol";
+import {Trade} from "./Trades.sol";
+import {Claim, Order, Policy, Terms, TradeBatch} from "./Types.sol";
 
 /// Renewable energy that was delivered, in Wh: one token is one Wh of one meter, slot and source.
 ///
@@ -131,21 +133,21 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
 
     /// Certifies what a trade delivered, to its buyer. Anyone may send it, once for each trade.
     ///
-    /// `sell` is the seller's order, `buy` the hash of the buyer's, `meter` the one that measured
-    /// at the connection point of `sell` during the slot.
+    /// `sale` is the seller's order in its fill, `batch` has the trade, `meter` measured at the
+    /// connection point of the order during the slot.
     function issue(
-        bytes32 clearing,
-        Order calldata sell,
-        bytes32 buy,
+        Claim calldata sale,
+        TradeBatch calldata batch,
         bytes32 meter
     ) external returns (uint256 certificate) {
+        Order calldata sell = sale.order;
         if (sell.side != SELL) revert NotASale();
-        bytes32 trade = keccak256(abi.encodePacked(clearing, buy, market.orderHash(sell)));
-        TradeView memory found = market.tradeOf(trade);
-        if (found.buyer == address(0)) revert UnknownTrade(trade);
+        bytes32 clearing = market.clearingOf(batch.terms);
+        bytes32 trade = Batches.tradeId(clearing, sale.index);
+        (address buyer, uint64 delivered) = _sold(sale, batch, clearing, trade);
         if (certified[trade]) revert AlreadyCertified(trade);
-        uint32 length = _lengthOfFinal(trade, clearing);
-        if (found.delivered == 0) revert NothingDelivered(trade);
+        uint32 length = _lengthOfFinal(trade, batch.terms);
+        if (delivered == 0) revert NothingDelivered(trade);
         MeterRegistry.Key memory key = meters.keyAt(meter, sell.slot + length);
         if (key.owner != sell.account || key.connectionPoint != sell.connectionPoint)
             revert NotItsMeter(meter);
@@ -159,10 +161,10 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
         certificate = uint256(keccak256(abi.encode(terms)));
         certified[trade] = true;
         if (issued[certificate] == 0) certificates[certificate] = terms;
-        issued[certificate] += found.delivered;
-        emit CertificateIssued(certificate, trade, found.buyer, found.delivered);
+        issued[certificate] += delivered;
+        emit CertificateIssued(certificate, trade, buyer, delivered);
         // The buyer is not asked whether it takes it: a contract account must not stop a batch.
-        _update(address(0), found.buyer, _one(certificate), _one(found.delivered));
+        _update(address(0), buyer, _one(certificate), _one(delivered));
     }
 
     /// {safeTransferFrom} for an account that signed `Transfer`.
@@ -235,11 +237,39 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
         emit CertificateRetired(certificate, account, amount, beneficiary);
     }
 
+    /// Who bought in a trade, and what was delivered of it.
+    function _sold(
+        Claim calldata sale,
+        TradeBatch calldata batch,
+        bytes32 clearing,
+        bytes32 id
+    ) private view returns (address buyer, uint64 delivered) {
+        (bytes32 kept, ) = market.batchState(clearing, batch.number);
+        uint256 first = batch.number * Batches.FILLS_MAX;
+        if (
+            kept == 0 ||
+            kept != Batches.hash(batch.accounts, batch.trades) ||
+            sale.index < first ||
+            sale.index >= first + batch.trades.length
+        ) revert UnknownTrade(id);
+        Trade trade = batch.trades[sale.index - first];
+        if (
+            trade.isNone() ||
+            !Batches.has(
+                batch.terms.clearing,
+                sale,
+                market.orderHash(sale.order),
+                false,
+                trade.quantity()
+            )
+        ) revert UnknownTrade(id);
+        return (batch.accounts[trade.buyer()], trade.last().delivered());
+    }
+
     /// The length of the slot of a trade that nothing can change any more.
-    function _lengthOfFinal(bytes32 trade, bytes32 clearing) private view returns (uint32) {
-        Clearing memory terms = market.clearing(clearing);
-        Policy memory policy = market.policy(terms.policy);
-        uint256 end = uint256(terms.slot) + policy.slotSeconds;
+    function _lengthOfFinal(bytes32 trade, Terms calldata terms) private view returns (uint32) {
+        Policy calldata policy = terms.policy;
+        uint256 end = uint256(terms.clearing.slot) + policy.slotSeconds;
         if (block.timestamp < end + policy.correctionSeconds + policy.challengeSeconds)
             revert NotFinal(trade);
         return policy.slotSeconds;

@@ -20,21 +20,22 @@ interface MarketEvents {
         Clearing terms
     );
     event FillSkipped(bytes32 indexed clearing, bytes32 indexed trade, uint8 reason);
+    /// Slot and prices are those of the clearing.
     event TradeSettled(
         bytes32 indexed trade,
         address indexed buyer,
         address indexed seller,
         bytes32 clearing,
+        uint32 index,
         bytes32 buyOrder,
         bytes32 sellOrder,
-        uint64 slot,
         uint64 quantity,
-        uint64 price,
-        uint64 retailPrice,
-        uint64 feedInPrice,
         uint256 escrow,
         uint256 collateral
     );
+    /// Of the run, not the difference to the one before. What is left of the escrow after
+    /// `sellerNet`, `network`, `platform` and `compensation` goes back to the buyer, what is left of
+    /// the collateral after `makeWhole` to the seller.
     event TradeReconciled(
         bytes32 indexed trade,
         uint8 run,
@@ -45,9 +46,7 @@ interface MarketEvents {
         uint256 network,
         uint256 platform,
         uint256 makeWhole,
-        uint256 compensation,
-        uint256 refund,
-        uint256 collateralBack
+        uint256 compensation
     );
 
     error BadPolicy();
@@ -57,9 +56,13 @@ interface MarketEvents {
     error UnknownClearing(bytes32 clearing);
     /// The slot ended: nothing more can be cleared or settled.
     error SlotOver(uint64 slot);
+    /// The fills are not this batch of the clearing, or its orders do not rise.
+    error BadBatch();
+    /// The trades shown are not those that are kept of the batch.
+    error BatchChanged();
     error UnknownTrade(bytes32 trade);
     /// Too early or too late for this.
-    error OutsideWindow(bytes32 trade);
+    error OutsideWindow(bytes32 clearing);
     /// The run does not rise.
     error RunNotHigher(bytes32 trade, uint8 run);
     /// Only a proven challenge cuts.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 pragma solidity 0.8.37;
 
+import {Fill, Trade} from "./Trades.sol";
+
 /// What an account signs to buy or sell energy in one slot (EIP-712).
 ///
 /// side 0 = buy, 1 = sell. Quantities in Wh, prices in 1e-9 currency per Wh. A buyer's limit is
@@ -54,23 +56,68 @@ struct Clearing {
     bytes32 journalRoot;
 }
 
-/// A buyer's and a seller's order that met, with the proof that the clearing contains it.
-struct Fill {
-    Order buy;
-    Order sell;
-    uint64 quantity;
-    uint32 index;
-    bytes32[] path;
-    bytes buySignature;
-    bytes sellSignature;
+/// A clearing and its policy. The contract keeps their hashes; who calls shows them.
+struct Terms {
+    Clearing clearing;
+    Policy policy;
 }
 
-/// What was delivered of one trade, and who was short of it (at most one of them). In Wh.
-struct Delivery {
-    bytes32 trade;
-    uint64 delivered;
-    uint64 sellerShort;
-    uint64 buyerShort;
+/// An order of a batch, without what the clearing says of all its orders: slot, policy, community
+/// and zone.
+///
+/// `filled` is what the clearing fills of it, in all batches together. `r` and `vs` are the compact
+/// signature of a key (EIP-2098); where `vs` is zero, `r` is the place of a contract account's
+/// signature in the batch. An order with account zero is not shown: its hash is `r`, none of its
+/// fills is settled.
+struct SignedOrder {
+    address account;
+    uint8 side;
+    uint64 quantity;
+    uint64 limitPrice;
+    uint64 minFill;
+    bytes32 connectionPoint;
+    address delegate;
+    uint256 nonce;
+    uint64 expiry;
+    uint64 filled;
+    bytes32 r;
+    bytes32 vs;
+}
+
+/// {Batches.FILLS_MAX} fills of a clearing, or what is left of them in its last batch, with the
+/// path from their root to the clearing's.
+///
+/// Orders stand in rising order of account, then of hash.
+struct FillBatch {
+    Terms terms;
+    uint32 number;
+    SignedOrder[] orders;
+    Fill[] fills;
+    bytes32[] path;
+    bytes[] signatures;
+}
+
+/// The trades of a batch as they stand: the contract keeps their hash, whoever changes them shows
+/// them.
+///
+/// `accounts` are those of its settled trades, in rising order; `trades` has a place for each fill,
+/// empty where it was not settled.
+struct TradeBatch {
+    Terms terms;
+    uint32 number;
+    address[] accounts;
+    Trade[] trades;
+}
+
+/// The proof that an order met another at a place of the clearing's fills; `filled` as in
+/// {SignedOrder}.
+struct Claim {
+    Order order;
+    uint64 filled;
+    bytes32 other;
+    uint64 otherFilled;
+    uint32 index;
+    bytes32[] path;
 }
 
 /// Where the escrow and the collateral of a trade go. In 1e-9 currency.
@@ -84,40 +131,23 @@ struct Outcome {
     uint256 collateralBack;
 }
 
-/// A trade as it stands; `escrow` and `collateral` are zero once reconciled.
-struct TradeView {
-    address buyer;
-    address seller;
-    bytes32 clearing;
-    uint64 quantity;
-    uint16 runs;
-    uint64 delivered;
-    uint64 sellerShort;
-    uint64 buyerShort;
-    uint256 escrow;
-    uint256 collateral;
-}
-
 /// Why a fill was skipped, in the order of the checks.
 enum Reason {
     None,
     AlreadySettled,
-    NotIncluded,
+    NotShown,
     WrongSide,
-    WrongSlot,
-    WrongPolicy,
-    WrongZone,
-    Expired,
     SameAccount,
+    NoQuantity,
+    Expired,
     BuyerLimit,
     SellerLimit,
-    NoQuantity,
+    BuyerSignature,
+    SellerSignature,
     BuyerQuantity,
     SellerQuantity,
     BuyerNonce,
     SellerNonce,
-    BuyerSignature,
-    SellerSignature,
     BuyerFunds,
     SellerFunds
 }

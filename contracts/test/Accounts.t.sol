@@ -2,12 +2,13 @@
 pragma solidity 0.8.37;
 
 import {Accounts} from "../src/Accounts.sol";
-import {Fill, Order, Reason} from "../src/Types.sol";
+import {FillBatch, Order, Reason} from "../src/Types.sol";
+import {Auction} from "./support/Auction.sol";
 import {Market, Token} from "./support/Contracts.sol";
-import {Pair, World} from "./support/World.sol";
+import {Pair} from "./support/World.sol";
 
 /// Cash in and out, nonces and delegates.
-contract AccountsTest is World {
+contract AccountsTest is Auction {
     address private buyer;
     address private seller;
     address private delegate;
@@ -135,23 +136,23 @@ contract AccountsTest is World {
     function test_a_delegate_signs_within_what_was_granted() public {
         Pair memory one = pair(buyer, seller, 1);
         one.buy.delegate = delegate;
-        (bytes32 id, Fill[] memory fills) = post(clearing(policy()), single(one));
-        fills[0].buySignature = sign(delegate, hashOf(one.buy));
-        check(id, fills[0], Reason.BuyerSignature);
+        FillBatch memory batch = postOne(termsOf(policy()), single(one));
+        put(batch, buyOf(batch, 0), sign(delegate, hashOf(one.buy)));
+        check(batch, Reason.BuyerSignature);
         grantTo(END, 4999);
-        check(id, fills[0], Reason.BuyerSignature);
+        check(batch, Reason.BuyerSignature);
         grantTo(uint64(block.timestamp), 5000);
-        check(id, fills[0], Reason.BuyerSignature);
+        check(batch, Reason.BuyerSignature);
         grantTo(uint64(block.timestamp) + 1, 5000);
-        check(id, fills[0], Reason.None);
+        check(batch, Reason.None);
     }
 
     function test_a_delegate_that_the_order_does_not_name_signs_nothing() public {
         grantTo(END, 5000);
         Pair memory one = pair(buyer, seller, 1);
-        (bytes32 id, Fill[] memory fills) = post(clearing(policy()), single(one));
-        fills[0].buySignature = sign(delegate, hashOf(one.buy));
-        check(id, fills[0], Reason.BuyerSignature);
+        FillBatch memory batch = postOne(termsOf(policy()), single(one));
+        put(batch, buyOf(batch, 0), sign(delegate, hashOf(one.buy)));
+        check(batch, Reason.BuyerSignature);
     }
 
     function grantTo(uint64 until, uint64 most) private {

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 pragma solidity 0.8.37;
 
-import {Clearing, Delivery, Fill, Order} from "../src/Types.sol";
+import {Delivery} from "../src/Trades.sol";
+import {FillBatch, Order, Reason, Terms} from "../src/Types.sol";
+import {Auction} from "./support/Auction.sol";
 import {Market} from "./support/Contracts.sol";
-import {Pair, World} from "./support/World.sol";
+import {NaiveTrades} from "./support/NaiveTrades.sol";
+import {Pair} from "./support/World.sol";
 
 /// What a trade costs. Written to target/forge/gas/Gas.json, in gas per trade:
 ///
 ///   execution  what the call used
 ///   calldata   16 per byte, 4 per zero byte, and the 21 000 of a transaction, over its trades
 ///
-/// "first" is the first slot of a day for its traders, "later" any other slot of the day. Each call
-/// is a transaction of its own, so that nothing is warm that would not be.
+/// "first" is the first slot of a day for its traders, "later" any other slot of the day. 100 fills
+/// are two batches, of which both are summed. Each call is a transaction of its own, so that
+/// nothing is warm that would not be.
 /// forge-config: default.isolate = true
-contract GasTest is World {
+contract GasTest is Auction {
     uint256 private constant TRANSACTION = 21_000;
 
     /// `fills` between `buyers` and as many sellers with `orders` each, every order in
@@ -80,53 +84,57 @@ contract GasTest is World {
             fund(account(1000 + i), 100_000_000_000);
             fund(account(2000 + i), 100_000_000_000);
         }
-        bytes32[] memory first = settle(s, "first", SLOT);
-        bytes32[] memory later = settle(s, "later", SLOT + 900);
+        bytes32 first = settle(s, "first", SLOT);
+        bytes32 later = settle(s, "later", SLOT + 900);
         vm.warp(SLOT + 1800);
         reconcileAll(s, "first", 0, first, 1234);
         reconcileAll(s, "later", 0, later, 1234);
         reconcileAll(s, "later, again", 1, later, 600);
     }
 
-    function settle(
-        Shape memory s,
-        string memory when,
-        uint64 slot
-    ) private returns (bytes32[] memory trades) {
-        Clearing memory terms = clearing(policy());
-        terms.slot = slot;
-        (bytes32 id, Fill[] memory fills) = post(terms, pairsOf(s, slot));
-        bytes memory call = abi.encodeCall(Market.settle, (id, fills));
-        vm.recordLogs();
-        sent(STRANGER, address(market), call);
-        write(string.concat("settle, ", s.name, ", ", when), call, fills.length);
-        trades = new bytes32[](fills.length);
-        for (uint256 i = 0; i < fills.length; ++i) {
-            trades[i] = tradeOf(id, fills[i]);
-            same(market.tradeOf(trades[i]).quantity, 1234, "all are settled");
+    function settle(Shape memory s, string memory when, uint64 slot) private returns (bytes32) {
+        Terms memory terms = termsOf(policy());
+        terms.clearing.slot = slot;
+        FillBatch[] memory batches = post(terms, pairsOf(s, slot));
+        uint256 total = 0;
+        uint256 data = 0;
+        for (uint256 i = 0; i < batches.length; ++i) {
+            check(batches[i], Reason.None);
+            total += spent;
+            data += dataOf(abi.encodeCall(Market.settle, (batches[i])));
         }
+        write(string.concat("settle, ", s.name, ", ", when), total, data, s.fills);
+        return idOf(terms);
     }
 
     function reconcileAll(
         Shape memory s,
         string memory when,
         uint8 run,
-        bytes32[] memory trades,
+        bytes32 id,
         uint64 delivered
     ) private {
-        Delivery[] memory all = new Delivery[](trades.length);
-        for (uint256 i = 0; i < all.length; ++i) {
-            all[i] = Delivery(trades[i], delivered, 1234 - delivered, 0);
+        uint256 total = 0;
+        uint256 data = 0;
+        for (uint256 first = 0; first < s.fills; first += FILLS_MAX) {
+            Delivery[] memory all = new Delivery[](_least(s.fills - first, FILLS_MAX));
+            for (uint256 i = 0; i < all.length; ++i) {
+                all[i] = NaiveTrades.delivery(i, delivered, 1234 - delivered, 0);
+            }
+            data += dataOf(reconciling(run, id, first / FILLS_MAX, all));
+            reconcile(run, id, first / FILLS_MAX, all);
+            total += spent;
         }
-        bytes memory call = abi.encodeCall(Market.reconcile, (run, all));
-        sent(OPERATOR, address(market), call);
-        write(string.concat("reconcile, ", s.name, ", ", when), call, all.length);
+        write(string.concat("reconcile, ", s.name, ", ", when), total, data, s.fills);
     }
 
-    function write(string memory name, bytes memory call, uint256 trades) private {
-        uint256 total = vm.lastCallGas().gasTotalUsed;
-        uint256 data = TRANSACTION;
+    /// What a transaction with this call costs before it does anything.
+    function dataOf(bytes memory call) private pure returns (uint256 data) {
+        data = TRANSACTION;
         for (uint256 i = 0; i < call.length; ++i) data += call[i] == 0 ? 4 : 16;
+    }
+
+    function write(string memory name, uint256 total, uint256 data, uint256 trades) private {
         vm.snapshotValue("Gas", string.concat(name, ": total"), total);
         vm.snapshotValue("Gas", string.concat(name, ": execution"), (total - data) / trades);
         vm.snapshotValue("Gas", string.concat(name, ": calldata"), data / trades);

@@ -35,6 +35,54 @@ contract MerklePathTest is Test {
         }
     }
 
+    function rootOf(bytes32[] memory all) external pure returns (bytes32) {
+        return MerklePath.rootOf(all);
+    }
+
+    function test_the_root_of_every_tree_up_to_64_leaves() public view {
+        for (uint256 count = 1; count <= 64; ++count) {
+            bytes32[] memory all = leaves(count, count);
+            same(this.rootOf(all), NaiveTree.root(all), "root");
+        }
+    }
+
+    function test_fuzz_the_root_is_that_of_the_naive_tree(uint256 seed, uint8 size) public view {
+        bytes32[] memory all = leaves(within(size, 1, 64), seed);
+        bytes32 root = NaiveTree.root(all);
+        same(this.rootOf(all), root, "root");
+        // Another leaf, another order, another number of leaves: another root.
+        uint256 place = seed % all.length;
+        bytes32 kept = all[place];
+        all[place] ^= bytes32(uint256(1) << (seed % 256));
+        isTrue(this.rootOf(all) != root, "another leaf");
+        all[place] = kept;
+        isTrue(this.rootOf(NaiveTree.append(all, kept)) != root, "one leaf more");
+        if (place == 0) return;
+        (all[0], all[place]) = (kept, all[0]);
+        isTrue(this.rootOf(all) != root, "another order");
+    }
+
+    /// The roots of whole subtrees stand for their leaves: what a batch of fills relies on.
+    function test_fuzz_roots_of_batches_are_leaves_of_the_tree(
+        uint256 seed,
+        uint16 size
+    ) public view {
+        uint256 count = within(size, 1, 300);
+        bytes32[] memory all = leaves(count, seed);
+        bytes32 root = NaiveTree.root(all);
+        bytes32[] memory roots = new bytes32[]((count + 63) / 64);
+        for (uint256 i = 0; i < roots.length; ++i) {
+            uint256 some = i + 1 == roots.length ? count - 64 * i : 64;
+            bytes32[] memory few = new bytes32[](some);
+            for (uint256 j = 0; j < some; ++j) few[j] = all[64 * i + j];
+            roots[i] = this.rootOf(few);
+        }
+        same(NaiveTree.root(roots), root, "the same root");
+        uint256 place = seed % roots.length;
+        bytes32[] memory path = NaiveTree.path(roots, place);
+        isTrue(this.verify(root, roots[place], place, roots.length, path), "a batch of its tree");
+    }
+
     function test_nothing_is_in_an_empty_tree() public view {
         isTrue(!this.verify(0, 0, 0, 0, new bytes32[](0)), "empty");
     }

@@ -2,12 +2,14 @@
 pragma solidity 0.8.37;
 
 import {Accounts} from "../src/Accounts.sol";
-import {Fill, Reason} from "../src/Types.sol";
+import {MarketEvents} from "../src/MarketEvents.sol";
+import {FillBatch, Order, Reason, SignedOrder} from "../src/Types.sol";
+import {Auction} from "./support/Auction.sol";
 import {Market} from "./support/Contracts.sol";
-import {Pair, World} from "./support/World.sol";
+import {Pair} from "./support/World.sol";
 
 /// What was signed counts once, on one chain and for one contract.
-contract ReplayTest is World {
+contract ReplayTest is Auction {
     address private buyer;
     address private seller;
     Pair[] private pairs;
@@ -20,51 +22,63 @@ contract ReplayTest is World {
         fund(seller, 2_000_000_000);
     }
 
-    /// The fills of one market, their proofs made anew for another, the signatures as they were.
-    function replayed(Fill[] memory fills) private {
-        (bytes32 id, Fill[] memory good) = post(clearing(policy()), single(pair(buyer, seller, 1)));
-        check(id, fills[0], Reason.BuyerSignature);
-        bytes memory own = good[0].buySignature;
-        good[0].buySignature = fills[0].buySignature;
-        check(id, good[0], Reason.BuyerSignature);
-        good[0].buySignature = own;
-        bytes memory ownOfSeller = good[0].sellSignature;
-        good[0].sellSignature = fills[0].sellSignature;
-        check(id, good[0], Reason.SellerSignature);
-        good[0].sellSignature = ownOfSeller;
-        check(id, good[0], Reason.None);
+    /// The batch of one market, its proof made anew for another, the signatures as they were.
+    function replayed(FillBatch memory foreign) private {
+        FillBatch memory batch = postOne(termsOf(policy()), single(pair(buyer, seller, 1)));
+        bytes memory unproven = abi.encodeCall(Market.settle, (foreign));
+        bytes4 reason = MarketEvents.UnknownClearing.selector;
+        refused(STRANGER, address(market), unproven, reason);
+        foreign.terms = batch.terms;
+        check(foreign, Reason.BuyerSignature);
+        _swap(batch, foreign, buyer);
+        check(batch, Reason.BuyerSignature);
+        _swap(batch, foreign, buyer);
+        _swap(batch, foreign, seller);
+        check(batch, Reason.SellerSignature);
+        _swap(batch, foreign, seller);
+        check(batch, Reason.None);
+    }
+
+    /// Swaps the signatures of an account's order in both batches.
+    function _swap(FillBatch memory a, FillBatch memory b, address of_) private pure {
+        SignedOrder memory one = a.orders[a.orders[0].account == of_ ? 0 : 1];
+        SignedOrder memory two = b.orders[b.orders[0].account == of_ ? 0 : 1];
+        same(one.account, of_, "the order of the account");
+        same(two.account, of_, "and in the other batch");
+        (one.r, one.vs, two.r, two.vs) = (two.r, two.vs, one.r, one.vs);
     }
 
     function test_orders_of_another_chain_are_not_accepted() public {
         vm.chainId(CHAIN_ID + 1);
-        (, Fill[] memory fills) = prove(clearing(policy()), single(pair(buyer, seller, 1)));
+        FillBatch memory batch = prove(termsOf(policy()), single(pair(buyer, seller, 1)))[0];
         vm.chainId(CHAIN_ID);
-        replayed(fills);
+        replayed(batch);
     }
 
     /// Also when the same contract finds itself on another chain, as after a split.
     function test_orders_of_before_a_split_are_not_accepted_after_it() public {
-        (, Fill[] memory fills) = prove(clearing(policy()), single(pair(buyer, seller, 1)));
+        FillBatch memory batch = prove(termsOf(policy()), single(pair(buyer, seller, 1)))[0];
         vm.chainId(CHAIN_ID + 1);
-        replayed(fills);
+        replayed(batch);
     }
 
     function test_orders_for_another_contract_are_not_accepted() public {
-        (, Fill[] memory fills) = prove(clearing(policy()), single(pair(buyer, seller, 1)));
+        FillBatch memory batch = prove(termsOf(policy()), single(pair(buyer, seller, 1)))[0];
         market = newMarket();
         register(policy());
         fund(buyer, 5_000_000_000);
         fund(seller, 2_000_000_000);
-        replayed(fills);
+        replayed(batch);
     }
 
     /// The code at another address keeps the domain of where it was made, unless it looks.
     function test_a_copy_of_the_code_has_its_own_domain() public {
-        (, Fill[] memory fills) = prove(clearing(policy()), single(pair(buyer, seller, 1)));
+        FillBatch memory batch = prove(termsOf(policy()), single(pair(buyer, seller, 1)))[0];
         address copy = address(0xc0de);
         vm.etch(copy, address(market).code);
+        Order memory one = orderIn(batch.terms, batch.orders[0]);
         isTrue(
-            Market(copy).orderHash(fills[0].buy) != market.orderHash(fills[0].buy),
+            Market(copy).orderHash(one) != market.orderHash(one),
             "another address, another hash"
         );
     }
@@ -89,13 +103,13 @@ contract ReplayTest is World {
         pairs.push(pair(buyer, seller, 1));
         pairs.push(pair(buyer, account(3), 2)); // who has no cash
         pairs.push(pair(buyer, seller, 3));
-        (bytes32 id, Fill[] memory fills) = post(clearing(policy()), pairs);
+        FillBatch memory batch = postOne(termsOf(policy()), pairs);
         Reason[] memory reasons = new Reason[](3);
         reasons[1] = Reason.SellerFunds;
-        check(id, fills, reasons);
+        check(batch, reasons);
         bytes32 before = _books();
         (reasons[0], reasons[2]) = (Reason.AlreadySettled, Reason.AlreadySettled);
-        check(id, fills, reasons);
+        check(batch, reasons);
         same(_books(), before, "the books");
     }
 

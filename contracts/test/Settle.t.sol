@@ -2,12 +2,15 @@
 pragma solidity 0.8.37;
 
 import {MarketEvents} from "../src/MarketEvents.sol";
-import {Clearing, Fill, Policy, Reason, TradeView} from "../src/Types.sol";
+import {Clearing, FillBatch, Policy, Reason, Terms, TradeBatch} from "../src/Types.sol";
+import {Auction} from "./support/Auction.sol";
 import {Market, Roles} from "./support/Contracts.sol";
-import {Pair, World} from "./support/World.sol";
+import {NaiveTrades} from "./support/NaiveTrades.sol";
+import {Vm} from "./support/Vm.sol";
+import {Pair} from "./support/World.sol";
 
 /// From a policy to a settled trade.
-contract SettleTest is World {
+contract SettleTest is Auction {
     address private buyer;
     address private seller;
 
@@ -65,85 +68,134 @@ contract SettleTest is World {
         same(vm.getRecordedLogs().length, 1, "an event");
         sent(OPERATOR, address(market), call);
         same(vm.getRecordedLogs().length, 0, "nothing the second time");
-        bytes memory kept = abi.encode(market.policy(idOf(terms)));
-        same(keccak256(kept), idOf(terms), "the terms are kept");
+        isTrue(market.policies(idOf(terms)), "known by the hash of its terms");
+        terms.networkFee += 1;
+        isTrue(!market.policies(idOf(terms)), "and no other");
     }
 
-    function refusedClearing(Clearing memory terms, bytes memory reason) private {
+    function refusedClearing(Terms memory terms, bytes memory reason) private {
         refused(OPERATOR, address(market), abi.encodeCall(Market.clear, (terms)), reason);
     }
 
     function test_UnknownPolicy_SlotOver_and_BadClearing() public {
-        Clearing memory terms = clearing(policy());
-        terms.policy = 0;
+        Terms memory terms = termsOf(policy());
+        terms.clearing.policy = 0;
         refusedClearing(terms, abi.encodeWithSelector(MarketEvents.UnknownPolicy.selector, 0));
-        terms = clearing(policy());
-        terms.slot -= 1800;
-        refusedClearing(terms, abi.encodeWithSelector(MarketEvents.SlotOver.selector, terms.slot));
+        // A policy that was never registered, and one that is shown in place of the registered.
+        terms.policy.networkFee += 1;
+        bytes32 own = idOf(terms.policy);
+        terms.clearing.policy = own;
+        refusedClearing(terms, abi.encodeWithSelector(MarketEvents.UnknownPolicy.selector, own));
+        bytes32 registered = idOf(policy());
+        terms.clearing.policy = registered;
+        bytes memory unknown = abi.encodeWithSelector(
+            MarketEvents.UnknownPolicy.selector,
+            registered
+        );
+        refusedClearing(terms, unknown);
+        terms = termsOf(policy());
+        terms.clearing.slot -= 1800;
+        refusedClearing(
+            terms,
+            abi.encodeWithSelector(MarketEvents.SlotOver.selector, terms.clearing.slot)
+        );
         bytes memory bad = abi.encodeWithSelector(MarketEvents.BadClearing.selector);
-        terms = clearing(policy());
-        terms.slot += 1;
+        terms = termsOf(policy());
+        terms.clearing.slot += 1;
         refusedClearing(terms, bad);
-        terms = clearing(policy());
-        terms.retailPrice = 400_001;
+        terms = termsOf(policy());
+        terms.clearing.retailPrice = 400_001;
         refusedClearing(terms, bad);
-        terms = clearing(policy());
-        terms.feedInPrice = 19_999;
+        terms = termsOf(policy());
+        terms.clearing.feedInPrice = 19_999;
         refusedClearing(terms, bad);
     }
 
     function test_a_slot_is_cleared_once_and_by_the_clearer() public {
-        Clearing memory terms = clearing(policy());
+        Terms memory terms = termsOf(policy());
         bytes memory call = abi.encodeCall(Market.clear, (terms));
         refused(STRANGER, address(market), call, Roles.AccessControlUnauthorizedAccount.selector);
-        sent(OPERATOR, address(market), call);
+        bytes memory answer = sent(OPERATOR, address(market), call);
+        same(abi.decode(answer, (bytes32)), idOf(terms), "the hash of its terms");
+        same(market.cleared("zone", SLOT), idOf(terms), "kept");
+        same(market.clearingOf(terms), idOf(terms), "and found");
         bytes memory reason = abi.encodeWithSelector(
             MarketEvents.AlreadyCleared.selector,
             bytes32("zone"),
             SLOT
         );
         refusedClearing(terms, reason);
-        terms.price += 1;
+        terms.clearing.price += 1;
         refusedClearing(terms, reason);
-        Policy memory other = policy();
-        other.networkFee += 1;
-        terms.policy = register(other);
+        terms.policy.networkFee += 1;
+        terms.clearing.policy = register(terms.policy);
         refusedClearing(terms, reason);
     }
 
     function test_UnknownClearing_and_SlotOver() public {
-        bytes memory call = abi.encodeCall(Market.settle, ("unknown", new Fill[](0)));
-        bytes32 unknown = "unknown";
+        FillBatch memory batch = prove(termsOf(policy()), one())[0];
+        bytes memory call = abi.encodeCall(Market.settle, (batch));
         bytes memory reason = abi.encodeWithSelector(
             MarketEvents.UnknownClearing.selector,
-            unknown
+            idOf(batch.terms)
         );
         refused(STRANGER, address(market), call, reason);
-        (bytes32 id, Fill[] memory fills) = post(clearing(policy()), one());
+        batch = postOne(termsOf(policy()), one());
         vm.warp(END);
-        call = abi.encodeCall(Market.settle, (id, fills));
+        call = abi.encodeCall(Market.settle, (batch));
         reason = abi.encodeWithSelector(MarketEvents.SlotOver.selector, SLOT);
         refused(STRANGER, address(market), call, reason);
         vm.warp(END - 1);
-        check(id, fills[0], Reason.None);
+        check(batch, Reason.None);
     }
 
     function test_a_trade_moves_its_cash_and_is_found() public {
-        bytes32 trade = settled(single(pair(buyer, seller, 1)))[0];
+        bytes32 id = settled(one());
         same(market.free(buyer), 5_000_000_000 - ESCROW, "the buyer's free cash");
         same(market.free(seller), 1_000_000_000 - COLLATERAL, "the seller's free cash");
-        TradeView memory view_ = market.tradeOf(trade);
-        same(view_.buyer, buyer, "buyer");
-        same(view_.seller, seller, "seller");
-        same(view_.quantity, 5000, "quantity");
-        same(view_.escrow, ESCROW, "escrow");
-        same(view_.collateral, COLLATERAL, "collateral");
-        same(view_.clearing, market.cleared("zone", SLOT), "clearing");
-        same(market.tradeOf("none").buyer, address(0), "no trade");
+        same(id, market.cleared("zone", SLOT), "clearing");
+        // Exactly this is kept of the trade.
+        TradeBatch memory kept = standing(id, 0);
+        same(kept.accounts.length, 2, "accounts");
+        NaiveTrades.Words memory words = NaiveTrades.read(kept.trades[0]);
+        same(kept.accounts[words.buyer], buyer, "buyer");
+        same(kept.accounts[words.seller], seller, "seller");
+        same(words.quantity, 5000, "quantity");
+        same(words.runs, 0, "no run");
+        (bytes32 hash, uint64 bits) = market.batchState(id, 0);
+        same(hash, NaiveTrades.hash(kept), "by its hash");
+        same(bits, 1, "and a bit");
+        (hash, bits) = market.batchState(id, 1);
+        same(hash, 0, "no other batch");
+        same(bits, 0, "and no bit");
+        (hash, bits) = market.batchState("none", 0);
+        same(hash, 0, "no trade");
+    }
+
+    /// What a trade ties up and the words of its event.
+    function test_the_event_of_a_trade_is_as_documented() public {
+        FillBatch memory batch = postOne(termsOf(policy()), one());
+        vm.recordLogs();
+        sent(STRANGER, address(market), abi.encodeCall(Market.settle, (batch)));
+        Vm.Log memory log = vm.getRecordedLogs()[0];
+        bytes32 id = idOf(batch.terms);
+        same(log.topics[1], tradeOf(id, 0), "trade");
+        same(log.topics[2], bytes32(uint256(uint160(buyer))), "buyer");
+        same(log.topics[3], bytes32(uint256(uint160(seller))), "seller");
+        bytes memory said = abi.encode(
+            id,
+            0,
+            hashOf(one()[0].buy),
+            hashOf(one()[0].sell),
+            5000,
+            ESCROW,
+            COLLATERAL
+        );
+        same(keccak256(log.data), keccak256(said), "the rest");
     }
 
     function test_the_digest_of_a_day_is_as_documented() public {
-        bytes32 trade = settled(single(pair(buyer, seller, 1)))[0];
+        bytes32 trade = tradeOf(settled(one()), 0);
         for (uint8 side = 0; side < 2; ++side) {
             bytes memory terms = abi.encodePacked(
                 uint64(180_000),
@@ -164,16 +216,16 @@ contract SettleTest is World {
         refused(STRANGER, address(market), pause, reason);
         refused(STRANGER, address(market), unpause, reason);
         refused(OPERATOR, address(market), unpause, Market.ExpectedPause.selector);
-        (bytes32 id, Fill[] memory fills) = post(clearing(policy()), one());
+        FillBatch memory batch = postOne(termsOf(policy()), one());
         sent(OPERATOR, address(market), pause);
-        Clearing memory next = clearing(policy());
-        next.slot += SLOT_SECONDS;
+        Terms memory next = termsOf(policy());
+        next.clearing.slot += SLOT_SECONDS;
         bytes memory call = abi.encodeCall(Market.clear, (next));
         refused(OPERATOR, address(market), call, Market.EnforcedPause.selector);
-        call = abi.encodeCall(Market.settle, (id, fills));
+        call = abi.encodeCall(Market.settle, (batch));
         refused(STRANGER, address(market), call, Market.EnforcedPause.selector);
         sent(OPERATOR, address(market), unpause);
-        check(id, fills[0], Reason.None);
+        check(batch, Reason.None);
     }
 
     /// Whatever numbers two people sign and a clearer posts, nobody pays more, or gets less, than
@@ -184,17 +236,18 @@ contract SettleTest is World {
         uint64 sellLimit,
         uint32 quantity
     ) public {
-        Clearing memory terms = clearing(policy());
+        Terms memory all = termsOf(policy());
+        Clearing memory terms = all.clearing;
         terms.price = price % 300_000;
         Pair memory both = pair(buyer, seller, 1);
         (both.buy.limitPrice, both.sell.limitPrice) = (buyLimit % 320_000, sellLimit % 300_000);
         both.quantity = uint64(within(quantity, 1, 5000));
-        (bytes32 id, Fill[] memory fills) = post(terms, single(both));
+        FillBatch memory batch = postOne(all, single(both));
         Reason expected = Reason.None;
         if (uint256(terms.price) + 12_000 > both.buy.limitPrice) expected = Reason.BuyerLimit;
         else if (terms.price < uint256(both.sell.limitPrice) + 2_000) expected = Reason.SellerLimit;
         else if (_collateral(terms, both.quantity) > 1_000_000_000) expected = Reason.SellerFunds;
-        check(id, fills[0], expected);
+        check(batch, expected);
         uint256 paid = 5_000_000_000 - market.free(buyer);
         bool traded = expected == Reason.None;
         same(paid, traded ? both.quantity * (uint256(terms.price) + 12_000) : 0, "escrow");

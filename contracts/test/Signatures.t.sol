@@ -2,12 +2,14 @@
 pragma solidity 0.8.37;
 
 import {Signatures} from "../src/Signatures.sol";
-import {Fill, Reason} from "../src/Types.sol";
+import {FillBatch, Reason} from "../src/Types.sol";
+import {Auction} from "./support/Auction.sol";
+import {Market} from "./support/Contracts.sol";
 import {BadWallet, Wallet} from "./support/Wallets.sol";
-import {Pair, World} from "./support/World.sol";
+import {Pair} from "./support/World.sol";
 
 /// Signatures of keys and of contracts.
-contract SignaturesTest is World {
+contract SignaturesTest is Auction {
     uint256 private constant GROUP_ORDER =
         0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
 
@@ -74,27 +76,79 @@ contract SignaturesTest is World {
             fund(pairs[i].buy.account, 1_000_000_000);
             pairs[i].quantity = 1000;
         }
-        (bytes32 id, Fill[] memory fills) = post(clearing(policy()), pairs);
-        fills[7].buySignature = ofOwner(owner, hashOf(pairs[7].buy));
+        FillBatch memory batch = postOne(termsOf(policy()), pairs);
+        put(batch, buyOf(batch, 7), ofOwner(owner, hashOf(pairs[7].buy)));
         Reason[] memory reasons = new Reason[](9);
         for (uint256 i = 0; i < 9; ++i) reasons[i] = Reason.BuyerSignature;
         // Long answers and the owner's signature are accepted; nobody signed the last one.
         (reasons[5], reasons[7]) = (Reason.None, Reason.None);
-        uint256 before = gasleft();
-        check(id, fills, reasons);
-        isTrue(before - gasleft() < 3_000_000, "one that burns gas burns its share only");
+        check(batch, reasons);
+        isTrue(spent < 1_500_000, "one that burns gas burns its share only");
     }
 
-    function test_a_contract_may_be_a_delegate_and_a_seller() public {
+    function test_a_contract_may_be_a_delegate() public {
+        address owner = account(3);
+        address wallet = address(new Wallet(owner));
+        fund(account(1), 10_000_000_000);
+        fund(account(2), 10_000_000_000);
+        Pair memory one = pair(account(1), account(2), 1);
+        one.buy.delegate = wallet;
+        FillBatch memory batch = postOne(termsOf(policy()), single(one));
+        bytes memory own = abi.encodePacked(
+            batch.orders[buyOf(batch, 0)].r,
+            batch.orders[buyOf(batch, 0)].vs
+        );
+        put(batch, buyOf(batch, 0), ofOwner(owner, hashOf(one.buy)));
+        check(batch, Reason.BuyerSignature);
+        bytes memory grant_ = abi.encodeCall(Market.setDelegate, (wallet, END, 4999));
+        sent(account(1), address(market), grant_);
+        check(batch, Reason.BuyerSignature);
+        grant_ = abi.encodeCall(Market.setDelegate, (wallet, END, 5000));
+        sent(account(1), address(market), grant_);
+        uint256 state = vm.snapshotState();
+        check(batch, Reason.None);
+        vm.revertToState(state);
+        // The account's own key still signs.
+        put(batch, buyOf(batch, 0), own);
+        check(batch, Reason.None);
+    }
+
+    /// Of two contracts only one is asked: the delegate as long as it may sign.
+    function test_a_contract_in_force_as_delegate_is_asked_instead_of_the_account() public {
+        address[2] memory wallets = [
+            address(new Wallet(account(3))),
+            address(new Wallet(account(4)))
+        ];
+        fund(wallets[0], 10_000_000_000);
+        fund(account(2), 10_000_000_000);
+        Pair memory one = pair(wallets[0], account(2), 1);
+        one.buy.delegate = wallets[1];
+        FillBatch memory batch = postOne(termsOf(policy()), single(one));
+        bytes memory byDelegate = ofOwner(account(4), hashOf(one.buy));
+        put(batch, buyOf(batch, 0), byDelegate);
+        check(batch, Reason.BuyerSignature);
+        bytes memory grant_ = abi.encodeCall(Market.setDelegate, (wallets[1], END, 5000));
+        sent(wallets[0], address(market), grant_);
+        uint256 state = vm.snapshotState();
+        check(batch, Reason.None);
+        vm.revertToState(state);
+        put(batch, buyOf(batch, 0), ofOwner(account(3), hashOf(one.buy)));
+        check(batch, Reason.BuyerSignature);
+        grant_ = abi.encodeCall(Market.setDelegate, (wallets[1], 0, 0));
+        sent(wallets[0], address(market), grant_);
+        check(batch, Reason.None);
+    }
+
+    function test_a_contract_may_be_a_seller() public {
         address owner = account(3);
         address wallet = address(new Wallet(owner));
         fund(account(2), 10_000_000_000);
         fund(wallet, 1_000_000_000);
         Pair memory one = pair(account(2), wallet, 1);
-        (bytes32 id, Fill[] memory fills) = post(clearing(policy()), single(one));
-        check(id, fills[0], Reason.SellerSignature);
-        fills[0].sellSignature = ofOwner(owner, hashOf(one.sell));
-        check(id, fills[0], Reason.None);
+        FillBatch memory batch = postOne(termsOf(policy()), single(one));
+        check(batch, Reason.SellerSignature);
+        put(batch, sellOf(batch, 0), ofOwner(owner, hashOf(one.sell)));
+        check(batch, Reason.None);
     }
 
     function ofOwner(address owner, bytes32 hash) private view returns (bytes memory) {

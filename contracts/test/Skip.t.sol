@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 pragma solidity 0.8.37;
 
-import {Fill, Order, Reason} from "../src/Types.sol";
+import {MarketEvents} from "../src/MarketEvents.sol";
+import {FillBatch, Order, Reason, SignedOrder} from "../src/Types.sol";
+import {Auction} from "./support/Auction.sol";
 import {Market} from "./support/Contracts.sol";
-import {Pair, World} from "./support/World.sol";
+import {Pair} from "./support/World.sol";
 
 /// Fills that do not hold: each is skipped for its reason, and the batch goes on.
-contract SkipTest is World {
+contract SkipTest is Auction {
     uint256 private constant GROUP_ORDER =
         0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
 
@@ -24,7 +26,7 @@ contract SkipTest is World {
     function skips(
         Reason expected,
         function(Pair memory) internal edit,
-        function(Fill memory) internal spoil
+        function(FillBatch memory) internal spoil
     ) private {
         uint256 state = vm.snapshotState();
         Pair[] memory three = new Pair[](3);
@@ -33,23 +35,32 @@ contract SkipTest is World {
         three[1].quantity = 1000;
         three[2] = pair(account(5), account(6), 1);
         edit(three[1]);
-        (bytes32 id, Fill[] memory fills) = post(clearing(policy()), three);
-        spoil(fills[1]);
+        FillBatch memory batch = postOne(termsOf(policy()), three);
+        spoil(batch);
         Reason[] memory reasons = new Reason[](3);
         reasons[1] = expected;
-        check(id, fills, reasons);
+        check(batch, reasons);
         vm.revertToState(state);
+    }
+
+    /// The orders of the fill in the middle.
+    function buyIn(FillBatch memory batch) private pure returns (SignedOrder memory) {
+        return batch.orders[buyOf(batch, 1)];
+    }
+
+    function sellIn(FillBatch memory batch) private pure returns (SignedOrder memory) {
+        return batch.orders[sellOf(batch, 1)];
     }
 
     function asItIs(Pair memory) private {}
 
-    function unspoilt(Fill memory) private {}
+    function unspoilt(FillBatch memory) private {}
 
     function pairIs(Reason expected, function(Pair memory) internal edit) private {
         skips(expected, edit, unspoilt);
     }
 
-    function fillIs(Reason expected, function(Fill memory) internal spoil) private {
+    function fillIs(Reason expected, function(FillBatch memory) internal spoil) private {
         skips(expected, asItIs, spoil);
     }
 
@@ -60,28 +71,10 @@ contract SkipTest is World {
     function test_AlreadySettled() public {
         Pair memory one = pair(buyer, seller, 1);
         one.quantity = 1000;
-        (bytes32 id, Fill[] memory fills) = post(clearing(policy()), single(one));
-        check(id, fills[0], Reason.None);
-        check(id, fills[0], Reason.AlreadySettled);
+        FillBatch memory batch = postOne(termsOf(policy()), single(one));
+        check(batch, Reason.None);
+        check(batch, Reason.AlreadySettled);
     }
-
-    function test_NotIncluded() public {
-        fillIs(Reason.NotIncluded, otherIndex);
-        fillIs(Reason.NotIncluded, indexBeyond);
-        fillIs(Reason.NotIncluded, otherQuantity);
-        fillIs(Reason.NotIncluded, otherLimit);
-        fillIs(Reason.NotIncluded, otherSibling);
-        fillIs(Reason.NotIncluded, noPath);
-        fillIs(Reason.NotIncluded, longPath);
-    }
-
-    function otherIndex(Fill memory fill) private pure { fill.index = 0; }
-    function indexBeyond(Fill memory fill) private pure { fill.index = 3; }
-    function otherQuantity(Fill memory fill) private pure { fill.quantity = 999; }
-    function otherLimit(Fill memory fill) private pure { fill.buy.limitPrice += 1; }
-    function otherSibling(Fill memory fill) private pure { fill.path[0] = 0; }
-    function noPath(Fill memory fill) private pure { fill.path = new bytes32[](0); }
-    function longPath(Fill memory fill) private pure { fill.path = new bytes32[](40); }
 
     function test_WrongSide() public {
         pairIs(Reason.WrongSide, twoSellers);
@@ -93,29 +86,41 @@ contract SkipTest is World {
     function twoBuyers(Pair memory one) private pure { one.sell.side = 0; }
     function noSide(Pair memory one) private pure { one.buy.side = 2; }
 
-    function test_WrongSlot() public {
-        pairIs(Reason.WrongSlot, buyLater);
-        pairIs(Reason.WrongSlot, sellEarlier);
+    /// Orders for another slot, policy, zone or community are not what the clearing says of all its
+    /// orders: whoever shows one as if it were shows another batch, and unshown it is skipped.
+    function test_WrongSlot_WrongPolicy_and_WrongZone() public {
+        isOfOther(buyLater, 0);
+        isOfOther(sellEarlier, 1);
+        isOfOther(buyOther, 0);
+        isOfOther(sellOther, 1);
+        isOfOther(buyZone, 0);
+        isOfOther(sellZone, 1);
+        isOfOther(buyCommunity, 0);
+        isOfOther(sellCommunity, 1);
+    }
+
+    function isOfOther(function(Pair memory) internal edit, uint8 side) private {
+        uint256 state = vm.snapshotState();
+        Pair[] memory three = new Pair[](3);
+        three[0] = pair(account(1), account(2), 1);
+        three[1] = pair(buyer, seller, 1);
+        edit(three[1]);
+        three[2] = pair(account(5), account(6), 1);
+        FillBatch memory batch = postOne(termsOf(policy()), three);
+        bytes memory call = abi.encodeCall(Market.settle, (batch));
+        refused(STRANGER, address(market), call, MarketEvents.BadBatch.selector);
+        if (side == 0) hide(batch, buyOf(batch, 1), hashOf(three[1].buy));
+        else hide(batch, sellOf(batch, 1), hashOf(three[1].sell));
+        Reason[] memory reasons = new Reason[](3);
+        reasons[1] = Reason.NotShown;
+        check(batch, reasons);
+        vm.revertToState(state);
     }
 
     function buyLater(Pair memory one) private pure { one.buy.slot += SLOT_SECONDS; }
     function sellEarlier(Pair memory one) private pure { one.sell.slot -= SLOT_SECONDS; }
-
-    function test_WrongPolicy() public {
-        pairIs(Reason.WrongPolicy, buyOther);
-        pairIs(Reason.WrongPolicy, sellOther);
-    }
-
     function buyOther(Pair memory one) private pure { one.buy.policy = 0; }
     function sellOther(Pair memory one) private pure { one.sell.policy = 0; }
-
-    function test_WrongZone() public {
-        pairIs(Reason.WrongZone, buyZone);
-        pairIs(Reason.WrongZone, sellZone);
-        pairIs(Reason.WrongZone, buyCommunity);
-        pairIs(Reason.WrongZone, sellCommunity);
-    }
-
     function buyZone(Pair memory one) private pure { one.buy.zone = "x"; }
     function sellZone(Pair memory one) private pure { one.sell.zone = "x"; }
     function buyCommunity(Pair memory one) private pure { one.buy.community = "x"; }
@@ -165,6 +170,9 @@ contract SkipTest is World {
         pairIs(Reason.BuyerQuantity, buyLess);
         pairIs(Reason.SellerQuantity, sellLess);
         pairIs(Reason.None, allOfIt);
+        pairIs(Reason.BuyerQuantity, buyAtLeast);
+        pairIs(Reason.SellerQuantity, sellAtLeast);
+        pairIs(Reason.None, atLeastAllOfIt);
     }
 
     function buyLess(Pair memory one) private pure { one.buy.quantity = 999; }
@@ -173,17 +181,23 @@ contract SkipTest is World {
         (one.buy.quantity, one.sell.quantity) = (1000, 1000);
     }
 
+    function buyAtLeast(Pair memory one) private pure { one.buy.minFill = 1001; }
+    function sellAtLeast(Pair memory one) private pure { one.sell.minFill = 1001; }
+    function atLeastAllOfIt(Pair memory one) private pure {
+        (one.buy.minFill, one.sell.minFill) = (1000, 1000);
+    }
+
     function test_BuyerNonce_and_SellerNonce() public {
         fillIs(Reason.BuyerNonce, cancelBuy);
         fillIs(Reason.SellerNonce, cancelSell);
         pairIs(Reason.BuyerNonce, usedByWithdrawal);
     }
 
-    function cancelBuy(Fill memory fill) private { cancelled(fill.buy); }
-    function cancelSell(Fill memory fill) private { cancelled(fill.sell); }
+    function cancelBuy(FillBatch memory batch) private { cancelled(buyIn(batch)); }
+    function cancelSell(FillBatch memory batch) private { cancelled(sellIn(batch)); }
 
-    function cancelled(Order memory terms) private {
-        sent(terms.account, address(market), abi.encodeCall(Market.cancel, (terms.nonce)));
+    function cancelled(SignedOrder memory one) private {
+        sent(one.account, address(market), abi.encodeCall(Market.cancel, (one.nonce)));
     }
 
     function usedByWithdrawal(Pair memory one) private {
@@ -203,25 +217,37 @@ contract SkipTest is World {
         two[1] = pair(buyer, seller, 7);
         two[1].quantity = 1000;
         two[1].buy.limitPrice += 1;
-        (bytes32 id, Fill[] memory fills) = post(clearing(policy()), two);
+        FillBatch memory batch = postOne(termsOf(policy()), two);
         Reason[] memory reasons = new Reason[](2);
         reasons[1] = Reason.BuyerNonce;
-        check(id, fills, reasons);
+        check(batch, reasons);
+        // Nor later, and the first stays what it is.
+        reasons[0] = Reason.AlreadySettled;
+        check(batch, reasons);
     }
 
     function test_a_cancelled_order_keeps_what_was_filled_and_gets_no_more() public {
         Pair[] memory two = new Pair[](2);
         two[0] = pair(buyer, seller, 300);
-        two[1] = pair(buyer, seller, 300);
-        two[1].sell.nonce = 301;
+        two[1] = pair(buyer, account(7), 300); // who has no cash yet
         (two[0].quantity, two[1].quantity) = (1000, 1000);
-        (bytes32 id, Fill[] memory fills) = post(clearing(policy()), two);
-        check(id, fills[0], Reason.None);
-        cancelled(fills[0].buy);
-        check(id, fills[1], Reason.BuyerNonce);
-        same(market.orderFilled(hashOf(fills[0].buy)), 1000, "filled");
+        FillBatch memory batch = postOne(termsOf(policy()), two);
+        Reason[] memory reasons = new Reason[](2);
+        reasons[1] = Reason.SellerFunds;
+        check(batch, reasons);
+        fund(account(7), 1_000_000_000);
+        uint256 state = vm.snapshotState();
+        cancelled(batch.orders[buyOf(batch, 0)]);
+        (reasons[0], reasons[1]) = (Reason.AlreadySettled, Reason.BuyerNonce);
+        check(batch, reasons);
+        same(market.orderFilled(hashOf(two[0].buy)), 1000, "filled");
+        vm.revertToState(state);
+        reasons[1] = Reason.None;
+        check(batch, reasons);
+        same(market.orderFilled(hashOf(two[0].buy)), 2000, "filled, had it not been cancelled");
     }
 
+    /// Of an order no more is filled than the clearing says that it fills, nor than its quantity.
     function test_an_order_is_filled_up_to_its_quantity_over_several_fills() public {
         Pair[] memory three = new Pair[](3);
         for (uint256 i = 0; i < 3; ++i) {
@@ -229,48 +255,79 @@ contract SkipTest is World {
             three[i].sell.nonce = i;
             three[i].quantity = 2000;
         }
-        (bytes32 id, Fill[] memory fills) = post(clearing(policy()), three);
+        uint256 state = vm.snapshotState();
+        check(postOne(termsOf(policy()), three), Reason.BuyerQuantity);
+        vm.revertToState(state);
+        // A clearing that says that it fills 5000, and fills 6000.
+        FillBatch memory batch = prove(termsOf(policy()), three)[0];
+        batch.orders[buyOf(batch, 0)].filled = 5000;
+        reprove(batch);
+        clear(batch.terms);
         Reason[] memory reasons = new Reason[](3);
         reasons[2] = Reason.BuyerQuantity;
-        check(id, fills, reasons);
-        same(market.orderFilled(hashOf(fills[0].buy)), 4000, "filled");
+        check(batch, reasons);
+        same(market.orderFilled(hashOf(three[0].buy)), 4000, "filled");
+        (reasons[0], reasons[1]) = (Reason.AlreadySettled, Reason.AlreadySettled);
+        check(batch, reasons);
+        same(market.orderFilled(hashOf(three[0].buy)), 4000, "filled");
     }
 
     function test_BuyerSignature_and_SellerSignature() public {
         fillIs(Reason.BuyerSignature, otherSigner);
         fillIs(Reason.BuyerSignature, highS);
+        fillIs(Reason.BuyerSignature, otherParity);
         fillIs(Reason.BuyerSignature, noSignature);
         fillIs(Reason.BuyerSignature, shortSignature);
+        fillIs(Reason.BuyerSignature, longSignature);
         fillIs(Reason.SellerSignature, zeroes);
+        fillIs(Reason.SellerSignature, noSuchPlace);
         fillIs(Reason.SellerSignature, ofOtherOrder);
-        fillIs(Reason.None, wallets);
     }
 
-    function otherSigner(Fill memory fill) private pure {
-        fill.buySignature = fill.sellSignature;
+    function otherSigner(FillBatch memory batch) private pure {
+        SignedOrder memory other = sellIn(batch);
+        put(batch, buyOf(batch, 1), abi.encodePacked(other.r, other.vs));
     }
 
-    function noSignature(Fill memory fill) private pure { fill.buySignature = ""; }
+    function noSignature(FillBatch memory batch) private pure { put(batch, buyOf(batch, 1), ""); }
 
-    function shortSignature(Fill memory fill) private pure { fill.buySignature = new bytes(63); }
+    function shortSignature(FillBatch memory batch) private pure {
+        put(batch, buyOf(batch, 1), new bytes(63));
+    }
 
-    function zeroes(Fill memory fill) private pure { fill.sellSignature = new bytes(64); }
+    function zeroes(FillBatch memory batch) private pure {
+        put(batch, sellOf(batch, 1), new bytes(64));
+    }
 
-    function ofOtherOrder(Fill memory fill) private view {
-        Order memory other = order(fill.sell.account, 1, 99);
-        fill.sellSignature = sign(other.account, hashOf(other));
+    function noSuchPlace(FillBatch memory batch) private pure {
+        (sellIn(batch).r, sellIn(batch).vs) = (bytes32(type(uint256).max), 0);
+    }
+
+    function ofOtherOrder(FillBatch memory batch) private view {
+        Order memory other = order(sellIn(batch).account, 1, 99);
+        put(batch, sellOf(batch, 1), sign(other.account, hashOf(other)));
     }
 
     /// What anyone could make of a signature: the same with s in the upper half.
-    function highS(Fill memory fill) private view {
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(keyOf[buyer], hashOf(fill.buy));
-        fill.buySignature = abi.encodePacked(r, GROUP_ORDER - uint256(s), 55 - v);
+    function highS(FillBatch memory batch) private view {
+        (, bytes32 r, bytes32 s) = signatureIn(batch);
+        put(batch, buyOf(batch, 1), abi.encodePacked(r, GROUP_ORDER - uint256(s)));
     }
 
-    /// 65 bytes.
-    function wallets(Fill memory fill) private view {
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(keyOf[buyer], hashOf(fill.buy));
-        fill.buySignature = abi.encodePacked(r, s, v);
+    function otherParity(FillBatch memory batch) private pure {
+        buyIn(batch).vs ^= bytes32(uint256(1) << 255);
+    }
+
+    /// 65 bytes, which only a contract account could have.
+    function longSignature(FillBatch memory batch) private view {
+        (uint8 v, bytes32 r, bytes32 s) = signatureIn(batch);
+        put(batch, buyOf(batch, 1), abi.encodePacked(r, s, v));
+    }
+
+    function signatureIn(
+        FillBatch memory batch
+    ) private view returns (uint8 v, bytes32 r, bytes32 s) {
+        return vm.sign(keyOf[buyer], hashIn(batch.terms, buyIn(batch)));
     }
 
     function test_BuyerFunds_and_SellerFunds() public {
@@ -279,10 +336,10 @@ contract SkipTest is World {
         fillIs(Reason.None, justEnough);
     }
 
-    function buyerPoor(Fill memory) private { leaveOnly(buyer, 192_000_000 - 1); }
-    function sellerPoor(Fill memory) private { leaveOnly(seller, 108_000_000 - 1); }
+    function buyerPoor(FillBatch memory) private { leaveOnly(buyer, 192_000_000 - 1); }
+    function sellerPoor(FillBatch memory) private { leaveOnly(seller, 108_000_000 - 1); }
 
-    function justEnough(Fill memory) private {
+    function justEnough(FillBatch memory) private {
         leaveOnly(buyer, 192_000_000);
         leaveOnly(seller, 108_000_000);
     }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 pragma solidity 0.8.37;
 
-import {Clearing, Delivery, Fill, Order, Outcome, Policy, TradeView} from "../../src/Types.sol";
+import {Delivery} from "../../src/Trades.sol";
+import {
+    Claim, FillBatch, Order, Outcome, Policy, Terms, TradeBatch
+} from "../../src/Types.sol";
 
 // The contracts as their users see them. The tests stand on these and not on the sources, so that
 // a change of a test does not compile the contracts anew. Errors that are not in `MarketEvents`
@@ -58,11 +61,13 @@ interface Market is Roles {
     function pause() external;
     function unpause() external;
     function registerPolicy(Policy calldata terms) external returns (bytes32 id);
-    function clear(Clearing calldata terms) external returns (bytes32 id);
-    function settle(bytes32 id, Fill[] calldata fills) external;
-    function reconcile(uint8 run, Delivery[] calldata deliveries) external;
-    function expire(bytes32[] calldata trades) external;
-    function cut(bytes32 id, bool sellers, uint64 excess) external;
+    function clear(Terms calldata terms) external returns (bytes32 id);
+    function settle(FillBatch calldata batch) external;
+    function reconcile(
+        uint8 run,
+        TradeBatch calldata batch,
+        Delivery[] calldata deliveries
+    ) external;
 
     function free(address account) external view returns (uint256);
     function locked(address account, bytes32 policy, uint32 day) external view returns (uint256);
@@ -85,10 +90,17 @@ interface Market is Roles {
     function orderFilled(bytes32 order) external view returns (uint64);
     function digest(address account, uint32 day) external view returns (bytes32);
     function cleared(bytes32 zone, uint64 slot) external view returns (bytes32);
-    function clearing(bytes32 id) external view returns (Clearing memory);
-    function policy(bytes32 id) external view returns (Policy memory);
-    function tradeOf(bytes32 id) external view returns (TradeView memory);
-    function preview(Delivery calldata delivery) external view returns (Outcome memory);
+    function clearingOf(Terms calldata terms) external view returns (bytes32 id);
+    function policies(bytes32 policy) external view returns (bool);
+    function batchState(
+        bytes32 id,
+        uint256 number
+    ) external view returns (bytes32 trades, uint64 settled);
+    function preview(
+        Terms calldata terms,
+        uint64 quantity,
+        Delivery delivery
+    ) external pure returns (Outcome memory);
     function paused() external view returns (bool);
 }
 
@@ -188,4 +200,116 @@ interface Records is Roles {
         bytes32 meter,
         uint32 from
     ) external view returns (bytes32 hash, uint32 to, uint64 time, uint32 since);
+}
+
+interface Judge {
+    error BadReading(uint64 time);
+    error NotAnchored(uint64 time);
+    error NotOneMeter();
+    error OtherOrder(uint256 claim);
+    error BadFill(uint256 claim);
+    error BadBatch(uint256 batch);
+    error NoExcess(uint64 registered, uint64 claimed);
+
+    event Challenged(
+        bytes32 indexed connectionPoint,
+        uint64 indexed slot,
+        uint8 side,
+        address indexed account,
+        uint64 registered,
+        uint64 claimed
+    );
+
+    struct Evidence {
+        bytes message;
+        bytes32 salt;
+        bytes32 community;
+        uint64 period;
+        uint32 batch;
+        uint32 index;
+        bytes32[] path;
+        bytes point;
+    }
+
+    function challenge(
+        Evidence calldata begin,
+        Evidence calldata end,
+        Claim[] calldata claims,
+        TradeBatch[] calldata batches
+    ) external;
+}
+
+interface Certificates is Roles {
+    error SourceInForce(bytes32 connectionPoint);
+    error NoSource(bytes32 connectionPoint, uint64 time);
+    error NotASale();
+    error UnknownTrade(bytes32 trade);
+    error NotFinal(bytes32 trade);
+    error AlreadyCertified(bytes32 trade);
+    error NothingDelivered(bytes32 trade);
+    error NotItsMeter(bytes32 meter);
+    error NonceAlreadyUsed(uint256 nonce);
+    error NotSigned(address account);
+    error NotAllowed(address sender);
+    error BadBeneficiary();
+    error ERC1155InsufficientBalance(
+        address sender,
+        uint256 balance,
+        uint256 needed,
+        uint256 certificate
+    );
+
+    function registerSource(bytes32 connectionPoint, bytes32 code) external;
+    function endSource(bytes32 connectionPoint) external;
+    function issue(
+        Claim calldata sale,
+        TradeBatch calldata batch,
+        bytes32 meter
+    ) external returns (uint256 certificate);
+    function safeTransferFrom(
+        address from,
+        address to,
+        uint256 certificate,
+        uint256 amount,
+        bytes calldata data
+    ) external;
+    function setApprovalForAll(address operator, bool approved) external;
+    function transferFor(
+        address account,
+        address to,
+        uint256 certificate,
+        uint256 amount,
+        uint256 nonce,
+        bytes calldata signature
+    ) external;
+    function retire(
+        address account,
+        uint256 certificate,
+        uint256 amount,
+        string calldata beneficiary
+    ) external;
+    function retireFor(
+        address account,
+        uint256 certificate,
+        uint256 amount,
+        string calldata beneficiary,
+        uint256 nonce,
+        bytes calldata signature
+    ) external;
+    function certificates(
+        uint256 certificate
+    )
+        external
+        view
+        returns (
+            bytes32 connectionPoint,
+            bytes32 meter,
+            bytes32 source,
+            uint64 slot,
+            uint32 slotSeconds
+        );
+    function issued(uint256 certificate) external view returns (uint256);
+    function retired(uint256 certificate) external view returns (uint256);
+    function certified(bytes32 trade) external view returns (bool);
+    function balanceOf(address account, uint256 certificate) external view returns (uint256);
 }

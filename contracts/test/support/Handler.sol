@@ -3,23 +3,24 @@ pragma solidity 0.8.37;
 
 import {Accounts} from "../../src/Accounts.sol";
 import {MarketEvents} from "../../src/MarketEvents.sol";
-import {Clearing, Delivery, Fill, Reason, TradeView} from "../../src/Types.sol";
-import {Market, Token} from "./Contracts.sol";
+import {Delivery, Trade} from "../../src/Trades.sol";
+import {FillBatch, Reason, Terms, TradeBatch} from "../../src/Types.sol";
+import {Market, Roles, Token} from "./Contracts.sol";
+import {NaiveTrades} from "./NaiveTrades.sol";
 import {Trader} from "./Trader.sol";
 import {Vm} from "./Vm.sol";
 
 /// What can happen to a market. Each action is sent to the contract and noted in the model, which
 /// says beforehand whether it must be refused, and why.
 contract Handler is Trader {
-    bytes4 private constant ACCEPTED = 0;
-    bytes4 private constant PANIC = 0x4e487b71;
-
     /// How often a fill came out so.
-    uint256[20] public outcomes;
+    uint256[17] public outcomes;
     /// How often an action was accepted, and refused.
     mapping(string action => uint256) public accepted;
     mapping(string action => uint256) public refusals;
     bytes32 private _payment;
+    /// Which batches have trades.
+    bytes32[2][] private _kept;
 
     constructor() {
         _settleIn();
@@ -55,11 +56,11 @@ contract Handler is Trader {
     }
 
     function warp(uint256 number) external step(number) {
-        time += one(6) ? next(4 hours) : next(400);
+        time += one(40) ? next(3 days) : one(8) ? next(3 hours) : next(300);
     }
 
     function deposit(uint256 number) external step(number) {
-        (address to, uint256 amount) = (anyone(), next(300_000_000));
+        (address to, uint256 amount) = (anyone(), next(100_000_000));
         bytes32 payment = keccak256(abi.encode(number));
         bytes4 reason = ACCEPTED;
         if (one(5) && _payment != 0) {
@@ -82,137 +83,191 @@ contract Handler is Trader {
         uint256 kind = next(3);
         uint64 slot = uint64((time / SLOT_SECONDS + next(2)) * SLOT_SECONDS);
         bool taken = market.cleared(policies[kind].zone, slot) != 0;
-        Clearing memory c = anyClearing(kind, slot);
+        Terms memory terms = anyClearing(kind, slot);
         bytes4 reason = ACCEPTED;
         if (stopped) reason = Market.EnforcedPause.selector;
         else if (taken) reason = MarketEvents.AlreadyCleared.selector;
-        if (!act("clear", OPERATOR, abi.encodeCall(Market.clear, (c)), reason)) return;
-        clearings.push(c);
+        if (!act("clear", OPERATOR, abi.encodeCall(Market.clear, (terms)), reason)) return;
+        clearings.push(terms.clearing);
         policyOf.push(uint8(kind));
-        ids.push(keccak256(abi.encode(c)));
+        ids.push(idOf(terms));
         uint32 day = dayOf(slot);
         if (days_.length == 0 || days_[days_.length - 1] < day) days_.push(day);
     }
 
-    /// One to four fills of one of the last clearings, a few of them spoilt, sometimes twice.
+    /// A batch of one of the last clearings, now and then spoilt, sometimes twice.
     function settle(uint256 number) external step(number) {
         if (clearings.length == 0) return;
-        uint256 last = clearings.length < 4 ? clearings.length : 4;
-        uint256 place = clearings.length - 1 - next(last);
-        Fill[] memory fills = new Fill[](1 + next(4));
-        for (uint256 i = 0; i < fills.length; ++i) {
-            uint256 which = next(fillsOf[place].length);
-            fills[i] = abi.decode(fillsOf[place][which], (Fill));
-            if (one(6)) fills[i] = spoil(fills[i]);
-        }
-        _settle(place, fills);
+        uint256 place = clearings.length - 1 - next(_least(clearings.length, 4));
+        if (!one(20)) place = _latest(place);
+        uint256 which = next(batchesIn[place].length);
+        FillBatch memory batch = abi.decode(batchesIn[place][which], (FillBatch));
+        while (one(4)) spoil(batch);
+        _settle(place, batch);
         if (!one(4)) return;
         uint256 before = trades.length;
-        _settle(place, fills);
+        _settle(place, batch);
         same(trades.length, before, "the same batch twice changes nothing");
     }
 
-    function _settle(uint256 place, Fill[] memory fills) private {
-        bytes32 id = ids[place];
-        bytes4 reason = ACCEPTED;
-        if (stopped) reason = Market.EnforcedPause.selector;
-        else if (time >= clearings[place].slot + SLOT_SECONDS) {
-            reason = MarketEvents.SlotOver.selector;
-        }
+    /// The first clearing from this place on whose slot is not over, or the last.
+    function _latest(uint256 place) private view returns (uint256) {
+        while (place + 1 < ids.length && time >= clearings[place].slot + SLOT_SECONDS) ++place;
+        return place;
+    }
+
+    function _settle(uint256 place, FillBatch memory batch) private {
+        bytes4 reason = stopped ? Market.EnforcedPause.selector : flawOf(place, batch);
         vm.recordLogs();
-        bytes memory call = abi.encodeCall(Market.settle, (id, fills));
+        bytes memory call = abi.encodeCall(Market.settle, (batch));
         if (!act("settle", anyone(), call, reason)) return;
         Vm.Log[] memory logs = vm.getRecordedLogs();
-        same(logs.length, fills.length, "one event of each fill");
-        for (uint256 i = 0; i < fills.length; ++i) {
-            Reason must = expected(place, id, fills[i]);
-            same(uint256(reasonIn(logs[i])), uint256(must), "what became of a fill");
+        same(logs.length, batch.fills.length, "one event of each fill");
+        bool[] memory settled_ = new bool[](logs.length);
+        uint256 before = 0;
+        for (uint256 i = 0; i < logs.length; ++i) {
+            bytes32 trade = tradeOf(ids[place], batch.number * FILLS_MAX + i);
+            Reason must = expected(place, batch, i);
+            same(uint256(reasonIn(logs[i], trade)), uint256(must), "what became of a fill");
             ++outcomes[uint256(must)];
-            if (must == Reason.None) note(place, id, fills[i]);
+            if (must == Reason.AlreadySettled) ++before;
+            if (must == Reason.None) note(place, batch, i);
+            settled_[i] = traded[trade].quantity != 0;
         }
+        TradeBatch memory kept = NaiveTrades.settled(batch, settled_);
+        stand(kept);
+        if (before != 0 || kept.accounts.length == 0) return;
+        _kept.push([ids[place], bytes32(uint256(batch.number))]);
     }
 
-    function anyTrade() private returns (bytes32) {
-        uint256 last = trades.length < 10 ? trades.length : 10;
-        return trades[trades.length - 1 - next(last)];
-    }
-
-    function anyDelivery() private returns (Delivery memory d) {
-        d.trade = anyTrade();
-        uint64 quantity = traded[d.trade].quantity;
-        d.delivered = uint64(next(quantity + 1));
-        uint64 short = uint64(next(quantity - d.delivered + 1));
-        if (one(2)) d.sellerShort = short;
-        else d.buyerShort = short;
-        if (one(15)) d.delivered += uint64(1 + next(quantity));
-        if (one(15)) (d.sellerShort, d.buyerShort) = (short, short);
-    }
-
-    /// Why a delivery must be refused.
-    function _flaw(uint8 run, Delivery memory d) private view returns (bytes4) {
-        Traded storage t = traded[d.trade];
-        uint256 end = endOf(t);
-        if (time < end || time > end + policies[t.policy].correctionSeconds) {
-            return MarketEvents.OutsideWindow.selector;
+    /// A delivery of a trade of a batch, rather one of which this run is still to come.
+    function anyDelivery(uint8 run, TradeBatch memory batch) private returns (Delivery) {
+        uint256 place = batch.trades.length;
+        for (uint256 tries = 0; tries < 10 && !one(30); ++tries) {
+            place = next(batch.trades.length);
+            NaiveTrades.Words memory t = NaiveTrades.read(batch.trades[place]);
+            if (t.quantity != 0 && _rises(run, t.runs)) break;
         }
-        if (run >= 254 || run + 1 <= t.runs) return MarketEvents.RunNotHigher.selector;
-        bool both = d.sellerShort != 0 && d.buyerShort != 0;
-        uint256 claimed = uint256(d.delivered) + d.sellerShort + d.buyerShort;
-        return both || claimed > t.quantity ? MarketEvents.BadDelivery.selector : ACCEPTED;
+        uint64 quantity = place == batch.trades.length
+            ? 1
+            : NaiveTrades.read(batch.trades[place]).quantity;
+        uint64[3] memory wh;
+        wh[0] = uint64(next(quantity + 1));
+        uint64 short = uint64(next(quantity - wh[0] + 1));
+        wh[1 + next(2)] = short;
+        if (one(15)) wh[0] += uint64(1 + next(quantity + 1));
+        if (one(15)) (wh[1], wh[2]) = (short, short);
+        if (one(3)) (wh[0], wh[1], wh[2]) = (0, 0, 0);
+        return NaiveTrades.delivery(place, wh[0], wh[1], wh[2]);
+    }
+
+    /// Why a run must be refused before its deliveries are looked at.
+    function _flawOfRun(uint8 run, address from, bytes32 trade) private view returns (bytes4) {
+        Traded storage t = traded[trade];
+        uint256 corrected = endOf(t) + policies[t.policy].correctionSeconds;
+        bool open = time > corrected;
+        if (run == 254) {
+            if (from != CHALLENGES) return MarketEvents.NotChallenges.selector;
+            open = open && time < untilOf(t);
+        } else if (run < 254) {
+            if (from != OPERATOR) return Roles.AccessControlUnauthorizedAccount.selector;
+            if (stopped) return Market.EnforcedPause.selector;
+            open = time >= endOf(t) && time <= corrected;
+        }
+        return open ? ACCEPTED : MarketEvents.OutsideWindow.selector;
+    }
+
+    /// Why a delivery must be refused, after those before it in its run.
+    function _flawOf(
+        uint8 run,
+        TradeBatch memory batch,
+        Delivery d
+    ) private pure returns (bytes4) {
+        (uint256 place, uint64[3] memory wh) = NaiveTrades.read(d);
+        if (place >= batch.trades.length) return PANIC;
+        NaiveTrades.Words memory t = NaiveTrades.read(batch.trades[place]);
+        if (t.quantity == 0) return MarketEvents.UnknownTrade.selector;
+        if (!_rises(run, t.runs)) return MarketEvents.RunNotHigher.selector;
+        uint256 claimed = uint256(wh[0]) + wh[1] + wh[2];
+        bool good = claimed <= t.quantity && (wh[1] == 0 || wh[2] == 0);
+        if (run == 255) good = claimed == 0;
+        return good ? ACCEPTED : MarketEvents.BadDelivery.selector;
+    }
+
+    /// Whether a run may follow the last one, of which `runs` is one more.
+    function _rises(uint8 run, uint16 runs) private pure returns (bool) {
+        if (run == 255) return runs == 0;
+        return run == 254 ? runs != 256 : uint16(run) + 1 > runs;
     }
 
     function reconcile(uint256 number) external step(number) {
-        if (trades.length == 0) return;
-        Delivery[] memory all = new Delivery[](1 + next(3));
         uint8 run = one(10) ? uint8(250 + next(6)) : uint8(next(5));
-        bytes4 reason = stopped ? Market.EnforcedPause.selector : ACCEPTED;
-        for (uint256 i = 0; i < all.length; ++i) {
-            all[i] = anyDelivery();
-            bool again = false;
-            for (uint256 j = 0; j < i; ++j) again = again || all[j].trade == all[i].trade;
-            if (reason != ACCEPTED) continue;
-            reason = _flaw(run, all[i]);
-            if (again && reason != MarketEvents.OutsideWindow.selector) {
-                reason = MarketEvents.RunNotHigher.selector;
-            }
-        }
-        bytes memory call = abi.encodeCall(Market.reconcile, (run, all));
-        if (!act("reconcile", OPERATOR, call, reason)) return;
-        for (uint256 i = 0; i < all.length; ++i) {
-            Delivery memory d = all[i];
-            note(d.trade, run, [d.delivered, d.sellerShort, d.buyerShort]);
-        }
+        _run("reconcile", run, one(20) ? STRANGER : OPERATOR);
     }
 
     function cut(uint256 number) external step(number) {
-        if (trades.length == 0) return;
-        bytes32 trade = anyTrade();
-        Traded storage t = traded[trade];
-        uint64 excess = uint64(next(uint256(t.delivered) + 2));
-        bool sellers = one(2);
-        bytes4 reason = ACCEPTED;
-        if (time >= untilOf(t)) reason = MarketEvents.OutsideWindow.selector;
-        else if (excess > t.delivered) reason = PANIC;
-        bytes memory call = abi.encodeCall(Market.cut, (trade, sellers, excess));
-        if (!act("cut", CHALLENGES, call, reason)) return;
-        uint64[3] memory wh = [t.delivered - excess, 0, 0];
-        if (sellers) wh[1] = t.sellerShort + excess;
-        else wh[2] = t.buyerShort + excess;
-        note(trade, 254, wh);
+        _run("cut", 254, CHALLENGES);
     }
 
     function expire(uint256 number) external step(number) {
-        if (trades.length == 0) return;
-        bytes32 trade = anyTrade();
-        Traded storage t = traded[trade];
-        bytes4 reason = ACCEPTED;
-        if (t.runs != 0) reason = MarketEvents.RunNotHigher.selector;
-        else if (time <= endOf(t) + policies[t.policy].correctionSeconds) {
-            reason = MarketEvents.OutsideWindow.selector;
+        _run("expire", 255, anyone());
+    }
+
+    /// One to three deliveries of trades of a batch, seldom not as it stands.
+    function _run(string memory action, uint8 run, address from) private {
+        if (_kept.length == 0) return;
+        (bytes32[2] memory which, bytes4 reason) = _anyBatch(run, from);
+        TradeBatch memory batch = standing(which[0], uint256(which[1]));
+        Delivery[] memory all = new Delivery[](1 + next(3));
+        bool changed = one(12);
+        if (changed && reason == ACCEPTED) reason = MarketEvents.BatchChanged.selector;
+        TradeBatch memory after_ = standing(which[0], uint256(which[1]));
+        for (uint256 i = 0; i < all.length; ++i) {
+            all[i] = anyDelivery(run, after_);
+            if (run == 255 && !one(6)) all[i] = Delivery.wrap(Delivery.unwrap(all[i]) % 256);
+            if (reason != ACCEPTED) continue;
+            reason = _flawOf(run, after_, all[i]);
+            if (reason == ACCEPTED) NaiveTrades.apply_(after_, run, all[i]);
         }
-        bytes memory call = abi.encodeCall(Market.expire, (list(trade)));
-        if (!act("expire", anyone(), call, reason)) return;
-        note(trade, 255, [uint64(0), 0, 0]);
+        if (changed) _change(batch);
+        bytes memory call = abi.encodeCall(Market.reconcile, (run, batch, all));
+        if (!act(action, from, call, reason)) return;
+        for (uint256 i = 0; i < all.length; ++i) {
+            (uint256 place, uint64[3] memory wh) = NaiveTrades.read(all[i]);
+            note(tradeOf(which[0], uint256(which[1]) * FILLS_MAX + place), run, wh);
+        }
+        stand(after_);
+    }
+
+    /// One of the last batches, rather one of which this run is open; and why it is not.
+    function _anyBatch(
+        uint8 run,
+        address from
+    ) private returns (bytes32[2] memory which, bytes4 reason) {
+        for (uint256 tries = 0; tries < 8; ++tries) {
+            which = _kept[_kept.length - 1 - next(_least(_kept.length, 12))];
+            reason = _flawOfRun(run, from, _someTrade(which));
+            if (reason == ACCEPTED || one(12)) break;
+        }
+    }
+
+    /// A trade of a batch.
+    function _someTrade(bytes32[2] memory which) private view returns (bytes32) {
+        TradeBatch memory batch = standing(which[0], uint256(which[1]));
+        uint256 place = 0;
+        while (Trade.unwrap(batch.trades[place]) == 0) ++place;
+        return tradeOf(which[0], uint256(which[1]) * FILLS_MAX + place);
+    }
+
+    /// Changes one bit of what is shown of the trades of a batch.
+    function _change(TradeBatch memory batch) private {
+        if (one(4)) {
+            uint256 k = next(batch.accounts.length);
+            batch.accounts[k] = address(uint160(batch.accounts[k]) ^ uint160(1 << next(160)));
+        } else {
+            uint256 k = next(batch.trades.length);
+            batch.trades[k] = Trade.wrap(Trade.unwrap(batch.trades[k]) ^ (1 << next(256)));
+        }
     }
 
     function release(uint256 number) external step(number) {
@@ -336,21 +391,30 @@ contract Handler is Trader {
     }
 
     /// Every trade is as the model has it, and the escrow is that of the open ones.
-    function checkTrades() external view {
-        (uint256 escrow, uint256 collateral) = (0, 0);
-        for (uint256 i = 0; i < trades.length; ++i) {
-            TradeView memory v = market.tradeOf(trades[i]);
-            Traded storage t = traded[trades[i]];
-            same(v.buyer, t.buyer, "buyer");
-            same(v.seller, t.seller, "seller");
-            same(v.quantity, t.quantity, "quantity");
-            same(v.runs, t.runs, "runs");
-            same(v.delivered, t.delivered, "delivered");
-            same(v.sellerShort, t.sellerShort, "seller's short");
-            same(v.buyerShort, t.buyerShort, "buyer's short");
-            escrow += v.escrow;
-            collateral += v.collateral;
+    function checkTrades() external {
+        (uint256 escrow, uint256 collateral, uint256 count) = (0, 0, 0);
+        for (uint256 k = 0; k < _kept.length; ++k) {
+            (bytes32 id, uint256 number) = (_kept[k][0], uint256(_kept[k][1]));
+            TradeBatch memory batch = standing(id, number);
+            stand(batch);
+            for (uint256 i = 0; i < batch.trades.length; ++i) {
+                Traded storage t = traded[tradeOf(id, number * FILLS_MAX + i)];
+                NaiveTrades.Words memory v = NaiveTrades.read(batch.trades[i]);
+                same(v.quantity, t.quantity, "quantity");
+                if (t.quantity == 0) continue;
+                same(batch.accounts[v.buyer], t.buyer, "buyer");
+                same(batch.accounts[v.seller], t.seller, "seller");
+                same(v.runs, t.runs, "runs");
+                same(v.delivered, t.delivered, "delivered");
+                same(v.sellerShort, t.sellerShort, "seller's short");
+                same(v.buyerShort, t.buyerShort, "buyer's short");
+                ++count;
+                if (t.runs != 0) continue;
+                escrow += escrowOf(t);
+                collateral += collateralOf(t);
+            }
         }
+        same(count, trades.length, "all of them");
         same(escrow, escrowed, "escrow equals open obligations");
         same(collateral, collateralised, "collateral equals open obligations");
     }
@@ -358,9 +422,14 @@ contract Handler is Trader {
     /// After a month everybody can leave with everything, paused or not.
     function checkLeaving() external {
         vm.warp(time += 30 days);
-        for (uint256 i = 0; i < trades.length; ++i) {
-            if (traded[trades[i]].runs != 0) continue;
-            sent(STRANGER, address(market), abi.encodeCall(Market.expire, (list(trades[i]))));
+        for (uint256 k = 0; k < _kept.length; ++k) {
+            (bytes32 id, uint256 number) = (_kept[k][0], uint256(_kept[k][1]));
+            TradeBatch memory batch = standing(id, number);
+            for (uint256 i = 0; i < batch.trades.length; ++i) {
+                NaiveTrades.Words memory v = NaiveTrades.read(batch.trades[i]);
+                if (v.quantity == 0 || v.runs != 0) continue;
+                reconcile(255, id, number, list(Delivery.wrap(i)));
+            }
         }
         for (uint256 d = 0; d < days_.length; ++d) {
             for (uint8 p = 0; p < 3; ++p) {

@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 pragma solidity 0.8.37;
 
-import {Clearing, Fill, Order, Policy, Reason} from "../../src/Types.sol";
-import {World} from "./World.sol";
+import {MarketEvents} from "../../src/MarketEvents.sol";
+import {Clearing, FillBatch, Policy, Reason, SignedOrder, Terms} from "../../src/Types.sol";
+import {Auction} from "./Auction.sol";
+import {NaiveTrades} from "./NaiveTrades.sol";
+import {NaiveTree} from "./NaiveTree.sol";
 
-/// The market once more, as plain books without proofs, hashes of state or packing.
+/// The market once more, as plain books without hashes of state or packing.
 ///
 /// It knows who honestly signed what, because it was there. What the contract does is compared
 /// with what this would do, call by call.
-abstract contract Model is World {
+abstract contract Model is Auction {
+    bytes4 internal constant ACCEPTED = 0;
+    bytes4 internal constant PANIC = 0x4e487b71;
+
     struct Traded {
         address buyer;
         address seller;
+        uint256 clearing;
         uint8 policy;
         uint64 slot;
         uint64 quantity;
@@ -36,8 +43,10 @@ abstract contract Model is World {
     bytes32[] internal policyIds;
     Clearing[] internal clearings;
     uint8[] internal policyOf;
-    mapping(uint256 clearing => bytes32[]) internal leavesOf;
-    mapping(uint256 clearing => bytes32[]) internal pathsOf;
+    bytes32[] internal ids;
+    /// The leaves of a clearing, and by its batches the hash of their paths.
+    mapping(uint256 clearing => bytes32[]) internal leavesIn;
+    mapping(uint256 clearing => bytes32[]) internal pathsIn;
 
     mapping(address account => uint256) internal freeOf;
     mapping(address account => uint256) internal leavingOf;
@@ -88,98 +97,158 @@ abstract contract Model is World {
         return endOf(t) + p.correctionSeconds + p.challengeSeconds;
     }
 
-    /// Whether somebody who may sign this order did.
-    function agreed(
-        Order memory terms,
-        bytes32 hash,
-        bytes memory signature
-    ) internal view returns (bool) {
-        if (honest[keccak256(abi.encode(terms.account, hash, signature))]) return true;
-        address by = terms.delegate;
-        return
-            by != address(0) &&
-            block.timestamp < delegateUntil[terms.account][by] &&
-            terms.quantity <= delegateMost[terms.account][by] &&
-            honest[keccak256(abi.encode(by, hash, signature))];
+    function termsAt(uint256 place) internal view returns (Terms memory) {
+        return Terms(clearings[place], policies[policyOf[place]]);
     }
 
-    /// What must become of a fill of the clearing with this place.
-    function expected(uint256 place, bytes32 id, Fill memory fill) internal view returns (Reason) {
-        bytes32[2] memory hashes = [hashOf(fill.buy), hashOf(fill.sell)];
-        if (traded[keccak256(abi.encodePacked(id, hashes))].quantity != 0) {
-            return Reason.AlreadySettled;
+    /// Whether somebody who may sign this order did. A key's signature has 64 bytes, others are a
+    /// contract's to judge: of a delegate in force that is one, or else of the account.
+    function agreed(FillBatch memory batch, uint256 place) internal view returns (bool) {
+        SignedOrder memory one = batch.orders[place];
+        bytes32 hash = hashIn(batch.terms, one);
+        (address by, address of_) = (one.delegate, one.account);
+        bool granted = by != address(0) &&
+            block.timestamp < delegateUntil[of_][by] &&
+            one.quantity <= delegateMost[of_][by];
+        if (one.vs != 0) {
+            bytes memory compact = abi.encodePacked(one.r, one.vs);
+            if (honest[keccak256(abi.encode(of_, hash, compact))]) return true;
+            return granted && honest[keccak256(abi.encode(by, hash, compact))];
         }
-        bytes32 leaf = keccak256(abi.encodePacked(bytes1(0), hashes, fill.quantity));
-        bytes32[] storage leaves = leavesOf[place];
-        if (
-            fill.index >= leaves.length ||
-            leaves[fill.index] != leaf ||
-            pathsOf[place][fill.index] != keccak256(abi.encode(fill.path))
-        ) return Reason.NotIncluded;
-        Reason reason = _terms(place, fill);
-        return reason == Reason.None ? _standing(place, fill, hashes) : reason;
+        if (uint256(one.r) >= batch.signatures.length) return false;
+        address asked = granted && by.code.length != 0 ? by : of_;
+        bytes memory signature = batch.signatures[uint256(one.r)];
+        return asked.code.length != 0 && honest[keccak256(abi.encode(asked, hash, signature))];
     }
 
-    function _terms(uint256 place, Fill memory fill) private view returns (Reason) {
-        (Order memory buy, Order memory sell) = (fill.buy, fill.sell);
+    /// Why a whole batch must be refused of the clearing with this place.
+    function flawOf(uint256 place, FillBatch memory batch) internal view returns (bytes4) {
+        if (idOf(batch.terms) != ids[place]) return MarketEvents.UnknownClearing.selector;
+        if (block.timestamp >= clearings[place].slot + SLOT_SECONDS) {
+            return MarketEvents.SlotOver.selector;
+        }
+        bool few = batch.orders.length <= 2 * FILLS_MAX;
+        if (!few || !_rising(batch)) return MarketEvents.BadBatch.selector;
+        uint256 fills = leavesIn[place].length;
+        uint256 first = batch.number * FILLS_MAX;
+        if (first >= fills || batch.fills.length != _least(fills - first, FILLS_MAX)) {
+            return MarketEvents.BadBatch.selector;
+        }
+        bool is_ = pathsIn[place][batch.number] == keccak256(abi.encode(batch.path));
+        for (uint256 i = 0; i < batch.fills.length; ++i) {
+            (, uint256 buy, uint256 sell) = NaiveTrades.read(batch.fills[i]);
+            if (buy >= batch.orders.length || sell >= batch.orders.length) return PANIC;
+            is_ = is_ && _isLeaf(place, batch, i);
+            // Of what is settled already, both accounts are shown.
+            if (traded[tradeOf(ids[place], first + i)].quantity == 0) continue;
+            bool hidden = batch.orders[buy].account == address(0);
+            hidden = hidden || batch.orders[sell].account == address(0);
+            if (hidden) return MarketEvents.BadBatch.selector;
+        }
+        return is_ ? ACCEPTED : MarketEvents.BadBatch.selector;
+    }
+
+    function _isLeaf(
+        uint256 place,
+        FillBatch memory batch,
+        uint256 i
+    ) private view returns (bool) {
+        (uint64 wh, uint256 buy, uint256 sell) = NaiveTrades.read(batch.fills[i]);
+        bytes memory who = abi.encodePacked(
+            hashIn(batch.terms, batch.orders[buy]),
+            hashIn(batch.terms, batch.orders[sell])
+        );
+        (uint64 a, uint64 b) = (batch.orders[buy].filled, batch.orders[sell].filled);
+        bytes32 leaf = NaiveTree.leaf(abi.encodePacked(who, wh, a, b));
+        return leaf == leavesIn[place][batch.number * FILLS_MAX + i];
+    }
+
+    function _rising(FillBatch memory batch) private view returns (bool) {
+        for (uint256 i = 1; i < batch.orders.length; ++i) {
+            (SignedOrder memory a, SignedOrder memory b) = (batch.orders[i - 1], batch.orders[i]);
+            if (a.account > b.account) return false;
+            if (a.account < b.account) continue;
+            if (hashIn(batch.terms, a) >= hashIn(batch.terms, b)) return false;
+        }
+        return true;
+    }
+
+    /// What must become of a fill of a batch of the clearing with this place.
+    function expected(
+        uint256 place,
+        FillBatch memory batch,
+        uint256 i
+    ) internal view returns (Reason) {
+        bytes32 trade = tradeOf(ids[place], batch.number * FILLS_MAX + i);
+        if (traded[trade].quantity != 0) return Reason.AlreadySettled;
+        (uint64 quantity, uint256 buy, uint256 sell) = NaiveTrades.read(batch.fills[i]);
+        SignedOrder[2] memory both = [batch.orders[buy], batch.orders[sell]];
+        if (both[0].account == address(0) || both[1].account == address(0)) return Reason.NotShown;
+        if (both[0].side != 0 || both[1].side != 1) return Reason.WrongSide;
+        if (both[0].account == both[1].account) return Reason.SameAccount;
+        if (quantity == 0) return Reason.NoQuantity;
+        for (uint256 side = 0; side < 2; ++side) {
+            Reason reason = _ofOrder(place, batch, side == 0 ? buy : sell);
+            if (reason != Reason.None) return reason;
+        }
+        return _standing(place, batch, both, quantity);
+    }
+
+    /// Why no fill of an order holds.
+    function _ofOrder(
+        uint256 place,
+        FillBatch memory batch,
+        uint256 which
+    ) private view returns (Reason) {
+        SignedOrder memory one = batch.orders[which];
         Clearing storage c = clearings[place];
         Policy storage p = policies[policyOf[place]];
-        if (buy.side != 0 || sell.side != 1) return Reason.WrongSide;
-        if (buy.slot != c.slot || sell.slot != c.slot) return Reason.WrongSlot;
-        if (buy.policy != c.policy || sell.policy != c.policy) return Reason.WrongPolicy;
-        if (
-            keccak256(abi.encode(buy.zone, buy.community, sell.zone, sell.community)) !=
-            keccak256(abi.encode(p.zone, p.community, p.zone, p.community))
-        ) return Reason.WrongZone;
-        if (buy.expiry < block.timestamp || sell.expiry < block.timestamp) return Reason.Expired;
-        if (buy.account == sell.account) return Reason.SameAccount;
-        if (buy.limitPrice < allIn(p, c.price)) return Reason.BuyerLimit;
-        if (int256(uint256(c.price)) - int256(uint256(p.sellerFee)) <
-            int256(uint256(sell.limitPrice))) return Reason.SellerLimit;
-        return Reason.None;
+        bool buys = one.side == 0;
+        if (one.expiry < block.timestamp) return Reason.Expired;
+        if (buys && one.limitPrice < allIn(p, c.price)) return Reason.BuyerLimit;
+        int256 net = int256(uint256(c.price)) - int256(uint256(p.sellerFee));
+        if (!buys && net < int256(uint256(one.limitPrice))) return Reason.SellerLimit;
+        if (!agreed(batch, which)) return buys ? Reason.BuyerSignature : Reason.SellerSignature;
+        if (one.minFill <= one.filled && one.filled <= one.quantity) return Reason.None;
+        return buys ? Reason.BuyerQuantity : Reason.SellerQuantity;
     }
 
     function _standing(
         uint256 place,
-        Fill memory fill,
-        bytes32[2] memory hashes
+        FillBatch memory batch,
+        SignedOrder[2] memory both,
+        uint64 quantity
     ) private view returns (Reason) {
-        (Order memory buy, Order memory sell) = (fill.buy, fill.sell);
-        if (fill.quantity == 0) return Reason.NoQuantity;
-        if (filled[hashes[0]] + fill.quantity > buy.quantity) return Reason.BuyerQuantity;
-        if (filled[hashes[1]] + fill.quantity > sell.quantity) return Reason.SellerQuantity;
-        if (_nonceGone(buy, hashes[0])) return Reason.BuyerNonce;
-        if (_nonceGone(sell, hashes[1])) return Reason.SellerNonce;
-        if (!agreed(buy, hashes[0], fill.buySignature)) return Reason.BuyerSignature;
-        if (!agreed(sell, hashes[1], fill.sellSignature)) return Reason.SellerSignature;
+        bytes32[2] memory hashes = [hashIn(batch.terms, both[0]), hashIn(batch.terms, both[1])];
+        if (_nonceGone(both[0], hashes[0])) return Reason.BuyerNonce;
+        if (_nonceGone(both[1], hashes[1])) return Reason.SellerNonce;
+        if (filled[hashes[0]] + quantity > both[0].filled) return Reason.BuyerQuantity;
+        if (filled[hashes[1]] + quantity > both[1].filled) return Reason.SellerQuantity;
         Clearing storage c = clearings[place];
         uint256 price = allIn(policies[policyOf[place]], c.price);
-        if (freeOf[buy.account] < fill.quantity * price) return Reason.BuyerFunds;
+        if (freeOf[both[0].account] < quantity * price) return Reason.BuyerFunds;
         price = c.retailPrice > price ? c.retailPrice - price : 0;
-        return freeOf[sell.account] < fill.quantity * price ? Reason.SellerFunds : Reason.None;
+        return freeOf[both[1].account] < quantity * price ? Reason.SellerFunds : Reason.None;
     }
 
-    function _nonceGone(Order memory terms, bytes32 hash) private view returns (bool) {
-        if (cancelled[terms.account][terms.nonce]) return true;
-        return filled[hash] == 0 && used[terms.account][terms.nonce];
+    function _nonceGone(SignedOrder memory one, bytes32 hash) private view returns (bool) {
+        if (cancelled[one.account][one.nonce]) return true;
+        return filled[hash] == 0 && used[one.account][one.nonce];
     }
 
     /// Notes a trade that was settled.
-    function note(uint256 place, bytes32 id, Fill memory fill) internal {
-        bytes32[2] memory hashes = [hashOf(fill.buy), hashOf(fill.sell)];
-        bytes32 trade = keccak256(abi.encodePacked(id, hashes));
+    function note(uint256 place, FillBatch memory batch, uint256 i) internal {
+        bytes32 trade = tradeOf(ids[place], batch.number * FILLS_MAX + i);
+        (uint64 quantity, uint256 buy, uint256 sell) = NaiveTrades.read(batch.fills[i]);
         Clearing storage c = clearings[place];
         Traded storage t = traded[trade];
-        (t.buyer, t.seller, t.policy) = (fill.buy.account, fill.sell.account, policyOf[place]);
-        (t.slot, t.quantity, t.price) = (c.slot, fill.quantity, c.price);
+        (t.buyer, t.seller) = (batch.orders[buy].account, batch.orders[sell].account);
+        (t.clearing, t.policy) = (place, policyOf[place]);
+        (t.slot, t.quantity, t.price) = (c.slot, quantity, c.price);
         (t.retail, t.feedIn) = (c.retailPrice, c.feedInPrice);
         trades.push(trade);
-        filled[hashes[0]] += fill.quantity;
-        filled[hashes[1]] += fill.quantity;
-        isTrue(filled[hashes[0]] <= fill.buy.quantity, "no more than was bid for");
-        isTrue(filled[hashes[1]] <= fill.sell.quantity, "no more than was offered");
-        used[t.buyer][fill.buy.nonce] = true;
-        used[t.seller][fill.sell.nonce] = true;
+        _fill(batch, buy, quantity);
+        _fill(batch, sell, quantity);
         freeOf[t.buyer] -= escrowOf(t);
         freeOf[t.seller] -= collateralOf(t);
         escrowed += escrowOf(t);
@@ -195,6 +264,15 @@ abstract contract Model is World {
             );
             digestOf[of_][dayOf(t.slot)] = keccak256(what);
         }
+    }
+
+    function _fill(FillBatch memory batch, uint256 place, uint64 quantity) private {
+        SignedOrder memory one = batch.orders[place];
+        bytes32 hash = hashIn(batch.terms, one);
+        filled[hash] += quantity;
+        isTrue(filled[hash] <= one.filled, "no more than the clearing fills");
+        isTrue(filled[hash] <= one.quantity, "no more than was ordered");
+        used[one.account][one.nonce] = true;
     }
 
     function shares(Traded storage t) internal view returns (Shares memory s) {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 pragma solidity 0.8.37;
 
-import {Clearing, Fill, Order, Policy} from "../../src/Types.sol";
+import {FillBatch, Order, Policy, SignedOrder, Terms} from "../../src/Types.sol";
 import {Model} from "./Model.sol";
+import {NaiveTrades} from "./NaiveTrades.sol";
 import {NaiveTree} from "./NaiveTree.sol";
 import {BadWallet, Wallet} from "./Wallets.sol";
 import {Pair} from "./World.sol";
 
-/// Makes orders, clearings and fills by chance: most are good, every tenth has a fault.
+/// Makes orders, clearings and their batches by chance: most are good, every tenth has a fault.
 abstract contract Trader is Model {
     uint256 private constant GROUP_ORDER =
         0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
@@ -17,8 +18,8 @@ abstract contract Trader is Model {
 
     /// Who trades, and at the end who receives fees only.
     address[] internal people;
-    bytes32[] internal ids;
-    mapping(uint256 clearing => bytes[]) internal fillsOf;
+    /// The batches of a clearing with the signatures of who wanted to sign, encoded.
+    mapping(uint256 clearing => bytes[]) internal batchesIn;
     uint32[] internal days_;
     uint256 internal time;
     uint256 private _nonce;
@@ -77,7 +78,15 @@ abstract contract Trader is Model {
     /// Signs, and remembers it.
     function honestly(address signer, bytes32 hash) internal returns (bytes memory signature) {
         if (signer == people[BURNER]) return "nobody";
-        bool wide = signer == people[WALLET] || one(4);
+        return honestly(signer, hash, signer == people[WALLET] || one(4));
+    }
+
+    function honestly(
+        address signer,
+        bytes32 hash,
+        bool wide
+    ) internal returns (bytes memory signature) {
+        if (signer == people[BURNER]) return "nobody";
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(keyOf[signer], hash);
         signature = wide ? abi.encodePacked(r, s, v) : sign(signer, hash);
         honest[keccak256(abi.encode(signer, hash, signature))] = true;
@@ -85,12 +94,13 @@ abstract contract Trader is Model {
 
     function anyOrder(uint8 side, uint256 kind, uint64 slot) private returns (Order memory o) {
         Policy storage p = policies[kind];
-        (o.account, o.side, o.slot) = (anyone(), side, slot);
+        (o.account, o.side, o.slot) = (one(20) ? people[BURNER] : people[next(6)], side, slot);
         o.quantity = uint64(1 + next(3000));
         o.limitPrice = uint64(side == 0 ? 230_000 - next(40_000) : next(170_000));
         (o.community, o.zone, o.policy) = (p.community, p.zone, policyIds[kind]);
         o.nonce = one(8) ? recentNonce() : ++_nonce;
         o.expiry = slot + p.slotSeconds;
+        if (one(6)) o.minFill = uint64(next(o.quantity));
         if (one(3)) o.delegate = anyone();
         if (!one(10)) return o;
         uint256 fault = next(6);
@@ -102,73 +112,125 @@ abstract contract Trader is Model {
         if (fault == 5) o.expiry = uint64(time) - 1;
     }
 
-    /// The order's account or its delegate, or somebody else.
-    function signedBySomebody(Order memory o) private returns (bytes memory) {
+    /// The order's account or its delegate, or somebody else. A key signs in 64 bytes.
+    function signedBySomebody(SignedOrder memory o, bytes32 hash) private returns (bytes memory) {
         address signer = o.account;
-        if (o.delegate != address(0) && !one(3)) signer = o.delegate;
+        if (o.delegate != address(0) && one(3)) signer = o.delegate;
         if (one(20)) signer = anyone();
-        return honestly(signer, hashOf(o));
+        return honestly(signer, hash, signer == people[WALLET] || one(30));
     }
 
-    /// One to six fills between at most four orders, and their clearing.
-    function anyClearing(uint256 kind, uint64 slot) internal returns (Clearing memory c) {
-        Order[2] memory buys = [anyOrder(0, kind, slot), anyOrder(0, kind, slot)];
-        Order[2] memory sells = [anyOrder(1, kind, slot), anyOrder(1, kind, slot)];
-        Pair[] memory pairs = new Pair[](1 + next(6));
-        bytes32[] memory leaves = new bytes32[](pairs.length);
-        for (uint256 i = 0; i < pairs.length; ++i) {
-            pairs[i].buy = buys[next(2)];
-            pairs[i].sell = sells[next(2)];
-            uint64 most = pairs[i].buy.quantity;
-            if (pairs[i].sell.quantity < most) most = pairs[i].sell.quantity;
-            pairs[i].quantity = one(20) ? 0 : uint64(1 + next(most));
-            if (one(20)) pairs[i].quantity *= 2;
-            leaves[i] = leafOf(pairs[i]);
+    /// A clearing of fills between at most four orders: one to six of them, or now and then two
+    /// batches. Not posted yet.
+    function anyClearing(uint256 kind, uint64 slot) internal returns (Terms memory terms) {
+        Order[4] memory orders = [
+            anyOrder(0, kind, slot),
+            anyOrder(0, kind, slot),
+            anyOrder(1, kind, slot),
+            anyOrder(1, kind, slot)
+        ];
+        // Two orders with one nonce, of which one can be filled.
+        for (uint256 i = 0; i < 4; i += 2) {
+            if (!one(4)) continue;
+            (orders[i + 1].account, orders[i + 1].nonce) = (orders[i].account, orders[i].nonce);
         }
-        (c.policy, c.slot, c.mechanism) = (policyIds[kind], slot, 1);
-        c.price = uint64(150_000 + next(60_000));
-        c.retailPrice = uint64(150_000 + next(200_000));
-        c.feedInPrice = uint64(20_000 + next(200_000));
-        c.fills = uint32(pairs.length);
-        c.fillsRoot = NaiveTree.root(leaves);
-        _keep(pairs, leaves);
+        // Rarely an account meets itself.
+        for (uint256 i = 0; i < 4; ++i) {
+            if (orders[2 + i % 2].account != orders[i / 2].account || one(6)) continue;
+            orders[2 + i % 2].account = people[next(6)];
+        }
+        bool many = one(10);
+        Pair[] memory pairs = new Pair[](many ? FILLS_MAX + 1 + next(3) : 1 + next(6));
+        for (uint256 i = 0; i < pairs.length; ++i) {
+            (pairs[i].buy, pairs[i].sell) = (orders[next(2)], orders[2 + next(2)]);
+            uint256 most = _least(pairs[i].buy.quantity, pairs[i].sell.quantity);
+            most = most / (many ? 60 : 2 + next(4)) + 1;
+            pairs[i].quantity = one(20) ? 0 : uint64(1 + next(most));
+        }
+        terms.policy = policies[kind];
+        (terms.clearing.policy, terms.clearing.slot) = (policyIds[kind], slot);
+        terms.clearing.mechanism = 1;
+        terms.clearing.price = uint64(150_000 + next(60_000));
+        terms.clearing.retailPrice = uint64(150_000 + next(200_000));
+        terms.clearing.feedInPrice = uint64(20_000 + next(200_000));
+        _keep(prove(terms, pairs), orders, leavesOf(pairs));
     }
 
     /// Under the place that the next clearing gets.
-    function _keep(Pair[] memory pairs, bytes32[] memory leaves) private {
+    function _keep(
+        FillBatch[] memory batches,
+        Order[4] memory orders,
+        bytes32[] memory leaves
+    ) private {
         uint256 place = clearings.length;
-        delete fillsOf[place];
-        delete pathsOf[place];
-        leavesOf[place] = leaves;
-        for (uint256 i = 0; i < pairs.length; ++i) {
-            Fill memory fill;
-            (fill.buy, fill.sell, fill.quantity) = (pairs[i].buy, pairs[i].sell, pairs[i].quantity);
-            fill.index = uint32(i);
-            fill.path = NaiveTree.path(leaves, i);
-            fill.buySignature = signedBySomebody(fill.buy);
-            fill.sellSignature = signedBySomebody(fill.sell);
-            fillsOf[place].push(abi.encode(fill));
-            pathsOf[place].push(keccak256(abi.encode(fill.path)));
+        delete batchesIn[place];
+        delete pathsIn[place];
+        leavesIn[place] = leaves;
+        for (uint256 i = 0; i < batches.length; ++i) {
+            FillBatch memory batch = batches[i];
+            batch.signatures = new bytes[](0);
+            for (uint256 k = 0; k < batch.orders.length; ++k) {
+                bytes32 hash = hashIn(batch.terms, batch.orders[k]);
+                put(batch, k, signedBySomebody(batch.orders[k], hash));
+            }
+            // What is of another slot, policy, zone or community cannot be shown.
+            for (uint256 k = 0; k < 4; ++k) if (!one(10)) _hideOther(batch, orders[k]);
+            batchesIn[place].push(abi.encode(batch));
+            pathsIn[place].push(keccak256(abi.encode(batch.path)));
         }
     }
 
-    /// Spoils a fill after everybody has signed.
-    function spoil(Fill memory fill) internal returns (Fill memory) {
-        uint256 fault = next(9);
-        if (fault == 0) fill.index += 1;
-        if (fault == 1) fill.quantity += 1;
-        if (fault == 2) fill.buy.limitPrice += 1;
-        if (fault == 3) fill.sell.quantity += 1;
-        if (fault == 4) fill.path = NaiveTree.append(fill.path, 0);
-        if (fault == 5) fill.buySignature = fill.sellSignature;
-        if (fault == 6) fill.sellSignature = "";
-        if (fault == 7) fill.buySignature = sign(account(500), hashOf(fill.buy));
-        // A contract decides for itself what it accepts.
-        if (fault == 8 && fill.sell.account.code.length == 0) {
-            bytes32 hash = hashOf(fill.sell);
-            (uint8 v, bytes32 r, bytes32 s) = vm.sign(keyOf[fill.sell.account], hash);
-            fill.sellSignature = abi.encodePacked(r, GROUP_ORDER - uint256(s), 55 - v);
+    function _hideOther(FillBatch memory batch, Order memory o) private view {
+        bytes32 shown = hashOf(orderIn(batch.terms, signedOrder(o, 0)));
+        if (shown == hashOf(o)) return;
+        for (uint256 k = 0; k < batch.orders.length; ++k) {
+            if (hashIn(batch.terms, batch.orders[k]) == shown) hide(batch, k, hashOf(o));
         }
-        return fill;
+    }
+
+    /// Spoils a batch after everybody has signed; not always to its harm.
+    function spoil(FillBatch memory batch) internal {
+        uint256 k = next(batch.orders.length);
+        uint256 i = next(batch.fills.length);
+        SignedOrder memory order_ = batch.orders[k];
+        uint256 fault = next(16);
+        if (fault == 0) batch.number += 1;
+        if (fault == 1) _refill(batch, i, 1, 0);
+        if (fault == 2) order_.limitPrice += 1;
+        if (fault == 3) order_.filled += 1;
+        if (fault == 4) batch.path = NaiveTree.append(batch.path, 0);
+        if (fault == 5) (batch.orders[0], batch.orders[k]) = (order_, batch.orders[0]);
+        if (fault == 6) put(batch, k, "");
+        if (fault == 7) put(batch, k, sign(account(500), hashIn(batch.terms, order_)));
+        if (fault == 8) _highS(batch, k);
+        if (fault == 9) (order_.r, order_.vs) = (batch.orders[0].r, batch.orders[0].vs);
+        if (fault == 10) _refill(batch, i, 0, batch.orders.length);
+        if (fault == 11) (batch.fills[0], batch.fills[i]) = (batch.fills[i], batch.fills[0]);
+        if (fault == 12) batch.terms.clearing.price += 1;
+        if (fault == 13) _twice(batch, k);
+        if (fault >= 14) hide(batch, k, hashIn(batch.terms, order_));
+    }
+
+    function _refill(FillBatch memory batch, uint256 i, uint64 more, uint256 further) private pure {
+        (uint64 wh, uint256 buy, uint256 sell) = NaiveTrades.read(batch.fills[i]);
+        batch.fills[i] = NaiveTrades.fill(wh + more, buy + further, sell);
+    }
+
+    /// A contract decides for itself what it accepts.
+    function _highS(FillBatch memory batch, uint256 k) private view {
+        SignedOrder memory order_ = batch.orders[k];
+        if (keyOf[order_.account] == 0 || order_.account.code.length != 0) return;
+        bytes32 hash = hashIn(batch.terms, order_);
+        (, bytes32 r, bytes32 s) = vm.sign(keyOf[order_.account], hash);
+        (order_.r, order_.vs) = (r, bytes32(GROUP_ORDER - uint256(s)));
+    }
+
+    /// Shows an order a second time.
+    function _twice(FillBatch memory batch, uint256 k) private view {
+        SignedOrder[] memory more = new SignedOrder[](batch.orders.length + 1);
+        for (uint256 i = 0; i < batch.orders.length; ++i) more[i] = batch.orders[i];
+        more[batch.orders.length] = batch.orders[k];
+        batch.orders = more;
+        arrange(batch);
     }
 }

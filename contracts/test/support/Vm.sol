@@ -40,6 +40,12 @@ interface Vm {
         bytes calldata arguments
     ) external returns (address account);
 
+    function getNonce(address account) external view returns (uint64);
+    function computeCreateAddress(
+        address deployer,
+        uint256 nonce
+    ) external pure returns (address);
+
     /// The events since recording began.
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 pragma solidity 0.8.37;
 
-import {MarketEvents} from "../../src/MarketEvents.sol";
-import {Clearing, Delivery, Fill, Order, Policy, Reason} from "../../src/Types.sol";
+import {Clearing, Order, Policy, Terms} from "../../src/Types.sol";
 import {Market, Roles, Token} from "./Contracts.sol";
-import {NaiveTree} from "./NaiveTree.sol";
 import {Test} from "./Test.sol";
-import {Vm} from "./Vm.sol";
 
 /// A buyer's and a seller's order, and how much of both is filled.
 struct Pair {
@@ -62,7 +59,12 @@ abstract contract World is Test {
     }
 
     function newMarket() internal returns (Market made) {
-        bytes memory arguments = abi.encode(token, OPERATOR, WITHDRAWAL_DELAY, CHALLENGES);
+        return newMarket(CHALLENGES);
+    }
+
+    /// A market where this contract judges evidence.
+    function newMarket(address judge) internal returns (Market made) {
+        bytes memory arguments = abi.encode(token, OPERATOR, WITHDRAWAL_DELAY, judge);
         made = Market(deployed("EnergyMarket", arguments));
         grant(made, "CLEARER");
         grant(made, "RECONCILER");
@@ -131,6 +133,10 @@ abstract contract World is Test {
         result.feedInPrice = 80_000;
         result.volume = 5000;
         result.journalRoot = bytes32(uint256(7));
+    }
+
+    function termsOf(Policy memory terms) internal pure returns (Terms memory) {
+        return Terms(clearing(terms), terms);
     }
 
     /// An order for 5000 Wh that the clearing at 18 ct just fills.
@@ -203,104 +209,8 @@ abstract contract World is Test {
         return abi.encodePacked(r, vs);
     }
 
-    /// The clearing with the root of these pairs, and its fills, signed by their accounts.
-    function prove(
-        Clearing memory terms,
-        Pair[] memory pairs
-    ) internal view returns (Clearing memory, Fill[] memory fills) {
-        bytes32[] memory leaves = new bytes32[](pairs.length);
-        fills = new Fill[](pairs.length);
-        for (uint256 i = 0; i < pairs.length; ++i) {
-            fills[i] = signed(pairs[i]);
-            leaves[i] = leafOf(pairs[i]);
-        }
-        bytes32[][] memory paths = NaiveTree.paths(leaves);
-        for (uint256 i = 0; i < pairs.length; ++i) {
-            (fills[i].index, fills[i].path) = (uint32(i), paths[i]);
-        }
-        terms.fills = uint32(pairs.length);
-        terms.fillsRoot = NaiveTree.root(leaves);
-        return (terms, fills);
-    }
-
-    function leafOf(Pair memory one) internal view returns (bytes32) {
-        return
-            NaiveTree.leaf(abi.encodePacked(hashOf(one.buy), hashOf(one.sell), one.quantity));
-    }
-
-    function signed(Pair memory one) internal view returns (Fill memory fill) {
-        (fill.buy, fill.sell, fill.quantity) = (one.buy, one.sell, one.quantity);
-        fill.buySignature = signatureOf(one.buy);
-        fill.sellSignature = signatureOf(one.sell);
-    }
-
-    /// Of an account without a key: something that only a contract could accept.
-    function signatureOf(Order memory terms) internal view returns (bytes memory) {
-        if (keyOf[terms.account] == 0) return "of a contract";
-        return sign(terms.account, hashOf(terms));
-    }
-
-    /// Posts the clearing of these pairs.
-    function post(
-        Clearing memory terms,
-        Pair[] memory pairs
-    ) internal returns (bytes32 id, Fill[] memory fills) {
-        (terms, fills) = prove(terms, pairs);
-        sent(OPERATOR, address(market), abi.encodeCall(Market.clear, (terms)));
-        id = keccak256(abi.encode(terms));
-    }
-
-    /// Posts the clearing of these pairs and settles all of it.
-    function settled(Pair[] memory pairs) internal returns (bytes32[] memory trades) {
-        (bytes32 id, Fill[] memory fills) = post(clearing(policy()), pairs);
-        check(id, fills, new Reason[](fills.length));
-        trades = new bytes32[](fills.length);
-        for (uint256 i = 0; i < fills.length; ++i) trades[i] = tradeOf(id, fills[i]);
-    }
-
-    function tradeOf(bytes32 id, Fill memory fill) internal view returns (bytes32) {
-        return keccak256(abi.encodePacked(id, hashOf(fill.buy), hashOf(fill.sell)));
-    }
-
-    /// Settles fills; each must be settled (`Reason.None`) or skipped for its reason, in order.
-    function check(bytes32 id, Fill[] memory fills, Reason[] memory expected) internal {
-        vm.recordLogs();
-        sent(STRANGER, address(market), abi.encodeCall(Market.settle, (id, fills)));
-        Vm.Log[] memory logs = vm.getRecordedLogs();
-        same(logs.length, fills.length, "one event of each fill");
-        for (uint256 i = 0; i < fills.length; ++i) {
-            same(uint256(reasonIn(logs[i])), uint256(expected[i]), "the reason of a fill");
-        }
-    }
-
-    /// Settles one fill with this result.
-    function check(bytes32 id, Fill memory fill, Reason expected) internal {
-        Fill[] memory fills = new Fill[](1);
-        fills[0] = fill;
-        Reason[] memory reasons = new Reason[](1);
-        reasons[0] = expected;
-        check(id, fills, reasons);
-    }
-
-    function reasonIn(Vm.Log memory log) internal pure returns (Reason) {
-        if (log.topics[0] == MarketEvents.TradeSettled.selector) return Reason.None;
-        same(log.topics[0], MarketEvents.FillSkipped.selector, "an event of settling");
-        return Reason(abi.decode(log.data, (uint8)));
-    }
-
-    function reconcile(uint8 run, Delivery memory one) internal {
-        Delivery[] memory deliveries = new Delivery[](1);
-        deliveries[0] = one;
-        sent(OPERATOR, address(market), abi.encodeCall(Market.reconcile, (run, deliveries)));
-    }
-
     function list(address a) internal pure returns (address[] memory all) {
         all = new address[](1);
-        all[0] = a;
-    }
-
-    function list(bytes32 a) internal pure returns (bytes32[] memory all) {
-        all = new bytes32[](1);
         all[0] = a;
     }
 }

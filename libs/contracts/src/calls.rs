@@ -3,10 +3,11 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::SolCall;
 use ids::{CommunityId, MeterId};
-use units::{Money, Overflow};
+use units::{Energy, Money, Overflow};
 
+use crate::batch::{BatchError, FillBatch, TradeBatch};
 use crate::bindings::{EnergyMarket, MeterRegistry, ReadingAnchor, RecordAnchor, SettlementToken};
-use crate::clearing::{Clearing, Delivery, FillProof};
+use crate::clearing::{Delivery, Posted};
 use crate::deployment::Deployment;
 use crate::policy::Policy;
 use crate::requests::{Grant, MeterEnrolment};
@@ -97,25 +98,37 @@ impl Deployment {
     }
 
     /// By CLEARER, once per zone and slot and before the slot ends.
-    pub fn clear(&self, clearing: &Clearing) -> Call {
-        call(self.market, EnergyMarket::clearCall { terms: clearing.to_sol() })
+    pub fn clear(&self, posted: &Posted) -> Call {
+        call(self.market, EnergyMarket::clearCall { terms: posted.to_sol() })
     }
 
-    /// By anyone, before the slot ends. `clearing` is [`Clearing::id`].
-    pub fn settle(&self, clearing: B256, fills: &[FillProof]) -> Call {
-        let fills = fills.iter().map(FillProof::to_sol).collect();
-        call(self.market, EnergyMarket::settleCall { id: clearing, fills })
+    /// By anyone, before the slot ends, and again: what was skipped may hold later.
+    pub fn settle(&self, batch: &FillBatch) -> Call {
+        call(self.market, EnergyMarket::settleCall { batch: batch.to_sol() })
     }
 
     /// By RECONCILER, after the slot and within the corrections; the run of a trade rises.
-    pub fn reconcile(&self, run: u8, deliveries: &[Delivery]) -> Call {
-        let deliveries = deliveries.iter().map(Delivery::to_sol).collect();
-        call(self.market, EnergyMarket::reconcileCall { run, deliveries })
+    pub fn reconcile(
+        &self,
+        run: u8,
+        batch: &TradeBatch,
+        deliveries: &[Delivery],
+    ) -> Result<Call, BatchError> {
+        let deliveries = deliveries.iter().map(|one| batch.delivery(one)).collect::<Result<_, _>>();
+        let (batch, deliveries) = (batch.to_sol(), deliveries?);
+        Ok(call(self.market, EnergyMarket::reconcileCall { run, batch, deliveries }))
     }
 
     /// By anyone: gives the money of trades back that nobody reconciled in time.
-    pub fn expire(&self, trades: Vec<B256>) -> Call {
-        call(self.market, EnergyMarket::expireCall { trades })
+    pub fn expire(&self, batch: &TradeBatch, trades: &[B256]) -> Result<Call, BatchError> {
+        let nothing = |trade: &B256| Delivery {
+            trade: *trade,
+            delivered: Energy::ZERO,
+            seller_short: Energy::ZERO,
+            buyer_short: Energy::ZERO,
+        };
+        let deliveries: Vec<Delivery> = trades.iter().map(nothing).collect();
+        self.reconcile(crate::RUN_EXPIRED, batch, &deliveries)
     }
 
     /// Ends the sender's orders with this nonce.

@@ -4,10 +4,11 @@ use alloy_primitives::{B256, Bytes};
 use alloy_sol_types::SolCall;
 use ids::{ConnectionPointId, MeterId};
 
+use crate::batch::TradeBatch;
 use crate::bindings::EnergyCertificate;
 use crate::calls::Call;
+use crate::challenge::Claim;
 use crate::deployment::Deployment;
-use crate::order::OrderTerms;
 use crate::requests::{CertificateRetirement, CertificateTransfer};
 
 impl Deployment {
@@ -27,11 +28,11 @@ impl Deployment {
         })
     }
 
-    /// By anyone, once a trade is final: certifies what it delivered, to its buyer. `buy` is the
-    /// hash of the buyer's order.
-    pub fn certify(&self, clearing: B256, sell: &OrderTerms, buy: B256, meter: MeterId) -> Call {
-        let (sell, meter) = (sell.into(), meter.to_bytes32().into());
-        self.certificates_call(EnergyCertificate::issueCall { clearing, sell, buy, meter })
+    /// By anyone, once a trade is final: certifies what it delivered, to its buyer. `sale` is the
+    /// seller's order in its fill, `batch` has the trade.
+    pub fn certify(&self, sale: &Claim, batch: &TradeBatch, meter: MeterId) -> Call {
+        let (sale, batch, meter) = (sale.into(), batch.into(), meter.to_bytes32().into());
+        self.certificates_call(EnergyCertificate::issueCall { sale, batch, meter })
     }
 
     /// By anyone, for an account that signed [`crate::requests::certificate_transfer`].

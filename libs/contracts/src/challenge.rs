@@ -1,10 +1,12 @@
 //! Evidence that more was reconciled than a meter registered (`Challenges.challenge`).
 
 use alloy_primitives::{B256, Bytes};
-use alloy_sol_types::SolCall;
+use alloy_sol_types::{SolCall, SolValue};
 use ids::CommunityId;
+use units::Energy;
 
-use crate::bindings::Challenges;
+use crate::batch::TradeBatch;
+use crate::bindings::{Challenges, EnergyCertificate};
 use crate::calls::Call;
 use crate::deployment::Deployment;
 use crate::order::OrderTerms;
@@ -30,13 +32,17 @@ pub struct Evidence {
     pub point: Bytes,
 }
 
-/// A trade of the challenged side of a connection point.
+/// The proof that an order met another at a place of its clearing's fills.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// The order of that side.
+    /// The order of the side that is looked at.
     pub order: OrderTerms,
+    /// What the clearing fills of it in all.
+    pub filled: Energy,
     /// The hash of the order that it met.
     pub other: B256,
+    /// What the clearing fills of that one in all.
+    pub other_filled: Energy,
     /// Place of the fill under the clearing's fills root.
     pub index: u32,
     /// Siblings from the fill's leaf up.
@@ -58,29 +64,49 @@ impl Evidence {
     }
 }
 
-impl Claim {
-    fn to_sol(&self) -> Challenges::Claim {
-        let order = (&self.order).into();
-        let (other, index, path) = (self.other, self.index, self.path.clone());
-        Challenges::Claim { order, other, index, path }
-    }
+/// Each contract's bindings have types of their own for the same things.
+macro_rules! as_taken_by {
+    ($($contract:ident),*) => {
+        $(impl From<&Claim> for $contract::Claim {
+            fn from(claim: &Claim) -> Self {
+                Self {
+                    order: (&claim.order).into(),
+                    filled: claim.filled.wh(),
+                    other: claim.other,
+                    otherFilled: claim.other_filled.wh(),
+                    index: claim.index,
+                    path: claim.path.clone(),
+                }
+            }
+        }
+
+        impl From<&TradeBatch> for $contract::TradeBatch {
+            fn from(batch: &TradeBatch) -> Self {
+                let bytes = batch.to_sol().abi_encode();
+                Self::abi_decode(&bytes).expect("both are the same struct of Types.sol")
+            }
+        })*
+    };
 }
 
+as_taken_by!(Challenges, EnergyCertificate);
+
 impl Deployment {
-    /// By anyone, until the challenges of the clearing's policy end: cuts what was reconciled of
+    /// By anyone, from the end of corrections to that of challenges: cuts what was reconciled of
     /// `claims` above what the meter registered between `begin` and `end`. The claims are of one
-    /// side of one connection point, in order of their fills.
+    /// side of one connection point in one clearing, in order of their fills; `batches` have their
+    /// trades, each of its own.
     pub fn challenge(
         &self,
-        clearing: B256,
         [begin, end]: [&Evidence; 2],
         claims: &[Claim],
+        batches: &[TradeBatch],
     ) -> Call {
         let what = Challenges::challengeCall {
-            clearing,
             begin: begin.to_sol(),
             end: end.to_sol(),
-            claims: claims.iter().map(Claim::to_sol).collect(),
+            claims: claims.iter().map(Into::into).collect(),
+            batches: batches.iter().map(Into::into).collect(),
         };
         Call { to: self.challenges, data: what.abi_encode().into() }
     }

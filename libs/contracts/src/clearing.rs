@@ -1,12 +1,13 @@
 //! What the market posts: a clearing, its fills and their deliveries.
 
-use alloy_primitives::{B256, Bytes, keccak256};
+use alloy_primitives::{B256, keccak256};
 use alloy_sol_types::SolValue;
 use serde::{Deserialize, Serialize};
 use units::Energy;
 
 use crate::bindings::EnergyMarket;
 use crate::order::OrderTerms;
+use crate::policy::Policy;
 
 /// What came out of the auction of one zone and slot. Prices in 1e-9 currency per Wh.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ pub struct Clearing {
     pub volume: Energy,
     /// How many fills the tree has.
     pub fills: u32,
-    /// Root over [`fill_leaf`]s, in the order of trades.
+    /// Root over [`crate::fill_leaf`]s, in the order of trades.
     pub fills_root: B256,
     /// Root over [`journal_leaf`]s, in sequence order.
     pub journal_root: B256,
@@ -73,18 +74,33 @@ impl Clearing {
     }
 }
 
-/// The name of a trade: which orders met in which clearing.
-pub fn trade_id(clearing: B256, buy_order: B256, sell_order: B256) -> B256 {
-    keccak256([clearing.0, buy_order.0, sell_order.0].concat())
+/// What was posted: a clearing with its policy. The contract keeps their hashes, so that every call
+/// about a clearing shows both.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Posted {
+    /// What came out of the auction.
+    pub clearing: Clearing,
+    /// The policy that the clearing names.
+    pub policy: Policy,
 }
 
-/// The data of a leaf under a clearing's fills root (hashed by `merkle::leaf`).
-pub fn fill_leaf(buy_order: B256, sell_order: B256, quantity: Energy) -> [u8; 72] {
-    let mut data = [0; 72];
-    data[..32].copy_from_slice(buy_order.as_slice());
-    data[32..64].copy_from_slice(sell_order.as_slice());
-    data[64..].copy_from_slice(&quantity.wh().to_be_bytes());
-    data
+impl Posted {
+    /// Whether an order can be filled in this clearing: one of another slot, policy, community or
+    /// zone has a hash that cannot be shown with it.
+    pub fn is_of(&self, order: &OrderTerms) -> bool {
+        let Posted { clearing, policy } = self;
+        order.slot == clearing.slot
+            && order.policy == clearing.policy
+            && order.community == policy.community
+            && order.zone == policy.zone
+            && !order.account.is_zero()
+    }
+
+    /// The terms as the contract takes them.
+    pub fn to_sol(&self) -> EnergyMarket::Terms {
+        EnergyMarket::Terms { clearing: self.clearing.to_sol(), policy: self.policy.to_sol() }
+    }
 }
 
 /// The data of a leaf under a clearing's journal root (hashed by `merkle::leaf`).
@@ -96,45 +112,11 @@ pub fn journal_leaf(order: B256, sequence: u64, accepted: bool) -> [u8; 41] {
     data
 }
 
-/// A fill with everything the contract checks before it moves cash.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FillProof {
-    /// The buyer's order.
-    pub buy: OrderTerms,
-    /// The seller's order.
-    pub sell: OrderTerms,
-    /// How much of both is filled.
-    pub quantity: Energy,
-    /// Place of the fill under the fills root.
-    pub index: u32,
-    /// Siblings from the leaf up.
-    pub path: Vec<B256>,
-    /// The buyer's signature: 64 bytes of a key, or whatever a contract account takes.
-    pub buy_signature: Bytes,
-    /// The seller's signature.
-    pub sell_signature: Bytes,
-}
-
-impl FillProof {
-    /// The fill as the contract takes it.
-    pub fn to_sol(&self) -> EnergyMarket::Fill {
-        EnergyMarket::Fill {
-            buy: self.buy.to_sol(),
-            sell: self.sell.to_sol(),
-            quantity: self.quantity.wh(),
-            index: self.index,
-            path: self.path.clone(),
-            buySignature: self.buy_signature.clone(),
-            sellSignature: self.sell_signature.clone(),
-        }
-    }
-}
-
 /// What was delivered of a trade, and who was short of it (at most one side).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Delivery {
-    /// The trade ([`trade_id`]).
+    /// The trade ([`crate::trade_id`]).
     pub trade: B256,
     /// What was exported by the seller and imported by the buyer.
     pub delivered: Energy,
@@ -142,18 +124,6 @@ pub struct Delivery {
     pub seller_short: Energy,
     /// What the seller delivered and the buyer did not take.
     pub buyer_short: Energy,
-}
-
-impl Delivery {
-    /// The delivery as the contract takes it.
-    pub fn to_sol(&self) -> EnergyMarket::Delivery {
-        EnergyMarket::Delivery {
-            trade: self.trade,
-            delivered: self.delivered.wh(),
-            sellerShort: self.seller_short.wh(),
-            buyerShort: self.buyer_short.wh(),
-        }
-    }
 }
 
 macro_rules! skips {
@@ -190,49 +160,43 @@ macro_rules! skips {
 skips! {
     /// This trade was settled before: nothing is lost.
     AlreadySettled = 1,
-    /// The clearing does not contain the fill at this place.
-    NotIncluded = 2,
+    /// An order of the fill was not shown: only its hash was.
+    NotShown = 2,
     /// The buy order does not buy or the sell order does not sell.
     WrongSide = 3,
-    /// An order is for another slot.
-    WrongSlot = 4,
-    /// An order names another policy.
-    WrongPolicy = 5,
-    /// An order names another zone or community than the policy.
-    WrongZone = 6,
-    /// An order's expiry has passed.
-    Expired = 7,
     /// Both orders are of one account.
-    SameAccount = 8,
-    /// The posted price with fees is above the buyer's limit.
-    BuyerLimit = 9,
-    /// The posted price less the fee is below the seller's limit.
-    SellerLimit = 10,
+    SameAccount = 4,
     /// The fill is of nothing.
-    NoQuantity = 11,
-    /// The buy order has less left.
-    BuyerQuantity = 12,
-    /// The sell order has less left.
-    SellerQuantity = 13,
-    /// The buy order's nonce was cancelled, or used by another order.
-    BuyerNonce = 14,
-    /// The sell order's nonce was cancelled, or used by another order.
-    SellerNonce = 15,
+    NoQuantity = 5,
+    /// An order's expiry has passed.
+    Expired = 6,
+    /// The posted price with fees is above the buyer's limit.
+    BuyerLimit = 7,
+    /// The posted price less the fee is below the seller's limit.
+    SellerLimit = 8,
     /// Neither the buyer nor a delegate of theirs signed.
-    BuyerSignature = 16,
+    BuyerSignature = 9,
     /// Neither the seller nor a delegate of theirs signed.
-    SellerSignature = 17,
+    SellerSignature = 10,
+    /// The clearing fills more of the buy order than there is of it, or less than it asks for.
+    BuyerQuantity = 11,
+    /// The clearing fills more of the sell order than there is of it, or less than it asks for.
+    SellerQuantity = 12,
+    /// The buy order's nonce was cancelled, or used by another order.
+    BuyerNonce = 13,
+    /// The sell order's nonce was cancelled, or used by another order.
+    SellerNonce = 14,
     /// The buyer's free cash does not cover the escrow.
-    BuyerFunds = 18,
+    BuyerFunds = 15,
     /// The seller's free cash does not cover the collateral.
-    SellerFunds = 19,
+    SellerFunds = 16,
 }
 
 impl Skip {
-    /// Whether it says something of the path or the signatures that somebody sent, and nothing of
-    /// the fill: sent with others it may hold.
+    /// Whether it says something of what somebody sent with the fill, and nothing of the fill: sent
+    /// with the orders and signatures as they are it may hold.
     pub const fn is_of_the_sender(self) -> bool {
-        matches!(self, Skip::NotIncluded | Skip::BuyerSignature | Skip::SellerSignature)
+        matches!(self, Skip::NotShown | Skip::BuyerSignature | Skip::SellerSignature)
     }
 
     /// Whether the same fill may hold later: after a deposit, or a release of locked cash.

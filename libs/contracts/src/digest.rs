@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use units::Energy;
 
 use crate::bindings::EnergyMarket;
+use crate::clearing::Clearing;
 use crate::order::Side;
 
 /// The digest of an account's UTC day. Starts at zero and takes one entry after the other.
@@ -54,17 +55,17 @@ pub struct Reconciled {
 }
 
 impl Settled {
-    /// The entry of one side of a settled trade; `policy` is that of the clearing.
-    pub fn of(event: &EnergyMarket::TradeSettled, side: Side, policy: B256) -> Self {
+    /// The entry of one side of a settled trade of this clearing.
+    pub fn of(event: &EnergyMarket::TradeSettled, side: Side, clearing: &Clearing) -> Self {
         Settled {
             trade: event.trade,
             side,
-            slot: event.slot,
+            slot: clearing.slot,
             quantity: Energy::from_wh(event.quantity),
-            price: event.price,
-            retail_price: event.retailPrice,
-            feed_in_price: event.feedInPrice,
-            policy,
+            price: clearing.price,
+            retail_price: clearing.retail_price,
+            feed_in_price: clearing.feed_in_price,
+            policy: clearing.policy,
         }
     }
 }

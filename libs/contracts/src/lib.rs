@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! OrderTerms --hash--> signature --+
-//! Policy --id--> Clearing --id-----+--> FillProof --Deployment::settle--> Call
+//! Policy --id--> Clearing --Posted-+--> FillBatch --Deployment::settle--> Call
+//!                                       TradeBatch --Deployment::reconcile--> Call
 //! log --ContractEvent::decode--> events      storage::digest --proof--> DayDigest
 //! Terms --outcome--> Outcome                 (the same arithmetic as Outcomes.sol)
 //! ```
@@ -16,6 +17,7 @@
 //! Deliberately absent: how a call is sent, gas, nonces of accounts, keys.
 #![forbid(unsafe_code)]
 
+mod batch;
 pub mod bindings;
 mod calls;
 mod certificate;
@@ -34,9 +36,13 @@ pub mod storage;
 pub use alloy_primitives::{Address, B256, Bytes, Log, U256};
 pub use alloy_sol_types::{SolCall, SolValue};
 
+pub use batch::{
+    BATCH_FILLS, BatchError, BatchTrade, FillBatch, Fills, Met, Signature, SignedOrder,
+    TRADE_WH_MAX, TradeBatch, fill_leaf, trade_id,
+};
 pub use calls::Call;
 pub use challenge::{Claim, Evidence};
-pub use clearing::{Clearing, Delivery, FillProof, Skip, fill_leaf, journal_leaf, trade_id};
+pub use clearing::{Clearing, Delivery, Posted, Skip, journal_leaf};
 pub use deployment::{Deployment, Genesis, GenesisCall, GenesisDeploy, Roles, role};
 pub use digest::{DayDigest, Reconciled, Settled};
 pub use event::ContractEvent;
@@ -45,7 +51,7 @@ pub use outcome::{Outcome, OutcomeError, Terms, money, outcome};
 pub use policy::{Imbalance, Policy};
 pub use revert::revert_text;
 
-/// The run of a trade that nobody reconciled in time (`EnergyMarket.expire`).
+/// The run of a trade that nobody reconciled in time ([`Deployment::expire`]).
 pub const RUN_EXPIRED: u8 = 255;
 /// The run of a trade that was cut after a challenge; the reconciler's runs end before it.
 pub const RUN_CHALLENGED: u8 = 254;

@@ -42,8 +42,7 @@ pub struct OrderTerms {
     pub quantity: Energy,
     /// In 1e-9 currency per Wh: a buyer's is all-in, a seller's is net of the platform fee.
     pub limit_price: u64,
-    /// The least that may be filled. The market keeps it, and the journal shows it; the contract
-    /// sees one fill at a time and cannot.
+    /// The least that may be filled, in all fills of its clearing.
     pub min_fill: Energy,
     /// The community both sides must belong to.
     pub community: CommunityId,

@@ -126,17 +126,25 @@ impl Terms {
 }
 
 impl Outcome {
-    /// The outcome that a run logged.
-    pub fn of(event: &EnergyMarket::TradeReconciled) -> Result<Self, Overflow> {
-        Ok(Outcome {
+    /// The outcome that a run logged, of a trade that tied up this escrow and collateral.
+    pub fn of(
+        event: &EnergyMarket::TradeReconciled,
+        escrow: Money,
+        collateral: Money,
+    ) -> Result<Self, Overflow> {
+        let mut outcome = Outcome {
             seller_net: money(event.sellerNet)?,
             network: money(event.network)?,
             platform: money(event.platform)?,
             make_whole: money(event.makeWhole)?,
             compensation: money(event.compensation)?,
-            refund: money(event.refund)?,
-            collateral_back: money(event.collateralBack)?,
-        })
+            ..Outcome::default()
+        };
+        let Outcome { seller_net, network, platform, compensation, .. } = outcome;
+        outcome.refund =
+            escrow.minus(Money::sum([seller_net, network, platform, compensation])?)?;
+        outcome.collateral_back = collateral.minus(outcome.make_whole)?;
+        Ok(outcome)
     }
 
     /// Everything the seller receives.

@@ -3,6 +3,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod bank;
+pub(crate) mod batches;
 pub(crate) mod deposit;
 pub(crate) mod evidence;
 pub(crate) mod expire;

@@ -24,7 +24,6 @@ pub mod domain;
 
 pub use api::routes;
 pub use app::deposit::DEPOSIT_MAX;
-pub use app::reconcile::DELIVERIES_MAX;
 pub use app::totals::Totals;
 pub use billing::{Billing, start};
 pub use config::Parts;

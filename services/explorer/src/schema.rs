@@ -7,7 +7,27 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, sql: bus::SCHEMA },
     Migration { version: 2, sql: INDEX },
     Migration { version: 3, sql: RUNS_BY_PLACE },
+    Migration { version: 4, sql: CLEARINGS },
 ];
+
+/// A trade's slot and price are those of its clearing. An index without clearings is emptied: with
+/// the next block it is read again.
+const CLEARINGS: &str = "
+create table clearings (
+    clearing text primary key,
+    block bigint not null,
+    slot bigint not null,
+    price bigint not null
+);
+create index clearings_block on clearings (block);
+delete from runs;
+delete from trades;
+delete from addresses;
+delete from logs;
+delete from transactions;
+delete from blocks;
+delete from head;
+";
 
 /// A trade can have one number of a run several times: a cut may follow a cut.
 const RUNS_BY_PLACE: &str = "
@@ -123,3 +143,37 @@ create table feed (
     body text not null
 );
 ";
+
+#[cfg(test)]
+mod tests {
+    use db::{Db, DbError, query, query_scalar};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn an_index_without_clearings_is_emptied() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}/explorer.db", folder.path().display());
+        let old = Db::open(&url, &MIGRATIONS[..3]).await.unwrap();
+        old.transact::<_, DbError, _>(|tx| {
+            Box::pin(async move {
+                for insert in [
+                    "insert into blocks values (7, '0x07', '0x06', 0, 0, 0, 0)",
+                    "insert into head values (1, 8, 7, '0x07', 6)",
+                ] {
+                    query(insert).execute(tx.conn()).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+        old.close().await;
+
+        let new = Db::open(&url, MIGRATIONS).await.unwrap();
+        for count in ["select count(*) from blocks", "select count(*) from head"] {
+            let left: i64 = query_scalar(count).fetch_one(new.read()).await.unwrap();
+            assert_eq!(left, 0, "{count}");
+        }
+    }
+}

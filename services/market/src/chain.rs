@@ -1,35 +1,36 @@
 //! What the market tells the chain, and what it hears from it.
 //!
 //! ```text
-//! cleared slot --> clear(Clearing), then settle(id, fills) in batches     one sender, nonce order
+//! cleared slot --> clear(Posted), then settle(FillBatch) for each batch    one sender, nonce order
 //! logs         --> movements of free cash, trades that are settled or skipped for good, nonces
 //!                  that accounts have ended
 //! ```
 
-use alloy_primitives::U256;
+use std::collections::HashMap;
+
+use alloy_primitives::{B256, U256};
 use client::{TRANSACTION_GAS_MAX, Transaction};
 use contracts::bindings::EnergyMarket;
-use contracts::{Call, Clearing, ContractEvent, Deployment, FillProof, Skip};
+use contracts::{BATCH_FILLS, Call, Clearing, ContractEvent, Deployment, Posted, Signature, Skip};
 use events::ledger::Log;
 use units::{Money, Price};
 
-use crate::domain::{Accepted, ClearedSlot, ClearedTrade, Exchange, Movement, Parameters};
+use crate::domain::{Accepted, ClearedSlot, Exchange, Movement, Parameters};
 
 /// The mechanism's number in a clearing: the uniform-price call auction.
 pub const MECHANISM_UNIFORM: u8 = 1;
-/// The most fills of one `settle`.
-pub const FILLS_PER_SETTLE_MAX: usize = 40;
-
 /// The most gas that `clear` needs.
-const CLEAR_GAS: u64 = 1_000_000;
+const CLEAR_GAS: u64 = 500_000;
 /// The most gas that `settle` needs without its fills.
-const SETTLE_GAS: u64 = 200_000;
-/// The most gas that one fill needs, with a long path and new storage for both accounts.
-const FILL_GAS: u64 = 412_000;
+const SETTLE_GAS: u64 = 300_000;
+/// The most gas that one order needs, with new storage for all that is kept of it and its account.
+const ORDER_GAS: u64 = 95_000;
+/// The most gas that one fill needs besides its orders.
+const FILL_GAS: u64 = 20_000;
 
 const _: () = assert!(
-    SETTLE_GAS + FILL_GAS * FILLS_PER_SETTLE_MAX as u64 <= TRANSACTION_GAS_MAX,
-    "a full batch of fills is one transaction"
+    SETTLE_GAS + (2 * ORDER_GAS + FILL_GAS) * BATCH_FILLS as u64 <= TRANSACTION_GAS_MAX,
+    "a full batch without two fills of an order is one transaction"
 );
 
 /// A cleared slot as the contract takes it.
@@ -56,33 +57,25 @@ pub fn transactions(
     deployment: &Deployment,
 ) -> Vec<Transaction> {
     let cause = |step: &str| format!("{}/{step}", cleared.clearing);
-    let post = deployment.clear(&clearing(cleared, parameters));
-    let mut all = vec![transaction(cause("clear"), post, CLEAR_GAS)];
-    let tree = exchange.fills_tree(cleared);
-    let proofs: Vec<FillProof> = (0..)
-        .zip(&cleared.trades)
-        .map(|(index, trade)| proof(exchange, trade, index, &tree))
+    let posted =
+        Posted { clearing: clearing(cleared, parameters), policy: parameters.terms.clone() };
+    let mut all = vec![transaction(cause("clear"), deployment.clear(&posted), CLEAR_GAS)];
+    let orders: HashMap<B256, &Accepted> = (cleared.trades.iter())
+        .flat_map(|trade| [trade.buy, trade.sell])
+        .map(|id| exchange.order(id).expect("a trade names known orders"))
+        .map(|order| (order.hash, order))
         .collect();
-    for (number, fills) in proofs.chunks(FILLS_PER_SETTLE_MAX).enumerate() {
-        let settle = deployment.settle(cleared.clearing, fills);
-        let gas = SETTLE_GAS + FILL_GAS * fills.len() as u64;
+    let signed = |hash: B256| {
+        let order = orders.get(&hash)?;
+        Some((&order.terms, Signature::Key(*order.signature.as_bytes())))
+    };
+    for (number, batch) in exchange.fills(cleared).batches(&posted, signed).iter().enumerate() {
+        let (orders, fills) = (batch.orders.len() as u64, batch.fills.len() as u64);
+        let gas = SETTLE_GAS + ORDER_GAS * orders + FILL_GAS * fills;
+        let settle = deployment.settle(batch);
         all.push(transaction(cause(&format!("settle/{number}")), settle, gas));
     }
     all
-}
-
-fn proof(exchange: &Exchange, trade: &ClearedTrade, index: u32, tree: &merkle::Tree) -> FillProof {
-    let order = |id| -> &Accepted { exchange.order(id).expect("a trade names known orders") };
-    let (buy, sell) = (order(trade.buy), order(trade.sell));
-    FillProof {
-        buy: buy.terms.clone(),
-        sell: sell.terms.clone(),
-        quantity: trade.quantity,
-        index,
-        path: tree.path(index as usize),
-        buy_signature: buy.signature.as_bytes().to_vec().into(),
-        sell_signature: sell.signature.as_bytes().to_vec().into(),
-    }
 }
 
 fn transaction(cause: String, call: Call, gas: u64) -> Transaction {
@@ -107,8 +100,8 @@ fn moved(deployment: &Deployment, log: &Log) -> Vec<Movement> {
             vec![Movement::Out { address: event.account, amount: money(event.amount) }]
         }
         Some(ContractEvent::TradeSettled(event)) => settled(&event).to_vec(),
-        // Anyone can send a good fill with a spoilt path or signature: what is held for it is held
-        // until it settles, or its slot is over.
+        // Anyone can send a good fill with spoilt signatures or without its orders: what is held
+        // for it is held until it settles, or its slot is over.
         Some(ContractEvent::FillSkipped(event))
             if Skip::from_code(event.reason).is_some_and(Skip::is_of_the_sender) =>
         {
@@ -146,7 +139,7 @@ fn unsigned(price: Price) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use alloy_primitives::{Address, B256};
+    use alloy_primitives::Address;
     use alloy_sol_types::SolEvent;
 
     use super::*;
@@ -169,7 +162,7 @@ mod tests {
         };
         for reason in Skip::ALL {
             let expected = match reason {
-                Skip::NotIncluded | Skip::BuyerSignature | Skip::SellerSignature => vec![],
+                Skip::NotShown | Skip::BuyerSignature | Skip::SellerSignature => vec![],
                 _ => vec![Movement::Ended { trade, settled: false }],
             };
             assert_eq!(ended(*reason), expected, "{reason:?}");

@@ -118,6 +118,7 @@ impl MarketConfig {
             forecast_percent: self.forecast_percent,
             forecast_days_min: days,
             policy: policy.id(),
+            terms: policy.clone(),
         })
     }
 }

@@ -26,6 +26,6 @@ mod market;
 
 pub use api::routes;
 pub use app::{Applied, COMMANDS_MAX, Desk, Refused};
-pub use chain::{FILLS_PER_SETTLE_MAX, MECHANISM_UNIFORM, movements, transactions};
+pub use chain::{MECHANISM_UNIFORM, movements, transactions};
 pub use config::{MarketConfig, Parts};
 pub use market::{Market, Totals, start};

@@ -17,13 +17,14 @@ use units::{Energy, Money};
 
 use super::counts::Counts;
 use super::crash::{Crash, Stop, same};
-use super::facts::{decode, fact, utc_day};
+use super::facts::{Known, decode, fact, utc_day};
 use super::market::Head;
 use super::metering::{Published, Quality};
 use super::node::Feed;
 use super::relay::Relay;
 use super::scene::Scene;
 
+mod batches;
 mod handover;
 mod runs;
 
@@ -36,6 +37,9 @@ const MARGIN: u64 = 60;
 pub(super) struct SettledRow {
     pub(super) block: B256,
     pub(super) trade: B256,
+    pub(super) clearing: B256,
+    pub(super) index: u32,
+    pub(super) orders: [B256; 2],
     pub(super) buyer: Address,
     pub(super) seller: Address,
     pub(super) slot: Timestamp,
@@ -92,6 +96,7 @@ pub(super) struct Durable {
     /// The entries of each block of the best branch.
     of_block: BTreeMap<B256, Vec<usize>>,
     inbox: BTreeSet<EventId>,
+    known: Known,
     pub(super) head: Option<Head>,
     pub(super) settled: Vec<SettledRow>,
     /// Runs on the best branch.
@@ -137,6 +142,7 @@ impl Billing {
                 entries: Vec::new(),
                 of_block: BTreeMap::new(),
                 inbox: BTreeSet::new(),
+                known: Known::default(),
                 head: None,
                 settled: Vec::new(),
                 runs: Vec::new(),
@@ -208,16 +214,24 @@ impl Billing {
         let (mut entries, mut settled, mut runs) = (Vec::new(), Vec::new(), Vec::new());
         for log in &event.logs {
             let Some(decoded) = decode(&self.scene.at, log) else { continue };
+            // Committed or not: what a name means does not depend on it.
+            self.durable.known.hear(&decoded);
             match &decoded {
-                ContractEvent::TradeSettled(trade) => settled.push(SettledRow {
-                    block: event.hash,
-                    trade: trade.trade,
-                    buyer: trade.buyer,
-                    seller: trade.seller,
-                    slot: Timestamp::from_seconds(trade.slot.cast_signed()),
-                    day: utc_day(trade.slot),
-                    quantity: Energy::from_wh(trade.quantity),
-                }),
+                ContractEvent::TradeSettled(trade) => {
+                    let slot = self.durable.known.clearings[&trade.clearing].slot;
+                    settled.push(SettledRow {
+                        block: event.hash,
+                        trade: trade.trade,
+                        clearing: trade.clearing,
+                        index: trade.index,
+                        orders: [trade.buyOrder, trade.sellOrder],
+                        buyer: trade.buyer,
+                        seller: trade.seller,
+                        slot: Timestamp::from_seconds(slot.cast_signed()),
+                        day: utc_day(slot),
+                        quantity: Energy::from_wh(trade.quantity),
+                    });
+                }
                 ContractEvent::TradeReconciled(run) => {
                     runs.push(RunRow {
                         block: event.hash,
@@ -233,7 +247,8 @@ impl Billing {
                 }
                 _ => {}
             }
-            let fact = fact(&decoded, &self.scene.policy, |address| self.point(address));
+            let meant = (&self.scene.policy, &self.durable.known);
+            let fact = fact(&decoded, meant, |address| self.point(address));
             if let Some(fact) = fact {
                 let source = format!("{}:{}", event.hash, log.index);
                 entries.push(self.book.post(&source, fact).map_err(Stop::broken)?);

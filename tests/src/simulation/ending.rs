@@ -1,7 +1,8 @@
 //! What must be true when a world has come to rest: nothing is open, everything is accounted for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use alloy_primitives::{B256, U256};
 use billing::domain::journal::{self, Account};
 use billing::domain::reconcile::Delivery;
 use chain::ChainView;
@@ -67,16 +68,12 @@ fn trades(world: &mut World) -> Result<(), String> {
         let deliveries = world.billing.target_in_time(slot.start);
         target.extend(deliveries.into_iter().map(|delivery| (delivery.trade, delivery)));
     }
-    let market = world.scene.at.market;
-    let mut at = world.node.at(world.node.view.head());
     for (id, wanted) in &target {
-        let trade = at.ask(market, &EnergyMarket::tradeOfCall { id: *id });
-        ensure(trade.runs > 0, || format!("end: trade {id} was never reconciled"))?;
-        ensure(trade.escrow.is_zero() && trade.collateral.is_zero(), || {
-            format!("end: trade {id} still binds money")
-        })?;
-        let expired = trade.runs == u16::from(contracts::RUN_EXPIRED) + 1;
-        let paid = (trade.delivered, trade.sellerShort, trade.buyerShort);
+        let Some((run, last)) = world.billing.recorded(*id) else {
+            return Err(format!("end: trade {id} was never reconciled"));
+        };
+        let expired = run == contracts::RUN_EXPIRED;
+        let paid = (last.delivered.wh(), last.seller_short.wh(), last.buyer_short.wh());
         let right = match expired {
             true => (0, 0, 0),
             false => (wanted.delivered.wh(), wanted.seller_short.wh(), wanted.buyer_short.wh()),
@@ -87,18 +84,34 @@ fn trades(world: &mut World) -> Result<(), String> {
             format!("end: trade {id} paid {paid:?} Wh, not {right:?}")
         })?;
     }
-    for (order, quantity) in orders(world) {
-        let filled = at.ask(market, &EnergyMarket::orderFilledCall { order });
-        ensure(filled <= quantity, || format!("end: order {order} has {filled} of {quantity}"))?;
+    let settled = &world.billing.durable.settled;
+    let batches: BTreeSet<_> = settled.iter().map(|row| row.batch()).collect();
+    let market = world.scene.at.market;
+    let mut at = world.node.at(world.node.view.head());
+    for key in batches {
+        let (id, number) = (key.0, U256::from(key.1));
+        let kept = at.ask(market, &EnergyMarket::batchStateCall { id, number });
+        let ours = world.billing.shown(key).hash();
+        ensure(kept.trades == ours, || format!("end: batch {key:?} is not as it was heard of"))?;
     }
     drop(at);
+    let mut filled: BTreeMap<B256, u64> = BTreeMap::new();
+    for row in settled {
+        for order in row.orders {
+            *filled.entry(order).or_default() += row.quantity.wh();
+        }
+    }
+    for (order, quantity) in orders(world) {
+        let filled = filled.get(&order).copied().unwrap_or_default();
+        ensure(filled <= quantity, || format!("end: order {order} has {filled} of {quantity}"))?;
+    }
     let parts = world.market.exchange.orders();
     let parts = parts.filter(|o| o.filled.wh() > 0 && o.filled < o.terms.quantity).count();
     (0..parts).for_each(|_| world.counts.add("order: filled in part"));
     Ok(())
 }
 
-fn orders(world: &World) -> Vec<(alloy_primitives::B256, u64)> {
+fn orders(world: &World) -> Vec<(B256, u64)> {
     let orders = world.market.exchange.orders();
     orders.map(|order| (order.hash, order.terms.quantity.wh())).collect()
 }

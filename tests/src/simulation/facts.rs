@@ -1,10 +1,12 @@
 //! What contract logs mean to the journal: the mapping that billing's service makes from its rows.
 
-use alloy_primitives::{Address, U256};
+use std::collections::HashMap;
+
+use alloy_primitives::{Address, B256, U256};
 use billing::domain::journal::{Fact, Settled, Totals};
 use calendar::Timestamp;
 use contracts::bindings::EnergyMarket;
-use contracts::{ContractEvent, Deployment, Policy};
+use contracts::{Clearing, ContractEvent, Deployment, Outcome, Policy};
 use events::ledger::Log;
 use ids::ConnectionPointId;
 use units::{Energy, Money, Price};
@@ -15,10 +17,34 @@ pub(super) fn decode(deployment: &Deployment, log: &Log) -> Option<ContractEvent
     ContractEvent::decode(deployment, &raw)
 }
 
+/// What earlier events said that later ones build on. A name never means something else, so that
+/// nothing is to be forgotten when a block is taken back.
+#[derive(Default)]
+pub(super) struct Known {
+    pub(super) clearings: HashMap<B256, Clearing>,
+    /// Escrow and collateral of trades.
+    tied: HashMap<B256, (Money, Money)>,
+}
+
+impl Known {
+    pub(super) fn hear(&mut self, event: &ContractEvent) {
+        match event {
+            ContractEvent::SlotCleared(event) => {
+                self.clearings.insert(event.clearing, Clearing::from_sol(&event.terms));
+            }
+            ContractEvent::TradeSettled(event) => {
+                let tied = (money(event.escrow), money(event.collateral));
+                self.tied.insert(event.trade, tied);
+            }
+            _ => {}
+        }
+    }
+}
+
 /// What moves money in the books; nothing for all other events.
 pub(super) fn fact(
     event: &ContractEvent,
-    policy: &Policy,
+    (policy, known): (&Policy, &Known),
     point: impl Fn(Address) -> ConnectionPointId,
 ) -> Option<Fact> {
     Some(match event {
@@ -34,10 +60,14 @@ pub(super) fn fact(
         }
         ContractEvent::TradeSettled(event) => {
             let points = (point(event.buyer), point(event.seller));
-            Fact::Settled(Box::new(settled(event, policy, points)))
+            let slot = known.clearings.get(&event.clearing).expect("it was posted").slot;
+            Fact::Settled(Box::new(settled(event, slot, policy, points)))
         }
         ContractEvent::TradeReconciled(event) => {
-            Fact::Reconciled { trade: event.trade, totals: totals(event) }
+            let (escrow, collateral) = known.tied[&event.trade];
+            let outcome = Outcome::of(event, escrow, collateral).expect("parts of what is tied up");
+            let totals = Totals::of(Energy::from_wh(event.delivered), &outcome);
+            Fact::Reconciled { trade: event.trade, totals }
         }
         _ => return None,
     })
@@ -45,6 +75,7 @@ pub(super) fn fact(
 
 fn settled(
     event: &EnergyMarket::TradeSettled,
+    slot: u64,
     policy: &Policy,
     (buyer_point, seller_point): (ConnectionPointId, ConnectionPointId),
 ) -> Settled {
@@ -54,8 +85,8 @@ fn settled(
         seller: event.seller,
         buyer_point,
         seller_point,
-        slot: Timestamp::from_seconds(event.slot.cast_signed()),
-        day: utc_day(event.slot),
+        slot: Timestamp::from_seconds(slot.cast_signed()),
+        day: utc_day(slot),
         escrow: money(event.escrow),
         collateral: money(event.collateral),
         seller_fee: Price::from_n_per_wh(policy.seller_fee.cast_signed()),
@@ -67,19 +98,6 @@ fn settled(
 /// The UTC day under which the contract keeps what it settles of a slot.
 pub(super) fn utc_day(slot: u64) -> u32 {
     u32::try_from(slot / 86_400).expect("a slot of our time")
-}
-
-fn totals(event: &EnergyMarket::TradeReconciled) -> Totals {
-    Totals {
-        delivered: Energy::from_wh(event.delivered),
-        seller_net: money(event.sellerNet),
-        network: money(event.network),
-        platform: money(event.platform),
-        compensation: money(event.compensation),
-        refund: money(event.refund),
-        make_whole: money(event.makeWhole),
-        collateral_back: money(event.collateralBack),
-    }
 }
 
 /// An amount of the chain as money.

@@ -1,20 +1,47 @@
-//! What must hold after every call: no unit of money is lost or made, every digest is recomputed.
+//! What must hold after every call: no unit of money is lost or made, every digest is recomputed,
+//! and so is what is kept of every batch.
 
-use alloy_primitives::{B256, U256};
+use std::collections::BTreeSet;
+
+use alloy_primitives::{Address, B256, U256, keccak256};
 use contracts::bindings::{EnergyMarket, SettlementToken};
-use contracts::{ContractEvent, Reconciled, Settled, Side, storage};
+use contracts::{
+    BATCH_FILLS, BatchTrade, Call, Clearing, ContractEvent, Delivery, Policy, Posted, Reconciled,
+    Settled, Side, TradeBatch, storage, trade_id,
+};
+use units::Energy;
 
 use crate::world::{World, policy};
+
+/// A settled trade, as the events told of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Traded {
+    pub(crate) clearing: B256,
+    pub(crate) trade: BatchTrade,
+    /// What is still tied up.
+    pub(crate) escrow: U256,
+    pub(crate) collateral: U256,
+}
 
 /// The UTC day of a slot, under which the contract keeps digests and locks.
 fn utc_day(slot: u64) -> u32 {
     u32::try_from(slot / 86_400).unwrap()
 }
 
+fn number_of(index: u32) -> u32 {
+    index / u32::try_from(BATCH_FILLS).unwrap()
+}
+
 impl World {
     pub(crate) fn check_books(&mut self, events: &[ContractEvent]) {
         for event in events {
             match event {
+                ContractEvent::PolicyRegistered(event) => {
+                    let policy = Policy::from_sol(&event.terms).unwrap();
+                    assert_eq!(event.policy, policy.id());
+                    self.policies.insert(event.policy, policy);
+                }
+                ContractEvent::SlotCleared(event) => self.note_cleared(event),
                 ContractEvent::TradeSettled(event) => self.note_settled(event),
                 ContractEvent::TradeReconciled(event) => self.note_reconciled(event),
                 _ => {}
@@ -22,45 +49,90 @@ impl World {
         }
         self.check_money();
         self.check_digests();
+        self.check_batches();
+    }
+
+    fn note_cleared(&mut self, event: &EnergyMarket::SlotCleared) {
+        let clearing = Clearing::from_sol(&event.terms);
+        assert_eq!(event.clearing, clearing.id());
+        let policy = self.policies[&clearing.policy].clone();
+        self.posted.insert(event.clearing, Posted { clearing, policy });
     }
 
     fn note_settled(&mut self, event: &EnergyMarket::TradeSettled) {
-        assert!(self.trades.insert(event.trade), "a trade was settled twice");
-        let clearing = EnergyMarket::clearingCall { id: event.clearing };
-        let policy = self.view(self.at.market, clearing).policy;
-        let day = utc_day(event.slot);
-        self.days.insert((policy, day));
+        assert_eq!(event.trade, trade_id(event.clearing, event.index));
+        let trade = BatchTrade {
+            index: event.index,
+            buyer: event.buyer,
+            seller: event.seller,
+            quantity: Energy::from_wh(event.quantity),
+            last: None,
+        };
+        let (clearing, escrow, collateral) = (event.clearing, event.escrow, event.collateral);
+        let traded = Traded { clearing, trade, escrow, collateral };
+        let before = self.trades.insert(event.trade, traded);
+        assert!(before.is_none(), "a trade was settled twice");
+        let clearing = &self.posted[&clearing].clearing;
+        let day = utc_day(clearing.slot);
+        self.days.insert((clearing.policy, day));
         for (account, side) in [(event.buyer, Side::Buy), (event.seller, Side::Sell)] {
             let digest = self.digests.entry((account, day)).or_default();
-            *digest = digest.settled(&Settled::of(event, side, policy));
+            *digest = digest.settled(&Settled::of(event, side, clearing));
         }
     }
 
     fn note_reconciled(&mut self, event: &EnergyMarket::TradeReconciled) {
-        let trade = self.trade(event.trade);
-        let clearing = EnergyMarket::clearingCall { id: trade.clearing };
-        let day = utc_day(self.view(self.at.market, clearing).slot);
-        for account in [trade.buyer, trade.seller] {
+        let what = Reconciled::of(event);
+        let traded = self.trades.get_mut(&event.trade).unwrap();
+        traded.trade.last = Some(what);
+        (traded.escrow, traded.collateral) = (U256::ZERO, U256::ZERO);
+        let day = utc_day(self.posted[&traded.clearing].clearing.slot);
+        for account in [traded.trade.buyer, traded.trade.seller] {
             let digest = self.digests.entry((account, day)).or_default();
-            *digest = digest.reconciled(&Reconciled::of(event));
+            *digest = digest.reconciled(&what);
         }
     }
 
-    pub(crate) fn trade(&mut self, id: B256) -> EnergyMarket::TradeView {
-        self.view(self.at.market, EnergyMarket::tradeOfCall { id })
+    /// The trade that is the only one.
+    pub(crate) fn only_trade(&self) -> B256 {
+        assert_eq!(self.trades.len(), 1);
+        *self.trades.keys().next().unwrap()
+    }
+
+    /// The settled trades of a batch, in the order of their fills.
+    fn trades_of(&self, clearing: B256, number: u32) -> Vec<BatchTrade> {
+        let of_batch =
+            |one: &&Traded| one.clearing == clearing && number_of(one.trade.index) == number;
+        let mut trades: Vec<BatchTrade> =
+            self.trades.values().filter(of_batch).map(|one| one.trade).collect();
+        trades.sort_by_key(|trade| trade.index);
+        trades
+    }
+
+    /// A batch's trades as they stand.
+    pub(crate) fn batch(&self, clearing: B256, number: u32) -> TradeBatch {
+        let posted = self.posted[&clearing].clone();
+        TradeBatch::new(posted, number, &self.trades_of(clearing, number)).unwrap()
+    }
+
+    /// The batch that a trade is of, as it stands.
+    pub(crate) fn batch_of(&self, trade: B256) -> TradeBatch {
+        let traded = &self.trades[&trade];
+        self.batch(traded.clearing, number_of(traded.trade.index))
+    }
+
+    /// A run over trades of one batch.
+    pub(crate) fn run(&self, run: u8, deliveries: &[Delivery]) -> Call {
+        let batch = self.batch_of(deliveries[0].trade);
+        self.at.reconcile(run, &batch, deliveries).unwrap()
     }
 
     /// What the tests' usual policy locks.
-    pub(crate) fn locked(&mut self, account: contracts::Address, day: u32) -> U256 {
+    pub(crate) fn locked(&mut self, account: Address, day: u32) -> U256 {
         self.locked_by(account, policy().id(), day)
     }
 
-    pub(crate) fn locked_by(
-        &mut self,
-        account: contracts::Address,
-        policy: B256,
-        day: u32,
-    ) -> U256 {
+    pub(crate) fn locked_by(&mut self, account: Address, policy: B256, day: u32) -> U256 {
         self.view(self.at.market, EnergyMarket::lockedCall { account, policy, day })
     }
 
@@ -78,16 +150,15 @@ impl World {
                 inside += self.locked_by(account, policy, day);
             }
         }
-        for trade in self.trades.clone() {
-            let trade = self.trade(trade);
-            inside += trade.escrow + trade.collateral;
+        for traded in self.trades.values() {
+            inside += traded.escrow + traded.collateral;
         }
         let in_market = self.balance(market);
         assert_eq!(in_market, inside, "the market holds what it owes");
         assert_eq!(supply, in_market + held_outside, "no token is lost");
     }
 
-    pub(crate) fn balance(&mut self, account: contracts::Address) -> U256 {
+    pub(crate) fn balance(&mut self, account: Address) -> U256 {
         self.view(self.at.token, SettlementToken::balanceOfCall { account })
     }
 
@@ -99,4 +170,54 @@ impl World {
             assert_eq!(B256::from(stored), expected.0, "the digest is where a proof looks");
         }
     }
+
+    /// Of every batch is kept what Rust makes of its trades, and of no other anything.
+    fn check_batches(&mut self) {
+        for (id, posted) in self.posted.clone() {
+            let fills = usize::try_from(posted.clearing.fills).unwrap();
+            for number in 0..=u32::try_from(fills.div_ceil(BATCH_FILLS)).unwrap() {
+                let question = EnergyMarket::batchStateCall { id, number: U256::from(number) };
+                let kept = self.view(self.at.market, question);
+                let trades = self.trades_of(id, number);
+                if trades.is_empty() {
+                    assert_eq!((kept.trades, kept.settled), (B256::ZERO, 0));
+                    continue;
+                }
+                let first = usize::try_from(number).unwrap() * BATCH_FILLS;
+                let places = trades.iter().map(|trade| trade.index as usize - first);
+                assert_eq!(kept.settled, places.fold(0, |bits, place| bits | 1 << place));
+                assert_eq!(kept.trades, self.batch(id, number).hash(), "the hash of the trades");
+                let size = BATCH_FILLS.min(fills - first);
+                assert_eq!(kept.trades, hash_of(&trades, first, size), "byte by byte");
+            }
+        }
+    }
+}
+
+/// What is kept of a batch, put together once more: quantity, delivered, seller short and buyer
+/// short in seven bytes each, the runs in two, buyer and seller in one each.
+fn hash_of(trades: &[BatchTrade], first: usize, size: usize) -> B256 {
+    let accounts: BTreeSet<Address> =
+        trades.iter().flat_map(|trade| [trade.buyer, trade.seller]).collect();
+    let mut words = vec![[0; 32]; size];
+    for trade in trades {
+        let last = trade.last.as_ref();
+        let mut word = Vec::new();
+        for energy in [
+            Some(trade.quantity),
+            last.map(|last| last.delivered),
+            last.map(|last| last.seller_short),
+            last.map(|last| last.buyer_short),
+        ] {
+            word.extend_from_slice(&energy.unwrap_or_default().wh().to_be_bytes()[1..]);
+        }
+        word.extend_from_slice(&last.map_or(0, |last| u16::from(last.run) + 1).to_be_bytes());
+        for account in [trade.buyer, trade.seller] {
+            let place = accounts.iter().position(|one| *one == account).unwrap();
+            word.push(u8::try_from(place).unwrap());
+        }
+        words[trade.index as usize - first] = word.try_into().unwrap();
+    }
+    let accounts = keccak256(accounts.iter().flat_map(|one| one.into_word().0).collect::<Vec<_>>());
+    keccak256([accounts, keccak256(words.concat())].concat())
 }

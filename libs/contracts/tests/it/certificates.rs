@@ -3,11 +3,11 @@
 use alloy_primitives::{Address, B256, U256};
 use contracts::bindings::EnergyCertificate as Certificates;
 use contracts::requests::{self, MeterEnrolment};
-use contracts::{Call, ContractEvent, Delivery, OrderTerms, Side, SolCall, trade_id};
+use contracts::{Call, Claim, ContractEvent, Delivery, Side, SolCall, trade_id};
 use ids::MeterId;
 use units::Energy;
 
-use crate::world::{SLOT, World, clearing, key, order, policy};
+use crate::world::{ANYONE, Pair, SLOT, World, key, order, policy, posted};
 
 const END: u64 = SLOT + 900;
 const FINAL: u64 = END + 11 * 86_400;
@@ -25,38 +25,37 @@ struct Case {
     buyer: Address,
     seller: Address,
     clearing: B256,
-    orders: [OrderTerms; 2],
+    pair: Pair,
     meter: MeterId,
 }
 
 impl Case {
     fn new() -> Self {
         let (mut world, buyer, seller) = World::with_cash();
-        let orders = [order(buyer, Side::Buy, 1), order(seller, Side::Sell, 1)];
+        let pair = (order(buyer, Side::Buy, 1), order(seller, Side::Sell, 1), 5_000);
         let (installer, meter) = (world.account(100), MeterId::derived("roof"));
         let of = MeterEnrolment {
             meter,
             key: key(200).address(),
             owner: seller,
             installer,
-            connection_point: orders[1].connection_point,
+            connection_point: pair.1.connection_point,
             version: 1,
         };
         let hash = requests::enrolment(world.chain_id, world.at.meters, &of);
         let [by_owner, by_installer] = [seller, installer].map(|signer| world.sign(signer, hash));
         let enrol = world.at.enrol(&of, by_owner, by_installer);
         world.ok(world.operator, enrol);
-        let pair = (orders[0].clone(), orders[1].clone(), 5_000);
-        let (clearing, fills) = world.post(clearing(&policy()), &[pair]);
-        let settle = world.at.settle(clearing, &fills);
-        world.ok(buyer, settle);
-        Case { world, buyer, seller, clearing, orders, meter }
+        let batch = world.post_one(posted(&policy()), std::slice::from_ref(&pair));
+        world.settle(&batch);
+        let clearing = batch.posted.clearing.id();
+        Case { world, buyer, seller, clearing, pair, meter }
     }
 
     /// With a source since before the slot, and delivered in part.
     fn delivered(wh: u64) -> Self {
         let mut case = Case::new();
-        let point = case.orders[1].connection_point;
+        let point = case.pair.1.connection_point;
         let register = case.world.at.register_source(point, source());
         case.world.ok(case.world.operator, register);
         case.world.now = END;
@@ -66,15 +65,14 @@ impl Case {
             seller_short: Energy::from_wh(5_000 - wh),
             buyer_short: Energy::ZERO,
         };
-        let run = case.world.at.reconcile(0, &[delivery]);
+        let run = case.world.run(0, &[delivery]);
         case.world.ok(case.world.operator, run);
         case.world.now = FINAL;
         case
     }
 
     fn trade(&self) -> B256 {
-        let [buy, sell] = [0, 1].map(|at: usize| self.world.order_hash(&self.orders[at]));
-        trade_id(self.clearing, buy, sell)
+        trade_id(self.clearing, 0)
     }
 
     fn call(&self, what: impl SolCall) -> Call {
@@ -82,14 +80,21 @@ impl Case {
     }
 
     fn issue(&self) -> Call {
-        let buy = self.world.order_hash(&self.orders[0]);
-        self.world.at.certify(self.clearing, &self.orders[1], buy, self.meter)
+        self.issue_by(&self.sale())
+    }
+
+    fn issue_by(&self, sale: &Claim) -> Call {
+        self.world.at.certify(sale, &self.world.batch(self.clearing, 0), self.meter)
+    }
+
+    fn sale(&self) -> Claim {
+        self.world.claim(std::slice::from_ref(&self.pair), 0, Side::Sell)
     }
 
     /// Issues it and gives its number.
     fn issued(&mut self) -> U256 {
         let call = self.issue();
-        let events = self.world.ok(Address::repeat_byte(9), call).events;
+        let events = self.world.ok(ANYONE, call).events;
         let issued = events.iter().find_map(|event| match event {
             ContractEvent::CertificateIssued(issued) => Some(issued.certificate),
             _ => None,
@@ -114,7 +119,7 @@ fn a_final_trade_is_certified_once_and_to_its_buyer() {
     case.world.refused(case.seller, call, "AlreadyCertified");
     let at = case.world.at.certificates;
     let terms = case.world.view(at, Certificates::certificatesCall { certificate });
-    assert_eq!(terms.connectionPoint, case.orders[1].connection_point.to_bytes32());
+    assert_eq!(terms.connectionPoint, case.pair.1.connection_point.to_bytes32());
     assert_eq!((terms.meter, terms.source), (case.meter.to_bytes32().into(), source()));
     assert_eq!((terms.slot, terms.slotSeconds), (SLOT, 900));
 }
@@ -126,17 +131,30 @@ fn what_was_not_delivered_or_is_of_no_source_is_not_certified() {
     nothing.world.refused(nothing.buyer, call, "NothingDelivered");
 
     let mut case = Case::delivered(5_000);
-    let buy = case.world.order_hash(&case.orders[0]);
-    let (at, clearing, sell) = (case.world.at, case.clearing, case.orders[1].clone());
-    let other = OrderTerms { nonce: U256::from(9), ..sell.clone() };
-    let of_the_buyer = at.certify(clearing, &case.orders[0], buy, case.meter);
-    case.world.refused(case.buyer, of_the_buyer, "NotASale");
-    case.world.refused(case.buyer, at.certify(clearing, &other, buy, case.meter), "UnknownTrade");
+    let (at, good) = (case.world.at, case.sale());
+    let of_the_buyer = case.world.claim(std::slice::from_ref(&case.pair), 0, Side::Buy);
+    let call = case.issue_by(&of_the_buyer);
+    case.world.refused(case.buyer, call, "NotASale");
+    for edit in [
+        |sale: &mut Claim| sale.order.nonce = U256::from(9),
+        |sale: &mut Claim| sale.order.quantity = Energy::from_wh(5_001),
+        |sale: &mut Claim| sale.filled = Energy::from_wh(4_999),
+        |sale: &mut Claim| sale.other = B256::ZERO,
+        |sale: &mut Claim| sale.other_filled = Energy::from_wh(4_999),
+        |sale: &mut Claim| sale.index = 1,
+        |sale: &mut Claim| sale.path.push(B256::ZERO),
+    ] {
+        let mut other = good.clone();
+        edit(&mut other);
+        let call = case.issue_by(&other);
+        case.world.refused(case.buyer, call, "UnknownTrade");
+    }
     let meter = MeterId::derived("another roof");
-    case.world.refused(case.buyer, at.certify(clearing, &sell, buy, meter), "NotItsMeter");
+    let batch = case.world.batch(case.clearing, 0);
+    case.world.refused(case.buyer, at.certify(&good, &batch, meter), "NotItsMeter");
 
     let mut sourceless = Case::new();
-    let point = sourceless.orders[1].connection_point;
+    let point = sourceless.pair.1.connection_point;
     let register = at.register_source(point, source());
     let (operator, end) = (sourceless.world.operator, at.end_source(point));
     sourceless.world.refused(sourceless.seller, register.clone(), "AccessControl");
@@ -150,11 +168,100 @@ fn what_was_not_delivered_or_is_of_no_source_is_not_certified() {
     let trade = sourceless.trade();
     let (delivered, none) = (Energy::from_wh(5_000), Energy::ZERO);
     let delivery = Delivery { trade, delivered, seller_short: none, buyer_short: none };
-    let run = sourceless.world.at.reconcile(0, &[delivery]);
+    let run = sourceless.world.run(0, &[delivery]);
     sourceless.world.ok(sourceless.world.operator, run);
     sourceless.world.now = FINAL;
     let call = sourceless.issue();
     sourceless.world.refused(sourceless.buyer, call, "NoSource");
+}
+
+/// The trade is what the contract keeps of its batch, and the batch that which has the trade.
+#[test]
+fn a_certificate_is_of_the_trade_as_it_stands() {
+    let mut case = Case::new();
+    let point = case.pair.1.connection_point;
+    let register = case.world.at.register_source(point, source());
+    case.world.ok(case.world.operator, register);
+    let before = case.world.batch(case.clearing, 0);
+    case.world.now = END;
+    for (run, wh) in [(0, 5_000), (1, 1_000)] {
+        let (delivered, none) = (Energy::from_wh(wh), Energy::ZERO);
+        let (trade, seller_short, buyer_short) = (case.trade(), none, none);
+        let delivery = Delivery { trade, delivered, seller_short, buyer_short };
+        let call = case.world.run(run, &[delivery]);
+        case.world.ok(case.world.operator, call);
+    }
+    case.world.now = FINAL;
+    let (at, sale) = (case.world.at, case.sale());
+    let mut another = case.world.posted[&case.clearing].clone();
+    another.clearing.price += 1;
+    let unposted = contracts::TradeBatch::new(another, 0, &[]).unwrap();
+    let next = case.world.batch(case.clearing, 1);
+    let mut check = |batch, reason| {
+        case.world.refused(case.seller, at.certify(&sale, batch, case.meter), reason);
+    };
+    check(&before, "UnknownTrade");
+    check(&next, "UnknownTrade");
+    check(&unposted, "UnknownClearing");
+    let certificate = case.issued();
+    assert_eq!(case.balance(case.buyer, certificate), U256::from(1_000));
+}
+
+/// A trade that is not in the first batch, and one of the same seller that is.
+#[test]
+fn every_batch_of_a_clearing_has_certificates() {
+    let (mut world, buyer, seller) = World::with_cash();
+    let (one, other) = (world.account(5), world.account(6));
+    for account in [one, other] {
+        world.fund(account, 1_000_000_000);
+    }
+    let strangers = (order(one, Side::Buy, 1), order(other, Side::Sell, 1), 10);
+    let mut pairs = vec![strangers; 66];
+    for (index, wh) in [(0, 700), (65, 300)] {
+        pairs[index] = (order(buyer, Side::Buy, 1), order(seller, Side::Sell, 1), wh);
+    }
+    // Of a buyer without cash: no trade comes of it.
+    pairs[30] = (order(world.account(7), Side::Buy, 1), order(seller, Side::Sell, 2), 50);
+    let (installer, meter) = (world.account(100), MeterId::derived("roof"));
+    let connection_point = pairs[0].1.connection_point;
+    let key = key(200).address();
+    let of = MeterEnrolment { meter, key, owner: seller, installer, connection_point, version: 1 };
+    let hash = requests::enrolment(world.chain_id, world.at.meters, &of);
+    let enrol = world.at.enrol(&of, world.sign(seller, hash), world.sign(installer, hash));
+    let register = world.at.register_source(connection_point, source());
+    for call in [enrol, register] {
+        world.ok(world.operator, call);
+    }
+    let batches = world.post(posted(&policy()), &pairs);
+    let id = batches[0].posted.clearing.id();
+    for batch in &batches {
+        world.settle(batch);
+    }
+    world.now = END;
+    for (index, wh) in [(0, 700), (65, 300)] {
+        let (trade, delivered) = (trade_id(id, index), Energy::from_wh(wh));
+        let (seller_short, buyer_short) = (Energy::ZERO, Energy::ZERO);
+        let call = world.run(0, &[Delivery { trade, delivered, seller_short, buyer_short }]);
+        world.ok(world.operator, call);
+    }
+    world.now = FINAL;
+    let none = world.claim(&pairs, 30, Side::Sell);
+    let call = world.at.certify(&none, &world.batch(id, 0), meter);
+    world.refused(ANYONE, call, "UnknownTrade");
+    for (index, number, issued) in [(65, 1, 300), (0, 0, 1_000)] {
+        let sale = world.claim(&pairs, index, Side::Sell);
+        let wrong = world.at.certify(&sale, &world.batch(id, 1 - number), meter);
+        world.refused(ANYONE, wrong, "UnknownTrade");
+        let call = world.at.certify(&sale, &world.batch(id, number), meter);
+        let events = world.ok(ANYONE, call).events;
+        let certificate = events.iter().find_map(|event| match event {
+            ContractEvent::CertificateIssued(event) => Some(event.certificate),
+            _ => None,
+        });
+        let certificate = certificate.expect("it was issued");
+        let question = Certificates::issuedCall { certificate };
+        assert_eq!(world.view(world.at.certificates, question), U256::from(issued));
+    }
 }
 
 #[test]
@@ -201,7 +308,7 @@ fn certified_energy_changes_hands_and_is_used_up_for_somebody() {
     };
     let hash = requests::certificate_retirement(chain_id, at.certificates, &of);
     let call = at.retire_certificate_for(&of, case.world.sign(from, hash));
-    let events = case.world.ok(Address::repeat_byte(9), call.clone()).events;
+    let events = case.world.ok(ANYONE, call.clone()).events;
     let retired = events.iter().any(|event| {
         matches!(event, ContractEvent::CertificateRetired(retired)
             if retired.beneficiary == "Mill Road 4" && retired.amount == U256::from(2_000))
@@ -220,7 +327,7 @@ fn the_number_of_a_certificate_is_the_hash_of_its_terms() {
     let mut case = Case::delivered(5_000);
     let first = case.issued();
     let terms = (
-        B256::from(case.orders[1].connection_point.to_bytes32()),
+        B256::from(case.pair.1.connection_point.to_bytes32()),
         B256::from(case.meter.to_bytes32()),
         source(),
         SLOT,

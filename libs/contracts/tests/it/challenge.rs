@@ -1,241 +1,29 @@
 //! What was reconciled above signed registers is cut, whoever reconciled it.
 
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use calendar::Timestamp;
+mod batches;
+
+use alloy_primitives::{B256, Bytes, U256};
 use contracts::bindings::{Challenges, EnergyMarket};
 use contracts::requests::{self, MeterEnrolment};
-use contracts::{
-    Call, Claim, ContractEvent, Delivery, Evidence, FillProof, READINGS_OF_SLOT, RUN_CHALLENGED,
-    Side, trade_id,
-};
+use contracts::{Claim, ContractEvent, Evidence, RUN_CHALLENGED, RUN_EXPIRED, Side};
 use ids::{ConnectionPointId, MeterId};
-use p256::ecdsa::signature::Signer;
-use reading::{PAYLOAD_BYTES, Reading, Status, slot_leaf_data};
+use proptest::prelude::*;
+use reading::{PAYLOAD_BYTES, Reading, slot_leaf_data};
 use units::{Energy, Register};
 
-use crate::world::{DAY, SLOT, World, clearing, key, order, policy};
-
-const END: u64 = SLOT + 900;
-const CHALLENGES_END: u64 = END + 11 * 86_400;
-const SALT: B256 = B256::repeat_byte(0x5a);
-
-/// A key of a meter, of either curve.
-enum MeterKey {
-    K1(keys::SecretKey),
-    P256(p256::ecdsa::SigningKey),
-}
-
-impl MeterKey {
-    /// Both coordinates, where a contract cannot find them by itself.
-    fn point(&self) -> Bytes {
-        match self {
-            MeterKey::K1(_) => Bytes::new(),
-            MeterKey::P256(key) => {
-                let point = key.verifying_key().to_encoded_point(false);
-                Bytes::copy_from_slice(&point.as_bytes()[1..])
-            }
-        }
-    }
-
-    fn address(&self) -> Address {
-        match self {
-            MeterKey::K1(key) => key.address(),
-            MeterKey::P256(_) => Address::from_word(keccak256(self.point())),
-        }
-    }
-
-    fn message(&self, reading: &Reading) -> Bytes {
-        let signature = match self {
-            MeterKey::K1(key) => return reading.sign(key).encode().into(),
-            MeterKey::P256(key) => {
-                let signature: p256::ecdsa::Signature = key.sign(&reading.encode());
-                signature.normalize_s().unwrap_or(signature)
-            }
-        };
-        [&reading.encode()[..], &signature.to_bytes()].concat().into()
-    }
-}
-
-/// Two trades of one side of one connection point, reconciled as if all had been delivered.
-struct Case {
-    world: World,
-    side: Side,
-    /// Whose orders both trades have.
-    account: Address,
-    clearing: B256,
-    fills: Vec<FillProof>,
-    meter: MeterKey,
-}
-
-impl Case {
-    /// The account sells (or buys) 3000 and 2000 Wh.
-    fn new(side: Side, meter: MeterKey) -> Self {
-        Self::of(side, meter, false)
-    }
-
-    /// A sale whose last fill the clearing has twice.
-    fn doubled() -> Self {
-        Self::of(Side::Sell, k1(), true)
-    }
-
-    fn of(side: Side, meter: MeterKey, doubled: bool) -> Self {
-        let (mut world, buyer, seller) = World::with_cash();
-        let stranger = world.account(3);
-        world.fund(stranger, 5_000_000_000);
-        let point = ConnectionPointId::derived("home");
-        let own = |account, nonce| {
-            let mut order = order(account, side, nonce);
-            order.connection_point = point;
-            order
-        };
-        let (account, pairs) = match side {
-            Side::Sell => {
-                let other = |account| order(account, Side::Buy, 1);
-                let pairs =
-                    [(other(buyer), own(seller, 1), 3000), (other(stranger), own(seller, 2), 2000)];
-                (seller, pairs)
-            }
-            Side::Buy => {
-                let other = |account| order(account, Side::Sell, 1);
-                let pairs =
-                    [(own(buyer, 1), other(seller), 3000), (own(buyer, 2), other(stranger), 2000)];
-                (buyer, pairs)
-            }
-        };
-        let installer = world.account(100);
-        let of = MeterEnrolment {
-            meter: MeterId::derived("home"),
-            key: meter.address(),
-            owner: account,
-            installer,
-            connection_point: point,
-            version: 1,
-        };
-        let hash = requests::enrolment(world.chain_id, world.at.meters, &of);
-        let signed = [account, installer].map(|signer| world.sign(signer, hash));
-        let [owner, installer] = signed;
-        let enrol = world.at.enrol(&of, owner, installer);
-        world.now -= 1_800;
-        world.ok(world.operator, enrol);
-        world.now += 1_800;
-        let mut pairs = pairs.to_vec();
-        if doubled {
-            pairs.push(pairs[1].clone());
-        }
-        let (clearing, fills) = world.post(clearing(&policy()), &pairs);
-        let settle = world.at.settle(clearing, &fills);
-        world.ok(buyer, settle);
-        world.now = END;
-        let mut case = Case { world, side, account, clearing, fills, meter };
-        let run = case.reconcile(0, [3000, 2000]);
-        case.world.ok(case.world.operator, run);
-        case
-    }
-
-    fn trades(&self) -> [B256; 2] {
-        let hash = |order| self.world.order_hash(order);
-        [0, 1].map(|fill: usize| {
-            trade_id(self.clearing, hash(&self.fills[fill].buy), hash(&self.fills[fill].sell))
-        })
-    }
-
-    fn reconcile(&self, run: u8, delivered: [u64; 2]) -> Call {
-        let delivery = |(trade, wh)| Delivery {
-            trade,
-            delivered: Energy::from_wh(wh),
-            seller_short: Energy::ZERO,
-            buyer_short: Energy::ZERO,
-        };
-        let all: Vec<_> = self.trades().into_iter().zip(delivered).map(delivery).collect();
-        self.world.at.reconcile(run, &all)
-    }
-
-    fn reading(&self, time: u64, wh: u64) -> Reading {
-        let register = Register::from_wh(1_000 + wh);
-        let still = Register::from_wh(77);
-        let (import, export) = match self.side {
-            Side::Buy => (register, still),
-            Side::Sell => (still, register),
-        };
-        Reading {
-            meter: MeterId::derived("home"),
-            page: u32::try_from(time / 900).unwrap(),
-            time: Timestamp::from_seconds(i64::try_from(time).unwrap()),
-            import,
-            export,
-            status: Status::default(),
-            firmware: 1,
-        }
-    }
-
-    /// The message, anchored beside others in a batch of its own.
-    fn anchored(&mut self, time: u64, message: Bytes) -> Evidence {
-        let mut data = SALT.to_vec();
-        data.extend_from_slice(&message);
-        let leaves: Vec<B256> =
-            vec![B256::repeat_byte(1), merkle::leaf(&data), B256::repeat_byte(2)];
-        let tree = merkle::Tree::new(leaves);
-        let at = self.world.at;
-        let (community, period) = (policy().community, time - 900);
-        let call = at.anchor_readings(community, READINGS_OF_SLOT, period, tree.root(), 3);
-        let events = self.world.ok(self.world.operator, call).events;
-        let [ContractEvent::ReadingsAnchored(anchored)] = &events[..] else { panic!("{events:?}") };
-        let (batch, point) = (anchored.batch, self.meter.point());
-        let path = tree.path(1);
-        Evidence { message, salt: SALT, community, period, batch, index: 1, path, point }
-    }
-
-    /// Registers that differ by this much between the ends of the slot.
-    fn evidence(&mut self, wh: u64) -> [Evidence; 2] {
-        [(SLOT, 0), (END, wh)].map(|(time, wh)| {
-            let message = self.meter.message(&self.reading(time, wh));
-            self.anchored(time, message)
-        })
-    }
-
-    fn claims(&self) -> Vec<Claim> {
-        let claim = |fill: &FillProof| {
-            let (order, other) = match self.side {
-                Side::Buy => (&fill.buy, &fill.sell),
-                Side::Sell => (&fill.sell, &fill.buy),
-            };
-            Claim {
-                order: order.clone(),
-                other: self.world.order_hash(other),
-                index: fill.index,
-                path: fill.path.clone(),
-            }
-        };
-        self.fills.iter().map(claim).collect()
-    }
-
-    fn challenge(&self, [begin, end]: &[Evidence; 2], claims: &[Claim]) -> Call {
-        self.world.at.challenge(self.clearing, [begin, end], claims)
-    }
-
-    fn delivered(&mut self) -> [EnergyMarket::TradeView; 2] {
-        self.trades().map(|trade| self.world.trade(trade))
-    }
-
-    fn refused(&mut self, evidence: &[Evidence; 2], claims: &[Claim], reason: &str) {
-        let call = self.challenge(evidence, claims);
-        self.world.refused(Address::repeat_byte(9), call, reason);
-    }
-}
-
-fn k1() -> MeterKey {
-    MeterKey::K1(key(200))
-}
+use crate::metered::{CHALLENGES_END, CORRECTIONS_END, Case, END, Fill, MeterKey, SALT, k1};
+use crate::world::{ANYONE, DAY, SLOT, World, key};
 
 #[test]
 fn what_a_seller_did_not_feed_in_is_cut_from_the_last_trade_and_stays_cut() {
     let mut case = Case::new(Side::Sell, k1());
-    let evidence = case.evidence(3_500);
+    let (evidence, further) = (case.evidence(3_500), case.evidence(2_000));
     let pause = case.world.at.pause();
     case.world.ok(case.world.operator, pause);
+    case.world.now = CORRECTIONS_END + 1;
     let before = case.world.locked(case.account, DAY);
     let call = case.challenge(&evidence, &case.claims());
-    let receipt = case.world.ok(Address::repeat_byte(9), call.clone());
+    let receipt = case.world.ok(ANYONE, call.clone());
     let [ContractEvent::Challenged(challenged), ContractEvent::TradeReconciled(cut)] =
         &receipt.events[..]
     else {
@@ -243,28 +31,46 @@ fn what_a_seller_did_not_feed_in_is_cut_from_the_last_trade_and_stays_cut() {
     };
     assert_eq!((challenged.registered, challenged.claimed), (3_500, 5_000));
     assert_eq!((challenged.slot, challenged.side, challenged.account), (SLOT, 1, case.account));
+    let point = ConnectionPointId::derived("home").to_bytes32();
+    assert_eq!(challenged.connectionPoint, B256::from(point));
     assert_eq!((cut.run, cut.trade), (RUN_CHALLENGED, case.trades()[1]));
     assert_eq!((cut.delivered, cut.sellerShort, cut.buyerShort), (500, 1_500, 0));
-    let [first, second] = case.delivered();
-    assert_eq!((first.delivered, second.delivered), (3_000, 500));
+    assert_eq!(case.delivered(), [3_000, 500]);
     // 1500 Wh at 17.8 ct not earned, and as much at 10.8 ct made whole.
     let lost = before - case.world.locked(case.account, DAY);
     assert_eq!(lost, U256::from(1_500 * 178_000 + 1_500 * 108_000));
 
+    case.world.refused(ANYONE, call, "BadBatch { batch: 0 }");
     case.refused(&evidence, &case.claims(), "NoExcess { registered: 3500, claimed: 3500 }");
     let unpause = case.world.at.unpause();
     case.world.ok(case.world.operator, unpause);
-    let again = case.reconcile(253, [3_000, 2_000]);
-    case.world.refused(case.world.operator, again, "RunNotHigher");
-    let reserved = case.reconcile(RUN_CHALLENGED, [3_000, 2_000]);
-    case.world.refused(case.world.operator, reserved, "RunNotHigher");
-    // The other trade can still be corrected, and is cut again if that claims too much.
-    let evidence = case.evidence(2_000);
-    let call = case.challenge(&evidence, &case.claims());
+    let whole = [[3_000, 0, 0], [2_000, 0, 0]];
+    for (run, reason) in
+        [(253, "OutsideWindow"), (RUN_CHALLENGED, "NotChallenges"), (RUN_EXPIRED, "RunNotHigher")]
+    {
+        let call = case.runs(run, &whole).remove(0);
+        case.world.refused(case.world.operator, call, reason);
+    }
+    // What another pair of readings says goes on from there, of both trades.
+    let call = case.challenge(&further, &case.claims());
     case.world.ok(case.account, call);
-    let [first, second] = case.delivered();
-    assert_eq!((first.delivered, second.delivered), (2_000, 0));
-    assert_eq!((first.sellerShort, second.sellerShort), (1_000, 2_000));
+    assert_eq!(case.stand(), [[2_000, 1_000, 0], [0, 2_000, 0]]);
+}
+
+/// The reconciler may still be right until its last run, and what was cut is cut for good.
+#[test]
+fn a_cut_comes_after_all_corrections_and_before_the_cash_is_free() {
+    let mut case = Case::new(Side::Sell, k1());
+    let evidence = case.evidence(3_500);
+    for now in [END, CORRECTIONS_END, CHALLENGES_END, CHALLENGES_END + 86_400] {
+        case.world.now = now;
+        case.refused(&evidence, &case.claims(), "OutsideWindow");
+    }
+    // A correction that fits the registers leaves nothing to cut.
+    case.world.now = CORRECTIONS_END;
+    case.run(1, &[[3_000, 0, 0], [500, 1_500, 0]]);
+    case.world.now += 1;
+    case.refused(&evidence, &case.claims(), "NoExcess { registered: 3500, claimed: 3500 }");
 }
 
 #[test]
@@ -272,11 +78,12 @@ fn naming_fewer_trades_first_comes_to_the_same_end() {
     let deliveries = [0, 1].map(|only: usize| {
         let mut case = Case::new(Side::Sell, k1());
         let evidence = case.evidence(1_200);
+        case.world.now = CORRECTIONS_END + 1;
         let call = case.challenge(&evidence, &case.claims()[only..=only]);
         case.world.ok(case.account, call);
         let call = case.challenge(&evidence, &case.claims());
         case.world.ok(case.account, call);
-        case.delivered().map(|trade| trade.delivered)
+        case.delivered()
     });
     assert_eq!(deliveries, [[1_200, 0]; 2]);
 }
@@ -285,11 +92,83 @@ fn naming_fewer_trades_first_comes_to_the_same_end() {
 fn what_a_buyer_did_not_take_is_cut_too() {
     let mut case = Case::new(Side::Buy, k1());
     let evidence = case.evidence(4_000);
+    case.world.now = CORRECTIONS_END + 1;
     let call = case.challenge(&evidence, &case.claims());
     case.world.ok(case.account, call);
-    let [first, second] = case.delivered();
-    assert_eq!((first.delivered, first.buyerShort), (3_000, 0));
-    assert_eq!((second.delivered, second.buyerShort, second.sellerShort), (1_000, 1_000, 0));
+    assert_eq!(case.stand(), [[3_000, 0, 0], [1_000, 0, 1_000]]);
+}
+
+/// Energy that the other side did not take was fed in too, or the seller is short of it.
+#[test]
+fn what_the_other_side_was_said_not_to_take_is_bounded_too() {
+    let mut case = Case::new(Side::Sell, k1());
+    case.run(1, &[[2_000, 0, 1_000], [2_000, 0, 0]]);
+    let [enough, too_little] = [4_000, 2_500].map(|wh| case.evidence(wh));
+    case.world.now = CORRECTIONS_END + 1;
+    case.refused(&enough, &case.claims(), "NoExcess { registered: 4000, claimed: 4000 }");
+    let call = case.challenge(&too_little, &case.claims());
+    case.world.ok(ANYONE, call);
+    assert_eq!(case.stand(), [[2_000, 0, 500], [500, 1_500, 0]]);
+}
+
+/// What a run said of a trade, in 1/1000: delivered, short of the rest, and whose that is.
+type Said = (u64, u64, bool);
+
+/// The rule of a challenge, trade by trade.
+fn left(sells: bool, registered: u64, said: &[[u64; 3]]) -> Vec<[u64; 3]> {
+    let mut left = registered;
+    let of_trade = |[delivered, of_seller, of_buyer]: &[u64; 3]| {
+        let (own, other) = if sells { (of_seller, of_buyer) } else { (of_buyer, of_seller) };
+        let kept = left.min(*delivered);
+        left -= kept;
+        let (own, other) = (own + delivered - kept, left.min(*other));
+        if sells { [kept, own, other] } else { [kept, other, own] }
+    };
+    said.iter().map(of_trade).collect()
+}
+
+fn check_rule(mut case: Case, registered: u64, said: &[Said; 3], first: usize) {
+    let said = [3_000, 1_000, 1_000].into_iter().zip(said).map(|(wh, said)| {
+        let (delivered, short, of_seller) = *said;
+        let delivered = wh * delivered / 1_000;
+        let short = (wh - delivered) * short / 1_000;
+        if of_seller { [delivered, short, 0] } else { [delivered, 0, short] }
+    });
+    let said: Vec<[u64; 3]> = said.collect();
+    case.run(0, &said);
+    let evidence = case.evidence(registered);
+    case.world.now = CORRECTIONS_END + 1;
+    let sells = case.side == Side::Sell;
+    let expected = left(sells, registered, &said);
+    let of_first = left(sells, registered, &said[first..=first]);
+    let claims = case.claims();
+    if of_first[0] != said[first] {
+        let call = case.challenge(&evidence, &claims[first..=first]);
+        case.world.ok(ANYONE, call);
+        assert_eq!(case.stand()[first], of_first[0]);
+    }
+    if case.stand() != expected {
+        let call = case.challenge(&evidence, &claims);
+        case.world.ok(ANYONE, call);
+        assert_eq!(case.stand(), expected);
+    }
+    let claimed: u64 = case.delivered().iter().sum();
+    let reason = format!("NoExcess {{ registered: {registered}, claimed: {claimed} }}");
+    case.refused(&evidence, &claims, &reason);
+    assert!(claimed <= registered);
+}
+
+#[test]
+fn every_challenge_leaves_what_the_rule_says_whatever_was_named_first() {
+    let fills = [(1, 1, 3_000), (2, 2, 1_000), (2, 4, 1_000)];
+    let fills = fills.map(|(nonce, other, wh)| Fill::Own { nonce, other, wh });
+    let cases = [Side::Buy, Side::Sell].map(|side| Case::settled(side, k1(), &fills));
+    let said = || (0..=1_000_u64, 0..=1_000_u64, any::<bool>());
+    let said = [said(), said(), said()];
+    let any = (0..2_usize, 0..6_000_u64, said, 0..3_usize);
+    proptest!(ProptestConfig::with_cases(48), |((side, registered, said, first) in any)| {
+        check_rule(cases[side].clone(), registered, &said, first);
+    });
 }
 
 #[test]
@@ -297,6 +176,7 @@ fn a_meter_may_have_a_key_of_the_other_curve() {
     let signing = p256::ecdsa::SigningKey::from_bytes(&[7; 32].into()).unwrap();
     let mut case = Case::new(Side::Sell, MeterKey::P256(signing));
     let mut evidence = case.evidence(4_999);
+    case.world.now = CORRECTIONS_END + 1;
     let good = evidence[1].point.clone();
     for bad in [Bytes::new(), Bytes::from([1; 64]), good.slice(..63)] {
         evidence[1].point = bad;
@@ -305,11 +185,11 @@ fn a_meter_may_have_a_key_of_the_other_curve() {
     evidence[1].point = good;
     let call = case.challenge(&evidence, &case.claims());
     case.world.ok(case.account, call);
-    assert_eq!(case.delivered()[1].delivered, 1_999);
+    assert_eq!(case.delivered()[1], 1_999);
 }
 
 #[test]
-fn evidence_that_does_not_hold_is_refused_by_name() {
+fn readings_that_do_not_hold_are_refused_by_name() {
     let mut case = Case::new(Side::Sell, k1());
     let good = case.evidence(100);
     let claims = case.claims();
@@ -353,40 +233,104 @@ fn evidence_that_does_not_hold_is_refused_by_name() {
     let falling = case.meter.message(&falling);
     let falling = case.anchored(END, falling);
     case.refused(&[good[0].clone(), falling], &claims, "NotOneMeter");
+    check_untouched(&mut case, &good);
+}
 
+/// Nothing was cut, and everything is by good evidence in time.
+fn check_untouched(case: &mut Case, good: &[Evidence; 2]) {
+    let claims = case.claims();
+    assert_eq!(case.delivered(), [3_000, 2_000]);
+    case.world.now = CHALLENGES_END;
+    case.refused(good, &claims, "OutsideWindow");
+    case.world.now -= 1;
+    let call = case.challenge(good, &claims);
+    case.world.ok(case.account, call);
+    assert_eq!(case.delivered(), [100, 0]);
+}
+
+#[test]
+fn claims_that_do_not_hold_are_refused_by_name() {
+    let mut case = Case::new(Side::Sell, k1());
+    let good = case.evidence(100);
+    let claims = case.claims();
     case.refused(&good, &[], "NoExcess");
+    let batches = case.batches(&claims);
+    let call = case.world.at.challenge([&good[0], &good[1]], &claims, &[]);
+    case.world.refused(ANYONE, call, "NoExcess");
     let reversed: Vec<Claim> = claims.iter().rev().cloned().collect();
     case.refused(&good, &reversed, "BadFill");
     case.refused(&good, &[claims[0].clone(), claims[0].clone()], "BadFill");
-    let mut invented = claims.clone();
-    invented[1].order.quantity = Energy::from_wh(9_000);
-    case.refused(&good, &invented, "BadFill");
+    for edit in [
+        |claim: &mut Claim| claim.order.quantity = Energy::from_wh(9_000),
+        |claim: &mut Claim| claim.filled = Energy::from_wh(2_001),
+        |claim: &mut Claim| claim.other = B256::ZERO,
+        |claim: &mut Claim| claim.other_filled = Energy::ZERO,
+        |claim: &mut Claim| claim.path[0] = B256::ZERO,
+        |claim: &mut Claim| claim.path.clear(),
+    ] {
+        let mut invented = claims.clone();
+        edit(&mut invented[1]);
+        case.refused(&good, &invented, "BadFill { claim: 1 }");
+    }
     let mut elsewhere = claims.clone();
     elsewhere[1].order.connection_point = ConnectionPointId::derived("elsewhere");
     case.refused(&good, &elsewhere, "OtherOrder");
     let mut both = elsewhere;
     both[0].order.connection_point = ConnectionPointId::derived("elsewhere");
     case.refused(&good, &both, "BadReading");
-    let untouched = case.delivered().map(|trade| trade.delivered);
-    assert_eq!(untouched, [3_000, 2_000]);
-
-    case.world.now = CHALLENGES_END;
-    case.refused(&good, &claims, "OutsideWindow");
-    case.world.now -= 1;
-    let call = case.challenge(&good, &claims);
-    case.world.ok(case.account, call);
-    assert_eq!(case.delivered().map(|trade| trade.delivered), [100, 0]);
+    let mut later = claims.clone();
+    later[0].order.slot += 900;
+    case.refused(&good, &later, "OtherOrder { claim: 0 }");
+    let mut of_other = claims.clone();
+    of_other[1].order.account = ANYONE;
+    case.refused(&good, &of_other, "OtherOrder { claim: 1 }");
+    let mut beyond = claims.clone();
+    beyond[1].index = 2;
+    let call = case.world.at.challenge([&good[0], &good[1]], &beyond, &batches);
+    case.world.refused(ANYONE, call, "BadBatch { batch: 1 }");
+    check_untouched(&mut case, &good);
 }
 
-/// The clearing's root is the clearer's to choose: a trade that it has twice counts once.
+/// The clearing's root is the clearer's to choose: what it has twice is two trades, and each counts
+/// once.
 #[test]
-fn a_trade_that_a_root_has_twice_is_not_counted_twice() {
-    let mut case = Case::doubled();
-    let evidence = case.evidence(5_000);
+fn a_fill_that_a_root_has_twice_is_two_trades_and_none_counts_twice() {
+    let fills = [(1, 1, 3_000), (2, 2, 2_000), (2, 2, 2_000)];
+    let fills = fills.map(|(nonce, other, wh)| Fill::Own { nonce, other, wh });
+    let mut case = Case::settled(Side::Sell, k1(), &fills);
+    case.run(0, &[[3_000, 0, 0], [2_000, 0, 0], [2_000, 0, 0]]);
+    let [evidence, all] = [5_000, 7_000].map(|wh| case.evidence(wh));
+    case.world.now = CORRECTIONS_END + 1;
     let claims = case.claims();
     assert_eq!(claims.len(), 3);
-    case.refused(&evidence, &claims, "BadFill { claim: 2 }");
+    let twice = [&claims[..2], &claims[1..2]].concat();
+    case.refused(&evidence, &twice, "BadFill { claim: 2 }");
+    // At the place of the other it is the other.
+    let mut moved = claims[..2].to_vec();
+    moved[1].index = 2;
+    case.refused(&evidence, &moved, "BadFill { claim: 1 }");
     case.refused(&evidence, &claims[..2], "NoExcess");
+    case.refused(&all, &claims, "NoExcess { registered: 7000, claimed: 7000 }");
+    let call = case.challenge(&evidence, &claims);
+    case.world.ok(ANYONE, call);
+    assert_eq!(case.delivered(), [3_000, 2_000, 0]);
+}
+
+#[test]
+fn what_was_not_settled_or_had_no_run_is_not_cut() {
+    let fills = [(1, 1, 3_000), (2, 0, 1_000), (3, 3, 1_000)];
+    let fills = fills.map(|(nonce, other, wh)| Fill::Own { nonce, other, wh });
+    let mut case = Case::settled(Side::Sell, k1(), &fills);
+    let evidence = case.evidence(0);
+    case.world.now = CORRECTIONS_END + 1;
+    let claims = case.claims();
+    case.refused(&evidence, &claims, "BadFill { claim: 1 }");
+    let settled = [claims[0].clone(), claims[2].clone()];
+    case.refused(&evidence, &settled, "NoExcess { registered: 0, claimed: 0 }");
+    let trades = [0, 2].map(|index: usize| case.trades()[index]);
+    let call = case.world.at.expire(&case.world.batch(case.clearing, 0), &trades).unwrap();
+    case.world.ok(ANYONE, call);
+    case.refused(&evidence, &settled, "NoExcess { registered: 0, claimed: 0 }");
 }
 
 #[test]
@@ -396,26 +340,33 @@ fn registers_from_outside_of_the_slot_bound_it_too() {
         let message = case.meter.message(&case.reading(time, wh));
         case.anchored(time, message)
     });
+    case.world.now = CORRECTIONS_END + 1;
     let call = case.challenge(&evidence, &case.claims());
     case.world.ok(case.account, call);
-    assert_eq!(case.delivered().map(|trade| trade.delivered), [3_000, 1_200]);
+    assert_eq!(case.delivered(), [3_000, 1_200]);
 }
 
 #[test]
 fn what_was_anchored_after_the_corrections_changes_nothing() {
     let mut case = Case::new(Side::Sell, k1());
-    case.world.now = END + 8 * 86_400 + 1;
+    case.world.now = CORRECTIONS_END;
+    let in_time = case.evidence(100);
+    case.world.now += 1;
     let evidence = case.evidence(100);
     case.refused(&evidence, &case.claims(), "NotAnchored");
+    let call = case.challenge(&in_time, &case.claims());
+    case.world.ok(ANYONE, call);
 }
 
 #[test]
 fn nobody_but_the_judge_of_evidence_cuts() {
     let mut case = Case::new(Side::Sell, k1());
     let (market, operator) = (case.world.at.market, case.world.operator);
-    let cut = EnergyMarket::cutCall { id: case.trades()[0], sellers: true, excess: 1 };
-    let data = contracts::SolCall::abi_encode(&cut).into();
-    case.world.refused(operator, Call { to: market, data }, "NotChallenges");
+    case.world.now = CORRECTIONS_END + 1;
+    let cut = case.runs(RUN_CHALLENGED, &[[2_999, 1, 0]]).remove(0);
+    for sender in [operator, case.account, ANYONE] {
+        case.world.refused(sender, cut.clone(), "NotChallenges");
+    }
     let judge = case.world.at.challenges;
     assert_eq!(case.world.view(judge, Challenges::marketCall {}), market);
     assert_eq!(case.world.view(market, EnergyMarket::challengesCall {}), judge);

@@ -4,9 +4,12 @@
 
 mod accounts;
 mod anchors;
+mod batches;
 mod books;
 mod certificates;
 mod challenge;
+mod metered;
+mod naive;
 mod outcomes;
 mod reconcile;
 mod settle;

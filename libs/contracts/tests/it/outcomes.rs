@@ -3,12 +3,12 @@
 use alloy_primitives::U256;
 use contracts::bindings::EnergyMarket;
 use contracts::{
-    ContractEvent, Delivery, Imbalance, Outcome, OutcomeError, Policy, Side, Terms, outcome,
+    ContractEvent, Delivery, Imbalance, Outcome, OutcomeError, Policy, Side, Terms, money, outcome,
 };
 use proptest::prelude::*;
 use units::{Energy, Money};
 
-use crate::world::{DAY, SLOT, World, clearing, order, policy};
+use crate::world::{DAY, SLOT, World, order, policy, posted};
 
 /// Prices around each other, so that every comparison goes both ways.
 const PRICE_MAX: u64 = 1_000_000;
@@ -56,30 +56,43 @@ fn tokens(amount: Money) -> U256 {
     U256::from(u64::try_from(amount.n()).unwrap())
 }
 
+/// What the contract answers beforehand.
+fn previewed(answer: &EnergyMarket::Outcome) -> Outcome {
+    let amount = |amount| money(amount).unwrap();
+    Outcome {
+        seller_net: amount(answer.sellerNet),
+        network: amount(answer.network),
+        platform: amount(answer.platform),
+        make_whole: amount(answer.makeWhole),
+        compensation: amount(answer.compensation),
+        refund: amount(answer.refund),
+        collateral_back: amount(answer.collateralBack),
+    }
+}
+
 /// Settles the trade of a case in a fresh copy of the world.
 fn settle(world: &mut World, case: &Case) -> Terms {
     let (buyer, seller) = (world.account(1), world.account(2));
     let call = world.at.register_policy(&case.policy);
     world.ok(world.operator, call);
-    let mut posted = clearing(&case.policy);
-    posted.price = case.price_above_fee + case.policy.seller_fee;
-    posted.retail_price = case.retail_price;
-    posted.feed_in_price = case.feed_in_price;
+    let mut posted = posted(&case.policy);
+    posted.clearing.price = case.price_above_fee + case.policy.seller_fee;
+    posted.clearing.retail_price = case.retail_price;
+    posted.clearing.feed_in_price = case.feed_in_price;
     let quantity = Energy::from_wh(case.quantity);
-    let terms = Terms::new(&case.policy, &posted, quantity);
+    let terms = Terms::new(&case.policy, &posted.clearing, quantity);
     let (mut buy, mut sell) = (order(buyer, Side::Buy, 1), order(seller, Side::Sell, 1));
     for order in [&mut buy, &mut sell] {
         order.policy = case.policy.id();
         order.quantity = quantity;
     }
-    buy.limit_price = posted.price + case.policy.network_fee + case.policy.buyer_fee;
+    buy.limit_price = posted.clearing.price + case.policy.network_fee + case.policy.buyer_fee;
     sell.limit_price = case.price_above_fee;
     // Exactly the cash that the mirror says is needed.
     world.fund(buyer, terms.escrow().unwrap().n());
     world.fund(seller, terms.collateral().unwrap().n());
-    let (id, fills) = world.post(posted, &[(buy, sell, case.quantity)]);
-    let call = world.at.settle(id, &fills);
-    world.ok(buyer, call);
+    let batch = world.post_one(posted, &[(buy, sell, case.quantity)]);
+    world.settle(&batch);
     assert_eq!(world.trades.len(), 1, "the cash suffices");
     assert_eq!(world.free(buyer) + world.free(seller), U256::ZERO, "and none is left");
     terms
@@ -106,26 +119,32 @@ fn deliveries(case: &Case) -> Vec<(Energy, Energy, Energy)> {
 
 fn check(mut world: World, case: &Case) {
     let terms = settle(&mut world, case);
-    let trade = *world.trades.first().unwrap();
+    let trade = world.only_trade();
+    let posted = world.posted[&world.trades[&trade].clearing].clone();
     let (buyer, seller, policy) = (world.account(1), world.account(2), case.policy.id());
     world.now = SLOT + 900;
     for (run, (delivered, seller_short, buyer_short)) in (0_u8..).zip(deliveries(case)) {
         let delivery = Delivery { trade, delivered, seller_short, buyer_short };
-        let question = EnergyMarket::previewCall { delivery: delivery.to_sol() };
-        let answer = world.ask(world.at.market, question);
+        let call = world.run(run, &[delivery]);
         let expected = outcome(&terms, delivered, seller_short, buyer_short);
         let Ok(expected) = expected else {
             assert_eq!(expected, Err(OutcomeError::BadDelivery));
-            assert!(answer.err().is_some_and(|reason| reason.starts_with("BadDelivery")));
+            world.refused(world.operator, call, "BadDelivery");
             continue;
         };
-        let call = world.at.reconcile(run, &[delivery]);
+        let question = EnergyMarket::previewCall {
+            terms: posted.to_sol(),
+            quantity: case.quantity,
+            delivery: world.batch_of(trade).delivery(&delivery).unwrap(),
+        };
+        let answer = world.view(world.at.market, question);
         let receipt = world.ok(world.operator, call);
         let [ContractEvent::TradeReconciled(event)] = &receipt.events[..] else {
             panic!("{:?}", receipt.events);
         };
-        assert_eq!(Outcome::of(event), Ok(expected));
-        assert_eq!(answer.map(|answer| answer.refund), Ok(event.refund));
+        let (escrow, collateral) = (terms.escrow().unwrap(), terms.collateral().unwrap());
+        assert_eq!(Outcome::of(event, escrow, collateral), Ok(expected));
+        assert_eq!(previewed(&answer), expected);
         assert_eq!(world.locked_by(buyer, policy, DAY), tokens(expected.to_buyer().unwrap()));
         assert_eq!(world.locked_by(seller, policy, DAY), tokens(expected.to_seller().unwrap()));
     }

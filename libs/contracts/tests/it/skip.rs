@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use alloy_primitives::{B256, Bytes, U256};
-use contracts::{ContractEvent, FillProof, OrderTerms, Side, Skip, requests};
+use alloy_primitives::{Bytes, U256};
+use contracts::{
+    ContractEvent, FillBatch, OrderTerms, Side, Signature, SignedOrder, Skip, requests,
+};
 use ids::{CommunityId, ZoneId};
 use units::Energy;
 
-use crate::world::{Receipt, SLOT, World, clearing, key, order, policy};
+use crate::world::{Pair, Receipt, SLOT, World, key, order, policy, posted};
 
 pub(crate) fn skips(receipt: &Receipt) -> Vec<Skip> {
     let reason = |event: &ContractEvent| match event {
@@ -25,74 +27,138 @@ pub(crate) fn settled(receipt: &Receipt) -> usize {
 /// What makes a fill bad: the orders before they are signed, the quantity, or what happens after.
 struct Edit {
     orders: fn(&mut OrderTerms, &mut OrderTerms, &mut u64),
-    after: fn(&mut World, &mut FillProof),
+    after: fn(&mut World, &mut FillBatch),
 }
 
 const KEEP: Edit = Edit { orders: |_, _, _| {}, after: |_, _| {} };
+const BUY: usize = 0;
+const SELL: usize = 1;
 
 fn orders(edit: fn(&mut OrderTerms, &mut OrderTerms, &mut u64)) -> Edit {
     Edit { orders: edit, ..KEEP }
 }
 
-fn after(edit: fn(&mut World, &mut FillProof)) -> Edit {
+fn after(edit: fn(&mut World, &mut FillBatch)) -> Edit {
     Edit { after: edit, ..KEEP }
+}
+
+/// A bad fill between two good ones.
+fn pairs(world: &mut World, edit: &Edit) -> [Pair; 3] {
+    let (buyer, seller) = (world.account(1), world.account(2));
+    let (mut buy, mut sell, mut wh) =
+        (order(buyer, Side::Buy, 1), order(seller, Side::Sell, 1), 1000);
+    (edit.orders)(&mut buy, &mut sell, &mut wh);
+    let [first, last] = [10, 20].map(|number| {
+        let (buyer, seller) = (world.account(number), world.account(number + 1));
+        world.fund(buyer, 1_000_000_000);
+        world.fund(seller, 1_000_000_000);
+        (order(buyer, Side::Buy, 1), order(seller, Side::Sell, 1), 1000)
+    });
+    [first, (buy, sell, wh), last]
+}
+
+/// The place of the bad fill's order of a side.
+fn place(batch: &FillBatch, side: usize) -> usize {
+    let (buy, sell, _) = batch.fills[1];
+    usize::from([buy, sell][side])
+}
+
+fn terms(batch: &FillBatch, side: usize) -> OrderTerms {
+    match &batch.orders[place(batch, side)] {
+        SignedOrder::Shown { terms, .. } => terms.clone(),
+        SignedOrder::Hidden { .. } => panic!("it is not shown"),
+    }
+}
+
+fn signature(batch: &mut FillBatch, side: usize) -> &mut Signature {
+    let place = place(batch, side);
+    match &mut batch.orders[place] {
+        SignedOrder::Shown { signature, .. } => signature,
+        SignedOrder::Hidden { .. } => panic!("it is not shown"),
+    }
+}
+
+/// Shows of the bad fill's order its hash only.
+fn hide(world: &World, batch: &mut FillBatch, side: usize) {
+    let (hash, place) = (world.order_hash(&terms(batch, side)), place(batch, side));
+    let SignedOrder::Shown { filled, .. } = batch.orders.remove(place) else {
+        panic!("it is not shown");
+    };
+    batch.orders.insert(0, SignedOrder::Hidden { hash, filled });
+    let moved = |at: &mut u8| {
+        *at = match usize::from(*at).cmp(&place) {
+            std::cmp::Ordering::Less => *at + 1,
+            std::cmp::Ordering::Equal => 0,
+            std::cmp::Ordering::Greater => *at,
+        }
+    };
+    for (buy, sell, _) in &mut batch.fills {
+        moved(buy);
+        moved(sell);
+    }
 }
 
 /// Settles a bad fill between two good ones.
 fn check(expected: Option<Skip>, edit: &Edit) {
-    let (mut world, buyer, seller) = World::with_cash();
-    let (mut buy, mut sell, mut wh) =
-        (order(buyer, Side::Buy, 1), order(seller, Side::Sell, 1), 1000);
-    (edit.orders)(&mut buy, &mut sell, &mut wh);
-    let mut good = Vec::new();
-    for number in [10, 20] {
-        let (buyer, seller) = (world.account(number), world.account(number + 1));
-        world.fund(buyer, 1_000_000_000);
-        world.fund(seller, 1_000_000_000);
-        good.push((order(buyer, Side::Buy, 1), order(seller, Side::Sell, 1), 1000));
-    }
-    let pairs = [good[0].clone(), (buy, sell, wh), good[1].clone()];
-    let (id, mut fills) = world.post(clearing(&policy()), &pairs);
-    (edit.after)(&mut world, &mut fills[1]);
-    let call = world.at.settle(id, &fills);
-    let receipt = world.ok(buyer, call);
+    let (mut world, ..) = World::with_cash();
+    let pairs = pairs(&mut world, edit);
+    let mut batch = world.post_one(posted(&policy()), &pairs);
+    (edit.after)(&mut world, &mut batch);
+    let receipt = world.settle(&batch);
     assert_eq!(skips(&receipt), Vec::from_iter(expected));
     assert_eq!(settled(&receipt), 3 - expected.iter().count());
 }
 
 fn cases() -> Vec<(Skip, Edit)> {
     vec![
-        (Skip::NotIncluded, after(|_, fill| fill.index = 0)),
-        (Skip::NotIncluded, after(|_, fill| fill.quantity = Energy::from_wh(999))),
-        (Skip::NotIncluded, after(|_, fill| fill.buy.limit_price += 1)),
-        (Skip::NotIncluded, after(|_, fill| fill.path[0] = B256::ZERO)),
-        (Skip::NotIncluded, after(|_, fill| fill.path.clear())),
+        (Skip::NotShown, after(|world, batch| hide(world, batch, BUY))),
+        (Skip::NotShown, after(|world, batch| hide(world, batch, SELL))),
         (Skip::WrongSide, orders(|buy, _, _| buy.side = Side::Sell)),
         (Skip::WrongSide, orders(|_, sell, _| sell.side = Side::Buy)),
-        (Skip::WrongSlot, orders(|buy, _, _| buy.slot += 900)),
-        (Skip::WrongSlot, orders(|_, sell, _| sell.slot -= 900)),
-        (Skip::WrongPolicy, orders(|buy, _, _| buy.policy = B256::ZERO)),
-        (Skip::WrongPolicy, orders(|_, sell, _| sell.policy = B256::ZERO)),
-        (Skip::WrongZone, orders(|buy, _, _| buy.zone = ZoneId::derived("x"))),
-        (Skip::WrongZone, orders(|_, sell, _| sell.community = CommunityId::derived("x"))),
+        (Skip::SameAccount, orders(|buy, sell, _| sell.account = buy.account)),
+        (Skip::NoQuantity, orders(|_, _, wh| *wh = 0)),
         (Skip::Expired, orders(|buy, _, _| buy.expiry = SLOT - 601)),
         (Skip::Expired, orders(|_, sell, _| sell.expiry = 0)),
-        (Skip::SameAccount, orders(|buy, sell, _| sell.account = buy.account)),
         (Skip::BuyerLimit, orders(|buy, _, _| buy.limit_price = 191_999)),
         (Skip::SellerLimit, orders(|_, sell, _| sell.limit_price = 178_001)),
-        (Skip::NoQuantity, orders(|_, _, wh| *wh = 0)),
+        (Skip::BuyerSignature, after(sign_by_the_other)),
+        (Skip::BuyerSignature, after(|_, batch| edit_key(batch, BUY, |key| key[32] ^= 0x80))),
+        (Skip::BuyerSignature, after(|_, batch| as_contract(batch, BUY, high_s))),
+        (Skip::BuyerSignature, after(|_, batch| as_contract(batch, BUY, |_| Bytes::new()))),
+        (Skip::BuyerSignature, after(|_, batch| as_contract(batch, BUY, compact))),
+        (Skip::SellerSignature, after(|_, batch| edit_key(batch, SELL, |key| *key = [0; 64]))),
+        (Skip::SellerSignature, after(|_, batch| edit_key(batch, SELL, |key| key[31] ^= 1))),
+        (Skip::BuyerSignature, after(sign_as_delegate)),
         (Skip::BuyerQuantity, orders(|buy, _, _| buy.quantity = Energy::from_wh(999))),
         (Skip::SellerQuantity, orders(|_, sell, _| sell.quantity = Energy::from_wh(999))),
-        (Skip::BuyerNonce, after(|world, fill| cancel(world, &fill.buy))),
-        (Skip::SellerNonce, after(|world, fill| cancel(world, &fill.sell))),
-        (Skip::BuyerSignature, after(|_, fill| fill.buy_signature = fill.sell_signature.clone())),
-        (Skip::BuyerSignature, after(|_, fill| fill.buy_signature = high_s(&fill.buy_signature))),
-        (Skip::BuyerSignature, after(|_, fill| fill.buy_signature = Bytes::new())),
-        (Skip::SellerSignature, after(|_, fill| fill.sell_signature = vec![0; 64].into())),
-        (Skip::BuyerSignature, after(sign_as_delegate)),
-        (Skip::BuyerFunds, after(|world, fill| withdraw(world, &fill.buy, 192_000_000 - 1))),
-        (Skip::SellerFunds, after(|world, fill| withdraw(world, &fill.sell, 108_000_000 - 1))),
+        (Skip::BuyerQuantity, orders(|buy, _, _| buy.min_fill = Energy::from_wh(1001))),
+        (Skip::SellerQuantity, orders(|_, sell, _| sell.min_fill = Energy::from_wh(1001))),
+        (Skip::BuyerNonce, after(|world, batch| cancel(world, &terms(batch, BUY)))),
+        (Skip::SellerNonce, after(|world, batch| cancel(world, &terms(batch, SELL)))),
+        (Skip::BuyerFunds, after(|world, batch| leave(world, batch, BUY, 192_000_000 - 1))),
+        (Skip::SellerFunds, after(|world, batch| leave(world, batch, SELL, 108_000_000 - 1))),
     ]
+}
+
+fn sign_by_the_other(_: &mut World, batch: &mut FillBatch) {
+    let of_seller = signature(batch, SELL).clone();
+    *signature(batch, BUY) = of_seller;
+}
+
+fn edit_key(batch: &mut FillBatch, side: usize, edit: fn(&mut [u8; 64])) {
+    let Signature::Key(bytes) = signature(batch, side) else { panic!("it is of a key") };
+    edit(bytes);
+}
+
+/// Shows a key's signature as if the account had code.
+fn as_contract(batch: &mut FillBatch, side: usize, form: fn(&keys::Signature) -> Bytes) {
+    let Signature::Key(bytes) = signature(batch, side) else { panic!("it is of a key") };
+    let of_key = keys::Signature::from_bytes(*bytes).unwrap();
+    *signature(batch, side) = Signature::Contract(form(&of_key));
+}
+
+fn compact(signature: &keys::Signature) -> Bytes {
+    Bytes::copy_from_slice(signature.as_bytes())
 }
 
 fn cancel(world: &mut World, order: &OrderTerms) {
@@ -101,43 +167,79 @@ fn cancel(world: &mut World, order: &OrderTerms) {
 }
 
 /// The same signature with s in the upper half: what anyone could make of it.
-fn high_s(signature: &Bytes) -> Bytes {
+pub(crate) fn high_s(signature: &keys::Signature) -> Bytes {
     let order = U256::from_be_bytes(alloy_primitives::hex!(
         "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141"
     ));
-    let (r, s, odd) = keys::Signature::from_slice(signature).unwrap().parts();
+    let (r, s, odd) = signature.parts();
     let high = order - U256::from_be_bytes(s);
     [&r[..], &high.to_be_bytes::<32>(), &[27 + u8::from(!odd)]].concat().into()
 }
 
 /// Somebody to whom the account granted nothing signs.
-fn sign_as_delegate(world: &mut World, fill: &mut FillProof) {
-    let stranger = world.account(77);
-    fill.buy_signature = world.sign(stranger, world.order_hash(&fill.buy));
+fn sign_as_delegate(world: &mut World, batch: &mut FillBatch) {
+    world.account(77);
+    let by_stranger = key(77).sign(world.order_hash(&terms(batch, BUY)));
+    *signature(batch, BUY) = Signature::Key(*by_stranger.as_bytes());
 }
 
-/// Leaves `rest` of the account's free cash.
-fn withdraw(world: &mut World, order: &OrderTerms, rest: u64) {
-    let amount = world.free(order.account) - U256::from(rest);
+/// Leaves `rest` of the free cash of the bad fill's account.
+fn leave(world: &mut World, batch: &FillBatch, side: usize, rest: u64) {
+    let account = terms(batch, side).account;
+    let amount = world.free(account) - U256::from(rest);
     let amount = units::Money::from_n(i64::try_from(amount).unwrap());
     let call = world.at.request_withdrawal(amount).unwrap();
-    world.ok(order.account, call);
+    world.ok(account, call);
 }
 
 #[test]
 fn a_bad_fill_is_skipped_with_its_reason_and_the_batch_goes_on() {
     check(None, &KEEP);
-    let exact = |world: &mut World, fill: &mut FillProof| {
-        withdraw(world, &fill.buy, 192_000_000);
-        withdraw(world, &fill.sell, 108_000_000);
+    let exact = |world: &mut World, batch: &mut FillBatch| {
+        leave(world, batch, BUY, 192_000_000);
+        leave(world, batch, SELL, 108_000_000);
     };
     check(None, &after(exact));
+    let exactly_enough = |buy: &mut OrderTerms, sell: &mut OrderTerms, wh: &mut u64| {
+        for order in [buy, sell] {
+            (order.quantity, order.min_fill) = (Energy::from_wh(*wh), Energy::from_wh(*wh));
+        }
+    };
+    check(None, &orders(exactly_enough));
     let mut tested = BTreeSet::from([Skip::AlreadySettled]); // in settle.rs
     for (expected, edit) in cases() {
         check(Some(expected), &edit);
         tested.insert(expected);
     }
     assert_eq!(tested, BTreeSet::from_iter(Skip::ALL.iter().copied()));
+}
+
+/// What an order says of slot, policy and zone is what the clearing says, or the order is another:
+/// one that says something else can be named by its hash only, and then it is of no use.
+#[test]
+fn an_order_of_another_slot_policy_or_zone_cannot_be_shown() {
+    for edit in [
+        orders(|buy, _, _| buy.slot += 900),
+        orders(|_, sell, _| sell.slot -= 900),
+        orders(|buy, _, _| buy.policy = alloy_primitives::B256::ZERO),
+        orders(|_, sell, _| sell.policy = alloy_primitives::B256::ZERO),
+        orders(|buy, _, _| buy.zone = ZoneId::derived("x")),
+        orders(|_, sell, _| sell.community = CommunityId::derived("x")),
+    ] {
+        let (mut world, ..) = World::with_cash();
+        let pairs = pairs(&mut world, &edit);
+        let batch = world.post_one(posted(&policy()), &pairs);
+        let call = world.at.settle(&batch);
+        world.refused(world.operator, call, "BadBatch");
+        let good = |order: &OrderTerms| {
+            let usual = self::order(order.account, order.side, 1);
+            (order.slot, order.policy, order.zone, order.community)
+                == (usual.slot, usual.policy, usual.zone, usual.community)
+        };
+        let (_, batches) = world.batches(posted(&policy()), &pairs, good);
+        let receipt = world.settle(&batches[0]);
+        assert_eq!((settled(&receipt), skips(&receipt)), (2, vec![Skip::NotShown]));
+    }
 }
 
 #[test]
@@ -148,29 +250,10 @@ fn two_orders_with_one_nonce_are_not_both_filled() {
     second.limit_price += 1;
     let sell = order(seller, Side::Sell, 7);
     let pairs = [(first, sell.clone(), 1000), (second, sell, 1000)];
-    let (id, fills) = world.post(clearing(&policy()), &pairs);
-    let call = world.at.settle(id, &fills);
-    let receipt = world.ok(buyer, call);
+    let batch = world.post_one(posted(&policy()), &pairs);
+    let receipt = world.settle(&batch);
     assert_eq!((settled(&receipt), skips(&receipt)), (1, vec![Skip::BuyerNonce]));
-}
-
-#[test]
-fn a_cancelled_order_keeps_what_was_filled_and_gets_no_more() {
-    let (mut world, buyer, seller) = World::with_cash();
-    let (buy, sell) = (order(buyer, Side::Buy, 300), order(seller, Side::Sell, 300));
-    let pairs = [(buy.clone(), sell, 1000), (buy, order(seller, Side::Sell, 301), 1000)];
-    let (id, fills) = world.post(clearing(&policy()), &pairs);
-    let first = world.at.settle(id, &fills[..1]);
-    assert_eq!(settled(&world.ok(buyer, first)), 1);
-    let nonce = U256::from(300);
-    let hash = requests::cancel(world.chain_id, world.at.market, buyer, nonce);
-    let signature = world.sign(buyer, hash);
-    let forged = world.at.cancel_for(seller, nonce, signature.clone());
-    world.refused(seller, forged, "NotSigned");
-    let call = world.at.cancel_for(buyer, nonce, signature);
-    world.ok(seller, call);
-    let second = world.at.settle(id, &fills[1..]);
-    assert_eq!(skips(&world.ok(buyer, second)), [Skip::BuyerNonce]);
+    assert_eq!(skips(&world.settle(&batch)), [Skip::AlreadySettled, Skip::BuyerNonce]);
 }
 
 #[test]
@@ -179,10 +262,18 @@ fn a_delegate_signs_within_what_the_account_granted() {
     let delegate = world.account(50);
     let mut buy = order(buyer, Side::Buy, 1);
     buy.delegate = delegate;
-    let (id, mut fills) =
-        world.post(clearing(&policy()), &[(buy.clone(), order(seller, Side::Sell, 1), 1000)]);
-    fills[0].buy_signature = world.sign(delegate, world.order_hash(&buy));
-    let call = world.at.settle(id, &fills);
+    let pair = (buy.clone(), order(seller, Side::Sell, 1), 1000);
+    let mut batch = world.post_one(posted(&policy()), &[pair]);
+    let by_delegate = Signature::Key(*key(50).sign(world.order_hash(&buy)).as_bytes());
+    for order in &mut batch.orders {
+        match order {
+            SignedOrder::Shown { terms, signature, .. } if terms.account == buyer => {
+                *signature = by_delegate.clone();
+            }
+            _ => {}
+        }
+    }
+    let call = world.at.settle(&batch);
     let grant = |world: &mut World, until, quantity_max, nonce| {
         let (account, nonce) = (buyer, U256::from(nonce));
         let grant = requests::Grant { account, delegate, until, quantity_max, nonce };

@@ -2,12 +2,13 @@
 //!
 //! After every call the books are checked: see `books.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
+use contracts::bindings::{EnergyMarket, SettlementToken};
 use contracts::{
-    Call, Clearing, ContractEvent, DayDigest, Deployment, FillProof, Genesis, OrderTerms, Policy,
-    Roles, Side, SolCall, fill_leaf, revert_text,
+    Call, Claim, Clearing, ContractEvent, DayDigest, Deployment, FillBatch, Fills, Genesis, Met,
+    OrderTerms, Policy, Posted, Roles, Side, Signature, SolCall, revert_text,
 };
 use ids::{CommunityId, ConnectionPointId, ZoneId};
 use keys::SecretKey;
@@ -19,6 +20,8 @@ use revm::state::{AccountInfo, Bytecode};
 use revm::{Database, DatabaseCommit, ExecuteEvm, MainBuilder, MainContext};
 use units::{Energy, Money};
 
+use crate::books::Traded;
+
 /// Start of the slot that the tests trade in.
 pub(crate) const SLOT: u64 = 1_750_000_500;
 /// Its UTC day.
@@ -27,6 +30,8 @@ pub(crate) const DAY: u32 = 20_254;
 pub(crate) const GAS_MAX: u64 = 16_777_216;
 /// Seconds between asking for a withdrawal and getting it.
 pub(crate) const WITHDRAWAL_DELAY: u32 = 86_400;
+/// Who has neither an account nor a role.
+pub(crate) const ANYONE: Address = Address::repeat_byte(9);
 
 /// What a call did.
 pub(crate) struct Receipt {
@@ -43,7 +48,9 @@ pub(crate) struct World {
     /// Holds every role.
     pub(crate) operator: Address,
     keys: BTreeMap<Address, SecretKey>,
-    pub(crate) trades: BTreeSet<B256>,
+    pub(crate) policies: BTreeMap<B256, Policy>,
+    pub(crate) posted: BTreeMap<B256, Posted>,
+    pub(crate) trades: BTreeMap<B256, Traded>,
     pub(crate) days: BTreeSet<(B256, u32)>,
     pub(crate) digests: BTreeMap<(Address, u32), DayDigest>,
 }
@@ -74,7 +81,9 @@ impl World {
             at: genesis.deployment,
             operator,
             keys: BTreeMap::new(),
-            trades: BTreeSet::new(),
+            policies: BTreeMap::new(),
+            posted: BTreeMap::new(),
+            trades: BTreeMap::new(),
             days: BTreeSet::new(),
             digests: BTreeMap::new(),
         };
@@ -112,10 +121,19 @@ impl World {
         Bytes::from(*self.keys[&signer].sign(hash).as_bytes())
     }
 
+    /// The signature of an order's account; of a contract's, something that only it could accept.
+    pub(crate) fn signature(&self, order: &OrderTerms) -> Signature {
+        match self.keys.get(&order.account) {
+            Some(key) => Signature::Key(*key.sign(self.order_hash(order)).as_bytes()),
+            None => Signature::Contract(Bytes::from_static(b"of a contract")),
+        }
+    }
+
     /// Gives an account free cash.
     pub(crate) fn fund(&mut self, account: Address, amount: i64) {
         let (operator, amount) = (self.operator, Money::from_n(amount));
-        let payment = keccak256(format!("{account} {:?}", self.free(account)));
+        let before = self.view(self.at.token, SettlementToken::totalSupplyCall {});
+        let payment = keccak256(format!("{account} {before}"));
         let approve = self.at.approve_market(U256::MAX);
         let mint = self.at.mint(operator, amount, payment).unwrap();
         let deposit = self.at.deposit_for(account, amount, payment).unwrap();
@@ -126,7 +144,7 @@ impl World {
 
     pub(crate) fn free(&mut self, account: Address) -> U256 {
         let market = self.at.market;
-        self.view(market, contracts::bindings::EnergyMarket::freeCall { account })
+        self.view(market, EnergyMarket::freeCall { account })
     }
 
     /// Gives an address code, as if a contract had been deployed there.
@@ -279,6 +297,11 @@ pub(crate) fn order(account: Address, side: Side, nonce: u64) -> OrderTerms {
     }
 }
 
+/// A clearing without fills yet, and its policy.
+pub(crate) fn posted(policy: &Policy) -> Posted {
+    Posted { clearing: clearing(policy), policy: policy.clone() }
+}
+
 /// A buyer's and a seller's order, and how much of both is filled.
 pub(crate) type Pair = (OrderTerms, OrderTerms, u64);
 
@@ -287,41 +310,71 @@ impl World {
         order.hash(self.chain_id, self.at.market)
     }
 
-    /// Fills the clearing's tree with these pairs, posts it, and returns the fills, signed.
-    pub(crate) fn post(&mut self, clearing: Clearing, pairs: &[Pair]) -> (B256, Vec<FillProof>) {
-        let (clearing, fills) = self.prove(clearing, pairs);
-        let call = self.at.clear(&clearing);
-        self.ok(self.operator, call);
-        (clearing.id(), fills)
+    /// The fills that these pairs are.
+    pub(crate) fn fills(&self, pairs: &[Pair]) -> Fills {
+        let met = |(buy, sell, wh): &Pair| {
+            let (buy, sell) = (self.order_hash(buy), self.order_hash(sell));
+            Met { buy, sell, quantity: Energy::from_wh(*wh) }
+        };
+        Fills::new(pairs.iter().map(met).collect()).unwrap()
     }
 
-    /// Like [`World::post`], without sending anything.
-    pub(crate) fn prove(
+    /// A clearing with these pairs as its fills, and its batches: with the orders that are `shown`,
+    /// signed.
+    pub(crate) fn batches(
         &self,
-        mut clearing: Clearing,
+        mut posted: Posted,
         pairs: &[Pair],
-    ) -> (Clearing, Vec<FillProof>) {
-        let leaf = |(buy, sell, wh): &Pair| {
-            let (buy, sell) = (self.order_hash(buy), self.order_hash(sell));
-            merkle::leaf(&fill_leaf(buy, sell, Energy::from_wh(*wh)))
-        };
-        let tree = merkle::Tree::new(pairs.iter().map(leaf).collect());
-        clearing.fills = u32::try_from(pairs.len()).unwrap();
-        clearing.fills_root = tree.root();
-        let signature = |order: &OrderTerms| match self.keys.get(&order.account) {
-            Some(_) => self.sign(order.account, self.order_hash(order)),
-            None => Bytes::from_static(b"of a contract"),
-        };
-        let fills = pairs.iter().enumerate().map(|(index, (buy, sell, wh))| FillProof {
-            buy: buy.clone(),
-            sell: sell.clone(),
-            quantity: Energy::from_wh(*wh),
+        shown: impl Fn(&OrderTerms) -> bool,
+    ) -> (Posted, Vec<FillBatch>) {
+        let fills = self.fills(pairs);
+        posted.clearing.fills = u32::try_from(pairs.len()).unwrap();
+        posted.clearing.fills_root = fills.root();
+        let orders = pairs.iter().flat_map(|(buy, sell, _)| [buy, sell]);
+        let orders: HashMap<B256, &OrderTerms> = orders
+            .filter(|order| shown(order))
+            .map(|order| (self.order_hash(order), order))
+            .collect();
+        let order = |hash| orders.get(&hash).map(|order| (*order, self.signature(order)));
+        let batches = fills.batches(&posted, order);
+        (posted, batches)
+    }
+
+    /// Posts a clearing with these pairs as its fills, and returns its batches.
+    pub(crate) fn post(&mut self, posted: Posted, pairs: &[Pair]) -> Vec<FillBatch> {
+        let (posted, batches) = self.batches(posted, pairs, |_| true);
+        let call = self.at.clear(&posted);
+        self.ok(self.operator, call);
+        batches
+    }
+
+    /// Like [`World::post`], for fills that are one batch.
+    pub(crate) fn post_one(&mut self, posted: Posted, pairs: &[Pair]) -> FillBatch {
+        let mut batches = self.post(posted, pairs);
+        assert_eq!(batches.len(), 1);
+        batches.remove(0)
+    }
+
+    /// Settles a batch, by anyone.
+    pub(crate) fn settle(&mut self, batch: &FillBatch) -> Receipt {
+        let call = self.at.settle(batch);
+        self.ok(ANYONE, call)
+    }
+
+    /// The proof of one side of a fill.
+    pub(crate) fn claim(&self, pairs: &[Pair], index: usize, side: Side) -> Claim {
+        let fills = self.fills(pairs);
+        let (buy, sell, _) = &pairs[index];
+        let (order, other) = if side == Side::Buy { (buy, sell) } else { (sell, buy) };
+        let other = self.order_hash(other);
+        Claim {
+            order: order.clone(),
+            filled: fills.filled(self.order_hash(order)),
+            other,
+            other_filled: fills.filled(other),
             index: u32::try_from(index).unwrap(),
-            path: tree.path(index),
-            buy_signature: signature(buy),
-            sell_signature: signature(sell),
-        });
-        (clearing, fills.collect())
+            path: fills.tree().path(index),
+        }
     }
 
     /// A world where the policy is registered and accounts 1 (buyer) and 2 (seller) have cash.

@@ -3,21 +3,20 @@
 //! Anyone may call `expire`; billing does, so that nobody has to. The contract answers with run
 //! 255, which the journals follow like any run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::B256;
 use anyhow::{Context, Result};
 use calendar::Timestamp;
 use client::Transaction;
 
-use super::reconcile::{DELIVERIES_MAX, batch_transaction};
+use super::batches::{BatchKey, Batches};
+use super::reconcile::batch_transaction;
 use super::state::State;
 use crate::Billing;
 use crate::db::handover::{self, Apart, What};
-use crate::domain::handover::{Batch, again};
+use crate::domain::handover::{Again, Batch, again};
 
-/// The most trades of one transaction.
-const TRADES_MAX: usize = DELIVERIES_MAX;
 /// The most trades that one tick looks at.
 const TICK_TRADES_MAX: usize = 2_000;
 /// Seconds by which the chain's time may be behind ours.
@@ -45,33 +44,51 @@ impl Billing {
         let ended: Vec<B256> = refused.iter().map(|one| one.trade).collect();
         let ended: Vec<B256> = ended.into_iter().filter(|trade| !due.contains(trade)).collect();
         refused.retain(|one| due.contains(&one.trade));
-        let again = again(refused, now);
-        let call = |trade: B256| self.expiry(&[trade], 0);
-        let apart = self.apart(What::Expire, &again, call, now).await?;
-        let fresh = fresh.chunks(TRADES_MAX);
-        let fresh = fresh.map(|chunk| Batch { trades: chunk.to_vec(), alone: 0 });
-        let batches: Vec<Batch> = fresh.chain(again.batches).collect();
-        let any = !batches.is_empty();
-        self.keep_expiries(batches, ended, apart, now).await?;
+        let failed: BTreeSet<B256> = refused.iter().map(|one| one.trade).collect();
+        let Again { batches: again, apart } = again(refused, now);
+        let batches = self.trade_batches_of(&due).await?;
+        let mut by_batch: BTreeMap<BatchKey, Vec<B256>> = BTreeMap::new();
+        for trade in fresh {
+            if let Some(key) = batches.key_of(trade) {
+                by_batch.entry(key).or_default().push(trade);
+            }
+        }
+        let fresh = by_batch.into_values().map(|trades| Batch { trades, alone: 0 });
+        // One transaction of a batch at a time: the others wait for another look.
+        let sent =
+            due.iter().filter(|trade| on_their_way.contains(*trade) && !failed.contains(*trade));
+        let mut taken: BTreeSet<BatchKey> =
+            sent.filter_map(|trade| batches.key_of(*trade)).collect();
+        let mut transactions = Vec::new();
+        for batch in fresh.chain(again) {
+            let key = batch.trades.first().and_then(|trade| batches.key_of(*trade));
+            if key.is_some_and(|key| !batches.is_busy(key) && taken.insert(key)) {
+                transactions.push((self.expiry(&batches, &batch.trades, batch.alone)?, batch));
+            }
+        }
+        let sent =
+            transactions.iter().flat_map(|(_, batch)| batch.trades.iter().copied()).collect();
+        let call = |trade: B256| self.expiry(&batches, &[trade], 0);
+        let apart = self.apart(What::Expire, (&apart, &sent), call, now).await?;
+        let any = !transactions.is_empty();
+        self.keep_expiries(transactions, ended, apart, now).await?;
         Ok(any)
     }
 
-    fn expiry(&self, trades: &[B256], alone: u32) -> Result<Transaction> {
-        let call = self.deployment.expire(trades.to_vec());
+    fn expiry(&self, batches: &Batches, trades: &[B256], alone: u32) -> Result<Transaction> {
+        let key = trades.first().and_then(|trade| batches.key_of(*trade));
+        let shown = batches.shown(key.context("a trade that is settled")?)?;
+        let call = self.deployment.expire(&shown, trades)?;
         batch_transaction(What::Expire, call, trades.len(), alone)
     }
 
     async fn keep_expiries(
         &self,
-        batches: Vec<Batch>,
+        transactions: Vec<(Transaction, Batch)>,
         ended: Vec<B256>,
         apart: Vec<Apart>,
         now: Timestamp,
     ) -> Result<()> {
-        let mut transactions = Vec::with_capacity(batches.len());
-        for batch in batches {
-            transactions.push((self.expiry(&batch.trades, batch.alone)?, batch));
-        }
         let operator = self.operator.clone();
         self.db
             .transact(move |tx| {

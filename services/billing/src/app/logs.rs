@@ -4,9 +4,9 @@ use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
 use contracts::bindings::EnergyMarket as market;
-use contracts::{ContractEvent, Deployment, Imbalance, Policy, Reconciled};
+use contracts::{Clearing, ContractEvent, Deployment, Outcome, Policy, Reconciled};
 use events::ledger::Log;
-use ids::{CommunityId, MeterId, ZoneId};
+use ids::MeterId;
 use serde::{Deserialize, Serialize};
 use units::{Energy, Money, Price};
 
@@ -19,6 +19,9 @@ use crate::domain::journal::{Fact, Settled, Totals};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SettledFact {
     pub(crate) trade: B256,
+    pub(crate) clearing: B256,
+    /// Place of its fill in the clearing.
+    pub(crate) index: u32,
     pub(crate) buyer: Address,
     pub(crate) seller: Address,
     pub(crate) policy: B256,
@@ -89,14 +92,15 @@ pub(crate) fn meaning(
     let fact_only = |fact| Ok(Meaning { row: None, fact: Some(fact) });
     match event {
         ContractEvent::PolicyRegistered(event) => {
-            let policy = policy(&event.terms).context("a registered policy")?;
+            let policy = Policy::from_sol(&event.terms).context("a registered policy")?;
             let body = serde_json::to_string(&policy)?;
             state.policies.insert(policy.id(), policy);
             row_only(row(kind::POLICY, hash(event.policy), body))
         }
         ContractEvent::SlotCleared(event) => {
-            state.clearings.insert(event.clearing, event.terms.policy);
-            let body = serde_json::to_string(&event.terms.policy)?;
+            let clearing = Clearing::from_sol(&event.terms);
+            let body = serde_json::to_string(&clearing)?;
+            state.clearings.insert(event.clearing, clearing);
             row_only(row(kind::CLEARING, hash(event.clearing), body))
         }
         ContractEvent::TradeSettled(event) => settled(state, &event, place),
@@ -140,21 +144,24 @@ pub(crate) fn meaning(
 }
 
 fn settled(state: &mut State, event: &market::TradeSettled, place: u32) -> Result<Meaning> {
-    let policy_id = *state.clearings.get(&event.clearing).context("a trade of no clearing")?;
+    let clearing = state.clearings.get(&event.clearing).context("a trade of no clearing")?;
+    let (policy_id, utc_slot) = (clearing.policy, clearing.slot);
     let policy = state.policies.get(&policy_id).context("a trade under no known policy")?.clone();
     let fact = SettledFact {
         trade: event.trade,
+        clearing: event.clearing,
+        index: event.index,
         buyer: event.buyer,
         seller: event.seller,
         policy: policy_id,
-        slot: event.slot,
+        slot: clearing.slot,
         quantity: event.quantity,
-        price: event.price,
-        retail: event.retailPrice,
-        feed_in: event.feedInPrice,
+        price: clearing.price,
+        retail: clearing.retail_price,
+        feed_in: clearing.feed_in_price,
     };
     state.note_term(&fact)?;
-    let slot = i64::try_from(event.slot)?;
+    let slot = i64::try_from(utc_slot)?;
     let settled = Settled {
         trade: event.trade,
         buyer: event.buyer,
@@ -162,7 +169,7 @@ fn settled(state: &mut State, event: &market::TradeSettled, place: u32) -> Resul
         buyer_point: state.point(event.buyer),
         seller_point: state.point(event.seller),
         slot: Timestamp::from_seconds(slot),
-        day: utc_day(event.slot)?,
+        day: utc_day(utc_slot)?,
         escrow: money(event.escrow)?,
         collateral: money(event.collateral)?,
         seller_fee: Price::from_n_per_wh(i64::try_from(policy.seller_fee)?),
@@ -175,7 +182,7 @@ fn settled(state: &mut State, event: &market::TradeSettled, place: u32) -> Resul
         key: hash(event.trade),
         community: policy.community.to_string(),
         slot,
-        day: i64::from(utc_day(event.slot)?),
+        day: i64::from(utc_day(utc_slot)?),
         body: serde_json::to_string(&fact)?,
     };
     Ok(Meaning { row: Some(row), fact: Some(Fact::Settled(Box::new(settled))) })
@@ -190,16 +197,8 @@ fn reconciled(state: &State, event: &market::TradeReconciled, place: u32) -> Res
         seller_short: Energy::from_wh(event.sellerShort),
         buyer_short: Energy::from_wh(event.buyerShort),
     };
-    let totals = Totals {
-        delivered: entry.delivered,
-        seller_net: money(event.sellerNet)?,
-        network: money(event.network)?,
-        platform: money(event.platform)?,
-        compensation: money(event.compensation)?,
-        refund: money(event.refund)?,
-        make_whole: money(event.makeWhole)?,
-        collateral_back: money(event.collateralBack)?,
-    };
+    let outcome = Outcome::of(event, known.settled.escrow, known.settled.collateral)?;
+    let totals = Totals::of(entry.delivered, &outcome);
     let row = FactRow {
         place,
         kind: kind::RECONCILED,
@@ -210,30 +209,6 @@ fn reconciled(state: &State, event: &market::TradeReconciled, place: u32) -> Res
         body: serde_json::to_string(&entry)?,
     };
     Ok(Meaning { row: Some(row), fact: Some(Fact::Reconciled { trade: event.trade, totals }) })
-}
-
-fn policy(terms: &market::Policy) -> Option<Policy> {
-    Some(Policy {
-        community: CommunityId::from_bytes32(terms.community.0)?,
-        zone: ZoneId::from_bytes32(terms.zone.0)?,
-        slot_seconds: terms.slotSeconds,
-        network_fee: terms.networkFee,
-        buyer_fee: terms.buyerFee,
-        seller_fee: terms.sellerFee,
-        retail_price_max: terms.retailPriceMax,
-        feed_in_price_min: terms.feedInPriceMin,
-        tolerance_bps: terms.toleranceBps,
-        tolerance_wh: terms.toleranceWh,
-        imbalance: match terms.imbalance {
-            0 => Imbalance::None,
-            1 => Imbalance::MakeWhole,
-            _ => return None,
-        },
-        correction_seconds: terms.correctionSeconds,
-        challenge_seconds: terms.challengeSeconds,
-        network_account: terms.networkAccount,
-        platform_account: terms.platformAccount,
-    })
 }
 
 /// The UTC day under which the contract keeps what it settles of a slot.

@@ -13,11 +13,12 @@ use alloy_primitives::{B256, keccak256};
 use anyhow::{Context, Result};
 use calendar::{Slot, SlotLength, TimeZone, Timestamp};
 use client::{TRANSACTION_GAS_MAX, Transaction};
-use contracts::Call;
+use contracts::{BATCH_FILLS, Call, TradeBatch};
 use events::Envelope;
 use events::billing::SlotReconciled;
 use units::Energy;
 
+use super::batches::{BatchKey, Batches};
 use super::logs::SettledFact;
 use super::state::State;
 use crate::Billing;
@@ -26,13 +27,11 @@ use crate::db::slots::{self, NEVER, SlotState};
 use crate::db::{chain, energy, hash, invoices, members};
 use crate::domain::reconcile::{Delivery, MORNING, Trade, Unmetered, last_run, reconcile};
 
-/// The most deliveries of one transaction.
-pub const DELIVERIES_MAX: usize = 60;
-/// Gas of a transaction without its deliveries, and of each delivery.
-const CALL_GAS: u64 = 200_000;
-const DELIVERY_GAS: u64 = 250_000;
+/// Gas of a transaction without its deliveries, with a full batch shown, and of each delivery.
+const CALL_GAS: u64 = 800_000;
+const DELIVERY_GAS: u64 = 120_000;
 const _: () = assert!(
-    CALL_GAS + DELIVERY_GAS * DELIVERIES_MAX as u64 <= TRANSACTION_GAS_MAX,
+    CALL_GAS + DELIVERY_GAS * BATCH_FILLS as u64 <= TRANSACTION_GAS_MAX,
     "a full batch of deliveries is one transaction"
 );
 /// Seconds by which the chain's time may be behind ours when a slot has just ended.
@@ -64,8 +63,15 @@ struct Computed {
     run: i64,
     /// When the next run is due.
     next: i64,
-    /// What is handed over, by run.
-    changed: BTreeMap<u8, Vec<Delivery>>,
+    /// What is handed over; `None` where a batch waits for a transaction that is on its way.
+    changed: Option<Vec<Change>>,
+}
+
+/// What changed in one batch: its next run.
+struct Change {
+    run: u8,
+    deliveries: Vec<Delivery>,
+    batch: TradeBatch,
 }
 
 impl Billing {
@@ -104,7 +110,8 @@ impl Billing {
         let metered = energy::metered(&self.db, state.community, slot.start).await?;
         let unmetered = if run >= LAST_RUN { Unmetered::IsZero } else { Unmetered::Waits };
         let deliveries = reconcile(&trades, &metered, unmetered);
-        let changed = self.changed(&settled, deliveries, run, now).await?;
+        let batches = self.trade_batches(&settled).await?;
+        let changed = self.changed(&settled, &batches, deliveries, run, now).await?;
         Ok(Computed { slot, run: run.max(state.run), next, changed })
     }
 
@@ -119,26 +126,29 @@ impl Billing {
         settled.iter().map(|fact| trade(fact, &state)).collect()
     }
 
-    /// What differs from what was handed over or recorded before, by run. Trades whose corrections
-    /// are over are left alone: the contract would refuse them.
+    /// What differs from what was handed over or recorded before, by batch; `None` where one of
+    /// them waits for a transaction on its way. Trades whose corrections are over are left alone:
+    /// the contract would refuse them.
     async fn changed(
         &self,
         settled: &[SettledFact],
+        batches: &Batches,
         deliveries: Vec<Delivery>,
         run: i64,
         now: Timestamp,
-    ) -> Result<BTreeMap<u8, Vec<Delivery>>> {
+    ) -> Result<Option<Vec<Change>>> {
         let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.trade).collect();
         let mut before = slots::deliveries(&self.db, &ids).await?;
         for trade in ids {
-            if let Some((last, recorded)) = self.recorded(trade).await? {
-                let kept = before.entry(trade).or_insert((last, recorded));
-                kept.0 = kept.0.max(last);
+            if let Some(last) = batches.last(trade) {
+                let kept = before.entry(trade).or_insert((last.run, delivery(last)));
+                kept.0 = kept.0.max(last.run);
             }
         }
         let run = u8::try_from(run.max(0))?;
         let state = self.state.lock().await;
-        let mut changed: BTreeMap<u8, Vec<Delivery>> = BTreeMap::new();
+        // The run of a batch is the highest that one of its trades needs: runs only have to rise.
+        let mut changed: BTreeMap<BatchKey, (u8, Vec<Delivery>)> = BTreeMap::new();
         for delivery in deliveries {
             let fact = settled.iter().find(|fact| fact.trade == delivery.trade);
             let closes = fact.and_then(|fact| state.closes(fact));
@@ -147,23 +157,29 @@ impl Billing {
                 Some((last, _)) => run.max(last.saturating_add(1)),
                 None => run,
             };
-            if closes.is_some_and(|closes| now.unsigned() < closes)
-                && run < contracts::RUN_CHALLENGED
-            {
-                changed.entry(run).or_default().push(delivery);
+            let Some(fact) = fact.filter(|_| closes.is_some_and(|at| now.unsigned() < at)) else {
+                continue;
+            };
+            if run < contracts::RUN_CHALLENGED {
+                let batch = changed.entry(fact.batch()).or_default();
+                batch.0 = batch.0.max(run);
+                batch.1.push(delivery);
             }
         }
-        Ok(changed)
+        if changed.keys().any(|batch| batches.is_busy(*batch)) {
+            return Ok(None);
+        }
+        let change = |(batch, (run, deliveries))| {
+            Ok(Change { run, deliveries, batch: batches.shown(batch)? })
+        };
+        changed.into_iter().map(change).collect::<Result<_>>().map(Some)
     }
 
     /// The last run of a trade on the best branch.
     pub(crate) async fn recorded(&self, trade: B256) -> Result<Option<(u8, Delivery)>> {
         let mut runs: Vec<(u64, contracts::Reconciled)> =
             chain::all(&self.db, chain::kind::RECONCILED, hash(trade)).await?;
-        Ok(runs.pop().map(|(_, run)| {
-            let contracts::Reconciled { delivered, seller_short, buyer_short, .. } = run;
-            (run.run, Delivery { trade, delivered, seller_short, buyer_short })
-        }))
+        Ok(runs.pop().map(|(_, run)| (run.run, delivery(&run))))
     }
 
     async fn hand_over(
@@ -172,6 +188,7 @@ impl Billing {
         Computed { slot, run, next, changed }: Computed,
         now: Timestamp,
     ) -> Result<()> {
+        let Some(changed) = changed else { return Ok(()) };
         let (state, operator) = (state.clone(), self.operator.clone());
         let deployment = self.deployment;
         // Versions are sorted by what is handed over: either sees all of the other.
@@ -182,20 +199,19 @@ impl Billing {
                     if !slots::done(tx, &state, run, next).await? {
                         return Ok(());
                     }
-                    for (number, deliveries) in changed {
-                        for chunk in deliveries.chunks(DELIVERIES_MAX) {
-                            let transaction = run_transaction(&deployment, number, chunk, 0)?;
-                            let event = SlotReconciled {
-                                community: state.community,
-                                slot,
-                                run: number,
-                                trades: u32::try_from(chunk.len())?,
-                            };
-                            let cause = transaction.cause.clone();
-                            operator.enqueue(tx, &transaction).await?;
-                            bus::append(tx, &Envelope::of(&event, &cause, now)).await?;
-                            slots::put_deliveries(tx, (number, chunk), (&cause, 0), now).await?;
-                        }
+                    for Change { run, deliveries, batch } in changed {
+                        let transaction =
+                            run_transaction(&deployment, run, &batch, &deliveries, 0)?;
+                        let event = SlotReconciled {
+                            community: state.community,
+                            slot,
+                            run,
+                            trades: u32::try_from(deliveries.len())?,
+                        };
+                        let cause = transaction.cause.clone();
+                        operator.enqueue(tx, &transaction).await?;
+                        bus::append(tx, &Envelope::of(&event, &cause, now)).await?;
+                        slots::put_deliveries(tx, (run, &deliveries), (&cause, 0), now).await?;
                     }
                     Ok(())
                 })
@@ -204,14 +220,21 @@ impl Billing {
     }
 }
 
+/// What a run said.
+fn delivery(run: &contracts::Reconciled) -> Delivery {
+    let contracts::Reconciled { trade, delivered, seller_short, buyer_short, .. } = *run;
+    Delivery { trade, delivered, seller_short, buyer_short }
+}
+
 /// The transaction of one run; `alone` tells apart those that say the same again.
 pub(crate) fn run_transaction(
     deployment: &contracts::Deployment,
     run: u8,
+    batch: &TradeBatch,
     deliveries: &[Delivery],
     alone: u32,
 ) -> Result<Transaction> {
-    let call = deployment.reconcile(run, deliveries);
+    let call = deployment.reconcile(run, batch, deliveries)?;
     batch_transaction(What::Reconcile, call, deliveries.len(), alone)
 }
 

@@ -4,10 +4,10 @@
 //! trade stands alone; that one is kept apart with the contract's reason, and tried again ever more
 //! rarely (`domain::handover`). A transaction that no block has is the relay's to send.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use alloy_primitives::{B256, Bytes};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use calendar::Timestamp;
 use client::Transaction;
 use contracts::{Call, revert_text};
@@ -48,27 +48,35 @@ impl Billing {
         let sorted = self.sorted(&refused, now).await?;
         refused.retain(|one| sorted.open.contains_key(&one.trade));
         let again = again(refused, now);
-        let mut sends: Vec<(u8, Vec<Delivery>, u32)> = Vec::new();
-        for batch in &again.batches {
-            let mut runs: BTreeMap<u8, Vec<Delivery>> = BTreeMap::new();
-            for (run, delivery) in batch.trades.iter().filter_map(|trade| sorted.open.get(trade)) {
-                runs.entry(*run).or_default().push(*delivery);
-            }
-            sends.extend(runs.into_iter().map(|(run, deliveries)| {
-                let alone = if deliveries.len() == 1 { batch.alone.max(1) } else { 0 };
-                (run, deliveries, alone)
-            }));
-        }
+        let open: Vec<B256> = sorted.open.keys().copied().collect();
+        let batches = self.trade_batches_of(&open).await?;
         let mut transactions = Vec::new();
-        for (run, deliveries, alone) in sends {
-            let transaction = run_transaction(&self.deployment, run, &deliveries, alone)?;
+        // One transaction of a batch at a time: the others wait for another look.
+        let mut taken = BTreeSet::new();
+        for together in &again.batches {
+            let trades = together.trades.iter();
+            let (mut run, mut deliveries) = (0, Vec::new());
+            for (number, delivery) in trades.filter_map(|trade| sorted.open.get(trade)) {
+                run = run.max(*number);
+                deliveries.push(*delivery);
+            }
+            let key = deliveries.first().and_then(|first| batches.key_of(first.trade));
+            let Some(key) = key.filter(|key| !batches.is_busy(*key) && taken.insert(*key)) else {
+                continue;
+            };
+            let alone = if deliveries.len() == 1 { together.alone.max(1) } else { 0 };
+            let shown = batches.shown(key)?;
+            let transaction = run_transaction(&self.deployment, run, &shown, &deliveries, alone)?;
             transactions.push((transaction, run, deliveries, alone));
         }
         let call = |trade: B256| {
             let (run, delivery) = sorted.open[&trade];
-            run_transaction(&self.deployment, run, &[delivery], 0)
+            let key = batches.key_of(trade).context("a trade that is settled")?;
+            run_transaction(&self.deployment, run, &batches.shown(key)?, &[delivery], 0)
         };
-        let mut apart = self.apart(What::Reconcile, &again, call, now).await?;
+        let sent = transactions.iter().flat_map(|(_, _, all, _)| all.iter().map(|one| one.trade));
+        let sent: BTreeSet<B256> = sent.collect();
+        let mut apart = self.apart(What::Reconcile, (&again.apart, &sent), call, now).await?;
         apart.extend(sorted.closed.iter().map(|(trade, reason)| Apart {
             trade: *trade,
             what: What::Reconcile.name().to_owned(),
@@ -145,24 +153,22 @@ impl Billing {
             .await
     }
 
-    /// Those of `again` that are kept apart, with the reason the contract gives now. It is asked
-    /// where a trade comes apart or is sent once more.
+    /// Trades that are kept apart, with the reason the contract gives now. It is asked where a
+    /// trade comes apart or is among the `sent`: sent once more.
     pub(super) async fn apart(
         &self,
         what: What,
-        again: &crate::domain::handover::Again,
+        (trades, sent): (&[B256], &BTreeSet<B256>),
         call: impl Fn(B256) -> Result<Transaction>,
         now: Timestamp,
     ) -> Result<Vec<Apart>> {
-        if again.apart.is_empty() {
+        if trades.is_empty() {
             return Ok(Vec::new());
         }
         let known = handover::apart(&self.db, APART_MAX).await?;
         let known: BTreeSet<B256> = known.iter().map(|one| one.trade).collect();
-        let sent: BTreeSet<B256> =
-            again.batches.iter().flat_map(|batch| batch.trades.iter().copied()).collect();
         let mut apart = Vec::new();
-        for trade in &again.apart {
+        for trade in trades {
             if known.contains(trade) && !sent.contains(trade) {
                 continue;
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
-use contracts::Policy;
+use contracts::{Clearing, Policy, Posted};
 use db::Db;
 use ids::{CommunityId, ConnectionPointId};
 
@@ -20,8 +20,8 @@ pub(crate) struct State {
     pub(crate) book: Book,
     pub(crate) head: Option<Head>,
     pub(crate) policies: HashMap<B256, Policy>,
-    /// The policy of each clearing.
-    pub(crate) clearings: HashMap<B256, B256>,
+    /// What was posted, by the clearing's name.
+    pub(crate) clearings: HashMap<B256, Clearing>,
     pub(crate) points: HashMap<Address, ConnectionPointId>,
     /// What the contract locks, by policy and UTC day.
     pub(crate) terms: BTreeMap<(B256, u32), Term>,
@@ -60,8 +60,8 @@ impl State {
         for (_, policy) in chain::of_kind::<Policy>(db, kind::POLICY).await? {
             state.policies.insert(policy.id(), policy);
         }
-        for (clearing, policy) in chain::of_kind::<B256>(db, kind::CLEARING).await? {
-            state.clearings.insert(clearing.parse()?, policy);
+        for (id, clearing) in chain::of_kind::<Clearing>(db, kind::CLEARING).await? {
+            state.clearings.insert(id.parse()?, clearing);
         }
         for (_, settled) in chain::of_kind::<SettledFact>(db, kind::SETTLED).await? {
             state.note_term(&settled)?;
@@ -74,6 +74,13 @@ impl State {
     pub(crate) fn point(&self, address: Address) -> ConnectionPointId {
         let known = self.points.get(&address).copied();
         known.unwrap_or_else(|| ConnectionPointId::derived(&format!("{address:#x}")))
+    }
+
+    /// A clearing with its policy, where both are known.
+    pub(crate) fn posted(&self, clearing: B256) -> Option<Posted> {
+        let clearing = self.clearings.get(&clearing)?.clone();
+        let policy = self.policies.get(&clearing.policy)?.clone();
+        Some(Posted { clearing, policy })
     }
 
     /// When corrections of a trade end, in epoch seconds; `None` under no known policy.

@@ -34,7 +34,7 @@ pub(crate) struct FactRow {
 pub(crate) mod kind {
     /// A policy, by its id.
     pub(crate) const POLICY: &str = "policy";
-    /// The policy of a clearing, by the clearing's id.
+    /// A clearing, by its id.
     pub(crate) const CLEARING: &str = "clearing";
     /// A settled trade, by its id.
     pub(crate) const SETTLED: &str = "settled";
@@ -169,6 +169,26 @@ pub(crate) async fn of_day(db: &Db, day: u32, finalized: u64) -> Result<Vec<(Str
         .context("reading a day's trades")?;
     let pair = |row: &AnyRow| Ok((row.try_get(0)?, row.try_get(1)?));
     rows.iter().map(pair).collect()
+}
+
+/// The bodies of a kind in a slot, oldest first, with their blocks' heights.
+pub(crate) async fn of_slot<T: DeserializeOwned>(
+    db: &Db,
+    kind: &'static str,
+    slot: i64,
+) -> Result<Vec<(u64, T)>> {
+    let sql = "select number, body from fact where kind = $1 and slot = $2 order by number, place";
+    let rows = query(sql)
+        .bind(kind)
+        .bind(slot)
+        .fetch_all(db.read())
+        .await
+        .context("reading a slot's facts")?;
+    let parse = |row: &AnyRow| {
+        let (number, body): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+        Ok((number.unsigned_abs(), serde_json::from_str(&body).context("a kept fact")?))
+    };
+    rows.iter().map(parse).collect()
 }
 
 /// The settled trades of a slot, by their place among its fills.

@@ -123,6 +123,20 @@ pub(crate) async fn deliveries(db: &Db, trades: &[B256]) -> Result<HashMap<B256,
     Ok(found)
 }
 
+/// The run of a trade that was handed over in a transaction that was not refused for good.
+pub(crate) async fn run_sent(db: &Db, trade: B256) -> Result<Option<u8>> {
+    // 12: reverted in a block that is final (`client::SCHEMA`).
+    let run: Option<i64> = query_scalar(
+        "select delivery.run from delivery join chain_tx on chain_tx.cause = delivery.cause \
+         where delivery.trade = $1 and chain_tx.status <> 12",
+    )
+    .bind(super::hash(trade))
+    .fetch_optional(db.read())
+    .await
+    .context("reading what is on its way")?;
+    run.map(|run| Ok(u8::try_from(run)?)).transpose()
+}
+
 /// Keeps what was handed to the chain for trades: by which transaction and when. `alone` is how
 /// often the only one of them was sent again by itself.
 pub(crate) async fn put_deliveries(

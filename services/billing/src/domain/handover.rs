@@ -3,12 +3,15 @@
 //! A call takes all of its trades or none, so one bad trade takes the others down with it:
 //!
 //! ```text
-//! refused batch ──► two halves, at once ──► ... ──► one trade alone, at once
+//! refused batch ──► two halves, one after the other ──► ... ──► one trade alone
 //! refused alone ──► kept apart, tried again after 1, 2, 4 ... 16 hours while it may succeed
 //! ```
 //!
+//! Of one of the contract's batches a single transaction is on its way at a time: what waits for
+//! its turn is halved again at the next look.
+//!
 //! Invariants: a trade is in one transaction at a time; a good trade waits for few rounds and never
-//! for ever. Absent: what a call says, and when it is too late for it.
+//! for ever. Absent: what a call says, when it is too late for it, and whose turn it is.
 
 use std::collections::BTreeMap;
 

@@ -94,6 +94,17 @@ pub struct Totals {
     pub collateral_back: Money,
 }
 
+impl Totals {
+    /// Where the money goes when so much was delivered.
+    pub fn of(delivered: Energy, outcome: &contracts::Outcome) -> Self {
+        let contracts::Outcome { seller_net, network, platform, make_whole, .. } = *outcome;
+        let contracts::Outcome { compensation, refund, collateral_back, .. } = *outcome;
+        let paid =
+            Totals { delivered, seller_net, network, platform, compensation, ..Totals::default() };
+        Totals { refund, make_whole, collateral_back, ..paid }
+    }
+}
+
 /// What happened, as the contract or a meter reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fact {

@@ -1,10 +1,10 @@
 //! What was reconciled above a signed reading is taken back, on chain and in the books.
 
 use alloy_primitives::B256;
-use contracts::{Claim, Evidence, READINGS_OF_SLOT};
+use contracts::{Claim, Evidence, OrderTerms, READINGS_OF_SLOT, Reconciled};
 use reading::{Reading, slot_leaf_data};
 use serde_json::json;
-use units::{Money, Register};
+use units::{Energy, Money, Register};
 
 use crate::handover::{corrections_end, noon};
 use crate::service::Running;
@@ -41,9 +41,26 @@ impl Running {
     }
 }
 
-async fn locked(town: &Running, who: &str) -> i64 {
+pub async fn locked(town: &Running, who: &str) -> i64 {
     let wallet = town.get(who, "/v1/wallet").await;
     serde_json::from_value::<Money>(wallet["locked"].clone()).unwrap().n()
+}
+
+/// Otter's side of each of these trades.
+fn claims(deals: &Deals) -> Vec<Claim> {
+    let (market, tree) = (deployment().market, deals.fills.tree());
+    let claim = |(index, (buy, sell)): (usize, &(OrderTerms, OrderTerms))| {
+        let [own, other] = [sell, buy].map(|order| order.hash(CHAIN_ID, market));
+        Claim {
+            order: sell.clone(),
+            filled: deals.fills.filled(own),
+            other,
+            other_filled: deals.fills.filled(other),
+            index: u32::try_from(index).unwrap(),
+            path: tree.path(index),
+        }
+    };
+    deals.orders.iter().enumerate().map(claim).collect()
 }
 
 #[actix_web::test]
@@ -54,18 +71,27 @@ async fn a_proven_challenge_is_posted_and_no_run_follows_it() {
     town.rounds(6).await;
     let before = [locked(&town, "heron").await, locked(&town, "otter").await];
 
-    let evidence = [town.anchored(12, 1_000), town.anchored(13, 1_000 + REGISTERED)];
+    let [begin, end] = [town.anchored(12, 1_000), town.anchored(13, 1_000 + REGISTERED)];
     let deals = deals(12, &quantities);
     assert_eq!(deals.trades, trades);
-    let claim = |fill: &contracts::FillProof| Claim {
-        order: fill.sell.clone(),
-        other: fill.buy.hash(CHAIN_ID, deployment().market),
-        index: fill.index,
-        path: fill.path.clone(),
+    let whole = |(trade, wh): (&B256, u64)| Reconciled {
+        trade: *trade,
+        run: 0,
+        delivered: Energy::from_wh(wh),
+        seller_short: Energy::ZERO,
+        buyer_short: Energy::ZERO,
     };
-    let claims: Vec<Claim> = deals.fills.iter().map(claim).collect();
-    let [begin, end] = &evidence;
-    let call = deployment().challenge(deals.clearing, [begin, end], &claims);
+    let runs: Vec<Reconciled> = trades.iter().zip(quantities).map(whole).collect();
+    let batches = [deals.standing(&runs)];
+    let call = deployment().challenge([&begin, &end], &claims(&deals), &batches);
+    // While corrections are open the operator may still put it right: nothing is cut.
+    for moment in [town.now, corrections_end(12)] {
+        town.move_to(moment);
+        town.node.call(authority(), call.clone());
+        town.rounds(1).await;
+        assert_eq!([locked(&town, "heron").await, locked(&town, "otter").await], before);
+    }
+    town.move_to(corrections_end(12).plus_seconds(1));
     town.node.call(authority(), call);
     town.rounds(6).await;
 
@@ -80,12 +106,17 @@ async fn a_proven_challenge_is_posted_and_no_run_follows_it() {
     let items = statement["items"].as_array().unwrap();
     assert_eq!(items.iter().filter(|item| item["what"] == "reconciled").count(), 3 + 3);
 
-    // The operator's own next run does not come to anything, nor does anything hang on it.
-    town.correct(12, 2, 905).await;
-    town.rounds(6).await;
-    assert_eq!(locked(&town, "heron").await - before[0], cut + whole);
-    town.move_to(corrections_end(12).plus_seconds(1));
+    // The operator's own next run does not come to anything, nor does anything hang on it: neither
+    // where the meter fits what was said first, nor where it says something new.
+    for (version, export) in [(2, 905), (3, 80)] {
+        town.correct(12, version, export).await;
+        town.rounds(6).await;
+        assert_eq!(locked(&town, "heron").await - before[0], cut + whole);
+    }
+    // Challenges take three days. What was cut goes free with the rest.
+    town.move_to(corrections_end(12).plus_seconds(3 * 86_400 + 120));
     town.rounds(6).await;
     let audit = town.audit().await;
     assert_eq!(audit["trades_open"], json!(0), "{audit}");
+    assert_eq!([locked(&town, "heron").await, locked(&town, "otter").await], [0, 0]);
 }

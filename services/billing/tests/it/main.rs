@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, missing_docs, reason = "a test is used by nobody")]
 
 mod bank;
+mod batches;
 mod challenge;
 mod handover;
 mod late;

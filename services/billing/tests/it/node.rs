@@ -13,7 +13,7 @@ use chain::block::Recovered;
 use chain::execute::{self, CallOutcome};
 use chain::light::{prove_account, prove_ancestor};
 use chain::{AtBlock, ChainView, GenesisSpec, Header, MemoryChain, Rules, State};
-use client::{JsonRpc, RpcError};
+use client::{JsonRpc, RpcError, TRANSACTION_GAS_MAX};
 use contracts::Call;
 use events::Envelope;
 use events::ledger::{BlockConnected, BlockDisconnected, Log};
@@ -62,7 +62,7 @@ impl TestNode {
         let transaction = TxEip1559 {
             chain_id: crate::town::CHAIN_ID,
             nonce: *nonce,
-            gas_limit: 8_000_000,
+            gas_limit: TRANSACTION_GAS_MAX,
             max_fee_per_gas: 1_000_000_000,
             to: TxKind::Call(call.to),
             input: call.data,

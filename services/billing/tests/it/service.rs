@@ -136,7 +136,7 @@ impl Running {
             community: community(),
             zone: policy().zone,
             slot: slot(hour_of_day),
-            clearing: deals.clearing,
+            clearing: deals.posted.clearing.id(),
             policy: policy().id(),
             price: Price::from_n_per_wh(180_000),
             retail_price: Price::from_n_per_wh(290_000),

@@ -7,8 +7,10 @@ use calendar::{LocalDay, Slot, SlotLength, TimeZone, Timestamp};
 use chain::GenesisSpec;
 use chain::genesis::{Allocation, Deploy, GenesisCall};
 use contracts::requests::{MeterEnrolment, enrolment};
-use contracts::{Call, Clearing, Deployment, FillProof, OrderTerms, Policy, Roles};
-use contracts::{Side, fill_leaf, trade_id};
+use contracts::{
+    BATCH_FILLS, BatchTrade, Call, Clearing, Deployment, FillBatch, Fills, Met, OrderTerms, Policy,
+    Posted, Reconciled, Roles, Side, Signature, TradeBatch, trade_id,
+};
 use events::identity::{
     AccountOpened, ConnectionPointRegistered, Custody, Enrolment, MeterEnrolled,
 };
@@ -231,12 +233,33 @@ impl Home {
     }
 }
 
-/// The trades of a slot: their names and the calls that post and settle them.
+/// The trades of a slot: what was posted and signed of them, and the calls that say so.
 pub struct Deals {
     pub trades: Vec<B256>,
-    pub clearing: B256,
-    pub fills: Vec<FillProof>,
-    pub calls: [Call; 2],
+    pub posted: Posted,
+    /// The buyer's and the seller's of each fill.
+    pub orders: Vec<(OrderTerms, OrderTerms)>,
+    pub fills: Fills,
+    /// The clearing, then its batches.
+    pub calls: Vec<Call>,
+}
+
+impl Deals {
+    /// The trades of the first batch as they stand after these runs, the last of each trade.
+    pub fn standing(&self, runs: &[Reconciled]) -> TradeBatch {
+        let trades: Vec<BatchTrade> = (0..)
+            .zip(self.trades.iter().zip(&self.orders))
+            .take(BATCH_FILLS)
+            .map(|(index, (trade, (buy, sell)))| BatchTrade {
+                index,
+                buyer: buy.account,
+                seller: sell.account,
+                quantity: buy.quantity,
+                last: runs.iter().find(|run| run.trade == *trade).copied(),
+            })
+            .collect();
+        TradeBatch::new(self.posted.clone(), 0, &trades).unwrap()
+    }
 }
 
 /// When no trade of Monday can be corrected any more, nor any of a UTC day that it touches.
@@ -271,10 +294,12 @@ pub fn deals(hour_of_day: i64, quantities: &[u64]) -> Deals {
             (order(HERON, Side::Buy, place, *wh), order(OTTER, Side::Sell, place, *wh))
         })
         .collect();
-    let leaf = |(buy, sell): &(OrderTerms, OrderTerms)| {
-        merkle::leaf(&fill_leaf(hash(buy), hash(sell), buy.quantity))
+    let met = |(buy, sell): &(OrderTerms, OrderTerms)| Met {
+        buy: hash(buy),
+        sell: hash(sell),
+        quantity: buy.quantity,
     };
-    let tree = merkle::Tree::new(orders.iter().map(leaf).collect());
+    let fills = Fills::new(orders.iter().map(met).collect()).unwrap();
     let clearing = Clearing {
         policy: policy().id(),
         slot: start.unsigned(),
@@ -284,24 +309,29 @@ pub fn deals(hour_of_day: i64, quantities: &[u64]) -> Deals {
         feed_in_price: 80_000,
         volume: Energy::from_wh(quantities.iter().sum()),
         fills: u32::try_from(orders.len()).unwrap(),
-        fills_root: tree.root(),
+        fills_root: fills.root(),
         journal_root: B256::ZERO,
     };
     let id = clearing.id();
-    let trades = orders.iter().map(|(buy, sell)| trade_id(id, hash(buy), hash(sell))).collect();
-    let fills: Vec<FillProof> = orders
-        .into_iter()
-        .enumerate()
-        .map(|(place, (buy, sell))| FillProof {
-            quantity: buy.quantity,
-            index: u32::try_from(place).unwrap(),
-            path: tree.path(place),
-            buy_signature: key(HERON.0).sign(hash(&buy)).as_bytes().to_vec().into(),
-            sell_signature: key(OTTER.0).sign(hash(&sell)).as_bytes().to_vec().into(),
-            buy,
-            sell,
-        })
+    let posted = Posted { clearing, policy: policy() };
+    let batches = signed(&posted, &fills, &orders);
+    let settled = batches.iter().map(|batch| at.settle(batch));
+    let calls = std::iter::once(at.clear(&posted)).chain(settled).collect();
+    let trades = (0..posted.clearing.fills).map(|index| trade_id(id, index)).collect();
+    Deals { trades, posted, orders, fills, calls }
+}
+
+/// The batches of some fills, with their orders signed by those whose they are.
+fn signed(posted: &Posted, fills: &Fills, orders: &[(OrderTerms, OrderTerms)]) -> Vec<FillBatch> {
+    let market = deployment().market;
+    let known: HashMap<B256, &OrderTerms> = orders
+        .iter()
+        .flat_map(|(buy, sell)| [buy, sell])
+        .map(|order| (order.hash(CHAIN_ID, market), order))
         .collect();
-    let calls = [at.clear(&clearing), at.settle(id, &fills)];
-    Deals { trades, clearing: id, fills, calls }
+    fills.batches(posted, |hash| {
+        let order = *known.get(&hash)?;
+        let home = if order.side == Side::Buy { HERON } else { OTTER };
+        Some((order, Signature::Key(*key(home.0).sign(hash).as_bytes())))
+    })
 }

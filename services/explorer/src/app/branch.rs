@@ -2,11 +2,12 @@
 
 use alloy_primitives::{B256, U256};
 use anyhow::{Context, Result, ensure};
-use contracts::bindings::EnergyMarket::{TradeReconciled, TradeSettled};
-use contracts::{ContractEvent, Deployment};
+use contracts::bindings::EnergyMarket::{SlotCleared, TradeReconciled, TradeSettled};
+use contracts::{ContractEvent, Deployment, Outcome};
 use db::{AssertSqlSafe, Cell, Row, Tx, insert_rows, query};
 use events::ledger::{BlockConnected, BlockDisconnected, Log};
 use serde_json::json;
+use units::Money;
 
 use crate::app::decode::{self, Decoded};
 
@@ -61,6 +62,7 @@ pub(crate) async fn disconnect(tx: &mut Tx, block: &BlockDisconnected) -> Result
     for delete in [
         "delete from runs where block = $1",
         "delete from trades where block = $1",
+        "delete from clearings where block = $1",
         "delete from addresses where block = $1",
         "delete from logs where block = $1",
         "delete from transactions where block = $1",
@@ -75,7 +77,9 @@ pub(crate) async fn disconnect(tx: &mut Tx, block: &BlockDisconnected) -> Result
 
 /// Takes everything out of the index, to build it anew.
 pub(crate) async fn clear(tx: &mut Tx) -> Result<()> {
-    for table in ["runs", "trades", "addresses", "logs", "transactions", "blocks", "head"] {
+    for table in
+        ["runs", "trades", "clearings", "addresses", "logs", "transactions", "blocks", "head"]
+    {
         let delete = format!("delete from {table}");
         query(AssertSqlSafe(delete)).execute(tx.conn()).await?;
     }
@@ -181,6 +185,9 @@ async fn insert_logs(tx: &mut Tx, deployment: &Deployment, block: &BlockConnecte
             addresses.push(vec![Cell::Text(address), number(block.number)?, place]);
         }
         match &decoded.event {
+            Some(ContractEvent::SlotCleared(event)) => {
+                insert_clearing(tx, block.number, event).await?;
+            }
             Some(ContractEvent::TradeSettled(event)) => {
                 insert_trade(tx, block.number, log, event).await?;
             }
@@ -212,7 +219,26 @@ fn log_row(block: u64, log: &Log, decoded: Decoded) -> Result<Vec<Cell>> {
     ])
 }
 
+async fn insert_clearing(tx: &mut Tx, block: u64, event: &SlotCleared) -> Result<()> {
+    let (slot, price) = (i64::try_from(event.slot), i64::try_from(event.terms.price));
+    // The contract bounds neither. Nonsense that is only posted must not stop the index: a trade of
+    // it would.
+    let (Ok(slot), Ok(price)) = (slot, price) else { return Ok(()) };
+    let row = vec![text(event.clearing), number(block)?, Cell::Int(slot), Cell::Int(price)];
+    let insert = "insert into clearings (clearing, block, slot, price)";
+    insert_rows(tx, insert, row.len(), vec![row], "").await?;
+    Ok(())
+}
+
+/// Slot and price are those of the trade's clearing, which was logged before.
 async fn insert_trade(tx: &mut Tx, block: u64, log: &Log, event: &TradeSettled) -> Result<()> {
+    let clearing = query("select slot, price from clearings where clearing = $1")
+        .bind(event.clearing.to_string())
+        .fetch_optional(tx.conn())
+        .await?;
+    let clearing = clearing.with_context(|| {
+        format!("trade {} is of the unknown clearing {}", event.trade, event.clearing)
+    })?;
     let row = vec![
         text(event.trade),
         number(block)?,
@@ -221,9 +247,9 @@ async fn insert_trade(tx: &mut Tx, block: u64, log: &Log, event: &TradeSettled) 
         text(event.clearing),
         lower(event.buyer),
         lower(event.seller),
-        number(event.slot)?,
+        Cell::Int(clearing.try_get(0)?),
         number(event.quantity)?,
-        number(event.price)?,
+        Cell::Int(clearing.try_get(1)?),
         amount(event.escrow)?,
         amount(event.collateral)?,
     ];
@@ -233,8 +259,18 @@ async fn insert_trade(tx: &mut Tx, block: u64, log: &Log, event: &TradeSettled) 
     Ok(())
 }
 
-/// Which log of its block it is tells several runs of a trade apart.
+/// Which log of its block it is tells several runs of a trade apart. What goes back is what is left
+/// of the trade's escrow and collateral.
 async fn insert_run(tx: &mut Tx, block: u64, log: &Log, event: &TradeReconciled) -> Result<()> {
+    let trade = query("select escrow, collateral from trades where trade = $1")
+        .bind(event.trade.to_string())
+        .fetch_optional(tx.conn())
+        .await?;
+    let trade = trade
+        .with_context(|| format!("run {} is of the unknown trade {}", event.run, event.trade))?;
+    let (escrow, collateral) = (Money::from_n(trade.try_get(0)?), Money::from_n(trade.try_get(1)?));
+    let outcome = Outcome::of(event, escrow, collateral)
+        .with_context(|| format!("run {} of trade {}", event.run, event.trade))?;
     let row = vec![
         text(event.trade),
         Cell::Int(i64::from(event.run)),
@@ -243,13 +279,13 @@ async fn insert_run(tx: &mut Tx, block: u64, log: &Log, event: &TradeReconciled)
         number(event.delivered)?,
         number(event.sellerShort)?,
         number(event.buyerShort)?,
-        amount(event.sellerNet)?,
-        amount(event.network)?,
-        amount(event.platform)?,
-        amount(event.makeWhole)?,
-        amount(event.compensation)?,
-        amount(event.refund)?,
-        amount(event.collateralBack)?,
+        Cell::Int(outcome.seller_net.n()),
+        Cell::Int(outcome.network.n()),
+        Cell::Int(outcome.platform.n()),
+        Cell::Int(outcome.make_whole.n()),
+        Cell::Int(outcome.compensation.n()),
+        Cell::Int(outcome.refund.n()),
+        Cell::Int(outcome.collateral_back.n()),
     ];
     let insert = "insert into runs (trade, run, block, place, delivered_wh, seller_short_wh, \
                   buyer_short_wh, seller_net, network, platform, make_whole, compensation, refund, \

@@ -4,7 +4,7 @@ use alloy_primitives::{B256, keccak256};
 use contracts::RUN_CHALLENGED;
 use serde_json::{Value, json};
 
-use crate::scene::{BUYER, SELLER, Scene};
+use crate::scene::{BUYER, CLEARING, SELLER, SLOT, Scene};
 
 const GENESIS: B256 = B256::repeat_byte(0x6e);
 const TRADE: B256 = B256::repeat_byte(0x7a);
@@ -12,8 +12,8 @@ const TRADE: B256 = B256::repeat_byte(0x7a);
 #[actix_web::test]
 async fn a_block_shows_its_events_and_the_work_that_went_into_it() {
     let mut scene = Scene::start().await;
-    let settled = scene.settled(TRADE, 0);
-    let block = scene.block(1, GENESIS, vec![settled]);
+    let logs = vec![scene.cleared(0), scene.settled(TRADE, 1)];
+    let block = scene.block(1, GENESIS, logs);
     scene.feed(&block, block.sequence).await.unwrap();
 
     let shown = scene.get("/v1/explorer/blocks/1").await;
@@ -22,9 +22,15 @@ async fn a_block_shows_its_events_and_the_work_that_went_into_it() {
     assert_eq!(shown["timestamp"], "2026-05-28T20:26:45Z");
     assert_eq!(shown["finalized"], false);
     let event = &shown["transactions"][0]["events"][0];
+    assert_eq!(event["name"], "SlotCleared");
+    assert_eq!(event["fields"]["clearing"], json!(CLEARING));
+    assert_eq!(event["fields"]["terms"]["price"], 180_000);
+    let event = &shown["transactions"][1]["events"][0];
     assert_eq!(event["contract"], "EnergyMarket");
     assert_eq!(event["name"], "TradeSettled");
     assert_eq!(event["fields"]["buyer"], json!(BUYER));
+    assert_eq!(event["fields"]["clearing"], json!(CLEARING));
+    assert_eq!(event["fields"]["index"], 3);
     assert_eq!(event["fields"]["quantity"], 5_000);
     assert_eq!(event["fields"]["escrow"], "960000000");
 
@@ -41,8 +47,8 @@ async fn a_block_shows_its_events_and_the_work_that_went_into_it() {
 #[actix_web::test]
 async fn a_trade_is_settled_then_reconciled_and_a_reorganisation_takes_it_back() {
     let mut scene = Scene::start().await;
-    let settled = scene.settled(TRADE, 0);
-    let first = scene.block(1, GENESIS, vec![settled]);
+    let logs = vec![scene.cleared(0), scene.settled(TRADE, 1)];
+    let first = scene.block(1, GENESIS, logs);
     let reconciled = scene.reconciled(TRADE, 0, 0);
     let second = scene.block(2, first.hash, vec![reconciled]);
     let (undone, redone) = (scene.removal(&second), scene.removal(&first));
@@ -61,6 +67,8 @@ async fn a_trade_is_settled_then_reconciled_and_a_reorganisation_takes_it_back()
     assert_eq!(trade["outcome"]["delivered_wh"], 4_200);
     assert_eq!(trade["outcome"]["seller_net"], "0.7476");
     assert_eq!(trade["outcome"]["make_whole"], "0.0864");
+    assert_eq!(trade["outcome"]["refund"], "0.1536");
+    assert_eq!(trade["outcome"]["collateral_back"], "0.4536");
 
     scene.feed(&undone, 3).await.unwrap();
     let trade = scene.get(&format!("/v1/explorer/trades/{TRADE}")).await;
@@ -78,10 +86,11 @@ async fn a_trade_is_settled_then_reconciled_and_a_reorganisation_takes_it_back()
 async fn a_trade_that_is_cut_more_than_once_shows_the_last_cut() {
     let mut scene = Scene::start().await;
     let logs = [
-        scene.settled(TRADE, 0),
-        scene.reconciled(TRADE, 0, 1),
-        scene.delivered(TRADE, RUN_CHALLENGED, 3_000, 2),
-        scene.delivered(TRADE, RUN_CHALLENGED, 2_000, 3),
+        scene.cleared(0),
+        scene.settled(TRADE, 1),
+        scene.reconciled(TRADE, 0, 2),
+        scene.delivered(TRADE, RUN_CHALLENGED, 3_000, 3),
+        scene.delivered(TRADE, RUN_CHALLENGED, 2_000, 4),
     ];
     let first = scene.block(1, GENESIS, logs.to_vec());
     let mut cut = scene.delivered(TRADE, RUN_CHALLENGED, 1_000, 0);
@@ -98,6 +107,55 @@ async fn a_trade_that_is_cut_more_than_once_shows_the_last_cut() {
     scene.feed(&undone, 3).await.unwrap();
     let outcome = &scene.get(&path).await["outcome"];
     assert_eq!((&outcome["delivered_wh"], &outcome["run"]), (&json!(2_000), &json!(254)));
+    scene.stop().await;
+}
+
+#[actix_web::test]
+async fn a_trade_has_the_slot_and_the_price_of_its_clearing_also_after_a_reorganisation() {
+    let mut scene = Scene::start().await;
+    let logs = vec![
+        scene.cleared_at(B256::repeat_byte(0xcb), SLOT + 1_800, 200_000, 0),
+        scene.cleared(1),
+        scene.cleared_at(B256::repeat_byte(0xcd), u64::MAX, u64::MAX, 2),
+    ];
+    let first = scene.block(1, GENESIS, logs);
+    let settled = scene.settled(TRADE, 0);
+    let second = scene.block(2, first.hash, vec![settled.clone()]);
+    let (undone, gone) = (scene.removal(&second), scene.removal(&first));
+    let dearer = scene.cleared_at(CLEARING, SLOT + 900, 190_000, 0);
+    let third = scene.block(1, GENESIS, vec![dearer]);
+    let fourth = scene.block(2, third.hash, vec![settled]);
+    let path = format!("/v1/explorer/trades/{TRADE}");
+
+    scene.feed(&first, 1).await.unwrap();
+    scene.feed(&second, 2).await.unwrap();
+    let trade = scene.get(&path).await;
+    assert_eq!((&trade["price"], &trade["block"]), (&json!("0.18"), &json!(2)));
+    assert_eq!(trade["slot"], "2026-05-28T21:00:00Z");
+
+    scene.feed(&undone, 3).await.unwrap();
+    scene.feed(&gone, 4).await.unwrap();
+    scene.feed(&third, 5).await.unwrap();
+    scene.feed(&fourth, 6).await.unwrap();
+    let trade = scene.get(&path).await;
+    assert_eq!((&trade["price"], &trade["block"]), (&json!("0.19"), &json!(2)));
+    assert_eq!(trade["slot"], "2026-05-28T21:15:00Z");
+    scene.stop().await;
+}
+
+#[actix_web::test]
+async fn a_trade_of_no_clearing_is_refused_and_so_is_a_run_of_no_trade() {
+    let mut scene = Scene::start().await;
+    for (log, reason) in [
+        (scene.settled(TRADE, 0), "unknown clearing"),
+        (scene.reconciled(TRADE, 0, 0), "unknown trade"),
+    ] {
+        let mut block = scene.block(1, GENESIS, vec![log]);
+        block.sequence = 1;
+        let refused = format!("{:#}", scene.feed(&block, 1).await.unwrap_err());
+        assert!(refused.contains(reason), "{refused}");
+        assert_eq!(scene.get("/v1/explorer/blocks").await["items"], json!([]));
+    }
     scene.stop().await;
 }
 
@@ -128,8 +186,8 @@ async fn a_block_joins_only_in_order_and_only_on_its_parent() {
 async fn a_lost_index_is_read_again_from_a_node() {
     let mut scene = Scene::start().await;
     let genesis = scene.block(0, B256::ZERO, vec![]);
-    let settled = scene.settled(TRADE, 0);
-    let first = scene.block(1, genesis.hash, vec![settled]);
+    let logs = vec![scene.cleared(0), scene.settled(TRADE, 1)];
+    let first = scene.block(1, genesis.hash, logs);
     let reconciled = scene.reconciled(TRADE, 0, 0);
     let second = scene.block(2, first.hash, vec![reconciled]);
     let third = scene.block(3, second.hash, vec![]);
@@ -144,6 +202,7 @@ async fn a_lost_index_is_read_again_from_a_node() {
     let trade = scene.get(&format!("/v1/explorer/trades/{TRADE}")).await;
     assert_eq!(trade["state"], "reconciled");
     assert_eq!(trade["buyer"], json!(BUYER));
+    assert_eq!(trade["price"], "0.18");
 
     let undone = scene.removal(&third);
     scene.feed(&undone, undone.sequence).await.unwrap();
@@ -156,19 +215,20 @@ async fn lists_go_on_where_the_page_before_ended() {
     let mut scene = Scene::start().await;
     let mut parent = GENESIS;
     for number in 1..=5 {
-        let trades: Vec<_> = (0..2)
-            .map(|index| {
-                let name = [u8::try_from(number).unwrap(), u8::try_from(index).unwrap()];
-                scene.settled(keccak256(name), index)
-            })
-            .collect();
-        let block = scene.block(number, parent, trades);
+        let trades = (1..=2).map(|index| {
+            let name = [u8::try_from(number).unwrap(), u8::try_from(index).unwrap()];
+            scene.settled(keccak256(name), index)
+        });
+        let cleared = (number == 1).then(|| scene.cleared(0));
+        let logs = cleared.into_iter().chain(trades).collect();
+        let block = scene.block(number, parent, logs);
         parent = block.hash;
         scene.feed(&block, number).await.unwrap();
     }
     assert_eq!(walk(&scene, "/v1/explorer/blocks?limit=2", "hash").await, 5);
     assert_eq!(walk(&scene, "/v1/explorer/trades?limit=3", "trade").await, 10);
-    assert_eq!(walk(&scene, "/v1/explorer/transactions?limit=4", "hash").await, 10);
+    // Those of the trades, and that of their clearing.
+    assert_eq!(walk(&scene, "/v1/explorer/transactions?limit=4", "hash").await, 11);
     let seller = format!("/v1/explorer/transactions?limit=7&address={SELLER}");
     assert_eq!(walk(&scene, &seller, "hash").await, 10);
     let nobody = format!("/v1/explorer/trades?limit=7&address={}", scene.deployment.token);
@@ -197,9 +257,10 @@ async fn walk(scene: &Scene, path: &str, name: &str) -> usize {
 #[actix_web::test]
 async fn a_search_finds_what_has_the_name() {
     let mut scene = Scene::start().await;
-    let settled = scene.settled(TRADE, 0);
+    let settled = scene.settled(TRADE, 1);
     let transaction = settled.transaction;
-    let block = scene.block(1, GENESIS, vec![settled]);
+    let logs = vec![scene.cleared(0), settled];
+    let block = scene.block(1, GENESIS, logs);
     scene.feed(&block, 1).await.unwrap();
     let checksummed = SELLER.to_string();
     for (q, kind, id) in [

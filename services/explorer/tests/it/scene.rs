@@ -12,17 +12,21 @@ use bus::Bus;
 use calendar::Timestamp;
 use chain::Header;
 use client::{JsonRpc, RpcError};
-use contracts::Deployment;
-use contracts::bindings::EnergyMarket::{TradeReconciled, TradeSettled};
+use contracts::bindings::EnergyMarket::{SlotCleared, TradeReconciled, TradeSettled};
+use contracts::{Clearing, Deployment};
 use events::ledger::{BlockConnected, BlockDisconnected, Confirmed, Log};
 use events::{Envelope, Event};
 use explorer::{Explorer, Parts};
 use serde_json::{Value, json};
+use units::Energy;
 use utoipa_actix_web::AppExt;
 
 pub(crate) const BUYER: Address = Address::repeat_byte(0xb1);
 pub(crate) const SELLER: Address = Address::repeat_byte(0x5e);
 pub(crate) const CLEARER: Address = Address::repeat_byte(0xc1);
+/// The clearing of all trades, and its slot.
+pub(crate) const CLEARING: B256 = B256::repeat_byte(0xcc);
+pub(crate) const SLOT: u64 = 1_780_002_000;
 
 /// A node that shows the blocks it was given, or none at all.
 #[derive(Default)]
@@ -147,7 +151,7 @@ impl Scene {
 
     /// A mined block on `parent` whose header the node shows.
     pub(crate) fn block(&mut self, number: u64, parent: B256, logs: Vec<Log>) -> BlockConnected {
-        let header = mined(number, parent);
+        let header = mined(number, parent, &logs);
         let hash = header.hash();
         self.sequence += 1;
         let mut senders = Vec::new();
@@ -189,20 +193,40 @@ impl Scene {
         self.bus.publish(&Envelope::of(event, &cause.to_string(), now)).await
     }
 
+    /// The clearing of all trades as the market's contract logs it.
+    pub(crate) fn cleared(&self, index: u32) -> Log {
+        self.cleared_at(CLEARING, SLOT, 180_000, index)
+    }
+
+    /// A clearing of this name, slot and price.
+    pub(crate) fn cleared_at(&self, clearing: B256, slot: u64, price: u64, index: u32) -> Log {
+        let terms = Clearing {
+            policy: B256::repeat_byte(3),
+            slot,
+            mechanism: 1,
+            price,
+            retail_price: 300_000,
+            feed_in_price: 80_000,
+            volume: Energy::from_wh(50_000),
+            fills: 10,
+            fills_root: B256::repeat_byte(4),
+            journal_root: B256::repeat_byte(5),
+        };
+        let zone = B256::repeat_byte(6);
+        self.log(&SlotCleared { clearing, zone, slot, terms: terms.to_sol() }, index)
+    }
+
     /// A trade's settlement as the market's contract logs it.
     pub(crate) fn settled(&self, trade: B256, index: u32) -> Log {
         let event = TradeSettled {
             trade,
             buyer: BUYER,
             seller: SELLER,
-            clearing: B256::repeat_byte(0xcc),
+            clearing: CLEARING,
+            index: 3,
             buyOrder: B256::repeat_byte(1),
             sellOrder: B256::repeat_byte(2),
-            slot: 1_780_002_000,
             quantity: 5_000,
-            price: 180_000,
-            retailPrice: 300_000,
-            feedInPrice: 80_000,
             escrow: U256::from(960_000_000),
             collateral: U256::from(540_000_000),
         };
@@ -227,8 +251,6 @@ impl Scene {
             platform: U256::from(16_800_000),
             makeWhole: U256::from(86_400_000),
             compensation: U256::ZERO,
-            refund: U256::from(153_600_000),
-            collateralBack: U256::from(453_600_000),
         };
         self.log(&event, index)
     }
@@ -245,14 +267,16 @@ impl Scene {
     }
 }
 
-fn mined(number: u64, parent: B256) -> Header {
+/// A header on `parent` for a block with these logs.
+fn mined(number: u64, parent: B256, logs: &[Log]) -> Header {
+    let said: Vec<u8> = logs.iter().flat_map(|log| log.data.to_vec()).collect();
     let mut header = Header {
         parent_hash: parent,
         ommers_hash: B256::repeat_byte(0x1d),
         coinbase: Address::repeat_byte(0x31),
         state_root: B256::repeat_byte(3),
         transactions_root: B256::repeat_byte(4),
-        receipts_root: B256::repeat_byte(5),
+        receipts_root: keccak256(said),
         logs_bloom: Bloom::ZERO,
         difficulty: U256::from(1_000),
         number,

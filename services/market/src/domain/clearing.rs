@@ -2,7 +2,7 @@
 
 use alloy_primitives::B256;
 use calendar::{Slot, Timestamp};
-use contracts::{fill_leaf, journal_leaf, trade_id};
+use contracts::{Fills, Met, journal_leaf, trade_id};
 use matching::{Clearing, Order, Rules};
 use units::{Overflow, Price};
 
@@ -56,22 +56,23 @@ impl Exchange {
             dropped: outcome.dropped,
             trades,
         };
-        cleared.fills_root = self.fills_tree(&cleared).root();
+        cleared.fills_root = self.fills(&cleared).root();
         cleared.clearing = chain::clearing(&cleared, parameters).id();
-        for trade in &mut cleared.trades {
-            let (buy, sell) = (self.orders[&trade.buy].hash, self.orders[&trade.sell].hash);
-            trade.trade = trade_id(cleared.clearing, buy, sell);
+        for (index, trade) in (0..).zip(&mut cleared.trades) {
+            trade.trade = trade_id(cleared.clearing, index);
         }
         cleared
     }
 
-    /// The tree over the trades of a cleared slot, in fill order.
-    pub fn fills_tree(&self, cleared: &ClearedSlot) -> merkle::Tree {
-        let leaf = |trade: &ClearedTrade| {
-            let (buy, sell) = (self.orders[&trade.buy].hash, self.orders[&trade.sell].hash);
-            merkle::leaf(&fill_leaf(buy, sell, trade.quantity))
+    /// The trades of a cleared slot as the contract takes them, in fill order.
+    pub fn fills(&self, cleared: &ClearedSlot) -> Fills {
+        let met = |trade: &ClearedTrade| Met {
+            buy: self.orders[&trade.buy].hash,
+            sell: self.orders[&trade.sell].hash,
+            quantity: trade.quantity,
         };
-        merkle::Tree::new(cleared.trades.iter().map(leaf).collect())
+        let fills = cleared.trades.iter().map(met).collect();
+        Fills::new(fills).expect("no order is filled above its quantity")
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Parameters {
     pub forecast_days_min: u32,
     /// The hash of the policy that orders must name.
     pub policy: B256,
+    /// The policy with that hash, which every call about a clearing shows.
+    pub terms: contracts::Policy,
 }
 
 impl Parameters {

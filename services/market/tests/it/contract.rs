@@ -131,14 +131,14 @@ async fn the_contracts_settle_what_the_market_cleared_and_the_market_believes_th
     let running = start().await;
     let mut evm = Evm::new();
     let names: Vec<String> =
-        (0..21).flat_map(|n| [format!("buyer {n}"), format!("seller {n}")]).collect();
+        (0..40).flat_map(|n| [format!("buyer {n}"), format!("seller {n}")]).collect();
     for envelope in known(&names) {
         running.bus.publish(&envelope).await.unwrap();
     }
     let deposits = names.iter().flat_map(|name| evm.fund(neighbour(name).address())).collect();
     running.bus.publish(&connected(1, 1, deposits)).await.unwrap();
     let desk = running.market.desks()[0].clone();
-    for n in 0..21 {
+    for n in 0..40 {
         let buy = neighbour(&format!("buyer {n}")).buy(100 + 7 * n, 250_000 + 100 * n);
         let sell = neighbour(&format!("seller {n}")).sell(103 + 7 * n, 100_000 + 100 * n);
         desk.place(buy).await.unwrap();
@@ -153,7 +153,7 @@ async fn the_contracts_settle_what_the_market_cleared_and_the_market_believes_th
 
     // The keenest buyer takes the money away between clearing and settlement.
     evm.now = gate.unsigned();
-    let gone = neighbour("buyer 20").address();
+    let gone = neighbour("buyer 39").address();
     let all = deployment().request_withdrawal(Money::from_n(CASH)).unwrap();
     let mut logs = evm.call(gone, all);
     for transaction in &sent {
@@ -165,7 +165,7 @@ async fn the_contracts_settle_what_the_market_cleared_and_the_market_believes_th
 
     let book = desk.book().await;
     let cleared = book.slot(slot().start).unwrap().cleared.clone().unwrap();
-    assert!(cleared.trades.len() > market::FILLS_PER_SETTLE_MAX, "{}", cleared.trades.len());
+    assert!(cleared.trades.len() > contracts::BATCH_FILLS, "{}", cleared.trades.len());
     let mut skipped = 0;
     for trade in &cleared.trades {
         let buyer = book.order(trade.buy).unwrap().terms.account;

@@ -204,13 +204,14 @@ fn the_names_of_a_clearing_are_those_the_contract_computes() {
         journal_root: cleared.journal_root,
     };
     assert_eq!(cleared.clearing, posted.id());
-    let hash = |order: OrderId| town.order(order).unwrap().hash;
-    for (index, trade) in cleared.trades.iter().enumerate() {
-        let (buy, sell) = (hash(trade.buy), hash(trade.sell));
-        assert_eq!(trade.trade, contracts::trade_id(cleared.clearing, buy, sell));
-        let leaf = merkle::leaf(&contracts::fill_leaf(buy, sell, trade.quantity));
-        let path = town.fills_tree(&cleared).path(index);
-        assert!(merkle::verify(cleared.fills_root, leaf, index, 2, &path));
+    let order = |order: OrderId| town.order(order).unwrap();
+    for (index, trade) in (0..).zip(&cleared.trades) {
+        let (buy, sell) = (order(trade.buy), order(trade.sell));
+        assert_eq!(trade.trade, contracts::trade_id(cleared.clearing, index));
+        let met = contracts::Met { buy: buy.hash, sell: sell.hash, quantity: trade.quantity };
+        let leaf = merkle::leaf(&contracts::fill_leaf(&met, [buy.filled, sell.filled]));
+        let path = town.fills(&cleared).tree().path(index as usize);
+        assert!(merkle::verify(cleared.fills_root, leaf, index as usize, 2, &path));
     }
     let leaves = town
         .orders()

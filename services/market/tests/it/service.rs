@@ -160,34 +160,33 @@ fn check_transactions(running: &Running, trade: &Value) {
         assert_eq!(transaction.to(), Some(deployment().market));
         assert_eq!(transaction.chain_id(), Some(CHAIN_ID));
     }
-    let posted = EnergyMarket::clearCall::abi_decode(taken[0].input()).unwrap().terms;
+    let terms = EnergyMarket::clearCall::abi_decode(taken[0].input()).unwrap().terms;
+    let posted = &terms.clearing;
     assert_eq!((posted.price, posted.volume, posted.fills), (188_000, 3000, 1));
-    let settle = EnergyMarket::settleCall::abi_decode(taken[1].input()).unwrap();
-    assert_eq!(json!(settle.id), trade["clearing"]);
-    let fill = &settle.fills[0];
+    let batch = EnergyMarket::settleCall::abi_decode(taken[1].input()).unwrap().batch;
+    assert_eq!(batch.terms, terms);
+    assert_eq!(json!(contracts::Clearing::from_sol(posted).id()), trade["clearing"]);
     let market = deployment().market;
-    for (name, order, signature) in
-        [("b1", &fill.buy, &fill.buySignature), ("s1", &fill.sell, &fill.sellSignature)]
-    {
-        assert_eq!(order.account, neighbour(name).address());
-        let terms = if name == "b1" {
-            neighbour(name).buy(5000, 200_000).terms
-        } else {
-            neighbour(name).sell(3000, 100_000).terms
-        };
-        let signature = keys::Signature::from_slice(signature).unwrap();
-        let signer = keys::recover(terms.hash(CHAIN_ID, market), &signature);
-        assert_eq!((signer, &terms.to_sol()), (Some(order.account), order));
+    let orders =
+        [("b1", neighbour("b1").buy(5000, 200_000)), ("s1", neighbour("s1").sell(3000, 100_000))];
+    let mut places = [0; 2];
+    for (place, (name, order)) in places.iter_mut().zip(&orders) {
+        let account = neighbour(name).address();
+        let at = batch.orders.iter().position(|order| order.account == account).unwrap();
+        let shown = &batch.orders[at];
+        let signature = [shown.r.0, shown.vs.0].concat();
+        let signature = keys::Signature::from_slice(&signature).unwrap();
+        let signer = keys::recover(order.terms.hash(CHAIN_ID, market), &signature);
+        assert_eq!((signer, shown.filled), (Some(account), 3000));
+        assert_eq!(shown.quantity, order.terms.quantity.wh());
+        *place = at;
     }
-    let hash = |name: &str| {
-        let neighbour = neighbour(name);
-        let order =
-            if name == "b1" { neighbour.buy(5000, 200_000) } else { neighbour.sell(3000, 100_000) };
-        order.hash
-    };
-    let quantity = units::Energy::from_wh(fill.quantity);
-    let leaf = merkle::leaf(&contracts::fill_leaf(hash("b1"), hash("s1"), quantity));
-    assert!(merkle::verify(posted.fillsRoot, leaf, 0, 1, &fill.path));
+    let fill = U256::from(3000) << 16 | U256::from(places[0]) << 8 | U256::from(places[1]);
+    assert_eq!(batch.fills, [fill]);
+    let quantity = units::Energy::from_wh(3000);
+    let met = contracts::Met { buy: orders[0].1.hash, sell: orders[1].1.hash, quantity };
+    let leaf = merkle::leaf(&contracts::fill_leaf(&met, [quantity, quantity]));
+    assert!(merkle::verify(posted.fillsRoot, leaf, 0, 1, &batch.path));
 }
 
 #[tokio::test(flavor = "multi_thread")]

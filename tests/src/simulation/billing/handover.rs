@@ -1,7 +1,7 @@
 //! What billing does after it has handed over: refused runs again, trades that expire, intervals
 //! whose runs have become final.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{B256, keccak256};
 use billing::domain::handover::{Batch, Fate, Refused, again, fate};
@@ -11,6 +11,7 @@ use calendar::Timestamp;
 use client::Transaction;
 use ids::ConnectionPointId;
 
+use super::batches::BatchKey;
 use super::{Billing, KeptRow, MARGIN, Sent, SettledRow, transaction};
 use crate::simulation::counts::Counts;
 use crate::simulation::crash::Stop;
@@ -108,17 +109,19 @@ impl Billing {
             counts.add("reconcile: batch split");
         }
         let mut sends: Vec<(u8, Vec<Delivery>, u32, Transaction)> = Vec::new();
+        let mut taken = BTreeSet::new();
         for Batch { trades, alone } in batches {
-            let mut runs: BTreeMap<u8, Vec<Delivery>> = BTreeMap::new();
-            for (run, delivery) in trades.iter().map(|trade| open[trade]) {
-                runs.entry(run).or_default().push(delivery);
+            let key = self.batch_of(trades[0]);
+            if self.is_busy(key) || !taken.insert(key) {
+                counts.add("reconcile: waits for another half");
+                continue;
             }
-            for (run, deliveries) in runs {
-                let alone = if deliveries.len() == 1 { alone.max(1) } else { 0 };
-                let call = self.call(run, &deliveries, alone);
-                counts.add("reconcile: sent again");
-                sends.push((run, deliveries, alone, call));
-            }
+            let run = trades.iter().map(|trade| open[trade].0).max().expect("a batch has trades");
+            let deliveries: Vec<Delivery> = trades.iter().map(|trade| open[trade].1).collect();
+            let alone = if deliveries.len() == 1 { alone.max(1) } else { 0 };
+            let call = self.call(run, &deliveries, alone);
+            counts.add("reconcile: sent again");
+            sends.push((run, deliveries, alone, call));
         }
         for (_, fate) in &ended {
             counts.add(match fate {
@@ -157,17 +160,24 @@ impl Billing {
                 Some(_) => {}
             }
         }
-        let mut batches = again(again_of, now).batches;
-        if !fresh.is_empty() {
-            batches.push(Batch { trades: fresh, alone: 0 });
+        let mut by_batch: BTreeMap<BatchKey, Vec<B256>> = BTreeMap::new();
+        for trade in fresh {
+            by_batch.entry(self.batch_of(trade)).or_default().push(trade);
         }
+        let fresh = by_batch.into_values().map(|trades| Batch { trades, alone: 0 });
+        let mut taken = BTreeSet::new();
+        let batches = again(again_of, now).batches.into_iter().chain(fresh).filter(|batch| {
+            let key = self.batch_of(batch.trades[0]);
+            !self.is_busy(key) && taken.insert(key)
+        });
         let call = |batch: Batch| {
-            let call = self.scene.at.expire(batch.trades.clone());
+            let shown = self.shown(self.batch_of(batch.trades[0]));
+            let call = self.scene.at.expire(&shown, &batch.trades).expect("trades of a batch");
             let cause = format!("expire/{}/{}", keccak256(&call.data), batch.alone);
             let gas = 200_000 + 250_000 * batch.trades.len() as u64;
             (transaction(cause, call, gas), batch)
         };
-        batches.into_iter().map(call).collect()
+        batches.map(call).collect()
     }
 
     pub(super) fn expire(&mut self, now: Timestamp, counts: &mut Counts) -> Result<(), Stop> {

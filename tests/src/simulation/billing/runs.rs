@@ -11,6 +11,7 @@ use client::Transaction;
 use ids::ConnectionPointId;
 use units::Energy;
 
+use super::batches::BatchKey;
 use super::{Billing, NEVER, SlotRow, transaction};
 use crate::simulation::counts::Counts;
 use crate::simulation::crash::Stop;
@@ -25,7 +26,7 @@ impl Billing {
         let (run, next) = self.due_run(start, now);
         let final_run = run >= 2;
         let deliveries = self.target(start, final_run);
-        let mut changed: BTreeMap<u8, Vec<Delivery>> = BTreeMap::new();
+        let mut changed: BTreeMap<BatchKey, (u8, Vec<Delivery>)> = BTreeMap::new();
         for delivery in deliveries {
             let mut number = u8::try_from(run.max(0)).expect("there are three runs");
             let recorded = self.recorded(delivery.trade);
@@ -38,10 +39,16 @@ impl Billing {
                 number = number.max(last.saturating_add(1));
             }
             if now < self.corrections_end(start) && number < contracts::RUN_CHALLENGED {
-                changed.entry(number).or_default().push(delivery);
+                let batch = changed.entry(self.batch_of(delivery.trade)).or_default();
+                batch.0 = batch.0.max(number);
+                batch.1.push(delivery);
             }
         }
-        let rogue = changed.values().flatten().next().and_then(|first| {
+        if changed.keys().any(|batch| self.is_busy(*batch)) {
+            counts.add("reconcile: waits for the run before it");
+            return Ok(());
+        }
+        let rogue = changed.values().flat_map(|(_, all)| all).next().and_then(|first| {
             let (none, run) = (Energy::ZERO, self.rogue.take()?);
             let Delivery { trade, .. } = *first;
             counts.add("reconcile: somebody else recorded a run");
@@ -51,7 +58,7 @@ impl Billing {
         });
         let calls: Vec<(u8, Vec<Delivery>, Transaction)> = changed
             .into_iter()
-            .map(|(number, deliveries)| {
+            .map(|(_, (number, deliveries))| {
                 let call = self.call(number, &deliveries, 0);
                 (number, deliveries, call)
             })
@@ -67,7 +74,7 @@ impl Billing {
     }
 
     /// The last run of a trade on the best branch.
-    pub(super) fn recorded(&self, trade: B256) -> Option<(u8, Delivery)> {
+    pub(in crate::simulation) fn recorded(&self, trade: B256) -> Option<(u8, Delivery)> {
         let mut runs = self.durable.runs.iter().rev();
         let last = runs.find(|run| run.delivery.trade == trade)?;
         Some((last.run, last.delivery))
@@ -105,7 +112,8 @@ impl Billing {
     }
 
     pub(super) fn call(&self, number: u8, deliveries: &[Delivery], alone: u32) -> Transaction {
-        let call = self.scene.at.reconcile(number, deliveries);
+        let batch = self.shown(self.batch_of(deliveries[0].trade));
+        let call = self.scene.at.reconcile(number, &batch, deliveries).expect("trades of a batch");
         let cause = format!("reconcile/{}/{alone}", keccak256(&call.data));
         transaction(cause, call, 200_000 + 250_000 * deliveries.len() as u64)
     }

@@ -6,7 +6,7 @@ import { Badge, Empty, Hash } from "../../ui";
 /** Fields of 1e-9 currency. */
 const MONEY = new Set([
   "amount", "escrow", "collateral", "sellerNet", "network", "platform", "makeWhole", "compensation",
-  "refund", "collateralBack", "value",
+  "value",
 ]);
 /** Fields of 1e-9 currency per Wh. */
 const PRICES = new Set([

@@ -4,6 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 
 mod agreed;
+mod auctions;
 mod forged;
 mod late;
 mod ledger;

@@ -8,8 +8,7 @@ use calendar::{LocalDay, Slot, SlotLength, TimeZone, Timestamp};
 use chain::light::prove_ancestor;
 use contracts::requests::{MeterEnrolment, enrolment};
 use contracts::{
-    Call, Clearing, Delivery, FillProof, OrderTerms, Policy, Reconciled, Settled, Side, fill_leaf,
-    trade_id,
+    Call, Clearing, Delivery, Fills, Met, OrderTerms, Policy, Posted, Settled, Side, trade_id,
 };
 use ids::ConnectionPointId;
 use keys::SecretKey;
@@ -19,6 +18,7 @@ use units::{Energy, Money, Register};
 
 use super::super::*;
 use super::agreed::{PERIOD_DAYS, community, day, heading, key, meter, period, policy, terms};
+use super::auctions::{self, Auction, reconciled};
 use super::ledger::{CHAIN_ID, Chain};
 use crate::domain::bill::{Invoice, Period};
 
@@ -36,6 +36,7 @@ pub(super) struct World {
     pub(super) bill: BillFile,
     pub(super) text: String,
     pub(super) trust: Trust,
+    auctions: Vec<Auction>,
     nonce: u64,
 }
 
@@ -112,6 +113,7 @@ impl World {
             policy,
             tariff,
             bill,
+            auctions: Vec::new(),
             nonce: 1,
         };
         world.open_accounts();
@@ -178,8 +180,14 @@ impl World {
             self.entries.entry(day).or_default().push(entry);
             deliveries.push(delivery);
         }
-        let calls = [self.chain.at.reconcile(0, &deliveries)];
+        let calls = self.run(0, &deliveries);
         self.chain.mine(midnight.plus_seconds(22 * HOUR), calls);
+    }
+
+    /// The calls that write a run, one for each slot with a trade of it, in order of the slots.
+    fn run(&mut self, run: u8, deliveries: &[Delivery]) -> Vec<Call> {
+        let at = self.chain.at;
+        self.auctions.iter_mut().filter_map(|one| one.run(&at, run, deliveries)).collect()
     }
 
     /// The auction of one slot and its trades.
@@ -193,13 +201,15 @@ impl World {
         let hour = SlotLength::from_minutes(60).unwrap();
         let retail = self.tariff.retail_price(Slot::starting(slot, hour).unwrap());
         let market = self.chain.at.market;
-        let orders: Vec<(OrderTerms, OrderTerms, u64)> =
+        let orders: Vec<(OrderTerms, OrderTerms)> =
             deals.iter().map(|deal| self.orders(slot, deal)).collect();
         let hash = |order: &OrderTerms| order.hash(CHAIN_ID, market);
-        let leaf = |(buy, sell, wh): &(OrderTerms, OrderTerms, u64)| {
-            merkle::leaf(&fill_leaf(hash(buy), hash(sell), Energy::from_wh(*wh)))
+        let met = |(buy, sell): &(OrderTerms, OrderTerms)| Met {
+            buy: hash(buy),
+            sell: hash(sell),
+            quantity: buy.quantity,
         };
-        let tree = merkle::Tree::new(orders.iter().map(leaf).collect());
+        let fills = Fills::new(orders.iter().map(met).collect()).unwrap();
         let clearing = Clearing {
             policy: self.policy.id(),
             slot: slot.unsigned(),
@@ -207,43 +217,32 @@ impl World {
             price: 180_000,
             retail_price: u64::try_from(retail.n_per_wh()).unwrap(),
             feed_in_price: 80_000,
-            volume: Energy::from_wh(orders.iter().map(|order| order.2).sum()),
+            volume: Energy::from_wh(deals.iter().map(|deal| deal.quantity).sum()),
             fills: u32::try_from(orders.len()).unwrap(),
-            fills_root: tree.root(),
+            fills_root: fills.root(),
             journal_root: B256::ZERO,
         };
-        let mut fills = Vec::new();
-        for (place, (deal, (buy, sell, wh))) in deals.iter().zip(orders).enumerate() {
-            let trade = trade_id(clearing.id(), hash(&buy), hash(&sell));
+        for (index, deal) in (0..).zip(deals) {
+            let trade = trade_id(clearing.id(), index);
             traded.push((day, trade));
             self.entries.entry(day).or_default().push(DigestEntry::Settled(Settled {
                 trade,
                 side: deal.side,
                 slot: clearing.slot,
-                quantity: Energy::from_wh(wh),
+                quantity: Energy::from_wh(deal.quantity),
                 price: clearing.price,
                 retail_price: clearing.retail_price,
                 feed_in_price: clearing.feed_in_price,
                 policy: clearing.policy,
             }));
-            let sign = |order: &OrderTerms| {
-                let number = if order.account == key(1).address() { 1 } else { 3 };
-                Bytes::copy_from_slice(key(number).sign(hash(order)).as_bytes())
-            };
-            fills.push(FillProof {
-                quantity: Energy::from_wh(wh),
-                index: u32::try_from(place).unwrap(),
-                path: tree.path(place),
-                buy_signature: sign(&buy),
-                sell_signature: sign(&sell),
-                buy,
-                sell,
-            });
         }
-        vec![self.chain.at.clear(&clearing), self.chain.at.settle(clearing.id(), &fills)]
+        let posted = Posted { clearing, policy: self.policy.clone() };
+        let calls = auctions::calls(&self.chain.at, &posted, &fills, &orders);
+        self.auctions.push(Auction::new(posted, &orders));
+        calls
     }
 
-    fn orders(&mut self, slot: Timestamp, deal: &Deal) -> (OrderTerms, OrderTerms, u64) {
+    fn orders(&mut self, slot: Timestamp, deal: &Deal) -> (OrderTerms, OrderTerms) {
         self.nonce += 1;
         let order = |side: Side| {
             let ours = side == deal.side;
@@ -264,7 +263,7 @@ impl World {
                 expiry: slot.unsigned(),
             }
         };
-        (order(Side::Buy), order(Side::Sell), deal.quantity)
+        (order(Side::Buy), order(Side::Sell))
     }
 
     /// Anchors each day's readings as a new batch: ours is the second of three leaves.
@@ -368,16 +367,6 @@ impl World {
     }
 }
 
-pub(super) fn reconciled(delivery: &Delivery, run: u8) -> Reconciled {
-    Reconciled {
-        trade: delivery.trade,
-        run,
-        delivered: delivery.delivered,
-        seller_short: delivery.seller_short,
-        buyer_short: delivery.buyer_short,
-    }
-}
-
 /// Registers at each hour from the first midnight to the last: 450 Wh taken in every hour but
 /// nine to sixteen o'clock, when 40 Wh are taken and 600 Wh given.
 fn read_meter(begin: Timestamp, keep: fn(&Reading) -> bool) -> Vec<SignedReading> {
@@ -454,8 +443,8 @@ pub(super) fn settled_for(delivered: u64) -> World {
         seller_short: Energy::ZERO,
         buyer_short: Energy::ZERO,
     };
-    let call = world.chain.at.reconcile(1, &[delivery]);
-    world.send([call]);
+    let calls = world.run(1, &[delivery]);
+    world.send(calls);
     let entry = DigestEntry::Reconciled(reconciled(&delivery, 1));
     world.entries.get_mut(&day).unwrap().push(entry);
     world

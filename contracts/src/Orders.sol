@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+pragma solidity 0.8.37;
+
+import {SlotDerivation} from "@openzeppelin/contracts/utils/SlotDerivation.sol";
+import {StorageSlot} from "@openzeppelin/contracts/utils/StorageSlot.sol";
+import {Batches} from "./Batches.sol";
+import {Clearings} from "./Clearings.sol";
+import {Outcomes} from "./Outcomes.sol";
+import {Signatures} from "./Signatures.sol";
+import {Trades} from "./Trades.sol";
+import {Clearing, FillBatch, Order, Reason, SignedOrder, Terms} from "./Types.sol";
+
+/// The orders of a batch and their accounts, each looked at once for all fills of the batch.
+///
+/// They stand one after the other in memory and are reached by their places. Whether the batch is
+/// the clearing's is not known here: nothing is kept.
+abstract contract Orders is Clearings {
+    using SlotDerivation for bytes32;
+    using StorageSlot for bytes32;
+
+    uint8 internal constant BUY = 0;
+    uint8 internal constant SELL = 1;
+
+    /// An account of a batch while it is settled: its place among the accounts, cash and digest as
+    /// they will be, and where they and its nonces are kept. `kept` and `moved` tell whether it has
+    /// trades that were settled before, and now.
+    struct Party {
+        address account;
+        uint256 place;
+        uint256 cash;
+        bytes32 digest;
+        bytes32 cashSlot;
+        bytes32 digestSlot;
+        bytes32 noncesSlot;
+        bool kept;
+        bool moved;
+    }
+
+    /// An order of a batch while its fills are settled. `side` is neither side where the order is
+    /// not shown, `reason` tells why no fill of it holds. `filled` is what the clearing fills of it
+    /// in all, `before` was filled in other batches, `left` is still to be filled; `begun` tells
+    /// whether something was filled here. `nonces` is the word at `noncesSlot` as it was last read.
+    struct Leg {
+        bytes32 hash;
+        Party party;
+        uint256 side;
+        uint256 reason;
+        uint256 filled;
+        uint256 before;
+        uint256 left;
+        bool begun;
+        uint256 nonce;
+        bytes32 noncesSlot;
+        uint256 nonces;
+    }
+
+    /// A batch while it is settled. `leg` is the first of its orders, the others follow. `party` is
+    /// none, the accounts that have been opened follow, and `last` is the last of them. `order`,
+    /// `entry` and `log` are the words of an order, of a digest and of {TradeSettled}, of which a
+    /// clearing gives some to all the same; `numbers` are those of an entry.
+    struct Work {
+        bytes32 id;
+        Terms terms;
+        uint256 allIn;
+        uint256 collateral;
+        uint256 day;
+        uint256 numbers;
+        uint256 orders;
+        uint256 accounts;
+        Leg leg;
+        Party party;
+        Party last;
+        Order order;
+        uint256 entry;
+        uint256 log;
+    }
+
+    /// No order that is shown has it.
+    uint256 internal constant NOT_SHOWN = 256;
+    uint256 internal constant PARTY_BYTES = 9 * 32;
+    uint256 internal constant LEG_BYTES = 11 * 32;
+
+    /// Where an account's digest of a day is kept.
+    function _digestSlot(address account, uint256 day) internal view virtual returns (bytes32);
+
+    /// Looks at a batch, which may be any that is shown of a clearing.
+    function _begin(FillBatch calldata batch) internal view returns (Work memory work) {
+        work.id = clearingOf(batch.terms);
+        work.terms = batch.terms;
+        if (block.timestamp >= _slotEnd(work.terms)) revert SlotOver(work.terms.clearing.slot);
+        work.allIn = Outcomes.allIn(work.terms);
+        work.collateral = Outcomes.makeWholePrice(work.terms);
+        work.day = _day(work.terms);
+        _shareWords(work);
+        _open(work, batch);
+    }
+
+    function _shareWords(Work memory work) private view {
+        Clearing memory clearing = work.terms.clearing;
+        bytes memory order = abi.encode(
+            ORDER_TYPEHASH,
+            0,
+            0,
+            clearing.slot,
+            0,
+            0,
+            0,
+            work.terms.policy.community,
+            work.terms.policy.zone,
+            0,
+            clearing.policy,
+            0,
+            0,
+            0
+        );
+        order = abi.encodePacked(order, hex"1901", _domainSeparatorV4(), bytes32(0));
+        bytes memory entry = abi.encodePacked(
+            bytes32(0),
+            uint8(1),
+            bytes32(0),
+            uint8(0),
+            bytes32(0),
+            clearing.feedInPrice,
+            clearing.policy
+        );
+        bytes memory log = abi.encode(work.id, 0, 0, 0, 0, 0, 0);
+        work.numbers =
+            (uint256(clearing.slot) << 192) |
+            (uint256(clearing.price) << 64) |
+            clearing.retailPrice;
+        (work.entry, work.log) = (_words(entry), _words(log));
+        (Order memory fields, uint256 words) = (work.order, _words(order));
+        // In assembly, because the type's hash stands before what the account signs.
+        assembly ("memory-safe") {
+            fields := add(words, 0x20)
+        }
+        work.order = fields;
+    }
+
+    /// Where the words of some bytes are.
+    function _words(bytes memory of_) internal pure returns (uint256 words) {
+        // In assembly, because the length stands before them.
+        assembly ("memory-safe") {
+            words := add(of_, 0x20)
+        }
+    }
+
+    /// Looks at the orders of a batch, each once for all its fills.
+    function _open(Work memory work, FillBatch calldata batch) private view {
+        SignedOrder[] calldata orders = batch.orders;
+        // Two for each fill; a place has eight bits.
+        if (orders.length > 2 * Batches.FILLS_MAX) revert BadBatch();
+        work.orders = orders.length;
+        unchecked {
+            uint256 legs = _words(new bytes(LEG_BYTES * orders.length));
+            uint256 parties = _words(new bytes(PARTY_BYTES * (orders.length + 1)));
+            (Leg memory leg, Party memory party) = (work.leg, work.party);
+            // In assembly, because a list of structs would cost a copy and checks of its own.
+            assembly ("memory-safe") {
+                leg := legs
+                party := parties
+            }
+            (work.leg, work.party, work.last) = (leg, party, party);
+            bytes32 last;
+            for (uint256 i = 0; i < orders.length; ++i) {
+                last = _openOrder(work, batch, orders[i], leg, i, last);
+                // The next order.
+                assembly ("memory-safe") {
+                    leg := add(leg, LEG_BYTES)
+                }
+            }
+        }
+    }
+
+    /// Looks at an order; `last` is the hash of the one before it.
+    function _openOrder(
+        Work memory work,
+        FillBatch calldata batch,
+        SignedOrder calldata signed,
+        Leg memory leg,
+        uint256 i,
+        bytes32 last
+    ) private view returns (bytes32 hash) {
+        address account = signed.account;
+        hash = account == address(0) ? signed.r : _hash(work.order, signed);
+        address lastAccount = work.last.account;
+        // Rising, so that no account and no order is there twice.
+        if (account > lastAccount) _openAccount(work, account);
+        else if (account < lastAccount || (hash <= last && i != 0)) revert BadBatch();
+        uint256 filled = signed.filled;
+        (leg.hash, leg.party, leg.filled, leg.left) = (hash, work.last, filled, filled);
+        if (account == address(0)) {
+            leg.side = NOT_SHOWN;
+            return hash;
+        }
+        leg.side = work.order.side;
+        uint256 nonce = work.order.nonce;
+        leg.nonce = nonce & 127;
+        leg.noncesSlot = work.last.noncesSlot.deriveMapping(nonce >> 7);
+        _checkOrder(work, batch, signed, leg);
+    }
+
+    function _openAccount(Work memory work, address account) private view {
+        unchecked {
+            Party memory party = work.last;
+            // The next account.
+            assembly ("memory-safe") {
+                party := add(party, PARTY_BYTES)
+            }
+            work.last = party;
+            party.account = account;
+            party.place = work.accounts++;
+            party.cashSlot = _freeSlot(account);
+            party.digestSlot = _digestSlot(account, work.day);
+            party.noncesSlot = _noncesSlot(account);
+            party.cash = party.cashSlot.getUint256Slot().value;
+            party.digest = party.digestSlot.getBytes32Slot().value;
+        }
+    }
+
+    /// Fills in an order, and answers what its account signed.
+    function _hash(
+        Order memory order,
+        SignedOrder calldata signed
+    ) private pure returns (bytes32 hash) {
+        uint256 dirty;
+        // In assembly, because the words of a call are those that are hashed. Words that are not
+        // what the types allow are refused.
+        assembly ("memory-safe") {
+            calldatacopy(order, signed, 0x40)
+            calldatacopy(add(order, 0x60), add(signed, 0x40), 0x60)
+            calldatacopy(add(order, 0x100), add(signed, 0xa0), 0x20)
+            calldatacopy(add(order, 0x140), add(signed, 0xc0), 0x60)
+            mstore(add(order, 0x1c2), keccak256(sub(order, 0x20), 0x1c0))
+            hash := keccak256(add(order, 0x1a0), 0x42)
+            let limits := or(mload(add(order, 0x60)), mload(add(order, 0x80)))
+            limits := or(limits, or(mload(add(order, 0xa0)), mload(add(order, 0x180))))
+            dirty := or(shr(8, mload(add(order, 0x20))), shr(64, limits))
+            dirty := or(dirty, shr(160, mload(add(order, 0x140))))
+        }
+        if (dirty != 0) revert BadBatch();
+    }
+
+    /// Finds the first reason why no fill of an order holds.
+    function _checkOrder(
+        Work memory work,
+        FillBatch calldata batch,
+        SignedOrder calldata signed,
+        Leg memory leg
+    ) private view {
+        unchecked {
+            Order memory order = work.order;
+            bool buys = order.side == BUY;
+            uint256 limit = order.limitPrice;
+            if (block.timestamp > order.expiry) {
+                leg.reason = uint256(Reason.Expired);
+            } else if (buys && work.allIn > limit) {
+                leg.reason = uint256(Reason.BuyerLimit);
+            } else if (
+                !buys && work.terms.clearing.price < limit + work.terms.policy.sellerFee
+            ) {
+                leg.reason = uint256(Reason.SellerLimit);
+            } else if (!_signed(batch, signed, order, leg.hash)) {
+                leg.reason = uint256(buys ? Reason.BuyerSignature : Reason.SellerSignature);
+            } else if (
+                leg.filled > order.quantity ||
+                leg.filled < order.minFill ||
+                leg.filled > Trades.QUANTITY_MAX
+            ) {
+                leg.reason = uint256(buys ? Reason.BuyerQuantity : Reason.SellerQuantity);
+            }
+        }
+    }
+
+    /// Whether the account signed, or a delegate it lets sign such an order.
+    function _signed(
+        FillBatch calldata batch,
+        SignedOrder calldata signed,
+        Order memory order,
+        bytes32 hash
+    ) private view returns (bool) {
+        bytes32 vs = signed.vs;
+        if (vs == 0) return _accepted(batch, signed, order, hash);
+        address signer = Signatures.recover(hash, signed.r, vs);
+        // The account is not zero: the order is shown.
+        if (signer == order.account) return true;
+        return
+            signer != address(0) &&
+            signer == order.delegate &&
+            _delegated(order.account, signer, order.quantity);
+    }
+
+    /// Whether the contract that is the account, or its delegate, takes the signature as its own.
+    function _accepted(
+        FillBatch calldata batch,
+        SignedOrder calldata signed,
+        Order memory order,
+        bytes32 hash
+    ) private view returns (bool) {
+        uint256 place = uint256(signed.r);
+        if (place >= batch.signatures.length) return false;
+        (address account, address delegate) = (order.account, order.delegate);
+        bool delegated = delegate.code.length != 0 &&
+            _delegated(account, delegate, order.quantity);
+        return
+            Signatures.acceptedBy(
+                delegated ? delegate : account,
+                hash,
+                batch.signatures[place],
+                Signatures.SETTLE_GAS_MAX
+            );
+    }
+}
