@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+pragma solidity 0.8.37;
+
+import {Accounts} from "../src/Accounts.sol";
+import {MarketEvents} from "../src/MarketEvents.sol";
+import {Clearing, FillBatch, Policy, Reason, Terms} from "../src/Types.sol";
+import {Judge, Market, Meters, Roles, Token} from "./support/Contracts.sol";
+import {Evidence} from "./support/Evidence.sol";
+import {NaiveTrades} from "./support/NaiveTrades.sol";
+import {Pair} from "./support/World.sol";
+
+/// What whoever holds every key of the operator can do to accounts: those with a key of their own,
+/// and, at the end, those whose key is the operator's as well.
+///
+/// OPERATOR has every role there is, the admin's too, and `theirs` is a key that only it knows.
+contract OperatorsTest is Evidence {
+    address private buyer;
+    address private seller;
+    address private theirs;
+
+    function setUp() public {
+        _beginWithMeters();
+        (buyer, seller, theirs) = (account(1), account(2), account(70));
+        fund(buyer, 5_000_000_000);
+        fund(seller, 5_000_000_000);
+    }
+
+    /// Only the account's signature moves its free cash, and only to the account.
+    function test_cash_is_not_moved() public {
+        bytes32 request = keccak256("Withdrawal(address account,uint256 amount,uint256 nonce)");
+        request = typed(keccak256(abi.encode(request, buyer, 1_000, 9)));
+        bytes memory forged = abi.encodeCall(
+            Market.requestWithdrawalFor,
+            (buyer, 1_000, 9, sign(theirs, request))
+        );
+        bytes memory reason = abi.encodeWithSelector(Accounts.NotSigned.selector, buyer);
+        refused(OPERATOR, address(market), forged, reason);
+        bytes memory take = abi.encodeWithSignature(
+            "transferFrom(address,address,uint256)",
+            market,
+            OPERATOR,
+            1
+        );
+        refused(OPERATOR, address(token), take, Token.ERC20InsufficientAllowance.selector);
+        bytes memory burn = abi.encodeWithSignature("burnFrom(address,uint256)", market, 1);
+        refused(OPERATOR, address(token), burn, Token.ERC20InsufficientAllowance.selector);
+        reason = abi.encodeWithSelector(Accounts.NothingToWithdraw.selector);
+        refused(OPERATOR, address(market), abi.encodeCall(Market.withdraw, (buyer)), reason);
+        // What it mints is its own, and takes nobody's.
+        fund(theirs, 1_000_000_000_000);
+        same(market.free(buyer), 5_000_000_000, "buyer");
+        same(market.free(seller), 5_000_000_000, "seller");
+    }
+
+    /// Neither side trades by a key that is not its own.
+    function test_a_fill_that_nobody_signed_is_not_settled() public {
+        uint256 own = keyOf[buyer];
+        keyOf[buyer] = keyOf[theirs];
+        FillBatch memory batch = postOne(termsOf(policy()), single(pair(buyer, seller, 1)));
+        check(batch, Reason.BuyerSignature);
+        keyOf[buyer] = own;
+        keyOf[seller] = keyOf[theirs];
+        batch = prove(batch.terms, single(pair(buyer, seller, 1)))[0];
+        check(batch, Reason.SellerSignature);
+        same(market.free(buyer), 5_000_000_000, "buyer");
+        same(market.free(seller), 5_000_000_000, "seller");
+    }
+
+    /// What was posted stands, once for each zone and slot, and binds its poster too.
+    function test_nothing_but_the_posted_result_is_settled() public {
+        Terms memory terms = termsOf(policy());
+        FillBatch memory batch = postOne(terms, single(pair(buyer, seller, 1)));
+        Pair memory more = pair(buyer, seller, 2);
+        FillBatch memory other = prove(termsOf(policy()), single(more))[0];
+        other.terms = batch.terms;
+        bytes memory call = abi.encodeCall(Market.settle, (other));
+        refused(OPERATOR, address(market), call, MarketEvents.BadBatch.selector);
+        Terms memory again = termsOf(policy());
+        again.clearing.price -= 1;
+        prove(again, single(more));
+        call = abi.encodeCall(Market.clear, (again));
+        refused(OPERATOR, address(market), call, MarketEvents.AlreadyCleared.selector);
+        other = prove(again, single(more))[0];
+        call = abi.encodeCall(Market.settle, (other));
+        refused(OPERATOR, address(market), call, MarketEvents.UnknownClearing.selector);
+    }
+
+    /// A posted price outside a limit settles with nobody whose limit it is, at either end.
+    function test_no_limit_is_passed() public {
+        Terms memory terms = termsOf(policy());
+        terms.clearing.price += 1;
+        check(postOne(terms, single(pair(buyer, seller, 1))), Reason.BuyerLimit);
+        terms = termsOf(policy());
+        (terms.clearing.slot, terms.clearing.price) = (SLOT + SLOT_SECONDS, 179_999);
+        Pair memory one = pair(buyer, seller, 2);
+        (one.buy.slot, one.sell.slot) = (SLOT + SLOT_SECONDS, SLOT + SLOT_SECONDS);
+        check(postOne(terms, single(one)), Reason.SellerLimit);
+    }
+
+    /// Sybil orders can move a price, and never above what a buyer signed; that it was moved is
+    /// seen by whoever computes the auction anew from the journal.
+    function test_a_price_inside_both_limits_is_all_that_sybils_can_make() public {
+        address sybil = account(71);
+        fund(sybil, 5_000_000_000);
+        Pair[] memory all = new Pair[](2);
+        all[0] = pair(buyer, seller, 1);
+        all[1] = pair(sybil, account(72), 1);
+        fund(account(72), 5_000_000_000);
+        uint256 before = market.free(buyer);
+        FillBatch memory batch = postOne(termsOf(policy()), all);
+        check(batch, Reason.None);
+        uint256 most = uint256(all[0].buy.limitPrice) * all[0].quantity;
+        isTrue(before - market.free(buyer) <= most, "not above the limit");
+    }
+
+    /// A fill is settled once, however often it is sent.
+    function test_nothing_is_settled_twice() public {
+        FillBatch memory batch = postOne(termsOf(policy()), single(pair(buyer, seller, 1)));
+        check(batch, Reason.None);
+        (uint256 a, uint256 b) = (market.free(buyer), market.free(seller));
+        check(batch, Reason.AlreadySettled);
+        same(market.free(buyer), a, "buyer");
+        same(market.free(seller), b, "seller");
+    }
+
+    /// One bad fill does not hold up the others of its batch.
+    function test_a_bad_fill_stops_no_batch() public {
+        Pair[] memory all = new Pair[](2);
+        all[0] = pair(theirs, account(71), 1);
+        all[1] = pair(buyer, seller, 1);
+        FillBatch memory batch = postOne(termsOf(policy()), all);
+        Reason[] memory reasons = new Reason[](2);
+        reasons[0] = Reason.BuyerFunds;
+        check(batch, reasons);
+    }
+
+    /// A meter of an account is one that the account signed for.
+    function test_no_meter_is_invented() public {
+        bytes32 hash = keccak256(
+            "Enrolment(bytes32 meter,address key,address owner,address installer,"
+            "bytes32 connectionPoint,uint32 version)"
+        );
+        bytes memory call = abi.encodeCall(
+            Roles.grantRole,
+            (keccak256("INSTALLER"), theirs)
+        );
+        sent(OPERATOR, address(meters), call);
+        bytes32 point = pointOf(seller);
+        hash = keccak256(abi.encode(hash, "M", theirs, seller, theirs, point, 1));
+        bytes32 separator = domain("Wattex MeterRegistry", address(meters));
+        hash = keccak256(abi.encodePacked(hex"1901", separator, hash));
+        bytes memory by = sign(theirs, hash);
+        call = abi.encodeCall(Meters.enrol, ("M", theirs, seller, theirs, point, by, by));
+        bytes memory reason = abi.encodeWithSelector(Meters.BadSignature.selector, seller);
+        refused(OPERATOR, address(meters), call, reason);
+    }
+
+    /// What is reconciled above a signed reading is cut before anybody can have it.
+    function test_what_no_meter_says_is_not_paid() public {
+        address villain = account(3);
+        settleAll(single(pair(account(4), villain, 1)));
+        vm.warp(END);
+        run(0, 0, [uint64(5000), 0, 0]);
+        Judge.Evidence[2] memory both = evidence(villain, 0, 1000);
+        bytes memory release = abi.encodeCall(
+            Market.release,
+            (idOf(policy()), DAY, list(villain))
+        );
+        vm.warp(CORRECTIONS_END + 1);
+        bytes memory reason = abi.encodeWithSelector(Accounts.NotYet.selector, RELEASE);
+        refused(OPERATOR, address(market), release, reason);
+        uint256[] memory first = new uint256[](1);
+        challenge(both, 1, 1000, first);
+        same(tradeAt(0).delivered, 1000, "what was fed in");
+        same(tradeAt(0).sellerShort, 4000, "what was not");
+        // Nor does the operator write a run of its own after it, or instead of the judge.
+        bytes memory call = reconciling(253, id, 0, list(NaiveTrades.delivery(0, 5000, 0, 0)));
+        refused(OPERATOR, address(market), call, MarketEvents.OutsideWindow.selector);
+        call = reconciling(254, id, 0, list(NaiveTrades.delivery(0, 5000, 0, 0)));
+        reason = abi.encodeWithSelector(MarketEvents.NotChallenges.selector, OPERATOR);
+        refused(OPERATOR, address(market), call, reason);
+        uint256 before = market.free(villain);
+        vm.warp(RELEASE);
+        sent(STRANGER, address(market), release);
+        uint256 paid = 1000 * 178_000 + COLLATERAL - 4000 * 108_000;
+        same(market.free(villain) - before, paid, "what is left");
+    }
+
+    /// No pause, no policy and no silence keeps an account from its cash.
+    function test_no_withdrawal_is_blocked() public {
+        settled(single(pair(buyer, seller, 1)));
+        sent(OPERATOR, address(market), abi.encodeCall(Market.pause, ()));
+        bytes memory all = abi.encodeCall(Market.requestWithdrawal, (market.free(buyer)));
+        sent(buyer, address(market), all);
+        // A policy that nobody signed makes nobody's cash wait.
+        Policy memory longer = policy();
+        (longer.correctionSeconds, longer.challengeSeconds) = (60 days, 30 days);
+        register(longer);
+        vm.warp(block.timestamp + WITHDRAWAL_DELAY);
+        sent(STRANGER, address(market), abi.encodeCall(Market.withdraw, (buyer)));
+        same(token.balanceOf(buyer), 5_000_000_000 - ESCROW, "free cash");
+        // The reconciler never comes: the trade expires, and the rest is free after the windows.
+        vm.warp(CORRECTIONS_END + 1);
+        bytes32 of_ = idOf(withFill());
+        reconcile(255, of_, NaiveTrades.delivery(0, 0, 0, 0));
+        vm.warp(RELEASE);
+        bytes memory release = abi.encodeCall(Market.release, (idOf(policy()), DAY, list(buyer)));
+        sent(STRANGER, address(market), release);
+        sent(buyer, address(market), abi.encodeCall(Market.requestWithdrawal, (ESCROW)));
+        vm.warp(RELEASE + WITHDRAWAL_DELAY);
+        sent(STRANGER, address(market), abi.encodeCall(Market.withdraw, (buyer)));
+        same(token.balanceOf(buyer), 5_000_000_000, "all of it");
+    }
+
+    /// The clearing that {settled} posted of the one pair.
+    function withFill() private view returns (Terms memory terms) {
+        terms = termsOf(policy());
+        prove(terms, single(pair(buyer, seller, 1)));
+    }
+
+    /// Whose key the operator holds has its word for everything above, and no more than that: with
+    /// the same keys it trades in the account's name up to all of its cash, and takes what is free.
+    function test_a_held_key_is_as_good_as_its_holder() public {
+        uint256 held = keyOf[buyer];
+        keyOf[theirs] = held;
+        // A trade with an account of its own, at the worst price that the policy allows.
+        Pair memory one = pair(buyer, account(73), 1);
+        fund(account(73), 5_000_000_000);
+        one.buy.limitPrice = type(uint64).max;
+        Terms memory terms = termsOf(policy());
+        Clearing memory what = terms.clearing;
+        (what.price, what.retailPrice) = (900_000, 400_000);
+        check(postOne(terms, single(one)), Reason.None);
+        same(market.free(buyer), 5_000_000_000 - 5000 * 912_000, "spent");
+        // And what is left, out to the account's address and on from there.
+        uint256 rest = market.free(buyer);
+        bytes32 request = keccak256("Withdrawal(address account,uint256 amount,uint256 nonce)");
+        request = typed(keccak256(abi.encode(request, buyer, rest, 9)));
+        bytes memory call = abi.encodeCall(
+            Market.requestWithdrawalFor,
+            (buyer, rest, 9, sign(theirs, request))
+        );
+        sent(OPERATOR, address(market), call);
+        vm.warp(block.timestamp + WITHDRAWAL_DELAY);
+        sent(OPERATOR, address(market), abi.encodeCall(Market.withdraw, (buyer)));
+        sent(buyer, address(token), abi.encodeCall(Token.transfer, (OPERATOR, rest)));
+        same(token.balanceOf(OPERATOR), rest, "gone");
+    }
+}
