@@ -25,8 +25,9 @@ use utoipa::ToSchema;
 
 /// The highest limit: sums of two stay far below what a column holds.
 pub(crate) const LIMIT_MAX: Money = Money::from_n(1_000_000_000_000_000_000);
-/// Into how many parts a day's limit is divided.
-const PARTS: i64 = 16;
+/// Into how many parts a day's limit is divided. Each start of the process can cost one, so that
+/// there are far more of them than starts in a day.
+const PARTS: i64 = 256;
 /// Signatures of an account that are remembered, so that asking again is free.
 const RECENT_MAX: usize = 64;
 /// Accounts that have a purse at the same time.
@@ -197,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_taken_in_parts_unless_more_is_needed() {
-        let limit = Money::from_n(160);
+        let limit = Money::from_n(2560);
         assert_eq!(part_of(limit, Money::from_n(3)), Money::from_n(10));
         assert_eq!(part_of(limit, Money::from_n(30)), Money::from_n(30));
         assert_eq!(part_of(Money::from_n(3), Money::from_n(1)), Money::from_n(1));
