@@ -30,6 +30,7 @@ impl SettledFact {
 }
 
 /// The settled trades of a slot with their newest runs, as the best branch has them.
+#[derive(Default)]
 pub(crate) struct Batches {
     posted: HashMap<B256, Posted>,
     trades: BTreeMap<BatchKey, Vec<(B256, BatchTrade)>>,
@@ -73,8 +74,7 @@ impl Billing {
                 runs.insert(run.trade, run);
             }
         }
-        let mut batches =
-            Batches { posted: HashMap::new(), trades: BTreeMap::new(), busy: BTreeSet::new() };
+        let mut batches = Batches::default();
         for fact in settled {
             let last = runs.get(&fact.trade).copied();
             let SettledFact { index, buyer, seller, .. } = *fact;
@@ -107,8 +107,7 @@ impl Billing {
                 wanted.push(fact.batch());
             }
         }
-        let mut all =
-            Batches { posted: HashMap::new(), trades: BTreeMap::new(), busy: BTreeSet::new() };
+        let mut all = Batches::default();
         for slot in slots {
             let settled =
                 chain::of_slot::<SettledFact>(&self.db, kind::SETTLED, i64::try_from(slot)?)
