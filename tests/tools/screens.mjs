@@ -273,6 +273,7 @@ async function billPage(person) {
 /** What a household does: market, wallet, explorer, energy, bill. */
 async function household(person, known) {
   const { page } = person;
+  await visit(person, "reserve", "/reserve", [".notice.good", "#reserve-figures tbody tr"]);
   await logIn(person, job.household, "login");
   await visit(person, "market", "/", ["#offers", "#prices svg", "#orders tr", "#trades tr", ".trade-form"]);
   assert.match((await rows(page, "#trades")).flat().join(" "), /Settled/);
@@ -282,7 +283,9 @@ async function household(person, known) {
     await page.locator("#trades tr").first().waitFor();
     await focusIsVisible(page);
   }
-  await visit(person, "wallet", "/wallet", ["h2:text-is('Balance')", "#statement tbody tr"]);
+  await visit(person, "wallet", "/wallet", [
+    "h2:text-is('Balance')", "#statement tbody tr", "#signer", "#export-key",
+  ]);
   await visit(person, "explorer", "/explorer", ["h1:text-is('Blockchain Explorer')", "#blocks tbody tr"]);
   await visit(person, "transactions", "/explorer/transactions", ["#transactions tbody tr"]);
   await visit(person, "trades", "/explorer/trades", ["#chain-trades tbody tr"]);
@@ -313,6 +316,7 @@ async function operator(person) {
   await visit(person, "meters", "/admin/meters", ["#meters tbody tr td:has-text('2026-')", "#enrol form"]);
   assert.equal((await rows(page, "#meters")).length, 6, "every home has a meter");
   await visit(person, "quarantine", "/admin/quarantine", ["text=Every message was believed."]);
+  await visit(person, "approvals", "/admin/approvals", ["#approvals"]);
   await visit(person, "audit", "/admin/audit", ["text=All hold", "#audit-log tbody tr"]);
   assert.match((await rows(page, "#audit-log")).flat().join(" "), /Enrol meter/);
   await visit(person, "docs", "/docs", ["h2:has-text('market')", "main :text-is('/v1/orders')"]);
