@@ -303,6 +303,37 @@ async function household(person, known) {
   return paths;
 }
 
+/** The transactions of each service: all that a demo sent is in a block for good. */
+async function relays(person) {
+  const { page } = person;
+  const services = ["market", "billing", "metering"];
+  const tables = services.map((service) => `#relay-${service} tbody tr`);
+  await visit(person, "relay", "/admin/relay", tables);
+  for (const service of services) {
+    const table = page.getByRole("region", { name: `Transactions of the ${service} service, newest first` });
+    assert.equal(await table.locator("caption").count(), 1, "the table says what it is");
+    const [first] = await rows(page, `#relay-${service}`);
+    assert.match(first[0], /^[\d ]+$/, "a nonce");
+    assert.match(first[1], /\w\//, "what it follows from");
+    assert.match(first[3], /^\d+$/, "its block");
+  }
+  // The attempts open and the list is narrowed down with nothing but keys.
+  const attempts = page.locator("#relay-market summary").first();
+  await attempts.focus();
+  await page.keyboard.press("Enter");
+  const attempt = page.locator("#relay-market .attempts[open] li").first();
+  assert.match(await attempt.innerText(), /gwei at most, tip [\d.]+\s+in the block/);
+  await check(person, "relay-attempts", ["#relay-market .attempts[open] a[href^='/explorer/tx/']"]);
+  if (person.look.name === "light") await focusIsVisible(page);
+  await page.getByLabel("Show", { exact: true }).focus();
+  await page.keyboard.type("Waiting");
+  await page.locator("#relay-metering .empty").waitFor();
+  for (const service of services) {
+    const card = page.locator(`#relay-${service}`, { hasText: "Nothing waits" });
+    await card.filter({ hasText: "None stands so." }).waitFor();
+  }
+}
+
 /** What the operator looks at. */
 async function operator(person) {
   const { page } = person;
@@ -317,6 +348,7 @@ async function operator(person) {
   assert.equal((await rows(page, "#meters")).length, 6, "every home has a meter");
   await visit(person, "quarantine", "/admin/quarantine", ["text=Every message was believed."]);
   await visit(person, "approvals", "/admin/approvals", ["#approvals"]);
+  await relays(person);
   await visit(person, "audit", "/admin/audit", ["text=All hold", "#audit-log tbody tr"]);
   assert.match((await rows(page, "#audit-log")).flat().join(" "), /Enrol meter/);
   await visit(person, "docs", "/docs", ["h2:has-text('market')", "main :text-is('/v1/orders')"]);

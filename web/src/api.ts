@@ -122,6 +122,11 @@ export const refuse = (id: string) => post<t.Approval>(`/v1/approvals/${id}/refu
 export const auditLog = (cursor?: string) =>
   get<t.Page<t.AuditEntry>>("/v1/audit-log", { limit: 100, cursor });
 
+/** The services that send transactions. */
+export const RELAYS = ["market", "billing", "metering"] as const;
+export const relay = (service: (typeof RELAYS)[number], status?: t.RelayStatus, cursor?: string) =>
+  get<t.RelayQueue>(`/v1/relay/${service}`, { limit: 25, status, cursor });
+
 // market
 
 export const market = () => get<t.Market>("/v1/market");

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import {
-  addDays, column, costOf, dateIn, dayStart, formatDecimal, kwh, money, parseDecimal, plainDecimal, price,
+  addDays, column, costOf, dateIn, dayStart, formatDecimal, gwei, kwh, money, parseDecimal, plainDecimal, price,
   readDecimal, runName, short, slotSpan,
 } from "./format";
 
@@ -34,6 +34,10 @@ test("the plain form can be read back", () => {
 test("five kilowatt-hours at eighteen cents cost ninety cents", () => {
   expect(costOf(parseDecimal("0.18", 6)!, parseDecimal("5", 3)!)).toBe(900_000_000n);
   expect(money(costOf(180_000n, 5000n))).toBe("0.90");
+});
+
+test("what is offered per gas is exact in gwei", () => {
+  expect([0, 7, 1_000_014, 1_000_000_000_000].map(gwei)).toEqual(["0", "0.000000007", "0.001000014", "1\u202f000"]);
 });
 
 test("the points of a column stand in one line", () => {

@@ -81,6 +81,11 @@ export function count(value: number | bigint | string): string {
   return formatDecimal(BigInt(value), 0);
 }
 
+/** Wei as gwei: 1500000 is "0.0015". */
+export function gwei(wei: number): string {
+  return formatDecimal(BigInt(wei), 9);
+}
+
 /** For pixels only: where a value lies. */
 export function forPixels(value: bigint, scale: number): number {
   return Number(value) / 10 ** scale;

@@ -117,6 +117,36 @@ export interface Approval {
   decided_at?: string;
 }
 
+/** How a transaction of a service stands. */
+export type RelayStatus = "pending" | "confirmed" | "final" | "reverted";
+
+/** A service's transactions, newest first. */
+export interface RelayQueue {
+  items: QueuedTransaction[];
+  next?: string;
+  pending: number;
+  waited_blocks_max?: number;
+}
+
+export interface QueuedTransaction {
+  cause: string;
+  sender: string;
+  nonce: number;
+  status: RelayStatus;
+  final: boolean;
+  block?: number;
+  hash?: string;
+  waited_blocks?: number;
+  attempts: TransactionAttempt[];
+}
+
+export interface TransactionAttempt {
+  hash: string;
+  max_fee_per_gas: number;
+  max_priority_fee_per_gas: number;
+  signed_at_block: number;
+}
+
 export interface AuditEntry {
   place: number;
   at: string;

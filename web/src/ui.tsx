@@ -102,6 +102,29 @@ export function Table<T>(props: {
   );
 }
 
+/** Walks through a list page by page: `trail` has the cursors of the pages behind the newest. */
+export function Pager(props: {
+  trail: string[];
+  next: string | undefined;
+  onMove: (trail: string[]) => void;
+}) {
+  const { trail, next, onMove } = props;
+  if (!trail.length && !next) return null;
+  return (
+    <div className="pager">
+      <button type="button" className="quiet" disabled={!trail.length} onClick={() => onMove([])}>
+        Newest
+      </button>
+      <button type="button" className="quiet" disabled={!trail.length} onClick={() => onMove(trail.slice(0, -1))}>
+        ‹ Newer
+      </button>
+      <button type="button" className="quiet" disabled={!next} onClick={() => next && onMove([...trail, next])}>
+        Older ›
+      </button>
+    </div>
+  );
+}
+
 export function Empty({ children }: { children: ReactNode }) {
   return <p className="empty">{children}</p>;
 }

@@ -95,6 +95,8 @@ actions! {
     ReadParties = "read_parties"
     /// See readings that were put aside.
     ReadQuarantine = "read_quarantine"
+    /// See which transactions wait for a block.
+    ReadRelay = "read_relay"
     /// See who did what.
     ReadAuditLog = "read_audit_log"
     /// Place an order that buys.

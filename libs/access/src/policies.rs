@@ -98,6 +98,7 @@ mod tests {
         read_account              | cpouam | ouam
         read_parties              | ouam   | ouam
         read_quarantine           | oam    | oam
+        read_relay                | oam    | oam
         read_audit_log            | am     | am
         place_buy_order           | cp     |
         place_sell_order          | p      |

@@ -1,12 +1,13 @@
 //! How a service talks to a chain node, and how it sends a transaction exactly once.
 //!
 //! ```text
-//! one transaction { effect + relay::enqueue(cause, to, data) }   signed then: its hash is fixed
-//! relay.round()    send what has no receipt yet, again and again, until it is final
+//! one transaction { effect + Sender::enqueue(cause, to, data) }    from then on its nonce is fixed
+//! relay.round()    sign, send, send again, offer more, until a final block has it
+//! relay.queue()    what waits, what was offered, what became of it
 //! ```
 //!
-//! Invariants: one cause, one transaction; nonces of a sender have no gaps; a transaction that a
-//! reorganisation took away is sent again, byte for byte.
+//! Invariants: one cause, one nonce, executed once at most; nonces of a sender have no gaps; a
+//! transaction that a reorganisation took away is sent again.
 //! Deliberately absent: what a call means (libs/contracts).
 #![forbid(unsafe_code)]
 
@@ -17,5 +18,8 @@ mod rpc;
 
 pub use header::{Block, Shown, header};
 pub use http::HttpRpc;
-pub use relay::{Outcome, Relay, SCHEMA, Sender, TRANSACTION_GAS_MAX, Transaction, outcome_of};
+pub use relay::{
+    ATTEMPTS_SCHEMA, Outcome, QueueQuery, QueuedTransaction, Relay, RelayQueue, SCHEMA, Sender,
+    TRANSACTION_GAS_MAX, Transaction, TransactionAttempt, TransactionStatus, fees, outcome_of,
+};
 pub use rpc::{JsonRpc, RpcError, block_number, call};

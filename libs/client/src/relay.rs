@@ -1,37 +1,41 @@
-//! The relay: transactions that follow from a service's own rows, each sent exactly once.
+//! The relay: transactions that follow from a service's own rows, each executed once at most.
+//!
+//! ```text
+//! enqueue   cause -> nonce and call, in the transaction of the change it follows from
+//! round     receipts of every attempt -> which one a block has, if any
+//!           else: send the last attempt again; what is new or offers too little is signed
+//!           write stands and new attempts, all or nothing; only then send what was signed
+//! ```
+//!
+//! Invariants: a cause has one nonce for good, and all its attempts have that nonce and the same
+//! call, so that blocks execute one of them at most, whichever it is; an attempt is on disk before
+//! it is sent, so every transaction that a node may have is known by its hash.
+//! Deliberately absent: clocks and chance. Time is counted in blocks.
+
+pub mod fees;
+mod queue;
+mod rows;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::Encodable2718;
-use alloy_primitives::{Address, B256, Bytes, TxKind, U64, U256};
+use alloy_primitives::{Address, Bytes, TxKind, U64, U256};
 use anyhow::{Context, Result};
-use db::{Cell, Db, DbError, Kind, Row, Tx, insert_rows, query, query_scalar};
+use db::{Db, DbError, Kind, Tx, query_scalar};
 use keys::SecretKey;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::{JsonRpc, RpcError, block_number};
-
-/// The table of the relay: a migration of every service that sends transactions.
-pub const SCHEMA: &str = "
-create table chain_tx (
-    cause text primary key,
-    sender text not null,
-    nonce bigint not null,
-    hash text not null,
-    raw {bytes} not null,
-    status bigint not null default 0,
-    block bigint,
-    unique (sender, nonce)
-);
-create index chain_tx_open on chain_tx (status, nonce);
-";
+use crate::JsonRpc;
+use fees::{Answer, Fees, Waiting, next_fees};
+pub use queue::{QueueQuery, QueuedTransaction, RelayQueue, TransactionAttempt, TransactionStatus};
+pub use rows::{ATTEMPTS_SCHEMA, SCHEMA};
+use rows::{Attempt, Kept, Stand};
 
 /// The most gas one transaction may use (EIP-7825).
 pub const TRANSACTION_GAS_MAX: u64 = 16_777_216;
-/// The most a sender pays per gas: far above any base fee that our blocks reach.
-const FEE_PER_GAS_MAX: u128 = 1_000_000_000_000;
 /// The most transactions looked at in one round.
 const ROUND_MAX: i64 = 256;
 
@@ -82,15 +86,16 @@ impl Sender {
         self.key.address()
     }
 
-    /// Signs `transaction` with the sender's next nonce and keeps it, in the transaction of the
-    /// change it follows from. A cause that is there already gives the hash it had.
-    pub async fn enqueue(&self, tx: &mut Tx, transaction: &Transaction) -> Result<B256> {
-        let known: Option<String> = query_scalar("select hash from chain_tx where cause = $1")
+    /// Keeps `transaction` under the sender's next nonce, in the transaction of the change it
+    /// follows from. Of a cause that is there already nothing changes.
+    pub async fn enqueue(&self, tx: &mut Tx, transaction: &Transaction) -> Result<()> {
+        anyhow::ensure!(transaction.gas <= TRANSACTION_GAS_MAX, "over the gas of a transaction");
+        let known: i64 = query_scalar("select count(*) from chain_tx where cause = $1")
             .bind(transaction.cause.clone())
-            .fetch_optional(tx.conn())
+            .fetch_one(tx.conn())
             .await?;
-        if let Some(hash) = known {
-            return hash.parse().context("hash of a kept transaction");
+        if known > 0 {
+            return Ok(());
         }
         let sender = self.address().to_string();
         let next: i64 =
@@ -98,37 +103,24 @@ impl Sender {
                 .bind(sender.clone())
                 .fetch_one(tx.conn())
                 .await?;
-        let signed = self.sign(transaction, u64::try_from(next)?)?;
-        let hash = *signed.tx_hash();
-        let row = vec![
-            Cell::Text(transaction.cause.clone()),
-            Cell::Text(sender),
-            Cell::Int(next),
-            Cell::Text(hash.to_string()),
-            Cell::Bytes(signed.encoded_2718()),
-        ];
-        let insert = "insert into chain_tx (cause, sender, nonce, hash, raw)";
-        insert_rows(tx, insert, 5, vec![row], "").await?;
-        Ok(hash)
-    }
-
-    fn sign(&self, transaction: &Transaction, nonce: u64) -> Result<TxEnvelope> {
-        anyhow::ensure!(transaction.gas <= TRANSACTION_GAS_MAX, "over the gas of a transaction");
         let unsigned = TxEip1559 {
             chain_id: self.chain_id,
-            nonce,
+            nonce: next.try_into()?,
             gas_limit: transaction.gas,
-            max_fee_per_gas: FEE_PER_GAS_MAX,
-            max_priority_fee_per_gas: 0,
             to: TxKind::Call(transaction.to),
-            value: U256::ZERO,
-            access_list: alloy_eips::eip2930::AccessList::default(),
             input: transaction.data.clone(),
+            ..TxEip1559::default()
         };
+        rows::add(tx, transaction.cause.clone(), sender, &unsigned).await
+    }
+
+    fn sign(&self, unsigned: TxEip1559, fees: Fees) -> TxEnvelope {
+        let unsigned =
+            TxEip1559 { max_fee_per_gas: fees.cap, max_priority_fee_per_gas: fees.tip, ..unsigned };
         let (r, s, odd) = self.key.sign(unsigned.signature_hash()).parts();
         let signature =
             alloy_primitives::Signature::new(U256::from_be_bytes(r), U256::from_be_bytes(s), odd);
-        Ok(TxEnvelope::from(unsigned.into_signed(signature)))
+        TxEnvelope::from(unsigned.into_signed(signature))
     }
 }
 
@@ -136,26 +128,39 @@ impl Sender {
 pub struct Relay {
     db: Db,
     node: Arc<dyn JsonRpc>,
+    sender: Arc<Sender>,
     /// Rounds of one relay never overlap. Holds the commits of the database before the last look
     /// that found nothing open.
     turn: Mutex<Option<u64>>,
+    /// The head of the last round; zero before the first.
+    head: AtomicU64,
 }
 
-struct Kept {
-    cause: String,
-    hash: String,
-    raw: Vec<u8>,
-    status: i64,
+/// The chain, as a round sees it.
+struct Seen {
+    head: i64,
+    finalized: i64,
+    /// Of the next block, in wei.
+    base_fee: u128,
+}
+
+/// A transaction as a round found it.
+struct Found {
+    stand: Stand,
+    /// What the node said to its last attempt, where no block has any.
+    answer: Answer,
 }
 
 impl Relay {
-    /// The relay of the service that owns `db`, to `node`.
-    pub fn new(db: Db, node: Arc<dyn JsonRpc>) -> Relay {
-        Relay { db, node, turn: Mutex::new(None) }
+    /// The relay of the service that owns `db`, to `node`. It signs for `sender` only; what another
+    /// key has signed is sent as it is.
+    pub fn new(db: Db, node: Arc<dyn JsonRpc>, sender: Arc<Sender>) -> Relay {
+        Relay { db, node, sender, turn: Mutex::new(None), head: AtomicU64::new(0) }
     }
 
     /// Looks at every transaction that is not final, in nonce order: sends it when no block has it,
-    /// and notes how it ended. Returns how many are not in a block yet.
+    /// with more to pay where that is needed, and notes how it ended. Returns how many are not in a
+    /// block yet.
     pub async fn round(&self) -> Result<u64> {
         let mut rest = self.turn.lock().await;
         let commits = self.db.commits();
@@ -163,23 +168,25 @@ impl Relay {
         if self.db.kind() == Kind::Sqlite && *rest == Some(commits) {
             return Ok(0);
         }
-        let open = self.open().await?;
+        let open = rows::open(&self.db).await?;
         if open.is_empty() {
             *rest = Some(commits);
             return Ok(0);
         }
-        let finalized = self.finalized().await?;
-        let mut pending = 0;
-        let mut changed = Vec::new();
-        for kept in open {
-            let (status, block) = self.look_at(&kept, finalized).await?;
-            pending += u64::from(status == PENDING);
-            if status != kept.status {
-                changed.push((kept.cause, status, block));
-            }
+        let seen = self.look().await?;
+        let mut found = Vec::with_capacity(open.len());
+        for kept in &open {
+            found.push(self.find(kept, &seen).await?);
         }
-        self.note(changed).await?;
-        Ok(pending)
+        let signed = self.sign(&open, &found, &seen)?;
+        let raw: Vec<_> =
+            signed.iter().map(|(cause, one)| (cause.clone(), one.raw.clone())).collect();
+        rows::note(&self.db, changed(&open, &found), signed).await?;
+        for (cause, raw) in raw {
+            self.send(&cause, raw).await;
+        }
+        let pending = found.iter().filter(|found| found.stand.status == PENDING);
+        Ok(pending.count() as u64)
     }
 
     /// How many transactions are not in a block yet.
@@ -191,78 +198,114 @@ impl Relay {
         Ok(count.unsigned_abs())
     }
 
-    async fn open(&self) -> Result<Vec<Kept>, DbError> {
-        let rows = query(
-            "select cause, hash, raw, status from chain_tx where status < $1 \
-             order by nonce limit $2",
-        )
-        .bind(FINAL)
-        .bind(ROUND_MAX)
-        .fetch_all(self.db.read())
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Kept {
-                    cause: row.try_get(0)?,
-                    hash: row.try_get(1)?,
-                    raw: row.try_get(2)?,
-                    status: row.try_get(3)?,
-                })
+    async fn look(&self) -> Result<Seen> {
+        let one_block = json!(["0x1", "latest", []]);
+        let history = self.node.request("eth_feeHistory", one_block).await?;
+        let fees = history["baseFeePerGas"].as_array();
+        let base_fee = fees.and_then(|fees| fees.last()).context("a node without base fees")?;
+        let head = quantity(&history["oldestBlock"]);
+        self.head.store(head, Ordering::Relaxed);
+        let finalized =
+            self.node.request("eth_getBlockByNumber", json!(["finalized", false])).await;
+        let finalized = finalized.ok().map_or(0, |block| quantity(&block["number"]));
+        Ok(Seen {
+            head: head.try_into()?,
+            finalized: finalized.try_into()?,
+            base_fee: quantity(base_fee).into(),
+        })
+    }
+
+    /// How a transaction stands now. What no block has is sent.
+    async fn find(&self, kept: &Kept, seen: &Seen) -> Result<Found> {
+        for attempt in kept.likely() {
+            let hash = json!([attempt.hash]);
+            let receipt = self.node.request("eth_getTransactionReceipt", hash).await?;
+            if !receipt.is_null() {
+                let stand = included(kept, attempt, &receipt, seen)?;
+                return Ok(Found { stand, answer: Answer::Taken });
+            }
+        }
+        let before = kept.stand;
+        let since = before.since.filter(|_| before.status == PENDING).or(Some(seen.head));
+        let stand = Stand { status: PENDING, block: None, attempt: None, since };
+        let answer = match kept.attempts.last() {
+            Some(last) => self.send(&kept.cause, last.raw.clone()).await,
+            None => Answer::Refused,
+        };
+        Ok(Found { stand, answer })
+    }
+
+    async fn send(&self, cause: &str, raw: Vec<u8>) -> Answer {
+        let raw = json!([Bytes::from(raw)]);
+        let Err(error) = self.node.request("eth_sendRawTransaction", raw).await else {
+            return Answer::Taken;
+        };
+        let answer = Answer::to(&error.message);
+        if answer != Answer::Taken {
+            tracing::warn!(cause, %error, "a transaction was not taken");
+        }
+        answer
+    }
+
+    /// Signs what was never signed and what has to offer more.
+    fn sign(&self, open: &[Kept], found: &[Found], seen: &Seen) -> Result<Vec<(String, Attempt)>> {
+        let own = self.sender.address().to_string();
+        let own = open.iter().zip(found).filter(|(kept, _)| kept.sender == own);
+        let (waiting, others): (Vec<_>, Vec<_>) =
+            own.partition(|(_, found)| found.stand.status == PENDING);
+        let line: Vec<_> = waiting.iter().map(|(kept, found)| in_line(kept, found, seen)).collect();
+        let paid = others.last().and_then(|(kept, found)| {
+            let attempt = kept.attempts.iter().find(|one| Some(one.number) == found.stand.attempt);
+            Some(attempt?.fees)
+        });
+        let fees = next_fees(seen.base_fee, paid.unwrap_or_default(), &line);
+        let wanted = waiting.iter().zip(fees).filter_map(|((kept, _), fees)| Some((kept, fees?)));
+        wanted
+            .map(|(kept, fees)| {
+                let signed = self.sender.sign(kept.unsigned()?, fees);
+                let attempt = Attempt {
+                    number: kept.attempts.last().map_or(1, |last| last.number + 1),
+                    hash: signed.tx_hash().to_string(),
+                    raw: signed.encoded_2718(),
+                    fees,
+                    signed_at: seen.head,
+                };
+                Ok((kept.cause.clone(), attempt))
             })
             .collect()
     }
+}
 
-    async fn finalized(&self) -> Result<u64, RpcError> {
-        let block = self.node.request("eth_getBlockByNumber", json!(["finalized", false])).await;
-        match block.ok().as_ref().and_then(|block| block.get("number")) {
-            Some(number) => Ok(quantity(number)),
-            None => Ok(block_number(&*self.node).await.map(|_| 0)?),
-        }
-    }
+/// A transaction that no block has, as the choice of fees sees it.
+fn in_line(kept: &Kept, found: &Found, seen: &Seen) -> Waiting {
+    let Some(last) = kept.attempts.last() else { return Waiting::New };
+    let from = last.signed_at.max(found.stand.since.unwrap_or(seen.head));
+    let blocks = u64::try_from(seen.head - from).unwrap_or(0);
+    Waiting::Sent { fees: last.fees, answer: found.answer, blocks }
+}
 
-    /// The transaction's status now, and its block.
-    async fn look_at(&self, kept: &Kept, finalized: u64) -> Result<(i64, Option<i64>)> {
-        let receipt = self.node.request("eth_getTransactionReceipt", json!([kept.hash])).await?;
-        if receipt.is_null() {
-            let raw = Bytes::from(kept.raw.clone());
-            if let Err(error) = self.node.request("eth_sendRawTransaction", json!([raw])).await {
-                // "already known" is what a node says to a transaction that waits in its pool.
-                if !error.message.contains("already known") {
-                    tracing::warn!(cause = kept.cause, %error, "a transaction was not taken");
-                }
-            }
-            return Ok((PENDING, None));
-        }
-        let number = quantity(&receipt["blockNumber"]);
-        let success = quantity(&receipt["status"]) == 1;
-        let ended = if success { CONFIRMED } else { REVERTED };
-        let status = if number <= finalized { ended + FINAL } else { ended };
-        if !success && kept.status == PENDING {
-            tracing::error!(cause = kept.cause, hash = kept.hash, "a transaction was reverted");
-        }
-        Ok((status, i64::try_from(number).ok()))
+/// How a transaction stands whose `attempt` is in a block.
+fn included(kept: &Kept, attempt: &Attempt, receipt: &Value, seen: &Seen) -> Result<Stand> {
+    let number: i64 = quantity(&receipt["blockNumber"]).try_into()?;
+    let success = quantity(&receipt["status"]) == 1;
+    let ended = if success { CONFIRMED } else { REVERTED };
+    if !success && kept.stand.status == PENDING {
+        let (cause, hash) = (&kept.cause, &attempt.hash);
+        tracing::error!(cause, hash, "a transaction was reverted");
     }
+    Ok(Stand {
+        status: if number <= seen.finalized { ended + FINAL } else { ended },
+        block: Some(number),
+        attempt: Some(attempt.number),
+        since: kept.stand.since,
+    })
+}
 
-    async fn note(&self, changed: Vec<(String, i64, Option<i64>)>) -> Result<(), DbError> {
-        if changed.is_empty() {
-            return Ok(());
-        }
-        self.db
-            .transact(move |tx| {
-                Box::pin(async move {
-                    for (cause, status, block) in changed {
-                        query("update chain_tx set status = $1, block = $2 where cause = $3")
-                            .bind(status)
-                            .bind(block)
-                            .bind(cause)
-                            .execute(tx.conn())
-                            .await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
-    }
+/// What of it changed.
+fn changed(open: &[Kept], found: &[Found]) -> Vec<(String, Stand)> {
+    let all = open.iter().zip(found);
+    let changed = all.filter(|(kept, found)| kept.stand != found.stand);
+    changed.map(|(kept, found)| (kept.cause.clone(), found.stand)).collect()
 }
 
 /// How the transaction that follows from `cause` stands; `None` when there is none.

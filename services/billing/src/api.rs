@@ -5,6 +5,7 @@ mod audit;
 mod bank;
 mod deposits;
 mod invoices;
+mod relay;
 mod reserve;
 mod statements;
 mod tariffs;
@@ -46,7 +47,8 @@ pub fn routes(
             .service(invoices::get_invoice_page)
             .service(invoices::get_bill_file)
             .service(audit::get_audit)
-            .service(reserve::get_reserve);
+            .service(reserve::get_reserve)
+            .service(relay::list_billing_transactions);
     }
 }
 

@@ -47,9 +47,10 @@ pub struct Billing {
 pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
     let db = Db::open(&parts.db_url, MIGRATIONS).await.context("opening billing's database")?;
     let state = State::load(&db, &parts.policies).await.context("rebuilding the books")?;
+    let operator = Arc::new(Sender::new(parts.operator, parts.chain_id));
     let billing = Arc::new(Billing {
         clock: parts.clock,
-        operator: Arc::new(Sender::new(parts.operator, parts.chain_id)),
+        operator: operator.clone(),
         chain_id: parts.chain_id,
         deployment: parts.deployment,
         policies: parts.policies,
@@ -61,7 +62,7 @@ pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
         audited: Mutex::default(),
         reserve: Mutex::default(),
         outbox: bus::Relay::new(db.clone(), parts.bus.clone()),
-        chain: client::Relay::new(db.clone(), parts.node.clone()),
+        chain: client::Relay::new(db.clone(), parts.node.clone(), operator),
         node: parts.node,
         db,
     });

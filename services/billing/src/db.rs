@@ -38,6 +38,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, sql: HANDOVER_SCHEMA },
     Migration { version: 5, sql: CHANGES_SCHEMA },
     Migration { version: 6, sql: BANK_SCHEMA },
+    Migration { version: 7, sql: client::ATTEMPTS_SCHEMA },
 ];
 
 /// Payments by bank. One without an account is matched to nobody yet, for a reason.

@@ -4,6 +4,7 @@
 mod book;
 mod limits;
 mod orders;
+mod relay;
 mod settings;
 mod slots;
 mod trades;
@@ -42,7 +43,8 @@ pub fn routes(
             .service(limits::list_suspensions)
             .service(limits::curtail_zone)
             .service(limits::lift_curtailment)
-            .service(limits::list_curtailments);
+            .service(limits::list_curtailments)
+            .service(relay::list_market_transactions);
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
             primary key (market, place)
         );",
     },
+    Migration { version: 4, sql: client::ATTEMPTS_SCHEMA },
 ];
 
 /// The market as its journal tells it, and the place of the last entry.

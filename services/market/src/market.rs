@@ -26,7 +26,7 @@ pub struct Market {
     clock: service::Clock,
     clearer: Address,
     outbox: bus::Relay,
-    chain: client::Relay,
+    pub(crate) chain: client::Relay,
     db: Db,
 }
 
@@ -37,6 +37,7 @@ pub async fn start(parts: Parts) -> Result<Arc<Market>> {
     let sender = Arc::new(Sender::new(parts.clearer, parts.chain_id));
     let clearer = sender.address();
     let clock = parts.clock.clone();
+    let chain = client::Relay::new(db.clone(), parts.node, sender.clone());
     let tools = Tools { db: db.clone(), clock: parts.clock, sender, deployment: parts.deployment };
     let mut desks = Vec::new();
     for market in &parts.markets {
@@ -51,7 +52,7 @@ pub async fn start(parts: Parts) -> Result<Arc<Market>> {
         clock,
         clearer,
         outbox: bus::Relay::new(db.clone(), parts.bus.clone()),
-        chain: client::Relay::new(db.clone(), parts.node),
+        chain,
         db,
     });
     let inbox = Inbox { desks: market.desks.clone(), deployment: market.deployment };

@@ -1,5 +1,8 @@
-//! What can be read over HTTP: readings, intervals, quarantine and how a meter is doing.
+//! What can be read over HTTP: readings, intervals, quarantine, how a meter is doing, and
+//! which transactions wait.
 #![allow(unused_qualifications, reason = "the route macros repeat the types of the arguments")]
+
+mod relay;
 
 use access::Role;
 use actix_web::get;
@@ -27,7 +30,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(get_evidence)
         .service(list_intervals)
         .service(list_quarantine)
-        .service(meter_status);
+        .service(meter_status)
+        .service(relay::list_metering_transactions);
 }
 
 /// Which readings are wanted.

@@ -27,6 +27,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, sql: bus::SCHEMA },
     Migration { version: 2, sql: client::SCHEMA },
     Migration { version: 3, sql: include_str!("db/schema.sql") },
+    Migration { version: 4, sql: client::ATTEMPTS_SCHEMA },
 ];
 
 /// Column `index` as the type it was written from.

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use bus::Consumer;
 use calendar::{Slot, Timestamp};
+use client::JsonRpc;
 use db::Db;
 use events::identity::{ConnectionPointRegistered, MeterEnrolled, MeterRevoked};
 use events::{Envelope, Event};
@@ -35,6 +36,7 @@ pub struct Metering {
     db: Db,
     clock: Clock,
     anchor: Arc<Anchor>,
+    chain: client::Relay,
     sessions: Sessions,
 }
 
@@ -55,14 +57,20 @@ pub struct Listening {
 }
 
 impl Metering {
-    /// Opens the database and brings its schema up to date.
+    /// Opens the database and brings its schema up to date. Transactions go to `node`.
     ///
     /// # Errors
     /// When the database cannot be opened, or a newer version wrote it.
-    pub async fn open(config: Config, clock: Clock, anchor: Anchor) -> Result<Arc<Metering>> {
+    pub async fn open(
+        config: Config,
+        clock: Clock,
+        anchor: Anchor,
+        node: Arc<dyn JsonRpc>,
+    ) -> Result<Arc<Metering>> {
         let db = Db::open(&config.database, MIGRATIONS).await.context("database of metering")?;
+        let chain = client::Relay::new(db.clone(), node, anchor.sender.clone());
         let (anchor, sessions) = (Arc::new(anchor), Sessions::default());
-        Ok(Arc::new(Metering { config, db, clock, anchor, sessions }))
+        Ok(Arc::new(Metering { config, db, clock, anchor, chain, sessions }))
     }
 
     /// Starts the broker and its writer.
@@ -89,9 +97,14 @@ impl Metering {
         accept(&self.db, self.config.slot, messages.collect(), self.clock.now()).await
     }
 
-    /// The service's database: for the relays of its outbox and its transactions.
+    /// The service's database: for the relay of its outbox.
     pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// The relay of its transactions.
+    pub fn chain(&self) -> &client::Relay {
+        &self.chain
     }
 
     /// How long a slot lasts here.

@@ -89,7 +89,6 @@ pub struct Node {
     edge: gateway::Edge,
     mounts: Vec<gateway::Mount>,
     metering_outbox: bus::Relay,
-    metering_chain: client::Relay,
     /// Where the time goes.
     pub spent: Spent,
 }
@@ -144,7 +143,6 @@ impl Node {
             deployment,
             chain_id,
             metering_outbox: bus::Relay::new(metering.db().clone(), wired.bus.clone()),
-            metering_chain: client::Relay::new(metering.db().clone(), wired.node.clone()),
             identity,
             metering,
             market,
@@ -211,7 +209,7 @@ impl Node {
         let carried = async {
             let mut moved = self.identity.drain(now).await.context("identity's outbox")?;
             moved += self.metering_outbox.drain(now).await.context("metering's outbox")?;
-            moved += self.metering_chain.round().await.context("metering's transactions")?;
+            moved += self.metering.chain().round().await.context("metering's transactions")?;
             moved += self.market.drain(now).await.context("market's outbox")?;
             moved += self.billing.drain(now).await.context("billing's outbox")?;
             Ok(moved)
@@ -313,10 +311,11 @@ impl Wired<'_> {
             bridges: Vec::new(),
         };
         let anchor = metering::Anchor {
-            sender: Sender::new(secrets.key(role::READINGS), self.chain_id),
+            sender: Arc::new(Sender::new(secrets.key(role::READINGS), self.chain_id)),
             contracts: self.deployment,
         };
-        let metering = metering::Metering::open(config, self.clock.clone(), anchor).await?;
+        let clock = self.clock.clone();
+        let metering = metering::Metering::open(config, clock, anchor, self.node.clone()).await?;
         self.bus.subscribe(metering.clone()).await?;
         Ok(metering)
     }

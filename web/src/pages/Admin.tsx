@@ -7,6 +7,7 @@ import { Badge, Card, Facts, Field, Hash, Load, Notice, Page, Stat, Stats, Table
 import { isStaff, useUser } from "../user";
 import { words } from "./Market";
 import { Approvals } from "./admin/Approvals";
+import { Relays } from "./admin/Relays";
 
 export function Admin({ path }: { path: string }) {
   const user = useUser();
@@ -16,6 +17,7 @@ export function Admin({ path }: { path: string }) {
     ["meters", "Meters"],
     ["quarantine", "Quarantine"],
     ["approvals", "Approvals"],
+    ["relay", "Transactions"],
     ["audit", "Audit"],
   ] as const;
   if (!isStaff(user)) {
@@ -39,6 +41,7 @@ export function Admin({ path }: { path: string }) {
       {section === "meters" && <Meters />}
       {section === "quarantine" && <Quarantine />}
       {section === "approvals" && <Approvals />}
+      {section === "relay" && <Relays />}
       {section === "audit" && <Audit />}
     </Page>
   );

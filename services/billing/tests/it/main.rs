@@ -9,6 +9,7 @@ mod challenge;
 mod handover;
 mod late;
 mod node;
+mod relay;
 mod reserve;
 mod service;
 mod tariffs;

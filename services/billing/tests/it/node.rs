@@ -266,6 +266,12 @@ impl JsonRpc for TestNode {
             "eth_blockNumber" => {
                 json!(U64::from(inner.header_at(&json!("latest")).unwrap().number))
             }
+            "eth_feeHistory" => {
+                let head = inner.header_at(&json!("latest")).unwrap();
+                let fees = [head.base_fee_per_gas, inner.rules.next_base_fee(&head)];
+                let fees = fees.map(U64::from);
+                json!({ "oldestBlock": U64::from(head.number), "baseFeePerGas": fees })
+            }
             "eth_getBlockByNumber" => {
                 inner.header_at(&params[0]).map_or(Value::Null, |header| written(&header))
             }

@@ -50,6 +50,9 @@ impl JsonRpc for Listener {
             }
             "eth_getTransactionReceipt" => Ok(Value::Null),
             "eth_blockNumber" => Ok(json!("0x1")),
+            "eth_feeHistory" => {
+                Ok(json!({ "oldestBlock": "0x1", "baseFeePerGas": ["0x7", "0x7"] }))
+            }
             _ => Err(RpcError::new(-32_601, "the method does not exist")),
         }
     }

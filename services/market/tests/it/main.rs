@@ -7,6 +7,7 @@ mod http;
 mod limits;
 mod machine;
 mod refusals;
+mod relay;
 mod replay;
 mod service;
 mod town;

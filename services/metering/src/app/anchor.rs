@@ -30,7 +30,7 @@ const METERS_MAX: usize = 250;
 /// Where roots go.
 pub struct Anchor {
     /// Signs the transactions; has the role ANCHOR.
-    pub sender: Sender,
+    pub sender: Arc<Sender>,
     /// Where `ReadingAnchor` is.
     pub contracts: Deployment,
 }

@@ -12,16 +12,16 @@ use crate::home::{Device, Home, at, community};
 
 /// The calls of `anchor` that wait to be sent, as their causes and arguments.
 pub(crate) async fn calls(home: &Home, kind: u8) -> Vec<(String, anchorCall)> {
-    let rows = query("select cause, raw from chain_tx where cause like 'anchor/%' order by nonce")
+    let rows = query("select cause, call from chain_tx where cause like 'anchor/%' order by nonce")
         .fetch_all(home.metering.db().read())
         .await
         .unwrap();
     let calls = rows.iter().map(|row| {
-        let (cause, raw): (String, Vec<u8>) = (row.get(0), row.get(1));
-        // The call stands in the signed transaction as it is: its selector, then five words.
+        let (cause, kept): (String, Vec<u8>) = (row.get(0), row.get(1));
+        // The call stands in the kept transaction as it is: its selector, then five words.
         let selector = anchorCall::SELECTOR;
-        let start = raw.windows(4).position(|window| window == selector).unwrap();
-        (cause, anchorCall::abi_decode(&raw[start..start + 4 + 5 * 32]).unwrap())
+        let start = kept.windows(4).position(|window| window == selector).unwrap();
+        (cause, anchorCall::abi_decode(&kept[start..start + 4 + 5 * 32]).unwrap())
     });
     calls.filter(|(_, call)| call.kind == kind).collect()
 }

@@ -7,6 +7,7 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
 use actix_web::web::Data;
 use alloy_primitives::{B256, Bytes};
 use contracts::READINGS_OF_SLOT;
+use db::{Row, query};
 use ids::{AccountId, CommunityId, PartyId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde_json::{Value, json};
@@ -117,7 +118,9 @@ async fn others_do_not_learn_that_a_meter_exists() {
             }
             assert_eq!(get(&home, &path, "nonsense").await.0, StatusCode::UNAUTHORIZED);
         }
-        assert_eq!(get(&home, "/v1/quarantine", &neighbour).await.0, StatusCode::FORBIDDEN);
+        for path in ["/v1/quarantine", "/v1/relay/metering"] {
+            assert_eq!(get(&home, path, &neighbour).await.0, StatusCode::FORBIDDEN);
+        }
         let (_, page) = get(&home, "/v1/quarantine", &elsewhere).await;
         assert_eq!(page["items"].as_array().unwrap().len(), 0);
     }
@@ -153,6 +156,36 @@ async fn an_operator_sees_gaps_and_what_was_not_believed() {
             (status, &problem["code"]),
             (StatusCode::BAD_REQUEST, &Value::from("MALFORMED"))
         );
+    }
+}
+
+#[actix_web::test]
+async fn who_runs_metering_sees_its_transactions_page_by_page() {
+    let (homes, _) = scenes().await;
+    for home in homes {
+        let auditor = token(None, community(), &[Role::Auditor]);
+        let mut path = "/v1/relay/metering?status=pending&limit=2".to_owned();
+        let mut causes = Vec::new();
+        loop {
+            let (status, page) = get(&home, &path, &auditor).await;
+            assert_eq!(status, StatusCode::OK, "{page}");
+            for item in page["items"].as_array().unwrap() {
+                assert_eq!((&item["attempts"], &item["status"]), (&json!([]), &json!("pending")));
+                causes.push(item["cause"].as_str().unwrap().to_owned());
+            }
+            let Some(next) = page["next"].as_str() else {
+                assert_eq!(page["pending"], causes.len());
+                break;
+            };
+            path = format!("/v1/relay/metering?status=pending&limit=2&cursor={next}");
+        }
+        let kept = query("select cause from chain_tx order by nonce desc")
+            .fetch_all(home.metering.db().read())
+            .await
+            .unwrap();
+        let kept: Vec<String> = kept.iter().map(|row| row.get(0)).collect();
+        assert_eq!(causes, kept);
+        assert!(causes.len() > 2 && causes.last().unwrap().starts_with("registry/"), "{causes:?}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, Weak};
 use alloy_primitives::{Address, B256};
 use bus::Consumer;
 use calendar::{SlotLength, TimeZone, Timestamp};
-use client::Sender;
+use client::{HttpRpc, JsonRpc, Sender};
 use contracts::Deployment;
 use db::{Row, query};
 use events::identity::{ConnectionPointRegistered, Enrolment, MeterEnrolled, MeterRevoked};
@@ -186,14 +186,15 @@ impl Home {
             bridges: vec![bridge],
         };
         let (clock, hand) = Clock::set(at(0));
-        let metering = Metering::open(config.clone(), clock.clone(), anchor()).await.unwrap();
+        let metering = Metering::open(config.clone(), clock.clone(), anchor(), nowhere());
+        let metering = metering.await.unwrap();
         Home { metering, hand, config, clock, _keep: keep }
     }
 
     /// Lets go of the service and opens it again on the same database, as after a crash.
     pub(crate) async fn reopen(&mut self) {
-        let opened = Metering::open(self.config.clone(), self.clock.clone(), anchor()).await;
-        self.metering = opened.unwrap();
+        let (config, clock) = (self.config.clone(), self.clock.clone());
+        self.metering = Metering::open(config, clock, anchor(), nowhere()).await.unwrap();
     }
 
     /// The settings, to run another service on the same database.
@@ -316,5 +317,10 @@ pub(crate) fn anchor() -> Anchor {
         challenges: Address::repeat_byte(0xa6),
         certificates: Address::repeat_byte(0xa7),
     };
-    Anchor { sender: Sender::new(key, 4242), contracts }
+    Anchor { sender: Arc::new(Sender::new(key, 4242)), contracts }
+}
+
+/// A node that never answers: what these tests hand to the chain, they read from the rows.
+pub(crate) fn nowhere() -> Arc<dyn JsonRpc> {
+    Arc::new(HttpRpc::new("http://127.0.0.1:1").unwrap())
 }

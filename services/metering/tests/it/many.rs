@@ -37,7 +37,7 @@ async fn left(home: &Home) -> Vec<String> {
     const TABLES: [&str; 7] = [
         "select id || ' ' || subject || ' ' || occurred_at || ' ' || body, null from outbox \
          order by place",
-        "select cause || ' ' || nonce, raw from chain_tx order by nonce",
+        "select cause || ' ' || nonce, call from chain_tx order by nonce",
         "select meter || ' ' || page || ' ' || time || ' ' || import_wh || ' ' || received_at \
          || ' ' || fresh || ' ' || published || ' ' || coalesce(slot_batch, -1), signature \
          from reading order by meter, page",

@@ -11,7 +11,7 @@ use rumqttc::{
 };
 use service::Clock;
 
-use crate::home::{BRIDGE_TOKEN, Device, Home, anchor, at};
+use crate::home::{BRIDGE_TOKEN, Device, Home, anchor, at, nowhere};
 
 /// Longer than anything here takes: a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -83,7 +83,7 @@ fn what_was_acknowledged_is_on_disk_when_the_process_is_killed() {
     // The service has a runtime of its own, on the same file, which is torn down under its feet.
     let (config, (clock, _)) = (home.config(), Clock::set(at(400)));
     let (victim, listening) = service.block_on(async move {
-        let victim = Metering::open(config, clock, anchor()).await.unwrap();
+        let victim = Metering::open(config, clock, anchor(), nowhere()).await.unwrap();
         let listening = victim.listen().await.unwrap();
         (victim, listening)
     });

@@ -7,7 +7,7 @@ use service::Clock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::home::{Device, Home, anchor, at};
+use crate::home::{Device, Home, anchor, at, nowhere};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -80,7 +80,7 @@ impl Raw {
 async fn listen(home: &Home, limits: Limits) -> (std::sync::Arc<Metering>, Listening) {
     let config = metering::Config { limits, ..home.config() };
     let (clock, _) = Clock::set(at(10));
-    let metering = Metering::open(config, clock, anchor()).await.unwrap();
+    let metering = Metering::open(config, clock, anchor(), nowhere()).await.unwrap();
     let listening = metering.listen().await.unwrap();
     (metering, listening)
 }

@@ -6,7 +6,7 @@ import {
 import { type News, useLoad } from "../../live";
 import { Link } from "../../route";
 import type { Block, ChainTrade, Page, Transaction } from "../../types";
-import { Badge, Card, type Column, Hash, Load, Table } from "../../ui";
+import { Badge, Card, type Column, Hash, Load, Pager, Table } from "../../ui";
 
 const NEWS: News[] = ["block", "block_removed"];
 
@@ -34,24 +34,7 @@ function Pages<T>(props: {
               rowKey={props.rowKey}
               empty={props.empty}
             />
-            {(cursor || data.next) && (
-              <div className="pager">
-                <button type="button" className="quiet" disabled={!cursor} onClick={() => setTrail([])}>
-                  Newest
-                </button>
-                <button type="button" className="quiet" disabled={!cursor} onClick={() => setTrail(trail.slice(0, -1))}>
-                  ‹ Newer
-                </button>
-                <button
-                  type="button"
-                  className="quiet"
-                  disabled={!data.next}
-                  onClick={() => data.next && setTrail([...trail, data.next])}
-                >
-                  Older ›
-                </button>
-              </div>
-            )}
+            <Pager trail={trail} next={data.next} onMove={setTrail} />
           </>
         )}
       </Load>
