@@ -19,6 +19,9 @@ struct Arguments {
     /// Only this seed.
     #[arg(long)]
     seed: Option<u64>,
+    /// A month of it, which takes longer.
+    #[arg(long, requires = "seed")]
+    month: bool,
     /// Print what happens.
     #[arg(long)]
     trace: bool,
@@ -30,7 +33,10 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ended = match arguments.seed {
-        Some(seed) => one(seed, arguments.trace),
+        Some(seed) if arguments.month => {
+            show_one(seed, simulation::run_month(seed, arguments.trace))
+        }
+        Some(seed) => show_one(seed, simulation::run(seed, arguments.trace)),
         None => many(&arguments),
     };
     match ended {
@@ -42,10 +48,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn one(seed: u64, trace: bool) -> Result<(), simulation::Failure> {
-    let report = simulation::run(seed, trace)?;
+fn show_one(
+    seed: u64,
+    ended: Result<simulation::Report, simulation::Failure>,
+) -> Result<(), simulation::Failure> {
+    let report = ended?;
     show(&report.counts);
-    println!("seed {seed}: {} steps, result {}", report.steps, report.hash);
+    let simulation::Report { steps, postings, hash, .. } = report;
+    println!("seed {seed}: {steps} steps, {postings} postings, result {hash}");
     Ok(())
 }
 

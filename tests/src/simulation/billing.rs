@@ -26,7 +26,10 @@ use super::scene::Scene;
 
 mod batches;
 mod handover;
+mod rows;
 mod runs;
+
+use rows::SettledRows;
 
 const NEVER: i64 = i64::MAX;
 /// Seconds by which the chain's time may be behind ours.
@@ -98,9 +101,9 @@ pub(super) struct Durable {
     inbox: BTreeSet<EventId>,
     known: Known,
     pub(super) head: Option<Head>,
-    pub(super) settled: Vec<SettledRow>,
-    /// Runs on the best branch.
-    runs: Vec<RunRow>,
+    pub(super) settled: SettledRows,
+    /// Runs of trades on the best branch.
+    runs: BTreeMap<B256, Vec<RunRow>>,
     versions: BTreeMap<(Timestamp, ConnectionPointId), u32>,
     metered: BTreeMap<Timestamp, BTreeMap<ConnectionPointId, Metered>>,
     slots: BTreeMap<Timestamp, SlotRow>,
@@ -116,6 +119,8 @@ pub(super) struct Durable {
     pub(super) kept: BTreeMap<(Timestamp, ConnectionPointId), KeptRow>,
     /// What the meters said while corrections were open, by slot.
     in_time: BTreeMap<Timestamp, BTreeMap<ConnectionPointId, Metered>>,
+    /// When they said the last of it.
+    pub(super) last_news: BTreeMap<Timestamp, Timestamp>,
     pub(super) relay: Relay,
 }
 
@@ -144,8 +149,8 @@ impl Billing {
                 inbox: BTreeSet::new(),
                 known: Known::default(),
                 head: None,
-                settled: Vec::new(),
-                runs: Vec::new(),
+                settled: SettledRows::default(),
+                runs: BTreeMap::new(),
                 versions: BTreeMap::new(),
                 metered: BTreeMap::new(),
                 slots: BTreeMap::new(),
@@ -155,6 +160,7 @@ impl Billing {
                 closed: BTreeMap::new(),
                 kept: BTreeMap::new(),
                 in_time: BTreeMap::new(),
+                last_news: BTreeMap::new(),
                 relay,
             },
             book: Book::default(),
@@ -254,19 +260,21 @@ impl Billing {
                 entries.push(self.book.post(&source, fact).map_err(Stop::broken)?);
             }
         }
-        let (id, hash) = (feed.id(), event.hash);
+        let (id, hash, first_run) = (feed.id(), event.hash, self.first_run());
         let head = Head { sequence: event.sequence, hash, finalized: event.finalized };
         self.commit(|durable| {
             let first = durable.entries.len();
             durable.of_block.insert(hash, (first..first + entries.len()).collect());
             durable.entries.extend(entries);
             for row in settled {
-                let due = row.slot.seconds() + 1800;
+                let due = row.slot.seconds() + first_run;
                 let slot = durable.slots.entry(row.slot).or_insert(SlotRow { run: -1, due });
                 slot.due = slot.due.min(due);
-                durable.settled.push(row);
+                durable.settled.add(row);
             }
-            durable.runs.extend(runs);
+            for run in runs {
+                durable.runs.entry(run.delivery.trade).or_default().push(run);
+            }
             durable.inbox.insert(id);
             durable.head = Some(head);
         })?;
@@ -288,8 +296,8 @@ impl Billing {
         let head = Head { sequence: event.sequence, hash: event.parent, finalized };
         self.commit(|durable| {
             durable.of_block.remove(&hash);
-            durable.settled.retain(|row| row.block != hash);
-            durable.runs.retain(|run| run.block != hash);
+            durable.settled.take_back(hash);
+            durable.runs.values_mut().for_each(|runs| runs.retain(|run| run.block != hash));
             durable.entries.extend(reversals);
             durable.inbox.insert(id);
             durable.head = Some(head);
@@ -343,6 +351,7 @@ impl Billing {
                 durable.metered.entry(slot).or_default().insert(point, metered);
                 if in_time {
                     durable.in_time.entry(slot).or_default().insert(point, metered);
+                    durable.last_news.insert(slot, now);
                 }
                 durable.kept.remove(&(slot, point));
             }
@@ -402,7 +411,7 @@ impl Billing {
     fn releasable(&self, now: Timestamp) -> BTreeMap<u32, BTreeMap<Address, i128>> {
         let mut until: BTreeMap<u32, u64> = BTreeMap::new();
         let challenge = u64::from(self.scene.policy.challenge_seconds);
-        for row in &self.durable.settled {
+        for row in self.durable.settled.iter() {
             let end = self.corrections_end(row.slot).unsigned() + challenge;
             let day = until.entry(row.day).or_default();
             *day = (*day).max(end);

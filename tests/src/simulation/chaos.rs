@@ -8,7 +8,7 @@ use rand::Rng;
 
 use super::counts::Counts;
 use super::crash::Crash;
-use super::facts::decode;
+use super::facts::{decode, utc_day};
 use super::node::{FINALITY_LAG, Feed};
 use super::world::World;
 
@@ -21,12 +21,17 @@ pub(super) struct Watched {
     /// Runs by trade, as the best branch has them: number and delivered.
     runs: BTreeMap<B256, Vec<(u8, u64)>>,
     pub(super) settled: BTreeMap<B256, u64>,
+    /// UTC days up to that of the last slot of which blocks were undone.
+    pub(super) undone: BTreeSet<u32>,
 }
 
 impl World {
     /// What the seed has in store from the start: in some worlds no reconciler ever comes, in some
     /// somebody else with its role gets in its way.
     pub(super) fn misfortunes(&mut self) {
+        if !self.course.misfortunes {
+            return;
+        }
         self.billing.absent = self.random.random_ratio(1, 12);
         self.billing.rogue = match self.random.random_range(0..20) {
             0 => Some(7),
@@ -38,6 +43,7 @@ impl World {
     pub(super) fn chaos(&mut self) {
         let crash = if self.random.random() { Crash::Before } else { Crash::After };
         match self.random.random_range(0..40) {
+            0..=2 if !self.random.random_ratio(1, self.course.crashes) => {}
             0 => self.market.arm(crash),
             1 => self.billing.arm(crash),
             2 => self.metering.arm(crash),
@@ -94,6 +100,15 @@ impl World {
                 Feed::Connected(event) => (event.hash, true),
                 Feed::Disconnected(event) => (event.hash, false),
             };
+            if !connected {
+                let header = chain::ChainView::header(&self.node.view, hash);
+                let time = header.expect("a stored header").timestamp;
+                let last = utc_day(self.slots[self.slots.len() - 1].start.unsigned());
+                if utc_day(time) <= last && self.watched.undone.insert(utc_day(time)) {
+                    self.counts.add("day: with undone blocks");
+                }
+                self.counts.add("block: undone");
+            }
             for log in self.node.logs(hash) {
                 let Some(event) = decode(&self.scene.at, log) else { continue };
                 if self.trace {
@@ -145,6 +160,9 @@ impl Watched {
                 }
             }
             ContractEvent::Released(_) => counts.add("trade: released"),
+            ContractEvent::Deposited(_) => counts.add("cash: deposited"),
+            ContractEvent::WithdrawalRequested(_) => counts.add("cash: asked back"),
+            ContractEvent::Withdrawn(_) => counts.add("cash: withdrawn"),
             _ => {}
         }
     }
@@ -159,6 +177,10 @@ impl Watched {
                 self.runs.entry(run.trade).or_default().pop();
                 counts.add("trade: run dropped by a reorganisation");
             }
+            ContractEvent::Released(_) => counts.add("trade: release undone"),
+            ContractEvent::Deposited(_) => counts.add("cash: deposit undone"),
+            ContractEvent::WithdrawalRequested(_) => counts.add("cash: asking back undone"),
+            ContractEvent::Withdrawn(_) => counts.add("cash: withdrawal undone"),
             _ => {}
         }
     }

@@ -3,32 +3,22 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256};
-use billing::domain::journal::{self, Account, EnergyAccount, Flow};
+use billing::domain::journal::{self, EnergyAccount, Flow, Verified};
 use calendar::Timestamp;
 use chain::ChainView;
-use contracts::bindings::{EnergyMarket, SettlementToken};
 use ids::ConnectionPointId;
 use market::domain::{Movement, Status};
-use units::Money;
 
 use super::crash::Stop;
-use super::facts::money;
 use super::world::World;
-
-/// What the contracts say of everyone's money as of a block.
-#[derive(Clone)]
-pub(super) struct Balances {
-    pub(super) free: BTreeMap<Address, i128>,
-    pub(super) held: Money,
-    pub(super) supply: Money,
-    pub(super) operator: Money,
-}
 
 /// What was checked last, so that what did not change is not checked again.
 #[derive(Default)]
 pub(super) struct Checked {
     market: Option<(u64, usize)>,
-    book: u64,
+    /// Block and entries of the books that were compared with the contracts.
+    pub(super) books: Option<(B256, u64)>,
+    entries: Verified,
 }
 
 fn ensure(holds: bool, what: impl FnOnce() -> String) -> Result<(), Stop> {
@@ -49,30 +39,6 @@ impl World {
         homes.chain([policy.network_account, policy.platform_account]).collect()
     }
 
-    pub(super) fn balances(&mut self, block: B256) -> Balances {
-        // Blocks without transactions leave the state as it was: it is asked once.
-        let root = self.node.state_root(block);
-        if let Some(known) = self.balances.get(&root) {
-            return known.clone();
-        }
-        let (token, market) = (self.scene.at.token, self.scene.at.market);
-        let operator = self.scene.reconciler.address();
-        let addresses = self.addresses();
-        let mut at = self.node.at(block);
-        let mut tokens =
-            |account| money(at.ask(token, &SettlementToken::balanceOfCall { account }));
-        let (held, operator) = (tokens(market), tokens(operator));
-        let supply = money(at.ask(token, &SettlementToken::totalSupplyCall {}));
-        let mut free = |account| {
-            let free = money(at.ask(market, &EnergyMarket::freeCall { account }));
-            (account, i128::from(free.n()))
-        };
-        let free = addresses.into_iter().map(&mut free).collect();
-        let balances = Balances { free, held, supply, operator };
-        self.balances.insert(root, balances.clone());
-        balances
-    }
-
     /// The market's cash is the contract's; what is held is what orders and trades hold.
     fn check_market(&mut self) -> Result<(), Stop> {
         let Some(head) = self.market.head else { return Ok(()) };
@@ -81,7 +47,7 @@ impl World {
             return self.check_holds();
         }
         self.checked.market = Some(state);
-        let chain = self.balances(head.hash);
+        let chain = self.cash(head.hash)?;
         let mut waiting: BTreeMap<Address, i128> = BTreeMap::new();
         let mut at = head.hash;
         while let Some(header) = self.node.view.header(at).filter(|h| h.number > head.finalized) {
@@ -92,9 +58,10 @@ impl World {
             }
             at = header.parent_hash;
         }
-        for (address, free) in chain.free {
+        for address in self.addresses() {
             let wallet = self.market.exchange.wallet(address);
             let known = i128::from(wallet.tradable().n()) + i128::from(wallet.held().n());
+            let free = chain.free.get(&address).copied().unwrap_or(0);
             let expected = free - waiting.get(&address).copied().unwrap_or(0);
             ensure(known == expected, || {
                 format!("wallet: the market has {known} n of {address}, the contract {expected} n")
@@ -134,32 +101,22 @@ impl World {
         Ok(())
     }
 
-    /// I1 to I8 and I10, the wallets of the journal against the contract's, the supply of tokens.
+    /// The books against the contracts, I1 to I8 and I10.
     fn check_billing(&mut self) -> Result<(), Stop> {
+        self.check_books()?;
         let (_, entries) = self.billing.book.head();
-        if entries == self.checked.book {
+        let checked = self.checked.entries.entries();
+        if entries == checked {
             return Ok(());
         }
-        self.checked.book = entries;
         let Some(head) = self.billing.durable.head else { return Ok(()) };
-        let chain = self.balances(head.hash);
-        let supply = chain.held.n() + chain.operator.n();
-        ensure(chain.supply.n() == supply, || {
-            format!("I10: {} n of tokens exist, {supply} n are held", chain.supply.n())
-        })?;
-        journal::check(&self.billing.book, Some(chain.held)).map_err(Stop::broken)?;
+        let held = self.cash(head.hash)?.held;
+        journal::check(&self.billing.book, Some(held)).map_err(Stop::broken)?;
         self.check_energy()?;
-        let entries = &self.billing.durable.entries;
-        journal::check_entries(entries, &self.billing.book).map_err(Stop::broken)?;
-        let book = &self.billing.book;
-        for (address, free) in chain.free {
-            let wallet = -book.balance(&Account::Wallet(address));
-            ensure(wallet == free, || {
-                format!("wallet: the journal has {wallet} n of {address}, the contract {free} n")
-            })?;
-        }
-        let suspense = book.balance(&Account::Suspense);
-        ensure(suspense == 0, || format!("9000 Suspense holds {suspense} n"))
+        let news = self.billing.durable.entries.iter().skip(usize::try_from(checked).unwrap_or(0));
+        let news: Vec<_> = news.cloned().collect();
+        self.checked.entries.follow(&news).map_err(Stop::broken)?;
+        self.checked.entries.agrees(&self.billing.book).map_err(Stop::broken)
     }
 
     /// I5, I6, I7 once more, slot by slot, in other words.

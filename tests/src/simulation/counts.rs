@@ -7,9 +7,17 @@ pub const PATHS: &[&str] = &[
     "block: competing branch lost",
     "block: mined",
     "block: reorganisation",
+    "block: undone",
+    "books: equal to the chain",
     "bus: event ahead of its turn",
     "bus: event repeated",
     "bus: old event replayed",
+    "cash: asked back",
+    "cash: asking back undone",
+    "cash: deposit undone",
+    "cash: deposited",
+    "cash: withdrawal undone",
+    "cash: withdrawn",
     "crash: billing after commit",
     "crash: billing before commit",
     "crash: market after commit",
@@ -18,6 +26,7 @@ pub const PATHS: &[&str] = &[
     "crash: metering before commit",
     "crash: node lost its pool",
     "crash: relay lost its notes",
+    "crash: relay signed and did not send",
     "interval: corrected after R0",
     "interval: corrected after R1",
     "interval: corrected after R2",
@@ -83,12 +92,16 @@ pub const PATHS: &[&str] = &[
     "trade: expired",
     "trade: penalty of the buyer",
     "trade: penalty of the seller",
+    "trade: release undone",
     "trade: released",
     "trade: run dropped by a reorganisation",
     "trade: seller short",
     "trade: within tolerance",
+    "transaction: an earlier attempt counts",
     "transaction: reconcile reverted",
     "transaction: release reverted",
+    "transaction: signed again for more",
+    "transaction: withdrawal reverted",
 ];
 
 /// How often each path was taken.
@@ -99,6 +112,11 @@ impl Counts {
     /// Counts one more of `path`.
     pub fn add(&mut self, path: impl Into<String>) {
         *self.0.entry(path.into()).or_default() += 1;
+    }
+
+    /// How often `path` was taken.
+    pub fn of(&self, path: &str) -> u64 {
+        self.0.get(path).copied().unwrap_or(0)
     }
 
     /// Adds the counts of another seed.

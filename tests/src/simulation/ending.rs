@@ -1,6 +1,7 @@
 //! What must be true when a world has come to rest: nothing is open, everything is accounted for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use alloy_primitives::{B256, U256};
 use billing::domain::journal::{self, Account};
@@ -8,6 +9,7 @@ use billing::domain::reconcile::Delivery;
 use chain::ChainView;
 use contracts::bindings::EnergyMarket;
 
+use super::cash::Cash;
 use super::crash::{Crash, Stop};
 use super::world::World;
 
@@ -20,6 +22,7 @@ pub(super) fn check(world: &mut World) -> Result<(), String> {
     let lost = world.watched.dropped.len();
     (0..lost).for_each(|_| world.counts.add("settlement: gone for good"));
     all_have_seen_all(world)?;
+    world.check().map_err(|stop| format!("{stop:?}"))?;
     money(world)?;
     trades(world)?;
     energy(world)?;
@@ -35,12 +38,17 @@ fn all_have_seen_all(world: &World) -> Result<(), String> {
     ensure(world.queue.is_empty(), || "end: something was still to happen".to_owned())
 }
 
+fn cash(world: &mut World) -> Result<Rc<Cash>, String> {
+    let head = world.node.view.head();
+    world.cash(head).map_err(|stop| format!("{stop:?}"))
+}
+
 /// All cash is free, on chain, in the journal and in the market alike.
 fn money(world: &mut World) -> Result<(), String> {
-    let chain = world.balances(world.node.view.head());
-    ensure(chain.supply == chain.held, || {
-        format!("end: {} n of tokens exist, the market holds {}", chain.supply.n(), chain.held.n())
-    })?;
+    let chain = cash(world)?;
+    let operator = world.scene.reconciler.address();
+    let left = chain.tokens.get(&operator).copied().unwrap_or(0);
+    ensure(left == 0, || format!("end: {left} n were minted and not deposited"))?;
     let free: i128 = chain.free.values().sum();
     ensure(free == i128::from(chain.held.n()), || {
         format!("end: {free} n are free of {} n held", chain.held.n())
@@ -61,10 +69,16 @@ fn money(world: &mut World) -> Result<(), String> {
 }
 
 /// Every trade has its last word on chain, which is what the meters say or that it expired; and no
-/// order was filled beyond its quantity.
+/// order was filled beyond its quantity. What was heard at the last moment may have come too late.
 fn trades(world: &mut World) -> Result<(), String> {
     let mut target: BTreeMap<_, Delivery> = BTreeMap::new();
     for slot in &world.slots {
+        let closes = world.billing.corrections_end(slot.start);
+        let news = world.billing.durable.last_news.get(&slot.start);
+        if news.is_some_and(|news| news.plus_seconds(world.course.handed_over_within()) > closes) {
+            world.counts.add("reconcile: news at the last moment");
+            continue;
+        }
         let deliveries = world.billing.target_in_time(slot.start);
         target.extend(deliveries.into_iter().map(|delivery| (delivery.trade, delivery)));
     }
@@ -96,7 +110,7 @@ fn trades(world: &mut World) -> Result<(), String> {
     }
     drop(at);
     let mut filled: BTreeMap<B256, u64> = BTreeMap::new();
-    for row in settled {
+    for row in settled.iter() {
         for order in row.orders {
             *filled.entry(order).or_default() += row.quantity.wh();
         }
@@ -154,6 +168,6 @@ fn replay(world: &mut World) -> Result<(), String> {
     }
     let entries = &world.billing.durable.entries;
     journal::check_entries(entries, &world.billing.book).map_err(|error| error.to_string())?;
-    let held = world.balances(world.node.view.head()).held;
+    let held = cash(world)?.held;
     journal::check(&world.billing.book, Some(held)).map_err(|error| error.to_string())
 }

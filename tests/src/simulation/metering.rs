@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use calendar::{Slot, SlotLength, Timestamp};
+use calendar::{Slot, Timestamp};
 use ids::{ConnectionPointId, EventId, MeterId};
 use reading::{
     Neighbours, PhysicalLimit, Reading, Reason, Rules, SignedReading, Signer, Verdict, intervals,
@@ -17,7 +17,6 @@ use super::scene::{CONNECTION, Scene};
 
 /// Seconds after its end at which a slot closes without all readings.
 const GRACE_SECONDS: i64 = 600;
-const LENGTH: SlotLength = SlotLength::QUARTER_HOUR;
 
 /// How an interval's energy is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +137,7 @@ impl Metering {
             None => Signer::Unknown,
         };
         let limit = PhysicalLimit { import: CONNECTION, export: CONNECTION };
-        let rules = Rules { signer, slot: LENGTH, limit };
+        let rules = Rules { signer, slot: self.scene.parameters.slot_length, limit };
         let (page, none) = (signed.reading.page, BTreeMap::new());
         let pages = self.pages.get(&topic).unwrap_or(&none);
         let neighbours = Neighbours {
@@ -155,7 +154,7 @@ impl Metering {
     /// Closes the slots that are due, then holds new readings against the closed ones.
     pub(super) fn tick(&mut self, now: Timestamp, counts: &mut Counts) -> Result<(), Stop> {
         while self.closed_until < self.last && now >= self.closes_at() {
-            let slot = Slot { start: self.closed_until, length: LENGTH };
+            let slot = self.slot(self.closed_until);
             self.publish(&[slot], false, counts)?;
         }
         if self.applied < self.rows.len() {
@@ -166,7 +165,7 @@ impl Metering {
     }
 
     fn closes_at(&self) -> Timestamp {
-        let end = Slot { start: self.closed_until, length: LENGTH }.end();
+        let end = self.slot(self.closed_until).end();
         let reported = |pages: &BTreeMap<u32, SignedReading>| {
             pages.values().any(|signed| signed.reading.time >= end)
         };
@@ -174,10 +173,14 @@ impl Metering {
         if all { end } else { end.plus_seconds(GRACE_SECONDS) }
     }
 
+    fn slot(&self, start: Timestamp) -> Slot {
+        Slot { start, length: self.scene.parameters.slot_length }
+    }
+
     fn closed(&self) -> Vec<Slot> {
         let mut slots: Vec<Timestamp> = self.versions.keys().map(|(slot, _)| *slot).collect();
         slots.dedup();
-        slots.into_iter().map(|start| Slot { start, length: LENGTH }).collect()
+        slots.into_iter().map(|start| self.slot(start)).collect()
     }
 
     /// New versions of the intervals of `slots` that readings say something else of than before;
@@ -220,10 +223,10 @@ impl Metering {
 
     /// What the stored readings say of every slot, by the rule that anyone can apply.
     fn derived(&self) -> Result<BTreeMap<(Timestamp, MeterId), Known>, Stop> {
-        let mut derived = BTreeMap::new();
+        let (mut derived, length) = (BTreeMap::new(), self.scene.parameters.slot_length);
         for (meter, pages) in &self.pages {
             let readings: Vec<Reading> = pages.values().map(|signed| signed.reading).collect();
-            for interval in intervals(&readings, LENGTH).map_err(Stop::broken)? {
+            for interval in intervals(&readings, length).map_err(Stop::broken)? {
                 let quality = match interval.quality {
                     reading::Quality::Measured => Quality::Measured,
                     reading::Quality::Substituted => Quality::Substituted,

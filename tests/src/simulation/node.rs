@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use calendar::Timestamp;
 use chain::execute::{Call, CallOutcome, block_env, call};
 use chain::{
     AtBlock, Candidate, ChainView, HeadChange, Imported, MemoryChain, Pool, PoolLimits, Recovered,
     State,
 };
+use client::fees::Answer;
 use contracts::SolCall;
 use events::ledger::{BlockConnected, BlockDisconnected, Log};
 use ids::EventId;
@@ -77,14 +78,29 @@ impl Node {
         self.included.get(&transaction).copied()
     }
 
+    /// The block before `block`; none before the first.
+    pub(super) fn parent(&self, block: B256) -> Option<B256> {
+        let header = self.view.header(block).expect("a stored header");
+        (header.number > 0).then_some(header.parent_hash)
+    }
+
     pub(super) fn logs(&self, block: B256) -> &[Log] {
         &self.logs[&block]
     }
 
-    /// Offers a transaction; one that is known, used or not payable is not taken.
-    pub(super) fn send(&mut self, transaction: Recovered) {
+    /// The base fee of the block after the head.
+    pub(super) fn next_base_fee(&self) -> u64 {
+        let header = self.view.header(self.view.head()).expect("the head is stored");
+        self.scene.rules.next_base_fee(&header)
+    }
+
+    /// Offers a transaction; what the node says to that.
+    pub(super) fn send(&mut self, transaction: Recovered) -> Answer {
         let account = self.account(transaction.signer());
-        let _refused = self.pool.add(transaction, &account);
+        match self.pool.add(transaction, &account) {
+            Ok(_) => Answer::Taken,
+            Err(refusal) => Answer::to(&refusal.to_string()),
+        }
     }
 
     /// The pool is lost, as when the process dies.
@@ -95,9 +111,7 @@ impl Node {
     /// Mines one block of what waits, without the transactions of `censored`.
     pub(super) fn mine(&mut self, now: Timestamp, censored: &BTreeSet<Address>) {
         let head = self.view.head();
-        let header = self.view.header(head).expect("the head is stored");
-        let base_fee = self.scene.rules.next_base_fee(&header);
-        let waiting = self.pool.best(base_fee).map(|pooled| &pooled.transaction);
+        let waiting = self.pool.best(self.next_base_fee()).map(|pooled| &pooled.transaction);
         let chosen: Vec<Recovered> =
             waiting.filter(|waiting| !censored.contains(&waiting.signer())).cloned().collect();
         let candidate = self.propose(head, chosen, now);
@@ -245,6 +259,11 @@ pub(super) struct Questions<'a> {
 }
 
 impl Questions<'_> {
+    /// A word of a contract's storage.
+    pub(super) fn word(&mut self, of: Address, position: B256) -> U256 {
+        self.state.storage_at(of, position.into()).expect("a readable state")
+    }
+
     pub(super) fn ask<C: SolCall>(&mut self, to: Address, question: &C) -> C::Return {
         let request = Call {
             to: Some(to),

@@ -16,7 +16,14 @@ use units::{Energy, Money, Register};
 
 use super::counts::Counts;
 use super::metering::Message;
-use super::scene::{CHAIN_ID, Home, Scene, key};
+use super::scene::{CHAIN_ID, Home, Scene, WITHDRAWAL_DELAY, key};
+
+const DAY: i64 = 86_400;
+/// Seconds of the slots for which the times of orders are drawn; longer slots have more time.
+const QUARTER: i64 = 900;
+/// Seconds after a withdrawal's delay at which it is paid at the earliest: the request is in a
+/// block by then.
+const PAYOUT_AFTER: i64 = 7_200;
 
 /// Something that happens at a moment.
 #[derive(Clone)]
@@ -25,6 +32,18 @@ pub(super) enum Action {
         account: Address,
         amount: Money,
         payment: B256,
+    },
+    /// The account asks for cash back.
+    Withdraw {
+        account: Address,
+        amount: Money,
+        nonce: U256,
+        signature: [u8; 64],
+    },
+    /// Somebody has what the account asked for paid out.
+    Payout {
+        account: Address,
+        nonce: U256,
     },
     Place(Box<NewOrder>),
     Cancel {
@@ -78,8 +97,13 @@ impl<'a> Plan<'a> {
 
     /// Draws everything. Some homes buy, some sell, some do either.
     pub(super) fn draw(mut self, start: Timestamp) -> Queue {
+        let last = self.slots[self.slots.len() - 1].start;
         for home in &self.scene.homes[..self.homes] {
-            self.deposits(home, start);
+            for day in 0..=(last.seconds() - start.seconds()) / DAY {
+                let morning = start.plus_seconds(day * DAY);
+                self.deposits(home, morning);
+                self.withdrawals(home, morning);
+            }
             let leaning = self.random.random_range(0..3);
             let mut flows = Vec::new();
             for slot in self.slots {
@@ -112,6 +136,25 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Some ask for a part of their cash back, and have it once the delay is over.
+    fn withdrawals(&mut self, home: &Home, start: Timestamp) {
+        if !self.one_in(3) {
+            return;
+        }
+        self.nonce += 1;
+        let (account, nonce) = (home.address, U256::from(self.nonce));
+        let amount = Money::from_n(self.random.random_range(10..300) * 10_000_000);
+        let n = U256::from(amount.n().unsigned_abs());
+        let hash =
+            contracts::requests::withdrawal(CHAIN_ID, self.scene.at.market, account, n, nonce);
+        let signature = *home.key.sign(hash).as_bytes();
+        let time = start.plus_seconds(self.random.random_range(1_800..10_800));
+        self.at(time, Action::Withdraw { account, amount, nonce, signature });
+        let later = self.random.random_range(0..21_600);
+        let later = i64::from(WITHDRAWAL_DELAY) + PAYOUT_AFTER + later;
+        self.at(time.plus_seconds(later), Action::Payout { account, nonce });
+    }
+
     /// What the home expects to use or make, more or less, in one order or two; and its mistakes.
     fn orders(&mut self, home: &Home, slot: Slot, side: Side, energy: u64) {
         let gate = self.scene.parameters.gate(slot.start);
@@ -122,7 +165,7 @@ impl<'a> Plan<'a> {
                 _ => self.random.random_range(40..180),
             };
             let mut terms = self.terms(home, slot, side, (energy * share / 100).max(10));
-            let early = self.random.random_range(60..2_400);
+            let early = self.random.random_range(60..2_400) * slot.length.seconds() / QUARTER;
             let late = if self.one_in(20) { self.random.random_range(60..600) + early } else { 0 };
             let time = gate.plus_seconds(late - early);
             let by = self.mistake(&mut terms, home);
@@ -190,7 +233,7 @@ impl<'a> Plan<'a> {
     fn readings(&mut self, home: &Home, flows: &[(u64, u64)]) {
         let (mut import, mut export) = (self.random.random_range(0..100_000), 7);
         let dead_after =
-            if self.one_in(12) { self.random.random_range(0..flows.len()) } else { 99 };
+            if self.one_in(12) { self.random.random_range(0..flows.len()) } else { usize::MAX };
         let times = self.slots.iter().map(|slot| slot.start);
         let times: Vec<Timestamp> = times.chain(self.slots.last().map(|slot| slot.end())).collect();
         let mut before = None;
@@ -249,7 +292,8 @@ impl<'a> Plan<'a> {
         let last = before.unwrap_or(reading);
         let plus = |register: Register, wh| Register::from_wh(register.wh() + wh);
         let at = |time| Reading { time, ..ahead };
-        let following = reading.time.plus_seconds(900);
+        let length = self.scene.parameters.slot_length.seconds();
+        let following = reading.time.plus_seconds(length);
         let next = Reading { page: reading.page + 1, time: following, ..reading };
         let (mut topic, signed) = match self.random.random_range(0..11) {
             0 => (home.meter, reading.sign(&forger)),
@@ -278,7 +322,8 @@ impl<'a> Plan<'a> {
                 topic = home.meter;
             }
         }
-        let delay = if signed.reading.time == following { 850..1_000 } else { 240..3_000 };
+        let next = signed.reading.time == following;
+        let delay = if next { length - 50..length + 100 } else { 240..3_000 };
         let time = reading.time.plus_seconds(self.random.random_range(delay));
         self.at(time, Action::Message((topic, bytes)));
     }

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use alloy_primitives::{Address, U256, keccak256};
+use calendar::SlotLength;
 use chain::genesis::{Deploy, GenesisCall};
 use chain::{GenesisSpec, Imported, Rules};
 use contracts::{Deployment, Genesis, Policy, Roles};
@@ -25,7 +26,7 @@ pub(super) const CONNECTION: Power = Power::from_w(20_000);
 /// Ether of the keys that send transactions.
 const SENDER_WEI: u128 = 1_000_000_000_000_000_000_000_000;
 /// Seconds from asking for a withdrawal to getting it.
-const WITHDRAWAL_DELAY: u32 = 2 * 86_400;
+pub(super) const WITHDRAWAL_DELAY: u32 = 2 * 86_400;
 /// Tries to seal a block of the fixed difficulty; few are needed.
 pub(super) const SEAL_TRIES: u64 = 1 << 20;
 
@@ -56,18 +57,18 @@ pub(super) struct Scene {
     pub(super) stranger: SecretKey,
 }
 
-/// The scene, built once.
-pub(super) fn scene() -> &'static Scene {
-    static SCENE: OnceLock<Scene> = OnceLock::new();
-    SCENE.get_or_init(build)
+/// The scene with slots of a quarter of an hour or an hour; each is built once.
+pub(super) fn scene(length: SlotLength) -> &'static Scene {
+    static SCENES: [OnceLock<Scene>; 2] = [OnceLock::new(), OnceLock::new()];
+    SCENES[usize::from(length > SlotLength::QUARTER_HOUR)].get_or_init(|| build(length))
 }
 
 pub(super) fn key(name: &str) -> SecretKey {
     SecretKey::from_bytes(&keccak256(name).0).expect("a hash is a key")
 }
 
-fn build() -> Scene {
-    let policy = policy();
+fn build(length: SlotLength) -> Scene {
+    let policy = policy(length);
     let (clearer, reconciler, stranger) = (key("clearer"), key("reconciler"), key("stranger"));
     let admin = key("admin").address();
     let roles = Roles {
@@ -131,8 +132,9 @@ fn home(number: usize) -> Home {
 }
 
 /// Network 1 ct, platform 0.2 ct each, make-whole; ten days of corrections, three of challenges.
-fn policy() -> Policy {
+fn policy(length: SlotLength) -> Policy {
     Policy {
+        slot_seconds: u32::from(length.minutes()) * 60,
         feed_in_price_min: 50_000,
         correction_seconds: 10 * 86_400,
         ..testkit::policy("village")

@@ -3,31 +3,35 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, keccak256};
-use calendar::{Slot, SlotLength, Timestamp};
+use calendar::{Slot, Timestamp};
 use client::Transaction;
+use contracts::Call;
 use market::domain::NewOrder;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::billing::Billing;
 use super::bus::{Offer, Subscription};
-use super::check::Balances;
 use super::counts::Counts;
+use super::course::Course;
 use super::crash::Stop;
+use super::facts::utc_day;
 use super::market::Market;
 use super::metering::Metering;
-use super::node::Node;
+use super::node::{Feed, Node};
 use super::plan::{Action, Plan, Queue};
-use super::relay::Relay;
-use super::scene::{GENESIS_AT, Scene, scene};
-use super::{Report, STEP, ending};
+use super::relay::{Luck, Relay};
+use super::scene::{GENESIS_AT, Scene};
+use super::{STEP, ending};
 
-/// The most steps of a world.
-const STEPS_MAX: u64 = 3_000;
 /// The fewest steps that follow when time jumps.
 const STEPS_AFTER_JUMP: u64 = 4;
 
+/// How long after it came too early a payout is asked for again.
+const PAYOUT_AGAIN_SECONDS: i64 = 10_800;
+
 pub(super) struct World {
+    pub(super) course: Course,
     pub(super) scene: &'static Scene,
     pub(super) random: ChaCha8Rng,
     pub(super) now: Timestamp,
@@ -49,22 +53,27 @@ pub(super) struct World {
     /// A transaction reverted for good in the last step, and may be replaced in the next.
     handed_back: bool,
     pub(super) watched: super::chaos::Watched,
-    /// What was asked of the contracts, by state root.
-    pub(super) balances: BTreeMap<B256, Balances>,
+    /// What was asked of the contracts.
+    pub(super) known: super::cash::Known,
+    /// Billing took a block back in this step.
+    took_back: bool,
+    /// The UTC day of the last step.
+    day: Option<u32>,
     pub(super) checked: super::check::Checked,
     pub(super) counts: Counts,
     pub(super) trace: bool,
 }
 
 /// Runs the world of `seed` to its end.
-pub(super) fn run(seed: u64, trace: bool) -> Result<Report, String> {
-    let mut world = World::new(seed, trace);
+pub(super) fn run(course: Course, seed: u64, trace: bool) -> Result<World, String> {
+    let mut world = World::new(course, seed, trace);
     let active = world.slots[world.slots.len() - 1].end().plus_seconds(2_700);
     let mut busy = 0;
     let mut steps = 0;
     loop {
         if world.now < active || busy > 0 || !world.is_quiet() {
-            world.now = world.now.plus_seconds(world.random.random_range(60..300));
+            let seconds = world.random.random_range(world.course.step_seconds.clone());
+            world.now = world.now.plus_seconds(seconds);
             busy = u64::saturating_sub(busy, 1);
         } else if let Some(next) = world.next_moment() {
             world.now = next;
@@ -74,30 +83,32 @@ pub(super) fn run(seed: u64, trace: bool) -> Result<Report, String> {
         }
         steps += 1;
         STEP.set(steps);
-        if steps > STEPS_MAX {
+        if steps > world.course.steps_max {
             return Err("the world does not come to rest".to_owned());
         }
         world.step().map_err(|stop| format!("{stop:?}"))?;
     }
     ending::check(&mut world)?;
-    Ok(Report { hash: world.hash(), counts: world.counts, steps })
+    Ok(world)
 }
 
 impl World {
-    fn new(seed: u64, trace: bool) -> World {
-        let scene = scene();
+    fn new(course: Course, seed: u64, trace: bool) -> World {
+        let scene = course.scene;
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut counts = Counts::default();
-        let homes = random.random_range(3..=scene.homes.len());
-        let first = random.random_range(8..7 * 96);
-        let first = Timestamp::from_seconds(GENESIS_AT + first * 900);
-        let first = Slot { start: first, length: SlotLength::QUARTER_HOUR };
-        let count = random.random_range(4..=8);
+        let homes = random.random_range(course.homes.clone());
+        let length = scene.parameters.slot_length;
+        let first = random.random_range(course.first.clone());
+        let first = Timestamp::from_seconds(GENESIS_AT + first * length.seconds());
+        let first = Slot { start: first, length };
+        let count = random.random_range(course.slots.clone());
         let slots: Vec<Slot> = (0..count).map(|place| first.later(place)).collect();
         let start = first.start.plus_seconds(-5_400);
         let plan = Plan::new(scene, homes, &slots, &mut random, &mut counts);
         let queue = plan.draw(start);
         let mut world = World {
+            course,
             scene,
             now: start,
             homes,
@@ -114,7 +125,9 @@ impl World {
             stalled_until: start,
             handed_back: false,
             watched: Default::default(),
-            balances: BTreeMap::new(),
+            known: Default::default(),
+            took_back: false,
+            day: None,
             checked: Default::default(),
             counts,
             trace,
@@ -127,13 +140,16 @@ impl World {
 
     /// The next moment at which something happens when all is quiet.
     fn next_moment(&self) -> Option<Timestamp> {
-        let last = self.slots[self.slots.len() - 1].start;
-        let [_, first_morning, last_morning] = self.billing.run_times(last);
-        let end = self.billing.corrections_end(last);
-        let released = end.plus_seconds(i64::from(self.scene.policy.challenge_seconds) + 120);
-        let moments = [first_morning, last_morning, end.plus_seconds(60), released];
+        let zone = &self.scene.parameters.timezone;
+        let of_day = self.slots.chunk_by(|a, b| zone.day_of(a.start) == zone.day_of(b.start));
+        let moments = of_day.filter_map(|slots| slots.last()).flat_map(|last| {
+            let [_, first_morning, last_morning] = self.billing.run_times(last.start);
+            let end = self.billing.corrections_end(last.start);
+            let released = end.plus_seconds(i64::from(self.scene.policy.challenge_seconds) + 120);
+            [first_morning, last_morning, end.plus_seconds(60), released]
+        });
         let queued = self.queue.keys().next().map(|(time, _)| *time);
-        moments.into_iter().chain(queued).filter(|moment| *moment > self.now).min()
+        moments.chain(queued).filter(|moment| *moment > self.now).min()
     }
 
     /// Whether nothing is on its way: everything sent is final, everything published is taken.
@@ -154,13 +170,27 @@ impl World {
         self.mine();
         self.watch();
         self.deliver()?;
-        self.check()?;
+        self.look()?;
         if self.trace {
             let (height, orders) = (self.node.height(), self.market.exchange.orders().count());
             let entries = self.billing.durable.entries.len();
             println!("{} height {height}, orders {orders}, journal {entries}", self.now);
         }
         Ok(())
+    }
+
+    /// Checks everything or the books, as often as this course wants it.
+    fn look(&mut self) -> Result<(), Stop> {
+        let day = utc_day(self.now.unsigned());
+        let begins = self.day.replace(day) != Some(day);
+        let took_back = std::mem::take(&mut self.took_back);
+        if STEP.get().is_multiple_of(self.course.check_every) {
+            self.check()
+        } else if begins || took_back {
+            self.check_books()
+        } else {
+            Ok(())
+        }
     }
 
     /// What the plan holds for the time that has passed.
@@ -202,6 +232,17 @@ impl World {
                 let action = action.clone();
                 return self.survive("billing", done, |world| world.again(action));
             }
+            Action::Withdraw { account, amount, nonce, signature } => {
+                let signature = signature.to_vec().into();
+                let call =
+                    self.scene.at.request_withdrawal_for(*account, *amount, *nonce, signature);
+                let call = call.map_err(Stop::broken)?;
+                self.stranger.enqueue(&called(format!("withdrawal/{account}/{nonce}"), call));
+            }
+            Action::Payout { account, nonce } => {
+                let call = self.scene.at.withdraw(*account);
+                self.stranger.enqueue(&called(format!("payout/{account}/{nonce}"), call));
+            }
             Action::Place(order) => self.place(order)?,
             Action::Cancel { order, account } => {
                 if let Ok(repeated) = self.market.cancel(*order, *account, self.now)? {
@@ -211,12 +252,7 @@ impl World {
             }
             Action::EndNonce { account, nonce, signature } => {
                 let call = self.scene.at.cancel_for(*account, *nonce, signature.to_vec().into());
-                self.stranger.enqueue(&Transaction {
-                    cause: format!("cancel/{account}/{nonce}"),
-                    to: call.to,
-                    data: call.data,
-                    gas: 150_000,
-                });
+                self.stranger.enqueue(&called(format!("cancel/{account}/{nonce}"), call));
                 self.counts.add("order: nonce ended on chain");
             }
             Action::Message(_) => {}
@@ -262,21 +298,44 @@ impl World {
 
     fn relay(&mut self) {
         self.handed_back = false;
-        let noted = [0; 3].map(|_| !self.random.random_ratio(1, 15));
-        if noted.contains(&false) {
-            self.counts.add("crash: relay lost its notes");
-        }
-        for cause in self.market.relay.round(&mut self.node, noted[0]) {
+        let luck = [0; 3].map(|_| match self.random.random_range(0..30) {
+            0 | 1 => Luck::DiesBeforeNotes,
+            2 => Luck::DiesBeforeSending,
+            _ => Luck::Done,
+        });
+        luck.iter().filter_map(|luck| luck.path()).for_each(|path| self.counts.add(path));
+        let round = self.market.relay.round(&mut self.node, luck[0]);
+        for cause in round.counted(&mut self.counts) {
             let settles = cause.contains("/settle/");
             self.counts.add(if settles { "settlement: reverted" } else { "clearing: reverted" });
         }
-        for cause in self.billing.durable.relay.round(&mut self.node, noted[1]) {
+        let round = self.billing.durable.relay.round(&mut self.node, luck[1]);
+        for cause in round.counted(&mut self.counts) {
             let what = cause.split('/').next().unwrap_or_default();
             self.counts.add(format!("transaction: {what} reverted"));
             self.billing.reverted(&cause);
             self.handed_back = true;
         }
-        self.stranger.round(&mut self.node, noted[2]);
+        let round = self.stranger.round(&mut self.node, luck[2]);
+        for cause in round.counted(&mut self.counts) {
+            let what = cause.split('/').next().unwrap_or_default();
+            self.counts.add(format!("transaction: {what} reverted"));
+            self.unpaid(&cause);
+        }
+    }
+
+    /// What was to be paid out and is still on its way is asked for again: a branch may have had
+    /// the transaction before its time.
+    fn unpaid(&mut self, cause: &str) {
+        let payout = cause.strip_prefix("payout/").and_then(|rest| rest.split_once('/'));
+        let Some((account, nonce)) = payout else { return };
+        let account = account.parse().expect("an address");
+        let nonce = nonce.parse().expect("a nonce");
+        if self.leaving(account) {
+            let place = u64::MAX - self.queue.len() as u64;
+            let time = self.now.plus_seconds(PAYOUT_AGAIN_SECONDS);
+            self.queue.insert((time, place), Action::Payout { account, nonce });
+        }
     }
 
     fn mine(&mut self) {
@@ -306,6 +365,7 @@ impl World {
         for _ in 0..self.random.random_range(0..8) {
             if let Some((place, offer)) = self.feed_to_billing.offer(&mut self.random) {
                 let event = &self.node.feed[place];
+                self.took_back |= matches!(event, Feed::Disconnected(_));
                 let done = self.billing.follow(event, &mut self.counts);
                 if self.taken("billing", offer, done)? {
                     self.feed_to_billing.acknowledge(place);
@@ -344,11 +404,16 @@ impl World {
     }
 
     /// One hash over everything that is known at the end.
-    fn hash(&self) -> B256 {
+    pub(super) fn hash(&self) -> B256 {
         let (journal, entries) = self.billing.book.head();
         let exchange = self.market.exchange.hash();
         let counts: Vec<_> = self.counts.iter().collect();
         let whole = (chain::ChainView::head(&self.node.view), journal, entries, exchange, counts);
         keccak256(serde_json::to_vec(&whole).expect("plain data"))
     }
+}
+
+/// What the stranger sends for somebody.
+fn called(cause: String, Call { to, data }: Call) -> Transaction {
+    Transaction { cause, to, data, gas: 150_000 }
 }

@@ -10,6 +10,7 @@ mod inputs;
 mod measured;
 mod network;
 mod node;
+mod operators;
 mod pace;
 mod program;
 mod serving;
@@ -18,3 +19,15 @@ mod signed;
 mod stopping;
 mod verifying;
 mod week;
+
+/// The program's own wiring of all its services, whose clock a test can move.
+#[allow(dead_code, reason = "the program uses what a test leaves")]
+#[path = "../../src"]
+mod source {
+    pub mod data;
+    pub mod exit;
+    pub mod node;
+}
+
+// As the program's files name each other.
+use source::{data, exit};

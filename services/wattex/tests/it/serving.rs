@@ -71,10 +71,10 @@ impl Open {
 }
 
 /// A meter's secrets, as the directory's owner can derive them.
-struct Device {
-    meter: MeterId,
-    key: SecretKey,
-    token: String,
+pub struct Device {
+    pub meter: MeterId,
+    pub key: SecretKey,
+    pub token: String,
 }
 
 impl Device {
@@ -89,19 +89,19 @@ impl Device {
         Device { meter, key, token: derive(format!("demo/token/{home}")).to_string() }
     }
 
-    fn topic(&self) -> String {
+    pub fn topic(&self) -> String {
         format!("wattex/v1/{}/reading", self.meter)
     }
 }
 
 /// A meter's connection.
-struct Line {
+pub struct Line {
     client: AsyncClient,
     events: EventLoop,
 }
 
 impl Line {
-    fn open(port: u16, device: &Device, token: &str) -> Line {
+    pub fn open(port: u16, device: &Device, token: &str) -> Line {
         let mut options = MqttOptions::new(format!("test-{}", device.meter), "127.0.0.1", port);
         options.set_credentials(device.meter.to_string(), token);
         let (client, events) = AsyncClient::new(options, 16);
@@ -113,7 +113,7 @@ impl Line {
     }
 
     /// Publishes and waits for the acknowledgement.
-    async fn say(&mut self, topic: &str, payload: &[u8]) {
+    pub async fn say(&mut self, topic: &str, payload: &[u8]) {
         self.client.publish(topic, QoS::AtLeastOnce, false, payload).await.unwrap();
         while !matches!(self.next().await.unwrap(), Event::Incoming(Packet::PubAck(_))) {}
     }

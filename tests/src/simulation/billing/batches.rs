@@ -16,14 +16,13 @@ impl SettledRow {
 
 impl Billing {
     pub(super) fn batch_of(&self, trade: B256) -> BatchKey {
-        let row = self.durable.settled.iter().find(|row| row.trade == trade);
-        row.expect("a settled trade").batch()
+        self.durable.settled.find(trade).expect("a settled trade").batch()
     }
 
     pub(in crate::simulation) fn shown(&self, key: BatchKey) -> TradeBatch {
         let clearing = self.durable.known.clearings[&key.0].clone();
         let posted = Posted { clearing, policy: self.scene.policy.clone() };
-        let rows = self.durable.settled.iter().filter(|row| row.batch() == key);
+        let rows = self.durable.settled.of_batch(key);
         let trades: Vec<BatchTrade> = rows.map(|row| self.trade(row)).collect();
         TradeBatch::new(posted, key.1, &trades).expect("trades of the batch")
     }
@@ -43,7 +42,7 @@ impl Billing {
     /// Whether a transaction about the batch is on its way.
     pub(super) fn is_busy(&self, key: BatchKey) -> bool {
         let durable = &self.durable;
-        let rows = durable.settled.iter().filter(|row| row.batch() == key);
+        let rows = durable.settled.of_batch(key);
         rows.map(|row| row.trade).any(|trade| {
             let recorded = self.recorded(trade).map(|(run, _)| run);
             let open = |cause: &String| !durable.refused.contains(cause);

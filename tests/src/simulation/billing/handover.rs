@@ -62,7 +62,7 @@ impl Billing {
         slot: Timestamp,
         point: ConnectionPointId,
     ) -> impl Iterator<Item = &SettledRow> {
-        let of_slot = self.durable.settled.iter().filter(move |row| row.slot == slot);
+        let of_slot = self.durable.settled.of_slot(slot);
         of_slot.filter(move |row| [row.buyer, row.seller].iter().any(|a| self.point(*a) == point))
     }
 
@@ -71,7 +71,7 @@ impl Billing {
     fn runs_final(&self, slot: Timestamp, point: ConnectionPointId) -> bool {
         let finalized = self.durable.head.map_or(0, |head| head.finalized);
         self.trades_of(slot, point).all(|row| {
-            let mut runs = self.durable.runs.iter().filter(|run| run.delivery.trade == row.trade);
+            let mut runs = self.durable.runs.get(&row.trade).into_iter().flatten();
             let handed = self.durable.handed.get(&row.trade).map(|handed| handed.run);
             let recorded = self.recorded(row.trade).map(|(run, _)| run);
             runs.all(|run| run.number <= finalized) && handed <= recorded
@@ -84,7 +84,7 @@ impl Billing {
             if !self.durable.refused.contains(&handed.sent.cause) {
                 continue;
             }
-            let row = self.durable.settled.iter().find(|row| row.trade == *trade);
+            let row = self.durable.settled.find(*trade);
             let closes = row.map(|row| self.corrections_end(row.slot));
             let recorded = self.recorded(*trade);
             match fate((handed.run, &handed.delivery), recorded, closes, now) {

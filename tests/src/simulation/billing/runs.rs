@@ -12,7 +12,7 @@ use ids::ConnectionPointId;
 use units::Energy;
 
 use super::batches::BatchKey;
-use super::{Billing, NEVER, SlotRow, transaction};
+use super::{Billing, MARGIN, NEVER, SlotRow, transaction};
 use crate::simulation::counts::Counts;
 use crate::simulation::crash::Stop;
 
@@ -75,8 +75,7 @@ impl Billing {
 
     /// The last run of a trade on the best branch.
     pub(in crate::simulation) fn recorded(&self, trade: B256) -> Option<(u8, Delivery)> {
-        let mut runs = self.durable.runs.iter().rev();
-        let last = runs.find(|run| run.delivery.trade == trade)?;
+        let last = self.durable.runs.get(&trade)?.last()?;
         Some((last.run, last.delivery))
     }
 
@@ -96,7 +95,7 @@ impl Billing {
         is_final: bool,
         metered: &BTreeMap<Timestamp, BTreeMap<ConnectionPointId, Metered>>,
     ) -> Vec<Delivery> {
-        let settled = self.durable.settled.iter().filter(|row| row.slot == slot);
+        let settled = self.durable.settled.of_slot(slot);
         let trades: Vec<Trade> = settled
             .map(|row| Trade {
                 id: row.trade,
@@ -130,7 +129,14 @@ impl Billing {
     pub(in crate::simulation) fn run_times(&self, start: Timestamp) -> [Timestamp; 3] {
         let zone = &self.scene.parameters.timezone;
         let day = zone.day_of(start);
-        [start.plus_seconds(1800), zone.moment(day.next(), MORNING), last_run(start, zone)]
+        let first = start.plus_seconds(self.first_run());
+        [first, zone.moment(day.next(), MORNING), last_run(start, zone)]
+    }
+
+    /// Seconds from the start of a slot to its first run.
+    pub(super) fn first_run(&self) -> i64 {
+        let length = self.scene.parameters.slot_length.seconds();
+        1_800.max(length + MARGIN.cast_signed())
     }
 
     pub(in crate::simulation) fn corrections_end(&self, start: Timestamp) -> Timestamp {
