@@ -2,18 +2,15 @@
 
 mod admission;
 mod blocks;
-mod node;
+pub(crate) mod node;
 mod questions;
 mod search;
 mod signatures;
 mod state;
-mod token;
+pub(crate) mod token;
 
-use crate::report::Row;
-use anyhow::{Context, Result};
-
-/// A part of the area: its name, and what measures it.
-type Part = (&'static str, fn() -> Result<Vec<Row>>);
+use crate::report::{self, Part, Row};
+use anyhow::Result;
 
 const PARTS: [Part; 7] = [
     ("search", search::rows),
@@ -27,10 +24,5 @@ const PARTS: [Part; 7] = [
 
 /// The rows of the parts whose name has `only` in it.
 pub(crate) fn rows(only: &str) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    for (name, part) in PARTS.into_iter().filter(|(name, _)| name.contains(only)) {
-        eprintln!("{name} ...");
-        rows.extend(part().with_context(|| format!("the part {name}"))?);
-    }
-    Ok(rows)
+    report::parts(&PARTS, only)
 }

@@ -10,8 +10,10 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::disallowed_types, reason = "rates and ratios are statistics, not quantities")]
 
+mod contracts;
 mod http;
 mod ledger;
+mod maker;
 mod measure;
 mod peer;
 mod report;
@@ -28,7 +30,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 type Measure = fn(only: &str) -> Result<Vec<Row>>;
 
 /// What can be measured.
-const AREAS: [(&str, Measure); 1] = [("ledger", ledger::rows)];
+const AREAS: [(&str, Measure); 2] = [("contracts", contracts::rows), ("ledger", ledger::rows)];
 
 fn main() -> Result<()> {
     let mut words = std::env::args().skip(1);

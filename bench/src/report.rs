@@ -7,6 +7,19 @@ use std::process::Command;
 
 use crate::measure::Pair;
 
+/// A part of an area: its name, and what measures it.
+pub(crate) type Part = (&'static str, fn() -> Result<Vec<Row>>);
+
+/// The rows of the parts whose name has `only` in it.
+pub(crate) fn parts(parts: &[Part], only: &str) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (name, part) in parts.iter().filter(|(name, _)| name.contains(only)) {
+        eprintln!("{name} ...");
+        rows.extend(part().with_context(|| format!("the part {name}"))?);
+    }
+    Ok(rows)
+}
+
 /// One figure.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {

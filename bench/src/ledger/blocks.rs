@@ -2,6 +2,7 @@
 
 use super::node::genesis;
 use super::token::Token;
+use crate::maker::Maker;
 use crate::measure::{alternate, count, timed, worked};
 use crate::report::Row;
 use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
@@ -9,10 +10,7 @@ use alloy_primitives::Address;
 use anyhow::{Context as _, Result, ensure};
 use chain::execute::{self, Executed, Executor, Outcome, block_env, config_env, transaction_env};
 use chain::state::Changes;
-use chain::{
-    AtBlock, Block, ChainView, GenesisSpec, Imported, MemoryChain, Recovered, Rules, State,
-    signature,
-};
+use chain::{AtBlock, Block, ChainView, GenesisSpec, Recovered, Rules, State, signature};
 use ledger::store::{Beginning, History, Store};
 use revm::context::{BlockEnv, TxEnv};
 use revm::database::InMemoryDB;
@@ -26,57 +24,36 @@ const BLOCKS: u64 = 5;
 /// Blocks behind the head that are final.
 const FINALITY_LAG: u64 = 64;
 
-/// A chain in memory that makes blocks.
-struct Maker {
+/// A chain on which every sender has some of the token.
+struct Scene {
     token: Token,
     spec: GenesisSpec,
-    rules: Rules,
-    first: Imported,
-    view: MemoryChain,
+    maker: Maker,
 }
 
-impl Maker {
-    /// The token is there, and every sender has some.
+impl Scene {
     fn new() -> Result<Self> {
         let token = Token::new();
         let spec = genesis(&token);
-        let built = spec.build()?;
-        let mut view = MemoryChain::default();
-        view.store(built.imported.clone());
-        let mut maker = Self { token, spec, rules: built.rules, first: built.imported, view };
-        let setup = maker.token.setup();
-        maker.make(setup)?;
-        Ok(maker)
-    }
-
-    /// A sealed block of all these transactions, taken in.
-    fn make(&mut self, transactions: Vec<Recovered>) -> Result<Block> {
-        let (head, wanted) = (self.view.head(), transactions.len());
-        let now = self.view.header(head).map_or(0, |header| header.timestamp + 1);
-        let candidate = self.rules.propose(&self.view, head, transactions, Address::ZERO, now)?;
-        ensure!(candidate.block().transactions.len() == wanted, "{:?}", candidate.skipped);
-        let nonce = candidate.seal(0, u64::MAX).expect("the work is little");
-        let imported = self.rules.adopt(&self.view, candidate, nonce)?;
-        let block = imported.block.clone();
-        self.view.store(imported);
-        Ok(block)
+        let mut maker = Maker::new(&spec)?;
+        maker.make(token.setup())?;
+        Ok(Self { token, spec, maker })
     }
 }
 
 pub(crate) fn rows() -> Result<Vec<Row>> {
-    let mut maker = Maker::new()?;
-    let mut rows = vec![execution(&mut maker)?];
+    let mut rows = vec![execution(&mut Scene::new()?)?];
     rows.extend(imports()?);
     Ok(rows)
 }
 
 /// Execution alone, in memory: no signatures, no roots, no blooms of receipts.
-fn execution(maker: &mut Maker) -> Result<Row> {
-    let transfers = maker.token.transfers(0, EACH);
+fn execution(Scene { token, maker, .. }: &mut Scene) -> Result<Row> {
+    let transfers = token.transfers(0, EACH);
     let parent = maker.view.head();
     let block = maker.make(transfers.clone())?;
     let (environment, gas) = (block_env(&block.header), block.header.gas_used);
-    let bare = bare_state(&maker.token, &environment)?;
+    let bare = bare_state(token, &environment)?;
     let pair = alternate(
         || {
             let root = maker.view.header(parent).expect("the parent is stored").state_root;
@@ -162,15 +139,15 @@ struct Split {
 
 /// Blocks of another node, imported into a chain on disk.
 fn imports() -> Result<Vec<Row>> {
-    let mut maker = Maker::new()?;
+    let Scene { token, spec, mut maker } = Scene::new()?;
     let folder = tempfile::tempdir()?;
-    let beginning = Beginning { spec: &maker.spec, imported: &maker.first };
+    let beginning = Beginning { spec: &spec, imported: &maker.first };
     let store = Store::open(folder.path(), beginning, History::default())?;
     let setup = maker.view.block(maker.view.head()).expect("the head is stored");
     import(&maker.rules, &store, setup)?;
     let mut split = Split::default();
     for round in 0..BLOCKS {
-        let transfers = maker.token.transfers(round * EACH, EACH);
+        let transfers = token.transfers(round * EACH, EACH);
         let block = maker.make(transfers)?;
         let megagas = megagas(block.header.gas_used);
         parts(&maker.rules, &store, &block, megagas, &mut split)?;

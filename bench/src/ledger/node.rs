@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 /// Gas limit of the blocks of both.
-pub(super) const GAS_LIMIT: u64 = 120_000_000;
+pub(crate) const GAS_LIMIT: u64 = 120_000_000;
 /// Transactions that our pool may hold; the peer's has no limit.
 const POOL_MAX: usize = 65_536;
 /// And their bytes.
@@ -34,7 +34,7 @@ const BLOCKS_MAX: usize = 64;
 const DIFFICULTY: u64 = 1 << 12;
 
 /// The first block of our node: every account of `token` is rich.
-pub(super) fn genesis(token: &Token) -> GenesisSpec {
+pub(crate) fn genesis(token: &Token) -> GenesisSpec {
     let mut spec = GenesisSpec::new(CHAIN_ID, Clock::real().now().unsigned() - 3_600);
     (spec.difficulty, spec.fixed_difficulty) = (U256::from(DIFFICULTY), true);
     spec.gas_limit = GAS_LIMIT;
@@ -49,9 +49,9 @@ fn rich() -> U256 {
 }
 
 /// Our node on a disk and a server of its own.
-pub(super) struct Node {
-    pub(super) ledger: Arc<Ledger>,
-    pub(super) address: String,
+pub(crate) struct Node {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) address: String,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
     _folder: TempDir,
@@ -59,7 +59,7 @@ pub(super) struct Node {
 
 impl Node {
     /// Mines when asked to, or every `period` what waits.
-    pub(super) fn start(
+    pub(crate) fn start(
         genesis: GenesisSpec,
         threads: usize,
         period: Option<Duration>,
@@ -95,7 +95,7 @@ impl Node {
     }
 
     /// Empty candidates on the head, each a second later than the one before.
-    pub(super) fn candidates(&self) -> Result<Vec<Candidate>> {
+    pub(crate) fn candidates(&self) -> Result<Vec<Candidate>> {
         let now = Clock::real().now().unsigned();
         (now..now + CANDIDATES).map(|now| Ok(self.ledger.node().propose(now)?)).collect()
     }
@@ -131,18 +131,18 @@ impl Drop for Node {
 
 /// Where a node is asked, ours or another.
 #[derive(Clone)]
-pub(super) struct Endpoint {
-    pub(super) address: String,
-    pub(super) path: &'static str,
+pub(crate) struct Endpoint {
+    pub(crate) address: String,
+    pub(crate) path: &'static str,
 }
 
 impl Endpoint {
-    pub(super) fn of_ours(node: &Node) -> Self {
+    pub(crate) fn of_ours(node: &Node) -> Self {
         Self { address: node.address.clone(), path: "/rpc" }
     }
 
     /// The peer, whose accounts are made as rich as ours.
-    pub(super) fn of_anvil(anvil: &Anvil, token: &Token) -> Result<Self> {
+    pub(crate) fn of_anvil(anvil: &Anvil, token: &Token) -> Result<Self> {
         let endpoint = Self { address: anvil.address.clone(), path: "/" };
         let mut connection = endpoint.connect()?;
         for account in token.accounts() {
@@ -151,12 +151,12 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    pub(super) fn connect(&self) -> Result<Connection> {
+    pub(crate) fn connect(&self) -> Result<Connection> {
         Connection::open(&self.address, self.path)
     }
 
     /// Requests that send these transactions, so many in each.
-    pub(super) fn sending(&self, transactions: &[Recovered], in_each: usize) -> Vec<Request> {
+    pub(crate) fn sending(&self, transactions: &[Recovered], in_each: usize) -> Vec<Request> {
         let send = |one: &Recovered| call("eth_sendRawTransaction", json!([raw(one)]));
         let bodies = transactions.chunks(in_each).map(|chunk| match chunk {
             [alone] if in_each == 1 => send(alone),
@@ -166,7 +166,7 @@ impl Endpoint {
     }
 
     /// Sends transactions in batches.
-    pub(super) fn send(&self, transactions: &[Recovered]) -> Result<()> {
+    pub(crate) fn send(&self, transactions: &[Recovered]) -> Result<()> {
         let mut connection = self.connect()?;
         for request in self.sending(transactions, SETUP_BATCH) {
             results(&connection.send(&request)?)?;
@@ -175,14 +175,14 @@ impl Endpoint {
     }
 
     /// Sends transactions and has them mined.
-    pub(super) fn include(&self, transactions: &[Recovered]) -> Result<()> {
+    pub(crate) fn include(&self, transactions: &[Recovered]) -> Result<()> {
         self.send(transactions)?;
         mine_all(&mut self.connect()?)
     }
 }
 
 /// Asks for blocks until no transaction waits.
-pub(super) fn mine_all(connection: &mut Connection) -> Result<()> {
+pub(crate) fn mine_all(connection: &mut Connection) -> Result<()> {
     for _ in 0..BLOCKS_MAX {
         connection.call("evm_mine", json!([]))?;
         let status: Value = connection.call("txpool_status", json!([]))?;
@@ -195,7 +195,7 @@ pub(super) fn mine_all(connection: &mut Connection) -> Result<()> {
 }
 
 /// The words that make the peer like our node.
-pub(super) fn anvil_words() -> Vec<String> {
+pub(crate) fn anvil_words() -> Vec<String> {
     let words = ["--accounts", "1", "--chain-id", &CHAIN_ID.to_string()];
     let gas = ["--gas-limit", &GAS_LIMIT.to_string(), "--no-mining"];
     words.iter().chain(&gas).map(|word| (*word).to_owned()).collect()

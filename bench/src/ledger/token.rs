@@ -5,7 +5,7 @@ use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
 use chain::Recovered;
 use contracts::bindings::SettlementToken;
-use contracts::{SolCall, SolValue, role};
+use contracts::{SolCall, SolConstructor, SolValue, role};
 use keys::SecretKey;
 
 /// EIP-155 chain id of our node and of its peer.
@@ -52,8 +52,8 @@ impl Token {
     /// Creates the token and gives every sender some.
     pub(crate) fn setup(&self) -> Vec<Recovered> {
         let admin = self.admin.address();
-        // The constructor takes the administrator alone.
-        let create = admin.abi_encode();
+        let currency = "EUR".to_owned();
+        let create = SettlementToken::constructorCall { admin, currency }.abi_encode();
         let create = [&SettlementToken::BYTECODE, &create[..]].concat();
         let minter = role("MINTER");
         let grant = SettlementToken::grantRoleCall { role: minter, account: admin }.abi_encode();
