@@ -9,12 +9,15 @@ import solc from "solc";
 const root = dirname(fileURLToPath(import.meta.url));
 const CONTRACTS = [
   "Challenges",
+  "CurrencyExchange",
   "EnergyCertificate",
   "EnergyMarket",
   "MeterRegistry",
   "ReadingAnchor",
   "RecordAnchor",
   "SettlementToken",
+  "Timelock",
+  "TradingMandate",
 ];
 const CODE_BYTES_MAX = 24_576;
 

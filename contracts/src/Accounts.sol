@@ -7,9 +7,9 @@ import {SlotDerivation} from "@openzeppelin/contracts/utils/SlotDerivation.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Signatures} from "./Signatures.sol";
-import {Order} from "./Types.sol";
+import {CashTransfer, Order} from "./Types.sol";
 
-/// The accounts of the market: cash, nonces and delegates.
+/// The accounts of the market: cash and nonces.
 ///
 /// Everything an account may ask for itself can be signed instead of sent, so that it needs no gas.
 /// Nothing here is stopped by a pause: who has cash can always leave with it.
@@ -27,8 +27,9 @@ abstract contract Accounts is EIP712 {
     bytes32 public constant WITHDRAWAL_TYPEHASH = keccak256(
         "Withdrawal(address account,uint256 amount,uint256 nonce)"
     );
-    bytes32 public constant DELEGATION_TYPEHASH = keccak256(
-        "Delegation(address account,address delegate,uint64 until,uint64 quantityMax,uint256 nonce)"
+    bytes32 public constant TRANSFER_TYPEHASH = keccak256(
+        "CashTransfer(address account,address to,uint256 amount,uint256 nonce,uint64 expiry,"
+        "address sender,bytes32 link)"
     );
 
     /// Cash that waits until corrections and challenges of a policy's day are over.
@@ -50,12 +51,6 @@ abstract contract Accounts is EIP712 {
         uint64 availableAt;
     }
 
-    /// What a delegate may sign for an account: orders of at most `quantityMax`, before `until`.
-    struct Delegation {
-        uint64 until;
-        uint64 quantityMax;
-    }
-
     IERC20 public immutable token;
     /// Seconds between asking for a withdrawal and getting it.
     uint32 public immutable withdrawalDelay;
@@ -68,25 +63,24 @@ abstract contract Accounts is EIP712 {
     mapping(address account => Withdrawal) private _withdrawals;
     /// Two bits per nonce, 128 nonces per word: used in the low half, cancelled in the high half.
     mapping(address account => mapping(uint256 word => uint256)) private _nonces;
-    mapping(address account => mapping(address delegate => Delegation)) public delegations;
     /// Which payments of a sender have been deposited.
     mapping(address sender => mapping(bytes32 payment => bool)) public deposited;
 
-    event Deposited(address indexed account, uint256 amount, bytes32 indexed payment);
+    event DepositCredited(address indexed account, uint256 amount, bytes32 indexed payment);
     event WithdrawalRequested(address indexed account, uint256 amount, uint64 availableAt);
-    event Withdrawn(address indexed account, uint256 amount);
-    event Released(
+    event WithdrawalPaid(address indexed account, uint256 amount);
+    event EscrowReleased(
         address indexed account,
         bytes32 indexed policy,
         uint32 indexed day,
         uint256 amount
     );
     event OrderCancelled(address indexed account, uint256 nonce);
-    event Delegated(
+    event CashTransferred(
         address indexed account,
-        address indexed delegate,
-        uint64 until,
-        uint64 quantityMax
+        address indexed to,
+        uint256 amount,
+        bytes32 indexed link
     );
 
     error PaymentAlreadyDeposited(bytes32 payment);
@@ -95,6 +89,9 @@ abstract contract Accounts is EIP712 {
     error NotYet(uint64 availableAt);
     error NonceAlreadyUsed(uint256 nonce);
     error NotSigned(address account);
+    error TransferExpired(uint64 expiry);
+    error NotSender(address sender);
+    error NobodyToReceive();
 
     constructor(IERC20 token_, uint32 withdrawalDelay_) EIP712("Wattex EnergyMarket", "1") {
         token = token_;
@@ -108,7 +105,7 @@ abstract contract Accounts is EIP712 {
             deposited[msg.sender][payment] = true;
         }
         free[account] += amount;
-        emit Deposited(account, amount, payment);
+        emit DepositCredited(account, amount, payment);
         token.safeTransferFrom(msg.sender, address(this), amount);
     }
 
@@ -139,7 +136,7 @@ abstract contract Accounts is EIP712 {
         if (due.amount == 0) revert NothingToWithdraw();
         if (block.timestamp < due.availableAt) revert NotYet(due.availableAt);
         delete _withdrawals[account];
-        emit Withdrawn(account, due.amount);
+        emit WithdrawalPaid(account, due.amount);
         token.safeTransfer(account, due.amount);
     }
 
@@ -153,7 +150,7 @@ abstract contract Accounts is EIP712 {
             if (block.timestamp < due.until) revert NotYet(due.until);
             delete _locks[accounts[i]][policy][day];
             free[accounts[i]] += due.amount;
-            emit Released(accounts[i], policy, day, due.amount);
+            emit EscrowReleased(accounts[i], policy, day, due.amount);
         }
     }
 
@@ -168,26 +165,16 @@ abstract contract Accounts is EIP712 {
         _cancel(account, nonce);
     }
 
-    /// Lets `delegate` sign the sender's orders; `until` zero ends it.
-    function setDelegate(address delegate, uint64 until, uint64 quantityMax) external {
-        _delegate(msg.sender, delegate, until, quantityMax);
-    }
-
-    /// {setDelegate} for an account that signed `Delegation`.
-    function setDelegateFor(
-        address account,
-        address delegate,
-        uint64 until,
-        uint64 quantityMax,
-        uint256 nonce,
-        bytes calldata signature
-    ) external {
-        bytes32 hash = keccak256(
-            abi.encode(DELEGATION_TYPEHASH, account, delegate, until, quantityMax, nonce)
-        );
-        _checkSigned(account, hash, signature);
-        _useNonce(account, nonce);
-        _delegate(account, delegate, until, quantityMax);
+    /// Gives free cash of an account that signed it to another.
+    function transferFor(CashTransfer calldata what, bytes calldata signature) external {
+        if (block.timestamp > what.expiry) revert TransferExpired(what.expiry);
+        if (what.sender != address(0) && what.sender != msg.sender) revert NotSender(msg.sender);
+        if (what.to == address(0)) revert NobodyToReceive();
+        _checkSigned(what.account, keccak256(abi.encode(TRANSFER_TYPEHASH, what)), signature);
+        _useNonce(what.account, what.nonce);
+        _take(what.account, what.amount);
+        free[what.to] += what.amount;
+        emit CashTransferred(what.account, what.to, what.amount, what.link);
     }
 
     /// Cash of an account that waits for the end of a policy's day.
@@ -232,9 +219,7 @@ abstract contract Accounts is EIP712 {
     }
 
     function _requestWithdrawal(address account, uint256 amount) private {
-        uint256 cash = free[account];
-        if (amount > cash) revert NotEnoughFree(cash, amount);
-        free[account] = cash - amount;
+        _take(account, amount);
         Withdrawal storage due = _withdrawals[account];
         due.amount = SafeCast.toUint192(due.amount + amount);
         due.availableAt = uint64(block.timestamp) + withdrawalDelay;
@@ -247,14 +232,11 @@ abstract contract Accounts is EIP712 {
         emit OrderCancelled(account, nonce);
     }
 
-    function _delegate(
-        address account,
-        address delegate,
-        uint64 until,
-        uint64 quantityMax
-    ) private {
-        delegations[account][delegate] = Delegation(until, quantityMax);
-        emit Delegated(account, delegate, until, quantityMax);
+    /// Takes free cash of an account that has it.
+    function _take(address account, uint256 amount) private {
+        uint256 cash = free[account];
+        if (amount > cash) revert NotEnoughFree(cash, amount);
+        free[account] = cash - amount;
     }
 
     function _checkSigned(
@@ -298,15 +280,6 @@ abstract contract Accounts is EIP712 {
             slot := _nonces.slot
         }
         return slot.deriveMapping(account);
-    }
-
-    function _delegated(
-        address account,
-        address delegate,
-        uint64 quantity
-    ) internal view returns (bool) {
-        Delegation memory grant = delegations[account][delegate];
-        return block.timestamp < grant.until && quantity <= grant.quantityMax;
     }
 
     /// Replaces `last` by `next` in what is locked of a policy's day, at least until `until`.

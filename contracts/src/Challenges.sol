@@ -6,9 +6,10 @@ import {EnergyMarket} from "./EnergyMarket.sol";
 import {MerklePath} from "./MerklePath.sol";
 import {MeterReadings} from "./MeterReadings.sol";
 import {MeterRegistry} from "./MeterRegistry.sol";
+import {Outcomes} from "./Outcomes.sol";
 import {ReadingAnchor} from "./ReadingAnchor.sol";
-import {Delivery, Trade, Trades} from "./Trades.sol";
-import {Claim, Order, Terms, TradeBatch} from "./Types.sol";
+import {Delivery, PricePair, Trade, Trades} from "./Trades.sol";
+import {Claim, Order, Outcome, Terms, TradeBatch} from "./Types.sol";
 
 /// Judges whether more was reconciled than a meter says, and has the excess cut.
 ///
@@ -123,6 +124,17 @@ contract Challenges {
         }
     }
 
+    /// Where the cash of a trade of `quantity` Wh goes, by the terms and prices it was settled at:
+    /// what each run moves, less what the run before did.
+    function preview(
+        Terms calldata terms,
+        PricePair prices,
+        uint64 quantity,
+        Delivery delivery
+    ) external pure returns (Outcome memory) {
+        return Outcomes.outcome(terms, prices, quantity, delivery);
+    }
+
     /// What the meter of an order's connection point registered in the order's direction.
     function _registered(
         Terms memory terms,
@@ -183,7 +195,7 @@ contract Challenges {
         (bytes32 kept, ) = market.batchState(side.clearing, batch.number);
         if (
             side.clearing != keccak256(abi.encode(batch.terms.clearing)) ||
-            kept != Batches.hash(batch.accounts, batch.trades)
+            kept != Batches.hash(batch)
         ) revert BadBatch(number);
         uint256 first = batch.number * Batches.FILLS_MAX;
         cuts = new Delivery[](batch.trades.length);

@@ -5,10 +5,10 @@ import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Accounts} from "./Accounts.sol";
+import {Batches} from "./Batches.sol";
 import {MarketEvents} from "./MarketEvents.sol";
 import {Outcomes} from "./Outcomes.sol";
-import {Delivery} from "./Trades.sol";
-import {Clearing, Outcome, Policy, Terms} from "./Types.sol";
+import {Clearing, Policy, Terms} from "./Types.sol";
 
 /// Policies, and what the auctions under them came to.
 abstract contract Clearings is MarketEvents, Accounts, AccessControl, Pausable {
@@ -31,12 +31,16 @@ abstract contract Clearings is MarketEvents, Accounts, AccessControl, Pausable {
             terms.slotSeconds == 0 ||
             1 days % terms.slotSeconds != 0 ||
             terms.toleranceBps > 10_000 ||
-            terms.imbalance > Outcomes.MAKE_WHOLE ||
+            terms.sellerShort > Outcomes.IMBALANCE_PRICE ||
+            terms.buyerShort > Outcomes.TAKE_OR_PAY ||
+            // Nothing could be reconciled.
+            (terms.settleSeconds != 0 && terms.settleSeconds >= terms.correctionSeconds) ||
             // Locked cash would be free in the last second of the corrections.
             terms.challengeSeconds == 0 ||
             uint256(terms.correctionSeconds) + terms.challengeSeconds > WINDOWS_MAX ||
             terms.networkAccount == address(0) ||
-            terms.platformAccount == address(0)
+            terms.platformAccount == address(0) ||
+            terms.balanceAccount == address(0)
         ) revert BadPolicy();
         id = keccak256(abi.encode(terms));
         if (policies[id]) return id;
@@ -44,7 +48,7 @@ abstract contract Clearings is MarketEvents, Accounts, AccessControl, Pausable {
         emit PolicyRegistered(id, terms.community, terms.zone, terms);
     }
 
-    /// Posts the result of an auction, once per zone and slot and before the slot ends.
+    /// Posts the result of an auction, once per zone and slot and while it can be settled.
     function clear(
         Terms calldata terms
     ) external onlyRole(CLEARER_ROLE) whenNotPaused returns (bytes32 id) {
@@ -53,24 +57,18 @@ abstract contract Clearings is MarketEvents, Accounts, AccessControl, Pausable {
         bytes32 hash;
         (id, hash) = _hashes(terms);
         if (what.policy != hash || !policies[hash]) revert UnknownPolicy(what.policy);
-        if (block.timestamp >= uint256(what.slot) + policy.slotSeconds) revert SlotOver(what.slot);
+        uint256 until = uint256(what.slot) + policy.slotSeconds + policy.settleSeconds;
+        if (block.timestamp >= until) revert SlotOver(what.slot);
         if (cleared[policy.zone][what.slot] != 0) revert AlreadyCleared(policy.zone, what.slot);
         if (
             what.slot % policy.slotSeconds != 0 ||
             what.retailPrice > policy.retailPriceMax ||
-            what.feedInPrice < policy.feedInPriceMin
+            what.feedInPrice < policy.feedInPriceMin ||
+            // Who signed for one price pays no difference.
+            (what.mechanism >= Batches.PRICED && policy.differenceAccount == address(0))
         ) revert BadClearing();
         cleared[policy.zone][what.slot] = id;
         emit SlotCleared(id, policy.zone, what.slot, what);
-    }
-
-    /// What a delivery of a trade of `quantity` Wh would mean.
-    function preview(
-        Terms calldata terms,
-        uint64 quantity,
-        Delivery delivery
-    ) external pure returns (Outcome memory) {
-        return Outcomes.outcome(terms, quantity, delivery);
     }
 
     /// The name of a clearing that was posted with these terms.
@@ -91,14 +89,19 @@ abstract contract Clearings is MarketEvents, Accounts, AccessControl, Pausable {
         // what the types allow give a hash that is not known.
         assembly ("memory-safe") {
             let words := mload(0x40)
-            calldatacopy(words, terms, 800)
+            calldatacopy(words, terms, 960)
             clearing_ := keccak256(words, 320)
-            policy := keccak256(add(words, 320), 480)
+            policy := keccak256(add(words, 320), 640)
         }
     }
 
     function _slotEnd(Terms memory terms) internal pure returns (uint256) {
         return uint256(terms.clearing.slot) + terms.policy.slotSeconds;
+    }
+
+    /// When nothing more is settled, and runs may begin.
+    function _settledUntil(Terms memory terms) internal pure returns (uint256) {
+        return _slotEnd(terms) + terms.policy.settleSeconds;
     }
 
     /// When the last run of the reconciler is over.

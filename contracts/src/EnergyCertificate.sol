@@ -248,7 +248,7 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
         uint256 first = batch.number * Batches.FILLS_MAX;
         if (
             kept == 0 ||
-            kept != Batches.hash(batch.accounts, batch.trades) ||
+            kept != Batches.hash(batch) ||
             sale.index < first ||
             sale.index >= first + batch.trades.length
         ) revert UnknownTrade(id);

@@ -5,9 +5,11 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {StorageSlot} from "@openzeppelin/contracts/utils/StorageSlot.sol";
 import {Accounts} from "./Accounts.sol";
 import {Batches} from "./Batches.sol";
+import {Orders} from "./Orders.sol";
 import {Outcomes} from "./Outcomes.sol";
 import {Settlement} from "./Settlement.sol";
-import {Delivery, Trade, Trades} from "./Trades.sol";
+import {Delivery, PricePair, Trade, Trades} from "./Trades.sol";
+import {TradingMandate} from "./TradingMandate.sol";
 import {Outcome, Policy, Terms, TradeBatch} from "./Types.sol";
 
 /// Trades of energy: who agreed to what, the cash behind it, and where that went.
@@ -46,8 +48,10 @@ contract EnergyMarket is Settlement {
 
     /// A run over one batch while it is applied. `runsMax` is the most that a trade may have of
     /// runs. `payee` is the first of the batch's accounts, the others follow. `more` and `less` are
-    /// delivered in Wh, now and by the runs before. `entry` and `log` are the words of a digest and
-    /// of {TradeReconciled}, of which a run gives the same to all, and `next` is within `log`.
+    /// delivered in Wh, now and by the runs before; of what is paid for difference and imbalance
+    /// they are in 1e-9 currency. `entry` and `log` are the words of a digest and of
+    /// {TradeReconciled}, of which a run gives the same to all. `prices` are those of the trade
+    /// that is looked at.
     struct Run {
         uint256 number;
         uint256 runsMax;
@@ -57,8 +61,14 @@ contract EnergyMarket is Settlement {
         uint256 first;
         uint256 more;
         uint256 less;
+        uint256 differenceMore;
+        uint256 differenceLess;
+        uint256 imbalanceMore;
+        uint256 imbalanceLess;
         uint256 entry;
         uint256 log;
+        bool priced;
+        PricePair[] pairs;
         Outcomes.Prices prices;
         Outcome next;
         Outcome last;
@@ -73,8 +83,9 @@ contract EnergyMarket is Settlement {
         IERC20 token,
         address admin,
         uint32 withdrawalDelay,
-        address challenges_
-    ) Accounts(token, withdrawalDelay) {
+        address challenges_,
+        TradingMandate mandates_
+    ) Accounts(token, withdrawalDelay) Orders(mandates_) {
         challenges = challenges_;
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
     }
@@ -90,11 +101,13 @@ contract EnergyMarket is Settlement {
     /// Pays what was delivered of trades of a batch; a later run moves only the difference to the
     /// run before.
     ///
-    ///   run      who             when                                       what
-    ///   0..253   RECONCILER      from the slot's end to that of corrections  while not paused
-    ///   254      {Challenges}    from there to the end of challenges         what the registers allow
-    ///   255      anyone          after corrections                           nothing was delivered,
-    ///                                                                        of trades without a run
+    ///   run     who            when                                what
+    ///   0..253  RECONCILER     from the end of settling until      while not paused
+    ///                          corrections are over
+    ///   254     {Challenges}   from there to the end of            what the registers allow
+    ///                          challenges
+    ///   255     anyone         after corrections                   nothing was delivered,
+    ///                                                              of trades without a run
     ///
     /// No pause stops the last two, and no later run undoes a cut: money never depends on the
     /// reconciler.
@@ -114,7 +127,7 @@ contract EnergyMarket is Settlement {
         } else if (run != RUN_EXPIRED) {
             _checkRole(RECONCILER_ROLE);
             _requireNotPaused();
-            open = !open && block.timestamp >= _slotEnd(what.terms);
+            open = !open && block.timestamp >= _settledUntil(what.terms);
         }
         if (!open) revert OutsideWindow(id);
         what.number = run;
@@ -131,28 +144,36 @@ contract EnergyMarket is Settlement {
         run.first = uint256(batch.number) * Batches.FILLS_MAX;
         run.trades = Trades.copy(batch.trades);
         run.accounts = Batches.copy(batch.accounts);
+        run.pairs = Batches.copy(batch.prices);
         bytes32 kept = _keptBatch(run.clearing, batch.number);
-        if (kept == 0 || kept != Batches.hash(run.accounts, run.trades)) revert BatchChanged();
-        run.prices = Outcomes.prices(run.terms);
+        if (kept == 0 || kept != Batches.hash(run.accounts, run.trades, run.pairs))
+            revert BatchChanged();
+        run.priced = Batches.isPriced(run.terms.clearing);
+        if (!run.priced) _setPrices(run, Trades.onePrice(run.terms.clearing.price));
         run.day = _day(run.terms);
         _makeRoom(run);
         _reconcile(run, Trades.copy(deliveries));
         _keepPayees(run);
-        _keepBatch(run.clearing, batch.number, Batches.hash(run.accounts, run.trades));
+        bytes32 trades = Batches.hash(run.accounts, run.trades, run.pairs);
+        _keepBatch(run.clearing, batch.number, trades);
+        emit SlotReconciled(run.clearing, batch.number, uint8(run.number));
+    }
+
+    function _setPrices(Run memory run, PricePair pair) private pure {
+        run.prices = Outcomes.prices(run.terms, pair);
     }
 
     /// Makes the accounts, of which nothing is known yet, and what a run gives the same to all.
     function _makeRoom(Run memory run) private pure {
         uint256 number = run.number;
         uint256 payees = _words(new bytes(PAYEE_BYTES * run.accounts.length));
-        uint256 log = _words(abi.encode(number, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
-        (Payee memory payee, Outcome memory next) = (run.payee, run.next);
+        Payee memory payee = run.payee;
         // In assembly, because a list of structs would cost a copy and checks of its own.
         assembly ("memory-safe") {
             payee := payees
-            next := add(log, 0x80)
         }
-        (run.payee, run.next, run.log) = (payee, next, log);
+        run.payee = payee;
+        run.log = _words(abi.encode(number, 0, 0, 0));
         run.entry = _words(
             abi.encodePacked(bytes32(0), uint8(2), bytes32(0), uint8(number), bytes32(0))
         );
@@ -182,6 +203,7 @@ contract EnergyMarket is Settlement {
             }
             if (buyer.digest == 0) _open(run, buyer, a);
             if (seller.digest == 0) _open(run, seller, b);
+            if (run.priced) _setPrices(run, Batches.pairAt(run.pairs, place));
             _pay(run, buyer, seller, trade, delivery);
             Trades.put(run.trades, place, trade.after_(run.number, delivery));
             _digestReconciled(run.entry, buyer, seller, id, delivery);
@@ -210,12 +232,16 @@ contract EnergyMarket is Settlement {
             buyer.more += next.refund + next.makeWhole;
             seller.more += next.sellerNet + next.compensation + next.collateralBack;
             run.more += delivery.delivered();
+            run.differenceMore += next.difference;
+            run.imbalanceMore += next.imbalance;
             if (trade.runs() == 0) return;
             (Outcome memory last, Delivery before) = (run.last, trade.last());
             Outcomes.find(last, run.prices, quantity, before);
             buyer.less += last.refund + last.makeWhole;
             seller.less += last.sellerNet + last.compensation + last.collateralBack;
             run.less += before.delivered();
+            run.differenceLess += last.difference;
+            run.imbalanceLess += last.imbalance;
         }
     }
 
@@ -264,7 +290,7 @@ contract EnergyMarket is Settlement {
             mstore(add(log, 0x20), delivered)
             mstore(add(log, 0x40), sellerShort)
             mstore(add(log, 0x60), buyerShort)
-            log2(log, 0x120, topic, id)
+            log2(log, 0x80, topic, id)
         }
     }
 
@@ -291,6 +317,8 @@ contract EnergyMarket is Settlement {
             (uint256 network, uint256 platform) = (run.prices.network, run.prices.platform);
             _lock(term, policy.networkAccount, more * network, less * network);
             _lock(term, policy.platformAccount, more * platform, less * platform);
+            _lock(term, policy.differenceAccount, run.differenceMore, run.differenceLess);
+            _lock(term, policy.balanceAccount, run.imbalanceMore, run.imbalanceLess);
         }
     }
 }

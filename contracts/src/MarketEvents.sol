@@ -20,8 +20,11 @@ interface MarketEvents {
         Clearing terms
     );
     event FillSkipped(bytes32 indexed clearing, bytes32 indexed trade, uint8 reason);
-    /// Slot and prices are those of the clearing.
-    event TradeSettled(
+    /// The prices of a trade that is created next, where each fill of its clearing has its own.
+    event TradePriced(bytes32 indexed trade, uint64 buyPrice, uint64 sellPrice);
+    /// What is agreed, and that its cash moved to escrow and collateral. The slot is the
+    /// clearing's, and so are the prices, unless {TradePriced} said others.
+    event TradeCreated(
         bytes32 indexed trade,
         address indexed buyer,
         address indexed seller,
@@ -33,21 +36,17 @@ interface MarketEvents {
         uint256 escrow,
         uint256 collateral
     );
-    /// Of the run, not the difference to the one before. What is left of the escrow after
-    /// `sellerNet`, `network`, `platform` and `compensation` goes back to the buyer, what is left of
-    /// the collateral after `makeWhole` to the seller.
+    /// What a run says of a trade; where its cash goes then, not the difference to the run before,
+    /// is {Outcomes}.
     event TradeReconciled(
         bytes32 indexed trade,
         uint8 run,
         uint64 delivered,
         uint64 sellerShort,
-        uint64 buyerShort,
-        uint256 sellerNet,
-        uint256 network,
-        uint256 platform,
-        uint256 makeWhole,
-        uint256 compensation
+        uint64 buyerShort
     );
+    /// A run over trades of a batch is complete.
+    event SlotReconciled(bytes32 indexed clearing, uint32 number, uint8 run);
 
     error BadPolicy();
     error UnknownPolicy(bytes32 policy);

@@ -42,7 +42,7 @@ contract MeterRegistry is AccessControl, EIP712 {
     /// The meter of a connection point, as long as its key is valid.
     mapping(bytes32 connectionPoint => bytes32 meter) public meterAt;
 
-    event MeterEnrolled(
+    event MeterRegistered(
         bytes32 indexed meter,
         uint32 version,
         address key,
@@ -105,7 +105,7 @@ contract MeterRegistry is AccessControl, EIP712 {
             revert BadSignature(installer);
         meterAt[connectionPoint] = meter;
         _append(meter, version, key, owner, connectionPoint);
-        emit MeterEnrolled(meter, version, key, owner, installer, connectionPoint);
+        emit MeterRegistered(meter, version, key, owner, installer, connectionPoint);
     }
 
     /// Replaces a meter's key by one that the old key signed for, which has to be a secp256k1 key.

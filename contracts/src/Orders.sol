@@ -7,7 +7,8 @@ import {Batches} from "./Batches.sol";
 import {Clearings} from "./Clearings.sol";
 import {Outcomes} from "./Outcomes.sol";
 import {Signatures} from "./Signatures.sol";
-import {Trades} from "./Trades.sol";
+import {PricePair, Trades} from "./Trades.sol";
+import {TradingMandate} from "./TradingMandate.sol";
 import {Clearing, FillBatch, Order, Reason, SignedOrder, Terms} from "./Types.sol";
 
 /// The orders of a batch and their accounts, each looked at once for all fills of the batch.
@@ -39,12 +40,16 @@ abstract contract Orders is Clearings {
     /// An order of a batch while its fills are settled. `side` is neither side where the order is
     /// not shown, `reason` tells why no fill of it holds. `filled` is what the clearing fills of it
     /// in all, `before` was filled in other batches, `left` is still to be filled; `begun` tells
-    /// whether something was filled here. `nonces` is the word at `noncesSlot` as it was last read.
+    /// whether something was filled here. `limit` is the most that the buyer pays all in, or the
+    /// least price that leaves the seller what it wants. `delegate` is who signed for the account,
+    /// zero where it signed itself. `nonces` is the word at `noncesSlot` as it was last read.
     struct Leg {
         bytes32 hash;
         Party party;
         uint256 side;
         uint256 reason;
+        uint256 limit;
+        address delegate;
         uint256 filled;
         uint256 before;
         uint256 left;
@@ -56,11 +61,16 @@ abstract contract Orders is Clearings {
 
     /// A batch while it is settled. `leg` is the first of its orders, the others follow. `party` is
     /// none, the accounts that have been opened follow, and `last` is the last of them. `order`,
-    /// `entry` and `log` are the words of an order, of a digest and of {TradeSettled}, of which a
-    /// clearing gives some to all the same; `numbers` are those of an entry.
+    /// `entry` and `log` are the words of an order, of a digest and of {TradeCreated}, of which a
+    /// clearing gives some to all the same; `numbers` are those of an entry. Prices, `allIn` and
+    /// `collateral` are those of the fill that is looked at.
     struct Work {
         bytes32 id;
         Terms terms;
+        bool priced;
+        PricePair pair;
+        uint256 buyPrice;
+        uint256 sellPrice;
         uint256 allIn;
         uint256 collateral;
         uint256 day;
@@ -75,10 +85,21 @@ abstract contract Orders is Clearings {
         uint256 log;
     }
 
+    /// What accounts let delegates sign.
+    TradingMandate public immutable mandates;
+
+    /// How much of an order has been filled, in Wh, where one batch did not fill all that its
+    /// clearing fills of it.
+    mapping(bytes32 order => uint64) public orderFilled;
+
     /// No order that is shown has it.
     uint256 internal constant NOT_SHOWN = 256;
     uint256 internal constant PARTY_BYTES = 9 * 32;
-    uint256 internal constant LEG_BYTES = 11 * 32;
+    uint256 internal constant LEG_BYTES = 13 * 32;
+
+    constructor(TradingMandate mandates_) {
+        mandates = mandates_;
+    }
 
     /// Where an account's digest of a day is kept.
     function _digestSlot(address account, uint256 day) internal view virtual returns (bytes32);
@@ -87,12 +108,21 @@ abstract contract Orders is Clearings {
     function _begin(FillBatch calldata batch) internal view returns (Work memory work) {
         work.id = clearingOf(batch.terms);
         work.terms = batch.terms;
-        if (block.timestamp >= _slotEnd(work.terms)) revert SlotOver(work.terms.clearing.slot);
-        work.allIn = Outcomes.allIn(work.terms);
-        work.collateral = Outcomes.makeWholePrice(work.terms);
+        if (block.timestamp >= _settledUntil(work.terms))
+            revert SlotOver(work.terms.clearing.slot);
+        work.priced = Batches.isPriced(work.terms.clearing);
+        _setPrices(work, Trades.onePrice(work.terms.clearing.price));
         work.day = _day(work.terms);
         _shareWords(work);
         _open(work, batch);
+    }
+
+    /// The prices of the fill that is looked at.
+    function _setPrices(Work memory work, PricePair pair) internal pure {
+        work.pair = pair;
+        (work.buyPrice, work.sellPrice) = (pair.buyPrice(), pair.sellPrice());
+        work.allIn = Outcomes.allIn(work.terms.policy, work.buyPrice);
+        work.collateral = Outcomes.collateral(work.terms, work.allIn);
     }
 
     function _shareWords(Work memory work) private view {
@@ -120,14 +150,12 @@ abstract contract Orders is Clearings {
             bytes32(0),
             uint8(0),
             bytes32(0),
+            clearing.retailPrice,
             clearing.feedInPrice,
             clearing.policy
         );
         bytes memory log = abi.encode(work.id, 0, 0, 0, 0, 0, 0);
-        work.numbers =
-            (uint256(clearing.slot) << 192) |
-            (uint256(clearing.price) << 64) |
-            clearing.retailPrice;
+        work.numbers = uint256(clearing.slot) << 192;
         (work.entry, work.log) = (_words(entry), _words(log));
         (Order memory fields, uint256 words) = (work.order, _words(order));
         // In assembly, because the type's hash stands before what the account signs.
@@ -251,17 +279,14 @@ abstract contract Orders is Clearings {
         unchecked {
             Order memory order = work.order;
             bool buys = order.side == BUY;
-            uint256 limit = order.limitPrice;
+            leg.limit = order.limitPrice;
+            if (!buys) leg.limit += work.terms.policy.sellerFee;
             if (block.timestamp > order.expiry) {
                 leg.reason = uint256(Reason.Expired);
-            } else if (buys && work.allIn > limit) {
-                leg.reason = uint256(Reason.BuyerLimit);
-            } else if (
-                !buys && work.terms.clearing.price < limit + work.terms.policy.sellerFee
-            ) {
-                leg.reason = uint256(Reason.SellerLimit);
-            } else if (!_signed(batch, signed, order, leg.hash)) {
+            } else if (!_signed(work, batch, signed, leg)) {
                 leg.reason = uint256(buys ? Reason.BuyerSignature : Reason.SellerSignature);
+            } else if (leg.delegate != address(0) && !_mandated(work, leg)) {
+                leg.reason = uint256(buys ? Reason.BuyerMandate : Reason.SellerMandate);
             } else if (
                 leg.filled > order.quantity ||
                 leg.filled < order.minFill ||
@@ -272,42 +297,41 @@ abstract contract Orders is Clearings {
         }
     }
 
-    /// Whether the account signed, or a delegate it lets sign such an order.
+    /// Whether the account signed, or the delegate that its order names.
     function _signed(
+        Work memory work,
         FillBatch calldata batch,
         SignedOrder calldata signed,
-        Order memory order,
-        bytes32 hash
+        Leg memory leg
     ) private view returns (bool) {
-        bytes32 vs = signed.vs;
-        if (vs == 0) return _accepted(batch, signed, order, hash);
-        address signer = Signatures.recover(hash, signed.r, vs);
-        // The account is not zero: the order is shown.
-        if (signer == order.account) return true;
-        return
-            signer != address(0) &&
-            signer == order.delegate &&
-            _delegated(order.account, signer, order.quantity);
-    }
-
-    /// Whether the contract that is the account, or its delegate, takes the signature as its own.
-    function _accepted(
-        FillBatch calldata batch,
-        SignedOrder calldata signed,
-        Order memory order,
-        bytes32 hash
-    ) private view returns (bool) {
-        uint256 place = uint256(signed.r);
+        (address account, address delegate) = (signed.account, signed.delegate);
+        (bytes32 r, bytes32 vs) = (signed.r, signed.vs);
+        if (vs != 0) {
+            address signer = Signatures.recover(leg.hash, r, vs);
+            // The account is not zero: the order is shown.
+            if (signer == account) return true;
+            if (signer == address(0) || signer != delegate) return false;
+            leg.delegate = delegate;
+            return true;
+        }
+        uint256 place = uint256(r);
         if (place >= batch.signatures.length) return false;
-        (address account, address delegate) = (order.account, order.delegate);
-        bool delegated = delegate.code.length != 0 &&
-            _delegated(account, delegate, order.quantity);
+        // A contract without a mandate is not asked.
+        if (delegate.code.length != 0 && _mandated(work, leg)) leg.delegate = delegate;
         return
             Signatures.acceptedBy(
-                delegated ? delegate : account,
-                hash,
+                leg.delegate == address(0) ? account : delegate,
+                leg.hash,
                 batch.signatures[place],
                 Signatures.SETTLE_GAS_MAX
             );
+    }
+
+    /// Whether the account lets the delegate sign the order that is looked at.
+    function _mandated(Work memory work, Leg memory leg) private view returns (bool) {
+        // What was filled before is counted already.
+        (uint256 all, uint256 before) = (leg.filled, orderFilled[leg.hash]);
+        uint256 more = all > before ? all - before : 0;
+        return mandates.allows(work.order, more, work.terms.policy.slotSeconds);
     }
 }

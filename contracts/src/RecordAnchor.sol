@@ -36,13 +36,13 @@ contract RecordAnchor is AccessControl {
     mapping(address account
         => mapping(bytes32 meter => mapping(uint32 from => Invoice))) public invoices;
 
-    event TariffAnchored(
+    event TariffPublished(
         bytes32 indexed key,
         uint32 version,
         uint32 validFrom,
         bytes32 indexed hash
     );
-    event InvoiceAnchored(
+    event InvoiceIssued(
         address indexed account,
         bytes32 indexed meter,
         uint32 from,
@@ -73,7 +73,7 @@ contract RecordAnchor is AccessControl {
         if (validFrom < last) revert ValidBeforeLast(last);
         version = ++tariffVersions[key];
         tariffs[key][version] = Tariff(hash, validFrom, uint64(block.timestamp));
-        emit TariffAnchored(key, version, validFrom, hash);
+        emit TariffPublished(key, version, validFrom, hash);
     }
 
     /// Keeps the invoice of an account's meter; its days come after all that were billed of both,
@@ -95,6 +95,6 @@ contract RecordAnchor is AccessControl {
             uint64(block.timestamp),
             ofAccount
         );
-        emit InvoiceAnchored(account, meter, from, to, hash);
+        emit InvoiceIssued(account, meter, from, to, hash);
     }
 }

@@ -6,7 +6,7 @@ import {Panic} from "@openzeppelin/contracts/utils/Panic.sol";
 import {StorageSlot} from "@openzeppelin/contracts/utils/StorageSlot.sol";
 import {Batches} from "./Batches.sol";
 import {Orders} from "./Orders.sol";
-import {Fill, Trade, Trades} from "./Trades.sol";
+import {Fill, PricePair, Trade, Trades} from "./Trades.sol";
 import {FillBatch, Reason} from "./Types.sol";
 
 /// Fills become trades: what two accounts signed moves their cash to escrow and collateral.
@@ -27,9 +27,6 @@ abstract contract Settlement is Orders {
     }
 
     mapping(bytes32 clearing => mapping(uint256 batch => BatchState)) private _batches;
-    /// How much of an order has been filled, in Wh, where one batch did not fill all that its
-    /// clearing fills of it.
-    mapping(bytes32 order => uint64) public orderFilled;
     /// What happened to an account in the slots of a UTC day: one hash over all its settlements
     /// and reconciliations.
     mapping(address account => mapping(uint32 day => bytes32)) public digest;
@@ -41,13 +38,17 @@ abstract contract Settlement is Orders {
         Work memory work = _begin(batch);
         Fill[] calldata fills = batch.fills;
         uint256 count = fills.length;
-        if (count == 0 || count != Batches.sizeOf(work.terms.clearing, batch.number))
-            revert BadBatch();
+        if (
+            count == 0 ||
+            count != Batches.sizeOf(work.terms.clearing, batch.number) ||
+            !Batches.fit(work.terms.clearing, batch.prices.length, count)
+        ) revert BadBatch();
         BatchState storage state = _batches[work.id][batch.number];
         uint256 before = state.settled;
         uint256 settled = before;
         bytes32[] memory leaves = new bytes32[](count);
         Trade[] memory trades = new Trade[](count);
+        PricePair[] memory pairs = new PricePair[](batch.prices.length);
         unchecked {
             uint256 first = uint256(batch.number) * Batches.FILLS_MAX;
             for (uint256 i = 0; i < count; ++i) {
@@ -61,10 +62,18 @@ abstract contract Settlement is Orders {
                     sell := add(sell, mul(b, LEG_BYTES))
                 }
                 uint256 quantity = fill.quantity();
+                if (work.priced) _setPrices(work, batch.prices[i].clean());
                 Batches.put(
                     leaves,
                     i,
-                    Batches.leaf(buy.hash, sell.hash, quantity, buy.filled, sell.filled)
+                    Batches.leaf(
+                        buy.hash,
+                        sell.hash,
+                        quantity,
+                        buy.filled,
+                        sell.filled,
+                        work.pair
+                    )
                 );
                 bool again = (before >> i) & 1 == 1;
                 if (_fill(work, buy, sell, quantity, first + i, again)) settled |= 1 << i;
@@ -74,13 +83,14 @@ abstract contract Settlement is Orders {
                     i,
                     Trades.settled(quantity, buy.party.place, sell.party.place)
                 );
+                if (work.priced) Batches.put(pairs, i, work.pair);
             }
         }
         // The batch is the clearing's, or nothing of this counts.
         if (!Batches.isOf(work.terms.clearing, batch.number, leaves, batch.path)) revert BadBatch();
         if (settled == before) return;
         _keepOrders(work);
-        state.trades = _keepAccounts(work, trades);
+        state.trades = _keepAccounts(work, trades, pairs);
         state.settled = uint64(settled);
     }
 
@@ -154,6 +164,9 @@ abstract contract Settlement is Orders {
             }
             if (buy.party.place == sell.party.place) return Reason.SameAccount;
             if (quantity == 0) return Reason.NoQuantity;
+            if (work.sellPrice > work.buyPrice) return Reason.BadPrices;
+            if (work.allIn > buy.limit) return Reason.BuyerLimit;
+            if (work.sellPrice < sell.limit) return Reason.SellerLimit;
             if (buy.reason | sell.reason != 0)
                 return Reason(buy.reason != 0 ? buy.reason : sell.reason);
             if (!buy.begun && !_nonceAllows(buy)) return Reason.BuyerNonce;
@@ -205,7 +218,8 @@ abstract contract Settlement is Orders {
             buyer.cash -= escrow;
             seller.cash -= collateral;
             _digestSettled(work, buyer, seller, id, quantity);
-            (uint256 log, bytes32 topic) = (work.log, TradeSettled.selector);
+            if (work.priced) emit TradePriced(id, uint64(work.buyPrice), uint64(work.sellPrice));
+            (uint256 log, bytes32 topic) = (work.log, TradeCreated.selector);
             (bytes32 buyOrder, bytes32 sellOrder) = (buy.hash, sell.hash);
             (address from, address to) = (buyer.account, seller.account);
             // In assembly, because the first word is there already.
@@ -230,27 +244,27 @@ abstract contract Settlement is Orders {
     ) private pure {
         (bytes32 bought, bytes32 sold) = (buyer.digest, seller.digest);
         (uint256 entry, uint256 numbers) = (work.entry, work.numbers | (quantity << 128));
+        numbers |= PricePair.unwrap(work.pair);
         // In assembly, because most of both entries is the same.
         assembly ("memory-safe") {
             mstore(entry, bought)
             mstore(add(entry, 0x21), id)
             mstore8(add(entry, 0x41), BUY)
             mstore(add(entry, 0x42), numbers)
-            bought := keccak256(entry, 138)
+            bought := keccak256(entry, 146)
             mstore(entry, sold)
             mstore8(add(entry, 0x41), SELL)
-            sold := keccak256(entry, 138)
+            sold := keccak256(entry, 146)
         }
         (buyer.digest, seller.digest) = (bought, sold);
     }
 
-    /// Keeps what was filled of the orders that go on in other batches.
+    /// Keeps what was filled of the orders that go on in other batches, and of those of delegates.
     function _keepOrders(Work memory work) private {
         unchecked {
             Leg memory leg = work.leg;
             for (uint256 i = 0; i < work.orders; ++i) {
-                if (leg.begun && leg.before | leg.left != 0)
-                    orderFilled[leg.hash] = uint64(leg.filled - leg.left);
+                if (leg.begun) _keepOrder(leg, work.day);
                 // The next order.
                 assembly ("memory-safe") {
                     leg := add(leg, LEG_BYTES)
@@ -259,8 +273,23 @@ abstract contract Settlement is Orders {
         }
     }
 
+    function _keepOrder(Leg memory leg, uint256 day) private {
+        unchecked {
+            uint256 now_ = leg.filled - leg.left;
+            // What was settled and not what the clearing says: of another batch it may say more.
+            if (leg.delegate != address(0)) {
+                mandates.spend(leg.party.account, leg.delegate, day, leg.side, now_ - leg.before);
+            }
+            if (leg.before | leg.left != 0) orderFilled[leg.hash] = uint64(now_);
+        }
+    }
+
     /// Keeps cash and digests of the accounts with trades; answers the hash of the trades.
-    function _keepAccounts(Work memory work, Trade[] memory trades) private returns (bytes32) {
+    function _keepAccounts(
+        Work memory work,
+        Trade[] memory trades,
+        PricePair[] memory pairs
+    ) private returns (bytes32) {
         unchecked {
             uint256 count = 0;
             address[] memory accounts = new address[](work.accounts);
@@ -286,7 +315,7 @@ abstract contract Settlement is Orders {
                     mstore(accounts, count)
                 }
             }
-            return Batches.hash(accounts, trades);
+            return Batches.hash(accounts, trades, pairs);
         }
     }
 

@@ -4,20 +4,46 @@ pragma solidity 0.8.37;
 import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {ERC20Burnable} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Burnable.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Signatures} from "./Signatures.sol";
 
 /// The currency on chain: one token for one unit of currency that was paid in.
-contract SettlementToken is ERC20, ERC20Burnable, AccessControl {
+///
+/// Who wants to be paid out destroys tokens and names where to, as a hash that only the bank's
+/// order opens. It can be signed instead of sent, so that it needs no gas.
+contract SettlementToken is ERC20, ERC20Burnable, AccessControl, EIP712 {
     bytes32 public constant MINTER_ROLE = keccak256("MINTER");
+    bytes32 public constant REDEMPTION_TYPEHASH = keccak256(
+        "Redemption(address account,uint256 amount,bytes32 destination,uint256 nonce)"
+    );
 
     /// Which payments have been minted.
     mapping(bytes32 payment => bool) public minted;
+    /// Which redemptions of an account have been made; it chooses the nonces as it likes.
+    mapping(address account => mapping(uint256 nonce => bool)) public redeemed;
 
     event Minted(address indexed to, uint256 amount, bytes32 indexed payment);
+    /// Tokens were destroyed, to be paid out to what `destination` is the hash of.
+    event Redeemed(
+        address indexed account,
+        uint256 amount,
+        bytes32 indexed destination,
+        uint256 nonce
+    );
 
     /// The payment was minted before.
     error PaymentAlreadyMinted(bytes32 payment);
+    error AlreadyRedeemed(uint256 nonce);
+    error NotSigned(address account);
 
-    constructor(address admin) ERC20("Wattex Settlement Token", "WXT") {
+    /// `currency` is the ISO 4217 code.
+    constructor(
+        address admin,
+        string memory currency
+    )
+        ERC20(string.concat("Wattex Settlement Token ", currency), string.concat("WX", currency))
+        EIP712("Wattex SettlementToken", "1")
+    {
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
     }
 
@@ -32,5 +58,23 @@ contract SettlementToken is ERC20, ERC20Burnable, AccessControl {
         minted[payment] = true;
         _mint(to, amount);
         emit Minted(to, amount, payment);
+    }
+
+    /// Destroys tokens of an account that signed `Redemption`; anyone may send it.
+    function redeemFor(
+        address account,
+        uint256 amount,
+        bytes32 destination,
+        uint256 nonce,
+        bytes calldata signature
+    ) external {
+        bytes32 hash = _hashTypedDataV4(
+            keccak256(abi.encode(REDEMPTION_TYPEHASH, account, amount, destination, nonce))
+        );
+        if (!Signatures.signedBy(account, hash, signature)) revert NotSigned(account);
+        if (redeemed[account][nonce]) revert AlreadyRedeemed(nonce);
+        redeemed[account][nonce] = true;
+        _burn(account, amount);
+        emit Redeemed(account, amount, destination, nonce);
     }
 }

@@ -14,9 +14,14 @@ type Delivery is uint256;
 /// accounts of its batch (8 bits each). Zero is no trade.
 type Trade is uint256;
 
+/// What the buyer of a fill pays for a Wh and what its seller gets for it, before fees, in one
+/// word: the buyer's price (64 bits above 64), the seller's (64 bits). What is above is not read.
+type PricePair is uint256;
+
 using Trades for Fill global;
 using Trades for Delivery global;
 using Trades for Trade global;
+using Trades for PricePair global;
 
 /// Reading and writing the words of fills, deliveries and trades.
 library Trades {
@@ -51,6 +56,26 @@ library Trades {
     /// The place of the seller's order.
     function sell(Fill fill) internal pure returns (uint256) {
         return uint8(Fill.unwrap(fill));
+    }
+
+    /// One price for both.
+    function onePrice(uint256 price) internal pure returns (PricePair) {
+        return PricePair.wrap((price << 64) | price);
+    }
+
+    /// The prices without what is above them.
+    function clean(PricePair self) internal pure returns (PricePair) {
+        return PricePair.wrap(uint128(PricePair.unwrap(self)));
+    }
+
+    /// What the buyer pays for a Wh.
+    function buyPrice(PricePair self) internal pure returns (uint64) {
+        return uint64(PricePair.unwrap(self) >> 64);
+    }
+
+    /// What the seller gets for a Wh.
+    function sellPrice(PricePair self) internal pure returns (uint64) {
+        return uint64(PricePair.unwrap(self));
     }
 
     /// The words of a call in memory; whatever they are, they are deliveries.

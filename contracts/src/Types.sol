@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 pragma solidity 0.8.37;
 
-import {Fill, Trade} from "./Trades.sol";
+import {Fill, PricePair, Trade} from "./Trades.sol";
 
 /// What an account signs to buy or sell energy in one slot (EIP-712).
 ///
@@ -23,7 +23,41 @@ struct Order {
     uint64 expiry;
 }
 
-/// The fees and the imbalance rule that both sides of a trade sign.
+/// What an account lets a delegate sign for it under one policy: orders of at most
+/// `quantityPerSlot` Wh, `quantityPerDay` Wh in all of a UTC day, for each side; buying for at most
+/// `buyPriceMax` all in, selling for at least `sellPriceMin` net, settled before `until` (epoch
+/// seconds). A later `version` replaces it.
+struct Mandate {
+    bytes32 policy;
+    uint64 until;
+    uint64 buyPriceMax;
+    uint64 sellPriceMin;
+    uint64 quantityPerSlot;
+    uint64 quantityPerDay;
+    uint64 version;
+}
+
+/// What an account signs to give free cash to another (EIP-712).
+///
+/// Only `sender` may send it, or anyone where that is zero, and not after `expiry` (epoch seconds).
+/// `link` says what it belongs to.
+struct CashTransfer {
+    address account;
+    address to;
+    uint256 amount;
+    uint256 nonce;
+    uint64 expiry;
+    address sender;
+    bytes32 link;
+}
+
+/// The fees and the imbalance rules that both sides of a trade sign.
+///
+/// `sellerShort` and `buyerShort` are the rules of {Outcomes} for who does not deliver and who does
+/// not take. Trades are settled until `settleSeconds` after their slot: zero where they are agreed
+/// before it, more where what was delivered is shared out after it. `differenceAccount` receives
+/// what buyers pay above what sellers get; zero lets no fill have two prices. `balanceAccount`
+/// receives what is paid at `imbalancePrice`.
 struct Policy {
     bytes32 community;
     bytes32 zone;
@@ -35,14 +69,22 @@ struct Policy {
     uint64 feedInPriceMin;
     uint16 toleranceBps;
     uint32 toleranceWh;
-    uint8 imbalance;
+    uint8 sellerShort;
+    uint8 buyerShort;
+    uint64 imbalancePrice;
+    uint32 settleSeconds;
     uint32 correctionSeconds;
     uint32 challengeSeconds;
     address networkAccount;
     address platformAccount;
+    address differenceAccount;
+    address balanceAccount;
 }
 
 /// What came out of the auction of one zone and slot.
+///
+/// Mechanisms from {Batches.PRICED} on have two prices for each fill, and `price` moves no money;
+/// those below have one price for all.
 struct Clearing {
     bytes32 policy;
     uint64 slot;
@@ -87,12 +129,14 @@ struct SignedOrder {
 /// {Batches.FILLS_MAX} fills of a clearing, or what is left of them in its last batch, with the
 /// path from their root to the clearing's.
 ///
-/// Orders stand in rising order of account, then of hash.
+/// Orders stand in rising order of account, then of hash. `prices` has those of each fill where the
+/// mechanism has two prices a fill, and is empty where it has one price for all.
 struct FillBatch {
     Terms terms;
     uint32 number;
     SignedOrder[] orders;
     Fill[] fills;
+    PricePair[] prices;
     bytes32[] path;
     bytes[] signatures;
 }
@@ -101,21 +145,23 @@ struct FillBatch {
 /// them.
 ///
 /// `accounts` are those of its settled trades, in rising order; `trades` has a place for each fill,
-/// empty where it was not settled.
+/// empty where it was not settled, and so has `prices` where the mechanism has two prices a fill.
 struct TradeBatch {
     Terms terms;
     uint32 number;
     address[] accounts;
     Trade[] trades;
+    PricePair[] prices;
 }
 
 /// The proof that an order met another at a place of the clearing's fills; `filled` as in
-/// {SignedOrder}.
+/// {SignedOrder}. `prices` are the fill's, also where all have the clearing's.
 struct Claim {
     Order order;
     uint64 filled;
     bytes32 other;
     uint64 otherFilled;
+    PricePair prices;
     uint32 index;
     bytes32[] path;
 }
@@ -125,8 +171,10 @@ struct Outcome {
     uint256 sellerNet;
     uint256 network;
     uint256 platform;
+    uint256 difference;
     uint256 makeWhole;
     uint256 compensation;
+    uint256 imbalance;
     uint256 refund;
     uint256 collateralBack;
 }
@@ -139,11 +187,14 @@ enum Reason {
     WrongSide,
     SameAccount,
     NoQuantity,
-    Expired,
+    BadPrices,
     BuyerLimit,
     SellerLimit,
+    Expired,
     BuyerSignature,
     SellerSignature,
+    BuyerMandate,
+    SellerMandate,
     BuyerQuantity,
     SellerQuantity,
     BuyerNonce,

@@ -2,21 +2,22 @@
 pragma solidity 0.8.37;
 
 import {Accounts} from "../src/Accounts.sol";
-import {FillBatch, Order, Reason} from "../src/Types.sol";
+import {CashTransfer, Order, Reason} from "../src/Types.sol";
 import {Auction} from "./support/Auction.sol";
 import {Market, Token} from "./support/Contracts.sol";
-import {Pair} from "./support/World.sol";
+import {NaiveTrades} from "./support/NaiveTrades.sol";
+import {Vm} from "./support/Vm.sol";
+import {Wallet} from "./support/Wallets.sol";
 
-/// Cash in and out, nonces and delegates.
+/// Cash in, out and from one to another, and nonces.
 contract AccountsTest is Auction {
     address private buyer;
     address private seller;
-    address private delegate;
 
     function setUp() public {
         _begin();
         register(policy());
-        (buyer, seller, delegate) = (account(1), account(2), account(50));
+        (buyer, seller) = (account(1), account(2));
         fund(buyer, 5_000_000_000);
         fund(seller, 1_000_000_000);
     }
@@ -29,14 +30,6 @@ contract AccountsTest is Auction {
     function cancellation(uint256 nonce) private view returns (bytes32) {
         bytes32 hash = keccak256("Cancel(address account,uint256 nonce)");
         return typed(keccak256(abi.encode(hash, buyer, nonce)));
-    }
-
-    function delegation(uint64 until, uint64 most, uint256 nonce) private view returns (bytes32) {
-        bytes32 hash = keccak256(
-            "Delegation(address account,address delegate,uint64 until,uint64 quantityMax,"
-            "uint256 nonce)"
-        );
-        return typed(keccak256(abi.encode(hash, buyer, delegate, until, most, nonce)));
     }
 
     function test_PaymentAlreadyDeposited() public {
@@ -57,6 +50,50 @@ contract AccountsTest is Auction {
         sent(OPERATOR, address(market), unnamed);
         sent(OPERATOR, address(market), unnamed);
         same(market.free(buyer), 5_000_000_030, "free");
+    }
+
+    /// What followers of the log know cash by.
+    function test_the_events_of_cash_are_as_documented() public {
+        bytes memory mint = abi.encodeCall(Token.mint, (OPERATOR, 100, "payment"));
+        sent(OPERATOR, address(token), mint);
+        sent(OPERATOR, address(token), abi.encodeCall(Token.approve, (address(market), 100)));
+        bytes32 who = bytes32(uint256(uint160(buyer)));
+        vm.recordLogs();
+        bytes memory call = abi.encodeCall(Market.depositFor, (buyer, 100, "payment"));
+        sent(OPERATOR, address(market), call);
+        isEvent("DepositCredited(address,uint256,bytes32)", 0, who, abi.encode(100));
+        vm.recordLogs();
+        sent(buyer, address(market), abi.encodeCall(Market.requestWithdrawal, (7)));
+        uint256 at_ = block.timestamp + WITHDRAWAL_DELAY;
+        isEvent("WithdrawalRequested(address,uint256,uint64)", 0, who, abi.encode(7, at_));
+        vm.recordLogs();
+        sent(buyer, address(market), abi.encodeCall(Market.cancel, (9)));
+        isEvent("OrderCancelled(address,uint256)", 0, who, abi.encode(9));
+        bytes32 id = settled(single(pair(buyer, seller, 1)));
+        vm.warp(at_);
+        vm.recordLogs();
+        sent(STRANGER, address(market), abi.encodeCall(Market.withdraw, (buyer)));
+        isEvent("WithdrawalPaid(address,uint256)", 0, who, abi.encode(7));
+        reconcile(0, id, NaiveTrades.delivery(0, 5000, 0, 0));
+        vm.warp(RELEASE);
+        vm.recordLogs();
+        who = bytes32(uint256(uint160(NETWORK)));
+        call = abi.encodeCall(Market.release, (idOf(policy()), DAY, list(NETWORK)));
+        sent(STRANGER, address(market), call);
+        isEvent("EscrowReleased(address,bytes32,uint32,uint256)", 0, who, abi.encode(50_000_000));
+    }
+
+    /// The recorded event with this place: name, first topic and data.
+    function isEvent(
+        string memory name,
+        uint256 place,
+        bytes32 first,
+        bytes memory data
+    ) private {
+        Vm.Log memory log = vm.getRecordedLogs()[place];
+        same(log.topics[0], keccak256(bytes(name)), name);
+        same(log.topics[1], first, name);
+        same(keccak256(log.data), keccak256(data), name);
     }
 
     function test_NotEnoughFree_NotYet_and_NothingToWithdraw() public {
@@ -119,44 +156,171 @@ contract AccountsTest is Auction {
         sent(STRANGER, address(market), call);
     }
 
-    function test_NotSigned_and_NonceAlreadyUsed_of_a_delegation() public {
-        bytes memory good = sign(buyer, delegation(END, 5000, 9));
-        bytes memory call = abi.encodeCall(
-            Market.setDelegateFor,
-            (buyer, delegate, END, 5001, 9, good)
-        );
-        bytes memory reason = abi.encodeWithSelector(Accounts.NotSigned.selector, buyer);
-        refused(STRANGER, address(market), call, reason);
-        call = abi.encodeCall(Market.setDelegateFor, (buyer, delegate, END, 5000, 9, good));
+    /// A transfer of the buyer to the seller that anyone may send.
+    function transfer(uint256 amount, uint256 nonce) private view returns (CashTransfer memory t) {
+        (t.account, t.to, t.amount, t.nonce) = (buyer, seller, amount, nonce);
+        (t.expiry, t.link) = (uint64(block.timestamp), "link");
+    }
+
+    function sending(CashTransfer memory t) private view returns (bytes memory) {
+        return sending(t, sign(buyer, hashOf(t, market)));
+    }
+
+    function sending(
+        CashTransfer memory t,
+        bytes memory signature
+    ) private pure returns (bytes memory) {
+        return abi.encodeCall(Market.transferFor, (t, signature));
+    }
+
+    function test_free_cash_goes_to_whom_its_account_signed_for() public {
+        vm.recordLogs();
+        sent(STRANGER, address(market), sending(transfer(1000, 5)));
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        same(logs.length, 1, "one event");
+        same(logs[0].topics[0], Accounts.CashTransferred.selector, "of the transfer");
+        same(logs[0].topics[1], bytes32(uint256(uint160(buyer))), "from");
+        same(logs[0].topics[2], bytes32(uint256(uint160(seller))), "to");
+        same(logs[0].topics[3], "link", "what it belongs to");
+        same(keccak256(logs[0].data), keccak256(abi.encode(1000)), "amount");
+        same(market.free(buyer), 5_000_000_000 - 1000, "gone");
+        same(market.free(seller), 1_000_000_000 + 1000, "and come");
+        same(token.balanceOf(address(market)), 6_000_000_000, "no token moves");
+        // To itself, all of it, and nothing.
+        CashTransfer memory t = transfer(market.free(buyer), 6);
+        t.to = buyer;
+        sent(STRANGER, address(market), sending(t));
+        same(market.free(buyer), 5_000_000_000 - 1000, "to itself");
+        sent(STRANGER, address(market), sending(transfer(0, 7)));
+        sent(STRANGER, address(market), sending(transfer(5_000_000_000 - 1000, 8)));
+        same(market.free(buyer), 0, "all of it");
+    }
+
+    function test_NonceAlreadyUsed_of_a_transfer() public {
+        bytes memory call = sending(transfer(1000, 5));
         sent(STRANGER, address(market), call);
-        reason = abi.encodeWithSelector(Accounts.NonceAlreadyUsed.selector, 9);
+        bytes memory reason = abi.encodeWithSelector(Accounts.NonceAlreadyUsed.selector, 5);
         refused(STRANGER, address(market), call, reason);
+        // Whatever else has its nonce, in either order.
+        refused(STRANGER, address(market), sending(transfer(999, 5)), reason);
+        bytes memory other = abi.encodeCall(
+            Market.requestWithdrawalFor,
+            (buyer, 1, 5, sign(buyer, withdrawal(1, 5)))
+        );
+        refused(STRANGER, address(market), other, reason);
+        sent(buyer, address(market), abi.encodeCall(Market.cancel, (6)));
+        reason = abi.encodeWithSelector(Accounts.NonceAlreadyUsed.selector, 6);
+        refused(STRANGER, address(market), sending(transfer(1000, 6)), reason);
+        same(market.free(buyer), 5_000_000_000 - 1000, "once");
     }
 
-    function test_a_delegate_signs_within_what_was_granted() public {
-        Pair memory one = pair(buyer, seller, 1);
-        one.buy.delegate = delegate;
-        FillBatch memory batch = postOne(termsOf(policy()), single(one));
-        put(batch, buyOf(batch, 0), sign(delegate, hashOf(one.buy)));
-        check(batch, Reason.BuyerSignature);
-        grantTo(END, 4999);
-        check(batch, Reason.BuyerSignature);
-        grantTo(uint64(block.timestamp), 5000);
-        check(batch, Reason.BuyerSignature);
-        grantTo(uint64(block.timestamp) + 1, 5000);
-        check(batch, Reason.None);
+    function test_an_order_with_the_nonce_of_a_transfer_is_not_filled() public {
+        sent(STRANGER, address(market), sending(transfer(1000, 1)));
+        check(postOne(termsOf(policy()), single(pair(buyer, seller, 1))), Reason.BuyerNonce);
     }
 
-    function test_a_delegate_that_the_order_does_not_name_signs_nothing() public {
-        grantTo(END, 5000);
-        Pair memory one = pair(buyer, seller, 1);
-        FillBatch memory batch = postOne(termsOf(policy()), single(one));
-        put(batch, buyOf(batch, 0), sign(delegate, hashOf(one.buy)));
-        check(batch, Reason.BuyerSignature);
+    function test_TransferExpired() public {
+        CashTransfer memory t = transfer(1000, 5);
+        bytes memory call = sending(t);
+        uint64 last = t.expiry;
+        vm.warp(last + 1);
+        bytes memory reason = abi.encodeWithSelector(Accounts.TransferExpired.selector, last);
+        refused(STRANGER, address(market), call, reason);
+        vm.warp(last);
+        sent(STRANGER, address(market), call);
     }
 
-    function grantTo(uint64 until, uint64 most) private {
-        sent(buyer, address(market), abi.encodeCall(Market.setDelegate, (delegate, until, most)));
+    function test_NotSender() public {
+        CashTransfer memory t = transfer(1000, 5);
+        t.sender = seller;
+        bytes memory call = sending(t);
+        bytes memory reason = abi.encodeWithSelector(Accounts.NotSender.selector, STRANGER);
+        refused(STRANGER, address(market), call, reason);
+        // Not even who signed it.
+        reason = abi.encodeWithSelector(Accounts.NotSender.selector, buyer);
+        refused(buyer, address(market), call, reason);
+        sent(seller, address(market), call);
+    }
+
+    function test_NobodyToReceive_and_NotEnoughFree_of_a_transfer() public {
+        CashTransfer memory t = transfer(1000, 5);
+        t.to = address(0);
+        bytes memory nobody = sending(t);
+        bytes memory reason = abi.encodeWithSelector(Accounts.NobodyToReceive.selector);
+        refused(STRANGER, address(market), nobody, reason);
+        reason = abi.encodeWithSelector(
+            Accounts.NotEnoughFree.selector,
+            5_000_000_000,
+            5_000_000_001
+        );
+        refused(STRANGER, address(market), sending(transfer(5_000_000_001, 5)), reason);
+        isTrue(!market.nonceUsed(buyer, 5), "what is refused uses no nonce");
+        t = transfer(type(uint256).max, 5);
+        refused(STRANGER, address(market), sending(t), Accounts.NotEnoughFree.selector);
+    }
+
+    /// Whatever of a transfer is changed, its signature is of another.
+    function test_NotSigned_of_a_transfer() public {
+        bytes memory good = sign(buyer, hashOf(transfer(1000, 5), market));
+        bytes memory reason = abi.encodeWithSelector(Accounts.NotSigned.selector, buyer);
+        for (uint256 fault = 0; fault < 6; ++fault) {
+            CashTransfer memory t = transfer(1000, 5);
+            if (fault == 0) t.to = STRANGER;
+            if (fault == 1) t.amount += 1;
+            if (fault == 2) t.nonce += 1;
+            if (fault == 3) t.expiry += 1;
+            if (fault == 4) t.sender = STRANGER;
+            if (fault == 5) t.link = 0;
+            refused(STRANGER, address(market), sending(t, good), reason);
+        }
+        CashTransfer memory other = transfer(1000, 5);
+        other.account = seller;
+        bytes memory call = sending(other, good);
+        reason = abi.encodeWithSelector(Accounts.NotSigned.selector, seller);
+        refused(STRANGER, address(market), call, reason);
+        // By nobody, and by who receives it.
+        other = transfer(1000, 5);
+        reason = abi.encodeWithSelector(Accounts.NotSigned.selector, buyer);
+        refused(STRANGER, address(market), sending(other, ""), reason);
+        call = sending(other, sign(seller, hashOf(other, market)));
+        refused(STRANGER, address(market), call, reason);
+        sent(STRANGER, address(market), sending(other, good));
+    }
+
+    /// Who has cash gives it away in a pause as well as it takes it out.
+    function test_a_pause_stops_no_transfer() public {
+        sent(OPERATOR, address(market), abi.encodeCall(Market.pause, ()));
+        sent(STRANGER, address(market), sending(transfer(1000, 5)));
+        same(market.free(seller), 1_000_000_000 + 1000, "come");
+    }
+
+    /// A contract's account is asked, and a key's may sign in 65 bytes.
+    function test_a_contract_may_give_cash() public {
+        address wallet = address(new Wallet(account(3)));
+        fund(wallet, 1000);
+        CashTransfer memory t = transfer(1000, 5);
+        t.account = wallet;
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(keyOf[account(3)], hashOf(t, market));
+        sent(STRANGER, address(market), sending(t, abi.encodePacked(r, s, v)));
+        same(market.free(wallet), 0, "gone");
+        t = transfer(1000, 6);
+        (v, r, s) = vm.sign(keyOf[buyer], hashOf(t, market));
+        sent(STRANGER, address(market), sending(t, abi.encodePacked(r, s, v)));
+        same(market.free(seller), 1_000_000_000 + 2000, "come");
+    }
+
+    /// Cash that trades tie up, waits or is on its way out is not given away.
+    function test_only_free_cash_is_given() public {
+        settled(single(pair(buyer, seller, 1)));
+        sent(buyer, address(market), abi.encodeCall(Market.requestWithdrawal, (1_000_000_000)));
+        uint256 left = 4_000_000_000 - uint256(ESCROW);
+        bytes memory reason = abi.encodeWithSelector(
+            Accounts.NotEnoughFree.selector,
+            left,
+            left + 1
+        );
+        refused(STRANGER, address(market), sending(transfer(left + 1, 5)), reason);
+        sent(STRANGER, address(market), sending(transfer(left, 5)));
     }
 
     /// The bitmap of nonces against plain sets: no nonce touches another.

@@ -9,7 +9,11 @@ contract AftermathTest is Test {
     Aftermath private handler;
 
     function setUp() public {
-        handler = new Aftermath();
+        handler = new Aftermath(priced());
+    }
+
+    function priced() internal pure virtual returns (bool) {
+        return false;
     }
 
     function targetContracts() public view returns (address[] memory targets) {
@@ -53,7 +57,7 @@ contract AftermathTest is Test {
         uint256[7] memory accepted;
         uint256[7] memory refused_;
         for (uint256 walk = 0; walk < 4; ++walk) {
-            handler = new Aftermath();
+            handler = new Aftermath(priced());
             uint256 state = uint256(keccak256(abi.encode("walk", walk)));
             for (uint256 i = 0; i < 300; ++i) {
                 state = uint256(keccak256(abi.encode(state)));
@@ -81,5 +85,12 @@ contract AftermathTest is Test {
         else if (which == 5) handler.certify(number);
         else if (which == 6) handler.transfer(number);
         else handler.retire(number);
+    }
+}
+
+/// The same where each fill has two prices, and settling goes on after the slot.
+contract PricedAftermathTest is AftermathTest {
+    function priced() internal pure override returns (bool) {
+        return true;
     }
 }

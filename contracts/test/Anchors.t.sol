@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Readings, Records, Roles} from "./support/Contracts.sol";
+import {Vm} from "./support/Vm.sol";
 import {World} from "./support/World.sol";
 
 /// Readings, tariffs and invoices: what is anchored is never replaced.
@@ -63,6 +64,24 @@ contract AnchorsTest is World {
         uint32 to
     ) private pure returns (bytes memory) {
         return abi.encodeCall(Records.anchorInvoice, (of_, meter, from, to, "hash"));
+    }
+
+    function test_the_events_of_records_are_as_documented() public {
+        vm.recordLogs();
+        sent(OPERATOR, address(records), tariff(DAY, "a"));
+        sent(OPERATOR, address(records), invoice(account(1), "m", DAY, DAY + 29));
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        bytes32 name = keccak256("TariffPublished(bytes32,uint32,uint32,bytes32)");
+        same(logs[0].topics[0], name, "name");
+        same(logs[0].topics[1], "tariff", "key");
+        same(logs[0].topics[2], "a", "hash");
+        same(keccak256(logs[0].data), keccak256(abi.encode(1, DAY)), "version and day");
+        name = keccak256("InvoiceIssued(address,bytes32,uint32,uint32,bytes32)");
+        same(logs[1].topics[0], name, "name");
+        same(logs[1].topics[1], bytes32(uint256(uint160(account(1)))), "account");
+        same(logs[1].topics[2], "m", "meter");
+        same(logs[1].topics[3], "hash", "hash");
+        same(keccak256(logs[1].data), keccak256(abi.encode(DAY, DAY + 29)), "days");
     }
 
     function badPeriod(uint32 ofAccount, uint32 ofMeter) private pure returns (bytes memory) {

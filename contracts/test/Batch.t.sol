@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {MarketEvents} from "../src/MarketEvents.sol";
-import {Fill} from "../src/Trades.sol";
+import {Fill, PricePair} from "../src/Trades.sol";
 import {FillBatch, Reason, SignedOrder, Terms} from "../src/Types.sol";
 import {Auction} from "./support/Auction.sol";
 import {Market} from "./support/Contracts.sol";
@@ -39,7 +39,7 @@ contract BatchTest is Auction {
     function test_BadBatch_where_anything_of_it_is_not_the_clearings() public {
         FillBatch[] memory all = post(termsOf(policy()), pairs(70));
         bytes memory good = abi.encode(all[1]);
-        for (uint256 fault = 0; fault < 16; ++fault) {
+        for (uint256 fault = 0; fault < 17; ++fault) {
             FillBatch memory bad = abi.decode(good, (FillBatch));
             _spoil(bad, fault, all[0]);
             refusedBatch(bad);
@@ -47,7 +47,7 @@ contract BatchTest is Auction {
         check(abi.decode(good, (FillBatch)), Reason.None);
         check(all[0], Reason.None);
         // Nor once it is settled.
-        for (uint256 fault = 0; fault < 16; ++fault) {
+        for (uint256 fault = 0; fault < 17; ++fault) {
             FillBatch memory bad = abi.decode(good, (FillBatch));
             _spoil(bad, fault, all[0]);
             refusedBatch(bad);
@@ -72,6 +72,7 @@ contract BatchTest is Auction {
         if (fault == 13) b.path = new bytes32[](40);
         if (fault == 14) b.path = NaiveTree.append(b.path, 0);
         if (fault == 15) b.path = first.path;
+        if (fault == 16) b.prices = new PricePair[](b.fills.length);
     }
 
     function _some(Fill[] memory fills, uint256 count) private pure returns (Fill[] memory some) {
@@ -158,10 +159,10 @@ contract BatchTest is Auction {
     function test_dirty_terms_are_unknown() public {
         FillBatch memory batch = postOne(termsOf(policy()), pairs(1));
         bytes memory call = abi.encodeCall(Market.settle, (batch));
-        // Selector, place of the batch; its first 25 words are the terms.
+        // Selector, place of the batch; its first 30 words are the terms.
         uint256 base = 4 + 32;
         uint256 refusals = 0;
-        for (uint256 word = 0; word < 25; ++word) {
+        for (uint256 word = 0; word < 30; ++word) {
             bytes memory dirty = bytes.concat(call);
             dirty[base + 32 * word] ^= 0x80;
             (bool done, bytes memory answer) = _send(STRANGER, address(market), dirty);

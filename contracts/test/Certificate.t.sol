@@ -2,10 +2,11 @@
 pragma solidity 0.8.37;
 
 import {MarketEvents} from "../src/MarketEvents.sol";
-import {Trade} from "../src/Trades.sol";
+import {PricePair, Trade} from "../src/Trades.sol";
 import {Claim, TradeBatch} from "../src/Types.sol";
 import {Certificates, Judge, Roles} from "./support/Contracts.sol";
 import {Evidence} from "./support/Evidence.sol";
+import {NaiveTrades} from "./support/NaiveTrades.sol";
 import {BadWallet} from "./support/Wallets.sol";
 import {Pair} from "./support/World.sol";
 
@@ -135,7 +136,7 @@ contract CertificateTest is Evidence {
         bytes memory reason = abi.encodeWithSelector(Certificates.NotASale.selector);
         refusedFor(issuing(bought, batch, meter), reason);
         reason = with(Certificates.UnknownTrade.selector, tradeOf(id, 0));
-        for (uint256 fault = 0; fault < 6; ++fault) {
+        for (uint256 fault = 0; fault < 7; ++fault) {
             Claim memory sale = claims(only(0), 1)[0];
             if (fault == 0) sale.other = 0;
             if (fault == 1) sale.filled += 1;
@@ -143,6 +144,7 @@ contract CertificateTest is Evidence {
             if (fault == 3) sale.path[0] = 0;
             if (fault == 4) sale.order.account = other;
             if (fault == 5) sale.order.slot += 900;
+            if (fault == 6) sale.prices = NaiveTrades.prices(180_000, 0);
             refusedFor(issuing(sale, batch, meter), reason);
         }
         Claim memory good = claims(only(0), 1)[0];
@@ -150,6 +152,9 @@ contract CertificateTest is Evidence {
         refusedFor(issuing(good, batch, meter), reason);
         batch = standing(id, 0);
         (batch.accounts[0], batch.accounts[1]) = (batch.accounts[1], batch.accounts[0]);
+        refusedFor(issuing(good, batch, meter), reason);
+        batch = standing(id, 0);
+        batch.prices = new PricePair[](2);
         refusedFor(issuing(good, batch, meter), reason);
         // Of another place, of another batch, and of terms that nobody posted.
         batch = standing(id, 0);

@@ -2,10 +2,11 @@
 pragma solidity 0.8.37;
 
 import {MarketEvents} from "../src/MarketEvents.sol";
-import {Trade} from "../src/Trades.sol";
+import {PricePair, Trade} from "../src/Trades.sol";
 import {Claim, TradeBatch} from "../src/Types.sol";
 import {Judge, Market, Meters, Readings} from "./support/Contracts.sol";
 import {Evidence} from "./support/Evidence.sol";
+import {NaiveTrades} from "./support/NaiveTrades.sol";
 import {Pair} from "./support/World.sol";
 
 /// Evidence that proves nothing, and claims of no trade.
@@ -204,7 +205,7 @@ contract EvidenceTest is Evidence {
     function test_BadFill() public {
         vm.warp(CORRECTIONS_END + 1);
         TradeBatch[] memory batches = batchesOf(indices());
-        for (uint256 fault = 0; fault < 8; ++fault) {
+        for (uint256 fault = 0; fault < 10; ++fault) {
             Claim[] memory some = claims(indices(), 1);
             if (fault == 0) some[1] = some[0];
             if (fault == 1) (some[0], some[1]) = (some[1], some[0]);
@@ -214,6 +215,8 @@ contract EvidenceTest is Evidence {
             if (fault == 5) some[1].path[0] = 0;
             if (fault == 6) some[1].order.nonce += 1;
             if (fault == 7) some[1].index = 2;
+            if (fault == 8) some[1].prices = NaiveTrades.prices(180_001, 180_000);
+            if (fault == 9) some[1].prices = NaiveTrades.prices(180_000, 179_999);
             bytes memory reason = abi.encodeWithSelector(Judge.BadFill.selector, 1);
             refusedFor(call(some, batches), reason);
         }
@@ -229,6 +232,10 @@ contract EvidenceTest is Evidence {
         refusedFor(call(some, batches), reason);
         batches = abi.decode(shown, (TradeBatch[]));
         batches[0].number = 1;
+        refusedFor(call(some, batches), reason);
+        // Prices where all have one.
+        batches = abi.decode(shown, (TradeBatch[]));
+        batches[0].prices = new PricePair[](batches[0].trades.length);
         refusedFor(call(some, batches), reason);
         // One that has none of the claims, and claims that no batch has.
         TradeBatch[] memory twice = new TradeBatch[](2);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 pragma solidity 0.8.37;
 
+import {Cashier} from "./support/Cashier.sol";
 import {Handler} from "./support/Handler.sol";
 import {Test} from "./support/Test.sol";
 
@@ -18,20 +19,21 @@ contract InvariantsTest is Test {
     }
 
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory actions = new bytes4[](13);
+        bytes4[] memory actions = new bytes4[](14);
         actions[0] = Handler.warp.selector;
-        actions[1] = Handler.deposit.selector;
+        actions[1] = Cashier.deposit.selector;
         actions[2] = Handler.clear.selector;
         actions[3] = Handler.settle.selector;
         actions[4] = Handler.reconcile.selector;
         actions[5] = Handler.cut.selector;
         actions[6] = Handler.expire.selector;
-        actions[7] = Handler.release.selector;
-        actions[8] = Handler.requestWithdrawal.selector;
-        actions[9] = Handler.withdraw.selector;
-        actions[10] = Handler.cancel.selector;
-        actions[11] = Handler.delegate.selector;
-        actions[12] = Handler.pause.selector;
+        actions[7] = Cashier.release.selector;
+        actions[8] = Cashier.requestWithdrawal.selector;
+        actions[9] = Cashier.withdraw.selector;
+        actions[10] = Cashier.cancel.selector;
+        actions[11] = Cashier.mandate.selector;
+        actions[12] = Cashier.transfer.selector;
+        actions[13] = Handler.pause.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), actions);
     }
@@ -50,22 +52,33 @@ contract InvariantsTest is Test {
     /// out in every way that there is.
     function test_the_walk_reaches_everything() public {
         uint256 state = uint256(keccak256("walk"));
-        for (uint256 i = 0; i < 4000; ++i) {
+        for (uint256 i = 0; i < 6000; ++i) {
             state = uint256(keccak256(abi.encode(state)));
-            _step(state % 16, state);
+            _step(state % 18, state);
         }
         handler.checkBooks();
         handler.checkTrades();
         handler.checkLeaving();
-        for (uint256 i = 0; i < 17; ++i) {
+        for (uint256 i = 0; i < 20; ++i) {
             isTrue(handler.outcomes(i) != 0, string.concat("reason ", vm.toString(i)));
         }
-        string[7] memory both = [
-            "deposit", "clear", "settle", "reconcile", "expire", "release", "requestWithdrawal"
+        string[9] memory both = [
+            "deposit",
+            "clear",
+            "settle",
+            "reconcile",
+            "expire",
+            "release",
+            "requestWithdrawal",
+            "mandate",
+            "transfer"
         ];
         for (uint256 i = 0; i < both.length; ++i) {
             isTrue(handler.accepted(both[i]) != 0, string.concat("accepted: ", both[i]));
             isTrue(handler.refusals(both[i]) != 0, string.concat("refused: ", both[i]));
+        }
+        for (uint256 i = 0; i < 5; ++i) {
+            isTrue(handler.seen(i) != 0, string.concat("seen ", vm.toString(i)));
         }
         isTrue(handler.accepted("cut") != 0 && handler.refusals("cut") != 0, "cut");
         isTrue(handler.accepted("withdraw") != 0, "withdraw");
@@ -84,7 +97,8 @@ contract InvariantsTest is Test {
         else if (which == 11) handler.requestWithdrawal(number);
         else if (which == 12) handler.withdraw(number);
         else if (which == 13) handler.cancel(number);
-        else if (which == 14) handler.delegate(number);
+        else if (which <= 15) handler.mandate(number);
+        else if (which == 16) handler.transfer(number);
         else handler.pause(number);
     }
 }

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Meters, Roles} from "./support/Contracts.sol";
+import {Vm} from "./support/Vm.sol";
 import {World} from "./support/World.sol";
 
 /// Which key a meter signed with, and when.
@@ -62,7 +63,16 @@ contract MeterRegistryTest is World {
     }
 
     function test_a_meter_gets_a_key_rotates_and_loses_it() public {
-        sent(OPERATOR, address(meters), enrol(1));
+        bytes memory first_ = enrol(1);
+        vm.recordLogs();
+        sent(OPERATOR, address(meters), first_);
+        Vm.Log memory log = vm.getRecordedLogs()[0];
+        bytes32 name = keccak256(
+            "MeterRegistered(bytes32,uint32,address,address,address,bytes32)"
+        );
+        same(log.topics[0], name, "the event");
+        same(log.topics[1], METER, "of the meter");
+        same(keccak256(log.data), keccak256(abi.encode(1, key(1), POINT)), "its key and point");
         same(meters.meterAt(POINT), METER, "the meter of the point");
         vm.warp(SLOT);
         sent(STRANGER, address(meters), rotation(key(1), key(2), 2));

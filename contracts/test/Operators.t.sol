@@ -3,8 +3,12 @@ pragma solidity 0.8.37;
 
 import {Accounts} from "../src/Accounts.sol";
 import {MarketEvents} from "../src/MarketEvents.sol";
-import {Clearing, FillBatch, Policy, Reason, Terms} from "../src/Types.sol";
-import {Judge, Market, Meters, Roles, Token} from "./support/Contracts.sol";
+import {
+    CashTransfer, Clearing, FillBatch, Mandate, Policy, Reason, Terms
+} from "../src/Types.sol";
+import {
+    Exchange, Judge, Mandates, Market, Meters, Roles, Token
+} from "./support/Contracts.sol";
 import {Evidence} from "./support/Evidence.sol";
 import {NaiveTrades} from "./support/NaiveTrades.sol";
 import {Pair} from "./support/World.sol";
@@ -52,6 +56,108 @@ contract OperatorsTest is Evidence {
         same(market.free(seller), 5_000_000_000, "seller");
     }
 
+    /// Nor does a transfer, alone or as a leg of an exchange, that another key signed.
+    function test_cash_is_not_given_away() public {
+        CashTransfer memory t;
+        (t.account, t.to, t.amount, t.expiry) = (buyer, theirs, 1_000, END);
+        bytes memory forged = abi.encodeCall(
+            Market.transferFor,
+            (t, sign(theirs, hashOf(t, market)))
+        );
+        bytes memory reason = abi.encodeWithSelector(Accounts.NotSigned.selector, buyer);
+        refused(OPERATOR, address(market), forged, reason);
+        Exchange exchange = Exchange(deployed("CurrencyExchange", ""));
+        Exchange.Quote memory q;
+        (q.from, q.to, q.account, q.dealer) = (market, market, buyer, theirs);
+        (q.given, q.taken, q.expiry, q.dealerNonce) = (1_000, 0, END, 1);
+        (t.sender, t.link) = (address(exchange), exchange.quoteId(q));
+        forged = sign(theirs, hashOf(t, market));
+        CashTransfer memory back = t;
+        (back.account, back.to, back.amount, back.nonce) = (theirs, buyer, 0, 1);
+        bytes memory call = abi.encodeCall(
+            Exchange.exchange,
+            (q, forged, sign(theirs, hashOf(back, market)))
+        );
+        refused(OPERATOR, address(exchange), call, reason);
+        same(market.free(buyer), 5_000_000_000, "buyer");
+    }
+
+    /// Tokens outside of the market are their account's: nobody else redeems them.
+    function test_no_tokens_are_redeemed() public {
+        bytes memory mint = abi.encodeCall(Token.mint, (buyer, 1_000, "cash"));
+        sent(OPERATOR, address(token), mint);
+        bytes32 hash = keccak256(
+            "Redemption(address account,uint256 amount,bytes32 destination,uint256 nonce)"
+        );
+        hash = keccak256(abi.encode(hash, buyer, 1_000, bytes32("theirs"), 1));
+        bytes32 separator = domain("Wattex SettlementToken", address(token));
+        hash = keccak256(abi.encodePacked(hex"1901", separator, hash));
+        bytes memory call = abi.encodeCall(
+            Token.redeemFor,
+            (buyer, 1_000, "theirs", 1, sign(theirs, hash))
+        );
+        bytes memory reason = abi.encodeWithSelector(Token.NotSigned.selector, buyer);
+        refused(OPERATOR, address(token), call, reason);
+        // Nor what the market holds, which signs nothing.
+        hash = keccak256(abi.encode(address(market)));
+        call = abi.encodeCall(
+            Token.redeemFor,
+            (address(market), 1_000, "theirs", 1, sign(theirs, hash))
+        );
+        reason = abi.encodeWithSelector(Token.NotSigned.selector, market);
+        refused(OPERATOR, address(token), call, reason);
+        same(token.balanceOf(buyer), 1_000, "untouched");
+    }
+
+    /// No mandate is granted by another key, none is spent, and none can be done without.
+    function test_no_mandate_is_invented() public {
+        Mandate memory m = limits(1);
+        bytes memory forged = sign(theirs, hashOf(buyer, theirs, m, mandates()));
+        bytes memory call = abi.encodeCall(Mandates.grantFor, (buyer, theirs, m, forged));
+        bytes memory reason = abi.encodeWithSelector(Mandates.NotSigned.selector, buyer);
+        refused(OPERATOR, address(mandates()), call, reason);
+        call = abi.encodeCall(Mandates.spend, (buyer, theirs, DAY, 0, 1));
+        refused(OPERATOR, address(mandates()), call, Mandates.NotMarket.selector);
+        Pair memory one = pair(buyer, seller, 1);
+        delegated(one.buy, theirs);
+        check(postOne(termsOf(policy()), single(one)), Reason.BuyerMandate);
+        same(market.free(buyer), 5_000_000_000, "buyer");
+    }
+
+    /// Who granted the operator a mandate loses no more by it than its limits are worth, whatever
+    /// the operator posts, and nothing from when it is ended.
+    function test_a_mandate_is_worth_its_limits() public {
+        Mandate memory m = limits(1);
+        (m.until, m.quantityPerDay) = (type(uint64).max, 8_000);
+        grantTo(buyer, theirs, m);
+        address sybil = account(73);
+        fund(sybil, 100_000_000_000);
+        uint256 most = uint256(m.quantityPerDay) * m.buyPriceMax;
+        for (uint64 i = 0; i < 8; ++i) {
+            Terms memory terms = termsOf(policy());
+            (terms.clearing.mechanism, terms.clearing.price) = (PRICED, 0);
+            terms.clearing.slot = SLOT + i * SLOT_SECONDS;
+            Pair memory one = pair(buyer, sybil, i);
+            (one.buy.slot, one.sell.slot) = (terms.clearing.slot, terms.clearing.slot);
+            (one.buy.expiry, one.sell.expiry) = (type(uint64).max, type(uint64).max);
+            // Above the limit, as large as it is let, at any prices.
+            if (i == 0) one.buy.limitPrice = m.buyPriceMax + 1;
+            one.sell.limitPrice = 0;
+            (one.buyPrice, one.sellPrice) = (m.buyPriceMax - 12_000, 2_000);
+            one.quantity = i == 3 ? 3_000 : 5_000;
+            delegated(one.buy, theirs);
+            Reason expected = i == 1 || i == 3 ? Reason.None : Reason.BuyerMandate;
+            if (i == 7) {
+                m.version += 1;
+                (m.until, m.quantityPerDay) = (0, type(uint64).max);
+                grantTo(buyer, theirs, m);
+            }
+            check(postOne(terms, single(one)), expected);
+            isTrue(5_000_000_000 - market.free(buyer) <= most, "no more than was granted");
+        }
+        same(5_000_000_000 - market.free(buyer), most, "and all of that");
+    }
+
     /// Neither side trades by a key that is not its own.
     function test_a_fill_that_nobody_signed_is_not_settled() public {
         uint256 own = keyOf[buyer];
@@ -95,6 +201,108 @@ contract OperatorsTest is Evidence {
         Pair memory one = pair(buyer, seller, 2);
         (one.buy.slot, one.sell.slot) = (SLOT + SLOT_SECONDS, SLOT + SLOT_SECONDS);
         check(postOne(terms, single(one)), Reason.SellerLimit);
+    }
+
+    /// Nor by prices of each fill: what is between both limits is the most that anyone can take,
+    /// and it goes where both signed that it goes.
+    function test_two_prices_pass_no_limit_either() public {
+        uint64[2][4] memory prices = [
+            [uint64(180_001), 180_000],
+            [uint64(180_000), 179_999],
+            [uint64(180_000), 180_001],
+            [type(uint64).max, 0]
+        ];
+        Reason[4] memory reasons = [
+            Reason.BuyerLimit,
+            Reason.SellerLimit,
+            Reason.BadPrices,
+            Reason.BuyerLimit
+        ];
+        for (uint64 i = 0; i < 4; ++i) {
+            Terms memory terms = termsOf(policy());
+            terms.clearing.mechanism = PRICED;
+            terms.clearing.slot = SLOT + i * SLOT_SECONDS;
+            Pair memory one = pair(buyer, seller, i);
+            (one.buy.slot, one.sell.slot) = (terms.clearing.slot, terms.clearing.slot);
+            (one.buyPrice, one.sellPrice) = (prices[i][0], prices[i][1]);
+            check(postOne(terms, single(one)), reasons[i]);
+        }
+        same(market.free(buyer), 5_000_000_000, "buyer");
+        same(market.free(seller), 5_000_000_000, "seller");
+    }
+
+    /// Who posts the prices of each fill can leave both sides exactly at their limits, and send all
+    /// that is between to the account of the policy: an order says what its owner would pay.
+    function test_what_is_between_both_limits_may_go_to_the_policys_account() public {
+        Terms memory terms = termsOf(policy());
+        terms.clearing.mechanism = PRICED;
+        Pair memory one = pair(buyer, seller, 1);
+        (one.buy.limitPrice, one.sell.limitPrice) = (250_000, 50_000);
+        (one.buyPrice, one.sellPrice) = (238_000, 52_000);
+        check(postOne(terms, single(one)), Reason.None);
+        vm.warp(END);
+        reconcile(0, idOf(terms), NaiveTrades.delivery(0, 5000, 0, 0));
+        uint256 taken = market.locked(DIFFERENCE, idOf(policy()), DAY);
+        same(taken, 5000 * (250_000 - 50_000 - 14_000), "all but the fees");
+        same(5_000_000_000 - market.free(buyer), 5000 * 250_000, "not above the limit");
+        uint256 got = market.locked(seller, idOf(policy()), DAY) - 5000 * 50_000;
+        same(got, 5000 * 50_000, "not below the limit");
+    }
+
+    /// Accounts, prices and times are those of the policy that both signed: another settles with
+    /// nobody, whoever registers it.
+    function test_a_policy_that_nobody_signed_settles_nothing() public {
+        for (uint256 i = 0; i < 4; ++i) {
+            uint256 state = vm.snapshotState();
+            Policy memory other = policy();
+            if (i == 0) other.differenceAccount = theirs;
+            if (i == 1) other.imbalancePrice = type(uint64).max;
+            if (i == 2) other.settleSeconds = 7 days;
+            if (i == 3) (other.sellerShort, other.buyerShort) = (2, 3);
+            Terms memory terms = termsOf(other);
+            terms.clearing.policy = register(other);
+            Pair memory one = pair(buyer, seller, 1);
+            FillBatch memory batch = postOne(terms, single(one));
+            // As if they had signed it, and as they signed.
+            bytes memory call = abi.encodeCall(Market.settle, (batch));
+            refused(OPERATOR, address(market), call, MarketEvents.BadBatch.selector);
+            hide(batch, buyOf(batch, 0), hashOf(one.buy));
+            hide(batch, sellOf(batch, 0), hashOf(one.sell));
+            check(batch, Reason.NotShown);
+            vm.revertToState(state);
+        }
+    }
+
+    /// A shortfall that the reconciler makes up costs a side what it signed that one may cost, and
+    /// no more: no register proves that more was delivered. With an imbalance price it goes to the
+    /// account of the policy.
+    function test_a_shortfall_that_is_made_up_costs_what_was_signed() public {
+        for (uint256 side = 0; side < 2; ++side) {
+            uint256 state = vm.snapshotState();
+            Policy memory p = policy();
+            (p.sellerShort, p.buyerShort, p.imbalancePrice) = (2, 2, 70_000);
+            Terms memory terms = termsOf(p);
+            terms.clearing.policy = register(p);
+            Pair memory one = pair(account(3), account(4), 1);
+            (one.buy.policy, one.sell.policy) = (terms.clearing.policy, terms.clearing.policy);
+            settleAll(terms, single(one));
+            address victim = account(side == 0 ? 4 : 3);
+            address other = account(side == 0 ? 3 : 4);
+            vm.warp(END);
+            run(0, 0, side == 0 ? [uint64(0), 5000, 0] : [uint64(0), 0, 5000]);
+            same(market.locked(BALANCE, terms.clearing.policy, DAY), 5000 * 70_000, "taken");
+            // All of it was fed in and taken: there is nothing that its own registers could cut.
+            uint8 own = side == 0 ? 1 : 0;
+            Judge.Evidence[2] memory full = evidence(victim, 5000, 5000);
+            Judge.Evidence[2] memory none = evidence(other, 0, 0);
+            vm.warp(CORRECTIONS_END + 1);
+            challenge(full, own, 5000, new uint256[](1));
+            same(market.locked(BALANCE, terms.clearing.policy, DAY), 5000 * 70_000, "as signed");
+            // But those of the other side, where they had no use for it.
+            challenge(none, 1 - own, 0, new uint256[](1));
+            same(market.locked(BALANCE, terms.clearing.policy, DAY), 0, "cut");
+            vm.revertToState(state);
+        }
     }
 
     /// Sybil orders can move a price, and never above what a buyer signed; that it was moved is

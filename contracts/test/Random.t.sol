@@ -14,13 +14,15 @@ contract RandomTest is Test {
     }
 
     function test_fuzz_batches_are_settled_as_the_model_says(uint256[7] memory seeds) public {
+        for (uint256 i = 0; i < 7; ++i) handler.mandate(seeds[i] >> 8);
         handler.clear(seeds[0]);
         handler.clear(seeds[1]);
         for (uint256 i = 2; i < 7; ++i) {
             handler.settle(seeds[i]);
             if (seeds[i] & 1 == 1) handler.cancel(seeds[i]);
-            if (seeds[i] & 2 == 2) handler.delegate(seeds[i]);
+            if (seeds[i] & 2 == 2) handler.mandate(seeds[i]);
             if (seeds[i] & 4 == 4) handler.deposit(seeds[i]);
+            if (seeds[i] & 8 == 8) handler.transfer(seeds[i]);
         }
         handler.checkBooks();
         handler.checkTrades();

@@ -3,12 +3,12 @@ pragma solidity 0.8.37;
 
 import {Accounts} from "../src/Accounts.sol";
 import {MarketEvents} from "../src/MarketEvents.sol";
-import {Delivery, Trade} from "../src/Trades.sol";
+import {Delivery, PricePair, Trade} from "../src/Trades.sol";
 import {
     FillBatch, Outcome, Policy, Reason, Terms, TradeBatch
 } from "../src/Types.sol";
 import {Auction} from "./support/Auction.sol";
-import {Market, Roles} from "./support/Contracts.sol";
+import {Judge, Market, Roles} from "./support/Contracts.sol";
 import {NaiveTrades} from "./support/NaiveTrades.sol";
 import {Pair} from "./support/World.sol";
 
@@ -19,6 +19,8 @@ contract ReconcileTest is Auction {
     /// The clearing and its only trade.
     bytes32 private id;
     bytes32 private trade;
+    /// Who tells beforehand where cash would go.
+    Judge private judge;
 
     function setUp() public {
         _begin();
@@ -28,6 +30,7 @@ contract ReconcileTest is Auction {
         fund(seller, 1_000_000_000);
         id = settled(single(pair(buyer, seller, 1)));
         trade = tradeOf(id, 0);
+        judge = Judge(deployed("Challenges", abi.encode(market, address(0), address(0))));
         vm.warp(END);
     }
 
@@ -45,6 +48,11 @@ contract ReconcileTest is Auction {
 
     function expiring() private view returns (bytes memory) {
         return call(255, delivery(0, 0, 0));
+    }
+
+    function preview(Delivery one) private view returns (Outcome memory) {
+        PricePair prices = NaiveTrades.prices(180_000, 180_000);
+        return judge.preview(standing(id, 0).terms, prices, 5000, one);
     }
 
     function wordsOf() private view returns (NaiveTrades.Words memory) {
@@ -72,8 +80,7 @@ contract ReconcileTest is Auction {
     }
 
     function test_a_buyer_who_does_not_take_compensates() public {
-        Terms memory terms = standing(id, 0).terms;
-        Outcome memory outcome = market.preview(terms, 5000, delivery(4200, 0, 800));
+        Outcome memory outcome = preview(delivery(4200, 0, 800));
         same(outcome.compensation, 80_000_000, "800 Wh x (18 ct - 8 ct)");
         reconcile(0, id, delivery(4200, 0, 800));
         same(lockedOf(buyer), 73_600_000, "buyer");
@@ -383,7 +390,7 @@ contract ReconcileTest is Auction {
             uint64 short = claims[2 * run + 1] % (5001 - delivered);
             bool ofSeller = claims[2 * run] & 1 == 0;
             Delivery one = delivery(delivered, ofSeller ? short : 0, ofSeller ? 0 : short);
-            Outcome memory outcome = market.preview(standing(id, 0).terms, 5000, one);
+            Outcome memory outcome = preview(one);
             reconcile(run, id, one);
             same(
                 lockedOf(seller),

@@ -3,9 +3,9 @@ pragma solidity 0.8.37;
 
 import {Accounts} from "../src/Accounts.sol";
 import {MarketEvents} from "../src/MarketEvents.sol";
-import {FillBatch, Order, Reason, SignedOrder} from "../src/Types.sol";
+import {CashTransfer, FillBatch, Mandate, Order, Reason, SignedOrder} from "../src/Types.sol";
 import {Auction} from "./support/Auction.sol";
-import {Market} from "./support/Contracts.sol";
+import {Mandates, Market} from "./support/Contracts.sol";
 import {Pair} from "./support/World.sol";
 
 /// What was signed counts once, on one chain and for one contract.
@@ -97,6 +97,73 @@ contract ReplayTest is Auction {
         refused(STRANGER, address(market), call, reason);
         vm.chainId(CHAIN_ID);
         sent(STRANGER, address(market), call);
+    }
+
+    function test_a_transfer_for_another_contract_or_chain_is_NotSigned() public {
+        CashTransfer memory t;
+        (t.account, t.to, t.amount, t.expiry) = (buyer, seller, 5, END);
+        bytes memory signature = sign(buyer, hashOf(t, market));
+        bytes memory call = abi.encodeCall(Market.transferFor, (t, signature));
+        Market other = newMarket();
+        bytes memory reason = abi.encodeWithSelector(Accounts.NotSigned.selector, buyer);
+        refused(STRANGER, address(other), call, reason);
+        vm.chainId(CHAIN_ID + 1);
+        refused(STRANGER, address(market), call, reason);
+        vm.chainId(CHAIN_ID);
+        sent(STRANGER, address(market), call);
+        reason = abi.encodeWithSelector(Accounts.NonceAlreadyUsed.selector, 0);
+        refused(STRANGER, address(market), call, reason);
+        same(market.free(seller), 2_000_000_005, "once");
+    }
+
+    /// What is signed for one thing is nothing else, though it has the same words.
+    function test_one_request_is_not_taken_for_another() public {
+        bytes32 hash = keccak256("Cancel(address account,uint256 nonce)");
+        bytes memory signature = sign(buyer, typed(keccak256(abi.encode(hash, buyer, 5))));
+        bytes memory call = abi.encodeCall(
+            Market.requestWithdrawalFor,
+            (buyer, 5, 5, signature)
+        );
+        refused(STRANGER, address(market), call, Accounts.NotSigned.selector);
+        CashTransfer memory t;
+        (t.account, t.to, t.amount, t.nonce, t.expiry) = (buyer, seller, 5, 5, END);
+        call = abi.encodeCall(Market.transferFor, (t, signature));
+        refused(STRANGER, address(market), call, Accounts.NotSigned.selector);
+        // A mandate is of another domain than everything of the market.
+        Mandate memory m = limits(1);
+        hash = keccak256(abi.encode(MANDATE_TYPEHASH, buyer, STRANGER, m));
+        call = abi.encodeCall(Mandates.grantFor, (buyer, STRANGER, m, sign(buyer, typed(hash))));
+        refused(STRANGER, address(mandates()), call, Mandates.NotSigned.selector);
+    }
+
+    function test_a_mandate_of_another_contract_or_chain_is_NotSigned() public {
+        Mandate memory m = limits(1);
+        Mandates own = mandates();
+        bytes memory signature = sign(buyer, hashOf(buyer, STRANGER, m, own));
+        bytes memory call = abi.encodeCall(Mandates.grantFor, (buyer, STRANGER, m, signature));
+        Market other = newMarket();
+        bytes memory reason = abi.encodeWithSelector(Mandates.NotSigned.selector, buyer);
+        isTrue(address(other.mandates()) != address(own), "each market has its own");
+        refused(STRANGER, address(other.mandates()), call, reason);
+        vm.chainId(CHAIN_ID + 1);
+        refused(STRANGER, address(own), call, reason);
+        vm.chainId(CHAIN_ID);
+        sent(STRANGER, address(own), call);
+        reason = abi.encodeWithSelector(Mandates.VersionNotHigher.selector, 1);
+        refused(STRANGER, address(own), call, reason);
+        // Nor does the market of the one fill under a mandate of the other.
+        market = other;
+        register(policy());
+        fund(buyer, 5_000_000_000);
+        fund(seller, 2_000_000_000);
+        Pair memory one = pair(buyer, seller, 1);
+        delegated(one.buy, account(60));
+        grantIn(own, account(60));
+        check(postOne(termsOf(policy()), single(one)), Reason.BuyerMandate);
+    }
+
+    function grantIn(Mandates in_, address delegate) private {
+        sent(buyer, address(in_), abi.encodeCall(Mandates.grant, (delegate, limits(1))));
     }
 
     function test_the_same_batch_twice_changes_nothing() public {

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {MarketEvents} from "../src/MarketEvents.sol";
-import {FillBatch, Reason, SignedOrder, TradeBatch} from "../src/Types.sol";
+import {FillBatch, Order, Reason, SignedOrder, TradeBatch} from "../src/Types.sol";
 import {Auction} from "./support/Auction.sol";
 import {Market} from "./support/Contracts.sol";
 import {NaiveTrades} from "./support/NaiveTrades.sol";
@@ -116,9 +116,13 @@ contract RetryTest is Auction {
         FillBatch[] memory batches = prove(termsOf(policy()), all);
         // A clearing that says of both batches that they fill all of the order.
         bytes32 shared = hashOf(all[69].buy);
-        bytes32[] memory leaves = leavesOf(all);
+        bytes32[] memory leaves = leavesOf(termsOf(policy()), all);
         for (uint256 i = 60; i < 70; ++i) {
-            leaves[i] = _leaf(shared, hashOf(all[i].sell), 10, i < 64 ? 40 : 60, 10);
+            leaves[i] = leafOf(
+                [shared, hashOf(all[i].sell)],
+                [uint64(10), i < 64 ? 40 : 60, 10],
+                NaiveTrades.prices(180_000, 180_000)
+            );
         }
         _postLeaves(batches, leaves);
         batches[0].orders[place(batches[0], shared)].filled = 40;
@@ -236,6 +240,76 @@ contract RetryTest is Auction {
             _fullBatch(BadWallet.Answer(answer), good);
             vm.revertToState(state);
         }
+    }
+
+    /// The same with 128 contracts as delegates, whose mandates are asked for and counted.
+    /// forge-config: default.isolate = true
+    function test_a_full_batch_of_contract_delegates_fits_into_a_transaction() public {
+        for (uint256 i = 0; i < 2; ++i) {
+            uint256 state = vm.snapshotState();
+            FillBatch memory batch = _delegates(
+                i == 0 ? BadWallet.Answer.Burn : BadWallet.Answer.Long
+            );
+            check(batch, i == 0 ? Reason.BuyerSignature : Reason.None);
+            string memory name = i == 0 ? "that burn gas" : "that accept";
+            name = string.concat("settle, 128 delegates ", name, ": total");
+            vm.snapshotValue("Gas", name, spent);
+            isTrue(spent < GAS_OF_A_TRANSACTION, "fits into a transaction");
+            vm.revertToState(state);
+        }
+    }
+
+    /// Where all accept with the last of their gas, a batch fits into two: whose order is not shown
+    /// waits for the second.
+    /// forge-config: default.isolate = true
+    function test_a_full_batch_of_slow_delegates_fits_into_two_transactions() public {
+        FillBatch memory batch = _delegates(BadWallet.Answer.Slow);
+        bytes memory whole = abi.encode(batch);
+        Reason[] memory reasons = new Reason[](64);
+        for (uint256 i = 32; i < 64; ++i) reasons[i] = Reason.NotShown;
+        for (uint256 i = 32; i < 64; ++i) {
+            for (uint256 side = 0; side < 2; ++side) {
+                uint256 at_ = side == 0 ? buyOf(batch, i) : sellOf(batch, i);
+                hide(batch, at_, hashIn(batch.terms, batch.orders[at_]));
+            }
+        }
+        check(batch, reasons);
+        isTrue(spent < GAS_OF_A_TRANSACTION, "the first half");
+        uint256 first = spent;
+        // Of what is settled only the accounts count: nobody is asked for it again.
+        batch = abi.decode(whole, (FillBatch));
+        for (uint256 i = 0; i < 32; ++i) {
+            (batch.orders[buyOf(batch, i)].r, batch.orders[sellOf(batch, i)].r) = (
+                bytes32(type(uint256).max),
+                bytes32(type(uint256).max)
+            );
+        }
+        for (uint256 i = 0; i < 64; ++i) {
+            reasons[i] = i < 32 ? Reason.AlreadySettled : Reason.None;
+        }
+        check(batch, reasons);
+        isTrue(spent < GAS_OF_A_TRANSACTION, "the second half");
+        vm.snapshotValue("Gas", "settle, 128 slow delegates, in two: total", first + spent);
+    }
+
+    /// A batch of 64 fills between accounts that each have a contract as their delegate.
+    function _delegates(BadWallet.Answer answer) private returns (FillBatch memory batch) {
+        Pair[] memory all = new Pair[](64);
+        for (uint256 k = 0; k < 64; ++k) {
+            all[k] = pair(account(100 + k), account(200 + k), 1);
+            all[k].quantity = 10;
+            _delegate(all[k].buy, answer);
+            _delegate(all[k].sell, answer);
+        }
+        batch = postOne(termsOf(policy()), all);
+        for (uint256 k = 0; k < 128; ++k) put(batch, k, "of a contract");
+    }
+
+    function _delegate(Order memory one, BadWallet.Answer answer) private {
+        address by = address(new BadWallet(answer));
+        delegated(one, by);
+        grantTo(one.account, by, limits(1));
+        fund(one.account, 100_000_000);
     }
 
     function _fullBatch(BadWallet.Answer answer, bool good) private {

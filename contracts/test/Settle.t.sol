@@ -41,7 +41,18 @@ contract SettleTest is Auction {
         terms.toleranceBps = 10_001;
         refusedPolicy(terms);
         terms = policy();
-        terms.imbalance = 2;
+        terms.sellerShort = 3;
+        refusedPolicy(terms);
+        terms = policy();
+        terms.buyerShort = 4;
+        refusedPolicy(terms);
+        terms = policy();
+        // Settling would end when corrections do, or after them.
+        terms.settleSeconds = 8 days;
+        refusedPolicy(terms);
+        terms.settleSeconds = type(uint32).max;
+        refusedPolicy(terms);
+        (terms.settleSeconds, terms.correctionSeconds) = (1, 0);
         refusedPolicy(terms);
         terms = policy();
         terms.challengeSeconds = 0;
@@ -56,6 +67,21 @@ contract SettleTest is Auction {
         terms = policy();
         terms.platformAccount = address(0);
         refusedPolicy(terms);
+        terms = policy();
+        terms.balanceAccount = address(0);
+        refusedPolicy(terms);
+    }
+
+    function test_every_rule_and_the_longest_settling_are_registered() public {
+        Policy memory terms = policy();
+        for (uint8 i = 0; i < 12; ++i) {
+            (terms.sellerShort, terms.buyerShort) = (i % 3, i / 3);
+            isTrue(market.policies(register(terms)), "a rule of each side");
+        }
+        terms.settleSeconds = 8 days - 1;
+        isTrue(market.policies(register(terms)), "a second of corrections is left");
+        (terms.settleSeconds, terms.correctionSeconds) = (0, 0);
+        isTrue(market.policies(register(terms)), "no corrections where nothing settles late");
     }
 
     function test_a_policy_is_registered_once_and_by_its_role() public {
@@ -109,6 +135,18 @@ contract SettleTest is Auction {
         terms = termsOf(policy());
         terms.clearing.feedInPrice = 19_999;
         refusedClearing(terms, bad);
+    }
+
+    /// Who signed a policy of one price is not asked for what lies between both limits.
+    function test_BadClearing_of_two_prices_where_nobody_may_receive_the_difference() public {
+        Policy memory strict = policy();
+        strict.differenceAccount = address(0);
+        Terms memory terms = termsOf(strict);
+        terms.clearing.policy = register(strict);
+        terms.clearing.mechanism = 128;
+        refusedClearing(terms, abi.encodeWithSelector(MarketEvents.BadClearing.selector));
+        terms.clearing.mechanism = 127;
+        sent(OPERATOR, address(market), abi.encodeCall(Market.clear, (terms)));
     }
 
     function test_a_slot_is_cleared_once_and_by_the_clearer() public {
@@ -198,6 +236,7 @@ contract SettleTest is Auction {
         bytes32 trade = tradeOf(settled(one()), 0);
         for (uint8 side = 0; side < 2; ++side) {
             bytes memory terms = abi.encodePacked(
+                uint64(180_000),
                 uint64(180_000),
                 uint64(300_000),
                 uint64(80_000),

@@ -2,6 +2,8 @@
 pragma solidity 0.8.37;
 
 import {Roles, Token} from "./support/Contracts.sol";
+import {Vm} from "./support/Vm.sol";
+import {Wallet} from "./support/Wallets.sol";
 import {World} from "./support/World.sol";
 
 /// The currency on chain.
@@ -43,8 +45,150 @@ contract SettlementTokenTest is World {
         isTrue(token.minted("payment"), "a payment stays minted");
     }
 
-    function test_a_unit_is_a_billionth() public view {
+    function test_a_unit_is_a_billionth_of_its_currency() public {
         same(token.decimals(), 9, "decimals");
-        same(keccak256(bytes(token.symbol())), keccak256("WXT"), "symbol");
+        same(keccak256(bytes(token.symbol())), keccak256("WXCHF"), "symbol");
+        same(keccak256(bytes(token.name())), keccak256("Wattex Settlement Token CHF"), "name");
+        Token euro = newToken("EUR");
+        same(keccak256(bytes(euro.symbol())), keccak256("WXEUR"), "of another currency");
+    }
+
+    // Redemption
+
+    /// An account with 1000 tokens.
+    function holder() private returns (address made) {
+        made = account(1);
+        bytes memory call = abi.encodeCall(Token.mint, (made, 1000, "cash"));
+        sent(OPERATOR, address(token), call);
+    }
+
+    function redemption(
+        address of_,
+        uint256 amount,
+        bytes32 destination,
+        uint256 nonce
+    ) private view returns (bytes32) {
+        bytes32 hash = keccak256(
+            "Redemption(address account,uint256 amount,bytes32 destination,uint256 nonce)"
+        );
+        hash = keccak256(abi.encode(hash, of_, amount, destination, nonce));
+        bytes32 separator = domain("Wattex SettlementToken", address(token));
+        return keccak256(abi.encodePacked(hex"1901", separator, hash));
+    }
+
+    function redeeming(
+        address of_,
+        uint256 amount,
+        uint256 nonce
+    ) private view returns (bytes memory) {
+        bytes memory signature = sign(of_, redemption(of_, amount, "bank", nonce));
+        return abi.encodeCall(Token.redeemFor, (of_, amount, "bank", nonce, signature));
+    }
+
+    function refusedFor(bytes memory call, bytes memory reason) private {
+        refused(STRANGER, address(token), call, reason);
+    }
+
+    function test_a_redemption_destroys_tokens_and_names_where_to() public {
+        address of_ = holder();
+        bytes memory call = redeeming(of_, 400, 7);
+        vm.recordLogs();
+        sent(STRANGER, address(token), call);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        same(logs.length, 2, "a transfer to nobody, and the redemption");
+        same(logs[1].topics[0], Token.Redeemed.selector, "of the redemption");
+        same(logs[1].topics[1], bytes32(uint256(uint160(of_))), "account");
+        same(logs[1].topics[2], "bank", "destination");
+        same(keccak256(logs[1].data), keccak256(abi.encode(400, 7)), "amount and nonce");
+        same(token.balanceOf(of_), 600, "gone");
+        same(token.totalSupply(), 600, "out of the supply");
+        isTrue(token.redeemed(of_, 7), "kept");
+        isTrue(!token.redeemed(STRANGER, 7), "by account");
+    }
+
+    function test_AlreadyRedeemed() public {
+        address of_ = holder();
+        bytes memory call = redeeming(of_, 400, 7);
+        sent(STRANGER, address(token), call);
+        bytes memory reason = abi.encodeWithSelector(Token.AlreadyRedeemed.selector, 7);
+        refusedFor(call, reason);
+        refusedFor(redeeming(of_, 1, 7), reason);
+        sent(STRANGER, address(token), redeeming(of_, 400, type(uint256).max));
+        same(token.balanceOf(of_), 200, "twice, as it was signed");
+    }
+
+    /// A redemption has no end of its own: who wants none any more redeems nothing with its nonce.
+    function test_a_redemption_of_nothing_ends_another() public {
+        address of_ = holder();
+        bytes memory call = redeeming(of_, 400, 7);
+        sent(STRANGER, address(token), redeeming(of_, 0, 7));
+        refusedFor(call, abi.encodeWithSelector(Token.AlreadyRedeemed.selector, 7));
+        same(token.balanceOf(of_), 1000, "nothing is gone");
+    }
+
+    function test_ERC20InsufficientBalance_of_a_redemption() public {
+        address of_ = holder();
+        bytes memory call = redeeming(of_, 1001, 7);
+        bytes memory reason = abi.encodeWithSelector(
+            Token.ERC20InsufficientBalance.selector,
+            of_,
+            1000,
+            1001
+        );
+        refusedFor(call, reason);
+        isTrue(!token.redeemed(of_, 7), "what is refused uses no nonce");
+        sent(OPERATOR, address(token), abi.encodeCall(Token.mint, (of_, 1, "more")));
+        sent(STRANGER, address(token), call);
+    }
+
+    /// Whatever of a redemption is changed, its signature is of another.
+    function test_NotSigned_of_a_redemption() public {
+        address of_ = holder();
+        bytes memory good = sign(of_, redemption(of_, 400, "bank", 7));
+        bytes memory reason = abi.encodeWithSelector(Token.NotSigned.selector, of_);
+        refusedFor(abi.encodeCall(Token.redeemFor, (of_, 401, "bank", 7, good)), reason);
+        refusedFor(abi.encodeCall(Token.redeemFor, (of_, 400, "other", 7, good)), reason);
+        refusedFor(abi.encodeCall(Token.redeemFor, (of_, 400, "bank", 8, good)), reason);
+        refusedFor(abi.encodeCall(Token.redeemFor, (of_, 400, "bank", 7, "")), reason);
+        bytes memory other = sign(account(2), redemption(of_, 400, "bank", 7));
+        refusedFor(abi.encodeCall(Token.redeemFor, (of_, 400, "bank", 7, other)), reason);
+        reason = abi.encodeWithSelector(Token.NotSigned.selector, STRANGER);
+        refusedFor(abi.encodeCall(Token.redeemFor, (STRANGER, 400, "bank", 7, good)), reason);
+        reason = abi.encodeWithSelector(Token.NotSigned.selector, address(0));
+        refusedFor(abi.encodeCall(Token.redeemFor, (address(0), 0, "bank", 7, "")), reason);
+        bytes memory call = abi.encodeCall(Token.redeemFor, (of_, 400, "bank", 7, good));
+        sent(STRANGER, address(token), call);
+    }
+
+    /// On no other chain and in no other currency.
+    function test_NotSigned_of_a_redemption_elsewhere() public {
+        address of_ = holder();
+        bytes memory call = redeeming(of_, 400, 7);
+        bytes memory reason = abi.encodeWithSelector(Token.NotSigned.selector, of_);
+        vm.chainId(CHAIN_ID + 1);
+        refusedFor(call, reason);
+        vm.chainId(CHAIN_ID);
+        Token euro = newToken("EUR");
+        sent(OPERATOR, address(euro), abi.encodeCall(Token.mint, (of_, 1000, "cash")));
+        refused(STRANGER, address(euro), call, reason);
+        sent(STRANGER, address(token), call);
+        same(euro.balanceOf(of_), 1000, "another currency's");
+    }
+
+    /// A contract's account is asked.
+    function test_a_contract_redeems() public {
+        address wallet = address(new Wallet(account(3)));
+        sent(OPERATOR, address(token), abi.encodeCall(Token.mint, (wallet, 1000, "cash")));
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(
+            keyOf[account(3)],
+            redemption(wallet, 400, "bank", 7)
+        );
+        bytes memory signature = abi.encodePacked(r, s, v);
+        bytes memory call = abi.encodeCall(
+            Token.redeemFor,
+            (wallet, 400, "bank", 7, signature)
+        );
+        sent(STRANGER, address(token), call);
+        same(token.balanceOf(wallet), 600, "gone");
     }
 }

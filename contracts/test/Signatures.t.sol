@@ -2,9 +2,8 @@
 pragma solidity 0.8.37;
 
 import {Signatures} from "../src/Signatures.sol";
-import {FillBatch, Reason} from "../src/Types.sol";
+import {FillBatch, Mandate, Reason} from "../src/Types.sol";
 import {Auction} from "./support/Auction.sol";
-import {Market} from "./support/Contracts.sol";
 import {BadWallet, Wallet} from "./support/Wallets.sol";
 import {Pair} from "./support/World.sol";
 
@@ -92,7 +91,7 @@ contract SignaturesTest is Auction {
         fund(account(1), 10_000_000_000);
         fund(account(2), 10_000_000_000);
         Pair memory one = pair(account(1), account(2), 1);
-        one.buy.delegate = wallet;
+        delegated(one.buy, wallet);
         FillBatch memory batch = postOne(termsOf(policy()), single(one));
         bytes memory own = abi.encodePacked(
             batch.orders[buyOf(batch, 0)].r,
@@ -100,11 +99,11 @@ contract SignaturesTest is Auction {
         );
         put(batch, buyOf(batch, 0), ofOwner(owner, hashOf(one.buy)));
         check(batch, Reason.BuyerSignature);
-        bytes memory grant_ = abi.encodeCall(Market.setDelegate, (wallet, END, 4999));
-        sent(account(1), address(market), grant_);
+        Mandate memory m = limits(1);
+        m.quantityPerSlot = 4999;
+        grantTo(account(1), wallet, m);
         check(batch, Reason.BuyerSignature);
-        grant_ = abi.encodeCall(Market.setDelegate, (wallet, END, 5000));
-        sent(account(1), address(market), grant_);
+        grantTo(account(1), wallet, limits(2));
         uint256 state = vm.snapshotState();
         check(batch, Reason.None);
         vm.revertToState(state);
@@ -122,20 +121,20 @@ contract SignaturesTest is Auction {
         fund(wallets[0], 10_000_000_000);
         fund(account(2), 10_000_000_000);
         Pair memory one = pair(wallets[0], account(2), 1);
-        one.buy.delegate = wallets[1];
+        delegated(one.buy, wallets[1]);
         FillBatch memory batch = postOne(termsOf(policy()), single(one));
         bytes memory byDelegate = ofOwner(account(4), hashOf(one.buy));
         put(batch, buyOf(batch, 0), byDelegate);
         check(batch, Reason.BuyerSignature);
-        bytes memory grant_ = abi.encodeCall(Market.setDelegate, (wallets[1], END, 5000));
-        sent(wallets[0], address(market), grant_);
+        grantTo(wallets[0], wallets[1], limits(1));
         uint256 state = vm.snapshotState();
         check(batch, Reason.None);
         vm.revertToState(state);
         put(batch, buyOf(batch, 0), ofOwner(account(3), hashOf(one.buy)));
         check(batch, Reason.BuyerSignature);
-        grant_ = abi.encodeCall(Market.setDelegate, (wallets[1], 0, 0));
-        sent(wallets[0], address(market), grant_);
+        Mandate memory none;
+        none.version = 2;
+        grantTo(wallets[0], wallets[1], none);
         check(batch, Reason.None);
     }
 

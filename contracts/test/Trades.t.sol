@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Batches} from "../src/Batches.sol";
-import {Delivery, Fill, Trade, Trades} from "../src/Trades.sol";
+import {Delivery, Fill, PricePair, Trade, Trades} from "../src/Trades.sol";
 import {Clearing, TradeBatch} from "../src/Types.sol";
 import {NaiveTrades} from "./support/NaiveTrades.sol";
 import {NaiveTree} from "./support/NaiveTree.sol";
@@ -82,24 +82,63 @@ contract TradesTest is Test {
 
     function test_fuzz_names_leaves_and_hashes_are_as_documented(
         bytes32[3] memory words,
-        uint64[3] memory wh,
+        uint64[5] memory wh,
         uint32 index,
         address[] memory accounts,
-        uint256[] memory trades
-    ) public pure {
+        uint256[] memory trades,
+        uint256[] memory prices
+    ) public view {
         same(
             Batches.tradeId(words[0], index),
             keccak256(abi.encodePacked(words[0], index)),
             "the name of a trade"
         );
-        bytes memory leaf = abi.encodePacked(words[1], words[2], wh[0], wh[1], wh[2]);
-        bytes32 got = Batches.leaf(words[1], words[2], wh[0], wh[1], wh[2]);
+        bytes memory leaf = abi.encodePacked(wh[0], wh[1], wh[2], wh[3], wh[4]);
+        leaf = abi.encodePacked(words[1], words[2], leaf);
+        same(leaf.length, 104, "and a byte before it");
+        PricePair pair = NaiveTrades.prices(wh[3], wh[4]);
+        bytes32 got = Batches.leaf(words[1], words[2], wh[0], wh[1], wh[2], pair);
         same(got, NaiveTree.leaf(leaf), "a leaf");
         TradeBatch memory batch;
         batch.accounts = accounts;
         batch.trades = new Trade[](trades.length);
         for (uint256 i = 0; i < trades.length; ++i) batch.trades[i] = Trade.wrap(trades[i]);
-        same(Batches.hash(accounts, batch.trades), NaiveTrades.hash(batch), "a batch");
+        batch.prices = new PricePair[](prices.length);
+        for (uint256 i = 0; i < prices.length; ++i) batch.prices[i] = PricePair.wrap(prices[i]);
+        got = Batches.hash(accounts, batch.trades, batch.prices);
+        same(got, NaiveTrades.hash(batch), "a batch");
+        same(this.hash(batch), got, "as a call has it");
+    }
+
+    function hash(TradeBatch calldata batch) external pure returns (bytes32) {
+        return Batches.hash(batch);
+    }
+
+    function test_fuzz_a_pair_of_prices_is_read_as_it_was_written(
+        uint64 buy,
+        uint64 sell,
+        uint128 dirt
+    ) public pure {
+        PricePair pair = NaiveTrades.prices(buy, sell);
+        same(pair.buyPrice(), buy, "buyer's");
+        same(pair.sellPrice(), sell, "seller's");
+        PricePair dirty = PricePair.wrap(PricePair.unwrap(pair) | (uint256(dirt) << 128));
+        same(dirty.buyPrice(), buy, "whatever is above it");
+        same(dirty.sellPrice(), sell, "whatever is above it");
+        PricePair one = Trades.onePrice(buy);
+        same(PricePair.unwrap(one), PricePair.unwrap(NaiveTrades.prices(buy, buy)), "one for both");
+    }
+
+    function test_fuzz_mechanisms_from_128_on_have_prices_of_each_fill(
+        uint8 mechanism,
+        uint8 prices,
+        uint8 count
+    ) public pure {
+        Clearing memory c;
+        c.mechanism = mechanism;
+        isTrue(Batches.isPriced(c) == (mechanism > 127), "priced");
+        bool fit = prices == (mechanism > 127 ? count : 0);
+        isTrue(Batches.fit(c, prices, count) == fit, "as many as fills, or none");
     }
 
     function test_fuzz_the_sizes_of_batches_sum_to_the_fills(uint16 fills) public pure {

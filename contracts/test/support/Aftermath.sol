@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {MarketEvents} from "../../src/MarketEvents.sol";
+import {Policy, Terms} from "../../src/Types.sol";
 import {Certificates, Judge} from "./Contracts.sol";
 import {Evidence} from "./Evidence.sol";
 import {NaiveTrades} from "./NaiveTrades.sol";
@@ -33,9 +34,25 @@ contract Aftermath is Evidence {
 
     uint256 private _time;
     uint256 private _random;
+    bytes32 private _policy;
+    /// When runs begin.
+    uint256 private _opens;
+    /// Escrow and collateral of a Wh of each trade.
+    uint256[TRADES] private _tied;
 
-    constructor() {
+    /// With one price and make-whole, or with two prices for each fill, an imbalance price, take or
+    /// pay, and an hour for settling after the slot.
+    constructor(bool priced) {
         _beginWithMeters();
+        Terms memory terms = termsOf(policy());
+        _opens = END;
+        if (priced) {
+            Policy memory p = terms.policy;
+            (p.sellerShort, p.buyerShort, p.settleSeconds) = (2, 3, 1 hours);
+            (terms.clearing.policy, terms.clearing.mechanism) = (register(p), 200);
+            _opens = END + 1 hours;
+        }
+        _policy = terms.clearing.policy;
         for (uint256 i = 0; i < 5; ++i) people[i] = account(1 + i);
         bytes memory call = abi.encodeCall(
             Certificates.registerSource,
@@ -47,8 +64,18 @@ contract Aftermath is Evidence {
             all[i] = pair(people[2 + i % 3], people[i % 2], 1);
             (all[i].buy.quantity, all[i].sell.quantity) = (100_000, 100_000);
             all[i].quantity = uint64(100 + 57 * i);
+            (all[i].buy.policy, all[i].sell.policy) = (_policy, _policy);
+            if (!priced) {
+                // 19.2 ct and 10.8 ct.
+                _tied[i] = 300_000;
+                continue;
+            }
+            all[i].sell.limitPrice = 0;
+            all[i].buyPrice = uint64(180_000 - 3_000 * i);
+            all[i].sellPrice = uint64(all[i].buyPrice - 7_000 * (i % 3));
+            _tied[i] = all[i].buyPrice + 12_000 + 40_000;
         }
-        settleAll(all);
+        settleAll(terms, all);
         _time = END;
         vm.warp(END);
         for (uint256 i = 0; i < 5; ++i) {
@@ -97,7 +124,8 @@ contract Aftermath is Evidence {
         uint64 short = uint64(next(t.quantity - delivered + 1));
         uint64[3] memory wh = next(2) == 0 ? [delivered, short, 0] : [delivered, 0, short];
         uint8 number_ = uint8(t.runs + next(3));
-        bytes4 reason = _time > CORRECTIONS_END ? MarketEvents.OutsideWindow.selector : ACCEPTED;
+        bool open = _time >= _opens && _time <= CORRECTIONS_END;
+        bytes4 reason = open ? ACCEPTED : MarketEvents.OutsideWindow.selector;
         if (reason == ACCEPTED) {
             run(number_, index, wh);
             ++accepted["reconcile"];
@@ -219,20 +247,21 @@ contract Aftermath is Evidence {
 
     /// All escrow and collateral of trades with a run is locked, of others tied up, of nobody else.
     function checkCash() external view {
-        uint256 locked = market.locked(NETWORK, idOf(policy()), DAY);
-        locked += market.locked(PLATFORM, idOf(policy()), DAY);
+        uint256 locked = market.locked(NETWORK, _policy, DAY);
+        locked += market.locked(PLATFORM, _policy, DAY);
+        locked += market.locked(DIFFERENCE, _policy, DAY);
+        locked += market.locked(BALANCE, _policy, DAY);
         uint256 free = 0;
         for (uint256 i = 0; i < 5; ++i) {
-            locked += market.locked(people[i], idOf(policy()), DAY);
+            locked += market.locked(people[i], _policy, DAY);
             free += market.free(people[i]);
         }
         (uint256 run_, uint256 open) = (0, 0);
         NaiveTrades.Words[] memory all = tradesNow();
         for (uint256 i = 0; i < TRADES; ++i) {
             NaiveTrades.Words memory t = all[i];
-            // Escrow and collateral of a Wh: 19.2 ct and 10.8 ct.
-            if (t.runs == 0) open += uint256(t.quantity) * 300_000;
-            else run_ += uint256(t.quantity) * 300_000;
+            if (t.runs == 0) open += t.quantity * _tied[i];
+            else run_ += t.quantity * _tied[i];
         }
         same(locked, run_, "locked");
         same(token.balanceOf(address(market)), free + locked + open, "what is held is owed");

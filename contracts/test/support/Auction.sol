@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {MarketEvents} from "../../src/MarketEvents.sol";
-import {Delivery, Fill} from "../../src/Trades.sol";
+import {Delivery, Fill, PricePair} from "../../src/Trades.sol";
 import {
     FillBatch, Order, Policy, Reason, SignedOrder, Terms, TradeBatch
 } from "../../src/Types.sol";
@@ -17,6 +17,8 @@ import {Pair, World} from "./World.sol";
 abstract contract Auction is World {
     /// Fills of a batch; the last one of a clearing may have fewer.
     uint256 internal constant FILLS_MAX = 64;
+    /// The first mechanism with two prices for each fill.
+    uint8 internal constant PRICED = 128;
 
     /// The pairs of a clearing and their hashes.
     struct Plan {
@@ -78,9 +80,12 @@ abstract contract Auction is World {
     }
 
     /// The leaves of pairs.
-    function leavesOf(Pair[] memory pairs) internal view returns (bytes32[] memory leaves) {
+    function leavesOf(
+        Terms memory terms,
+        Pair[] memory pairs
+    ) internal view returns (bytes32[] memory leaves) {
         Plan memory plan;
-        plan.pairs = pairs;
+        (plan.terms, plan.pairs) = (terms, pairs);
         plan.buys = new bytes32[](pairs.length);
         plan.sells = new bytes32[](pairs.length);
         leaves = new bytes32[](pairs.length);
@@ -92,19 +97,51 @@ abstract contract Auction is World {
     }
 
     function _leaf(Plan memory plan, uint256 i) private pure returns (bytes32) {
-        (bytes32 buy, bytes32 sell) = (plan.buys[i], plan.sells[i]);
-        uint64[2] memory filled = [_filled(plan, buy), _filled(plan, sell)];
-        return _leaf(buy, sell, plan.pairs[i].quantity, filled[0], filled[1]);
+        bytes32[2] memory who = [plan.buys[i], plan.sells[i]];
+        uint64 quantity = plan.pairs[i].quantity;
+        uint64[3] memory wh = [quantity, _filled(plan, who[0]), _filled(plan, who[1])];
+        return leafOf(who, wh, pricesOf(plan.terms, plan.pairs[i]));
     }
 
-    function _leaf(
-        bytes32 buy,
-        bytes32 sell,
-        uint64 quantity,
-        uint64 buyFilled,
-        uint64 sellFilled
+    /// The leaf of a fill between two orders: what is filled of them here, and in the clearing of
+    /// the one and of the other.
+    function leafOf(
+        bytes32[2] memory who,
+        uint64[3] memory wh,
+        PricePair prices
     ) internal pure returns (bytes32) {
-        return NaiveTree.leaf(abi.encodePacked(buy, sell, quantity, buyFilled, sellFilled));
+        (uint64 buyPrice, uint64 sellPrice) = NaiveTrades.read(prices);
+        bytes memory numbers = abi.encodePacked(wh[0], wh[1], wh[2], buyPrice, sellPrice);
+        return NaiveTree.leaf(abi.encodePacked(who[0], who[1], numbers));
+    }
+
+    /// The prices of a pair in a clearing: its own, or those of all.
+    function pricesOf(
+        Terms memory terms,
+        Pair memory one
+    ) internal pure returns (PricePair) {
+        uint64 price = terms.clearing.price;
+        return
+            terms.clearing.mechanism < PRICED
+                ? NaiveTrades.prices(price, price)
+                : NaiveTrades.prices(one.buyPrice, one.sellPrice);
+    }
+
+    /// The prices of a fill, as its batch is shown.
+    function pricesIn(FillBatch memory batch, uint256 i) internal pure returns (PricePair) {
+        uint64 price = batch.terms.clearing.price;
+        return
+            batch.terms.clearing.mechanism < PRICED
+                ? NaiveTrades.prices(price, price)
+                : batch.prices[i];
+    }
+
+    /// The leaf of a fill, as its batch is shown.
+    function leafIn(FillBatch memory batch, uint256 i) internal view returns (bytes32) {
+        (uint64 quantity, uint256 buy, uint256 sell) = NaiveTrades.read(batch.fills[i]);
+        (SignedOrder memory a, SignedOrder memory b) = (batch.orders[buy], batch.orders[sell]);
+        bytes32[2] memory who = [hashIn(batch.terms, a), hashIn(batch.terms, b)];
+        return leafOf(who, [quantity, a.filled, b.filled], pricesIn(batch, i));
     }
 
     /// Posts the clearing of batches with other leaves than they were proven with.
@@ -133,6 +170,10 @@ abstract contract Auction is World {
         batch.terms = plan.terms;
         batch.number = uint32(number);
         batch.fills = new Fill[](count);
+        batch.prices = new PricePair[](plan.terms.clearing.mechanism < PRICED ? 0 : count);
+        for (uint256 i = 0; i < batch.prices.length; ++i) {
+            batch.prices[i] = pricesOf(plan.terms, plan.pairs[first + i]);
+        }
         bytes32[] memory known = new bytes32[](0);
         for (uint256 i = 0; i < count; ++i) {
             Pair memory one = plan.pairs[first + i];
@@ -198,10 +239,11 @@ abstract contract Auction is World {
         result.expiry = one.expiry;
     }
 
-    /// Of an account without a key: something that only a contract could accept.
+    /// The delegate's where the order names one with a key, or else the account's; of one without
+    /// a key something that only a contract could accept.
     function signatureOf(Order memory one) internal view returns (bytes memory) {
-        if (keyOf[one.account] == 0) return "of a contract";
-        return sign(one.account, hashOf(one));
+        address by = keyOf[one.delegate] == 0 ? one.account : one.delegate;
+        return keyOf[by] == 0 ? bytes("of a contract") : sign(by, hashOf(one));
     }
 
     /// Gives the order at a place a signature: 64 bytes are a key's, others a contract account's.
@@ -258,15 +300,7 @@ abstract contract Auction is World {
     /// Makes the only batch of a clearing, as it is shown, what the clearing has.
     function reprove(FillBatch memory batch) internal view {
         bytes32[] memory leaves = new bytes32[](batch.fills.length);
-        for (uint256 i = 0; i < leaves.length; ++i) {
-            (uint64 wh, uint256 buy, uint256 sell) = NaiveTrades.read(batch.fills[i]);
-            bytes memory who = abi.encodePacked(
-                hashIn(batch.terms, batch.orders[buy]),
-                hashIn(batch.terms, batch.orders[sell])
-            );
-            (uint64 a, uint64 b) = (batch.orders[buy].filled, batch.orders[sell].filled);
-            leaves[i] = NaiveTree.leaf(abi.encodePacked(who, wh, a, b));
-        }
+        for (uint256 i = 0; i < leaves.length; ++i) leaves[i] = leafIn(batch, i);
         batch.terms.clearing.fills = uint32(leaves.length);
         batch.terms.clearing.fillsRoot = NaiveTree.root(leaves);
     }
@@ -316,14 +350,11 @@ abstract contract Auction is World {
         vm.recordLogs();
         sent(STRANGER, address(market), abi.encodeCall(Market.settle, (batch)));
         spent = vm.lastCallGas().gasTotalUsed;
-        Vm.Log[] memory logs = vm.getRecordedLogs();
-        same(logs.length, batch.fills.length, "one event of each fill");
-        bytes32 id = idOf(batch.terms);
-        bool[] memory in_ = new bool[](logs.length);
-        for (uint256 i = 0; i < logs.length; ++i) {
-            Reason reason = reasonIn(logs[i], tradeOf(id, batch.number * FILLS_MAX + i));
-            same(uint256(reason), uint256(expected[i]), "the reason of a fill");
-            in_[i] = reason == Reason.None || reason == Reason.AlreadySettled;
+        Reason[] memory got = reasonsIn(batch, vm.getRecordedLogs());
+        bool[] memory in_ = new bool[](got.length);
+        for (uint256 i = 0; i < got.length; ++i) {
+            same(uint256(got[i]), uint256(expected[i]), "the reason of a fill");
+            in_[i] = got[i] == Reason.None || got[i] == Reason.AlreadySettled;
         }
         stand(NaiveTrades.settled(batch, in_));
     }
@@ -335,9 +366,39 @@ abstract contract Auction is World {
         check(batch, reasons);
     }
 
+    /// What the events of settling a batch say became of its fills: one of each, and the prices
+    /// before it where a trade has its own.
+    function reasonsIn(
+        FillBatch memory batch,
+        Vm.Log[] memory logs
+    ) internal pure returns (Reason[] memory reasons) {
+        reasons = new Reason[](batch.fills.length);
+        uint256 k = 0;
+        for (uint256 i = 0; i < reasons.length; ++i) {
+            bytes32 trade = tradeOf(idOf(batch.terms), batch.number * FILLS_MAX + i);
+            bool priced = logs[k].topics[0] == MarketEvents.TradePriced.selector;
+            if (priced) _checkPriced(batch, i, trade, logs[k++]);
+            reasons[i] = reasonIn(logs[k++], trade);
+            bool must = reasons[i] == Reason.None && batch.terms.clearing.mechanism >= PRICED;
+            isTrue(priced == must, "prices of a trade with its own");
+        }
+        same(logs.length, k, "and no other event");
+    }
+
+    function _checkPriced(
+        FillBatch memory batch,
+        uint256 i,
+        bytes32 trade,
+        Vm.Log memory log
+    ) private pure {
+        same(log.topics[1], trade, "the trade that is priced");
+        (uint64 buyPrice, uint64 sellPrice) = NaiveTrades.read(batch.prices[i]);
+        same(keccak256(log.data), keccak256(abi.encode(buyPrice, sellPrice)), "its prices");
+    }
+
     /// What an event of settling says became of the fill of a trade.
     function reasonIn(Vm.Log memory log, bytes32 trade) internal pure returns (Reason) {
-        if (log.topics[0] == MarketEvents.TradeSettled.selector) {
+        if (log.topics[0] == MarketEvents.TradeCreated.selector) {
             same(log.topics[1], trade, "the name of a trade");
             return Reason.None;
         }
@@ -369,13 +430,37 @@ abstract contract Auction is World {
     ) internal {
         bytes memory call = reconciling(run, id, number, deliveries);
         address by = run == 254 ? CHALLENGES : run == 255 ? STRANGER : OPERATOR;
+        vm.recordLogs();
         sent(by, address(market), call);
         spent = vm.lastCallGas().gasTotalUsed;
+        saysRun(vm.getRecordedLogs(), id, number, run, deliveries);
         TradeBatch memory trades = standing(id, number);
         for (uint256 i = 0; i < deliveries.length; ++i) {
             NaiveTrades.apply_(trades, run, deliveries[i]);
         }
         stand(trades);
+    }
+
+    /// The events of a run: one of each delivery in turn, and that it is complete.
+    function saysRun(
+        Vm.Log[] memory logs,
+        bytes32 id,
+        uint256 number,
+        uint8 run,
+        Delivery[] memory deliveries
+    ) internal pure {
+        uint256 count = deliveries.length;
+        same(logs.length, count + 1, "one event of each delivery, and one of the run");
+        for (uint256 i = 0; i < count; ++i) {
+            (uint256 place, uint64[3] memory wh) = NaiveTrades.read(deliveries[i]);
+            same(logs[i].topics[0], MarketEvents.TradeReconciled.selector, "of a delivery");
+            same(logs[i].topics[1], tradeOf(id, number * FILLS_MAX + place), "its trade");
+            bytes memory said = abi.encode(run, wh[0], wh[1], wh[2]);
+            same(keccak256(logs[i].data), keccak256(said), "run and energies");
+        }
+        same(logs[count].topics[0], MarketEvents.SlotReconciled.selector, "of the run");
+        same(logs[count].topics[1], id, "its clearing");
+        same(keccak256(logs[count].data), keccak256(abi.encode(number, run)), "batch and run");
     }
 
     /// Reconciles one trade of the first batch of a clearing.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 pragma solidity 0.8.37;
 
-import {Delivery} from "../../src/Trades.sol";
+import {Delivery, PricePair} from "../../src/Trades.sol";
 import {
-    Claim, FillBatch, Order, Outcome, Policy, Terms, TradeBatch
+    CashTransfer, Claim, FillBatch, Mandate, Order, Outcome, Policy, Terms, TradeBatch
 } from "../../src/Types.sol";
 
 // The contracts as their users see them. The tests stand on these and not on the sources, so that
@@ -14,21 +14,65 @@ interface Roles {
     error AccessControlUnauthorizedAccount(address account, bytes32 role);
 
     function grantRole(bytes32 role, address account) external;
+    function hasRole(bytes32 role, address account) external view returns (bool);
+}
+
+interface Timed is Roles {
+    error TimelockInsufficientDelay(uint256 delay, uint256 minDelay);
+    error TimelockUnexpectedOperationState(bytes32 operationId, bytes32 expectedStates);
+    error TimelockUnauthorizedCaller(address caller);
+
+    function schedule(
+        address target,
+        uint256 value,
+        bytes calldata data,
+        bytes32 predecessor,
+        bytes32 salt,
+        uint256 delay
+    ) external;
+    function execute(
+        address target,
+        uint256 value,
+        bytes calldata data,
+        bytes32 predecessor,
+        bytes32 salt
+    ) external;
+    function cancel(bytes32 operation) external;
+    function updateDelay(uint256 delay) external;
+    function getMinDelay() external view returns (uint256);
 }
 
 interface Token is Roles {
     error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed);
     error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed);
     error PaymentAlreadyMinted(bytes32 payment);
+    error AlreadyRedeemed(uint256 nonce);
+    error NotSigned(address account);
+
+    event Redeemed(
+        address indexed account,
+        uint256 amount,
+        bytes32 indexed destination,
+        uint256 nonce
+    );
 
     function mint(address to, uint256 amount, bytes32 payment) external;
     function minted(bytes32 payment) external view returns (bool);
     function burn(uint256 amount) external;
+    function redeemFor(
+        address account,
+        uint256 amount,
+        bytes32 destination,
+        uint256 nonce,
+        bytes calldata signature
+    ) external;
+    function redeemed(address account, uint256 nonce) external view returns (bool);
     function approve(address spender, uint256 amount) external returns (bool);
     function transfer(address to, uint256 amount) external returns (bool);
     function balanceOf(address account) external view returns (uint256);
     function totalSupply() external view returns (uint256);
     function decimals() external view returns (uint8);
+    function name() external view returns (string memory);
     function symbol() external view returns (string memory);
 }
 
@@ -48,15 +92,7 @@ interface Market is Roles {
     function release(bytes32 policy, uint32 day, address[] calldata accounts) external;
     function cancel(uint256 nonce) external;
     function cancelFor(address account, uint256 nonce, bytes calldata signature) external;
-    function setDelegate(address delegate, uint64 until, uint64 quantityMax) external;
-    function setDelegateFor(
-        address account,
-        address delegate,
-        uint64 until,
-        uint64 quantityMax,
-        uint256 nonce,
-        bytes calldata signature
-    ) external;
+    function transferFor(CashTransfer calldata what, bytes calldata signature) external;
 
     function pause() external;
     function unpause() external;
@@ -79,10 +115,6 @@ interface Market is Roles {
     function withdrawing(
         address account
     ) external view returns (uint256 amount, uint64 availableAt);
-    function delegations(
-        address account,
-        address delegate
-    ) external view returns (uint64 until, uint64 quantityMax);
     function deposited(address sender, bytes32 payment) external view returns (bool);
     function nonceUsed(address account, uint256 nonce) external view returns (bool);
     function nonceCancelled(address account, uint256 nonce) external view returns (bool);
@@ -96,12 +128,79 @@ interface Market is Roles {
         bytes32 id,
         uint256 number
     ) external view returns (bytes32 trades, uint64 settled);
-    function preview(
-        Terms calldata terms,
-        uint64 quantity,
-        Delivery delivery
-    ) external pure returns (Outcome memory);
+    function mandates() external view returns (Mandates);
     function paused() external view returns (bool);
+}
+
+interface Mandates {
+    error VersionNotHigher(uint64 version);
+    error NotSigned(address account);
+    error NotMarket(address sender);
+
+    event MandateGranted(address indexed account, address indexed delegate, Mandate mandate);
+
+    function grant(address delegate, Mandate calldata mandate) external;
+    function grantFor(
+        address account,
+        address delegate,
+        Mandate calldata mandate,
+        bytes calldata signature
+    ) external;
+    function spend(
+        address account,
+        address delegate,
+        uint256 day,
+        uint256 side,
+        uint256 filled_
+    ) external;
+    function allows(
+        Order calldata order,
+        uint256 filled_,
+        uint32 slotSeconds
+    ) external view returns (bool);
+    function mandateOf(address account, address delegate) external view returns (Mandate memory);
+    function filled(
+        address account,
+        address delegate,
+        uint256 day,
+        uint256 side
+    ) external view returns (uint256);
+    function orderNonce(
+        address delegate,
+        uint64 slot,
+        uint32 slotSeconds,
+        uint8 side
+    ) external pure returns (uint256);
+    function market() external view returns (address);
+}
+
+interface Exchange {
+    struct Quote {
+        Market from;
+        Market to;
+        address account;
+        address dealer;
+        uint256 given;
+        uint256 taken;
+        uint64 expiry;
+        uint256 accountNonce;
+        uint256 dealerNonce;
+    }
+
+    event Exchanged(
+        bytes32 indexed quote,
+        address indexed account,
+        address indexed dealer,
+        uint256 given,
+        uint256 taken
+    );
+
+    function exchange(
+        Quote calldata quote,
+        bytes calldata accountSignature,
+        bytes calldata dealerSignature
+    ) external;
+    function quoteId(Quote calldata quote) external pure returns (bytes32);
 }
 
 interface Meters is Roles {
@@ -237,6 +336,12 @@ interface Judge {
         Claim[] calldata claims,
         TradeBatch[] calldata batches
     ) external;
+    function preview(
+        Terms calldata terms,
+        PricePair prices,
+        uint64 quantity,
+        Delivery delivery
+    ) external pure returns (Outcome memory);
 }
 
 interface Certificates is Roles {

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Delivery} from "../../src/Trades.sol";
-import {Claim, FillBatch, Order, Reason, TradeBatch} from "../../src/Types.sol";
+import {Claim, FillBatch, Order, Reason, Terms, TradeBatch} from "../../src/Types.sol";
 import {Auction} from "./Auction.sol";
 import {Certificates, Judge, Meters, Readings, Roles} from "./Contracts.sol";
 import {NaiveTrades} from "./NaiveTrades.sol";
@@ -27,7 +27,8 @@ abstract contract Evidence is Auction {
         _begin();
         meters = Meters(deployed("MeterRegistry", abi.encode(OPERATOR)));
         readings = Readings(deployed("ReadingAnchor", abi.encode(OPERATOR)));
-        address next = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
+        // After the market and its mandates.
+        address next = nextAddress(2);
         market = newMarket(next);
         judge = Judge(deployed("Challenges", abi.encode(market, meters, readings)));
         same(address(judge), next, "where the market expects it");
@@ -123,9 +124,13 @@ abstract contract Evidence is Auction {
 
     /// Settles the clearing of these pairs, with cash and meters for all of their accounts.
     function settleAll(Pair[] memory all) internal {
+        settleAll(termsOf(policy()), all);
+    }
+
+    function settleAll(Terms memory terms, Pair[] memory all) internal {
         delete pairs;
-        _paths = NaiveTree.paths(leavesOf(all));
-        FillBatch[] memory batches = post(termsOf(policy()), all);
+        _paths = NaiveTree.paths(leavesOf(terms, all));
+        FillBatch[] memory batches = post(terms, all);
         for (uint256 i = 0; i < all.length; ++i) {
             pairs.push(all[i]);
             _filledOf[hashOf(all[i].buy)] += all[i].quantity;
@@ -168,8 +173,10 @@ abstract contract Evidence is Auction {
         uint8 side
     ) internal view returns (Claim[] memory all) {
         all = new Claim[](indices.length);
+        Terms memory terms = standing(id, 0).terms;
         for (uint256 i = 0; i < all.length; ++i) {
             Pair memory one = pairs[indices[i]];
+            all[i].prices = pricesOf(terms, one);
             all[i].order = side == 0 ? one.buy : one.sell;
             all[i].other = hashOf(side == 0 ? one.sell : one.buy);
             all[i].filled = _filledOf[hashOf(all[i].order)];

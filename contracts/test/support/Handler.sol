@@ -1,98 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 pragma solidity 0.8.37;
 
-import {Accounts} from "../../src/Accounts.sol";
 import {MarketEvents} from "../../src/MarketEvents.sol";
-import {Delivery, Trade} from "../../src/Trades.sol";
-import {FillBatch, Reason, Terms, TradeBatch} from "../../src/Types.sol";
-import {Market, Roles, Token} from "./Contracts.sol";
+import {Delivery, PricePair, Trade} from "../../src/Trades.sol";
+import {FillBatch, Reason, SignedOrder, Terms, TradeBatch} from "../../src/Types.sol";
+import {Cashier} from "./Cashier.sol";
+import {Market, Roles} from "./Contracts.sol";
 import {NaiveTrades} from "./NaiveTrades.sol";
-import {Trader} from "./Trader.sol";
 import {Vm} from "./Vm.sol";
 
-/// What can happen to a market. Each action is sent to the contract and noted in the model, which
-/// says beforehand whether it must be refused, and why.
-contract Handler is Trader {
+/// What can happen to a market: time, clearings, their batches, runs and pauses, and what accounts
+/// do meanwhile.
+contract Handler is Cashier {
     /// How often a fill came out so.
-    uint256[17] public outcomes;
-    /// How often an action was accepted, and refused.
-    mapping(string action => uint256) public accepted;
-    mapping(string action => uint256) public refusals;
-    bytes32 private _payment;
+    uint256[20] public outcomes;
     /// Which batches have trades.
     bytes32[2][] private _kept;
 
-    constructor() {
-        _settleIn();
-        for (uint256 i = 0; i < 7; ++i) {
-            // Every other one has little.
-            uint256 amount = i % 2 == 0 ? 1_000_000_000 : 50_000_000;
-            fund(people[i], amount);
-            freeOf[people[i]] = amount;
-            held += amount;
-        }
-    }
-
-    modifier step(uint256 number) {
-        seed(number);
-        vm.warp(time);
-        _;
-    }
-
-    /// Sends a call that must be accepted, or refused for `reason`.
-    function act(
-        string memory action,
-        address from,
-        bytes memory call,
-        bytes4 reason
-    ) private returns (bool done) {
-        if (reason == ACCEPTED) {
-            sent(from, address(market), call);
-            ++accepted[action];
-            return true;
-        }
-        refused(from, address(market), call, reason);
-        ++refusals[action];
-    }
-
     function warp(uint256 number) external step(number) {
-        time += one(40) ? next(3 days) : one(8) ? next(3 hours) : next(300);
-    }
-
-    function deposit(uint256 number) external step(number) {
-        (address to, uint256 amount) = (anyone(), next(100_000_000));
-        bytes32 payment = keccak256(abi.encode(number));
-        bytes4 reason = ACCEPTED;
-        if (one(5) && _payment != 0) {
-            (payment, reason) = (_payment, Accounts.PaymentAlreadyDeposited.selector);
-        } else {
-            bytes memory mint = abi.encodeCall(Token.mint, (OPERATOR, amount, payment));
-            if (token.minted(payment)) return;
-            sent(OPERATOR, address(token), mint);
-            bytes memory approve = abi.encodeCall(Token.approve, (address(market), amount));
-            sent(OPERATOR, address(token), approve);
-        }
-        bytes memory call = abi.encodeCall(Market.depositFor, (to, amount, payment));
-        if (!act("deposit", OPERATOR, call, reason)) return;
-        _payment = payment;
-        freeOf[to] += amount;
-        held += amount;
+        time += one(100) ? next(3 days) : one(16) ? next(3 hours) : next(400);
     }
 
     function clear(uint256 number) external step(number) {
-        uint256 kind = next(3);
+        uint256 kind = next(KINDS);
         uint64 slot = uint64((time / SLOT_SECONDS + next(2)) * SLOT_SECONDS);
+        // One that is over, which some policies settle still.
+        uint32 more = policies[kind].settleSeconds;
+        if (more != 0 ? one(2) : one(20)) slot -= uint64(SLOT_SECONDS * (1 + next(4)));
+        bool over = time >= slot + SLOT_SECONDS + more;
         bool taken = market.cleared(policies[kind].zone, slot) != 0;
         Terms memory terms = anyClearing(kind, slot);
         bytes4 reason = ACCEPTED;
         if (stopped) reason = Market.EnforcedPause.selector;
+        else if (over) reason = MarketEvents.SlotOver.selector;
         else if (taken) reason = MarketEvents.AlreadyCleared.selector;
         if (!act("clear", OPERATOR, abi.encodeCall(Market.clear, (terms)), reason)) return;
         clearings.push(terms.clearing);
         policyOf.push(uint8(kind));
         ids.push(idOf(terms));
-        uint32 day = dayOf(slot);
-        if (days_.length == 0 || days_[days_.length - 1] < day) days_.push(day);
+        _expect(kind, dayOf(slot));
+    }
+
+    /// Something may be locked of a policy's day.
+    function _expect(uint256 kind, uint32 day) private {
+        bool known;
+        for (uint256 i = 0; i < days_.length; ++i) known = known || days_[i] == day;
+        if (!known) days_.push(day);
+        for (uint256 i = 0; i < _terms.length; ++i) {
+            if (_terms[i][0] == kind && _terms[i][1] == day) return;
+        }
+        _terms.push([kind, day]);
     }
 
     /// A batch of one of the last clearings, now and then spoilt, sometimes twice.
@@ -110,9 +67,9 @@ contract Handler is Trader {
         same(trades.length, before, "the same batch twice changes nothing");
     }
 
-    /// The first clearing from this place on whose slot is not over, or the last.
+    /// The first clearing from this place on that is still settled, or the last.
     function _latest(uint256 place) private view returns (uint256) {
-        while (place + 1 < ids.length && time >= clearings[place].slot + SLOT_SECONDS) ++place;
+        while (place + 1 < ids.length && time >= settledUntil(place)) ++place;
         return place;
     }
 
@@ -121,29 +78,44 @@ contract Handler is Trader {
         vm.recordLogs();
         bytes memory call = abi.encodeCall(Market.settle, (batch));
         if (!act("settle", anyone(), call, reason)) return;
-        Vm.Log[] memory logs = vm.getRecordedLogs();
-        same(logs.length, batch.fills.length, "one event of each fill");
-        bool[] memory settled_ = new bool[](logs.length);
+        Reason[] memory got = reasonsIn(batch, vm.getRecordedLogs());
+        bool[] memory settled_ = new bool[](got.length);
         uint256 before = 0;
-        for (uint256 i = 0; i < logs.length; ++i) {
+        Looked[] memory looked = lookAt(batch);
+        for (uint256 i = 0; i < got.length; ++i) {
             bytes32 trade = tradeOf(ids[place], batch.number * FILLS_MAX + i);
-            Reason must = expected(place, batch, i);
-            same(uint256(reasonIn(logs[i], trade)), uint256(must), "what became of a fill");
+            Reason must = expected(place, batch, looked, i);
+            same(uint256(got[i]), uint256(must), "what became of a fill");
             ++outcomes[uint256(must)];
             if (must == Reason.AlreadySettled) ++before;
-            if (must == Reason.None) note(place, batch, i);
+            if (must == Reason.None) note(place, batch, looked, i);
             settled_[i] = traded[trade].quantity != 0;
         }
         TradeBatch memory kept = NaiveTrades.settled(batch, settled_);
         stand(kept);
+        _checkDays(batch);
         if (before != 0 || kept.accounts.length == 0) return;
         _kept.push([ids[place], bytes32(uint256(batch.number))]);
+    }
+
+    /// What is counted of the delegates of a batch is what the model counts.
+    function _checkDays(FillBatch memory batch) private view {
+        uint32 day = dayOf(batch.terms.clearing.slot);
+        for (uint256 i = 0; i < batch.orders.length; ++i) {
+            SignedOrder memory o = batch.orders[i];
+            if (o.side > 1) continue;
+            same(
+                mandates().filled(o.account, o.delegate, day, o.side),
+                ofDay[dayOfDelegate(o.account, o.delegate, day, o.side)],
+                "what a delegate's orders filled in a day"
+            );
+        }
     }
 
     /// A delivery of a trade of a batch, rather one of which this run is still to come.
     function anyDelivery(uint8 run, TradeBatch memory batch) private returns (Delivery) {
         uint256 place = batch.trades.length;
-        for (uint256 tries = 0; tries < 10 && !one(30); ++tries) {
+        for (uint256 tries = 0; tries < 20 && !one(60); ++tries) {
             place = next(batch.trades.length);
             NaiveTrades.Words memory t = NaiveTrades.read(batch.trades[place]);
             if (t.quantity != 0 && _rises(run, t.runs)) break;
@@ -172,7 +144,7 @@ contract Handler is Trader {
         } else if (run < 254) {
             if (from != OPERATOR) return Roles.AccessControlUnauthorizedAccount.selector;
             if (stopped) return Market.EnforcedPause.selector;
-            open = time >= endOf(t) && time <= corrected;
+            open = time >= settledUntil(t.clearing) && time <= corrected;
         }
         return open ? ACCEPTED : MarketEvents.OutsideWindow.selector;
     }
@@ -244,10 +216,10 @@ contract Handler is Trader {
         uint8 run,
         address from
     ) private returns (bytes32[2] memory which, bytes4 reason) {
-        for (uint256 tries = 0; tries < 8; ++tries) {
-            which = _kept[_kept.length - 1 - next(_least(_kept.length, 12))];
+        for (uint256 tries = 0; tries < 20; ++tries) {
+            which = _kept[_kept.length - 1 - next(_least(_kept.length, 40))];
             reason = _flawOfRun(run, from, _someTrade(which));
-            if (reason == ACCEPTED || one(12)) break;
+            if (reason == ACCEPTED || one(40)) break;
         }
     }
 
@@ -261,7 +233,10 @@ contract Handler is Trader {
 
     /// Changes one bit of what is shown of the trades of a batch.
     function _change(TradeBatch memory batch) private {
-        if (one(4)) {
+        if (batch.prices.length != 0 && one(3)) {
+            uint256 k = next(batch.prices.length);
+            batch.prices[k] = PricePair.wrap(PricePair.unwrap(batch.prices[k]) ^ (1 << next(256)));
+        } else if (one(4)) {
             uint256 k = next(batch.accounts.length);
             batch.accounts[k] = address(uint160(batch.accounts[k]) ^ uint160(1 << next(160)));
         } else {
@@ -270,97 +245,9 @@ contract Handler is Trader {
         }
     }
 
-    function release(uint256 number) external step(number) {
-        if (days_.length == 0) return;
-        uint8 kind = uint8(next(3));
-        uint32 day = days_[next(days_.length)];
-        address[] memory all = new address[](1 + next(3));
-        bytes4 reason = ACCEPTED;
-        for (uint256 i = 0; i < all.length; ++i) {
-            all[i] = people[next(people.length)];
-            bool due = lockedOf[all[i]][kind][day] != 0;
-            if (due && time < lockedUntil[all[i]][kind][day]) reason = Accounts.NotYet.selector;
-        }
-        bytes memory call = abi.encodeCall(Market.release, (policyIds[kind], day, all));
-        if (!act("release", anyone(), call, reason)) return;
-        for (uint256 i = 0; i < all.length; ++i) {
-            if (lockedOf[all[i]][kind][day] == 0) continue;
-            freeOf[all[i]] += lockedOf[all[i]][kind][day];
-            lockedOf[all[i]][kind][day] = 0;
-            lockedUntil[all[i]][kind][day] = 0;
-        }
-    }
-
-    function requestWithdrawal(uint256 number) external step(number) {
-        address who = people[next(6)];
-        uint256 amount = next(freeOf[who] / (one(8) ? 1 : 20) + 1);
-        if (one(8)) amount = freeOf[who] + 1;
-        bytes4 reason = amount > freeOf[who] ? Accounts.NotEnoughFree.selector : ACCEPTED;
-        if (one(2)) {
-            bytes memory direct = abi.encodeCall(Market.requestWithdrawal, (amount));
-            if (!act("requestWithdrawal", who, direct, reason)) return;
-        } else {
-            uint256 nonce = recentNonce();
-            bytes32 hash = keccak256("Withdrawal(address account,uint256 amount,uint256 nonce)");
-            hash = typed(keccak256(abi.encode(hash, who, amount, nonce)));
-            bytes memory signature = honestly(one(8) ? people[next(6)] : who, hash);
-            if (used[who][nonce]) reason = Accounts.NonceAlreadyUsed.selector;
-            if (!honest[keccak256(abi.encode(who, hash, signature))]) {
-                reason = Accounts.NotSigned.selector;
-            }
-            bytes memory call = abi.encodeCall(
-                Market.requestWithdrawalFor,
-                (who, amount, nonce, signature)
-            );
-            if (!act("requestWithdrawal", anyone(), call, reason)) return;
-            used[who][nonce] = true;
-        }
-        freeOf[who] -= amount;
-        leavingOf[who] += amount;
-        leavesAt[who] = time + WITHDRAWAL_DELAY;
-    }
-
-    function withdraw(uint256 number) external step(number) {
-        address who = people[next(6)];
-        bytes4 reason = ACCEPTED;
-        if (leavingOf[who] == 0) reason = Accounts.NothingToWithdraw.selector;
-        else if (time < leavesAt[who]) reason = Accounts.NotYet.selector;
-        if (!act("withdraw", anyone(), abi.encodeCall(Market.withdraw, (who)), reason)) return;
-        held -= leavingOf[who];
-        (leavingOf[who], leavesAt[who]) = (0, 0);
-    }
-
-    function cancel(uint256 number) external step(number) {
-        address who = people[next(6)];
-        uint256 nonce = recentNonce();
-        bytes4 reason = ACCEPTED;
-        if (one(2)) {
-            act("cancel", who, abi.encodeCall(Market.cancel, (nonce)), reason);
-        } else {
-            bytes32 hash = keccak256("Cancel(address account,uint256 nonce)");
-            hash = typed(keccak256(abi.encode(hash, who, nonce)));
-            bytes memory signature = honestly(one(4) ? people[next(6)] : who, hash);
-            if (!honest[keccak256(abi.encode(who, hash, signature))]) {
-                reason = Accounts.NotSigned.selector;
-            }
-            bytes memory call = abi.encodeCall(Market.cancelFor, (who, nonce, signature));
-            if (!act("cancel", anyone(), call, reason)) return;
-        }
-        (used[who][nonce], cancelled[who][nonce]) = (true, true);
-    }
-
-    function delegate(uint256 number) external step(number) {
-        (address who, address to) = (people[next(6)], anyone());
-        uint64 until = one(3) ? 0 : uint64(time + next(4 hours));
-        uint64 most = uint64(next(5000));
-        bytes memory call = abi.encodeCall(Market.setDelegate, (to, until, most));
-        act("delegate", who, call, ACCEPTED);
-        (delegateUntil[who][to], delegateMost[who][to]) = (until, most);
-    }
-
     /// Rarely, and never for long.
     function pause(uint256 number) external step(number) {
-        if (!stopped && !one(3)) return;
+        if (!stopped && !one(6)) return;
         bytes memory call = stopped
             ? abi.encodeCall(Market.unpause, ())
             : abi.encodeCall(Market.pause, ());
@@ -379,11 +266,12 @@ contract Handler is Trader {
             owed += freeOf[who] + leaving;
             for (uint256 d = 0; d < days_.length; ++d) {
                 same(market.digest(who, days_[d]), digestOf[who][days_[d]], "digest");
-                for (uint8 p = 0; p < 3; ++p) {
-                    uint256 amount = market.locked(who, policyIds[p], days_[d]);
-                    same(amount, lockedOf[who][p][days_[d]], "locked");
-                    owed += amount;
-                }
+            }
+            for (uint256 k = 0; k < _terms.length; ++k) {
+                (uint8 p, uint32 day) = (uint8(_terms[k][0]), uint32(_terms[k][1]));
+                uint256 amount = market.locked(who, policyIds[p], day);
+                same(amount, lockedOf[who][p][day], "locked");
+                owed += amount;
             }
         }
         same(token.balanceOf(address(market)), owed, "what is held is owed, to the unit");
@@ -431,14 +319,10 @@ contract Handler is Trader {
                 reconcile(255, id, number, list(Delivery.wrap(i)));
             }
         }
-        for (uint256 d = 0; d < days_.length; ++d) {
-            for (uint8 p = 0; p < 3; ++p) {
-                bytes memory call = abi.encodeCall(
-                    Market.release,
-                    (policyIds[p], days_[d], people)
-                );
-                sent(STRANGER, address(market), call);
-            }
+        for (uint256 k = 0; k < _terms.length; ++k) {
+            (uint256 p, uint32 day) = (_terms[k][0], uint32(_terms[k][1]));
+            bytes memory call = abi.encodeCall(Market.release, (policyIds[p], day, people));
+            sent(STRANGER, address(market), call);
         }
         for (uint256 i = 0; i < people.length; ++i) {
             bytes memory call = abi.encodeCall(

@@ -2,10 +2,12 @@
 pragma solidity 0.8.37;
 
 import {MarketEvents} from "../../src/MarketEvents.sol";
-import {Clearing, FillBatch, Policy, Reason, SignedOrder, Terms} from "../../src/Types.sol";
+import {PricePair} from "../../src/Trades.sol";
+import {
+    Clearing, FillBatch, Mandate, Order, Policy, Reason, SignedOrder, Terms
+} from "../../src/Types.sol";
 import {Auction} from "./Auction.sol";
 import {NaiveTrades} from "./NaiveTrades.sol";
-import {NaiveTree} from "./NaiveTree.sol";
 
 /// The market once more, as plain books without hashes of state or packing.
 ///
@@ -22,7 +24,8 @@ abstract contract Model is Auction {
         uint8 policy;
         uint64 slot;
         uint64 quantity;
-        uint64 price;
+        uint64 buyPrice;
+        uint64 sellPrice;
         uint64 retail;
         uint64 feedIn;
         uint16 runs;
@@ -37,6 +40,21 @@ abstract contract Model is Auction {
         uint256 seller;
         uint256 network;
         uint256 platform;
+        uint256 difference;
+        uint256 balance;
+    }
+
+    /// Who signed an order of a batch, and whether it is inside what its delegate may sign, as both
+    /// were before the batch.
+    struct Looked {
+        Signer who;
+        bool mandated;
+    }
+
+    enum Signer {
+        Nobody,
+        Account,
+        Delegate
     }
 
     Policy[] internal policies;
@@ -58,8 +76,9 @@ abstract contract Model is Auction {
     mapping(address account => mapping(uint32 day => bytes32)) internal digestOf;
     mapping(address account => mapping(uint256 nonce => bool)) internal used;
     mapping(address account => mapping(uint256 nonce => bool)) internal cancelled;
-    mapping(address account => mapping(address delegate => uint64)) internal delegateUntil;
-    mapping(address account => mapping(address delegate => uint64)) internal delegateMost;
+    mapping(address account => mapping(address delegate => Mandate)) internal mandateOf;
+    /// By account, delegate, day and side.
+    mapping(bytes32 => uint256) internal ofDay;
     /// By hash of (signer, what was signed, signature).
     mapping(bytes32 => bool) internal honest;
     mapping(bytes32 order => uint256) internal filled;
@@ -70,26 +89,55 @@ abstract contract Model is Auction {
     uint256 internal escrowed;
     uint256 internal collateralised;
     bool internal stopped;
+    /// How many trades an order of a delegate is in, how many left a difference, and how many runs
+    /// made somebody pay an imbalance price, a seller make its buyer whole, or a buyer its seller.
+    uint256[5] public seen;
 
     function dayOf(uint256 time) internal pure returns (uint32) {
         return uint32(time / 1 days);
+    }
+
+    function dayOfDelegate(
+        address of_,
+        address by,
+        uint32 day,
+        uint8 side
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(of_, by, day, side));
     }
 
     function allIn(Policy storage p, uint256 price) internal view returns (uint256) {
         return price + p.networkFee + p.buyerFee;
     }
 
+    /// What a seller may owe of a Wh that it does not deliver.
+    function postedPrice(
+        Policy storage p,
+        uint256 buyPrice,
+        uint256 retail
+    ) internal view returns (uint256) {
+        if (p.sellerShort == 0) return 0;
+        if (p.sellerShort == 2) return p.imbalancePrice;
+        uint256 price = allIn(p, buyPrice);
+        return retail > price ? retail - price : 0;
+    }
+
     function escrowOf(Traded storage t) internal view returns (uint256) {
-        return t.quantity * allIn(policies[t.policy], t.price);
+        return t.quantity * allIn(policies[t.policy], t.buyPrice);
     }
 
     function collateralOf(Traded storage t) internal view returns (uint256) {
-        uint256 price = allIn(policies[t.policy], t.price);
-        return t.retail > price ? t.quantity * (t.retail - price) : 0;
+        return t.quantity * postedPrice(policies[t.policy], t.buyPrice, t.retail);
     }
 
     function endOf(Traded storage t) internal view returns (uint256) {
         return uint256(t.slot) + policies[t.policy].slotSeconds;
+    }
+
+    /// When nothing more of a clearing is settled.
+    function settledUntil(uint256 place) internal view returns (uint256) {
+        Policy storage p = policies[policyOf[place]];
+        return uint256(clearings[place].slot) + p.slotSeconds + p.settleSeconds;
     }
 
     function untilOf(Traded storage t) internal view returns (uint256) {
@@ -101,32 +149,64 @@ abstract contract Model is Auction {
         return Terms(clearings[place], policies[policyOf[place]]);
     }
 
-    /// Whether somebody who may sign this order did. A key's signature has 64 bytes, others are a
-    /// contract's to judge: of a delegate in force that is one, or else of the account.
-    function agreed(FillBatch memory batch, uint256 place) internal view returns (bool) {
-        SignedOrder memory one = batch.orders[place];
+    /// Looks at all orders of a batch before any of its fills is settled.
+    function lookAt(FillBatch memory batch) internal view returns (Looked[] memory all) {
+        all = new Looked[](batch.orders.length);
+        for (uint256 i = 0; i < all.length; ++i) {
+            if (batch.orders[i].account == address(0)) continue;
+            all[i].mandated = _mandated(batch, batch.orders[i]);
+            all[i].who = _signer(batch, batch.orders[i], all[i].mandated);
+        }
+    }
+
+    /// Who of those who may sign this order did. A key's signature has 64 bytes, others are a
+    /// contract's to judge: of a delegate that is one and may sign this, or else of the account.
+    function _signer(
+        FillBatch memory batch,
+        SignedOrder memory one,
+        bool mandated
+    ) private view returns (Signer) {
         bytes32 hash = hashIn(batch.terms, one);
         (address by, address of_) = (one.delegate, one.account);
-        bool granted = by != address(0) &&
-            block.timestamp < delegateUntil[of_][by] &&
-            one.quantity <= delegateMost[of_][by];
         if (one.vs != 0) {
             bytes memory compact = abi.encodePacked(one.r, one.vs);
-            if (honest[keccak256(abi.encode(of_, hash, compact))]) return true;
-            return granted && honest[keccak256(abi.encode(by, hash, compact))];
+            if (honest[keccak256(abi.encode(of_, hash, compact))]) return Signer.Account;
+            bool other = honest[keccak256(abi.encode(by, hash, compact))];
+            return other ? Signer.Delegate : Signer.Nobody;
         }
-        if (uint256(one.r) >= batch.signatures.length) return false;
-        address asked = granted && by.code.length != 0 ? by : of_;
+        if (uint256(one.r) >= batch.signatures.length) return Signer.Nobody;
+        bool asked = mandated && by.code.length != 0;
         bytes memory signature = batch.signatures[uint256(one.r)];
-        return asked.code.length != 0 && honest[keccak256(abi.encode(asked, hash, signature))];
+        hash = keccak256(abi.encode(asked ? by : of_, hash, signature));
+        if (!honest[hash] || (asked ? by : of_).code.length == 0) return Signer.Nobody;
+        return asked ? Signer.Delegate : Signer.Account;
+    }
+
+    /// Whether an order is inside every limit of what its account lets its delegate sign.
+    function _mandated(
+        FillBatch memory batch,
+        SignedOrder memory one
+    ) private view returns (bool) {
+        Mandate storage m = mandateOf[one.account][one.delegate];
+        Order memory only = orderIn(batch.terms, one);
+        if (block.timestamp >= m.until || only.policy != m.policy) return false;
+        if (one.side == 0 && one.limitPrice > m.buyPriceMax) return false;
+        if (one.side != 0 && one.limitPrice < m.sellPriceMin) return false;
+        if (one.quantity > m.quantityPerSlot) return false;
+        delegated(only, one.delegate);
+        if (one.nonce != only.nonce) return false;
+        uint32 day = dayOf(only.slot);
+        uint256 sum = ofDay[dayOfDelegate(one.account, one.delegate, day, one.side)];
+        // What was filled of it before is in the sum.
+        uint256 before = filled[hashIn(batch.terms, one)];
+        if (one.filled > before) sum += one.filled - before;
+        return sum <= m.quantityPerDay;
     }
 
     /// Why a whole batch must be refused of the clearing with this place.
     function flawOf(uint256 place, FillBatch memory batch) internal view returns (bytes4) {
         if (idOf(batch.terms) != ids[place]) return MarketEvents.UnknownClearing.selector;
-        if (block.timestamp >= clearings[place].slot + SLOT_SECONDS) {
-            return MarketEvents.SlotOver.selector;
-        }
+        if (block.timestamp >= settledUntil(place)) return MarketEvents.SlotOver.selector;
         bool few = batch.orders.length <= 2 * FILLS_MAX;
         if (!few || !_rising(batch)) return MarketEvents.BadBatch.selector;
         uint256 fills = leavesIn[place].length;
@@ -134,33 +214,33 @@ abstract contract Model is Auction {
         if (first >= fills || batch.fills.length != _least(fills - first, FILLS_MAX)) {
             return MarketEvents.BadBatch.selector;
         }
-        bool is_ = pathsIn[place][batch.number] == keccak256(abi.encode(batch.path));
+        uint256 prices = clearings[place].mechanism < PRICED ? 0 : batch.fills.length;
+        if (batch.prices.length != prices) return MarketEvents.BadBatch.selector;
         for (uint256 i = 0; i < batch.fills.length; ++i) {
-            (, uint256 buy, uint256 sell) = NaiveTrades.read(batch.fills[i]);
-            if (buy >= batch.orders.length || sell >= batch.orders.length) return PANIC;
-            is_ = is_ && _isLeaf(place, batch, i);
-            // Of what is settled already, both accounts are shown.
-            if (traded[tradeOf(ids[place], first + i)].quantity == 0) continue;
-            bool hidden = batch.orders[buy].account == address(0);
-            hidden = hidden || batch.orders[sell].account == address(0);
-            if (hidden) return MarketEvents.BadBatch.selector;
+            bytes4 flaw = _flawOfFill(place, batch, i);
+            if (flaw != ACCEPTED) return flaw;
+        }
+        bool is_ = pathsIn[place][batch.number] == keccak256(abi.encode(batch.path));
+        for (uint256 i = 0; i < batch.fills.length && is_; ++i) {
+            is_ = leafIn(batch, i) == leavesIn[place][first + i];
         }
         return is_ ? ACCEPTED : MarketEvents.BadBatch.selector;
     }
 
-    function _isLeaf(
+    /// Why a fill ends a batch before all of it is known.
+    function _flawOfFill(
         uint256 place,
         FillBatch memory batch,
         uint256 i
-    ) private view returns (bool) {
-        (uint64 wh, uint256 buy, uint256 sell) = NaiveTrades.read(batch.fills[i]);
-        bytes memory who = abi.encodePacked(
-            hashIn(batch.terms, batch.orders[buy]),
-            hashIn(batch.terms, batch.orders[sell])
-        );
-        (uint64 a, uint64 b) = (batch.orders[buy].filled, batch.orders[sell].filled);
-        bytes32 leaf = NaiveTree.leaf(abi.encodePacked(who, wh, a, b));
-        return leaf == leavesIn[place][batch.number * FILLS_MAX + i];
+    ) private view returns (bytes4) {
+        (, uint256 buy, uint256 sell) = NaiveTrades.read(batch.fills[i]);
+        if (buy >= batch.orders.length || sell >= batch.orders.length) return PANIC;
+        // Of what is settled already, both accounts are shown.
+        bytes32 trade = tradeOf(ids[place], batch.number * FILLS_MAX + i);
+        bool hidden = batch.orders[buy].account == address(0);
+        hidden = hidden || batch.orders[sell].account == address(0);
+        hidden = hidden && traded[trade].quantity != 0;
+        return hidden ? MarketEvents.BadBatch.selector : ACCEPTED;
     }
 
     function _rising(FillBatch memory batch) private view returns (bool) {
@@ -177,6 +257,7 @@ abstract contract Model is Auction {
     function expected(
         uint256 place,
         FillBatch memory batch,
+        Looked[] memory looked,
         uint256 i
     ) internal view returns (Reason) {
         bytes32 trade = tradeOf(ids[place], batch.number * FILLS_MAX + i);
@@ -187,28 +268,40 @@ abstract contract Model is Auction {
         if (both[0].side != 0 || both[1].side != 1) return Reason.WrongSide;
         if (both[0].account == both[1].account) return Reason.SameAccount;
         if (quantity == 0) return Reason.NoQuantity;
-        for (uint256 side = 0; side < 2; ++side) {
-            Reason reason = _ofOrder(place, batch, side == 0 ? buy : sell);
-            if (reason != Reason.None) return reason;
-        }
-        return _standing(place, batch, both, quantity);
+        Reason reason = _ofPrices(place, both, pricesIn(batch, i));
+        if (reason == Reason.None) reason = _ofOrder(both[0], looked[buy]);
+        if (reason == Reason.None) reason = _ofOrder(both[1], looked[sell]);
+        if (reason != Reason.None) return reason;
+        return _standing(place, batch, both, i);
+    }
+
+    /// Why the prices of a fill are not what both orders allow.
+    function _ofPrices(
+        uint256 place,
+        SignedOrder[2] memory both,
+        PricePair prices
+    ) private view returns (Reason) {
+        Policy storage p = policies[policyOf[place]];
+        (uint64 buyPrice, uint64 sellPrice) = NaiveTrades.read(prices);
+        if (buyPrice < sellPrice) return Reason.BadPrices;
+        if (both[0].limitPrice < allIn(p, buyPrice)) return Reason.BuyerLimit;
+        int256 net = int256(uint256(sellPrice)) - int256(uint256(p.sellerFee));
+        return net < int256(uint256(both[1].limitPrice)) ? Reason.SellerLimit : Reason.None;
     }
 
     /// Why no fill of an order holds.
     function _ofOrder(
-        uint256 place,
-        FillBatch memory batch,
-        uint256 which
+        SignedOrder memory one,
+        Looked memory looked
     ) private view returns (Reason) {
-        SignedOrder memory one = batch.orders[which];
-        Clearing storage c = clearings[place];
-        Policy storage p = policies[policyOf[place]];
         bool buys = one.side == 0;
         if (one.expiry < block.timestamp) return Reason.Expired;
-        if (buys && one.limitPrice < allIn(p, c.price)) return Reason.BuyerLimit;
-        int256 net = int256(uint256(c.price)) - int256(uint256(p.sellerFee));
-        if (!buys && net < int256(uint256(one.limitPrice))) return Reason.SellerLimit;
-        if (!agreed(batch, which)) return buys ? Reason.BuyerSignature : Reason.SellerSignature;
+        if (looked.who == Signer.Nobody) {
+            return buys ? Reason.BuyerSignature : Reason.SellerSignature;
+        }
+        if (looked.who == Signer.Delegate && !looked.mandated) {
+            return buys ? Reason.BuyerMandate : Reason.SellerMandate;
+        }
         if (one.minFill <= one.filled && one.filled <= one.quantity) return Reason.None;
         return buys ? Reason.BuyerQuantity : Reason.SellerQuantity;
     }
@@ -217,17 +310,18 @@ abstract contract Model is Auction {
         uint256 place,
         FillBatch memory batch,
         SignedOrder[2] memory both,
-        uint64 quantity
+        uint256 i
     ) private view returns (Reason) {
+        (uint64 quantity, , ) = NaiveTrades.read(batch.fills[i]);
         bytes32[2] memory hashes = [hashIn(batch.terms, both[0]), hashIn(batch.terms, both[1])];
         if (_nonceGone(both[0], hashes[0])) return Reason.BuyerNonce;
         if (_nonceGone(both[1], hashes[1])) return Reason.SellerNonce;
         if (filled[hashes[0]] + quantity > both[0].filled) return Reason.BuyerQuantity;
         if (filled[hashes[1]] + quantity > both[1].filled) return Reason.SellerQuantity;
-        Clearing storage c = clearings[place];
-        uint256 price = allIn(policies[policyOf[place]], c.price);
-        if (freeOf[both[0].account] < quantity * price) return Reason.BuyerFunds;
-        price = c.retailPrice > price ? c.retailPrice - price : 0;
+        Policy storage p = policies[policyOf[place]];
+        (uint64 buyPrice, ) = NaiveTrades.read(pricesIn(batch, i));
+        if (freeOf[both[0].account] < quantity * allIn(p, buyPrice)) return Reason.BuyerFunds;
+        uint256 price = postedPrice(p, buyPrice, clearings[place].retailPrice);
         return freeOf[both[1].account] < quantity * price ? Reason.SellerFunds : Reason.None;
     }
 
@@ -237,38 +331,63 @@ abstract contract Model is Auction {
     }
 
     /// Notes a trade that was settled.
-    function note(uint256 place, FillBatch memory batch, uint256 i) internal {
+    function note(
+        uint256 place,
+        FillBatch memory batch,
+        Looked[] memory looked,
+        uint256 i
+    ) internal {
         bytes32 trade = tradeOf(ids[place], batch.number * FILLS_MAX + i);
         (uint64 quantity, uint256 buy, uint256 sell) = NaiveTrades.read(batch.fills[i]);
         Clearing storage c = clearings[place];
         Traded storage t = traded[trade];
         (t.buyer, t.seller) = (batch.orders[buy].account, batch.orders[sell].account);
         (t.clearing, t.policy) = (place, policyOf[place]);
-        (t.slot, t.quantity, t.price) = (c.slot, quantity, c.price);
+        (t.slot, t.quantity) = (c.slot, quantity);
+        (t.buyPrice, t.sellPrice) = NaiveTrades.read(pricesIn(batch, i));
         (t.retail, t.feedIn) = (c.retailPrice, c.feedInPrice);
         trades.push(trade);
-        _fill(batch, buy, quantity);
-        _fill(batch, sell, quantity);
+        bool granted = looked[buy].who == Signer.Delegate;
+        if (granted || looked[sell].who == Signer.Delegate) ++seen[0];
+        if (t.buyPrice != t.sellPrice) ++seen[1];
+        _fill(batch, looked, buy, quantity);
+        _fill(batch, looked, sell, quantity);
         freeOf[t.buyer] -= escrowOf(t);
         freeOf[t.seller] -= collateralOf(t);
         escrowed += escrowOf(t);
         collateralised += collateralOf(t);
         for (uint8 side = 0; side < 2; ++side) {
             address of_ = side == 0 ? t.buyer : t.seller;
+            bytes memory prices = abi.encodePacked(t.buyPrice, t.sellPrice, t.retail, t.feedIn);
             bytes memory what = abi.encodePacked(
                 digestOf[of_][dayOf(t.slot)],
                 bytes1(0x01),
                 trade,
                 side,
-                abi.encodePacked(t.slot, t.quantity, t.price, t.retail, t.feedIn, c.policy)
+                abi.encodePacked(t.slot, t.quantity, prices, c.policy)
             );
             digestOf[of_][dayOf(t.slot)] = keccak256(what);
         }
     }
 
-    function _fill(FillBatch memory batch, uint256 place, uint64 quantity) private {
+    function _fill(
+        FillBatch memory batch,
+        Looked[] memory looked,
+        uint256 place,
+        uint64 quantity
+    ) private {
         SignedOrder memory one = batch.orders[place];
         bytes32 hash = hashIn(batch.terms, one);
+        isTrue(looked[place].who != Signer.Nobody, "no trade without a signature");
+        if (looked[place].who == Signer.Delegate) {
+            uint32 day = dayOf(batch.terms.clearing.slot);
+            bytes32 key = dayOfDelegate(one.account, one.delegate, day, one.side);
+            ofDay[key] += quantity;
+            Mandate storage m = mandateOf[one.account][one.delegate];
+            isTrue(ofDay[key] <= m.quantityPerDay, "no more in a day than was granted");
+            bool inSlot = filled[hash] + quantity <= m.quantityPerSlot;
+            isTrue(inSlot, "no more in a slot than was granted");
+        }
         filled[hash] += quantity;
         isTrue(filled[hash] <= one.filled, "no more than the clearing fills");
         isTrue(filled[hash] <= one.quantity, "no more than was ordered");
@@ -281,20 +400,33 @@ abstract contract Model is Auction {
         uint256 q = t.delivered;
         s.network = q * p.networkFee;
         s.platform = q * (p.buyerFee + p.sellerFee);
-        s.seller = q * (t.price - p.sellerFee) + collateralOf(t);
-        s.buyer = escrowOf(t) - q * allIn(p, t.price);
-        if (p.imbalance == 0) return s;
+        s.difference = q * (t.buyPrice - t.sellPrice);
+        s.seller = q * (t.sellPrice - p.sellerFee) + collateralOf(t);
+        s.buyer = escrowOf(t) - q * allIn(p, t.buyPrice);
         uint256 share = (uint256(t.quantity) * p.toleranceBps) / 10_000;
         uint256 tolerance = share > p.toleranceWh ? share : p.toleranceWh;
-        uint256 price = allIn(p, t.price);
-        if (t.sellerShort > tolerance && t.retail > price) {
-            uint256 part = t.sellerShort * (t.retail - price);
-            (s.buyer, s.seller) = (s.buyer + part, s.seller - part);
+        if (t.sellerShort > tolerance) {
+            // All that was posted for it goes to who is owed it.
+            uint256 owed = t.sellerShort * postedPrice(p, t.buyPrice, t.retail);
+            s.seller -= owed;
+            if (p.sellerShort == 2) s.balance += owed;
+            else s.buyer += owed;
         }
-        if (t.buyerShort > tolerance && t.price > t.feedIn) {
-            uint256 part = uint256(t.buyerShort) * (t.price - t.feedIn);
-            (s.seller, s.buyer) = (s.seller + part, s.buyer - part);
+        if (t.buyerShort > tolerance) {
+            uint256 owed = t.buyerShort * _untakenPrice(t, p);
+            s.buyer -= owed;
+            if (p.buyerShort == 2) s.balance += owed;
+            else s.seller += owed;
         }
+    }
+
+    /// What a buyer owes of a Wh that it does not take.
+    function _untakenPrice(Traded storage t, Policy storage p) private view returns (uint256) {
+        if (p.buyerShort == 0) return 0;
+        if (p.buyerShort == 1) return t.sellPrice > t.feedIn ? t.sellPrice - t.feedIn : 0;
+        if (p.buyerShort == 3) return t.sellPrice - p.sellerFee;
+        uint256 most = allIn(p, t.buyPrice);
+        return p.imbalancePrice < most ? p.imbalancePrice : most;
     }
 
     /// Notes what was delivered of a trade.
@@ -308,10 +440,16 @@ abstract contract Model is Auction {
         t.runs = uint16(run) + 1;
         (t.delivered, t.sellerShort, t.buyerShort) = (wh[0], wh[1], wh[2]);
         Shares memory next = shares(t);
+        if (next.balance != 0) ++seen[2];
+        uint256 kept = next.buyer + t.delivered * allIn(policies[t.policy], t.buyPrice);
+        if (kept > escrowOf(t)) ++seen[3];
+        if (next.balance == 0 && kept < escrowOf(t)) ++seen[4];
         _relock(t, t.seller, next.seller, last.seller);
         _relock(t, t.buyer, next.buyer, last.buyer);
         _relock(t, policies[t.policy].networkAccount, next.network, last.network);
         _relock(t, policies[t.policy].platformAccount, next.platform, last.platform);
+        _relock(t, policies[t.policy].differenceAccount, next.difference, last.difference);
+        _relock(t, policies[t.policy].balanceAccount, next.balance, last.balance);
         for (uint8 side = 0; side < 2; ++side) {
             address of_ = side == 0 ? t.buyer : t.seller;
             bytes32 before = digestOf[of_][dayOf(t.slot)];

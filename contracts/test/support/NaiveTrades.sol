@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 pragma solidity 0.8.37;
 
-import {Delivery, Fill, Trade} from "../../src/Trades.sol";
+import {Delivery, Fill, PricePair, Trade} from "../../src/Trades.sol";
 import {FillBatch, TradeBatch} from "../../src/Types.sol";
 
 /// The words of fills, deliveries and trades, and the hash of a batch, written down once more.
@@ -24,6 +24,16 @@ library NaiveTrades {
     function read(Fill word) internal pure returns (uint64 quantity, uint256 buy, uint256 sell) {
         uint256 all = Fill.unwrap(word);
         return (uint64(all / 0x10000), (all / 0x100) % 0x100, all % 0x100);
+    }
+
+    function prices(uint64 buy, uint64 sell) internal pure returns (PricePair) {
+        return PricePair.wrap(uint256(buy) * 2 ** 64 + sell);
+    }
+
+    /// The buyer's price and the seller's.
+    function read(PricePair word) internal pure returns (uint64 buy, uint64 sell) {
+        uint256 all = PricePair.unwrap(word);
+        return (uint64((all / 2 ** 64) % 2 ** 64), uint64(all % 2 ** 64));
     }
 
     function delivery(
@@ -93,6 +103,12 @@ library NaiveTrades {
             t.seller = placeOf(trades.accounts, batch.orders[sell].account);
             trades.trades[i] = trade(t);
         }
+        // Of each trade its own, where there are two prices for each fill.
+        trades.prices = new PricePair[](batch.prices.length);
+        for (uint256 i = 0; i < trades.prices.length; ++i) {
+            (uint64 buy, uint64 sell) = read(batch.prices[i]);
+            if (those[i]) trades.prices[i] = prices(buy, sell);
+        }
     }
 
     /// What a run makes of a trade.
@@ -111,7 +127,7 @@ library NaiveTrades {
         }
     }
 
-    /// What is kept of a batch: H(H(accounts) || H(trades)), each in 32 bytes.
+    /// What is kept of a batch: H(H(accounts) || H(trades) || H(prices)), each in 32 bytes.
     function hash(TradeBatch memory trades) internal pure returns (bytes32) {
         bytes memory accounts;
         for (uint256 i = 0; i < trades.accounts.length; ++i) {
@@ -121,7 +137,14 @@ library NaiveTrades {
         for (uint256 i = 0; i < trades.trades.length; ++i) {
             words = bytes.concat(words, abi.encode(trades.trades[i]));
         }
-        return keccak256(bytes.concat(keccak256(accounts), keccak256(words)));
+        bytes memory pairs;
+        for (uint256 i = 0; i < trades.prices.length; ++i) {
+            pairs = bytes.concat(pairs, abi.encode(trades.prices[i]));
+        }
+        return
+            keccak256(
+                bytes.concat(keccak256(accounts), keccak256(words), keccak256(pairs))
+            );
     }
 
     /// A rising list with one account more, unless it is there.

@@ -35,7 +35,8 @@ contract BadWallet {
         Short,
         Other,
         Long,
-        Dirty
+        Dirty,
+        Slow
     }
 
     Answer private immutable _answer;
@@ -48,6 +49,8 @@ contract BadWallet {
         Answer answer = _answer;
         if (answer == Answer.Revert) revert("no");
         if (answer == Answer.Burn) while (true) {}
+        // The right answer with the last of the gas.
+        if (answer == Answer.Slow) while (gasleft() > 1000) {}
         assembly {
             mstore(0, shl(224, 0x1626ba7e))
             switch answer
@@ -65,6 +68,9 @@ contract BadWallet {
             // The right four bytes and something behind them.
             case 6 {
                 mstore(0, or(shl(224, 0x1626ba7e), 1))
+                return(0, 32)
+            }
+            case 7 {
                 return(0, 32)
             }
         }

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 pragma solidity 0.8.37;
 
-import {Clearing, Order, Policy, Terms} from "../../src/Types.sol";
-import {Market, Roles, Token} from "./Contracts.sol";
+import {CashTransfer, Clearing, Mandate, Order, Policy, Terms} from "../../src/Types.sol";
+import {Mandates, Market, Roles, Token} from "./Contracts.sol";
 import {Test} from "./Test.sol";
 
-/// A buyer's and a seller's order, and how much of both is filled.
+/// A buyer's and a seller's order, and how much of both is filled. The prices are those of the
+/// fill where its clearing has two for each.
 struct Pair {
     Order buy;
     Order sell;
     uint64 quantity;
+    uint64 buyPrice;
+    uint64 sellPrice;
 }
 
 /// A market with its token and a few accounts whose keys are known.
@@ -44,6 +47,20 @@ abstract contract World is Test {
     address internal constant CHALLENGES = address(0xca);
     address internal constant NETWORK = address(0xf1);
     address internal constant PLATFORM = address(0xf2);
+    address internal constant DIFFERENCE = address(0xf3);
+    address internal constant BALANCE = address(0xf4);
+
+    bytes32 internal constant TRANSFER_TYPEHASH =
+        keccak256(
+            "CashTransfer(address account,address to,uint256 amount,uint256 nonce,uint64 expiry,"
+            "address sender,bytes32 link)"
+        );
+    bytes32 internal constant MANDATE_TYPEHASH =
+        keccak256(
+            "Mandate(address account,address delegate,bytes32 policy,uint64 until,"
+            "uint64 buyPriceMax,uint64 sellPriceMin,uint64 quantityPerSlot,uint64 quantityPerDay,"
+            "uint64 version)"
+        );
 
     Token internal token;
     Market internal market;
@@ -53,23 +70,36 @@ abstract contract World is Test {
     function _begin() internal {
         vm.chainId(CHAIN_ID);
         vm.warp(SLOT - 600);
-        token = Token(deployed("SettlementToken", abi.encode(OPERATOR)));
+        token = newToken("CHF");
         market = newMarket();
-        grant(token, "MINTER");
+    }
+
+    function newToken(string memory currency) internal returns (Token made) {
+        made = Token(deployed("SettlementToken", abi.encode(OPERATOR, currency)));
+        grant(made, "MINTER");
     }
 
     function newMarket() internal returns (Market made) {
         return newMarket(CHALLENGES);
     }
 
-    /// A market where this contract judges evidence.
+    /// A market where this contract judges evidence, the second contract that is made here: its
+    /// mandates are the first.
     function newMarket(address judge) internal returns (Market made) {
-        bytes memory arguments = abi.encode(token, OPERATOR, WITHDRAWAL_DELAY, judge);
+        address next = nextAddress(1);
+        address granted = deployed("TradingMandate", abi.encode(next));
+        bytes memory arguments = abi.encode(token, OPERATOR, WITHDRAWAL_DELAY, judge, granted);
         made = Market(deployed("EnergyMarket", arguments));
+        same(address(made), next, "where its mandates expect it");
         grant(made, "CLEARER");
         grant(made, "RECONCILER");
         grant(made, "POLICY");
         grant(made, "PAUSER");
+    }
+
+    /// Where this contract makes the next but `later`.
+    function nextAddress(uint256 later) internal view returns (address) {
+        return vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + later);
     }
 
     function deployed(string memory name, bytes memory arguments) internal returns (address) {
@@ -90,10 +120,14 @@ abstract contract World is Test {
 
     /// Gives an account free cash.
     function fund(address to, uint256 amount) internal {
+        fund(market, token, to, amount);
+    }
+
+    function fund(Market in_, Token of_, address to, uint256 amount) internal {
         bytes32 payment = bytes32(++_payments);
-        sent(OPERATOR, address(token), abi.encodeCall(Token.mint, (OPERATOR, amount, payment)));
-        sent(OPERATOR, address(token), abi.encodeCall(Token.approve, (address(market), amount)));
-        sent(OPERATOR, address(market), abi.encodeCall(Market.depositFor, (to, amount, payment)));
+        sent(OPERATOR, address(of_), abi.encodeCall(Token.mint, (OPERATOR, amount, payment)));
+        sent(OPERATOR, address(of_), abi.encodeCall(Token.approve, (address(in_), amount)));
+        sent(OPERATOR, address(in_), abi.encodeCall(Market.depositFor, (to, amount, payment)));
     }
 
     function policy() internal pure returns (Policy memory terms) {
@@ -107,11 +141,14 @@ abstract contract World is Test {
         terms.feedInPriceMin = 20_000;
         terms.toleranceBps = 1_000;
         terms.toleranceWh = 50;
-        terms.imbalance = 1;
+        (terms.sellerShort, terms.buyerShort) = (1, 1);
+        terms.imbalancePrice = 40_000;
         terms.correctionSeconds = 8 days;
         terms.challengeSeconds = 3 days;
         terms.networkAccount = NETWORK;
         terms.platformAccount = PLATFORM;
+        terms.differenceAccount = DIFFERENCE;
+        terms.balanceAccount = BALANCE;
     }
 
     function idOf(Policy memory terms) internal pure returns (bytes32) {
@@ -165,7 +202,7 @@ abstract contract World is Test {
         address seller,
         uint256 nonce
     ) internal pure returns (Pair memory) {
-        return Pair(order(buyer, 0, nonce), order(seller, 1, nonce), 5000);
+        return Pair(order(buyer, 0, nonce), order(seller, 1, nonce), 5000, 180_000, 180_000);
     }
 
     function single(Pair memory one) internal pure returns (Pair[] memory all) {
@@ -201,6 +238,45 @@ abstract contract World is Test {
 
     function hashOf(Order memory terms) internal view returns (bytes32) {
         return typed(keccak256(abi.encode(ORDER_TYPEHASH, terms)));
+    }
+
+    /// What an account signs to give another cash in a market.
+    function hashOf(CashTransfer memory what, Market in_) internal view returns (bytes32) {
+        return typed(keccak256(abi.encode(TRANSFER_TYPEHASH, what)), in_);
+    }
+
+    function mandates() internal view returns (Mandates) {
+        return market.mandates();
+    }
+
+    /// What an account signs to grant a mandate, in another domain than its orders.
+    function hashOf(
+        address of_,
+        address delegate,
+        Mandate memory mandate,
+        Mandates in_
+    ) internal view returns (bytes32) {
+        bytes32 hash = keccak256(abi.encode(MANDATE_TYPEHASH, of_, delegate, mandate));
+        bytes32 separator = domain("Wattex TradingMandate", address(in_));
+        return keccak256(abi.encodePacked(hex"1901", separator, hash));
+    }
+
+    /// A mandate in which the orders of {order} just are.
+    function limits(uint64 version) internal pure returns (Mandate memory m) {
+        (m.policy, m.until, m.version) = (idOf(policy()), END, version);
+        (m.buyPriceMax, m.sellPriceMin) = (192_000, 178_000);
+        (m.quantityPerSlot, m.quantityPerDay) = (5000, 5000);
+    }
+
+    /// Lets a delegate sign for an account.
+    function grantTo(address of_, address delegate, Mandate memory m) internal {
+        sent(of_, address(mandates()), abi.encodeCall(Mandates.grant, (delegate, m)));
+    }
+
+    /// Makes an order one of a delegate: the only one of its slot and side.
+    function delegated(Order memory one, address delegate) internal pure {
+        one.delegate = delegate;
+        one.nonce = (uint256(uint160(delegate)) << 96) + 2 * (one.slot / SLOT_SECONDS) + one.side;
     }
 
     /// 64 bytes, EIP-2098.

@@ -14,7 +14,7 @@ use merkle::Tree;
 use units::{Energy, Overflow};
 
 use crate::bindings::EnergyMarket;
-use crate::clearing::{Delivery, Posted};
+use crate::clearing::{Delivery, Posted, Prices};
 use crate::digest::Reconciled;
 use crate::order::OrderTerms;
 
@@ -29,14 +29,16 @@ pub fn trade_id(clearing: B256, index: u32) -> B256 {
 }
 
 /// The data of a leaf under a clearing's fills root (hashed by `merkle::leaf`): both orders, what
-/// is filled of them here, and in the whole clearing.
-pub fn fill_leaf(fill: &Met, [buy_filled, sell_filled]: [Energy; 2]) -> [u8; 88] {
-    let mut data = [0; 88];
+/// is filled of them here, and in the whole clearing, and both prices.
+pub fn fill_leaf(fill: &Met, [buy_filled, sell_filled]: [Energy; 2]) -> [u8; 104] {
+    let mut data = [0; 104];
     data[..32].copy_from_slice(fill.buy.as_slice());
     data[32..64].copy_from_slice(fill.sell.as_slice());
     data[64..72].copy_from_slice(&fill.quantity.wh().to_be_bytes());
     data[72..80].copy_from_slice(&buy_filled.wh().to_be_bytes());
-    data[80..].copy_from_slice(&sell_filled.wh().to_be_bytes());
+    data[80..88].copy_from_slice(&sell_filled.wh().to_be_bytes());
+    data[88..96].copy_from_slice(&fill.prices.buyer.to_be_bytes());
+    data[96..].copy_from_slice(&fill.prices.seller.to_be_bytes());
     data
 }
 
@@ -49,6 +51,8 @@ pub struct Met {
     pub sell: B256,
     /// How much of both.
     pub quantity: Energy,
+    /// At which prices: the clearing's where it has one for all.
+    pub prices: Prices,
 }
 
 /// The fills of a clearing in their order, with what is filled of each order in all.
@@ -171,6 +175,8 @@ pub struct FillBatch {
     pub orders: Vec<SignedOrder>,
     /// Places of the buyer's and of the seller's order, and how much of both.
     pub fills: Vec<(u8, u8, Energy)>,
+    /// Of each fill where each has prices of its own; else none.
+    pub prices: Vec<Prices>,
     /// Siblings from the batch's root up.
     pub path: Vec<B256>,
 }
@@ -185,8 +191,13 @@ impl FillBatch {
     ) -> Self {
         let places: HashMap<B256, u8> = orders.keys().map(|(_, hash)| *hash).zip(0..).collect();
         let place = |fill: &Met| (places[&fill.buy], places[&fill.sell], fill.quantity);
-        let fills = fills.iter().map(place).collect();
-        FillBatch { posted, number, orders: orders.into_values().collect(), fills, path }
+        let prices = if posted.clearing.is_priced() {
+            fills.iter().map(|fill| fill.prices).collect()
+        } else {
+            Vec::new()
+        };
+        let (orders, fills) = (orders.into_values().collect(), fills.iter().map(place).collect());
+        FillBatch { posted, number, orders, fills, prices, path }
     }
 
     /// The batch as the contract takes it.
@@ -201,6 +212,7 @@ impl FillBatch {
             number: self.number,
             orders,
             fills: self.fills.iter().map(word).collect(),
+            prices: self.prices.iter().map(|prices| prices.word()).collect(),
             path: self.path.clone(),
             signatures,
         }
@@ -255,6 +267,8 @@ pub struct BatchTrade {
     pub seller: Address,
     /// What was agreed.
     pub quantity: Energy,
+    /// At which prices; not looked at where the clearing has one for all.
+    pub prices: Prices,
     /// The newest run, if there was any.
     pub last: Option<Reconciled>,
 }
@@ -268,6 +282,7 @@ pub struct TradeBatch {
     pub number: u32,
     accounts: Vec<Address>,
     trades: Vec<U256>,
+    prices: Vec<U256>,
 }
 
 /// Why there is no such batch or delivery.
@@ -290,28 +305,34 @@ impl TradeBatch {
         let first = number as usize * BATCH_FILLS;
         let fills = posted.clearing.fills as usize;
         let mut words = vec![U256::ZERO; fills.saturating_sub(first).min(BATCH_FILLS)];
+        let priced = posted.clearing.is_priced();
+        let mut prices = vec![U256::ZERO; if priced { words.len() } else { 0 }];
         for trade in trades {
-            let place = (trade.index as usize).checked_sub(first);
-            let word = place.and_then(|place| words.get_mut(place));
             let unknown = || BatchError::UnknownTrade(trade_id(posted.clearing.id(), trade.index));
-            *word.ok_or_else(unknown)? = word_of(trade, &accounts)?;
+            let place = (trade.index as usize).checked_sub(first).ok_or_else(unknown)?;
+            *words.get_mut(place).ok_or_else(unknown)? = word_of(trade, &accounts)?;
+            if priced {
+                prices[place] = trade.prices.word();
+            }
         }
-        Ok(TradeBatch { posted, number, accounts, trades: words })
+        Ok(TradeBatch { posted, number, accounts, trades: words, prices })
     }
 
     /// What the contract keeps of it.
     pub fn hash(&self) -> B256 {
         let accounts: Vec<u8> =
             self.accounts.iter().flat_map(|account| account.into_word().0).collect();
-        let trades: Vec<u8> =
-            self.trades.iter().flat_map(|trade| trade.to_be_bytes::<32>()).collect();
-        keccak256([keccak256(accounts).0, keccak256(trades).0].concat())
+        let words = |words: &[U256]| -> Vec<u8> {
+            words.iter().flat_map(|word| word.to_be_bytes::<32>()).collect()
+        };
+        let (trades, prices) = (words(&self.trades), words(&self.prices));
+        keccak256([keccak256(accounts).0, keccak256(trades).0, keccak256(prices).0].concat())
     }
 
     /// A delivery of one of its trades as the contract takes it.
     pub fn delivery(&self, delivery: &Delivery) -> Result<U256, BatchError> {
         let clearing = self.posted.clearing.id();
-        let first = self.number * BATCH_FILLS as u32;
+        let first = self.number * u32::try_from(BATCH_FILLS).expect("a batch is small");
         let place = (0..)
             .zip(&self.trades)
             .find(|(place, word)| {
@@ -330,6 +351,7 @@ impl TradeBatch {
             number: self.number,
             accounts: self.accounts.clone(),
             trades: self.trades.clone(),
+            prices: self.prices.clone(),
         }
     }
 }
@@ -364,133 +386,4 @@ fn wh(energy: Energy) -> Result<U256, BatchError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use ids::{CommunityId, ZoneId};
-
-    use super::*;
-    use crate::clearing::Clearing;
-    use crate::policy::{Imbalance, Policy};
-
-    fn posted(fills: u32, fills_root: B256) -> Posted {
-        let policy = Policy {
-            community: CommunityId::derived("x"),
-            zone: ZoneId::derived("x"),
-            slot_seconds: 900,
-            network_fee: 0,
-            buyer_fee: 0,
-            seller_fee: 0,
-            retail_price_max: 0,
-            feed_in_price_min: 0,
-            tolerance_bps: 0,
-            tolerance_wh: 0,
-            imbalance: Imbalance::None,
-            correction_seconds: 0,
-            challenge_seconds: 1,
-            network_account: Address::repeat_byte(1),
-            platform_account: Address::repeat_byte(2),
-        };
-        let clearing = Clearing::from_sol(&EnergyMarket::Clearing {
-            policy: policy.id(),
-            fills,
-            fillsRoot: fills_root,
-            ..EnergyMarket::Clearing::default()
-        });
-        Posted { clearing, policy }
-    }
-
-    /// As an auction fills: order after order.
-    fn met(fills: u64) -> Vec<Met> {
-        let met = |fill: u64| Met {
-            buy: keccak256([0, fill / 10].map(u64::to_be_bytes).concat()),
-            sell: keccak256([1, fill / 15].map(u64::to_be_bytes).concat()),
-            quantity: Energy::from_wh(fill + 1),
-        };
-        (0..fills).map(met).collect()
-    }
-
-    fn hidden(order: &SignedOrder) -> (B256, Energy) {
-        match order {
-            SignedOrder::Hidden { hash, filled } => (*hash, *filled),
-            SignedOrder::Shown { .. } => panic!("no order is shown"),
-        }
-    }
-
-    fn leaf_of(batch: &FillBatch, (buy, sell, quantity): (u8, u8, Energy)) -> B256 {
-        let [(buy, buy_filled), (sell, sell_filled)] =
-            [buy, sell].map(|place| hidden(&batch.orders[usize::from(place)]));
-        merkle::leaf(&fill_leaf(&Met { buy, sell, quantity }, [buy_filled, sell_filled]))
-    }
-
-    #[test]
-    fn a_batch_is_a_subtree_of_its_clearing_and_has_an_order_once() {
-        for count in 0..=200 {
-            let fills = Fills::new(met(u64::from(count))).unwrap();
-            let batches = fills.batches(&posted(count, fills.root()), |_| None);
-            assert_eq!(batches.len(), count.div_ceil(64) as usize);
-            let mut leaves = Vec::new();
-            for (number, batch) in batches.iter().enumerate() {
-                assert_eq!(batch.number as usize, number);
-                let own: Vec<B256> = batch.fills.iter().map(|fill| leaf_of(batch, *fill)).collect();
-                let root = Tree::new(own.clone()).root();
-                assert!(merkle::verify(fills.root(), root, number, batches.len(), &batch.path));
-                let orders = batch.orders.iter().map(|order| hidden(order).0);
-                assert!(orders.is_sorted_by(|one, next| one < next), "each once, and rising");
-                leaves.extend(own);
-            }
-            assert_eq!(Tree::new(leaves).root(), fills.root());
-        }
-    }
-
-    #[test]
-    fn what_is_filled_of_an_order_is_the_sum_of_its_fills() {
-        let mut met = met(64);
-        let fills = Fills::new(met.clone()).unwrap();
-        assert_eq!(fills.filled(met[63].buy).wh(), 61 + 62 + 63 + 64);
-        assert_eq!(fills.filled(B256::ZERO), Energy::ZERO);
-        met[63].quantity = Energy::from_wh(u64::MAX);
-        assert_eq!(Fills::new(met), Err(Overflow));
-    }
-
-    fn trade(index: u32, quantity: u64) -> BatchTrade {
-        let (buyer, seller) = (Address::repeat_byte(0xbb), Address::repeat_byte(0xaa));
-        BatchTrade { index, buyer, seller, quantity: Energy::from_wh(quantity), last: None }
-    }
-
-    #[test]
-    fn a_trade_is_one_word_at_the_place_of_its_fill() {
-        let posted = posted(66, B256::ZERO);
-        let [delivered, seller_short, buyer_short] = [0x33, 0x22, 0x11].map(Energy::from_wh);
-        let name = trade_id(posted.clearing.id(), 65);
-        let last = Reconciled { trade: name, run: 254, delivered, seller_short, buyer_short };
-        let trades = [BatchTrade { last: Some(last), ..trade(65, 0x66) }];
-        let batch = TradeBatch::new(posted.clone(), 1, &trades).unwrap().to_sol();
-        assert_eq!(batch.accounts, [Address::repeat_byte(0xaa), Address::repeat_byte(0xbb)]);
-        let word = U256::from_be_bytes(alloy_primitives::hex!(
-            "00000000000066 00000000000033 00000000000022 00000000000011 00ff 01 00"
-        ));
-        assert_eq!(batch.trades, [U256::ZERO, word]);
-    }
-
-    #[test]
-    fn what_is_of_another_batch_or_does_not_fit_is_refused() {
-        let posted = posted(66, B256::ZERO);
-        let batch = |number, trade| TradeBatch::new(posted.clone(), number, &[trade]);
-        let id = |index| trade_id(posted.clearing.id(), index);
-        for (number, index) in [(0, 64), (1, 63), (1, 66), (2, 66)] {
-            let unknown = BatchError::UnknownTrade(id(index));
-            assert_eq!(batch(number, trade(index, 1)), Err(unknown));
-        }
-        assert_eq!(batch(0, trade(0, TRADE_WH_MAX + 1)), Err(BatchError::Overflow));
-        let first = batch(0, trade(0, TRADE_WH_MAX)).unwrap();
-        let of = |index, delivered| {
-            let (seller_short, buyer_short) = (Energy::ZERO, Energy::ZERO);
-            let delivered = Energy::from_wh(delivered);
-            first.delivery(&Delivery { trade: id(index), delivered, seller_short, buyer_short })
-        };
-        assert_eq!(of(0, 5), Ok(U256::from(5) << 144));
-        assert_eq!(of(0, TRADE_WH_MAX + 1), Err(BatchError::Overflow));
-        for index in [1, 64] {
-            assert_eq!(of(index, 1), Err(BatchError::UnknownTrade(id(index))));
-        }
-    }
-}
+mod tests;

@@ -20,6 +20,21 @@ sol!(
 );
 sol!(
     #[sol(all_derives, extra_derives(serde::Serialize))]
+    CurrencyExchange,
+    "../../contracts/out/CurrencyExchange.json"
+);
+sol!(
+    #[sol(all_derives, extra_derives(serde::Serialize))]
+    Timelock,
+    "../../contracts/out/Timelock.json"
+);
+sol!(
+    #[sol(all_derives, extra_derives(serde::Serialize))]
+    TradingMandate,
+    "../../contracts/out/TradingMandate.json"
+);
+sol!(
+    #[sol(all_derives, extra_derives(serde::Serialize))]
     EnergyCertificate,
     "../../contracts/out/EnergyCertificate.json"
 );

@@ -6,11 +6,13 @@ use ids::{CommunityId, MeterId};
 use units::{Energy, Money, Overflow};
 
 use crate::batch::{BatchError, FillBatch, TradeBatch};
-use crate::bindings::{EnergyMarket, MeterRegistry, ReadingAnchor, RecordAnchor, SettlementToken};
+use crate::bindings::{
+    EnergyMarket, MeterRegistry, ReadingAnchor, RecordAnchor, SettlementToken, TradingMandate,
+};
 use crate::clearing::{Delivery, Posted};
 use crate::deployment::Deployment;
 use crate::policy::Policy;
-use crate::requests::{Grant, MeterEnrolment};
+use crate::requests::{CashTransfer, Mandate, MeterEnrolment, Redemption};
 
 /// A call of one of our contracts, ready to be put in a transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,7 +28,7 @@ fn call(to: Address, what: impl SolCall) -> Call {
 }
 
 /// Money as the token counts it; refused when negative.
-fn tokens(amount: Money) -> Result<U256, Overflow> {
+pub(crate) fn tokens(amount: Money) -> Result<U256, Overflow> {
     u64::try_from(amount.n()).map(U256::from).map_err(|_| Overflow)
 }
 
@@ -84,6 +86,23 @@ impl Deployment {
         call(self.market, EnergyMarket::withdrawCall { account })
     }
 
+    /// By anyone: cash of an account that signed [`crate::requests::cash_transfer`] to another.
+    pub fn transfer_for(&self, of: &CashTransfer, signature: Bytes) -> Result<Call, Overflow> {
+        let CashTransfer { account, to, nonce, expiry, sender, link, .. } = *of;
+        let amount = tokens(of.amount)?;
+        let what = EnergyMarket::CashTransfer { account, to, amount, nonce, expiry, sender, link };
+        Ok(call(self.market, EnergyMarket::transferForCall { what, signature }))
+    }
+
+    /// By anyone: destroys tokens of an account that signed [`crate::requests::redemption`].
+    pub fn redeem_for(&self, of: &Redemption, signature: Bytes) -> Result<Call, Overflow> {
+        let Redemption { account, destination, nonce, .. } = *of;
+        let amount = tokens(of.amount)?;
+        let what =
+            SettlementToken::redeemForCall { account, amount, destination, nonce, signature };
+        Ok(call(self.token, what))
+    }
+
     /// By anyone: frees what is locked of a policy's UTC day that is over for good.
     pub fn release(&self, policy: B256, day: u32, accounts: Vec<Address>) -> Call {
         call(self.market, EnergyMarket::releaseCall { policy, day, accounts })
@@ -97,17 +116,18 @@ impl Deployment {
         call(self.market, EnergyMarket::registerPolicyCall { terms: policy.to_sol() })
     }
 
-    /// By CLEARER, once per zone and slot and before the slot ends.
+    /// By CLEARER, once per zone and slot and while it can be settled.
     pub fn clear(&self, posted: &Posted) -> Call {
         call(self.market, EnergyMarket::clearCall { terms: posted.to_sol() })
     }
 
-    /// By anyone, before the slot ends, and again: what was skipped may hold later.
+    /// By anyone, while the policy lets it, and again: what was skipped may hold later.
     pub fn settle(&self, batch: &FillBatch) -> Call {
         call(self.market, EnergyMarket::settleCall { batch: batch.to_sol() })
     }
 
-    /// By RECONCILER, after the slot and within the corrections; the run of a trade rises.
+    /// By RECONCILER, once nothing more is settled and within the corrections; the run of a trade
+    /// rises.
     pub fn reconcile(
         &self,
         run: u8,
@@ -141,17 +161,20 @@ impl Deployment {
         call(self.market, EnergyMarket::cancelForCall { account, nonce, signature })
     }
 
-    /// By anyone: a delegate for an account that signed [`crate::requests::delegation`].
-    pub fn set_delegate_for(&self, grant: &Grant, signature: Bytes) -> Call {
-        let what = EnergyMarket::setDelegateForCall {
-            account: grant.account,
-            delegate: grant.delegate,
-            until: grant.until,
-            quantityMax: grant.quantity_max,
-            nonce: grant.nonce,
-            signature,
+    /// By anyone: a delegate for an account that signed [`crate::requests::mandate`].
+    pub fn grant_mandate_for(&self, of: &Mandate, signature: Bytes) -> Call {
+        let mandate = TradingMandate::Mandate {
+            policy: of.policy,
+            until: of.until,
+            buyPriceMax: of.buy_price_max,
+            sellPriceMin: of.sell_price_min,
+            quantityPerSlot: of.quantity_per_slot.wh(),
+            quantityPerDay: of.quantity_per_day.wh(),
+            version: of.version,
         };
-        call(self.market, what)
+        let (account, delegate) = (of.account, of.delegate);
+        let what = TradingMandate::grantForCall { account, delegate, mandate, signature };
+        call(self.mandates, what)
     }
 
     /// By PAUSER: stops clearing, settling and reconciling; cash can still leave.

@@ -8,6 +8,7 @@ use units::Energy;
 use crate::batch::TradeBatch;
 use crate::bindings::{Challenges, EnergyCertificate};
 use crate::calls::Call;
+use crate::clearing::Prices;
 use crate::deployment::Deployment;
 use crate::order::OrderTerms;
 
@@ -43,6 +44,8 @@ pub struct Claim {
     pub other: B256,
     /// What the clearing fills of that one in all.
     pub other_filled: Energy,
+    /// The fill's.
+    pub prices: Prices,
     /// Place of the fill under the clearing's fills root.
     pub index: u32,
     /// Siblings from the fill's leaf up.
@@ -74,6 +77,7 @@ macro_rules! as_taken_by {
                     filled: claim.filled.wh(),
                     other: claim.other,
                     otherFilled: claim.other_filled.wh(),
+                    prices: claim.prices.word(),
                     index: claim.index,
                     path: claim.path.clone(),
                 }

@@ -1,16 +1,16 @@
 //! What the market posts: a clearing, its fills and their deliveries.
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{B256, U256, keccak256};
 use alloy_sol_types::SolValue;
 use serde::{Deserialize, Serialize};
 use units::Energy;
 
 use crate::bindings::EnergyMarket;
-use crate::order::OrderTerms;
+use crate::order::{OrderTerms, Side};
 use crate::policy::Policy;
 
 /// What came out of the auction of one zone and slot. Prices in 1e-9 currency per Wh.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Clearing {
     /// The policy of the zone ([`crate::Policy::id`]).
@@ -19,7 +19,7 @@ pub struct Clearing {
     pub slot: u64,
     /// Which mechanism found the price; the market's own number.
     pub mechanism: u8,
-    /// The price of energy.
+    /// The price of energy of all fills; a figure for the eye where each has prices of its own.
     pub price: u64,
     /// What energy costs elsewhere in this slot.
     pub retail_price: u64,
@@ -35,7 +35,45 @@ pub struct Clearing {
     pub journal_root: B256,
 }
 
+/// The first mechanism that has two prices for each fill (`Batches.PRICED`).
+pub const MECHANISM_PRICED: u8 = 128;
+
+/// What the buyer of a fill pays for a Wh and what its seller gets, before fees. In 1e-9 currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Prices {
+    /// Paid by the buyer.
+    pub buyer: u64,
+    /// Paid to the seller; at most the buyer's.
+    pub seller: u64,
+}
+
+impl Prices {
+    /// One price for both.
+    pub const fn one(price: u64) -> Self {
+        Prices { buyer: price, seller: price }
+    }
+
+    /// The price of one side.
+    pub const fn of(self, side: Side) -> u64 {
+        match side {
+            Side::Buy => self.buyer,
+            Side::Sell => self.seller,
+        }
+    }
+
+    /// The prices as the contract takes them.
+    pub(crate) fn word(self) -> U256 {
+        U256::from(self.buyer) << 64 | U256::from(self.seller)
+    }
+}
+
 impl Clearing {
+    /// Whether each fill has prices of its own.
+    pub const fn is_priced(&self) -> bool {
+        self.mechanism >= MECHANISM_PRICED
+    }
+
     /// The name of the clearing: the hash of its terms.
     pub fn id(&self) -> B256 {
         keccak256(self.to_sol().abi_encode())
@@ -168,28 +206,34 @@ skips! {
     SameAccount = 4,
     /// The fill is of nothing.
     NoQuantity = 5,
-    /// An order's expiry has passed.
-    Expired = 6,
-    /// The posted price with fees is above the buyer's limit.
+    /// The seller's price is above the buyer's.
+    BadPrices = 6,
+    /// The price with fees is above the buyer's limit.
     BuyerLimit = 7,
-    /// The posted price less the fee is below the seller's limit.
+    /// The price less the fee is below the seller's limit.
     SellerLimit = 8,
-    /// Neither the buyer nor a delegate of theirs signed.
-    BuyerSignature = 9,
-    /// Neither the seller nor a delegate of theirs signed.
-    SellerSignature = 10,
+    /// An order's expiry has passed.
+    Expired = 9,
+    /// Neither the buyer nor its delegate signed.
+    BuyerSignature = 10,
+    /// Neither the seller nor its delegate signed.
+    SellerSignature = 11,
+    /// The buyer's delegate may not sign such an order.
+    BuyerMandate = 12,
+    /// The seller's delegate may not sign such an order.
+    SellerMandate = 13,
     /// The clearing fills more of the buy order than there is of it, or less than it asks for.
-    BuyerQuantity = 11,
+    BuyerQuantity = 14,
     /// The clearing fills more of the sell order than there is of it, or less than it asks for.
-    SellerQuantity = 12,
+    SellerQuantity = 15,
     /// The buy order's nonce was cancelled, or used by another order.
-    BuyerNonce = 13,
+    BuyerNonce = 16,
     /// The sell order's nonce was cancelled, or used by another order.
-    SellerNonce = 14,
+    SellerNonce = 17,
     /// The buyer's free cash does not cover the escrow.
-    BuyerFunds = 15,
+    BuyerFunds = 18,
     /// The seller's free cash does not cover the collateral.
-    SellerFunds = 16,
+    SellerFunds = 19,
 }
 
 impl Skip {
@@ -199,8 +243,10 @@ impl Skip {
         matches!(self, Skip::NotShown | Skip::BuyerSignature | Skip::SellerSignature)
     }
 
-    /// Whether the same fill may hold later: after a deposit, or a release of locked cash.
+    /// Whether the same fill may hold later: after a deposit, a release of locked cash, or a
+    /// mandate that lets the delegate do more.
     pub const fn retry_may_help(self) -> bool {
-        matches!(self, Skip::BuyerFunds | Skip::SellerFunds)
+        use Skip::{BuyerFunds, BuyerMandate, SellerFunds, SellerMandate};
+        matches!(self, BuyerFunds | SellerFunds | BuyerMandate | SellerMandate)
     }
 }

@@ -1,15 +1,15 @@
 //! Where the contracts are, how they get there, and who may do what in them.
 
-use alloy_primitives::{Address, B256, Bytes, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_sol_types::{SolCall, SolConstructor};
 use serde::{Deserialize, Serialize};
 
 use crate::bindings::{
-    Challenges, EnergyCertificate, EnergyMarket, MeterRegistry, ReadingAnchor, RecordAnchor,
-    SettlementToken,
+    Challenges, CurrencyExchange, EnergyCertificate, EnergyMarket, MeterRegistry, ReadingAnchor,
+    RecordAnchor, SettlementToken, Timelock, TradingMandate,
 };
 
-/// The addresses of the seven contracts.
+/// The addresses of the contracts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deployment {
@@ -27,13 +27,34 @@ pub struct Deployment {
     pub challenges: Address,
     /// `EnergyCertificate`.
     pub certificates: Address,
+    /// `TradingMandate`.
+    pub mandates: Address,
+    /// `CurrencyExchange`.
+    pub exchange: Address,
+    /// `Timelock`.
+    pub timelock: Address,
+}
+
+/// How many contracts a deployment has.
+const CONTRACTS: usize = 10;
+
+/// What a genesis decides once and for all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// ISO 4217 code of the currency that the token stands for.
+    pub currency: String,
+    /// Seconds from asking for a withdrawal to getting it.
+    pub withdrawal_delay: u32,
+    /// Seconds from proposing a change of roles to making it; without, `Roles::admin` makes them
+    /// at once.
+    pub role_delay: Option<u32>,
 }
 
 /// Who holds which role. One address may hold several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Roles {
-    /// Grants and revokes the others.
+    /// Proposes who gets and loses the others, and does it after the delay.
     pub admin: Address,
     /// Posts clearings.
     pub clearer: Address,
@@ -82,7 +103,7 @@ pub struct GenesisCall {
 pub struct Genesis {
     /// Where the contracts will be.
     pub deployment: Deployment,
-    /// In order; the deployer's nonces are 0..7.
+    /// In order; the deployer's nonces are 0..10.
     pub deploys: Vec<GenesisDeploy>,
     /// In order, by the admin.
     pub calls: Vec<GenesisCall>,
@@ -94,7 +115,7 @@ pub fn role(name: &str) -> B256 {
 }
 
 impl Deployment {
-    /// Where the contracts are when `deployer` creates them with its first seven transactions.
+    /// Where the contracts are when `deployer` creates them with its first ten transactions.
     pub fn of(deployer: Address) -> Self {
         Deployment {
             token: deployer.create(0),
@@ -104,43 +125,74 @@ impl Deployment {
             records: deployer.create(4),
             challenges: deployer.create(5),
             certificates: deployer.create(6),
+            mandates: deployer.create(7),
+            exchange: deployer.create(8),
+            timelock: deployer.create(9),
         }
     }
 
     /// The addresses, in the order of their creation.
-    pub fn addresses(&self) -> [Address; 7] {
-        let Deployment { token, market, meters, readings, records, challenges, certificates } =
-            *self;
-        [token, market, meters, readings, records, challenges, certificates]
+    pub fn addresses(&self) -> [Address; CONTRACTS] {
+        [
+            self.token,
+            self.market,
+            self.meters,
+            self.readings,
+            self.records,
+            self.challenges,
+            self.certificates,
+            self.mandates,
+            self.exchange,
+            self.timelock,
+        ]
+    }
+}
+
+impl Deployment {
+    /// The contracts that have roles.
+    fn with_roles(self) -> impl Iterator<Item = Address> {
+        let Deployment { token, market, meters, readings, records, certificates, .. } = self;
+        [token, market, meters, readings, records, certificates].into_iter()
     }
 }
 
 impl Genesis {
-    /// The deploys by `deployer`, whose first seven nonces must be unused, and the grants by
-    /// `roles.admin`. Withdrawals take `withdrawal_delay` seconds.
-    pub fn new(deployer: Address, roles: &Roles, withdrawal_delay: u32) -> Self {
+    /// The deploys by `deployer`, whose first ten nonces must be unused, and the grants by
+    /// `roles.admin`, who gives its own right to the timelock at the end.
+    pub fn new(deployer: Address, roles: &Roles, settings: &Settings) -> Self {
         let deployment = Deployment::of(deployer);
-        let codes = init_codes(&deployment, roles.admin, withdrawal_delay);
+        let codes = init_codes(&deployment, roles.admin, settings);
         let deploys = codes.map(|init_code| GenesisDeploy { from: deployer, init_code });
-        let calls = grants(&deployment, roles)
-            .into_iter()
-            .map(|(to, role, account)| GenesisCall {
-                from: roles.admin,
-                to,
-                data: EnergyMarket::grantRoleCall { role, account }.abi_encode().into(),
-            })
-            .collect();
+        let by_admin = |to, data: Vec<u8>| GenesisCall { from: roles.admin, to, data: data.into() };
+        let grant = |(to, role, account)| {
+            by_admin(to, EnergyMarket::grantRoleCall { role, account }.abi_encode())
+        };
+        let mut calls: Vec<GenesisCall> =
+            grants(&deployment, roles).into_iter().map(grant).collect();
+        if settings.role_delay.is_some() {
+            let (role, account) = (B256::ZERO, deployment.timelock);
+            calls.extend(deployment.with_roles().map(|to| grant((to, role, account))));
+            let renounce = EnergyMarket::renounceRoleCall { role, callerConfirmation: roles.admin };
+            let renounce = renounce.abi_encode();
+            calls.extend(deployment.with_roles().map(|to| by_admin(to, renounce.clone())));
+        }
         Genesis { deployment, deploys: deploys.into(), calls }
     }
 }
 
-fn init_codes(deployment: &Deployment, admin: Address, withdrawal_delay: u32) -> [Bytes; 7] {
+fn init_codes(deployment: &Deployment, admin: Address, settings: &Settings) -> [Bytes; CONTRACTS] {
+    let currency = settings.currency.clone();
+    let token = SettlementToken::constructorCall { admin, currency };
     let market = EnergyMarket::constructorCall {
         token: deployment.token,
         admin,
-        withdrawalDelay: withdrawal_delay,
+        withdrawalDelay: settings.withdrawal_delay,
         challenges_: deployment.challenges,
+        mandates_: deployment.mandates,
     };
+    let mandates = TradingMandate::constructorCall { market_: deployment.market };
+    let delay = U256::from(settings.role_delay.unwrap_or_default());
+    let timelock = Timelock::constructorCall { delay, operators: vec![admin] };
     let challenges = Challenges::constructorCall {
         market_: deployment.market,
         meters_: deployment.meters,
@@ -154,13 +206,16 @@ fn init_codes(deployment: &Deployment, admin: Address, withdrawal_delay: u32) ->
     let code =
         |bytecode: &Bytes, arguments: Vec<u8>| Bytes::from([bytecode, &arguments[..]].concat());
     [
-        code(&SettlementToken::BYTECODE, SettlementToken::constructorCall { admin }.abi_encode()),
+        code(&SettlementToken::BYTECODE, token.abi_encode()),
         code(&EnergyMarket::BYTECODE, market.abi_encode()),
         code(&MeterRegistry::BYTECODE, MeterRegistry::constructorCall { admin }.abi_encode()),
         code(&ReadingAnchor::BYTECODE, ReadingAnchor::constructorCall { admin }.abi_encode()),
         code(&RecordAnchor::BYTECODE, RecordAnchor::constructorCall { admin }.abi_encode()),
         code(&Challenges::BYTECODE, challenges.abi_encode()),
         code(&EnergyCertificate::BYTECODE, certificates.abi_encode()),
+        code(&TradingMandate::BYTECODE, mandates.abi_encode()),
+        CurrencyExchange::BYTECODE.clone(),
+        code(&Timelock::BYTECODE, timelock.abi_encode()),
     ]
 }
 

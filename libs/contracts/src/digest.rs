@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use units::Energy;
 
 use crate::bindings::EnergyMarket;
-use crate::clearing::Clearing;
+use crate::clearing::{Clearing, Prices};
 use crate::order::Side;
+use crate::outcome::Terms;
+use crate::policy::Policy;
 
 /// The digest of an account's UTC day. Starts at zero and takes one entry after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -28,8 +30,8 @@ pub struct Settled {
     pub slot: u64,
     /// What was agreed.
     pub quantity: Energy,
-    /// The price of energy.
-    pub price: u64,
+    /// What energy costs the buyer and earns the seller.
+    pub prices: Prices,
     /// What energy cost elsewhere.
     pub retail_price: u64,
     /// What energy earned elsewhere.
@@ -55,18 +57,37 @@ pub struct Reconciled {
 }
 
 impl Settled {
-    /// The entry of one side of a settled trade of this clearing.
-    pub fn of(event: &EnergyMarket::TradeSettled, side: Side, clearing: &Clearing) -> Self {
+    /// The entry of one side of a trade of this clearing, at these prices.
+    pub fn of(
+        event: &EnergyMarket::TradeCreated,
+        side: Side,
+        clearing: &Clearing,
+        prices: Prices,
+    ) -> Self {
         Settled {
             trade: event.trade,
             side,
             slot: clearing.slot,
             quantity: Energy::from_wh(event.quantity),
-            price: clearing.price,
+            prices,
             retail_price: clearing.retail_price,
             feed_in_price: clearing.feed_in_price,
             policy: clearing.policy,
         }
+    }
+}
+
+impl Settled {
+    /// What the trade's money depends on; `policy` is the one that is named.
+    pub fn terms(&self, policy: &Policy) -> Terms {
+        let clearing = Clearing {
+            policy: self.policy,
+            slot: self.slot,
+            retail_price: self.retail_price,
+            feed_in_price: self.feed_in_price,
+            ..Clearing::default()
+        };
+        Terms::new(policy, &clearing, self.prices, self.quantity)
     }
 }
 
@@ -93,7 +114,8 @@ impl DayDigest {
                 &[entry.side.code()],
                 &entry.slot.to_be_bytes(),
                 &entry.quantity.wh().to_be_bytes(),
-                &entry.price.to_be_bytes(),
+                &entry.prices.buyer.to_be_bytes(),
+                &entry.prices.seller.to_be_bytes(),
                 &entry.retail_price.to_be_bytes(),
                 &entry.feed_in_price.to_be_bytes(),
                 entry.policy.as_slice(),

@@ -5,8 +5,8 @@ use alloy_sol_types::SolEventInterface;
 use serde::Serialize;
 
 use crate::bindings::{
-    Challenges, EnergyCertificate, EnergyMarket, MeterRegistry, ReadingAnchor, RecordAnchor,
-    SettlementToken,
+    Challenges, CurrencyExchange, EnergyCertificate, EnergyMarket, MeterRegistry, ReadingAnchor,
+    RecordAnchor, SettlementToken, TradingMandate,
 };
 use crate::deployment::Deployment;
 
@@ -14,7 +14,7 @@ macro_rules! events {
     ($($contract:ident at $place:ident by $all:ident { $($(#[$doc:meta])* $name:ident,)* })*) => {
         /// One event of one of our contracts, decoded. Amounts in 1e-9 currency, energy in Wh.
         ///
-        /// Serialises as `{"name": "TradeSettled", "fields": {...}}`.
+        /// Serialises as `{"name": "TradeCreated", "fields": {...}}`.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
         #[serde(tag = "name", content = "fields")]
         pub enum ContractEvent {
@@ -53,30 +53,36 @@ events! {
         Transfer,
         /// A payment became tokens.
         Minted,
+        /// Tokens were destroyed, to be paid out.
+        Redeemed,
     }
     EnergyMarket at market by EnergyMarketEvents {
         /// Tokens became free cash.
-        Deposited,
+        DepositCredited,
         /// Cash was taken out of trading.
         WithdrawalRequested,
         /// Cash left as tokens.
-        Withdrawn,
+        WithdrawalPaid,
         /// Locked cash of a policy's day became free.
-        Released,
+        EscrowReleased,
         /// An account ended its orders with a nonce.
         OrderCancelled,
-        /// An account let another sign its orders.
-        Delegated,
+        /// Free cash changed hands.
+        CashTransferred,
         /// A policy can be named by orders.
         PolicyRegistered,
         /// An auction's result was posted.
         SlotCleared,
         /// A fill did not hold; see [`crate::Skip`].
         FillSkipped,
+        /// The prices of the trade that is created next.
+        TradePriced,
         /// A trade's cash moved to escrow and collateral.
-        TradeSettled,
-        /// A trade's cash moved to where the delivery says: totals of this run.
+        TradeCreated,
+        /// What a run says of a trade; its cash moved to where [`crate::outcome`] says.
         TradeReconciled,
+        /// A run over trades of a batch is complete.
+        SlotReconciled,
         /// Trading stopped.
         Paused,
         /// Trading goes on.
@@ -84,7 +90,7 @@ events! {
     }
     MeterRegistry at meters by MeterRegistryEvents {
         /// A meter has a key.
-        MeterEnrolled,
+        MeterRegistered,
         /// A meter has a new key.
         MeterRotated,
         /// A meter has no valid key any more.
@@ -96,13 +102,21 @@ events! {
     }
     RecordAnchor at records by RecordAnchorEvents {
         /// A version of a tariff has its hash on chain.
-        TariffAnchored,
+        TariffPublished,
         /// An invoice has its hash on chain.
-        InvoiceAnchored,
+        InvoiceIssued,
     }
     Challenges at challenges by ChallengesEvents {
         /// More was reconciled than a meter registered: the excess was cut.
         Challenged,
+    }
+    TradingMandate at mandates by TradingMandateEvents {
+        /// An account let another sign its orders, inside limits.
+        MandateGranted,
+    }
+    CurrencyExchange at exchange by CurrencyExchangeEvents {
+        /// Cash of two currencies changed hands, at a quoted rate.
+        Exchanged,
     }
     EnergyCertificate at certificates by EnergyCertificateEvents {
         /// A connection point generates from a source.

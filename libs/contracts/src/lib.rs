@@ -28,13 +28,14 @@ mod digest;
 mod event;
 mod order;
 mod outcome;
+mod payout;
 mod policy;
 pub mod requests;
 mod revert;
 pub mod storage;
 
 pub use alloy_primitives::{Address, B256, Bytes, Log, U256};
-pub use alloy_sol_types::{SolCall, SolValue};
+pub use alloy_sol_types::{SolCall, SolConstructor, SolEvent, SolValue};
 
 pub use batch::{
     BATCH_FILLS, BatchError, BatchTrade, FillBatch, Fills, Met, Signature, SignedOrder,
@@ -42,13 +43,14 @@ pub use batch::{
 };
 pub use calls::Call;
 pub use challenge::{Claim, Evidence};
-pub use clearing::{Clearing, Delivery, Posted, Skip, journal_leaf};
-pub use deployment::{Deployment, Genesis, GenesisCall, GenesisDeploy, Roles, role};
+pub use clearing::{Clearing, Delivery, MECHANISM_PRICED, Posted, Prices, Skip, journal_leaf};
+pub use deployment::{Deployment, Genesis, GenesisCall, GenesisDeploy, Roles, Settings, role};
 pub use digest::{DayDigest, Reconciled, Settled};
 pub use event::ContractEvent;
 pub use order::{OrderTerms, Side};
 pub use outcome::{Outcome, OutcomeError, Terms, money, outcome};
-pub use policy::{Imbalance, Policy};
+pub use payout::PayoutTerms;
+pub use policy::{BuyerRule, Policy, SellerRule};
 pub use revert::revert_text;
 
 /// The run of a trade that nobody reconciled in time ([`Deployment::expire`]).

@@ -6,10 +6,9 @@ use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};
 use units::{Energy, Money, Overflow};
 
-use crate::bindings::EnergyMarket;
-use crate::clearing::Clearing;
+use crate::clearing::{Clearing, Prices};
 use crate::order::Side;
-use crate::policy::{Imbalance, Policy};
+use crate::policy::{BuyerRule, Policy, SellerRule};
 
 /// Everything the money of a trade depends on. Prices and fees in 1e-9 currency per Wh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -17,8 +16,8 @@ use crate::policy::{Imbalance, Policy};
 pub struct Terms {
     /// What was agreed.
     pub quantity: Energy,
-    /// The price of energy.
-    pub price: u64,
+    /// What energy costs the buyer and earns the seller.
+    pub prices: Prices,
     /// What energy costs elsewhere.
     pub retail_price: u64,
     /// What energy earns elsewhere.
@@ -33,8 +32,12 @@ pub struct Terms {
     pub tolerance_bps: u16,
     /// Shortfall that costs nothing, in Wh.
     pub tolerance_wh: u32,
-    /// Who pays for a shortfall.
-    pub imbalance: Imbalance,
+    /// What a seller owes who is short.
+    pub seller_short: SellerRule,
+    /// What a buyer owes who is short.
+    pub buyer_short: BuyerRule,
+    /// What is owed for a shortfall where the rule is an imbalance price.
+    pub imbalance_price: u64,
 }
 
 /// Where the escrow and the collateral of a trade go: totals of a run, not differences.
@@ -47,10 +50,15 @@ pub struct Outcome {
     pub network: Money,
     /// Both sides' fees for delivered energy, to the platform.
     pub platform: Money,
+    /// For delivered energy, what the buyer pays above what the seller gets, to the policy's
+    /// account for it.
+    pub difference: Money,
     /// Out of the seller's collateral, to the buyer who was not served.
     pub make_whole: Money,
     /// Out of the buyer's escrow, to the seller whose energy was not taken.
     pub compensation: Money,
+    /// Out of the collateral or the escrow of who was short, to the balance account.
+    pub imbalance: Money,
     /// What is left of the escrow, to the buyer.
     pub refund: Money,
     /// What is left of the collateral, to the seller.
@@ -69,11 +77,11 @@ pub enum OutcomeError {
 }
 
 impl Terms {
-    /// The terms of a trade of `quantity` under a policy and a clearing.
-    pub fn new(policy: &Policy, clearing: &Clearing, quantity: Energy) -> Self {
+    /// The terms of a trade of `quantity` under a policy and a clearing, at these prices.
+    pub fn new(policy: &Policy, clearing: &Clearing, prices: Prices, quantity: Energy) -> Self {
         Terms {
             quantity,
-            price: clearing.price,
+            prices,
             retail_price: clearing.retail_price,
             feed_in_price: clearing.feed_in_price,
             network_fee: policy.network_fee,
@@ -81,7 +89,9 @@ impl Terms {
             seller_fee: policy.seller_fee,
             tolerance_bps: policy.tolerance_bps,
             tolerance_wh: policy.tolerance_wh,
-            imbalance: policy.imbalance,
+            seller_short: policy.seller_short,
+            buyer_short: policy.buyer_short,
+            imbalance_price: policy.imbalance_price,
         }
     }
 
@@ -90,35 +100,45 @@ impl Terms {
         amount(self.quantity, self.all_in())
     }
 
-    /// What the seller has to post: what the buyer would pay more elsewhere.
+    /// What the seller has to post: the most that it may owe for being short.
     pub fn collateral(&self) -> Result<Money, Overflow> {
-        amount(self.quantity, self.make_whole_price())
+        amount(self.quantity, self.collateral_price())
     }
 
     fn all_in(&self) -> u128 {
-        u128::from(self.price) + u128::from(self.network_fee) + u128::from(self.buyer_fee)
+        u128::from(self.prices.buyer) + u128::from(self.network_fee) + u128::from(self.buyer_fee)
     }
 
-    fn make_whole_price(&self) -> u128 {
-        u128::from(self.retail_price).saturating_sub(self.all_in())
+    fn collateral_price(&self) -> u128 {
+        match self.seller_short {
+            SellerRule::PayActual => 0,
+            SellerRule::MakeWhole => u128::from(self.retail_price).saturating_sub(self.all_in()),
+            SellerRule::ImbalancePrice => u128::from(self.imbalance_price),
+        }
     }
 
-    fn compensation_price(&self) -> u128 {
-        u128::from(self.price.saturating_sub(self.feed_in_price))
+    /// What a Wh that the buyer did not take costs it.
+    fn untaken_price(&self) -> u128 {
+        let Prices { seller, .. } = self.prices;
+        match self.buyer_short {
+            BuyerRule::PayActual => 0,
+            BuyerRule::MakeWhole => u128::from(seller.saturating_sub(self.feed_in_price)),
+            BuyerRule::ImbalancePrice => u128::from(self.imbalance_price).min(self.all_in()),
+            BuyerRule::TakeOrPay => u128::from(seller.saturating_sub(self.seller_fee)),
+        }
     }
 
     fn penalised(&self, short: Energy) -> bool {
-        self.imbalance == Imbalance::MakeWhole
-            && short > tolerance(self.quantity, self.tolerance_bps, self.tolerance_wh)
+        short > tolerance(self.quantity, self.tolerance_bps, self.tolerance_wh)
     }
 
-    /// The most that `side` can be short without owing anything to the other.
+    /// The most that `side` can be short without owing anything.
     pub fn free_shortfall(&self, side: Side) -> Energy {
         let price = match side {
-            Side::Buy => self.compensation_price(),
-            Side::Sell => self.make_whole_price(),
+            Side::Buy => self.untaken_price(),
+            Side::Sell => self.collateral_price(),
         };
-        if self.imbalance == Imbalance::None || price == 0 {
+        if price == 0 {
             return self.quantity;
         }
         tolerance(self.quantity, self.tolerance_bps, self.tolerance_wh).min(self.quantity)
@@ -126,27 +146,6 @@ impl Terms {
 }
 
 impl Outcome {
-    /// The outcome that a run logged, of a trade that tied up this escrow and collateral.
-    pub fn of(
-        event: &EnergyMarket::TradeReconciled,
-        escrow: Money,
-        collateral: Money,
-    ) -> Result<Self, Overflow> {
-        let mut outcome = Outcome {
-            seller_net: money(event.sellerNet)?,
-            network: money(event.network)?,
-            platform: money(event.platform)?,
-            make_whole: money(event.makeWhole)?,
-            compensation: money(event.compensation)?,
-            ..Outcome::default()
-        };
-        let Outcome { seller_net, network, platform, compensation, .. } = outcome;
-        outcome.refund =
-            escrow.minus(Money::sum([seller_net, network, platform, compensation])?)?;
-        outcome.collateral_back = collateral.minus(outcome.make_whole)?;
-        Ok(outcome)
-    }
-
     /// Everything the seller receives.
     pub fn to_seller(&self) -> Result<Money, Overflow> {
         Money::sum([self.seller_net, self.compensation, self.collateral_back])
@@ -180,26 +179,36 @@ pub fn outcome(
     if claimed > terms.quantity || both_short {
         return Err(OutcomeError::BadDelivery);
     }
-    let net_price = terms.price.checked_sub(terms.seller_fee).ok_or(Overflow)?;
-    let penalty = |short: Energy, price: u128| {
+    let Prices { buyer, seller } = terms.prices;
+    let net_price = seller.checked_sub(terms.seller_fee).ok_or(Overflow)?;
+    let difference = buyer.checked_sub(seller).ok_or(Overflow)?;
+    let owed = |short: Energy, price: u128| {
         if terms.penalised(short) { amount(short, price) } else { Ok(Money::ZERO) }
     };
-    let seller_net = amount(delivered, u128::from(net_price))?;
-    let network = amount(delivered, u128::from(terms.network_fee))?;
+    let by_seller = owed(seller_short, terms.collateral_price())?;
+    let by_buyer = owed(buyer_short, terms.untaken_price())?;
     let fees = u128::from(terms.buyer_fee) + u128::from(terms.seller_fee);
-    let platform = amount(delivered, fees)?;
-    let make_whole = penalty(seller_short, terms.make_whole_price())?;
-    let compensation = penalty(buyer_short, terms.compensation_price())?;
-    let spent = Money::sum([seller_net, network, platform, compensation])?;
-    Ok(Outcome {
-        seller_net,
-        network,
-        platform,
-        make_whole,
-        compensation,
-        refund: terms.escrow()?.minus(spent)?,
-        collateral_back: terms.collateral()?.minus(make_whole)?,
-    })
+    let mut outcome = Outcome {
+        seller_net: amount(delivered, u128::from(net_price))?,
+        network: amount(delivered, u128::from(terms.network_fee))?,
+        platform: amount(delivered, fees)?,
+        difference: amount(delivered, u128::from(difference))?,
+        collateral_back: terms.collateral()?.minus(by_seller)?,
+        ..Outcome::default()
+    };
+    match terms.seller_short {
+        SellerRule::PayActual | SellerRule::MakeWhole => outcome.make_whole = by_seller,
+        SellerRule::ImbalancePrice => outcome.imbalance = by_seller,
+    }
+    match terms.buyer_short {
+        // Only one of the two is short.
+        BuyerRule::ImbalancePrice => outcome.imbalance = outcome.imbalance.plus(by_buyer)?,
+        _ => outcome.compensation = by_buyer,
+    }
+    let Outcome { seller_net, network, platform, difference, .. } = outcome;
+    let spent = Money::sum([seller_net, network, platform, difference, by_buyer])?;
+    outcome.refund = terms.escrow()?.minus(spent)?;
+    Ok(outcome)
 }
 
 /// An amount of tokens as money: one unit is 1e-9 currency in both.
@@ -219,7 +228,7 @@ mod tests {
     /// 5000 Wh at 18 ct, network 1.0 ct, platform 0.2 ct on each side, retail 30 ct.
     const TERMS: Terms = Terms {
         quantity: Energy::from_wh(5000),
-        price: 180_000,
+        prices: Prices::one(180_000),
         retail_price: 300_000,
         feed_in_price: 80_000,
         network_fee: 10_000,
@@ -227,7 +236,9 @@ mod tests {
         seller_fee: 2_000,
         tolerance_bps: 1000,
         tolerance_wh: 50,
-        imbalance: Imbalance::MakeWhole,
+        seller_short: SellerRule::MakeWhole,
+        buyer_short: BuyerRule::MakeWhole,
+        imbalance_price: 0,
     };
 
     fn of(terms: &Terms, delivered: u64, seller_short: u64, buyer_short: u64) -> [i64; 7] {
@@ -262,14 +273,22 @@ mod tests {
         let in_wh = Terms { tolerance_wh: 600, ..TERMS };
         assert_eq!(penalties(&in_wh, 600, 0), (0, 0));
         assert_eq!(penalties(&in_wh, 601, 0), (601 * 108_000, 0));
-        let lenient = Terms { imbalance: Imbalance::None, ..TERMS };
+        let lenient = Terms {
+            seller_short: SellerRule::PayActual,
+            buyer_short: BuyerRule::PayActual,
+            ..TERMS
+        };
         assert_eq!(penalties(&lenient, 1000, 0), (0, 0));
     }
 
     #[test]
     fn a_free_shortfall_is_the_most_that_costs_nothing() {
         let worthless = Terms { feed_in_price: 180_000, retail_price: 192_000, ..TERMS };
-        let none = Terms { imbalance: Imbalance::None, ..TERMS };
+        let none = Terms {
+            seller_short: SellerRule::PayActual,
+            buyer_short: BuyerRule::PayActual,
+            ..TERMS
+        };
         let small = Terms { quantity: Energy::from_wh(40), ..TERMS };
         for side in [Side::Buy, Side::Sell] {
             assert_eq!(TERMS.free_shortfall(side).wh(), 500);
@@ -277,6 +296,68 @@ mod tests {
             for terms in [worthless, none] {
                 assert_eq!(terms.free_shortfall(side), terms.quantity, "{terms:?}");
             }
+        }
+    }
+
+    /// 1000 Wh at 20 ct and 15 ct, of which 700 are delivered: all in the buyer pays 21.2 ct, the
+    /// seller gets 14.8 ct.
+    #[test]
+    fn every_rule_moves_what_it_says() {
+        let check = |seller_short, buyer_short, [seller, buyer]: [u64; 2], expected: Outcome| {
+            let prices = Prices { buyer: 200_000, seller: 150_000 };
+            let quantity = Energy::from_wh(1000);
+            let imbalance_price = 90_000;
+            let rules = Terms { seller_short, buyer_short, imbalance_price, ..TERMS };
+            let terms = Terms { prices, quantity, ..rules };
+            let [delivered, seller, buyer] = [700, seller, buyer].map(Energy::from_wh);
+            let all = Outcome {
+                seller_net: Money::from_n(700 * 148_000),
+                network: Money::from_n(700 * 10_000),
+                platform: Money::from_n(700 * 4_000),
+                difference: Money::from_n(700 * 50_000),
+                ..expected
+            };
+            assert_eq!(outcome(&terms, delivered, seller, buyer), Ok(all));
+        };
+        let (money, none) = (Money::from_n, Outcome::default());
+        let seller_pays = |rule, expected| {
+            let refund = money(300 * 212_000);
+            check(rule, BuyerRule::TakeOrPay, [300, 0], Outcome { refund, ..expected });
+        };
+        seller_pays(SellerRule::PayActual, none);
+        let (make_whole, collateral_back) = (money(300 * 88_000), money(700 * 88_000));
+        seller_pays(SellerRule::MakeWhole, Outcome { make_whole, collateral_back, ..none });
+        let (imbalance, collateral_back) = (money(300 * 90_000), money(700 * 90_000));
+        seller_pays(SellerRule::ImbalancePrice, Outcome { imbalance, collateral_back, ..none });
+
+        let buyer_pays = |rule, price, expected| {
+            let refund = money(300 * (212_000 - price));
+            check(SellerRule::PayActual, rule, [0, 300], Outcome { refund, ..expected });
+        };
+        buyer_pays(BuyerRule::PayActual, 0, none);
+        let imbalance = money(300 * 90_000);
+        buyer_pays(BuyerRule::ImbalancePrice, 90_000, Outcome { imbalance, ..none });
+        for (rule, price) in [(BuyerRule::MakeWhole, 70_000), (BuyerRule::TakeOrPay, 148_000)] {
+            let compensation = money(300 * price);
+            buyer_pays(rule, price, Outcome { compensation, ..none });
+        }
+    }
+
+    #[test]
+    fn no_imbalance_price_takes_more_than_there_is_of_the_escrow() {
+        let terms =
+            Terms { buyer_short: BuyerRule::ImbalancePrice, imbalance_price: 192_001, ..TERMS };
+        let none = Energy::ZERO;
+        let all = outcome(&terms, none, none, terms.quantity).unwrap();
+        assert_eq!((Ok(all.imbalance), all.refund), (terms.escrow(), Money::ZERO));
+    }
+
+    #[test]
+    fn prices_that_no_trade_has_are_refused() {
+        for prices in [Prices { buyer: 9_999, seller: 10_000 }, Prices::one(1_999)] {
+            let terms = Terms { prices, ..TERMS };
+            let refused = Err(OutcomeError::Overflow(Overflow));
+            assert_eq!(outcome(&terms, Energy::ZERO, Energy::ZERO, Energy::ZERO), refused);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The fees and the imbalance rule that both sides of a trade sign.
+//! The fees and the imbalance rules that both sides of a trade sign.
 
 use alloy_primitives::{Address, B256, keccak256};
 use alloy_sol_types::SolValue;
@@ -8,32 +8,60 @@ use units::Energy;
 
 use crate::bindings::EnergyMarket;
 
-/// Who pays for energy that was agreed and did not come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Imbalance {
-    /// Nobody.
-    None,
-    /// Whoever is short makes the other whole.
-    MakeWhole,
+macro_rules! rules {
+    ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $rule:ident = $code:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum $name {
+            $($(#[$of])* $rule,)*
+        }
+
+        impl $name {
+            /// Every rule, by rising number.
+            pub const ALL: &[$name] = &[$($name::$rule),*];
+
+            /// The rule with this number.
+            pub const fn from_code(code: u8) -> Option<Self> {
+                match code {
+                    $($code => Some($name::$rule),)*
+                    _ => None,
+                }
+            }
+
+            /// The number the contract knows the rule by.
+            pub const fn code(self) -> u8 {
+                match self {
+                    $($name::$rule => $code,)*
+                }
+            }
+        }
+    };
 }
 
-impl Imbalance {
-    /// The rule with this number.
-    pub const fn from_code(code: u8) -> Option<Self> {
-        match code {
-            0 => Some(Imbalance::None),
-            1 => Some(Imbalance::MakeWhole),
-            _ => None,
-        }
+rules! {
+    /// What a seller owes for energy that was agreed and did not come.
+    SellerRule {
+        /// Nothing.
+        PayActual = 0,
+        /// To the buyer, what its energy costs more elsewhere.
+        MakeWhole = 1,
+        /// To the balance account, the policy's imbalance price.
+        ImbalancePrice = 2,
     }
+}
 
-    /// The number the contract knows the rule by.
-    pub const fn code(self) -> u8 {
-        match self {
-            Imbalance::None => 0,
-            Imbalance::MakeWhole => 1,
-        }
+rules! {
+    /// What a buyer owes for energy that was agreed and not taken.
+    BuyerRule {
+        /// Nothing.
+        PayActual = 0,
+        /// To the seller, what its energy earns less elsewhere.
+        MakeWhole = 1,
+        /// To the balance account, the policy's imbalance price, up to what is in escrow.
+        ImbalancePrice = 2,
+        /// To the seller, what it would have got.
+        TakeOrPay = 3,
     }
 }
 
@@ -61,8 +89,15 @@ pub struct Policy {
     pub tolerance_bps: u16,
     /// Shortfall that costs nothing, in Wh; the larger of the two counts.
     pub tolerance_wh: u32,
-    /// Who pays for a shortfall.
-    pub imbalance: Imbalance,
+    /// What a seller owes who is short.
+    pub seller_short: SellerRule,
+    /// What a buyer owes who is short.
+    pub buyer_short: BuyerRule,
+    /// What is owed for a shortfall where the rule is an imbalance price.
+    pub imbalance_price: u64,
+    /// How long after a slot's end its trades may be settled: zero where they are agreed before it.
+    /// Runs begin then.
+    pub settle_seconds: u32,
     /// How long after a slot's end its trades may be reconciled.
     pub correction_seconds: u32,
     /// How much longer the cash stays locked.
@@ -71,6 +106,10 @@ pub struct Policy {
     pub network_account: Address,
     /// Receives the platform fees.
     pub platform_account: Address,
+    /// Receives what buyers pay above what sellers get; zero lets no fill have two prices.
+    pub difference_account: Address,
+    /// Receives what is paid at the imbalance price.
+    pub balance_account: Address,
 }
 
 impl Policy {
@@ -98,11 +137,16 @@ impl Policy {
             feed_in_price_min: terms.feedInPriceMin,
             tolerance_bps: terms.toleranceBps,
             tolerance_wh: terms.toleranceWh,
-            imbalance: Imbalance::from_code(terms.imbalance)?,
+            seller_short: SellerRule::from_code(terms.sellerShort)?,
+            buyer_short: BuyerRule::from_code(terms.buyerShort)?,
+            imbalance_price: terms.imbalancePrice,
+            settle_seconds: terms.settleSeconds,
             correction_seconds: terms.correctionSeconds,
             challenge_seconds: terms.challengeSeconds,
             network_account: terms.networkAccount,
             platform_account: terms.platformAccount,
+            difference_account: terms.differenceAccount,
+            balance_account: terms.balanceAccount,
         })
     }
 
@@ -119,11 +163,16 @@ impl Policy {
             feedInPriceMin: self.feed_in_price_min,
             toleranceBps: self.tolerance_bps,
             toleranceWh: self.tolerance_wh,
-            imbalance: self.imbalance.code(),
+            sellerShort: self.seller_short.code(),
+            buyerShort: self.buyer_short.code(),
+            imbalancePrice: self.imbalance_price,
+            settleSeconds: self.settle_seconds,
             correctionSeconds: self.correction_seconds,
             challengeSeconds: self.challenge_seconds,
             networkAccount: self.network_account,
             platformAccount: self.platform_account,
+            differenceAccount: self.difference_account,
+            balanceAccount: self.balance_account,
         }
     }
 }

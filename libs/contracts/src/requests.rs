@@ -3,33 +3,46 @@
 //! With these an account needs no gas: whoever likes sends the signed request.
 
 use alloy_primitives::{Address, B256, U256};
-use alloy_sol_types::{SolStruct, eip712_domain, sol};
+use alloy_sol_types::{Eip712Domain, SolStruct, eip712_domain};
 use ids::{ConnectionPointId, MeterId};
+use units::{Energy, Money, Overflow};
 
-use crate::order::market_domain;
+use crate::calls::tokens;
+use crate::order::{Side, market_domain};
 
-sol! {
-    struct Cancel { address account; uint256 nonce; }
-    struct Withdrawal { address account; uint256 amount; uint256 nonce; }
-    struct Delegation {
-        address account; address delegate; uint64 until; uint64 quantityMax; uint256 nonce;
+/// What is signed, as EIP-712 encodes it.
+mod sol_types {
+    use alloy_sol_types::sol;
+
+    sol! {
+        struct Cancel { address account; uint256 nonce; }
+        struct Withdrawal { address account; uint256 amount; uint256 nonce; }
+        struct CashTransfer {
+            address account; address to; uint256 amount; uint256 nonce; uint64 expiry;
+            address sender; bytes32 link;
+        }
+        struct Redemption { address account; uint256 amount; bytes32 destination; uint256 nonce; }
+        struct Mandate {
+            address account; address delegate; bytes32 policy; uint64 until; uint64 buyPriceMax;
+            uint64 sellPriceMin; uint64 quantityPerSlot; uint64 quantityPerDay; uint64 version;
+        }
+        struct Enrolment {
+            bytes32 meter; address key; address owner; address installer; bytes32 connectionPoint;
+            uint32 version;
+        }
+        struct Transfer {
+            address account; address to; uint256 certificate; uint256 amount; uint256 nonce;
+        }
+        struct Retirement {
+            address account; uint256 certificate; uint256 amount; string beneficiary; uint256 nonce;
+        }
+        struct Rotation { bytes32 meter; address key; uint32 version; }
     }
-    struct Enrolment {
-        bytes32 meter; address key; address owner; address installer; bytes32 connectionPoint;
-        uint32 version;
-    }
-    struct Transfer {
-        address account; address to; uint256 certificate; uint256 amount; uint256 nonce;
-    }
-    struct Retirement {
-        address account; uint256 certificate; uint256 amount; string beneficiary; uint256 nonce;
-    }
-    struct Rotation { bytes32 meter; address key; uint32 version; }
 }
 
 /// The hash an account signs to end its orders with this nonce.
 pub fn cancel(chain_id: u64, market: Address, account: Address, nonce: U256) -> B256 {
-    Cancel { account, nonce }.eip712_signing_hash(&market_domain(chain_id, market))
+    sol_types::Cancel { account, nonce }.eip712_signing_hash(&market_domain(chain_id, market))
 }
 
 /// The hash an account signs to take `amount` out of trading. Shares nonces with orders.
@@ -40,43 +53,109 @@ pub fn withdrawal(
     amount: U256,
     nonce: U256,
 ) -> B256 {
-    let request = Withdrawal { account, amount, nonce };
+    let request = sol_types::Withdrawal { account, amount, nonce };
     request.eip712_signing_hash(&market_domain(chain_id, market))
 }
 
-/// A delegate and what it may sign: orders of at most `quantity_max` Wh, before `until`.
+/// Free cash that an account gives to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Grant {
+pub struct CashTransfer {
+    /// Whose.
+    pub account: Address,
+    /// Who gets it.
+    pub to: Address,
+    /// How much.
+    pub amount: Money,
+    /// Shares nonces with orders.
+    pub nonce: U256,
+    /// Epoch seconds: not after it.
+    pub expiry: u64,
+    /// The only one who may send it; zero for anybody.
+    pub sender: Address,
+    /// What it belongs to: a quote, a payment's reference.
+    pub link: B256,
+}
+
+/// The hash an account signs to give free cash to another. Refused where the amount is negative.
+pub fn cash_transfer(chain_id: u64, market: Address, of: &CashTransfer) -> Result<B256, Overflow> {
+    let CashTransfer { account, to, nonce, expiry, sender, link, .. } = *of;
+    let amount = tokens(of.amount)?;
+    let request = sol_types::CashTransfer { account, to, amount, nonce, expiry, sender, link };
+    Ok(request.eip712_signing_hash(&market_domain(chain_id, market)))
+}
+
+/// Tokens that an account destroys to be paid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Redemption {
+    /// Whose.
+    pub account: Address,
+    /// How much.
+    pub amount: Money,
+    /// The hash of where it is paid out to.
+    pub destination: B256,
+    /// Any that the account has not used for a redemption.
+    pub nonce: U256,
+}
+
+/// The hash an account signs to be paid out. Refused where the amount is negative.
+pub fn redemption(chain_id: u64, token: Address, of: &Redemption) -> Result<B256, Overflow> {
+    let Redemption { account, destination, nonce, .. } = *of;
+    let amount = tokens(of.amount)?;
+    let request = sol_types::Redemption { account, amount, destination, nonce };
+    Ok(request.eip712_signing_hash(&domain("Wattex SettlementToken", chain_id, token)))
+}
+
+/// What an account lets a delegate sign for it, under one policy. A later version replaces it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Mandate {
     /// Whose orders.
     pub account: Address,
     /// Who may sign them.
     pub delegate: Address,
-    /// Epoch seconds; zero ends the grant.
+    /// The only policy of them.
+    pub policy: B256,
+    /// Epoch seconds: before it; zero ends the mandate.
     pub until: u64,
-    /// The largest order, in Wh.
-    pub quantity_max: u64,
-    /// Shares nonces with orders.
-    pub nonce: U256,
+    /// The most a buy order may pay all in, in 1e-9 currency per Wh.
+    pub buy_price_max: u64,
+    /// The least a sell order may get net, in 1e-9 currency per Wh.
+    pub sell_price_min: u64,
+    /// The largest order of each side and slot.
+    pub quantity_per_slot: Energy,
+    /// The most that is filled of each side and UTC day.
+    pub quantity_per_day: Energy,
+    /// Higher than that of the mandate it replaces; from 1 on.
+    pub version: u64,
 }
 
 /// The hash an account signs to let a delegate sign its orders.
-pub fn delegation(chain_id: u64, market: Address, grant: &Grant) -> B256 {
-    let request = Delegation {
-        account: grant.account,
-        delegate: grant.delegate,
-        until: grant.until,
-        quantityMax: grant.quantity_max,
-        nonce: grant.nonce,
+pub fn mandate(chain_id: u64, mandates: Address, of: &Mandate) -> B256 {
+    let request = sol_types::Mandate {
+        account: of.account,
+        delegate: of.delegate,
+        policy: of.policy,
+        until: of.until,
+        buyPriceMax: of.buy_price_max,
+        sellPriceMin: of.sell_price_min,
+        quantityPerSlot: of.quantity_per_slot.wh(),
+        quantityPerDay: of.quantity_per_day.wh(),
+        version: of.version,
     };
-    request.eip712_signing_hash(&market_domain(chain_id, market))
+    request.eip712_signing_hash(&domain("Wattex TradingMandate", chain_id, mandates))
 }
 
-fn meters_domain(chain_id: u64, meters: Address) -> alloy_sol_types::Eip712Domain {
+/// The only nonce of a delegate's order for a slot and side (`TradingMandate.orderNonce`).
+pub fn mandated_nonce(delegate: Address, slot: u64, slot_seconds: u32, side: Side) -> U256 {
+    let slot = U256::from(slot / u64::from(slot_seconds));
+    U256::from_be_slice(delegate.as_slice()) << 96 | slot << 1 | U256::from(side.code())
+}
+
+fn domain(name: &'static str, chain_id: u64, contract: Address) -> Eip712Domain {
     eip712_domain! {
-        name: "Wattex MeterRegistry",
+        name: name,
         version: "1",
         chain_id: chain_id,
-        verifying_contract: meters,
+        verifying_contract: contract,
     }
 }
 
@@ -99,7 +178,7 @@ pub struct MeterEnrolment {
 
 /// The hash that owner and installer sign to enrol a meter.
 pub fn enrolment(chain_id: u64, meters: Address, of: &MeterEnrolment) -> B256 {
-    let request = Enrolment {
+    let request = sol_types::Enrolment {
         meter: of.meter.to_bytes32().into(),
         key: of.key,
         owner: of.owner,
@@ -107,7 +186,7 @@ pub fn enrolment(chain_id: u64, meters: Address, of: &MeterEnrolment) -> B256 {
         connectionPoint: of.connection_point.to_bytes32().into(),
         version: of.version,
     };
-    request.eip712_signing_hash(&meters_domain(chain_id, meters))
+    request.eip712_signing_hash(&domain("Wattex MeterRegistry", chain_id, meters))
 }
 
 /// The hash that a meter's old key signs for its new key, which becomes `version`.
@@ -118,17 +197,8 @@ pub fn rotation(
     key: Address,
     version: u32,
 ) -> B256 {
-    let request = Rotation { meter: meter.to_bytes32().into(), key, version };
-    request.eip712_signing_hash(&meters_domain(chain_id, meters))
-}
-
-fn certificates_domain(chain_id: u64, certificates: Address) -> alloy_sol_types::Eip712Domain {
-    eip712_domain! {
-        name: "Wattex EnergyCertificate",
-        version: "1",
-        chain_id: chain_id,
-        verifying_contract: certificates,
-    }
+    let request = sol_types::Rotation { meter: meter.to_bytes32().into(), key, version };
+    request.eip712_signing_hash(&domain("Wattex MeterRegistry", chain_id, meters))
 }
 
 /// Certified energy that an account gives away.
@@ -153,8 +223,8 @@ pub fn certificate_transfer(
     of: &CertificateTransfer,
 ) -> B256 {
     let CertificateTransfer { account, to, certificate, amount, nonce } = *of;
-    let request = Transfer { account, to, certificate, amount, nonce };
-    request.eip712_signing_hash(&certificates_domain(chain_id, certificates))
+    let request = sol_types::Transfer { account, to, certificate, amount, nonce };
+    request.eip712_signing_hash(&domain("Wattex EnergyCertificate", chain_id, certificates))
 }
 
 /// Certified energy that an account uses up.
@@ -180,6 +250,6 @@ pub fn certificate_retirement(
 ) -> B256 {
     let CertificateRetirement { account, certificate, amount, .. } = *of;
     let (beneficiary, nonce) = (of.beneficiary.clone(), of.nonce);
-    let request = Retirement { account, certificate, amount, beneficiary, nonce };
-    request.eip712_signing_hash(&certificates_domain(chain_id, certificates))
+    let request = sol_types::Retirement { account, certificate, amount, beneficiary, nonce };
+    request.eip712_signing_hash(&domain("Wattex EnergyCertificate", chain_id, certificates))
 }

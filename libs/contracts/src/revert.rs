@@ -5,6 +5,7 @@ use alloy_sol_types::{SolInterface, decode_revert_reason};
 
 use crate::bindings::{
     Challenges, EnergyCertificate, EnergyMarket, MeterRegistry, RecordAnchor, SettlementToken,
+    Timelock, TradingMandate,
 };
 
 /// What a call that reverted with this data says: `NotYet { availableAt: 1700000000 }`, the text of
@@ -28,12 +29,17 @@ fn ours(data: &[u8]) -> Option<String> {
     let challenges = || Challenges::ChallengesErrors::abi_decode(data).map(|e| format!("{e:?}"));
     let certificates =
         || EnergyCertificate::EnergyCertificateErrors::abi_decode(data).map(|e| format!("{e:?}"));
+    let mandates =
+        || TradingMandate::TradingMandateErrors::abi_decode(data).map(|e| format!("{e:?}"));
+    let timelock = || Timelock::TimelockErrors::abi_decode(data).map(|e| format!("{e:?}"));
     let text = market
         .or_else(|_| meters())
         .or_else(|_| token())
         .or_else(|_| records())
         .or_else(|_| challenges())
         .or_else(|_| certificates())
+        .or_else(|_| mandates())
+        .or_else(|_| timelock())
         .ok()?;
     // The enum prints as `Name(Name { field: value })`: keep the inner part.
     let inner = text.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));

@@ -11,9 +11,9 @@ const FREE: u64 = 2;
 /// `EnergyMarket._locks`.
 const LOCKS: u64 = 3;
 /// `EnergyMarket.orderFilled`.
-const ORDER_FILLED: u64 = 13;
+const ORDER_FILLED: u64 = 11;
 /// `EnergyMarket.digest`.
-const DIGEST: u64 = 14;
+const DIGEST: u64 = 13;
 /// `MeterRegistry.versions` and `.keys`.
 const METER_VERSIONS: u64 = 3;
 const METER_KEYS: u64 = 4;

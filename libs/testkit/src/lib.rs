@@ -17,7 +17,7 @@ use std::time::Duration;
 
 pub use anvil::{Anvil, foundry};
 pub use nats::NatsServer;
-pub use policy::policy;
+pub use policy::{policy, settings};
 pub use postgres::PostgresServer;
 pub use process::{Ended, Process, Stream, finish};
 

@@ -1,7 +1,7 @@
 //! What the communities of tests agree on.
 
 use alloy_primitives::Address;
-use contracts::{Imbalance, Policy};
+use contracts::{BuyerRule, Policy, SellerRule, Settings};
 use ids::{CommunityId, ZoneId};
 
 const DAY: u32 = 86_400;
@@ -21,10 +21,20 @@ pub fn policy(place: &str) -> Policy {
         feed_in_price_min: 0,
         tolerance_bps: 1_000,
         tolerance_wh: 50,
-        imbalance: Imbalance::MakeWhole,
+        seller_short: SellerRule::MakeWhole,
+        buyer_short: BuyerRule::MakeWhole,
+        imbalance_price: 0,
+        settle_seconds: 0,
         correction_seconds: 14 * DAY,
         challenge_seconds: 3 * DAY,
         network_account: Address::repeat_byte(0xa1),
         platform_account: Address::repeat_byte(0xa2),
+        difference_account: Address::repeat_byte(0xa3),
+        balance_account: Address::repeat_byte(0xa4),
     }
+}
+
+/// Contracts in euros, of which the admin changes roles at once.
+pub fn settings(withdrawal_delay: u32) -> Settings {
+    Settings { currency: "EUR".to_owned(), withdrawal_delay, role_delay: None }
 }

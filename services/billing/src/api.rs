@@ -5,6 +5,8 @@ mod audit;
 mod bank;
 mod deposits;
 mod invoices;
+mod payout_files;
+mod payouts;
 mod relay;
 mod reserve;
 mod statements;
@@ -15,6 +17,7 @@ mod wallet;
 use std::sync::Arc;
 
 use access::{Action, Subject, Thing, permit};
+use actix_web::HttpRequest;
 use actix_web::web::Data;
 use ids::AccountId;
 use service::{Principal, Problem};
@@ -39,6 +42,14 @@ pub fn routes(
             .service(statements::import_statement)
             .service(unmatched::list_unmatched)
             .service(unmatched::assign_unmatched)
+            .service(payouts::prepare_payout)
+            .service(payouts::request_payout)
+            .service(payouts::list_payouts)
+            .service(payout_files::make_payout_file)
+            .service(payout_files::list_payout_files)
+            .service(payout_files::get_payout_file)
+            .service(payouts::get_payout)
+            .service(payout_files::order_payout_again)
             .service(tariffs::list_tariffs)
             .service(tariffs::publish_tariff)
             .service(invoices::list_invoices)
@@ -57,6 +68,17 @@ fn may(caller: &Principal, action: Action, owner: Option<AccountId>) -> bool {
     let (account, community) = (caller.account, caller.community);
     let subject = Subject { account, community, roles: &caller.roles };
     permit(subject, action, Thing { owner, community })
+}
+
+/// The longest idempotency key.
+const KEY_LEN_MAX: usize = 120;
+
+/// What names a request that moves money, so that its repetition moves none.
+fn idempotency_key(request: &HttpRequest) -> Result<&str, Problem> {
+    let key = request.headers().get("Idempotency-Key").and_then(|value| value.to_str().ok());
+    key.filter(|key| !key.is_empty() && key.len() <= KEY_LEN_MAX).ok_or_else(|| {
+        Problem::malformed("an Idempotency-Key of 1 to 120 characters names the payment")
+    })
 }
 
 /// Refuses a caller who may not do `action` in the community.

@@ -107,8 +107,10 @@ impl Tick for Billing {
         let posted = self.post_waiting(now).await.context("posting intervals")?;
         let expired = self.expire_due(now).await.context("expiring")?;
         let released = self.release_due(now).await.context("releasing")?;
+        let followed = self.follow_payouts(now).await.context("following payouts")?;
+        let paid = self.post_payouts(now).await.context("posting payouts")?;
         let issued = self.monthly && self.issue_due(now).await.context("issuing invoices")?;
         let billed = self.post_invoices().await.context("posting invoices")?;
-        Ok(reconciled || posted || billed || expired || released || issued)
+        Ok(reconciled || posted || billed || expired || released || issued || followed || paid)
     }
 }

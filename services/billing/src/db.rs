@@ -12,7 +12,8 @@
 //! | `expiry`, `kept_apart` | trades that expire; trades that the contract refuses, with reasons |
 //! | `kept_interval` | versions of intervals that wait for their run or came too late |
 //! | `deposit`, `series`, `invoice` | payments from outside; invoice numbers; issued invoices |
-//! | `bank_account`, `bank_payment` | where a community is paid; what came in by its statements |
+//! | `bank_account`, `bank_payment` | where a community is paid; payments of its statements |
+//! | `payout`, `payout_file` | money on its way to accounts' banks; orders to pay it out |
 //!
 //! Invariants: `journal` only grows; a `fact` goes when its block leaves the best branch.
 
@@ -24,6 +25,8 @@ pub(crate) mod invoices;
 pub(crate) mod journal;
 pub(crate) mod kept;
 pub(crate) mod members;
+pub(crate) mod payout_files;
+pub(crate) mod payouts;
 pub(crate) mod slots;
 
 use alloy_primitives::{Address, B256};
@@ -39,7 +42,35 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 5, sql: CHANGES_SCHEMA },
     Migration { version: 6, sql: BANK_SCHEMA },
     Migration { version: 7, sql: client::ATTEMPTS_SCHEMA },
+    Migration { version: 8, sql: PAYOUT_SCHEMA },
 ];
+
+/// Payouts. `watched` is whether blocks can still change one. Of a payment by bank that is of one,
+/// `posted` is whether it is in the journal, where `entry` is the payout's last one.
+const PAYOUT_SCHEMA: &str = "
+create index deposit_payment on deposit (payment);
+create table payout (
+    number {serial}, id text not null unique, community text not null, account text not null,
+    address text not null, key text not null, amount bigint not null, creditor text not null,
+    iban text not null, salt text not null, destination text not null unique,
+    withdrawal text not null, redemption text not null,
+    since bigint not null, state text not null, reason text not null, available bigint not null,
+    watched bigint not null, attempt bigint not null, file text not null, entry bigint not null,
+    at bigint not null, unique (account, key)
+);
+create index payout_watched on payout (watched, account);
+create index payout_state on payout (community, state, number);
+create table payout_file (
+    number {serial}, id text not null unique, community text not null, key text not null,
+    requested_by text not null, payments bigint not null, total bigint not null,
+    currency text not null, hash text not null, document text not null, at bigint not null,
+    unique (community, key)
+);
+alter table bank_payment add column side text not null default 'credit';
+alter table bank_payment add column payout text not null default '';
+alter table bank_payment add column posted bigint not null default 1;
+create index bank_payment_posted on bank_payment (posted, number);
+";
 
 /// Payments by bank. One without an account is matched to nobody yet, for a reason.
 const BANK_SCHEMA: &str = "

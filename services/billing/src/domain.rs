@@ -6,5 +6,6 @@ pub mod bank;
 pub mod bill;
 pub mod handover;
 pub mod journal;
+pub mod payout;
 pub mod reconcile;
 pub mod verify;

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use bus::Bus;
 use client::JsonRpc;
-use contracts::Deployment;
+use contracts::{Deployment, Policy};
 use db::Db;
 
 pub use api::routes;
@@ -40,6 +40,8 @@ pub struct Parts {
     pub node: Arc<dyn JsonRpc>,
     /// The contracts whose events are decoded.
     pub deployment: Deployment,
+    /// Policies that the contract has had from its beginning.
+    pub policies: Vec<Policy>,
 }
 
 /// The index and its feed.
@@ -56,6 +58,16 @@ pub struct Explorer {
 /// The database cannot be opened or is of a newer version, or the bus cannot be reached.
 pub async fn start(parts: Parts) -> anyhow::Result<Arc<Explorer>> {
     let db = Db::open(&parts.db_url, schema::MIGRATIONS).await?;
+    let policies = parts.policies;
+    db.transact::<_, anyhow::Error, _>(|tx| {
+        Box::pin(async move {
+            for policy in &policies {
+                app::branch::keep_policy(tx, policy).await?;
+            }
+            Ok(())
+        })
+    })
+    .await?;
     let feed = Feed::open(db.clone()).await?;
     let explorer = Arc::new(Explorer { db, node: parts.node, deployment: parts.deployment, feed });
     parts.bus.subscribe(explorer.clone()).await?;

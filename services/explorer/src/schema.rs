@@ -8,7 +8,72 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, sql: INDEX },
     Migration { version: 3, sql: RUNS_BY_PLACE },
     Migration { version: 4, sql: CLEARINGS },
+    Migration { version: 5, sql: PRICES },
 ];
+
+/// Trades with two prices, what their money depends on, and the policies that say it. The index is
+/// emptied: with the next block it is read again.
+const PRICES: &str = "
+create table policies (
+    policy text primary key,
+    block bigint not null,
+    terms text not null
+);
+create index policies_block on policies (block);
+drop table clearings;
+create table clearings (
+    clearing text primary key,
+    block bigint not null,
+    terms text not null
+);
+create index clearings_block on clearings (block);
+drop table trades;
+create table trades (
+    trade text primary key,
+    block bigint not null,
+    place bigint not null,
+    hash text not null,
+    clearing text not null,
+    buyer text not null,
+    seller text not null,
+    slot bigint not null,
+    quantity_wh bigint not null,
+    buy_price bigint not null,
+    sell_price bigint not null,
+    escrow bigint not null,
+    collateral bigint not null,
+    terms text not null,
+    unique (block, place)
+);
+create index trades_buyer on trades (buyer, block, place);
+create index trades_seller on trades (seller, block, place);
+drop table runs;
+create table runs (
+    trade text not null,
+    run bigint not null,
+    block bigint not null,
+    place bigint not null,
+    delivered_wh bigint not null,
+    seller_short_wh bigint not null,
+    buyer_short_wh bigint not null,
+    seller_net bigint not null,
+    network bigint not null,
+    platform bigint not null,
+    difference bigint not null,
+    make_whole bigint not null,
+    compensation bigint not null,
+    imbalance bigint not null,
+    refund bigint not null,
+    collateral_back bigint not null,
+    primary key (trade, block, place)
+);
+create index runs_block on runs (block);
+delete from addresses;
+delete from logs;
+delete from transactions;
+delete from blocks;
+delete from head;
+";
 
 /// A trade's slot and price are those of its clearing. An index without clearings is emptied: with
 /// the next block it is read again.

@@ -90,16 +90,23 @@ pub fn movements(deployment: &Deployment, logs: &[Log]) -> Vec<Movement> {
 fn moved(deployment: &Deployment, log: &Log) -> Vec<Movement> {
     let raw = contracts::Log::new(log.address, log.topics.clone(), log.data.clone());
     match raw.and_then(|raw| ContractEvent::decode(deployment, &raw)) {
-        Some(ContractEvent::Deposited(event)) => {
+        Some(ContractEvent::DepositCredited(event)) => {
             vec![Movement::In { address: event.account, amount: money(event.amount) }]
         }
-        Some(ContractEvent::Released(event)) => {
+        Some(ContractEvent::EscrowReleased(event)) => {
             vec![Movement::In { address: event.account, amount: money(event.amount) }]
+        }
+        Some(ContractEvent::CashTransferred(event)) => {
+            let amount = money(event.amount);
+            vec![
+                Movement::Out { address: event.account, amount },
+                Movement::In { address: event.to, amount },
+            ]
         }
         Some(ContractEvent::WithdrawalRequested(event)) => {
             vec![Movement::Out { address: event.account, amount: money(event.amount) }]
         }
-        Some(ContractEvent::TradeSettled(event)) => settled(&event).to_vec(),
+        Some(ContractEvent::TradeCreated(event)) => settled(&event).to_vec(),
         // Anyone can send a good fill with spoilt signatures or without its orders: what is held
         // for it is held until it settles, or its slot is over.
         Some(ContractEvent::FillSkipped(event))
@@ -119,7 +126,7 @@ fn moved(deployment: &Deployment, log: &Log) -> Vec<Movement> {
     }
 }
 
-fn settled(event: &EnergyMarket::TradeSettled) -> [Movement; 3] {
+fn settled(event: &EnergyMarket::TradeCreated) -> [Movement; 3] {
     [
         Movement::Ended { trade: event.trade, settled: true },
         Movement::Out { address: event.buyer, amount: money(event.escrow) },

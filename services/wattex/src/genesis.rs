@@ -76,10 +76,15 @@ struct Description {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Contracts {
     admin: Address,
-    /// Creates them; its first seven nonces are used up.
+    /// Creates them; its first ten nonces are used up.
     deployer: Option<Address>,
+    /// Three capital letters of ISO 4217; `EUR` when absent.
+    currency: Option<Currency>,
     /// Seconds.
     withdrawal_delay: Option<u32>,
+    /// Seconds from proposing a change of roles to making it; the admin makes it at once when
+    /// absent.
+    role_delay: Option<u32>,
     clearer: Option<Address>,
     reconciler: Option<Address>,
     policy: Option<Address>,
@@ -90,6 +95,20 @@ struct Contracts {
     enroller: Option<Address>,
     pauser: Option<Address>,
     certifier: Option<Address>,
+}
+
+/// The code of a currency.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Currency(String);
+
+impl TryFrom<String> for Currency {
+    type Error = &'static str;
+
+    fn try_from(code: String) -> Result<Self, Self::Error> {
+        let fits = code.len() == 3 && code.bytes().all(|letter| letter.is_ascii_uppercase());
+        fits.then_some(Currency(code)).ok_or("a currency has three capital letters (ISO 4217)")
+    }
 }
 
 /// An amount in ether, as a decimal text or a whole number.
@@ -182,8 +201,12 @@ impl Contracts {
             pauser: or_admin(self.pauser),
             certifier: or_admin(self.certifier),
         };
-        let delay = self.withdrawal_delay.unwrap_or(WITHDRAWAL_DELAY);
-        let ours = contracts::Genesis::new(or_admin(self.deployer), &roles, delay);
+        let settings = contracts::Settings {
+            currency: self.currency.map_or_else(|| "EUR".to_owned(), |currency| currency.0),
+            withdrawal_delay: self.withdrawal_delay.unwrap_or(WITHDRAWAL_DELAY),
+            role_delay: self.role_delay,
+        };
+        let ours = contracts::Genesis::new(or_admin(self.deployer), &roles, &settings);
         spec.deploy.extend(ours.deploys.into_iter().map(|deploy| Deploy {
             from: deploy.from,
             init_code: deploy.init_code,

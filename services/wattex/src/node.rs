@@ -112,8 +112,9 @@ impl Node {
         let secrets = Secrets::open(&settings.directory)?;
         let (community, zone) = (community(), zone());
         let policy = chain::policy(&settings.tariff, settings.slot, community, zone, &secrets)?;
+        let currency = &settings.tariff.terms().currency;
         let (genesis, deployment) =
-            chain::genesis(&secrets, &policy, settings.genesis, settings.on_demand);
+            chain::genesis(&secrets, &policy, currency, settings.genesis, settings.on_demand);
         let chain_id = genesis.chain_id;
         let bus = Bus::in_process();
         let clock = settings.clock.clone();
@@ -124,7 +125,7 @@ impl Node {
         let billing = wired.billing(&secrets, &policy).await?;
         let market = wired.market(&secrets, &policy).await?;
         let metering = wired.metering(&secrets).await?;
-        let explorer = wired.explorer().await?;
+        let explorer = wired.explorer(&policy).await?;
         let listening = metering.listen().await.context("starting the MQTT broker")?;
         let verifier = identity.verifier();
         let mounts = vec![
@@ -260,6 +261,7 @@ impl Wired<'_> {
             place: identity::Place {
                 chain_id: self.chain_id,
                 market: self.deployment.market,
+                token: self.deployment.token,
                 meters: self.deployment.meters,
             },
             password_cost: identity::PasswordCost::default(),
@@ -320,12 +322,13 @@ impl Wired<'_> {
         Ok(metering)
     }
 
-    async fn explorer(&self) -> Result<Arc<explorer::Explorer>> {
+    async fn explorer(&self, policy: &Policy) -> Result<Arc<explorer::Explorer>> {
         explorer::start(explorer::Parts {
             db_url: self.database("explorer"),
             bus: self.bus.clone(),
             node: self.node.clone(),
             deployment: self.deployment,
+            policies: vec![policy.clone()],
         })
         .await
         .context("starting explorer")

@@ -221,9 +221,9 @@ impl Billing {
         for log in &event.logs {
             let Some(decoded) = decode(&self.scene.at, log) else { continue };
             // Committed or not: what a name means does not depend on it.
-            self.durable.known.hear(&decoded);
+            self.durable.known.hear(&decoded, &self.scene.policy);
             match &decoded {
-                ContractEvent::TradeSettled(trade) => {
+                ContractEvent::TradeCreated(trade) => {
                     let slot = self.durable.known.clearings[&trade.clearing].slot;
                     settled.push(SettledRow {
                         block: event.hash,
@@ -420,6 +420,8 @@ impl Billing {
         for (account, balance) in self.book.balances().filter(|(_, balance)| *balance != 0) {
             let (Account::Locked(owner, day)
             | Account::Dso(owner, day)
+            | Account::Pot(owner, day)
+            | Account::Imbalance(owner, day)
             | Account::PlatformFee(owner, day)) = account
             else {
                 continue;

@@ -117,12 +117,12 @@ impl Heard {
     fn hear(&mut self, event: &ContractEvent) {
         match event {
             ContractEvent::Transfer(event) => self.addresses.extend([event.from, event.to]),
-            ContractEvent::Deposited(event) => self.addresses.extend([event.account]),
+            ContractEvent::DepositCredited(event) => self.addresses.extend([event.account]),
             ContractEvent::SlotCleared(event) => {
                 let clearing = Clearing::from_sol(&event.terms);
                 self.days.insert((clearing.policy, utc_day(clearing.slot)));
             }
-            ContractEvent::TradeSettled(event) => {
+            ContractEvent::TradeCreated(event) => {
                 let tied = Tied {
                     seller: event.seller,
                     escrow: units_of(event.escrow),
@@ -166,9 +166,10 @@ fn asked(scene: &Scene, mut at: Questions<'_>, heard: &Heard) -> Result<Cash, St
         put(&mut accounts, Account::Escrow(*trade), -tied.escrow);
         put(&mut accounts, Account::Collateral(tied.seller, *trade), -tied.collateral);
     }
-    put(&mut accounts, Account::Bank, i128::from(held.n()));
+    put(&mut accounts, Account::Bank, supply);
+    put(&mut accounts, Account::Tokens, i128::from(held.n()) - supply);
     let owed: i128 = accounts.values().sum();
-    ensure(owed == 0, || format!("chain: the market has {owed} n that are nobody's"))?;
+    ensure(owed == 0, || format!("chain: there are {owed} n that are nobody's"))?;
     let known = i128::from(held.n()) + tokens.values().sum::<i128>();
     ensure(supply == known, || format!("I10: {supply} n of tokens exist, {known} n are held"))?;
     Ok(Cash { free, held, tokens, accounts })

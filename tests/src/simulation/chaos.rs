@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256};
-use contracts::ContractEvent;
+use contracts::{ContractEvent, Policy};
 use rand::Rng;
 
 use super::counts::Counts;
 use super::crash::Crash;
-use super::facts::{decode, utc_day};
+use super::facts::{Known, decode, utc_day};
 use super::node::{FINALITY_LAG, Feed};
 use super::world::World;
 
@@ -23,6 +23,7 @@ pub(super) struct Watched {
     pub(super) settled: BTreeMap<B256, u64>,
     /// UTC days up to that of the last slot of which blocks were undone.
     pub(super) undone: BTreeSet<u32>,
+    known: Known,
 }
 
 impl World {
@@ -116,7 +117,7 @@ impl World {
                     println!("{sign} {}", serde_json::to_string(&event).unwrap_or_default());
                 }
                 if connected {
-                    self.watched.connected(&event, &mut self.counts);
+                    self.watched.connected(&event, &self.scene.policy, &mut self.counts);
                 } else {
                     self.watched.disconnected(&event, &mut self.counts);
                 }
@@ -127,9 +128,10 @@ impl World {
 }
 
 impl Watched {
-    fn connected(&mut self, event: &ContractEvent, counts: &mut Counts) {
+    fn connected(&mut self, event: &ContractEvent, policy: &Policy, counts: &mut Counts) {
+        self.known.hear(event, policy);
         match event {
-            ContractEvent::TradeSettled(trade) => {
+            ContractEvent::TradeCreated(trade) => {
                 self.settled.insert(trade.trade, trade.quantity);
                 let back = self.dropped.remove(&trade.trade);
                 counts.add(if back { "settlement: came back" } else { "settlement: settled" });
@@ -141,9 +143,10 @@ impl Watched {
                     counts.add("trade: corrected by a later run");
                 }
                 runs.push((run.run, run.delivered));
+                let totals = self.known.totals(run);
                 let short = [
-                    (run.sellerShort, run.makeWhole.is_zero(), "seller"),
-                    (run.buyerShort, run.compensation.is_zero(), "buyer"),
+                    (run.sellerShort, totals.make_whole.n() == 0, "seller"),
+                    (run.buyerShort, totals.compensation.n() == 0, "buyer"),
                 ];
                 for (_, free, who) in short.into_iter().filter(|(short, ..)| *short > 0) {
                     counts.add(format!("trade: {who} short"));
@@ -159,17 +162,17 @@ impl Watched {
                     counts.add("trade: delivered in full");
                 }
             }
-            ContractEvent::Released(_) => counts.add("trade: released"),
-            ContractEvent::Deposited(_) => counts.add("cash: deposited"),
+            ContractEvent::EscrowReleased(_) => counts.add("trade: released"),
+            ContractEvent::DepositCredited(_) => counts.add("cash: deposited"),
             ContractEvent::WithdrawalRequested(_) => counts.add("cash: asked back"),
-            ContractEvent::Withdrawn(_) => counts.add("cash: withdrawn"),
+            ContractEvent::WithdrawalPaid(_) => counts.add("cash: withdrawn"),
             _ => {}
         }
     }
 
     fn disconnected(&mut self, event: &ContractEvent, counts: &mut Counts) {
         match event {
-            ContractEvent::TradeSettled(trade) => {
+            ContractEvent::TradeCreated(trade) => {
                 self.dropped.insert(trade.trade);
                 counts.add("settlement: dropped by a reorganisation");
             }
@@ -177,10 +180,10 @@ impl Watched {
                 self.runs.entry(run.trade).or_default().pop();
                 counts.add("trade: run dropped by a reorganisation");
             }
-            ContractEvent::Released(_) => counts.add("trade: release undone"),
-            ContractEvent::Deposited(_) => counts.add("cash: deposit undone"),
+            ContractEvent::EscrowReleased(_) => counts.add("trade: release undone"),
+            ContractEvent::DepositCredited(_) => counts.add("cash: deposit undone"),
             ContractEvent::WithdrawalRequested(_) => counts.add("cash: asking back undone"),
-            ContractEvent::Withdrawn(_) => counts.add("cash: withdrawal undone"),
+            ContractEvent::WithdrawalPaid(_) => counts.add("cash: withdrawal undone"),
             _ => {}
         }
     }

@@ -57,7 +57,7 @@ fn money(world: &mut World) -> Result<(), String> {
     let mut sum = 0;
     for (account, balance) in book.balances() {
         sum += balance;
-        let empty = !matches!(account, Account::Bank | Account::Wallet(_));
+        let empty = !matches!(account, Account::Bank | Account::Tokens | Account::Wallet(_));
         ensure(!empty || balance == 0, || format!("end: account {account} has {balance} n"))?;
     }
     ensure(sum == 0, || format!("end: the journal sums to {sum} n"))?;

@@ -6,10 +6,10 @@ use alloy_primitives::{Address, B256, U256};
 use billing::domain::journal::{Fact, Settled, Totals};
 use calendar::Timestamp;
 use contracts::bindings::EnergyMarket;
-use contracts::{Clearing, ContractEvent, Deployment, Outcome, Policy};
+use contracts::{Clearing, ContractEvent, Deployment, Policy, Prices, Reconciled, Terms};
 use events::ledger::Log;
 use ids::ConnectionPointId;
-use units::{Energy, Money, Price};
+use units::{Energy, Money};
 
 /// The event in a log of ours.
 pub(super) fn decode(deployment: &Deployment, log: &Log) -> Option<ContractEvent> {
@@ -22,22 +22,32 @@ pub(super) fn decode(deployment: &Deployment, log: &Log) -> Option<ContractEvent
 #[derive(Default)]
 pub(super) struct Known {
     pub(super) clearings: HashMap<B256, Clearing>,
-    /// Escrow and collateral of trades.
-    tied: HashMap<B256, (Money, Money)>,
+    /// What the money of trades depends on.
+    terms: HashMap<B256, Terms>,
 }
 
 impl Known {
-    pub(super) fn hear(&mut self, event: &ContractEvent) {
+    pub(super) fn hear(&mut self, event: &ContractEvent, policy: &Policy) {
         match event {
             ContractEvent::SlotCleared(event) => {
                 self.clearings.insert(event.clearing, Clearing::from_sol(&event.terms));
             }
-            ContractEvent::TradeSettled(event) => {
-                let tied = (money(event.escrow), money(event.collateral));
-                self.tied.insert(event.trade, tied);
+            ContractEvent::TradeCreated(event) => {
+                let clearing = &self.clearings[&event.clearing];
+                let (prices, quantity) =
+                    (Prices::one(clearing.price), Energy::from_wh(event.quantity));
+                self.terms.insert(event.trade, Terms::new(policy, clearing, prices, quantity));
             }
             _ => {}
         }
+    }
+}
+
+impl Known {
+    /// Where the money of a trade goes after a run.
+    pub(super) fn totals(&self, event: &EnergyMarket::TradeReconciled) -> Totals {
+        let terms = &self.terms[&event.trade];
+        Totals::of(terms, &Reconciled::of(event)).expect("the contract took it")
     }
 }
 
@@ -48,34 +58,33 @@ pub(super) fn fact(
     point: impl Fn(Address) -> ConnectionPointId,
 ) -> Option<Fact> {
     Some(match event {
-        ContractEvent::Deposited(event) => {
+        ContractEvent::Minted(event) => Fact::Minted { amount: money(event.amount) },
+        ContractEvent::DepositCredited(event) => {
             Fact::Deposited { account: event.account, amount: money(event.amount) }
         }
-        ContractEvent::Withdrawn(event) => {
+        ContractEvent::WithdrawalPaid(event) => {
             Fact::Withdrawn { account: event.account, amount: money(event.amount) }
         }
-        ContractEvent::Released(event) => {
+        ContractEvent::EscrowReleased(event) => {
             let (account, day) = (event.account, event.day);
             Fact::Released { account, day, amount: money(event.amount) }
         }
-        ContractEvent::TradeSettled(event) => {
+        ContractEvent::TradeCreated(event) => {
             let points = (point(event.buyer), point(event.seller));
             let slot = known.clearings.get(&event.clearing).expect("it was posted").slot;
-            Fact::Settled(Box::new(settled(event, slot, policy, points)))
+            let terms = known.terms[&event.trade];
+            Fact::Settled(Box::new(settled(event, (slot, terms), policy, points)))
         }
         ContractEvent::TradeReconciled(event) => {
-            let (escrow, collateral) = known.tied[&event.trade];
-            let outcome = Outcome::of(event, escrow, collateral).expect("parts of what is tied up");
-            let totals = Totals::of(Energy::from_wh(event.delivered), &outcome);
-            Fact::Reconciled { trade: event.trade, totals }
+            Fact::Reconciled { trade: event.trade, totals: known.totals(event) }
         }
         _ => return None,
     })
 }
 
 fn settled(
-    event: &EnergyMarket::TradeSettled,
-    slot: u64,
+    event: &EnergyMarket::TradeCreated,
+    (slot, terms): (u64, Terms),
     policy: &Policy,
     (buyer_point, seller_point): (ConnectionPointId, ConnectionPointId),
 ) -> Settled {
@@ -89,9 +98,11 @@ fn settled(
         day: utc_day(slot),
         escrow: money(event.escrow),
         collateral: money(event.collateral),
-        seller_fee: Price::from_n_per_wh(policy.seller_fee.cast_signed()),
+        terms,
         network_account: policy.network_account,
         platform_account: policy.platform_account,
+        difference_account: policy.difference_account,
+        balance_account: policy.balance_account,
     }
 }
 

@@ -84,7 +84,8 @@ fn build(length: SlotLength) -> Scene {
         pauser: admin,
         certifier: admin,
     };
-    let ours = Genesis::new(key("deployer").address(), &roles, WITHDRAWAL_DELAY);
+    let ours =
+        Genesis::new(key("deployer").address(), &roles, &testkit::settings(WITHDRAWAL_DELAY));
     let at = ours.deployment;
     let mut spec = GenesisSpec::new(CHAIN_ID, GENESIS_AT.unsigned_abs());
     spec.difficulty = U256::from(4);

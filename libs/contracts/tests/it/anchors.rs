@@ -44,7 +44,7 @@ fn a_meter_gets_a_key_rotates_and_loses_it() {
     let bad = enrol(&world, not_installer, [owner, owner]);
     world.refused(operator, bad, "AccessControlUnauthorizedAccount");
     let receipt = world.ok(operator, good.clone());
-    assert_eq!(receipt.events[0].name(), "MeterEnrolled");
+    assert_eq!(receipt.events[0].name(), "MeterRegistered");
     world.refused(operator, good.clone(), "AlreadyEnrolled");
     let first = stored_key(&mut world, meter, 1);
     let valid_from = world.now;
@@ -112,7 +112,12 @@ fn a_tariff_is_in_force_from_a_day_that_never_falls() {
     for (version, valid_from) in [(1_u8, DAY), (2, DAY), (3, DAY + 30)] {
         let anchor = world.at.anchor_tariff(key, valid_from, keccak256([version]));
         world.refused(Address::repeat_byte(9), anchor.clone(), "AccessControl");
-        world.ok(operator, anchor);
+        let events = world.ok(operator, anchor).events;
+        let [ContractEvent::TariffPublished(event)] = &events[..] else { panic!("{events:?}") };
+        assert_eq!(
+            (event.key, event.version, event.validFrom),
+            (key, u32::from(version), valid_from)
+        );
         let words = storage::tariff(key, u32::from(version)).map(|place| world.word(at, place));
         assert_eq!(B256::from(words[0]), keccak256([version]));
         assert_eq!(storage::number_and_time(words[1]), (valid_from, world.now));
@@ -142,7 +147,11 @@ fn no_day_of_an_account_or_a_meter_is_billed_twice() {
         match reason {
             Some(reason) => world.refused(operator, call, reason),
             None => {
-                world.ok(operator, call);
+                let events = world.ok(operator, call).events;
+                let [ContractEvent::InvoiceIssued(event)] = &events[..] else {
+                    panic!("{events:?}");
+                };
+                assert_eq!((event.account, event.hash), (accounts[account], hash));
                 let words = storage::invoice(accounts[account], meters[meter], days.0);
                 let words = words.map(|place| world.word(at, place));
                 assert_eq!(B256::from(words[0]), hash);

@@ -6,13 +6,16 @@ use std::ops::Range;
 use alloy_primitives::{Address, B256, U256};
 use contracts::bindings::EnergyMarket;
 use contracts::{
-    BATCH_FILLS, Call, ContractEvent, DayDigest, Delivery, FillBatch, OrderTerms, Posted,
-    Reconciled, Settled, Side, SignedOrder, Skip, requests, storage, trade_id,
+    BATCH_FILLS, Call, ContractEvent, Delivery, FillBatch, OrderTerms, Posted, Prices, Side,
+    SignedOrder, Skip, requests, storage, trade_id,
 };
 use units::Energy;
 
+use crate::reconcile::reconciled;
 use crate::skip::{settled, skips};
-use crate::world::{ANYONE, DAY, Pair, SLOT, World, order, policy, posted};
+use crate::world::{
+    ANYONE, Pair, SLOT, World, order, own_prices, policy, posted, priced, usual, wide,
+};
 
 const END: u64 = SLOT + 900;
 const CORRECTIONS_END: u64 = END + 8 * 86_400;
@@ -20,7 +23,7 @@ const CORRECTIONS_END: u64 = END + 8 * 86_400;
 const FILL_WH: u64 = 100;
 
 /// A world with three buyers and two sellers who have cash for 200 fills.
-fn market() -> World {
+pub(crate) fn market() -> World {
     let (mut world, ..) = World::with_cash();
     for number in [10, 11, 12, 20, 21] {
         let account = world.account(number);
@@ -30,14 +33,19 @@ fn market() -> World {
 }
 
 /// As an auction fills: order after order, ten fills of a buyer's and fifteen of a seller's.
-fn auction(world: &mut World, fills: u64) -> Vec<Pair> {
+pub(crate) fn auction(world: &mut World, fills: u64) -> Vec<Pair> {
     let pair = |fill: u64| {
         let (buy, sell) = (fill / 10, fill / 15);
         let buyer = world.account(10 + buy % 3);
         let seller = world.account(20 + sell % 2);
-        (order(buyer, Side::Buy, buy), order(seller, Side::Sell, sell), FILL_WH)
+        (wide(buyer, Side::Buy, buy), wide(seller, Side::Sell, sell), FILL_WH)
     };
     (0..fills).map(pair).collect()
+}
+
+/// A clearing of as many fills with one price for all, and one with two prices for each.
+pub(crate) fn both_kinds(fills: usize) -> [(Posted, Vec<Prices>); 2] {
+    [(posted(&policy()), usual(fills)), (priced(&policy()), own_prices(fills))]
 }
 
 fn wh(wh: u64) -> Energy {
@@ -98,51 +106,55 @@ fn run(world: &mut World, number: u8, id: B256, of: impl Fn(u64) -> Option<[u64;
     for deliveries in batches.into_values() {
         let call = world.run(number, &deliveries);
         let receipt = world.ok(world.operator, call);
-        assert_eq!(receipt.events.len(), deliveries.len());
+        assert_eq!(reconciled(&receipt), deliveries.len());
     }
 }
 
-/// The books are checked after each call: cash, digests and the hash of each batch's trades.
 #[test]
 fn clearings_around_the_ends_of_batches_go_from_fills_to_their_last_runs() {
     let mut world = market();
     let pairs = auction(&mut world, 200);
     for count in [1, 2, 63, 64, 65, 127, 128, 129, 200] {
-        let mut world = world.clone();
-        let batches = world.post(posted(&policy()), &pairs[..count]);
-        let id = batches[0].posted.clearing.id();
-        // In either order.
-        let (even, odd): (Vec<_>, Vec<_>) = batches.iter().partition(|batch| batch.number % 2 == 0);
-        for batch in odd.into_iter().chain(even) {
-            assert_eq!(settled(&world.settle(batch)), batch.fills.len());
+        for (posted, prices) in both_kinds(count) {
+            check_clearing(world.clone(), posted, &pairs[..count], &prices);
         }
-        assert_eq!(world.trades.len(), count);
-        check_orders(&mut world, &pairs[..count]);
-        let places = |one: &FillBatch| (one.orders.len(), one.fills.len());
-        assert!(batches.iter().map(places).all(|(orders, fills)| orders <= 2 * fills));
-
-        world.now = END;
-        // Every fifth is left out, whoever is short of it.
-        run(&mut world, 0, id, |index| {
-            let short = index * 13 % (FILL_WH + 1);
-            let delivered = FILL_WH - short;
-            let of_buyer = [delivered, 0, short];
-            let of_seller = [delivered, short, 0];
-            (index % 5 != 0).then_some(if index % 2 == 0 { of_buyer } else { of_seller })
-        });
-        run(&mut world, 3, id, |index| (index % 3 == 0).then_some([FILL_WH, 0, 0]));
-        world.now = CORRECTIONS_END + 1;
-        for number in 0..u32::try_from(batches.len()).unwrap() {
-            let of_batch = (number * 64..(number + 1) * 64).filter(|at| at % 5 == 0 && at % 3 != 0);
-            let trades: Vec<B256> = of_batch.map(|index| trade_id(id, index)).collect();
-            let known = |trade: &B256| world.trades.contains_key(trade);
-            let trades: Vec<B256> = trades.into_iter().filter(known).collect();
-            let call = world.at.expire(&world.batch(id, number), &trades).unwrap();
-            let receipt = world.ok(ANYONE, call);
-            assert_eq!(receipt.events.len(), trades.len());
-        }
-        assert!(world.trades.values().all(|traded| traded.trade.last.is_some()));
     }
+}
+
+/// The books are checked after each call: cash, digests and the hash of each batch's trades.
+fn check_clearing(mut world: World, posted: Posted, pairs: &[Pair], prices: &[Prices]) {
+    let batches = world.post_at(posted, pairs, prices);
+    let id = batches[0].posted.clearing.id();
+    // In either order.
+    let (even, odd): (Vec<_>, Vec<_>) = batches.iter().partition(|batch| batch.number % 2 == 0);
+    for batch in odd.into_iter().chain(even) {
+        assert_eq!(settled(&world.settle(batch)), batch.fills.len());
+    }
+    assert_eq!(world.trades.len(), pairs.len());
+    check_orders(&mut world, pairs);
+    let places = |one: &FillBatch| (one.orders.len(), one.fills.len());
+    assert!(batches.iter().map(places).all(|(orders, fills)| orders <= 2 * fills));
+
+    world.now = END;
+    // Every fifth is left out, whoever is short of it.
+    run(&mut world, 0, id, |index| {
+        let short = index * 13 % (FILL_WH + 1);
+        let delivered = FILL_WH - short;
+        let (of_buyer, of_seller) = ([delivered, 0, short], [delivered, short, 0]);
+        (index % 5 != 0).then_some(if index % 2 == 0 { of_buyer } else { of_seller })
+    });
+    run(&mut world, 3, id, |index| (index % 3 == 0).then_some([FILL_WH, 0, 0]));
+    world.now = CORRECTIONS_END + 1;
+    for number in 0..u32::try_from(batches.len()).unwrap() {
+        let of_batch = (number * 64..(number + 1) * 64).filter(|at| at % 5 == 0 && at % 3 != 0);
+        let trades: Vec<B256> = of_batch.map(|index| trade_id(id, index)).collect();
+        let known = |trade: &B256| world.trades.contains_key(trade);
+        let trades: Vec<B256> = trades.into_iter().filter(known).collect();
+        let call = world.at.expire(&world.batch(id, number), &trades).unwrap();
+        let receipt = world.ok(ANYONE, call);
+        assert_eq!(reconciled(&receipt), trades.len());
+    }
+    assert!(world.trades.values().all(|traded| traded.trade.last.is_some()));
 }
 
 /// The contract counts what is filled of an order only where one batch did not fill all of it.
@@ -359,7 +371,13 @@ fn altered(world: &World, from: Address, call: &Call, words: Range<usize>) -> Ve
 fn no_word_of_a_call_is_anything_but_what_was_signed_and_kept() {
     let mut world = market();
     let pairs = auction(&mut world, 3);
-    let batch = world.post_one(posted(&policy()), &pairs);
+    for (posted, prices) in both_kinds(pairs.len()) {
+        check_words(world.clone(), posted, &pairs, &prices);
+    }
+}
+
+fn check_words(mut world: World, posted: Posted, pairs: &[Pair], prices: &[Prices]) {
+    let batch = world.post_at(posted, pairs, prices).remove(0);
     let call = world.at.settle(&batch);
     let before = world.clone();
     let settled = world.ok(ANYONE, call.clone()).events;
@@ -393,59 +411,4 @@ fn an_order_without_a_fill_changes_nothing() {
     batch.orders.push(SignedOrder::Shown { terms: terms.clone(), filled: wh(10), signature });
     assert_eq!(settled(&world.settle(&batch)), 3);
     assert_eq!(order_filled(&mut world, &terms), 0);
-}
-
-/// The digest of an account's day, from what happened and not from what was logged.
-#[test]
-fn a_day_of_trades_in_several_batches_has_the_digest_of_its_entries() {
-    let mut world = market();
-    let pairs = auction(&mut world, 130);
-    let batches = world.post(posted(&policy()), &pairs);
-    let Posted { clearing, policy } = batches[0].posted.clone();
-    let id = clearing.id();
-    let mut digests: BTreeMap<Address, DayDigest> = BTreeMap::new();
-    for number in [2, 0, 1] {
-        world.settle(&batches[number]);
-        for index in (number * 64..pairs.len()).take(64) {
-            let (buy, sell, quantity) = &pairs[index];
-            for order in [buy, sell] {
-                let entry = Settled {
-                    trade: trade_id(id, u32::try_from(index).unwrap()),
-                    side: order.side,
-                    slot: SLOT,
-                    quantity: wh(*quantity),
-                    price: clearing.price,
-                    retail_price: clearing.retail_price,
-                    feed_in_price: clearing.feed_in_price,
-                    policy: policy.id(),
-                };
-                let digest = digests.entry(order.account).or_default();
-                *digest = digest.settled(&entry);
-            }
-        }
-    }
-    world.now = END;
-    for (run, number) in [(0, 1), (0, 0), (1, 1), (0, 2), (2, 0)] {
-        let indexes: Vec<usize> = (number * 64..pairs.len()).take(64).rev().step_by(3).collect();
-        let of = |index: &usize| {
-            let trade = trade_id(id, u32::try_from(*index).unwrap());
-            delivery(trade, 90 - u64::from(run), 4, 0)
-        };
-        let deliveries: Vec<Delivery> = indexes.iter().map(of).collect();
-        let call = world.run(run, &deliveries);
-        world.ok(world.operator, call);
-        for (index, of) in indexes.into_iter().zip(deliveries) {
-            let Delivery { trade, delivered, seller_short, buyer_short } = of;
-            let entry = Reconciled { trade, run, delivered, seller_short, buyer_short };
-            for order in [&pairs[index].0, &pairs[index].1] {
-                let digest = digests.entry(order.account).or_default();
-                *digest = digest.reconciled(&entry);
-            }
-        }
-    }
-    assert_eq!(digests.len(), 5);
-    for (account, digest) in digests {
-        let question = EnergyMarket::digestCall { account, day: DAY };
-        assert_eq!(world.view(world.at.market, question), digest.0);
-    }
 }

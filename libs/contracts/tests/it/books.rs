@@ -1,15 +1,15 @@
-//! What must hold after every call: no unit of money is lost or made, every digest is recomputed,
-//! and so is what is kept of every batch.
+//! What must hold after every call: no unit of money is lost or made, what everybody has locked is
+//! what the outcomes say, every digest is recomputed, and so is what is kept of every batch.
 
 use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use contracts::bindings::{EnergyMarket, SettlementToken};
 use contracts::{
-    BATCH_FILLS, BatchTrade, Call, Clearing, ContractEvent, Delivery, Policy, Posted, Reconciled,
-    Settled, Side, TradeBatch, storage, trade_id,
+    BATCH_FILLS, BatchTrade, Call, Clearing, ContractEvent, Delivery, Outcome, Policy, Posted,
+    Prices, Reconciled, Settled, Side, Terms, TradeBatch, outcome, storage, trade_id,
 };
-use units::Energy;
+use units::{Energy, Money};
 
 use crate::world::{World, policy};
 
@@ -42,11 +42,17 @@ impl World {
                     self.policies.insert(event.policy, policy);
                 }
                 ContractEvent::SlotCleared(event) => self.note_cleared(event),
-                ContractEvent::TradeSettled(event) => self.note_settled(event),
+                ContractEvent::TradePriced(event) => self.note_priced(event),
+                ContractEvent::TradeCreated(event) => self.note_settled(event),
                 ContractEvent::TradeReconciled(event) => self.note_reconciled(event),
+                ContractEvent::EscrowReleased(event) => {
+                    let lock = self.locks.remove(&(event.account, event.policy, event.day));
+                    assert_eq!(lock, Some(event.amount), "all that was locked is free");
+                }
                 _ => {}
             }
         }
+        assert_eq!(self.priced, None, "the trade of the prices was created");
         self.check_money();
         self.check_digests();
         self.check_batches();
@@ -59,38 +65,78 @@ impl World {
         self.posted.insert(event.clearing, Posted { clearing, policy });
     }
 
-    fn note_settled(&mut self, event: &EnergyMarket::TradeSettled) {
+    fn note_priced(&mut self, event: &EnergyMarket::TradePriced) {
+        assert_eq!(self.priced, None, "one trade after the other");
+        let prices = Prices { buyer: event.buyPrice, seller: event.sellPrice };
+        self.priced = Some((event.trade, prices));
+    }
+
+    fn note_settled(&mut self, event: &EnergyMarket::TradeCreated) {
         assert_eq!(event.trade, trade_id(event.clearing, event.index));
+        let clearing = self.posted[&event.clearing].clearing.clone();
+        let told = self.priced.take();
+        assert_eq!(told.map(|(trade, _)| trade), clearing.is_priced().then_some(event.trade));
+        let prices = told.map_or(Prices::one(clearing.price), |(_, prices)| prices);
         let trade = BatchTrade {
             index: event.index,
             buyer: event.buyer,
             seller: event.seller,
             quantity: Energy::from_wh(event.quantity),
+            prices,
             last: None,
         };
-        let (clearing, escrow, collateral) = (event.clearing, event.escrow, event.collateral);
-        let traded = Traded { clearing, trade, escrow, collateral };
+        let (clearing_id, escrow, collateral) = (event.clearing, event.escrow, event.collateral);
+        let traded = Traded { clearing: clearing_id, trade, escrow, collateral };
         let before = self.trades.insert(event.trade, traded);
         assert!(before.is_none(), "a trade was settled twice");
-        let clearing = &self.posted[&clearing].clearing;
+        let terms = self.terms(event.trade);
+        assert_eq!(escrow, tokens(terms.escrow().unwrap()));
+        assert_eq!(collateral, tokens(terms.collateral().unwrap()));
         let day = utc_day(clearing.slot);
         self.days.insert((clearing.policy, day));
         for (account, side) in [(event.buyer, Side::Buy), (event.seller, Side::Sell)] {
+            let settled = Settled::of(event, side, &clearing, prices);
+            let policy = &self.posted[&event.clearing].policy;
+            assert_eq!(settled.terms(policy), terms, "a bill finds the money of a trade in it");
             let digest = self.digests.entry((account, day)).or_default();
-            *digest = digest.settled(&Settled::of(event, side, clearing));
+            *digest = digest.settled(&settled);
         }
     }
 
     fn note_reconciled(&mut self, event: &EnergyMarket::TradeReconciled) {
         let what = Reconciled::of(event);
+        let before = self.trades[&event.trade].trade.last.map(|_| self.outcome_of(event.trade));
         let traded = self.trades.get_mut(&event.trade).unwrap();
         traded.trade.last = Some(what);
         (traded.escrow, traded.collateral) = (U256::ZERO, U256::ZERO);
-        let day = utc_day(self.posted[&traded.clearing].clearing.slot);
-        for account in [traded.trade.buyer, traded.trade.seller] {
+        let (trade, posted) = (traded.trade, &self.posted[&traded.clearing]);
+        let day = utc_day(posted.clearing.slot);
+        for account in [trade.buyer, trade.seller] {
             let digest = self.digests.entry((account, day)).or_default();
             *digest = digest.reconciled(&what);
         }
+        let policy = posted.policy.clone();
+        let last = before.map(|before| shares(&before, &trade, &policy));
+        for (account, amount) in shares(&self.outcome_of(event.trade), &trade, &policy) {
+            *self.locks.entry((account, policy.id(), day)).or_default() += amount;
+        }
+        for (account, amount) in last.into_iter().flatten() {
+            *self.locks.get_mut(&(account, policy.id(), day)).unwrap() -= amount;
+        }
+    }
+
+    /// What the money of a trade depends on.
+    pub(crate) fn terms(&self, trade: B256) -> Terms {
+        let traded = &self.trades[&trade];
+        let Posted { clearing, policy } = &self.posted[&traded.clearing];
+        Terms::new(policy, clearing, traded.trade.prices, traded.trade.quantity)
+    }
+
+    /// Where the money of a trade went by its last run.
+    pub(crate) fn outcome_of(&self, trade: B256) -> Outcome {
+        let last = self.trades[&trade].trade.last.expect("it had a run");
+        let Reconciled { delivered, seller_short, buyer_short, .. } = last;
+        outcome(&self.terms(trade), delivered, seller_short, buyer_short).unwrap()
     }
 
     /// The trade that is the only one.
@@ -147,7 +193,12 @@ impl World {
             inside += self.free(account);
             inside += self.view(market, EnergyMarket::withdrawingCall { account }).amount;
             for (policy, day) in self.days.clone() {
-                inside += self.locked_by(account, policy, day);
+                let locked = self.locked_by(account, policy, day);
+                let expected = self.locks.get(&(account, policy, day));
+                assert_eq!(locked, expected.copied().unwrap_or_default(), "locked of {account}");
+                let word = self.word(market, storage::locked(account, policy, day));
+                assert_eq!(word << 64 >> 64, locked, "it is where a proof looks");
+                inside += locked;
             }
         }
         for traded in self.trades.values() {
@@ -188,18 +239,38 @@ impl World {
                 assert_eq!(kept.settled, places.fold(0, |bits, place| bits | 1 << place));
                 assert_eq!(kept.trades, self.batch(id, number).hash(), "the hash of the trades");
                 let size = BATCH_FILLS.min(fills - first);
-                assert_eq!(kept.trades, hash_of(&trades, first, size), "byte by byte");
+                let bytes = hash_of(&trades, first, size, posted.clearing.is_priced());
+                assert_eq!(kept.trades, bytes, "byte by byte");
             }
         }
     }
 }
 
+/// Who gets what of a trade.
+fn shares(of: &Outcome, trade: &BatchTrade, policy: &Policy) -> [(Address, U256); 6] {
+    [
+        (trade.buyer, of.to_buyer().unwrap()),
+        (trade.seller, of.to_seller().unwrap()),
+        (policy.network_account, of.network),
+        (policy.platform_account, of.platform),
+        (policy.difference_account, of.difference),
+        (policy.balance_account, of.imbalance),
+    ]
+    .map(|(account, amount)| (account, tokens(amount)))
+}
+
+fn tokens(amount: Money) -> U256 {
+    U256::from(u64::try_from(amount.n()).unwrap())
+}
+
 /// What is kept of a batch, put together once more: quantity, delivered, seller short and buyer
-/// short in seven bytes each, the runs in two, buyer and seller in one each.
-fn hash_of(trades: &[BatchTrade], first: usize, size: usize) -> B256 {
+/// short in seven bytes each, the runs in two, buyer and seller in one each; and both prices in
+/// eight bytes each where they are the fill's own.
+fn hash_of(trades: &[BatchTrade], first: usize, size: usize, priced: bool) -> B256 {
     let accounts: BTreeSet<Address> =
         trades.iter().flat_map(|trade| [trade.buyer, trade.seller]).collect();
     let mut words = vec![[0; 32]; size];
+    let mut prices = vec![[0; 32]; if priced { size } else { 0 }];
     for trade in trades {
         let last = trade.last.as_ref();
         let mut word = Vec::new();
@@ -216,8 +287,13 @@ fn hash_of(trades: &[BatchTrade], first: usize, size: usize) -> B256 {
             let place = accounts.iter().position(|one| *one == account).unwrap();
             word.push(u8::try_from(place).unwrap());
         }
-        words[trade.index as usize - first] = word.try_into().unwrap();
+        let place = trade.index as usize - first;
+        words[place] = word.try_into().unwrap();
+        if priced {
+            prices[place][16..24].copy_from_slice(&trade.prices.buyer.to_be_bytes());
+            prices[place][24..].copy_from_slice(&trade.prices.seller.to_be_bytes());
+        }
     }
     let accounts = keccak256(accounts.iter().flat_map(|one| one.into_word().0).collect::<Vec<_>>());
-    keccak256([accounts, keccak256(words.concat())].concat())
+    keccak256([accounts, keccak256(words.concat()), keccak256(prices.concat())].concat())
 }

@@ -3,11 +3,13 @@
 use alloy_primitives::{Address, B256, U256};
 use contracts::bindings::EnergyCertificate as Certificates;
 use contracts::requests::{self, MeterEnrolment};
-use contracts::{Call, Claim, ContractEvent, Delivery, Side, SolCall, trade_id};
+use contracts::{Call, Claim, ContractEvent, Delivery, Posted, Prices, Side, SolCall, trade_id};
 use ids::MeterId;
 use units::Energy;
 
-use crate::world::{ANYONE, Pair, SLOT, World, key, order, policy, posted};
+use crate::world::{
+    ANYONE, Pair, SLOT, World, key, order, own_prices, policy, posted, priced, usual, wide,
+};
 
 const END: u64 = SLOT + 900;
 const FINAL: u64 = END + 11 * 86_400;
@@ -26,13 +28,18 @@ struct Case {
     seller: Address,
     clearing: B256,
     pair: Pair,
+    prices: Vec<Prices>,
     meter: MeterId,
 }
 
 impl Case {
     fn new() -> Self {
+        Self::at(posted(&policy()), usual(1))
+    }
+
+    fn at(posted: Posted, prices: Vec<Prices>) -> Self {
         let (mut world, buyer, seller) = World::with_cash();
-        let pair = (order(buyer, Side::Buy, 1), order(seller, Side::Sell, 1), 5_000);
+        let pair = (wide(buyer, Side::Buy, 1), wide(seller, Side::Sell, 1), 5_000);
         let (installer, meter) = (world.account(100), MeterId::derived("roof"));
         let of = MeterEnrolment {
             meter,
@@ -46,15 +53,19 @@ impl Case {
         let [by_owner, by_installer] = [seller, installer].map(|signer| world.sign(signer, hash));
         let enrol = world.at.enrol(&of, by_owner, by_installer);
         world.ok(world.operator, enrol);
-        let batch = world.post_one(posted(&policy()), std::slice::from_ref(&pair));
-        world.settle(&batch);
-        let clearing = batch.posted.clearing.id();
-        Case { world, buyer, seller, clearing, pair, meter }
+        let batches = world.post_at(posted, std::slice::from_ref(&pair), &prices);
+        world.settle(&batches[0]);
+        let clearing = batches[0].posted.clearing.id();
+        Case { world, buyer, seller, clearing, pair, prices, meter }
     }
 
     /// With a source since before the slot, and delivered in part.
     fn delivered(wh: u64) -> Self {
-        let mut case = Case::new();
+        Case::new().deliver(wh)
+    }
+
+    fn deliver(self, wh: u64) -> Self {
+        let mut case = self;
         let point = case.pair.1.connection_point;
         let register = case.world.at.register_source(point, source());
         case.world.ok(case.world.operator, register);
@@ -88,7 +99,11 @@ impl Case {
     }
 
     fn sale(&self) -> Claim {
-        self.world.claim(std::slice::from_ref(&self.pair), 0, Side::Sell)
+        self.claim(Side::Sell)
+    }
+
+    fn claim(&self, side: Side) -> Claim {
+        self.world.claim(std::slice::from_ref(&self.pair), &self.prices, 0, side)
     }
 
     /// Issues it and gives its number.
@@ -132,7 +147,7 @@ fn what_was_not_delivered_or_is_of_no_source_is_not_certified() {
 
     let mut case = Case::delivered(5_000);
     let (at, good) = (case.world.at, case.sale());
-    let of_the_buyer = case.world.claim(std::slice::from_ref(&case.pair), 0, Side::Buy);
+    let of_the_buyer = case.claim(Side::Buy);
     let call = case.issue_by(&of_the_buyer);
     case.world.refused(case.buyer, call, "NotASale");
     for edit in [
@@ -141,6 +156,8 @@ fn what_was_not_delivered_or_is_of_no_source_is_not_certified() {
         |sale: &mut Claim| sale.filled = Energy::from_wh(4_999),
         |sale: &mut Claim| sale.other = B256::ZERO,
         |sale: &mut Claim| sale.other_filled = Energy::from_wh(4_999),
+        |sale: &mut Claim| sale.prices.buyer += 1,
+        |sale: &mut Claim| sale.prices.seller -= 1,
         |sale: &mut Claim| sale.index = 1,
         |sale: &mut Claim| sale.path.push(B256::ZERO),
     ] {
@@ -173,6 +190,24 @@ fn what_was_not_delivered_or_is_of_no_source_is_not_certified() {
     sourceless.world.now = FINAL;
     let call = sourceless.issue();
     sourceless.world.refused(sourceless.buyer, call, "NoSource");
+}
+
+#[test]
+fn a_trade_with_prices_of_its_own_is_certified_by_a_claim_that_names_them() {
+    let mut case = Case::at(priced(&policy()), own_prices(1)).deliver(4_200);
+    let good = case.sale();
+    assert_ne!(good.prices.buyer, good.prices.seller);
+    for prices in [
+        Prices::one(good.prices.buyer),
+        Prices::one(good.prices.seller),
+        Prices { buyer: good.prices.seller, seller: good.prices.buyer },
+        Prices::one(case.world.posted[&case.clearing].clearing.price),
+    ] {
+        let call = case.issue_by(&Claim { prices, ..good.clone() });
+        case.world.refused(ANYONE, call, "UnknownTrade");
+    }
+    let certificate = case.issued();
+    assert_eq!(case.balance(case.buyer, certificate), U256::from(4_200));
 }
 
 /// The trade is what the contract keeps of its batch, and the batch that which has the trade.
@@ -245,11 +280,12 @@ fn every_batch_of_a_clearing_has_certificates() {
         world.ok(world.operator, call);
     }
     world.now = FINAL;
-    let none = world.claim(&pairs, 30, Side::Sell);
+    let prices = usual(pairs.len());
+    let none = world.claim(&pairs, &prices, 30, Side::Sell);
     let call = world.at.certify(&none, &world.batch(id, 0), meter);
     world.refused(ANYONE, call, "UnknownTrade");
     for (index, number, issued) in [(65, 1, 300), (0, 0, 1_000)] {
-        let sale = world.claim(&pairs, index, Side::Sell);
+        let sale = world.claim(&pairs, &prices, index, Side::Sell);
         let wrong = world.at.certify(&sale, &world.batch(id, 1 - number), meter);
         world.refused(ANYONE, wrong, "UnknownTrade");
         let call = world.at.certify(&sale, &world.batch(id, number), meter);

@@ -1,6 +1,7 @@
 //! What was reconciled above signed registers is cut, whoever reconciled it.
 
 mod batches;
+mod priced;
 
 use alloy_primitives::{B256, Bytes, U256};
 use contracts::bindings::{Challenges, EnergyMarket};
@@ -24,11 +25,15 @@ fn what_a_seller_did_not_feed_in_is_cut_from_the_last_trade_and_stays_cut() {
     let before = case.world.locked(case.account, DAY);
     let call = case.challenge(&evidence, &case.claims());
     let receipt = case.world.ok(ANYONE, call.clone());
-    let [ContractEvent::Challenged(challenged), ContractEvent::TradeReconciled(cut)] =
-        &receipt.events[..]
+    let [
+        ContractEvent::Challenged(challenged),
+        ContractEvent::TradeReconciled(cut),
+        ContractEvent::SlotReconciled(of_batch),
+    ] = &receipt.events[..]
     else {
         panic!("{:?}", receipt.events);
     };
+    assert_eq!((of_batch.clearing, of_batch.run), (case.clearing, RUN_CHALLENGED));
     assert_eq!((challenged.registered, challenged.claimed), (3_500, 5_000));
     assert_eq!((challenged.slot, challenged.side, challenged.account), (SLOT, 1, case.account));
     let point = ConnectionPointId::derived("home").to_bytes32();
@@ -162,12 +167,17 @@ fn check_rule(mut case: Case, registered: u64, said: &[Said; 3], first: usize) {
 fn every_challenge_leaves_what_the_rule_says_whatever_was_named_first() {
     let fills = [(1, 1, 3_000), (2, 2, 1_000), (2, 4, 1_000)];
     let fills = fills.map(|(nonce, other, wh)| Fill::Own { nonce, other, wh });
-    let cases = [Side::Buy, Side::Sell].map(|side| Case::settled(side, k1(), &fills));
+    let cases = [
+        Case::settled(Side::Buy, k1(), &fills),
+        Case::settled(Side::Sell, k1(), &fills),
+        Case::priced(Side::Buy, k1(), &fills),
+        Case::priced(Side::Sell, k1(), &fills),
+    ];
     let said = || (0..=1_000_u64, 0..=1_000_u64, any::<bool>());
     let said = [said(), said(), said()];
-    let any = (0..2_usize, 0..6_000_u64, said, 0..3_usize);
-    proptest!(ProptestConfig::with_cases(48), |((side, registered, said, first) in any)| {
-        check_rule(cases[side].clone(), registered, &said, first);
+    let any = (0..cases.len(), 0..6_000_u64, said, 0..3_usize);
+    proptest!(ProptestConfig::with_cases(64), |((case, registered, said, first) in any)| {
+        check_rule(cases[case].clone(), registered, &said, first);
     });
 }
 
@@ -265,6 +275,8 @@ fn claims_that_do_not_hold_are_refused_by_name() {
         |claim: &mut Claim| claim.filled = Energy::from_wh(2_001),
         |claim: &mut Claim| claim.other = B256::ZERO,
         |claim: &mut Claim| claim.other_filled = Energy::ZERO,
+        |claim: &mut Claim| claim.prices.buyer += 1,
+        |claim: &mut Claim| claim.prices.seller += 1,
         |claim: &mut Claim| claim.path[0] = B256::ZERO,
         |claim: &mut Claim| claim.path.clear(),
     ] {

@@ -4,14 +4,17 @@ use alloy_primitives::{Address, B256, Bytes, keccak256};
 use calendar::Timestamp;
 use contracts::requests::{self, MeterEnrolment};
 use contracts::{
-    Call, Claim, ContractEvent, Delivery, Evidence, READINGS_OF_SLOT, Side, TradeBatch, trade_id,
+    Call, Claim, ContractEvent, Delivery, Evidence, Posted, Prices, READINGS_OF_SLOT, Side,
+    TradeBatch, trade_id,
 };
 use ids::{ConnectionPointId, MeterId};
 use p256::ecdsa::signature::Signer;
 use reading::{Reading, Status};
 use units::{Energy, Register};
 
-use crate::world::{ANYONE, Pair, SLOT, World, key, order, policy, posted};
+use crate::world::{
+    ANYONE, Pair, SLOT, World, key, own_prices, policy, posted, priced, usual, wide,
+};
 
 pub(crate) const END: u64 = SLOT + 900;
 pub(crate) const CORRECTIONS_END: u64 = END + 8 * 86_400;
@@ -78,6 +81,7 @@ pub(crate) struct Case {
     pub(crate) account: Address,
     pub(crate) clearing: B256,
     pairs: Vec<Pair>,
+    prices: Vec<Prices>,
     /// The places of the account's fills.
     own: Vec<usize>,
     pub(crate) meter: MeterKey,
@@ -95,6 +99,21 @@ impl Case {
 
     /// With these fills settled, at the end of the slot.
     pub(crate) fn settled(side: Side, meter: MeterKey, fills: &[Fill]) -> Self {
+        Self::at(side, meter, fills, posted(&policy()), usual(fills.len()))
+    }
+
+    /// [`Case::settled`] where each fill has prices of its own.
+    pub(crate) fn priced(side: Side, meter: MeterKey, fills: &[Fill]) -> Self {
+        Self::at(side, meter, fills, priced(&policy()), own_prices(fills.len()))
+    }
+
+    fn at(
+        side: Side,
+        meter: MeterKey,
+        fills: &[Fill],
+        posted: Posted,
+        prices: Vec<Prices>,
+    ) -> Self {
         let (mut world, buyer, seller) = World::with_cash();
         let accounts = [3, 5, 6].map(|number| world.account(number));
         for account in accounts {
@@ -105,9 +124,9 @@ impl Case {
         let point = ConnectionPointId::derived("home");
         let pair = |fill: &Fill| {
             let Fill::Own { nonce, other, wh } = *fill else {
-                return (order(one, Side::Buy, 1), order(another, Side::Sell, 1), 10);
+                return (wide(one, Side::Buy, 1), wide(another, Side::Sell, 1), 10);
             };
-            let mut own = order(account, side, nonce);
+            let mut own = wide(account, side, nonce);
             own.connection_point = point;
             let of = match other {
                 0 => poor,
@@ -115,15 +134,15 @@ impl Case {
                 _ => stranger,
             };
             match side {
-                Side::Sell => (order(of, Side::Buy, other), own, wh),
-                Side::Buy => (own, order(of, Side::Sell, other), wh),
+                Side::Sell => (wide(of, Side::Buy, other), own, wh),
+                Side::Buy => (own, wide(of, Side::Sell, other), wh),
             }
         };
         let pairs: Vec<Pair> = fills.iter().map(pair).collect();
         let is_own = |(_, fill): &(usize, &Fill)| matches!(fill, Fill::Own { .. });
         let own = fills.iter().enumerate().filter(is_own).map(|(index, _)| index).collect();
         enrol(&mut world, account, &meter);
-        let batches = world.post(posted(&policy()), &pairs);
+        let batches = world.post_at(posted, &pairs, &prices);
         let clearing = batches[0].posted.clearing.id();
         for batch in &batches {
             world.settle(batch);
@@ -131,7 +150,7 @@ impl Case {
         let is_trade = |fill: &&Fill| !matches!(fill, Fill::Own { other: 0, .. });
         assert_eq!(world.trades.len(), fills.iter().filter(is_trade).count());
         world.now = END;
-        Case { world, side, account, clearing, pairs, own, meter }
+        Case { world, side, account, clearing, pairs, prices, own, meter }
     }
 
     pub(crate) fn trades(&self) -> Vec<B256> {
@@ -206,7 +225,7 @@ impl Case {
     }
 
     pub(crate) fn claims(&self) -> Vec<Claim> {
-        let claim = |index: &usize| self.world.claim(&self.pairs, *index, self.side);
+        let claim = |index: &usize| self.world.claim(&self.pairs, &self.prices, *index, self.side);
         self.own.iter().map(claim).collect()
     }
 

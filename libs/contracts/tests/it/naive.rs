@@ -1,30 +1,56 @@
 //! Settling once more, fill by fill and without batches: what the contract does with any fills,
-//! whoever sends which of them when.
+//! whoever sends which of them when, whether all have one price or each has two of its own.
+
+mod rules;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, B256, U256};
-use contracts::bindings::EnergyMarket;
-use contracts::{ContractEvent, OrderTerms, Side, Skip};
+use contracts::bindings::{EnergyMarket, TradingMandate};
+use contracts::requests::{self, Mandate};
+use contracts::{ContractEvent, OrderTerms, Prices, Side, Skip};
 use proptest::prelude::*;
 use units::Energy;
 
-use crate::world::{ANYONE, Pair, Receipt, SLOT, World, order, policy, posted};
+use crate::world::{ANYONE, DAY, PRICE, Pair, Receipt, SLOT, World, order, policy, posted, priced};
+
+use rules::{Fills, Naive};
 
 /// Accounts that trade with each other, and how many orders each has of a side.
 const ACCOUNTS: usize = 4;
 const ORDERS: usize = 3;
+/// Who may sign for them.
+const DELEGATES: usize = 2;
+/// By how much the limits of orders are wider where fills have prices of their own.
+const ROOM: u64 = 10_000;
 
-/// An order: its nonce, and what may be wrong with it.
+/// An order: its nonce, who signs it, and what may be wrong with it.
 #[derive(Debug, Clone, Copy)]
 struct Odd {
     nonce: u64,
+    delegate: Option<usize>,
+    bad_nonce: bool,
     quantity: u64,
     min_fill: u64,
     bad_limit: bool,
     expired: bool,
 }
+
+/// What an account lets a delegate sign, and what may be too little of it.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    other_policy: bool,
+    over: bool,
+    low_price: bool,
+    high_price: bool,
+    quantity_per_slot: u64,
+    quantity_per_day: u64,
+}
+
+/// A fill: places of the buy and of the sell order, Wh, and how far its prices are from the usual
+/// one, where it has prices of its own.
+type Fill = (usize, usize, u64, (i64, i64));
 
 /// Something that somebody does; orders are named by their place.
 #[derive(Debug, Clone)]
@@ -32,204 +58,205 @@ enum Step {
     Settle { batch: usize, hidden: BTreeSet<usize> },
     Fund { account: usize, wh: i64 },
     Cancel { account: usize, nonce: u64 },
+    Grant { account: usize, delegate: usize, limits: Limits },
 }
 
 #[derive(Debug, Clone)]
 struct Case {
+    own_prices: bool,
     orders: Vec<Odd>,
-    /// Places of the buy and of the sell order, and Wh.
-    fills: Vec<(usize, usize, u64)>,
+    /// Of each account for each delegate; some have none.
+    limits: Vec<Option<Limits>>,
+    fills: Vec<Fill>,
     steps: Vec<Step>,
 }
 
-fn case() -> impl Strategy<Value = Case> {
+fn rare() -> impl Strategy<Value = bool> {
+    prop::bool::weighted(0.03)
+}
+
+fn odd() -> impl Strategy<Value = Odd> {
     let quantity = prop_oneof![1 => Just(100_u64), 5 => Just(5_000)];
     let min_fill = prop_oneof![6 => Just(0_u64), 1 => Just(100)];
-    let rare = || prop::bool::weighted(0.03);
-    let odd = (0..16_u64, quantity, min_fill, rare(), rare()).prop_map(
-        |(nonce, quantity, min_fill, bad_limit, expired)| Odd {
+    let delegate = prop_oneof![2 => Just(None), 1 => (0..DELEGATES).prop_map(Some)];
+    (0..16_u64, delegate, rare(), quantity, min_fill, rare(), rare()).prop_map(
+        |(nonce, delegate, bad_nonce, quantity, min_fill, bad_limit, expired)| Odd {
             nonce,
+            delegate,
+            bad_nonce,
             quantity,
             min_fill,
             bad_limit,
             expired,
         },
-    );
+    )
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let per_slot = prop_oneof![8 => Just(5_000_u64), 1 => Just(4_999)];
+    let per_day = prop_oneof![6 => Just(1_000_000_u64), 1 => Just(200), 1 => Just(100)];
+    (rare(), rare(), rare(), rare(), per_slot, per_day).prop_map(
+        |(other_policy, over, low_price, high_price, quantity_per_slot, quantity_per_day)| Limits {
+            other_policy,
+            over,
+            low_price,
+            high_price,
+            quantity_per_slot,
+            quantity_per_day,
+        },
+    )
+}
+
+/// Around the usual price: mostly inside of all limits, at times beyond one or crossed.
+fn prices() -> impl Strategy<Value = (i64, i64)> {
+    let room = i64::try_from(ROOM).unwrap();
+    prop_oneof![
+        12 => (0..=room, -room..=0),
+        1 => (room..=room + 24, -room..=0),
+        1 => (0..=room, -room - 24..=-room),
+        1 => (-room..=room, -room..=room),
+    ]
+}
+
+fn case() -> impl Strategy<Value = Case> {
     let of_a_side = ACCOUNTS * ORDERS;
-    let fill = (0..of_a_side, 0..of_a_side, 0..40_u64);
+    let fill = (0..of_a_side, 0..of_a_side, 0..40_u64, prices());
     let hidden = prop_oneof![Just(0..1_usize), Just(0..5_usize)]
         .prop_flat_map(move |many| prop::collection::btree_set(0..2 * of_a_side, many));
     let settle = (0..2_usize, hidden).prop_map(|(batch, hidden)| Step::Settle { batch, hidden });
+    let grant = (0..ACCOUNTS, 0..DELEGATES, limits())
+        .prop_map(|(account, delegate, limits)| Step::Grant { account, delegate, limits });
     let step = prop_oneof![
         4 => settle,
         1 => (0..ACCOUNTS, 1..300_i64).prop_map(|(account, wh)| Step::Fund { account, wh }),
         1 => (0..ACCOUNTS, 0..16_u64).prop_map(|(account, nonce)| Step::Cancel { account, nonce }),
+        1 => grant,
     ];
+    let granted = prop::option::weighted(0.9, limits());
     (
-        prop::collection::vec(odd, 2 * of_a_side),
+        any::<bool>(),
+        prop::collection::vec(odd(), 2 * of_a_side),
+        prop::collection::vec(granted, ACCOUNTS * DELEGATES),
         prop::collection::vec(fill, 65..90),
         prop::collection::vec(step, 3..9),
     )
-        .prop_map(|(orders, fills, steps)| Case { orders, fills, steps })
+        .prop_map(|(own_prices, orders, limits, fills, steps)| Case {
+            own_prices,
+            orders,
+            limits,
+            fills,
+            steps,
+        })
 }
 
-/// What the rules say, order by order and fill by fill.
-#[derive(Default)]
-struct Naive {
-    cash: BTreeMap<Address, U256>,
-    /// By which order a nonce was used; by none when it was cancelled first.
-    nonces: BTreeMap<(Address, U256), B256>,
-    cancelled: BTreeSet<(Address, U256)>,
-    settled: BTreeSet<usize>,
-}
+impl Case {
+    /// What an order of a side has to pay, or wants, at the worst of the usual prices.
+    fn limit(&self, side: Side) -> u64 {
+        let room = if self.own_prices { ROOM } else { 0 };
+        if side == Side::Buy { 192_000 + room } else { 178_000 - room }
+    }
 
-impl Naive {
-    /// Why a fill does not hold; when it does it is settled.
-    fn settle(&mut self, all: &Fills, index: usize, hidden: &BTreeSet<B256>) -> Option<Skip> {
-        if self.settled.contains(&index) {
-            return Some(Skip::AlreadySettled);
-        }
-        let (buy, sell, wh) = &all.pairs[index];
-        let [buy_hash, sell_hash] = [buy, sell].map(|order| all.hash_of(order));
-        if hidden.contains(&buy_hash) || hidden.contains(&sell_hash) {
-            return Some(Skip::NotShown);
-        }
-        if buy.account == sell.account {
-            return Some(Skip::SameAccount);
-        }
-        if *wh == 0 {
-            return Some(Skip::NoQuantity);
-        }
-        let of_orders = all.check_order(buy).or_else(|| all.check_order(sell));
-        if of_orders.is_some() {
-            return of_orders;
-        }
-        for (order, reason) in [(buy, Skip::BuyerNonce), (sell, Skip::SellerNonce)] {
-            let nonce = (order.account, order.nonce);
-            let used = self.nonces.get(&nonce).is_some_and(|by| *by != all.hash_of(order));
-            if used || self.cancelled.contains(&nonce) {
-                return Some(reason);
+    /// The orders: first those that buy, then those that sell, account after account.
+    fn orders(&self, accounts: &[Address], delegates: &[Address]) -> Vec<OrderTerms> {
+        let order = |(place, odd): (usize, &Odd)| {
+            let side = if place < ACCOUNTS * ORDERS { Side::Buy } else { Side::Sell };
+            let account = accounts[place % (ACCOUNTS * ORDERS) / ORDERS];
+            let mut order = order(account, side, odd.nonce);
+            // A little better than it has to be, each by another amount, or a little worse.
+            let (limit, better) = (self.limit(side), u64::try_from(place).unwrap());
+            order.limit_price = match (side, odd.bad_limit) {
+                (Side::Buy, false) | (Side::Sell, true) => limit + 1 + better,
+                (Side::Buy, true) | (Side::Sell, false) => limit - 1 - better,
+            };
+            if let Some(delegate) = odd.delegate {
+                order.delegate = delegates[delegate];
+                if !odd.bad_nonce {
+                    order.nonce = requests::mandated_nonce(order.delegate, SLOT, 900, side);
+                }
             }
-        }
-        let (escrow, collateral) = (U256::from(wh * 192_000), U256::from(wh * 108_000));
-        if self.cash[&buy.account] < escrow {
-            return Some(Skip::BuyerFunds);
-        }
-        if self.cash[&sell.account] < collateral {
-            return Some(Skip::SellerFunds);
-        }
-        for (order, hash, amount) in [(buy, buy_hash, escrow), (sell, sell_hash, collateral)] {
-            *self.cash.get_mut(&order.account).unwrap() -= amount;
-            self.nonces.insert((order.account, order.nonce), hash);
-        }
-        self.settled.insert(index);
-        None
-    }
-}
-
-/// The fills of the clearing.
-struct Fills {
-    pairs: Vec<Pair>,
-    hashes: BTreeMap<(Address, u8, U256, u64), B256>,
-    filled: BTreeMap<B256, u64>,
-}
-
-impl Fills {
-    fn new(world: &World, pairs: Vec<Pair>) -> Self {
-        let (mut hashes, mut filled) = (BTreeMap::new(), BTreeMap::new());
-        for (buy, sell, wh) in &pairs {
-            for order in [buy, sell] {
-                let hash = world.order_hash(order);
-                hashes.insert(key_of(order), hash);
-                *filled.entry(hash).or_default() += wh;
+            if odd.expired {
+                order.expiry = SLOT - 601;
             }
-        }
-        Fills { pairs, hashes, filled }
-    }
-
-    fn hash_of(&self, order: &OrderTerms) -> B256 {
-        self.hashes[&key_of(order)]
-    }
-
-    /// Why no fill of an order holds.
-    fn check_order(&self, order: &OrderTerms) -> Option<Skip> {
-        let filled = Energy::from_wh(self.filled[&self.hash_of(order)]);
-        let buys = order.side == Side::Buy;
-        let by_side = |buyer, seller| if buys { buyer } else { seller };
-        if order.expiry < SLOT - 600 {
-            return Some(Skip::Expired);
-        }
-        let limit = order.limit_price;
-        if (buys && limit < 192_000) || (!buys && limit > 178_000) {
-            return Some(by_side(Skip::BuyerLimit, Skip::SellerLimit));
-        }
-        let fits = filled <= order.quantity && filled >= order.min_fill;
-        (!fits).then(|| by_side(Skip::BuyerQuantity, Skip::SellerQuantity))
-    }
-
-    /// How much of an order is settled.
-    fn settled_of(&self, naive: &Naive, order: &OrderTerms) -> u64 {
-        let is_of = |index: &&usize| {
-            let (buy, sell, _) = &self.pairs[**index];
-            buy == order || sell == order
+            order.quantity = Energy::from_wh(odd.quantity);
+            order.min_fill = Energy::from_wh(odd.min_fill);
+            order
         };
-        naive.settled.iter().filter(is_of).map(|index| self.pairs[*index].2).sum()
+        self.orders.iter().enumerate().map(order).collect()
     }
-}
 
-/// The limit tells two orders of one side and nonce apart.
-fn key_of(order: &OrderTerms) -> (Address, u8, U256, u64) {
-    (order.account, order.side.code(), order.nonce, order.limit_price)
-}
-
-/// The orders of a case: first those that buy, then those that sell, account after account.
-fn orders(accounts: &[Address], odds: &[Odd]) -> Vec<OrderTerms> {
-    let order = |(place, odd): (usize, &Odd)| {
-        let side = if place < ACCOUNTS * ORDERS { Side::Buy } else { Side::Sell };
-        let account = accounts[place % (ACCOUNTS * ORDERS) / ORDERS];
-        let mut order = order(account, side, odd.nonce);
-        // A little better than it has to be, each by another amount, or a little worse.
-        let better = u64::try_from(place).unwrap();
-        order.limit_price = match (side, odd.bad_limit) {
-            (Side::Buy, false) | (Side::Sell, true) => order.limit_price + 1 + better,
-            (Side::Buy, true) | (Side::Sell, false) => order.limit_price - 1 - better,
+    /// The prices of the fills.
+    fn prices(&self) -> Vec<Prices> {
+        let price = |from: i64| PRICE.checked_add_signed(from).unwrap();
+        let prices = |(_, _, _, (buyer, seller)): &Fill| {
+            if self.own_prices {
+                Prices { buyer: price(*buyer), seller: price(*seller) }
+            } else {
+                Prices::one(PRICE)
+            }
         };
-        if odd.expired {
-            order.expiry = SLOT - 601;
+        self.fills.iter().map(prices).collect()
+    }
+
+    /// What an account lets a delegate sign.
+    fn mandate(&self, account: Address, delegate: Address, version: u64, of: Limits) -> Mandate {
+        let policy = if of.other_policy { B256::ZERO } else { policy().id() };
+        // Of some of the orders.
+        let buy_price_max = self.limit(Side::Buy) + if of.low_price { 6 } else { 1_000 };
+        let sell_price_min = self.limit(Side::Sell) - if of.high_price { 18 } else { 1_000 };
+        Mandate {
+            account,
+            delegate,
+            policy,
+            until: if of.over { SLOT - 600 } else { SLOT },
+            buy_price_max,
+            sell_price_min,
+            quantity_per_slot: Energy::from_wh(of.quantity_per_slot),
+            quantity_per_day: Energy::from_wh(of.quantity_per_day),
+            version,
         }
-        order.quantity = Energy::from_wh(odd.quantity);
-        order.min_fill = Energy::from_wh(odd.min_fill);
-        order
-    };
-    odds.iter().enumerate().map(order).collect()
+    }
 }
 
 /// What came of each fill, in order.
 fn results(receipt: &Receipt) -> Vec<Option<Skip>> {
     let result = |event: &ContractEvent| match event {
-        ContractEvent::TradeSettled(_) => Some(None),
+        ContractEvent::TradeCreated(_) => Some(None),
         ContractEvent::FillSkipped(event) => Some(Some(Skip::from_code(event.reason).unwrap())),
         _ => None,
     };
     receipt.events.iter().filter_map(result).collect()
 }
 
+/// Signs a mandate, and has somebody send it.
+fn grant(world: &mut World, naive: &mut Naive, of: Mandate) {
+    let hash = requests::mandate(world.chain_id, world.at.mandates, &of);
+    let call = world.at.grant_mandate_for(&of, world.sign(of.account, hash));
+    world.ok(ANYONE, call);
+    naive.mandates.insert((of.account, of.delegate), of);
+}
+
 /// Answers what came of the fills.
 fn check(mut world: World, case: &Case) -> BTreeSet<Option<Skip>> {
-    let accounts: Vec<Address> =
-        (0..ACCOUNTS).map(|at| world.account(10 + u64::try_from(at).unwrap())).collect();
-    let terms = orders(&accounts, &case.orders);
+    let accounts: Vec<Address> = (10..).take(ACCOUNTS).map(|at| world.account(at)).collect();
+    let delegates: Vec<Address> = (90..).take(DELEGATES).map(|at| world.account(at)).collect();
+    let terms = case.orders(&accounts, &delegates);
     let sells = &terms[ACCOUNTS * ORDERS..];
-    let pair =
-        |&(buy, sell, wh): &(usize, usize, u64)| (terms[buy].clone(), sells[sell].clone(), wh);
+    let pair = |&(buy, sell, wh, _): &Fill| (terms[buy].clone(), sells[sell].clone(), wh);
     let pairs: Vec<Pair> = case.fills.iter().map(pair).collect();
-    world.post(posted(&policy()), &pairs);
-    let all = Fills::new(&world, pairs);
+    let posted = if case.own_prices { priced(&policy()) } else { posted(&policy()) };
+    world.post_at(posted.clone(), &pairs, &case.prices());
+    let all = Fills::new(&world, posted, pairs, case.prices());
     let (mut naive, mut seen) = (Naive::default(), BTreeSet::new());
     for account in &accounts {
         naive.cash.insert(*account, world.free(*account));
     }
-    for step in &case.steps {
+    for (place, limits) in case.limits.iter().enumerate() {
+        let (account, delegate) = (accounts[place / DELEGATES], delegates[place % DELEGATES]);
+        if let Some(limits) = limits {
+            grant(&mut world, &mut naive, case.mandate(account, delegate, 1, *limits));
+        }
+    }
+    for (version, step) in (2..).zip(&case.steps) {
         match step {
             Step::Fund { account, wh } => {
                 world.fund(accounts[*account], wh * 192_000);
@@ -242,6 +269,10 @@ fn check(mut world: World, case: &Case) -> BTreeSet<Option<Skip>> {
                 world.ok(account, call);
                 naive.cancelled.insert((account, nonce));
             }
+            Step::Grant { account, delegate, limits } => {
+                let (account, delegate) = (accounts[*account], delegates[*delegate]);
+                grant(&mut world, &mut naive, case.mandate(account, delegate, version, *limits));
+            }
             Step::Settle { batch, hidden } => {
                 seen.extend(settle(&mut world, &all, &mut naive, *batch, |order| {
                     hidden.iter().any(|place| terms[*place] == *order)
@@ -249,18 +280,38 @@ fn check(mut world: World, case: &Case) -> BTreeSet<Option<Skip>> {
             }
         }
     }
+    check_end(&mut world, &naive, &all, &terms);
+    for account in accounts {
+        for delegate in &delegates {
+            check_spent(&mut world, &naive, account, *delegate);
+        }
+    }
+    seen
+}
+
+/// Cash and orders are as the rules say.
+fn check_end(world: &mut World, naive: &Naive, all: &Fills, terms: &[OrderTerms]) {
     for (account, cash) in &naive.cash {
         assert_eq!(world.free(*account), *cash);
     }
-    for of in &terms {
+    for of in terms {
         let order = world.order_hash(of);
         let kept = world.view(world.at.market, EnergyMarket::orderFilledCall { order });
-        let settled = all.settled_of(&naive, of);
+        let settled = all.settled_of(naive, of);
         let of_clearing = all.filled.get(&order).copied().unwrap_or_default();
         // Nothing is kept where one batch filled all.
         assert!(kept == settled || (kept == 0 && settled == of_clearing), "{kept} of {settled}");
     }
-    seen
+}
+
+/// What is counted of a delegate is what its orders were filled.
+fn check_spent(world: &mut World, naive: &Naive, account: Address, delegate: Address) {
+    for side in [Side::Buy, Side::Sell] {
+        let (day, code) = (U256::from(DAY), U256::from(side.code()));
+        let question = TradingMandate::filledCall { account, delegate, day, side: code };
+        let counted = world.view(world.at.mandates, question);
+        assert_eq!(counted, U256::from(naive.spent_of((account, delegate, side))));
+    }
 }
 
 /// Sends a batch with these orders hidden, and asks the rules about each of its fills.
@@ -271,21 +322,19 @@ fn settle(
     number: usize,
     is_hidden: impl Fn(&OrderTerms) -> bool,
 ) -> Vec<Option<Skip>> {
-    let (_, batches) = world.batches(posted(&policy()), &all.pairs, |order| !is_hidden(order));
+    let shown = |order: &OrderTerms| !is_hidden(order);
+    let (_, batches) = world.batches_at(all.posted.clone(), &all.pairs, &all.prices, shown);
     let orders = all.pairs.iter().flat_map(|(buy, sell, _)| [buy, sell]);
     let hidden: BTreeSet<B256> =
         orders.filter(|order| is_hidden(order)).map(|order| all.hash_of(order)).collect();
     let indexes: Vec<usize> = (number * 64..all.pairs.len()).take(64).collect();
-    let settled_is_hidden = indexes.iter().any(|index| {
-        let (buy, sell, _) = &all.pairs[*index];
-        naive.settled.contains(index) && (is_hidden(buy) || is_hidden(sell))
-    });
     let call = world.at.settle(&batches[number]);
-    if settled_is_hidden {
+    if indexes.iter().any(|index| naive.has_settled(all, *index, &is_hidden)) {
         world.refused(ANYONE, call, "BadBatch");
         return Vec::new();
     }
     let receipt = world.ok(ANYONE, call);
+    naive.look(all);
     let expected: Vec<_> =
         indexes.into_iter().map(|index| naive.settle(all, index, &hidden)).collect();
     assert_eq!(results(&receipt), expected);
@@ -300,7 +349,7 @@ fn any_fills_settle_as_if_each_came_by_itself() {
         world.fund(account, 192_000 * 300);
     }
     let seen = RefCell::new(BTreeSet::new());
-    proptest!(ProptestConfig::with_cases(64), |(case in case())| {
+    proptest!(ProptestConfig::with_cases(96), |(case in case())| {
         seen.borrow_mut().extend(check(world.clone(), &case));
     });
     // Everything but what skip.rs does to single fills.

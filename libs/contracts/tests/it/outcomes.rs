@@ -1,9 +1,10 @@
 //! The Rust arithmetic of an outcome, against the contract's, for random trades and deliveries.
 
-use alloy_primitives::U256;
-use contracts::bindings::EnergyMarket;
+use alloy_primitives::{Address, U256};
+use contracts::bindings::Challenges;
 use contracts::{
-    ContractEvent, Delivery, Imbalance, Outcome, OutcomeError, Policy, Side, Terms, money, outcome,
+    BuyerRule, Clearing, Delivery, MECHANISM_PRICED, Outcome, OutcomeError, Policy, Posted, Prices,
+    SellerRule, Side, SolValue, Terms, money, outcome,
 };
 use proptest::prelude::*;
 use units::{Energy, Money};
@@ -16,7 +17,9 @@ const PRICE_MAX: u64 = 1_000_000;
 #[derive(Debug, Clone)]
 struct Case {
     policy: Policy,
-    price_above_fee: u64,
+    /// Whether each fill has prices of its own; else both are the clearing's.
+    mechanism: u8,
+    prices: Prices,
     retail_price: u64,
     feed_in_price: u64,
     quantity: u64,
@@ -24,30 +27,48 @@ struct Case {
     deliveries: Vec<(u64, u64, bool)>,
 }
 
-fn case() -> impl Strategy<Value = Case> {
+fn any_policy() -> impl Strategy<Value = Policy> {
     let fees = (0..100_000_u64, 0..100_000_u64, 0..100_000_u64);
-    let rule = (0..=10_000_u16, 0..1000_u32, any::<bool>());
+    let tolerance = (0..=10_000_u16, 0..1000_u32);
+    let rules = (prop::sample::select(SellerRule::ALL), prop::sample::select(BuyerRule::ALL));
+    let imbalance_price = prop_oneof![1 => Just(0), 8 => 0..2 * PRICE_MAX];
+    (fees, tolerance, rules, imbalance_price).prop_map(
+        |(fees, tolerance, rules, imbalance_price)| Policy {
+            network_fee: fees.0,
+            buyer_fee: fees.1,
+            seller_fee: fees.2,
+            tolerance_bps: tolerance.0,
+            tolerance_wh: tolerance.1,
+            seller_short: rules.0,
+            buyer_short: rules.1,
+            imbalance_price,
+            retail_price_max: u64::MAX,
+            feed_in_price_min: 0,
+            ..policy()
+        },
+    )
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let own = (MECHANISM_PRICED..=u8::MAX, 0..PRICE_MAX / 2);
+    let one = (0..MECHANISM_PRICED, Just(0));
+    let kind = prop_oneof![one, own];
+    // What the seller gets above its fee, then what energy costs and earns elsewhere.
     let prices = (0..PRICE_MAX, 0..2 * PRICE_MAX, 0..PRICE_MAX);
     let quantity = prop_oneof![1..100_u64, 1..1_000_000_000_u64];
     let deliveries = prop::collection::vec((0..=1000_u64, 0..=1100_u64, any::<bool>()), 1..5);
-    (fees, rule, prices, quantity, deliveries).prop_map(
-        |(fees, rule, prices, quantity, deliveries)| Case {
-            policy: Policy {
-                network_fee: fees.0,
-                buyer_fee: fees.1,
-                seller_fee: fees.2,
-                tolerance_bps: rule.0,
-                tolerance_wh: rule.1,
-                imbalance: if rule.2 { Imbalance::MakeWhole } else { Imbalance::None },
-                retail_price_max: u64::MAX,
-                feed_in_price_min: 0,
-                ..policy()
-            },
-            price_above_fee: prices.0,
-            retail_price: prices.1,
-            feed_in_price: prices.2,
-            quantity,
-            deliveries,
+    (any_policy(), kind, prices, quantity, deliveries).prop_map(
+        |(policy, (mechanism, above), prices, quantity, deliveries)| {
+            let seller = prices.0 + policy.seller_fee;
+            Case {
+                policy,
+                mechanism,
+                prices: Prices { buyer: seller + above, seller },
+                retail_price: prices.1,
+                feed_in_price: prices.2,
+                quantity,
+                deliveries,
+            }
         },
     )
 }
@@ -57,14 +78,16 @@ fn tokens(amount: Money) -> U256 {
 }
 
 /// What the contract answers beforehand.
-fn previewed(answer: &EnergyMarket::Outcome) -> Outcome {
+fn previewed(answer: &Challenges::Outcome) -> Outcome {
     let amount = |amount| money(amount).unwrap();
     Outcome {
         seller_net: amount(answer.sellerNet),
         network: amount(answer.network),
         platform: amount(answer.platform),
+        difference: amount(answer.difference),
         make_whole: amount(answer.makeWhole),
         compensation: amount(answer.compensation),
+        imbalance: amount(answer.imbalance),
         refund: amount(answer.refund),
         collateral_back: amount(answer.collateralBack),
     }
@@ -75,24 +98,30 @@ fn settle(world: &mut World, case: &Case) -> Terms {
     let (buyer, seller) = (world.account(1), world.account(2));
     let call = world.at.register_policy(&case.policy);
     world.ok(world.operator, call);
+    let Prices { buyer: buy_price, seller: sell_price } = case.prices;
     let mut posted = posted(&case.policy);
-    posted.clearing.price = case.price_above_fee + case.policy.seller_fee;
-    posted.clearing.retail_price = case.retail_price;
-    posted.clearing.feed_in_price = case.feed_in_price;
+    posted.clearing = Clearing {
+        mechanism: case.mechanism,
+        retail_price: case.retail_price,
+        feed_in_price: case.feed_in_price,
+        ..posted.clearing
+    };
+    // A figure only, where each fill has prices of its own.
+    posted.clearing.price = if posted.clearing.is_priced() { case.quantity } else { sell_price };
     let quantity = Energy::from_wh(case.quantity);
-    let terms = Terms::new(&case.policy, &posted.clearing, quantity);
+    let terms = Terms::new(&case.policy, &posted.clearing, case.prices, quantity);
     let (mut buy, mut sell) = (order(buyer, Side::Buy, 1), order(seller, Side::Sell, 1));
     for order in [&mut buy, &mut sell] {
         order.policy = case.policy.id();
         order.quantity = quantity;
     }
-    buy.limit_price = posted.clearing.price + case.policy.network_fee + case.policy.buyer_fee;
-    sell.limit_price = case.price_above_fee;
+    buy.limit_price = buy_price + case.policy.network_fee + case.policy.buyer_fee;
+    sell.limit_price = sell_price - case.policy.seller_fee;
     // Exactly the cash that the mirror says is needed.
     world.fund(buyer, terms.escrow().unwrap().n());
     world.fund(seller, terms.collateral().unwrap().n());
-    let batch = world.post_one(posted, &[(buy, sell, case.quantity)]);
-    world.settle(&batch);
+    let batches = world.post_at(posted, &[(buy, sell, case.quantity)], &[case.prices]);
+    world.settle(&batches[0]);
     assert_eq!(world.trades.len(), 1, "the cash suffices");
     assert_eq!(world.free(buyer) + world.free(seller), U256::ZERO, "and none is left");
     terms
@@ -106,8 +135,8 @@ fn deliveries(case: &Case) -> Vec<(Energy, Energy, Energy)> {
         (delivered, (quantity - delivered).saturating_mul(short) / 1000, of_seller)
     });
     let tolerance = case.policy.tolerance(Energy::from_wh(quantity)).wh();
-    let edges = [(tolerance, true), (tolerance + 1, true), (tolerance, false)];
-    let edges = edges.into_iter().filter(|(short, _)| *short <= quantity);
+    let edges = [tolerance, tolerance + 1].into_iter().filter(|short| *short <= quantity);
+    let edges = edges.flat_map(|short| [(short, true), (short, false)]);
     let edges = edges.map(|(short, of_seller)| (quantity - short, short, of_seller));
     let by_side = |(delivered, short, of_seller): (u64, u64, bool)| {
         let [delivered, short] = [delivered, short].map(Energy::from_wh);
@@ -117,43 +146,68 @@ fn deliveries(case: &Case) -> Vec<(Energy, Energy, Energy)> {
     random.chain(edges).map(by_side).collect()
 }
 
+/// The question for what a run would move.
+fn preview(
+    world: &World,
+    posted: &Posted,
+    case: &Case,
+    delivery: &Delivery,
+) -> Challenges::previewCall {
+    let Prices { buyer, seller } = case.prices;
+    Challenges::previewCall {
+        terms: Challenges::Terms::abi_decode(&posted.to_sol().abi_encode()).unwrap(),
+        prices: U256::from(buyer) << 64 | U256::from(seller),
+        quantity: case.quantity,
+        delivery: world.batch_of(delivery.trade).delivery(delivery).unwrap(),
+    }
+}
+
+/// What everybody is owed who can be owed anything.
+fn owed(case: &Case, [buyer, seller]: [Address; 2], of: &Outcome) -> [(Address, Money); 6] {
+    [
+        (buyer, of.to_buyer().unwrap()),
+        (seller, of.to_seller().unwrap()),
+        (case.policy.network_account, of.network),
+        (case.policy.platform_account, of.platform),
+        (case.policy.difference_account, of.difference),
+        (case.policy.balance_account, of.imbalance),
+    ]
+}
+
 fn check(mut world: World, case: &Case) {
     let terms = settle(&mut world, case);
     let trade = world.only_trade();
     let posted = world.posted[&world.trades[&trade].clearing].clone();
-    let (buyer, seller, policy) = (world.account(1), world.account(2), case.policy.id());
+    let (accounts, policy) = ([1, 2].map(|number| world.account(number)), case.policy.id());
     world.now = SLOT + 900;
     for (run, (delivered, seller_short, buyer_short)) in (0_u8..).zip(deliveries(case)) {
         let delivery = Delivery { trade, delivered, seller_short, buyer_short };
         let call = world.run(run, &[delivery]);
+        let question = preview(&world, &posted, case, &delivery);
         let expected = outcome(&terms, delivered, seller_short, buyer_short);
         let Ok(expected) = expected else {
             assert_eq!(expected, Err(OutcomeError::BadDelivery));
             world.refused(world.operator, call, "BadDelivery");
+            assert!(world.ask(world.at.challenges, question).is_err());
             continue;
         };
-        let question = EnergyMarket::previewCall {
-            terms: posted.to_sol(),
-            quantity: case.quantity,
-            delivery: world.batch_of(trade).delivery(&delivery).unwrap(),
-        };
-        let answer = world.view(world.at.market, question);
-        let receipt = world.ok(world.operator, call);
-        let [ContractEvent::TradeReconciled(event)] = &receipt.events[..] else {
-            panic!("{:?}", receipt.events);
-        };
-        let (escrow, collateral) = (terms.escrow().unwrap(), terms.collateral().unwrap());
-        assert_eq!(Outcome::of(event, escrow, collateral), Ok(expected));
+        let answer = world.view(world.at.challenges, question);
         assert_eq!(previewed(&answer), expected);
-        assert_eq!(world.locked_by(buyer, policy, DAY), tokens(expected.to_buyer().unwrap()));
-        assert_eq!(world.locked_by(seller, policy, DAY), tokens(expected.to_seller().unwrap()));
+        world.ok(world.operator, call);
+        let owed = owed(case, accounts, &expected);
+        for (account, amount) in owed {
+            assert!(amount >= Money::ZERO);
+            assert_eq!(world.locked_by(account, policy, DAY), tokens(amount), "of {account}");
+        }
+        let all = Money::sum(owed.map(|(_, amount)| amount));
+        assert_eq!(all, terms.escrow().unwrap().plus(terms.collateral().unwrap()));
     }
 }
 
 #[test]
 fn rust_and_the_contract_agree_about_every_outcome() {
     let world = World::new(1);
-    proptest!(ProptestConfig::with_cases(48), |(case in case())| {
+    proptest!(ProptestConfig::with_cases(96), |(case in case())| {
         check(world.clone(), &case);
     });
 }

@@ -9,7 +9,7 @@ use contracts::{
 use units::{Energy, Money};
 
 use crate::skip::settled;
-use crate::world::{ANYONE, DAY, SLOT, World, order, policy, posted};
+use crate::world::{ANYONE, DAY, Receipt, SLOT, World, order, policy, posted};
 
 const END: u64 = SLOT + 900;
 const CORRECTIONS_END: u64 = END + 8 * 86_400;
@@ -35,13 +35,27 @@ fn traded() -> (World, Address, Address, B256) {
     (world, buyer, seller, trade)
 }
 
-fn reconcile(world: &mut World, run: u8, delivery: Delivery) -> EnergyMarket::TradeReconciled {
+/// A run over one trade: where its money goes then.
+fn reconcile(world: &mut World, run: u8, delivery: Delivery) -> Outcome {
     let call = world.run(run, &[delivery]);
-    let mut events = world.ok(world.operator, call).events;
-    let Some(ContractEvent::TradeReconciled(event)) = events.pop() else {
-        panic!("nothing was reconciled");
+    let events = world.ok(world.operator, call).events;
+    let [ContractEvent::TradeReconciled(event), ContractEvent::SlotReconciled(of_batch)] =
+        &events[..]
+    else {
+        panic!("{events:?}");
     };
-    event
+    let Delivery { trade, delivered, seller_short, buyer_short } = delivery;
+    let said = Reconciled { trade, run, delivered, seller_short, buyer_short };
+    assert_eq!(Reconciled::of(event), said);
+    let index = world.trades[&trade].trade.index;
+    assert_eq!((of_batch.number, of_batch.run), (index / 64, run));
+    world.outcome_of(trade)
+}
+
+/// Of how many trades something was said.
+pub(crate) fn reconciled(receipt: &Receipt) -> usize {
+    let reconciled = |event: &&ContractEvent| matches!(event, ContractEvent::TradeReconciled(_));
+    receipt.events.iter().filter(reconciled).count()
 }
 
 /// A run with these words as deliveries, as the contract takes them.
@@ -52,7 +66,7 @@ fn raw(world: &World, run: u8, batch: &TradeBatch, deliveries: &[U256]) -> Call 
 }
 
 impl World {
-    fn check_locked(&mut self, expected: [(Address, i64); 4]) {
+    fn check_locked(&mut self, expected: [(Address, i64); 6]) {
         for (account, amount) in expected {
             assert_eq!(self.locked(account, DAY), U256::from(amount), "locked of {account}");
         }
@@ -63,16 +77,19 @@ impl World {
 fn the_worked_example_holds_to_the_last_unit_and_so_does_its_correction() {
     let (mut world, buyer, seller, trade) = traded();
     let (network, platform) = (policy().network_account, policy().platform_account);
-    let event = reconcile(&mut world, 0, delivery(trade, 4200, 800, 0));
-    assert_eq!(event.sellerNet, U256::from(747_600_000));
-    assert_eq!(event.network, U256::from(42_000_000));
-    assert_eq!(event.platform, U256::from(16_800_000));
-    assert_eq!(event.makeWhole, U256::from(86_400_000));
-    assert_eq!(event.compensation, U256::ZERO);
-    let [escrow, collateral] = [960_000_000, 540_000_000].map(Money::from_n);
-    let all = Outcome::of(&event, escrow, collateral).unwrap();
-    assert_eq!(all.refund, Money::from_n(153_600_000));
-    assert_eq!(all.collateral_back, Money::from_n(453_600_000));
+    let nobody = [policy().difference_account, policy().balance_account].map(|one| (one, 0));
+    let all = Outcome {
+        seller_net: Money::from_n(747_600_000),
+        network: Money::from_n(42_000_000),
+        platform: Money::from_n(16_800_000),
+        difference: Money::ZERO,
+        make_whole: Money::from_n(86_400_000),
+        compensation: Money::ZERO,
+        imbalance: Money::ZERO,
+        refund: Money::from_n(153_600_000),
+        collateral_back: Money::from_n(453_600_000),
+    };
+    assert_eq!(reconcile(&mut world, 0, delivery(trade, 4200, 800, 0)), all);
     // The buyer pays the agreed cost exactly: escrow - refund - make-whole + the rest at retail.
     assert_eq!(960_000_000 - 153_600_000 - 86_400_000 + 800 * 300_000, 960_000_000);
     world.check_locked([
@@ -80,18 +97,21 @@ fn the_worked_example_holds_to_the_last_unit_and_so_does_its_correction() {
         (buyer, 153_600_000 + 86_400_000),
         (network, 42_000_000),
         (platform, 16_800_000),
+        nobody[0],
+        nobody[1],
     ]);
 
     // The seller's export is corrected to 4500: 500 Wh short, which is inside the tolerance.
     world.now = CORRECTIONS_END;
-    let event = reconcile(&mut world, 1, delivery(trade, 4500, 500, 0));
-    assert_eq!(event.sellerNet, U256::from(801_000_000));
-    assert_eq!(event.makeWhole, U256::ZERO);
+    let all = reconcile(&mut world, 1, delivery(trade, 4500, 500, 0));
+    assert_eq!((all.seller_net, all.make_whole), (Money::from_n(801_000_000), Money::ZERO));
     world.check_locked([
         (seller, 801_000_000 + 540_000_000),
         (buyer, 96_000_000),
         (network, 45_000_000),
         (platform, 18_000_000),
+        nobody[0],
+        nobody[1],
     ]);
     // What is kept of the batch says so: the books hold it against the contract.
     let after = world.trades[&trade].clone();
@@ -104,10 +124,10 @@ fn the_worked_example_holds_to_the_last_unit_and_so_does_its_correction() {
 #[test]
 fn a_buyer_who_does_not_take_compensates_and_the_seller_is_not_charged() {
     let (mut world, buyer, seller, trade) = traded();
-    let event = reconcile(&mut world, 0, delivery(trade, 4200, 0, 800));
+    let all = reconcile(&mut world, 0, delivery(trade, 4200, 0, 800));
     // 800 Wh x (18 ct - 8 ct feed-in).
-    assert_eq!(event.compensation, U256::from(80_000_000));
-    assert_eq!(event.makeWhole, U256::ZERO, "all of the collateral goes back");
+    assert_eq!(all.compensation, Money::from_n(80_000_000));
+    assert_eq!(all.make_whole, Money::ZERO, "all of the collateral goes back");
     assert_eq!(world.locked(buyer, DAY), U256::from(73_600_000));
     assert_eq!(world.locked(seller, DAY), U256::from(747_600_000 + 540_000_000 + 80_000_000));
 }
@@ -200,7 +220,7 @@ fn a_run_is_over_the_trades_as_they_stand() {
     let twice = world.run(1, &[delivery(second, 1000, 0, 0), delivery(second, 1, 0, 0)]);
     world.refused(operator, twice, "RunNotHigher");
     let both = world.run(1, &[delivery(second, 1000, 0, 0), delivery(first, 1, 0, 0)]);
-    assert_eq!(world.ok(operator, both).events.len(), 2);
+    assert_eq!(reconciled(&world.ok(operator, both)), 2);
     let mut posted = world.posted[&id].clone();
     posted.policy.network_fee += 1;
     let other = TradeBatch::new(posted, 0, &[]).unwrap();
@@ -282,7 +302,7 @@ fn a_policy_that_an_account_did_not_sign_cannot_prolong_its_lock() {
         let pair = (of(trader, Side::Buy), of(seller, Side::Sell), 5000);
         let batch = world.post_one(terms, &[pair]);
         let receipt = world.settle(&batch);
-        let Some(ContractEvent::TradeSettled(event)) = receipt.events.last() else {
+        let Some(ContractEvent::TradeCreated(event)) = receipt.events.last() else {
             panic!("{:?}", receipt.events);
         };
         trades.push(event.trade);
@@ -368,7 +388,7 @@ fn only_what_had_no_run_expires_and_that_for_good() {
     let all = world.at.expire(&world.batch(id, 0), &trades).unwrap();
     world.refused(ANYONE, all, "RunNotHigher");
     let others = world.at.expire(&world.batch(id, 0), &[trades[2], trades[0]]).unwrap();
-    assert_eq!(world.ok(ANYONE, others).events.len(), 2);
+    assert_eq!(reconciled(&world.ok(ANYONE, others)), 2);
     let runs = trades.map(|trade| world.trades[&trade].trade.last.unwrap().run);
     assert_eq!(runs, [RUN_EXPIRED, 0, RUN_EXPIRED]);
     let late = world.run(1, &[delivery(trades[0], 1000, 0, 0)]);

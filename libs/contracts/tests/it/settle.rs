@@ -3,8 +3,8 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use contracts::bindings::EnergyMarket;
 use contracts::{
-    Clearing, ContractEvent, FillBatch, Posted, Side, Signature, SignedOrder, Skip, fill_leaf,
-    requests, storage, trade_id,
+    Call, Clearing, ContractEvent, FillBatch, Posted, Prices, Side, Signature, SignedOrder, Skip,
+    SolCall, fill_leaf, requests, storage, trade_id,
 };
 use units::Energy;
 
@@ -20,7 +20,7 @@ fn a_fill_moves_cash_to_escrow_and_collateral() {
     let batch = world.post_one(posted(&policy()), std::slice::from_ref(&pair));
     let id = batch.posted.clearing.id();
     let receipt = world.settle(&batch);
-    let [ContractEvent::TradeSettled(event)] = &receipt.events[..] else {
+    let [ContractEvent::TradeCreated(event)] = &receipt.events[..] else {
         panic!("{:?}", receipt.events);
     };
     let (buy, sell) = (world.order_hash(&pair.0), world.order_hash(&pair.1));
@@ -29,8 +29,10 @@ fn a_fill_moves_cash_to_escrow_and_collateral() {
     assert_eq!((event.buyOrder, event.sellOrder, event.clearing), (buy, sell, id));
     assert_eq!(event.quantity, 5000);
     // Slot and prices are those of the clearing.
-    let entry = contracts::Settled::of(event, Side::Buy, &world.posted[&id].clearing);
-    assert_eq!((entry.quantity.wh(), entry.price, entry.slot), (5000, 180_000, SLOT));
+    let prices = world.trades[&event.trade].trade.prices;
+    let entry = contracts::Settled::of(event, Side::Buy, &world.posted[&id].clearing, prices);
+    assert_eq!((entry.quantity.wh(), entry.slot), (5000, SLOT));
+    assert_eq!(entry.prices, Prices { buyer: 180_000, seller: 180_000 });
     assert_eq!((entry.retail_price, entry.feed_in_price), (300_000, 80_000));
     assert_eq!((entry.trade, entry.policy), (event.trade, policy().id()));
     assert_eq!(event.escrow, U256::from(960_000_000));
@@ -161,7 +163,8 @@ impl World {
         };
         let leaf = |&(buy, sell, quantity): &(u8, u8, Energy)| {
             let ((buy, buy_filled), (sell, sell_filled)) = (order(buy), order(sell));
-            let met = contracts::Met { buy, sell, quantity };
+            let prices = Prices::one(batch.posted.clearing.price);
+            let met = contracts::Met { buy, sell, quantity, prices };
             merkle::leaf(&fill_leaf(&met, [buy_filled, sell_filled]))
         };
         let leaves = batch.fills.iter().map(leaf).collect();
@@ -206,12 +209,12 @@ fn signature_of(batch: &mut FillBatch, of: Address) -> &mut Signature {
 }
 
 /// Answers the magic value of ERC-1271 to everything.
-const ACCEPTS: &[u8] =
+pub(crate) const ACCEPTS: &[u8] =
     &[0x63, 0x16, 0x26, 0xba, 0x7e, 0x60, 0xe0, 0x1b, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3];
 /// Answers nothing.
-const SILENT: &[u8] = &[0x00];
+pub(crate) const SILENT: &[u8] = &[0x00];
 /// Loops until its gas is gone.
-const BURNS: &[u8] = &[0x5b, 0x5f, 0x56];
+pub(crate) const BURNS: &[u8] = &[0x5b, 0x5f, 0x56];
 
 #[test]
 fn contract_accounts_sign_by_erc_1271_and_cannot_stop_a_batch() {
@@ -278,7 +281,7 @@ fn a_65_byte_signature_of_a_wallet_is_accepted() {
 }
 
 /// Takes the signature when nearly all of its gas is gone.
-const DAWDLES: &[u8] = &[
+pub(crate) const DAWDLES: &[u8] = &[
     0x5b, 0x5a, 0x61, 0x04, 0x00, 0x10, 0x5f, 0x57, 0x63, 0x16, 0x26, 0xba, 0x7e, 0x60, 0xe0, 0x1b,
     0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3,
 ];
@@ -379,10 +382,23 @@ fn a_policy_must_make_sense() {
         |policy: &mut contracts::Policy| policy.tolerance_bps = 10_001,
         |policy: &mut contracts::Policy| policy.network_account = Address::ZERO,
         |policy: &mut contracts::Policy| policy.platform_account = Address::ZERO,
+        |policy: &mut contracts::Policy| policy.balance_account = Address::ZERO,
+        // Nothing could be reconciled.
+        |policy: &mut contracts::Policy| policy.settle_seconds = policy.correction_seconds,
     ] {
         let mut bad = policy();
         edit(&mut bad);
         let call = world.at.register_policy(&bad);
+        world.refused(world.operator, call, "BadPolicy");
+    }
+    let terms = policy().to_sol();
+    for terms in [
+        EnergyMarket::Policy { sellerShort: 3, ..terms.clone() },
+        EnergyMarket::Policy { buyerShort: 4, ..terms },
+    ] {
+        assert_eq!(contracts::Policy::from_sol(&terms), None);
+        let data = EnergyMarket::registerPolicyCall { terms }.abi_encode().into();
+        let call = Call { to: world.at.market, data };
         world.refused(world.operator, call, "BadPolicy");
     }
     let call = world.at.register_policy(&policy());

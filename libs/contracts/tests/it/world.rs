@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use contracts::bindings::{EnergyMarket, SettlementToken};
 use contracts::{
-    Call, Claim, Clearing, ContractEvent, DayDigest, Deployment, FillBatch, Fills, Genesis, Met,
-    OrderTerms, Policy, Posted, Roles, Side, Signature, SolCall, revert_text,
+    Call, Claim, Clearing, ContractEvent, DayDigest, Deployment, FillBatch, Fills, Genesis,
+    MECHANISM_PRICED, Met, OrderTerms, Policy, Posted, Prices, Roles, Settings, Side, Signature,
+    SolCall, revert_text,
 };
 use ids::{CommunityId, ConnectionPointId, ZoneId};
 use keys::SecretKey;
@@ -53,12 +54,43 @@ pub(crate) struct World {
     pub(crate) trades: BTreeMap<B256, Traded>,
     pub(crate) days: BTreeSet<(B256, u32)>,
     pub(crate) digests: BTreeMap<(Address, u32), DayDigest>,
+    /// What each account has locked of a policy's day, as the outcomes say.
+    pub(crate) locks: BTreeMap<(Address, B256, u32), U256>,
+    /// The prices of the trade that is created next.
+    pub(crate) priced: Option<(B256, Prices)>,
 }
 
 impl World {
     /// The contracts as genesis makes them, ten minutes before the slot.
     pub(crate) fn new(chain_id: u64) -> Self {
-        let operator = Address::repeat_byte(0x0f);
+        Self::with(chain_id, &testkit::settings(WITHDRAWAL_DELAY))
+    }
+
+    /// [`World::new`] with other settings.
+    pub(crate) fn with(chain_id: u64, settings: &Settings) -> Self {
+        let deployer = Address::repeat_byte(0xde);
+        let mut world = World {
+            db: InMemoryDB::default(),
+            chain_id,
+            now: SLOT - 600,
+            at: Deployment::of(deployer),
+            operator: Address::repeat_byte(0x0f),
+            keys: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            posted: BTreeMap::new(),
+            trades: BTreeMap::new(),
+            days: BTreeSet::new(),
+            digests: BTreeMap::new(),
+            locks: BTreeMap::new(),
+            priced: None,
+        };
+        world.deploy(deployer, settings);
+        world
+    }
+
+    /// Everything genesis does, by a deployer that has sent nothing yet.
+    pub(crate) fn deploy(&mut self, deployer: Address, settings: &Settings) -> Deployment {
+        let operator = self.operator;
         let roles = Roles {
             admin: operator,
             clearer: operator,
@@ -72,24 +104,9 @@ impl World {
             pauser: operator,
             certifier: operator,
         };
-        let deployer = Address::repeat_byte(0xde);
-        let genesis = Genesis::new(deployer, &roles, WITHDRAWAL_DELAY);
-        let mut world = World {
-            db: InMemoryDB::default(),
-            chain_id,
-            now: SLOT - 600,
-            at: genesis.deployment,
-            operator,
-            keys: BTreeMap::new(),
-            policies: BTreeMap::new(),
-            posted: BTreeMap::new(),
-            trades: BTreeMap::new(),
-            days: BTreeSet::new(),
-            digests: BTreeMap::new(),
-        };
+        let genesis = Genesis::new(deployer, &roles, settings);
         for (deploy, expected) in genesis.deploys.iter().zip(genesis.deployment.addresses()) {
-            let result =
-                world.transact(deploy.from, TxKind::Create, deploy.init_code.clone(), true);
+            let result = self.transact(deploy.from, TxKind::Create, deploy.init_code.clone(), true);
             let ExecutionResult::Success { output: Output::Create(_, address), .. } = result else {
                 panic!("a deploy failed: {result:?}");
             };
@@ -97,9 +114,9 @@ impl World {
         }
         for call in genesis.calls {
             let call_ = Call { to: call.to, data: call.data };
-            world.send(call.from, call_).expect("a role is granted");
+            self.send(call.from, call_).expect("a role is granted");
         }
-        world
+        genesis.deployment
     }
 
     /// The account with this number.
@@ -110,20 +127,23 @@ impl World {
         address
     }
 
-    /// Every account the world knows, also those that receive fees.
+    /// Every account the world knows, also those that a policy names.
     pub(crate) fn accounts(&self) -> Vec<Address> {
-        let policy = policy();
-        let fees = [policy.network_account, policy.platform_account];
-        self.keys.keys().copied().chain(fees).chain(CONTRACT_ACCOUNTS).collect()
+        let Policy { network_account, platform_account, .. } = policy();
+        let Policy { difference_account, balance_account, .. } = policy();
+        let named = [network_account, platform_account, difference_account, balance_account];
+        self.keys.keys().copied().chain(named).chain(CONTRACT_ACCOUNTS).collect()
     }
 
     pub(crate) fn sign(&self, signer: Address, hash: B256) -> Bytes {
         Bytes::from(*self.keys[&signer].sign(hash).as_bytes())
     }
 
-    /// The signature of an order's account; of a contract's, something that only it could accept.
+    /// The signature of an order's delegate, or of its account where it names none; of a
+    /// contract's, something that only it could accept.
     pub(crate) fn signature(&self, order: &OrderTerms) -> Signature {
-        match self.keys.get(&order.account) {
+        let signer = if order.delegate.is_zero() { order.account } else { order.delegate };
+        match self.keys.get(&signer) {
             Some(key) => Signature::Key(*key.sign(self.order_hash(order)).as_bytes()),
             None => Signature::Contract(Bytes::from_static(b"of a contract")),
         }
@@ -261,13 +281,16 @@ pub(crate) fn policy() -> Policy {
     }
 }
 
+/// The price of the tests' usual clearing.
+pub(crate) const PRICE: u64 = 180_000;
+
 /// A clearing at 18 ct, retail 30 ct, feed-in 8 ct; without fills yet.
 pub(crate) fn clearing(policy: &Policy) -> Clearing {
     Clearing {
         policy: policy.id(),
         slot: SLOT,
         mechanism: 1,
-        price: 180_000,
+        price: PRICE,
         retail_price: 300_000,
         feed_in_price: 80_000,
         volume: Energy::from_wh(5000),
@@ -297,37 +320,74 @@ pub(crate) fn order(account: Address, side: Side, nonce: u64) -> OrderTerms {
     }
 }
 
+/// An [`order`] that leaves room for prices of its own: from 10.2 ct for a seller to 23.8 ct for a
+/// buyer.
+pub(crate) fn wide(account: Address, side: Side, nonce: u64) -> OrderTerms {
+    let limit_price = if side == Side::Buy { 250_000 } else { 100_000 };
+    OrderTerms { limit_price, ..order(account, side, nonce) }
+}
+
 /// A clearing without fills yet, and its policy.
 pub(crate) fn posted(policy: &Policy) -> Posted {
     Posted { clearing: clearing(policy), policy: policy.clone() }
 }
 
+/// [`posted`], with prices for each fill; the clearing's own is a figure that moves no money.
+pub(crate) fn priced(policy: &Policy) -> Posted {
+    let clearing = Clearing { mechanism: MECHANISM_PRICED, price: 1, ..clearing(policy) };
+    Posted { clearing, ..posted(policy) }
+}
+
 /// A buyer's and a seller's order, and how much of both is filled.
 pub(crate) type Pair = (OrderTerms, OrderTerms, u64);
+
+/// Two prices of each of as many fills, all inside the limits of [`wide`] orders.
+pub(crate) fn own_prices(count: usize) -> Vec<Prices> {
+    let prices = |fill: u64| Prices { buyer: 190_000 + 7 * fill % 40_000, seller: 170_000 - fill };
+    (0..).map(prices).take(count).collect()
+}
+
+/// The prices of as many fills of the usual clearing.
+pub(crate) fn usual(count: usize) -> Vec<Prices> {
+    vec![Prices::one(PRICE); count]
+}
 
 impl World {
     pub(crate) fn order_hash(&self, order: &OrderTerms) -> B256 {
         order.hash(self.chain_id, self.at.market)
     }
 
-    /// The fills that these pairs are.
-    pub(crate) fn fills(&self, pairs: &[Pair]) -> Fills {
-        let met = |(buy, sell, wh): &Pair| {
+    /// The fills that these pairs are, at these prices.
+    pub(crate) fn fills(&self, pairs: &[Pair], prices: &[Prices]) -> Fills {
+        assert_eq!(pairs.len(), prices.len());
+        let met = |((buy, sell, wh), prices): (&Pair, &Prices)| {
             let (buy, sell) = (self.order_hash(buy), self.order_hash(sell));
-            Met { buy, sell, quantity: Energy::from_wh(*wh) }
+            Met { buy, sell, quantity: Energy::from_wh(*wh), prices: *prices }
         };
-        Fills::new(pairs.iter().map(met).collect()).unwrap()
+        Fills::new(pairs.iter().zip(prices).map(met).collect()).unwrap()
     }
 
     /// A clearing with these pairs as its fills, and its batches: with the orders that are `shown`,
     /// signed.
     pub(crate) fn batches(
         &self,
-        mut posted: Posted,
+        posted: Posted,
         pairs: &[Pair],
         shown: impl Fn(&OrderTerms) -> bool,
     ) -> (Posted, Vec<FillBatch>) {
-        let fills = self.fills(pairs);
+        let prices = vec![Prices::one(posted.clearing.price); pairs.len()];
+        self.batches_at(posted, pairs, &prices, shown)
+    }
+
+    /// [`World::batches`] with prices for each fill.
+    pub(crate) fn batches_at(
+        &self,
+        mut posted: Posted,
+        pairs: &[Pair],
+        prices: &[Prices],
+        shown: impl Fn(&OrderTerms) -> bool,
+    ) -> (Posted, Vec<FillBatch>) {
+        let fills = self.fills(pairs, prices);
         posted.clearing.fills = u32::try_from(pairs.len()).unwrap();
         posted.clearing.fills_root = fills.root();
         let orders = pairs.iter().flat_map(|(buy, sell, _)| [buy, sell]);
@@ -342,7 +402,18 @@ impl World {
 
     /// Posts a clearing with these pairs as its fills, and returns its batches.
     pub(crate) fn post(&mut self, posted: Posted, pairs: &[Pair]) -> Vec<FillBatch> {
-        let (posted, batches) = self.batches(posted, pairs, |_| true);
+        let prices = vec![Prices::one(posted.clearing.price); pairs.len()];
+        self.post_at(posted, pairs, &prices)
+    }
+
+    /// [`World::post`] with prices for each fill.
+    pub(crate) fn post_at(
+        &mut self,
+        posted: Posted,
+        pairs: &[Pair],
+        prices: &[Prices],
+    ) -> Vec<FillBatch> {
+        let (posted, batches) = self.batches_at(posted, pairs, prices, |_| true);
         let call = self.at.clear(&posted);
         self.ok(self.operator, call);
         batches
@@ -362,8 +433,14 @@ impl World {
     }
 
     /// The proof of one side of a fill.
-    pub(crate) fn claim(&self, pairs: &[Pair], index: usize, side: Side) -> Claim {
-        let fills = self.fills(pairs);
+    pub(crate) fn claim(
+        &self,
+        pairs: &[Pair],
+        prices: &[Prices],
+        index: usize,
+        side: Side,
+    ) -> Claim {
+        let fills = self.fills(pairs, prices);
         let (buy, sell, _) = &pairs[index];
         let (order, other) = if side == Side::Buy { (buy, sell) } else { (sell, buy) };
         let other = self.order_hash(other);
@@ -372,6 +449,7 @@ impl World {
             filled: fills.filled(self.order_hash(order)),
             other,
             other_filled: fills.filled(other),
+            prices: prices[index],
             index: u32::try_from(index).unwrap(),
             path: fills.tree().path(index),
         }

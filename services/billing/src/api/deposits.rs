@@ -8,11 +8,8 @@ use service::{Principal, Problem, Problems};
 use units::Money;
 use utoipa::ToSchema;
 
-use super::require;
+use super::{idempotency_key, require};
 use crate::Billing;
-
-/// The longest idempotency key.
-const KEY_LEN_MAX: usize = 120;
 
 /// A payment that arrived.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -55,10 +52,7 @@ pub(crate) async fn credit_deposit(
     Json(deposit): Json<NewDeposit>,
 ) -> Result<HttpResponse, Problem> {
     require(&caller, Action::CreditDeposit)?;
-    let key = request.headers().get("Idempotency-Key").and_then(|value| value.to_str().ok());
-    let key = key.filter(|key| !key.is_empty() && key.len() <= KEY_LEN_MAX).ok_or_else(|| {
-        Problem::malformed("an Idempotency-Key of 1 to 120 characters names the payment")
-    })?;
+    let key = idempotency_key(&request)?;
     let account = deposit.account.parse().map_err(|_| Problem::malformed("account: not a UUID"))?;
     let amount: Money = serde_json::from_value(deposit.amount.clone().into())
         .map_err(|error| Problem::malformed(format!("amount: {error}")))?;

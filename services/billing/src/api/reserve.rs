@@ -76,7 +76,8 @@ pub(crate) struct CurrencyReserve {
     pub(crate) owed: String,
     /// What that is made of.
     pub(crate) owed_parts: OwedParts,
-    /// Whether tokens, bank account, debts and what the market contract holds are equal.
+    /// Whether the bank account is what is owed, the tokens are what is owed but for payouts on
+    /// their way, and the market contract holds what is owed but for these and the tokens outside.
     pub(crate) equal: bool,
     /// By how much they differ; absent where they are equal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,19 +101,25 @@ pub(crate) struct OwedParts {
     pub(crate) network_fees: String,
     /// Platform fees that are not released yet.
     pub(crate) platform_fees: String,
+    /// The community's pot and what is paid at an imbalance price, not released yet.
+    pub(crate) balancing: String,
     /// What nobody can explain; zero when the books are in order.
     pub(crate) suspense: String,
+    /// To who holds tokens outside of the market contract.
+    pub(crate) tokens: String,
+    /// Redeemed, and not paid out by the bank yet: no token stands for it any more.
+    pub(crate) payouts: String,
 }
 
 /// By how much the figures differ, in 1e-9 of the currency.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct ReserveDifference {
-    /// All tokens less the bank account.
+    /// All tokens less the bank account without the payouts on their way.
     #[schema(example = "-1500000000")]
     pub(crate) supply_bank: String,
     /// The bank account less what is owed.
     pub(crate) bank_owed: String,
-    /// What the market contract holds less what is owed.
+    /// What the market contract holds less what it should hold.
     pub(crate) market_owed: String,
 }
 
@@ -212,7 +219,10 @@ impl From<Owed> for OwedParts {
             collateral: major(owed.collateral),
             network_fees: major(owed.network_fees),
             platform_fees: major(owed.platform_fees),
+            balancing: major(owed.balancing),
             suspense: major(owed.suspense),
+            tokens: major(owed.tokens),
+            payouts: major(owed.payouts),
         }
     }
 }

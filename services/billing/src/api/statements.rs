@@ -46,8 +46,8 @@ pub(crate) struct StatementPayment {
     pub(crate) amount: String,
     /// `credit` or `debit`.
     pub(crate) side: String,
-    /// `credited` now, `known` from before, `unmatched`, or `ignored`: went out, not booked, or of
-    /// nothing.
+    /// `credited` now, `known` from before, `paid` or `returned`: a payout, now, `unmatched`, or
+    /// `ignored`: went out, not booked, or of nothing.
     pub(crate) outcome: String,
     /// Who got it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,11 +56,16 @@ pub(crate) struct StatementPayment {
     /// Its name on chain, where it is credited now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) payment: Option<String>,
+    /// The payout that it paid or brought back now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uuid")]
+    pub(crate) payout: Option<String>,
     /// Its number among the unmatched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) unmatched: Option<i64>,
     /// Why it is unmatched: `CURRENCY`, `REVERSAL`, `NO_BANK_REFERENCE`, `REPEATED`,
-    /// `NO_REFERENCE`, `AMBIGUOUS`.
+    /// `NO_REFERENCE`, `AMBIGUOUS`; with a payout's end-to-end id `CURRENCY`, `PAYOUT_AMOUNT`,
+    /// `PAYOUT_STATE`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
 }
@@ -82,14 +87,20 @@ fn view(imported: ImportedPayment) -> StatementPayment {
         Fate::Ignored => "ignored",
         Fate::Credited(..) => "credited",
         Fate::Known(_) => "known",
+        Fate::Paid(_) => "paid",
+        Fate::Returned(_) => "returned",
         Fate::Unmatched(..) => "unmatched",
     };
     let (account, payment) = match &imported.fate {
         Fate::Credited(account, payment) => (Some(account), Some(payment.to_string())),
         Fate::Known(account) => (Some(account), None),
-        Fate::Ignored | Fate::Unmatched(..) => (None, None),
+        _ => (None, None),
     };
     let account = account.map(ToString::to_string);
+    let payout = match &imported.fate {
+        Fate::Paid(payout) | Fate::Returned(payout) => Some(payout.to_string()),
+        _ => None,
+    };
     let (unmatched, reason) = match imported.fate {
         Fate::Unmatched(number, reason) => (Some(number), Some(reason)),
         _ => (None, None),
@@ -103,6 +114,7 @@ fn view(imported: ImportedPayment) -> StatementPayment {
         outcome: outcome.to_owned(),
         account,
         payment,
+        payout,
         unmatched,
         reason,
     }
@@ -111,7 +123,8 @@ fn view(imported: ImportedPayment) -> StatementPayment {
 /// Takes a statement of the community's bank account (camt.053.001.02 or .08).
 ///
 /// Each booked credit that says the reference of a wallet is credited there, once, however often
-/// and in whichever statement it comes. The others can be seen among the unmatched. A statement
+/// and in whichever statement it comes. One with the end-to-end id of a payout marks it as paid, or
+/// as returned. The others can be seen among the unmatched. A statement
 /// that does not add up, is of another account or has a payment that is too large is refused as a
 /// whole.
 #[utoipa::path(

@@ -3,6 +3,7 @@
 use access::Action;
 use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpResponse, get, post};
+use iso20022::camt053::Side;
 use serde::{Deserialize, Serialize};
 use service::{Page, PageQuery, Principal, Problem, Problems};
 use utoipa::ToSchema;
@@ -12,7 +13,7 @@ use super::{account_of, require};
 use crate::Billing;
 use crate::db::bank::{self, Kept};
 
-/// A payment that came in by the bank and belongs to nobody yet.
+/// A payment that came in by the bank and belongs to nobody yet, or that a payout does not explain.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct UnmatchedPayment {
     /// Its number.
@@ -26,8 +27,15 @@ pub(crate) struct UnmatchedPayment {
     pub(crate) amount: String,
     /// ISO 4217.
     pub(crate) currency: String,
+    /// `credit`, or `debit`: went out, with the end-to-end id of a payout.
+    pub(crate) side: String,
+    /// The payout whose end-to-end id it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uuid")]
+    pub(crate) payout: Option<String>,
     /// Why nobody was credited: `CURRENCY`, `REVERSAL`, `NO_BANK_REFERENCE`, `REPEATED`,
-    /// `NO_REFERENCE`, `AMBIGUOUS`.
+    /// `NO_REFERENCE`, `AMBIGUOUS`; why it is not the payout's: `CURRENCY`, `PAYOUT_AMOUNT`,
+    /// `PAYOUT_STATE`.
     pub(crate) reason: String,
     /// What it is for, as far as it says.
     pub(crate) remittance: String,
@@ -55,6 +63,8 @@ fn view(Kept { number, payment }: Kept) -> UnmatchedPayment {
         booked_on: payment.booked_on,
         amount: payment.amount.to_string(),
         currency: payment.currency.to_string(),
+        side: if payment.side == Side::Credit { "credit" } else { "debit" }.to_owned(),
+        payout: payment.payout.map(|payout| payout.to_string()),
         reason: payment.reason,
         remittance: payment.remittance,
         debtor: payment.debtor,

@@ -57,7 +57,8 @@ pub(crate) struct StatementItem {
     pub(crate) sequence: u64,
     /// When it became true.
     pub(crate) at: String,
-    /// `deposited`, `settled`, `reconciled`, `released` or `withdrawn`.
+    /// `deposited`, `settled`, `reconciled`, `released`, `transferred`, `withdrawn`, `redeemed` or
+    /// `paid-out`.
     pub(crate) what: String,
     /// Whether the chain took it back.
     pub(crate) reversal: bool,
@@ -102,8 +103,8 @@ pub(crate) async fn get_wallet(
     };
     let free = sum(|_, of, address| *of == Account::Wallet(address));
     let locked = sum(|_, of, address| {
-        matches!(of, Account::Locked(owner, _) | Account::Dso(owner, _)
-            | Account::PlatformFee(owner, _) if *owner == address)
+        matches!(of, Account::Locked(owner, _) | Account::Dso(owner, _) | Account::Pot(owner, _)
+            | Account::Imbalance(owner, _) | Account::PlatformFee(owner, _) if *owner == address)
     });
     let escrow = sum(|book, of, address| match of {
         Account::Escrow(trade) => book.trade(trade).is_some_and(|t| t.settled.buyer == address),
@@ -173,11 +174,15 @@ fn item(book: &Book, address: Address, at: String, entry: &Entry) -> StatementIt
         }
     }
     let (what, trade) = match &entry.fact {
+        Fact::Minted { .. } => ("minted", None),
         Fact::Deposited { .. } => ("deposited", None),
+        Fact::Transferred { .. } => ("transferred", None),
         Fact::Settled(settled) => ("settled", Some(settled.trade)),
         Fact::Reconciled { trade, .. } => ("reconciled", Some(*trade)),
         Fact::Released { .. } => ("released", None),
         Fact::Withdrawn { .. } => ("withdrawn", None),
+        Fact::Redeemed { .. } => ("redeemed", None),
+        Fact::PaidOut { .. } => ("paid-out", None),
         Fact::Metered { .. } => ("metered", None),
         Fact::Invoiced(_) => ("invoiced", None),
     };

@@ -1,4 +1,5 @@
-//! Bank statements become deposits; what nobody can be credited with waits for somebody to look.
+//! Bank statements become deposits, and say what became of payouts; what nobody can be credited
+//! with waits for somebody to look.
 //!
 //! A statement is taken whole or not at all. The same statement again, or another one that has the
 //! same payments, credits nothing twice.
@@ -6,16 +7,20 @@
 use alloy_primitives::B256;
 use anyhow::{Error, Result};
 use calendar::Timestamp;
-use ids::{AccountId, CommunityId};
+use client::Sender;
+use db::Tx;
+use ids::{AccountId, CommunityId, PayoutId};
+use iso20022::Currency;
 use iso20022::camt053::{self, Side, Statement};
 use service::Problem;
 use units::Money;
 
 use super::deposit::{Credit, DEPOSIT_MAX};
+use super::payouts_paid::keep_of_payout;
 use crate::Billing;
 use crate::db::bank::{self, BankAccount, BankPayment, Kept};
 use crate::db::members::{self, Account};
-use crate::domain::bank::{Judged, References, Verdict, judge};
+use crate::domain::bank::{Judged, Reason, References, Verdict, judge};
 
 /// The most letters of what a payment is for that are kept.
 const REMITTANCE_CHARS_MAX: usize = 1_000;
@@ -45,16 +50,22 @@ pub(crate) enum Fate {
     Ignored,
     /// Is credited now; its name on chain.
     Credited(AccountId, B256),
-    /// Was credited before.
+    /// Was credited, or was its payout's, before.
     Known(AccountId),
+    /// Paid a payout now.
+    Paid(PayoutId),
+    /// Brought a payout back now.
+    Returned(PayoutId),
     /// Is kept under a number until somebody says whose it is.
     Unmatched(i64, String),
 }
 
-/// A payment that came in, ready to be kept.
+/// A payment that came in or is of a payout, ready to be kept.
 struct Incoming {
     payment: BankPayment,
     credit: Option<Credit>,
+    /// Why it came back, if it did.
+    return_reason: String,
 }
 
 impl Billing {
@@ -102,7 +113,8 @@ impl Billing {
         }
         let mut members = members::accounts(&self.db).await?;
         members.retain(|member| member.community == community);
-        let references = References::of(members.iter().map(|member| member.account));
+        let references = References::of(members.iter().map(|member| member.account))
+            .with_payouts(self.payouts_in(community, &statement).await?);
         let mut payments = Vec::new();
         let mut incoming = Vec::new();
         for judged in judge(&statement, account.currency, &references) {
@@ -116,7 +128,7 @@ impl Billing {
                 fate: Fate::Ignored,
             });
         }
-        let fates = self.keep_payments(community, incoming).await?;
+        let fates = self.keep_payments(community, account.currency, incoming).await?;
         for (payment, fate) in payments.iter_mut().zip(fates) {
             payment.fate = fate;
         }
@@ -138,6 +150,10 @@ impl Billing {
         let community = account.community;
         let currency = self.bank_account(community).await?.currency;
         let payment = self.payment(community, number).await?;
+        if payment.side == Side::Debit {
+            let title = "The payment went out: nobody can be credited with it";
+            return Err(Problem::refused("NOT_RECEIVED", title).into());
+        }
         if payment.currency != currency {
             let title = format!("The payment is in {}, not in {currency}", payment.currency);
             return Err(Problem::refused("CURRENCY", title).into());
@@ -162,7 +178,7 @@ impl Billing {
     }
 
     /// Where a community is paid.
-    async fn bank_account(&self, community: CommunityId) -> Result<BankAccount> {
+    pub(super) async fn bank_account(&self, community: CommunityId) -> Result<BankAccount> {
         let account = bank::account(&self.db, community).await?;
         let title = "The community has said no bank account";
         account.ok_or_else(|| Problem::refused("NO_BANK_ACCOUNT", title).into())
@@ -184,19 +200,27 @@ impl Billing {
         members: &[Account],
         now: Timestamp,
     ) -> Result<Option<Incoming>> {
-        let Verdict::Came { key, owner } = &judged.verdict else { return Ok(None) };
+        let (key, owner, payout) = match &judged.verdict {
+            Verdict::Ignored => return Ok(None),
+            Verdict::Came { key, owner } => (key, *owner, None),
+            Verdict::Paid { key, payout } | Verdict::Returned { key, payout } => {
+                (key, Err(Reason::NoReference), Some(*payout))
+            }
+        };
         let said = judged.payment;
         if said.amount > DEPOSIT_MAX {
             let detail = format!("entry {} is over {DEPOSIT_MAX}", judged.entry);
             let problem = Problem::refused("PAYMENT_TOO_LARGE", "A payment is too large");
             return Err(problem.with_detail(detail).into());
         }
-        let member = members.iter().find(|member| Ok(member.account) == *owner);
+        let member = members.iter().find(|member| Ok(member.account) == owner);
         let credit = member.map(|member| self.credit(member, key, said.amount, now)).transpose()?;
         let remittance = [&said.creditor_references[..], &said.remittance[..]].concat().join(" ");
         let account = said.debtor_account.as_ref();
         let payment = BankPayment {
             key: key.clone(),
+            side: said.side,
+            payout,
             statement: statement.id.clone(),
             booked_on: judged.booked_on.clone(),
             amount: said.amount,
@@ -208,34 +232,37 @@ impl Billing {
             account: owner.ok(),
             at: now,
         };
-        Ok(Some(Incoming { payment, credit }))
+        let return_reason = said.return_reason.clone().unwrap_or_default();
+        Ok(Some(Incoming { payment, credit, return_reason }))
     }
 
-    /// Keeps what came in and credits what can be, all of it or nothing.
+    /// Keeps what came in or is of a payout, and credits what can be, all of it or nothing.
     async fn keep_payments(
         &self,
         community: CommunityId,
+        currency: Currency,
         incoming: Vec<Option<Incoming>>,
     ) -> Result<Vec<Fate>> {
         let operator = self.operator.clone();
         self.db
             .transact(move |tx| {
                 Box::pin(async move {
-                    let mut fates = Vec::with_capacity(incoming.len());
-                    for one in incoming {
-                        let Some(Incoming { payment, credit }) = one else {
-                            fates.push(Fate::Ignored);
-                            continue;
-                        };
-                        let (fresh, kept) = bank::put_payment(tx, community, &payment).await?;
-                        check_same(&kept, &payment)?;
-                        fates.push(match (kept.payment.account, credit) {
-                            (Some(account), Some(credit)) if fresh => {
-                                Fate::Credited(account, credit.put(tx, &operator).await?)
+                    let mut fates = vec![Fate::Ignored; incoming.len()];
+                    let mut incoming: Vec<(usize, Incoming)> = (0..)
+                        .zip(incoming)
+                        .filter_map(|(place, one)| Some((place, one?)))
+                        .collect();
+                    // A payout goes out before it comes back, in whatever order a bank tells it.
+                    incoming.sort_by_key(|(_, one)| one.payment.side == Side::Credit);
+                    for (place, one) in incoming {
+                        let Incoming { payment, credit, return_reason } = one;
+                        fates[place] = match payment.payout {
+                            Some(payout) => {
+                                let of = (payout, currency, return_reason.as_str());
+                                keep_of_payout(tx, community, payment, of).await?
                             }
-                            (Some(account), _) => Fate::Known(account),
-                            (None, _) => Fate::Unmatched(kept.number, kept.payment.reason),
-                        });
+                            None => keep(tx, community, (&payment, credit), &operator).await?,
+                        };
                     }
                     Ok(fates)
                 })
@@ -244,8 +271,25 @@ impl Billing {
     }
 }
 
+async fn keep(
+    tx: &mut Tx,
+    community: CommunityId,
+    (payment, credit): (&BankPayment, Option<Credit>),
+    operator: &Sender,
+) -> Result<Fate> {
+    let (fresh, kept) = bank::put_payment(tx, community, payment).await?;
+    check_same(&kept, payment)?;
+    Ok(match (kept.payment.account, credit) {
+        (Some(account), Some(credit)) if fresh => {
+            Fate::Credited(account, credit.put(tx, operator).await?)
+        }
+        (Some(account), _) => Fate::Known(account),
+        (None, _) => Fate::Unmatched(kept.number, kept.payment.reason),
+    })
+}
+
 /// A payment that was booked never changes.
-fn check_same(kept: &Kept, payment: &BankPayment) -> Result<()> {
+pub(super) fn check_same(kept: &Kept, payment: &BankPayment) -> Result<()> {
     let known = &kept.payment;
     if (known.amount, known.currency) == (payment.amount, payment.currency) {
         return Ok(());

@@ -77,9 +77,9 @@ impl Billing {
         let mut batches = Batches::default();
         for fact in settled {
             let last = runs.get(&fact.trade).copied();
-            let SettledFact { index, buyer, seller, .. } = *fact;
+            let SettledFact { index, buyer, seller, prices, .. } = *fact;
             let quantity = units::Energy::from_wh(fact.quantity);
-            let trade = BatchTrade { index, buyer, seller, quantity, last };
+            let trade = BatchTrade { index, buyer, seller, quantity, prices, last };
             batches.trades.entry(fact.batch()).or_default().push((fact.trade, trade));
             let sent = slots::run_sent(&self.db, fact.trade).await?;
             if sent > last.map(|last| last.run) {

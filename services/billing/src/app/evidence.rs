@@ -206,7 +206,7 @@ impl Billing {
                     side,
                     slot: fact.slot,
                     quantity: Energy::from_wh(fact.quantity),
-                    price: fact.price,
+                    prices: fact.prices,
                     retail_price: fact.retail,
                     feed_in_price: fact.feed_in,
                     policy: fact.policy,

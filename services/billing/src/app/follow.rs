@@ -2,6 +2,8 @@
 
 use alloy_primitives::B256;
 use anyhow::{Result, ensure};
+use contracts::ContractEvent;
+use contracts::bindings::SettlementToken::Minted;
 use events::Envelope;
 use events::ledger::{BlockConnected, BlockDisconnected};
 
@@ -67,7 +69,12 @@ impl Billing {
         let (mut rows, mut posted) = (Vec::new(), Vec::new());
         for log in &event.logs {
             let Some(decoded) = decode(&self.deployment, log) else { continue };
-            let Meaning { row, fact } = meaning(state, decoded, log.index, event.timestamp)?;
+            if let ContractEvent::Minted(minted) = &decoded
+                && !self.was_paid_in(minted).await?
+            {
+                continue;
+            }
+            let Meaning { row, fact } = meaning(state, decoded, log, event.timestamp)?;
             rows.extend(row);
             if let Some(fact) = fact {
                 let entry = state.book.post(&format!("{}:{}", event.hash, log.index), fact)?;
@@ -102,6 +109,13 @@ impl Billing {
                 })
             })
             .await
+    }
+
+    /// Whether a payment of ours became these tokens. Others are nobody's debt: the reserve shows
+    /// them.
+    async fn was_paid_in(&self, minted: &Minted) -> Result<bool> {
+        let paid = slots::paid_in(&self.db, minted.payment).await?;
+        Ok(paid.is_some_and(|paid| i64::try_from(minted.amount) == Ok(paid.n())))
     }
 
     /// Slots of newly settled trades, and when their first run is due.

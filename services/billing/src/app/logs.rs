@@ -4,15 +4,15 @@ use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
 use contracts::bindings::EnergyMarket as market;
-use contracts::{Clearing, ContractEvent, Deployment, Outcome, Policy, Reconciled};
+use contracts::{Clearing, ContractEvent, Deployment, Policy, Prices, Reconciled, Terms};
 use events::ledger::Log;
 use ids::MeterId;
 use serde::{Deserialize, Serialize};
-use units::{Energy, Money, Price};
+use units::{Energy, Money};
 
 use super::state::State;
 use crate::db::chain::{FactRow, kind};
-use crate::db::hash;
+use crate::db::{address, hash};
 use crate::domain::journal::{Fact, Settled, Totals};
 
 /// A settled trade as the chain has it.
@@ -27,7 +27,7 @@ pub(crate) struct SettledFact {
     pub(crate) policy: B256,
     pub(crate) slot: u64,
     pub(crate) quantity: u64,
-    pub(crate) price: u64,
+    pub(crate) prices: Prices,
     pub(crate) retail: u64,
     pub(crate) feed_in: u64,
 }
@@ -59,6 +59,23 @@ pub(crate) struct MeterKeyFact {
     pub(crate) key: Address,
 }
 
+/// Cash of an account that was taken out of trading.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct WithdrawalFact {
+    /// The transaction.
+    pub(crate) transaction: B256,
+    pub(crate) amount: Money,
+    /// When all that the account asked for can be withdrawn, epoch seconds.
+    pub(crate) available: u64,
+}
+
+/// Tokens that were destroyed to be paid out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RedeemedFact {
+    pub(crate) account: Address,
+    pub(crate) amount: Money,
+}
+
 /// What one log means.
 #[derive(Default)]
 pub(crate) struct Meaning {
@@ -72,24 +89,15 @@ pub(crate) fn decode(deployment: &Deployment, log: &Log) -> Option<ContractEvent
     ContractEvent::decode(deployment, &raw)
 }
 
-/// What an event of a block of time `at` means to billing, after the events before it.
+/// What an event of `log`, in a block of time `at`, means to billing, after the events before it.
 pub(crate) fn meaning(
     state: &mut State,
     event: ContractEvent,
-    place: u32,
+    log: &Log,
     at: Timestamp,
 ) -> Result<Meaning> {
-    let row = |kind, key: String, body: String| FactRow {
-        place,
-        kind,
-        key,
-        community: String::new(),
-        slot: 0,
-        day: 0,
-        body,
-    };
+    let row = |kind, key, body| fact_row(log, kind, key, body);
     let row_only = |row| Ok(Meaning { row: Some(row), fact: None });
-    let fact_only = |fact| Ok(Meaning { row: None, fact: Some(fact) });
     match event {
         ContractEvent::PolicyRegistered(event) => {
             let policy = Policy::from_sol(&event.terms).context("a registered policy")?;
@@ -103,19 +111,13 @@ pub(crate) fn meaning(
             state.clearings.insert(event.clearing, clearing);
             row_only(row(kind::CLEARING, hash(event.clearing), body))
         }
-        ContractEvent::TradeSettled(event) => settled(state, &event, place),
-        ContractEvent::TradeReconciled(event) => reconciled(state, &event, place),
-        ContractEvent::Deposited(event) => {
-            fact_only(Fact::Deposited { account: event.account, amount: money(event.amount)? })
+        ContractEvent::TradeCreated(event) => settled(state, &event, log.index),
+        ContractEvent::TradeReconciled(event) => reconciled(state, &event, log.index),
+        ContractEvent::TradePriced(event) => {
+            let prices = Prices { buyer: event.buyPrice, seller: event.sellPrice };
+            state.prices.insert(event.trade, prices);
+            Ok(Meaning::default())
         }
-        ContractEvent::Withdrawn(event) => {
-            fact_only(Fact::Withdrawn { account: event.account, amount: money(event.amount)? })
-        }
-        ContractEvent::Released(event) => fact_only(Fact::Released {
-            account: event.account,
-            day: event.day,
-            amount: money(event.amount)?,
-        }),
         ContractEvent::ReadingsAnchored(event) if event.kind == contracts::READINGS_OF_DAY => {
             let batch = BatchFact {
                 community: event.community,
@@ -125,13 +127,12 @@ pub(crate) fn meaning(
             };
             row_only(row(kind::BATCH, hash(event.root), serde_json::to_string(&batch)?))
         }
-        ContractEvent::TariffAnchored(event) => {
+        ContractEvent::TariffPublished(event) => {
             let time = at.unsigned();
             let fact = TariffFact { key: event.key, version: event.version, time };
             row_only(row(kind::TARIFF, hash(event.hash), serde_json::to_string(&fact)?))
         }
-
-        ContractEvent::MeterEnrolled(event) => {
+        ContractEvent::MeterRegistered(event) => {
             let fact = MeterKeyFact { version: event.version, key: event.key };
             row_only(row(kind::METER_KEY, meter(event.meter)?, serde_json::to_string(&fact)?))
         }
@@ -139,14 +140,70 @@ pub(crate) fn meaning(
             let fact = MeterKeyFact { version: event.version, key: event.key };
             row_only(row(kind::METER_KEY, meter(event.meter)?, serde_json::to_string(&fact)?))
         }
+        other => cash(other, log),
+    }
+}
+
+/// What an event means that moves cash outside of trades.
+fn cash(event: ContractEvent, log: &Log) -> Result<Meaning> {
+    let row = |kind, key, body| fact_row(log, kind, key, body);
+    let fact_only = |fact| Ok(Meaning { row: None, fact: Some(fact) });
+    match event {
+        ContractEvent::Minted(event) => fact_only(Fact::Minted { amount: money(event.amount)? }),
+        ContractEvent::CashTransferred(event) => fact_only(Fact::Transferred {
+            account: event.account,
+            to: event.to,
+            amount: money(event.amount)?,
+        }),
+        ContractEvent::Redeemed(event) => {
+            let (account, amount) = (event.account, money(event.amount)?);
+            let body = serde_json::to_string(&RedeemedFact { account, amount })?;
+            let destination = event.destination;
+            Ok(Meaning {
+                row: Some(row(kind::REDEEMED, hash(destination), body)),
+                fact: Some(Fact::Redeemed { account, amount, destination }),
+            })
+        }
+        ContractEvent::DepositCredited(event) => {
+            fact_only(Fact::Deposited { account: event.account, amount: money(event.amount)? })
+        }
+        ContractEvent::WithdrawalRequested(event) => {
+            let fact = WithdrawalFact {
+                transaction: log.transaction,
+                amount: money(event.amount)?,
+                available: event.availableAt,
+            };
+            let key = address(event.account);
+            let row = row(kind::WITHDRAWAL_REQUESTED, key, serde_json::to_string(&fact)?);
+            Ok(Meaning { row: Some(row), fact: None })
+        }
+        ContractEvent::WithdrawalPaid(event) => {
+            let amount = money(event.amount)?;
+            let body = serde_json::to_string(&amount)?;
+            Ok(Meaning {
+                row: Some(row(kind::WITHDRAWN, address(event.account), body)),
+                fact: Some(Fact::Withdrawn { account: event.account, amount }),
+            })
+        }
+        ContractEvent::EscrowReleased(event) => fact_only(Fact::Released {
+            account: event.account,
+            day: event.day,
+            amount: money(event.amount)?,
+        }),
         _ => Ok(Meaning::default()),
     }
 }
 
-fn settled(state: &mut State, event: &market::TradeSettled, place: u32) -> Result<Meaning> {
+fn fact_row(log: &Log, kind: &'static str, key: String, body: String) -> FactRow {
+    FactRow { place: log.index, kind, key, community: String::new(), slot: 0, day: 0, body }
+}
+
+fn settled(state: &mut State, event: &market::TradeCreated, place: u32) -> Result<Meaning> {
     let clearing = state.clearings.get(&event.clearing).context("a trade of no clearing")?;
     let (policy_id, utc_slot) = (clearing.policy, clearing.slot);
     let policy = state.policies.get(&policy_id).context("a trade under no known policy")?.clone();
+    let prices = state.prices.remove(&event.trade).unwrap_or(Prices::one(clearing.price));
+    let terms = Terms::new(&policy, clearing, prices, Energy::from_wh(event.quantity));
     let fact = SettledFact {
         trade: event.trade,
         clearing: event.clearing,
@@ -156,7 +213,7 @@ fn settled(state: &mut State, event: &market::TradeSettled, place: u32) -> Resul
         policy: policy_id,
         slot: clearing.slot,
         quantity: event.quantity,
-        price: clearing.price,
+        prices,
         retail: clearing.retail_price,
         feed_in: clearing.feed_in_price,
     };
@@ -172,9 +229,11 @@ fn settled(state: &mut State, event: &market::TradeSettled, place: u32) -> Resul
         day: utc_day(utc_slot)?,
         escrow: money(event.escrow)?,
         collateral: money(event.collateral)?,
-        seller_fee: Price::from_n_per_wh(i64::try_from(policy.seller_fee)?),
+        terms,
         network_account: policy.network_account,
         platform_account: policy.platform_account,
+        difference_account: policy.difference_account,
+        balance_account: policy.balance_account,
     };
     let row = FactRow {
         place,
@@ -190,15 +249,8 @@ fn settled(state: &mut State, event: &market::TradeSettled, place: u32) -> Resul
 
 fn reconciled(state: &State, event: &market::TradeReconciled, place: u32) -> Result<Meaning> {
     let known = state.book.trade(&event.trade).context("a run of an unknown trade")?;
-    let entry = Reconciled {
-        trade: event.trade,
-        run: event.run,
-        delivered: Energy::from_wh(event.delivered),
-        seller_short: Energy::from_wh(event.sellerShort),
-        buyer_short: Energy::from_wh(event.buyerShort),
-    };
-    let outcome = Outcome::of(event, known.settled.escrow, known.settled.collateral)?;
-    let totals = Totals::of(entry.delivered, &outcome);
+    let entry = Reconciled::of(event);
+    let totals = Totals::of(&known.settled.terms, &entry)?;
     let row = FactRow {
         place,
         kind: kind::RECONCILED,

@@ -44,7 +44,11 @@ impl Billing {
 
     /// Keeps a transaction for the relay; one that was reverted is sent anew, once an hour: a block
     /// of another miner may be a little too early for what was due by our clock.
-    async fn send_until_done(&self, mut transaction: Transaction, now: Timestamp) -> Result<bool> {
+    pub(super) async fn send_until_done(
+        &self,
+        mut transaction: Transaction,
+        now: Timestamp,
+    ) -> Result<bool> {
         let ended = client::outcome_of(&self.db, &transaction.cause).await?;
         if ended == Some(client::Outcome::Reverted) {
             let hour = now.unsigned() / 3600;
@@ -61,6 +65,8 @@ impl Billing {
         for (account, balance) in state.book.balances() {
             let (Account::Locked(address, day)
             | Account::Dso(address, day)
+            | Account::Pot(address, day)
+            | Account::Imbalance(address, day)
             | Account::PlatformFee(address, day)) = account
             else {
                 continue;

@@ -182,7 +182,7 @@ impl Billing {
     }
 
     /// Why the contract refuses a call of ours, as of the newest block.
-    async fn reason(&self, call: Call) -> String {
+    pub(super) async fn reason(&self, call: Call) -> String {
         let from = self.operator.address();
         let params = json!([{ "from": from, "to": call.to, "data": call.data }, "latest"]);
         let text = match self.node.request("eth_call", params).await {

@@ -91,7 +91,13 @@ pub(crate) struct Owed {
     pub(crate) collateral: i128,
     pub(crate) network_fees: i128,
     pub(crate) platform_fees: i128,
+    /// The community's pot, and what is paid at an imbalance price.
+    pub(crate) balancing: i128,
     pub(crate) suspense: i128,
+    /// To who holds tokens outside of the market contract.
+    pub(crate) tokens: i128,
+    /// Redeemed, and not paid out by the bank yet: no token stands for it.
+    pub(crate) payouts: i128,
 }
 
 /// A call of the token that anybody can make again, with what it answered.
@@ -251,7 +257,10 @@ impl Owed {
                 Account::Collateral(..) => &mut owed.collateral,
                 Account::Dso(..) => &mut owed.network_fees,
                 Account::PlatformFee(..) => &mut owed.platform_fees,
+                Account::Pot(..) | Account::Imbalance(..) => &mut owed.balancing,
                 Account::Suspense => &mut owed.suspense,
+                Account::Tokens => &mut owed.tokens,
+                Account::Payouts(_) => &mut owed.payouts,
                 // The bank is what all of it is held against. What invoices ask for is paid
                 // outside, and no token stands for it.
                 Account::Bank | Account::Receivable(_) | Account::Retailer | Account::Rounding => {
@@ -266,7 +275,12 @@ impl Owed {
 
     /// All of it.
     pub(crate) fn total(&self) -> i128 {
-        let fees = self.network_fees + self.platform_fees;
+        self.in_market() + self.tokens + self.payouts
+    }
+
+    /// What the market contract holds tokens for.
+    fn in_market(&self) -> i128 {
+        let fees = self.network_fees + self.platform_fees + self.balancing;
         self.wallets + self.locked + self.escrow + self.collateral + fees + self.suspense
     }
 }
@@ -281,11 +295,11 @@ impl Question {
 impl Reserve {
     /// By how much the figures differ; `None` where all four are equal.
     pub(crate) fn difference(&self) -> Option<Difference> {
-        let (bank, owed) = (self.books.bank, self.books.owed.total());
+        let (bank, owed) = (self.books.bank, &self.books.owed);
         let difference = Difference {
-            supply_bank: self.supply.amount().saturating_sub(bank),
-            bank_owed: bank.saturating_sub(owed),
-            market_owed: self.held.amount().saturating_sub(owed),
+            supply_bank: self.supply.amount().saturating_sub(bank - owed.payouts),
+            bank_owed: bank.saturating_sub(owed.total()),
+            market_owed: self.held.amount().saturating_sub(owed.in_market()),
         };
         (difference != Difference::default()).then_some(difference)
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
-use contracts::{Clearing, Policy, Posted};
+use contracts::{Clearing, Policy, Posted, Prices};
 use db::Db;
 use ids::{CommunityId, ConnectionPointId};
 
@@ -22,6 +22,8 @@ pub(crate) struct State {
     pub(crate) policies: HashMap<B256, Policy>,
     /// What was posted, by the clearing's name.
     pub(crate) clearings: HashMap<B256, Clearing>,
+    /// Prices of trades that the next event creates.
+    pub(crate) prices: HashMap<B256, Prices>,
     pub(crate) points: HashMap<Address, ConnectionPointId>,
     /// What the contract locks, by policy and UTC day.
     pub(crate) terms: BTreeMap<(B256, u32), Term>,
@@ -97,7 +99,12 @@ impl State {
         self.closing.insert((closes, settled.trade));
         let term = self.terms.entry((settled.policy, utc_day(settled.slot)?)).or_default();
         term.until = term.until.max(closes + u64::from(policy.challenge_seconds));
-        let fees = [policy.network_account, policy.platform_account];
+        let fees = [
+            policy.network_account,
+            policy.platform_account,
+            policy.difference_account,
+            policy.balance_account,
+        ];
         term.accounts.extend([settled.buyer, settled.seller].into_iter().chain(fees));
         Ok(())
     }

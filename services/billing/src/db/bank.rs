@@ -3,9 +3,13 @@
 use anyhow::{Context, Result};
 use calendar::Timestamp;
 use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
-use ids::{AccountId, CommunityId};
+use ids::{AccountId, CommunityId, PayoutId};
+use iso20022::camt053::Side;
 use iso20022::{Currency, Iban};
 use units::Money;
+
+const CREDIT: &str = "credit";
+const DEBIT: &str = "debit";
 
 /// Where the members of a community pay to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,10 +21,13 @@ pub(crate) struct BankAccount {
     pub(crate) currency: Currency,
 }
 
-/// A payment that came in.
+/// A payment that came in, or that is of a payout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BankPayment {
     pub(crate) key: String,
+    pub(crate) side: Side,
+    /// The payout whose end-to-end id it has.
+    pub(crate) payout: Option<PayoutId>,
     /// The statement that had it first.
     pub(crate) statement: String,
     pub(crate) booked_on: String,
@@ -31,7 +38,7 @@ pub(crate) struct BankPayment {
     pub(crate) debtor_account: String,
     /// Why it was credited to nobody by itself; empty where it was.
     pub(crate) reason: String,
-    /// Who got it.
+    /// Who got it, or whose payout it is.
     pub(crate) account: Option<AccountId>,
     pub(crate) at: Timestamp,
 }
@@ -101,10 +108,14 @@ pub(crate) async fn put_payment(
         Cell::Text(payment.reason.clone()),
         Cell::Text(account.unwrap_or_default()),
         Cell::Int(payment.at.seconds()),
+        Cell::from(if payment.side == Side::Credit { CREDIT } else { DEBIT }),
+        Cell::Text(payment.payout.map(|payout| payout.to_string()).unwrap_or_default()),
+        Cell::Int(i64::from(payment.payout.is_none() || payment.account.is_none())),
     ];
     let insert = "insert into bank_payment (community, key, statement, booked_on, amount, \
-                  currency, remittance, debtor, debtor_account, reason, account, at)";
-    let fresh = insert_rows(tx, insert, 12, vec![row], "on conflict do nothing").await? > 0;
+                  currency, remittance, debtor, debtor_account, reason, account, at, side, payout, \
+                  posted)";
+    let fresh = insert_rows(tx, insert, 15, vec![row], "on conflict do nothing").await? > 0;
     let row = query(AssertSqlSafe(select("community = $1 and key = $2")))
         .bind(community.to_string())
         .bind(payment.key.clone())
@@ -138,6 +149,44 @@ pub(crate) async fn assign(tx: &mut Tx, number: i64, account: AccountId) -> Resu
     Ok(())
 }
 
+/// The oldest payment of a payout that is not in the journal.
+pub(crate) async fn unposted(db: &Db) -> Result<Option<Kept>> {
+    let row = query(AssertSqlSafe(select("posted = 0 order by number limit 1")))
+        .fetch_optional(db.read())
+        .await
+        .context("reading payments that are not posted")?;
+    row.as_ref().map(parse).transpose()
+}
+
+/// Notes that the payment of this number is in the journal, as its payout's last entry.
+pub(crate) async fn set_posted(
+    tx: &mut Tx,
+    number: i64,
+    payout: PayoutId,
+    entry: u64,
+) -> Result<()> {
+    query("update bank_payment set posted = 1 where number = $1")
+        .bind(number)
+        .execute(tx.conn())
+        .await?;
+    query("update payout set entry = $1 where id = $2")
+        .bind(super::int(entry)?)
+        .bind(payout.to_string())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// The journal's last entry of a payout that the bank paid.
+pub(crate) async fn entry_of(db: &Db, payout: PayoutId) -> Result<u64> {
+    let entry: i64 = query_scalar("select entry from payout where id = $1")
+        .bind(payout.to_string())
+        .fetch_one(db.read())
+        .await
+        .context("reading a payout's entry")?;
+    u64::try_from(entry).context("a payout that is in the journal")
+}
+
 /// The payments of a community that nobody got, oldest first, after a number.
 pub(crate) async fn unmatched(
     db: &Db,
@@ -159,17 +208,20 @@ pub(crate) async fn unmatched(
 fn select(condition: &str) -> String {
     format!(
         "select number, key, statement, booked_on, amount, currency, remittance, debtor, \
-         debtor_account, reason, account, at from bank_payment where {condition}"
+         debtor_account, reason, account, at, side, payout from bank_payment where {condition}"
     )
 }
 
 fn parse(row: &AnyRow) -> Result<Kept> {
     let text = |place: usize| row.try_get::<String, _>(place);
     let account = Some(text(10)?).filter(|account| !account.is_empty());
+    let payout = Some(text(13)?).filter(|payout| !payout.is_empty());
     Ok(Kept {
         number: row.try_get(0)?,
         payment: BankPayment {
             key: text(1)?,
+            side: if text(12)? == CREDIT { Side::Credit } else { Side::Debit },
+            payout: payout.map(|payout| payout.parse()).transpose()?,
             statement: text(2)?,
             booked_on: text(3)?,
             amount: Money::from_n(row.try_get(4)?),

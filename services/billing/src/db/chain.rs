@@ -46,6 +46,12 @@ pub(crate) mod kind {
     pub(crate) const TARIFF: &str = "tariff";
     /// A version of a meter's key, by the meter.
     pub(crate) const METER_KEY: &str = "meter_key";
+    /// Cash that was taken out of trading, by the account's address.
+    pub(crate) const WITHDRAWAL_REQUESTED: &str = "withdrawal_requested";
+    /// All of it that was paid, by the account's address.
+    pub(crate) const WITHDRAWN: &str = "withdrawn";
+    /// Tokens that were destroyed to be paid out, by the hash of where to.
+    pub(crate) const REDEEMED: &str = "redeemed";
 }
 
 pub(crate) async fn put(tx: &mut Tx, block: B256, number: u64, facts: Vec<FactRow>) -> Result<()> {
@@ -125,6 +131,25 @@ pub(crate) async fn all<T: DeserializeOwned>(
     let parse = |row: &AnyRow| {
         let (number, body): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
         Ok((number.unsigned_abs(), serde_json::from_str(&body).context("a kept fact")?))
+    };
+    rows.iter().map(parse).collect()
+}
+
+/// As [`all`], with the places of the logs: block's height, then place in the block.
+pub(crate) async fn placed<T: DeserializeOwned>(
+    db: &Db,
+    kind: &'static str,
+    key: String,
+) -> Result<Vec<((u64, u32), T)>> {
+    let sql = "select number, place, body from fact where kind = $1 and key = $2 \
+               order by number, place";
+    let rows =
+        query(sql).bind(kind).bind(key).fetch_all(db.read()).await.context("reading facts")?;
+    let parse = |row: &AnyRow| {
+        let (number, place): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let body: String = row.try_get(2)?;
+        let place = (number.unsigned_abs(), u32::try_from(place)?);
+        Ok((place, serde_json::from_str(&body).context("a kept fact")?))
     };
     rows.iter().map(parse).collect()
 }

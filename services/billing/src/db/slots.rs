@@ -198,6 +198,15 @@ pub(crate) struct Deposit {
     pub(crate) at: Timestamp,
 }
 
+/// The amount of a payment by its name on chain; nothing where no such payment came in.
+pub(crate) async fn paid_in(db: &Db, payment: B256) -> Result<Option<Money>> {
+    let amount: Option<i64> = query_scalar("select amount from deposit where payment = $1")
+        .bind(super::hash(payment))
+        .fetch_optional(db.read())
+        .await?;
+    Ok(amount.map(Money::from_n))
+}
+
 /// Keeps a payment under its key; the one that is there already where the key came before.
 pub(crate) async fn put_deposit(
     tx: &mut Tx,

@@ -3,16 +3,21 @@
 //! Every account has a reference, which its owner writes into a transfer. A payment that says one,
 //! and one only, is the account's. Everything else that came in waits for somebody to look.
 //!
+//! A payment that has the end-to-end id of a payout is the payout's, whatever else it says: one
+//! that went out paid it, one that came in brought it back.
+//!
 //! Invariants: the same payment has the same key in every statement; nothing is credited by itself
 //! that cannot be told from a repeat, takes another payment back, or is in another currency.
 
 use std::collections::{BTreeSet, HashMap};
 
 use alloy_primitives::keccak256;
-use ids::AccountId;
+use ids::{AccountId, PayoutId};
 use iso20022::camt053::{Entry, Payment, Side, Statement};
 use iso20022::{Currency, Reference};
 use units::Money;
+
+use crate::domain::payout::payout_named;
 
 /// Digits of a reference after its prefix and check digits.
 const DIGITS: usize = 16;
@@ -29,8 +34,11 @@ pub fn reference(account: AccountId) -> Reference {
     Reference::of(&digits).expect("sixteen digits are the body of a reference")
 }
 
-/// The references of many accounts.
-pub struct References(HashMap<Reference, Option<AccountId>>);
+/// The references of many accounts, and the payouts that a payment can be of.
+pub struct References {
+    accounts: HashMap<Reference, Option<AccountId>>,
+    payouts: BTreeSet<PayoutId>,
+}
 
 impl References {
     /// Those of `accounts`. One that two of them have is neither's.
@@ -40,7 +48,18 @@ impl References {
             let owner = known.entry(reference(account)).or_insert(Some(account));
             *owner = owner.filter(|owner| *owner == account);
         }
-        References(known)
+        References { accounts: known, payouts: BTreeSet::new() }
+    }
+
+    /// With the payouts that a payment can be of.
+    pub fn with_payouts(self, payouts: impl IntoIterator<Item = PayoutId>) -> References {
+        References { payouts: payouts.into_iter().collect(), ..self }
+    }
+
+    /// The payout whose end-to-end id a payment has.
+    fn payout(&self, payment: &Payment) -> Option<PayoutId> {
+        let named = payment.end_to_end_id.as_deref().and_then(payout_named);
+        named.filter(|payout| self.payouts.contains(payout))
     }
 
     /// Whose payment says this.
@@ -49,7 +68,7 @@ impl References {
         // A bank breaks lines where it likes, also within a reference.
         let typed = Reference::all_in(&payment.remittance.concat(), REFERENCE_CHARS);
         let said: BTreeSet<Reference> = structured.chain(typed).collect();
-        let owners = said.iter().filter_map(|said| self.0.get(said));
+        let owners = said.iter().filter_map(|said| self.accounts.get(said));
         let owners: BTreeSet<Option<AccountId>> = owners.copied().collect();
         match (owners.len(), owners.first()) {
             (0, _) => Err(Reason::NoReference),
@@ -83,6 +102,20 @@ pub enum Verdict {
         key: String,
         /// Whose it is, or why that cannot be said.
         owner: Result<AccountId, Reason>,
+    },
+    /// A payout went out.
+    Paid {
+        /// Names the payment, in every statement.
+        key: String,
+        /// Which.
+        payout: PayoutId,
+    },
+    /// A payout came back.
+    Returned {
+        /// Names the payment, in every statement.
+        key: String,
+        /// Which.
+        payout: PayoutId,
     },
 }
 
@@ -128,13 +161,21 @@ pub fn judge<'s>(
     for (place, entry) in statement.entries.iter().enumerate() {
         let booked_on = entry.booked_on.map(|day| day.to_string()).unwrap_or_default();
         for payment in &entry.payments {
-            let came = entry.booked && payment.side == Side::Credit && payment.amount > Money::ZERO;
-            let verdict = if came {
+            let booked = entry.booked && payment.amount > Money::ZERO;
+            let payout = references.payout(payment).filter(|_| booked);
+            let verdict = if payout.is_some() || booked && payment.side == Side::Credit {
                 let name = name(statement, &booked_on, payment);
                 let times = seen.entry(name.clone()).and_modify(|times| *times += 1).or_insert(1);
-                let owner = owner(statement, currency, references, (entry, payment), *times);
                 let key = if *times == 1 { name } else { format!("{name}#{times}") };
-                Verdict::Came { key, owner }
+                match (payout, payment.side) {
+                    (Some(payout), Side::Debit) => Verdict::Paid { key, payout },
+                    (Some(payout), Side::Credit) => Verdict::Returned { key, payout },
+                    (None, _) => {
+                        let of = (entry, payment);
+                        let owner = owner(statement, currency, references, of, *times);
+                        Verdict::Came { key, owner }
+                    }
+                }
             } else {
                 Verdict::Ignored
             };

@@ -70,6 +70,8 @@ pub enum Class {
     SellerPenalty,
     /// For what was bought and not taken.
     BuyerPenalty,
+    /// For what was agreed and missed on the account's side, to who balances the grid.
+    Imbalance,
     /// Value-added tax.
     Vat,
 }
@@ -89,6 +91,7 @@ impl Class {
                 | Compensation
                 | SellerPenalty
                 | BuyerPenalty
+                | Imbalance
         )
     }
 
@@ -278,6 +281,8 @@ pub struct Traded {
     pub make_whole: Money,
     /// From the buyer to the seller for energy that was not taken.
     pub compensation: Money,
+    /// From the account to who balances the grid, for what was missing on its side.
+    pub imbalance: Money,
 }
 
 /// Everything that an invoice's lines follow from.

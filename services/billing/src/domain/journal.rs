@@ -5,12 +5,17 @@
 //! entry. Nothing is ever changed or removed.
 //!
 //! ```text
-//! Deposited        1000 Bank        -> 2000 Wallet
+//! Minted           1000 Bank        -> 2040 Tokens
+//! Deposited        2040 Tokens      -> 2000 Wallet
 //! Settled          2000 Wallet      -> 2010 Escrow, 2020 Collateral
-//! Reconciled (run) 2010 Escrow      -> 2005 Locked, 2100 DSO, 4000 PlatformFee
-//!                  2020 Collateral  -> 2005 Locked          only the difference to the last run
-//! Released         2005, 2100, 4000 -> 2000 Wallet
-//! Withdrawn        2000 Wallet      -> 1000 Bank
+//! Reconciled (run) 2010 Escrow      -> 2005 Locked, 2100 DSO, 4000 PlatformFee, 2150 Pot, 2130
+//!                  2020 Collateral  -> 2005 Locked, 2130 Imbalance
+//!                                                           only the difference to the last run
+//! Released         2005, 21xx, 4000 -> 2000 Wallet
+//! Transferred      2000 Wallet      -> 2000 Wallet
+//! Withdrawn        2000 Wallet      -> 2040 Tokens
+//! Redeemed         2040 Tokens      -> 2050 Payouts
+//! PaidOut          2050 Payouts     -> 1000 Bank
 //! Invoiced         1200 Receivable  <- 2120 Retailer, 2150 Rounding     what is still to be paid
 //!
 //! Metered          GRID_IMPORT  <- E_IMP           E_EXP -> GRID_EXPORT
@@ -23,6 +28,7 @@
 
 mod accounts;
 mod audit;
+mod fact;
 mod invoiced;
 mod metering;
 mod moves;
@@ -35,132 +41,15 @@ use alloy_primitives::{Address, B256, keccak256};
 use calendar::Timestamp;
 use ids::ConnectionPointId;
 use serde::{Deserialize, Serialize};
-use units::{Energy, Money, Price};
+use units::{Energy, Money};
 
 pub use accounts::{Account, BadAccount, EnergyAccount, Flow};
 pub use audit::{Verified, Violation, check, check_each, check_entries, check_invoice};
 
 use super::reconcile::Metered;
+pub use fact::{Fact, PointMetered, Settled, Totals};
 pub use invoiced::Invoiced;
 use moves::{Moved, Moves};
-
-/// What of a settlement the journal needs to know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settled {
-    /// The trade's hash on chain.
-    pub trade: B256,
-    /// Address of the buyer.
-    pub buyer: Address,
-    /// Address of the seller.
-    pub seller: Address,
-    /// Where the energy is taken out.
-    pub buyer_point: ConnectionPointId,
-    /// Where the energy is fed in.
-    pub seller_point: ConnectionPointId,
-    /// Start of the slot of delivery.
-    pub slot: Timestamp,
-    /// Number of the UTC day of the slot.
-    pub day: u32,
-    /// Cash of the buyer that is held for the trade.
-    pub escrow: Money,
-    /// Cash of the seller that is held for the trade.
-    pub collateral: Money,
-    /// What the platform takes from the seller.
-    pub seller_fee: Price,
-    /// Who gets the network fee.
-    pub network_account: Address,
-    /// Who gets the platform fees.
-    pub platform_account: Address,
-}
-
-/// Where a trade's money goes, in total after a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Totals {
-    /// Delivered energy.
-    pub delivered: Energy,
-    /// To the seller for delivered energy, after the seller's fee.
-    pub seller_net: Money,
-    /// To the network.
-    pub network: Money,
-    /// To the platform, both sides' fees.
-    pub platform: Money,
-    /// To the seller, out of the escrow, for energy the buyer did not take.
-    pub compensation: Money,
-    /// Back to the buyer.
-    pub refund: Money,
-    /// To the buyer, out of the collateral, for energy the seller did not deliver.
-    pub make_whole: Money,
-    /// Back to the seller.
-    pub collateral_back: Money,
-}
-
-impl Totals {
-    /// Where the money goes when so much was delivered.
-    pub fn of(delivered: Energy, outcome: &contracts::Outcome) -> Self {
-        let contracts::Outcome { seller_net, network, platform, make_whole, .. } = *outcome;
-        let contracts::Outcome { compensation, refund, collateral_back, .. } = *outcome;
-        let paid =
-            Totals { delivered, seller_net, network, platform, compensation, ..Totals::default() };
-        Totals { refund, make_whole, collateral_back, ..paid }
-    }
-}
-
-/// What happened, as the contract or a meter reports it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Fact {
-    /// Money came in and was credited.
-    Deposited {
-        /// Whose wallet.
-        account: Address,
-        /// How much.
-        amount: Money,
-    },
-    /// A trade was accepted by the contract.
-    Settled(Box<Settled>),
-    /// A run fixed what of a trade was delivered; all amounts are totals.
-    Reconciled {
-        /// The trade.
-        trade: B256,
-        /// Totals after the run.
-        totals: Totals,
-    },
-    /// Proceeds of a day left the challenge window.
-    Released {
-        /// Whose proceeds.
-        account: Address,
-        /// Number of the UTC day.
-        day: u32,
-        /// How much.
-        amount: Money,
-    },
-    /// Money left.
-    Withdrawn {
-        /// Whose wallet.
-        account: Address,
-        /// How much.
-        amount: Money,
-    },
-    /// Meters' intervals of one slot, in their newest versions.
-    Metered {
-        /// Start of the slot.
-        slot: Timestamp,
-        /// Each connection point once.
-        intervals: Vec<PointMetered>,
-    },
-    /// An invoice was issued.
-    Invoiced(Invoiced),
-}
-
-/// What one meter saw in a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PointMetered {
-    /// Where.
-    pub point: ConnectionPointId,
-    /// Taken from the grid.
-    pub import: Energy,
-    /// Fed into the grid.
-    pub export: Energy,
-}
 
 /// From one account to another: `debit` gets, `credit` gives (as an accountant writes it).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -323,11 +212,21 @@ impl Book {
     fn transfers(&self, fact: &Fact) -> Result<Moved, JournalError> {
         let mut moves = Moves::default();
         match fact {
+            Fact::Minted { amount } => moves.money(Account::Bank, Account::Tokens, *amount)?,
             Fact::Deposited { account, amount } => {
-                moves.money(Account::Bank, Account::Wallet(*account), *amount)?;
+                moves.money(Account::Tokens, Account::Wallet(*account), *amount)?;
+            }
+            Fact::Transferred { account, to, amount } => {
+                moves.money(Account::Wallet(*account), Account::Wallet(*to), *amount)?;
             }
             Fact::Withdrawn { account, amount } => {
-                moves.money(Account::Wallet(*account), Account::Bank, *amount)?;
+                moves.money(Account::Wallet(*account), Account::Tokens, *amount)?;
+            }
+            Fact::Redeemed { account, amount, .. } => {
+                moves.money(Account::Tokens, Account::Payouts(*account), *amount)?;
+            }
+            Fact::PaidOut { account, amount } => {
+                moves.money(Account::Payouts(*account), Account::Bank, *amount)?;
             }
             Fact::Settled(settled) => {
                 if self.trades.contains_key(&settled.trade) {
@@ -381,6 +280,8 @@ impl Book {
             Account::Locked(account, day),
             Account::Dso(account, day),
             Account::PlatformFee(account, day),
+            Account::Pot(account, day),
+            Account::Imbalance(account, day),
         ] {
             let part = (-self.balance(&from)).clamp(0, left.max(0));
             left -= part;
@@ -409,7 +310,13 @@ impl Book {
             Fact::Invoiced(invoiced) => {
                 self.invoices.insert(invoiced.number.clone(), invoiced.clone());
             }
-            Fact::Deposited { .. } | Fact::Released { .. } | Fact::Withdrawn { .. } => {}
+            Fact::Minted { .. }
+            | Fact::Deposited { .. }
+            | Fact::Released { .. }
+            | Fact::Transferred { .. }
+            | Fact::Withdrawn { .. }
+            | Fact::Redeemed { .. }
+            | Fact::PaidOut { .. } => {}
         }
     }
 
@@ -477,13 +384,6 @@ impl Entry {
         let unhashed = Entry { hash: B256::ZERO, ..self.clone() };
         let text = serde_json::to_vec(&unhashed).expect("an entry is plain data");
         keccak256(text)
-    }
-}
-
-impl Settled {
-    /// Where the seller's part of the security lies.
-    pub fn collateral_account(&self) -> Account {
-        Account::Collateral(self.seller, self.trade)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What was reconciled above a signed reading is taken back, on chain and in the books.
 
 use alloy_primitives::B256;
-use contracts::{Claim, Evidence, OrderTerms, READINGS_OF_SLOT, Reconciled};
+use contracts::{Claim, Evidence, OrderTerms, Prices, READINGS_OF_SLOT, Reconciled};
 use reading::{Reading, slot_leaf_data};
 use serde_json::json;
 use units::{Energy, Money, Register};
@@ -56,6 +56,7 @@ fn claims(deals: &Deals) -> Vec<Claim> {
             filled: deals.fills.filled(own),
             other,
             other_filled: deals.fills.filled(other),
+            prices: Prices::one(180_000),
             index: u32::try_from(index).unwrap(),
             path: tree.path(index),
         }

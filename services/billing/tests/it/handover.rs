@@ -240,7 +240,7 @@ async fn an_audit_replays_what_is_new_and_on_request_everything() {
     assert_eq!(first["reserve"], "50");
     town.deposit(HERON, "9").await;
     let second = town.audit().await;
-    assert_eq!((&second["entries_replayed"], &second["reserve"]), (&json!(1), &json!("75")));
+    assert_eq!((&second["entries_replayed"], &second["reserve"]), (&json!(2), &json!("75")));
     let path = format!("sqlite:{}", town.folder.path().join("billing.db").display());
     let full = || town.get("auditor", "/v1/audit?full=true");
     let before = full().await;
@@ -249,7 +249,7 @@ async fn an_audit_replays_what_is_new_and_on_request_everything() {
         (&second["entries"], &json!([]))
     );
     // Somebody changes an old entry behind the service's back.
-    let behind = db::Db::open(&path, &[db::Migration { version: 7, sql: "" }]).await.unwrap();
+    let behind = db::Db::open(&path, &[db::Migration { version: 8, sql: "" }]).await.unwrap();
     let forge = "update journal set entry = replace(entry, '\"amount\":25', '\"amount\":26') \
                  where sequence = 0";
     let changed = db::query(forge).execute(behind.read()).await.unwrap().rows_affected();

@@ -9,6 +9,7 @@ mod challenge;
 mod handover;
 mod late;
 mod node;
+mod payouts;
 mod relay;
 mod reserve;
 mod service;

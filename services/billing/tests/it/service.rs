@@ -68,6 +68,14 @@ impl Running {
         Running { billing, bus, node, hand, now, folder, published: 0 }
     }
 
+    /// The same books in a service that has just been started.
+    pub async fn restarted(self) -> Running {
+        self.billing.close().await;
+        let (bus, (clock, hand)) = (Bus::in_process(), Clock::set(self.now));
+        let billing = open(&self.folder, &bus, &self.node, clock).await;
+        Running { billing, bus, hand, ..self }
+    }
+
     pub fn move_to(&mut self, moment: Timestamp) {
         self.now = moment;
         self.hand.move_to(moment);
@@ -453,11 +461,7 @@ async fn proceeds_go_free_when_the_challenge_window_is_over() {
 async fn a_restart_rebuilds_the_same_books() {
     let (town, _) = traded_monday().await;
     let (audit, wallet) = (town.in_order().await, town.get("heron", "/v1/wallet").await);
-    town.billing.close().await;
-    let bus = Bus::in_process();
-    let (clock, _) = Clock::set(town.now);
-    let billing = open(&town.folder, &bus, &town.node, clock).await;
-    let mut town = Running { billing, bus, ..town };
+    let mut town = town.restarted().await;
     assert_eq!(town.in_order().await, audit);
     assert_eq!(town.get("heron", "/v1/wallet").await, wallet);
     town.deposit(HERON, "9").await;

@@ -9,7 +9,7 @@ use chain::genesis::{Allocation, Deploy, GenesisCall};
 use contracts::requests::{MeterEnrolment, enrolment};
 use contracts::{
     BATCH_FILLS, BatchTrade, Call, Clearing, Deployment, FillBatch, Fills, Met, OrderTerms, Policy,
-    Posted, Reconciled, Roles, Side, Signature, TradeBatch, trade_id,
+    Posted, Prices, Reconciled, Roles, Side, Signature, TradeBatch, trade_id,
 };
 use events::identity::{
     AccountOpened, ConnectionPointRegistered, Custody, Enrolment, MeterEnrolled,
@@ -79,7 +79,8 @@ pub fn node() -> TestNode {
         pauser: authority(),
         certifier: authority(),
     };
-    let genesis = contracts::Genesis::new(key("deployer").address(), &roles, 600);
+    let genesis =
+        contracts::Genesis::new(key("deployer").address(), &roles, &testkit::settings(600));
     let begin = slot(0).start.plus_seconds(-48 * HOUR);
     let mut spec = GenesisSpec::new(CHAIN_ID, begin.unsigned());
     spec.difficulty = U256::ONE;
@@ -255,6 +256,7 @@ impl Deals {
                 buyer: buy.account,
                 seller: sell.account,
                 quantity: buy.quantity,
+                prices: Prices::one(180_000),
                 last: runs.iter().find(|run| run.trade == *trade).copied(),
             })
             .collect();
@@ -298,6 +300,7 @@ pub fn deals(hour_of_day: i64, quantities: &[u64]) -> Deals {
         buy: hash(buy),
         sell: hash(sell),
         quantity: buy.quantity,
+        prices: Prices::one(180_000),
     };
     let fills = Fills::new(orders.iter().map(met).collect()).unwrap();
     let clearing = Clearing {

@@ -112,9 +112,13 @@ pub(crate) struct Trade {
     pub(crate) slot: String,
     /// What was agreed, in Wh.
     pub(crate) quantity_wh: u64,
-    /// Energy price, in currency per kWh.
+    /// What the buyer pays for energy, in currency per kWh.
     #[schema(example = "0.18")]
     pub(crate) price: String,
+    /// What the seller gets for energy, before its fee, in currency per kWh: the buyer's price
+    /// where the mechanism has one for all.
+    #[schema(example = "0.18")]
+    pub(crate) sell_price: String,
     /// What the buyer put up.
     pub(crate) escrow: String,
     /// What the seller put up.
@@ -141,10 +145,14 @@ pub(crate) struct Outcome {
     pub(crate) network: String,
     /// To the platform.
     pub(crate) platform: String,
+    /// To the community's pot: what the buyer pays above what the seller gets.
+    pub(crate) difference: String,
     /// From the collateral to the buyer.
     pub(crate) make_whole: String,
     /// From the escrow to the seller for energy not taken.
     pub(crate) compensation: String,
+    /// From who was short to who balances the grid.
+    pub(crate) imbalance: String,
     /// From the escrow back to the buyer.
     pub(crate) refund: String,
     /// From the collateral back to the seller.

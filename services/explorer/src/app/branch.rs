@@ -1,18 +1,24 @@
 //! The index follows the chain's best branch: a block's rows come and go together.
 
+use std::collections::HashMap;
+
 use alloy_primitives::{B256, U256};
 use anyhow::{Context, Result, ensure};
-use contracts::bindings::EnergyMarket::{SlotCleared, TradeReconciled, TradeSettled};
-use contracts::{ContractEvent, Deployment, Outcome};
-use db::{AssertSqlSafe, Cell, Row, Tx, insert_rows, query};
+use contracts::bindings::EnergyMarket::{SlotCleared, TradeCreated, TradeReconciled};
+use contracts::{Clearing, ContractEvent, Deployment, Policy, Prices, Reconciled, Terms, outcome};
+use db::{AssertSqlSafe, Cell, Row, Tx, insert_rows, query, query_scalar};
 use events::ledger::{BlockConnected, BlockDisconnected, Log};
+use serde::de::DeserializeOwned;
 use serde_json::json;
-use units::Money;
+use units::Energy;
 
 use crate::app::decode::{self, Decoded};
 
 /// The feed's place of blocks that were read from a node while the index is rebuilt.
 pub(crate) const REBUILDING: u64 = 0;
+
+/// The block of policies that no block registered.
+const NO_BLOCK: i64 = -1;
 
 /// The newest block of the index, and the feed's place that brought it.
 pub(crate) struct Head {
@@ -63,6 +69,7 @@ pub(crate) async fn disconnect(tx: &mut Tx, block: &BlockDisconnected) -> Result
         "delete from runs where block = $1",
         "delete from trades where block = $1",
         "delete from clearings where block = $1",
+        "delete from policies where block = $1",
         "delete from addresses where block = $1",
         "delete from logs where block = $1",
         "delete from transactions where block = $1",
@@ -83,7 +90,13 @@ pub(crate) async fn clear(tx: &mut Tx) -> Result<()> {
         let delete = format!("delete from {table}");
         query(AssertSqlSafe(delete)).execute(tx.conn()).await?;
     }
+    query("delete from policies where block <> $1").bind(NO_BLOCK).execute(tx.conn()).await?;
     Ok(())
+}
+
+/// Keeps a policy that the contract has had from its beginning.
+pub(crate) async fn keep_policy(tx: &mut Tx, policy: &Policy) -> Result<()> {
+    insert_policy(tx, NO_BLOCK, policy).await
 }
 
 fn in_order(head: &Head, sequence: u64) -> Result<()> {
@@ -176,6 +189,7 @@ async fn insert_addresses(tx: &mut Tx, rows: Vec<Vec<Cell>>) -> Result<()> {
 
 async fn insert_logs(tx: &mut Tx, deployment: &Deployment, block: &BlockConnected) -> Result<()> {
     let (mut rows, mut addresses) = (Vec::new(), Vec::new());
+    let mut priced: HashMap<B256, Prices> = HashMap::new();
     for log in &block.logs {
         let decoded = decode::decode(deployment, log);
         let place = block.transactions.iter().position(|known| known.hash == log.transaction);
@@ -188,8 +202,18 @@ async fn insert_logs(tx: &mut Tx, deployment: &Deployment, block: &BlockConnecte
             Some(ContractEvent::SlotCleared(event)) => {
                 insert_clearing(tx, block.number, event).await?;
             }
-            Some(ContractEvent::TradeSettled(event)) => {
-                insert_trade(tx, block.number, log, event).await?;
+            Some(ContractEvent::PolicyRegistered(event)) => {
+                if let Some(policy) = Policy::from_sol(&event.terms) {
+                    insert_policy(tx, i64::try_from(block.number)?, &policy).await?;
+                }
+            }
+            Some(ContractEvent::TradePriced(event)) => {
+                let prices = Prices { buyer: event.buyPrice, seller: event.sellPrice };
+                priced.insert(event.trade, prices);
+            }
+            Some(ContractEvent::TradeCreated(event)) => {
+                let prices = priced.get(&event.trade).copied();
+                insert_trade(tx, block.number, log, (event, prices)).await?;
             }
             Some(ContractEvent::TradeReconciled(event)) => {
                 insert_run(tx, block.number, log, event).await?;
@@ -219,26 +243,37 @@ fn log_row(block: u64, log: &Log, decoded: Decoded) -> Result<Vec<Cell>> {
     ])
 }
 
+async fn insert_policy(tx: &mut Tx, block: i64, policy: &Policy) -> Result<()> {
+    let row = vec![text(policy.id()), Cell::Int(block), Cell::Text(serde_json::to_string(policy)?)];
+    let insert = "insert into policies (policy, block, terms)";
+    insert_rows(tx, insert, row.len(), vec![row], "on conflict do nothing").await?;
+    Ok(())
+}
+
 async fn insert_clearing(tx: &mut Tx, block: u64, event: &SlotCleared) -> Result<()> {
-    let (slot, price) = (i64::try_from(event.slot), i64::try_from(event.terms.price));
-    // The contract bounds neither. Nonsense that is only posted must not stop the index: a trade of
-    // it would.
-    let (Ok(slot), Ok(price)) = (slot, price) else { return Ok(()) };
-    let row = vec![text(event.clearing), number(block)?, Cell::Int(slot), Cell::Int(price)];
-    let insert = "insert into clearings (clearing, block, slot, price)";
+    let terms = serde_json::to_string(&Clearing::from_sol(&event.terms))?;
+    let row = vec![text(event.clearing), number(block)?, Cell::Text(terms)];
+    let insert = "insert into clearings (clearing, block, terms)";
     insert_rows(tx, insert, row.len(), vec![row], "").await?;
     Ok(())
 }
 
-/// Slot and price are those of the trade's clearing, which was logged before.
-async fn insert_trade(tx: &mut Tx, block: u64, log: &Log, event: &TradeSettled) -> Result<()> {
-    let clearing = query("select slot, price from clearings where clearing = $1")
-        .bind(event.clearing.to_string())
-        .fetch_optional(tx.conn())
-        .await?;
-    let clearing = clearing.with_context(|| {
-        format!("trade {} is of the unknown clearing {}", event.trade, event.clearing)
-    })?;
+/// Slot and prices are those of the trade's clearing, which was logged before; prices of its own
+/// come with it.
+async fn insert_trade(
+    tx: &mut Tx,
+    block: u64,
+    log: &Log,
+    (event, prices): (&TradeCreated, Option<Prices>),
+) -> Result<()> {
+    let unknown = || format!("trade {} is of an unknown clearing", event.trade);
+    let clearing = "select terms from clearings where clearing = $1";
+    let clearing: Clearing = kept(tx, clearing, event.clearing).await?.with_context(unknown)?;
+    let unknown = || format!("trade {} is under an unknown policy", event.trade);
+    let policy = "select terms from policies where policy = $1";
+    let policy: Policy = kept(tx, policy, clearing.policy).await?.with_context(unknown)?;
+    let prices = prices.unwrap_or(Prices::one(clearing.price));
+    let terms = Terms::new(&policy, &clearing, prices, Energy::from_wh(event.quantity));
     let row = vec![
         text(event.trade),
         number(block)?,
@@ -247,29 +282,38 @@ async fn insert_trade(tx: &mut Tx, block: u64, log: &Log, event: &TradeSettled) 
         text(event.clearing),
         lower(event.buyer),
         lower(event.seller),
-        Cell::Int(clearing.try_get(0)?),
+        number(clearing.slot)?,
         number(event.quantity)?,
-        Cell::Int(clearing.try_get(1)?),
+        number(prices.buyer)?,
+        number(prices.seller)?,
         amount(event.escrow)?,
         amount(event.collateral)?,
+        Cell::Text(serde_json::to_string(&terms)?),
     ];
     let insert = "insert into trades (trade, block, place, hash, clearing, buyer, seller, slot, \
-                  quantity_wh, price, escrow, collateral)";
+                  quantity_wh, buy_price, sell_price, escrow, collateral, terms)";
     insert_rows(tx, insert, row.len(), vec![row], "").await?;
     Ok(())
 }
 
-/// Which log of its block it is tells several runs of a trade apart. What goes back is what is left
-/// of the trade's escrow and collateral.
+/// What a column of JSON has for a name.
+async fn kept<T: DeserializeOwned>(
+    tx: &mut Tx,
+    select: &'static str,
+    name: B256,
+) -> Result<Option<T>> {
+    let text: Option<String> =
+        query_scalar(select).bind(name.to_string()).fetch_optional(tx.conn()).await?;
+    Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
+}
+
+/// Which log of its block it is tells several runs of a trade apart.
 async fn insert_run(tx: &mut Tx, block: u64, log: &Log, event: &TradeReconciled) -> Result<()> {
-    let trade = query("select escrow, collateral from trades where trade = $1")
-        .bind(event.trade.to_string())
-        .fetch_optional(tx.conn())
-        .await?;
-    let trade = trade
-        .with_context(|| format!("run {} is of the unknown trade {}", event.run, event.trade))?;
-    let (escrow, collateral) = (Money::from_n(trade.try_get(0)?), Money::from_n(trade.try_get(1)?));
-    let outcome = Outcome::of(event, escrow, collateral)
+    let unknown = || format!("run {} is of the unknown trade {}", event.run, event.trade);
+    let terms = "select terms from trades where trade = $1";
+    let terms: Terms = kept(tx, terms, event.trade).await?.with_context(unknown)?;
+    let run = Reconciled::of(event);
+    let outcome = outcome(&terms, run.delivered, run.seller_short, run.buyer_short)
         .with_context(|| format!("run {} of trade {}", event.run, event.trade))?;
     let row = vec![
         text(event.trade),
@@ -282,14 +326,16 @@ async fn insert_run(tx: &mut Tx, block: u64, log: &Log, event: &TradeReconciled)
         Cell::Int(outcome.seller_net.n()),
         Cell::Int(outcome.network.n()),
         Cell::Int(outcome.platform.n()),
+        Cell::Int(outcome.difference.n()),
         Cell::Int(outcome.make_whole.n()),
         Cell::Int(outcome.compensation.n()),
+        Cell::Int(outcome.imbalance.n()),
         Cell::Int(outcome.refund.n()),
         Cell::Int(outcome.collateral_back.n()),
     ];
     let insert = "insert into runs (trade, run, block, place, delivered_wh, seller_short_wh, \
-                  buyer_short_wh, seller_net, network, platform, make_whole, compensation, refund, \
-                  collateral_back)";
+                  buyer_short_wh, seller_net, network, platform, difference, make_whole, \
+                  compensation, imbalance, refund, collateral_back)";
     insert_rows(tx, insert, row.len(), vec![row], "").await?;
     Ok(())
 }

@@ -45,9 +45,10 @@ const TRANSACTION: &str = "select t.hash, t.block, t.place, t.sender, t.target, 
                            t.gas_used, b.mined_at from transactions t \
                            join blocks b on b.number = t.block";
 const TRADE: &str = "select t.block, t.place, t.trade, t.hash, t.clearing, t.buyer, t.seller, \
-                     t.slot, t.quantity_wh, t.price, t.escrow, t.collateral, r.run, \
-                     r.delivered_wh, r.seller_short_wh, r.buyer_short_wh, r.seller_net, r.network, \
-                     r.platform, r.make_whole, r.compensation, r.refund, r.collateral_back \
+                     t.slot, t.quantity_wh, t.buy_price, t.sell_price, t.escrow, t.collateral, \
+                     r.run, r.delivered_wh, r.seller_short_wh, r.buyer_short_wh, r.seller_net, \
+                     r.network, r.platform, r.difference, r.make_whole, r.compensation, \
+                     r.imbalance, r.refund, r.collateral_back \
                      from trades t left join runs r on r.trade = t.trade \
                      and not exists (select 1 from runs l where l.trade = r.trade and \
                      (l.block > r.block or l.block = r.block and l.place > r.place))";
@@ -272,21 +273,25 @@ fn trade_of(row: &AnyRow) -> Result<Trade> {
     let money = |column| -> Result<String> {
         Ok(Money::from_n(row.try_get::<i64, _>(column)?).to_string())
     };
-    let run: Option<i64> = row.try_get(12)?;
+    let price =
+        |column| -> Result<String> { Ok(Price::from_n_per_wh(row.try_get(column)?).to_string()) };
+    let run: Option<i64> = row.try_get(13)?;
     let outcome = match run {
         None => None,
         Some(run) => Some(Outcome {
             run: u8::try_from(run)?,
-            delivered_wh: energy(13)?,
-            seller_short_wh: energy(14)?,
-            buyer_short_wh: energy(15)?,
-            seller_net: money(16)?,
-            network: money(17)?,
-            platform: money(18)?,
-            make_whole: money(19)?,
-            compensation: money(20)?,
-            refund: money(21)?,
-            collateral_back: money(22)?,
+            delivered_wh: energy(14)?,
+            seller_short_wh: energy(15)?,
+            buyer_short_wh: energy(16)?,
+            seller_net: money(17)?,
+            network: money(18)?,
+            platform: money(19)?,
+            difference: money(20)?,
+            make_whole: money(21)?,
+            compensation: money(22)?,
+            imbalance: money(23)?,
+            refund: money(24)?,
+            collateral_back: money(25)?,
         }),
     };
     Ok(Trade {
@@ -299,9 +304,10 @@ fn trade_of(row: &AnyRow) -> Result<Trade> {
         seller: row.try_get(6)?,
         slot: Timestamp::from_seconds(row.try_get(7)?).to_string(),
         quantity_wh: energy(8)?,
-        price: Price::from_n_per_wh(row.try_get(9)?).to_string(),
-        escrow: money(10)?,
-        collateral: money(11)?,
+        price: price(9)?,
+        sell_price: price(10)?,
+        escrow: money(11)?,
+        collateral: money(12)?,
         outcome,
     })
 }

@@ -27,7 +27,7 @@ async fn a_block_shows_its_events_and_the_work_that_went_into_it() {
     assert_eq!(event["fields"]["terms"]["price"], 180_000);
     let event = &shown["transactions"][1]["events"][0];
     assert_eq!(event["contract"], "EnergyMarket");
-    assert_eq!(event["name"], "TradeSettled");
+    assert_eq!(event["name"], "TradeCreated");
     assert_eq!(event["fields"]["buyer"], json!(BUYER));
     assert_eq!(event["fields"]["clearing"], json!(CLEARING));
     assert_eq!(event["fields"]["index"], 3);

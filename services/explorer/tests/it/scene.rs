@@ -12,7 +12,7 @@ use bus::Bus;
 use calendar::Timestamp;
 use chain::Header;
 use client::{JsonRpc, RpcError};
-use contracts::bindings::EnergyMarket::{SlotCleared, TradeReconciled, TradeSettled};
+use contracts::bindings::EnergyMarket::{SlotCleared, TradeCreated, TradeReconciled};
 use contracts::{Clearing, Deployment};
 use events::ledger::{BlockConnected, BlockDisconnected, Confirmed, Log};
 use events::{Envelope, Event};
@@ -105,6 +105,7 @@ impl Scene {
         let (bus, node) = (Bus::in_process(), Arc::new(Node::default()));
         let deployment = Deployment::of(Address::repeat_byte(0xde));
         let explorer = explorer::start(Parts {
+            policies: vec![testkit::policy("x")],
             db_url: format!("sqlite:{}/explorer.db", folder.path().display()),
             bus: bus.clone(),
             node: node.clone(),
@@ -201,7 +202,7 @@ impl Scene {
     /// A clearing of this name, slot and price.
     pub(crate) fn cleared_at(&self, clearing: B256, slot: u64, price: u64, index: u32) -> Log {
         let terms = Clearing {
-            policy: B256::repeat_byte(3),
+            policy: testkit::policy("x").id(),
             slot,
             mechanism: 1,
             price,
@@ -218,7 +219,7 @@ impl Scene {
 
     /// A trade's settlement as the market's contract logs it.
     pub(crate) fn settled(&self, trade: B256, index: u32) -> Log {
-        let event = TradeSettled {
+        let event = TradeCreated {
             trade,
             buyer: BUYER,
             seller: SELLER,
@@ -238,20 +239,10 @@ impl Scene {
         self.delivered(trade, run, 4_200, index)
     }
 
-    /// A run of the trade with so much of 5000 Wh delivered; the money is that of 4200.
+    /// A run of the trade with so much of 5000 Wh delivered.
     pub(crate) fn delivered(&self, trade: B256, run: u8, wh: u64, index: u32) -> Log {
-        let event = TradeReconciled {
-            trade,
-            run,
-            delivered: wh,
-            sellerShort: 5_000 - wh,
-            buyerShort: 0,
-            sellerNet: U256::from(747_600_000),
-            network: U256::from(42_000_000),
-            platform: U256::from(16_800_000),
-            makeWhole: U256::from(86_400_000),
-            compensation: U256::ZERO,
-        };
+        let event =
+            TradeReconciled { trade, run, delivered: wh, sellerShort: 5_000 - wh, buyerShort: 0 };
         self.log(&event, index)
     }
 

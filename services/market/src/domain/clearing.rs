@@ -2,7 +2,7 @@
 
 use alloy_primitives::B256;
 use calendar::{Slot, Timestamp};
-use contracts::{Fills, Met, journal_leaf, trade_id};
+use contracts::{Fills, Met, Prices, Terms, journal_leaf, trade_id};
 use matching::{Clearing, Order, Rules};
 use units::{Overflow, Price};
 
@@ -37,7 +37,7 @@ impl Exchange {
         } else {
             Clearing::default()
         };
-        let (outcome, trades) = match trades(&outcome, retail_price, parameters) {
+        let (outcome, trades) = match trades(&outcome, (retail_price, feed_in_price), parameters) {
             Ok(trades) => (outcome, trades),
             Err(Overflow) => (Clearing::default(), Vec::new()),
         };
@@ -70,6 +70,7 @@ impl Exchange {
             buy: self.orders[&trade.buy].hash,
             sell: self.orders[&trade.sell].hash,
             quantity: trade.quantity,
+            prices: trade.prices,
         };
         let fills = cleared.trades.iter().map(met).collect();
         Fills::new(fills).expect("no order is filled above its quantity")
@@ -103,21 +104,31 @@ fn order(accepted: &Accepted) -> Order {
 /// The trades with their escrow and collateral, as the contract reckons them; not named yet.
 fn trades(
     outcome: &Clearing,
-    retail: Price,
+    (retail, feed_in): (Price, Price),
     parameters: &Parameters,
 ) -> Result<Vec<ClearedTrade>, Overflow> {
-    let fees = parameters.fees;
-    let all_in = outcome.price.unwrap_or_default().plus(fees.network)?.plus(fees.buyer)?;
-    let dearer = retail.minus(all_in)?.at_least_zero();
+    let clearing = contracts::Clearing {
+        retail_price: unsigned(retail)?,
+        feed_in_price: unsigned(feed_in)?,
+        ..contracts::Clearing::default()
+    };
+    let prices = Prices::one(unsigned(outcome.price.unwrap_or_default())?);
     let ties = |trade: &matching::Trade| {
+        let terms = Terms::new(&parameters.terms, &clearing, prices, trade.quantity);
         Ok(ClearedTrade {
             trade: B256::ZERO,
             buy: trade.buyer,
             sell: trade.seller,
             quantity: trade.quantity,
-            escrow: all_in.cost_of(trade.quantity)?,
-            collateral: dearer.cost_of(trade.quantity)?,
+            prices,
+            escrow: terms.escrow()?,
+            collateral: terms.collateral()?,
         })
     };
     outcome.trades.iter().map(ties).collect()
+}
+
+/// A price as the contract has it, which knows none below zero.
+fn unsigned(price: Price) -> Result<u64, Overflow> {
+    u64::try_from(price.n_per_wh()).map_err(|_| Overflow)
 }

@@ -2,6 +2,7 @@
 
 use alloy_primitives::{Address, B256};
 use calendar::Timestamp;
+use contracts::Prices;
 use events::market::CancelledBy;
 use ids::{AccountId, ConnectionPointId, OrderId, PartyId, ZoneId};
 use serde::{Deserialize, Serialize};
@@ -218,8 +219,10 @@ pub struct ClearedTrade {
     pub sell: OrderId,
     /// How much.
     pub quantity: Energy,
+    /// At which prices.
+    pub prices: Prices,
     /// What the buyer's cash must cover: energy, network and buyer's fee.
     pub escrow: Money,
-    /// What the seller's cash must cover: the dearer retail energy of a buyer who is not served.
+    /// What the seller's cash must cover: the most that it may owe for being short.
     pub collateral: Money,
 }

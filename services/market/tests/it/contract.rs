@@ -48,7 +48,7 @@ impl Evm {
             pauser: OPERATOR,
             certifier: OPERATOR,
         };
-        let genesis = Genesis::new(Address::repeat_byte(0xd0), &roles, 86_400);
+        let genesis = Genesis::new(Address::repeat_byte(0xd0), &roles, &testkit::settings(86_400));
         assert_eq!(genesis.deployment, deployment());
         let mut evm = Evm { db: InMemoryDB::default(), now: morning().unsigned() };
         for deploy in genesis.deploys {

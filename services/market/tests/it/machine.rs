@@ -208,7 +208,8 @@ fn the_names_of_a_clearing_are_those_the_contract_computes() {
     for (index, trade) in (0..).zip(&cleared.trades) {
         let (buy, sell) = (order(trade.buy), order(trade.sell));
         assert_eq!(trade.trade, contracts::trade_id(cleared.clearing, index));
-        let met = contracts::Met { buy: buy.hash, sell: sell.hash, quantity: trade.quantity };
+        let (quantity, prices) = (trade.quantity, trade.prices);
+        let met = contracts::Met { buy: buy.hash, sell: sell.hash, quantity, prices };
         let leaf = merkle::leaf(&contracts::fill_leaf(&met, [buy.filled, sell.filled]));
         let path = town.fills(&cleared).tree().path(index as usize);
         assert!(merkle::verify(cleared.fills_root, leaf, index as usize, 2, &path));

@@ -23,7 +23,7 @@ use crate::town::*;
 /// The log of a deposit.
 fn deposited(name: &str, amount: i64) -> Log {
     use alloy_sol_types::SolEvent;
-    let event = EnergyMarket::Deposited {
+    let event = EnergyMarket::DepositCredited {
         account: neighbour(name).address(),
         amount: U256::from(amount),
         payment: alloy_primitives::keccak256(name),
@@ -184,7 +184,8 @@ fn check_transactions(running: &Running, trade: &Value) {
     let fill = U256::from(3000) << 16 | U256::from(places[0]) << 8 | U256::from(places[1]);
     assert_eq!(batch.fills, [fill]);
     let quantity = units::Energy::from_wh(3000);
-    let met = contracts::Met { buy: orders[0].1.hash, sell: orders[1].1.hash, quantity };
+    let prices = contracts::Prices::one(188_000);
+    let met = contracts::Met { buy: orders[0].1.hash, sell: orders[1].1.hash, quantity, prices };
     let leaf = merkle::leaf(&contracts::fill_leaf(&met, [quantity, quantity]));
     assert!(merkle::verify(posted.fillsRoot, leaf, 0, 1, &batch.path));
 }

@@ -1,7 +1,7 @@
 //! A small town: one market, neighbours with keys, a tariff; and orders they sign.
 
 use calendar::{Slot, SlotLength, Timestamp};
-use contracts::{Address, B256, Deployment, Imbalance, OrderTerms, Policy, Side, U256};
+use contracts::{Address, B256, BuyerRule, Deployment, OrderTerms, Policy, SellerRule, Side, U256};
 use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
 use keys::{SecretKey, recover};
 use market::MarketConfig;
@@ -58,11 +58,16 @@ pub fn config() -> MarketConfig {
         feed_in_price_min: 50_000,
         tolerance_bps: 1000,
         tolerance_wh: 50,
-        imbalance: Imbalance::MakeWhole,
+        seller_short: SellerRule::MakeWhole,
+        buyer_short: BuyerRule::MakeWhole,
+        imbalance_price: 0,
+        settle_seconds: 0,
         correction_seconds: 10 * 86_400,
         challenge_seconds: 3 * 86_400,
         network_account: Address::repeat_byte(0xf1),
         platform_account: Address::repeat_byte(0xf2),
+        difference_account: Address::repeat_byte(0xa3),
+        balance_account: Address::repeat_byte(0xa4),
     };
     MarketConfig::new("Europe/Berlin".parse().unwrap(), policy)
 }

@@ -316,6 +316,9 @@ pub(crate) fn anchor() -> Anchor {
         records: Address::repeat_byte(0xa5),
         challenges: Address::repeat_byte(0xa6),
         certificates: Address::repeat_byte(0xa7),
+        mandates: Address::repeat_byte(0xa8),
+        exchange: Address::repeat_byte(0xa9),
+        timelock: Address::repeat_byte(0xaa),
     };
     Anchor { sender: Arc::new(Sender::new(key, 4242)), contracts }
 }

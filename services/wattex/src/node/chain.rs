@@ -1,11 +1,11 @@
 //! The installation's chain: its genesis, the contracts in it, and who may do what.
 
-use alloy_primitives::{B256, U256, keccak256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use anyhow::{Context, Result};
 use calendar::{SlotLength, Timestamp};
 use chain::GenesisSpec;
 use chain::genesis::{Deploy, GenesisCall};
-use contracts::{Call, Deployment, Genesis, Imbalance, Policy, Roles};
+use contracts::{BuyerRule, Call, Deployment, Genesis, Policy, Roles, SellerRule, Settings};
 use ids::{CommunityId, ZoneId};
 use tariff::Tariff;
 use units::Price;
@@ -21,6 +21,8 @@ pub const CORRECTION_SECONDS: u32 = 10 * 86_400;
 pub const CHALLENGE_SECONDS: u32 = 3 * 86_400;
 /// How long a withdrawal takes: past the order horizon, settlement and finality.
 const WITHDRAWAL_DELAY: u32 = 2 * 86_400;
+/// How long everybody sees a change of roles before it is made.
+const ROLE_DELAY: u32 = 2 * 86_400;
 /// Shortfall that costs nothing: a tenth of the quantity, or this many Wh.
 const TOLERANCE_BPS: u16 = 1_000;
 const TOLERANCE_WH: u32 = 50;
@@ -49,6 +51,8 @@ pub mod role {
     pub const NETWORK: &str = "chain/network";
     /// Receives platform fees.
     pub const PLATFORM: &str = "chain/platform";
+    /// Receives what is paid at an imbalance price: who balances the grid.
+    pub const BALANCE: &str = "chain/balance";
     /// Receives block rewards.
     pub const COINBASE: &str = "chain/coinbase";
 }
@@ -78,11 +82,17 @@ pub fn policy(
         feed_in_price_min: unsigned(terms.feed_in_price)?,
         tolerance_bps: TOLERANCE_BPS,
         tolerance_wh: TOLERANCE_WH,
-        imbalance: Imbalance::MakeWhole,
+        seller_short: SellerRule::MakeWhole,
+        buyer_short: BuyerRule::MakeWhole,
+        imbalance_price: 0,
+        settle_seconds: 0,
         correction_seconds: CORRECTION_SECONDS,
         challenge_seconds: CHALLENGE_SECONDS,
         network_account: secrets.key(role::NETWORK).address(),
         platform_account: secrets.key(role::PLATFORM).address(),
+        // The auction has one price for all: nobody may receive a difference.
+        difference_account: Address::ZERO,
+        balance_account: secrets.key(role::BALANCE).address(),
     })
 }
 
@@ -93,6 +103,7 @@ pub fn policy(
 pub fn genesis(
     secrets: &Secrets,
     policy: &Policy,
+    currency: &str,
     at: Timestamp,
     fixed_difficulty: bool,
 ) -> (GenesisSpec, Deployment) {
@@ -110,7 +121,12 @@ pub fn genesis(
         pauser: address(role::PAUSER),
         certifier: address(role::CERTIFIER),
     };
-    let ours = Genesis::new(address(role::DEPLOYER), &roles, WITHDRAWAL_DELAY);
+    let settings = Settings {
+        currency: currency.to_owned(),
+        withdrawal_delay: WITHDRAWAL_DELAY,
+        role_delay: Some(ROLE_DELAY),
+    };
+    let ours = Genesis::new(address(role::DEPLOYER), &roles, &settings);
     let deployment = ours.deployment;
     let mut spec = GenesisSpec::new(chain_id(secrets), at.unsigned());
     spec.fixed_difficulty = fixed_difficulty;

@@ -101,7 +101,7 @@ fn genesis(begin: Timestamp) -> (GenesisSpec, Deployment) {
         pauser: address("authority"),
         certifier: address("authority"),
     };
-    let ours = contracts::Genesis::new(address("deployer"), &roles, 600);
+    let ours = contracts::Genesis::new(address("deployer"), &roles, &testkit::settings(600));
     let mut spec = GenesisSpec::new(CHAIN_ID, begin.unsigned());
     spec.difficulty = U256::from(16);
     spec.fixed_difficulty = true;

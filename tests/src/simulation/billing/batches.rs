@@ -1,7 +1,7 @@
 //! The trades of a batch as the chain has them, to be shown to the contract.
 
 use alloy_primitives::B256;
-use contracts::{BATCH_FILLS, BatchTrade, Posted, Reconciled, TradeBatch};
+use contracts::{BATCH_FILLS, BatchTrade, Posted, Prices, Reconciled, TradeBatch};
 
 use super::{Billing, SettledRow};
 
@@ -36,7 +36,8 @@ impl Billing {
             buyer_short: delivery.buyer_short,
         });
         let SettledRow { index, buyer, seller, quantity, .. } = *row;
-        BatchTrade { index, buyer, seller, quantity, last }
+        let prices = Prices::default();
+        BatchTrade { index, buyer, seller, quantity, prices, last }
     }
 
     /// Whether a transaction about the batch is on its way.

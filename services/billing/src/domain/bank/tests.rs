@@ -3,6 +3,7 @@
 use iso20022::camt053::{Entry, Payment, Side, Statement};
 
 use super::*;
+use crate::domain::payout::end_to_end_id;
 
 fn account(name: &str) -> AccountId {
     AccountId::derived(name)
@@ -31,6 +32,7 @@ fn entry(bank_reference: Option<&str>, text: &str) -> Entry {
         creditor_references: Vec::new(),
         debtor: None,
         debtor_account: None,
+        return_reason: None,
     };
     Entry {
         amount,
@@ -42,12 +44,18 @@ fn entry(bank_reference: Option<&str>, text: &str) -> Entry {
     }
 }
 
+fn payout() -> PayoutId {
+    PayoutId::derived("one")
+}
+
 /// What becomes of the payments: an account's name, a reason, or nothing.
 fn fates(statement: &Statement, currency: &str) -> Vec<String> {
     let names = ["heron", "otter"];
-    let references = References::of(names.map(account));
+    let references = References::of(names.map(account)).with_payouts([payout()]);
     let fate = |judged: Judged<'_>| match judged.verdict {
         Verdict::Ignored => "ignored".to_owned(),
+        Verdict::Paid { .. } => "paid".to_owned(),
+        Verdict::Returned { .. } => "returned".to_owned(),
         Verdict::Came { owner: Err(reason), .. } => reason.code().to_owned(),
         Verdict::Came { owner: Ok(owner), .. } => {
             names.into_iter().find(|name| account(name) == owner).unwrap().to_owned()
@@ -110,7 +118,7 @@ fn a_payment_has_one_key_in_every_statement() {
         let judged = judge(statement, "EUR".parse().unwrap(), &references);
         let key = |judged: Judged<'_>| match judged.verdict {
             Verdict::Came { key, .. } => key,
-            Verdict::Ignored => panic!("it came in"),
+            _ => panic!("it came in"),
         };
         judged.into_iter().map(key).collect()
     };
@@ -125,7 +133,27 @@ fn a_payment_has_one_key_in_every_statement() {
 #[test]
 fn a_reference_that_two_accounts_have_is_neithers() {
     let heron = reference(account("heron"));
-    let shared = References(HashMap::from([(heron.clone(), None)]));
+    let accounts = HashMap::from([(heron.clone(), None)]);
+    let shared = References { accounts, ..References::of([]) };
     let payment = &entry(Some("1"), heron.as_str()).payments[0];
     assert_eq!(shared.owner(payment), Err(Reason::Ambiguous));
+}
+
+#[test]
+fn a_payout_is_known_by_its_end_to_end_id_alone() {
+    let of = |side: Side, id: PayoutId| {
+        let mut entry = entry(Some("1"), &reference(account("heron")).to_string());
+        entry.payments[0].side = side;
+        entry.payments[0].end_to_end_id = Some(end_to_end_id(id, 1));
+        entry
+    };
+    check(of(Side::Debit, payout()), "paid");
+    check(of(Side::Credit, payout()), "returned");
+    check(Entry { booked: false, ..of(Side::Debit, payout()) }, "ignored");
+    check(of(Side::Debit, PayoutId::derived("other")), "ignored");
+    check(of(Side::Credit, PayoutId::derived("other")), "heron");
+    let twice = statement(vec![of(Side::Debit, payout()), of(Side::Debit, payout())]);
+    let judged =
+        judge(&twice, "EUR".parse().unwrap(), &References::of([]).with_payouts([payout()]));
+    assert_ne!(judged[0].verdict, judged[1].verdict, "each has a key of its own");
 }

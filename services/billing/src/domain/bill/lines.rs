@@ -85,20 +85,15 @@ fn trade_lines(facts: &Facts<'_>) -> Result<Vec<Line>, Overflow> {
     let platform = |trade: &Traded| trade.platform_fee.cost_of(trade.delivered);
     let make_whole = |trade: &Traded| Ok(trade.make_whole);
     let compensation = |trade: &Traded| Ok(trade.compensation);
+    let imbalance = |trade: &Traded| Ok(trade.imbalance);
     let line = |class, side, label: &str, of: Of<'_>, part: Part<'_>| {
         trade_line(facts, (class, side, label), of, part)
     };
     let delivered = |times| Of { energy: "delivered", times, counts: |trade| trade.delivered };
-    let missing = Of {
-        energy: "not delivered",
-        times: "how much more the supplier charges",
-        counts: |trade| trade.short,
-    };
-    let left = Of {
-        energy: "not taken",
-        times: "how much less feeding in earns",
-        counts: |trade| trade.short,
-    };
+    let missing =
+        Of { energy: "not delivered", times: "what is owed for it", counts: |trade| trade.short };
+    let left =
+        Of { energy: "not taken", times: "what is owed for it", counts: |trade| trade.short };
     let (at_price, at_fee) = (delivered("price"), delivered("fee"));
     Ok(vec![
         line(Class::P2pBought, Buyer, "Energy from neighbours", at_price, &price)?,
@@ -133,6 +128,20 @@ fn trade_lines(facts: &Facts<'_>) -> Result<Vec<Line>, Overflow> {
             "Paid to neighbours: you did not take what you had bought",
             left,
             &compensation,
+        )?,
+        line(
+            Class::Imbalance,
+            Seller,
+            "Imbalance: you did not deliver what you had sold",
+            missing,
+            &imbalance,
+        )?,
+        line(
+            Class::Imbalance,
+            Buyer,
+            "Imbalance: you did not take what you had bought",
+            left,
+            &imbalance,
         )?,
     ])
 }

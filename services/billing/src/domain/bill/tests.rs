@@ -59,6 +59,7 @@ fn traded(side: Side, slot: &str, wh: u64) -> Traded {
         platform_fee: price(2_100),
         make_whole: Money::ZERO,
         compensation: Money::ZERO,
+        imbalance: Money::ZERO,
     }
 }
 

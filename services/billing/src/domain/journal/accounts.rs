@@ -24,12 +24,20 @@ pub enum Account {
     Escrow(B256),
     /// 2020: a seller's money held for a trade.
     Collateral(Address, B256),
+    /// 2040: tokens outside of the market contract, whoever has them.
+    Tokens,
+    /// 2050: what an address redeemed and the bank has not paid out yet.
+    Payouts(Address),
     /// 2100: network fees of a local day owed to the network's address.
     Dso(Address, u32),
     /// 2120: what the retailer gets by the invoices, for itself, the grid and the state.
     Retailer,
+    /// 2130: what is paid at an imbalance price, of a local day, owed to who balances the grid.
+    Imbalance(Address, u32),
     /// 2150: what rounding of invoice lines left over.
     Rounding,
+    /// 2150: what buyers paid above what sellers got, of a local day: the community's pot.
+    Pot(Address, u32),
     /// 4000: platform fees of a local day.
     PlatformFee(Address, u32),
     /// 9000: what nobody can explain; must be zero.
@@ -85,9 +93,12 @@ impl Account {
             Account::Locked(..) => 2005,
             Account::Escrow(_) => 2010,
             Account::Collateral(..) => 2020,
+            Account::Tokens => 2040,
+            Account::Payouts(_) => 2050,
             Account::Dso(..) => 2100,
             Account::Retailer => 2120,
-            Account::Rounding => 2150,
+            Account::Imbalance(..) => 2130,
+            Account::Rounding | Account::Pot(..) => 2150,
             Account::PlatformFee(..) => 4000,
             Account::Suspense => 9000,
         }
@@ -99,9 +110,13 @@ impl Account {
             Account::Wallet(owner)
             | Account::Locked(owner, _)
             | Account::Collateral(owner, _)
+            | Account::Payouts(owner)
             | Account::Dso(owner, _)
+            | Account::Imbalance(owner, _)
+            | Account::Pot(owner, _)
             | Account::PlatformFee(owner, _) => Some(*owner),
             Account::Bank
+            | Account::Tokens
             | Account::Receivable(_)
             | Account::Escrow(_)
             | Account::Retailer
@@ -115,15 +130,21 @@ impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let code = self.code();
         match self {
-            Account::Wallet(owner) | Account::Receivable(owner) => write!(f, "{code}:{owner:#x}"),
+            Account::Wallet(owner) | Account::Receivable(owner) | Account::Payouts(owner) => {
+                write!(f, "{code}:{owner:#x}")
+            }
             Account::Locked(owner, day)
             | Account::Dso(owner, day)
+            | Account::Imbalance(owner, day)
+            | Account::Pot(owner, day)
             | Account::PlatformFee(owner, day) => write!(f, "{code}:{owner:#x}:{day}"),
             Account::Escrow(trade) => write!(f, "{code}:{trade:#x}"),
             Account::Collateral(owner, trade) => write!(f, "{code}:{owner:#x}:{trade:#x}"),
-            Account::Bank | Account::Retailer | Account::Rounding | Account::Suspense => {
-                write!(f, "{code}")
-            }
+            Account::Bank
+            | Account::Tokens
+            | Account::Retailer
+            | Account::Rounding
+            | Account::Suspense => write!(f, "{code}"),
         }
     }
 }
@@ -148,9 +169,13 @@ fn parse(text: &str) -> Option<Account> {
         "2005" => Account::Locked(address(1)?, day(2)?),
         "2010" => Account::Escrow(hash(1)?),
         "2020" => Account::Collateral(address(1)?, hash(2)?),
+        "2040" => Account::Tokens,
+        "2050" => Account::Payouts(address(1)?),
         "2100" => Account::Dso(address(1)?, day(2)?),
         "2120" => Account::Retailer,
-        "2150" => Account::Rounding,
+        "2130" => Account::Imbalance(address(1)?, day(2)?),
+        "2150" if parts.len() == 1 => Account::Rounding,
+        "2150" => Account::Pot(address(1)?, day(2)?),
         "4000" => Account::PlatformFee(address(1)?, day(2)?),
         "9000" => Account::Suspense,
         _ => return None,

@@ -137,7 +137,7 @@ impl Verified {
             if !follows || entry.hash != entry.digest() {
                 return Err(Violation::I8(place));
             }
-            let supply = matches!(entry.fact, Fact::Deposited { .. } | Fact::Withdrawn { .. });
+            let supply = matches!(entry.fact, Fact::Minted { .. } | Fact::PaidOut { .. });
             let touches = |account: &Account| *account == Account::Bank;
             let bank = entry.money.iter().any(|t| touches(&t.debit) != touches(&t.credit));
             if bank != supply && !entry.money.is_empty() {
@@ -167,10 +167,12 @@ pub fn check_invoice(book: &Book, invoice: &Invoice, zone: &TimeZone) -> Result<
         let n = |money: Money| i128::from(money.n());
         if trade.settled.buyer == invoice.address {
             posted += n(totals.seller_net) + n(totals.network) + n(totals.platform);
+            posted += n(totals.difference) + n(totals.buyer_imbalance);
             posted += n(totals.compensation) - n(totals.make_whole);
         }
         if trade.settled.seller == invoice.address {
-            posted += n(totals.make_whole) - n(totals.seller_net) - n(totals.compensation);
+            posted += n(totals.make_whole) + n(totals.seller_imbalance);
+            posted -= n(totals.seller_net) + n(totals.compensation);
         }
     }
     let number = invoice.number.clone();
@@ -219,7 +221,13 @@ fn not_overdrawn(book: &Book) -> Result<(), Violation> {
 
 fn reserved(book: &Book, reserve: Option<Money>) -> Result<(), Violation> {
     let bank = book.balance(&Account::Bank);
-    let owed = -book.balances().filter(|(a, _)| **a != Account::Bank).map(|(_, b)| b).sum::<i128>();
+    // The market contract has no tokens for what left it: for tokens with others, and payouts.
+    let counts = |account: &Account| match account {
+        Account::Bank => false,
+        Account::Tokens | Account::Payouts(_) => reserve.is_none(),
+        _ => true,
+    };
+    let owed = -book.balances().filter(|(a, _)| counts(a)).map(|(_, b)| b).sum::<i128>();
     let held = reserve.map_or(bank, |money| i128::from(money.n()));
     if held == owed { Ok(()) } else { Err(Violation::I3 { held, owed }) }
 }

@@ -1,6 +1,6 @@
 //! Transfers of one entry, as they are put together.
 
-use units::{Energy, Money};
+use units::{Energy, Money, Price};
 
 use super::{Account, EnergyAccount, Flow, JournalError, Settled, Totals, Transfer};
 
@@ -69,8 +69,12 @@ impl Moves {
         let buyer = Account::Locked(of.buyer, of.day);
         let platform = Account::PlatformFee(of.platform_account, of.day);
         let network = Account::Dso(of.network_account, of.day);
+        let pot = Account::Pot(of.difference_account, of.day);
+        let balance = Account::Imbalance(of.balance_account, of.day);
+        let seller_fee = i64::try_from(of.terms.seller_fee).map_err(|_| JournalError::Overflow)?;
+        let seller_fee = Price::from_n_per_wh(seller_fee);
         let seller_fees =
-            (of.seller_fee.cost_of(before.delivered)?, of.seller_fee.cost_of(after.delivered)?);
+            (seller_fee.cost_of(before.delivered)?, seller_fee.cost_of(after.delivered)?);
         let buyer_fees =
             (before.platform.minus(seller_fees.0)?, after.platform.minus(seller_fees.1)?);
         for (from, to, before, after) in [
@@ -78,9 +82,12 @@ impl Moves {
             (&escrow, &platform, seller_fees.0, seller_fees.1),
             (&escrow, &platform, buyer_fees.0, buyer_fees.1),
             (&escrow, &network, before.network, after.network),
+            (&escrow, &pot, before.difference, after.difference),
             (&escrow, &seller, before.compensation, after.compensation),
+            (&escrow, &balance, before.buyer_imbalance, after.buyer_imbalance),
             (&escrow, &buyer, before.refund, after.refund),
             (&collateral, &buyer, before.make_whole, after.make_whole),
+            (&collateral, &balance, before.seller_imbalance, after.seller_imbalance),
             (&collateral, &seller, before.collateral_back, after.collateral_back),
         ] {
             self.money(from.clone(), to.clone(), after.minus(before)?)?;

@@ -1,10 +1,28 @@
 use alloy_primitives::keccak256;
+use contracts::{BuyerRule, Prices, Reconciled, SellerRule, Terms};
 use rand::{Rng, SeedableRng};
+use units::Price;
 
 use super::*;
 
 const SLOT: i64 = 1_780_272_000;
 const DAY: u32 = 20_605;
+
+/// S-1: 5000 Wh at 18 ct, network 1.0 ct, platform 0.2 ct on each side, retail 30 ct.
+const TERMS: Terms = Terms {
+    quantity: Energy::from_wh(5000),
+    prices: Prices::one(180_000),
+    retail_price: 300_000,
+    feed_in_price: 80_000,
+    network_fee: 10_000,
+    buyer_fee: 2_000,
+    seller_fee: 2_000,
+    tolerance_bps: 1000,
+    tolerance_wh: 50,
+    seller_short: SellerRule::MakeWhole,
+    buyer_short: BuyerRule::MakeWhole,
+    imbalance_price: 0,
+};
 
 fn address(name: &str) -> Address {
     Address::from_word(keccak256(name))
@@ -25,9 +43,11 @@ fn settled(trade: &str, seller: &str, buyer: &str, escrow: i64, collateral: i64)
         day: DAY,
         escrow: money(escrow),
         collateral: money(collateral),
-        seller_fee: Price::from_n_per_wh(2000),
+        terms: TERMS,
         network_account: address("network"),
         platform_account: address("platform"),
+        difference_account: address("pot"),
+        balance_account: address("balance"),
     }))
 }
 
@@ -45,6 +65,7 @@ fn run(trade: &str, delivered: u64) -> Fact {
         refund: cost(192_000, short),
         make_whole: cost(108_000, short),
         collateral_back: cost(108_000, delivered),
+        ..Totals::default()
     };
     Fact::Reconciled { trade: keccak256(trade), totals }
 }
@@ -63,6 +84,7 @@ fn deposited(name: &str, n: i64) -> Fact {
 fn s1() -> (Book, Vec<Entry>) {
     let mut book = Book::default();
     let facts = [
+        Fact::Minted { amount: money(6_000_000_000) },
         deposited("B", 5_000_000_000),
         deposited("S", 1_000_000_000),
         settled("T", "S", "B", 960_000_000, 540_000_000),
@@ -95,10 +117,11 @@ fn the_postings_of_a_short_delivery_are_the_worked_ones() {
             expected.iter().map(|(d, c, n)| ((*d).to_owned(), (*c).to_owned(), *n)).collect();
         assert_eq!(show(entry), expected);
     };
-    rows(&entries[0], &[("1000", "2000:B", 5_000_000_000)]);
-    rows(&entries[2], &[("2000:B", "2010:T", 960_000_000), ("2000:S", "2020:S:T", 540_000_000)]);
+    rows(&entries[0], &[("1000", "2040", 6_000_000_000)]);
+    rows(&entries[1], &[("2040", "2000:B", 5_000_000_000)]);
+    rows(&entries[3], &[("2000:B", "2010:T", 960_000_000), ("2000:S", "2020:S:T", 540_000_000)]);
     rows(
-        &entries[5],
+        &entries[6],
         &[
             ("2010:T", "2005:S:20605", 747_600_000),
             ("2010:T", "4000:platform:20605", 8_400_000),
@@ -169,7 +192,7 @@ fn facts_that_the_chain_took_back_leave_no_trace_in_the_balances() {
         let mut posted = Vec::new();
         for place in 0..8 {
             let fact = match random.random_range(0..4) {
-                0 => deposited("B", random.random_range(1..1_000_000)),
+                0 => Fact::Minted { amount: money(random.random_range(1..1_000_000)) },
                 1 => run("T", random.random_range(0..4201)),
                 2 => settled(&format!("{seed}/{place}"), "S", "B", 9, 5),
                 _ => Fact::Withdrawn { account: address("B"), amount: money(7) },
@@ -269,7 +292,7 @@ fn each_invariant_is_broken_by_what_it_guards_against() {
         change(&mut entries);
         check_entries(&entries, &book).unwrap_err()
     };
-    assert_eq!(tampered(|e| e[2].money[0].amount += 1), Violation::I8(2));
+    assert_eq!(tampered(|e| e[3].money[0].amount += 1), Violation::I8(3));
     assert_eq!(
         tampered(|e| {
             e.remove(1);
@@ -287,7 +310,7 @@ fn each_invariant_is_broken_by_what_it_guards_against() {
         last.money[0].debit = Account::Bank;
         last.hash = last.digest();
     });
-    assert_eq!(minted, Violation::I10(5));
+    assert_eq!(minted, Violation::I10(6));
 }
 
 #[test]
@@ -300,12 +323,80 @@ fn an_account_is_read_back_as_it_was_written() {
         Account::Collateral(address("S"), keccak256("T")),
         Account::Receivable(address("B")),
         Account::Retailer,
+        Account::Tokens,
+        Account::Payouts(address("B")),
+        Account::Imbalance(address("B"), DAY),
+        Account::Rounding,
+        Account::Pot(address("B"), DAY),
         Account::Suspense,
     ] {
         assert_eq!(account.to_string().parse(), Ok(account));
     }
     assert!("2000".parse::<Account>().is_err());
     assert!("1000:1".parse::<Account>().is_err());
+}
+
+/// From the bank to a wallet and back to the bank, each step an entry.
+#[test]
+fn money_that_is_paid_out_leaves_as_tokens_and_then_from_the_bank() {
+    let mut book = Book::default();
+    let (account, amount, destination) = (address("B"), money(7), keccak256("account"));
+    let balances = |book: &Book| {
+        [Account::Bank, Account::Tokens, Account::Wallet(account), Account::Payouts(account)]
+            .map(|of| book.balance(&of))
+    };
+    for (fact, expected) in [
+        (Fact::Minted { amount }, [7, -7, 0, 0]),
+        (Fact::Deposited { account: address("S"), amount }, [7, 0, 0, 0]),
+        (Fact::Transferred { account: address("S"), to: account, amount }, [7, 0, -7, 0]),
+        (Fact::Withdrawn { account, amount }, [7, -7, 0, 0]),
+        (Fact::Redeemed { account, amount, destination }, [7, 0, 0, -7]),
+        (Fact::PaidOut { account, amount }, [0, 0, 0, 0]),
+    ] {
+        let entry = book.post("x", fact).unwrap();
+        assert_eq!(balances(&book), expected, "{entry:?}");
+        assert_eq!(check(&book, None), Ok(()));
+    }
+}
+
+/// 5000 Wh at 20 ct for the buyer and 17 ct for the seller, the policy's price for shortfalls.
+#[test]
+fn what_buyers_pay_above_what_sellers_get_and_for_imbalance_is_posted_apart() {
+    let terms = Terms {
+        prices: Prices { buyer: 200_000, seller: 170_000 },
+        seller_short: SellerRule::ImbalancePrice,
+        buyer_short: BuyerRule::ImbalancePrice,
+        imbalance_price: 50_000,
+        ..TERMS
+    };
+    let (escrow, collateral) = (terms.escrow().unwrap(), terms.collateral().unwrap());
+    let (mut book, trade) = (Book::default(), keccak256("T"));
+    book.post("a", Fact::Minted { amount: money(2_000_000_000) }).unwrap();
+    book.post("b", deposited("B", 1_200_000_000)).unwrap();
+    book.post("c", deposited("S", 800_000_000)).unwrap();
+    let Fact::Settled(mut of) = settled("T", "S", "B", escrow.n(), collateral.n()) else {
+        unreachable!()
+    };
+    of.terms = terms;
+    book.post("d", Fact::Settled(of)).unwrap();
+    let of_run = |seller_short, buyer_short| {
+        let [seller_short, buyer_short] = [seller_short, buyer_short].map(Energy::from_wh);
+        let delivered = Energy::from_wh(4000);
+        let run = Reconciled { trade, run: 0, delivered, seller_short, buyer_short };
+        Fact::Reconciled { trade, totals: Totals::of(&terms, &run).unwrap() }
+    };
+    for (seller_short, buyer_short) in [(1000, 0), (0, 1000), (0, 0)] {
+        book.post("e", of_run(seller_short, buyer_short)).unwrap();
+        let owed = |account| -book.balance(&account);
+        assert_eq!(owed(Account::Pot(address("pot"), DAY)), 4000 * 30_000);
+        let imbalance = i128::from(seller_short + buyer_short) * 50_000;
+        assert_eq!(owed(Account::Imbalance(address("balance"), DAY)), imbalance);
+        let seller = 4000 * 168_000 + i128::from(collateral.n() - seller_short as i64 * 50_000);
+        assert_eq!(owed(Account::Locked(address("S"), DAY)), seller);
+        let buyer = i128::from(1000 * 212_000 - buyer_short as i64 * 50_000);
+        assert_eq!(owed(Account::Locked(address("B"), DAY)), buyer);
+        assert_eq!(check(&book, None), Ok(()));
+    }
 }
 
 #[test]
@@ -315,6 +406,6 @@ fn a_trade_is_settled_once_and_reconciled_after() {
     let again = settled("T", "S", "B", 1, 1);
     assert_eq!(book.post("x", again), Err(JournalError::KnownTrade(keccak256("T"))));
     assert_eq!(book.post("x", run("U", 1)), Err(JournalError::UnknownTrade(keccak256("U"))));
-    assert_eq!(book.revert(&entries[3]), Err(JournalError::NotReversible(3)));
+    assert_eq!(book.revert(&entries[4]), Err(JournalError::NotReversible(4)));
     assert_eq!(book, before);
 }

@@ -83,7 +83,7 @@ pub fn day_trades(day: LocalDay, entries: &[DigestEntry], policies: &[B256]) -> 
                 Entries::Settled {
                     side: entry.side,
                     slot: entry.slot,
-                    price: entry.price,
+                    prices: (entry.prices.buyer, entry.prices.seller),
                     retail: entry.retail_price,
                     feed_in: entry.feed_in_price,
                     policy: u32::try_from(policy).ok()?,

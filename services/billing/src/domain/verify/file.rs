@@ -196,8 +196,8 @@ pub enum Entries {
         side: Side,
         /// Start of the slot, in epoch seconds.
         slot: u64,
-        /// 1e-9 currency per Wh.
-        price: u64,
+        /// The buyer's and the seller's, in 1e-9 currency per Wh.
+        prices: (u64, u64),
         /// What the supplier's energy cost.
         retail: u64,
         /// What the grid paid.

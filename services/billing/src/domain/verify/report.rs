@@ -214,6 +214,9 @@ pub(super) fn signed(line: &Line, facts: &Facts<'_>, doubtful: &Doubtful) -> Sig
 fn touches(line: &Line, facts: &Facts<'_>, slot: Slot) -> bool {
     let side = match line.class {
         Class::Fixed => return false,
+        Class::Imbalance => {
+            return facts.trades.iter().any(|trade| trade.slot == slot.start);
+        }
         Class::Retail => {
             let period = &facts.tariff.terms().energy.periods[facts.tariff.period(slot)];
             return line.label.ends_with(&format!(", {}", period.name));

@@ -5,9 +5,9 @@ use std::ops::{Range, RangeInclusive};
 
 use alloy_primitives::B256;
 use calendar::{LocalDay, Slot, SlotLength, TimeZone, Timestamp};
-use contracts::{DayDigest, Policy, RUN_EXPIRED, Reconciled, Settled, Terms, outcome};
+use contracts::{DayDigest, Policy, Prices, RUN_EXPIRED, Reconciled, Settled, outcome};
 use tariff::Tariff;
-use units::{Energy, Price};
+use units::{Energy, Money, Price};
 
 use super::report::Supports;
 use super::{DayTrades, Entries, Verifier};
@@ -216,7 +216,7 @@ fn apply(
     open: &mut Vec<Open>,
 ) -> Result<DayDigest, String> {
     match entries {
-        Entries::Settled { side, slot, price, retail, feed_in, policy, trades } => {
+        Entries::Settled { side, slot, prices, retail, feed_in, policy, trades } => {
             let place = usize::try_from(*policy).unwrap_or(usize::MAX);
             let hash = hashes.get(place).ok_or("a policy is missing")?;
             for (trade, quantity) in trades {
@@ -225,7 +225,7 @@ fn apply(
                     side: *side,
                     slot: *slot,
                     quantity: Energy::from_wh(*quantity),
-                    price: *price,
+                    prices: Prices { buyer: prices.0, seller: prices.1 },
                     retail_price: *retail,
                     feed_in_price: *feed_in,
                     policy: *hash,
@@ -258,18 +258,7 @@ impl Open {
     fn outcome(&self, policy: &Policy, slot: Timestamp, zone: &TimeZone) -> Result<Traded, String> {
         let settled = &self.settled;
         let last = self.last.ok_or("a trade was not reconciled yet")?;
-        let terms = Terms {
-            quantity: settled.quantity,
-            price: settled.price,
-            retail_price: settled.retail_price,
-            feed_in_price: settled.feed_in_price,
-            network_fee: policy.network_fee,
-            buyer_fee: policy.buyer_fee,
-            seller_fee: policy.seller_fee,
-            tolerance_bps: policy.tolerance_bps,
-            tolerance_wh: policy.tolerance_wh,
-            imbalance: policy.imbalance,
-        };
+        let terms = settled.terms(policy);
         let outcome = outcome(&terms, last.delivered, last.seller_short, last.buyer_short)
             .map_err(|error| error.to_string())?;
         use contracts::Side::{Buy, Sell};
@@ -290,11 +279,12 @@ impl Open {
             own_short,
             short,
             excused,
-            price: price(settled.price)?,
+            price: price(settled.prices.of(settled.side))?,
             network_fee: price(policy.network_fee)?,
             platform_fee: price(fee)?,
             make_whole: outcome.make_whole,
             compensation: outcome.compensation,
+            imbalance: if own_short > Energy::ZERO { outcome.imbalance } else { Money::ZERO },
         })
     }
 }

@@ -2,11 +2,11 @@
 //! knows their types.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
-use contracts::bindings::{EnergyMarket, SettlementToken};
+use contracts::bindings::{EnergyMarket, SettlementToken, Timelock};
 use contracts::requests::{self, MeterEnrolment};
 use contracts::{
     BatchTrade, Claim, Clearing, Delivery, Deployment, Evidence, Fills, Met, OrderTerms, Policy,
-    Posted, Reconciled, Side, Signature, SolCall, TradeBatch, revert_text,
+    Posted, Prices, Reconciled, Side, Signature, SolCall, TradeBatch, revert_text,
 };
 pub use contracts::{Call, ContractEvent, Skip};
 use ids::{CommunityId, ConnectionPointId, MeterId};
@@ -82,6 +82,7 @@ impl Place {
             buy: buy.hash,
             sell: sell.hash,
             quantity: Energy::from_wh(*wh),
+            prices: Prices::one(price),
         };
         let fills = Fills::new(met.iter().map(fill).collect()).unwrap();
         let clearing = Clearing {
@@ -114,6 +115,19 @@ impl Place {
     pub fn grant(&self, to: Address, role: &str, account: Address) -> Call {
         let data = EnergyMarket::grantRoleCall { role: contracts::role(role), account };
         Call { to, data: data.abi_encode().into() }
+    }
+
+    /// What proposes a call that only the timelock may make, and what makes it once `delay` seconds
+    /// are over.
+    pub fn locked_away(&self, call: Call, delay: u64) -> [Call; 2] {
+        let (predecessor, salt) = (B256::ZERO, B256::ZERO);
+        let Call { to: target, data } = call;
+        let (value, delay) = (U256::ZERO, U256::from(delay));
+        let propose =
+            Timelock::scheduleCall { target, value, data: data.clone(), predecessor, salt, delay };
+        let make = Timelock::executeCall { target, value, payload: data, predecessor, salt };
+        [propose.abi_encode(), make.abi_encode()]
+            .map(|data| Call { to: self.at.timelock, data: data.into() })
     }
 
     pub fn transfer(&self, to: Address, n: u64) -> Call {
@@ -204,17 +218,19 @@ impl Place {
         let mut trades = Vec::new();
         for event in events {
             match event {
-                ContractEvent::TradeSettled(event) if event.clearing == id => {
+                ContractEvent::TradeCreated(event) if event.clearing == id => {
                     let met = Met {
                         buy: event.buyOrder,
                         sell: event.sellOrder,
                         quantity: Energy::from_wh(event.quantity),
+                        prices: Prices::one(clearing.price),
                     };
                     let trade = BatchTrade {
                         index: event.index,
                         buyer: event.buyer,
                         seller: event.seller,
                         quantity: met.quantity,
+                        prices: met.prices,
                         last: None,
                     };
                     trades.push((event.trade, met, trade));
@@ -341,6 +357,7 @@ impl Cleared {
             filled: fills.filled(order.hash),
             other,
             other_filled: fills.filled(other),
+            prices: met.prices,
             index: 0,
             path: fills.tree().path(0),
         };
@@ -397,7 +414,7 @@ pub fn skips(events: &[ContractEvent]) -> Vec<Skip> {
 
 /// How many trades were settled.
 pub fn settled(events: &[ContractEvent]) -> usize {
-    events.iter().filter(|event| matches!(event, ContractEvent::TradeSettled(_))).count()
+    events.iter().filter(|event| matches!(event, ContractEvent::TradeCreated(_))).count()
 }
 
 /// What a proven challenge says that was registered and claimed, in Wh.

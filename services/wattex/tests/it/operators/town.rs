@@ -35,6 +35,8 @@ const STEP_SECONDS: i64 = 6 * 3_600;
 const GAS: u64 = 8_000_000;
 const FEE_PER_GAS_MAX: u128 = 1_000_000_000_000;
 const PASSWORD: &str = "correct horse battery";
+/// How long a change of roles waits, in seconds.
+const ROLE_DELAY: i64 = 2 * 86_400;
 const ADMIN: &str = "admin@town.example";
 const ZONE: &str = "Europe/Berlin";
 
@@ -101,6 +103,7 @@ impl Town {
     pub async fn start() -> Town {
         let folder = TempDir::new().unwrap();
         let now: Timestamp = "2026-06-01T08:00:00Z".parse().unwrap();
+        let now = now.plus_seconds(-ROLE_DELAY);
         let (clock, hand) = Clock::set(now);
         let settings = Settings {
             directory: folder.path().to_owned(),
@@ -125,8 +128,31 @@ impl Town {
         town.node.identity.ensure_admin(ADMIN, PASSWORD).await.unwrap();
         town.admin = town.log_in(ADMIN).await;
         town.clerk = town.staff("operator").await;
-        town.pass(BLOCK_SECONDS).await;
+        // Everybody sees for two days what the operator is up to.
+        let operator = town.operator();
+        for [propose, _] in town.grants() {
+            town.sent(&operator, &propose).await;
+        }
+        town.pass(ROLE_DELAY + BLOCK_SECONDS).await;
         town
+    }
+
+    /// What gives the operator's key every role that a contract knows: what proposes it, and what
+    /// does it.
+    fn grants(&self) -> Vec<[Call; 2]> {
+        let (operator, at) = (self.operator().address(), self.place.at);
+        let all = [
+            (at.market, &["CLEARER", "RECONCILER", "POLICY", "PAUSER"][..]),
+            (at.token, &["MINTER"]),
+            (at.meters, &["INSTALLER", "ENROLLER"]),
+        ];
+        let roles =
+            all.into_iter().flat_map(|(at, roles)| roles.iter().map(move |role| (at, role)));
+        let grant = |(contract, role): (Address, &&str)| {
+            let call = self.place.grant(contract, role, operator);
+            self.place.locked_away(call, ROLE_DELAY.unsigned_abs())
+        };
+        roles.map(grant).collect()
     }
 
     /// The key that may give itself every role, and has.
@@ -155,16 +181,9 @@ impl Town {
     /// Gives the operator's key every role that a contract knows, and ether to `strangers`, so that
     /// they can send what others signed.
     pub async fn seize(&mut self, strangers: &[Address]) {
-        let (operator, at) = (self.operator(), self.place.at);
-        for (contract, roles) in [
-            (at.market, &["CLEARER", "RECONCILER", "POLICY", "PAUSER"][..]),
-            (at.token, &["MINTER"]),
-            (at.meters, &["INSTALLER", "ENROLLER"]),
-        ] {
-            for role in roles {
-                let call = self.place.grant(contract, role, operator.address());
-                self.sent(&operator, &call).await;
-            }
+        let operator = self.operator();
+        for [_, grant] in self.grants() {
+            self.sent(&operator, &grant).await;
         }
         let ether = U256::from(10).pow(U256::from(21));
         for stranger in strangers {

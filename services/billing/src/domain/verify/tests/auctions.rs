@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use alloy_primitives::B256;
 use contracts::{
-    BatchTrade, Call, Delivery, Deployment, Fills, OrderTerms, Posted, Reconciled, Signature,
-    TradeBatch, trade_id,
+    BatchTrade, Call, Delivery, Deployment, Fills, OrderTerms, Posted, Prices, Reconciled,
+    Signature, TradeBatch, trade_id,
 };
 
 use super::agreed::key;
@@ -21,9 +21,10 @@ impl Auction {
     /// The trades without a run; of each fill the buyer's and the seller's order, filled whole.
     pub(super) fn new(posted: Posted, orders: &[(OrderTerms, OrderTerms)]) -> Auction {
         let id = posted.clearing.id();
+        let prices = Prices::one(posted.clearing.price);
         let trade = |(index, (buy, sell)): (u32, &(OrderTerms, OrderTerms))| {
             let (buyer, seller, quantity) = (buy.account, sell.account, buy.quantity);
-            (trade_id(id, index), BatchTrade { index, buyer, seller, quantity, last: None })
+            (trade_id(id, index), BatchTrade { index, buyer, seller, quantity, prices, last: None })
         };
         Auction { posted, trades: (0..).zip(orders).map(trade).collect() }
     }

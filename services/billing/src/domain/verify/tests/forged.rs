@@ -25,8 +25,8 @@ fn a_higher_price_fails_though_the_invoice_was_anchored_anew() {
     let mut world = World::open();
     let mut evidence = world.evidence();
     for entries in &mut evidence.trades[0].entries {
-        if let Entries::Settled { price, .. } = entries {
-            *price += 10_000;
+        if let Entries::Settled { prices, .. } = entries {
+            *prices = (prices.0 + 10_000, prices.1 + 10_000);
         }
     }
     world.publish(evidence);

@@ -39,7 +39,7 @@ impl Chain {
             pauser: operator,
             certifier: operator,
         };
-        let contracts = contracts::Genesis::new(key(7).address(), &roles, 600);
+        let contracts = contracts::Genesis::new(key(7).address(), &roles, &testkit::settings(600));
         let mut spec = GenesisSpec::new(CHAIN_ID, at.unsigned());
         spec.difficulty = U256::ONE;
         spec.fixed_difficulty = true;

@@ -10,7 +10,7 @@ use chain::light::prove_account;
 use chain::state::Account;
 use chain::trie::{EMPTY_ROOT, Trie};
 use contracts::storage;
-use contracts::{DayDigest, Deployment, Policy, Reconciled, Settled, Side};
+use contracts::{DayDigest, Deployment, Policy, Prices, Reconciled, Settled, Side};
 use reading::{Reading, SignedReading, day_leaf};
 use tariff::Tariff;
 use units::{Energy, Register};
@@ -107,7 +107,7 @@ fn trades_of(midnight: Timestamp, policy: &Policy) -> Vec<DigestEntry> {
                 side: Side::Sell,
                 slot: start,
                 quantity: Energy::from_wh(187),
-                price: 180_000 + start % 997,
+                prices: Prices::one(180_000 + start % 997),
                 retail_price: 300_000,
                 feed_in_price: 80_000,
                 policy: policy.id(),

@@ -87,7 +87,7 @@ fn a_trade_that_expired_is_excused_where_the_neighbours_meter_may_have_been_wait
         let settled = Entries::Settled {
             side: contracts::Side::Buy,
             slot: slot.unsigned(),
-            price: 180_000,
+            prices: (180_000, 180_000),
             retail: 300_000,
             feed_in: 80_000,
             policy: 0,

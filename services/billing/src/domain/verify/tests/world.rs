@@ -8,7 +8,8 @@ use calendar::{LocalDay, Slot, SlotLength, TimeZone, Timestamp};
 use chain::light::prove_ancestor;
 use contracts::requests::{MeterEnrolment, enrolment};
 use contracts::{
-    Call, Clearing, Delivery, Fills, Met, OrderTerms, Policy, Posted, Settled, Side, trade_id,
+    Call, Clearing, Delivery, Fills, Met, OrderTerms, Policy, Posted, Prices, Settled, Side,
+    trade_id,
 };
 use ids::ConnectionPointId;
 use keys::SecretKey;
@@ -208,6 +209,7 @@ impl World {
             buy: hash(buy),
             sell: hash(sell),
             quantity: buy.quantity,
+            prices: Prices::one(180_000),
         };
         let fills = Fills::new(orders.iter().map(met).collect()).unwrap();
         let clearing = Clearing {
@@ -230,7 +232,7 @@ impl World {
                 side: deal.side,
                 slot: clearing.slot,
                 quantity: Energy::from_wh(deal.quantity),
-                price: clearing.price,
+                prices: Prices::one(clearing.price),
                 retail_price: clearing.retail_price,
                 feed_in_price: clearing.feed_in_price,
                 policy: clearing.policy,
