@@ -200,12 +200,12 @@ async function followTrade(person) {
   const name = (await fact(page, "#trade", "Name on chain")).trim();
   const agreed = await fact(page, "#trade", "Agreed");
   await page.locator("#trade a[href^='/explorer/tx/']").click();
-  await check(person, "transaction", ["#transaction dl.facts", "#events h3:has-text('TradeSettled')"]);
+  await check(person, "transaction", ["#transaction dl.facts", "#events h3:has-text('TradeCreated')"]);
   paths.transaction = new URL(page.url()).pathname;
-  const event = page.locator("#events li", { hasText: name }).filter({ hasText: "TradeSettled" });
+  const event = page.locator("#events li", { hasText: name }).filter({ hasText: "TradeCreated" });
   const said = await event.innerText();
   for (const field of ["buyer", "seller", "quantity", "escrow", "collateral"]) {
-    assert.match(said, new RegExp(`\\b${field}\\b`), "TradeSettled is decoded");
+    assert.match(said, new RegExp(`\\b${field}\\b`), "TradeCreated is decoded");
   }
   // The price is that of the clearing, whose event is in an earlier transaction.
   const [quantity] = agreed.split(" at ");
@@ -220,7 +220,7 @@ async function followTrade(person) {
 /** The four steps of the proof of work are there, and the digits on the page bear them out. */
 async function blockPage(person) {
   const { page } = person;
-  await check(person, "block", ["h2:has-text('Block ')", "#work ol.steps", ".tx:has-text('TradeSettled')"]);
+  await check(person, "block", ["h2:has-text('Block ')", "#work ol.steps", ".tx:has-text('TradeCreated')"]);
   const titles = await page.locator("#work .steps h3").evaluateAll((all) =>
     all.map((one) => one.firstChild.textContent),
   );
@@ -270,6 +270,38 @@ async function billPage(person) {
   assert.equal(JSON.parse(readFileSync(job.bill, "utf8")).invoice.number, number);
 }
 
+/** Says where members pay to, as who runs the till does without a page. */
+async function setBankAccount() {
+  const send = async (method, path, body, token) => {
+    const headers = { "Content-Type": "application/json" };
+    if (token) headers.Authorization = `Bearer ${token}`;
+    const response = await fetch(job.url + path, { method, headers, body: JSON.stringify(body) });
+    assert.ok(response.ok, `${path}: ${response.status}`);
+    return response.json();
+  };
+  const logIn = async (who) => (await send("POST", "/v1/tokens", { grant: "password", ...who })).access_token;
+  const till = { email: "till@example.org", password: "correct horse battery" };
+  const party = { ...till, name: "Till", role: "operator" };
+  await send("POST", "/v1/parties", party, await logIn(job.operator));
+  const account = { iban: "DE89370400440532013000", holder: "Wattex Town", currency: "EUR" };
+  await send("PUT", "/v1/bank/account", account, await logIn(till));
+}
+
+/** Pays money out: what it comes to, then the signature; the table follows it. */
+async function payOut(person) {
+  const { page } = person;
+  await page.getByLabel("Amount").fill("1.50");
+  await page.getByLabel("Account holder").fill("Hanna Heron");
+  await page.getByLabel("IBAN").fill("NO93 8601 1117 947");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await check(person, "pay-out", ["#pay-out dl.facts"]);
+  assert.match(await page.locator("#pay-out dl.facts").innerText(), /NO93 8601 1117 947/);
+  await page.getByRole("button", { name: "Sign and pay out" }).click();
+  await page.locator("#payouts tbody tr:has-text('Hanna Heron')").first().waitFor();
+  const [, amount] = (await rows(page, "#payouts"))[0];
+  assert.equal(amount, "1.50");
+}
+
 /** What a household does: market, wallet, explorer, energy, bill. */
 async function household(person, known) {
   const { page } = person;
@@ -284,15 +316,16 @@ async function household(person, known) {
     await focusIsVisible(page);
   }
   await visit(person, "wallet", "/wallet", [
-    "h2:text-is('Balance')", "#statement tbody tr", "#signer", "#export-key",
+    "h2:text-is('Balance')", "#pay-in dl.facts", "#statement tbody tr", "#signer", "#export-key",
   ]);
+  if (!known) await payOut(person);
   await visit(person, "explorer", "/explorer", ["h1:text-is('Blockchain Explorer')", "#blocks tbody tr"]);
   await visit(person, "transactions", "/explorer/transactions", ["#transactions tbody tr"]);
   await visit(person, "trades", "/explorer/trades", ["#chain-trades tbody tr"]);
   const paths = known ?? (await followTrade(person));
   if (known) {
     await visit(person, "trade", known.trade, ["#trade dl.facts", "#outcome dl.facts"]);
-    await visit(person, "transaction", known.transaction, ["#events h3:has-text('TradeSettled')"]);
+    await visit(person, "transaction", known.transaction, ["#events h3:has-text('TradeCreated')"]);
     await page.goto(job.url + known.block);
     await blockPage(person);
   }
@@ -347,6 +380,7 @@ async function operator(person) {
   await visit(person, "meters", "/admin/meters", ["#meters tbody tr td:has-text('2026-')", "#enrol form"]);
   assert.equal((await rows(page, "#meters")).length, 6, "every home has a meter");
   await visit(person, "quarantine", "/admin/quarantine", ["text=Every message was believed."]);
+  await visit(person, "payouts", "/admin/payouts", ["#payouts tbody tr", "#payout-state"]);
   await visit(person, "approvals", "/admin/approvals", ["#approvals"]);
   await relays(person);
   await visit(person, "audit", "/admin/audit", ["text=All hold", "#audit-log tbody tr"]);
@@ -358,6 +392,7 @@ mkdirSync(job.screens, { recursive: true });
 const browser = await chromium.launch({ executablePath: job.chromium, headless: true, args: FLAGS });
 try {
   let known;
+  await setBankAccount();
   for (const look of LOOKS) {
     const person = await sitDown(browser, look);
     known = await household(person, known);

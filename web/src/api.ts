@@ -27,8 +27,9 @@ async function problemOf(response: Response): Promise<Problem> {
   return new Problem({ ...fallback, ...body });
 }
 
-async function send(method: string, path: string, body?: unknown): Promise<Response> {
+async function send(method: string, path: string, body?: unknown, key?: string): Promise<Response> {
   const headers: Record<string, string> = { Accept: "application/json" };
+  if (key) headers["Idempotency-Key"] = key;
   const token = session()?.access;
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -57,10 +58,10 @@ function refresh(): Promise<boolean> {
   return refreshing;
 }
 
-async function call(method: string, path: string, body?: unknown): Promise<Response> {
-  let response = await send(method, path, body);
+async function call(method: string, path: string, body?: unknown, key?: string): Promise<Response> {
+  let response = await send(method, path, body, key);
   if (response.status === 401 && session() && (await refresh())) {
-    response = await send(method, path, body);
+    response = await send(method, path, body, key);
   }
   if (!response.ok) throw await problemOf(response);
   return response;
@@ -72,6 +73,11 @@ async function get<T>(path: string, query?: Query): Promise<T> {
 
 async function post<T>(path: string, body: unknown): Promise<T> {
   return (await call("POST", path, body)).json() as Promise<T>;
+}
+
+/** Moves money: the same `key` again moves none. */
+async function postOnce<T>(path: string, body: unknown, key: string): Promise<T> {
+  return (await call("POST", path, body, key)).json() as Promise<T>;
 }
 
 /** All items of a list, over as many pages as it takes up to `max` items. */
@@ -111,6 +117,8 @@ export const enrolMeter = (meter: t.NewMeter) => post<t.EnrolledMeter>("/v1/mete
 export const revokeMeter = (id: string) => post<t.Meter>(`/v1/meters/${id}/revocation`, {});
 export const signOrder = (order: t.OrderTerms) =>
   post<{ signature: string } | t.Approval>("/v1/signatures/order", order);
+export const signPayout = (terms: t.PayoutTerms) =>
+  post<t.PayoutSignatures | t.Approval>("/v1/signatures/payout", terms);
 export const exportKey = (password: string, passphrase: string) =>
   post<t.ExportedKey>("/v1/me/key-export", { password, passphrase });
 export const signingLimit = (account: string) => get<t.SigningLimit>(`/v1/signing-limits/${account}`);
@@ -157,6 +165,27 @@ export const invoicePage = async (id: string) =>
   (await call("GET", `/v1/invoices/${id}/html`)).blob();
 export const invoiceFile = async (id: string) =>
   (await call("GET", `/v1/invoices/${id}/bill`)).blob();
+export const bankAccount = async () => {
+  try {
+    return await get<t.BankAccount>("/v1/bank/account");
+  } catch (problem) {
+    if (problem instanceof Problem && problem.body.status === 404) return null;
+    throw problem;
+  }
+};
+export const preparePayout = (amount: string, creditor: string, iban: string) =>
+  post<t.PreparedPayout>("/v1/payouts/prepare", { amount, creditor, iban });
+export const requestPayout = (terms: t.PayoutTerms, signed: t.PayoutSignatures) => {
+  const { amount, creditor, iban, salt } = terms;
+  const signatures = { withdrawal_signature: signed.withdrawal, redemption_signature: signed.redemption };
+  return postOnce<t.Payout>("/v1/payouts", { amount, creditor, iban, salt, ...signatures }, salt);
+};
+export const payouts = (query: { account?: string; state?: string; cursor?: string }) =>
+  get<t.Page<t.Payout>>("/v1/payouts", { limit: 50, ...query });
+export const orderPayoutAgain = (id: string) => post<t.Payout>(`/v1/payouts/${id}/order`, {});
+export const payoutFiles = () => get<t.Page<t.PayoutFile>>("/v1/payouts/files", { limit: 50 });
+export const makePayoutFile = (key: string) => postOnce<t.PayoutFile>("/v1/payouts/files", {}, key);
+export const payoutFile = async (id: string) => (await call("GET", `/v1/payouts/files/${id}`)).blob();
 export const audit = () => get<t.Audit>("/v1/audit");
 export const reserve = () => get<t.Reserve>("/v1/reserve");
 

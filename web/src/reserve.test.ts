@@ -19,7 +19,8 @@ const EQUAL: CurrencyReserve = {
   market_holds: "25",
   owed: "25",
   owed_parts: {
-    wallets: "25", locked: "0", escrow: "0", collateral: "0", network_fees: "0", platform_fees: "0", suspense: "0",
+    wallets: "25", locked: "0", escrow: "0", collateral: "0", network_fees: "0", platform_fees: "0", balancing: "0",
+    suspense: "0", tokens: "0", payouts: "0",
   },
   equal: true,
   calls: [CALL],

@@ -37,9 +37,8 @@ export function verdict(reserve: CurrencyReserve, journal: Reserve["journal"]): 
     ...reason(
       by?.supply_bank,
       unit,
-      "There are % more in tokens than the bank account has. They were withdrawn and not destroyed, " +
-        "minted and not credited yet, or nobody paid for them.",
-      "There are % less in tokens than the bank account has.",
+      "There are % more in tokens than the bank account has for them: nobody paid for these.",
+      "There are % less in tokens than the bank account has for them.",
     ),
     ...reason(
       by?.bank_owed,
@@ -50,8 +49,8 @@ export function verdict(reserve: CurrencyReserve, journal: Reserve["journal"]): 
     ...reason(
       by?.market_owed,
       unit,
-      "The market contract holds % more than is owed.",
-      "The market contract holds % less than is owed.",
+      "The market contract holds % more than it owes.",
+      "The market contract holds % less than it owes.",
     ),
   ];
   if (violations) {
@@ -59,7 +58,7 @@ export function verdict(reserve: CurrencyReserve, journal: Reserve["journal"]): 
     reasons.push(`The journal breaks ${rules} of its own: its figures cannot be relied on.`);
   }
   if (reserve.equal && !reasons.length) {
-    const text = "It adds up: the tokens, the bank account, what the market contract holds and what is owed are equal.";
+    const text = "It adds up: what is owed is in the bank account, in tokens, and with the market contract.";
     return { holds: true, text, reasons };
   }
   return { holds: false, text: "It does not add up.", reasons };

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import sample from "./order.sample.json";
 import { typedData } from "./order";
-import type { Market, OrderTerms } from "./types";
+import type { Market, OrderTerms, PreparedPayout } from "./types";
 
 const order = sample.order as OrderTerms;
 const market = sample.market as unknown as Market;
@@ -74,6 +74,25 @@ test("a wallet at another address signs nothing", async () => {
   const other = wallet([`0x${"00".repeat(20)}`], 7701, []);
   await expect(signWith(other.wallet, order, market)).rejects.toThrow(/another address/);
   expect(other.methods()).toEqual(["eth_requestAccounts"]);
+});
+
+test("a wallet signs both requests of a payout on the chain they are for", async () => {
+  const { signPayoutWith } = await signing();
+  const typed = (primaryType: string) => ({
+    types: {}, primaryType, message: {},
+    domain: { name: "", version: "1", chainId: 7701, verifyingContract: "0x" },
+  });
+  const [withdrawal, redemption] = [typed("Withdrawal"), typed("Redemption")];
+  const terms = { account: order.account, amount: "5", creditor: "Ada", iban: "DE", salt: "0x" };
+  const prepared = { terms, withdrawal, redemption } as unknown as PreparedPayout;
+  const own = wallet([order.account], 1, [7701]);
+  const compact = SIGNATURE.slice(0, 130);
+  expect(await signPayoutWith(own.wallet, prepared)).toEqual({ withdrawal: compact, redemption: compact });
+  const signed = own.calls.filter(([method]) => method === "eth_signTypedData_v4");
+  expect(signed.map(([, params]) => JSON.parse(String(params[1])))).toEqual([withdrawal, redemption]);
+  expect(own.methods().slice(0, 3)).toEqual([
+    "eth_requestAccounts", "eth_chainId", "wallet_switchEthereumChain",
+  ]);
 });
 
 test("a key is proved by the message that the server made, and the origin is told", async () => {

@@ -1,8 +1,8 @@
-// Signing an order: by the operator's signer for a held key, by the browser's wallet for an own one.
+// Signing an order or a payout: by the operator's signer for a held key, by the browser's wallet for an own one.
 
 import * as api from "./api";
 import { compact, typedData } from "./order";
-import type { Approval, Custody, Market, OrderTerms } from "./types";
+import type { Approval, Custody, Market, OrderTerms, PayoutSignatures, PreparedPayout } from "./types";
 
 export interface Wallet {
   request(call: { method: string; params?: unknown[] }): Promise<unknown>;
@@ -49,15 +49,33 @@ async function useChain(wallet: Wallet, chain: number): Promise<void> {
   }
 }
 
-/** Has the wallet sign an order; 64 bytes, as the market takes it. */
-export async function signWith(wallet: Wallet, order: OrderTerms, market: Market): Promise<string> {
+/** Brings the wallet to an account on a chain. */
+async function useAccount(wallet: Wallet, account: string, chain: number): Promise<void> {
   const accounts = await accountsOf(wallet);
-  if (!accounts.some((account) => same(account, order.account))) {
-    throw new Error(`The wallet is at another address: choose ${order.account} in it`);
+  if (!accounts.some((one) => same(one, account))) {
+    throw new Error(`The wallet is at another address: choose ${account} in it`);
   }
-  await useChain(wallet, market.chain_id);
-  const params = [order.account, JSON.stringify(typedData(order, market))];
+  await useChain(wallet, chain);
+}
+
+/** Has the wallet sign typed data; 64 bytes, as the contracts take it. */
+async function signTyped(wallet: Wallet, account: string, data: unknown): Promise<string> {
+  const params = [account, JSON.stringify(data)];
   return compact(String(await wallet.request({ method: "eth_signTypedData_v4", params })));
+}
+
+/** Has the wallet sign an order. */
+export async function signWith(wallet: Wallet, order: OrderTerms, market: Market): Promise<string> {
+  await useAccount(wallet, order.account, market.chain_id);
+  return signTyped(wallet, order.account, typedData(order, market));
+}
+
+/** Has the wallet sign both requests of a payout, one after the other. */
+export async function signPayoutWith(wallet: Wallet, prepared: PreparedPayout): Promise<PayoutSignatures> {
+  const { account } = prepared.terms;
+  await useAccount(wallet, account, prepared.withdrawal.domain.chainId);
+  const withdrawal = await signTyped(wallet, account, prepared.withdrawal);
+  return { withdrawal, redemption: await signTyped(wallet, account, prepared.redemption) };
 }
 
 /** Signs an order with the key of its account, wherever it is. An order that is too large for the
@@ -66,6 +84,14 @@ export async function sign(order: OrderTerms, market: Market, custody: Custody):
   if (custody === "own") return signWith(walletOf(), order, market);
   const answer = await api.signOrder(order);
   return "signature" in answer ? answer.signature : answer;
+}
+
+/** Signs a payout with the key of its account, wherever it is; a large one may wait as an order does. */
+export async function signPayout(
+  prepared: PreparedPayout,
+  custody: Custody,
+): Promise<PayoutSignatures | Approval> {
+  return custody === "own" ? signPayoutWith(walletOf(), prepared) : api.signPayout(prepared.terms);
 }
 
 /** Proves to the server that the wallet's key is here (EIP-4361). */

@@ -106,9 +106,10 @@ export interface SigningLimit {
 export interface Approval {
   approval: string;
   account: string;
-  kind: "order" | "limit";
+  kind: "order" | "payout" | "limit";
   amount: string;
   order?: OrderTerms;
+  payout?: PayoutTerms;
   state: "open" | "approved" | "refused" | "expired" | "done";
   requested_by: string;
   requested_at: string;
@@ -287,11 +288,82 @@ export interface MeterStatus {
 export interface Wallet {
   account: string;
   address: string;
+  /** What a transfer to the community's bank account says to be credited here. */
+  reference: string;
   free: string;
   locked: string;
   escrow: string;
   collateral: string;
   total: string;
+}
+
+/** Where the members of a community pay to. */
+export interface BankAccount {
+  iban: string;
+  holder: string;
+  currency: string;
+}
+
+/** A payout as its account signs it. */
+export interface PayoutTerms {
+  account: string;
+  amount: string;
+  creditor: string;
+  iban: string;
+  salt: string;
+}
+
+/** What a wallet shows and signs (EIP-712). */
+export interface TypedData {
+  types: Record<string, { name: string; type: string }[]>;
+  primaryType: string;
+  domain: { name: string; version: string; chainId: number; verifyingContract: string };
+  message: Record<string, string>;
+}
+
+export interface PreparedPayout {
+  terms: PayoutTerms;
+  destination: string;
+  withdrawal: TypedData;
+  redemption: TypedData;
+  currency: string;
+  fee: string;
+  delay_seconds: number;
+}
+
+export interface PayoutSignatures {
+  withdrawal: string;
+  redemption: string;
+}
+
+export type PayoutState =
+  | "requested" | "withdrawing" | "withdrawn" | "redeemed" | "ordered" | "paid" | "returned" | "failed";
+
+/** Money on its way to a bank. */
+export interface Payout {
+  id: string;
+  account: string;
+  amount: string;
+  creditor: string;
+  iban: string;
+  destination: string;
+  end_to_end_id: string;
+  state: PayoutState;
+  reason?: string;
+  available_at?: string;
+  file?: string;
+  at: string;
+}
+
+/** An order to the bank to pay out. */
+export interface PayoutFile {
+  id: string;
+  payments: number;
+  total: string;
+  currency: string;
+  hash: string;
+  requested_by: string;
+  at: string;
 }
 
 export interface StatementLine {
@@ -351,7 +423,10 @@ export interface CurrencyReserve {
     collateral: string;
     network_fees: string;
     platform_fees: string;
+    balancing: string;
     suspense: string;
+    tokens: string;
+    payouts: string;
   };
   equal: boolean;
   difference?: { supply_bank: string; bank_owed: string; market_owed: string };
@@ -438,6 +513,7 @@ export interface ChainTrade {
   slot: string;
   quantity_wh: number;
   price: string;
+  sell_price: string;
   escrow: string;
   collateral: string;
   outcome?: {
@@ -448,8 +524,10 @@ export interface ChainTrade {
     seller_net: string;
     network: string;
     platform: string;
+    difference: string;
     make_whole: string;
     compensation: string;
+    imbalance: string;
     refund: string;
     collateral_back: string;
   };

@@ -111,6 +111,8 @@ actions! {
     WithdrawCash = "withdraw_cash"
     /// Credit a payment from outside to a wallet.
     CreditDeposit = "credit_deposit"
+    /// Have the bank pay out what was redeemed.
+    OrderPayouts = "order_payouts"
     /// Publish a version of a tariff.
     PublishTariff = "publish_tariff"
     /// Issue a bill.

@@ -106,6 +106,7 @@ mod tests {
         sign_order                | cp     |
         withdraw_cash             | cp     |
         credit_deposit            | ou     | ou
+        order_payouts             | ou     | ou
         publish_tariff            | ou     | ou
         issue_invoice             | ou     | ou
         halt_market               | om     | om

@@ -82,6 +82,8 @@ ids! {
     OrderId
     /// A person or a company.
     PartyId
+    /// Money on its way from an account to a bank.
+    PayoutId
     /// A grid area with one local fee.
     ZoneId
 }

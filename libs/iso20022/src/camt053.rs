@@ -109,6 +109,8 @@ pub struct Payment {
     pub debtor: Option<String>,
     /// From where, if it is a valid account number.
     pub debtor_account: Option<Iban>,
+    /// Why it came back, where it is a payment that did: a code, or words.
+    pub return_reason: Option<String>,
 }
 
 /// The statement in a file.

@@ -228,6 +228,11 @@ fn check(payments: &Payments) -> Result<(), BadPayments> {
     Ok(())
 }
 
+/// Whether `text` can name who pays or gets paid: 1 to [`NAME_CHARS_MAX`] characters.
+pub fn takes_name(text: &str) -> bool {
+    check_text(text, NAME_CHARS_MAX).is_ok()
+}
+
 /// What the European Payments Council lets an identifier be.
 fn check_id(id: &str) -> Result<(), BadPayments> {
     let plain = |char: char| char.is_ascii_alphanumeric() || "/-?:().,'+ ".contains(char);

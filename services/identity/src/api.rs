@@ -33,6 +33,7 @@ pub fn routes(
             .service(tokens::log_in)
             .service(tokens::public_keys)
             .service(signatures::sign_order)
+            .service(signatures::sign_payout)
             .service(approvals::signing_limit)
             .service(approvals::change_signing_limit)
             .service(approvals::list)

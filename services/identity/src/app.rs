@@ -21,7 +21,7 @@ pub use export::{ExportedKey, KeyExport};
 pub use grid::NewConnectionPoint;
 pub use limits::LimitChange;
 pub use meters::{EnrolledMeter, NewMeter};
-pub use orders::{SignedOrder, Signing};
+pub use orders::{SignedOrder, SignedPayout, Signing};
 pub use people::{KeyProof, NewParty};
 pub use tokens::{Grant, Tokens};
 

@@ -6,6 +6,7 @@
 //!            a held key leaves with its owner as a keystore, and stays known here
 //! log in ──> token (15 min, EdDSA) + refresh token (used once; a second use ends its family)
 //! order ───> signed with a held key, up to a limit a day; a large one when staff consents
+//! payout ──> the same, to a bank account that the consent is given for
 //! staff ───> connection point ────────────> ConnectionPointRegistered
 //!            meter: owner's and installer's signature, a login for the broker ─> MeterEnrolled
 //! ```
@@ -37,7 +38,7 @@ use service::{Clock, Tick, Verifier};
 pub use api::routes;
 pub use app::{
     EnrolledMeter, ExportedKey, Grant, KeyExport, KeyProof, LimitChange, NewConnectionPoint,
-    NewMeter, NewParty, SignedOrder, Signing, Tokens,
+    NewMeter, NewParty, SignedOrder, SignedPayout, Signing, Tokens,
 };
 pub use domain::approvals::{Approval, ApprovalKind, ApprovalState};
 pub use domain::audit::{Act, AuditEntry, Outcome, broken_at};
@@ -62,8 +63,10 @@ use domain::tokens::TokenKey;
 pub struct Place {
     /// The chain's id.
     pub chain_id: u64,
-    /// `EnergyMarket`, which orders are signed for.
+    /// `EnergyMarket`, which orders and withdrawals are signed for.
     pub market: Address,
+    /// `SettlementToken`, which redemptions are signed for.
+    pub token: Address,
     /// `MeterRegistry`, which enrolments are signed for.
     pub meters: Address,
 }

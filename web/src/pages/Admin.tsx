@@ -8,6 +8,7 @@ import { isStaff, useUser } from "../user";
 import { words } from "./Market";
 import { Approvals } from "./admin/Approvals";
 import { Relays } from "./admin/Relays";
+import { Payouts } from "./admin/Payouts";
 
 export function Admin({ path }: { path: string }) {
   const user = useUser();
@@ -16,6 +17,7 @@ export function Admin({ path }: { path: string }) {
     ["", "People"],
     ["meters", "Meters"],
     ["quarantine", "Quarantine"],
+    ["payouts", "Payouts"],
     ["approvals", "Approvals"],
     ["relay", "Transactions"],
     ["audit", "Audit"],
@@ -40,6 +42,7 @@ export function Admin({ path }: { path: string }) {
       {section === "" && <People />}
       {section === "meters" && <Meters />}
       {section === "quarantine" && <Quarantine />}
+      {section === "payouts" && <Payouts />}
       {section === "approvals" && <Approvals />}
       {section === "relay" && <Relays />}
       {section === "audit" && <Audit />}
@@ -338,6 +341,8 @@ const ACCOUNTS: Record<string, string> = {
   "2005": "Locked: proceeds inside the challenge window",
   "2010": "Escrow: of buyers, for trades",
   "2020": "Collateral: of sellers, for trades",
+  "2040": "Tokens outside of the market",
+  "2050": "Payouts: redeemed, to be paid by the bank",
   "2100": "Network fees owed to the grid",
   "2120": "Owed to the retailer: the rest of the energy",
   "2150": "Rounding of invoice lines",

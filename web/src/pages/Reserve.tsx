@@ -49,7 +49,10 @@ function Figures({ reserve, journal }: { reserve: CurrencyReserve; journal: Rese
     ["Collateral of sellers", parts.collateral],
     ["Network fees", parts.network_fees],
     ["Platform fees", parts.platform_fees],
+    ["Community pot and imbalance", parts.balancing],
     ["Suspense: what nobody can explain", parts.suspense],
+    ["Tokens outside of the market contract", parts.tokens],
+    ["Payouts that the bank has not made yet", parts.payouts],
   ];
   return (
     <>
@@ -66,7 +69,7 @@ function Figures({ reserve, journal }: { reserve: CurrencyReserve; journal: Rese
       )}
       <div className="columns">
         <Card title="Figures" id="reserve-figures" className="amounts">
-          <Amounts caption="Figures that must be equal" unit={unit} rows={figures} />
+          <Amounts caption="What the journal and the chain say" unit={unit} rows={figures} />
         </Card>
         <Card title="What is owed" id="reserve-owed" className="amounts">
           <Amounts

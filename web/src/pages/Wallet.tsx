@@ -7,6 +7,9 @@ import { Badge, Card, Facts, Hash, Load, Notice, Page, Stat, Stats, Table } from
 import { useUser } from "../user";
 import { words } from "./Market";
 import { ExportKey } from "./wallet/ExportKey";
+import { PayIn } from "./wallet/PayIn";
+import { PayOut } from "./wallet/PayOut";
+import { Payouts } from "./wallet/Payouts";
 import { Signer } from "./wallet/Signer";
 
 export function WalletPage() {
@@ -23,6 +26,9 @@ function Contents() {
   return (
     <>
       <Load of={wallet}>{(data) => <Balances wallet={data} market={market.data} />}</Load>
+      <PayIn reference={wallet.data?.reference} />
+      <PayOut free={wallet.data?.free} />
+      <Payouts zone={market.data?.timezone} />
       <Key />
       <Statement zone={market.data?.timezone} />
       <HeldKey />
@@ -118,7 +124,9 @@ const MEANINGS: Record<string, string> = {
   settled: "A trade moved cash to escrow",
   reconciled: "What was delivered is paid",
   released: "Locked money became free",
-  withdrawn: "Money went out",
+  withdrawn: "Money left the market",
+  redeemed: "Money waits for the bank to pay it out",
+  "paid-out": "The bank paid it out",
 };
 
 function Statement({ zone }: { zone: string | undefined }) {
@@ -204,7 +212,8 @@ function Change({ amount }: { amount: string }) {
 /** Accounts of the chart by their numbers, as the owner knows them. */
 const ACCOUNTS: Record<string, string> = {
   "1000": "bank", "1200": "owed by you", "2000": "free", "2005": "locked", "2010": "escrow", "2020": "collateral",
-  "2100": "network", "2120": "retailer", "2150": "rounding", "4000": "platform", "9000": "suspense",
+  "2040": "tokens", "2050": "to be paid out", "2100": "network", "2120": "retailer", "2130": "imbalance",
+  "2150": "pot, rounding", "4000": "platform", "9000": "suspense",
 };
 
 function Postings({ line }: { line: StatementLine }) {

@@ -117,6 +117,7 @@ fn bare(entry: &Entry, bank_reference: Option<String>) -> Payment {
         creditor_references: Vec::new(),
         debtor: None,
         debtor_account: None,
+        return_reason: None,
     }
 }
 
@@ -158,6 +159,10 @@ fn payment(details: &Element, bare: Payment) -> Found<Payment> {
         creditor_references,
         debtor,
         debtor_account: number.and_then(|number| number.parse().ok()),
+        return_reason: match details.words("RtrInf/Rsn/Cd")? {
+            None => details.words("RtrInf/Rsn/Prtry")?,
+            named => named,
+        },
         ..bare
     })
 }

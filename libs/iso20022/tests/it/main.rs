@@ -4,4 +4,5 @@
 
 mod mutations;
 mod payments;
+mod roundtrip;
 mod statements;

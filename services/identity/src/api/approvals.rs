@@ -72,8 +72,8 @@ pub(super) async fn list(
 
 /// Consents to what another person asked for. For operators and admins.
 ///
-/// An order is signed when its owner asks again; a limit is in force at once. Refused with
-/// `FOUR_EYES` and `DECIDED`.
+/// An order or a payout is signed when its owner asks again; a limit is in force at once. Refused
+/// with `FOUR_EYES` and `DECIDED`.
 #[utoipa::path(
     operation_id = "approve",
     params(("id" = String, Path, description = "The request")),

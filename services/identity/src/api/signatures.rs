@@ -2,11 +2,11 @@
 
 use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, post};
-use contracts::OrderTerms;
+use contracts::{OrderTerms, PayoutTerms};
 use service::{Principal, Problem, Problems};
 use utoipa::ToSchema;
 
-use crate::{Approval, Identity, SignedOrder, Signing};
+use crate::{Approval, Identity, SignedOrder, SignedPayout, Signing};
 
 /// An order as it is signed (EIP-712). Parsed by [`OrderTerms`]; this is its description.
 #[derive(ToSchema)]
@@ -61,6 +61,46 @@ pub(super) async fn sign_order(
     terms: Json<OrderTerms>,
 ) -> Result<HttpResponse, Problem> {
     Ok(match identity.sign_order(&who, &terms).await? {
+        Signing::Signed(signed) => HttpResponse::Ok().json(signed),
+        Signing::Waits(approval) => HttpResponse::Accepted().json(approval),
+    })
+}
+
+/// A payout as it is signed. Parsed by [`PayoutTerms`]; this is its description.
+#[derive(ToSchema)]
+#[schema(as = PayoutTerms)]
+#[expect(dead_code, reason = "describes the fields of a type that knows nothing of HTTP")]
+pub(super) struct PayoutTermsShape {
+    /// The address of the account.
+    account: String,
+    /// How much, in major units.
+    #[schema(example = "25")]
+    amount: String,
+    /// Whose bank account.
+    creditor: String,
+    /// The bank account, without spaces.
+    #[schema(example = "DE89370400440532013000")]
+    iban: String,
+    /// 32 random bytes.
+    salt: String,
+}
+
+/// Signs a payout, as it was prepared, with the key of the caller's account, where it is held.
+///
+/// `OWN_KEY` when the owner alone has it: then the wallet signs. `SIGNING_LIMIT` when it is more
+/// than is signed for an account in a day. A large payout waits for the consent of a member of
+/// staff (202) and is signed when it is sent again.
+#[utoipa::path(
+    request_body = PayoutTermsShape,
+    responses((status = 200, body = SignedPayout), (status = 202, body = Approval), Problems)
+)]
+#[post("/v1/signatures/payout")]
+pub(super) async fn sign_payout(
+    identity: Data<Identity>,
+    who: Principal,
+    terms: Json<PayoutTerms>,
+) -> Result<HttpResponse, Problem> {
+    Ok(match identity.sign_payout(&who, &terms).await? {
         Signing::Signed(signed) => HttpResponse::Ok().json(signed),
         Signing::Waits(approval) => HttpResponse::Accepted().json(approval),
     })

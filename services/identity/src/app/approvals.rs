@@ -5,7 +5,7 @@ use access::Action;
 use alloy_primitives::B256;
 use anyhow::{Context, Result};
 use calendar::Timestamp;
-use contracts::OrderTerms;
+use contracts::{OrderTerms, PayoutTerms};
 use ids::{AccountId, CommunityId, Uuid};
 use service::{Page, PageQuery, Principal, Problem};
 use units::Money;
@@ -23,38 +23,78 @@ const APPROVE: &str = "approve";
 /// What refusing it is called there.
 const REFUSE: &str = "refuse";
 
+/// What is to be signed with a held key.
+pub(super) struct ToSign {
+    pub(super) kind: ApprovalKind,
+    /// What the signature is of, or the first of them.
+    pub(super) hash: B256,
+    /// What it counts.
+    pub(super) amount: Money,
+    pub(super) order: Option<Box<OrderTerms>>,
+    pub(super) payout: Option<Box<PayoutTerms>>,
+    /// When it is too late, where it ever is.
+    pub(super) until: Option<Timestamp>,
+}
+
 impl Identity {
-    /// Consent to sign `terms`, whose hash is `hash` and which count `amount`: asked for when
-    /// nobody has yet.
+    /// Lets `what` be signed with the held key of `account`: `None` where it may be at once,
+    /// otherwise the request that waits for consent.
     ///
     /// Refused as [`Identity::sign_order`] says.
-    pub(super) async fn consent(
+    pub(super) async fn let_sign(
         &self,
         who: &Principal,
         account: AccountId,
-        terms: &OrderTerms,
-        hash: B256,
-        amount: Money,
+        (action, what): (Action, ToSign),
+    ) -> Result<Option<Approval>, Problem> {
+        let (hash, amount, kind) = (what.hash, what.amount, what.kind.name());
+        if amount <= self.settings.limits.approval_above {
+            self.spend(account, hash, amount).await?;
+            return Ok(None);
+        }
+        let approval = self.consent(who, account, what).await?;
+        match approval.state {
+            ApprovalState::Done => Ok(None),
+            ApprovalState::Approved => {
+                self.spend(account, hash, amount).await?;
+                let about = format!("{} {kind} {hash}", approval.approval);
+                let act = self.act(&who.party.to_string(), action.name(), &about, Outcome::Done);
+                self.use_up(&approval, act).await?;
+                Ok(None)
+            }
+            _ => Ok(Some(approval)),
+        }
+    }
+
+    /// Consent to sign `what`: asked for when nobody has yet.
+    async fn consent(
+        &self,
+        who: &Principal,
+        account: AccountId,
+        what: ToSign,
     ) -> Result<Approval, Problem> {
         let limits = self.settings.limits;
         let now = self.clock.now();
-        let begin = Timestamp::from_seconds(i64::try_from(terms.slot).unwrap_or(i64::MAX));
+        let ToSign { kind, hash, amount, order, payout, until } = what;
+        let last = now.plus_seconds(limits.approval_seconds);
         let wanted = Approval {
             approval: Uuid::now_v7(),
             account,
-            kind: ApprovalKind::Order,
+            kind,
             amount,
-            order: Some(Box::new(terms.clone())),
+            order,
+            payout,
             state: ApprovalState::Open,
             requested_by: who.party,
             requested_at: now,
-            expires_at: begin.min(now.plus_seconds(limits.approval_seconds)),
+            expires_at: until.map_or(last, |until| until.min(last)),
             decided_by: None,
             decided_at: None,
         };
-        let about = format!("{} order {hash}", wanted.approval);
+        let subject = format!("{} {hash}", kind.name());
+        let about = format!("{} {subject}", wanted.approval);
         let act = self.act(&who.party.to_string(), REQUEST, &about, Outcome::Done);
-        let (community, subject) = (self.community, format!("order {hash}"));
+        let community = self.community;
         let consent = self
             .db
             .transact(move |tx| {
@@ -63,7 +103,7 @@ impl Identity {
                     let newest = newest.map(|newest| newest.at(now));
                     match newest.filter(|newest| newest.state != ApprovalState::Expired) {
                         Some(newest) if newest.state == ApprovalState::Refused => {
-                            let title = "A member of staff refused to have this order signed";
+                            let title = "A member of staff refused to have this signed";
                             Err(Problem::refused("APPROVAL_REFUSED", title).into())
                         }
                         Some(newest) => anyhow::Ok(newest),
@@ -112,8 +152,8 @@ impl Identity {
         Ok(Page { items, next: page.next })
     }
 
-    /// Consents to the request `id`: an order may be signed, a limit is in force. For operators and
-    /// admins.
+    /// Consents to the request `id`: an order or a payout may be signed, a limit is in force. For
+    /// operators and admins.
     ///
     /// Refused with `FOUR_EYES` for who asked and whose account it is, and with `DECIDED` when
     /// somebody has decided or it is too late.
@@ -137,6 +177,9 @@ impl Identity {
         let found = self.approval(id).await?;
         let about = match found.kind {
             ApprovalKind::Order => format!("{id} order of {} for {}", found.account, found.amount),
+            ApprovalKind::Payout => {
+                format!("{id} payout of {} for {}", found.account, found.amount)
+            }
             ApprovalKind::Limit => format!("{id} limit of {} to {}", found.account, found.amount),
         };
         if found.concerns(who.party, who.account) {
@@ -146,7 +189,7 @@ impl Identity {
         }
         let to = match (action, found.kind) {
             (REFUSE, _) => ApprovalState::Refused,
-            (_, ApprovalKind::Order) => ApprovalState::Approved,
+            (_, ApprovalKind::Order | ApprovalKind::Payout) => ApprovalState::Approved,
             (_, ApprovalKind::Limit) => ApprovalState::Done,
         };
         let act = self.act(&by, action, &about, Outcome::Done);

@@ -126,6 +126,7 @@ impl Identity {
             kind: ApprovalKind::Limit,
             amount: daily,
             order: None,
+            payout: None,
             state: ApprovalState::Open,
             requested_by: who.party,
             requested_at: now,

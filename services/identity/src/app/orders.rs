@@ -1,21 +1,23 @@
-//! Signing orders with held keys.
+//! Signing orders and payouts with held keys.
 
 use access::Action;
 use alloy_primitives::B256;
 use anyhow::{Context, Result};
-use contracts::{OrderTerms, Side};
+use calendar::Timestamp;
+use contracts::{OrderTerms, PayoutTerms, Side};
 use keys::{SecretKey, Signature};
 use serde::Serialize;
 use service::{Principal, Problem};
+use units::Money;
 use utoipa::ToSchema;
 
+use super::approvals::ToSign;
 use super::limits::beyond_limit;
 use super::people::purpose;
 use crate::Identity;
 use crate::db::people::Holder;
 use crate::db::{grid, people};
-use crate::domain::approvals::{Approval, ApprovalState};
-use crate::domain::audit::Outcome;
+use crate::domain::approvals::{Approval, ApprovalKind};
 use crate::domain::limits::amount_of;
 
 /// A signature of an order.
@@ -29,10 +31,21 @@ pub struct SignedOrder {
     pub signature: Signature,
 }
 
-/// What became of the wish to have an order signed.
-pub enum Signing {
+/// The signatures of a payout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SignedPayout {
+    /// For the market: out of trading. 64 bytes (EIP-2098).
+    #[schema(value_type = String)]
+    pub withdrawal: Signature,
+    /// For the token: destroyed, to be paid out. 64 bytes (EIP-2098).
+    #[schema(value_type = String)]
+    pub redemption: Signature,
+}
+
+/// What became of the wish to have something signed.
+pub enum Signing<S> {
     /// It is signed.
-    Signed(SignedOrder),
+    Signed(S),
     /// It is large: a member of staff has to consent, then it is asked for again.
     Waits(Approval),
 }
@@ -49,7 +62,7 @@ impl Identity {
         &self,
         who: &Principal,
         terms: &OrderTerms,
-    ) -> Result<Signing, Problem> {
+    ) -> Result<Signing<SignedOrder>, Problem> {
         let mut conn = self.db.read().acquire().await.context("looking for an account")?;
         let holder = people::holder_of_address(&mut conn, terms.account).await?;
         let point = grid::connection_point(&mut conn, terms.connection_point).await?;
@@ -70,32 +83,69 @@ impl Identity {
             let title = "The connection point is not the account's";
             return Err(Problem::refused("CONNECTION_POINT", title));
         }
-        let key = self.held_key(&holder)?.ok_or_else(|| {
-            Problem::refused(
-                "OWN_KEY",
-                "Only the account's owner has its key: sign with the wallet",
-            )
-        })?;
+        let key = self.held_key(&holder)?.ok_or_else(own_key)?;
         let hash = terms.hash(self.place.chain_id, self.place.market);
-        let sign = || Signing::Signed(SignedOrder { hash, signature: key.sign(hash) });
-        let amount = amount_of(terms).map_err(|_| beyond_limit())?;
-        if amount <= self.settings.limits.approval_above {
-            self.spend(holder.account, hash, amount).await?;
-            return Ok(sign());
+        let begin = Timestamp::from_seconds(i64::try_from(terms.slot).unwrap_or(i64::MAX));
+        let what = ToSign {
+            kind: ApprovalKind::Order,
+            hash,
+            amount: amount_of(terms).map_err(|_| beyond_limit())?,
+            order: Some(Box::new(terms.clone())),
+            payout: None,
+            until: Some(begin),
+        };
+        Ok(match self.let_sign(who, holder.account, (Action::SignOrder, what)).await? {
+            None => Signing::Signed(SignedOrder { hash, signature: key.sign(hash) }),
+            Some(approval) => Signing::Waits(approval),
+        })
+    }
+
+    /// Signs both requests of a payout with the held key of the caller's account.
+    ///
+    /// Refused with 403 for another's account, `OWN_KEY` when only the owner has the key, `AMOUNT`
+    /// for nothing or less, `SIGNING_LIMIT` when it is more than is signed in a day; a large one
+    /// with `APPROVAL_REFUSED`, and with `APPROVALS_OPEN` when too many requests of the account
+    /// wait.
+    pub async fn sign_payout(
+        &self,
+        who: &Principal,
+        terms: &PayoutTerms,
+    ) -> Result<Signing<SignedPayout>, Problem> {
+        let mut conn = self.db.read().acquire().await.context("looking for an account")?;
+        let holder = people::holder_of_address(&mut conn, terms.account).await?;
+        drop(conn);
+        let holder = holder.ok_or_else(|| Problem::not_found("account"))?;
+        let (thing, about) = (self.thing_of(holder.account), holder.account.to_string());
+        self.require(who, Action::WithdrawCash, thing, &about).await?;
+        if !destination_is_plain(terms) {
+            let detail = "creditor and iban: as they were prepared";
+            return Err(Problem::malformed(detail));
         }
-        let approval = self.consent(who, holder.account, terms, hash, amount).await?;
-        match approval.state {
-            ApprovalState::Done => Ok(sign()),
-            ApprovalState::Approved => {
-                self.spend(holder.account, hash, amount).await?;
-                let about = format!("{} order {hash}", approval.approval);
-                let by = who.party.to_string();
-                let act = self.act(&by, Action::SignOrder.name(), &about, Outcome::Done);
-                self.use_up(&approval, act).await?;
-                Ok(sign())
-            }
-            _ => Ok(Signing::Waits(approval)),
+        if terms.amount <= Money::ZERO {
+            return Err(Problem::refused("AMOUNT", "A payout is of more than nothing"));
         }
+        let key = self.held_key(&holder)?.ok_or_else(own_key)?;
+        let place = self.place;
+        let hashes = (
+            terms.withdrawal_hash(place.chain_id, place.market),
+            terms.redemption_hash(place.chain_id, place.token),
+        );
+        let (Ok(withdrawal), Ok(redemption)) = hashes else { return Err(beyond_limit()) };
+        let what = ToSign {
+            kind: ApprovalKind::Payout,
+            hash: redemption,
+            amount: terms.amount,
+            order: None,
+            payout: Some(Box::new(terms.clone())),
+            until: None,
+        };
+        Ok(match self.let_sign(who, holder.account, (Action::WithdrawCash, what)).await? {
+            None => Signing::Signed(SignedPayout {
+                withdrawal: key.sign(withdrawal),
+                redemption: key.sign(redemption),
+            }),
+            Some(approval) => Signing::Waits(approval),
+        })
     }
 
     /// The key of `holder`, if it is held here.
@@ -105,4 +155,21 @@ impl Identity {
         let bytes = <&[u8; 32]>::try_from(&secret[..]).context("a key has 32 bytes")?;
         Ok(Some(SecretKey::from_bytes(bytes)?))
     }
+}
+
+/// The most characters of a name and of an account number.
+const CREDITOR_CHARS_MAX: usize = 70;
+const IBAN_CHARS_MAX: usize = 34;
+
+/// Whether who decides sees where the money goes as it is hashed: nothing that is not shown.
+fn destination_is_plain(terms: &PayoutTerms) -> bool {
+    let PayoutTerms { creditor, iban, .. } = terms;
+    let named = !creditor.is_empty() && creditor.trim() == creditor;
+    let short = creditor.chars().count() <= CREDITOR_CHARS_MAX && iban.len() <= IBAN_CHARS_MAX;
+    let number = |char: char| char.is_ascii_uppercase() || char.is_ascii_digit();
+    named && short && !creditor.chars().any(char::is_control) && iban.chars().all(number)
+}
+
+fn own_key() -> Problem {
+    Problem::refused("OWN_KEY", "Only the account's owner has its key: sign with the wallet")
 }

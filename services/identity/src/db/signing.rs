@@ -83,7 +83,9 @@ pub(crate) async fn insert_approval(
     subject: &str,
     approval: &Approval,
 ) -> Result<()> {
-    let terms = approval.order.as_ref().map(serde_json::to_string).transpose()?;
+    let order = approval.order.as_ref().map(serde_json::to_string).transpose()?;
+    let payout = approval.payout.as_ref().map(serde_json::to_string).transpose()?;
+    let terms = order.or(payout);
     query(
         "insert into approval (id, account, community, kind, subject, amount, terms, state, \
          requested_by, requested_at, expires_at) \
@@ -206,16 +208,21 @@ fn read(row: &AnyRow) -> Result<(i64, Approval)> {
     let (kind, state): (String, String) = (row.try_get(3)?, row.try_get(6)?);
     let (terms, decided_by): (Option<String>, Option<String>) = (row.try_get(5)?, row.try_get(10)?);
     let decided_at: Option<i64> = row.try_get(11)?;
+    let kind = match kind.as_str() {
+        "order" => ApprovalKind::Order,
+        "payout" => ApprovalKind::Payout,
+        "limit" => ApprovalKind::Limit,
+        other => bail!("an approval of the kind {other:?}"),
+    };
+    let is_payout = kind == ApprovalKind::Payout;
+    let (order, payout) = if is_payout { (None, terms) } else { (terms, None) };
     let approval = Approval {
         approval: parsed(row, 1)?,
         account: parsed(row, 2)?,
-        kind: match kind.as_str() {
-            "order" => ApprovalKind::Order,
-            "limit" => ApprovalKind::Limit,
-            other => bail!("an approval of the kind {other:?}"),
-        },
+        kind,
         amount: Money::from_n(row.try_get(4)?),
-        order: terms.map(|terms| serde_json::from_str(&terms)).transpose()?,
+        order: order.map(|terms| serde_json::from_str(&terms)).transpose()?,
+        payout: payout.map(|terms| serde_json::from_str(&terms)).transpose()?,
         state: match state.as_str() {
             "open" => ApprovalState::Open,
             "approved" => ApprovalState::Approved,

@@ -1,13 +1,13 @@
 //! Four eyes: what one person asks for and another one decides.
 //!
 //! ```text
-//! open ──> approved ──> done     an order: signed; a limit: in force, at once
+//! open ──> approved ──> done     an order, a payout: signed; a limit: in force, at once
 //!   │ └──> refused
 //!   └────> expired               so does what was approved and not used
 //! ```
 
 use calendar::Timestamp;
-use contracts::OrderTerms;
+use contracts::{OrderTerms, PayoutTerms};
 use ids::{AccountId, PartyId, Uuid};
 use serde::{Deserialize, Serialize};
 use units::Money;
@@ -24,6 +24,8 @@ pub(crate) const KEPT_SECONDS: i64 = 90 * 24 * 3600;
 pub enum ApprovalKind {
     /// To sign one order.
     Order,
+    /// To sign one payout to a bank.
+    Payout,
     /// To raise the limit of what is signed in a day.
     Limit,
 }
@@ -55,13 +57,17 @@ pub struct Approval {
     pub account: AccountId,
     /// What consent is asked for.
     pub kind: ApprovalKind,
-    /// What the order counts, or the limit that is wanted.
+    /// What the order counts or the payout is, or the limit that is wanted.
     #[schema(value_type = String, example = "2500")]
     pub amount: Money,
     /// The order, as it shall be signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub order: Option<Box<OrderTerms>>,
+    /// The payout, as it shall be signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub payout: Option<Box<PayoutTerms>>,
     /// Where it is.
     pub state: ApprovalState,
     /// Who asked.
@@ -88,6 +94,7 @@ impl ApprovalKind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             ApprovalKind::Order => "order",
+            ApprovalKind::Payout => "payout",
             ApprovalKind::Limit => "limit",
         }
     }
@@ -132,6 +139,7 @@ mod tests {
             kind: ApprovalKind::Limit,
             amount: Money::ZERO,
             order: None,
+            payout: None,
             state,
             requested_by: PartyId::derived("ada"),
             requested_at: Timestamp::from_seconds(0),

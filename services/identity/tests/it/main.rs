@@ -7,6 +7,7 @@ mod grid;
 mod keys;
 mod limits;
 mod orders;
+mod payouts;
 mod people;
 mod server;
 mod tokens;

@@ -24,6 +24,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const PLACE: Place = Place {
     chain_id: 7_701,
     market: Address::repeat_byte(0xaa),
+    token: Address::repeat_byte(0xcc),
     meters: Address::repeat_byte(0xbb),
 };
 

@@ -27,7 +27,7 @@ export function Approvals() {
   return (
     <>
       <Card title="Waiting for consent" id="approvals">
-        <p className="hint">Who asked cannot decide. An order is signed when its owner sends it again.</p>
+        <p className="hint">Who asked cannot decide. An order or a payout is signed when its owner sends it again.</p>
         {error && <Notice tone="bad">{error}</Notice>}
         <Load of={requests}>
           {(page) => (

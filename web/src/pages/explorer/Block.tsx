@@ -165,7 +165,7 @@ function Transactions({ block }: { block: BlockDetail }) {
   );
 }
 
-/** "TradeSettled × 3, SlotCleared". */
+/** "TradeCreated × 3, SlotCleared". */
 function namesOf(events: { name?: string }[]): string {
   const counts = new Map<string, number>();
   for (const event of events) {

@@ -19,7 +19,7 @@ export function TradeView({ id }: { id: string }) {
                 ["Slot", utc(data.slot)],
                 ["Seller", <Hash key="s" value={data.seller} href={`/explorer/address/${data.seller}`} full />],
                 ["Buyer", <Hash key="b" value={data.buyer} href={`/explorer/address/${data.buyer}`} full />],
-                ["Agreed", `${kwh(data.quantity_wh)} kWh at $${price(data.price)}/kWh`],
+                ["Agreed", `${kwh(data.quantity_wh)} kWh at ${agreedPrice(data)}`],
                 ["Buyer's escrow", `$${money(data.escrow, 9)}`],
                 ["Seller's collateral", `$${money(data.collateral, 9)}`],
                 ["Clearing", <Hash key="c" value={data.clearing} full />],
@@ -42,6 +42,12 @@ export function TradeView({ id }: { id: string }) {
   );
 }
 
+/** One price, or what the buyer pays and the seller gets. */
+function agreedPrice({ price: bought, sell_price: sold }: ChainTrade): string {
+  if (bought === sold) return `$${price(bought)}/kWh`;
+  return `$${price(bought)}/kWh for the buyer, $${price(sold)}/kWh for the seller`;
+}
+
 function Outcome({ trade }: { trade: ChainTrade }) {
   const { outcome } = trade;
   if (!outcome) return <Empty>The meters have not spoken yet: the money waits in escrow.</Empty>;
@@ -56,8 +62,10 @@ function Outcome({ trade }: { trade: ChainTrade }) {
         ["To the seller", dollars(outcome.seller_net)],
         ["To the network", dollars(outcome.network)],
         ["To the platform", dollars(outcome.platform)],
+        ["Difference of the prices, to the pot", dollars(outcome.difference)],
         ["Made whole, to the buyer", dollars(outcome.make_whole)],
         ["Compensation, to the seller", dollars(outcome.compensation)],
+        ["Imbalance, to who balances the grid", dollars(outcome.imbalance)],
         ["Back to the buyer", dollars(outcome.refund)],
         ["Collateral back to the seller", dollars(outcome.collateral_back)],
       ]}

@@ -10,7 +10,8 @@ export const TONES: Record<Approval["state"], Tone> = {
 };
 
 /** What is asked for, in words. */
-export function subjectOf({ kind, order, amount }: Approval): string {
+export function subjectOf({ kind, order, payout, amount }: Approval): string {
+  if (payout) return `Pay out $${money(amount, 2)} to ${payout.creditor}, ${payout.iban}`;
   if (kind === "limit" || !order) return `Sign up to $${money(amount, 2)} a day`;
   return `${order.side === "buy" ? "Buy" : "Sell"} ${kwh(order.quantity)} kWh, worth $${money(amount, 2)}`;
 }
@@ -38,27 +39,35 @@ function Limit({ limit }: { limit: SigningLimit }) {
           ["At most in a day (UTC)", `$${money(limit.daily, 2)}`],
           ["Signed today", `$${money(limit.signed_today, 2)}`],
           ["Left today", `$${money(left > 0n ? left : 0n, 2)}`],
-          ["Needs the operator's consent", `orders above $${money(limit.approval_above, 2)}`],
+          ["Needs the operator's consent", `orders and payouts above $${money(limit.approval_above, 2)}`],
         ]}
       />
       <p className="hint">
-        Orders count with their amount times their limit price. The limit is what somebody could spend who got into
+        Orders count with their amount times their limit price, payouts with their amount. The limit is what somebody could spend who got into
         your account.
       </p>
     </>
   );
 }
 
+const OVER = "The request is over: the operator has to decide again";
+
 function Requests({ items, onChange }: { items: Approval[]; onChange: () => void }) {
   const [outcome, setOutcome] = useState<string | Error>();
-  const place = async ({ order }: Approval) => {
-    if (!order) return;
+  const place = async ({ order, payout }: Approval) => {
     setOutcome(undefined);
     try {
-      const signed = await api.signOrder(order);
-      if (!("signature" in signed)) throw new Error("The request is over: the operator has to decide again");
-      await api.placeOrder(order, signed.signature);
-      setOutcome("The order is in the book.");
+      if (order) {
+        const signed = await api.signOrder(order);
+        if (!("signature" in signed)) throw new Error(OVER);
+        await api.placeOrder(order, signed.signature);
+        setOutcome("The order is in the book.");
+      } else if (payout) {
+        const signed = await api.signPayout(payout);
+        if (!("withdrawal" in signed)) throw new Error(OVER);
+        await api.requestPayout(payout, signed);
+        setOutcome("The payout is on its way.");
+      }
     } catch (problem) {
       setOutcome(problem as Error);
     }
@@ -83,10 +92,10 @@ function Requests({ items, onChange }: { items: Approval[]; onChange: () => void
             head: "Actions",
             hideHead: true,
             cell: (item) =>
-              item.kind === "order" &&
+              item.kind !== "limit" &&
               item.state === "approved" && (
                 <button type="button" className="small" onClick={() => place(item)}>
-                  Place it
+                  {item.kind === "order" ? "Place it" : "Pay it out"}
                 </button>
               ),
           },

@@ -1,0 +1,105 @@
+//! What an account signs to be paid out at its bank: a withdrawal from the market, and a redemption
+//! of the tokens that it brings.
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+use serde::{Deserialize, Serialize};
+use units::{Money, Overflow};
+
+use crate::calls::tokens;
+use crate::requests::{Redemption, redemption, withdrawal};
+
+/// A payout as both its signatures mean it.
+///
+/// The chain sees the hash of where to, and nothing of what is in it: the salt keeps account
+/// numbers from being tried out. Who shows the salt proves where the money was asked to go.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PayoutTerms {
+    /// Whose cash.
+    pub account: Address,
+    /// How much.
+    pub amount: Money,
+    /// Whose bank account, without spaces around.
+    pub creditor: String,
+    /// The bank account's number, without spaces, in capital letters.
+    pub iban: String,
+    /// 32 random bytes.
+    pub salt: B256,
+}
+
+impl PayoutTerms {
+    /// The hash of where to: `keccak(salt || iban || 0 || creditor)`.
+    pub fn destination(&self) -> B256 {
+        let (iban, creditor) = (self.iban.as_bytes(), self.creditor.as_bytes());
+        keccak256([self.salt.as_slice(), iban, &[0], creditor].concat())
+    }
+
+    /// The nonce of both signatures: the last 16 bytes of the destination, so that a destination is
+    /// paid once.
+    pub fn nonce(&self) -> U256 {
+        U256::from_be_slice(&self.destination().as_slice()[16..])
+    }
+
+    /// What is redeemed.
+    pub fn redemption(&self) -> Redemption {
+        Redemption {
+            account: self.account,
+            amount: self.amount,
+            destination: self.destination(),
+            nonce: self.nonce(),
+        }
+    }
+
+    /// The hash that the account signs for the market. Refused where the amount is negative.
+    pub fn withdrawal_hash(&self, chain_id: u64, market: Address) -> Result<B256, Overflow> {
+        Ok(withdrawal(chain_id, market, self.account, tokens(self.amount)?, self.nonce()))
+    }
+
+    /// The hash that the account signs for the token. Refused where the amount is negative.
+    pub fn redemption_hash(&self, chain_id: u64, token: Address) -> Result<B256, Overflow> {
+        redemption(chain_id, token, &self.redemption())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms() -> PayoutTerms {
+        PayoutTerms {
+            account: Address::repeat_byte(1),
+            amount: Money::from_n(5),
+            creditor: "Hanna Heron".to_owned(),
+            iban: "DE89370400440532013000".to_owned(),
+            salt: B256::repeat_byte(7),
+        }
+    }
+
+    #[test]
+    fn a_destination_is_of_its_salt_number_and_name() {
+        let one = terms().destination();
+        assert_eq!(one, terms().destination());
+        for other in [
+            PayoutTerms { creditor: "Hanna Hero".to_owned(), ..terms() },
+            PayoutTerms { iban: "NO9386011117947".to_owned(), ..terms() },
+            PayoutTerms { salt: B256::repeat_byte(8), ..terms() },
+        ] {
+            assert_ne!(other.destination(), one, "{other:?}");
+        }
+        let (iban, creditor) = ("DE89370400440532013000H".to_owned(), "anna Heron".to_owned());
+        assert_ne!(PayoutTerms { iban, creditor, ..terms() }.destination(), one);
+    }
+
+    #[test]
+    fn the_signatures_are_of_the_amount_and_the_destination() {
+        let place = Address::repeat_byte(9);
+        let more = PayoutTerms { amount: Money::from_n(6), ..terms() };
+        let elsewhere = PayoutTerms { salt: B256::repeat_byte(8), ..terms() };
+        for other in [&more, &elsewhere] {
+            assert_ne!(other.withdrawal_hash(1, place), terms().withdrawal_hash(1, place));
+            assert_ne!(other.redemption_hash(1, place), terms().redemption_hash(1, place));
+        }
+        let less = PayoutTerms { amount: Money::from_n(-1), ..terms() };
+        assert_eq!(less.withdrawal_hash(1, place), Err(Overflow));
+    }
+}

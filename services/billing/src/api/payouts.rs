@@ -1,0 +1,369 @@
+//! Money out, to an account's bank.
+
+use access::Action;
+use actix_web::web::{Data, Json, Path, Query};
+use actix_web::{HttpRequest, HttpResponse, get, post};
+use alloy_primitives::B256;
+use calendar::Timestamp;
+use contracts::PayoutTerms;
+use ids::{AccountId, PayoutId};
+use keys::Signature;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use service::{Page, PageQuery, Principal, Problem, Problems};
+use units::Money;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{account_of, idempotency_key, may};
+use crate::Billing;
+use crate::app::payouts::{Destination, Prepared, Wanted};
+use crate::db::members::{self, Account};
+use crate::db::payouts::{self, Payout};
+use crate::domain::payout::{PayoutState, end_to_end_id};
+
+/// What a payout costs the account: the operator pays for its transactions.
+const FEE: Money = Money::ZERO;
+
+/// How much, and where to.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PayoutWish {
+    /// How much, in major units.
+    #[schema(example = "25.00")]
+    amount: String,
+    /// Whose bank account, 1 to 70 characters.
+    creditor: String,
+    /// The bank account.
+    #[schema(example = "DE89370400440532013000")]
+    iban: String,
+}
+
+/// What is signed to be paid out. Nothing is kept of it until it is asked for.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct PreparedPayout {
+    /// Which identity signs where it holds the key.
+    pub(crate) terms: PayoutTermsView,
+    /// The hash of salt, bank account and name: all that the chain sees of where to.
+    pub(crate) destination: String,
+    /// The nonce of both signatures, as 0x and hex digits.
+    pub(crate) nonce: String,
+    /// What a wallet signs for the market (EIP-712).
+    #[schema(value_type = Object)]
+    pub(crate) withdrawal: Value,
+    /// What a wallet signs for the token (EIP-712).
+    #[schema(value_type = Object)]
+    pub(crate) redemption: Value,
+    /// What the amount is in (ISO 4217).
+    pub(crate) currency: String,
+    /// What it costs, in major units.
+    pub(crate) fee: String,
+    /// Seconds until the money is out of the market and the bank can be asked.
+    pub(crate) delay_seconds: u64,
+}
+
+/// A payout as it is signed.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = PayoutTerms)]
+pub(crate) struct PayoutTermsView {
+    /// The address of the account.
+    pub(crate) account: String,
+    /// How much, in major units.
+    pub(crate) amount: String,
+    /// Whose bank account.
+    pub(crate) creditor: String,
+    /// The bank account, without spaces.
+    pub(crate) iban: String,
+    /// 32 random bytes.
+    pub(crate) salt: String,
+}
+
+/// A payout that is asked for.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewPayout {
+    /// How much, in major units.
+    #[schema(example = "25.00")]
+    amount: String,
+    /// Whose bank account, 1 to 70 characters.
+    creditor: String,
+    /// The bank account.
+    #[schema(example = "DE89370400440532013000")]
+    iban: String,
+    /// As it was prepared.
+    salt: String,
+    /// The account's signature for the market, 64 bytes (EIP-2098).
+    withdrawal_signature: String,
+    /// The account's signature for the token, 64 bytes (EIP-2098).
+    redemption_signature: String,
+}
+
+/// Money on its way to a bank.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct PayoutView {
+    /// The payout.
+    #[schema(format = "uuid")]
+    pub(crate) id: String,
+    /// Whose money.
+    #[schema(format = "uuid")]
+    pub(crate) account: String,
+    /// How much, in major units.
+    pub(crate) amount: String,
+    /// Whose bank account.
+    pub(crate) creditor: String,
+    /// The bank account.
+    pub(crate) iban: String,
+    /// With the bank account and the name it hashes to the destination.
+    pub(crate) salt: String,
+    /// What the chain says of where to: `keccak(salt || iban || 0 || creditor)`.
+    pub(crate) destination: String,
+    /// What the payment is called from end to end.
+    pub(crate) end_to_end_id: String,
+    /// `requested`, `withdrawing`, `withdrawn`, `redeemed`, `ordered`, `paid`, `returned` or
+    /// `failed`.
+    pub(crate) state: String,
+    /// Why it failed, as the contract says, or came back, as the bank says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// When it leaves the market, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub(crate) available_at: Option<String>,
+    /// The file with which the bank was asked last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<String>,
+    /// When it was asked for.
+    #[schema(format = DateTime)]
+    pub(crate) at: String,
+}
+
+/// Which payouts.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PayoutsQuery {
+    /// The account; the caller's own when absent, and all of the community for staff.
+    account: Option<String>,
+    /// Only those in this state.
+    state: Option<String>,
+    /// Items wanted, 1 to 1000; 100 when absent.
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+pub(super) fn view(payout: &Payout) -> PayoutView {
+    let available = Some(payout.available.cast_signed()).filter(|seconds| *seconds > 0);
+    let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    PayoutView {
+        id: payout.id.to_string(),
+        account: payout.account.to_string(),
+        amount: payout.amount.to_string(),
+        creditor: payout.creditor.clone(),
+        iban: payout.iban.to_string(),
+        salt: payout.salt.to_string(),
+        destination: payout.destination.to_string(),
+        end_to_end_id: end_to_end_id(payout.id, payout.attempt),
+        state: payout.state.name().to_owned(),
+        reason: some(&payout.reason),
+        available_at: available.map(|seconds| Timestamp::from_seconds(seconds).to_string()),
+        file: some(&payout.file),
+        at: payout.at.to_string(),
+    }
+}
+
+/// What to sign to be paid out: by a wallet, or with `/v1/signatures/payout` where the key is held.
+#[utoipa::path(
+    tag = "billing",
+    request_body = PayoutWish,
+    responses((status = 200, body = PreparedPayout), Problems)
+)]
+#[post("/v1/payouts/prepare")]
+pub(crate) async fn prepare_payout(
+    billing: Data<Billing>,
+    caller: Principal,
+    Json(wish): Json<PayoutWish>,
+) -> Result<Json<PreparedPayout>, Problem> {
+    let account = own_account(&billing, &caller).await?;
+    let iban = parsed("iban", &wish.iban)?;
+    let to = Destination { creditor: wish.creditor, iban };
+    let prepared = billing.prepare_payout(&account, amount(&wish.amount)?, to).await?;
+    Ok(Json(shown(&billing, prepared)))
+}
+
+/// Pays out to a bank what was signed for it.
+///
+/// The money leaves the market after its delay, its tokens are destroyed, and the community's bank
+/// is asked to pay. Repeating a request with the same `Idempotency-Key` answers with the payout as
+/// it is. Refused with `AMOUNT`, `NO_BANK_ACCOUNT`, `NOT_SIGNED`, `NOT_ENOUGH_FREE` and
+/// `PAYOUTS_OPEN`.
+#[utoipa::path(
+    tag = "billing",
+    params(("Idempotency-Key" = String, Header, description = "Names the payout")),
+    request_body = NewPayout,
+    responses((status = 201, body = PayoutView), Problems)
+)]
+#[post("/v1/payouts")]
+pub(crate) async fn request_payout(
+    billing: Data<Billing>,
+    caller: Principal,
+    request: HttpRequest,
+    Json(new): Json<NewPayout>,
+) -> Result<HttpResponse, Problem> {
+    let account = own_account(&billing, &caller).await?;
+    let key = idempotency_key(&request)?;
+    let iban: iso20022::Iban = parsed("iban", &new.iban)?;
+    let salt: B256 = parsed("salt", &new.salt)?;
+    let terms = PayoutTerms {
+        account: account.address,
+        amount: amount(&new.amount)?,
+        creditor: new.creditor,
+        iban: iban.to_string(),
+        salt,
+    };
+    let withdrawal: Signature = parsed("withdrawal_signature", &new.withdrawal_signature)?;
+    let redemption: Signature = parsed("redemption_signature", &new.redemption_signature)?;
+    let wanted = Wanted { terms, iban, withdrawal, redemption };
+    let payout = billing.request_payout(&account, key, wanted, billing.now()).await?;
+    Ok(HttpResponse::Created().json(view(&payout)))
+}
+
+/// Payouts, newest first: the caller's own, or for staff all of the community.
+#[utoipa::path(
+    tag = "billing",
+    params(PayoutsQuery),
+    responses((status = 200, body = Page<PayoutView>), Problems)
+)]
+#[get("/v1/payouts")]
+pub(crate) async fn list_payouts(
+    billing: Data<Billing>,
+    caller: Principal,
+    Query(query): Query<PayoutsQuery>,
+) -> Result<Json<Page<PayoutView>>, Problem> {
+    let everybody = query.account.is_none() && may(&caller, Action::ReadAccount, None);
+    let account: Option<AccountId> = match everybody {
+        true => None,
+        false => Some(account_of(&billing, &caller, query.account.as_deref()).await?.account),
+    };
+    let state = match query.state.as_deref() {
+        None => None,
+        Some(name) => {
+            Some(PayoutState::of(name).ok_or_else(|| Problem::malformed("state: unknown"))?)
+        }
+    };
+    let limit = PageQuery { limit: query.limit, cursor: None }.limit();
+    let before = before(query.cursor.as_deref())?;
+    let of = (caller.community, account);
+    let found = payouts::page(&billing.db, of, state, before, limit).await?;
+    let full = found.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = found.last().filter(|_| full).map(|(number, _)| number.to_string());
+    Ok(Json(Page { items: found.iter().map(|(_, payout)| view(payout)).collect(), next }))
+}
+
+/// One payout. For whose it is, and for staff.
+#[utoipa::path(
+    tag = "billing",
+    params(("id" = String, Path, description = "The payout")),
+    responses((status = 200, body = PayoutView), Problems)
+)]
+#[get("/v1/payouts/{id}")]
+pub(crate) async fn get_payout(
+    billing: Data<Billing>,
+    caller: Principal,
+    id: Path<String>,
+) -> Result<Json<PayoutView>, Problem> {
+    let id: PayoutId = id.parse().map_err(|_| Problem::not_found("payout"))?;
+    let payout = payouts::find(&billing.db, caller.community, id).await?;
+    let visible = payout.filter(|payout| may(&caller, Action::ReadAccount, Some(payout.account)));
+    Ok(Json(view(&visible.ok_or_else(|| Problem::not_found("payout"))?)))
+}
+
+/// The place in a list that goes from high numbers to low ones.
+pub(super) fn before(cursor: Option<&str>) -> Result<i64, Problem> {
+    match cursor {
+        None => Ok(i64::MAX),
+        Some(cursor) => cursor.parse().map_err(|_| Problem::malformed("cursor: unknown")),
+    }
+}
+
+/// The caller's own account, where the caller may take cash out of it.
+async fn own_account(billing: &Billing, caller: &Principal) -> Result<Account, Problem> {
+    let own = caller.own_account()?;
+    if !may(caller, Action::WithdrawCash, Some(own)) {
+        return Err(Problem::forbidden());
+    }
+    let account = members::account(&billing.db, own).await?;
+    let account = account.filter(|account| account.community == caller.community);
+    account.ok_or_else(|| Problem::not_found("account"))
+}
+
+fn amount(text: &str) -> Result<Money, Problem> {
+    serde_json::from_value(text.into())
+        .map_err(|error| Problem::malformed(format!("amount: {error}")))
+}
+
+fn parsed<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, Problem>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error| Problem::malformed(format!("{name}: {error}")))
+}
+
+fn shown(billing: &Billing, prepared: Prepared) -> PreparedPayout {
+    let terms = &prepared.terms;
+    let (destination, nonce) = (terms.destination(), terms.nonce());
+    let (market, token) = (billing.deployment.market, billing.deployment.token);
+    let domain = |name: &str, contract| {
+        json!({
+            "name": name, "version": "1", "chainId": billing.chain_id,
+            "verifyingContract": contract,
+        })
+    };
+    // 1e-9 of the currency, as wallets show numbers of contracts.
+    let amount = terms.amount.n().to_string();
+    let mut withdrawn = json!({
+        "account": terms.account, "amount": amount, "nonce": nonce.to_string(),
+    });
+    let withdrawal = typed(
+        ("Withdrawal", &["account address", "amount uint256", "nonce uint256"]),
+        domain("Wattex EnergyMarket", market),
+        withdrawn.clone(),
+    );
+    withdrawn["destination"] = json!(destination);
+    let fields = ["account address", "amount uint256", "destination bytes32", "nonce uint256"];
+    let domain = domain("Wattex SettlementToken", token);
+    let redemption = typed(("Redemption", &fields), domain, withdrawn);
+    PreparedPayout {
+        destination: destination.to_string(),
+        nonce: format!("{nonce:#x}"),
+        withdrawal,
+        redemption,
+        currency: prepared.currency.to_string(),
+        fee: FEE.to_string(),
+        delay_seconds: prepared.delay,
+        terms: PayoutTermsView {
+            account: format!("{:#x}", terms.account),
+            amount: terms.amount.to_string(),
+            creditor: terms.creditor.clone(),
+            iban: terms.iban.clone(),
+            salt: terms.salt.to_string(),
+        },
+    }
+}
+
+/// Typed data as wallets take it (EIP-712). A field is its name and its type.
+fn typed((name, fields): (&str, &[&str]), domain: Value, message: Value) -> Value {
+    let of = |fields: &[&str]| -> Value {
+        let field = |field: &&str| {
+            let (name, kind) = field.split_once(' ').expect("a field is a name and a type");
+            json!({ "name": name, "type": kind })
+        };
+        fields.iter().map(field).collect()
+    };
+    let contract =
+        ["name string", "version string", "chainId uint256", "verifyingContract address"];
+    json!({
+        "types": { "EIP712Domain": of(&contract), name: of(fields) },
+        "primaryType": name,
+        "domain": domain,
+        "message": message,
+    })
+}

@@ -1,0 +1,169 @@
+import { useState } from "react";
+import * as api from "../../api";
+import { count, money, utc } from "../../format";
+import { useLoad } from "../../live";
+import { PAYOUT_STATES, spaced } from "../../payout";
+import type { Payout, PayoutFile, PayoutState } from "../../types";
+import { Card, Hash, Load, Notice, Table } from "../../ui";
+import { useUser } from "../../user";
+import { State } from "../wallet/Payouts";
+
+/** Payouts of the community, and the files with which its bank is asked to pay them. */
+export function Payouts() {
+  const { roles } = useUser();
+  const mayOrder = roles.includes("operator") || roles.includes("utility");
+  const [state, setState] = useState<PayoutState | "">("");
+  const [made, setMade] = useState(0);
+  const payouts = useLoad(`payouts ${state} ${made}`, () => api.payouts(state ? { state } : {}), ["block"]);
+  const [error, setError] = useState("");
+  const again = async (payout: Payout) => {
+    if (!confirm(`Ask the bank again to pay $${money(payout.amount, 2)} to ${payout.creditor}?`)) return;
+    setError("");
+    try {
+      await api.orderPayoutAgain(payout.id);
+    } catch (problem) {
+      setError((problem as Error).message);
+    }
+    payouts.reload();
+  };
+  return (
+    <>
+      <Card title="Payouts" id="payouts">
+        <div className="toolbar">
+          <label htmlFor="payout-state">State</label>
+          <select
+            id="payout-state"
+            value={state}
+            onChange={(event) => setState(event.target.value as PayoutState | "")}
+          >
+            <option value="">All</option>
+            {Object.entries(PAYOUT_STATES).map(([name, [text]]) => (
+              <option key={name} value={name}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </div>
+        {error && <Notice tone="bad">{error}</Notice>}
+        <Load of={payouts}>
+          {(page) => (
+            <Table
+              caption="Payouts of the community, newest first"
+              rows={page.items}
+              rowKey={(payout) => payout.id}
+              empty="No payout is here."
+              columns={[
+                { head: "Asked", cell: (payout) => utc(payout.at) },
+                { head: "Amount ($)", numeric: true, cell: (payout) => money(payout.amount, 2) },
+                { head: "To", cell: (payout) => payout.creditor },
+                { head: "IBAN", cell: (payout) => spaced(payout.iban) },
+                { head: "State", cell: (payout) => <State payout={payout} /> },
+                { head: "End-to-end id", cell: (payout) => <Hash value={payout.end_to_end_id} /> },
+                {
+                  head: "Actions",
+                  hideHead: true,
+                  cell: (payout) =>
+                    mayOrder &&
+                    payout.state === "returned" && (
+                      <button type="button" className="small" onClick={() => again(payout)}>
+                        Order again<span className="sr-only"> for {payout.creditor}</span>
+                      </button>
+                    ),
+                },
+              ]}
+            />
+          )}
+        </Load>
+      </Card>
+      {mayOrder && <Files onMade={() => setMade((times) => times + 1)} />}
+    </>
+  );
+}
+
+async function download(file: PayoutFile) {
+  const url = URL.createObjectURL(await api.payoutFile(file.id));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = `pain001-${file.id}.xml`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+function Files({ onMade }: { onMade: () => void }) {
+  const files = useLoad("payout files", api.payoutFiles);
+  // One key until a file is made: pressing twice makes one.
+  const [key, setKey] = useState(() => crypto.randomUUID());
+  const [busy, setBusy] = useState(false);
+  const [outcome, setOutcome] = useState<PayoutFile | Error>();
+  const run = async (work: () => Promise<PayoutFile | undefined>) => {
+    setBusy(true);
+    setOutcome(undefined);
+    try {
+      setOutcome(await work());
+    } catch (problem) {
+      setOutcome(problem as Error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const make = () =>
+    run(async () => {
+      const file = await api.makePayoutFile(key);
+      setKey(crypto.randomUUID());
+      files.reload();
+      onMade();
+      return file;
+    });
+  const fetchFile = (file: PayoutFile) =>
+    run(async () => {
+      await download(file);
+      return undefined;
+    });
+  return (
+    <Card
+      title="Bank files"
+      id="payout-files"
+      aside={
+        <button type="button" className="primary" onClick={make} disabled={busy}>
+          Make bank file
+        </button>
+      }
+    >
+      <p className="hint">
+        A file (pain.001) asks the bank to pay what waits. What was made stays as it is: give each to the bank once.
+      </p>
+      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
+      {outcome && !(outcome instanceof Error) && (
+        <Notice tone="good">
+          The file has {count(outcome.payments)} payments of {money(outcome.total, 2)} {outcome.currency} together.
+        </Notice>
+      )}
+      <Load of={files}>
+        {(page) => (
+          <Table
+            caption="Bank files, newest first"
+            rows={page.items}
+            rowKey={(file) => file.id}
+            empty="No file was made yet."
+            columns={[
+              { head: "Made", cell: (file) => utc(file.at) },
+              { head: "Message id", cell: (file) => <Hash value={file.id} /> },
+              { head: "Payments", numeric: true, cell: (file) => count(file.payments) },
+              { head: "Total", numeric: true, cell: (file) => `${money(file.total, 2)} ${file.currency}` },
+              { head: "Hash", cell: (file) => <Hash value={file.hash} /> },
+              {
+                head: "Actions",
+                hideHead: true,
+                cell: (file) => (
+                  <button type="button" className="small" onClick={() => fetchFile(file)} disabled={busy}>
+                    Download<span className="sr-only"> file {file.id}</span>
+                  </button>
+                ),
+              },
+            ]}
+          />
+        )}
+      </Load>
+    </Card>
+  );
+}

@@ -1,0 +1,32 @@
+import * as api from "../../api";
+import { useLoad } from "../../live";
+import { spaced } from "../../payout";
+import { Card, Facts, Hash, Load, Notice } from "../../ui";
+
+/** Where to transfer money to, and what to write, so that it is credited here. */
+export function PayIn({ reference }: { reference: string | undefined }) {
+  const bank = useLoad("bank account", api.bankAccount);
+  return (
+    <Card title="Pay money in" id="pay-in">
+      <Load of={bank}>
+        {(account) =>
+          account ? (
+            <>
+              <p className="hint">Transfer from your bank. The reference says that the money is yours.</p>
+              <Facts
+                items={[
+                  ["To", account.holder],
+                  ["IBAN", <span key="i">{spaced(account.iban)}</span>],
+                  ["Currency", account.currency],
+                  ["Reference", reference ? <Hash key="r" value={reference} full /> : "…"],
+                ]}
+              />
+            </>
+          ) : (
+            <Notice tone="info">The community has not said yet where to pay to.</Notice>
+          )
+        }
+      </Load>
+    </Card>
+  );
+}

@@ -1,0 +1,54 @@
+import * as api from "../../api";
+import { moment, money, utc } from "../../format";
+import { useLoad } from "../../live";
+import { PAYOUT_STATES, spaced } from "../../payout";
+import type { Payout } from "../../types";
+import { Badge, Card, Load, Table } from "../../ui";
+import { useUser } from "../../user";
+
+/** Where a payout is, and why it goes no further. */
+export function State({ payout, zone }: { payout: Payout; zone?: string | undefined }) {
+  const [text, tone] = PAYOUT_STATES[payout.state];
+  const until = payout.state === "withdrawing" && payout.available_at;
+  return (
+    <>
+      <Badge tone={tone}>{text}</Badge>
+      {until && <span className="muted"> until {moment(until, zone)}</span>}
+      {payout.reason && <span className="muted"> {payout.reason}</span>}
+    </>
+  );
+}
+
+/** The payouts of the own account. */
+export function Payouts({ zone }: { zone: string | undefined }) {
+  const account = useUser().account?.account;
+  const own = () => api.payouts(account ? { account } : {});
+  const payouts = useLoad("own payouts", own, ["block", "block_removed"]);
+  return (
+    <Card title="Payouts" id="payouts">
+      <Load of={payouts}>
+        {(page) => (
+          <Table
+            caption="Payouts, newest first"
+            rows={page.items}
+            rowKey={(payout) => payout.id}
+            empty="Nothing was paid out yet."
+            columns={[
+              {
+                head: "Asked",
+                cell: (payout) => (
+                  <time dateTime={payout.at} title={utc(payout.at)}>
+                    {moment(payout.at, zone)}
+                  </time>
+                ),
+              },
+              { head: "Amount ($)", numeric: true, cell: (payout) => money(payout.amount, 2) },
+              { head: "To", cell: (payout) => `${payout.creditor}, ${spaced(payout.iban)}` },
+              { head: "State", cell: (payout) => <State payout={payout} zone={zone} /> },
+            ]}
+          />
+        )}
+      </Load>
+    </Card>
+  );
+}
