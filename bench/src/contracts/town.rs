@@ -65,7 +65,9 @@ impl Town {
         let policy = Policy { slot_seconds: 900, ..testkit::policy("bench") };
         let (at, spec) = genesis(&operator, &policy, time, gas_limit);
         let (buyers, sellers) = (keys("buyer"), keys("seller"));
-        Self { operator, buyers, sellers, at, policy, spec, nonce: 0 }
+        // The genesis has called in the operator's name.
+        let nonce = spec.calls.len() as u64;
+        Self { operator, buyers, sellers, at, policy, spec, nonce }
     }
 
     /// Cash for every trader.
