@@ -145,6 +145,7 @@ pub enum Signature {
 
 /// An order of a batch; `filled` is what its clearing fills of it in all batches.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(clippy::large_enum_variant, reason = "hidden orders are rare, and there are few of any")]
 pub enum SignedOrder {
     /// With everything that the contract checks.
     Shown {

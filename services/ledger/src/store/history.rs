@@ -183,7 +183,7 @@ pub(super) fn leave(transaction: &WriteTransaction) -> Result<u64, StoreError> {
         rows.push(row);
     }
     // What was created stands before what was dropped, so that the first says where its RLP is.
-    changes.sort_unstable_by(|one, other| (one.hash, -one.more).cmp(&(other.hash, -other.more)));
+    changes.sort_unstable_by_key(|one| (one.hash, -one.more));
     let mut counted = Counted::open(transaction)?;
     for same in changes.chunk_by(|one, other| one.hash == other.hash) {
         let Change { hash, at: (row, place), .. } = &same[0];
