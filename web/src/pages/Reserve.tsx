@@ -218,9 +218,9 @@ function Limits() {
         and the market contract has it under your address.
       </p>
       <p>
-        <strong>What became of tokens that left the market contract.</strong> Whoever withdraws gets tokens; the
-        journal's bank account and debts shrink by as much. Until such tokens are destroyed there are more tokens than
-        the bank account has, and this page says that it does not add up.
+        <strong>Who has the tokens outside of the market contract.</strong> Whoever withdraws gets tokens, and they are
+        owed to whoever has them until they are redeemed and paid out. Tokens that their owner destroys without asking
+        for the money stay among the debts.
       </p>
       <p>
         <strong>Invoices.</strong> What is still to be paid by an invoice is not a token, and is not counted.
