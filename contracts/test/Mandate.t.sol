@@ -2,35 +2,13 @@
 pragma solidity 0.8.37;
 
 import {FillBatch, Mandate, Order, Reason} from "../src/Types.sol";
-import {Auction} from "./support/Auction.sol";
 import {Mandates} from "./support/Contracts.sol";
+import {Delegates} from "./support/Delegates.sol";
 import {Vm} from "./support/Vm.sol";
 import {Pair} from "./support/World.sol";
 
 /// What an account lets another sign for it, and that nothing outside of it is filled.
-contract MandateTest is Auction {
-    address private buyer;
-    address private seller;
-    address private delegate;
-
-    function setUp() public {
-        _begin();
-        register(policy());
-        (buyer, seller, delegate) = (account(1), account(2), account(50));
-        for (uint256 i = 1; i <= 10; ++i) fund(account(i), 100_000_000_000);
-    }
-
-    /// The buyer's order and the seller's, of which a delegate signs those of the sides.
-    function by(bool buys, bool sells) private view returns (Pair memory one) {
-        one = pair(buyer, seller, 1);
-        if (buys) delegated(one.buy, delegate);
-        if (sells) delegated(one.sell, delegate);
-    }
-
-    function filledOf(address of_, uint8 side) private view returns (uint256) {
-        return mandates().filled(of_, delegate, DAY, side);
-    }
-
+contract MandateTest is Delegates {
     // Granting
 
     function granting(

@@ -2,35 +2,13 @@
 pragma solidity 0.8.37;
 
 import {FillBatch, Mandate, Policy, Reason, Terms} from "../src/Types.sol";
-import {Auction} from "./support/Auction.sol";
 import {Market} from "./support/Contracts.sol";
+import {Delegates} from "./support/Delegates.sol";
 import {NaiveTrades} from "./support/NaiveTrades.sol";
 import {Pair} from "./support/World.sol";
 
 /// What is counted of the orders of delegates: by slot and by day, over all batches.
-contract MandateDayTest is Auction {
-    address private buyer;
-    address private seller;
-    address private delegate;
-
-    function setUp() public {
-        _begin();
-        register(policy());
-        (buyer, seller, delegate) = (account(1), account(2), account(50));
-        for (uint256 i = 1; i <= 10; ++i) fund(account(i), 100_000_000_000);
-    }
-
-    /// The buyer's order and the seller's, of which a delegate signs those of the sides.
-    function by(bool buys, bool sells) private view returns (Pair memory one) {
-        one = pair(buyer, seller, 1);
-        if (buys) delegated(one.buy, delegate);
-        if (sells) delegated(one.sell, delegate);
-    }
-
-    function filledOf(address of_, uint8 side) private view returns (uint256) {
-        return mandates().filled(of_, delegate, DAY, side);
-    }
-
+contract MandateDayTest is Delegates {
     /// Orders of a delegate for a slot of a day, of which `wh` are filled.
     function settledAt(uint64 slot, uint64 wh, Reason expected) private returns (FillBatch memory) {
         Terms memory terms = termsOf(policy());
