@@ -1,40 +1,43 @@
-//! Clearing a sealed batch of orders for one slot: who gets how much, at what price, from whom.
+//! Clearing the orders of one slot: who gets how much, at what price, from whom.
 //!
 //! ```text
-//! orders --fees--> energy prices --net own--> books --solve--> price, fills --pair--> trades
+//! orders --fees--> energy prices --net own--> books --mechanism--> prices, fills --pair--> trades
 //!                                     ^                 |
 //!                                     +-- drop one <----+  while a fill is below its min_fill
 //! ```
 //!
-//! The mechanism is a uniform-price call auction: the largest volume that can trade, the midpoint
-//! of the prices at which it does (on the tick), pro-rata at the marginal price level, largest
-//! remainder, ties by order hash.
+//! [`clear`] runs the mechanism that [`Rules`] name. All of them are pure functions of the same
+//! form, so a community may choose one for each slot, and researchers may compare them on one book:
+//! see [`Mechanism`] for what each does and [`Mechanism::properties`] for what it promises.
 //!
 //! Prices: a buyer's limit is all-in, a seller's is net. [`Rules::fees`] bring both to the energy
 //! price: bids lose network and buyer's fee, asks gain the seller's fee. An ask below zero counts
-//! as zero, so the price is never negative.
+//! as zero, so a price is never negative.
 //!
-//! Self-trade: an owner's own crossing orders are netted before the book is solved, best bid
-//! against best ask. What is left of one owner does not cross, so at one price it only buys or
-//! only sells, and no pairing can let it meet itself.
+//! Self-trade: in a batch an owner's own crossing orders are netted before the book is solved, best
+//! bid against best ask. What is left of one owner does not cross, so no pairing in merit order can
+//! let it meet itself.
 //!
 //! `min_fill`: an order filled above zero and below it is violated. The violated order with the
 //! lowest surplus is dropped and the book solved again, [`DROP_ROUNDS_MAX`] times one by one;
 //! from then on all violated orders of a round are dropped at once, so that it ends.
 //!
-//! Invariants: the answer does not depend on the order of the input; bought = sold; nobody trades
-//! outside the limit; what is left of the book does not cross.
-//! Deliberately absent: time, money, the chain, zones and their links.
+//! Invariants: bought = sold; nobody trades outside the limit; what buyers pay is what sellers get
+//! and what is named as difference; the answer of a batch mechanism does not depend on the order of
+//! the input.
+//! Deliberately absent: clocks, money accounts, the chain.
 #![forbid(unsafe_code)]
 
+mod mechanism;
 pub mod naive;
 mod pair;
 mod uniform;
 
-use ids::OrderId;
+use ids::{OrderId, ZoneId};
 use serde::{Deserialize, Serialize};
 use units::{Energy, Overflow, Price};
 
+pub use mechanism::{Mechanism, Properties};
 pub use pair::pair;
 
 /// How many rounds drop a single order for its `min_fill`; later ones drop all that are violated.
@@ -67,6 +70,10 @@ pub struct Order {
     pub min_fill: Energy,
     /// What breaks ties: the hash of the signed terms.
     pub hash: [u8; 32],
+    /// Its place in the journal: who came first, where time has priority.
+    pub sequence: u64,
+    /// The grid area of its connection point; matters where there is a network.
+    pub zone: ZoneId,
 }
 
 /// What is paid per watt-hour on top of the energy price, and what the seller pays of it.
@@ -93,14 +100,61 @@ impl Fees {
     }
 }
 
-/// How a community clears.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How a slot is cleared: with the orders, all that a clearing depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rules {
-    /// The price comes down to a multiple of this where the clearing interval has one. Above zero.
+    /// How prices and quantities are found.
+    pub mechanism: Mechanism,
+    /// A price that the mechanism chooses from an interval comes down to a multiple of this where
+    /// the interval has one. Above zero.
     pub tick: Price,
     /// The fees of the slot.
     pub fees: Fees,
+    /// What energy costs and brings outside of the market, for mechanisms that set the price by
+    /// rule.
+    #[serde(default)]
+    pub reference: Reference,
+    /// What a mechanism draws lots from: unknown to all when orders are placed.
+    #[serde(default)]
+    pub seed: [u8; 32],
+    /// Who gets which part, for static and cascade allocation; who is not named gets none.
+    #[serde(default)]
+    pub shares: Vec<Share>,
+}
+
+impl Rules {
+    /// The uniform-price call auction at its midpoint, without a network.
+    pub fn uniform(tick: Price, fees: Fees) -> Rules {
+        Rules {
+            mechanism: Mechanism::default(),
+            tick,
+            fees,
+            reference: Reference::default(),
+            seed: [0; 32],
+            shares: Vec::new(),
+        }
+    }
+}
+
+/// Prices of the slot outside of the market. Neither is negative, and feed-in is at most retail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// What the retailer takes for a watt-hour.
+    pub retail: Price,
+    /// What the retailer gives for a watt-hour.
+    pub feed_in: Price,
+}
+
+/// A member's part of what is allocated, in proportion to all parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    /// Who.
+    pub owner: [u8; 20],
+    /// How much, against the sum of all.
+    pub weight: u32,
 }
 
 /// What an order got.
@@ -123,43 +177,46 @@ pub struct Trade {
     pub seller: OrderId,
     /// How much; above zero.
     pub quantity: Energy,
+    /// The energy price that the buyer pays.
+    pub buy_price: Price,
+    /// The energy price that the seller gets; at most what the buyer pays.
+    pub sell_price: Price,
 }
 
 /// What came of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Clearing {
-    /// The energy price of every trade; `None` when nothing traded.
+    /// The energy price of every trade; `None` when nothing traded or trades have their own prices.
     pub price: Option<Price>,
     /// The energy that changes hands.
     pub volume: Energy,
     /// Buyers by price from high to low, then sellers from low to high; equal prices by hash.
     pub fills: Vec<Fill>,
-    /// At most buyers + sellers - 1, in the order of the fills.
+    /// In the order of the fills, where the mechanism does not say otherwise.
     pub trades: Vec<Trade>,
     /// Orders left out because their `min_fill` could not be met, in the order they were dropped.
     pub dropped: Vec<OrderId>,
 }
 
-/// Clears one batch.
+/// Why a batch is not cleared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A sum of quantities, or a limit with its fees, does not fit.
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
+    /// The rules contradict themselves: which of them, and how.
+    #[error("rules: {0}")]
+    Rules(&'static str),
+}
+
+/// Clears one batch by the mechanism that the rules name.
 ///
 /// # Errors
-/// [`Overflow`] when the sum of one side's quantities, or a limit with its fees, does not fit.
-pub fn clear(orders: &[Order], rules: &Rules) -> Result<Clearing, Overflow> {
-    assert!(rules.tick > Price::ZERO, "a tick is above zero");
-    let mut quotes = uniform::quotes(orders, &rules.fees)?;
-    let mut dropped = Vec::new();
-    loop {
-        let outcome = uniform::solve(&quotes, rules.tick)?;
-        let mut violated = uniform::violated(&quotes, &outcome);
-        if violated.is_empty() {
-            let mut clearing = pair::clearing(&quotes, outcome);
-            clearing.dropped = dropped;
-            return Ok(clearing);
-        }
-        if dropped.len() < DROP_ROUNDS_MAX {
-            violated.truncate(1);
-        }
-        dropped.extend(violated.iter().map(|&place| quotes[place].id));
-        quotes.retain(|quote| !dropped.contains(&quote.id));
+/// [`Refusal::Rules`] where the rules are not usable, [`Refusal::Overflow`] where a sum of
+/// quantities, or a limit with its fees, does not fit.
+pub fn clear(orders: &[Order], rules: &Rules) -> Result<Clearing, Refusal> {
+    rules.check()?;
+    match rules.mechanism {
+        Mechanism::Uniform { k_bps } => uniform::clear(orders, rules, k_bps),
     }
 }

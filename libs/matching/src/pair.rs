@@ -1,15 +1,15 @@
 //! From fills to trades: who delivers to whom.
 
 use ids::OrderId;
-use units::Energy;
+use units::{Energy, Price};
 
 use crate::uniform::{Outcome, Quote};
 use crate::{Clearing, Fill, Side, Trade};
 
-/// Pairs fills in their given order: the first buyer takes from the first seller until one of them
-/// is done. At most buyers + sellers - 1 trades. Both sides sum to the same, or the longer one's
+/// Pairs fills in their given order, all at one price: the first buyer takes from the first seller
+/// until one of them is done. At most buyers + sellers - 1 trades. Both sides sum to the same, or the longer one's
 /// rest stays unpaired.
-pub fn pair(fills: &[Fill]) -> Vec<Trade> {
+pub fn pair(fills: &[Fill], price: Price) -> Vec<Trade> {
     let open = |side: Side| -> Vec<(OrderId, u64)> {
         let own = fills.iter().filter(|fill| fill.side == side && fill.quantity > Energy::ZERO);
         own.map(|fill| (fill.order, fill.quantity.wh())).collect()
@@ -20,7 +20,13 @@ pub fn pair(fills: &[Fill]) -> Vec<Trade> {
     while buyer < buyers.len() && seller < sellers.len() {
         let (bid, ask) = (&mut buyers[buyer], &mut sellers[seller]);
         let quantity = bid.1.min(ask.1);
-        trades.push(Trade { buyer: bid.0, seller: ask.0, quantity: Energy::from_wh(quantity) });
+        trades.push(Trade {
+            buyer: bid.0,
+            seller: ask.0,
+            quantity: Energy::from_wh(quantity),
+            buy_price: price,
+            sell_price: price,
+        });
         bid.1 -= quantity;
         ask.1 -= quantity;
         buyer += usize::from(bid.1 == 0);
@@ -42,7 +48,7 @@ pub(crate) fn clearing(quotes: &[Quote], outcome: Outcome) -> Clearing {
     Clearing {
         price: outcome.price,
         volume: Energy::from_wh(outcome.volume),
-        trades: pair(&fills),
+        trades: pair(&fills, outcome.price.unwrap_or_default()),
         fills,
         dropped: Vec::new(),
     }

@@ -5,7 +5,27 @@ use std::collections::BTreeMap;
 use ids::OrderId;
 use units::{Energy, Overflow, Price, pro_rata};
 
-use crate::{Fees, Order, Side};
+use crate::{Clearing, DROP_ROUNDS_MAX, Fees, Order, Refusal, Rules, Side, pair};
+
+/// Clears a batch at one price, `k_bps` of the way through the interval of prices that clear.
+pub(crate) fn clear(orders: &[Order], rules: &Rules, k_bps: u16) -> Result<Clearing, Refusal> {
+    let mut quotes = quotes(orders, &rules.fees)?;
+    let mut dropped = Vec::new();
+    loop {
+        let outcome = solve(&quotes, rules.tick, k_bps)?;
+        let mut violated = violated(&quotes, &outcome);
+        if violated.is_empty() {
+            let mut clearing = pair::clearing(&quotes, outcome);
+            clearing.dropped = dropped;
+            return Ok(clearing);
+        }
+        if dropped.len() < DROP_ROUNDS_MAX {
+            violated.truncate(1);
+        }
+        dropped.extend(violated.iter().map(|&place| quotes[place].id));
+        quotes.retain(|quote| !dropped.contains(&quote.id));
+    }
+}
 
 /// An order at its energy price.
 #[derive(Debug, Clone)]
@@ -27,7 +47,7 @@ pub(crate) struct Outcome {
 }
 
 /// The orders at their energy prices: buyers from high to low, then sellers from low to high.
-pub(crate) fn quotes(orders: &[Order], fees: &Fees) -> Result<Vec<Quote>, Overflow> {
+fn quotes(orders: &[Order], fees: &Fees) -> Result<Vec<Quote>, Overflow> {
     let mut quotes = Vec::with_capacity(orders.len());
     for order in orders.iter().filter(|order| order.quantity > Energy::ZERO) {
         quotes.push(Quote {
@@ -52,7 +72,7 @@ pub(crate) fn quotes(orders: &[Order], fees: &Fees) -> Result<Vec<Quote>, Overfl
 }
 
 /// Solves the book without regard to `min_fill`.
-pub(crate) fn solve(quotes: &[Quote], tick: Price) -> Result<Outcome, Overflow> {
+fn solve(quotes: &[Quote], tick: Price, k_bps: u16) -> Result<Outcome, Overflow> {
     let open = netted(quotes);
     let asks_at = quotes.partition_point(|quote| quote.side == Side::Buy);
     let bids = levels(quotes, &open, 0..asks_at)?;
@@ -65,13 +85,13 @@ pub(crate) fn solve(quotes: &[Quote], tick: Price) -> Result<Outcome, Overflow> 
     for book in [&bids, &asks] {
         ration(book, volume, &open, &mut fills);
     }
-    let price = price(&bids, &asks, volume, tick);
+    let price = price(&bids, &asks, volume, (tick, k_bps));
     Ok(Outcome { price: Some(price), volume, fills })
 }
 
 /// Places of the quotes filled above zero and below their `min_fill`, lowest surplus first, equal
 /// surplus by hash.
-pub(crate) fn violated(quotes: &[Quote], outcome: &Outcome) -> Vec<usize> {
+fn violated(quotes: &[Quote], outcome: &Outcome) -> Vec<usize> {
     let Some(price) = outcome.price else { return Vec::new() };
     let surplus = |place: usize| {
         let gain = i128::from(quotes[place].price.n_per_wh()) - i128::from(price.n_per_wh());
@@ -172,13 +192,14 @@ fn edge(levels: &[Level], volume: u64) -> (Price, Option<Price>) {
     (levels[last].price, levels.get(next).map(|level| level.price))
 }
 
-/// The midpoint of the prices that clear, brought down to the tick inside them.
-fn price(bids: &[Level], asks: &[Level], volume: u64, tick: Price) -> Price {
+/// A point of the prices that clear, brought down to the tick inside them.
+fn price(bids: &[Level], asks: &[Level], volume: u64, (tick, k_bps): (Price, u16)) -> Price {
     let (bid, bid_next) = edge(bids, volume);
     let (ask, ask_next) = edge(asks, volume);
     let low = bid_next.map_or(ask, |next| ask.max(next)).n_per_wh();
     let high = ask_next.map_or(bid, |next| bid.min(next)).n_per_wh();
-    // Asks are at least zero, so 0 <= low <= high and nothing overflows.
-    let middle = low + (high - low) / 2;
-    Price::from_n_per_wh((middle - middle % tick.n_per_wh()).max(low))
+    // Asks are at least zero, so 0 <= low <= high; a part of what lies between fits.
+    let part = i128::from(high - low) * i128::from(k_bps) / 10_000;
+    let point = low + i64::try_from(part).expect("k is at most one");
+    Price::from_n_per_wh((point - point % tick.n_per_wh()).max(low))
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ids::OrderId;
+use ids::{OrderId, ZoneId};
 use matching::{Clearing, Fees, Order, Rules, Side, clear, naive};
 use serde_json::Value;
 use units::{Energy, Price};
@@ -36,11 +36,13 @@ fn order(name: &str, side: Side, quantity: u64, price: i64) -> Order {
         price: Price::from_n_per_wh(price),
         min_fill: Energy::ZERO,
         hash: id.to_bytes32(),
+        sequence: 0,
+        zone: ZoneId::derived("zone"),
     }
 }
 
 fn rules(tick: i64) -> Rules {
-    Rules { tick: Price::from_n_per_wh(tick), fees: Fees::default() }
+    Rules::uniform(Price::from_n_per_wh(tick), Fees::default())
 }
 
 fn vectors() -> Value {
@@ -142,7 +144,7 @@ fn a_short_supply_is_shared_as_computed() {
 fn limits_are_all_in_for_buyers_and_net_for_sellers() {
     let fee = Price::from_n_per_wh;
     let fees = Fees { network: fee(10_000), buyer: fee(2_000), seller: fee(3_000) };
-    let rules = Rules { tick: fee(100), fees };
+    let rules = Rules::uniform(fee(100), fees);
     let price = |bid: i64, ask: i64| {
         let orders = [order("b", Side::Buy, 10, bid), order("s", Side::Sell, 10, ask)];
         clear(&orders, &rules).unwrap().price.map(Price::n_per_wh)
@@ -170,7 +172,7 @@ fn a_sum_that_does_not_fit_is_refused() {
     let huge = |name: &str| order(name, Side::Buy, u64::MAX, 100);
     assert!(clear(&[huge("a"), huge("b")], &rules(1)).is_err());
     let fees = Fees { network: Price::from_n_per_wh(1), ..Fees::default() };
-    let rules = Rules { tick: Price::from_n_per_wh(1), fees };
+    let rules = Rules::uniform(Price::from_n_per_wh(1), fees);
     assert!(clear(&[order("b", Side::Buy, 1, i64::MIN)], &rules).is_err());
 }
 
@@ -226,7 +228,7 @@ fn book(dice: &mut Dice, seed: u64) -> (Vec<Order>, Rules) {
     }
     let mut fee = || Price::from_n_per_wh(dice.price(3));
     let fees = Fees { network: fee(), buyer: fee(), seller: fee() };
-    (orders, Rules { tick: Price::from_n_per_wh(1 + dice.price(3)), fees })
+    (orders, Rules::uniform(Price::from_n_per_wh(1 + dice.price(3)), fees))
 }
 
 /// What must be true of every clearing.

@@ -31,7 +31,7 @@ impl Exchange {
             .map(|o| order(o))
             .collect();
         let (retail_price, feed_in_price) = self.prices(slot, parameters).unwrap_or_default();
-        let rules = Rules { tick: parameters.tick, fees: parameters.fees };
+        let rules = Rules::uniform(parameters.tick, parameters.fees);
         let outcome = if now < slot.end() && !self.is_curtailed(slot.start) {
             matching::clear(&open, &rules).unwrap_or_default()
         } else {
@@ -98,6 +98,8 @@ fn order(accepted: &Accepted) -> Order {
         price: accepted.limit(),
         min_fill: accepted.terms.min_fill,
         hash: accepted.hash.0,
+        sequence: accepted.sequence,
+        zone: accepted.terms.zone,
     }
 }
 
@@ -112,8 +114,9 @@ fn trades(
         feed_in_price: unsigned(feed_in)?,
         ..contracts::Clearing::default()
     };
-    let prices = Prices::one(unsigned(outcome.price.unwrap_or_default())?);
     let ties = |trade: &matching::Trade| {
+        let prices =
+            Prices { buyer: unsigned(trade.buy_price)?, seller: unsigned(trade.sell_price)? };
         let terms = Terms::new(&parameters.terms, &clearing, prices, trade.quantity);
         Ok(ClearedTrade {
             trade: B256::ZERO,

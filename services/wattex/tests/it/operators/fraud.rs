@@ -209,6 +209,7 @@ async fn sneaked(town: &Town, person: &Person, wish: super::calls::Wish) -> Resu
 
 /// The price of the auction over the orders of a slot, as the market shows them to its members.
 async fn recomputed(town: &Town, token: &str, number: u64) -> u64 {
+    let policy = &town.place.policy;
     let mut orders = Vec::new();
     for (name, side) in [("buy", matching::Side::Buy), ("sell", matching::Side::Sell)] {
         let path = format!("/v1/book?side={name}&slot={}", moment(slot(number)));
@@ -226,17 +227,18 @@ async fn recomputed(town: &Town, token: &str, number: u64) -> u64 {
                 price: Price::from_n_per_wh(i64::try_from(price).unwrap()),
                 min_fill: Energy::ZERO,
                 hash: alloy_primitives::keccak256(id.to_string()).0,
+                sequence: 0,
+                zone: policy.zone,
             });
         }
     }
-    let policy = &town.place.policy;
     let price = |n: u64| Price::from_n_per_wh(n.cast_signed());
     let fees = Fees {
         network: price(policy.network_fee),
         buyer: price(policy.buyer_fee),
         seller: price(policy.seller_fee),
     };
-    let rules = Rules { tick: Price::from_n_per_wh(TICK), fees };
+    let rules = Rules::uniform(Price::from_n_per_wh(TICK), fees);
     matching::clear(&orders, &rules).unwrap().price.unwrap().n_per_wh().unsigned_abs()
 }
 
