@@ -1,5 +1,5 @@
 use alloy_primitives::keccak256;
-use contracts::{BuyerRule, Prices, Reconciled, SellerRule, Terms};
+use contracts::{BuyerRule, Clearing, Prices, Reconciled, SellerRule, Terms};
 use rand::{Rng, SeedableRng};
 use units::Price;
 
@@ -8,21 +8,13 @@ use super::*;
 const SLOT: i64 = 1_780_272_000;
 const DAY: u32 = 20_605;
 
-/// S-1: 5000 Wh at 18 ct, network 1.0 ct, platform 0.2 ct on each side, retail 30 ct.
-const TERMS: Terms = Terms {
-    quantity: Energy::from_wh(5000),
-    prices: Prices::one(180_000),
-    retail_price: 300_000,
-    feed_in_price: 80_000,
-    network_fee: 10_000,
-    buyer_fee: 2_000,
-    seller_fee: 2_000,
-    tolerance_bps: 1000,
-    tolerance_wh: 50,
-    seller_short: SellerRule::MakeWhole,
-    buyer_short: BuyerRule::MakeWhole,
-    imbalance_price: 0,
-};
+/// S-1: 5000 Wh at 18 ct, retail 30 ct, feed-in 8 ct, under the worked examples' policy.
+fn terms() -> Terms {
+    let elsewhere =
+        Clearing { retail_price: 300_000, feed_in_price: 80_000, ..Clearing::default() };
+    let (prices, quantity) = (Prices::one(180_000), Energy::from_wh(5000));
+    Terms::new(&testkit::policy("x"), &elsewhere, prices, quantity)
+}
 
 fn address(name: &str) -> Address {
     Address::from_word(keccak256(name))
@@ -43,7 +35,7 @@ fn settled(trade: &str, seller: &str, buyer: &str, escrow: i64, collateral: i64)
         day: DAY,
         escrow: money(escrow),
         collateral: money(collateral),
-        terms: TERMS,
+        terms: terms(),
         network_account: address("network"),
         platform_account: address("platform"),
         difference_account: address("pot"),
@@ -367,7 +359,7 @@ fn what_buyers_pay_above_what_sellers_get_and_for_imbalance_is_posted_apart() {
         seller_short: SellerRule::ImbalancePrice,
         buyer_short: BuyerRule::ImbalancePrice,
         imbalance_price: 50_000,
-        ..TERMS
+        ..terms()
     };
     let (escrow, collateral) = (terms.escrow().unwrap(), terms.collateral().unwrap());
     let (mut book, trade) = (Book::default(), keccak256("T"));
