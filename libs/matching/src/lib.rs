@@ -15,8 +15,8 @@
 //! as zero, so a price is never negative.
 //!
 //! Self-trade: in a batch an owner's own crossing orders are netted before the book is solved, best
-//! bid against best ask. What is left of one owner does not cross, so no pairing in merit order can
-//! let it meet itself.
+//! bid against best ask. What is left of one owner does not cross, so no trade inside both limits
+//! can let it meet itself.
 //!
 //! `min_fill`: an order filled above zero and below it is violated. The violated order with the
 //! lowest surplus is dropped and the book solved again, [`DROP_ROUNDS_MAX`] times one by one;
@@ -28,16 +28,29 @@
 //! Deliberately absent: clocks, money accounts, the chain.
 #![forbid(unsafe_code)]
 
+mod allocation;
+mod book;
+mod gsy;
+mod mcafee;
 mod mechanism;
+mod merit;
+pub mod metrics;
+pub mod muda;
 pub mod naive;
 mod pair;
+mod rounds;
+pub mod rule_price;
 mod uniform;
 
 use ids::{OrderId, ZoneId};
 use serde::{Deserialize, Serialize};
 use units::{Energy, Overflow, Price};
 
-pub use mechanism::{Mechanism, Properties};
+use allocation::Unused;
+use book::Book;
+use rounds::Outcome;
+
+pub use mechanism::{Mechanism, NotAMechanism, Properties};
 pub use pair::pair;
 
 /// How many rounds drop a single order for its `min_fill`; later ones drop all that are violated.
@@ -216,7 +229,25 @@ pub enum Refusal {
 /// quantities, or a limit with its fees, does not fit.
 pub fn clear(orders: &[Order], rules: &Rules) -> Result<Clearing, Refusal> {
     rules.check()?;
+    let frame = |solve: &dyn Fn(&Book) -> Outcome| rounds::clear(orders, rules, solve);
+    let exchange = |price| frame(&|book| rule_price::exchange(book, price));
+    let by_share =
+        |price, unused| frame(&|book| allocation::by_share(book, price, &rules.shares, unused));
     match rules.mechanism {
         Mechanism::Uniform { k_bps } => uniform::clear(orders, rules, k_bps),
+        Mechanism::FixedPrice { price } | Mechanism::DynamicAllocation { price } => exchange(price),
+        Mechanism::MidMarket => exchange(rule_price::mid_market(&rules.reference, rules.tick)),
+        Mechanism::SupplyDemand => exchange(rule_price::by_ratio(orders, rules)?),
+        Mechanism::BillSharing => exchange(Price::ZERO),
+        Mechanism::StaticAllocation { price } => by_share(price, Unused::Surplus),
+        Mechanism::CascadeAllocation { price } => by_share(price, Unused::Passed),
+        Mechanism::GsyPayAsClear => frame(&gsy::pay_as_clear),
+        Mechanism::GsyPayAsBid => frame(&gsy::pay_as_bid),
+        Mechanism::LemlabUniform => frame(&merit::last_pair),
+        Mechanism::LemlabDiscriminatory => frame(&merit::each_pair),
+        Mechanism::PayAsBid => frame(&|book| merit::k_pricing(book, 10_000)),
+        Mechanism::KPricing { k_bps } => frame(&|book| merit::k_pricing(book, k_bps)),
+        Mechanism::McAfee => frame(&mcafee::solve),
+        Mechanism::Muda => muda::clear(orders, rules),
     }
 }
