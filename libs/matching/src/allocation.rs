@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 use units::{Price, largest_remainder, pro_rata};
 
 use crate::Share;
-use crate::book::{Book, by_quantity};
 use crate::rounds::Outcome;
 use crate::rule_price::willing;
+use crate::sides::{Sides, by_quantity};
 
 /// What becomes of a share that its owner has not consumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) enum Unused {
 
 /// By fixed shares of the generation; see [`Unused`] for the rest. Who is not named in `shares`
 /// gets nothing; a weight of zero takes part in what is passed on only.
-pub(crate) fn by_share(book: &Book, price: Price, shares: &[Share], unused: Unused) -> Outcome {
+pub(crate) fn by_share(book: &Sides, price: Price, shares: &[Share], unused: Unused) -> Outcome {
     let (bids, asks) = willing(book, price);
     let generated: u64 = asks.iter().map(|&place| book.asks[place].open).sum();
     let mut consumers: BTreeMap<[u8; 20], Vec<usize>> = BTreeMap::new();
@@ -67,7 +67,7 @@ pub(crate) fn by_share(book: &Book, price: Price, shares: &[Share], unused: Unus
 }
 
 /// Shares what an owner got among its orders.
-fn share_out(book: &Book, places: &[usize], got: u64, bought: &mut [u64]) {
+fn share_out(book: &Sides, places: &[usize], got: u64, bought: &mut [u64]) {
     let mut places = places.to_vec();
     places.sort_by_key(|&place| (book.bids[place].hash, book.bids[place].id));
     let open: Vec<u64> = places.iter().map(|&place| book.bids[place].open).collect();

@@ -4,8 +4,8 @@
 //! does not depend on who came first; and an owner's own crossing orders are netted, where that
 //! program skips such pairs. What is left of an owner cannot meet itself, since all pairs cross.
 
-use crate::book::{Book, in_line, sum};
 use crate::rounds::{Meeting, Outcome};
+use crate::sides::{Sides, in_line, sum};
 
 /// Pay-as-clear: the lowest bid price at which the offers up to it cover all bids from it on is the
 /// price of all trades, and those bids are filled whole; offers in line from the cheapest, the last
@@ -14,7 +14,7 @@ use crate::rounds::{Meeting, Outcome};
 /// A bid below that price gets nothing, also where offers below it are left: that is what this rule
 /// loses against the call auction. Where even the bids at the best price want more than is
 /// offered up to it, what is offered goes to them in line, at that price.
-pub(crate) fn pay_as_clear(book: &Book) -> Outcome {
+pub(crate) fn pay_as_clear(book: &Sides) -> Outcome {
     let (mut cheap, mut offered, mut demanded) = (book.asks.len(), sum(&book.asks), 0);
     let mut found = None;
     // From the best bid down the price falls, the demand grows and the supply shrinks.
@@ -40,7 +40,7 @@ pub(crate) fn pay_as_clear(book: &Book) -> Outcome {
 ///
 /// It trades more than any single price can and is worth less, since dear offers are used up on
 /// bids that cheap ones would have served as well.
-pub(crate) fn pay_as_bid(book: &Book) -> Outcome {
+pub(crate) fn pay_as_bid(book: &Sides) -> Outcome {
     let mut meetings = Vec::new();
     let (mut bid, mut bought) = (0, 0);
     let mut first = book.asks.len();

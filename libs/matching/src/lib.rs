@@ -29,7 +29,6 @@
 #![forbid(unsafe_code)]
 
 mod allocation;
-mod book;
 mod gsy;
 mod mcafee;
 mod mechanism;
@@ -40,6 +39,7 @@ pub mod naive;
 mod pair;
 mod rounds;
 pub mod rule_price;
+mod sides;
 mod uniform;
 
 use ids::{OrderId, ZoneId};
@@ -47,8 +47,8 @@ use serde::{Deserialize, Serialize};
 use units::{Energy, Overflow, Price};
 
 use allocation::Unused;
-use book::Book;
 use rounds::Outcome;
+use sides::Sides;
 
 pub use mechanism::{Mechanism, NotAMechanism, Properties};
 pub use pair::pair;
@@ -229,7 +229,7 @@ pub enum Refusal {
 /// quantities, or a limit with its fees, does not fit.
 pub fn clear(orders: &[Order], rules: &Rules) -> Result<Clearing, Refusal> {
     rules.check()?;
-    let frame = |solve: &dyn Fn(&Book) -> Outcome| rounds::clear(orders, rules, solve);
+    let frame = |solve: &dyn Fn(&Sides) -> Outcome| rounds::clear(orders, rules, solve);
     let exchange = |price| frame(&|book| rule_price::exchange(book, price));
     let by_share =
         |price, unused| frame(&|book| allocation::by_share(book, price, &rules.shares, unused));

@@ -23,10 +23,10 @@
 
 use units::Price;
 
-use crate::book::{Book, by_quantity, marginal};
 use crate::rounds::{Outcome, meet};
+use crate::sides::{Sides, by_quantity, marginal};
 
-pub(crate) fn solve(book: &Book) -> Outcome {
+pub(crate) fn solve(book: &Sides) -> Outcome {
     let volume = book.volume();
     if volume == 0 {
         return Outcome::default();
@@ -52,7 +52,7 @@ fn middle(bid: Price, ask: Price) -> Price {
 
 /// Trades `volume` among the first so many bids and asks.
 fn trade(
-    book: &Book,
+    book: &Sides,
     (bids, asks): (usize, usize),
     volume: u64,
     prices: (Price, Price),

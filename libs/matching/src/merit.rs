@@ -2,15 +2,15 @@
 
 use units::Price;
 
-use crate::book::{Book, by_level, in_line, marginal};
 use crate::rounds::{Outcome, meet};
+use crate::sides::{Sides, by_level, in_line, marginal};
 
 /// k-pricing: the fills of the uniform-price auction, paired in merit order, each pair at
 /// `ask + k (bid - ask)`, rounded down to 1e-9 currency per watt-hour (the tick does not apply).
 ///
 /// With `k_bps` = 10 000 the buyer pays the bid. The formula is that of the k-double auction of
 /// Chatterjee and Samuelson (1983), for each pair on its own.
-pub(crate) fn k_pricing(book: &Book, k_bps: u16) -> Outcome {
+pub(crate) fn k_pricing(book: &Sides, k_bps: u16) -> Outcome {
     let volume = book.volume();
     let (bids, asks) = (by_level(&book.bids, volume), by_level(&book.asks, volume));
     let meetings = meet(&bids, &asks, |bid, ask| {
@@ -26,7 +26,7 @@ pub(crate) fn k_pricing(book: &Book, k_bps: u16) -> Outcome {
 /// Equal prices stand in line by hash, and only the last one is filled in part. The price is
 /// acceptable to all who trade, but need not be one at which supply equals demand: it ignores the
 /// next bid and ask.
-pub(crate) fn last_pair(book: &Book) -> Outcome {
+pub(crate) fn last_pair(book: &Sides) -> Outcome {
     let volume = book.volume();
     if volume == 0 {
         return Outcome::default();
@@ -38,7 +38,7 @@ pub(crate) fn last_pair(book: &Book) -> Outcome {
 }
 
 /// The same fills as [`last_pair`], each pair at its own middle, rounded down.
-pub(crate) fn each_pair(book: &Book) -> Outcome {
+pub(crate) fn each_pair(book: &Sides) -> Outcome {
     let volume = book.volume();
     let (bids, asks) = (in_line(&book.bids, volume), in_line(&book.asks, volume));
     let meetings = meet(&bids, &asks, |bid, ask| {

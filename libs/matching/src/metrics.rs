@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use units::{Energy, Overflow, Price};
 
-use crate::book::{Book, Quote, sum};
+use crate::sides::{Quote, Sides, sum};
 use crate::{Clearing, Order, Rules, Side};
 
 /// A ratio, not reduced. The denominator is above zero.
@@ -50,7 +50,7 @@ impl Metrics {
     /// # Errors
     /// When an amount does not fit.
     pub fn new(orders: &[Order], rules: &Rules, clearing: &Clearing) -> Result<Metrics, Overflow> {
-        let book = Book::new(orders, &rules.fees)?;
+        let book = Sides::new(orders, &rules.fees)?;
         let limits = |quotes: &[Quote]| -> BTreeMap<_, Price> {
             quotes.iter().map(|quote| (quote.id, quote.price)).collect()
         };

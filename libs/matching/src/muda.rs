@@ -29,9 +29,9 @@
 
 use units::Price;
 
-use crate::book::{Book, Quote, marginal};
 use crate::merit::between;
 use crate::rounds::{self, Meeting, Outcome, meet};
+use crate::sides::{Quote, Sides, marginal};
 use crate::{Clearing, Order, Refusal, Rules};
 
 /// What a lot decides.
@@ -79,12 +79,12 @@ pub fn clear_split(
     left: impl Fn(&[u8; 20]) -> bool,
 ) -> Result<Clearing, Refusal> {
     rules.check()?;
-    let whole = Book::new(orders, &rules.fees)?.netted()?;
+    let whole = Sides::new(orders, &rules.fees)?.netted()?;
     let price = |side: bool| {
         let of = |quotes: &[Quote]| {
             quotes.iter().filter(|quote| left(&quote.owner) == side).cloned().collect()
         };
-        competitive(&Book { bids: of(&whole.bids), asks: of(&whole.asks) }, rules.tick)
+        competitive(&Sides { bids: of(&whole.bids), asks: of(&whole.asks) }, rules.tick)
     };
     let prices = [(true, price(false)), (false, price(true))];
     rounds::clear(orders, rules, |book| {
@@ -96,7 +96,7 @@ pub fn clear_split(
 }
 
 /// A price at which supply meets demand in a half; `None` where a side is missing.
-fn competitive(half: &Book, tick: Price) -> Option<Price> {
+fn competitive(half: &Sides, tick: Price) -> Option<Price> {
     let (bid, ask) = (half.bids.first()?.price, half.asks.first()?.price);
     let volume = half.volume();
     let (point, low) = if volume == 0 {
@@ -121,7 +121,7 @@ fn edge(quotes: &[Quote], volume: u64) -> (Price, Option<Price>) {
 
 /// Trades the half of those who are `inside` at a price.
 fn trade(
-    book: &Book,
+    book: &Sides,
     inside: impl Fn(&Quote) -> bool,
     price: Price,
     seed: &[u8; 32],

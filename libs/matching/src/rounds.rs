@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use ids::OrderId;
 use units::{Energy, Price};
 
-use crate::book::{Book, Quote};
+use crate::sides::{Quote, Sides};
 use crate::{Clearing, DROP_ROUNDS_MAX, Fill, Order, Refusal, Rules, Side, Trade};
 
 /// A bid and an ask of the book, by place, and what they trade.
@@ -68,9 +68,9 @@ pub(crate) fn meet(
 pub(crate) fn clear(
     orders: &[Order],
     rules: &Rules,
-    solve: impl Fn(&Book) -> Outcome,
+    solve: impl Fn(&Sides) -> Outcome,
 ) -> Result<Clearing, Refusal> {
-    let mut all = Book::new(orders, &rules.fees)?;
+    let mut all = Sides::new(orders, &rules.fees)?;
     let mut dropped: Vec<OrderId> = Vec::new();
     loop {
         let book = all.netted()?;
@@ -92,13 +92,13 @@ pub(crate) fn clear(
 
 /// What the quotes of a book got, by place, and what they gain by it in 1e-9 currency.
 struct Fills<'a> {
-    book: &'a Book,
+    book: &'a Sides,
     bids: Vec<(u64, u128)>,
     asks: Vec<(u64, u128)>,
 }
 
 impl<'a> Fills<'a> {
-    fn new(book: &'a Book, outcome: &Outcome) -> Fills<'a> {
+    fn new(book: &'a Sides, outcome: &Outcome) -> Fills<'a> {
         let mut fills = Fills {
             book,
             bids: vec![(0, 0); book.bids.len()],

@@ -21,9 +21,9 @@
 
 use units::{Energy, Money, Overflow, Price};
 
-use crate::book::{Book, Quote, by_quantity, sum};
 use crate::merit::between;
 use crate::rounds::Outcome;
+use crate::sides::{Quote, Sides, by_quantity, sum};
 use crate::{Order, Reference, Refusal, Rules};
 
 /// The mid-market rate: half way between feed-in and retail (Long et al. 2017), rounded down to
@@ -113,7 +113,7 @@ pub fn blended(
 }
 
 /// Exchanges what both sides have at `price`: the shorter side whole, the longer one by quantity.
-pub(crate) fn exchange(book: &Book, price: Price) -> Outcome {
+pub(crate) fn exchange(book: &Sides, price: Price) -> Outcome {
     let (bids, asks) = willing(book, price);
     let open = |places: &[usize], quotes: &[Quote]| -> u64 {
         places.iter().map(|&place| quotes[place].open).sum()
@@ -128,14 +128,14 @@ pub(crate) fn exchange(book: &Book, price: Price) -> Outcome {
 
 /// The price by the supply-demand ratio of all orders.
 pub(crate) fn by_ratio(orders: &[Order], rules: &Rules) -> Result<Price, Refusal> {
-    let book = Book::new(orders, &rules.fees)?.netted()?;
+    let book = Sides::new(orders, &rules.fees)?.netted()?;
     let (offered, demanded) = (sum(&book.asks), sum(&book.bids));
     let (offered, demanded) = (Energy::from_wh(offered), Energy::from_wh(demanded));
     Ok(supply_demand(&rules.reference, offered, demanded, rules.tick)?)
 }
 
 /// The places of the bids and of the asks that accept a price.
-pub(crate) fn willing(book: &Book, price: Price) -> (Vec<usize>, Vec<usize>) {
+pub(crate) fn willing(book: &Sides, price: Price) -> (Vec<usize>, Vec<usize>) {
     let bids = (0..book.bids.len()).filter(|&place| book.bids[place].price >= price);
     let asks = (0..book.asks.len()).filter(|&place| book.asks[place].price <= price);
     (bids.collect(), asks.collect())

@@ -13,7 +13,7 @@ pub(crate) struct Quote {
     pub(crate) id: OrderId,
     pub(crate) owner: [u8; 20],
     pub(crate) price: Price,
-    /// What is left to trade; above zero in a netted book.
+    /// What is left to trade; above zero in a netted side.
     pub(crate) open: u64,
     pub(crate) min_fill: u64,
     pub(crate) hash: [u8; 32],
@@ -21,15 +21,15 @@ pub(crate) struct Quote {
 
 /// Buyers by price from high to low, sellers from low to high; equal prices by hash, then id.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Book {
+pub(crate) struct Sides {
     pub(crate) bids: Vec<Quote>,
     pub(crate) asks: Vec<Quote>,
 }
 
-impl Book {
+impl Sides {
     /// The orders of a slot at their energy prices, before an owner's own ones have met.
-    pub(crate) fn new(orders: &[Order], fees: &Fees) -> Result<Book, Overflow> {
-        let mut book = Book::default();
+    pub(crate) fn new(orders: &[Order], fees: &Fees) -> Result<Sides, Overflow> {
+        let mut book = Sides::default();
         for order in orders.iter().filter(|order| order.quantity > Energy::ZERO) {
             let (quotes, price) = match order.side {
                 Side::Buy => (&mut book.bids, fees.energy_bid(order.price)?),
@@ -60,7 +60,7 @@ impl Book {
     ///
     /// # Errors
     /// When the quantities of a side do not fit.
-    pub(crate) fn netted(&self) -> Result<Book, Overflow> {
+    pub(crate) fn netted(&self) -> Result<Sides, Overflow> {
         let mut book = self.clone();
         let mut owners: BTreeMap<[u8; 20], (Vec<usize>, Vec<usize>)> = BTreeMap::new();
         for (place, ask) in book.asks.iter().enumerate() {
@@ -119,7 +119,7 @@ impl Book {
     }
 }
 
-/// All that is open on a side of a netted book.
+/// All that is open on a side of a netted side.
 pub(crate) fn sum(quotes: &[Quote]) -> u64 {
     quotes.iter().map(|quote| quote.open).sum()
 }
