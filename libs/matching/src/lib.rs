@@ -52,6 +52,7 @@ use sides::Sides;
 
 pub use mechanism::{Mechanism, NotAMechanism, Properties};
 pub use pair::pair;
+pub use uniform::{Allocation, Batch};
 
 /// How many rounds drop a single order for its `min_fill`; later ones drop all that are violated.
 pub const DROP_ROUNDS_MAX: usize = 32;

@@ -1,205 +1,214 @@
-//! One round of the auction: netting, the clearing interval, the rationing at its edge.
+//! The uniform-price call auction, in columns.
+//!
+//! ```text
+//! orders --fees, net own--> columns --edge--> price, volume --fill--> fills --merit--> trades
+//!                              ^                                |
+//!                              +--- drop one for its min_fill <-+
+//!
+//! '--- Batch::new ----------------' '--- Batch::allocate ----------'
+//!                                   '--- Batch::clear ------------------------------------'
+//! ```
+//!
+//! Nothing is sorted to know what everybody gets: one price divides those who trade in full from
+//! those who do not trade. Only fills that are listed are brought into their order.
 
-use std::collections::BTreeMap;
+mod columns;
+mod edge;
+mod fill;
+mod merit;
+mod net;
+mod spread;
 
 use ids::OrderId;
-use units::{Energy, Overflow, Price, pro_rata};
+use units::{Energy, Price};
 
-use crate::{Clearing, DROP_ROUNDS_MAX, Fees, Order, Refusal, Rules, Side, pair};
+use crate::{Clearing, DROP_ROUNDS_MAX, Fees, Fill, Mechanism, Order, Refusal, Rules, Side, pair};
+use columns::{Column, Half};
+use edge::Edge;
 
 /// Clears a batch at one price, `k_bps` of the way through the interval of prices that clear.
 pub(crate) fn clear(orders: &[Order], rules: &Rules, k_bps: u16) -> Result<Clearing, Refusal> {
-    let mut quotes = quotes(orders, &rules.fees)?;
-    let mut dropped = Vec::new();
-    loop {
-        let outcome = solve(&quotes, rules.tick, k_bps)?;
-        let mut violated = violated(&quotes, &outcome);
-        if violated.is_empty() {
-            let mut clearing = pair::clearing(&quotes, outcome);
-            clearing.dropped = dropped;
-            return Ok(clearing);
-        }
-        if dropped.len() < DROP_ROUNDS_MAX {
-            violated.truncate(1);
-        }
-        dropped.extend(violated.iter().map(|&place| quotes[place].id));
-        quotes.retain(|quote| !dropped.contains(&quote.id));
-    }
+    Batch::new(orders, &rules.fees)?.clear(rules.tick, k_bps)
 }
 
-/// An order at its energy price.
+/// The orders of a slot as the uniform-price auction reads them: at their energy prices, less what
+/// an owner would sell to itself. Made once, it is cleared as often as one likes.
 #[derive(Debug, Clone)]
-pub(crate) struct Quote {
-    pub(crate) id: OrderId,
-    pub(crate) side: Side,
-    owner: [u8; 20],
-    quantity: u64,
-    pub(crate) price: Price,
-    min_fill: u64,
-    hash: [u8; 32],
+pub struct Batch<'a> {
+    orders: &'a [Order],
+    buyers: Column,
+    sellers: Column,
+    /// What is left for others; `None` where that is all.
+    open: Option<Open>,
 }
 
-/// What each quote got, by its place.
-pub(crate) struct Outcome {
-    pub(crate) price: Option<Price>,
-    pub(crate) volume: u64,
-    pub(crate) fills: Vec<u64>,
+/// Quantities of buyers and of sellers, in the order of their columns.
+type Open = (Vec<u64>, Vec<u64>);
+
+/// What everybody gets: a clearing without a list of who delivers to whom.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Allocation {
+    /// The energy price of all that trades; `None` when nothing does.
+    pub price: Option<Price>,
+    /// The energy that changes hands.
+    pub volume: Energy,
+    /// What each buyer's order gets, in the order of the input.
+    pub buyers: Vec<Energy>,
+    /// What each seller's order gives, in the order of the input.
+    pub sellers: Vec<Energy>,
+    /// Orders left out because their `min_fill` could not be met, in the order they were dropped.
+    pub dropped: Vec<OrderId>,
 }
 
-/// The orders at their energy prices: buyers from high to low, then sellers from low to high.
-fn quotes(orders: &[Order], fees: &Fees) -> Result<Vec<Quote>, Overflow> {
-    let mut quotes = Vec::with_capacity(orders.len());
-    for order in orders.iter().filter(|order| order.quantity > Energy::ZERO) {
-        quotes.push(Quote {
-            id: order.id,
-            side: order.side,
-            owner: order.owner,
-            quantity: order.quantity.wh(),
-            price: match order.side {
-                Side::Buy => fees.energy_bid(order.price)?,
-                Side::Sell => fees.energy_ask(order.price)?,
-            },
-            min_fill: order.min_fill.wh(),
-            hash: order.hash,
-        });
-    }
-    quotes.sort_by_key(|quote| {
-        let price = i128::from(quote.price.n_per_wh());
-        let merit = if quote.side == Side::Buy { -price } else { price };
-        (quote.side, merit, quote.hash, quote.id)
-    });
-    Ok(quotes)
-}
-
-/// Solves the book without regard to `min_fill`.
-fn solve(quotes: &[Quote], tick: Price, k_bps: u16) -> Result<Outcome, Overflow> {
-    let open = netted(quotes);
-    let asks_at = quotes.partition_point(|quote| quote.side == Side::Buy);
-    let bids = levels(quotes, &open, 0..asks_at)?;
-    let asks = levels(quotes, &open, asks_at..quotes.len())?;
-    let volume = volume(&bids, &asks);
-    let mut fills = vec![0; quotes.len()];
-    if volume == 0 {
-        return Ok(Outcome { price: None, volume, fills });
-    }
-    for book in [&bids, &asks] {
-        ration(book, volume, &open, &mut fills);
-    }
-    let price = price(&bids, &asks, volume, (tick, k_bps));
-    Ok(Outcome { price: Some(price), volume, fills })
-}
-
-/// Places of the quotes filled above zero and below their `min_fill`, lowest surplus first, equal
-/// surplus by hash.
-fn violated(quotes: &[Quote], outcome: &Outcome) -> Vec<usize> {
-    let Some(price) = outcome.price else { return Vec::new() };
-    let surplus = |place: usize| {
-        let gain = i128::from(quotes[place].price.n_per_wh()) - i128::from(price.n_per_wh());
-        gain.abs() * i128::from(outcome.fills[place])
-    };
-    let mut places: Vec<usize> = (0..quotes.len())
-        .filter(|&place| (1..quotes[place].min_fill).contains(&outcome.fills[place]))
-        .collect();
-    places.sort_by_key(|&place| (surplus(place), quotes[place].hash, quotes[place].id));
-    places
-}
-
-/// What is left of each quote once an owner's own crossing orders have met: best bid, best ask.
-fn netted(quotes: &[Quote]) -> Vec<u64> {
-    let mut open: Vec<u64> = quotes.iter().map(|quote| quote.quantity).collect();
-    let mut owners: BTreeMap<[u8; 20], (Vec<usize>, Vec<usize>)> = BTreeMap::new();
-    for (place, quote) in quotes.iter().enumerate() {
-        let (bids, asks) = owners.entry(quote.owner).or_default();
-        if quote.side == Side::Buy { bids.push(place) } else { asks.push(place) }
-    }
-    for (bids, asks) in owners.values() {
-        let (mut bids, mut asks) = (bids.iter().peekable(), asks.iter().peekable());
-        while let (Some(&&bid), Some(&&ask)) = (bids.peek(), asks.peek()) {
-            if quotes[bid].price < quotes[ask].price {
-                break;
+impl<'a> Batch<'a> {
+    /// The batch of these orders, whose limits have these fees in them.
+    ///
+    /// # Errors
+    /// [`Refusal::Overflow`] where a limit with its fees does not fit.
+    pub fn new(orders: &'a [Order], fees: &Fees) -> Result<Self, Refusal> {
+        // Memory that nobody writes to is cheaper than to count the sides first.
+        let mut buyers = Column::new(Side::Buy, orders.len());
+        let mut sellers = Column::new(Side::Sell, orders.len());
+        for (place, order) in orders.iter().enumerate() {
+            match order.side {
+                Side::Buy => buyers.push(place, order, fees)?,
+                Side::Sell => sellers.push(place, order, fees)?,
             }
-            let both = open[bid].min(open[ask]);
-            open[bid] -= both;
-            open[ask] -= both;
-            bids.next_if(|_| open[bid] == 0);
-            asks.next_if(|_| open[ask] == 0);
+        }
+        let mut batch = Self { orders, buyers, sellers, open: None };
+        let (buyers, sellers) = batch.halves(None);
+        batch.open = net::netted(&buyers, &sellers, orders);
+        Ok(batch)
+    }
+
+    /// What everybody gets at one price: `k_bps` of the way through the interval of prices that
+    /// clear, brought down to a multiple of `tick` where the interval has one.
+    ///
+    /// # Errors
+    /// [`Refusal::Rules`] where the tick is not above zero or `k_bps` is above 10 000,
+    /// [`Refusal::Overflow`] where a sum of quantities does not fit.
+    pub fn allocate(&self, tick: Price, k_bps: u16) -> Result<Allocation, Refusal> {
+        Ok(self.solve(tick, k_bps)?.0)
+    }
+
+    /// The same with fills and trades, as [`crate::clear`] says it of these orders.
+    ///
+    /// # Errors
+    /// As [`Batch::allocate`].
+    pub fn clear(&self, tick: Price, k_bps: u16) -> Result<Clearing, Refusal> {
+        let (Allocation { price, volume, buyers, sellers, dropped }, low) =
+            self.solve(tick, k_bps)?;
+        let Some(price) = price else { return Ok(Clearing { dropped, ..Clearing::default() }) };
+        let mut fills = Vec::with_capacity(self.orders.len());
+        for (column, got) in [(&self.buyers, buyers), (&self.sellers, sellers)] {
+            fills.extend(merit::sorted(column, &got, (low, tick), self.orders).map(|place| Fill {
+                order: self.orders[column.places[place]].id,
+                side: column.side,
+                quantity: got[place],
+            }));
+        }
+        let trades = pair(&fills, price);
+        Ok(Clearing { price: Some(price), volume, fills, trades, dropped })
+    }
+
+    /// Both sides, with what is left of them or with all they ask for.
+    fn halves<'b>(&'b self, open: Option<&'b Open>) -> (Half<'b>, Half<'b>) {
+        let (buyers, sellers) = (&self.buyers, &self.sellers);
+        let asked = (&buyers.quantities, &sellers.quantities);
+        let (wanted, offered) = open.map_or(asked, |open| (&open.0, &open.1));
+        (Half { column: buyers, open: wanted }, Half { column: sellers, open: offered })
+    }
+
+    /// The allocation of the last round, and the lowest price that clears.
+    fn solve(&self, tick: Price, k_bps: u16) -> Result<(Allocation, i64), Refusal> {
+        let mechanism = Mechanism::Uniform { k_bps };
+        Rules { mechanism, ..Rules::uniform(tick, Fees::default()) }.check()?;
+        let (buyers, sellers) = self.halves(self.open.as_ref());
+        let mut solved = round(&buyers, &sellers, self.orders, (tick, k_bps))?;
+        let mut dropped = Vec::new();
+        let mut kept: Option<Open> = None;
+        loop {
+            let mut violated = self.violated(&solved.0);
+            if violated.is_empty() {
+                solved.0.dropped = dropped;
+                return Ok(solved);
+            }
+            if dropped.len() < DROP_ROUNDS_MAX {
+                violated.truncate(1);
+            }
+            let kept = kept.get_or_insert_with(|| {
+                (self.buyers.quantities.clone(), self.sellers.quantities.clone())
+            });
+            for (column, place) in violated {
+                dropped.push(self.orders[column.places[place]].id);
+                let open = if column.side == Side::Buy { &mut kept.0 } else { &mut kept.1 };
+                open[place] = 0;
+            }
+            let (buyers, sellers) = self.halves(Some(kept));
+            let netted = net::netted(&buyers, &sellers, self.orders);
+            let (buyers, sellers) = self.halves(netted.as_ref().or(Some(kept)));
+            solved = round(&buyers, &sellers, self.orders, (tick, k_bps))?;
         }
     }
-    open
-}
 
-/// All of one side at one price: where its quotes stand, and how much lies up to and with them.
-struct Level {
-    price: Price,
-    places: std::ops::Range<usize>,
-    before: u64,
-    through: u64,
-}
-
-/// One side's quotes gathered by price, best first; empty levels are left out.
-fn levels(
-    quotes: &[Quote],
-    open: &[u64],
-    side: std::ops::Range<usize>,
-) -> Result<Vec<Level>, Overflow> {
-    let mut levels = Vec::new();
-    let mut start = side.start;
-    let mut before = 0_u64;
-    while start < side.end {
-        let price = quotes[start].price;
-        let same = quotes[start..side.end].iter().take_while(|quote| quote.price == price).count();
-        let places = start..start + same;
-        let through = open[places.clone()]
-            .iter()
-            .try_fold(before, |sum, &quantity| sum.checked_add(quantity))
-            .ok_or(Overflow)?;
-        start = places.end;
-        if through > before {
-            levels.push(Level { price, places, before, through });
+    /// Orders filled above zero and below their `min_fill`, lowest surplus first, equal surplus by
+    /// hash.
+    fn violated(&self, allocation: &Allocation) -> Vec<(&Column, usize)> {
+        let Some(price) = allocation.price else { return Vec::new() };
+        let mut violated = Vec::new();
+        let sides = [(&self.buyers, &allocation.buyers), (&self.sellers, &allocation.sellers)];
+        for (column, fills) in sides.into_iter().filter(|(column, _)| column.picky) {
+            for (place, &fill) in fills.iter().enumerate() {
+                let order = &self.orders[column.places[place]];
+                if fill > Energy::ZERO && fill < order.min_fill {
+                    let gain = i128::from(column.prices[place]) - i128::from(price.n_per_wh());
+                    let surplus = gain.abs() * i128::from(fill.wh());
+                    violated.push(((surplus, &order.hash, order.id), (column, place)));
+                }
+            }
         }
-        before = through;
-    }
-    Ok(levels)
-}
-
-/// The most that trades: merit order on both sides while the bid is at least the ask.
-fn volume(bids: &[Level], asks: &[Level]) -> u64 {
-    let (mut bid, mut ask, mut volume) = (0, 0, 0);
-    while let (Some(buyers), Some(sellers)) = (bids.get(bid), asks.get(ask)) {
-        if buyers.price < sellers.price {
-            break;
-        }
-        volume = buyers.through.min(sellers.through);
-        bid += usize::from(buyers.through == volume);
-        ask += usize::from(sellers.through == volume);
-    }
-    volume
-}
-
-/// Fills one side up to `volume`: whole levels first, the marginal one pro-rata.
-fn ration(levels: &[Level], volume: u64, open: &[u64], fills: &mut [u64]) {
-    for level in levels.iter().take_while(|level| level.before < volume) {
-        let supply = volume.min(level.through) - level.before;
-        let parts = pro_rata(supply, &open[level.places.clone()]);
-        fills[level.places.clone()].copy_from_slice(&parts);
+        violated.sort_by(|one, other| one.0.cmp(&other.0));
+        violated.into_iter().map(|(_, which)| which).collect()
     }
 }
 
-/// The last level that trades, and the price of the next unit that does not.
-fn edge(levels: &[Level], volume: u64) -> (Price, Option<Price>) {
-    let last = levels.partition_point(|level| level.through < volume);
-    let next = levels.partition_point(|level| level.through <= volume);
-    (levels[last].price, levels.get(next).map(|level| level.price))
+/// Solves the book without regard to `min_fill`: also says the lowest price that clears.
+fn round(
+    buyers: &Half<'_>,
+    sellers: &Half<'_>,
+    orders: &[Order],
+    (tick, k_bps): (Price, u16),
+) -> Result<(Allocation, i64), Refusal> {
+    buyers.add_up()?;
+    sellers.add_up()?;
+    let Some(cut) = edge::cut(buyers, sellers) else {
+        let none = |half: &Half<'_>| vec![Energy::ZERO; half.open.len()];
+        let (buyers, sellers) = (none(buyers), none(sellers));
+        return Ok((Allocation { buyers, sellers, ..Allocation::default() }, 0));
+    };
+    let (mut bought, bids) = fill::split(buyers, &cut);
+    let (mut sold, asks) = fill::split(sellers, &cut);
+    let quotes = |half: &Half<'_>, near: &[usize]| -> Vec<(i64, u64)> {
+        near.iter().map(|&place| half.quote(place)).collect()
+    };
+    let edge = cut.edge(quotes(buyers, &bids), quotes(sellers, &asks));
+    fill::settle(buyers, &bids, &edge, orders, &mut bought);
+    fill::settle(sellers, &asks, &edge, orders, &mut sold);
+    let trades = edge.volume > 0;
+    let allocation = Allocation {
+        price: trades.then(|| price(&edge, edge.high(buyers, sellers), tick, k_bps)),
+        volume: Energy::from_wh(edge.volume),
+        buyers: bought,
+        sellers: sold,
+        dropped: Vec::new(),
+    };
+    Ok((allocation, edge.low))
 }
 
 /// A point of the prices that clear, brought down to the tick inside them.
-fn price(bids: &[Level], asks: &[Level], volume: u64, (tick, k_bps): (Price, u16)) -> Price {
-    let (bid, bid_next) = edge(bids, volume);
-    let (ask, ask_next) = edge(asks, volume);
-    let low = bid_next.map_or(ask, |next| ask.max(next)).n_per_wh();
-    let high = ask_next.map_or(bid, |next| bid.min(next)).n_per_wh();
+fn price(edge: &Edge, high: i64, tick: Price, k_bps: u16) -> Price {
     // Asks are at least zero, so 0 <= low <= high; a part of what lies between fits.
-    let part = i128::from(high - low) * i128::from(k_bps) / 10_000;
-    let point = low + i64::try_from(part).expect("k is at most one");
-    Price::from_n_per_wh((point - point % tick.n_per_wh()).max(low))
+    let part = i128::from(high - edge.low) * i128::from(k_bps) / 10_000;
+    let point = edge.low + i64::try_from(part).expect("k is at most one");
+    Price::from_n_per_wh((point - point % tick.n_per_wh()).max(edge.low))
 }
