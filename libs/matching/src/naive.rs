@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use ids::OrderId;
 use units::Price;
 
-use crate::{Order, Rules, Side};
+use crate::{Mechanism, Order, Rules, Side};
 
 /// What the twin says of a book.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,8 +71,9 @@ fn round<'a>(orders: &[&'a Order], rules: &Rules) -> (Option<i64>, Vec<Slow<'a>>
     };
     let clearing: Vec<i64> = prices.into_iter().filter(|&at| clears(at)).collect();
     let (low, high) = (clearing[0], clearing[clearing.len() - 1]);
-    let middle = low + (high - low) / 2;
-    let price = low.max(middle / rules.tick.n_per_wh() * rules.tick.n_per_wh());
+    let Mechanism::Uniform { k_bps } = rules.mechanism;
+    let point = low + (high - low) * i64::from(k_bps) / 10_000;
+    let price = low.max(point / rules.tick.n_per_wh() * rules.tick.n_per_wh());
     for side in [Side::Buy, Side::Sell] {
         hand_out(&mut book, side, volume);
     }

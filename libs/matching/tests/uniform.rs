@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use ids::{OrderId, ZoneId};
-use matching::{Clearing, Fees, Order, Rules, Side, clear, naive};
+use matching::{Batch, Clearing, Fees, Mechanism, Order, Rules, Side, clear, naive};
 use serde_json::Value;
 use units::{Energy, Price};
 
@@ -212,29 +212,36 @@ fn more_violated_orders_than_rounds_still_end_in_valid_fills() {
     assert_eq!(fills(&cleared), naive::clear(&orders, &rules(1)).fills);
 }
 
-/// A random small book: few prices, few owners, so that ties and own crossings are common.
-fn book(dice: &mut Dice, seed: u64) -> (Vec<Order>, Rules) {
-    let mut orders = Vec::new();
-    let (prices, owners) = (3 + dice.below(12), 2 + dice.below(10));
-    for count in 0..2 + dice.below(14) {
+/// Random orders: few prices and few owners, so that ties and own crossings are common.
+fn book(dice: &mut Dice, seed: u64, orders: u64) -> (Vec<Order>, Rules) {
+    let mut batch = Vec::new();
+    let (prices, owners) = (3 + dice.below(12), 2 + dice.below(orders.max(10)));
+    // Some books have their prices far apart.
+    let apart = [1, 1, 1, 100, 1 << 40][usize::try_from(dice.below(5)).unwrap()];
+    for count in 0..orders {
         let side = if dice.below(2) == 0 { Side::Buy } else { Side::Sell };
-        let price = dice.price(prices) - 1;
+        let price = (dice.price(prices) - 1) * apart + dice.price(2) * (apart / 7);
         let mut order = order(&format!("{seed}-{count}"), side, dice.below(12), price);
-        order.owner = [u8::try_from(dice.below(owners)).unwrap(); 20];
+        order.owner[..8].copy_from_slice(&dice.below(owners).to_be_bytes());
+        order.owner[8..].fill(1);
         if dice.below(6) == 0 {
             order.min_fill = Energy::from_wh(dice.below(8));
         }
-        orders.push(order);
+        batch.push(order);
     }
     let mut fee = || Price::from_n_per_wh(dice.price(3));
     let fees = Fees { network: fee(), buyer: fee(), seller: fee() };
-    (orders, Rules::uniform(Price::from_n_per_wh(1 + dice.price(3)), fees))
+    let k_bps = [0, 5_000, 10_000, dice.below(10_001)][usize::try_from(dice.below(4)).unwrap()];
+    let mechanism = Mechanism::Uniform { k_bps: u16::try_from(k_bps).unwrap() };
+    let tick = Price::from_n_per_wh(1 + dice.price(3));
+    (batch, Rules { mechanism, ..Rules::uniform(tick, fees) })
 }
 
 /// What must be true of every clearing.
 fn check(orders: &[Order], rules: &Rules, cleared: &Clearing, seed: u64) {
     let got = fills(cleared);
-    let of = |id: OrderId| orders.iter().find(|order| order.id == id).unwrap();
+    let named: BTreeMap<OrderId, &Order> = orders.iter().map(|order| (order.id, order)).collect();
+    let of = |id: OrderId| named[&id];
     let energy = |order: &Order| match order.side {
         Side::Buy => rules.fees.energy_bid(order.price).unwrap(),
         Side::Sell => rules.fees.energy_ask(order.price).unwrap(),
@@ -255,6 +262,15 @@ fn check(orders: &[Order], rules: &Rules, cleared: &Clearing, seed: u64) {
         *traded.entry(trade.seller).or_default() += trade.quantity.wh();
     }
     assert_eq!(traded, got, "trades are not the fills, seed {seed}");
+    let merit = |id: OrderId| {
+        let price = energy(of(id)).n_per_wh();
+        (of(id).side, if of(id).side == Side::Buy { -price } else { price }, of(id).hash)
+    };
+    let merits: Vec<_> = cleared.fills.iter().map(|fill| merit(fill.order)).collect();
+    assert!(merits.is_sorted(), "fills are not in their order, seed {seed}");
+    let sides = |trade: &matching::Trade| (merit(trade.buyer), merit(trade.seller));
+    let (buyers, sellers): (Vec<_>, Vec<_>) = cleared.trades.iter().map(sides).unzip();
+    assert!(buyers.is_sorted() && sellers.is_sorted(), "trades out of order, seed {seed}");
     assert!(cleared.trades.len() <= cleared.fills.len().saturating_sub(1), "seed {seed}");
     for (&id, &quantity) in &got {
         let (order, price) = (of(id), cleared.price.unwrap());
@@ -280,24 +296,77 @@ fn check(orders: &[Order], rules: &Rules, cleared: &Clearing, seed: u64) {
     }
 }
 
+/// Clears as the twin does, the same in any order of the input, and nothing else than it allocates.
+fn check_with_twin(seed: u64, dice: &mut Dice, orders: u64) -> Clearing {
+    let (mut orders, rules) = book(dice, seed, orders);
+    let cleared = clear(&orders, &rules).unwrap();
+    let slow = naive::clear(&orders, &rules);
+    assert_eq!(cleared.price.map(Price::n_per_wh), slow.price, "price, seed {seed}");
+    assert_eq!(fills(&cleared), slow.fills, "fills, seed {seed}");
+    check(&orders, &rules, &cleared, seed);
+    for place in (1..orders.len()).rev() {
+        let other = dice.below(u64::try_from(place + 1).unwrap());
+        orders.swap(place, usize::try_from(other).unwrap());
+    }
+    assert_eq!(clear(&orders, &rules).unwrap(), cleared, "order of input, seed {seed}");
+    let Mechanism::Uniform { k_bps } = rules.mechanism;
+    let batch = Batch::new(&orders, &rules.fees).unwrap();
+    let allocation = batch.allocate(rules.tick, k_bps).unwrap();
+    let (mut buyers, mut sellers) = (allocation.buyers.iter(), allocation.sellers.iter());
+    for order in &orders {
+        let side = if order.side == Side::Buy { &mut buyers } else { &mut sellers };
+        let got = slow.fills.get(&order.id).copied().unwrap_or(0);
+        assert_eq!(side.next().unwrap().wh(), got, "allocation, seed {seed}");
+    }
+    assert_eq!(
+        (allocation.price, allocation.volume, allocation.dropped),
+        (cleared.price, cleared.volume, cleared.dropped.clone()),
+        "allocation, seed {seed}"
+    );
+    cleared
+}
+
+/// How many orders the random books have together: `MATCHING_OPERATIONS`.
+fn operations() -> u64 {
+    let given = std::env::var("MATCHING_OPERATIONS").ok();
+    given.map_or(500_000, |text| text.parse().unwrap())
+}
+
 #[test]
 fn random_books_clear_as_the_slow_twin_says() {
-    let (mut traded, mut dropped) = (0, 0);
-    for seed in 0..25_000 {
+    let (mut books, mut orders, mut traded, mut dropped) = (0_u64, 0, 0_u64, 0_u64);
+    while orders < operations() {
+        let seed = books;
         let mut dice = Dice(seed);
-        let (mut orders, rules) = book(&mut dice, seed);
-        let cleared = clear(&orders, &rules).unwrap();
-        let slow = naive::clear(&orders, &rules);
-        assert_eq!(cleared.price.map(Price::n_per_wh), slow.price, "price, seed {seed}");
-        assert_eq!(fills(&cleared), slow.fills, "fills, seed {seed}");
-        check(&orders, &rules, &cleared, seed);
-        for place in (1..orders.len()).rev() {
-            let other = dice.below(u64::try_from(place + 1).unwrap());
-            orders.swap(place, usize::try_from(other).unwrap());
-        }
-        assert_eq!(clear(&orders, &rules).unwrap(), cleared, "order of input, seed {seed}");
-        traded += u32::from(cleared.price.is_some());
-        dropped += u32::from(!cleared.dropped.is_empty());
+        let count = 2 + dice.below(14);
+        let cleared = check_with_twin(seed, &mut dice, count);
+        (books, orders) = (books + 1, orders + count);
+        traded += u64::from(cleared.price.is_some());
+        dropped += u64::from(!cleared.dropped.is_empty());
     }
-    assert!(traded > 8000 && dropped > 300, "the books are too dull: {traded}, {dropped}");
+    assert!(traded > books / 4 && dropped > books / 200, "dull: {books}, {traded}, {dropped}");
+}
+
+#[test]
+fn books_of_hundreds_of_orders_clear_as_the_slow_twin_says() {
+    for seed in 0..4 {
+        let cleared = check_with_twin(seed, &mut Dice(seed), 400);
+        assert!(!cleared.fills.is_empty(), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_batch_that_is_asked_for_the_impossible_refuses() {
+    let orders = [order("b", Side::Buy, 10, 300), order("s", Side::Sell, 10, 100)];
+    let batch = Batch::new(&orders, &Fees::default()).unwrap();
+    let price = |tick: i64, k_bps: u16| {
+        let allocation = batch.allocate(Price::from_n_per_wh(tick), k_bps).ok()?;
+        allocation.price.map(Price::n_per_wh)
+    };
+    assert_eq!([price(1, 0), price(1, 2_500), price(1, 10_000)], [Some(100), Some(150), Some(300)]);
+    assert_eq!([price(0, 0), price(-1, 0), price(1, 10_001)], [None; 3]);
+    assert_eq!(
+        Batch::new(&[], &Fees::default()).unwrap().allocate(rules(1).tick, 0),
+        Ok(Default::default())
+    );
 }
