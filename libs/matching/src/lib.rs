@@ -29,6 +29,7 @@
 #![forbid(unsafe_code)]
 
 mod allocation;
+pub mod book;
 mod gsy;
 mod mcafee;
 mod mechanism;
