@@ -22,6 +22,7 @@
 //! looks at every order that it would meet before it trades.
 //! Deliberately absent: clocks (time is a message), whose order it is to cancel, money, fees.
 
+mod batch;
 mod digest;
 mod ladder;
 mod message;
@@ -31,6 +32,7 @@ mod snapshot;
 mod take;
 mod timed;
 
+pub use batch::continuous;
 pub use digest::Digest;
 pub use message::{Cause, Entry, Message, Reason, Report, SelfTrade, TimeInForce};
 pub use snapshot::{Level, Resting, Snapshot};

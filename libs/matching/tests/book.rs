@@ -1,6 +1,8 @@
 //! The continuous book against the worked sequence, by scripts, and against its slow twin.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "book/batch.rs"]
+mod batch;
 #[path = "book/streams.rs"]
 mod streams;
 
