@@ -249,6 +249,7 @@ pub fn clear(orders: &[Order], rules: &Rules) -> Result<Clearing, Refusal> {
         Mechanism::LemlabDiscriminatory => frame(&merit::each_pair),
         Mechanism::PayAsBid => frame(&|book| merit::k_pricing(book, 10_000)),
         Mechanism::KPricing { k_bps } => frame(&|book| merit::k_pricing(book, k_bps)),
+        Mechanism::Continuous => book::continuous(orders, rules),
         Mechanism::McAfee => frame(&mcafee::solve),
         Mechanism::Muda => muda::clear(orders, rules),
     }

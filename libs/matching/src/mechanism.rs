@@ -62,6 +62,9 @@ pub enum Mechanism {
         /// Where between them: 0 at the ask, 10 000 at the bid.
         k_bps: u16,
     },
+    /// Continuous double auction: each order in its turn meets what rests, at the resting order's
+    /// price ([`crate::book::continuous`]).
+    Continuous,
     /// McAfee's double auction, with trade reduction; what buyers pay more is the difference.
     McAfee,
     /// The double auction of two halves that trade at each other's price, the lottery variant.
@@ -102,7 +105,7 @@ pub struct Properties {
 impl Mechanism {
     /// One of each, with a k of one half and a price of zero where there is one to give
     /// ([`Mechanism::with_price`]).
-    pub const ALL: [Mechanism; 16] = [
+    pub const ALL: [Mechanism; 17] = [
         Mechanism::Uniform { k_bps: 5000 },
         Mechanism::FixedPrice { price: Price::ZERO },
         Mechanism::MidMarket,
@@ -115,6 +118,7 @@ impl Mechanism {
         Mechanism::LemlabUniform,
         Mechanism::PayAsBid,
         Mechanism::KPricing { k_bps: 5000 },
+        Mechanism::Continuous,
         Mechanism::McAfee,
         Mechanism::Muda,
         Mechanism::GsyPayAsBid,
@@ -144,6 +148,11 @@ impl Mechanism {
         }
     }
 
+    /// Whether it looks at [`crate::Rules::shares`].
+    pub fn has_shares(&self) -> bool {
+        matches!(self, Mechanism::StaticAllocation { .. } | Mechanism::CascadeAllocation { .. })
+    }
+
     /// Where between low and high its price lies, in basis points, where that can be chosen.
     fn k_bps(&self) -> Option<u16> {
         match *self {
@@ -171,7 +180,7 @@ impl Mechanism {
 
     /// Its number in a clearing on chain; from 128 on every fill has prices of its own.
     ///
-    /// 130 and 133 are kept for continuous and zonal trading.
+    /// 133 is kept for zonal trading.
     pub fn number(&self) -> u8 {
         match self {
             Mechanism::Uniform { .. } => 1,
@@ -186,6 +195,7 @@ impl Mechanism {
             Mechanism::LemlabUniform => 10,
             Mechanism::PayAsBid => 128,
             Mechanism::KPricing { .. } => 129,
+            Mechanism::Continuous => 130,
             Mechanism::McAfee => 131,
             Mechanism::Muda => 132,
             Mechanism::GsyPayAsBid => 134,
@@ -208,6 +218,7 @@ impl Mechanism {
             Mechanism::LemlabUniform => "lemlab_uniform",
             Mechanism::PayAsBid => "pay_as_bid",
             Mechanism::KPricing { .. } => "k_pricing",
+            Mechanism::Continuous => "continuous",
             Mechanism::McAfee => "mc_afee",
             Mechanism::Muda => "muda",
             Mechanism::GsyPayAsBid => "gsy_pay_as_bid",
@@ -244,6 +255,7 @@ impl Mechanism {
             | Mechanism::Muda => Properties { truthful: true, ..plain },
             Mechanism::McAfee => Properties { truthful: true, budget_balanced: false, ..plain },
             Mechanism::GsyPayAsClear | Mechanism::GsyPayAsBid => plain,
+            Mechanism::Continuous => Properties { order_invariant: false, ..plain },
         }
     }
 }

@@ -71,7 +71,9 @@ fn round<'a>(orders: &[&'a Order], rules: &Rules) -> (Option<i64>, Vec<Slow<'a>>
     };
     let clearing: Vec<i64> = prices.into_iter().filter(|&at| clears(at)).collect();
     let (low, high) = (clearing[0], clearing[clearing.len() - 1]);
-    let Mechanism::Uniform { k_bps } = rules.mechanism;
+    let Mechanism::Uniform { k_bps } = rules.mechanism else {
+        panic!("the twin knows the uniform-price auction only");
+    };
     let point = low + (high - low) * i64::from(k_bps) / 10_000;
     let price = low.max(point / rules.tick.n_per_wh() * rules.tick.n_per_wh());
     for side in [Side::Buy, Side::Sell] {

@@ -309,7 +309,7 @@ fn check_with_twin(seed: u64, dice: &mut Dice, orders: u64) -> Clearing {
         orders.swap(place, usize::try_from(other).unwrap());
     }
     assert_eq!(clear(&orders, &rules).unwrap(), cleared, "order of input, seed {seed}");
-    let Mechanism::Uniform { k_bps } = rules.mechanism;
+    let Mechanism::Uniform { k_bps } = rules.mechanism else { panic!("not uniform") };
     let batch = Batch::new(&orders, &rules.fees).unwrap();
     let allocation = batch.allocate(rules.tick, k_bps).unwrap();
     let (mut buyers, mut sellers) = (allocation.buyers.iter(), allocation.sellers.iter());

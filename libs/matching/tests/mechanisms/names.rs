@@ -49,7 +49,7 @@ fn rules_with_a_parameter_that_the_mechanism_does_not_have_are_unreadable() {
 fn numbers_on_chain_are_distinct_and_tell_who_has_one_price() {
     let numbers: BTreeSet<u8> = Mechanism::ALL.iter().map(Mechanism::number).collect();
     assert_eq!(numbers.len(), Mechanism::ALL.len());
-    assert!(!numbers.contains(&130) && !numbers.contains(&133), "kept for others");
+    assert!(!numbers.contains(&133), "kept for zones");
     let names: BTreeSet<&str> = Mechanism::ALL.iter().map(Mechanism::name).collect();
     assert_eq!(names.len(), Mechanism::ALL.len());
     for mechanism in Mechanism::ALL {

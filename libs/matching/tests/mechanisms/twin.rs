@@ -167,6 +167,7 @@ fn solve(book: &Lines, orders: &[Order], rules: &Rules) -> Vec<Deal> {
     let price = |mechanism: &Mechanism| mechanism.given_price().unwrap().n_per_wh();
     match &rules.mechanism {
         Mechanism::Uniform { .. } => unreachable!("its twin is matching::naive"),
+        Mechanism::Continuous => unreachable!("its twin is matching::book::naive"),
         rule @ (Mechanism::FixedPrice { .. } | Mechanism::DynamicAllocation { .. }) => {
             by_rule::exchange(book, price(rule))
         }
