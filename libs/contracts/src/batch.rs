@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use merkle::Tree;
+use serde::{Deserialize, Serialize};
 use units::{Energy, Overflow};
 
 use crate::bindings::EnergyMarket;
@@ -43,7 +44,8 @@ pub fn fill_leaf(fill: &Met, [buy_filled, sell_filled]: [Energy; 2]) -> [u8; 104
 }
 
 /// Two orders that met, by their hashes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Met {
     /// The buyer's order.
     pub buy: B256,
@@ -77,6 +79,11 @@ impl Fills {
             |fill: &Met| merkle::leaf(&fill_leaf(fill, [filled[&fill.buy], filled[&fill.sell]]));
         let leaves = fills.iter().map(leaf).collect();
         Ok(Fills { fills, filled, leaves })
+    }
+
+    /// The fills, in the order of their index.
+    pub fn iter(&self) -> std::slice::Iter<'_, Met> {
+        self.fills.iter()
     }
 
     /// What the clearing has as its fills root.

@@ -2,6 +2,7 @@
 
 use alloy_primitives::{B256, U256, keccak256};
 use alloy_sol_types::SolValue;
+use merkle::Tree;
 use serde::{Deserialize, Serialize};
 use units::Energy;
 
@@ -31,7 +32,7 @@ pub struct Clearing {
     pub fills: u32,
     /// Root over [`crate::fill_leaf`]s, in the order of trades.
     pub fills_root: B256,
-    /// Root over [`journal_leaf`]s, in sequence order.
+    /// What it was computed from ([`journal_root`]).
     pub journal_root: B256,
 }
 
@@ -141,7 +142,26 @@ impl Posted {
     }
 }
 
-/// The data of a leaf under a clearing's journal root (hashed by `merkle::leaf`).
+/// The journal root of a clearing: over the conditions that it was made under, as text, then over
+/// the orders that were accepted for the slot, in sequence order, each with its hash, its sequence
+/// and whether it took part.
+pub fn journal_root(conditions: &str, orders: impl IntoIterator<Item = (B256, u64, bool)>) -> B256 {
+    let orders = orders.into_iter();
+    let orders = orders.map(|(order, sequence, accepted)| journal_leaf(order, sequence, accepted));
+    let leaves = orders.map(|data| merkle::leaf(&data));
+    Tree::new(std::iter::once(merkle::leaf(&conditions_leaf(conditions))).chain(leaves).collect())
+        .root()
+}
+
+/// The data of the first leaf under a clearing's journal root (hashed by `merkle::leaf`).
+pub fn conditions_leaf(conditions: &str) -> [u8; 35] {
+    let mut data = [0; 35];
+    data[..3].copy_from_slice(b"CP1");
+    data[3..].copy_from_slice(keccak256(conditions).as_slice());
+    data
+}
+
+/// The data of a leaf of an order under a clearing's journal root (hashed by `merkle::leaf`).
 pub fn journal_leaf(order: B256, sequence: u64, accepted: bool) -> [u8; 41] {
     let mut data = [0; 41];
     data[..32].copy_from_slice(order.as_slice());

@@ -43,7 +43,10 @@ pub use batch::{
 };
 pub use calls::Call;
 pub use challenge::{Claim, Evidence};
-pub use clearing::{Clearing, Delivery, MECHANISM_PRICED, Posted, Prices, Skip, journal_leaf};
+pub use clearing::{
+    Clearing, Delivery, MECHANISM_PRICED, Posted, Prices, Skip, conditions_leaf, journal_leaf,
+    journal_root,
+};
 pub use deployment::{Deployment, Genesis, GenesisCall, GenesisDeploy, Roles, Settings, role};
 pub use digest::{DayDigest, Reconciled, Settled};
 pub use event::ContractEvent;

@@ -3,6 +3,7 @@
 
 mod book;
 mod limits;
+mod mechanisms;
 mod orders;
 mod relay;
 mod settings;
@@ -36,6 +37,7 @@ pub fn routes(
             .service(book::get_book)
             .service(trades::list_trades)
             .service(slots::get_slot)
+            .service(slots::get_journal)
             .service(slots::get_price_band)
             .service(settings::get_market)
             .service(limits::suspend_trader)
@@ -44,6 +46,8 @@ pub fn routes(
             .service(limits::curtail_zone)
             .service(limits::lift_curtailment)
             .service(limits::list_curtailments)
+            .service(mechanisms::list_mechanisms)
+            .service(mechanisms::choose_mechanism)
             .service(relay::list_market_transactions);
     }
 }

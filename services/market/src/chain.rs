@@ -17,8 +17,6 @@ use units::{Money, Price};
 
 use crate::domain::{Accepted, ClearedSlot, Exchange, Movement, Parameters};
 
-/// The mechanism's number in a clearing: the uniform-price call auction.
-pub const MECHANISM_UNIFORM: u8 = 1;
 /// The most gas that `clear` needs.
 const CLEAR_GAS: u64 = 500_000;
 /// The most gas that `settle` needs without its fills.
@@ -38,7 +36,7 @@ pub(crate) fn clearing(cleared: &ClearedSlot, parameters: &Parameters) -> Cleari
     Clearing {
         policy: parameters.policy,
         slot: cleared.slot.unsigned(),
-        mechanism: MECHANISM_UNIFORM,
+        mechanism: cleared.mechanism,
         price: unsigned(cleared.price.unwrap_or_default()),
         retail_price: unsigned(cleared.retail_price),
         feed_in_price: unsigned(cleared.feed_in_price),

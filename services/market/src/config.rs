@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use bus::Bus;
 use calendar::{SlotLength, TimeZone};
 use client::JsonRpc;
 use contracts::{Deployment, Policy};
 use keys::SecretKey;
-use matching::Fees;
+use matching::{Fees, Mechanism};
 use serde::{Deserialize, Serialize};
 use service::Clock;
 use units::{Energy, Price};
 
-use crate::domain::{HISTORY_DAYS, Parameters};
+use crate::domain::{HISTORY_DAYS, Parameters, check_mechanism};
 
 /// Everything the market needs from outside.
 pub struct Parts {
@@ -61,13 +61,17 @@ pub struct MarketConfig {
     /// From how many known days on that limit holds, 1 to 30.
     #[serde(default = "forecast_days_default")]
     pub forecast_days_min: u32,
+    /// How slots are cleared, unless another mechanism was chosen for them.
+    #[serde(default)]
+    pub mechanism: Mechanism,
     /// Community, grid area, fees and imbalance rule, as registered in `EnergyMarket`.
     pub policy: Policy,
 }
 
 impl MarketConfig {
-    /// The defaults of a book under `policy`: tick 0.01 ct/kWh, lot 10 Wh, gate 15 minutes, horizon
-    /// 36 hours, offers up to 110 % of what was fed in, once seven days are known.
+    /// The defaults of a book under `policy`: the uniform-price call auction, tick 0.01 ct/kWh, lot
+    /// 10 Wh, gate 15 minutes, horizon 36 hours, offers up to 110 % of what was fed in, once seven
+    /// days are known.
     pub fn new(timezone: TimeZone, policy: Policy) -> MarketConfig {
         MarketConfig {
             timezone,
@@ -77,6 +81,7 @@ impl MarketConfig {
             horizon_seconds: horizon_default(),
             forecast_percent: forecast_default(),
             forecast_days_min: forecast_days_default(),
+            mechanism: Mechanism::default(),
             policy,
         }
     }
@@ -99,7 +104,7 @@ impl MarketConfig {
         );
         let days = self.forecast_days_min;
         ensure!((1..=HISTORY_DAYS).contains(&days), "forecast_days_min: 1 to {HISTORY_DAYS}");
-        Ok(Parameters {
+        let parameters = Parameters {
             community: policy.community,
             zone: policy.zone,
             timezone: self.timezone.clone(),
@@ -107,6 +112,7 @@ impl MarketConfig {
             tick: self.tick,
             lot_min: self.lot_min,
             gate_seconds: i64::from(self.gate_seconds),
+            mechanism: self.mechanism,
             horizon_seconds: i64::from(self.horizon_seconds),
             fees: Fees {
                 network: price("policy.networkFee", policy.network_fee)?,
@@ -119,7 +125,9 @@ impl MarketConfig {
             forecast_days_min: days,
             policy: policy.id(),
             terms: policy.clone(),
-        })
+        };
+        check_mechanism(&self.mechanism, &parameters).map_err(|why| anyhow!("mechanism: {why}"))?;
+        Ok(parameters)
     }
 }
 

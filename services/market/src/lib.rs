@@ -26,6 +26,6 @@ mod market;
 
 pub use api::routes;
 pub use app::{Applied, COMMANDS_MAX, Desk, Refused};
-pub use chain::{MECHANISM_UNIFORM, movements, transactions};
+pub use chain::{movements, transactions};
 pub use config::{MarketConfig, Parts};
 pub use market::{Market, Totals, start};

@@ -30,9 +30,11 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use calendar::{LocalDay, SlotLength};
 use clap::Args;
+use matching::Mechanism;
 use service::Clock;
 
 use crate::data::{self, Span, Wanted};
+use crate::mechanism;
 use crate::node::{Node, Settings};
 use crate::stop::Stop;
 use plan::{Plan, Progress};
@@ -67,6 +69,9 @@ pub struct Arguments {
     /// Slot length: 5m, 15m, 30m or 60m.
     #[arg(long, value_name = "LENGTH", default_value = "15m", value_parser = slot_length)]
     slot: SlotLength,
+    /// How slots are cleared: the name of a mechanism, or its JSON.
+    #[arg(long, value_name = "NAME", default_value = "uniform", value_parser = mechanism::parse)]
+    mechanism: Mechanism,
     /// How fast simulated time runs: max, or a factor such as 60x.
     #[arg(long, value_name = "SPEED", default_value = "max", value_parser = Speed::from_str)]
     speed: Speed,
@@ -164,6 +169,7 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
         port: arguments.port,
         timezone: span.timezone.clone(),
         slot: arguments.slot,
+        mechanism: arguments.mechanism,
         tariff: span.prices.tariff(&span.timezone, valid_from)?,
         genesis: genesis.plus_seconds(-60),
         clock: clock.clone(),

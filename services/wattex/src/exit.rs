@@ -10,9 +10,9 @@
 //! | 5 | the directory belongs to another run or another version |
 //! | 6 | the clock is behind what the directory already knows |
 //! | 7 | the network of nodes cannot be reached |
-//! | 10 | a bill does not hold |
-//! | 11 | a bill holds but is not anchored |
-//! | 12 | a bill cannot be read |
+//! | 10 | a bill, or a clearing, does not hold |
+//! | 11 | a bill, or a clearing, holds but is not anchored |
+//! | 12 | a bill, or a journal, cannot be read |
 //! | 13 | a chain does not hold, or blocks are refused |
 //! | 130 | Ctrl-C before the run was complete; while it only serves, that is 0 |
 //! | 143 | the same by SIGTERM |
@@ -41,6 +41,9 @@ pub enum Trouble {
         /// What the system says.
         reason: String,
     },
+    /// Arguments that contradict each other or what they name.
+    #[error("{0}")]
+    Argument(String),
     /// The genesis, or what one is made from, is missing, malformed or makes no chain.
     #[error("{0}")]
     Genesis(String),
@@ -53,7 +56,7 @@ pub enum Trouble {
     /// The trust file is missing or malformed.
     #[error("{0}")]
     Trust(String),
-    /// There is no bill file, or it is not text.
+    /// There is no file of a bill or a journal, or it cannot be read as one.
     #[error("{0}")]
     Bill(String),
     /// What a directory holds does not follow from its genesis.
@@ -80,6 +83,7 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
     for cause in error.chain() {
         if let Some(trouble) = cause.downcast_ref::<Trouble>() {
             return ExitCode::from(match trouble {
+                Trouble::Argument(_) => 2,
                 Trouble::Trust(_) | Trouble::Genesis(_) | Trouble::Key(_) => 3,
                 Trouble::PortTaken { .. } | Trouble::Listen { .. } => 4,
                 Trouble::Directory(_) => 5,

@@ -5,6 +5,8 @@
 //! wattex node      the chain alone, with Ethereum JSON-RPC; work on its directory
 //! wattex genesis   what makes a chain, from a short description
 //! wattex verify    a bill, line by line, against a pinned block
+//! wattex recompute the clearing of a slot, anew from its journal, against the chain
+//! wattex clear     any mechanism on a book from a file
 //! wattex openapi   the documents of all services and events
 //! ```
 #![forbid(unsafe_code)]
@@ -13,12 +15,15 @@
 mod amount;
 mod chain_files;
 mod chain_node;
+mod clear;
 mod data;
 mod demo;
 mod exit;
 mod genesis;
+mod mechanism;
 mod node;
 mod openapi;
+mod recompute;
 mod stop;
 mod verify;
 
@@ -61,6 +66,10 @@ enum Command {
     Genesis(genesis::Arguments),
     /// Checks a bill line by line, offline, against a pinned block.
     Verify(verify::Arguments),
+    /// Computes the clearing of a slot anew from its journal, and compares it with the chain.
+    Recompute(recompute::Arguments),
+    /// Clears a book from a file by any mechanism: fills, prices, volume, welfare.
+    Clear(clear::Arguments),
     /// Writes the OpenAPI documents of all services, and the events' JSON Schema.
     Openapi(openapi::Arguments),
 }
@@ -74,6 +83,8 @@ fn main() -> ExitCode {
         Command::Node { arguments, .. } => chain_node::run(*arguments),
         Command::Genesis(arguments) => genesis::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Recompute(arguments) => recompute::run(&arguments),
+        Command::Clear(arguments) => clear::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

@@ -26,6 +26,7 @@ use client::{JsonRpc, Sender};
 use contracts::{Deployment, Policy};
 use ids::{CommunityId, ZoneId};
 use ledger::Mining;
+use matching::Mechanism;
 use service::{Clock, Tick};
 use tariff::Tariff;
 
@@ -52,6 +53,9 @@ pub struct Settings {
     pub slot: SlotLength,
     /// The tariff, which also gives the fees of the policy.
     pub tariff: Tariff,
+    /// How slots are cleared, unless another mechanism is chosen for them. Where trades have two
+    /// prices, the policy names an account for the difference.
+    pub mechanism: Mechanism,
     /// Moment of the genesis block.
     pub genesis: Timestamp,
     /// The clock.
@@ -111,7 +115,13 @@ impl Node {
     pub async fn start(settings: Settings) -> Result<Node> {
         let secrets = Secrets::open(&settings.directory)?;
         let (community, zone) = (community(), zone());
-        let policy = chain::policy(&settings.tariff, settings.slot, community, zone, &secrets)?;
+        let policy = chain::policy(
+            &settings.tariff,
+            settings.slot,
+            (community, zone),
+            settings.mechanism,
+            &secrets,
+        )?;
         let currency = &settings.tariff.terms().currency;
         let (genesis, deployment) =
             chain::genesis(&secrets, &policy, currency, settings.genesis, settings.on_demand);
@@ -288,7 +298,10 @@ impl Wired<'_> {
     }
 
     async fn market(&self, secrets: &Secrets, policy: &Policy) -> Result<Arc<market::Market>> {
-        let config = market::MarketConfig::new(self.settings.timezone.clone(), policy.clone());
+        let config = market::MarketConfig {
+            mechanism: self.settings.mechanism,
+            ..market::MarketConfig::new(self.settings.timezone.clone(), policy.clone())
+        };
         market::start(market::Parts {
             db_url: self.database("market"),
             bus: self.bus.clone(),

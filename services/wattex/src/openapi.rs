@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use calendar::SlotLength;
 use clap::Args;
+use matching::Mechanism;
 use serde_json::Value;
 use service::Clock;
 
@@ -60,6 +61,7 @@ async fn mounts() -> Result<Vec<gateway::Mount>> {
         tariff: sample.prices.tariff(&sample.timezone, sample.first)?,
         timezone: sample.timezone,
         slot,
+        mechanism: Mechanism::default(),
         genesis,
         clock,
         on_demand: true,

@@ -36,7 +36,7 @@ pub(crate) struct MarketView {
     forecast_percent: u32,
     /// From how many known days on that holds.
     forecast_days_min: u32,
-    /// How prices are found.
+    /// How prices of slots are found whose book opens now; `/v1/mechanisms` has what was chosen.
     mechanism: String,
     /// The hash of the policy that orders must name.
     policy_id: String,
@@ -86,6 +86,7 @@ pub(crate) async fn get_market(
         .find(|policy| policy.community == parameters.community && policy.zone == parameters.zone)
         .ok_or_else(|| Problem::not_found("market"))?;
     let book = desk.book().await;
+    let opening = market.now().plus_seconds(parameters.horizon_seconds);
     let member = caller.account.and_then(|account| book.member(account));
     let cash = member.map(|member| {
         let wallet = book.wallet(member.address);
@@ -106,7 +107,7 @@ pub(crate) async fn get_market(
         lot_min_wh: parameters.lot_min.wh(),
         forecast_percent: parameters.forecast_percent,
         forecast_days_min: parameters.forecast_days_min,
-        mechanism: "uniform".to_owned(),
+        mechanism: book.mechanism(opening, parameters).to_string(),
         policy_id: parameters.policy.to_string(),
         policy: policy.clone(),
         chain_id: market.chain_id(),

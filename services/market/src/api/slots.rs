@@ -1,15 +1,17 @@
 //! A slot's state, and the prices at which both sides gain in it.
 
+use access::Action;
 use actix_web::get;
 use actix_web::web::{Data, Json, Path, Query};
 use contracts::Side;
 use serde::{Deserialize, Serialize};
 use service::{Principal, Problem, Problems};
 use units::{Energy, Price};
+use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
 use super::orders::per_kwh;
-use crate::domain::Status;
+use crate::domain::{SlotJournal, Status};
 use crate::market::Market;
 
 /// Which grid area is meant.
@@ -54,6 +56,8 @@ pub(crate) struct SlotView {
     volume_wh: u64,
     /// How many trades.
     trades: u32,
+    /// How prices and quantities are found, or were.
+    mechanism: String,
     /// The clearing's name on chain; absent before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     clearing: Option<String>,
@@ -106,8 +110,59 @@ pub(crate) async fn get_slot(
         price: cleared.and_then(|cleared| cleared.price).map(per_kwh),
         volume_wh: cleared.map_or(0, |cleared| cleared.volume.wh()),
         trades: cleared.map_or(0, |c| u32::try_from(c.trades.len()).unwrap_or(u32::MAX)),
+        mechanism: book.mechanism(slot.start, parameters).to_string(),
         clearing: cleared.map(|cleared| cleared.clearing.to_string()),
     }))
+}
+
+/// The journal of a cleared slot.
+#[derive(ToSchema)]
+#[schema(as = SlotJournal)]
+#[expect(dead_code, reason = "names the fields in the OpenAPI document")]
+struct SlotJournalSchema {
+    /// The chain that orders were signed for.
+    chain_id: u64,
+    /// The contract `EnergyMarket` that they were signed for.
+    market: String,
+    /// What the market posted there.
+    clearing: Object,
+    /// The policy that it names.
+    policy: Object,
+    /// What it was made under: JSON as it was hashed.
+    conditions: String,
+    /// The orders that were accepted for the slot, with signatures, by sequence.
+    orders: Vec<Object>,
+    /// The fills, in the order of their index.
+    fills: Vec<Object>,
+}
+
+/// The journal of a cleared slot: whoever has it can compute the clearing anew.
+///
+/// It has all orders that were accepted for the slot as they were signed, so accounts by their
+/// addresses. `wattex recompute` compares what comes of them with what the chain has. It is kept
+/// for eight days.
+#[utoipa::path(
+    tag = "market",
+    params(("start" = String, Path, description = "2026-06-01T10:00:00Z"), ZoneQuery),
+    responses((status = 200, body = SlotJournalSchema), Problems)
+)]
+#[get("/v1/slots/{start}/journal")]
+pub(crate) async fn get_journal(
+    market: Data<Market>,
+    caller: Principal,
+    start: Path<String>,
+    Query(query): Query<ZoneQuery>,
+) -> Result<Json<SlotJournal>, Problem> {
+    if !super::may(&caller, Action::ReadMarket, None) {
+        return Err(Problem::forbidden());
+    }
+    let desk = super::desk_of(&market, &caller, query.zone())?;
+    let slot = super::slot_of(desk, &start)?;
+    let book = desk.book().await;
+    let cleared = book.slot(slot.start).and_then(|book| book.cleared.as_ref());
+    let cleared = cleared.ok_or_else(|| Problem::not_found("clearing of this slot"))?;
+    let signed_for = (market.chain_id(), market.deployment().market);
+    Ok(Json(book.published(cleared, desk.parameters(), signed_for)))
 }
 
 /// Which slot is meant.

@@ -1,13 +1,60 @@
 //! Gate closure: a slot's open orders become trades.
 
+use std::collections::BTreeSet;
+
 use alloy_primitives::B256;
 use calendar::{Slot, Timestamp};
-use contracts::{Fills, Met, Prices, Terms, journal_leaf, trade_id};
-use matching::{Clearing, Order, Rules};
+use contracts::{Fills, Met, OrderTerms, Policy, Prices, Terms, journal_root, trade_id};
+use ids::OrderId;
+use matching::{Clearing, Fees, Mechanism, Order, Reference, Rules, Share, Side};
+use serde::{Deserialize, Serialize};
 use units::{Overflow, Price};
 
-use super::{Accepted, ClearedSlot, ClearedTrade, Exchange, Parameters, Status};
+use super::{Accepted, ClearedSlot, ClearedTrade, Exchange, Parameters, Rejection, Status};
 use crate::chain;
+
+/// All that a clearing depends on besides its orders. Its JSON, in the spelling of this struct, is
+/// the first leaf under the journal root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conditions {
+    /// The mechanism and what it works with.
+    pub rules: Rules,
+    /// Why nothing trades, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halted: Option<Halted>,
+}
+
+/// Why nothing trades in a slot, whatever its orders are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Halted {
+    /// The grid carries no trades.
+    Curtailed,
+    /// The slot was over before it was cleared: the chain would settle none.
+    Over,
+}
+
+/// What of a clearing follows from conditions and orders.
+pub(super) struct Solved {
+    pub(super) clearing: Clearing,
+    pub(super) trades: Vec<ClearedTrade>,
+}
+
+/// Whether slots can be cleared by `mechanism` and their trades settled under the market's policy.
+pub fn check_mechanism(mechanism: &Mechanism, parameters: &Parameters) -> Result<(), Rejection> {
+    let rules = Rules {
+        mechanism: *mechanism,
+        shares: shares(mechanism, &[]),
+        ..Rules::uniform(parameters.tick, parameters.fees)
+    };
+    rules.check().map_err(|_| Rejection::Mechanism)?;
+    let priced = mechanism.number() >= contracts::MECHANISM_PRICED;
+    if priced && parameters.terms.difference_account.is_zero() {
+        return Err(Rejection::Difference);
+    }
+    Ok(())
+}
 
 impl Exchange {
     /// The slots whose gate has closed at `now` with orders that were not cleared, oldest first.
@@ -21,40 +68,32 @@ impl Exchange {
     /// A slot that is over at `now` comes to nothing, since the chain would settle no trade of it;
     /// so does one that is curtailed, and a book whose sums do not fit.
     pub fn clear(&self, slot: Slot, parameters: &Parameters, now: Timestamp) -> ClearedSlot {
-        let book = self.slots.get(&slot.start);
-        let accepted: Vec<&Accepted> = book
-            .map(|book| book.orders.values().map(|id| &self.orders[id]).collect())
-            .unwrap_or_default();
-        let open: Vec<Order> = accepted
-            .iter()
-            .filter(|order| order.status == Status::Open)
-            .map(|o| order(o))
-            .collect();
-        let (retail_price, feed_in_price) = self.prices(slot, parameters).unwrap_or_default();
-        let rules = Rules::uniform(parameters.tick, parameters.fees);
-        let outcome = if now < slot.end() && !self.is_curtailed(slot.start) {
-            matching::clear(&open, &rules).unwrap_or_default()
-        } else {
-            Clearing::default()
-        };
-        let (outcome, trades) = match trades(&outcome, (retail_price, feed_in_price), parameters) {
-            Ok(trades) => (outcome, trades),
-            Err(Overflow) => (Clearing::default(), Vec::new()),
-        };
+        let accepted = self.accepted_for(slot.start);
+        let open: Vec<Order> =
+            accepted.iter().filter(|order| took_part(order)).map(|o| order(o)).collect();
+        let conditions = self.conditions(slot, parameters, &open, now);
+        let solved = solve(&conditions, &open, &parameters.terms);
+        let Reference { retail, feed_in } = conditions.rules.reference;
+        let conditions_text = conditions.text();
         let mut cleared = ClearedSlot {
             slot: slot.start,
             ends: slot.end(),
             at: now,
             clearing: B256::ZERO,
-            price: outcome.price,
-            retail_price,
-            feed_in_price,
-            volume: outcome.volume,
+            mechanism: conditions.rules.mechanism.number(),
+            price: price(&solved.clearing),
+            retail_price: retail,
+            feed_in_price: feed_in,
+            volume: solved.clearing.volume,
             orders: u32::try_from(open.len()).unwrap_or(u32::MAX),
             fills_root: B256::ZERO,
-            journal_root: journal_root(&accepted),
-            dropped: outcome.dropped,
-            trades,
+            journal_root: journal_root(
+                &conditions_text,
+                accepted.iter().map(|order| (order.hash, order.sequence, took_part(order))),
+            ),
+            conditions: conditions_text,
+            dropped: solved.clearing.dropped,
+            trades: solved.trades,
         };
         cleared.fills_root = self.fills(&cleared).root();
         cleared.clearing = chain::clearing(&cleared, parameters).id();
@@ -62,6 +101,37 @@ impl Exchange {
             trade.trade = trade_id(cleared.clearing, index);
         }
         cleared
+    }
+
+    /// What `slot` is cleared under at `now`.
+    fn conditions(
+        &self,
+        slot: Slot,
+        parameters: &Parameters,
+        open: &[Order],
+        now: Timestamp,
+    ) -> Conditions {
+        let (retail, feed_in) = self.prices(slot, parameters).unwrap_or_default();
+        let mechanism = self.mechanism(slot.start, parameters);
+        let rules = Rules {
+            mechanism,
+            shares: shares(&mechanism, open),
+            reference: Reference { retail, feed_in },
+            seed: seed(self.accepted_for(slot.start).iter().map(|order| order.hash)),
+            ..Rules::uniform(parameters.tick, parameters.fees)
+        };
+        let halted = if now >= slot.end() {
+            Some(Halted::Over)
+        } else {
+            self.is_curtailed(slot.start).then_some(Halted::Curtailed)
+        };
+        Conditions { rules, halted }
+    }
+
+    /// All orders that were accepted for the slot that starts then, in sequence order.
+    pub(super) fn accepted_for(&self, slot: Timestamp) -> Vec<&Accepted> {
+        let ids = self.slots.get(&slot).map(|book| book.orders.values());
+        ids.into_iter().flatten().map(|id| &self.orders[id]).collect()
     }
 
     /// The trades of a cleared slot as the contract takes them, in fill order.
@@ -77,47 +147,118 @@ impl Exchange {
     }
 }
 
-/// The root over all accepted orders of a slot: cancelled ones are there with a zero.
-fn journal_root(accepted: &[&Accepted]) -> B256 {
-    let leaf = |order: &&Accepted| {
-        let stayed = order.status != Status::Cancelled;
-        merkle::leaf(&journal_leaf(order.hash, order.sequence, stayed))
+impl Conditions {
+    /// The text that is hashed.
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).expect("conditions are plain data")
+    }
+}
+
+/// What comes of the orders that took part, under a policy. A book that cannot be cleared, or of
+/// which an amount does not fit, comes to nothing.
+pub(super) fn solve(conditions: &Conditions, open: &[Order], policy: &Policy) -> Solved {
+    let nothing = || Solved { clearing: Clearing::default(), trades: Vec::new() };
+    if conditions.halted.is_some() {
+        return nothing();
+    }
+    let Ok(clearing) = matching::clear(open, &conditions.rules) else { return nothing() };
+    match trades(&clearing, &conditions.rules.reference, policy) {
+        Ok(trades) => Solved { clearing, trades },
+        Err(Overflow) => nothing(),
+    }
+}
+
+/// The price that a clearing shows: the one of all trades, else what buyers pay on average.
+pub(super) fn price(clearing: &Clearing) -> Option<Price> {
+    if clearing.price.is_some() || clearing.trades.is_empty() {
+        return clearing.price;
+    }
+    let paid = |trade: &matching::Trade| {
+        i128::from(trade.buy_price.n_per_wh()) * i128::from(trade.quantity.wh())
     };
-    merkle::Tree::new(accepted.iter().map(leaf).collect()).root()
+    let paid: i128 = clearing.trades.iter().map(paid).sum();
+    let average = paid / i128::from(clearing.volume.wh());
+    Some(Price::from_n_per_wh(i64::try_from(average).expect("an average is within its prices")))
+}
+
+/// What lots are drawn from: known to nobody before the last order is in.
+pub(super) fn seed(orders: impl Iterator<Item = B256>) -> [u8; 32] {
+    merkle::Tree::new(orders.map(|hash| merkle::leaf(hash.as_slice())).collect()).root().0
+}
+
+/// Who gets which part of what is allocated: as much as every other account that wants some. With
+/// none there is a part of nobody's, since rules without any are not usable.
+pub(super) fn shares(mechanism: &Mechanism, open: &[Order]) -> Vec<Share> {
+    if !mechanism.has_shares() {
+        return Vec::new();
+    }
+    let buyers = open.iter().filter(|order| order.side == Side::Buy).map(|order| order.owner);
+    let mut buyers: BTreeSet<[u8; 20]> = buyers.collect();
+    if buyers.is_empty() {
+        buyers.insert([0; 20]);
+    }
+    buyers.into_iter().map(|owner| Share { owner, weight: 1 }).collect()
+}
+
+/// Whether an accepted order is there when its slot is cleared.
+pub(super) fn took_part(order: &Accepted) -> bool {
+    order.status != Status::Cancelled
 }
 
 fn order(accepted: &Accepted) -> Order {
-    Order {
-        id: accepted.id,
-        owner: accepted.terms.account.into_array(),
-        side: match accepted.terms.side {
-            contracts::Side::Buy => matching::Side::Buy,
-            contracts::Side::Sell => matching::Side::Sell,
+    order_of(accepted.id, accepted.hash, accepted.sequence, &accepted.terms)
+        .expect("the limit of an accepted order was checked")
+}
+
+/// Signed terms as an order of the batch.
+pub(super) fn order_of(
+    id: OrderId,
+    hash: B256,
+    sequence: u64,
+    terms: &OrderTerms,
+) -> Result<Order, Overflow> {
+    Ok(Order {
+        id,
+        owner: terms.account.into_array(),
+        side: match terms.side {
+            contracts::Side::Buy => Side::Buy,
+            contracts::Side::Sell => Side::Sell,
         },
-        quantity: accepted.terms.quantity,
-        price: accepted.limit(),
-        min_fill: accepted.terms.min_fill,
-        hash: accepted.hash.0,
-        sequence: accepted.sequence,
-        zone: accepted.terms.zone,
-    }
+        quantity: terms.quantity,
+        price: terms.limit()?,
+        min_fill: terms.min_fill,
+        hash: hash.0,
+        sequence,
+        zone: terms.zone,
+    })
+}
+
+/// The fees of a policy.
+pub(super) fn fees(policy: &Policy) -> Result<Fees, Overflow> {
+    let price =
+        |n_per_wh: u64| i64::try_from(n_per_wh).map(Price::from_n_per_wh).map_err(|_| Overflow);
+    Ok(Fees {
+        network: price(policy.network_fee)?,
+        buyer: price(policy.buyer_fee)?,
+        seller: price(policy.seller_fee)?,
+    })
 }
 
 /// The trades with their escrow and collateral, as the contract reckons them; not named yet.
 fn trades(
     outcome: &Clearing,
-    (retail, feed_in): (Price, Price),
-    parameters: &Parameters,
+    reference: &Reference,
+    policy: &Policy,
 ) -> Result<Vec<ClearedTrade>, Overflow> {
     let clearing = contracts::Clearing {
-        retail_price: unsigned(retail)?,
-        feed_in_price: unsigned(feed_in)?,
+        retail_price: unsigned(reference.retail)?,
+        feed_in_price: unsigned(reference.feed_in)?,
         ..contracts::Clearing::default()
     };
     let ties = |trade: &matching::Trade| {
         let prices =
             Prices { buyer: unsigned(trade.buy_price)?, seller: unsigned(trade.sell_price)? };
-        let terms = Terms::new(&parameters.terms, &clearing, prices, trade.quantity);
+        let terms = Terms::new(policy, &clearing, prices, trade.quantity);
         Ok(ClearedTrade {
             trade: B256::ZERO,
             buy: trade.buyer,
@@ -132,6 +273,6 @@ fn trades(
 }
 
 /// A price as the contract has it, which knows none below zero.
-fn unsigned(price: Price) -> Result<u64, Overflow> {
+pub(super) fn unsigned(price: Price) -> Result<u64, Overflow> {
     u64::try_from(price.n_per_wh()).map_err(|_| Overflow)
 }

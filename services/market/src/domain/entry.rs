@@ -5,6 +5,7 @@ use calendar::Timestamp;
 use contracts::Prices;
 use events::market::CancelledBy;
 use ids::{AccountId, ConnectionPointId, OrderId, PartyId, ZoneId};
+use matching::Mechanism;
 use serde::{Deserialize, Serialize};
 use tariff::Tariff;
 use units::{Energy, Money, Power, Price};
@@ -85,6 +86,17 @@ pub enum Entry {
     },
     /// Slots were curtailed, or for another reason.
     Curtailed(Curtailment),
+    /// Slots that start then or later are cleared by another mechanism.
+    MechanismChosen {
+        /// Start of the first slot.
+        from: Timestamp,
+        /// How prices and quantities are found.
+        mechanism: Mechanism,
+        /// Who decided.
+        by: PartyId,
+        /// When.
+        at: Timestamp,
+    },
     /// A curtailment is over.
     Lifted {
         /// Start of its first slot.
@@ -188,7 +200,11 @@ pub struct ClearedSlot {
     pub at: Timestamp,
     /// The clearing's name on chain.
     pub clearing: B256,
-    /// The energy price; `None` when nothing traded.
+    /// The mechanism's number on chain.
+    #[serde(default = "uniform")]
+    pub mechanism: u8,
+    /// The energy price, or where trades have their own what buyers pay on average, rounded down;
+    /// `None` when nothing traded.
     pub price: Option<Price>,
     /// The retail price that collateral is reckoned with.
     pub retail_price: Price,
@@ -200,8 +216,11 @@ pub struct ClearedSlot {
     pub orders: u32,
     /// The root over the trades.
     pub fills_root: B256,
-    /// The root over the accepted orders.
+    /// The root over conditions and accepted orders.
     pub journal_root: B256,
+    /// What it was made under, as text: the JSON of [`Conditions`].
+    #[serde(default)]
+    pub conditions: String,
     /// Orders left out because their `min_fill` could not be met.
     pub dropped: Vec<OrderId>,
     /// In the order of their fill index.
@@ -225,4 +244,9 @@ pub struct ClearedTrade {
     pub escrow: Money,
     /// What the seller's cash must cover: the most that it may owe for being short.
     pub collateral: Money,
+}
+
+/// The mechanism of all slots before there were others.
+fn uniform() -> u8 {
+    1
 }

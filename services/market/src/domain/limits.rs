@@ -15,14 +15,18 @@ use calendar::{Slot, Timestamp};
 use contracts::{OrderTerms, Side};
 use events::market::CancelledBy;
 use ids::{AccountId, ConnectionPointId, OrderId, PartyId};
-use matching::Fees;
+use matching::{Fees, Mechanism};
 use serde::{Deserialize, Serialize};
 use units::Overflow;
 
+use super::clearing::check_mechanism;
 use super::{Entry, Exchange, Movement, NewOrder, Parameters, Rejection, Status};
 
 /// The most curtailments that a market knows at a time.
 pub const CURTAILMENTS_MAX: usize = 1_000;
+
+/// The most choices of a mechanism that a market knows at a time.
+pub const CHOICES_MAX: usize = 1_000;
 
 /// Who is suspended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +87,13 @@ pub enum Change {
         to: Timestamp,
         /// In words.
         reason: String,
+    },
+    /// Slots that start then or later are cleared by `mechanism`.
+    Choose {
+        /// Start of the first slot.
+        from: Timestamp,
+        /// How prices and quantities are found.
+        mechanism: Mechanism,
     },
     /// The curtailment of exactly `[from, to)` is over.
     Lift {
@@ -168,6 +179,14 @@ impl Exchange {
                     at: now,
                 })))
             }
+            Change::Choose { from, mechanism } => {
+                if self.mechanisms.get(from) == Some(mechanism) {
+                    return Ok(None);
+                }
+                self.check_choice(*from, mechanism, parameters, now)?;
+                let (from, mechanism) = (*from, *mechanism);
+                Ok(Some(Entry::MechanismChosen { from, mechanism, by, at: now }))
+            }
             Change::Lift { from, to } => {
                 let lifted = Entry::Lifted { from: *from, to: *to, by, at: now };
                 Ok(self.curtailment(*from, *to).map(|_| lifted))
@@ -194,6 +213,23 @@ impl Exchange {
         }
         let known = self.curtailment(from, to).is_some();
         let few = known || self.limits.curtailments.len() < CURTAILMENTS_MAX;
+        if few { Ok(()) } else { Err(Rejection::TooMany) }
+    }
+
+    /// A slot starts then, its book is not open yet, and what is chosen can be settled.
+    fn check_choice(
+        &self,
+        from: Timestamp,
+        mechanism: &Mechanism,
+        parameters: &Parameters,
+        now: Timestamp,
+    ) -> Result<(), Rejection> {
+        Slot::starting(from, parameters.slot_length).ok_or(Rejection::Slot)?;
+        check_mechanism(mechanism, parameters)?;
+        if now >= parameters.opens(from) {
+            return Err(Rejection::BookOpen);
+        }
+        let few = self.mechanisms.len() < CHOICES_MAX || self.mechanisms.contains_key(&from);
         if few { Ok(()) } else { Err(Rejection::TooMany) }
     }
 

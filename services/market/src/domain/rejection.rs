@@ -70,6 +70,13 @@ rejections! {
     Nonce = "NONCE", "the nonce was used before, or cancelled on chain";
     /// The signature is not the account's.
     Sig = "SIG", "the signature is not by the account's key";
+    /// The mechanism's own parameters are wrong.
+    Mechanism = "MECHANISM", "the mechanism's parameters are not usable";
+    /// A mechanism with two prices a trade, under a policy without a difference account.
+    Difference = "NO_DIFFERENCE_ACCOUNT",
+        "the mechanism has two prices a trade, and the policy names no account for the difference";
+    /// The book of a slot that would change is open already.
+    BookOpen = "BOOK_OPEN", "the books of slots that would change are open already";
     /// There is no such order of this account, or no such account or connection point.
     Unknown = "NOT_FOUND", "there is no such thing in this market";
 }

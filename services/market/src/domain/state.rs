@@ -7,7 +7,7 @@ use calendar::{Slot, SlotLength, Timestamp};
 use contracts::Side;
 use events::market::CancelledBy;
 use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
-use matching::Fees;
+use matching::{Fees, Mechanism};
 use serde::Serialize;
 use tariff::Tariff;
 use units::{Energy, Price};
@@ -42,6 +42,8 @@ pub struct Parameters {
     pub gate_seconds: i64,
     /// Seconds between the opening of a slot's book and its start.
     pub horizon_seconds: i64,
+    /// How slots are cleared, unless another mechanism was chosen for them.
+    pub mechanism: Mechanism,
     /// The fees both sides sign.
     pub fees: Fees,
     /// The highest retail price that collateral may be reckoned with.
@@ -123,6 +125,7 @@ pub struct Exchange {
     pub(super) nonces: Nonces,
     pub(super) limits: Limits,
     pub(super) history: History,
+    pub(super) mechanisms: BTreeMap<Timestamp, Mechanism>,
     pub(super) sequence: u64,
     pub(super) feed: Option<u64>,
 }
@@ -164,6 +167,9 @@ impl Exchange {
             Entry::Resumed { trader, .. } => self.limits.resume(*trader),
             Entry::Curtailed(curtailment) => self.limits.curtail(curtailment.clone()),
             Entry::Lifted { from, to, .. } => self.limits.lift(*from, *to),
+            Entry::MechanismChosen { from, mechanism, .. } => {
+                self.mechanisms.insert(*from, *mechanism);
+            }
         }
     }
 
@@ -261,6 +267,10 @@ impl Exchange {
             }
         }
         self.limits.forget(moment);
+        // The last one that began before then still holds.
+        if let Some((&holds, _)) = self.mechanisms.range(..=moment).next_back() {
+            self.mechanisms.retain(|from, _| *from >= holds);
+        }
     }
 
     /// One hash over everything the market knows: two replicas with the same journal agree on it.
@@ -294,6 +304,17 @@ impl Exchange {
         let tariff = self.tariff(slot.start)?;
         let retail = tariff.retail_price(slot).min(parameters.retail_price_max);
         Some((retail, tariff.feed_in_price(slot).max(parameters.feed_in_price_min)))
+    }
+
+    /// How the slot that starts at `slot` is cleared.
+    pub fn mechanism(&self, slot: Timestamp, parameters: &Parameters) -> Mechanism {
+        let chosen = self.mechanisms.range(..=slot).next_back();
+        chosen.map_or(parameters.mechanism, |(_, mechanism)| *mechanism)
+    }
+
+    /// The mechanisms that were chosen, each with the start of its first slot.
+    pub fn mechanisms(&self) -> impl Iterator<Item = (Timestamp, Mechanism)> {
+        self.mechanisms.iter().map(|(from, mechanism)| (*from, *mechanism))
     }
 
     /// The most that a connection point may offer in the slot that starts at `slot`, by what it

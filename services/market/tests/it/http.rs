@@ -17,7 +17,7 @@ use events::{Envelope, Event};
 use ids::CommunityId;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use keys::SecretKey;
-use market::{Market, Parts};
+use market::{Market, MarketConfig, Parts};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use service::{Claims, Clock, ClockHand, Verifier};
@@ -124,8 +124,13 @@ pub async fn start() -> Running {
     start_on(Arc::new(TempDir::new().unwrap())).await
 }
 
-/// Starts a market on the database in `folder`.
+/// Starts the town's market on the database in `folder`.
 pub async fn start_on(folder: Arc<TempDir>) -> Running {
+    start_with(folder, config()).await
+}
+
+/// Starts another market on the database in `folder`.
+pub async fn start_with(folder: Arc<TempDir>, config: MarketConfig) -> Running {
     let (clock, hand) = Clock::set(morning());
     let (bus, node) = (Bus::in_process(), Arc::new(Listener::default()));
     let reader = Arc::new(Reader::default());
@@ -138,7 +143,7 @@ pub async fn start_on(folder: Arc<TempDir>) -> Running {
         clearer: clearer(),
         chain_id: CHAIN_ID,
         deployment: deployment(),
-        markets: vec![config()],
+        markets: vec![config],
     })
     .await
     .unwrap();

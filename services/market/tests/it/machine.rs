@@ -194,7 +194,7 @@ fn the_names_of_a_clearing_are_those_the_contract_computes() {
     let posted = contracts::Clearing {
         policy: parameters().policy,
         slot: slot().start.unsigned(),
-        mechanism: market::MECHANISM_UNIFORM,
+        mechanism: 1,
         price: 152_000,
         retail_price: 300_000,
         feed_in_price: 80_000,
@@ -214,10 +214,8 @@ fn the_names_of_a_clearing_are_those_the_contract_computes() {
         let path = town.fills(&cleared).tree().path(index as usize);
         assert!(merkle::verify(cleared.fills_root, leaf, index as usize, 2, &path));
     }
-    let leaves = town
-        .orders()
-        .map(|order| merkle::leaf(&contracts::journal_leaf(order.hash, order.sequence, true)));
-    assert_eq!(merkle::Tree::new(leaves.collect()).root(), cleared.journal_root);
+    let orders = town.orders().map(|order| (order.hash, order.sequence, true));
+    assert_eq!(contracts::journal_root(&cleared.conditions, orders), cleared.journal_root);
 }
 
 #[test]

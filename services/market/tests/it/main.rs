@@ -6,6 +6,7 @@ mod contract;
 mod http;
 mod limits;
 mod machine;
+mod published;
 mod refusals;
 mod relay;
 mod replay;

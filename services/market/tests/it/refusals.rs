@@ -1,6 +1,7 @@
 //! Every code that order entry can refuse with, through the REST door.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use calendar::Slot;
 use contracts::bindings::EnergyMarket;
@@ -12,6 +13,7 @@ use ids::MeterId;
 use market::domain::{ORDERS_PER_POINT_MAX, Rejection};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use units::Energy;
 
 use crate::http::*;
@@ -157,6 +159,22 @@ async fn refused_beside_others(code: &str, running: &Running) -> Answer {
     }
 }
 
+/// The same for a mechanism that staff choose, in a market without a difference account.
+async fn not_chosen(code: &str) -> (Running, Answer) {
+    let mut config = config();
+    config.policy.difference_account = Address::ZERO;
+    let running = start_with(Arc::new(TempDir::new().unwrap()), config).await;
+    let later = "2026-06-03T10:00:00Z";
+    let (from, mechanism) = match code {
+        "MECHANISM" => (later, json!({ "name": "uniform", "k_bps": 10_001 })),
+        "BOOK_OPEN" => (SLOT, json!({ "name": "mid_market" })),
+        _ => (later, json!({ "name": "k_pricing" })),
+    };
+    let path = format!("/v1/mechanisms/{from}");
+    let answer = running.request(Method::PUT, &path, operator(), Some(mechanism)).await;
+    (running, answer)
+}
+
 /// The market of the town without a tariff.
 async fn without_tariff() -> Running {
     let running = start().await;
@@ -175,12 +193,18 @@ async fn every_code_of_order_entry_is_answered_as_a_problem_with_that_code() {
     assert_eq!(codes.len(), Rejection::ALL.len(), "each reason has a code of its own");
     for code in codes {
         let (running, answer);
-        if code == "NO_TARIFF" {
-            running = without_tariff().await;
-            answer = placed(&running, Side::Buy, |_| {}).await;
-        } else {
-            running = crate::service::running().await;
-            answer = refused(code, &running).await;
+        match code {
+            "NO_TARIFF" => {
+                running = without_tariff().await;
+                answer = placed(&running, Side::Buy, |_| {}).await;
+            }
+            "MECHANISM" | "BOOK_OPEN" | "NO_DIFFERENCE_ACCOUNT" => {
+                (running, answer) = not_chosen(code).await;
+            }
+            _ => {
+                running = crate::service::running().await;
+                answer = refused(code, &running).await;
+            }
         }
         let expected = match code {
             "CONFLICT" => StatusCode::CONFLICT,

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use calendar::{LocalDay, Timestamp};
+use matching::Mechanism;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -33,6 +34,8 @@ pub struct Plan {
     first: LocalDay,
     last: LocalDay,
     slot_minutes: u16,
+    #[serde(default)]
+    mechanism: Mechanism,
     on_demand: bool,
     seed: u64,
 }
@@ -72,6 +75,7 @@ impl Plan {
             first: span.first,
             last: span.last,
             slot_minutes: arguments.slot.minutes(),
+            mechanism: arguments.mechanism,
             on_demand: arguments.speed == Speed::Max,
             seed: arguments.seed,
         }
@@ -88,6 +92,7 @@ impl Plan {
             ("first day", self.first.to_string(), wanted.first.to_string()),
             ("last day", self.last.to_string(), wanted.last.to_string()),
             ("slot minutes", self.slot_minutes.to_string(), wanted.slot_minutes.to_string()),
+            ("mechanism", self.mechanism.to_string(), wanted.mechanism.to_string()),
             ("speed max", self.on_demand.to_string(), wanted.on_demand.to_string()),
             ("seed", self.seed.to_string(), wanted.seed.to_string()),
         ];

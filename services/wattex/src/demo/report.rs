@@ -19,6 +19,7 @@ use super::plan::Progress;
 use crate::amount::shown;
 use crate::data::MeterRun;
 use crate::node::Node;
+use crate::recompute;
 
 /// The least share of the energy that could have been traded locally that has to be, in
 /// hundredths. Persistence forecasts miss clouds and kettles; measured, it is 35 % on the sample's
@@ -62,6 +63,8 @@ pub struct Figures {
     orders_accepted: u64,
     orders_rejected: BTreeMap<String, u64>,
     slots_cleared: u64,
+    /// Clearings that followed from their journals when computed anew, and are on chain.
+    clearings_recomputed: u64,
     trades: u64,
     trades_settled: u64,
     trades_reconciled: u64,
@@ -120,6 +123,7 @@ pub async fn figures(stage: &Stage<'_>, inputs: &Inputs<'_>) -> Result<Figures> 
         orders_accepted: progress.accepted,
         orders_rejected: progress.rejected.clone(),
         slots_cleared: cleared.slots,
+        clearings_recomputed: recomputed(node).await.context("computing clearings anew")?,
         trades: cleared.trades,
         trades_settled: books.trades,
         trades_reconciled: books.trades_reconciled,
@@ -327,6 +331,7 @@ pub fn print(stage: &Stage<'_>, figures: &Figures, bills: &[Bill]) -> Result<()>
                 figures.trades_reconciled
             ),
         ),
+        ("clearings", format!("{} computed anew from their orders", figures.clearings_recomputed)),
         ("blocks", format!("{}, {}", figures.chain_height, figures.mining)),
         ("bills", format!("{} issued, {} verified", figures.bills_issued, figures.bills_verified)),
         (
@@ -341,6 +346,23 @@ pub fn print(stage: &Stage<'_>, figures: &Figures, bills: &[Bill]) -> Result<()>
     }
     print_endings(stage, figures, bills);
     Ok(())
+}
+
+/// Computes every clearing anew that the market remembers, and compares it with the chain.
+async fn recomputed(node: &Node) -> Result<u64> {
+    let mut journals = Vec::new();
+    for desk in node.market.desks() {
+        let book = desk.book().await;
+        let cleared = book.slots().filter_map(|(_, slot)| slot.cleared.as_ref());
+        let signed_for = (node.chain_id, node.deployment.market);
+        journals.extend(cleared.map(|one| book.published(one, desk.parameters(), signed_for)));
+    }
+    for journal in &journals {
+        let slot = journal.clearing.slot;
+        let outcome = recompute::on_chain(&*node.ledger, journal).await?;
+        outcome.with_context(|| format!("the clearing of slot {slot} does not hold"))?;
+    }
+    Ok(journals.len() as u64)
 }
 
 /// Where the time went, and what `wattex verify` says of the first bill.

@@ -5,8 +5,11 @@ use anyhow::{Context, Result};
 use calendar::{SlotLength, Timestamp};
 use chain::GenesisSpec;
 use chain::genesis::{Deploy, GenesisCall};
-use contracts::{BuyerRule, Call, Deployment, Genesis, Policy, Roles, SellerRule, Settings};
+use contracts::{
+    BuyerRule, Call, Deployment, Genesis, MECHANISM_PRICED, Policy, Roles, SellerRule, Settings,
+};
 use ids::{CommunityId, ZoneId};
+use matching::Mechanism;
 use tariff::Tariff;
 use units::Price;
 
@@ -53,16 +56,19 @@ pub mod role {
     pub const PLATFORM: &str = "chain/platform";
     /// Receives what is paid at an imbalance price: who balances the grid.
     pub const BALANCE: &str = "chain/balance";
+    /// Receives what buyers pay above what sellers get, where trades have two prices.
+    pub const DIFFERENCE: &str = "chain/difference";
     /// Receives block rewards.
     pub const COINBASE: &str = "chain/coinbase";
 }
 
-/// The fees and rules that both sides of every trade sign.
+/// The fees and rules that both sides of every trade sign, in a market that is cleared by
+/// `mechanism`.
 pub fn policy(
     tariff: &Tariff,
     slot: SlotLength,
-    community: CommunityId,
-    zone: ZoneId,
+    (community, zone): (CommunityId, ZoneId),
+    mechanism: Mechanism,
     secrets: &Secrets,
 ) -> Result<Policy> {
     let terms = tariff.terms();
@@ -90,8 +96,12 @@ pub fn policy(
         challenge_seconds: CHALLENGE_SECONDS,
         network_account: secrets.key(role::NETWORK).address(),
         platform_account: secrets.key(role::PLATFORM).address(),
-        // The auction has one price for all: nobody may receive a difference.
-        difference_account: Address::ZERO,
+        // Where there is one price for all, nobody may receive a difference.
+        difference_account: if mechanism.number() < MECHANISM_PRICED {
+            Address::ZERO
+        } else {
+            secrets.key(role::DIFFERENCE).address()
+        },
         balance_account: secrets.key(role::BALANCE).address(),
     })
 }

@@ -8,7 +8,7 @@ use units::Money;
 
 use crate::program::{Place, run, text};
 
-const COUNTS: [&str; 27] = [
+const COUNTS: [&str; 28] = [
     "homes",
     "slots",
     "slot_minutes",
@@ -24,6 +24,7 @@ const COUNTS: [&str; 27] = [
     "p2p_possible_wh",
     "orders_accepted",
     "slots_cleared",
+    "clearings_recomputed",
     "trades",
     "trades_settled",
     "trades_reconciled",

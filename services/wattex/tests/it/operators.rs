@@ -7,6 +7,8 @@
 mod calls;
 mod fraud;
 mod held;
+mod mechanisms;
+mod person;
 mod town;
 
 use contracts::requests::MeterEnrolment;
@@ -15,7 +17,8 @@ use keys::SecretKey;
 use serde_json::json;
 
 use calls::{RETAIL, Skip, settled, skips};
-use town::{DEPOSIT, Person, Town, key};
+use person::Person;
+use town::{DEPOSIT, Town, key};
 
 /// The price of energy in auctions that are honest.
 const PRICE: u64 = 180_000;

@@ -381,14 +381,6 @@ fn evidence(view: &Value) -> Evidence {
     }
 }
 
-/// The root over the orders of a slot, by their places in the journal, all of which took part.
-pub fn journal_root(orders: &[(u64, B256)]) -> B256 {
-    let leaf = |(sequence, hash): &(u64, B256)| {
-        merkle::leaf(&contracts::journal_leaf(*hash, *sequence, true))
-    };
-    merkle::Tree::new(orders.iter().map(leaf).collect()).root()
-}
-
 /// Why a call failed, in the words of the contract.
 pub fn reason(data: &[u8]) -> String {
     revert_text(data)

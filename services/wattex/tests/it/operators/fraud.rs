@@ -2,13 +2,16 @@
 
 use alloy_primitives::B256;
 use calendar::Timestamp;
+use contracts::{Met, Prices};
 use ids::OrderId;
-use matching::{Fees, Order, Rules};
+use market::domain::{Conditions, Difference, SlotJournal, recompute};
+use matching::{Fees, Order, Reference, Rules};
 use serde_json::Value;
 use units::{Decimal, Energy, Price};
 
-use super::calls::{LAST_RUN, Place, Signed, challenged, journal_root, settled};
-use super::town::{DEPOSIT, Person, Town, WITHDRAWAL_DELAY, key};
+use super::calls::{FEED_IN, LAST_RUN, Place, RETAIL, Signed, challenged, settled};
+use super::person::Person;
+use super::town::{DEPOSIT, Town, WITHDRAWAL_DELAY, key};
 use super::{ASK, BID, PRICE, WH, named, slot};
 
 /// What the meters show of the slot.
@@ -172,13 +175,15 @@ async fn a_wrong_price_inside_both_limits_shows_when_the_auction_is_computed_ane
     // In the next slot the operator is first with a price of its own, under the true journal.
     let wrong = recomputed(&town, &mira.token, 1).await + 40_000;
     assert!(town.place.all_in(wrong) <= BID);
-    let journal = published(&town, &[&mira, &noor], 1).await;
+    let orders = published(&town, &[&mira, &noor], 1).await;
+    let conditions = conditions(&town, &orders);
     let [buy, sell] = [
         town.place.signed(mira.wish(true, slot(1), WH, BID, 2), mira.key()),
         town.place.signed(noor.wish(false, slot(1), WH, ASK, 2), noor.key()),
     ];
     let auction = town.place.auction(slot(1), wrong, &[(&buy, &sell, WH)]);
-    let auction = auction.with_journal(journal_root(&journal));
+    let hashed = orders.iter().map(|(sequence, hash)| (*hash, *sequence, true));
+    let auction = auction.with_journal(contracts::journal_root(&conditions, hashed));
     town.sent(&operator, &auction.clear()).await;
     assert_eq!(settled(&town.sent(&operator, &auction.settle()).await), 1);
 
@@ -189,15 +194,22 @@ async fn a_wrong_price_inside_both_limits_shows_when_the_auction_is_computed_ane
     let late = sybil.wish(true, slot(1), 10, BID, 2);
     assert_eq!(sneaked(&town, &sybil, late).await.unwrap_err(), "GATE_CLOSED");
     let history = town.history().await;
-    let [honest, dishonest] = [0, 1].map(|number| {
-        let posted = town.place.cleared(slot(number), &history).posted.clearing;
-        (posted.price, posted.journal_root)
-    });
-    let of_first = published(&town, &[&mira, &noor, &sybil], 0).await;
-    assert_eq!(honest, (books[0], journal_root(&of_first)), "what the market posts is the auction");
-    // The orders are those that were published, and the price is not theirs: that is the proof.
-    assert_eq!(dishonest, (wrong, journal_root(&published(&town, &[&mira, &noor], 1).await)));
-    assert_ne!(dishonest.0, books[1]);
+    let [honest, dishonest] =
+        [0, 1].map(|number| town.place.cleared(slot(number), &history).posted.clearing);
+    // What the market posts is what comes of the orders that it hands out afterwards.
+    let of_first = journal(&town, &noor, 0).await;
+    let same = recompute(&of_first, &honest).unwrap();
+    assert_eq!((same.orders, honest.price), (3, books[0]));
+    // What the operator posted is not: neither with the market's own journal, nor with one that
+    // fits it but for the price.
+    let own = journal(&town, &noor, 1).await;
+    assert_eq!((own.clearing.price, &own.conditions), (books[1], &conditions));
+    let other = Difference::Clearing { journal: own.clearing.id(), posted: dishonest.id() };
+    assert_eq!(recompute(&own, &dishonest), Err(other));
+    let fill = Met { prices: Prices::one(wrong), ..own.fills[0] };
+    let forged = SlotJournal { clearing: dishonest.clone(), fills: vec![fill], ..own };
+    let found = recompute(&forged, &dishonest).unwrap_err();
+    assert!(matches!(found, Difference::Fill { index: 0, .. }), "{found}");
     assert!(books[1] < PRICE && town.free(&mira).await >= DEPOSIT - 2 * WH * BID);
     town.stop().await;
 }
@@ -209,7 +221,7 @@ async fn sneaked(town: &Town, person: &Person, wish: super::calls::Wish) -> Resu
 
 /// The price of the auction over the orders of a slot, as the market shows them to its members.
 async fn recomputed(town: &Town, token: &str, number: u64) -> u64 {
-    let policy = &town.place.policy;
+    let zone = town.place.policy.zone;
     let mut orders = Vec::new();
     for (name, side) in [("buy", matching::Side::Buy), ("sell", matching::Side::Sell)] {
         let path = format!("/v1/book?side={name}&slot={}", moment(slot(number)));
@@ -228,18 +240,43 @@ async fn recomputed(town: &Town, token: &str, number: u64) -> u64 {
                 min_fill: Energy::ZERO,
                 hash: alloy_primitives::keccak256(id.to_string()).0,
                 sequence: 0,
-                zone: policy.zone,
+                zone,
             });
         }
     }
-    let price = |n: u64| Price::from_n_per_wh(n.cast_signed());
-    let fees = Fees {
-        network: price(policy.network_fee),
-        buyer: price(policy.buyer_fee),
-        seller: price(policy.seller_fee),
+    matching::clear(&orders, &rules(town)).unwrap().price.unwrap().n_per_wh().unsigned_abs()
+}
+
+/// The journal of a cleared slot, as a member of the community gets it.
+async fn journal(town: &Town, person: &Person, number: u64) -> SlotJournal {
+    let path = format!("/v1/slots/{}/journal", moment(slot(number)));
+    serde_json::from_value(town.get(&path, &person.token).await).unwrap()
+}
+
+/// What the market will clear the slot of these orders under.
+fn conditions(town: &Town, orders: &[(u64, B256)]) -> String {
+    let leaves = orders.iter().map(|(_, hash)| merkle::leaf(hash.as_slice()));
+    let [retail, feed_in] = [RETAIL, FEED_IN].map(n_per_wh);
+    let rules = Rules {
+        reference: Reference { retail, feed_in },
+        seed: merkle::Tree::new(leaves.collect()).root().0,
+        ..rules(town)
     };
-    let rules = Rules::uniform(Price::from_n_per_wh(TICK), fees);
-    matching::clear(&orders, &rules).unwrap().price.unwrap().n_per_wh().unsigned_abs()
+    Conditions { rules, halted: None }.text()
+}
+
+fn rules(town: &Town) -> Rules {
+    let policy = &town.place.policy;
+    let fees = Fees {
+        network: n_per_wh(policy.network_fee),
+        buyer: n_per_wh(policy.buyer_fee),
+        seller: n_per_wh(policy.seller_fee),
+    };
+    Rules::uniform(Price::from_n_per_wh(TICK), fees)
+}
+
+fn n_per_wh(n: u64) -> Price {
+    Price::from_n_per_wh(n.cast_signed())
 }
 
 /// The orders of a slot and their places in the journal, as each account sees its own.

@@ -6,7 +6,8 @@ use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 use keys::SecretKey;
 
 use super::calls::settled;
-use super::town::{DEPOSIT, Person, Town, WITHDRAWAL_DELAY, key};
+use super::person::Person;
+use super::town::{DEPOSIT, Town, WITHDRAWAL_DELAY, key};
 use super::{WH, slot};
 
 /// Bytes before what is wrapped: the nonce.

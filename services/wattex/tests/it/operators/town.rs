@@ -8,6 +8,7 @@ use calendar::{SlotLength, Timestamp};
 use client::{HttpRpc, JsonRpc, RpcError};
 use ids::{AccountId, ConnectionPointId, MeterId};
 use keys::SecretKey;
+use matching::Mechanism;
 use reading::{Reading, Status};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 use units::Register;
 
 use super::calls::{self, Call, ContractEvent, Place, RETAIL, Signed, Wish};
+use super::person::Person;
 use crate::node::quantity;
 use crate::serving::{Device, Line};
 use crate::signed::signed;
@@ -60,30 +62,6 @@ fn tariff() -> Tariff {
     Tariff::from_json(&terms.to_string()).unwrap()
 }
 
-/// Somebody with an account, a connection point and a meter.
-pub struct Person {
-    pub account: AccountId,
-    pub address: Address,
-    pub point: ConnectionPointId,
-    /// What lets them in, as they got it themselves.
-    pub token: String,
-    /// Who they are to the services.
-    pub principal: Principal,
-    pub device: Device,
-    /// The key, where the operator does not hold it.
-    own: Option<SecretKey>,
-}
-
-impl Person {
-    pub fn key(&self) -> &SecretKey {
-        self.own.as_ref().expect("a key of one's own")
-    }
-
-    pub fn wish(&self, buys: bool, slot: u64, wh: u64, limit: u64, nonce: u64) -> Wish {
-        Wish { account: self.address, point: self.point, buys, slot, wh, limit, nonce }
-    }
-}
-
 /// The services at work, and all the keys of whoever runs them.
 pub struct Town {
     pub node: Node,
@@ -101,6 +79,11 @@ pub struct Town {
 
 impl Town {
     pub async fn start() -> Town {
+        Town::start_by(Mechanism::default()).await
+    }
+
+    /// A town whose slots are cleared by `mechanism` unless another is chosen.
+    pub async fn start_by(mechanism: Mechanism) -> Town {
         let folder = TempDir::new().unwrap();
         let now: Timestamp = "2026-06-01T08:00:00Z".parse().unwrap();
         let now = now.plus_seconds(-ROLE_DELAY);
@@ -110,6 +93,7 @@ impl Town {
             port: 0,
             timezone: ZONE.parse().unwrap(),
             slot: SlotLength::QUARTER_HOUR,
+            mechanism,
             tariff: tariff(),
             genesis: now.plus_seconds(-60),
             clock,
@@ -265,7 +249,7 @@ impl Town {
     ) -> Device {
         let installer = self.node.identity.installer();
         let meter_key = key(&format!("{name}/meter"));
-        let (meter, token) = (MeterId::derived(name), format!("the token of {name}"));
+        let (meter, token) = (MeterId::derived(name), format!("the token of the meter of {name}"));
         let signature = own.map(|own| {
             let mut of = self.place.meter_of(owner, point, installer);
             (of.meter, of.key) = (meter, meter_key.address());
@@ -366,6 +350,20 @@ impl Town {
         let (status, answer) = self.post(path, token, body).await;
         assert!(status.is_client_error(), "{path} was not refused: {answer}");
         answer["code"].as_str().unwrap().to_owned()
+    }
+
+    /// The code with which a change is refused.
+    pub async fn refused_put(&self, path: &str, token: &str, body: &Value) -> String {
+        let (status, answer) = self.answer(Method::PUT, path, token, Some(body)).await;
+        assert!(status.is_client_error(), "{path} was not refused: {answer}");
+        answer["code"].as_str().unwrap().to_owned()
+    }
+
+    /// Puts what must be taken; the answer.
+    pub async fn put(&self, path: &str, token: &str, body: &Value) -> Value {
+        let (status, answer) = self.answer(Method::PUT, path, token, Some(body)).await;
+        assert!(status.is_success(), "{path}: {status} {answer}");
+        answer
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Value {

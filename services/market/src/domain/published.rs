@@ -1,0 +1,333 @@
+//! The published journal of a slot, and the clearing computed anew from it.
+//!
+//! ```text
+//! SlotJournal = conditions + orders with signatures + fills       what the market hands out
+//!      |                                                          what the chain has
+//!      v                                                             v
+//! roots, signatures, rules, matching::clear --------- compare --- Clearing (SlotCleared)
+//! ```
+//!
+//! Whoever has the file and the clearing that was posted needs nothing else. What is compared is
+//! everything that the market could have chosen freely: which orders, under which rules, with which
+//! outcome.
+//! Deliberately absent: whether an order is missing that was sent. Who has the market's answer to
+//! it looks for its hash among the orders.
+
+use std::collections::HashMap;
+
+use alloy_primitives::{Address, B256};
+use contracts::{Clearing, Fills, Met, OrderTerms, Policy, Posted, Side, journal_root};
+use ids::OrderId;
+use keys::{Signature, recover};
+use matching::Order;
+use serde::{Deserialize, Serialize};
+use units::{Energy, Price};
+
+use super::clearing::{fees, order_of, price, seed, shares, solve, took_part, unsigned};
+use super::{Accepted, ClearedSlot, Conditions, Exchange, Parameters};
+use crate::chain;
+
+/// The journal of a cleared slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotJournal {
+    /// The chain that orders were signed for.
+    pub chain_id: u64,
+    /// The contract `EnergyMarket` that they were signed for.
+    pub market: Address,
+    /// What the market posted there.
+    pub clearing: Clearing,
+    /// The policy that it names.
+    pub policy: Policy,
+    /// What it was made under: the JSON of [`Conditions`] as it was hashed.
+    pub conditions: String,
+    /// The orders that were accepted for the slot, by sequence.
+    pub orders: Vec<Published>,
+    /// The fills, in the order of their index.
+    pub fills: Vec<Met>,
+}
+
+/// An order of a published journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// Its place among the market's accepted orders.
+    pub sequence: u64,
+    /// Whether it took part; not where it was taken back before the gate.
+    pub accepted: bool,
+    /// What was signed.
+    pub terms: OrderTerms,
+    /// By whom it was signed.
+    pub signature: Signature,
+}
+
+/// What a clearing computed anew came to, where nothing differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Recomputed {
+    /// The clearing's name on chain.
+    pub clearing: B256,
+    /// The mechanism.
+    pub mechanism: matching::Mechanism,
+    /// The market's own choice, which no policy names: prices are multiples of it.
+    pub tick: Price,
+    /// Orders that took part.
+    pub orders: usize,
+    /// Orders that were taken back before the gate.
+    pub cancelled: usize,
+    /// Fills.
+    pub fills: usize,
+    /// Energy traded.
+    pub volume: Energy,
+    /// The price that was posted; `None` when nothing traded.
+    pub price: Option<Price>,
+    /// Why nothing traded, if the market says so.
+    pub halted: Option<super::Halted>,
+}
+
+/// The first thing that differs, in the order in which it is looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(tag = "code", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Difference {
+    /// The chain has another clearing of the slot, or none.
+    #[error("the chain has the clearing {posted}, not {journal}")]
+    Clearing {
+        /// The journal's.
+        journal: B256,
+        /// The chain's.
+        posted: B256,
+    },
+    /// The policy is not the one that the clearing names.
+    #[error("the policy is not the one that the clearing names")]
+    Policy,
+    /// The conditions cannot be read.
+    #[error("the conditions cannot be read: {why}")]
+    Conditions {
+        /// What is wrong with them.
+        why: String,
+    },
+    /// The conditions are not those that policy, clearing and orders have.
+    #[error("{what} of the conditions is not what policy, clearing and orders have")]
+    Rules {
+        /// Which of them.
+        what: String,
+    },
+    /// Orders do not stand in rising sequence, or one stands twice.
+    #[error("order {sequence} is out of sequence")]
+    Sequence {
+        /// The order.
+        sequence: u64,
+    },
+    /// An order is of another slot, zone, community or policy.
+    #[error("order {sequence} is not of this slot and zone")]
+    Foreign {
+        /// The order.
+        sequence: u64,
+    },
+    /// The signature of an order is not its account's.
+    #[error("the signature of order {sequence} is not its account's")]
+    Signature {
+        /// The order.
+        sequence: u64,
+    },
+    /// The orders or conditions are not those that the market bound itself to.
+    #[error("the journal root is {computed}, and {posted} was posted")]
+    JournalRoot {
+        /// Of this journal.
+        computed: B256,
+        /// The clearing's.
+        posted: B256,
+    },
+    /// A fill is not what comes of the orders.
+    #[error("fill {index} differs: {computed} comes of the orders, and {posted} was posted")]
+    Fill {
+        /// The place of the fill.
+        index: usize,
+        /// What comes of the orders.
+        computed: String,
+        /// What the market says.
+        posted: String,
+    },
+    /// The fills are not those that the market bound itself to.
+    #[error("the fills root is {computed}, and {posted} was posted")]
+    FillsRoot {
+        /// Of what comes of the orders.
+        computed: B256,
+        /// The clearing's.
+        posted: B256,
+    },
+    /// Price, volume or number of fills differs.
+    #[error("{what} differs: {computed} comes of the orders, and {posted} was posted")]
+    Figure {
+        /// Which figure.
+        what: String,
+        /// What comes of the orders.
+        computed: u64,
+        /// What the market posted.
+        posted: u64,
+    },
+}
+
+impl Exchange {
+    /// The journal of a cleared slot; `None` while it is open, or when it is forgotten.
+    pub fn published(
+        &self,
+        cleared: &ClearedSlot,
+        parameters: &Parameters,
+        (chain_id, market): (u64, Address),
+    ) -> SlotJournal {
+        let published = |order: &Accepted| Published {
+            sequence: order.sequence,
+            accepted: took_part(order),
+            terms: order.terms.clone(),
+            signature: order.signature,
+        };
+        SlotJournal {
+            chain_id,
+            market,
+            clearing: chain::clearing(cleared, parameters),
+            policy: parameters.terms.clone(),
+            conditions: cleared.conditions.clone(),
+            orders: self.accepted_for(cleared.slot).into_iter().map(published).collect(),
+            fills: self.fills(cleared).iter().copied().collect(),
+        }
+    }
+}
+
+/// Computes a clearing anew from its journal and compares it with what was posted on chain.
+///
+/// # Errors
+/// The first [`Difference`].
+pub fn recompute(journal: &SlotJournal, posted: &Clearing) -> Result<Recomputed, Difference> {
+    let clearing = &journal.clearing;
+    if clearing != posted {
+        return Err(Difference::Clearing { journal: clearing.id(), posted: posted.id() });
+    }
+    if journal.policy.id() != posted.policy {
+        return Err(Difference::Policy);
+    }
+    let open = orders(journal)?;
+    let conditions = conditions(journal, posted, &open)?;
+    let all = journal.orders.iter();
+    let hashed = |order: &Published| (hash(journal, order), order.sequence, order.accepted);
+    let computed = journal_root(&journal.conditions, all.map(hashed));
+    if computed != posted.journal_root {
+        return Err(Difference::JournalRoot { computed, posted: posted.journal_root });
+    }
+    let solved = solve(&conditions, &open, &journal.policy);
+    compare_fills(journal, &open, &solved.trades)?;
+    let found = price(&solved.clearing);
+    let figure = |what: &str, computed: u64, posted: u64| {
+        let differs = Difference::Figure { what: what.to_owned(), computed, posted };
+        if computed == posted { Ok(()) } else { Err(differs) }
+    };
+    figure("the number of fills", solved.trades.len() as u64, u64::from(posted.fills))?;
+    figure("the volume", solved.clearing.volume.wh(), posted.volume.wh())?;
+    figure("the price", unsigned(found.unwrap_or_default()).unwrap_or(u64::MAX), posted.price)?;
+    Ok(Recomputed {
+        clearing: posted.id(),
+        mechanism: conditions.rules.mechanism,
+        tick: conditions.rules.tick,
+        orders: open.len(),
+        cancelled: journal.orders.len() - open.len(),
+        fills: solved.trades.len(),
+        volume: solved.clearing.volume,
+        price: found,
+        halted: conditions.halted,
+    })
+}
+
+/// The conditions, where they are those of policy, clearing and orders.
+fn conditions(
+    journal: &SlotJournal,
+    posted: &Clearing,
+    open: &[Order],
+) -> Result<Conditions, Difference> {
+    let conditions: Conditions = serde_json::from_str(&journal.conditions)
+        .map_err(|error| Difference::Conditions { why: error.to_string() })?;
+    let rules = &conditions.rules;
+    rules.check().map_err(|error| Difference::Conditions { why: error.to_string() })?;
+    let reference = &rules.reference;
+    let drawn = seed(journal.orders.iter().map(|order| hash(journal, order)));
+    let same = [
+        ("the mechanism", rules.mechanism.number() == posted.mechanism),
+        ("the fees", fees(&journal.policy) == Ok(rules.fees)),
+        ("the retail price", unsigned(reference.retail) == Ok(posted.retail_price)),
+        ("the feed-in price", unsigned(reference.feed_in) == Ok(posted.feed_in_price)),
+        ("the seed", rules.seed == drawn),
+        ("the shares", rules.shares == shares(&rules.mechanism, open)),
+    ];
+    match same.into_iter().find(|(_, holds)| !holds) {
+        Some((what, _)) => Err(Difference::Rules { what: what.to_owned() }),
+        None => Ok(conditions),
+    }
+}
+
+/// The orders that took part, each signed by its account for this slot.
+fn orders(journal: &SlotJournal) -> Result<Vec<Order>, Difference> {
+    let posted = Posted { clearing: journal.clearing.clone(), policy: journal.policy.clone() };
+    let mut last = 0;
+    let mut open = Vec::new();
+    for order in &journal.orders {
+        let Published { sequence, accepted, terms, signature } = order;
+        let sequence = *sequence;
+        if sequence <= last {
+            return Err(Difference::Sequence { sequence });
+        }
+        last = sequence;
+        if !posted.is_of(terms) {
+            return Err(Difference::Foreign { sequence });
+        }
+        let hash = hash(journal, order);
+        if recover(hash, signature) != Some(terms.account) {
+            return Err(Difference::Signature { sequence });
+        }
+        if *accepted {
+            let id = OrderId::derived(&hash.to_string());
+            let order = order_of(id, hash, sequence, terms);
+            open.push(order.map_err(|_| Difference::Foreign { sequence })?);
+        }
+    }
+    Ok(open)
+}
+
+fn hash(journal: &SlotJournal, order: &Published) -> B256 {
+    order.terms.hash(journal.chain_id, journal.market)
+}
+
+/// The fills that come of the orders are those of the journal, which are those that were posted.
+fn compare_fills(
+    journal: &SlotJournal,
+    open: &[Order],
+    trades: &[super::ClearedTrade],
+) -> Result<(), Difference> {
+    let hashes: HashMap<OrderId, B256> =
+        open.iter().map(|order| (order.id, B256::new(order.hash))).collect();
+    let met = |trade: &super::ClearedTrade| Met {
+        buy: hashes[&trade.buy],
+        sell: hashes[&trade.sell],
+        quantity: trade.quantity,
+        prices: trade.prices,
+    };
+    let computed: Vec<Met> = trades.iter().map(met).collect();
+    let shown = |fill: Option<&Met>| fill.map_or_else(|| "nothing".to_owned(), described);
+    for index in 0..computed.len().max(journal.fills.len()) {
+        let (ours, theirs) = (computed.get(index), journal.fills.get(index));
+        if ours != theirs {
+            let (computed, posted) = (shown(ours), shown(theirs));
+            return Err(Difference::Fill { index, computed, posted });
+        }
+    }
+    let root = Fills::new(computed).map_or(B256::ZERO, |fills| fills.root());
+    let posted = journal.clearing.fills_root;
+    if root == posted { Ok(()) } else { Err(Difference::FillsRoot { computed: root, posted }) }
+}
+
+fn described(fill: &Met) -> String {
+    let prices = [Side::Buy, Side::Sell].map(|side| fill.prices.of(side));
+    let price = match prices {
+        [buyer, seller] if buyer == seller => buyer.to_string(),
+        [buyer, seller] => format!("{buyer}/{seller}"),
+    };
+    let (buy, sell) = (fill.buy, fill.sell);
+    format!("{} Wh at {price} n/Wh, buy {buy}, sell {sell}", fill.quantity.wh())
+}

@@ -1,0 +1,232 @@
+//! `wattex recompute`: the clearing of one slot, computed anew from its published journal and
+//! compared with what the chain has.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use alloy_primitives::{B256, U64, U256};
+use alloy_sol_types::SolEvent;
+use anyhow::{Context, Result, anyhow, bail};
+use calendar::Timestamp;
+use clap::Args;
+use client::{HttpRpc, JsonRpc};
+use contracts::bindings::EnergyMarket;
+use contracts::{Clearing, Deployment};
+use market::domain::{Difference, Recomputed, SlotJournal, recompute};
+use reqwest::header::AUTHORIZATION;
+use serde_json::{Value, json};
+
+use crate::exit::Trouble;
+
+/// The largest journal that is fetched: 20 000 orders take about 15 MB.
+const JOURNAL_BYTES_MAX: usize = 64 << 20;
+
+/// Arguments of `wattex recompute`.
+#[derive(Args)]
+pub struct Arguments {
+    /// The journal file; without it the journal is fetched from `--url`.
+    #[arg(required_unless_present = "url", conflicts_with = "url")]
+    journal: Option<PathBuf>,
+    /// Where the market answers, such as <http://127.0.0.1:8080>.
+    #[arg(long, value_name = "URL", requires = "slot")]
+    url: Option<String>,
+    /// Start of the slot to fetch, such as 2026-06-01T10:00:00Z.
+    #[arg(long, value_name = "MOMENT", requires = "url")]
+    slot: Option<Timestamp>,
+    /// The grid area; the community's first when absent.
+    #[arg(long, value_name = "UUID", requires = "url")]
+    zone: Option<String>,
+    /// An access token of a member of the community.
+    #[arg(long, env = "WATTEX_TOKEN", hide_env_values = true, requires = "url")]
+    token: Option<String>,
+    /// Write the fetched journal to a file, to keep or hand on.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    save: Option<PathBuf>,
+    /// A node whose chain says what was posted. Without it nothing is anchored.
+    #[arg(long, value_name = "URL")]
+    rpc: Option<String>,
+    /// Print the outcome as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Recomputes and prints; the exit code tells the verdict.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let text = match &arguments.journal {
+            Some(path) => read(path)?,
+            None => fetch(arguments).await?,
+        };
+        let journal: SlotJournal = serde_json::from_str(&text)
+            .map_err(|error| Trouble::Bill(format!("this is no journal of a slot: {error}")))?;
+        let outcome = match &arguments.rpc {
+            Some(url) => {
+                let node = HttpRpc::new(url)?;
+                on_chain(&node, &journal).await.with_context(|| format!("asking {url}"))?
+            }
+            None => recompute(&journal, &journal.clearing),
+        };
+        let anchored = arguments.rpc.is_some();
+        if arguments.json {
+            println!("{}", serde_json::to_string_pretty(&report(&outcome, anchored))?);
+        } else {
+            print(&journal, &outcome, anchored);
+        }
+        Ok(ExitCode::from(match outcome {
+            Ok(_) if anchored => 0,
+            Ok(_) => 11,
+            Err(_) => 10,
+        }))
+    })
+}
+
+fn read(path: &Path) -> Result<String> {
+    let read = fs::read_to_string(path);
+    Ok(read.map_err(|error| Trouble::Bill(format!("cannot read {}: {error}", path.display())))?)
+}
+
+/// The journal of a slot from the market, saved where the arguments say so.
+async fn fetch(arguments: &Arguments) -> Result<String> {
+    let (url, slot) = (arguments.url.as_deref(), arguments.slot);
+    let (url, slot) = url.zip(slot).context("--url and --slot are needed")?;
+    let mut request = reqwest::Client::new()
+        .get(format!("{}/v1/slots/{slot}/journal", url.trim_end_matches('/')));
+    if let Some(zone) = &arguments.zone {
+        request = request.query(&[("zone", zone)]);
+    }
+    if let Some(token) = &arguments.token {
+        request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+    }
+    let answer = request.send().await.with_context(|| format!("asking {url}"))?;
+    let status = answer.status();
+    let text = limited(answer).await?;
+    if !status.is_success() {
+        bail!("{url} answers {status}: {}", text.chars().take(500).collect::<String>());
+    }
+    if let Some(path) = &arguments.save {
+        fs::write(path, &text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(text)
+}
+
+/// The body of an answer, if it is not larger than a journal can be.
+async fn limited(mut answer: reqwest::Response) -> Result<String> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        if bytes.len() + chunk.len() > JOURNAL_BYTES_MAX {
+            bail!("the answer is larger than {JOURNAL_BYTES_MAX} bytes");
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    String::from_utf8(bytes).map_err(|_| anyhow!("the answer is not text"))
+}
+
+/// Recomputes a journal against what the node's chain has.
+pub async fn on_chain(
+    node: &dyn JsonRpc,
+    journal: &SlotJournal,
+) -> Result<Result<Recomputed, Difference>> {
+    Ok(match posted(node, journal).await? {
+        Some(posted) => recompute(journal, &posted),
+        // A slot without trades is not posted.
+        None if journal.clearing.fills == 0 => recompute(journal, &journal.clearing),
+        None => Err(Difference::Clearing { journal: journal.clearing.id(), posted: B256::ZERO }),
+    })
+}
+
+/// What the node's chain has as the clearing of the journal's zone and slot, in the contract that
+/// the node itself names; `None` where there is none.
+async fn posted(node: &dyn JsonRpc, journal: &SlotJournal) -> Result<Option<Clearing>> {
+    let chain_id: U64 = serde_json::from_value(node.request("eth_chainId", json!([])).await?)?;
+    let deployment: Deployment =
+        serde_json::from_value(node.request("wattex_deployment", json!([])).await?)?;
+    let here = (chain_id.to::<u64>(), deployment.market);
+    if here != (journal.chain_id, journal.market) {
+        let (chain, market) = here;
+        let why = format!(
+            "the node is of chain {chain} with the contract {market}, the journal \
+                           is not"
+        );
+        return Err(Trouble::Trust(why).into());
+    }
+    let slot = B256::from(U256::from(journal.clearing.slot));
+    let zone = B256::from(journal.policy.zone.to_bytes32());
+    let filter = json!([{
+        "fromBlock": "0x0",
+        "toBlock": "latest",
+        "address": deployment.market,
+        "topics": [EnergyMarket::SlotCleared::SIGNATURE_HASH, null, zone, slot],
+    }]);
+    let logs = node.request("eth_getLogs", filter).await?;
+    let logs = logs.as_array().context("the node's logs are no list")?;
+    for log in logs {
+        let word = |value: &Value| value.as_str().and_then(|text| text.parse::<B256>().ok());
+        let topics: Option<Vec<B256>> =
+            log["topics"].as_array().and_then(|topics| topics.iter().map(word).collect());
+        let data =
+            log["data"].as_str().and_then(|text| hex::decode(text.trim_start_matches("0x")).ok());
+        let (topics, data) = topics.zip(data).context("a log of the node is malformed")?;
+        let event = EnergyMarket::SlotCleared::decode_raw_log(topics, &data)
+            .context("a log of the node is not what it says")?;
+        let clearing = Clearing::from_sol(&event.terms);
+        if clearing.policy == journal.clearing.policy {
+            return Ok(Some(clearing));
+        }
+    }
+    Ok(None)
+}
+
+fn report(outcome: &Result<Recomputed, Difference>, anchored: bool) -> Value {
+    match outcome {
+        Ok(same) => json!({
+            "verdict": if anchored { "holds" } else { "unanchored" },
+            "recomputed": same,
+        }),
+        Err(difference) => json!({
+            "verdict": "failed",
+            "difference": difference,
+            "detail": difference.to_string(),
+        }),
+    }
+}
+
+fn print(journal: &SlotJournal, outcome: &Result<Recomputed, Difference>, anchored: bool) {
+    let slot = Timestamp::from_seconds(i64::try_from(journal.clearing.slot).unwrap_or(i64::MAX));
+    println!("Slot {slot}  clearing {}", journal.clearing.id());
+    match outcome {
+        Ok(same) => {
+            println!(
+                "{} of {} orders took part, all signed by their accounts; mechanism {}",
+                same.orders,
+                same.orders + same.cancelled,
+                same.mechanism,
+            );
+            let price = same
+                .price
+                .map_or_else(|| "no price".to_owned(), |price| format!("{price} per kWh"));
+            println!("{} fills, {} Wh, {price}", same.fills, same.volume.wh());
+            println!(
+                "Prices are multiples of {} per kWh where the mechanism can choose",
+                same.tick
+            );
+            if let Some(halted) = same.halted {
+                println!("* the market says that nothing trades: {halted:?}");
+            }
+            println!();
+            println!(
+                "{}",
+                if anchored {
+                    "HOLDS: what the chain has is what comes of the orders"
+                } else {
+                    "UNANCHORED: sound in itself, but no node says that it was posted (--rpc)"
+                }
+            );
+        }
+        Err(difference) => {
+            println!();
+            println!("FAILED: {difference}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Every mechanism, from orders over REST to trades that the contract settled at its prices, and
+//! back: computed anew from the published journal.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::B256;
+use calendar::Timestamp;
+use contracts::Prices;
+use market::domain::{SlotJournal, recompute};
+use matching::Mechanism;
+use serde_json::json;
+use units::Price;
+
+use super::calls::ContractEvent;
+use super::person::Person;
+use super::town::Town;
+use super::{ASK, BID, WH, slot};
+
+/// The first slot whose book is not open when the town starts.
+const FIRST: u64 = 40 * 4;
+const SLOT_SECONDS: i64 = 900;
+
+fn moment(epoch: u64) -> Timestamp {
+    Timestamp::from_seconds(epoch.cast_signed())
+}
+
+/// The prices of each settled trade of a slot, in the order of its fills.
+fn settled(events: &[ContractEvent], clearing: B256, price: u64) -> Vec<Prices> {
+    let mut priced: BTreeMap<B256, Prices> = BTreeMap::new();
+    let mut settled = Vec::new();
+    for event in events {
+        match event {
+            ContractEvent::TradePriced(event) => {
+                let prices = Prices { buyer: event.buyPrice, seller: event.sellPrice };
+                priced.insert(event.trade, prices);
+            }
+            ContractEvent::TradeCreated(event) if event.clearing == clearing => {
+                let prices = priced.get(&event.trade).copied();
+                settled.push((event.index, prices.unwrap_or(Prices::one(price))));
+            }
+            _ => {}
+        }
+    }
+    settled.sort_by_key(|(index, _)| *index);
+    settled.into_iter().map(|(_, prices)| prices).collect()
+}
+
+/// Everybody orders for a slot: three buyers and three sellers, whose limits differ.
+async fn ordered(town: &Town, people: &[Person], number: u64) {
+    for (place, person) in (0..).zip(people) {
+        let buys = place < 3;
+        let step = (place % 3) * 10_000;
+        let limit = if buys { BID + 60_000 - step } else { ASK - 40_000 - step };
+        let wish = person.wish(buys, slot(number), WH + 100 * place, limit, 1_000 + number);
+        town.place(&person.token, &town.place.signed(wish, person.key())).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_mechanism_is_settled_at_its_own_prices_and_recomputed() {
+    // With a mechanism of two prices the policy names an account for the difference.
+    let mut town = Town::start_by(Mechanism::KPricing { k_bps: 5_000 }).await;
+    let mut people = Vec::new();
+    for name in ["ada", "bo", "cy", "dot", "eve", "flo"] {
+        people.push(town.join(name, true).await);
+    }
+    let price = Price::from_n_per_wh(150_000);
+    let mechanisms: Vec<Mechanism> = (Mechanism::ALL.into_iter())
+        .filter(|mechanism| *mechanism != Mechanism::BillSharing)
+        .map(|mechanism| mechanism.with_price(price))
+        .collect();
+    let for_nothing = json!(Mechanism::BillSharing);
+    let path = format!("/v1/mechanisms/{}", moment(slot(FIRST)));
+    // Nobody can sell for nothing where sellers pay the platform.
+    assert_eq!(town.refused_put(&path, &town.admin, &for_nothing).await, "MECHANISM");
+    for (number, mechanism) in (FIRST..).zip(&mechanisms) {
+        let path = format!("/v1/mechanisms/{}", moment(slot(number)));
+        let chosen = town.put(&path, &town.admin, &json!(mechanism)).await;
+        assert_eq!(chosen["number"], json!(mechanism.number()), "{chosen}");
+    }
+    town.pass_to(moment(slot(FIRST)).plus_seconds(-4 * 3_600)).await;
+    for (number, _) in (FIRST..).zip(&mechanisms) {
+        ordered(&town, &people, number).await;
+    }
+    let last = slot(FIRST + mechanisms.len() as u64 - 1);
+    let mut shapes = [0, 0];
+    for (number, mechanism) in (FIRST..).zip(&mechanisms) {
+        town.pass_to(moment(slot(number)).plus_seconds(-SLOT_SECONDS)).await;
+        let history = town.history().await;
+        let path = format!("/v1/slots/{}/journal", moment(slot(number)));
+        let journal = town.get(&path, &people[0].token).await;
+        let journal: SlotJournal = serde_json::from_value(journal).unwrap();
+        let posted = town.place.cleared(slot(number), &history).posted.clearing;
+        assert_eq!(posted.mechanism, mechanism.number(), "{mechanism}");
+        let same = recompute(&journal, &posted).unwrap();
+        assert_eq!((same.orders, same.mechanism), (6, *mechanism));
+        let settled = settled(&history, posted.id(), posted.price);
+        let computed: Vec<Prices> = journal.fills.iter().map(|fill| fill.prices).collect();
+        assert!(!computed.is_empty(), "{mechanism} trades nothing");
+        assert_eq!(settled, computed, "{mechanism}");
+        let apart = computed.iter().any(|prices| prices.buyer > prices.seller);
+        shapes[usize::from(apart)] += 1;
+        assert!(!apart || !mechanism.properties().budget_balanced, "{mechanism}");
+    }
+    assert!(shapes[0] > 0 && shapes[1] > 0, "{shapes:?}: some have a difference");
+    town.pass_to(moment(last)).await;
+    town.books_are_covered().await;
+    town.stop().await;
+}
