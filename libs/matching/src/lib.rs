@@ -37,6 +37,7 @@ mod merit;
 pub mod metrics;
 pub mod muda;
 pub mod naive;
+pub mod network;
 mod pair;
 mod rounds;
 pub mod rule_price;
