@@ -19,8 +19,9 @@
 //! can let it meet itself.
 //!
 //! `min_fill`: an order filled above zero and below it is violated. The violated order with the
-//! lowest surplus is dropped and the book solved again, [`DROP_ROUNDS_MAX`] times one by one;
-//! from then on all violated orders of a round are dropped at once, so that it ends.
+//! lowest surplus is dropped and the book solved again, [`DROP_ROUNDS_MAX`] times one by one; then
+//! as often all violated orders of a round at once; then all orders with a `min_fill`, by hash. So
+//! nobody can keep a clearing busy with orders that cannot be met.
 //!
 //! Invariants: bought = sold; nobody trades outside the limit; what buyers pay is what sellers get
 //! and what is named as difference; the answer of a batch mechanism does not depend on the order of
@@ -56,8 +57,25 @@ pub use mechanism::{Mechanism, NotAMechanism, Properties};
 pub use pair::pair;
 pub use uniform::{Allocation, Batch};
 
-/// How many rounds drop a single order for its `min_fill`; later ones drop all that are violated.
+/// How many rounds drop a single order for its `min_fill`, and how many after them all that are
+/// violated; the one after those drops all orders that have one.
 pub const DROP_ROUNDS_MAX: usize = 32;
+
+/// What the round of this number, from 0, drops of the `violated` orders, lowest surplus first, and
+/// of `all` orders that have a `min_fill`, by hash.
+pub(crate) fn to_drop<T>(
+    round: usize,
+    mut violated: Vec<T>,
+    all: impl FnOnce() -> Vec<T>,
+) -> Vec<T> {
+    if round >= 2 * DROP_ROUNDS_MAX {
+        return all();
+    }
+    if round < DROP_ROUNDS_MAX {
+        violated.truncate(1);
+    }
+    violated
+}
 
 /// What an order wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -30,7 +30,7 @@ struct Slow<'a> {
 /// Clears a small book; prices and fees are small enough to be added.
 pub fn clear(orders: &[Order], rules: &Rules) -> Outcome {
     let mut out: Vec<OrderId> = Vec::new();
-    loop {
+    for number in 0.. {
         let kept: Vec<&Order> = orders.iter().filter(|order| !out.contains(&order.id)).collect();
         let (price, book) = round(&kept, rules);
         let bad = |slow: &&Slow<'_>| slow.got > 0 && slow.got < slow.order.min_fill.wh();
@@ -41,10 +41,14 @@ pub fn clear(orders: &[Order], rules: &Rules) -> Outcome {
             let fills = book.iter().filter(|slow| slow.got > 0);
             return Outcome { price, fills: fills.map(|slow| (slow.order.id, slow.got)).collect() };
         }
-        let one_by_one = out.len() < crate::DROP_ROUNDS_MAX;
-        let count = if one_by_one { 1 } else { violated.len() };
+        if number >= 2 * crate::DROP_ROUNDS_MAX {
+            out.extend(kept.iter().filter(|order| order.min_fill.wh() > 0).map(|order| order.id));
+            continue;
+        }
+        let count = if number < crate::DROP_ROUNDS_MAX { 1 } else { violated.len() };
         out.extend(violated[..count].iter().map(|slow| slow.order.id));
     }
+    unreachable!("the last round has no min_fill")
 }
 
 /// One round: net unit by unit, try every price, hand out unit by unit.

@@ -70,7 +70,7 @@ use ids::{OrderId, ZoneId};
 use serde::{Deserialize, Serialize};
 use units::{Energy, Money, Price};
 
-use crate::{Clearing, DROP_ROUNDS_MAX, Order, Refusal, Rules};
+use crate::{Clearing, Order, Refusal, Rules, to_drop};
 use book::Quote;
 use tree::Tree;
 
@@ -211,25 +211,31 @@ pub fn clear(orders: &[Order], network: &Network, rules: &Rules) -> Result<Zonal
     let (mut quotes, outside) = book::quotes(orders, &tree, &rules.fees)?;
     let owners = book::owners(&quotes);
     let mut dropped = Vec::new();
-    loop {
+    for number in 0.. {
         let open = book::netted(&quotes, &owners, &tree);
         let flow = flow::solve(&tree, &quotes, &open)?;
         let prices = price::prices(&tree, &quotes, &open, &flow, rules.tick);
-        let mut violated = violated(&quotes, &flow.fills, &prices);
+        let violated = violated(&quotes, &flow.fills, &prices);
         if violated.is_empty() {
             let solved = Solved { tree: &tree, quotes: &quotes, flow, prices, base };
             let mut zonal = solved.answer()?;
             (zonal.clearing.dropped, zonal.outside) = (dropped, outside);
             return Ok(zonal);
         }
-        if dropped.len() < DROP_ROUNDS_MAX {
-            violated.truncate(1);
-        }
-        for place in violated {
+        for place in to_drop(number, violated, || picky(&quotes)) {
             quotes[place].quantity = 0;
             dropped.push(quotes[place].id);
         }
     }
+    unreachable!("a round in which no order has a min_fill is the last")
+}
+
+/// Places of the quotes that are kept and have a `min_fill`, by hash.
+fn picky(quotes: &[Quote]) -> Vec<usize> {
+    let kept = |place: &usize| quotes[*place].quantity > 0 && quotes[*place].min_fill > 0;
+    let mut places: Vec<usize> = (0..quotes.len()).filter(kept).collect();
+    places.sort_by_key(|&place| (quotes[place].hash, quotes[place].id));
+    places
 }
 
 /// Places of the quotes filled above zero and below their `min_fill`, lowest surplus first, equal

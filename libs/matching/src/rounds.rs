@@ -7,7 +7,7 @@ use ids::OrderId;
 use units::{Energy, Price};
 
 use crate::sides::{Quote, Sides};
-use crate::{Clearing, DROP_ROUNDS_MAX, Fill, Order, Refusal, Rules, Side, Trade};
+use crate::{Clearing, Fill, Order, Refusal, Rules, Side, Trade, to_drop};
 
 /// A bid and an ask of the book, by place, and what they trade.
 #[derive(Debug, Clone, Copy)]
@@ -72,22 +72,29 @@ pub(crate) fn clear(
 ) -> Result<Clearing, Refusal> {
     let mut all = Sides::new(orders, &rules.fees)?;
     let mut dropped: Vec<OrderId> = Vec::new();
-    loop {
+    for number in 0.. {
         let book = all.netted()?;
         let outcome = solve(&book);
         let fills = Fills::new(&book, &outcome);
-        let mut violated = fills.violated();
+        let violated = fills.violated();
         if violated.is_empty() {
             return Ok(fills.clearing(&outcome, dropped));
         }
-        if dropped.len() < DROP_ROUNDS_MAX {
-            violated.truncate(1);
-        }
-        let gone: BTreeSet<OrderId> = violated.iter().copied().collect();
+        let out = to_drop(number, violated, || picky(&all));
+        let gone: BTreeSet<OrderId> = out.iter().copied().collect();
         all.bids.retain(|quote| !gone.contains(&quote.id));
         all.asks.retain(|quote| !gone.contains(&quote.id));
-        dropped.extend(violated);
+        dropped.extend(out);
     }
+    unreachable!("a round in which no order has a min_fill is the last")
+}
+
+/// The orders that have a `min_fill`, by hash.
+fn picky(all: &Sides) -> Vec<OrderId> {
+    let quotes = all.bids.iter().chain(&all.asks).filter(|quote| quote.min_fill > 0);
+    let mut picky: Vec<([u8; 32], OrderId)> = quotes.map(|quote| (quote.hash, quote.id)).collect();
+    picky.sort_unstable();
+    picky.into_iter().map(|(_, order)| order).collect()
 }
 
 /// What the quotes of a book got, by place, and what they gain by it in 1e-9 currency.

@@ -22,7 +22,7 @@ mod spread;
 use ids::OrderId;
 use units::{Energy, Price};
 
-use crate::{Clearing, DROP_ROUNDS_MAX, Fees, Fill, Mechanism, Order, Refusal, Rules, Side, pair};
+use crate::{Clearing, Fees, Fill, Mechanism, Order, Refusal, Rules, Side, pair, to_drop};
 use columns::{Column, Half};
 use edge::Edge;
 
@@ -127,19 +127,15 @@ impl<'a> Batch<'a> {
         let mut solved = round(&buyers, &sellers, self.orders, (tick, k_bps))?;
         let mut dropped = Vec::new();
         let mut kept: Option<Open> = None;
-        loop {
-            let mut violated = self.violated(&solved.0);
+        for number in 0.. {
+            let violated = self.violated(&solved.0);
             if violated.is_empty() {
-                solved.0.dropped = dropped;
-                return Ok(solved);
-            }
-            if dropped.len() < DROP_ROUNDS_MAX {
-                violated.truncate(1);
+                break;
             }
             let kept = kept.get_or_insert_with(|| {
                 (self.buyers.quantities.clone(), self.sellers.quantities.clone())
             });
-            for (column, place) in violated {
+            for (column, place) in to_drop(number, violated, || self.picky(kept)) {
                 dropped.push(self.orders[column.places[place]].id);
                 let open = if column.side == Side::Buy { &mut kept.0 } else { &mut kept.1 };
                 open[place] = 0;
@@ -149,6 +145,23 @@ impl<'a> Batch<'a> {
             let (buyers, sellers) = self.halves(netted.as_ref().or(Some(kept)));
             solved = round(&buyers, &sellers, self.orders, (tick, k_bps))?;
         }
+        solved.0.dropped = dropped;
+        Ok(solved)
+    }
+
+    /// Orders that were kept and have a `min_fill`, by hash.
+    fn picky(&self, kept: &Open) -> Vec<(&Column, usize)> {
+        let mut picky = Vec::new();
+        for (column, kept) in [(&self.buyers, &kept.0), (&self.sellers, &kept.1)] {
+            for (place, _) in kept.iter().enumerate().filter(|(_, quantity)| **quantity > 0) {
+                let order = &self.orders[column.places[place]];
+                if order.min_fill > Energy::ZERO {
+                    picky.push(((order.hash, order.id), (column, place)));
+                }
+            }
+        }
+        picky.sort_by_key(|(order, _)| *order);
+        picky.into_iter().map(|(_, which)| which).collect()
     }
 
     /// Orders filled above zero and below their `min_fill`, lowest surplus first, equal surplus by

@@ -212,6 +212,27 @@ fn more_violated_orders_than_rounds_still_end_in_valid_fills() {
     assert_eq!(fills(&cleared), naive::clear(&orders, &rules(1)).fills);
 }
 
+#[test]
+fn orders_that_cannot_be_met_do_not_keep_a_clearing_busy() {
+    // In each round a few more of them get something, and too little: one seller of 5 Wh.
+    let mut orders = vec![order("s", Side::Sell, 5, 100)];
+    for count in 0..4000 {
+        let mut bid = order(&format!("b{count}"), Side::Buy, 10, 300);
+        bid.min_fill = Energy::from_wh(10);
+        orders.push(bid);
+    }
+    let plain = order("b", Side::Buy, 3, 200);
+    orders.push(plain.clone());
+    let cleared = clear(&orders, &rules(1)).unwrap();
+    assert_eq!(cleared.dropped.len(), 4000);
+    assert_eq!(fills(&cleared)[&plain.id], 3, "who asks for no minimum trades");
+    let one_by_one = matching::DROP_ROUNDS_MAX;
+    let at_once = one_by_one + matching::DROP_ROUNDS_MAX * 5;
+    let last: Vec<OrderId> = cleared.dropped[at_once..].to_vec();
+    let hash = |id: &OrderId| orders.iter().find(|order| order.id == *id).unwrap().hash;
+    assert!(last.is_sorted_by_key(hash), "the rest by hash");
+}
+
 /// Random orders: few prices and few owners, so that ties and own crossings are common.
 fn book(dice: &mut Dice, seed: u64, orders: u64) -> (Vec<Order>, Rules) {
     let mut batch = Vec::new();

@@ -130,7 +130,7 @@ pub(crate) fn joined(bids: &[Line], asks: &[Line], price: i64) -> Vec<Deal> {
 /// Clears a small book.
 pub(crate) fn clear(orders: &[Order], rules: &Rules) -> Outcome {
     let mut dropped: Vec<OrderId> = Vec::new();
-    loop {
+    for number in 0.. {
         let book = lines(orders, rules, &dropped);
         let all = solve(&book, orders, rules);
         let mut deals: BTreeMap<Deal, u64> = BTreeMap::new();
@@ -157,9 +157,19 @@ pub(crate) fn clear(orders: &[Order], rules: &Rules) -> Outcome {
             let price = deals.keys().next().map(|deal| deal.2).filter(|_| one_price);
             return Outcome { price, deals, dropped };
         }
-        let count = if dropped.len() < matching::DROP_ROUNDS_MAX { 1 } else { violated.len() };
+        if number >= 2 * matching::DROP_ROUNDS_MAX {
+            let mut rest: Vec<&Order> = orders
+                .iter()
+                .filter(|order| order.min_fill.wh() > 0 && !dropped.contains(&order.id))
+                .collect();
+            rest.sort_by_key(|order| order.hash);
+            dropped.extend(rest.iter().map(|order| order.id));
+            continue;
+        }
+        let count = if number < matching::DROP_ROUNDS_MAX { 1 } else { violated.len() };
         dropped.extend(violated[..count].iter().map(|(_, _, id)| id));
     }
+    unreachable!("the last round has no min_fill")
 }
 
 /// One round, a deal for each watt-hour.

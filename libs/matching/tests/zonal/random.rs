@@ -74,7 +74,7 @@ fn book(dice: &mut Dice, grid: &Network, seed: u64) -> (Vec<Order>, Rules) {
 fn without_violated(orders: &[Order], grid: &Network, rules: &Rules) -> (Vec<Order>, Vec<OrderId>) {
     let mut kept = orders.to_vec();
     let mut dropped = Vec::new();
-    loop {
+    for number in 0.. {
         let free: Vec<Order> =
             kept.iter().map(|order| Order { min_fill: Energy::ZERO, ..order.clone() }).collect();
         let zonal = network::clear(&free, grid, rules).unwrap();
@@ -92,12 +92,20 @@ fn without_violated(orders: &[Order], grid: &Network, rules: &Rules) -> (Vec<Ord
         if violated.is_empty() {
             return (kept, dropped);
         }
-        let one_by_one = dropped.len() < matching::DROP_ROUNDS_MAX;
-        let count = if one_by_one { 1 } else { violated.len() };
-        let out: Vec<OrderId> = violated[..count].iter().map(|order| order.id).collect();
+        let picky: Vec<&Order> = kept.iter().filter(|order| order.min_fill.wh() > 0).collect();
+        let mut out = match number / matching::DROP_ROUNDS_MAX {
+            0 => vec![violated[0]],
+            1 => violated,
+            _ => picky,
+        };
+        if number >= 2 * matching::DROP_ROUNDS_MAX {
+            out.sort_by_key(|order| order.hash);
+        }
+        let out: Vec<OrderId> = out.into_iter().map(|order| order.id).collect();
         kept.retain(|order| !out.contains(&order.id));
         dropped.extend(out);
     }
+    unreachable!("the last round has no min_fill")
 }
 
 /// The same answer, whatever the order of what it is made from.
