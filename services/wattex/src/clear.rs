@@ -1,6 +1,7 @@
 //! `wattex clear`: any mechanism on a book from a file, with the market's own code.
 
 mod book;
+mod zones;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow};
 use clap::Args;
 use ids::OrderId;
-use matching::{Clearing, Fees, Reference, Rules, Side};
+use matching::{Clearing, Fees, Mechanism, Reference, Refusal, Rules, Side, network};
 use serde_json::{Value, json};
 use units::{Decimal, Energy, Money, Price};
 
@@ -30,6 +31,11 @@ pub struct Arguments {
     /// says who came first, where it matters, else the place in the file.
     #[arg(long, value_name = "FILE")]
     orders: PathBuf,
+    /// The grid, for the uniform auction: a JSON file with `zones` (`zone`, `fee`) and `links` (`zone`,
+    /// `parent`, `up` and `down` with `fee` and `capacity_wh`). A trade pays the fee of the smallest
+    /// zone that holds both sides, and of each link on its path. Fees are in currency per kWh.
+    #[arg(long, value_name = "FILE")]
+    zones: Option<PathBuf>,
     /// Where in the interval of prices the price lies: 0 (low) to 10000 (high).
     #[arg(long, value_name = "BPS")]
     k_bps: Option<u16>,
@@ -79,13 +85,44 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             },
         )
     };
-    let clearing = matching::clear(&book.orders, &rules)
-        .map_err(|refusal| Trouble::Argument(refusal.to_string()))?;
-    let outcome = Outcome::new(&book, &rules, clearing)?;
+    let refused = |refusal: Refusal| Trouble::Argument(refusal.to_string());
+    let grid = arguments.zones.as_deref().map(zones::read).transpose()?;
+    let zonal = match &grid {
+        Some(grid) if matches!(rules.mechanism, Mechanism::Uniform { .. }) => {
+            let zonal = network::clear(&book.orders, &grid.network, &rules).map_err(refused)?;
+            if let Some(order) = zonal.outside.first() {
+                let name = book.name(*order);
+                return Err(Trouble::Argument(format!("order {name}: no such zone")).into());
+            }
+            Some((grid, zonal))
+        }
+        Some(_) => {
+            let why = "--zones: only the mechanism uniform knows a grid".to_owned();
+            return Err(Trouble::Argument(why).into());
+        }
+        None => None,
+    };
+    let clearing = match &zonal {
+        Some((_, zonal)) => zonal.clearing.clone(),
+        None => matching::clear(&book.orders, &rules).map_err(refused)?,
+    };
+    let mut outcome = Outcome::new(&book, &rules, clearing)?;
+    if let Some((_, zonal)) = &zonal {
+        // What every watt-hour pays besides its price is not in the difference.
+        let base = rules.fees.network.cost_of(zonal.clearing.volume)?;
+        outcome.grid_fees = zonal.fees.minus(base)?;
+    }
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&outcome.json(&book, &rules))?);
+        let mut json = outcome.json(&book, &rules);
+        if let Some((grid, zonal)) = &zonal {
+            json["network"] = grid.json(zonal);
+        }
+        println!("{}", serde_json::to_string_pretty(&json)?);
     } else {
         outcome.print(&book, &rules);
+        if let Some((grid, zonal)) = &zonal {
+            grid.print(zonal);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -109,6 +146,8 @@ struct Outcome {
     sellers: Money,
     /// What buyers pay and sellers do not get, besides fees.
     difference: Money,
+    /// The part of it that goes to the grid: no welfare.
+    grid_fees: Money,
 }
 
 impl Outcome {
@@ -128,12 +167,13 @@ impl Outcome {
             fits.map_err(|_| anyhow!("an amount does not fit"))
         };
         let [buyers, sellers, difference] = [buyers, sellers, difference].map(money);
-        Ok(Outcome { clearing, buyers: buyers?, sellers: sellers?, difference: difference? })
+        let (buyers, sellers, difference) = (buyers?, sellers?, difference?);
+        Ok(Outcome { clearing, buyers, sellers, difference, grid_fees: Money::ZERO })
     }
 
     fn welfare(&self) -> Money {
-        let sum = self.buyers.n() + self.sellers.n() + self.difference.n();
-        Money::from_n(sum)
+        let sides = self.buyers.n() + self.sellers.n();
+        Money::from_n(sides + self.difference.n() - self.grid_fees.n())
     }
 
     /// What an order pays or gets for its energy, fees apart.

@@ -7,6 +7,7 @@
 //! wattex verify    a bill, line by line, against a pinned block
 //! wattex recompute the clearing of a slot, anew from its journal, against the chain
 //! wattex clear     any mechanism on a book from a file
+//! wattex mechanisms  all of them on one measured community, side by side
 //! wattex openapi   the documents of all services and events
 //! ```
 #![forbid(unsafe_code)]
@@ -16,6 +17,7 @@ mod amount;
 mod chain_files;
 mod chain_node;
 mod clear;
+mod compare;
 mod data;
 mod demo;
 mod exit;
@@ -70,11 +72,14 @@ enum Command {
     Recompute(recompute::Arguments),
     /// Clears a book from a file by any mechanism: fills, prices, volume, welfare.
     Clear(clear::Arguments),
+    /// Runs every mechanism on the same measured community: welfare, energy, fairness, time.
+    Mechanisms(compare::Arguments),
     /// Writes the OpenAPI documents of all services, and the events' JSON Schema.
     Openapi(openapi::Arguments),
 }
 
 fn main() -> ExitCode {
+    end_with_the_reader();
     let cli = Cli::parse();
     log_to_stderr(&cli);
     let outcome = match cli.command {
@@ -85,12 +90,25 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Recompute(arguments) => recompute::run(&arguments),
         Command::Clear(arguments) => clear::run(&arguments),
+        Command::Mechanisms(arguments) => compare::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("wattex: {error:#}");
         exit::code_of(&error)
     })
+}
+
+/// Whoever reads what is printed may stop, as `head` does: then there is nobody to tell.
+fn end_with_the_reader() {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(0);
+        }
+        hook(panic);
+    }));
 }
 
 fn log_to_stderr(cli: &Cli) {

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, missing_docs, reason = "a test is used by nobody")]
 
 mod chain_files;
+mod clearing;
 mod crashes;
 mod days;
 mod generated;

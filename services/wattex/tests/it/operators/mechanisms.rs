@@ -15,6 +15,7 @@ use super::calls::ContractEvent;
 use super::person::Person;
 use super::town::Town;
 use super::{ASK, BID, WH, slot};
+use crate::program::{run, text, wattex};
 
 /// The first slot whose book is not open when the town starts.
 const FIRST: u64 = 40 * 4;
@@ -54,6 +55,29 @@ async fn ordered(town: &Town, people: &[Person], number: u64) {
         let wish = person.wish(buys, slot(number), WH + 100 * place, limit, 1_000 + number);
         town.place(&person.token, &town.place.signed(wish, person.key())).await.unwrap();
     }
+}
+
+/// The same by the program's own command, over REST and JSON-RPC, and from a file that is wrong.
+async fn recomputed_by_command(town: &Town, person: &Person) {
+    let file = town.folder.path().join("journal.json");
+    let kept = text(&file).to_owned();
+    let (url, rpc) = (town.node.url(), format!("{}/rpc", town.node.url()));
+    let (token, slot) = (person.token.clone(), moment(slot(FIRST)).to_string());
+    let ended = tokio::task::spawn_blocking(move || {
+        let fetch = ["recompute", "--url", &url, "--slot", &slot, "--token", &token];
+        let fetched = run(wattex(&[&fetch[..], &["--save", &kept, "--rpc", &rpc]].concat()));
+        let alone = run(wattex(&["recompute", &kept]));
+        let journal = std::fs::read_to_string(&kept).unwrap();
+        std::fs::write(&kept, journal.replacen("\"buyer\":", "\"buyer\":1", 1)).unwrap();
+        let wrong = run(wattex(&["recompute", &kept, "--rpc", &rpc, "--json"]));
+        std::fs::write(&kept, "no journal").unwrap();
+        [fetched, alone, wrong, run(wattex(&["recompute", &kept]))]
+    });
+    let [fetched, alone, wrong, none] = ended.await.unwrap();
+    assert!(fetched.code == Some(0) && fetched.out.contains("HOLDS"), "{fetched:?}");
+    assert!(alone.code == Some(11) && alone.out.contains("UNANCHORED"), "{alone:?}");
+    assert!(wrong.code == Some(10) && wrong.out.contains("\"FILL\""), "{wrong:?}");
+    assert_eq!(none.code, Some(12), "{none:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,6 +127,7 @@ async fn every_mechanism_is_settled_at_its_own_prices_and_recomputed() {
         assert!(!apart || !mechanism.properties().budget_balanced, "{mechanism}");
     }
     assert!(shapes[0] > 0 && shapes[1] > 0, "{shapes:?}: some have a difference");
+    recomputed_by_command(&town, &people[0]).await;
     town.pass_to(moment(last)).await;
     town.books_are_covered().await;
     town.stop().await;
