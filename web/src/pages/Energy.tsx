@@ -1,6 +1,7 @@
 import { useState } from "react";
 import * as api from "../api";
 import { Chart } from "../charts/Chart";
+import { save } from "../download";
 import {
   ENERGY_SCALE, addDays, clock, count, dateIn, dayStart, forPixels, kwh, money, slotSpan,
 } from "../format";
@@ -268,12 +269,7 @@ async function open(invoice: Invoice) {
 }
 
 async function download(invoice: Invoice) {
-  const url = URL.createObjectURL(await api.invoiceFile(invoice.id));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = fileName(invoice);
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  save(await api.invoiceFile(invoice.id), fileName(invoice));
 }
 
 function Verify({ invoice }: { invoice: Invoice }) {

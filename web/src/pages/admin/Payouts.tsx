@@ -1,5 +1,6 @@
 import { useState } from "react";
 import * as api from "../../api";
+import { save } from "../../download";
 import { count, money, utc } from "../../format";
 import { useLoad } from "../../live";
 import { PAYOUT_STATES, spaced } from "../../payout";
@@ -81,12 +82,7 @@ export function Payouts() {
 }
 
 async function download(file: PayoutFile) {
-  const url = URL.createObjectURL(await api.payoutFile(file.id));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = `pain001-${file.id}.xml`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  save(await api.payoutFile(file.id), `pain001-${file.id}.xml`);
 }
 
 function Files({ onMade }: { onMade: () => void }) {

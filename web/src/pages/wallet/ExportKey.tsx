@@ -1,5 +1,6 @@
 import { type FormEvent, useState } from "react";
 import * as api from "../../api";
+import { save } from "../../download";
 import type { ExportedKey } from "../../types";
 import { Card, Field, Notice } from "../../ui";
 
@@ -8,14 +9,8 @@ function fileName({ keystore }: ExportedKey): string {
   return `wattex-${keystore.address}.keystore.json`;
 }
 
-function save(exported: ExportedKey) {
-  const file = new Blob([JSON.stringify(exported.keystore)], { type: "application/json" });
-  const url = URL.createObjectURL(file);
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = fileName(exported);
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+function keep(exported: ExportedKey) {
+  save(new Blob([JSON.stringify(exported.keystore)], { type: "application/json" }), fileName(exported));
 }
 
 /** Takes a key away that the operator holds. */
@@ -30,7 +25,7 @@ export function ExportKey() {
     setOutcome(undefined);
     try {
       const exported = await api.exportKey(password, passphrase);
-      save(exported);
+      keep(exported);
       setOutcome(exported);
       setPassword("");
       setPassphrase("");
