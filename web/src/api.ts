@@ -137,7 +137,13 @@ export const relay = (service: (typeof RELAYS)[number], status?: t.RelayStatus, 
 
 // market
 
-export const market = () => get<t.Market>("/v1/market");
+export const market = (zone?: string) => get<t.Market>("/v1/market", { zone });
+export const slot = (start: string) => get<t.Slot>(`/v1/slots/${start}`);
+export const slotJournal = async (start: string) =>
+  (await call("GET", `/v1/slots/${start}/journal`)).blob();
+export const mechanisms = () => all<t.MechanismChoice>("/v1/mechanisms", {});
+export const chooseMechanism = async (from: string, mechanism: t.Mechanism, zone?: string) =>
+  (await call("PUT", pathOf(`/v1/mechanisms/${from}`, { zone }), mechanism)).json() as Promise<t.MechanismChoice>;
 export const book = () => get<t.Page<t.Offer>>("/v1/book", { side: "sell", limit: 200 });
 export const priceBand = (slot: string) => get<t.Band>("/v1/price-band", { slot });
 export const ownOrders = () => get<t.Page<t.Order>>("/v1/orders", { limit: 50 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import {
-  addDays, column, costOf, dateIn, dayStart, formatDecimal, gwei, kwh, money, parseDecimal, plainDecimal, price,
-  readDecimal, runName, short, slotSpan,
+  addDays, atWallTime, column, costOf, dateIn, dayStart, formatDecimal, gwei, kwh, money, parseDecimal, plainDecimal, price,
+  readDecimal, runName, short, slotSpan, wallTime,
 } from "./format";
 
 test("text becomes an integer exactly or not at all", () => {
@@ -70,4 +70,17 @@ test("a local day begins at its midnight, also where the clock changes", () => {
   expect(dayStart(addDays("2026-10-25", 1), zone).getTime() - start).toBe(25 * 3_600_000);
   expect(dateIn("2026-05-31T22:00:00Z", zone)).toBe("2026-06-01");
   expect(slotSpan("2026-06-01T12:15:00Z", 15, zone)).toBe("14:15–14:30");
+});
+
+test("a time on the wall is a moment, also around the changes of clocks", () => {
+  const zone = "Europe/Berlin";
+  const at = (text: string) => atWallTime(text, zone)?.toISOString();
+  expect(wallTime("2026-06-01T12:15:00Z", zone)).toBe("2026-06-01T14:15");
+  expect(at("2026-06-01T14:15")).toBe("2026-06-01T12:15:00.000Z");
+  expect(at("2026-03-29T02:30")).toBeUndefined();
+  expect(at("2026-10-25T02:30")).toBe("2026-10-25T00:30:00.000Z");
+  expect(atWallTime("2026-06-01T00:00", "Pacific/Kiritimati")?.toISOString()).toBe("2026-05-31T10:00:00.000Z");
+  expect(atWallTime("2026-06-01T00:00", "Asia/Kathmandu")?.toISOString()).toBe("2026-05-31T18:15:00.000Z");
+  expect(at("")).toBeUndefined();
+  expect(at("2026-06-01")).toBeUndefined();
 });

@@ -165,6 +165,24 @@ export function dayStart(date: string, zone?: string): Date {
   return new Date(midnight);
 }
 
+/** "2026-06-01T14:15" in a time zone, as a field for date and time takes it. */
+export function wallTime(at: string | Date, zone?: string): string {
+  return `${dateIn(at, zone)}T${clock(at, zone)}`;
+}
+
+/** The moment at which clocks in a time zone show a `wallTime`, the first one where they show it twice;
+ * null when they skip it, or it is none. */
+export function atWallTime(text: string, zone?: string): Date | null {
+  const asUtc = Date.parse(`${text}Z`);
+  if (Number.isNaN(asUtc)) return null;
+  const quarter = 15 * 60_000;
+  // Zones are at most 14 hours from UTC, by whole quarter-hours.
+  for (let at = asUtc - 14 * 3_600_000; at <= asUtc + 12 * 3_600_000; at += quarter) {
+    if (wallTime(new Date(at), zone) === text) return new Date(at);
+  }
+  return null;
+}
+
 /** The calendar day `days` after `date`. */
 export function addDays(date: string, days: number): string {
   return new Date(new Date(`${date}T00:00:00Z`).getTime() + days * 86_400_000)

@@ -2,6 +2,7 @@
 // strings in major units.
 
 export * from "./types/explorer";
+export * from "./types/mechanism";
 
 export interface Page<T> {
   items: T[];

@@ -7,6 +7,7 @@ import { Badge, Card, Facts, Field, Hash, Load, Notice, Page, Stat, Stats, Table
 import { isStaff, useUser } from "../user";
 import { words } from "./Market";
 import { Approvals } from "./admin/Approvals";
+import { Mechanisms } from "./admin/Mechanisms";
 import { Relays } from "./admin/Relays";
 import { Payouts } from "./admin/Payouts";
 
@@ -17,6 +18,7 @@ export function Admin({ path }: { path: string }) {
     ["", "People"],
     ["meters", "Meters"],
     ["quarantine", "Quarantine"],
+    ["mechanism", "Mechanism"],
     ["payouts", "Payouts"],
     ["approvals", "Approvals"],
     ["relay", "Transactions"],
@@ -42,6 +44,7 @@ export function Admin({ path }: { path: string }) {
       {section === "" && <People />}
       {section === "meters" && <Meters />}
       {section === "quarantine" && <Quarantine />}
+      {section === "mechanism" && <Mechanisms />}
       {section === "payouts" && <Payouts />}
       {section === "approvals" && <Approvals />}
       {section === "relay" && <Relays />}

@@ -1,0 +1,46 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+
+const requests: [string, RequestInit][] = [];
+let answer: () => Response;
+
+// The modules around it speak to a browser.
+beforeEach(() => {
+  const kept = JSON.stringify({ access: "token", refresh: "other" });
+  vi.stubGlobal("window", { addEventListener: () => {} });
+  vi.stubGlobal("localStorage", { getItem: () => kept, setItem: () => {}, removeItem: () => {} });
+  vi.stubGlobal("fetch", async (path: string, init: RequestInit) => {
+    requests.push([path, init]);
+    return answer();
+  });
+});
+
+afterEach(() => {
+  requests.length = 0;
+  vi.unstubAllGlobals();
+});
+
+test("the journal of a slot is fetched with the token, as it is", async () => {
+  const api = await import("./api");
+  answer = () => new Response('{"chain_id":7701}');
+  const file = await api.slotJournal("2026-06-01T10:00:00Z");
+  expect(await file.text()).toBe('{"chain_id":7701}');
+  const [path, { method, headers }] = requests[0]!;
+  expect([method, path]).toEqual(["GET", "/v1/slots/2026-06-01T10:00:00Z/journal"]);
+  expect(headers).toMatchObject({ Authorization: "Bearer token" });
+});
+
+test("a mechanism is chosen for the zone that is named", async () => {
+  const api = await import("./api");
+  answer = () => Response.json({});
+  await api.chooseMechanism("2026-06-01T10:00:00Z", { name: "fixed_price", price: 180_000 }, "north");
+  const [path, { method, body }] = requests[0]!;
+  expect([method, path]).toEqual(["PUT", "/v1/mechanisms/2026-06-01T10:00:00Z?zone=north"]);
+  expect(JSON.parse(body as string)).toEqual({ name: "fixed_price", price: 180_000 });
+});
+
+test("a refused choice is told by its title", async () => {
+  const api = await import("./api");
+  const title = "the books of slots that would change are open already";
+  answer = () => Response.json({ status: 422, code: "BOOK_OPEN", title }, { status: 422 });
+  await expect(api.chooseMechanism("2026-06-01T10:00:00Z", { name: "muda" })).rejects.toThrow(title);
+});

@@ -1,0 +1,283 @@
+import { type FormEvent, useState } from "react";
+import * as api from "../../api";
+import { atWallTime, moment, utc, wallTime } from "../../format";
+import { type Loaded, useLoad } from "../../live";
+import { MECHANISMS, NAMES, aboutOf, holding, promises, readK, readPrice, titleOf, written } from "../../mechanism";
+import { firstUnopened, timestamp } from "../../slots";
+import type { Market, MechanismChoice, MechanismName } from "../../types";
+import { Badge, Card, Facts, Field, Hash, Load, Notice, Table } from "../../ui";
+import { useUser } from "../../user";
+
+/** How slots are cleared: what holds, what was chosen from which slot on, and choosing. */
+export function Mechanisms() {
+  const { roles } = useUser();
+  const mayChoose = roles.includes("operator") || roles.includes("admin");
+  const market = useLoad("market", () => api.market(), ["block", "slot_cleared"]);
+  const choices = useLoad("mechanisms", api.mechanisms);
+  return (
+    <>
+      <Card title="How slots are cleared" id="mechanisms">
+        <p className="hint">
+          Each choice holds until the slot of the next one. Who has placed an order knows the mechanism, so it can
+          change only for slots whose book is not open yet.
+        </p>
+        <Load of={market}>
+          {(settings) => <Load of={choices}>{(list) => <Choices choices={list} market={settings} />}</Load>}
+        </Load>
+        <Meanings />
+      </Card>
+      {mayChoose && <Choose choices={choices} />}
+    </>
+  );
+}
+
+function Choices({ choices, market }: { choices: MechanismChoice[]; market: Market }) {
+  return (
+    <Table
+      caption="What holds by default, then what was chosen, by its first slot"
+      rows={choices}
+      rowKey={(choice) => `${choice.zone} ${choice.from ?? ""}`}
+      empty="No market runs here."
+      columns={[
+        { head: "Zone", cell: (choice) => <Hash value={choice.zone} /> },
+        { head: "From", cell: (choice) => <From choice={choice} choices={choices} market={market} /> },
+        {
+          head: "Name",
+          cell: ({ mechanism }) => (
+            <>
+              <b>{titleOf(mechanism)}</b>
+              {aboutOf(mechanism.name) && (
+                <>
+                  <br />
+                  <code>{mechanism.name}</code>
+                </>
+              )}
+            </>
+          ),
+        },
+        { head: "Number", numeric: true, cell: (choice) => choice.number },
+        {
+          head: "Properties",
+          cell: ({ properties }) => (
+            <ul className="badges">
+              {promises(properties).map(([text, tone]) => (
+                <li key={text}>
+                  <Badge tone={tone}>{text}</Badge>
+                </li>
+              ))}
+            </ul>
+          ),
+        },
+      ]}
+    />
+  );
+}
+
+function From({ choice, choices, market }: { choice: MechanismChoice; choices: MechanismChoice[]; market: Market }) {
+  const { from, zone } = choice;
+  const comes = from !== undefined && Date.parse(from) > Date.parse(market.now);
+  return (
+    <>
+      {from === undefined ? "By default" : <time dateTime={from}>{moment(from, market.timezone)}</time>}{" "}
+      {holding(choices, zone, market.now) === choice && <Badge tone="good">Holds now</Badge>}
+      {comes && <Badge tone="info">To come</Badge>}
+    </>
+  );
+}
+
+/** What the words of the table mean, and what each mechanism does. */
+function Meanings() {
+  return (
+    <>
+      <details className="meanings">
+        <summary>What the properties mean</summary>
+        <Facts
+          items={[
+            ["One price", "All trades of a slot have the same."],
+            ["Two prices", "Each trade says what its buyer pays and what its seller gets; other trades have others."],
+            ["What buyers pay is what sellers get", "Where not, buyers pay more, and the policy says who gets the rest."],
+            ["Efficient", "No other trades of the same orders are worth more to buyers and sellers together."],
+            ["Truthful", "Who has one order gains nothing by naming another limit than the true one."],
+            ["Order does not matter", "It changes nothing who placed an order first."],
+          ]}
+        />
+      </details>
+      <details className="meanings">
+        <summary>What each mechanism does</summary>
+        <Facts items={NAMES.map((name) => [MECHANISMS[name].title, MECHANISMS[name].does])} />
+      </details>
+    </>
+  );
+}
+
+function Choose({ choices }: { choices: Loaded<MechanismChoice[]> }) {
+  const zones = [...new Set(choices.data?.map((choice) => choice.zone))];
+  const [wanted, setWanted] = useState("");
+  const zone = zones.includes(wanted) ? wanted : undefined;
+  const market = useLoad(`market ${zone ?? ""}`, () => api.market(zone), ["block", "slot_cleared"]);
+  return (
+    <Card title="Choose a mechanism" id="choose-mechanism">
+      {zones.length > 1 && (
+        <div className="toolbar">
+          <label htmlFor="mechanism-zone">Zone</label>
+          <select
+            id="mechanism-zone"
+            value={zone ?? market.data?.zone ?? ""}
+            onChange={(event) => setWanted(event.target.value)}
+          >
+            {zones.map((one) => (
+              <option key={one}>{one}</option>
+            ))}
+          </select>
+        </div>
+      )}
+      <Load of={market}>
+        {(settings) => (
+          <ChoiceForm
+            key={settings.zone}
+            market={settings}
+            onAnswer={() => {
+              choices.reload();
+              market.reload();
+            }}
+          />
+        )}
+      </Load>
+    </Card>
+  );
+}
+
+function ChoiceForm({ market, onAnswer }: { market: Market; onAnswer: () => void }) {
+  const [fromText, setFrom] = useState<string>();
+  const [name, setName] = useState<MechanismName>("uniform");
+  const [kText, setK] = useState("50");
+  const [priceText, setPrice] = useState("");
+  const [tried, setTried] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [outcome, setOutcome] = useState<MechanismChoice | Error>();
+
+  const zone = market.timezone;
+  const first = firstUnopened(market);
+  // Until somebody names a slot, the form moves on with the market's clock.
+  const shownFrom = fromText ?? wallTime(first, zone);
+  const from = atWallTime(shownFrom, zone);
+  const mechanism = written(name, kText, priceText);
+  const about = MECHANISMS[name];
+
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setTried(true);
+    setOutcome(undefined);
+    if (!from || !mechanism) return;
+    setBusy(true);
+    try {
+      setOutcome(await api.chooseMechanism(timestamp(from), mechanism, market.zone));
+      setTried(false);
+    } catch (problem) {
+      setOutcome(problem as Error);
+    } finally {
+      setBusy(false);
+      onAnswer();
+    }
+  };
+
+  return (
+    <>
+      <form className="form wide" onSubmit={submit} noValidate>
+        <Field
+          label="First slot"
+          hint={from && <FromHint from={from} first={first} zone={zone} />}
+          error={from ? undefined : "Enter a day and a time that the clocks show on it."}
+        >
+          {(attributes) => (
+            <input
+              {...attributes}
+              type="datetime-local"
+              required
+              step={market.slot_minutes * 60}
+              value={shownFrom}
+              onChange={(event) => setFrom(event.target.value)}
+            />
+          )}
+        </Field>
+        <Field label="Mechanism" hint={<span aria-live="polite">{about.does}</span>}>
+          {(attributes) => (
+            <select {...attributes} value={name} onChange={(event) => setName(event.target.value as MechanismName)}>
+              <Options label="One price for all trades" onePrice />
+              <Options label="Two prices for each trade" onePrice={false} />
+            </select>
+          )}
+        </Field>
+        {about.k && (
+          <Field
+            label="k (%)"
+            hint={about.k}
+            error={tried && readK(kText) === null ? "Enter 0 to 100, with at most two decimals." : undefined}
+          >
+            {(attributes) => (
+              <input
+                {...attributes}
+                required
+                inputMode="decimal"
+                autoComplete="off"
+                value={kText}
+                onChange={(event) => setK(event.target.value)}
+              />
+            )}
+          </Field>
+        )}
+        {about.priced && (
+          <Field
+            label="Price ($/kWh)"
+            hint="Of the energy alone, before fees."
+            error={tried && readPrice(priceText) === null ? "Enter a price such as 0.18, with at most six decimals." : undefined}
+          >
+            {(attributes) => (
+              <input
+                {...attributes}
+                required
+                inputMode="decimal"
+                autoComplete="off"
+                placeholder="0.18"
+                value={priceText}
+                onChange={(event) => setPrice(event.target.value)}
+              />
+            )}
+          </Field>
+        )}
+        <button type="submit" className="primary" disabled={busy}>
+          Choose
+        </button>
+      </form>
+      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
+      {outcome && !(outcome instanceof Error) && (
+        <Notice tone="good">
+          {outcome.from && `Slots from ${moment(outcome.from, zone)} on are cleared by: `}
+          {titleOf(outcome.mechanism)}.
+        </Notice>
+      )}
+    </>
+  );
+}
+
+function Options({ label, onePrice }: { label: string; onePrice: boolean }) {
+  return (
+    <optgroup label={label}>
+      {NAMES.filter((name) => MECHANISMS[name].onePrice === onePrice).map((name) => (
+        <option key={name} value={name}>
+          {MECHANISMS[name].title}
+        </option>
+      ))}
+    </optgroup>
+  );
+}
+
+/** The moment without doubt, and from when on there is something to choose. */
+function FromHint({ from, first, zone }: { from: Date; first: string; zone: string }) {
+  return (
+    <>
+      In {zone}; {utc(timestamp(from))}.
+      {from.getTime() < Date.parse(first) && ` Books before ${moment(first, zone)} are open already.`}
+    </>
+  );
+}
