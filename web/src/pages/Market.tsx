@@ -9,6 +9,7 @@ import type { Market, Offer, Order, Page as ListPage, Trade } from "../types";
 import { Badge, Card, Load, Notice, Page, Stat, Stats, Table, type Tone } from "../ui";
 import { useUser } from "../user";
 import { PriceChart } from "./market/PriceChart";
+import { SlotResult } from "./market/SlotResult";
 import { TradeForm } from "./market/TradeForm";
 
 /** How a column of energies, prices or amounts is written. */
@@ -42,7 +43,7 @@ export function MarketPage() {
     <Page
       name="market"
       title="Market"
-      lead="Electricity between neighbours, cleared at one price per slot."
+      lead="Electricity between neighbours, cleared slot by slot."
     >
       <Load of={market}>
         {(settings) => (
@@ -59,6 +60,7 @@ export function MarketPage() {
               </div>
               {trader && <TradeForm market={settings} onPlaced={reload} />}
             </div>
+            {trades.data && <SlotResult trades={trades.data.items} market={settings} />}
             {trader && (
               <Card title="Your orders" id="orders">
                 <Load of={orders}>
