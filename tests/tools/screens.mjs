@@ -307,7 +307,14 @@ async function household(person, known) {
   const { page } = person;
   await visit(person, "reserve", "/reserve", [".notice.good", "#reserve-figures tbody tr"]);
   await logIn(person, job.household, "login");
-  await visit(person, "market", "/", ["#offers", "#prices svg", "#orders tr", "#trades tr", ".trade-form"]);
+  await visit(person, "market", "/", [
+    "#offers",
+    "#prices svg",
+    "#orders tr",
+    "#trades tr",
+    ".trade-form",
+    "#slot dl.facts",
+  ]);
   assert.match((await rows(page, "#trades")).flat().join(" "), /Settled/);
   if (!known) {
     await trade(person);
@@ -381,6 +388,10 @@ async function operator(person) {
   assert.equal((await rows(page, "#meters")).length, 6, "every home has a meter");
   await visit(person, "quarantine", "/admin/quarantine", ["text=Every message was believed."]);
   await visit(person, "payouts", "/admin/payouts", ["#payouts tbody tr", "#payout-state"]);
+  await visit(person, "mechanism", "/admin/mechanism", [
+    "#mechanisms tbody tr",
+    "#choose-mechanism form",
+  ]);
   await visit(person, "approvals", "/admin/approvals", ["#approvals"]);
   await relays(person);
   await visit(person, "audit", "/admin/audit", ["text=All hold", "#audit-log tbody tr"]);
