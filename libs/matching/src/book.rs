@@ -108,8 +108,8 @@ impl Limits {
 pub struct Book {
     limits: Limits,
     prices: u32,
-    /// Turns a price, counted from the lowest, into a bid's merit and back.
-    flip: u32,
+    /// Turns a price, counted from the lowest, into a merit and back, by side.
+    turns: [u32; 2],
     /// Bids, then asks.
     sides: [Ladder; 2],
     queues: Queues,
@@ -134,7 +134,7 @@ impl Book {
         Ok(Book {
             limits,
             prices,
-            flip: levels - 1,
+            turns: [levels - 1, 0],
             sides: [Ladder::new(levels), Ladder::new(levels)],
             queues: Queues::new(prices),
             slots: Vec::new(),
@@ -161,13 +161,13 @@ impl Book {
     /// Takes a message, and adds to `reports` what came of it.
     #[inline]
     pub fn submit(&mut self, message: &Message, reports: &mut Vec<Report>) {
-        match *message {
-            Message::New(entry) => self.enter(&entry, reports),
-            Message::Cancel { order } => self.cancel(order, reports),
+        match message {
+            Message::New(entry) => self.enter(entry, reports),
+            Message::Cancel { order } => self.cancel(*order, reports),
             Message::Modify { order, price, quantity } => {
-                self.modify(order, price, quantity, reports);
+                self.modify(*order, *price, *quantity, reports);
             }
-            Message::Expire { now } => self.expire(now, reports),
+            Message::Expire { now } => self.expire(*now, reports),
         }
     }
 
@@ -238,7 +238,7 @@ impl Book {
     /// From price to merit and back, by side.
     #[inline]
     fn turn(&self, price: u32, side: usize) -> u32 {
-        price ^ if side == 0 { self.flip } else { 0 }
+        price ^ self.turns[side]
     }
 
     #[inline]
@@ -256,7 +256,7 @@ impl Book {
         reports.push(Report::Cancelled { order, quantity, cause: Cause::Asked });
     }
 
-    #[inline]
+    #[inline(never)]
     fn modify(&mut self, order: u32, price: i32, quantity: u64, reports: &mut Vec<Report>) {
         let (slot, counted) = match self.modifiable(order, price, quantity) {
             Ok(found) => found,

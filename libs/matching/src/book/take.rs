@@ -18,7 +18,7 @@ pub(super) struct Taker {
 
 impl Book {
     /// Trades while prices cross; what is left rests, or is cancelled.
-    #[inline]
+    #[inline(always)]
     pub(super) fn meet(&mut self, taker: &mut Taker, rests: bool, reports: &mut Vec<Report>) {
         let against = (taker.flags & SIDE ^ 1) as usize;
         let limit = self.turn(taker.price, against);
