@@ -5,8 +5,8 @@
 //! median of at least three runs, and a ratio is turned so that more is better. Each bench checks
 //! that its results are right before it reports how fast they came.
 //!
-//! Peers come from the system or a package registry, into `.tools`. Absent on purpose: limits that
-//! fail a run. A figure of a busy machine is no fault of the code.
+//! Peers come from the system or a package registry, into `.tools` or `target/bench`. Absent on
+//! purpose: limits that fail a run. A figure of a busy machine is no fault of the code.
 #![forbid(unsafe_code)]
 #![expect(clippy::disallowed_types, reason = "rates and ratios are statistics, not quantities")]
 
@@ -14,6 +14,7 @@ mod contracts;
 mod http;
 mod ledger;
 mod maker;
+mod market;
 mod measure;
 mod peer;
 mod report;
@@ -30,7 +31,8 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 type Measure = fn(only: &str) -> Result<Vec<Row>>;
 
 /// What can be measured.
-const AREAS: [(&str, Measure); 2] = [("contracts", contracts::rows), ("ledger", ledger::rows)];
+const AREAS: [(&str, Measure); 3] =
+    [("contracts", contracts::rows), ("ledger", ledger::rows), ("market", market::rows)];
 
 fn main() -> Result<()> {
     let mut words = std::env::args().skip(1);

@@ -1,7 +1,8 @@
 //! Rows: as a table for people, as JSON for machines.
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::path::Path;
 use std::process::Command;
 
@@ -21,14 +22,14 @@ pub(crate) fn parts(parts: &[Part], only: &str) -> Result<Vec<Row>> {
 }
 
 /// One figure.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
     /// What is measured, and what `theirs` is.
     pub(crate) name: String,
     pub(crate) ours: f64,
     /// Of the peer or bound, if there is one.
     pub(crate) theirs: Option<f64>,
-    pub(crate) unit: &'static str,
+    pub(crate) unit: Cow<'static, str>,
     /// Ours to theirs for rates, theirs to ours for costs: more is better.
     pub(crate) ratio: Option<f64>,
     /// The ratio that is aimed at.
@@ -49,7 +50,8 @@ impl Row {
     pub(crate) fn rate(name: impl Into<String>, unit: &'static str, pair: &Pair) -> Self {
         let (ours, theirs) = pair.medians();
         let ratio = theirs.map(|theirs| ours / theirs);
-        Self { name: name.into(), ours, theirs, unit, ratio, goal: None, runs: pair.ours.len() }
+        let (unit, runs) = (Cow::Borrowed(unit), pair.ours.len());
+        Self { name: name.into(), ours, theirs, unit, ratio, goal: None, runs }
     }
 
     /// Of which there should be little.
@@ -101,7 +103,7 @@ fn table(rows: &[Row]) -> String {
         let goal = optional(row.goal) + if missed { " missed" } else { "" };
         let (ratio, runs) = (optional(row.ratio), row.runs.to_string());
         let (ours, theirs) = (figure(row.ours), optional(row.theirs));
-        [row.name.clone(), ours, theirs, row.unit.into(), ratio, goal, runs]
+        [row.name.clone(), ours, theirs, row.unit.to_string(), ratio, goal, runs]
     }));
     let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max();
     let widths: [usize; 7] = std::array::from_fn(|column| width(column).unwrap_or_default());

@@ -52,7 +52,10 @@ fn main() -> Result<()> {
         all.push((flow.name, measure(flow, told("--whole"))?));
     }
     ensure!(!all.is_empty(), "no such flow");
-    let rows = rows(&all);
+    let mut rows = each(&all);
+    if only.is_none() {
+        rows.extend(slowest(&all));
+    }
     let table = report::table(&rows);
     if told("--json") {
         eprint!("{table}");
@@ -93,19 +96,25 @@ fn measure(flow: &Flow, whole: bool) -> Result<Runs> {
     Ok(runs)
 }
 
-/// A row for each flow and peer, then each book's slowest flow.
-fn rows(all: &[(&str, Runs)]) -> Vec<Row> {
+/// A row for each flow and peer.
+fn each(all: &[(&str, Runs)]) -> Vec<Row> {
     let mut rows = Vec::new();
     for (name, runs) in all {
         for (peer, theirs) in PEERS.iter().zip(&runs.theirs) {
             rows.push(Row::against(format!("{name} / {}", peer.name), &runs.ours, theirs));
         }
     }
+    rows
+}
+
+/// Our slowest flow beside the slowest of each peer, and beside what is aimed at.
+fn slowest(all: &[(&str, Runs)]) -> Vec<Row> {
     let slowest = |of: &dyn Fn(&Runs) -> Vec<f64>| {
         let flows = all.iter().map(|(_, runs)| of(runs));
         flows.min_by(|one, other| median(one).total_cmp(&median(other))).unwrap_or_default()
     };
     let ours = slowest(&|runs| runs.ours.clone());
+    let mut rows = Vec::new();
     for (place, peer) in PEERS.iter().enumerate() {
         let theirs = slowest(&|runs| runs.theirs[place].clone());
         let name = format!("slowest flow / slowest of {}", peer.name);

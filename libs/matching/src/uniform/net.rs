@@ -50,11 +50,15 @@ fn crosses(group: &[Own]) -> bool {
 
 /// Nets the orders of owners who have the same number, most likely of one owner.
 fn net(group: &mut [Own], orders: &[Order], open: &mut (Vec<u64>, Vec<u64>)) {
-    group.sort_unstable_by_key(|own| {
-        let (order, buys) = (&orders[own.order], own.side == Side::Buy);
-        let merit = if buys { -own.price } else { own.price };
-        (&order.owner, own.side, merit, &order.hash, order.id, own.order)
+    let tie = |own: &Own| {
+        let order = &orders[own.order];
+        (&order.hash, order.id, own.order)
+    };
+    group.sort_unstable_by(|one, other| {
+        one.merit().cmp(&other.merit()).then_with(|| tie(one).cmp(&tie(other)))
     });
+    // One pass, where it is one owner.
+    group.sort_by_key(|own| &orders[own.order].owner);
     for own in group.chunk_by(|one, other| orders[one.order].owner == orders[other.order].owner) {
         let (bids, asks) = own.split_at(own.partition_point(|own| own.side == Side::Buy));
         meet(bids, asks, open);
@@ -75,6 +79,11 @@ impl Own {
     fn new(half: &Half<'_>, place: usize) -> Self {
         let (price, open) = half.quote(place);
         Self { side: half.column.side, place, order: half.column.places[place], price, open }
+    }
+
+    /// Bids before asks, and the better before the worse.
+    fn merit(&self) -> (Side, i64) {
+        (self.side, if self.side == Side::Buy { -self.price } else { self.price })
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) fn sorted(mut numbers: Vec<(u64, usize)>) -> Vec<(u64, usize)> {
         numbers.sort_unstable();
         return numbers;
     }
-    let bits = (numbers.len() / 4).ilog2().min(PARTS_BITS_MAX);
+    let bits = numbers.len().ilog2().min(PARTS_BITS_MAX);
     let part = |number: u64| usize::try_from(number >> (u64::BITS - bits)).unwrap_or(0);
     let mut ends = vec![0_usize; 1 << bits];
     for &(number, _) in &numbers {

@@ -1,0 +1,63 @@
+//! The peers that are Python programs, in an environment of their own.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+/// What they stand on.
+const PACKAGES: [&str; 2] = ["numpy==2.4.6", "polars==2.1.0"];
+/// How long a download may take.
+const INSTALL_WITHIN: Duration = Duration::from_secs(600);
+/// How long a program may take.
+const RUN_WITHIN: Duration = Duration::from_secs(600);
+
+/// Where what the bench makes for itself lies.
+pub(super) fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench")
+}
+
+/// A Python with the packages.
+pub(super) struct Python {
+    program: PathBuf,
+}
+
+impl Python {
+    /// Installs the packages, where they are not there in these versions.
+    pub(super) fn install() -> Result<Self> {
+        let environment = folder().join("python");
+        let python = Self { program: environment.join("bin/python") };
+        let installed = environment.join("installed");
+        let wanted = PACKAGES.join(" ");
+        if std::fs::read_to_string(&installed).is_ok_and(|packages| packages == wanted) {
+            return Ok(python);
+        }
+        eprintln!("installing {wanted} into {}", environment.display());
+        let mut venv = Command::new("python3");
+        venv.args(["-m", "venv", "--clear"]).arg(&environment);
+        finish(venv, INSTALL_WITHIN)?;
+        let mut pip = Command::new(&python.program);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES);
+        finish(pip, INSTALL_WITHIN)?;
+        std::fs::write(installed, wanted).context("noting what is installed")?;
+        Ok(python)
+    }
+
+    /// What a program of ours says, on one thread.
+    pub(super) fn run(&self, program: &str, words: &[&OsStr]) -> Result<String> {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/market").join(program);
+        let mut python = Command::new(&self.program);
+        python.arg(source).args(words);
+        python.env("POLARS_MAX_THREADS", "1").env("OMP_NUM_THREADS", "1");
+        finish(python, RUN_WITHIN)
+    }
+}
+
+fn finish(command: Command, within: Duration) -> Result<String> {
+    let what = format!("{command:?}");
+    let ended = testkit::finish(command, within)?;
+    ensure!(ended.code == Some(0), "{what}: {}", ended.err);
+    Ok(ended.out)
+}
