@@ -32,10 +32,10 @@ test("the journal of a slot is fetched with the token, as it is", async () => {
 test("a mechanism is chosen for the zone that is named", async () => {
   const api = await import("./api");
   answer = () => Response.json({});
-  await api.chooseMechanism("2026-06-01T10:00:00Z", { name: "fixed_price", price: 180_000 }, "north");
+  await api.chooseMechanism("2026-06-01T10:00:00Z", { name: "fixed_price", price: "0.18" }, "north");
   const [path, { method, body }] = requests[0]!;
   expect([method, path]).toEqual(["PUT", "/v1/mechanisms/2026-06-01T10:00:00Z?zone=north"]);
-  expect(JSON.parse(body as string)).toEqual({ name: "fixed_price", price: 180_000 });
+  expect(JSON.parse(body as string)).toEqual({ name: "fixed_price", price: "0.18" });
 });
 
 test("a refused choice is told by its title", async () => {

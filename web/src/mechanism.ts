@@ -1,14 +1,14 @@
 // Mechanisms in words, and as they are written for the API.
 
-import { PRICE_SCALE, formatDecimal, parseDecimal, price } from "./format";
+import { PRICE_SCALE, formatDecimal, parseDecimal, plainDecimal, price } from "./format";
 import type { Mechanism, MechanismChoice, MechanismName, MechanismProperties } from "./types";
 import type { Tone } from "./ui";
 
 /** Decimals of k in percent: basis points. */
 const K_SCALE = 2;
 const K_MAX = 10_000n;
-/** What k is where nothing says otherwise. */
-const K_USUAL = 5000;
+/** A million per kWh, in 1e-9 per Wh: no price of the API is higher. */
+const PRICE_MAX = 1_000_000_000_000n;
 
 /** What people should know of a mechanism before they choose it. */
 export interface About {
@@ -128,17 +128,8 @@ export function aboutOf(name: string): About | undefined {
 export function titleOf(mechanism: Mechanism): string {
   const parts = [aboutOf(mechanism.name)?.title ?? mechanism.name];
   if (mechanism.k_bps !== undefined) parts.push(`k ${formatDecimal(BigInt(mechanism.k_bps), K_SCALE)} %`);
-  if (mechanism.price !== undefined) parts.push(`$${price(BigInt(mechanism.price))}/kWh`);
+  if (mechanism.price !== undefined) parts.push(`$${price(mechanism.price)}/kWh`);
   return parts.join(", ");
-}
-
-/** Reads a mechanism where it is a text: "uniform", "k_pricing:7000", "fixed_price:180000". */
-export function readMechanism(text: string): Mechanism {
-  const [name = "", parameter] = text.split(":");
-  const about = aboutOf(name);
-  if (about?.k) return { name, k_bps: parameter === undefined ? K_USUAL : Number(parameter) };
-  if (about?.priced) return { name, price: Number(parameter) };
-  return { name: about ? name : text };
 }
 
 /** Reads k in percent as basis points; null when it is none. */
@@ -147,10 +138,10 @@ export function readK(text: string): number | null {
   return k === null || k < 0n || k > K_MAX ? null : Number(k);
 }
 
-/** Reads a price per kWh as the API takes it, in 1e-9 per Wh; null when it is none. */
-export function readPrice(text: string): number | null {
+/** Reads a price per kWh as the API takes it; null when it is none. */
+export function readPrice(text: string): string | null {
   const perKwh = parseDecimal(text, PRICE_SCALE);
-  return perKwh === null || perKwh < 0n || perKwh > Number.MAX_SAFE_INTEGER ? null : Number(perKwh);
+  return perKwh === null || perKwh < 0n || perKwh > PRICE_MAX ? null : plainDecimal(perKwh, PRICE_SCALE);
 }
 
 /** The mechanism as it was entered, with what it takes and no more; null while that is not right. */

@@ -3,6 +3,7 @@
 
 export * from "./types/explorer";
 export * from "./types/mechanism";
+import type { Mechanism } from "./types/mechanism";
 
 export interface Page<T> {
   items: T[];
@@ -190,7 +191,7 @@ export interface Market {
   horizon_seconds: number;
   tick: number;
   lot_min_wh: number;
-  mechanism: string;
+  mechanism: Mechanism;
   policy_id: string;
   policy: { correctionSeconds: number; challengeSeconds: number };
   chain_id: number;

@@ -118,10 +118,11 @@ pub struct Book {
     timed: Timed,
 }
 
-// What is kept of a resting order beside its numbers.
+// What is kept of a resting order beside its numbers: a bit says that it sells, one that time ends
+// it, and the bits from the third on are its `SelfTrade`.
 const SIDE: u32 = 1;
 const TIMED: u32 = 2;
-const MODE: u32 = 2;
+const MODE_SHIFT: u32 = 2;
 
 impl Book {
     /// An empty book.
@@ -194,7 +195,7 @@ impl Book {
         };
         let side = if entry.side == Side::Sell { SIDE } else { 0 };
         let timed = if until.is_some() { TIMED } else { 0 };
-        let flags = side | timed | (entry.self_trade as u32) << MODE;
+        let flags = side | timed | (entry.self_trade as u32) << MODE_SHIFT;
         let (owner, quantity) = (entry.owner, entry.quantity);
         let mut taker = Taker { order, owner, price, quantity, flags, until };
         self.meet(&mut taker, rests, reports);

@@ -53,7 +53,7 @@ use allocation::Unused;
 use rounds::Outcome;
 use sides::Sides;
 
-pub use mechanism::{Mechanism, NotAMechanism, Properties};
+pub use mechanism::{Mechanism, NotAMechanism, PRICED_FROM, Properties};
 pub use pair::pair;
 pub use uniform::{Allocation, Batch};
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use units::Price;
 
-use crate::{Refusal, Rules};
+use crate::{Reference, Refusal, Rules};
 
 /// How prices and quantities are found.
 ///
@@ -102,6 +102,9 @@ pub struct Properties {
     pub order_invariant: bool,
 }
 
+/// The first number on chain of mechanisms whose fills have prices of their own.
+pub const PRICED_FROM: u8 = 128;
+
 impl Mechanism {
     /// One of each, with a k of one half and a price of zero where there is one to give
     /// ([`Mechanism::with_price`]).
@@ -154,11 +157,23 @@ impl Mechanism {
     }
 
     /// Where between low and high its price lies, in basis points, where that can be chosen.
-    fn k_bps(&self) -> Option<u16> {
+    pub fn k_bps(&self) -> Option<u16> {
         match *self {
             Mechanism::Uniform { k_bps } | Mechanism::KPricing { k_bps } => Some(k_bps),
             _ => None,
         }
+    }
+
+    /// The mechanism of this name with these parameters.
+    ///
+    /// # Errors
+    /// Where there is none, a parameter is missing, or it has no such parameter.
+    pub fn of(
+        name: &str,
+        k_bps: Option<u16>,
+        price: Option<Price>,
+    ) -> Result<Mechanism, NotAMechanism> {
+        named(name)?.with_parameters(k_bps, price)
     }
 
     /// The same with what was written of it: a price where it takes one, k where it has one.
@@ -232,7 +247,7 @@ impl Mechanism {
     /// Satterthwaite 1983).
     pub fn properties(&self) -> Properties {
         let plain = Properties {
-            one_price: self.number() < 128,
+            one_price: self.number() < PRICED_FROM,
             budget_balanced: true,
             efficient: false,
             truthful: false,
@@ -323,7 +338,7 @@ impl TryFrom<Written> for Mechanism {
     type Error = NotAMechanism;
 
     fn try_from(written: Written) -> Result<Mechanism, NotAMechanism> {
-        named(&written.name)?.with_parameters(written.k_bps, written.price)
+        Mechanism::of(&written.name, written.k_bps, written.price)
     }
 }
 
@@ -342,8 +357,9 @@ impl Rules {
         if self.tick.n_per_wh() <= 0 {
             return wrong("tick: must be above zero");
         }
-        let reference = &self.reference;
-        if reference.feed_in.n_per_wh() < 0 || reference.retail < reference.feed_in {
+        let Reference { retail, feed_in } = self.reference;
+        let by_reference = matches!(self.mechanism, Mechanism::MidMarket | Mechanism::SupplyDemand);
+        if by_reference && (feed_in < Price::ZERO || retail < feed_in) {
             return wrong("reference: 0 <= feed_in <= retail");
         }
         if self.mechanism.k_bps().is_some_and(|k_bps| k_bps > 10_000) {

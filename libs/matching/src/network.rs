@@ -22,8 +22,8 @@
 //! quantities and capacities, and of all that come to the same the largest volume. That is a flow
 //! of least cost: whole watt-hours in, a whole optimum out. Every zone has one price `u`, what
 //! sellers get in it; buyers pay `u + fee of the zone`. At a price, the net export of a subtree
-//! follows from its orders, is shifted by the fees of its link and cut at its capacity; so the price
-//! at the root is found by halving, then those below it.
+//! follows from its orders, is shifted by the fees of its link and cut at its capacity; so the
+//! price at the root is found by halving, then those below it.
 //!
 //! **Prices** are duals of the optimum. Those that are possible have a lowest and a highest point;
 //! each zone gets the middle of both, brought down to the tick as far as all constraints between
@@ -194,8 +194,8 @@ pub struct LinkFlow {
 }
 
 /// Clears a batch on a network: the fills worth most after the fees of their paths, and the prices
-/// of zones that support them. Of the rules it regards tick and fees. `min_fill` is met as the crate
-/// says, with the surplus at zonal prices. A single zone whose fee is
+/// of zones that support them. Of the rules it regards tick and fees. `min_fill` is met as the
+/// crate says, with the surplus at zonal prices. A single zone whose fee is
 /// [`Fees::network`](crate::Fees::network) clears as the uniform-price auction at its midpoint.
 ///
 /// # Errors

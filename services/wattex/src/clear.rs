@@ -3,17 +3,18 @@
 mod book;
 mod zones;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use clap::Args;
 use ids::OrderId;
-use matching::{Clearing, Fees, Mechanism, Reference, Refusal, Rules, Side, network};
+use matching::metrics::Metrics;
+use matching::{Clearing, Fees, Fill, Mechanism, Reference, Refusal, Rules, Side, network};
 use serde_json::{Value, json};
 use units::{Decimal, Energy, Money, Price};
 
-use crate::amount::shown;
 use crate::exit::Trouble;
 use crate::mechanism;
 use book::Book;
@@ -31,9 +32,10 @@ pub struct Arguments {
     /// says who came first, where it matters, else the place in the file.
     #[arg(long, value_name = "FILE")]
     orders: PathBuf,
-    /// The grid, for the uniform auction: a JSON file with `zones` (`zone`, `fee`) and `links` (`zone`,
-    /// `parent`, `up` and `down` with `fee` and `capacity_wh`). A trade pays the fee of the smallest
-    /// zone that holds both sides, and of each link on its path. Fees are in currency per kWh.
+    /// The grid, for the uniform auction: a JSON file with `zones` (`zone`, `fee`) and `links`
+    /// (`zone`, `parent`, `up` and `down` with `fee` and `capacity_wh`). A trade pays the fee of
+    /// the smallest zone that holds both sides, and of each link on its path. Fees are in currency
+    /// per kWh.
     #[arg(long, value_name = "FILE")]
     zones: Option<PathBuf>,
     /// Where in the interval of prices the price lies: 0 (low) to 10000 (high).
@@ -106,12 +108,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Some((_, zonal)) => zonal.clearing.clone(),
         None => matching::clear(&book.orders, &rules).map_err(refused)?,
     };
-    let mut outcome = Outcome::new(&book, &rules, clearing)?;
-    if let Some((_, zonal)) = &zonal {
+    let grid_fees = match &zonal {
         // What every watt-hour pays besides its price is not in the difference.
-        let base = rules.fees.network.cost_of(zonal.clearing.volume)?;
-        outcome.grid_fees = zonal.fees.minus(base)?;
-    }
+        Some((_, zonal)) => zonal.fees.minus(rules.fees.network.cost_of(zonal.clearing.volume)?)?,
+        None => Money::ZERO,
+    };
+    let outcome = Outcome::new(&book, &rules, clearing, grid_fees)?;
     if arguments.json {
         let mut json = outcome.json(&book, &rules);
         if let Some((grid, zonal)) = &zonal {
@@ -137,61 +139,42 @@ fn seed(text: &str) -> Result<[u8; 32], String> {
     bytes.try_into().map_err(|_| "32 bytes are needed".to_owned())
 }
 
-/// A clearing and what it is worth.
+/// A clearing and what it is worth, in 1e-9 currency.
 struct Outcome {
     clearing: Clearing,
-    /// What the fills are worth to buyers beyond what they pay.
-    buyers: Money,
-    /// What sellers get beyond their limits.
-    sellers: Money,
-    /// What buyers pay and sellers do not get, besides fees.
-    difference: Money,
-    /// The part of it that goes to the grid: no welfare.
-    grid_fees: Money,
+    metrics: Metrics,
+    welfare: i128,
+    /// What each order pays or gets for its energy, fees apart.
+    amounts: HashMap<(OrderId, Side), i128>,
 }
 
 impl Outcome {
-    fn new(book: &Book, rules: &Rules, clearing: Clearing) -> Result<Outcome> {
-        let (mut buyers, mut sellers, mut difference) = (0, 0, 0);
+    /// The outcome of a book; `grid_fees` are the part of the difference that is no welfare.
+    fn new(book: &Book, rules: &Rules, clearing: Clearing, grid_fees: Money) -> Result<Outcome> {
+        let metrics = Metrics::new(&book.orders, rules, &clearing)?;
+        let mut amounts = HashMap::new();
         for trade in &clearing.trades {
             let wh = i128::from(trade.quantity.wh());
-            let [buy, sell] = [trade.buy_price, trade.sell_price].map(|p| i128::from(p.n_per_wh()));
-            let bid = rules.fees.energy_bid(book.order(trade.buyer).price)?;
-            let ask = rules.fees.energy_ask(book.order(trade.seller).price)?;
-            buyers += (i128::from(bid.n_per_wh()) - buy) * wh;
-            sellers += (sell - i128::from(ask.n_per_wh())) * wh;
-            difference += (buy - sell) * wh;
+            let sides = [
+                (trade.buyer, Side::Buy, trade.buy_price),
+                (trade.seller, Side::Sell, trade.sell_price),
+            ];
+            for (order, side, price) in sides {
+                *amounts.entry((order, side)).or_default() += i128::from(price.n_per_wh()) * wh;
+            }
         }
-        let money = |n: i128| {
-            let fits = i64::try_from(n).map(Money::from_n);
-            fits.map_err(|_| anyhow!("an amount does not fit"))
-        };
-        let [buyers, sellers, difference] = [buyers, sellers, difference].map(money);
-        let (buyers, sellers, difference) = (buyers?, sellers?, difference?);
-        Ok(Outcome { clearing, buyers, sellers, difference, grid_fees: Money::ZERO })
+        let welfare = metrics.welfare()? - i128::from(grid_fees.n());
+        Ok(Outcome { clearing, metrics, welfare, amounts })
     }
 
-    fn welfare(&self) -> Money {
-        let sides = self.buyers.n() + self.sellers.n();
-        Money::from_n(sides + self.difference.n() - self.grid_fees.n())
-    }
-
-    /// What an order pays or gets for its energy, fees apart.
-    fn amount(&self, order: OrderId, side: Side) -> i128 {
-        let own = self.clearing.trades.iter().filter(|trade| match side {
-            Side::Buy => trade.buyer == order,
-            Side::Sell => trade.seller == order,
-        });
-        own.map(|trade| {
-            let price = if side == Side::Buy { trade.buy_price } else { trade.sell_price };
-            i128::from(price.n_per_wh()) * i128::from(trade.quantity.wh())
-        })
-        .sum()
+    fn amount(&self, fill: &Fill) -> String {
+        let amount = self.amounts.get(&(fill.order, fill.side));
+        decimal(amount.copied().unwrap_or_default())
     }
 
     fn json(&self, book: &Book, rules: &Rules) -> Value {
         let name = |order: OrderId| book.name(order);
-        let fill = |fill: &matching::Fill| {
+        let fill = |fill: &Fill| {
             let order = book.order(fill.order);
             json!({
                 "order_id": name(fill.order),
@@ -199,7 +182,7 @@ impl Outcome {
                 "side": fill.side,
                 "quantity_wh": fill.quantity,
                 "wanted_wh": order.quantity,
-                "amount": decimal(self.amount(fill.order, fill.side)),
+                "amount": self.amount(fill),
             })
         };
         let trade = |trade: &matching::Trade| {
@@ -218,10 +201,10 @@ impl Outcome {
             "orders": book.orders.len(),
             "price": price.map(|price| price.to_string()),
             "volume_wh": volume,
-            "welfare": self.welfare().to_string(),
-            "buyers_surplus": self.buyers.to_string(),
-            "sellers_surplus": self.sellers.to_string(),
-            "difference": self.difference.to_string(),
+            "welfare": decimal(self.welfare),
+            "buyers_surplus": decimal(self.metrics.buyers),
+            "sellers_surplus": decimal(self.metrics.sellers),
+            "difference": decimal(self.metrics.difference),
             "fills": fills.iter().map(fill).collect::<Vec<_>>(),
             "trades": trades.iter().map(trade).collect::<Vec<_>>(),
             "dropped": dropped.iter().map(|order| name(*order)).collect::<Vec<_>>(),
@@ -238,13 +221,11 @@ impl Outcome {
         println!("Orders     {}", book.orders.len());
         println!("Price      {price}");
         println!("Volume     {}", energy(*volume));
-        let (buyers, sellers) = (shown(self.buyers), shown(self.sellers));
-        println!("Welfare    {} (buyers {buyers}, sellers {sellers})", shown(self.welfare()));
-        if self.difference > Money::ZERO {
-            println!(
-                "Difference {} that buyers pay and sellers do not get",
-                shown(self.difference)
-            );
+        let Metrics { buyers, sellers, difference, .. } = self.metrics;
+        let [welfare, buyers, sellers] = [self.welfare, buyers, sellers].map(decimal);
+        println!("Welfare    {welfare} (buyers {buyers}, sellers {sellers})");
+        if difference > 0 {
+            println!("Difference {} that buyers pay and sellers do not get", decimal(difference));
         }
         let width = fills.iter().map(|fill| book.name(fill.order).chars().count()).max();
         let width = width.unwrap_or(0).max(5);
@@ -255,7 +236,7 @@ impl Outcome {
         for fill in fills {
             let side = if fill.side == Side::Buy { "buy " } else { "sell" };
             let (wanted, filled) = (book.order(fill.order).quantity.wh(), fill.quantity.wh());
-            let amount = decimal(self.amount(fill.order, fill.side));
+            let amount = self.amount(fill);
             let name = book.name(fill.order);
             println!("{name:<width$}  {side}  {wanted:>12}  {filled:>12}  {amount}");
         }

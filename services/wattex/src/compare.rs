@@ -5,6 +5,7 @@
 //! taken for what the energy is worth to it (zero-intelligence traders; Gode and Sunder 1993). So
 //! mechanisms differ by what they make of one book, not by who forecasts well. There are no fees.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -41,7 +42,7 @@ pub struct Arguments {
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..))]
     pv_every: Option<u16>,
     /// How many days.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=366))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = days())]
     days: u32,
     /// The first day, e.g. 2026-06-01.
     #[arg(long, value_name = "DATE")]
@@ -52,6 +53,11 @@ pub struct Arguments {
     /// Print the figures as JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// A year at most.
+fn days() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=366)
 }
 
 /// The book of one slot, and what the retailer takes and gives.
@@ -185,7 +191,7 @@ fn figures(mechanism: Mechanism, books: &[Book], shares: &[Share]) -> Result<Fig
         losers: 0,
         took: Duration::ZERO,
     };
-    let mut saved: Vec<Saving> = Vec::new();
+    let mut saved: BTreeMap<[u8; 20], Saving> = BTreeMap::new();
     for book in books {
         let Reference { retail, feed_in } = book.reference;
         let middle = (retail.n_per_wh() + feed_in.n_per_wh()) / 2 / TICK * TICK;
@@ -217,15 +223,13 @@ fn figures(mechanism: Mechanism, books: &[Book], shares: &[Share]) -> Result<Fig
                 i128::from(trade.buy_price.n_per_wh()) * i128::from(trade.quantity.wh());
         }
         for one in savings(&book.orders, &rules, &clearing)? {
-            match saved.iter_mut().find(|known| known.owner == one.owner) {
-                Some(known) => {
-                    known.saved += one.saved;
-                    known.retail_value += one.retail_value;
-                }
-                None => saved.push(one),
-            }
+            let known =
+                saved.entry(one.owner).or_insert(Saving { saved: 0, retail_value: 0, ..one });
+            known.saved += one.saved;
+            known.retail_value += one.retail_value;
         }
     }
+    let saved: Vec<Saving> = saved.into_values().collect();
     let relative: Vec<i64> = saved.iter().filter_map(Saving::relative).collect();
     figures.jain_ppm = jain(&relative)?.and_then(|ratio| ratio.per_million());
     figures.losers = losers(&saved);

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use alloy_primitives::{B256, U64, U256};
 use alloy_sol_types::SolEvent;
@@ -21,6 +22,8 @@ use crate::exit::Trouble;
 
 /// The largest journal that is fetched: 20 000 orders take about 15 MB.
 const JOURNAL_BYTES_MAX: usize = 64 << 20;
+/// How long the market may take to hand it out.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// Arguments of `wattex recompute`.
 #[derive(Args)]
@@ -61,25 +64,53 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         };
         let journal: SlotJournal = serde_json::from_str(&text)
             .map_err(|error| Trouble::Bill(format!("this is no journal of a slot: {error}")))?;
-        let outcome = match &arguments.rpc {
+        check_asked(arguments, &journal)?;
+        let posted = match &arguments.rpc {
             Some(url) => {
                 let node = HttpRpc::new(url)?;
-                on_chain(&node, &journal).await.with_context(|| format!("asking {url}"))?
+                posted(&node, &journal).await.with_context(|| format!("asking {url}"))?
             }
-            None => recompute(&journal, &journal.clearing),
+            None => None,
         };
-        let anchored = arguments.rpc.is_some();
+        let outcome = recompute(&journal, posted.as_ref().unwrap_or(&journal.clearing));
+        let anchor = match (&arguments.rpc, &posted) {
+            (_, Some(_)) => Anchor::Posted,
+            (Some(_), None) => Anchor::NotPosted,
+            (None, None) => Anchor::NoNode,
+        };
         if arguments.json {
-            println!("{}", serde_json::to_string_pretty(&report(&outcome, anchored))?);
+            println!("{}", serde_json::to_string_pretty(&report(&outcome, anchor))?);
         } else {
-            print(&journal, &outcome, anchored);
+            print(&journal, &outcome, anchor);
         }
         Ok(ExitCode::from(match outcome {
-            Ok(_) if anchored => 0,
+            Ok(_) if anchor == Anchor::Posted => 0,
             Ok(_) => 11,
             Err(_) => 10,
         }))
     })
+}
+
+/// Who says that the clearing was posted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Anchor {
+    /// The chain.
+    Posted,
+    /// The chain has no clearing of the slot.
+    NotPosted,
+    /// Nobody was asked.
+    NoNode,
+}
+
+/// The journal is of the slot and zone that were asked for.
+fn check_asked(arguments: &Arguments, journal: &SlotJournal) -> Result<()> {
+    let zone = arguments.zone.as_ref();
+    let other_zone = zone.is_some_and(|zone| *zone != journal.policy.zone.to_string());
+    let asked = arguments.slot.map(Timestamp::unsigned);
+    if other_zone || asked.is_some_and(|slot| slot != journal.clearing.slot) {
+        bail!("the market answered with the journal of another slot or zone");
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<String> {
@@ -91,7 +122,9 @@ fn read(path: &Path) -> Result<String> {
 async fn fetch(arguments: &Arguments) -> Result<String> {
     let (url, slot) = (arguments.url.as_deref(), arguments.slot);
     let (url, slot) = url.zip(slot).context("--url and --slot are needed")?;
-    let mut request = reqwest::Client::new()
+    let mut request = reqwest::Client::builder()
+        .timeout(ANSWER_WITHIN)
+        .build()?
         .get(format!("{}/v1/slots/{slot}/journal", url.trim_end_matches('/')));
     if let Some(zone) = &arguments.zone {
         request = request.query(&[("zone", zone)]);
@@ -123,22 +156,9 @@ async fn limited(mut answer: reqwest::Response) -> Result<String> {
     String::from_utf8(bytes).map_err(|_| anyhow!("the answer is not text"))
 }
 
-/// Recomputes a journal against what the node's chain has.
-pub async fn on_chain(
-    node: &dyn JsonRpc,
-    journal: &SlotJournal,
-) -> Result<Result<Recomputed, Difference>> {
-    Ok(match posted(node, journal).await? {
-        Some(posted) => recompute(journal, &posted),
-        // A slot without trades is not posted.
-        None if journal.clearing.fills == 0 => recompute(journal, &journal.clearing),
-        None => Err(Difference::Clearing { journal: journal.clearing.id(), posted: B256::ZERO }),
-    })
-}
-
 /// What the node's chain has as the clearing of the journal's zone and slot, in the contract that
 /// the node itself names; `None` where there is none.
-async fn posted(node: &dyn JsonRpc, journal: &SlotJournal) -> Result<Option<Clearing>> {
+pub async fn posted(node: &dyn JsonRpc, journal: &SlotJournal) -> Result<Option<Clearing>> {
     let chain_id: U64 = serde_json::from_value(node.request("eth_chainId", json!([])).await?)?;
     let deployment: Deployment =
         serde_json::from_value(node.request("wattex_deployment", json!([])).await?)?;
@@ -170,18 +190,16 @@ async fn posted(node: &dyn JsonRpc, journal: &SlotJournal) -> Result<Option<Clea
         let (topics, data) = topics.zip(data).context("a log of the node is malformed")?;
         let event = EnergyMarket::SlotCleared::decode_raw_log(topics, &data)
             .context("a log of the node is not what it says")?;
-        let clearing = Clearing::from_sol(&event.terms);
-        if clearing.policy == journal.clearing.policy {
-            return Ok(Some(clearing));
-        }
+        // The contract takes one clearing of a zone and slot, whatever its policy.
+        return Ok(Some(Clearing::from_sol(&event.terms)));
     }
     Ok(None)
 }
 
-fn report(outcome: &Result<Recomputed, Difference>, anchored: bool) -> Value {
+fn report(outcome: &Result<Recomputed, Difference>, anchor: Anchor) -> Value {
     match outcome {
         Ok(same) => json!({
-            "verdict": if anchored { "holds" } else { "unanchored" },
+            "verdict": if anchor == Anchor::Posted { "holds" } else { "unanchored" },
             "recomputed": same,
         }),
         Err(difference) => json!({
@@ -192,7 +210,7 @@ fn report(outcome: &Result<Recomputed, Difference>, anchored: bool) -> Value {
     }
 }
 
-fn print(journal: &SlotJournal, outcome: &Result<Recomputed, Difference>, anchored: bool) {
+fn print(journal: &SlotJournal, outcome: &Result<Recomputed, Difference>, anchor: Anchor) {
     let slot = Timestamp::from_seconds(i64::try_from(journal.clearing.slot).unwrap_or(i64::MAX));
     println!("Slot {slot}  clearing {}", journal.clearing.id());
     match outcome {
@@ -208,8 +226,8 @@ fn print(journal: &SlotJournal, outcome: &Result<Recomputed, Difference>, anchor
                 .map_or_else(|| "no price".to_owned(), |price| format!("{price} per kWh"));
             println!("{} fills, {} Wh, {price}", same.fills, same.volume.wh());
             println!(
-                "Prices are multiples of {} per kWh where the mechanism can choose",
-                same.tick
+                "The market says: tick {} per kWh, retail {}, feed-in {}",
+                same.tick, same.retail_price, same.feed_in_price,
             );
             if let Some(halted) = same.halted {
                 println!("* the market says that nothing trades: {halted:?}");
@@ -217,10 +235,12 @@ fn print(journal: &SlotJournal, outcome: &Result<Recomputed, Difference>, anchor
             println!();
             println!(
                 "{}",
-                if anchored {
-                    "HOLDS: what the chain has is what comes of the orders"
-                } else {
-                    "UNANCHORED: sound in itself, but no node says that it was posted (--rpc)"
+                match anchor {
+                    Anchor::Posted => "HOLDS: what the chain has is what comes of the orders",
+                    Anchor::NotPosted =>
+                        "UNANCHORED: sound in itself, but the chain has no clearing of this slot",
+                    Anchor::NoNode =>
+                        "UNANCHORED: sound in itself, but no node says that it was posted (--rpc)",
                 }
             );
         }

@@ -11,8 +11,8 @@ export interface Mechanism {
   name: string;
   /** Where between low and high the price lies, in basis points. */
   k_bps?: number;
-  /** The price that is given, in 1e-9 currency per Wh. */
-  price?: number;
+  /** The price that is given, in currency per kWh. */
+  price?: string;
 }
 
 /** What a mechanism promises of every book. */
@@ -48,7 +48,6 @@ export interface Slot {
   price?: string;
   volume_wh: number;
   trades: number;
-  /** A name, and after a colon its parameter where it is not the usual one. */
-  mechanism: string;
+  mechanism: Mechanism;
   clearing?: string;
 }

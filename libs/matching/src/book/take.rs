@@ -1,7 +1,7 @@
 //! An order meets the other side.
 
 use super::queues::NONE;
-use super::{Book, Cause, Entry, MODE, Report, SIDE, SelfTrade, index};
+use super::{Book, Cause, Entry, MODE_SHIFT, Report, SIDE, SelfTrade, index};
 
 /// An order on its way in.
 pub(super) struct Taker {
@@ -152,7 +152,7 @@ impl Book {
 
 /// What happens when the order would meet its own owner.
 pub(super) fn mode(flags: u32) -> SelfTrade {
-    match flags >> MODE & 3 {
+    match flags >> MODE_SHIFT & 3 {
         0 => SelfTrade::CancelNewest,
         1 => SelfTrade::CancelOldest,
         2 => SelfTrade::CancelBoth,

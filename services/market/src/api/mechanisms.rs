@@ -5,27 +5,53 @@ use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{get, put};
 use calendar::Timestamp;
 use matching::{Mechanism, Properties};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use service::{Page, PageQuery, Principal, Problem, Problems};
+use units::{Decimal, Price};
 use utoipa::ToSchema;
 
-use super::orders::page;
+use super::orders::{page, per_kwh};
 use super::slots::ZoneQuery;
 use super::{desk_of, may, moment_of};
 use crate::domain::Change;
 use crate::market::Market;
 
 /// How prices and quantities are found.
-#[derive(ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = Mechanism)]
-#[expect(dead_code, reason = "names the fields in the OpenAPI document")]
-struct MechanismSchema {
-    /// Such as `uniform`; the other fields are those of the mechanism.
+pub(crate) struct MechanismView {
+    /// Such as `uniform`.
     name: String,
-    /// Where between what the seller asks and the buyer bids the price lies: 0 to 10000.
+    /// Where between the low and the high end of what is possible the price lies, 0 to 10000:
+    /// `uniform` and `k_pricing`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     k_bps: Option<u16>,
-    /// The price that is given, in 1e-9 currency per Wh.
-    price: Option<i64>,
+    /// The price that is given, in currency per kWh: `fixed_price` and the allocations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    price: Option<String>,
+}
+
+impl From<Mechanism> for MechanismView {
+    fn from(mechanism: Mechanism) -> MechanismView {
+        MechanismView {
+            name: mechanism.name().to_owned(),
+            k_bps: mechanism.k_bps(),
+            price: mechanism.given_price().map(per_kwh),
+        }
+    }
+}
+
+impl MechanismView {
+    fn parse(&self) -> Result<Mechanism, Problem> {
+        let price = self.price.as_ref().map(|text| {
+            let n = text.parse::<Decimal>().ok().and_then(|price| price.to_scale(6));
+            let price = n.and_then(|n| i64::try_from(n).ok()).map(Price::from_n_per_wh);
+            price.ok_or_else(|| Problem::malformed("price: not currency per kWh, such as 0.18"))
+        });
+        Mechanism::of(&self.name, self.k_bps, price.transpose()?)
+            .map_err(|error| Problem::malformed(error.to_string()))
+    }
 }
 
 /// The mechanism of slots from a moment on.
@@ -38,8 +64,7 @@ pub(crate) struct ChoiceView {
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<String>,
     /// How prices and quantities are found.
-    #[schema(value_type = MechanismSchema)]
-    mechanism: Mechanism,
+    mechanism: MechanismView,
     /// Its number in a clearing on chain; from 128 on each trade has two prices.
     number: u8,
     /// What it promises.
@@ -51,7 +76,7 @@ fn choice(zone: &str, from: Option<Timestamp>, mechanism: Mechanism) -> ChoiceVi
     ChoiceView {
         zone: zone.to_owned(),
         from: from.map(|from| from.to_string()),
-        mechanism,
+        mechanism: mechanism.into(),
         number: mechanism.number(),
         properties: mechanism.properties(),
     }
@@ -96,7 +121,7 @@ pub(crate) async fn list_mechanisms(
         ("from" = String, Path, description = "Start of the first slot: 2026-06-01T10:00:00Z"),
         ZoneQuery,
     ),
-    request_body = MechanismSchema,
+    request_body = MechanismView,
     responses((status = 200, body = ChoiceView), Problems)
 )]
 #[put("/v1/mechanisms/{from}")]
@@ -105,12 +130,13 @@ pub(crate) async fn choose_mechanism(
     caller: Principal,
     from: Path<String>,
     Query(query): Query<ZoneQuery>,
-    Json(mechanism): Json<Mechanism>,
+    Json(mechanism): Json<MechanismView>,
 ) -> Result<Json<ChoiceView>, Problem> {
     let from = moment_of("from", &from)?;
     if !may(&caller, Action::HaltMarket, None) {
         return Err(Problem::forbidden());
     }
+    let mechanism = mechanism.parse()?;
     let desk = desk_of(&market, &caller, query.zone())?;
     desk.change(Change::Choose { from, mechanism }, caller.party).await?;
     let stands = desk.book().await.mechanism(from, desk.parameters());

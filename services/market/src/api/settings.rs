@@ -7,6 +7,7 @@ use serde::Serialize;
 use service::{Principal, Problem, Problems};
 use utoipa::ToSchema;
 
+use super::mechanisms::MechanismView;
 use super::slots::ZoneQuery;
 use crate::market::Market;
 
@@ -37,7 +38,7 @@ pub(crate) struct MarketView {
     /// From how many known days on that holds.
     forecast_days_min: u32,
     /// How prices of slots are found whose book opens now; `/v1/mechanisms` has what was chosen.
-    mechanism: String,
+    mechanism: MechanismView,
     /// The hash of the policy that orders must name.
     policy_id: String,
     /// The policy itself, as both sides sign it.
@@ -107,7 +108,7 @@ pub(crate) async fn get_market(
         lot_min_wh: parameters.lot_min.wh(),
         forecast_percent: parameters.forecast_percent,
         forecast_days_min: parameters.forecast_days_min,
-        mechanism: book.mechanism(opening, parameters).to_string(),
+        mechanism: book.mechanism(opening, parameters).into(),
         policy_id: parameters.policy.to_string(),
         policy: policy.clone(),
         chain_id: market.chain_id(),

@@ -10,8 +10,9 @@ use units::{Energy, Price};
 use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
+use super::mechanisms::MechanismView;
 use super::orders::per_kwh;
-use crate::domain::{SlotJournal, Status};
+use crate::domain::{ClearedSlot, SlotJournal, Status};
 use crate::market::Market;
 
 /// Which grid area is meant.
@@ -57,7 +58,7 @@ pub(crate) struct SlotView {
     /// How many trades.
     trades: u32,
     /// How prices and quantities are found, or were.
-    mechanism: String,
+    mechanism: MechanismView,
     /// The clearing's name on chain; absent before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     clearing: Option<String>,
@@ -97,6 +98,8 @@ pub(crate) async fn get_slot(
         let quantities = open.iter().filter(|order| order.terms.side == side);
         Energy::sum(quantities.map(|order| order.terms.quantity)).unwrap_or_default().wh()
     };
+    let made_by = cleared.and_then(ClearedSlot::mechanism);
+    let mechanism = made_by.unwrap_or_else(|| book.mechanism(slot.start, parameters));
     Ok(Json(SlotView {
         slot: slot.start.to_string(),
         ends: slot.end().to_string(),
@@ -110,7 +113,7 @@ pub(crate) async fn get_slot(
         price: cleared.and_then(|cleared| cleared.price).map(per_kwh),
         volume_wh: cleared.map_or(0, |cleared| cleared.volume.wh()),
         trades: cleared.map_or(0, |c| u32::try_from(c.trades.len()).unwrap_or(u32::MAX)),
-        mechanism: book.mechanism(slot.start, parameters).to_string(),
+        mechanism: mechanism.into(),
         clearing: cleared.map(|cleared| cleared.clearing.to_string()),
     }))
 }
@@ -160,6 +163,8 @@ pub(crate) async fn get_journal(
     let slot = super::slot_of(desk, &start)?;
     let book = desk.book().await;
     let cleared = book.slot(slot.start).and_then(|book| book.cleared.as_ref());
+    // Those from before conditions were kept cannot be computed anew.
+    let cleared = cleared.filter(|cleared| !cleared.conditions.is_empty());
     let cleared = cleared.ok_or_else(|| Problem::not_found("clearing of this slot"))?;
     let signed_for = (market.chain_id(), market.deployment().market);
     Ok(Json(book.published(cleared, desk.parameters(), signed_for)))

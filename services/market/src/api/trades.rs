@@ -2,9 +2,11 @@
 
 use actix_web::get;
 use actix_web::web::{Data, Json, Query};
+use contracts::Side;
 use ids::{AccountId, OrderId};
 use serde::{Deserialize, Serialize};
 use service::{Page, PageQuery, Principal, Problem, Problems};
+use units::Price;
 use utoipa::{IntoParams, ToSchema};
 
 use super::orders::{page, per_kwh};
@@ -51,7 +53,8 @@ pub(crate) struct TradeView {
     sell_order: Option<String>,
     /// Energy.
     quantity_wh: u64,
-    /// The price of the energy alone, in currency per kWh.
+    /// The price of the energy alone, in currency per kWh: what the buyer pays, and for its seller
+    /// what the seller gets, which is less where the mechanism has two prices.
     price: String,
     /// Quantity times price.
     total: String,
@@ -108,7 +111,8 @@ fn view(
     let seen = |account: Option<AccountId>, order: OrderId| {
         account.filter(|account| caller.may_read(*account)).map(|_| order.to_string())
     };
-    let price = cleared.price.unwrap_or_default();
+    let side = if own(seller) { Side::Sell } else { Side::Buy };
+    let price = Price::from_n_per_wh(trade.prices.of(side).cast_signed());
     TradeView {
         trade: trade.trade.to_string(),
         clearing: cleared.clearing.to_string(),

@@ -52,7 +52,7 @@ pub(super) enum Command {
     Place(Box<NewOrder>, oneshot::Sender<Result<Applied, Refused>>),
     /// Cancel an account's order.
     Cancel(OrderId, AccountId, oneshot::Sender<Result<Applied, Refused>>),
-    /// Change who and what may trade.
+    /// Change who and what may trade, and how slots are cleared.
     Change(Change, PartyId, oneshot::Sender<Result<(), Refused>>),
     /// Apply what an event says.
     Facts(EventId, Vec<Entry>, oneshot::Sender<Result<()>>),
@@ -120,7 +120,8 @@ impl Desk {
         answered.await.map_err(|_| Refused::Fault(gone()))?
     }
 
-    /// Changes who and what may trade, in the name of `by`; returns when that is durable. A change
+    /// Changes who and what may trade, and how slots are cleared, in the name of `by`; returns when
+    /// that is durable. A change
     /// that was made before changes nothing.
     pub async fn change(&self, change: Change, by: PartyId) -> Result<(), Refused> {
         let (answer, answered) = oneshot::channel();

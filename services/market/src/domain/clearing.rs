@@ -117,7 +117,7 @@ impl Exchange {
             mechanism,
             shares: shares(&mechanism, open),
             reference: Reference { retail, feed_in },
-            seed: seed(self.accepted_for(slot.start).iter().map(|order| order.hash)),
+            seed: seed(open.iter().map(|order| B256::new(order.hash))),
             ..Rules::uniform(parameters.tick, parameters.fees)
         };
         let halted = if now >= slot.end() {
@@ -144,6 +144,14 @@ impl Exchange {
         };
         let fills = cleared.trades.iter().map(met).collect();
         Fills::new(fills).expect("no order is filled above its quantity")
+    }
+}
+
+impl ClearedSlot {
+    /// How it was cleared; `None` of those from before conditions were kept.
+    pub fn mechanism(&self) -> Option<Mechanism> {
+        let conditions: Conditions = serde_json::from_str(&self.conditions).ok()?;
+        Some(conditions.rules.mechanism)
     }
 }
 
@@ -181,9 +189,12 @@ pub(super) fn price(clearing: &Clearing) -> Option<Price> {
     Some(Price::from_n_per_wh(i64::try_from(average).expect("an average is within its prices")))
 }
 
-/// What lots are drawn from: known to nobody before the last order is in.
+/// What lots are drawn from: the orders that took part, whatever their places, so that nobody knows
+/// it before the last one is in.
 pub(super) fn seed(orders: impl Iterator<Item = B256>) -> [u8; 32] {
-    merkle::Tree::new(orders.map(|hash| merkle::leaf(hash.as_slice())).collect()).root().0
+    let sorted: BTreeSet<B256> = orders.collect();
+    let leaves = sorted.iter().map(|hash| merkle::leaf(hash.as_slice()));
+    merkle::Tree::new(leaves.collect()).root().0
 }
 
 /// Who gets which part of what is allocated: as much as every other account that wants some. With

@@ -1,9 +1,11 @@
-//! Who and what may not trade: suspended accounts and connection points, curtailed slots.
+//! What whoever runs the market or the grid decides: suspended accounts and connection points,
+//! curtailed slots, mechanisms of slots to come.
 //!
 //! ```text
 //! change --decide--> Entry | nothing to do | Rejection
 //! suspended: new orders are refused, open ones are taken back; trades and cash stay as they are
 //! curtailed: new orders are refused, open ones stay; they clear to nothing unless it is lifted
+//! mechanism: for slots whose books are not open, so that who places an order knows it
 //! ```
 //!
 //! Deliberately absent: who may decide this (the REST door), a second person's consent, and what

@@ -179,11 +179,18 @@ fn check_terms(
 ) -> Result<(), Rejection> {
     let tick = parameters.tick.n_per_wh().unsigned_abs();
     ensure(terms.limit_price.is_multiple_of(tick), Rejection::Tick)?;
-    let lot = terms.quantity >= parameters.lot_min && terms.min_fill <= terms.quantity;
-    ensure(lot, Rejection::MinLot)?;
+    ensure(terms.quantity >= parameters.lot_min, Rejection::MinLot)?;
+    ensure(terms.min_fill <= terms.quantity, Rejection::MinLot)?;
     let open = parameters.opens(slot.start) <= now && now < parameters.gate(slot.start);
     ensure(open, Rejection::GateClosed)?;
-    ensure(terms.expiry >= slot.end().unsigned(), Rejection::Expiry)
+    check_alone(terms, slot.end().unsigned())
+}
+
+/// What anybody can judge who has nothing but the order and the end of its slot.
+pub(super) fn check_alone(terms: &OrderTerms, ends: u64) -> Result<(), Rejection> {
+    ensure(terms.delegate.is_zero(), Rejection::Delegate)?;
+    ensure(terms.min_fill <= terms.quantity, Rejection::MinLot)?;
+    ensure(terms.expiry >= ends, Rejection::Expiry)
 }
 
 /// Quantity x all-in limit for a buyer; for a seller what the buyer would pay more elsewhere, at

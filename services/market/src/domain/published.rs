@@ -7,13 +7,14 @@
 //! roots, signatures, rules, matching::clear --------- compare --- Clearing (SlotCleared)
 //! ```
 //!
-//! Whoever has the file and the clearing that was posted needs nothing else. What is compared is
-//! everything that the market could have chosen freely: which orders, under which rules, with which
-//! outcome.
-//! Deliberately absent: whether an order is missing that was sent. Who has the market's answer to
-//! it looks for its hash among the orders.
+//! Whoever has the file and the clearing that was posted needs nothing else: the outcome has to be
+//! what comes of these orders under these conditions, and both are what the market bound itself to.
+//! Deliberately absent, because no file can show it: whether an order is missing, stands in another
+//! place or was taken back by somebody else (its owner compares with the market's answer); and
+//! whether the conditions are those that were announced: tick, parameters of the mechanism, retail
+//! and feed-in price, which whoever recomputes is shown.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use alloy_primitives::{Address, B256};
 use contracts::{Clearing, Fills, Met, OrderTerms, Policy, Posted, Side, journal_root};
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use units::{Energy, Price};
 
 use super::clearing::{fees, order_of, price, seed, shares, solve, took_part, unsigned};
+use super::place::check_alone;
 use super::{Accepted, ClearedSlot, Conditions, Exchange, Parameters};
 use crate::chain;
 
@@ -70,6 +72,10 @@ pub struct Recomputed {
     pub mechanism: matching::Mechanism,
     /// The market's own choice, which no policy names: prices are multiples of it.
     pub tick: Price,
+    /// What energy costs elsewhere, as the market says.
+    pub retail_price: Price,
+    /// What energy earns elsewhere, as the market says.
+    pub feed_in_price: Price,
     /// Orders that took part.
     pub orders: usize,
     /// Orders that were taken back before the gate.
@@ -111,8 +117,8 @@ pub enum Difference {
         /// Which of them.
         what: String,
     },
-    /// Orders do not stand in rising sequence, or one stands twice.
-    #[error("order {sequence} is out of sequence")]
+    /// Orders do not stand in rising sequence, or one stands twice, or one account's nonce.
+    #[error("order {sequence} is out of sequence, or stands here before")]
     Sequence {
         /// The order.
         sequence: u64,
@@ -122,6 +128,14 @@ pub enum Difference {
     Foreign {
         /// The order.
         sequence: u64,
+    },
+    /// The market takes no such order.
+    #[error("order {sequence} is not one that the market takes: {what}")]
+    Terms {
+        /// The order.
+        sequence: u64,
+        /// What is wrong with it.
+        what: String,
     },
     /// The signature of an order is not its account's.
     #[error("the signature of order {sequence} is not its account's")]
@@ -168,7 +182,7 @@ pub enum Difference {
 }
 
 impl Exchange {
-    /// The journal of a cleared slot; `None` while it is open, or when it is forgotten.
+    /// The journal of a cleared slot.
     pub fn published(
         &self,
         cleared: &ClearedSlot,
@@ -227,6 +241,8 @@ pub fn recompute(journal: &SlotJournal, posted: &Clearing) -> Result<Recomputed,
         clearing: posted.id(),
         mechanism: conditions.rules.mechanism,
         tick: conditions.rules.tick,
+        retail_price: conditions.rules.reference.retail,
+        feed_in_price: conditions.rules.reference.feed_in,
         orders: open.len(),
         cancelled: journal.orders.len() - open.len(),
         fills: solved.trades.len(),
@@ -247,7 +263,7 @@ fn conditions(
     let rules = &conditions.rules;
     rules.check().map_err(|error| Difference::Conditions { why: error.to_string() })?;
     let reference = &rules.reference;
-    let drawn = seed(journal.orders.iter().map(|order| hash(journal, order)));
+    let drawn = seed(open.iter().map(|order| B256::new(order.hash)));
     let same = [
         ("the mechanism", rules.mechanism.number() == posted.mechanism),
         ("the fees", fees(&journal.policy) == Ok(rules.fees)),
@@ -256,8 +272,18 @@ fn conditions(
         ("the seed", rules.seed == drawn),
         ("the shares", rules.shares == shares(&rules.mechanism, open)),
     ];
-    match same.into_iter().find(|(_, holds)| !holds) {
-        Some((what, _)) => Err(Difference::Rules { what: what.to_owned() }),
+    if let Some((what, _)) = same.into_iter().find(|(_, holds)| !holds) {
+        return Err(Difference::Rules { what: what.to_owned() });
+    }
+    let off_tick = journal.orders.iter().find(|order| {
+        let limit = i64::try_from(order.terms.limit_price).unwrap_or(i64::MAX);
+        limit % rules.tick.n_per_wh() != 0
+    });
+    match off_tick {
+        Some(Published { sequence, .. }) => {
+            let what = "its limit is not a multiple of the tick".to_owned();
+            Err(Difference::Terms { sequence: *sequence, what })
+        }
         None => Ok(conditions),
     }
 }
@@ -265,17 +291,21 @@ fn conditions(
 /// The orders that took part, each signed by its account for this slot.
 fn orders(journal: &SlotJournal) -> Result<Vec<Order>, Difference> {
     let posted = Posted { clearing: journal.clearing.clone(), policy: journal.policy.clone() };
-    let mut last = 0;
+    let ends = journal.clearing.slot.saturating_add(u64::from(journal.policy.slot_seconds));
+    let (mut last, mut seen) = (0, HashSet::new());
     let mut open = Vec::new();
     for order in &journal.orders {
         let Published { sequence, accepted, terms, signature } = order;
         let sequence = *sequence;
-        if sequence <= last {
+        if sequence <= last || !seen.insert((terms.account, terms.nonce)) {
             return Err(Difference::Sequence { sequence });
         }
         last = sequence;
         if !posted.is_of(terms) {
             return Err(Difference::Foreign { sequence });
+        }
+        if let Err(what) = check_alone(terms, ends) {
+            return Err(Difference::Terms { sequence, what: what.to_string() });
         }
         let hash = hash(journal, order);
         if recover(hash, signature) != Some(terms.account) {

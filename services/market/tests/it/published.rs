@@ -1,9 +1,12 @@
 //! The published journal of a slot, and the mechanism that it was cleared by.
 
-use contracts::{Clearing, Met, Prices, Side};
+use std::collections::BTreeSet;
+
+use contracts::{Clearing, Met, Prices};
 use ids::PartyId;
 use market::domain::{
-    Change, Conditions, Difference, Entry, Exchange, Halted, Rejection, SlotJournal, recompute,
+    Change, Conditions, Difference, Entry, Exchange, Halted, Published, Rejection, SlotJournal,
+    recompute,
 };
 use matching::Mechanism;
 use reqwest::{Method, StatusCode};
@@ -71,6 +74,15 @@ fn under(journal: &mut SlotJournal, change: impl FnOnce(&mut Conditions)) {
     rooted(journal);
 }
 
+/// What lots are drawn from.
+fn seed(journal: &SlotJournal) -> [u8; 32] {
+    let open = journal.orders.iter().filter(|order| order.accepted);
+    let hashes: BTreeSet<_> =
+        open.map(|order| order.terms.hash(journal.chain_id, journal.market)).collect();
+    let leaves = hashes.iter().map(|hash| merkle::leaf(hash.as_slice()));
+    merkle::Tree::new(leaves.collect()).root().0
+}
+
 fn rooted(journal: &mut SlotJournal) {
     let hashed = journal.orders.iter().map(|order| {
         (order.terms.hash(journal.chain_id, journal.market), order.sequence, order.accepted)
@@ -88,12 +100,28 @@ fn the_first_difference_is_named() {
     assert!(matches!(text, Difference::Conditions { .. }), "{text}");
     let twice = differs(|journal| journal.orders[2].sequence = 1);
     assert_eq!(twice, Difference::Sequence { sequence: 1 });
+    // Twice it would have twice its weight where energy is shared out.
+    let again = differs(|journal| {
+        let order = journal.orders[0].clone();
+        journal.orders.push(Published { sequence: 99, ..order });
+    });
+    assert_eq!(again, Difference::Sequence { sequence: 99 });
+    let what = |found: Difference| match found {
+        Difference::Terms { sequence: 1, what } => what,
+        other => panic!("{other}"),
+    };
+    let early = what(differs(|journal| journal.orders[0].terms.expiry -= 1));
+    assert_eq!(early, Rejection::Expiry.to_string());
+    let greedy = what(differs(|journal| journal.orders[0].terms.min_fill = Energy::from_wh(5001)));
+    assert_eq!(greedy, Rejection::MinLot.to_string());
     let foreign = differs(|journal| journal.orders[0].terms.slot += 900);
     assert_eq!(foreign, Difference::Foreign { sequence: 1 });
     let terms = differs(|journal| journal.orders[0].terms.limit_price += 100);
     assert_eq!(terms, Difference::Signature { sequence: 1 });
     let taken = differs(|journal| journal.orders[1].accepted = true);
-    assert!(matches!(taken, Difference::JournalRoot { .. }), "{taken}");
+    assert_eq!(taken, Difference::Rules { what: "the seed".to_owned() });
+    let place = differs(|journal| journal.orders[3].sequence += 1);
+    assert!(matches!(place, Difference::JournalRoot { .. }), "{place}");
     let spelling = differs(|journal| journal.conditions = journal.conditions.replace(',', ", "));
     assert!(matches!(spelling, Difference::JournalRoot { .. }), "{spelling}");
     let fill = differs(|journal| journal.fills[1].quantity = Energy::from_wh(1));
@@ -114,6 +142,9 @@ fn what_an_operator_could_post_is_found() {
     assert_eq!(fees, Difference::Rules { what: "the fees".to_owned() });
     let retail = forged(|journal| under(journal, |all| all.rules.reference.feed_in = Price::ZERO));
     assert_eq!(retail, Difference::Rules { what: "the feed-in price".to_owned() });
+    let tick = Price::from_n_per_wh(140_000);
+    let coarse = forged(|journal| under(journal, |all| all.rules.tick = tick));
+    assert!(matches!(coarse, Difference::Terms { sequence: 1, .. }), "{coarse}");
     let drawn = forged(|journal| under(journal, |all| all.rules.seed = [1; 32]));
     assert_eq!(drawn, Difference::Rules { what: "the seed".to_owned() });
     let mechanism = forged(|journal| journal.clearing.mechanism = 2);
@@ -136,11 +167,8 @@ fn what_an_operator_could_post_is_found() {
     assert!(matches!(price, Difference::Figure { posted: 152_001, .. }), "{price}");
     // A good order is left out: the fills show it.
     let left_out = forged(|journal| {
-        journal.orders.retain(|order| order.terms.side == Side::Buy || order.sequence != 3);
-        let leaves = journal.orders.iter().map(|order| {
-            merkle::leaf(order.terms.hash(journal.chain_id, journal.market).as_slice())
-        });
-        let seed = merkle::Tree::new(leaves.collect()).root().0;
+        journal.orders.retain(|order| order.sequence != 3);
+        let seed = seed(journal);
         under(journal, |all| all.rules.seed = seed);
     });
     assert!(matches!(left_out, Difference::Fill { index: 0, .. }), "{left_out}");
@@ -202,7 +230,8 @@ async fn members_read_the_journal_of_a_cleared_slot() {
     assert_eq!((same.orders, same.fills, same.volume.wh()), (2, 1, 3000));
     let slot = running.get("b1", &format!("/v1/slots/{SLOT}")).await;
     let shown = [&slot["clearing"], &slot["mechanism"]];
-    assert_eq!(shown, [&json!(same.clearing), &json!("uniform")]);
+    let uniform = json!({ "name": "uniform", "k_bps": 5000 });
+    assert_eq!(shown, [&json!(same.clearing), &uniform]);
     running.stop().await;
 }
 
@@ -224,9 +253,13 @@ async fn who_runs_the_community_chooses_the_mechanism() {
     assert_eq!((status, &chosen["mechanism"]), (StatusCode::OK, &high));
     assert_eq!((&chosen["number"], &chosen["from"]), (&json!(1), &json!(later)));
     assert_eq!(choose(later, operator(), high).await.1, chosen, "a repeat changes nothing");
+    let price = |text: &str| json!({ "name": "fixed_price", "price": text });
+    assert_eq!(choose(later, operator(), price("0.1234567")).await.0, StatusCode::BAD_REQUEST);
+    let (status, fixed) = choose("2026-06-03T21:00:00Z", operator(), price("0.18")).await;
+    assert_eq!((status, &fixed["mechanism"]), (StatusCode::OK, &price("0.18")));
     let list = running.get("b1", "/v1/mechanisms").await;
     let items = list["items"].as_array().unwrap();
-    assert_eq!((items.len(), &items[1]), (2, &chosen));
+    assert_eq!((items.len(), &items[1], &items[2]), (3, &chosen, &fixed));
     assert_eq!(items[0]["mechanism"], json!({ "name": "uniform", "k_bps": 5000 }));
     let hash = running.market.desks()[0].book().await.hash();
     let again = start_on(running.stop().await).await;

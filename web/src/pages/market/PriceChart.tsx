@@ -8,14 +8,16 @@ import { Empty } from "../../ui";
 /** How many slots the chart shows at most: a day of quarter-hours. */
 const SLOTS_MAX = 96;
 
-/** Prices and volumes of the last slots, as the trades say; a slot without trades is a gap. */
+/** Prices, on average where trades have their own, and volumes of the last slots, as the trades say; a slot without trades is a gap. */
 export function PriceChart({ trades, market }: { trades: Trade[]; market: Market }) {
-  const slots = new Map<number, { price: bigint; volume: bigint }>();
+  const slots = new Map<number, { paid: bigint; price: bigint; volume: bigint }>();
   for (const trade of trades) {
     const start = Date.parse(trade.slot);
     const known = slots.get(start);
-    const volume = (known?.volume ?? 0n) + BigInt(trade.quantity_wh);
-    slots.set(start, { price: readDecimal(trade.price, PRICE_SCALE), volume });
+    const quantity = BigInt(trade.quantity_wh);
+    const volume = (known?.volume ?? 0n) + quantity;
+    const paid = (known?.paid ?? 0n) + readDecimal(trade.price, PRICE_SCALE) * quantity;
+    slots.set(start, { paid, price: volume ? paid / volume : 0n, volume });
   }
   if (!slots.size) return <Empty>The first cleared slot will show here.</Empty>;
   const length = market.slot_minutes * 60_000;

@@ -3,7 +3,7 @@ import * as api from "../../api";
 import { save } from "../../download";
 import { addDays, count, dateIn, kwh, moment, price, slotSpan } from "../../format";
 import { useLoad } from "../../live";
-import { aboutOf, readMechanism, titleOf } from "../../mechanism";
+import { aboutOf, titleOf } from "../../mechanism";
 import { lastClosed, slotsOf } from "../../slots";
 import type { Market, Slot, SlotStatus, Trade } from "../../types";
 import { Badge, Card, Facts, Hash, Load, Notice, type Tone } from "../../ui";
@@ -67,7 +67,7 @@ function SlotPicker(props: { start: string; market: Market; onChange: (start: st
 }
 
 function Result({ slot, market }: { slot: Slot; market: Market }) {
-  const mechanism = readMechanism(slot.mechanism);
+  const { mechanism } = slot;
   const about = aboutOf(mechanism.name);
   const [tone, text] = STATUSES[slot.status];
   const cleared = slot.status === "cleared";

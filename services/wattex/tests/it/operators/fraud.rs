@@ -1,5 +1,7 @@
 //! What takes time: runs that no meter says, pauses, prices that are not the auction's.
 
+use std::collections::BTreeSet;
+
 use alloy_primitives::B256;
 use calendar::Timestamp;
 use contracts::{Met, Prices};
@@ -255,7 +257,8 @@ async fn journal(town: &Town, person: &Person, number: u64) -> SlotJournal {
 
 /// What the market will clear the slot of these orders under.
 fn conditions(town: &Town, orders: &[(u64, B256)]) -> String {
-    let leaves = orders.iter().map(|(_, hash)| merkle::leaf(hash.as_slice()));
+    let hashes: BTreeSet<B256> = orders.iter().map(|(_, hash)| *hash).collect();
+    let leaves = hashes.iter().map(|hash| merkle::leaf(hash.as_slice()));
     let [retail, feed_in] = [RETAIL, FEED_IN].map(n_per_wh);
     let rules = Rules {
         reference: Reference { retail, feed_in },
