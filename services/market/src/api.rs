@@ -1,6 +1,7 @@
 //! REST under `/v1`: one file per resource. Handlers parse, call, answer.
 #![allow(unused_qualifications, reason = "utoipa's macro repeats the types of a handler")]
 
+mod batch;
 mod book;
 mod limits;
 mod mechanisms;
@@ -32,6 +33,8 @@ pub fn routes(
         config
             .app_data(market.clone())
             .service(orders::place_order)
+            .service(batch::place_orders)
+            .service(batch::cancel_orders)
             .service(orders::list_orders)
             .service(orders::cancel_order)
             .service(book::get_book)

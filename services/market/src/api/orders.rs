@@ -1,17 +1,20 @@
 //! Orders: place, list, cancel.
 
+use std::sync::Arc;
+
 use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpResponse, delete, get, post};
 use alloy_primitives::B256;
 use contracts::OrderTerms;
 use events::market::CancelledBy;
-use ids::{AccountId, OrderId};
+use ids::{AccountId, CommunityId, OrderId};
 use keys::{Signature, recover};
 use serde::{Deserialize, Serialize};
 use service::{Page, PageQuery, Principal, Problem, Problems};
 use units::Price;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::app::Desk;
 use crate::domain::{Accepted, NO_GAIN_BAND, NewOrder, Status};
 use crate::market::Market;
 
@@ -158,16 +161,26 @@ pub(crate) async fn place_order(
     Json(body): Json<OrderBody>,
 ) -> Result<HttpResponse, Problem> {
     let account = caller.own_account()?;
-    if body.order.community != caller.community {
-        return Err(Problem::forbidden());
-    }
-    let desk = market
-        .desk(body.order.community, body.order.zone)
-        .ok_or_else(|| Problem::refused("POLICY", "There is no market in this zone"))?;
-    let order = new_order(body, account, &market)?;
+    let (desk, order) = judged(body, account, caller.community, &market)?;
     let applied = desk.place(order).await?;
     let mut response = if applied.repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
     Ok(response.json(OrderView::from(&applied.order)))
+}
+
+/// The desk that an order is for, and the order with who signed it.
+pub(super) fn judged(
+    body: OrderBody,
+    account: AccountId,
+    community: CommunityId,
+    market: &Market,
+) -> Result<(Arc<Desk>, NewOrder), Problem> {
+    if body.order.community != community {
+        return Err(Problem::forbidden());
+    }
+    let desk = market
+        .desk(community, body.order.zone)
+        .ok_or_else(|| Problem::refused("POLICY", "There is no market in this zone"))?;
+    Ok((desk.clone(), new_order(body, account, market)?))
 }
 
 /// Strings end here, types begin; who signed is recovered here, before the writer's queue.

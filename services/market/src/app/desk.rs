@@ -108,9 +108,17 @@ impl Desk {
 
     /// Places an order; returns when it is durable.
     pub async fn place(&self, order: NewOrder) -> Result<Applied, Refused> {
+        self.offer(order)?.await
+    }
+
+    /// Puts an order into the writer's queue; its answer comes when it is durable.
+    pub fn offer(
+        &self,
+        order: NewOrder,
+    ) -> Result<impl Future<Output = Result<Applied, Refused>> + use<>, Refused> {
         let (answer, answered) = oneshot::channel();
         self.submit(Command::Place(Box::new(order), answer))?;
-        answered.await.map_err(|_| Refused::Fault(gone()))?
+        Ok(async move { answered.await.map_err(|_| Refused::Fault(gone()))? })
     }
 
     /// Cancels an account's order; returns when that is durable.
