@@ -11,7 +11,7 @@ use crate::town::*;
 async fn a_batch_answers_for_each_order_and_a_bad_one_holds_up_no_other() {
     let running = running().await;
     let b1 = neighbour("b1");
-    let good: Vec<_> = (0..98).map(|step| b1.buy(10 + step, 200_000)).collect();
+    let good: Vec<_> = (0..98).map(|step| b1.buy(10, 200_000 - 100 * step)).collect();
     let mut orders: Vec<Value> = good.iter().map(body).collect();
     let mut dear = b1.terms(contracts::Side::Buy, 500, 200_000);
     dear.limit_price = 600_100;
