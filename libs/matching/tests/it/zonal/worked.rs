@@ -6,7 +6,7 @@ use matching::{Fees, Order, Refusal, Rules, Side};
 use serde_json::Value;
 use units::{Energy, Money, Price};
 
-use crate::book::{buy, fills, network, rules, sell, welfare, zone};
+use crate::zonal::book::{buy, fills, network, rules, sell, welfare, zone};
 
 /// One cent per kWh.
 const CT: i64 = 10_000;
@@ -47,8 +47,7 @@ fn two_zones(same: i64, cross: i64) -> [Network; 3] {
 
 #[test]
 fn the_worked_example_of_two_zones_clears_as_computed() {
-    let vectors: Value =
-        serde_json::from_str(include_str!("../../../../tests/vectors/domain.json")).unwrap();
+    let vectors: Value = crate::orders::vectors();
     let vector = &vectors["zonal"];
     let number = |value: &Value| value.as_i64().unwrap();
     let mut orders = Vec::new();
@@ -56,7 +55,7 @@ fn the_worked_example_of_two_zones_clears_as_computed() {
         for (place, row) in vector[key].as_array().unwrap().iter().enumerate() {
             let (name, at) = (format!("{key}{place}"), row[0].as_str().unwrap());
             let (quantity, price) = (row[1].as_u64().unwrap(), number(&row[2]) * CT);
-            orders.push(crate::book::order(&name, at, side, quantity, price));
+            orders.push(crate::zonal::book::order(&name, at, side, quantity, price));
         }
     }
     let ct_kwh = |ct: &Value| number(ct) * CT * 1000;

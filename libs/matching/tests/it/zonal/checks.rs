@@ -7,8 +7,8 @@ use matching::network::{Link, Network, Way, Zonal, ZonePrice};
 use matching::{Order, Rules, Side};
 use units::Energy;
 
-use crate::book::{fills, worth};
-use crate::twin;
+use crate::zonal::book::{fills, worth};
+use crate::zonal::twin;
 
 /// A clearing with what it was made from.
 pub(crate) struct Case<'a> {

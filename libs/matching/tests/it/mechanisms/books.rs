@@ -6,28 +6,9 @@ use ids::{OrderId, ZoneId};
 use matching::{Clearing, Fees, Mechanism, Order, Reference, Rules, Share, Side};
 use units::{Energy, Price};
 
-/// A small generator whose seed is printed by every failing test.
-pub(crate) struct Dice(pub(crate) u64);
+pub(crate) use crate::orders::{Dice, order};
 
 impl Dice {
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-
-    pub(crate) fn price(&mut self, end: u64) -> i64 {
-        i64::try_from(self.below(end)).unwrap()
-    }
-
-    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
-        for place in (1..items.len()).rev() {
-            let other = self.below(u64::try_from(place + 1).unwrap());
-            items.swap(place, usize::try_from(other).unwrap());
-        }
-    }
-
     /// An order of its own owner.
     pub(crate) fn order(&mut self, count: u64, quantity: u64, price: i64) -> Order {
         let id = OrderId::from_uuid(ids::Uuid::from_u128(u128::from(count) + 1));
@@ -52,24 +33,6 @@ pub(crate) fn owner(number: u64) -> [u8; 20] {
     let mut owner = [0; 20];
     owner[12..].copy_from_slice(&number.to_be_bytes());
     owner
-}
-
-/// An order by name, owned by itself.
-pub(crate) fn order(name: &str, side: Side, quantity: u64, price: i64) -> Order {
-    let id = OrderId::derived(name);
-    let mut owner = [0; 20];
-    owner[..16].copy_from_slice(id.uuid().as_bytes());
-    Order {
-        id,
-        owner,
-        side,
-        quantity: Energy::from_wh(quantity),
-        price: Price::from_n_per_wh(price),
-        min_fill: Energy::ZERO,
-        hash: id.to_bytes32(),
-        sequence: 0,
-        zone: ZoneId::derived("zone"),
-    }
 }
 
 /// Rules without fees, a tick of one.

@@ -10,17 +10,9 @@ use matching::book::{
     Book, Digest, Entry, Limits, Message, QUANTITY_MAX, Report, SelfTrade, TimeInForce,
 };
 
-/// A small generator whose seed is printed by every failing test.
-pub(crate) struct Dice(pub(crate) u64);
+use crate::orders::Dice;
 
 impl Dice {
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-
     fn small(&mut self, end: u32) -> u32 {
         u32::try_from(self.below(u64::from(end))).unwrap()
     }

@@ -1,5 +1,4 @@
 //! Clearing on a network against the worked numbers and against its slow twin.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod book;
 mod checks;

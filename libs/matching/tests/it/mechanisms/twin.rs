@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use ids::OrderId;
 use matching::{Clearing, Mechanism, Order, Rules, Side};
 
-use crate::books::energy_price;
+use crate::mechanisms::books::energy_price;
 
 /// An order on its way.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use matching::metrics::Metrics;
 use matching::{Mechanism, Order, Rules, Share, Side, clear};
 use units::Price;
 
-use crate::books::{Dice, owner, reference, rules};
+use crate::mechanisms::books::{Dice, owner, reference, rules};
 
 /// 3 to 20 orders a side of 0.5 to 5 kWh, between 8 and 30 ct per kWh.
 fn book(dice: &mut Dice) -> Vec<Order> {
@@ -35,7 +35,7 @@ fn the_call_auction_gets_all_that_a_book_is_worth_and_the_others_less() {
                 let cleared = clear(&orders, rules).unwrap();
                 Metrics::new(&orders, rules, &cleared).unwrap()
             };
-            let best = figures(&crate::books::rules(Mechanism::default()));
+            let best = figures(&crate::mechanisms::books::rules(Mechanism::default()));
             let own = figures(&rules);
             let Some(most) = u128::try_from(best.welfare().unwrap()).ok().filter(|&w| w > 0) else {
                 continue;

@@ -1,9 +1,6 @@
 //! The continuous book against the worked sequence, by scripts, and against its slow twin.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "book/batch.rs"]
 mod batch;
-#[path = "book/streams.rs"]
 mod streams;
 
 use std::collections::BTreeMap;
@@ -110,8 +107,7 @@ fn check(story: &[&str], rest: &str) {
 
 #[test]
 fn the_worked_sequence_trades_as_computed() {
-    let vectors: Value =
-        serde_json::from_str(include_str!("../../../tests/vectors/domain.json")).unwrap();
+    let vectors: Value = crate::orders::vectors();
     let worked = &vectors["cda"];
     let rows = |key: &str| worked[key].as_array().unwrap().clone();
     let whole = |value: &Value| value.as_i64().unwrap();

@@ -2,30 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use ids::{OrderId, ZoneId};
+use ids::OrderId;
 use matching::book::{QUANTITY_MAX, continuous};
 use matching::{Clearing, Fees, Order, Refusal, Rules, Side};
 use serde_json::Value;
 use units::{Energy, Price};
 
-use crate::streams::Dice;
-
-fn order(name: &str, side: Side, quantity: u64, price: i64) -> Order {
-    let id = OrderId::derived(name);
-    let mut owner = [0; 20];
-    owner[..16].copy_from_slice(id.uuid().as_bytes());
-    Order {
-        id,
-        owner,
-        side,
-        quantity: Energy::from_wh(quantity),
-        price: Price::from_n_per_wh(price),
-        min_fill: Energy::ZERO,
-        hash: id.to_bytes32(),
-        sequence: 0,
-        zone: ZoneId::derived("zone"),
-    }
-}
+use crate::orders::{Dice, order, vectors};
 
 fn rules(tick: i64) -> Rules {
     Rules::uniform(Price::from_n_per_wh(tick), Fees::default())
@@ -46,8 +29,7 @@ fn trades(clearing: &Clearing) -> Vec<Met> {
 
 #[test]
 fn a_batch_trades_like_the_worked_sequence() {
-    let vectors: Value =
-        serde_json::from_str(include_str!("../../../../tests/vectors/domain.json")).unwrap();
+    let vectors: Value = vectors();
     let rows = |key: &str| vectors["cda"][key].as_array().unwrap().clone();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let ct = |value: &Value| value.as_i64().unwrap() * 10_000;

@@ -8,9 +8,9 @@ use matching::network::{self, Link, Network, Way, Zonal, Zone};
 use matching::{Fees, Order, Rules, Side};
 use units::{Energy, Price};
 
-use crate::book::{Dice, fills, order, welfare, worth, zone};
-use crate::checks::Case;
-use crate::twin;
+use crate::zonal::book::{Dice, fills, order, welfare, worth, zone};
+use crate::zonal::checks::Case;
+use crate::zonal::twin;
 
 fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
@@ -161,7 +161,7 @@ fn one_zone_clears_as_the_uniform_auction() {
     for seed in 0..5000 {
         let mut dice = Dice(seed);
         let fee = dice.price(4);
-        let grid = crate::book::network(&[("0", fee)], &[]);
+        let grid = crate::zonal::book::network(&[("0", fee)], &[]);
         let (orders, mut rules) = book(&mut dice, &grid, seed);
         rules.fees.network = Price::from_n_per_wh(fee);
         let zonal = network::clear(&orders, &grid, &rules).unwrap();

@@ -9,10 +9,10 @@ use matching::{Clearing, Mechanism, Order, Rules, Share, Side, clear, muda};
 use serde_json::Value;
 use units::{Energy, Price};
 
-use crate::books::{fills, order, reference, rules};
+use crate::mechanisms::books::{fills, order, reference, rules};
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("../../../../tests/vectors/domain.json")).unwrap()
+    crate::orders::vectors()
 }
 
 /// The book of this name.

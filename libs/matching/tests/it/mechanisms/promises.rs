@@ -7,8 +7,8 @@ use ids::OrderId;
 use matching::{Clearing, Mechanism, Order, Rules, Side, clear};
 use units::{Energy, Price};
 
-use crate::books::{Dice, book, energy_price, fills, operations};
-use crate::twin;
+use crate::mechanisms::books::{Dice, book, energy_price, fills, operations};
+use crate::mechanisms::twin;
 
 /// What must be true of every clearing.
 fn check(orders: &[Order], rules: &Rules, cleared: &Clearing, seed: u64) {
@@ -116,7 +116,7 @@ fn a_book_larger_than_a_twin_can_take_keeps_the_promises() {
         for count in 0..1000 {
             let (quantity, price) = (10 + dice.below(5000), 80_000 + dice.price(220_000));
             let mut order = dice.order(count, quantity, price);
-            order.owner = crate::books::owner(dice.below(300));
+            order.owner = crate::mechanisms::books::owner(dice.below(300));
             if order.side == Side::Sell && dice.below(4) == 0 {
                 order.price = Price::ZERO;
             }

@@ -3,7 +3,7 @@
 use matching::{Clearing, Fees, Mechanism, Order, Rules, Side, clear};
 use units::{Energy, Price};
 
-use crate::books::{Dice, book, energy_price, operations};
+use crate::mechanisms::books::{Dice, book, energy_price, operations};
 
 /// What a clearing is worth to the owner of an order with this true energy price, who has no use
 /// for more than the true quantity and cannot give more.

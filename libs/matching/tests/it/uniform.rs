@@ -1,52 +1,15 @@
 //! The auction against the worked numbers and against its slow twin.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 
-use ids::{OrderId, ZoneId};
+use ids::OrderId;
 use matching::{Batch, Clearing, Fees, Mechanism, Order, Rules, Side, clear, naive};
-use serde_json::Value;
 use units::{Energy, Price};
 
-/// A small generator whose seed is printed by every failing test.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-
-    fn price(&mut self, end: u64) -> i64 {
-        i64::try_from(self.below(end)).unwrap()
-    }
-}
-
-fn order(name: &str, side: Side, quantity: u64, price: i64) -> Order {
-    let id = OrderId::derived(name);
-    let mut owner = [0; 20];
-    owner[..16].copy_from_slice(id.uuid().as_bytes());
-    Order {
-        id,
-        owner,
-        side,
-        quantity: Energy::from_wh(quantity),
-        price: Price::from_n_per_wh(price),
-        min_fill: Energy::ZERO,
-        hash: id.to_bytes32(),
-        sequence: 0,
-        zone: ZoneId::derived("zone"),
-    }
-}
+use crate::orders::{Dice, order, vectors};
 
 fn rules(tick: i64) -> Rules {
     Rules::uniform(Price::from_n_per_wh(tick), Fees::default())
-}
-
-fn vectors() -> Value {
-    serde_json::from_str(include_str!("../../../tests/vectors/domain.json")).unwrap()
 }
 
 fn fills(clearing: &Clearing) -> BTreeMap<OrderId, u64> {

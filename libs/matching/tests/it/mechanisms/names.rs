@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use matching::{Fees, Mechanism, Refusal, Rules, Share, clear};
 use units::Price;
 
-use crate::books::{owner, reference, rules};
+use crate::mechanisms::books::{owner, reference, rules};
 
 fn price(n: i64) -> Price {
     Price::from_n_per_wh(n)

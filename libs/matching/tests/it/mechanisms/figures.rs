@@ -5,12 +5,11 @@ use matching::{Fees, Mechanism, Rules, Side, clear};
 use serde_json::Value;
 use units::{Energy, Price};
 
-use crate::books::{order, reference, rules};
+use crate::mechanisms::books::{order, reference, rules};
 
 #[test]
 fn fairness_is_as_computed() {
-    let vectors: Value =
-        serde_json::from_str(include_str!("../../../../tests/vectors/domain.json")).unwrap();
+    let vectors: Value = crate::orders::vectors();
     let cases = vectors["jain"].as_array().unwrap();
     assert_eq!(cases.len(), 3);
     for case in cases {

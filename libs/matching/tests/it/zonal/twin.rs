@@ -10,7 +10,7 @@ use ids::{OrderId, ZoneId};
 use matching::network::{Network, Zonal};
 use matching::{Fees, Order, Rules, Side};
 
-use crate::book::{fills, worth};
+use crate::zonal::book::{fills, worth};
 
 /// What the twin says of a book.
 pub(crate) struct Outcome {
