@@ -150,6 +150,28 @@ impl Event for SuspensionChanged {
     const SUBJECT: &'static str = "market.suspension.changed.v1";
 }
 
+/// Trading in a grid area was stopped, or goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StopChanged {
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The grid area.
+    #[schemars(with = "schema::Id")]
+    pub zone: ZoneId,
+    /// Whether it is stopped from now on.
+    pub stopped: bool,
+    /// In words; empty where it goes on.
+    pub reason: String,
+    /// Who did it.
+    #[schemars(with = "schema::Id")]
+    pub by: PartyId,
+}
+
+impl Event for StopChanged {
+    const SUBJECT: &'static str = "market.stop.changed.v1";
+}
+
 /// The grid of a zone cannot carry trades in some slots, or can again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CurtailmentChanged {

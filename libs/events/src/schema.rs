@@ -68,6 +68,7 @@ fn kinds() -> [Kind; 17] {
         Kind::of::<market::SlotCleared>(),
         Kind::of::<market::OrderCancelled>(),
         Kind::of::<market::SuspensionChanged>(),
+        Kind::of::<market::StopChanged>(),
         Kind::of::<market::CurtailmentChanged>(),
         Kind::of::<metering::IntervalsClosed>(),
         Kind::of::<metering::IntervalsCorrected>(),

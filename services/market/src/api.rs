@@ -9,6 +9,7 @@ mod orders;
 mod relay;
 mod settings;
 mod slots;
+mod stop;
 mod trades;
 
 use std::sync::Arc;
@@ -49,6 +50,8 @@ pub fn routes(
             .service(limits::curtail_zone)
             .service(limits::lift_curtailment)
             .service(limits::list_curtailments)
+            .service(stop::stop_trading)
+            .service(stop::start_trading)
             .service(mechanisms::list_mechanisms)
             .service(mechanisms::choose_mechanism)
             .service(relay::list_market_transactions);

@@ -28,7 +28,7 @@ pub(crate) struct ReasonBody {
 }
 
 impl ReasonBody {
-    fn checked(self) -> Result<String, Problem> {
+    pub(super) fn checked(self) -> Result<String, Problem> {
         let length = self.reason.chars().count();
         let fits = (1..=REASON_MAX).contains(&length);
         fits.then_some(self.reason)

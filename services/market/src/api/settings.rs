@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::mechanisms::MechanismView;
 use super::slots::ZoneQuery;
+use super::stop::StopView;
 use crate::market::Market;
 
 /// How a market runs.
@@ -39,6 +40,9 @@ pub(crate) struct MarketView {
     forecast_days_min: u32,
     /// How prices of slots are found whose book opens now; `/v1/mechanisms` has what was chosen.
     mechanism: MechanismView,
+    /// Why nobody may trade, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: Option<StopView>,
     /// The hash of the policy that orders must name.
     policy_id: String,
     /// The policy itself, as both sides sign it.
@@ -109,6 +113,7 @@ pub(crate) async fn get_market(
         forecast_percent: parameters.forecast_percent,
         forecast_days_min: parameters.forecast_days_min,
         mechanism: book.mechanism(opening, parameters).into(),
+        stopped: book.stopped().map(StopView::from),
         policy_id: parameters.policy.to_string(),
         policy: policy.clone(),
         chain_id: market.chain_id(),

@@ -4,7 +4,7 @@
 use calendar::Slot;
 use events::Envelope;
 use events::market::{
-    CurtailmentChanged, Matched, OrderCancelled, SlotCleared, SuspensionChanged,
+    CurtailmentChanged, Matched, OrderCancelled, SlotCleared, StopChanged, SuspensionChanged,
     TRADES_PER_MESSAGE_MAX,
 };
 use ids::{AccountId, OrderId, PartyId};
@@ -43,6 +43,16 @@ pub(super) fn announcement(
         }
         Entry::Resumed { trader, by, at } => {
             Some(Envelope::of(&suspension(*trader, false, "", *by), cause, *at))
+        }
+        Entry::Stopped(why) => {
+            let (stopped, reason, by) = (true, why.reason.clone(), why.by);
+            let event = StopChanged { community, zone, stopped, reason, by };
+            Some(Envelope::of(&event, cause, why.at))
+        }
+        Entry::Started { by, at } => {
+            let (stopped, reason, by) = (false, String::new(), *by);
+            let event = StopChanged { community, zone, stopped, reason, by };
+            Some(Envelope::of(&event, cause, *at))
         }
         Entry::Curtailed(curtailment) => {
             let (from, to, by) = (curtailment.from, curtailment.to, curtailment.by);

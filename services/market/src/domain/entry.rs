@@ -84,6 +84,15 @@ pub enum Entry {
         /// When.
         at: Timestamp,
     },
+    /// Trading was stopped, or for another reason.
+    Stopped(Suspension),
+    /// Trading goes on.
+    Started {
+        /// Who decided.
+        by: PartyId,
+        /// When.
+        at: Timestamp,
+    },
     /// Slots were curtailed, or for another reason.
     Curtailed(Curtailment),
     /// Slots that start then or later are cleared by another mechanism.

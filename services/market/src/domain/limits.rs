@@ -4,6 +4,7 @@
 //! ```text
 //! change --decide--> Entry | nothing to do | Rejection
 //! suspended: new orders are refused, open ones are taken back; trades and cash stay as they are
+//! stopped:   the same for everybody; whoever stopped trading does not start it again
 //! curtailed: new orders are refused, open ones stay; they clear to nothing unless it is lifted
 //! mechanism: for slots whose books are not open, so that who places an order knows it
 //! ```
@@ -81,6 +82,13 @@ pub enum Change {
         /// Who.
         trader: Trader,
     },
+    /// Nobody trades.
+    Stop {
+        /// In words.
+        reason: String,
+    },
+    /// Trading goes on. Cancelled orders do not come back.
+    Start,
     /// No trades in the slots of `[from, to)`.
     Curtail {
         /// Start of the first slot.
@@ -112,9 +120,14 @@ pub(super) struct Limits {
     accounts: BTreeMap<AccountId, Suspension>,
     points: BTreeMap<ConnectionPointId, Suspension>,
     curtailments: Vec<Curtailment>,
+    stopped: Option<Suspension>,
 }
 
 impl Limits {
+    pub(super) fn stop(&mut self, why: Option<Suspension>) {
+        self.stopped = why;
+    }
+
     pub(super) fn suspend(&mut self, trader: Trader, suspension: Suspension) {
         match trader {
             Trader::Account(account) => self.accounts.insert(account, suspension),
@@ -166,6 +179,16 @@ impl Exchange {
                 let suspended = self.suspension(*trader).is_some();
                 Ok(suspended.then_some(Entry::Resumed { trader: *trader, by, at: now }))
             }
+            Change::Stop { reason } => {
+                let same = self.stopped().is_some_and(|known| known.reason == *reason);
+                let why = Suspension { reason: reason.clone(), by, at: now };
+                Ok((!same).then_some(Entry::Stopped(why)))
+            }
+            Change::Start => match self.stopped() {
+                Some(why) if why.by == by => Err(Rejection::SecondPerson),
+                Some(_) => Ok(Some(Entry::Started { by, at: now })),
+                None => Ok(None),
+            },
             Change::Curtail { from, to, reason } => {
                 let known = self.curtailment(*from, *to);
                 if known.is_some_and(|known| known.reason == *reason) {
@@ -249,6 +272,10 @@ impl Exchange {
             Entry::Suspended { trader, suspension } => {
                 (self.open_of(*trader), CancelledBy::Suspension, suspension.at)
             }
+            Entry::Stopped(why) => {
+                let open = self.slots.values().flat_map(|book| book.open.values()).flatten();
+                (open.copied().collect(), CancelledBy::Suspension, why.at)
+            }
             _ => return Vec::new(),
         };
         let mut seen = BTreeSet::new();
@@ -290,6 +317,11 @@ impl Exchange {
         let accounts = self.limits.accounts.iter().map(|(id, why)| (Trader::Account(*id), why));
         let points = self.limits.points.iter();
         accounts.chain(points.map(|(id, why)| (Trader::ConnectionPoint(*id), why)))
+    }
+
+    /// Why nobody may trade; `None` while trading goes on.
+    pub fn stopped(&self) -> Option<&Suspension> {
+        self.limits.stopped.as_ref()
     }
 
     /// All curtailments, in the order in which they were decided.

@@ -44,6 +44,7 @@ impl Exchange {
         let terms = &order.terms;
         self.check_parties(order, parameters)?;
         ensure(self.may_trade(order), Rejection::Suspended)?;
+        ensure(self.stopped().is_none(), Rejection::KillSwitch)?;
         let start = slot_start(terms);
         let slot = Slot::starting(start, parameters.slot_length).ok_or(Rejection::Slot)?;
         check_terms(terms, slot, parameters, now)?;

@@ -36,6 +36,8 @@ rejections! {
     Delegate = "DELEGATE", "orders signed by a delegate are not accepted";
     /// The account or the connection point may not trade.
     Suspended = "SUSPENDED", "the account or the connection point is suspended from trading";
+    /// Trading is stopped.
+    KillSwitch = "KILL_SWITCH", "trading is stopped";
     /// The start is not that of a slot.
     Slot = "SLOT", "no slot starts then";
     /// The limit is not a multiple of the tick.
@@ -70,6 +72,9 @@ rejections! {
     Nonce = "NONCE", "the nonce was used before, or cancelled on chain";
     /// The signature is not the account's.
     Sig = "SIG", "the signature is not by the account's key";
+    /// Who stopped trading wants to start it again.
+    SecondPerson = "SECOND_PERSON",
+        "who stopped trading does not start it again: somebody else has to agree";
     /// The mechanism's own parameters are wrong.
     Mechanism = "MECHANISM", "the mechanism's parameters are not usable";
     /// A mechanism with two prices a trade, under a policy without a difference account.

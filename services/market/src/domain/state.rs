@@ -165,6 +165,8 @@ impl Exchange {
                 self.limits.suspend(*trader, suspension.clone());
             }
             Entry::Resumed { trader, .. } => self.limits.resume(*trader),
+            Entry::Stopped(why) => self.limits.stop(Some(why.clone())),
+            Entry::Started { .. } => self.limits.stop(None),
             Entry::Curtailed(curtailment) => self.limits.curtail(curtailment.clone()),
             Entry::Lifted { from, to, .. } => self.limits.lift(*from, *to),
             Entry::MechanismChosen { from, mechanism, .. } => {

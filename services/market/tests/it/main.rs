@@ -12,4 +12,5 @@ mod refusals;
 mod relay;
 mod replay;
 mod service;
+mod stop;
 mod town;

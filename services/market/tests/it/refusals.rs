@@ -20,9 +20,8 @@ use crate::http::*;
 use crate::service::{connected, known, log, running};
 use crate::town::*;
 
-/// The codes of order entry that the rules of the market name; the last one only warns. There is no
-/// kill switch, so its code is not here.
-const NAMED: [&str; 14] = [
+/// The codes of order entry that the rules of the market name; the last one only warns.
+const NAMED: [&str; 15] = [
     "PRICE_COLLAR",
     "QTY_PHYSICAL",
     "QTY_FORECAST",
@@ -31,6 +30,7 @@ const NAMED: [&str; 14] = [
     "GATE_CLOSED",
     "STP",
     "SUSPENDED",
+    "KILL_SWITCH",
     "TICK",
     "MIN_LOT",
     "NONCE",
@@ -101,6 +101,14 @@ async fn refused(code: &str, running: &Running) -> Answer {
         "GATE_CLOSED" => {
             running.hand.move_to(at("2026-06-01T09:45:00Z"));
             placed(running, Buy, |_| {}).await
+        }
+        "KILL_SWITCH" => {
+            put(running, "/v1/stop").await;
+            placed(running, Buy, |_| {}).await
+        }
+        "SECOND_PERSON" => {
+            put(running, "/v1/stop").await;
+            running.request(Method::DELETE, "/v1/stop", operator(), None).await
         }
         "SUSPENDED" => {
             put(running, &format!("/v1/suspensions/connection-points/{}", b1.point())).await;
