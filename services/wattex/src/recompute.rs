@@ -181,19 +181,17 @@ pub async fn posted(node: &dyn JsonRpc, journal: &SlotJournal) -> Result<Option<
     }]);
     let logs = node.request("eth_getLogs", filter).await?;
     let logs = logs.as_array().context("the node's logs are no list")?;
-    for log in logs {
-        let word = |value: &Value| value.as_str().and_then(|text| text.parse::<B256>().ok());
-        let topics: Option<Vec<B256>> =
-            log["topics"].as_array().and_then(|topics| topics.iter().map(word).collect());
-        let data =
-            log["data"].as_str().and_then(|text| hex::decode(text.trim_start_matches("0x")).ok());
-        let (topics, data) = topics.zip(data).context("a log of the node is malformed")?;
-        let event = EnergyMarket::SlotCleared::decode_raw_log(topics, &data)
-            .context("a log of the node is not what it says")?;
-        // The contract takes one clearing of a zone and slot, whatever its policy.
-        return Ok(Some(Clearing::from_sol(&event.terms)));
-    }
-    Ok(None)
+    // The contract takes one clearing of a zone and slot, whatever its policy.
+    let Some(log) = logs.first() else { return Ok(None) };
+    let word = |value: &Value| value.as_str().and_then(|text| text.parse::<B256>().ok());
+    let topics: Option<Vec<B256>> =
+        log["topics"].as_array().and_then(|topics| topics.iter().map(word).collect());
+    let data =
+        log["data"].as_str().and_then(|text| hex::decode(text.trim_start_matches("0x")).ok());
+    let (topics, data) = topics.zip(data).context("a log of the node is malformed")?;
+    let event = EnergyMarket::SlotCleared::decode_raw_log(topics, &data)
+        .context("a log of the node is not what it says")?;
+    Ok(Some(Clearing::from_sol(&event.terms)))
 }
 
 fn report(outcome: &Result<Recomputed, Difference>, anchor: Anchor) -> Value {
