@@ -2,8 +2,8 @@
 pragma solidity 0.8.37;
 
 import {MarketEvents} from "../../src/MarketEvents.sol";
-import {Policy, Terms} from "../../src/Types.sol";
-import {Certificates, Judge} from "./Contracts.sol";
+import {Claim, Policy, Terms} from "../../src/Types.sol";
+import {Certificates, Judge, Market} from "./Contracts.sol";
 import {Evidence} from "./Evidence.sol";
 import {NaiveTrades} from "./NaiveTrades.sol";
 import {Pair} from "./World.sol";
@@ -31,6 +31,10 @@ contract Aftermath is Evidence {
     /// How often an action was accepted, and refused.
     mapping(string action => uint256) public accepted;
     mapping(string action => uint256) public refusals;
+
+    /// What proves a trade to be of a side, encoded.
+    mapping(uint8 side => mapping(uint256 trade => bytes)) private _claims;
+    bytes32 private _domain;
 
     uint256 private _time;
     uint256 private _random;
@@ -76,6 +80,14 @@ contract Aftermath is Evidence {
             _tied[i] = all[i].buyPrice + 12_000 + 40_000;
         }
         settleAll(terms, all);
+        _domain = super.marketDomain(market);
+        uint256[] memory only = new uint256[](1);
+        for (uint256 i = 0; i < TRADES; ++i) {
+            only[0] = i;
+            for (uint8 side = 0; side < 2; ++side) {
+                _claims[side][i] = abi.encode(super.claims(only, side)[0]);
+            }
+        }
         _time = END;
         vm.warp(END);
         for (uint256 i = 0; i < 5; ++i) {
@@ -84,6 +96,20 @@ contract Aftermath is Evidence {
             uint64 wh = [uint64(1800), 3200, 900, 2400, 0][i];
             _registered[of_] = wh;
             _evidence[of_] = abi.encode(evidence(of_, i < 2 ? 0 : wh, i < 2 ? wh : 0));
+        }
+    }
+
+    function marketDomain(Market of_) internal view override returns (bytes32) {
+        return _domain == 0 ? super.marketDomain(of_) : _domain;
+    }
+
+    function claims(
+        uint256[] memory indices,
+        uint8 side
+    ) internal view override returns (Claim[] memory all) {
+        all = new Claim[](indices.length);
+        for (uint256 i = 0; i < all.length; ++i) {
+            all[i] = abi.decode(_claims[side][indices[i]], (Claim));
         }
     }
 
@@ -194,7 +220,7 @@ contract Aftermath is Evidence {
     }
 
     function _certify(uint256 index) private {
-        address seller = pairs[index].sell.account;
+        address seller = people[index % 2];
         uint256[] memory only = new uint256[](1);
         only[0] = index;
         bytes memory call = abi.encodeCall(
@@ -210,7 +236,7 @@ contract Aftermath is Evidence {
         if (!act("certify", STRANGER, address(certificates), call, reason)) return;
         _certified[index] = true;
         _final[index] = keccak256(abi.encode(tradeAt(index)));
-        _balance[pairs[index].buy.account][certificateOf(seller)] += delivered;
+        _balance[people[2 + index % 3]][certificateOf(seller)] += delivered;
         _issued[certificateOf(seller)] += delivered;
     }
 
@@ -245,8 +271,16 @@ contract Aftermath is Evidence {
         _retired[it] += amount;
     }
 
+    /// Whatever came, all of these hold.
+    function check() external view {
+        NaiveTrades.Words[] memory all = tradesNow();
+        _checkCash(all);
+        _checkTrades(all);
+        _checkCertificates(all);
+    }
+
     /// All escrow and collateral of trades with a run is locked, of others tied up, of nobody else.
-    function checkCash() external view {
+    function _checkCash(NaiveTrades.Words[] memory all) private view {
         uint256 locked = market.locked(NETWORK, _policy, DAY);
         locked += market.locked(PLATFORM, _policy, DAY);
         locked += market.locked(DIFFERENCE, _policy, DAY);
@@ -257,7 +291,6 @@ contract Aftermath is Evidence {
             free += market.free(people[i]);
         }
         (uint256 run_, uint256 open) = (0, 0);
-        NaiveTrades.Words[] memory all = tradesNow();
         for (uint256 i = 0; i < TRADES; ++i) {
             NaiveTrades.Words memory t = all[i];
             if (t.runs == 0) open += t.quantity * _tied[i];
@@ -268,9 +301,8 @@ contract Aftermath is Evidence {
     }
 
     /// Nobody delivered more than agreed, nor, once judged, more than its meter has.
-    function checkTrades() external view {
+    function _checkTrades(NaiveTrades.Words[] memory all) private view {
         uint256[5] memory sums;
-        NaiveTrades.Words[] memory all = tradesNow();
         for (uint256 i = 0; i < TRADES; ++i) {
             NaiveTrades.Words memory t = all[i];
             uint256 claimed = uint256(t.delivered) + t.sellerShort + t.buyerShort;
@@ -287,15 +319,14 @@ contract Aftermath is Evidence {
     }
 
     /// Certificates are of certified trades only, each once, and go or stay but for retirement.
-    function checkCertificates() external view {
-        NaiveTrades.Words[] memory all = tradesNow();
+    function _checkCertificates(NaiveTrades.Words[] memory all) private view {
         for (uint256 k = 0; k < 2; ++k) {
             uint256 it = certificateOf(people[k]);
             uint256 delivered = 0;
             for (uint256 i = 0; i < TRADES; ++i) {
                 bool is_ = certificates.certified(tradeOf(id, i));
                 isTrue(is_ == _certified[i], "certified");
-                if (is_ && pairs[i].sell.account == people[k]) delivered += all[i].delivered;
+                if (is_ && i % 2 == k) delivered += all[i].delivered;
             }
             same(certificates.issued(it), delivered, "issued is what was delivered");
             same(certificates.issued(it), _issued[it], "and what was noted");

@@ -48,15 +48,7 @@ abstract contract Auction is World {
         Terms memory terms,
         Pair[] memory pairs
     ) internal view returns (FillBatch[] memory batches) {
-        Plan memory plan = Plan(terms, pairs, new bytes32[](0), new bytes32[](0));
-        plan.buys = new bytes32[](pairs.length);
-        plan.sells = new bytes32[](pairs.length);
-        for (uint256 i = 0; i < pairs.length; ++i) {
-            plan.buys[i] = hashOf(pairs[i].buy);
-            plan.sells[i] = hashOf(pairs[i].sell);
-        }
-        bytes32[] memory leaves = new bytes32[](pairs.length);
-        for (uint256 i = 0; i < pairs.length; ++i) leaves[i] = _leaf(plan, i);
+        (Plan memory plan, bytes32[] memory leaves) = _plan(terms, pairs);
         terms.clearing.fills = uint32(pairs.length);
         terms.clearing.fillsRoot = NaiveTree.root(leaves);
         bytes32[] memory roots = rootsOf(leaves);
@@ -84,11 +76,16 @@ abstract contract Auction is World {
         Terms memory terms,
         Pair[] memory pairs
     ) internal view returns (bytes32[] memory leaves) {
-        Plan memory plan;
-        (plan.terms, plan.pairs) = (terms, pairs);
-        plan.buys = new bytes32[](pairs.length);
-        plan.sells = new bytes32[](pairs.length);
-        leaves = new bytes32[](pairs.length);
+        (, leaves) = _plan(terms, pairs);
+    }
+
+    function _plan(
+        Terms memory terms,
+        Pair[] memory pairs
+    ) private view returns (Plan memory plan, bytes32[] memory leaves) {
+        uint256 count = pairs.length;
+        plan = Plan(terms, pairs, new bytes32[](count), new bytes32[](count));
+        leaves = new bytes32[](count);
         for (uint256 i = 0; i < pairs.length; ++i) {
             plan.buys[i] = hashOf(pairs[i].buy);
             plan.sells[i] = hashOf(pairs[i].sell);
@@ -136,11 +133,15 @@ abstract contract Auction is World {
                 : batch.prices[i];
     }
 
-    /// The leaf of a fill, as its batch is shown.
-    function leafIn(FillBatch memory batch, uint256 i) internal view returns (bytes32) {
+    /// The leaf of a fill, as its batch is shown, whose orders have these hashes.
+    function leafIn(
+        FillBatch memory batch,
+        bytes32[] memory hashes,
+        uint256 i
+    ) internal pure returns (bytes32) {
         (uint64 quantity, uint256 buy, uint256 sell) = NaiveTrades.read(batch.fills[i]);
         (SignedOrder memory a, SignedOrder memory b) = (batch.orders[buy], batch.orders[sell]);
-        bytes32[2] memory who = [hashIn(batch.terms, a), hashIn(batch.terms, b)];
+        bytes32[2] memory who = [hashes[buy], hashes[sell]];
         return leafOf(who, [quantity, a.filled, b.filled], pricesIn(batch, i));
     }
 
@@ -199,8 +200,7 @@ abstract contract Auction is World {
         for (uint256 i = 0; i < place; ++i) orders[i] = batch.orders[i];
         orders[place] = signedOrder(one, _filled(plan, hash));
         batch.orders = orders;
-        bytes memory signature = signatureOf(one);
-        put(batch, place, signature);
+        put(batch, place, signatureOf(one));
         return (NaiveTree.append(known, hash), place);
     }
 
@@ -222,6 +222,13 @@ abstract contract Auction is World {
         SignedOrder memory one
     ) internal view returns (bytes32) {
         return one.account == address(0) ? one.r : hashOf(orderIn(terms, one));
+    }
+
+    /// The hashes of the orders of a batch.
+    function hashesIn(FillBatch memory batch) internal view returns (bytes32[] memory hashes) {
+        hashes = new bytes32[](batch.orders.length);
+        SignedOrder[] memory all = batch.orders;
+        for (uint256 i = 0; i < all.length; ++i) hashes[i] = hashIn(batch.terms, all[i]);
     }
 
     /// An order of a batch with what the clearing says of it.
@@ -262,11 +269,14 @@ abstract contract Auction is World {
 
     /// Puts the orders of a batch in rising order, and its fills to where they are then.
     function arrange(FillBatch memory batch) internal view {
+        arrange(batch, hashesIn(batch));
+    }
+
+    /// The same where the hashes of the orders are known.
+    function arrange(FillBatch memory batch, bytes32[] memory hashes) internal pure {
         uint256 count = batch.orders.length;
-        bytes32[] memory hashes = new bytes32[](count);
         uint256[] memory from = new uint256[](count);
         for (uint256 i = 0; i < count; ++i) {
-            hashes[i] = hashIn(batch.terms, batch.orders[i]);
             uint256 to_ = i;
             for (; to_ > 0; --to_) {
                 uint256 last = from[to_ - 1];
@@ -300,7 +310,8 @@ abstract contract Auction is World {
     /// Makes the only batch of a clearing, as it is shown, what the clearing has.
     function reprove(FillBatch memory batch) internal view {
         bytes32[] memory leaves = new bytes32[](batch.fills.length);
-        for (uint256 i = 0; i < leaves.length; ++i) leaves[i] = leafIn(batch, i);
+        bytes32[] memory hashes = hashesIn(batch);
+        for (uint256 i = 0; i < leaves.length; ++i) leaves[i] = leafIn(batch, hashes, i);
         batch.terms.clearing.fills = uint32(leaves.length);
         batch.terms.clearing.fillsRoot = NaiveTree.root(leaves);
     }

@@ -14,6 +14,8 @@ abstract contract Cashier is Trader {
     mapping(string action => uint256) public accepted;
     mapping(string action => uint256) public refusals;
     bytes32 private _payment;
+    /// Tokens that were withdrawn.
+    mapping(address account => uint256) internal tokensOf;
     /// Of which policies' days something may be locked.
     uint256[2][] internal _terms;
 
@@ -21,7 +23,7 @@ abstract contract Cashier is Trader {
         _settleIn();
         for (uint256 i = 0; i < 7; ++i) {
             // Every other one has little.
-            uint256 amount = i % 2 == 0 ? 3_000_000_000 : 100_000_000;
+            uint256 amount = i % 2 == 0 ? 10_000_000_000 : 300_000_000;
             fund(people[i], amount);
             freeOf[people[i]] = amount;
             held += amount;
@@ -31,7 +33,25 @@ abstract contract Cashier is Trader {
     modifier step(uint256 number) {
         seed(number);
         vm.warp(time);
+        (touched, touchedDay) = (0, 0);
         _;
+        if (touched != 0) _compare();
+    }
+
+    /// The contract says of everybody whom an action touches what the model says.
+    function _compare() private view {
+        (uint256 left, uint32 day) = (touched, touchedDay);
+        bytes32 kind = policyIds[touchedPolicy];
+        for (uint256 i = 0; left >> i != 0; ++i) {
+            if ((left >> i) % 2 == 0) continue;
+            address who = people[i];
+            same(market.free(who), freeOf[who], "free after an action");
+            if (day == 0) continue;
+            same(market.digest(who, day), digestOf[who][day], "digest after an action");
+            uint256 amount = market.locked(who, kind, day);
+            same(amount, lockedOf[who][touchedPolicy][day], "locked after an action");
+        }
+        same(token.balanceOf(address(market)), held, "held after an action");
     }
 
     /// Sends a call that must be accepted, or refused for `reason`.
@@ -78,6 +98,7 @@ abstract contract Cashier is Trader {
         _payment = payment;
         freeOf[to] += amount;
         held += amount;
+        touch(to);
     }
 
     function release(uint256 number) external step(number) {
@@ -95,6 +116,8 @@ abstract contract Cashier is Trader {
         if (!act("release", anyone(), call, reason)) return;
         for (uint256 i = 0; i < all.length; ++i) {
             if (lockedOf[all[i]][kind][day] == 0) continue;
+            touch(kind, day);
+            touch(all[i]);
             freeOf[all[i]] += lockedOf[all[i]][kind][day];
             lockedOf[all[i]][kind][day] = 0;
             lockedUntil[all[i]][kind][day] = 0;
@@ -127,7 +150,11 @@ abstract contract Cashier is Trader {
         }
         freeOf[who] -= amount;
         leavingOf[who] += amount;
-        leavesAt[who] = time + WITHDRAWAL_DELAY;
+        leavesAt[who] = time + DELAY;
+        touch(who);
+        (uint256 leaving, uint64 at_) = market.withdrawing(who);
+        same(leaving, leavingOf[who], "withdrawing");
+        same(at_, leavesAt[who], "and when");
     }
 
     function withdraw(uint256 number) external step(number) {
@@ -137,6 +164,10 @@ abstract contract Cashier is Trader {
         else if (time < leavesAt[who]) reason = Accounts.NotYet.selector;
         if (!act("withdraw", anyone(), abi.encodeCall(Market.withdraw, (who)), reason)) return;
         held -= leavingOf[who];
+        tokensOf[who] += leavingOf[who];
+        touch(who);
+        if (stopped) ++seen[5];
+        same(token.balanceOf(who), tokensOf[who], "tokens");
         (leavingOf[who], leavesAt[who]) = (0, 0);
     }
 
@@ -161,14 +192,17 @@ abstract contract Cashier is Trader {
 
     /// Mandates with limits around what orders are, by who grants them or with a signature.
     function mandate(uint256 number) external step(number) {
-        (address who, address to) = (people[next(6)], anyone());
+        uint256 whose = next(6);
+        // Rather one of two, so that a delegate has what it needs when an order comes.
+        uint256 whom = one(4) ? next(7) : (whose + 1 + next(2)) % 7;
+        (address who, address to) = (people[whose], people[whom]);
         Mandate memory m;
         (m.policy, m.version) = (policyIds[next(KINDS)], mandateOf[who][to].version + 1);
-        m.until = one(8) ? 0 : uint64(time + next(one(3) ? 20 minutes : 12 hours));
+        m.until = one(8) ? 0 : uint64(time + next(one(6) ? 20 minutes : 2 days));
         m.buyPriceMax = uint64(200_000 + next(40_000));
         m.sellPriceMin = uint64(1 + next(60_000));
         m.quantityPerSlot = uint64(500 + next(3_500));
-        m.quantityPerDay = uint64(500 + next(8_000));
+        m.quantityPerDay = uint64(one(3) ? 50 + next(500) : 500 + next(8_000));
         bytes4 reason = ACCEPTED;
         if (one(10)) {
             m.version -= uint64(1 + next(m.version));
@@ -208,6 +242,8 @@ abstract contract Cashier is Trader {
         used[t.account][t.nonce] = true;
         freeOf[t.account] -= t.amount;
         freeOf[t.to] += t.amount;
+        touch(t.account);
+        touch(t.to);
     }
 
     function _flawOf(

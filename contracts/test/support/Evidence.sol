@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 pragma solidity 0.8.37;
 
-import {Delivery} from "../../src/Trades.sol";
+import {Delivery, Trade} from "../../src/Trades.sol";
 import {Claim, FillBatch, Order, Reason, Terms, TradeBatch} from "../../src/Types.sol";
 import {Auction} from "./Auction.sol";
 import {Certificates, Judge, Meters, Readings, Roles} from "./Contracts.sol";
@@ -171,7 +171,7 @@ abstract contract Evidence is Auction {
     function claims(
         uint256[] memory indices,
         uint8 side
-    ) internal view returns (Claim[] memory all) {
+    ) internal view virtual returns (Claim[] memory all) {
         all = new Claim[](indices.length);
         Terms memory terms = standing(id, 0).terms;
         for (uint256 i = 0; i < all.length; ++i) {
@@ -191,7 +191,7 @@ abstract contract Evidence is Auction {
         uint256 count = 0;
         indices = new uint256[](pairs.length);
         for (uint256 i = 0; i < pairs.length; ++i) {
-            Order memory own = side == 0 ? pairs[i].buy : pairs[i].sell;
+            Order storage own = side == 0 ? pairs[i].buy : pairs[i].sell;
             if (own.account == of_) indices[count++] = i;
         }
         assembly ("memory-safe") {
@@ -232,8 +232,11 @@ abstract contract Evidence is Auction {
     ) internal view returns (uint64[3][] memory wh, bool any) {
         wh = new uint64[3][](indices.length);
         uint64 left = registered;
+        TradeBatch memory batch;
         for (uint256 i = 0; i < indices.length; ++i) {
-            NaiveTrades.Words memory t = tradeAt(indices[i]);
+            uint256 number = indices[i] / FILLS_MAX;
+            if (i == 0 || number != batch.number) batch = standing(id, number);
+            NaiveTrades.Words memory t = NaiveTrades.read(batch.trades[indices[i] % FILLS_MAX]);
             uint64 own = side == 1 ? t.sellerShort : t.buyerShort;
             uint64 other = side == 1 ? t.buyerShort : t.sellerShort;
             uint64 delivered = t.delivered < left ? t.delivered : left;
@@ -279,7 +282,8 @@ abstract contract Evidence is Auction {
         uint256 k = 0;
         for (uint256 i = 0; i < indices.length; ++i) {
             if (indices[i] / FILLS_MAX != after_[k].number) ++k;
-            NaiveTrades.Words memory t = tradeAt(indices[i]);
+            Trade word = after_[k].trades[indices[i] % FILLS_MAX];
+            NaiveTrades.Words memory t = NaiveTrades.read(word);
             uint64[3] memory was = [t.delivered, t.sellerShort, t.buyerShort];
             if (keccak256(abi.encode(was)) == keccak256(abi.encode(wh[i]))) continue;
             uint256 place = indices[i] % FILLS_MAX;

@@ -4,20 +4,38 @@ pragma solidity 0.8.37;
 import {MarketEvents} from "../../src/MarketEvents.sol";
 import {Delivery, PricePair, Trade} from "../../src/Trades.sol";
 import {FillBatch, Reason, SignedOrder, Terms, TradeBatch} from "../../src/Types.sol";
-import {Cashier} from "./Cashier.sol";
 import {Market, Roles} from "./Contracts.sol";
 import {NaiveTrades} from "./NaiveTrades.sol";
+import {Teller} from "./Teller.sol";
 import {Vm} from "./Vm.sol";
 
 /// What can happen to a market: time, clearings, their batches, runs and pauses, and what accounts
 /// do meanwhile.
-contract Handler is Cashier {
+contract Handler is Teller {
+    /// A batch with trades, by the place of its clearing, and when its runs begin, its corrections
+    /// are over and its challenges.
+    struct Kept {
+        uint32 place;
+        uint32 number;
+        uint64 opens;
+        uint64 corrected;
+        uint64 until;
+    }
+
     /// How often a fill came out so.
     uint256[20] public outcomes;
-    /// Which batches have trades.
-    bytes32[2][] private _kept;
+    Kept[] private _kept;
+    /// How many trades of a batch no run has reached.
+    mapping(uint256 place => mapping(uint256 number => uint256)) private _open;
 
     function warp(uint256 number) external step(number) {
+        if (one(3) && _kept.length != 0) {
+            // To when something begins or ends for a batch, or a second before or after.
+            Kept memory which = _kept[_kept.length - 1 - next(_least(_kept.length, 20))];
+            uint256 to = [which.opens, which.corrected, which.until][next(3)] + next(3) - 1;
+            if (to > time && to < time + 2 hours) time = to;
+            return;
+        }
         time += one(100) ? next(3 days) : one(16) ? next(3 hours) : next(400);
     }
 
@@ -26,14 +44,14 @@ contract Handler is Cashier {
         uint64 slot = uint64((time / SLOT_SECONDS + next(2)) * SLOT_SECONDS);
         // One that is over, which some policies settle still.
         uint32 more = policies[kind].settleSeconds;
-        if (more != 0 ? one(2) : one(20)) slot -= uint64(SLOT_SECONDS * (1 + next(4)));
+        if (more != 0 ? one(4) : one(20)) slot -= uint64(SLOT_SECONDS * (1 + next(4)));
         bool over = time >= slot + SLOT_SECONDS + more;
         bool taken = market.cleared(policies[kind].zone, slot) != 0;
-        Terms memory terms = anyClearing(kind, slot);
         bytes4 reason = ACCEPTED;
         if (stopped) reason = Market.EnforcedPause.selector;
         else if (over) reason = MarketEvents.SlotOver.selector;
         else if (taken) reason = MarketEvents.AlreadyCleared.selector;
+        Terms memory terms = anyClearing(kind, slot, reason == ACCEPTED);
         if (!act("clear", OPERATOR, abi.encodeCall(Market.clear, (terms)), reason)) return;
         clearings.push(terms.clearing);
         policyOf.push(uint8(kind));
@@ -74,28 +92,42 @@ contract Handler is Cashier {
     }
 
     function _settle(uint256 place, FillBatch memory batch) private {
-        bytes4 reason = stopped ? Market.EnforcedPause.selector : flawOf(place, batch);
+        bytes32[] memory hashes = hashesIn(batch);
+        bytes4 reason = stopped ? Market.EnforcedPause.selector : flawOf(place, batch, hashes);
         vm.recordLogs();
         bytes memory call = abi.encodeCall(Market.settle, (batch));
         if (!act("settle", anyone(), call, reason)) return;
         Reason[] memory got = reasonsIn(batch, vm.getRecordedLogs());
         bool[] memory settled_ = new bool[](got.length);
         uint256 before = 0;
-        Looked[] memory looked = lookAt(batch);
+        Looked[] memory looked = lookAt(batch, hashes);
         for (uint256 i = 0; i < got.length; ++i) {
             bytes32 trade = tradeOf(ids[place], batch.number * FILLS_MAX + i);
             Reason must = expected(place, batch, looked, i);
             same(uint256(got[i]), uint256(must), "what became of a fill");
             ++outcomes[uint256(must)];
             if (must == Reason.AlreadySettled) ++before;
-            if (must == Reason.None) note(place, batch, looked, i);
+            if (must == Reason.None) {
+                note(place, batch, looked, i);
+                ++_open[place][batch.number];
+                if (before != 0) ++seen[6];
+            }
+            (, uint256 buy, uint256 sell) = NaiveTrades.read(batch.fills[i]);
+            if (must == Reason.BuyerMandate && looked[buy].tooMuch) ++seen[8];
+            if (must == Reason.SellerMandate && looked[sell].tooMuch) ++seen[8];
             settled_[i] = traded[trade].quantity != 0;
         }
         TradeBatch memory kept = NaiveTrades.settled(batch, settled_);
         stand(kept);
         _checkDays(batch);
         if (before != 0 || kept.accounts.length == 0) return;
-        _kept.push([ids[place], bytes32(uint256(batch.number))]);
+        Kept storage kept_ = _kept.push();
+        (kept_.place, kept_.number) = (uint32(place), batch.number);
+        (kept_.opens, kept_.corrected) = (
+            uint64(settledUntil(place)),
+            uint64(correctedUntil(place))
+        );
+        kept_.until = kept_.corrected + policies[policyOf[place]].challengeSeconds;
     }
 
     /// What is counted of the delegates of a batch is what the model counts.
@@ -114,15 +146,16 @@ contract Handler is Cashier {
 
     /// A delivery of a trade of a batch, rather one of which this run is still to come.
     function anyDelivery(uint8 run, TradeBatch memory batch) private returns (Delivery) {
-        uint256 place = batch.trades.length;
-        for (uint256 tries = 0; tries < 20 && !one(60); ++tries) {
-            place = next(batch.trades.length);
-            NaiveTrades.Words memory t = NaiveTrades.read(batch.trades[place]);
-            if (t.quantity != 0 && _rises(run, t.runs)) break;
+        uint256 count = batch.trades.length;
+        (uint256 place, uint256 first, uint64 quantity) = (count, next(count), 1);
+        if (!one(60)) {
+            for (uint256 i = 0; i < count; ++i) {
+                place = (first + i) % count;
+                NaiveTrades.Words memory t = NaiveTrades.read(batch.trades[place]);
+                quantity = t.quantity;
+                if (quantity != 0 && _rises(run, t.runs)) break;
+            }
         }
-        uint64 quantity = place == batch.trades.length
-            ? 1
-            : NaiveTrades.read(batch.trades[place]).quantity;
         uint64[3] memory wh;
         wh[0] = uint64(next(quantity + 1));
         uint64 short = uint64(next(quantity - wh[0] + 1));
@@ -134,17 +167,19 @@ contract Handler is Cashier {
     }
 
     /// Why a run must be refused before its deliveries are looked at.
-    function _flawOfRun(uint8 run, address from, bytes32 trade) private view returns (bytes4) {
-        Traded storage t = traded[trade];
-        uint256 corrected = endOf(t) + policies[t.policy].correctionSeconds;
-        bool open = time > corrected;
+    function _flawOfRun(
+        uint8 run,
+        address from,
+        Kept memory which
+    ) private view returns (bytes4) {
+        bool open = time > which.corrected;
         if (run == 254) {
             if (from != CHALLENGES) return MarketEvents.NotChallenges.selector;
-            open = open && time < untilOf(t);
+            open = open && time < which.until;
         } else if (run < 254) {
             if (from != OPERATOR) return Roles.AccessControlUnauthorizedAccount.selector;
             if (stopped) return Market.EnforcedPause.selector;
-            open = time >= settledUntil(t.clearing) && time <= corrected;
+            open = time >= which.opens && time <= which.corrected;
         }
         return open ? ACCEPTED : MarketEvents.OutsideWindow.selector;
     }
@@ -188,13 +223,23 @@ contract Handler is Cashier {
     /// One to three deliveries of trades of a batch, seldom not as it stands.
     function _run(string memory action, uint8 run, address from) private {
         if (_kept.length == 0) return;
-        (bytes32[2] memory which, bytes4 reason) = _anyBatch(run, from);
-        TradeBatch memory batch = standing(which[0], uint256(which[1]));
-        Delivery[] memory all = new Delivery[](1 + next(3));
+        (Kept memory which, bytes4 reason) = _anyBatch(run, from);
+        TradeBatch memory batch = standing(ids[which.place], which.number);
+        // With trades of its own.
+        TradeBatch memory after_ = TradeBatch(
+            batch.terms,
+            batch.number,
+            batch.accounts,
+            new Trade[](batch.trades.length),
+            batch.prices
+        );
+        for (uint256 i = 0; i < batch.trades.length; ++i) after_.trades[i] = batch.trades[i];
+        uint256 count;
+        (run, count) = _anyRun(run, batch);
+        Delivery[] memory all = new Delivery[](count);
         bool changed = one(12);
         if (changed && reason == ACCEPTED) reason = MarketEvents.BatchChanged.selector;
-        TradeBatch memory after_ = standing(which[0], uint256(which[1]));
-        for (uint256 i = 0; i < all.length; ++i) {
+        for (uint256 i = 0; i < count; ++i) {
             all[i] = anyDelivery(run, after_);
             if (run == 255 && !one(6)) all[i] = Delivery.wrap(Delivery.unwrap(all[i]) % 256);
             if (reason != ACCEPTED) continue;
@@ -204,31 +249,48 @@ contract Handler is Cashier {
         if (changed) _change(batch);
         bytes memory call = abi.encodeCall(Market.reconcile, (run, batch, all));
         if (!act(action, from, call, reason)) return;
+        _note(which, run, all);
+        stand(after_);
+    }
+
+    /// A run that can follow those of some trades of a batch, rather than one that cannot, and how
+    /// many deliveries it has: seldom more than there can be.
+    function _anyRun(uint8 run, TradeBatch memory batch) private returns (uint8, uint256) {
+        (uint256 rising, uint16 runs) = (0, 0);
+        for (uint256 i = 0; i < batch.trades.length; ++i) {
+            NaiveTrades.Words memory t = NaiveTrades.read(batch.trades[i]);
+            if (t.runs > runs) runs = t.runs;
+            if (t.quantity != 0 && _rises(run, t.runs)) ++rising;
+        }
+        if (rising == 0 && run < 250 && runs < 240) (run, rising) = (uint8(runs + next(3)), 1);
+        if (rising == 0 || one(12)) rising = 3;
+        return (run, 1 + next(_least(rising, 3)));
+    }
+
+    /// Notes a run over trades of a batch.
+    function _note(Kept memory which, uint8 run, Delivery[] memory all) private {
         for (uint256 i = 0; i < all.length; ++i) {
             (uint256 place, uint64[3] memory wh) = NaiveTrades.read(all[i]);
-            note(tradeOf(which[0], uint256(which[1]) * FILLS_MAX + place), run, wh);
+            bytes32 trade = tradeOf(ids[which.place], which.number * FILLS_MAX + place);
+            if (traded[trade].runs == 0) --_open[which.place][which.number];
+            note(trade, run, wh);
         }
-        stand(after_);
     }
 
     /// One of the last batches, rather one of which this run is open; and why it is not.
     function _anyBatch(
         uint8 run,
         address from
-    ) private returns (bytes32[2] memory which, bytes4 reason) {
-        for (uint256 tries = 0; tries < 20; ++tries) {
-            which = _kept[_kept.length - 1 - next(_least(_kept.length, 40))];
-            reason = _flawOfRun(run, from, _someTrade(which));
-            if (reason == ACCEPTED || one(40)) break;
+    ) private returns (Kept memory which, bytes4 reason) {
+        uint256 count = _least(_kept.length, 40);
+        uint256 first = next(count);
+        uint256 tries = one(12) ? 1 : count;
+        for (uint256 i = 0; i < tries; ++i) {
+            which = _kept[_kept.length - 1 - (first + i) % count];
+            reason = _flawOfRun(run, from, which);
+            bool some = run != 255 || _open[which.place][which.number] != 0;
+            if (reason == ACCEPTED && some) break;
         }
-    }
-
-    /// A trade of a batch.
-    function _someTrade(bytes32[2] memory which) private view returns (bytes32) {
-        TradeBatch memory batch = standing(which[0], uint256(which[1]));
-        uint256 place = 0;
-        while (Trade.unwrap(batch.trades[place]) == 0) ++place;
-        return tradeOf(which[0], uint256(which[1]) * FILLS_MAX + place);
     }
 
     /// Changes one bit of what is shown of the trades of a batch.
@@ -255,6 +317,50 @@ contract Handler is Cashier {
         stopped = !stopped;
     }
 
+    /// What is accepted and refused in turn.
+    function actions() public pure returns (string[14] memory) {
+        return [
+            "deposit",
+            "clear",
+            "settle",
+            "reconcile",
+            "cut",
+            "expire",
+            "release",
+            "requestWithdrawal",
+            "withdraw",
+            "cancel",
+            "mandate",
+            "transfer",
+            "exchange",
+            "redeem"
+        ];
+    }
+
+    /// What was done and seen so far, for {Test.written}.
+    function counts() external view returns (string memory all) {
+        for (uint256 i = 0; i < 14; ++i) {
+            string memory name = actions()[i];
+            all = string.concat(all, counted(name, accepted[name]));
+            all = string.concat(all, counted(string.concat("no-", name), refusals[name]));
+        }
+        for (uint256 i = 0; i < 20; ++i) {
+            all = string.concat(all, counted(string.concat("fill-", vm.toString(i)), outcomes[i]));
+        }
+        string[9] memory names = [
+            "delegated",
+            "two-prices",
+            "imbalance",
+            "made-whole",
+            "compensated",
+            "paid-while-paused",
+            "settled-later",
+            "run-after-run",
+            "day-limit"
+        ];
+        for (uint256 i = 0; i < 9; ++i) all = string.concat(all, counted(names[i], seen[i]));
+    }
+
     /// The contract says of every account what the model says, and owes what it holds.
     function checkBooks() external view {
         uint256 owed = escrowed + collateralised;
@@ -276,13 +382,14 @@ contract Handler is Cashier {
         }
         same(token.balanceOf(address(market)), owed, "what is held is owed, to the unit");
         same(held, owed, "and came in and did not leave");
+        checkTokens();
     }
 
     /// Every trade is as the model has it, and the escrow is that of the open ones.
     function checkTrades() external {
         (uint256 escrow, uint256 collateral, uint256 count) = (0, 0, 0);
         for (uint256 k = 0; k < _kept.length; ++k) {
-            (bytes32 id, uint256 number) = (_kept[k][0], uint256(_kept[k][1]));
+            (bytes32 id, uint256 number) = (ids[_kept[k].place], _kept[k].number);
             TradeBatch memory batch = standing(id, number);
             stand(batch);
             for (uint256 i = 0; i < batch.trades.length; ++i) {
@@ -311,13 +418,18 @@ contract Handler is Cashier {
     function checkLeaving() external {
         vm.warp(time += 30 days);
         for (uint256 k = 0; k < _kept.length; ++k) {
-            (bytes32 id, uint256 number) = (_kept[k][0], uint256(_kept[k][1]));
+            (bytes32 id, uint256 number) = (ids[_kept[k].place], _kept[k].number);
             TradeBatch memory batch = standing(id, number);
-            for (uint256 i = 0; i < batch.trades.length; ++i) {
+            Delivery[] memory left = new Delivery[](batch.trades.length);
+            uint256 count = 0;
+            for (uint256 i = 0; i < left.length; ++i) {
                 NaiveTrades.Words memory v = NaiveTrades.read(batch.trades[i]);
-                if (v.quantity == 0 || v.runs != 0) continue;
-                reconcile(255, id, number, list(Delivery.wrap(i)));
+                if (v.quantity != 0 && v.runs == 0) left[count++] = Delivery.wrap(i);
             }
+            assembly ("memory-safe") {
+                mstore(left, count)
+            }
+            if (count != 0) reconcile(255, id, number, left);
         }
         for (uint256 k = 0; k < _terms.length; ++k) {
             (uint256 p, uint32 day) = (_terms[k][0], uint32(_terms[k][1]));
@@ -331,7 +443,7 @@ contract Handler is Cashier {
             );
             sent(people[i], address(market), call);
         }
-        vm.warp(time += WITHDRAWAL_DELAY);
+        vm.warp(time += DELAY);
         for (uint256 i = 0; i < people.length; ++i) {
             (uint256 leaving, ) = market.withdrawing(people[i]);
             if (leaving == 0) continue;

@@ -6,49 +6,24 @@ import {PricePair} from "../../src/Trades.sol";
 import {
     Clearing, FillBatch, Mandate, Order, Policy, Reason, SignedOrder, Terms
 } from "../../src/Types.sol";
-import {Auction} from "./Auction.sol";
+import {Books} from "./Books.sol";
 import {NaiveTrades} from "./NaiveTrades.sol";
 
-/// The market once more, as plain books without hashes of state or packing.
+/// The market once more: what must become of a call, and what it does to the books.
 ///
 /// It knows who honestly signed what, because it was there. What the contract does is compared
 /// with what this would do, call by call.
-abstract contract Model is Auction {
+abstract contract Model is Books {
     bytes4 internal constant ACCEPTED = 0;
     bytes4 internal constant PANIC = 0x4e487b71;
 
-    struct Traded {
-        address buyer;
-        address seller;
-        uint256 clearing;
-        uint8 policy;
-        uint64 slot;
-        uint64 quantity;
-        uint64 buyPrice;
-        uint64 sellPrice;
-        uint64 retail;
-        uint64 feedIn;
-        uint16 runs;
-        uint64 delivered;
-        uint64 sellerShort;
-        uint64 buyerShort;
-    }
-
-    /// Who gets what of a trade, in the words of ARCHITECTURE.md section 5.
-    struct Shares {
-        uint256 buyer;
-        uint256 seller;
-        uint256 network;
-        uint256 platform;
-        uint256 difference;
-        uint256 balance;
-    }
-
-    /// Who signed an order of a batch, and whether it is inside what its delegate may sign, as both
-    /// were before the batch.
+    /// What an order of a batch is, who signed it, whether it is inside what its delegate may sign,
+    /// and whether only the limit of the day stands against that, all as it was before the batch.
     struct Looked {
+        bytes32 hash;
         Signer who;
         bool mandated;
+        bool tooMuch;
     }
 
     enum Signer {
@@ -57,105 +32,19 @@ abstract contract Model is Auction {
         Delegate
     }
 
-    Policy[] internal policies;
-    bytes32[] internal policyIds;
-    Clearing[] internal clearings;
-    uint8[] internal policyOf;
-    bytes32[] internal ids;
-    /// The leaves of a clearing, and by its batches the hash of their paths.
-    mapping(uint256 clearing => bytes32[]) internal leavesIn;
-    mapping(uint256 clearing => bytes32[]) internal pathsIn;
-
-    mapping(address account => uint256) internal freeOf;
-    mapping(address account => uint256) internal leavingOf;
-    mapping(address account => uint256) internal leavesAt;
-    mapping(address account => mapping(uint8 policy => mapping(uint32 day => uint256)))
-        internal lockedOf;
-    mapping(address account => mapping(uint8 policy => mapping(uint32 day => uint256)))
-        internal lockedUntil;
-    mapping(address account => mapping(uint32 day => bytes32)) internal digestOf;
-    mapping(address account => mapping(uint256 nonce => bool)) internal used;
-    mapping(address account => mapping(uint256 nonce => bool)) internal cancelled;
-    mapping(address account => mapping(address delegate => Mandate)) internal mandateOf;
-    /// By account, delegate, day and side.
-    mapping(bytes32 => uint256) internal ofDay;
-    /// By hash of (signer, what was signed, signature).
-    mapping(bytes32 => bool) internal honest;
-    mapping(bytes32 order => uint256) internal filled;
-    mapping(bytes32 trade => Traded) internal traded;
-    bytes32[] internal trades;
-
-    uint256 internal held;
-    uint256 internal escrowed;
-    uint256 internal collateralised;
-    bool internal stopped;
-    /// How many trades an order of a delegate is in, how many left a difference, and how many runs
-    /// made somebody pay an imbalance price, a seller make its buyer whole, or a buyer its seller.
-    uint256[5] public seen;
-
-    function dayOf(uint256 time) internal pure returns (uint32) {
-        return uint32(time / 1 days);
-    }
-
-    function dayOfDelegate(
-        address of_,
-        address by,
-        uint32 day,
-        uint8 side
-    ) internal pure returns (bytes32) {
-        return keccak256(abi.encode(of_, by, day, side));
-    }
-
-    function allIn(Policy storage p, uint256 price) internal view returns (uint256) {
-        return price + p.networkFee + p.buyerFee;
-    }
-
-    /// What a seller may owe of a Wh that it does not deliver.
-    function postedPrice(
-        Policy storage p,
-        uint256 buyPrice,
-        uint256 retail
-    ) internal view returns (uint256) {
-        if (p.sellerShort == 0) return 0;
-        if (p.sellerShort == 2) return p.imbalancePrice;
-        uint256 price = allIn(p, buyPrice);
-        return retail > price ? retail - price : 0;
-    }
-
-    function escrowOf(Traded storage t) internal view returns (uint256) {
-        return t.quantity * allIn(policies[t.policy], t.buyPrice);
-    }
-
-    function collateralOf(Traded storage t) internal view returns (uint256) {
-        return t.quantity * postedPrice(policies[t.policy], t.buyPrice, t.retail);
-    }
-
-    function endOf(Traded storage t) internal view returns (uint256) {
-        return uint256(t.slot) + policies[t.policy].slotSeconds;
-    }
-
-    /// When nothing more of a clearing is settled.
-    function settledUntil(uint256 place) internal view returns (uint256) {
-        Policy storage p = policies[policyOf[place]];
-        return uint256(clearings[place].slot) + p.slotSeconds + p.settleSeconds;
-    }
-
-    function untilOf(Traded storage t) internal view returns (uint256) {
-        Policy storage p = policies[t.policy];
-        return endOf(t) + p.correctionSeconds + p.challengeSeconds;
-    }
-
-    function termsAt(uint256 place) internal view returns (Terms memory) {
-        return Terms(clearings[place], policies[policyOf[place]]);
-    }
-
     /// Looks at all orders of a batch before any of its fills is settled.
-    function lookAt(FillBatch memory batch) internal view returns (Looked[] memory all) {
+    function lookAt(
+        FillBatch memory batch,
+        bytes32[] memory hashes
+    ) internal view returns (Looked[] memory all) {
         all = new Looked[](batch.orders.length);
         for (uint256 i = 0; i < all.length; ++i) {
+            all[i].hash = hashes[i];
             if (batch.orders[i].account == address(0)) continue;
-            all[i].mandated = _mandated(batch, batch.orders[i]);
-            all[i].who = _signer(batch, batch.orders[i], all[i].mandated);
+            bool in_ = _granted(batch, batch.orders[i]);
+            all[i].mandated = in_ && _inDay(batch, batch.orders[i], hashes[i]);
+            all[i].tooMuch = in_ && !all[i].mandated;
+            all[i].who = _signer(batch, batch.orders[i], all[i]);
         }
     }
 
@@ -164,9 +53,9 @@ abstract contract Model is Auction {
     function _signer(
         FillBatch memory batch,
         SignedOrder memory one,
-        bool mandated
+        Looked memory looked
     ) private view returns (Signer) {
-        bytes32 hash = hashIn(batch.terms, one);
+        bytes32 hash = looked.hash;
         (address by, address of_) = (one.delegate, one.account);
         if (one.vs != 0) {
             bytes memory compact = abi.encodePacked(one.r, one.vs);
@@ -175,15 +64,16 @@ abstract contract Model is Auction {
             return other ? Signer.Delegate : Signer.Nobody;
         }
         if (uint256(one.r) >= batch.signatures.length) return Signer.Nobody;
-        bool asked = mandated && by.code.length != 0;
+        bool asked = looked.mandated && by.code.length != 0;
         bytes memory signature = batch.signatures[uint256(one.r)];
         hash = keccak256(abi.encode(asked ? by : of_, hash, signature));
         if (!honest[hash] || (asked ? by : of_).code.length == 0) return Signer.Nobody;
         return asked ? Signer.Delegate : Signer.Account;
     }
 
-    /// Whether an order is inside every limit of what its account lets its delegate sign.
-    function _mandated(
+    /// Whether an order is inside every limit of what its account lets its delegate sign, but that
+    /// of a day.
+    function _granted(
         FillBatch memory batch,
         SignedOrder memory one
     ) private view returns (bool) {
@@ -194,21 +84,33 @@ abstract contract Model is Auction {
         if (one.side != 0 && one.limitPrice < m.sellPriceMin) return false;
         if (one.quantity > m.quantityPerSlot) return false;
         delegated(only, one.delegate);
-        if (one.nonce != only.nonce) return false;
-        uint32 day = dayOf(only.slot);
+        return one.nonce == only.nonce;
+    }
+
+    /// Whether what a clearing fills of an order is inside the limit of its day.
+    function _inDay(
+        FillBatch memory batch,
+        SignedOrder memory one,
+        bytes32 hash
+    ) private view returns (bool) {
+        uint32 day = dayOf(batch.terms.clearing.slot);
         uint256 sum = ofDay[dayOfDelegate(one.account, one.delegate, day, one.side)];
         // What was filled of it before is in the sum.
-        uint256 before = filled[hashIn(batch.terms, one)];
+        uint256 before = filled[hash];
         if (one.filled > before) sum += one.filled - before;
-        return sum <= m.quantityPerDay;
+        return sum <= mandateOf[one.account][one.delegate].quantityPerDay;
     }
 
     /// Why a whole batch must be refused of the clearing with this place.
-    function flawOf(uint256 place, FillBatch memory batch) internal view returns (bytes4) {
+    function flawOf(
+        uint256 place,
+        FillBatch memory batch,
+        bytes32[] memory hashes
+    ) internal view returns (bytes4) {
         if (idOf(batch.terms) != ids[place]) return MarketEvents.UnknownClearing.selector;
         if (block.timestamp >= settledUntil(place)) return MarketEvents.SlotOver.selector;
         bool few = batch.orders.length <= 2 * FILLS_MAX;
-        if (!few || !_rising(batch)) return MarketEvents.BadBatch.selector;
+        if (!few || !_rising(batch, hashes)) return MarketEvents.BadBatch.selector;
         uint256 fills = leavesIn[place].length;
         uint256 first = batch.number * FILLS_MAX;
         if (first >= fills || batch.fills.length != _least(fills - first, FILLS_MAX)) {
@@ -222,7 +124,7 @@ abstract contract Model is Auction {
         }
         bool is_ = pathsIn[place][batch.number] == keccak256(abi.encode(batch.path));
         for (uint256 i = 0; i < batch.fills.length && is_; ++i) {
-            is_ = leafIn(batch, i) == leavesIn[place][first + i];
+            is_ = leafIn(batch, hashes, i) == leavesIn[place][first + i];
         }
         return is_ ? ACCEPTED : MarketEvents.BadBatch.selector;
     }
@@ -243,12 +145,15 @@ abstract contract Model is Auction {
         return hidden ? MarketEvents.BadBatch.selector : ACCEPTED;
     }
 
-    function _rising(FillBatch memory batch) private view returns (bool) {
+    function _rising(
+        FillBatch memory batch,
+        bytes32[] memory hashes
+    ) private pure returns (bool) {
         for (uint256 i = 1; i < batch.orders.length; ++i) {
             (SignedOrder memory a, SignedOrder memory b) = (batch.orders[i - 1], batch.orders[i]);
             if (a.account > b.account) return false;
             if (a.account < b.account) continue;
-            if (hashIn(batch.terms, a) >= hashIn(batch.terms, b)) return false;
+            if (hashes[i - 1] >= hashes[i]) return false;
         }
         return true;
     }
@@ -272,7 +177,7 @@ abstract contract Model is Auction {
         if (reason == Reason.None) reason = _ofOrder(both[0], looked[buy]);
         if (reason == Reason.None) reason = _ofOrder(both[1], looked[sell]);
         if (reason != Reason.None) return reason;
-        return _standing(place, batch, both, i);
+        return _standing(place, batch, both, [looked[buy].hash, looked[sell].hash], i);
     }
 
     /// Why the prices of a fill are not what both orders allow.
@@ -310,10 +215,10 @@ abstract contract Model is Auction {
         uint256 place,
         FillBatch memory batch,
         SignedOrder[2] memory both,
+        bytes32[2] memory hashes,
         uint256 i
     ) private view returns (Reason) {
         (uint64 quantity, , ) = NaiveTrades.read(batch.fills[i]);
-        bytes32[2] memory hashes = [hashIn(batch.terms, both[0]), hashIn(batch.terms, both[1])];
         if (_nonceGone(both[0], hashes[0])) return Reason.BuyerNonce;
         if (_nonceGone(both[1], hashes[1])) return Reason.SellerNonce;
         if (filled[hashes[0]] + quantity > both[0].filled) return Reason.BuyerQuantity;
@@ -356,8 +261,10 @@ abstract contract Model is Auction {
         freeOf[t.seller] -= collateralOf(t);
         escrowed += escrowOf(t);
         collateralised += collateralOf(t);
+        touch(t.policy, dayOf(t.slot));
         for (uint8 side = 0; side < 2; ++side) {
             address of_ = side == 0 ? t.buyer : t.seller;
+            touch(of_);
             bytes memory prices = abi.encodePacked(t.buyPrice, t.sellPrice, t.retail, t.feedIn);
             bytes memory what = abi.encodePacked(
                 digestOf[of_][dayOf(t.slot)],
@@ -377,7 +284,7 @@ abstract contract Model is Auction {
         uint64 quantity
     ) private {
         SignedOrder memory one = batch.orders[place];
-        bytes32 hash = hashIn(batch.terms, one);
+        bytes32 hash = looked[place].hash;
         isTrue(looked[place].who != Signer.Nobody, "no trade without a signature");
         if (looked[place].who == Signer.Delegate) {
             uint32 day = dayOf(batch.terms.clearing.slot);
@@ -394,45 +301,11 @@ abstract contract Model is Auction {
         used[one.account][one.nonce] = true;
     }
 
-    function shares(Traded storage t) internal view returns (Shares memory s) {
-        if (t.runs == 0) return s;
-        Policy storage p = policies[t.policy];
-        uint256 q = t.delivered;
-        s.network = q * p.networkFee;
-        s.platform = q * (p.buyerFee + p.sellerFee);
-        s.difference = q * (t.buyPrice - t.sellPrice);
-        s.seller = q * (t.sellPrice - p.sellerFee) + collateralOf(t);
-        s.buyer = escrowOf(t) - q * allIn(p, t.buyPrice);
-        uint256 share = (uint256(t.quantity) * p.toleranceBps) / 10_000;
-        uint256 tolerance = share > p.toleranceWh ? share : p.toleranceWh;
-        if (t.sellerShort > tolerance) {
-            // All that was posted for it goes to who is owed it.
-            uint256 owed = t.sellerShort * postedPrice(p, t.buyPrice, t.retail);
-            s.seller -= owed;
-            if (p.sellerShort == 2) s.balance += owed;
-            else s.buyer += owed;
-        }
-        if (t.buyerShort > tolerance) {
-            uint256 owed = t.buyerShort * _untakenPrice(t, p);
-            s.buyer -= owed;
-            if (p.buyerShort == 2) s.balance += owed;
-            else s.seller += owed;
-        }
-    }
-
-    /// What a buyer owes of a Wh that it does not take.
-    function _untakenPrice(Traded storage t, Policy storage p) private view returns (uint256) {
-        if (p.buyerShort == 0) return 0;
-        if (p.buyerShort == 1) return t.sellPrice > t.feedIn ? t.sellPrice - t.feedIn : 0;
-        if (p.buyerShort == 3) return t.sellPrice - p.sellerFee;
-        uint256 most = allIn(p, t.buyPrice);
-        return p.imbalancePrice < most ? p.imbalancePrice : most;
-    }
-
     /// Notes what was delivered of a trade.
     function note(bytes32 trade, uint8 run, uint64[3] memory wh) internal {
         Traded storage t = traded[trade];
         Shares memory last = shares(t);
+        if (t.runs != 0) ++seen[7];
         if (t.runs == 0) {
             escrowed -= escrowOf(t);
             collateralised -= collateralOf(t);
@@ -450,8 +323,10 @@ abstract contract Model is Auction {
         _relock(t, policies[t.policy].platformAccount, next.platform, last.platform);
         _relock(t, policies[t.policy].differenceAccount, next.difference, last.difference);
         _relock(t, policies[t.policy].balanceAccount, next.balance, last.balance);
+        touch(t.policy, dayOf(t.slot));
         for (uint8 side = 0; side < 2; ++side) {
             address of_ = side == 0 ? t.buyer : t.seller;
+            touch(of_);
             bytes32 before = digestOf[of_][dayOf(t.slot)];
             digestOf[of_][dayOf(t.slot)] = keccak256(
                 abi.encodePacked(before, bytes1(0x02), trade, run, wh[0], wh[1], wh[2])
@@ -461,6 +336,7 @@ abstract contract Model is Auction {
 
     function _relock(Traded storage t, address of_, uint256 next, uint256 last) private {
         if (next == last) return;
+        touch(of_);
         (uint8 p, uint32 day) = (t.policy, dayOf(t.slot));
         lockedOf[of_][p][day] = lockedOf[of_][p][day] + next - last;
         if (untilOf(t) > lockedUntil[of_][p][day]) lockedUntil[of_][p][day] = untilOf(t);

@@ -66,6 +66,17 @@ abstract contract Test {
         }
     }
 
+    /// Adds what a walk of an invariant test did to a file, where somebody counts it.
+    function written(string memory counts) internal {
+        string memory path = vm.envOr("WATTEX_WALKS", "");
+        if (bytes(path).length != 0) vm.writeLine(path, counts);
+    }
+
+    /// One of these counts.
+    function counted(string memory name, uint256 count) internal pure returns (string memory) {
+        return string.concat(name, ":", vm.toString(count), " ");
+    }
+
     /// A number in [least, most] that a fuzzed one stands for.
     function within(uint256 x, uint256 least, uint256 most) internal pure returns (uint256) {
         uint256 count = most - least + 1;

@@ -60,6 +60,13 @@ interface Vm {
     /// What the last call used.
     function lastCallGas() external view returns (Gas memory);
 
+    /// A variable of the environment, and a line at the end of a file.
+    function envOr(
+        string calldata name,
+        string calldata otherwise
+    ) external view returns (string memory);
+    function writeLine(string calldata path, string calldata line) external;
+
     /// Drops this input of a fuzz test.
     function assume(bool condition) external pure;
     function toString(uint256 value) external pure returns (string memory);

@@ -48,7 +48,12 @@ contract BadWallet {
     fallback() external {
         Answer answer = _answer;
         if (answer == Answer.Revert) revert("no");
-        if (answer == Answer.Burn) while (true) {}
+        if (answer == Answer.Burn) {
+            // Takes all the gas at once.
+            assembly ("memory-safe") {
+                invalid()
+            }
+        }
         // The right answer with the last of the gas.
         if (answer == Answer.Slow) while (gasleft() > 1000) {}
         assembly {

@@ -86,9 +86,13 @@ abstract contract World is Test {
     /// A market where this contract judges evidence, the second contract that is made here: its
     /// mandates are the first.
     function newMarket(address judge) internal returns (Market made) {
+        return newMarket(judge, WITHDRAWAL_DELAY);
+    }
+
+    function newMarket(address judge, uint32 delay) internal returns (Market made) {
         address next = nextAddress(1);
         address granted = deployed("TradingMandate", abi.encode(next));
-        bytes memory arguments = abi.encode(token, OPERATOR, WITHDRAWAL_DELAY, judge, granted);
+        bytes memory arguments = abi.encode(token, OPERATOR, delay, judge, granted);
         made = Market(deployed("EnergyMarket", arguments));
         same(address(made), next, "where its mandates expect it");
         grant(made, "CLEARER");
@@ -232,8 +236,11 @@ abstract contract World is Test {
     }
 
     function typed(bytes32 structHash, Market of_) internal view returns (bytes32) {
-        bytes32 separator = domain("Wattex EnergyMarket", address(of_));
-        return keccak256(abi.encodePacked(hex"1901", separator, structHash));
+        return keccak256(abi.encodePacked(hex"1901", marketDomain(of_), structHash));
+    }
+
+    function marketDomain(Market of_) internal view virtual returns (bytes32) {
+        return domain("Wattex EnergyMarket", address(of_));
     }
 
     function hashOf(Order memory terms) internal view returns (bytes32) {
@@ -245,7 +252,7 @@ abstract contract World is Test {
         return typed(keccak256(abi.encode(TRANSFER_TYPEHASH, what)), in_);
     }
 
-    function mandates() internal view returns (Mandates) {
+    function mandates() internal view virtual returns (Mandates) {
         return market.mandates();
     }
 
@@ -257,8 +264,11 @@ abstract contract World is Test {
         Mandates in_
     ) internal view returns (bytes32) {
         bytes32 hash = keccak256(abi.encode(MANDATE_TYPEHASH, of_, delegate, mandate));
-        bytes32 separator = domain("Wattex TradingMandate", address(in_));
-        return keccak256(abi.encodePacked(hex"1901", separator, hash));
+        return keccak256(abi.encodePacked(hex"1901", mandateDomain(in_), hash));
+    }
+
+    function mandateDomain(Mandates of_) internal view virtual returns (bytes32) {
+        return domain("Wattex TradingMandate", address(of_));
     }
 
     /// A mandate in which the orders of {order} just are.
@@ -280,7 +290,7 @@ abstract contract World is Test {
     }
 
     /// 64 bytes, EIP-2098.
-    function sign(address signer, bytes32 hash) internal view returns (bytes memory) {
+    function sign(address signer, bytes32 hash) internal view virtual returns (bytes memory) {
         (bytes32 r, bytes32 vs) = vm.signCompact(keyOf[signer], hash);
         return abi.encodePacked(r, vs);
     }
