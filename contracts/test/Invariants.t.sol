@@ -73,6 +73,7 @@ contract InvariantsTest is Test {
             isTrue(handler.accepted(all[i]) != 0, string.concat("accepted: ", all[i]));
             isTrue(handler.refusals(all[i]) != 0, string.concat("refused: ", all[i]));
         }
+        // The last is rare: longer walks ask for it.
         for (uint256 i = 0; i < 9; ++i) {
             isTrue(handler.seen(i) != 0, string.concat("seen ", vm.toString(i)));
         }

@@ -76,8 +76,9 @@ abstract contract Books is Auction {
     /// How many trades an order of a delegate is in, how many left a difference, and how many runs
     /// made somebody pay an imbalance price, a seller make its buyer whole, or a buyer its seller;
     /// how often cash left while the market was paused, a fill was settled after others of its
-    /// batch, a run followed another, and a day's limit alone stood against a delegate's order.
-    uint256[9] public seen;
+    /// batch, a run followed another, and a day's limit alone stood against a delegate's order; and
+    /// how many fills went on with a delegate's order of an earlier batch.
+    uint256[10] public seen;
 
     function touch(address of_) internal {
         touched |= bitOf[of_];

@@ -190,14 +190,19 @@ abstract contract Cashier is Trader {
         (used[who][nonce], cancelled[who][nonce]) = (true, true);
     }
 
-    /// Mandates with limits around what orders are, by who grants them or with a signature.
     function mandate(uint256 number) external step(number) {
+        anyMandate(next(KINDS));
+    }
+
+    /// A mandate of a policy with limits around what orders are, by who grants it or with a
+    /// signature.
+    function anyMandate(uint256 kind) internal {
         uint256 whose = next(6);
         // Rather one of two, so that a delegate has what it needs when an order comes.
         uint256 whom = one(4) ? next(7) : (whose + 1 + next(2)) % 7;
         (address who, address to) = (people[whose], people[whom]);
         Mandate memory m;
-        (m.policy, m.version) = (policyIds[next(KINDS)], mandateOf[who][to].version + 1);
+        (m.policy, m.version) = (policyIds[kind], mandateOf[who][to].version + 1);
         m.until = one(8) ? 0 : uint64(time + next(one(6) ? 20 minutes : 2 days));
         m.buyPriceMax = uint64(200_000 + next(40_000));
         m.sellPriceMin = uint64(1 + next(60_000));

@@ -51,6 +51,9 @@ contract Handler is Teller {
         if (stopped) reason = Market.EnforcedPause.selector;
         else if (over) reason = MarketEvents.SlotOver.selector;
         else if (taken) reason = MarketEvents.AlreadyCleared.selector;
+        // Who lets a delegate trade does so where there is trade.
+        if (reason == ACCEPTED && one(2)) anyMandate(kind);
+        if (reason == ACCEPTED && one(2)) anyMandate(kind);
         Terms memory terms = anyClearing(kind, slot, reason == ACCEPTED);
         if (!act("clear", OPERATOR, abi.encodeCall(Market.clear, (terms)), reason)) return;
         clearings.push(terms.clearing);
@@ -70,19 +73,26 @@ contract Handler is Teller {
         _terms.push([kind, day]);
     }
 
-    /// A batch of one of the last clearings, now and then spoilt, sometimes twice.
+    /// A batch of one of the last clearings, now and then spoilt, sometimes twice, or spoilt first
+    /// and then as it was.
     function settle(uint256 number) external step(number) {
         if (clearings.length == 0) return;
         uint256 place = clearings.length - 1 - next(_least(clearings.length, 4));
         if (!one(20)) place = _latest(place);
         uint256 which = next(batchesIn[place].length);
         FillBatch memory batch = abi.decode(batchesIn[place][which], (FillBatch));
-        while (one(4)) spoil(batch);
+        bool spoilt;
+        while (one(4)) {
+            spoil(batch);
+            spoilt = true;
+        }
         _settle(place, batch);
-        if (!one(4)) return;
-        uint256 before = trades.length;
-        _settle(place, batch);
-        same(trades.length, before, "the same batch twice changes nothing");
+        if (one(4)) {
+            uint256 before = trades.length;
+            _settle(place, batch);
+            same(trades.length, before, "the same batch twice changes nothing");
+        }
+        if (spoilt && one(2)) _settle(place, abi.decode(batchesIn[place][which], (FillBatch)));
     }
 
     /// The first clearing from this place on that is still settled, or the last.
@@ -347,7 +357,7 @@ contract Handler is Teller {
         for (uint256 i = 0; i < 20; ++i) {
             all = string.concat(all, counted(string.concat("fill-", vm.toString(i)), outcomes[i]));
         }
-        string[9] memory names = [
+        string[10] memory names = [
             "delegated",
             "two-prices",
             "imbalance",
@@ -356,9 +366,10 @@ contract Handler is Teller {
             "paid-while-paused",
             "settled-later",
             "run-after-run",
-            "day-limit"
+            "day-limit",
+            "delegated-later"
         ];
-        for (uint256 i = 0; i < 9; ++i) all = string.concat(all, counted(names[i], seen[i]));
+        for (uint256 i = 0; i < 10; ++i) all = string.concat(all, counted(names[i], seen[i]));
     }
 
     /// The contract says of every account what the model says, and owes what it holds.

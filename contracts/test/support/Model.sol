@@ -17,10 +17,12 @@ abstract contract Model is Books {
     bytes4 internal constant ACCEPTED = 0;
     bytes4 internal constant PANIC = 0x4e487b71;
 
-    /// What an order of a batch is, who signed it, whether it is inside what its delegate may sign,
-    /// and whether only the limit of the day stands against that, all as it was before the batch.
+    /// What an order of a batch is, how much of it was filled, who signed it, whether it is inside
+    /// what its delegate may sign, and whether only the limit of the day stands against that. All
+    /// of it is as before the batch.
     struct Looked {
         bytes32 hash;
+        uint256 before;
         Signer who;
         bool mandated;
         bool tooMuch;
@@ -39,7 +41,7 @@ abstract contract Model is Books {
     ) internal view returns (Looked[] memory all) {
         all = new Looked[](batch.orders.length);
         for (uint256 i = 0; i < all.length; ++i) {
-            all[i].hash = hashes[i];
+            (all[i].hash, all[i].before) = (hashes[i], filled[hashes[i]]);
             if (batch.orders[i].account == address(0)) continue;
             bool in_ = _granted(batch, batch.orders[i]);
             all[i].mandated = in_ && _inDay(batch, batch.orders[i], hashes[i]);
@@ -287,6 +289,7 @@ abstract contract Model is Books {
         bytes32 hash = looked[place].hash;
         isTrue(looked[place].who != Signer.Nobody, "no trade without a signature");
         if (looked[place].who == Signer.Delegate) {
+            if (looked[place].before != 0) ++seen[9];
             uint32 day = dayOf(batch.terms.clearing.slot);
             bytes32 key = dayOfDelegate(one.account, one.delegate, day, one.side);
             ofDay[key] += quantity;

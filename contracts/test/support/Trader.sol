@@ -181,7 +181,7 @@ abstract contract Trader is Model {
         o.nonce = one(16) ? recentNonce() : ++_nonce;
         o.expiry = slot + p.slotSeconds + p.settleSeconds;
         if (one(10)) o.minFill = uint64(next(o.quantity));
-        if (one(3)) _delegate(o);
+        if (one(2)) _delegate(o);
         if (!one(25)) return o;
         uint256 fault = next(6);
         if (fault == 0) o.side = uint8(1 - side);
@@ -377,7 +377,7 @@ abstract contract Trader is Model {
         uint256 k = next(batch.orders.length);
         uint256 i = next(batch.fills.length);
         SignedOrder memory order_ = batch.orders[k];
-        uint256 fault = next(19);
+        uint256 fault = next(24);
         if (fault == 0) batch.number += 1;
         if (fault == 1) _refill(batch, i, 1, 0);
         if (fault == 2) order_.limitPrice += 1;
