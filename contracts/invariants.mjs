@@ -2,9 +2,10 @@
 //
 // Chunks with one seed after the other until all calls are made, each a process of forge for every
 // suite, so that what is done counts when somebody stops it. A line for each says the seed, the
-// calls and the time; the last lines say what the calls did. An action that was never accepted
-// or a result that never came is an error: then the invariants say less than they seem to.
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+// calls and the time; the last lines say what the calls did, and so does walks/counts.txt meanwhile.
+// An action that was never accepted or a result that never came is an error: then the invariants say
+// less than they seem to.
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
@@ -26,11 +27,20 @@ function counted(path, walks, into) {
   }
 }
 
+/// A line for each suite with what its calls did, and the names of what never happened.
+function told(counts) {
+  const lines = Object.entries(counts).map(([suite, all]) => {
+    return `${suite}: ${Object.entries(all).map((pair) => pair.join(" ")).join(", ")}`;
+  });
+  const never = Object.entries(counts).flatMap(([suite, all]) => {
+    return Object.keys(all).filter((name) => all[name] === 0).map((name) => `${suite} ${name}`);
+  });
+  return { lines, never };
+}
+
 /// One suite with one seed; answers its calls, or nothing where it failed.
-function walk(forge, root, suite, seed, runs, counts) {
-  const folder = join(root, "../target/forge/walks");
+function walk(forge, root, folder, suite, seed, runs, counts) {
   const path = join(folder, `${suite}.txt`);
-  mkdirSync(folder, { recursive: true });
   rmSync(path, { force: true });
   const env = {
     ...process.env,
@@ -58,6 +68,8 @@ function walk(forge, root, suite, seed, runs, counts) {
 
 /// Answers the exit code.
 export function walks(forge, root, calls, seed) {
+  const folder = join(root, "../target/forge/walks");
+  mkdirSync(folder, { recursive: true });
   const counts = {};
   let done = 0;
   const began = Date.now();
@@ -65,23 +77,20 @@ export function walks(forge, root, calls, seed) {
     const share = Math.min(1, (calls - done) / (DEPTH * 1000));
     for (const [suite, most] of Object.entries(SUITES)) {
       counts[suite] ??= {};
-      const made = walk(forge, root, suite, seed, Math.ceil(most * share), counts[suite]);
+      const runs = Math.ceil(most * share);
+      const made = walk(forge, root, folder, suite, seed, runs, counts[suite]);
       if (made === undefined) return 1;
       done += made;
       const seconds = ((Date.now() - began) / 1000).toFixed(0);
       console.log(`seed ${seed}, ${suite}: ${made} calls, ${done} in all, ${seconds} s`);
+      writeFileSync(join(folder, "counts.txt"), `${told(counts).lines.join("\n")}\n`);
     }
     seed += 1;
   }
-  let missing = 0;
-  for (const [suite, all] of Object.entries(counts)) {
-    const words = Object.entries(all).map(([name, count]) => `${name} ${count}`);
-    console.log(`${suite}: ${words.join(", ")}`);
-    const never = Object.keys(all).filter((name) => all[name] === 0);
-    missing += never.length;
-    if (never.length !== 0) console.log(`${suite}, never: ${never.join(", ")}`);
-  }
+  const { lines, never } = told(counts);
+  console.log(lines.join("\n"));
+  if (never.length !== 0) console.log(`never: ${never.join(", ")}`);
   console.log(`${done} calls, no violation`);
   // In few calls not everything can happen.
-  return missing === 0 || done < ALL_HAPPENS ? 0 : 1;
+  return never.length === 0 || done < ALL_HAPPENS ? 0 : 1;
 }
