@@ -10,8 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::orders::{OrderBody, OrderView, judged};
 use super::slot_of;
-use crate::app::Applied;
-use crate::domain::Status;
+use crate::app::{Applied, Refused};
+use crate::domain::{Rejection, Status};
 use crate::market::Market;
 
 /// The most orders of one request: a day of quarter-hours and a few.
@@ -134,8 +134,12 @@ pub(crate) async fn cancel_orders(
             .map(|order| order.id)
             .collect();
         for order in open {
-            let applied = desk.cancel(order, account).await?;
-            cancelled.push(OrderView::from(&applied.order));
+            match desk.cancel(order, account).await {
+                Ok(applied) => cancelled.push(OrderView::from(&applied.order)),
+                // The gate closed since they were looked up.
+                Err(Refused::Rejected(Rejection::GateClosed)) => {}
+                Err(refused) => return Err(refused.into()),
+            }
         }
     }
     Ok(Json(cancelled))
