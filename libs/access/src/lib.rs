@@ -109,6 +109,10 @@ actions! {
     SignOrder = "sign_order"
     /// Move cash out of the market.
     WithdrawCash = "withdraw_cash"
+    /// Give cash to another account.
+    TransferCash = "transfer_cash"
+    /// Let somebody else sign orders, inside limits.
+    GrantMandate = "grant_mandate"
     /// Credit a payment from outside to a wallet.
     CreditDeposit = "credit_deposit"
     /// Have the bank pay out what was redeemed.

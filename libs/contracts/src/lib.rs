@@ -17,6 +17,7 @@
 //! Deliberately absent: how a call is sent, gas, nonces of accounts, keys.
 #![forbid(unsafe_code)]
 
+mod account_request;
 mod batch;
 pub mod bindings;
 mod calls;
@@ -37,6 +38,7 @@ pub mod storage;
 pub use alloy_primitives::{Address, B256, Bytes, Log, U256};
 pub use alloy_sol_types::{SolCall, SolConstructor, SolEvent, SolValue};
 
+pub use account_request::AccountRequest;
 pub use batch::{
     BATCH_FILLS, BatchError, BatchTrade, FillBatch, Fills, Met, Signature, SignedOrder,
     TRADE_WH_MAX, TradeBatch, fill_leaf, trade_id,

@@ -5,13 +5,14 @@
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{Eip712Domain, SolStruct, eip712_domain};
 use ids::{ConnectionPointId, MeterId};
+use serde::{Deserialize, Serialize};
 use units::{Energy, Money, Overflow};
 
 use crate::calls::tokens;
 use crate::order::{Side, market_domain};
 
 /// What is signed, as EIP-712 encodes it.
-mod sol_types {
+pub(crate) mod sol_types {
     use alloy_sol_types::sol;
 
     sol! {
@@ -58,7 +59,8 @@ pub fn withdrawal(
 }
 
 /// Free cash that an account gives to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CashTransfer {
     /// Whose.
     pub account: Address,
@@ -106,7 +108,8 @@ pub fn redemption(chain_id: u64, token: Address, of: &Redemption) -> Result<B256
 }
 
 /// What an account lets a delegate sign for it, under one policy. A later version replaces it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Mandate {
     /// Whose orders.
     pub account: Address,

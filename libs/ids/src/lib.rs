@@ -84,6 +84,8 @@ ids! {
     PartyId
     /// Money on its way from an account to a bank.
     PayoutId
+    /// A transfer or mandate that an account signed.
+    RequestId
     /// A grid area with one local fee.
     ZoneId
 }

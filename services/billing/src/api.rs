@@ -8,6 +8,7 @@ mod invoices;
 mod payout_files;
 mod payouts;
 mod relay;
+mod requests;
 mod reserve;
 mod statements;
 mod tariffs;
@@ -50,6 +51,10 @@ pub fn routes(
             .service(payout_files::get_payout_file)
             .service(payouts::get_payout)
             .service(payout_files::order_payout_again)
+            .service(requests::prepare_request)
+            .service(requests::submit_request)
+            .service(requests::list_requests)
+            .service(requests::get_request)
             .service(tariffs::list_tariffs)
             .service(tariffs::publish_tariff)
             .service(invoices::list_invoices)

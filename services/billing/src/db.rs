@@ -14,6 +14,7 @@
 //! | `deposit`, `series`, `invoice` | payments from outside; invoice numbers; issued invoices |
 //! | `bank_account`, `bank_payment` | where a community is paid; payments of its statements |
 //! | `payout`, `payout_file` | money on its way to accounts' banks; orders to pay it out |
+//! | `account_request` | transfers and mandates that accounts signed |
 //!
 //! Invariants: `journal` only grows; a `fact` goes when its block leaves the best branch.
 
@@ -27,6 +28,7 @@ pub(crate) mod kept;
 pub(crate) mod members;
 pub(crate) mod payout_files;
 pub(crate) mod payouts;
+pub(crate) mod requests;
 pub(crate) mod slots;
 
 use alloy_primitives::{Address, B256};
@@ -43,7 +45,19 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 6, sql: BANK_SCHEMA },
     Migration { version: 7, sql: client::ATTEMPTS_SCHEMA },
     Migration { version: 8, sql: PAYOUT_SCHEMA },
+    Migration { version: 9, sql: REQUEST_SCHEMA },
 ];
+
+/// What accounts signed besides orders and payouts. Its transaction follows from `request/` and the
+/// id.
+const REQUEST_SCHEMA: &str = "
+create table account_request (
+    number {serial}, id text not null unique, community text not null, account text not null,
+    key text not null, kind text not null, amount bigint not null, terms text not null,
+    signature text not null, at bigint not null, unique (account, key)
+);
+create index account_request_community on account_request (community, account, number);
+";
 
 /// Payouts. `watched` is whether blocks can still change one. Of a payment by bank that is of one,
 /// `posted` is whether it is in the journal, where `entry` is the payout's last one.

@@ -9,6 +9,7 @@ mod limits;
 mod meters;
 mod orders;
 mod people;
+mod requests;
 mod tokens;
 
 use access::{Action, Subject, Thing, permit};
@@ -23,6 +24,7 @@ pub use limits::LimitChange;
 pub use meters::{EnrolledMeter, NewMeter};
 pub use orders::{SignedOrder, SignedPayout, Signing};
 pub use people::{KeyProof, NewParty};
+pub use requests::SignedRequest;
 pub use tokens::{Grant, Tokens};
 
 pub(crate) use tokens::load_token_keys;

@@ -31,6 +31,7 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use bus::{Bus, Relay};
 use calendar::Timestamp;
+use contracts::Deployment;
 use ids::CommunityId;
 use keys::SecretKey;
 use service::{Clock, Tick, Verifier};
@@ -38,7 +39,7 @@ use service::{Clock, Tick, Verifier};
 pub use api::routes;
 pub use app::{
     EnrolledMeter, ExportedKey, Grant, KeyExport, KeyProof, LimitChange, NewConnectionPoint,
-    NewMeter, NewParty, SignedOrder, SignedPayout, Signing, Tokens,
+    NewMeter, NewParty, SignedOrder, SignedPayout, SignedRequest, Signing, Tokens,
 };
 pub use domain::approvals::{Approval, ApprovalKind, ApprovalState};
 pub use domain::audit::{Act, AuditEntry, Outcome, broken_at};
@@ -63,12 +64,8 @@ use domain::tokens::TokenKey;
 pub struct Place {
     /// The chain's id.
     pub chain_id: u64,
-    /// `EnergyMarket`, which orders and withdrawals are signed for.
-    pub market: Address,
-    /// `SettlementToken`, which redemptions are signed for.
-    pub token: Address,
-    /// `MeterRegistry`, which enrolments are signed for.
-    pub meters: Address,
+    /// Where the contracts are.
+    pub at: Deployment,
 }
 
 /// What identity is made of.

@@ -19,6 +19,7 @@ use units::Money;
 use crate::Billing;
 use crate::db::members::Account;
 use crate::db::payouts::{self, Payout};
+use crate::db::requests;
 use crate::domain::journal;
 use crate::domain::payout::{PAYOUT_MAX, PAYOUT_MIN, PAYOUTS_OPEN_MAX, PayoutState};
 
@@ -125,7 +126,8 @@ impl Billing {
                         let title = format!("{PAYOUTS_OPEN_MAX} payouts are under way");
                         return Err(Problem::refused("PAYOUTS_OPEN", title).into());
                     }
-                    let left = free - i128::from(asked.n());
+                    let (_, given) = requests::open(tx, payout.account).await?;
+                    let left = free - i128::from(asked.n()) - i128::from(given.n());
                     if left < i128::from(payout.amount.n()) {
                         let title = "The account has not so much free money";
                         return Err(Problem::refused("NOT_ENOUGH_FREE", title).into());
@@ -213,7 +215,7 @@ fn check_name(creditor: &str) -> Result<(), Problem> {
     Err(Problem::malformed("creditor: not a name of 1 to 70 characters"))
 }
 
-fn check_signed(
+pub(super) fn check_signed(
     account: Address,
     hash: B256,
     signature: &Signature,

@@ -11,6 +11,7 @@ mod late;
 mod node;
 mod payouts;
 mod relay;
+mod requests;
 mod reserve;
 mod service;
 mod tariffs;

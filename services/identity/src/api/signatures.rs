@@ -2,11 +2,11 @@
 
 use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, post};
-use contracts::{OrderTerms, PayoutTerms};
+use contracts::{AccountRequest, OrderTerms, PayoutTerms};
 use service::{Principal, Problem, Problems};
 use utoipa::ToSchema;
 
-use crate::{Approval, Identity, SignedOrder, SignedPayout, Signing};
+use crate::{Approval, Identity, SignedOrder, SignedPayout, SignedRequest, Signing};
 
 /// An order as it is signed (EIP-712). Parsed by [`OrderTerms`]; this is its description.
 #[derive(ToSchema)]
@@ -101,6 +101,70 @@ pub(super) async fn sign_payout(
     terms: Json<PayoutTerms>,
 ) -> Result<HttpResponse, Problem> {
     Ok(match identity.sign_payout(&who, &terms).await? {
+        Signing::Signed(signed) => HttpResponse::Ok().json(signed),
+        Signing::Waits(approval) => HttpResponse::Accepted().json(approval),
+    })
+}
+
+/// A transfer or a mandate as it is signed. Parsed by [`AccountRequest`]; this is its description.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = AccountRequest)]
+#[expect(dead_code, reason = "describes the fields of a type that knows nothing of HTTP")]
+pub(super) struct AccountRequestShape {
+    /// `transfer` or `mandate`. The fields that follow are of the one or the other.
+    #[schema(example = "transfer")]
+    kind: String,
+    /// The address of the account.
+    account: String,
+    /// Transfer: who gets it.
+    to: Option<String>,
+    /// Transfer: how much, in major units.
+    #[schema(example = "12.5")]
+    amount: Option<String>,
+    /// Transfer: unique per account, as 0x and hex digits.
+    nonce: Option<String>,
+    /// Transfer: the last epoch second at which it may be sent.
+    expiry: Option<u64>,
+    /// Transfer: the only one who may send it; zero for anybody.
+    sender: Option<String>,
+    /// Transfer: what it belongs to, 32 bytes.
+    link: Option<String>,
+    /// Mandate: who may sign orders.
+    delegate: Option<String>,
+    /// Mandate: the only policy of the orders, 32 bytes.
+    policy: Option<String>,
+    /// Mandate: epoch seconds before which orders are settled; zero ends the mandate.
+    until: Option<u64>,
+    /// Mandate: the most an order may pay all in, in 1e-9 currency per Wh.
+    buy_price_max: Option<u64>,
+    /// Mandate: the least an order may get net, in 1e-9 currency per Wh.
+    sell_price_min: Option<u64>,
+    /// Mandate: the largest order, in Wh.
+    quantity_per_slot: Option<u64>,
+    /// Mandate: the most of a UTC day and side, in Wh.
+    quantity_per_day: Option<u64>,
+    /// Mandate: higher than that of the one it replaces.
+    version: Option<u64>,
+}
+
+/// Signs a transfer or a mandate, as it was prepared, with the key of the caller's account, where
+/// it is held.
+///
+/// `OWN_KEY` when the owner alone has it: then the wallet signs. `SIGNING_LIMIT` when it is more
+/// than is signed for an account in a day: of a mandate the most that it lets be spent in a day
+/// counts. A large one waits for the consent of a member of staff (202) and is signed when it is
+/// sent again.
+#[utoipa::path(
+    request_body = AccountRequestShape,
+    responses((status = 200, body = SignedRequest), (status = 202, body = Approval), Problems)
+)]
+#[post("/v1/signatures/request")]
+pub(super) async fn sign_request(
+    identity: Data<Identity>,
+    who: Principal,
+    request: Json<AccountRequest>,
+) -> Result<HttpResponse, Problem> {
+    Ok(match identity.sign_request(&who, &request).await? {
         Signing::Signed(signed) => HttpResponse::Ok().json(signed),
         Signing::Waits(approval) => HttpResponse::Accepted().json(approval),
     })

@@ -5,7 +5,7 @@ use access::Action;
 use alloy_primitives::B256;
 use anyhow::{Context, Result};
 use calendar::Timestamp;
-use contracts::{OrderTerms, PayoutTerms};
+use contracts::{AccountRequest, OrderTerms, PayoutTerms};
 use ids::{AccountId, CommunityId, Uuid};
 use service::{Page, PageQuery, Principal, Problem};
 use units::Money;
@@ -32,6 +32,7 @@ pub(super) struct ToSign {
     pub(super) amount: Money,
     pub(super) order: Option<Box<OrderTerms>>,
     pub(super) payout: Option<Box<PayoutTerms>>,
+    pub(super) request: Option<Box<AccountRequest>>,
     /// When it is too late, where it ever is.
     pub(super) until: Option<Timestamp>,
 }
@@ -75,7 +76,7 @@ impl Identity {
     ) -> Result<Approval, Problem> {
         let limits = self.settings.limits;
         let now = self.clock.now();
-        let ToSign { kind, hash, amount, order, payout, until } = what;
+        let ToSign { kind, hash, amount, order, payout, request, until } = what;
         let last = now.plus_seconds(limits.approval_seconds);
         let wanted = Approval {
             approval: Uuid::now_v7(),
@@ -84,6 +85,7 @@ impl Identity {
             amount,
             order,
             payout,
+            request,
             state: ApprovalState::Open,
             requested_by: who.party,
             requested_at: now,
@@ -112,7 +114,7 @@ impl Identity {
                             if amount > limit.unwrap_or(limits.daily) {
                                 return Err(beyond_limit().into());
                             }
-                            request(tx, community, &subject, wanted, act).await
+                            keep(tx, community, &subject, wanted, act).await
                         }
                     }
                 })
@@ -180,6 +182,10 @@ impl Identity {
             ApprovalKind::Payout => {
                 format!("{id} payout of {} for {}", found.account, found.amount)
             }
+            ApprovalKind::Request => {
+                let kind = found.request.as_ref().map_or("request", |request| request.kind());
+                format!("{id} {kind} of {} for {}", found.account, found.amount)
+            }
             ApprovalKind::Limit => format!("{id} limit of {} to {}", found.account, found.amount),
         };
         if found.concerns(who.party, who.account) {
@@ -189,8 +195,10 @@ impl Identity {
         }
         let to = match (action, found.kind) {
             (REFUSE, _) => ApprovalState::Refused,
-            (_, ApprovalKind::Order | ApprovalKind::Payout) => ApprovalState::Approved,
             (_, ApprovalKind::Limit) => ApprovalState::Done,
+            (_, ApprovalKind::Order | ApprovalKind::Payout | ApprovalKind::Request) => {
+                ApprovalState::Approved
+            }
         };
         let act = self.act(&by, action, &about, Outcome::Done);
         let (now, party, account) = (self.clock.now(), who.party, found.account);
@@ -222,7 +230,7 @@ impl Identity {
 }
 
 /// Keeps a new request.
-pub(super) async fn request(
+pub(super) async fn keep(
     tx: &mut Tx,
     community: CommunityId,
     subject: &str,

@@ -7,7 +7,7 @@ use ids::{AccountId, Uuid};
 use service::{Principal, Problem};
 use units::Money;
 
-use super::approvals::request;
+use super::approvals::keep;
 use crate::Identity;
 use crate::db::{audit, people, signing};
 use crate::domain::approvals::{Approval, ApprovalKind, ApprovalState};
@@ -127,6 +127,7 @@ impl Identity {
             amount: daily,
             order: None,
             payout: None,
+            request: None,
             state: ApprovalState::Open,
             requested_by: who.party,
             requested_at: now,
@@ -150,7 +151,7 @@ impl Identity {
                     };
                     match newest.filter(same) {
                         Some(newest) => anyhow::Ok(newest),
-                        None => request(tx, community, &subject, wanted, act).await,
+                        None => keep(tx, community, &subject, wanted, act).await,
                     }
                 })
             })

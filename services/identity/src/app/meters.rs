@@ -184,7 +184,7 @@ impl Signers {
         let Meter { meter, key, connection_point, version, .. } = *of;
         let (owner, installer) = (self.owner, self.installer.address());
         let request = MeterEnrolment { meter, key, owner, installer, connection_point, version };
-        let hash = enrolment(self.place.chain_id, self.place.meters, &request);
+        let hash = enrolment(self.place.chain_id, self.place.at.meters, &request);
         let owner_signature = match (by_owner, &self.owner_key) {
             (Some(given), _) if keys::recover(hash, &given) == Some(owner) => given,
             (None, Some(key)) => key.sign(hash),

@@ -84,7 +84,7 @@ impl Identity {
             return Err(Problem::refused("CONNECTION_POINT", title));
         }
         let key = self.held_key(&holder)?.ok_or_else(own_key)?;
-        let hash = terms.hash(self.place.chain_id, self.place.market);
+        let hash = terms.hash(self.place.chain_id, self.place.at.market);
         let begin = Timestamp::from_seconds(i64::try_from(terms.slot).unwrap_or(i64::MAX));
         let what = ToSign {
             kind: ApprovalKind::Order,
@@ -92,6 +92,7 @@ impl Identity {
             amount: amount_of(terms).map_err(|_| beyond_limit())?,
             order: Some(Box::new(terms.clone())),
             payout: None,
+            request: None,
             until: Some(begin),
         };
         Ok(match self.let_sign(who, holder.account, (Action::SignOrder, what)).await? {
@@ -127,8 +128,8 @@ impl Identity {
         let key = self.held_key(&holder)?.ok_or_else(own_key)?;
         let place = self.place;
         let hashes = (
-            terms.withdrawal_hash(place.chain_id, place.market),
-            terms.redemption_hash(place.chain_id, place.token),
+            terms.withdrawal_hash(place.chain_id, place.at.market),
+            terms.redemption_hash(place.chain_id, place.at.token),
         );
         let (Ok(withdrawal), Ok(redemption)) = hashes else { return Err(beyond_limit()) };
         let what = ToSign {
@@ -137,6 +138,7 @@ impl Identity {
             amount: terms.amount,
             order: None,
             payout: Some(Box::new(terms.clone())),
+            request: None,
             until: None,
         };
         Ok(match self.let_sign(who, holder.account, (Action::WithdrawCash, what)).await? {
@@ -170,6 +172,6 @@ fn destination_is_plain(terms: &PayoutTerms) -> bool {
     named && short && !creditor.chars().any(char::is_control) && iban.chars().all(number)
 }
 
-fn own_key() -> Problem {
+pub(super) fn own_key() -> Problem {
     Problem::refused("OWN_KEY", "Only the account's owner has its key: sign with the wallet")
 }

@@ -85,7 +85,8 @@ pub(crate) async fn insert_approval(
 ) -> Result<()> {
     let order = approval.order.as_ref().map(serde_json::to_string).transpose()?;
     let payout = approval.payout.as_ref().map(serde_json::to_string).transpose()?;
-    let terms = order.or(payout);
+    let request = approval.request.as_ref().map(serde_json::to_string).transpose()?;
+    let terms = order.or(payout).or(request);
     query(
         "insert into approval (id, account, community, kind, subject, amount, terms, state, \
          requested_by, requested_at, expires_at) \
@@ -211,18 +212,21 @@ fn read(row: &AnyRow) -> Result<(i64, Approval)> {
     let kind = match kind.as_str() {
         "order" => ApprovalKind::Order,
         "payout" => ApprovalKind::Payout,
+        "request" => ApprovalKind::Request,
         "limit" => ApprovalKind::Limit,
         other => bail!("an approval of the kind {other:?}"),
     };
-    let is_payout = kind == ApprovalKind::Payout;
-    let (order, payout) = if is_payout { (None, terms) } else { (terms, None) };
+    let of = |wanted: ApprovalKind| terms.as_deref().filter(|_| kind == wanted);
+    let (order, payout, request) =
+        (of(ApprovalKind::Order), of(ApprovalKind::Payout), of(ApprovalKind::Request));
     let approval = Approval {
         approval: parsed(row, 1)?,
         account: parsed(row, 2)?,
         kind,
         amount: Money::from_n(row.try_get(4)?),
-        order: order.map(|terms| serde_json::from_str(&terms)).transpose()?,
-        payout: payout.map(|terms| serde_json::from_str(&terms)).transpose()?,
+        order: order.map(serde_json::from_str).transpose()?,
+        payout: payout.map(serde_json::from_str).transpose()?,
+        request: request.map(serde_json::from_str).transpose()?,
         state: match state.as_str() {
             "open" => ApprovalState::Open,
             "approved" => ApprovalState::Approved,

@@ -1,13 +1,13 @@
 //! Four eyes: what one person asks for and another one decides.
 //!
 //! ```text
-//! open ──> approved ──> done     an order, a payout: signed; a limit: in force, at once
+//! open ──> approved ──> done     an order, a payout, a request: signed; a limit: in force, at once
 //!   │ └──> refused
 //!   └────> expired               so does what was approved and not used
 //! ```
 
 use calendar::Timestamp;
-use contracts::{OrderTerms, PayoutTerms};
+use contracts::{AccountRequest, OrderTerms, PayoutTerms};
 use ids::{AccountId, PartyId, Uuid};
 use serde::{Deserialize, Serialize};
 use units::Money;
@@ -26,6 +26,8 @@ pub enum ApprovalKind {
     Order,
     /// To sign one payout to a bank.
     Payout,
+    /// To sign one transfer or mandate.
+    Request,
     /// To raise the limit of what is signed in a day.
     Limit,
 }
@@ -68,6 +70,10 @@ pub struct Approval {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub payout: Option<Box<PayoutTerms>>,
+    /// The transfer or mandate, as it shall be signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub request: Option<Box<AccountRequest>>,
     /// Where it is.
     pub state: ApprovalState,
     /// Who asked.
@@ -95,6 +101,7 @@ impl ApprovalKind {
         match self {
             ApprovalKind::Order => "order",
             ApprovalKind::Payout => "payout",
+            ApprovalKind::Request => "request",
             ApprovalKind::Limit => "limit",
         }
     }
@@ -140,6 +147,7 @@ mod tests {
             amount: Money::ZERO,
             order: None,
             payout: None,
+            request: None,
             state,
             requested_by: PartyId::derived("ada"),
             requested_at: Timestamp::from_seconds(0),

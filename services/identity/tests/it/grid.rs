@@ -23,7 +23,7 @@ fn hash_of(enrolled: &MeterEnrolled, version: u32) -> keys::B256 {
         connection_point: enrolled.connection_point,
         version,
     };
-    enrolment(PLACE.chain_id, PLACE.meters, &request)
+    enrolment(PLACE.chain_id, PLACE.at.meters, &request)
 }
 
 #[actix_web::test]
@@ -141,7 +141,7 @@ async fn an_owner_with_an_own_key_signs_the_enrolment() {
         connection_point: point.parse().unwrap(),
         version: 1,
     };
-    let hash = enrolment(PLACE.chain_id, PLACE.meters, &request);
+    let hash = enrolment(PLACE.chain_id, PLACE.at.meters, &request);
     assert!(asked.text("/detail").contains(&hash.to_string()), "{asked:?}");
     for (signer, status) in [(installer(), 422), (owner, 201)] {
         let mut signed = meter(&point, key);

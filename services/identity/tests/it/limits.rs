@@ -131,7 +131,7 @@ async fn a_large_order_is_signed_when_somebody_else_consents() {
         let signed = home.sign(&terms).await;
         assert_eq!(signed.status, 200, "{signed:?}");
         let signature: Signature = signed.text("/signature").parse().unwrap();
-        let hash = terms.hash(PLACE.chain_id, PLACE.market);
+        let hash = terms.hash(PLACE.chain_id, PLACE.at.market);
         assert_eq!(recover(hash, &signature), Some(terms.account));
     }
     assert_eq!(home.state(&id).await, "done");

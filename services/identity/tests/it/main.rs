@@ -9,6 +9,7 @@ mod limits;
 mod orders;
 mod payouts;
 mod people;
+mod requests;
 mod server;
 mod tokens;
 mod wallet;

@@ -36,7 +36,7 @@ async fn an_order_of_the_own_account_is_signed_by_its_key() {
         let terms = order(&account, &point, side);
         let answer = server.post("/v1/signatures/order", &ada, json!(terms)).await;
         assert_eq!(answer.status, 200, "{answer:?}");
-        let hash = terms.hash(PLACE.chain_id, PLACE.market);
+        let hash = terms.hash(PLACE.chain_id, PLACE.at.market);
         assert_eq!(answer.text("/hash"), hash.to_string());
         let signature: Signature = answer.text("/signature").parse().unwrap();
         assert_eq!(recover(hash, &signature), Some(terms.account));

@@ -37,8 +37,8 @@ async fn sign(server: &Server, token: &str, terms: &PayoutTerms) -> Answer {
 fn check_signed(answer: &Answer, terms: &PayoutTerms) {
     assert_eq!(answer.status, 200, "{answer:?}");
     for (name, hash) in [
-        ("/withdrawal", terms.withdrawal_hash(PLACE.chain_id, PLACE.market).unwrap()),
-        ("/redemption", terms.redemption_hash(PLACE.chain_id, PLACE.token).unwrap()),
+        ("/withdrawal", terms.withdrawal_hash(PLACE.chain_id, PLACE.at.market).unwrap()),
+        ("/redemption", terms.redemption_hash(PLACE.chain_id, PLACE.at.token).unwrap()),
     ] {
         let signature: Signature = answer.text(name).parse().unwrap();
         assert_eq!(recover(hash, &signature), Some(terms.account), "{name}");

@@ -9,6 +9,7 @@ use alloy_primitives::Address;
 use async_trait::async_trait;
 use bus::{Bus, Consumer};
 use calendar::Timestamp;
+use contracts::Deployment;
 use events::{Envelope, Event, identity::*};
 use identity::{Identity, MasterKey, Parts, PasswordCost, Place, Settings};
 use ids::CommunityId;
@@ -23,9 +24,18 @@ pub(crate) const ADMIN: &str = "admin@example.org";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const PLACE: Place = Place {
     chain_id: 7_701,
-    market: Address::repeat_byte(0xaa),
-    token: Address::repeat_byte(0xcc),
-    meters: Address::repeat_byte(0xbb),
+    at: Deployment {
+        token: Address::repeat_byte(0xcc),
+        market: Address::repeat_byte(0xaa),
+        meters: Address::repeat_byte(0xbb),
+        readings: Address::repeat_byte(0xb1),
+        records: Address::repeat_byte(0xb2),
+        challenges: Address::repeat_byte(0xb3),
+        certificates: Address::repeat_byte(0xb4),
+        mandates: Address::repeat_byte(0xb5),
+        exchange: Address::repeat_byte(0xb6),
+        timelock: Address::repeat_byte(0xb7),
+    },
 };
 
 /// Identity, listening.

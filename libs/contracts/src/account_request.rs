@@ -1,0 +1,207 @@
+//! What an account may ask of a contract besides orders and payouts.
+//!
+//! ```text
+//! AccountRequest --typed_data--> wallet ─┐
+//!                --hash--> a held key ───┴─> signature --call--> Call, which anybody may send
+//! ```
+
+use alloy_primitives::{Address, B256, Bytes};
+use alloy_sol_types::SolStruct;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use units::{Money, Overflow, Price};
+
+use crate::calls::{Call, tokens};
+use crate::deployment::Deployment;
+use crate::requests::{CashTransfer, Mandate, cash_transfer, mandate, sol_types};
+
+/// A request that an account signs, and that somebody else sends.
+///
+/// As JSON `{"kind": "transfer", "account": "0x...", ...}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum AccountRequest {
+    /// Free cash goes to another account.
+    Transfer(CashTransfer),
+    /// A delegate may sign orders, inside limits.
+    Mandate(Mandate),
+}
+
+impl AccountRequest {
+    /// What it is, in a word: the tag of its JSON.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            AccountRequest::Transfer(_) => "transfer",
+            AccountRequest::Mandate(_) => "mandate",
+        }
+    }
+
+    /// Whose request it is.
+    pub const fn account(&self) -> Address {
+        match self {
+            AccountRequest::Transfer(of) => of.account,
+            AccountRequest::Mandate(of) => of.account,
+        }
+    }
+
+    /// The last epoch second at which a contract takes it; `None` where that is any.
+    pub const fn expiry(&self) -> Option<u64> {
+        match self {
+            AccountRequest::Transfer(of) => Some(of.expiry),
+            AccountRequest::Mandate(_) => None,
+        }
+    }
+
+    /// The most that it lets go: what is transferred; what a delegate may spend in a day.
+    pub fn amount(&self) -> Result<Money, Overflow> {
+        match self {
+            AccountRequest::Transfer(of) => Ok(of.amount),
+            AccountRequest::Mandate(of) => {
+                let price = i64::try_from(of.buy_price_max).map_err(|_| Overflow)?;
+                Price::from_n_per_wh(price).cost_of(of.quantity_per_day)
+            }
+        }
+    }
+
+    /// What the account signs. Refused where an amount is negative.
+    pub fn hash(&self, chain_id: u64, at: &Deployment) -> Result<B256, Overflow> {
+        match self {
+            AccountRequest::Transfer(of) => cash_transfer(chain_id, at.market, of),
+            AccountRequest::Mandate(of) => Ok(mandate(chain_id, at.mandates, of)),
+        }
+    }
+
+    /// What a wallet is shown and signs (`eth_signTypedData_v4`): the same hash. Refused where an
+    /// amount is negative.
+    pub fn typed_data(&self, chain_id: u64, at: &Deployment) -> Result<Value, Overflow> {
+        let (kind, contract, place, message) = match self {
+            AccountRequest::Transfer(of) => {
+                let message = json!({
+                    "account": of.account, "to": of.to, "amount": tokens(of.amount)?.to_string(),
+                    "nonce": of.nonce.to_string(), "expiry": of.expiry.to_string(),
+                    "sender": of.sender, "link": of.link,
+                });
+                let kind = sol_types::CashTransfer::eip712_encode_type();
+                (kind, "Wattex EnergyMarket", at.market, message)
+            }
+            AccountRequest::Mandate(of) => {
+                let message = json!({
+                    "account": of.account, "delegate": of.delegate, "policy": of.policy,
+                    "until": of.until.to_string(), "buyPriceMax": of.buy_price_max.to_string(),
+                    "sellPriceMin": of.sell_price_min.to_string(),
+                    "quantityPerSlot": of.quantity_per_slot.wh().to_string(),
+                    "quantityPerDay": of.quantity_per_day.wh().to_string(),
+                    "version": of.version.to_string(),
+                });
+                let kind = sol_types::Mandate::eip712_encode_type();
+                (kind, "Wattex TradingMandate", at.mandates, message)
+            }
+        };
+        let domain = json!({
+            "name": contract, "version": "1", "chainId": chain_id, "verifyingContract": place,
+        });
+        Ok(typed_data(&kind, domain, message))
+    }
+
+    /// The call that makes it. Refused where an amount is negative.
+    pub fn call(&self, at: &Deployment, signature: Bytes) -> Result<Call, Overflow> {
+        match self {
+            AccountRequest::Transfer(of) => at.transfer_for(of, signature),
+            AccountRequest::Mandate(of) => Ok(at.grant_mandate_for(of, signature)),
+        }
+    }
+}
+
+/// Typed data as wallets take it, of one struct without others in it (EIP-712).
+fn typed_data(encoded: &str, domain: Value, message: Value) -> Value {
+    let of = |text: &str| -> Vec<Value> {
+        let fields = text.split(',').filter_map(|field| field.split_once(' '));
+        fields.map(|(kind, name)| json!({ "name": name, "type": kind })).collect()
+    };
+    let (name, fields) = encoded.split_once('(').expect("an encoded type has fields");
+    let contract = "string name,string version,uint256 chainId,address verifyingContract";
+    json!({
+        "types": { "EIP712Domain": of(contract), name: of(fields.trim_end_matches(')')) },
+        "primaryType": name,
+        "domain": domain,
+        "message": message,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_dyn_abi::TypedData;
+    use alloy_primitives::U256;
+    use units::Energy;
+
+    use super::*;
+
+    fn place() -> Deployment {
+        Deployment::of(Address::repeat_byte(9))
+    }
+
+    fn transfer() -> CashTransfer {
+        CashTransfer {
+            account: Address::repeat_byte(1),
+            to: Address::repeat_byte(2),
+            amount: Money::from_n(12_500_000_000),
+            nonce: U256::MAX,
+            expiry: u64::MAX,
+            sender: Address::ZERO,
+            link: B256::repeat_byte(3),
+        }
+    }
+
+    fn allowed() -> Mandate {
+        Mandate {
+            account: Address::repeat_byte(1),
+            delegate: Address::repeat_byte(2),
+            policy: B256::repeat_byte(4),
+            until: 1_800_000_000,
+            buy_price_max: 300_000,
+            sell_price_min: 90_000,
+            quantity_per_slot: Energy::from_wh(5_000),
+            quantity_per_day: Energy::from_wh(20_000),
+            version: 3,
+        }
+    }
+
+    #[test]
+    fn a_wallet_signs_what_the_contract_checks() {
+        for request in [AccountRequest::Transfer(transfer()), AccountRequest::Mandate(allowed())] {
+            let typed = request.typed_data(77, &place()).unwrap();
+            let typed: TypedData = serde_json::from_value(typed).unwrap();
+            let hash = typed.eip712_signing_hash().unwrap();
+            assert_eq!(hash, request.hash(77, &place()).unwrap(), "{request:?}");
+            assert_ne!(hash, request.hash(78, &place()).unwrap(), "of another chain");
+        }
+    }
+
+    #[test]
+    fn a_request_is_read_as_it_is_written() {
+        for request in [AccountRequest::Transfer(transfer()), AccountRequest::Mandate(allowed())] {
+            let text = serde_json::to_string(&request).unwrap();
+            assert!(text.contains(&format!("\"kind\":\"{}\"", request.kind())), "{text}");
+            assert_eq!(serde_json::from_str::<AccountRequest>(&text).unwrap(), request);
+        }
+        let more = r#"{"kind":"transfer","more":1}"#;
+        assert!(serde_json::from_str::<AccountRequest>(more).is_err());
+    }
+
+    #[test]
+    fn a_mandate_counts_what_its_delegate_may_spend_in_a_day() {
+        let request = AccountRequest::Mandate(allowed());
+        assert_eq!(request.amount(), Ok(Money::from_n(300_000 * 20_000)));
+        let dear = AccountRequest::Mandate(Mandate { buy_price_max: u64::MAX, ..allowed() });
+        assert_eq!(dear.amount(), Err(Overflow));
+    }
+
+    #[test]
+    fn nothing_negative_is_transferred() {
+        let amount = Money::from_n(-1);
+        let request = AccountRequest::Transfer(CashTransfer { amount, ..transfer() });
+        assert_eq!(request.hash(77, &place()), Err(Overflow));
+        assert_eq!(request.typed_data(77, &place()), Err(Overflow));
+        assert_eq!(request.call(&place(), Bytes::new()), Err(Overflow));
+    }
+}

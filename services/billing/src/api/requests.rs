@@ -1,0 +1,318 @@
+//! Transfers to other accounts, and mandates for delegates.
+
+use access::Action;
+use actix_web::web::{Data, Json, Path, Query};
+use actix_web::{HttpRequest, HttpResponse, get, post};
+use alloy_primitives::Address;
+use calendar::Timestamp;
+use contracts::AccountRequest;
+use ids::{AccountId, RequestId};
+use keys::Signature;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use service::{Page, PageQuery, Principal, Problem, Problems};
+use units::{Energy, Money};
+use utoipa::{IntoParams, ToSchema};
+
+use super::payouts::before;
+use super::{account_of, idempotency_key, may};
+use crate::Billing;
+use crate::app::requests::MandateWish;
+use crate::db::members::{self, Account};
+use crate::db::requests::{self, Request};
+
+/// What an account wants to sign.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum RequestWish {
+    /// Free money goes to another account of the community.
+    Transfer(TransferWish),
+    /// Somebody may sign orders of the account, inside limits.
+    Mandate(MandateTerms),
+}
+
+/// A transfer as it is wished.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TransferWish {
+    /// Who gets it: an account's id or its address.
+    #[schema(example = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8")]
+    to: String,
+    /// How much, in major units.
+    #[schema(example = "12.50")]
+    amount: String,
+}
+
+/// A mandate as it is wished.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MandateTerms {
+    /// Who may sign: an account's id or an address.
+    delegate: String,
+    /// The policy of the orders, 32 bytes; the community's only one when absent.
+    policy: Option<String>,
+    /// Before when; without it the mandate ends.
+    #[schema(format = DateTime)]
+    until: Option<String>,
+    /// The most that an order to buy may pay all in, in 1e-9 currency per Wh; nothing is bought
+    /// without.
+    #[serde(default)]
+    buy_price_max: u64,
+    /// The least that an order to sell may get net, in 1e-9 currency per Wh; nothing is sold
+    /// without.
+    #[serde(default = "no_sale")]
+    sell_price_min: u64,
+    /// The largest order of each side and slot, in Wh.
+    #[serde(default)]
+    quantity_per_slot: u64,
+    /// The most of each side and UTC day, in Wh.
+    #[serde(default)]
+    quantity_per_day: u64,
+}
+
+/// No order's limit reaches it.
+const fn no_sale() -> u64 {
+    u64::MAX
+}
+
+/// What is signed. Nothing is kept of it until it is sent.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct PreparedRequest {
+    /// Which identity signs where it holds the key.
+    #[schema(value_type = Object)]
+    pub(crate) terms: Value,
+    /// What a wallet signs (EIP-712).
+    #[schema(value_type = Object)]
+    pub(crate) typed_data: Value,
+}
+
+/// A request that was signed.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewRequest {
+    /// As it was prepared.
+    #[schema(value_type = Object)]
+    terms: AccountRequest,
+    /// The account's signature, 64 bytes (EIP-2098).
+    signature: String,
+}
+
+/// A request on its way to the chain, or there.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct RequestView {
+    /// The request.
+    #[schema(format = "uuid")]
+    pub(crate) id: String,
+    /// Whose.
+    #[schema(format = "uuid")]
+    pub(crate) account: String,
+    /// What was signed.
+    #[schema(value_type = Object)]
+    pub(crate) terms: Value,
+    /// `sent`, `done` or `failed`.
+    pub(crate) state: String,
+    /// Why it failed, as the contract says now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// When it came.
+    #[schema(format = DateTime)]
+    pub(crate) at: String,
+}
+
+/// Which requests.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RequestsQuery {
+    /// The account; the caller's own when absent, and all of the community for staff.
+    account: Option<String>,
+    /// Only `transfer` or `mandate`.
+    kind: Option<String>,
+    /// Items wanted, 1 to 1000; 100 when absent.
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// What to sign for a transfer or a mandate: by a wallet, or with `/v1/signatures/request` where
+/// the key is held.
+///
+/// A transfer expires a day later. Refused with `AMOUNT` and `RECIPIENT`.
+#[utoipa::path(
+    tag = "billing",
+    request_body = RequestWish,
+    responses((status = 200, body = PreparedRequest), Problems)
+)]
+#[post("/v1/requests/prepare")]
+pub(crate) async fn prepare_request(
+    billing: Data<Billing>,
+    caller: Principal,
+    Json(wish): Json<RequestWish>,
+) -> Result<Json<PreparedRequest>, Problem> {
+    let now = billing.now();
+    let terms = match wish {
+        RequestWish::Transfer(wish) => {
+            let account = own_account(&billing, &caller, Action::TransferCash).await?;
+            let to = address_of(&billing, &account, "to", &wish.to).await?;
+            billing.prepare_transfer(&account, to, amount(&wish.amount)?, now).await?
+        }
+        RequestWish::Mandate(wish) => {
+            let account = own_account(&billing, &caller, Action::GrantMandate).await?;
+            let delegate = address_of(&billing, &account, "delegate", &wish.delegate).await?;
+            let wish = mandate_wish(delegate, &wish)?;
+            billing.prepare_mandate(&account, wish, now).await?
+        }
+    };
+    let beyond = |_| Problem::malformed("amount: too much");
+    let typed_data = terms.typed_data(billing.chain_id, &billing.deployment).map_err(beyond)?;
+    Ok(Json(PreparedRequest { terms: shown(&terms), typed_data }))
+}
+
+/// Sends a signed transfer or mandate.
+///
+/// Repeating a request with the same `Idempotency-Key` answers with the request as it is. Refused
+/// with `AMOUNT`, `RECIPIENT`, `EXPIRED`, `NOT_SIGNED`, `NOT_ENOUGH_FREE` and `REQUESTS_OPEN`.
+#[utoipa::path(
+    tag = "billing",
+    params(("Idempotency-Key" = String, Header, description = "Names the request")),
+    request_body = NewRequest,
+    responses((status = 201, body = RequestView), Problems)
+)]
+#[post("/v1/requests")]
+pub(crate) async fn submit_request(
+    billing: Data<Billing>,
+    caller: Principal,
+    request: HttpRequest,
+    Json(new): Json<NewRequest>,
+) -> Result<HttpResponse, Problem> {
+    let action = match new.terms {
+        AccountRequest::Transfer(_) => Action::TransferCash,
+        AccountRequest::Mandate(_) => Action::GrantMandate,
+    };
+    let account = own_account(&billing, &caller, action).await?;
+    let key = idempotency_key(&request)?;
+    let signature: Signature =
+        new.signature.parse().map_err(|error| Problem::malformed(format!("signature: {error}")))?;
+    let signed = (new.terms, signature);
+    let taken = billing.submit_request(&account, key, signed, billing.now()).await?;
+    Ok(HttpResponse::Created().json(view(&billing, &taken).await?))
+}
+
+/// Transfers and mandates, newest first: the caller's own, or for staff all of the community.
+#[utoipa::path(
+    tag = "billing",
+    params(RequestsQuery),
+    responses((status = 200, body = Page<RequestView>), Problems)
+)]
+#[get("/v1/requests")]
+pub(crate) async fn list_requests(
+    billing: Data<Billing>,
+    caller: Principal,
+    Query(query): Query<RequestsQuery>,
+) -> Result<Json<Page<RequestView>>, Problem> {
+    let everybody = query.account.is_none() && may(&caller, Action::ReadAccount, None);
+    let account: Option<AccountId> = match everybody {
+        true => None,
+        false => Some(account_of(&billing, &caller, query.account.as_deref()).await?.account),
+    };
+    let kind = query.kind.as_deref();
+    if kind.is_some_and(|kind| !["transfer", "mandate"].contains(&kind)) {
+        return Err(Problem::malformed("kind: transfer or mandate"));
+    }
+    let limit = PageQuery { limit: query.limit, cursor: None }.limit();
+    let before = before(query.cursor.as_deref())?;
+    let of = (caller.community, account);
+    let found = requests::page(&billing.db, of, kind, before, limit).await?;
+    let full = found.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = found.last().filter(|_| full).map(|(number, _)| number.to_string());
+    let mut items = Vec::with_capacity(found.len());
+    for (_, request) in &found {
+        items.push(view(&billing, request).await?);
+    }
+    Ok(Json(Page { items, next }))
+}
+
+/// One transfer or mandate. For whose it is, and for staff.
+#[utoipa::path(
+    tag = "billing",
+    params(("id" = String, Path, description = "The request")),
+    responses((status = 200, body = RequestView), Problems)
+)]
+#[get("/v1/requests/{id}")]
+pub(crate) async fn get_request(
+    billing: Data<Billing>,
+    caller: Principal,
+    id: Path<String>,
+) -> Result<Json<RequestView>, Problem> {
+    let id: RequestId = id.parse().map_err(|_| Problem::not_found("request"))?;
+    let found = requests::find(&billing.db, caller.community, id).await?;
+    let visible = found.filter(|found| may(&caller, Action::ReadAccount, Some(found.account)));
+    let found = visible.ok_or_else(|| Problem::not_found("request"))?;
+    Ok(Json(view(&billing, &found).await?))
+}
+
+async fn view(billing: &Billing, request: &Request) -> Result<RequestView, Problem> {
+    Ok(RequestView {
+        id: request.id.to_string(),
+        account: request.account.to_string(),
+        terms: shown(&request.terms),
+        state: request.state.name().to_owned(),
+        reason: billing.reason_of(request).await?,
+        at: request.at.to_string(),
+    })
+}
+
+fn shown(terms: &AccountRequest) -> Value {
+    serde_json::to_value(terms).expect("terms are plain data with text keys")
+}
+
+/// The caller's own account, where the caller may do `action` with it.
+async fn own_account(
+    billing: &Billing,
+    caller: &Principal,
+    action: Action,
+) -> Result<Account, Problem> {
+    let own = caller.own_account()?;
+    if !may(caller, action, Some(own)) {
+        return Err(Problem::forbidden());
+    }
+    let account = members::account(&billing.db, own).await?;
+    let account = account.filter(|account| account.community == caller.community);
+    account.ok_or_else(|| Problem::not_found("account"))
+}
+
+/// The address that is named, or that the named account of the community has.
+async fn address_of(
+    billing: &Billing,
+    account: &Account,
+    field: &str,
+    named: &str,
+) -> Result<Address, Problem> {
+    if let Ok(address) = named.parse() {
+        return Ok(address);
+    }
+    let unknown = || Problem::malformed(format!("{field}: an account's id or an address"));
+    let id: AccountId = named.parse().map_err(|_| unknown())?;
+    let found = members::account(&billing.db, id).await?;
+    let found = found.filter(|found| found.community == account.community);
+    let nobody = || Problem::refused("RECIPIENT", "The community has no such account");
+    Ok(found.ok_or_else(nobody)?.address)
+}
+
+fn mandate_wish(delegate: Address, wish: &MandateTerms) -> Result<MandateWish, Problem> {
+    let policy = wish.policy.as_deref().map(str::parse).transpose();
+    let until = wish.until.as_deref().map(str::parse::<Timestamp>).transpose();
+    Ok(MandateWish {
+        delegate,
+        policy: policy.map_err(|error| Problem::malformed(format!("policy: {error}")))?,
+        until: until.map_err(|error| Problem::malformed(format!("until: {error}")))?,
+        buy_price_max: wish.buy_price_max,
+        sell_price_min: wish.sell_price_min,
+        quantity_per_slot: Energy::from_wh(wish.quantity_per_slot),
+        quantity_per_day: Energy::from_wh(wish.quantity_per_day),
+    })
+}
+
+fn amount(text: &str) -> Result<Money, Problem> {
+    serde_json::from_value(text.into())
+        .map_err(|error| Problem::malformed(format!("amount: {error}")))
+}

@@ -1,0 +1,286 @@
+//! An account gives cash to another one, or lets a delegate sign orders.
+//!
+//! What is asked for is signed by the account: by its owner's wallet, or by identity where the key
+//! is held there. Here it is checked, kept and sent once; the contracts check it again.
+
+use alloy_primitives::{Address, B256, U256};
+use anyhow::{Error, Result};
+use calendar::Timestamp;
+use contracts::bindings::TradingMandate;
+use contracts::requests::{CashTransfer, Mandate};
+use contracts::{AccountRequest, SolCall};
+use ids::RequestId;
+use keys::Signature;
+use rand::TryRngCore;
+use rand::rngs::OsRng;
+use service::Problem;
+use units::{Energy, Money};
+
+use super::payouts::check_signed;
+use crate::Billing;
+use crate::db::members::{self, Account};
+use crate::db::payouts;
+use crate::db::requests::{self, Request, RequestState};
+use crate::domain::journal;
+
+/// Requests of an account that may be on their way at the same time.
+const REQUESTS_OPEN_MAX: i64 = 16;
+/// Seconds from preparing a transfer to its expiry.
+pub(crate) const TRANSFER_SECONDS: i64 = 24 * 3600;
+/// The longest that a mandate may last, in seconds: five years.
+pub(crate) const MANDATE_SECONDS_MAX: i64 = 5 * 366 * 24 * 3600;
+const REQUEST_GAS: u64 = 250_000;
+
+/// What a delegate may do, as an account wishes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MandateWish {
+    pub(crate) delegate: Address,
+    /// The community's only one where it is not said.
+    pub(crate) policy: Option<B256>,
+    /// `None` ends the mandate.
+    pub(crate) until: Option<Timestamp>,
+    /// In 1e-9 currency per Wh.
+    pub(crate) buy_price_max: u64,
+    /// In 1e-9 currency per Wh.
+    pub(crate) sell_price_min: u64,
+    pub(crate) quantity_per_slot: Energy,
+    pub(crate) quantity_per_day: Energy,
+}
+
+impl Billing {
+    /// What `account` signs to give `amount` to `to`, until a day from `now` on.
+    ///
+    /// # Errors
+    /// A [`Problem`] for nothing or less, and where nobody of the community has that address.
+    pub(crate) async fn prepare_transfer(
+        &self,
+        account: &Account,
+        to: Address,
+        amount: Money,
+        now: Timestamp,
+    ) -> Result<AccountRequest> {
+        self.check_transfer(account, to, amount).await?;
+        let mut nonce = [0; 32];
+        OsRng.try_fill_bytes(&mut nonce)?;
+        Ok(AccountRequest::Transfer(CashTransfer {
+            account: account.address,
+            to,
+            amount,
+            nonce: U256::from_be_bytes(nonce),
+            expiry: now.plus_seconds(TRANSFER_SECONDS).unsigned(),
+            sender: Address::ZERO,
+            link: B256::ZERO,
+        }))
+    }
+
+    /// What `account` signs to let a delegate sign orders under its community's policy.
+    ///
+    /// # Errors
+    /// A [`Problem`] for limits that nothing fits in, and for a time that is over or too far away.
+    pub(crate) async fn prepare_mandate(
+        &self,
+        account: &Account,
+        wish: MandateWish,
+        now: Timestamp,
+    ) -> Result<AccountRequest> {
+        check_until(wish.until, now)?;
+        let policy = self.policy_of(account, wish.policy).await?;
+        let granted = self.mandate(account.address, wish.delegate).await?;
+        let mandate = Mandate {
+            account: account.address,
+            delegate: wish.delegate,
+            policy,
+            until: wish.until.map_or(0, Timestamp::unsigned),
+            buy_price_max: wish.buy_price_max,
+            sell_price_min: wish.sell_price_min,
+            quantity_per_slot: wish.quantity_per_slot,
+            quantity_per_day: wish.quantity_per_day,
+            // Not one that is signed and on its way: later wishes are later versions.
+            version: granted.version.saturating_add(1).max(now.unsigned()),
+        };
+        check_mandate(&mandate)?;
+        Ok(AccountRequest::Mandate(mandate))
+    }
+
+    /// The policy of an account's community that is named, or its only one.
+    async fn policy_of(&self, account: &Account, named: Option<B256>) -> Result<B256, Problem> {
+        let state = self.state.lock().await;
+        let mut own = state.policies.iter().filter(|(id, policy)| {
+            policy.community == account.community && named.is_none_or(|named| named == **id)
+        });
+        match (own.next(), own.next()) {
+            (None, _) => Err(Problem::not_found("policy")),
+            (Some((id, _)), None) => Ok(*id),
+            (Some(_), Some(_)) => Err(Problem::malformed("policy: the community has several")),
+        }
+    }
+
+    /// What an account lets a delegate sign, by the newest block.
+    pub(crate) async fn mandate(
+        &self,
+        account: Address,
+        delegate: Address,
+    ) -> Result<TradingMandate::Mandate> {
+        let question = TradingMandate::mandateOfCall { account, delegate }.abi_encode();
+        let mandates = self.deployment.mandates;
+        let answer = client::call(&*self.node, mandates, question.into(), "latest").await;
+        let unknown = |_| Problem::unavailable("no node says what the account has granted");
+        let answer = answer.map_err(unknown)?;
+        Ok(TradingMandate::mandateOfCall::abi_decode_returns(&answer)?)
+    }
+
+    /// Takes a signed request and sends it. The same `key` with the same content is taken once.
+    ///
+    /// # Errors
+    /// A [`Problem`] as [`Billing::prepare_transfer`] and [`Billing::prepare_mandate`], where the
+    /// signature is not the account's, for more than it has, for one that only somebody else may
+    /// send or that expires, for too many at the same time, and for a key that came with other
+    /// content.
+    pub(crate) async fn submit_request(
+        &self,
+        account: &Account,
+        key: &str,
+        (terms, signature): (AccountRequest, Signature),
+        now: Timestamp,
+    ) -> Result<Request> {
+        self.check_request(account, &terms, now).await?;
+        let hash = terms.hash(self.chain_id, &self.deployment)?;
+        check_signed(account.address, hash, &signature, terms.kind())?;
+        let free = {
+            let state = self.state.lock().await;
+            -state.book.balance(&journal::Account::Wallet(account.address))
+        };
+        let request = Request {
+            id: RequestId::derived(&hash.to_string()),
+            community: account.community,
+            account: account.account,
+            terms,
+            signature,
+            at: now,
+            state: RequestState::Sent,
+        };
+        let call = self.call_of(&request)?;
+        let transaction = self.transaction(requests::cause(request.id), call, REQUEST_GAS);
+        let (operator, key) = (self.operator.clone(), key.to_owned());
+        self.db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    if let Some(kept) = requests::of_key(tx, request.account, &key).await? {
+                        return same(kept, &request);
+                    }
+                    if requests::is_known(tx, request.id).await? {
+                        let problem = Problem::conflict("this request came with another key");
+                        return Err(Error::from(problem));
+                    }
+                    let (count, given) = requests::open(tx, request.account).await?;
+                    if count >= REQUESTS_OPEN_MAX {
+                        let title = format!("{REQUESTS_OPEN_MAX} requests are under way");
+                        return Err(Problem::refused("REQUESTS_OPEN", title).into());
+                    }
+                    if let AccountRequest::Transfer(of) = &request.terms {
+                        let (_, asked) = payouts::open(tx, request.account).await?;
+                        let left = free - i128::from(asked.n()) - i128::from(given.n());
+                        if left < i128::from(of.amount.n()) {
+                            let title = "The account has not so much free money";
+                            return Err(Problem::refused("NOT_ENOUGH_FREE", title).into());
+                        }
+                    }
+                    requests::put(tx, &key, &request).await?;
+                    operator.enqueue(tx, &transaction).await?;
+                    Ok(request)
+                })
+            })
+            .await
+    }
+
+    /// The call that makes a request.
+    pub(crate) fn call_of(&self, request: &Request) -> Result<contracts::Call> {
+        let signature = request.signature.as_bytes().to_vec().into();
+        Ok(request.terms.call(&self.deployment, signature)?)
+    }
+
+    /// Why a request failed, as the contract says now.
+    pub(crate) async fn reason_of(&self, request: &Request) -> Result<Option<String>> {
+        match request.state {
+            RequestState::Failed => Ok(Some(self.reason(self.call_of(request)?).await)),
+            RequestState::Sent | RequestState::Done => Ok(None),
+        }
+    }
+
+    async fn check_request(
+        &self,
+        account: &Account,
+        terms: &AccountRequest,
+        now: Timestamp,
+    ) -> Result<()> {
+        if terms.account() != account.address {
+            return Err(Problem::malformed("account: the caller's own").into());
+        }
+        if terms.expiry().is_some_and(|expiry| expiry <= now.unsigned()) {
+            return Err(Problem::refused("EXPIRED", "No contract takes this any more").into());
+        }
+        match terms {
+            AccountRequest::Transfer(of) => {
+                let sender = of.sender == Address::ZERO || of.sender == self.operator();
+                if !sender {
+                    return Err(Problem::malformed("sender: somebody else may send it").into());
+                }
+                self.check_transfer(account, of.to, of.amount).await
+            }
+            AccountRequest::Mandate(of) => {
+                let until = i64::try_from(of.until).unwrap_or(i64::MAX);
+                let until = (until > 0).then(|| Timestamp::from_seconds(until));
+                check_until(until, now)?;
+                Ok(check_mandate(of)?)
+            }
+        }
+    }
+
+    async fn check_transfer(&self, account: &Account, to: Address, amount: Money) -> Result<()> {
+        if amount <= Money::ZERO {
+            let title = "A transfer is of more than nothing";
+            return Err(Problem::refused("AMOUNT", title).into());
+        }
+        let members = members::accounts(&self.db).await?;
+        let known = members.iter().any(|member| {
+            member.address == to
+                && member.community == account.community
+                && member.account != account.account
+        });
+        if !known {
+            let title = "Nobody else of the community has this address";
+            return Err(Problem::refused("RECIPIENT", title).into());
+        }
+        Ok(())
+    }
+}
+
+/// The answer to a request that was taken before.
+fn same(kept: Request, request: &Request) -> Result<Request> {
+    if kept.id == request.id {
+        return Ok(kept);
+    }
+    Err(Problem::conflict("another request has this key").into())
+}
+
+/// A mandate ends, and not before it began.
+fn check_until(until: Option<Timestamp>, now: Timestamp) -> Result<(), Problem> {
+    let last = now.plus_seconds(MANDATE_SECONDS_MAX);
+    if until.is_none_or(|until| now < until && until <= last) {
+        return Ok(());
+    }
+    Err(Problem::malformed("until: later than now, and at most five years"))
+}
+
+/// An order fits into it, unless it only ends another one.
+fn check_mandate(of: &Mandate) -> Result<(), Problem> {
+    if of.delegate == Address::ZERO || of.delegate == of.account {
+        return Err(Problem::malformed("delegate: another address"));
+    }
+    let fits = of.quantity_per_slot > Energy::ZERO && of.quantity_per_day >= of.quantity_per_slot;
+    if of.until > 0 && !fits {
+        let detail = "quantity_per_slot: more than 0; quantity_per_day: at least as much";
+        return Err(Problem::malformed(detail));
+    }
+    Ok(())
+}

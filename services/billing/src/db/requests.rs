@@ -1,0 +1,167 @@
+//! Transfers and mandates that accounts signed. A row is never changed: how its transaction stands
+//! is kept by the relay.
+
+use anyhow::{Context, Result, bail};
+use calendar::Timestamp;
+use contracts::AccountRequest;
+use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query};
+use ids::{AccountId, CommunityId, RequestId};
+use keys::Signature;
+use units::Money;
+
+/// A request as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) id: RequestId,
+    pub(crate) community: CommunityId,
+    pub(crate) account: AccountId,
+    pub(crate) terms: AccountRequest,
+    pub(crate) signature: Signature,
+    pub(crate) at: Timestamp,
+    pub(crate) state: RequestState,
+}
+
+/// How far a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RequestState {
+    /// On its way to a block.
+    Sent,
+    /// In a block.
+    Done,
+    /// The contract refused it, in a block.
+    Failed,
+}
+
+impl RequestState {
+    /// Its name in answers.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            RequestState::Sent => "sent",
+            RequestState::Done => "done",
+            RequestState::Failed => "failed",
+        }
+    }
+}
+
+const SELECT: &str = "select account_request.number, id, community, account, terms, signature, at, \
+    status from account_request join chain_tx on chain_tx.cause = 'request/' || id";
+
+/// What the transaction of a request follows from. The statements here say so too.
+pub(crate) fn cause(request: RequestId) -> String {
+    format!("request/{request}")
+}
+
+/// Keeps a request under its account's key.
+pub(crate) async fn put(tx: &mut Tx, key: &str, request: &Request) -> Result<()> {
+    let amount = match &request.terms {
+        AccountRequest::Transfer(of) => of.amount,
+        AccountRequest::Mandate(_) => Money::ZERO,
+    };
+    let row = vec![
+        Cell::Text(request.id.to_string()),
+        Cell::Text(request.community.to_string()),
+        Cell::Text(request.account.to_string()),
+        Cell::from(key),
+        Cell::from(request.terms.kind()),
+        Cell::Int(amount.n()),
+        Cell::Text(serde_json::to_string(&request.terms)?),
+        Cell::Text(request.signature.to_string()),
+        Cell::Int(request.at.seconds()),
+    ];
+    let insert = "insert into account_request (id, community, account, key, kind, amount, terms, \
+                  signature, at)";
+    insert_rows(tx, insert, 9, vec![row], "").await.context("keeping a request")?;
+    Ok(())
+}
+
+/// The request that an account made under this key.
+pub(crate) async fn of_key(tx: &mut Tx, account: AccountId, key: &str) -> Result<Option<Request>> {
+    let row = query(AssertSqlSafe(format!("{SELECT} where account = $1 and key = $2")))
+        .bind(account.to_string())
+        .bind(key.to_owned())
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(row.as_ref().map(parse).transpose()?.map(|(_, request)| request))
+}
+
+/// Whether there is a request with this id.
+pub(crate) async fn is_known(tx: &mut Tx, id: RequestId) -> Result<bool> {
+    let row = query("select 1 from account_request where id = $1")
+        .bind(id.to_string())
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(row.is_some())
+}
+
+/// How many requests of an account are on their way, and how much they transfer.
+pub(crate) async fn open(tx: &mut Tx, account: AccountId) -> Result<(i64, Money)> {
+    let row = query(
+        "select count(*), cast(coalesce(sum(amount), 0) as bigint) from account_request \
+         join chain_tx on chain_tx.cause = 'request/' || id where account = $1 and status = 0",
+    )
+    .bind(account.to_string())
+    .fetch_one(tx.conn())
+    .await
+    .context("counting requests")?;
+    Ok((row.try_get(0)?, Money::from_n(row.try_get(1)?)))
+}
+
+/// Requests of a community, or of one account there, newest first, each with its place.
+pub(crate) async fn page(
+    db: &Db,
+    (community, account): (CommunityId, Option<AccountId>),
+    kind: Option<&str>,
+    before: i64,
+    limit: u32,
+) -> Result<Vec<(i64, Request)>> {
+    let sql = format!(
+        "{SELECT} where community = $1 and ($2 = '' or account = $2) and ($3 = '' or kind = $3) \
+         and account_request.number < $4 order by account_request.number desc limit $5"
+    );
+    let rows = query(AssertSqlSafe(sql))
+        .bind(community.to_string())
+        .bind(account.map(|account| account.to_string()).unwrap_or_default())
+        .bind(kind.unwrap_or_default().to_owned())
+        .bind(before)
+        .bind(i64::from(limit))
+        .fetch_all(db.read())
+        .await
+        .context("reading requests")?;
+    rows.iter().map(parse).collect()
+}
+
+/// One request.
+pub(crate) async fn find(
+    db: &Db,
+    community: CommunityId,
+    id: RequestId,
+) -> Result<Option<Request>> {
+    let row = query(AssertSqlSafe(format!("{SELECT} where community = $1 and id = $2")))
+        .bind(community.to_string())
+        .bind(id.to_string())
+        .fetch_optional(db.read())
+        .await
+        .context("reading a request")?;
+    Ok(row.as_ref().map(parse).transpose()?.map(|(_, request)| request))
+}
+
+fn parse(row: &AnyRow) -> Result<(i64, Request)> {
+    let text = |place: usize| row.try_get::<String, _>(place);
+    let status: i64 = row.try_get(7)?;
+    let request = Request {
+        id: text(1)?.parse()?,
+        community: text(2)?.parse()?,
+        account: text(3)?.parse()?,
+        terms: serde_json::from_str(&text(4)?)?,
+        signature: text(5)?.parse()?,
+        at: Timestamp::from_seconds(row.try_get(6)?),
+        // By 10 higher once the block is final (`client::SCHEMA`).
+        state: match status % 10 {
+            0 => RequestState::Sent,
+            1 => RequestState::Done,
+            2 => RequestState::Failed,
+            other => bail!("a transaction with the status {other}"),
+        },
+    };
+    Ok((row.try_get(0)?, request))
+}

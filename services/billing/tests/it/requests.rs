@@ -1,0 +1,150 @@
+//! Cash to another account, and mandates: signed, sent once, followed.
+
+use actix_web::http::StatusCode;
+use contracts::bindings::TradingMandate;
+use contracts::{AccountRequest, SolCall};
+use serde_json::{Value, json};
+use units::Energy;
+
+use crate::service::Running;
+use crate::town::*;
+
+/// A town in which heron has 25.
+async fn town() -> Running {
+    let mut town = Running::start().await;
+    town.found().await;
+    town.deposit(HERON, "1").await;
+    town
+}
+
+async fn prepared(town: &Running, wish: Value) -> AccountRequest {
+    let (status, prepared) = town.post("heron", "/v1/requests/prepare", "", wish).await;
+    assert_eq!(status, StatusCode::OK, "{prepared}");
+    serde_json::from_value(prepared["terms"].clone()).unwrap()
+}
+
+fn signed(terms: &AccountRequest, by: &str) -> Value {
+    let hash = terms.hash(CHAIN_ID, &deployment()).unwrap();
+    json!({ "terms": terms, "signature": key(by).sign(hash) })
+}
+
+fn transfer(amount: &str) -> Value {
+    json!({ "kind": "transfer", "to": OTTER.account().to_string(), "amount": amount })
+}
+
+async fn send(town: &Running, key: &str, body: Value) -> (StatusCode, Value) {
+    town.post("heron", "/v1/requests", key, body).await
+}
+
+async fn free(town: &Running, who: &str) -> String {
+    town.get(who, "/v1/wallet").await["free"].as_str().unwrap().to_owned()
+}
+
+#[actix_web::test]
+async fn cash_goes_to_a_neighbour_once_and_the_books_follow() {
+    let mut town = town().await;
+    let terms = prepared(&town, transfer("10.5")).await;
+    let (status, sent) = send(&town, "a", signed(&terms, "heron")).await;
+    assert_eq!((status, &sent["state"]), (StatusCode::CREATED, &json!("sent")), "{sent}");
+    let (_, again) = send(&town, "a", signed(&terms, "heron")).await;
+    assert_eq!(again, sent);
+    let (status, _) = send(&town, "b", signed(&terms, "heron")).await;
+    assert_eq!(status, StatusCode::CONFLICT, "the same under another key");
+    town.settle().await;
+    assert_eq!(
+        (free(&town, "heron").await, free(&town, "otter").await),
+        ("14.5".into(), "10.5".into())
+    );
+    let path = format!("/v1/requests/{}", sent["id"].as_str().unwrap());
+    assert_eq!(town.get("heron", &path).await["state"], "done");
+    for who in ["heron", "otter"] {
+        let statement = town.get(who, "/v1/statement?limit=1").await;
+        assert_eq!(statement["items"][0]["what"], "transferred", "{statement}");
+    }
+    let listed = town.get("heron", "/v1/requests?kind=transfer").await;
+    assert_eq!(listed["items"][0]["id"], sent["id"]);
+    assert_eq!(town.get("otter", "/v1/requests").await["items"], json!([]));
+    town.in_order().await;
+}
+
+#[actix_web::test]
+async fn a_transfer_that_cannot_be_is_refused() {
+    let mut town = town().await;
+    for (wish, code) in [
+        (transfer("0"), "AMOUNT"),
+        (transfer("-1"), "AMOUNT"),
+        (transfer("x"), "MALFORMED"),
+        (json!({ "kind": "transfer", "to": "nobody", "amount": "1" }), "MALFORMED"),
+        (json!({ "kind": "transfer", "to": key("x").address(), "amount": "1" }), "RECIPIENT"),
+        (
+            json!({ "kind": "transfer", "to": HERON.account().to_string(), "amount": "1" }),
+            "RECIPIENT",
+        ),
+        (json!({ "kind": "gift", "to": OTTER.account().to_string(), "amount": "1" }), "MALFORMED"),
+    ] {
+        let (_, problem) = town.post("heron", "/v1/requests/prepare", "", wish.clone()).await;
+        assert_eq!(problem["code"], code, "{wish}");
+    }
+    let too_much = prepared(&town, transfer("25.000000001")).await;
+    let (_, problem) = send(&town, "a", signed(&too_much, "heron")).await;
+    assert_eq!(problem["code"], "NOT_ENOUGH_FREE");
+    let good = prepared(&town, transfer("15")).await;
+    let (_, problem) = send(&town, "a", signed(&good, "otter")).await;
+    assert_eq!(problem["code"], "NOT_SIGNED");
+    let (status, _) = send(&town, "a", signed(&good, "heron")).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let other = prepared(&town, transfer("15")).await;
+    let (_, problem) = send(&town, "b", signed(&other, "heron")).await;
+    assert_eq!(problem["code"], "NOT_ENOUGH_FREE", "the first is on its way");
+    let (status, _) = town.post("otter", "/v1/requests", "c", signed(&other, "heron")).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "of somebody else");
+    let later = town.now.plus_seconds(25 * HOUR);
+    town.move_to(later);
+    let (_, problem) = send(&town, "b", signed(&other, "heron")).await;
+    assert_eq!(problem["code"], "EXPIRED");
+}
+
+#[actix_web::test]
+async fn a_mandate_is_granted_and_ended() {
+    let mut town = town().await;
+    let until = town.now.plus_seconds(30 * 24 * HOUR);
+    let wish = json!({
+        "kind": "mandate", "delegate": OTTER.account().to_string(), "until": until.to_string(),
+        "buy_price_max": 300_000, "sell_price_min": 90_000,
+        "quantity_per_slot": 5_000, "quantity_per_day": 20_000,
+    });
+    let terms = prepared(&town, wish.clone()).await;
+    let (status, _) = send(&town, "a", signed(&terms, "heron")).await;
+    assert_eq!(status, StatusCode::CREATED);
+    town.settle().await;
+    let granted = mandate(&town).await;
+    assert_eq!((granted.until, granted.buyPriceMax), (until.unsigned(), 300_000));
+    assert_eq!(granted.quantityPerDay, Energy::from_wh(20_000).wh());
+    let end = json!({ "kind": "mandate", "delegate": OTTER.account().to_string() });
+    let terms = prepared(&town, end).await;
+    let (status, _) = send(&town, "b", signed(&terms, "heron")).await;
+    assert_eq!(status, StatusCode::CREATED);
+    town.settle().await;
+    assert_eq!(mandate(&town).await.until, 0);
+    for (name, value) in [
+        ("until", json!(town.now.to_string())),
+        ("until", json!("2036-01-01T00:00:00Z")),
+        ("delegate", json!(HERON.account().to_string())),
+        ("quantity_per_slot", json!(20_001)),
+        ("policy", json!("0x12")),
+    ] {
+        let mut wish = wish.clone();
+        wish[name] = value;
+        let (_, problem) = town.post("heron", "/v1/requests/prepare", "", wish).await;
+        assert_eq!(problem["code"], "MALFORMED", "{name}");
+    }
+}
+
+/// What heron lets otter sign, as the chain has it.
+async fn mandate(town: &Running) -> TradingMandate::Mandate {
+    let question =
+        TradingMandate::mandateOfCall { account: HERON.address(), delegate: OTTER.address() };
+    let at = deployment().mandates;
+    let answer = client::call(&*town.node, at, question.abi_encode().into(), "latest").await;
+    TradingMandate::mandateOfCall::abi_decode_returns(&answer.unwrap()).unwrap()
+}

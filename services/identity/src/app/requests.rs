@@ -1,0 +1,94 @@
+//! Signing transfers and mandates with held keys.
+
+use access::Action;
+use alloy_primitives::{Address, B256};
+use anyhow::Context;
+use calendar::Timestamp;
+use contracts::AccountRequest;
+use keys::Signature;
+use serde::Serialize;
+use service::{Principal, Problem};
+use units::Money;
+use utoipa::ToSchema;
+
+use super::approvals::ToSign;
+use super::limits::beyond_limit;
+use super::orders::{Signing, own_key};
+use crate::Identity;
+use crate::db::people;
+use crate::domain::approvals::ApprovalKind;
+
+/// A signature of a transfer or a mandate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SignedRequest {
+    /// What was signed.
+    #[schema(value_type = String)]
+    pub hash: B256,
+    /// Over the hash, 64 bytes (EIP-2098).
+    #[schema(value_type = String)]
+    pub signature: Signature,
+}
+
+impl Identity {
+    /// Signs a transfer or a mandate with the held key of the caller's account.
+    ///
+    /// Refused with 403 for another's account, `OWN_KEY` when only the owner has the key, `AMOUNT`
+    /// for a transfer of nothing, `EXPIRED` when no contract takes it any more, `SIGNING_LIMIT`
+    /// when it is more than is signed in a day; a large one with `APPROVAL_REFUSED`, and with
+    /// `APPROVALS_OPEN` when too many requests of the account wait.
+    pub async fn sign_request(
+        &self,
+        who: &Principal,
+        request: &AccountRequest,
+    ) -> Result<Signing<SignedRequest>, Problem> {
+        let mut conn = self.db.read().acquire().await.context("looking for an account")?;
+        let holder = people::holder_of_address(&mut conn, request.account()).await?;
+        drop(conn);
+        let holder = holder.ok_or_else(|| Problem::not_found("account"))?;
+        let (thing, about) = (self.thing_of(holder.account), holder.account.to_string());
+        let action = match request {
+            AccountRequest::Transfer(_) => Action::TransferCash,
+            AccountRequest::Mandate(_) => Action::GrantMandate,
+        };
+        self.require(who, action, thing, &about).await?;
+        check_sense(request)?;
+        let expires = request
+            .expiry()
+            .map(|expiry| Timestamp::from_seconds(i64::try_from(expiry).unwrap_or(i64::MAX)));
+        if expires.is_some_and(|expires| expires <= self.clock.now()) {
+            return Err(Problem::refused("EXPIRED", "No contract takes this any more"));
+        }
+        let key = self.held_key(&holder)?.ok_or_else(own_key)?;
+        let hash = request.hash(self.place.chain_id, &self.place.at);
+        let (Ok(hash), Ok(amount)) = (hash, request.amount()) else { return Err(beyond_limit()) };
+        let what = ToSign {
+            kind: ApprovalKind::Request,
+            hash,
+            amount,
+            order: None,
+            payout: None,
+            request: Some(Box::new(request.clone())),
+            until: expires,
+        };
+        Ok(match self.let_sign(who, holder.account, (action, what)).await? {
+            None => Signing::Signed(SignedRequest { hash, signature: key.sign(hash) }),
+            Some(approval) => Signing::Waits(approval),
+        })
+    }
+}
+
+/// Refuses what cannot be meant.
+fn check_sense(request: &AccountRequest) -> Result<(), Problem> {
+    let another = |name: &str, address: Address, account: Address| {
+        let sensible = address != Address::ZERO && address != account;
+        let malformed = || Problem::malformed(format!("{name}: another account"));
+        sensible.then_some(()).ok_or_else(malformed)
+    };
+    match request {
+        AccountRequest::Transfer(of) if of.amount <= Money::ZERO => {
+            Err(Problem::refused("AMOUNT", "A transfer is of more than nothing"))
+        }
+        AccountRequest::Transfer(of) => another("to", of.to, of.account),
+        AccountRequest::Mandate(of) => another("delegate", of.delegate, of.account),
+    }
+}
