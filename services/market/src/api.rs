@@ -7,6 +7,7 @@ mod limits;
 mod mechanisms;
 mod orders;
 mod relay;
+mod rules;
 mod settings;
 mod slots;
 mod stop;
@@ -54,6 +55,10 @@ pub fn routes(
             .service(stop::start_trading)
             .service(mechanisms::list_mechanisms)
             .service(mechanisms::choose_mechanism)
+            .service(rules::list_rules)
+            .service(rules::set_rule)
+            .service(rules::end_rule)
+            .service(rules::list_mandates)
             .service(relay::list_market_transactions);
     }
 }

@@ -7,6 +7,8 @@
 mod announce;
 mod batch;
 mod desk;
+mod rules;
 
 pub(crate) use desk::Tools;
 pub use desk::{Applied, COMMANDS_MAX, Desk, Refused};
+pub use rules::RuleRefusal;

@@ -3,17 +3,18 @@
 //! ```text
 //! cleared slot --> clear(Posted), then settle(FillBatch) for each batch    one sender, nonce order
 //! logs         --> movements of free cash, trades that are settled or skipped for good, nonces
-//!                  that accounts have ended
+//!                  that accounts have ended, mandates that they have granted
 //! ```
 
 use std::collections::HashMap;
 
 use alloy_primitives::{B256, U256};
 use client::{TRANSACTION_GAS_MAX, Transaction};
-use contracts::bindings::EnergyMarket;
+use contracts::bindings::{EnergyMarket, TradingMandate};
+use contracts::requests::Mandate;
 use contracts::{BATCH_FILLS, Call, Clearing, ContractEvent, Deployment, Posted, Signature, Skip};
 use events::ledger::Log;
-use units::{Money, Price};
+use units::{Energy, Money, Price};
 
 use crate::domain::{Accepted, ClearedSlot, Exchange, Movement, Parameters};
 
@@ -115,12 +116,36 @@ fn moved(deployment: &Deployment, log: &Log) -> Vec<Movement> {
         Some(ContractEvent::FillSkipped(event)) => {
             vec![Movement::Ended { trade: event.trade, settled: false }]
         }
+        Some(ContractEvent::MandateGranted(event)) => vec![Movement::Mandated(granted(&event))],
         Some(ContractEvent::OrderCancelled(event)) => {
             vec![Movement::NonceEnded { address: event.account, nonce: event.nonce }]
         }
         // A withdrawal left free cash when it was asked for, and what is reconciled is locked until
         // its day is released.
         _ => Vec::new(),
+    }
+}
+
+fn granted(event: &TradingMandate::MandateGranted) -> Mandate {
+    let TradingMandate::Mandate {
+        policy,
+        until,
+        buyPriceMax,
+        sellPriceMin,
+        quantityPerSlot,
+        quantityPerDay,
+        version,
+    } = event.mandate;
+    Mandate {
+        account: event.account,
+        delegate: event.delegate,
+        policy,
+        until,
+        buy_price_max: buyPriceMax,
+        sell_price_min: sellPriceMin,
+        quantity_per_slot: Energy::from_wh(quantityPerSlot),
+        quantity_per_day: Energy::from_wh(quantityPerDay),
+        version,
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Parts {
     pub node: Arc<dyn JsonRpc>,
     /// The key of the clearing role. Nobody else sends with it.
     pub clearer: SecretKey,
+    /// Signs what standing rules place, where accounts have granted it. Has no other right.
+    pub delegate: SecretKey,
     /// The chain that orders are signed for.
     pub chain_id: u64,
     /// The contracts that orders are signed for.

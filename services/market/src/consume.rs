@@ -14,7 +14,7 @@ use events::metering::{IntervalFact, IntervalsClosed, IntervalsCorrected, Qualit
 use events::{Envelope, Event};
 use ids::{CommunityId, EventId};
 use tariff::{Tariff, Terms};
-use units::Power;
+use units::{Energy, Power};
 
 use crate::app::Desk;
 use crate::chain;
@@ -122,31 +122,35 @@ fn metered(envelope: &Envelope) -> Result<Option<(CommunityId, Slot, Vec<Interva
     Ok(corrected.map(|event| (event.community, event.slot, event.intervals)))
 }
 
-/// What a market learns of them: measured energy of connection points of its zone that can feed in.
-/// Shares of a longer span say little about a slot, and slots of another length nothing.
+/// What a market learns of them: measured energy of connection points of its zone, where they can
+/// feed in and where they can take. Shares of a longer span say little about a slot, and slots of
+/// another length nothing.
 fn exported(
     book: &Exchange,
     slot: Slot,
     intervals: &[IntervalFact],
     parameters: &Parameters,
 ) -> Option<Entry> {
-    let feeds_in = |interval: &&IntervalFact| {
-        let point = book.point(interval.connection_point);
-        interval.quality == Quality::Measured
-            && point.is_some_and(|point| {
-                point.zone == parameters.zone && point.export_max > Power::from_w(0)
-            })
-    };
-    let measured = intervals.iter().filter(feeds_in);
-    let exports: Vec<Export> = measured
-        .map(|interval| Export {
+    let measured = |quantity: fn(&IntervalFact) -> Energy, most: fn(&Point) -> Power| {
+        let counts = |interval: &&IntervalFact| {
+            let point = book.point(interval.connection_point);
+            interval.quality == Quality::Measured
+                && point.is_some_and(|point| {
+                    point.zone == parameters.zone && most(point) > Power::from_w(0)
+                })
+        };
+        let of = |interval: &IntervalFact| Export {
             connection_point: interval.connection_point,
-            quantity: interval.export,
+            quantity: quantity(interval),
             version: interval.version,
-        })
-        .collect();
-    let known = slot.length == parameters.slot_length && !exports.is_empty();
-    known.then_some(Entry::Exported { slot: slot.start, exports })
+        };
+        intervals.iter().filter(counts).map(of).collect::<Vec<Export>>()
+    };
+    let exports = measured(|interval| interval.export, |point| point.export_max);
+    let imports = measured(|interval| interval.import, |point| point.import_max);
+    let any = !exports.is_empty() || !imports.is_empty();
+    let known = slot.length == parameters.slot_length && any;
+    known.then_some(Entry::Exported { slot: slot.start, exports, imports })
 }
 
 fn member(event: AccountOpened) -> Entry {

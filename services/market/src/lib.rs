@@ -25,7 +25,7 @@ pub mod domain;
 mod market;
 
 pub use api::routes;
-pub use app::{Applied, COMMANDS_MAX, Desk, Refused};
+pub use app::{Applied, COMMANDS_MAX, Desk, Refused, RuleRefusal};
 pub use chain::{movements, transactions};
 pub use config::{MarketConfig, Parts};
 pub use market::{Market, Totals, start};

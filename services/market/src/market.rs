@@ -25,6 +25,7 @@ pub struct Market {
     deployment: Deployment,
     clock: service::Clock,
     clearer: Address,
+    delegate: Address,
     outbox: bus::Relay,
     pub(crate) chain: client::Relay,
     db: Db,
@@ -38,7 +39,15 @@ pub async fn start(parts: Parts) -> Result<Arc<Market>> {
     let clearer = sender.address();
     let clock = parts.clock.clone();
     let chain = client::Relay::new(db.clone(), parts.node, sender.clone());
-    let tools = Tools { db: db.clone(), clock: parts.clock, sender, deployment: parts.deployment };
+    let delegate = Arc::new(parts.delegate);
+    let tools = Tools {
+        db: db.clone(),
+        clock: parts.clock,
+        sender,
+        delegate: delegate.clone(),
+        chain_id: parts.chain_id,
+        deployment: parts.deployment,
+    };
     let mut desks = Vec::new();
     for market in &parts.markets {
         let desk = Desk::open(tools.clone(), market.parameters()?).await?;
@@ -51,6 +60,7 @@ pub async fn start(parts: Parts) -> Result<Arc<Market>> {
         deployment: parts.deployment,
         clock,
         clearer,
+        delegate: delegate.address(),
         outbox: bus::Relay::new(db.clone(), parts.bus.clone()),
         chain,
         db,
@@ -117,6 +127,11 @@ impl Market {
     /// The address of the clearing role.
     pub fn clearer(&self) -> Address {
         self.clearer
+    }
+
+    /// The address that signs what standing rules place.
+    pub fn delegate(&self) -> Address {
+        self.delegate
     }
 
     /// What the market's clock shows.

@@ -268,12 +268,7 @@ impl Wired<'_> {
             community,
             master_key: identity::MasterKey::from_bytes(secrets.derive("identity/keys").0),
             installer: secrets.key(role::INSTALLER),
-            place: identity::Place {
-                chain_id: self.chain_id,
-                market: self.deployment.market,
-                token: self.deployment.token,
-                meters: self.deployment.meters,
-            },
+            place: identity::Place { chain_id: self.chain_id, at: self.deployment },
             password_cost: identity::PasswordCost::default(),
         })
         .await
@@ -308,6 +303,7 @@ impl Wired<'_> {
             clock: self.clock.clone(),
             node: self.node.clone(),
             clearer: secrets.key(role::CLEARER),
+            delegate: secrets.key(role::DELEGATE),
             chain_id: self.chain_id,
             deployment: self.deployment,
             markets: vec![config],

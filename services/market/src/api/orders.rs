@@ -29,7 +29,7 @@ pub(crate) struct OrderBody {
     /// What is signed (EIP-712).
     #[schema(value_type = OrderTermsSchema)]
     order: OrderTerms,
-    /// By the account's key, 64 bytes (EIP-2098) as hex.
+    /// By the account's key or its delegate's, 64 bytes (EIP-2098) as hex.
     #[schema(value_type = String)]
     signature: Signature,
 }
@@ -63,7 +63,7 @@ struct OrderTermsSchema {
     connectionPoint: String,
     /// The policy's hash.
     policy: String,
-    /// Zero: only the account signs.
+    /// Who else may sign, where the account has granted it; zero: only the account.
     delegate: String,
     /// Unique per account, as hex.
     nonce: String,
@@ -97,6 +97,9 @@ pub(crate) struct OrderView {
     /// Where it is metered.
     #[schema(format = "uuid")]
     connection_point: String,
+    /// Who signed it in the place of the account, if somebody may have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delegate: Option<String>,
     /// Where it stands.
     #[schema(value_type = String, example = "open")]
     status: Status,
@@ -117,6 +120,7 @@ pub(crate) struct OrderView {
 impl From<&Accepted> for OrderView {
     fn from(order: &Accepted) -> OrderView {
         let open = order.status == Status::Open;
+        let delegate = Some(order.terms.delegate).filter(|address| !address.is_zero());
         OrderView {
             order_id: order.id.to_string(),
             hash: order.hash.to_string(),
@@ -131,6 +135,7 @@ impl From<&Accepted> for OrderView {
             min_fill_wh: order.terms.min_fill.wh(),
             limit_price: order.limit().to_string(),
             connection_point: order.terms.connection_point.to_string(),
+            delegate: delegate.map(|address| format!("{address:#x}")),
             status: order.status,
             cancelled_by: order.cancelled_by,
             filled_wh: order.filled.wh(),
@@ -265,7 +270,7 @@ pub(super) fn page<T>(
     Ok(Json(Page { items, next }))
 }
 
-/// Cancels an own order, until the gate of its slot.
+/// Cancels an own order, or one that names the caller as its delegate, until the gate of its slot.
 #[utoipa::path(
     tag = "market",
     params(("id" = String, Path, format = "uuid", description = "The order")),

@@ -5,15 +5,19 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, anyhow, ensure};
 use calendar::{Slot, Timestamp};
 use client::Transaction;
+use contracts::OrderTerms;
 use events::Envelope;
 use ids::{AccountId, EventId, OrderId, PartyId};
 use tokio::sync::oneshot;
 
 use super::announce::{announcement, announcements};
-use super::desk::{Applied, Command, Refused, Writer};
+use super::desk::{Applied, Command, Refused, Tools, Writer};
 use crate::chain;
 use crate::db::{CONSUMER, append, was_applied};
 use crate::domain::{Change, Entry, Exchange, NewOrder, Placement};
+
+/// Seconds between two looks at the standing rules.
+const RULES_SECONDS: i64 = 60;
 
 /// Gives one command its answer, told whether the batch is durable.
 type Answer = Box<dyn FnOnce(bool) + Send>;
@@ -28,6 +32,7 @@ pub(super) struct Batch<'a> {
     envelopes: Vec<Envelope>,
     transactions: Vec<Transaction>,
     answers: Vec<Answer>,
+    rules_at: Option<Timestamp>,
 }
 
 impl<'a> Batch<'a> {
@@ -40,6 +45,7 @@ impl<'a> Batch<'a> {
             envelopes: Vec::new(),
             transactions: Vec::new(),
             answers: Vec::new(),
+            rules_at: writer.rules_at,
         }
     }
 
@@ -64,7 +70,8 @@ impl<'a> Batch<'a> {
                 self.answer(answer, applied, not_committed);
             }
             Command::Tick(now, answer) => {
-                let any = self.clear_due(now);
+                let placed = self.place_rules(now);
+                let any = self.clear_due(now) | placed;
                 self.answer(answer, Ok(any), not_committed);
             }
         }
@@ -132,6 +139,31 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
+    /// Places what standing rules want; whether there was anything. Not at every tick, because
+    /// every rule and slot is looked at, but at least once before each gate.
+    fn place_rules(&mut self, now: Timestamp) -> bool {
+        let Writer { tools, parameters, refused, .. } = self.writer;
+        let since = self.rules_at.map(|last| now.seconds() - last.seconds());
+        if since.is_some_and(|since| (0..RULES_SECONDS).contains(&since)) {
+            return false;
+        }
+        self.rules_at = Some(now);
+        let due = self.exchange.due_rules(parameters, tools.delegate.address(), now);
+        let before = self.entries.len();
+        for rule in due {
+            let slot = Timestamp::from_seconds(rule.terms.slot.cast_signed());
+            let order = signed(rule.terms, rule.account, tools);
+            let placed = match self.place(&order) {
+                Ok(_) => Ok(()),
+                Err(Refused::Rejected(why)) => Err(why),
+                // The machine answers with nothing else.
+                Err(Refused::Busy | Refused::Fault(_)) => continue,
+            };
+            refused.note(rule.name, slot, placed, now);
+        }
+        self.entries.len() > before
+    }
+
     fn clear_due(&mut self, now: Timestamp) -> bool {
         let parameters = &self.writer.parameters;
         let due = self.exchange.due(parameters, now);
@@ -172,9 +204,9 @@ impl<'a> Batch<'a> {
         self.entries.push(entry);
     }
 
-    /// Commits what was judged, then answers. The number of new entries; `None` when nothing was
-    /// committed, and every caller was told so.
-    pub(super) async fn commit(self) -> Option<i64> {
+    /// Commits what was judged, then answers. The number of new entries, and when rules were looked
+    /// at; `None` when nothing was committed, and every caller was told so.
+    pub(super) async fn commit(self) -> Option<(i64, Option<Timestamp>)> {
         let entries = i64::try_from(self.entries.len()).expect("a batch is small");
         let Writer { tools, name, last, .. } = self.writer;
         let committed = if self.entries.is_empty() && self.events.is_empty() {
@@ -207,7 +239,20 @@ impl<'a> Batch<'a> {
         for answer in self.answers {
             answer(committed.is_ok());
         }
-        committed.ok().map(|()| entries)
+        committed.ok().map(|()| (entries, self.rules_at))
+    }
+}
+
+/// What the market's delegate signs for an account.
+fn signed(terms: OrderTerms, account: AccountId, tools: &Tools) -> NewOrder {
+    let hash = terms.hash(tools.chain_id, tools.deployment.market);
+    NewOrder {
+        id: OrderId::derived(&hash.to_string()),
+        account,
+        hash,
+        signer: Some(tools.delegate.address()),
+        signature: tools.delegate.sign(hash),
+        terms,
     }
 }
 

@@ -9,12 +9,14 @@ use client::Sender;
 use contracts::Deployment;
 use db::Db;
 use ids::{AccountId, EventId, OrderId, PartyId};
+use keys::SecretKey;
 use service::Clock;
 use tokio::sync::{RwLock, RwLockReadGuard, mpsc, oneshot};
 
 use super::batch::Batch;
+use super::rules::{RuleRefusal, RuleRefusals};
 use crate::db::replay;
-use crate::domain::{Accepted, Change, Entry, Exchange, NewOrder, Parameters, Rejection};
+use crate::domain::{Accepted, Change, Entry, Exchange, NewOrder, Parameters, Rejection, RuleName};
 
 /// Commands that may wait for the writer; more are refused.
 pub const COMMANDS_MAX: usize = 4_096;
@@ -66,6 +68,9 @@ pub(crate) struct Tools {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) sender: Arc<Sender>,
+    /// Signs what standing rules place.
+    pub(crate) delegate: Arc<SecretKey>,
+    pub(crate) chain_id: u64,
     pub(crate) deployment: Deployment,
 }
 
@@ -75,6 +80,7 @@ pub struct Desk {
     parameters: Arc<Parameters>,
     book: Arc<RwLock<Exchange>>,
     commands: mpsc::Sender<Command>,
+    refused: Arc<RuleRefusals>,
 }
 
 impl Desk {
@@ -86,9 +92,17 @@ impl Desk {
         let parameters = Arc::new(parameters);
         let book = Arc::new(RwLock::new(exchange));
         let (commands, queue) = mpsc::channel(COMMANDS_MAX);
-        let writer = Writer { tools, name: name.clone(), parameters: parameters.clone(), last };
+        let refused = Arc::new(RuleRefusals::default());
+        let writer = Writer {
+            tools,
+            name: name.clone(),
+            parameters: parameters.clone(),
+            last,
+            refused: refused.clone(),
+            rules_at: None,
+        };
         tokio::spawn(writer.write(book.clone(), queue));
-        Ok(Desk { name, parameters, book, commands })
+        Ok(Desk { name, parameters, book, commands, refused })
     }
 
     /// Community and grid area.
@@ -99,6 +113,11 @@ impl Desk {
     /// How this market runs.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
+    }
+
+    /// Why the newest order of a standing rule was refused, if it was.
+    pub fn refused_rule(&self, rule: RuleName) -> Option<RuleRefusal> {
+        self.refused.of(rule)
     }
 
     /// The book, all of it durable. Held for a short time only: the writer waits.
@@ -175,6 +194,9 @@ pub(super) struct Writer {
     pub(super) name: String,
     pub(super) parameters: Arc<Parameters>,
     pub(super) last: i64,
+    pub(super) refused: Arc<RuleRefusals>,
+    /// When standing rules were looked at last.
+    pub(super) rules_at: Option<Timestamp>,
 }
 
 impl Writer {
@@ -191,7 +213,10 @@ impl Writer {
                 batch.take(command).await;
             }
             match batch.commit().await {
-                Some(entries) => self.last += entries,
+                Some((entries, rules_at)) => {
+                    self.last += entries;
+                    self.rules_at = rules_at;
+                }
                 None => (*exchange, self.last) = self.rebuild().await,
             }
         }

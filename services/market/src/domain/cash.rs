@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 
 use alloy_primitives::{Address, B256, U256};
 use calendar::Timestamp;
+use contracts::requests::Mandate;
 use serde::{Deserialize, Serialize};
 use units::Money;
 
@@ -46,6 +47,8 @@ pub enum Movement {
         /// Settled, not skipped.
         settled: bool,
     },
+    /// An account let a delegate sign its orders, or other ones.
+    Mandated(Mandate),
     /// An account ended a nonce: no order with it trades any more. That stays so when the block
     /// leaves the best branch: the account wanted it, and can sign with another nonce.
     NonceEnded {
@@ -155,7 +158,7 @@ impl Cash {
     ) {
         for movement in movements {
             match *movement {
-                Movement::In { .. } | Movement::NonceEnded { .. } => {}
+                Movement::In { .. } | Movement::NonceEnded { .. } | Movement::Mandated(_) => {}
                 Movement::Out { address, amount } => {
                     let wallet = self.wallets.entry(address).or_default();
                     wallet.debits += i128::from(amount.n());
@@ -173,16 +176,16 @@ impl Cash {
         }
     }
 
-    /// The newest block left the best branch. A block that is not the newest pending one was never
-    /// connected here, or is final: nothing changes.
-    pub(super) fn disconnect(&mut self, hash: B256) {
+    /// The newest block left the best branch; what it had said. A block that is not the newest
+    /// pending one was never connected here, or is final: nothing changes.
+    pub(super) fn disconnect(&mut self, hash: B256) -> Vec<Movement> {
         if self.blocks.back().is_none_or(|block| block.hash != hash) {
-            return;
+            return Vec::new();
         }
         let block = self.blocks.pop_back().expect("the back was just seen");
         for movement in block.movements.iter().rev() {
             match *movement {
-                Movement::In { .. } | Movement::NonceEnded { .. } => {}
+                Movement::In { .. } | Movement::NonceEnded { .. } | Movement::Mandated(_) => {}
                 Movement::Out { address, amount } => {
                     let wallet = self.wallets.entry(address).or_default();
                     wallet.debits -= i128::from(amount.n());
@@ -190,6 +193,7 @@ impl Cash {
                 Movement::Ended { trade, .. } => self.resume(trade, block.number),
             }
         }
+        block.movements
     }
 
     fn finalize(&mut self, block: Block) {
@@ -204,7 +208,7 @@ impl Cash {
                     wallet.debits -= i128::from(amount.n());
                     wallet.settled -= i128::from(amount.n());
                 }
-                Movement::Ended { .. } | Movement::NonceEnded { .. } => {}
+                Movement::Ended { .. } | Movement::NonceEnded { .. } | Movement::Mandated(_) => {}
             }
         }
         // A final block at or after the slot's end: what is not settled now never will be.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tariff::Tariff;
 use units::{Energy, Money, Power, Price};
 
-use super::{Accepted, Curtailment, Movement, Suspension, Trader};
+use super::{Accepted, Curtailment, Movement, Rule, RuleName, Suspension, Trader};
 
 /// One fact of the journal. The market is the fold of all of them, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,12 +61,33 @@ pub enum Entry {
         /// Hash.
         hash: B256,
     },
-    /// What connection points fed in in a slot became known, or was corrected.
+    /// What connection points fed in and took in a slot became known, or was corrected.
     Exported {
         /// Start of the slot.
         slot: Timestamp,
         /// How much each fed in.
         exports: Vec<Export>,
+        /// How much each took, of those that were metered.
+        #[serde(default)]
+        imports: Vec<Export>,
+    },
+    /// A standing rule places orders from now on, or other ones.
+    RuleSet {
+        /// The rule.
+        rule: Rule,
+        /// Who decided.
+        by: PartyId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A standing rule places none any more.
+    RuleEnded {
+        /// Which.
+        rule: RuleName,
+        /// Who decided.
+        by: PartyId,
+        /// When.
+        at: Timestamp,
     },
     /// An account or connection point may not trade any more, or for another reason.
     Suspended {
@@ -119,7 +140,7 @@ pub enum Entry {
     },
 }
 
-/// What a connection point fed in in a slot.
+/// What a connection point fed in, or took, in a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "ExportForm")]
 pub struct Export {

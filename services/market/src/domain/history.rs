@@ -1,4 +1,5 @@
-//! What connection points have fed in, by time of day: the limit of what they can sell.
+//! What connection points have fed in or taken, by time of day: the limit of what they can sell,
+//! and what they are likely to.
 //!
 //! ```text
 //! 10:00Z   D-30 ... D-3   D-2   D-1 | D      limit = percent x the largest; none while fewer
@@ -6,8 +7,7 @@
 //! ```
 //!
 //! Invariant: of a slot the highest version counts, in whatever order versions come, and how often.
-//! Deliberately absent: forecasts of the weather, what was taken from the grid, and energy that is
-//! not measured slot by slot.
+//! Deliberately absent: forecasts of the weather, and energy that is not measured slot by slot.
 
 use std::collections::BTreeMap;
 
@@ -21,10 +21,13 @@ use super::{Export, Parameters};
 /// How many days back a connection point's history counts.
 pub const HISTORY_DAYS: u32 = 30;
 
+/// How many known days a mean is of.
+const MEAN_DAYS: usize = 7;
+
 /// Seconds of a day; slots are named in UTC, where every day has as many.
 const DAY: i64 = 86_400;
 
-/// What was fed in: by connection point, second of the day, and day.
+/// What was fed in, or taken: by connection point, second of the day, and day.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub(super) struct History {
     points: BTreeMap<ConnectionPointId, BTreeMap<i64, BTreeMap<i64, Known>>>,
@@ -71,8 +74,45 @@ impl History {
         let limit = u128::from(most) * u128::from(parameters.forecast_percent) / 100;
         Some(Energy::from_wh(u64::try_from(limit).unwrap_or(u64::MAX)))
     }
+
+    /// What `point` had on average at this time of day, of the last seven days that are known
+    /// before the slot that starts at `slot`; `None` where none is.
+    pub(super) fn mean(&self, point: ConnectionPointId, slot: Timestamp) -> Option<Energy> {
+        let (day, second) = day_and_second(slot);
+        let first = day - i64::from(HISTORY_DAYS);
+        let known = self.points.get(&point)?.get(&second)?.range(first..day);
+        let recent = known.rev().take(MEAN_DAYS);
+        let sum: u128 = recent.clone().map(|(_, known)| u128::from(known.quantity.wh())).sum();
+        let mean = sum.checked_div(recent.count() as u128)?;
+        Some(Energy::from_wh(u64::try_from(mean).expect("a mean is not above its largest")))
+    }
 }
 
 fn day_and_second(slot: Timestamp) -> (i64, i64) {
     (slot.seconds().div_euclid(DAY), slot.seconds().rem_euclid(DAY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_likely_is_the_mean_of_the_last_known_days() {
+        let (mut history, point) = (History::default(), ConnectionPointId::derived("home"));
+        let noon = |day: i64| Timestamp::from_seconds(day * DAY + 12 * 3600);
+        assert_eq!(history.mean(point, noon(9)), None);
+        for (day, wh) in [(1, 9_000), (2, 100), (3, 200), (5, 400), (6, 101)] {
+            let quantity = Energy::from_wh(wh);
+            let export = Export { connection_point: point, quantity, version: 1 };
+            history.record(noon(day), &export);
+        }
+        assert_eq!(history.mean(point, noon(6)), Some(Energy::from_wh(9_700 / 4)), "before then");
+        for day in 7..20 {
+            let quantity = Energy::from_wh(300);
+            let export = Export { connection_point: point, quantity, version: 1 };
+            history.record(noon(day), &export);
+        }
+        assert_eq!(history.mean(point, noon(20)), Some(Energy::from_wh(300)), "of a week");
+        assert_eq!(history.mean(point, noon(20).plus_seconds(900)), None, "of another time");
+    }
 }

@@ -1,5 +1,5 @@
 //! What whoever runs the market or the grid decides: suspended accounts and connection points,
-//! curtailed slots, mechanisms of slots to come.
+//! curtailed slots, mechanisms of slots to come; and what accounts decide: their standing rules.
 //!
 //! ```text
 //! change --decide--> Entry | nothing to do | Rejection
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use units::Overflow;
 
 use super::clearing::check_mechanism;
-use super::{Entry, Exchange, Movement, NewOrder, Parameters, Rejection, Status};
+use super::{Entry, Exchange, Movement, Parameters, Rejection, Rule, RuleName, Status};
 
 /// The most curtailments that a market knows at a time.
 pub const CURTAILMENTS_MAX: usize = 1_000;
@@ -105,6 +105,10 @@ pub enum Change {
         /// How prices and quantities are found.
         mechanism: Mechanism,
     },
+    /// A standing rule places orders, or others than before.
+    SetRule(Rule),
+    /// A standing rule places no orders any more. Those that it has placed stay.
+    EndRule(RuleName),
     /// The curtailment of exactly `[from, to)` is over.
     Lift {
         /// Start of the first slot.
@@ -211,6 +215,16 @@ impl Exchange {
                 self.check_choice(*from, mechanism, parameters, now)?;
                 let (from, mechanism) = (*from, *mechanism);
                 Ok(Some(Entry::MechanismChosen { from, mechanism, by, at: now }))
+            }
+            Change::SetRule(rule) => {
+                self.check_rule(rule, parameters)?;
+                let same = self.rule(rule.name) == Some(rule);
+                let set = Entry::RuleSet { rule: rule.clone(), by, at: now };
+                Ok((!same).then_some(set))
+            }
+            Change::EndRule(name) => {
+                let ended = Entry::RuleEnded { rule: *name, by, at: now };
+                Ok(self.rule(*name).map(|_| ended))
             }
             Change::Lift { from, to } => {
                 let lifted = Entry::Lifted { from: *from, to: *to, by, at: now };
@@ -340,24 +354,28 @@ impl Exchange {
     }
 
     /// Neither the account nor the connection point is suspended.
-    pub(super) fn may_trade(&self, order: &NewOrder) -> bool {
-        let point = Trader::ConnectionPoint(order.terms.connection_point);
-        [Trader::Account(order.account), point]
+    pub(super) fn may_trade(&self, account: AccountId, point: ConnectionPointId) -> bool {
+        [Trader::Account(account), Trader::ConnectionPoint(point)]
             .into_iter()
             .all(|trader| self.suspension(trader).is_none())
     }
 
-    /// Whether the order could meet an open one of the same party in its slot: of any of the
-    /// party's accounts, and between any of its connection points.
-    pub(super) fn meets_itself(&self, order: &NewOrder, slot: Slot, fees: &Fees) -> bool {
-        let (Some(member), Some(book)) =
-            (self.members.get(&order.account), self.slots.get(&slot.start))
+    /// Whether an order of `account` could meet an open one of the same party in its slot: of any
+    /// of the party's accounts, and between any of its connection points.
+    pub(super) fn meets_itself(
+        &self,
+        account: AccountId,
+        terms: &OrderTerms,
+        slot: Slot,
+        fees: &Fees,
+    ) -> bool {
+        let (Some(member), Some(book)) = (self.members.get(&account), self.slots.get(&slot.start))
         else {
             return false;
         };
         let accounts = self.parties.get(&member.party).into_iter().flatten();
         let open = accounts.filter_map(|account| book.open.get(account)).flatten();
-        open.into_iter().any(|id| cross(&order.terms, &self.orders[id].terms, fees).unwrap_or(true))
+        open.into_iter().any(|id| cross(terms, &self.orders[id].terms, fees).unwrap_or(true))
     }
 }
 

@@ -14,7 +14,7 @@ use units::{Energy, Money, Price};
 pub struct NewOrder {
     /// Chosen by who places it: a repeat has the same.
     pub id: OrderId,
-    /// Whose it is said to be, by the token.
+    /// Who places it, by the token: whose it is, or its delegate.
     pub account: AccountId,
     /// What was signed.
     pub terms: OrderTerms,
@@ -24,6 +24,19 @@ pub struct NewOrder {
     pub signer: Option<Address>,
     /// The signature itself, for the contract.
     pub signature: Signature,
+}
+
+impl NewOrder {
+    /// Whether the delegate signed that the order names, and not the account itself.
+    pub fn is_delegated(&self) -> bool {
+        is_delegated(&self.terms, self.signer)
+    }
+}
+
+/// Whether the one who signed is the delegate of the terms, and not the account itself.
+pub(super) fn is_delegated(terms: &OrderTerms, signer: Option<Address>) -> bool {
+    let delegate = Some(terms.delegate).filter(|delegate| !delegate.is_zero());
+    delegate.is_some() && signer == delegate && signer != Some(terms.account)
 }
 
 /// Where an accepted order stands.

@@ -7,7 +7,7 @@ use ids::{AccountId, OrderId};
 use units::{Energy, Money, Overflow, Price};
 
 use super::order::slot_start;
-use super::{Accepted, Entry, Exchange, NewOrder, Parameters, Rejection, Status};
+use super::{Accepted, Entry, Exchange, Member, NewOrder, Parameters, Rejection, Status};
 
 /// The most accepted orders of one slot.
 pub const ORDERS_PER_SLOT_MAX: usize = 20_000;
@@ -34,7 +34,7 @@ impl Exchange {
         now: Timestamp,
     ) -> Result<Placement, Rejection> {
         if let Some(before) = self.orders.get(&order.id) {
-            let same = before.hash == order.hash && before.account == order.account;
+            let same = before.hash == order.hash && self.is_placed_by(order.account, before);
             return if same {
                 Ok(Placement::Repeated(Box::new(before.clone())))
             } else {
@@ -42,8 +42,9 @@ impl Exchange {
             };
         }
         let terms = &order.terms;
-        self.check_parties(order, parameters)?;
-        ensure(self.may_trade(order), Rejection::Suspended)?;
+        let owner = self.owner_of(order, parameters)?;
+        ensure(!order.is_delegated() || self.is_mandated(terms, parameters), Rejection::Delegate)?;
+        ensure(self.may_trade(owner, terms.connection_point), Rejection::Suspended)?;
         ensure(self.stopped().is_none(), Rejection::KillSwitch)?;
         let start = slot_start(terms);
         let slot = Slot::starting(start, parameters.slot_length).ok_or(Rejection::Slot)?;
@@ -54,14 +55,14 @@ impl Exchange {
         let collared = terms.limit().is_ok_and(|limit| limit.n_per_wh() <= collar);
         ensure(collared, Rejection::PriceCollar)?;
         self.check_quantity(terms, parameters)?;
-        ensure(!self.meets_itself(order, slot, &parameters.fees), Rejection::SelfTrade)?;
+        ensure(!self.meets_itself(owner, terms, slot, &parameters.fees), Rejection::SelfTrade)?;
         let hold = self.check_cash(terms, parameters, retail)?;
         ensure(self.nonces.is_free(terms.account, terms.nonce), Rejection::Nonce)?;
-        ensure(order.signer == Some(terms.account), Rejection::Sig)?;
+        ensure(order.is_delegated() || order.signer == Some(terms.account), Rejection::Sig)?;
         Ok(Placement::New(Box::new(Accepted {
             id: order.id,
             sequence: self.sequence + 1,
-            account: order.account,
+            account: owner,
             terms: terms.clone(),
             hash: order.hash,
             signature: order.signature,
@@ -74,8 +75,8 @@ impl Exchange {
         })))
     }
 
-    /// Judges the cancellation of an account's own order at `now`: the entry that does it, or
-    /// `None` when the order was cancelled before.
+    /// Judges the cancellation of an account's own order, or of one that names it as its delegate,
+    /// at `now`: the entry that does it, or `None` when the order was cancelled before.
     pub fn cancel(
         &self,
         order: OrderId,
@@ -83,7 +84,7 @@ impl Exchange {
         parameters: &Parameters,
         now: Timestamp,
     ) -> Result<Option<Entry>, Rejection> {
-        let found = self.orders.get(&order).filter(|found| found.account == account);
+        let found = self.orders.get(&order).filter(|found| self.is_placed_by(account, found));
         let found = found.ok_or(Rejection::Unknown)?;
         match found.status {
             Status::Cancelled => Ok(None),
@@ -93,19 +94,32 @@ impl Exchange {
         }
     }
 
-    /// The account is known, signs with its address, and owns the connection point.
-    fn check_parties(&self, order: &NewOrder, parameters: &Parameters) -> Result<(), Rejection> {
+    /// Whose order it is: the account that has its address and its connection point, and places it
+    /// or has it placed by its delegate.
+    fn owner_of(&self, order: &NewOrder, parameters: &Parameters) -> Result<AccountId, Rejection> {
         let terms = &order.terms;
-        let member = self.members.get(&order.account).ok_or(Rejection::Account)?;
         let point = self.points.get(&terms.connection_point).ok_or(Rejection::Account)?;
-        let own = member.address == terms.account && point.account == order.account;
-        ensure(own, Rejection::Account)?;
+        let owner = self.members.get(&point.account).ok_or(Rejection::Account)?;
+        ensure(owner.address == terms.account, Rejection::Account)?;
+        let by_owner = order.account == point.account;
+        ensure(by_owner || self.is_delegate(order.account, terms), Rejection::Account)?;
         let here = terms.community == parameters.community
             && terms.zone == parameters.zone
             && point.zone == parameters.zone
             && terms.policy == parameters.policy;
         ensure(here, Rejection::Policy)?;
-        ensure(terms.delegate.is_zero(), Rejection::Delegate)
+        Ok(point.account)
+    }
+
+    /// Whether `account` may have placed an order: it is its own, or names it as its delegate.
+    fn is_placed_by(&self, account: AccountId, order: &Accepted) -> bool {
+        order.account == account || self.is_delegate(account, &order.terms)
+    }
+
+    /// Whether the terms name `account` as their delegate.
+    fn is_delegate(&self, account: AccountId, terms: &OrderTerms) -> bool {
+        let named = |member: &Member| member.address == terms.delegate;
+        !terms.delegate.is_zero() && self.members.get(&account).is_some_and(named)
     }
 
     /// The connection can carry it, and is likely to feed it in, with the other open orders of the
@@ -189,7 +203,6 @@ fn check_terms(
 
 /// What anybody can judge who has nothing but the order and the end of its slot.
 pub(super) fn check_alone(terms: &OrderTerms, ends: u64) -> Result<(), Rejection> {
-    ensure(terms.delegate.is_zero(), Rejection::Delegate)?;
     ensure(terms.min_fill <= terms.quantity, Rejection::MinLot)?;
     ensure(terms.expiry >= ends, Rejection::Expiry)
 }

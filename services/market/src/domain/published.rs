@@ -10,9 +10,10 @@
 //! Whoever has the file and the clearing that was posted needs nothing else: the outcome has to be
 //! what comes of these orders under these conditions, and both are what the market bound itself to.
 //! Deliberately absent, because no file can show it: whether an order is missing, stands in another
-//! place or was taken back by somebody else (its owner compares with the market's answer); and
-//! whether the conditions are those that were announced: tick, parameters of the mechanism, retail
-//! and feed-in price, which whoever recomputes is shown.
+//! place or was taken back by somebody else (its owner compares with the market's answer); whether
+//! an account had granted the delegate that signed (the chain says so); and whether the conditions
+//! are those that were announced: tick, parameters of the mechanism, retail and feed-in price,
+//! which whoever recomputes is shown.
 
 use std::collections::{HashMap, HashSet};
 
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use units::{Energy, Price};
 
 use super::clearing::{fees, order_of, price, seed, shares, solve, took_part, unsigned};
+use super::order::is_delegated;
 use super::place::check_alone;
 use super::{Accepted, ClearedSlot, Conditions, Exchange, Parameters};
 use crate::chain;
@@ -137,8 +139,8 @@ pub enum Difference {
         /// What is wrong with it.
         what: String,
     },
-    /// The signature of an order is not its account's.
-    #[error("the signature of order {sequence} is not its account's")]
+    /// The signature of an order is neither its account's nor its delegate's.
+    #[error("the signature of order {sequence} is neither its account's nor its delegate's")]
     Signature {
         /// The order.
         sequence: u64,
@@ -308,7 +310,8 @@ fn orders(journal: &SlotJournal) -> Result<Vec<Order>, Difference> {
             return Err(Difference::Terms { sequence, what: what.to_string() });
         }
         let hash = hash(journal, order);
-        if recover(hash, signature) != Some(terms.account) {
+        let signer = recover(hash, signature);
+        if signer != Some(terms.account) && !is_delegated(terms, signer) {
             return Err(Difference::Signature { sequence });
         }
         if *accepted {

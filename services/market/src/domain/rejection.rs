@@ -32,8 +32,8 @@ rejections! {
         "the account, its address and the connection point do not belong together here";
     /// Another community, zone or policy than this market's.
     Policy = "POLICY", "the order names another community, zone or policy";
-    /// A delegate is named; only the account itself can sign.
-    Delegate = "DELEGATE", "orders signed by a delegate are not accepted";
+    /// The account has granted its delegate no such order.
+    Delegate = "DELEGATE", "the account's mandate for this delegate does not cover the order";
     /// The account or the connection point may not trade.
     Suspended = "SUSPENDED", "the account or the connection point is suspended from trading";
     /// Trading is stopped.
@@ -70,8 +70,8 @@ rejections! {
     Collateral = "COLLATERAL", "the free cash does not cover the collateral";
     /// The nonce was used before, or the account ended it on chain.
     Nonce = "NONCE", "the nonce was used before, or cancelled on chain";
-    /// The signature is not the account's.
-    Sig = "SIG", "the signature is not by the account's key";
+    /// The signature is neither the account's nor its delegate's.
+    Sig = "SIG", "the signature is neither by the account's key nor by its delegate's";
     /// Who stopped trading wants to start it again.
     SecondPerson = "SECOND_PERSON",
         "who stopped trading does not start it again: somebody else has to agree";

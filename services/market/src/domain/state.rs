@@ -14,7 +14,9 @@ use units::{Energy, Price};
 
 use super::history::History;
 use super::limits::Limits;
+use super::mandates::Mandates;
 use super::nonces::Nonces;
+use super::rules::Rules;
 use super::{
     Accepted, Cash, ClearedSlot, Entry, Member, Meter, Movement, Point, PublishedTariff, Status,
     TradeHold,
@@ -123,8 +125,13 @@ pub struct Exchange {
     pub(super) slots: BTreeMap<Timestamp, SlotBook>,
     pub(super) orders: BTreeMap<OrderId, Accepted>,
     pub(super) nonces: Nonces,
+    pub(super) mandates: Mandates,
     pub(super) limits: Limits,
+    /// What was fed in.
     pub(super) history: History,
+    /// What was taken.
+    pub(super) taken: History,
+    pub(super) rules: Rules,
     pub(super) mechanisms: BTreeMap<Timestamp, Mechanism>,
     pub(super) sequence: u64,
     pub(super) feed: Option<u64>,
@@ -149,18 +156,29 @@ impl Exchange {
                 self.feed = Some(*sequence);
                 self.cash.connect(*number, *hash, *timestamp, *finalized, movements);
                 for movement in movements {
-                    if let Movement::NonceEnded { address, nonce } = movement {
-                        self.nonces.end(*address, *nonce);
+                    match movement {
+                        Movement::NonceEnded { address, nonce } => {
+                            self.nonces.end(*address, *nonce);
+                        }
+                        Movement::Mandated(mandate) => self.mandates.grant(*mandate),
+                        Movement::In { .. } | Movement::Out { .. } | Movement::Ended { .. } => {}
                     }
                 }
             }
             Entry::Disconnected { sequence, hash, .. } => {
                 self.feed = Some(*sequence);
-                self.cash.disconnect(*hash);
+                for movement in self.cash.disconnect(*hash) {
+                    if let Movement::Mandated(mandate) = movement {
+                        self.mandates.take_back(&mandate);
+                    }
+                }
             }
-            Entry::Exported { slot, exports } => {
+            Entry::Exported { slot, exports, imports } => {
                 exports.iter().for_each(|export| self.history.record(*slot, export));
+                imports.iter().for_each(|import| self.taken.record(*slot, import));
             }
+            Entry::RuleSet { rule, .. } => self.rules.set(rule.clone()),
+            Entry::RuleEnded { rule, .. } => self.rules.end(*rule),
             Entry::Suspended { trader, suspension } => {
                 self.limits.suspend(*trader, suspension.clone());
             }

@@ -141,6 +141,7 @@ pub async fn start_with(folder: Arc<TempDir>, config: MarketConfig) -> Running {
         clock,
         node: node.clone(),
         clearer: clearer(),
+        delegate: rules_delegate(),
         chain_id: CHAIN_ID,
         deployment: deployment(),
         markets: vec![config],
@@ -176,6 +177,11 @@ pub async fn start_with(folder: Arc<TempDir>, config: MarketConfig) -> Running {
 /// The key of the clearing role.
 pub fn clearer() -> SecretKey {
     SecretKey::from_bytes(&[7; 32]).unwrap()
+}
+
+/// The key that signs what standing rules place.
+pub fn rules_delegate() -> SecretKey {
+    SecretKey::from_bytes(&[8; 32]).unwrap()
 }
 
 impl Running {
@@ -229,6 +235,11 @@ impl Running {
         let path = format!("/v1/orders/{order}");
         self.request(Method::DELETE, &path, Some(token(name)), None).await
     }
+}
+
+/// A token of a neighbour, where one may be absent.
+pub fn trader(name: &str) -> Option<String> {
+    Some(token(name))
 }
 
 /// A token of someone who runs the town.

@@ -126,7 +126,7 @@ fn feed(town: &mut Exchange, who: &Neighbour, days_before: i64, (version, wh): (
     let slot = slot().start.plus_seconds(-days_before * 86_400);
     let quantity = Energy::from_wh(wh);
     let exports = vec![Export { connection_point: who.point(), quantity, version }];
-    town.apply(&Entry::Exported { slot, exports });
+    town.apply(&Entry::Exported { slot, exports, imports: Vec::new() });
 }
 
 #[test]

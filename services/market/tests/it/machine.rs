@@ -25,7 +25,7 @@ fn an_order_is_refused_for_the_first_thing_that_is_wrong() {
     check(|t| t.community = CommunityId::derived("?"), Some(Rejection::Policy));
     check(|t| t.zone = ZoneId::derived("?"), Some(Rejection::Policy));
     check(|t| t.policy = B256::ZERO, Some(Rejection::Policy));
-    check(|t| t.delegate = Address::repeat_byte(1), Some(Rejection::Delegate));
+    check(|t| t.delegate = Address::repeat_byte(1), None);
     check(|t| t.slot += 1, Some(Rejection::Slot));
     check(|t| t.slot = u64::MAX, Some(Rejection::Slot));
     check(|t| t.limit_price = 200_001, Some(Rejection::Tick));

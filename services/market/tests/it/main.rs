@@ -4,6 +4,7 @@
 
 mod batch;
 mod contract;
+mod delegates;
 mod http;
 mod limits;
 mod machine;
@@ -11,6 +12,7 @@ mod published;
 mod refusals;
 mod relay;
 mod replay;
+mod rules;
 mod service;
 mod stop;
 mod town;

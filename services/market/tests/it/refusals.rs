@@ -91,7 +91,12 @@ async fn refused(code: &str, running: &Running) -> Answer {
     match code {
         "ACCOUNT" => placed(running, Buy, |t| t.account = Address::ZERO).await,
         "POLICY" => placed(running, Buy, |t| t.policy = B256::ZERO).await,
-        "DELEGATE" => placed(running, Buy, |t| t.delegate = Address::repeat_byte(1)).await,
+        "DELEGATE" => {
+            let delegate = neighbour("s1");
+            let terms = b1.terms(Buy, 1000, 200_000);
+            let order = delegate.sign(OrderTerms { delegate: delegate.address(), ..terms });
+            running.place("s1", body(&order)).await
+        }
         "SLOT" => placed(running, Buy, |t| t.slot += 1).await,
         "TICK" => placed(running, Buy, |t| t.limit_price += 1).await,
         "MIN_LOT" => placed(running, Buy, |t| t.quantity = Energy::from_wh(9)).await,

@@ -156,7 +156,7 @@ fn limit(day: &mut Day, dice: &mut Dice, who: &Neighbour) {
             let quantity = Energy::from_wh(dice.below(3000));
             let version = u32::try_from(dice.below(4)).unwrap();
             let exports = vec![Export { connection_point: who.point(), quantity, version }];
-            return day.record(&Entry::Exported { slot, exports });
+            return day.record(&Entry::Exported { slot, exports, imports: Vec::new() });
         }
         _ => {
             let open = day.exchange.orders().rfind(|order| order.status == Status::Open);

@@ -40,6 +40,8 @@ pub mod role {
     pub const DEPLOYER: &str = "chain/deployer";
     /// Posts clearings and settlements (market).
     pub const CLEARER: &str = "chain/clearer";
+    /// Signs what standing rules place, for accounts that have granted it.
+    pub const DELEGATE: &str = "market/delegate";
     /// Posts deliveries, mints for payments, anchors bills and tariffs (billing).
     pub const RECONCILER: &str = "chain/reconciler";
     /// Anchors readings and enrols meters (metering).

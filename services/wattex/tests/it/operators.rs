@@ -9,6 +9,7 @@ mod fraud;
 mod held;
 mod mechanisms;
 mod person;
+mod rules;
 mod town;
 
 use contracts::requests::MeterEnrolment;

@@ -230,6 +230,7 @@ impl Town {
             clock,
             node: ledger.clone(),
             clearer: key("clearer"),
+            delegate: key("delegate"),
             chain_id: CHAIN_ID,
             deployment,
             markets: vec![MarketConfig::new(timezone(), policy())],

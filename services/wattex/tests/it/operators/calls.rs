@@ -53,7 +53,11 @@ pub struct Wish {
 impl Place {
     /// The order, signed by `key`.
     pub fn signed(&self, wish: Wish, key: &SecretKey) -> Signed {
-        let terms = self.terms(wish);
+        self.signed_as(self.terms(wish), key)
+    }
+
+    /// The terms, signed by `key`.
+    pub fn signed_as(&self, terms: OrderTerms, key: &SecretKey) -> Signed {
         let hash = terms.hash(self.chain_id, self.at.market);
         Signed { terms, hash, signature: key.sign(hash) }
     }

@@ -145,11 +145,12 @@ impl Town {
     }
 
     /// Every key of the program on its chain.
-    pub fn keys(&self) -> [SecretKey; 11] {
+    pub fn keys(&self) -> [SecretKey; 12] {
         let all = [
             role::ADMIN,
             role::DEPLOYER,
             role::CLEARER,
+            role::DELEGATE,
             role::RECONCILER,
             role::READINGS,
             role::INSTALLER,
