@@ -25,7 +25,7 @@ abstract contract Accounts is EIP712 {
     );
     bytes32 public constant CANCEL_TYPEHASH = keccak256("Cancel(address account,uint256 nonce)");
     bytes32 public constant WITHDRAWAL_TYPEHASH = keccak256(
-        "Withdrawal(address account,uint256 amount,uint256 nonce)"
+        "Withdrawal(address account,uint256 amount,uint256 nonce,uint64 expiry)"
     );
     bytes32 public constant TRANSFER_TYPEHASH = keccak256(
         "CashTransfer(address account,address to,uint256 amount,uint256 nonce,uint64 expiry,"
@@ -90,6 +90,7 @@ abstract contract Accounts is EIP712 {
     error NonceAlreadyUsed(uint256 nonce);
     error NotSigned(address account);
     error TransferExpired(uint64 expiry);
+    error WithdrawalExpired(uint64 expiry);
     error NotSender(address sender);
     error NobodyToReceive();
 
@@ -114,16 +115,18 @@ abstract contract Accounts is EIP712 {
         _requestWithdrawal(msg.sender, amount);
     }
 
-    /// {requestWithdrawal} for an account that signed `Withdrawal`.
+    /// {requestWithdrawal} for an account that signed `Withdrawal`, until its `expiry`.
     function requestWithdrawalFor(
         address account,
         uint256 amount,
         uint256 nonce,
+        uint64 expiry,
         bytes calldata signature
     ) external {
+        if (block.timestamp > expiry) revert WithdrawalExpired(expiry);
         _checkSigned(
             account,
-            keccak256(abi.encode(WITHDRAWAL_TYPEHASH, account, amount, nonce)),
+            keccak256(abi.encode(WITHDRAWAL_TYPEHASH, account, amount, nonce, expiry)),
             signature
         );
         _useNonce(account, nonce);

@@ -24,11 +24,12 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
     bytes32 public constant CERTIFIER_ROLE = keccak256("CERTIFIER");
 
     bytes32 public constant TRANSFER_TYPEHASH = keccak256(
-        "Transfer(address account,address to,uint256 certificate,uint256 amount,uint256 nonce)"
+        "Transfer(address account,address to,uint256 certificate,uint256 amount,uint256 nonce,"
+        "uint64 expiry)"
     );
     bytes32 public constant RETIREMENT_TYPEHASH = keccak256(
         "Retirement(address account,uint256 certificate,uint256 amount,string beneficiary,"
-        "uint256 nonce)"
+        "uint256 nonce,uint64 expiry)"
     );
 
     uint8 private constant SELL = 1;
@@ -92,6 +93,7 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
     /// The meter is not the seller's at the connection point of the order.
     error NotItsMeter(bytes32 meter);
     error NonceAlreadyUsed(uint256 nonce);
+    error RequestExpired(uint64 expiry);
     error NotSigned(address account);
     /// Neither the account nor one that it approved.
     error NotAllowed(address sender);
@@ -167,19 +169,20 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
         _update(address(0), buyer, _one(certificate), _one(delivered));
     }
 
-    /// {safeTransferFrom} for an account that signed `Transfer`.
+    /// {safeTransferFrom} for an account that signed `Transfer`, until its `expiry`.
     function transferFor(
         address account,
         address to,
         uint256 certificate,
         uint256 amount,
         uint256 nonce,
+        uint64 expiry,
         bytes calldata signature
     ) external {
         bytes32 request = keccak256(
-            abi.encode(TRANSFER_TYPEHASH, account, to, certificate, amount, nonce)
+            abi.encode(TRANSFER_TYPEHASH, account, to, certificate, amount, nonce, expiry)
         );
-        _checkSigned(account, nonce, request, signature);
+        _checkSigned(account, nonce, expiry, request, signature);
         _safeTransferFrom(account, to, certificate, amount, "");
     }
 
@@ -195,13 +198,14 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
         _retire(account, certificate, amount, beneficiary);
     }
 
-    /// {retire} for an account that signed `Retirement`.
+    /// {retire} for an account that signed `Retirement`, until its `expiry`.
     function retireFor(
         address account,
         uint256 certificate,
         uint256 amount,
         string calldata beneficiary,
         uint256 nonce,
+        uint64 expiry,
         bytes calldata signature
     ) external {
         bytes32 request = keccak256(
@@ -211,10 +215,11 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
                 certificate,
                 amount,
                 keccak256(bytes(beneficiary)),
-                nonce
+                nonce,
+                expiry
             )
         );
-        _checkSigned(account, nonce, request, signature);
+        _checkSigned(account, nonce, expiry, request, signature);
         _retire(account, certificate, amount, beneficiary);
     }
 
@@ -294,9 +299,11 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
     function _checkSigned(
         address account,
         uint256 nonce,
+        uint64 expiry,
         bytes32 request,
         bytes calldata signature
     ) private {
+        if (block.timestamp > expiry) revert RequestExpired(expiry);
         if (nonceUsed[account][nonce]) revert NonceAlreadyUsed(nonce);
         if (!Signatures.signedBy(account, _hashTypedDataV4(request), signature))
             revert NotSigned(account);

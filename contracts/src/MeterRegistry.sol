@@ -20,7 +20,7 @@ contract MeterRegistry is AccessControl, EIP712 {
         "bytes32 connectionPoint,uint32 version)"
     );
     bytes32 public constant ROTATION_TYPEHASH = keccak256(
-        "Rotation(bytes32 meter,address key,uint32 version)"
+        "Rotation(bytes32 meter,address key,uint32 version,uint64 expiry)"
     );
 
     /// A key of a meter; valid from `validFrom` until before `validTo`, or still when that is zero.
@@ -59,6 +59,7 @@ contract MeterRegistry is AccessControl, EIP712 {
     error PointTaken(bytes32 connectionPoint);
     /// The meter has no valid key.
     error NotEnrolled(bytes32 meter);
+    error RotationExpired(uint64 expiry);
     /// Neither the owner nor an enroller.
     error NotAllowed(address sender);
     /// A signature is missing or of another key.
@@ -109,13 +110,19 @@ contract MeterRegistry is AccessControl, EIP712 {
     }
 
     /// Replaces a meter's key by one that the old key signed for, which has to be a secp256k1 key.
-    /// Anyone may send it.
-    function rotate(bytes32 meter, address key, bytes calldata signature) external {
+    /// Anyone may send it until its `expiry`.
+    function rotate(
+        bytes32 meter,
+        address key,
+        uint64 expiry,
+        bytes calldata signature
+    ) external {
+        if (block.timestamp > expiry) revert RotationExpired(expiry);
         if (!_valid(meter)) revert NotEnrolled(meter);
         uint32 version = versions[meter] + 1;
         Key storage old = keys[meter][version - 1];
         bytes32 hash = _hashTypedDataV4(
-            keccak256(abi.encode(ROTATION_TYPEHASH, meter, key, version))
+            keccak256(abi.encode(ROTATION_TYPEHASH, meter, key, version, expiry))
         );
         if (!Signatures.signedBy(old.key, hash, signature)) revert BadSignature(old.key);
         old.validTo = uint64(block.timestamp);

@@ -14,7 +14,8 @@ import {Signatures} from "./Signatures.sol";
 contract SettlementToken is ERC20, ERC20Burnable, AccessControl, EIP712 {
     bytes32 public constant MINTER_ROLE = keccak256("MINTER");
     bytes32 public constant REDEMPTION_TYPEHASH = keccak256(
-        "Redemption(address account,uint256 amount,bytes32 destination,uint256 nonce)"
+        "Redemption(address account,uint256 amount,bytes32 destination,uint256 nonce,"
+        "uint64 expiry)"
     );
 
     /// Which payments have been minted.
@@ -34,6 +35,7 @@ contract SettlementToken is ERC20, ERC20Burnable, AccessControl, EIP712 {
     /// The payment was minted before.
     error PaymentAlreadyMinted(bytes32 payment);
     error AlreadyRedeemed(uint256 nonce);
+    error RedemptionExpired(uint64 expiry);
     error NotSigned(address account);
 
     /// `currency` is the ISO 4217 code.
@@ -60,16 +62,21 @@ contract SettlementToken is ERC20, ERC20Burnable, AccessControl, EIP712 {
         emit Minted(to, amount, payment);
     }
 
-    /// Destroys tokens of an account that signed `Redemption`; anyone may send it.
+    /// Destroys tokens of an account that signed `Redemption`; anyone may send it until its
+    /// `expiry`.
     function redeemFor(
         address account,
         uint256 amount,
         bytes32 destination,
         uint256 nonce,
+        uint64 expiry,
         bytes calldata signature
     ) external {
+        if (block.timestamp > expiry) revert RedemptionExpired(expiry);
         bytes32 hash = _hashTypedDataV4(
-            keccak256(abi.encode(REDEMPTION_TYPEHASH, account, amount, destination, nonce))
+            keccak256(
+                abi.encode(REDEMPTION_TYPEHASH, account, amount, destination, nonce, expiry)
+            )
         );
         if (!Signatures.signedBy(account, hash, signature)) revert NotSigned(account);
         if (redeemed[account][nonce]) revert AlreadyRedeemed(nonce);

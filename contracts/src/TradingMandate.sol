@@ -16,7 +16,8 @@ import {Mandate, Order} from "./Types.sol";
 contract TradingMandate is EIP712 {
     bytes32 public constant MANDATE_TYPEHASH = keccak256(
         "Mandate(address account,address delegate,bytes32 policy,uint64 until,uint64 buyPriceMax,"
-        "uint64 sellPriceMin,uint64 quantityPerSlot,uint64 quantityPerDay,uint64 version)"
+        "uint64 sellPriceMin,uint64 quantityPerSlot,uint64 quantityPerDay,uint64 version,"
+        "uint64 expiry)"
     );
 
     uint8 private constant BUY = 0;
@@ -33,6 +34,7 @@ contract TradingMandate is EIP712 {
 
     /// The account granted this version or a later one before.
     error VersionNotHigher(uint64 version);
+    error GrantExpired(uint64 expiry);
     error NotSigned(address account);
     error NotMarket(address sender);
 
@@ -45,15 +47,18 @@ contract TradingMandate is EIP712 {
         _grant(msg.sender, delegate, mandate);
     }
 
-    /// {grant} for an account that signed `Mandate`.
+    /// {grant} for an account that signed `Mandate`, until its `expiry`: what the mandate allows
+    /// lasts as long as the mandate says.
     function grantFor(
         address account,
         address delegate,
         Mandate calldata mandate,
+        uint64 expiry,
         bytes calldata signature
     ) external {
+        if (block.timestamp > expiry) revert GrantExpired(expiry);
         bytes32 hash = _hashTypedDataV4(
-            keccak256(abi.encode(MANDATE_TYPEHASH, account, delegate, mandate))
+            keccak256(abi.encode(MANDATE_TYPEHASH, account, delegate, mandate, expiry))
         );
         if (!Signatures.signedBy(account, hash, signature)) revert NotSigned(account);
         _grant(account, delegate, mandate);

@@ -22,11 +22,6 @@ contract AccountsTest is Auction {
         fund(seller, 1_000_000_000);
     }
 
-    function withdrawal(uint256 amount, uint256 nonce) private view returns (bytes32) {
-        bytes32 hash = keccak256("Withdrawal(address account,uint256 amount,uint256 nonce)");
-        return typed(keccak256(abi.encode(hash, buyer, amount, nonce)));
-    }
-
     function cancellation(uint256 nonce) private view returns (bytes32) {
         bytes32 hash = keccak256("Cancel(address account,uint256 nonce)");
         return typed(keccak256(abi.encode(hash, buyer, nonce)));
@@ -128,20 +123,54 @@ contract AccountsTest is Auction {
     }
 
     function test_NotSigned_and_NonceAlreadyUsed_of_a_withdrawal() public {
-        bytes memory good = sign(buyer, withdrawal(1000, 5));
-        bytes memory call = abi.encodeCall(Market.requestWithdrawalFor, (buyer, 1001, 5, good));
+        bytes memory good = sign(buyer, withdrawalOf(buyer, 1000, 5, END));
         bytes memory reason = abi.encodeWithSelector(Accounts.NotSigned.selector, buyer);
-        refused(STRANGER, address(market), call, reason);
-        call = abi.encodeCall(
-            Market.requestWithdrawalFor,
-            (buyer, 1000, 5, sign(seller, withdrawal(1000, 5)))
-        );
-        refused(STRANGER, address(market), call, reason);
-        call = abi.encodeCall(Market.requestWithdrawalFor, (buyer, 1000, 5, good));
+        refused(STRANGER, address(market), asking(1001, 5, END, good), reason);
+        refused(STRANGER, address(market), asking(1000, 6, END, good), reason);
+        refused(STRANGER, address(market), asking(1000, 5, END + 1, good), reason);
+        refused(STRANGER, address(market), withdrawing(buyer, 1000, 5, seller), reason);
+        bytes memory call = asking(1000, 5, END, good);
         sent(STRANGER, address(market), call);
         reason = abi.encodeWithSelector(Accounts.NonceAlreadyUsed.selector, 5);
         refused(STRANGER, address(market), call, reason);
         same(market.free(buyer), 5_000_000_000 - 1000, "free");
+    }
+
+    function asking(
+        uint256 amount,
+        uint256 nonce,
+        uint64 expiry,
+        bytes memory signature
+    ) private view returns (bytes memory) {
+        return
+            abi.encodeCall(
+                Market.requestWithdrawalFor,
+                (buyer, amount, nonce, expiry, signature)
+            );
+    }
+
+    /// Whatever there is to withdraw by then.
+    function test_WithdrawalExpired() public {
+        bytes memory call = withdrawing(buyer, 1000, 5, buyer);
+        uint256 state = vm.snapshotState();
+        vm.warp(END + 1);
+        bytes memory reason = abi.encodeWithSelector(Accounts.WithdrawalExpired.selector, END);
+        refused(STRANGER, address(market), call, reason);
+        isTrue(!market.nonceUsed(buyer, 5), "what is refused uses no nonce");
+        vm.revertToState(state);
+        vm.warp(END);
+        sent(STRANGER, address(market), call);
+        same(market.free(buyer), 5_000_000_000 - 1000, "in its last second");
+    }
+
+    /// What was refused for want of cash is not sent again once there is some, after its end.
+    function test_a_refused_withdrawal_ends_with_its_expiry() public {
+        bytes memory call = withdrawing(buyer, 5_000_000_001, 5, buyer);
+        refused(STRANGER, address(market), call, Accounts.NotEnoughFree.selector);
+        fund(buyer, 1);
+        vm.warp(END + 1);
+        refused(STRANGER, address(market), call, Accounts.WithdrawalExpired.selector);
+        same(market.free(buyer), 5_000_000_001, "its own");
     }
 
     function test_NotSigned_of_a_cancellation() public {
@@ -203,11 +232,7 @@ contract AccountsTest is Auction {
         refused(STRANGER, address(market), call, reason);
         // Whatever else has its nonce, in either order.
         refused(STRANGER, address(market), sending(transfer(999, 5)), reason);
-        bytes memory other = abi.encodeCall(
-            Market.requestWithdrawalFor,
-            (buyer, 1, 5, sign(buyer, withdrawal(1, 5)))
-        );
-        refused(STRANGER, address(market), other, reason);
+        refused(STRANGER, address(market), withdrawing(buyer, 1, 5, buyer), reason);
         sent(buyer, address(market), abi.encodeCall(Market.cancel, (6)));
         reason = abi.encodeWithSelector(Accounts.NonceAlreadyUsed.selector, 6);
         refused(STRANGER, address(market), sending(transfer(1000, 6)), reason);
@@ -336,10 +361,7 @@ contract AccountsTest is Auction {
                 sent(buyer, address(market), abi.encodeCall(Market.cancel, (nonces[i])));
                 gone[i] = true;
             } else {
-                bytes memory call = abi.encodeCall(
-                    Market.requestWithdrawalFor,
-                    (buyer, 1, nonces[i], sign(buyer, withdrawal(1, nonces[i])))
-                );
+                bytes memory call = withdrawing(buyer, 1, nonces[i], buyer);
                 if (before) {
                     refused(STRANGER, address(market), call, Accounts.NonceAlreadyUsed.selector);
                 } else {

@@ -13,6 +13,8 @@ import {Pair} from "./support/World.sol";
 /// What was delivered is certified once, to who bought it, and retired for good.
 contract CertificateTest is Evidence {
     bytes32 private constant SOLAR = "F01010100";
+    /// When signed requests end.
+    uint64 private constant LAST = RELEASE + 1 hours;
 
     address private seller;
     address private buyer;
@@ -231,9 +233,10 @@ contract CertificateTest is Evidence {
 
     function transferring(uint256 amount, uint256 nonce) private view returns (bytes32 hash) {
         hash = keccak256(
-            "Transfer(address account,address to,uint256 certificate,uint256 amount,uint256 nonce)"
+            "Transfer(address account,address to,uint256 certificate,uint256 amount,uint256 nonce,"
+            "uint64 expiry)"
         );
-        hash = keccak256(abi.encode(hash, buyer, other, certificateId(), amount, nonce));
+        hash = keccak256(abi.encode(hash, buyer, other, certificateId(), amount, nonce, LAST));
         return typedHere(hash);
     }
 
@@ -253,15 +256,11 @@ contract CertificateTest is Evidence {
         isTrue(!done, "not by a stranger");
         sent(buyer, address(certificates), move);
         bytes memory signature = sign(buyer, transferring(200, 5));
-        bytes memory call = abi.encodeCall(
-            Certificates.transferFor,
-            (buyer, other, it, 201, 5, signature)
-        );
+        bytes memory call = giving(201, LAST, signature);
         refusedFor(call, abi.encodeWithSelector(Certificates.NotSigned.selector, buyer));
-        call = abi.encodeCall(
-            Certificates.transferFor,
-            (buyer, other, it, 200, 5, signature)
-        );
+        call = giving(200, LAST + 1, signature);
+        refusedFor(call, abi.encodeWithSelector(Certificates.NotSigned.selector, buyer));
+        call = giving(200, LAST, signature);
         vm.chainId(CHAIN_ID + 1);
         refusedFor(call, abi.encodeWithSelector(Certificates.NotSigned.selector, buyer));
         vm.chainId(CHAIN_ID);
@@ -270,6 +269,36 @@ contract CertificateTest is Evidence {
         same(certificates.balanceOf(other, it), 300, "moved");
         same(certificates.balanceOf(buyer, it), 2200, "and gone");
         same(certificates.issued(it) - certificates.retired(it), 2500, "all of it circulates");
+    }
+
+    function giving(
+        uint256 amount,
+        uint64 expiry,
+        bytes memory signature
+    ) private view returns (bytes memory) {
+        return
+            abi.encodeCall(
+                Certificates.transferFor,
+                (buyer, other, certificateId(), amount, 5, expiry, signature)
+            );
+    }
+
+    function test_RequestExpired() public {
+        vm.warp(RELEASE);
+        uint256 it = issue(0);
+        bytes memory give = giving(200, LAST, sign(buyer, transferring(200, 5)));
+        bytes memory retire = retiringFor("the town", LAST, sign(buyer, retirement()));
+        uint256 state = vm.snapshotState();
+        vm.warp(LAST + 1);
+        bytes memory reason = abi.encodeWithSelector(Certificates.RequestExpired.selector, LAST);
+        refusedFor(give, reason);
+        refusedFor(retire, reason);
+        same(certificates.balanceOf(buyer, it), 2500, "nothing is gone");
+        vm.revertToState(state);
+        vm.warp(LAST);
+        sent(STRANGER, address(certificates), give);
+        sent(STRANGER, address(certificates), retire);
+        same(certificates.balanceOf(buyer, it), 1600, "in their last second");
     }
 
     function retiring(uint256 amount, string memory name) private view returns (bytes memory) {
@@ -311,23 +340,35 @@ contract CertificateTest is Evidence {
     function test_retirement_by_signature() public {
         vm.warp(RELEASE);
         uint256 it = issue(0);
-        bytes32 hash = keccak256(
-            "Retirement(address account,uint256 certificate,uint256 amount,string beneficiary,"
-            "uint256 nonce)"
-        );
-        hash = keccak256(abi.encode(hash, buyer, it, 700, keccak256("the town"), 9));
-        bytes memory signature = sign(buyer, typedHere(hash));
-        bytes memory call = abi.encodeCall(
-            Certificates.retireFor,
-            (buyer, it, 700, "another town", 9, signature)
-        );
-        refusedFor(call, abi.encodeWithSelector(Certificates.NotSigned.selector, buyer));
-        call = abi.encodeCall(
-            Certificates.retireFor,
-            (buyer, it, 700, "the town", 9, signature)
-        );
+        bytes memory signature = sign(buyer, retirement());
+        bytes memory reason = abi.encodeWithSelector(Certificates.NotSigned.selector, buyer);
+        refusedFor(retiringFor("another town", LAST, signature), reason);
+        refusedFor(retiringFor("the town", LAST + 1, signature), reason);
+        bytes memory call = retiringFor("the town", LAST, signature);
         sent(STRANGER, address(certificates), call);
         refusedFor(call, abi.encodeWithSelector(Certificates.NonceAlreadyUsed.selector, 9));
         same(certificates.retired(it), 700, "once");
+    }
+
+    /// What the buyer signs to retire 700 Wh for the town.
+    function retirement() private view returns (bytes32 hash) {
+        hash = keccak256(
+            "Retirement(address account,uint256 certificate,uint256 amount,string beneficiary,"
+            "uint256 nonce,uint64 expiry)"
+        );
+        bytes32 town = keccak256("the town");
+        return typedHere(keccak256(abi.encode(hash, buyer, certificateId(), 700, town, 9, LAST)));
+    }
+
+    function retiringFor(
+        string memory beneficiary,
+        uint64 expiry,
+        bytes memory signature
+    ) private view returns (bytes memory) {
+        return
+            abi.encodeCall(
+                Certificates.retireFor,
+                (buyer, certificateId(), 700, beneficiary, 9, expiry, signature)
+            );
     }
 }

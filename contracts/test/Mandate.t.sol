@@ -15,11 +15,11 @@ contract MandateTest is Delegates {
         Mandate memory m,
         bytes memory signature
     ) private view returns (bytes memory) {
-        return abi.encodeCall(Mandates.grantFor, (buyer, delegate, m, signature));
+        return abi.encodeCall(Mandates.grantFor, (buyer, delegate, m, END, signature));
     }
 
     function signedBy(address of_, Mandate memory m) private view returns (bytes memory) {
-        return sign(of_, hashOf(buyer, delegate, m, mandates()));
+        return sign(of_, hashOf(buyer, delegate, m, END, mandates()));
     }
 
     function test_a_mandate_is_granted_by_its_account_or_its_signature() public {
@@ -57,15 +57,37 @@ contract MandateTest is Delegates {
             refused(STRANGER, address(mandates()), granting(m, good), reason);
         }
         Mandate memory one = limits(1);
-        bytes memory call = abi.encodeCall(Mandates.grantFor, (buyer, STRANGER, one, good));
+        bytes memory call = abi.encodeCall(
+            Mandates.grantFor,
+            (buyer, STRANGER, one, END, good)
+        );
         refused(STRANGER, address(mandates()), call, reason);
-        call = abi.encodeCall(Mandates.grantFor, (seller, delegate, one, good));
+        call = abi.encodeCall(Mandates.grantFor, (buyer, delegate, one, END + 1, good));
+        refused(STRANGER, address(mandates()), call, reason);
+        call = abi.encodeCall(Mandates.grantFor, (seller, delegate, one, END, good));
         bytes memory other = abi.encodeWithSelector(Mandates.NotSigned.selector, seller);
         refused(STRANGER, address(mandates()), call, other);
         // Not even by who would gain.
         call = granting(one, signedBy(delegate, one));
         refused(delegate, address(mandates()), call, reason);
         sent(delegate, address(mandates()), granting(one, good));
+    }
+
+    /// However long the mandate itself would last.
+    function test_GrantExpired() public {
+        Mandate memory m = limits(1);
+        m.until = END + 1 days;
+        bytes memory call = granting(m, signedBy(buyer, m));
+        uint256 state = vm.snapshotState();
+        vm.warp(END + 1);
+        bytes memory reason = abi.encodeWithSelector(Mandates.GrantExpired.selector, END);
+        refused(STRANGER, address(mandates()), call, reason);
+        // Who grants it with a transaction of its own does so now.
+        grantTo(buyer, delegate, m);
+        vm.revertToState(state);
+        vm.warp(END);
+        sent(STRANGER, address(mandates()), call);
+        same(mandates().mandateOf(buyer, delegate).until, END + 1 days, "in its last second");
     }
 
     function test_VersionNotHigher() public {

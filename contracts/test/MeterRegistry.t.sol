@@ -57,9 +57,28 @@ contract MeterRegistryTest is World {
         address to,
         uint32 version
     ) private view returns (bytes memory) {
-        bytes32 hash = keccak256("Rotation(bytes32 meter,address key,uint32 version)");
-        hash = keccak256(abi.encode(hash, METER, to, version));
-        return abi.encodeCall(Meters.rotate, (METER, to, signed(signer, hash)));
+        return abi.encodeCall(
+            Meters.rotate,
+            (METER, to, END, signed(signer, rotated(to, version)))
+        );
+    }
+
+    function rotated(address to, uint32 version) private pure returns (bytes32 hash) {
+        hash = keccak256("Rotation(bytes32 meter,address key,uint32 version,uint64 expiry)");
+        return keccak256(abi.encode(hash, METER, to, version, END));
+    }
+
+    function test_RotationExpired() public {
+        sent(OPERATOR, address(meters), enrol(1));
+        bytes memory call = rotation(key(1), key(2), 2);
+        uint256 state = vm.snapshotState();
+        vm.warp(END + 1);
+        bytes memory reason = abi.encodeWithSelector(Meters.RotationExpired.selector, END);
+        refused(STRANGER, address(meters), call, reason);
+        vm.revertToState(state);
+        vm.warp(END);
+        sent(STRANGER, address(meters), call);
+        same(meters.keyAt(METER, END).key, key(2), "in its last second");
     }
 
     function test_a_meter_gets_a_key_rotates_and_loses_it() public {
@@ -131,6 +150,9 @@ contract MeterRegistryTest is World {
         reason = abi.encodeWithSelector(Meters.BadSignature.selector, key(1));
         refused(STRANGER, address(meters), rotation(key(2), key(2), 2), reason);
         refused(STRANGER, address(meters), rotation(key(1), key(2), 3), reason);
+        bytes memory good = signed(key(1), rotated(key(2), 2));
+        bytes memory later = abi.encodeCall(Meters.rotate, (METER, key(2), END + 1, good));
+        refused(STRANGER, address(meters), later, reason);
         // What was signed for the first key enrols no second one.
         sent(owner, address(meters), abi.encodeCall(Meters.revoke, (METER)));
         reason = abi.encodeWithSelector(Meters.BadSignature.selector, owner);

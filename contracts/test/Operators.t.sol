@@ -31,12 +31,7 @@ contract OperatorsTest is Evidence {
 
     /// Only the account's signature moves its free cash, and only to the account.
     function test_cash_is_not_moved() public {
-        bytes32 request = keccak256("Withdrawal(address account,uint256 amount,uint256 nonce)");
-        request = typed(keccak256(abi.encode(request, buyer, 1_000, 9)));
-        bytes memory forged = abi.encodeCall(
-            Market.requestWithdrawalFor,
-            (buyer, 1_000, 9, sign(theirs, request))
-        );
+        bytes memory forged = withdrawing(buyer, 1_000, 9, theirs);
         bytes memory reason = abi.encodeWithSelector(Accounts.NotSigned.selector, buyer);
         refused(OPERATOR, address(market), forged, reason);
         bytes memory take = abi.encodeWithSignature(
@@ -86,15 +81,10 @@ contract OperatorsTest is Evidence {
     function test_no_tokens_are_redeemed() public {
         bytes memory mint = abi.encodeCall(Token.mint, (buyer, 1_000, "cash"));
         sent(OPERATOR, address(token), mint);
-        bytes32 hash = keccak256(
-            "Redemption(address account,uint256 amount,bytes32 destination,uint256 nonce)"
-        );
-        hash = keccak256(abi.encode(hash, buyer, 1_000, bytes32("theirs"), 1));
-        bytes32 separator = domain("Wattex SettlementToken", address(token));
-        hash = keccak256(abi.encodePacked(hex"1901", separator, hash));
+        bytes32 hash = redemptionOf(buyer, 1_000, "theirs", 1, END);
         bytes memory call = abi.encodeCall(
             Token.redeemFor,
-            (buyer, 1_000, "theirs", 1, sign(theirs, hash))
+            (buyer, 1_000, "theirs", 1, END, sign(theirs, hash))
         );
         bytes memory reason = abi.encodeWithSelector(Token.NotSigned.selector, buyer);
         refused(OPERATOR, address(token), call, reason);
@@ -102,7 +92,7 @@ contract OperatorsTest is Evidence {
         hash = keccak256(abi.encode(address(market)));
         call = abi.encodeCall(
             Token.redeemFor,
-            (address(market), 1_000, "theirs", 1, sign(theirs, hash))
+            (address(market), 1_000, "theirs", 1, END, sign(theirs, hash))
         );
         reason = abi.encodeWithSelector(Token.NotSigned.selector, market);
         refused(OPERATOR, address(token), call, reason);
@@ -112,8 +102,8 @@ contract OperatorsTest is Evidence {
     /// No mandate is granted by another key, none is spent, and none can be done without.
     function test_no_mandate_is_invented() public {
         Mandate memory m = limits(1);
-        bytes memory forged = sign(theirs, hashOf(buyer, theirs, m, mandates()));
-        bytes memory call = abi.encodeCall(Mandates.grantFor, (buyer, theirs, m, forged));
+        bytes memory forged = sign(theirs, hashOf(buyer, theirs, m, END, mandates()));
+        bytes memory call = abi.encodeCall(Mandates.grantFor, (buyer, theirs, m, END, forged));
         bytes memory reason = abi.encodeWithSelector(Mandates.NotSigned.selector, buyer);
         refused(OPERATOR, address(mandates()), call, reason);
         call = abi.encodeCall(Mandates.spend, (buyer, theirs, DAY, 0, 1));
@@ -442,13 +432,7 @@ contract OperatorsTest is Evidence {
         same(market.free(buyer), 5_000_000_000 - 5000 * 912_000, "spent");
         // And what is left, out to the account's address and on from there.
         uint256 rest = market.free(buyer);
-        bytes32 request = keccak256("Withdrawal(address account,uint256 amount,uint256 nonce)");
-        request = typed(keccak256(abi.encode(request, buyer, rest, 9)));
-        bytes memory call = abi.encodeCall(
-            Market.requestWithdrawalFor,
-            (buyer, rest, 9, sign(theirs, request))
-        );
-        sent(OPERATOR, address(market), call);
+        sent(OPERATOR, address(market), withdrawing(buyer, rest, 9, theirs));
         vm.warp(block.timestamp + WITHDRAWAL_DELAY);
         sent(OPERATOR, address(market), abi.encodeCall(Market.withdraw, (buyer)));
         sent(buyer, address(token), abi.encodeCall(Token.transfer, (OPERATOR, rest)));

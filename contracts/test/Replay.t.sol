@@ -84,12 +84,7 @@ contract ReplayTest is Auction {
     }
 
     function test_a_request_for_another_contract_is_NotSigned() public {
-        bytes32 hash = keccak256("Withdrawal(address account,uint256 amount,uint256 nonce)");
-        hash = typed(keccak256(abi.encode(hash, buyer, 5, 1)));
-        bytes memory call = abi.encodeCall(
-            Market.requestWithdrawalFor,
-            (buyer, 5, 1, sign(buyer, hash))
-        );
+        bytes memory call = withdrawing(buyer, 5, 1, buyer);
         Market other = newMarket();
         bytes memory reason = abi.encodeWithSelector(Accounts.NotSigned.selector, buyer);
         refused(STRANGER, address(other), call, reason);
@@ -122,7 +117,7 @@ contract ReplayTest is Auction {
         bytes memory signature = sign(buyer, typed(keccak256(abi.encode(hash, buyer, 5))));
         bytes memory call = abi.encodeCall(
             Market.requestWithdrawalFor,
-            (buyer, 5, 5, signature)
+            (buyer, 5, 5, END, signature)
         );
         refused(STRANGER, address(market), call, Accounts.NotSigned.selector);
         CashTransfer memory t;
@@ -131,16 +126,20 @@ contract ReplayTest is Auction {
         refused(STRANGER, address(market), call, Accounts.NotSigned.selector);
         // A mandate is of another domain than everything of the market.
         Mandate memory m = limits(1);
-        hash = keccak256(abi.encode(MANDATE_TYPEHASH, buyer, STRANGER, m));
-        call = abi.encodeCall(Mandates.grantFor, (buyer, STRANGER, m, sign(buyer, typed(hash))));
+        hash = keccak256(abi.encode(MANDATE_TYPEHASH, buyer, STRANGER, m, END));
+        signature = sign(buyer, typed(hash));
+        call = abi.encodeCall(Mandates.grantFor, (buyer, STRANGER, m, END, signature));
         refused(STRANGER, address(mandates()), call, Mandates.NotSigned.selector);
     }
 
     function test_a_mandate_of_another_contract_or_chain_is_NotSigned() public {
         Mandate memory m = limits(1);
         Mandates own = mandates();
-        bytes memory signature = sign(buyer, hashOf(buyer, STRANGER, m, own));
-        bytes memory call = abi.encodeCall(Mandates.grantFor, (buyer, STRANGER, m, signature));
+        bytes memory signature = sign(buyer, hashOf(buyer, STRANGER, m, END, own));
+        bytes memory call = abi.encodeCall(
+            Mandates.grantFor,
+            (buyer, STRANGER, m, END, signature)
+        );
         Market other = newMarket();
         bytes memory reason = abi.encodeWithSelector(Mandates.NotSigned.selector, buyer);
         isTrue(address(other.mandates()) != address(own), "each market has its own");

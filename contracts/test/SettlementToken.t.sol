@@ -62,27 +62,13 @@ contract SettlementTokenTest is World {
         sent(OPERATOR, address(token), call);
     }
 
-    function redemption(
-        address of_,
-        uint256 amount,
-        bytes32 destination,
-        uint256 nonce
-    ) private view returns (bytes32) {
-        bytes32 hash = keccak256(
-            "Redemption(address account,uint256 amount,bytes32 destination,uint256 nonce)"
-        );
-        hash = keccak256(abi.encode(hash, of_, amount, destination, nonce));
-        bytes32 separator = domain("Wattex SettlementToken", address(token));
-        return keccak256(abi.encodePacked(hex"1901", separator, hash));
-    }
-
     function redeeming(
         address of_,
         uint256 amount,
         uint256 nonce
     ) private view returns (bytes memory) {
-        bytes memory signature = sign(of_, redemption(of_, amount, "bank", nonce));
-        return abi.encodeCall(Token.redeemFor, (of_, amount, "bank", nonce, signature));
+        bytes memory signature = sign(of_, redemptionOf(of_, amount, "bank", nonce, END));
+        return abi.encodeCall(Token.redeemFor, (of_, amount, "bank", nonce, END, signature));
     }
 
     function refusedFor(bytes memory call, bytes memory reason) private {
@@ -117,7 +103,21 @@ contract SettlementTokenTest is World {
         same(token.balanceOf(of_), 200, "twice, as it was signed");
     }
 
-    /// A redemption has no end of its own: who wants none any more redeems nothing with its nonce.
+    function test_RedemptionExpired() public {
+        address of_ = holder();
+        bytes memory call = redeeming(of_, 400, 7);
+        uint256 state = vm.snapshotState();
+        vm.warp(END + 1);
+        refusedFor(call, abi.encodeWithSelector(Token.RedemptionExpired.selector, END));
+        isTrue(!token.redeemed(of_, 7), "what is refused uses no nonce");
+        same(token.balanceOf(of_), 1000, "nothing is gone");
+        vm.revertToState(state);
+        vm.warp(END);
+        sent(STRANGER, address(token), call);
+        same(token.balanceOf(of_), 600, "in its last second");
+    }
+
+    /// Who wants it no more does not have to wait for its end.
     function test_a_redemption_of_nothing_ends_another() public {
         address of_ = holder();
         bytes memory call = redeeming(of_, 400, 7);
@@ -144,20 +144,35 @@ contract SettlementTokenTest is World {
     /// Whatever of a redemption is changed, its signature is of another.
     function test_NotSigned_of_a_redemption() public {
         address of_ = holder();
-        bytes memory good = sign(of_, redemption(of_, 400, "bank", 7));
+        bytes memory good = sign(of_, redemptionOf(of_, 400, "bank", 7, END));
+        bytes memory other = sign(account(2), redemptionOf(of_, 400, "bank", 7, END));
         bytes memory reason = abi.encodeWithSelector(Token.NotSigned.selector, of_);
-        refusedFor(abi.encodeCall(Token.redeemFor, (of_, 401, "bank", 7, good)), reason);
-        refusedFor(abi.encodeCall(Token.redeemFor, (of_, 400, "other", 7, good)), reason);
-        refusedFor(abi.encodeCall(Token.redeemFor, (of_, 400, "bank", 8, good)), reason);
-        refusedFor(abi.encodeCall(Token.redeemFor, (of_, 400, "bank", 7, "")), reason);
-        bytes memory other = sign(account(2), redemption(of_, 400, "bank", 7));
-        refusedFor(abi.encodeCall(Token.redeemFor, (of_, 400, "bank", 7, other)), reason);
+        refusedFor(asking(of_, 401, "bank", 7, END, good), reason);
+        refusedFor(asking(of_, 400, "other", 7, END, good), reason);
+        refusedFor(asking(of_, 400, "bank", 8, END, good), reason);
+        refusedFor(asking(of_, 400, "bank", 7, END + 1, good), reason);
+        refusedFor(asking(of_, 400, "bank", 7, END, ""), reason);
+        refusedFor(asking(of_, 400, "bank", 7, END, other), reason);
         reason = abi.encodeWithSelector(Token.NotSigned.selector, STRANGER);
-        refusedFor(abi.encodeCall(Token.redeemFor, (STRANGER, 400, "bank", 7, good)), reason);
+        refusedFor(asking(STRANGER, 400, "bank", 7, END, good), reason);
         reason = abi.encodeWithSelector(Token.NotSigned.selector, address(0));
-        refusedFor(abi.encodeCall(Token.redeemFor, (address(0), 0, "bank", 7, "")), reason);
-        bytes memory call = abi.encodeCall(Token.redeemFor, (of_, 400, "bank", 7, good));
-        sent(STRANGER, address(token), call);
+        refusedFor(asking(address(0), 0, "bank", 7, END, ""), reason);
+        sent(STRANGER, address(token), asking(of_, 400, "bank", 7, END, good));
+    }
+
+    function asking(
+        address of_,
+        uint256 amount,
+        bytes32 destination,
+        uint256 nonce,
+        uint64 expiry,
+        bytes memory signature
+    ) private pure returns (bytes memory) {
+        return
+            abi.encodeCall(
+                Token.redeemFor,
+                (of_, amount, destination, nonce, expiry, signature)
+            );
     }
 
     /// On no other chain and in no other currency.
@@ -181,12 +196,12 @@ contract SettlementTokenTest is World {
         sent(OPERATOR, address(token), abi.encodeCall(Token.mint, (wallet, 1000, "cash")));
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(
             keyOf[account(3)],
-            redemption(wallet, 400, "bank", 7)
+            redemptionOf(wallet, 400, "bank", 7, END)
         );
         bytes memory signature = abi.encodePacked(r, s, v);
         bytes memory call = abi.encodeCall(
             Token.redeemFor,
-            (wallet, 400, "bank", 7, signature)
+            (wallet, 400, "bank", 7, END, signature)
         );
         sent(STRANGER, address(token), call);
         same(token.balanceOf(wallet), 600, "gone");

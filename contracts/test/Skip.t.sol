@@ -201,13 +201,7 @@ contract SkipTest is Auction {
     }
 
     function usedByWithdrawal(Pair memory one) private {
-        bytes32 hash = keccak256("Withdrawal(address account,uint256 amount,uint256 nonce)");
-        hash = typed(keccak256(abi.encode(hash, buyer, 5, one.buy.nonce)));
-        bytes memory call = abi.encodeCall(
-            Market.requestWithdrawalFor,
-            (buyer, 5, one.buy.nonce, sign(buyer, hash))
-        );
-        sent(STRANGER, address(market), call);
+        sent(STRANGER, address(market), withdrawing(buyer, 5, one.buy.nonce, buyer));
     }
 
     function test_of_two_orders_with_one_nonce_only_one_is_filled() public {

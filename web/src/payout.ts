@@ -12,6 +12,7 @@ export const PAYOUT_STATES: Record<PayoutState, [string, Tone]> = {
   paid: ["Paid", "good"],
   returned: ["Came back", "warn"],
   failed: ["Failed", "bad"],
+  expired: ["Ran out of time", "bad"],
 };
 
 /** "2 hours": at least a minute, rounded up. */
@@ -29,5 +30,5 @@ export function spaced(iban: string): string {
 
 /** Whether somebody has to wait for it. */
 export function isOpen({ state }: Payout): boolean {
-  return state !== "paid" && state !== "failed";
+  return state !== "paid" && state !== "failed" && state !== "expired";
 }

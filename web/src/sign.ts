@@ -1,8 +1,11 @@
-// Signing an order or a payout: by the operator's signer for a held key, by the browser's wallet for an own one.
+// Signing: by the operator's signer for a held key, by the browser's wallet for an own one.
 
+import { sameAddress } from "./address";
 import * as api from "./api";
 import { compact, typedData } from "./order";
-import type { Approval, Custody, Market, OrderTerms, PayoutSignatures, PreparedPayout } from "./types";
+import type {
+  Approval, Custody, Market, OrderTerms, PayoutSignatures, PreparedPayout, PreparedRequest,
+} from "./types";
 
 export interface Wallet {
   request(call: { method: string; params?: unknown[] }): Promise<unknown>;
@@ -32,8 +35,6 @@ async function accountsOf(wallet: Wallet): Promise<string[]> {
   return accounts;
 }
 
-const same = (one: string, other: string) => one.toLowerCase() === other.toLowerCase();
-
 /** Wallets sign typed data for the chain they are on alone: moves it to ours, telling it where that is. */
 async function useChain(wallet: Wallet, chain: number): Promise<void> {
   const chainId = `0x${chain.toString(16)}`;
@@ -52,7 +53,7 @@ async function useChain(wallet: Wallet, chain: number): Promise<void> {
 /** Brings the wallet to an account on a chain. */
 async function useAccount(wallet: Wallet, account: string, chain: number): Promise<void> {
   const accounts = await accountsOf(wallet);
-  if (!accounts.some((one) => same(one, account))) {
+  if (!accounts.some((one) => sameAddress(one, account))) {
     throw new Error(`The wallet is at another address: choose ${account} in it`);
   }
   await useChain(wallet, chain);
@@ -78,6 +79,13 @@ export async function signPayoutWith(wallet: Wallet, prepared: PreparedPayout): 
   return { withdrawal, redemption: await signTyped(wallet, account, prepared.redemption) };
 }
 
+/** Has the wallet sign a transfer or a mandate. */
+export async function signRequestWith(wallet: Wallet, prepared: PreparedRequest): Promise<string> {
+  const { account } = prepared.terms;
+  await useAccount(wallet, account, prepared.typed_data.domain.chainId);
+  return signTyped(wallet, account, prepared.typed_data);
+}
+
 /** Signs an order with the key of its account, wherever it is. An order that is too large for the
  * operator's signer to sign alone waits for a member of staff instead. */
 export async function sign(order: OrderTerms, market: Market, custody: Custody): Promise<string | Approval> {
@@ -92,6 +100,14 @@ export async function signPayout(
   custody: Custody,
 ): Promise<PayoutSignatures | Approval> {
   return custody === "own" ? signPayoutWith(walletOf(), prepared) : api.signPayout(prepared.terms);
+}
+
+/** Signs a transfer or a mandate with the key of its account, wherever it is; a large one may wait as an
+ * order does. */
+export async function signRequest(prepared: PreparedRequest, custody: Custody): Promise<string | Approval> {
+  if (custody === "own") return signRequestWith(walletOf(), prepared);
+  const answer = await api.signRequest(prepared.terms);
+  return "signature" in answer ? answer.signature : answer;
 }
 
 /** Proves to the server that the wallet's key is here (EIP-4361). */

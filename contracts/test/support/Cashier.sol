@@ -133,17 +133,17 @@ abstract contract Cashier is Trader {
             bytes memory direct = abi.encodeCall(Market.requestWithdrawal, (amount));
             if (!act("requestWithdrawal", who, direct, reason)) return;
         } else {
-            uint256 nonce = recentNonce();
-            bytes32 hash = keccak256("Withdrawal(address account,uint256 amount,uint256 nonce)");
-            hash = typed(keccak256(abi.encode(hash, who, amount, nonce)));
+            (uint256 nonce, uint64 expiry) = (recentNonce(), anyExpiry());
+            bytes32 hash = withdrawalOf(who, amount, nonce, expiry);
             bytes memory signature = honestly(one(8) ? people[next(6)] : who, hash);
             if (used[who][nonce]) reason = Accounts.NonceAlreadyUsed.selector;
             if (!honest[keccak256(abi.encode(who, hash, signature))]) {
                 reason = Accounts.NotSigned.selector;
             }
+            if (time > expiry) reason = Accounts.WithdrawalExpired.selector;
             bytes memory call = abi.encodeCall(
                 Market.requestWithdrawalFor,
-                (who, amount, nonce, signature)
+                (who, amount, nonce, expiry, signature)
             );
             if (!act("requestWithdrawal", anyone(), call, reason)) return;
             used[who][nonce] = true;
@@ -155,6 +155,11 @@ abstract contract Cashier is Trader {
         (uint256 leaving, uint64 at_) = market.withdrawing(who);
         same(leaving, leavingOf[who], "withdrawing");
         same(at_, leavesAt[who], "and when");
+    }
+
+    /// The last second of a request: now and then it is over, or is this one.
+    function anyExpiry() internal returns (uint64) {
+        return uint64(one(8) ? time - 1 : one(4) ? time : time + next(300));
     }
 
     function withdraw(uint256 number) external step(number) {
@@ -216,12 +221,14 @@ abstract contract Cashier is Trader {
         bytes memory call = abi.encodeCall(Mandates.grant, (to, m));
         address from = who;
         if (one(2)) {
-            bytes32 hash = hashOf(who, to, m, mandates());
+            uint64 expiry = anyExpiry();
+            bytes32 hash = hashOf(who, to, m, expiry, mandates());
             bytes memory signature = honestly(one(6) ? anyone() : who, hash);
             if (!honest[keccak256(abi.encode(who, hash, signature))]) {
                 reason = Mandates.NotSigned.selector;
             }
-            call = abi.encodeCall(Mandates.grantFor, (who, to, m, signature));
+            if (time > expiry) reason = Mandates.GrantExpired.selector;
+            call = abi.encodeCall(Mandates.grantFor, (who, to, m, expiry, signature));
             from = anyone();
         }
         if (!act("mandate", from, address(mandates()), call, reason)) return;
@@ -236,7 +243,7 @@ abstract contract Cashier is Trader {
         t.amount = next(freeOf[t.account] / (one(8) ? 1 : 20) + 1);
         if (one(8)) t.amount = freeOf[t.account] + 1 + next(1 << 255);
         (t.nonce, t.link) = (recentNonce(), bytes32(number));
-        t.expiry = uint64(one(8) ? time - 1 : time + next(300));
+        t.expiry = anyExpiry();
         t.sender = one(2) ? anyone() : address(0);
         bytes32 hash = hashOf(t, market);
         bytes memory signature = honestly(one(8) ? people[next(6)] : t.account, hash);

@@ -47,6 +47,7 @@ interface Token is Roles {
     error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed);
     error PaymentAlreadyMinted(bytes32 payment);
     error AlreadyRedeemed(uint256 nonce);
+    error RedemptionExpired(uint64 expiry);
     error NotSigned(address account);
 
     event Redeemed(
@@ -64,6 +65,7 @@ interface Token is Roles {
         uint256 amount,
         bytes32 destination,
         uint256 nonce,
+        uint64 expiry,
         bytes calldata signature
     ) external;
     function redeemed(address account, uint256 nonce) external view returns (bool);
@@ -86,6 +88,7 @@ interface Market is Roles {
         address account,
         uint256 amount,
         uint256 nonce,
+        uint64 expiry,
         bytes calldata signature
     ) external;
     function withdraw(address account) external;
@@ -134,6 +137,7 @@ interface Market is Roles {
 
 interface Mandates {
     error VersionNotHigher(uint64 version);
+    error GrantExpired(uint64 expiry);
     error NotSigned(address account);
     error NotMarket(address sender);
 
@@ -144,6 +148,7 @@ interface Mandates {
         address account,
         address delegate,
         Mandate calldata mandate,
+        uint64 expiry,
         bytes calldata signature
     ) external;
     function spend(
@@ -206,6 +211,7 @@ interface Exchange {
 interface Meters is Roles {
     error AlreadyEnrolled(bytes32 meter);
     error NotEnrolled(bytes32 meter);
+    error RotationExpired(uint64 expiry);
     error NotAllowed(address sender);
     error BadSignature(address expected);
     error NoMeter();
@@ -229,7 +235,12 @@ interface Meters is Roles {
         bytes calldata ownerSignature,
         bytes calldata installerSignature
     ) external;
-    function rotate(bytes32 meter, address key, bytes calldata signature) external;
+    function rotate(
+        bytes32 meter,
+        address key,
+        uint64 expiry,
+        bytes calldata signature
+    ) external;
     function revoke(bytes32 meter) external;
     function versions(bytes32 meter) external view returns (uint32);
     function keys(
@@ -354,6 +365,7 @@ interface Certificates is Roles {
     error NothingDelivered(bytes32 trade);
     error NotItsMeter(bytes32 meter);
     error NonceAlreadyUsed(uint256 nonce);
+    error RequestExpired(uint64 expiry);
     error NotSigned(address account);
     error NotAllowed(address sender);
     error BadBeneficiary();
@@ -385,6 +397,7 @@ interface Certificates is Roles {
         uint256 certificate,
         uint256 amount,
         uint256 nonce,
+        uint64 expiry,
         bytes calldata signature
     ) external;
     function retire(
@@ -399,6 +412,7 @@ interface Certificates is Roles {
         uint256 amount,
         string calldata beneficiary,
         uint256 nonce,
+        uint64 expiry,
         bytes calldata signature
     ) external;
     function certificates(

@@ -36,6 +36,10 @@ abstract contract Teller is Cashier {
         }
     }
 
+    function tokenDomain() internal view override returns (bytes32) {
+        return _tokenDomain;
+    }
+
     function marketDomain(Market of_) internal view override returns (bytes32) {
         return address(of_) == address(_there) ? _domainThere : super.marketDomain(of_);
     }
@@ -109,19 +113,18 @@ abstract contract Teller is Cashier {
     function redeem(uint256 number) external step(number) {
         address who = people[next(6)];
         (uint256 amount, uint256 nonce) = (_part(tokensOf[who]), next(40));
-        bytes32 hash = keccak256(
-            "Redemption(address account,uint256 amount,bytes32 destination,uint256 nonce)"
-        );
-        hash = keccak256(abi.encode(hash, who, amount, bytes32(number), nonce));
-        hash = keccak256(abi.encodePacked(hex"1901", _tokenDomain, hash));
+        uint64 expiry = anyExpiry();
+        bytes32 hash = redemptionOf(who, amount, bytes32(number), nonce, expiry);
         bytes memory signature = honestly(one(10) ? people[next(6)] : who, hash);
         bytes4 reason = ACCEPTED;
-        if (!honest[keccak256(abi.encode(who, hash, signature))]) reason = Token.NotSigned.selector;
-        else if (_redeemed[who][nonce]) reason = Token.AlreadyRedeemed.selector;
+        if (time > expiry) reason = Token.RedemptionExpired.selector;
+        else if (!honest[keccak256(abi.encode(who, hash, signature))]) {
+            reason = Token.NotSigned.selector;
+        } else if (_redeemed[who][nonce]) reason = Token.AlreadyRedeemed.selector;
         else if (amount > tokensOf[who]) reason = Token.ERC20InsufficientBalance.selector;
         bytes memory call = abi.encodeCall(
             Token.redeemFor,
-            (who, amount, bytes32(number), nonce, signature)
+            (who, amount, bytes32(number), nonce, expiry, signature)
         );
         if (!act("redeem", anyone(), address(token), call, reason)) return;
         _redeemed[who][nonce] = true;

@@ -50,6 +50,8 @@ abstract contract World is Test {
     address internal constant DIFFERENCE = address(0xf3);
     address internal constant BALANCE = address(0xf4);
 
+    bytes32 internal constant WITHDRAWAL_TYPEHASH =
+        keccak256("Withdrawal(address account,uint256 amount,uint256 nonce,uint64 expiry)");
     bytes32 internal constant TRANSFER_TYPEHASH =
         keccak256(
             "CashTransfer(address account,address to,uint256 amount,uint256 nonce,uint64 expiry,"
@@ -59,7 +61,12 @@ abstract contract World is Test {
         keccak256(
             "Mandate(address account,address delegate,bytes32 policy,uint64 until,"
             "uint64 buyPriceMax,uint64 sellPriceMin,uint64 quantityPerSlot,uint64 quantityPerDay,"
-            "uint64 version)"
+            "uint64 version,uint64 expiry)"
+        );
+    bytes32 internal constant REDEMPTION_TYPEHASH =
+        keccak256(
+            "Redemption(address account,uint256 amount,bytes32 destination,uint256 nonce,"
+            "uint64 expiry)"
         );
 
     Token internal token;
@@ -247,6 +254,28 @@ abstract contract World is Test {
         return typed(keccak256(abi.encode(ORDER_TYPEHASH, terms)));
     }
 
+    /// What an account signs to take cash out of trading.
+    function withdrawalOf(
+        address of_,
+        uint256 amount,
+        uint256 nonce,
+        uint64 expiry
+    ) internal view returns (bytes32) {
+        return typed(keccak256(abi.encode(WITHDRAWAL_TYPEHASH, of_, amount, nonce, expiry)));
+    }
+
+    /// The call that takes an account's cash out of trading until the slot ends, as `signer` signs.
+    function withdrawing(
+        address of_,
+        uint256 amount,
+        uint256 nonce,
+        address signer
+    ) internal view returns (bytes memory) {
+        bytes memory signature = sign(signer, withdrawalOf(of_, amount, nonce, END));
+        return
+            abi.encodeCall(Market.requestWithdrawalFor, (of_, amount, nonce, END, signature));
+    }
+
     /// What an account signs to give another cash in a market.
     function hashOf(CashTransfer memory what, Market in_) internal view returns (bytes32) {
         return typed(keccak256(abi.encode(TRANSFER_TYPEHASH, what)), in_);
@@ -261,10 +290,29 @@ abstract contract World is Test {
         address of_,
         address delegate,
         Mandate memory mandate,
+        uint64 expiry,
         Mandates in_
     ) internal view returns (bytes32) {
-        bytes32 hash = keccak256(abi.encode(MANDATE_TYPEHASH, of_, delegate, mandate));
+        bytes32 hash = keccak256(abi.encode(MANDATE_TYPEHASH, of_, delegate, mandate, expiry));
         return keccak256(abi.encodePacked(hex"1901", mandateDomain(in_), hash));
+    }
+
+    /// What an account signs to destroy tokens, to be paid out to what `destination` stands for.
+    function redemptionOf(
+        address of_,
+        uint256 amount,
+        bytes32 destination,
+        uint256 nonce,
+        uint64 expiry
+    ) internal view returns (bytes32 hash) {
+        hash = keccak256(
+            abi.encode(REDEMPTION_TYPEHASH, of_, amount, destination, nonce, expiry)
+        );
+        return keccak256(abi.encodePacked(hex"1901", tokenDomain(), hash));
+    }
+
+    function tokenDomain() internal view virtual returns (bytes32) {
+        return domain("Wattex SettlementToken", address(token));
     }
 
     function mandateDomain(Mandates of_) internal view virtual returns (bytes32) {

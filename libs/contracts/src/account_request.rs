@@ -24,7 +24,13 @@ pub enum AccountRequest {
     /// Free cash goes to another account.
     Transfer(CashTransfer),
     /// A delegate may sign orders, inside limits.
-    Mandate(Mandate),
+    Mandate {
+        /// The limits.
+        #[serde(flatten)]
+        mandate: Mandate,
+        /// Epoch seconds: not granted after it.
+        expiry: u64,
+    },
 }
 
 impl AccountRequest {
@@ -32,7 +38,7 @@ impl AccountRequest {
     pub const fn kind(&self) -> &'static str {
         match self {
             AccountRequest::Transfer(_) => "transfer",
-            AccountRequest::Mandate(_) => "mandate",
+            AccountRequest::Mandate { .. } => "mandate",
         }
     }
 
@@ -40,15 +46,15 @@ impl AccountRequest {
     pub const fn account(&self) -> Address {
         match self {
             AccountRequest::Transfer(of) => of.account,
-            AccountRequest::Mandate(of) => of.account,
+            AccountRequest::Mandate { mandate, .. } => mandate.account,
         }
     }
 
-    /// The last epoch second at which a contract takes it; `None` where that is any.
-    pub const fn expiry(&self) -> Option<u64> {
+    /// The last epoch second at which a contract takes it.
+    pub const fn expiry(&self) -> u64 {
         match self {
-            AccountRequest::Transfer(of) => Some(of.expiry),
-            AccountRequest::Mandate(_) => None,
+            AccountRequest::Transfer(of) => of.expiry,
+            AccountRequest::Mandate { expiry, .. } => *expiry,
         }
     }
 
@@ -56,7 +62,7 @@ impl AccountRequest {
     pub fn amount(&self) -> Result<Money, Overflow> {
         match self {
             AccountRequest::Transfer(of) => Ok(of.amount),
-            AccountRequest::Mandate(of) => {
+            AccountRequest::Mandate { mandate: of, .. } => {
                 let price = i64::try_from(of.buy_price_max).map_err(|_| Overflow)?;
                 Price::from_n_per_wh(price).cost_of(of.quantity_per_day)
             }
@@ -67,7 +73,9 @@ impl AccountRequest {
     pub fn hash(&self, chain_id: u64, at: &Deployment) -> Result<B256, Overflow> {
         match self {
             AccountRequest::Transfer(of) => cash_transfer(chain_id, at.market, of),
-            AccountRequest::Mandate(of) => Ok(mandate(chain_id, at.mandates, of)),
+            AccountRequest::Mandate { mandate: of, expiry } => {
+                Ok(mandate(chain_id, at.mandates, of, *expiry))
+            }
         }
     }
 
@@ -84,14 +92,14 @@ impl AccountRequest {
                 let kind = sol_types::CashTransfer::eip712_encode_type();
                 (kind, "Wattex EnergyMarket", at.market, message)
             }
-            AccountRequest::Mandate(of) => {
+            AccountRequest::Mandate { mandate: of, expiry } => {
                 let message = json!({
                     "account": of.account, "delegate": of.delegate, "policy": of.policy,
                     "until": of.until.to_string(), "buyPriceMax": of.buy_price_max.to_string(),
                     "sellPriceMin": of.sell_price_min.to_string(),
                     "quantityPerSlot": of.quantity_per_slot.wh().to_string(),
                     "quantityPerDay": of.quantity_per_day.wh().to_string(),
-                    "version": of.version.to_string(),
+                    "version": of.version.to_string(), "expiry": expiry.to_string(),
                 });
                 let kind = sol_types::Mandate::eip712_encode_type();
                 (kind, "Wattex TradingMandate", at.mandates, message)
@@ -107,7 +115,9 @@ impl AccountRequest {
     pub fn call(&self, at: &Deployment, signature: Bytes) -> Result<Call, Overflow> {
         match self {
             AccountRequest::Transfer(of) => at.transfer_for(of, signature),
-            AccountRequest::Mandate(of) => Ok(at.grant_mandate_for(of, signature)),
+            AccountRequest::Mandate { mandate: of, expiry } => {
+                Ok(at.grant_mandate_for(of, *expiry, signature))
+            }
         }
     }
 }
@@ -166,9 +176,13 @@ mod tests {
         }
     }
 
+    fn granted(mandate: Mandate) -> AccountRequest {
+        AccountRequest::Mandate { mandate, expiry: 1_790_000_000 }
+    }
+
     #[test]
     fn a_wallet_signs_what_the_contract_checks() {
-        for request in [AccountRequest::Transfer(transfer()), AccountRequest::Mandate(allowed())] {
+        for request in [AccountRequest::Transfer(transfer()), granted(allowed())] {
             let typed = request.typed_data(77, &place()).unwrap();
             let typed: TypedData = serde_json::from_value(typed).unwrap();
             let hash = typed.eip712_signing_hash().unwrap();
@@ -179,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_request_is_read_as_it_is_written() {
-        for request in [AccountRequest::Transfer(transfer()), AccountRequest::Mandate(allowed())] {
+        for request in [AccountRequest::Transfer(transfer()), granted(allowed())] {
             let text = serde_json::to_string(&request).unwrap();
             assert!(text.contains(&format!("\"kind\":\"{}\"", request.kind())), "{text}");
             assert_eq!(serde_json::from_str::<AccountRequest>(&text).unwrap(), request);
@@ -190,9 +204,9 @@ mod tests {
 
     #[test]
     fn a_mandate_counts_what_its_delegate_may_spend_in_a_day() {
-        let request = AccountRequest::Mandate(allowed());
+        let request = granted(allowed());
         assert_eq!(request.amount(), Ok(Money::from_n(300_000 * 20_000)));
-        let dear = AccountRequest::Mandate(Mandate { buy_price_max: u64::MAX, ..allowed() });
+        let dear = granted(Mandate { buy_price_max: u64::MAX, ..allowed() });
         assert_eq!(dear.amount(), Err(Overflow));
     }
 

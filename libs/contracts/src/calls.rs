@@ -12,7 +12,7 @@ use crate::bindings::{
 use crate::clearing::{Delivery, Posted};
 use crate::deployment::Deployment;
 use crate::policy::Policy;
-use crate::requests::{CashTransfer, Mandate, MeterEnrolment, Redemption};
+use crate::requests::{CashTransfer, Mandate, MeterEnrolment, Redemption, Withdrawal};
 
 /// A call of one of our contracts, ready to be put in a transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -71,13 +71,13 @@ impl Deployment {
     /// By anyone: the same for an account that signed [`crate::requests::withdrawal`].
     pub fn request_withdrawal_for(
         &self,
-        account: Address,
-        amount: Money,
-        nonce: U256,
+        of: &Withdrawal,
         signature: Bytes,
     ) -> Result<Call, Overflow> {
-        let amount = tokens(amount)?;
-        let what = EnergyMarket::requestWithdrawalForCall { account, amount, nonce, signature };
+        let Withdrawal { account, nonce, expiry, .. } = *of;
+        let amount = tokens(of.amount)?;
+        let what =
+            EnergyMarket::requestWithdrawalForCall { account, amount, nonce, expiry, signature };
         Ok(call(self.market, what))
     }
 
@@ -96,10 +96,16 @@ impl Deployment {
 
     /// By anyone: destroys tokens of an account that signed [`crate::requests::redemption`].
     pub fn redeem_for(&self, of: &Redemption, signature: Bytes) -> Result<Call, Overflow> {
-        let Redemption { account, destination, nonce, .. } = *of;
+        let Redemption { account, destination, nonce, expiry, .. } = *of;
         let amount = tokens(of.amount)?;
-        let what =
-            SettlementToken::redeemForCall { account, amount, destination, nonce, signature };
+        let what = SettlementToken::redeemForCall {
+            account,
+            amount,
+            destination,
+            nonce,
+            expiry,
+            signature,
+        };
         Ok(call(self.token, what))
     }
 
@@ -161,8 +167,9 @@ impl Deployment {
         call(self.market, EnergyMarket::cancelForCall { account, nonce, signature })
     }
 
-    /// By anyone: a delegate for an account that signed [`crate::requests::mandate`].
-    pub fn grant_mandate_for(&self, of: &Mandate, signature: Bytes) -> Call {
+    /// By anyone: a delegate for an account that signed [`crate::requests::mandate`], until
+    /// `expiry`.
+    pub fn grant_mandate_for(&self, of: &Mandate, expiry: u64, signature: Bytes) -> Call {
         let mandate = TradingMandate::Mandate {
             policy: of.policy,
             until: of.until,
@@ -173,7 +180,7 @@ impl Deployment {
             version: of.version,
         };
         let (account, delegate) = (of.account, of.delegate);
-        let what = TradingMandate::grantForCall { account, delegate, mandate, signature };
+        let what = TradingMandate::grantForCall { account, delegate, mandate, expiry, signature };
         call(self.mandates, what)
     }
 
@@ -209,10 +216,10 @@ impl Deployment {
         call(self.meters, what)
     }
 
-    /// By anyone, with the old key's signature of [`crate::requests::rotation`].
-    pub fn rotate(&self, meter: MeterId, key: Address, signature: Bytes) -> Call {
+    /// By anyone until `expiry`, with the old key's signature of [`crate::requests::rotation`].
+    pub fn rotate(&self, meter: MeterId, key: Address, expiry: u64, signature: Bytes) -> Call {
         let meter = meter.to_bytes32().into();
-        call(self.meters, MeterRegistry::rotateCall { meter, key, signature })
+        call(self.meters, MeterRegistry::rotateCall { meter, key, expiry, signature })
     }
 
     /// By ENROLLER or the meter's owner.

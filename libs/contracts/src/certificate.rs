@@ -37,13 +37,14 @@ impl Deployment {
 
     /// By anyone, for an account that signed [`crate::requests::certificate_transfer`].
     pub fn transfer_certificate_for(&self, of: &CertificateTransfer, signature: Bytes) -> Call {
-        let CertificateTransfer { account, to, certificate, amount, nonce } = *of;
+        let CertificateTransfer { account, to, certificate, amount, nonce, expiry } = *of;
         let what = EnergyCertificate::transferForCall {
             account,
             to,
             certificate,
             amount,
             nonce,
+            expiry,
             signature,
         };
         self.certificates_call(what)
@@ -57,6 +58,7 @@ impl Deployment {
             amount: of.amount,
             beneficiary: of.beneficiary.clone(),
             nonce: of.nonce,
+            expiry: of.expiry,
             signature,
         };
         self.certificates_call(what)

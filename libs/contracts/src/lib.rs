@@ -54,7 +54,7 @@ pub use digest::{DayDigest, Reconciled, Settled};
 pub use event::ContractEvent;
 pub use order::{OrderTerms, Side};
 pub use outcome::{Outcome, OutcomeError, Terms, money, outcome};
-pub use payout::PayoutTerms;
+pub use payout::{PayoutTerms, REDEMPTION_SECONDS, WITHDRAWAL_SECONDS};
 pub use policy::{BuyerRule, Policy, SellerRule};
 pub use revert::revert_text;
 

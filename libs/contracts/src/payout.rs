@@ -5,8 +5,15 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use serde::{Deserialize, Serialize};
 use units::{Money, Overflow};
 
-use crate::calls::tokens;
-use crate::requests::{Redemption, redemption, withdrawal};
+use crate::requests::{Redemption, Withdrawal, redemption, withdrawal};
+
+/// How long a payout may be withdrawn from when it was prepared: a day for a second person's
+/// consent, a day to be sent.
+pub const WITHDRAWAL_SECONDS: u64 = 2 * 86_400;
+
+/// How long tokens that were taken out of the market may be destroyed for a payout after its
+/// withdrawal expired: longer than a withdrawal is delayed, and than whoever sends it is down.
+pub const REDEMPTION_SECONDS: u64 = 30 * 86_400;
 
 /// A payout as both its signatures mean it.
 ///
@@ -25,6 +32,8 @@ pub struct PayoutTerms {
     pub iban: String,
     /// 32 random bytes.
     pub salt: B256,
+    /// Epoch seconds: not withdrawn after it, not redeemed [`REDEMPTION_SECONDS`] after it.
+    pub expiry: u64,
 }
 
 impl PayoutTerms {
@@ -40,6 +49,12 @@ impl PayoutTerms {
         U256::from_be_slice(&self.destination().as_slice()[16..])
     }
 
+    /// What is withdrawn.
+    pub fn withdrawal(&self) -> Withdrawal {
+        let (account, amount, expiry) = (self.account, self.amount, self.expiry);
+        Withdrawal { account, amount, nonce: self.nonce(), expiry }
+    }
+
     /// What is redeemed.
     pub fn redemption(&self) -> Redemption {
         Redemption {
@@ -47,12 +62,13 @@ impl PayoutTerms {
             amount: self.amount,
             destination: self.destination(),
             nonce: self.nonce(),
+            expiry: self.expiry.saturating_add(REDEMPTION_SECONDS),
         }
     }
 
     /// The hash that the account signs for the market. Refused where the amount is negative.
     pub fn withdrawal_hash(&self, chain_id: u64, market: Address) -> Result<B256, Overflow> {
-        Ok(withdrawal(chain_id, market, self.account, tokens(self.amount)?, self.nonce()))
+        withdrawal(chain_id, market, &self.withdrawal())
     }
 
     /// The hash that the account signs for the token. Refused where the amount is negative.
@@ -72,6 +88,7 @@ mod tests {
             creditor: "Hanna Heron".to_owned(),
             iban: "DE89370400440532013000".to_owned(),
             salt: B256::repeat_byte(7),
+            expiry: 1000,
         }
     }
 
@@ -91,11 +108,12 @@ mod tests {
     }
 
     #[test]
-    fn the_signatures_are_of_the_amount_and_the_destination() {
+    fn the_signatures_are_of_the_amount_the_destination_and_the_expiry() {
         let place = Address::repeat_byte(9);
         let more = PayoutTerms { amount: Money::from_n(6), ..terms() };
         let elsewhere = PayoutTerms { salt: B256::repeat_byte(8), ..terms() };
-        for other in [&more, &elsewhere] {
+        let later = PayoutTerms { expiry: 1001, ..terms() };
+        for other in [&more, &elsewhere, &later] {
             assert_ne!(other.withdrawal_hash(1, place), terms().withdrawal_hash(1, place));
             assert_ne!(other.redemption_hash(1, place), terms().redemption_hash(1, place));
         }

@@ -17,15 +17,18 @@ pub(crate) mod sol_types {
 
     sol! {
         struct Cancel { address account; uint256 nonce; }
-        struct Withdrawal { address account; uint256 amount; uint256 nonce; }
+        struct Withdrawal { address account; uint256 amount; uint256 nonce; uint64 expiry; }
         struct CashTransfer {
             address account; address to; uint256 amount; uint256 nonce; uint64 expiry;
             address sender; bytes32 link;
         }
-        struct Redemption { address account; uint256 amount; bytes32 destination; uint256 nonce; }
+        struct Redemption {
+            address account; uint256 amount; bytes32 destination; uint256 nonce; uint64 expiry;
+        }
         struct Mandate {
             address account; address delegate; bytes32 policy; uint64 until; uint64 buyPriceMax;
             uint64 sellPriceMin; uint64 quantityPerSlot; uint64 quantityPerDay; uint64 version;
+            uint64 expiry;
         }
         struct Enrolment {
             bytes32 meter; address key; address owner; address installer; bytes32 connectionPoint;
@@ -33,11 +36,13 @@ pub(crate) mod sol_types {
         }
         struct Transfer {
             address account; address to; uint256 certificate; uint256 amount; uint256 nonce;
+            uint64 expiry;
         }
         struct Retirement {
             address account; uint256 certificate; uint256 amount; string beneficiary; uint256 nonce;
+            uint64 expiry;
         }
-        struct Rotation { bytes32 meter; address key; uint32 version; }
+        struct Rotation { bytes32 meter; address key; uint32 version; uint64 expiry; }
     }
 }
 
@@ -46,16 +51,24 @@ pub fn cancel(chain_id: u64, market: Address, account: Address, nonce: U256) -> 
     sol_types::Cancel { account, nonce }.eip712_signing_hash(&market_domain(chain_id, market))
 }
 
-/// The hash an account signs to take `amount` out of trading. Shares nonces with orders.
-pub fn withdrawal(
-    chain_id: u64,
-    market: Address,
-    account: Address,
-    amount: U256,
-    nonce: U256,
-) -> B256 {
-    let request = sol_types::Withdrawal { account, amount, nonce };
-    request.eip712_signing_hash(&market_domain(chain_id, market))
+/// Cash that an account takes out of trading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Withdrawal {
+    /// Whose.
+    pub account: Address,
+    /// How much.
+    pub amount: Money,
+    /// Shares nonces with orders.
+    pub nonce: U256,
+    /// Epoch seconds: not after it.
+    pub expiry: u64,
+}
+
+/// The hash an account signs to take cash out of trading. Refused where the amount is negative.
+pub fn withdrawal(chain_id: u64, market: Address, of: &Withdrawal) -> Result<B256, Overflow> {
+    let Withdrawal { account, nonce, expiry, .. } = *of;
+    let request = sol_types::Withdrawal { account, amount: tokens(of.amount)?, nonce, expiry };
+    Ok(request.eip712_signing_hash(&market_domain(chain_id, market)))
 }
 
 /// Free cash that an account gives to another.
@@ -97,13 +110,15 @@ pub struct Redemption {
     pub destination: B256,
     /// Any that the account has not used for a redemption.
     pub nonce: U256,
+    /// Epoch seconds: not after it.
+    pub expiry: u64,
 }
 
 /// The hash an account signs to be paid out. Refused where the amount is negative.
 pub fn redemption(chain_id: u64, token: Address, of: &Redemption) -> Result<B256, Overflow> {
-    let Redemption { account, destination, nonce, .. } = *of;
+    let Redemption { account, destination, nonce, expiry, .. } = *of;
     let amount = tokens(of.amount)?;
-    let request = sol_types::Redemption { account, amount, destination, nonce };
+    let request = sol_types::Redemption { account, amount, destination, nonce, expiry };
     Ok(request.eip712_signing_hash(&domain("Wattex SettlementToken", chain_id, token)))
 }
 
@@ -131,8 +146,9 @@ pub struct Mandate {
     pub version: u64,
 }
 
-/// The hash an account signs to let a delegate sign its orders.
-pub fn mandate(chain_id: u64, mandates: Address, of: &Mandate) -> B256 {
+/// The hash an account signs to let a delegate sign its orders. It is not granted after `expiry`,
+/// epoch seconds; what is granted lasts until the mandate ends.
+pub fn mandate(chain_id: u64, mandates: Address, of: &Mandate, expiry: u64) -> B256 {
     let request = sol_types::Mandate {
         account: of.account,
         delegate: of.delegate,
@@ -143,6 +159,7 @@ pub fn mandate(chain_id: u64, mandates: Address, of: &Mandate) -> B256 {
         quantityPerSlot: of.quantity_per_slot.wh(),
         quantityPerDay: of.quantity_per_day.wh(),
         version: of.version,
+        expiry,
     };
     request.eip712_signing_hash(&domain("Wattex TradingMandate", chain_id, mandates))
 }
@@ -192,15 +209,16 @@ pub fn enrolment(chain_id: u64, meters: Address, of: &MeterEnrolment) -> B256 {
     request.eip712_signing_hash(&domain("Wattex MeterRegistry", chain_id, meters))
 }
 
-/// The hash that a meter's old key signs for its new key, which becomes `version`.
+/// The hash that a meter's old key signs for its new key, which becomes `version`; not after
+/// `expiry`, epoch seconds.
 pub fn rotation(
     chain_id: u64,
     meters: Address,
     meter: MeterId,
     key: Address,
-    version: u32,
+    (version, expiry): (u32, u64),
 ) -> B256 {
-    let request = sol_types::Rotation { meter: meter.to_bytes32().into(), key, version };
+    let request = sol_types::Rotation { meter: meter.to_bytes32().into(), key, version, expiry };
     request.eip712_signing_hash(&domain("Wattex MeterRegistry", chain_id, meters))
 }
 
@@ -217,6 +235,8 @@ pub struct CertificateTransfer {
     pub amount: U256,
     /// Any that the account has not used with certificates.
     pub nonce: U256,
+    /// Epoch seconds: not after it.
+    pub expiry: u64,
 }
 
 /// The hash an account signs to give certified energy away.
@@ -225,8 +245,8 @@ pub fn certificate_transfer(
     certificates: Address,
     of: &CertificateTransfer,
 ) -> B256 {
-    let CertificateTransfer { account, to, certificate, amount, nonce } = *of;
-    let request = sol_types::Transfer { account, to, certificate, amount, nonce };
+    let CertificateTransfer { account, to, certificate, amount, nonce, expiry } = *of;
+    let request = sol_types::Transfer { account, to, certificate, amount, nonce, expiry };
     request.eip712_signing_hash(&domain("Wattex EnergyCertificate", chain_id, certificates))
 }
 
@@ -243,6 +263,8 @@ pub struct CertificateRetirement {
     pub beneficiary: String,
     /// Any that the account has not used with certificates.
     pub nonce: U256,
+    /// Epoch seconds: not after it.
+    pub expiry: u64,
 }
 
 /// The hash an account signs to use certified energy up.
@@ -251,8 +273,13 @@ pub fn certificate_retirement(
     certificates: Address,
     of: &CertificateRetirement,
 ) -> B256 {
-    let CertificateRetirement { account, certificate, amount, .. } = *of;
-    let (beneficiary, nonce) = (of.beneficiary.clone(), of.nonce);
-    let request = sol_types::Retirement { account, certificate, amount, beneficiary, nonce };
+    let request = sol_types::Retirement {
+        account: of.account,
+        certificate: of.certificate,
+        amount: of.amount,
+        beneficiary: of.beneficiary.clone(),
+        nonce: of.nonce,
+        expiry: of.expiry,
+    };
     request.eip712_signing_hash(&domain("Wattex EnergyCertificate", chain_id, certificates))
 }

@@ -45,7 +45,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 6, sql: BANK_SCHEMA },
     Migration { version: 7, sql: client::ATTEMPTS_SCHEMA },
     Migration { version: 8, sql: PAYOUT_SCHEMA },
-    Migration { version: 9, sql: REQUEST_SCHEMA },
+    Migration { version: 9, sql: EXPIRY_SCHEMA },
+    Migration { version: 10, sql: REQUEST_SCHEMA },
 ];
 
 /// What accounts signed besides orders and payouts. Its transaction follows from `request/` and the
@@ -58,6 +59,10 @@ create table account_request (
 );
 create index account_request_community on account_request (community, account, number);
 ";
+
+/// Until when payouts can be withdrawn. Those from before were signed without an end, for another
+/// contract.
+const EXPIRY_SCHEMA: &str = "alter table payout add column expiry bigint not null default 0;";
 
 /// Payouts. `watched` is whether blocks can still change one. Of a payment by bank that is of one,
 /// `posted` is whether it is in the journal, where `entry` is the payout's last one.

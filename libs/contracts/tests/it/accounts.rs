@@ -1,7 +1,7 @@
 //! Cash in and out.
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use contracts::requests::{self, CashTransfer, Redemption};
+use contracts::requests::{self, CashTransfer, Redemption, Withdrawal};
 use contracts::{Call, ContractEvent};
 use units::Money;
 
@@ -50,17 +50,26 @@ fn a_withdrawal_takes_its_time_and_no_pause_stops_it() {
 }
 
 #[test]
-fn a_signed_withdrawal_needs_no_gas_and_works_once() {
+fn a_signed_withdrawal_needs_no_gas_and_works_once_until_it_expires() {
     let (mut world, buyer, seller) = World::with_cash();
     let (amount, nonce) = (Money::from_n(1000), U256::from(5));
-    let market = world.at.market;
-    let hash = requests::withdrawal(world.chain_id, market, buyer, U256::from(1000), nonce);
+    let of = Withdrawal { account: buyer, amount, nonce, expiry: SLOT - 500 };
+    let hash = requests::withdrawal(world.chain_id, world.at.market, &of).unwrap();
+    let request = |of: Withdrawal, signature| world.at.request_withdrawal_for(&of, signature);
     let signature = world.sign(buyer, hash);
-    let request = |signature: Bytes| {
-        world.at.request_withdrawal_for(buyer, amount, nonce, signature).unwrap()
-    };
-    let (signed, forged) = (request(signature), request(world.sign(seller, hash)));
-    world.refused(seller, forged, "NotSigned");
+    let signed = request(of, signature.clone()).unwrap();
+    let forged = request(of, world.sign(seller, hash)).unwrap();
+    let more = Withdrawal { amount: Money::from_n(1001), ..of };
+    let later = Withdrawal { expiry: of.expiry + 1, ..of };
+    let changed = [more, later].map(|other| request(other, signature.clone()).unwrap());
+    let negative = Withdrawal { amount: Money::from_n(-1), ..of };
+    assert!(request(negative, signature).is_err());
+    for call in changed.into_iter().chain([forged]) {
+        world.refused(seller, call, "NotSigned");
+    }
+    world.now = of.expiry + 1;
+    world.refused(seller, signed.clone(), "WithdrawalExpired");
+    world.now = of.expiry;
     world.ok(seller, signed.clone());
     world.refused(seller, signed, "NonceAlreadyUsed");
     assert_eq!(world.free(buyer), U256::from(5_000_000_000_u64 - 1000));
@@ -180,7 +189,8 @@ fn redeeming() -> (World, Redemption) {
     let mint = world.at.mint(account, Money::from_n(1000), keccak256("payment")).unwrap();
     world.ok(world.operator, mint);
     let (amount, destination) = (Money::from_n(600), keccak256("the account's bank account"));
-    (world, Redemption { account, amount, destination, nonce: U256::from(3) })
+    let nonce = U256::from(3);
+    (world, Redemption { account, amount, destination, nonce, expiry: SLOT - 500 })
 }
 
 fn signed_redemption(world: &World, of: &Redemption) -> Call {
@@ -192,6 +202,9 @@ fn signed_redemption(world: &World, of: &Redemption) -> Call {
 fn signed_tokens_are_destroyed_once_and_say_where_they_are_paid_out_to() {
     let (mut world, of) = redeeming();
     let call = signed_redemption(&world, &of);
+    world.now = of.expiry + 1;
+    world.refused(ANYONE, call.clone(), "RedemptionExpired");
+    world.now = of.expiry;
     let events = world.ok(ANYONE, call.clone()).events;
     let [ContractEvent::Transfer(burned), ContractEvent::Redeemed(event)] = &events[..] else {
         panic!("{events:?}");
@@ -224,6 +237,7 @@ fn nothing_of_a_redemption_is_anything_but_what_was_signed() {
         Redemption { amount: Money::from_n(601), ..of },
         Redemption { destination: B256::ZERO, ..of },
         Redemption { nonce: U256::from(4), ..of },
+        Redemption { expiry: of.expiry + 1, ..of },
     ] {
         let call = world.at.redeem_for(&other, signature.clone()).unwrap();
         world.refused(ANYONE, call, "NotSigned");

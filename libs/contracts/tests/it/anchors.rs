@@ -53,11 +53,14 @@ fn a_meter_gets_a_key_rotates_and_loses_it() {
     world.now += 100;
     let rotate = |world: &World, signer: u64| {
         let new = key(201).address();
-        let hash = requests::rotation(world.chain_id, world.at.meters, meter, new, 2);
-        world.at.rotate(meter, new, (*key(signer).sign(hash).as_bytes()).into())
+        let hash = requests::rotation(world.chain_id, world.at.meters, meter, new, (2, SLOT));
+        world.at.rotate(meter, new, SLOT, (*key(signer).sign(hash).as_bytes()).into())
     };
     let (bad, good_rotation) = (rotate(&world, 201), rotate(&world, 200));
     world.refused(operator, bad, "BadSignature");
+    let before = std::mem::replace(&mut world.now, SLOT + 1);
+    world.refused(owner, good_rotation.clone(), "RotationExpired");
+    world.now = before;
     world.ok(owner, good_rotation.clone());
     world.refused(owner, good_rotation, "BadSignature");
     let first = stored_key(&mut world, meter, 1);

@@ -306,7 +306,9 @@ fn certified_energy_changes_hands_and_is_used_up_for_somebody() {
     let id = case.issued();
     let (at, chain_id) = (case.world.at, case.world.chain_id);
     let (from, to, amount, nonce) = (case.buyer, case.seller, U256::from(3_000), U256::from(1));
-    let of = requests::CertificateTransfer { account: from, to, certificate: id, amount, nonce };
+    let expiry = case.world.now;
+    let of =
+        requests::CertificateTransfer { account: from, to, certificate: id, amount, nonce, expiry };
     let hash = requests::certificate_transfer(chain_id, at.certificates, &of);
     let signature = case.world.sign(from, hash);
     let more = at.transfer_certificate_for(
@@ -314,7 +316,13 @@ fn certified_energy_changes_hands_and_is_used_up_for_somebody() {
         signature.clone(),
     );
     case.world.refused(to, more, "NotSigned");
+    let later = requests::CertificateTransfer { expiry: expiry + 1, ..of };
+    let later = at.transfer_certificate_for(&later, signature.clone());
+    case.world.refused(to, later, "NotSigned");
     let give = at.transfer_certificate_for(&of, signature);
+    case.world.now = expiry + 1;
+    case.world.refused(to, give.clone(), "RequestExpired");
+    case.world.now = expiry;
     case.world.ok(to, give.clone());
     assert_eq!((case.balance(from, id), case.balance(to, id)), (U256::from(2_000), amount));
     case.world.refused(to, give, "NonceAlreadyUsed");
@@ -341,9 +349,13 @@ fn certified_energy_changes_hands_and_is_used_up_for_somebody() {
         amount: U256::from(2_000),
         beneficiary: "Mill Road 4".to_owned(),
         nonce: U256::from(2),
+        expiry,
     };
     let hash = requests::certificate_retirement(chain_id, at.certificates, &of);
     let call = at.retire_certificate_for(&of, case.world.sign(from, hash));
+    case.world.now = expiry + 1;
+    case.world.refused(ANYONE, call.clone(), "RequestExpired");
+    case.world.now = expiry;
     let events = case.world.ok(ANYONE, call.clone()).events;
     let retired = events.iter().any(|event| {
         matches!(event, ContractEvent::CertificateRetired(retired)

@@ -45,10 +45,13 @@ fn delegated(account: Address, side: Side, slot: u64) -> OrderTerms {
     OrderTerms { delegate, nonce, slot, expiry, ..order(account, side, 0) }
 }
 
+/// The last second in which signed mandates are granted.
+const EXPIRY: u64 = SLOT + 2 * 86_400;
+
 /// A mandate as its account signed it.
 fn signed(world: &World, of: &Mandate) -> Call {
-    let hash = requests::mandate(world.chain_id, world.at.mandates, of);
-    world.at.grant_mandate_for(of, world.sign(of.account, hash))
+    let hash = requests::mandate(world.chain_id, world.at.mandates, of, EXPIRY);
+    world.at.grant_mandate_for(of, EXPIRY, world.sign(of.account, hash))
 }
 
 fn grant(world: &mut World, of: &Mandate) {
@@ -162,7 +165,8 @@ fn ending(version: u64) -> TradingMandate::Mandate {
 fn a_mandate_is_the_accounts_and_replaced_by_a_later_version_only() {
     let (mut world, [buyer, seller]) = world();
     let of = Mandate { version: 5, ..mandate(buyer) };
-    let hash = requests::mandate(world.chain_id, world.at.mandates, &of);
+    let (at, chain_id) = (world.at.mandates, world.chain_id);
+    let hash = requests::mandate(chain_id, at, &of, EXPIRY);
     let signature = world.sign(buyer, hash);
     let edits: [fn(&mut Mandate); 8] = [
         |of| of.delegate = ANYONE,
@@ -177,7 +181,7 @@ fn a_mandate_is_the_accounts_and_replaced_by_a_later_version_only() {
     for edit in edits {
         let mut other = of;
         edit(&mut other);
-        let call = world.at.grant_mandate_for(&other, signature.clone());
+        let call = world.at.grant_mandate_for(&other, EXPIRY, signature.clone());
         world.refused(ANYONE, call, "NotSigned");
     }
     let of_seller = Mandate { account: seller, ..of };
@@ -185,13 +189,17 @@ fn a_mandate_is_the_accounts_and_replaced_by_a_later_version_only() {
         (&of_seller, signature.clone()),
         (&of, world.sign(seller, hash)),
         (&of, world.sign(key(DELEGATE).address(), hash)),
-        (&of, world.sign(buyer, requests::mandate(4712, world.at.mandates, &of))),
-        (&of, world.sign(buyer, requests::mandate(world.chain_id, world.at.market, &of))),
+        (&of, world.sign(buyer, requests::mandate(4712, at, &of, EXPIRY))),
+        (&of, world.sign(buyer, requests::mandate(chain_id, world.at.market, &of, EXPIRY))),
+        (&of, world.sign(buyer, requests::mandate(chain_id, at, &of, EXPIRY + 1))),
     ] {
-        let call = world.at.grant_mandate_for(of, signature);
+        let call = world.at.grant_mandate_for(of, EXPIRY, signature);
         world.refused(ANYONE, call, "NotSigned");
     }
-    let call = world.at.grant_mandate_for(&of, signature);
+    let call = world.at.grant_mandate_for(&of, EXPIRY, signature);
+    let before = std::mem::replace(&mut world.now, EXPIRY + 1);
+    world.refused(ANYONE, call.clone(), "GrantExpired");
+    world.now = before;
     world.ok(ANYONE, call.clone());
     world.refused(ANYONE, call, "VersionNotHigher { version: 5 }");
     for (version, reason) in [(0, "VersionNotHigher"), (4, "VersionNotHigher")] {

@@ -229,8 +229,9 @@ fn results(receipt: &Receipt) -> Vec<Option<Skip>> {
 
 /// Signs a mandate, and has somebody send it.
 fn grant(world: &mut World, naive: &mut Naive, of: Mandate) {
-    let hash = requests::mandate(world.chain_id, world.at.mandates, &of);
-    let call = world.at.grant_mandate_for(&of, world.sign(of.account, hash));
+    let expiry = world.now;
+    let hash = requests::mandate(world.chain_id, world.at.mandates, &of, expiry);
+    let call = world.at.grant_mandate_for(&of, expiry, world.sign(of.account, hash));
     world.ok(ANYONE, call);
     naive.mandates.insert((of.account, of.delegate), of);
 }

@@ -75,6 +75,9 @@ pub(crate) struct PayoutTermsView {
     pub(crate) iban: String,
     /// 32 random bytes.
     pub(crate) salt: String,
+    /// The last second, epoch seconds, in which the market takes the withdrawal. The token takes
+    /// the redemption for 30 days longer.
+    pub(crate) expiry: u64,
 }
 
 /// A payout that is asked for.
@@ -91,6 +94,8 @@ pub(crate) struct NewPayout {
     iban: String,
     /// As it was prepared.
     salt: String,
+    /// As it was prepared, epoch seconds.
+    expiry: u64,
     /// The account's signature for the market, 64 bytes (EIP-2098).
     withdrawal_signature: String,
     /// The account's signature for the token, 64 bytes (EIP-2098).
@@ -118,12 +123,15 @@ pub(crate) struct PayoutView {
     pub(crate) destination: String,
     /// What the payment is called from end to end.
     pub(crate) end_to_end_id: String,
-    /// `requested`, `withdrawing`, `withdrawn`, `redeemed`, `ordered`, `paid`, `returned` or
-    /// `failed`.
+    /// `requested`, `withdrawing`, `withdrawn`, `redeemed`, `ordered`, `paid`, `returned`, `failed`
+    /// or `expired`.
     pub(crate) state: String,
     /// Why it failed, as the contract says, or came back, as the bank says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
+    /// Until when it may be withdrawn: what was not by then has taken nothing.
+    #[schema(format = DateTime)]
+    pub(crate) expires_at: String,
     /// When it leaves the market, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
@@ -164,6 +172,7 @@ pub(super) fn view(payout: &Payout) -> PayoutView {
         end_to_end_id: end_to_end_id(payout.id, payout.attempt),
         state: payout.state.name().to_owned(),
         reason: some(&payout.reason),
+        expires_at: Timestamp::from_seconds(payout.expiry.cast_signed()).to_string(),
         available_at: available.map(|seconds| Timestamp::from_seconds(seconds).to_string()),
         file: some(&payout.file),
         at: payout.at.to_string(),
@@ -185,7 +194,8 @@ pub(crate) async fn prepare_payout(
     let account = own_account(&billing, &caller).await?;
     let iban = parsed("iban", &wish.iban)?;
     let to = Destination { creditor: wish.creditor, iban };
-    let prepared = billing.prepare_payout(&account, amount(&wish.amount)?, to).await?;
+    let now = billing.now();
+    let prepared = billing.prepare_payout(&account, amount(&wish.amount)?, to, now).await?;
     Ok(Json(shown(&billing, prepared)))
 }
 
@@ -193,8 +203,9 @@ pub(crate) async fn prepare_payout(
 ///
 /// The money leaves the market after its delay, its tokens are destroyed, and the community's bank
 /// is asked to pay. Repeating a request with the same `Idempotency-Key` answers with the payout as
-/// it is. Refused with `AMOUNT`, `NO_BANK_ACCOUNT`, `NOT_SIGNED`, `NOT_ENOUGH_FREE` and
-/// `PAYOUTS_OPEN`.
+/// it is. Refused with `AMOUNT`, `NO_BANK_ACCOUNT`, `NOT_SIGNED`, `NOT_ENOUGH_FREE`,
+/// `PAYOUTS_OPEN`, and with `EXPIRED` where its signatures end before it can be in a block: it is
+/// prepared and signed anew.
 #[utoipa::path(
     tag = "billing",
     params(("Idempotency-Key" = String, Header, description = "Names the payout")),
@@ -218,6 +229,7 @@ pub(crate) async fn request_payout(
         creditor: new.creditor,
         iban: iban.to_string(),
         salt,
+        expiry: new.expiry,
     };
     let withdrawal: Signature = parsed("withdrawal_signature", &new.withdrawal_signature)?;
     let redemption: Signature = parsed("redemption_signature", &new.redemption_signature)?;
@@ -319,18 +331,26 @@ fn shown(billing: &Billing, prepared: Prepared) -> PreparedPayout {
     };
     // 1e-9 of the currency, as wallets show numbers of contracts.
     let amount = terms.amount.n().to_string();
-    let mut withdrawn = json!({
+    let mut message = json!({
         "account": terms.account, "amount": amount, "nonce": nonce.to_string(),
+        "expiry": terms.withdrawal().expiry.to_string(),
     });
     let withdrawal = typed(
-        ("Withdrawal", &["account address", "amount uint256", "nonce uint256"]),
+        ("Withdrawal", &["account address", "amount uint256", "nonce uint256", "expiry uint64"]),
         domain("Wattex EnergyMarket", market),
-        withdrawn.clone(),
+        message.clone(),
     );
-    withdrawn["destination"] = json!(destination);
-    let fields = ["account address", "amount uint256", "destination bytes32", "nonce uint256"];
+    message["destination"] = json!(destination);
+    message["expiry"] = json!(terms.redemption().expiry.to_string());
+    let fields = [
+        "account address",
+        "amount uint256",
+        "destination bytes32",
+        "nonce uint256",
+        "expiry uint64",
+    ];
     let domain = domain("Wattex SettlementToken", token);
-    let redemption = typed(("Redemption", &fields), domain, withdrawn);
+    let redemption = typed(("Redemption", &fields), domain, message);
     PreparedPayout {
         destination: destination.to_string(),
         nonce: format!("{nonce:#x}"),
@@ -345,6 +365,7 @@ fn shown(billing: &Billing, prepared: Prepared) -> PreparedPayout {
             creditor: terms.creditor.clone(),
             iban: terms.iban.clone(),
             salt: terms.salt.to_string(),
+            expiry: terms.expiry,
         },
     }
 }

@@ -70,9 +70,9 @@ pub(crate) struct MandateTerms {
     quantity_per_day: u64,
 }
 
-/// No order's limit reaches it.
+/// No order's limit reaches it, and JSON carries it exactly everywhere.
 const fn no_sale() -> u64 {
-    u64::MAX
+    (1 << 53) - 1
 }
 
 /// What is signed. Nothing is kept of it until it is sent.
@@ -136,7 +136,7 @@ pub(crate) struct RequestsQuery {
 /// What to sign for a transfer or a mandate: by a wallet, or with `/v1/signatures/request` where
 /// the key is held.
 ///
-/// A transfer expires a day later. Refused with `AMOUNT` and `RECIPIENT`.
+/// It expires two days later: a day for a second person's consent, a day to be sent. Refused with `AMOUNT` and `RECIPIENT`.
 #[utoipa::path(
     tag = "billing",
     request_body = RequestWish,
@@ -186,7 +186,7 @@ pub(crate) async fn submit_request(
 ) -> Result<HttpResponse, Problem> {
     let action = match new.terms {
         AccountRequest::Transfer(_) => Action::TransferCash,
-        AccountRequest::Mandate(_) => Action::GrantMandate,
+        AccountRequest::Mandate { .. } => Action::GrantMandate,
     };
     let account = own_account(&billing, &caller, action).await?;
     let key = idempotency_key(&request)?;

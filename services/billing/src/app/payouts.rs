@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256};
 use anyhow::{Error, Result};
 use calendar::Timestamp;
 use contracts::bindings::EnergyMarket;
-use contracts::{Call, PayoutTerms, SolCall};
+use contracts::{Call, PayoutTerms, REDEMPTION_SECONDS, SolCall, WITHDRAWAL_SECONDS};
 use ids::PayoutId;
 use iso20022::{Currency, Iban, pain001};
 use keys::{Signature, recover};
@@ -24,6 +24,8 @@ use crate::domain::journal;
 use crate::domain::payout::{PAYOUT_MAX, PAYOUT_MIN, PAYOUTS_OPEN_MAX, PayoutState};
 
 const REQUEST_GAS: u64 = 200_000;
+/// Seconds that a withdrawal has to have left when it is asked for: until it is in a block.
+const LEFT_SECONDS_MIN: u64 = 15 * 60;
 
 /// Where money goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,16 +55,17 @@ pub(crate) struct Wanted {
 }
 
 impl Billing {
-    /// What `account` signs to be paid out `amount`, with a salt of its own.
+    /// What `account` signs at `now` to be paid out `amount`, with a salt of its own.
     ///
     /// # Errors
-    /// A [`Problem`] for an amount or a name that a bank does not take, and where the community has
-    /// said no bank account.
+    /// A [`Problem`] for an amount or a name that a bank does not take, where the community has
+    /// said no bank account, and where the market's delay is longer than signatures last.
     pub(crate) async fn prepare_payout(
         &self,
         account: &Account,
         amount: Money,
         to: Destination,
+        now: Timestamp,
     ) -> Result<Prepared> {
         let currency = self.bank_account(account.community).await?.currency;
         check_amount(amount, currency)?;
@@ -71,22 +74,28 @@ impl Billing {
         OsRng.try_fill_bytes(&mut salt.0)?;
         let Destination { creditor, iban } = to;
         let iban = iban.to_string();
-        let terms = PayoutTerms { account: account.address, amount, creditor, iban, salt };
+        let expiry = now.unsigned() + WITHDRAWAL_SECONDS;
+        let terms = PayoutTerms { account: account.address, amount, creditor, iban, salt, expiry };
         let question = EnergyMarket::withdrawalDelayCall {}.abi_encode();
         let market = self.deployment.market;
         let answer = client::call(&*self.node, market, question.into(), "latest").await;
         let unknown = |_| Problem::unavailable("no node says how long a withdrawal takes");
         let answer = answer.map_err(unknown)?;
-        let delay = EnergyMarket::withdrawalDelayCall::abi_decode_returns(&answer)?;
-        Ok(Prepared { terms, currency, delay: u64::from(delay) })
+        let delay = u64::from(EnergyMarket::withdrawalDelayCall::abi_decode_returns(&answer)?);
+        if delay >= REDEMPTION_SECONDS {
+            let title = "The market's delay is longer than a payout's signatures last";
+            return Err(Problem::refused("WITHDRAWAL_DELAY", title).into());
+        }
+        Ok(Prepared { terms, currency, delay })
     }
 
     /// Takes a payout: its request goes to the chain, what follows is `payouts_sent`'s. The same
     /// `key` with the same content is taken once.
     ///
     /// # Errors
-    /// A [`Problem`] as [`Billing::prepare_payout`], where a signature is not the account's, for
-    /// more than it has, for too many at the same time, and for a key that came with other content.
+    /// A [`Problem`] as [`Billing::prepare_payout`], where a signature is not the account's or does
+    /// not last as it was prepared, for more than it has, for too many at the same time, and for a
+    /// key that came with other content.
     pub(crate) async fn request_payout(
         &self,
         account: &Account,
@@ -117,6 +126,7 @@ impl Billing {
                     if let Some(kept) = payouts::of_key(tx, payout.account, &key).await? {
                         return same(kept, &payout);
                     }
+                    check_expiry(payout.expiry, now)?;
                     if payouts::of_destination(tx, payout.destination).await?.is_some() {
                         let problem = Problem::conflict("another payout has this salt");
                         return Err(Error::from(problem));
@@ -142,10 +152,8 @@ impl Billing {
 
     /// The call that takes a payout out of trading.
     pub(super) fn withdrawal_request(&self, payout: &Payout) -> Result<Call> {
-        let (account, amount) = (payout.address, payout.amount);
         let signature = payout.withdrawal.as_bytes().to_vec().into();
-        let nonce = payout.terms().nonce();
-        Ok(self.deployment.request_withdrawal_for(account, amount, nonce, signature)?)
+        Ok(self.deployment.request_withdrawal_for(&payout.terms().withdrawal(), signature)?)
     }
 }
 
@@ -158,6 +166,7 @@ impl Payout {
             creditor: self.creditor.clone(),
             iban: self.iban.to_string(),
             salt: self.salt,
+            expiry: self.expiry,
         }
     }
 }
@@ -174,6 +183,7 @@ fn new_payout(account: &Account, wanted: &Wanted, since: u64, now: Timestamp) ->
         creditor: terms.creditor.clone(),
         iban: wanted.iban.clone(),
         salt: terms.salt,
+        expiry: terms.expiry,
         destination,
         withdrawal: wanted.withdrawal,
         redemption: wanted.redemption,
@@ -204,6 +214,20 @@ fn check_amount(amount: Money, currency: Currency) -> Result<(), Problem> {
     if amount.decimal().to_scale(currency.digits()).is_none() {
         let title = format!("A bank pays whole amounts of {} decimals", currency.digits());
         return Err(Problem::refused("AMOUNT", title));
+    }
+    Ok(())
+}
+
+/// Whether a withdrawal lasts until it can be in a block, and no longer than it was prepared for.
+fn check_expiry(expiry: u64, now: Timestamp) -> Result<(), Problem> {
+    let now = now.unsigned();
+    if expiry < now + LEFT_SECONDS_MIN {
+        let title = "The payout was signed too long ago: prepare it anew";
+        return Err(Problem::refused("EXPIRED", title));
+    }
+    if expiry > now + WITHDRAWAL_SECONDS {
+        let title = format!("A payout is signed for {WITHDRAWAL_SECONDS} seconds at most");
+        return Err(Problem::refused("EXPIRY", title));
     }
     Ok(())
 }

@@ -13,7 +13,8 @@ use alloy_primitives::B256;
 use anyhow::Result;
 use calendar::Timestamp;
 use client::Transaction;
-use contracts::Call;
+use contracts::bindings::EnergyMarket;
+use contracts::{Call, SolCall};
 use ids::PayoutId;
 use units::Money;
 
@@ -23,7 +24,8 @@ use crate::db::chain::{self, Head, kind};
 use crate::db::payouts::{self, Payout};
 use crate::db::{address, hash};
 use crate::domain::payout::{
-    Progress, REDEEM_TRIES_MAX, Refusal, Requested, Seen, Sent, Step, Watched, progress,
+    PayoutState, Progress, REDEEM_TRIES_MAX, Refusal, Requested, Seen, Sent, Step, Watched,
+    progress,
 };
 
 /// Accounts that are read at a time.
@@ -49,7 +51,10 @@ impl Billing {
     async fn follow_account(&self, account: &str, head: Head, now: Timestamp) -> Result<bool> {
         let open = payouts::watched(&self.db, account).await?;
         let Some(first) = open.first() else { return Ok(false) };
-        let seen = self.seen(&address(first.address), head).await?;
+        let mut seen = self.seen(&address(first.address), head).await?;
+        if open.iter().any(|payout| payout.expiry < now.unsigned()) {
+            seen.time = self.header(head.finalized).await?.timestamp;
+        }
         let ours: BTreeSet<B256> =
             payouts::requests(&self.db, account).await?.into_iter().collect();
         let (mut any, mut withdrawn) = (false, false);
@@ -85,6 +90,7 @@ impl Billing {
             requests: requests.into_iter().map(request).collect(),
             withdrawals: withdrawals.into_iter().map(|(place, _)| place).collect(),
             finalized: head.finalized,
+            time: 0,
         })
     }
 
@@ -102,6 +108,8 @@ impl Billing {
             |fact: &RedeemedFact| (fact.account, fact.amount) == (payout.address, payout.amount);
         let redeemed = redeemed.into_iter().find(|(_, fact)| own(fact)).map(|(block, _)| block);
         let request = payouts::sent(&self.db, &payouts::request_cause(payout.id)).await?;
+        let sent = request.unwrap_or(Sent::UnderWay);
+        let brought = sent != Sent::UnderWay && self.nonce_used(payout).await?;
         let own = payouts::requests_of(&self.db, payout.id).await?;
         let mut redemptions = Vec::new();
         for tries in 0..REDEEM_TRIES_MAX {
@@ -113,11 +121,22 @@ impl Billing {
             amount: payout.amount,
             requests: &own,
             since: payout.since,
-            sent: request.unwrap_or(Sent::UnderWay),
+            sent,
+            brought,
+            expiry: payout.expiry,
             redeemed,
             redemptions: &redemptions,
         };
         Ok(progress(&watched, seen, ours, now))
+    }
+
+    /// Whether the market has had the withdrawal of a payout, by whoever brought it.
+    async fn nonce_used(&self, payout: &Payout) -> Result<bool> {
+        let (account, nonce) = (payout.address, payout.terms().nonce());
+        let question = EnergyMarket::nonceUsedCall { account, nonce }.abi_encode();
+        let market = self.deployment.market;
+        let answer = client::call(&*self.node, market, question.into(), "latest").await?;
+        Ok(EnergyMarket::nonceUsedCall::abi_decode_returns(&answer)?)
     }
 
     /// Notes where a payout is, where that is not where it was.
@@ -128,6 +147,9 @@ impl Billing {
         next.available = found.available.unwrap_or(payout.available);
         if next == *payout {
             return Ok(false);
+        }
+        if !matches!(found.state, PayoutState::Failed | PayoutState::Expired) {
+            next.reason.clear();
         }
         if let Some(refused) = found.refused {
             let call = self.refused_call(payout, refused)?;

@@ -25,8 +25,9 @@ use crate::domain::journal;
 
 /// Requests of an account that may be on their way at the same time.
 const REQUESTS_OPEN_MAX: i64 = 16;
-/// Seconds from preparing a transfer to its expiry.
-pub(crate) const TRANSFER_SECONDS: i64 = 24 * 3600;
+/// Seconds from preparing a request to its expiry: a day for a second person's consent, a day to be
+/// sent.
+const REQUEST_SECONDS: i64 = 2 * 24 * 3600;
 /// The longest that a mandate may last, in seconds: five years.
 pub(crate) const MANDATE_SECONDS_MAX: i64 = 5 * 366 * 24 * 3600;
 const REQUEST_GAS: u64 = 250_000;
@@ -48,7 +49,7 @@ pub(crate) struct MandateWish {
 }
 
 impl Billing {
-    /// What `account` signs to give `amount` to `to`, until a day from `now` on.
+    /// What `account` signs to give `amount` to `to`.
     ///
     /// # Errors
     /// A [`Problem`] for nothing or less, and where nobody of the community has that address.
@@ -67,7 +68,7 @@ impl Billing {
             to,
             amount,
             nonce: U256::from_be_bytes(nonce),
-            expiry: now.plus_seconds(TRANSFER_SECONDS).unsigned(),
+            expiry: now.plus_seconds(REQUEST_SECONDS).unsigned(),
             sender: Address::ZERO,
             link: B256::ZERO,
         }))
@@ -99,7 +100,8 @@ impl Billing {
             version: granted.version.saturating_add(1).max(now.unsigned()),
         };
         check_mandate(&mandate)?;
-        Ok(AccountRequest::Mandate(mandate))
+        let expiry = now.plus_seconds(REQUEST_SECONDS).unsigned();
+        Ok(AccountRequest::Mandate { mandate, expiry })
     }
 
     /// The policy of an account's community that is named, or its only one.
@@ -216,7 +218,7 @@ impl Billing {
         if terms.account() != account.address {
             return Err(Problem::malformed("account: the caller's own").into());
         }
-        if terms.expiry().is_some_and(|expiry| expiry <= now.unsigned()) {
+        if terms.expiry() <= now.unsigned() {
             return Err(Problem::refused("EXPIRED", "No contract takes this any more").into());
         }
         match terms {
@@ -227,7 +229,7 @@ impl Billing {
                 }
                 self.check_transfer(account, of.to, of.amount).await
             }
-            AccountRequest::Mandate(of) => {
+            AccountRequest::Mandate { mandate: of, .. } => {
                 let until = i64::try_from(of.until).unwrap_or(i64::MAX);
                 let until = (until > 0).then(|| Timestamp::from_seconds(until));
                 check_until(until, now)?;

@@ -22,6 +22,8 @@ pub(crate) struct Payout {
     pub(crate) creditor: String,
     pub(crate) iban: Iban,
     pub(crate) salt: B256,
+    /// The last second in which it can be withdrawn, epoch seconds.
+    pub(crate) expiry: u64,
     pub(crate) destination: B256,
     /// The account's signature for the market.
     pub(crate) withdrawal: Signature,
@@ -45,7 +47,7 @@ pub(crate) struct Payout {
 
 const COLUMNS: &str = "id, community, account, address, amount, creditor, iban, salt, \
     destination, redemption, since, state, reason, available, watched, attempt, file, at, \
-    withdrawal";
+    withdrawal, expiry";
 
 /// Keeps a payout under its account's key, unless there is one of the key.
 pub(crate) async fn put(tx: &mut Tx, key: &str, payout: &Payout) -> Result<()> {
@@ -71,11 +73,12 @@ pub(crate) async fn put(tx: &mut Tx, key: &str, payout: &Payout) -> Result<()> {
         Cell::from(key),
         Cell::Int(-1),
         Cell::Text(payout.withdrawal.to_string()),
+        Cell::Int(super::int(payout.expiry)?),
     ];
     let insert = "insert into payout (id, community, account, address, amount, creditor, iban, \
                   salt, destination, redemption, since, state, reason, available, \
-                  watched, attempt, file, at, key, entry, withdrawal)";
-    insert_rows(tx, insert, 21, vec![row], "").await.context("keeping a payout")?;
+                  watched, attempt, file, at, key, entry, withdrawal, expiry)";
+    insert_rows(tx, insert, 22, vec![row], "").await.context("keeping a payout")?;
     Ok(())
 }
 
@@ -98,14 +101,14 @@ pub(crate) async fn of_destination(tx: &mut Tx, destination: B256) -> Result<Opt
     row.as_ref().map(parse).transpose()
 }
 
-/// How many payouts of an account are neither paid nor failed, and how much of its cash the market
+/// How many payouts of an account are not over, and how much of its cash the market
 /// contract will be or was asked for and has not paid.
 pub(crate) async fn open(tx: &mut Tx, account: AccountId) -> Result<(i64, Money)> {
     let row = query(
         "select count(*), \
          cast(coalesce(sum(case when state in ('requested', 'withdrawing') \
          then amount else 0 end), 0) as bigint) \
-         from payout where account = $1 and state not in ('paid', 'failed')",
+         from payout where account = $1 and state not in ('paid', 'failed', 'expired')",
     )
     .bind(account.to_string())
     .fetch_one(tx.conn())
@@ -275,7 +278,7 @@ pub(crate) async fn page(
         .fetch_all(db.read())
         .await
         .context("listing payouts")?;
-    rows.iter().map(|row| Ok((row.try_get(19)?, parse(row)?))).collect()
+    rows.iter().map(|row| Ok((row.try_get(20)?, parse(row)?))).collect()
 }
 
 pub(super) fn select(condition: &str) -> String {
@@ -295,6 +298,7 @@ pub(super) fn parse(row: &AnyRow) -> Result<Payout> {
         creditor: text(5)?,
         iban: text(6)?.parse()?,
         salt: text(7)?.parse()?,
+        expiry: number(19)?,
         destination: text(8)?.parse()?,
         withdrawal: text(18)?.parse()?,
         redemption: text(9)?.parse()?,

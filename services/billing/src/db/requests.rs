@@ -55,7 +55,7 @@ pub(crate) fn cause(request: RequestId) -> String {
 pub(crate) async fn put(tx: &mut Tx, key: &str, request: &Request) -> Result<()> {
     let amount = match &request.terms {
         AccountRequest::Transfer(of) => of.amount,
-        AccountRequest::Mandate(_) => Money::ZERO,
+        AccountRequest::Mandate { .. } => Money::ZERO,
     };
     let row = vec![
         Cell::Text(request.id.to_string()),

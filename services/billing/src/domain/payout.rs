@@ -3,8 +3,13 @@
 //! ```text
 //! requested ──> withdrawing ──> withdrawn ──> redeemed ──> ordered ──> paid ──> returned
 //!     │        (delay)              │         (final)     (file)    (statement)    │
-//!     └────────> failed <───────────┘             └────────────────────────────────┘
+//!     └───> failed, expired <───────┘             └────────────────────────────────┘
 //! ```
+//!
+//! Both signatures of a payout expire. One that was never withdrawn by then has taken nothing; of
+//! one that was withdrawn and not redeemed the account has the tokens. Either ends as `expired`,
+//! and what is asked for again is another payout with signatures of its own. Until then somebody
+//! else can bring a withdrawal that the contract refused us, so a `failed` one is still watched.
 //!
 //! Up to `redeemed` a payout is what the blocks of the best branch say, looked at anew each time:
 //! where a block leaves, it goes back. Nothing is final before its block is.
@@ -16,6 +21,7 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::B256;
 use calendar::Timestamp;
+use contracts::REDEMPTION_SECONDS;
 use ids::{PayoutId, Uuid};
 use units::Money;
 
@@ -51,11 +57,13 @@ pub enum PayoutState {
     Returned,
     /// The contract refused it for good.
     Failed,
+    /// Its signatures expired before the contract took them.
+    Expired,
 }
 
 impl PayoutState {
     /// Every state.
-    pub const ALL: [PayoutState; 8] = [
+    pub const ALL: [PayoutState; 9] = [
         PayoutState::Requested,
         PayoutState::Withdrawing,
         PayoutState::Withdrawn,
@@ -64,6 +72,7 @@ impl PayoutState {
         PayoutState::Paid,
         PayoutState::Returned,
         PayoutState::Failed,
+        PayoutState::Expired,
     ];
 
     /// Its name in JSON and where it is kept.
@@ -77,6 +86,7 @@ impl PayoutState {
             PayoutState::Paid => "paid",
             PayoutState::Returned => "returned",
             PayoutState::Failed => "failed",
+            PayoutState::Expired => "expired",
         }
     }
 
@@ -111,6 +121,8 @@ pub struct Seen {
     pub withdrawals: Vec<Place>,
     /// The last block that is final and was followed.
     pub finalized: u64,
+    /// Its time, epoch seconds; zero where nothing of the account can have expired.
+    pub time: u64,
 }
 
 /// How a transaction stands.
@@ -135,6 +147,10 @@ pub struct Watched<'p> {
     pub since: u64,
     /// How that transaction stands.
     pub sent: Sent,
+    /// Whether its nonce was used, where that transaction did not.
+    pub brought: bool,
+    /// The last second in which it can be withdrawn.
+    pub expiry: u64,
     /// The height of the block in which it was redeemed.
     pub redeemed: Option<u64>,
     /// How each transaction with its redemption stands, in order.
@@ -181,7 +197,11 @@ impl Progress {
 
     fn failed(refused: Refusal) -> Progress {
         let failed = Progress::at(PayoutState::Failed);
-        Progress { open: false, refused: Some(refused), ..failed }
+        Progress { open: refused == Refusal::Request, refused: Some(refused), ..failed }
+    }
+
+    fn expired() -> Progress {
+        Progress { open: false, ..Progress::at(PayoutState::Expired) }
     }
 }
 
@@ -212,6 +232,8 @@ pub fn progress(
     }
     let Some(request) = request(payout, seen, ours) else {
         return match payout.sent {
+            // No block after this one is older: nobody can bring it any more.
+            _ if seen.time > payout.expiry => Progress::expired(),
             Sent::Refused(block) if block <= seen.finalized => Progress::failed(Refusal::Request),
             _ => Progress::at(PayoutState::Requested),
         };
@@ -236,7 +258,7 @@ fn request<'s>(
     ours: &BTreeSet<B256>,
 ) -> Option<&'s Requested> {
     let own = seen.requests.iter().find(|one| payout.requests.contains(&one.transaction));
-    if own.is_some() || payout.sent == Sent::UnderWay {
+    if own.is_some() || payout.sent == Sent::UnderWay || !payout.brought {
         return own;
     }
     let same = |request: &&Requested| {
@@ -248,6 +270,9 @@ fn request<'s>(
 }
 
 fn withdrawn(payout: &Watched<'_>, seen: &Seen) -> Progress {
+    if seen.time > payout.expiry.saturating_add(REDEMPTION_SECONDS) {
+        return Progress::expired();
+    }
     let over = |sent: &Sent| matches!(sent, Sent::Refused(block) if *block <= seen.finalized);
     let tries = u32::try_from(payout.redemptions.len()).unwrap_or(u32::MAX);
     if !payout.redemptions.iter().all(over) {

@@ -6,9 +6,9 @@ use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use alloy_primitives::{Address, B256, U256};
 use calendar::Timestamp;
-use contracts::Call;
-use contracts::requests::withdrawal;
-use serde_json::json;
+use contracts::requests::{Withdrawal, withdrawal};
+use contracts::{Call, REDEMPTION_SECONDS, WITHDRAWAL_SECONDS};
+use serde_json::{Value, json};
 use units::Money;
 
 use crate::service::Running;
@@ -107,6 +107,11 @@ async fn what_cannot_be_paid_out_is_refused() {
         );
     }
     let good = signed(&town, "5").await;
+    let later = |body: &Value| {
+        let mut body = body.clone();
+        body["expiry"] = json!(body["expiry"].as_u64().unwrap() - 1);
+        body
+    };
     let changed = |name: &str, value: &str| {
         let mut body = good.clone();
         body[name] = json!(value);
@@ -116,6 +121,7 @@ async fn what_cannot_be_paid_out_is_refused() {
         (changed("amount", "6"), "NOT_SIGNED"),
         (changed("iban", IBAN), "NOT_SIGNED"),
         (changed("salt", &B256::ZERO.to_string()), "NOT_SIGNED"),
+        (later(&good), "NOT_SIGNED"),
         (changed("withdrawal_signature", "0x12"), "MALFORMED"),
         (signed(&town, "25.01").await, "NOT_ENOUGH_FREE"),
     ] {
@@ -258,10 +264,11 @@ async fn a_payout_that_the_contract_refuses_fails_with_its_reason_and_nothing_is
     let id = request(&town, "20", "a").await;
     // Meanwhile the owner takes money out with another signature.
     let (account, amount) = (HERON.address(), Money::from_n(10_000_000_000));
-    let (market, nonce) = (deployment().market, U256::from(77));
-    let hash = withdrawal(CHAIN_ID, market, account, U256::from(amount.n()), nonce);
+    let expiry = town.now.plus_seconds(3_600).unsigned();
+    let of = Withdrawal { account, amount, nonce: U256::from(77), expiry };
+    let hash = withdrawal(CHAIN_ID, deployment().market, &of).unwrap();
     let signature = key("heron").sign(hash).as_bytes().to_vec().into();
-    let call = deployment().request_withdrawal_for(account, amount, nonce, signature).unwrap();
+    let call = deployment().request_withdrawal_for(&of, signature).unwrap();
     town.node.let_fail();
     town.node.call(authority(), call);
     town.settle().await;
@@ -274,6 +281,105 @@ async fn a_payout_that_the_contract_refuses_fails_with_its_reason_and_nothing_is
     wait(&mut town).await;
     assert_eq!(state(&town, &id).await, "failed");
     assert_eq!(town.get("heron", "/v1/wallet").await["free"], "25");
+    // Once nobody can bring it any more it is over, with the reason that it had.
+    pass(&mut town, WITHDRAWAL_SECONDS).await;
+    let over = payout(&town, &id).await;
+    assert_eq!((&over["state"], &over["reason"]), (&json!("expired"), &failed["reason"]));
+    assert_eq!(town.get("heron", "/v1/wallet").await["free"], "25");
+}
+
+#[actix_web::test]
+async fn a_payout_that_failed_goes_on_where_somebody_brings_it_before_its_end() {
+    let mut town = town().await;
+    let body = signed(&town, "20").await;
+    let (_, taken) = town.post("heron", "/v1/payouts", "a", body.clone()).await;
+    let id = taken["id"].as_str().unwrap();
+    // What the owner takes out itself is none of the payout's, though it is as much.
+    let (account, amount) = (HERON.address(), Money::from_n(20_000_000_000));
+    let expiry = town.now.plus_seconds(3_600).unsigned();
+    let of = Withdrawal { account, amount, nonce: U256::from(77), expiry };
+    let hash = withdrawal(CHAIN_ID, deployment().market, &of).unwrap();
+    let signature = key("heron").sign(hash).as_bytes().to_vec().into();
+    town.node.let_fail();
+    town.node.call(authority(), deployment().request_withdrawal_for(&of, signature).unwrap());
+    town.settle().await;
+    town.settle().await;
+    assert_eq!(state(&town, id).await, "failed");
+    wait(&mut town).await;
+    assert_eq!(state(&town, id).await, "failed");
+    // There is cash again, and somebody sends what everybody has seen.
+    town.deposit(HERON, "2").await;
+    town.node.call(authority(), withdrawal_of(&body));
+    town.settle().await;
+    let on = payout(&town, id).await;
+    assert_eq!((&on["state"], on.get("reason")), (&json!("withdrawing"), None), "{on}");
+    let audit = town.audit().await;
+    let told = [&audit["violations"], &audit["transactions_refused"]];
+    assert_eq!(told, [&json!([]), &json!(1)], "the request that came too late");
+}
+
+#[actix_web::test]
+async fn a_payout_that_waits_too_long_ends_and_takes_nothing() {
+    let mut town = town().await;
+    let id = request(&town, "20", "a").await;
+    let last: Timestamp = payout(&town, &id).await["expires_at"].as_str().unwrap().parse().unwrap();
+    assert_eq!(last, town.now.plus_seconds(WITHDRAWAL_SECONDS.cast_signed()));
+    // Nothing is mined until it is too late.
+    town.node.let_fail();
+    let later = last.plus_seconds(1);
+    town.move_to(later);
+    town.settle().await;
+    town.settle().await;
+    assert_eq!(state(&town, &id).await, "expired");
+    assert_eq!(town.get("heron", "/v1/wallet").await["free"], "25");
+    let audit = town.audit().await;
+    let told = [&audit["violations"], &audit["transactions_refused"]];
+    assert_eq!(told, [&json!([]), &json!(1)], "the request that came too late");
+    // It is asked for again with signatures of its own.
+    let again = request(&town, "20", "b").await;
+    town.settle().await;
+    wait(&mut town).await;
+    assert_eq!(state(&town, &again).await, "redeemed");
+    assert_eq!(town.audit().await["balances"]["2050"], "-20");
+}
+
+#[actix_web::test]
+async fn what_was_prepared_too_long_ago_is_signed_anew() {
+    let mut town = town().await;
+    let body = signed(&town, "5").await;
+    let (_, first) = town.post("heron", "/v1/payouts", "a", body.clone()).await;
+    let waits = signed(&town, "5").await;
+    let later = town.now.plus_seconds(WITHDRAWAL_SECONDS.cast_signed() - 600);
+    town.move_to(later);
+    let (_, problem) = town.post("heron", "/v1/payouts", "b", waits).await;
+    assert_eq!(problem["code"], "EXPIRED", "{problem}");
+    let (_, again) = town.post("heron", "/v1/payouts", "a", body).await;
+    assert_eq!(again["id"], first["id"], "what was taken is answered as before");
+    // Nor does anybody sign for longer than it is prepared for.
+    let mut terms = prepared(&town, "5").await;
+    terms.expiry += 1;
+    let (_, problem) = town.post("heron", "/v1/payouts", "c", sign(&terms)).await;
+    assert_eq!(problem["code"], "EXPIRY", "{problem}");
+}
+
+#[actix_web::test]
+async fn tokens_that_were_not_redeemed_in_time_stay_their_accounts() {
+    let mut town = town().await;
+    let id = request(&town, "20", "a").await;
+    town.settle().await;
+    // The market pays, and nobody redeems until the signature is over.
+    town.node.let_fail();
+    pass(&mut town, WITHDRAWAL_SECONDS + REDEMPTION_SECONDS).await;
+    assert_eq!(state(&town, &id).await, "expired");
+    assert_eq!(balance(&town, "2040").await, "-20");
+}
+
+/// Moves past a time from now, with a block in it.
+async fn pass(town: &mut Running, seconds: u64) {
+    let later = town.now.plus_seconds(seconds.cast_signed() + 1);
+    town.move_to(later);
+    town.deposit(OTTER, "9").await;
+    town.settle().await;
 }
 
 #[actix_web::test]
@@ -362,6 +468,7 @@ async fn tokens_that_somebody_else_destroys_pay_nobodys_payout() {
         amount: Money::from_n(20_000_000_000),
         destination: destination.parse().unwrap(),
         nonce: U256::from(1),
+        expiry: u64::MAX,
     };
     let hash = contracts::requests::redemption(CHAIN_ID, deployment().token, &of).unwrap();
     let signature = key("authority").sign(hash).as_bytes().to_vec().into();

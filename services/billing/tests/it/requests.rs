@@ -98,7 +98,7 @@ async fn a_transfer_that_cannot_be_is_refused() {
     assert_eq!(problem["code"], "NOT_ENOUGH_FREE", "the first is on its way");
     let (status, _) = town.post("otter", "/v1/requests", "c", signed(&other, "heron")).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "of somebody else");
-    let later = town.now.plus_seconds(25 * HOUR);
+    let later = town.now.plus_seconds(49 * HOUR);
     town.move_to(later);
     let (_, problem) = send(&town, "b", signed(&other, "heron")).await;
     assert_eq!(problem["code"], "EXPIRED");

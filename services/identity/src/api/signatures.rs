@@ -83,6 +83,9 @@ pub(super) struct PayoutTermsShape {
     iban: String,
     /// 32 random bytes.
     salt: String,
+    /// The last second, epoch seconds, in which the market takes the withdrawal; two days from now
+    /// at most.
+    expiry: u64,
 }
 
 /// Signs a payout, as it was prepared, with the key of the caller's account, where it is held.
@@ -123,8 +126,8 @@ pub(super) struct AccountRequestShape {
     amount: Option<String>,
     /// Transfer: unique per account, as 0x and hex digits.
     nonce: Option<String>,
-    /// Transfer: the last epoch second at which it may be sent.
-    expiry: Option<u64>,
+    /// The last epoch second at which it may be sent.
+    expiry: u64,
     /// Transfer: the only one who may send it; zero for anybody.
     sender: Option<String>,
     /// Transfer: what it belongs to, 32 bytes.

@@ -4,7 +4,7 @@ use access::Action;
 use alloy_primitives::B256;
 use anyhow::{Context, Result};
 use calendar::Timestamp;
-use contracts::{OrderTerms, PayoutTerms, Side};
+use contracts::{OrderTerms, PayoutTerms, Side, WITHDRAWAL_SECONDS};
 use keys::{SecretKey, Signature};
 use serde::Serialize;
 use service::{Principal, Problem};
@@ -104,9 +104,10 @@ impl Identity {
     /// Signs both requests of a payout with the held key of the caller's account.
     ///
     /// Refused with 403 for another's account, `OWN_KEY` when only the owner has the key, `AMOUNT`
-    /// for nothing or less, `SIGNING_LIMIT` when it is more than is signed in a day; a large one
-    /// with `APPROVAL_REFUSED`, and with `APPROVALS_OPEN` when too many requests of the account
-    /// wait.
+    /// for nothing or less, `EXPIRED` when it can be withdrawn no more and `EXPIRY` when it could
+    /// be for longer than payouts are prepared for, `SIGNING_LIMIT` when it is more than is signed
+    /// in a day; a large one with `APPROVAL_REFUSED`, and with `APPROVALS_OPEN` when too many
+    /// requests of the account wait.
     pub async fn sign_payout(
         &self,
         who: &Principal,
@@ -125,6 +126,7 @@ impl Identity {
         if terms.amount <= Money::ZERO {
             return Err(Problem::refused("AMOUNT", "A payout is of more than nothing"));
         }
+        let until = expiry_of(terms, self.clock.now())?;
         let key = self.held_key(&holder)?.ok_or_else(own_key)?;
         let place = self.place;
         let hashes = (
@@ -139,7 +141,7 @@ impl Identity {
             order: None,
             payout: Some(Box::new(terms.clone())),
             request: None,
-            until: None,
+            until: Some(until),
         };
         Ok(match self.let_sign(who, holder.account, (Action::WithdrawCash, what)).await? {
             None => Signing::Signed(SignedPayout {
@@ -157,6 +159,20 @@ impl Identity {
         let bytes = <&[u8; 32]>::try_from(&secret[..]).context("a key has 32 bytes")?;
         Ok(Some(SecretKey::from_bytes(bytes)?))
     }
+}
+
+/// When a payout can be withdrawn no more: not yet, and no later than payouts are prepared for.
+fn expiry_of(terms: &PayoutTerms, now: Timestamp) -> Result<Timestamp, Problem> {
+    let last = now.unsigned().saturating_add(WITHDRAWAL_SECONDS);
+    if terms.expiry > last {
+        let title = format!("A payout is signed for {WITHDRAWAL_SECONDS} seconds at most");
+        return Err(Problem::refused("EXPIRY", title));
+    }
+    if terms.expiry <= now.unsigned() {
+        let title = "The payout was prepared too long ago: prepare it anew";
+        return Err(Problem::refused("EXPIRED", title));
+    }
+    Ok(Timestamp::from_seconds(terms.expiry.cast_signed()))
 }
 
 /// The most characters of a name and of an account number.

@@ -48,14 +48,13 @@ impl Identity {
         let (thing, about) = (self.thing_of(holder.account), holder.account.to_string());
         let action = match request {
             AccountRequest::Transfer(_) => Action::TransferCash,
-            AccountRequest::Mandate(_) => Action::GrantMandate,
+            AccountRequest::Mandate { .. } => Action::GrantMandate,
         };
         self.require(who, action, thing, &about).await?;
         check_sense(request)?;
-        let expires = request
-            .expiry()
-            .map(|expiry| Timestamp::from_seconds(i64::try_from(expiry).unwrap_or(i64::MAX)));
-        if expires.is_some_and(|expires| expires <= self.clock.now()) {
+        let expiry = i64::try_from(request.expiry()).unwrap_or(i64::MAX);
+        let expires = Timestamp::from_seconds(expiry);
+        if expires <= self.clock.now() {
             return Err(Problem::refused("EXPIRED", "No contract takes this any more"));
         }
         let key = self.held_key(&holder)?.ok_or_else(own_key)?;
@@ -68,7 +67,7 @@ impl Identity {
             order: None,
             payout: None,
             request: Some(Box::new(request.clone())),
-            until: expires,
+            until: Some(expires),
         };
         Ok(match self.let_sign(who, holder.account, (action, what)).await? {
             None => Signing::Signed(SignedRequest { hash, signature: key.sign(hash) }),
@@ -89,6 +88,6 @@ fn check_sense(request: &AccountRequest) -> Result<(), Problem> {
             Err(Problem::refused("AMOUNT", "A transfer is of more than nothing"))
         }
         AccountRequest::Transfer(of) => another("to", of.to, of.account),
-        AccountRequest::Mandate(of) => another("delegate", of.delegate, of.account),
+        AccountRequest::Mandate { mandate: of, .. } => another("delegate", of.delegate, of.account),
     }
 }

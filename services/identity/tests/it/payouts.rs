@@ -1,7 +1,7 @@
 //! Payouts signed with held keys.
 
 use alloy_primitives::{Address, B256, eip191_hash_message};
-use contracts::PayoutTerms;
+use contracts::{PayoutTerms, WITHDRAWAL_SECONDS};
 use identity::{Settings, SignerLimits};
 use keys::{SecretKey, Signature, recover};
 use serde_json::{Value, json};
@@ -26,8 +26,12 @@ fn payout(account: &Value, amount: i64, salt: u8) -> PayoutTerms {
         creditor: "Ada Heron".to_owned(),
         iban: "DE89370400440532013000".to_owned(),
         salt: B256::repeat_byte(salt),
+        expiry: NOW + WITHDRAWAL_SECONDS,
     }
 }
+
+/// The time of the server's clock, epoch seconds.
+const NOW: u64 = 1_780_308_000;
 
 async fn sign(server: &Server, token: &str, terms: &PayoutTerms) -> Answer {
     server.post("/v1/signatures/payout", token, json!(terms)).await
@@ -78,6 +82,9 @@ async fn no_payout_is_signed_for_others_or_to_what_nobody_can_read() {
         (&ada, PayoutTerms { creditor: " Ada".to_owned(), ..good.clone() }, 400, "MALFORMED"),
         (&ada, PayoutTerms { creditor: "A".repeat(71), ..good.clone() }, 400, "MALFORMED"),
         (&ada, PayoutTerms { iban: "de89 3704".to_owned(), ..good.clone() }, 400, "MALFORMED"),
+        (&ada, PayoutTerms { expiry: NOW, ..good.clone() }, 422, "EXPIRED"),
+        (&ada, PayoutTerms { expiry: good.expiry + 1, ..good.clone() }, 422, "EXPIRY"),
+        (&ada, PayoutTerms { expiry: u64::MAX, ..good.clone() }, 422, "EXPIRY"),
     ] {
         let answer = sign(&server, token, &terms).await;
         assert_eq!((answer.status, answer.code()), (status, code), "{terms:?}");

@@ -64,7 +64,7 @@ async fn a_mandate_that_lets_much_be_spent_waits_for_consent() {
     let operator = server.staff("operator").await;
     let (account, ada) = server.home("ada", "consumer").await;
     let mandate = |wh: u64| {
-        AccountRequest::Mandate(Mandate {
+        let mandate = Mandate {
             account: account["address"].as_str().unwrap().parse().unwrap(),
             delegate: Address::repeat_byte(7),
             policy: B256::repeat_byte(1),
@@ -74,7 +74,8 @@ async fn a_mandate_that_lets_much_be_spent_waits_for_consent() {
             quantity_per_slot: Energy::from_wh(5_000),
             quantity_per_day: Energy::from_wh(wh),
             version: 1,
-        })
+        };
+        AccountRequest::Mandate { mandate, expiry: 4_000_000_000 }
     };
     let small = mandate(20_000);
     check_signed(&sign(&server, &ada, &small).await, &small);

@@ -11,9 +11,13 @@ fn request(block: u64, transaction: B256, available: u64) -> Requested {
     Requested { place: (block, 0), transaction, amount: Money::from_n(5), available }
 }
 
+/// The last second in which it can be withdrawn.
+const EXPIRY: u64 = 2000;
+
 fn watched(sent: Sent, redemptions: &[Sent]) -> Watched<'_> {
     let (amount, requests) = (Money::from_n(5), &[OWN, EARLIER]);
-    Watched { amount, requests, since: 10, sent, redeemed: None, redemptions }
+    let (since, brought, expiry) = (10, true, EXPIRY);
+    Watched { amount, requests, since, sent, brought, expiry, redeemed: None, redemptions }
 }
 
 /// The state, and the next step, at second 1000 with block 20 as the last final one.
@@ -23,8 +27,8 @@ fn check(
     withdrawals: &[Place],
     expected: (PayoutState, Option<Step>),
 ) {
-    let seen =
-        Seen { requests: requests.to_vec(), withdrawals: withdrawals.to_vec(), finalized: 20 };
+    let (requests, withdrawals) = (requests.to_vec(), withdrawals.to_vec());
+    let seen = Seen { requests, withdrawals, finalized: 20, time: 1000 };
     let now = Timestamp::from_seconds(1000);
     let found = progress(&payout, &seen, &BTreeSet::from([OWN, B256::repeat_byte(2)]), now);
     assert_eq!((found.state, found.next), expected, "{found:?}");
@@ -63,6 +67,52 @@ fn a_request_that_somebody_else_brought_counts_and_another_payouts_does_not() {
     ] {
         check(watched(sent, &[]), &[request(block, transaction, 5000)], &[], (expected, None));
     }
+}
+
+#[test]
+fn a_request_of_the_same_amount_is_not_the_payouts_where_its_nonce_is_unused() {
+    let payout = Watched { brought: false, ..watched(Sent::Refused(12), &[]) };
+    check(payout, &[request(11, FOREIGN, 5000)], &[], (PayoutState::Failed, None));
+    let payout = Watched { brought: false, ..watched(Sent::Refused(12), &[]) };
+    check(payout, &[request(11, OWN, 5000)], &[], (PayoutState::Withdrawing, None));
+}
+
+/// The state, and whether blocks can still change it, where the last final block is of this time.
+fn at_time(time: u64, payout: &Watched<'_>, seen: Seen) -> (PayoutState, bool) {
+    let seen = Seen { finalized: 20, time, ..seen };
+    let found = progress(payout, &seen, &BTreeSet::from([OWN]), Timestamp::from_seconds(9000));
+    assert!(found.open || found.next.is_none(), "what is over goes on: {found:?}");
+    (found.state, found.open)
+}
+
+#[test]
+fn what_was_never_withdrawn_ends_once_nobody_can_bring_it() {
+    use PayoutState::{Expired, Failed, Requested, Withdrawing};
+    let brought = || Seen { requests: vec![request(11, OWN, 9000)], ..Seen::default() };
+    for (sent, before) in
+        [(Sent::UnderWay, Requested), (Sent::Reverted, Requested), (Sent::Refused(20), Failed)]
+    {
+        let payout = watched(sent, &[]);
+        assert_eq!(at_time(EXPIRY, &payout, Seen::default()), (before, true), "{sent:?}");
+        assert_eq!(at_time(EXPIRY + 1, &payout, Seen::default()), (Expired, false), "{sent:?}");
+        assert_eq!(at_time(EXPIRY + 1, &payout, brought()), (Withdrawing, true), "{sent:?}");
+    }
+}
+
+#[test]
+fn what_was_withdrawn_can_be_redeemed_for_longer_and_ends_with_that() {
+    use PayoutState::{Expired, Redeemed, Withdrawn};
+    let (requests, withdrawals) = (vec![request(11, OWN, 900)], vec![(12, 0)]);
+    let out =
+        || Seen { requests: requests.clone(), withdrawals: withdrawals.clone(), ..Seen::default() };
+    let last = EXPIRY + REDEMPTION_SECONDS;
+    for tries in [&[][..], &[Sent::UnderWay], &[Sent::Refused(20)]] {
+        let payout = watched(Sent::UnderWay, tries);
+        assert_eq!(at_time(last, &payout, out()), (Withdrawn, true), "{tries:?}");
+        assert_eq!(at_time(last + 1, &payout, out()), (Expired, false), "{tries:?}");
+    }
+    let payout = Watched { redeemed: Some(15), ..watched(Sent::UnderWay, &[]) };
+    assert_eq!(at_time(last + 1, &payout, out()), (Redeemed, false));
 }
 
 #[test]

@@ -28,18 +28,22 @@ pub(super) async fn town() -> Running {
 
 /// What heron asks for, with the signatures of its key.
 pub(super) async fn signed(town: &Running, amount: &str) -> Value {
+    sign(&prepared(town, amount).await)
+}
+
+/// What heron is to sign.
+pub(super) async fn prepared(town: &Running, amount: &str) -> PayoutTerms {
     let wish = json!({ "amount": amount, "creditor": "Hanna Heron", "iban": OWN_IBAN });
     let (status, prepared) = town.post("heron", "/v1/payouts/prepare", "", wish).await;
     assert_eq!(status, StatusCode::OK, "{prepared}");
-    let terms: PayoutTerms = serde_json::from_value(prepared["terms"].clone()).unwrap();
-    sign(&terms)
+    serde_json::from_value(prepared["terms"].clone()).unwrap()
 }
 
 pub(super) fn sign(terms: &PayoutTerms) -> Value {
     let (key, at) = (key("heron"), deployment());
     json!({
         "amount": terms.amount, "creditor": terms.creditor, "iban": terms.iban,
-        "salt": terms.salt,
+        "salt": terms.salt, "expiry": terms.expiry,
         "withdrawal_signature": key.sign(terms.withdrawal_hash(CHAIN_ID, at.market).unwrap()),
         "redemption_signature": key.sign(terms.redemption_hash(CHAIN_ID, at.token).unwrap()),
     })
@@ -165,9 +169,8 @@ pub(super) fn withdrawal_of(body: &Value) -> Call {
         creditor: text("creditor").to_owned(),
         iban: text("iban").to_owned(),
         salt: text("salt").parse().unwrap(),
+        expiry: body["expiry"].as_u64().unwrap(),
     };
     let signature = hex::decode(text("withdrawal_signature")).unwrap().into();
-    deployment()
-        .request_withdrawal_for(terms.account, terms.amount, terms.nonce(), signature)
-        .unwrap()
+    deployment().request_withdrawal_for(&terms.withdrawal(), signature).unwrap()
 }

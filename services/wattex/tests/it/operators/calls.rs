@@ -3,7 +3,7 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use contracts::bindings::{EnergyMarket, SettlementToken, Timelock};
-use contracts::requests::{self, MeterEnrolment};
+use contracts::requests::{self, MeterEnrolment, Withdrawal};
 use contracts::{
     BatchTrade, Claim, Clearing, Delivery, Deployment, Evidence, Fills, Met, OrderTerms, Policy,
     Posted, Prices, Reconciled, Side, Signature, SolCall, TradeBatch, revert_text,
@@ -151,11 +151,11 @@ impl Place {
 
     /// A withdrawal of `account` that `key` signed, for anybody to send.
     pub fn withdrawal(&self, account: Address, n: u64, nonce: u64, key: &SecretKey) -> Call {
-        let (amount, nonce) = (U256::from(n), U256::from(nonce));
-        let hash = requests::withdrawal(self.chain_id, self.at.market, account, amount, nonce);
+        let amount = Money::from_n(i64::try_from(n).unwrap());
+        let of = Withdrawal { account, amount, nonce: U256::from(nonce), expiry: u64::MAX };
+        let hash = requests::withdrawal(self.chain_id, self.at.market, &of).unwrap();
         let signature = key.sign(hash).as_bytes().to_vec().into();
-        let money = Money::from_n(i64::try_from(n).unwrap());
-        self.at.request_withdrawal_for(account, money, nonce, signature).unwrap()
+        self.at.request_withdrawal_for(&of, signature).unwrap()
     }
 
     /// The enrolment of a meter of `owner`, where one key signs for both.
