@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use calendar::{Slot, Timestamp};
-use contracts::{OrderTerms, Side};
+use contracts::requests::Withdrawal;
+use contracts::{OrderTerms, Side, WITHDRAWAL_SECONDS};
 use ids::{AccountId, MeterId, OrderId};
 use keys::{SecretKey, recover};
 use market::domain::NewOrder;
@@ -35,9 +36,7 @@ pub(super) enum Action {
     },
     /// The account asks for cash back.
     Withdraw {
-        account: Address,
-        amount: Money,
-        nonce: U256,
+        of: Withdrawal,
         signature: [u8; 64],
     },
     /// Somebody has what the account asked for paid out.
@@ -144,12 +143,13 @@ impl<'a> Plan<'a> {
         self.nonce += 1;
         let (account, nonce) = (home.address, U256::from(self.nonce));
         let amount = Money::from_n(self.random.random_range(10..300) * 10_000_000);
-        let n = U256::from(amount.n().unsigned_abs());
-        let hash =
-            contracts::requests::withdrawal(CHAIN_ID, self.scene.at.market, account, n, nonce);
-        let signature = *home.key.sign(hash).as_bytes();
         let time = start.plus_seconds(self.random.random_range(1_800..10_800));
-        self.at(time, Action::Withdraw { account, amount, nonce, signature });
+        let expiry = time.unsigned() + WITHDRAWAL_SECONDS;
+        let of = Withdrawal { account, amount, nonce, expiry };
+        let hash = contracts::requests::withdrawal(CHAIN_ID, self.scene.at.market, &of)
+            .expect("an amount that is not negative");
+        let signature = *home.key.sign(hash).as_bytes();
+        self.at(time, Action::Withdraw { of, signature });
         let later = self.random.random_range(0..21_600);
         let later = i64::from(WITHDRAWAL_DELAY) + PAYOUT_AFTER + later;
         self.at(time.plus_seconds(later), Action::Payout { account, nonce });
@@ -349,5 +349,6 @@ fn sign(terms: OrderTerms, account: AccountId, by: SecretKey, scene: &Scene) -> 
         terms,
         hash,
         signature,
+        replaces: None,
     }
 }

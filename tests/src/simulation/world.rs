@@ -6,6 +6,7 @@ use alloy_primitives::{Address, B256, keccak256};
 use calendar::{Slot, Timestamp};
 use client::Transaction;
 use contracts::Call;
+use contracts::requests::Withdrawal;
 use market::domain::NewOrder;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -232,10 +233,9 @@ impl World {
                 let action = action.clone();
                 return self.survive("billing", done, |world| world.again(action));
             }
-            Action::Withdraw { account, amount, nonce, signature } => {
-                let signature = signature.to_vec().into();
-                let call =
-                    self.scene.at.request_withdrawal_for(*account, *amount, *nonce, signature);
+            Action::Withdraw { of, signature } => {
+                let Withdrawal { account, nonce, .. } = of;
+                let call = self.scene.at.request_withdrawal_for(of, signature.to_vec().into());
                 let call = call.map_err(Stop::broken)?;
                 self.stranger.enqueue(&called(format!("withdrawal/{account}/{nonce}"), call));
             }

@@ -32,6 +32,11 @@ pub(crate) struct OrderBody {
     /// By the account's key or its delegate's, 64 bytes (EIP-2098) as hex.
     #[schema(value_type = String)]
     signature: Signature,
+    /// An own open order that is taken back if this one is accepted, and only then. What it holds
+    /// counts as free.
+    #[serde(default)]
+    #[schema(format = "uuid")]
+    replaces: Option<String>,
 }
 
 /// The terms that an account signs (EIP-712 `Order`).
@@ -195,8 +200,11 @@ fn new_order(body: OrderBody, account: AccountId, market: &Market) -> Result<New
         Some(id) => id.parse().map_err(|_| Problem::malformed("order_id: not a UUID"))?,
         None => derived_id(hash),
     };
+    let replaces = body.replaces.map(|id| id.parse()).transpose();
+    let replaces = replaces.map_err(|_| Problem::malformed("replaces: not a UUID"))?;
     let signer = recover(hash, &body.signature);
-    Ok(NewOrder { id, account, terms: body.order, hash, signer, signature: body.signature })
+    let signature = body.signature;
+    Ok(NewOrder { id, account, terms: body.order, hash, signer, signature, replaces })
 }
 
 fn derived_id(hash: B256) -> OrderId {

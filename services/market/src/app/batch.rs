@@ -7,6 +7,7 @@ use calendar::{Slot, Timestamp};
 use client::Transaction;
 use contracts::OrderTerms;
 use events::Envelope;
+use events::market::CancelledBy;
 use ids::{AccountId, EventId, OrderId, PartyId};
 use tokio::sync::oneshot;
 
@@ -92,7 +93,12 @@ impl<'a> Batch<'a> {
     fn place(&mut self, order: &NewOrder) -> Result<Applied, Refused> {
         let now = self.writer.tools.clock.now();
         match self.exchange.place(order, &self.writer.parameters, now)? {
-            Placement::New(order) => {
+            Placement::New(accepted) => {
+                if let Some(replaced) = order.replaces {
+                    let by = CancelledBy::Account;
+                    self.record(Entry::Cancelled { order: replaced, by, at: now });
+                }
+                let order = accepted;
                 self.record(Entry::Accepted((*order).clone()));
                 Ok(Applied { order: *order, repeated: false })
             }
@@ -252,6 +258,7 @@ fn signed(terms: OrderTerms, account: AccountId, tools: &Tools) -> NewOrder {
         hash,
         signer: Some(tools.delegate.address()),
         signature: tools.delegate.sign(hash),
+        replaces: None,
         terms,
     }
 }

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use units::Overflow;
 
 use super::clearing::check_mechanism;
-use super::{Entry, Exchange, Movement, Parameters, Rejection, Rule, RuleName, Status};
+use super::{Accepted, Entry, Exchange, Movement, Parameters, Rejection, Rule, RuleName, Status};
 
 /// The most curtailments that a market knows at a time.
 pub const CURTAILMENTS_MAX: usize = 1_000;
@@ -361,11 +361,12 @@ impl Exchange {
     }
 
     /// Whether an order of `account` could meet an open one of the same party in its slot: of any
-    /// of the party's accounts, and between any of its connection points.
+    /// of the party's accounts, and between any of its connection points; not the one that it takes
+    /// the place of.
     pub(super) fn meets_itself(
         &self,
         account: AccountId,
-        terms: &OrderTerms,
+        (terms, replaced): (&OrderTerms, Option<&Accepted>),
         slot: Slot,
         fees: &Fees,
     ) -> bool {
@@ -375,7 +376,8 @@ impl Exchange {
         };
         let accounts = self.parties.get(&member.party).into_iter().flatten();
         let open = accounts.filter_map(|account| book.open.get(account)).flatten();
-        open.into_iter().any(|id| cross(terms, &self.orders[id].terms, fees).unwrap_or(true))
+        let others = open.filter(|id| replaced.is_none_or(|replaced| replaced.id != **id));
+        others.into_iter().any(|id| cross(terms, &self.orders[id].terms, fees).unwrap_or(true))
     }
 }
 

@@ -24,6 +24,8 @@ pub struct NewOrder {
     pub signer: Option<Address>,
     /// The signature itself, for the contract.
     pub signature: Signature,
+    /// An open order that is taken back if this one is accepted, and only then.
+    pub replaces: Option<OrderId>,
 }
 
 impl NewOrder {

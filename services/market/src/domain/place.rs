@@ -43,6 +43,7 @@ impl Exchange {
         }
         let terms = &order.terms;
         let owner = self.owner_of(order, parameters)?;
+        let replaced = self.replaced(order, parameters, now)?;
         ensure(!order.is_delegated() || self.is_mandated(terms, parameters), Rejection::Delegate)?;
         ensure(self.may_trade(owner, terms.connection_point), Rejection::Suspended)?;
         ensure(self.stopped().is_none(), Rejection::KillSwitch)?;
@@ -54,9 +55,10 @@ impl Exchange {
         let collar = retail.n_per_wh().saturating_mul(2);
         let collared = terms.limit().is_ok_and(|limit| limit.n_per_wh() <= collar);
         ensure(collared, Rejection::PriceCollar)?;
-        self.check_quantity(terms, parameters)?;
-        ensure(!self.meets_itself(owner, terms, slot, &parameters.fees), Rejection::SelfTrade)?;
-        let hold = self.check_cash(terms, parameters, retail)?;
+        self.check_quantity(terms, replaced, parameters)?;
+        let meets_itself = self.meets_itself(owner, (terms, replaced), slot, &parameters.fees);
+        ensure(!meets_itself, Rejection::SelfTrade)?;
+        let hold = self.check_cash((terms, replaced), parameters, retail)?;
         ensure(self.nonces.is_free(terms.account, terms.nonce), Rejection::Nonce)?;
         ensure(order.is_delegated() || order.signer == Some(terms.account), Rejection::Sig)?;
         Ok(Placement::New(Box::new(Accepted {
@@ -94,6 +96,18 @@ impl Exchange {
         }
     }
 
+    /// The order that another one takes the place of: one that could be cancelled.
+    fn replaced(
+        &self,
+        order: &NewOrder,
+        parameters: &Parameters,
+        now: Timestamp,
+    ) -> Result<Option<&Accepted>, Rejection> {
+        let Some(id) = order.replaces else { return Ok(None) };
+        self.cancel(id, order.account, parameters, now)?.ok_or(Rejection::Unknown)?;
+        Ok(self.orders.get(&id))
+    }
+
     /// Whose order it is: the account that has its address and its connection point, and places it
     /// or has it placed by its delegate.
     fn owner_of(&self, order: &NewOrder, parameters: &Parameters) -> Result<AccountId, Rejection> {
@@ -124,7 +138,12 @@ impl Exchange {
 
     /// The connection can carry it, and is likely to feed it in, with the other open orders of the
     /// slot.
-    fn check_quantity(&self, terms: &OrderTerms, parameters: &Parameters) -> Result<(), Rejection> {
+    fn check_quantity(
+        &self,
+        terms: &OrderTerms,
+        replaced: Option<&Accepted>,
+        parameters: &Parameters,
+    ) -> Result<(), Rejection> {
         let point = &self.points[&terms.connection_point];
         let book = self.slots.get(&slot_start(terms));
         // The clock may have gone back since.
@@ -135,6 +154,11 @@ impl Exchange {
             Side::Buy => (point.import_max, committed.buy),
             Side::Sell => (point.export_max, committed.sell),
         };
+        let beside = |other: &&Accepted| {
+            let same = |terms: &OrderTerms| (terms.slot, terms.connection_point, terms.side);
+            same(&other.terms) == same(terms)
+        };
+        let open = open.less(replaced.filter(beside).map_or(Energy::ZERO, |o| o.terms.quantity));
         let seconds = parameters.slot_length.seconds().unsigned_abs();
         let carried = Energy::of_power(power, seconds);
         let wanted = open.plus(terms.quantity).map_err(|Overflow| Rejection::QtyPhysical)?;
@@ -149,10 +173,11 @@ impl Exchange {
         ensure(few, Rejection::TooMany)
     }
 
-    /// What the order holds, if the account's free cash covers it.
+    /// What the order holds, if the account's free cash covers it, with what the order holds that
+    /// it takes the place of.
     fn check_cash(
         &self,
-        terms: &OrderTerms,
+        (terms, replaced): (&OrderTerms, Option<&Accepted>),
         parameters: &Parameters,
         retail: Price,
     ) -> Result<Money, Rejection> {
@@ -161,7 +186,10 @@ impl Exchange {
             Side::Sell => Rejection::Collateral,
         };
         let hold = hold(terms, parameters, retail).map_err(|Overflow| short)?;
-        ensure(hold <= self.cash.wallet(terms.account).tradable(), short)?;
+        let freed = replaced.filter(|other| other.terms.account == terms.account);
+        let freed = freed.map_or(Money::ZERO, |other| other.hold);
+        let tradable = self.cash.wallet(terms.account).tradable().plus(freed);
+        ensure(tradable.is_ok_and(|tradable| hold <= tradable), short)?;
         Ok(hold)
     }
 

@@ -325,3 +325,31 @@ fn a_nonce_can_be_used_by_another_account() {
     other.nonce = terms.nonce;
     place(&mut town, &neighbour("b3").sign(other)).unwrap();
 }
+
+#[test]
+fn an_order_takes_the_place_of_another_or_that_one_stays() {
+    let mut town = town();
+    let buyer = neighbour("b1");
+    // All that the connection carries, and nearly all the cash.
+    let first = buyer.buy(5_000, 500_000);
+    place(&mut town, &first).unwrap();
+    let dearer = buyer.buy(5_000, 510_000);
+    assert_eq!(judged(&town, &dearer), Some(Rejection::QtyPhysical));
+    let instead = NewOrder { replaces: Some(first.id), ..dearer.clone() };
+    assert_eq!(judged(&town, &instead), None);
+    let too_much = NewOrder { replaces: Some(first.id), ..buyer.buy(5_001, 100_000) };
+    assert_eq!(judged(&town, &too_much), Some(Rejection::QtyPhysical));
+    let others = NewOrder { replaces: Some(first.id), ..neighbour("b2").buy(100, 100_000) };
+    assert_eq!(judged(&town, &others), Some(Rejection::Unknown));
+    let unknown = NewOrder { replaces: Some(OrderId::derived("?")), ..dearer.clone() };
+    assert_eq!(judged(&town, &unknown), Some(Rejection::Unknown));
+    let other_way = NewOrder { replaces: Some(first.id), ..buyer.sell(1_000, 100_000) };
+    assert_eq!(judged(&town, &other_way), None, "it meets nothing but what it replaces");
+    let cancelled = town.cancel(first.id, buyer.account(), &parameters(), morning());
+    town.apply(&cancelled.unwrap().unwrap());
+    assert_eq!(judged(&town, &instead), Some(Rejection::Unknown), "it was taken back before");
+}
+
+fn judged(town: &Exchange, order: &NewOrder) -> Option<Rejection> {
+    town.place(order, &parameters(), morning()).err()
+}

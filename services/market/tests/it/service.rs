@@ -428,3 +428,28 @@ async fn an_order_that_cannot_be_journaled_is_not_accepted() {
     other.close().await;
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_amended_by_another_in_its_place() {
+    let running = running().await;
+    let buyer = neighbour("b1");
+    let (first, second) = (buyer.buy(5_000, 200_000), buyer.buy(5_000, 210_000));
+    running.place("b1", body(&first)).await;
+    let mut amended = body(&second);
+    amended["replaces"] = json!(first.id.to_string());
+    for expected in [StatusCode::CREATED, StatusCode::OK] {
+        let (status, placed) = running.place("b1", amended.clone()).await;
+        assert_eq!((status, &placed["status"]), (expected, &json!("open")), "{placed}");
+    }
+    let orders = running.get("b1", "/v1/orders").await;
+    let status: Vec<_> =
+        orders["items"].as_array().unwrap().iter().map(|order| order["status"].clone()).collect();
+    assert_eq!(status, ["open", "cancelled"]);
+    // What is refused takes nothing back.
+    let mut refused = body(&buyer.buy(5_001, 210_000));
+    refused["replaces"] = json!(second.id.to_string());
+    let (_, problem) = running.place("b1", refused).await;
+    assert_eq!(problem["code"], "QTY_PHYSICAL");
+    let path = format!("/v1/orders?slot={SLOT}");
+    assert_eq!(running.get("b1", &path).await["items"][0]["status"], "open");
+}

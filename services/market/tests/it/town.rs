@@ -155,6 +155,7 @@ impl Neighbour {
             terms,
             hash,
             signature,
+            replaces: None,
         }
     }
 
