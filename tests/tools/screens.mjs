@@ -324,8 +324,10 @@ async function household(person, known) {
   }
   await visit(person, "wallet", "/wallet", [
     "h2:text-is('Balance')", "#pay-in dl.facts", "#statement tbody tr", "#signer", "#export-key",
+    "#send-money", "#transfers",
   ]);
   if (!known) await payOut(person);
+  await visit(person, "rules", "/market/rules", ["#rules", "#set-rule form", "#mandate", "#delegates"]);
   await visit(person, "explorer", "/explorer", ["h1:text-is('Blockchain Explorer')", "#blocks tbody tr"]);
   await visit(person, "transactions", "/explorer/transactions", ["#transactions tbody tr"]);
   await visit(person, "trades", "/explorer/trades", ["#chain-trades tbody tr"]);
@@ -390,7 +392,7 @@ async function operator(person) {
   await visit(person, "payouts", "/admin/payouts", ["#payouts tbody tr", "#payout-state"]);
   await visit(person, "mechanism", "/admin/mechanism", [
     "#mechanisms tbody tr",
-    "#choose-mechanism form",
+    "#choose-mechanism form", "#stop",
   ]);
   await visit(person, "approvals", "/admin/approvals", ["#approvals"]);
   await relays(person);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { TransferTerms } from "./types";
 
 const requests: [string, RequestInit][] = [];
 let answer: () => Response;
@@ -36,6 +37,29 @@ test("a mechanism is chosen for the zone that is named", async () => {
   const [path, { method, body }] = requests[0]!;
   expect([method, path]).toEqual(["PUT", "/v1/mechanisms/2026-06-01T10:00:00Z?zone=north"]);
   expect(JSON.parse(body as string)).toEqual({ name: "fixed_price", price: "0.18" });
+});
+
+test("a signed request is sent under its own name, and a rule to its place", async () => {
+  const api = await import("./api");
+  answer = () => Response.json({});
+  const terms = { kind: "transfer", amount: "5", nonce: "0x1" } as TransferTerms;
+  await api.submitRequest(terms, "0x11", "transfer 0x1");
+  const [path, { method, body, headers }] = requests[0]!;
+  expect([method, path]).toEqual(["POST", "/v1/requests"]);
+  expect(JSON.parse(body as string)).toEqual({ terms, signature: "0x11" });
+  expect(headers).toMatchObject({ "Idempotency-Key": "transfer 0x1" });
+  await api.setRule("home", "buy", { limit_price: 1, min_fill_wh: 0 }, "north");
+  expect([requests[1]![1].method, requests[1]![0]]).toEqual(["PUT", "/v1/rules/home/buy?zone=north"]);
+});
+
+test("what answers with nothing is read as nothing", async () => {
+  const api = await import("./api");
+  answer = () => new Response(null, { status: 204 });
+  await api.endRule("home", "sell");
+  await api.startTrading("north");
+  expect(requests.map(([path, { method }]) => [method, path])).toEqual([
+    ["DELETE", "/v1/rules/home/sell"], ["DELETE", "/v1/stop?zone=north"],
+  ]);
 });
 
 test("a refused choice is told by its title", async () => {

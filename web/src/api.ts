@@ -119,6 +119,8 @@ export const signOrder = (order: t.OrderTerms) =>
   post<{ signature: string } | t.Approval>("/v1/signatures/order", order);
 export const signPayout = (terms: t.PayoutTerms) =>
   post<t.PayoutSignatures | t.Approval>("/v1/signatures/payout", terms);
+export const signRequest = (terms: t.RequestTerms) =>
+  post<{ signature: string } | t.Approval>("/v1/signatures/request", terms);
 export const exportKey = (password: string, passphrase: string) =>
   post<t.ExportedKey>("/v1/me/key-export", { password, passphrase });
 export const signingLimit = (account: string) => get<t.SigningLimit>(`/v1/signing-limits/${account}`);
@@ -144,6 +146,19 @@ export const slotJournal = async (start: string) =>
 export const mechanisms = () => all<t.MechanismChoice>("/v1/mechanisms", {});
 export const chooseMechanism = async (from: string, mechanism: t.Mechanism, zone?: string) =>
   (await call("PUT", pathOf(`/v1/mechanisms/${from}`, { zone }), mechanism)).json() as Promise<t.MechanismChoice>;
+export const stopTrading = async (reason: string, zone?: string) =>
+  (await call("PUT", pathOf("/v1/stop", { zone }), { reason })).json() as Promise<t.Stop>;
+export const startTrading = async (zone?: string) => {
+  await call("DELETE", pathOf("/v1/stop", { zone }));
+};
+const ruleOf = (point: string, side: t.Side, zone?: string) => pathOf(`/v1/rules/${point}/${side}`, { zone });
+export const rules = (zone?: string) => get<t.Rules>("/v1/rules", { zone });
+export const setRule = async (point: string, side: t.Side, body: t.RuleBody, zone?: string) =>
+  (await call("PUT", ruleOf(point, side, zone), body)).json() as Promise<t.Rule>;
+export const endRule = async (point: string, side: t.Side, zone?: string) => {
+  await call("DELETE", ruleOf(point, side, zone));
+};
+export const mandates = (zone?: string) => get<t.Mandate[]>("/v1/mandates", { zone });
 export const book = () => get<t.Page<t.Offer>>("/v1/book", { side: "sell", limit: 200 });
 export const priceBand = (slot: string) => get<t.Band>("/v1/price-band", { slot });
 export const ownOrders = () => get<t.Page<t.Order>>("/v1/orders", { limit: 50 });
@@ -182,9 +197,9 @@ export const bankAccount = async () => {
 export const preparePayout = (amount: string, creditor: string, iban: string) =>
   post<t.PreparedPayout>("/v1/payouts/prepare", { amount, creditor, iban });
 export const requestPayout = (terms: t.PayoutTerms, signed: t.PayoutSignatures) => {
-  const { amount, creditor, iban, salt } = terms;
+  const { amount, creditor, iban, salt, expiry } = terms;
   const signatures = { withdrawal_signature: signed.withdrawal, redemption_signature: signed.redemption };
-  return postOnce<t.Payout>("/v1/payouts", { amount, creditor, iban, salt, ...signatures }, salt);
+  return postOnce<t.Payout>("/v1/payouts", { amount, creditor, iban, salt, expiry, ...signatures }, salt);
 };
 export const payouts = (query: { account?: string; state?: string; cursor?: string }) =>
   get<t.Page<t.Payout>>("/v1/payouts", { limit: 50, ...query });
@@ -192,6 +207,12 @@ export const orderPayoutAgain = (id: string) => post<t.Payout>(`/v1/payouts/${id
 export const payoutFiles = () => get<t.Page<t.PayoutFile>>("/v1/payouts/files", { limit: 50 });
 export const makePayoutFile = (key: string) => postOnce<t.PayoutFile>("/v1/payouts/files", {}, key);
 export const payoutFile = async (id: string) => (await call("GET", `/v1/payouts/files/${id}`)).blob();
+export const prepareRequest = (wish: t.TransferWish | t.MandateWish) =>
+  post<t.PreparedRequest>("/v1/requests/prepare", wish);
+export const submitRequest = (terms: t.RequestTerms, signature: string, key: string) =>
+  postOnce<t.AccountRequest>("/v1/requests", { terms, signature }, key);
+export const requests = (query: { account?: string; kind?: t.RequestTerms["kind"]; cursor?: string }) =>
+  get<t.Page<t.AccountRequest>>("/v1/requests", { limit: 50, ...query });
 export const audit = () => get<t.Audit>("/v1/audit");
 export const reserve = () => get<t.Reserve>("/v1/reserve");
 

@@ -9,12 +9,18 @@ import { Explorer } from "./pages/Explorer";
 import { Login, SignUp } from "./pages/Login";
 import { MarketPage } from "./pages/Market";
 import { ReservePage } from "./pages/Reserve";
+import { RulesPage } from "./pages/Rules";
 import { WalletPage } from "./pages/Wallet";
 import { go, Link, usePath } from "./route";
 import { signOut, useSession } from "./session";
 import { Load, Page } from "./ui";
 import type { Party } from "./types";
 import { isStaff, UserContext } from "./user";
+
+/** Whether a path below the market's is that of the standing rules. */
+function isRules(path: string): boolean {
+  return path.split(/[/?]/)[2] === "rules";
+}
 
 export function App() {
   const path = usePath();
@@ -35,7 +41,7 @@ export function App() {
   };
   const pages: Record<string, () => ReactNode> = {
     "": () => needsUser(() => <MarketPage />),
-    market: () => needsUser(() => <MarketPage />),
+    market: () => needsUser(() => (isRules(path) ? <RulesPage /> : <MarketPage />)),
     wallet: () => needsUser(() => <WalletPage />),
     energy: () => needsUser(() => <Energy />),
     admin: () => needsUser(() => <Admin path={path} />),

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import {
-  addDays, atWallTime, column, costOf, dateIn, dayStart, formatDecimal, gwei, kwh, money, parseDecimal, plainDecimal, price,
+  addDays, atWallTime, cents, column, costOf, dateIn, dayStart, formatDecimal, gwei, kwh, money, parseDecimal, plainDecimal, price,
   readDecimal, runName, short, slotSpan, wallTime,
 } from "./format";
 
@@ -34,6 +34,10 @@ test("the plain form can be read back", () => {
 test("five kilowatt-hours at eighteen cents cost ninety cents", () => {
   expect(costOf(parseDecimal("0.18", 6)!, parseDecimal("5", 3)!)).toBe(900_000_000n);
   expect(money(costOf(180_000n, 5000n))).toBe("0.90");
+});
+
+test("a price is exact in hundredths", () => {
+  expect([250_000n, 85_500n, 1n, 0n].map(cents)).toEqual(["25", "8.55", "0.0001", "0"]);
 });
 
 test("what is offered per gas is exact in gwei", () => {

@@ -5,6 +5,8 @@
 export const MONEY_SCALE = 9;
 /** Decimals of a price per kWh: 1e-9 currency per Wh = 1e-6 per kWh. */
 export const PRICE_SCALE = 6;
+/** Decimals of the same price in hundredths: 1e-4 ct per kWh. */
+export const CENT_SCALE = 4;
 /** Decimals of an energy in kWh: whole Wh. */
 export const ENERGY_SCALE = 3;
 
@@ -64,6 +66,11 @@ export function money(amount: string | bigint, max = 5): string {
 export function price(perKwh: string | bigint): string {
   const value = typeof perKwh === "bigint" ? perKwh : readDecimal(perKwh, PRICE_SCALE);
   return formatDecimal(value, PRICE_SCALE, 2);
+}
+
+/** A price per kWh in hundredths: 0.185 is "18.5". */
+export function cents(perKwh: bigint): string {
+  return formatDecimal(perKwh, CENT_SCALE);
 }
 
 /** Watt-hours as kWh: 1500 is "1.5". */

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import sample from "./order.sample.json";
 import { typedData } from "./order";
-import type { Market, OrderTerms, PreparedPayout } from "./types";
+import type { Market, OrderTerms, PreparedPayout, PreparedRequest } from "./types";
 
 const order = sample.order as OrderTerms;
 const market = sample.market as unknown as Market;
@@ -83,7 +83,7 @@ test("a wallet signs both requests of a payout on the chain they are for", async
     domain: { name: "", version: "1", chainId: 7701, verifyingContract: "0x" },
   });
   const [withdrawal, redemption] = [typed("Withdrawal"), typed("Redemption")];
-  const terms = { account: order.account, amount: "5", creditor: "Ada", iban: "DE", salt: "0x" };
+  const terms = { account: order.account, amount: "5", creditor: "Ada", iban: "DE", salt: "0x", expiry: 9 };
   const prepared = { terms, withdrawal, redemption } as unknown as PreparedPayout;
   const own = wallet([order.account], 1, [7701]);
   const compact = SIGNATURE.slice(0, 130);
@@ -93,6 +93,40 @@ test("a wallet signs both requests of a payout on the chain they are for", async
   expect(own.methods().slice(0, 3)).toEqual([
     "eth_requestAccounts", "eth_chainId", "wallet_switchEthereumChain",
   ]);
+});
+
+test("a wallet signs a transfer or a mandate as it was prepared", async () => {
+  const { signRequest } = await signing();
+  const typed_data = {
+    types: {}, primaryType: "Mandate", message: {},
+    domain: { name: "Wattex TradingMandate", version: "1", chainId: 7701, verifyingContract: "0x" },
+  };
+  const prepared = { terms: { kind: "mandate", account: order.account }, typed_data } as unknown as PreparedRequest;
+  const own = wallet([order.account], 1, [7701]);
+  window.ethereum = own.wallet;
+  expect(await signRequest(prepared, "own")).toBe(SIGNATURE.slice(0, 130));
+  expect(own.methods().slice(0, 3)).toEqual([
+    "eth_requestAccounts", "eth_chainId", "wallet_switchEthereumChain",
+  ]);
+  expect(JSON.parse(String(own.calls.at(-1)![1][1]))).toEqual(typed_data);
+});
+
+test("the operator signs for a held key, or waits for consent", async () => {
+  const { signRequest } = await signing();
+  const terms = { kind: "transfer", account: order.account, amount: "5" };
+  const prepared = { terms, typed_data: {} } as unknown as PreparedRequest;
+  const answers = [
+    Response.json({ hash: "0x", signature: "0x11" }),
+    Response.json({ approval: "a", kind: "request" }, { status: 202 }),
+  ];
+  const asked: unknown[] = [];
+  vi.stubGlobal("fetch", async (path: string, init: RequestInit) => {
+    asked.push([path, JSON.parse(String(init.body))]);
+    return answers.shift();
+  });
+  expect(await signRequest(prepared, "held")).toBe("0x11");
+  expect(await signRequest(prepared, "held")).toMatchObject({ approval: "a" });
+  expect(asked[0]).toEqual(["/v1/signatures/request", terms]);
 });
 
 test("a key is proved by the message that the server made, and the origin is told", async () => {

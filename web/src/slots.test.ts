@@ -1,11 +1,17 @@
 import { expect, test } from "vitest";
-import { firstUnopened, lastClosed, slotsOf, timestamp } from "./slots";
+import { firstOpen, firstUnopened, lastClosed, slotsOf, timestamp } from "./slots";
 import type { Market } from "./types";
 
 function market(now: string, more: Partial<Market> = {}): Market {
   const times = { slot_minutes: 15, gate_seconds: 900, horizon_seconds: 86_400, timezone: "Europe/Berlin" };
   return { now, ...times, ...more } as Market;
 }
+
+test("the first open slot is the one whose gate has not come", () => {
+  expect(firstOpen(market("2026-06-01T10:00:00Z"))).toBe("2026-06-01T10:30:00Z");
+  expect(firstOpen(market("2026-06-01T10:14:59Z"))).toBe("2026-06-01T10:30:00Z");
+  expect(firstOpen(market("2026-06-01T10:15:00Z"))).toBe("2026-06-01T10:45:00Z");
+});
 
 test("the first slot whose book is not open starts after the horizon, not at it", () => {
   expect(firstUnopened(market("2026-06-01T10:00:01Z"))).toBe("2026-06-02T10:15:00Z");

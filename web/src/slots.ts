@@ -16,6 +16,12 @@ export function firstUnopened({ now, horizon_seconds, slot_minutes }: Market): s
   return timestamp(Math.floor((Date.parse(now) + horizon_seconds * 1000) / length + 1) * length);
 }
 
+/** The first slot whose book is open for orders. */
+export function firstOpen({ now, gate_seconds, slot_minutes }: Market): string {
+  const length = slot_minutes * MINUTE_MS;
+  return timestamp(Math.floor((Date.parse(now) + gate_seconds * 1000) / length + 1) * length);
+}
+
 /** The last slot whose book is closed for good. */
 export function lastClosed({ now, gate_seconds, slot_minutes }: Market): string {
   const length = slot_minutes * MINUTE_MS;

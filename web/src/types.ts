@@ -3,7 +3,10 @@
 
 export * from "./types/explorer";
 export * from "./types/mechanism";
+export * from "./types/request";
+export * from "./types/rule";
 import type { Mechanism } from "./types/mechanism";
+import type { RequestTerms } from "./types/request";
 
 export interface Page<T> {
   items: T[];
@@ -110,10 +113,11 @@ export interface SigningLimit {
 export interface Approval {
   approval: string;
   account: string;
-  kind: "order" | "payout" | "limit";
+  kind: "order" | "payout" | "request" | "limit";
   amount: string;
   order?: OrderTerms;
   payout?: PayoutTerms;
+  request?: RequestTerms;
   state: "open" | "approved" | "refused" | "expired" | "done";
   requested_by: string;
   requested_at: string;
@@ -192,12 +196,21 @@ export interface Market {
   tick: number;
   lot_min_wh: number;
   mechanism: Mechanism;
+  /** Why nobody may trade, if so. */
+  stopped?: Stop;
   policy_id: string;
   policy: { correctionSeconds: number; challengeSeconds: number };
   chain_id: number;
   contracts: { market: string };
   now: string;
   cash?: { address: string; tradable: string; held: string };
+}
+
+/** Why nobody may trade, who decided so, and since when. */
+export interface Stop {
+  reason: string;
+  by: string;
+  since: string;
 }
 
 export interface Offer {
@@ -218,6 +231,8 @@ export interface Order {
   slot: string;
   quantity_wh: number;
   limit_price: string;
+  /** Who signed it in the place of the account, if somebody may have. */
+  delegate?: string;
   status: string;
   filled_wh: number;
   held: string;
@@ -315,6 +330,8 @@ export interface PayoutTerms {
   creditor: string;
   iban: string;
   salt: string;
+  /** The last second in which it can be withdrawn, epoch seconds. */
+  expiry: number;
 }
 
 /** What a wallet shows and signs (EIP-712). */
@@ -341,7 +358,8 @@ export interface PayoutSignatures {
 }
 
 export type PayoutState =
-  | "requested" | "withdrawing" | "withdrawn" | "redeemed" | "ordered" | "paid" | "returned" | "failed";
+  | "requested" | "withdrawing" | "withdrawn" | "redeemed" | "ordered" | "paid" | "returned" | "failed"
+  | "expired";
 
 /** Money on its way to a bank. */
 export interface Payout {
@@ -354,6 +372,8 @@ export interface Payout {
   end_to_end_id: string;
   state: PayoutState;
   reason?: string;
+  /** Until when it may be withdrawn. */
+  expires_at: string;
   available_at?: string;
   file?: string;
   at: string;

@@ -18,7 +18,7 @@ export function Admin({ path }: { path: string }) {
     ["", "People"],
     ["meters", "Meters"],
     ["quarantine", "Quarantine"],
-    ["mechanism", "Mechanism"],
+    ["mechanism", "Trading"],
     ["payouts", "Payouts"],
     ["approvals", "Approvals"],
     ["relay", "Transactions"],

@@ -8,8 +8,10 @@ import { type Loaded, useLoad } from "../live";
 import type { Market, Offer, Order, Page as ListPage, Trade } from "../types";
 import { Badge, Card, Load, Notice, Page, Stat, Stats, Table, type Tone } from "../ui";
 import { useUser } from "../user";
+import { MarketTabs } from "./market/MarketTabs";
 import { PriceChart } from "./market/PriceChart";
 import { SlotResult } from "./market/SlotResult";
+import { Stopped } from "./market/Stopped";
 import { TradeForm } from "./market/TradeForm";
 
 /** How a column of energies, prices or amounts is written. */
@@ -45,9 +47,11 @@ export function MarketPage() {
       title="Market"
       lead="Electricity between neighbours, cleared slot by slot."
     >
+      {trader && <MarketTabs at="trade" />}
       <Load of={market}>
         {(settings) => (
           <>
+            <Stopped market={settings} />
             <Overview market={settings} trades={trades.data?.items ?? []} />
             <div className={trader ? "columns market-columns" : "stack"}>
               <div className="stack">
@@ -222,6 +226,7 @@ function Orders(props: { orders: Order[]; market: Market; onChange: () => void }
             cell: (order) => (
               <>
                 <Badge tone={standing(order)[0]}>{standing(order)[1]}</Badge>
+                {order.delegate && <Badge>By a delegate</Badge>}
                 {order.warnings.includes("NO_GAIN_BAND") && (
                   <Badge tone="warn">Outside the band</Badge>
                 )}

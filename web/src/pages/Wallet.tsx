@@ -11,6 +11,7 @@ import { PayIn } from "./wallet/PayIn";
 import { PayOut } from "./wallet/PayOut";
 import { Payouts } from "./wallet/Payouts";
 import { Signer } from "./wallet/Signer";
+import { Transfers } from "./wallet/Transfers";
 
 export function WalletPage() {
   return (
@@ -29,6 +30,7 @@ function Contents() {
       <PayIn reference={wallet.data?.reference} />
       <PayOut free={wallet.data?.free} />
       <Payouts zone={market.data?.timezone} />
+      <Transfers free={wallet.data && freeOf(wallet.data, market.data)} zone={market.data?.timezone} />
       <Key />
       <Statement zone={market.data?.timezone} />
       <HeldKey />
@@ -45,10 +47,17 @@ function lockedFor(market: Market | undefined): string {
   return `Paid, locked until ${time} after delivery`;
 }
 
-function Balances({ wallet, market }: { wallet: Wallet; market: Market | undefined }) {
-  const read = (text: string) => readDecimal(text, MONEY_SCALE);
+const read = (text: string) => readDecimal(text, MONEY_SCALE);
+
+/** What is free and not held for open orders. */
+function freeOf(wallet: Wallet, market: Market | undefined): bigint {
   const held = market?.cash ? read(market.cash.held) : 0n;
-  const free = read(wallet.free) > held ? read(wallet.free) - held : 0n;
+  return read(wallet.free) > held ? read(wallet.free) - held : 0n;
+}
+
+function Balances({ wallet, market }: { wallet: Wallet; market: Market | undefined }) {
+  const held = market?.cash ? read(market.cash.held) : 0n;
+  const free = freeOf(wallet, market);
   const parts: [string, bigint, string, string][] = [
     ["Free", free, "To trade with or to withdraw", "free"],
     ["Held", held, "Reserved for open orders", "held"],
@@ -124,6 +133,7 @@ const MEANINGS: Record<string, string> = {
   settled: "A trade moved cash to escrow",
   reconciled: "What was delivered is paid",
   released: "Locked money became free",
+  transferred: "Money went from one account to another",
   withdrawn: "Money left the market",
   redeemed: "Money waits for the bank to pay it out",
   "paid-out": "The bank paid it out",

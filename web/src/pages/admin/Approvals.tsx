@@ -1,11 +1,12 @@
 import { type FormEvent, useState } from "react";
+import { sameAddress } from "../../address";
 import * as api from "../../api";
+import { APPROVAL_TONES, subjectOf } from "../../approval";
 import { utc } from "../../format";
 import { useLoad } from "../../live";
 import type { Approval, Party } from "../../types";
 import { Badge, Card, Field, Hash, Load, Notice, Table } from "../../ui";
 import { useUser } from "../../user";
-import { TONES, subjectOf } from "../wallet/Signer";
 
 /** Four eyes: what one person asked for and another one decides. */
 export function Approvals() {
@@ -13,7 +14,7 @@ export function Approvals() {
   const people = useLoad("people", api.parties);
   const [error, setError] = useState("");
   const decide = async (item: Approval, how: typeof api.approve, verb: string) => {
-    if (!confirm(`${verb}: ${subjectOf(item)}?`)) return;
+    if (!confirm(`${verb}: ${textOf(item)}?`)) return;
     setError("");
     try {
       await how(item.approval);
@@ -23,11 +24,14 @@ export function Approvals() {
     requests.reload();
   };
   const nameOf = (id: string) => people.data?.find((party) => party.party === id)?.name;
+  const memberAt = (address: string) =>
+    people.data?.find((party) => party.account && sameAddress(party.account.address, address))?.name;
+  const textOf = (item: Approval) => subjectOf(item, memberAt);
   const ownerOf = (id: string) => people.data?.find((party) => party.account?.account === id)?.name;
   return (
     <>
       <Card title="Waiting for consent" id="approvals">
-        <p className="hint">Who asked cannot decide. An order or a payout is signed when its owner sends it again.</p>
+        <p className="hint">Who asked cannot decide. What is to be signed is signed when its owner sends it again.</p>
         {error && <Notice tone="bad">{error}</Notice>}
         <Load of={requests}>
           {(page) => (
@@ -40,8 +44,8 @@ export function Approvals() {
                 { head: "Asked", cell: (item) => utc(item.requested_at) },
                 { head: "By", cell: (item) => nameOf(item.requested_by) ?? <Hash value={item.requested_by} /> },
                 { head: "Account", cell: (item) => ownerOf(item.account) ?? <Hash value={item.account} /> },
-                { head: "What", cell: subjectOf },
-                { head: "State", cell: (item) => <Badge tone={TONES[item.state]}>{item.state}</Badge> },
+                { head: "What", cell: (item) => <span className="wrap">{textOf(item)}</span> },
+                { head: "State", cell: (item) => <Badge tone={APPROVAL_TONES[item.state]}>{item.state}</Badge> },
                 {
                   head: "Decided by",
                   cell: (item) => (item.decided_by ? (nameOf(item.decided_by) ?? <Hash value={item.decided_by} />) : "–"),

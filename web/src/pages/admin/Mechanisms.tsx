@@ -7,6 +7,8 @@ import { firstUnopened, timestamp } from "../../slots";
 import type { Market, MechanismChoice, MechanismName } from "../../types";
 import { Badge, Card, Facts, Field, Hash, Load, Notice, Table } from "../../ui";
 import { useUser } from "../../user";
+import { Stop } from "./Stop";
+import { ZoneSelect } from "./ZoneSelect";
 
 /** How slots are cleared: what holds, what was chosen from which slot on, and choosing. */
 export function Mechanisms() {
@@ -16,6 +18,7 @@ export function Mechanisms() {
   const choices = useLoad("mechanisms", api.mechanisms);
   return (
     <>
+      <Stop choices={choices} mayStop={mayChoose} />
       <Card title="How slots are cleared" id="mechanisms">
         <p className="hint">
           Each choice holds until the slot of the next one. Who has placed an order knows the mechanism, so it can
@@ -117,20 +120,7 @@ function Choose({ choices }: { choices: Loaded<MechanismChoice[]> }) {
   const market = useLoad(`market ${zone ?? ""}`, () => api.market(zone), ["block", "slot_cleared"]);
   return (
     <Card title="Choose a mechanism" id="choose-mechanism">
-      {zones.length > 1 && (
-        <div className="toolbar">
-          <label htmlFor="mechanism-zone">Zone</label>
-          <select
-            id="mechanism-zone"
-            value={zone ?? market.data?.zone ?? ""}
-            onChange={(event) => setWanted(event.target.value)}
-          >
-            {zones.map((one) => (
-              <option key={one}>{one}</option>
-            ))}
-          </select>
-        </div>
-      )}
+      <ZoneSelect id="mechanism-zone" zones={zones} zone={zone ?? market.data?.zone} onChange={setWanted} />
       <Load of={market}>
         {(settings) => (
           <ChoiceForm

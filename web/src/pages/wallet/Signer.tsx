@@ -1,20 +1,11 @@
 import { useState } from "react";
 import * as api from "../../api";
-import { MONEY_SCALE, kwh, money, readDecimal, utc } from "../../format";
+import { APPROVAL_TONES, subjectOf } from "../../approval";
+import { MONEY_SCALE, money, readDecimal, utc } from "../../format";
 import { useLoad } from "../../live";
+import { isExact, keyOf } from "../../request";
 import type { Approval, SigningLimit } from "../../types";
-import { Badge, Card, Facts, Load, Notice, Table, type Tone } from "../../ui";
-
-export const TONES: Record<Approval["state"], Tone> = {
-  open: "info", approved: "good", refused: "bad", expired: "quiet", done: "quiet",
-};
-
-/** What is asked for, in words. */
-export function subjectOf({ kind, order, payout, amount }: Approval): string {
-  if (payout) return `Pay out $${money(amount, 2)} to ${payout.creditor}, ${payout.iban}`;
-  if (kind === "limit" || !order) return `Sign up to $${money(amount, 2)} a day`;
-  return `${order.side === "buy" ? "Buy" : "Sell"} ${kwh(order.quantity)} kWh, worth $${money(amount, 2)}`;
-}
+import { Badge, Card, Facts, Load, Notice, Table } from "../../ui";
 
 /** How much the operator signs for an account whose key it holds. */
 export function Signer({ account }: { account: string }) {
@@ -39,22 +30,29 @@ function Limit({ limit }: { limit: SigningLimit }) {
           ["At most in a day (UTC)", `$${money(limit.daily, 2)}`],
           ["Signed today", `$${money(limit.signed_today, 2)}`],
           ["Left today", `$${money(left > 0n ? left : 0n, 2)}`],
-          ["Needs the operator's consent", `orders and payouts above $${money(limit.approval_above, 2)}`],
+          ["Needs the operator's consent", `whatever is above $${money(limit.approval_above, 2)}`],
         ]}
       />
       <p className="hint">
-        Orders count with their amount times their limit price, payouts with their amount. The limit is what somebody could spend who got into
+        Orders count with their amount times their limit price, payouts and money sent with their amount, and a
+        mandate with the most that it lets be spent in a day. The limit is what somebody could spend who got into
         your account.
       </p>
     </>
   );
 }
 
+/** What the button says that sends again what was consented to. */
+const SEND: Record<Approval["kind"], string> = {
+  order: "Place it", payout: "Pay it out", request: "Send it", limit: "",
+};
+
 const OVER = "The request is over: the operator has to decide again";
+const ELSEWHERE = "A browser cannot write its numbers exactly: send it again with the program that asked for it";
 
 function Requests({ items, onChange }: { items: Approval[]; onChange: () => void }) {
   const [outcome, setOutcome] = useState<string | Error>();
-  const place = async ({ order, payout }: Approval) => {
+  const place = async ({ order, payout, request }: Approval) => {
     setOutcome(undefined);
     try {
       if (order) {
@@ -67,6 +65,12 @@ function Requests({ items, onChange }: { items: Approval[]; onChange: () => void
         if (!("withdrawal" in signed)) throw new Error(OVER);
         await api.requestPayout(payout, signed);
         setOutcome("The payout is on its way.");
+      } else if (request) {
+        if (!isExact(request)) throw new Error(ELSEWHERE);
+        const signed = await api.signRequest(request);
+        if (!("signature" in signed)) throw new Error(OVER);
+        await api.submitRequest(request, signed.signature, keyOf(request));
+        setOutcome("It is on its way to a block.");
       }
     } catch (problem) {
       setOutcome(problem as Error);
@@ -85,8 +89,8 @@ function Requests({ items, onChange }: { items: Approval[]; onChange: () => void
         empty="Nothing waits."
         columns={[
           { head: "Asked", cell: (item) => utc(item.requested_at) },
-          { head: "What", cell: subjectOf },
-          { head: "State", cell: (item) => <Badge tone={TONES[item.state]}>{item.state}</Badge> },
+          { head: "What", cell: (item) => <span className="wrap">{subjectOf(item)}</span> },
+          { head: "State", cell: (item) => <Badge tone={APPROVAL_TONES[item.state]}>{item.state}</Badge> },
           { head: "Until", cell: (item) => utc(item.expires_at) },
           {
             head: "Actions",
@@ -95,7 +99,8 @@ function Requests({ items, onChange }: { items: Approval[]; onChange: () => void
               item.kind !== "limit" &&
               item.state === "approved" && (
                 <button type="button" className="small" onClick={() => place(item)}>
-                  {item.kind === "order" ? "Place it" : "Pay it out"}
+                  {SEND[item.kind]}
+                  <span className="sr-only">: {subjectOf(item)}</span>
                 </button>
               ),
           },

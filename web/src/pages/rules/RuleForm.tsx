@@ -1,0 +1,245 @@
+import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import * as api from "../../api";
+import { CENT_SCALE, kwh, parseDecimal, price } from "../../format";
+import { useLoad } from "../../live";
+import { slotMax } from "../../mandate";
+import {
+  NEW_RULE, type RuleFields, type RuleProblems, clashes, fieldsOf, readRule, tariffCents,
+} from "../../rule";
+import { firstOpen } from "../../slots";
+import type { Band, Rule, Side } from "../../types";
+import { Card, Field, Notice } from "../../ui";
+import type { Situation } from "../Rules";
+
+const USUAL =
+  "Of the average at that time of day on the last seven days that are known. Where nothing is known yet, nothing is " +
+  "ordered.";
+
+/** Sets a rule: a new one, or another one in the place of `edited`. */
+export function RuleForm(props: {
+  of: Situation;
+  edited: Rule | undefined;
+  /** What became of the newest one. */
+  said: string | Error;
+  onSaved: (rule: Rule) => Promise<void>;
+}) {
+  const { of, edited } = props;
+  const { points, market, rules } = of;
+  const [side, setSide] = useState<Side>(edited?.side ?? "buy");
+  const [wanted, setPoint] = useState(edited?.connection_point ?? "");
+  const [fields, setFields] = useState(() => (edited ? fieldsOf(edited, market.timezone) : NEW_RULE));
+  const [tried, setTried] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState("");
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    if (edited) form.current?.querySelector<HTMLElement>("input[name=limit]")?.focus();
+  }, [edited]);
+  const slot = firstOpen(market);
+  const band = useLoad(`band ${slot}`, () => api.priceBand(slot));
+
+  const point = points.find((one) => one.connection_point === wanted) ?? points[0]!;
+  const id = point.connection_point;
+  const before = rules.find((rule) => rule.connection_point === id && rule.side === side);
+  const read = readRule(fields, { side, point, before }, market);
+  const problems: RuleProblems = (tried && read.problems) || {};
+  const set = (name: keyof RuleFields) => (value: string) => setFields((old) => ({ ...old, [name]: value }));
+  const buys = side === "buy";
+
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setTried(true);
+    setError("");
+    if (!read.body) return;
+    setBusy(true);
+    try {
+      const rule = await api.setRule(id, side, read.body, market.zone);
+      await props.onSaved(rule);
+    } catch (problem) {
+      setError((problem as Error).message);
+      setBusy(false);
+    }
+  };
+
+  return (
+    <Card title={edited ? "Change a rule" : "Set a rule"} id="set-rule">
+      <form className="form" onSubmit={submit} noValidate ref={form}>
+        <div className="field-row pair">
+          <fieldset>
+            <legend>Type</legend>
+            <div className="segments">
+              {(["buy", "sell"] as const).map((value) => (
+                <label key={value} className={`segment ${value}`}>
+                  <input
+                    type="radio"
+                    name="rule-type"
+                    value={value}
+                    checked={side === value}
+                    onChange={() => setSide(value)}
+                  />
+                  {value === "buy" ? "Buy" : "Sell"}
+                </label>
+              ))}
+            </div>
+          </fieldset>
+          <Field label="Connection point">
+            {(attributes) => (
+              <select {...attributes} value={id} onChange={(event) => setPoint(event.target.value)}>
+                {points.map((one) => (
+                  <option key={one.connection_point}>{one.connection_point}</option>
+                ))}
+              </select>
+            )}
+          </Field>
+        </div>
+        <Text
+          label={buys ? "Never pay more than (ct/kWh)" : "Never sell below (ct/kWh)"}
+          name="limit"
+          placeholder={buys ? "25" : "8"}
+          hint={<LimitHint side={side} text={fields.limit} band={band.data} />}
+          error={problems.limit}
+          value={fields.limit}
+          onChange={set("limit")}
+        />
+        <fieldset className="choices">
+          <legend>How much in each slot</legend>
+          <label>
+            <input
+              type="radio"
+              name="rule-quantity"
+              checked={fields.kind === "likely"}
+              onChange={() => set("kind")("likely")}
+            />
+            {buys ? "What we usually use" : "What we usually feed in"}
+          </label>
+          <label>
+            <input
+              type="radio"
+              name="rule-quantity"
+              checked={fields.kind === "fixed"}
+              onChange={() => set("kind")("fixed")}
+            />
+            Always the same
+          </label>
+        </fieldset>
+        {fields.kind === "likely" ? (
+          <Text
+            label="Part of it (%)"
+            name="percent"
+            hint={USUAL}
+            error={problems.percent}
+            value={fields.percent}
+            onChange={set("percent")}
+          />
+        ) : (
+          <Text
+            label="Energy of a slot (kWh)"
+            name="quantity"
+            placeholder="0.25"
+            hint={`The connection carries ${kwh(slotMax(point, side, market))} kWh in ${market.slot_minutes} minutes.`}
+            error={problems.quantity}
+            value={fields.quantity}
+            onChange={set("quantity")}
+          />
+        )}
+        <div className="field-row pair">
+          <Time
+            label="From (optional)"
+            hint="The first slot starts then or later."
+            error={problems.from}
+            value={fields.from}
+            onChange={set("from")}
+            step={market.slot_minutes}
+          />
+          <Time
+            label="Until (optional)"
+            hint="The last slot ends then or before."
+            error={problems.until}
+            value={fields.until}
+            onChange={set("until")}
+            step={market.slot_minutes}
+          />
+        </div>
+        {before && (
+          <p className="hint">There is a rule to {side} at this connection point: this one takes its place.</p>
+        )}
+        {clashes(rules, { point: id, side }, market.now) && (
+          <Notice tone="warn">
+            Another connection point of yours has a rule to {side}. Only one of them gets an order in each slot.
+          </Notice>
+        )}
+        <p className="hint">
+          An order is placed in the hour before the gate of its slot, and judged as one by hand. You can cancel it like
+          any other.
+        </p>
+        <button type="submit" className="primary" disabled={busy}>
+          {busy ? "Setting…" : "Set the rule"}
+        </button>
+      </form>
+      {error && <Notice tone="bad">{error}</Notice>}
+      {!error && props.said instanceof Error && <Notice tone="bad">{props.said.message}</Notice>}
+      {!error && typeof props.said === "string" && props.said && <Notice tone="good">{props.said}</Notice>}
+    </Card>
+  );
+}
+
+/** What the limit is measured by, the same in the market's unit, and what the tariff says. */
+function LimitHint({ side, text, band }: { side: Side; text: string; band: Band | undefined }) {
+  const limit = parseDecimal(text, CENT_SCALE);
+  const what = side === "buy" ? "All-in, with network and platform fees" : "What reaches you, after the platform fee";
+  const tariff = band && tariffCents(side === "buy" ? band.retail_price : band.feed_in_price);
+  const says = side === "buy" ? "Your retailer asks" : "Your retailer pays";
+  return (
+    <>
+      {what}
+      {limit !== null && limit > 0n && `: $${price(limit)} per kWh`}.
+      {tariff && ` ${says} ${tariff} ct/kWh for the next slot.`}
+    </>
+  );
+}
+
+interface TextProps {
+  label: string;
+  name: string;
+  placeholder?: string;
+  hint?: ReactNode;
+  error: string | undefined;
+  value: string;
+  onChange: (value: string) => void;
+}
+
+function Text({ label, name, placeholder, hint, error, value, onChange }: TextProps) {
+  return (
+    <Field label={label} hint={hint} error={error}>
+      {(attributes) => (
+        <input
+          {...attributes}
+          name={name}
+          inputMode="decimal"
+          autoComplete="off"
+          placeholder={placeholder}
+          value={value}
+          onChange={(event) => onChange(event.target.value)}
+        />
+      )}
+    </Field>
+  );
+}
+
+type TimeProps = Omit<TextProps, "name" | "placeholder"> & { step: number };
+
+function Time({ label, hint, error, value, onChange, step }: TimeProps) {
+  return (
+    <Field label={label} hint={hint} error={error}>
+      {(attributes) => (
+        <input
+          {...attributes}
+          type="datetime-local"
+          step={step * 60}
+          value={value}
+          onChange={(event) => onChange(event.target.value)}
+        />
+      )}
+    </Field>
+  );
+}

@@ -1,0 +1,98 @@
+// What an account signs besides orders and payouts: transfers and mandates, in words and checked.
+
+import { readAddress, readRecipient, sameAddress } from "./address";
+import { MONEY_SCALE, money, parseDecimal, readDecimal } from "./format";
+import { limitsOfTerms, limitWords } from "./mandate";
+import type { MandateWish, PreparedRequest, RequestState, RequestTerms, TransferWish } from "./types";
+import type { Tone } from "./ui";
+
+export const REQUEST_STATES: Record<RequestState, [string, Tone]> = {
+  sent: ["Waits for a block", "info"],
+  done: ["Done", "good"],
+  failed: ["Failed", "bad"],
+};
+
+/** What is wrong with a recipient, if anything. */
+export function recipientError(text: string, own: { account: string; address: string }): string | undefined {
+  const recipient = readRecipient(text);
+  if (!recipient) return "Enter an address (0x and 40 digits) or an account's id.";
+  const mine = [own.account, own.address].some((one) => sameAddress(one, recipient));
+  return mine ? "This is your own account." : undefined;
+}
+
+/** What is wrong with an amount, if anything; `left` is what the account can give. */
+export function transferError(amount: bigint | null, left: bigint | undefined): string | undefined {
+  if (amount === null || amount <= 0n) return "Enter an amount such as 12.50.";
+  if (left !== undefined && amount > left) return `You have only $${money(left, MONEY_SCALE)} free.`;
+  return undefined;
+}
+
+/** Names a request for good: sent twice it is taken once. */
+export function keyOf(terms: RequestTerms): string {
+  if (terms.kind === "transfer") return `transfer ${terms.nonce}`;
+  return `mandate ${terms.delegate} ${terms.version}`;
+}
+
+/** Whether the terms can be sent again as they came: numbers of JSON beyond 2^53 were rounded. */
+export function isExact(terms: RequestTerms): boolean {
+  return Object.values(terms).every((value) => typeof value !== "number" || Number.isSafeInteger(value));
+}
+
+const OTHER = "The server prepared something else than was asked for. Nothing was signed.";
+
+/** Throws where what was prepared is not what `account` wished, or not what its wallet would sign. */
+export function checkPrepared(
+  prepared: PreparedRequest,
+  wish: TransferWish | MandateWish,
+  account: string,
+): PreparedRequest {
+  const { terms, typed_data } = prepared;
+  const own = sameAddress(terms.account, account) && isWished(terms, wish);
+  if (!own || !isExact(terms) || !isShown(terms, typed_data.message)) throw new Error(OTHER);
+  return prepared;
+}
+
+/** Whether a wallet is shown the same terms: addresses and hashes are numbers as well. */
+function isShown(terms: RequestTerms, message: Record<string, string>): boolean {
+  const fields = Object.entries(terms).filter(([name]) => name !== "kind");
+  return fields.every(([name, value]) => {
+    const shown = message[name];
+    return shown !== undefined && numberOf(shown) === numberOf(value, name);
+  });
+}
+
+function numberOf(value: string | number, name = ""): bigint | null {
+  if (name === "amount") return parseDecimal(String(value), MONEY_SCALE);
+  return typeof value === "number" || /^(0x[0-9a-f]+|\d+)$/i.test(value) ? BigInt(value) : null;
+}
+
+function isWished(terms: RequestTerms, wish: TransferWish | MandateWish): boolean {
+  if (terms.kind === "transfer" && wish.kind === "transfer") {
+    // Whose address an id stands for only the server knows: the owner reads it before signing.
+    const to = !readAddress(wish.to) || sameAddress(terms.to, wish.to);
+    return to && readDecimal(terms.amount, MONEY_SCALE) === parseDecimal(wish.amount, MONEY_SCALE);
+  }
+  if (terms.kind === "mandate" && wish.kind === "mandate") {
+    return (
+      sameAddress(terms.delegate, wish.delegate) &&
+      sameAddress(terms.policy, wish.policy) &&
+      terms.until === (wish.until ? Date.parse(wish.until) / 1000 : 0) &&
+      terms.buyPriceMax === wish.buy_price_max &&
+      terms.sellPriceMin === wish.sell_price_min &&
+      terms.quantityPerSlot === wish.quantity_per_slot &&
+      terms.quantityPerDay === wish.quantity_per_day
+    );
+  }
+  return false;
+}
+
+/** What is asked for, in a line; `nameOf` knows whose some addresses are. */
+export function requestText(terms: RequestTerms, nameOf: (address: string) => string | undefined = () => undefined) {
+  const who = (address: string) => {
+    const name = nameOf(address);
+    return name ? `${name} (${address})` : address;
+  };
+  if (terms.kind === "transfer") return `Send $${money(terms.amount, MONEY_SCALE)} to ${who(terms.to)}`;
+  if (terms.until === 0) return `End the mandate of ${who(terms.delegate)}`;
+  return `Let ${who(terms.delegate)} sign orders: ${limitWords(limitsOfTerms(terms))}`;
+}

@@ -1,0 +1,71 @@
+// Transfers and mandates: what an account wishes, what it signs, and what becomes of it.
+
+import type { TypedData } from "../types";
+
+/** Free money for another account, as it is signed. */
+export interface TransferTerms {
+  kind: "transfer";
+  account: string;
+  to: string;
+  amount: string;
+  nonce: string;
+  /** Epoch seconds: not after it. */
+  expiry: number;
+  /** The only one who may send it; zero for anybody. */
+  sender: string;
+  link: string;
+}
+
+/** What a delegate may sign, as it is granted. Prices in 1e-9 currency per Wh, energy in Wh. */
+export interface MandateTerms {
+  kind: "mandate";
+  account: string;
+  delegate: string;
+  policy: string;
+  /** Epoch seconds: before it; zero ends the mandate. */
+  until: number;
+  buyPriceMax: number;
+  sellPriceMin: number;
+  quantityPerSlot: number;
+  quantityPerDay: number;
+  version: number;
+  /** Epoch seconds: not granted after it. */
+  expiry: number;
+}
+
+export type RequestTerms = TransferTerms | MandateTerms;
+
+export interface TransferWish {
+  kind: "transfer";
+  to: string;
+  amount: string;
+}
+
+/** Without `until` the mandate ends. */
+export interface MandateWish {
+  kind: "mandate";
+  delegate: string;
+  policy: string;
+  until?: string;
+  buy_price_max: number;
+  sell_price_min: number;
+  quantity_per_slot: number;
+  quantity_per_day: number;
+}
+
+export interface PreparedRequest {
+  terms: RequestTerms;
+  typed_data: TypedData;
+}
+
+export type RequestState = "sent" | "done" | "failed";
+
+/** A transfer or a mandate on its way to the chain, or there. */
+export interface AccountRequest {
+  id: string;
+  account: string;
+  terms: RequestTerms;
+  state: RequestState;
+  reason?: string;
+  at: string;
+}
