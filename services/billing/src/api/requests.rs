@@ -133,10 +133,11 @@ pub(crate) struct RequestsQuery {
     cursor: Option<String>,
 }
 
-/// What to sign for a transfer or a mandate: by a wallet, or with `/v1/signatures/request` where
-/// the key is held.
+/// What to sign for a transfer or a mandate.
 ///
-/// It expires two days later: a day for a second person's consent, a day to be sent. Refused with `AMOUNT` and `RECIPIENT`.
+/// By a wallet, or with `/v1/signatures/request` where the key is held.
+/// It expires two days later: a day for a second person's consent, a day to be sent. Refused with
+/// `AMOUNT` and `RECIPIENT`.
 #[utoipa::path(
     tag = "billing",
     request_body = RequestWish,

@@ -150,10 +150,9 @@ pub(super) struct AccountRequestShape {
     version: Option<u64>,
 }
 
-/// Signs a transfer or a mandate, as it was prepared, with the key of the caller's account, where
-/// it is held.
+/// Signs a transfer or a mandate with the held key of the caller's account.
 ///
-/// `OWN_KEY` when the owner alone has it: then the wallet signs. `SIGNING_LIMIT` when it is more
+/// As it was prepared. `OWN_KEY` when the owner alone has it: then the wallet signs. `SIGNING_LIMIT` when it is more
 /// than is signed for an account in a day: of a mandate the most that it lets be spent in a day
 /// counts. A large one waits for the consent of a member of staff (202) and is signed when it is
 /// sent again.
