@@ -152,10 +152,10 @@ pub(super) struct AccountRequestShape {
 
 /// Signs a transfer or a mandate with the held key of the caller's account.
 ///
-/// As it was prepared. `OWN_KEY` when the owner alone has it: then the wallet signs. `SIGNING_LIMIT` when it is more
-/// than is signed for an account in a day: of a mandate the most that it lets be spent in a day
-/// counts. A large one waits for the consent of a member of staff (202) and is signed when it is
-/// sent again.
+/// As it was prepared. `OWN_KEY` when the owner alone has it: then the wallet signs.
+/// `SIGNING_LIMIT` when it is more than is signed for an account in a day: of a mandate the most
+/// that it lets be spent in a day counts. A large one waits for the consent of a member of staff
+/// (202) and is signed when it is sent again.
 #[utoipa::path(
     request_body = AccountRequestShape,
     responses((status = 200, body = SignedRequest), (status = 202, body = Approval), Problems)
