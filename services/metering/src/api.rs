@@ -1,8 +1,9 @@
-//! What can be read over HTTP: readings, intervals, quarantine, how a meter is doing, and
-//! which transactions wait.
+//! What can be read over HTTP: readings, intervals, quarantine, how a meter is doing, and which
+//! transactions wait; and signed readings that come that way.
 #![allow(unused_qualifications, reason = "the route macros repeat the types of the arguments")]
 
 mod relay;
+mod upload;
 
 use access::Role;
 use actix_web::get;
@@ -31,6 +32,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(list_intervals)
         .service(list_quarantine)
         .service(meter_status)
+        .service(upload::upload_readings)
         .service(relay::list_metering_transactions);
 }
 

@@ -41,6 +41,10 @@ fn token(account: Option<AccountId>, community: CommunityId, roles: &[Role]) -> 
 }
 
 async fn get(home: &Home, path: &str, token: &str) -> (StatusCode, Value) {
+    ask(home, TestRequest::get().uri(path), token).await
+}
+
+async fn ask(home: &Home, request: TestRequest, token: &str) -> (StatusCode, Value) {
     let verifier = Verifier::new();
     verifier.trust("test".to_owned(), DecodingKey::from_ed_der(&hex::decode(PUBLIC).unwrap()));
     let app = App::new()
@@ -50,11 +54,8 @@ async fn get(home: &Home, path: &str, token: &str) -> (StatusCode, Value) {
         .configure(metering::api::routes)
         .into_app();
     let app = init_service(app).await;
-    let request = TestRequest::get()
-        .uri(path)
-        .insert_header(("Authorization", format!("Bearer {token}")))
-        .to_request();
-    let response = call_service(&app, request).await;
+    let request = request.insert_header(("Authorization", format!("Bearer {token}")));
+    let response = call_service(&app, request.to_request()).await;
     (response.status(), read_body_json(response).await)
 }
 
@@ -233,5 +234,34 @@ async fn a_reading_comes_with_the_proof_that_the_contract_takes() {
         assert_eq!(get(&home, &neighbours, &own).await.0, StatusCode::NOT_FOUND);
         let nonsense = of(first.meter, "yesterday");
         assert_eq!(get(&home, &nonsense, &own).await.0, StatusCode::BAD_REQUEST);
+    }
+}
+
+#[actix_web::test]
+async fn signed_readings_come_by_http_too() {
+    let one = Device::new("H01");
+    for home in Home::everywhere(std::slice::from_ref(&one)).await {
+        home.hand.move_to(at(3));
+        let path = format!("/v1/meters/{}/readings", one.meter);
+        let own = token(Some(one.account()), community(), &[Role::Prosumer]);
+        let upload = |body: Vec<u8>| TestRequest::post().uri(&path).set_payload(body);
+        let mut forged = one.read(9, 3, 0, 0);
+        forged.signature = one.read(8, 3, 0, 0).signature;
+        let body = [one.read(1, 0, 0, 0).encode(), one.read(2, 1, 50, 1).encode(), forged.encode()];
+        let body = body.concat();
+        for expected in [
+            json!({ "accepted": 2, "duplicates": 0, "quarantined": 1 }),
+            json!({ "accepted": 0, "duplicates": 2, "quarantined": 1 }),
+        ] {
+            let (status, tally) = ask(&home, upload(body.clone()), &own).await;
+            assert_eq!((status, tally), (StatusCode::OK, expected));
+        }
+        for bad in [Vec::new(), body[1..].to_vec(), body.repeat(171)] {
+            let (status, problem) = ask(&home, upload(bad), &own).await;
+            assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &json!("MALFORMED")));
+        }
+        let other = token(Some(AccountId::derived("?")), community(), &[Role::Prosumer]);
+        let (status, _) = ask(&home, upload(body), &other).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
     }
 }

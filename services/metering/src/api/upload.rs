@@ -1,0 +1,58 @@
+//! Signed readings by HTTP: for meters and gateways that speak no MQTT, and for files.
+
+use actix_web::post;
+use actix_web::web::{Bytes, Data, Json, Path};
+use reading::MESSAGE_BYTES;
+use serde::{Deserialize, Serialize};
+use service::{Fault, Principal, Problem, Problems};
+use utoipa::ToSchema;
+
+use super::readable_meter;
+use crate::Metering;
+
+/// The most messages of one request: as many as one commit of the broker.
+const MESSAGES_MAX: usize = 512;
+
+/// What became of the messages. All of them are on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct UploadView {
+    /// Stored now.
+    pub(crate) accepted: u64,
+    /// Stored before with the same content.
+    pub(crate) duplicates: u64,
+    /// Kept apart: staff see why.
+    pub(crate) quarantined: u64,
+}
+
+/// Takes signed readings of a meter.
+///
+/// The body is 1 to 512 messages MR1 of 119 bytes, one after the other, as they are published over
+/// MQTT. It is answered once they are on disk; a repeat counts as duplicates. For whoever may read
+/// what the meter measures: its signatures say what is believed.
+#[utoipa::path(
+    params(("id" = String, Path, description = "The meter")),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 200, body = UploadView), Problems),
+    tag = "metering"
+)]
+#[post("/v1/meters/{id}/readings")]
+pub(crate) async fn upload_readings(
+    metering: Data<Metering>,
+    principal: Principal,
+    id: Path<String>,
+    body: Bytes,
+) -> Result<Json<UploadView>, Problem> {
+    let meter = readable_meter(&metering, &principal, &id).await?;
+    let count = body.len() / MESSAGE_BYTES;
+    if body.len() % MESSAGE_BYTES != 0 || !(1..=MESSAGES_MAX).contains(&count) {
+        let detail = format!("the body is 1 to {MESSAGES_MAX} messages of {MESSAGE_BYTES} bytes");
+        return Err(Problem::malformed(detail));
+    }
+    let messages = body.chunks(MESSAGE_BYTES).map(|message| (meter.id, message.to_vec()));
+    let tally = metering.store(messages.collect()).await.map_err(Fault::problem)?;
+    Ok(Json(UploadView {
+        accepted: tally.accepted,
+        duplicates: tally.duplicates,
+        quarantined: tally.quarantined,
+    }))
+}
