@@ -9,10 +9,11 @@ const FILE_LINES_MAX: usize = 500;
 /// The longest line, in characters.
 const LINE_CHARS_MAX: usize = 100;
 /// Libraries without input and output.
-const PURE: [&str; 14] = [
+const PURE: [&str; 15] = [
     "units",
     "ids",
     "calendar",
+    "formats",
     "iso20022",
     "keys",
     "merkle",

@@ -1,6 +1,7 @@
 //! Writes inputs to begin with into `seeds/`, one folder per target, and dictionaries.
 #![forbid(unsafe_code)]
 
+mod formats;
 mod peer;
 #[cfg(feature = "node")]
 mod rpc;
@@ -115,6 +116,9 @@ fn main() {
     let path = light::prove_ancestor(&world.view, &head, 0).expect("block 0 is below");
     let json = serde_json::to_vec(&path).expect("a path is JSON");
     write("proof", "ancestor", &[&[4], &json[..]].concat());
+    for (name, bytes) in formats::all() {
+        write("formats", &name, &bytes);
+    }
     for (name, bytes) in peer::all(&Stage::new()) {
         write("peer", &name, &bytes);
     }

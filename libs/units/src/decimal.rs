@@ -24,6 +24,9 @@ pub enum DecimalError {
 /// The most digits a number may have.
 const DIGITS_MAX: usize = 30;
 
+/// The most decimal places a number may have.
+const SCALE_MAX: u32 = 30;
+
 impl Decimal {
     /// `digits / 10^scale`.
     pub const fn new(digits: i128, scale: u32) -> Self {
@@ -37,6 +40,41 @@ impl Decimal {
         }
         let unit = 10_i128.checked_pow(self.scale - scale)?;
         (self.digits % unit == 0).then_some(self.digits / unit)
+    }
+
+    /// The number in units of `10^-scale`, rounded down: what a register that counts in these
+    /// units shows. A scale below zero counts in tens, hundreds and so on.
+    pub fn floored_to_scale(self, scale: i32) -> Option<i128> {
+        let lost = i64::from(self.scale) - i64::from(scale);
+        if lost <= 0 {
+            let unit = 10_i128.checked_pow(u32::try_from(-lost).ok()?)?;
+            return self.digits.checked_mul(unit);
+        }
+        // More digits than any number has leave nothing of it but its sign.
+        let unit = u32::try_from(lost).ok().and_then(|lost| 10_i128.checked_pow(lost));
+        Some(unit.map_or(self.digits.signum().min(0), |unit| self.digits.div_euclid(unit)))
+    }
+
+    /// This number times `10^exponent`; `None` when it has more digits than are kept.
+    pub fn shifted(self, exponent: i32) -> Option<Decimal> {
+        let scale = i64::from(self.scale) - i64::from(exponent);
+        if scale >= 0 {
+            let scale = u32::try_from(scale).ok().filter(|scale| *scale <= SCALE_MAX)?;
+            return Some(Decimal { scale, ..self });
+        }
+        let unit = 10_i128.checked_pow(u32::try_from(-scale).ok()?)?;
+        let digits = self.digits.checked_mul(unit)?;
+        (digits.unsigned_abs() < 10_u128.pow(SCALE_MAX)).then_some(Decimal { digits, scale: 0 })
+    }
+
+    /// Is it below zero?
+    pub const fn is_negative(self) -> bool {
+        self.digits < 0
+    }
+
+    /// The number without its sign.
+    pub const fn magnitude(self) -> Decimal {
+        Decimal { digits: self.digits.abs(), ..self }
     }
 
     /// The number in units of `10^-scale`, rounded half away from zero.
@@ -131,6 +169,29 @@ mod tests {
         {
             assert_eq!(Decimal::new(digits, scale).to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_register_shows_what_it_has_counted_in_full() {
+        let floor = |text: &str, scale| text.parse::<Decimal>().unwrap().floored_to_scale(scale);
+        assert_eq!(floor("1234.5678", 3), Some(1_234_567));
+        assert_eq!(floor("-0.0001", 3), Some(-1));
+        assert_eq!(floor("199", -2), Some(1));
+        assert_eq!(floor("2", 3), Some(2000));
+        assert_eq!(floor("5", -300), Some(0));
+        assert_eq!(floor("5", 300), None);
+    }
+
+    #[test]
+    fn a_shifted_number_is_a_power_of_ten_away() {
+        let shift = |text: &str, exponent| {
+            text.parse::<Decimal>().unwrap().shifted(exponent).map(|number| number.to_string())
+        };
+        assert_eq!(shift("12.5", 1).as_deref(), Some("125"));
+        assert_eq!(shift("12.5", 3).as_deref(), Some("12500"));
+        assert_eq!(shift("-12.5", -2).as_deref(), Some("-0.125"));
+        assert_eq!(shift("1", 29).map(|text| text.len()), Some(30));
+        assert_eq!((shift("1", 30), shift("1", -31)), (None, None));
     }
 
     #[test]

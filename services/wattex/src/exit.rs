@@ -14,6 +14,7 @@
 //! | 11 | a bill, or a clearing, holds but is not anchored |
 //! | 12 | a bill, or a journal, cannot be read |
 //! | 13 | a chain does not hold, or blocks are refused |
+//! | 14 | a payload is not one of its format |
 //! | 130 | Ctrl-C before the run was complete; while it only serves, that is 0 |
 //! | 143 | the same by SIGTERM |
 
@@ -65,6 +66,9 @@ pub enum Trouble {
     /// A file of blocks is malformed or not of this chain.
     #[error("{0}")]
     Blocks(String),
+    /// Payloads are malformed, or not of the format they are said to be.
+    #[error("{0}")]
+    Payload(String),
     /// The directory was made by another run.
     #[error("{0}")]
     Directory(String),
@@ -91,6 +95,7 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
                 Trouble::Network(_) => 7,
                 Trouble::Bill(_) => 12,
                 Trouble::Chain(_) | Trouble::Blocks(_) => 13,
+                Trouble::Payload(_) => 14,
             });
         }
         if cause.downcast_ref::<DataError>().is_some() {

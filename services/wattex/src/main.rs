@@ -8,6 +8,8 @@
 //! wattex recompute the clearing of a slot, anew from its journal, against the chain
 //! wattex clear     any mechanism on a book from a file
 //! wattex mechanisms  all of them on one measured community, side by side
+//! wattex decode    what meters and devices send, as readings
+//! wattex formats   which formats are read
 //! wattex openapi   the documents of all services and events
 //! ```
 #![forbid(unsafe_code)]
@@ -19,6 +21,7 @@ mod chain_node;
 mod clear;
 mod compare;
 mod data;
+mod decode;
 mod demo;
 mod exit;
 mod genesis;
@@ -74,6 +77,10 @@ enum Command {
     Clear(clear::Arguments),
     /// Runs every mechanism on the same measured community: welfare, energy, fairness, time.
     Mechanisms(compare::Arguments),
+    /// Reads what meters and devices send, of any format there is: one line of JSON a reading.
+    Decode(decode::Arguments),
+    /// Lists the formats that are read: what they are, their topics, units, and who signs.
+    Formats(decode::List),
     /// Writes the OpenAPI documents of all services, and the events' JSON Schema.
     Openapi(openapi::Arguments),
 }
@@ -91,6 +98,8 @@ fn main() -> ExitCode {
         Command::Recompute(arguments) => recompute::run(&arguments),
         Command::Clear(arguments) => clear::run(&arguments),
         Command::Mechanisms(arguments) => compare::run(&arguments),
+        Command::Decode(arguments) => decode::run(&arguments),
+        Command::Formats(arguments) => decode::list(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

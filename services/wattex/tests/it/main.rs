@@ -6,6 +6,7 @@ mod chain_files;
 mod clearing;
 mod crashes;
 mod days;
+mod decoding;
 mod generated;
 mod inputs;
 mod measured;
