@@ -15,9 +15,22 @@
 //! Deliberately absent: tiers, demand, dynamic prices, net metering, a country's taxes, trades.
 #![forbid(unsafe_code)]
 
+pub mod bill;
 mod canonical;
 mod check;
+mod import;
+pub mod json;
+mod kernel;
+mod outage;
+mod plan;
+mod problem;
 mod rate;
+mod reader;
+mod refusal;
+mod schedule;
+mod series;
+mod sheet;
+mod unit_price;
 
 use alloy_primitives::{B256, keccak256};
 use calendar::{LocalDay, Slot, TimeZone};
@@ -27,7 +40,16 @@ use units::{Money, Price};
 pub use check::{
     CURRENCY_DIGITS_MAX, FieldError, LEVIES_MAX, PERIODS_MAX, PRICE_MAX, TEXT_LEN_MAX,
 };
+pub use import::{Document, Form, read, read_prices};
+pub use outage::OutageStandard;
+pub use plan::{DAYS_MAX, Item, Plan, Unit};
+pub use problem::{Code, PROBLEMS_MAX, Problem, Problems};
 pub use rate::{Charge, Line, Quantity};
+pub use refusal::Refusal;
+pub use schedule::{Days, Kind, When, Window};
+pub use series::{INTERVAL_ENERGY_MAX, Series};
+pub use sheet::*;
+pub use unit_price::{Exact, PRICE_DECIMALS_MAX, UnitPrice};
 
 /// A tariff as it is written down. Prices are integers: 1e-9 currency per Wh.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

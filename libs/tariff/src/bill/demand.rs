@@ -1,0 +1,160 @@
+//! Peaks and charges per kW.
+
+use super::{Draft, Rating};
+use crate::kernel;
+use crate::plan::{Month, Part};
+use crate::sheet::{DemandTier, Mode};
+use crate::{Refusal, UnitPrice};
+
+/// The peak of a period, in 10^-9 kW, and the interval at which it begins.
+type Peak = Option<(i64, usize)>;
+
+/// The peaks of a part.
+pub(super) struct Peaks {
+    /// By demand charge and period.
+    charges: Vec<Vec<Peak>>,
+    /// What counts for the ratchet.
+    counted: i64,
+}
+
+impl Rating<'_> {
+    /// Peaks of each demand charge, if the tariff asks for power at all.
+    pub(super) fn part_peaks(&self, part: &Part, draft: &mut Draft) -> Result<Peaks, Refusal> {
+        let layout = &self.plan.sheets[part.layout];
+        let sheet = &layout.sheet;
+        let asks = sheet.ratchet.is_some()
+            || sheet.energy.iter().any(|charge| charge.pricing.needs_demand())
+            || sheet.export.as_ref().is_some_and(|export| {
+                export.price.as_ref().is_some_and(crate::Pricing::needs_demand)
+            });
+        let mut peaks = Peaks { charges: Vec::new(), counted: 0 };
+        if !asks && sheet.demand.is_empty() {
+            return Ok(peaks);
+        }
+        let mode = sheet.export.as_ref().map(|export| export.mode);
+        let import = match mode {
+            Some(Mode::BuyAllSellAll) => self.series.gross().0,
+            _ => self.series.import(),
+        };
+        let minutes = i64::from(self.plan.interval_minutes());
+        let windowed: Vec<i64>;
+        let (values, per_hour) = if layout.window > 1 {
+            let power = |(first, count): &(usize, usize)| {
+                let minutes = minutes * i64::try_from(*count).unwrap_or(1);
+                power(kernel::sum(&import[*first..first + count]), minutes)
+            };
+            windowed = part.windows.iter().map(power).collect::<Result<_, _>>()?;
+            (&windowed[..], None)
+        } else {
+            (&import[part.from..part.to], Some(minutes))
+        };
+        let at = |place: usize| match per_hour {
+            Some(_) => part.from + place,
+            None => part.windows[place].0,
+        };
+        for (charge, runs) in sheet.demand.iter().zip(&part.demand) {
+            let mut found = vec![None; charge.periods.len()];
+            kernel::peaks(values, runs, &mut found);
+            let mut known = Vec::new();
+            for peak in found {
+                known.push(match (peak, per_hour) {
+                    (Some((value, place)), Some(minutes)) => {
+                        Some((power(value, minutes)?, at(place)))
+                    }
+                    (Some((value, place)), None) => Some((value, at(place))),
+                    (None, _) => None,
+                });
+            }
+            peaks.charges.push(known);
+        }
+        let highest = values.iter().fold(0, |highest, value| highest.max(*value));
+        let highest = per_hour.map_or(Ok(highest), |minutes| power(highest, minutes))?;
+        draft.peak = draft.peak.max(Some(highest));
+        let counting = sheet.demand.iter().zip(&peaks.charges).flat_map(|(charge, known)| {
+            charge.periods.iter().zip(known).filter(|(period, _)| period.counts).map(|it| it.1)
+        });
+        // Where no period counts, the whole month does.
+        let counted = counting.map(|peak| peak.map_or(0, |(power, _)| power)).max();
+        peaks.counted = counted.unwrap_or(highest);
+        draft.counted_peak = draft.counted_peak.max(peaks.counted);
+        Ok(peaks)
+    }
+
+    /// What the month is charged for by the ratchet.
+    pub(super) fn billing_demand(&self, part: &Part, peaks: &Peaks) -> i64 {
+        let sheet = &self.plan.sheets[part.layout].sheet;
+        let Some(ratchet) = &sheet.ratchet else { return peaks.counted };
+        let part_of = |month: u8, peak: i64| {
+            let ppm = ratchet.ppm.get(usize::from(month) - 1).copied().unwrap_or(0);
+            let counted = i128::from(peak) * i128::from(ppm) / 1_000_000;
+            i64::try_from(counted).unwrap_or(i64::MAX)
+        };
+        let earlier = self.carried.peaks.iter().rev().take(usize::from(ratchet.months));
+        let earlier = earlier.map(|(month, peak)| part_of(*month, *peak)).max().unwrap_or(0);
+        let day = self.plan.zone().day_of(self.plan.moment(part.from));
+        let own = match ratchet.own.get(usize::from(day.month()) - 1) {
+            Some(true) => peaks.counted,
+            _ => part_of(day.month(), peaks.counted),
+        };
+        earlier.max(own).max(ratchet.minimum)
+    }
+
+    /// Lines of the demand charges.
+    pub(super) fn part_demand(
+        &self,
+        month: &Month,
+        part: &Part,
+        peaks: &Peaks,
+        billing: i64,
+        draft: &mut Draft,
+    ) -> Result<(), Refusal> {
+        let layout = &self.plan.sheets[part.layout];
+        let by_ratchet = layout.sheet.ratchet.is_some();
+        for (place, charge) in layout.sheet.demand.iter().enumerate() {
+            for (index, period) in charge.periods.iter().enumerate() {
+                let Some((peak, at)) = peaks.charges[place][index] else { continue };
+                let power = if by_ratchet && period.ratcheted { billing } else { peak };
+                let first = layout.items.demand[place][index];
+                self.tiers(month, part, &period.tiers, power, first, at, draft)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one peak in its month, part and place")]
+    fn tiers(
+        &self,
+        month: &Month,
+        part: &Part,
+        tiers: &[DemandTier],
+        power: i64,
+        first: usize,
+        at: usize,
+        draft: &mut Draft,
+    ) -> Result<(), Refusal> {
+        let mut from = 0;
+        for (place, tier) in tiers.iter().enumerate() {
+            let to = tier.max.map_or(power, |max| max.min(power));
+            if to <= from || tier.price == UnitPrice::ZERO {
+                from = from.max(to);
+                continue;
+            }
+            let (days, of) = part.share(month);
+            let (quantity, divisor) = match days == of {
+                true => (i128::from(to - from), 1),
+                false => (i128::from(to - from) * i128::from(days), of),
+            };
+            self.line(draft, first + place, quantity, tier.price, divisor)?;
+            if let Some(line) = draft.lines.last_mut() {
+                line.peak_at = Some(at);
+            }
+            from = to;
+        }
+        Ok(())
+    }
+}
+
+/// 10^-9 kW of 10^-9 kWh in so many minutes.
+fn power(energy: i64, minutes: i64) -> Result<i64, Refusal> {
+    energy.checked_mul(60).map(|minute| minute / minutes).ok_or(Refusal::Overflow)
+}
