@@ -22,7 +22,7 @@ mod urdb;
 use alloy_primitives::B256;
 
 use crate::Spot;
-use crate::json::{self, Node, Value};
+use crate::json::{self, Value};
 use crate::problem::{Code, Problems};
 use crate::reader::{Field, Reader};
 use crate::sheet::{Sheet, sheets};
@@ -180,12 +180,11 @@ fn form_of<'a>(field: &Field<'a>, depth: usize) -> Option<(Form, Field<'a>)> {
     inner.into_iter().find_map(|(_, member)| form_of(&member, depth + 1))
 }
 
-fn unknown(reader: &mut Reader<'_>, root: &Field<'_>) {
-    if let Some((path, label)) = labelled(root.node, "") {
+fn unknown<'a>(reader: &mut Reader<'a>, root: &Field<'a>) {
+    if let Some((field, label)) = labelled(root) {
         let reason = format!(
             "this names the rate {label} of the Utility Rate Database and does not contain it"
         );
-        let field = Field { node: root.node, path };
         reader.wrong(&field, Code::UnknownForm, reason);
         return;
     }
@@ -194,14 +193,9 @@ fn unknown(reader: &mut Reader<'_>, root: &Field<'_>) {
 }
 
 /// Where a document names a rate by its label.
-fn labelled(node: &Node, path: &str) -> Option<(String, String)> {
-    let Value::Object(members) = &node.value else { return None };
-    members.iter().find_map(|(key, member)| {
-        let dot = if path.is_empty() { "" } else { "." };
-        let path = format!("{path}{dot}{key}");
-        match &member.value {
-            Value::Text(label) if key == "urdb_label" => Some((path, label.clone())),
-            _ => labelled(member, &path),
-        }
+fn labelled<'a>(field: &Field<'a>) -> Option<(Field<'a>, String)> {
+    field.members().into_iter().find_map(|(key, member)| match &member.node.value {
+        Value::Text(label) if key == "urdb_label" => Some((member.clone(), label.clone())),
+        _ => labelled(&member),
     })
 }

@@ -282,6 +282,8 @@ impl<'a> Reader<'a> {
     pub(crate) fn clock(&mut self, field: &Field<'_>) -> Option<u16> {
         let text = self.text(field)?;
         let minute = text.split_once(':').and_then(|(hour, minute)| {
+            // Blanks occur in files of others.
+            let (hour, minute) = (hour.trim(), minute.trim());
             let two = |part: &str| part.len() <= 2 && part.bytes().all(|b| b.is_ascii_digit());
             let hour = hour.parse::<u16>().ok().filter(|_| two(hour))?;
             let minute = minute.parse::<u16>().ok().filter(|_| two(minute))?;

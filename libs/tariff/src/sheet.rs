@@ -173,7 +173,7 @@ pub struct TouPeriod {
 /// A block of energy at one price.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tier {
-    /// Where it ends; `None` for the last.
+    /// Where it ends; `None`, or an open limit by demand, for the last.
     pub max: Option<Limit>,
     /// Per kWh.
     pub price: UnitPrice,
@@ -184,7 +184,7 @@ pub struct Tier {
 /// Where a block ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// 10^-9 kWh.
+    /// 10^-9 kWh, or [`Limit::OPEN`].
     pub energy: i64,
     /// Times the month's billing demand in kW.
     pub per_kw: bool,
@@ -388,6 +388,9 @@ pub struct Tax {
 }
 
 impl Limit {
+    /// No end, where the kind of a block matters all the same.
+    pub const OPEN: i64 = i64::MAX;
+
     /// A plain limit per month.
     pub const fn of(energy: i64) -> Limit {
         Limit { energy, per_kw: false, per_day: false }

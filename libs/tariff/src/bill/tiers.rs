@@ -1,7 +1,7 @@
 //! Where blocks end, and how energy fills them.
 
 use crate::plan::{Month, Part, Run};
-use crate::sheet::{Across, Periods, Reset};
+use crate::sheet::{Across, Limit, Periods, Reset};
 
 /// A price of a period and where it ends, in 10^-9 kWh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) fn blocks(
     let tiers = &periods.periods[period].tiers;
     let (days, of) = part.share(month);
     let end = |tier: usize| {
-        let limit = tiers[tier].max?;
+        let limit = tiers[tier].max.filter(|limit| limit.energy != Limit::OPEN)?;
         let mut end = i128::from(limit.energy);
         if limit.per_kw {
             end = end * i128::from(billing_demand) / 1_000_000_000;
@@ -37,11 +37,7 @@ pub(super) fn blocks(
             Reset::Day | Reset::Quarter | Reset::Year => end,
         })
     };
-    let per_kw = |tier: usize| match tiers[tier].max {
-        Some(limit) => limit.per_kw,
-        // An open tier is of the kind of the first: it ends the row that the first begins.
-        None => tiers[0].max.is_some_and(|limit| limit.per_kw),
-    };
+    let per_kw = |tier: usize| tiers[tier].max.is_some_and(|limit| limit.per_kw);
     if !periods.needs_demand() || !per_kw(0) {
         return (0..tiers.len()).map(|tier| Block { end: end(tier), tier }).collect();
     }

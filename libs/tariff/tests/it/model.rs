@@ -52,16 +52,22 @@ pub fn months(bill: &Bill) -> Vec<i128> {
     bill.months.iter().map(|month| month.exact.decimal().rounded_to_scale(6).unwrap()).collect()
 }
 
-/// Compares with amounts that a program with floats printed with `decimals` decimals.
-pub fn same(what: &str, got: &[i128], expected: &[Value], decimals: u32) {
-    assert_eq!(got.len(), expected.len(), "{what}");
+/// The first month that differs from amounts that a program with floats printed with `decimals`
+/// decimals.
+pub fn difference(got: &[i128], expected: &[Value], decimals: u32) -> Option<String> {
+    assert_eq!(got.len(), expected.len());
     let unit = 10_i128.pow(6 - decimals);
-    for (month, (got, expected)) in got.iter().zip(expected).enumerate() {
+    got.iter().zip(expected).enumerate().find_map(|(month, (got, expected))| {
         let text = expected.to_string();
         let expected = text.parse::<Decimal>().unwrap().rounded_to_scale(6).unwrap();
         let near = (got - expected).abs() <= unit / 2 + 5;
-        assert!(near, "{what}, month {}: {got}, not {expected} (10^-6)", month + 1);
-    }
+        (!near).then(|| format!("month {}: {got}, not {expected} (10^-6)", month + 1))
+    })
+}
+
+/// Fails where [`difference`] finds one.
+pub fn same(what: &str, got: &[i128], expected: &[Value], decimals: u32) {
+    assert_eq!(difference(got, expected, decimals), None, "{what}");
 }
 
 /// Rows such as "111222..." as the model's schedule.

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{bills, months, same, schedule, tariff, year};
+use crate::model::{bills, difference, months, same, schedule, tariff, year};
 
 /// Knuth's MMIX generator; the upper bits.
 struct Noise(u64);
@@ -51,13 +51,31 @@ fn inputs(case: &Value) -> Value {
 }
 
 /// Cases that are not rated as the model does, and why.
-///
-/// With `ur_nm_credit_rollover` the model pays a credit in money out at the year's end and then
-/// carries the same money over once more; a sheet pays it once.
-fn differs(inputs: &Value) -> Option<&'static str> {
+fn differs(inputs: &Value, steps: i64) -> Option<&'static str> {
     let is = |key: &str, value: i64| inputs[key].as_i64() == Some(value);
-    (is("ur_metering_option", 1) && is("ur_nm_credit_rollover", 1))
-        .then_some("the model pays the same credit twice")
+    let by_step = is("ur_en_ts_sell_rate", 1) || is("ur_en_ts_buy_rate", 1);
+    if steps > 1 && by_step {
+        // It steps to the next price after the first part of an hour and stays there.
+        return Some("with parts of an hour the model takes the next hour's price too early");
+    }
+    if is("ur_metering_option", 1) && is("ur_nm_credit_rollover", 1) {
+        return Some("the model pays a credit out and carries the same money over once more");
+    }
+    None
+}
+
+/// Whether a month may have a surplus that the model drops and a sheet keeps: in a period that no
+/// working day has at midnight, 5, 11 or 17 o'clock.
+fn drops_surplus(inputs: &Value) -> bool {
+    let row = |key: &str, month: usize| inputs[key][month].as_str().unwrap().to_owned();
+    let option = inputs["ur_metering_option"].as_i64();
+    option == Some(0)
+        && (0..12).any(|month| {
+            let (weekday, weekend) = (row("wd", month), row("we", month));
+            let anchors: Vec<char> =
+                [0, 5, 11, 17].iter().filter_map(|hour| weekday.chars().nth(*hour)).collect();
+            weekday.chars().chain(weekend.chars()).any(|period| !anchors.contains(&period))
+        })
 }
 
 #[test]
@@ -66,12 +84,12 @@ fn random_tariffs_are_rated_as_by_pysam() {
     let (mut checked, mut apart) = (0, 0);
     for (number, case) in cases["cases"].as_array().unwrap().iter().enumerate() {
         let inputs = inputs(case);
-        if let Some(why) = differs(&inputs) {
+        let steps = case["steps"].as_i64().unwrap();
+        if let Some(why) = differs(&inputs, steps) {
             println!("case {number}: not compared: {why}");
             apart += 1;
             continue;
         }
-        let steps = case["steps"].as_i64().unwrap();
         let of = |key: &str| case[key].as_i64().unwrap();
         let (scale, gen_scale, seed) =
             (of("scale"), of("gen_scale"), case["seed"].as_u64().unwrap());
@@ -89,7 +107,13 @@ fn random_tariffs_are_rated_as_by_pysam() {
         let [without, with] = bills(&plan, &inputs, &load, &generation);
         let name = format!("case {number}");
         same(&format!("{name} without"), &months(&without), case["wo"].as_array().unwrap(), 4);
-        same(&format!("{name} with"), &months(&with), case["w"].as_array().unwrap(), 4);
+        let differs = difference(&months(&with), case["w"].as_array().unwrap(), 4);
+        if let (Some(difference), true) = (&differs, drops_surplus(&inputs)) {
+            println!("{name}: the model drops a surplus: {difference}");
+            apart += 1;
+            continue;
+        }
+        assert_eq!(differs, None, "{name} with");
         checked += 1;
     }
     assert!(checked >= 50 && apart <= 10, "{checked} were checked, {apart} not");

@@ -213,7 +213,7 @@ fn limits_by_day_and_by_kilowatt_grow_with_the_month() {
 
 #[test]
 fn what_cannot_be_rated_is_refused_with_a_code() {
-    let open = crate::loads::sheet(&with(&json!({ "energy": [{ "dynamic": {} }] })));
+    let open = sheet(&with(&json!({ "energy": [{ "dynamic": {} }] })));
     let zone = "UTC".parse().unwrap();
     let make = |from: &str, to: &str, minutes| {
         Plan::new(vec![open.clone()], &zone, (day(from), day(to)), minutes, &[])

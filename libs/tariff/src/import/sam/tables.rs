@@ -35,7 +35,11 @@ pub(super) fn energy<'a>(
             let value = reader.price(price)?;
             let unit = reader.integer(&cells[3], 0, 3)?;
             let max = limit(reader, &cells[2], place + 1 == count)?;
-            let max = max.map(|energy| Limit { energy, per_kw: unit % 2 == 1, per_day: unit >= 2 });
+            let (per_kw, per_day) = (unit % 2 == 1, unit >= 2);
+            let max = match max {
+                Some(energy) => Some(Limit { energy, per_kw, per_day }),
+                None => per_kw.then_some(Limit { energy: Limit::OPEN, per_kw, per_day }),
+            };
             tiers.push(Tier { max, price: value, source: price.path.clone() });
         }
         periods.push(TouPeriod { name: format!("period {number}"), tiers });

@@ -87,11 +87,22 @@ pub(super) fn priced<'a>(
 
 fn tiers<'a>(reader: &mut Reader<'a>, cells: &[Field<'a>], side: Side) -> Vec<Tier> {
     let mut tiers: Vec<Tier> = Vec::new();
-    for (place, cell) in cells.iter().enumerate() {
-        let (per_kw, per_day) = unit(reader, cell);
+    let mut units: Vec<(bool, bool)> = Vec::new();
+    for cell in cells {
+        // A tier without a unit has that of the one below it.
+        let below = units.last().copied().unwrap_or((false, false));
+        units.push(unit(reader, cell).unwrap_or(below));
+    }
+    let mixed = units.iter().any(|(per_kw, _)| *per_kw);
+    for (place, (cell, (per_kw, per_day))) in cells.iter().zip(units).enumerate() {
         let last = place + 1 == cells.len();
-        let max = if last { None } else { maximum(reader, cell) };
-        let max = max.map(|energy| Limit { energy, per_kw, per_day });
+        // Plain blocks that end with a block by demand need no end of their own.
+        let open = last || mixed && cell.find("max").is_none_or(|max| huge(&max));
+        let max = if open { None } else { maximum(reader, cell) };
+        let max = match max {
+            Some(energy) => Some(Limit { energy, per_kw, per_day }),
+            None => per_kw.then_some(Limit { energy: Limit::OPEN, per_kw, per_day }),
+        };
         let price = match side {
             Side::Buy => price(reader, cell),
             Side::Sell => match cell.find("sell") {
@@ -169,18 +180,19 @@ fn huge(max: &Field<'_>) -> bool {
     }
 }
 
-fn unit<'a>(reader: &mut Reader<'a>, cell: &Field<'a>) -> (bool, bool) {
-    let Some(unit) = cell.find("unit") else { return (false, false) };
-    let text = reader.text(&unit).unwrap_or_default();
+/// Whether a limit is per kW, and whether it is per day.
+fn unit<'a>(reader: &mut Reader<'a>, cell: &Field<'a>) -> Option<(bool, bool)> {
+    let unit = cell.find("unit")?;
+    let text = reader.text(&unit)?;
     match text.to_ascii_lowercase().as_str() {
-        "kwh" => (false, false),
-        "kwh/kw" => (true, false),
-        "kwh daily" => (false, true),
-        "kwh/kw daily" => (true, true),
+        "kwh" => Some((false, false)),
+        "kwh/kw" => Some((true, false)),
+        "kwh daily" => Some((false, true)),
+        "kwh/kw daily" => Some((true, true)),
         _ => {
             let reason = format!("one of kWh, kWh/kW, kWh daily, kWh/kW daily, not {text:?}");
             reader.wrong(&unit, Code::Unsupported, reason);
-            (false, false)
+            None
         }
     }
 }

@@ -83,14 +83,17 @@ fn period<'a>(reader: &mut Reader<'a>, field: &Field<'a>, place: usize) -> Optio
     let rows = reader.need(field, "tiers").map(|it| reader.list(&it, TIERS_MAX))?;
     reader.holds(!rows.is_empty(), field, "at least one tier");
     let mut tiers = Vec::new();
+    // A tier without a unit has that of the one below it.
+    let mut kind = (false, false);
     for row in &rows {
         reader.known(row, &["max", "unit", "price"]);
         let price = reader.need(row, "price");
         let source = price.as_ref().map(|it| it.path.clone());
         let value = price.and_then(|it| reader.price(&it));
-        let max = row.get("max").map(|it| limit(reader, row, &it));
+        kind = unit(reader, row).unwrap_or(kind);
+        let max = limit(reader, row, kind);
         if let (Some(value), Some(source)) = (value, source) {
-            tiers.push(Tier { max: max.flatten(), price: value, source });
+            tiers.push(Tier { max, price: value, source });
         }
     }
     if tiers.len() != rows.len() || rows.is_empty() {
@@ -126,17 +129,27 @@ pub(crate) fn tiers_rise(reader: &mut Reader<'_>, rows: &[Field<'_>], maxima: &[
     }
 }
 
-fn limit<'a>(reader: &mut Reader<'a>, row: &Field<'a>, max: &Field<'a>) -> Option<Limit> {
-    let energy = reader.quantity(max)?;
+/// Whether a limit is per kW, and whether it is per day.
+fn unit<'a>(reader: &mut Reader<'a>, row: &Field<'a>) -> Option<(bool, bool)> {
     let words = [
         ("kWh", (false, false)),
         ("kWh/kW", (true, false)),
         ("kWh daily", (false, true)),
         ("kWh/kW daily", (true, true)),
     ];
-    let unit = row.get("unit").and_then(|it| reader.word(&it, &words));
-    let (per_kw, per_day) = unit.unwrap_or((false, false));
-    Some(Limit { energy, per_kw, per_day })
+    row.get("unit").and_then(|it| reader.word(&it, &words))
+}
+
+/// Where a tier ends; the kind of an open end matters where blocks are by demand.
+fn limit<'a>(
+    reader: &mut Reader<'a>,
+    row: &Field<'a>,
+    (per_kw, per_day): (bool, bool),
+) -> Option<Limit> {
+    match row.get("max") {
+        Some(max) => Some(Limit { energy: reader.quantity(&max)?, per_kw, per_day }),
+        None => per_kw.then_some(Limit { energy: Limit::OPEN, per_kw, per_day }),
+    }
 }
 
 fn dynamic_prices<'a>(reader: &mut Reader<'a>, field: &Field<'a>) -> Option<Dynamic> {
