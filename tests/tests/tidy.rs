@@ -19,6 +19,7 @@ const PURE: [&str; 15] = [
     "merkle",
     "reading",
     "matching",
+    "meterdata",
     "tariff",
     "seal",
     "chain",

@@ -15,7 +15,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use local::{LocalDay, LocalTime, TimeZone, UnknownTimeZone};
+pub use local::{LocalDay, LocalTime, Moments, TimeZone, UnknownTimeZone};
 
 /// A moment in UTC, in whole seconds since 1970. Serialised as RFC 3339 (`2026-06-01T00:15:00Z`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

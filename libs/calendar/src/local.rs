@@ -100,6 +100,17 @@ pub struct LocalTime {
     pub minute: u16,
 }
 
+/// The moments at which a wall clock shows one time of one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moments {
+    /// None: the clock was set forward over it.
+    Skipped,
+    /// As on all other days.
+    Once(Timestamp),
+    /// Two, the earlier first: the clock was set back over it.
+    Twice(Timestamp, Timestamp),
+}
+
 /// An IANA time zone, such as `Europe/Berlin`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -142,6 +153,30 @@ impl TimeZone {
         let time = civil::Time::midnight().saturating_add(jiff::Span::new().minutes(minute));
         let zoned = self.0.to_zoned(day.0.to_datetime(time));
         Timestamp::from_seconds(zoned.map_or(0, |zoned| zoned.timestamp().as_second()))
+    }
+
+    /// When the wall clock shows `second` of `day`: never, once, or twice where it is set back.
+    /// Moments before 1970 do not count, nor do seconds after the day's last.
+    pub fn moments(&self, day: LocalDay, second: u32) -> Moments {
+        let Ok(second) = i32::try_from(second) else { return Moments::Skipped };
+        let Ok(time) = civil::Time::midnight().checked_add(jiff::Span::new().seconds(second))
+        else {
+            return Moments::Skipped;
+        };
+        let wall = day.0.to_datetime(time);
+        let at =
+            |offset: tz::Offset| offset.to_timestamp(wall).ok().map(jiff::Timestamp::as_second);
+        let at = |offset| at(offset).filter(|second| *second >= 0).map(Timestamp::from_seconds);
+        match self.0.to_ambiguous_timestamp(wall).offset() {
+            tz::AmbiguousOffset::Unambiguous { offset } => {
+                at(offset).map_or(Moments::Skipped, Moments::Once)
+            }
+            tz::AmbiguousOffset::Gap { .. } => Moments::Skipped,
+            tz::AmbiguousOffset::Fold { before, after } => match (at(before), at(after)) {
+                (Some(first), Some(second)) => Moments::Twice(first, second),
+                _ => Moments::Skipped,
+            },
+        }
     }
 
     /// The slots that start in `day`: 92, 96 or 100 of a quarter-hour where clocks change.
@@ -220,6 +255,19 @@ mod tests {
         let show = |text: &str| zone.display(text.parse().unwrap());
         assert_eq!(show("2026-10-25T00:00:00Z"), "2026-10-25 02:00 +02:00");
         assert_eq!(show("2026-10-25T01:00:00Z"), "2026-10-25 02:00 +01:00");
+    }
+
+    #[test]
+    fn a_time_is_shown_never_once_or_twice() {
+        let zone: TimeZone = "Europe/Berlin".parse().unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let half_past_two = |day: &str| zone.moments(day.parse().unwrap(), 9_000);
+        assert_eq!(half_past_two("2026-03-29"), Moments::Skipped);
+        assert_eq!(half_past_two("2026-06-01"), Moments::Once(at("2026-06-01T00:30:00Z")));
+        let twice = Moments::Twice(at("2026-10-25T00:30:00Z"), at("2026-10-25T01:30:00Z"));
+        assert_eq!(half_past_two("2026-10-25"), twice);
+        assert_eq!(zone.moments("2026-06-01".parse().unwrap(), 86_400), Moments::Skipped);
+        assert_eq!(zone.moments("1969-06-01".parse().unwrap(), 0), Moments::Skipped);
     }
 
     #[test]

@@ -15,6 +15,7 @@
 //! | 12 | a bill, or a journal, cannot be read |
 //! | 13 | a chain does not hold, or blocks are refused |
 //! | 14 | a payload is not one of its format |
+//! | 15 | rows of a file were rejected; the others are written |
 //! | 130 | Ctrl-C before the run was complete; while it only serves, that is 0 |
 //! | 143 | the same by SIGTERM |
 
@@ -22,6 +23,9 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use crate::data::DataError;
+
+/// Some rows of a file were rejected.
+pub const ROWS_REJECTED: u8 = 15;
 
 /// Trouble that has an exit code of its own.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,8 @@
 //! wattex mechanisms  all of them on one measured community, side by side
 //! wattex decode    what meters and devices send, as readings
 //! wattex formats   which formats are read
+//! wattex import   a utility's interval data (NEM12, Green Button, CSV) becomes records
+//! wattex export   records become such a file
 //! wattex openapi   the documents of all services and events
 //! ```
 #![forbid(unsafe_code)]
@@ -24,7 +26,10 @@ mod data;
 mod decode;
 mod demo;
 mod exit;
+mod export;
 mod genesis;
+mod import;
+mod interval_file;
 mod mechanism;
 mod node;
 mod openapi;
@@ -81,6 +86,10 @@ enum Command {
     Decode(decode::Arguments),
     /// Lists the formats that are read: what they are, their topics, units, and who signs.
     Formats(decode::List),
+    /// Reads a utility's file of interval data into records, one a line.
+    Import(import::Arguments),
+    /// Writes records into a file as utilities have them.
+    Export(export::Arguments),
     /// Writes the OpenAPI documents of all services, and the events' JSON Schema.
     Openapi(openapi::Arguments),
 }
@@ -100,6 +109,8 @@ fn main() -> ExitCode {
         Command::Mechanisms(arguments) => compare::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Formats(arguments) => decode::list(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
