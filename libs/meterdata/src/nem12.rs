@@ -62,8 +62,14 @@ pub struct Reader<R> {
 impl<R: BufRead> Reader<R> {
     /// Reads from `source`, whose days are those of `zone`; see [`market_zone`].
     pub fn new(source: R, zone: TimeZone) -> Reader<R> {
-        let rows =
-            Rows { zone, place: Place::Start, stream: None, day: None, ready: VecDeque::new() };
+        let rows = Rows {
+            zone,
+            place: Place::Start,
+            stream: None,
+            day: None,
+            unmet: false,
+            ready: VecDeque::new(),
+        };
         Reader { lines: Lines::new(source), rows, done: false }
     }
 
@@ -73,6 +79,7 @@ impl<R: BufRead> Reader<R> {
             Ok(text) => text,
             Err(why) => {
                 self.rows.close_day();
+                self.rows.unmet = true;
                 self.rows.reject(line, None, Fault::new(Code::Encoding, "line", why));
                 return Ok(());
             }
@@ -128,6 +135,8 @@ struct Rows {
     stream: Option<Result<Stream, Fault>>,
     /// A day that waits for its 400s.
     day: Option<Day>,
+    /// Whether the last row but 400s was rejected: they were its.
+    unmet: bool,
     ready: VecDeque<Item>,
 }
 
@@ -140,6 +149,7 @@ impl Rows {
         }
         if indicator != "400" {
             self.close_day();
+            self.unmet = false;
         }
         if self.place == Place::End {
             let why = "a row after the 900 that ends the file";
@@ -197,6 +207,7 @@ impl Rows {
             Some(Err(fault)) => {
                 let why = format!("its 200 is not taken: {}", fault.text);
                 let fault = Fault { text: why, ..fault.clone() };
+                self.unmet = true;
                 return self.reject(line, None, fault);
             }
             Some(Ok(stream)) => stream,
@@ -204,13 +215,16 @@ impl Rows {
         match day::read(line, text, stream, &self.zone) {
             Ok(day) if day.varies() => self.day = Some(day),
             Ok(day) => self.emit(&day),
-            Err((column, fault)) => self.reject(line, column, fault),
+            Err((column, fault)) => {
+                self.unmet = true;
+                self.reject(line, column, fault);
+            }
         }
     }
 
     fn quality(&mut self, line: u64, text: &str) {
-        // The days of a stream that is not taken were rejected, and their 400s with them.
-        if matches!(self.stream, Some(Err(_))) {
+        // The 400s of a day that was rejected were rejected with it.
+        if self.unmet {
             return;
         }
         let Some(day) = &mut self.day else { return self.out_of_order(line, "400") };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub struct Source {
     /// What is read.
     pub reader: Box<dyn BufRead>,
     /// Its length, where it has one.
-    pub length: Option<u64>,
+    length: Option<u64>,
     path: PathBuf,
 }
 
@@ -67,8 +67,16 @@ impl Source {
         Ok(Source { reader, length, path: path.to_owned() })
     }
 
-    /// A bar on a terminal; nothing elsewhere.
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A bar on a terminal, unless what is written comes there too; nothing elsewhere.
     pub fn bar(&self) -> ProgressBar {
+        if std::io::stdout().is_terminal() {
+            return ProgressBar::hidden();
+        }
         let Some(length) = self.length else { return ProgressBar::new_spinner() };
         let style = "[{bar:40}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
         let style = ProgressStyle::with_template(style).expect("the template is constant");
@@ -240,12 +248,5 @@ impl Asked {
     pub fn code(&self) -> Option<ExitCode> {
         let code = self.0.load(Ordering::Relaxed);
         (code != 0).then(|| ExitCode::from(code))
-    }
-}
-
-impl Source {
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 }

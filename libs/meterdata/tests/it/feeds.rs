@@ -164,7 +164,8 @@ fn what_is_no_feed_or_a_trap_is_refused() {
         "<!DOCTYPE feed [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;\">]>{}",
         whole.replace("<value>1", "<value>&b;")
     );
-    let deep = format!("{}{}", "<feed xmlns='http://www.w3.org/2005/Atom'>", "<a>".repeat(99));
+    let deep =
+        format!("{}{}", "<feed xmlns='http://www.w3.org/2005/Atom'>", "<a>".repeat(DEPTH_MAX));
     let long = whole.replace("P1", &"x".repeat(EVENT_BYTES_MAX));
     let comment = whole.replace("<content>", &format!("<!--{}-->", "-".repeat(EVENT_BYTES_MAX)));
     for (text, code) in [
@@ -189,8 +190,6 @@ fn what_is_no_feed_or_a_trap_is_refused() {
     ] {
         assert_eq!(greenbutton(text.as_bytes()).refusal(), code, "{}", &text[..text.len().min(90)]);
     }
-    assert_eq!(deep.matches('<').count(), 100);
-    assert!(DEPTH_MAX < 99);
     let latin = [whole.as_bytes()[..60].to_vec(), b"\xe9".to_vec()].concat();
     assert!(["ENCODING", "XML"].contains(&greenbutton(&latin).refusal()));
     let marked = format!("\u{feff}<?xml version='1.0'?>\r\n{whole}\r\n");

@@ -59,6 +59,8 @@ fn values_dates_and_flags_are_checked() {
     for flag in ["", "B", "A14", "S1", "a"] {
         check(&[STREAM, &day("20240101", 48, &format!("{flag},,,,"))], 0, &[(3, "QUALITY")]);
     }
+    let varies = with("x").replace(",A,", ",V,");
+    check(&[STREAM, &varies, "400,1,48,A,,", "400,1,48,A,,"], 0, &[(3, "VALUE")]);
     let place = &file(&[STREAM, &with("x")]).rejected[0];
     assert_eq!((place.column, place.fault.field.as_ref()), (Some(3), "IntervalValue1"));
 }

@@ -9,6 +9,7 @@ mod days;
 mod decoding;
 mod generated;
 mod inputs;
+mod interval_files;
 mod measured;
 mod network;
 mod node;
