@@ -62,7 +62,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             return Ok(code);
         }
         count += 1;
-        if count % ITEMS_BETWEEN == 0 {
+        if count.is_multiple_of(ITEMS_BETWEEN) {
             bar.set_position(import.byte());
             // What was written is no whole file: nobody shall take it for one.
             if let Some(code) = asked.code() {
@@ -84,9 +84,9 @@ fn report(written: Written) {
     let Written { records, filled, renamed, recoded } = written;
     eprintln!("records   {records}");
     for (count, what) in [
-        (filled, "filled    {} intervals without a record, as missing"),
-        (renamed, "renamed   {} channels"),
-        (recoded, "recoded   {} records: their code of quality is none of this format"),
+        (filled, "filled    {} of the intervals: without a record, so missing"),
+        (renamed, "renamed   {} of the channels"),
+        (recoded, "recoded   {} of the records: their code of quality is none of this format"),
     ] {
         if count > 0 {
             eprintln!("{}", what.replace("{}", &count.to_string()));

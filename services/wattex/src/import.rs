@@ -90,7 +90,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             return Ok(code);
         }
         count += 1;
-        if count % ITEMS_BETWEEN == 0 {
+        if count.is_multiple_of(ITEMS_BETWEEN) {
             bar.set_position(import.byte());
             if let Some(code) = asked.code() {
                 break (Ok(()), Some(code));
