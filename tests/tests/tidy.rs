@@ -9,7 +9,7 @@ const FILE_LINES_MAX: usize = 500;
 /// The longest line, in characters.
 const LINE_CHARS_MAX: usize = 100;
 /// Libraries without input and output.
-const PURE: [&str; 15] = [
+const PURE: &[&str] = &[
     "units",
     "ids",
     "calendar",
