@@ -14,6 +14,7 @@ const PURE: &[&str] = &[
     "ids",
     "calendar",
     "formats",
+    "documents",
     "iso20022",
     "keys",
     "merkle",
