@@ -21,6 +21,7 @@ const PURE: &[&str] = &[
     "reading",
     "matching",
     "meterdata",
+    "mppt",
     "tariff",
     "seal",
     "chain",

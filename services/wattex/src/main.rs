@@ -10,8 +10,9 @@
 //! wattex mechanisms  all of them on one measured community, side by side
 //! wattex decode    what meters and devices send, as readings
 //! wattex formats   which formats are read
-//! wattex import   a utility's interval data (NEM12, Green Button, CSV) becomes records
-//! wattex export   records become such a file
+//! wattex import    a utility's interval data (NEM12, Green Button, CSV) becomes records
+//! wattex export    records become such a file
+//! wattex mppt      trackers of maximum power; a charger that publishes; what a plant's data says
 //! wattex openapi   the documents of all services and events
 //! ```
 #![forbid(unsafe_code)]
@@ -31,6 +32,7 @@ mod genesis;
 mod import;
 mod interval_file;
 mod mechanism;
+mod mppt;
 mod node;
 mod openapi;
 mod recompute;
@@ -90,6 +92,17 @@ enum Command {
     Import(import::Arguments),
     /// Writes records into a file as utilities have them.
     Export(export::Arguments),
+    /// Trackers of maximum power by the procedures of EN 50530; a charger that publishes; what
+    /// measurements of a plant say.
+    #[command(args_conflicts_with_subcommands = true)]
+    Mppt {
+        /// What is done besides the table of efficiencies.
+        #[command(subcommand)]
+        work: Option<mppt::Work>,
+        /// What the table is of.
+        #[command(flatten)]
+        arguments: Box<mppt::Arguments>,
+    },
     /// Writes the OpenAPI documents of all services, and the events' JSON Schema.
     Openapi(openapi::Arguments),
 }
@@ -111,6 +124,7 @@ fn main() -> ExitCode {
         Command::Formats(arguments) => decode::list(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
+        Command::Mppt { work, arguments } => mppt::run(work.as_ref(), &arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

@@ -20,6 +20,7 @@ mod serving;
 mod settlement;
 mod signed;
 mod stopping;
+mod tracking;
 mod verifying;
 mod week;
 
