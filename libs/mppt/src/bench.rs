@@ -9,7 +9,7 @@ use crate::tracker::Tracker;
 /// The period of a tracker, in s.
 pub const PERIOD: f64 = 0.1;
 /// Into how many parts a period is divided to add up energy.
-pub const PARTS: u32 = 10;
+pub const PARTS: u32 = 5;
 
 /// Energy of a run, in Ws.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]

@@ -73,7 +73,7 @@ impl Technology {
 }
 
 /// A simulated generator with a given maximum power point at 1000 W/m2 and 25 degrees Celsius.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Simulator {
     /// What is imitated.
     pub technology: Technology,
@@ -81,6 +81,10 @@ pub struct Simulator {
     pub voltage: f64,
     /// Current of maximum power, in A.
     pub current: f64,
+    /// Saturation current at 1000 W/m2, in A.
+    saturation: f64,
+    /// `Caq`: the ideality voltage as a part of that of open circuit.
+    ideality: f64,
 }
 
 impl Simulator {
@@ -95,7 +99,12 @@ impl Simulator {
     ) -> Result<Simulator, BadParameter> {
         BadParameter::unless(voltage > 0.0, "voltage", voltage, "above 0 V")?;
         BadParameter::unless(power > 0.0, "power", power, "above 0 W")?;
-        Ok(Simulator { technology, voltage, current: power / voltage })
+        let current = power / voltage;
+        let Constants { fill_voltage, fill_current, .. } = technology.constants();
+        let left = 1.0 - fill_current;
+        let saturation = current / fill_current * left.powf(1.0 / (1.0 - fill_voltage));
+        let ideality = (fill_voltage - 1.0) / left.ln();
+        Ok(Simulator { technology, voltage, current, saturation, ideality })
     }
 
     /// Open-circuit voltage, in V, at standard conditions as the catalogue would say.
@@ -114,9 +123,7 @@ impl Simulator {
             - constants.linear * suns * 1_000.0;
         let by_heat = (1.0 + constants.beta * warmer).max(0.1);
         let open = self.open_circuit_catalogue() * by_heat * by_light.max(1e-3);
-        let left = 1.0 - constants.fill_current;
-        let saturation = short * left.powf(1.0 / (1.0 - constants.fill_voltage)) * suns;
-        let ideality = open * (constants.fill_voltage - 1.0) / left.ln();
+        let (saturation, ideality) = (self.saturation * suns, self.ideality * open);
         let photocurrent = (short * suns * (1.0 + constants.alpha * warmer)).max(0.0);
         Diode::new(photocurrent, saturation, 0.0, f64::INFINITY, ideality)
             .expect("constants of the standard and a generator that was checked")

@@ -51,7 +51,12 @@ impl Fixed {
             self.rising = way > 0.0;
         }
         self.last = Some(*now);
-        self.reference = self.limits.clamp(self.reference + way * self.step);
+        let wanted = self.reference + way * self.step;
+        self.reference = self.limits.clamp(wanted);
+        if self.reference != wanted {
+            // At a limit nothing moves, so nothing would ever turn it round.
+            self.rising = !self.rising;
+        }
         self.reference
     }
 

@@ -18,7 +18,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use super::{Arguments, argument, bytes, fault, figures, percent};
+use super::{Arguments, argument, bytes, fault, figures};
 
 /// The standard's generator: what a single-phase string inverter is made for.
 const RATED_WATTS: f64 = 3_000.0;
@@ -227,6 +227,11 @@ fn least(rows: &[Option<f64>]) -> Option<f64> {
     rows.iter().flatten().copied().min_by(f64::total_cmp)
 }
 
+/// A part as a percentage, with as many decimals as tell good trackers apart.
+fn percent(part: Option<f64>) -> String {
+    part.map_or_else(|| "-".to_owned(), |part| format!("{:.3} %", 100.0 * part))
+}
+
 fn print(plan: &Plan, outcomes: &[Outcome]) {
     let sensors = plan.setup.bits.map_or_else(
         || "exact sensors".to_owned(),
@@ -237,9 +242,11 @@ fn print(plan: &Plan, outcomes: &[Outcome]) {
     );
     println!("Tracking efficiency by the procedures of EN 50530 / IEC 62891; {sensors}");
     println!("static: weighted over power levels; ramps: mean of the rows (worst row)");
+    let names = plan.generators.iter().map(|generator| generator.name().chars().count());
+    let width = names.max().unwrap_or(0).max(18);
     for (place, generator) in plan.generators.iter().enumerate() {
         println!();
-        print!("{:<18} {:>9} {:>9} {:>9}", generator.name(), "EUR", "CEC", "with loss");
+        print!("{:<width$} {:>9} {:>9} {:>9}", generator.name(), "EUR", "CEC", "with loss");
         for sequence in &plan.sequences {
             print!(" {:>22}", sequence.name);
         }
@@ -247,7 +254,7 @@ fn print(plan: &Plan, outcomes: &[Outcome]) {
         let of_it = plan.runs().into_iter().zip(outcomes).filter(|(run, _)| run.1 == place);
         for ((kind, _), outcome) in of_it {
             print!(
-                "{:<18} {:>9} {:>9} {:>9}",
+                "{:<width$} {:>9} {:>9} {:>9}",
                 kind.name(),
                 percent(outcome.weighted(&EURO, Energy::tracking)),
                 percent(outcome.weighted(&CEC, Energy::tracking)),

@@ -59,7 +59,7 @@ fn curves(plan: &Plan) -> Result<Vec<(String, Vec<Point>)>> {
     };
     let mut curves: Vec<(String, Vec<Point>)> = LIGHTS.iter().map(lit).collect();
     let shaded = generator.shaded(LIGHTS[0], SHADE.0, SHADE.1).map_err(argument)?;
-    let name = format!("{:.0} W/m\u{b2}, {} of 30 substrings shaded", LIGHTS[0], SHADE.0);
+    let name = format!("{:.0} W/m\u{b2}, shaded", LIGHTS[0]);
     curves.push((name, shaded.curve(POINTS)));
     Ok(curves)
 }
@@ -84,14 +84,16 @@ fn curve_charts(plan: &Plan) -> Result<[Chart; 2]> {
         let best = plan.generators[0].diode(Conditions::light(light)).maximum();
         (best.voltage, best.power())
     });
+    let shade = format!("{} of 30 substrings get {:.0} % of it", SHADE.0, 100.0 * SHADE.1);
     let mut power = of(Point::power);
     power.push(Line { name: "maximum".to_owned(), points: best.to_vec(), is_marks: true });
     Ok([
         Chart {
             title: format!("Current over voltage: {name}"),
-            description: "Current falls from short circuit to open circuit; with less light the \
-                          curve is lower, with shade it has a step."
-                .to_owned(),
+            description: format!(
+                "Current falls from short circuit to open circuit; with less light the curve is \
+                 lower. Where {shade}, it has a step."
+            ),
             x: volts(),
             y: Axis { title: "Current", unit: "A" },
             from_zero: true,
@@ -99,8 +101,9 @@ fn curve_charts(plan: &Plan) -> Result<[Chart; 2]> {
         },
         Chart {
             title: format!("Power over voltage: {name}"),
-            description: "Power rises to one maximum and falls to zero; with shade there are two."
-                .to_owned(),
+            description: format!(
+                "Power rises to one maximum and falls to zero. Where {shade}, there are two."
+            ),
             x: volts(),
             y: Axis { title: "Power", unit: "W" },
             from_zero: true,
