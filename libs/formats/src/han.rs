@@ -213,9 +213,12 @@ fn by_code(
         };
         let (exponent, unit) = match scale {
             Some((scaler, unit)) => (scaler, dlms_unit(unit).map_err(refuse)?),
-            None => own_scale(maker, known.quantity).ok_or_else(|| {
-                refuse(Reason::Unit("none, from a maker whose scales are not known".to_owned()))
-            })?,
+            None => match (own_scale(maker, known.quantity), maker) {
+                (Some(scale), _) => scale,
+                // What the maker's description gives no scale for.
+                (None, Maker::Kamstrup | Maker::Kaifa) => continue,
+                (None, Maker::Other) => return Err(refuse(Reason::Unit("none".to_owned()))),
+            },
         };
         let number = Number::integer(integer).shifted(exponent).map_err(refuse)?;
         let what = What { unit, ..known };

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use keys::Address;
 
-use crate::{Reason, Refusal, json};
+use crate::{Reason, Refusal, json, message};
 
 /// The largest payload, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
@@ -81,13 +81,14 @@ pub enum Key {
 
 /// A text that is no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a key is hex: an address of 20 bytes, a SEC1 point, or a DER public key")]
+#[error("a key is an address of 20 bytes, a SEC1 point or a DER public key, in hex or base64")]
 pub struct BadKey;
 
 impl FromStr for Key {
     type Err = BadKey;
     fn from_str(text: &str) -> Result<Key, BadKey> {
-        let bytes = hex::decode(text.trim_start_matches("0x")).map_err(|_| BadKey)?;
+        let bytes = hex::decode(text.trim_start_matches("0x")).ok();
+        let bytes = bytes.or_else(|| message::base64(text)).ok_or(BadKey)?;
         match bytes.len() {
             20 => Ok(Key::Address(Address::from_slice(&bytes))),
             33.. => Ok(Key::Public(bytes)),

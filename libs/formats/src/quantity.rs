@@ -224,6 +224,11 @@ impl Unit {
         exact.or(only).copied()
     }
 
+    /// Is it one that `quantity` may be in?
+    pub(crate) fn fits(self, quantity: Quantity) -> bool {
+        self.dimension == quantity.dimension()
+    }
+
     /// As a payload writes it.
     pub(crate) const fn name(self) -> &'static str {
         self.name
@@ -272,7 +277,7 @@ pub(crate) const fn unit_of(quantity: Quantity) -> &'static str {
 
 /// `number` units as a value of `quantity`.
 pub(crate) fn value(quantity: Quantity, number: Decimal, unit: Unit) -> Result<Value, Reason> {
-    if unit.dimension != quantity.dimension() {
+    if !unit.fits(quantity) {
         return Err(Reason::Unit(unit.name.to_owned()));
     }
     let is_energy = matches!(unit.dimension, Dimension::Energy | Dimension::ReactiveEnergy);

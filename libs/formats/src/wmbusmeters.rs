@@ -49,8 +49,9 @@ const ELECTRICITY: [(&str, Q, bool); 16] = [
     ("current_average", Q::Current, false),
 ];
 
-const OTHER: [(&str, Q, bool); 4] = [
+const OTHER: [(&str, Q, bool); 5] = [
     ("total", Q::Volume, false),
+    ("total", Q::HeatEnergy, false),
     ("total_energy_consumption", Q::HeatEnergy, false),
     ("total_heating", Q::HeatEnergy, false),
     ("total_heat_energy", Q::HeatEnergy, false),
@@ -86,7 +87,8 @@ fn what(name: &str, known: &[(&str, Q, bool)]) -> Option<What> {
     let (name, unit) = name.rsplit_once('_')?;
     let unit = Unit::named(unit)?;
     let (name, phase, tariff) = part(name);
-    let (_, quantity, is_net) = known.iter().find(|(known, ..)| *known == name)?;
+    let mut alike = known.iter().filter(|(known, ..)| *known == name);
+    let (_, quantity, is_net) = alike.find(|(_, quantity, _)| unit.fits(*quantity))?;
     Some(What { quantity: *quantity, unit, phase, tariff, is_net: *is_net })
 }
 
@@ -153,6 +155,7 @@ mod tests {
             assert_eq!(read(name), expected, "{name}");
         }
         assert_eq!(what("total_m3", &OTHER).map(|what| what.quantity), Some(Q::Volume));
+        assert_eq!(what("total_kwh", &OTHER).map(|what| what.quantity), Some(Q::HeatEnergy));
         assert!(what("power_factor", &OTHER).is_none());
     }
 }

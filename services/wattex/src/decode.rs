@@ -29,9 +29,9 @@ pub struct Arguments {
     /// The topic that the messages came by, where the file does not say.
     #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,
-    /// Whose signature has to be on it, in hex: the address of a meter's key, or the public key of
-    /// a charging station's meter (DER or a SEC1 point).
-    #[arg(long, value_name = "HEX")]
+    /// Whose signature has to be on it: the address of a meter's key, or the public key of a
+    /// charging station's meter (DER or a SEC1 point), in hex or base64.
+    #[arg(long, value_name = "KEY")]
     key: Option<Key>,
     /// What was received; `-` is the standard input. One payload or many: JSON documents one after
     /// the other, telegrams, frames, lines of a topic and a payload, or JSON objects with `topic`

@@ -1,7 +1,9 @@
 //! Payloads that are signed: whose signature, over what.
 
+use base64::Engine;
 use formats::{Key, Quality, Trust, When};
 use k256::ecdsa::signature::Signer;
+use p256::pkcs8::EncodePublicKey;
 
 use crate::samples::{self, OCMF};
 use crate::{check, decode, decode_with, device, refused, shorts, time};
@@ -90,6 +92,16 @@ fn a_charging_record_is_verified_on_both_curves() {
     let key = Key::Public(p256.verifying_key().to_encoded_point(true).as_bytes().to_vec());
     let readings = decode_with("ocmf", "", text.as_bytes(), Some(&key)).unwrap();
     assert!(matches!(readings[0].trust, Trust::Verified(_)));
+
+    // Keys are mostly given as DER, in base64 or hex.
+    let der = p256::PublicKey::from(p256.verifying_key()).to_public_key_der().unwrap();
+    let base64 = base64::engine::general_purpose::STANDARD.encode(der.as_bytes());
+    for spelling in [hex::encode(der.as_bytes()), base64] {
+        let key: Key = spelling.parse().unwrap();
+        let readings = decode_with("ocmf", "", text.as_bytes(), Some(&key)).unwrap();
+        assert!(matches!(readings[0].trust, Trust::Verified(_)));
+    }
+    assert!("0x0102".parse::<Key>().is_err() && "no key".parse::<Key>().is_err());
 
     // A changed number, another key, a key of the other curve.
     let changed = text.replace("2965.1009", "2965.1008");
