@@ -5,7 +5,7 @@
 //! | 0 | done |
 //! | 1 | something went wrong on our side |
 //! | 2 | unknown or malformed argument |
-//! | 3 | data, trust file, genesis or key missing or malformed |
+//! | 3 | data, tariff, trust file, genesis or key missing or malformed, or a load cannot be rated |
 //! | 4 | the port is taken, or the address is not ours |
 //! | 5 | the directory belongs to another run or another version |
 //! | 6 | the clock is behind what the directory already knows |
@@ -61,6 +61,9 @@ pub enum Trouble {
     /// The trust file is missing or malformed.
     #[error("{0}")]
     Trust(String),
+    /// A tariff is missing or malformed, or a load cannot be rated on it.
+    #[error("{0}")]
+    Tariff(String),
     /// There is no file of a bill or a journal, or it cannot be read as one.
     #[error("{0}")]
     Bill(String),
@@ -92,7 +95,10 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
         if let Some(trouble) = cause.downcast_ref::<Trouble>() {
             return ExitCode::from(match trouble {
                 Trouble::Argument(_) => 2,
-                Trouble::Trust(_) | Trouble::Genesis(_) | Trouble::Key(_) => 3,
+                Trouble::Trust(_)
+                | Trouble::Genesis(_)
+                | Trouble::Key(_)
+                | Trouble::Tariff(_) => 3,
                 Trouble::PortTaken { .. } | Trouble::Listen { .. } => 4,
                 Trouble::Directory(_) => 5,
                 Trouble::Clock { .. } => 6,

@@ -13,6 +13,7 @@
 //! wattex import    a utility's interval data (NEM12, Green Button, CSV) becomes records
 //! wattex export    records become such a file
 //! wattex mppt      trackers of maximum power; a charger that publishes; what a plant's data says
+//! wattex rate      any load on any tariff file, line by line
 //! wattex openapi   the documents of all services and events
 //! ```
 #![forbid(unsafe_code)]
@@ -35,6 +36,7 @@ mod mechanism;
 mod mppt;
 mod node;
 mod openapi;
+mod rate;
 mod recompute;
 mod stop;
 mod verify;
@@ -103,6 +105,8 @@ enum Command {
         #[command(flatten)]
         arguments: Box<mppt::Arguments>,
     },
+    /// Rates a load from a CSV file on a tariff file: lines and totals by month.
+    Rate(rate::Arguments),
     /// Writes the OpenAPI documents of all services, and the events' JSON Schema.
     Openapi(openapi::Arguments),
 }
@@ -125,6 +129,7 @@ fn main() -> ExitCode {
         Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Mppt { work, arguments } => mppt::run(work.as_ref(), &arguments),
+        Command::Rate(arguments) => rate::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
