@@ -95,10 +95,7 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
         if let Some(trouble) = cause.downcast_ref::<Trouble>() {
             return ExitCode::from(match trouble {
                 Trouble::Argument(_) => 2,
-                Trouble::Trust(_)
-                | Trouble::Genesis(_)
-                | Trouble::Key(_)
-                | Trouble::Tariff(_) => 3,
+                Trouble::Trust(_) | Trouble::Genesis(_) | Trouble::Key(_) | Trouble::Tariff(_) => 3,
                 Trouble::PortTaken { .. } | Trouble::Listen { .. } => 4,
                 Trouble::Directory(_) => 5,
                 Trouble::Clock { .. } => 6,

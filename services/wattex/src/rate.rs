@@ -106,7 +106,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         None => Vec::new(),
     };
     let refused = |refusal: tariff::Refusal| Trouble::Tariff(refusal.to_string());
-    let plan = Plan::new(document.sheets.clone(), &zone, span, rows.minutes, &given).map_err(refused)?;
+    let plan =
+        Plan::new(document.sheets.clone(), &zone, span, rows.minutes, &given).map_err(refused)?;
     let load = rows.load(plan.moment(0), plan.intervals())?;
     if arguments.gaps == Gaps::Refuse
         && let Some(gap) = load.gaps.first()
@@ -160,12 +161,13 @@ fn span(
     rows: &Rows,
     zone: &TimeZone,
 ) -> Result<(LocalDay, LocalDay), Trouble> {
-    let (first, end) = rows.span(zone).ok_or_else(|| {
-        Trouble::Tariff(format!("{}: no rows", arguments.intervals.display()))
-    })?;
+    let (first, end) = rows
+        .span(zone)
+        .ok_or_else(|| Trouble::Tariff(format!("{}: no rows", arguments.intervals.display())))?;
     let (from, to) = (arguments.from.unwrap_or(first), arguments.to.unwrap_or(end));
     if to <= from {
-        let why = format!("--to {to} is the first day after the last: it is later than --from {from}");
+        let why =
+            format!("--to {to} is the first day after the last: it is later than --from {from}");
         return Err(Trouble::Argument(why));
     }
     Ok((from, to))

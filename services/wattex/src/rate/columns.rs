@@ -36,8 +36,18 @@ pub enum Unit {
 
 /// Names of the time column.
 pub const TIMES: [&str; 12] = [
-    "time", "timestamp", "datetime", "date_time", "start", "interval_start", "period_start", "ts",
-    "date", "end", "interval_end", "period_end",
+    "time",
+    "timestamp",
+    "datetime",
+    "date_time",
+    "start",
+    "interval_start",
+    "period_start",
+    "ts",
+    "date",
+    "end",
+    "interval_end",
+    "period_end",
 ];
 
 const UNITS: [(&str, Unit); 5] = [

@@ -103,7 +103,8 @@ pub fn read(file: &Path, reading: &Reading<'_>) -> Result<Rows, DataError> {
             reason,
         };
         if record.len() != header.len() {
-            let reason = format!("the line has {} cells, the header {}", record.len(), header.len());
+            let reason =
+                format!("the line has {} cells, the header {}", record.len(), header.len());
             return Err(cell_fault(record.len().min(header.len()), reason));
         }
         let moment = stamps.read(record[time].trim()).map_err(|why| cell_fault(time, why))?;
@@ -111,15 +112,21 @@ pub fn read(file: &Path, reading: &Reading<'_>) -> Result<Rows, DataError> {
         for column in &columns {
             let text = record[column.place].trim();
             let cell = text.parse::<Decimal>();
-            cells.push(cell.map_err(|_| cell_fault(column.place, format!("{text:?} is no number")))?);
+            cells.push(
+                cell.map_err(|_| cell_fault(column.place, format!("{text:?} is no number")))?,
+            );
         }
         raw.push(Raw { line, moment, cells });
     }
     if stamps.twice > 0 {
-        notes.push(format!("{} stamps show a time that comes twice; they count in order", stamps.twice));
+        notes.push(format!(
+            "{} stamps show a time that comes twice; they count in order",
+            stamps.twice
+        ));
     }
     let minutes = length(&raw, reading).map_err(&fault)?;
-    let ends = reading.ending || matches!(plain(&header[time]).as_str(), "end" | "interval_end" | "period_end");
+    let ends = reading.ending
+        || matches!(plain(&header[time]).as_str(), "end" | "interval_end" | "period_end");
     let mut rows = Rows {
         file: file.to_owned(),
         columns,
@@ -201,7 +208,9 @@ fn length(raw: &[Raw], reading: &Reading<'_>) -> Result<u32, String> {
     match minutes.filter(|minutes| *minutes > 0 && 1440_u32.is_multiple_of(*minutes)) {
         Some(minutes) => Ok(minutes),
         None if usual.is_none() => Err("one row does not tell how long an interval is".to_owned()),
-        None => Err(format!("a step of {} s between rows does not divide a day", usual.unwrap_or(0))),
+        None => {
+            Err(format!("a step of {} s between rows does not divide a day", usual.unwrap_or(0)))
+        }
     }
 }
 
@@ -242,7 +251,8 @@ impl Rows {
             self.rows.insert(begin, (line, energy));
         }
         if night > 0 {
-            self.notes.push(format!("{night} intervals with generation below zero count as consumption"));
+            self.notes
+                .push(format!("{night} intervals with generation below zero count as consumption"));
         }
         Ok(())
     }
@@ -298,7 +308,12 @@ impl Rows {
         }
     }
 
-    fn series(&self, flows: Vec<Vec<i64>>, start: Timestamp, count: usize) -> Result<Series, DataError> {
+    fn series(
+        &self,
+        flows: Vec<Vec<i64>>,
+        start: Timestamp,
+        count: usize,
+    ) -> Result<Series, DataError> {
         let mut import = vec![0; count];
         let mut export = vec![0; count];
         let mut behind = false;

@@ -58,7 +58,9 @@ impl<'a> Stamps<'a> {
 fn absolute(text: &str) -> Result<Timestamp, String> {
     let moment = text.parse::<Timestamp>();
     moment.map_err(|_| {
-        format!("{text:?} is no time: 2026-06-01T00:15:00Z, 2026-06-01T02:15+02:00 or 2026-06-01 02:15")
+        format!(
+            "{text:?} is no time: 2026-06-01T00:15:00Z, 2026-06-01T02:15+02:00 or 2026-06-01 02:15"
+        )
     })
 }
 
@@ -91,13 +93,19 @@ mod tests {
 
     #[test]
     fn local_stamps_follow_the_clock_back_and_forward() {
-        let stamps = ["2026-10-25 02:00", "2026-10-25 02:30", "2026-10-25 02:00", "2026-10-25 03:00"];
+        let stamps =
+            ["2026-10-25 02:00", "2026-10-25 02:30", "2026-10-25 02:00", "2026-10-25 03:00"];
         let moments: Vec<String> =
             all("Europe/Berlin", &stamps).into_iter().map(Result::unwrap).collect();
-        assert_eq!(moments, [
-            "2026-10-25T00:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T01:00:00Z",
-            "2026-10-25T02:00:00Z",
-        ]);
+        assert_eq!(
+            moments,
+            [
+                "2026-10-25T00:00:00Z",
+                "2026-10-25T00:30:00Z",
+                "2026-10-25T01:00:00Z",
+                "2026-10-25T02:00:00Z",
+            ]
+        );
         let skipped = all("Europe/Berlin", &["2026-03-29T02:30:00"]);
         assert!(skipped[0].as_ref().unwrap_err().contains("clocks go forward"));
     }

@@ -91,7 +91,7 @@ fn what_is_wrong_with_a_file_is_named() {
     let place = Place::new();
     let broken = file(&place, "broken.nem12", &nem12().replacen("0.25", "x", 1));
     let ended = run(wattex(&["import", "--format", "nem12", text(&broken)]));
-    assert_eq!((ended.code, ended.out.as_str()), (Some(14), ""), "{}", ended.err);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(15), ""), "{}", ended.err);
     let place_of_fault =
         "line 3, column 49, IntervalValue47: \"x\" is not a decimal number (VALUE)";
     assert!(ended.err.contains(place_of_fault), "{}", ended.err);
