@@ -19,6 +19,7 @@ const PURE: &[&str] = &[
     "keys",
     "merkle",
     "reading",
+    "vee",
     "matching",
     "meterdata",
     "mppt",
