@@ -7,6 +7,8 @@ mod exchange;
 mod home;
 mod ladder;
 mod ladder_properties;
+mod months;
 mod read;
 mod rules;
+mod simulated;
 mod vectors;
