@@ -7,6 +7,7 @@ mod exchange;
 mod home;
 mod ladder;
 mod ladder_properties;
+mod measured;
 mod months;
 mod read;
 mod rules;
