@@ -71,8 +71,8 @@ pub use crate::canonical::{Phase, Point, Quality, Reading, Seal, Source, Trust, 
 pub use format::{FORMATS, Format, Framing, Learn, Signing};
 pub use message::{MESSAGES_MAX, Message, messages};
 pub use payload::{
-    BadKey, DEPTH_MAX, Key, NAMES_MAX, Names, PAYLOAD_BYTES_MAX, Payload, READINGS_MAX,
-    TOPIC_BYTES_MAX,
+    BadKey, DEPTH_MAX, Key, NAMES_BYTES_MAX, NAMES_MAX, Names, PAYLOAD_BYTES_MAX, Payload,
+    READINGS_MAX, TOPIC_BYTES_MAX,
 };
 pub use quantity::{Quantity, Value};
 pub use refusal::{Place, Reason, Refusal};

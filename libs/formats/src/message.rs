@@ -141,7 +141,10 @@ pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
 /// Lines of a topic and a payload; a file whose first line is no such is one payload.
 fn lines(bytes: &[u8]) -> Vec<Result<Message<'_>, Refusal>> {
     let split = |line: &str| {
-        let (topic, payload) = line.split_once(' ').unwrap_or((line, ""));
+        // A topic may have spaces; then only JSON behind it tells where it ends.
+        let document = [" {", " ["].iter().filter_map(|open| line.find(open)).min();
+        let end = document.or_else(|| line.find(' ')).unwrap_or(line.len());
+        let (topic, payload) = (&line[..end], line.get(end + 1..).unwrap_or(""));
         topic.contains('/').then_some((topic.len(), payload.len()))
     };
     let Ok(text) = std::str::from_utf8(bytes) else {

@@ -15,6 +15,8 @@ pub const READINGS_MAX: usize = 10_000;
 pub const DEPTH_MAX: usize = 32;
 /// The most names that one stream may give.
 pub const NAMES_MAX: usize = 100_000;
+/// The most bytes that the names of one stream may have.
+pub const NAMES_BYTES_MAX: usize = 1 << 24;
 /// The longest topic, in bytes: what MQTT can carry.
 pub const TOPIC_BYTES_MAX: usize = 65_535;
 
@@ -46,27 +48,40 @@ impl<'a> Payload<'a> {
 
 /// What a stream's messages have named so far: Sparkplug aliases, channels of vzlogger.
 #[derive(Debug, Clone, Default)]
-pub struct Names(HashMap<String, String>);
+pub struct Names {
+    meanings: HashMap<String, String>,
+    /// Of all keys and meanings together.
+    bytes: usize,
+}
 
 impl Names {
     /// From now on `key` stands for `name`.
     pub(crate) fn set(&mut self, key: String, name: String) -> Result<(), Refusal> {
-        if self.0.len() >= NAMES_MAX && !self.0.contains_key(&key) {
-            let (got, max) = (self.0.len() + 1, NAMES_MAX);
-            return Err(Reason::Size { what: "names in a stream", got, max }.whole());
+        let before = self.meanings.remove_entry(&key);
+        self.bytes -= before.map_or(0, |(key, name)| key.len() + name.len());
+        let (count, bytes) = (self.meanings.len() + 1, self.bytes + key.len() + name.len());
+        for (what, got, max) in [
+            ("names in a stream", count, NAMES_MAX),
+            ("bytes of names in a stream", bytes, NAMES_BYTES_MAX),
+        ] {
+            if got > max {
+                return Err(Reason::Size { what, got, max }.whole());
+            }
         }
-        self.0.insert(key, name);
+        self.bytes = bytes;
+        self.meanings.insert(key, name);
         Ok(())
     }
 
     /// What `key` stands for.
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
+        self.meanings.get(key).map(String::as_str)
     }
 
     /// Forgets every key that begins so.
     pub(crate) fn forget(&mut self, start: &str) {
-        self.0.retain(|key, _| !key.starts_with(start));
+        self.meanings.retain(|key, _| !key.starts_with(start));
+        self.bytes = self.meanings.iter().map(|(key, name)| key.len() + name.len()).sum();
     }
 }
 
@@ -94,5 +109,27 @@ impl FromStr for Key {
             33.. => Ok(Key::Public(bytes)),
             _ => Err(BadKey),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_a_stream_are_bounded_by_number_and_by_bytes() {
+        let mut names = Names::default();
+        let long = "x".repeat(NAMES_BYTES_MAX / 2);
+        names.set("a".to_owned(), long.clone()).unwrap();
+        // The same key again takes no more room; another one would.
+        names.set("a".to_owned(), long.clone()).unwrap();
+        assert_eq!(names.set("b".to_owned(), long).unwrap_err().reason.code(), "PAYLOAD_SIZE");
+        names.forget("a");
+        for number in 0..NAMES_MAX {
+            names.set(number.to_string(), String::new()).unwrap();
+        }
+        assert!(names.set("one more".to_owned(), String::new()).is_err());
+        names.set("7".to_owned(), "seven".to_owned()).unwrap();
+        assert_eq!((names.get("7"), names.get("a")), (Some("seven"), None));
     }
 }

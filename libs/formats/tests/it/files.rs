@@ -68,6 +68,10 @@ fn recordings_of_a_broker_are_lines_of_a_topic_and_a_payload() {
         ]
     );
     assert_eq!(found("opendtu", b"12.5\n"), [row("", "12.5\n", 0)]);
+    assert_eq!(
+        found("zigbee2mqtt", b"zigbee2mqtt/washing machine {\"energy\":1}\n"),
+        [row("zigbee2mqtt/washing machine", "{\"energy\":1}", 28),]
+    );
 }
 
 #[test]
