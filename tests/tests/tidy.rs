@@ -25,6 +25,7 @@ const PURE: &[&str] = &[
     "mppt",
     "tariff",
     "seal",
+    "surveillance",
     "chain",
     "contracts",
     "access",

@@ -11,6 +11,7 @@ mod rules;
 mod settings;
 mod slots;
 mod stop;
+mod surveillance;
 mod trades;
 
 use std::sync::Arc;
@@ -53,6 +54,9 @@ pub fn routes(
             .service(limits::list_curtailments)
             .service(stop::stop_trading)
             .service(stop::start_trading)
+            .service(surveillance::list_cases)
+            .service(surveillance::get_case)
+            .service(surveillance::dismiss_case)
             .service(mechanisms::list_mechanisms)
             .service(mechanisms::choose_mechanism)
             .service(rules::list_rules)
