@@ -85,6 +85,10 @@ impl Cases {
             },
         };
         let case = self.cases.get_mut(&place).filter(|case| case.is_open())?;
+        // It was found before, and left out.
+        if before.is_some() && !case.incidents.contains_key(&name) {
+            return None;
+        }
         let id = case.id;
         self.known.entry(day).or_default().insert(name, id);
         case.add(found, raised_from).then_some(id)
@@ -114,8 +118,8 @@ impl Cases {
         // A case of the same kind, subject and day that was decided keeps its name.
         let Finding { kind, subject, .. } = found;
         let name = |time: u32| format!("{}|{kind}|{subject}|{day}|{time}", self.market);
-        let id = (0..).map(|time| CaseId::derived(&name(time)));
-        let id = id.into_iter().find(|id| !self.places.contains_key(id))?;
+        let mut ids = (0..).map(|time| CaseId::derived(&name(time)));
+        let id = ids.find(|id| !self.places.contains_key(id))?;
         let place = self.next;
         self.next += 1;
         self.places.insert(id, place);

@@ -14,7 +14,7 @@ pub(crate) struct Removal {
     pub(crate) slot: Timestamp,
     /// How much of its side of the book, in Wh.
     pub(crate) removed: u128,
-    /// What stood on that side before, in Wh.
+    /// What stood on that side then, in Wh.
     pub(crate) stood: u128,
     pub(crate) accounts: BTreeSet<AccountId>,
     pub(crate) points: BTreeSet<ConnectionPointId>,

@@ -149,7 +149,8 @@ impl Fact {
     /// Whether its energies and prices are ones that can be reckoned with.
     pub(crate) fn is_in_range(&self) -> bool {
         let energy = |quantity: &Energy| *quantity <= ENERGY_MAX;
-        let price = |price: Price| price.n_per_wh().unsigned_abs() <= PRICE_MAX.n_per_wh() as u64;
+        let price =
+            |price: Price| price.n_per_wh().unsigned_abs() <= PRICE_MAX.n_per_wh().unsigned_abs();
         match self {
             Fact::Owned { .. } | Fact::Controlled { .. } | Fact::Sited { .. } => true,
             Fact::Cancelled { .. } => true,

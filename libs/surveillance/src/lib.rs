@@ -12,12 +12,12 @@
 //! |---|---|---|
 //! | W1 | a trade is between accounts of one [`Owner`] | from 1 Wh on |
 //! | W2 | two owners sold each other nearly the same in a UTC day | net < 1 %, 1 kWh each way |
-//! | L1 | orders of one side are gone in the last minute, and most of the day's | 25 % of the side, > 90 % |
-//! | H1 | less is offered than available, and the price is high | < 50 %, price > 130 % of reference |
+//! | L1 | large orders of one side, and most of the day, vanish | last 60 s, 25 %; > 90 % |
+//! | H1 | little of what is available is offered at a high price | < 50 %; > 130 % of reference |
 //! | M1 | sold, and not fed in | > 3 slots in 7 days, < 1 % of what was sold |
-//! | M2 | taken from the grid after dark, then fed in and sold in the same night | 1 kWh |
+//! | M2 | taken from the grid after dark, fed in and sold in the same night | 1 kWh |
 //! | B1 | several owners have the same moving limits | 3 owners, 4 slots running, 3 prices |
-//! | P1 | one owner buys most of a slot far above the reference, days running | > 130 %, > 50 %, 3 of 7 days |
+//! | P1 | one owner buys most of a slot, dear, days running | > 50 %; > 130 %; 3 of 7 days |
 //!
 //! The types are those that REMIT (Regulation (EU) No 1227/2011, Articles 2 and 5) prohibits and
 //! that ACER's guidance notes describe: wash trades (1/2017), transmission capacity hoarding

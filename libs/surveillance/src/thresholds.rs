@@ -22,7 +22,7 @@ pub struct Thresholds {
     pub circle_quantity_min: Energy,
     /// L1: orders taken back in a day are above so many percent of those accepted, by energy.
     pub layer_cancelled_percent: u32,
-    /// L1: an order is taken back late within so many seconds of the gate.
+    /// L1: an order is taken back late less than so many seconds before the gate.
     pub layer_seconds: u32,
     /// L1: what is taken back late is large from so many percent of its side of the book on.
     pub layer_large_percent: u32,

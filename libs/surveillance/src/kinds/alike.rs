@@ -11,8 +11,8 @@
 //! d   19.1  19.1  19.1  19.1
 //! ```
 //!
-//! An owner's limit in a slot is its keenest: the highest bid, the lowest offer. A run lies within a
-//! day; slots in which an owner has no order of that side are not of it.
+//! An owner's limit in a slot is its keenest: the highest bid, the lowest offer. A run lies within
+//! a day; slots in which an owner has no order of that side are not of it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -148,7 +148,9 @@ impl Surveillance {
         }));
         incident.slots = run.iter().map(|(slot, _)| *slot).collect();
         let side = if side == Side::Buy { "buy" } else { "sell" };
+        // No owner is of two groups.
+        let one = owners.first().map(ToString::to_string).unwrap_or_default();
         let subject = Subject::Owners(owners);
-        Finding { kind: Kind::B1, subject, name: format!("{slot}/{side}/{last}"), incident }
+        Finding { kind: Kind::B1, subject, name: format!("{slot}/{side}/{one}"), incident }
     }
 }

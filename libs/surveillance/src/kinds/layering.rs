@@ -1,9 +1,9 @@
 //! L1, layering and spoofing: orders that are there to be seen, and gone before they can be met.
 //!
 //! ```text
-//!  accepted ─────────────┐ gate - 60 s            gate
-//!  8 000 Wh to sell      │  taken back ──┐          │    what stood of the side 60 s before the
-//!  (others: 4 000 Wh)    │               └──        │    gate, and how much of it one owner took
+//!  accepted ─────────────┐ gate - 60 s          gate
+//!  8 000 Wh to sell      │  taken back ──┐        │    what stood of the side in the last 60 s,
+//!  (others: 4 000 Wh)    │               └──      │    and how much of it one owner took back
 //! ```
 //!
 //! What an owner placed of the same side in those seconds is subtracted, so that nobody is
@@ -57,30 +57,30 @@ impl Surveillance {
     /// Large orders of one side that were taken back just before the gate, by owner.
     fn removals(&self, slot: Timestamp, book: &Book) -> Vec<(Owner, Removal)> {
         let seconds = i64::from(self.thresholds.layer_seconds);
-        let (mut stood, mut late) = (BTreeMap::new(), BTreeMap::new());
+        let mut stood: BTreeMap<Side, u128> = BTreeMap::new();
+        let mut late: BTreeMap<(Owner, Side), Late<'_>> = BTreeMap::new();
         for (order, taken) in book.all() {
             let (wh, from) = (u128::from(order.quantity.wh()), order.gate.plus_seconds(-seconds));
-            let (before, gone_before) = (order.at < from, taken.is_some_and(|t| t.at < from));
-            if before && !gone_before {
-                *stood.entry(order.side).or_default() += wh;
+            if taken.is_some_and(|taken| taken.at <= from) {
+                continue;
             }
-            let own: &mut Late<'_> =
-                late.entry((self.owners.of(order.account), order.side)).or_default();
+            *stood.entry(order.side).or_default() += wh;
+            let own = late.entry((self.owners.of(order.account), order.side)).or_default();
             match taken {
-                Some(taken) if before && !gone_before && taken.own => {
+                Some(taken) if taken.own => {
                     own.removed += wh;
                     own.orders.push(order);
                 }
-                None if !before => own.added += wh,
+                None if order.at > from => own.added += wh,
                 _ => {}
             }
         }
-        let took_back = |owner, side| {
-            late.get(&(owner, side)).is_some_and(|own: &Late<'_>| own.removed > own.added)
+        let took_back = |owner: Owner, side: Side| {
+            late.get(&(owner, side)).is_some_and(|own| own.removed > own.added)
         };
         let mut removals = Vec::new();
         for ((owner, side), own) in &late {
-            let stood: u128 = stood.get(side).copied().unwrap_or(0);
+            let stood = stood.get(side).copied().unwrap_or(0);
             let removed = own.removed.saturating_sub(own.added);
             let one_sided = ![Side::Buy, Side::Sell].iter().all(|side| took_back(*owner, *side));
             let large = !is_below(removed, self.thresholds.layer_large_percent, stood);

@@ -26,11 +26,11 @@ fn loud(wh: u64, seconds: i64) -> Town {
 
 #[test]
 fn large_orders_taken_back_just_before_the_gate_are_layering() {
-    check(&loud(1_000, 60), Kind::L1, true, "a quarter of 4 000 Wh, 60 s before");
-    check(&loud(1_000, 61), Kind::L1, false, "a second earlier");
+    check(&loud(1_000, 59), Kind::L1, true, "a quarter of 4 000 Wh, 59 s before");
+    check(&loud(1_000, 60), Kind::L1, false, "a second earlier");
     check(&loud(999, 1), Kind::L1, false, "not large");
     check(&loud(9_000, 1), Kind::L1, true, "large");
-    let case = only(&watch(&loud(1_000, 60).facts));
+    let case = only(&watch(&loud(1_000, 59).facts));
     assert_eq!((case.severity, case.energy_wh()), (Severity::Medium, 5_000));
     assert_eq!(case.slots(), TIMES.map(|time| slot(1, time)).into());
     assert_eq!(case.accounts(), [account("loud")].into());
@@ -81,6 +81,19 @@ fn changed(side: Side, wh: u64) -> Town {
 fn who_changes_an_order_in_the_last_minute_takes_nothing_back() {
     check(&changed(Side::Sell, 1_000), Kind::L1, false, "another price");
     check(&changed(Side::Buy, 10), Kind::L1, true, "a little of the other side");
+}
+
+#[test]
+fn an_order_that_came_and_went_in_the_last_minute_is_seen() {
+    let mut town = Town::default();
+    for time in TIMES {
+        let slot = slot(1, time);
+        town.sell("s", slot, 3_000, 10);
+        let order = town.order(("loud", Side::Sell), slot, (1_000, 90_000), 50);
+        town.cancel(slot, order, 5);
+        town.clear(slot);
+    }
+    check(&town, Kind::L1, true, "placed 50 s before the gate");
 }
 
 #[test]
