@@ -71,8 +71,8 @@ pub struct Day {
     pub date: String,
     /// Measured, in Wh.
     pub energy_wh: f64,
-    /// Available by the model while power was measured, or all day where it never was, in Wh; `None`
-    /// where nothing tells.
+    /// Available by the model while power was measured, or all day where it never was, in Wh;
+    /// `None` where nothing tells.
     pub available_wh: Option<f64>,
     /// Energy that was held back, in Wh.
     pub curtailed_wh: f64,

@@ -115,8 +115,8 @@ impl Series {
         kinks.chain([self.voltage(0.0).max(0.0)]).collect()
     }
 
-    /// The current at a voltage, and how it changes with it: Newton's method on the voltage over the
-    /// current, kept in its bracket by halving, as it has kinks.
+    /// The current at a voltage, and how it changes with it: Newton's method on the voltage over
+    /// the current, kept in its bracket by halving, as it has kinks.
     fn current_and_slope(&self, voltage: f64) -> (f64, f64) {
         let mut low = 0.0;
         if self.voltage(low) <= voltage {

@@ -101,9 +101,10 @@ impl Diode {
         }
     }
 
-    /// The same generator under other light and temperature: `suns` of the reference's irradiance, a
-    /// photocurrent that grew by so many A at one sun, a saturation current and an ideality voltage
-    /// that are so many times theirs. The shunt resistance goes with the inverse of the light.
+    /// The same generator under other light and temperature: `suns` of the reference's irradiance,
+    /// a photocurrent that grew by so many A at one sun, a saturation current and an ideality
+    /// voltage that are so many times theirs. The shunt resistance goes with the inverse of the
+    /// light.
     pub(crate) fn moved(&self, suns: f64, grown: f64, saturation: f64, ideality: f64) -> Diode {
         Diode {
             photocurrent: (suns * (self.photocurrent + grown)).max(0.0),
@@ -171,8 +172,8 @@ impl Diode {
         self.at_diode(inner).0.max(0.0)
     }
 
-    /// The diode voltage of maximum power if there were no resistances: `a (W(e IL / I0) - 1)`, with
-    /// the first terms of Lambert's W for large arguments (Corless et al. 1996, eq. 4.18).
+    /// The diode voltage of maximum power if there were no resistances: `a (W(e IL / I0) - 1)`,
+    /// with the first terms of Lambert's W for large arguments (Corless et al. 1996, eq. 4.18).
     fn maximum_without_resistances(&self) -> f64 {
         let log = 1.0 + (self.photocurrent / self.saturation_current).ln_1p();
         let twice = log.ln();
@@ -185,7 +186,8 @@ impl Diode {
     }
 
     /// The diode voltage at which the terminals have `voltage`, which is below open circuit.
-    /// `unloaded` is the current that the diode would deliver at `voltage` without series resistance.
+    /// `unloaded` is the current that the diode would deliver at `voltage` without series
+    /// resistance.
     fn diode_voltage_at(&self, voltage: f64, unloaded: f64) -> f64 {
         let highest = (voltage + unloaded * self.resistance_series).min(self.voltage_bound());
         let mut inner = highest;

@@ -4,9 +4,9 @@
 //! what is drawn in ten minutes is set against what was there, once the tracker has settled. The
 //! levels are weighted by the European and the Californian formula, for each technology. (The
 //! standard repeats that at three voltages; here sensors and limits scale with the generator, so
-//! they would only repeat themselves.) Dynamic: ramps of light, each row of a [`Sequence`] by itself; the
-//! total is the mean of the rows. Settling is left out only where the standard does: the 300 s
-//! before each measurement.
+//! they would only repeat themselves.) Dynamic: ramps of light, each row of a sequence by
+//! itself; the total is the mean of the rows. Settling is left out only where the standard does:
+//! the 300 s before each measurement.
 
 use serde::Serialize;
 

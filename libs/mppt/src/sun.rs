@@ -13,8 +13,8 @@ const EPOCH_2000: f64 = 946_728_000.0;
 const ALBEDO: f64 = 0.2;
 /// The sun outside of the atmosphere, in W/m2, at the mean distance.
 const SOLAR_CONSTANT: f64 = 1_366.1;
-/// Below this elevation (its sine: 5 degrees) a beam measured on the ground says nothing of one on a
-/// plane.
+/// Below this elevation (its sine: 5 degrees) a beam measured on the ground says nothing of one on
+/// a plane.
 const LOWEST: f64 = 0.087;
 
 /// Where a generator stands and looks to, in degrees.

@@ -40,8 +40,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The usual guard: 0.6 times the lowest open-circuit voltage in which there is power to be had,
-    /// 0.98 times the highest.
+    /// The usual guard: 0.6 times the lowest open-circuit voltage in which there is power to be
+    /// had, 0.98 times the highest.
     pub fn guard(open_lowest: f64, open_highest: f64) -> Limits {
         Limits { low: 0.6 * open_lowest, high: 0.98 * open_highest }
     }

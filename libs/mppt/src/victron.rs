@@ -1,11 +1,10 @@
 //! A charger's values as Venus OS publishes them over MQTT.
 //!
 //! Topic `N/<portal>/solarcharger/<instance>/<path>`, payload `{"value": x}`; a value that a device
-//! does not have is `null`. A value is published when it changed; a keep-alive asks for all of them,
-//! and `N/<portal>/full_publish_completed` ends the answer. Where a device disappears each of its
-//! topics gets an empty payload. Paths, units and codes are those of `attributes.csv` of
-//! `dbus_modbustcp`, the rules those of `dbus-flashmq`.
-//! Deliberately absent: the line to a broker.
+//! does not have is `null`. A value is published when it changed; a keep-alive asks for all of
+//! them, and `N/<portal>/full_publish_completed` ends the answer. Where a device disappears each of
+//! its topics gets an empty payload. Paths, units and codes are those of `attributes.csv` of
+//! `dbus_modbustcp`, the rules those of `dbus-flashmq`. Deliberately absent: the line to a broker.
 
 use serde::Serialize;
 use serde_json::{Value, json};

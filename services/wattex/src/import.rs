@@ -1,7 +1,7 @@
 //! `wattex import`: a utility's file of interval data becomes records, one a line.
 //!
-//! Records go to standard output, what is said about the file to standard error: what was read, what
-//! was not taken and why, and the position at which `--resume` goes on.
+//! Records go to standard output, what is said about the file to standard error: what was read,
+//! what was not taken and why, and the position at which `--resume` goes on.
 
 use std::io::BufRead;
 use std::path::PathBuf;
@@ -27,9 +27,9 @@ pub struct Arguments {
     #[arg(long, value_enum)]
     format: Format,
     /// What the columns of a CSV file are: a JSON file with `time` (`columns`, `pattern` as of
-    /// strftime, `zone`, `label` start or end), `minutes`, `meter` (`column` or `fixed`), `energy` (a
-    /// list of `column`, `unit`, `direction`, `channel`) and perhaps `quality` (`column`, `codes`),
-    /// `separator`, `decimal`, `header`, `skip_lines`.
+    /// strftime, `zone`, `label` start or end), `minutes`, `meter` (`column` or `fixed`), `energy`
+    /// (a list of `column`, `unit`, `direction`, `channel`) and perhaps `quality` (`column`,
+    /// `codes`), `separator`, `decimal`, `header`, `skip_lines`.
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
     /// Whose clock the file shows: for NEM12 in the place of UTC+10, for CSV in the place of the

@@ -6,10 +6,11 @@
 //! change         step + sky       sky
 //! ```
 //!
-//! The step's own effect is `(after - before) - (held - after)`, as long as the sky moves evenly over
-//! two periods (Sera et al., "Improved MPPT method for rapidly changing environmental conditions",
-//! IEEE ISIE 2006). From it follows the relative slope `(dP/dV) (V/P)`, which is 1 far below the
-//! maximum, 0 at it and steeply negative above; the next step is that times a gain, within bounds.
+//! The step's own effect is `(after - before) - (held - after)`, as long as the sky moves evenly
+//! over two periods (Sera et al., "Improved MPPT method for rapidly changing environmental
+//! conditions", IEEE ISIE 2006). From it follows the relative slope `(dP/dV) (V/P)`, which is 1 far
+//! below the maximum, 0 at it and steeply negative above; the next step is that times a gain,
+//! within bounds.
 
 use super::{Limits, Measurement, Noise};
 

@@ -38,8 +38,8 @@ fn every_level_of_light_in_a_string_makes_a_maximum() {
     let maxima = array.maxima();
     assert_eq!(maxima.len(), 3);
     assert!(maxima.windows(2).all(|two| two[0].voltage < two[1].voltage));
-    // One group alone less what two bypass diodes take, a little more than twice, a little less than
-    // three times its voltage.
+    // One group alone less what two bypass diodes take, a little more than twice, a little less
+    // than three times its voltage.
     let one = cells(1.0).scaled(10.0, 1.0).maximum().voltage - 20.0 * 0.5;
     assert!((maxima[0].voltage - one).abs() < 2.0, "{maxima:?}");
     let best = array.maximum();

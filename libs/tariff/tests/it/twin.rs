@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use calendar::{LocalDay, TimeZone};
+use calendar::{LocalDay, Slot, SlotLength, TimeZone};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tariff::bill::{Carried, rate};
@@ -323,7 +323,7 @@ proptest! {
             let slots = |wh: &[u8]| -> Vec<(calendar::Slot, units::Energy)> {
                 wh.iter().enumerate().filter_map(|(place, wh)| {
                     let start = plan.moment(place);
-                    let slot = calendar::Slot::containing(start, calendar::SlotLength::QUARTER_HOUR);
+                    let slot = Slot::containing(start, SlotLength::QUARTER_HOUR);
                     let day = plan.zone().day_of(start);
                     let within = month.first <= day && day < month.end;
                     within.then_some((slot, units::Energy::from_wh((*wh).into())))
