@@ -17,7 +17,7 @@ use calendar::{SlotLength, Timestamp};
 use serde::Deserialize;
 use units::Energy;
 
-use crate::export::{Export, Written, put};
+use crate::export::{Export, Written, put_number};
 use crate::import::{Item, Items};
 use crate::lines::{Lines, fields, put_field};
 use crate::record::{Direction, INTERVAL_WH_MAX, IntervalRecord, Label, Quality, START_SECONDS};
@@ -26,6 +26,10 @@ use crate::rejection::{Code, Fault, Refusal, Rejection, quote};
 /// The columns of the CSV form, in order.
 pub const COLUMNS: [&str; 8] =
     ["meter", "channel", "direction", "start", "minutes", "energy_wh", "quality", "code"];
+
+const DAY_SECONDS: i64 = 86_400;
+/// Bytes of a date such as 2024-02-29.
+const DATE_BYTES: usize = 10;
 
 /// Which of the two forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,12 +201,13 @@ pub struct Writer {
     form: Form,
     written: Written,
     begun: bool,
+    date: Date,
 }
 
 impl Writer {
     /// Writes in this form.
     pub fn new(form: Form) -> Writer {
-        Writer { form, written: Written::default(), begun: false }
+        Writer { form, written: Written::default(), begun: false, date: Date::default() }
     }
 
     /// Goes on in a file that has its header already.
@@ -223,8 +228,8 @@ impl Export for Writer {
     fn put(&mut self, record: &IntervalRecord, out: &mut Vec<u8>) -> Result<(), Fault> {
         self.begin(out);
         match self.form {
-            Form::Json => put_json(record, out),
-            Form::Csv => put_csv(record, out),
+            Form::Json => put_json(record, &mut self.date, out),
+            Form::Csv => put_csv(record, &mut self.date, out),
         }
         self.written.records += 1;
         Ok(())
@@ -239,16 +244,23 @@ impl Export for Writer {
     }
 }
 
-fn put_json(record: &IntervalRecord, out: &mut Vec<u8>) {
+fn put_json(record: &IntervalRecord, date: &mut Date, out: &mut Vec<u8>) {
     let IntervalRecord { meter, channel, direction, start, length, energy, quality, code } = record;
     out.extend_from_slice(b"{\"meter\":");
     put_text(meter.as_str(), out);
     out.extend_from_slice(b",\"channel\":");
     put_text(channel.as_str(), out);
-    put(out, format_args!(",\"direction\":\"{}\",\"start\":\"", direction.name()));
-    put_moment(*start, out);
-    put(out, format_args!("\",\"minutes\":{},\"energy_wh\":{}", length.minutes(), energy.wh()));
-    put(out, format_args!(",\"quality\":\"{}\"", quality.name()));
+    out.extend_from_slice(b",\"direction\":\"");
+    out.extend_from_slice(direction.name().as_bytes());
+    out.extend_from_slice(b"\",\"start\":\"");
+    date.put(*start, out);
+    out.extend_from_slice(b"\",\"minutes\":");
+    put_number(u64::from(length.minutes()), out);
+    out.extend_from_slice(b",\"energy_wh\":");
+    put_number(energy.wh(), out);
+    out.extend_from_slice(b",\"quality\":\"");
+    out.extend_from_slice(quality.name().as_bytes());
+    out.push(b'"');
     if let Some(code) = code {
         out.extend_from_slice(b",\"code\":");
         put_text(code.as_str(), out);
@@ -256,14 +268,22 @@ fn put_json(record: &IntervalRecord, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}\n");
 }
 
-fn put_csv(record: &IntervalRecord, out: &mut Vec<u8>) {
+fn put_csv(record: &IntervalRecord, date: &mut Date, out: &mut Vec<u8>) {
     let IntervalRecord { meter, channel, direction, start, length, energy, quality, code } = record;
     put_field(meter.as_str(), b',', out);
     out.push(b',');
     put_field(channel.as_str(), b',', out);
-    put(out, format_args!(",{},", direction.name()));
-    put_moment(*start, out);
-    put(out, format_args!(",{},{},{},", length.minutes(), energy.wh(), quality.name()));
+    out.push(b',');
+    out.extend_from_slice(direction.name().as_bytes());
+    out.push(b',');
+    date.put(*start, out);
+    out.push(b',');
+    put_number(u64::from(length.minutes()), out);
+    out.push(b',');
+    put_number(energy.wh(), out);
+    out.push(b',');
+    out.extend_from_slice(quality.name().as_bytes());
+    out.push(b',');
     put_field(code.as_ref().map_or("", Label::as_str), b',', out);
     out.push(b'\n');
 }
@@ -279,6 +299,35 @@ fn put_text(text: &str, out: &mut Vec<u8>) {
     }
 }
 
-fn put_moment(moment: Timestamp, out: &mut Vec<u8>) {
-    put(out, format_args!("{moment}"));
+/// The last date that was written: most records are of the day of the one before, and making a date
+/// of a moment took as long as all the rest of a record.
+#[derive(Debug, Default)]
+struct Date {
+    /// Days since 1970, and one more; 0 for none.
+    day: i64,
+    text: String,
+}
+
+impl Date {
+    /// Appends a moment.
+    fn put(&mut self, moment: Timestamp, out: &mut Vec<u8>) {
+        let (day, second) = (moment.seconds() / DAY_SECONDS, moment.seconds() % DAY_SECONDS);
+        if self.day != day + 1 {
+            self.day = day + 1;
+            self.text = moment.to_string();
+            self.text.truncate(DATE_BYTES);
+        }
+        out.extend_from_slice(self.text.as_bytes());
+        let digits = |number: i64| {
+            let digit = |number: i64| b'0' + u8::try_from(number).unwrap_or_default();
+            [digit(number / 10), digit(number % 10)]
+        };
+        for (before, number) in
+            [(b'T', second / 3_600), (b':', second / 60 % 60), (b':', second % 60)]
+        {
+            out.push(before);
+            out.extend_from_slice(&digits(number));
+        }
+        out.push(b'Z');
+    }
 }

@@ -36,3 +36,31 @@ pub struct Written {
 pub(crate) fn put(out: &mut Vec<u8>, text: Arguments<'_>) {
     out.write_fmt(text).expect("memory takes what is written");
 }
+
+/// Appends a whole number.
+pub(crate) fn put_number(number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let (mut at, mut left) = (digits.len(), number);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(left % 10).unwrap_or_default();
+        left /= 10;
+        if left == 0 {
+            return out.extend_from_slice(&digits[at..]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_with_all_their_digits() {
+        for number in [0, 7, 10, 1_234_567_890, u64::MAX] {
+            let mut out = Vec::new();
+            put_number(number, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
+        }
+    }
+}

@@ -7,17 +7,18 @@
 //! ```
 //!
 //! Which belongs to which is said by the links of their entries, in any order. The UsagePoint's id
-//! is the meter, the MeterReading's is the channel: both are the last part of the resource's address.
-//! A block whose MeterReading or ReadingType has not come yet waits, up to [`WAITING_MAX`] readings.
+//! is the meter, the MeterReading's is the channel: both are the last part of the resource's
+//! address. A block whose MeterReading or ReadingType has not come yet waits, up to [`WAITING_MAX`]
+//! readings.
 //!
-//! Times are seconds of UTC since 1970, whatever `LocalTimeParameters` say of the clock on the wall;
-//! those are read for people ([`Reader::local_time`]) and change nothing.
+//! Times are seconds of UTC since 1970, whatever `LocalTimeParameters` say of the clock on the
+//! wall; those are read for people ([`Reader::local_time`]) and change nothing.
 //!
 //! An IntervalBlock is the run whose watt-hours are rounded together (half a watt-hour at most).
 //!
 //! Taken are readings of electrical energy (`uom` 72) that flowed forward or in reverse within 5,
-//! 15, 30 or 60 minutes (`accumulationBehaviour` 4 or none). Registers, demands, net values and other
-//! quantities are left out, reading by reading.
+//! 15, 30 or 60 minutes (`accumulationBehaviour` 4 or none). Registers, demands, net values and
+//! other quantities are left out, reading by reading.
 
 mod block;
 mod clock;
@@ -26,6 +27,7 @@ mod kind;
 mod quality;
 mod resources;
 mod source;
+mod tag;
 mod write;
 
 use std::collections::VecDeque;

@@ -124,8 +124,8 @@ impl<I: Items> Import<I> {
 
     /// Goes on at `position`: what [`Import::next_item`] gives is what it would have given there.
     ///
-    /// `Err` where the file ends before, or has other items before it than the one that the position
-    /// was taken of.
+    /// `Err` where the file ends before, or has other items before it than the one that the
+    /// position was taken of.
     pub fn resume(items: I, position: Position) -> Result<Import<I>, Refusal> {
         let mut import = Import::new(items);
         let reached =

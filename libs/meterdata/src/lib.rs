@@ -11,7 +11,7 @@
 //! carried on, so that no sum drifts; import and export are never netted; a row that is not taken
 //! is reported with its line, field, code and reason; a file is read and written piece by piece,
 //! in memory that does not depend on its size, and every limit has a name; what a writer takes, its
-//! reader gives back the same.
+//! reader gives back the same, but for what [`Written`] counts.
 //!
 //! | bound | what it bounds |
 //! |---|---|
@@ -19,7 +19,8 @@
 //! | [`greenbutton::DEPTH_MAX`] | elements in elements |
 //! | [`METERS_MAX`] | meters, channels, kinds of readings that are remembered |
 //! | [`greenbutton::WAITING_MAX`] | readings before what says what they are |
-//! | [`nem12::DAYS_OPEN_MAX`], [`greenbutton::BLOCKS_OPEN_MAX`], [`table::ROWS_OPEN_MAX`] | what a writer holds |
+//! | [`nem12::DAYS_OPEN_MAX`] | days that a writer fills |
+//! | [`greenbutton::BLOCKS_OPEN_MAX`], [`table::ROWS_OPEN_MAX`] | blocks, rows that it fills |
 //!
 //! Deliberately absent: files, networks and clocks; who owns a meter; which of two values of one
 //! interval counts (the later, says whoever stores them); registers (NEM13), demand, reactive

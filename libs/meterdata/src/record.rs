@@ -132,8 +132,8 @@ impl Quality {
 pub struct IntervalRecord {
     /// What was metered, by the file's own name: an NMI, a UsagePoint.
     pub meter: Label,
-    /// Which of the meter's streams: a suffix such as `E1`, a MeterReading, a column. Streams of one
-    /// direction add up, unless the file says otherwise.
+    /// Which of the meter's streams: a suffix such as `E1`, a MeterReading, a column. Streams of
+    /// one direction add up, unless the file says otherwise.
     pub channel: Label,
     /// Which way it flowed.
     pub direction: Direction,

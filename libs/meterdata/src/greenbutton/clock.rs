@@ -1,4 +1,5 @@
-//! `LocalTimeParameters`: an offset, and when in a year the clock on the wall is set forward and back.
+//! `LocalTimeParameters`: an offset, and when in a year the clock on the wall is set forward and
+//! back.
 //!
 //! A rule is a number of 32 bits (espi.xsd 4.0, `DstRuleType`; from the lowest): 12 bits seconds of
 //! the hour, 5 bits hour, 3 bits day of the week (Monday 1 to Sunday 7), 5 bits day of the month,

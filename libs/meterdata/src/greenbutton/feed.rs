@@ -12,6 +12,7 @@ use super::clock::LocalTime;
 use super::kind::Kind;
 use super::resources::{ADDRESS_BYTES_MAX, Resources, Waiting, path, up_to};
 use super::source::{Source, TooLong};
+use super::tag::{Number, Tag, tag};
 use crate::amount::Carry;
 use crate::import::Item;
 use crate::lines::unreadable;
@@ -39,38 +40,6 @@ pub(super) struct Feed<R> {
     /// Of the element that is open, if it is a wanted one.
     text: String,
     resources: Resources,
-}
-
-/// Elements that mean something here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tag {
-    Entry,
-    MeterReading,
-    ReadingType,
-    IntervalBlock,
-    IntervalReading,
-    ReadingQuality,
-    TimePeriod,
-    LocalTimeParameters,
-    /// An element whose text is a number that is wanted.
-    Number(Number),
-    Other,
-}
-
-/// Numbers that are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Number {
-    Start,
-    Duration,
-    Value,
-    Quality,
-    Accumulation,
-    Commodity,
-    Flow,
-    Multiplier,
-    Unit,
-    DefaultQuality,
-    Clock(usize),
 }
 
 /// Links of the entry that is open.
@@ -471,35 +440,5 @@ impl<R: BufRead> Feed<R> {
 
     fn refused(&self, code: Code, text: impl Into<String>) -> Refusal {
         Refusal::new(self.line(), code, text)
-    }
-}
-
-/// What an element is, in its parent.
-fn tag(name: &str, parent: Option<Tag>) -> Tag {
-    use Tag::{IntervalReading, LocalTimeParameters, ReadingQuality, ReadingType, TimePeriod};
-    match (name, parent) {
-        ("entry", _) => Tag::Entry,
-        ("MeterReading", _) => Tag::MeterReading,
-        ("ReadingType", _) => ReadingType,
-        ("IntervalBlock", _) => Tag::IntervalBlock,
-        ("IntervalReading", Some(Tag::IntervalBlock)) => IntervalReading,
-        ("LocalTimeParameters", _) => LocalTimeParameters,
-        ("ReadingQuality", Some(IntervalReading)) => ReadingQuality,
-        ("timePeriod", Some(IntervalReading)) => TimePeriod,
-        ("value", Some(IntervalReading)) => Tag::Number(Number::Value),
-        ("quality", Some(ReadingQuality)) => Tag::Number(Number::Quality),
-        ("start", Some(TimePeriod)) => Tag::Number(Number::Start),
-        ("duration", Some(TimePeriod)) => Tag::Number(Number::Duration),
-        ("accumulationBehaviour", Some(ReadingType)) => Tag::Number(Number::Accumulation),
-        ("commodity", Some(ReadingType)) => Tag::Number(Number::Commodity),
-        ("flowDirection", Some(ReadingType)) => Tag::Number(Number::Flow),
-        ("powerOfTenMultiplier", Some(ReadingType)) => Tag::Number(Number::Multiplier),
-        ("uom", Some(ReadingType)) => Tag::Number(Number::Unit),
-        ("defaultQuality", Some(ReadingType)) => Tag::Number(Number::DefaultQuality),
-        ("dstEndRule", Some(LocalTimeParameters)) => Tag::Number(Number::Clock(0)),
-        ("dstOffset", Some(LocalTimeParameters)) => Tag::Number(Number::Clock(1)),
-        ("dstStartRule", Some(LocalTimeParameters)) => Tag::Number(Number::Clock(2)),
-        ("tzOffset", Some(LocalTimeParameters)) => Tag::Number(Number::Clock(3)),
-        _ => Tag::Other,
     }
 }

@@ -16,8 +16,8 @@ use crate::rejection::{Code, Fault};
 
 /// The most readings of one block: a day of five minutes.
 pub const BLOCK_READINGS_MAX: usize = 288;
-/// The most blocks, each of another channel, that are written to at the same time; then the one that
-/// was opened first is closed.
+/// The most blocks, each of another channel, that are written to at the same time; then the one
+/// that was opened first is closed.
 pub const BLOCKS_OPEN_MAX: usize = 1_024;
 /// The largest value: `Int48` of the schema.
 const VALUE_MAX: u64 = (1 << 47) - 1;

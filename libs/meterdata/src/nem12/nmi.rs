@@ -9,8 +9,8 @@ const NMI_CHARS: usize = 10;
 /// The checksum of an NMI, a digit that is often written after it.
 ///
 /// From the right, every second character's ASCII code is doubled, beginning with the last; the
-/// digits of all are added up, and the checksum brings the sum to a multiple of ten (AEMO, *National
-/// Metering Identifier Procedure*).
+/// digits of all are added up, and the checksum brings the sum to a multiple of ten (AEMO,
+/// *National Metering Identifier Procedure*).
 pub fn checksum(nmi: &str) -> u8 {
     let weighted = nmi.bytes().rev().enumerate().map(|(place, byte)| {
         let code = u32::from(byte);

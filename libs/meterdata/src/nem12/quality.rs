@@ -35,8 +35,8 @@ pub(super) fn read(text: &str) -> Option<Said> {
 }
 
 /// The code for a record, and whether it is another than its own. Its own is kept if it is one of
-/// NEM12 and says the same; else it is the one that says the least: method 18 is *alternate*, none of
-/// those that have a name. `None` where NEM12 has none.
+/// NEM12 and says the same; else it is the one that says the least: method 18 is *alternate*, none
+/// of those that have a name. `None` where NEM12 has none.
 pub(super) fn code(quality: Quality, own: Option<&Label>) -> Option<(&str, bool)> {
     let kept = own.filter(|code| match read(code.as_str()) {
         Some(Said::All(flag)) => flag.quality == quality,

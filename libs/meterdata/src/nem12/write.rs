@@ -7,7 +7,7 @@ use units::Energy;
 
 use super::{DAY_SECONDS, nmi, quality, stream};
 use crate::METERS_MAX;
-use crate::export::{Export, Written, put};
+use crate::export::{Export, Written, put, put_number};
 use crate::record::{Direction, IntervalRecord, Label};
 use crate::rejection::{Code, Fault};
 
@@ -19,8 +19,8 @@ const PARTICIPANT: &str = "WATTEX";
 const NUMBERS: &[u8] = b"123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /// Writes a file. A day is written as soon as it is complete, or when its stream goes on with
-/// another; what is not there of it is written as missing (quality N). So the records of a stream have
-/// to come in order of their days.
+/// another; what is not there of it is written as missing (quality N). So the records of a stream
+/// have to come in order of their days.
 ///
 /// A channel that is no suffix gets the first that is free, E1 on for import and B1 on for export.
 /// Reason codes and serial numbers of meters are not known, and stay empty.
@@ -175,7 +175,12 @@ impl Writer {
         put(out, format_args!("300,{}", date(day.date)));
         for value in &day.values {
             let wh = value.as_ref().map_or(0, |(energy, _)| energy.wh());
-            put(out, format_args!(",{}.{:03}", wh / 1000, wh % 1000));
+            out.push(b',');
+            put_number(wh / 1000, out);
+            // Zeros in front of decimals count: a one keeps their place, and becomes the point.
+            let decimals = out.len();
+            put_number(1000 + wh % 1000, out);
+            out[decimals] = b'.';
         }
         self.done.insert(key.clone(), day.date);
         self.written.filled += (day.values.len() - day.count) as u64;

@@ -1,5 +1,5 @@
-//! No file makes a reader panic, whatever happened to it; and what it still takes can be written and
-//! read again.
+//! No file makes a reader panic, whatever happened to it; and what it still takes can be written
+//! and read again.
 
 use meterdata::table::{Mapping, Reader};
 use meterdata::{Export, IntervalRecord, canonical};

@@ -63,7 +63,8 @@ fn quality(
     prop::sample::select(all).prop_map(|(quality, code)| (quality, code.map(label)))
 }
 
-/// Records of all channels, `count` intervals from `start` on; by time if `by_time`, else by channel.
+/// Records of all channels, `count` intervals from `start` on; by time if `by_time`, else by
+/// channel.
 fn series(
     meters: &[&str],
     channels: &[(Label, Direction)],
@@ -154,7 +155,8 @@ fn mapping(
             \"meter\": {{ \"column\": \"meter\" }},
             \"energy\": [
               {{ \"column\": \"in\", \"unit\": \"kWh\", \"direction\": \"import\" }},
-              {{ \"column\": \"out\", \"unit\": \"Wh\", \"direction\": \"export\", \"channel\": \"PV\" }},
+              {{ \"column\": \"out\", \"unit\": \"Wh\", \"direction\": \"export\",
+                 \"channel\": \"PV\" }},
               {{ \"column\": \"heat\", \"unit\": \"MWh\", \"direction\": \"import\",
                  \"channel\": \"heat\" }} ],
             \"quality\": {{ \"column\": \"code\", \"codes\": {{ \"\": \"measured\",
@@ -191,7 +193,8 @@ proptest! {
         values in prop::collection::vec((energy(), quality(ESPI_CODES)), 1..60),
         by_time in any::<bool>(),
     ) {
-        let records = series(&["P1", "DE 1/2"], &channels, (start * 300, length, count), &values, by_time);
+        let span = (start * 300, length, count);
+        let records = series(&["P1", "DE 1/2"], &channels, span, &values, by_time);
         let clock = LocalTime::of(&"America/New_York".parse().unwrap()).unwrap();
         let writer = greenbutton::Writer::new(Timestamp::from_seconds(MARKET_DAY), Some(clock));
         let text = written(writer, &records);

@@ -1,5 +1,5 @@
-//! The market operator's scenario files and the alliance's sample feeds: what is taken of each, what
-//! is not, and why. Sums were computed apart, by a script over the same files.
+//! The market operator's scenario files and the alliance's sample feeds: what is taken of each,
+//! what is not, and why. Sums were computed apart, by a script over the same files.
 
 use std::collections::BTreeMap;
 
