@@ -141,6 +141,7 @@ contract EnergyMarket is Settlement {
         TradeBatch calldata batch,
         Delivery[] calldata deliveries
     ) private {
+        if (deliveries.length == 0) revert NoTrades();
         run.first = uint256(batch.number) * Batches.FILLS_MAX;
         run.trades = Trades.copy(batch.trades);
         run.accounts = Batches.copy(batch.accounts);

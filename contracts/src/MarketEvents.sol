@@ -59,6 +59,8 @@ interface MarketEvents {
     error BadBatch();
     /// The trades shown are not those that are kept of the batch.
     error BatchChanged();
+    /// A run is of one trade at least.
+    error NoTrades();
     error UnknownTrade(bytes32 trade);
     /// Too early or too late for this.
     error OutsideWindow(bytes32 clearing);

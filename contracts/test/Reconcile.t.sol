@@ -95,6 +95,17 @@ contract ReconcileTest is Auction {
         same(market.digest(buyer, DAY), keccak256(what), "digest");
     }
 
+    /// Nobody says that a run is complete which is of no trade.
+    function test_NoTrades() public {
+        bytes memory reason = abi.encodeWithSelector(MarketEvents.NoTrades.selector);
+        Delivery[] memory none = new Delivery[](0);
+        refused(OPERATOR, address(market), reconciling(0, id, 0, none), reason);
+        vm.warp(CORRECTIONS_END + 1);
+        refused(STRANGER, address(market), reconciling(255, id, 0, none), reason);
+        refused(CHALLENGES, address(market), reconciling(254, id, 0, none), reason);
+        sent(STRANGER, address(market), expiring());
+    }
+
     function test_OutsideWindow() public {
         bytes memory reason = abi.encodeWithSelector(MarketEvents.OutsideWindow.selector, id);
         bytes memory full = call(1, delivery(5000, 0, 0));

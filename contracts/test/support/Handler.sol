@@ -247,6 +247,7 @@ contract Handler is Teller {
         uint256 count;
         (run, count) = _anyRun(run, batch);
         Delivery[] memory all = new Delivery[](count);
+        if (count == 0 && reason == ACCEPTED) reason = MarketEvents.NoTrades.selector;
         bool changed = one(12);
         if (changed && reason == ACCEPTED) reason = MarketEvents.BatchChanged.selector;
         for (uint256 i = 0; i < count; ++i) {
@@ -264,7 +265,7 @@ contract Handler is Teller {
     }
 
     /// A run that can follow those of some trades of a batch, rather than one that cannot, and how
-    /// many deliveries it has: seldom more than there can be.
+    /// many deliveries it has: seldom more than there can be, or none.
     function _anyRun(uint8 run, TradeBatch memory batch) private returns (uint8, uint256) {
         (uint256 rising, uint16 runs) = (0, 0);
         for (uint256 i = 0; i < batch.trades.length; ++i) {
@@ -274,7 +275,7 @@ contract Handler is Teller {
         }
         if (rising == 0 && run < 250 && runs < 240) (run, rising) = (uint8(runs + next(3)), 1);
         if (rising == 0 || one(12)) rising = 3;
-        return (run, 1 + next(_least(rising, 3)));
+        return (run, one(40) ? 0 : 1 + next(_least(rising, 3)));
     }
 
     /// Notes a run over trades of a batch.

@@ -183,8 +183,8 @@ abstract contract Trader is Model {
         if (one(10)) o.minFill = uint64(next(o.quantity));
         if (one(2)) _delegate(o);
         if (!one(25)) return o;
-        uint256 fault = next(6);
-        if (fault == 0) o.side = uint8(1 - side);
+        uint256 fault = next(8);
+        if (fault == 0 || fault > 5) o.side = uint8(1 - side);
         if (fault == 1) o.slot += p.slotSeconds;
         if (fault == 2) o.policy = policyIds[(kind + 1) % KINDS];
         if (fault == 3) o.zone = "nowhere";

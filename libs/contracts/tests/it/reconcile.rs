@@ -337,6 +337,8 @@ fn a_trade_that_nobody_reconciles_gives_the_money_back_even_when_paused() {
         let call = world.at.reconcile(RUN_EXPIRED, &batch, &[bad]).unwrap();
         world.refused(world.operator, call, "BadDelivery");
     }
+    let none = world.at.expire(&batch, &[]).unwrap();
+    world.refused(buyer, none, "NoTrades");
     world.ok(buyer, call.clone());
     world.refused(buyer, call, "BatchChanged");
     let again = world.at.expire(&world.batch_of(trade), &[trade]).unwrap();
