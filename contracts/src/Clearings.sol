@@ -95,6 +95,16 @@ abstract contract Clearings is MarketEvents, Accounts, AccessControl, Pausable {
         }
     }
 
+    /// Copies terms that {clearingOf} knows: {clear} and {registerPolicy} have looked at each word.
+    function _copy(Terms memory to, Terms calldata terms) internal pure {
+        (Clearing memory clearing, Policy memory policy) = (to.clearing, to.policy);
+        // In assembly, because the words of a call are those that stand in memory.
+        assembly ("memory-safe") {
+            calldatacopy(clearing, terms, 320)
+            calldatacopy(policy, add(terms, 320), 640)
+        }
+    }
+
     function _slotEnd(Terms memory terms) internal pure returns (uint256) {
         return uint256(terms.clearing.slot) + terms.policy.slotSeconds;
     }

@@ -118,7 +118,7 @@ contract EnergyMarket is Settlement {
     ) external {
         bytes32 id = clearingOf(batch.terms);
         Run memory what;
-        what.terms = batch.terms;
+        _copy(what.terms, batch.terms);
         uint256 corrected = _correctedUntil(what.terms);
         bool open = block.timestamp > corrected;
         if (run == RUN_CHALLENGED) {

@@ -23,8 +23,9 @@ abstract contract Orders is Clearings {
     uint8 internal constant SELL = 1;
 
     /// An account of a batch while it is settled: its place among the accounts, cash and digest as
-    /// they will be, and where they and its nonces are kept. `kept` and `moved` tell whether it has
-    /// trades that were settled before, and now.
+    /// they will be, and where they and its nonces are kept. `word` is the word of nonces that its
+    /// first order is in, as it will be: most often the only one of the batch. `kept` and `moved`
+    /// tell whether it has trades that were settled before, and now.
     struct Party {
         address account;
         uint256 place;
@@ -33,6 +34,9 @@ abstract contract Orders is Clearings {
         bytes32 cashSlot;
         bytes32 digestSlot;
         bytes32 noncesSlot;
+        uint256 wordNumber;
+        bytes32 wordSlot;
+        uint256 word;
         bool kept;
         bool moved;
     }
@@ -42,7 +46,7 @@ abstract contract Orders is Clearings {
     /// in all, `before` was filled in other batches, `left` is still to be filled; `begun` tells
     /// whether something was filled here. `limit` is the most that the buyer pays all in, or the
     /// least price that leaves the seller what it wants. `delegate` is who signed for the account,
-    /// zero where it signed itself. `nonces` is the word at `noncesSlot` as it was last read.
+    /// zero where it signed itself.
     struct Leg {
         bytes32 hash;
         Party party;
@@ -56,7 +60,6 @@ abstract contract Orders is Clearings {
         bool begun;
         uint256 nonce;
         bytes32 noncesSlot;
-        uint256 nonces;
     }
 
     /// A batch while it is settled. `leg` is the first of its orders, the others follow. `party` is
@@ -94,8 +97,8 @@ abstract contract Orders is Clearings {
 
     /// No order that is shown has it.
     uint256 internal constant NOT_SHOWN = 256;
-    uint256 internal constant PARTY_BYTES = 9 * 32;
-    uint256 internal constant LEG_BYTES = 13 * 32;
+    uint256 internal constant PARTY_BYTES = 12 * 32;
+    uint256 internal constant LEG_BYTES = 12 * 32;
 
     constructor(TradingMandate mandates_) {
         mandates = mandates_;
@@ -107,7 +110,7 @@ abstract contract Orders is Clearings {
     /// Looks at a batch, which may be any that is shown of a clearing.
     function _begin(FillBatch calldata batch) internal view returns (Work memory work) {
         work.id = clearingOf(batch.terms);
-        work.terms = batch.terms;
+        _copy(work.terms, batch.terms);
         if (block.timestamp >= _settledUntil(work.terms))
             revert SlotOver(work.terms.clearing.slot);
         work.priced = Batches.isPriced(work.terms.clearing);
@@ -224,8 +227,20 @@ abstract contract Orders is Clearings {
         leg.side = work.order.side;
         uint256 nonce = work.order.nonce;
         leg.nonce = nonce & 127;
-        leg.noncesSlot = work.last.noncesSlot.deriveMapping(nonce >> 7);
+        leg.noncesSlot = _openNonces(work.last, nonce >> 7);
         _checkOrder(work, batch, signed, leg);
+    }
+
+    /// Where a word of an account's nonces is kept; the first one that is asked for is read.
+    function _openNonces(Party memory party, uint256 number) private view returns (bytes32 slot) {
+        slot = party.wordSlot;
+        if (slot != 0 && party.wordNumber == number) return slot;
+        bool first = slot == 0;
+        slot = party.noncesSlot.deriveMapping(number);
+        if (first) {
+            (party.wordNumber, party.wordSlot) = (number, slot);
+            party.word = slot.getUint256Slot().value;
+        }
     }
 
     function _openAccount(Work memory work, address account) private view {
@@ -304,7 +319,7 @@ abstract contract Orders is Clearings {
         SignedOrder calldata signed,
         Leg memory leg
     ) private view returns (bool) {
-        (address account, address delegate) = (signed.account, signed.delegate);
+        (address account, address delegate) = (work.order.account, work.order.delegate);
         (bytes32 r, bytes32 vs) = (signed.r, signed.vs);
         if (vs != 0) {
             address signer = Signatures.recover(leg.hash, r, vs);

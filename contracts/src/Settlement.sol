@@ -20,10 +20,11 @@ abstract contract Settlement is Orders {
     using SlotDerivation for bytes32;
     using StorageSlot for bytes32;
 
-    /// What is kept of a batch: the hash of its {TradeBatch}, and a bit for each settled fill.
+    /// What is kept of a batch that has trades: the hash of its {TradeBatch}, and a bit for each
+    /// fill that is not settled, so that a batch of which all are needs no word for it.
     struct BatchState {
         bytes32 trades;
-        uint64 settled;
+        uint64 skipped;
     }
 
     mapping(bytes32 clearing => mapping(uint256 batch => BatchState)) private _batches;
@@ -44,7 +45,9 @@ abstract contract Settlement is Orders {
             !Batches.fit(work.terms.clearing, batch.prices.length, count)
         ) revert BadBatch();
         BatchState storage state = _batches[work.id][batch.number];
-        uint256 before = state.settled;
+        uint256 all = (1 << count) - 1;
+        uint256 skipped = state.trades == 0 ? all : state.skipped;
+        uint256 before = all ^ skipped;
         uint256 settled = before;
         bytes32[] memory leaves = new bytes32[](count);
         Trade[] memory trades = new Trade[](count);
@@ -91,16 +94,17 @@ abstract contract Settlement is Orders {
         if (settled == before) return;
         _keepOrders(work);
         state.trades = _keepAccounts(work, trades, pairs);
-        state.settled = uint64(settled);
+        if (before != 0 || settled != all) state.skipped = uint64(all ^ settled);
     }
 
-    /// What is kept of a batch: the hash of its trades, and a bit for each settled fill.
+    /// What is kept of a batch that has trades: their hash, and a bit for each fill that is not
+    /// settled.
     function batchState(
         bytes32 id,
         uint256 number
-    ) public view returns (bytes32 trades, uint64 settled) {
+    ) public view returns (bytes32 trades, uint64 skipped) {
         BatchState storage state = _batches[id][number];
-        return (state.trades, state.settled);
+        return (state.trades, state.skipped);
     }
 
     /// The hash of the trades of a batch.
@@ -182,8 +186,8 @@ abstract contract Settlement is Orders {
     /// Whether an order may be begun. Where its nonce is used it may be filled further if a batch
     /// left some of it, unless its nonce was cancelled.
     function _nonceAllows(Leg memory leg) private view returns (bool) {
-        uint256 nonces = leg.noncesSlot.getUint256Slot().value;
-        leg.nonces = nonces;
+        (Party memory party, bytes32 slot) = (leg.party, leg.noncesSlot);
+        uint256 nonces = party.wordSlot == slot ? party.word : slot.getUint256Slot().value;
         if (!_usedIn(nonces, leg.nonce)) return true;
         uint256 before = orderFilled[leg.hash];
         if (before == 0 || before > leg.filled || _cancelledIn(nonces, leg.nonce)) return false;
@@ -197,8 +201,10 @@ abstract contract Settlement is Orders {
     function _beginOrder(Leg memory leg) private {
         leg.begun = true;
         if (leg.before != 0) return;
-        // As they were read for this fill.
-        leg.noncesSlot.getUint256Slot().value = leg.nonces | (1 << leg.nonce);
+        (Party memory party, bytes32 slot) = (leg.party, leg.noncesSlot);
+        uint256 used = 1 << leg.nonce;
+        if (party.wordSlot == slot) party.word |= used;
+        else slot.getUint256Slot().value |= used;
     }
 
     function _settle(
@@ -302,6 +308,7 @@ abstract contract Settlement is Orders {
                 if (party.moved) {
                     party.cashSlot.getUint256Slot().value = party.cash;
                     party.digestSlot.getBytes32Slot().value = party.digest;
+                    party.wordSlot.getUint256Slot().value = party.word;
                 } else if (!party.kept) {
                     continue;
                 }

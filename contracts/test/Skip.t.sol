@@ -220,6 +220,36 @@ contract SkipTest is Auction {
         check(batch, reasons);
     }
 
+    /// Nonces of an account in two words, of which one is kept with its cash: each is used by one
+    /// order, none ends another, and what was cancelled stays so.
+    function test_nonces_of_several_words_in_one_batch() public {
+        uint256[7] memory nonces = [uint256(5), 300, 6, 301, 300, 6, 127];
+        Pair[] memory all = new Pair[](7);
+        for (uint256 i = 0; i < 7; ++i) {
+            all[i] = pair(buyer, seller, nonces[i]);
+            // Another order, though it has the nonce of one before.
+            (all[i].buy.minFill, all[i].sell.nonce) = (uint64(i), 1000 + i);
+            all[i].quantity = 100;
+        }
+        sent(buyer, address(market), abi.encodeCall(Market.cancel, (5)));
+        FillBatch memory batch = postOne(termsOf(policy()), all);
+        Reason[] memory reasons = new Reason[](7);
+        for (uint256 i = 0; i < 7; ++i) {
+            bool gone = i == 0 || i == 4 || i == 5;
+            reasons[i] = gone ? Reason.BuyerNonce : Reason.None;
+        }
+        check(batch, reasons);
+        for (uint256 i = 0; i < 512; ++i) {
+            bool used = i == 5 || i == 6 || i == 127 || i == 300 || i == 301;
+            isTrue(market.nonceUsed(buyer, i) == used, "used");
+            isTrue(market.nonceCancelled(buyer, i) == (i == 5), "cancelled");
+        }
+        for (uint256 i = 0; i < 7; ++i) {
+            if (reasons[i] == Reason.None) reasons[i] = Reason.AlreadySettled;
+        }
+        check(batch, reasons);
+    }
+
     function test_a_cancelled_order_keeps_what_was_filled_and_gets_no_more() public {
         Pair[] memory two = new Pair[](2);
         two[0] = pair(buyer, seller, 300);

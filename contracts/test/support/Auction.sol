@@ -422,8 +422,8 @@ abstract contract Auction is World {
     function stand(TradeBatch memory trades) internal {
         bytes32 id = idOf(trades.terms);
         (bytes32 kept, uint64 bits) = market.batchState(id, trades.number);
-        same(bits, NaiveTrades.bits(trades), "the bits of settled fills");
-        same(kept, bits == 0 ? bytes32(0) : NaiveTrades.hash(trades), "the hash of trades");
+        same(bits, NaiveTrades.skipped(trades), "the bits of fills that are not settled");
+        same(kept, NaiveTrades.kept(trades), "the hash of trades");
         _standing[id][trades.number] = abi.encode(trades);
     }
 

@@ -130,7 +130,7 @@ interface Market is Roles {
     function batchState(
         bytes32 id,
         uint256 number
-    ) external view returns (bytes32 trades, uint64 settled);
+    ) external view returns (bytes32 trades, uint64 skipped);
     function mandates() external view returns (Mandates);
     function paused() external view returns (bool);
 }

@@ -120,14 +120,28 @@ library NaiveTrades {
         trades.trades[place] = trade(t);
     }
 
-    /// A bit for each trade.
-    function bits(TradeBatch memory trades) internal pure returns (uint256 sum) {
+    /// A bit for each fill that is no trade, if some are.
+    function skipped(TradeBatch memory trades) internal pure returns (uint256 sum) {
+        if (isEmpty(trades)) return 0;
         for (uint256 i = 0; i < trades.trades.length; ++i) {
-            if (Trade.unwrap(trades.trades[i]) != 0) sum += 2 ** i;
+            if (Trade.unwrap(trades.trades[i]) == 0) sum += 2 ** i;
         }
     }
 
-    /// What is kept of a batch: H(H(accounts) || H(trades) || H(prices)), each in 32 bytes.
+    /// Whether no fill is a trade.
+    function isEmpty(TradeBatch memory trades) internal pure returns (bool) {
+        for (uint256 i = 0; i < trades.trades.length; ++i) {
+            if (Trade.unwrap(trades.trades[i]) != 0) return false;
+        }
+        return true;
+    }
+
+    /// What is kept of a batch: nothing where no fill is a trade.
+    function kept(TradeBatch memory trades) internal pure returns (bytes32) {
+        return isEmpty(trades) ? bytes32(0) : hash(trades);
+    }
+
+    /// The hash of a batch that has trades: H(H(accounts) || H(trades) || H(prices)), each in 32 bytes.
     function hash(TradeBatch memory trades) internal pure returns (bytes32) {
         bytes memory accounts;
         for (uint256 i = 0; i < trades.accounts.length; ++i) {
