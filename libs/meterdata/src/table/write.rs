@@ -21,8 +21,8 @@ pub const ROWS_OPEN_MAX: usize = 4_096;
 #[derive(Debug)]
 pub struct Writer {
     layout: Layout,
-    /// By meter, the last start of every column of energy.
-    meters: HashMap<Label, Vec<Option<Timestamp>>>,
+    /// By meter, the last start of every column of energy and the number of the row that has it.
+    meters: HashMap<Label, Vec<Option<(Timestamp, u64)>>>,
     rows: VecDeque<Row>,
     /// The numbers of open rows; the front one has the number `first`.
     open: HashMap<Key, u64>,
@@ -240,23 +240,27 @@ impl Export for Writer {
             return Err(Fault::new(Code::TooMany, "meter", why));
         }
         let last = lasts.and_then(|lasts| lasts[column]);
-        let time = self.time(record, last)?;
+        let time = self.time(record, last.map(|(start, _)| start))?;
         let count = self.layout.channels.len();
         let lasts = self.meters.entry(record.meter.clone()).or_insert_with(|| vec![None; count]);
-        lasts[column] = Some(record.start);
         let key = (record.meter.clone(), record.start, code);
-        let (open, first) = (self.open.get(&key), self.first);
+        // In a row before the column's last one it would come before it in the file, and where clocks
+        // are set back both may show the same time.
+        let after = |number: &&u64| last.is_none_or(|(_, last)| **number > last);
+        let (open, first) = (self.open.get(&key).filter(after), self.first);
         let open = open.and_then(|number| usize::try_from(number - first).ok());
         let free = open.and_then(|place| self.rows.get_mut(place));
-        let row = match free.filter(|row| row.values[column].is_none()) {
-            Some(row) => row,
+        let (number, row) = match free.filter(|row| row.values[column].is_none()).zip(open) {
+            Some((row, place)) => (first + place as u64, row),
             None => {
-                self.open.insert(key.clone(), self.first + self.rows.len() as u64);
+                let number = first + self.rows.len() as u64;
+                self.open.insert(key.clone(), number);
                 self.rows.push_back(Row { key, time, values: vec![None; count] });
-                self.rows.back_mut().expect("it was just put there")
+                (number, self.rows.back_mut().expect("it was just put there"))
             }
         };
         row.values[column] = Some(record.energy.wh());
+        lasts[column] = Some((record.start, number));
         self.written.records += 1;
         self.written.recoded += u64::from(recoded);
         self.flush(false, out);

@@ -264,3 +264,27 @@ fn a_day_that_is_not_whole_is_filled_as_missing() {
     assert_eq!(missing.count(), 36);
     assert_eq!(found.records[0].channel.as_str(), "B1");
 }
+
+/// A column after another one: the second hour of its own may not come into a row before its first.
+#[test]
+fn the_hour_that_comes_twice_keeps_its_order_in_each_column() {
+    let mapping = mapping((',', '.'), "America/New_York", "start", ("%Y-%m-%d %H:%M", 1), 60);
+    let hours = [1_793_509_200, 1_793_512_800];
+    let record = |channel: &str, direction, start: i64, wh, (quality, code): (Quality, &str)| {
+        let code = Some(label(code));
+        let (start, energy) = (Timestamp::from_seconds(start), Energy::from_wh(wh));
+        let (meter, channel) = (label("M1"), label(channel));
+        let length = SlotLength::from_minutes(60).unwrap();
+        IntervalRecord { meter, channel, direction, start, length, energy, quality, code }
+    };
+    let (seen, lost) = ((Quality::Measured, "W"), (Quality::Missing, "L"));
+    let records = [
+        record("import", Direction::Import, hours[0], 1, seen),
+        record("import", Direction::Import, hours[1], 2, lost),
+        record("PV", Direction::Export, hours[0], 3, lost),
+        record("PV", Direction::Export, hours[1], 4, lost),
+    ];
+    let text = written(table::Writer::new(&mapping).unwrap(), &records);
+    let found = read(table::Reader::new(text.as_slice(), &mapping).unwrap());
+    same(found, &records).unwrap();
+}

@@ -320,7 +320,7 @@ proptest! {
         let series = Series::metered(fine(&import), fine(&export)).unwrap();
         let bill = rate(&plan, &series, &Carried::default()).unwrap();
         for month in &bill.months {
-            let slots = |wh: &[u8]| -> Vec<(calendar::Slot, units::Energy)> {
+            let slots = |wh: &[u8]| -> Vec<(Slot, units::Energy)> {
                 wh.iter().enumerate().filter_map(|(place, wh)| {
                     let start = plan.moment(place);
                     let slot = Slot::containing(start, SlotLength::QUARTER_HOUR);

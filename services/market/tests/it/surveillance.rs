@@ -181,7 +181,7 @@ fn fed(town: &mut Exchange, who: &str, slot: Timestamp, wh: u64) {
 #[test]
 fn orders_that_vanish_before_the_gate_are_found_when_the_day_is_over() {
     let mut town = Exchange::watched(&parameters());
-    let known = crate::town::town_entries();
+    let known = town_entries();
     known.iter().for_each(|entry| town.apply(entry));
     for later in 0..5 {
         place_at(&mut town, ("s1", Side::Sell), later, (1_000, 100_000));
