@@ -35,7 +35,7 @@ use crate::{Exact, Plan, Refusal, Series, UnitPrice};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Carried {
     /// Surplus energy by netted charge and period, in 10^-9 kWh.
-    pub banked: Vec<Vec<i128>>,
+    pub banked: Vec<Vec<i64>>,
     /// Surplus energy over all periods since the last year's end.
     pub surplus: i128,
     /// Money that pays later charges.
@@ -43,7 +43,7 @@ pub struct Carried {
     /// Peaks of the months before, in 10^-9 kW, the latest last, each with its month (1 to 12).
     pub peaks: Vec<(u8, i64)>,
     /// Energy that counts for blocks of a quarter or a year, by charge and period.
-    counted: Vec<Vec<i128>>,
+    counted: Vec<Vec<i64>>,
     /// What the months of this year have cost, as the year's minimum sees it, and their days.
     year: (Exact, u32),
     /// The periods at fixed hours of the month before, by schedule.
@@ -55,6 +55,8 @@ pub struct Carried {
 pub struct Line {
     /// What for: the place in [`Plan::item`].
     pub item: usize,
+    /// The class of the item.
+    pub class: Class,
     /// In 10^-9 of the item's unit; below zero for a credit.
     pub quantity: i128,
     /// Per unit; a mean where a series has many. Never below zero where the quantity can be.
@@ -159,8 +161,9 @@ impl Rating<'_> {
         for part in &month.parts {
             self.standing(month, part, &mut draft)?;
             let peaks = self.part_peaks(part, &mut draft)?;
-            let billing = self.billing_demand(part, &peaks);
-            self.part_energy(month, part, billing, &mut draft)?;
+            let billing = self.billing_demand(month, part, &peaks);
+            let at = energy::At { month, part, billing };
+            self.part_energy(at, &mut draft)?;
             self.part_demand(month, part, &peaks, billing, &mut draft)?;
             self.carried.anchors.clone_from(&part.anchors);
         }
@@ -168,11 +171,11 @@ impl Rating<'_> {
         self.minimum(month, &mut draft)?;
         self.payout(month, &mut draft)?;
         self.taxes(month, &mut draft)?;
-        self.carried.peaks.push((month.first.month(), draft.counted_peak));
+        self.carried.peaks.push((month.number, draft.counted_peak));
         if self.carried.peaks.len() > 24 {
             self.carried.peaks.remove(0);
         }
-        self.total(month, draft)
+        Rating::total(month, draft)
     }
 
     /// Standing charges.
@@ -208,7 +211,8 @@ impl Rating<'_> {
             let (over, half) = (i128::from(divisor), i128::from(divisor / 2));
             (quantity + if quantity < 0 { -half } else { half }) / over
         };
-        draft.lines.push(Line { item, quantity, price, exact, amount, peak_at: None });
+        let class = self.class(item);
+        draft.lines.push(Line { item, class, quantity, price, exact, amount, peak_at: None });
         Ok((exact, amount))
     }
 
@@ -216,8 +220,8 @@ impl Rating<'_> {
         self.plan.currency().1
     }
 
-    fn class(&self, line: &Line) -> Class {
-        self.plan.item(line.item).map_or(Class::Credit, |item| item.class)
+    fn class(&self, item: usize) -> Class {
+        self.plan.item(item).map_or(Class::Credit, |item| item.class)
     }
 }
 
@@ -226,14 +230,6 @@ fn divisor(per: Per, month: &Month) -> u32 {
     match per {
         Per::Day => 1,
         Per::Month => month.of,
-        Per::Year => days_of_year(month.first),
-    }
-}
-
-fn days_of_year(day: LocalDay) -> u32 {
-    let january = |year| LocalDay::new(year, 1, 1).map_or(0, LocalDay::number);
-    match january(day.year().saturating_add(1)) {
-        0 => 365,
-        next => next - january(day.year()),
+        Per::Year => month.year_days,
     }
 }

@@ -6,6 +6,11 @@
 
 use crate::plan::Run;
 
+/// Values that are looked at side by side.
+const LANES: usize = 8;
+/// Values among which the place of a new peak is looked for.
+const STRETCH: usize = 128;
+
 /// The energy of each run, in their order; `energy` begins with the first run.
 pub(crate) fn run_sums(energy: &[i64], runs: &[Run], sums: &mut Vec<i64>) {
     sums.clear();
@@ -28,15 +33,30 @@ pub(crate) fn peaks(values: &[i64], runs: &[Run], peaks: &mut [Option<(i64, usiz
     let mut begin = 0;
     for run in runs {
         let end = (begin + length(run)).min(values.len());
-        let of_run = &values[begin..end];
-        let highest = of_run.iter().fold(i64::MIN, |highest, value| highest.max(*value));
         let peak = &mut peaks[usize::from(run.period)];
-        if peak.is_none_or(|(known, _)| highest > known) {
-            let place = of_run.iter().position(|value| *value == highest);
-            *peak = place.map(|place| (highest, begin + place));
+        let mut at = begin;
+        for stretch in values[begin..end].chunks(STRETCH) {
+            let highest = highest(stretch);
+            if peak.is_none_or(|(known, _)| highest > known) {
+                let place = stretch.iter().position(|value| *value == highest);
+                *peak = place.map(|place| (highest, at + place));
+            }
+            at += stretch.len();
         }
         begin = end;
     }
+}
+
+/// The highest value; the lowest there is of none.
+pub(crate) fn highest(values: &[i64]) -> i64 {
+    let (groups, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [i64::MIN; LANES];
+    for group in groups {
+        for (lane, value) in lanes.iter_mut().zip(group) {
+            *lane = (*lane).max(*value);
+        }
+    }
+    lanes.iter().chain(rest).fold(i64::MIN, |highest, value| highest.max(*value))
 }
 
 /// Energy times price over the intervals, in 10^-9 kWh and the prices' digits.

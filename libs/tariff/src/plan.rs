@@ -10,16 +10,19 @@
 //! All that depends on clocks, seasons, holidays and changes of the tariff is decided here, so
 //! that rating a customer adds up runs and looks nothing up.
 
+mod blocks;
 mod grid;
 mod items;
 mod spot;
 
 use calendar::{LocalDay, TimeZone, Timestamp};
+use units::Decimal;
 
 use crate::schedule::{Kind, When};
 use crate::sheet::{Pricing, Reset, Sheet, Spot};
 use crate::{Refusal, UnitPrice};
 
+pub(crate) use blocks::{Block, all as all_blocks};
 pub(crate) use grid::{Day, Run};
 pub(crate) use items::Items;
 pub use items::{Item, Unit};
@@ -59,6 +62,10 @@ pub(crate) struct Layout {
     pub(crate) window: usize,
     /// Where its items begin.
     pub(crate) items: items::Places,
+    /// The taxes as parts of one.
+    pub(crate) taxes: Vec<UnitPrice>,
+    /// Whether anything is charged or limited by power.
+    pub(crate) asks_for_power: bool,
 }
 
 /// A calendar month, or what the span has of it.
@@ -69,6 +76,12 @@ pub(crate) struct Month {
     pub(crate) end: LocalDay,
     /// Days that the calendar month has.
     pub(crate) of: u32,
+    /// Days that its year has.
+    pub(crate) year_days: u32,
+    /// 1 to 12.
+    pub(crate) number: u8,
+    /// Whether the span has the end of the calendar month.
+    pub(crate) ends: bool,
     pub(crate) parts: Vec<Part>,
 }
 
@@ -92,6 +105,8 @@ pub(crate) struct Part {
     pub(crate) present: Vec<u64>,
     /// Price series of the energy charges, by place, and of the export after them.
     pub(crate) spots: Vec<Option<SpotPrices>>,
+    /// Blocks of the same, where they do not depend on the month's demand.
+    pub(crate) blocks: Vec<Option<Vec<Vec<Block>>>>,
 }
 
 impl Plan {
@@ -146,17 +161,20 @@ impl Plan {
             {
                 end += 1;
             }
-            let part = self.part(layout, &grid[begin..end], given)?;
+            let of = month.next_month_start().number() - month.number();
+            let part = self.part(layout, &grid[begin..end], of, given)?;
             let after = grid[end - 1].day.next();
+            let ends = after == month.next_month_start();
             match months.last_mut() {
                 Some(last) if last.first.month_start() == month => {
                     last.parts.push(part);
-                    last.end = after;
+                    (last.end, last.ends) = (after, ends);
                 }
                 _ => {
-                    let first = grid[begin].day;
-                    let of = month.next_month_start().number() - month.number();
-                    months.push(Month { first, end: after, of, parts: vec![part] });
+                    let (first, number) = (grid[begin].day, month.month());
+                    let year_days = days_of_year(month);
+                    let parts = vec![part];
+                    months.push(Month { first, end: after, of, year_days, number, ends, parts });
                 }
             }
             begin = end;
@@ -171,7 +189,7 @@ impl Plan {
         newest.map(|(place, _)| place).ok_or(Refusal::NoTariff(day))
     }
 
-    fn part(&self, place: usize, days: &[Day], given: &[Spot]) -> Result<Part, Refusal> {
+    fn part(&self, place: usize, days: &[Day], of: u32, given: &[Spot]) -> Result<Part, Refusal> {
         let layout = &self.sheets[place];
         let holidays = &layout.sheet.holidays;
         let (first, last) = (&days[0], &days[days.len() - 1]);
@@ -187,6 +205,7 @@ impl Plan {
             anchors: Vec::new(),
             present: Vec::new(),
             spots: Vec::new(),
+            blocks: Vec::new(),
         };
         for (when, daily) in &layout.schedules {
             let runs = grid::runs(days, when, holidays, self.interval_minutes, 1, *daily);
@@ -209,13 +228,19 @@ impl Plan {
         let charged = layout.sheet.energy.iter().map(|charge| Some(&charge.pricing));
         let export = layout.sheet.export.as_ref().and_then(|export| export.price.as_ref());
         for pricing in charged.chain([export]) {
-            part.spots.push(match pricing {
+            let (mut spots, mut blocks) = (None, None);
+            match pricing {
                 Some(Pricing::Dynamic(series)) => {
                     let minutes = self.interval_minutes;
-                    Some(spot::prices(series, days, self.start, minutes, given)?)
+                    spots = Some(spot::prices(series, days, self.start, minutes, given)?);
                 }
-                _ => None,
-            });
+                Some(Pricing::Periods(periods)) if !periods.needs_demand() => {
+                    blocks = Some(all_blocks(periods, (part.days, of), 0));
+                }
+                _ => {}
+            }
+            part.spots.push(spots);
+            part.blocks.push(blocks);
         }
         Ok(part)
     }
@@ -300,7 +325,27 @@ fn layout(place: usize, sheet: Sheet, interval_minutes: u32, items: &mut Items) 
     let window = u32::from(sheet.demand_window.unwrap_or(0)) / interval_minutes;
     let window = usize::try_from(window.max(1)).unwrap_or(1);
     let items = items.add(place, &sheet);
-    Layout { sheet, schedules, energy, export, window, items }
+    let taxes = sheet.taxes.iter().map(|tax| part_of_one(tax.percent)).collect();
+    let by_demand = |pricing: &Pricing| pricing.needs_demand();
+    let asks_for_power = sheet.ratchet.is_some()
+        || !sheet.demand.is_empty()
+        || sheet.energy.iter().any(|charge| by_demand(&charge.pricing))
+        || sheet.export.as_ref().is_some_and(|it| it.price.as_ref().is_some_and(by_demand));
+    Layout { sheet, schedules, energy, export, window, items, taxes, asks_for_power }
+}
+
+/// A percentage as a price of one.
+fn part_of_one(percent: UnitPrice) -> UnitPrice {
+    let digits = percent.at_scale(percent.scale()).unwrap_or(0);
+    UnitPrice::of(Decimal::new(digits, percent.scale() + 2)).unwrap_or_default()
+}
+
+fn days_of_year(day: LocalDay) -> u32 {
+    let january = |year| LocalDay::new(year, 1, 1).map_or(0, LocalDay::number);
+    match january(day.year().saturating_add(1)) {
+        0 => 365,
+        next => next - january(day.year()),
+    }
 }
 
 /// What an item's price is when a series has many: the mean, to six decimals.
@@ -308,5 +353,5 @@ pub(crate) fn mean_price(amount_atto: i128, quantity: i128) -> UnitPrice {
     // 10^-18 currency over 10^-9 kWh, in 10^-6 currency per kWh.
     let micro = quantity.checked_mul(1_000).filter(|over| *over != 0);
     let micro = micro.map_or(0, |over| (amount_atto + over / 2).div_euclid(over));
-    UnitPrice::of(units::Decimal::new(micro, 6)).unwrap_or_default()
+    UnitPrice::of(Decimal::new(micro, 6)).unwrap_or_default()
 }

@@ -102,6 +102,11 @@ impl Series {
         self.residual.as_deref().unwrap_or(&self.import)
     }
 
+    /// Whether neighbours' energy is known apart.
+    pub(crate) fn has_local(&self) -> bool {
+        self.residual.is_some()
+    }
+
     /// Neighbours' energy over one path, or all of it; `None` where there is none.
     pub(crate) fn local(&self, zone: Option<&str>) -> Option<Cow<'_, [i64]>> {
         let mut wanted = self.local.iter().filter(|(name, _)| zone.is_none_or(|zone| zone == name));

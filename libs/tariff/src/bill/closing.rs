@@ -1,9 +1,9 @@
 //! The least that is charged, taxes, and totals.
 
-use units::{Decimal, Money};
+use units::Money;
 
 use super::energy::ONE;
-use super::{Draft, Line, MonthBill, Rating, days_of_year, divisor};
+use super::{Draft, Line, MonthBill, Rating, divisor};
 use crate::plan::Month;
 use crate::sheet::{Class, Mode, Per};
 use crate::{Exact, Refusal, UnitPrice};
@@ -35,7 +35,7 @@ impl Rating<'_> {
         if let Some(item) = item {
             top_up(draft, item, least.minus(exact)?, least_shown.minus(shown)?);
         }
-        if month.first.month() == 12 && month.end == month.first.next_month_start() {
+        if month.number == 12 && month.ends {
             self.carried.year = (Exact::ZERO, 0);
             self.year_minimum(month, draft, year, days)?;
         }
@@ -53,8 +53,7 @@ impl Rating<'_> {
         let layout = &self.plan.sheets[part.layout];
         for (place, minimum) in layout.sheet.minimum.iter().enumerate() {
             if minimum.per == Per::Year {
-                let (quantity, over) =
-                    (i128::from(days) * 1_000_000_000, days_of_year(month.first));
+                let (quantity, over) = (i128::from(days) * 1_000_000_000, month.year_days);
                 let (least, _) = minimum.amount.cost(quantity, over, self.digits())?;
                 let short = least.minus(year)?;
                 top_up(draft, layout.items.minimum + place, short, short.rounded(self.digits())?);
@@ -72,7 +71,7 @@ impl Rating<'_> {
         });
         let (mut exact, mut shown) = (Exact::ZERO, Money::ZERO);
         for line in &draft.lines {
-            if !(sold_apart && self.class(line) == Class::Credit) {
+            if !(sold_apart && line.class == Class::Credit) {
                 (exact, shown) = (exact.plus(line.exact)?, shown.plus(line.amount)?);
             }
         }
@@ -86,14 +85,12 @@ impl Rating<'_> {
         for (place, tax) in layout.sheet.taxes.iter().enumerate() {
             let (mut base, mut exact_base) = (Money::ZERO, Exact::ZERO);
             for line in &draft.lines {
-                if tax.on.contains(&self.class(line)) {
+                if tax.on.contains(&line.class) {
                     base = base.plus(line.amount)?;
                     exact_base = exact_base.plus(line.exact)?;
                 }
             }
-            let percent = tax.percent;
-            let part_of_one = Decimal::new(percent.at_scale(percent.scale())?, percent.scale() + 2);
-            let price = UnitPrice::of(part_of_one).ok_or(Refusal::Overflow)?;
+            let price = layout.taxes[place];
             if base == Money::ZERO && exact_base == Exact::ZERO || price == UnitPrice::ZERO {
                 continue;
             }
@@ -101,21 +98,22 @@ impl Rating<'_> {
             let (_, amount) = price.cost(quantity, 1, self.digits())?;
             let exact = exact_part(exact_base, price)?;
             let item = layout.items.taxes + place;
-            draft.lines.push(Line { item, quantity, price, exact, amount, peak_at: None });
+            let class = tax.class;
+            draft.lines.push(Line { item, class, quantity, price, exact, amount, peak_at: None });
         }
         Ok(())
     }
 
     /// Puts the lines in order and adds them up.
-    pub(super) fn total(&self, month: &Month, draft: Draft) -> Result<MonthBill, Refusal> {
+    pub(super) fn total(month: &Month, draft: Draft) -> Result<MonthBill, Refusal> {
         let Draft { mut lines, import, export, peak, .. } = draft;
-        if !lines.is_sorted_by_key(|line| self.class(line)) {
-            lines.sort_by_key(|line| self.class(line));
+        if !lines.is_sorted_by_key(|line| line.class) {
+            lines.sort_by_key(|line| line.class);
         }
         let (mut net, mut vat, mut exact) = (Money::ZERO, Money::ZERO, Exact::ZERO);
         for line in &lines {
             exact = exact.plus(line.exact)?;
-            match self.class(line) {
+            match line.class {
                 Class::Vat => vat = vat.plus(line.amount)?,
                 _ => net = net.plus(line.amount)?,
             }
@@ -129,7 +127,8 @@ impl Rating<'_> {
 fn top_up(draft: &mut Draft, item: usize, exact: Exact, amount: Money) {
     if exact > Exact::ZERO {
         let quantity = i128::from(amount.n());
-        draft.lines.push(Line { item, quantity, price: ONE, exact, amount, peak_at: None });
+        let (class, price) = (Class::Minimum, ONE);
+        draft.lines.push(Line { item, class, quantity, price, exact, amount, peak_at: None });
     }
 }
 

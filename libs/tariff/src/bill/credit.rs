@@ -2,46 +2,38 @@
 
 use units::Money;
 
-use super::energy::{ONE, Priced};
+use super::energy::{At, Flow, ONE, Priced};
 use super::{Draft, Line, Rating};
-use crate::plan::{Layout, Month, Part};
-use crate::sheet::{Bank, Export, Leftover, Mode, Pricing};
+use crate::plan::{Layout, Month};
+use crate::sheet::{Bank, Class, Export, Leftover, Mode, Pricing};
 use crate::{Exact, Refusal, UnitPrice};
 
 impl Rating<'_> {
     /// What the export of a part earns: lines at once, or money for the bank.
-    pub(super) fn earn(
-        &mut self,
-        month: &Month,
-        part: &Part,
-        billing: i64,
-        draft: &mut Draft,
-    ) -> Result<(), Refusal> {
+    pub(super) fn earn(&mut self, at: At<'_>, draft: &mut Draft) -> Result<(), Refusal> {
         let plan = self.plan;
-        let layout = &plan.sheets[part.layout];
+        let layout = &plan.sheets[at.part.layout];
         let Some(export) = &layout.sheet.export else { return Ok(()) };
         let Some(pricing) = &export.price else { return Ok(()) };
-        let count = layout.sheet.energy.len();
         let priced = Priced {
             pricing,
             schedule: layout.export,
-            spots: part.spots[count].as_ref(),
+            place: layout.sheet.energy.len(),
             items: &layout.items.export,
+            earns: true,
         };
         let before = draft.lines.len();
-        if export.mode == Mode::NetMetering {
-            if export.bank == Bank::Energy {
-                return Ok(());
+        let series = self.series;
+        match export.mode {
+            Mode::NetMetering if export.bank == Bank::Energy => {}
+            Mode::NetMetering => self.surplus(at, priced, draft)?,
+            Mode::BuyAllSellAll => {
+                let made = series.gross().1;
+                self.priced_runs(at, priced, Flow::Generation, made, draft)?;
             }
-            self.surplus(month, part, &priced, billing, count, draft)?;
-        } else {
-            let series = self.series;
-            let fed_in = match export.mode {
-                Mode::BuyAllSellAll => series.gross().1,
-                _ => series.export(),
-            };
-            let fed_in = &fed_in[part.from..part.to];
-            self.priced_runs(month, part, &priced, billing, fed_in, count, true, draft)?;
+            Mode::FeedIn | Mode::NetBilling => {
+                self.priced_runs(at, priced, Flow::Export, series.export(), draft)?;
+            }
         }
         if export.bank != Bank::None {
             // The bank has the money, and the bill what the bank pays.
@@ -55,25 +47,21 @@ impl Rating<'_> {
     /// What is left of the export once it is netted, at the export's prices.
     fn surplus(
         &mut self,
-        month: &Month,
-        part: &Part,
-        priced: &Priced<'_>,
-        billing: i64,
-        count: usize,
+        at: At<'_>,
+        priced: Priced<'_>,
         draft: &mut Draft,
     ) -> Result<(), Refusal> {
         let series = self.series;
-        let (import, export) =
-            (&series.residual()[part.from..part.to], &series.export()[part.from..part.to]);
         let Pricing::Periods(periods) = priced.pricing else {
             // A series nets each interval for itself.
-            let pairs = export.iter().zip(import);
+            let pairs = series.export().iter().zip(series.residual());
             let left: Vec<i64> = pairs.map(|(out, taken)| (out - taken).max(0)).collect();
-            return self.priced_runs(month, part, priced, billing, &left, count, true, draft);
+            return self.priced_runs(at, priced, Flow::Other, &left, draft);
         };
-        let need = self.net_totals(part, priced.schedule, import, periods.periods.len());
-        let left: Vec<i128> = need.iter().map(|need| (-*need).max(0)).collect();
-        self.priced_totals(month, part, periods, priced, billing, &left, count, true, draft)
+        let (flow, import) = (Flow::Residual, series.residual());
+        let need = self.net_totals(at, priced.schedule, flow, import, periods.periods.len());
+        let left: Vec<i64> = need.iter().map(|need| (-*need).max(0)).collect();
+        self.priced_totals(at, periods, priced, &left, draft)
     }
 
     /// Applies money that is carried over, and settles the energy bank where its year ends with a
@@ -152,7 +140,7 @@ fn last_export<'a>(plan: &'a crate::Plan, month: &Month) -> Option<(&'a Layout, 
 
 /// Whether the bank's year ends with this month, of which the span has the end.
 fn ends_year(export: &Export, month: &Month) -> bool {
-    month.first.month() == export.year_end && month.end == month.first.next_month_start()
+    month.number == export.year_end && month.ends
 }
 
 /// Money as a line of its own: so much at one.
@@ -160,5 +148,6 @@ fn money_line(item: usize, exact: Exact, amount: Money) -> Result<Line, Refusal>
     let exact = Exact::ZERO.minus(exact)?;
     let amount = amount.negated()?;
     let quantity = i128::from(amount.n());
-    Ok(Line { item, quantity, price: ONE, exact, amount, peak_at: None })
+    let (class, price) = (Class::Credit, ONE);
+    Ok(Line { item, class, quantity, price, exact, amount, peak_at: None })
 }

@@ -22,13 +22,8 @@ impl Rating<'_> {
     pub(super) fn part_peaks(&self, part: &Part, draft: &mut Draft) -> Result<Peaks, Refusal> {
         let layout = &self.plan.sheets[part.layout];
         let sheet = &layout.sheet;
-        let asks = sheet.ratchet.is_some()
-            || sheet.energy.iter().any(|charge| charge.pricing.needs_demand())
-            || sheet.export.as_ref().is_some_and(|export| {
-                export.price.as_ref().is_some_and(crate::Pricing::needs_demand)
-            });
         let mut peaks = Peaks { charges: Vec::new(), counted: 0 };
-        if !asks && sheet.demand.is_empty() {
+        if !layout.asks_for_power {
             return Ok(peaks);
         }
         let mode = sheet.export.as_ref().map(|export| export.mode);
@@ -67,8 +62,14 @@ impl Rating<'_> {
             }
             peaks.charges.push(known);
         }
-        let highest = values.iter().fold(0, |highest, value| highest.max(*value));
-        let highest = per_hour.map_or(Ok(highest), |minutes| power(highest, minutes))?;
+        // The periods of a charge share all windows among them.
+        let highest = match peaks.charges.first() {
+            Some(known) => known.iter().flatten().map(|(power, _)| *power).max().unwrap_or(0),
+            None => {
+                let highest = kernel::highest(values).max(0);
+                per_hour.map_or(Ok(highest), |minutes| power(highest, minutes))?
+            }
+        };
         draft.peak = draft.peak.max(Some(highest));
         let counting = sheet.demand.iter().zip(&peaks.charges).flat_map(|(charge, known)| {
             charge.periods.iter().zip(known).filter(|(period, _)| period.counts).map(|it| it.1)
@@ -81,7 +82,7 @@ impl Rating<'_> {
     }
 
     /// What the month is charged for by the ratchet.
-    pub(super) fn billing_demand(&self, part: &Part, peaks: &Peaks) -> i64 {
+    pub(super) fn billing_demand(&self, month: &Month, part: &Part, peaks: &Peaks) -> i64 {
         let sheet = &self.plan.sheets[part.layout].sheet;
         let Some(ratchet) = &sheet.ratchet else { return peaks.counted };
         let part_of = |month: u8, peak: i64| {
@@ -91,10 +92,9 @@ impl Rating<'_> {
         };
         let earlier = self.carried.peaks.iter().rev().take(usize::from(ratchet.months));
         let earlier = earlier.map(|(month, peak)| part_of(*month, *peak)).max().unwrap_or(0);
-        let day = self.plan.zone().day_of(self.plan.moment(part.from));
-        let own = match ratchet.own.get(usize::from(day.month()) - 1) {
+        let own = match ratchet.own.get(usize::from(month.number) - 1) {
             Some(true) => peaks.counted,
-            _ => part_of(day.month(), peaks.counted),
+            _ => part_of(month.number, peaks.counted),
         };
         earlier.max(own).max(ratchet.minimum)
     }

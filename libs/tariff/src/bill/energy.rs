@@ -1,64 +1,141 @@
 //! Charges per kWh.
 
-use super::tiers::{Used, blocks, split};
+use super::tiers::{Used, split};
 use super::{Draft, Line, Rating};
 use crate::kernel;
-use crate::plan::{Layout, Month, Part, SpotPrices, mean_price};
+use crate::plan::{Block, Layout, Month, Part, SpotPrices, all_blocks, mean_price};
 use crate::sheet::{Bank, EnergyCharge, Mode, On, Periods, Pricing, Reset};
 use crate::unit_price::cost_of;
 use crate::{Refusal, UnitPrice};
 
-/// Buffers that are used again.
-#[derive(Default)]
-pub(super) struct Scratch {
-    sums: Vec<i64>,
-    other_sums: Vec<i64>,
-    cells: Vec<i128>,
+/// One item's price, for lines that are money.
+pub(super) const ONE: UnitPrice = UnitPrice::new(1, 0);
+
+/// Where a charge is rated.
+#[derive(Clone, Copy)]
+pub(super) struct At<'a> {
+    pub(super) month: &'a Month,
+    pub(super) part: &'a Part,
+    /// The month's billing demand, in 10^-9 kW.
+    pub(super) billing: i64,
 }
 
-/// Prices with their place among the schedules, the series and the items.
+/// Prices with their place among schedules, series, items and counts.
+#[derive(Clone, Copy)]
 pub(super) struct Priced<'a> {
     pub(super) pricing: &'a Pricing,
     pub(super) schedule: usize,
-    pub(super) spots: Option<&'a SpotPrices>,
+    /// The place among the version's prices: energy charges, then the export's.
+    pub(super) place: usize,
     /// The item of each period's first tier.
     pub(super) items: &'a [usize],
+    /// Whether it is paid to the customer.
+    pub(super) earns: bool,
+}
+
+/// What flows, where it is the same for several charges.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    Import,
+    Residual,
+    Export,
+    Load,
+    Generation,
+    /// Of one charge only.
+    Other,
+}
+
+/// How many flows are remembered.
+const FLOWS: usize = 5;
+
+/// Sums of runs in the part that is being rated, and buffers.
+#[derive(Default)]
+pub(super) struct Scratch {
+    /// By flow and schedule; empty where nobody has asked yet.
+    sums: Vec<Vec<i64>>,
+    schedules: usize,
+    other: Vec<i64>,
+    cells: Vec<i64>,
+}
+
+impl Scratch {
+    /// Begins a part with so many schedules.
+    fn begin(&mut self, schedules: usize) {
+        self.schedules = schedules;
+        self.sums.resize(FLOWS * schedules, Vec::new());
+        self.sums.iter_mut().for_each(Vec::clear);
+    }
+
+    /// The sums of the runs of a schedule.
+    fn sums(&mut self, part: &Part, schedule: usize, flow: Flow, energy: &[i64]) -> &[i64] {
+        let runs = &part.runs[schedule];
+        if flow == Flow::Other {
+            kernel::run_sums(&energy[part.from..part.to], runs, &mut self.other);
+            return &self.other;
+        }
+        let first = self.schedules
+            * match flow {
+                Flow::Import => 0,
+                Flow::Residual => 1,
+                Flow::Export => 2,
+                Flow::Load => 3,
+                Flow::Generation | Flow::Other => 4,
+            };
+        if self.sums[first + schedule].is_empty() {
+            // One run over the whole part is the sum of all runs of any other schedule.
+            let known = self.sums[first..first + self.schedules].iter().find(|it| !it.is_empty());
+            match known {
+                Some(known) if runs.len() == 1 => {
+                    let sum = kernel::sum(known);
+                    self.sums[first + schedule].push(sum);
+                }
+                _ => {
+                    let sums = &mut self.sums[first + schedule];
+                    kernel::run_sums(&energy[part.from..part.to], runs, sums);
+                }
+            }
+        }
+        &self.sums[first + schedule]
+    }
 }
 
 impl Rating<'_> {
     /// Charges per kWh of a part, and what its export earns.
-    pub(super) fn part_energy(
-        &mut self,
-        month: &Month,
-        part: &Part,
-        billing: i64,
-        draft: &mut Draft,
-    ) -> Result<(), Refusal> {
+    pub(super) fn part_energy(&mut self, at: At<'_>, draft: &mut Draft) -> Result<(), Refusal> {
         let plan = self.plan;
-        let layout = &plan.sheets[part.layout];
+        let layout = &plan.sheets[at.part.layout];
         let count = layout.sheet.energy.len();
+        self.scratch.begin(at.part.runs.len());
         self.carried.banked.resize(count, Vec::new());
         self.carried.counted.resize(count + 1, Vec::new());
-        self.begin_counts(month, part, layout);
-        let range = part.from..part.to;
-        draft.import += i128::from(kernel::sum(&self.series.import()[range.clone()]));
-        draft.export += i128::from(kernel::sum(&self.series.export()[range]));
+        self.begin_counts(at, layout);
         for (place, charge) in layout.sheet.energy.iter().enumerate() {
             let priced = Priced {
                 pricing: &charge.pricing,
                 schedule: layout.energy[place],
-                spots: part.spots[place].as_ref(),
+                place,
                 items: &layout.items.energy[place],
+                earns: false,
             };
-            self.charge(month, part, charge, place, &priced, billing, draft)?;
+            self.charge(at, charge, priced, draft)?;
         }
-        self.earn(month, part, billing, draft)
+        let series = self.series;
+        let whole = layout.energy.first().copied().unwrap_or(layout.export);
+        for (flow, energy, sum) in [
+            (self.import_flow(), series.import(), &mut draft.import),
+            (Flow::Export, series.export(), &mut draft.export),
+        ] {
+            let schedule = if flow == Flow::Export { layout.export } else { whole };
+            let sums = self.scratch.sums(at.part, schedule, flow, energy);
+            *sum += i128::from(kernel::sum(sums));
+        }
+        self.earn(at, draft)
     }
 
     /// Blocks of a quarter or a year go on counting; all others begin anew with each part.
-    fn begin_counts(&mut self, month: &Month, part: &Part, layout: &Layout) {
-        let starts = std::ptr::eq(&raw const month.parts[0], part);
-        let number = month.first.month();
+    fn begin_counts(&mut self, at: At<'_>, layout: &Layout) {
+        let starts = at.part.from == at.month.parts[0].from;
+        let number = at.month.number;
         let price = layout.sheet.export.as_ref().and_then(|export| export.price.as_ref());
         let pricings = layout.sheet.energy.iter().map(|charge| Some(&charge.pricing));
         for (counted, pricing) in self.carried.counted.iter_mut().zip(pricings.chain([price])) {
@@ -77,43 +154,46 @@ impl Rating<'_> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one charge in its month, part and place")]
+    /// The name under which the import is remembered: that of what is left, where all is.
+    fn import_flow(&self) -> Flow {
+        if self.series.has_local() { Flow::Import } else { Flow::Residual }
+    }
+
     fn charge(
         &mut self,
-        month: &Month,
-        part: &Part,
+        at: At<'_>,
         charge: &EnergyCharge,
-        place: usize,
-        priced: &Priced<'_>,
-        billing: i64,
+        priced: Priced<'_>,
         draft: &mut Draft,
     ) -> Result<(), Refusal> {
-        let layout = &self.plan.sheets[part.layout];
+        let layout = &self.plan.sheets[at.part.layout];
         let mode = layout.sheet.export.as_ref().map(|export| export.mode);
         let series = self.series;
         let local;
-        let energy = match &charge.on {
-            On::Residual | On::Import if mode == Some(Mode::BuyAllSellAll) => series.gross().0,
-            On::Residual => series.residual(),
-            On::Import => series.import(),
+        let (flow, energy) = match &charge.on {
+            On::Residual | On::Import if mode == Some(Mode::BuyAllSellAll) => {
+                (Flow::Load, series.gross().0)
+            }
+            On::Residual => (Flow::Residual, series.residual()),
+            On::Import => (self.import_flow(), series.import()),
             On::Local(zone) => match series.local(zone.as_deref()) {
                 Some(found) => {
                     local = found;
-                    &local
+                    (Flow::Other, local.as_ref())
                 }
                 None => return Ok(()),
             },
         };
-        let energy = &energy[part.from..part.to];
         let before = draft.lines.len();
         let netted = mode == Some(Mode::NetMetering) && charge.netted;
-        if let (true, Pricing::Periods(periods)) = (netted, priced.pricing) {
-            let need = self.net(part, place, priced.schedule, energy, periods.periods.len());
-            self.priced_totals(month, part, periods, priced, billing, &need, place, false, draft)?;
-        } else {
-            self.priced_runs(month, part, priced, billing, energy, place, false, draft)?;
+        match priced.pricing {
+            Pricing::Periods(periods) if netted => {
+                let need = self.net(at, priced, flow, energy, periods.periods.len())?;
+                self.priced_totals(at, periods, priced, &need, draft)?;
+            }
+            _ => self.priced_runs(at, priced, flow, energy, draft)?,
         }
-        if !matches!(charge.on, On::Local(_)) {
+        if flow != Flow::Other {
             for line in &draft.lines[before..] {
                 draft.energy.0 = draft.energy.0.plus(line.exact)?;
                 draft.energy.1 = draft.energy.1.plus(line.amount)?;
@@ -126,44 +206,40 @@ impl Rating<'_> {
     /// surplus is banked where the bank is of energy.
     fn net(
         &mut self,
-        part: &Part,
-        place: usize,
-        schedule: usize,
+        at: At<'_>,
+        priced: Priced<'_>,
+        flow: Flow,
         energy: &[i64],
         count: usize,
-    ) -> Vec<i128> {
-        let mut need = self.net_totals(part, schedule, energy, count);
-        let layout = &self.plan.sheets[part.layout];
+    ) -> Result<Vec<i64>, Refusal> {
+        let mut need = self.net_totals(at, priced.schedule, flow, energy, count);
+        let layout = &self.plan.sheets[at.part.layout];
         if layout.sheet.export.as_ref().is_some_and(|export| export.bank == Bank::Energy) {
-            let bank = self.bank_in_period(part, place, schedule, count);
-            let kept: Vec<i128> = need
-                .iter_mut()
-                .zip(bank)
-                .map(|(need, bank)| {
-                    *need -= bank;
-                    (-*need).max(0)
-                })
-                .collect();
-            self.carried.banked[place] = kept;
+            let bank = self.bank_in_period(at.part, priced, count)?;
+            for (need, bank) in need.iter_mut().zip(bank) {
+                *need = need.checked_sub(bank).ok_or(Refusal::Overflow)?;
+            }
+            let kept = need.iter().map(|need| need.min(&0).saturating_neg()).collect();
+            self.carried.banked[priced.place] = kept;
         }
-        need.iter().map(|need| (*need).max(0)).collect()
+        Ok(need.iter().map(|need| (*need).max(0)).collect())
     }
 
     /// Import less export of each period.
     pub(super) fn net_totals(
         &mut self,
-        part: &Part,
+        at: At<'_>,
         schedule: usize,
+        flow: Flow,
         energy: &[i64],
         count: usize,
-    ) -> Vec<i128> {
-        let runs = &part.runs[schedule];
-        let Scratch { sums, other_sums, .. } = &mut self.scratch;
-        kernel::run_sums(energy, runs, sums);
-        kernel::run_sums(&self.series.export()[part.from..part.to], runs, other_sums);
+    ) -> Vec<i64> {
         let mut need = vec![0; count];
-        for (run, (import, export)) in runs.iter().zip(sums.iter().zip(other_sums.iter())) {
-            need[usize::from(run.period)] += i128::from(*import) - i128::from(*export);
+        for (flow, energy, sign) in [(flow, energy, 1), (Flow::Export, self.series.export(), -1)] {
+            let sums = self.scratch.sums(at.part, schedule, flow, energy);
+            for (run, sum) in at.part.runs[schedule].iter().zip(sums) {
+                need[usize::from(run.period)] += sum * sign;
+            }
         }
         need
     }
@@ -173,14 +249,14 @@ impl Rating<'_> {
     fn bank_in_period(
         &self,
         part: &Part,
-        place: usize,
-        schedule: usize,
+        priced: Priced<'_>,
         count: usize,
-    ) -> Vec<i128> {
+    ) -> Result<Vec<i64>, Refusal> {
         let mut moved = vec![0; count];
+        let schedule = priced.schedule;
         let now = part.anchors[schedule];
         let before = self.carried.anchors.get(schedule).copied().unwrap_or(now);
-        for (period, energy) in self.carried.banked[place].iter().enumerate() {
+        for (period, energy) in self.carried.banked[priced.place].iter().enumerate() {
             let anchor = before.iter().position(|at| usize::from(*at) == period);
             let there = period < count && part.present[schedule] >> period & 1 == 1;
             let target = match anchor {
@@ -188,91 +264,90 @@ impl Rating<'_> {
                 None if there => period,
                 None => usize::from(now[2]),
             };
-            moved[target] += energy;
+            let more: i64 = moved[target];
+            moved[target] = more.checked_add(*energy).ok_or(Refusal::Overflow)?;
         }
-        moved
+        Ok(moved)
     }
 
-    /// Lines of energy by run; `earns` makes them credits.
-    #[expect(clippy::too_many_arguments, reason = "energy at prices in its month and part")]
+    /// Lines of energy as it flowed.
     pub(super) fn priced_runs(
         &mut self,
-        month: &Month,
-        part: &Part,
-        priced: &Priced<'_>,
-        billing: i64,
+        at: At<'_>,
+        priced: Priced<'_>,
+        flow: Flow,
         energy: &[i64],
-        count: usize,
-        earns: bool,
         draft: &mut Draft,
     ) -> Result<(), Refusal> {
-        let periods = match (priced.pricing, priced.spots) {
-            (Pricing::Dynamic(_), Some(spots)) => {
-                return self.spot_line(part, priced, spots, energy, earns, draft);
-            }
+        let periods = match (priced.pricing, &at.part.spots[priced.place]) {
             (Pricing::Periods(periods), _) => periods,
+            (Pricing::Dynamic(_), Some(spots)) => {
+                let energy = &energy[at.part.from..at.part.to];
+                return self.spot_line(at.part, priced, spots, energy, draft);
+            }
             // A series is laid out with its part.
             (Pricing::Dynamic(_), None) => return Err(Refusal::Digits),
         };
-        let runs = &part.runs[priced.schedule];
-        let Scratch { sums, cells, .. } = &mut self.scratch;
-        kernel::run_sums(energy, runs, sums);
-        begin_cells(periods, cells);
-        if periods.periods.iter().all(|period| period.tiers.len() == 1) {
-            for (run, sum) in runs.iter().zip(sums.iter()) {
-                cells[usize::from(run.period)] += i128::from(*sum);
+        let runs = &at.part.runs[priced.schedule];
+        let mut cells = std::mem::take(&mut self.scratch.cells);
+        begin_cells(periods, &mut cells);
+        let sums = self.scratch.sums(at.part, priced.schedule, flow, energy);
+        if periods.periods.len() == cells.len() {
+            // One tier each: nothing to fill.
+            for (run, sum) in runs.iter().zip(sums) {
+                cells[usize::from(run.period)] += *sum;
             }
         } else {
-            let blocks = all_blocks(periods, month, part, billing);
-            let offsets = offsets(priced.items);
-            let counted = &mut self.carried.counted[count];
-            split(periods, &blocks, &offsets, Used::Runs(runs, sums), counted, cells);
+            let counted = &mut self.carried.counted[priced.place];
+            with_blocks(at, periods, priced.place, |blocks| {
+                let used = Used::Runs(runs, sums);
+                split(periods, blocks, |period| offset(priced, period), used, counted, &mut cells)
+            })?;
         }
-        self.cell_lines(periods, priced.items, earns, draft)
+        self.cell_lines(periods, priced, &cells, draft)?;
+        self.scratch.cells = cells;
+        Ok(())
     }
 
     /// Lines of energy by period.
-    #[expect(clippy::too_many_arguments, reason = "energy at prices in its month and part")]
     pub(super) fn priced_totals(
         &mut self,
-        month: &Month,
-        part: &Part,
+        at: At<'_>,
         periods: &Periods,
-        priced: &Priced<'_>,
-        billing: i64,
-        totals: &[i128],
-        count: usize,
-        earns: bool,
+        priced: Priced<'_>,
+        totals: &[i64],
         draft: &mut Draft,
     ) -> Result<(), Refusal> {
-        let Scratch { cells, .. } = &mut self.scratch;
-        begin_cells(periods, cells);
-        let blocks = all_blocks(periods, month, part, billing);
-        let counted = &mut self.carried.counted[count];
-        split(periods, &blocks, &offsets(priced.items), Used::Totals(totals), counted, cells);
-        self.cell_lines(periods, priced.items, earns, draft)
+        let mut cells = std::mem::take(&mut self.scratch.cells);
+        begin_cells(periods, &mut cells);
+        let counted = &mut self.carried.counted[priced.place];
+        with_blocks(at, periods, priced.place, |blocks| {
+            let used = Used::Totals(totals);
+            split(periods, blocks, |period| offset(priced, period), used, counted, &mut cells)
+        })?;
+        self.cell_lines(periods, priced, &cells, draft)?;
+        self.scratch.cells = cells;
+        Ok(())
     }
 
     fn cell_lines(
-        &mut self,
+        &self,
         periods: &Periods,
-        items: &[usize],
-        earns: bool,
+        priced: Priced<'_>,
+        cells: &[i64],
         draft: &mut Draft,
     ) -> Result<(), Refusal> {
-        let cells = std::mem::take(&mut self.scratch.cells);
-        let mut rest = cells.as_slice();
-        for (period, first) in periods.periods.iter().zip(items) {
+        let mut rest = cells;
+        for (period, first) in periods.periods.iter().zip(priced.items) {
             let (of_period, after) = rest.split_at(period.tiers.len());
             rest = after;
             for (place, (tier, energy)) in period.tiers.iter().zip(of_period).enumerate() {
                 if *energy != 0 {
-                    let quantity = if earns { -energy } else { *energy };
+                    let quantity = i128::from(if priced.earns { -energy } else { *energy });
                     self.line(draft, first + place, quantity, tier.price, 1)?;
                 }
             }
         }
-        self.scratch.cells = cells;
         Ok(())
     }
 
@@ -280,10 +355,9 @@ impl Rating<'_> {
     fn spot_line(
         &self,
         part: &Part,
-        priced: &Priced<'_>,
+        priced: Priced<'_>,
         spots: &SpotPrices,
         energy: &[i64],
-        earns: bool,
         draft: &mut Draft,
     ) -> Result<(), Refusal> {
         let missing = spots.missing.iter().find(|place| energy[**place] != 0);
@@ -294,37 +368,38 @@ impl Rating<'_> {
         if all == 0 {
             return Ok(());
         }
-        let mut product = kernel::product(energy, &spots.digits);
-        if earns {
-            product = -product;
-        }
+        let product = kernel::product(energy, &spots.digits);
+        let product = if priced.earns { -product } else { product };
         // The digits stand for the price: one unit of quantity carries the whole product.
         let (exact, amount) = cost_of(product, spots.scale, 1, spots.divisor, self.digits())?;
         let quantity = if exact.atto() < 0 { -all } else { all };
         let price = mean_price(exact.atto().abs(), all);
-        let line = Line { item: priced.items[0], quantity, price, exact, amount, peak_at: None };
-        draft.lines.push(line);
+        let (item, class) = (priced.items[0], self.class(priced.items[0]));
+        draft.lines.push(Line { item, class, quantity, price, exact, amount, peak_at: None });
         Ok(())
     }
 }
 
-fn begin_cells(periods: &Periods, cells: &mut Vec<i128>) {
+fn begin_cells(periods: &Periods, cells: &mut Vec<i64>) {
     cells.clear();
     cells.resize(periods.periods.iter().map(|period| period.tiers.len()).sum(), 0);
 }
 
-fn offsets(items: &[usize]) -> Vec<usize> {
-    items.iter().map(|item| item - items[0]).collect()
+/// Where the cells of a period begin.
+fn offset(priced: Priced<'_>, period: usize) -> usize {
+    priced.items[period] - priced.items[0]
 }
 
-fn all_blocks(
+/// The blocks of a price, laid out with the plan or made for the month's demand.
+fn with_blocks(
+    at: At<'_>,
     periods: &Periods,
-    month: &Month,
-    part: &Part,
-    billing: i64,
-) -> Vec<Vec<super::tiers::Block>> {
-    (0..periods.periods.len()).map(|period| blocks(periods, period, month, part, billing)).collect()
+    place: usize,
+    fill: impl FnOnce(&[Vec<Block>]) -> Result<(), units::Overflow>,
+) -> Result<(), Refusal> {
+    match &at.part.blocks[place] {
+        Some(blocks) => fill(blocks)?,
+        None => fill(&all_blocks(periods, at.part.share(at.month), at.billing))?,
+    }
+    Ok(())
 }
-
-/// One item's price, for lines that are money.
-pub(super) const ONE: UnitPrice = UnitPrice::new(1, 0);

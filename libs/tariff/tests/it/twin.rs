@@ -286,7 +286,7 @@ proptest! {
             .filter(|line| plan.item(line.item).unwrap().class == Class::Energy)
             .map(|line| line.quantity).sum();
         let flowed: i128 = bill.months.iter().map(|month| month.import - month.export).sum();
-        let kept: i128 = bill.closing.banked.iter().flatten().sum();
+        let kept: i128 = bill.closing.banked.iter().flatten().map(|kept| i128::from(*kept)).sum();
         prop_assert_eq!(charged, flowed + kept);
     }
 
