@@ -11,8 +11,7 @@ pub(super) fn sheet<'a>(reader: &mut Reader<'a>, field: &Field<'a>) -> Option<Sh
     let mut sheet = Sheet::empty("reopt", "monthly rates", "USD", 2);
     let energy = rates(reader, field, "monthly_energy_rates", "blended_annual_energy_rate");
     let demand = rates(reader, field, "monthly_demand_rates", "blended_annual_demand_rate");
-    let months = vec![(0..12).collect::<Vec<u8>>()];
-    let rows: Vec<Vec<u8>> = months[0].iter().map(|month| vec![*month]).collect();
+    let rows: Vec<Vec<u8>> = (0..12).map(|month| vec![month]).collect();
     let when = When::Table { weekday: rows.clone(), weekend: rows };
     if let Some(energy) = energy {
         let periods = energy.into_iter().enumerate().map(|(month, (price, source))| TouPeriod {

@@ -6,7 +6,7 @@ use crate::sheet::{
     Across, Bank, Class, EnergyCharge, Export, Fixed, Leftover, Mode, On, Per, Periods, Pricing,
     Reset, Sheet, Tax, Tier, TouPeriod,
 };
-use crate::{Tariff, UnitPrice, When};
+use crate::{EnergyTerms, Tariff, UnitPrice, When};
 
 pub(super) fn sheet(reader: &mut Reader<'_>, field: &Field<'_>, text: &str) -> Option<Sheet> {
     match Tariff::from_json(text.trim_start_matches('\u{feff}')) {
@@ -49,26 +49,7 @@ impl From<&Tariff> for Sheet {
             amount: UnitPrice::of(terms.fixed_per_day.decimal()).unwrap_or_default(),
             source: "fixed_per_day".to_owned(),
         });
-        let periods = terms.energy.periods.iter().enumerate().map(|(place, period)| {
-            let source = format!("energy.periods[{place}].price");
-            let tier = Tier { max: None, price: period.price.into(), source };
-            TouPeriod { name: period.name.clone(), tiers: vec![tier] }
-        });
-        sheet.energy.push(EnergyCharge {
-            name: "energy".to_owned(),
-            class: Class::Energy,
-            on: On::Residual,
-            netted: true,
-            pricing: Pricing::Periods(Periods {
-                when: When::Table {
-                    weekday: terms.energy.weekday.clone(),
-                    weekend: terms.energy.weekend.clone(),
-                },
-                periods: periods.collect(),
-                across: Across::Period,
-                reset: Reset::Month,
-            }),
-        });
+        sheet.energy.push(energy(&terms.energy));
         let mut flat = |class, name: &str, price: units::Price, source: &str, on| {
             if price != units::Price::ZERO {
                 let pricing = Pricing::Periods(Periods::flat(price.into(), source));
@@ -110,5 +91,23 @@ impl From<&Tariff> for Sheet {
             });
         }
         sheet
+    }
+}
+
+/// The retailer's energy.
+fn energy(terms: &EnergyTerms) -> EnergyCharge {
+    let periods = terms.periods.iter().enumerate().map(|(place, period)| {
+        let source = format!("energy.periods[{place}].price");
+        let tier = Tier { max: None, price: period.price.into(), source };
+        TouPeriod { name: period.name.clone(), tiers: vec![tier] }
+    });
+    let when = When::Table { weekday: terms.weekday.clone(), weekend: terms.weekend.clone() };
+    let (periods, across, reset) = (periods.collect(), Across::Period, Reset::Month);
+    EnergyCharge {
+        name: "energy".to_owned(),
+        class: Class::Energy,
+        on: On::Residual,
+        netted: true,
+        pricing: Pricing::Periods(Periods { when, periods, across, reset }),
     }
 }

@@ -6,12 +6,10 @@
 
 mod parts;
 
-use crate::UnitPrice;
 use crate::problem::Code;
 use crate::reader::{Field, Reader};
 use crate::sheet::{
     Bank, Class, EnergyCharge, Export, Fixed, Leftover, Mode, On, Per, Periods, Pricing, Sheet,
-    Tax, taxed,
 };
 
 /// How many names a fault lists.
@@ -61,14 +59,7 @@ pub(super) fn sheet<'a>(
             reader.note(format!("{}.{key} is not rated", parameters.path));
         }
     }
-    reader.note("prices are taken as they stand; the files say they are without GST");
-    sheet.taxes.push(Tax {
-        name: "GST".to_owned(),
-        class: Class::Vat,
-        percent: UnitPrice::new(10, 0),
-        on: taxed(Class::Vat),
-        source: tariff.path,
-    });
+    reader.note("prices are rated as they stand: the file does not say whether GST is in them");
     Some(sheet)
 }
 

@@ -113,7 +113,8 @@ fn bill_2_a_neighbours_energy_is_taken_out_before_the_rest_is_rated() {
     let bill = rated(&plan, &series().with_local("street", spread(5_000, 24)).unwrap());
     let mut shown = amounts(&bill.months[0]);
     let mut lines = moneys(&expected["lines"]);
-    (shown.sort_unstable(), lines.sort_unstable());
+    shown.sort_unstable();
+    lines.sort_unstable();
     assert_eq!(shown, lines);
     assert_eq!(bill.gross().unwrap(), money(expected["net"].as_str().unwrap()));
     assert_eq!(rated(&plan, &series()).gross().unwrap(), money("3.60"));
@@ -184,9 +185,7 @@ fn prosumer(plan: &Plan) -> Series {
     let count = plan.intervals();
     let (mut load, mut made) = (none(count), none(count));
     (load[0], made[0]) = (wh(200_000) / 4, wh(500_000) / 4);
-    for place in 1..5 {
-        load[place] = wh(400_000) / 4;
-    }
+    load[1..5].fill(wh(400_000) / 4);
     for place in 10..13 {
         (load[place], made[place]) = (wh(150_000) / 3, wh(375_000) / 3);
     }

@@ -193,46 +193,50 @@ fn every_fault_of_a_rate_is_told_at_once_with_its_place() {
     assert_eq!(fault(&one.to_string()).list[0].path, "energyweekdayschedule[3][7]");
 }
 
+/// A sheet with a field of every kind.
+fn whole() -> Value {
+    json!({
+        "format": "wattex-tariff-1", "id": "s", "name": "S", "version": 2, "currency": "EUR",
+        "timezone": "Europe/Berlin", "valid_from": "2026-01-01", "valid_to": "2027-01-01",
+        "holidays": ["2026-12-25"],
+        "fixed": [{ "name": "standing", "per": "day", "amount": "0.35" }],
+        "energy": [{
+            "name": "energy", "class": "energy", "on": "residual", "netted": true,
+            "periods": [
+                { "name": "low", "price": "0.18" },
+                { "name": "high", "tiers": [{ "max": 100, "price": "0.30" }, { "price": 0.36 }] },
+            ],
+            "schedule": {
+                "windows": [{ "period": "high", "from": "16:30", "to": "21:00",
+                    "days": ["weekday"], "season": { "from": "06-01", "to": "09-30" } }],
+                "otherwise": "low",
+            },
+            "tiers": { "across": "period", "per": "month" },
+        }],
+        "demand": [{ "price": 4.5 }], "demand_window_minutes": 30,
+        "ratchet": { "percent": 80, "months": 11 },
+        "export": { "mode": "net_billing", "price": "0.08", "bank": "money",
+            "year_end": { "month": 12, "leftover": "pay" } },
+        "minimum": [{ "per": "month", "amount": 5 }],
+        "taxes": [{ "name": "VAT", "percent": 19 }],
+    })
+}
+
+/// The fault of a sheet whose field at `pointer` is `value`.
+fn check(pointer: &str, value: Value, path: &str, code: Code) {
+    let mut sheet = whole();
+    *sheet.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer}")) = value;
+    let problems = fault(&sheet.to_string());
+    let found: Vec<_> = problems.list.iter().map(|it| (it.path.as_str(), it.code)).collect();
+    assert!(found.contains(&(path, code)), "{pointer}: {problems}");
+}
+
 #[test]
 fn every_fault_of_a_sheet_is_told_at_its_field() {
-    let whole = || {
-        json!({
-            "format": "wattex-tariff-1", "id": "s", "name": "S", "version": 2, "currency": "EUR",
-            "timezone": "Europe/Berlin", "valid_from": "2026-01-01", "valid_to": "2027-01-01",
-            "holidays": ["2026-12-25"],
-            "fixed": [{ "name": "standing", "per": "day", "amount": "0.35" }],
-            "energy": [{
-                "name": "energy", "class": "energy", "on": "residual", "netted": true,
-                "periods": [
-                    { "name": "low", "price": "0.18" },
-                    { "name": "high", "tiers": [{ "max": 100, "price": "0.30" }, { "price": 0.36 }] },
-                ],
-                "schedule": {
-                    "windows": [{ "period": "high", "from": "16:30", "to": "21:00",
-                        "days": ["weekday"], "season": { "from": "06-01", "to": "09-30" } }],
-                    "otherwise": "low",
-                },
-                "tiers": { "across": "period", "per": "month" },
-            }],
-            "demand": [{ "price": 4.5 }], "demand_window_minutes": 30,
-            "ratchet": { "percent": 80, "months": 11 },
-            "export": { "mode": "net_billing", "price": "0.08", "bank": "money",
-                "year_end": { "month": 12, "leftover": "pay" } },
-            "minimum": [{ "per": "month", "amount": 5 }],
-            "taxes": [{ "name": "VAT", "percent": 19 }],
-        })
-    };
     let good = read(&whole().to_string(), None).unwrap();
     assert_eq!((good.form, good.sheets[0].version), (Form::Sheet, 2));
     let list = Value::Array(vec![whole(), whole()]).to_string();
     assert_eq!(read(&list, None).unwrap().sheets.len(), 2);
-    let check = |pointer: &str, value: Value, path: &str, code: Code| {
-        let mut sheet = whole();
-        *sheet.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer}")) = value;
-        let problems = fault(&sheet.to_string());
-        let found: Vec<_> = problems.list.iter().map(|it| (it.path.as_str(), it.code)).collect();
-        assert!(found.contains(&(path, code)), "{pointer}: {problems}");
-    };
     use Code::{Contradiction, Missing, OutOfRange, UnknownField, WrongKind};
     check("/id", json!(3), "id", WrongKind);
     check("/currency", json!("eur"), "currency", OutOfRange);
@@ -249,6 +253,19 @@ fn every_fault_of_a_sheet_is_told_at_its_field() {
         "fixed[0].colour",
         UnknownField,
     );
+    check("/demand/0/price", json!("dear"), "demand[0].price", WrongKind);
+    check("/demand_window_minutes", json!(7), "demand_window_minutes", OutOfRange);
+    check("/ratchet/percent", json!(101), "ratchet.percent", OutOfRange);
+    check("/export/bank", json!("energy"), "export.bank", Contradiction);
+    check("/export/price", Value::Null, "export", Missing);
+    check("/export/year_end/month", json!(13), "export.year_end.month", OutOfRange);
+    check("/minimum/0/amount", json!(-5), "minimum[0].amount", OutOfRange);
+    check("/taxes/0/percent", json!(-19), "taxes[0].percent", OutOfRange);
+}
+
+#[test]
+fn every_fault_of_prices_is_told_at_their_field() {
+    use Code::{Contradiction, Missing, OutOfRange, WrongKind};
     check("/energy/0/class", json!("vat"), "energy[0].class", OutOfRange);
     check("/energy/0/periods/0", json!({}), "energy[0].periods[0]", Missing);
     check("/energy/0/periods/0/price", json!([]), "energy[0].periods[0].price", WrongKind);
@@ -300,14 +317,6 @@ fn every_fault_of_a_sheet_is_told_at_its_field() {
         "energy[0].tiers",
         Contradiction,
     );
-    check("/demand/0/price", json!("dear"), "demand[0].price", WrongKind);
-    check("/demand_window_minutes", json!(7), "demand_window_minutes", OutOfRange);
-    check("/ratchet/percent", json!(101), "ratchet.percent", OutOfRange);
-    check("/export/bank", json!("energy"), "export.bank", Contradiction);
-    check("/export/price", Value::Null, "export", Missing);
-    check("/export/year_end/month", json!(13), "export.year_end.month", OutOfRange);
-    check("/minimum/0/amount", json!(-5), "minimum[0].amount", OutOfRange);
-    check("/taxes/0/percent", json!(-19), "taxes[0].percent", OutOfRange);
 }
 
 #[test]

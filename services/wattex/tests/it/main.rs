@@ -16,6 +16,7 @@ mod node;
 mod operators;
 mod pace;
 mod program;
+mod rating;
 mod serving;
 mod settlement;
 mod signed;
