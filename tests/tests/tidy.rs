@@ -25,7 +25,6 @@ const PURE: &[&str] = &[
     "mppt",
     "tariff",
     "seal",
-    "surveillance",
     "chain",
     "contracts",
     "access",

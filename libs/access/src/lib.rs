@@ -97,8 +97,6 @@ actions! {
     ReadQuarantine = "read_quarantine"
     /// See which transactions wait for a block.
     ReadRelay = "read_relay"
-    /// See what looks like market abuse.
-    ReadSurveillance = "read_surveillance"
     /// See who did what.
     ReadAuditLog = "read_audit_log"
     /// Place an order that buys.

@@ -99,15 +99,12 @@ mod tests {
         read_parties              | ouam   | ouam
         read_quarantine           | oam    | oam
         read_relay                | oam    | oam
-        read_surveillance         | oam    | oam
         read_audit_log            | am     | am
         place_buy_order           | cp     |
         place_sell_order          | p      |
         cancel_order              | cpo    | o
         sign_order                | cp     |
         withdraw_cash             | cp     |
-        transfer_cash             | cp     |
-        grant_mandate             | cp     |
         credit_deposit            | ou     | ou
         order_payouts             | ou     | ou
         publish_tariff            | ou     | ou

@@ -11,7 +11,6 @@ mod rules;
 mod settings;
 mod slots;
 mod stop;
-mod surveillance;
 mod trades;
 
 use std::sync::Arc;
@@ -54,9 +53,6 @@ pub fn routes(
             .service(limits::list_curtailments)
             .service(stop::stop_trading)
             .service(stop::start_trading)
-            .service(surveillance::list_cases)
-            .service(surveillance::get_case)
-            .service(surveillance::dismiss_case)
             .service(mechanisms::list_mechanisms)
             .service(mechanisms::choose_mechanism)
             .service(rules::list_rules)

@@ -12,7 +12,6 @@ use keys::SecretKey;
 use matching::{Fees, Mechanism};
 use serde::{Deserialize, Serialize};
 use service::Clock;
-use surveillance::Thresholds;
 use units::{Energy, Price};
 
 use crate::domain::{HISTORY_DAYS, Parameters, check_mechanism};
@@ -64,9 +63,6 @@ pub struct MarketConfig {
     /// From how many known days on that limit holds, 1 to 30.
     #[serde(default = "forecast_days_default")]
     pub forecast_days_min: u32,
-    /// From where on something looks like market abuse.
-    #[serde(default)]
-    pub surveillance: Thresholds,
     /// How slots are cleared, unless another mechanism was chosen for them.
     #[serde(default)]
     pub mechanism: Mechanism,
@@ -87,7 +83,6 @@ impl MarketConfig {
             horizon_seconds: horizon_default(),
             forecast_percent: forecast_default(),
             forecast_days_min: forecast_days_default(),
-            surveillance: Thresholds::default(),
             mechanism: Mechanism::default(),
             policy,
         }
@@ -111,7 +106,6 @@ impl MarketConfig {
         );
         let days = self.forecast_days_min;
         ensure!((1..=HISTORY_DAYS).contains(&days), "forecast_days_min: 1 to {HISTORY_DAYS}");
-        self.surveillance.check().map_err(|why| anyhow!("surveillance: {why}"))?;
         let parameters = Parameters {
             community: policy.community,
             zone: policy.zone,
@@ -131,7 +125,6 @@ impl MarketConfig {
             feed_in_price_min: price("policy.feedInPriceMin", policy.feed_in_price_min)?,
             forecast_percent: self.forecast_percent,
             forecast_days_min: days,
-            surveillance: self.surveillance.clone(),
             policy: policy.id(),
             terms: policy.clone(),
         };

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use db::{Cell, Db, Migration, Row, Tx, insert_rows, query, query_scalar};
 use ids::EventId;
 
-use crate::domain::{Entry, Exchange, Parameters};
+use crate::domain::{Entry, Exchange};
 use crate::market::Totals;
 
 /// The name under which the market claims events.
@@ -36,12 +36,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
 ];
 
 /// The market as its journal tells it, and the place of the last entry.
-pub(crate) async fn replay(
-    db: &Db,
-    market: &str,
-    parameters: &Parameters,
-) -> Result<(Exchange, i64)> {
-    let mut exchange = Exchange::watched(parameters);
+pub(crate) async fn replay(db: &Db, market: &str) -> Result<(Exchange, i64)> {
+    let mut exchange = Exchange::default();
     let mut last = 0;
     loop {
         let rows = query(

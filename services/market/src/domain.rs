@@ -29,7 +29,6 @@ mod published;
 mod rejection;
 mod rules;
 mod state;
-mod watch;
 
 pub use cash::{Cash, Movement, TradeHold, Wallet};
 pub use clearing::{Conditions, Halted, check_mechanism};
@@ -43,4 +42,3 @@ pub use published::{Difference, Published, Recomputed, SlotJournal, recompute};
 pub use rejection::Rejection;
 pub use rules::{DueRule, RULES_MAX, Rule, RuleName, RuleQuantity};
 pub use state::{Committed, Exchange, Parameters, RETAINED_SECONDS, SlotBook};
-pub use watch::Proposal;

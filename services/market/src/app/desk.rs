@@ -87,7 +87,7 @@ impl Desk {
     /// Rebuilds the book from the journal and starts the writer. It ends with the desk.
     pub(crate) async fn open(tools: Tools, parameters: Parameters) -> Result<Desk> {
         let name = format!("{}/{}", parameters.community, parameters.zone);
-        let (exchange, last) = replay(&tools.db, &name, &parameters).await?;
+        let (exchange, last) = replay(&tools.db, &name).await?;
         tracing::info!(market = name, entries = last, hash = %exchange.hash(), "book rebuilt");
         let parameters = Arc::new(parameters);
         let book = Arc::new(RwLock::new(exchange));
@@ -227,7 +227,7 @@ impl Writer {
         let mut pause = tokio::time::interval(REBUILD_PAUSE);
         loop {
             pause.tick().await;
-            match replay(&self.tools.db, &self.name, &self.parameters).await {
+            match replay(&self.tools.db, &self.name).await {
                 Ok(rebuilt) => return rebuilt,
                 Err(error) => {
                     tracing::error!(market = self.name, error = format!("{error:#}"), "no journal");

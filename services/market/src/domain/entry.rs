@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256};
 use calendar::Timestamp;
 use contracts::Prices;
 use events::market::CancelledBy;
-use ids::{AccountId, CaseId, ConnectionPointId, OrderId, PartyId, ZoneId};
+use ids::{AccountId, ConnectionPointId, OrderId, PartyId, ZoneId};
 use matching::Mechanism;
 use serde::{Deserialize, Serialize};
 use tariff::Tariff;
@@ -122,28 +122,6 @@ pub enum Entry {
         from: Timestamp,
         /// How prices and quantities are found.
         mechanism: Mechanism,
-        /// Who decided.
-        by: PartyId,
-        /// When.
-        at: Timestamp,
-    },
-    /// Somebody finds that a case of market abuse is none.
-    DismissalProposed {
-        /// The case.
-        case: CaseId,
-        /// Why.
-        reason: String,
-        /// Who decided.
-        by: PartyId,
-        /// When.
-        at: Timestamp,
-    },
-    /// Somebody else agreed: the case is dismissed.
-    CaseDismissed {
-        /// The case.
-        case: CaseId,
-        /// Why.
-        reason: String,
         /// Who decided.
         by: PartyId,
         /// When.

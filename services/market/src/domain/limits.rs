@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use calendar::{Slot, Timestamp};
 use contracts::{OrderTerms, Side};
 use events::market::CancelledBy;
-use ids::{AccountId, CaseId, ConnectionPointId, OrderId, PartyId};
+use ids::{AccountId, ConnectionPointId, OrderId, PartyId};
 use matching::{Fees, Mechanism};
 use serde::{Deserialize, Serialize};
 use units::Overflow;
@@ -109,13 +109,6 @@ pub enum Change {
     SetRule(Rule),
     /// A standing rule places no orders any more. Those that it has placed stay.
     EndRule(RuleName),
-    /// A case of market abuse is none; it takes two to say so.
-    Dismiss {
-        /// The case.
-        case: CaseId,
-        /// In words.
-        reason: String,
-    },
     /// The curtailment of exactly `[from, to)` is over.
     Lift {
         /// Start of the first slot.
@@ -233,7 +226,6 @@ impl Exchange {
                 let ended = Entry::RuleEnded { rule: *name, by, at: now };
                 Ok(self.rule(*name).map(|_| ended))
             }
-            Change::Dismiss { case, reason } => self.dismissal(*case, reason, by, now),
             Change::Lift { from, to } => {
                 let lifted = Entry::Lifted { from: *from, to: *to, by, at: now };
                 Ok(self.curtailment(*from, *to).map(|_| lifted))

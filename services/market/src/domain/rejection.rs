@@ -75,10 +75,6 @@ rejections! {
     /// Who stopped trading wants to start it again.
     SecondPerson = "SECOND_PERSON",
         "who stopped trading does not start it again: somebody else has to agree";
-    /// Who a case is about wants it dismissed.
-    OwnCase = "OWN_CASE", "who a case is about does not dismiss it";
-    /// A case was dismissed before.
-    CaseDecided = "CASE_DECIDED", "the case was decided before";
     /// The mechanism's own parameters are wrong.
     Mechanism = "MECHANISM", "the mechanism's parameters are not usable";
     /// A mechanism with two prices a trade, under a policy without a difference account.

@@ -9,7 +9,6 @@ use events::market::CancelledBy;
 use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
 use matching::{Fees, Mechanism};
 use serde::Serialize;
-use surveillance::Thresholds;
 use tariff::Tariff;
 use units::{Energy, Price};
 
@@ -18,7 +17,6 @@ use super::limits::Limits;
 use super::mandates::Mandates;
 use super::nonces::Nonces;
 use super::rules::Rules;
-use super::watch::Watch;
 use super::{
     Accepted, Cash, ClearedSlot, Entry, Member, Meter, Movement, Point, PublishedTariff, Status,
     TradeHold,
@@ -59,8 +57,6 @@ pub struct Parameters {
     pub forecast_percent: u32,
     /// From how many known days on that limit holds.
     pub forecast_days_min: u32,
-    /// From where on something looks like market abuse.
-    pub surveillance: Thresholds,
     /// The hash of the policy that orders must name.
     pub policy: B256,
     /// The policy with that hash, which every call about a clearing shows.
@@ -137,7 +133,6 @@ pub struct Exchange {
     pub(super) taken: History,
     pub(super) rules: Rules,
     pub(super) mechanisms: BTreeMap<Timestamp, Mechanism>,
-    pub(super) watch: Watch,
     pub(super) sequence: u64,
     pub(super) feed: Option<u64>,
 }
@@ -145,7 +140,6 @@ pub struct Exchange {
 impl Exchange {
     /// Applies a fact. Facts are not judged again.
     pub fn apply(&mut self, entry: &Entry) {
-        self.watch(entry);
         match entry {
             Entry::Member(member) => self.joined(member),
             Entry::Point(point) => {
@@ -196,10 +190,6 @@ impl Exchange {
             Entry::MechanismChosen { from, mechanism, .. } => {
                 self.mechanisms.insert(*from, *mechanism);
             }
-            Entry::DismissalProposed { case, reason, by, at } => {
-                self.watch.propose(*case, reason, *by, *at);
-            }
-            Entry::CaseDismissed { case, by, at, .. } => self.watch.dismiss(*case, *by, *at),
         }
     }
 

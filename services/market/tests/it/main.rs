@@ -15,5 +15,4 @@ mod replay;
 mod rules;
 mod service;
 mod stop;
-mod surveillance;
 mod town;

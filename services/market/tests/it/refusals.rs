@@ -214,10 +214,6 @@ async fn every_code_of_order_entry_is_answered_as_a_problem_with_that_code() {
             "MECHANISM" | "BOOK_OPEN" | "NO_DIFFERENCE_ACCOUNT" => {
                 (running, answer) = not_chosen(code).await;
             }
-            "OWN_CASE" | "CASE_DECIDED" => {
-                running = crate::service::running().await;
-                answer = crate::surveillance::not_dismissed(code, &running).await;
-            }
             _ => {
                 running = crate::service::running().await;
                 answer = refused(code, &running).await;

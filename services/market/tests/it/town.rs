@@ -207,28 +207,21 @@ pub fn block_hash(number: u64) -> B256 {
     alloy_primitives::keccak256(number.to_be_bytes())
 }
 
-/// What is known in the morning: everyone, with [`DEPOSIT`] in a final block, and the tariff.
-pub fn town_entries() -> Vec<Entry> {
-    let mut entries = Vec::new();
+/// The town in the morning: everyone is known and has [`DEPOSIT`] in a final block.
+pub fn town() -> Exchange {
+    let mut exchange = Exchange::default();
     let mut deposits = Vec::new();
     for name in NAMES {
         let neighbour = neighbour(name);
-        entries.extend(neighbour.entries());
+        neighbour.entries().iter().for_each(|entry| exchange.apply(entry));
         let (address, amount) = (neighbour.address(), Money::from_n(DEPOSIT));
         deposits.push(Movement::In { address, amount });
     }
-    entries.push(Entry::Tariff(PublishedTariff {
+    exchange.apply(&Entry::Tariff(PublishedTariff {
         valid_from: at("2026-01-01T00:00:00Z"),
         tariff: tariff(),
     }));
-    entries.push(block(1, 1, deposits));
-    entries
-}
-
-/// The town in the morning.
-pub fn town() -> Exchange {
-    let mut exchange = Exchange::default();
-    town_entries().iter().for_each(|entry| exchange.apply(entry));
+    exchange.apply(&block(1, 1, deposits));
     exchange
 }
 
