@@ -105,6 +105,8 @@ mod tests {
         cancel_order              | cpo    | o
         sign_order                | cp     |
         withdraw_cash             | cp     |
+        transfer_cash             | cp     |
+        grant_mandate             | cp     |
         credit_deposit            | ou     | ou
         order_payouts             | ou     | ou
         publish_tariff            | ou     | ou

@@ -2,9 +2,9 @@
 //!
 //! | form | how it is known |
 //! |---|---|
-//! | our sheet, or a list of its versions | `energy`, `fixed` or `demand` beside `id` and `currency` |
+//! | our sheet, or its versions | `energy`, `fixed` or `demand` beside `id` and `currency` |
 //! | terms of the exchange ([`Tariff`]) | `fixed_per_day` |
-//! | URDB (OpenEI Utility Rate Database, v3 to v8) | `energyratestructure` and the like; also in `items`, or anywhere inside as `urdb_response` |
+//! | URDB, versions 3 to 8 | `energyratestructure` and the like; in `items` or `urdb_response` too |
 //! | SAM's Utilityrate5 variables | `ur_ec_tou_mat` |
 //! | REopt's monthly rates | `monthly_energy_rates` |
 //! | a feed of prices (Octopus REST) | `results` with `valid_from` |

@@ -244,8 +244,8 @@ impl Export for Writer {
         let count = self.layout.channels.len();
         let lasts = self.meters.entry(record.meter.clone()).or_insert_with(|| vec![None; count]);
         let key = (record.meter.clone(), record.start, code);
-        // In a row before the column's last one it would come before it in the file, and where clocks
-        // are set back both may show the same time.
+        // In a row before the column's last one it would come before it in the file, and where
+        // clocks are set back both may show the same time.
         let after = |number: &&u64| last.is_none_or(|(_, last)| **number > last);
         let (open, first) = (self.open.get(&key).filter(after), self.first);
         let open = open.and_then(|number| usize::try_from(number - first).ok());

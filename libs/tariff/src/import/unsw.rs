@@ -1,4 +1,5 @@
-//! Australian tariffs as the UNSW bill calculator has them: `{ "Tariffs": [{ "Tariff ID", ... }] }`.
+//! Australian tariffs as the UNSW bill calculator has them:
+//! `{ "Tariffs": [{ "Tariff ID", ... }] }`.
 //!
 //! Retail tariffs have `Daily`, `FiT` and one of `FlatRate`, `TOU`, `BlockDaily`, `BlockQuarterly`,
 //! `BlockAnnual`; network tariffs have the same inside `NUOS`, which is what the network is paid

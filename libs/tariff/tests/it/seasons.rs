@@ -160,7 +160,9 @@ fn a_year_costs_its_minimum() {
 fn an_earlier_peak_counts_for_months() {
     let sheet = with(&json!({
         "demand": [{ "price": 10 }],
-        "ratchet": { "percent": [50, 50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "months": 2, "minimum_kw": 1 },
+        "ratchet": {
+            "percent": [50, 50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "months": 2, "minimum_kw": 1,
+        },
     }));
     let plan = months(&sheet, "2026-01-01", "2026-05-01");
     let mut import = none(plan.intervals());
