@@ -4,7 +4,7 @@
 //! |---|---|
 //! | our sheet, or its versions | `energy`, `fixed` or `demand` beside `id` and `currency` |
 //! | terms of the exchange ([`Tariff`]) | `fixed_per_day` |
-//! | URDB, versions 3 to 8 | `energyratestructure` and the like; in `items` or `urdb_response` too |
+//! | URDB, versions 3 to 8 | `energyratestructure` and others; also in `items`, `urdb_response` |
 //! | SAM's Utilityrate5 variables | `ur_ec_tou_mat` |
 //! | REopt's monthly rates | `monthly_energy_rates` |
 //! | a feed of prices (Octopus REST) | `results` with `valid_from` |
