@@ -1,18 +1,26 @@
-//! A tariff as data, and what it says about prices and intervals.
+//! Tariffs as data, and what they make of prices and loads.
 //!
 //! ```text
-//! JSON -> Terms -> Tariff            Tariff::new checks every field and names the one at fault
-//! (Slot, Energy)... -> Line...       Tariff::rate, exact; a line rounds once, at the minor unit
-//! Slot -> retail, feed-in, band      what a neighbour's energy competes with
+//! terms of the exchange           JSON -> Terms -> Tariff    Tariff::new names the field at fault
+//! (Slot, Energy)... -> Line...    Tariff::rate, exact; a line rounds once, at the minor unit
+//! Slot -> retail, feed-in, band   what a neighbour's energy competes with
+//!
+//! any tariff                      text -> read -> Sheet...   every fault, with line and column
+//! versions of a sheet             -> Plan                    laid out over days, once
+//! Plan + Series -> Bill           bill::rate                 lines by month, and what goes on
 //! ```
 //!
-//! Time of use: the period of a slot is found by the local clock at its start, twelve months by 24
-//! hours, one table for weekdays and one for weekends. A slot that spans two local hours (an hour
-//! in Kathmandu) is rated by its start.
+//! A [`Tariff`] is what the exchange trades against: its terms are anchored and have a band. A
+//! [`Sheet`] is whatever a supplier or a grid charges: periods, tiers, demand, dynamic prices,
+//! export, banks, minimums, taxes, in versions. Terms are one kind of sheet (`Sheet::from`), and
+//! both rate them alike.
+//!
+//! Time of use: the period of a slot is found by the local clock at its start. A slot that spans
+//! two local hours (an hour in Kathmandu) is rated by its start.
 //!
 //! Invariants: no floats; an amount is price x energy, exact; the same terms have the same hash,
-//! however their JSON was written; a checked tariff cannot overflow in a price.
-//! Deliberately absent: tiers, demand, dynamic prices, net metering, a country's taxes, trades.
+//! however their JSON was written; what does not fit is refused. Deliberately absent: a country's
+//! taxes, trades, charges on the grid's own peak, reactive power.
 #![forbid(unsafe_code)]
 
 pub mod bill;

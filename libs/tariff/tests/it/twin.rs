@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use calendar::{LocalDay, Slot, SlotLength, TimeZone};
+use calendar::{LocalDay, TimeZone};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tariff::bill::{Carried, rate};
@@ -286,7 +286,8 @@ proptest! {
             .filter(|line| plan.item(line.item).unwrap().class == Class::Energy)
             .map(|line| line.quantity).sum();
         let flowed: i128 = bill.months.iter().map(|month| month.import - month.export).sum();
-        let kept: i128 = bill.closing.banked.iter().flatten().map(|kept| i128::from(*kept)).sum();
+        let banked = bill.closing.banked.iter().flatten();
+        let kept: i128 = banked.map(|kept| i128::from(*kept)).sum();
         prop_assert_eq!(charged, flowed + kept);
     }
 
@@ -320,10 +321,11 @@ proptest! {
         let series = Series::metered(fine(&import), fine(&export)).unwrap();
         let bill = rate(&plan, &series, &Carried::default()).unwrap();
         for month in &bill.months {
-            let slots = |wh: &[u8]| -> Vec<(Slot, units::Energy)> {
+            let slots = |wh: &[u8]| -> Vec<(calendar::Slot, units::Energy)> {
                 wh.iter().enumerate().filter_map(|(place, wh)| {
                     let start = plan.moment(place);
-                    let slot = Slot::containing(start, SlotLength::QUARTER_HOUR);
+                    let quarter = calendar::SlotLength::QUARTER_HOUR;
+                    let slot = calendar::Slot::containing(start, quarter);
                     let day = plan.zone().day_of(start);
                     let within = month.first <= day && day < month.end;
                     within.then_some((slot, units::Energy::from_wh((*wh).into())))
