@@ -91,6 +91,8 @@ fn envelope(title: &str) -> Value {
             "schemas": { Problem::name(): Problem::schema() },
             "securitySchemes": {
                 "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+                // A meter or a bridge: the name and token that it enters the MQTT broker by.
+                "device": { "type": "http", "scheme": "basic" },
             },
         },
     })

@@ -3,6 +3,7 @@
 #![allow(unused_qualifications, reason = "the route macros repeat the types of the arguments")]
 
 mod relay;
+mod sender;
 mod upload;
 
 use access::Role;
@@ -16,6 +17,7 @@ use service::{Fault, Page, PageQuery, Principal, Problem, Problems};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use self::sender::Sender;
 use crate::Metering;
 use crate::app::evidence::evidence;
 use crate::db::meters::{self, Meter};
@@ -351,15 +353,18 @@ pub struct Gap {
 
 /// When a meter reported last, and what of it is not there.
 #[utoipa::path(params(("id" = String, Path, description = "The meter")),
-    responses((status = 200, body = MeterStatus), Problems), tag = "metering")]
+    responses((status = 200, body = MeterStatus), Problems),
+    security(("bearer" = []), ("device" = [])), tag = "metering")]
 #[get("/v1/meters/{id}/status")]
 pub(crate) async fn meter_status(
     metering: Data<Metering>,
-    principal: Principal,
+    sender: Sender,
     id: Path<String>,
 ) -> Result<Json<MeterStatus>, Problem> {
-    let meter = readable_meter(&metering, &principal, &id).await?;
+    let id = sender.meter(&metering, &id).await?;
     let db = metering.db();
+    let meter = meters::find(db, id).await.map_err(Fault::problem)?;
+    let meter = meter.ok_or_else(|| Problem::not_found("meter"))?;
     let pages = readings::pages(db, meter.id).await.map_err(Fault::problem)?;
     let gaps = readings::gaps(db, meter.id, GAPS_MAX).await.map_err(Fault::problem)?;
     let quarantined = quarantine::count(db, meter.id).await.map_err(Fault::problem)?;

@@ -1,4 +1,4 @@
-//! The MQTT broker that meters talk to: 3.1.1 and 5, QoS 0 and 1.
+//! The MQTT broker that meters talk to: 3.1.1 and 5, QoS 0 and 1, with TLS and without.
 //!
 //! ```text
 //! client -> session -> (bounded queue) -> writer -> commit -> session -> PUBACK, in arrival order
@@ -13,6 +13,7 @@ mod codec;
 mod handshake;
 mod session;
 mod sessions;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,11 +25,15 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use self::codec::Line;
+use self::session::Session;
 use crate::app::login::Login;
 
 pub(crate) use sessions::Sessions;
+pub use tls::Tls;
 
 /// What one client, and all of them together, may take.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -75,39 +80,58 @@ struct Shared {
     login: Login,
     sessions: Sessions,
     arrivals: mpsc::Sender<Arrival>,
+    /// One for each connection that may be open.
+    places: Arc<Semaphore>,
 }
 
 /// A running broker. Dropping it ends every connection.
 pub(crate) struct Broker {
     address: SocketAddr,
+    tls_address: Option<SocketAddr>,
     stop: DropGuard,
 }
 
 impl Broker {
-    /// Listens on `address` (port 0: any free one) and hands what arrives to `arrivals`.
+    /// Listens on `address` (port 0: any free one), and with `tls` where that says, and hands what
+    /// arrives to `arrivals`.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// When an address cannot be listened on, or a file of `tls` is not what it should be.
     pub(crate) async fn start(
         address: SocketAddr,
+        tls: Option<&Tls>,
         limits: Limits,
         login: Login,
         sessions: Sessions,
         arrivals: mpsc::Sender<Arrival>,
     ) -> Result<Broker> {
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("listening for MQTT on {address}"))?;
-        let address = listener.local_addr().context("address of the MQTT listener")?;
+        let (listener, address) = listen(address).await?;
+        let secured = match tls {
+            Some(tls) => {
+                Some((tls.acceptor().context("TLS for MQTT")?, listen(tls.address).await?))
+            }
+            None => None,
+        };
         let stop = CancellationToken::new();
-        let shared = Shared { limits, login, sessions, arrivals };
-        tokio::spawn(accept(listener, Arc::new(shared), stop.clone()));
-        Ok(Broker { address, stop: stop.drop_guard() })
+        let places = Arc::new(Semaphore::new(limits.connections_max));
+        let shared = Arc::new(Shared { limits, login, sessions, arrivals, places });
+        tokio::spawn(accept(listener, None, shared.clone(), stop.clone()));
+        let mut tls_address = None;
+        if let Some((acceptor, (listener, address))) = secured {
+            tls_address = Some(address);
+            tokio::spawn(accept(listener, Some(acceptor), shared, stop.clone()));
+        }
+        Ok(Broker { address, tls_address, stop: stop.drop_guard() })
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens with TLS, if it does.
+    pub(crate) fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls_address
     }
 
     /// Ends every connection.
@@ -116,8 +140,20 @@ impl Broker {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(shared.limits.connections_max));
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("listening for MQTT on {address}"))?;
+    let address = listener.local_addr().context("address of the MQTT listener")?;
+    Ok((listener, address))
+}
+
+async fn accept(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -127,13 +163,13 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationTo
         };
         match accepted {
             Ok((stream, peer)) => {
-                let Ok(place) = places.clone().try_acquire_owned() else {
+                let Ok(place) = shared.places.clone().try_acquire_owned() else {
                     tracing::warn!(%peer, "too many MQTT connections");
                     continue;
                 };
-                let shared = shared.clone();
+                let (shared, tls) = (shared.clone(), tls.clone());
                 connections.spawn(async move {
-                    serve(stream, peer, &shared).await;
+                    serve(stream, peer, tls, &shared).await;
                     drop(place);
                 });
             }
@@ -147,14 +183,13 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationTo
     connections.shutdown().await;
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
+async fn serve(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, shared: &Shared) {
     // Small answers, each awaited by a meter: do not hold them back.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY");
     }
     let patience = Duration::from_secs(shared.limits.connect_seconds_max.into());
-    let framed = codec::framed(stream, shared.limits.packet_bytes_max);
-    let entered = tokio::time::timeout(patience, handshake::enter(framed, shared)).await;
+    let entered = tokio::time::timeout(patience, enter(stream, tls, shared)).await;
     let ended = match entered {
         Ok(Ok(Some(session))) => session.run(shared).await,
         Ok(Ok(None)) => return,
@@ -164,4 +199,24 @@ async fn serve(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
     if let Err(error) = ended {
         tracing::debug!(%peer, error = format!("{error:#}"), "MQTT connection ended");
     }
+}
+
+/// From the connection to the CONNACK.
+async fn enter(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    shared: &Shared,
+) -> Result<Option<Session>> {
+    let mut certified = None;
+    let line: Box<dyn Line> = match tls {
+        None => Box::new(stream),
+        Some(tls) => {
+            let line = tls.accept(stream).await.context("TLS")?;
+            let certificates = line.get_ref().1.peer_certificates();
+            certified = certificates.and_then(<[_]>::first).and_then(tls::meter_of);
+            Box::new(line)
+        }
+    };
+    let packets = codec::framed(line, shared.limits.packet_bytes_max);
+    handshake::enter(packets, certified, shared).await
 }

@@ -6,7 +6,7 @@ use calendar::SlotLength;
 use serde::{Deserialize, Serialize};
 
 use crate::app::login::Bridge;
-use crate::broker::Limits;
+use crate::broker::{Limits, Tls};
 
 /// Settings of metering; a key that is not one of these stops the process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct Config {
     pub database: String,
     /// Where meters connect; port 0 takes any free one.
     pub mqtt: SocketAddr,
+    /// Where they connect with TLS as well.
+    #[serde(default)]
+    pub tls: Option<Tls>,
     /// How long a slot lasts, in minutes.
     #[serde(default = "quarter_hour")]
     pub slot: SlotLength,

@@ -25,6 +25,6 @@ mod writer;
 pub use app::accept::Tally;
 pub use app::anchor::Anchor;
 pub use app::login::Bridge;
-pub use broker::Limits;
+pub use broker::{Limits, Tls};
 pub use config::Config;
 pub use run::{Listening, Metering, Totals};

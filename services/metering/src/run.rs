@@ -38,6 +38,7 @@ pub struct Metering {
     anchor: Arc<Anchor>,
     chain: client::Relay,
     sessions: Sessions,
+    login: Login,
 }
 
 /// What metering has taken in.
@@ -70,19 +71,21 @@ impl Metering {
         let db = Db::open(&config.database, MIGRATIONS).await.context("database of metering")?;
         let chain = client::Relay::new(db.clone(), node, anchor.sender.clone());
         let (anchor, sessions) = (Arc::new(anchor), Sessions::default());
-        Ok(Arc::new(Metering { config, db, clock, anchor, chain, sessions }))
+        let login = Login::new(db.clone(), &config.bridges);
+        Ok(Arc::new(Metering { config, db, clock, anchor, chain, sessions, login }))
     }
 
     /// Starts the broker and its writer.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// When an address cannot be listened on, or a file for TLS is not what it should be.
     pub async fn listen(&self) -> Result<Listening> {
         let (arrivals, queue) = mpsc::channel(writer::QUEUE_MAX);
-        let login = Login::new(self.db.clone(), &self.config.bridges);
+        let login = self.login.clone();
         let limits = self.config.limits.clone();
         let sessions = self.sessions.clone();
-        let broker = Broker::start(self.config.mqtt, limits, login, sessions, arrivals).await?;
+        let (mqtt, tls) = (self.config.mqtt, self.config.tls.as_ref());
+        let broker = Broker::start(mqtt, tls, limits, login, sessions, arrivals).await?;
         let writing = writer::write(self.db.clone(), self.config.slot, self.clock.clone(), queue);
         Ok(Listening { broker, writer: tokio::spawn(writing) })
     }
@@ -95,6 +98,11 @@ impl Metering {
     pub async fn store(&self, messages: Vec<(MeterId, Vec<u8>)>) -> Result<Tally> {
         let messages = messages.into_iter().map(|(meter, bytes)| Message { meter, bytes });
         accept(&self.db, self.config.slot, messages.collect(), self.clock.now()).await
+    }
+
+    /// The door that devices enter by.
+    pub(crate) fn login(&self) -> &Login {
+        &self.login
     }
 
     /// The service's database: for the relay of its outbox.
@@ -160,6 +168,11 @@ impl Listening {
     /// Where meters connect.
     pub fn address(&self) -> SocketAddr {
         self.broker.address()
+    }
+
+    /// Where meters connect with TLS, if they may.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.broker.tls_address()
     }
 
     /// Ends every connection and waits until what arrived is stored.

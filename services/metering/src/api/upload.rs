@@ -4,10 +4,10 @@ use actix_web::post;
 use actix_web::web::{Bytes, Data, Json, Path};
 use reading::MESSAGE_BYTES;
 use serde::{Deserialize, Serialize};
-use service::{Fault, Principal, Problem, Problems};
+use service::{Fault, Problem, Problems};
 use utoipa::ToSchema;
 
-use super::readable_meter;
+use super::sender::Sender;
 use crate::Metering;
 
 /// The most messages of one request: as many as one commit of the broker.
@@ -27,28 +27,30 @@ pub(crate) struct UploadView {
 /// Takes signed readings of a meter.
 ///
 /// The body is 1 to 512 messages MR1 of 119 bytes, one after the other, as they are published over
-/// MQTT. It is answered once they are on disk; a repeat counts as duplicates. For whoever may read
+/// MQTT. It is answered once they are on disk; a repeat counts as duplicates. For the meter or a
+/// bridge with the name and token of the broker (basic authentication), and for whoever may read
 /// what the meter measures: its signatures say what is believed.
 #[utoipa::path(
     params(("id" = String, Path, description = "The meter")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 200, body = UploadView), Problems),
+    security(("bearer" = []), ("device" = [])),
     tag = "metering"
 )]
 #[post("/v1/meters/{id}/readings")]
 pub(crate) async fn upload_readings(
     metering: Data<Metering>,
-    principal: Principal,
+    sender: Sender,
     id: Path<String>,
     body: Bytes,
 ) -> Result<Json<UploadView>, Problem> {
-    let meter = readable_meter(&metering, &principal, &id).await?;
+    let meter = sender.meter(&metering, &id).await?;
     let count = body.len() / MESSAGE_BYTES;
     if body.len() % MESSAGE_BYTES != 0 || !(1..=MESSAGES_MAX).contains(&count) {
         let detail = format!("the body is 1 to {MESSAGES_MAX} messages of {MESSAGE_BYTES} bytes");
         return Err(Problem::malformed(detail));
     }
-    let messages = body.chunks(MESSAGE_BYTES).map(|message| (meter.id, message.to_vec()));
+    let messages = body.chunks(MESSAGE_BYTES).map(|message| (meter, message.to_vec()));
     let tally = metering.store(messages.collect()).await.map_err(Fault::problem)?;
     Ok(Json(UploadView {
         accepted: tally.accepted,

@@ -1,4 +1,4 @@
-//! Who a client of the broker is.
+//! Who a client of the broker, or a device over HTTP, is.
 
 use std::sync::Arc;
 
@@ -53,6 +53,16 @@ impl Login {
             meters::token_hash(&self.db, meter).await.context("looking up a meter's token")?;
         let entered = hash.is_some_and(|hash| same_token(token, &hash));
         Ok(entered.then_some(Client::Meter(meter)))
+    }
+
+    /// The client of `meter`, whose certificate was checked; `None` where it is not enrolled or was
+    /// revoked.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub(crate) async fn enter_certified(&self, meter: MeterId) -> Result<Option<Client>> {
+        let hash = meters::token_hash(&self.db, meter).await.context("looking up a meter")?;
+        Ok(hash.map(|_| Client::Meter(meter)))
     }
 }
 

@@ -1,9 +1,9 @@
-//! MQTT packets on a TCP stream.
+//! MQTT packets on a stream, with TLS or without.
 
 use bytes::{Buf, Bytes, BytesMut};
 use mqtt5_protocol::packet::{FixedHeader, MqttPacket};
 use mqtt5_protocol::{MqttError, Packet, PacketType};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::codec::{Decoder, Encoder, Framed};
 
 /// The protocol level of MQTT 3.1.1.
@@ -14,8 +14,13 @@ pub(super) const V5: u8 = 5;
 /// The longest fixed header: type, and four bytes of length.
 const HEADER_BYTES_MAX: usize = 5;
 
+/// A line to a client.
+pub(super) trait Line: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Line for T {}
+
 /// Packets of one connection.
-pub(super) type Packets = Framed<TcpStream, Codec>;
+pub(super) type Packets = Framed<Box<dyn Line>, Codec>;
 
 /// Cuts a stream into packets, of one protocol level once the CONNECT named it.
 pub(super) struct Codec {
@@ -24,9 +29,9 @@ pub(super) struct Codec {
     packet_bytes_max: usize,
 }
 
-/// The packets of `stream`; one that is longer than `packet_bytes_max` is an error.
-pub(super) fn framed(stream: TcpStream, packet_bytes_max: usize) -> Packets {
-    Framed::with_capacity(stream, Codec { level: V3, packet_bytes_max }, 4096)
+/// The packets of `line`; one that is longer than `packet_bytes_max` is an error.
+pub(super) fn framed(line: Box<dyn Line>, packet_bytes_max: usize) -> Packets {
+    Framed::with_capacity(line, Codec { level: V3, packet_bytes_max }, 4096)
 }
 
 /// Why a packet could not be read or written.

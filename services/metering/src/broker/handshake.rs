@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use futures::{SinkExt, StreamExt};
-use ids::Uuid;
+use ids::{MeterId, Uuid};
 use mqtt5_protocol::packet::connack::ConnAckPacket;
 use mqtt5_protocol::packet::connect::ConnectPacket;
 use mqtt5_protocol::{Packet, ReasonCode};
@@ -11,12 +11,18 @@ use rand::Rng;
 use super::codec::{Packets, V3, V5};
 use super::session::Session;
 use super::{Limits, Shared};
+use crate::domain::topic::Client;
 
 /// The most bytes a client id may have.
 const CLIENT_ID_BYTES_MAX: usize = 128;
 
 /// Reads the CONNECT, finds out who it is and answers; `None` when the client was refused.
-pub(super) async fn enter(mut packets: Packets, shared: &Shared) -> Result<Option<Session>> {
+/// `certified`: the meter that the client's certificate names.
+pub(super) async fn enter(
+    mut packets: Packets,
+    certified: Option<MeterId>,
+    shared: &Shared,
+) -> Result<Option<Session>> {
     let connect = match packets.next().await {
         Some(Ok(Packet::Connect(connect))) => connect,
         Some(Ok(other)) => bail!("{} before CONNECT", other.packet_type_name()),
@@ -38,8 +44,8 @@ pub(super) async fn enter(mut packets: Packets, shared: &Shared) -> Result<Optio
         packets.send(refuse(ReasonCode::ClientIdentifierNotValid)).await?;
         return Ok(None);
     }
-    let (name, password) = (connect.username.as_deref(), connect.password.as_deref());
-    let client = match shared.login.enter(name.unwrap_or(""), password.unwrap_or(&[])).await {
+    let name = connect.username.as_deref();
+    let client = match log_in(&connect, certified, shared).await {
         Ok(Some(client)) => client,
         Ok(None) => {
             tracing::info!(username = name, "an MQTT client was refused");
@@ -58,6 +64,22 @@ pub(super) async fn enter(mut packets: Packets, shared: &Shared) -> Result<Optio
     let welcome = welcome(&connect, &shared.limits, keep_alive_seconds, assigned);
     packets.send(Packet::ConnAck(welcome)).await?;
     Ok(Some(Session::new(packets, client, place, keep_alive_seconds)))
+}
+
+/// Who the client is, by its certificate or by its name and token.
+async fn log_in(
+    connect: &ConnectPacket,
+    certified: Option<MeterId>,
+    shared: &Shared,
+) -> Result<Option<Client>> {
+    let name = connect.username.as_deref().unwrap_or("");
+    match certified {
+        // A device with a certificate may say nothing more, or the same.
+        Some(meter) if name.is_empty() || name == meter.to_string() => {
+            shared.login.enter_certified(meter).await
+        }
+        _ => shared.login.enter(name, connect.password.as_deref().unwrap_or(&[])).await,
+    }
 }
 
 fn answer(connect: &ConnectPacket, reason: ReasonCode) -> ConnAckPacket {

@@ -6,6 +6,8 @@ use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
 use actix_web::web::Data;
 use alloy_primitives::{B256, Bytes};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use contracts::READINGS_OF_SLOT;
 use db::{Row, query};
 use ids::{AccountId, CommunityId, PartyId};
@@ -15,7 +17,7 @@ use service::{Claims, Verifier};
 use utoipa_actix_web::AppExt;
 
 use crate::anchors::calls;
-use crate::home::{Device, Home, at, community};
+use crate::home::{BRIDGE_TOKEN, Device, Home, at, community};
 
 /// An Ed25519 key for these tests alone (PKCS#8), and its public half.
 const KEY: &str = concat!(
@@ -45,6 +47,10 @@ async fn get(home: &Home, path: &str, token: &str) -> (StatusCode, Value) {
 }
 
 async fn ask(home: &Home, request: TestRequest, token: &str) -> (StatusCode, Value) {
+    ask_as(home, request, &format!("Bearer {token}")).await
+}
+
+async fn ask_as(home: &Home, request: TestRequest, authorization: &str) -> (StatusCode, Value) {
     let verifier = Verifier::new();
     verifier.trust("test".to_owned(), DecodingKey::from_ed_der(&hex::decode(PUBLIC).unwrap()));
     let app = App::new()
@@ -54,7 +60,7 @@ async fn ask(home: &Home, request: TestRequest, token: &str) -> (StatusCode, Val
         .configure(metering::api::routes)
         .into_app();
     let app = init_service(app).await;
-    let request = request.insert_header(("Authorization", format!("Bearer {token}")));
+    let request = request.insert_header(("Authorization", authorization));
     let response = call_service(&app, request.to_request()).await;
     (response.status(), read_body_json(response).await)
 }
@@ -264,4 +270,43 @@ async fn signed_readings_come_by_http_too() {
         let (status, _) = ask(&home, upload(body), &other).await;
         assert_eq!(status, StatusCode::NOT_FOUND);
     }
+}
+
+#[actix_web::test]
+async fn a_device_speaks_for_itself_over_http_with_its_token() {
+    let (one, two) = (Device::new("H01"), Device::new("H02"));
+    let home = Home::with(&[one.clone(), two.clone()]).await;
+    home.hand.move_to(at(3));
+    let credentials = |name: &str, token: &str| {
+        format!("Basic {}", BASE64_STANDARD.encode(format!("{name}:{token}")))
+    };
+    let own = credentials(&one.meter.to_string(), &one.token());
+    let bridge = credentials("gateway", BRIDGE_TOKEN);
+    let status_of = |device: &Device| format!("/v1/meters/{}/status", device.meter);
+    let readings_of = |device: &Device| format!("/v1/meters/{}/readings", device.meter);
+    let upload = |device: &Device| {
+        let body = device.read(1, 0, 0, 0).encode().to_vec();
+        TestRequest::post().uri(&readings_of(device)).set_payload(body)
+    };
+    let (status, tally) = ask_as(&home, upload(&one), &own).await;
+    assert_eq!((status, &tally["accepted"]), (StatusCode::OK, &json!(1)));
+    let (status, answer) = ask_as(&home, TestRequest::get().uri(&status_of(&one)), &own).await;
+    assert_eq!((status, &answer["last_page"]), (StatusCode::OK, &json!(1)));
+    let (status, _) = ask_as(&home, upload(&two), &own).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let (status, _) = ask_as(&home, upload(&two), &bridge).await;
+    assert_eq!(status, StatusCode::OK);
+    for wrong in [
+        credentials(&one.meter.to_string(), "guessed"),
+        credentials("nobody", "at all"),
+        "Basic ?".to_owned(),
+        format!("Basic {}", BASE64_STANDARD.encode("no colon")),
+        credentials(&one.meter.to_string(), &"x".repeat(2_000)),
+    ] {
+        let (status, problem) = ask_as(&home, upload(&one), &wrong).await;
+        let expected = (StatusCode::UNAUTHORIZED, &json!("UNAUTHENTICATED"));
+        assert_eq!((status, &problem["code"]), expected);
+    }
+    home.revoke(&one).await;
+    assert_eq!(ask_as(&home, upload(&one), &own).await.0, StatusCode::UNAUTHORIZED);
 }

@@ -180,6 +180,7 @@ impl Home {
         let config = Config {
             database,
             mqtt: "127.0.0.1:0".parse().unwrap(),
+            tls: None,
             slot: SlotLength::QUARTER_HOUR,
             grace_seconds: 600,
             limits: Limits { connections_max: 20, ..Limits::default() },

@@ -9,3 +9,4 @@ mod intervals;
 mod many;
 mod mqtt;
 mod protocol;
+mod tls;

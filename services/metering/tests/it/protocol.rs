@@ -25,8 +25,13 @@ fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     [&[first], length.as_slice(), body].concat()
 }
 
-/// A CONNECT of protocol `level` with clean start, name and password.
+/// A CONNECT of protocol `level` of a meter with its token.
 fn connect(level: u8, keep_alive: u16, device: &Device) -> Vec<u8> {
+    connect_as(level, keep_alive, &device.meter.to_string(), &device.token())
+}
+
+/// A CONNECT of protocol `level` with clean start, name and password.
+pub(crate) fn connect_as(level: u8, keep_alive: u16, name: &str, token: &str) -> Vec<u8> {
     let mut body = text(b"MQTT");
     body.extend([level, 0b1100_0010]);
     body.extend(keep_alive.to_be_bytes());
@@ -34,13 +39,13 @@ fn connect(level: u8, keep_alive: u16, device: &Device) -> Vec<u8> {
         body.push(0);
     }
     body.extend(text(b"raw"));
-    body.extend(text(device.meter.to_string().as_bytes()));
-    body.extend(text(device.token().as_bytes()));
+    body.extend(text(name.as_bytes()));
+    body.extend(text(token.as_bytes()));
     packet(0x10, &body)
 }
 
 /// A PUBLISH of one reading in MQTT 3.1.1.
-fn publish(device: &Device, flags: u8, page: u32) -> Vec<u8> {
+pub(crate) fn publish(device: &Device, flags: u8, page: u32) -> Vec<u8> {
     let mut body = text(device.topic().as_bytes());
     if flags & 0b0110 != 0 {
         body.extend([0, 9]);
