@@ -30,6 +30,13 @@ const TAG: &[u8; 3] = b"MR1";
 pub struct Status(u32);
 
 impl Status {
+    /// Bit 0: see [`Status::energy_error`].
+    pub const ENERGY_ERROR: u32 = 1;
+    /// Bit 1: see [`Status::clock_unsynchronised`].
+    pub const CLOCK_UNSYNCHRONISED: u32 = 2;
+    /// Bit 2: see [`Status::relayed`].
+    pub const RELAYED: u32 = 4;
+
     /// The status with these bits; bits that have no meaning yet are kept.
     pub const fn from_bits(bits: u32) -> Status {
         Status(bits)
@@ -42,12 +49,23 @@ impl Status {
 
     /// The meter found a fault in its measuring of energy.
     pub const fn energy_error(self) -> bool {
-        self.0 & 1 != 0
+        self.0 & Self::ENERGY_ERROR != 0
     }
 
     /// The meter's clock was not synchronised.
     pub const fn clock_unsynchronised(self) -> bool {
-        self.0 & 2 != 0
+        self.0 & Self::CLOCK_UNSYNCHRONISED != 0
+    }
+
+    /// The device does not sign: a gateway read its registers and signed for it, with a key of its
+    /// own. What the device said, nobody can prove.
+    pub const fn relayed(self) -> bool {
+        self.0 & Self::RELAYED != 0
+    }
+
+    /// A fault in measuring, or a clock that was not set: the numbers are in doubt.
+    pub const fn is_doubtful(self) -> bool {
+        self.0 & !Self::RELAYED != 0
     }
 }
 

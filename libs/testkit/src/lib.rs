@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod anvil;
+mod mosquitto;
 mod nats;
 mod policy;
 mod postgres;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use anvil::{Anvil, foundry};
+pub use mosquitto::Mosquitto;
 pub use nats::NatsServer;
 pub use policy::{policy, settings};
 pub use postgres::PostgresServer;

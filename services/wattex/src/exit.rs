@@ -5,7 +5,7 @@
 //! | 0 | done |
 //! | 1 | something went wrong on our side |
 //! | 2 | unknown or malformed argument |
-//! | 3 | data, tariff, trust file, genesis or key missing or malformed, or a load cannot be rated |
+//! | 3 | data, tariff, trust file, genesis, settings or key missing or malformed, or a load cannot be rated |
 //! | 4 | the port is taken, or the address is not ours |
 //! | 5 | the directory belongs to another run or another version |
 //! | 6 | the clock is behind what the directory already knows |
@@ -58,6 +58,9 @@ pub enum Trouble {
     /// The network of nodes cannot be reached.
     #[error("{0}")]
     Network(String),
+    /// Settings are missing or malformed, or a file that they name is.
+    #[error("{0}")]
+    Settings(String),
     /// The trust file is missing or malformed.
     #[error("{0}")]
     Trust(String),
@@ -95,7 +98,11 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
         if let Some(trouble) = cause.downcast_ref::<Trouble>() {
             return ExitCode::from(match trouble {
                 Trouble::Argument(_) => 2,
-                Trouble::Trust(_) | Trouble::Genesis(_) | Trouble::Key(_) | Trouble::Tariff(_) => 3,
+                Trouble::Trust(_)
+                | Trouble::Settings(_)
+                | Trouble::Genesis(_)
+                | Trouble::Key(_)
+                | Trouble::Tariff(_) => 3,
                 Trouble::PortTaken { .. } | Trouble::Listen { .. } => 4,
                 Trouble::Directory(_) => 5,
                 Trouble::Clock { .. } => 6,

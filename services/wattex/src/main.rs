@@ -14,12 +14,14 @@
 //! wattex export    records become such a file
 //! wattex mppt      trackers of maximum power; a charger that publishes; what a plant's data says
 //! wattex rate      any load on any tariff file, line by line
+//! wattex bridge    devices that do not sign, on any broker, become signed readings
 //! wattex openapi   the documents of all services and events
 //! ```
 #![forbid(unsafe_code)]
 #![allow(unreachable_pub, reason = "`pub` says what a module offers to the rest of the program")]
 
 mod amount;
+mod bridge;
 mod chain_files;
 mod chain_node;
 mod clear;
@@ -107,6 +109,9 @@ enum Command {
     },
     /// Rates a load from a CSV file on a tariff file: lines and totals by month.
     Rate(rate::Arguments),
+    /// Reads devices that do not sign from a broker of any maker, and signs and sends what their
+    /// registers show at each slot's end.
+    Bridge(bridge::Arguments),
     /// Writes the OpenAPI documents of all services, and the events' JSON Schema.
     Openapi(openapi::Arguments),
 }
@@ -130,6 +135,7 @@ fn main() -> ExitCode {
         Command::Export(arguments) => export::run(&arguments),
         Command::Mppt { work, arguments } => mppt::run(work.as_ref(), &arguments),
         Command::Rate(arguments) => rate::run(&arguments),
+        Command::Bridge(arguments) => bridge::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

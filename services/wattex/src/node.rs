@@ -316,6 +316,7 @@ impl Wired<'_> {
         let config = metering::Config {
             database: self.database("metering"),
             mqtt: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            tls: None,
             slot: self.settings.slot,
             grace_seconds: GRACE_SECONDS,
             limits: metering::Limits::default(),

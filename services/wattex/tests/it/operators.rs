@@ -4,6 +4,7 @@
 //!
 //! `contracts/test/Operators.t.sol` has the same list for the contracts alone.
 
+mod bridged;
 mod calls;
 mod fraud;
 mod held;

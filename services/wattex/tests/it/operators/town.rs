@@ -72,6 +72,7 @@ pub struct Town {
     pub clerk: String,
     pub now: Timestamp,
     pub folder: TempDir,
+    pub clock: Clock,
     hand: ClockHand,
     http: Client,
     rpc: HttpRpc,
@@ -96,7 +97,7 @@ impl Town {
             mechanism,
             tariff: tariff(),
             genesis: now.plus_seconds(-60),
-            clock,
+            clock: clock.clone(),
             on_demand: true,
             requests_per_second: std::num::NonZeroU32::MAX,
         };
@@ -107,7 +108,8 @@ impl Town {
         let secrets = Secrets::open(folder.path()).unwrap();
         let rpc = HttpRpc::new(format!("{}/rpc", node.url())).unwrap();
         let (http, admin, clerk) = (Client::new(), String::new(), String::new());
-        let mut town = Town { node, place, secrets, admin, clerk, now, folder, hand, http, rpc };
+        let mut town =
+            Town { node, place, secrets, admin, clerk, now, folder, clock, hand, http, rpc };
         town.node.billing.publish_tariff(town.node.community, tariff(), now).await.unwrap();
         town.node.identity.ensure_admin(ADMIN, PASSWORD).await.unwrap();
         town.admin = town.log_in(ADMIN).await;

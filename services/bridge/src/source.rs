@@ -1,0 +1,131 @@
+//! The broker that devices publish to: messages come in batches and are acknowledged when what
+//! follows from them is on disk.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rumqttc::{
+    AsyncClient, Event, EventLoop, LastWill, MqttOptions, Packet, Publish, QoS, SubscribeFilter,
+};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::config::{Config, secret};
+use crate::domain::discovery::{Retained, availability};
+
+/// Messages that are taken in one transaction at most.
+pub(crate) const BATCH_MAX: usize = 256;
+/// Requests that wait for the line: acknowledgements of two batches and what is said ourselves.
+const REQUESTS_MAX: usize = 4 * BATCH_MAX;
+/// The largest message, in bytes: what a format reads.
+const MESSAGE_BYTES_MAX: usize = formats::PAYLOAD_BYTES_MAX;
+/// Pause before connecting again.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// A line to the broker that is taken up again whenever it is lost.
+pub(crate) struct Line {
+    client: AsyncClient,
+    client_id: String,
+    connection: JoinHandle<()>,
+}
+
+/// What comes over the line.
+pub(crate) enum Arrival {
+    /// The line is up; what was announced before is to be said again.
+    Connected,
+    /// A message.
+    Message(Publish),
+}
+
+impl Line {
+    /// Connects to the broker of `config`, for the messages by these topics.
+    pub(crate) fn connect(
+        config: &Config,
+        topics: Vec<String>,
+    ) -> Result<(Line, mpsc::Receiver<Arrival>)> {
+        let source = &config.source;
+        let client_id = source.client_id.clone();
+        let mut options = MqttOptions::new(&client_id, &source.host, source.port);
+        options
+            .set_keep_alive(Duration::from_secs(30))
+            .set_clean_session(false)
+            .set_manual_acks(true)
+            .set_max_packet_size(MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX)
+            .set_last_will(LastWill::new(
+                availability(&client_id),
+                "offline",
+                QoS::AtLeastOnce,
+                true,
+            ));
+        if let Some(name) = &source.username {
+            let password = source.password_file.as_deref().map(secret).transpose();
+            let password = password.context("source.password_file")?;
+            options.set_credentials(name, password.unwrap_or_default());
+        }
+        let (client, events) = AsyncClient::new(options, REQUESTS_MAX);
+        let (arrivals, queue) = mpsc::channel(BATCH_MAX);
+        let connection = tokio::spawn(listen(events, client.clone(), topics, arrivals));
+        Ok((Line { client, client_id, connection }, queue))
+    }
+
+    /// Tells the broker that a message needs not be sent again.
+    pub(crate) fn acknowledge(&self, message: &Publish) {
+        if let Err(error) = self.client.try_ack(message) {
+            // The broker sends it once more, and it is known then.
+            tracing::debug!(%error, "a message is not acknowledged");
+        }
+    }
+
+    /// Says something that whoever subscribes later is told too.
+    pub(crate) fn retain(&self, retained: &Retained) {
+        self.publish(&retained.topic, retained.payload.to_string());
+    }
+
+    /// Says that the bridge is there, or not.
+    pub(crate) fn say_available(&self, available: bool) {
+        let said = if available { "online" } else { "offline" };
+        self.publish(&availability(&self.client_id), said.to_owned());
+    }
+
+    fn publish(&self, topic: &str, payload: String) {
+        if let Err(error) = self.client.try_publish(topic, QoS::AtLeastOnce, true, payload) {
+            tracing::warn!(%error, topic, "not said to the broker");
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+async fn listen(
+    mut events: EventLoop,
+    client: AsyncClient,
+    topics: Vec<String>,
+    arrivals: mpsc::Sender<Arrival>,
+) {
+    loop {
+        let arrival = match events.poll().await {
+            Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                tracing::info!("connected to the broker");
+                let filter = |topic: &String| SubscribeFilter::new(topic.clone(), QoS::AtLeastOnce);
+                if let Err(error) = client.try_subscribe_many(topics.iter().map(filter)) {
+                    tracing::error!(%error, "not subscribed");
+                }
+                Arrival::Connected
+            }
+            Ok(Event::Incoming(Packet::Publish(message))) => Arrival::Message(message),
+            Ok(_) => continue,
+            Err(error) => {
+                tracing::warn!(%error, "the broker is away");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        if arrivals.send(arrival).await.is_err() {
+            return;
+        }
+    }
+}
