@@ -71,6 +71,16 @@ async function get<T>(path: string, query?: Query): Promise<T> {
   return (await call("GET", pathOf(path, query))).json() as Promise<T>;
 }
 
+/** What may not be there. */
+async function maybe<T>(path: string): Promise<T | null> {
+  try {
+    return await get<T>(path);
+  } catch (problem) {
+    if (problem instanceof Problem && problem.body.status === 404) return null;
+    throw problem;
+  }
+}
+
 async function post<T>(path: string, body: unknown): Promise<T> {
   return (await call("POST", path, body)).json() as Promise<T>;
 }
@@ -184,16 +194,24 @@ export const invoices = (account?: string) =>
   get<t.Page<t.Invoice>>("/v1/invoices", { limit: 100, account });
 export const invoicePage = async (id: string) =>
   (await call("GET", `/v1/invoices/${id}/html`)).blob();
+/** What a bill can be had as. */
+export type DocumentFormat = "xml" | "json";
+export const invoiceDocument = async (id: string, format: DocumentFormat) =>
+  (await call("GET", pathOf(`/v1/invoices/${id}/document`, { format }))).blob();
+export const issuer = () => maybe<t.Issuer>("/v1/documents/issuer");
+export const setIssuer = async (issuer: t.Issuer) => {
+  await call("PUT", "/v1/documents/issuer", issuer);
+};
+export const customer = () => maybe<t.DocumentParty>("/v1/documents/customer");
+export const setCustomer = async (customer: Omit<t.DocumentParty, "id">) => {
+  await call("PUT", "/v1/documents/customer", customer);
+};
+export const forgetCustomer = async () => {
+  await call("DELETE", "/v1/documents/customer");
+};
 export const invoiceFile = async (id: string) =>
   (await call("GET", `/v1/invoices/${id}/bill`)).blob();
-export const bankAccount = async () => {
-  try {
-    return await get<t.BankAccount>("/v1/bank/account");
-  } catch (problem) {
-    if (problem instanceof Problem && problem.body.status === 404) return null;
-    throw problem;
-  }
-};
+export const bankAccount = () => maybe<t.BankAccount>("/v1/bank/account");
 export const preparePayout = (amount: string, creditor: string, iban: string) =>
   post<t.PreparedPayout>("/v1/payouts/prepare", { amount, creditor, iban });
 export const requestPayout = (terms: t.PayoutTerms, signed: t.PayoutSignatures) => {

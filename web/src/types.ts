@@ -413,6 +413,22 @@ export interface Invoice {
   hash: string;
 }
 
+/** Who issues or receives a document. */
+export interface DocumentParty {
+  id: string;
+  name: string;
+  address: { street?: string; postcode?: string; city?: string; region?: string; country: string };
+  vat_id?: string;
+  email?: string;
+}
+
+export interface Issuer {
+  party: DocumentParty;
+  payment_days: number;
+  exemption: string;
+  dispute?: { contact: string; days?: number; body?: string };
+}
+
 export interface Audit {
   entries: number;
   head: string;

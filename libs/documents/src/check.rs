@@ -96,7 +96,7 @@ fn period(content: &Content) -> Checked {
     Ok(())
 }
 
-fn party(party: &Party, path: &str) -> Checked {
+pub(crate) fn party(party: &Party, path: &str) -> Checked {
     let at = |field: &str| format!("{path}.{field}");
     text(&party.id, &at("id"))?;
     text(&party.name, &at("name"))?;

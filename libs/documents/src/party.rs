@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Rejected, check};
+
 /// A company or a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +32,16 @@ pub struct Party {
     /// A telephone number for questions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
+}
+
+impl Party {
+    /// Whether a document can name it.
+    ///
+    /// # Errors
+    /// [`Rejected`]: the first field at fault.
+    pub fn check(&self) -> Result<(), Rejected> {
+        check::party(self, "party")
+    }
 }
 
 /// A postal address.

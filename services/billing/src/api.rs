@@ -4,6 +4,7 @@
 mod audit;
 mod bank;
 mod deposits;
+mod documents;
 mod invoices;
 mod payout_files;
 mod payouts;
@@ -62,6 +63,12 @@ pub fn routes(
             .service(invoices::get_invoice)
             .service(invoices::get_invoice_page)
             .service(invoices::get_bill_file)
+            .service(documents::get_invoice_document)
+            .service(documents::get_issuer)
+            .service(documents::set_issuer)
+            .service(documents::get_customer)
+            .service(documents::set_customer)
+            .service(documents::forget_customer)
             .service(audit::get_audit)
             .service(reserve::get_reserve)
             .service(relay::list_billing_transactions);

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod bank;
 pub(crate) mod batches;
 pub(crate) mod deposit;
+pub(crate) mod documents;
 pub(crate) mod evidence;
 pub(crate) mod expire;
 pub(crate) mod export;

@@ -15,6 +15,7 @@
 //! | `bank_account`, `bank_payment` | where a community is paid; payments of its statements |
 //! | `payout`, `payout_file` | money on its way to accounts' banks; orders to pay it out |
 //! | `account_request` | transfers and mandates that accounts signed |
+//! | `issuer`, `customer` | who issues and receives documents, as people said of themselves |
 //!
 //! Invariants: `journal` only grows; a `fact` goes when its block leaves the best branch.
 
@@ -26,6 +27,7 @@ pub(crate) mod invoices;
 pub(crate) mod journal;
 pub(crate) mod kept;
 pub(crate) mod members;
+pub(crate) mod parties;
 pub(crate) mod payout_files;
 pub(crate) mod payouts;
 pub(crate) mod requests;
@@ -47,7 +49,14 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 8, sql: PAYOUT_SCHEMA },
     Migration { version: 9, sql: EXPIRY_SCHEMA },
     Migration { version: 10, sql: REQUEST_SCHEMA },
+    Migration { version: 11, sql: PARTIES_SCHEMA },
 ];
+
+/// Who issues the documents of a community, and who receives those of an account, as JSON.
+const PARTIES_SCHEMA: &str = "
+create table issuer (community text primary key, said text not null);
+create table customer (account text primary key, said text not null);
+";
 
 /// What accounts signed besides orders and payouts. Its transaction follows from `request/` and the
 /// id.

@@ -9,6 +9,7 @@ import { useLoad } from "../live";
 import type { ConnectionPoint, Interval, Invoice } from "../types";
 import { Badge, Card, Empty, Field, Hash, Load, Notice, Page, Stat, Stats, Table, type Tone } from "../ui";
 import { useUser } from "../user";
+import { Recipient } from "./energy/Recipient";
 
 export function Energy() {
   const points = useLoad("points", api.connectionPoints);
@@ -29,6 +30,7 @@ export function Energy() {
         }}
       </Load>
       {account && <Bills account={account} />}
+      {account && <Recipient />}
     </Page>
   );
 }
@@ -236,6 +238,9 @@ function Bills({ account }: { account: string }) {
                       <button type="button" className="quiet small" onClick={() => attempt(download(invoice))}>
                         Download<span className="sr-only"> the verifiable file of bill {invoice.number}</span>
                       </button>
+                      <button type="button" className="quiet small" onClick={() => attempt(document(invoice, "xml"))}>
+                        XML<span className="sr-only"> (EN 16931) of bill {invoice.number}</span>
+                      </button>
                     </span>
                   ),
                 },
@@ -270,6 +275,10 @@ async function open(invoice: Invoice) {
 
 async function download(invoice: Invoice) {
   save(await api.invoiceFile(invoice.id), fileName(invoice));
+}
+
+async function document(invoice: Invoice, format: api.DocumentFormat) {
+  save(await api.invoiceDocument(invoice.id, format), `${invoice.number}.${format}`);
 }
 
 function Verify({ invoice }: { invoice: Invoice }) {

@@ -107,7 +107,11 @@ fn view(issued: &Issued) -> InvoiceView {
 }
 
 /// The invoice that the path names, if the caller may know of it.
-async fn invoice_of(billing: &Billing, caller: &Principal, id: &str) -> Result<Issued, Problem> {
+pub(super) async fn invoice_of(
+    billing: &Billing,
+    caller: &Principal,
+    id: &str,
+) -> Result<Issued, Problem> {
     let unknown = || Problem::not_found("invoice");
     let id = id.parse().map_err(|_| unknown())?;
     let issued = invoices::find(&billing.db, id).await?.ok_or_else(unknown)?;

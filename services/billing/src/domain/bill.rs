@@ -18,6 +18,7 @@
 //! Absent: tiers, demand, dunning, credit notes.
 
 mod chart;
+mod document;
 mod html;
 mod lines;
 mod settled;
@@ -34,6 +35,7 @@ use tariff::Tariff;
 use units::{Energy, Money, Overflow, Price};
 
 pub use chart::{Day, daily};
+pub use document::{Around, DocumentError, Issuer, document};
 pub use html::page;
 pub use lines::rate;
 pub use settled::{Fault, Settled};
@@ -205,6 +207,19 @@ pub struct Invoice {
     /// stands. Left out where there is none.
     #[serde(default, skip_serializing_if = "is_none")]
     pub late_readings: u32,
+    /// Readings of a device that does not sign: a gateway signed what it says that the device
+    /// showed. Left out where there is none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub relayed_readings: u32,
+}
+
+/// What an invoice says of the readings that it rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OfReadings {
+    /// See [`Invoice::late_readings`].
+    pub late: u32,
+    /// See [`Invoice::relayed_readings`].
+    pub relayed: u32,
 }
 
 fn is_none(count: &u32) -> bool {
@@ -337,14 +352,14 @@ impl Facts<'_> {
 }
 
 impl Invoice {
-    /// Issues an invoice that says of `late_readings` that they came too late.
+    /// Issues an invoice that says this of its readings.
     ///
     /// # Errors
     /// [`BillError`] when an amount does not fit.
     pub fn issue(
         heading: Heading,
         facts: &Facts<'_>,
-        late_readings: u32,
+        readings: OfReadings,
     ) -> Result<Invoice, BillError> {
         let rated = rate(facts)?;
         let terms = facts.tariff.terms();
@@ -367,7 +382,8 @@ impl Invoice {
             total: rated.total,
             paid: rated.paid,
             due: rated.due,
-            late_readings,
+            late_readings: readings.late,
+            relayed_readings: readings.relayed,
         })
     }
 

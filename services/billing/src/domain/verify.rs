@@ -39,7 +39,7 @@ use chain::mmr::Path;
 use events::identity::Custody;
 use reading::Reading;
 
-pub use export::{DigestEntry, IssueError, day_trades, issue};
+pub use export::{Alone, DigestEntry, IssueError, alone, day_trades, issue};
 pub use file::{
     Before, BillFile, ChainRef, CompactReading, DayEvidence, DayTrades, Entries, Evidence, FORMAT,
     Later, TariffRef, Trust, TrustedBlock, tariff_key,
@@ -287,10 +287,15 @@ impl<'a> Verifier<'a> {
                 self.fail(format!("invoice.{field}"), Supports::All, reason);
             }
         }
-        let late = metered.late_readings(trades);
-        if invoice.late_readings != late {
-            let reason = format!("it says {}, recomputed it is {late}", invoice.late_readings);
-            self.fail("invoice.late_readings", Supports::All, reason);
+        let right = metered.of_readings(trades);
+        for (field, shown, right) in [
+            ("late_readings", invoice.late_readings, right.late),
+            ("relayed_readings", invoice.relayed_readings, right.relayed),
+        ] {
+            if shown != right {
+                let reason = format!("it says {shown}, recomputed it is {right}");
+                self.fail(format!("invoice.{field}"), Supports::All, reason);
+            }
         }
         let terms = self.bill.evidence.tariff.terms();
         let same =
@@ -330,6 +335,13 @@ impl<'a> Verifier<'a> {
                 invoice.late_readings
             ));
         }
+        if invoice.relayed_readings > 0 {
+            notes.push(format!(
+                "the meter does not sign: a gateway signed {} readings for it, and that it showed \
+                 them is the gateway's own word",
+                invoice.relayed_readings
+            ));
+        }
         if self.trust.is_some_and(|trust| trust.tariff.is_none()) {
             let id = &evidence.tariff.terms().id;
             notes.push(format!("that tariff {id} is yours is the bill's own word"));
@@ -361,7 +373,7 @@ impl<'a> Verifier<'a> {
     /// Where the meter's own readings leave a doubt.
     fn doubtful(&self) -> Doubtful {
         let readings: Vec<Reading> = self.readings().iter().map(|signed| signed.reading).collect();
-        let flagged = readings.iter().filter(|reading| reading.status != Default::default());
+        let flagged = readings.iter().filter(|reading| reading.status.is_doubtful());
         // Where a page between two readings was kept back, a slot is longer than it says.
         let next = |pair: &&[Reading]| pair[0].page.checked_add(1) == Some(pair[1].page);
         let skipped = readings.windows(2).filter(|pair| !next(pair));

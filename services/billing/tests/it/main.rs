@@ -6,6 +6,7 @@
 mod bank;
 mod batches;
 mod challenge;
+mod documents;
 mod handover;
 mod late;
 mod node;

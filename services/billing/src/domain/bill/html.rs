@@ -51,6 +51,7 @@ pub fn page(invoice: &Invoice, days: &[Day]) -> String {
     energy(&mut html, days);
     lines(&mut html, invoice);
     late(&mut html, invoice);
+    relayed(&mut html, invoice);
     custody(&mut html, invoice);
     let _ = write!(
         html,
@@ -103,6 +104,18 @@ fn late(html: &mut String, invoice: &Invoice) {
              that they contradict could be corrected no more. What was paid to and by your \
              neighbours stands. The readings are in the bill file.</p>",
             invoice.late_readings
+        );
+    }
+}
+
+fn relayed(html: &mut String, invoice: &Invoice) {
+    if invoice.relayed_readings > 0 {
+        let _ = write!(
+            html,
+            "<h2>Who signed your readings</h2><p>Your meter does not sign what it measures. A \
+             gateway read it and signed {} readings for it. That the meter showed what the gateway \
+             says, nobody can prove.</p>",
+            invoice.relayed_readings
         );
     }
 }

@@ -275,7 +275,7 @@ fn invoice(custody: Custody) -> Invoice {
         connection_point: ConnectionPointId::derived("P"),
         meter: MeterId::derived("M"),
     };
-    Invoice::issue(heading, &facts, 0).unwrap()
+    Invoice::issue(heading, &facts, OfReadings::default()).unwrap()
 }
 
 #[test]

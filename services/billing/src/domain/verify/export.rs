@@ -1,15 +1,16 @@
 //! The way to a bill file: evidence first, then the invoice that follows from it, then the proofs.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use alloy_primitives::{B256, Bytes, keccak256};
 use calendar::{LocalDay, SlotLength};
 use contracts::{Policy, Reconciled, Settled};
-use reading::{Inconsistent, SignedReading};
+use reading::{Inconsistent, Quality, SignedReading};
+use units::{Energy, Money};
 
 use super::late::Metered;
 use super::{BillFile, CompactReading, DayTrades, Entries, Evidence, FORMAT, trades};
-use crate::domain::bill::{BillError, Day, Facts, Heading, Invoice, Period, daily};
+use crate::domain::bill::{BillError, Day, Facts, Heading, Invoice, Period, daily, rate};
 
 /// One entry of an account's day on chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +68,48 @@ pub fn issue(
         trades: &traded,
     };
     let days = daily(&facts).map_err(BillError::from)?;
-    Ok((Invoice::issue(heading, &facts, metered.late_readings(&traded))?, days))
+    Ok((Invoice::issue(heading, &facts, metered.of_readings(&traded))?, days))
+}
+
+/// What the energy of an invoice costs without neighbours, and how well it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alone {
+    /// The sum of the lines, with tax.
+    pub total: Money,
+    /// Energy of slots that share what two readings say, both directions.
+    pub estimated: Energy,
+    /// Slots that no two readings span.
+    pub missing_slots: u32,
+}
+
+/// What the energy of an invoice that rests on `evidence` costs at the tariff alone.
+///
+/// # Errors
+/// [`IssueError`] when readings contradict each other or an amount does not fit.
+pub fn alone(invoice: &Invoice, evidence: &Evidence) -> Result<Alone, IssueError> {
+    let signed = |compact: &CompactReading| compact.signed(invoice.meter);
+    let readings: Vec<SignedReading> = evidence.readings.iter().map(signed).collect();
+    let metered = Metered::new(&readings, &BTreeSet::new(), invoice.slot_minutes, &[])?;
+    let facts = Facts {
+        period: invoice.period,
+        tariff: &evidence.tariff,
+        slot_length: invoice.slot_minutes,
+        used: &metered.billed,
+        trades: &[],
+    };
+    let rated = rate(&facts)?;
+    let (mut estimated, mut missing_slots) = (Energy::ZERO, 0);
+    for slot in facts.slots() {
+        match metered.billed.get(&slot.start) {
+            None => missing_slots += 1,
+            Some(used) if used.quality == Quality::Substituted => {
+                let energy = used.import.plus(used.export).map_err(BillError::from)?;
+                estimated = estimated.plus(energy).map_err(BillError::from)?;
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(Alone { total: rated.total, estimated, missing_slots })
 }
 
 /// A day's entries as a bill file writes them; `None` where one names no policy of `policies`, or

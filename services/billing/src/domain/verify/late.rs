@@ -24,7 +24,7 @@ use calendar::{SlotLength, Timestamp};
 use reading::{Inconsistent, Interval, Quality, Reading, SignedReading, intervals};
 
 use super::Verifier;
-use crate::domain::bill::{Fault, Settled, Side, Traded, Used};
+use crate::domain::bill::{Fault, OfReadings, Settled, Side, Traded, Used};
 
 /// When a reading was on chain, epoch seconds of blocks.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +50,8 @@ pub(super) struct Metered {
     whole: BTreeMap<Timestamp, Used>,
     before: BTreeMap<Timestamp, Used>,
     spans: Vec<Span>,
+    /// Readings that a gateway signed for a device.
+    relayed: u32,
 }
 
 /// A slot in which what was settled contradicts the meter.
@@ -73,8 +75,10 @@ impl Metered {
         let in_time = all.iter().filter(|reading| !late.contains(&reading.page));
         let in_time: Vec<Reading> = in_time.copied().collect();
         let (whole, before) = (used(&all, length)?, used(&in_time, length)?);
-        let mut metered =
-            Metered { billed: whole.clone(), whole, before, spans: spans(&all, late) };
+        let relayed = all.iter().filter(|reading| reading.status.relayed()).count();
+        let relayed = u32::try_from(relayed).unwrap_or(u32::MAX);
+        let spans = spans(&all, late);
+        let mut metered = Metered { billed: whole.clone(), whole, before, spans, relayed };
         let settled = Settled::by_slot(trades);
         for span in &metered.spans {
             let slots = settled.range((span.from, Side::Buyer)..(span.to, Side::Buyer));
@@ -108,12 +112,13 @@ impl Metered {
         self.billed.iter().filter(differs).map(|(slot, _)| *slot)
     }
 
-    /// How many late readings contradict what was settled.
-    pub(super) fn late_readings(&self, trades: &[Traded]) -> u32 {
+    /// How many late readings contradict what was settled, and how many were signed by a gateway.
+    pub(super) fn of_readings(&self, trades: &[Traded]) -> OfReadings {
         let contradictions = self.contradictions(trades);
         let pages: BTreeSet<u32> =
             contradictions.iter().flat_map(|one| one.excuse.iter().copied()).collect();
-        u32::try_from(pages.len()).unwrap_or(u32::MAX)
+        let late = u32::try_from(pages.len()).unwrap_or(u32::MAX);
+        OfReadings { late, relayed: self.relayed }
     }
 
     /// Whether two readings next to each other say what the slot's energy is.

@@ -15,6 +15,21 @@ mod world;
 use world::World;
 
 #[test]
+fn a_bill_says_that_a_gateway_signed_for_the_meter_and_holds() {
+    let world = World::relayed();
+    let report = verify(&world.text, Some(&world.trust));
+    assert_eq!(report.verdict, Verdict::Holds, "{report}");
+    assert_eq!(world.bill.invoice.relayed_readings as usize, world.readings.len());
+    let own_word = |note: &String| note.contains("gateway's own word");
+    assert!(report.notes.iter().any(own_word), "{:?}", report.notes);
+    let mut bill = World::relayed().bill;
+    bill.invoice.relayed_readings = 0;
+    let report = verify(&serde_json::to_string(&bill).unwrap(), Some(&world.trust));
+    let named = |finding: &Finding| finding.part == "invoice.relayed_readings";
+    assert!(report.findings.iter().any(named), "{report}");
+}
+
+#[test]
 fn a_good_bill_holds_and_says_how_each_line_is_known() {
     let world = World::new();
     let report = verify(&world.text, Some(&world.trust));

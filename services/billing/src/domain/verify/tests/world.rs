@@ -21,7 +21,7 @@ use super::super::*;
 use super::agreed::{PERIOD_DAYS, community, day, heading, key, meter, period, policy, terms};
 use super::auctions::{self, Auction, reconciled};
 use super::ledger::{CHAIN_ID, Chain};
-use crate::domain::bill::{Invoice, Period};
+use crate::domain::bill::{Invoice, OfReadings, Period};
 
 const HOUR: i64 = 3600;
 pub(super) const SALT: B256 = B256::repeat_byte(0x5a);
@@ -96,8 +96,18 @@ impl World {
         self
     }
 
+    /// A gateway signed for the meter.
+    pub(super) fn relayed() -> World {
+        let status = MeterStatus::from_bits(MeterStatus::RELAYED);
+        World::of(status, |_| true, deals).billed()
+    }
+
     /// With the readings that `keep` keeps, and deals by the day's place in the period.
     pub(super) fn with(keep: fn(&Reading) -> bool, deals: fn(u32) -> Vec<Deal>) -> World {
+        World::of(MeterStatus::default(), keep, deals)
+    }
+
+    fn of(status: MeterStatus, keep: fn(&Reading) -> bool, deals: fn(u32) -> Vec<Deal>) -> World {
         let tariff = Tariff::new(terms()).unwrap();
         let zone = tariff.terms().timezone.clone();
         let begin = zone.start_of(day(0));
@@ -108,7 +118,7 @@ impl World {
             text: String::new(),
             trust: chain.trust(),
             now: begin.plus_seconds(-47 * HOUR),
-            readings: read_meter(begin, keep),
+            readings: read_meter(begin, status, keep),
             entries: BTreeMap::new(),
             chain,
             policy,
@@ -293,7 +303,7 @@ impl World {
     /// A reading of the meter that was lost comes after all.
     pub(super) fn hear(&mut self, page: u32) {
         let begin = self.tariff.terms().timezone.start_of(day(0));
-        let all = read_meter(begin, |_| true);
+        let all = read_meter(begin, MeterStatus::default(), |_| true);
         self.readings.extend(all.iter().filter(|signed| signed.reading.page == page));
         self.readings.sort_by_key(|signed| signed.reading.page);
     }
@@ -371,7 +381,11 @@ impl World {
 
 /// Registers at each hour from the first midnight to the last: 450 Wh taken in every hour but
 /// nine to sixteen o'clock, when 40 Wh are taken and 600 Wh given.
-fn read_meter(begin: Timestamp, keep: fn(&Reading) -> bool) -> Vec<SignedReading> {
+fn read_meter(
+    begin: Timestamp,
+    status: MeterStatus,
+    keep: fn(&Reading) -> bool,
+) -> Vec<SignedReading> {
     let (mut import, mut export) = (120_000, 54_321);
     let mut readings = Vec::new();
     for hour in 0..=24 * i64::from(PERIOD_DAYS) {
@@ -381,7 +395,7 @@ fn read_meter(begin: Timestamp, keep: fn(&Reading) -> bool) -> Vec<SignedReading
             time: begin.plus_seconds(hour * HOUR),
             import: Register::from_wh(import),
             export: Register::from_wh(export),
-            status: MeterStatus::default(),
+            status,
             firmware: 7,
         };
         readings.push(reading);
@@ -428,7 +442,7 @@ fn blank_invoice(tariff: &Tariff) -> Invoice {
         used: &BTreeMap::new(),
         trades: &[],
     };
-    Invoice::issue(heading("INV-2026-0"), &facts, 0).unwrap()
+    Invoice::issue(heading("INV-2026-0"), &facts, OfReadings::default()).unwrap()
 }
 
 /// 900 Wh were bought for eight in the evening and 450 Wh taken; the contract is told that

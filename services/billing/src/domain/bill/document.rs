@@ -1,0 +1,225 @@
+//! An invoice as a document: with who issues it and who receives it, quantities and prices of its
+//! lines as numbers, and taxes by category. The invoice stays what its hash is taken of; what is
+//! added here is not signed.
+
+use calendar::LocalDay;
+use documents::{
+    Account, Category, Class as Kind, Comparison, Content, Custody as DocumentCustody, Dispute,
+    Document, EnergyTotals, Exemption, Input as DocumentInput, Line as DocumentLine, Party,
+    Payment, Place, Prepayment, PrepaymentSource, Proof, Quality, Quantity, Rejected,
+    TariffReference, TaxRate, Trace, Unit,
+};
+use events::identity::Custody;
+use serde::{Deserialize, Serialize};
+use units::{Decimal, Energy, Money, Overflow};
+
+use super::{Class, Day, Invoice, Line};
+
+/// What an issuer says on its documents besides who it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Issuer {
+    /// Who it is.
+    pub party: Party,
+    /// Days from the issue of an invoice to the day by which it is to be paid.
+    pub payment_days: u16,
+    /// What to do about a bill that seems wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispute: Option<Dispute>,
+    /// Why neighbours' energy bears no tax, in the language of the documents.
+    pub exemption: String,
+}
+
+/// Everything of a document that its invoice does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Around {
+    /// Who issues it.
+    pub issuer: Issuer,
+    /// Who receives it.
+    pub customer: Party,
+    /// The local day of issue.
+    pub issued_on: LocalDay,
+    /// Name and version of the tariff.
+    pub tariff: (String, u32),
+    /// Tax on what is taxed, in hundredths of a percent.
+    pub vat_bps: u16,
+    /// A locale.
+    pub language: String,
+    /// Where what is left is paid to.
+    pub payment: Option<Payment>,
+    /// Where the invoice's hash stands.
+    pub proof: Proof,
+    /// Energy of the days.
+    pub days: Vec<Day>,
+    /// How well it is known.
+    pub quality: Quality,
+    /// What the same energy costs without neighbours.
+    pub comparison: Option<Comparison>,
+}
+
+/// Why an invoice makes no document.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// Something that was said around it is not what a document may say.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// A sum does not fit.
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
+    /// The document's totals are not the invoice's.
+    #[error("the document comes to {document}, the invoice to {invoice}")]
+    Differs {
+        /// What the document says is to be paid.
+        document: Money,
+        /// What the invoice says is to be paid.
+        invoice: Money,
+    },
+}
+
+/// The document of an invoice.
+///
+/// # Errors
+/// [`DocumentError`].
+pub fn document(invoice: &Invoice, around: Around) -> Result<Document, DocumentError> {
+    let taxed = TaxRate { category: Category::Standard, bps: around.vat_bps };
+    let untaxed = TaxRate { category: Category::Exempt, bps: 0 };
+    let is_taxed = |class: Class| class.taxed() && around.vat_bps > 0;
+    let digits = invoice.currency_digits;
+    let lines = invoice.lines.iter().filter(|line| line.class != Class::Vat);
+    let lines = lines.map(|line| {
+        let tax = if is_taxed(line.class) { taxed } else { untaxed };
+        written(line, (tax, digits))
+    });
+    let lines = lines.collect::<Result<Vec<_>, Overflow>>()?;
+    let exempt = lines.iter().any(|line| line.tax == untaxed);
+    let exemption =
+        Exemption { category: Category::Exempt, reason: around.issuer.exemption.clone() };
+    let due_on = around.issued_on.later(i32::from(around.issuer.payment_days));
+    let (name, version) = around.tariff;
+    let content = Content {
+        kind: documents::Kind::Invoice,
+        number: invoice.number.clone(),
+        issued_on: around.issued_on,
+        due_on: (invoice.due > Money::ZERO).then_some(due_on),
+        period: documents::Period { from: invoice.period.from, to: invoice.period.to },
+        language: around.language,
+        currency: invoice.currency.clone(),
+        currency_digits: digits,
+        issuer: around.issuer.party,
+        customer: around.customer,
+        account: Some(account(invoice)),
+        place: place(invoice),
+        preceding: Vec::new(),
+        tariffs: vec![TariffReference { name, version: Some(version), hash: Some(invoice.tariff) }],
+        lines,
+        adjustments: Vec::new(),
+        exemptions: if exempt { vec![exemption] } else { Vec::new() },
+        prepaid: prepaid(invoice),
+        wallet: None,
+        rounding: Money::ZERO,
+        payment: around.payment.filter(|_| invoice.due > Money::ZERO),
+        energy: totals(&around.days)?,
+        days: around.days.iter().map(day).collect(),
+        comparison: around.comparison,
+        quality: Quality { late_readings: invoice.late_readings, ..around.quality },
+        dispute: around.issuer.dispute,
+        proof: Some(around.proof),
+    };
+    let document = Document::issue(content)?;
+    let payable = document.totals().payable;
+    if payable != invoice.due {
+        return Err(DocumentError::Differs { document: payable, invoice: invoice.due });
+    }
+    Ok(document)
+}
+
+fn account(invoice: &Invoice) -> Account {
+    Account {
+        id: invoice.account.to_string(),
+        pseudonym: Some(invoice.pseudonym.clone()),
+        address: Some(invoice.address),
+        custody: Some(match invoice.custody {
+            Custody::Own => DocumentCustody::Own,
+            Custody::Held => DocumentCustody::Held,
+        }),
+    }
+}
+
+fn place(invoice: &Invoice) -> Place {
+    Place {
+        connection_point: invoice.connection_point.to_string(),
+        meter: invoice.meter.to_string(),
+        address: None,
+        community: None,
+        community_id: Some(invoice.community.to_string()),
+        slot_minutes: u8::try_from(invoice.slot_minutes.minutes()).ok(),
+    }
+}
+
+fn prepaid(invoice: &Invoice) -> Vec<Prepayment> {
+    let paid = Prepayment { source: PrepaymentSource::Wallet, amount: invoice.paid };
+    if paid.amount == Money::ZERO { Vec::new() } else { vec![paid] }
+}
+
+fn totals(days: &[Day]) -> Result<EnergyTotals, Overflow> {
+    let sum = |part: fn(&Day) -> Energy| Energy::sum(days.iter().map(part));
+    Ok(EnergyTotals {
+        bought: sum(|day| day.bought)?,
+        supplied: sum(|day| day.supplied)?,
+        sold: sum(|day| day.sold)?,
+        fed_in: sum(|day| day.fed_in)?,
+    })
+}
+
+fn day(day: &Day) -> documents::Day {
+    let Day { day, bought, supplied, sold, fed_in } = *day;
+    documents::Day { day, bought, supplied, sold, fed_in }
+}
+
+/// A line with its quantity: energy or days where its inputs name them, else one piece. The price is
+/// the line's exact amount for that quantity, so that the two multiply to it.
+fn written(line: &Line, taxed: (TaxRate, u8)) -> Result<DocumentLine, Overflow> {
+    let counted = line.inputs.iter().find_map(quantity);
+    let counted = counted.unwrap_or(Quantity { amount: 1, unit: Unit::Piece });
+    let (class, label) = (kind(line.class), &line.label);
+    let mut written = DocumentLine::sum(class, label, counted, line.exact, taxed)?;
+    let inputs = line
+        .inputs
+        .iter()
+        .map(|input| DocumentInput { name: input.name.clone(), value: input.value.clone() });
+    written.trace = Some(Trace { formula: line.formula.clone(), inputs: inputs.collect() });
+    Ok(written)
+}
+
+/// The quantity that an input of a line names, if it is one above zero.
+fn quantity(input: &super::Input) -> Option<Quantity> {
+    let (amount, unit) = match input.value.strip_suffix(" kWh") {
+        Some(kwh) => (kwh.parse::<Decimal>().ok()?.to_scale(3)?, Unit::Wh),
+        None if input.name == "days" => (input.value.parse().ok()?, Unit::Day),
+        None => return None,
+    };
+    let amount = i64::try_from(amount).ok().filter(|amount| *amount > 0)?;
+    Some(Quantity { amount, unit })
+}
+
+fn kind(class: Class) -> Kind {
+    match class {
+        Class::Fixed => Kind::Fixed,
+        Class::P2pBought => Kind::P2pBought,
+        Class::Retail => Kind::Retail,
+        Class::NetworkLocal => Kind::NetworkLocal,
+        Class::Network => Kind::Network,
+        Class::Levy => Kind::Levy,
+        Class::PlatformBought => Kind::PlatformBought,
+        Class::PlatformSold => Kind::PlatformSold,
+        Class::P2pSold => Kind::P2pSold,
+        Class::FeedIn => Kind::FeedIn,
+        Class::MakeWhole => Kind::MakeWhole,
+        Class::Compensation => Kind::Compensation,
+        Class::SellerPenalty => Kind::SellerPenalty,
+        Class::BuyerPenalty => Kind::BuyerPenalty,
+        Class::Imbalance => Kind::Imbalance,
+        // Taxes stand by category and are no lines.
+        Class::Vat => Kind::Other,
+    }
+}

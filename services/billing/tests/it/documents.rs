@@ -1,0 +1,133 @@
+//! Invoices as documents for people and for programs.
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::test::TestRequest;
+use serde_json::{Value, json};
+
+use crate::service::{Running, traded_monday};
+use crate::town::*;
+
+fn issuer() -> Value {
+    json!({
+        "party": {
+            "id": "4012345000009", "name": "Village Energy eG", "vat_id": "DE123456788",
+            "address": { "street": "Mill Lane 1", "city": "Upper Mill", "country": "DE" },
+        },
+        "payment_days": 14,
+        "exemption": "Neighbours are not taxable persons",
+        "dispute": { "contact": "help@village.example", "days": 30 },
+    })
+}
+
+async fn say(town: &Running, who: &str, path: &str, said: &Value) -> (StatusCode, Value) {
+    let (status, body) = town.ask(TestRequest::put().uri(path).set_json(said), who).await;
+    (status, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+async fn written(town: &Running, who: &str, path: &str) -> (StatusCode, String) {
+    let (status, body) = town.ask(TestRequest::get().uri(path), who).await;
+    (status, String::from_utf8(body).unwrap())
+}
+
+#[actix_web::test]
+async fn an_invoice_is_a_document_with_the_same_amounts() {
+    let (mut town, _) = traded_monday().await;
+    town.move_to(corrections_over());
+    town.settle().await;
+    let wanted = json!({
+        "account": HERON.account().to_string(), "from": "2026-06-01", "to": "2026-06-01",
+    });
+    let (status, issued) = town.post("operator", "/v1/invoices", "", wanted).await;
+    assert_eq!(status, StatusCode::CREATED, "{issued}");
+    town.settle().await;
+    let path = format!("/v1/invoices/{}/document", issued["id"].as_str().unwrap());
+    let (status, refused) = written(&town, "heron", &path).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.contains("NO_ISSUER"), "{refused}");
+
+    assert_eq!(say(&town, "heron", "/v1/documents/issuer", &issuer()).await.0.as_u16(), 403);
+    let (status, said) = say(&town, "operator", "/v1/documents/issuer", &issuer()).await;
+    assert_eq!((status, &said["party"]["name"]), (StatusCode::OK, &json!("Village Energy eG")));
+
+    let (status, document) = written(&town, "heron", &path).await;
+    assert_eq!(status, StatusCode::OK, "{document}");
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let invoice = &issued["invoice"];
+    assert_eq!(document["number"], issued["number"]);
+    assert_eq!(document["totals"]["gross"], invoice["total"]);
+    assert_eq!(document["totals"]["payable"], invoice["due"]);
+    assert_eq!(document["proof"]["hash"], issued["hash"]);
+    let lines = document["lines"].as_array().unwrap();
+    let bought = lines.iter().find(|line| line["class"] == "p2p_bought").unwrap();
+    assert_eq!(bought["quantity"], json!({ "amount": 400, "unit": "wh" }));
+    assert_eq!((&bought["exact"], &bought["net"]), (&json!("0.072"), &json!("0.07")));
+    // All of it from the supplier: 10.8 kWh in place of 10.4, and no neighbour's grid and platform.
+    let compared = &document["comparison"];
+    assert_eq!(compared["with_neighbours"], invoice["total"]);
+    assert_ne!(compared["retail_alone"], compared["with_neighbours"]);
+    assert_eq!(document["customer"]["id"], HERON.account().to_string());
+
+    let (status, xml) = written(&town, "heron", &format!("{path}?format=xml&language=de")).await;
+    assert_eq!(status, StatusCode::OK, "{xml}");
+    assert!(xml.contains("Village Energy eG") && xml.contains("INV-2026-1"), "{xml}");
+    let (status, _) = written(&town, "heron", &format!("{path}?language=tlh")).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let (status, _) = written(&town, "heron", &format!("{path}?format=docx")).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    for who in ["otter", "stranger"] {
+        assert_eq!(written(&town, who, &path).await.0, StatusCode::NOT_FOUND, "{who}");
+    }
+}
+
+#[actix_web::test]
+async fn who_receives_documents_says_so_and_is_forgotten() {
+    let mut town = Running::start().await;
+    town.found().await;
+    let path = "/v1/documents/customer";
+    assert_eq!(written(&town, "heron", path).await.0, StatusCode::NOT_FOUND);
+    let heron = json!({
+        "id": "somebody else", "name": "H. Heron", "address": { "city": "Pond", "country": "DE" },
+    });
+    let (status, said) = say(&town, "heron", path, &heron).await;
+    assert_eq!(status, StatusCode::OK, "{said}");
+    assert_eq!(said["id"], HERON.account().to_string(), "it is known by its account alone");
+    assert_eq!(written(&town, "otter", path).await.0, StatusCode::NOT_FOUND);
+    let other = format!("{path}?account={}", HERON.account());
+    assert_eq!(written(&town, "otter", &other).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(written(&town, "operator", &other).await.0, StatusCode::OK);
+    for (field, value, part) in [
+        ("name", json!(""), "name"),
+        ("address", json!({ "country": "Germany" }), "country"),
+        ("vat_id", json!("123"), "vat_id"),
+        ("nickname", json!("x"), "nickname"),
+    ] {
+        let mut wrong = heron.clone();
+        wrong[field] = value;
+        let (status, problem) = say(&town, "heron", path, &wrong).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{field}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(part), "{problem}");
+    }
+    let gone = TestRequest::default().method(Method::DELETE).uri(path);
+    assert_eq!(town.ask(gone, "heron").await.0, StatusCode::NO_CONTENT);
+    assert_eq!(written(&town, "heron", path).await.0, StatusCode::NOT_FOUND);
+}
+
+#[actix_web::test]
+async fn an_issuer_that_no_document_can_name_is_refused() {
+    let mut town = Running::start().await;
+    town.found().await;
+    for (pointer, value, part) in [
+        ("/party/name", json!(" "), "name"),
+        ("/party/address/country", json!("XX"), "country"),
+        ("/payment_days", json!(366), "payment_days"),
+        ("/exemption", json!(""), "exemption"),
+        ("/party/vat_id", json!("99"), "vat_id"),
+    ] {
+        let mut wrong = issuer();
+        *wrong.pointer_mut(pointer).unwrap() = value;
+        let (status, problem) = say(&town, "operator", "/v1/documents/issuer", &wrong).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{pointer}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(part), "{problem}");
+    }
+    assert_eq!(written(&town, "heron", "/v1/documents/issuer").await.0, StatusCode::NOT_FOUND);
+}
