@@ -81,9 +81,3 @@ pub(crate) async fn sent(db: &Db, meter: MeterId, last: i64) -> Result<()> {
     })
     .await
 }
-
-/// How many readings the server does not have yet.
-pub(crate) async fn waiting(db: &Db) -> Result<u64> {
-    let count: i64 = query_scalar("select count(*) from outgoing").fetch_one(db.read()).await?;
-    Ok(count.unsigned_abs())
-}

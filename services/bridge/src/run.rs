@@ -35,7 +35,7 @@ pub struct Bridge {
     config: Config,
     clock: Clock,
     db: Db,
-    server: Server,
+    server: Arc<Server>,
     devices: Vec<Device>,
 }
 
@@ -81,7 +81,7 @@ impl Bridge {
     pub async fn open(config: Config, clock: Clock) -> Result<Bridge> {
         let url = format!("sqlite:{}", config.state.display());
         let db = Db::open(&url, store::MIGRATIONS).await.context("what the bridge remembers")?;
-        let server = Server::new(&config.server)?;
+        let server = Arc::new(Server::new(&config.server)?);
         let mut devices = Vec::with_capacity(config.meters.len());
         for meter in &config.meters {
             let device = Device::open(meter, &config, &db, &server, clock.now()).await;
@@ -104,8 +104,7 @@ impl Bridge {
             name: device.config.label(),
             token: device.token.clone(),
         });
-        let ways = Vec::from_iter(ways);
-        let server = Server::new(&self.config.server)?;
+        let (ways, server) = (Vec::from_iter(ways), self.server.clone());
         let sending = send(self.db.clone(), server, ways, observer.clone(), news.clone());
         let sending = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(sending));
         let mut tick = tokio::time::interval(TICK);
@@ -134,14 +133,6 @@ impl Bridge {
         drop(sending);
         self.db.close().await;
         Ok(())
-    }
-
-    /// How many signed readings the server does not have yet.
-    ///
-    /// # Errors
-    /// When the state cannot be read.
-    pub async fn waiting(&self) -> Result<u64> {
-        store::waiting(&self.db).await
     }
 
     /// The messages among arrivals; meters are announced when the line is up.
@@ -303,7 +294,7 @@ impl Device {
 /// Hands signed readings to the server, oldest first, until it is told to stop.
 async fn send(
     db: Db,
-    server: Server,
+    server: Arc<Server>,
     ways: Vec<Way>,
     observer: Arc<dyn Observer>,
     news: Arc<Notify>,

@@ -76,7 +76,10 @@ impl Billing {
     }
 
     /// Says who issues the documents of a community.
-    pub(crate) async fn set_issuer(&self, community: CommunityId, issuer: Issuer) -> Result<()> {
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub async fn set_issuer(&self, community: CommunityId, issuer: Issuer) -> Result<()> {
         self.db
             .transact(move |tx| {
                 Box::pin(async move { parties::set_issuer(tx, community, &issuer).await })

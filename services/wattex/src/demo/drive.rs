@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use billing::domain::bill::Period;
+use billing::domain::bill::{Issuer, Period};
 use calendar::{LocalDay, Slot, Timestamp};
 use futures::future::{join_all, try_join_all};
 use indicatif::ProgressBar;
@@ -31,6 +31,21 @@ const WIND_UP_SPARE_SECONDS: i64 = 3 * 86_400;
 const TASTE_MIN: u8 = 15;
 const TASTE_DRAWN_MIN: u8 = 5;
 const TASTES: u8 = 25;
+
+/// Who issues the demo's documents.
+fn issuer() -> Issuer {
+    let said = serde_json::json!({
+        "party": {
+            "id": "WX-1", "name": "Sample community",
+            "address": { "street": "Mill Lane 1", "city": "Upper Mill", "country": "DE" },
+            "email": "help@wattex.example",
+        },
+        "payment_days": 14,
+        "exemption": "Neighbours are not taxable persons",
+        "dispute": { "contact": "help@wattex.example", "days": 30 },
+    });
+    serde_json::from_value(said).expect("an issuer")
+}
 
 /// Everything a run needs.
 pub struct Stage<'s> {
@@ -101,6 +116,7 @@ impl Stage<'_> {
         let tariff = self.span.prices.tariff(&self.span.timezone, self.span.first)?;
         let first = self.span.slots.first().context("no slots")?.start;
         node.billing.publish_tariff(node.community, tariff, now).await?;
+        node.billing.set_issuer(node.community, issuer()).await?;
         let people = people::settle(node, secrets, self.span, first).await?;
         node.pump(now).await?;
         people::deposit(node, &people, self.span, now).await?;
