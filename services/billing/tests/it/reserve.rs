@@ -82,6 +82,8 @@ async fn restarted(town: &Running, node: Arc<dyn JsonRpc>) -> Arc<Billing> {
         operator: operator(),
         chain_id: CHAIN_ID,
         deployment: deployment(),
+        currencies: currencies(),
+        dealers: B256::repeat_byte(0xdd),
         policies: Vec::new(),
         slot: hour(),
         monthly: false,
@@ -220,7 +222,7 @@ async fn many_questions_are_two_to_the_node_and_a_silent_node_is_not_pressed() {
     for _ in 0..5 {
         assert_eq!(reserve(&billing).await, first);
     }
-    assert_eq!(node.calls() - before, 2);
+    assert_eq!(node.calls() - before, 4, "two of each currency");
 
     billing.close().await;
     let billing = restarted(&town, node.clone()).await;

@@ -52,6 +52,8 @@ async fn open(folder: &TempDir, bus: &Bus, node: &Arc<TestNode>, clock: Clock) -
         operator: operator(),
         chain_id: CHAIN_ID,
         deployment: deployment(),
+        currencies: currencies(),
+        dealers: B256::repeat_byte(0xdd),
         policies: Vec::new(),
         slot: hour(),
         monthly: false,
