@@ -16,7 +16,7 @@
 //! | `payout`, `payout_file` | money on its way to accounts' banks; orders to pay it out |
 //! | `account_request` | transfers, mandates and exchanges that accounts signed |
 //! | `issuer`, `customer` | who issues and receives documents, as people said of themselves |
-//! | `exchange_rate`, `exchange_quote` | what currencies are exchanged at; what was offered to whom |
+//! | `exchange_rate`, `exchange_quote` | at what currencies are exchanged; what was offered |
 //!
 //! A column `book` is a currency's place in the genesis, and so which journal; energy is in that of
 //! the first, 0.
@@ -335,7 +335,7 @@ mod tests {
     async fn what_was_kept_before_there_were_currencies_is_of_the_first() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("billing.db").display());
-        let old = Db::open(&url, &MIGRATIONS[..10]).await.unwrap();
+        let old = Db::open(&url, &MIGRATIONS[..11]).await.unwrap();
         let community = ids::CommunityId::derived("old");
         let payment = B256::repeat_byte(1);
         for sql in [

@@ -68,8 +68,8 @@ pub(crate) async fn get_bank_account(
 
 /// Says where the members of the caller's community pay to.
 ///
-/// There is one for each currency of the installation; what is in none of them is said of the first.
-/// Statements are taken of these accounts alone from then on.
+/// There is one for each currency of the installation; what is in none of them is said of the
+/// first. Statements are taken of these accounts alone from then on.
 #[utoipa::path(
     tag = "billing",
     request_body = BankAccountView,

@@ -229,7 +229,8 @@ pub(crate) async fn set_exchange_rate(
     Json(new): Json<NewRate>,
 ) -> Result<Json<RatesView>, Problem> {
     require(&caller, Action::SetExchangeRates)?;
-    let pair = named(&billing.currencies, &pair.0, &pair.1)?;
+    let (from, to) = pair.into_inner();
+    let pair = named(&billing.currencies, &from, &to)?;
     let limit = amount("limit", &new.limit)?;
     let rate = Rate { rate: new.rate, spread_bps: new.spread_bps, limit };
     let by = (caller.party, billing.now());
@@ -269,7 +270,8 @@ pub(crate) async fn list_rates_of_pair(
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<RateView>>, Problem> {
     require(&caller, Action::ReadMarket)?;
-    let pair = named(&billing.currencies, &pair.0, &pair.1)?;
+    let (from, to) = pair.into_inner();
+    let pair = named(&billing.currencies, &from, &to)?;
     let (limit, before) = (query.limit(), before(query.cursor.as_deref())?);
     let found = exchange::history(&billing.db, caller.community, pair, before, limit).await?;
     let full = found.len() == usize::try_from(limit).unwrap_or(usize::MAX);

@@ -1,5 +1,5 @@
-//! Transfers to other accounts, and mandates for delegates; an exchange that was quoted is sent here
-//! as well.
+//! Transfers to other accounts, and mandates for delegates. An exchange that was quoted is sent
+//! here as well.
 
 use access::Action;
 use actix_web::web::{Data, Json, Path, Query};

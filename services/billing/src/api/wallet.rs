@@ -123,9 +123,8 @@ pub(crate) async fn get_wallet(
     let account = account_of(&billing, &caller, query.account.as_deref()).await?;
     let currency = billing.currencies.named(query.currency.as_deref())?;
     let state = billing.state.lock().await;
-    let balance = |id: CurrencyId| {
-        balance(state.book_of(id), account.address, billing.currencies.code(id))
-    };
+    let balance =
+        |id: CurrencyId| balance(state.book_of(id), account.address, billing.currencies.code(id));
     Ok(Json(WalletView {
         account: account.account.to_string(),
         address: format!("{:#x}", account.address),

@@ -82,15 +82,8 @@ impl Billing {
                 .extend(issued.iter().filter_map(|one| check_invoice(&book, one, &zone).err()));
             let unposted = issued.iter().filter(|one| book.invoiced(&one.number).is_none());
             let (invoices, invoices_unposted) = (issued.len() as u64, unposted.count() as u64);
-            let audit = Audit {
-                book,
-                further,
-                replayed,
-                reserve,
-                invoices,
-                invoices_unposted,
-                violations,
-            };
+            let audit =
+                Audit { book, further, replayed, reserve, invoices, invoices_unposted, violations };
             (audit, verified)
         });
         let (audit, verified) = checked.await?;

@@ -62,7 +62,8 @@ impl Billing {
     }
 
     fn dealer_key(&self, community: CommunityId) -> Result<SecretKey> {
-        let secret = keccak256([self.dealers.as_slice(), community.to_string().as_bytes()].concat());
+        let community = community.to_string();
+        let secret = keccak256([self.dealers.as_slice(), community.as_bytes()].concat());
         SecretKey::from_bytes(&secret.0).context("the key of a dealer")
     }
 
@@ -89,9 +90,9 @@ impl Billing {
         let dealer = self.dealer(community)?;
         self.db
             .transact(move |tx| {
-                Box::pin(async move {
-                    exchange::put_rate(tx, &dealer, pair, &rate, (by, now)).await
-                })
+                Box::pin(
+                    async move { exchange::put_rate(tx, &dealer, pair, &rate, (by, now)).await },
+                )
             })
             .await
     }
@@ -134,8 +135,8 @@ impl Billing {
     /// Offers `given` of one currency for what the rate makes of it in the other.
     ///
     /// # Errors
-    /// A [`Problem`] for an amount that nothing comes of, that the account does not have, or that is
-    /// more than the dealer gives; where there is no rate; for too many quotes at the same time.
+    /// A [`Problem`] for an amount that nothing comes of, that the account does not have, or that
+    /// is more than the dealer gives; where there is no rate; for too many quotes at the same time.
     pub(crate) async fn quote(
         &self,
         account: &Account,

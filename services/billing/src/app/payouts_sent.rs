@@ -122,8 +122,7 @@ impl Billing {
         now: Timestamp,
     ) -> Result<Progress> {
         let key = cash_key(payout.currency, hash(payout.destination));
-        let redeemed: Vec<(u64, RedeemedFact)> =
-            chain::all(&self.db, kind::REDEEMED, key).await?;
+        let redeemed: Vec<(u64, RedeemedFact)> = chain::all(&self.db, kind::REDEEMED, key).await?;
         // Anybody can destroy tokens of his own and name this destination.
         let own =
             |fact: &RedeemedFact| (fact.account, fact.amount) == (payout.address, payout.amount);

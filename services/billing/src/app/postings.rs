@@ -31,7 +31,13 @@ impl Billing {
             if state.book.invoiced(&invoice.number).is_none() {
                 let fact = Fact::Invoiced(Invoiced::of(invoice)?);
                 let entry = state.book.post(&format!("invoice:{}", invoice.number), fact)?;
-                posted.push(Posted { currency, entry, at: *at, block: B256::ZERO, owners: Vec::new() });
+                posted.push(Posted {
+                    currency,
+                    entry,
+                    at: *at,
+                    block: B256::ZERO,
+                    owners: Vec::new(),
+                });
             }
         }
         let ids: Vec<_> = issued.iter().map(|one| one.id).collect();

@@ -136,7 +136,13 @@ impl Billing {
             if state.book.accepts(one.slot, &one.metered, runs_final) == one.metered {
                 let fact = Fact::Metered { slot: one.slot, intervals: vec![one.metered] };
                 let entry = state.book.post(&one.source, fact)?;
-                posted.push(Posted { currency, entry, at: now, block: B256::ZERO, owners: Vec::new() });
+                posted.push(Posted {
+                    currency,
+                    entry,
+                    at: now,
+                    block: B256::ZERO,
+                    owners: Vec::new(),
+                });
                 let late = one.at >= one.closes;
                 one.stand = if late { Stand::LatePosted } else { Stand::Waiting };
                 changed.push(one);

@@ -27,8 +27,8 @@ pub(crate) struct PayoutFile {
 
 const COLUMNS: &str = "id, community, requested_by, payments, total, currency, hash, at";
 
-/// Payouts of a community and currency that the bank can be asked to pay, oldest first: redeemed, in
-/// blocks that are final.
+/// Payouts of a community and currency that the bank can be asked to pay, oldest first: redeemed,
+/// in blocks that are final.
 pub(crate) async fn due(
     tx: &mut Tx,
     (community, currency): (CommunityId, CurrencyId),

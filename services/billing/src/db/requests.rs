@@ -1,5 +1,5 @@
-//! Transfers, mandates and exchanges that accounts signed. A row is never changed: how its transaction stands
-//! is kept by the relay.
+//! Transfers, mandates and exchanges that accounts signed. A row is never changed: how its
+//! transaction stands is kept by the relay.
 
 use anyhow::{Context, Result, bail};
 use calendar::Timestamp;

@@ -201,11 +201,7 @@ pub(crate) struct Deposit {
 }
 
 /// The amount of a payment by its name on chain; nothing where no such payment came in.
-pub(crate) async fn paid_in(
-    db: &Db,
-    currency: CurrencyId,
-    payment: B256,
-) -> Result<Option<Money>> {
+pub(crate) async fn paid_in(db: &Db, currency: CurrencyId, payment: B256) -> Result<Option<Money>> {
     let select = "select amount from deposit where payment = $1 and book = $2";
     let amount: Option<i64> = query_scalar(select)
         .bind(super::hash(payment))
@@ -235,11 +231,8 @@ pub(crate) async fn put_deposit(
     let fresh = insert_rows(tx, insert, 7, vec![row], "on conflict do nothing").await? > 0;
     let select = "select payment, account, amount, at, book from deposit \
                   where community = $1 and key = $2";
-    let row = query(select)
-        .bind(community.to_string())
-        .bind(key.to_owned())
-        .fetch_one(tx.conn())
-        .await?;
+    let row =
+        query(select).bind(community.to_string()).bind(key.to_owned()).fetch_one(tx.conn()).await?;
     let (payment, account): (String, String) = (row.try_get(0)?, row.try_get(1)?);
     let kept = Deposit {
         currency: CurrencyId::of_column(row.try_get(4)?)?,

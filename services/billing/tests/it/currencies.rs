@@ -88,9 +88,8 @@ async fn a_deposit_is_of_its_currency_and_touches_no_other_journal() {
 async fn a_currency_that_is_not_there_and_a_key_of_another_are_refused() {
     let mut town = Running::start().await;
     town.found().await;
-    let body = |currency: &str| {
-        json!({ "account": HERON.account().to_string(), "amount": "5", "currency": currency })
-    };
+    let heron = HERON.account().to_string();
+    let body = |currency| json!({ "account": heron, "amount": "5", "currency": currency });
     for currency in ["USD", "chf", ""] {
         let (status, problem) = town.post("operator", "/v1/deposits", "a", body(currency)).await;
         assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("CURRENCY")), "{currency}");
@@ -235,8 +234,7 @@ async fn a_payout_of_francs_is_paid_from_the_bank_account_in_francs() {
     let (_, prepared) = town.post("heron", "/v1/payouts/prepare", "", wish).await;
     assert_eq!(prepared["currency"], "CHF", "{prepared}");
     let terms = serde_json::from_value(prepared["terms"].clone()).unwrap();
-    let (status, francs) =
-        town.post("heron", "/v1/payouts", "chf", scene::sign(&terms)).await;
+    let (status, francs) = town.post("heron", "/v1/payouts", "chf", scene::sign(&terms)).await;
     assert_eq!((status, &francs["currency"]), (StatusCode::CREATED, &json!("CHF")), "{francs}");
     let francs = francs["id"].as_str().unwrap().to_owned();
     let euros = scene::request(&town, "20", "eur").await;

@@ -126,7 +126,8 @@ async fn a_quote_is_used_once_in_time_and_by_whom_it_was_given_to() {
     assert_eq!(status, StatusCode::NOT_FOUND, "it was not given to otter");
     let (_, problem) = order(&town, "a", signed(&quote, "otter")).await;
     assert_eq!(problem["code"], "NOT_SIGNED");
-    let nothing = json!({ "quote": format!("0x{}", "07".repeat(32)), "signature": body["signature"] });
+    let nothing =
+        json!({ "quote": format!("0x{}", "07".repeat(32)), "signature": body["signature"] });
     assert_eq!(order(&town, "a", nothing).await.0, StatusCode::NOT_FOUND);
     let bad = json!({ "quote": quote["quote"], "signature": "0x12" });
     assert_eq!(order(&town, "a", bad).await.0, StatusCode::BAD_REQUEST);
@@ -236,7 +237,10 @@ async fn the_limit_of_a_rate_bounds_all_that_is_given_at_it() {
     assert_eq!(problem["code"], "EXCHANGE_LIMIT", "what is made counts, however long ago");
     town.move_to(town.now.plus_seconds(3600));
     let (_, problem) = ask(&town, "heron", "11").await;
-    assert_eq!((&problem["code"], &problem["detail"]), (&json!("EXCHANGE_LIMIT"), &json!("10.1 EUR is left")));
+    assert_eq!(
+        (&problem["code"], &problem["detail"]),
+        (&json!("EXCHANGE_LIMIT"), &json!("10.1 EUR is left"))
+    );
     // A quote stands though its rate is followed by another, which has its own limit.
     let stands = quoted(&town, "10").await;
     let rates = rate(&town, "CHF/EUR", 2_000_000_000, "100").await;

@@ -9,7 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use async_trait::async_trait;
-use billing::{Billing, Parts};
+use billing::Billing;
 use bus::Bus;
 use client::{JsonRpc, RpcError};
 use contracts::bindings::SettlementToken;
@@ -74,20 +74,8 @@ async fn reserve(billing: &Arc<Billing>) -> Value {
 /// The same books, as a service that has just been started finds them.
 async fn restarted(town: &Running, node: Arc<dyn JsonRpc>) -> Arc<Billing> {
     town.billing.close().await;
-    let parts = Parts {
-        db_url: format!("sqlite:{}", town.folder.path().join("billing.db").display()),
-        bus: Bus::in_process(),
-        clock: Clock::set(town.now).0,
-        node,
-        operator: operator(),
-        chain_id: CHAIN_ID,
-        deployment: deployment(),
-        currencies: currencies(),
-        dealers: B256::repeat_byte(0xdd),
-        policies: Vec::new(),
-        slot: hour(),
-        monthly: false,
-    };
+    let clock = Clock::set(town.now).0;
+    let parts = parts(&town.folder, Bus::in_process(), node, clock);
     billing::start(parts).await.unwrap()
 }
 

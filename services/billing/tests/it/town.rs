@@ -1,11 +1,15 @@
 //! Two homes, their keys and meters, a tariff, a policy, and the chain they are on.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, U256, keccak256};
+use billing::Parts;
+use bus::Bus;
 use calendar::{LocalDay, Slot, SlotLength, TimeZone, Timestamp};
 use chain::GenesisSpec;
 use chain::genesis::{Allocation, Deploy, GenesisCall};
+use client::JsonRpc;
 use contracts::requests::{MeterEnrolment, enrolment};
 use contracts::{
     BATCH_FILLS, BatchTrade, Call, Cash, Clearing, Currency, Deployment, FillBatch, Fills, Met,
@@ -18,7 +22,9 @@ use events::identity::{
 use ids::{AccountId, CommunityId, ConnectionPointId, MeterId, PartyId};
 use keys::SecretKey;
 use reading::{Reading, SignedReading, Status};
+use service::Clock;
 use tariff::Tariff;
+use tempfile::TempDir;
 use units::{Energy, Power, Register};
 
 use crate::node::TestNode;
@@ -76,6 +82,24 @@ pub fn currencies() -> Vec<Currency> {
 /// The contracts with the cash of francs.
 pub fn francs() -> Deployment {
     deployment().of_cash(currencies()[1].cash)
+}
+
+/// What billing is started with in a folder.
+pub fn parts(folder: &TempDir, bus: Bus, node: Arc<dyn JsonRpc>, clock: Clock) -> Parts {
+    Parts {
+        db_url: format!("sqlite:{}", folder.path().join("billing.db").display()),
+        bus,
+        clock,
+        node,
+        operator: operator(),
+        chain_id: CHAIN_ID,
+        deployment: deployment(),
+        currencies: currencies(),
+        dealers: B256::repeat_byte(0xdd),
+        policies: Vec::new(),
+        slot: hour(),
+        monthly: false,
+    }
 }
 
 /// A chain that begins two days before Monday.

@@ -35,9 +35,9 @@ impl Identity {
     /// Signs a transfer, a mandate or an exchange with the held key of the caller's account.
     ///
     /// Refused with 403 for another's account, `OWN_KEY` when only the owner has the key, `AMOUNT`
-    /// for a transfer or an exchange of nothing, `EXPIRED` when no contract takes it any more, `SIGNING_LIMIT`
-    /// when it is more than is signed in a day; a large one with `APPROVAL_REFUSED`, and with
-    /// `APPROVALS_OPEN` when too many requests of the account wait.
+    /// for a transfer or an exchange of nothing, `EXPIRED` when no contract takes it any more,
+    /// `SIGNING_LIMIT` when it is more than is signed in a day; a large one with `APPROVAL_REFUSED`,
+    /// and with `APPROVALS_OPEN` when too many requests of the account wait.
     pub async fn sign_request(
         &self,
         who: &Principal,

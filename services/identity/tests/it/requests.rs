@@ -1,8 +1,8 @@
 //! Transfers, mandates and exchanges signed with held keys.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
-use contracts::{AccountRequest, Quote};
 use contracts::requests::{CashTransfer, Mandate};
+use contracts::{AccountRequest, Quote};
 use identity::{Settings, SignerLimits};
 use keys::{Signature, recover};
 use serde_json::{Value, json};
@@ -109,10 +109,8 @@ async fn an_exchange_and_a_transfer_of_another_currency_count_towards_the_limit(
     let server = Server::start_with(settings()).await;
     let (account, ada) = server.home("ada", "consumer").await;
     let dealer_signature = Bytes::from(vec![6; 64]);
-    let exchanged = |quote| AccountRequest::Exchange {
-        quote,
-        dealer_signature: dealer_signature.clone(),
-    };
+    let exchanged =
+        |quote| AccountRequest::Exchange { quote, dealer_signature: dealer_signature.clone() };
     let good = exchange(&account);
     check_signed(&sign(&server, &ada, &exchanged(good)).await, &exchanged(good));
     let market = Address::repeat_byte(0x77);

@@ -55,7 +55,8 @@ async fn on_chain(town: &Town, address: Address) -> [u64; 2] {
 async fn in_the_books(town: &Town, account: &str) -> [u64; 2] {
     let wallet = town.get(&format!("/v1/wallet?account={account}"), &town.clerk).await;
     [0, 1].map(|place: usize| {
-        let free: units::Decimal = wallet["balances"][place]["free"].as_str().unwrap().parse().unwrap();
+        let free: units::Decimal =
+            wallet["balances"][place]["free"].as_str().unwrap().parse().unwrap();
         u64::try_from(free.to_scale(9).unwrap()).unwrap()
     })
 }
