@@ -72,9 +72,9 @@ async function get<T>(path: string, query?: Query): Promise<T> {
 }
 
 /** What may not be there. */
-async function maybe<T>(path: string): Promise<T | null> {
+async function maybe<T>(path: string, query?: Query): Promise<T | null> {
   try {
-    return await get<T>(path);
+    return await get<T>(path, query);
   } catch (problem) {
     if (problem instanceof Problem && problem.body.status === 404) return null;
     throw problem;
@@ -211,7 +211,7 @@ export const forgetCustomer = async () => {
 };
 export const invoiceFile = async (id: string) =>
   (await call("GET", `/v1/invoices/${id}/bill`)).blob();
-export const bankAccount = () => maybe<t.BankAccount>("/v1/bank/account");
+export const bankAccount = (currency?: string) => maybe<t.BankAccount>("/v1/bank/account", { currency });
 export const preparePayout = (amount: string, creditor: string, iban: string) =>
   post<t.PreparedPayout>("/v1/payouts/prepare", { amount, creditor, iban });
 export const requestPayout = (terms: t.PayoutTerms, signed: t.PayoutSignatures) => {
@@ -231,6 +231,13 @@ export const submitRequest = (terms: t.RequestTerms, signature: string, key: str
   postOnce<t.AccountRequest>("/v1/requests", { terms, signature }, key);
 export const requests = (query: { account?: string; kind?: t.RequestTerms["kind"]; cursor?: string }) =>
   get<t.Page<t.AccountRequest>>("/v1/requests", { limit: 50, ...query });
+export const currencies = () => get<t.Currency[]>("/v1/currencies");
+export const exchangeRates = () => get<t.ExchangeRates>("/v1/exchange-rates");
+export const quoteExchange = (wish: t.QuoteWish) => post<t.Quote>("/v1/exchange/quotes", wish);
+export const orderExchange = (quote: string, signature: string) =>
+  postOnce<t.Exchange>("/v1/exchange/orders", { quote, signature }, quote);
+export const exchanges = (account?: string) =>
+  get<t.Page<t.Exchange>>("/v1/exchange/orders", { limit: 50, account });
 export const audit = () => get<t.Audit>("/v1/audit");
 export const reserve = () => get<t.Reserve>("/v1/reserve");
 

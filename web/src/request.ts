@@ -29,7 +29,8 @@ export function transferError(amount: bigint | null, left: bigint | undefined): 
 
 /** Names a request for good: sent twice it is taken once. */
 export function keyOf(terms: RequestTerms): string {
-  if (terms.kind === "transfer") return `transfer ${terms.nonce}`;
+  if (terms.kind === "transfer" || terms.kind === "currency_transfer") return `transfer ${terms.nonce}`;
+  if (terms.kind === "exchange") return `exchange ${terms.accountNonce}`;
   return `mandate ${terms.delegate} ${terms.version}`;
 }
 
@@ -93,6 +94,14 @@ export function requestText(terms: RequestTerms, nameOf: (address: string) => st
     return name ? `${name} (${address})` : address;
   };
   if (terms.kind === "transfer") return `Send $${money(terms.amount, MONEY_SCALE)} to ${who(terms.to)}`;
+  if (terms.kind === "currency_transfer") {
+    return `Send ${money(terms.amount, MONEY_SCALE)} of the currency at ${terms.market} to ${who(terms.to)}`;
+  }
+  if (terms.kind === "exchange") {
+    const [given, taken] = [terms.given, terms.taken].map((amount) => money(amount, MONEY_SCALE));
+    const sides = `${given} of the currency at ${terms.from} for ${taken} of that at ${terms.to}`;
+    return `Exchange ${sides}, with ${who(terms.dealer)}`;
+  }
   if (terms.until === 0) return `End the mandate of ${who(terms.delegate)}`;
   return `Let ${who(terms.delegate)} sign orders: ${limitWords(limitsOfTerms(terms))}`;
 }

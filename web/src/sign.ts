@@ -79,8 +79,11 @@ export async function signPayoutWith(wallet: Wallet, prepared: PreparedPayout): 
   return { withdrawal, redemption: await signTyped(wallet, account, prepared.redemption) };
 }
 
-/** Has the wallet sign a transfer or a mandate. */
-export async function signRequestWith(wallet: Wallet, prepared: PreparedRequest): Promise<string> {
+/** What is signed of a request: its terms, and what a wallet is shown of them. */
+type Signable = Pick<PreparedRequest, "terms" | "typed_data">;
+
+/** Has the wallet sign a transfer, a mandate or an exchange. */
+export async function signRequestWith(wallet: Wallet, prepared: Signable): Promise<string> {
   const { account } = prepared.terms;
   await useAccount(wallet, account, prepared.typed_data.domain.chainId);
   return signTyped(wallet, account, prepared.typed_data);
@@ -102,9 +105,9 @@ export async function signPayout(
   return custody === "own" ? signPayoutWith(walletOf(), prepared) : api.signPayout(prepared.terms);
 }
 
-/** Signs a transfer or a mandate with the key of its account, wherever it is; a large one may wait as an
- * order does. */
-export async function signRequest(prepared: PreparedRequest, custody: Custody): Promise<string | Approval> {
+/** Signs a transfer, a mandate or an exchange with the key of its account, wherever it is; a large one may
+ * wait as an order does. */
+export async function signRequest(prepared: Signable, custody: Custody): Promise<string | Approval> {
   if (custody === "own") return signRequestWith(walletOf(), prepared);
   const answer = await api.signRequest(prepared.terms);
   return "signature" in answer ? answer.signature : answer;

@@ -1,10 +1,12 @@
 // The JSON of the API. Times are RFC 3339 in UTC, energy integers of Wh, money and prices decimal
 // strings in major units.
 
+export * from "./types/exchange";
 export * from "./types/explorer";
 export * from "./types/mechanism";
 export * from "./types/request";
 export * from "./types/rule";
+import type { Balance } from "./types/exchange";
 import type { Mechanism } from "./types/mechanism";
 import type { RequestTerms } from "./types/request";
 
@@ -314,6 +316,16 @@ export interface Wallet {
   escrow: string;
   collateral: string;
   total: string;
+  /** Of each currency, the one that energy is traded in first. */
+  balances: Balance[];
+}
+
+/** A currency of the installation. */
+export interface Currency {
+  code: string;
+  token: string;
+  market: string;
+  traded: boolean;
 }
 
 /** Where the members of a community pay to. */

@@ -237,8 +237,12 @@ fn genesis(
         certifier: address,
     };
     let deployer = Address::repeat_byte(0xde);
-    let settings =
-        Settings { currency: "EUR".to_owned(), withdrawal_delay: 86_400, role_delay: None };
+    let settings = Settings {
+        currency: "EUR".to_owned(),
+        further: Vec::new(),
+        withdrawal_delay: 86_400,
+        role_delay: None,
+    };
     let ours = Genesis::new(deployer, &roles, &settings);
     let mut spec = GenesisSpec::new(CHAIN_ID, time);
     (spec.difficulty, spec.fixed_difficulty) = (U256::from(1_u64 << 10), true);

@@ -117,6 +117,8 @@ actions! {
     CreditDeposit = "credit_deposit"
     /// Have the bank pay out what was redeemed.
     OrderPayouts = "order_payouts"
+    /// Say at which rates currencies are exchanged.
+    SetExchangeRates = "set_exchange_rates"
     /// Publish a version of a tariff.
     PublishTariff = "publish_tariff"
     /// Issue a bill.

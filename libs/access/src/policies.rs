@@ -109,6 +109,7 @@ mod tests {
         grant_mandate             | cp     |
         credit_deposit            | ou     | ou
         order_payouts             | ou     | ou
+        set_exchange_rates        | ou     | ou
         publish_tariff            | ou     | ou
         issue_invoice             | ou     | ou
         halt_market               | om     | om

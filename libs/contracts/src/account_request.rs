@@ -5,6 +5,8 @@
 //!                --hash--> a held key ───┴─> signature --call--> Call, which anybody may send
 //! ```
 
+use std::borrow::Cow;
+
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::SolStruct;
 use serde::{Deserialize, Serialize};
@@ -12,7 +14,9 @@ use serde_json::{Value, json};
 use units::{Money, Overflow, Price};
 
 use crate::calls::{Call, tokens};
+use crate::currency::Cash;
 use crate::deployment::Deployment;
+use crate::exchange::Quote;
 use crate::requests::{CashTransfer, Mandate, cash_transfer, mandate, sol_types};
 
 /// A request that an account signs, and that somebody else sends.
@@ -31,6 +35,23 @@ pub enum AccountRequest {
         /// Epoch seconds: not granted after it.
         expiry: u64,
     },
+    /// Free cash of another currency than the first goes to another account.
+    CurrencyTransfer {
+        /// The market of the currency.
+        market: Address,
+        /// What goes where.
+        #[serde(flatten)]
+        transfer: CashTransfer,
+    },
+    /// Free cash of one currency is exchanged for cash of another, as a dealer quoted it.
+    Exchange {
+        /// What is exchanged.
+        #[serde(flatten)]
+        quote: Quote,
+        /// The dealer's signature of its side.
+        #[serde(rename = "dealerSignature")]
+        dealer_signature: Bytes,
+    },
 }
 
 impl AccountRequest {
@@ -39,6 +60,8 @@ impl AccountRequest {
         match self {
             AccountRequest::Transfer(_) => "transfer",
             AccountRequest::Mandate { .. } => "mandate",
+            AccountRequest::CurrencyTransfer { .. } => "currency_transfer",
+            AccountRequest::Exchange { .. } => "exchange",
         }
     }
 
@@ -47,6 +70,8 @@ impl AccountRequest {
         match self {
             AccountRequest::Transfer(of) => of.account,
             AccountRequest::Mandate { mandate, .. } => mandate.account,
+            AccountRequest::CurrencyTransfer { transfer, .. } => transfer.account,
+            AccountRequest::Exchange { quote, .. } => quote.account,
         }
     }
 
@@ -55,10 +80,13 @@ impl AccountRequest {
         match self {
             AccountRequest::Transfer(of) => of.expiry,
             AccountRequest::Mandate { expiry, .. } => *expiry,
+            AccountRequest::CurrencyTransfer { transfer, .. } => transfer.expiry,
+            AccountRequest::Exchange { quote, .. } => quote.expiry,
         }
     }
 
-    /// The most that it lets go: what is transferred; what a delegate may spend in a day.
+    /// The most that it lets go, in its currency: what is transferred or exchanged; what a delegate
+    /// may spend in a day.
     pub fn amount(&self) -> Result<Money, Overflow> {
         match self {
             AccountRequest::Transfer(of) => Ok(of.amount),
@@ -66,6 +94,8 @@ impl AccountRequest {
                 let price = i64::try_from(of.buy_price_max).map_err(|_| Overflow)?;
                 Price::from_n_per_wh(price).cost_of(of.quantity_per_day)
             }
+            AccountRequest::CurrencyTransfer { transfer, .. } => Ok(transfer.amount),
+            AccountRequest::Exchange { quote, .. } => Ok(quote.given),
         }
     }
 
@@ -76,6 +106,10 @@ impl AccountRequest {
             AccountRequest::Mandate { mandate: of, expiry } => {
                 Ok(mandate(chain_id, at.mandates, of, *expiry))
             }
+            AccountRequest::CurrencyTransfer { market, transfer } => {
+                cash_transfer(chain_id, *market, transfer)
+            }
+            AccountRequest::Exchange { quote, .. } => quote.account_hash(chain_id, at),
         }
     }
 
@@ -83,15 +117,11 @@ impl AccountRequest {
     /// amount is negative.
     pub fn typed_data(&self, chain_id: u64, at: &Deployment) -> Result<Value, Overflow> {
         let (kind, contract, place, message) = match self {
-            AccountRequest::Transfer(of) => {
-                let message = json!({
-                    "account": of.account, "to": of.to, "amount": tokens(of.amount)?.to_string(),
-                    "nonce": of.nonce.to_string(), "expiry": of.expiry.to_string(),
-                    "sender": of.sender, "link": of.link,
-                });
-                let kind = sol_types::CashTransfer::eip712_encode_type();
-                (kind, "Wattex EnergyMarket", at.market, message)
+            AccountRequest::Transfer(of) => transferred(of, at.market)?,
+            AccountRequest::CurrencyTransfer { market, transfer } => {
+                transferred(transfer, *market)?
             }
+            AccountRequest::Exchange { quote, .. } => transferred(&quote.given(at)?, quote.from)?,
             AccountRequest::Mandate { mandate: of, expiry } => {
                 let message = json!({
                     "account": of.account, "delegate": of.delegate, "policy": of.policy,
@@ -118,8 +148,29 @@ impl AccountRequest {
             AccountRequest::Mandate { mandate: of, expiry } => {
                 Ok(at.grant_mandate_for(of, *expiry, signature))
             }
+            AccountRequest::CurrencyTransfer { market, transfer } => {
+                let cash = Cash { market: *market, ..at.cash() };
+                at.of_cash(cash).transfer_for(transfer, signature)
+            }
+            AccountRequest::Exchange { quote, dealer_signature } => {
+                quote.call(at, signature, dealer_signature.clone())
+            }
         }
     }
+}
+
+/// A transfer as a wallet is shown it: its type, the contract's name and place, and its fields.
+fn transferred(
+    of: &CashTransfer,
+    market: Address,
+) -> Result<(Cow<'static, str>, &'static str, Address, Value), Overflow> {
+    let message = json!({
+        "account": of.account, "to": of.to, "amount": tokens(of.amount)?.to_string(),
+        "nonce": of.nonce.to_string(), "expiry": of.expiry.to_string(),
+        "sender": of.sender, "link": of.link,
+    });
+    let kind = sol_types::CashTransfer::eip712_encode_type();
+    Ok((kind, "Wattex EnergyMarket", market, message))
 }
 
 /// Typed data as wallets take it, of one struct without others in it (EIP-712).
@@ -180,9 +231,33 @@ mod tests {
         AccountRequest::Mandate { mandate, expiry: 1_790_000_000 }
     }
 
+    fn elsewhere() -> AccountRequest {
+        let market = Address::repeat_byte(0x77);
+        AccountRequest::CurrencyTransfer { market, transfer: transfer() }
+    }
+
+    fn exchange() -> AccountRequest {
+        let quote = Quote {
+            from: place().market,
+            to: Address::repeat_byte(0x77),
+            account: Address::repeat_byte(1),
+            dealer: Address::repeat_byte(5),
+            given: Money::from_n(1_000_000_000),
+            taken: Money::from_n(940_000_000),
+            expiry: 1_790_000_000,
+            account_nonce: U256::from(7),
+            dealer_nonce: U256::MAX,
+        };
+        AccountRequest::Exchange { quote, dealer_signature: Bytes::from(vec![6; 64]) }
+    }
+
+    fn every_kind() -> [AccountRequest; 4] {
+        [AccountRequest::Transfer(transfer()), granted(allowed()), elsewhere(), exchange()]
+    }
+
     #[test]
     fn a_wallet_signs_what_the_contract_checks() {
-        for request in [AccountRequest::Transfer(transfer()), granted(allowed())] {
+        for request in every_kind() {
             let typed = request.typed_data(77, &place()).unwrap();
             let typed: TypedData = serde_json::from_value(typed).unwrap();
             let hash = typed.eip712_signing_hash().unwrap();
@@ -193,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_request_is_read_as_it_is_written() {
-        for request in [AccountRequest::Transfer(transfer()), granted(allowed())] {
+        for request in every_kind() {
             let text = serde_json::to_string(&request).unwrap();
             assert!(text.contains(&format!("\"kind\":\"{}\"", request.kind())), "{text}");
             assert_eq!(serde_json::from_str::<AccountRequest>(&text).unwrap(), request);
@@ -208,6 +283,16 @@ mod tests {
         assert_eq!(request.amount(), Ok(Money::from_n(300_000 * 20_000)));
         let dear = granted(Mandate { buy_price_max: u64::MAX, ..allowed() });
         assert_eq!(dear.amount(), Err(Overflow));
+    }
+
+    #[test]
+    fn a_transfer_of_another_currency_is_of_its_market() {
+        let [here, there] = [AccountRequest::Transfer(transfer()), elsewhere()];
+        assert_ne!(here.hash(77, &place()), there.hash(77, &place()));
+        let market = Address::repeat_byte(0x77);
+        assert_eq!(there.call(&place(), Bytes::new()).unwrap().to, market);
+        let other = place().of_cash(Cash { market, ..place().cash() });
+        assert_eq!(here.hash(77, &other), there.hash(77, &place()));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::bindings::{
     Challenges, CurrencyExchange, EnergyCertificate, EnergyMarket, MeterRegistry, ReadingAnchor,
     RecordAnchor, SettlementToken, Timelock, TradingMandate,
 };
+use crate::currency::{CURRENCIES_MAX, Cash, Currency};
 
 /// The addresses of the contracts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -37,12 +38,16 @@ pub struct Deployment {
 
 /// How many contracts a deployment has.
 const CONTRACTS: usize = 10;
+/// How many each further currency has.
+const CONTRACTS_OF_CASH: usize = 2;
 
 /// What a genesis decides once and for all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// ISO 4217 code of the currency that the token stands for.
+    /// ISO 4217 code of the currency that energy is traded in.
     pub currency: String,
+    /// Further currencies that accounts have cash of, in order.
+    pub further: Vec<String>,
     /// Seconds from asking for a withdrawal to getting it.
     pub withdrawal_delay: u32,
     /// Seconds from proposing a change of roles to making it; without, `Roles::admin` makes them
@@ -103,7 +108,9 @@ pub struct GenesisCall {
 pub struct Genesis {
     /// Where the contracts will be.
     pub deployment: Deployment,
-    /// In order; the deployer's nonces are 0..10.
+    /// Every currency, the first included and first.
+    pub currencies: Vec<Currency>,
+    /// In order; the deployer's nonces are 0..10, and two more for each further currency.
     pub deploys: Vec<GenesisDeploy>,
     /// In order, by the admin.
     pub calls: Vec<GenesisCall>,
@@ -115,6 +122,9 @@ pub fn role(name: &str) -> B256 {
 }
 
 impl Deployment {
+    /// How many nonces of its deployer the contracts take, without those of further currencies.
+    pub(crate) const NONCES: u64 = 10;
+
     /// Where the contracts are when `deployer` creates them with its first ten transactions.
     pub fn of(deployer: Address) -> Self {
         Deployment {
@@ -148,66 +158,98 @@ impl Deployment {
     }
 }
 
-impl Deployment {
-    /// The contracts that have roles.
-    fn with_roles(self) -> impl Iterator<Item = Address> {
-        let Deployment { token, market, meters, readings, records, certificates, .. } = self;
-        [token, market, meters, readings, records, certificates].into_iter()
-    }
-}
-
 impl Genesis {
-    /// The deploys by `deployer`, whose first ten nonces must be unused, and the grants by
+    /// The deploys by `deployer`, whose first nonces must be unused, and the grants by
     /// `roles.admin`, who gives its own right to the timelock at the end.
+    ///
+    /// # Panics
+    /// Where there are more currencies than [`CURRENCIES_MAX`]: [`crate::check_currencies`] says so
+    /// before.
     pub fn new(deployer: Address, roles: &Roles, settings: &Settings) -> Self {
+        assert!(settings.further.len() < CURRENCIES_MAX, "more than {CURRENCIES_MAX} currencies");
         let deployment = Deployment::of(deployer);
-        let codes = init_codes(&deployment, roles.admin, settings);
-        let deploys = codes.map(|init_code| GenesisDeploy { from: deployer, init_code });
+        let currencies = currencies(deployer, &deployment, settings);
+        let mut codes = init_codes(&deployment, roles.admin, settings);
+        for Currency { code, cash } in &currencies[1..] {
+            codes.extend(cash_codes(&deployment.of_cash(*cash), roles.admin, code, settings));
+        }
+        let deploys = codes.into_iter();
+        let deploys = deploys.map(|init_code| GenesisDeploy { from: deployer, init_code });
         let by_admin = |to, data: Vec<u8>| GenesisCall { from: roles.admin, to, data: data.into() };
         let grant = |(to, role, account)| {
             by_admin(to, EnergyMarket::grantRoleCall { role, account }.abi_encode())
         };
-        let mut calls: Vec<GenesisCall> =
-            grants(&deployment, roles).into_iter().map(grant).collect();
+        let mut granted = grants(&deployment, roles);
+        let mut with_roles: Vec<Address> = deployment.with_roles().into();
+        for Currency { cash, .. } in &currencies[1..] {
+            granted.extend(cash_grants(*cash, roles));
+            with_roles.extend([cash.token, cash.market]);
+        }
+        let mut calls: Vec<GenesisCall> = granted.into_iter().map(grant).collect();
         if settings.role_delay.is_some() {
             let (role, account) = (B256::ZERO, deployment.timelock);
-            calls.extend(deployment.with_roles().map(|to| grant((to, role, account))));
+            calls.extend(with_roles.iter().map(|to| grant((*to, role, account))));
             let renounce = EnergyMarket::renounceRoleCall { role, callerConfirmation: roles.admin };
             let renounce = renounce.abi_encode();
-            calls.extend(deployment.with_roles().map(|to| by_admin(to, renounce.clone())));
+            calls.extend(with_roles.iter().map(|to| by_admin(*to, renounce.clone())));
         }
-        Genesis { deployment, deploys: deploys.into(), calls }
+        Genesis { deployment, currencies, deploys: deploys.collect(), calls }
     }
 }
 
-fn init_codes(deployment: &Deployment, admin: Address, settings: &Settings) -> [Bytes; CONTRACTS] {
-    let currency = settings.currency.clone();
-    let token = SettlementToken::constructorCall { admin, currency };
+impl Deployment {
+    /// The contracts that have roles.
+    fn with_roles(self) -> [Address; 6] {
+        let Deployment { token, market, meters, readings, records, certificates, .. } = self;
+        [token, market, meters, readings, records, certificates]
+    }
+}
+
+fn currencies(deployer: Address, at: &Deployment, settings: &Settings) -> Vec<Currency> {
+    let codes = std::iter::once(&settings.currency).chain(&settings.further);
+    let cash = std::iter::once(at.cash()).chain(Deployment::further_cash(deployer));
+    codes.zip(cash).map(|(code, cash)| Currency { code: code.clone(), cash }).collect()
+}
+
+fn with_arguments(bytecode: &Bytes, arguments: Vec<u8>) -> Bytes {
+    [bytecode, &arguments[..]].concat().into()
+}
+
+/// Token and market of a currency, whose cash is at `at`.
+fn cash_codes(
+    at: &Deployment,
+    admin: Address,
+    currency: &str,
+    settings: &Settings,
+) -> [Bytes; CONTRACTS_OF_CASH] {
+    let token = SettlementToken::constructorCall { admin, currency: currency.to_owned() };
     let market = EnergyMarket::constructorCall {
-        token: deployment.token,
+        token: at.token,
         admin,
         withdrawalDelay: settings.withdrawal_delay,
-        challenges_: deployment.challenges,
-        mandates_: deployment.mandates,
+        challenges_: at.challenges,
+        mandates_: at.mandates,
     };
-    let mandates = TradingMandate::constructorCall { market_: deployment.market };
+    [
+        with_arguments(&SettlementToken::BYTECODE, token.abi_encode()),
+        with_arguments(&EnergyMarket::BYTECODE, market.abi_encode()),
+    ]
+}
+
+fn init_codes(at: &Deployment, admin: Address, settings: &Settings) -> Vec<Bytes> {
+    let mandates = TradingMandate::constructorCall { market_: at.market };
     let delay = U256::from(settings.role_delay.unwrap_or_default());
     let timelock = Timelock::constructorCall { delay, operators: vec![admin] };
     let challenges = Challenges::constructorCall {
-        market_: deployment.market,
-        meters_: deployment.meters,
-        readings_: deployment.readings,
+        market_: at.market,
+        meters_: at.meters,
+        readings_: at.readings,
     };
-    let certificates = EnergyCertificate::constructorCall {
-        admin,
-        market_: deployment.market,
-        meters_: deployment.meters,
-    };
-    let code =
-        |bytecode: &Bytes, arguments: Vec<u8>| Bytes::from([bytecode, &arguments[..]].concat());
-    [
-        code(&SettlementToken::BYTECODE, token.abi_encode()),
-        code(&EnergyMarket::BYTECODE, market.abi_encode()),
+    let certificates =
+        EnergyCertificate::constructorCall { admin, market_: at.market, meters_: at.meters };
+    let code = with_arguments;
+    let mut codes = Vec::from(cash_codes(at, admin, &settings.currency, settings));
+    codes.extend([
         code(&MeterRegistry::BYTECODE, MeterRegistry::constructorCall { admin }.abi_encode()),
         code(&ReadingAnchor::BYTECODE, ReadingAnchor::constructorCall { admin }.abi_encode()),
         code(&RecordAnchor::BYTECODE, RecordAnchor::constructorCall { admin }.abi_encode()),
@@ -216,21 +258,29 @@ fn init_codes(deployment: &Deployment, admin: Address, settings: &Settings) -> [
         code(&TradingMandate::BYTECODE, mandates.abi_encode()),
         CurrencyExchange::BYTECODE.clone(),
         code(&Timelock::BYTECODE, timelock.abi_encode()),
-    ]
+    ]);
+    codes
 }
 
-fn grants(at: &Deployment, roles: &Roles) -> Vec<(Address, B256, Address)> {
-    let mut grants = vec![
+/// The roles of the contracts of a currency.
+fn cash_grants(at: Cash, roles: &Roles) -> [(Address, B256, Address); 5] {
+    [
         (at.token, role("MINTER"), roles.minter),
         (at.market, role("CLEARER"), roles.clearer),
         (at.market, role("RECONCILER"), roles.reconciler),
         (at.market, role("POLICY"), roles.policy),
         (at.market, role("PAUSER"), roles.pauser),
+    ]
+}
+
+fn grants(at: &Deployment, roles: &Roles) -> Vec<(Address, B256, Address)> {
+    let mut grants = Vec::from(cash_grants(at.cash(), roles));
+    grants.extend([
         (at.meters, role("ENROLLER"), roles.enroller),
         (at.readings, role("ANCHOR"), roles.reading_anchor),
         (at.records, role("ANCHOR"), roles.record_anchor),
         (at.certificates, role("CERTIFIER"), roles.certifier),
-    ];
+    ]);
     grants.extend(roles.installers.iter().map(|&account| (at.meters, role("INSTALLER"), account)));
     grants
 }

@@ -24,9 +24,11 @@ mod calls;
 mod certificate;
 mod challenge;
 mod clearing;
+mod currency;
 mod deployment;
 mod digest;
 mod event;
+mod exchange;
 mod order;
 mod outcome;
 mod payout;
@@ -49,9 +51,11 @@ pub use clearing::{
     Clearing, Delivery, MECHANISM_PRICED, Posted, Prices, Skip, conditions_leaf, journal_leaf,
     journal_root,
 };
+pub use currency::{BadCurrencies, CURRENCIES_MAX, Cash, Currency, check_currencies};
 pub use deployment::{Deployment, Genesis, GenesisCall, GenesisDeploy, Roles, Settings, role};
 pub use digest::{DayDigest, Reconciled, Settled};
 pub use event::ContractEvent;
+pub use exchange::Quote;
 pub use order::{OrderTerms, Side};
 pub use outcome::{Outcome, OutcomeError, Terms, money, outcome};
 pub use payout::{PayoutTerms, REDEMPTION_SECONDS, WITHDRAWAL_SECONDS};

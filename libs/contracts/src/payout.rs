@@ -5,6 +5,8 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use serde::{Deserialize, Serialize};
 use units::{Money, Overflow};
 
+use crate::currency::Cash;
+use crate::deployment::Deployment;
 use crate::requests::{Redemption, Withdrawal, redemption, withdrawal};
 
 /// How long a payout may be withdrawn from when it was prepared: a day for a second person's
@@ -34,6 +36,9 @@ pub struct PayoutTerms {
     pub salt: B256,
     /// Epoch seconds: not withdrawn after it, not redeemed [`REDEMPTION_SECONDS`] after it.
     pub expiry: u64,
+    /// The contracts of the currency, where it is not the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cash: Option<Cash>,
 }
 
 impl PayoutTerms {
@@ -66,6 +71,11 @@ impl PayoutTerms {
         }
     }
 
+    /// The contracts that take both signatures.
+    pub fn cash(&self, at: &Deployment) -> Cash {
+        self.cash.unwrap_or(at.cash())
+    }
+
     /// The hash that the account signs for the market. Refused where the amount is negative.
     pub fn withdrawal_hash(&self, chain_id: u64, market: Address) -> Result<B256, Overflow> {
         withdrawal(chain_id, market, &self.withdrawal())
@@ -89,6 +99,7 @@ mod tests {
             iban: "DE89370400440532013000".to_owned(),
             salt: B256::repeat_byte(7),
             expiry: 1000,
+            cash: None,
         }
     }
 

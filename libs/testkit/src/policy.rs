@@ -36,5 +36,5 @@ pub fn policy(place: &str) -> Policy {
 
 /// Contracts in euros, of which the admin changes roles at once.
 pub fn settings(withdrawal_delay: u32) -> Settings {
-    Settings { currency: "EUR".to_owned(), withdrawal_delay, role_delay: None }
+    Settings { currency: "EUR".to_owned(), further: Vec::new(), withdrawal_delay, role_delay: None }
 }

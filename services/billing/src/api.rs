@@ -5,6 +5,7 @@ mod audit;
 mod bank;
 mod deposits;
 mod documents;
+mod exchange;
 mod invoices;
 mod payout_files;
 mod payouts;
@@ -56,6 +57,13 @@ pub fn routes(
             .service(requests::submit_request)
             .service(requests::list_requests)
             .service(requests::get_request)
+            .service(exchange::list_currencies)
+            .service(exchange::list_exchange_rates)
+            .service(exchange::set_exchange_rate)
+            .service(exchange::list_rates_of_pair)
+            .service(exchange::quote_exchange)
+            .service(exchange::order_exchange)
+            .service(exchange::list_exchanges)
             .service(tariffs::list_tariffs)
             .service(tariffs::publish_tariff)
             .service(invoices::list_invoices)

@@ -7,6 +7,7 @@ pub(crate) mod batches;
 pub(crate) mod deposit;
 pub(crate) mod documents;
 pub(crate) mod evidence;
+pub(crate) mod exchange;
 pub(crate) mod expire;
 pub(crate) mod export;
 pub(crate) mod follow;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use calendar::{SlotLength, Timestamp};
@@ -16,6 +16,7 @@ use crate::app::reserve::Memory;
 use crate::app::state::State;
 use crate::config::Parts;
 use crate::consume::Inbox;
+use crate::currencies::Currencies;
 use crate::db::MIGRATIONS;
 use crate::domain::journal::Verified;
 
@@ -27,6 +28,8 @@ pub struct Billing {
     pub(crate) operator: Arc<Sender>,
     pub(crate) chain_id: u64,
     pub(crate) deployment: Deployment,
+    pub(crate) currencies: Currencies,
+    pub(crate) dealers: B256,
     pub(crate) policies: Vec<Policy>,
     pub(crate) slot: SlotLength,
     monthly: bool,
@@ -35,8 +38,10 @@ pub struct Billing {
     pub(crate) publishing: Mutex<()>,
     /// Invoices are issued one at a time.
     pub(crate) issuing: Mutex<()>,
-    /// What of the journal the last audit found in order, since the start.
-    pub(crate) audited: Mutex<Verified>,
+    /// Quotes are made one at a time.
+    pub(crate) quoting: Mutex<()>,
+    /// What of each currency's journal the last audit found in order, since the start.
+    pub(crate) audited: Mutex<Vec<Verified>>,
     /// What everybody was told last of what stands behind the tokens.
     pub(crate) reserve: Mutex<Memory>,
     outbox: bus::Relay,
@@ -46,27 +51,32 @@ pub struct Billing {
 /// Opens the database, rebuilds the books from the journal and subscribes to the bus.
 pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
     let db = Db::open(&parts.db_url, MIGRATIONS).await.context("opening billing's database")?;
-    let state = State::load(&db, &parts.policies).await.context("rebuilding the books")?;
+    let currencies = Currencies::new(&parts.deployment, parts.currencies)?;
+    let state = State::load(&db, &parts.policies, &currencies);
+    let state = state.await.context("rebuilding the books")?;
     let operator = Arc::new(Sender::new(parts.operator, parts.chain_id));
     let billing = Arc::new(Billing {
         clock: parts.clock,
         operator: operator.clone(),
         chain_id: parts.chain_id,
         deployment: parts.deployment,
+        audited: Mutex::new(vec![Verified::default(); currencies.ids().count()]),
+        currencies,
+        dealers: parts.dealers,
         policies: parts.policies,
         slot: parts.slot,
         monthly: parts.monthly,
         state: Mutex::new(state),
         publishing: Mutex::default(),
         issuing: Mutex::default(),
-        audited: Mutex::default(),
+        quoting: Mutex::default(),
         reserve: Mutex::default(),
         outbox: bus::Relay::new(db.clone(), parts.bus.clone()),
         chain: client::Relay::new(db.clone(), parts.node.clone(), operator),
         node: parts.node,
         db,
     });
-    billing.approve_market().await?;
+    billing.approve_markets().await?;
     parts.bus.subscribe(Arc::new(Inbox(billing.clone()))).await?;
     Ok(billing)
 }

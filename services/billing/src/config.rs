@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use alloy_primitives::B256;
 use bus::Bus;
 use calendar::SlotLength;
 use client::JsonRpc;
-use contracts::{Deployment, Policy};
+use contracts::{Currency, Deployment, Policy};
 use keys::SecretKey;
 use service::Clock;
 
@@ -25,6 +26,10 @@ pub struct Parts {
     pub chain_id: u64,
     /// The contracts.
     pub deployment: Deployment,
+    /// Every currency of the genesis, the one that energy is traded in first.
+    pub currencies: Vec<Currency>,
+    /// What the key of each community's dealer in currencies follows from. Nobody else uses it.
+    pub dealers: B256,
     /// Policies that were registered before the feed of blocks began; later ones come with it.
     pub policies: Vec<Policy>,
     /// How long a slot lasts, in minutes.

@@ -7,21 +7,26 @@
 //! | `metered`, `reading`, `day_leaf` | intervals, the signed readings under them, their anchors |
 //! | `matched` | a trade's place among the fills of its slot |
 //! | `chain_head`, `fact` | the block that was followed last; what logs said, by block |
-//! | `journal`, `journal_owner` | the entries of both ledgers; whose statement they are in |
+//! | `journal`, `journal_owner` | each currency's entries; whose statement they are in |
 //! | `slot_state`, `delivery` | which run a slot has had; what was handed to the chain last |
 //! | `expiry`, `kept_apart` | trades that expire; trades that the contract refuses, with reasons |
 //! | `kept_interval` | versions of intervals that wait for their run or came too late |
 //! | `deposit`, `series`, `invoice` | payments from outside; invoice numbers; issued invoices |
 //! | `bank_account`, `bank_payment` | where a community is paid; payments of its statements |
 //! | `payout`, `payout_file` | money on its way to accounts' banks; orders to pay it out |
-//! | `account_request` | transfers and mandates that accounts signed |
+//! | `account_request` | transfers, mandates and exchanges that accounts signed |
 //! | `issuer`, `customer` | who issues and receives documents, as people said of themselves |
+//! | `exchange_rate`, `exchange_quote` | at what currencies are exchanged; what was offered |
+//!
+//! A column `book` is a currency's place in the genesis, and so which journal; energy is in that of
+//! the first, 0.
 //!
 //! Invariants: `journal` only grows; a `fact` goes when its block leaves the best branch.
 
 pub(crate) mod bank;
 pub(crate) mod chain;
 pub(crate) mod energy;
+pub(crate) mod exchange;
 pub(crate) mod handover;
 pub(crate) mod invoices;
 pub(crate) mod journal;
@@ -50,12 +55,62 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 9, sql: EXPIRY_SCHEMA },
     Migration { version: 10, sql: REQUEST_SCHEMA },
     Migration { version: 11, sql: PARTIES_SCHEMA },
+    Migration { version: 12, sql: CURRENCY_SCHEMA },
 ];
 
 /// Who issues the documents of a community, and who receives those of an account, as JSON.
 const PARTIES_SCHEMA: &str = "
 create table issuer (community text primary key, said text not null);
 create table customer (account text primary key, said text not null);
+";
+
+/// Currencies. All that was kept before is of the first. A key of two columns is made with a new
+/// table, which takes the old one's rows and name.
+const CURRENCY_SCHEMA: &str = "
+create table journal_of_book (
+    book bigint not null, sequence bigint not null, block text not null, at bigint not null,
+    entry text not null, primary key (book, sequence)
+);
+insert into journal_of_book (book, sequence, block, at, entry)
+    select 0, sequence, block, at, entry from journal;
+drop table journal;
+alter table journal_of_book rename to journal;
+create index journal_block on journal (block);
+create table owner_of_book (
+    book bigint not null, address text not null, sequence bigint not null,
+    primary key (book, address, sequence)
+);
+insert into owner_of_book (book, address, sequence)
+    select 0, address, sequence from journal_owner;
+drop table journal_owner;
+alter table owner_of_book rename to journal_owner;
+create table account_of_book (
+    community text not null, book bigint not null, iban text not null unique,
+    holder text not null, currency text not null, primary key (community, book)
+);
+insert into account_of_book (community, book, iban, holder, currency)
+    select community, 0, iban, holder, currency from bank_account;
+drop table bank_account;
+alter table account_of_book rename to bank_account;
+alter table bank_payment add column book bigint not null default 0;
+alter table deposit add column book bigint not null default 0;
+alter table payout add column book bigint not null default 0;
+alter table account_request add column book bigint not null default 0;
+create table exchange_rate (
+    number {serial}, community text not null, source bigint not null, target bigint not null,
+    rate bigint not null, spread_bps bigint not null, amount_max bigint not null,
+    set_by text not null, at bigint not null
+);
+create index exchange_rate_pair on exchange_rate (community, source, target, number);
+create table exchange_quote (
+    id text primary key, request text not null unique, community text not null,
+    account text not null, rate bigint not null, source bigint not null, target bigint not null,
+    given bigint not null, taken bigint not null, terms text not null, expiry bigint not null,
+    at bigint not null
+);
+create index exchange_quote_account on exchange_quote (account, expiry);
+create index exchange_quote_rate on exchange_quote (rate);
+create index exchange_quote_target on exchange_quote (community, target, expiry);
 ";
 
 /// What accounts signed besides orders and payouts. Its transaction follows from `request/` and the
@@ -269,4 +324,49 @@ pub(crate) async fn mark_dirty(tx: &mut Tx, community: &str, slot: i64) -> Resul
         .await
         .context("marking a slot")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::currencies::CurrencyId;
+
+    #[actix_web::test]
+    async fn what_was_kept_before_there_were_currencies_is_of_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("billing.db").display());
+        let old = Db::open(&url, &MIGRATIONS[..11]).await.unwrap();
+        let community = ids::CommunityId::derived("old");
+        let payment = B256::repeat_byte(1);
+        for sql in [
+            "insert into journal values (0, '0x01', 5, '{}'), (1, '0x02', 6, '{}')".to_owned(),
+            "insert into journal_owner values ('0xaa', 1)".to_owned(),
+            format!(
+                "insert into bank_account values \
+                 ('{community}', 'DE89370400440532013000', 'Old Town', 'EUR')"
+            ),
+            format!(
+                "insert into deposit values \
+                 ('{community}', 'k', '{payment}', '{community}', 25, 5)"
+            ),
+        ] {
+            query(db::AssertSqlSafe(sql)).execute(old.read()).await.unwrap();
+        }
+        old.close().await;
+
+        let db = Db::open(&url, MIGRATIONS).await.unwrap();
+        let count = "select count(*) from journal join journal_owner \
+                     on journal_owner.book = journal.book \
+                     and journal_owner.sequence = journal.sequence \
+                     where journal.book = 0 and block = '0x02' and address = '0xaa'";
+        let count: i64 = query_scalar(count).fetch_one(db.read()).await.unwrap();
+        assert_eq!(count, 1);
+        let account = bank::account(&db, community, CurrencyId::FIRST).await.unwrap().unwrap();
+        assert_eq!((account.holder.as_str(), account.currency.code()), ("Old Town", "EUR"));
+        let paid = slots::paid_in(&db, CurrencyId::FIRST, payment).await.unwrap();
+        assert_eq!(paid, Some(units::Money::from_n(25)));
+        let other = CurrencyId::of_column(1).unwrap();
+        assert_eq!(slots::paid_in(&db, other, payment).await.unwrap(), None);
+        db.close().await;
+    }
 }

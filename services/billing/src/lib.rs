@@ -19,6 +19,7 @@ mod app;
 mod billing;
 mod config;
 mod consume;
+mod currencies;
 mod db;
 pub mod domain;
 

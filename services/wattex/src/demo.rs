@@ -75,6 +75,9 @@ pub struct Arguments {
     /// How fast simulated time runs: max, or a factor such as 60x.
     #[arg(long, value_name = "SPEED", default_value = "max", value_parser = Speed::from_str)]
     speed: Speed,
+    /// Further currencies that homes can have cash of and exchange, e.g. CHF,USD; at most three.
+    #[arg(long, value_name = "CODES", value_delimiter = ',')]
+    currencies: Vec<String>,
     /// Where everything is kept, to go on later; a temporary directory when absent.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -171,6 +174,7 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
         slot: arguments.slot,
         mechanism: arguments.mechanism,
         tariff: span.prices.tariff(&span.timezone, valid_from)?,
+        currencies: arguments.currencies.clone(),
         genesis: genesis.plus_seconds(-60),
         clock: clock.clone(),
         on_demand: arguments.speed == Speed::Max,

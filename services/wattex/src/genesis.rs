@@ -23,7 +23,7 @@ use alloy_primitives::utils::parse_ether;
 use alloy_primitives::{Address, U256};
 use anyhow::{Context, Result};
 use clap::Args;
-use contracts::{Deployment, Roles};
+use contracts::{Currency, Deployment, Roles, check_currencies};
 use serde::{Deserialize, Deserializer, de};
 use service::Clock;
 
@@ -71,15 +71,21 @@ struct Description {
     contracts: Option<Contracts>,
 }
 
+/// Where our contracts are, and those of each currency, the first first.
+type Ours = (Deployment, Vec<Currency>);
+
 /// Who holds which role in our contracts; who is not named is the admin.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Contracts {
     admin: Address,
-    /// Creates them; its first ten nonces are used up.
+    /// Creates them; its first ten nonces are used up, and two more for each further currency.
     deployer: Option<Address>,
-    /// Three capital letters of ISO 4217; `EUR` when absent.
-    currency: Option<Currency>,
+    /// What energy is traded in: three capital letters of ISO 4217; `EUR` when absent.
+    currency: Option<String>,
+    /// Further currencies that accounts have cash of, at most three.
+    #[serde(default)]
+    currencies: Vec<String>,
     /// Seconds.
     withdrawal_delay: Option<u32>,
     /// Seconds from proposing a change of roles to making it; the admin makes it at once when
@@ -95,20 +101,6 @@ struct Contracts {
     enroller: Option<Address>,
     pauser: Option<Address>,
     certifier: Option<Address>,
-}
-
-/// The code of a currency.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-struct Currency(String);
-
-impl TryFrom<String> for Currency {
-    type Error = &'static str;
-
-    fn try_from(code: String) -> Result<Self, Self::Error> {
-        let fits = code.len() == 3 && code.bytes().all(|letter| letter.is_ascii_uppercase());
-        fits.then_some(Currency(code)).ok_or("a currency has three capital letters (ISO 4217)")
-    }
 }
 
 /// An amount in ether, as a decimal text or a whole number.
@@ -135,13 +127,14 @@ impl<'de> Deserialize<'de> for Ether {
 
 /// Writes the genesis that the description stands for.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let (spec, deployment) = read(&arguments.description)?.specification();
+    let (spec, ours) = read(&arguments.description)?.specification()?;
     let genesis = spec.build().map_err(|error| Trouble::Genesis(error.to_string()))?;
     write(&arguments.out, &spec)?;
     println!("genesis    {}", genesis.imported.hash);
     println!("chain id   {}", spec.chain_id);
-    if let Some(deployment) = deployment {
+    if let Some((deployment, currencies)) = ours {
         println!("contracts  {}", serde_json::to_string(&deployment)?);
+        println!("currencies {}", serde_json::to_string(&currencies)?);
     }
     println!("written    {}", arguments.out.display());
     Ok(ExitCode::SUCCESS)
@@ -167,7 +160,7 @@ fn write(file: &Path, spec: &GenesisSpec) -> Result<()> {
 
 impl Description {
     /// The whole specification, and where our contracts are in it.
-    fn specification(self) -> (GenesisSpec, Option<Deployment>) {
+    fn specification(self) -> Result<(GenesisSpec, Option<Ours>), Trouble> {
         let chain_id = self.chain_id.unwrap_or_else(random_chain_id);
         let now = || Clock::real().now().unsigned();
         let mut spec = GenesisSpec::new(chain_id, self.timestamp.unwrap_or_else(now));
@@ -180,13 +173,13 @@ impl Description {
         for (address, Ether(wei)) in self.accounts {
             spec.alloc.entry(address).or_default().balance = wei;
         }
-        let deployment = self.contracts.map(|contracts| contracts.add_to(&mut spec));
-        (spec, deployment)
+        let ours = self.contracts.map(|contracts| contracts.add_to(&mut spec)).transpose()?;
+        Ok((spec, ours))
     }
 }
 
 impl Contracts {
-    fn add_to(self, spec: &mut GenesisSpec) -> Deployment {
+    fn add_to(self, spec: &mut GenesisSpec) -> Result<Ours, Trouble> {
         let or_admin = |account: Option<Address>| account.unwrap_or(self.admin);
         let roles = Roles {
             admin: self.admin,
@@ -202,10 +195,14 @@ impl Contracts {
             certifier: or_admin(self.certifier),
         };
         let settings = contracts::Settings {
-            currency: self.currency.map_or_else(|| "EUR".to_owned(), |currency| currency.0),
+            currency: self.currency.unwrap_or_else(|| "EUR".to_owned()),
+            further: self.currencies,
             withdrawal_delay: self.withdrawal_delay.unwrap_or(WITHDRAWAL_DELAY),
             role_delay: self.role_delay,
         };
+        let codes = std::iter::once(&settings.currency).chain(&settings.further);
+        check_currencies(codes.map(String::as_str))
+            .map_err(|error| Trouble::Genesis(error.to_string()))?;
         let ours = contracts::Genesis::new(or_admin(self.deployer), &roles, &settings);
         spec.deploy.extend(ours.deploys.into_iter().map(|deploy| Deploy {
             from: deploy.from,
@@ -218,6 +215,6 @@ impl Contracts {
             to: call.to,
             data: call.data,
         }));
-        ours.deployment
+        Ok((ours.deployment, ours.currencies))
     }
 }

@@ -23,7 +23,7 @@ use anyhow::{Context, Result, bail};
 use bus::Bus;
 use calendar::{SlotLength, TimeZone, Timestamp};
 use client::{JsonRpc, Sender};
-use contracts::{Deployment, Policy};
+use contracts::{Currency, Deployment, Policy, check_currencies};
 use ids::{CommunityId, ZoneId};
 use ledger::Mining;
 use matching::Mechanism;
@@ -51,8 +51,10 @@ pub struct Settings {
     pub timezone: TimeZone,
     /// The slot length.
     pub slot: SlotLength,
-    /// The tariff, which also gives the fees of the policy.
+    /// The tariff, which also gives the fees of the policy, and what energy is traded in.
     pub tariff: Tariff,
+    /// Further currencies that accounts have cash of. Part of the genesis: they stay what they are.
+    pub currencies: Vec<String>,
     /// How slots are cleared, unless another mechanism is chosen for them. Where trades have two
     /// prices, the policy names an account for the difference.
     pub mechanism: Mechanism,
@@ -122,9 +124,17 @@ impl Node {
             settings.mechanism,
             &secrets,
         )?;
-        let currency = &settings.tariff.terms().currency;
-        let (genesis, deployment) =
-            chain::genesis(&secrets, &policy, currency, settings.genesis, settings.on_demand);
+        let first = settings.tariff.terms().currency.as_str();
+        let further = settings.currencies.iter().map(String::as_str);
+        check_currencies(std::iter::once(first).chain(further))
+            .map_err(|error| Trouble::Genesis(error.to_string()))?;
+        let (genesis, deployment, currencies) = chain::genesis(
+            &secrets,
+            &policy,
+            (first, &settings.currencies),
+            settings.genesis,
+            settings.on_demand,
+        );
         let chain_id = genesis.chain_id;
         let bus = Bus::in_process();
         let clock = settings.clock.clone();
@@ -132,7 +142,7 @@ impl Node {
         let node: Arc<dyn JsonRpc> = ledger.clone();
         let wired = Wired { settings: &settings, bus, node, clock, deployment, chain_id };
         let identity = wired.identity(&secrets, community).await?;
-        let billing = wired.billing(&secrets, &policy).await?;
+        let billing = wired.billing(&secrets, &policy, currencies).await?;
         let market = wired.market(&secrets, &policy).await?;
         let metering = wired.metering(&secrets).await?;
         let explorer = wired.explorer(&policy).await?;
@@ -275,7 +285,12 @@ impl Wired<'_> {
         .context("starting identity")
     }
 
-    async fn billing(&self, secrets: &Secrets, policy: &Policy) -> Result<Arc<billing::Billing>> {
+    async fn billing(
+        &self,
+        secrets: &Secrets,
+        policy: &Policy,
+        currencies: Vec<Currency>,
+    ) -> Result<Arc<billing::Billing>> {
         billing::start(billing::Parts {
             db_url: self.database("billing"),
             bus: self.bus.clone(),
@@ -284,6 +299,8 @@ impl Wired<'_> {
             operator: secrets.key(role::RECONCILER),
             chain_id: self.chain_id,
             deployment: self.deployment,
+            currencies,
+            dealers: secrets.derive("billing/dealers"),
             policies: vec![policy.clone()],
             slot: self.settings.slot,
             monthly: false,

@@ -62,6 +62,7 @@ async fn mounts() -> Result<Vec<gateway::Mount>> {
         timezone: sample.timezone,
         slot,
         mechanism: Mechanism::default(),
+        currencies: Vec::new(),
         genesis,
         clock,
         on_demand: true,

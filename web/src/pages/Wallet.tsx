@@ -2,10 +2,11 @@ import { useState } from "react";
 import * as api from "../api";
 import { MONEY_SCALE, formatDecimal, money, moment, readDecimal, utc } from "../format";
 import { useLoad } from "../live";
-import type { Market, StatementLine, Wallet } from "../types";
+import type { Balance, Market, StatementLine, Wallet } from "../types";
 import { Badge, Card, Facts, Hash, Load, Notice, Page, Stat, Stats, Table } from "../ui";
 import { useUser } from "../user";
 import { words } from "./Market";
+import { ExchangeCards } from "./wallet/Exchange";
 import { ExportKey } from "./wallet/ExportKey";
 import { PayIn } from "./wallet/PayIn";
 import { PayOut } from "./wallet/PayOut";
@@ -24,15 +25,19 @@ export function WalletPage() {
 function Contents() {
   const wallet = useLoad("wallet", api.wallet, ["block"]);
   const market = useLoad("market", api.market, ["block"]);
+  const further = wallet.data?.balances.slice(1) ?? [];
+  const zone = market.data?.timezone;
   return (
     <>
       <Load of={wallet}>{(data) => <Balances wallet={data} market={market.data} />}</Load>
-      <PayIn reference={wallet.data?.reference} />
+      {further.length > 0 && <Further balances={further} />}
+      <PayIn reference={wallet.data?.reference} further={further.map(({ currency }) => currency)} />
       <PayOut free={wallet.data?.free} />
-      <Payouts zone={market.data?.timezone} />
-      <Transfers free={wallet.data && freeOf(wallet.data, market.data)} zone={market.data?.timezone} />
+      <Payouts zone={zone} />
+      <Transfers free={wallet.data && freeOf(wallet.data, market.data)} zone={zone} />
+      {wallet.data && further.length > 0 && <ExchangeCards balances={wallet.data.balances} zone={zone} />}
       <Key />
-      <Statement zone={market.data?.timezone} />
+      <Statement zone={zone} />
       <HeldKey />
     </>
   );
@@ -78,6 +83,19 @@ function Balances({ wallet, market }: { wallet: Wallet; market: Market | undefin
       <Stats>
         {parts.map(([name, value, note, kind]) => (
           <Stat key={name} label={name} kind={kind} value={`$${money(value, 2)}`} note={note} />
+        ))}
+      </Stats>
+    </Card>
+  );
+}
+
+/** What the account has of currencies in which no energy is traded. */
+function Further({ balances }: { balances: Balance[] }) {
+  return (
+    <Card title="Other currencies" id="currencies">
+      <Stats>
+        {balances.map(({ currency, total }) => (
+          <Stat key={currency} label={currency} value={money(total, 2)} unit={currency} note="To exchange or to be paid out" />
         ))}
       </Stats>
     </Card>

@@ -1,6 +1,7 @@
 // Transfers and mandates: what an account wishes, what it signs, and what becomes of it.
 
 import type { TypedData } from "../types";
+import type { ExchangeTerms } from "./exchange";
 
 /** Free money for another account, as it is signed. */
 export interface TransferTerms {
@@ -33,7 +34,14 @@ export interface MandateTerms {
   expiry: number;
 }
 
-export type RequestTerms = TransferTerms | MandateTerms;
+/** A transfer in another currency than energy is traded in, as it is signed. */
+export interface CurrencyTransferTerms extends Omit<TransferTerms, "kind"> {
+  kind: "currency_transfer";
+  /** The market of the currency. */
+  market: string;
+}
+
+export type RequestTerms = TransferTerms | MandateTerms | CurrencyTransferTerms | ExchangeTerms;
 
 export interface TransferWish {
   kind: "transfer";

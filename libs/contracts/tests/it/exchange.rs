@@ -2,9 +2,11 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use contracts::bindings::CurrencyExchange::{self, Quote};
-use contracts::bindings::EnergyMarket;
+use contracts::bindings::{EnergyMarket, SettlementToken};
 use contracts::requests::{self, CashTransfer};
-use contracts::{Call, ContractEvent, Deployment, Settings, SolCall, SolValue};
+use contracts::{Call, Cash, ContractEvent, Deployment, Settings, SolCall, SolValue};
+
+use units::Money;
 
 use crate::world::{ANYONE, SLOT, World};
 
@@ -226,4 +228,55 @@ fn no_leg_is_made_alone() {
     assert_eq!(given.link, B256::from(taken.link));
     let nonce = EnergyMarket::nonceUsedCall { account: case.account, nonce: U256::from(7) };
     assert!(!case.world.view(case.world.at.market, nonce));
+}
+
+/// What the genesis makes for a further currency works as for the first, and the exchange of the
+/// first deals in both.
+#[test]
+fn a_genesis_with_further_currencies_has_a_token_and_a_market_for_each() {
+    let further = vec!["CHF".to_owned(), "USD".to_owned()];
+    let settings = Settings { further, role_delay: Some(60), ..testkit::settings(3600) };
+    let mut world = World::with(4711, &settings);
+    let cash: Vec<Cash> = Deployment::further_cash(Address::repeat_byte(0xde)).take(2).collect();
+    let (account, dealer) = (world.account(1), world.account(2));
+    world.fund(account, GIVEN);
+    let first = world.at;
+    for (cash, symbol) in cash.iter().zip(["WXCHF", "WXUSD"]) {
+        assert_eq!(world.view(cash.token, SettlementToken::symbolCall {}), symbol);
+        assert_eq!(world.view(cash.market, EnergyMarket::withdrawalDelayCall {}), 3600);
+        for contract in [cash.token, cash.market] {
+            let mut has = |account| {
+                let role = B256::ZERO;
+                world.view(contract, EnergyMarket::hasRoleCall { role, account })
+            };
+            assert!(has(first.timelock));
+            assert!(!has(Address::repeat_byte(0x0f)), "the admin gave its right away");
+        }
+        world.at = first.of_cash(*cash);
+        world.fund(dealer, TAKEN);
+        world.at = first;
+    }
+    let quote = contracts::Quote {
+        from: first.market,
+        to: cash[0].market,
+        account,
+        dealer,
+        given: Money::from_n(GIVEN),
+        taken: Money::from_n(TAKEN),
+        expiry: EXPIRY,
+        account_nonce: U256::from(7),
+        dealer_nonce: U256::from(8),
+    };
+    let by_account = world.sign(account, quote.account_hash(4711, &first).unwrap());
+    let by_dealer = world.sign(dealer, quote.dealer_hash(4711, &first).unwrap());
+    let request =
+        contracts::AccountRequest::Exchange { quote, dealer_signature: by_dealer.clone() };
+    assert_eq!(request.hash(4711, &first), quote.account_hash(4711, &first));
+    let call = request.call(&first, by_account).unwrap();
+    world.ok(ANYONE, call.clone());
+    world.at = first.of_cash(cash[0]);
+    assert_eq!(world.free(account), U256::from(TAKEN));
+    world.at = first;
+    assert_eq!((world.free(account), world.free(dealer)), (U256::ZERO, U256::from(GIVEN)));
+    world.refused(ANYONE, call, "NonceAlreadyUsed { nonce: 7 }");
 }

@@ -105,7 +105,12 @@ impl World {
             certifier: operator,
         };
         let genesis = Genesis::new(deployer, &roles, settings);
-        for (deploy, expected) in genesis.deploys.iter().zip(genesis.deployment.addresses()) {
+        let further = genesis.currencies[1..].iter();
+        let further = further.flat_map(|currency| [currency.cash.token, currency.cash.market]);
+        let expected: Vec<Address> =
+            genesis.deployment.addresses().into_iter().chain(further).collect();
+        assert_eq!(genesis.deploys.len(), expected.len());
+        for (deploy, expected) in genesis.deploys.iter().zip(expected) {
             let result = self.transact(deploy.from, TxKind::Create, deploy.init_code.clone(), true);
             let ExecutionResult::Success { output: Output::Create(_, address), .. } = result else {
                 panic!("a deploy failed: {result:?}");

@@ -12,10 +12,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::wallet::money;
 use crate::Billing;
-use crate::app::audit::Audit;
+use crate::app::audit::{Audit, CurrencyAudit};
+use crate::currencies::Currencies;
 use crate::db::handover::{self, Apart};
 use crate::db::kept::{self, Kept, Stand};
-use crate::domain::journal::Account;
+use crate::domain::journal::{Account, Book};
 
 /// The most rows of a list.
 const LISTED_MAX: i64 = 100;
@@ -39,6 +40,9 @@ pub(crate) struct AuditView {
     pub(crate) reserve: Option<String>,
     /// Balances by number in the chart of accounts (debits less credits), in major units.
     pub(crate) balances: BTreeMap<String, String>,
+    /// The journals of the other currencies: all above is of the one that energy is traded in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) currencies: Vec<CurrencyAuditView>,
     /// Trades in the books.
     pub(crate) trades: u64,
     /// Trades that wait for their first run.
@@ -61,6 +65,28 @@ pub(crate) struct AuditView {
     pub(crate) transactions_pending: u64,
     /// Transactions that the contracts refused; zero when everything went as it was meant to.
     pub(crate) transactions_refused: u64,
+}
+
+/// The state of the books of a currency that no energy is traded in.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct CurrencyAuditView {
+    /// The currency (ISO 4217).
+    pub(crate) currency: String,
+    /// Entries of its journal.
+    pub(crate) entries: u64,
+    /// Entries that this audit replayed.
+    pub(crate) entries_replayed: u64,
+    /// Hash of the newest entry.
+    pub(crate) head: String,
+    /// The invariants that do not hold; empty when the books are in order.
+    pub(crate) violations: Vec<String>,
+    /// What nobody can explain, in major units.
+    pub(crate) suspense: String,
+    /// Tokens that its market contract holds, in major units; absent where the node could not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reserve: Option<String>,
+    /// Balances by number in the chart of accounts (debits less credits), in major units.
+    pub(crate) balances: BTreeMap<String, String>,
 }
 
 /// A trade that the contract refuses all by itself.
@@ -123,6 +149,8 @@ pub(crate) async fn get_audit(
     caller.require_any(&[Role::Operator, Role::Utility, Role::Auditor, Role::Admin])?;
     let audit = billing.audit(caller.community, query.full.unwrap_or(false)).await?;
     let mut view = view(&audit);
+    let of_currency = |found| currency_view(&billing.currencies, found);
+    view.currencies = audit.further.iter().map(of_currency).collect();
     (view.transactions_pending, view.transactions_refused) = billing.transactions_open().await?;
     let apart = handover::apart(&billing.db, LISTED_MAX).await?;
     view.trades_apart = apart.into_iter().map(ApartView::from).collect();
@@ -135,10 +163,6 @@ pub(crate) async fn get_audit(
 
 fn view(audit: &Audit) -> AuditView {
     let book = &audit.book;
-    let mut balances: BTreeMap<u16, i128> = BTreeMap::new();
-    for (account, balance) in book.balances() {
-        *balances.entry(account.code()).or_default() += balance;
-    }
     let count = |open: bool| {
         let trades = book.trades().filter(|trade| !open || trade.runs.is_empty());
         u64::try_from(trades.count()).unwrap_or(u64::MAX)
@@ -151,7 +175,8 @@ fn view(audit: &Audit) -> AuditView {
         violations: audit.violations.iter().map(ToString::to_string).collect(),
         suspense: money(book.balance(&Account::Suspense)),
         reserve: audit.reserve.map(|held| held.to_string()),
-        balances: balances.into_iter().map(|(code, sum)| (code.to_string(), money(sum))).collect(),
+        balances: balances(book),
+        currencies: Vec::new(),
         trades: count(false),
         trades_open: count(true),
         trades_apart: Vec::new(),
@@ -163,6 +188,29 @@ fn view(audit: &Audit) -> AuditView {
         transactions_pending: 0,
         transactions_refused: 0,
     }
+}
+
+fn currency_view(currencies: &Currencies, found: &CurrencyAudit) -> CurrencyAuditView {
+    let (head, entries) = found.book.head();
+    CurrencyAuditView {
+        currency: currencies.code(found.currency).to_owned(),
+        entries,
+        entries_replayed: found.replayed,
+        head: head.to_string(),
+        violations: found.violations.iter().map(ToString::to_string).collect(),
+        suspense: money(found.book.balance(&Account::Suspense)),
+        reserve: found.reserve.map(|held| held.to_string()),
+        balances: balances(&found.book),
+    }
+}
+
+/// Sums of accounts of one number.
+fn balances(book: &Book) -> BTreeMap<String, String> {
+    let mut balances: BTreeMap<u16, i128> = BTreeMap::new();
+    for (account, balance) in book.balances() {
+        *balances.entry(account.code()).or_default() += balance;
+    }
+    balances.into_iter().map(|(code, sum)| (code.to_string(), money(sum))).collect()
 }
 
 impl From<Apart> for ApartView {

@@ -1,18 +1,27 @@
 //! The bank account of a community.
 
 use access::Action;
-use actix_web::web::{Data, Json};
+use actix_web::web::{Data, Json, Query};
 use actix_web::{get, put};
 use serde::{Deserialize, Serialize};
 use service::{Principal, Problem, Problems};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::require;
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::db::bank::{self, BankAccount};
 
 /// The longest name of a holder, in characters, as banks take it.
 const HOLDER_CHARS_MAX: usize = 70;
+
+/// Which bank account.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct BankAccountQuery {
+    /// Of which currency (ISO 4217); of the one that energy is traded in when absent.
+    currency: Option<String>,
+}
 
 /// Where the members of a community pay to.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -41,22 +50,26 @@ fn view(account: &BankAccount) -> BankAccountView {
 /// A transfer that says the reference of a wallet is credited there.
 #[utoipa::path(
     tag = "billing",
+    params(BankAccountQuery),
     responses((status = 200, body = BankAccountView), Problems)
 )]
 #[get("/v1/bank/account")]
 pub(crate) async fn get_bank_account(
     billing: Data<Billing>,
     caller: Principal,
+    Query(query): Query<BankAccountQuery>,
 ) -> Result<Json<BankAccountView>, Problem> {
     require(&caller, Action::ReadMarket)?;
-    let account = bank::account(&billing.db, caller.community).await?;
+    let currency = billing.currencies.named(query.currency.as_deref())?;
+    let account = bank::account(&billing.db, caller.community, currency).await?;
     let account = account.ok_or_else(|| Problem::not_found("bank account"))?;
     Ok(Json(view(&account)))
 }
 
 /// Says where the members of the caller's community pay to.
 ///
-/// Statements are taken of this account alone from then on.
+/// There is one for each currency of the installation; what is in none of them is said of the
+/// first. Statements are taken of these accounts alone from then on.
 #[utoipa::path(
     tag = "billing",
     request_body = BankAccountView,
@@ -78,7 +91,8 @@ pub(crate) async fn set_bank_account(
     if !printed || holder.chars().count() > HOLDER_CHARS_MAX {
         return Err(Problem::malformed("holder: not a name of 1 to 70 characters"));
     }
-    let account = BankAccount { iban, holder, currency };
+    let book = billing.currencies.of_code(&wanted.currency).unwrap_or(CurrencyId::FIRST);
+    let account = BankAccount { book, iban, holder, currency };
     billing.set_bank_account(caller.community, account.clone()).await?;
     Ok(Json(view(&account)))
 }

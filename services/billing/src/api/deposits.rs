@@ -21,6 +21,8 @@ pub(crate) struct NewDeposit {
     /// How much, in major units.
     #[schema(example = "25.00")]
     amount: String,
+    /// Of which currency (ISO 4217); of the one that energy is traded in when absent.
+    currency: Option<String>,
 }
 
 /// A payment on its way to an account.
@@ -56,8 +58,9 @@ pub(crate) async fn credit_deposit(
     let account = deposit.account.parse().map_err(|_| Problem::malformed("account: not a UUID"))?;
     let amount: Money = serde_json::from_value(deposit.amount.clone().into())
         .map_err(|error| Problem::malformed(format!("amount: {error}")))?;
-    let now = billing.now();
-    let payment = billing.deposit(caller.community, key, account, amount, now).await?;
+    let currency = billing.currencies.named(deposit.currency.as_deref())?;
+    let (to, now) = ((caller.community, key), billing.now());
+    let payment = billing.deposit_of(currency, to, account, amount, now).await?;
     Ok(HttpResponse::Created().json(DepositView {
         payment: payment.to_string(),
         account: deposit.account,

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, get, post};
 use ids::PayoutId;
 use serde::{Deserialize, Serialize};
 use service::{Page, PageQuery, Principal, Problem, Problems};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::payouts::{PayoutView, before, view};
 use super::{idempotency_key, require};
@@ -46,13 +46,24 @@ fn file_view(file: &PayoutFile) -> PayoutFileView {
     }
 }
 
+/// Of which currency.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PayoutFileQuery {
+    /// Its code (ISO 4217); of the one that energy is traded in when absent.
+    currency: Option<String>,
+}
+
 /// Makes an order to the bank of the payouts that are redeemed.
 ///
 /// It takes the oldest 1000 that are in final blocks. Repeating a request with the same
 /// `Idempotency-Key` answers with the same file; `NOTHING_TO_PAY` where no payout waits.
 #[utoipa::path(
     tag = "billing",
-    params(("Idempotency-Key" = String, Header, description = "Names the order")),
+    params(
+        ("Idempotency-Key" = String, Header, description = "Names the order"),
+        PayoutFileQuery,
+    ),
     responses((status = 201, body = PayoutFileView), Problems)
 )]
 #[post("/v1/payouts/files")]
@@ -60,11 +71,13 @@ pub(crate) async fn make_payout_file(
     billing: Data<Billing>,
     caller: Principal,
     request: HttpRequest,
+    Query(query): Query<PayoutFileQuery>,
 ) -> Result<HttpResponse, Problem> {
     require(&caller, Action::OrderPayouts)?;
     let key = idempotency_key(&request)?;
-    let (community, by) = (caller.community, caller.party);
-    let file = billing.make_payout_file(community, key, by, billing.now()).await?;
+    let currency = billing.currencies.named(query.currency.as_deref())?;
+    let (of, by) = ((caller.community, currency), caller.party);
+    let file = billing.make_payout_file(of, key, by, billing.now()).await?;
     Ok(HttpResponse::Created().json(file_view(&file)))
 }
 
@@ -124,5 +137,6 @@ pub(crate) async fn order_payout_again(
 ) -> Result<Json<PayoutView>, Problem> {
     require(&caller, Action::OrderPayouts)?;
     let id: PayoutId = id.parse().map_err(|_| Problem::not_found("payout"))?;
-    Ok(Json(view(&billing.order_payout_again(caller.community, id).await?)))
+    let payout = billing.order_payout_again(caller.community, id).await?;
+    Ok(Json(view(&billing.currencies, &payout)))
 }

@@ -5,7 +5,7 @@ use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use alloy_primitives::B256;
 use calendar::Timestamp;
-use contracts::PayoutTerms;
+use contracts::{Cash, PayoutTerms};
 use ids::{AccountId, PayoutId};
 use keys::Signature;
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,11 @@ use service::{Page, PageQuery, Principal, Problem, Problems};
 use units::Money;
 use utoipa::{IntoParams, ToSchema};
 
+use super::requests::amount;
 use super::{account_of, idempotency_key, may};
 use crate::Billing;
 use crate::app::payouts::{Destination, Prepared, Wanted};
+use crate::currencies::Currencies;
 use crate::db::members::{self, Account};
 use crate::db::payouts::{self, Payout};
 use crate::domain::payout::{PayoutState, end_to_end_id};
@@ -36,6 +38,8 @@ pub(crate) struct PayoutWish {
     /// The bank account.
     #[schema(example = "DE89370400440532013000")]
     iban: String,
+    /// Of which currency (ISO 4217); of the one that energy is traded in when absent.
+    currency: Option<String>,
 }
 
 /// What is signed to be paid out. Nothing is kept of it until it is asked for.
@@ -78,6 +82,10 @@ pub(crate) struct PayoutTermsView {
     /// The last second, epoch seconds, in which the market takes the withdrawal. The token takes
     /// the redemption for 30 days longer.
     pub(crate) expiry: u64,
+    /// The contracts `token` and `market` of the currency, where it is not the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub(crate) cash: Option<Cash>,
 }
 
 /// A payout that is asked for.
@@ -96,6 +104,8 @@ pub(crate) struct NewPayout {
     salt: String,
     /// As it was prepared, epoch seconds.
     expiry: u64,
+    /// As it was wished.
+    currency: Option<String>,
     /// The account's signature for the market, 64 bytes (EIP-2098).
     withdrawal_signature: String,
     /// The account's signature for the token, 64 bytes (EIP-2098).
@@ -113,6 +123,8 @@ pub(crate) struct PayoutView {
     pub(crate) account: String,
     /// How much, in major units.
     pub(crate) amount: String,
+    /// Of which currency (ISO 4217).
+    pub(crate) currency: String,
     /// Whose bank account.
     pub(crate) creditor: String,
     /// The bank account.
@@ -158,13 +170,14 @@ pub(crate) struct PayoutsQuery {
     cursor: Option<String>,
 }
 
-pub(super) fn view(payout: &Payout) -> PayoutView {
+pub(super) fn view(currencies: &Currencies, payout: &Payout) -> PayoutView {
     let available = Some(payout.available.cast_signed()).filter(|seconds| *seconds > 0);
     let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     PayoutView {
         id: payout.id.to_string(),
         account: payout.account.to_string(),
         amount: payout.amount.to_string(),
+        currency: currencies.code(payout.currency).to_owned(),
         creditor: payout.creditor.clone(),
         iban: payout.iban.to_string(),
         salt: payout.salt.to_string(),
@@ -195,7 +208,9 @@ pub(crate) async fn prepare_payout(
     let iban = parsed("iban", &wish.iban)?;
     let to = Destination { creditor: wish.creditor, iban };
     let now = billing.now();
-    let prepared = billing.prepare_payout(&account, amount(&wish.amount)?, to, now).await?;
+    let currency = billing.currencies.named(wish.currency.as_deref())?;
+    let wanted = (currency, amount("amount", &wish.amount)?);
+    let prepared = billing.prepare_payout(&account, wanted, to, now).await?;
     Ok(Json(shown(&billing, prepared)))
 }
 
@@ -223,19 +238,21 @@ pub(crate) async fn request_payout(
     let key = idempotency_key(&request)?;
     let iban: iso20022::Iban = parsed("iban", &new.iban)?;
     let salt: B256 = parsed("salt", &new.salt)?;
+    let currency = billing.currencies.named(new.currency.as_deref())?;
     let terms = PayoutTerms {
         account: account.address,
-        amount: amount(&new.amount)?,
+        amount: amount("amount", &new.amount)?,
         creditor: new.creditor,
         iban: iban.to_string(),
         salt,
         expiry: new.expiry,
+        cash: billing.currencies.named_cash(currency),
     };
     let withdrawal: Signature = parsed("withdrawal_signature", &new.withdrawal_signature)?;
     let redemption: Signature = parsed("redemption_signature", &new.redemption_signature)?;
-    let wanted = Wanted { terms, iban, withdrawal, redemption };
+    let wanted = Wanted { currency, terms, iban, withdrawal, redemption };
     let payout = billing.request_payout(&account, key, wanted, billing.now()).await?;
-    Ok(HttpResponse::Created().json(view(&payout)))
+    Ok(HttpResponse::Created().json(view(&billing.currencies, &payout)))
 }
 
 /// Payouts, newest first: the caller's own, or for staff all of the community.
@@ -267,7 +284,8 @@ pub(crate) async fn list_payouts(
     let found = payouts::page(&billing.db, of, state, before, limit).await?;
     let full = found.len() == usize::try_from(limit).unwrap_or(usize::MAX);
     let next = found.last().filter(|_| full).map(|(number, _)| number.to_string());
-    Ok(Json(Page { items: found.iter().map(|(_, payout)| view(payout)).collect(), next }))
+    let view = |(_, payout): &(i64, Payout)| view(&billing.currencies, payout);
+    Ok(Json(Page { items: found.iter().map(view).collect(), next }))
 }
 
 /// One payout. For whose it is, and for staff.
@@ -285,7 +303,8 @@ pub(crate) async fn get_payout(
     let id: PayoutId = id.parse().map_err(|_| Problem::not_found("payout"))?;
     let payout = payouts::find(&billing.db, caller.community, id).await?;
     let visible = payout.filter(|payout| may(&caller, Action::ReadAccount, Some(payout.account)));
-    Ok(Json(view(&visible.ok_or_else(|| Problem::not_found("payout"))?)))
+    let payout = visible.ok_or_else(|| Problem::not_found("payout"))?;
+    Ok(Json(view(&billing.currencies, &payout)))
 }
 
 /// The place in a list that goes from high numbers to low ones.
@@ -307,11 +326,6 @@ async fn own_account(billing: &Billing, caller: &Principal) -> Result<Account, P
     account.ok_or_else(|| Problem::not_found("account"))
 }
 
-fn amount(text: &str) -> Result<Money, Problem> {
-    serde_json::from_value(text.into())
-        .map_err(|error| Problem::malformed(format!("amount: {error}")))
-}
-
 fn parsed<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, Problem>
 where
     T::Err: std::fmt::Display,
@@ -322,7 +336,7 @@ where
 fn shown(billing: &Billing, prepared: Prepared) -> PreparedPayout {
     let terms = &prepared.terms;
     let (destination, nonce) = (terms.destination(), terms.nonce());
-    let (market, token) = (billing.deployment.market, billing.deployment.token);
+    let Cash { token, market } = terms.cash(&billing.deployment);
     let domain = |name: &str, contract| {
         json!({
             "name": name, "version": "1", "chainId": billing.chain_id,
@@ -366,6 +380,7 @@ fn shown(billing: &Billing, prepared: Prepared) -> PreparedPayout {
             iban: terms.iban.clone(),
             salt: terms.salt.to_string(),
             expiry: terms.expiry,
+            cash: terms.cash,
         },
     }
 }

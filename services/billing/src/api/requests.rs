@@ -1,4 +1,5 @@
-//! Transfers to other accounts, and mandates for delegates.
+//! Transfers to other accounts, and mandates for delegates. An exchange that was quoted is sent
+//! here as well.
 
 use access::Action;
 use actix_web::web::{Data, Json, Path, Query};
@@ -41,6 +42,8 @@ pub(crate) struct TransferWish {
     /// How much, in major units.
     #[schema(example = "12.50")]
     amount: String,
+    /// Of which currency (ISO 4217); of the one that energy is traded in when absent.
+    currency: Option<String>,
 }
 
 /// A mandate as it is wished.
@@ -74,6 +77,9 @@ pub(crate) struct MandateTerms {
 const fn no_sale() -> u64 {
     (1 << 53) - 1
 }
+
+/// What requests can be.
+const KINDS: [&str; 4] = ["transfer", "mandate", "currency_transfer", "exchange"];
 
 /// What is signed. Nothing is kept of it until it is sent.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -125,7 +131,7 @@ pub(crate) struct RequestView {
 pub(crate) struct RequestsQuery {
     /// The account; the caller's own when absent, and all of the community for staff.
     account: Option<String>,
-    /// Only `transfer` or `mandate`.
+    /// Only `transfer`, `mandate`, `currency_transfer` or `exchange`.
     kind: Option<String>,
     /// Items wanted, 1 to 1000; 100 when absent.
     limit: Option<u32>,
@@ -137,7 +143,7 @@ pub(crate) struct RequestsQuery {
 ///
 /// By a wallet, or with `/v1/signatures/request` where the key is held.
 /// It expires two days later: a day for a second person's consent, a day to be sent. Refused with
-/// `AMOUNT` and `RECIPIENT`.
+/// `AMOUNT`, `CURRENCY` and `RECIPIENT`.
 #[utoipa::path(
     tag = "billing",
     request_body = RequestWish,
@@ -154,7 +160,9 @@ pub(crate) async fn prepare_request(
         RequestWish::Transfer(wish) => {
             let account = own_account(&billing, &caller, Action::TransferCash).await?;
             let to = address_of(&billing, &account, "to", &wish.to).await?;
-            billing.prepare_transfer(&account, to, amount(&wish.amount)?, now).await?
+            let currency = billing.currencies.named(wish.currency.as_deref())?;
+            let amount = amount("amount", &wish.amount)?;
+            billing.prepare_transfer(&account, to, (currency, amount), now).await?
         }
         RequestWish::Mandate(wish) => {
             let account = own_account(&billing, &caller, Action::GrantMandate).await?;
@@ -186,7 +194,9 @@ pub(crate) async fn submit_request(
     Json(new): Json<NewRequest>,
 ) -> Result<HttpResponse, Problem> {
     let action = match new.terms {
-        AccountRequest::Transfer(_) => Action::TransferCash,
+        AccountRequest::Transfer(_)
+        | AccountRequest::CurrencyTransfer { .. }
+        | AccountRequest::Exchange { .. } => Action::TransferCash,
         AccountRequest::Mandate { .. } => Action::GrantMandate,
     };
     let account = own_account(&billing, &caller, action).await?;
@@ -216,8 +226,8 @@ pub(crate) async fn list_requests(
         false => Some(account_of(&billing, &caller, query.account.as_deref()).await?.account),
     };
     let kind = query.kind.as_deref();
-    if kind.is_some_and(|kind| !["transfer", "mandate"].contains(&kind)) {
-        return Err(Problem::malformed("kind: transfer or mandate"));
+    if kind.is_some_and(|kind| !KINDS.contains(&kind)) {
+        return Err(Problem::malformed(format!("kind: one of {}", KINDS.join(", "))));
     }
     let limit = PageQuery { limit: query.limit, cursor: None }.limit();
     let before = before(query.cursor.as_deref())?;
@@ -252,22 +262,23 @@ pub(crate) async fn get_request(
 }
 
 async fn view(billing: &Billing, request: &Request) -> Result<RequestView, Problem> {
+    let request = billing.stands(request.clone()).await?;
     Ok(RequestView {
         id: request.id.to_string(),
         account: request.account.to_string(),
         terms: shown(&request.terms),
         state: request.state.name().to_owned(),
-        reason: billing.reason_of(request).await?,
+        reason: billing.reason_of(&request).await?,
         at: request.at.to_string(),
     })
 }
 
-fn shown(terms: &AccountRequest) -> Value {
+pub(super) fn shown(terms: &AccountRequest) -> Value {
     serde_json::to_value(terms).expect("terms are plain data with text keys")
 }
 
 /// The caller's own account, where the caller may do `action` with it.
-async fn own_account(
+pub(super) async fn own_account(
     billing: &Billing,
     caller: &Principal,
     action: Action,
@@ -313,7 +324,7 @@ fn mandate_wish(delegate: Address, wish: &MandateTerms) -> Result<MandateWish, P
     })
 }
 
-fn amount(text: &str) -> Result<Money, Problem> {
+pub(super) fn amount(name: &str, text: &str) -> Result<Money, Problem> {
     serde_json::from_value(text.into())
-        .map_err(|error| Problem::malformed(format!("amount: {error}")))
+        .map_err(|error| Problem::malformed(format!("{name}: {error}")))
 }

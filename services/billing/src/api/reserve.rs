@@ -8,7 +8,7 @@ use units::Decimal;
 use utoipa::ToSchema;
 
 use crate::Billing;
-use crate::app::reserve::{Checked, Difference, Owed, Question, Reserve};
+use crate::app::reserve::{self, Checked, Difference, Owed, Question, Reserve};
 
 /// What stands behind the tokens, all as of one block.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -17,9 +17,9 @@ pub(crate) struct ReserveView {
     pub(crate) chain_id: u64,
     /// The block that the books have followed; the chain was asked at the same.
     pub(crate) block: ReserveBlock,
-    /// The books.
+    /// The books of the first currency.
     pub(crate) journal: ReserveJournal,
-    /// One for each token.
+    /// One for each token: the first is of what energy is traded in.
     pub(crate) reserves: Vec<CurrencyReserve>,
 }
 
@@ -58,10 +58,12 @@ pub(crate) struct JournalCheck {
 /// A token, what stands behind it, and what is owed in it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct CurrencyReserve {
-    /// What one token stands for (ISO 4217); absent where nobody said, or communities differ.
+    /// What one token stands for (ISO 4217).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "EUR")]
     pub(crate) currency: Option<String>,
+    /// The books of this currency.
+    pub(crate) journal: ReserveJournal,
     /// Address of the token.
     pub(crate) token: String,
     /// Address of the market contract.
@@ -156,31 +158,40 @@ pub(crate) async fn get_reserve(billing: Data<Billing>) -> Result<Json<ReserveVi
 }
 
 fn view(reserve: &Reserve) -> ReserveView {
-    let books = &reserve.books;
-    let difference = reserve.difference();
-    let token = format!("{:#x}", reserve.token);
-    let calls = [&reserve.supply, &reserve.held];
+    let reserves: Vec<CurrencyReserve> =
+        reserve.currencies.iter().map(CurrencyReserve::from).collect();
+    let first = reserves.first().expect("there is a first currency");
     ReserveView {
         chain_id: reserve.chain_id,
         block: ReserveBlock { number: reserve.block.number, hash: reserve.block.hash.to_string() },
-        journal: ReserveJournal {
-            entries: books.entries,
-            head: books.head.to_string(),
-            checked: reserve.checked.map(JournalCheck::from),
-        },
-        reserves: vec![CurrencyReserve {
-            currency: reserve.currency.clone(),
-            market: format!("{:#x}", reserve.market),
+        journal: first.journal.clone(),
+        reserves,
+    }
+}
+
+impl From<&reserve::CurrencyReserve> for CurrencyReserve {
+    fn from(of: &reserve::CurrencyReserve) -> CurrencyReserve {
+        let (books, difference) = (&of.books, of.difference());
+        let token = format!("{:#x}", of.cash.token);
+        let calls = [&of.supply, &of.held];
+        CurrencyReserve {
+            currency: Some(of.code.clone()),
+            journal: ReserveJournal {
+                entries: books.entries,
+                head: books.head.to_string(),
+                checked: of.checked.map(JournalCheck::from),
+            },
+            market: format!("{:#x}", of.cash.market),
             bank: major(books.bank),
-            supply: major(reserve.supply.amount()),
-            market_holds: major(reserve.held.amount()),
+            supply: major(of.supply.amount()),
+            market_holds: major(of.held.amount()),
             owed: major(books.owed.total()),
             owed_parts: OwedParts::from(books.owed),
             equal: difference.is_none(),
             difference: difference.map(ReserveDifference::from),
             calls: calls.into_iter().map(|asked| call(&token, asked)).collect(),
             token,
-        }],
+        }
     }
 }
 

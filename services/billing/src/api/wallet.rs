@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::account_of;
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::db::journal;
 use crate::domain::bank::reference;
 use crate::domain::journal::{Account, Book, Entry, Fact};
@@ -20,13 +21,25 @@ use crate::domain::journal::{Account, Book, Entry, Fact};
 pub(crate) struct StatementQuery {
     /// The account; the caller's own when absent.
     account: Option<String>,
+    /// Which currency (ISO 4217); the one that energy is traded in when absent.
+    currency: Option<String>,
     /// Items wanted, 1 to 1000; 100 when absent.
     limit: Option<u32>,
     /// `next` of the page before.
     cursor: Option<String>,
 }
 
-/// Money of an account, in major units.
+/// Whose wallet.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WalletQuery {
+    /// The account; the caller's own when absent.
+    account: Option<String>,
+    /// Which currency (ISO 4217); the one that energy is traded in when absent.
+    currency: Option<String>,
+}
+
+/// Money of an account, in major units of one currency.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct WalletView {
     /// The account.
@@ -38,6 +51,19 @@ pub(crate) struct WalletView {
     /// 11649).
     #[schema(example = "RF18539007547034")]
     pub(crate) reference: String,
+    /// What it has of the currency that is asked for.
+    #[serde(flatten)]
+    pub(crate) balance: BalanceView,
+    /// What it has of each currency, the one that energy is traded in first.
+    pub(crate) balances: Vec<BalanceView>,
+}
+
+/// What an account has of a currency, in major units.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct BalanceView {
+    /// The currency (ISO 4217).
+    #[schema(example = "EUR")]
+    pub(crate) currency: String,
     /// Its own money, what was asked for as a withdrawal included.
     pub(crate) free: String,
     /// Proceeds inside the challenge window.
@@ -82,24 +108,36 @@ pub(crate) struct TransferView {
     pub(crate) amount: String,
 }
 
-/// What the account has.
+/// What the account has, of each currency.
 #[utoipa::path(
     tag = "billing",
-    params(StatementQuery),
+    params(WalletQuery),
     responses((status = 200, body = WalletView), Problems)
 )]
 #[get("/v1/wallet")]
 pub(crate) async fn get_wallet(
     billing: Data<Billing>,
     caller: Principal,
-    Query(query): Query<StatementQuery>,
+    Query(query): Query<WalletQuery>,
 ) -> Result<Json<WalletView>, Problem> {
     let account = account_of(&billing, &caller, query.account.as_deref()).await?;
+    let currency = billing.currencies.named(query.currency.as_deref())?;
     let state = billing.state.lock().await;
-    let address = account.address;
+    let balance =
+        |id: CurrencyId| balance(state.book_of(id), account.address, billing.currencies.code(id));
+    Ok(Json(WalletView {
+        account: account.account.to_string(),
+        address: format!("{:#x}", account.address),
+        reference: reference(account.account).to_string(),
+        balance: balance(currency),
+        balances: billing.currencies.ids().map(balance).collect(),
+    }))
+}
+
+fn balance(book: &Book, address: Address, currency: &str) -> BalanceView {
     let sum = |part: fn(&Book, &Account, Address) -> bool| -> i128 {
-        let balances = state.book.balances();
-        balances.filter(|(of, _)| part(&state.book, of, address)).map(|(_, owed)| -owed).sum()
+        let balances = book.balances();
+        balances.filter(|(of, _)| part(book, of, address)).map(|(_, owed)| -owed).sum()
     };
     let free = sum(|_, of, address| *of == Account::Wallet(address));
     let locked = sum(|_, of, address| {
@@ -112,16 +150,14 @@ pub(crate) async fn get_wallet(
     });
     let collateral =
         sum(|_, of, address| matches!(of, Account::Collateral(owner, _) if *owner == address));
-    Ok(Json(WalletView {
-        account: account.account.to_string(),
-        address: format!("{address:#x}"),
-        reference: reference(account.account).to_string(),
+    BalanceView {
+        currency: currency.to_owned(),
         free: money(free),
         locked: money(locked),
         escrow: money(escrow),
         collateral: money(collateral),
         total: money(free + locked + escrow + collateral),
-    }))
+    }
 }
 
 /// The entries that touch the account's money, newest first.
@@ -142,12 +178,14 @@ pub(crate) async fn list_statement(
         None => i64::MAX,
         Some(cursor) => cursor.parse().map_err(|_| Problem::malformed("cursor: unknown"))?,
     };
-    let entries = journal::of_owner(&billing.db, account.address, before, limit).await?;
+    let currency = billing.currencies.named(query.currency.as_deref())?;
+    let (db, address) = (&billing.db, account.address);
+    let entries = journal::of_owner(db, currency, address, before, limit).await?;
     let full = entries.len() == usize::try_from(limit).unwrap_or(usize::MAX);
     let next = entries.last().filter(|_| full).map(|(_, entry)| entry.sequence.to_string());
     let state = billing.state.lock().await;
     let item = |(at, entry): (calendar::Timestamp, Entry)| {
-        item(&state.book, account.address, at.to_string(), &entry)
+        item(state.book_of(currency), account.address, at.to_string(), &entry)
     };
     Ok(Json(Page { items: entries.into_iter().map(item).collect(), next }))
 }

@@ -4,13 +4,14 @@ use alloy_primitives::{B256, U256};
 use anyhow::{Context, Result};
 use calendar::TimeZone;
 use client::RpcError;
-use contracts::SolCall;
 use contracts::bindings::SettlementToken;
+use contracts::{Cash, SolCall};
 use ids::CommunityId;
 use serde_json::json;
 use units::Money;
 
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::db::chain::Head;
 use crate::db::{invoices, journal, members};
 use crate::domain::bill::Invoice;
@@ -22,6 +23,8 @@ const INVOICES_MAX: u32 = 1_000;
 /// What an audit found.
 pub(crate) struct Audit {
     pub(crate) book: Book,
+    /// Of the other currencies, in order.
+    pub(crate) further: Vec<CurrencyAudit>,
     /// How many entries were replayed; those before were found in order by an audit before.
     pub(crate) replayed: u64,
     /// What the market contract holds as of the block that was followed last; `None` where no node
@@ -34,23 +37,41 @@ pub(crate) struct Audit {
     pub(crate) violations: Vec<Violation>,
 }
 
+/// What an audit found in a currency that no energy is traded in.
+pub(crate) struct CurrencyAudit {
+    pub(crate) currency: CurrencyId,
+    pub(crate) book: Book,
+    pub(crate) replayed: u64,
+    /// What the market contract holds.
+    pub(crate) reserve: Option<Money>,
+    pub(crate) violations: Vec<Violation>,
+}
+
 impl Billing {
     /// Checks the journals. What an audit since the start found in order is not replayed again,
     /// unless `full`.
     pub(crate) async fn audit(&self, community: CommunityId, full: bool) -> Result<Audit> {
         let mut audited = self.audited.lock().await;
-        let (book, head) = {
+        let (mut books, head) = {
             let state = self.state.lock().await;
-            (state.book.clone(), state.head)
+            let books = self.currencies.ids().map(|id| (id, state.book_of(id).clone()));
+            (books.collect::<Vec<_>>(), state.head)
         };
-        let from = if full { Verified::default() } else { std::mem::take(&mut *audited) };
-        let first = from.entries();
-        let (verified, chained) = self.verified(from, book.head().1).await?;
-        let replayed = verified.entries() - first;
-        let reserve = match head {
-            Some(head) => self.reserve(head).await,
-            None => None,
-        };
+        let mut further = Vec::new();
+        for (currency, book) in books.split_off(1) {
+            let from = std::mem::take(&mut audited[currency.place()]);
+            let from = if full { Verified::default() } else { from };
+            let (found, verified) = self.audit_currency(currency, book, (from, head)).await?;
+            audited[currency.place()] = verified;
+            further.push(found);
+        }
+        let (first, book) = books.pop().context("there is a first currency")?;
+        let from = std::mem::take(&mut audited[first.place()]);
+        let from = if full { Verified::default() } else { from };
+        let known = from.entries();
+        let (verified, chained) = self.verified(first, from, book.head().1).await?;
+        let replayed = verified.entries() - known;
+        let reserve = self.reserve(first, head).await;
         let issued = invoices::list(&self.db, community, None, INVOICES_MAX).await?;
         let issued: Vec<Invoice> = issued.into_iter().map(|issued| issued.invoice).collect();
         let zone = members::timezone(&self.db, community).await?.unwrap_or_else(TimeZone::utc);
@@ -61,23 +82,46 @@ impl Billing {
                 .extend(issued.iter().filter_map(|one| check_invoice(&book, one, &zone).err()));
             let unposted = issued.iter().filter(|one| book.invoiced(&one.number).is_none());
             let (invoices, invoices_unposted) = (issued.len() as u64, unposted.count() as u64);
-            let audit = Audit { book, replayed, reserve, invoices, invoices_unposted, violations };
+            let audit =
+                Audit { book, further, replayed, reserve, invoices, invoices_unposted, violations };
             (audit, verified)
         });
         let (audit, verified) = checked.await?;
-        *audited = verified;
+        audited[first.place()] = verified;
         Ok(audit)
     }
 
-    /// Follows the journal up to entry `end`.
+    /// Checks the journal of a currency that no energy is traded in.
+    async fn audit_currency(
+        &self,
+        currency: CurrencyId,
+        book: Book,
+        (from, head): (Verified, Option<Head>),
+    ) -> Result<(CurrencyAudit, Verified)> {
+        let known = from.entries();
+        let (verified, chained) = self.verified(currency, from, book.head().1).await?;
+        let replayed = verified.entries() - known;
+        let reserve = self.reserve(currency, head).await;
+        let checked = tokio::task::spawn_blocking(move || {
+            let mut violations = check_each(&book, reserve);
+            violations.extend(chained.and_then(|()| verified.agrees(&book)).err());
+            let audit = CurrencyAudit { currency, book, replayed, reserve, violations };
+            (audit, verified)
+        });
+        Ok(checked.await?)
+    }
+
+    /// Follows the journal of a currency up to entry `end`.
     pub(super) async fn verified(
         &self,
+        currency: CurrencyId,
         mut verified: Verified,
         end: u64,
     ) -> Result<(Verified, Result<(), Violation>)> {
         let mut found = Ok(());
         while found.is_ok() && verified.entries() < end {
-            let entries = journal::following(&self.db, verified.entries(), end).await?;
+            let next = verified.entries();
+            let entries = journal::following(&self.db, currency, next, end).await?;
             if entries.is_empty() {
                 found = Err(Violation::I8(verified.entries()));
                 break;
@@ -91,9 +135,9 @@ impl Billing {
         Ok((verified, found))
     }
 
-    /// The tokens that the market contract holds as of a block.
-    async fn reserve(&self, head: Head) -> Option<Money> {
-        match self.held_at(head.hash).await {
+    /// The tokens that a currency's market holds as of a block.
+    async fn reserve(&self, currency: CurrencyId, head: Option<Head>) -> Option<Money> {
+        match self.held_at(currency, head?.hash).await {
             Ok(held) => Some(held),
             Err(error) => {
                 tracing::warn!(error = format!("{error:#}"), "the reserve could not be read");
@@ -102,10 +146,11 @@ impl Billing {
         }
     }
 
-    async fn held_at(&self, block: B256) -> Result<Money> {
-        let question = SettlementToken::balanceOfCall { account: self.deployment.market };
+    async fn held_at(&self, currency: CurrencyId, block: B256) -> Result<Money> {
+        let Cash { token, market } = self.currencies.at(currency).cash();
+        let question = SettlementToken::balanceOfCall { account: market };
         let call = json!({
-            "to": self.deployment.token,
+            "to": token,
             "data": alloy_primitives::Bytes::from(question.abi_encode()),
         });
         let params = json!([call, { "blockHash": block }]);

@@ -10,7 +10,6 @@ use calendar::Timestamp;
 use client::Sender;
 use db::Tx;
 use ids::{AccountId, CommunityId, PayoutId};
-use iso20022::Currency;
 use iso20022::camt053::{self, Side, Statement};
 use service::Problem;
 use units::Money;
@@ -18,6 +17,7 @@ use units::Money;
 use super::deposit::{Credit, DEPOSIT_MAX};
 use super::payouts_paid::keep_of_payout;
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::db::bank::{self, BankAccount, BankPayment, Kept};
 use crate::db::members::{self, Account};
 use crate::domain::bank::{Judged, Reason, References, Verdict, judge};
@@ -69,10 +69,10 @@ struct Incoming {
 }
 
 impl Billing {
-    /// Says where the members of a community pay to.
+    /// Says where the members of a community pay to, in one of the currencies.
     ///
     /// # Errors
-    /// A [`Problem`] where it is another community's account.
+    /// A [`Problem`] where it is another community's account, or the one of another currency.
     pub(crate) async fn set_bank_account(
         &self,
         community: CommunityId,
@@ -84,7 +84,7 @@ impl Billing {
                     if bank::put_account(tx, community, &account).await? {
                         return Ok(());
                     }
-                    let title = "The bank account is another community's";
+                    let title = "The bank account is another community's or currency's";
                     Err(Error::from(Problem::refused("BANK_ACCOUNT_TAKEN", title)))
                 })
             })
@@ -106,11 +106,13 @@ impl Billing {
             let title = "The statement cannot be believed";
             Problem::refused(rejected.rejection.code(), title).with_detail(rejected.to_string())
         })?;
-        let account = self.bank_account(community).await?;
-        if statement.account != account.iban {
-            let title = "The statement is of another bank account";
-            return Err(Problem::refused("OTHER_BANK_ACCOUNT", title).into());
+        let accounts = bank::accounts(&self.db, community).await?;
+        if accounts.is_empty() {
+            return Err(no_bank_account().into());
         }
+        let account = accounts.into_iter().find(|account| account.iban == statement.account);
+        let title = "The statement is of another bank account";
+        let account = account.ok_or_else(|| Problem::refused("OTHER_BANK_ACCOUNT", title))?;
         let mut members = members::accounts(&self.db).await?;
         members.retain(|member| member.community == community);
         let references = References::of(members.iter().map(|member| member.account))
@@ -118,7 +120,7 @@ impl Billing {
         let mut payments = Vec::new();
         let mut incoming = Vec::new();
         for judged in judge(&statement, account.currency, &references) {
-            incoming.push(self.incoming(&statement, &judged, &members, now)?);
+            incoming.push(self.incoming((&account, &statement), &judged, &members, now)?);
             payments.push(ImportedPayment {
                 entry: judged.entry,
                 booked_on: judged.booked_on,
@@ -128,7 +130,7 @@ impl Billing {
                 fate: Fate::Ignored,
             });
         }
-        let fates = self.keep_payments(community, account.currency, incoming).await?;
+        let fates = self.keep_payments(community, account, incoming).await?;
         for (payment, fate) in payments.iter_mut().zip(fates) {
             payment.fate = fate;
         }
@@ -148,8 +150,8 @@ impl Billing {
         now: Timestamp,
     ) -> Result<(B256, Money)> {
         let community = account.community;
-        let currency = self.bank_account(community).await?.currency;
         let payment = self.payment(community, number).await?;
+        let currency = self.bank_account(community, payment.book).await?.currency;
         if payment.side == Side::Debit {
             let title = "The payment went out: nobody can be credited with it";
             return Err(Problem::refused("NOT_RECEIVED", title).into());
@@ -158,7 +160,8 @@ impl Billing {
             let title = format!("The payment is in {}, not in {currency}", payment.currency);
             return Err(Problem::refused("CURRENCY", title).into());
         }
-        let credit = self.credit(&account, &payment.key, payment.amount, now)?;
+        let to = (&account, payment.key.as_str());
+        let credit = self.credit(payment.book, to, payment.amount, now)?;
         let (operator, owner) = (self.operator.clone(), account.account);
         let payment = self
             .db
@@ -177,11 +180,14 @@ impl Billing {
         Ok(payment)
     }
 
-    /// Where a community is paid.
-    pub(super) async fn bank_account(&self, community: CommunityId) -> Result<BankAccount> {
-        let account = bank::account(&self.db, community).await?;
-        let title = "The community has said no bank account";
-        account.ok_or_else(|| Problem::refused("NO_BANK_ACCOUNT", title).into())
+    /// Where a community is paid in a currency.
+    pub(super) async fn bank_account(
+        &self,
+        community: CommunityId,
+        book: CurrencyId,
+    ) -> Result<BankAccount> {
+        let account = bank::account(&self.db, community, book).await?;
+        Ok(account.ok_or_else(no_bank_account)?)
     }
 
     async fn payment(&self, community: CommunityId, number: i64) -> Result<BankPayment> {
@@ -195,7 +201,7 @@ impl Billing {
     /// What is kept of a payment that came in; nothing of one that did not.
     fn incoming(
         &self,
-        statement: &Statement,
+        (bank, statement): (&BankAccount, &Statement),
         judged: &Judged<'_>,
         members: &[Account],
         now: Timestamp,
@@ -214,10 +220,12 @@ impl Billing {
             return Err(problem.with_detail(detail).into());
         }
         let member = members.iter().find(|member| Ok(member.account) == owner);
-        let credit = member.map(|member| self.credit(member, key, said.amount, now)).transpose()?;
+        let credit = |member| self.credit(bank.book, (member, key.as_str()), said.amount, now);
+        let credit = member.map(credit).transpose()?;
         let remittance = [&said.creditor_references[..], &said.remittance[..]].concat().join(" ");
         let account = said.debtor_account.as_ref();
         let payment = BankPayment {
+            book: bank.book,
             key: key.clone(),
             side: said.side,
             payout,
@@ -240,7 +248,7 @@ impl Billing {
     async fn keep_payments(
         &self,
         community: CommunityId,
-        currency: Currency,
+        bank: BankAccount,
         incoming: Vec<Option<Incoming>>,
     ) -> Result<Vec<Fate>> {
         let operator = self.operator.clone();
@@ -258,7 +266,7 @@ impl Billing {
                         let Incoming { payment, credit, return_reason } = one;
                         fates[place] = match payment.payout {
                             Some(payout) => {
-                                let of = (payout, currency, return_reason.as_str());
+                                let of = (payout, bank.currency, return_reason.as_str());
                                 keep_of_payout(tx, community, payment, of).await?
                             }
                             None => keep(tx, community, (&payment, credit), &operator).await?,
@@ -269,6 +277,10 @@ impl Billing {
             })
             .await
     }
+}
+
+fn no_bank_account() -> Problem {
+    Problem::refused("NO_BANK_ACCOUNT", "The community has said no bank account")
 }
 
 async fn keep(

@@ -10,6 +10,7 @@ use service::Problem;
 use units::Money;
 
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::db::members::Account;
 use crate::db::slots::{self, Deposit};
 
@@ -32,7 +33,8 @@ impl Credit {
     pub(crate) async fn put(self, tx: &mut Tx, operator: &Sender) -> Result<B256> {
         let (fresh, kept) =
             slots::put_deposit(tx, self.community, &self.key, &self.deposit).await?;
-        if (kept.account, kept.amount) != (self.deposit.account, self.deposit.amount) {
+        let same = |one: &Deposit| (one.currency, one.account, one.amount);
+        if same(&kept) != same(&self.deposit) {
             let problem = Problem::conflict("another payment has this key");
             return Err(anyhow::Error::from(problem));
         }
@@ -46,8 +48,8 @@ impl Credit {
 }
 
 impl Billing {
-    /// Credits `amount` to `account`: tokens are minted for the payment and deposited. The same
-    /// `key` with the same content is credited once.
+    /// Credits `amount` of the first currency to `account`: tokens are minted for the payment and
+    /// deposited. The same `key` with the same content is credited once.
     ///
     /// # Errors
     /// A [`Problem`] for an unknown account, an amount outside its limits, or a key that came
@@ -60,6 +62,18 @@ impl Billing {
         amount: Money,
         now: Timestamp,
     ) -> Result<B256> {
+        self.deposit_of(CurrencyId::FIRST, (community, key), account, amount, now).await
+    }
+
+    /// As [`Billing::deposit`], of any currency.
+    pub(crate) async fn deposit_of(
+        &self,
+        currency: CurrencyId,
+        (community, key): (CommunityId, &str),
+        account: AccountId,
+        amount: Money,
+        now: Timestamp,
+    ) -> Result<B256> {
         if amount <= Money::ZERO || amount > DEPOSIT_MAX {
             let problem = Problem::refused("AMOUNT", "The amount is outside its limits");
             return Err(problem.into());
@@ -67,7 +81,8 @@ impl Billing {
         let known = crate::db::members::account(&self.db, account).await?;
         let known = known.filter(|known| known.community == community);
         let Some(known) = known else { return Err(Problem::not_found("account").into()) };
-        let (credit, operator) = (self.credit(&known, key, amount, now)?, self.operator.clone());
+        let credit = self.credit(currency, (&known, key), amount, now)?;
+        let operator = self.operator.clone();
         self.db
             .transact(move |tx| Box::pin(async move { credit.put(tx, &operator).await }))
             .await
@@ -78,18 +93,19 @@ impl Billing {
     /// What crediting `amount` to `account` comes to.
     pub(crate) fn credit(
         &self,
-        account: &Account,
-        key: &str,
+        currency: CurrencyId,
+        (account, key): (&Account, &str),
         amount: Money,
         now: Timestamp,
     ) -> Result<Credit> {
         let payment = keccak256(format!("{}/{key}", account.community));
-        let mint = self.deployment.mint(self.operator.address(), amount, payment)?;
-        let deposit = self.deployment.deposit_for(account.address, amount, payment)?;
+        let at = self.currencies.at(currency);
+        let mint = at.mint(self.operator.address(), amount, payment)?;
+        let deposit = at.deposit_for(account.address, amount, payment)?;
         Ok(Credit {
             community: account.community,
             key: key.to_owned(),
-            deposit: Deposit { payment, account: account.account, amount, at: now },
+            deposit: Deposit { currency, payment, account: account.account, amount, at: now },
             transactions: [
                 self.transaction(format!("mint/{payment}"), mint, MINT_GAS),
                 self.transaction(format!("deposit/{payment}"), deposit, DEPOSIT_GAS),
@@ -97,11 +113,17 @@ impl Billing {
         })
     }
 
-    /// Lets the market take the tokens that are minted here; sent once.
-    pub(crate) async fn approve_market(&self) -> Result<()> {
-        let call = self.deployment.approve_market(U256::MAX);
-        let transaction = self.transaction("approve-market".to_owned(), call, APPROVE_GAS);
-        self.send_once(transaction).await.map(|_| ())
+    /// Lets each currency's market take the tokens that are minted here; sent once.
+    pub(crate) async fn approve_markets(&self) -> Result<()> {
+        for currency in self.currencies.ids() {
+            let call = self.currencies.at(currency).approve_market(U256::MAX);
+            let cause = match currency {
+                CurrencyId::FIRST => "approve-market".to_owned(),
+                _ => format!("approve-market/{}", currency.column()),
+            };
+            self.send_once(self.transaction(cause, call, APPROVE_GAS)).await?;
+        }
+        Ok(())
     }
 
     pub(crate) fn transaction(

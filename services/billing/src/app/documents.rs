@@ -6,6 +6,7 @@ use ids::{AccountId, CommunityId};
 use service::Problem;
 
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::db::bank;
 use crate::db::invoices::{self, Issued};
 use crate::db::parties;
@@ -67,7 +68,7 @@ impl Billing {
     }
 
     async fn paid_to(&self, issued: &Issued) -> Result<Option<Payment>> {
-        let account = bank::account(&self.db, issued.community).await?;
+        let account = bank::account(&self.db, issued.community, CurrencyId::FIRST).await?;
         Ok(account.map(|account| Payment {
             iban: Some(account.iban.to_string()),
             account_name: Some(account.holder),

@@ -10,6 +10,7 @@ use events::ledger::{BlockConnected, BlockDisconnected};
 use super::logs::{Meaning, SettledFact, decode, meaning};
 use super::state::State;
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::db::chain::{FactRow, Head, kind};
 use crate::db::journal::Posted;
 use crate::db::{self, chain, handover, journal, slots};
@@ -55,7 +56,7 @@ impl Billing {
     /// Memory follows the database: where a change was not committed, it is read again.
     pub(crate) async fn settle_state(&self, state: &mut State, applied: Result<()>) -> Result<()> {
         if applied.is_err() {
-            *state = State::load(&self.db, &self.policies).await?;
+            *state = State::load(&self.db, &self.policies, &self.currencies).await?;
         }
         applied
     }
@@ -68,18 +69,20 @@ impl Billing {
     ) -> Result<()> {
         let (mut rows, mut posted) = (Vec::new(), Vec::new());
         for log in &event.logs {
-            let Some(decoded) = decode(&self.deployment, log) else { continue };
+            let Some((currency, decoded)) = decode(&self.currencies, log) else { continue };
             if let ContractEvent::Minted(minted) = &decoded
-                && !self.was_paid_in(minted).await?
+                && !self.was_paid_in(currency, minted).await?
             {
                 continue;
             }
-            let Meaning { row, fact } = meaning(state, decoded, log, event.timestamp)?;
+            let at = event.timestamp;
+            let Meaning { row, fact } = meaning(state, (currency, decoded), log, at)?;
             rows.extend(row);
             if let Some(fact) = fact {
-                let entry = state.book.post(&format!("{}:{}", event.hash, log.index), fact)?;
+                let source = format!("{}:{}", event.hash, log.index);
+                let entry = state.book_of_mut(currency).post(&source, fact)?;
                 let owners = state.owners(&entry);
-                posted.push(Posted { entry, at: event.timestamp, block: event.hash, owners });
+                posted.push(Posted { currency, entry, at, block: event.hash, owners });
             }
         }
         let due = self.first_runs(&rows)?;
@@ -113,8 +116,8 @@ impl Billing {
 
     /// Whether a payment of ours became these tokens. Others are nobody's debt: the reserve shows
     /// them.
-    async fn was_paid_in(&self, minted: &Minted) -> Result<bool> {
-        let paid = slots::paid_in(&self.db, minted.payment).await?;
+    async fn was_paid_in(&self, currency: CurrencyId, minted: &Minted) -> Result<bool> {
+        let paid = slots::paid_in(&self.db, currency, minted.payment).await?;
         Ok(paid.is_some_and(|paid| i64::try_from(minted.amount) == Ok(paid.n())))
     }
 
@@ -138,11 +141,11 @@ impl Billing {
         event: &BlockDisconnected,
     ) -> Result<()> {
         let mut posted = Vec::new();
-        for entry in journal::of_block(&self.db, event.hash).await? {
-            let entry = state.book.revert(&entry)?;
+        for (currency, entry) in journal::of_block(&self.db, event.hash).await? {
+            let entry = state.book_of_mut(currency).revert(&entry)?;
             let owners = state.owners(&entry);
             let at = envelope.occurred_at;
-            posted.push(Posted { entry, at, block: B256::ZERO, owners });
+            posted.push(Posted { currency, entry, at, block: B256::ZERO, owners });
         }
         let finalized = state.head.map_or(0, |head| head.finalized);
         let head = Head {

@@ -10,6 +10,7 @@ use ids::CommunityId;
 
 use super::waiting::SortedVersions;
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::db::journal::Posted;
 use crate::db::{self, energy, journal, kept};
 use crate::domain::journal::Fact;
@@ -44,10 +45,11 @@ impl Billing {
         let SortedVersions { posted: metered, kept } = sorted;
         let passed: Vec<_> = known.iter().map(|one| one.connection_point).collect();
         let mut posted = Vec::new();
+        let currency = CurrencyId::FIRST;
         if !metered.is_empty() {
             let fact = Fact::Metered { slot: slot.start, intervals: metered };
             let entry = state.book.post(&source, fact)?;
-            posted.push(Posted { entry, at, block: B256::ZERO, owners: Vec::new() });
+            posted.push(Posted { currency, entry, at, block: B256::ZERO, owners: Vec::new() });
         }
         let stored = self
             .db

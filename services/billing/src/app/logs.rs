@@ -4,13 +4,14 @@ use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
 use contracts::bindings::EnergyMarket as market;
-use contracts::{Clearing, ContractEvent, Deployment, Policy, Prices, Reconciled, Terms};
+use contracts::{Clearing, ContractEvent, Policy, Prices, Reconciled, Terms};
 use events::ledger::Log;
 use ids::MeterId;
 use serde::{Deserialize, Serialize};
 use units::{Energy, Money};
 
 use super::state::State;
+use crate::currencies::{Currencies, CurrencyId};
 use crate::db::chain::{FactRow, kind};
 use crate::db::{address, hash};
 use crate::domain::journal::{Fact, Settled, Totals};
@@ -83,19 +84,33 @@ pub(crate) struct Meaning {
     pub(crate) fact: Option<Fact>,
 }
 
-/// The event in a log of ours.
-pub(crate) fn decode(deployment: &Deployment, log: &Log) -> Option<ContractEvent> {
+/// The event in a log of ours, and the currency whose cash it can be of.
+pub(crate) fn decode(currencies: &Currencies, log: &Log) -> Option<(CurrencyId, ContractEvent)> {
     let raw = contracts::Log::new(log.address, log.topics.clone(), log.data.clone())?;
-    ContractEvent::decode(deployment, &raw)
+    let currency = currencies.of_log(log.address);
+    Some((currency, ContractEvent::decode(currencies.at(currency), &raw)?))
+}
+
+/// By what the facts of an account's cash, or of a destination, are found: of each currency by
+/// themselves.
+pub(crate) fn cash_key(currency: CurrencyId, of: String) -> String {
+    match currency {
+        CurrencyId::FIRST => of,
+        _ => format!("{}/{of}", currency.column()),
+    }
 }
 
 /// What an event of `log`, in a block of time `at`, means to billing, after the events before it.
+/// In a currency that no energy is traded in, only cash moves.
 pub(crate) fn meaning(
     state: &mut State,
-    event: ContractEvent,
+    (currency, event): (CurrencyId, ContractEvent),
     log: &Log,
     at: Timestamp,
 ) -> Result<Meaning> {
+    if currency != CurrencyId::FIRST {
+        return cash(currency, event, log);
+    }
     let row = |kind, key, body| fact_row(log, kind, key, body);
     let row_only = |row| Ok(Meaning { row: Some(row), fact: None });
     match event {
@@ -140,13 +155,16 @@ pub(crate) fn meaning(
             let fact = MeterKeyFact { version: event.version, key: event.key };
             row_only(row(kind::METER_KEY, meter(event.meter)?, serde_json::to_string(&fact)?))
         }
-        other => cash(other, log),
+        ContractEvent::Exchanged(event) => {
+            row_only(row(kind::EXCHANGED, hash(event.quote), String::new()))
+        }
+        other => cash(currency, other, log),
     }
 }
 
 /// What an event means that moves cash outside of trades.
-fn cash(event: ContractEvent, log: &Log) -> Result<Meaning> {
-    let row = |kind, key, body| fact_row(log, kind, key, body);
+fn cash(currency: CurrencyId, event: ContractEvent, log: &Log) -> Result<Meaning> {
+    let row = |kind, of, body| fact_row(log, kind, cash_key(currency, of), body);
     let fact_only = |fact| Ok(Meaning { row: None, fact: Some(fact) });
     match event {
         ContractEvent::Minted(event) => fact_only(Fact::Minted { amount: money(event.amount)? }),

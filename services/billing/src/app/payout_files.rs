@@ -13,6 +13,7 @@ use service::Problem;
 use units::Money;
 
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::db::bank::BankAccount;
 use crate::db::payout_files::{self, PayoutFile};
 use crate::db::payouts::{self, Payout};
@@ -22,27 +23,33 @@ use crate::domain::payout::end_to_end_id;
 const FILE_PAYOUTS_MAX: i64 = 1_000;
 
 impl Billing {
-    /// Makes the order to pay what was redeemed in blocks that are final, at most
+    /// Makes the order to pay what was redeemed of a currency in blocks that are final, at most
     /// [`FILE_PAYOUTS_MAX`] of it, or gives the one that was made under `key`.
     ///
     /// # Errors
-    /// A [`Problem`] where nothing is due, or the community has said no bank account.
+    /// A [`Problem`] where nothing is due, where the community has said no bank account, and for a
+    /// key that came with another currency.
     pub(crate) async fn make_payout_file(
         &self,
-        community: CommunityId,
+        (community, currency): (CommunityId, CurrencyId),
         key: &str,
         by: PartyId,
         now: Timestamp,
     ) -> Result<PayoutFile> {
-        let bank = self.bank_account(community).await?;
+        let bank = self.bank_account(community, currency).await?;
         let key = key.to_owned();
         self.db
             .transact(move |tx| {
                 Box::pin(async move {
                     if let Some(kept) = payout_files::of_key(tx, community, &key).await? {
-                        return Ok(kept);
+                        if kept.currency == bank.currency.to_string() {
+                            return Ok(kept);
+                        }
+                        let problem = Problem::conflict("another order has this key");
+                        return Err(Error::from(problem));
                     }
-                    let due = payout_files::due(tx, community, FILE_PAYOUTS_MAX).await?;
+                    let of = (community, currency);
+                    let due = payout_files::due(tx, of, FILE_PAYOUTS_MAX).await?;
                     if due.is_empty() {
                         let title = "No payout waits for an order";
                         return Err(Error::from(Problem::refused("NOTHING_TO_PAY", title)));

@@ -17,10 +17,10 @@ use service::Problem;
 use units::Money;
 
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::db::members::Account;
 use crate::db::payouts::{self, Payout};
 use crate::db::requests;
-use crate::domain::journal;
 use crate::domain::payout::{PAYOUT_MAX, PAYOUT_MIN, PAYOUTS_OPEN_MAX, PayoutState};
 
 const REQUEST_GAS: u64 = 200_000;
@@ -46,6 +46,7 @@ pub(crate) struct Prepared {
 
 /// A payout that is asked for, with the account's signatures.
 pub(crate) struct Wanted {
+    pub(crate) currency: CurrencyId,
     pub(crate) terms: PayoutTerms,
     pub(crate) iban: Iban,
     /// For the market: out of trading.
@@ -55,7 +56,7 @@ pub(crate) struct Wanted {
 }
 
 impl Billing {
-    /// What `account` signs at `now` to be paid out `amount`, with a salt of its own.
+    /// What `account` signs at `now` to be paid out `amount` of a currency, with a salt of its own.
     ///
     /// # Errors
     /// A [`Problem`] for an amount or a name that a bank does not take, where the community has
@@ -63,11 +64,11 @@ impl Billing {
     pub(crate) async fn prepare_payout(
         &self,
         account: &Account,
-        amount: Money,
+        (of, amount): (CurrencyId, Money),
         to: Destination,
         now: Timestamp,
     ) -> Result<Prepared> {
-        let currency = self.bank_account(account.community).await?.currency;
+        let currency = self.bank_account(account.community, of).await?.currency;
         check_amount(amount, currency)?;
         check_name(&to.creditor)?;
         let mut salt = B256::ZERO;
@@ -75,9 +76,10 @@ impl Billing {
         let Destination { creditor, iban } = to;
         let iban = iban.to_string();
         let expiry = now.unsigned() + WITHDRAWAL_SECONDS;
-        let terms = PayoutTerms { account: account.address, amount, creditor, iban, salt, expiry };
+        let (account, cash) = (account.address, self.currencies.named_cash(of));
+        let terms = PayoutTerms { account, amount, creditor, iban, salt, expiry, cash };
         let question = EnergyMarket::withdrawalDelayCall {}.abi_encode();
-        let market = self.deployment.market;
+        let market = self.currencies.at(of).market;
         let answer = client::call(&*self.node, market, question.into(), "latest").await;
         let unknown = |_| Problem::unavailable("no node says how long a withdrawal takes");
         let answer = answer.map_err(unknown)?;
@@ -103,17 +105,18 @@ impl Billing {
         wanted: Wanted,
         now: Timestamp,
     ) -> Result<Payout> {
-        let currency = self.bank_account(account.community).await?.currency;
+        let currency = self.bank_account(account.community, wanted.currency).await?.currency;
         let terms = &wanted.terms;
         check_amount(terms.amount, currency)?;
         check_name(&terms.creditor)?;
-        let withdrawal = terms.withdrawal_hash(self.chain_id, self.deployment.market)?;
-        let redemption = terms.redemption_hash(self.chain_id, self.deployment.token)?;
+        let at = self.currencies.at(wanted.currency);
+        let withdrawal = terms.withdrawal_hash(self.chain_id, at.market)?;
+        let redemption = terms.redemption_hash(self.chain_id, at.token)?;
         check_signed(account.address, withdrawal, &wanted.withdrawal, "withdrawal")?;
         check_signed(account.address, redemption, &wanted.redemption, "redemption")?;
         let (free, since) = {
             let state = self.state.lock().await;
-            let free = -state.book.balance(&journal::Account::Wallet(account.address));
+            let free = state.free(wanted.currency, account.address);
             (free, state.head.map_or(0, |head| head.number))
         };
         let payout = new_payout(account, &wanted, since, now);
@@ -131,12 +134,13 @@ impl Billing {
                         let problem = Problem::conflict("another payout has this salt");
                         return Err(Error::from(problem));
                     }
-                    let (count, asked) = payouts::open(tx, payout.account).await?;
+                    let of = payout.currency;
+                    let (count, asked) = payouts::open(tx, payout.account, of).await?;
                     if count >= PAYOUTS_OPEN_MAX {
                         let title = format!("{PAYOUTS_OPEN_MAX} payouts are under way");
                         return Err(Problem::refused("PAYOUTS_OPEN", title).into());
                     }
-                    let (_, given) = requests::open(tx, payout.account).await?;
+                    let (_, given) = requests::open(tx, payout.account, of).await?;
                     let left = free - i128::from(asked.n()) - i128::from(given.n());
                     if left < i128::from(payout.amount.n()) {
                         let title = "The account has not so much free money";
@@ -153,12 +157,13 @@ impl Billing {
     /// The call that takes a payout out of trading.
     pub(super) fn withdrawal_request(&self, payout: &Payout) -> Result<Call> {
         let signature = payout.withdrawal.as_bytes().to_vec().into();
-        Ok(self.deployment.request_withdrawal_for(&payout.terms().withdrawal(), signature)?)
+        let at = self.currencies.at(payout.currency);
+        Ok(at.request_withdrawal_for(&payout.terms().withdrawal(), signature)?)
     }
 }
 
 impl Payout {
-    /// What was signed.
+    /// What was signed, but for the contracts, which the currency says.
     pub(crate) fn terms(&self) -> PayoutTerms {
         PayoutTerms {
             account: self.address,
@@ -167,6 +172,7 @@ impl Payout {
             iban: self.iban.to_string(),
             salt: self.salt,
             expiry: self.expiry,
+            cash: None,
         }
     }
 }
@@ -175,6 +181,7 @@ fn new_payout(account: &Account, wanted: &Wanted, since: u64, now: Timestamp) ->
     let terms = &wanted.terms;
     let destination = terms.destination();
     Payout {
+        currency: wanted.currency,
         id: PayoutId::derived(&destination.to_string()),
         community: account.community,
         account: account.account,
@@ -200,7 +207,8 @@ fn new_payout(account: &Account, wanted: &Wanted, since: u64, now: Timestamp) ->
 
 /// The answer to a request that was taken before.
 fn same(kept: Payout, payout: &Payout) -> Result<Payout> {
-    if (kept.id, kept.amount) == (payout.id, payout.amount) {
+    let content = |of: &Payout| (of.id, of.amount, of.currency);
+    if content(&kept) == content(payout) {
         return Ok(kept);
     }
     Err(Problem::conflict("another payout has this key").into())

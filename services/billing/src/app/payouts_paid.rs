@@ -21,7 +21,7 @@ use crate::domain::payout::{PayoutState, payout_named};
 
 /// Why a payment with a payout's end-to-end id is not the payout's.
 mod reason {
-    /// It is in another currency than the community's bank account.
+    /// It is in another currency than the community's bank account, or the payout is.
     pub(super) const CURRENCY: &str = "CURRENCY";
     /// It is of another amount.
     pub(super) const AMOUNT: &str = "PAYOUT_AMOUNT";
@@ -66,20 +66,22 @@ impl Billing {
     async fn store_payout(&self, state: &mut State, kept: &Kept, now: Timestamp) -> Result<()> {
         let (number, payment) = (kept.number, &kept.payment);
         let id = payment.payout.context("a payment of a payout")?;
+        let currency = payment.book;
+        let book = state.book_of_mut(currency);
         let entry = match payment.side {
             Side::Debit => {
                 let payout = payouts::of_id(&self.db, id).await?;
                 let fact = Fact::PaidOut { account: payout.address, amount: payment.amount };
-                state.book.post(&format!("payout:{id}:{number}"), fact)?
+                book.post(&format!("payout:{id}:{number}"), fact)?
             }
             Side::Credit => {
                 let paid = bank::entry_of(&self.db, id).await?;
-                let entries = journal::following(&self.db, paid, paid + 1).await?;
-                state.book.revert(entries.first().context("the entry of a payout")?)?
+                let entries = journal::following(&self.db, currency, paid, paid + 1).await?;
+                book.revert(entries.first().context("the entry of a payout")?)?
             }
         };
         let (owners, sequence) = (state.owners(&entry), entry.sequence);
-        let posted = vec![Posted { entry, at: now, block: B256::ZERO, owners }];
+        let posted = vec![Posted { currency, entry, at: now, block: B256::ZERO, owners }];
         self.db
             .transact(move |tx| {
                 Box::pin(async move {
@@ -128,7 +130,7 @@ fn unlike(payment: &BankPayment, payout: &Payout, currency: Currency) -> Option<
         Side::Debit => matches!(payout.state, PayoutState::Ordered | PayoutState::Redeemed),
         Side::Credit => payout.state == PayoutState::Paid,
     };
-    if payment.currency != currency {
+    if payment.currency != currency || payment.book != payout.currency {
         Some(reason::CURRENCY)
     } else if payment.amount != payout.amount {
         Some(reason::AMOUNT)

@@ -7,7 +7,7 @@
 //! Where a payout is follows from the facts of the best branch each time (`domain::payout`): a
 //! block that leaves takes it back, and a restart forgets nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::B256;
 use anyhow::Result;
@@ -18,8 +18,9 @@ use contracts::{Call, SolCall};
 use ids::PayoutId;
 use units::Money;
 
-use super::logs::{RedeemedFact, WithdrawalFact};
+use super::logs::{RedeemedFact, WithdrawalFact, cash_key};
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::db::chain::{self, Head, kind};
 use crate::db::payouts::{self, Payout};
 use crate::db::{address, hash};
@@ -49,16 +50,35 @@ impl Billing {
     }
 
     async fn follow_account(&self, account: &str, head: Head, now: Timestamp) -> Result<bool> {
-        let open = payouts::watched(&self.db, account).await?;
+        let mut any = false;
+        let mut watched: BTreeMap<CurrencyId, Vec<Payout>> = BTreeMap::new();
+        for payout in payouts::watched(&self.db, account).await? {
+            watched.entry(payout.currency).or_default().push(payout);
+        }
+        for open in watched.values() {
+            any |= self.follow_currency(account, open, head, now).await?;
+        }
+        Ok(any)
+    }
+
+    /// Follows the payouts of an account that are of one currency.
+    async fn follow_currency(
+        &self,
+        account: &str,
+        open: &[Payout],
+        head: Head,
+        now: Timestamp,
+    ) -> Result<bool> {
         let Some(first) = open.first() else { return Ok(false) };
-        let mut seen = self.seen(&address(first.address), head).await?;
+        let key = cash_key(first.currency, address(first.address));
+        let mut seen = self.seen(&key, head).await?;
         if open.iter().any(|payout| payout.expiry < now.unsigned()) {
             seen.time = self.header(head.finalized).await?.timestamp;
         }
         let ours: BTreeSet<B256> =
             payouts::requests(&self.db, account).await?.into_iter().collect();
         let (mut any, mut withdrawn) = (false, false);
-        for payout in &open {
+        for payout in open {
             let found = self.progress(payout, &seen, &ours, now).await?;
             any |= self.note_progress(payout, &found).await?;
             any |= match found.next {
@@ -74,12 +94,12 @@ impl Billing {
         Ok(any)
     }
 
-    /// What the best branch says of an address.
-    async fn seen(&self, address: &str, head: Head) -> Result<Seen> {
+    /// What the best branch says of an address and a currency.
+    async fn seen(&self, key: &str, head: Head) -> Result<Seen> {
         let requests: Vec<(_, WithdrawalFact)> =
-            chain::placed(&self.db, kind::WITHDRAWAL_REQUESTED, address.to_owned()).await?;
+            chain::placed(&self.db, kind::WITHDRAWAL_REQUESTED, key.to_owned()).await?;
         let withdrawals: Vec<(_, Money)> =
-            chain::placed(&self.db, kind::WITHDRAWN, address.to_owned()).await?;
+            chain::placed(&self.db, kind::WITHDRAWN, key.to_owned()).await?;
         let request = |(place, fact): ((u64, u32), WithdrawalFact)| Requested {
             place,
             transaction: fact.transaction,
@@ -101,8 +121,8 @@ impl Billing {
         ours: &BTreeSet<B256>,
         now: Timestamp,
     ) -> Result<Progress> {
-        let redeemed: Vec<(u64, RedeemedFact)> =
-            chain::all(&self.db, kind::REDEEMED, hash(payout.destination)).await?;
+        let key = cash_key(payout.currency, hash(payout.destination));
+        let redeemed: Vec<(u64, RedeemedFact)> = chain::all(&self.db, kind::REDEEMED, key).await?;
         // Anybody can destroy tokens of his own and name this destination.
         let own =
             |fact: &RedeemedFact| (fact.account, fact.amount) == (payout.address, payout.amount);
@@ -134,7 +154,7 @@ impl Billing {
     async fn nonce_used(&self, payout: &Payout) -> Result<bool> {
         let (account, nonce) = (payout.address, payout.terms().nonce());
         let question = EnergyMarket::nonceUsedCall { account, nonce }.abi_encode();
-        let market = self.deployment.market;
+        let market = self.currencies.at(payout.currency).market;
         let answer = client::call(&*self.node, market, question.into(), "latest").await?;
         Ok(EnergyMarket::nonceUsedCall::abi_decode_returns(&answer)?)
     }
@@ -171,13 +191,14 @@ impl Billing {
     }
 
     fn withdrawal(&self, payout: &Payout) -> Transaction {
-        let call = self.deployment.withdraw(payout.address);
+        let call = self.currencies.at(payout.currency).withdraw(payout.address);
         self.transaction(format!("payout/{}/withdraw", payout.id), call, WITHDRAW_GAS)
     }
 
     fn redemption(&self, payout: &Payout, tries: u32) -> Result<Transaction> {
         let signature = payout.redemption.as_bytes().to_vec().into();
-        let call = self.deployment.redeem_for(&payout.terms().redemption(), signature)?;
+        let at = self.currencies.at(payout.currency);
+        let call = at.redeem_for(&payout.terms().redemption(), signature)?;
         Ok(self.transaction(redeem_cause(payout.id, tries), call, REDEEM_GAS))
     }
 }

@@ -5,6 +5,7 @@ use anyhow::Result;
 
 use super::state::State;
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::db::invoices::Issued;
 use crate::db::journal::Posted;
 use crate::db::{invoices, journal};
@@ -25,11 +26,18 @@ impl Billing {
 
     async fn store_invoices(&self, state: &mut State, issued: &[Issued]) -> Result<()> {
         let mut posted = Vec::new();
+        let currency = CurrencyId::FIRST;
         for Issued { invoice, at, .. } in issued {
             if state.book.invoiced(&invoice.number).is_none() {
                 let fact = Fact::Invoiced(Invoiced::of(invoice)?);
                 let entry = state.book.post(&format!("invoice:{}", invoice.number), fact)?;
-                posted.push(Posted { entry, at: *at, block: B256::ZERO, owners: Vec::new() });
+                posted.push(Posted {
+                    currency,
+                    entry,
+                    at: *at,
+                    block: B256::ZERO,
+                    owners: Vec::new(),
+                });
             }
         }
         let ids: Vec<_> = issued.iter().map(|one| one.id).collect();

@@ -8,7 +8,7 @@ use anyhow::{Error, Result};
 use calendar::Timestamp;
 use contracts::bindings::TradingMandate;
 use contracts::requests::{CashTransfer, Mandate};
-use contracts::{AccountRequest, SolCall};
+use contracts::{AccountRequest, Cash, SolCall};
 use ids::RequestId;
 use keys::Signature;
 use rand::TryRngCore;
@@ -18,10 +18,10 @@ use units::{Energy, Money};
 
 use super::payouts::check_signed;
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::db::members::{self, Account};
 use crate::db::payouts;
 use crate::db::requests::{self, Request, RequestState};
-use crate::domain::journal;
 
 /// Requests of an account that may be on their way at the same time.
 const REQUESTS_OPEN_MAX: i64 = 16;
@@ -31,6 +31,7 @@ const REQUEST_SECONDS: i64 = 2 * 24 * 3600;
 /// The longest that a mandate may last, in seconds: five years.
 pub(crate) const MANDATE_SECONDS_MAX: i64 = 5 * 366 * 24 * 3600;
 const REQUEST_GAS: u64 = 250_000;
+const EXCHANGE_GAS: u64 = 400_000;
 
 /// What a delegate may do, as an account wishes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,7 @@ pub(crate) struct MandateWish {
 }
 
 impl Billing {
-    /// What `account` signs to give `amount` to `to`.
+    /// What `account` signs to give `amount` of a currency to `to`.
     ///
     /// # Errors
     /// A [`Problem`] for nothing or less, and where nobody of the community has that address.
@@ -57,21 +58,23 @@ impl Billing {
         &self,
         account: &Account,
         to: Address,
-        amount: Money,
+        (currency, amount): (CurrencyId, Money),
         now: Timestamp,
     ) -> Result<AccountRequest> {
         self.check_transfer(account, to, amount).await?;
-        let mut nonce = [0; 32];
-        OsRng.try_fill_bytes(&mut nonce)?;
-        Ok(AccountRequest::Transfer(CashTransfer {
+        let transfer = CashTransfer {
             account: account.address,
             to,
             amount,
-            nonce: U256::from_be_bytes(nonce),
+            nonce: random_nonce()?,
             expiry: now.plus_seconds(REQUEST_SECONDS).unsigned(),
             sender: Address::ZERO,
             link: B256::ZERO,
-        }))
+        };
+        Ok(match self.currencies.named_cash(currency) {
+            None => AccountRequest::Transfer(transfer),
+            Some(Cash { market, .. }) => AccountRequest::CurrencyTransfer { market, transfer },
+        })
     }
 
     /// What `account` signs to let a delegate sign orders under its community's policy.
@@ -131,7 +134,8 @@ impl Billing {
         Ok(TradingMandate::mandateOfCall::abi_decode_returns(&answer)?)
     }
 
-    /// Takes a signed request and sends it. The same `key` with the same content is taken once.
+    /// Takes a signed request and sends it. The same `key` with the same content is taken once. An
+    /// exchange is an order of its quote.
     ///
     /// # Errors
     /// A [`Problem`] as [`Billing::prepare_transfer`] and [`Billing::prepare_mandate`], where the
@@ -145,24 +149,39 @@ impl Billing {
         (terms, signature): (AccountRequest, Signature),
         now: Timestamp,
     ) -> Result<Request> {
+        if let AccountRequest::Exchange { quote, .. } = &terms {
+            return self.order_exchange(account, key, (quote.id()?, signature), now).await;
+        }
         self.check_request(account, &terms, now).await?;
         let hash = terms.hash(self.chain_id, &self.deployment)?;
+        let id = RequestId::derived(&hash.to_string());
+        self.send_request(account, key, (id, terms, signature), now).await
+    }
+
+    /// Keeps what was checked under its id, and sends it, once.
+    pub(super) async fn send_request(
+        &self,
+        account: &Account,
+        key: &str,
+        (id, terms, signature): (RequestId, AccountRequest, Signature),
+        now: Timestamp,
+    ) -> Result<Request> {
+        let hash = terms.hash(self.chain_id, &self.deployment)?;
         check_signed(account.address, hash, &signature, terms.kind())?;
-        let free = {
-            let state = self.state.lock().await;
-            -state.book.balance(&journal::Account::Wallet(account.address))
-        };
+        let currency = self.currency_of(&terms)?;
+        let free = self.state.lock().await.free(currency, account.address);
         let request = Request {
-            id: RequestId::derived(&hash.to_string()),
+            id,
             community: account.community,
             account: account.account,
+            currency,
             terms,
             signature,
             at: now,
             state: RequestState::Sent,
         };
-        let call = self.call_of(&request)?;
-        let transaction = self.transaction(requests::cause(request.id), call, REQUEST_GAS);
+        let (call, gas) = (self.call_of(&request)?, gas_of(&request.terms));
+        let transaction = self.transaction(requests::cause(request.id), call, gas);
         let (operator, key) = (self.operator.clone(), key.to_owned());
         self.db
             .transact(move |tx| {
@@ -174,17 +193,18 @@ impl Billing {
                         let problem = Problem::conflict("this request came with another key");
                         return Err(Error::from(problem));
                     }
-                    let (count, given) = requests::open(tx, request.account).await?;
+                    let of = request.currency;
+                    let (count, given) = requests::open(tx, request.account, of).await?;
                     if count >= REQUESTS_OPEN_MAX {
                         let title = format!("{REQUESTS_OPEN_MAX} requests are under way");
                         return Err(Problem::refused("REQUESTS_OPEN", title).into());
                     }
-                    if let AccountRequest::Transfer(of) = &request.terms {
-                        let (_, asked) = payouts::open(tx, request.account).await?;
+                    let gives = request.gives();
+                    if gives > Money::ZERO {
+                        let (_, asked) = payouts::open(tx, request.account, of).await?;
                         let left = free - i128::from(asked.n()) - i128::from(given.n());
-                        if left < i128::from(of.amount.n()) {
-                            let title = "The account has not so much free money";
-                            return Err(Problem::refused("NOT_ENOUGH_FREE", title).into());
+                        if left < i128::from(gives.n()) {
+                            return Err(not_enough_free().into());
                         }
                     }
                     requests::put(tx, &key, &request).await?;
@@ -209,6 +229,19 @@ impl Billing {
         }
     }
 
+    /// What a request is in.
+    fn currency_of(&self, terms: &AccountRequest) -> Result<CurrencyId, Problem> {
+        let market = match terms {
+            AccountRequest::Transfer(_) | AccountRequest::Mandate { .. } => {
+                return Ok(CurrencyId::FIRST);
+            }
+            AccountRequest::CurrencyTransfer { market, .. } => *market,
+            AccountRequest::Exchange { quote, .. } => quote.from,
+        };
+        let known = self.currencies.of_market(market);
+        known.ok_or_else(|| Problem::malformed("market: of no currency"))
+    }
+
     async fn check_request(
         &self,
         account: &Account,
@@ -222,7 +255,8 @@ impl Billing {
             return Err(Problem::refused("EXPIRED", "No contract takes this any more").into());
         }
         match terms {
-            AccountRequest::Transfer(of) => {
+            AccountRequest::Transfer(of)
+            | AccountRequest::CurrencyTransfer { transfer: of, .. } => {
                 let sender = of.sender == Address::ZERO || of.sender == self.operator();
                 if !sender {
                     return Err(Problem::malformed("sender: somebody else may send it").into());
@@ -235,6 +269,8 @@ impl Billing {
                 check_until(until, now)?;
                 Ok(check_mandate(of)?)
             }
+            // Held against what was offered, where it is ordered.
+            AccountRequest::Exchange { .. } => Ok(()),
         }
     }
 
@@ -254,6 +290,24 @@ impl Billing {
             return Err(Problem::refused("RECIPIENT", title).into());
         }
         Ok(())
+    }
+}
+
+/// A nonce that no other signature of the account has.
+pub(super) fn random_nonce() -> Result<U256> {
+    let mut nonce = [0; 32];
+    OsRng.try_fill_bytes(&mut nonce)?;
+    Ok(U256::from_be_bytes(nonce))
+}
+
+pub(super) fn not_enough_free() -> Problem {
+    Problem::refused("NOT_ENOUGH_FREE", "The account has not so much free money")
+}
+
+const fn gas_of(terms: &AccountRequest) -> u64 {
+    match terms {
+        AccountRequest::Exchange { .. } => EXCHANGE_GAS,
+        _ => REQUEST_GAS,
     }
 }
 

@@ -1,5 +1,5 @@
-//! What stands behind the tokens: the figures of the chain and those of the journal, as of one
-//! block.
+//! What stands behind the tokens of each currency: the figures of the chain and those of the
+//! journal, as of one block.
 //!
 //! ```text
 //! journal, as it followed block n   1000 Bank, and what is owed to everybody
@@ -10,22 +10,20 @@
 //! new one. Absent: a look at the bank. Its account in the journal is what the operator says came
 //! in and went out.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::Result;
 use calendar::Timestamp;
-use contracts::SolCall;
 use contracts::bindings::SettlementToken;
-use ids::CommunityId;
+use contracts::{Cash, SolCall};
 use serde_json::json;
 use service::Problem;
 
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::db::chain::Head;
-use crate::db::{bank, members};
 use crate::domain::journal::{Account, Book, check_each};
 
 /// How long an answer stands, a refusal too: the node is asked no more often, whoever asks us.
@@ -40,7 +38,8 @@ const NODE_WAIT_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Memory {
     told: Option<Told>,
     check_due: Option<Instant>,
-    checked: Option<Checked>,
+    /// By currency.
+    checked: Vec<Option<Checked>>,
 }
 
 struct Told {
@@ -58,17 +57,23 @@ pub(crate) struct Checked {
     pub(crate) violations: u64,
 }
 
-/// The figures, in 1e-9 currency, all as of `block`.
+/// The figures, all as of `block`.
 #[derive(Debug)]
 pub(crate) struct Reserve {
     pub(crate) chain_id: u64,
     pub(crate) block: Head,
+    /// Of each currency, the first first.
+    pub(crate) currencies: Vec<CurrencyReserve>,
+}
+
+/// The figures of a currency, in 1e-9 of it.
+#[derive(Debug)]
+pub(crate) struct CurrencyReserve {
+    /// What a token stands for.
+    pub(crate) code: String,
     pub(crate) books: Books,
     pub(crate) checked: Option<Checked>,
-    /// What a token stands for; `None` where nobody said, or two communities differ.
-    pub(crate) currency: Option<String>,
-    pub(crate) token: Address,
-    pub(crate) market: Address,
+    pub(crate) cash: Cash,
     pub(crate) supply: Question,
     pub(crate) held: Question,
 }
@@ -144,86 +149,81 @@ impl Billing {
     async fn read_reserve(&self, memory: &mut Memory) -> Result<Reserve> {
         if memory.check_due.is_none_or(|due| due <= Instant::now()) {
             memory.check_due = Some(Instant::now() + CHECK_STANDS);
-            memory.checked = self.check_journal().await?.or(memory.checked);
+            if let Some(checked) = self.check_journals().await? {
+                memory.checked = checked.into_iter().map(Some).collect();
+            }
         }
-        let (block, books, communities) = {
+        let (block, books) = {
             let state = self.state.lock().await;
-            let communities: BTreeSet<CommunityId> =
-                state.policies.values().map(|policy| policy.community).collect();
-            (state.head, Books::of(&state.book), communities)
+            let books = self.currencies.ids().map(|id| (id, Books::of(state.book_of(id))));
+            (state.head, books.collect::<Vec<_>>())
         };
         let block = block.ok_or_else(|| Problem::unavailable("no block was followed yet"))?;
-        let asked = tokio::time::timeout(NODE_WAIT_MAX, self.ask_token(block.hash)).await;
+        let asked = tokio::time::timeout(NODE_WAIT_MAX, self.ask_tokens(block.hash)).await;
         let asked = asked.unwrap_or_else(|late| Err(late.into()));
-        let (supply, held) = asked.map_err(|error| {
+        let asked = asked.map_err(|error| {
             tracing::warn!(error = format!("{error:#}"), "the reserve could not be read");
             Problem::unavailable("no node says what the chain has at the block of the books")
         })?;
-        Ok(Reserve {
-            chain_id: self.chain_id,
-            block,
+        let reserve = |((id, books), (supply, held)): ((CurrencyId, Books), _)| CurrencyReserve {
+            code: self.currencies.code(id).to_owned(),
             books,
-            checked: memory.checked,
-            currency: self.currency_of(communities).await?,
-            token: self.deployment.token,
-            market: self.deployment.market,
+            checked: memory.checked.get(id.place()).copied().flatten(),
+            cash: self.currencies.at(id).cash(),
             supply,
             held,
-        })
+        };
+        let currencies = books.into_iter().zip(asked).map(reserve).collect();
+        Ok(Reserve { chain_id: self.chain_id, block, currencies })
     }
 
-    /// Checks the journal from where the last audit ended; nothing while an audit is at it.
-    async fn check_journal(&self) -> Result<Option<Checked>> {
+    /// Checks each journal from where the last audit ended; nothing while an audit is at it.
+    async fn check_journals(&self) -> Result<Option<Vec<Checked>>> {
         let Ok(mut audited) = self.audited.try_lock() else { return Ok(None) };
-        let book = self.state.lock().await.book.clone();
-        let entries = book.head().1;
-        let (verified, chained) = self.verified(std::mem::take(&mut *audited), entries).await?;
-        let checked = tokio::task::spawn_blocking(move || {
-            let mut violations = check_each(&book, None);
-            violations.extend(chained.and_then(|()| verified.agrees(&book)).err());
-            (verified, violations.len() as u64)
-        });
-        let (verified, violations) = checked.await?;
-        *audited = verified;
-        Ok(Some(Checked { at: self.now(), entries, violations }))
+        let mut all = Vec::new();
+        for id in self.currencies.ids() {
+            let book = self.state.lock().await.book_of(id).clone();
+            let entries = book.head().1;
+            let from = std::mem::take(&mut audited[id.place()]);
+            let (verified, chained) = self.verified(id, from, entries).await?;
+            let checked = tokio::task::spawn_blocking(move || {
+                let mut violations = check_each(&book, None);
+                violations.extend(chained.and_then(|()| verified.agrees(&book)).err());
+                (verified, violations.len() as u64)
+            });
+            let (verified, violations) = checked.await?;
+            audited[id.place()] = verified;
+            all.push(Checked { at: self.now(), entries, violations });
+        }
+        Ok(Some(all))
     }
 
-    /// How many tokens there are, and how many the market holds, as of one block.
-    async fn ask_token(&self, block: B256) -> Result<(Question, Question)> {
-        let market = self.deployment.market;
-        let held = SettlementToken::balanceOfCall { account: market };
-        let supply = self.answer(SettlementToken::totalSupplyCall, None, block).await?;
-        Ok((supply, self.answer(held, Some(market), block).await?))
+    /// How many tokens there are of each currency, and how many its market holds, as of one block.
+    async fn ask_tokens(&self, block: B256) -> Result<Vec<(Question, Question)>> {
+        let mut asked = Vec::new();
+        for id in self.currencies.ids() {
+            let Cash { token, market } = self.currencies.at(id).cash();
+            let held = SettlementToken::balanceOfCall { account: market };
+            let supply = SettlementToken::totalSupplyCall;
+            let supply = self.answer(token, supply, None, block).await?;
+            asked.push((supply, self.answer(token, held, Some(market), block).await?));
+        }
+        Ok(asked)
     }
 
     async fn answer<Q: SolCall<Return = U256>>(
         &self,
+        token: Address,
         question: Q,
         argument: Option<Address>,
         block: B256,
     ) -> Result<Question> {
         let data = Bytes::from(question.abi_encode());
-        let call = json!({ "to": self.deployment.token, "data": data });
+        let call = json!({ "to": token, "data": data });
         let answer = self.node.request("eth_call", json!([call, { "blockHash": block }])).await?;
         let answer: Bytes = serde_json::from_value(answer)?;
         let answer = Q::abi_decode_returns(&answer)?;
         Ok(Question { signature: format!("{}(uint256)", Q::SIGNATURE), argument, data, answer })
-    }
-
-    /// What the communities are paid in: their bank accounts say it, or else their tariffs.
-    async fn currency_of(&self, communities: BTreeSet<CommunityId>) -> Result<Option<String>> {
-        let mut named = BTreeSet::new();
-        for community in communities {
-            match bank::account(&self.db, community).await? {
-                Some(account) => named.extend([account.currency.to_string()]),
-                None => {
-                    let tariffs = members::tariffs(&self.db, community).await?;
-                    let newest = tariffs.into_iter().next();
-                    named.extend(newest.map(|newest| newest.tariff.terms().currency.clone()));
-                }
-            }
-        }
-        Ok(if named.len() == 1 { named.pop_first() } else { None })
     }
 }
 
@@ -292,7 +292,7 @@ impl Question {
     }
 }
 
-impl Reserve {
+impl CurrencyReserve {
     /// By how much the figures differ; `None` where all four are equal.
     pub(crate) fn difference(&self) -> Option<Difference> {
         let (bank, owed) = (self.books.bank, &self.books.owed);

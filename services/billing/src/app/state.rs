@@ -10,14 +10,18 @@ use db::Db;
 use ids::{CommunityId, ConnectionPointId};
 
 use super::logs::{SettledFact, utc_day};
+use crate::currencies::{Currencies, CurrencyId};
 use crate::db::chain::{self, Head, kind};
 use crate::db::{journal, members};
-use crate::domain::journal::{Book, Entry};
+use crate::domain::journal::{Account, Book, Entry};
 
 /// Billing's memory.
 #[derive(Default)]
 pub(crate) struct State {
+    /// The books of the first currency, and of energy.
     pub(crate) book: Book,
+    /// Those of the other currencies, in order.
+    further: Vec<Book>,
     pub(crate) head: Option<Head>,
     pub(crate) policies: HashMap<B256, Policy>,
     /// What was posted, by the clearing's name.
@@ -43,15 +47,18 @@ pub(crate) struct Term {
 
 impl State {
     /// The state that the database tells.
-    pub(crate) async fn load(db: &Db, policies: &[Policy]) -> Result<State> {
-        let mut entries: Vec<Entry> = Vec::new();
-        journal::replay(db, |entry| {
-            entries.push(entry);
-            Ok(())
-        })
-        .await?;
+    pub(crate) async fn load(
+        db: &Db,
+        policies: &[Policy],
+        currencies: &Currencies,
+    ) -> Result<State> {
+        let mut further = Vec::new();
+        for currency in currencies.further() {
+            further.push(book(db, currency).await?);
+        }
         let mut state = State {
-            book: Book::replay(&entries).context("the journal does not follow from itself")?,
+            book: book(db, CurrencyId::FIRST).await?,
+            further,
             head: chain::head(db).await?,
             points: members::points(db).await?,
             ..State::default()
@@ -69,6 +76,27 @@ impl State {
             state.note_term(&settled)?;
         }
         Ok(state)
+    }
+
+    /// The books of a currency.
+    pub(crate) fn book_of(&self, currency: CurrencyId) -> &Book {
+        match currency.place().checked_sub(1) {
+            None => &self.book,
+            Some(place) => &self.further[place],
+        }
+    }
+
+    /// The books of a currency, to post in.
+    pub(crate) fn book_of_mut(&mut self, currency: CurrencyId) -> &mut Book {
+        match currency.place().checked_sub(1) {
+            None => &mut self.book,
+            Some(place) => &mut self.further[place],
+        }
+    }
+
+    /// What an address has free of a currency, in 1e-9 of it.
+    pub(crate) fn free(&self, currency: CurrencyId, address: Address) -> i128 {
+        -self.book_of(currency).balance(&Account::Wallet(address))
     }
 
     /// The connection point that an address trades for; before identity has named one, a place
@@ -117,12 +145,11 @@ impl State {
 
     /// Whose statement an entry is in.
     pub(crate) fn owners(&self, entry: &Entry) -> Vec<Address> {
-        use crate::domain::journal::Account::Escrow;
         let accounts = entry.money.iter().flat_map(|t| [&t.debit, &t.credit]);
         let mut owners = Vec::new();
         for account in accounts {
             owners.extend(account.owner());
-            if let Escrow(trade) = account {
+            if let Account::Escrow(trade) = account {
                 owners.extend(self.book.trade(trade).map(|trade| trade.settled.buyer));
             }
         }
@@ -130,4 +157,15 @@ impl State {
         owners.dedup();
         owners
     }
+}
+
+/// The books that a journal makes.
+async fn book(db: &Db, currency: CurrencyId) -> Result<Book> {
+    let mut entries: Vec<Entry> = Vec::new();
+    journal::replay(db, currency, |entry| {
+        entries.push(entry);
+        Ok(())
+    })
+    .await?;
+    Book::replay(&entries).context("the journal does not follow from itself")
 }

@@ -22,6 +22,7 @@ use ids::{CommunityId, ConnectionPointId};
 use super::logs::SettledFact;
 use super::state::State;
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::db::chain::{self, kind};
 use crate::db::journal::Posted;
 use crate::db::kept::{self, Kept, Stand};
@@ -125,6 +126,7 @@ impl Billing {
         now: Timestamp,
     ) -> Result<bool> {
         let (mut posted, mut changed) = (Vec::new(), Vec::new());
+        let currency = CurrencyId::FIRST;
         for mut one in open {
             let community = one.community.to_string();
             let settled = chain::settled_in(&self.db, community, one.slot.seconds()).await?;
@@ -134,7 +136,13 @@ impl Billing {
             if state.book.accepts(one.slot, &one.metered, runs_final) == one.metered {
                 let fact = Fact::Metered { slot: one.slot, intervals: vec![one.metered] };
                 let entry = state.book.post(&one.source, fact)?;
-                posted.push(Posted { entry, at: now, block: B256::ZERO, owners: Vec::new() });
+                posted.push(Posted {
+                    currency,
+                    entry,
+                    at: now,
+                    block: B256::ZERO,
+                    owners: Vec::new(),
+                });
                 let late = one.at >= one.closes;
                 one.stand = if late { Stand::LatePosted } else { Stand::Waiting };
                 changed.push(one);

@@ -8,22 +8,28 @@ use iso20022::camt053::Side;
 use iso20022::{Currency, Iban};
 use units::Money;
 
+use crate::currencies::CurrencyId;
+
 const CREDIT: &str = "credit";
 const DEBIT: &str = "debit";
 
-/// Where the members of a community pay to.
+/// Where the members of a community pay to, in one of the currencies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BankAccount {
+    /// Which tokens are minted for what comes in.
+    pub(crate) book: CurrencyId,
     pub(crate) iban: Iban,
     /// Whose it is.
     pub(crate) holder: String,
-    /// What it is kept in, and the tokens with it.
+    /// What the bank keeps it in.
     pub(crate) currency: Currency,
 }
 
 /// A payment that came in, or that is of a payout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BankPayment {
+    /// Of which of the community's bank accounts.
+    pub(crate) book: CurrencyId,
     pub(crate) key: String,
     pub(crate) side: Side,
     /// The payout whose end-to-end id it has.
@@ -50,42 +56,64 @@ pub(crate) struct Kept {
     pub(crate) payment: BankPayment,
 }
 
-/// Keeps where a community is paid; whether the account is not another's.
+/// Keeps where a community is paid in a currency; whether the account is no other one.
 pub(crate) async fn put_account(
     tx: &mut Tx,
     community: CommunityId,
     account: &BankAccount,
 ) -> Result<bool> {
-    let owner: Option<String> = query_scalar("select community from bank_account where iban = $1")
+    let row = query("select community, book from bank_account where iban = $1")
         .bind(account.iban.to_string())
         .fetch_optional(tx.conn())
         .await?;
-    if owner.is_some_and(|owner| owner != community.to_string()) {
-        return Ok(false);
+    if let Some(row) = row {
+        let (owner, book): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+        if (owner, book) != (community.to_string(), account.book.column()) {
+            return Ok(false);
+        }
     }
     let row = vec![
         Cell::Text(community.to_string()),
         Cell::Text(account.iban.to_string()),
         Cell::Text(account.holder.clone()),
         Cell::Text(account.currency.to_string()),
+        Cell::Int(account.book.column()),
     ];
-    let insert = "insert into bank_account (community, iban, holder, currency)";
-    let update = "on conflict (community) do update set iban = excluded.iban, \
+    let insert = "insert into bank_account (community, iban, holder, currency, book)";
+    let update = "on conflict (community, book) do update set iban = excluded.iban, \
                   holder = excluded.holder, currency = excluded.currency";
-    insert_rows(tx, insert, 4, vec![row], update).await?;
+    insert_rows(tx, insert, 5, vec![row], update).await?;
     Ok(true)
 }
 
-/// Where a community is paid.
-pub(crate) async fn account(db: &Db, community: CommunityId) -> Result<Option<BankAccount>> {
-    let row = query("select iban, holder, currency from bank_account where community = $1")
+/// Where a community is paid in a currency.
+pub(crate) async fn account(
+    db: &Db,
+    community: CommunityId,
+    book: CurrencyId,
+) -> Result<Option<BankAccount>> {
+    Ok(accounts(db, community).await?.into_iter().find(|account| account.book == book))
+}
+
+/// Where a community is paid, in the order of the currencies.
+pub(crate) async fn accounts(db: &Db, community: CommunityId) -> Result<Vec<BankAccount>> {
+    let select = "select iban, holder, currency, book from bank_account where community = $1 \
+                  order by book";
+    let rows = query(select)
         .bind(community.to_string())
-        .fetch_optional(db.read())
+        .fetch_all(db.read())
         .await
-        .context("reading a bank account")?;
-    let Some(row) = row else { return Ok(None) };
-    let text = |place: usize| row.try_get::<String, _>(place);
-    Ok(Some(BankAccount { iban: text(0)?.parse()?, holder: text(1)?, currency: text(2)?.parse()? }))
+        .context("reading bank accounts")?;
+    let account = |row: &AnyRow| {
+        let text = |place: usize| row.try_get::<String, _>(place);
+        Ok(BankAccount {
+            book: CurrencyId::of_column(row.try_get(3)?)?,
+            iban: text(0)?.parse()?,
+            holder: text(1)?,
+            currency: text(2)?.parse()?,
+        })
+    };
+    rows.iter().map(account).collect()
 }
 
 /// Keeps a payment under its key; whether it is new, and what is kept.
@@ -111,11 +139,12 @@ pub(crate) async fn put_payment(
         Cell::from(if payment.side == Side::Credit { CREDIT } else { DEBIT }),
         Cell::Text(payment.payout.map(|payout| payout.to_string()).unwrap_or_default()),
         Cell::Int(i64::from(payment.payout.is_none() || payment.account.is_none())),
+        Cell::Int(payment.book.column()),
     ];
     let insert = "insert into bank_payment (community, key, statement, booked_on, amount, \
                   currency, remittance, debtor, debtor_account, reason, account, at, side, payout, \
-                  posted)";
-    let fresh = insert_rows(tx, insert, 15, vec![row], "on conflict do nothing").await? > 0;
+                  posted, book)";
+    let fresh = insert_rows(tx, insert, 16, vec![row], "on conflict do nothing").await? > 0;
     let row = query(AssertSqlSafe(select("community = $1 and key = $2")))
         .bind(community.to_string())
         .bind(payment.key.clone())
@@ -208,7 +237,8 @@ pub(crate) async fn unmatched(
 fn select(condition: &str) -> String {
     format!(
         "select number, key, statement, booked_on, amount, currency, remittance, debtor, \
-         debtor_account, reason, account, at, side, payout from bank_payment where {condition}"
+         debtor_account, reason, account, at, side, payout, book from bank_payment \
+         where {condition}"
     )
 }
 
@@ -219,6 +249,7 @@ fn parse(row: &AnyRow) -> Result<Kept> {
     Ok(Kept {
         number: row.try_get(0)?,
         payment: BankPayment {
+            book: CurrencyId::of_column(row.try_get(14)?)?,
             key: text(1)?,
             side: if text(12)? == CREDIT { Side::Credit } else { Side::Debit },
             payout: payout.map(|payout| payout.parse()).transpose()?,

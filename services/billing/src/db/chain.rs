@@ -52,6 +52,8 @@ pub(crate) mod kind {
     pub(crate) const WITHDRAWN: &str = "withdrawn";
     /// Tokens that were destroyed to be paid out, by the hash of where to.
     pub(crate) const REDEEMED: &str = "redeemed";
+    /// Both transfers of a quote that were made, by its id.
+    pub(crate) const EXCHANGED: &str = "exchanged";
 }
 
 pub(crate) async fn put(tx: &mut Tx, block: B256, number: u64, facts: Vec<FactRow>) -> Result<()> {
@@ -113,6 +115,17 @@ pub(crate) async fn head(db: &Db) -> Result<Option<Head>> {
         hash: hash.parse()?,
         finalized: number(3)?,
     }))
+}
+
+/// Whether there is a fact of a kind under a key.
+pub(crate) async fn is_known(db: &Db, kind: &'static str, key: String) -> Result<bool> {
+    let row = query("select 1 from fact where kind = $1 and key = $2 limit 1")
+        .bind(kind)
+        .bind(key)
+        .fetch_optional(db.read())
+        .await
+        .context("looking for a fact")?;
+    Ok(row.is_some())
 }
 
 /// All facts of a kind under a key, oldest first, with their blocks' heights.

@@ -1,15 +1,18 @@
-//! The entries of both ledgers.
+//! The entries of both ledgers, those of each currency by themselves.
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
 use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query};
 
+use crate::currencies::CurrencyId;
 use crate::domain::journal::Entry;
 
 /// An entry on its way into the database.
 #[derive(Debug, Clone)]
 pub(crate) struct Posted {
+    /// In whose journal.
+    pub(crate) currency: CurrencyId,
     pub(crate) entry: Entry,
     pub(crate) at: Timestamp,
     /// The block it comes from; zero where it comes from a meter.
@@ -23,29 +26,35 @@ const READ_MAX: i64 = 5_000;
 
 pub(crate) async fn append(tx: &mut Tx, posted: Vec<Posted>) -> Result<()> {
     let (mut rows, mut owners) = (Vec::new(), Vec::new());
-    for Posted { entry, at, block, owners: addresses } in posted {
-        let sequence = super::int(entry.sequence)?;
+    for Posted { currency, entry, at, block, owners: addresses } in posted {
+        let (book, sequence) = (currency.column(), super::int(entry.sequence)?);
         for address in addresses {
-            owners.push(vec![Cell::Text(super::address(address)), Cell::Int(sequence)]);
+            let address = Cell::Text(super::address(address));
+            owners.push(vec![Cell::Int(book), address, Cell::Int(sequence)]);
         }
         rows.push(vec![
+            Cell::Int(book),
             Cell::Int(sequence),
             Cell::Text(super::hash(block)),
             Cell::Int(at.seconds()),
             Cell::Text(serde_json::to_string(&entry)?),
         ]);
     }
-    insert_rows(tx, "insert into journal (sequence, block, at, entry)", 4, rows, "").await?;
-    let insert = "insert into journal_owner (address, sequence)";
-    insert_rows(tx, insert, 2, owners, "on conflict do nothing").await?;
+    insert_rows(tx, "insert into journal (book, sequence, block, at, entry)", 5, rows, "").await?;
+    let insert = "insert into journal_owner (book, address, sequence)";
+    insert_rows(tx, insert, 3, owners, "on conflict do nothing").await?;
     Ok(())
 }
 
-/// Gives every entry to `each`, oldest first.
-pub(crate) async fn replay(db: &Db, mut each: impl FnMut(Entry) -> Result<()>) -> Result<()> {
+/// Gives every entry of a currency to `each`, oldest first.
+pub(crate) async fn replay(
+    db: &Db,
+    currency: CurrencyId,
+    mut each: impl FnMut(Entry) -> Result<()>,
+) -> Result<()> {
     let mut next = 0;
     loop {
-        let entries = following(db, next, u64::MAX).await?;
+        let entries = following(db, currency, next, u64::MAX).await?;
         if entries.is_empty() {
             return Ok(());
         }
@@ -54,12 +63,19 @@ pub(crate) async fn replay(db: &Db, mut each: impl FnMut(Entry) -> Result<()>) -
     }
 }
 
-/// Entries from `next` on and below `end`, oldest first; some of them where there are many.
-pub(crate) async fn following(db: &Db, next: u64, end: u64) -> Result<Vec<Entry>> {
+/// Entries of a currency from `next` on and below `end`, oldest first; some of them where there are
+/// many.
+pub(crate) async fn following(
+    db: &Db,
+    currency: CurrencyId,
+    next: u64,
+    end: u64,
+) -> Result<Vec<Entry>> {
     let rows = query(
-        "select entry from journal where sequence >= $1 and sequence < $2 \
-         order by sequence limit $3",
+        "select entry from journal where book = $1 and sequence >= $2 and sequence < $3 \
+         order by sequence limit $4",
     )
+    .bind(currency.column())
     .bind(super::int(next)?)
     .bind(i64::try_from(end).unwrap_or(i64::MAX))
     .bind(READ_MAX)
@@ -69,15 +85,17 @@ pub(crate) async fn following(db: &Db, next: u64, end: u64) -> Result<Vec<Entry>
     rows.iter().map(|row| parse(row, 0)).collect()
 }
 
-/// The entries that a block made, newest first. A block comes back only as another event, so its
-/// own reversals carry no block.
-pub(crate) async fn of_block(db: &Db, block: B256) -> Result<Vec<Entry>> {
-    let rows = query("select entry from journal where block = $1 order by sequence desc")
+/// The entries that a block made, of each currency newest first. A block comes back only as another
+/// event, so its own reversals carry no block.
+pub(crate) async fn of_block(db: &Db, block: B256) -> Result<Vec<(CurrencyId, Entry)>> {
+    let select = "select book, entry from journal where block = $1 order by book, sequence desc";
+    let rows = query(select)
         .bind(super::hash(block))
         .fetch_all(db.read())
         .await
         .context("reading a block's entries")?;
-    rows.iter().map(|row| parse(row, 0)).collect()
+    let entry = |row: &AnyRow| Ok((CurrencyId::of_column(row.try_get(0)?)?, parse(row, 1)?));
+    rows.iter().map(entry).collect()
 }
 
 /// Entries of a block no longer belong to it once they are reversed: it may come again.
@@ -90,19 +108,22 @@ pub(crate) async fn detach(tx: &mut Tx, block: B256) -> Result<()> {
     Ok(())
 }
 
-/// The entries that touch an address before `before`, newest first.
+/// The entries of a currency that touch an address before `before`, newest first.
 pub(crate) async fn of_owner(
     db: &Db,
+    currency: CurrencyId,
     address: Address,
     before: i64,
     limit: u32,
 ) -> Result<Vec<(Timestamp, Entry)>> {
     let rows = query(
         "select journal.at, journal.entry from journal_owner \
-         join journal on journal.sequence = journal_owner.sequence \
-         where journal_owner.address = $1 and journal_owner.sequence < $2 \
-         order by journal_owner.sequence desc limit $3",
+         join journal on journal.book = journal_owner.book \
+         and journal.sequence = journal_owner.sequence \
+         where journal_owner.book = $1 and journal_owner.address = $2 \
+         and journal_owner.sequence < $3 order by journal_owner.sequence desc limit $4",
     )
+    .bind(currency.column())
     .bind(super::address(address))
     .bind(before)
     .bind(i64::from(limit))

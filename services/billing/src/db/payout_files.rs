@@ -8,6 +8,7 @@ use ids::{CommunityId, PartyId};
 use units::Money;
 
 use super::payouts::{Payout, parse, select};
+use crate::currencies::CurrencyId;
 
 /// An order that was made; its document is read apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,13 +27,18 @@ pub(crate) struct PayoutFile {
 
 const COLUMNS: &str = "id, community, requested_by, payments, total, currency, hash, at";
 
-/// Payouts of a community that the bank can be asked to pay, oldest first: redeemed, in blocks that
-/// are final.
-pub(crate) async fn due(tx: &mut Tx, community: CommunityId, limit: i64) -> Result<Vec<Payout>> {
-    let condition =
-        "community = $1 and state = 'redeemed' and watched = 0 order by number limit $2";
+/// Payouts of a community and currency that the bank can be asked to pay, oldest first: redeemed,
+/// in blocks that are final.
+pub(crate) async fn due(
+    tx: &mut Tx,
+    (community, currency): (CommunityId, CurrencyId),
+    limit: i64,
+) -> Result<Vec<Payout>> {
+    let condition = "community = $1 and book = $2 and state = 'redeemed' and watched = 0 \
+                     order by number limit $3";
     let rows = query(AssertSqlSafe(select(condition)))
         .bind(community.to_string())
+        .bind(currency.column())
         .bind(limit)
         .fetch_all(tx.conn())
         .await

@@ -9,12 +9,14 @@ use iso20022::Iban;
 use keys::Signature;
 use units::Money;
 
+use crate::currencies::CurrencyId;
 use crate::domain::payout::{PayoutState, Sent};
 
 /// A payout as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Payout {
     pub(crate) id: PayoutId,
+    pub(crate) currency: CurrencyId,
     pub(crate) community: CommunityId,
     pub(crate) account: AccountId,
     pub(crate) address: Address,
@@ -47,7 +49,7 @@ pub(crate) struct Payout {
 
 const COLUMNS: &str = "id, community, account, address, amount, creditor, iban, salt, \
     destination, redemption, since, state, reason, available, watched, attempt, file, at, \
-    withdrawal, expiry";
+    withdrawal, expiry, book";
 
 /// Keeps a payout under its account's key, unless there is one of the key.
 pub(crate) async fn put(tx: &mut Tx, key: &str, payout: &Payout) -> Result<()> {
@@ -74,11 +76,12 @@ pub(crate) async fn put(tx: &mut Tx, key: &str, payout: &Payout) -> Result<()> {
         Cell::Int(-1),
         Cell::Text(payout.withdrawal.to_string()),
         Cell::Int(super::int(payout.expiry)?),
+        Cell::Int(payout.currency.column()),
     ];
     let insert = "insert into payout (id, community, account, address, amount, creditor, iban, \
                   salt, destination, redemption, since, state, reason, available, \
-                  watched, attempt, file, at, key, entry, withdrawal, expiry)";
-    insert_rows(tx, insert, 22, vec![row], "").await.context("keeping a payout")?;
+                  watched, attempt, file, at, key, entry, withdrawal, expiry, book)";
+    insert_rows(tx, insert, 23, vec![row], "").await.context("keeping a payout")?;
     Ok(())
 }
 
@@ -101,16 +104,21 @@ pub(crate) async fn of_destination(tx: &mut Tx, destination: B256) -> Result<Opt
     row.as_ref().map(parse).transpose()
 }
 
-/// How many payouts of an account are not over, and how much of its cash the market
+/// How many payouts of an account are not over, and how much of its cash of a currency the market
 /// contract will be or was asked for and has not paid.
-pub(crate) async fn open(tx: &mut Tx, account: AccountId) -> Result<(i64, Money)> {
+pub(crate) async fn open(
+    tx: &mut Tx,
+    account: AccountId,
+    currency: CurrencyId,
+) -> Result<(i64, Money)> {
     let row = query(
         "select count(*), \
-         cast(coalesce(sum(case when state in ('requested', 'withdrawing') \
+         cast(coalesce(sum(case when state in ('requested', 'withdrawing') and book = $2 \
          then amount else 0 end), 0) as bigint) \
          from payout where account = $1 and state not in ('paid', 'failed', 'expired')",
     )
     .bind(account.to_string())
+    .bind(currency.column())
     .fetch_one(tx.conn())
     .await
     .context("counting payouts")?;
@@ -278,7 +286,7 @@ pub(crate) async fn page(
         .fetch_all(db.read())
         .await
         .context("listing payouts")?;
-    rows.iter().map(|row| Ok((row.try_get(20)?, parse(row)?))).collect()
+    rows.iter().map(|row| Ok((row.try_get(21)?, parse(row)?))).collect()
 }
 
 pub(super) fn select(condition: &str) -> String {
@@ -290,6 +298,7 @@ pub(super) fn parse(row: &AnyRow) -> Result<Payout> {
     let number = |place: usize| row.try_get::<i64, _>(place).map(i64::unsigned_abs);
     let state = text(11)?;
     Ok(Payout {
+        currency: CurrencyId::of_column(row.try_get(20)?)?,
         id: text(0)?.parse()?,
         community: text(1)?.parse()?,
         account: text(2)?.parse()?,

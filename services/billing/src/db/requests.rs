@@ -1,5 +1,5 @@
-//! Transfers and mandates that accounts signed. A row is never changed: how its transaction stands
-//! is kept by the relay.
+//! Transfers, mandates and exchanges that accounts signed. A row is never changed: how its
+//! transaction stands is kept by the relay.
 
 use anyhow::{Context, Result, bail};
 use calendar::Timestamp;
@@ -9,12 +9,16 @@ use ids::{AccountId, CommunityId, RequestId};
 use keys::Signature;
 use units::Money;
 
+use crate::currencies::CurrencyId;
+
 /// A request as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) id: RequestId,
     pub(crate) community: CommunityId,
     pub(crate) account: AccountId,
+    /// What it takes money in, if it does.
+    pub(crate) currency: CurrencyId,
     pub(crate) terms: AccountRequest,
     pub(crate) signature: Signature,
     pub(crate) at: Timestamp,
@@ -43,8 +47,20 @@ impl RequestState {
     }
 }
 
+impl Request {
+    /// How much of its currency it gives away.
+    pub(crate) fn gives(&self) -> Money {
+        match &self.terms {
+            AccountRequest::Transfer(of)
+            | AccountRequest::CurrencyTransfer { transfer: of, .. } => of.amount,
+            AccountRequest::Exchange { quote, .. } => quote.given,
+            AccountRequest::Mandate { .. } => Money::ZERO,
+        }
+    }
+}
+
 const SELECT: &str = "select account_request.number, id, community, account, terms, signature, at, \
-    status from account_request join chain_tx on chain_tx.cause = 'request/' || id";
+    status, book from account_request join chain_tx on chain_tx.cause = 'request/' || id";
 
 /// What the transaction of a request follows from. The statements here say so too.
 pub(crate) fn cause(request: RequestId) -> String {
@@ -53,24 +69,21 @@ pub(crate) fn cause(request: RequestId) -> String {
 
 /// Keeps a request under its account's key.
 pub(crate) async fn put(tx: &mut Tx, key: &str, request: &Request) -> Result<()> {
-    let amount = match &request.terms {
-        AccountRequest::Transfer(of) => of.amount,
-        AccountRequest::Mandate { .. } => Money::ZERO,
-    };
     let row = vec![
         Cell::Text(request.id.to_string()),
         Cell::Text(request.community.to_string()),
         Cell::Text(request.account.to_string()),
         Cell::from(key),
         Cell::from(request.terms.kind()),
-        Cell::Int(amount.n()),
+        Cell::Int(request.gives().n()),
         Cell::Text(serde_json::to_string(&request.terms)?),
         Cell::Text(request.signature.to_string()),
         Cell::Int(request.at.seconds()),
+        Cell::Int(request.currency.column()),
     ];
     let insert = "insert into account_request (id, community, account, key, kind, amount, terms, \
-                  signature, at)";
-    insert_rows(tx, insert, 9, vec![row], "").await.context("keeping a request")?;
+                  signature, at, book)";
+    insert_rows(tx, insert, 10, vec![row], "").await.context("keeping a request")?;
     Ok(())
 }
 
@@ -93,13 +106,20 @@ pub(crate) async fn is_known(tx: &mut Tx, id: RequestId) -> Result<bool> {
     Ok(row.is_some())
 }
 
-/// How many requests of an account are on their way, and how much they transfer.
-pub(crate) async fn open(tx: &mut Tx, account: AccountId) -> Result<(i64, Money)> {
+/// How many requests of an account are on their way, and how much of a currency they give away.
+pub(crate) async fn open(
+    tx: &mut Tx,
+    account: AccountId,
+    currency: CurrencyId,
+) -> Result<(i64, Money)> {
     let row = query(
-        "select count(*), cast(coalesce(sum(amount), 0) as bigint) from account_request \
-         join chain_tx on chain_tx.cause = 'request/' || id where account = $1 and status = 0",
+        "select count(*), \
+         cast(coalesce(sum(case when book = $2 then amount else 0 end), 0) as bigint) \
+         from account_request join chain_tx on chain_tx.cause = 'request/' || id \
+         where account = $1 and status = 0",
     )
     .bind(account.to_string())
+    .bind(currency.column())
     .fetch_one(tx.conn())
     .await
     .context("counting requests")?;
@@ -152,6 +172,7 @@ fn parse(row: &AnyRow) -> Result<(i64, Request)> {
         id: text(1)?.parse()?,
         community: text(2)?.parse()?,
         account: text(3)?.parse()?,
+        currency: CurrencyId::of_column(row.try_get(8)?)?,
         terms: serde_json::from_str(&text(4)?)?,
         signature: text(5)?.parse()?,
         at: Timestamp::from_seconds(row.try_get(6)?),

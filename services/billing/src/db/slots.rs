@@ -9,6 +9,7 @@ use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
 use ids::{AccountId, CommunityId};
 use units::{Energy, Money};
 
+use crate::currencies::CurrencyId;
 use crate::domain::reconcile::Delivery;
 
 /// A slot with trades.
@@ -192,6 +193,7 @@ pub(crate) async fn refused(db: &Db) -> Result<u64> {
 /// A payment from outside that was credited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Deposit {
+    pub(crate) currency: CurrencyId,
     pub(crate) payment: B256,
     pub(crate) account: AccountId,
     pub(crate) amount: Money,
@@ -199,9 +201,11 @@ pub(crate) struct Deposit {
 }
 
 /// The amount of a payment by its name on chain; nothing where no such payment came in.
-pub(crate) async fn paid_in(db: &Db, payment: B256) -> Result<Option<Money>> {
-    let amount: Option<i64> = query_scalar("select amount from deposit where payment = $1")
+pub(crate) async fn paid_in(db: &Db, currency: CurrencyId, payment: B256) -> Result<Option<Money>> {
+    let select = "select amount from deposit where payment = $1 and book = $2";
+    let amount: Option<i64> = query_scalar(select)
         .bind(super::hash(payment))
+        .bind(currency.column())
         .fetch_optional(db.read())
         .await?;
     Ok(amount.map(Money::from_n))
@@ -221,17 +225,17 @@ pub(crate) async fn put_deposit(
         Cell::Text(deposit.account.to_string()),
         Cell::Int(deposit.amount.n()),
         Cell::Int(deposit.at.seconds()),
+        Cell::Int(deposit.currency.column()),
     ];
-    let insert = "insert into deposit (community, key, payment, account, amount, at)";
-    let fresh = insert_rows(tx, insert, 6, vec![row], "on conflict do nothing").await? > 0;
+    let insert = "insert into deposit (community, key, payment, account, amount, at, book)";
+    let fresh = insert_rows(tx, insert, 7, vec![row], "on conflict do nothing").await? > 0;
+    let select = "select payment, account, amount, at, book from deposit \
+                  where community = $1 and key = $2";
     let row =
-        query("select payment, account, amount, at from deposit where community = $1 and key = $2")
-            .bind(community.to_string())
-            .bind(key.to_owned())
-            .fetch_one(tx.conn())
-            .await?;
+        query(select).bind(community.to_string()).bind(key.to_owned()).fetch_one(tx.conn()).await?;
     let (payment, account): (String, String) = (row.try_get(0)?, row.try_get(1)?);
     let kept = Deposit {
+        currency: CurrencyId::of_column(row.try_get(4)?)?,
         payment: payment.parse()?,
         account: account.parse()?,
         amount: Money::from_n(row.try_get(2)?),

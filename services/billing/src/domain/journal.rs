@@ -24,7 +24,8 @@
 //!
 //! Invariants: a transfer has two sides and a positive amount, so every entry balances; entries are
 //! hash-chained; the same facts give the same entries. What the ledger and the logs disagree about
-//! is shown in 9000 Suspense, never hidden. Absent: fiat banking, currencies.
+//! is shown in 9000 Suspense, never hidden. A journal is of one currency. Absent: fiat banking,
+//! which currency that is.
 
 mod accounts;
 mod audit;

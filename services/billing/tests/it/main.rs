@@ -6,7 +6,9 @@
 mod bank;
 mod batches;
 mod challenge;
+mod currencies;
 mod documents;
+mod exchange;
 mod handover;
 mod late;
 mod node;

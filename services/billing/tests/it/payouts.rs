@@ -1,6 +1,6 @@
 //! Money out: from a wallet to a bank, once.
 
-mod scene;
+pub mod scene;
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;

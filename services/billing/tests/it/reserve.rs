@@ -9,7 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use async_trait::async_trait;
-use billing::{Billing, Parts};
+use billing::Billing;
 use bus::Bus;
 use client::{JsonRpc, RpcError};
 use contracts::bindings::SettlementToken;
@@ -74,18 +74,8 @@ async fn reserve(billing: &Arc<Billing>) -> Value {
 /// The same books, as a service that has just been started finds them.
 async fn restarted(town: &Running, node: Arc<dyn JsonRpc>) -> Arc<Billing> {
     town.billing.close().await;
-    let parts = Parts {
-        db_url: format!("sqlite:{}", town.folder.path().join("billing.db").display()),
-        bus: Bus::in_process(),
-        clock: Clock::set(town.now).0,
-        node,
-        operator: operator(),
-        chain_id: CHAIN_ID,
-        deployment: deployment(),
-        policies: Vec::new(),
-        slot: hour(),
-        monthly: false,
-    };
+    let clock = Clock::set(town.now).0;
+    let parts = parts(&town.folder, Bus::in_process(), node, clock);
     billing::start(parts).await.unwrap()
 }
 
@@ -220,7 +210,7 @@ async fn many_questions_are_two_to_the_node_and_a_silent_node_is_not_pressed() {
     for _ in 0..5 {
         assert_eq!(reserve(&billing).await, first);
     }
-    assert_eq!(node.calls() - before, 2);
+    assert_eq!(node.calls() - before, 4, "two of each currency");
 
     billing.close().await;
     let billing = restarted(&town, node.clone()).await;

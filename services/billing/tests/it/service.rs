@@ -8,8 +8,8 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web::Data;
 use actix_web::{App, body::MessageBody};
 use alloy_primitives::{B256, hex};
+use billing::Billing;
 use billing::domain::verify::{Verdict, verify};
-use billing::{Billing, Parts};
 use bus::Bus;
 use calendar::Timestamp;
 use events::market::{Matched, SlotCleared};
@@ -44,19 +44,7 @@ pub struct Running {
 }
 
 async fn open(folder: &TempDir, bus: &Bus, node: &Arc<TestNode>, clock: Clock) -> Arc<Billing> {
-    let parts = Parts {
-        db_url: format!("sqlite:{}", folder.path().join("billing.db").display()),
-        bus: bus.clone(),
-        clock,
-        node: node.clone(),
-        operator: operator(),
-        chain_id: CHAIN_ID,
-        deployment: deployment(),
-        policies: Vec::new(),
-        slot: hour(),
-        monthly: false,
-    };
-    billing::start(parts).await.unwrap()
+    billing::start(parts(folder, bus.clone(), node.clone(), clock)).await.unwrap()
 }
 
 impl Running {

@@ -1,15 +1,20 @@
 //! Two homes, their keys and meters, a tariff, a policy, and the chain they are on.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, U256, keccak256};
+use billing::Parts;
+use bus::Bus;
 use calendar::{LocalDay, Slot, SlotLength, TimeZone, Timestamp};
 use chain::GenesisSpec;
 use chain::genesis::{Allocation, Deploy, GenesisCall};
+use client::JsonRpc;
 use contracts::requests::{MeterEnrolment, enrolment};
 use contracts::{
-    BATCH_FILLS, BatchTrade, Call, Clearing, Deployment, FillBatch, Fills, Met, OrderTerms, Policy,
-    Posted, Prices, Reconciled, Roles, Side, Signature, TradeBatch, trade_id,
+    BATCH_FILLS, BatchTrade, Call, Cash, Clearing, Currency, Deployment, FillBatch, Fills, Met,
+    OrderTerms, Policy, Posted, Prices, Reconciled, Roles, Settings, Side, Signature, TradeBatch,
+    trade_id,
 };
 use events::identity::{
     AccountOpened, ConnectionPointRegistered, Custody, Enrolment, MeterEnrolled,
@@ -17,7 +22,9 @@ use events::identity::{
 use ids::{AccountId, CommunityId, ConnectionPointId, MeterId, PartyId};
 use keys::SecretKey;
 use reading::{Reading, SignedReading, Status};
+use service::Clock;
 use tariff::Tariff;
+use tempfile::TempDir;
 use units::{Energy, Power, Register};
 
 use crate::node::TestNode;
@@ -64,6 +71,37 @@ pub fn deployment() -> Deployment {
     Deployment::of(key("deployer").address())
 }
 
+/// Euros, in which energy is traded, and francs.
+pub fn currencies() -> Vec<Currency> {
+    let cash = Deployment::further_cash(key("deployer").address());
+    let cash = std::iter::once(deployment().cash()).chain(cash);
+    let currency = |(code, cash): (&str, Cash)| Currency { code: code.to_owned(), cash };
+    ["EUR", "CHF"].into_iter().zip(cash).map(currency).collect()
+}
+
+/// The contracts with the cash of francs.
+pub fn francs() -> Deployment {
+    deployment().of_cash(currencies()[1].cash)
+}
+
+/// What billing is started with in a folder.
+pub fn parts(folder: &TempDir, bus: Bus, node: Arc<dyn JsonRpc>, clock: Clock) -> Parts {
+    Parts {
+        db_url: format!("sqlite:{}", folder.path().join("billing.db").display()),
+        bus,
+        clock,
+        node,
+        operator: operator(),
+        chain_id: CHAIN_ID,
+        deployment: deployment(),
+        currencies: currencies(),
+        dealers: B256::repeat_byte(0xdd),
+        policies: Vec::new(),
+        slot: hour(),
+        monthly: false,
+    }
+}
+
 /// A chain that begins two days before Monday.
 pub fn node() -> TestNode {
     let roles = Roles {
@@ -79,8 +117,9 @@ pub fn node() -> TestNode {
         pauser: authority(),
         certifier: authority(),
     };
-    let genesis =
-        contracts::Genesis::new(key("deployer").address(), &roles, &testkit::settings(600));
+    let settings = Settings { further: vec!["CHF".to_owned()], ..testkit::settings(600) };
+    let genesis = contracts::Genesis::new(key("deployer").address(), &roles, &settings);
+    assert_eq!(genesis.currencies, currencies());
     let begin = slot(0).start.plus_seconds(-48 * HOUR);
     let mut spec = GenesisSpec::new(CHAIN_ID, begin.unsigned());
     spec.difficulty = U256::ONE;

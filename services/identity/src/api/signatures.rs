@@ -86,6 +86,9 @@ pub(super) struct PayoutTermsShape {
     /// The last second, epoch seconds, in which the market takes the withdrawal; two days from now
     /// at most.
     expiry: u64,
+    /// The contracts `token` and `market` of the currency, where it is not the first.
+    #[schema(value_type = Option<Object>)]
+    cash: Option<String>,
 }
 
 /// Signs a payout, as it was prepared, with the key of the caller's account, where it is held.
@@ -109,12 +112,13 @@ pub(super) async fn sign_payout(
     })
 }
 
-/// A transfer or a mandate as it is signed. Parsed by [`AccountRequest`]; this is its description.
+/// What an account asks for as it is signed. Parsed by [`AccountRequest`]; this is its description.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = AccountRequest)]
 #[expect(dead_code, reason = "describes the fields of a type that knows nothing of HTTP")]
 pub(super) struct AccountRequestShape {
-    /// `transfer` or `mandate`. The fields that follow are of the one or the other.
+    /// `transfer`, `mandate`, `currency_transfer` or `exchange`. The fields that follow are of one
+    /// of them; a currency transfer has those of a transfer and the market.
     #[schema(example = "transfer")]
     kind: String,
     /// The address of the account.
@@ -148,11 +152,27 @@ pub(super) struct AccountRequestShape {
     quantity_per_day: Option<u64>,
     /// Mandate: higher than that of the one it replaces.
     version: Option<u64>,
+    /// Currency transfer: the market of the currency.
+    market: Option<String>,
+    /// Exchange: the market of the currency that is given.
+    from: Option<String>,
+    /// Exchange: who gives the other currency. The market of that one is in `to`.
+    dealer: Option<String>,
+    /// Exchange: what is given, in major units.
+    given: Option<String>,
+    /// Exchange: what comes for it, in major units.
+    taken: Option<String>,
+    /// Exchange: unique per account, as 0x and hex digits.
+    account_nonce: Option<String>,
+    /// Exchange: unique per dealer, as 0x and hex digits.
+    dealer_nonce: Option<String>,
+    /// Exchange: the dealer's signature, 64 bytes (EIP-2098).
+    dealer_signature: Option<String>,
 }
 
-/// Signs a transfer or a mandate with the held key of the caller's account.
+/// Signs a transfer, a mandate or an exchange with the held key of the caller's account.
 ///
-/// As it was prepared. `OWN_KEY` when the owner alone has it: then the wallet signs.
+/// As it was prepared or quoted. `OWN_KEY` when the owner alone has it: then the wallet signs.
 /// `SIGNING_LIMIT` when it is more than is signed for an account in a day: of a mandate the most
 /// that it lets be spent in a day counts. A large one waits for the consent of a member of staff
 /// (202) and is signed when it is sent again.

@@ -128,10 +128,11 @@ impl Identity {
         }
         let until = expiry_of(terms, self.clock.now())?;
         let key = self.held_key(&holder)?.ok_or_else(own_key)?;
-        let place = self.place;
+        let chain_id = self.place.chain_id;
+        let cash = terms.cash(&self.place.at);
         let hashes = (
-            terms.withdrawal_hash(place.chain_id, place.at.market),
-            terms.redemption_hash(place.chain_id, place.at.token),
+            terms.withdrawal_hash(chain_id, cash.market),
+            terms.redemption_hash(chain_id, cash.token),
         );
         let (Ok(withdrawal), Ok(redemption)) = hashes else { return Err(beyond_limit()) };
         let what = ToSign {

@@ -1,4 +1,6 @@
-//! Signing transfers and mandates with held keys.
+//! Signing transfers, mandates and exchanges with held keys.
+//!
+//! Limits count units of whatever currency an amount is in.
 
 use access::Action;
 use alloy_primitives::{Address, B256};
@@ -18,7 +20,7 @@ use crate::Identity;
 use crate::db::people;
 use crate::domain::approvals::ApprovalKind;
 
-/// A signature of a transfer or a mandate.
+/// A signature of a transfer, a mandate or an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SignedRequest {
     /// What was signed.
@@ -30,12 +32,12 @@ pub struct SignedRequest {
 }
 
 impl Identity {
-    /// Signs a transfer or a mandate with the held key of the caller's account.
+    /// Signs a transfer, a mandate or an exchange with the held key of the caller's account.
     ///
     /// Refused with 403 for another's account, `OWN_KEY` when only the owner has the key, `AMOUNT`
-    /// for a transfer of nothing, `EXPIRED` when no contract takes it any more, `SIGNING_LIMIT`
-    /// when it is more than is signed in a day; a large one with `APPROVAL_REFUSED`, and with
-    /// `APPROVALS_OPEN` when too many requests of the account wait.
+    /// for a transfer or an exchange of nothing, `EXPIRED` when no contract takes it any more,
+    /// `SIGNING_LIMIT` when it is more than is signed in a day; a large one with `APPROVAL_REFUSED`,
+    /// and with `APPROVALS_OPEN` when too many requests of the account wait.
     pub async fn sign_request(
         &self,
         who: &Principal,
@@ -47,7 +49,9 @@ impl Identity {
         let holder = holder.ok_or_else(|| Problem::not_found("account"))?;
         let (thing, about) = (self.thing_of(holder.account), holder.account.to_string());
         let action = match request {
-            AccountRequest::Transfer(_) => Action::TransferCash,
+            AccountRequest::Transfer(_)
+            | AccountRequest::CurrencyTransfer { .. }
+            | AccountRequest::Exchange { .. } => Action::TransferCash,
             AccountRequest::Mandate { .. } => Action::GrantMandate,
         };
         self.require(who, action, thing, &about).await?;
@@ -84,10 +88,21 @@ fn check_sense(request: &AccountRequest) -> Result<(), Problem> {
         sensible.then_some(()).ok_or_else(malformed)
     };
     match request {
-        AccountRequest::Transfer(of) if of.amount <= Money::ZERO => {
-            Err(Problem::refused("AMOUNT", "A transfer is of more than nothing"))
+        AccountRequest::Transfer(of) | AccountRequest::CurrencyTransfer { transfer: of, .. } => {
+            if of.amount <= Money::ZERO {
+                return Err(Problem::refused("AMOUNT", "A transfer is of more than nothing"));
+            }
+            another("to", of.to, of.account)
         }
-        AccountRequest::Transfer(of) => another("to", of.to, of.account),
+        AccountRequest::Exchange { quote: of, .. } => {
+            if of.given <= Money::ZERO || of.taken <= Money::ZERO {
+                return Err(Problem::refused("AMOUNT", "Both sides give more than nothing"));
+            }
+            if of.from == of.to {
+                return Err(Problem::malformed("to: another currency"));
+            }
+            another("dealer", of.dealer, of.account)
+        }
         AccountRequest::Mandate { mandate: of, .. } => another("delegate", of.delegate, of.account),
     }
 }

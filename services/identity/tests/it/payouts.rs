@@ -1,7 +1,7 @@
 //! Payouts signed with held keys.
 
 use alloy_primitives::{Address, B256, eip191_hash_message};
-use contracts::{PayoutTerms, WITHDRAWAL_SECONDS};
+use contracts::{Cash, PayoutTerms, WITHDRAWAL_SECONDS};
 use identity::{Settings, SignerLimits};
 use keys::{SecretKey, Signature, recover};
 use serde_json::{Value, json};
@@ -27,6 +27,7 @@ fn payout(account: &Value, amount: i64, salt: u8) -> PayoutTerms {
         iban: "DE89370400440532013000".to_owned(),
         salt: B256::repeat_byte(salt),
         expiry: NOW + WITHDRAWAL_SECONDS,
+        cash: None,
     }
 }
 
@@ -40,9 +41,10 @@ async fn sign(server: &Server, token: &str, terms: &PayoutTerms) -> Answer {
 /// Both signatures are of the account's key.
 fn check_signed(answer: &Answer, terms: &PayoutTerms) {
     assert_eq!(answer.status, 200, "{answer:?}");
+    let cash = terms.cash(&PLACE.at);
     for (name, hash) in [
-        ("/withdrawal", terms.withdrawal_hash(PLACE.chain_id, PLACE.at.market).unwrap()),
-        ("/redemption", terms.redemption_hash(PLACE.chain_id, PLACE.at.token).unwrap()),
+        ("/withdrawal", terms.withdrawal_hash(PLACE.chain_id, cash.market).unwrap()),
+        ("/redemption", terms.redemption_hash(PLACE.chain_id, cash.token).unwrap()),
     ] {
         let signature: Signature = answer.text(name).parse().unwrap();
         assert_eq!(recover(hash, &signature), Some(terms.account), "{name}");
@@ -54,7 +56,10 @@ async fn a_payout_of_the_own_account_is_signed_by_its_key_up_to_the_days_limit()
     let server = Server::start_with(settings()).await;
     let (account, ada) = server.home("ada", "consumer").await;
     for salt in 0..10 {
-        let terms = payout(&account, 10, salt);
+        // The last is of another currency, whose contracts are elsewhere.
+        let [token, market] = [0x71, 0x72].map(Address::repeat_byte);
+        let cash = (salt == 9).then_some(Cash { token, market });
+        let terms = PayoutTerms { cash, ..payout(&account, 10, salt) };
         check_signed(&sign(&server, &ada, &terms).await, &terms);
     }
     let beyond = sign(&server, &ada, &payout(&account, 1, 10)).await;

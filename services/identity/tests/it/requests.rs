@@ -1,8 +1,8 @@
-//! Transfers and mandates signed with held keys.
+//! Transfers, mandates and exchanges signed with held keys.
 
-use alloy_primitives::{Address, B256, U256};
-use contracts::AccountRequest;
+use alloy_primitives::{Address, B256, Bytes, U256};
 use contracts::requests::{CashTransfer, Mandate};
+use contracts::{AccountRequest, Quote};
 use identity::{Settings, SignerLimits};
 use keys::{Signature, recover};
 use serde_json::{Value, json};
@@ -86,6 +86,51 @@ async fn a_mandate_that_lets_much_be_spent_waits_for_consent() {
     let path = format!("/v1/approvals/{}/approval", waits.text("/approval"));
     assert_eq!(server.post(&path, &operator, json!(null)).await.status, 200);
     check_signed(&sign(&server, &ada, &large).await, &large);
+    server.stop().await;
+}
+
+/// Ten of one currency for nine of another.
+fn exchange(account: &Value) -> Quote {
+    Quote {
+        from: PLACE.at.market,
+        to: Address::repeat_byte(0x77),
+        account: account["address"].as_str().unwrap().parse().unwrap(),
+        dealer: Address::repeat_byte(7),
+        given: Money::from_n(10_000_000_000),
+        taken: Money::from_n(9_000_000_000),
+        expiry: 4_000_000_000,
+        account_nonce: U256::from(1),
+        dealer_nonce: U256::from(2),
+    }
+}
+
+#[actix_web::test]
+async fn an_exchange_and_a_transfer_of_another_currency_count_towards_the_limit() {
+    let server = Server::start_with(settings()).await;
+    let (account, ada) = server.home("ada", "consumer").await;
+    let dealer_signature = Bytes::from(vec![6; 64]);
+    let exchanged =
+        |quote| AccountRequest::Exchange { quote, dealer_signature: dealer_signature.clone() };
+    let good = exchange(&account);
+    check_signed(&sign(&server, &ada, &exchanged(good)).await, &exchanged(good));
+    let market = Address::repeat_byte(0x77);
+    for nonce in 0..9 {
+        let transfer = transfer(&account, 10, nonce);
+        let request = AccountRequest::CurrencyTransfer { market, transfer };
+        check_signed(&sign(&server, &ada, &request).await, &request);
+    }
+    let again = Quote { account_nonce: U256::from(3), ..good };
+    for (quote, status, code) in [
+        (again, 422, "SIGNING_LIMIT"),
+        (Quote { given: Money::ZERO, ..again }, 422, "AMOUNT"),
+        (Quote { taken: Money::ZERO, ..again }, 422, "AMOUNT"),
+        (Quote { to: again.from, ..again }, 400, "MALFORMED"),
+        (Quote { dealer: again.account, ..again }, 400, "MALFORMED"),
+        (Quote { expiry: 1, ..again }, 422, "EXPIRED"),
+    ] {
+        let answer = sign(&server, &ada, &exchanged(quote)).await;
+        assert_eq!((answer.status, answer.code()), (status, code), "{quote:?}");
+    }
     server.stop().await;
 }
 

@@ -37,6 +37,8 @@ pub struct Plan {
     #[serde(default)]
     mechanism: Mechanism,
     on_demand: bool,
+    #[serde(default)]
+    currencies: Vec<String>,
     seed: u64,
 }
 
@@ -77,6 +79,7 @@ impl Plan {
             slot_minutes: arguments.slot.minutes(),
             mechanism: arguments.mechanism,
             on_demand: arguments.speed == Speed::Max,
+            currencies: arguments.currencies.clone(),
             seed: arguments.seed,
         }
     }
@@ -94,6 +97,7 @@ impl Plan {
             ("slot minutes", self.slot_minutes.to_string(), wanted.slot_minutes.to_string()),
             ("mechanism", self.mechanism.to_string(), wanted.mechanism.to_string()),
             ("speed max", self.on_demand.to_string(), wanted.on_demand.to_string()),
+            ("further currencies", self.currencies.join(","), wanted.currencies.join(",")),
             ("seed", self.seed.to_string(), wanted.seed.to_string()),
         ];
         let different = fields.iter().filter(|(_, kept, wanted)| kept != wanted);

@@ -6,7 +6,8 @@ use calendar::{SlotLength, Timestamp};
 use chain::GenesisSpec;
 use chain::genesis::{Deploy, GenesisCall};
 use contracts::{
-    BuyerRule, Call, Deployment, Genesis, MECHANISM_PRICED, Policy, Roles, SellerRule, Settings,
+    BuyerRule, Call, Currency, Deployment, Genesis, MECHANISM_PRICED, Policy, Roles, SellerRule,
+    Settings,
 };
 use ids::{CommunityId, ZoneId};
 use matching::Mechanism;
@@ -111,14 +112,15 @@ pub fn policy(
 /// The first block: our contracts, their roles, the policy registered.
 ///
 /// The chain id follows from the secrets, so that another installation's signatures are of no use
-/// here. It fits what wallets can hold (below 2^52).
+/// here. It fits what wallets can hold (below 2^52). Energy is traded in `currency`; of the
+/// `further` ones accounts have cash.
 pub fn genesis(
     secrets: &Secrets,
     policy: &Policy,
-    currency: &str,
+    (currency, further): (&str, &[String]),
     at: Timestamp,
     fixed_difficulty: bool,
-) -> (GenesisSpec, Deployment) {
+) -> (GenesisSpec, Deployment, Vec<Currency>) {
     let address = |purpose| secrets.key(purpose).address();
     let roles = Roles {
         admin: address(role::ADMIN),
@@ -135,6 +137,7 @@ pub fn genesis(
     };
     let settings = Settings {
         currency: currency.to_owned(),
+        further: further.to_vec(),
         withdrawal_delay: WITHDRAWAL_DELAY,
         role_delay: Some(ROLE_DELAY),
     };
@@ -161,7 +164,7 @@ pub fn genesis(
         .map(|call| GenesisCall { from: call.from, to: call.to, data: call.data })
         .collect();
     spec.calls.push(call(roles.policy, deployment.register_policy(policy)));
-    (spec, deployment)
+    (spec, deployment, ours.currencies)
 }
 
 /// The installation's chain id.

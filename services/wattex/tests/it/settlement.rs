@@ -11,7 +11,7 @@ use bus::Bus;
 use calendar::{Slot, SlotLength, TimeZone, Timestamp};
 use chain::GenesisSpec;
 use chain::genesis::{Allocation, Deploy, GenesisCall};
-use contracts::{Call, Deployment, OrderTerms, Policy, Roles, Side};
+use contracts::{Call, Currency, Deployment, OrderTerms, Policy, Roles, Side};
 use events::identity::{AccountOpened, ConnectionPointRegistered, Custody};
 use events::{Envelope, Event};
 use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
@@ -219,6 +219,8 @@ impl Town {
             operator: key("operator"),
             chain_id: CHAIN_ID,
             deployment,
+            currencies: vec![Currency { code: "EUR".to_owned(), cash: deployment.cash() }],
+            dealers: B256::repeat_byte(0xdd),
             policies: vec![policy()],
             slot: SlotLength::QUARTER_HOUR,
             monthly: false,

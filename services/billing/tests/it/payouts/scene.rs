@@ -10,13 +10,13 @@ use units::Money;
 use crate::service::Running;
 use crate::town::*;
 
-pub(super) const IBAN: &str = "DE89370400440532013000";
-pub(super) const OWN_IBAN: &str = "NO9386011117947";
+pub const IBAN: &str = "DE89370400440532013000";
+pub const OWN_IBAN: &str = "NO9386011117947";
 /// Seconds until a withdrawal is paid, and a little more.
 const DELAY: i64 = 600 + 120;
 
 /// A town with a bank account, in which heron has 25.
-pub(super) async fn town() -> Running {
+pub async fn town() -> Running {
     let mut town = Running::start().await;
     town.found().await;
     let account = json!({ "iban": IBAN, "holder": "Wattex Town", "currency": "EUR" });
@@ -27,62 +27,62 @@ pub(super) async fn town() -> Running {
 }
 
 /// What heron asks for, with the signatures of its key.
-pub(super) async fn signed(town: &Running, amount: &str) -> Value {
+pub async fn signed(town: &Running, amount: &str) -> Value {
     sign(&prepared(town, amount).await)
 }
 
 /// What heron is to sign.
-pub(super) async fn prepared(town: &Running, amount: &str) -> PayoutTerms {
+pub async fn prepared(town: &Running, amount: &str) -> PayoutTerms {
     let wish = json!({ "amount": amount, "creditor": "Hanna Heron", "iban": OWN_IBAN });
     let (status, prepared) = town.post("heron", "/v1/payouts/prepare", "", wish).await;
     assert_eq!(status, StatusCode::OK, "{prepared}");
     serde_json::from_value(prepared["terms"].clone()).unwrap()
 }
 
-pub(super) fn sign(terms: &PayoutTerms) -> Value {
-    let (key, at) = (key("heron"), deployment());
+pub fn sign(terms: &PayoutTerms) -> Value {
+    let (key, at) = (key("heron"), terms.cash(&deployment()));
     json!({
         "amount": terms.amount, "creditor": terms.creditor, "iban": terms.iban,
-        "salt": terms.salt, "expiry": terms.expiry,
+        "salt": terms.salt, "expiry": terms.expiry, "currency": terms.cash.map(|_| "CHF"),
         "withdrawal_signature": key.sign(terms.withdrawal_hash(CHAIN_ID, at.market).unwrap()),
         "redemption_signature": key.sign(terms.redemption_hash(CHAIN_ID, at.token).unwrap()),
     })
 }
 
 /// Asks for a payout under a key; its id.
-pub(super) async fn request(town: &Running, amount: &str, key: &str) -> String {
+pub async fn request(town: &Running, amount: &str, key: &str) -> String {
     let body = signed(town, amount).await;
     let (status, payout) = town.post("heron", "/v1/payouts", key, body).await;
     assert_eq!(status, StatusCode::CREATED, "{payout}");
     payout["id"].as_str().unwrap().to_owned()
 }
 
-pub(super) async fn payout(town: &Running, id: &str) -> Value {
+pub async fn payout(town: &Running, id: &str) -> Value {
     town.get("heron", &format!("/v1/payouts/{id}")).await
 }
 
-pub(super) async fn state(town: &Running, id: &str) -> String {
+pub async fn state(town: &Running, id: &str) -> String {
     payout(town, id).await["state"].as_str().unwrap().to_owned()
 }
 
 /// What the bank knows a payout by.
-pub(super) async fn named(town: &Running, id: &str) -> String {
+pub async fn named(town: &Running, id: &str) -> String {
     payout(town, id).await["end_to_end_id"].as_str().unwrap().to_owned()
 }
 
 /// Moves past the delay of a withdrawal.
-pub(super) async fn wait(town: &mut Running) {
+pub async fn wait(town: &mut Running) {
     let later = town.now.plus_seconds(DELAY);
     town.move_to(later);
     town.settle().await;
 }
 
-pub(super) async fn make_file(town: &Running, who: &str, key: &str) -> (StatusCode, Value) {
+pub async fn make_file(town: &Running, who: &str, key: &str) -> (StatusCode, Value) {
     town.post(who, "/v1/payouts/files", key, json!(null)).await
 }
 
 /// Heron's payout of 20, and the file that orders it.
-pub(super) async fn ordered(town: &mut Running) -> (String, Value) {
+pub async fn ordered(town: &mut Running) -> (String, Value) {
     let id = request(town, "20", "a").await;
     town.settle().await;
     wait(town).await;
@@ -93,10 +93,10 @@ pub(super) async fn ordered(town: &mut Running) -> (String, Value) {
 
 /// An entry of a statement: `D` or `C` and its amount, the bank's name, the end-to-end id, and why
 /// it came back.
-pub(super) type Line<'a> = (char, &'a str, &'a str, &'a str, &'a str);
+pub type Line<'a> = (char, &'a str, &'a str, &'a str, &'a str);
 
 /// A statement that opens with 100.
-pub(super) fn statement(lines: &[Line<'_>]) -> String {
+pub fn statement(lines: &[Line<'_>]) -> String {
     let mut entries = String::new();
     let mut closing: Money = "100".parse::<units::Decimal>().map(as_money).unwrap();
     for (side, amount, name, end_to_end_id, why) in lines {
@@ -133,12 +133,12 @@ pub(super) fn statement(lines: &[Line<'_>]) -> String {
     )
 }
 
-pub(super) fn as_money(amount: units::Decimal) -> Money {
+pub fn as_money(amount: units::Decimal) -> Money {
     Money::from_n(i64::try_from(amount.to_scale(9).unwrap()).unwrap())
 }
 
 /// Imports a statement; outcome and reason of each payment.
-pub(super) async fn import(town: &mut Running, lines: &[Line<'_>]) -> Vec<(String, String)> {
+pub async fn import(town: &mut Running, lines: &[Line<'_>]) -> Vec<(String, String)> {
     let request = TestRequest::post()
         .uri("/v1/bank/statements")
         .insert_header(("Content-Type", "application/xml"))
@@ -152,16 +152,16 @@ pub(super) async fn import(town: &mut Running, lines: &[Line<'_>]) -> Vec<(Strin
     payments.map(|payment| (text(&payment["outcome"]), text(&payment["reason"]))).collect()
 }
 
-pub(super) fn outcome(outcome: &str, reason: &str) -> (String, String) {
+pub fn outcome(outcome: &str, reason: &str) -> (String, String) {
     (outcome.to_owned(), reason.to_owned())
 }
 
-pub(super) async fn balance(town: &Running, code: &str) -> Value {
+pub async fn balance(town: &Running, code: &str) -> Value {
     town.in_order().await["balances"][code].clone()
 }
 
 /// The withdrawal of a payout as anybody can send it who has seen it.
-pub(super) fn withdrawal_of(body: &Value) -> Call {
+pub fn withdrawal_of(body: &Value) -> Call {
     let text = |name: &str| body[name].as_str().unwrap();
     let terms = PayoutTerms {
         account: HERON.address(),
@@ -170,6 +170,7 @@ pub(super) fn withdrawal_of(body: &Value) -> Call {
         iban: text("iban").to_owned(),
         salt: text("salt").parse().unwrap(),
         expiry: body["expiry"].as_u64().unwrap(),
+        cash: None,
     };
     let signature = hex::decode(text("withdrawal_signature")).unwrap().into();
     deployment().request_withdrawal_for(&terms.withdrawal(), signature).unwrap()

@@ -96,6 +96,7 @@ impl Town {
             slot: SlotLength::QUARTER_HOUR,
             mechanism,
             tariff: tariff(),
+            currencies: vec!["CHF".to_owned()],
             genesis: now.plus_seconds(-60),
             clock: clock.clone(),
             on_demand: true,
