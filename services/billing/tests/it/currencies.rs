@@ -213,8 +213,8 @@ async fn each_currency_has_its_bank_account_and_statements() {
 
     // What nobody was credited with is francs when it is assigned.
     let waiting = town.get("operator", "/v1/bank/unmatched").await;
-    let francs = waiting["items"].as_array().unwrap().iter();
-    let francs = francs.into_iter().find(|one| one["currency"] == "CHF").unwrap();
+    let mut items = waiting["items"].as_array().unwrap().iter();
+    let francs = items.find(|one| one["currency"] == "CHF").unwrap();
     let path = format!("/v1/bank/unmatched/{}", francs["id"]);
     let to = json!({ "account": OTTER.account().to_string() });
     assert_eq!(town.post("operator", &path, "", to).await.0, StatusCode::CREATED);
