@@ -123,7 +123,8 @@ async fn francs_from_the_bank_become_euros_and_everybody_sees_that_it_adds_up() 
         assert_eq!(on_chain(&town, person.address).await, [DEPOSIT, francs]);
     }
 
-    let taken = GIVEN * RATE / 1_000_000_000 * (10_000 - SPREAD_BPS) / 10_000;
+    let exact = u128::from(GIVEN) * u128::from(RATE) * u128::from(10_000 - SPREAD_BPS);
+    let taken = u64::try_from(exact / 10_000_000_000_000).unwrap();
     for person in [&ada, &bo] {
         let quote = quoted(&town, person).await;
         ordered(&town, person, &quote).await;
@@ -141,7 +142,7 @@ async fn francs_from_the_bank_become_euros_and_everybody_sees_that_it_adds_up() 
     for person in [&ada, &bo] {
         let [euros, left] = on_chain(&town, person.address).await;
         assert_eq!(left, francs - GIVEN);
-        assert!(euros.abs_diff(DEPOSIT + taken) <= 1, "{euros} is not {}", DEPOSIT + taken);
+        assert_eq!(euros, DEPOSIT + taken);
         let orders = town.get("/v1/exchange/orders", &person.token).await;
         assert_eq!(orders["items"][0]["state"], "done", "{orders}");
     }
