@@ -21,6 +21,7 @@ const PURE: &[&str] = &[
     "reading",
     "vee",
     "matching",
+    "surveillance",
     "meterdata",
     "mppt",
     "tariff",

@@ -68,6 +68,8 @@ macro_rules! ids {
 ids! {
     /// Holds a wallet and signs orders; belongs to a party.
     AccountId
+    /// A suspicion of market abuse, with what speaks for it.
+    CaseId
     /// A community of homes that trade with each other.
     CommunityId
     /// The contract-bearing place of the grid; outlives meters and customers.

@@ -17,6 +17,7 @@ use units::{Decimal, Energy, Money, Price};
 
 use crate::exit::Trouble;
 use crate::mechanism;
+use crate::rows::price;
 use book::Book;
 
 /// Arguments of `wattex clear`.
@@ -127,11 +128,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// A price in currency per kWh.
-fn price(text: &str) -> Result<Price, String> {
-    book::price(text)
 }
 
 fn seed(text: &str) -> Result<[u8; 32], String> {

@@ -15,6 +15,7 @@
 //! wattex mppt      trackers of maximum power; a charger that publishes; what a plant's data says
 //! wattex rate      any load on any tariff file, line by line
 //! wattex bridge    devices that do not sign, on any broker, become signed readings
+//! wattex surveillance  what looks like market abuse in orders and trades from files
 //! wattex openapi   the documents of all services and events
 //! ```
 #![forbid(unsafe_code)]
@@ -40,7 +41,9 @@ mod node;
 mod openapi;
 mod rate;
 mod recompute;
+mod rows;
 mod stop;
+mod surveillance;
 mod verify;
 
 use std::io::IsTerminal;
@@ -112,6 +115,8 @@ enum Command {
     /// Reads devices that do not sign from a broker of any maker, and signs and sends what their
     /// registers show at each slot's end.
     Bridge(bridge::Arguments),
+    /// Looks for market abuse in orders and trades from files: cases, with their figures.
+    Surveillance(surveillance::Arguments),
     /// Writes the OpenAPI documents of all services, and the events' JSON Schema.
     Openapi(openapi::Arguments),
 }
@@ -136,6 +141,7 @@ fn main() -> ExitCode {
         Command::Mppt { work, arguments } => mppt::run(work.as_ref(), &arguments),
         Command::Rate(arguments) => rate::run(&arguments),
         Command::Bridge(arguments) => bridge::run(&arguments),
+        Command::Surveillance(arguments) => surveillance::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

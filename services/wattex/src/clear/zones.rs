@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use units::{Energy, Price};
 
-use super::book;
 use crate::data::DataError;
+use crate::rows::price;
 
 /// A network as people write it: zones by name, prices in currency per kWh.
 #[derive(Deserialize)]
@@ -61,8 +61,8 @@ enum Number {
 impl Number {
     fn price(&self) -> Result<Price, String> {
         match self {
-            Number::Text(text) => book::price(text),
-            Number::Plain(number) => book::price(&number.to_string()),
+            Number::Text(text) => price(text),
+            Number::Plain(number) => price(&number.to_string()),
         }
     }
 }

@@ -22,6 +22,7 @@ mod serving;
 mod settlement;
 mod signed;
 mod stopping;
+mod surveilling;
 mod tracking;
 mod verifying;
 mod week;
