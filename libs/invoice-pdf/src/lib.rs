@@ -6,8 +6,8 @@
 //!                  ─► paint    PDF/A-3a and PDF/UA-1, tagged; the XML of `documents` attached
 //! ```
 //!
-//! Invariants: the same document and language give the same bytes; every text of the document is on
-//! the pages and comes out again when it is copied; every amount is one that `documents` printed.
+//! Invariants: the same document and language give the same bytes; every line with all its texts is
+//! on the pages and comes out again when it is copied; every amount is one that `documents` printed.
 //! A character that the fonts do not have (they have Latin, Greek and Cyrillic) is shown as �, can
 //! still be copied, and is named in [`Pdf::missing`].
 //! Deliberately absent: images and logos, right-to-left and Indic scripts, paper other than A4,
@@ -23,7 +23,7 @@ mod sheet;
 use documents::{Document, Locale, Rejected, Rejection, ubl};
 
 /// The most pages of a bill. A document of the largest size that is read fits.
-pub const PAGES_MAX: usize = 1_000;
+pub const PAGES_MAX: usize = 600;
 /// The name of the attached XML.
 pub const XML_NAME: &str = "en16931-ubl.xml";
 

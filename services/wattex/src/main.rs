@@ -14,6 +14,7 @@
 //! wattex export    records become such a file
 //! wattex mppt      trackers of maximum power; a charger that publishes; what a plant's data says
 //! wattex rate      any load on any tariff file, line by line
+//! wattex document  a bill's JSON as PDF, as XML of EN 16931, or as JSON again
 //! wattex openapi   the documents of all services and events
 //! ```
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@ mod compare;
 mod data;
 mod decode;
 mod demo;
+mod document;
 mod exit;
 mod export;
 mod genesis;
@@ -107,6 +109,8 @@ enum Command {
     },
     /// Rates a load from a CSV file on a tariff file: lines and totals by month.
     Rate(rate::Arguments),
+    /// Writes a document from its JSON as PDF, as XML under EN 16931, or as JSON again, checked.
+    Document(document::Arguments),
     /// Writes the OpenAPI documents of all services, and the events' JSON Schema.
     Openapi(openapi::Arguments),
 }
@@ -130,6 +134,7 @@ fn main() -> ExitCode {
         Command::Export(arguments) => export::run(&arguments),
         Command::Mppt { work, arguments } => mppt::run(work.as_ref(), &arguments),
         Command::Rate(arguments) => rate::run(&arguments),
+        Command::Document(arguments) => document::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

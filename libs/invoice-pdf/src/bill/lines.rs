@@ -4,6 +4,7 @@ use documents::{Category, Kind, Line, TaxRate};
 use units::Money;
 
 use super::{BODY, Bill, LINE, SMALL, STRONG, bold, magnitude, section};
+use crate::PAGES_MAX;
 use crate::face::{Length, pt};
 use crate::sheet::{Block, Column, LEFT, Owner, RIGHT, Role, Sheet, Style};
 
@@ -30,6 +31,10 @@ pub(super) fn write(sheet: &mut Sheet, bill: &Bill<'_>) {
             sheet.within(Role::TableBody, |sheet| {
                 for line in &bill.content.lines {
                     row(sheet, bill, line);
+                    // Nobody gets it: no need to go on.
+                    if sheet.pages.len() > PAGES_MAX {
+                        return;
+                    }
                 }
             });
             sheet.repeat(Vec::new());
