@@ -105,6 +105,13 @@ impl Run {
         }
     }
 
+    /// How wide its widest word is at this size: what no line can be narrower than.
+    pub(crate) fn widest(&self, size: Length) -> Length {
+        let words = self.glyphs.split(|glyph| self.is_space(glyph));
+        let units = words.map(|word| word.iter().map(|glyph| i64::from(glyph.advance)).sum());
+        scaled(units.max().unwrap_or(0), size)
+    }
+
     /// The run on lines of at most this width. A word that is wider than a line is cut.
     pub(crate) fn lines(&self, size: Length, width: Length) -> Vec<Run> {
         let most = i64::from(width) * 1_000 / i64::from(size.max(1));

@@ -33,9 +33,7 @@ use crate::sheet::{Element, Heading, Ink, Owner, PAGE, Placed, Role, Shape, Shee
 use crate::{PdfError, XML_NAME};
 
 static FONTS: LazyLock<[Font; 2]> = LazyLock::new(|| {
-    Face::ALL.map(|face| {
-        Font::new(face.file().into(), 0).expect("the font is part of the program")
-    })
+    Face::ALL.map(|face| Font::new(face.file().into(), 0).expect("the font is part of the program"))
 });
 
 /// How far the ends of a quarter's curve are pulled to make it one of a circle, in thousandths.

@@ -251,8 +251,10 @@ impl Sheet {
                 self.place(Owner::Header, block, column);
                 self.tops[page] = self.tops[page].max(self.cursor.y);
             }
-            if !self.head.is_empty() {
-                self.tops[page] += pt(7);
+            if let Some((_, _, style)) = self.head.first() {
+                self.cursor.y = self.tops[page] + pt(3);
+                self.tops[page] += pt(8);
+                self.line_across(Owner::Header, LEFT..RIGHT, style.ink);
             }
         }
         self.cursor.y = self.tops[page];
@@ -268,12 +270,20 @@ impl Sheet {
         Block { lines: self.setter.run(style.face, text).lines(style.size, width), style }
     }
 
+    /// A number in a column: set smaller, down to half, rather than broken.
+    pub(crate) fn number(&mut self, text: &str, style: Style, width: Length) -> Block {
+        let run = self.setter.run(style.face, text);
+        let widest = run.widest(style.size).max(1);
+        let fitted = i64::from(style.size) * i64::from(width) / i64::from(widest);
+        let size = i32::try_from(fitted).unwrap_or(style.size).clamp(style.size / 2, style.size);
+        Block { lines: run.lines(size, width), style: Style { size, ..style } }
+    }
+
     /// Places a block and goes on below it.
     pub(crate) fn place(&mut self, owner: Owner, block: Block, column: Column) {
         let style = block.style;
         for run in block.lines {
-            if self.cursor.y + style.leading > BOTTOM
-                && self.cursor.y > self.tops[self.cursor.page]
+            if self.cursor.y + style.leading > BOTTOM && self.cursor.y > self.tops[self.cursor.page]
             {
                 self.next_page();
             }
@@ -343,9 +353,12 @@ impl Sheet {
 
     /// A line across, which is not read.
     pub(crate) fn rule(&mut self, x: Range<Length>, ink: Ink) {
-        let (width, height) = (x.end - x.start, 600);
-        let y = self.cursor.y;
-        self.draw(Owner::Decoration, ink, Shape::Box { x: x.start, y, width, height, radius: 0 });
+        self.line_across(Owner::Decoration, x, ink);
+    }
+
+    fn line_across(&mut self, owner: Owner, x: Range<Length>, ink: Ink) {
+        let (y, width, height) = (self.cursor.y, x.end - x.start, 600);
+        self.draw(owner, ink, Shape::Box { x: x.start, y, width, height, radius: 0 });
     }
 
     /// Draws on the page that the cursor is on.

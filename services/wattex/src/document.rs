@@ -63,7 +63,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             }
             if !pdf.missing.is_empty() {
                 let missing: String = pdf.missing.iter().collect();
-                eprintln!("wattex: {name}: the fonts do not have, and \u{fffd} stands for: {missing}");
+                eprintln!(
+                    "wattex: {name}: the fonts do not have, and \u{fffd} stands for: {missing}"
+                );
             }
             pdf.bytes
         }
@@ -95,7 +97,8 @@ fn locale(arguments: &Arguments, document: &Document) -> Result<Locale> {
     let language = &document.content().language;
     let Some(file) = &arguments.locale else {
         let known = || documents::LANGUAGES.join(", ");
-        let why = || format!("there is no language {language:?} among {}: give its --locale", known());
+        let why =
+            || format!("there is no language {language:?} among {}: give its --locale", known());
         return Locale::named(language).ok_or_else(|| Trouble::Document(why()).into());
     };
     let json = fs::read_to_string(file);

@@ -13,7 +13,7 @@ use super::{Bill, LINE, MUTED, SMALL, regular};
 use crate::face::{Length, pt};
 use crate::sheet::{Column, Ink, LEFT, Owner, RIGHT, Role, Shape, Sheet};
 
-const HEIGHT: Length = pt(104);
+const HEIGHT: Length = pt(98);
 /// Where bars begin: to the left of it are the numbers of the axis.
 const PLOT: Length = LEFT + pt(34);
 /// About so many lines across.
@@ -84,8 +84,7 @@ pub(super) fn write(sheet: &mut Sheet, bill: &Bill<'_>) {
     let Some(scale) = Scale::new(days, top) else { return };
     let parts = bill.content.energy.parts().map(|part| bill.locale.energy(part));
     let [bought, supplied, sold, fed_in] = parts.each_ref().map(String::as_str);
-    let places =
-        [("bought", bought), ("supplied", supplied), ("sold", sold), ("fed_in", fed_in)];
+    let places = [("bought", bought), ("supplied", supplied), ("sold", sold), ("fed_in", fed_in)];
     let figure = sheet.leaf(Role::Figure(bill.locale.filled("chart.spoken", &places)));
     axis(sheet, bill, (&scale, figure));
     bars(sheet, days, (&scale, figure));
@@ -107,11 +106,8 @@ fn axis(sheet: &mut Sheet, bill: &Bill<'_>, (scale, figure): (&Scale, Owner)) {
     let style = regular(7_000, 9, MUTED);
     for line in -scale.down..=scale.up {
         let wh = line * scale.step;
-        let y = if line < 0 {
-            scale.zero + scale.height(-wh)
-        } else {
-            scale.zero - scale.height(wh)
-        };
+        let y =
+            if line < 0 { scale.zero + scale.height(-wh) } else { scale.zero - scale.height(wh) };
         let ink = if line == 0 { Ink(0x56, 0x66, 0x60) } else { LINE };
         let (width, height) = (RIGHT - PLOT, if line == 0 { 700 } else { 400 });
         sheet.draw(figure, ink, Shape::Box { x: PLOT, y, width, height, radius: 0 });
@@ -126,8 +122,7 @@ fn bars(sheet: &mut Sheet, days: &[Day], (scale, figure): (&Scale, Owner)) {
         let (x, slot) = slot(place, days.len());
         let width = (slot * 7 / 10).max(300);
         let x = x + (slot - width) / 2;
-        let [bought, supplied, sold, fed_in] =
-            [0, 1, 2, 3].map(|part| scale.height(wh(day, part)));
+        let [bought, supplied, sold, fed_in] = [0, 1, 2, 3].map(|part| scale.height(wh(day, part)));
         for (ink, y, height) in [
             (INKS[0], scale.zero - bought, bought),
             (INKS[1], scale.zero - bought - supplied, supplied),

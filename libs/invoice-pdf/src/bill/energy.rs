@@ -8,24 +8,20 @@ use crate::face::{Length, pt};
 use crate::sheet::{Column, Ink, LEFT, Owner, RIGHT, Role, Shape, Sheet, Style, WIDTH};
 
 /// From neighbours, from the supplier, to neighbours, to the grid.
-pub(super) const INKS: [Ink; 4] = [
-    Ink(0x0b, 0x7a, 0x59),
-    Ink(0x8f, 0xb3, 0xd6),
-    Ink(0xd9, 0x8a, 0x00),
-    Ink(0xf2, 0xcb, 0x85),
-];
+pub(super) const INKS: [Ink; 4] =
+    [Ink(0x0b, 0x7a, 0x59), Ink(0x8f, 0xb3, 0xd6), Ink(0xd9, 0x8a, 0x00), Ink(0xf2, 0xcb, 0x85)];
 const NAMES: [&str; 4] = ["energy.bought", "energy.supplied", "energy.sold", "energy.fed_in"];
 
 pub(super) fn write(sheet: &mut Sheet, bill: &Bill<'_>) {
     let parts = bill.content.energy.parts();
     if parts.iter().any(|part| part.wh() > 0) {
-        section(sheet, bill.text("energy"), (pt(20), pt(44)), |sheet| {
+        section(sheet, bill.text("energy"), (pt(18), pt(44)), |sheet| {
             sums(sheet, bill, parts);
             chart::write(sheet, bill);
         });
     }
     if let Some(comparison) = bill.content.comparison {
-        section(sheet, bill.text("comparison"), (pt(20), pt(70)), |sheet| {
+        section(sheet, bill.text("comparison"), (pt(18), pt(70)), |sheet| {
             compared(sheet, bill, comparison);
         });
     }
@@ -42,7 +38,8 @@ fn sums(sheet: &mut Sheet, bill: &Bill<'_>, parts: [Energy; 4]) {
         for (place, part) in parts.into_iter().enumerate().take(count) {
             sheet.cursor = start;
             let x = LEFT + width * i32::try_from(place).unwrap_or(0);
-            let swatch = Shape::Box { x, y: start.y + 2_500, width: pt(8), height: pt(8), radius: 1_500 };
+            let swatch =
+                Shape::Box { x, y: start.y + 2_500, width: pt(8), height: pt(8), radius: 1_500 };
             sheet.draw(Owner::Decoration, INKS[place], swatch);
             sheet.within(Role::Item, |sheet| {
                 let column = Column::left(x + pt(13), width - pt(19));

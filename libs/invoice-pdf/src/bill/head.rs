@@ -9,22 +9,18 @@ use crate::sheet::{Align, Column, LEFT, RIGHT, Role, Sheet, WIDTH};
 /// Where the window of an envelope shows the address (DIN 5008, form B: 45 mm from the top).
 const WINDOW: Length = 127_600;
 /// Where the facts stand.
-const FACTS: Length = pt(310);
+const FACTS: Length = pt(282);
 /// Countries that write the postcode after the town.
 const TOWN_FIRST: [&str; 9] = ["GB", "IE", "US", "CA", "AU", "NZ", "IN", "PK", "BD"];
 
 pub(super) fn write(sheet: &mut Sheet, bill: &Bill<'_>) {
     let issuer = &bill.content.issuer;
     let half = WIDTH * 55 / 100;
-    sheet.beside(&mut [
-        &mut |sheet| issued_by(sheet, bill, half),
-        &mut |sheet| {
-            let column =
-                Column { x: LEFT + half, width: WIDTH - half, align: Align::Right };
-            sheet.heading(1, bill.title(), bold(21_000, 25, TEXT), column);
-            sheet.text(Role::Paragraph, &bill.content.number, regular(11_000, 15, MUTED), column);
-        },
-    ]);
+    sheet.beside(&mut [&mut |sheet| issued_by(sheet, bill, half), &mut |sheet| {
+        let column = Column { x: LEFT + half, width: WIDTH - half, align: Align::Right };
+        sheet.heading(1, bill.title(), bold(21_000, 25, TEXT), column);
+        sheet.text(Role::Paragraph, &bill.content.number, regular(11_000, 15, MUTED), column);
+    }]);
     if sheet.cursor.page == 0 {
         sheet.cursor.y = sheet.cursor.y.max(WINDOW - pt(14)) + pt(2);
     }
@@ -41,7 +37,7 @@ pub(super) fn write(sheet: &mut Sheet, bill: &Bill<'_>) {
         },
         &mut |sheet| {
             let list = what_it_is(bill);
-            facts(sheet, &list, (FACTS, pt(84), RIGHT - FACTS));
+            facts(sheet, &list, (FACTS, pt(80), RIGHT - FACTS));
         },
     ]);
     notes(sheet, bill);
@@ -78,14 +74,17 @@ fn addressed_to(sheet: &mut Sheet, bill: &Bill<'_>, column: Column) {
 
 /// How to reach a party.
 fn contact(party: &Party) -> String {
-    let ways: Vec<&str> = [&party.email, &party.phone].into_iter().flatten().map(|way| &**way).collect();
+    let ways: Vec<&str> =
+        [&party.email, &party.phone].into_iter().flatten().map(|way| &**way).collect();
     ways.join(" · ")
 }
 
 /// The numbers under which a party is registered.
 pub(super) fn numbers(bill: &Bill<'_>, party: &Party) -> Vec<String> {
     let labelled = |key: &str, number: &Option<String>| {
-        number.as_ref().map(|number| format!("{} {number}", bill.text(key)))
+        // A number stays with what it is.
+        let label = || bill.text(key).replace(' ', "\u{a0}");
+        number.as_ref().map(|number| format!("{}\u{a0}{number}", label()))
     };
     let vat = labelled("vat_id", &party.vat_id);
     let tax = labelled("tax_registration", &party.tax_registration);
@@ -113,10 +112,7 @@ fn lines_of(address: &Address, other: &Address) -> Vec<String> {
 
 fn what_it_is<'a>(bill: &'a Bill<'_>) -> Vec<(&'a str, String)> {
     let (content, locale) = (bill.content, bill.locale);
-    let period = [
-        ("from", locale.day(content.period.from)),
-        ("to", locale.day(content.period.to)),
-    ];
+    let period = [("from", locale.day(content.period.from)), ("to", locale.day(content.period.to))];
     let period: Vec<(&str, &str)> = period.iter().map(|(key, day)| (*key, day.as_str())).collect();
     let mut list = vec![
         (bill.text("number"), content.number.clone()),
@@ -124,9 +120,7 @@ fn what_it_is<'a>(bill: &'a Bill<'_>) -> Vec<(&'a str, String)> {
         (bill.text("period"), locale.filled("period.days", &period)),
     ];
     let account = content.account.as_ref();
-    let mut customer = vec![content.customer.id.clone()];
-    customer.extend(account.map(|account| account.id.clone()));
-    list.push((bill.text("customer"), customer.join(" · ")));
+    list.push((bill.text("customer"), content.customer.id.clone()));
     list.push((bill.text("meter"), content.place.meter.clone()));
     let mut point = vec![content.place.connection_point.clone()];
     if let Some(address) = &content.place.address {
@@ -134,7 +128,6 @@ fn what_it_is<'a>(bill: &'a Bill<'_>) -> Vec<(&'a str, String)> {
     }
     list.push((bill.text("connection_point"), point.join(", ")));
     let mut community: Vec<String> = content.place.community.iter().cloned().collect();
-    community.extend(content.place.community_id.clone());
     community.extend(account.and_then(|account| account.pseudonym.clone()));
     if !community.is_empty() {
         list.push((bill.text("community"), community.join(" · ")));

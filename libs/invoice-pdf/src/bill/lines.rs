@@ -6,13 +6,13 @@ use units::Money;
 use super::{BODY, Bill, LINE, SMALL, STRONG, bold, magnitude, section};
 use crate::PAGES_MAX;
 use crate::face::{Length, pt};
-use crate::sheet::{Block, Column, LEFT, Owner, RIGHT, Role, Sheet, Style};
+use crate::sheet::{Align, Block, Column, LEFT, Owner, RIGHT, Role, Sheet, Style};
 
 /// Head of a column.
 const HEAD: Style = bold(7_800, 11, super::MUTED);
-const GAP: Length = pt(10);
+const GAP: Length = pt(8);
 /// Where the columns end: what for, quantity, price, tax, amount.
-const ENDS: [Length; 5] = [pt(226), pt(318), pt(434), pt(474), RIGHT];
+const ENDS: [Length; 5] = [pt(216), pt(302), pt(432), pt(466), RIGHT];
 
 /// The columns of the table.
 fn columns() -> [Column; 5] {
@@ -21,7 +21,7 @@ fn columns() -> [Column; 5] {
 }
 
 pub(super) fn write(sheet: &mut Sheet, bill: &Bill<'_>) {
-    section(sheet, bill.text("lines"), (pt(22), pt(60)), |sheet| {
+    section(sheet, bill.text("lines"), (pt(18), pt(60)), |sheet| {
         let heads = ["lines.what", "lines.quantity", "lines.price", "lines.tax", "lines.net"];
         let heads = heads.map(|key| bill.text(key).to_owned());
         sheet.within(Role::Table(bill.text("lines").to_owned()), |sheet| {
@@ -69,7 +69,10 @@ fn row(sheet: &mut Sheet, bill: &Bill<'_>, line: &Line) {
     let styles = [STRONG, BODY, BODY, BODY, STRONG];
     let mut cells: Vec<Block> = Vec::with_capacity(columns.len());
     for ((column, text), style) in columns.iter().zip(&texts).zip(styles) {
-        cells.push(sheet.block(text, style, column.width));
+        cells.push(match column.align {
+            Align::Left => sheet.block(text, style, column.width),
+            Align::Right => sheet.number(text, style, column.width),
+        });
     }
     // Below the cells there is nothing but the amount's column to leave free.
     let wide = Column::left(LEFT, ENDS[2] - LEFT);
@@ -97,7 +100,7 @@ fn row(sheet: &mut Sheet, bill: &Bill<'_>, line: &Line) {
     });
     sheet.cursor.y += pt(4);
     sheet.rule(LEFT..RIGHT, LINE);
-    sheet.cursor.y += pt(4);
+    sheet.cursor.y += pt(3);
 }
 
 /// The price of a printed unit; said to be an average where it is one.

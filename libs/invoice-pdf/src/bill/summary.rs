@@ -2,24 +2,21 @@
 
 use units::Money;
 
-use super::{BODY, BRAND, Bill, MUTED, SOFT, STRONG, TEXT, bold, facts, magnitude, regular};
-use crate::face::{Face, Length, pt};
-use crate::sheet::{Column, LEFT, RIGHT, Role, Sheet, Style};
+use super::{BODY, BRAND, Bill, MUTED, SOFT, TEXT, bold, facts, magnitude, regular};
+use crate::face::{Length, pt};
+use crate::sheet::{Column, LEFT, RIGHT, Role, Sheet};
 
 /// The amount's size where it is short enough for it.
 const AMOUNT: Length = pt(30);
 const SPACE: Length = pt(16);
 /// Where the second half begins.
-const HALF: Length = pt(310);
+const HALF: Length = pt(282);
 
 pub(super) fn write(sheet: &mut Sheet, bill: &Bill<'_>) {
     sheet.skip(pt(18));
     sheet.keep(pt(110));
     sheet.panel(SOFT, SPACE, |sheet| {
-        sheet.beside(&mut [
-            &mut |sheet| amount(sheet, bill),
-            &mut |sheet| payment(sheet, bill),
-        ]);
+        sheet.beside(&mut [&mut |sheet| amount(sheet, bill), &mut |sheet| payment(sheet, bill)]);
     });
 }
 
@@ -36,15 +33,9 @@ fn amount(sheet: &mut Sheet, bill: &Bill<'_>) {
         Some(_) => bill.money(magnitude(totals.payable)),
         None => bill.text("settled.amount").to_owned(),
     };
-    let natural = sheet.setter.run(Face::Bold, &text).width(AMOUNT).max(1);
-    let size = if natural <= column.width {
-        AMOUNT
-    } else {
-        let fitted = i64::from(AMOUNT) * i64::from(column.width) / i64::from(natural);
-        i32::try_from(fitted).unwrap_or(AMOUNT).max(pt(12))
-    };
-    let style = Style { face: Face::Bold, size, leading: pt(37), ink: TEXT };
-    sheet.text(Role::Paragraph, &text, style, column);
+    let block = sheet.number(&text, bold(AMOUNT, 37, TEXT), column.width);
+    let owner = sheet.leaf(Role::Paragraph);
+    sheet.place(owner, block, column);
     if let Some(due) = bill.content.due_on.filter(|_| pays.is_some()) {
         let by = bill.locale.filled(by, &[("day", &bill.locale.day(due))]);
         sheet.text(Role::Paragraph, &by, bold(11_000, 16, TEXT), column);
@@ -74,14 +65,15 @@ fn payment(sheet: &mut Sheet, bill: &Bill<'_>) {
     let Some(payment) = &bill.content.payment else { return };
     let column = Column::left(HALF, RIGHT - HALF - SPACE);
     let heading = bill.text(if pays { "payment" } else { "payment.receive" });
-    sheet.text(Role::Paragraph, heading, Style { ink: BRAND, leading: pt(18), ..STRONG }, column);
-    let mut list = vec![(
-        bill.text("payment.amount"),
-        bill.money(magnitude(bill.totals().payable)),
-    )];
+    sheet.text(Role::Paragraph, heading, bold(10_000, 14, BRAND), column);
+    sheet.cursor.y += pt(6);
+    let mut list =
+        vec![(bill.text("payment.amount"), bill.money(magnitude(bill.totals().payable)))];
+    // The groups of an account's number stay together.
+    let iban = payment.iban.as_ref().map(|iban| iban.replace(' ', "\u{a0}"));
     for (key, value) in [
         ("payment.account_name", &payment.account_name),
-        ("payment.account", &payment.iban),
+        ("payment.account", &iban),
         ("payment.reference", &payment.reference),
     ] {
         list.extend(value.as_ref().map(|value| (bill.text(key), value.clone())));

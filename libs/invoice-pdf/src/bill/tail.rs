@@ -2,9 +2,9 @@
 
 use documents::{Dispute, Proof};
 
-use super::{BODY, Bill, Face, LINE, STRONG, facts, section};
-use crate::face::{Length, pt};
-use crate::sheet::{Column, Ink, LEFT, Owner, RIGHT, Role, Shape, Sheet, Style, WIDTH};
+use super::{BODY, Bill, STRONG, facts, section};
+use crate::face::{Face, Length, pt};
+use crate::sheet::{Column, Ink, LEFT, Owner, Role, Shape, Sheet, Style, WIDTH};
 
 const MEASURED: Ink = Ink(0x0b, 0x7a, 0x59);
 const ESTIMATED: Ink = Ink(0xd9, 0x8a, 0x00);
@@ -13,12 +13,12 @@ const GROUND: Ink = Ink(0xf1, 0xf4, 0xf2);
 const INDENT: Length = pt(16);
 
 pub(super) fn write(sheet: &mut Sheet, bill: &Bill<'_>) {
-    section(sheet, bill.text("quality"), (pt(20), pt(16)), |sheet| quality(sheet, bill));
+    section(sheet, bill.text("quality"), (pt(18), pt(16)), |sheet| quality(sheet, bill));
     if let Some(proof) = &bill.content.proof {
-        section(sheet, bill.text("check"), (pt(20), pt(60)), |sheet| check(sheet, bill, proof));
+        section(sheet, bill.text("check"), (pt(18), pt(60)), |sheet| check(sheet, bill, proof));
     }
     if let Some(dispute) = &bill.content.dispute {
-        section(sheet, bill.text("dispute"), (pt(20), pt(42)), |sheet| {
+        section(sheet, bill.text("dispute"), (pt(18), pt(42)), |sheet| {
             steps(sheet, bill, dispute);
         });
     }
@@ -65,7 +65,10 @@ fn check(sheet: &mut Sheet, bill: &Bill<'_>, proof: &Proof) {
     sheet.keep(pt(25));
     sheet.panel(GROUND, pt(6), |sheet| {
         let column = Column::left(LEFT + pt(10), WIDTH - pt(20));
-        sheet.text(Role::Code, &proof.command, Style { face: Face::Bold, ..BODY }, column);
+        let style = Style { face: Face::Bold, ..BODY };
+        sheet.within(Role::Paragraph, |sheet| {
+            sheet.text(Role::Code, &proof.command, style, column);
+        });
     });
     sheet.cursor.y += pt(6);
     let mut list = vec![(bill.text("check.hash"), proof.hash.to_string())];
@@ -111,6 +114,4 @@ fn steps(sheet: &mut Sheet, bill: &Bill<'_>, dispute: &Dispute) {
             sheet.cursor.y += pt(2);
         }
     });
-    sheet.cursor.y += pt(8);
-    sheet.rule(LEFT..RIGHT, LINE);
 }

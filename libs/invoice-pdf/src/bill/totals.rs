@@ -3,9 +3,9 @@
 use documents::{Category, Custody, PrepaymentSource, Tax};
 use units::Money;
 
-use super::{BODY, Bill, LINE, SMALL, SOFT, STRONG, TEXT, bold, lines, magnitude};
+use super::{BODY, Bill, LINE, SMALL, SOFT, TEXT, bold, lines, magnitude};
 use crate::face::{Length, pt};
-use crate::sheet::{Align, Column, LEFT, Owner, RIGHT, Role, Shape, Sheet, Style};
+use crate::sheet::{Column, Owner, RIGHT, Role, Shape, Sheet, Style};
 
 /// Where the sums begin; to their left the page stays white.
 const START: Length = pt(226);
@@ -31,7 +31,10 @@ pub(super) fn write(sheet: &mut Sheet, bill: &Bill<'_>) {
     let mut rows = up_to_gross(bill);
     let gross = rows.len();
     let total = bold(10_500, 16, TEXT);
-    rows.push(Row { style: total, ..Row::plain(bill.text("gross").to_owned(), bill.money(bill.totals().gross)) });
+    rows.push(Row {
+        style: total,
+        ..Row::plain(bill.text("gross").to_owned(), bill.money(bill.totals().gross))
+    });
     rows.extend(after_gross(bill));
     let left = last(bill);
     sheet.cursor.y += pt(6);
@@ -106,13 +109,15 @@ fn last(bill: &Bill<'_>) -> Row {
         Some(true) | None => ("payable", magnitude(bill.totals().payable)),
         Some(false) => ("receivable", magnitude(bill.totals().payable)),
     };
-    Row { style: bold(11_500, 16, TEXT), ..Row::plain(bill.text(key).to_owned(), bill.money(amount)) }
+    Row {
+        style: bold(11_500, 16, TEXT),
+        ..Row::plain(bill.text(key).to_owned(), bill.money(amount))
+    }
 }
 
 fn one(sheet: &mut Sheet, row: Row) {
     let label = Column::left(START + pt(8), RIGHT - START - AMOUNT - pt(16));
-    let amount = Column { x: RIGHT - AMOUNT - pt(8), width: AMOUNT, align: Align::Right };
-    let amount = Column { x: amount.x + pt(8), ..amount };
+    let amount = Column::right(RIGHT - AMOUNT, RIGHT);
     sheet.keep(row.style.leading + pt(12));
     sheet.within(Role::Row, |sheet| {
         sheet.beside(&mut [
@@ -124,8 +129,9 @@ fn one(sheet: &mut Sheet, row: Row) {
                 }
             },
             &mut |sheet| {
-                let style = if row.style.face == BODY.face { STRONG } else { row.style };
-                sheet.text(Role::Cell, &row.amount, Style { face: row.style.face, ..style }, amount);
+                let block = sheet.number(&row.amount, row.style, AMOUNT);
+                let owner = sheet.leaf(Role::Cell);
+                sheet.place(owner, block, amount);
             },
         ]);
     });
@@ -145,7 +151,11 @@ fn banner(sheet: &mut Sheet, row: Row) {
     sheet.within(Role::Row, |sheet| {
         sheet.beside(&mut [
             &mut |sheet| sheet.text(Role::RowHead, &row.label, row.style, label),
-            &mut |sheet| sheet.text(Role::Cell, &row.amount, row.style, amount),
+            &mut |sheet| {
+                let block = sheet.number(&row.amount, row.style, AMOUNT);
+                let owner = sheet.leaf(Role::Cell);
+                sheet.place(owner, block, amount);
+            },
         ]);
     });
     sheet.cursor.y += pt(6);
@@ -153,7 +163,7 @@ fn banner(sheet: &mut Sheet, row: Row) {
 
 /// What the wallet holds, and who holds the key of the account.
 fn account(sheet: &mut Sheet, bill: &Bill<'_>) {
-    let mut sentences = Vec::new();
+    let (mut sentences, mut ids) = (Vec::new(), Vec::new());
     if let Some(wallet) = bill.content.wallet {
         sentences.push(bill.locale.filled("wallet", &[("amount", &bill.money(wallet))]));
     }
@@ -165,11 +175,13 @@ fn account(sheet: &mut Sheet, bill: &Bill<'_>) {
         };
         bill.text(key).to_owned()
     }));
-    sentences.extend(account.and_then(|account| account.address).map(|address| address.to_string()));
-    if sentences.is_empty() {
-        return;
-    }
+    ids.extend(account.map(|account| account.id.clone()));
+    ids.extend(account.and_then(|account| account.address).map(|address| address.to_string()));
+    ids.extend(bill.content.place.community_id.clone());
     sheet.cursor.y += pt(12);
-    let column = Column::left(LEFT, RIGHT - LEFT);
-    sheet.text(Role::Paragraph, &sentences.join(" "), BODY, column);
+    for (text, style) in [(sentences.join(" "), BODY), (ids.join(" · "), SMALL)] {
+        if !text.is_empty() {
+            sheet.text(Role::Paragraph, &text, style, Column::FULL);
+        }
+    }
 }

@@ -75,8 +75,12 @@ impl Reader {
     /// A page as a picture with this many pixels to the point.
     pub(crate) fn picture(&self, page: usize, scale: f32) -> Pixmap {
         let cache = RenderCache::new();
-        let pixels =
-            PixmapSettings { x_scale: scale, y_scale: scale, bg_color: WHITE, ..Default::default() };
+        let pixels = PixmapSettings {
+            x_scale: scale,
+            y_scale: scale,
+            bg_color: WHITE,
+            ..Default::default()
+        };
         let settings = InterpreterSettings::default();
         render(&self.pdf.pages()[page], &cache, &settings, &RenderSettings::default(), &pixels)
     }
