@@ -1,7 +1,7 @@
 //! Draws bills, and measures how many a second are written.
 //!
-//! `cargo run --release -p invoice-pdf --example pages -- FOLDER` writes sample bills there, as PDF and
-//! as a picture of every page; without a folder it only measures.
+//! `cargo run --release -p invoice-pdf --example pages -- FOLDER` writes sample bills there, as PDF
+//! and as a picture of every page; without a folder it only measures.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::disallowed_types, reason = "an example stops by panicking")]
 

@@ -1,7 +1,7 @@
 //! Type: the faces of a bill, and text as glyphs on lines.
 //!
-//! Lengths on a page are integers, thousandths of a point, so that a line breaks at the same word on
-//! every machine. Within a run they are units of the font, a thousandth of the size of its type.
+//! Lengths on a page are integers, thousandths of a point, so that a line breaks at the same word
+//! on every machine. Within a run they are units of the font, a thousandth of the size of its type.
 //! Digits have one width in these faces, so columns of numbers stand in line by themselves.
 
 use std::collections::BTreeSet;

@@ -6,8 +6,8 @@
 //!                  ─► paint    PDF/A-3a and PDF/UA-1, tagged; the XML of `documents` attached
 //! ```
 //!
-//! Invariants: the same document and language give the same bytes; every line with all its texts is
-//! on the pages and comes out again when it is copied; every amount is one that `documents` printed.
+//! Invariants: the same document and language give the same bytes; every line with all its texts
+//! is on the pages and comes out again when it is copied; amounts are written by `documents`.
 //! A character that the fonts do not have (they have Latin, Greek and Cyrillic) is shown as �, can
 //! still be copied, and is named in [`Pdf::missing`].
 //! Deliberately absent: images and logos, right-to-left and Indic scripts, paper other than A4,

@@ -18,8 +18,10 @@ pub(crate) const RIGHT: Length = PAGE.0 - LEFT;
 /// Its width.
 pub(crate) const WIDTH: Length = RIGHT - LEFT;
 const FIRST_TOP: Length = pt(50);
-const TOP: Length = pt(72);
-const BOTTOM: Length = PAGE.1 - pt(62);
+const TOP: Length = pt(68);
+const BOTTOM: Length = PAGE.1 - pt(58);
+/// The most lines of a head that is repeated, so that a page has space for more than its head.
+const HEAD_LINES_MAX: usize = 3;
 
 /// A colour: red, green, blue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -247,7 +249,8 @@ impl Sheet {
             self.tops.push(TOP);
             for (column, text, style) in self.head.clone() {
                 self.cursor.y = TOP;
-                let block = self.block(&text, style, column.width);
+                let mut block = self.block(&text, style, column.width);
+                block.lines.truncate(HEAD_LINES_MAX);
                 self.place(Owner::Header, block, column);
                 self.tops[page] = self.tops[page].max(self.cursor.y);
             }

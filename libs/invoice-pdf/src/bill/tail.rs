@@ -13,12 +13,12 @@ const GROUND: Ink = Ink(0xf1, 0xf4, 0xf2);
 const INDENT: Length = pt(16);
 
 pub(super) fn write(sheet: &mut Sheet, bill: &Bill<'_>) {
-    section(sheet, bill.text("quality"), (pt(18), pt(16)), |sheet| quality(sheet, bill));
+    section(sheet, bill.text("quality"), (pt(16), pt(16)), |sheet| quality(sheet, bill));
     if let Some(proof) = &bill.content.proof {
-        section(sheet, bill.text("check"), (pt(18), pt(60)), |sheet| check(sheet, bill, proof));
+        section(sheet, bill.text("check"), (pt(16), pt(60)), |sheet| check(sheet, bill, proof));
     }
     if let Some(dispute) = &bill.content.dispute {
-        section(sheet, bill.text("dispute"), (pt(18), pt(42)), |sheet| {
+        section(sheet, bill.text("dispute"), (pt(16), pt(42)), |sheet| {
             steps(sheet, bill, dispute);
         });
     }
@@ -61,16 +61,16 @@ fn quality(sheet: &mut Sheet, bill: &Bill<'_>) {
 
 fn check(sheet: &mut Sheet, bill: &Bill<'_>, proof: &Proof) {
     sheet.text(Role::Paragraph, bill.text("check.text"), BODY, Column::FULL);
-    sheet.cursor.y += pt(5);
-    sheet.keep(pt(25));
-    sheet.panel(GROUND, pt(6), |sheet| {
+    sheet.cursor.y += pt(4);
+    sheet.keep(pt(23));
+    sheet.panel(GROUND, pt(5), |sheet| {
         let column = Column::left(LEFT + pt(10), WIDTH - pt(20));
         let style = Style { face: Face::Bold, ..BODY };
         sheet.within(Role::Paragraph, |sheet| {
             sheet.text(Role::Code, &proof.command, style, column);
         });
     });
-    sheet.cursor.y += pt(6);
+    sheet.cursor.y += pt(5);
     let mut list = vec![(bill.text("check.hash"), proof.hash.to_string())];
     let contract = proof.contract.map(|contract| contract.to_string());
     list.extend(contract.map(|contract| (bill.text("check.contract"), contract)));

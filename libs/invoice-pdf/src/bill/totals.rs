@@ -178,7 +178,7 @@ fn account(sheet: &mut Sheet, bill: &Bill<'_>) {
     ids.extend(account.map(|account| account.id.clone()));
     ids.extend(account.and_then(|account| account.address).map(|address| address.to_string()));
     ids.extend(bill.content.place.community_id.clone());
-    sheet.cursor.y += pt(12);
+    sheet.cursor.y += pt(10);
     for (text, style) in [(sentences.join(" "), BODY), (ids.join(" · "), SMALL)] {
         if !text.is_empty() {
             sheet.text(Role::Paragraph, &text, style, Column::FULL);

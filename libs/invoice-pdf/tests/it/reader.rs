@@ -1,7 +1,7 @@
 //! Text, attachments and pictures of a PDF, by `hayro`.
 #![allow(clippy::disallowed_types, reason = "pages have points")]
 
-use hayro::hayro_interpret::font::{Glyph, GlyphRun};
+use hayro::hayro_interpret::font::GlyphRun;
 use hayro::hayro_interpret::hayro_cmap::BfString;
 use hayro::hayro_interpret::{
     BlendMode, ClipPath, Context, Device, DrawMode, DrawProps, Image, ImageDrawProps,
@@ -100,10 +100,7 @@ impl<'a> Device<'a> for Text {
             return;
         }
         for positioned in run.glyphs() {
-            let unicode = match &positioned.glyph {
-                Glyph::Outline(glyph) => glyph.as_unicode(),
-                Glyph::Type3(glyph) => glyph.as_unicode(),
-            };
+            let unicode = positioned.as_unicode();
             match unicode.expect("every glyph has a text") {
                 BfString::Char(char) => self.text.push(char),
                 BfString::String(text) => self.text.push_str(&text),
