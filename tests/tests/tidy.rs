@@ -15,6 +15,7 @@ const PURE: &[&str] = &[
     "calendar",
     "formats",
     "documents",
+    "invoice-pdf",
     "iso20022",
     "keys",
     "merkle",

@@ -195,7 +195,7 @@ export const invoices = (account?: string) =>
 export const invoicePage = async (id: string) =>
   (await call("GET", `/v1/invoices/${id}/html`)).blob();
 /** What a bill can be had as. */
-export type DocumentFormat = "xml" | "json";
+export type DocumentFormat = "pdf" | "xml" | "json";
 export const invoiceDocument = async (id: string, format: DocumentFormat) =>
   (await call("GET", pathOf(`/v1/invoices/${id}/document`, { format }))).blob();
 export const issuer = () => maybe<t.Issuer>("/v1/documents/issuer");

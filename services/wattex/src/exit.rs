@@ -12,10 +12,11 @@
 //! | 7 | the network of nodes cannot be reached |
 //! | 10 | a bill, or a clearing, does not hold |
 //! | 11 | a bill, or a clearing, holds but is not anchored |
-//! | 12 | a bill, or a journal, cannot be read |
+//! | 12 | a bill, a document or a journal cannot be read |
 //! | 13 | a chain does not hold, or blocks are refused |
 //! | 14 | a payload is not one of its format |
 //! | 15 | rows of a file were rejected; the others are written |
+//! | 16 | a document cannot be written in that format or language |
 //! | 130 | Ctrl-C before the run was complete; while it only serves, that is 0 |
 //! | 143 | the same by SIGTERM |
 
@@ -67,7 +68,7 @@ pub enum Trouble {
     /// A tariff is missing or malformed, or a load cannot be rated on it.
     #[error("{0}")]
     Tariff(String),
-    /// There is no file of a bill or a journal, or it cannot be read as one.
+    /// There is no file of a bill, a document or a journal, or it cannot be read as one.
     #[error("{0}")]
     Bill(String),
     /// What a directory holds does not follow from its genesis.
@@ -79,6 +80,9 @@ pub enum Trouble {
     /// Payloads are malformed, or not of the format they are said to be.
     #[error("{0}")]
     Payload(String),
+    /// A document cannot be written in that format or language.
+    #[error("{0}")]
+    Document(String),
     /// The directory was made by another run.
     #[error("{0}")]
     Directory(String),
@@ -110,6 +114,7 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
                 Trouble::Bill(_) => 12,
                 Trouble::Chain(_) | Trouble::Blocks(_) => 13,
                 Trouble::Payload(_) => 14,
+                Trouble::Document(_) => 16,
             });
         }
         if cause.downcast_ref::<DataError>().is_some() {

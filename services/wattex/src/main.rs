@@ -16,6 +16,7 @@
 //! wattex rate      any load on any tariff file, line by line
 //! wattex bridge    devices that do not sign, on any broker, become signed readings
 //! wattex surveillance  what looks like market abuse in orders and trades from files
+//! wattex document  a bill's JSON as PDF, as XML of EN 16931, or as JSON again
 //! wattex openapi   the documents of all services and events
 //! ```
 #![forbid(unsafe_code)]
@@ -30,6 +31,7 @@ mod compare;
 mod data;
 mod decode;
 mod demo;
+mod document;
 mod exit;
 mod export;
 mod genesis;
@@ -117,6 +119,8 @@ enum Command {
     Bridge(bridge::Arguments),
     /// Looks for market abuse in orders and trades from files: cases, with their figures.
     Surveillance(surveillance::Arguments),
+    /// Writes a document from its JSON as PDF, as XML under EN 16931, or as JSON again, checked.
+    Document(document::Arguments),
     /// Writes the OpenAPI documents of all services, and the events' JSON Schema.
     Openapi(openapi::Arguments),
 }
@@ -142,6 +146,7 @@ fn main() -> ExitCode {
         Command::Rate(arguments) => rate::run(&arguments),
         Command::Bridge(arguments) => bridge::run(&arguments),
         Command::Surveillance(arguments) => surveillance::run(&arguments),
+        Command::Document(arguments) => document::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

@@ -238,6 +238,9 @@ function Bills({ account }: { account: string }) {
                       <button type="button" className="quiet small" onClick={() => attempt(download(invoice))}>
                         Download<span className="sr-only"> the verifiable file of bill {invoice.number}</span>
                       </button>
+                      <button type="button" className="quiet small" onClick={() => attempt(document(invoice, "pdf"))}>
+                        PDF<span className="sr-only"> of bill {invoice.number}</span>
+                      </button>
                       <button type="button" className="quiet small" onClick={() => attempt(document(invoice, "xml"))}>
                         XML<span className="sr-only"> (EN 16931) of bill {invoice.number}</span>
                       </button>

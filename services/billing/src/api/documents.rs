@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, delete, get, put};
 use documents::{LANGUAGES, Locale, Party, ubl};
 use serde::Deserialize;
 use serde_json::Value;
-use service::{Principal, Problem, Problems};
+use service::{Fault, Principal, Problem, Problems};
 use utoipa::{IntoParams, ToSchema};
 
 use super::invoices::invoice_of;
@@ -25,6 +25,8 @@ const TEXT_CHARS_MAX: usize = 500;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Format {
+    /// Pages for people (PDF/A-3a), the XML inside.
+    Pdf,
     /// EN 16931 as UBL 2.1.
     Xml,
     /// Everything, as docs/documents.md says.
@@ -52,7 +54,7 @@ pub(crate) struct CustomerQuery {
 
 /// One invoice as a document.
 ///
-/// EN 16931 as XML, or all of it as JSON. What it says of who issues and receives it is as of now.
+/// Pages as PDF, EN 16931 as XML, or all of it as JSON. What it says of who issues and receives it is as of now.
 #[utoipa::path(
     tag = "billing",
     params(("id" = String, Path, description = "The invoice"), DocumentQuery),
@@ -75,6 +77,18 @@ pub(crate) async fn get_invoice_document(
     let number = &issued.invoice.number;
     let attached = |ending: &str| format!("attachment; filename=\"{number}.{ending}\"");
     match query.format.unwrap_or(Format::Json) {
+        Format::Pdf => {
+            // Fonts and drawing take a moment of a processor.
+            let drawn = tokio::task::spawn_blocking(move || invoice_pdf::write(&document, &locale));
+            let drawn = drawn.await.map_err(|error| Fault::problem(error.into()))?;
+            let pdf = drawn.map_err(|error| {
+                Problem::refused("NO_PDF", format!("There is no PDF of it: {error}"))
+            })?;
+            Ok(HttpResponse::Ok()
+                .content_type("application/pdf")
+                .insert_header(("Content-Disposition", attached("pdf")))
+                .body(pdf.bytes))
+        }
         Format::Json => Ok(HttpResponse::Ok()
             .content_type(ContentType::json())
             .insert_header(("Content-Disposition", attached("document.json")))

@@ -273,12 +273,16 @@ mod tests {
     async fn billing(folder: &TempDir) -> Arc<Billing> {
         let (clock, _) = Clock::set(Timestamp::from_seconds(0));
         let operator = SecretKey::from_bytes(&[9; 32]).unwrap();
+        let deployment = contracts::Deployment::of(operator.address());
+        let cash = contracts::Cash { token: deployment.token, market: deployment.market };
         let parts = Parts {
             db_url: format!("sqlite:{}", folder.path().join("billing.db").display()),
             bus: Bus::in_process(),
             clock,
             node: Arc::new(HttpRpc::new("http://127.0.0.1:1").unwrap()),
-            deployment: contracts::Deployment::of(operator.address()),
+            deployment,
+            currencies: vec![contracts::Currency { code: "EUR".to_owned(), cash }],
+            dealers: B256::ZERO,
             operator,
             chain_id: 1,
             policies: Vec::new(),

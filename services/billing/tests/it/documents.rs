@@ -70,6 +70,10 @@ async fn an_invoice_is_a_document_with_the_same_amounts() {
     let (status, xml) = written(&town, "heron", &format!("{path}?format=xml&language=de")).await;
     assert_eq!(status, StatusCode::OK, "{xml}");
     assert!(xml.contains("Village Energy eG") && xml.contains("INV-2026-1"), "{xml}");
+    let pdf = TestRequest::get().uri(&format!("{path}?format=pdf&language=fr"));
+    let (status, pdf) = town.ask(pdf, "heron").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(pdf.starts_with(b"%PDF-1.") && pdf.len() > 10_000, "{} bytes", pdf.len());
     let (status, _) = written(&town, "heron", &format!("{path}?language=tlh")).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     let (status, _) = written(&town, "heron", &format!("{path}?format=docx")).await;

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, missing_docs, reason = "a test is used by nobody")]
 
 mod bridging;
+mod billed;
 mod chain_files;
 mod clearing;
 mod crashes;
