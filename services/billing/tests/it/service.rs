@@ -139,6 +139,8 @@ impl Running {
             buy_order: OrderId::derived("buy"),
             sell_order: OrderId::derived("sell"),
             quantity: Energy::from_wh(*wh),
+            buyer_point: Some(HERON.point()),
+            seller_point: Some(OTTER.point()),
         };
         let cleared = SlotCleared {
             community: community(),
