@@ -3,6 +3,7 @@
 
 mod audit;
 mod bank;
+mod challenges;
 mod deposits;
 mod invoices;
 mod payout_files;
@@ -55,6 +56,9 @@ pub fn routes(
             .service(requests::submit_request)
             .service(requests::list_requests)
             .service(requests::get_request)
+            .service(challenges::prepare_trade_challenge)
+            .service(challenges::file_trade_challenge)
+            .service(challenges::list_trade_challenges)
             .service(tariffs::list_tariffs)
             .service(tariffs::publish_tariff)
             .service(invoices::list_invoices)

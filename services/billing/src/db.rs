@@ -15,11 +15,13 @@
 //! | `bank_account`, `bank_payment` | where a community is paid; payments of its statements |
 //! | `payout`, `payout_file` | money on its way to accounts' banks; orders to pay it out |
 //! | `account_request` | transfers and mandates that accounts signed |
+//! | `challenge_sent` | challenges that were given to the relay |
 //!
 //! Invariants: `journal` only grows; a `fact` goes when its block leaves the best branch.
 
 pub(crate) mod bank;
 pub(crate) mod chain;
+pub(crate) mod challenges;
 pub(crate) mod energy;
 pub(crate) mod handover;
 pub(crate) mod invoices;
@@ -47,7 +49,19 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 8, sql: PAYOUT_SCHEMA },
     Migration { version: 9, sql: EXPIRY_SCHEMA },
     Migration { version: 10, sql: REQUEST_SCHEMA },
+    Migration { version: 11, sql: CHALLENGE_SCHEMA },
 ];
+
+/// Challenges that the relay sends. The transaction follows from `challenge/` and the hash, which is
+/// the call's.
+const CHALLENGE_SCHEMA: &str = "
+create table challenge_sent (
+    number {serial}, hash text not null unique, community text not null, account text not null,
+    trade text not null, call text not null, shown text not null, at bigint not null
+);
+create index challenge_sent_community on challenge_sent (community, number);
+create index fact_community on fact (kind, community, number);
+";
 
 /// What accounts signed besides orders and payouts. Its transaction follows from `request/` and the
 /// id.
