@@ -173,6 +173,8 @@ export const trades = (limit: number) => get<t.Page<t.Trade>>("/v1/trades", { li
 export const intervals = (connectionPoint: string, from: string, to: string) =>
   all<t.Interval>("/v1/intervals", { connection_point: connectionPoint, from, to });
 export const quarantine = () => get<t.Page<t.Quarantined>>("/v1/quarantine", { limit: 100 });
+export const tradeEvidence = (trade: string) =>
+  get<t.TradeEvidence>(`/v1/readings/evidence/${encodeURIComponent(trade)}`);
 export const meterStatus = (id: string) => get<t.MeterStatus>(`/v1/meters/${id}/status`);
 
 // billing
@@ -213,6 +215,11 @@ export const submitRequest = (terms: t.RequestTerms, signature: string, key: str
   postOnce<t.AccountRequest>("/v1/requests", { terms, signature }, key);
 export const requests = (query: { account?: string; kind?: t.RequestTerms["kind"]; cursor?: string }) =>
   get<t.Page<t.AccountRequest>>("/v1/requests", { limit: 50, ...query });
+export const prepareChallenge = (wish: t.ChallengeWish) =>
+  post<t.PreparedChallenge>("/v1/trade-challenges/prepare", wish);
+export const fileChallenge = (wish: t.ChallengeWish) => post<t.TradeChallenge>("/v1/trade-challenges", wish);
+export const tradeChallenges = (cursor?: string) =>
+  get<t.Page<t.TradeChallenge>>("/v1/trade-challenges", { limit: 50, cursor });
 export const audit = () => get<t.Audit>("/v1/audit");
 export const reserve = () => get<t.Reserve>("/v1/reserve");
 
@@ -230,5 +237,6 @@ export const chainTrades = (address?: string, cursor?: string) =>
   get<t.Page<t.ChainTrade>>("/v1/explorer/trades", { limit: 25, address, cursor });
 export const chainTrade = (id: string) =>
   get<t.ChainTrade>(`/v1/explorer/trades/${encodeURIComponent(id)}`);
+export const roleChanges = () => get<t.Page<t.RoleChange>>("/v1/role-changes");
 export const search = async (q: string) =>
   (await get<{ items: t.Hit[] }>("/v1/explorer/search", { q })).items;
