@@ -18,7 +18,7 @@ use crate::db::trades::{self, Side};
 /// Which reading is wanted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct EvidenceQuery {
+pub(crate) struct EvidenceQuery {
     /// The meter.
     meter: String,
     /// The moment of the registers, the end of a slot (RFC 3339).
@@ -27,26 +27,26 @@ pub struct EvidenceQuery {
 
 /// A reading as `Challenges.challenge` takes it. Bytes as hex with `0x`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct EvidenceView {
+pub(crate) struct EvidenceView {
     /// The 119 bytes of the message MR1: payload and signature.
-    pub message: String,
+    pub(crate) message: String,
     /// The salt of its leaf.
-    pub salt: String,
+    pub(crate) salt: String,
     /// The community as contracts know it.
-    pub community: String,
+    pub(crate) community: String,
     /// The period of the root on chain: the start of the slot that ends with the reading, epoch
     /// seconds.
-    pub period: u64,
+    pub(crate) period: u64,
     /// The batch of the period, from 1.
-    pub batch: u32,
+    pub(crate) batch: u32,
     /// The root that was handed to the chain.
-    pub root: String,
+    pub(crate) root: String,
     /// Leaves under the root.
-    pub count: u32,
+    pub(crate) count: u32,
     /// Which of them the reading is.
-    pub index: u32,
+    pub(crate) index: u32,
     /// Siblings from the leaf up.
-    pub path: Vec<String>,
+    pub(crate) path: Vec<String>,
 }
 
 impl EvidenceView {
@@ -68,30 +68,30 @@ impl EvidenceView {
 /// What one side's meter said at both ends of the slot. What is absent was not read or is not
 /// anchored yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct SideEvidence {
+pub(crate) struct SideEvidence {
     /// Where the side takes or feeds in.
-    pub connection_point: String,
+    pub(crate) connection_point: String,
     /// The registers when the slot began.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub begin: Option<EvidenceView>,
+    pub(crate) begin: Option<EvidenceView>,
     /// The registers when it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub end: Option<EvidenceView>,
+    pub(crate) end: Option<EvidenceView>,
 }
 
 /// The registers under a trade, of both sides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct TradeEvidence {
+pub(crate) struct TradeEvidence {
     /// The trade's name on chain.
-    pub trade: String,
+    pub(crate) trade: String,
     /// Start of its slot.
-    pub slot: String,
+    pub(crate) slot: String,
     /// How long the slot lasts.
-    pub slot_minutes: u16,
+    pub(crate) slot_minutes: u16,
     /// The buyer's meter.
-    pub buyer: SideEvidence,
+    pub(crate) buyer: SideEvidence,
     /// The seller's meter.
-    pub seller: SideEvidence,
+    pub(crate) seller: SideEvidence,
 }
 
 /// What a meter said at the end of a slot, with the proof that it was anchored.
