@@ -52,8 +52,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 11, sql: CHALLENGE_SCHEMA },
 ];
 
-/// Challenges that the relay sends. The transaction follows from `challenge/` and the hash, which is
-/// the call's.
+/// Challenges that the relay sends. The transaction follows from `challenge/` and the hash, which
+/// is the call's.
 const CHALLENGE_SCHEMA: &str = "
 create table challenge_sent (
     number {serial}, hash text not null unique, community text not null, account text not null,

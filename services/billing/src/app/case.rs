@@ -2,8 +2,8 @@
 //!
 //! Asked over JSON-RPC, so that whoever has a node can ask it too and needs no word of ours. The
 //! fills of a clearing are in the calls that settled them, their state is in events, and that both
-//! were understood right is checked: the batch must hash to what the contract keeps, a claim must be
-//! under the fills root.
+//! were understood right is checked: the batch must hash to what the contract keeps, a claim must
+//! be under the fills root.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,8 @@
 //! A challenge is prepared for whoever wants to send it, and sent by the relay for whoever has no
 //! ether.
 //!
-//! Anyone with a part in the community may: the evidence proves itself, and only what the chain would
-//! take now is sent, so that the operator's gas cannot be used up for nothing.
+//! Anyone with a part in the community may: the evidence proves itself, and only what the chain
+//! would take now is sent, so that the operator's gas cannot be used up for nothing.
 
 use alloy_primitives::{B256, U64, keccak256};
 use anyhow::{Context, Error, Result};

@@ -12,7 +12,8 @@ use super::hash;
 use super::requests::RequestState;
 use crate::app::logs::ChallengedFact;
 
-/// A challenge that was given to the relay. Never changed: how its transaction stands is kept there.
+/// A challenge that was given to the relay. Never changed: how its transaction stands is kept
+/// there.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
     /// The hash of the call.

@@ -1,14 +1,14 @@
 //! A challenge: what a meter registered in a slot against what was reconciled of its trades.
 //!
 //! ```text
-//! settle's calls, runs      -> Case      one connection point's side of a clearing, as the chain has it
-//! two readings + proofs     -> registered, once signature, key, root and time hold
-//! Case.judge(registered)    -> Judged    what the contract cuts, trade by trade
-//! Case.call                 -> what anybody may send to `Challenges`
+//! settle's calls, runs    -> Case        a connection point's side of a clearing on the chain
+//! two readings, proofs    -> registered  once signature, key, root and time hold
+//! Case.judge(registered)  -> Judged      what the contract cuts, trade by trade
+//! Case.call               -> what anybody may send to `Challenges`
 //! ```
 //!
-//! Nothing that a server said is believed: keys and roots are the chain's. What is judged here is what
-//! the contract judges again; a call that is sent for nothing costs gas, no more.
+//! Nothing that a server said is believed: keys and roots are the chain's. What is judged here the
+//! contract judges again; a call that is sent for nothing costs gas, no more.
 //! Deliberately absent: how the chain is asked, and who sends.
 
 mod judge;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use access::Role;
 use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use actix_web::web::Data;
-use actix_web::{App, body::MessageBody};
+use actix_web::{App, body::MessageBody, web::Data};
 use alloy_primitives::{B256, hex};
 use billing::domain::verify::{Verdict, verify};
 use billing::{Billing, Parts};
@@ -139,8 +138,8 @@ impl Running {
             buy_order: OrderId::derived("buy"),
             sell_order: OrderId::derived("sell"),
             quantity: Energy::from_wh(*wh),
-            buyer_point: Some(HERON.point()),
-            seller_point: Some(OTTER.point()),
+            buyer_point: None,
+            seller_point: None,
         };
         let cleared = SlotCleared {
             community: community(),
