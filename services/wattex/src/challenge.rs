@@ -1,10 +1,10 @@
-//! `wattex challenge`: what was reconciled of a trade against the signed registers of its meters, and
-//! the challenge that takes back what is too much.
+//! `wattex challenge`: what was reconciled of a trade against the signed registers of its meters,
+//! and the challenge that takes back what is too much.
 //!
 //! ```text
-//! server or file --readings with proofs--.
-//! node --orders, runs, keys, roots-------+--> judged as the contract does --> words, JSON, call data
-//!                                                     '--send--> a block has the cut
+//! server or file --readings, proofs--.
+//! node --orders, runs, keys, roots---+--> judged as the contract does --> words, JSON, call data
+//!                                                 '--send--> a block has the cut
 //! ```
 //!
 //! The server is believed nothing: the meter's key is the registry's of that time, the reading is
@@ -64,7 +64,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
     /// Readings that were fetched before, instead of the server's.
-    #[arg(long, value_name = "FILE", conflicts_with = "token")]
+    #[arg(long, value_name = "FILE")]
     evidence: Option<PathBuf>,
     /// Write the fetched readings to a file, to keep: they are good without the server.
     #[arg(long, value_name = "FILE", conflicts_with = "evidence")]

@@ -173,7 +173,7 @@ pub async fn wanted(chain: &Chain<'_>, arguments: &Arguments) -> Result<Wanted> 
     Ok(Wanted(found.into_iter().map(|(trade, side)| (trade, vec![side])).collect()))
 }
 
-/// The chain's id and contracts: what the trust file pins, if there is one, else what the node says.
+/// The chain's id and contracts: what the trust file pins, if there is one, else the node's word.
 pub async fn pinned(node: &HttpRpc, url: &str, trust: Option<&Path>) -> Result<(u64, Deployment)> {
     let ask = async |method: &str, params: Value| {
         node.request(method, params).await.with_context(|| format!("asking {url}"))

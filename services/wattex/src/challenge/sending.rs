@@ -19,8 +19,8 @@ use super::server::Server;
 /// Between two looks for a block that has it.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Writes the call of the first side that is challenged, for any wallet: with two, the second has to
-/// be looked at again once the first is in a block. Nothing is written where nothing is cut.
+/// Writes the call of the first side that is challenged, for any wallet: with two, the second has
+/// to be looked at again once the first is in a block. Nothing is written where nothing is cut.
 pub fn write(path: &Path, look: &Look<'_>, found: &[Found]) -> Result<()> {
     let Some(one) = found.iter().find(|one| one.stands()) else { return Ok(()) };
     let Outcome::Judged { call, .. } = &one.outcome else { return Ok(()) };

@@ -64,7 +64,7 @@ async fn short_slot(town: &mut Town, mira: &Person, villain: &Person) -> Timesta
     town.read(mira, 2, end, [METERED, 0]).await;
     town.read(villain, 2, end, [0, METERED]).await;
     let [corrected, _] = windows(&town.place, slot(0));
-    town.pass_to(corrected.plus_seconds(-600)).await;
+    town.pass_to(corrected.plus_seconds(-3_600)).await;
     corrected
 }
 
