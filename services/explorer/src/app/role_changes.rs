@@ -1,7 +1,7 @@
 //! Changes of roles that the timelock announced: what, on which contract, and from when it may
 //! happen.
 //!
-//! All of it follows from what the timelock logged, so a reorganisation takes it back with the logs.
+//! All of it follows from what the timelock logged: a reorganisation takes it back with the logs.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::{Context, Result};
@@ -76,11 +76,10 @@ pub(crate) async fn role_changes(db: &Db, deployment: &Deployment) -> Result<Vec
             }
             TimelockEvents::CallScheduled(call) => {
                 // The same call can be announced again later: the end next to it is its own.
-                let of = |(id, index, _): &(B256, Option<U256>, Ended)| {
+                let of = |(id, index, _): &&(B256, Option<U256>, Ended)| {
                     *id == call.id && index.is_none_or(|index| index == call.index)
                 };
-                let end = ended.iter().rposition(of).map(|place| ended.remove(place));
-                let end = end.map(|(.., end)| end);
+                let end = ended.iter().rfind(of).map(|(.., end)| end);
                 changes.push(change(deployment, &call, (transaction, at), end)?);
             }
             _ => {}
@@ -102,7 +101,7 @@ fn change(
     deployment: &Deployment,
     call: &CallScheduled,
     (transaction, at): (String, Timestamp),
-    end: Option<Ended>,
+    end: Option<&Ended>,
 ) -> Result<RoleChange> {
     let delay = i64::try_from(call.delay).ok().context("a delay beyond all time")?;
     let what = what(&call.data);
@@ -120,9 +119,9 @@ fn change(
         announced_at: at.to_string(),
         ready_at: at.plus_seconds(delay).to_string(),
         transaction,
-        state: end.as_ref().map_or(RoleChangeState::Waiting, |end| end.state),
-        ended_at: end.as_ref().map(|end| end.at.to_string()),
-        ended_transaction: end.map(|end| end.transaction),
+        state: end.map_or(RoleChangeState::Waiting, |end| end.state),
+        ended_at: end.map(|end| end.at.to_string()),
+        ended_transaction: end.map(|end| end.transaction.clone()),
     })
 }
 

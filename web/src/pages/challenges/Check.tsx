@@ -82,6 +82,7 @@ function Judged(props: {
   const key = `judged ${wish.trade} ${wish.side}`;
   const prepared = useLoad(key, () => api.prepareChallenge(wish), ["block", "block_removed"]);
   const word = wish.side === "sell" ? "Fed in" : "Taken";
+  const of = (address: string) => `/explorer/address/${address.toLowerCase()}`;
   const aside = prepared.data && <Verdict found={prepared.data} />;
   return (
     <Card title={title} id={`check-${wish.side}`} aside={aside}>
@@ -90,7 +91,7 @@ function Judged(props: {
           <>
             <Facts
               items={[
-                ["Of", <Hash key="a" value={found.address} href={`/explorer/address/${found.address.toLowerCase()}`} />],
+                ["Of", <Hash key="a" value={found.address} href={of(found.address)} />],
                 ["Slot", <time key="s" dateTime={found.slot} title={utc(found.slot)}>{moment(found.slot, zone)}</time>],
                 ["Register when it began", registers ? `${kwh(registers[0], 3)} kWh` : "not readable"],
                 ["Register when it ended", registers ? `${kwh(registers[1], 3)} kWh` : "not readable"],
@@ -157,6 +158,7 @@ function Challenge(props: {
     }
   };
   const call = found.window === "open" ? found.call : undefined;
+  const busy = state === "busy";
   return (
     <>
       <p>
@@ -167,11 +169,11 @@ function Challenge(props: {
       </p>
       {call && (
         <div className="row-actions">
-          <button type="button" disabled={state === "busy"} onClick={() => run(() => api.fileChallenge(wish))}>
+          <button type="button" disabled={busy} onClick={() => run(() => api.fileChallenge(wish))}>
             Challenge, sent by the operator
           </button>
           {hasWallet() && (
-            <button type="button" className="quiet" disabled={state === "busy"} onClick={() => run(() => sendCall(call))}>
+            <button type="button" className="quiet" disabled={busy} onClick={() => run(() => sendCall(call))}>
               Send with my wallet
             </button>
           )}
