@@ -59,12 +59,13 @@ pub(crate) async fn put(tx: &mut Tx, sent: &Sent) -> Result<()> {
     Ok(())
 }
 
-const SELECT: &str = "select hash, community, account, trade, call, shown, at, status \
-    from challenge_sent join chain_tx on chain_tx.cause = 'challenge/' || hash";
+const SELECT: &str = "select one.hash, one.community, one.account, one.trade, one.call, \
+    one.shown, one.at, chain_tx.status from challenge_sent one \
+    join chain_tx on chain_tx.cause = 'challenge/' || one.hash";
 
 /// The challenge with this call.
 pub(crate) async fn find(tx: &mut Tx, wanted: B256) -> Result<Option<Sent>> {
-    let row = query(db::AssertSqlSafe(format!("{SELECT} where hash = $1")))
+    let row = query(db::AssertSqlSafe(format!("{SELECT} where one.hash = $1")))
         .bind(hash(wanted))
         .fetch_optional(tx.conn())
         .await
@@ -74,8 +75,9 @@ pub(crate) async fn find(tx: &mut Tx, wanted: B256) -> Result<Option<Sent>> {
 
 /// How many challenges of a community are on their way.
 pub(crate) async fn open(tx: &mut Tx, community: CommunityId) -> Result<i64> {
-    let sql = "select count(*) from challenge_sent join chain_tx \
-               on chain_tx.cause = 'challenge/' || hash where community = $1 and status = 0";
+    let sql = "select count(*) from challenge_sent one join chain_tx \
+               on chain_tx.cause = 'challenge/' || one.hash \
+               where one.community = $1 and chain_tx.status = 0";
     let row = query(sql)
         .bind(community.to_string())
         .fetch_one(tx.conn())
@@ -86,8 +88,10 @@ pub(crate) async fn open(tx: &mut Tx, community: CommunityId) -> Result<i64> {
 
 /// Challenges of a community that are on their way or were refused in a block, newest first.
 pub(crate) async fn unproven(db: &Db, community: CommunityId, limit: u32) -> Result<Vec<Sent>> {
-    let sql =
-        format!("{SELECT} where community = $1 and status % 10 <> 1 order by number desc limit $2");
+    let sql = format!(
+        "{SELECT} where one.community = $1 and chain_tx.status % 10 <> 1 \
+         order by one.number desc limit $2"
+    );
     let rows = query(db::AssertSqlSafe(sql))
         .bind(community.to_string())
         .bind(i64::from(limit))
