@@ -183,6 +183,8 @@ export const trades = (limit: number) => get<t.Page<t.Trade>>("/v1/trades", { li
 export const intervals = (connectionPoint: string, from: string, to: string) =>
   all<t.Interval>("/v1/intervals", { connection_point: connectionPoint, from, to });
 export const quarantine = () => get<t.Page<t.Quarantined>>("/v1/quarantine", { limit: 100 });
+export const tradeEvidence = (trade: string) =>
+  get<t.TradeEvidence>(`/v1/readings/evidence/${encodeURIComponent(trade)}`);
 export const meterStatus = (id: string) => get<t.MeterStatus>(`/v1/meters/${id}/status`);
 
 // billing
@@ -238,6 +240,11 @@ export const orderExchange = (quote: string, signature: string) =>
   postOnce<t.Exchange>("/v1/exchange/orders", { quote, signature }, quote);
 export const exchanges = (account?: string) =>
   get<t.Page<t.Exchange>>("/v1/exchange/orders", { limit: 50, account });
+export const prepareChallenge = (wish: t.ChallengeWish) =>
+  post<t.PreparedChallenge>("/v1/trade-challenges/prepare", wish);
+export const fileChallenge = (wish: t.ChallengeWish) => post<t.TradeChallenge>("/v1/trade-challenges", wish);
+export const tradeChallenges = (cursor?: string) =>
+  get<t.Page<t.TradeChallenge>>("/v1/trade-challenges", { limit: 50, cursor });
 export const audit = () => get<t.Audit>("/v1/audit");
 export const reserve = () => get<t.Reserve>("/v1/reserve");
 
@@ -255,5 +262,6 @@ export const chainTrades = (address?: string, cursor?: string) =>
   get<t.Page<t.ChainTrade>>("/v1/explorer/trades", { limit: 25, address, cursor });
 export const chainTrade = (id: string) =>
   get<t.ChainTrade>(`/v1/explorer/trades/${encodeURIComponent(id)}`);
+export const roleChanges = () => get<t.Page<t.RoleChange>>("/v1/role-changes");
 export const search = async (q: string) =>
   (await get<{ items: t.Hit[] }>("/v1/explorer/search", { q })).items;

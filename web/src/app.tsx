@@ -4,6 +4,7 @@ import { type ReactNode, useEffect, useRef, useState } from "react";
 import * as api from "./api";
 import { useConnected, useLoad } from "./live";
 import { Admin } from "./pages/Admin";
+import { Challenges } from "./pages/Challenges";
 import { Energy } from "./pages/Energy";
 import { Explorer } from "./pages/Explorer";
 import { Login, SignUp } from "./pages/Login";
@@ -44,6 +45,7 @@ export function App() {
     market: () => needsUser(() => (isRules(path) ? <RulesPage /> : <MarketPage />)),
     wallet: () => needsUser(() => <WalletPage />),
     energy: () => needsUser(() => <Energy />),
+    challenges: () => needsUser(() => <Challenges path={path} />),
     admin: () => needsUser(() => <Admin path={path} />),
     explorer: () => <Explorer path={path} />,
     reserve: () => <ReservePage />,
@@ -72,6 +74,9 @@ export function App() {
       <footer className="foot">
         <Link href="/reserve" aria-current={section === "reserve" ? "page" : undefined}>
           Proof of reserve
+        </Link>
+        <Link href="/challenges" aria-current={section === "challenges" ? "page" : undefined}>
+          Challenges
         </Link>
       </footer>
       <Navigation section={section} user={user ?? null} place="bottom" />

@@ -4,7 +4,7 @@ import { sameAddress } from "./address";
 import * as api from "./api";
 import { compact, typedData } from "./order";
 import type {
-  Approval, Custody, Market, OrderTerms, PayoutSignatures, PreparedPayout, PreparedRequest,
+  Approval, ChallengeCall, Custody, Market, OrderTerms, PayoutSignatures, PreparedPayout, PreparedRequest,
 } from "./types";
 
 export interface Wallet {
@@ -63,6 +63,15 @@ async function useAccount(wallet: Wallet, account: string, chain: number): Promi
 async function signTyped(wallet: Wallet, account: string, data: unknown): Promise<string> {
   const params = [account, JSON.stringify(data)];
   return compact(String(await wallet.request({ method: "eth_signTypedData_v4", params })));
+}
+
+/** Has the wallet send a call of a contract; it pays for the gas. The transaction's hash. */
+export async function sendCall(call: ChallengeCall): Promise<string> {
+  const wallet = walletOf();
+  const [from] = await accountsOf(wallet);
+  await useChain(wallet, call.chain_id);
+  const transaction = { from, to: call.to, value: "0x0", data: call.data };
+  return String(await wallet.request({ method: "eth_sendTransaction", params: [transaction] }));
 }
 
 /** Has the wallet sign an order. */

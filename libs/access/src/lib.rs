@@ -113,6 +113,8 @@ actions! {
     TransferCash = "transfer_cash"
     /// Let somebody else sign orders, inside limits.
     GrantMandate = "grant_mandate"
+    /// Have the operator send evidence that more was reconciled than a meter registered.
+    FileChallenge = "file_challenge"
     /// Credit a payment from outside to a wallet.
     CreditDeposit = "credit_deposit"
     /// Have the bank pay out what was redeemed.

@@ -107,6 +107,7 @@ mod tests {
         withdraw_cash             | cp     |
         transfer_cash             | cp     |
         grant_mandate             | cp     |
+        file_challenge            | cpouam | cpouam
         credit_deposit            | ou     | ou
         order_payouts             | ou     | ou
         set_exchange_rates        | ou     | ou

@@ -15,6 +15,7 @@ mod header;
 mod http;
 mod relay;
 mod rpc;
+mod send;
 
 pub use header::{Block, Shown, header};
 pub use http::HttpRpc;
@@ -23,3 +24,4 @@ pub use relay::{
     TRANSACTION_GAS_MAX, Transaction, TransactionAttempt, TransactionStatus, fees, outcome_of,
 };
 pub use rpc::{JsonRpc, RpcError, block_number, call};
+pub use send::send;

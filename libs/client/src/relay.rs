@@ -19,9 +19,9 @@ mod rows;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
+use alloy_consensus::{TxEip1559, TxEnvelope};
 use alloy_eips::Encodable2718;
-use alloy_primitives::{Address, Bytes, TxKind, U64, U256};
+use alloy_primitives::{Address, Bytes, TxKind, U64};
 use anyhow::{Context, Result};
 use db::{Db, DbError, Kind, Tx, query_scalar};
 use keys::SecretKey;
@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::JsonRpc;
+use crate::send::signed;
 use fees::{Answer, Fees, Waiting, next_fees};
 pub use queue::{QueueQuery, QueuedTransaction, RelayQueue, TransactionAttempt, TransactionStatus};
 pub use rows::{ATTEMPTS_SCHEMA, SCHEMA};
@@ -117,10 +118,7 @@ impl Sender {
     fn sign(&self, unsigned: TxEip1559, fees: Fees) -> TxEnvelope {
         let unsigned =
             TxEip1559 { max_fee_per_gas: fees.cap, max_priority_fee_per_gas: fees.tip, ..unsigned };
-        let (r, s, odd) = self.key.sign(unsigned.signature_hash()).parts();
-        let signature =
-            alloy_primitives::Signature::new(U256::from_be_bytes(r), U256::from_be_bytes(s), odd);
-        TxEnvelope::from(unsigned.into_signed(signature))
+        signed(&self.key, unsigned)
     }
 }
 

@@ -63,6 +63,12 @@ impl Prices {
         }
     }
 
+    /// The prices in a word of a call.
+    pub(crate) fn from_word(word: U256) -> Self {
+        let low = |word: U256| word.as_limbs()[0];
+        Prices { buyer: low(word >> 64), seller: low(word) }
+    }
+
     /// The prices as the contract takes them.
     pub(crate) fn word(self) -> U256 {
         U256::from(self.buyer) << 64 | U256::from(self.seller)

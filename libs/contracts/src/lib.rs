@@ -35,10 +35,11 @@ mod payout;
 mod policy;
 pub mod requests;
 mod revert;
+mod shown;
 pub mod storage;
 
 pub use alloy_primitives::{Address, B256, Bytes, Log, U256};
-pub use alloy_sol_types::{SolCall, SolConstructor, SolEvent, SolValue};
+pub use alloy_sol_types::{SolCall, SolConstructor, SolEvent, SolEventInterface, SolValue};
 
 pub use account_request::AccountRequest;
 pub use batch::{

@@ -34,6 +34,14 @@ pub struct Matched {
     /// How much, in Wh.
     #[schemars(with = "schema::Wh")]
     pub quantity: Energy,
+    /// Where the buyer takes it; absent in events from before it was told.
+    #[schemars(with = "Option<schema::Id>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buyer_point: Option<ConnectionPointId>,
+    /// Where the seller feeds it in; absent in events from before it was told.
+    #[schemars(with = "Option<schema::Id>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seller_point: Option<ConnectionPointId>,
 }
 
 /// The gate of a slot closed and its orders were cleared. A slot with many trades is published in

@@ -3,6 +3,7 @@
 
 mod audit;
 mod bank;
+mod challenges;
 mod deposits;
 mod documents;
 mod exchange;
@@ -64,6 +65,9 @@ pub fn routes(
             .service(exchange::quote_exchange)
             .service(exchange::order_exchange)
             .service(exchange::list_exchanges)
+            .service(challenges::prepare_trade_challenge)
+            .service(challenges::file_trade_challenge)
+            .service(challenges::list_trade_challenges)
             .service(tariffs::list_tariffs)
             .service(tariffs::publish_tariff)
             .service(invoices::list_invoices)

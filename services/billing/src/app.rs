@@ -4,6 +4,8 @@
 pub(crate) mod audit;
 pub(crate) mod bank;
 pub(crate) mod batches;
+pub(crate) mod case;
+pub(crate) mod challenges;
 pub(crate) mod deposit;
 pub(crate) mod documents;
 pub(crate) mod evidence;

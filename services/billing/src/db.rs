@@ -16,6 +16,7 @@
 //! | `payout`, `payout_file` | money on its way to accounts' banks; orders to pay it out |
 //! | `account_request` | transfers, mandates and exchanges that accounts signed |
 //! | `issuer`, `customer` | who issues and receives documents, as people said of themselves |
+//! | `challenge_sent` | challenges that were given to the relay |
 //! | `exchange_rate`, `exchange_quote` | at what currencies are exchanged; what was offered |
 //!
 //! A column `book` is a currency's place in the genesis, and so which journal; energy is in that of
@@ -25,6 +26,7 @@
 
 pub(crate) mod bank;
 pub(crate) mod chain;
+pub(crate) mod challenges;
 pub(crate) mod energy;
 pub(crate) mod exchange;
 pub(crate) mod handover;
@@ -56,6 +58,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 10, sql: REQUEST_SCHEMA },
     Migration { version: 11, sql: PARTIES_SCHEMA },
     Migration { version: 12, sql: CURRENCY_SCHEMA },
+    Migration { version: 13, sql: CHALLENGE_SCHEMA },
 ];
 
 /// Who issues the documents of a community, and who receives those of an account, as JSON.
@@ -111,6 +114,17 @@ create table exchange_quote (
 create index exchange_quote_account on exchange_quote (account, expiry);
 create index exchange_quote_rate on exchange_quote (rate);
 create index exchange_quote_target on exchange_quote (community, target, expiry);
+";
+
+/// Challenges that the relay sends. The transaction follows from `challenge/` and the hash, which
+/// is the call's.
+const CHALLENGE_SCHEMA: &str = "
+create table challenge_sent (
+    number {serial}, hash text not null unique, community text not null, account text not null,
+    trade text not null, call text not null, shown text not null, at bigint not null
+);
+create index challenge_sent_community on challenge_sent (community, number);
+create index fact_community on fact (kind, community, number);
 ";
 
 /// What accounts signed besides orders and payouts. Its transaction follows from `request/` and the

@@ -24,6 +24,7 @@ mod db;
 pub mod domain;
 
 pub use api::routes;
+pub use app::case::{Chain, Doubt};
 pub use app::deposit::DEPOSIT_MAX;
 pub use app::totals::Totals;
 pub use billing::{Billing, start};

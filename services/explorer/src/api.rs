@@ -3,6 +3,7 @@
 mod blocks;
 pub(crate) mod dto;
 mod events;
+mod role_changes;
 mod search;
 mod trades;
 mod transactions;
@@ -28,6 +29,7 @@ pub fn routes(
             .service(transactions::get_transaction)
             .service(trades::list_trades)
             .service(trades::get_trade)
+            .service(role_changes::list_role_changes)
             .service(search::search)
             .service(events::listen);
     }

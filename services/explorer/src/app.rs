@@ -5,4 +5,5 @@ pub(crate) mod decode;
 pub(crate) mod feed;
 pub(crate) mod look_up;
 pub(crate) mod rebuild;
+pub(crate) mod role_changes;
 pub(crate) mod work;

@@ -9,7 +9,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, sql: RUNS_BY_PLACE },
     Migration { version: 4, sql: CLEARINGS },
     Migration { version: 5, sql: PRICES },
+    Migration { version: 6, sql: LOGS_BY_ADDRESS },
 ];
+
+/// What one contract said, without a walk over all logs.
+const LOGS_BY_ADDRESS: &str = "create index logs_address on logs (address, block, place);";
 
 /// Trades with two prices, what their money depends on, and the policies that say it. The index is
 /// emptied: with the next block it is read again.

@@ -2,6 +2,7 @@
 //! transactions wait; and signed readings that come that way.
 #![allow(unused_qualifications, reason = "the route macros repeat the types of the arguments")]
 
+mod evidence;
 mod relay;
 mod sender;
 mod upload;
@@ -9,7 +10,6 @@ mod upload;
 use access::Role;
 use actix_web::get;
 use actix_web::web::{Data, Json, Path, Query};
-use alloy_primitives::{B256, Bytes};
 use calendar::Timestamp;
 use ids::{ConnectionPointId, MeterId};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,6 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::sender::Sender;
 use crate::Metering;
-use crate::app::evidence::evidence;
 use crate::db::meters::{self, Meter};
 use crate::db::{intervals, quarantine, readings};
 
@@ -30,7 +29,8 @@ const GAPS_MAX: i64 = 100;
 pub fn routes(config: &mut ServiceConfig) {
     config
         .service(list_readings)
-        .service(get_evidence)
+        .service(evidence::get_evidence)
+        .service(evidence::get_trade_evidence)
         .service(list_intervals)
         .service(list_quarantine)
         .service(meter_status)
@@ -112,72 +112,6 @@ pub(crate) async fn list_readings(
             }
         },
     )))
-}
-
-/// Which reading is wanted.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct EvidenceQuery {
-    /// The meter.
-    meter: String,
-    /// The moment of the registers, the end of a slot (RFC 3339).
-    time: String,
-}
-
-/// A reading as `Challenges.challenge` takes it. Bytes as hex with `0x`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct EvidenceView {
-    /// The 119 bytes of the message MR1: payload and signature.
-    pub message: String,
-    /// The salt of its leaf.
-    pub salt: String,
-    /// The community as contracts know it.
-    pub community: String,
-    /// The period of the root on chain: the start of the slot that ends with the reading, epoch
-    /// seconds.
-    pub period: u64,
-    /// The batch of the period, from 1.
-    pub batch: u32,
-    /// The root that was handed to the chain.
-    pub root: String,
-    /// Leaves under the root.
-    pub count: u32,
-    /// Which of them the reading is.
-    pub index: u32,
-    /// Siblings from the leaf up.
-    pub path: Vec<String>,
-}
-
-/// What a meter said at the end of a slot, with the proof that it was anchored.
-///
-/// Two of these, at both ends of a slot, prove to the contract what a connection point took and fed
-/// in. Whoever gets them learns the registers and nothing else: the salt is of this reading only.
-#[utoipa::path(params(EvidenceQuery),
-    responses((status = 200, body = EvidenceView), Problems), tag = "metering")]
-#[get("/v1/readings/evidence")]
-pub(crate) async fn get_evidence(
-    metering: Data<Metering>,
-    principal: Principal,
-    wanted: Query<EvidenceQuery>,
-) -> Result<Json<EvidenceView>, Problem> {
-    let meter = readable_meter(&metering, &principal, &wanted.meter).await?;
-    let time = wanted.time.parse();
-    let time: Timestamp =
-        time.map_err(|_| Problem::malformed(format!("{:?} is no time", wanted.time)))?;
-    let length = metering.config().slot;
-    let found = evidence(metering.db(), length, &meter, time).await.map_err(Fault::problem)?;
-    let found = found.ok_or_else(|| Problem::not_found("anchored reading"))?;
-    Ok(Json(EvidenceView {
-        message: Bytes::from(found.signed.encode()).to_string(),
-        salt: found.salt.to_string(),
-        community: B256::from(meter.community.to_bytes32()).to_string(),
-        period: found.slot.unsigned(),
-        batch: found.batch,
-        root: found.root.to_string(),
-        count: found.count,
-        index: found.index,
-        path: found.path.iter().map(B256::to_string).collect(),
-    }))
 }
 
 /// Which intervals are wanted.

@@ -7,3 +7,4 @@ pub(crate) mod correct;
 pub(crate) mod enrol;
 pub(crate) mod evidence;
 pub(crate) mod login;
+pub(crate) mod trades;

@@ -7,6 +7,7 @@
 //! energy_interval every version of every interval; the highest version counts
 //! salt            what hides a meter's readings of a day behind the roots; destroying it erases
 //! slot_anchor, day_anchor, day_leaf                roots handed to the chain
+//! met             who met whom in a slot: who may see whose registers of it
 //! day_dirty       meters whose readings of a day are not in a day root yet
 //! ```
 
@@ -16,6 +17,7 @@ pub(crate) mod meters;
 pub(crate) mod nearby;
 pub(crate) mod quarantine;
 pub(crate) mod readings;
+pub(crate) mod trades;
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -28,7 +30,17 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, sql: client::SCHEMA },
     Migration { version: 3, sql: include_str!("db/schema.sql") },
     Migration { version: 4, sql: client::ATTEMPTS_SCHEMA },
+    Migration { version: 5, sql: MET_SCHEMA },
 ];
+
+/// Trades, as long as they can be challenged.
+const MET_SCHEMA: &str = "
+create table met (
+    trade text primary key, community text not null, slot bigint not null, buyer text not null,
+    buyer_point text not null, seller text not null, seller_point text not null
+);
+create index met_slot on met (slot);
+";
 
 /// Column `index` as the type it was written from.
 pub(crate) fn parsed<T>(row: &AnyRow, index: usize) -> Result<T, DbError>

@@ -10,7 +10,8 @@
 //! Invariants: what was acknowledged is on disk; an accepted reading is never changed or deleted; a
 //! (meter, page) is accepted once; an interval's older versions stay; everything that is due is
 //! found in rows, so a crash at any moment loses and repeats nothing.
-//! Deliberately absent: prices, trades, bills, and whoever owns a meter.
+//! Of trades it knows who met whom, so that either may see the other's registers of the slot.
+//! Deliberately absent: prices, quantities of trades, bills, and whoever owns a meter.
 #![forbid(unsafe_code)]
 
 pub mod api;

@@ -10,6 +10,7 @@ use calendar::{Slot, Timestamp};
 use client::JsonRpc;
 use db::Db;
 use events::identity::{ConnectionPointRegistered, MeterEnrolled, MeterRevoked};
+use events::market::SlotCleared;
 use events::{Envelope, Event};
 use ids::MeterId;
 use service::{Clock, Tick};
@@ -22,6 +23,7 @@ use crate::app::close::close_if_due;
 use crate::app::correct::apply_fresh;
 use crate::app::enrol;
 use crate::app::login::Login;
+use crate::app::trades;
 use crate::broker::{Broker, Sessions};
 use crate::config::Config;
 use crate::db::meters::{self, Community};
@@ -212,10 +214,18 @@ impl Consumer for Metering {
     }
 
     fn subjects(&self) -> &'static [&'static str] {
-        &[ConnectionPointRegistered::SUBJECT, MeterEnrolled::SUBJECT, MeterRevoked::SUBJECT]
+        &[
+            ConnectionPointRegistered::SUBJECT,
+            MeterEnrolled::SUBJECT,
+            MeterRevoked::SUBJECT,
+            SlotCleared::SUBJECT,
+        ]
     }
 
     async fn consume(&self, envelope: &Envelope) -> Result<()> {
+        if let Some(cleared) = envelope.open::<SlotCleared>()? {
+            return trades::keep(&self.db, envelope, cleared).await;
+        }
         if let Some(meter) =
             enrol::apply(&self.db, self.config.slot, &self.anchor, envelope).await?
         {

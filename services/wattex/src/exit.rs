@@ -10,13 +10,14 @@
 //! | 5 | the directory belongs to another run or another version |
 //! | 6 | the clock is behind what the directory already knows |
 //! | 7 | the network of nodes cannot be reached |
-//! | 10 | a bill, or a clearing, does not hold |
-//! | 11 | a bill, or a clearing, holds but is not anchored |
-//! | 12 | a bill, a document or a journal cannot be read |
+//! | 10 | a bill, or a clearing, does not hold, or more was reconciled than a meter registered |
+//! | 11 | a bill, or a clearing, holds but is not anchored; no anchored readings prove a trade |
+//! | 12 | a bill, a document or a journal cannot be read; readings are not those of a trade's meter |
 //! | 13 | a chain does not hold, or blocks are refused |
 //! | 14 | a payload is not one of its format |
 //! | 15 | rows of a file were rejected; the others are written |
 //! | 16 | a document cannot be written in that format or language |
+//! | 17 | more was reconciled than a meter registered, outside of the window of challenges |
 //! | 130 | Ctrl-C before the run was complete; while it only serves, that is 0 |
 //! | 143 | the same by SIGTERM |
 
@@ -25,6 +26,14 @@ use std::process::ExitCode;
 
 use crate::data::DataError;
 
+/// More was reconciled than a meter registered, and can be challenged.
+pub const EXCESS: u8 = 10;
+/// No anchored readings prove what was delivered.
+pub const UNPROVED: u8 = 11;
+/// Readings that are not those of the trade's meter.
+pub const BAD_EVIDENCE: u8 = 12;
+/// More was reconciled than a meter registered, and cannot be challenged now.
+pub const EXCESS_OUT_OF_TIME: u8 = 17;
 /// Some rows of a file were rejected.
 pub const ROWS_REJECTED: u8 = 15;
 

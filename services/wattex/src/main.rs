@@ -6,6 +6,7 @@
 //! wattex genesis   what makes a chain, from a short description
 //! wattex verify    a bill, line by line, against a pinned block
 //! wattex recompute the clearing of a slot, anew from its journal, against the chain
+//! wattex challenge two signed registers against what was reconciled of a trade
 //! wattex clear     any mechanism on a book from a file
 //! wattex mechanisms  all of them on one measured community, side by side
 //! wattex decode    what meters and devices send, as readings
@@ -26,6 +27,7 @@ mod amount;
 mod bridge;
 mod chain_files;
 mod chain_node;
+mod challenge;
 mod clear;
 mod compare;
 mod data;
@@ -37,6 +39,7 @@ mod export;
 mod genesis;
 mod import;
 mod interval_file;
+mod key_file;
 mod mechanism;
 mod mppt;
 mod node;
@@ -89,6 +92,9 @@ enum Command {
     Verify(verify::Arguments),
     /// Computes the clearing of a slot anew from its journal, and compares it with the chain.
     Recompute(recompute::Arguments),
+    /// Holds what was reconciled of a trade against the signed registers of its meters, and
+    /// challenges what is too much.
+    Challenge(challenge::Arguments),
     /// Clears a book from a file by any mechanism: fills, prices, volume, welfare.
     Clear(clear::Arguments),
     /// Runs every mechanism on the same measured community: welfare, energy, fairness, time.
@@ -136,6 +142,7 @@ fn main() -> ExitCode {
         Command::Genesis(arguments) => genesis::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Recompute(arguments) => recompute::run(&arguments),
+        Command::Challenge(arguments) => challenge::run(&arguments),
         Command::Clear(arguments) => clear::run(&arguments),
         Command::Mechanisms(arguments) => compare::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),

@@ -6,6 +6,7 @@ import { Hash, Notice, Page, Tabs } from "../ui";
 import { AddressView } from "./explorer/Address";
 import { BlockView } from "./explorer/Block";
 import { BlockList, TradeList, TransactionList } from "./explorer/Lists";
+import { RoleChanges } from "./explorer/RoleChanges";
 import { TradeView } from "./explorer/Trade";
 import { TransactionView } from "./explorer/Transaction";
 
@@ -22,6 +23,7 @@ export function Explorer({ path }: { path: string }) {
     trade: <TradeView id={name} />,
     address: <AddressView address={name} />,
   }[section];
+  const list = { transactions: <TransactionList />, trades: <TradeList />, rights: <RoleChanges /> }[section];
   return (
     <Page
       name="explorer"
@@ -35,10 +37,10 @@ export function Explorer({ path }: { path: string }) {
           { href: "/explorer", text: "Blocks", on: section === "" || section === "block" },
           { href: "/explorer/transactions", text: "Transactions", on: section === "transactions" || section === "tx" },
           { href: "/explorer/trades", text: "Trades", on: section === "trades" || section === "trade" },
+          { href: "/explorer/rights", text: "Rights", on: section === "rights" },
         ]}
       />
-      {detail ??
-        (section === "transactions" ? <TransactionList /> : section === "trades" ? <TradeList /> : <BlockList />)}
+      {detail ?? list ?? <BlockList />}
     </Page>
   );
 }

@@ -5,6 +5,7 @@ import {
   price, readDecimal, slotSpan,
 } from "../format";
 import { type Loaded, useLoad } from "../live";
+import { Link } from "../route";
 import type { Market, Offer, Order, Page as ListPage, Trade } from "../types";
 import { Badge, Card, Load, Notice, Page, Stat, Stats, Table, type Tone } from "../ui";
 import { useUser } from "../user";
@@ -310,7 +311,10 @@ function Trades({ trades, market }: { trades: Trade[]; market: Market }) {
         {
           head: "Status",
           cell: (trade) => (
-            <Badge tone={TRADE_TONES[trade.status] ?? "quiet"}>{words(trade.status)}</Badge>
+            <>
+              <Badge tone={TRADE_TONES[trade.status] ?? "quiet"}>{words(trade.status)}</Badge>{" "}
+              {trade.own && trade.status === "settled" && <Link href={`/challenges/${trade.trade}`}>Check</Link>}
+            </>
           ),
         },
       ]}

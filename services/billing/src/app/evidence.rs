@@ -46,7 +46,7 @@ impl Batch {
 
 impl Billing {
     /// How far blocks are final that were followed: nothing up to there is ever taken back.
-    pub(super) async fn finalized(&self) -> u64 {
+    pub(crate) async fn finalized(&self) -> u64 {
         self.state.lock().await.head.map_or(0, |head| head.finalized)
     }
 

@@ -85,6 +85,7 @@ impl Billing {
                 posted.push(Posted { currency, entry, at, block: event.hash, owners });
             }
         }
+        self.name_communities(state, &mut rows).await?;
         let due = self.first_runs(&rows)?;
         let runs = rows.iter().filter(|row| row.kind == kind::RECONCILED);
         let taken: Vec<String> = runs.map(|row| row.key.clone()).collect();
@@ -119,6 +120,23 @@ impl Billing {
     async fn was_paid_in(&self, currency: CurrencyId, minted: &Minted) -> Result<bool> {
         let paid = slots::paid_in(&self.db, currency, minted.payment).await?;
         Ok(paid.is_some_and(|paid| i64::try_from(minted.amount) == Ok(paid.n())))
+    }
+
+    /// A challenge is of the community of the trades that it cuts, whose runs come right after it.
+    async fn name_communities(&self, state: &State, rows: &mut [FactRow]) -> Result<()> {
+        for place in 0..rows.len() {
+            let cut = rows[place..].iter().find(|row| row.kind == kind::RECONCILED);
+            let Some(trade) = cut.filter(|_| rows[place].kind == kind::CHALLENGED) else {
+                continue;
+            };
+            let mut settled: Vec<(u64, SettledFact)> =
+                chain::all(&self.db, kind::SETTLED, trade.key.clone()).await?;
+            let policy = settled.pop().and_then(|(_, fact)| state.policies.get(&fact.policy));
+            if let Some(policy) = policy {
+                rows[place].community = policy.community.to_string();
+            }
+        }
+        Ok(())
     }
 
     /// Slots of newly settled trades, and when their first run is due.

@@ -4,9 +4,9 @@ use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
 use contracts::bindings::EnergyMarket as market;
-use contracts::{Clearing, ContractEvent, Policy, Prices, Reconciled, Terms};
+use contracts::{Clearing, ContractEvent, Policy, Prices, Reconciled, Side, Terms};
 use events::ledger::Log;
-use ids::MeterId;
+use ids::{ConnectionPointId, MeterId};
 use serde::{Deserialize, Serialize};
 use units::{Energy, Money};
 
@@ -75,6 +75,20 @@ pub(crate) struct WithdrawalFact {
 pub(crate) struct RedeemedFact {
     pub(crate) account: Address,
     pub(crate) amount: Money,
+}
+
+/// More was reconciled than a meter registered, and was cut.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ChallengedFact {
+    pub(crate) transaction: B256,
+    pub(crate) point: ConnectionPointId,
+    pub(crate) slot: u64,
+    pub(crate) side: Side,
+    pub(crate) account: Address,
+    pub(crate) registered: Energy,
+    pub(crate) claimed: Energy,
+    /// Of its block, epoch seconds.
+    pub(crate) time: u64,
 }
 
 /// What one log means.
@@ -157,6 +171,22 @@ pub(crate) fn meaning(
         }
         ContractEvent::Exchanged(event) => {
             row_only(row(kind::EXCHANGED, hash(event.quote), String::new()))
+        }
+        ContractEvent::Challenged(event) => {
+            let side = if event.side == Side::Sell.code() { Side::Sell } else { Side::Buy };
+            let point = ConnectionPointId::from_bytes32(event.connectionPoint.0);
+            let fact = ChallengedFact {
+                transaction: log.transaction,
+                point: point.context("a connection point's id")?,
+                slot: event.slot,
+                side,
+                account: event.account,
+                registered: Energy::from_wh(event.registered),
+                claimed: Energy::from_wh(event.claimed),
+                time: at.unsigned(),
+            };
+            let key = address(event.account);
+            row_only(row(kind::CHALLENGED, key, serde_json::to_string(&fact)?))
         }
         other => cash(currency, other, log),
     }

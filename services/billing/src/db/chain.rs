@@ -50,6 +50,8 @@ pub(crate) mod kind {
     pub(crate) const WITHDRAWAL_REQUESTED: &str = "withdrawal_requested";
     /// All of it that was paid, by the account's address.
     pub(crate) const WITHDRAWN: &str = "withdrawn";
+    /// A proven challenge, by the address of whom the meter is.
+    pub(crate) const CHALLENGED: &str = "challenged";
     /// Tokens that were destroyed to be paid out, by the hash of where to.
     pub(crate) const REDEEMED: &str = "redeemed";
     /// Both transfers of a quote that were made, by its id.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
+use alloy_consensus::{SignableTransaction, Transaction, TxEip1559, TxEnvelope};
 use alloy_eips::Decodable2718;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U64, U256};
 use async_trait::async_trait;
@@ -185,7 +185,7 @@ impl Inner {
 
     fn header_at(&self, block: &Value) -> Option<Header> {
         let hash = match block.as_str()? {
-            "latest" => self.view.head(),
+            "latest" | "pending" => self.view.head(),
             "finalized" => {
                 let head = self.view.header(self.view.head())?.number;
                 self.view.canonical_hash(head.saturating_sub(self.lag))?
@@ -219,6 +219,52 @@ impl Inner {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    /// The logs of a filter by blocks, contract and topics.
+    fn logs(&self, filter: &Value) -> Vec<Value> {
+        let head = self.header_at(&json!("latest")).unwrap().number;
+        let (from, to) = (number(&filter["fromBlock"]), number(&filter["toBlock"]).min(head));
+        let address: Address = serde_json::from_value(filter["address"].clone()).unwrap();
+        let wanted = filter["topics"].as_array().unwrap();
+        let fits = |topics: &[B256]| {
+            wanted.iter().enumerate().all(|(place, wanted)| {
+                let topic = topics.get(place).map(|topic| json!(topic));
+                match wanted {
+                    Value::Null => true,
+                    Value::Array(any) => topic.is_some_and(|topic| any.contains(&topic)),
+                    one => topic.as_ref() == Some(one),
+                }
+            })
+        };
+        let mut found = Vec::new();
+        for block in from..=to {
+            let hash = self.view.canonical_hash(block).unwrap();
+            let transactions = self.view.block(hash).unwrap().transactions.clone();
+            for (transaction, receipt) in transactions.iter().zip(self.view.receipts(hash).unwrap())
+            {
+                let ours = receipt.logs().iter().filter(|log| log.address == address);
+                for log in ours.filter(|log| fits(log.data.topics())) {
+                    found.push(json!({
+                        "topics": log.data.topics(),
+                        "data": log.data.data,
+                        "blockNumber": U64::from(block),
+                        "transactionHash": transaction.tx_hash(),
+                    }));
+                }
+            }
+        }
+        found
+    }
+
+    /// Target and input of a transaction in a block.
+    fn transaction(&self, wanted: B256) -> Value {
+        let Some((number, _)) = self.receipts.get(&wanted) else { return Value::Null };
+        let hash = self.view.canonical_hash(*number).unwrap();
+        let block = self.view.block(hash).unwrap();
+        let mut all = block.transactions.iter();
+        let found = all.find(|transaction| *transaction.tx_hash() == wanted).unwrap();
+        json!({ "to": found.to(), "input": found.input() })
     }
 
     fn proof(&self, params: &Value) -> Value {
@@ -291,6 +337,14 @@ impl JsonRpc for TestNode {
                 })
             }
             "eth_call" => return inner.call(&params),
+            "eth_estimateGas" => {
+                inner.call(&json!([params[0], "latest"]))?;
+                json!(U64::from(1_000_000))
+            }
+            "eth_getLogs" => json!(inner.logs(&params[0])),
+            "eth_getTransactionByHash" => {
+                inner.transaction(serde_json::from_value(params[0].clone()).unwrap())
+            }
             "eth_getProof" => inner.proof(&params),
             "wattex_ancestorProof" => {
                 let (old, new) = (number(&params[0]), number(&params[1]));

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use access::Role;
 use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use actix_web::web::Data;
-use actix_web::{App, body::MessageBody};
+use actix_web::{App, body::MessageBody, web::Data};
 use alloy_primitives::{B256, hex};
 use billing::Billing;
 use billing::domain::verify::{Verdict, verify};
@@ -127,6 +126,8 @@ impl Running {
             buy_order: OrderId::derived("buy"),
             sell_order: OrderId::derived("sell"),
             quantity: Energy::from_wh(*wh),
+            buyer_point: None,
+            seller_point: None,
         };
         let cleared = SlotCleared {
             community: community(),

@@ -188,3 +188,74 @@ pub(crate) enum HitKind {
     /// An address that sent, received or was named by an event.
     Address,
 }
+
+/// What an announced call does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RoleChangeKind {
+    /// Somebody gets a role.
+    Grant,
+    /// Somebody loses a role.
+    Revoke,
+    /// Later changes have to wait for another time.
+    Delay,
+    /// Anything else that the timelock may do.
+    Other,
+}
+
+/// How far an announced call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RoleChangeState {
+    /// Announced; from `ready_at` on it may happen.
+    Waiting,
+    /// It happened.
+    Done,
+    /// It was taken back.
+    Cancelled,
+}
+
+/// A call that the timelock announced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct RoleChange {
+    /// The operation's name in the timelock.
+    pub(crate) operation: String,
+    /// Its place in the operation, from 0.
+    pub(crate) position: u64,
+    /// The contract's name, where it is one of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) contract: Option<String>,
+    /// The contract's address.
+    pub(crate) contract_address: String,
+    /// What it does.
+    pub(crate) kind: RoleChangeKind,
+    /// The role's name, or its hash where it is none of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "RECONCILER")]
+    pub(crate) role: Option<String>,
+    /// Who gets or loses it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<String>,
+    /// The new delay, where that is what changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) new_delay_seconds: Option<u64>,
+    /// The call itself.
+    pub(crate) data: String,
+    /// When it was announced.
+    #[schema(format = DateTime)]
+    pub(crate) announced_at: String,
+    /// From when on it may happen.
+    #[schema(format = DateTime)]
+    pub(crate) ready_at: String,
+    /// The transaction that announced it.
+    pub(crate) transaction: String,
+    /// How far it is.
+    pub(crate) state: RoleChangeState,
+    /// When it happened or was taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub(crate) ended_at: Option<String>,
+    /// The transaction of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ended_transaction: Option<String>,
+}

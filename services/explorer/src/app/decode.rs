@@ -71,6 +71,9 @@ pub(crate) fn contract_name(deployment: &Deployment, address: Address) -> Option
         "RecordAnchor",
         "Challenges",
         "EnergyCertificate",
+        "TradingMandate",
+        "CurrencyExchange",
+        "Timelock",
     ];
     let place = deployment.addresses().iter().position(|known| *known == address)?;
     names.get(place).copied()

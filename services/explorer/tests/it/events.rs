@@ -116,6 +116,8 @@ fn cleared(buyer: AccountId, seller: AccountId) -> SlotCleared {
             buy_order: OrderId::derived("b"),
             sell_order: OrderId::derived("s"),
             quantity: Energy::from_wh(5_000),
+            buyer_point: None,
+            seller_point: None,
         }],
     }
 }

@@ -3,4 +3,5 @@
 
 mod events;
 mod index;
+mod role_changes;
 mod scene;

@@ -247,9 +247,14 @@ impl Scene {
     }
 
     fn log<E: SolEvent>(&self, event: &E, index: u32) -> Log {
+        self.log_of(self.deployment.market, event, index)
+    }
+
+    /// An event of a contract.
+    pub(crate) fn log_of<E: SolEvent>(&self, address: Address, event: &E, index: u32) -> Log {
         let encoded = event.encode_log_data();
         Log {
-            address: self.deployment.market,
+            address,
             topics: encoded.topics().to_vec(),
             data: encoded.data.clone(),
             transaction: keccak256(encoded.topics()[..2].concat()),

@@ -7,7 +7,7 @@ use events::market::{
     CurtailmentChanged, Matched, OrderCancelled, SlotCleared, StopChanged, SuspensionChanged,
     TRADES_PER_MESSAGE_MAX,
 };
-use ids::{AccountId, OrderId, PartyId};
+use ids::{AccountId, ConnectionPointId, OrderId, PartyId};
 
 use crate::domain::{ClearedSlot, Entry, Exchange, Parameters, Trader};
 
@@ -77,16 +77,22 @@ pub(super) fn announcements(
     parameters: &Parameters,
     market: &str,
 ) -> Vec<Envelope> {
-    let owner = |order: OrderId| -> AccountId {
-        exchange.order(order).expect("a trade names known orders").account
+    let party = |order: OrderId| -> (AccountId, ConnectionPointId) {
+        let order = exchange.order(order).expect("a trade names known orders");
+        (order.account, order.terms.connection_point)
     };
-    let matched = cleared.trades.iter().map(|trade| Matched {
-        trade: trade.trade,
-        buyer: owner(trade.buy),
-        seller: owner(trade.sell),
-        buy_order: trade.buy,
-        sell_order: trade.sell,
-        quantity: trade.quantity,
+    let matched = cleared.trades.iter().map(|trade| {
+        let ((buyer, buyer_point), (seller, seller_point)) = (party(trade.buy), party(trade.sell));
+        Matched {
+            trade: trade.trade,
+            buyer,
+            seller,
+            buy_order: trade.buy,
+            sell_order: trade.sell,
+            quantity: trade.quantity,
+            buyer_point: Some(buyer_point),
+            seller_point: Some(seller_point),
+        }
     });
     let matched: Vec<Matched> = matched.collect();
     let mut chunks: Vec<&[Matched]> = matched.chunks(TRADES_PER_MESSAGE_MAX).collect();

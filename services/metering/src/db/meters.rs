@@ -25,6 +25,9 @@ pub(crate) struct Meter {
     pub(crate) revoked_at: Option<Timestamp>,
 }
 
+/// Meters of one connection point that are looked at, newest first.
+const METERS_MAX: u32 = 16;
+
 /// The columns of [`Meter`].
 const METER: &str = "select id, serial, connection_point, account, community, valid_from, \
                      revoked_at from meter";
@@ -258,6 +261,15 @@ pub(crate) async fn find(db: &Db, id: MeterId) -> Result<Option<Meter>, DbError>
         .fetch_optional(db.read())
         .await?;
     row.as_ref().map(meter).transpose()
+}
+
+/// The meters that a connection point has or had, newest first.
+pub(crate) async fn of_point(db: &Db, point: ConnectionPointId) -> Result<Vec<Meter>, DbError> {
+    let sql = format!(
+        "{METER} where connection_point = $1 order by valid_from desc, id limit {METERS_MAX}"
+    );
+    let rows = query(db::AssertSqlSafe(sql)).bind(point.to_string()).fetch_all(db.read()).await?;
+    rows.iter().map(meter).collect()
 }
 
 /// Those of `meters` that are enrolled, as the transaction sees them.

@@ -8,12 +8,15 @@ use actix_web::web::Data;
 use alloy_primitives::{B256, Bytes};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use calendar::{Slot, SlotLength, Timestamp};
 use contracts::READINGS_OF_SLOT;
 use db::{Row, query};
-use ids::{AccountId, CommunityId, PartyId};
+use events::market::{Matched, SlotCleared};
+use ids::{AccountId, CommunityId, OrderId, PartyId, ZoneId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde_json::{Value, json};
 use service::{Claims, Verifier};
+use units::{Energy, Price};
 use utoipa_actix_web::AppExt;
 
 use crate::anchors::calls;
@@ -240,6 +243,93 @@ async fn a_reading_comes_with_the_proof_that_the_contract_takes() {
         assert_eq!(get(&home, &neighbours, &own).await.0, StatusCode::NOT_FOUND);
         let nonsense = of(first.meter, "yesterday");
         assert_eq!(get(&home, &nonsense, &own).await.0, StatusCode::BAD_REQUEST);
+    }
+}
+
+#[actix_web::test]
+async fn either_side_of_a_trade_sees_the_registers_of_its_slot_and_no_others() {
+    let devices = [Device::new("H01"), Device::new("H02"), Device::new("H03")];
+    let [buyer, seller, neighbour] = &devices;
+    for home in Home::everywhere(&devices).await {
+        home.hand.move_to(at(4));
+        for (page, slots) in [(1, 0), (2, 1), (3, 2)] {
+            let wh = u64::from(page) * 100;
+            home.hear(&[buyer.read(page, slots, wh, 0), seller.read(page, slots, 0, wh)]).await;
+        }
+        home.pass(4).await;
+        // The trade is of the second slot; its seller's meter reported both ends of it.
+        let trade = B256::repeat_byte(7);
+        home.tell(&cleared(at(1), trade, buyer, seller)).await;
+        let path = format!("/v1/readings/evidence/{trade}");
+        let of = |device: &Device| token(Some(device.account()), community(), &[Role::Prosumer]);
+        let mut answers = Vec::new();
+        for side in [buyer, seller] {
+            let (status, found) = get(&home, &path, &of(side)).await;
+            assert_eq!((status, &found["slot"]), (StatusCode::OK, &json!(at(1).to_string())));
+            answers.push(found);
+        }
+        assert_eq!(answers[0], answers[1]);
+        let sides = [("buyer", buyer, [200, 0], [300, 0]), ("seller", seller, [0, 200], [0, 300])];
+        for (name, device, begin, end) in sides {
+            let found = &answers[0][name];
+            assert_eq!(found["connection_point"], json!(device.point()));
+            for (page, slots, which, [import, export]) in
+                [(2, 1, "begin", begin), (3, 2, "end", end)]
+            {
+                let message: Bytes = found[which]["message"].as_str().unwrap().parse().unwrap();
+                assert_eq!(message[..], device.read(page, slots, import, export).encode());
+            }
+        }
+        // Having traded opens nothing else, and to others there is no such trade.
+        let single = format!("/v1/readings/evidence?meter={}&time={}", seller.meter, at(1));
+        assert_eq!(get(&home, &single, &of(buyer)).await.0, StatusCode::NOT_FOUND);
+        let elsewhere = token(None, CommunityId::derived("town"), &[Role::Operator]);
+        for stranger in [&of(neighbour), &elsewhere] {
+            assert_eq!(get(&home, &path, stranger).await.0, StatusCode::NOT_FOUND);
+        }
+        let auditor = token(None, community(), &[Role::Auditor]);
+        assert_eq!(get(&home, &path, &auditor).await.0, StatusCode::OK);
+        for unknown in [B256::repeat_byte(8).to_string(), "nonsense".to_owned()] {
+            let path = format!("/v1/readings/evidence/{unknown}");
+            assert_eq!(get(&home, &path, &of(buyer)).await.0, StatusCode::NOT_FOUND);
+        }
+        // What was not read is not there; what no challenge can be about any more is forgotten.
+        let silent = B256::repeat_byte(9);
+        home.tell(&cleared(at(2), silent, buyer, seller)).await;
+        let path_of_silent = format!("/v1/readings/evidence/{silent}");
+        let (_, found) = get(&home, &path_of_silent, &of(buyer)).await;
+        assert!(found["seller"]["begin"].is_object() && found["seller"].get("end").is_none());
+        home.tell(&cleared(at(96 * 92), B256::repeat_byte(10), buyer, seller)).await;
+        assert_eq!(get(&home, &path, &of(buyer)).await.0, StatusCode::NOT_FOUND);
+    }
+}
+
+/// A slot that begins at `start`, in which one trade came about.
+fn cleared(start: Timestamp, trade: B256, buyer: &Device, seller: &Device) -> SlotCleared {
+    let matched = Matched {
+        trade,
+        buyer: buyer.account(),
+        seller: seller.account(),
+        buy_order: OrderId::derived("buy"),
+        sell_order: OrderId::derived("sell"),
+        quantity: Energy::from_wh(50),
+        buyer_point: Some(buyer.point()),
+        seller_point: Some(seller.point()),
+    };
+    SlotCleared {
+        community: community(),
+        zone: ZoneId::derived("feeder"),
+        slot: Slot::containing(start, SlotLength::QUARTER_HOUR),
+        clearing: B256::repeat_byte(1),
+        policy: B256::repeat_byte(2),
+        price: Price::from_n_per_wh(180_000),
+        retail_price: Price::from_n_per_wh(290_000),
+        feed_in_price: Price::from_n_per_wh(80_000),
+        volume: Energy::from_wh(50),
+        orders: 2,
+        part: 0,
+        parts: 1,
+        trades: vec![matched],
     }
 }
 

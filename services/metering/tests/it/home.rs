@@ -219,7 +219,7 @@ impl Home {
     }
 
     /// Delivers an event of identity, twice, as a bus may.
-    async fn tell<E: Event>(&self, event: &E) {
+    pub(crate) async fn tell<E: Event>(&self, event: &E) {
         let cause = PartyId::derived(&serde_json::to_string(event).unwrap()).to_string();
         let envelope = Envelope::of(event, &cause, self.clock.now());
         for _ in 0..2 {

@@ -1,8 +1,7 @@
 //! What makes a node one of several: where the others are, and the keys that the genesis gives a
 //! say.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::chain::GenesisSpec;
@@ -13,6 +12,7 @@ use ledger::Peering;
 use ledger::peers::Nats;
 
 use crate::exit::Trouble;
+use crate::key_file;
 
 /// Addresses of NATS servers that a node tries.
 const SERVERS_MAX: usize = 16;
@@ -21,8 +21,6 @@ const SIGNED_BELOW: u64 = 12;
 /// Blocks below the head that nothing undoes, where nobody signs: nodes that were apart for longer
 /// stay apart.
 pub const FINAL_BELOW: u64 = 4_096;
-/// Bytes that a file with a key may have.
-const KEY_BYTES_MAX: u64 = 256;
 
 /// Arguments about other nodes.
 #[derive(Args, Debug, Clone)]
@@ -56,7 +54,7 @@ pub struct Network {
 impl Arguments {
     /// Reads the keys and connects.
     pub async fn open(&self, genesis: &GenesisSpec) -> Result<Network> {
-        let key = |file: &Option<PathBuf>| file.as_deref().map(read_key).transpose();
+        let key = |file: &Option<PathBuf>| file.as_deref().map(key_file::read).transpose();
         let (operator_key, miner_key) = (key(&self.operator_key)?, key(&self.miner_key)?);
         let finality_lag = match (&genesis.operators, self.nats.is_empty()) {
             (Some(_), _) => SIGNED_BELOW,
@@ -79,17 +77,4 @@ impl Arguments {
         let nats = connected.map_err(|error| Trouble::Network(format!("{error:#}")))?;
         Ok(Some(Peering { transport: Arc::new(nats) }))
     }
-}
-
-fn read_key(file: &Path) -> Result<SecretKey, Trouble> {
-    let name = file.display();
-    let trouble = |reason: String| Trouble::Key(format!("{name}: {reason}"));
-    let size = fs::metadata(file).map_err(|error| trouble(error.to_string()))?.len();
-    if size > KEY_BYTES_MAX {
-        return Err(trouble(format!("{size} bytes are no key")));
-    }
-    let text = fs::read_to_string(file).map_err(|error| trouble(error.to_string()))?;
-    let hex = text.trim();
-    let key = SecretKey::from_hex(hex.strip_prefix("0x").unwrap_or(hex));
-    key.map_err(|_| trouble("a key is 64 hexadecimal digits".into()))
 }

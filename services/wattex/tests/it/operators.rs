@@ -6,6 +6,7 @@
 
 mod bridged;
 mod calls;
+mod challenging;
 mod currencies;
 mod fraud;
 mod held;

@@ -35,6 +35,10 @@ export function TradeView({ id }: { id: string }) {
           </Card>
           <Card title="What was delivered, and who was paid" id="outcome">
             <Outcome trade={data} />
+            <p>
+              <Link href={`/challenges/${data.trade}`}>Check and challenge</Link>
+              <span className="muted"> – for the buyer, the seller and staff: what both meters signed</span>
+            </p>
           </Card>
         </>
       )}

@@ -331,6 +331,12 @@ impl Cleared {
         TradeBatch::new(self.posted.clone(), 0, &trades).unwrap()
     }
 
+    /// Its only trade.
+    pub fn trade(&self) -> B256 {
+        let [(trade, ..)] = &self.trades[..] else { panic!("{} trades", self.trades.len()) };
+        *trade
+    }
+
     /// What was delivered of its only trade at last, seller short, buyer short, in Wh; and the run.
     pub fn last(&self) -> Option<([u64; 3], u8)> {
         let [(.., trade)] = &self.trades[..] else { panic!("{} trades", self.trades.len()) };

@@ -17,24 +17,24 @@ use super::town::{DEPOSIT, Town, WITHDRAWAL_DELAY, key};
 use super::{ASK, BID, PRICE, WH, named, slot};
 
 /// What the meters show of the slot.
-const METERED: u64 = 1_000;
-const SLOT_SECONDS: i64 = 900;
+pub const METERED: u64 = 1_000;
+pub const SLOT_SECONDS: i64 = 900;
 /// The market's tick, in 1e-9 currency per Wh.
 const TICK: i64 = 100;
 
-fn moment(epoch: u64) -> Timestamp {
+pub fn moment(epoch: u64) -> Timestamp {
     Timestamp::from_seconds(epoch.cast_signed())
 }
 
 /// When corrections of the slot end, and when what is locked of it is free.
-fn windows(place: &Place, slot: u64) -> [Timestamp; 2] {
+pub fn windows(place: &Place, slot: u64) -> [Timestamp; 2] {
     let policy = &place.policy;
     let corrected = moment(slot).plus_seconds(SLOT_SECONDS + i64::from(policy.correction_seconds));
     [corrected, corrected.plus_seconds(i64::from(policy.challenge_seconds))]
 }
 
 /// Both place an order with the market, which clears and settles them at the gate.
-async fn traded(town: &mut Town, buyer: &Person, seller: &Person, wh: u64) -> [Signed; 2] {
+pub async fn traded(town: &mut Town, buyer: &Person, seller: &Person, wh: u64) -> [Signed; 2] {
     let buy = town.place.signed(buyer.wish(true, slot(0), wh, BID, 1), buyer.key());
     let sell = town.place.signed(seller.wish(false, slot(0), wh, ASK, 1), seller.key());
     town.place(&buyer.token, &buy).await.unwrap();

@@ -272,7 +272,7 @@ impl Town {
         self.made("/v1/challenges", "", &json!({ "address": address })).await
     }
 
-    async fn sign_in(&self, key: &SecretKey) -> String {
+    pub async fn sign_in(&self, key: &SecretKey) -> String {
         let challenge = self.challenge(key.address()).await;
         let signature = personal(key, &challenge);
         self.token(&json!({
