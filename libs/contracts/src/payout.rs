@@ -34,7 +34,9 @@ pub struct PayoutTerms {
     pub iban: String,
     /// 32 random bytes.
     pub salt: B256,
-    /// Epoch seconds: not withdrawn after it, not redeemed [`REDEMPTION_SECONDS`] after it.
+    /// Epoch seconds: not withdrawn after it, not redeemed [`REDEMPTION_SECONDS`] after it. Zero,
+    /// so long over, in terms that were kept before it was signed.
+    #[serde(default)]
     pub expiry: u64,
     /// The contracts of the currency, where it is not the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,6 +118,14 @@ mod tests {
         }
         let (iban, creditor) = ("DE89370400440532013000H".to_owned(), "anna Heron".to_owned());
         assert_ne!(PayoutTerms { iban, creditor, ..terms() }.destination(), one);
+    }
+
+    #[test]
+    fn terms_that_were_kept_before_they_expired_are_long_over() {
+        let mut kept = serde_json::to_value(terms()).unwrap();
+        kept.as_object_mut().unwrap().remove("expiry");
+        let read: PayoutTerms = serde_json::from_value(kept).unwrap();
+        assert_eq!(read, PayoutTerms { expiry: 0, ..terms() });
     }
 
     #[test]
