@@ -49,7 +49,7 @@ pub use domain::keystore::{Keystore, KeystoreCost};
 pub use domain::limits::{SignerLimits, SigningLimit};
 pub use domain::passwords::{PASSWORD_MIN, PasswordCost};
 pub use domain::people::{Account, Party};
-pub use domain::site::{BadOrigin, Origin};
+pub use domain::site::{BadOrigin, ORIGINS_MAX, Origin};
 pub use domain::tokens::Jwk;
 pub use domain::vault::{BadMasterKey, MasterKey};
 
