@@ -3,6 +3,7 @@
 //! ```text
 //! sign up ─> party + account ─────────────> AccountOpened
 //!            key held here, wrapped, or the owner's own, proved by a signed message (EIP-4361)
+//!            or a contract that takes it as signed (ERC-1271), as the chain says
 //!            a held key leaves with its owner as a keystore, and stays known here
 //! log in ──> token (15 min, EdDSA) + refresh token (used once; a second use ends its family)
 //! order ───> signed with a held key, up to a limit a day; a large one when staff consents
@@ -31,6 +32,7 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use bus::{Bus, Relay};
 use calendar::Timestamp;
+use client::JsonRpc;
 use contracts::Deployment;
 use ids::CommunityId;
 use keys::SecretKey;
@@ -84,6 +86,8 @@ pub struct Parts {
     pub installer: SecretKey,
     /// Where signatures count.
     pub place: Place,
+    /// Where contract accounts are asked what they take as signed.
+    pub node: Arc<dyn JsonRpc>,
     /// What a password hash costs.
     pub password_cost: PasswordCost,
 }
@@ -110,6 +114,7 @@ pub struct Identity {
     master_key: MasterKey,
     installer: SecretKey,
     place: Place,
+    node: Arc<dyn JsonRpc>,
     settings: Settings,
     keystores: Keystores,
     purses: tokio::sync::Mutex<Purses>,
@@ -145,6 +150,7 @@ pub async fn start_with(parts: Parts, settings: Settings) -> Result<Arc<Identity
         master_key: parts.master_key,
         installer: parts.installer,
         place: parts.place,
+        node: parts.node,
         keystores: Keystores::new(settings.keystore_cost)?,
         settings,
         purses: tokio::sync::Mutex::default(),

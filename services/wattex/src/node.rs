@@ -282,6 +282,7 @@ impl Wired<'_> {
             master_key: identity::MasterKey::from_bytes(secrets.derive("identity/keys").0),
             installer: secrets.key(role::INSTALLER),
             place: identity::Place { chain_id: self.chain_id, at: self.deployment },
+            node: self.node.clone(),
             password_cost: identity::PasswordCost::default(),
         };
         let origins = self.settings.origins.clone();

@@ -141,7 +141,8 @@ async fn a_demo_serves_people_and_meters_until_it_is_told_to_end() {
 
 async fn its_wallets_sign_in_where_it_was_told(open: &Open) {
     let ask = async |origin: Value| {
-        let body = json!({ "address": alloy_primitives::Address::repeat_byte(1), "origin": origin });
+        let body =
+            json!({ "address": alloy_primitives::Address::repeat_byte(1), "origin": origin });
         open.post("/v1/challenges", &body).await
     };
     for origin in [Value::Null, json!(ORIGIN)] {
