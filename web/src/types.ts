@@ -370,8 +370,8 @@ export interface PayoutSignatures {
 }
 
 export type PayoutState =
-  | "requested" | "withdrawing" | "withdrawn" | "redeemed" | "ordered" | "paid" | "returned" | "failed"
-  | "expired";
+  | "requested" | "withdrawing" | "withdrawn" | "redeemed" | "ordered" | "paid" | "returned" | "credited"
+  | "failed" | "expired";
 
 /** Money on its way to a bank. */
 export interface Payout {

@@ -16,6 +16,7 @@ pub(crate) mod invoice;
 pub(crate) mod logs;
 pub(crate) mod payout_files;
 pub(crate) mod payouts;
+pub(crate) mod payouts_credited;
 pub(crate) mod payouts_paid;
 pub(crate) mod payouts_sent;
 pub(crate) mod postings;

@@ -155,6 +155,7 @@ const MEANINGS: Record<string, string> = {
   withdrawn: "Money left the market",
   redeemed: "Money waits for the bank to pay it out",
   "paid-out": "The bank paid it out",
+  reissued: "What came back becomes yours to trade with again",
 };
 
 function Statement({ zone }: { zone: string | undefined }) {

@@ -135,8 +135,8 @@ pub(crate) struct PayoutView {
     pub(crate) destination: String,
     /// What the payment is called from end to end.
     pub(crate) end_to_end_id: String,
-    /// `requested`, `withdrawing`, `withdrawn`, `redeemed`, `ordered`, `paid`, `returned`, `failed`
-    /// or `expired`.
+    /// `requested`, `withdrawing`, `withdrawn`, `redeemed`, `ordered`, `paid`, `returned`,
+    /// `credited`, `failed` or `expired`.
     pub(crate) state: String,
     /// Why it failed, as the contract says, or came back, as the bank says.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -83,8 +83,8 @@ pub(crate) struct StatementItem {
     pub(crate) sequence: u64,
     /// When it became true.
     pub(crate) at: String,
-    /// `deposited`, `settled`, `reconciled`, `released`, `transferred`, `withdrawn`, `redeemed` or
-    /// `paid-out`.
+    /// `deposited`, `settled`, `reconciled`, `released`, `transferred`, `withdrawn`, `redeemed`,
+    /// `paid-out` or `reissued`.
     pub(crate) what: String,
     /// Whether the chain took it back.
     pub(crate) reversal: bool,
@@ -221,6 +221,7 @@ fn item(book: &Book, address: Address, at: String, entry: &Entry) -> StatementIt
         Fact::Withdrawn { .. } => ("withdrawn", None),
         Fact::Redeemed { .. } => ("redeemed", None),
         Fact::PaidOut { .. } => ("paid-out", None),
+        Fact::Reissued { .. } => ("reissued", None),
         Fact::Metered { .. } => ("metered", None),
         Fact::Invoiced(_) => ("invoiced", None),
     };

@@ -1,5 +1,7 @@
 //! Payouts. A row is never removed; what the chain says of it is looked up among the facts.
 
+use std::collections::HashMap;
+
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
@@ -115,7 +117,7 @@ pub(crate) async fn open(
         "select count(*), \
          cast(coalesce(sum(case when state in ('requested', 'withdrawing') and book = $2 \
          then amount else 0 end), 0) as bigint) \
-         from payout where account = $1 and state not in ('paid', 'failed', 'expired')",
+         from payout where account = $1 and state not in ('paid', 'failed', 'expired', 'credited')",
     )
     .bind(account.to_string())
     .bind(currency.column())
@@ -232,6 +234,33 @@ pub(crate) async fn order_again(tx: &mut Tx, id: PayoutId) -> Result<bool> {
                where id = $1 and state = 'returned'";
     let done = query(sql).bind(id.to_string()).execute(tx.conn()).await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Notes the payment with which a payout is credited to the wallet that it came from; `false` where
+/// it did not come back.
+pub(crate) async fn credit(tx: &mut Tx, id: PayoutId, payment: B256) -> Result<bool> {
+    let sql = "update payout set state = 'credited', credit = $1 \
+               where id = $2 and state = 'returned' and watched = 0";
+    let done = query(sql)
+        .bind(super::hash(payment))
+        .bind(id.to_string())
+        .execute(tx.conn())
+        .await
+        .context("crediting a payout")?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The addresses of payouts that are credited, by the payments with which they are.
+pub(crate) async fn credited(db: &Db) -> Result<HashMap<B256, Address>> {
+    let rows = query("select credit, address from payout where credit <> ''")
+        .fetch_all(db.read())
+        .await
+        .context("reading payouts that are credited")?;
+    let pair = |row: &AnyRow| {
+        let (payment, address): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        Ok((payment.parse()?, address.parse()?))
+    };
+    rows.iter().map(pair).collect()
 }
 
 /// The payout, in a transaction.

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! requested ──> withdrawing ──> withdrawn ──> redeemed ──> ordered ──> paid ──> returned
-//!     │        (delay)              │         (final)     (file)    (statement)    │
-//!     └───> failed, expired <───────┘             └────────────────────────────────┘
+//!     │        (delay)              │         (final)     (file)    (statement)    │  │
+//!     └───> failed, expired <───────┘             └────────────────────────────────┘  └─> credited
 //! ```
+//!
+//! What came back is ordered again or credited to the wallet that it came from, once.
 //!
 //! Both signatures of a payout expire. One that was never withdrawn by then has taken nothing; of
 //! one that was withdrawn and not redeemed the account has the tokens. Either ends as `expired`,
@@ -55,6 +57,8 @@ pub enum PayoutState {
     Paid,
     /// The payee's bank sent it back.
     Returned,
+    /// It is on its way back to the wallet that it came from, or there.
+    Credited,
     /// The contract refused it for good.
     Failed,
     /// Its signatures expired before the contract took them.
@@ -63,7 +67,7 @@ pub enum PayoutState {
 
 impl PayoutState {
     /// Every state.
-    pub const ALL: [PayoutState; 9] = [
+    pub const ALL: [PayoutState; 10] = [
         PayoutState::Requested,
         PayoutState::Withdrawing,
         PayoutState::Withdrawn,
@@ -71,6 +75,7 @@ impl PayoutState {
         PayoutState::Ordered,
         PayoutState::Paid,
         PayoutState::Returned,
+        PayoutState::Credited,
         PayoutState::Failed,
         PayoutState::Expired,
     ];
@@ -85,6 +90,7 @@ impl PayoutState {
             PayoutState::Ordered => "ordered",
             PayoutState::Paid => "paid",
             PayoutState::Returned => "returned",
+            PayoutState::Credited => "credited",
             PayoutState::Failed => "failed",
             PayoutState::Expired => "expired",
         }
@@ -209,6 +215,11 @@ impl Progress {
 pub fn end_to_end_id(id: PayoutId, attempt: u32) -> String {
     let name = id.uuid().simple();
     if attempt > 1 { format!("{name}-{attempt}") } else { name.to_string() }
+}
+
+/// What credits an attempt at a payout to the wallet that it came from, among payments.
+pub fn credit_key(id: PayoutId, attempt: u32) -> String {
+    format!("return/{}", end_to_end_id(id, attempt))
 }
 
 /// Which payout an end-to-end id can be of.

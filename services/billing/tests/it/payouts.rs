@@ -1,5 +1,6 @@
 //! Money out: from a wallet to a bank, once.
 
+mod returned;
 pub mod scene;
 
 use actix_web::http::StatusCode;
