@@ -7,7 +7,7 @@ use alloy_primitives::B256;
 use calendar::Timestamp;
 use contracts::{Cash, PayoutTerms};
 use ids::{AccountId, PayoutId};
-use keys::Signature;
+use keys::SignatureBytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use service::{Page, PageQuery, Principal, Problem, Problems};
@@ -106,9 +106,10 @@ pub(crate) struct NewPayout {
     expiry: u64,
     /// As it was wished.
     currency: Option<String>,
-    /// The account's signature for the market, 64 bytes (EIP-2098).
+    /// The account's signature for the market: 64 bytes (EIP-2098), or at most 1024 that its
+    /// contract takes (ERC-1271).
     withdrawal_signature: String,
-    /// The account's signature for the token, 64 bytes (EIP-2098).
+    /// The account's signature for the token, the same way.
     redemption_signature: String,
 }
 
@@ -248,8 +249,8 @@ pub(crate) async fn request_payout(
         expiry: new.expiry,
         cash: billing.currencies.named_cash(currency),
     };
-    let withdrawal: Signature = parsed("withdrawal_signature", &new.withdrawal_signature)?;
-    let redemption: Signature = parsed("redemption_signature", &new.redemption_signature)?;
+    let withdrawal: SignatureBytes = parsed("withdrawal_signature", &new.withdrawal_signature)?;
+    let redemption: SignatureBytes = parsed("redemption_signature", &new.redemption_signature)?;
     let wanted = Wanted { currency, terms, iban, withdrawal, redemption };
     let payout = billing.request_payout(&account, key, wanted, billing.now()).await?;
     Ok(HttpResponse::Created().json(view(&billing.currencies, &payout)))

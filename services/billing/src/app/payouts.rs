@@ -1,16 +1,18 @@
 //! An account asks to be paid out at its bank.
 //!
-//! What is asked for is signed by the account: by its owner's wallet, or by identity where the key
-//! is held there. Only the hash of where to goes to the chain (`contracts::PayoutTerms`).
+//! What is asked for is signed by the account: by its owner's wallet, as its contract takes it, or
+//! by identity where the key is held there. Only the hash of where to goes to the chain (`contracts::PayoutTerms`).
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use anyhow::{Error, Result};
 use calendar::Timestamp;
 use contracts::bindings::EnergyMarket;
-use contracts::{Call, PayoutTerms, REDEMPTION_SECONDS, SolCall, WITHDRAWAL_SECONDS};
+use contracts::{
+    CONTRACT_GAS_MAX, Call, PayoutTerms, REDEMPTION_SECONDS, SolCall, WITHDRAWAL_SECONDS,
+};
 use ids::PayoutId;
 use iso20022::{Currency, Iban, pain001};
-use keys::{Signature, recover};
+use keys::SignatureBytes;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use service::Problem;
@@ -23,7 +25,7 @@ use crate::db::payouts::{self, Payout};
 use crate::db::requests;
 use crate::domain::payout::{PAYOUT_MAX, PAYOUT_MIN, PAYOUTS_OPEN_MAX, PayoutState};
 
-const REQUEST_GAS: u64 = 200_000;
+const REQUEST_GAS: u64 = 200_000 + CONTRACT_GAS_MAX;
 /// Seconds that a withdrawal has to have left when it is asked for: until it is in a block.
 const LEFT_SECONDS_MIN: u64 = 15 * 60;
 
@@ -50,9 +52,9 @@ pub(crate) struct Wanted {
     pub(crate) terms: PayoutTerms,
     pub(crate) iban: Iban,
     /// For the market: out of trading.
-    pub(crate) withdrawal: Signature,
+    pub(crate) withdrawal: SignatureBytes,
     /// For the token: destroyed.
-    pub(crate) redemption: Signature,
+    pub(crate) redemption: SignatureBytes,
 }
 
 impl Billing {
@@ -112,8 +114,10 @@ impl Billing {
         let at = self.currencies.at(wanted.currency);
         let withdrawal = terms.withdrawal_hash(self.chain_id, at.market)?;
         let redemption = terms.redemption_hash(self.chain_id, at.token)?;
-        check_signed(account.address, withdrawal, &wanted.withdrawal, "withdrawal")?;
-        check_signed(account.address, redemption, &wanted.redemption, "redemption")?;
+        let Wanted { currency, terms, iban, withdrawal: out, redemption: paid } = wanted;
+        let out = self.check_signed(account.address, withdrawal, out, "withdrawal").await?;
+        let paid = self.check_signed(account.address, redemption, paid, "redemption").await?;
+        let wanted = Wanted { currency, terms, iban, withdrawal: out, redemption: paid };
         let (free, since) = {
             let state = self.state.lock().await;
             let free = state.free(wanted.currency, account.address);
@@ -192,8 +196,8 @@ fn new_payout(account: &Account, wanted: &Wanted, since: u64, now: Timestamp) ->
         salt: terms.salt,
         expiry: terms.expiry,
         destination,
-        withdrawal: wanted.withdrawal,
-        redemption: wanted.redemption,
+        withdrawal: wanted.withdrawal.clone(),
+        redemption: wanted.redemption.clone(),
         since,
         state: PayoutState::Requested,
         reason: String::new(),
@@ -245,17 +249,4 @@ fn check_name(creditor: &str) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::malformed("creditor: not a name of 1 to 70 characters"))
-}
-
-pub(super) fn check_signed(
-    account: Address,
-    hash: B256,
-    signature: &Signature,
-    what: &str,
-) -> Result<(), Problem> {
-    if recover(hash, signature) == Some(account) {
-        return Ok(());
-    }
-    let title = format!("The {what} is not signed with the key of the account");
-    Err(Problem::refused("NOT_SIGNED", title))
 }

@@ -8,7 +8,7 @@ use calendar::Timestamp;
 use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
 use ids::{AccountId, CommunityId, PayoutId};
 use iso20022::Iban;
-use keys::Signature;
+use keys::SignatureBytes;
 use units::Money;
 
 use crate::currencies::CurrencyId;
@@ -30,9 +30,9 @@ pub(crate) struct Payout {
     pub(crate) expiry: u64,
     pub(crate) destination: B256,
     /// The account's signature for the market.
-    pub(crate) withdrawal: Signature,
+    pub(crate) withdrawal: SignatureBytes,
     /// The account's signature for the token.
-    pub(crate) redemption: Signature,
+    pub(crate) redemption: SignatureBytes,
     /// The height of the head when it was asked for.
     pub(crate) since: u64,
     pub(crate) state: PayoutState,

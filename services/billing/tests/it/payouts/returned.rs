@@ -25,8 +25,9 @@ async fn credit(town: &Running, who: &str, id: &str) -> (StatusCode, Value) {
 /// Bank, wallets, tokens and what is to be paid out; with every rule of the journal in order.
 async fn books(town: &Running) -> [String; 4] {
     let audit = town.in_order().await;
-    ["1000", "2000", "2040", "2050"]
-        .map(|code| audit["balances"].get(code).map_or("0", |held| held.as_str().unwrap()).to_owned())
+    ["1000", "2000", "2040", "2050"].map(|code| {
+        audit["balances"].get(code).map_or("0", |held| held.as_str().unwrap()).to_owned()
+    })
 }
 
 #[actix_web::test]
