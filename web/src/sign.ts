@@ -2,7 +2,7 @@
 
 import { sameAddress } from "./address";
 import * as api from "./api";
-import { compact, typedData } from "./order";
+import { typedData } from "./order";
 import type {
   Approval, Custody, Market, OrderTerms, PayoutSignatures, PreparedPayout, PreparedRequest,
 } from "./types";
@@ -59,10 +59,10 @@ async function useAccount(wallet: Wallet, account: string, chain: number): Promi
   await useChain(wallet, chain);
 }
 
-/** Has the wallet sign typed data; 64 bytes, as the contracts take it. */
+/** Has the wallet sign typed data, of a key or of a contract account: the server knows every form. */
 async function signTyped(wallet: Wallet, account: string, data: unknown): Promise<string> {
   const params = [account, JSON.stringify(data)];
-  return compact(String(await wallet.request({ method: "eth_signTypedData_v4", params })));
+  return String(await wallet.request({ method: "eth_signTypedData_v4", params }));
 }
 
 /** Has the wallet sign an order. */
