@@ -29,6 +29,11 @@ export function spaced(iban: string): string {
   return iban.replace(/(.{4})(?=.)/g, "$1 ");
 }
 
+/** Where it goes, in words. */
+export function destinationOf({ creditor, iban }: Pick<Payout, "creditor" | "iban">): string {
+  return iban ? `${creditor}, ${spaced(iban)}` : "Your wallet, to trade with";
+}
+
 /** Whether somebody has to wait for it. */
 export function isOpen({ state }: Payout): boolean {
   return !["paid", "credited", "failed", "expired"].includes(state);

@@ -94,6 +94,27 @@ test("a wallet signs both requests of a payout on the chain they are for", async
   ]);
 });
 
+test("what is outside of trading is signed once, and nothing leaves trading by it", async () => {
+  const { signPayout } = await signing();
+  const redemption = {
+    types: {}, primaryType: "Redemption", message: {},
+    domain: { name: "Wattex SettlementToken", version: "1", chainId: 7701, verifyingContract: "0x" },
+  };
+  const terms = { account: order.account, amount: "5", creditor: "wallet", iban: "", salt: "0x", expiry: 9 };
+  const prepared = { terms, redemption } as unknown as PreparedPayout;
+  const own = wallet([order.account], 7701, []);
+  window.ethereum = own.wallet;
+  expect(await signPayout(prepared, "own")).toEqual({ redemption: SIGNATURE });
+  expect(own.methods().filter((method) => method === "eth_signTypedData_v4")).toHaveLength(1);
+  const asked: unknown[] = [];
+  vi.stubGlobal("fetch", async (path: string, init: RequestInit) => {
+    asked.push([path, JSON.parse(String(init.body))]);
+    return Response.json({ redemption: "0x11" });
+  });
+  expect(await signPayout(prepared, "held")).toEqual({ redemption: "0x11" });
+  expect(asked).toEqual([["/v1/signatures/redemption", terms]]);
+});
+
 test("a wallet signs a transfer or a mandate as it was prepared", async () => {
   const { signRequest } = await signing();
   const typed_data = {

@@ -71,12 +71,14 @@ export async function signWith(wallet: Wallet, order: OrderTerms, market: Market
   return signTyped(wallet, order.account, typedData(order, market));
 }
 
-/** Has the wallet sign both requests of a payout, one after the other. */
+/** Has the wallet sign both requests of a payout, one after the other; of what is outside of trading there is
+ * only the second. */
 export async function signPayoutWith(wallet: Wallet, prepared: PreparedPayout): Promise<PayoutSignatures> {
   const { account } = prepared.terms;
-  await useAccount(wallet, account, prepared.withdrawal.domain.chainId);
-  const withdrawal = await signTyped(wallet, account, prepared.withdrawal);
-  return { withdrawal, redemption: await signTyped(wallet, account, prepared.redemption) };
+  await useAccount(wallet, account, prepared.redemption.domain.chainId);
+  const out = prepared.withdrawal;
+  const signed = out ? { withdrawal: await signTyped(wallet, account, out) } : {};
+  return { ...signed, redemption: await signTyped(wallet, account, prepared.redemption) };
 }
 
 /** What is signed of a request: its terms, and what a wallet is shown of them. */
@@ -102,7 +104,8 @@ export async function signPayout(
   prepared: PreparedPayout,
   custody: Custody,
 ): Promise<PayoutSignatures | Approval> {
-  return custody === "own" ? signPayoutWith(walletOf(), prepared) : api.signPayout(prepared.terms);
+  if (custody === "own") return signPayoutWith(walletOf(), prepared);
+  return prepared.withdrawal ? api.signPayout(prepared.terms) : api.signRedemption(prepared.terms);
 }
 
 /** Signs a transfer, a mandate or an exchange with the key of its account, wherever it is; a large one may

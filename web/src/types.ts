@@ -115,7 +115,7 @@ export interface SigningLimit {
 export interface Approval {
   approval: string;
   account: string;
-  kind: "order" | "payout" | "request" | "limit";
+  kind: "order" | "payout" | "redemption" | "request" | "limit";
   amount: string;
   order?: OrderTerms;
   payout?: PayoutTerms;
@@ -318,6 +318,8 @@ export interface Wallet {
   total: string;
   /** Of each currency, the one that energy is traded in first. */
   balances: Balance[];
+  /** Its own tokens outside of trading, which wait to be told where to; absent where no node says. */
+  outside?: string;
 }
 
 /** A currency of the installation. */
@@ -354,10 +356,19 @@ export interface TypedData {
   message: Record<string, string>;
 }
 
+/** How much, and to which bank account; what is outside of trading may go back into the wallet. */
+export interface PayoutWish {
+  amount: string;
+  outside?: boolean;
+  creditor?: string;
+  iban?: string;
+}
+
 export interface PreparedPayout {
   terms: PayoutTerms;
   destination: string;
-  withdrawal: TypedData;
+  /** Absent where the money is outside of trading. */
+  withdrawal?: TypedData;
   redemption: TypedData;
   currency: string;
   fee: string;
@@ -365,7 +376,8 @@ export interface PreparedPayout {
 }
 
 export interface PayoutSignatures {
-  withdrawal: string;
+  /** Absent where the money is outside of trading. */
+  withdrawal?: string;
   redemption: string;
 }
 
@@ -379,7 +391,10 @@ export interface Payout {
   account: string;
   amount: string;
   creditor: string;
+  /** Empty where it goes back into the wallet. */
   iban: string;
+  /** Whether it waited outside of trading. */
+  outside: boolean;
   destination: string;
   end_to_end_id: string;
   state: PayoutState;

@@ -58,7 +58,7 @@ pub use event::ContractEvent;
 pub use exchange::Quote;
 pub use order::{OrderTerms, Side};
 pub use outcome::{Outcome, OutcomeError, Terms, money, outcome};
-pub use payout::{PayoutTerms, REDEMPTION_SECONDS, WITHDRAWAL_SECONDS};
+pub use payout::{PayoutTerms, REDEMPTION_SECONDS, TO_WALLET, WITHDRAWAL_SECONDS};
 pub use policy::{BuyerRule, Policy, SellerRule};
 pub use revert::revert_text;
 

@@ -14,6 +14,7 @@ pub(crate) mod follow;
 pub(crate) mod intervals;
 pub(crate) mod invoice;
 pub(crate) mod logs;
+pub(crate) mod outside;
 pub(crate) mod payout_files;
 pub(crate) mod payouts;
 pub(crate) mod payouts_credited;

@@ -41,7 +41,8 @@ use service::{Clock, Tick, Verifier};
 pub use api::routes;
 pub use app::{
     EnrolledMeter, ExportedKey, Grant, KeyExport, KeyProof, LimitChange, NewConnectionPoint,
-    NewMeter, NewParty, SignedOrder, SignedPayout, SignedRequest, Signing, Tokens,
+    NewMeter, NewParty, SignedOrder, SignedPayout, SignedRedemption, SignedRequest, Signing,
+    Tokens,
 };
 pub use domain::approvals::{Approval, ApprovalKind, ApprovalState};
 pub use domain::audit::{Act, AuditEntry, Outcome, broken_at};

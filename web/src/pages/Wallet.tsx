@@ -9,7 +9,7 @@ import { words } from "./Market";
 import { ExchangeCards } from "./wallet/Exchange";
 import { ExportKey } from "./wallet/ExportKey";
 import { PayIn } from "./wallet/PayIn";
-import { PayOut } from "./wallet/PayOut";
+import { Outside, PayOut } from "./wallet/PayOut";
 import { Payouts } from "./wallet/Payouts";
 import { Signer } from "./wallet/Signer";
 import { Transfers } from "./wallet/Transfers";
@@ -32,6 +32,7 @@ function Contents() {
       <Load of={wallet}>{(data) => <Balances wallet={data} market={market.data} />}</Load>
       {further.length > 0 && <Further balances={further} />}
       <PayIn reference={wallet.data?.reference} further={further.map(({ currency }) => currency)} />
+      <Outside amount={wallet.data?.outside} />
       <PayOut free={wallet.data?.free} />
       <Payouts zone={zone} />
       <Transfers free={wallet.data && freeOf(wallet.data, market.data)} zone={zone} />

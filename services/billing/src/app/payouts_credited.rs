@@ -1,8 +1,9 @@
-//! A payout that came back is credited to the wallet that it came from, instead of ordered again.
+//! A payout that came back is credited to the wallet that it came from, instead of ordered again;
+//! so is what was redeemed to go back there.
 //!
 //! ```text
-//! returned ──> credited    mint and depositFor, for the payment `return/<end-to-end id>`
-//!                          2050 Payouts -> 2040 Tokens -> 2000 Wallet, as the blocks say so
+//! returned, redeemed ──> credited   mint and depositFor, for the payment `return/<end-to-end id>`
+//!                                   2050 Payouts -> 2040 Tokens -> 2000 Wallet, as the blocks say
 //! ```
 //!
 //! The money never left the community's bank account again, so that nothing comes in at 1000: what
@@ -20,8 +21,8 @@ use crate::db::{bank, members};
 use crate::domain::payout::{PayoutState, credit_key};
 
 impl Billing {
-    /// Credits a payout that came back to the wallet that it came from. One that was credited
-    /// before is answered as it is.
+    /// Credits a payout that came back, or goes there, to the wallet that it came from. One that
+    /// was credited before is answered as it is.
     ///
     /// # Errors
     /// A [`Problem`] where there is no such payout, it did not come back, or the journal does not

@@ -139,6 +139,7 @@ impl Billing {
         }
         let watched = Watched {
             amount: payout.amount,
+            outside: payout.is_outside(),
             requests: &own,
             since: payout.since,
             sent,

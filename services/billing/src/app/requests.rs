@@ -1,7 +1,8 @@
 //! An account gives cash to another one, or lets a delegate sign orders.
 //!
 //! What is asked for is signed by the account: by its owner's wallet, as its contract takes it, or
-//! by identity where the key is held there. Here it is checked, kept and sent once; the contracts check it again.
+//! by identity where the key is held there. Here it is checked, kept and sent once; the contracts
+//! check it again.
 
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Error, Result};

@@ -13,6 +13,10 @@
 //! and what is asked for again is another payout with signatures of its own. Until then somebody
 //! else can bring a withdrawal that the contract refused us, so a `failed` one is still watched.
 //!
+//! Tokens that an account has outside of trading, because a payout expired or because it took them
+//! out itself, are paid out by a redemption alone: such a payout begins as `withdrawn`. It may go
+//! back into the wallet instead of to a bank, and is then credited once its block is final.
+//!
 //! Up to `redeemed` a payout is what the blocks of the best branch say, looked at anew each time:
 //! where a block leaves, it goes back. Nothing is final before its block is.
 //!
@@ -147,6 +151,8 @@ pub enum Sent {
 pub struct Watched<'p> {
     /// How much.
     pub amount: Money,
+    /// Whether its tokens are outside of trading from the beginning.
+    pub outside: bool,
     /// The transactions with which it was requested, of which a block can have one.
     pub requests: &'p [B256],
     /// The head when it was asked for: nothing before is about it.
@@ -240,6 +246,9 @@ pub fn progress(
     if let Some(block) = payout.redeemed {
         let open = block > seen.finalized;
         return Progress { open, ..Progress::at(PayoutState::Redeemed) };
+    }
+    if payout.outside {
+        return withdrawn(payout, seen);
     }
     let Some(request) = request(payout, seen, ours) else {
         return match payout.sent {

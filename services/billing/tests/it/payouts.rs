@@ -1,5 +1,6 @@
 //! Money out: from a wallet to a bank, once.
 
+mod outside;
 mod returned;
 pub mod scene;
 

@@ -56,7 +56,7 @@ export function Payouts() {
               columns={[
                 { head: "Asked", cell: (payout) => utc(payout.at) },
                 { head: "Amount ($)", numeric: true, cell: (payout) => money(payout.amount, 2) },
-                { head: "To", cell: (payout) => payout.creditor },
+                { head: "To", cell: (payout) => (payout.iban ? payout.creditor : "Back into the wallet") },
                 { head: "IBAN", cell: (payout) => spaced(payout.iban) },
                 { head: "State", cell: (payout) => <State payout={payout} /> },
                 { head: "End-to-end id", cell: (payout) => <Hash value={payout.end_to_end_id} /> },
