@@ -129,6 +129,8 @@ export const signOrder = (order: t.OrderTerms) =>
   post<{ signature: string } | t.Approval>("/v1/signatures/order", order);
 export const signPayout = (terms: t.PayoutTerms) =>
   post<t.PayoutSignatures | t.Approval>("/v1/signatures/payout", terms);
+export const signRedemption = (terms: t.PayoutTerms) =>
+  post<t.PayoutSignatures | t.Approval>("/v1/signatures/redemption", terms);
 export const signRequest = (terms: t.RequestTerms) =>
   post<{ signature: string } | t.Approval>("/v1/signatures/request", terms);
 export const exportKey = (password: string, passphrase: string) =>
@@ -214,16 +216,17 @@ export const forgetCustomer = async () => {
 export const invoiceFile = async (id: string) =>
   (await call("GET", `/v1/invoices/${id}/bill`)).blob();
 export const bankAccount = (currency?: string) => maybe<t.BankAccount>("/v1/bank/account", { currency });
-export const preparePayout = (amount: string, creditor: string, iban: string) =>
-  post<t.PreparedPayout>("/v1/payouts/prepare", { amount, creditor, iban });
+export const preparePayout = (wish: t.PayoutWish) => post<t.PreparedPayout>("/v1/payouts/prepare", wish);
 export const requestPayout = (terms: t.PayoutTerms, signed: t.PayoutSignatures) => {
   const { amount, creditor, iban, salt, expiry } = terms;
+  const to = iban ? { creditor, iban } : {};
   const signatures = { withdrawal_signature: signed.withdrawal, redemption_signature: signed.redemption };
-  return postOnce<t.Payout>("/v1/payouts", { amount, creditor, iban, salt, expiry, ...signatures }, salt);
+  return postOnce<t.Payout>("/v1/payouts", { amount, ...to, salt, expiry, ...signatures }, salt);
 };
 export const payouts = (query: { account?: string; state?: string; cursor?: string }) =>
   get<t.Page<t.Payout>>("/v1/payouts", { limit: 50, ...query });
 export const orderPayoutAgain = (id: string) => post<t.Payout>(`/v1/payouts/${id}/order`, {});
+export const creditPayout = (id: string) => post<t.Payout>(`/v1/payouts/${id}/credit`, {});
 export const payoutFiles = () => get<t.Page<t.PayoutFile>>("/v1/payouts/files", { limit: 50 });
 export const makePayoutFile = (key: string) => postOnce<t.PayoutFile>("/v1/payouts/files", {}, key);
 export const payoutFile = async (id: string) => (await call("GET", `/v1/payouts/files/${id}`)).blob();

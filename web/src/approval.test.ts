@@ -25,5 +25,10 @@ test("a request says what it is about", () => {
   expect(subjectOf({ ...rest, kind: "request", request: mandate, amount: "60" })).toMatch(
     /^Let 0xcdcd.+ sign orders: .+240 kWh a day.+25 ct\/kWh.+; worth up to \$60\.00 a day$/,
   );
+  const payout = { account: "0x", amount: "20", creditor: "Hanna", iban: "NO93", salt: "0x", expiry: 1 };
+  const redemption = { ...rest, kind: "redemption", amount: "20", payout } as const;
+  expect(subjectOf(redemption)).toBe("Pay out $20.00 to Hanna, NO93");
+  const back = { ...payout, creditor: "wallet", iban: "" };
+  expect(subjectOf({ ...redemption, payout: back })).toBe("Put $20.00 back into the wallet");
   expect(subjectOf({ ...request, kind: "limit" })).toBe("Sign up to $2\u202f500.00 a day");
 });

@@ -18,6 +18,7 @@ export function subjectOf(
     const spends = request.kind === "mandate" ? `; worth up to $${money(amount, 2)} a day` : "";
     return requestText(request, nameOf) + spends;
   }
+  if (payout && !payout.iban) return `Put $${money(amount, 2)} back into the wallet`;
   if (payout) return `Pay out $${money(amount, 2)} to ${payout.creditor}, ${payout.iban}`;
   if (kind === "limit" || !order) return `Sign up to $${money(amount, 2)} a day`;
   return `${order.side === "buy" ? "Buy" : "Sell"} ${kwh(order.quantity)} kWh, worth $${money(amount, 2)}`;

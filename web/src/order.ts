@@ -25,16 +25,6 @@ export function bytes32(uuid: string): string {
   return `0x${uuid.replaceAll("-", "").padEnd(64, "0")}`;
 }
 
-/** The 65 bytes of a wallet's signature as the 64 of EIP-2098. */
-export function compact(signature: string): string {
-  const hex = signature.replace(/^0x/, "");
-  if (hex.length === 128) return `0x${hex}`;
-  const v = Number.parseInt(hex.slice(128), 16);
-  const parity = BigInt(v >= 27 ? v - 27 : v);
-  const s = BigInt(`0x${hex.slice(64, 128)}`) | (parity << 255n);
-  return `0x${hex.slice(0, 64)}${s.toString(16).padStart(64, "0")}`;
-}
-
 /** The typed data that a wallet shows and signs. */
 export function typedData(order: OrderTerms, market: Market) {
   return {

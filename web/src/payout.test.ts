@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { duration, spaced } from "./payout";
+import { destinationOf, duration, spaced } from "./payout";
 
 test("a delay is told in whole units, never too short", () => {
   const told: [number, string][] = [
@@ -12,4 +12,9 @@ test("a delay is told in whole units, never too short", () => {
 test("an account number is printed in groups of four", () => {
   expect(spaced("NO9386011117947")).toBe("NO93 8601 1117 947");
   expect(spaced("GB82WEST12345698765432")).toBe("GB82 WEST 1234 5698 7654 32");
+});
+
+test("a payout goes to a bank account, or back into the wallet", () => {
+  expect(destinationOf({ creditor: "Hanna", iban: "NO9386011117947" })).toBe("Hanna, NO93 8601 1117 947");
+  expect(destinationOf({ creditor: "wallet", iban: "" })).toBe("Your wallet, to trade with");
 });

@@ -11,6 +11,7 @@ export const PAYOUT_STATES: Record<PayoutState, [string, Tone]> = {
   ordered: ["Ordered at the bank", "info"],
   paid: ["Paid", "good"],
   returned: ["Came back", "warn"],
+  credited: ["Back in the wallet", "good"],
   failed: ["Failed", "bad"],
   expired: ["Ran out of time", "bad"],
 };
@@ -28,7 +29,12 @@ export function spaced(iban: string): string {
   return iban.replace(/(.{4})(?=.)/g, "$1 ");
 }
 
+/** Where it goes, in words. */
+export function destinationOf({ creditor, iban }: Pick<Payout, "creditor" | "iban">): string {
+  return iban ? `${creditor}, ${spaced(iban)}` : "Your wallet, to trade with";
+}
+
 /** Whether somebody has to wait for it. */
 export function isOpen({ state }: Payout): boolean {
-  return state !== "paid" && state !== "failed" && state !== "expired";
+  return !["paid", "credited", "failed", "expired"].includes(state);
 }

@@ -46,7 +46,7 @@ test("a wallet is shown the order that the server checks", () => {
 test("a wallet signs the order on our chain", async () => {
   const { signWith } = await signing();
   const { wallet: own, calls } = wallet([order.account.toUpperCase().replace("0X", "0x")], 7701, []);
-  expect(await signWith(own, order, market)).toBe(SIGNATURE.slice(0, 130));
+  expect(await signWith(own, order, market)).toBe(SIGNATURE);
   const [method, params] = calls.at(-1)!;
   expect(method).toBe("eth_signTypedData_v4");
   expect(params[0]).toBe(order.account);
@@ -86,13 +86,33 @@ test("a wallet signs both requests of a payout on the chain they are for", async
   const terms = { account: order.account, amount: "5", creditor: "Ada", iban: "DE", salt: "0x", expiry: 9 };
   const prepared = { terms, withdrawal, redemption } as unknown as PreparedPayout;
   const own = wallet([order.account], 1, [7701]);
-  const compact = SIGNATURE.slice(0, 130);
-  expect(await signPayoutWith(own.wallet, prepared)).toEqual({ withdrawal: compact, redemption: compact });
+  expect(await signPayoutWith(own.wallet, prepared)).toEqual({ withdrawal: SIGNATURE, redemption: SIGNATURE });
   const signed = own.calls.filter(([method]) => method === "eth_signTypedData_v4");
   expect(signed.map(([, params]) => JSON.parse(String(params[1])))).toEqual([withdrawal, redemption]);
   expect(own.methods().slice(0, 3)).toEqual([
     "eth_requestAccounts", "eth_chainId", "wallet_switchEthereumChain",
   ]);
+});
+
+test("what is outside of trading is signed once, and nothing leaves trading by it", async () => {
+  const { signPayout } = await signing();
+  const redemption = {
+    types: {}, primaryType: "Redemption", message: {},
+    domain: { name: "Wattex SettlementToken", version: "1", chainId: 7701, verifyingContract: "0x" },
+  };
+  const terms = { account: order.account, amount: "5", creditor: "wallet", iban: "", salt: "0x", expiry: 9 };
+  const prepared = { terms, redemption } as unknown as PreparedPayout;
+  const own = wallet([order.account], 7701, []);
+  window.ethereum = own.wallet;
+  expect(await signPayout(prepared, "own")).toEqual({ redemption: SIGNATURE });
+  expect(own.methods().filter((method) => method === "eth_signTypedData_v4")).toHaveLength(1);
+  const asked: unknown[] = [];
+  vi.stubGlobal("fetch", async (path: string, init: RequestInit) => {
+    asked.push([path, JSON.parse(String(init.body))]);
+    return Response.json({ redemption: "0x11" });
+  });
+  expect(await signPayout(prepared, "held")).toEqual({ redemption: "0x11" });
+  expect(asked).toEqual([["/v1/signatures/redemption", terms]]);
 });
 
 test("a wallet signs a transfer or a mandate as it was prepared", async () => {
@@ -104,7 +124,7 @@ test("a wallet signs a transfer or a mandate as it was prepared", async () => {
   const prepared = { terms: { kind: "mandate", account: order.account }, typed_data } as unknown as PreparedRequest;
   const own = wallet([order.account], 1, [7701]);
   window.ethereum = own.wallet;
-  expect(await signRequest(prepared, "own")).toBe(SIGNATURE.slice(0, 130));
+  expect(await signRequest(prepared, "own")).toBe(SIGNATURE);
   expect(own.methods().slice(0, 3)).toEqual([
     "eth_requestAccounts", "eth_chainId", "wallet_switchEthereumChain",
   ]);

@@ -2,7 +2,7 @@
 
 import { sameAddress } from "./address";
 import * as api from "./api";
-import { compact, typedData } from "./order";
+import { typedData } from "./order";
 import type {
   Approval, ChallengeCall, Custody, Market, OrderTerms, PayoutSignatures, PreparedPayout, PreparedRequest,
 } from "./types";
@@ -59,10 +59,10 @@ async function useAccount(wallet: Wallet, account: string, chain: number): Promi
   await useChain(wallet, chain);
 }
 
-/** Has the wallet sign typed data; 64 bytes, as the contracts take it. */
+/** Has the wallet sign typed data, of a key or of a contract account: the server knows every form. */
 async function signTyped(wallet: Wallet, account: string, data: unknown): Promise<string> {
   const params = [account, JSON.stringify(data)];
-  return compact(String(await wallet.request({ method: "eth_signTypedData_v4", params })));
+  return String(await wallet.request({ method: "eth_signTypedData_v4", params }));
 }
 
 /** Has the wallet send a call of a contract; it pays for the gas. The transaction's hash. */
@@ -80,12 +80,14 @@ export async function signWith(wallet: Wallet, order: OrderTerms, market: Market
   return signTyped(wallet, order.account, typedData(order, market));
 }
 
-/** Has the wallet sign both requests of a payout, one after the other. */
+/** Has the wallet sign both requests of a payout, one after the other; of what is outside of trading there is
+ * only the second. */
 export async function signPayoutWith(wallet: Wallet, prepared: PreparedPayout): Promise<PayoutSignatures> {
   const { account } = prepared.terms;
-  await useAccount(wallet, account, prepared.withdrawal.domain.chainId);
-  const withdrawal = await signTyped(wallet, account, prepared.withdrawal);
-  return { withdrawal, redemption: await signTyped(wallet, account, prepared.redemption) };
+  await useAccount(wallet, account, prepared.redemption.domain.chainId);
+  const out = prepared.withdrawal;
+  const signed = out ? { withdrawal: await signTyped(wallet, account, out) } : {};
+  return { ...signed, redemption: await signTyped(wallet, account, prepared.redemption) };
 }
 
 /** What is signed of a request: its terms, and what a wallet is shown of them. */
@@ -111,7 +113,8 @@ export async function signPayout(
   prepared: PreparedPayout,
   custody: Custody,
 ): Promise<PayoutSignatures | Approval> {
-  return custody === "own" ? signPayoutWith(walletOf(), prepared) : api.signPayout(prepared.terms);
+  if (custody === "own") return signPayoutWith(walletOf(), prepared);
+  return prepared.withdrawal ? api.signPayout(prepared.terms) : api.signRedemption(prepared.terms);
 }
 
 /** Signs a transfer, a mandate or an exchange with the key of its account, wherever it is; a large one may

@@ -116,7 +116,7 @@ export interface SigningLimit {
 export interface Approval {
   approval: string;
   account: string;
-  kind: "order" | "payout" | "request" | "limit";
+  kind: "order" | "payout" | "redemption" | "request" | "limit";
   amount: string;
   order?: OrderTerms;
   payout?: PayoutTerms;
@@ -319,6 +319,8 @@ export interface Wallet {
   total: string;
   /** Of each currency, the one that energy is traded in first. */
   balances: Balance[];
+  /** Its own tokens outside of trading, which wait to be told where to; absent where no node says. */
+  outside?: string;
 }
 
 /** A currency of the installation. */
@@ -355,10 +357,19 @@ export interface TypedData {
   message: Record<string, string>;
 }
 
+/** How much, and to which bank account; what is outside of trading may go back into the wallet. */
+export interface PayoutWish {
+  amount: string;
+  outside?: boolean;
+  creditor?: string;
+  iban?: string;
+}
+
 export interface PreparedPayout {
   terms: PayoutTerms;
   destination: string;
-  withdrawal: TypedData;
+  /** Absent where the money is outside of trading. */
+  withdrawal?: TypedData;
   redemption: TypedData;
   currency: string;
   fee: string;
@@ -366,13 +377,14 @@ export interface PreparedPayout {
 }
 
 export interface PayoutSignatures {
-  withdrawal: string;
+  /** Absent where the money is outside of trading. */
+  withdrawal?: string;
   redemption: string;
 }
 
 export type PayoutState =
-  | "requested" | "withdrawing" | "withdrawn" | "redeemed" | "ordered" | "paid" | "returned" | "failed"
-  | "expired";
+  | "requested" | "withdrawing" | "withdrawn" | "redeemed" | "ordered" | "paid" | "returned" | "credited"
+  | "failed" | "expired";
 
 /** Money on its way to a bank. */
 export interface Payout {
@@ -380,7 +392,10 @@ export interface Payout {
   account: string;
   amount: string;
   creditor: string;
+  /** Empty where it goes back into the wallet. */
   iban: string;
+  /** Whether it waited outside of trading. */
+  outside: boolean;
   destination: string;
   end_to_end_id: string;
   state: PayoutState;

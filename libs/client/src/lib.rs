@@ -8,9 +8,10 @@
 //!
 //! Invariants: one cause, one nonce, executed once at most; nonces of a sender have no gaps; a
 //! transaction that a reorganisation took away is sent again.
-//! Deliberately absent: what a call means (libs/contracts).
+//! Deliberately absent: what a call of ours means (libs/contracts).
 #![forbid(unsafe_code)]
 
+pub mod erc1271;
 mod header;
 mod http;
 mod relay;

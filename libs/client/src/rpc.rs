@@ -20,6 +20,8 @@ pub struct RpcError {
 
 /// The code of an answer that could not be had at all.
 const UNREACHABLE: i64 = -32_000;
+/// What it begins with: nodes use the code for other errors too.
+const UNREACHED: &str = "node: ";
 
 impl RpcError {
     /// An error with a code and words.
@@ -29,7 +31,12 @@ impl RpcError {
 
     /// The node could not be reached or made no sense.
     pub fn unreachable(error: impl std::fmt::Display) -> RpcError {
-        RpcError::new(UNREACHABLE, format!("node: {error}"))
+        RpcError::new(UNREACHABLE, format!("{UNREACHED}{error}"))
+    }
+
+    /// Whether there was no answer, or none that could be read.
+    pub fn is_unreachable(&self) -> bool {
+        self.code == UNREACHABLE && self.message.starts_with(UNREACHED)
     }
 }
 

@@ -59,7 +59,7 @@ pub use event::ContractEvent;
 pub use exchange::Quote;
 pub use order::{OrderTerms, Side};
 pub use outcome::{Outcome, OutcomeError, Terms, money, outcome};
-pub use payout::{PayoutTerms, REDEMPTION_SECONDS, WITHDRAWAL_SECONDS};
+pub use payout::{PayoutTerms, REDEMPTION_SECONDS, TO_WALLET, WITHDRAWAL_SECONDS};
 pub use policy::{BuyerRule, Policy, SellerRule};
 pub use revert::revert_text;
 
@@ -70,6 +70,10 @@ pub const RUN_CHALLENGED: u8 = 254;
 /// The longest that corrections and challenges of a policy may take together, in seconds
 /// (`EnergyMarket.WINDOWS_MAX`).
 pub const WINDOWS_MAX: u32 = 90 * 86_400;
+/// The most gas that a contract account may spend on a signature (`Signatures.CONTRACT_GAS_MAX`).
+pub const CONTRACT_GAS_MAX: u64 = 150_000;
+/// The same of an order in a batch that is settled (`Signatures.SETTLE_GAS_MAX`).
+pub const SETTLE_GAS_MAX: u64 = 50_000;
 /// The kind of a slot's batch in `ReadingAnchor`; the period is the slot's start.
 pub const READINGS_OF_SLOT: u8 = 1;
 /// The kind of a day's batch in `ReadingAnchor`; the period is the local day number.

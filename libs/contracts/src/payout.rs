@@ -17,6 +17,9 @@ pub const WITHDRAWAL_SECONDS: u64 = 2 * 86_400;
 /// withdrawal expired: longer than a withdrawal is delayed, and than whoever sends it is down.
 pub const REDEMPTION_SECONDS: u64 = 30 * 86_400;
 
+/// Who gets a payout that goes back into trading instead of to a bank: it names no bank account.
+pub const TO_WALLET: &str = "wallet";
+
 /// A payout as both its signatures mean it.
 ///
 /// The chain sees the hash of where to, and nothing of what is in it: the salt keeps account
@@ -30,11 +33,13 @@ pub struct PayoutTerms {
     pub amount: Money,
     /// Whose bank account, without spaces around.
     pub creditor: String,
-    /// The bank account's number, without spaces, in capital letters.
+    /// The bank account's number, without spaces, in capital letters; empty with [`TO_WALLET`].
     pub iban: String,
     /// 32 random bytes.
     pub salt: B256,
-    /// Epoch seconds: not withdrawn after it, not redeemed [`REDEMPTION_SECONDS`] after it.
+    /// Epoch seconds: not withdrawn after it, not redeemed [`REDEMPTION_SECONDS`] after it. Zero,
+    /// so long over, in terms that were kept before it was signed.
+    #[serde(default)]
     pub expiry: u64,
     /// The contracts of the currency, where it is not the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,6 +51,11 @@ impl PayoutTerms {
     pub fn destination(&self) -> B256 {
         let (iban, creditor) = (self.iban.as_bytes(), self.creditor.as_bytes());
         keccak256([self.salt.as_slice(), iban, &[0], creditor].concat())
+    }
+
+    /// Whether it goes back to the wallet that it came from.
+    pub fn is_to_wallet(&self) -> bool {
+        self.iban.is_empty() && self.creditor == TO_WALLET
     }
 
     /// The nonce of both signatures: the last 16 bytes of the destination, so that a destination is
@@ -116,6 +126,14 @@ mod tests {
         }
         let (iban, creditor) = ("DE89370400440532013000H".to_owned(), "anna Heron".to_owned());
         assert_ne!(PayoutTerms { iban, creditor, ..terms() }.destination(), one);
+    }
+
+    #[test]
+    fn terms_that_were_kept_before_they_expired_are_long_over() {
+        let mut kept = serde_json::to_value(terms()).unwrap();
+        kept.as_object_mut().unwrap().remove("expiry");
+        let read: PayoutTerms = serde_json::from_value(kept).unwrap();
+        assert_eq!(read, PayoutTerms { expiry: 0, ..terms() });
     }
 
     #[test]

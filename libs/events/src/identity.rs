@@ -112,9 +112,9 @@ pub struct Enrolment {
     /// The installer's address.
     #[schemars(with = "schema::ChainAddress")]
     pub installer: Address,
-    /// By the owner's key.
-    #[schemars(with = "schema::Signed")]
-    pub owner_signature: keys::Signature,
+    /// By the owner's key, or what the contract takes that is the owner.
+    #[schemars(with = "schema::Hex")]
+    pub owner_signature: keys::SignatureBytes,
     /// By the installer's key.
     #[schemars(with = "schema::Signed")]
     pub installer_signature: keys::Signature,

@@ -12,6 +12,7 @@
 //! Deliberately absent: where keys are kept, key derivation, randomness, encryption.
 #![forbid(unsafe_code)]
 
+mod bytes;
 mod signature;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use secp256k1::ecdsa::RecoverableSignature;
 use secp256k1::{Message, PublicKey, SECP256K1};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+pub use bytes::{NoSignature, SIGNATURE_BYTES_MAX, SignatureBytes};
 pub use signature::{Signature, SignatureError};
 
 /// The 32 bytes are not a secret key: zero, or not below the order of the curve.

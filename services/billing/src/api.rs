@@ -54,6 +54,7 @@ pub fn routes(
             .service(payout_files::get_payout_file)
             .service(payouts::get_payout)
             .service(payout_files::order_payout_again)
+            .service(payout_files::credit_payout)
             .service(requests::prepare_request)
             .service(requests::submit_request)
             .service(requests::list_requests)

@@ -119,8 +119,10 @@ impl Tick for Billing {
         let released = self.release_due(now).await.context("releasing")?;
         let followed = self.follow_payouts(now).await.context("following payouts")?;
         let paid = self.post_payouts(now).await.context("posting payouts")?;
+        let back = self.put_back(now).await.context("putting money back into wallets")?;
         let issued = self.monthly && self.issue_due(now).await.context("issuing invoices")?;
         let billed = self.post_invoices().await.context("posting invoices")?;
-        Ok(reconciled || posted || billed || expired || released || issued || followed || paid)
+        let payouts = followed || paid || back;
+        Ok(reconciled || posted || billed || expired || released || issued || payouts)
     }
 }

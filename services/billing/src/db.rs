@@ -59,7 +59,15 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 11, sql: PARTIES_SCHEMA },
     Migration { version: 12, sql: CURRENCY_SCHEMA },
     Migration { version: 13, sql: CHALLENGE_SCHEMA },
+    Migration { version: 14, sql: CREDIT_SCHEMA },
 ];
+
+/// The payment with which a payout is credited to the wallet that it came from; empty where it is
+/// not.
+const CREDIT_SCHEMA: &str = "
+alter table payout add column credit text not null default '';
+create index payout_credit on payout (credit);
+";
 
 /// Who issues the documents of a community, and who receives those of an account, as JSON.
 const PARTIES_SCHEMA: &str = "

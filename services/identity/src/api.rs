@@ -34,6 +34,7 @@ pub fn routes(
             .service(tokens::public_keys)
             .service(signatures::sign_order)
             .service(signatures::sign_payout)
+            .service(signatures::sign_redemption)
             .service(signatures::sign_request)
             .service(approvals::signing_limit)
             .service(approvals::change_signing_limit)

@@ -22,7 +22,7 @@ pub use export::{ExportedKey, KeyExport};
 pub use grid::NewConnectionPoint;
 pub use limits::LimitChange;
 pub use meters::{EnrolledMeter, NewMeter};
-pub use orders::{SignedOrder, SignedPayout, Signing};
+pub use orders::{SignedOrder, SignedPayout, SignedRedemption, Signing};
 pub use people::{KeyProof, NewParty};
 pub use requests::SignedRequest;
 pub use tokens::{Grant, Tokens};

@@ -3,6 +3,7 @@
 //! ```text
 //! sign up ─> party + account ─────────────> AccountOpened
 //!            key held here, wrapped, or the owner's own, proved by a signed message (EIP-4361)
+//!            or a contract that takes it as signed (ERC-1271), as the chain says
 //!            a held key leaves with its owner as a keystore, and stays known here
 //! log in ──> token (15 min, EdDSA) + refresh token (used once; a second use ends its family)
 //! order ───> signed with a held key, up to a limit a day; a large one when staff consents
@@ -31,6 +32,7 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use bus::{Bus, Relay};
 use calendar::Timestamp;
+use client::JsonRpc;
 use contracts::Deployment;
 use ids::CommunityId;
 use keys::SecretKey;
@@ -39,7 +41,8 @@ use service::{Clock, Tick, Verifier};
 pub use api::routes;
 pub use app::{
     EnrolledMeter, ExportedKey, Grant, KeyExport, KeyProof, LimitChange, NewConnectionPoint,
-    NewMeter, NewParty, SignedOrder, SignedPayout, SignedRequest, Signing, Tokens,
+    NewMeter, NewParty, SignedOrder, SignedPayout, SignedRedemption, SignedRequest, Signing,
+    Tokens,
 };
 pub use domain::approvals::{Approval, ApprovalKind, ApprovalState};
 pub use domain::audit::{Act, AuditEntry, Outcome, broken_at};
@@ -49,7 +52,7 @@ pub use domain::keystore::{Keystore, KeystoreCost};
 pub use domain::limits::{SignerLimits, SigningLimit};
 pub use domain::passwords::{PASSWORD_MIN, PasswordCost};
 pub use domain::people::{Account, Party};
-pub use domain::site::{BadOrigin, Origin};
+pub use domain::site::{BadOrigin, ORIGINS_MAX, Origin};
 pub use domain::tokens::Jwk;
 pub use domain::vault::{BadMasterKey, MasterKey};
 
@@ -84,6 +87,8 @@ pub struct Parts {
     pub installer: SecretKey,
     /// Where signatures count.
     pub place: Place,
+    /// Where contract accounts are asked what they take as signed.
+    pub node: Arc<dyn JsonRpc>,
     /// What a password hash costs.
     pub password_cost: PasswordCost,
 }
@@ -110,6 +115,7 @@ pub struct Identity {
     master_key: MasterKey,
     installer: SecretKey,
     place: Place,
+    node: Arc<dyn JsonRpc>,
     settings: Settings,
     keystores: Keystores,
     purses: tokio::sync::Mutex<Purses>,
@@ -145,6 +151,7 @@ pub async fn start_with(parts: Parts, settings: Settings) -> Result<Arc<Identity
         master_key: parts.master_key,
         installer: parts.installer,
         place: parts.place,
+        node: parts.node,
         keystores: Keystores::new(settings.keystore_cost)?,
         settings,
         purses: tokio::sync::Mutex::default(),

@@ -8,6 +8,7 @@ mod announce;
 mod batch;
 mod desk;
 mod rules;
+mod signed;
 
 pub(crate) use desk::Tools;
 pub use desk::{Applied, COMMANDS_MAX, Desk, Refused};

@@ -12,11 +12,18 @@ use alloy_primitives::{B256, U256};
 use client::{TRANSACTION_GAS_MAX, Transaction};
 use contracts::bindings::{EnergyMarket, TradingMandate};
 use contracts::requests::Mandate;
-use contracts::{BATCH_FILLS, Call, Clearing, ContractEvent, Deployment, Posted, Signature, Skip};
+use contracts::{
+    BATCH_FILLS, Call, Clearing, ContractEvent, Deployment, Posted, SETTLE_GAS_MAX, Signature,
+    SignedOrder, Skip,
+};
 use events::ledger::Log;
+use keys::SIGNATURE_BYTES_MAX;
 use units::{Energy, Money, Price};
 
-use crate::domain::{Accepted, ClearedSlot, Exchange, Movement, Parameters};
+use crate::domain::{
+    Accepted, CONTRACT_ORDERS_PER_SLOT_MAX, ClearedSlot, Exchange, Movement, OrderSignature,
+    Parameters,
+};
 
 /// The most gas that `clear` needs.
 const CLEAR_GAS: u64 = 500_000;
@@ -27,8 +34,15 @@ const ORDER_GAS: u64 = 95_000;
 /// The most gas that one fill needs besides its orders.
 const FILL_GAS: u64 = 20_000;
 
+/// The most gas that an order needs besides where a contract is asked whether it is signed: what
+/// that may use, and the bytes of the longest signature.
+const CONTRACT_ORDER_GAS: u64 = SETTLE_GAS_MAX + 16 * (SIGNATURE_BYTES_MAX as u64 + 96);
+
 const _: () = assert!(
-    SETTLE_GAS + (2 * ORDER_GAS + FILL_GAS) * BATCH_FILLS as u64 <= TRANSACTION_GAS_MAX,
+    SETTLE_GAS
+        + (2 * ORDER_GAS + FILL_GAS) * BATCH_FILLS as u64
+        + CONTRACT_ORDER_GAS * CONTRACT_ORDERS_PER_SLOT_MAX as u64
+        <= TRANSACTION_GAS_MAX,
     "a full batch without two fills of an order is one transaction"
 );
 
@@ -66,15 +80,30 @@ pub fn transactions(
         .collect();
     let signed = |hash: B256| {
         let order = orders.get(&hash)?;
-        Some((&order.terms, Signature::Key(*order.signature.as_bytes())))
+        Some((&order.terms, shown(&order.signature)))
     };
     for (number, batch) in exchange.fills(cleared).batches(&posted, signed).iter().enumerate() {
         let (orders, fills) = (batch.orders.len() as u64, batch.fills.len() as u64);
-        let gas = SETTLE_GAS + ORDER_GAS * orders + FILL_GAS * fills;
+        let asked = batch.orders.iter().filter(|order| is_of_contract(order)).count() as u64;
+        let gas = SETTLE_GAS + ORDER_GAS * orders + FILL_GAS * fills + CONTRACT_ORDER_GAS * asked;
         let settle = deployment.settle(batch);
         all.push(transaction(cause(&format!("settle/{number}")), settle, gas));
     }
     all
+}
+
+/// A signature as the contract takes it.
+fn shown(signature: &OrderSignature) -> Signature {
+    match signature {
+        OrderSignature::Key(signature) => Signature::Key(*signature.as_bytes()),
+        OrderSignature::Contract { contract } => {
+            Signature::Contract(contract.as_bytes().to_vec().into())
+        }
+    }
+}
+
+fn is_of_contract(order: &SignedOrder) -> bool {
+    matches!(order, SignedOrder::Shown { signature: Signature::Contract(_), .. })
 }
 
 fn transaction(cause: String, call: Call, gas: u64) -> Transaction {

@@ -36,8 +36,11 @@ pub use entry::{ClearedSlot, ClearedTrade, Entry, Export, Member, Meter, Point, 
 pub use history::HISTORY_DAYS;
 pub use limits::{CHOICES_MAX, CURTAILMENTS_MAX, Change, Curtailment, Suspension, Trader};
 pub use nonces::ENDED_NONCES_MAX;
-pub use order::{Accepted, NewOrder, Status};
-pub use place::{NO_GAIN_BAND, ORDERS_PER_POINT_MAX, ORDERS_PER_SLOT_MAX, Placement};
+pub use order::{Accepted, NewOrder, OrderSignature, Status};
+pub use place::{
+    CONTRACT_ORDERS_PER_SLOT_MAX, NO_GAIN_BAND, ORDERS_PER_POINT_MAX, ORDERS_PER_SLOT_MAX,
+    Placement,
+};
 pub use published::{Difference, Published, Recomputed, SlotJournal, recompute};
 pub use rejection::Rejection;
 pub use rules::{DueRule, RULES_MAX, Rule, RuleName, RuleQuantity};

@@ -6,7 +6,7 @@ use alloy_primitives::Address;
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use calendar::Timestamp;
-use client::Sender;
+use client::{JsonRpc, Sender};
 use contracts::{Deployment, Policy};
 use db::Db;
 use ids::{CommunityId, ZoneId};
@@ -23,6 +23,7 @@ pub struct Market {
     policies: Vec<Policy>,
     chain_id: u64,
     deployment: Deployment,
+    node: Arc<dyn JsonRpc>,
     clock: service::Clock,
     clearer: Address,
     delegate: Address,
@@ -38,7 +39,7 @@ pub async fn start(parts: Parts) -> Result<Arc<Market>> {
     let sender = Arc::new(Sender::new(parts.clearer, parts.chain_id));
     let clearer = sender.address();
     let clock = parts.clock.clone();
-    let chain = client::Relay::new(db.clone(), parts.node, sender.clone());
+    let chain = client::Relay::new(db.clone(), parts.node.clone(), sender.clone());
     let delegate = Arc::new(parts.delegate);
     let tools = Tools {
         db: db.clone(),
@@ -58,6 +59,7 @@ pub async fn start(parts: Parts) -> Result<Arc<Market>> {
         policies: parts.markets.into_iter().map(|market: MarketConfig| market.policy).collect(),
         chain_id: parts.chain_id,
         deployment: parts.deployment,
+        node: parts.node,
         clock,
         clearer,
         delegate: delegate.address(),
@@ -122,6 +124,11 @@ impl Market {
     /// The contracts that orders are signed for.
     pub fn deployment(&self) -> &Deployment {
         &self.deployment
+    }
+
+    /// Where contract accounts are asked what they take as signed.
+    pub(crate) fn node(&self) -> &dyn JsonRpc {
+        &*self.node
     }
 
     /// The address of the clearing role.

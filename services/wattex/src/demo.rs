@@ -30,10 +30,12 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use calendar::{LocalDay, SlotLength};
 use clap::Args;
+use identity::{ORIGINS_MAX, Origin};
 use matching::Mechanism;
 use service::Clock;
 
 use crate::data::{self, Span, Wanted};
+use crate::exit::Trouble;
 use crate::mechanism;
 use crate::node::{Node, Settings};
 use crate::stop::Stop;
@@ -96,6 +98,17 @@ pub struct Arguments {
     /// Seed of the sample and of the homes' tastes.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Where people reach the web app, for wallets that sign in: https://HOST[:PORT], again for
+    /// each, 16 at most. Messages to sign name it, and are taken from nowhere else. When absent
+    /// wallets sign in on this machine alone, at whatever port.
+    #[arg(
+        long = "origin",
+        value_name = "URL",
+        env = "WATTEX_ORIGINS",
+        value_delimiter = ',',
+        value_parser = Origin::from_str
+    )]
+    origins: Vec<Origin>,
 }
 
 /// How fast simulated time runs.
@@ -136,6 +149,9 @@ fn slot_length(text: &str) -> Result<SlotLength, String> {
 
 /// Runs the demo.
 pub fn run(arguments: Arguments) -> Result<ExitCode> {
+    if arguments.origins.len() > ORIGINS_MAX {
+        return Err(Trouble::Argument(format!("--origin: {ORIGINS_MAX} at most")).into());
+    }
     let wanted = Wanted {
         homes: arguments.homes,
         pv_every: arguments.pv_every.map(usize::from),
@@ -179,6 +195,7 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
         clock: clock.clone(),
         on_demand: arguments.speed == Speed::Max,
         requests_per_second: REQUESTS_PER_SECOND,
+        origins: arguments.origins.clone(),
     })
     .await?;
     eprintln!(

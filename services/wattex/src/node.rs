@@ -24,6 +24,7 @@ use bus::Bus;
 use calendar::{SlotLength, TimeZone, Timestamp};
 use client::{JsonRpc, Sender};
 use contracts::{Currency, Deployment, Policy, check_currencies};
+use identity::Origin;
 use ids::{CommunityId, ZoneId};
 use ledger::Mining;
 use matching::Mechanism;
@@ -66,6 +67,8 @@ pub struct Settings {
     pub on_demand: bool,
     /// Requests per second that one address may make.
     pub requests_per_second: NonZeroU32,
+    /// Where the web app is reached, for wallets; this machine at whatever port where empty.
+    pub origins: Vec<Origin>,
 }
 
 /// Everything at work.
@@ -271,7 +274,7 @@ impl Wired<'_> {
         secrets: &Secrets,
         community: CommunityId,
     ) -> Result<Arc<identity::Identity>> {
-        identity::start(identity::Parts {
+        let parts = identity::Parts {
             db_url: self.database("identity"),
             bus: self.bus.clone(),
             clock: self.clock.clone(),
@@ -279,10 +282,12 @@ impl Wired<'_> {
             master_key: identity::MasterKey::from_bytes(secrets.derive("identity/keys").0),
             installer: secrets.key(role::INSTALLER),
             place: identity::Place { chain_id: self.chain_id, at: self.deployment },
+            node: self.node.clone(),
             password_cost: identity::PasswordCost::default(),
-        })
-        .await
-        .context("starting identity")
+        };
+        let origins = self.settings.origins.clone();
+        let settings = identity::Settings { origins, ..identity::Settings::default() };
+        identity::start_with(parts, settings).await.context("starting identity")
     }
 
     async fn billing(

@@ -67,6 +67,7 @@ async fn mounts() -> Result<Vec<gateway::Mount>> {
         clock,
         on_demand: true,
         requests_per_second: NonZeroU32::MIN,
+        origins: Vec::new(),
     })
     .await?;
     let mounts = node.mounts().to_vec();

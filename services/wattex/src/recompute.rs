@@ -214,9 +214,13 @@ fn print(journal: &SlotJournal, outcome: &Result<Recomputed, Difference>, anchor
     match outcome {
         Ok(same) => {
             println!(
-                "{} of {} orders took part, all signed by their accounts; mechanism {}",
+                "{} of {} orders took part, {}; mechanism {}",
                 same.orders,
                 same.orders + same.cancelled,
+                match same.of_contracts {
+                    0 => "all signed by their accounts".to_owned(),
+                    asked => format!("{asked} of contract accounts, whose consent no file shows"),
+                },
                 same.mechanism,
             );
             let price = same

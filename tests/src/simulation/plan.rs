@@ -348,7 +348,7 @@ fn sign(terms: OrderTerms, account: AccountId, by: SecretKey, scene: &Scene) -> 
         signer: recover(hash, &signature),
         terms,
         hash,
-        signature,
+        signature: signature.into(),
         replaces: None,
     }
 }

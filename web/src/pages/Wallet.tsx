@@ -9,7 +9,7 @@ import { words } from "./Market";
 import { ExchangeCards } from "./wallet/Exchange";
 import { ExportKey } from "./wallet/ExportKey";
 import { PayIn } from "./wallet/PayIn";
-import { PayOut } from "./wallet/PayOut";
+import { Outside, PayOut } from "./wallet/PayOut";
 import { Payouts } from "./wallet/Payouts";
 import { Signer } from "./wallet/Signer";
 import { Transfers } from "./wallet/Transfers";
@@ -32,6 +32,7 @@ function Contents() {
       <Load of={wallet}>{(data) => <Balances wallet={data} market={market.data} />}</Load>
       {further.length > 0 && <Further balances={further} />}
       <PayIn reference={wallet.data?.reference} further={further.map(({ currency }) => currency)} />
+      <Outside amount={wallet.data?.outside} />
       <PayOut free={wallet.data?.free} />
       <Payouts zone={zone} />
       <Transfers free={wallet.data && freeOf(wallet.data, market.data)} zone={zone} />
@@ -155,6 +156,7 @@ const MEANINGS: Record<string, string> = {
   withdrawn: "Money left the market",
   redeemed: "Money waits for the bank to pay it out",
   "paid-out": "The bank paid it out",
+  reissued: "What came back becomes yours to trade with again",
 };
 
 function Statement({ zone }: { zone: string | undefined }) {

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, get, post, put};
 use alloy_primitives::B256;
 use contracts::AccountRequest;
 use ids::AccountId;
-use keys::Signature;
+use keys::SignatureBytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use service::{Page, PageQuery, Principal, Problem, Problems};
@@ -142,7 +142,8 @@ pub(crate) struct QuoteView {
 pub(crate) struct NewOrder {
     /// Which one.
     quote: String,
-    /// The account's signature, 64 bytes (EIP-2098).
+    /// The account's signature: 64 bytes (EIP-2098), or at most 1024 that its contract takes
+    /// (ERC-1271).
     signature: String,
 }
 
@@ -340,7 +341,7 @@ pub(crate) async fn order_exchange(
     let account = own_account(&billing, &caller, Action::TransferCash).await?;
     let key = idempotency_key(&request)?;
     let quote: B256 = new.quote.parse().map_err(|_| Problem::not_found("quote"))?;
-    let signature: Signature =
+    let signature: SignatureBytes =
         new.signature.parse().map_err(|error| Problem::malformed(format!("signature: {error}")))?;
     let signed = (quote, signature);
     let order = billing.order_exchange(&account, key, signed, billing.now()).await?;

@@ -140,3 +140,23 @@ pub(crate) async fn order_payout_again(
     let payout = billing.order_payout_again(caller.community, id).await?;
     Ok(Json(view(&billing.currencies, &payout)))
 }
+
+/// Credits a payout that came back to the wallet that it came from, instead of ordering it again.
+///
+/// Its tokens are made again and deposited, once. Repeating the request answers with the payout as
+/// it is; `CONFLICT` where it did not come back.
+#[utoipa::path(
+    tag = "billing",
+    params(("id" = String, Path, description = "The payout")),
+    responses((status = 200, body = PayoutView), Problems)
+)]
+#[post("/v1/payouts/{id}/credit")]
+pub(crate) async fn credit_payout(
+    billing: Data<Billing>,
+    caller: Principal,
+    id: Path<String>,
+) -> Result<Json<PayoutView>, Problem> {
+    require(&caller, Action::OrderPayouts)?;
+    let id: PayoutId = id.parse().map_err(|_| Problem::not_found("payout"))?;
+    Ok(Json(view(&billing.credit_payout(caller.community, id, billing.now()).await?)))
+}

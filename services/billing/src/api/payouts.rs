@@ -5,9 +5,10 @@ use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use alloy_primitives::B256;
 use calendar::Timestamp;
-use contracts::{Cash, PayoutTerms};
+use contracts::{Cash, PayoutTerms, TO_WALLET};
 use ids::{AccountId, PayoutId};
-use keys::Signature;
+use iso20022::Iban;
+use keys::SignatureBytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use service::{Page, PageQuery, Principal, Problem, Problems};
@@ -33,11 +34,15 @@ pub(crate) struct PayoutWish {
     /// How much, in major units.
     #[schema(example = "25.00")]
     amount: String,
-    /// Whose bank account, 1 to 70 characters.
-    creditor: String,
-    /// The bank account.
+    /// Whether it is of what waits outside of trading (`outside` of the wallet).
+    #[serde(default)]
+    outside: bool,
+    /// Whose bank account, 1 to 70 characters; with `outside` it may be left out, and the money
+    /// goes back into the wallet.
+    creditor: Option<String>,
+    /// The bank account; left out with `creditor`.
     #[schema(example = "DE89370400440532013000")]
-    iban: String,
+    iban: Option<String>,
     /// Of which currency (ISO 4217); of the one that energy is traded in when absent.
     currency: Option<String>,
 }
@@ -51,9 +56,10 @@ pub(crate) struct PreparedPayout {
     pub(crate) destination: String,
     /// The nonce of both signatures, as 0x and hex digits.
     pub(crate) nonce: String,
-    /// What a wallet signs for the market (EIP-712).
-    #[schema(value_type = Object)]
-    pub(crate) withdrawal: Value,
+    /// What a wallet signs for the market (EIP-712); absent where the money is outside of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub(crate) withdrawal: Option<Value>,
     /// What a wallet signs for the token (EIP-712).
     #[schema(value_type = Object)]
     pub(crate) redemption: Value,
@@ -61,7 +67,8 @@ pub(crate) struct PreparedPayout {
     pub(crate) currency: String,
     /// What it costs, in major units.
     pub(crate) fee: String,
-    /// Seconds until the money is out of the market and the bank can be asked.
+    /// Seconds until the money is out of the market and the bank can be asked; 0 where it is
+    /// outside.
     pub(crate) delay_seconds: u64,
 }
 
@@ -75,7 +82,7 @@ pub(crate) struct PayoutTermsView {
     pub(crate) amount: String,
     /// Whose bank account.
     pub(crate) creditor: String,
-    /// The bank account, without spaces.
+    /// The bank account, without spaces; empty where the money goes back into the wallet.
     pub(crate) iban: String,
     /// 32 random bytes.
     pub(crate) salt: String,
@@ -95,20 +102,23 @@ pub(crate) struct NewPayout {
     /// How much, in major units.
     #[schema(example = "25.00")]
     amount: String,
-    /// Whose bank account, 1 to 70 characters.
-    creditor: String,
+    /// Whose bank account, 1 to 70 characters; left out with `iban` where the money goes back into
+    /// the wallet.
+    creditor: Option<String>,
     /// The bank account.
     #[schema(example = "DE89370400440532013000")]
-    iban: String,
+    iban: Option<String>,
     /// As it was prepared.
     salt: String,
     /// As it was prepared, epoch seconds.
     expiry: u64,
     /// As it was wished.
     currency: Option<String>,
-    /// The account's signature for the market, 64 bytes (EIP-2098).
-    withdrawal_signature: String,
-    /// The account's signature for the token, 64 bytes (EIP-2098).
+    /// The account's signature for the market: 64 bytes (EIP-2098), or at most 1024 that its
+    /// contract takes (ERC-1271). Absent where the money is outside of trading.
+    #[serde(default)]
+    withdrawal_signature: Option<String>,
+    /// The account's signature for the token, the same way.
     redemption_signature: String,
 }
 
@@ -125,18 +135,21 @@ pub(crate) struct PayoutView {
     pub(crate) amount: String,
     /// Of which currency (ISO 4217).
     pub(crate) currency: String,
-    /// Whose bank account.
+    /// Whose bank account; `wallet` where the money goes back there.
     pub(crate) creditor: String,
-    /// The bank account.
+    /// The bank account; empty where the money goes back into the wallet.
     pub(crate) iban: String,
+    /// Whether it is of what waited outside of trading.
+    #[serde(default)]
+    pub(crate) outside: bool,
     /// With the bank account and the name it hashes to the destination.
     pub(crate) salt: String,
     /// What the chain says of where to: `keccak(salt || iban || 0 || creditor)`.
     pub(crate) destination: String,
     /// What the payment is called from end to end.
     pub(crate) end_to_end_id: String,
-    /// `requested`, `withdrawing`, `withdrawn`, `redeemed`, `ordered`, `paid`, `returned`, `failed`
-    /// or `expired`.
+    /// `requested`, `withdrawing`, `withdrawn`, `redeemed`, `ordered`, `paid`, `returned`,
+    /// `credited`, `failed` or `expired`.
     pub(crate) state: String,
     /// Why it failed, as the contract says, or came back, as the bank says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -179,7 +192,8 @@ pub(super) fn view(currencies: &Currencies, payout: &Payout) -> PayoutView {
         amount: payout.amount.to_string(),
         currency: currencies.code(payout.currency).to_owned(),
         creditor: payout.creditor.clone(),
-        iban: payout.iban.to_string(),
+        iban: payout.iban.as_ref().map(Iban::to_string).unwrap_or_default(),
+        outside: payout.is_outside(),
         salt: payout.salt.to_string(),
         destination: payout.destination.to_string(),
         end_to_end_id: end_to_end_id(payout.id, payout.attempt),
@@ -205,13 +219,12 @@ pub(crate) async fn prepare_payout(
     Json(wish): Json<PayoutWish>,
 ) -> Result<Json<PreparedPayout>, Problem> {
     let account = own_account(&billing, &caller).await?;
-    let iban = parsed("iban", &wish.iban)?;
-    let to = Destination { creditor: wish.creditor, iban };
+    let to = destination(wish.creditor, wish.iban.as_deref(), wish.outside)?;
     let now = billing.now();
     let currency = billing.currencies.named(wish.currency.as_deref())?;
     let wanted = (currency, amount("amount", &wish.amount)?);
     let prepared = billing.prepare_payout(&account, wanted, to, now).await?;
-    Ok(Json(shown(&billing, prepared)))
+    Ok(Json(shown(&billing, prepared, wish.outside)))
 }
 
 /// Pays out to a bank what was signed for it.
@@ -220,7 +233,8 @@ pub(crate) async fn prepare_payout(
 /// is asked to pay. Repeating a request with the same `Idempotency-Key` answers with the payout as
 /// it is. Refused with `AMOUNT`, `NO_BANK_ACCOUNT`, `NOT_SIGNED`, `NOT_ENOUGH_FREE`,
 /// `PAYOUTS_OPEN`, and with `EXPIRED` where its signatures end before it can be in a block: it is
-/// prepared and signed anew.
+/// prepared and signed anew. Without a `withdrawal_signature` it is of what waits outside of
+/// trading (`NOT_ENOUGH_OUTSIDE`), and may go back into the wallet instead of to a bank.
 #[utoipa::path(
     tag = "billing",
     params(("Idempotency-Key" = String, Header, description = "Names the payout")),
@@ -236,20 +250,27 @@ pub(crate) async fn request_payout(
 ) -> Result<HttpResponse, Problem> {
     let account = own_account(&billing, &caller).await?;
     let key = idempotency_key(&request)?;
-    let iban: iso20022::Iban = parsed("iban", &new.iban)?;
+    let outside = new.withdrawal_signature.is_none();
+    let Destination { creditor, iban } = destination(new.creditor, new.iban.as_deref(), outside)?;
     let salt: B256 = parsed("salt", &new.salt)?;
     let currency = billing.currencies.named(new.currency.as_deref())?;
     let terms = PayoutTerms {
         account: account.address,
         amount: amount("amount", &new.amount)?,
-        creditor: new.creditor,
-        iban: iban.to_string(),
+        creditor,
+        iban: iban.as_ref().map(Iban::to_string).unwrap_or_default(),
         salt,
         expiry: new.expiry,
         cash: billing.currencies.named_cash(currency),
     };
-    let withdrawal: Signature = parsed("withdrawal_signature", &new.withdrawal_signature)?;
-    let redemption: Signature = parsed("redemption_signature", &new.redemption_signature)?;
+    let withdrawal = match &new.withdrawal_signature {
+        None => SignatureBytes::default(),
+        Some(text) if matches!(text.as_str(), "" | "0x") => {
+            return Err(Problem::malformed("withdrawal_signature: empty"));
+        }
+        Some(text) => parsed("withdrawal_signature", text)?,
+    };
+    let redemption: SignatureBytes = parsed("redemption_signature", &new.redemption_signature)?;
     let wanted = Wanted { currency, terms, iban, withdrawal, redemption };
     let payout = billing.request_payout(&account, key, wanted, billing.now()).await?;
     Ok(HttpResponse::Created().json(view(&billing.currencies, &payout)))
@@ -326,6 +347,21 @@ async fn own_account(billing: &Billing, caller: &Principal) -> Result<Account, P
     account.ok_or_else(|| Problem::not_found("account"))
 }
 
+/// Where money goes: to a bank, or, from outside of trading, back into the wallet.
+fn destination(
+    creditor: Option<String>,
+    iban: Option<&str>,
+    outside: bool,
+) -> Result<Destination, Problem> {
+    match (creditor, iban) {
+        (Some(creditor), Some(iban)) => {
+            Ok(Destination { creditor, iban: Some(parsed("iban", iban)?) })
+        }
+        (None, None) if outside => Ok(Destination { creditor: TO_WALLET.to_owned(), iban: None }),
+        _ => Err(Problem::malformed("creditor and iban: whose bank account and which")),
+    }
+}
+
 fn parsed<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, Problem>
 where
     T::Err: std::fmt::Display,
@@ -333,7 +369,7 @@ where
     text.parse().map_err(|error| Problem::malformed(format!("{name}: {error}")))
 }
 
-fn shown(billing: &Billing, prepared: Prepared) -> PreparedPayout {
+fn shown(billing: &Billing, prepared: Prepared, outside: bool) -> PreparedPayout {
     let terms = &prepared.terms;
     let (destination, nonce) = (terms.destination(), terms.nonce());
     let Cash { token, market } = terms.cash(&billing.deployment);
@@ -368,11 +404,11 @@ fn shown(billing: &Billing, prepared: Prepared) -> PreparedPayout {
     PreparedPayout {
         destination: destination.to_string(),
         nonce: format!("{nonce:#x}"),
-        withdrawal,
+        withdrawal: (!outside).then_some(withdrawal),
         redemption,
         currency: prepared.currency.to_string(),
         fee: FEE.to_string(),
-        delay_seconds: prepared.delay,
+        delay_seconds: if outside { 0 } else { prepared.delay },
         terms: PayoutTermsView {
             account: format!("{:#x}", terms.account),
             amount: terms.amount.to_string(),

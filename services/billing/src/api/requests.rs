@@ -8,7 +8,7 @@ use alloy_primitives::Address;
 use calendar::Timestamp;
 use contracts::AccountRequest;
 use ids::{AccountId, RequestId};
-use keys::Signature;
+use keys::SignatureBytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use service::{Page, PageQuery, Principal, Problem, Problems};
@@ -99,7 +99,8 @@ pub(crate) struct NewRequest {
     /// As it was prepared.
     #[schema(value_type = Object)]
     terms: AccountRequest,
-    /// The account's signature, 64 bytes (EIP-2098).
+    /// The account's signature: 64 bytes (EIP-2098), or at most 1024 that its contract takes
+    /// (ERC-1271).
     signature: String,
 }
 
@@ -201,7 +202,7 @@ pub(crate) async fn submit_request(
     };
     let account = own_account(&billing, &caller, action).await?;
     let key = idempotency_key(&request)?;
-    let signature: Signature =
+    let signature: SignatureBytes =
         new.signature.parse().map_err(|error| Problem::malformed(format!("signature: {error}")))?;
     let signed = (new.terms, signature);
     let taken = billing.submit_request(&account, key, signed, billing.now()).await?;

@@ -1,5 +1,7 @@
 //! What an account has, and how it came to it.
 
+use std::collections::BTreeMap;
+
 use actix_web::get;
 use actix_web::web::{Data, Json, Query};
 use alloy_primitives::Address;
@@ -74,6 +76,10 @@ pub(crate) struct BalanceView {
     pub(crate) collateral: String,
     /// All of it.
     pub(crate) total: String,
+    /// Its own tokens outside of trading, which wait for a signature: to be paid out, or to go back
+    /// (`POST /v1/payouts/prepare` with `outside`). Not in the total; absent where no node says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) outside: Option<String>,
 }
 
 /// One entry of a statement.
@@ -83,8 +89,8 @@ pub(crate) struct StatementItem {
     pub(crate) sequence: u64,
     /// When it became true.
     pub(crate) at: String,
-    /// `deposited`, `settled`, `reconciled`, `released`, `transferred`, `withdrawn`, `redeemed` or
-    /// `paid-out`.
+    /// `deposited`, `settled`, `reconciled`, `released`, `transferred`, `withdrawn`, `redeemed`,
+    /// `paid-out` or `reissued`.
     pub(crate) what: String,
     /// Whether the chain took it back.
     pub(crate) reversal: bool,
@@ -122,9 +128,15 @@ pub(crate) async fn get_wallet(
 ) -> Result<Json<WalletView>, Problem> {
     let account = account_of(&billing, &caller, query.account.as_deref()).await?;
     let currency = billing.currencies.named(query.currency.as_deref())?;
+    let mut outside = BTreeMap::new();
+    for id in billing.currencies.ids() {
+        outside.insert(id, billing.outside(&account, id, billing.now()).await?);
+    }
     let state = billing.state.lock().await;
-    let balance =
-        |id: CurrencyId| balance(state.book_of(id), account.address, billing.currencies.code(id));
+    let balance = |id: CurrencyId| {
+        let of = (account.address, outside.get(&id).copied().flatten());
+        balance(state.book_of(id), of, billing.currencies.code(id))
+    };
     Ok(Json(WalletView {
         account: account.account.to_string(),
         address: format!("{:#x}", account.address),
@@ -134,7 +146,11 @@ pub(crate) async fn get_wallet(
     }))
 }
 
-fn balance(book: &Book, address: Address, currency: &str) -> BalanceView {
+fn balance(
+    book: &Book,
+    (address, outside): (Address, Option<Money>),
+    currency: &str,
+) -> BalanceView {
     let sum = |part: fn(&Book, &Account, Address) -> bool| -> i128 {
         let balances = book.balances();
         balances.filter(|(of, _)| part(book, of, address)).map(|(_, owed)| -owed).sum()
@@ -157,6 +173,7 @@ fn balance(book: &Book, address: Address, currency: &str) -> BalanceView {
         escrow: money(escrow),
         collateral: money(collateral),
         total: money(free + locked + escrow + collateral),
+        outside: outside.map(|outside| outside.to_string()),
     }
 }
 
@@ -221,6 +238,7 @@ fn item(book: &Book, address: Address, at: String, entry: &Entry) -> StatementIt
         Fact::Withdrawn { .. } => ("withdrawn", None),
         Fact::Redeemed { .. } => ("redeemed", None),
         Fact::PaidOut { .. } => ("paid-out", None),
+        Fact::Reissued { .. } => ("reissued", None),
         Fact::Metered { .. } => ("metered", None),
         Fact::Invoiced(_) => ("invoiced", None),
     };

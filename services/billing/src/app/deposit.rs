@@ -31,6 +31,13 @@ pub(crate) struct Credit {
 impl Credit {
     /// Credits it, unless it was before; its name on chain.
     pub(crate) async fn put(self, tx: &mut Tx, operator: &Sender) -> Result<B256> {
+        let payment = self.payment();
+        self.put_new(tx, operator).await?;
+        Ok(payment)
+    }
+
+    /// Credits it, unless it was before; whether it is now.
+    pub(crate) async fn put_new(self, tx: &mut Tx, operator: &Sender) -> Result<bool> {
         let (fresh, kept) =
             slots::put_deposit(tx, self.community, &self.key, &self.deposit).await?;
         let same = |one: &Deposit| (one.currency, one.account, one.amount);
@@ -43,7 +50,12 @@ impl Credit {
                 operator.enqueue(tx, transaction).await?;
             }
         }
-        Ok(kept.payment)
+        Ok(fresh)
+    }
+
+    /// Its name on chain.
+    pub(crate) fn payment(&self) -> B256 {
+        self.deposit.payment
     }
 }
 

@@ -19,7 +19,7 @@ use calendar::Timestamp;
 use contracts::{AccountRequest, Quote};
 use events::identity::Custody;
 use ids::{AccountId, CommunityId, PartyId, RequestId};
-use keys::{SecretKey, Signature};
+use keys::{SecretKey, SignatureBytes};
 use service::Problem;
 use units::Money;
 
@@ -234,7 +234,7 @@ impl Billing {
         &self,
         account: &Account,
         key: &str,
-        (id, signature): (B256, Signature),
+        (id, signature): (B256, SignatureBytes),
         now: Timestamp,
     ) -> Result<Request> {
         let offer = exchange::offer(&self.db, account.account, id).await?;

@@ -122,6 +122,13 @@ pub(crate) fn meaning(
     log: &Log,
     at: Timestamp,
 ) -> Result<Meaning> {
+    if let ContractEvent::Minted(minted) = &event
+        && let Some(account) = state.credited.get(&minted.payment)
+    {
+        // A payout that is credited becomes tokens again: nothing came in at the bank.
+        let fact = Fact::Reissued { account: *account, amount: money(minted.amount)? };
+        return Ok(Meaning { row: None, fact: Some(fact) });
+    }
     if currency != CurrencyId::FIRST {
         return cash(currency, event, log);
     }

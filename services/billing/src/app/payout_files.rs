@@ -104,12 +104,14 @@ impl Billing {
 }
 
 fn order(id: &str, bank: &BankAccount, due: &[Payout], now: Timestamp) -> Result<String> {
-    let transfer = |payout: &Payout| Transfer {
-        end_to_end_id: end_to_end_id(payout.id, payout.attempt),
-        amount: payout.amount,
-        creditor: payout.creditor.clone(),
-        creditor_account: payout.iban.clone(),
-        remittance: Remittance::Text(format!("Payout from {}", bank.holder)),
+    let transfer = |payout: &Payout| {
+        Some(Transfer {
+            end_to_end_id: end_to_end_id(payout.id, payout.attempt),
+            amount: payout.amount,
+            creditor: payout.creditor.clone(),
+            creditor_account: payout.iban.clone()?,
+            remittance: Remittance::Text(format!("Payout from {}", bank.holder)),
+        })
     };
     let batch = Batch {
         id: id.to_owned(),
@@ -117,7 +119,7 @@ fn order(id: &str, bank: &BankAccount, due: &[Payout], now: Timestamp) -> Result
         debtor: bank.holder.clone(),
         debtor_account: bank.iban.clone(),
         currency: bank.currency,
-        transfers: due.iter().map(transfer).collect(),
+        transfers: due.iter().filter_map(transfer).collect(),
     };
     let payments = Payments {
         id: id.to_owned(),

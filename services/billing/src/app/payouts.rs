@@ -1,16 +1,19 @@
 //! An account asks to be paid out at its bank.
 //!
-//! What is asked for is signed by the account: by its owner's wallet, or by identity where the key
-//! is held there. Only the hash of where to goes to the chain (`contracts::PayoutTerms`).
+//! What is asked for is signed by the account: by its owner's wallet, as its contract takes it, or
+//! by identity where the key is held there. Only the hash of where to goes to the chain
+//! (`contracts::PayoutTerms`).
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use anyhow::{Error, Result};
 use calendar::Timestamp;
 use contracts::bindings::EnergyMarket;
-use contracts::{Call, PayoutTerms, REDEMPTION_SECONDS, SolCall, WITHDRAWAL_SECONDS};
+use contracts::{
+    CONTRACT_GAS_MAX, Call, PayoutTerms, REDEMPTION_SECONDS, SolCall, WITHDRAWAL_SECONDS,
+};
 use ids::PayoutId;
 use iso20022::{Currency, Iban, pain001};
-use keys::{Signature, recover};
+use keys::SignatureBytes;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use service::Problem;
@@ -23,7 +26,7 @@ use crate::db::payouts::{self, Payout};
 use crate::db::requests;
 use crate::domain::payout::{PAYOUT_MAX, PAYOUT_MIN, PAYOUTS_OPEN_MAX, PayoutState};
 
-const REQUEST_GAS: u64 = 200_000;
+const REQUEST_GAS: u64 = 200_000 + CONTRACT_GAS_MAX;
 /// Seconds that a withdrawal has to have left when it is asked for: until it is in a block.
 const LEFT_SECONDS_MIN: u64 = 15 * 60;
 
@@ -32,7 +35,8 @@ const LEFT_SECONDS_MIN: u64 = 15 * 60;
 pub(crate) struct Destination {
     /// Whose bank account.
     pub(crate) creditor: String,
-    pub(crate) iban: Iban,
+    /// None where it goes back into the wallet, with [`contracts::TO_WALLET`] as the creditor.
+    pub(crate) iban: Option<Iban>,
 }
 
 /// What an account signs to be paid out.
@@ -48,11 +52,11 @@ pub(crate) struct Prepared {
 pub(crate) struct Wanted {
     pub(crate) currency: CurrencyId,
     pub(crate) terms: PayoutTerms,
-    pub(crate) iban: Iban,
-    /// For the market: out of trading.
-    pub(crate) withdrawal: Signature,
+    pub(crate) iban: Option<Iban>,
+    /// For the market: out of trading. Empty where the tokens are outside of it.
+    pub(crate) withdrawal: SignatureBytes,
     /// For the token: destroyed.
-    pub(crate) redemption: Signature,
+    pub(crate) redemption: SignatureBytes,
 }
 
 impl Billing {
@@ -69,15 +73,14 @@ impl Billing {
         now: Timestamp,
     ) -> Result<Prepared> {
         let currency = self.bank_account(account.community, of).await?.currency;
-        check_amount(amount, currency)?;
-        check_name(&to.creditor)?;
         let mut salt = B256::ZERO;
         OsRng.try_fill_bytes(&mut salt.0)?;
         let Destination { creditor, iban } = to;
-        let iban = iban.to_string();
+        let iban = iban.as_ref().map(Iban::to_string).unwrap_or_default();
         let expiry = now.unsigned() + WITHDRAWAL_SECONDS;
         let (account, cash) = (account.address, self.currencies.named_cash(of));
         let terms = PayoutTerms { account, amount, creditor, iban, salt, expiry, cash };
+        check_terms(&terms, currency)?;
         let question = EnergyMarket::withdrawalDelayCall {}.abi_encode();
         let market = self.currencies.at(of).market;
         let answer = client::call(&*self.node, market, question.into(), "latest").await;
@@ -106,22 +109,21 @@ impl Billing {
         now: Timestamp,
     ) -> Result<Payout> {
         let currency = self.bank_account(account.community, wanted.currency).await?.currency;
-        let terms = &wanted.terms;
-        check_amount(terms.amount, currency)?;
-        check_name(&terms.creditor)?;
-        let at = self.currencies.at(wanted.currency);
-        let withdrawal = terms.withdrawal_hash(self.chain_id, at.market)?;
-        let redemption = terms.redemption_hash(self.chain_id, at.token)?;
-        check_signed(account.address, withdrawal, &wanted.withdrawal, "withdrawal")?;
-        check_signed(account.address, redemption, &wanted.redemption, "redemption")?;
+        check_terms(&wanted.terms, currency)?;
+        let wanted = self.checked(account, wanted).await?;
         let (free, since) = {
             let state = self.state.lock().await;
             let free = state.free(wanted.currency, account.address);
             (free, state.head.map_or(0, |head| head.number))
         };
         let payout = new_payout(account, &wanted, since, now);
-        let call = self.withdrawal_request(&payout)?;
-        let transaction = self.transaction(payouts::request_cause(payout.id), call, REQUEST_GAS);
+        let (outside, request) = if payout.is_outside() {
+            (self.tokens_of(payout.currency, account.address).await?, None)
+        } else {
+            let (cause, call) =
+                (payouts::request_cause(payout.id), self.withdrawal_request(&payout)?);
+            (Money::ZERO, Some(self.transaction(cause, call, REQUEST_GAS)))
+        };
         let (operator, key) = (self.operator.clone(), key.to_owned());
         self.db
             .transact(move |tx| {
@@ -140,18 +142,37 @@ impl Billing {
                         let title = format!("{PAYOUTS_OPEN_MAX} payouts are under way");
                         return Err(Problem::refused("PAYOUTS_OPEN", title).into());
                     }
-                    let (_, given) = requests::open(tx, payout.account, of).await?;
-                    let left = free - i128::from(asked.n()) - i128::from(given.n());
-                    if left < i128::from(payout.amount.n()) {
-                        let title = "The account has not so much free money";
-                        return Err(Problem::refused("NOT_ENOUGH_FREE", title).into());
+                    match request {
+                        Some(request) => {
+                            let (_, given) = requests::open(tx, payout.account, of).await?;
+                            let left = free - i128::from(asked.n()) - i128::from(given.n());
+                            check_left(left, payout.amount, NOT_ENOUGH_FREE)?;
+                            operator.enqueue(tx, &request).await?;
+                        }
+                        None => {
+                            let leaving = payouts::outside(tx, (payout.account, of), now).await?;
+                            let left = i128::from(outside.n()) - i128::from(leaving.n());
+                            check_left(left, payout.amount, NOT_ENOUGH_OUTSIDE)?;
+                        }
                     }
-                    operator.enqueue(tx, &transaction).await?;
                     payouts::put(tx, &key, &payout).await?;
                     Ok(payout)
                 })
             })
             .await
+    }
+
+    /// A payout with its signatures as they are sent.
+    async fn checked(&self, account: &Account, wanted: Wanted) -> Result<Wanted> {
+        let Wanted { currency, terms, iban, mut withdrawal, redemption } = wanted;
+        let (chain_id, at) = (self.chain_id, self.currencies.at(currency));
+        if withdrawal != SignatureBytes::default() {
+            let hash = terms.withdrawal_hash(chain_id, at.market)?;
+            withdrawal = self.check_signed(account.address, hash, withdrawal, "withdrawal").await?;
+        }
+        let hash = terms.redemption_hash(chain_id, at.token)?;
+        let redemption = self.check_signed(account.address, hash, redemption, "redemption").await?;
+        Ok(Wanted { currency, terms, iban, withdrawal, redemption })
     }
 
     /// The call that takes a payout out of trading.
@@ -169,17 +190,23 @@ impl Payout {
             account: self.address,
             amount: self.amount,
             creditor: self.creditor.clone(),
-            iban: self.iban.to_string(),
+            iban: self.iban.as_ref().map(Iban::to_string).unwrap_or_default(),
             salt: self.salt,
             expiry: self.expiry,
             cash: None,
         }
+    }
+
+    /// Whether its tokens are outside of trading from the beginning.
+    pub(crate) fn is_outside(&self) -> bool {
+        self.withdrawal == SignatureBytes::default()
     }
 }
 
 fn new_payout(account: &Account, wanted: &Wanted, since: u64, now: Timestamp) -> Payout {
     let terms = &wanted.terms;
     let destination = terms.destination();
+    let outside = wanted.withdrawal == SignatureBytes::default();
     Payout {
         currency: wanted.currency,
         id: PayoutId::derived(&destination.to_string()),
@@ -192,10 +219,10 @@ fn new_payout(account: &Account, wanted: &Wanted, since: u64, now: Timestamp) ->
         salt: terms.salt,
         expiry: terms.expiry,
         destination,
-        withdrawal: wanted.withdrawal,
-        redemption: wanted.redemption,
+        withdrawal: wanted.withdrawal.clone(),
+        redemption: wanted.redemption.clone(),
         since,
-        state: PayoutState::Requested,
+        state: if outside { PayoutState::Withdrawn } else { PayoutState::Requested },
         reason: String::new(),
         available: 0,
         watched: true,
@@ -212,6 +239,28 @@ fn same(kept: Payout, payout: &Payout) -> Result<Payout> {
         return Ok(kept);
     }
     Err(Problem::conflict("another payout has this key").into())
+}
+
+/// Code and title where an account asks for more than it has, in trading and outside of it.
+const NOT_ENOUGH_FREE: (&str, &str) = ("NOT_ENOUGH_FREE", "The account has not so much free money");
+const NOT_ENOUGH_OUTSIDE: (&str, &str) =
+    ("NOT_ENOUGH_OUTSIDE", "The account has not so much outside of trading");
+
+fn check_left(left: i128, amount: Money, (code, title): (&str, &str)) -> Result<(), Problem> {
+    if left >= i128::from(amount.n()) { Ok(()) } else { Err(Problem::refused(code, title)) }
+}
+
+/// Whether a bank takes the payout, or the wallet that it came from.
+fn check_terms(terms: &PayoutTerms, currency: Currency) -> Result<(), Problem> {
+    if !terms.is_to_wallet() {
+        check_amount(terms.amount, currency)?;
+        return check_name(&terms.creditor);
+    }
+    if Money::ZERO < terms.amount && terms.amount <= PAYOUT_MAX {
+        return Ok(());
+    }
+    let title = format!("What goes back is more than nothing, and {PAYOUT_MAX} at most");
+    Err(Problem::refused("AMOUNT", title))
 }
 
 fn check_amount(amount: Money, currency: Currency) -> Result<(), Problem> {
@@ -245,17 +294,4 @@ fn check_name(creditor: &str) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::malformed("creditor: not a name of 1 to 70 characters"))
-}
-
-pub(super) fn check_signed(
-    account: Address,
-    hash: B256,
-    signature: &Signature,
-    what: &str,
-) -> Result<(), Problem> {
-    if recover(hash, signature) == Some(account) {
-        return Ok(());
-    }
-    let title = format!("The {what} is not signed with the key of the account");
-    Err(Problem::refused("NOT_SIGNED", title))
 }

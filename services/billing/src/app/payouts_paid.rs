@@ -135,6 +135,6 @@ fn unlike(payment: &BankPayment, payout: &Payout, currency: Currency) -> Option<
     } else if payment.amount != payout.amount {
         Some(reason::AMOUNT)
     } else {
-        (!fits || payout.watched).then_some(reason::STATE)
+        (!fits || payout.watched || payout.iban.is_none()).then_some(reason::STATE)
     }
 }

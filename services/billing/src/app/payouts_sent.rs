@@ -14,7 +14,7 @@ use anyhow::Result;
 use calendar::Timestamp;
 use client::Transaction;
 use contracts::bindings::EnergyMarket;
-use contracts::{Call, SolCall};
+use contracts::{CONTRACT_GAS_MAX, Call, SolCall};
 use ids::PayoutId;
 use units::Money;
 
@@ -32,7 +32,7 @@ use crate::domain::payout::{
 /// Accounts that are read at a time.
 const ACCOUNTS_READ_MAX: i64 = 200;
 const WITHDRAW_GAS: u64 = 200_000;
-const REDEEM_GAS: u64 = 200_000;
+const REDEEM_GAS: u64 = 200_000 + CONTRACT_GAS_MAX;
 
 impl Billing {
     /// Notes how far payouts are at `now` and sends what is next; whether anything changed.
@@ -139,6 +139,7 @@ impl Billing {
         }
         let watched = Watched {
             amount: payout.amount,
+            outside: payout.is_outside(),
             requests: &own,
             since: payout.since,
             sent,

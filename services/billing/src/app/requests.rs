@@ -1,22 +1,22 @@
 //! An account gives cash to another one, or lets a delegate sign orders.
 //!
-//! What is asked for is signed by the account: by its owner's wallet, or by identity where the key
-//! is held there. Here it is checked, kept and sent once; the contracts check it again.
+//! What is asked for is signed by the account: by its owner's wallet, as its contract takes it, or
+//! by identity where the key is held there. Here it is checked, kept and sent once; the contracts
+//! check it again.
 
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Error, Result};
 use calendar::Timestamp;
 use contracts::bindings::TradingMandate;
 use contracts::requests::{CashTransfer, Mandate};
-use contracts::{AccountRequest, Cash, SolCall};
+use contracts::{AccountRequest, CONTRACT_GAS_MAX, Cash, SolCall};
 use ids::RequestId;
-use keys::Signature;
+use keys::SignatureBytes;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use service::Problem;
 use units::{Energy, Money};
 
-use super::payouts::check_signed;
 use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::db::members::{self, Account};
@@ -30,8 +30,8 @@ const REQUESTS_OPEN_MAX: i64 = 16;
 const REQUEST_SECONDS: i64 = 2 * 24 * 3600;
 /// The longest that a mandate may last, in seconds: five years.
 pub(crate) const MANDATE_SECONDS_MAX: i64 = 5 * 366 * 24 * 3600;
-const REQUEST_GAS: u64 = 250_000;
-const EXCHANGE_GAS: u64 = 400_000;
+const REQUEST_GAS: u64 = 250_000 + CONTRACT_GAS_MAX;
+const EXCHANGE_GAS: u64 = 400_000 + CONTRACT_GAS_MAX;
 
 /// What a delegate may do, as an account wishes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +146,7 @@ impl Billing {
         &self,
         account: &Account,
         key: &str,
-        (terms, signature): (AccountRequest, Signature),
+        (terms, signature): (AccountRequest, SignatureBytes),
         now: Timestamp,
     ) -> Result<Request> {
         if let AccountRequest::Exchange { quote, .. } = &terms {
@@ -163,11 +163,11 @@ impl Billing {
         &self,
         account: &Account,
         key: &str,
-        (id, terms, signature): (RequestId, AccountRequest, Signature),
+        (id, terms, signature): (RequestId, AccountRequest, SignatureBytes),
         now: Timestamp,
     ) -> Result<Request> {
         let hash = terms.hash(self.chain_id, &self.deployment)?;
-        check_signed(account.address, hash, &signature, terms.kind())?;
+        let signature = self.check_signed(account.address, hash, signature, terms.kind()).await?;
         let currency = self.currency_of(&terms)?;
         let free = self.state.lock().await.free(currency, account.address);
         let request = Request {

@@ -12,7 +12,7 @@ use ids::{CommunityId, ConnectionPointId};
 use super::logs::{SettledFact, utc_day};
 use crate::currencies::{Currencies, CurrencyId};
 use crate::db::chain::{self, Head, kind};
-use crate::db::{journal, members};
+use crate::db::{journal, members, payouts};
 use crate::domain::journal::{Account, Book, Entry};
 
 /// Billing's memory.
@@ -29,6 +29,8 @@ pub(crate) struct State {
     /// Prices of trades that the next event creates.
     pub(crate) prices: HashMap<B256, Prices>,
     pub(crate) points: HashMap<Address, ConnectionPointId>,
+    /// Whose payouts are credited, by the payment that their tokens are minted for.
+    pub(crate) credited: HashMap<B256, Address>,
     /// What the contract locks, by policy and UTC day.
     pub(crate) terms: BTreeMap<(B256, u32), Term>,
     /// When corrections of settled trades end, epoch seconds; trades whose end is long past may be
@@ -61,6 +63,7 @@ impl State {
             further,
             head: chain::head(db).await?,
             points: members::points(db).await?,
+            credited: payouts::credited(db).await?,
             ..State::default()
         };
         for policy in policies {

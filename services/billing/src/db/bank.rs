@@ -187,6 +187,17 @@ pub(crate) async fn unposted(db: &Db) -> Result<Option<Kept>> {
     row.as_ref().map(parse).transpose()
 }
 
+/// Whether the journal has all that statements said of a payout.
+pub(crate) async fn is_posted(tx: &mut Tx, payout: PayoutId) -> Result<bool> {
+    let sql = "select count(*) from bank_payment where payout = $1 and posted = 0";
+    let waiting: i64 = query_scalar(sql)
+        .bind(payout.to_string())
+        .fetch_one(tx.conn())
+        .await
+        .context("reading payments of a payout")?;
+    Ok(waiting == 0)
+}
+
 /// Notes that the payment of this number is in the journal, as its payout's last entry.
 pub(crate) async fn set_posted(
     tx: &mut Tx,

@@ -28,14 +28,14 @@ pub(crate) struct PayoutFile {
 const COLUMNS: &str = "id, community, requested_by, payments, total, currency, hash, at";
 
 /// Payouts of a community and currency that the bank can be asked to pay, oldest first: redeemed,
-/// in blocks that are final.
+/// in blocks that are final; not those that go back into wallets.
 pub(crate) async fn due(
     tx: &mut Tx,
     (community, currency): (CommunityId, CurrencyId),
     limit: i64,
 ) -> Result<Vec<Payout>> {
     let condition = "community = $1 and book = $2 and state = 'redeemed' and watched = 0 \
-                     order by number limit $3";
+                     and iban <> '' order by number limit $3";
     let rows = query(AssertSqlSafe(select(condition)))
         .bind(community.to_string())
         .bind(currency.column())

@@ -1,12 +1,14 @@
 //! Payouts. A row is never removed; what the chain says of it is looked up among the facts.
 
+use std::collections::HashMap;
+
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
 use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
 use ids::{AccountId, CommunityId, PayoutId};
 use iso20022::Iban;
-use keys::Signature;
+use keys::SignatureBytes;
 use units::Money;
 
 use crate::currencies::CurrencyId;
@@ -22,15 +24,16 @@ pub(crate) struct Payout {
     pub(crate) address: Address,
     pub(crate) amount: Money,
     pub(crate) creditor: String,
-    pub(crate) iban: Iban,
+    /// The bank account; none where it goes back into the wallet.
+    pub(crate) iban: Option<Iban>,
     pub(crate) salt: B256,
     /// The last second in which it can be withdrawn, epoch seconds.
     pub(crate) expiry: u64,
     pub(crate) destination: B256,
-    /// The account's signature for the market.
-    pub(crate) withdrawal: Signature,
+    /// The account's signature for the market; empty where the tokens are outside of it.
+    pub(crate) withdrawal: SignatureBytes,
     /// The account's signature for the token.
-    pub(crate) redemption: Signature,
+    pub(crate) redemption: SignatureBytes,
     /// The height of the head when it was asked for.
     pub(crate) since: u64,
     pub(crate) state: PayoutState,
@@ -60,7 +63,7 @@ pub(crate) async fn put(tx: &mut Tx, key: &str, payout: &Payout) -> Result<()> {
         Cell::Text(super::address(payout.address)),
         Cell::Int(payout.amount.n()),
         Cell::Text(payout.creditor.clone()),
-        Cell::Text(payout.iban.to_string()),
+        Cell::Text(payout.iban.as_ref().map(Iban::to_string).unwrap_or_default()),
         Cell::Text(super::hash(payout.salt)),
         Cell::Text(super::hash(payout.destination)),
         Cell::Text(payout.redemption.to_string()),
@@ -115,7 +118,7 @@ pub(crate) async fn open(
         "select count(*), \
          cast(coalesce(sum(case when state in ('requested', 'withdrawing') and book = $2 \
          then amount else 0 end), 0) as bigint) \
-         from payout where account = $1 and state not in ('paid', 'failed', 'expired')",
+         from payout where account = $1 and state not in ('paid', 'failed', 'expired', 'credited')",
     )
     .bind(account.to_string())
     .bind(currency.column())
@@ -234,6 +237,65 @@ pub(crate) async fn order_again(tx: &mut Tx, id: PayoutId) -> Result<bool> {
     Ok(done.rows_affected() == 1)
 }
 
+/// Notes the payment with which a payout is credited to the wallet that it came from; `false` where
+/// it did not come back, and goes to a bank.
+pub(crate) async fn credit(tx: &mut Tx, id: PayoutId, payment: B256) -> Result<bool> {
+    let sql = "update payout set state = 'credited', credit = $1 \
+               where id = $2 and watched = 0 \
+               and (state = 'returned' or state = 'redeemed' and iban = '')";
+    let done = query(sql)
+        .bind(super::hash(payment))
+        .bind(id.to_string())
+        .execute(tx.conn())
+        .await
+        .context("crediting a payout")?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// How much of an account's tokens outside of the market payouts are about to destroy: what left
+/// it, or may have by now.
+pub(crate) async fn outside(
+    tx: &mut Tx,
+    (account, currency): (AccountId, CurrencyId),
+    now: Timestamp,
+) -> Result<Money> {
+    let sum: i64 = query_scalar(
+        "select cast(coalesce(sum(amount), 0) as bigint) from payout where account = $1 \
+         and book = $2 and (state = 'withdrawn' or state = 'withdrawing' and available <= $3)",
+    )
+    .bind(account.to_string())
+    .bind(currency.column())
+    .bind(now.seconds())
+    .fetch_one(tx.conn())
+    .await
+    .context("adding up payouts outside of the market")?;
+    Ok(Money::from_n(sum))
+}
+
+/// Payouts that go back into their wallets, redeemed in blocks that are final, oldest first.
+pub(crate) async fn put_back(db: &Db, limit: i64) -> Result<Vec<Payout>> {
+    let condition = "iban = '' and state = 'redeemed' and watched = 0 order by number limit $1";
+    let rows = query(AssertSqlSafe(select(condition)))
+        .bind(limit)
+        .fetch_all(db.read())
+        .await
+        .context("reading payouts that go back into wallets")?;
+    rows.iter().map(parse).collect()
+}
+
+/// The addresses of payouts that are credited, by the payments with which they are.
+pub(crate) async fn credited(db: &Db) -> Result<HashMap<B256, Address>> {
+    let rows = query("select credit, address from payout where credit <> ''")
+        .fetch_all(db.read())
+        .await
+        .context("reading payouts that are credited")?;
+    let pair = |row: &AnyRow| {
+        let (payment, address): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        Ok((payment.parse()?, address.parse()?))
+    };
+    rows.iter().map(pair).collect()
+}
+
 /// The payout, in a transaction.
 pub(crate) async fn load(tx: &mut Tx, id: PayoutId) -> Result<Option<Payout>> {
     let row = query(AssertSqlSafe(select("id = $1")))
@@ -305,7 +367,10 @@ pub(super) fn parse(row: &AnyRow) -> Result<Payout> {
         address: text(3)?.parse()?,
         amount: Money::from_n(row.try_get(4)?),
         creditor: text(5)?,
-        iban: text(6)?.parse()?,
+        iban: Some(text(6)?)
+            .filter(|iban| !iban.is_empty())
+            .map(|iban| iban.parse())
+            .transpose()?,
         salt: text(7)?.parse()?,
         expiry: number(19)?,
         destination: text(8)?.parse()?,

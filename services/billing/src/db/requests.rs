@@ -6,7 +6,7 @@ use calendar::Timestamp;
 use contracts::AccountRequest;
 use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query};
 use ids::{AccountId, CommunityId, RequestId};
-use keys::Signature;
+use keys::SignatureBytes;
 use units::Money;
 
 use crate::currencies::CurrencyId;
@@ -20,7 +20,7 @@ pub(crate) struct Request {
     /// What it takes money in, if it does.
     pub(crate) currency: CurrencyId,
     pub(crate) terms: AccountRequest,
-    pub(crate) signature: Signature,
+    pub(crate) signature: SignatureBytes,
     pub(crate) at: Timestamp,
     pub(crate) state: RequestState,
 }

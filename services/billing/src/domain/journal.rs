@@ -16,6 +16,7 @@
 //! Withdrawn        2000 Wallet      -> 2040 Tokens
 //! Redeemed         2040 Tokens      -> 2050 Payouts
 //! PaidOut          2050 Payouts     -> 1000 Bank
+//! Reissued         2050 Payouts     -> 2040 Tokens
 //! Invoiced         1200 Receivable  <- 2120 Retailer, 2150 Rounding     what is still to be paid
 //!
 //! Metered          GRID_IMPORT  <- E_IMP           E_EXP -> GRID_EXPORT
@@ -229,6 +230,9 @@ impl Book {
             Fact::PaidOut { account, amount } => {
                 moves.money(Account::Payouts(*account), Account::Bank, *amount)?;
             }
+            Fact::Reissued { account, amount } => {
+                moves.money(Account::Payouts(*account), Account::Tokens, *amount)?;
+            }
             Fact::Settled(settled) => {
                 if self.trades.contains_key(&settled.trade) {
                     return Err(JournalError::KnownTrade(settled.trade));
@@ -317,7 +321,8 @@ impl Book {
             | Fact::Transferred { .. }
             | Fact::Withdrawn { .. }
             | Fact::Redeemed { .. }
-            | Fact::PaidOut { .. } => {}
+            | Fact::PaidOut { .. }
+            | Fact::Reissued { .. } => {}
         }
     }
 

@@ -2,14 +2,20 @@
 //!
 //! ```text
 //! requested ──> withdrawing ──> withdrawn ──> redeemed ──> ordered ──> paid ──> returned
-//!     │        (delay)              │         (final)     (file)    (statement)    │
-//!     └───> failed, expired <───────┘             └────────────────────────────────┘
+//!     │        (delay)              │         (final)     (file)    (statement)    │  │
+//!     └───> failed, expired <───────┘             └────────────────────────────────┘  └─> credited
 //! ```
+//!
+//! What came back is ordered again or credited to the wallet that it came from, once.
 //!
 //! Both signatures of a payout expire. One that was never withdrawn by then has taken nothing; of
 //! one that was withdrawn and not redeemed the account has the tokens. Either ends as `expired`,
 //! and what is asked for again is another payout with signatures of its own. Until then somebody
 //! else can bring a withdrawal that the contract refused us, so a `failed` one is still watched.
+//!
+//! Tokens that an account has outside of trading, because a payout expired or because it took them
+//! out itself, are paid out by a redemption alone: such a payout begins as `withdrawn`. It may go
+//! back into the wallet instead of to a bank, and is then credited once its block is final.
 //!
 //! Up to `redeemed` a payout is what the blocks of the best branch say, looked at anew each time:
 //! where a block leaves, it goes back. Nothing is final before its block is.
@@ -55,6 +61,8 @@ pub enum PayoutState {
     Paid,
     /// The payee's bank sent it back.
     Returned,
+    /// It is on its way back to the wallet that it came from, or there.
+    Credited,
     /// The contract refused it for good.
     Failed,
     /// Its signatures expired before the contract took them.
@@ -63,7 +71,7 @@ pub enum PayoutState {
 
 impl PayoutState {
     /// Every state.
-    pub const ALL: [PayoutState; 9] = [
+    pub const ALL: [PayoutState; 10] = [
         PayoutState::Requested,
         PayoutState::Withdrawing,
         PayoutState::Withdrawn,
@@ -71,6 +79,7 @@ impl PayoutState {
         PayoutState::Ordered,
         PayoutState::Paid,
         PayoutState::Returned,
+        PayoutState::Credited,
         PayoutState::Failed,
         PayoutState::Expired,
     ];
@@ -85,6 +94,7 @@ impl PayoutState {
             PayoutState::Ordered => "ordered",
             PayoutState::Paid => "paid",
             PayoutState::Returned => "returned",
+            PayoutState::Credited => "credited",
             PayoutState::Failed => "failed",
             PayoutState::Expired => "expired",
         }
@@ -141,6 +151,8 @@ pub enum Sent {
 pub struct Watched<'p> {
     /// How much.
     pub amount: Money,
+    /// Whether its tokens are outside of trading from the beginning.
+    pub outside: bool,
     /// The transactions with which it was requested, of which a block can have one.
     pub requests: &'p [B256],
     /// The head when it was asked for: nothing before is about it.
@@ -211,6 +223,11 @@ pub fn end_to_end_id(id: PayoutId, attempt: u32) -> String {
     if attempt > 1 { format!("{name}-{attempt}") } else { name.to_string() }
 }
 
+/// What credits an attempt at a payout to the wallet that it came from, among payments.
+pub fn credit_key(id: PayoutId, attempt: u32) -> String {
+    format!("return/{}", end_to_end_id(id, attempt))
+}
+
 /// Which payout an end-to-end id can be of.
 pub fn payout_named(end_to_end_id: &str) -> Option<PayoutId> {
     let (id, attempt) = end_to_end_id.split_at_checked(ID_CHARS)?;
@@ -229,6 +246,9 @@ pub fn progress(
     if let Some(block) = payout.redeemed {
         let open = block > seen.finalized;
         return Progress { open, ..Progress::at(PayoutState::Redeemed) };
+    }
+    if payout.outside {
+        return withdrawn(payout, seen);
     }
     let Some(request) = request(payout, seen, ours) else {
         return match payout.sent {

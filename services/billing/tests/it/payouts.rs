@@ -1,5 +1,7 @@
 //! Money out: from a wallet to a bank, once.
 
+mod outside;
+mod returned;
 pub mod scene;
 
 use actix_web::http::StatusCode;
@@ -122,7 +124,9 @@ async fn what_cannot_be_paid_out_is_refused() {
         (changed("iban", IBAN), "NOT_SIGNED"),
         (changed("salt", &B256::ZERO.to_string()), "NOT_SIGNED"),
         (later(&good), "NOT_SIGNED"),
-        (changed("withdrawal_signature", "0x12"), "MALFORMED"),
+        (changed("withdrawal_signature", "0x12"), "NOT_SIGNED"),
+        (changed("withdrawal_signature", "0x1"), "MALFORMED"),
+        (changed("redemption_signature", &format!("0x{}", "11".repeat(1_025))), "MALFORMED"),
         (signed(&town, "25.01").await, "NOT_ENOUGH_FREE"),
     ] {
         let (_, problem) = town.post("heron", "/v1/payouts", "k", body).await;

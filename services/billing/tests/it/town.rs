@@ -225,7 +225,7 @@ impl Home {
         let signed = Enrolment {
             owner: owner.address(),
             installer: installer.address(),
-            owner_signature: owner.sign(hash),
+            owner_signature: owner.sign(hash).into(),
             installer_signature: installer.sign(hash),
         };
         (of, signed)
@@ -247,8 +247,9 @@ impl Home {
 
     pub fn enrol(self) -> Call {
         let (of, signed) = self.enrolment();
-        let bytes = |signature: keys::Signature| signature.as_bytes().to_vec().into();
-        deployment().enrol(&of, bytes(signed.owner_signature), bytes(signed.installer_signature))
+        let owner = signed.owner_signature.as_bytes().to_vec().into();
+        let installer = signed.installer_signature.as_bytes().to_vec().into();
+        deployment().enrol(&of, owner, installer)
     }
 
     /// The register after so many hours of Monday: 450 Wh taken in each, and from 10 to 15 o'clock

@@ -6,7 +6,9 @@ use contracts::{AccountRequest, OrderTerms, PayoutTerms};
 use service::{Principal, Problem, Problems};
 use utoipa::ToSchema;
 
-use crate::{Approval, Identity, SignedOrder, SignedPayout, SignedRequest, Signing};
+use crate::{
+    Approval, Identity, SignedOrder, SignedPayout, SignedRedemption, SignedRequest, Signing,
+};
 
 /// An order as it is signed (EIP-712). Parsed by [`OrderTerms`]; this is its description.
 #[derive(ToSchema)]
@@ -107,6 +109,28 @@ pub(super) async fn sign_payout(
     terms: Json<PayoutTerms>,
 ) -> Result<HttpResponse, Problem> {
     Ok(match identity.sign_payout(&who, &terms).await? {
+        Signing::Signed(signed) => HttpResponse::Ok().json(signed),
+        Signing::Waits(approval) => HttpResponse::Accepted().json(approval),
+    })
+}
+
+/// Signs what becomes of tokens outside of trading, with the held key of the caller's account.
+///
+/// As it was prepared with `outside`: a payout to a bank, or back into the wallet. Nothing leaves
+/// trading by it. Refused, and large ones wait, as `/v1/signatures/payout` says.
+#[utoipa::path(
+    request_body = PayoutTermsShape,
+    responses(
+        (status = 200, body = SignedRedemption), (status = 202, body = Approval), Problems
+    )
+)]
+#[post("/v1/signatures/redemption")]
+pub(super) async fn sign_redemption(
+    identity: Data<Identity>,
+    who: Principal,
+    terms: Json<PayoutTerms>,
+) -> Result<HttpResponse, Problem> {
+    Ok(match identity.sign_redemption(&who, &terms).await? {
         Signing::Signed(signed) => HttpResponse::Ok().json(signed),
         Signing::Waits(approval) => HttpResponse::Accepted().json(approval),
     })

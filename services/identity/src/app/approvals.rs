@@ -178,9 +178,8 @@ impl Identity {
         self.require_staff(who, action, &id.to_string()).await?;
         let found = self.approval(id).await?;
         let about = match found.kind {
-            ApprovalKind::Order => format!("{id} order of {} for {}", found.account, found.amount),
-            ApprovalKind::Payout => {
-                format!("{id} payout of {} for {}", found.account, found.amount)
+            kind @ (ApprovalKind::Order | ApprovalKind::Payout | ApprovalKind::Redemption) => {
+                format!("{id} {} of {} for {}", kind.name(), found.account, found.amount)
             }
             ApprovalKind::Request => {
                 let kind = found.request.as_ref().map_or("request", |request| request.kind());
@@ -196,9 +195,13 @@ impl Identity {
         let to = match (action, found.kind) {
             (REFUSE, _) => ApprovalState::Refused,
             (_, ApprovalKind::Limit) => ApprovalState::Done,
-            (_, ApprovalKind::Order | ApprovalKind::Payout | ApprovalKind::Request) => {
-                ApprovalState::Approved
-            }
+            (
+                _,
+                ApprovalKind::Order
+                | ApprovalKind::Payout
+                | ApprovalKind::Redemption
+                | ApprovalKind::Request,
+            ) => ApprovalState::Approved,
         };
         let act = self.act(&by, action, &about, Outcome::Done);
         let (now, party, account) = (self.clock.now(), who.party, found.account);

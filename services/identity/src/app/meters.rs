@@ -2,14 +2,14 @@
 
 use ::db::Tx;
 use access::Action;
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
 use contracts::requests::{MeterEnrolment, enrolment};
 use events::Envelope;
 use events::identity::{Enrolment, MeterEnrolled, MeterRevoked};
 use ids::{ConnectionPointId, MeterId, Uuid};
-use keys::{SecretKey, Signature};
+use keys::{SecretKey, SignatureBytes};
 use serde::{Deserialize, Serialize};
 use service::{Page, PageQuery, Principal, Problem};
 use utoipa::ToSchema;
@@ -17,7 +17,6 @@ use utoipa::ToSchema;
 use crate::db::people::Holder;
 use crate::db::{Part, audit, grid, people};
 use crate::domain::audit::{Act, Outcome};
-use crate::domain::challenge::parse_signature;
 use crate::domain::grid::Meter;
 use crate::domain::people::parse_name;
 use crate::domain::tokens::{hash_secret, new_secret};
@@ -44,7 +43,8 @@ pub struct NewMeter {
     pub key: Address,
     /// What it logs in to the broker with, 16 to 256 characters; made up when absent.
     pub token: Option<String>,
-    /// The owner's signature of the enrolment, where the owner alone has the key.
+    /// The owner's signature of the enrolment, where the owner alone has the key, or is a contract
+    /// that takes it (ERC-1271).
     pub owner_signature: Option<String>,
     /// From when its readings count; now when absent.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -69,9 +69,29 @@ struct Application {
     connection_point: ConnectionPointId,
     key: Address,
     token_hash: String,
-    owner_signature: Option<Signature>,
+    owner_signature: Option<SignatureBytes>,
     valid_from: Timestamp,
     now: Timestamp,
+}
+
+/// What of a meter owner and installer sign.
+struct Enrolled {
+    meter: MeterId,
+    key: Address,
+    connection_point: ConnectionPointId,
+    version: u32,
+}
+
+impl Application {
+    /// What is to be signed, after the keys that the meter has had.
+    fn meter(&self, present: Option<&Meter>) -> Enrolled {
+        Enrolled {
+            meter: self.id,
+            key: self.key,
+            connection_point: self.connection_point,
+            version: present.map_or(1, |meter| meter.version + 1),
+        }
+    }
 }
 
 impl Identity {
@@ -92,9 +112,10 @@ impl Identity {
         if !TOKEN_LENGTH.contains(&token.len()) {
             return Err(Problem::refused("TOKEN", "A device's token has 16 to 256 characters"));
         }
-        let owner_signature = new.owner_signature.as_deref().map(|text| {
-            parse_signature(text).ok_or_else(|| Problem::malformed("owner_signature is none"))
-        });
+        let owner_signature = new
+            .owner_signature
+            .as_deref()
+            .map(|text| text.parse().map_err(|_| Problem::malformed("owner_signature is none")));
         let now = self.clock.now();
         let application = Application {
             id,
@@ -107,12 +128,14 @@ impl Identity {
             now,
         };
         let holder = self.holder_at(new.connection_point).await?;
-        let signers = Signers {
+        let mut signers = Signers {
             owner: holder.address,
             owner_key: self.held_key(&holder)?,
+            contract: None,
             installer: self.installer.clone(),
             place: self.place,
         };
+        signers.contract = self.enrolled_by_contract(&application, &signers).await?;
         let act = self.act(&who.party.to_string(), action.name(), &about, Outcome::Done);
         let (meter, is_new) = self
             .db
@@ -159,6 +182,24 @@ impl Identity {
         Ok(grid::meters(&mut conn, self.community, own, Part::of(query)?).await?)
     }
 
+    /// The hash of the enrolment, where the owner is a contract that takes the signature as its own
+    /// and no key has made it.
+    async fn enrolled_by_contract(
+        &self,
+        wanted: &Application,
+        signers: &Signers,
+    ) -> Result<Option<B256>, Problem> {
+        let Some(given) = &wanted.owner_signature else { return Ok(None) };
+        let mut conn = self.db.read().acquire().await.context("looking for a meter")?;
+        let present = grid::meter(&mut conn, wanted.id).await?;
+        drop(conn);
+        let hash = signers.hash(&wanted.meter(present.as_ref()));
+        if given.by_key(hash, signers.owner).is_some() {
+            return Ok(None);
+        }
+        Ok(self.is_taken_by(signers.owner, hash, given).await?.then_some(hash))
+    }
+
     /// Who holds the account of a connection point. A connection point never changes hands.
     async fn holder_at(&self, point: ConnectionPointId) -> Result<Holder, Problem> {
         let mut conn = self.db.read().acquire().await.context("loading a connection point")?;
@@ -174,25 +215,36 @@ impl Identity {
 struct Signers {
     owner: Address,
     owner_key: Option<SecretKey>,
+    /// The enrolment that the owner, a contract, takes the given signature for.
+    contract: Option<B256>,
     installer: SecretKey,
     place: Place,
 }
 
 impl Signers {
-    /// Both signatures of the enrolment of a meter.
-    fn sign(&self, of: &Meter, by_owner: Option<Signature>) -> Result<Enrolment, Problem> {
-        let Meter { meter, key, connection_point, version, .. } = *of;
+    /// What both sign.
+    fn hash(&self, of: &Enrolled) -> B256 {
+        let Enrolled { meter, key, connection_point, version } = *of;
         let (owner, installer) = (self.owner, self.installer.address());
         let request = MeterEnrolment { meter, key, owner, installer, connection_point, version };
-        let hash = enrolment(self.place.chain_id, self.place.at.meters, &request);
-        let owner_signature = match (by_owner, &self.owner_key) {
-            (Some(given), _) if keys::recover(hash, &given) == Some(owner) => given,
-            (None, Some(key)) => key.sign(hash),
-            (Some(_), _) => {
-                let title = "The signature of the enrolment is not the owner's";
-                return Err(Problem::refused("SIGNATURE", title));
-            }
+        enrolment(self.place.chain_id, self.place.at.meters, &request)
+    }
+
+    /// Both signatures of the enrolment of a meter.
+    fn sign(&self, of: &Enrolled, given: Option<SignatureBytes>) -> Result<Enrolment, Problem> {
+        let (owner, installer, hash) = (self.owner, self.installer.address(), self.hash(of));
+        let owner_signature = match (given, &self.owner_key) {
+            (Some(given), _) => match given.by_key(hash, owner) {
+                Some(signature) => signature.into(),
+                None if self.contract == Some(hash) => given,
+                None => {
+                    let title = "The signature of the enrolment is not the owner's";
+                    return Err(Problem::refused("SIGNATURE", title));
+                }
+            },
+            (None, Some(key)) => key.sign(hash).into(),
             (None, None) => {
+                let Enrolled { meter, connection_point, version, .. } = of;
                 let detail = format!(
                     "owner {owner} signs {hash} (meter {meter}, connection point \
                      {connection_point}, version {version})"
@@ -232,6 +284,8 @@ async fn enrol(
     if grid::is_key_taken(tx, wanted.key, wanted.id).await? {
         return Err(Problem::refused("KEY_TAKEN", "Another meter has or had this key").into());
     }
+    let enrolled = wanted.meter(present.as_ref());
+    let signed = signers.sign(&enrolled, wanted.owner_signature)?;
     let meter = Meter {
         meter: wanted.id,
         serial: wanted.serial,
@@ -239,11 +293,10 @@ async fn enrol(
         account: holder.account,
         community: holder.community,
         key: wanted.key,
-        version: present.map_or(1, |meter| meter.version + 1),
+        version: enrolled.version,
         valid_from: wanted.valid_from,
         revoked_at: None,
     };
-    let signed = signers.sign(&meter, wanted.owner_signature)?;
     grid::put_meter(tx, &meter, &wanted.token_hash).await?;
     let enrolled = MeterEnrolled {
         meter: meter.meter,

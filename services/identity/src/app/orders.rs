@@ -42,6 +42,14 @@ pub struct SignedPayout {
     pub redemption: Signature,
 }
 
+/// The signature of what becomes of tokens outside of trading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SignedRedemption {
+    /// For the token: destroyed, to be paid out. 64 bytes (EIP-2098).
+    #[schema(value_type = String)]
+    pub redemption: Signature,
+}
+
 /// What became of the wish to have something signed.
 pub enum Signing<S> {
     /// It is signed.
@@ -113,6 +121,49 @@ impl Identity {
         who: &Principal,
         terms: &PayoutTerms,
     ) -> Result<Signing<SignedPayout>, Problem> {
+        if terms.iban.is_empty() {
+            let detail = "iban: what leaves trading goes to a bank";
+            return Err(Problem::malformed(detail));
+        }
+        let (holder, until, key) = self.payer(who, terms).await?;
+        let place = self.place;
+        let withdrawal = terms.withdrawal_hash(place.chain_id, terms.cash(&place.at).market);
+        let (withdrawal, what) =
+            (withdrawal.map_err(|_| beyond_limit())?, self.to_pay(terms, until)?);
+        let redemption = what.hash;
+        Ok(match self.let_sign(who, holder.account, (Action::WithdrawCash, what)).await? {
+            None => Signing::Signed(SignedPayout {
+                withdrawal: key.sign(withdrawal),
+                redemption: key.sign(redemption),
+            }),
+            Some(approval) => Signing::Waits(approval),
+        })
+    }
+
+    /// Signs with the held key of the caller's account what becomes of its tokens outside of
+    /// trading: a payout to a bank, or back into the wallet. Nothing leaves trading by it.
+    ///
+    /// Refused as [`Identity::sign_payout`].
+    pub async fn sign_redemption(
+        &self,
+        who: &Principal,
+        terms: &PayoutTerms,
+    ) -> Result<Signing<SignedRedemption>, Problem> {
+        let (holder, until, key) = self.payer(who, terms).await?;
+        let what = ToSign { kind: ApprovalKind::Redemption, ..self.to_pay(terms, until)? };
+        let redemption = what.hash;
+        Ok(match self.let_sign(who, holder.account, (Action::WithdrawCash, what)).await? {
+            None => Signing::Signed(SignedRedemption { redemption: key.sign(redemption) }),
+            Some(approval) => Signing::Waits(approval),
+        })
+    }
+
+    /// Whose payout it is, until when it is signed, and the key, where all of it may be.
+    async fn payer(
+        &self,
+        who: &Principal,
+        terms: &PayoutTerms,
+    ) -> Result<(Holder, Timestamp, SecretKey), Problem> {
         let mut conn = self.db.read().acquire().await.context("looking for an account")?;
         let holder = people::holder_of_address(&mut conn, terms.account).await?;
         drop(conn);
@@ -128,28 +179,20 @@ impl Identity {
         }
         let until = expiry_of(terms, self.clock.now())?;
         let key = self.held_key(&holder)?.ok_or_else(own_key)?;
-        let chain_id = self.place.chain_id;
-        let cash = terms.cash(&self.place.at);
-        let hashes = (
-            terms.withdrawal_hash(chain_id, cash.market),
-            terms.redemption_hash(chain_id, cash.token),
-        );
-        let (Ok(withdrawal), Ok(redemption)) = hashes else { return Err(beyond_limit()) };
-        let what = ToSign {
+        Ok((holder, until, key))
+    }
+
+    fn to_pay(&self, terms: &PayoutTerms, until: Timestamp) -> Result<ToSign, Problem> {
+        let token = terms.cash(&self.place.at).token;
+        let redemption = terms.redemption_hash(self.place.chain_id, token);
+        Ok(ToSign {
             kind: ApprovalKind::Payout,
-            hash: redemption,
+            hash: redemption.map_err(|_| beyond_limit())?,
             amount: terms.amount,
             order: None,
             payout: Some(Box::new(terms.clone())),
             request: None,
             until: Some(until),
-        };
-        Ok(match self.let_sign(who, holder.account, (Action::WithdrawCash, what)).await? {
-            None => Signing::Signed(SignedPayout {
-                withdrawal: key.sign(withdrawal),
-                redemption: key.sign(redemption),
-            }),
-            Some(approval) => Signing::Waits(approval),
         })
     }
 
@@ -183,6 +226,9 @@ const IBAN_CHARS_MAX: usize = 34;
 /// Whether who decides sees where the money goes as it is hashed: nothing that is not shown.
 fn destination_is_plain(terms: &PayoutTerms) -> bool {
     let PayoutTerms { creditor, iban, .. } = terms;
+    if iban.is_empty() {
+        return terms.is_to_wallet();
+    }
     let named = !creditor.is_empty() && creditor.trim() == creditor;
     let short = creditor.chars().count() <= CREDITOR_CHARS_MAX && iban.len() <= IBAN_CHARS_MAX;
     let number = |char: char| char.is_ascii_uppercase() || char.is_ascii_digit();

@@ -49,12 +49,13 @@ pub struct NewParty {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyProof {
-    /// The address of the key.
+    /// The address of the key, or of the contract account.
     #[schema(value_type = String)]
     pub address: Address,
     /// The challenge.
     pub nonce: String,
-    /// The signature of its message (`personal_sign`).
+    /// The signature of its message (`personal_sign`): of the key, or at most 1024 bytes that the
+    /// contract takes (ERC-1271).
     pub signature: String,
 }
 
@@ -87,7 +88,7 @@ impl Identity {
         }
         let party = self.new_party(&new)?;
         let password_hash = self.password_hash(&new).await?;
-        let opening = if trades { Some(self.opening(&new)?) } else { None };
+        let opening = if trades { Some(self.opening(&new).await?) } else { None };
         let admin = by.filter(|by| may(by, Action::ManageParties, self.community_thing()));
         let act = admin.map(|admin| {
             let (by, about) = (admin.party.to_string(), party.party.to_string());
@@ -170,13 +171,13 @@ impl Identity {
         }
     }
 
-    fn opening(&self, new: &NewParty) -> Result<Opening, Problem> {
+    async fn opening(&self, new: &NewParty) -> Result<Opening, Problem> {
         let account = AccountId::from_uuid(Uuid::now_v7());
         let pseudonym = new.pseudonym.as_deref().map(parse_pseudonym).transpose()?;
         let key = match &new.own_key {
             Some(KeyProof { address, nonce, signature }) => OpeningKey::Own {
                 address: *address,
-                proof: self.answer_of(nonce.clone(), None, signature.clone()),
+                proof: self.answer_of(nonce.clone(), None, signature).await?,
             },
             None => {
                 let secret = new_key();

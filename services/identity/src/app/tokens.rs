@@ -41,11 +41,13 @@ pub enum Grant {
         /// The token.
         refresh_token: String,
     },
-    /// A message of Sign-In with Ethereum (EIP-4361), signed by the key of an account.
+    /// A message of Sign-In with Ethereum (EIP-4361), signed by the key of an account, or as its
+    /// contract takes it (ERC-1271).
     Signature {
         /// The message: the one of a challenge, or another for its domain, chain and nonce.
         message: String,
-        /// The signature of the message (`personal_sign`), 65 or 64 bytes in hex.
+        /// The signature of the message (`personal_sign`) in hex: 65 or 64 bytes of a key, or at
+        /// most 1024 that a contract account takes.
         signature: String,
     },
 }
@@ -143,11 +145,11 @@ impl Identity {
         let Message { address, nonce, .. } = Message::parse(&message).map_err(denied)?;
         let name = address.to_string();
         self.admit(&name, "signature").await?;
-        let proof = self.answer_of(nonce, Some(message), signature);
+        let proof = self.answer_of(nonce, Some(message), &signature).await;
+        let proof = proof.map_err(denied_as)?;
         let answered =
             self.db.transact(move |tx| Box::pin(async move { answer(tx, proof).await })).await?;
-        let address =
-            answered.map_err(|problem| denied(problem.detail.as_deref().unwrap_or_default()))?;
+        let address = answered.map_err(denied_as)?;
         let mut conn = self.db.read().acquire().await.context("looking for an account")?;
         let party = people::party_of_address(&mut conn, address).await?;
         drop(conn);
@@ -215,6 +217,14 @@ const WRONG: &str = "the e-mail address or the password is wrong";
 
 fn denied(detail: &str) -> Problem {
     Problem::unauthenticated(detail)
+}
+
+/// A proof that does not hold lets nobody in; what is nobody's fault stays what it is.
+fn denied_as(problem: Problem) -> Problem {
+    if problem.status == StatusCode::SERVICE_UNAVAILABLE.as_u16() {
+        return problem;
+    }
+    denied(problem.detail.as_deref().unwrap_or_default())
 }
 
 /// The keys that sign tokens, newest first; a new database gets its first.

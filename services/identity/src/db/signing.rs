@@ -212,13 +212,14 @@ fn read(row: &AnyRow) -> Result<(i64, Approval)> {
     let kind = match kind.as_str() {
         "order" => ApprovalKind::Order,
         "payout" => ApprovalKind::Payout,
+        "redemption" => ApprovalKind::Redemption,
         "request" => ApprovalKind::Request,
         "limit" => ApprovalKind::Limit,
         other => bail!("an approval of the kind {other:?}"),
     };
     let of = |wanted: ApprovalKind| terms.as_deref().filter(|_| kind == wanted);
-    let (order, payout, request) =
-        (of(ApprovalKind::Order), of(ApprovalKind::Payout), of(ApprovalKind::Request));
+    let payout = of(ApprovalKind::Payout).or(of(ApprovalKind::Redemption));
+    let (order, request) = (of(ApprovalKind::Order), of(ApprovalKind::Request));
     let approval = Approval {
         approval: parsed(row, 1)?,
         account: parsed(row, 2)?,

@@ -2,11 +2,12 @@
 
 use anyhow::Result;
 use calendar::Timestamp;
-use db::{AnyConnection, Row, Tx, query, query_scalar};
+use db::{AnyConnection, AnyRow, Row, Tx, query, query_scalar};
 use ids::PartyId;
 use keys::Address;
 
 use super::{moment, parsed};
+use crate::domain::challenge::Question;
 use crate::domain::site::Origin;
 
 /// The wrapped keys that sign tokens, newest first.
@@ -40,6 +41,14 @@ pub(crate) struct Asked {
     pub(crate) expires_at: Timestamp,
 }
 
+impl Asked {
+    /// The challenge of this name, on the chain of the community.
+    pub(crate) fn question(self, chain_id: u64, nonce: String) -> Question {
+        let Asked { address, origin, expires_at } = self;
+        Question { address, origin, chain_id, nonce, expires_at }
+    }
+}
+
 /// Keeps a challenge until it is answered or expires.
 pub(crate) async fn insert_challenge(tx: &mut Tx, nonce: &str, asked: Asked) -> Result<()> {
     query("insert into challenge (nonce, address, origin, expires_at) values ($1, $2, $3, $4)")
@@ -57,17 +66,27 @@ pub(crate) async fn challenges(tx: &mut Tx) -> Result<i64> {
     Ok(query_scalar("select count(*) from challenge").fetch_one(tx.conn()).await?)
 }
 
+/// The challenge `nonce`, which stays open.
+pub(crate) async fn challenge_of(conn: &mut AnyConnection, nonce: &str) -> Result<Option<Asked>> {
+    let row = query("select address, origin, expires_at from challenge where nonce = $1")
+        .bind(nonce.to_owned())
+        .fetch_optional(conn)
+        .await?;
+    row.as_ref().map(asked).transpose()
+}
+
 /// Takes the challenge `nonce` out.
 pub(crate) async fn take_challenge(tx: &mut Tx, nonce: &str) -> Result<Option<Asked>> {
     let row = query("delete from challenge where nonce = $1 returning address, origin, expires_at")
         .bind(nonce.to_owned())
         .fetch_optional(tx.conn())
         .await?;
-    row.map(|row| {
-        let (address, origin) = (parsed(&row, 0)?, parsed(&row, 1)?);
-        Ok(Asked { address, origin, expires_at: moment(&row, 2)? })
-    })
-    .transpose()
+    row.as_ref().map(asked).transpose()
+}
+
+fn asked(row: &AnyRow) -> Result<Asked> {
+    let (address, origin) = (parsed(row, 0)?, parsed(row, 1)?);
+    Ok(Asked { address, origin, expires_at: moment(row, 2)? })
 }
 
 /// A refresh token as it is kept.

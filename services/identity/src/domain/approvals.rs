@@ -26,6 +26,8 @@ pub enum ApprovalKind {
     Order,
     /// To sign one payout to a bank.
     Payout,
+    /// To sign what becomes of tokens outside of trading: to a bank, or back into the wallet.
+    Redemption,
     /// To sign one transfer or mandate.
     Request,
     /// To raise the limit of what is signed in a day.
@@ -101,6 +103,7 @@ impl ApprovalKind {
         match self {
             ApprovalKind::Order => "order",
             ApprovalKind::Payout => "payout",
+            ApprovalKind::Redemption => "redemption",
             ApprovalKind::Request => "request",
             ApprovalKind::Limit => "limit",
         }

@@ -1,8 +1,9 @@
-//! Proof that someone holds a key: a wallet signs a message that we made up, once.
+//! Proof that someone holds a key, or speaks for a contract account: a wallet signs a message that
+//! we made up, once.
 
-use alloy_primitives::{Address, eip191_hash_message};
+use alloy_primitives::{Address, B256, eip191_hash_message};
 use calendar::Timestamp;
-use keys::Signature;
+use keys::SignatureBytes;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -67,43 +68,34 @@ impl Question {
         }
     }
 
-    /// Why `signature` is no answer at `now`. It is over `message`, or, when none was sent along,
-    /// over the one that was handed out.
+    /// The hash that is to be signed, of `message` or, when none was sent along, of the one that
+    /// was handed out; or why no signature of it counts at `now`.
+    pub(crate) fn hash(&self, message: Option<&str>, now: Timestamp) -> Result<B256, &'static str> {
+        let text = message.map_or_else(|| self.message().to_string(), str::to_owned);
+        let read = Message::parse(&text)?;
+        let Question { address, chain_id, ref origin, ref nonce, expires_at } = *self;
+        if now > expires_at {
+            return Err("the challenge is over");
+        }
+        let expected = Expected { origin, address, chain_id, nonce };
+        read.fault(&expected, now).map_or_else(|| Ok(eip191_hash_message(&text)), Err)
+    }
+
+    /// Why `signature` is no answer at `now`: it is by no key, nor by `contract`, the hash that the
+    /// contract at the address takes it for.
     pub(crate) fn fault(
         &self,
         message: Option<&str>,
-        signature: &str,
+        signature: &SignatureBytes,
+        contract: Option<B256>,
         now: Timestamp,
     ) -> Option<&'static str> {
-        let text = message.map_or_else(|| self.message().to_string(), str::to_owned);
-        let read = match Message::parse(&text) {
-            Ok(read) => read,
+        let hash = match self.hash(message, now) {
+            Ok(hash) => hash,
             Err(fault) => return Some(fault),
         };
-        let Question { address, chain_id, ref origin, ref nonce, expires_at } = *self;
-        if now > expires_at {
-            return Some("the challenge is over");
-        }
-        if let Some(fault) = read.fault(&Expected { origin, address, chain_id, nonce }, now) {
-            return Some(fault);
-        }
-        let hash = eip191_hash_message(&text);
-        let signed = parse_signature(signature)
-            .is_some_and(|signature| keys::recover(hash, &signature) == Some(address));
+        let signed = contract == Some(hash) || signature.by_key(hash, self.address).is_some();
         (!signed).then_some("the signature is not by the key of the address")
-    }
-}
-
-/// Reads a signature of 64 bytes (EIP-2098) or 65 (r, s, v, as wallets return it), in hex.
-pub(crate) fn parse_signature(text: &str) -> Option<Signature> {
-    let digits = text.strip_prefix("0x").unwrap_or(text);
-    let mut rsv = [0; 65];
-    match digits.len() {
-        130 => {
-            hex::decode_to_slice(digits, &mut rsv).ok()?;
-            Signature::from_rsv(&rsv).ok()
-        }
-        _ => digits.parse().ok(),
     }
 }
 
@@ -132,7 +124,8 @@ mod tests {
         let question = question(&key);
         let text = question.challenge().message;
         let check = |message, signature: String, seconds, fault: Option<&str>| {
-            let found = question.fault(message, &signature, Timestamp::from_seconds(seconds));
+            let (signature, now) = (signature.parse().unwrap(), Timestamp::from_seconds(seconds));
+            let found = question.fault(message, &signature, None, now);
             assert_eq!(found.is_some(), fault.is_some(), "{found:?}, expected {fault:?}");
             assert!(found.unwrap_or("").contains(fault.unwrap_or("")), "{found:?}");
         };
@@ -150,22 +143,32 @@ mod tests {
     }
 
     #[test]
+    fn a_contract_answers_for_the_message_that_it_was_asked_about() {
+        let key = SecretKey::from_bytes(&[1; 32]).unwrap();
+        let question = question(&key);
+        let (text, now) = (question.challenge().message, Timestamp::from_seconds(500));
+        let hash = question.hash(None, now).unwrap();
+        assert_eq!(question.hash(Some(text.as_str()), now), Ok(hash));
+        let blob: SignatureBytes = "0x1234".parse().unwrap();
+        assert_eq!(question.fault(None, &blob, Some(hash), now), None);
+        let own_words = text.replace(STATEMENT, "Let me in.");
+        for (message, contract) in [(None, None), (Some(own_words.as_str()), Some(hash))] {
+            let fault = question.fault(message, &blob, contract, now);
+            assert_eq!(fault, Some("the signature is not by the key of the address"));
+        }
+        let later = Timestamp::from_seconds(1_001);
+        assert_eq!(question.fault(None, &blob, Some(hash), later), Some("the challenge is over"));
+    }
+
+    #[test]
     fn a_signature_with_a_high_s_is_none() {
-        let rsv = SecretKey::from_bytes(&[7; 32]).unwrap().sign([9; 32].into()).to_rsv();
+        let (key, hash) = (SecretKey::from_bytes(&[7; 32]).unwrap(), [9; 32].into());
+        let rsv = key.sign(hash).to_rsv();
         let order = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
         let order = alloy_primitives::U256::from_str_radix(order, 16).unwrap();
         let s = order - alloy_primitives::U256::from_be_slice(&rsv[32..64]);
         let other = [&rsv[..32], &s.to_be_bytes::<32>(), &[55 - rsv[64]]].concat();
-        assert_eq!(parse_signature(&hex::encode(other)), None);
-    }
-
-    #[test]
-    fn both_forms_of_a_signature_are_read() {
-        let signature = SecretKey::from_bytes(&[7; 32]).unwrap().sign([9; 32].into());
-        let long = format!("0x{}", hex::encode(signature.to_rsv()));
-        assert_eq!(parse_signature(&long), Some(signature));
-        assert_eq!(parse_signature(&signature.to_string()), Some(signature));
-        assert_eq!(parse_signature("0x12"), None);
-        assert_eq!(parse_signature(&"z".repeat(130)), None);
+        let other: SignatureBytes = hex::encode(other).parse().unwrap();
+        assert_eq!(other.by_key(hash, key.address()), None);
     }
 }

@@ -3,11 +3,13 @@
 //! A page of somebody else can pass our messages on, but not change where a browser says that it
 //! comes from. So a message names an origin that is known beforehand, never what a request claims.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 /// Characters an origin has at most.
 const ORIGIN_MAX: usize = 255;
+/// Origins that an installation knows at most.
+pub const ORIGINS_MAX: usize = 16;
 
 /// A scheme with a host and perhaps a port: `https://wattex.example`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +20,7 @@ pub struct Origin {
 
 /// The text is no origin of a web app.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not https://HOST[:PORT]; http:// is for this machine alone")]
+#[error("{0:?} is not https://HOST[:PORT] without a path; http:// is for this machine alone")]
 pub struct BadOrigin(String);
 
 impl Origin {
@@ -55,17 +57,39 @@ impl FromStr for Origin {
     fn from_str(text: &str) -> Result<Origin, BadOrigin> {
         let bad = || BadOrigin(text.chars().take(ORIGIN_MAX).collect());
         let (scheme, authority) = text.split_once("://").ok_or_else(bad)?;
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
-        if authority.is_empty() || text.len() > ORIGIN_MAX || !authority.bytes().all(plain) {
+        if text.len() > ORIGIN_MAX {
             return Err(bad());
         }
-        let origin = Origin { scheme: scheme.to_owned(), authority: authority.to_lowercase() };
+        let authority = authority_of(scheme, &authority.to_lowercase()).ok_or_else(bad)?;
+        let origin = Origin { scheme: scheme.to_owned(), authority };
         match scheme {
             "https" => Ok(origin),
             "http" if origin.is_loopback() => Ok(origin),
             _ => Err(bad()),
         }
     }
+}
+
+/// Host and port as browsers write them: without the port that the scheme means anyway.
+fn authority_of(scheme: &str, text: &str) -> Option<String> {
+    let at = text.rfind(':').filter(|at| !text[*at..].contains(']'));
+    let (host, port) = at.map_or((text, None), |at| (&text[..at], Some(&text[at + 1..])));
+    let numbered = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let named = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+    let is_host = match numbered {
+        Some(number) => number.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(named),
+    };
+    let meant = if scheme == "https" { 443 } else { 80 };
+    let port = match port {
+        None => None,
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(digits.parse::<u16>().ok().filter(|port| *port > 0)?)
+        }
+        Some(_) => return None,
+    };
+    let shown = port.filter(|port| *port != meant).map(|port| format!(":{port}"));
+    is_host.then(|| format!("{host}{}", shown.unwrap_or_default()))
 }
 
 impl std::fmt::Display for Origin {
@@ -99,6 +123,16 @@ mod tests {
             ("http://localhost:5173", Some("http://localhost:5173")),
             ("http://127.0.0.1:8080", Some("http://127.0.0.1:8080")),
             ("http://[::1]:8080", Some("http://[::1]:8080")),
+            ("http://[::1]", Some("http://[::1]")),
+            ("https://wattex.example:443", Some("https://wattex.example")),
+            ("https://wattex.example:80", Some("https://wattex.example:80")),
+            ("https://wattex.example:", None),
+            ("https://wattex.example:0", None),
+            ("https://wattex.example:99999", None),
+            ("https://wattex.example:+8", None),
+            ("https://:8443", None),
+            ("https://[wattex]", None),
+            ("https://wattex.example/", None),
             ("http://wattex.example", None),
             ("http://localhost.example", None),
             ("https://", None),

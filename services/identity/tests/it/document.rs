@@ -28,6 +28,7 @@ async fn the_document_has_every_path_and_its_references_resolve() {
         "/v1/parties",
         "/v1/signatures/order",
         "/v1/signatures/payout",
+        "/v1/signatures/redemption",
         "/v1/signatures/request",
         "/v1/signing-limits/{account}",
         "/v1/tokens",

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where its assumption fails")]
 
 mod audit;
+mod contract_accounts;
 mod document;
 mod grid;
 mod keys;

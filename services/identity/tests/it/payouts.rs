@@ -148,3 +148,68 @@ async fn an_own_key_signs_its_payouts_itself() {
     assert_eq!((answer.status, answer.code()), (422, "OWN_KEY"));
     server.stop().await;
 }
+
+async fn redeem(server: &Server, token: &str, terms: &PayoutTerms) -> Answer {
+    server.post("/v1/signatures/redemption", token, json!(terms)).await
+}
+
+/// Back into the wallet.
+fn to_wallet(account: &Value, amount: i64, salt: u8) -> PayoutTerms {
+    let (creditor, iban) = ("wallet".to_owned(), String::new());
+    PayoutTerms { creditor, iban, ..payout(account, amount, salt) }
+}
+
+#[actix_web::test]
+async fn what_is_outside_of_trading_is_signed_without_anything_leaving_trading() {
+    let server = Server::start_with(settings()).await;
+    let operator = server.staff("operator").await;
+    let (account, ada) = server.home("ada", "consumer").await;
+    let (_, bob) = server.home("bob", "prosumer").await;
+    for terms in [payout(&account, 5, 1), to_wallet(&account, 5, 2)] {
+        let answer = redeem(&server, &ada, &terms).await;
+        assert_eq!((answer.status, answer.body.get("withdrawal")), (200, None), "{answer:?}");
+        let signature: Signature = answer.text("/redemption").parse().unwrap();
+        let hash = terms.redemption_hash(PLACE.chain_id, PLACE.at.token).unwrap();
+        assert_eq!(recover(hash, &signature), Some(terms.account));
+    }
+    let back = to_wallet(&account, 5, 3);
+    assert_eq!(redeem(&server, &bob, &back).await.status, 403);
+    let named = PayoutTerms { creditor: "Ada Heron".to_owned(), ..back.clone() };
+    assert_eq!(redeem(&server, &ada, &named).await.code(), "MALFORMED", "no bank account");
+    assert_eq!(sign(&server, &ada, &back).await.code(), "MALFORMED", "it would leave trading");
+    assert_eq!(redeem(&server, &ada, &to_wallet(&account, 0, 3)).await.code(), "AMOUNT");
+    assert_eq!(redeem(&server, &ada, &to_wallet(&account, 101, 3)).await.code(), "SIGNING_LIMIT");
+    // A large one waits as a payout does, and counts as one.
+    let large = to_wallet(&account, 20, 4);
+    let waits = redeem(&server, &ada, &large).await;
+    assert_eq!((waits.status, waits.text("/kind")), (202, "redemption".to_owned()), "{waits:?}");
+    assert_eq!(waits.body["payout"], json!(large));
+    let path = format!("/v1/approvals/{}/approval", waits.text("/approval"));
+    assert_eq!(server.post(&path, &operator, json!({})).await.text("/state"), "approved");
+    assert_eq!(redeem(&server, &ada, &large).await.status, 200);
+    let limit = format!("/v1/signing-limits/{}", account["account"].as_str().unwrap());
+    assert_eq!(server.get(&limit, &ada).await.text("/signed_today"), "30");
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_request_that_was_kept_before_payouts_expired_is_read() {
+    let server = Server::start_with(settings()).await;
+    let operator = server.staff("operator").await;
+    let (account, ada) = server.home("ada", "consumer").await;
+    let waits = sign(&server, &ada, &payout(&account, 20, 1)).await;
+    let file = format!("sqlite:{}", server.folder.path().join("identity.db").display());
+    let pool = db::AnyPool::connect(&file).await.unwrap();
+    let forget = "update approval set terms = json_remove(terms, '$.expiry')";
+    assert_eq!(db::query(forget).execute(&pool).await.unwrap().rows_affected(), 1);
+    pool.close().await;
+    let list = server.get("/v1/approvals", &operator).await;
+    let kept = &list.body["items"][0];
+    assert_eq!(
+        (&kept["approval"], &kept["payout"]["expiry"]),
+        (&waits.body["approval"], &json!(0))
+    );
+    let terms: PayoutTerms = serde_json::from_value(kept["payout"].clone()).unwrap();
+    assert_eq!(sign(&server, &ada, &terms).await.code(), "EXPIRED");
+    server.stop().await;
+}

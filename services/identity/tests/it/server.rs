@@ -20,6 +20,8 @@ use service::{Clock, ClockHand, Principal};
 use tempfile::TempDir;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::contract_accounts::TestChain;
+
 pub(crate) const ADMIN: &str = "admin@example.org";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const PLACE: Place = Place {
@@ -43,6 +45,7 @@ pub(crate) struct Server {
     pub(crate) identity: Arc<Identity>,
     pub(crate) hand: ClockHand,
     pub(crate) folder: TempDir,
+    pub(crate) chain: Arc<TestChain>,
     seen: Arc<Seen>,
     url: String,
     handle: ServerHandle,
@@ -110,6 +113,7 @@ pub(crate) fn parts(folder: &TempDir, bus: Bus, clock: Clock, master_key: Master
         master_key,
         installer: installer(),
         place: PLACE,
+        node: Arc::new(TestChain::default()),
         password_cost: PasswordCost { memory_kib: 64, passes: 1 },
     }
 }
@@ -125,7 +129,8 @@ impl Server {
         let (bus, seen) = (Bus::in_process(), Arc::new(Seen::default()));
         bus.subscribe(seen.clone()).await.unwrap();
         let master_key = MasterKey::from_bytes([1; 32]);
-        let parts = parts(&folder, bus, clock, master_key);
+        let chain = Arc::new(TestChain::default());
+        let parts = Parts { node: chain.clone(), ..parts(&folder, bus, clock, master_key) };
         let identity = identity::start_with(parts, settings).await.unwrap();
         let routes = identity::routes(identity.clone());
         let verifier = Data::new(identity.verifier());
@@ -143,7 +148,7 @@ impl Server {
         let server = server.run();
         let handle = server.handle();
         tokio::spawn(server);
-        Server { identity, hand, folder, seen, url, handle }
+        Server { identity, hand, folder, chain, seen, url, handle }
     }
 
     pub(crate) async fn stop(self) {

@@ -71,10 +71,19 @@ pub(crate) async fn place_orders(
     let judge = move |body: OrderBody| judged(body, account, community, &signed_for);
     let judged = block(move || body.orders.into_iter().map(judge).collect::<Vec<_>>()).await;
     let judged = judged.context("recovering signers")?;
+    let mut asked = Vec::with_capacity(judged.len());
+    for judged in judged {
+        asked.push(match judged {
+            Ok((desk, order, signature)) => {
+                market.asked(order, signature).await.map(|order| (desk, order))
+            }
+            Err(problem) => Err(problem),
+        });
+    }
     // All wait for the writer together, which takes them in this order into few commits.
-    let offered: Vec<_> = judged
+    let offered: Vec<_> = asked
         .into_iter()
-        .map(|judged| judged.and_then(|(desk, order)| Ok(desk.offer(order)?)))
+        .map(|asked| asked.and_then(|(desk, order)| Ok(desk.offer(order)?)))
         .collect();
     let mut items = Vec::with_capacity(offered.len());
     for offered in offered {

@@ -8,14 +8,14 @@ use alloy_primitives::B256;
 use contracts::OrderTerms;
 use events::market::CancelledBy;
 use ids::{AccountId, CommunityId, OrderId};
-use keys::{Signature, recover};
+use keys::{SignatureBytes, recover};
 use serde::{Deserialize, Serialize};
 use service::{Page, PageQuery, Principal, Problem, Problems};
 use units::Price;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Desk;
-use crate::domain::{Accepted, NO_GAIN_BAND, NewOrder, Status};
+use crate::domain::{Accepted, NO_GAIN_BAND, NewOrder, OrderSignature, Status};
 use crate::market::Market;
 
 /// An order to place.
@@ -29,9 +29,10 @@ pub(crate) struct OrderBody {
     /// What is signed (EIP-712).
     #[schema(value_type = OrderTermsSchema)]
     order: OrderTerms,
-    /// By the account's key or its delegate's, 64 bytes (EIP-2098) as hex.
+    /// By the account's key or its delegate's, 64 bytes (EIP-2098) as hex; or at most 1024 bytes
+    /// that the account takes as signed where it is a contract (ERC-1271) and no delegate is named.
     #[schema(value_type = String)]
-    signature: Signature,
+    signature: SignatureBytes,
     /// An own open order that is taken back if this one is accepted, and only then. What it holds
     /// counts as free.
     #[serde(default)]
@@ -171,26 +172,27 @@ pub(crate) async fn place_order(
     Json(body): Json<OrderBody>,
 ) -> Result<HttpResponse, Problem> {
     let account = caller.own_account()?;
-    let (desk, order) = judged(body, account, caller.community, &market)?;
-    let applied = desk.place(order).await?;
+    let (desk, order, signature) = judged(body, account, caller.community, &market)?;
+    let applied = desk.place(market.asked(order, signature).await?).await?;
     let mut response = if applied.repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
     Ok(response.json(OrderView::from(&applied.order)))
 }
 
-/// The desk that an order is for, and the order with who signed it.
+/// The desk that an order is for, the order with who signed it, and what came as its signature.
 pub(super) fn judged(
     body: OrderBody,
     account: AccountId,
     community: CommunityId,
     market: &Market,
-) -> Result<(Arc<Desk>, NewOrder), Problem> {
+) -> Result<(Arc<Desk>, NewOrder, SignatureBytes), Problem> {
     if body.order.community != community {
         return Err(Problem::forbidden());
     }
     let desk = market
         .desk(community, body.order.zone)
         .ok_or_else(|| Problem::refused("POLICY", "There is no market in this zone"))?;
-    Ok((desk.clone(), new_order(body, account, market)?))
+    let signature = body.signature.clone();
+    Ok((desk.clone(), new_order(body, account, market)?, signature))
 }
 
 /// Strings end here, types begin; who signed is recovered here, before the writer's queue.
@@ -202,8 +204,10 @@ fn new_order(body: OrderBody, account: AccountId, market: &Market) -> Result<New
     };
     let replaces = body.replaces.map(|id| id.parse()).transpose();
     let replaces = replaces.map_err(|_| Problem::malformed("replaces: not a UUID"))?;
-    let signer = recover(hash, &body.signature);
-    let signature = body.signature;
+    let key = body.signature.of_key();
+    let signer = key.as_ref().and_then(|signature| recover(hash, signature));
+    let contract = body.signature;
+    let signature = key.map_or(OrderSignature::Contract { contract }, OrderSignature::Key);
     Ok(NewOrder { id, account, terms: body.order, hash, signer, signature, replaces })
 }
 

@@ -257,7 +257,7 @@ fn signed(terms: OrderTerms, account: AccountId, tools: &Tools) -> NewOrder {
         account,
         hash,
         signer: Some(tools.delegate.address()),
-        signature: tools.delegate.sign(hash),
+        signature: tools.delegate.sign(hash).into(),
         replaces: None,
         terms,
     }

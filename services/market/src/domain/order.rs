@@ -1,11 +1,13 @@
 //! An order: the terms that were signed, and what became of them.
 
+use std::fmt;
+
 use alloy_primitives::{Address, B256};
 use calendar::Timestamp;
 use contracts::OrderTerms;
 use events::market::CancelledBy;
 use ids::{AccountId, OrderId};
-use keys::Signature;
+use keys::{Signature, SignatureBytes};
 use serde::{Deserialize, Serialize};
 use units::{Energy, Money, Price};
 
@@ -20,10 +22,11 @@ pub struct NewOrder {
     pub terms: OrderTerms,
     /// The hash that was signed.
     pub hash: B256,
-    /// By whom: recovered from the signature; `None` when that is of nobody.
+    /// By whom: recovered from the signature, or the contract account that takes it; `None` when
+    /// that is nobody.
     pub signer: Option<Address>,
     /// The signature itself, for the contract.
-    pub signature: Signature,
+    pub signature: OrderSignature,
     /// An open order that is taken back if this one is accepted, and only then.
     pub replaces: Option<OrderId>,
 }
@@ -32,6 +35,41 @@ impl NewOrder {
     /// Whether the delegate signed that the order names, and not the account itself.
     pub fn is_delegated(&self) -> bool {
         is_delegated(&self.terms, self.signer)
+    }
+}
+
+/// What stands under an order. A key's is written as its digits alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OrderSignature {
+    /// Of a key.
+    Key(Signature),
+    /// What the account, a contract, took as signed when the order came (ERC-1271).
+    Contract {
+        /// The bytes that it takes.
+        contract: SignatureBytes,
+    },
+}
+
+impl OrderSignature {
+    /// Whether a contract has to be asked what it is worth.
+    pub fn is_contract(&self) -> bool {
+        matches!(self, OrderSignature::Contract { .. })
+    }
+}
+
+impl From<Signature> for OrderSignature {
+    fn from(signature: Signature) -> OrderSignature {
+        OrderSignature::Key(signature)
+    }
+}
+
+impl fmt::Display for OrderSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OrderSignature::Key(signature) => signature.fmt(f),
+            OrderSignature::Contract { contract } => contract.fmt(f),
+        }
     }
 }
 
@@ -67,7 +105,7 @@ pub struct Accepted {
     /// The hash that was signed.
     pub hash: B256,
     /// The signature.
-    pub signature: Signature,
+    pub signature: OrderSignature,
     /// What is held for it until the slot is cleared.
     pub hold: Money,
     /// Whether the limit lies outside the band in which both sides gain.

@@ -13,6 +13,9 @@ use super::{Accepted, Entry, Exchange, Member, NewOrder, Parameters, Rejection, 
 pub const ORDERS_PER_SLOT_MAX: usize = 20_000;
 /// The most accepted orders of one connection point in one slot, cancelled ones included.
 pub const ORDERS_PER_POINT_MAX: usize = 200;
+/// The most open orders of one slot that contracts have to be asked about when they are settled:
+/// so that each batch stays one transaction, whatever gas they use up.
+pub const CONTRACT_ORDERS_PER_SLOT_MAX: usize = 40;
 /// The warning that an order's limit lies where the account loses against its tariff.
 pub const NO_GAIN_BAND: &str = "NO_GAIN_BAND";
 
@@ -56,6 +59,7 @@ impl Exchange {
         let collared = terms.limit().is_ok_and(|limit| limit.n_per_wh() <= collar);
         ensure(collared, Rejection::PriceCollar)?;
         self.check_quantity(terms, replaced, parameters)?;
+        ensure(self.has_room_for(order), Rejection::TooMany)?;
         let meets_itself = self.meets_itself(owner, (terms, replaced), slot, &parameters.fees);
         ensure(!meets_itself, Rejection::SelfTrade)?;
         let hold = self.check_cash((terms, replaced), parameters, retail)?;
@@ -67,7 +71,7 @@ impl Exchange {
             account: owner,
             terms: terms.clone(),
             hash: order.hash,
-            signature: order.signature,
+            signature: order.signature.clone(),
             hold,
             no_gain: self.no_gain(terms, slot, parameters),
             at: now,
@@ -171,6 +175,19 @@ impl Exchange {
         let few = book.is_none_or(|book| book.orders.len() < ORDERS_PER_SLOT_MAX)
             && committed.orders < ORDERS_PER_POINT_MAX;
         ensure(few, Rejection::TooMany)
+    }
+
+    /// Whether few enough orders of its slot are of contracts, beside the one that it replaces.
+    fn has_room_for(&self, order: &NewOrder) -> bool {
+        let asked = |other: &&Accepted| {
+            other.signature.is_contract()
+                && other.status == Status::Open
+                && order.replaces != Some(other.id)
+        };
+        let slot = slot_start(&order.terms);
+        !order.signature.is_contract()
+            || self.accepted_for(slot).into_iter().filter(asked).count()
+                < CONTRACT_ORDERS_PER_SLOT_MAX
     }
 
     /// What the order holds, if the account's free cash covers it, with what the order holds that

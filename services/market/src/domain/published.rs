@@ -11,7 +11,8 @@
 //! what comes of these orders under these conditions, and both are what the market bound itself to.
 //! Deliberately absent, because no file can show it: whether an order is missing, stands in another
 //! place or was taken back by somebody else (its owner compares with the market's answer); whether
-//! an account had granted the delegate that signed (the chain says so); and whether the conditions
+//! an account had granted the delegate that signed, or an account that is a contract took its order
+//! as signed (the chain says so, and settles none that is not); and whether the conditions
 //! are those that were announced: tick, parameters of the mechanism, retail and feed-in price,
 //! which whoever recomputes is shown.
 
@@ -20,13 +21,13 @@ use std::collections::{HashMap, HashSet};
 use alloy_primitives::{Address, B256};
 use contracts::{Clearing, Fills, Met, OrderTerms, Policy, Posted, Side, journal_root};
 use ids::OrderId;
-use keys::{Signature, recover};
+use keys::recover;
 use matching::Order;
 use serde::{Deserialize, Serialize};
 use units::{Energy, Price};
 
 use super::clearing::{fees, order_of, price, seed, shares, solve, took_part, unsigned};
-use super::order::is_delegated;
+use super::order::{OrderSignature, is_delegated};
 use super::place::check_alone;
 use super::{Accepted, ClearedSlot, Conditions, Exchange, Parameters};
 use crate::chain;
@@ -62,7 +63,7 @@ pub struct Published {
     /// What was signed.
     pub terms: OrderTerms,
     /// By whom it was signed.
-    pub signature: Signature,
+    pub signature: OrderSignature,
 }
 
 /// What a clearing computed anew came to, where nothing differs.
@@ -82,6 +83,8 @@ pub struct Recomputed {
     pub orders: usize,
     /// Orders that were taken back before the gate.
     pub cancelled: usize,
+    /// Orders of contract accounts: whether they took them as signed only the chain can say.
+    pub of_contracts: usize,
     /// Fills.
     pub fills: usize,
     /// Energy traded.
@@ -195,7 +198,7 @@ impl Exchange {
             sequence: order.sequence,
             accepted: took_part(order),
             terms: order.terms.clone(),
-            signature: order.signature,
+            signature: order.signature.clone(),
         };
         SlotJournal {
             chain_id,
@@ -247,6 +250,7 @@ pub fn recompute(journal: &SlotJournal, posted: &Clearing) -> Result<Recomputed,
         feed_in_price: conditions.rules.reference.feed_in,
         orders: open.len(),
         cancelled: journal.orders.len() - open.len(),
+        of_contracts: journal.orders.iter().filter(|order| order.signature.is_contract()).count(),
         fills: solved.trades.len(),
         volume: solved.clearing.volume,
         price: found,
@@ -310,8 +314,15 @@ fn orders(journal: &SlotJournal) -> Result<Vec<Order>, Difference> {
             return Err(Difference::Terms { sequence, what: what.to_string() });
         }
         let hash = hash(journal, order);
-        let signer = recover(hash, signature);
-        if signer != Some(terms.account) && !is_delegated(terms, signer) {
+        let signed = match signature {
+            OrderSignature::Key(signature) => {
+                let signer = recover(hash, signature);
+                signer == Some(terms.account) || is_delegated(terms, signer)
+            }
+            // What it takes is for the chain to say; it was asked for itself alone.
+            OrderSignature::Contract { .. } => terms.delegate.is_zero(),
+        };
+        if !signed {
             return Err(Difference::Signature { sequence });
         }
         if *accepted {

@@ -4,6 +4,7 @@
 
 mod batch;
 mod contract;
+mod contract_accounts;
 mod delegates;
 mod http;
 mod limits;

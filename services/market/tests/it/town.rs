@@ -154,7 +154,7 @@ impl Neighbour {
             signer: recover(hash, &signature),
             terms,
             hash,
-            signature,
+            signature: signature.into(),
             replaces: None,
         }
     }

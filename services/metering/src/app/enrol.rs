@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use calendar::SlotLength;
 use client::Transaction;
+use contracts::CONTRACT_GAS_MAX;
 use contracts::requests::MeterEnrolment;
 use db::Db;
 use events::Envelope;
@@ -53,8 +54,9 @@ pub(crate) async fn apply(
     .await
 }
 
-/// Gas that `MeterRegistry.enrol` or `revoke` may use: two signatures and five new storage words.
-const REGISTRY_GAS: u64 = 400_000;
+/// Gas that `MeterRegistry.enrol` or `revoke` may use: two signatures, one of them perhaps of a
+/// contract account, and five new storage words.
+const REGISTRY_GAS: u64 = 400_000 + CONTRACT_GAS_MAX;
 
 fn enrolment(anchor: &Anchor, meter: &MeterEnrolled, envelope: &Envelope) -> Transaction {
     let signed = &meter.enrolment;

@@ -87,7 +87,7 @@ impl Device {
             enrolment: Enrolment {
                 owner: Address::ZERO,
                 installer: Address::ZERO,
-                owner_signature: signature,
+                owner_signature: signature.into(),
                 installer_signature: signature,
             },
         }

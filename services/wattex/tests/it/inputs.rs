@@ -26,7 +26,7 @@ fn check(ended: &Ended, code: i32, parts: &[&str]) {
 
 #[test]
 fn wrong_arguments_are_named() {
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 13] = [
         (&["demo", "--frobnicate"], "--frobnicate"),
         (&["frobnicate"], "frobnicate"),
         (&[], "Usage"),
@@ -37,10 +37,22 @@ fn wrong_arguments_are_named() {
         (&["demo", "--slot", "7m"], "7"),
         (&["demo", "--start", "2026-02-30"], "2026-02-30"),
         (&["demo", "--speed", "0x"], "60x"),
+        (&["demo", "--origin", "http://wattex.example"], "this machine alone"),
+        (&["demo", "--origin", "https://wattex.example/app"], "without a path"),
+        (&["demo", "--origin", "wattex.example"], "https://HOST"),
     ];
     for (arguments, part) in cases {
         check(&run(wattex(arguments)), 2, &[part]);
     }
+}
+
+#[test]
+fn the_origins_of_wallets_are_few_wherever_they_are_named() {
+    let many = vec!["https://wattex.example"; 17].join(",");
+    check(&run(wattex(&["demo", "--origin", &many])), 2, &["--origin", "16"]);
+    let mut named = wattex(&["demo"]);
+    named.env("WATTEX_ORIGINS", "https://wattex.example,http://eve.example");
+    check(&run(named), 2, &["http://eve.example"]);
 }
 
 /// Writes `load_kwh.csv` of two homes over two days, with `change` done to its lines.

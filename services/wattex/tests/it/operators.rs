@@ -14,6 +14,7 @@ mod mechanisms;
 mod person;
 mod rules;
 mod town;
+mod wallets;
 
 use contracts::requests::MeterEnrolment;
 use ids::ConnectionPointId;

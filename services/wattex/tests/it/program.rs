@@ -17,10 +17,10 @@ pub const RUN_WITHIN: Duration = Duration::from_secs(1_200);
 /// How long the program may take to stop after it was asked to.
 const STOP_WITHIN: Duration = Duration::from_secs(60);
 
-/// The program with these arguments; its environment sets no log filter.
+/// The program with these arguments; its environment sets no log filter and no origins.
 pub fn wattex(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wattex"));
-    command.args(arguments).env_remove("WATTEX_LOG");
+    command.args(arguments).env_remove("WATTEX_LOG").env_remove("WATTEX_ORIGINS");
     command
 }
 

@@ -18,6 +18,9 @@ use crate::program::{Place, Running, run, text, wattex};
 /// Longer than anything here takes: a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Where people reach the demo, behind a proxy of theirs.
+const ORIGIN: &str = "https://wattex.example";
+
 /// A demo at work and how to reach it.
 struct Open {
     running: Running,
@@ -30,7 +33,7 @@ struct Open {
 impl Open {
     fn start() -> Open {
         let place = Place::new();
-        let mut running = Running::start(place.demo(&["--homes", "2"]));
+        let mut running = Running::start(place.demo(&["--homes", "2", "--origin", ORIGIN]));
         let last = |line: &str| line.split_whitespace().last().unwrap().to_owned();
         let url = last(&running.line_with("Open "));
         let operator = running.line_with("operator");
@@ -125,6 +128,7 @@ async fn a_demo_serves_people_and_meters_until_it_is_told_to_end() {
     its_pages_answer(&open).await;
     its_chain_answers(&open).await;
     its_word_is_enough_to_verify(&open);
+    its_wallets_sign_in_where_it_was_told(&open).await;
     let token = open.log_in().await;
     assert_eq!(open.get("/v1/quarantine", "").await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(open.list("/v1/quarantine", &token).await, [] as [Value; 0]);
@@ -133,6 +137,23 @@ async fn a_demo_serves_people_and_meters_until_it_is_told_to_end() {
     let Open { running, place, .. } = open;
     assert_eq!(running.interrupt(), Some(0));
     drop(place);
+}
+
+async fn its_wallets_sign_in_where_it_was_told(open: &Open) {
+    let ask = async |origin: Value| {
+        let body =
+            json!({ "address": alloy_primitives::Address::repeat_byte(1), "origin": origin });
+        open.post("/v1/challenges", &body).await
+    };
+    for origin in [Value::Null, json!(ORIGIN)] {
+        let (status, challenge) = ask(origin).await;
+        assert_eq!(status, StatusCode::CREATED, "{challenge}");
+        let message = challenge["message"].as_str().unwrap();
+        assert!(message.starts_with("wattex.example wants you to sign in"), "{message}");
+        assert!(message.contains(&format!("\nURI: {ORIGIN}\n")), "{message}");
+    }
+    let (status, refused) = ask(json!(open.url)).await;
+    assert_eq!((status.as_u16(), &refused["code"]), (422, &json!("ORIGIN")));
 }
 
 async fn its_pages_answer(open: &Open) {

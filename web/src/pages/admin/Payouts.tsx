@@ -17,11 +17,11 @@ export function Payouts() {
   const [made, setMade] = useState(0);
   const payouts = useLoad(`payouts ${state} ${made}`, () => api.payouts(state ? { state } : {}), ["block"]);
   const [error, setError] = useState("");
-  const again = async (payout: Payout) => {
-    if (!confirm(`Ask the bank again to pay $${money(payout.amount, 2)} to ${payout.creditor}?`)) return;
+  const decide = async (question: string, work: () => Promise<Payout>) => {
+    if (!confirm(question)) return;
     setError("");
     try {
-      await api.orderPayoutAgain(payout.id);
+      await work();
     } catch (problem) {
       setError((problem as Error).message);
     }
@@ -56,7 +56,7 @@ export function Payouts() {
               columns={[
                 { head: "Asked", cell: (payout) => utc(payout.at) },
                 { head: "Amount ($)", numeric: true, cell: (payout) => money(payout.amount, 2) },
-                { head: "To", cell: (payout) => payout.creditor },
+                { head: "To", cell: (payout) => (payout.iban ? payout.creditor : "Back into the wallet") },
                 { head: "IBAN", cell: (payout) => spaced(payout.iban) },
                 { head: "State", cell: (payout) => <State payout={payout} /> },
                 { head: "End-to-end id", cell: (payout) => <Hash value={payout.end_to_end_id} /> },
@@ -64,12 +64,7 @@ export function Payouts() {
                   head: "Actions",
                   hideHead: true,
                   cell: (payout) =>
-                    mayOrder &&
-                    payout.state === "returned" && (
-                      <button type="button" className="small" onClick={() => again(payout)}>
-                        Order again<span className="sr-only"> for {payout.creditor}</span>
-                      </button>
-                    ),
+                    mayOrder && payout.state === "returned" && <Decision payout={payout} decide={decide} />,
                 },
               ]}
             />
@@ -78,6 +73,26 @@ export function Payouts() {
       </Card>
       {mayOrder && <Files onMade={() => setMade((times) => times + 1)} />}
     </>
+  );
+}
+
+/** What becomes of a payout that came back. */
+function Decision(props: { payout: Payout; decide: (question: string, work: () => Promise<Payout>) => void }) {
+  const { payout, decide } = props;
+  const amount = `$${money(payout.amount, 2)}`;
+  const order = () =>
+    decide(`Ask the bank again to pay ${amount} to ${payout.creditor}?`, () => api.orderPayoutAgain(payout.id));
+  const credit = () =>
+    decide(`Put ${amount} back into the wallet of ${payout.creditor}?`, () => api.creditPayout(payout.id));
+  return (
+    <div className="row-actions">
+      <button type="button" className="small" onClick={order}>
+        Order again<span className="sr-only"> for {payout.creditor}</span>
+      </button>
+      <button type="button" className="small" onClick={credit}>
+        Credit to the wallet<span className="sr-only"> of {payout.creditor}</span>
+      </button>
+    </div>
   );
 }
 

@@ -1,7 +1,7 @@
 import * as api from "../../api";
 import { moment, money, utc } from "../../format";
 import { useLoad } from "../../live";
-import { PAYOUT_STATES, spaced } from "../../payout";
+import { PAYOUT_STATES, destinationOf } from "../../payout";
 import type { Payout } from "../../types";
 import { Badge, Card, Load, Table } from "../../ui";
 import { useUser } from "../../user";
@@ -43,7 +43,7 @@ export function Payouts({ zone }: { zone: string | undefined }) {
                 ),
               },
               { head: "Amount ($)", numeric: true, cell: (payout) => money(payout.amount, 2) },
-              { head: "To", cell: (payout) => `${payout.creditor}, ${spaced(payout.iban)}` },
+              { head: "To", cell: destinationOf },
               { head: "State", cell: (payout) => <State payout={payout} zone={zone} /> },
             ]}
           />

@@ -44,7 +44,7 @@ function Limit({ limit }: { limit: SigningLimit }) {
 
 /** What the button says that sends again what was consented to. */
 const SEND: Record<Approval["kind"], string> = {
-  order: "Place it", payout: "Pay it out", request: "Send it", limit: "",
+  order: "Place it", payout: "Pay it out", redemption: "Send it", request: "Send it", limit: "",
 };
 
 const OVER = "The request is over: the operator has to decide again";
@@ -52,7 +52,7 @@ const ELSEWHERE = "A browser cannot write its numbers exactly: send it again wit
 
 function Requests({ items, onChange }: { items: Approval[]; onChange: () => void }) {
   const [outcome, setOutcome] = useState<string | Error>();
-  const place = async ({ order, payout, request }: Approval) => {
+  const place = async ({ kind, order, payout, request }: Approval) => {
     setOutcome(undefined);
     try {
       if (order) {
@@ -61,8 +61,8 @@ function Requests({ items, onChange }: { items: Approval[]; onChange: () => void
         await api.placeOrder(order, signed.signature);
         setOutcome("The order is in the book.");
       } else if (payout) {
-        const signed = await api.signPayout(payout);
-        if (!("withdrawal" in signed)) throw new Error(OVER);
+        const signed = await (kind === "redemption" ? api.signRedemption : api.signPayout)(payout);
+        if (!("redemption" in signed)) throw new Error(OVER);
         await api.requestPayout(payout, signed);
         setOutcome("The payout is on its way.");
       } else if (request) {

@@ -157,6 +157,13 @@ pub enum Fact {
         /// How much.
         amount: Money,
     },
+    /// What was redeemed and not paid out became tokens again.
+    Reissued {
+        /// Whose tokens they were.
+        account: Address,
+        /// How much.
+        amount: Money,
+    },
     /// Meters' intervals of one slot, in their newest versions.
     Metered {
         /// Start of the slot.

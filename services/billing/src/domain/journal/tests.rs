@@ -343,6 +343,8 @@ fn money_that_is_paid_out_leaves_as_tokens_and_then_from_the_bank() {
         (Fact::Transferred { account: address("S"), to: account, amount }, [7, 0, -7, 0]),
         (Fact::Withdrawn { account, amount }, [7, -7, 0, 0]),
         (Fact::Redeemed { account, amount, destination }, [7, 0, 0, -7]),
+        (Fact::Reissued { account, amount }, [7, -7, 0, 0]),
+        (Fact::Redeemed { account, amount, destination }, [7, 0, 0, -7]),
         (Fact::PaidOut { account, amount }, [0, 0, 0, 0]),
     ] {
         let entry = book.post("x", fact).unwrap();

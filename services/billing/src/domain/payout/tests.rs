@@ -17,7 +17,8 @@ const EXPIRY: u64 = 2000;
 fn watched(sent: Sent, redemptions: &[Sent]) -> Watched<'_> {
     let (amount, requests) = (Money::from_n(5), &[OWN, EARLIER]);
     let (since, brought, expiry) = (10, true, EXPIRY);
-    Watched { amount, requests, since, sent, brought, expiry, redeemed: None, redemptions }
+    let (outside, redeemed) = (false, None);
+    Watched { amount, outside, requests, since, sent, brought, expiry, redeemed, redemptions }
 }
 
 /// The state, and the next step, at second 1000 with block 20 as the last final one.
@@ -137,6 +138,24 @@ fn a_redemption_is_sent_again_a_few_times() {
         (&refused[..], (Failed, None)),
     ] {
         check(watched(Sent::UnderWay, tries), &requests, &[(12, 0)], expected);
+    }
+}
+
+#[test]
+fn what_is_outside_of_trading_is_redeemed_at_once_whatever_the_account_took_out() {
+    use PayoutState::{Expired, Failed, Withdrawn};
+    let outside = |redemptions| Watched { outside: true, ..watched(Sent::UnderWay, redemptions) };
+    for requests in [&[][..], &[request(11, OWN, 900)]] {
+        check(outside(&[]), requests, &[], (Withdrawn, Some(Step::Redeem(0))));
+        check(outside(&[Sent::UnderWay]), requests, &[], (Withdrawn, None));
+        check(outside(&[Sent::Refused(20); 3]), requests, &[(12, 0)], (Failed, None));
+    }
+    let last = EXPIRY + REDEMPTION_SECONDS;
+    for (time, expected) in [(last, Withdrawn), (last + 1, Expired)] {
+        let seen = Seen { finalized: 20, time, ..Seen::default() };
+        let now = Timestamp::from_seconds(time.cast_signed());
+        let payout = outside(&[Sent::UnderWay]);
+        assert_eq!(progress(&payout, &seen, &BTreeSet::new(), now).state, expected);
     }
 }
 

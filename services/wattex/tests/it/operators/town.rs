@@ -101,6 +101,7 @@ impl Town {
             clock: clock.clone(),
             on_demand: true,
             requests_per_second: std::num::NonZeroU32::MAX,
+            origins: Vec::new(),
         };
         let node = Node::start(settings).await.unwrap();
         let place =
