@@ -1,6 +1,6 @@
 //! A day in order: slot by slot, with what every owner offered, sold, bought and fed in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calendar::Timestamp;
 use ids::{OrderId, PartyId};
@@ -30,7 +30,11 @@ impl Traded<'_> {
 pub(crate) struct Book<'a> {
     pub(crate) slot: &'a Slot,
     pub(crate) orders: Vec<&'a Order>,
+    /// The same by owner, so that no rule looks through all orders for each of them.
+    pub(crate) of_owner: BTreeMap<PartyId, Vec<&'a Order>>,
     pub(crate) trades: Vec<Traded<'a>>,
+    /// The orders of the trades.
+    pub(crate) met: BTreeSet<OrderId>,
     /// Offers that stood when the gate closed.
     pub(crate) offered: ByOwner,
     pub(crate) sold: ByOwner,
@@ -45,7 +49,9 @@ impl<'a> Book<'a> {
         Book {
             slot,
             orders: Vec::new(),
+            of_owner: BTreeMap::new(),
             trades: Vec::new(),
+            met: BTreeSet::new(),
             offered: ByOwner::new(),
             sold: ByOwner::new(),
             bought: ByOwner::new(),
@@ -59,6 +65,11 @@ impl<'a> Book<'a> {
         let gate = self.slot.gate;
         self.orders.iter().copied().filter(move |order| order.stands_at(gate))
     }
+
+    /// An owner's orders, taken back or not.
+    pub(crate) fn own(&self, owner: PartyId) -> &[&'a Order] {
+        self.of_owner.get(&owner).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// The books of a day, by slot.
@@ -70,6 +81,7 @@ pub(crate) fn books(day: &Day) -> Vec<Book<'_>> {
     for order in orders.values() {
         let Some(book) = books.get_mut(&order.slot) else { continue };
         book.orders.push(order);
+        book.of_owner.entry(order.owner).or_default().push(order);
         if order.side == Side::Sell && order.stands_at(book.slot.gate) {
             *book.offered.entry(order.owner).or_default() += order.wh();
         }
@@ -82,6 +94,7 @@ pub(crate) fn books(day: &Day) -> Vec<Book<'_>> {
         *book.sold.entry(sell.owner).or_default() += traded.wh();
         *book.bought.entry(buy.owner).or_default() += traded.wh();
         book.volume += traded.wh();
+        book.met.extend([buy.order, sell.order]);
         book.trades.push(traded);
     }
     for interval in &day.intervals {

@@ -13,7 +13,7 @@ use crate::{Case, Day, Evidence, Figure, NotAThreshold, Refusal, Rule, SCORE_SEV
 /// How many days are judged together.
 pub const WINDOW_DAYS: u32 = 7;
 /// The most subjects, of all rules together, that are remembered.
-pub const SUBJECTS_MAX: usize = 200_000;
+pub const SUBJECTS_MAX: usize = 50_000;
 /// The most pieces of evidence that a case names; more are counted.
 pub const EVIDENCE_MAX: usize = 500;
 

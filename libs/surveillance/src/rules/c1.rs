@@ -52,8 +52,9 @@ pub(super) fn tally(books: &[Book<'_>], thresholds: &Dominance, tallies: &mut Ta
         let hour = book.slot.slot.seconds().rem_euclid(86_400) / 3_600;
         let hour = HOURS + 4 * usize::try_from(hour).unwrap_or(0);
         for (owner, offered) in book.offered.iter().filter(|(_, offered)| **offered > 0) {
-            let own = book.standing().filter(|o| o.side == Side::Sell && o.owner == *owner);
-            let own: Vec<&Order> = own.collect();
+            let own = book.own(*owner).iter().filter(|order| order.side == Side::Sell);
+            let own = own.filter(|order| order.stands_at(book.slot.gate));
+            let own: Vec<&Order> = own.copied().collect();
             let asks: i128 = own.iter().map(|order| order.limit_n().max(0) * order.wh()).sum();
             let needed = bids > offers - offered
                 && offered * 100 >= i128::from(thresholds.needed_percent) * offers;

@@ -96,7 +96,8 @@ pub(super) fn tally(
                 tally.add(DAYS, 1 - sum(&tally.sums, DAYS));
                 let slot = book.slot.slot;
                 tally.prove([Evidence::Interval { slot, owner: *owner }]);
-                let orders = book.standing().filter(|o| o.owner == *owner);
+                let own = book.own(*owner).iter();
+                let orders = own.filter(|order| order.stands_at(book.slot.gate));
                 tally.prove(orders.map(|order| Evidence::Order { slot, order: order.order }));
             }
         }

@@ -50,9 +50,8 @@ pub(super) fn tally(books: &[Book<'_>], thresholds: &Layering, tallies: &mut Tal
         let owners: BTreeSet<PartyId> =
             book.sold.keys().chain(book.bought.keys()).copied().collect();
         for owner in owners {
-            let own = book.orders.iter().copied().filter(|order| order.owner == owner);
-            let own: Vec<&Order> = own.collect();
-            let looks = [Side::Buy, Side::Sell].map(|side| look(book, &own, side, thresholds));
+            let own = book.own(owner);
+            let looks = [Side::Buy, Side::Sell].map(|side| look(book, own, side, thresholds));
             if looks.iter().all(Option::is_none) {
                 continue;
             }
@@ -82,13 +81,8 @@ fn look<'a>(
     thresholds: &Layering,
 ) -> Option<Vec<&'a Order>> {
     let gate = book.slot.gate;
-    let met = |order: &Order| {
-        let id = order.order;
-        book.trades
-            .iter()
-            .any(|t| id == if filled == Side::Buy { t.buy.order } else { t.sell.order })
-    };
-    let since = own.iter().filter(|o| o.side == filled && met(o)).map(|o| o.placed).min()?;
+    let since = own.iter().filter(|o| o.side == filled && book.met.contains(&o.order));
+    let since = since.map(|order| order.placed).min()?;
     let against: Vec<&Order> = own.iter().copied().filter(|o| o.side != filled).collect();
     if !against.iter().any(|order| order.cancelled.unwrap_or(gate) > since) {
         return None;
@@ -101,14 +95,20 @@ fn look<'a>(
         .filter(|order| order.cancelled.is_some_and(|at| at > since && (late..gate).contains(&at)));
     let gone: Vec<&Order> = gone.collect();
     let wh: i128 = gone.iter().map(|order| order.wh()).sum();
+    let most = wh > 0 && wh * 100 >= i128::from(thresholds.gone_percent) * peak(&against, gate);
+    if !most || wh * 100 < i128::from(thresholds.book_percent) * stood(book, filled, late) {
+        return Some(Vec::new());
+    }
+    Some(gone)
+}
+
+/// The Wh of all orders against a side that stood at a moment.
+fn stood(book: &Book<'_>, filled: Side, moment: Timestamp) -> i128 {
     let stood = book.orders.iter().filter(|order| {
-        order.side != filled && order.placed <= late && order.cancelled.is_none_or(|at| at >= late)
+        let there = order.placed <= moment && order.cancelled.is_none_or(|at| at >= moment);
+        order.side != filled && there
     });
-    let stood: i128 = stood.map(|order| order.wh()).sum();
-    let large = wh > 0
-        && wh * 100 >= i128::from(thresholds.gone_percent) * peak(&against, gate)
-        && wh * 100 >= i128::from(thresholds.book_percent) * stood;
-    Some(if large { gone } else { Vec::new() })
+    stood.map(|order| order.wh()).sum()
 }
 
 /// The most Wh of orders that stood at once until `gate`.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use matching::Side;
 use surveillance::{
-    Case, Day, EVIDENCE_MAX, EVIDENCE_PER_DAY_MAX, Refusal, Rule, Thresholds, Watch,
+    Case, Day, EVIDENCE_MAX, EVIDENCE_PER_DAY_MAX, Refusal, Rule, SUBJECTS_MAX, Thresholds, Watch,
 };
 use units::{Energy, Price};
 
@@ -64,6 +64,21 @@ fn what_happened_more_than_a_week_ago_is_forgotten() {
     let quiet = |day: u32| Day { number: FIRST_DAY + day, ..Day::default() };
     assert_eq!(watch.day(&quiet(18)).unwrap(), Vec::new(), "a week without anything");
     assert_eq!((watch.subjects(), watch.left_out()), (0, 0));
+}
+
+#[test]
+fn what_there_is_no_room_for_is_counted() {
+    let mut hand = Hand::new(1);
+    // So many pairs deal far outside of the band that they do not all fit.
+    for (seller, buyer) in (0..230).flat_map(|seller| (230..460).map(move |buyer| (seller, buyer)))
+    {
+        hand.trade(At(0, seller % 96), seller, buyer, 100, 60);
+    }
+    let mut watch = watch();
+    watch.day(&hand.days[0]).unwrap();
+    assert_eq!(watch.subjects(), SUBJECTS_MAX);
+    let pairs_and_sellers = 230 * 230 + 230;
+    assert!(watch.left_out() >= pairs_and_sellers - SUBJECTS_MAX as u64, "{}", watch.left_out());
 }
 
 #[test]
