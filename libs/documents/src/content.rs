@@ -238,6 +238,9 @@ pub struct Quality {
     /// Readings that came after the corrections of trades which they contradict.
     #[serde(default)]
     pub late_readings: u32,
+    /// Readings that a gateway signed for a device that does not sign.
+    #[serde(default)]
+    pub relayed_readings: u32,
 }
 
 /// What to do about a bill that seems wrong.

@@ -58,8 +58,7 @@ pub struct Source {
     /// A file with the password.
     #[serde(default)]
     pub password_file: Option<PathBuf>,
-    /// What the bridge calls itself there. The broker keeps for this name what is published while
-    /// the bridge is away.
+    /// What the bridge calls itself there.
     #[serde(default = "client_id")]
     pub client_id: String,
 }
@@ -144,10 +143,19 @@ impl Config {
     }
 
     fn check(&self) -> Result<()> {
-        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-        let safe = self.server.starts_with("https://")
-            || local.iter().any(|local| self.server.starts_with(local));
+        let url = reqwest::Url::parse(&self.server).context("server")?;
+        let local = ["127.0.0.1", "localhost", "[::1]"];
+        let safe = match url.scheme() {
+            "https" => true,
+            "http" => url.host_str().is_some_and(|host| local.contains(&host)),
+            _ => false,
+        };
         ensure!(safe, "server: https://..., or http:// on this machine, not {:?}", self.server);
+        let topics = [Some(&self.source.client_id), self.discovery_prefix.as_ref()];
+        for part in topics.into_iter().flatten() {
+            let plain = !part.is_empty() && rumqttc::valid_topic(part);
+            ensure!(plain, "client_id, discovery_prefix: {part:?} is no part of a topic");
+        }
         let count = self.meters.len();
         ensure!((1..=METERS_MAX).contains(&count), "meters: 1 to {METERS_MAX}, not {count}");
         for (place, meter) in self.meters.iter().enumerate() {
@@ -172,6 +180,12 @@ impl MeterConfig {
     pub fn check_secrets(&self) -> Result<Address> {
         self.token()?;
         Ok(self.key()?.address())
+    }
+
+    /// Which registers it is read from, as one text.
+    pub(crate) fn registers(&self) -> Result<String> {
+        let of = (&self.format, &self.topic, &self.import, &self.export);
+        serde_json::to_string(&of).context("registers")
     }
 
     /// The format of its messages.
@@ -230,5 +244,6 @@ pub(crate) fn secret(path: &Path) -> Result<String> {
     ensure!(size <= SECRET_BYTES_MAX, "{} is too large for a secret", path.display());
     let text =
         std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    ensure!(!text.trim().is_empty(), "{} is empty", path.display());
     Ok(text.trim().to_owned())
 }

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use db::{Db, Migration, Row, Tx, query, query_scalar};
 use ids::MeterId;
 use reading::SignedReading;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::sampler::Sampler;
 
@@ -20,8 +21,16 @@ pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
                                  message {bytes} not null, primary key (meter, page));",
 }];
 
+/// A device that is followed, and what of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Followed {
+    /// Format, topic and selectors, as one text: other ones are other registers.
+    pub(crate) of: String,
+    pub(crate) sampler: Sampler,
+}
+
 /// A device that was followed before; `None` where it is new.
-pub(crate) async fn followed(db: &Db, meter: MeterId) -> Result<Option<Sampler>> {
+pub(crate) async fn followed(db: &Db, meter: MeterId) -> Result<Option<Followed>> {
     let text: Option<String> = query_scalar("select followed from device where meter = $1")
         .bind(meter.to_string())
         .fetch_optional(db.read())
@@ -31,13 +40,13 @@ pub(crate) async fn followed(db: &Db, meter: MeterId) -> Result<Option<Sampler>>
 }
 
 /// Keeps how a device is followed.
-pub(crate) async fn follow(tx: &mut Tx, meter: MeterId, sampler: &Sampler) -> Result<()> {
+pub(crate) async fn follow(tx: &mut Tx, meter: MeterId, followed: &Followed) -> Result<()> {
     query(
         "insert into device (meter, followed) values ($1, $2) \
          on conflict (meter) do update set followed = excluded.followed",
     )
     .bind(meter.to_string())
-    .bind(serde_json::to_string(sampler)?)
+    .bind(serde_json::to_string(followed)?)
     .execute(tx.conn())
     .await?;
     Ok(())

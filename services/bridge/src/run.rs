@@ -1,6 +1,7 @@
 //! Wiring: messages in, signed readings out.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,10 +18,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, MeterConfig};
-use crate::db as store;
+use crate::db::{self as store, Followed};
 use crate::domain::discovery::{announcements, state};
 use crate::domain::sampler::{Rules, Sample, Sampler};
-use crate::server::{MESSAGES_MAX, SendError, Server, Uploaded};
+use crate::server::{Last, MESSAGES_MAX, Server, Uploaded};
 use crate::source::{Arrival, BATCH_MAX, Line};
 
 /// How often boundaries are looked for.
@@ -46,10 +47,19 @@ struct Device {
     key: SecretKey,
     token: String,
     stream: Stream<'static>,
+    /// Which registers are followed.
+    of: String,
     sampler: Sampler,
     changed: bool,
     /// What was said last of its messages, so that it is not said with every message.
-    complaint: Option<String>,
+    complaint: Option<&'static str>,
+}
+
+/// Why a message is of no use.
+struct Complaint {
+    /// What it is told by: the same kind again is not told again.
+    kind: &'static str,
+    why: String,
 }
 
 /// What a bridge is asked to tell while it runs.
@@ -119,7 +129,7 @@ impl Bridge {
                     }
                 }
             }
-            let messages = self.sort(&line, &mut batch);
+            let messages = self.sort(&line, &mut batch, &*observer);
             let signed = self.take(&messages, &*observer).await?;
             messages.iter().for_each(|message| line.acknowledge(message));
             for reading in &signed {
@@ -136,11 +146,16 @@ impl Bridge {
     }
 
     /// The messages among arrivals; meters are announced when the line is up.
-    fn sort(&self, line: &Line, batch: &mut Vec<Arrival>) -> Vec<Publish> {
+    fn sort(&self, line: &Line, batch: &mut Vec<Arrival>, observer: &dyn Observer) -> Vec<Publish> {
         let mut messages = Vec::with_capacity(batch.len());
         for arrival in batch.drain(..) {
             match arrival {
                 Arrival::Message(message) => messages.push(message),
+                Arrival::Refused => {
+                    let names = self.devices.iter().map(|device| device.config.label());
+                    let names = Vec::from_iter(names).join(", ");
+                    observer.complained(&names, "the broker does not let us hear all topics");
+                }
                 Arrival::Connected => {
                     line.say_available(true);
                     self.announce(line);
@@ -176,7 +191,7 @@ impl Bridge {
                 device.take(message, now, observer);
             }
         }
-        let changed: Vec<(MeterId, Sampler)> =
+        let changed: Vec<(MeterId, Followed)> =
             self.devices.iter_mut().filter_map(Device::changes).collect();
         if changed.is_empty() {
             return Ok(signed);
@@ -185,8 +200,8 @@ impl Bridge {
         self.db
             .transact(move |tx: &mut Tx| {
                 Box::pin(async move {
-                    for (meter, sampler) in &changed {
-                        store::follow(tx, *meter, sampler).await?;
+                    for (meter, followed) in &changed {
+                        store::follow(tx, *meter, followed).await?;
                     }
                     for reading in &outgoing {
                         store::send_later(tx, reading).await?;
@@ -213,17 +228,21 @@ impl Device {
         now: Timestamp,
     ) -> Result<Device> {
         let (key, token) = (config.key()?, config.token()?);
-        let registers = (config.import.len(), config.export.len());
-        let sampler = match store::followed(db, config.meter).await? {
-            Some(sampler) if sampler.registers() == registers => sampler,
-            Some(sampler) => sampler.by(registers),
-            None => {
-                let last = server.last_page(config.meter, &token).await;
-                let last = last.context("asking the server for the meter's last page")?;
-                let next = last.map_or(Some(1), |last| last.checked_add(1));
-                let next = next.context("the meter has no page left")?;
-                Sampler::new(registers, next, all.slot_minutes, now)
-            }
+        let (registers, of) = ((config.import.len(), config.export.len()), config.registers()?);
+        let known = store::followed(db, config.meter).await?;
+        let last = server.last(config.meter, &token).await;
+        let after = |last: Last| {
+            let page = last.page.checked_add(1).context("the meter has no page left")?;
+            anyhow::Ok(Sampler::after((page, last.registers), registers, all.slot_minutes, now))
+        };
+        let sampler = match (known, last) {
+            // What is remembered is older than what the server has, as from a copy.
+            (Some(known), Ok(Some(last))) if last.page >= known.sampler.page() => after(last)?,
+            (Some(known), _) if known.of == of => known.sampler,
+            (Some(known), _) => known.sampler.by(registers),
+            (None, Ok(Some(last))) => after(last)?,
+            (None, Ok(None)) => Sampler::new(registers, 1, all.slot_minutes, now),
+            (None, Err(error)) => return Err(error.context("asking the server for the last page")),
         };
         Ok(Device {
             rules: config.rules(all.slot_minutes)?,
@@ -231,6 +250,7 @@ impl Device {
             config: config.clone(),
             key,
             token,
+            of,
             sampler,
             changed: true,
             complaint: None,
@@ -249,23 +269,28 @@ impl Device {
         if !rumqttc::matches(&message.topic, &self.config.topic) {
             return;
         }
-        let complaint = self.understand(message, now).err();
-        if let Some(why) = complaint.as_ref().filter(|_| complaint != self.complaint) {
-            observer.complained(&self.config.label(), why);
+        match self.understand(message, now) {
+            Ok(true) => self.complaint = None,
+            Ok(false) => {}
+            Err(Complaint { kind, why }) => {
+                if self.complaint != Some(kind) {
+                    observer.complained(&self.config.label(), &format!("{}: {why}", message.topic));
+                }
+                self.complaint = Some(kind);
+            }
         }
-        self.complaint = complaint;
     }
 
-    /// What a message shows of the registers.
-    fn understand(&mut self, message: &Publish, now: Timestamp) -> Result<(), String> {
+    /// Takes what a message shows of the registers; whether it showed any.
+    fn understand(&mut self, message: &Publish, now: Timestamp) -> Result<bool, Complaint> {
+        let complaint = |kind, why: &dyn Display| Complaint { kind, why: why.to_string() };
         let readings = self.stream.decode(Some(&message.topic), &message.payload);
-        let readings = readings.map_err(|refusal| format!("{}: {refusal}", message.topic))?;
-        let mut doubt = Ok(());
+        let readings = readings.map_err(|refusal| complaint("format", &refusal))?;
+        let mut outcome = Ok(false);
         for (direction, register, selector) in self.config.selectors() {
-            let age_max = self.rules.age_max;
             let shown = selector
-                .of(direction, &readings, now, age_max)
-                .map_err(|ambiguous| format!("{}: {ambiguous}", message.topic))?;
+                .of(direction, &readings, now, self.rules.age_max)
+                .map_err(|ambiguous| complaint("ambiguous", &ambiguous))?;
             // What a broker kept for later subscribers may be of any time.
             let Some(shown) = shown.filter(|shown| !message.retain || shown.time < now) else {
                 continue;
@@ -278,16 +303,18 @@ impl Device {
                 clock_in_doubt: shown.clock_in_doubt,
             };
             self.changed = true;
-            if let Err(why) = self.sampler.take(sample, &self.rules) {
-                doubt = Err(format!("{}: {direction:?} {why}", message.topic).to_lowercase());
+            match self.sampler.take(sample, &self.rules) {
+                Ok(()) => outcome = outcome.map(|_| true),
+                Err(doubt) => outcome = Err(complaint("doubt", &doubt)),
             }
         }
-        doubt
+        outcome
     }
 
-    fn changes(&mut self) -> Option<(MeterId, Sampler)> {
+    fn changes(&mut self) -> Option<(MeterId, Followed)> {
         let changed = std::mem::take(&mut self.changed);
-        changed.then(|| (self.rules.meter, self.sampler.clone()))
+        let followed = || Followed { of: self.of.clone(), sampler: self.sampler.clone() };
+        changed.then(|| (self.rules.meter, followed()))
     }
 }
 
@@ -327,8 +354,7 @@ async fn send_all(db: &Db, server: &Server, way: &Way, observer: &dyn Observer) 
         if messages.is_empty() {
             return Ok(());
         }
-        let uploaded = server.upload(way.meter, &way.token, messages).await;
-        let uploaded = uploaded.map_err(|error: SendError| anyhow::Error::new(error))?;
+        let uploaded = server.upload(way.meter, &way.token, messages).await?;
         store::sent(db, way.meter, last).await?;
         observer.uploaded(&way.name, uploaded);
     }

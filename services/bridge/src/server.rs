@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use ids::MeterId;
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::RequestBuilder;
 use serde::Deserialize;
 
 /// How long an answer may take.
@@ -29,20 +29,19 @@ pub struct Uploaded {
     pub quarantined: u64,
 }
 
-/// Why readings did not get there.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SendError {
-    /// Trying again may help.
-    #[error("{0}")]
-    Later(String),
-    /// The server does not take them from this meter.
-    #[error("the server refuses: {0}")]
-    Refused(String),
+/// What the server has of a meter: its last page and the registers there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Last {
+    pub(crate) page: u32,
+    /// Import and export, in watt-hours.
+    pub(crate) registers: (u64, u64),
 }
 
 #[derive(Deserialize)]
 struct Status {
     last_page: Option<u32>,
+    last_import_wh: Option<u64>,
+    last_export_wh: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -58,15 +57,14 @@ impl Server {
         Ok(Server { url: url.trim_end_matches('/').to_owned(), http: http.context("HTTP client")? })
     }
 
-    /// The last page that the server has of a meter.
-    pub(crate) async fn last_page(
-        &self,
-        meter: MeterId,
-        token: &str,
-    ) -> Result<Option<u32>, SendError> {
+    /// The last that the server has of a meter; `None` where it never reported.
+    pub(crate) async fn last(&self, meter: MeterId, token: &str) -> Result<Option<Last>> {
         let request = self.http.get(format!("{}/v1/meters/{meter}/status", self.url));
         let status: Status = ask(request, meter, token).await?;
-        Ok(status.last_page)
+        let Some(page) = status.last_page else { return Ok(None) };
+        let wh = |wh: Option<u64>| wh.context("the server does not tell a meter's registers");
+        let registers = (wh(status.last_import_wh)?, wh(status.last_export_wh)?);
+        Ok(Some(Last { page, registers }))
     }
 
     /// Hands messages of a meter over; they are on the server's disk when this returns.
@@ -75,7 +73,7 @@ impl Server {
         meter: MeterId,
         token: &str,
         messages: Vec<u8>,
-    ) -> Result<Uploaded, SendError> {
+    ) -> Result<Uploaded> {
         let request = self.http.post(format!("{}/v1/meters/{meter}/readings", self.url));
         let request = request.header("content-type", "application/octet-stream").body(messages);
         ask(request, meter, token).await
@@ -86,20 +84,14 @@ async fn ask<T: for<'d> Deserialize<'d>>(
     request: RequestBuilder,
     meter: MeterId,
     token: &str,
-) -> Result<T, SendError> {
-    let later =
-        |error: reqwest::Error| SendError::Later(format!("{:#}", anyhow::Error::new(error)));
-    let answer = request.basic_auth(meter, Some(token)).send().await.map_err(later)?;
+) -> Result<T> {
+    let answer = request.basic_auth(meter, Some(token)).send().await?;
     let status = answer.status();
     if status.is_success() {
-        return answer.json().await.map_err(later);
+        return Ok(answer.json().await?);
     }
-    let said = match answer.json::<Refusal>().await {
-        Ok(refusal) => format!("{status}, {}: {}", refusal.code, refusal.title),
-        Err(_) => status.to_string(),
-    };
-    let for_good = status.is_client_error()
-        && status != StatusCode::TOO_MANY_REQUESTS
-        && status != StatusCode::REQUEST_TIMEOUT;
-    Err(if for_good { SendError::Refused(said) } else { SendError::Later(said) })
+    match answer.json::<Refusal>().await {
+        Ok(Refusal { code, title }) => bail!("the server refuses: {status}, {code}: {title}"),
+        Err(_) => bail!("the server answers {status}"),
+    }
 }

@@ -6,19 +6,22 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rumqttc::{
     AsyncClient, Event, EventLoop, LastWill, MqttOptions, Packet, Publish, QoS, SubscribeFilter,
+    SubscribeReasonCode,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::config::{Config, secret};
+use crate::config::{Config, METERS_MAX, secret};
 use crate::domain::discovery::{Retained, availability};
 
 /// Messages that are taken in one transaction at most.
 pub(crate) const BATCH_MAX: usize = 256;
-/// Requests that wait for the line: acknowledgements of two batches and what is said ourselves.
-const REQUESTS_MAX: usize = 4 * BATCH_MAX;
-/// The largest message, in bytes: what a format reads.
-const MESSAGE_BYTES_MAX: usize = formats::PAYLOAD_BYTES_MAX;
+/// Requests that wait for the line: twice the acknowledgements of a batch and what is said of every
+/// meter, its announcements and its last reading, so that none is ever refused.
+const REQUESTS_MAX: usize = 2 * (BATCH_MAX + 3 * METERS_MAX + 1);
+/// The largest packet, in bytes. A larger one ends the line, and what a broker has kept for a topic
+/// would end it again: above what any format reads, so that the format says that it is too large.
+const PACKET_BYTES_MAX: usize = 1 << 24;
 /// Pause before connecting again.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -33,6 +36,8 @@ pub(crate) struct Line {
 pub(crate) enum Arrival {
     /// The line is up; what was announced before is to be said again.
     Connected,
+    /// The broker does not let us hear some of the topics.
+    Refused,
     /// A message.
     Message(Publish),
 }
@@ -48,9 +53,9 @@ impl Line {
         let mut options = MqttOptions::new(&client_id, &source.host, source.port);
         options
             .set_keep_alive(Duration::from_secs(30))
-            .set_clean_session(false)
+            .set_clean_session(true)
             .set_manual_acks(true)
-            .set_max_packet_size(MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX)
+            .set_max_packet_size(PACKET_BYTES_MAX, PACKET_BYTES_MAX)
             .set_last_will(LastWill::new(
                 availability(&client_id),
                 "offline",
@@ -115,6 +120,12 @@ async fn listen(
                     tracing::error!(%error, "not subscribed");
                 }
                 Arrival::Connected
+            }
+            Ok(Event::Incoming(Packet::SubAck(answer))) => {
+                if !answer.return_codes.contains(&SubscribeReasonCode::Failure) {
+                    continue;
+                }
+                Arrival::Refused
             }
             Ok(Event::Incoming(Packet::Publish(message))) => Arrival::Message(message),
             Ok(_) => continue,

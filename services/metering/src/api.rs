@@ -268,6 +268,12 @@ pub struct MeterStatus {
     /// Its last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_page: Option<u32>,
+    /// Register of what was taken from the grid on the highest page, in Wh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_import_wh: Option<u64>,
+    /// Register of what was fed into the grid on the highest page, in Wh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_export_wh: Option<u64>,
     /// How many pages are stored.
     pub pages: u64,
     /// The first 100 holes in its pages.
@@ -300,6 +306,7 @@ pub(crate) async fn meter_status(
     let meter = meters::find(db, id).await.map_err(Fault::problem)?;
     let meter = meter.ok_or_else(|| Problem::not_found("meter"))?;
     let pages = readings::pages(db, meter.id).await.map_err(Fault::problem)?;
+    let last = readings::last(db, meter.id).await.map_err(Fault::problem)?;
     let gaps = readings::gaps(db, meter.id, GAPS_MAX).await.map_err(Fault::problem)?;
     let quarantined = quarantine::count(db, meter.id).await.map_err(Fault::problem)?;
     Ok(Json(MeterStatus {
@@ -312,6 +319,8 @@ pub(crate) async fn meter_status(
         last_reading: pages.map(|pages| pages.last_time.to_string()),
         first_page: pages.map(|pages| pages.first),
         last_page: pages.map(|pages| pages.last),
+        last_import_wh: last.map(|last| last.reading().import.wh()),
+        last_export_wh: last.map(|last| last.reading().export.wh()),
         pages: pages.map_or(0, |pages| pages.count),
         gaps: gaps.into_iter().map(gap).collect(),
         quarantined,

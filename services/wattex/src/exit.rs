@@ -12,7 +12,7 @@
 //! | 7 | the network of nodes cannot be reached |
 //! | 10 | a bill, or a clearing, does not hold, or more was reconciled than a meter registered |
 //! | 11 | a bill, or a clearing, holds but is not anchored; no anchored readings prove a trade |
-//! | 12 | a bill, a document or a journal cannot be read; readings are not those of a trade's meter |
+//! | 12 | a bill, a document or a journal cannot be read; readings are not of a trade's meter |
 //! | 13 | a chain does not hold, or blocks are refused |
 //! | 14 | a payload is not one of its format |
 //! | 15 | rows of a file were rejected; the others are written |

@@ -60,9 +60,11 @@ fn notes(content: &Content, locale: &Locale) -> Vec<String> {
             locale.filled("quality.estimated", &[("energy", &energy), ("percent", &percent)]),
         );
     }
-    for (key, count) in
-        [("quality.missing", quality.missing_slots), ("quality.late", quality.late_readings)]
-    {
+    for (key, count) in [
+        ("quality.missing", quality.missing_slots),
+        ("quality.late", quality.late_readings),
+        ("quality.relayed", quality.relayed_readings),
+    ] {
         if count > 0 {
             notes.push(locale.filled(key, &[("count", &count.to_string())]));
         }

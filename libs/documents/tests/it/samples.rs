@@ -207,7 +207,12 @@ pub(crate) fn full(language: &str) -> Content {
             retail_alone: money("133.91"),
             with_neighbours: money("101.02"),
         }),
-        quality: Quality { estimated: kwh("3.2"), missing_slots: 0, late_readings: 2 },
+        quality: Quality {
+            estimated: kwh("3.2"),
+            missing_slots: 0,
+            late_readings: 2,
+            relayed_readings: 0,
+        },
         dispute: Some(Dispute {
             contact: "service@stadtwerke-lindenau.example, +49 341 1234567".to_owned(),
             days: Some(30),
@@ -311,6 +316,7 @@ pub(crate) fn random(seed: u64) -> Content {
         });
     }
     content.quality.late_readings = random.random_range(0..3);
+    content.quality.relayed_readings = random.random_range(0..3);
     if random.random_bool(0.5) {
         content.proof = full("en").proof;
     }

@@ -34,7 +34,11 @@ fn quality(sheet: &mut Sheet, bill: &Bill<'_>) {
         flags.push(locale.filled("quality.estimated", &places));
     }
     for (key, count) in
-        [("quality.missing", quality.missing_slots), ("quality.late", quality.late_readings)]
+        [
+            ("quality.missing", quality.missing_slots),
+            ("quality.late", quality.late_readings),
+            ("quality.relayed", quality.relayed_readings),
+        ]
     {
         if count > 0 {
             flags.push(locale.filled(key, &[("count", &count.to_string())]));

@@ -18,8 +18,6 @@ use crate::domain::bill::Issuer;
 
 /// The longest time to pay, in days.
 const PAYMENT_DAYS_MAX: u16 = 365;
-/// The longest text, in characters, as documents take it.
-const TEXT_CHARS_MAX: usize = 500;
 
 /// What a document is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -54,11 +52,15 @@ pub(crate) struct CustomerQuery {
 
 /// One invoice as a document.
 ///
-/// Pages as PDF, EN 16931 as XML, or all of it as JSON. What it says of who issues and receives it is as of now.
+/// Pages as PDF, EN 16931 as XML, or all of it as JSON. What it says of who issues and receives it
+/// is as of now.
 #[utoipa::path(
     tag = "billing",
     params(("id" = String, Path, description = "The invoice"), DocumentQuery),
-    responses((status = 200, content_type = "application/json", body = Object), Problems)
+    responses((status = 200, content(
+        (Object = "application/json"), (String = "application/xml"),
+        (Vec<u8> = "application/pdf"),
+    )), Problems)
 )]
 #[get("/v1/invoices/{id}/document")]
 pub(crate) async fn get_invoice_document(
@@ -134,14 +136,9 @@ pub(crate) async fn set_issuer(
 ) -> Result<Json<Issuer>, Problem> {
     require(&caller, Action::PublishTariff)?;
     let issuer: Issuer = parsed(said)?;
-    issuer.party.check().map_err(|rejected| Problem::malformed(rejected.to_string()))?;
+    issuer.check().map_err(|rejected| Problem::malformed(rejected.to_string()))?;
     if issuer.payment_days > PAYMENT_DAYS_MAX {
         let detail = format!("payment_days: at most {PAYMENT_DAYS_MAX}");
-        return Err(Problem::malformed(detail));
-    }
-    let exemption = issuer.exemption.trim();
-    if exemption.is_empty() || exemption.chars().count() > TEXT_CHARS_MAX {
-        let detail = format!("exemption: a text of 1 to {TEXT_CHARS_MAX} characters");
         return Err(Problem::malformed(detail));
     }
     billing.set_issuer(caller.community, issuer.clone()).await?;

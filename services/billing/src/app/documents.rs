@@ -6,11 +6,10 @@ use ids::{AccountId, CommunityId};
 use service::Problem;
 
 use crate::Billing;
-use crate::currencies::CurrencyId;
-use crate::db::bank;
+use crate::db::bank::{self, BankAccount};
 use crate::db::invoices::{self, Issued};
 use crate::db::parties;
-use crate::domain::bill::{Around, Issuer, document};
+use crate::domain::bill::{Around, DocumentError, Invoice, Issuer, document};
 use crate::domain::verify::{Alone, Evidence, alone};
 
 impl Billing {
@@ -26,50 +25,19 @@ impl Billing {
         let customer = parties::customer(&self.db, issued.account).await?;
         let customer = customer.unwrap_or_else(|| unnamed(issued, &issuer));
         let (evidence, days) = invoices::substance(&self.db, issued.id).await?;
-        let evidence: Evidence = serde_json::from_str(&evidence).context("kept evidence")?;
-        let days = serde_json::from_str(&days).context("kept days")?;
-        let terms = evidence.tariff.terms();
         let payment = self.paid_to(issued).await?;
-        let (issued_on, tariff) =
-            (terms.timezone.day_of(issued.at), (terms.name.clone(), terms.version));
-        let vat_bps = terms.vat_bps;
-        let invoice = issued.invoice.clone();
-        let computed = tokio::task::spawn_blocking(move || {
-            let alone = alone(&invoice, &evidence);
-            alone.map(|alone| (alone, invoice, evidence.chain))
-        });
-        let (alone, invoice, chain) = computed.await?.context("the energy without neighbours")?;
-        let around = Around {
-            issuer,
-            customer,
-            issued_on,
-            tariff,
-            vat_bps,
-            language: locale.name().to_owned(),
-            payment,
-            proof: Proof {
-                hash: issued.hash,
-                salt: Some(invoice.salt),
-                chain: Some(chain.chain_id),
-                contract: Some(chain.contracts.records),
-                transaction: None,
-                block: invoices::anchored_in(&self.db, issued.id).await?,
-                command: format!("wattex verify {}.json", invoice.number),
-            },
-            days,
-            quality: Quality {
-                estimated: alone.estimated,
-                missing_slots: alone.missing_slots,
-                late_readings: invoice.late_readings,
-            },
-            comparison: comparison(&invoice, alone),
-        };
-        Ok(document(&invoice, around)?)
+        let block = invoices::anchored_in(&self.db, issued.id).await?;
+        let said = Said { issuer, customer, payment, block, language: locale.name().to_owned() };
+        let issued = issued.clone();
+        // A month of readings is rated anew.
+        let written = tokio::task::spawn_blocking(move || write(&issued, &evidence, &days, said));
+        written.await?
     }
 
     async fn paid_to(&self, issued: &Issued) -> Result<Option<Payment>> {
-        let account = bank::account(&self.db, issued.community, CurrencyId::FIRST).await?;
-        Ok(account.map(|account| Payment {
+        let accounts = bank::accounts(&self.db, issued.community).await?;
+        let same = |account: &BankAccount| account.currency.code() == issued.invoice.currency;
+        Ok(accounts.into_iter().find(same).map(|account| Payment {
             iban: Some(account.iban.to_string()),
             account_name: Some(account.holder),
             reference: Some(issued.invoice.number.clone()),
@@ -103,8 +71,58 @@ impl Billing {
     }
 }
 
+/// What is said around an invoice.
+struct Said {
+    issuer: Issuer,
+    customer: Party,
+    payment: Option<Payment>,
+    /// The block with the invoice's hash.
+    block: Option<u64>,
+    language: String,
+}
+
+fn write(issued: &Issued, evidence: &str, days: &str, said: Said) -> Result<Document> {
+    let invoice = &issued.invoice;
+    let evidence: Evidence = serde_json::from_str(evidence).context("kept evidence")?;
+    let alone = alone(invoice, &evidence).context("the energy without neighbours")?;
+    let (terms, chain) = (evidence.tariff.terms(), &evidence.chain);
+    let around = Around {
+        issuer: said.issuer,
+        customer: said.customer,
+        issued_on: terms.timezone.day_of(issued.at),
+        tariff: (terms.name.clone(), terms.version),
+        vat_bps: terms.vat_bps,
+        language: said.language,
+        payment: said.payment,
+        proof: Proof {
+            hash: issued.hash,
+            salt: Some(invoice.salt),
+            chain: Some(chain.chain_id),
+            contract: Some(chain.contracts.records),
+            transaction: None,
+            block: said.block,
+            command: format!("wattex verify {}.json", invoice.number),
+        },
+        days: serde_json::from_str(days).context("kept days")?,
+        quality: Quality {
+            estimated: alone.estimated,
+            missing_slots: alone.missing_slots,
+            late_readings: invoice.late_readings,
+            relayed_readings: invoice.relayed_readings,
+        },
+        comparison: comparison(invoice, alone),
+    };
+    document(invoice, around).map_err(|error| match error {
+        DocumentError::Rejected(rejected) => {
+            let title = format!("A document cannot say it: {rejected}");
+            Problem::refused("NOT_A_DOCUMENT", title).into()
+        }
+        fault => fault.into(),
+    })
+}
+
 /// Neighbours are compared with only where there were any.
-fn comparison(invoice: &crate::domain::bill::Invoice, alone: Alone) -> Option<Comparison> {
+fn comparison(invoice: &Invoice, alone: Alone) -> Option<Comparison> {
     let traded = invoice.lines.iter().any(|line| line.class.on_chain());
     traded.then_some(Comparison { retail_alone: alone.total, with_neighbours: invoice.total })
 }

@@ -207,7 +207,7 @@ async fn a_challenge_is_prepared_by_the_chains_word_and_sent_once() {
     let runs: Vec<Reconciled> = trades.iter().zip(quantities).map(whole).collect();
     let call = deployment().challenge([&begin, &end], &claims(&deals), &[deals.standing(&runs)]);
     assert_eq!(early["call"]["data"], json!(call.data));
-    assert_eq!(early["call"]["to"], json!(deployment().challenges));
+    assert_eq!(early["call"]["to"], json!(deployment().challenges.to_string()));
     assert_eq!(town.unfiled(&wish).await, "TOO_EARLY");
 
     town.move_to(corrections_end(12).plus_seconds(1));

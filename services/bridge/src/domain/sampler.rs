@@ -90,6 +90,24 @@ impl Sampler {
         Sampler { page, boundary, import, export, clock_in_doubt: false }
     }
 
+    /// A meter of which nothing is remembered here, after the page and the registers (import,
+    /// export; in watt-hours) that the server has of it. What flowed since then is not counted.
+    pub fn after(
+        (page, last): (u32, (u64, u64)),
+        registers: (usize, usize),
+        slot: SlotLength,
+        now: Timestamp,
+    ) -> Sampler {
+        let mut sampler = Sampler::new((0, 0), page, slot, now);
+        (sampler.import.earlier_wh, sampler.export.earlier_wh) = last;
+        sampler.by(registers)
+    }
+
+    /// The page of the next reading.
+    pub fn page(&self) -> u32 {
+        self.page
+    }
+
     /// The same meter by other registers: what was counted stays, and they add what they count from
     /// now on.
     pub fn by(self, registers: (usize, usize)) -> Sampler {
@@ -125,6 +143,7 @@ impl Sampler {
     /// received at `now`.
     pub fn due(&mut self, now: Timestamp, rules: &Rules) -> Vec<Reading> {
         let length = rules.slot.seconds();
+        self.realign(now, rules.slot);
         let behind = now.seconds_since(self.boundary) / length - BOUNDARIES_MAX;
         if behind > 0 {
             self.turn(self.boundary.plus_seconds(behind * length));
@@ -135,6 +154,19 @@ impl Sampler {
             self.turn(self.boundary.plus_seconds(length));
         }
         readings
+    }
+
+    /// Slots of another length have other boundaries; and where the clock was set back, the next
+    /// boundary is not far ahead.
+    fn realign(&mut self, now: Timestamp, slot: SlotLength) {
+        let next = Slot::containing(now, slot).end();
+        let aligned = self.boundary.seconds() % slot.seconds() == 0;
+        if aligned && self.boundary <= next {
+            return;
+        }
+        let tracks = self.import.registers.iter_mut().chain(&mut self.export.registers);
+        tracks.for_each(|track| track.not_after(now));
+        self.turn(next);
     }
 
     fn reading(&mut self, rules: &Rules) -> Option<Reading> {
@@ -267,6 +299,33 @@ mod tests {
         let readings = sampler.due(at(1_805), &rules);
         assert_eq!((readings[0].page, readings[0].import.wh()), (2, 5_015));
         assert_eq!(readings[0].export.wh(), 0);
+    }
+
+    #[test]
+    fn another_slot_length_or_a_clock_that_is_set_back_moves_the_boundary() {
+        let (mut sampler, rules) = (sampler((1, 0)), rules());
+        assert_eq!(sampler.due(at(10 * 86_400 + 1), &rules), []);
+        sampler.take(sample(Direction::Import, 10 * 86_400 + 2, 100), &rules).unwrap();
+        assert_eq!(sampler.due(at(100), &rules), []);
+        assert_eq!(sampler.boundary, at(900));
+        sampler.take(sample(Direction::Import, 890, 110), &rules).unwrap();
+        assert_eq!(sampler.due(at(910), &rules)[0].import.wh(), 110);
+        let hourly = Rules { slot: SlotLength::from_minutes(60).unwrap(), ..rules };
+        assert_eq!(sampler.due(at(910), &hourly), []);
+        assert_eq!(sampler.boundary, at(3_600));
+    }
+
+    #[test]
+    fn a_meter_that_is_not_remembered_goes_on_after_what_the_server_has() {
+        let rules = rules();
+        let slot = SlotLength::QUARTER_HOUR;
+        let mut sampler = Sampler::after((8, (5_000, 70)), (1, 1), slot, at(0));
+        for (seconds, wh) in [(100, 40), (890, 45)] {
+            sampler.take(sample(Direction::Import, seconds, wh), &rules).unwrap();
+            sampler.take(sample(Direction::Export, seconds, wh), &rules).unwrap();
+        }
+        let reading = sampler.due(at(910), &rules)[0];
+        assert_eq!((reading.page, reading.import.wh(), reading.export.wh()), (8, 5_005, 75));
     }
 
     #[test]

@@ -119,6 +119,16 @@ impl Track {
         (boundary.seconds_since(before.time) <= age_max).then_some(before.wh)
     }
 
+    /// The clock was set back to `now`: what was seen later was seen now.
+    pub fn not_after(&mut self, now: Timestamp) {
+        let anew = self.anew.iter_mut().flat_map(|anew| [&mut anew.first, &mut anew.last]);
+        for shown in
+            [&mut self.last, &mut self.before, &mut self.after].into_iter().flatten().chain(anew)
+        {
+            shown.time = shown.time.min(now);
+        }
+    }
+
     /// From now on `boundary` is due next.
     pub fn turn(&mut self, boundary: Timestamp) {
         if let Some(after) = self.after.take_if(|after| after.time <= boundary) {
@@ -143,8 +153,9 @@ impl Track {
     }
 
     /// What flowed while a register began anew, once enough samples agree that it has: what it
-    /// counted since zero, where that can be since `last`, else nothing, for then another device
-    /// is in its place.
+    /// counted since zero, where it was seen next to zero and that can be since `last`. Else what it
+    /// counted since it was seen: another device is in its place, or it fell back to what it had
+    /// kept.
     fn begun_anew(&mut self, last: Shown, shown: Shown, bounds: Bounds) -> Option<Energy> {
         let agreed = self.anew.filter(|anew| advance(anew.last, shown, bounds).is_some());
         let (first, samples) = match agreed {
@@ -159,7 +170,8 @@ impl Track {
         let since = shown.wh.saturating_sub(first.wh);
         let from_zero = Energy::from_wh(shown.wh);
         let whole = possible(from_zero, shown.time.seconds_since(last.time), bounds.power_max);
-        Some(if shown.wh < last.wh && whole { from_zero } else { Energy::from_wh(since) })
+        let from_the_start = shown.wh < last.wh && first.wh <= STEP_MAX.wh() && whole;
+        Some(if from_the_start { from_zero } else { Energy::from_wh(since) })
     }
 }
 
@@ -239,6 +251,14 @@ mod tests {
             assert_eq!(answers[3], Ok(()));
             assert_eq!(track.at(at(0), 120), Some(5_000_010), "from {start}");
         }
+    }
+
+    #[test]
+    fn a_register_that_falls_back_to_what_it_had_kept_is_not_added_again() {
+        let samples = [(-630, 5_000), (-60, 4_950), (-40, 4_951), (-20, 4_952)];
+        let (track, answers) = track(&samples);
+        assert_eq!(answers[3], Ok(()));
+        assert_eq!(track.at(at(0), 120), Some(5_002));
     }
 
     #[test]

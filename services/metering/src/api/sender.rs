@@ -3,6 +3,7 @@
 
 use std::future::{Ready, ready};
 
+use access::Role;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use base64::Engine;
@@ -12,6 +13,7 @@ use service::{Fault, Principal, Problem};
 
 use super::readable_meter;
 use crate::Metering;
+use crate::db::meters;
 
 /// The longest name and token of a device together, in bytes.
 const CREDENTIALS_BYTES_MAX: usize = 1024;
@@ -25,7 +27,25 @@ pub(crate) enum Sender {
 }
 
 impl Sender {
-    /// The meter `id`, if this sender may speak for it and read what it measures.
+    /// The meter `id`, if this sender may speak for it: the device itself, its account, or staff
+    /// who bring what it said by another way.
+    pub(crate) async fn own_meter(
+        &self,
+        metering: &Metering,
+        id: &str,
+    ) -> Result<MeterId, Problem> {
+        let meter = self.meter(metering, id).await?;
+        match self {
+            Sender::Person(person) if !person.is_any(&[Role::Operator, Role::Admin]) => {
+                let known = meters::find(metering.db(), meter).await.map_err(Fault::problem)?;
+                let own = known.is_some_and(|known| person.account == Some(known.account));
+                if own { Ok(meter) } else { Err(Problem::forbidden()) }
+            }
+            _ => Ok(meter),
+        }
+    }
+
+    /// The meter `id`, if this sender may read what it measures.
     pub(crate) async fn meter(&self, metering: &Metering, id: &str) -> Result<MeterId, Problem> {
         let (name, token) = match self {
             Sender::Person(principal) => {

@@ -60,6 +60,13 @@ pub(super) async fn enter(
     };
     let client_id = assigned.as_ref().unwrap_or(&connect.client_id);
     let place = shared.sessions.enter(&client, client_id);
+    // A revocation between the check and the place would not have found the session.
+    if let Client::Meter(meter) = &client
+        && !matches!(shared.login.enter_certified(*meter).await, Ok(Some(_)))
+    {
+        packets.send(refuse(ReasonCode::BadUsernameOrPassword)).await?;
+        return Ok(None);
+    }
     let keep_alive_seconds = keep_alive(&connect, &shared.limits);
     let welcome = welcome(&connect, &shared.limits, keep_alive_seconds, assigned);
     packets.send(Packet::ConnAck(welcome)).await?;

@@ -307,6 +307,13 @@ pub(crate) async fn pages(db: &Db, meter: MeterId) -> Result<Option<Pages>, DbEr
     .transpose()
 }
 
+/// The reading of the highest page of `meter`; `None` when it never reported.
+pub(crate) async fn last(db: &Db, meter: MeterId) -> Result<Option<Stored>, DbError> {
+    let sql = format!("select {COLUMNS} from reading where meter = $1 order by page desc limit 1");
+    let row = query(AssertSqlSafe(sql)).bind(meter.to_string()).fetch_optional(db.read()).await?;
+    row.as_ref().map(stored).transpose()
+}
+
 /// The first `limit` holes in the pages of `meter`: the pages on both sides of each.
 pub(crate) async fn gaps(db: &Db, meter: MeterId, limit: i64) -> Result<Vec<(u32, u32)>, DbError> {
     let rows = query(

@@ -57,6 +57,9 @@ fn settings_that_cannot_be_worked_with_are_named() {
     let twice = settings()["meters"][0].clone();
     for (settings, part) in [
         (field("server", json!("http://community.example")), "server: https"),
+        (field("server", json!("http://localhost.example")), "server: https"),
+        (field("server", json!("http://127.0.0.1@example.com")), "server: https"),
+        (field("discovery_prefix", json!("home/#")), "home/#"),
         (field("meters", json!([])), "meters: 1 to"),
         (field("meters", json!([twice.clone(), twice])), "meters[1]: meter"),
         (field("tick", json!(1)), "unknown field `tick`"),

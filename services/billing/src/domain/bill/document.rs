@@ -6,7 +6,7 @@ use calendar::LocalDay;
 use documents::{
     Account, Category, Class as Kind, Comparison, Content, Custody as DocumentCustody, Dispute,
     Document, EnergyTotals, Exemption, Input as DocumentInput, Line as DocumentLine, Party,
-    Payment, Place, Prepayment, PrepaymentSource, Proof, Quality, Quantity, Rejected,
+    Payment, Place, Prepayment, PrepaymentSource, Proof, Quality, Quantity, Rejected, Rejection,
     TariffReference, TaxRate, Trace, Unit,
 };
 use events::identity::Custody;
@@ -28,6 +28,59 @@ pub struct Issuer {
     pub dispute: Option<Dispute>,
     /// Why neighbours' energy bears no tax, in the language of the documents.
     pub exemption: String,
+}
+
+impl Issuer {
+    /// Whether documents can name it.
+    ///
+    /// # Errors
+    /// [`Rejected`]: the first field at fault.
+    pub fn check(&self) -> Result<(), Rejected> {
+        let untaxed = TaxRate { category: Category::Exempt, bps: 0 };
+        let piece = Quantity { amount: 1, unit: Unit::Piece };
+        let line = DocumentLine::sum(Kind::Other, "", piece, Money::ZERO, (untaxed, 2));
+        let day = LocalDay::from_number(20_000);
+        Document::issue(Content {
+            kind: documents::Kind::Invoice,
+            number: "1".to_owned(),
+            issued_on: day,
+            due_on: None,
+            period: documents::Period { from: day, to: day },
+            language: "en".to_owned(),
+            currency: "EUR".to_owned(),
+            currency_digits: 2,
+            issuer: self.party.clone(),
+            customer: self.party.clone(),
+            account: None,
+            place: Place {
+                connection_point: "1".to_owned(),
+                meter: "1".to_owned(),
+                address: None,
+                community: None,
+                community_id: None,
+                slot_minutes: None,
+            },
+            preceding: Vec::new(),
+            tariffs: Vec::new(),
+            lines: vec![line.map_err(Rejection::from).map_err(|wrong| wrong.at("lines"))?],
+            adjustments: Vec::new(),
+            exemptions: vec![Exemption {
+                category: Category::Exempt,
+                reason: self.exemption.clone(),
+            }],
+            prepaid: Vec::new(),
+            wallet: None,
+            rounding: Money::ZERO,
+            payment: None,
+            energy: EnergyTotals::default(),
+            days: Vec::new(),
+            comparison: None,
+            quality: Quality::default(),
+            dispute: self.dispute.clone(),
+            proof: None,
+        })
+        .map(drop)
+    }
 }
 
 /// Everything of a document that its invoice does not say.
@@ -81,13 +134,15 @@ pub enum DocumentError {
 /// # Errors
 /// [`DocumentError`].
 pub fn document(invoice: &Invoice, around: Around) -> Result<Document, DocumentError> {
-    let taxed = TaxRate { category: Category::Standard, bps: around.vat_bps };
+    let taxed = match around.vat_bps {
+        0 => TaxRate { category: Category::Zero, bps: 0 },
+        bps => TaxRate { category: Category::Standard, bps },
+    };
     let untaxed = TaxRate { category: Category::Exempt, bps: 0 };
-    let is_taxed = |class: Class| class.taxed() && around.vat_bps > 0;
     let digits = invoice.currency_digits;
     let lines = invoice.lines.iter().filter(|line| line.class != Class::Vat);
     let lines = lines.map(|line| {
-        let tax = if is_taxed(line.class) { taxed } else { untaxed };
+        let tax = if line.class.taxed() { taxed } else { untaxed };
         written(line, (tax, digits))
     });
     let lines = lines.collect::<Result<Vec<_>, Overflow>>()?;
@@ -121,7 +176,7 @@ pub fn document(invoice: &Invoice, around: Around) -> Result<Document, DocumentE
         energy: totals(&around.days)?,
         days: around.days.iter().map(day).collect(),
         comparison: around.comparison,
-        quality: Quality { late_readings: invoice.late_readings, ..around.quality },
+        quality: around.quality,
         dispute: around.issuer.dispute,
         proof: Some(around.proof),
     };
@@ -176,8 +231,8 @@ fn day(day: &Day) -> documents::Day {
     documents::Day { day, bought, supplied, sold, fed_in }
 }
 
-/// A line with its quantity: energy or days where its inputs name them, else one piece. The price is
-/// the line's exact amount for that quantity, so that the two multiply to it.
+/// A line with its quantity: energy or days where its inputs name them, else one piece. The price
+/// is the line's exact amount for that quantity, so that the two multiply to it.
 fn written(line: &Line, taxed: (TaxRate, u8)) -> Result<DocumentLine, Overflow> {
     let counted = line.inputs.iter().find_map(quantity);
     let counted = counted.unwrap_or(Quantity { amount: 1, unit: Unit::Piece });

@@ -150,7 +150,7 @@ async fn a_device_on_another_makers_broker_is_a_meter_whose_readings_say_so() {
     assert_eq!((&first[0]["import_wh"], &first[0]["export_wh"]), (&json!(5_000), &json!(100)));
     assert_eq!(first[0]["status"], 4, "it says that a gateway signed for the device");
 
-    // The bridge is away, the broker keeps what is said meanwhile, and no page is used twice.
+    // The bridge is away. What is said meanwhile is in the registers, and no page is used twice.
     running.end().await;
     let kept = told(5_600, 130).to_string();
     device.publish(TOPIC, QoS::AtLeastOnce, false, kept).await.unwrap();
