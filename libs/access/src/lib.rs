@@ -113,6 +113,12 @@ actions! {
     TransferCash = "transfer_cash"
     /// Let somebody else sign orders, inside limits.
     GrantMandate = "grant_mandate"
+    /// Give certified energy to another account.
+    TransferCertificate = "transfer_certificate"
+    /// Use certified energy up, for somebody.
+    RetireCertificate = "retire_certificate"
+    /// Say what a connection point generates from.
+    CertifySource = "certify_source"
     /// Credit a payment from outside to a wallet.
     CreditDeposit = "credit_deposit"
     /// Have the bank pay out what was redeemed.

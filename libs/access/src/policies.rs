@@ -107,6 +107,9 @@ mod tests {
         withdraw_cash             | cp     |
         transfer_cash             | cp     |
         grant_mandate             | cp     |
+        transfer_certificate      | cp     |
+        retire_certificate        | cp     |
+        certify_source            | om     | om
         credit_deposit            | ou     | ou
         order_payouts             | ou     | ou
         publish_tariff            | ou     | ou

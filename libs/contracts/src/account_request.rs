@@ -13,7 +13,10 @@ use units::{Money, Overflow, Price};
 
 use crate::calls::{Call, tokens};
 use crate::deployment::Deployment;
-use crate::requests::{CashTransfer, Mandate, cash_transfer, mandate, sol_types};
+use crate::requests::{
+    CashTransfer, CertificateRetirement, CertificateTransfer, Mandate, cash_transfer,
+    certificate_retirement, certificate_transfer, mandate, sol_types,
+};
 
 /// A request that an account signs, and that somebody else sends.
 ///
@@ -31,14 +34,24 @@ pub enum AccountRequest {
         /// Epoch seconds: not granted after it.
         expiry: u64,
     },
+    /// Certified energy goes to another account.
+    CertificateTransfer(CertificateTransfer),
+    /// Certified energy is used up, for somebody.
+    CertificateRetirement(CertificateRetirement),
 }
 
 impl AccountRequest {
+    /// The tags of all kinds.
+    pub const KINDS: [&str; 4] =
+        ["transfer", "mandate", "certificate_transfer", "certificate_retirement"];
+
     /// What it is, in a word: the tag of its JSON.
     pub const fn kind(&self) -> &'static str {
         match self {
             AccountRequest::Transfer(_) => "transfer",
             AccountRequest::Mandate { .. } => "mandate",
+            AccountRequest::CertificateTransfer(_) => "certificate_transfer",
+            AccountRequest::CertificateRetirement(_) => "certificate_retirement",
         }
     }
 
@@ -47,6 +60,8 @@ impl AccountRequest {
         match self {
             AccountRequest::Transfer(of) => of.account,
             AccountRequest::Mandate { mandate, .. } => mandate.account,
+            AccountRequest::CertificateTransfer(of) => of.account,
+            AccountRequest::CertificateRetirement(of) => of.account,
         }
     }
 
@@ -55,16 +70,22 @@ impl AccountRequest {
         match self {
             AccountRequest::Transfer(of) => of.expiry,
             AccountRequest::Mandate { expiry, .. } => *expiry,
+            AccountRequest::CertificateTransfer(of) => of.expiry,
+            AccountRequest::CertificateRetirement(of) => of.expiry,
         }
     }
 
-    /// The most that it lets go: what is transferred; what a delegate may spend in a day.
+    /// The most cash that it lets go: what is transferred; what a delegate may spend in a day.
+    /// Certified energy has no price here.
     pub fn amount(&self) -> Result<Money, Overflow> {
         match self {
             AccountRequest::Transfer(of) => Ok(of.amount),
             AccountRequest::Mandate { mandate: of, .. } => {
                 let price = i64::try_from(of.buy_price_max).map_err(|_| Overflow)?;
                 Price::from_n_per_wh(price).cost_of(of.quantity_per_day)
+            }
+            AccountRequest::CertificateTransfer(_) | AccountRequest::CertificateRetirement(_) => {
+                Ok(Money::ZERO)
             }
         }
     }
@@ -75,6 +96,12 @@ impl AccountRequest {
             AccountRequest::Transfer(of) => cash_transfer(chain_id, at.market, of),
             AccountRequest::Mandate { mandate: of, expiry } => {
                 Ok(mandate(chain_id, at.mandates, of, *expiry))
+            }
+            AccountRequest::CertificateTransfer(of) => {
+                Ok(certificate_transfer(chain_id, at.certificates, of))
+            }
+            AccountRequest::CertificateRetirement(of) => {
+                Ok(certificate_retirement(chain_id, at.certificates, of))
             }
         }
     }
@@ -104,6 +131,24 @@ impl AccountRequest {
                 let kind = sol_types::Mandate::eip712_encode_type();
                 (kind, "Wattex TradingMandate", at.mandates, message)
             }
+            AccountRequest::CertificateTransfer(of) => {
+                let message = json!({
+                    "account": of.account, "to": of.to, "certificate": of.certificate.to_string(),
+                    "amount": of.amount.to_string(), "nonce": of.nonce.to_string(),
+                    "expiry": of.expiry.to_string(),
+                });
+                let kind = sol_types::Transfer::eip712_encode_type();
+                (kind, "Wattex EnergyCertificate", at.certificates, message)
+            }
+            AccountRequest::CertificateRetirement(of) => {
+                let message = json!({
+                    "account": of.account, "certificate": of.certificate.to_string(),
+                    "amount": of.amount.to_string(), "beneficiary": of.beneficiary,
+                    "nonce": of.nonce.to_string(), "expiry": of.expiry.to_string(),
+                });
+                let kind = sol_types::Retirement::eip712_encode_type();
+                (kind, "Wattex EnergyCertificate", at.certificates, message)
+            }
         };
         let domain = json!({
             "name": contract, "version": "1", "chainId": chain_id, "verifyingContract": place,
@@ -117,6 +162,12 @@ impl AccountRequest {
             AccountRequest::Transfer(of) => at.transfer_for(of, signature),
             AccountRequest::Mandate { mandate: of, expiry } => {
                 Ok(at.grant_mandate_for(of, *expiry, signature))
+            }
+            AccountRequest::CertificateTransfer(of) => {
+                Ok(at.transfer_certificate_for(of, signature))
+            }
+            AccountRequest::CertificateRetirement(of) => {
+                Ok(at.retire_certificate_for(of, signature))
             }
         }
     }
@@ -180,9 +231,26 @@ mod tests {
         AccountRequest::Mandate { mandate, expiry: 1_790_000_000 }
     }
 
+    /// One of each kind.
+    fn all() -> [AccountRequest; 4] {
+        let (account, certificate) = (Address::repeat_byte(1), U256::MAX - U256::ONE);
+        let (amount, nonce, expiry) = (U256::from(250), U256::from(7), 1_790_000_000);
+        let to = Address::repeat_byte(2);
+        let given = CertificateTransfer { account, to, certificate, amount, nonce, expiry };
+        let beneficiary = "Bäckerei \"Weber\"".to_owned();
+        let used =
+            CertificateRetirement { account, certificate, amount, beneficiary, nonce, expiry };
+        [
+            AccountRequest::Transfer(transfer()),
+            granted(allowed()),
+            AccountRequest::CertificateTransfer(given),
+            AccountRequest::CertificateRetirement(used),
+        ]
+    }
+
     #[test]
     fn a_wallet_signs_what_the_contract_checks() {
-        for request in [AccountRequest::Transfer(transfer()), granted(allowed())] {
+        for request in all() {
             let typed = request.typed_data(77, &place()).unwrap();
             let typed: TypedData = serde_json::from_value(typed).unwrap();
             let hash = typed.eip712_signing_hash().unwrap();
@@ -193,7 +261,8 @@ mod tests {
 
     #[test]
     fn a_request_is_read_as_it_is_written() {
-        for request in [AccountRequest::Transfer(transfer()), granted(allowed())] {
+        assert_eq!(all().map(|request| request.kind()), AccountRequest::KINDS);
+        for request in all() {
             let text = serde_json::to_string(&request).unwrap();
             assert!(text.contains(&format!("\"kind\":\"{}\"", request.kind())), "{text}");
             assert_eq!(serde_json::from_str::<AccountRequest>(&text).unwrap(), request);

@@ -109,22 +109,27 @@ pub(super) async fn sign_payout(
     })
 }
 
-/// A transfer or a mandate as it is signed. Parsed by [`AccountRequest`]; this is its description.
+/// A request to a contract as it is signed. Parsed by [`AccountRequest`]; this is its description.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = AccountRequest)]
 #[expect(dead_code, reason = "describes the fields of a type that knows nothing of HTTP")]
 pub(super) struct AccountRequestShape {
-    /// `transfer` or `mandate`. The fields that follow are of the one or the other.
+    /// `transfer`, `mandate`, `certificate_transfer` or `certificate_retirement`. The fields that
+    /// follow are of some of them.
     #[schema(example = "transfer")]
     kind: String,
     /// The address of the account.
     account: String,
-    /// Transfer: who gets it.
+    /// Transfers: who gets it.
     to: Option<String>,
-    /// Transfer: how much, in major units.
+    /// Transfer: how much, in major units. Of a certificate: how many Wh, as 0x and hex digits.
     #[schema(example = "12.5")]
     amount: Option<String>,
-    /// Transfer: unique per account, as 0x and hex digits.
+    /// Certificates: the certificate's number, as 0x and hex digits.
+    certificate: Option<String>,
+    /// Retirement: for whom, 1 to 200 bytes.
+    beneficiary: Option<String>,
+    /// All but mandates: unique per account, as 0x and hex digits.
     nonce: Option<String>,
     /// The last epoch second at which it may be sent.
     expiry: u64,
@@ -150,12 +155,12 @@ pub(super) struct AccountRequestShape {
     version: Option<u64>,
 }
 
-/// Signs a transfer or a mandate with the held key of the caller's account.
+/// Signs a transfer, a mandate or a request about certificates with the caller's held key.
 ///
 /// As it was prepared. `OWN_KEY` when the owner alone has it: then the wallet signs.
 /// `SIGNING_LIMIT` when it is more than is signed for an account in a day: of a mandate the most
-/// that it lets be spent in a day counts. A large one waits for the consent of a member of staff
-/// (202) and is signed when it is sent again.
+/// that it lets be spent in a day counts, of certified energy nothing. A large one waits for the
+/// consent of a member of staff (202) and is signed when it is sent again.
 #[utoipa::path(
     request_body = AccountRequestShape,
     responses((status = 200, body = SignedRequest), (status = 202, body = Approval), Problems)

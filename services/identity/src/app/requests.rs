@@ -1,7 +1,7 @@
-//! Signing transfers and mandates with held keys.
+//! Signing transfers, mandates and what is done with certificates with held keys.
 
 use access::Action;
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use anyhow::Context;
 use calendar::Timestamp;
 use contracts::AccountRequest;
@@ -18,7 +18,7 @@ use crate::Identity;
 use crate::db::people;
 use crate::domain::approvals::ApprovalKind;
 
-/// A signature of a transfer or a mandate.
+/// A signature of a request to a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SignedRequest {
     /// What was signed.
@@ -30,12 +30,12 @@ pub struct SignedRequest {
 }
 
 impl Identity {
-    /// Signs a transfer or a mandate with the held key of the caller's account.
+    /// Signs a request to a contract with the held key of the caller's account.
     ///
     /// Refused with 403 for another's account, `OWN_KEY` when only the owner has the key, `AMOUNT`
-    /// for a transfer of nothing, `EXPIRED` when no contract takes it any more, `SIGNING_LIMIT`
-    /// when it is more than is signed in a day; a large one with `APPROVAL_REFUSED`, and with
-    /// `APPROVALS_OPEN` when too many requests of the account wait.
+    /// for nothing, `BENEFICIARY` for a name that no statement can show, `EXPIRED` when no contract
+    /// takes it any more, `SIGNING_LIMIT` when it is more than is signed in a day; a large one with
+    /// `APPROVAL_REFUSED`, and with `APPROVALS_OPEN` when too many requests of the account wait.
     pub async fn sign_request(
         &self,
         who: &Principal,
@@ -49,6 +49,8 @@ impl Identity {
         let action = match request {
             AccountRequest::Transfer(_) => Action::TransferCash,
             AccountRequest::Mandate { .. } => Action::GrantMandate,
+            AccountRequest::CertificateTransfer(_) => Action::TransferCertificate,
+            AccountRequest::CertificateRetirement(_) => Action::RetireCertificate,
         };
         self.require(who, action, thing, &about).await?;
         check_sense(request)?;
@@ -83,11 +85,24 @@ fn check_sense(request: &AccountRequest) -> Result<(), Problem> {
         let malformed = || Problem::malformed(format!("{name}: another account"));
         sensible.then_some(()).ok_or_else(malformed)
     };
+    let something = |is_some: bool| {
+        let nothing = || Problem::refused("AMOUNT", "A request is of more than nothing");
+        is_some.then_some(()).ok_or_else(nothing)
+    };
     match request {
-        AccountRequest::Transfer(of) if of.amount <= Money::ZERO => {
-            Err(Problem::refused("AMOUNT", "A transfer is of more than nothing"))
+        AccountRequest::Transfer(of) => {
+            something(of.amount > Money::ZERO)?;
+            another("to", of.to, of.account)
         }
-        AccountRequest::Transfer(of) => another("to", of.to, of.account),
         AccountRequest::Mandate { mandate: of, .. } => another("delegate", of.delegate, of.account),
+        AccountRequest::CertificateTransfer(of) => {
+            something(of.amount > U256::ZERO)?;
+            another("to", of.to, of.account)
+        }
+        AccountRequest::CertificateRetirement(of) => {
+            something(of.amount > U256::ZERO)?;
+            let unfit = || Problem::refused("BENEFICIARY", "A beneficiary has 1 to 200 bytes");
+            of.is_for_somebody().then_some(()).ok_or_else(unfit)
+        }
     }
 }
