@@ -3,6 +3,8 @@
 
 mod audit;
 mod bank;
+mod certificate_sources;
+mod certificates;
 mod deposits;
 mod invoices;
 mod payout_files;
@@ -55,6 +57,13 @@ pub fn routes(
             .service(requests::submit_request)
             .service(requests::list_requests)
             .service(requests::get_request)
+            .service(certificates::list_certificates)
+            .service(certificates::list_retirements)
+            .service(certificates::list_issues)
+            .service(certificate_sources::list_sources)
+            .service(certificate_sources::get_source)
+            .service(certificate_sources::set_source)
+            .service(certificate_sources::end_source)
             .service(tariffs::list_tariffs)
             .service(tariffs::publish_tariff)
             .service(invoices::list_invoices)

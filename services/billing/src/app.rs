@@ -4,6 +4,10 @@
 pub(crate) mod audit;
 pub(crate) mod bank;
 pub(crate) mod batches;
+pub(crate) mod certificate_logs;
+pub(crate) mod certificate_requests;
+pub(crate) mod certificate_sources;
+pub(crate) mod certify;
 pub(crate) mod deposit;
 pub(crate) mod evidence;
 pub(crate) mod expire;

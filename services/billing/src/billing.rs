@@ -25,6 +25,8 @@ pub struct Billing {
     pub(crate) clock: Clock,
     pub(crate) node: Arc<dyn JsonRpc>,
     pub(crate) operator: Arc<Sender>,
+    /// Signs what connection points generate from.
+    pub(crate) certifier: Arc<Sender>,
     pub(crate) chain_id: u64,
     pub(crate) deployment: Deployment,
     pub(crate) policies: Vec<Policy>,
@@ -48,9 +50,11 @@ pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
     let db = Db::open(&parts.db_url, MIGRATIONS).await.context("opening billing's database")?;
     let state = State::load(&db, &parts.policies).await.context("rebuilding the books")?;
     let operator = Arc::new(Sender::new(parts.operator, parts.chain_id));
+    let certifier = Arc::new(Sender::new(parts.certifier, parts.chain_id));
+    let chain = client::Relay::new(db.clone(), parts.node.clone(), operator.clone());
     let billing = Arc::new(Billing {
         clock: parts.clock,
-        operator: operator.clone(),
+        operator,
         chain_id: parts.chain_id,
         deployment: parts.deployment,
         policies: parts.policies,
@@ -62,7 +66,8 @@ pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
         audited: Mutex::default(),
         reserve: Mutex::default(),
         outbox: bus::Relay::new(db.clone(), parts.bus.clone()),
-        chain: client::Relay::new(db.clone(), parts.node.clone(), operator),
+        chain: chain.and(certifier.clone()),
+        certifier,
         node: parts.node,
         db,
     });
@@ -109,8 +114,10 @@ impl Tick for Billing {
         let released = self.release_due(now).await.context("releasing")?;
         let followed = self.follow_payouts(now).await.context("following payouts")?;
         let paid = self.post_payouts(now).await.context("posting payouts")?;
+        let certified = self.certify_due(now).await.context("certifying")?;
         let issued = self.monthly && self.issue_due(now).await.context("issuing invoices")?;
         let billed = self.post_invoices().await.context("posting invoices")?;
-        Ok(reconciled || posted || billed || expired || released || issued || followed || paid)
+        let moved = reconciled || expired || released || followed || paid;
+        Ok(moved || posted || billed || issued || certified)
     }
 }

@@ -12,7 +12,7 @@ use super::state::State;
 use crate::Billing;
 use crate::db::chain::{FactRow, Head, kind};
 use crate::db::journal::Posted;
-use crate::db::{self, chain, handover, journal, slots};
+use crate::db::{self, certificates, chain, handover, journal, slots};
 
 /// Whether a feed event is new; an error where one is missing before it.
 fn is_next(state: &State, sequence: u64, parent: Option<B256>) -> Result<bool> {
@@ -66,7 +66,7 @@ impl Billing {
         envelope: &Envelope,
         event: &BlockConnected,
     ) -> Result<()> {
-        let (mut rows, mut posted) = (Vec::new(), Vec::new());
+        let (mut rows, mut posted, mut certified) = (Vec::new(), Vec::new(), Vec::new());
         for log in &event.logs {
             let Some(decoded) = decode(&self.deployment, log) else { continue };
             if let ContractEvent::Minted(minted) = &decoded
@@ -74,8 +74,10 @@ impl Billing {
             {
                 continue;
             }
-            let Meaning { row, fact } = meaning(state, decoded, log, event.timestamp)?;
+            let Meaning { row, fact, certificates } =
+                meaning(state, decoded, log, event.timestamp)?;
             rows.extend(row);
+            certified.extend(certificates);
             if let Some(fact) = fact {
                 let entry = state.book.post(&format!("{}:{}", event.hash, log.index), fact)?;
                 let owners = state.owners(&entry);
@@ -98,6 +100,7 @@ impl Billing {
                 Box::pin(async move {
                     db::first_time(tx, id).await?;
                     chain::put(tx, head.hash, number, rows).await?;
+                    certificates::put(tx, (head.hash, number), certified).await?;
                     journal::append(tx, posted).await?;
                     for trade in taken {
                         handover::take_back(tx, trade).await?;
@@ -158,6 +161,7 @@ impl Billing {
                 Box::pin(async move {
                     db::first_time(tx, id).await?;
                     chain::forget(tx, block).await?;
+                    certificates::forget(tx, block).await?;
                     journal::detach(tx, block).await?;
                     journal::append(tx, posted).await?;
                     chain::set_head(tx, head).await

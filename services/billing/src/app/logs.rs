@@ -10,7 +10,9 @@ use ids::MeterId;
 use serde::{Deserialize, Serialize};
 use units::{Energy, Money};
 
+use super::certificate_logs::certificates;
 use super::state::State;
+use crate::db::certificates::Change;
 use crate::db::chain::{FactRow, kind};
 use crate::db::{address, hash};
 use crate::domain::journal::{Fact, Settled, Totals};
@@ -30,6 +32,9 @@ pub(crate) struct SettledFact {
     pub(crate) prices: Prices,
     pub(crate) retail: u64,
     pub(crate) feed_in: u64,
+    /// The transaction that settled it; zero where it was kept before transactions were.
+    #[serde(default)]
+    pub(crate) transaction: B256,
 }
 
 /// A batch of readings of a day on chain.
@@ -81,6 +86,8 @@ pub(crate) struct RedeemedFact {
 pub(crate) struct Meaning {
     pub(crate) row: Option<FactRow>,
     pub(crate) fact: Option<Fact>,
+    /// What it did with certified energy, each with the place of the log.
+    pub(crate) certificates: Vec<(u32, Change)>,
 }
 
 /// The event in a log of ours.
@@ -97,7 +104,7 @@ pub(crate) fn meaning(
     at: Timestamp,
 ) -> Result<Meaning> {
     let row = |kind, key, body| fact_row(log, kind, key, body);
-    let row_only = |row| Ok(Meaning { row: Some(row), fact: None });
+    let row_only = |row| Ok(Meaning { row: Some(row), ..Meaning::default() });
     match event {
         ContractEvent::PolicyRegistered(event) => {
             let policy = Policy::from_sol(&event.terms).context("a registered policy")?;
@@ -111,7 +118,7 @@ pub(crate) fn meaning(
             state.clearings.insert(event.clearing, clearing);
             row_only(row(kind::CLEARING, hash(event.clearing), body))
         }
-        ContractEvent::TradeCreated(event) => settled(state, &event, log.index),
+        ContractEvent::TradeCreated(event) => settled(state, &event, log),
         ContractEvent::TradeReconciled(event) => reconciled(state, &event, log.index),
         ContractEvent::TradePriced(event) => {
             let prices = Prices { buyer: event.buyPrice, seller: event.sellPrice };
@@ -140,14 +147,14 @@ pub(crate) fn meaning(
             let fact = MeterKeyFact { version: event.version, key: event.key };
             row_only(row(kind::METER_KEY, meter(event.meter)?, serde_json::to_string(&fact)?))
         }
-        other => cash(other, log),
+        other => cash(other, log, at),
     }
 }
 
 /// What an event means that moves cash outside of trades.
-fn cash(event: ContractEvent, log: &Log) -> Result<Meaning> {
+fn cash(event: ContractEvent, log: &Log, at: Timestamp) -> Result<Meaning> {
     let row = |kind, key, body| fact_row(log, kind, key, body);
-    let fact_only = |fact| Ok(Meaning { row: None, fact: Some(fact) });
+    let fact_only = |fact| Ok(Meaning { fact: Some(fact), ..Meaning::default() });
     match event {
         ContractEvent::Minted(event) => fact_only(Fact::Minted { amount: money(event.amount)? }),
         ContractEvent::CashTransferred(event) => fact_only(Fact::Transferred {
@@ -162,6 +169,7 @@ fn cash(event: ContractEvent, log: &Log) -> Result<Meaning> {
             Ok(Meaning {
                 row: Some(row(kind::REDEEMED, hash(destination), body)),
                 fact: Some(Fact::Redeemed { account, amount, destination }),
+                ..Meaning::default()
             })
         }
         ContractEvent::DepositCredited(event) => {
@@ -175,7 +183,7 @@ fn cash(event: ContractEvent, log: &Log) -> Result<Meaning> {
             };
             let key = address(event.account);
             let row = row(kind::WITHDRAWAL_REQUESTED, key, serde_json::to_string(&fact)?);
-            Ok(Meaning { row: Some(row), fact: None })
+            Ok(Meaning { row: Some(row), ..Meaning::default() })
         }
         ContractEvent::WithdrawalPaid(event) => {
             let amount = money(event.amount)?;
@@ -183,6 +191,7 @@ fn cash(event: ContractEvent, log: &Log) -> Result<Meaning> {
             Ok(Meaning {
                 row: Some(row(kind::WITHDRAWN, address(event.account), body)),
                 fact: Some(Fact::Withdrawn { account: event.account, amount }),
+                ..Meaning::default()
             })
         }
         ContractEvent::EscrowReleased(event) => fact_only(Fact::Released {
@@ -190,15 +199,15 @@ fn cash(event: ContractEvent, log: &Log) -> Result<Meaning> {
             day: event.day,
             amount: money(event.amount)?,
         }),
-        _ => Ok(Meaning::default()),
+        other => certificates(&other, log, at),
     }
 }
 
-fn fact_row(log: &Log, kind: &'static str, key: String, body: String) -> FactRow {
+pub(super) fn fact_row(log: &Log, kind: &'static str, key: String, body: String) -> FactRow {
     FactRow { place: log.index, kind, key, community: String::new(), slot: 0, day: 0, body }
 }
 
-fn settled(state: &mut State, event: &market::TradeCreated, place: u32) -> Result<Meaning> {
+fn settled(state: &mut State, event: &market::TradeCreated, log: &Log) -> Result<Meaning> {
     let clearing = state.clearings.get(&event.clearing).context("a trade of no clearing")?;
     let (policy_id, utc_slot) = (clearing.policy, clearing.slot);
     let policy = state.policies.get(&policy_id).context("a trade under no known policy")?.clone();
@@ -216,6 +225,7 @@ fn settled(state: &mut State, event: &market::TradeCreated, place: u32) -> Resul
         prices,
         retail: clearing.retail_price,
         feed_in: clearing.feed_in_price,
+        transaction: log.transaction,
     };
     state.note_term(&fact)?;
     let slot = i64::try_from(utc_slot)?;
@@ -236,7 +246,7 @@ fn settled(state: &mut State, event: &market::TradeCreated, place: u32) -> Resul
         balance_account: policy.balance_account,
     };
     let row = FactRow {
-        place,
+        place: log.index,
         kind: kind::SETTLED,
         key: hash(event.trade),
         community: policy.community.to_string(),
@@ -244,7 +254,8 @@ fn settled(state: &mut State, event: &market::TradeCreated, place: u32) -> Resul
         day: i64::from(utc_day(utc_slot)?),
         body: serde_json::to_string(&fact)?,
     };
-    Ok(Meaning { row: Some(row), fact: Some(Fact::Settled(Box::new(settled))) })
+    let fact = Some(Fact::Settled(Box::new(settled)));
+    Ok(Meaning { row: Some(row), fact, ..Meaning::default() })
 }
 
 fn reconciled(state: &State, event: &market::TradeReconciled, place: u32) -> Result<Meaning> {
@@ -260,7 +271,8 @@ fn reconciled(state: &State, event: &market::TradeReconciled, place: u32) -> Res
         day: i64::from(known.settled.day),
         body: serde_json::to_string(&entry)?,
     };
-    Ok(Meaning { row: Some(row), fact: Some(Fact::Reconciled { trade: event.trade, totals }) })
+    let fact = Some(Fact::Reconciled { trade: event.trade, totals });
+    Ok(Meaning { row: Some(row), fact, ..Meaning::default() })
 }
 
 /// The UTC day under which the contract keeps what it settles of a slot.

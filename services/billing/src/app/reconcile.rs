@@ -279,6 +279,7 @@ mod tests {
             clock,
             node: Arc::new(HttpRpc::new("http://127.0.0.1:1").unwrap()),
             deployment: contracts::Deployment::of(operator.address()),
+            certifier: SecretKey::from_bytes(&[10; 32]).unwrap(),
             operator,
             chain_id: 1,
             policies: Vec::new(),

@@ -1,4 +1,5 @@
-//! An account gives cash to another one, or lets a delegate sign orders.
+//! An account gives cash or certified energy to another one, uses certified energy up, or lets a
+//! delegate sign orders.
 //!
 //! What is asked for is signed by the account: by its owner's wallet, or by identity where the key
 //! is held there. Here it is checked, kept and sent once; the contracts check it again.
@@ -16,6 +17,7 @@ use rand::rngs::OsRng;
 use service::Problem;
 use units::{Energy, Money};
 
+use super::certificate_requests::{check_beneficiary, check_certified, check_wh};
 use super::payouts::check_signed;
 use crate::Billing;
 use crate::db::members::{self, Account};
@@ -24,10 +26,10 @@ use crate::db::requests::{self, Request, RequestState};
 use crate::domain::journal;
 
 /// Requests of an account that may be on their way at the same time.
-const REQUESTS_OPEN_MAX: i64 = 16;
+const REQUESTS_OPEN_MAX: usize = 16;
 /// Seconds from preparing a request to its expiry: a day for a second person's consent, a day to be
 /// sent.
-const REQUEST_SECONDS: i64 = 2 * 24 * 3600;
+pub(super) const REQUEST_SECONDS: i64 = 2 * 24 * 3600;
 /// The longest that a mandate may last, in seconds: five years.
 pub(crate) const MANDATE_SECONDS_MAX: i64 = 5 * 366 * 24 * 3600;
 const REQUEST_GAS: u64 = 250_000;
@@ -61,13 +63,11 @@ impl Billing {
         now: Timestamp,
     ) -> Result<AccountRequest> {
         self.check_transfer(account, to, amount).await?;
-        let mut nonce = [0; 32];
-        OsRng.try_fill_bytes(&mut nonce)?;
         Ok(AccountRequest::Transfer(CashTransfer {
             account: account.address,
             to,
             amount,
-            nonce: U256::from_be_bytes(nonce),
+            nonce: nonce()?,
             expiry: now.plus_seconds(REQUEST_SECONDS).unsigned(),
             sender: Address::ZERO,
             link: B256::ZERO,
@@ -134,10 +134,9 @@ impl Billing {
     /// Takes a signed request and sends it. The same `key` with the same content is taken once.
     ///
     /// # Errors
-    /// A [`Problem`] as [`Billing::prepare_transfer`] and [`Billing::prepare_mandate`], where the
-    /// signature is not the account's, for more than it has, for one that only somebody else may
-    /// send or that expires, for too many at the same time, and for a key that came with other
-    /// content.
+    /// A [`Problem`] as where it is prepared, where the signature is not the account's, for more
+    /// than it has, for one that only somebody else may send or that expires, for too many at the
+    /// same time, and for a key that came with other content.
     pub(crate) async fn submit_request(
         &self,
         account: &Account,
@@ -152,6 +151,7 @@ impl Billing {
             let state = self.state.lock().await;
             -state.book.balance(&journal::Account::Wallet(account.address))
         };
+        let certified = self.certified_of(&terms).await?;
         let request = Request {
             id: RequestId::derived(&hash.to_string()),
             community: account.community,
@@ -174,19 +174,20 @@ impl Billing {
                         let problem = Problem::conflict("this request came with another key");
                         return Err(Error::from(problem));
                     }
-                    let (count, given) = requests::open(tx, request.account).await?;
-                    if count >= REQUESTS_OPEN_MAX {
+                    let open = requests::open(tx, request.account).await?;
+                    if open.len() >= REQUESTS_OPEN_MAX {
                         let title = format!("{REQUESTS_OPEN_MAX} requests are under way");
                         return Err(Problem::refused("REQUESTS_OPEN", title).into());
                     }
                     if let AccountRequest::Transfer(of) = &request.terms {
                         let (_, asked) = payouts::open(tx, request.account).await?;
-                        let left = free - i128::from(asked.n()) - i128::from(given.n());
+                        let left = free - i128::from(asked.n()) - given(&open);
                         if left < i128::from(of.amount.n()) {
                             let title = "The account has not so much free money";
                             return Err(Problem::refused("NOT_ENOUGH_FREE", title).into());
                         }
                     }
+                    check_certified(&request.terms, certified, &open)?;
                     requests::put(tx, &key, &request).await?;
                     operator.enqueue(tx, &transaction).await?;
                     Ok(request)
@@ -235,6 +236,14 @@ impl Billing {
                 check_until(until, now)?;
                 Ok(check_mandate(of)?)
             }
+            AccountRequest::CertificateTransfer(of) => {
+                check_wh(of.amount)?;
+                self.check_recipient(account, of.to).await
+            }
+            AccountRequest::CertificateRetirement(of) => {
+                check_wh(of.amount)?;
+                Ok(check_beneficiary(of)?)
+            }
         }
     }
 
@@ -243,6 +252,11 @@ impl Billing {
             let title = "A transfer is of more than nothing";
             return Err(Problem::refused("AMOUNT", title).into());
         }
+        self.check_recipient(account, to).await
+    }
+
+    /// Somebody else of the account's community has the address.
+    pub(super) async fn check_recipient(&self, account: &Account, to: Address) -> Result<()> {
         let members = members::accounts(&self.db).await?;
         let known = members.iter().any(|member| {
             member.address == to
@@ -255,6 +269,22 @@ impl Billing {
         }
         Ok(())
     }
+}
+
+/// A number that an account has used for nothing yet.
+pub(super) fn nonce() -> Result<U256> {
+    let mut nonce = [0; 32];
+    OsRng.try_fill_bytes(&mut nonce)?;
+    Ok(U256::from_be_bytes(nonce))
+}
+
+/// How much cash is being given away.
+fn given(open: &[AccountRequest]) -> i128 {
+    let cash = open.iter().filter_map(|request| match request {
+        AccountRequest::Transfer(of) => Some(i128::from(of.amount.n())),
+        _ => None,
+    });
+    cash.sum()
 }
 
 /// The answer to a request that was taken before.

@@ -52,6 +52,10 @@ pub(crate) mod kind {
     pub(crate) const WITHDRAWN: &str = "withdrawn";
     /// Tokens that were destroyed to be paid out, by the hash of where to.
     pub(crate) const REDEEMED: &str = "redeemed";
+    /// A change of what a connection point generates from, by the connection point.
+    pub(crate) const SOURCE: &str = "source";
+    /// What was certified of a trade, by the trade.
+    pub(crate) const CERTIFIED: &str = "certified";
 }
 
 pub(crate) async fn put(tx: &mut Tx, block: B256, number: u64, facts: Vec<FactRow>) -> Result<()> {

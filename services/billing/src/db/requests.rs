@@ -1,5 +1,5 @@
-//! Transfers and mandates that accounts signed. A row is never changed: how its transaction stands
-//! is kept by the relay.
+//! What accounts signed besides orders and payouts. A row is never changed: how its transaction
+//! stands is kept by the relay.
 
 use anyhow::{Context, Result, bail};
 use calendar::Timestamp;
@@ -41,6 +41,17 @@ impl RequestState {
             RequestState::Failed => "failed",
         }
     }
+
+    /// By the status of its transaction.
+    pub(super) fn of(status: i64) -> Result<RequestState> {
+        // By 10 higher once the block is final (`client::SCHEMA`).
+        match status % 10 {
+            0 => Ok(RequestState::Sent),
+            1 => Ok(RequestState::Done),
+            2 => Ok(RequestState::Failed),
+            other => bail!("a transaction with the status {other}"),
+        }
+    }
 }
 
 const SELECT: &str = "select account_request.number, id, community, account, terms, signature, at, \
@@ -55,7 +66,9 @@ pub(crate) fn cause(request: RequestId) -> String {
 pub(crate) async fn put(tx: &mut Tx, key: &str, request: &Request) -> Result<()> {
     let amount = match &request.terms {
         AccountRequest::Transfer(of) => of.amount,
-        AccountRequest::Mandate { .. } => Money::ZERO,
+        AccountRequest::Mandate { .. }
+        | AccountRequest::CertificateTransfer(_)
+        | AccountRequest::CertificateRetirement(_) => Money::ZERO,
     };
     let row = vec![
         Cell::Text(request.id.to_string()),
@@ -93,17 +106,18 @@ pub(crate) async fn is_known(tx: &mut Tx, id: RequestId) -> Result<bool> {
     Ok(row.is_some())
 }
 
-/// How many requests of an account are on their way, and how much they transfer.
-pub(crate) async fn open(tx: &mut Tx, account: AccountId) -> Result<(i64, Money)> {
-    let row = query(
-        "select count(*), cast(coalesce(sum(amount), 0) as bigint) from account_request \
+/// The requests of an account that are on their way.
+pub(crate) async fn open(tx: &mut Tx, account: AccountId) -> Result<Vec<AccountRequest>> {
+    let rows = query(
+        "select terms from account_request \
          join chain_tx on chain_tx.cause = 'request/' || id where account = $1 and status = 0",
     )
     .bind(account.to_string())
-    .fetch_one(tx.conn())
+    .fetch_all(tx.conn())
     .await
-    .context("counting requests")?;
-    Ok((row.try_get(0)?, Money::from_n(row.try_get(1)?)))
+    .context("reading open requests")?;
+    let terms = |row: &AnyRow| Ok(serde_json::from_str(&row.try_get::<String, _>(0)?)?);
+    rows.iter().map(terms).collect()
 }
 
 /// Requests of a community, or of one account there, newest first, each with its place.
@@ -155,13 +169,7 @@ fn parse(row: &AnyRow) -> Result<(i64, Request)> {
         terms: serde_json::from_str(&text(4)?)?,
         signature: text(5)?.parse()?,
         at: Timestamp::from_seconds(row.try_get(6)?),
-        // By 10 higher once the block is final (`client::SCHEMA`).
-        state: match status % 10 {
-            0 => RequestState::Sent,
-            1 => RequestState::Done,
-            2 => RequestState::Failed,
-            other => bail!("a transaction with the status {other}"),
-        },
+        state: RequestState::of(status)?,
     };
     Ok((row.try_get(0)?, request))
 }

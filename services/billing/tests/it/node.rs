@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
+use alloy_consensus::{SignableTransaction, Transaction as _, TxEip1559, TxEnvelope};
 use alloy_eips::Decodable2718;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U64, U256};
 use async_trait::async_trait;
@@ -27,6 +27,8 @@ struct Inner {
     pool: HashMap<B256, Recovered>,
     order: Vec<B256>,
     receipts: HashMap<B256, (u64, bool)>,
+    /// What mined transactions were called with.
+    inputs: HashMap<B256, Bytes>,
     nonces: HashMap<Address, u64>,
     feed: Vec<Envelope>,
     sequence: u64,
@@ -47,6 +49,7 @@ impl TestNode {
             pool: HashMap::new(),
             order: Vec::new(),
             receipts: HashMap::new(),
+            inputs: HashMap::new(),
             nonces,
             feed: Vec::new(),
             sequence: 0,
@@ -94,6 +97,7 @@ impl TestNode {
             let fine = receipt.status() || inner.lenient;
             assert!(fine, "transaction to {:?} failed", transaction);
             inner.receipts.insert(*transaction.tx_hash(), (number, receipt.status()));
+            inner.inputs.insert(*transaction.tx_hash(), transaction.input().clone());
         }
         let hash = imported.hash;
         inner.view.store(imported);
@@ -289,6 +293,10 @@ impl JsonRpc for TestNode {
                         "status": U64::from(u64::from(*status)),
                     })
                 })
+            }
+            "eth_getTransactionByHash" => {
+                let hash: B256 = serde_json::from_value(params[0].clone()).unwrap();
+                inner.inputs.get(&hash).map_or(Value::Null, |input| json!({ "input": input }))
             }
             "eth_call" => return inner.call(&params),
             "eth_getProof" => inner.proof(&params),

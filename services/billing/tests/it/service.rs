@@ -50,6 +50,7 @@ async fn open(folder: &TempDir, bus: &Bus, node: &Arc<TestNode>, clock: Clock) -
         clock,
         node: node.clone(),
         operator: operator(),
+        certifier: certifier(),
         chain_id: CHAIN_ID,
         deployment: deployment(),
         policies: Vec::new(),

@@ -38,6 +38,11 @@ pub fn operator() -> SecretKey {
     key("operator")
 }
 
+/// Who says what connection points generate from.
+pub fn certifier() -> SecretKey {
+    key("certifier")
+}
+
 pub fn community() -> CommunityId {
     CommunityId::derived("town")
 }
@@ -77,7 +82,7 @@ pub fn node() -> TestNode {
         installers: vec![key("installer").address()],
         enroller: authority(),
         pauser: authority(),
-        certifier: authority(),
+        certifier: certifier().address(),
     };
     let genesis =
         contracts::Genesis::new(key("deployer").address(), &roles, &testkit::settings(600));
@@ -85,7 +90,7 @@ pub fn node() -> TestNode {
     let mut spec = GenesisSpec::new(CHAIN_ID, begin.unsigned());
     spec.difficulty = U256::ONE;
     spec.fixed_difficulty = true;
-    for rich in [authority(), operator().address()] {
+    for rich in [authority(), operator().address(), certifier().address()] {
         let wealth = Allocation { balance: U256::MAX >> 8, ..Allocation::default() };
         spec.alloc.insert(rich, wealth);
     }
