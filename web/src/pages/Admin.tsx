@@ -7,6 +7,7 @@ import { Badge, Card, Facts, Field, Hash, Load, Notice, Page, Stat, Stats, Table
 import { isStaff, useUser } from "../user";
 import { words } from "./Market";
 import { Approvals } from "./admin/Approvals";
+import { Certificates } from "./admin/Certificates";
 import { Mechanisms } from "./admin/Mechanisms";
 import { Relays } from "./admin/Relays";
 import { Payouts } from "./admin/Payouts";
@@ -20,6 +21,7 @@ export function Admin({ path }: { path: string }) {
     ["quarantine", "Quarantine"],
     ["mechanism", "Trading"],
     ["payouts", "Payouts"],
+    ["certificates", "Certificates"],
     ["approvals", "Approvals"],
     ["relay", "Transactions"],
     ["audit", "Audit"],
@@ -46,6 +48,7 @@ export function Admin({ path }: { path: string }) {
       {section === "quarantine" && <Quarantine />}
       {section === "mechanism" && <Mechanisms />}
       {section === "payouts" && <Payouts />}
+      {section === "certificates" && <Certificates />}
       {section === "approvals" && <Approvals />}
       {section === "relay" && <Relays />}
       {section === "audit" && <Audit />}

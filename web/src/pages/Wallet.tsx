@@ -12,6 +12,7 @@ import { PayOut } from "./wallet/PayOut";
 import { Payouts } from "./wallet/Payouts";
 import { Signer } from "./wallet/Signer";
 import { Transfers } from "./wallet/Transfers";
+import { WalletTabs } from "./wallet/WalletTabs";
 
 export function WalletPage() {
   return (
@@ -26,6 +27,7 @@ function Contents() {
   const market = useLoad("market", api.market, ["block"]);
   return (
     <>
+      <WalletTabs at="money" />
       <Load of={wallet}>{(data) => <Balances wallet={data} market={market.data} />}</Load>
       <PayIn reference={wallet.data?.reference} />
       <PayOut free={wallet.data?.free} />

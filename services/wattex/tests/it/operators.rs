@@ -5,6 +5,7 @@
 //! `contracts/test/Operators.t.sol` has the same list for the contracts alone.
 
 mod calls;
+mod certificates;
 mod fraud;
 mod held;
 mod mechanisms;
