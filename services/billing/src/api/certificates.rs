@@ -170,7 +170,7 @@ pub(crate) async fn list_certificates(
 ) -> Result<Json<CertificatePage>, Problem> {
     let of = whose(&billing, &caller, query.account.as_deref()).await?;
     let limit = PageQuery { limit: query.limit, cursor: None }.limit();
-    let below = match query.cursor.as_deref().map(|cursor| parts::<3>(cursor)).transpose()? {
+    let below = match query.cursor.as_deref().map(parts::<3>).transpose()? {
         None => None,
         Some([slot, certificate, account]) => {
             Some((number(slot)?, certificate.to_owned(), account.to_owned()))
@@ -211,7 +211,7 @@ pub(crate) async fn list_retirements(
 ) -> Result<Json<Page<RetirementView>>, Problem> {
     let of = whose(&billing, &caller, query.account.as_deref()).await?;
     let limit = PageQuery { limit: query.limit, cursor: None }.limit();
-    let below = match query.cursor.as_deref().map(|cursor| parts::<2>(cursor)).transpose()? {
+    let below = match query.cursor.as_deref().map(parts::<2>).transpose()? {
         None => (i64::MAX, i64::MAX),
         Some([height, place]) => (number(height)?, number(place)?),
     };
@@ -238,7 +238,7 @@ pub(crate) async fn list_issues(
 ) -> Result<Json<Page<IssueView>>, Problem> {
     let of = whose(&billing, &caller, query.account.as_deref()).await?;
     let limit = PageQuery { limit: query.limit, cursor: None }.limit();
-    let below = match query.cursor.as_deref().map(|cursor| parts::<2>(cursor)).transpose()? {
+    let below = match query.cursor.as_deref().map(parts::<2>).transpose()? {
         None => (i64::MAX, String::new()),
         Some([slot, trade]) => (number(slot)?, trade.to_owned()),
     };

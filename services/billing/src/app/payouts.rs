@@ -16,6 +16,7 @@ use rand::rngs::OsRng;
 use service::Problem;
 use units::Money;
 
+use super::requests::given;
 use crate::Billing;
 use crate::db::members::Account;
 use crate::db::payouts::{self, Payout};
@@ -136,8 +137,8 @@ impl Billing {
                         let title = format!("{PAYOUTS_OPEN_MAX} payouts are under way");
                         return Err(Problem::refused("PAYOUTS_OPEN", title).into());
                     }
-                    let (_, given) = requests::open(tx, payout.account).await?;
-                    let left = free - i128::from(asked.n()) - i128::from(given.n());
+                    let given = given(&requests::open(tx, payout.account).await?);
+                    let left = free - i128::from(asked.n()) - given;
                     if left < i128::from(payout.amount.n()) {
                         let title = "The account has not so much free money";
                         return Err(Problem::refused("NOT_ENOUGH_FREE", title).into());

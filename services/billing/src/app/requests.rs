@@ -279,7 +279,7 @@ pub(super) fn nonce() -> Result<U256> {
 }
 
 /// How much cash is being given away.
-fn given(open: &[AccountRequest]) -> i128 {
+pub(super) fn given(open: &[AccountRequest]) -> i128 {
     let cash = open.iter().filter_map(|request| match request {
         AccountRequest::Transfer(of) => Some(i128::from(of.amount.n())),
         _ => None,

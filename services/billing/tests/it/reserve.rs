@@ -80,6 +80,7 @@ async fn restarted(town: &Running, node: Arc<dyn JsonRpc>) -> Arc<Billing> {
         clock: Clock::set(town.now).0,
         node,
         operator: operator(),
+        certifier: certifier(),
         chain_id: CHAIN_ID,
         deployment: deployment(),
         policies: Vec::new(),
