@@ -327,6 +327,9 @@ async function household(person, known) {
     "#send-money", "#transfers",
   ]);
   if (!known) await payOut(person);
+  await visit(person, "certificates", "/certificates", [
+    "#sources .empty", "#certificates .empty", "#certificate-requests .empty", "#retirements .empty",
+  ]);
   await visit(person, "rules", "/market/rules", ["#rules", "#set-rule form", "#mandate", "#delegates"]);
   await visit(person, "explorer", "/explorer", ["h1:text-is('Blockchain Explorer')", "#blocks tbody tr"]);
   await visit(person, "transactions", "/explorer/transactions", ["#transactions tbody tr"]);
@@ -376,6 +379,17 @@ async function relays(person) {
   }
 }
 
+/** Says what a connection point generates from; a block takes it. */
+async function sources(person) {
+  const { page } = person;
+  await visit(person, "certificates-admin", "/admin/certificates", ["#say-source form", "#issues .empty"]);
+  await page.getByLabel("Connection point", { exact: true }).selectOption({ index: 1 });
+  await page.getByLabel("Source", { exact: true }).selectOption({ label: "Solar (F01040100)" });
+  await page.getByRole("button", { name: "Register" }).click();
+  await waitForRow(page, "#sources", ["Solar", "End"]);
+  await check(person, "certificate-sources", ["#sources tbody tr"]);
+}
+
 /** What the operator looks at. */
 async function operator(person) {
   const { page } = person;
@@ -390,6 +404,8 @@ async function operator(person) {
   assert.equal((await rows(page, "#meters")).length, 6, "every home has a meter");
   await visit(person, "quarantine", "/admin/quarantine", ["text=Every message was believed."]);
   await visit(person, "payouts", "/admin/payouts", ["#payouts tbody tr", "#payout-state"]);
+  await sources(person);
+  await visit(person, "operator-certificates", "/certificates", ["#sources", "#certificates", "#retirements"]);
   await visit(person, "mechanism", "/admin/mechanism", [
     "#mechanisms tbody tr",
     "#choose-mechanism form", "#stop",

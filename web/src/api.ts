@@ -230,7 +230,7 @@ export const creditPayout = (id: string) => post<t.Payout>(`/v1/payouts/${id}/cr
 export const payoutFiles = () => get<t.Page<t.PayoutFile>>("/v1/payouts/files", { limit: 50 });
 export const makePayoutFile = (key: string) => postOnce<t.PayoutFile>("/v1/payouts/files", {}, key);
 export const payoutFile = async (id: string) => (await call("GET", `/v1/payouts/files/${id}`)).blob();
-export const prepareRequest = (wish: t.TransferWish | t.MandateWish) =>
+export const prepareRequest = (wish: t.RequestWish) =>
   post<t.PreparedRequest>("/v1/requests/prepare", wish);
 export const submitRequest = (terms: t.RequestTerms, signature: string, key: string) =>
   postOnce<t.AccountRequest>("/v1/requests", { terms, signature }, key);
@@ -248,6 +248,17 @@ export const prepareChallenge = (wish: t.ChallengeWish) =>
 export const fileChallenge = (wish: t.ChallengeWish) => post<t.TradeChallenge>("/v1/trade-challenges", wish);
 export const tradeChallenges = (cursor?: string) =>
   get<t.Page<t.TradeChallenge>>("/v1/trade-challenges", { limit: 50, cursor });
+export const certificates = (cursor?: string) =>
+  get<t.Holdings>("/v1/certificates", { limit: 50, cursor });
+export const retirements = (account?: string) =>
+  all<t.Retirement>("/v1/certificates/retirements", { account });
+export const issues = (refused: boolean, cursor?: string) =>
+  get<t.Page<t.Issue>>("/v1/certificates/issues", { limit: 50, refused, cursor });
+export const sources = () => get<t.Sources>("/v1/certificate-sources", { limit: 1000 });
+export const setSource = async (point: string, code: string) =>
+  (await call("PUT", `/v1/certificate-sources/${point}`, { code })).json() as Promise<t.SourcedPoint>;
+export const endSource = async (point: string) =>
+  (await call("DELETE", `/v1/certificate-sources/${point}`)).json() as Promise<t.SourcedPoint>;
 export const audit = () => get<t.Audit>("/v1/audit");
 export const reserve = () => get<t.Reserve>("/v1/reserve");
 

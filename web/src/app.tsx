@@ -4,6 +4,7 @@ import { type ReactNode, useEffect, useRef, useState } from "react";
 import * as api from "./api";
 import { useConnected, useLoad } from "./live";
 import { Admin } from "./pages/Admin";
+import { CertificatesPage } from "./pages/Certificates";
 import { Challenges } from "./pages/Challenges";
 import { Energy } from "./pages/Energy";
 import { Explorer } from "./pages/Explorer";
@@ -44,6 +45,7 @@ export function App() {
     "": () => needsUser(() => <MarketPage />),
     market: () => needsUser(() => (isRules(path) ? <RulesPage /> : <MarketPage />)),
     wallet: () => needsUser(() => <WalletPage />),
+    certificates: () => needsUser(() => <CertificatesPage />),
     energy: () => needsUser(() => <Energy />),
     challenges: () => needsUser(() => <Challenges path={path} />),
     admin: () => needsUser(() => <Admin path={path} />),
@@ -140,6 +142,9 @@ const ICONS: Record<string, string> = {
   admin: "M11 3l7 3v5c0 4.500-3 7.500-7 9-4-1.500-7-4.500-7-9V6z",
 };
 
+/** The place in the navigation that a section without one of its own belongs to. */
+const BELOW: Record<string, string> = { "": "market", certificates: "wallet" };
+
 function Navigation(props: { section: string; user: Party | null; place: "top" | "bottom" }) {
   const items = [
     ["market", "/", "Market"],
@@ -152,7 +157,7 @@ function Navigation(props: { section: string; user: Party | null; place: "top" |
   return (
     <nav className={`nav nav-${props.place}`} aria-label={label}>
       {items.map(([name, href, text]) => (
-        <Link key={name} href={href} aria-current={(props.section || "market") === name ? "page" : undefined}>
+        <Link key={name} href={href} aria-current={(BELOW[props.section] ?? props.section) === name ? "page" : undefined}>
           <svg viewBox="0 0 22 22" width="20" height="20" aria-hidden="true">
             <path d={ICONS[name]} />
           </svg>

@@ -3,7 +3,10 @@ import { endOf } from "./grant";
 import {
   checkPrepared, isExact, keyOf, recipientError, requestText, transferError,
 } from "./request";
-import type { MandateTerms, MandateWish, PreparedRequest, TransferTerms, TransferWish } from "./types";
+import type {
+  CertificateTransferTerms, CertificateTransferWish, MandateTerms, MandateWish, PreparedRequest, RequestTerms,
+  RetirementTerms, RetirementWish, TransferTerms, TransferWish,
+} from "./types";
 
 const OWN = `0x${"Ab".repeat(20)}`;
 const OTHER = `0x${"cd".repeat(20)}`;
@@ -24,16 +27,31 @@ const grant: MandateWish = {
   sell_price_min: 80_000, quantity_per_slot: 2500, quantity_per_day: 240_000,
 };
 
+const NUMBER = `0x${"0a".repeat(32)}`;
+const gift: CertificateTransferTerms = {
+  kind: "certificate_transfer", account: OWN, to: OTHER, certificate: NUMBER, amount: "0xfa", nonce: "0xff",
+  expiry: 1_800_000_000,
+};
+const retirement: RetirementTerms = {
+  kind: "certificate_retirement", account: OWN, certificate: NUMBER, amount: "0xfa", beneficiary: "Bäckerei Weber",
+  nonce: "0xff", expiry: 1_800_000_000,
+};
+const give: CertificateTransferWish = { kind: "certificate_transfer", to: OTHER, certificate: NUMBER, wh: 250 };
+const retire: RetirementWish = {
+  kind: "certificate_retirement", certificate: NUMBER, wh: 250, beneficiary: "Bäckerei Weber",
+};
+
 /** As the server prepares it: addresses in the one case, numbers in decimal, money in 1e-9. */
-function prepared(terms: TransferTerms | MandateTerms): PreparedRequest {
+function prepared(terms: RequestTerms): PreparedRequest {
   const { kind, ...fields } = terms;
   const written = Object.entries(fields).map(([name, value]) => {
-    if (name === "amount") return [name, "12500000000"];
-    if (name === "nonce") return [name, BigInt(value).toString()];
+    if (name === "amount" && kind === "transfer") return [name, "12500000000"];
+    if (name === "beneficiary") return [name, value];
+    if (["amount", "certificate", "nonce"].includes(name)) return [name, BigInt(value).toString()];
     return [name, String(value).toLowerCase()];
   });
   const domain = { name: "", version: "1", chainId: 7701, verifyingContract: OTHER };
-  const primaryType = kind === "transfer" ? "CashTransfer" : "Mandate";
+  const primaryType = kind;
   return { terms, typed_data: { types: {}, primaryType, domain, message: Object.fromEntries(written) } };
 }
 
@@ -58,6 +76,26 @@ test("nothing else is signed", () => {
     expect(() => checkPrepared(prepared({ ...mandate, ...change }), grant, OWN)).toThrow(/something else/);
   }
   expect(() => checkPrepared(prepared(transfer), grant, OWN)).toThrow(/something else/);
+});
+
+test("what was prepared of a certificate is signed where it is what was wished", () => {
+  expect(checkPrepared(prepared(gift), give, OWN).terms).toBe(gift);
+  expect(checkPrepared(prepared(gift), { ...give, to: ID }, OWN).terms).toBe(gift);
+  expect(checkPrepared(prepared(retirement), retire, OWN).terms).toBe(retirement);
+  const changes: Partial<CertificateTransferTerms>[] = [
+    { to: OWN }, { amount: "0xfb" }, { certificate: "0x0b" }, { account: OTHER },
+  ];
+  for (const change of changes) {
+    expect(() => checkPrepared(prepared({ ...gift, ...change }), give, OWN)).toThrow(/something else/);
+  }
+  const more: Partial<RetirementTerms>[] = [{ beneficiary: "Weber" }, { amount: "0xfb" }, { certificate: "0x0b" }];
+  for (const change of more) {
+    expect(() => checkPrepared(prepared({ ...retirement, ...change }), retire, OWN)).toThrow(/something else/);
+  }
+  expect(() => checkPrepared(prepared(gift), retire, OWN)).toThrow(/something else/);
+  const other = prepared(retirement);
+  other.typed_data.message.beneficiary = "bäckerei weber";
+  expect(() => checkPrepared(other, retire, OWN)).toThrow(/something else/);
 });
 
 test("a wallet is shown the same terms, all of them", () => {
@@ -100,13 +138,17 @@ test("more than is free is not sent", () => {
 test("a request has one name, however often it is sent", () => {
   expect(keyOf(transfer)).toBe("transfer 0xff");
   expect(keyOf(mandate)).toBe(`mandate ${OTHER} 3`);
-  const longest = keyOf({ ...transfer, nonce: `0x${"f".repeat(64)}` });
+  expect(keyOf(gift)).toBe("certificate_transfer 0xff");
+  expect(keyOf(retirement)).toBe("certificate_retirement 0xff");
+  const longest = keyOf({ ...retirement, nonce: `0x${"f".repeat(64)}` });
   expect(longest.length).toBeLessThanOrEqual(120);
 });
 
 test("a request says what it is about", () => {
   expect(requestText(transfer)).toBe(`Send $12.50 to ${OTHER}`);
   expect(requestText(transfer, (address) => (address === OTHER ? "Hanna" : undefined))).toBe(`Send $12.50 to Hanna (${OTHER})`);
+  expect(requestText(gift)).toBe(`Give 250 Wh of a certificate to ${OTHER}`);
+  expect(requestText(retirement)).toBe("Retire 250 Wh of a certificate for Bäckerei Weber");
   expect(requestText({ ...mandate, until: 0 })).toBe(`End the mandate of ${OTHER}`);
   expect(requestText(mandate)).toMatch(/^Let 0xcdcd.+ sign orders: at most 2\.5 kWh in a slot and 240 kWh a day of each side/);
 });

@@ -1,9 +1,11 @@
-// What an account signs besides orders and payouts: transfers and mandates, in words and checked.
+// What an account signs besides orders and payouts, in words and checked.
 
 import { readAddress, readRecipient, sameAddress } from "./address";
-import { MONEY_SCALE, money, parseDecimal, readDecimal } from "./format";
+import { MONEY_SCALE, count, money, parseDecimal, readDecimal } from "./format";
 import { limitsOfTerms, limitWords } from "./mandate";
-import type { MandateWish, PreparedRequest, RequestState, RequestTerms, TransferWish } from "./types";
+import type {
+  CertificateTerms, CertificateWish, PreparedRequest, RequestState, RequestTerms, RequestWish,
+} from "./types";
 import type { Tone } from "./ui";
 
 export const REQUEST_STATES: Record<RequestState, [string, Tone]> = {
@@ -31,6 +33,7 @@ export function transferError(amount: bigint | null, left: bigint | undefined): 
 export function keyOf(terms: RequestTerms): string {
   if (terms.kind === "transfer" || terms.kind === "currency_transfer") return `transfer ${terms.nonce}`;
   if (terms.kind === "exchange") return `exchange ${terms.accountNonce}`;
+  if (terms.kind !== "mandate") return `${terms.kind} ${terms.nonce}`;
   return `mandate ${terms.delegate} ${terms.version}`;
 }
 
@@ -44,7 +47,7 @@ const OTHER = "The server prepared something else than was asked for. Nothing wa
 /** Throws where what was prepared is not what `account` wished, or not what its wallet would sign. */
 export function checkPrepared(
   prepared: PreparedRequest,
-  wish: TransferWish | MandateWish,
+  wish: RequestWish,
   account: string,
 ): PreparedRequest {
   const { terms, typed_data } = prepared;
@@ -58,20 +61,24 @@ function isShown(terms: RequestTerms, message: Record<string, string>): boolean 
   const fields = Object.entries(terms).filter(([name]) => name !== "kind");
   return fields.every(([name, value]) => {
     const shown = message[name];
-    return shown !== undefined && numberOf(shown) === numberOf(value, name);
+    if (name === "beneficiary") return shown === value;
+    const cash = name === "amount" && terms.kind === "transfer";
+    return shown !== undefined && numberOf(shown) === (cash ? parseDecimal(String(value), MONEY_SCALE) : numberOf(value));
   });
 }
 
-function numberOf(value: string | number, name = ""): bigint | null {
-  if (name === "amount") return parseDecimal(String(value), MONEY_SCALE);
+function numberOf(value: string | number): bigint | null {
   return typeof value === "number" || /^(0x[0-9a-f]+|\d+)$/i.test(value) ? BigInt(value) : null;
 }
 
-function isWished(terms: RequestTerms, wish: TransferWish | MandateWish): boolean {
+/** Whose address an id stands for only the server knows: the owner reads it before signing. */
+function isRecipient(to: string, wished: string): boolean {
+  return !readAddress(wished) || sameAddress(to, wished);
+}
+
+function isWished(terms: RequestTerms, wish: RequestWish): boolean {
   if (terms.kind === "transfer" && wish.kind === "transfer") {
-    // Whose address an id stands for only the server knows: the owner reads it before signing.
-    const to = !readAddress(wish.to) || sameAddress(terms.to, wish.to);
-    return to && readDecimal(terms.amount, MONEY_SCALE) === parseDecimal(wish.amount, MONEY_SCALE);
+    return isRecipient(terms.to, wish.to) && readDecimal(terms.amount, MONEY_SCALE) === parseDecimal(wish.amount, MONEY_SCALE);
   }
   if (terms.kind === "mandate" && wish.kind === "mandate") {
     return (
@@ -84,7 +91,18 @@ function isWished(terms: RequestTerms, wish: TransferWish | MandateWish): boolea
       terms.quantityPerDay === wish.quantity_per_day
     );
   }
+  if (terms.kind === "certificate_transfer" && wish.kind === "certificate_transfer") {
+    return isRecipient(terms.to, wish.to) && isOf(terms, wish);
+  }
+  if (terms.kind === "certificate_retirement" && wish.kind === "certificate_retirement") {
+    return terms.beneficiary === wish.beneficiary && isOf(terms, wish);
+  }
   return false;
+}
+
+/** Whether it is as much of the same certificate. */
+function isOf(terms: CertificateTerms, wish: CertificateWish): boolean {
+  return numberOf(terms.certificate) === numberOf(wish.certificate) && numberOf(terms.amount) === BigInt(wish.wh);
 }
 
 /** What is asked for, in a line; `nameOf` knows whose some addresses are. */
@@ -101,6 +119,12 @@ export function requestText(terms: RequestTerms, nameOf: (address: string) => st
     const [given, taken] = [terms.given, terms.taken].map((amount) => money(amount, MONEY_SCALE));
     const sides = `${given} of the currency at ${terms.from} for ${taken} of that at ${terms.to}`;
     return `Exchange ${sides}, with ${who(terms.dealer)}`;
+  }
+  if (terms.kind === "certificate_transfer") {
+    return `Give ${count(BigInt(terms.amount))} Wh of a certificate to ${who(terms.to)}`;
+  }
+  if (terms.kind === "certificate_retirement") {
+    return `Retire ${count(BigInt(terms.amount))} Wh of a certificate for ${terms.beneficiary}`;
   }
   if (terms.until === 0) return `End the mandate of ${who(terms.delegate)}`;
   return `Let ${who(terms.delegate)} sign orders: ${limitWords(limitsOfTerms(terms))}`;

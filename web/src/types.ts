@@ -1,6 +1,7 @@
 // The JSON of the API. Times are RFC 3339 in UTC, energy integers of Wh, money and prices decimal
 // strings in major units.
 
+export * from "./types/certificate";
 export * from "./types/challenge";
 export * from "./types/exchange";
 export * from "./types/explorer";

@@ -115,6 +115,12 @@ actions! {
     GrantMandate = "grant_mandate"
     /// Have the operator send evidence that more was reconciled than a meter registered.
     FileChallenge = "file_challenge"
+    /// Give certified energy to another account.
+    TransferCertificate = "transfer_certificate"
+    /// Use certified energy up, for somebody.
+    RetireCertificate = "retire_certificate"
+    /// Say what a connection point generates from.
+    CertifySource = "certify_source"
     /// Credit a payment from outside to a wallet.
     CreditDeposit = "credit_deposit"
     /// Have the bank pay out what was redeemed.

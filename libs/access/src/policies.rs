@@ -108,6 +108,9 @@ mod tests {
         transfer_cash             | cp     |
         grant_mandate             | cp     |
         file_challenge            | cpouam | cpouam
+        transfer_certificate      | cp     |
+        retire_certificate        | cp     |
+        certify_source            | om     | om
         credit_deposit            | ou     | ou
         order_payouts             | ou     | ou
         set_exchange_rates        | ou     | ou

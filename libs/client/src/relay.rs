@@ -126,7 +126,7 @@ impl Sender {
 pub struct Relay {
     db: Db,
     node: Arc<dyn JsonRpc>,
-    sender: Arc<Sender>,
+    senders: Vec<Arc<Sender>>,
     /// Rounds of one relay never overlap. Holds the commits of the database before the last look
     /// that found nothing open.
     turn: Mutex<Option<u64>>,
@@ -153,7 +153,14 @@ impl Relay {
     /// The relay of the service that owns `db`, to `node`. It signs for `sender` only; what another
     /// key has signed is sent as it is.
     pub fn new(db: Db, node: Arc<dyn JsonRpc>, sender: Arc<Sender>) -> Relay {
-        Relay { db, node, sender, turn: Mutex::new(None), head: AtomicU64::new(0) }
+        let senders = vec![sender];
+        Relay { db, node, senders, turn: Mutex::new(None), head: AtomicU64::new(0) }
+    }
+
+    /// The same relay, which signs for `sender` too. Each sender has nonces and fees of its own.
+    pub fn and(mut self, sender: Arc<Sender>) -> Relay {
+        self.senders.push(sender);
+        self
     }
 
     /// Looks at every transaction that is not final, in nonce order: sends it when no block has it,
@@ -176,7 +183,10 @@ impl Relay {
         for kept in &open {
             found.push(self.find(kept, &seen).await?);
         }
-        let signed = self.sign(&open, &found, &seen)?;
+        let mut signed = Vec::new();
+        for sender in &self.senders {
+            signed.extend(sign(sender, &open, &found, &seen)?);
+        }
         let raw: Vec<_> =
             signed.iter().map(|(cause, one)| (cause.clone(), one.raw.clone())).collect();
         rows::note(&self.db, changed(&open, &found), signed).await?;
@@ -244,34 +254,39 @@ impl Relay {
         }
         answer
     }
+}
 
-    /// Signs what was never signed and what has to offer more.
-    fn sign(&self, open: &[Kept], found: &[Found], seen: &Seen) -> Result<Vec<(String, Attempt)>> {
-        let own = self.sender.address().to_string();
-        let own = open.iter().zip(found).filter(|(kept, _)| kept.sender == own);
-        let (waiting, others): (Vec<_>, Vec<_>) =
-            own.partition(|(_, found)| found.stand.status == PENDING);
-        let line: Vec<_> = waiting.iter().map(|(kept, found)| in_line(kept, found, seen)).collect();
-        let paid = others.last().and_then(|(kept, found)| {
-            let attempt = kept.attempts.iter().find(|one| Some(one.number) == found.stand.attempt);
-            Some(attempt?.fees)
-        });
-        let fees = next_fees(seen.base_fee, paid.unwrap_or_default(), &line);
-        let wanted = waiting.iter().zip(fees).filter_map(|((kept, _), fees)| Some((kept, fees?)));
-        wanted
-            .map(|(kept, fees)| {
-                let signed = self.sender.sign(kept.unsigned()?, fees);
-                let attempt = Attempt {
-                    number: kept.attempts.last().map_or(1, |last| last.number + 1),
-                    hash: signed.tx_hash().to_string(),
-                    raw: signed.encoded_2718(),
-                    fees,
-                    signed_at: seen.head,
-                };
-                Ok((kept.cause.clone(), attempt))
-            })
-            .collect()
-    }
+/// Signs what of the sender was never signed and what has to offer more.
+fn sign(
+    sender: &Sender,
+    open: &[Kept],
+    found: &[Found],
+    seen: &Seen,
+) -> Result<Vec<(String, Attempt)>> {
+    let own = sender.address().to_string();
+    let own = open.iter().zip(found).filter(|(kept, _)| kept.sender == own);
+    let (waiting, others): (Vec<_>, Vec<_>) =
+        own.partition(|(_, found)| found.stand.status == PENDING);
+    let line: Vec<_> = waiting.iter().map(|(kept, found)| in_line(kept, found, seen)).collect();
+    let paid = others.last().and_then(|(kept, found)| {
+        let attempt = kept.attempts.iter().find(|one| Some(one.number) == found.stand.attempt);
+        Some(attempt?.fees)
+    });
+    let fees = next_fees(seen.base_fee, paid.unwrap_or_default(), &line);
+    let wanted = waiting.iter().zip(fees).filter_map(|((kept, _), fees)| Some((kept, fees?)));
+    wanted
+        .map(|(kept, fees)| {
+            let signed = sender.sign(kept.unsigned()?, fees);
+            let attempt = Attempt {
+                number: kept.attempts.last().map_or(1, |last| last.number + 1),
+                hash: signed.tx_hash().to_string(),
+                raw: signed.encoded_2718(),
+                fees,
+                signed_at: seen.head,
+            };
+            Ok((kept.cause.clone(), attempt))
+        })
+        .collect()
 }
 
 /// A transaction that no block has, as the choice of fees sees it.

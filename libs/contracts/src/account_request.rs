@@ -17,7 +17,10 @@ use crate::calls::{Call, tokens};
 use crate::currency::Cash;
 use crate::deployment::Deployment;
 use crate::exchange::Quote;
-use crate::requests::{CashTransfer, Mandate, cash_transfer, mandate, sol_types};
+use crate::requests::{
+    CashTransfer, CertificateRetirement, CertificateTransfer, Mandate, cash_transfer,
+    certificate_retirement, certificate_transfer, mandate, sol_types,
+};
 
 /// A request that an account signs, and that somebody else sends.
 ///
@@ -52,9 +55,23 @@ pub enum AccountRequest {
         #[serde(rename = "dealerSignature")]
         dealer_signature: Bytes,
     },
+    /// Certified energy goes to another account.
+    CertificateTransfer(CertificateTransfer),
+    /// Certified energy is used up, for somebody.
+    CertificateRetirement(CertificateRetirement),
 }
 
 impl AccountRequest {
+    /// The tags of all kinds.
+    pub const KINDS: [&str; 6] = [
+        "transfer",
+        "mandate",
+        "currency_transfer",
+        "exchange",
+        "certificate_transfer",
+        "certificate_retirement",
+    ];
+
     /// What it is, in a word: the tag of its JSON.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -62,6 +79,8 @@ impl AccountRequest {
             AccountRequest::Mandate { .. } => "mandate",
             AccountRequest::CurrencyTransfer { .. } => "currency_transfer",
             AccountRequest::Exchange { .. } => "exchange",
+            AccountRequest::CertificateTransfer(_) => "certificate_transfer",
+            AccountRequest::CertificateRetirement(_) => "certificate_retirement",
         }
     }
 
@@ -72,6 +91,8 @@ impl AccountRequest {
             AccountRequest::Mandate { mandate, .. } => mandate.account,
             AccountRequest::CurrencyTransfer { transfer, .. } => transfer.account,
             AccountRequest::Exchange { quote, .. } => quote.account,
+            AccountRequest::CertificateTransfer(of) => of.account,
+            AccountRequest::CertificateRetirement(of) => of.account,
         }
     }
 
@@ -82,11 +103,13 @@ impl AccountRequest {
             AccountRequest::Mandate { expiry, .. } => *expiry,
             AccountRequest::CurrencyTransfer { transfer, .. } => transfer.expiry,
             AccountRequest::Exchange { quote, .. } => quote.expiry,
+            AccountRequest::CertificateTransfer(of) => of.expiry,
+            AccountRequest::CertificateRetirement(of) => of.expiry,
         }
     }
 
-    /// The most that it lets go, in its currency: what is transferred or exchanged; what a delegate
-    /// may spend in a day.
+    /// The most cash that it lets go, in its currency: what is transferred or exchanged; what a
+    /// delegate may spend in a day. Certified energy has no price here.
     pub fn amount(&self) -> Result<Money, Overflow> {
         match self {
             AccountRequest::Transfer(of) => Ok(of.amount),
@@ -96,6 +119,9 @@ impl AccountRequest {
             }
             AccountRequest::CurrencyTransfer { transfer, .. } => Ok(transfer.amount),
             AccountRequest::Exchange { quote, .. } => Ok(quote.given),
+            AccountRequest::CertificateTransfer(_) | AccountRequest::CertificateRetirement(_) => {
+                Ok(Money::ZERO)
+            }
         }
     }
 
@@ -110,6 +136,12 @@ impl AccountRequest {
                 cash_transfer(chain_id, *market, transfer)
             }
             AccountRequest::Exchange { quote, .. } => quote.account_hash(chain_id, at),
+            AccountRequest::CertificateTransfer(of) => {
+                Ok(certificate_transfer(chain_id, at.certificates, of))
+            }
+            AccountRequest::CertificateRetirement(of) => {
+                Ok(certificate_retirement(chain_id, at.certificates, of))
+            }
         }
     }
 
@@ -134,6 +166,24 @@ impl AccountRequest {
                 let kind = sol_types::Mandate::eip712_encode_type();
                 (kind, "Wattex TradingMandate", at.mandates, message)
             }
+            AccountRequest::CertificateTransfer(of) => {
+                let message = json!({
+                    "account": of.account, "to": of.to, "certificate": of.certificate.to_string(),
+                    "amount": of.amount.to_string(), "nonce": of.nonce.to_string(),
+                    "expiry": of.expiry.to_string(),
+                });
+                let kind = sol_types::Transfer::eip712_encode_type();
+                (kind, "Wattex EnergyCertificate", at.certificates, message)
+            }
+            AccountRequest::CertificateRetirement(of) => {
+                let message = json!({
+                    "account": of.account, "certificate": of.certificate.to_string(),
+                    "amount": of.amount.to_string(), "beneficiary": of.beneficiary,
+                    "nonce": of.nonce.to_string(), "expiry": of.expiry.to_string(),
+                });
+                let kind = sol_types::Retirement::eip712_encode_type();
+                (kind, "Wattex EnergyCertificate", at.certificates, message)
+            }
         };
         let domain = json!({
             "name": contract, "version": "1", "chainId": chain_id, "verifyingContract": place,
@@ -154,6 +204,12 @@ impl AccountRequest {
             }
             AccountRequest::Exchange { quote, dealer_signature } => {
                 quote.call(at, signature, dealer_signature.clone())
+            }
+            AccountRequest::CertificateTransfer(of) => {
+                Ok(at.transfer_certificate_for(of, signature))
+            }
+            AccountRequest::CertificateRetirement(of) => {
+                Ok(at.retire_certificate_for(of, signature))
             }
         }
     }
@@ -251,8 +307,23 @@ mod tests {
         AccountRequest::Exchange { quote, dealer_signature: Bytes::from(vec![6; 64]) }
     }
 
-    fn every_kind() -> [AccountRequest; 4] {
-        [AccountRequest::Transfer(transfer()), granted(allowed()), elsewhere(), exchange()]
+    /// One of each kind.
+    fn every_kind() -> [AccountRequest; 6] {
+        let (account, certificate) = (Address::repeat_byte(1), U256::MAX - U256::ONE);
+        let (amount, nonce, expiry) = (U256::from(250), U256::from(7), 1_790_000_000);
+        let to = Address::repeat_byte(2);
+        let given = CertificateTransfer { account, to, certificate, amount, nonce, expiry };
+        let beneficiary = "Bäckerei \"Weber\"".to_owned();
+        let used =
+            CertificateRetirement { account, certificate, amount, beneficiary, nonce, expiry };
+        [
+            AccountRequest::Transfer(transfer()),
+            granted(allowed()),
+            elsewhere(),
+            exchange(),
+            AccountRequest::CertificateTransfer(given),
+            AccountRequest::CertificateRetirement(used),
+        ]
     }
 
     #[test]
@@ -268,6 +339,7 @@ mod tests {
 
     #[test]
     fn a_request_is_read_as_it_is_written() {
+        assert_eq!(every_kind().map(|request| request.kind()), AccountRequest::KINDS);
         for request in every_kind() {
             let text = serde_json::to_string(&request).unwrap();
             assert!(text.contains(&format!("\"kind\":\"{}\"", request.kind())), "{text}");

@@ -1,7 +1,7 @@
 //! Certificates of delivered renewable energy (`EnergyCertificate`).
 
-use alloy_primitives::{B256, Bytes};
-use alloy_sol_types::SolCall;
+use alloy_primitives::{B256, Bytes, U256, keccak256};
+use alloy_sol_types::{SolCall, SolValue};
 use ids::{ConnectionPointId, MeterId};
 
 use crate::batch::TradeBatch;
@@ -10,6 +10,46 @@ use crate::calls::Call;
 use crate::challenge::Claim;
 use crate::deployment::Deployment;
 use crate::requests::{CertificateRetirement, CertificateTransfer};
+
+/// What all Wh of a certificate have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CertificateTerms {
+    /// Where it was fed in.
+    pub connection_point: ConnectionPointId,
+    /// The meter that measured it there.
+    pub meter: MeterId,
+    /// What it was generated from: an EECS code in ASCII, then zeros.
+    pub source: B256,
+    /// Start of the slot, epoch seconds.
+    pub slot: u64,
+    /// How long the slot is.
+    pub slot_seconds: u32,
+}
+
+impl CertificateTerms {
+    /// The number of the certificate: it follows from its terms.
+    pub fn id(&self) -> U256 {
+        let terms = (
+            B256::from(self.connection_point.to_bytes32()),
+            B256::from(self.meter.to_bytes32()),
+            self.source,
+            self.slot,
+            self.slot_seconds,
+        );
+        keccak256(terms.abi_encode()).into()
+    }
+
+    /// What `certificates(number)` answers; `None` where it is of no id of ours.
+    pub fn from_sol(terms: &EnergyCertificate::certificatesReturn) -> Option<Self> {
+        Some(CertificateTerms {
+            connection_point: ConnectionPointId::from_bytes32(terms.connectionPoint.0)?,
+            meter: MeterId::from_bytes32(terms.meter.0)?,
+            source: terms.source,
+            slot: terms.slot,
+            slot_seconds: terms.slotSeconds,
+        })
+    }
+}
 
 impl Deployment {
     /// By CERTIFIER: what a connection point generates from, from now on; an EECS code.

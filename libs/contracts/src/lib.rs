@@ -5,6 +5,7 @@
 //! OrderTerms --hash--> signature --+
 //! Policy --id--> Clearing --Posted-+--> FillBatch --Deployment::settle--> Call
 //!                                       TradeBatch --Deployment::reconcile--> Call
+//! input of settle() --sales--> Claims of its sellers --Deployment::certify--> Call
 //! log --ContractEvent::decode--> events      storage::digest --proof--> DayDigest
 //! Terms --outcome--> Outcome                 (the same arithmetic as Outcomes.sol)
 //! ```
@@ -35,6 +36,7 @@ mod payout;
 mod policy;
 pub mod requests;
 mod revert;
+mod sales;
 mod shown;
 pub mod storage;
 
@@ -47,6 +49,7 @@ pub use batch::{
     TRADE_WH_MAX, TradeBatch, fill_leaf, trade_id,
 };
 pub use calls::Call;
+pub use certificate::CertificateTerms;
 pub use challenge::{Claim, Evidence};
 pub use clearing::{
     Clearing, Delivery, MECHANISM_PRICED, Posted, Prices, Skip, conditions_leaf, journal_leaf,
@@ -62,6 +65,7 @@ pub use outcome::{Outcome, OutcomeError, Terms, money, outcome};
 pub use payout::{PayoutTerms, REDEMPTION_SECONDS, TO_WALLET, WITHDRAWAL_SECONDS};
 pub use policy::{BuyerRule, Policy, SellerRule};
 pub use revert::revert_text;
+pub use sales::sales;
 
 /// The run of a trade that nobody reconciled in time ([`Deployment::expire`]).
 pub const RUN_EXPIRED: u8 = 255;

@@ -223,7 +223,8 @@ pub fn rotation(
 }
 
 /// Certified energy that an account gives away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CertificateTransfer {
     /// Whose.
     pub account: Address,
@@ -251,7 +252,8 @@ pub fn certificate_transfer(
 }
 
 /// Certified energy that an account uses up.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CertificateRetirement {
     /// Whose.
     pub account: Address,
@@ -265,6 +267,19 @@ pub struct CertificateRetirement {
     pub nonce: U256,
     /// Epoch seconds: not after it.
     pub expiry: u64,
+}
+
+/// The longest name of a beneficiary, in bytes (`EnergyCertificate.BENEFICIARY_BYTES_MAX`).
+pub const BENEFICIARY_BYTES_MAX: usize = 200;
+
+impl CertificateRetirement {
+    /// Whether the beneficiary's name is one that the contract takes and that a statement shows as
+    /// it is: something else than blanks, and no control characters.
+    pub fn is_for_somebody(&self) -> bool {
+        let name = &self.beneficiary;
+        let fits = name.len() <= BENEFICIARY_BYTES_MAX && !name.trim().is_empty();
+        fits && !name.chars().any(char::is_control)
+    }
 }
 
 /// The hash an account signs to use certified energy up.

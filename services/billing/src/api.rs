@@ -3,6 +3,8 @@
 
 mod audit;
 mod bank;
+mod certificate_sources;
+mod certificates;
 mod challenges;
 mod deposits;
 mod documents;
@@ -69,6 +71,13 @@ pub fn routes(
             .service(challenges::prepare_trade_challenge)
             .service(challenges::file_trade_challenge)
             .service(challenges::list_trade_challenges)
+            .service(certificates::list_certificates)
+            .service(certificates::list_retirements)
+            .service(certificates::list_issues)
+            .service(certificate_sources::list_sources)
+            .service(certificate_sources::get_source)
+            .service(certificate_sources::set_source)
+            .service(certificate_sources::end_source)
             .service(tariffs::list_tariffs)
             .service(tariffs::publish_tariff)
             .service(invoices::list_invoices)

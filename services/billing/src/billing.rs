@@ -26,6 +26,8 @@ pub struct Billing {
     pub(crate) clock: Clock,
     pub(crate) node: Arc<dyn JsonRpc>,
     pub(crate) operator: Arc<Sender>,
+    /// Signs what connection points generate from.
+    pub(crate) certifier: Arc<Sender>,
     pub(crate) chain_id: u64,
     pub(crate) deployment: Deployment,
     pub(crate) currencies: Currencies,
@@ -55,9 +57,11 @@ pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
     let state = State::load(&db, &parts.policies, &currencies);
     let state = state.await.context("rebuilding the books")?;
     let operator = Arc::new(Sender::new(parts.operator, parts.chain_id));
+    let certifier = Arc::new(Sender::new(parts.certifier, parts.chain_id));
+    let chain = client::Relay::new(db.clone(), parts.node.clone(), operator.clone());
     let billing = Arc::new(Billing {
         clock: parts.clock,
-        operator: operator.clone(),
+        operator,
         chain_id: parts.chain_id,
         deployment: parts.deployment,
         audited: Mutex::new(vec![Verified::default(); currencies.ids().count()]),
@@ -72,7 +76,8 @@ pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
         quoting: Mutex::default(),
         reserve: Mutex::default(),
         outbox: bus::Relay::new(db.clone(), parts.bus.clone()),
-        chain: client::Relay::new(db.clone(), parts.node.clone(), operator),
+        chain: chain.and(certifier.clone()),
+        certifier,
         node: parts.node,
         db,
     });
@@ -120,9 +125,10 @@ impl Tick for Billing {
         let followed = self.follow_payouts(now).await.context("following payouts")?;
         let paid = self.post_payouts(now).await.context("posting payouts")?;
         let back = self.put_back(now).await.context("putting money back into wallets")?;
+        let certified = self.certify_due(now).await.context("certifying")?;
         let issued = self.monthly && self.issue_due(now).await.context("issuing invoices")?;
         let billed = self.post_invoices().await.context("posting invoices")?;
-        let payouts = followed || paid || back;
-        Ok(reconciled || posted || billed || expired || released || issued || payouts)
+        let moved = reconciled || expired || released || followed || paid || back;
+        Ok(moved || posted || billed || issued || certified)
     }
 }

@@ -22,6 +22,8 @@ pub struct Parts {
     pub node: Arc<dyn JsonRpc>,
     /// The key with the roles MINTER, RECONCILER and, for records, ANCHOR. Nobody else uses it.
     pub operator: SecretKey,
+    /// The key with the role CERTIFIER. Nobody else uses it; it needs ether of its own.
+    pub certifier: SecretKey,
     /// The chain.
     pub chain_id: u64,
     /// The contracts.

@@ -14,10 +14,13 @@
 //! | `deposit`, `series`, `invoice` | payments from outside; invoice numbers; issued invoices |
 //! | `bank_account`, `bank_payment` | where a community is paid; payments of its statements |
 //! | `payout`, `payout_file` | money on its way to accounts' banks; orders to pay it out |
-//! | `account_request` | transfers, mandates and exchanges that accounts signed |
+//! | `account_request` | what accounts signed besides orders and payouts |
 //! | `issuer`, `customer` | who issues and receives documents, as people said of themselves |
 //! | `challenge_sent` | challenges that were given to the relay |
 //! | `exchange_rate`, `exchange_quote` | at what currencies are exchanged; what was offered |
+//! | `source_order` | what staff said that connection points generate from |
+//! | `certificate_issue` | trades to be certified, and how far that is |
+//! | `certificate`, `certificate_move`, `certificate_retired` | certificates, and whose they are |
 //!
 //! A column `book` is a currency's place in the genesis, and so which journal; energy is in that of
 //! the first, 0.
@@ -25,6 +28,8 @@
 //! Invariants: `journal` only grows; a `fact` goes when its block leaves the best branch.
 
 pub(crate) mod bank;
+pub(crate) mod certificates;
+pub(crate) mod certifying;
 pub(crate) mod chain;
 pub(crate) mod challenges;
 pub(crate) mod energy;
@@ -60,7 +65,46 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 12, sql: CURRENCY_SCHEMA },
     Migration { version: 13, sql: CHALLENGE_SCHEMA },
     Migration { version: 14, sql: CREDIT_SCHEMA },
+    Migration { version: 15, sql: CERTIFICATE_SCHEMA },
 ];
+
+/// Certificates. `certify_due` is when trades of a slot are to be looked at for certificates. The
+/// transaction of a source follows from `source/` and the id; that of an issue is its `cause`.
+/// What a certificate says follows from its number, so that it needs no block; moves and
+/// retirements go with theirs.
+const CERTIFICATE_SCHEMA: &str = "
+alter table slot_state add column certify_due bigint not null default 0;
+create index slot_certify on slot_state (certify_due);
+create table source_order (
+    number {serial}, id text not null unique, community text not null, point text not null,
+    code text not null, ordered_by text not null, at bigint not null
+);
+create index source_order_point on source_order (point, number);
+create table certificate_issue (
+    trade text primary key, community text not null, account text not null, slot bigint not null,
+    wh bigint not null, state bigint not null, due bigint not null, tries bigint not null,
+    cause text not null, reason text not null
+);
+create index certificate_issue_due on certificate_issue (state, due);
+create index certificate_issue_slot on certificate_issue (community, slot, trade);
+create table certificate (
+    certificate text primary key, point text not null, meter text not null, source text not null,
+    slot bigint not null, slot_seconds bigint not null
+);
+create table certificate_move (
+    block text not null, place bigint not null, leg bigint not null, address text not null,
+    certificate text not null, wh bigint not null, retired bigint not null,
+    primary key (block, place, leg)
+);
+create index certificate_move_of on certificate_move (address, certificate);
+create index certificate_move_certificate on certificate_move (certificate);
+create table certificate_retired (
+    block text not null, number bigint not null, place bigint not null, address text not null,
+    certificate text not null, wh bigint not null, beneficiary text not null, hash text not null,
+    at bigint not null, primary key (block, place)
+);
+create index certificate_retired_of on certificate_retired (address, number, place);
+";
 
 /// The payment with which a payout is credited to the wallet that it came from; empty where it is
 /// not.

@@ -4,6 +4,7 @@
 
 pub mod bank;
 pub mod bill;
+pub mod certificate;
 pub mod challenge;
 pub mod exchange;
 pub mod handover;

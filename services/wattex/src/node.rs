@@ -302,6 +302,7 @@ impl Wired<'_> {
             clock: self.clock.clone(),
             node: self.node.clone(),
             operator: secrets.key(role::RECONCILER),
+            certifier: secrets.key(role::CERTIFIER),
             chain_id: self.chain_id,
             deployment: self.deployment,
             currencies,

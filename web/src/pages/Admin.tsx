@@ -7,6 +7,7 @@ import { Badge, Card, Facts, Field, Hash, Load, Notice, Page, Stat, Stats, Table
 import { isStaff, useUser } from "../user";
 import { words } from "./Market";
 import { Approvals } from "./admin/Approvals";
+import { Certificates } from "./admin/Certificates";
 import { Issuer } from "./admin/Issuer";
 import { Mechanisms } from "./admin/Mechanisms";
 import { Relays } from "./admin/Relays";
@@ -21,6 +22,7 @@ export function Admin({ path }: { path: string }) {
     ["quarantine", "Quarantine"],
     ["mechanism", "Trading"],
     ["payouts", "Payouts"],
+    ["certificates", "Certificates"],
     ["documents", "Documents"],
     ["approvals", "Approvals"],
     ["relay", "Transactions"],
@@ -48,6 +50,7 @@ export function Admin({ path }: { path: string }) {
       {section === "quarantine" && <Quarantine />}
       {section === "mechanism" && <Mechanisms />}
       {section === "payouts" && <Payouts />}
+      {section === "certificates" && <Certificates />}
       {section === "documents" && <Issuer />}
       {section === "approvals" && <Approvals />}
       {section === "relay" && <Relays />}

@@ -13,6 +13,7 @@ import { Outside, PayOut } from "./wallet/PayOut";
 import { Payouts } from "./wallet/Payouts";
 import { Signer } from "./wallet/Signer";
 import { Transfers } from "./wallet/Transfers";
+import { WalletTabs } from "./wallet/WalletTabs";
 
 export function WalletPage() {
   return (
@@ -29,6 +30,7 @@ function Contents() {
   const zone = market.data?.timezone;
   return (
     <>
+      <WalletTabs at="money" />
       <Load of={wallet}>{(data) => <Balances wallet={data} market={market.data} />}</Load>
       {further.length > 0 && <Further balances={further} />}
       <PayIn reference={wallet.data?.reference} further={further.map(({ currency }) => currency)} />

@@ -1,4 +1,4 @@
-// Transfers and mandates: what an account wishes, what it signs, and what becomes of it.
+// Transfers, mandates and certificates: what an account wishes, what it signs, and what becomes of it.
 
 import type { TypedData } from "../types";
 import type { ExchangeTerms } from "./exchange";
@@ -41,7 +41,35 @@ export interface CurrencyTransferTerms extends Omit<TransferTerms, "kind"> {
   market: string;
 }
 
-export type RequestTerms = TransferTerms | MandateTerms | CurrencyTransferTerms | ExchangeTerms;
+/** Certified energy for another account, as it is signed. Numbers as 0x and hex digits. */
+export interface CertificateTransferTerms {
+  kind: "certificate_transfer";
+  account: string;
+  to: string;
+  certificate: string;
+  /** In Wh. */
+  amount: string;
+  nonce: string;
+  /** Epoch seconds: not after it. */
+  expiry: number;
+}
+
+/** Certified energy that is used up for somebody, as it is signed. */
+export interface RetirementTerms {
+  kind: "certificate_retirement";
+  account: string;
+  certificate: string;
+  /** In Wh. */
+  amount: string;
+  beneficiary: string;
+  nonce: string;
+  /** Epoch seconds: not after it. */
+  expiry: number;
+}
+
+export type CertificateTerms = CertificateTransferTerms | RetirementTerms;
+export type RequestTerms =
+  | TransferTerms | MandateTerms | CurrencyTransferTerms | ExchangeTerms | CertificateTerms;
 
 export interface TransferWish {
   kind: "transfer";
@@ -61,6 +89,23 @@ export interface MandateWish {
   quantity_per_day: number;
 }
 
+export interface CertificateTransferWish {
+  kind: "certificate_transfer";
+  to: string;
+  certificate: string;
+  wh: number;
+}
+
+export interface RetirementWish {
+  kind: "certificate_retirement";
+  certificate: string;
+  wh: number;
+  beneficiary: string;
+}
+
+export type CertificateWish = CertificateTransferWish | RetirementWish;
+export type RequestWish = TransferWish | MandateWish | CertificateWish;
+
 export interface PreparedRequest {
   terms: RequestTerms;
   typed_data: TypedData;
@@ -68,7 +113,7 @@ export interface PreparedRequest {
 
 export type RequestState = "sent" | "done" | "failed";
 
-/** A transfer or a mandate on its way to the chain, or there. */
+/** A request on its way to the chain, or there. */
 export interface AccountRequest {
   id: string;
   account: string;

@@ -3,7 +3,10 @@
 use alloy_primitives::{Address, B256, U256};
 use contracts::bindings::EnergyCertificate as Certificates;
 use contracts::requests::{self, MeterEnrolment};
-use contracts::{Call, Claim, ContractEvent, Delivery, Posted, Prices, Side, SolCall, trade_id};
+use contracts::{
+    Call, CertificateTerms, Claim, ContractEvent, Delivery, Posted, Prices, Side, SolCall, sales,
+    trade_id,
+};
 use ids::MeterId;
 use units::Energy;
 
@@ -137,6 +140,7 @@ fn a_final_trade_is_certified_once_and_to_its_buyer() {
     assert_eq!(terms.connectionPoint, case.pair.1.connection_point.to_bytes32());
     assert_eq!((terms.meter, terms.source), (case.meter.to_bytes32().into(), source()));
     assert_eq!((terms.slot, terms.slotSeconds), (SLOT, 900));
+    assert_eq!(CertificateTerms::from_sol(&terms).unwrap().id(), certificate);
 }
 
 #[test]
@@ -210,6 +214,28 @@ fn a_trade_with_prices_of_its_own_is_certified_by_a_claim_that_names_them() {
     assert_eq!(case.balance(case.buyer, certificate), U256::from(4_200));
 }
 
+#[test]
+fn the_proofs_of_sellers_are_read_back_from_what_was_settled() {
+    for (posted, prices) in [(posted(&policy()), usual(1)), (priced(&policy()), own_prices(1))] {
+        let (mut world, buyer, seller) = World::with_cash();
+        let pairs = [(wide(buyer, Side::Buy, 1), wide(seller, Side::Sell, 1), 5_000)];
+        let batches = world.post_at(posted, &pairs, &prices);
+        let input = world.at.settle(&batches[0]).data;
+        let read = |input: &[u8]| sales(world.chain_id, world.at.market, input);
+        assert_eq!(read(&input).unwrap(), [world.claim(&pairs, &prices, 0, Side::Sell)]);
+        assert_eq!(read(&input[..input.len() - 32]), None, "cut short");
+        assert_eq!(read(&[]), None);
+        assert_eq!(read(&world.at.pause().data), None);
+        let mut hidden = batches[0].clone();
+        for order in &mut hidden.orders {
+            let contracts::SignedOrder::Shown { terms, filled, .. } = order else { continue };
+            let hash = terms.hash(world.chain_id, world.at.market);
+            *order = contracts::SignedOrder::Hidden { hash, filled: *filled };
+        }
+        assert_eq!(read(&world.at.settle(&hidden).data), Some(Vec::new()));
+    }
+}
+
 /// The trade is what the contract keeps of its batch, and the batch that which has the trade.
 #[test]
 fn a_certificate_is_of_the_trade_as_it_stands() {
@@ -281,6 +307,14 @@ fn every_batch_of_a_clearing_has_certificates() {
     }
     world.now = FINAL;
     let prices = usual(pairs.len());
+    // Whoever looks the settlements up has the same proofs.
+    let (chain_id, market) = (world.chain_id, world.at.market);
+    let read: Vec<Claim> = batches
+        .iter()
+        .flat_map(|batch| sales(chain_id, market, &world.at.settle(batch).data).unwrap())
+        .collect();
+    let told = (0..pairs.len()).map(|index| world.claim(&pairs, &prices, index, Side::Sell));
+    assert_eq!(read, told.collect::<Vec<_>>());
     let none = world.claim(&pairs, &prices, 30, Side::Sell);
     let call = world.at.certify(&none, &world.batch(id, 0), meter);
     world.refused(ANYONE, call, "UnknownTrade");

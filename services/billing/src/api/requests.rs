@@ -1,10 +1,10 @@
-//! Transfers to other accounts, and mandates for delegates. An exchange that was quoted is sent
-//! here as well.
+//! Transfers to other accounts, mandates for delegates, and what is done with certificates. An
+//! exchange that was quoted is sent here as well.
 
 use access::Action;
 use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, get, post};
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256, U256};
 use calendar::Timestamp;
 use contracts::AccountRequest;
 use ids::{AccountId, RequestId};
@@ -30,6 +30,35 @@ pub(crate) enum RequestWish {
     Transfer(TransferWish),
     /// Somebody may sign orders of the account, inside limits.
     Mandate(MandateTerms),
+    /// Certified energy goes to another account of the community.
+    CertificateTransfer(CertificateTransferWish),
+    /// Certified energy is used up, for somebody.
+    CertificateRetirement(RetirementWish),
+}
+
+/// A transfer of certified energy as it is wished.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CertificateTransferWish {
+    /// Who gets it: an account's id or its address.
+    to: String,
+    /// The certificate's number, 32 bytes.
+    certificate: String,
+    /// How much, in Wh.
+    wh: u64,
+}
+
+/// A retirement as it is wished.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RetirementWish {
+    /// The certificate's number, 32 bytes.
+    certificate: String,
+    /// How much, in Wh.
+    wh: u64,
+    /// For whom, in words: 1 to 200 bytes.
+    #[schema(example = "Bakery Weber, 2026")]
+    beneficiary: String,
 }
 
 /// A transfer as it is wished.
@@ -77,9 +106,6 @@ pub(crate) struct MandateTerms {
 const fn no_sale() -> u64 {
     (1 << 53) - 1
 }
-
-/// What requests can be.
-const KINDS: [&str; 4] = ["transfer", "mandate", "currency_transfer", "exchange"];
 
 /// What is signed. Nothing is kept of it until it is sent.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -132,7 +158,8 @@ pub(crate) struct RequestView {
 pub(crate) struct RequestsQuery {
     /// The account; the caller's own when absent, and all of the community for staff.
     account: Option<String>,
-    /// Only `transfer`, `mandate`, `currency_transfer` or `exchange`.
+    /// Only `transfer`, `mandate`, `currency_transfer`, `exchange`, `certificate_transfer` or
+    /// `certificate_retirement`.
     kind: Option<String>,
     /// Items wanted, 1 to 1000; 100 when absent.
     limit: Option<u32>,
@@ -140,11 +167,11 @@ pub(crate) struct RequestsQuery {
     cursor: Option<String>,
 }
 
-/// What to sign for a transfer or a mandate.
+/// What to sign for a transfer, a mandate, or a transfer or retirement of certified energy.
 ///
 /// By a wallet, or with `/v1/signatures/request` where the key is held.
 /// It expires two days later: a day for a second person's consent, a day to be sent. Refused with
-/// `AMOUNT`, `CURRENCY` and `RECIPIENT`.
+/// `AMOUNT`, `CURRENCY`, `RECIPIENT` and `BENEFICIARY`.
 #[utoipa::path(
     tag = "billing",
     request_body = RequestWish,
@@ -171,16 +198,28 @@ pub(crate) async fn prepare_request(
             let wish = mandate_wish(delegate, &wish)?;
             billing.prepare_mandate(&account, wish, now).await?
         }
+        RequestWish::CertificateTransfer(wish) => {
+            let account = own_account(&billing, &caller, Action::TransferCertificate).await?;
+            let to = address_of(&billing, &account, "to", &wish.to).await?;
+            let what = (certificate(&wish.certificate)?, wish.wh);
+            billing.prepare_certificate_transfer(&account, to, what, now).await?
+        }
+        RequestWish::CertificateRetirement(wish) => {
+            let account = own_account(&billing, &caller, Action::RetireCertificate).await?;
+            let what = (certificate(&wish.certificate)?, wish.wh);
+            billing.prepare_retirement(&account, &wish.beneficiary, what, now)?
+        }
     };
     let beyond = |_| Problem::malformed("amount: too much");
     let typed_data = terms.typed_data(billing.chain_id, &billing.deployment).map_err(beyond)?;
     Ok(Json(PreparedRequest { terms: shown(&terms), typed_data }))
 }
 
-/// Sends a signed transfer or mandate.
+/// Sends a signed request.
 ///
 /// Repeating a request with the same `Idempotency-Key` answers with the request as it is. Refused
-/// with `AMOUNT`, `RECIPIENT`, `EXPIRED`, `NOT_SIGNED`, `NOT_ENOUGH_FREE` and `REQUESTS_OPEN`.
+/// with `AMOUNT`, `RECIPIENT`, `BENEFICIARY`, `EXPIRED`, `NOT_SIGNED`, `NOT_ENOUGH_FREE`,
+/// `NOT_ENOUGH_HELD` and `REQUESTS_OPEN`.
 #[utoipa::path(
     tag = "billing",
     params(("Idempotency-Key" = String, Header, description = "Names the request")),
@@ -199,6 +238,8 @@ pub(crate) async fn submit_request(
         | AccountRequest::CurrencyTransfer { .. }
         | AccountRequest::Exchange { .. } => Action::TransferCash,
         AccountRequest::Mandate { .. } => Action::GrantMandate,
+        AccountRequest::CertificateTransfer(_) => Action::TransferCertificate,
+        AccountRequest::CertificateRetirement(_) => Action::RetireCertificate,
     };
     let account = own_account(&billing, &caller, action).await?;
     let key = idempotency_key(&request)?;
@@ -209,7 +250,7 @@ pub(crate) async fn submit_request(
     Ok(HttpResponse::Created().json(view(&billing, &taken).await?))
 }
 
-/// Transfers and mandates, newest first: the caller's own, or for staff all of the community.
+/// Requests that were signed, newest first: the caller's own, or for staff all of the community.
 #[utoipa::path(
     tag = "billing",
     params(RequestsQuery),
@@ -227,8 +268,9 @@ pub(crate) async fn list_requests(
         false => Some(account_of(&billing, &caller, query.account.as_deref()).await?.account),
     };
     let kind = query.kind.as_deref();
-    if kind.is_some_and(|kind| !KINDS.contains(&kind)) {
-        return Err(Problem::malformed(format!("kind: one of {}", KINDS.join(", "))));
+    if kind.is_some_and(|kind| !AccountRequest::KINDS.contains(&kind)) {
+        let kinds = AccountRequest::KINDS.join(", ");
+        return Err(Problem::malformed(format!("kind: one of {kinds}")));
     }
     let limit = PageQuery { limit: query.limit, cursor: None }.limit();
     let before = before(query.cursor.as_deref())?;
@@ -243,7 +285,7 @@ pub(crate) async fn list_requests(
     Ok(Json(Page { items, next }))
 }
 
-/// One transfer or mandate. For whose it is, and for staff.
+/// One request. For whose it is, and for staff.
 #[utoipa::path(
     tag = "billing",
     params(("id" = String, Path, description = "The request")),
@@ -323,6 +365,11 @@ fn mandate_wish(delegate: Address, wish: &MandateTerms) -> Result<MandateWish, P
         quantity_per_slot: Energy::from_wh(wish.quantity_per_slot),
         quantity_per_day: Energy::from_wh(wish.quantity_per_day),
     })
+}
+
+fn certificate(text: &str) -> Result<U256, Problem> {
+    let word: Result<B256, _> = text.parse();
+    word.map(Into::into).map_err(|error| Problem::malformed(format!("certificate: {error}")))
 }
 
 pub(super) fn amount(name: &str, text: &str) -> Result<Money, Problem> {

@@ -13,7 +13,7 @@ use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::db::chain::{FactRow, Head, kind};
 use crate::db::journal::Posted;
-use crate::db::{self, chain, handover, journal, slots};
+use crate::db::{self, certificates, chain, handover, journal, slots};
 
 /// Whether a feed event is new; an error where one is missing before it.
 fn is_next(state: &State, sequence: u64, parent: Option<B256>) -> Result<bool> {
@@ -67,7 +67,7 @@ impl Billing {
         envelope: &Envelope,
         event: &BlockConnected,
     ) -> Result<()> {
-        let (mut rows, mut posted) = (Vec::new(), Vec::new());
+        let (mut rows, mut posted, mut certified) = (Vec::new(), Vec::new(), Vec::new());
         for log in &event.logs {
             let Some((currency, decoded)) = decode(&self.currencies, log) else { continue };
             if let ContractEvent::Minted(minted) = &decoded
@@ -76,8 +76,9 @@ impl Billing {
                 continue;
             }
             let at = event.timestamp;
-            let Meaning { row, fact } = meaning(state, (currency, decoded), log, at)?;
+            let Meaning { row, fact, certificates } = meaning(state, (currency, decoded), log, at)?;
             rows.extend(row);
+            certified.extend(certificates);
             if let Some(fact) = fact {
                 let source = format!("{}:{}", event.hash, log.index);
                 let entry = state.book_of_mut(currency).post(&source, fact)?;
@@ -102,6 +103,7 @@ impl Billing {
                 Box::pin(async move {
                     db::first_time(tx, id).await?;
                     chain::put(tx, head.hash, number, rows).await?;
+                    certificates::put(tx, (head.hash, number), certified).await?;
                     journal::append(tx, posted).await?;
                     for trade in taken {
                         handover::take_back(tx, trade).await?;
@@ -179,6 +181,7 @@ impl Billing {
                 Box::pin(async move {
                     db::first_time(tx, id).await?;
                     chain::forget(tx, block).await?;
+                    certificates::forget(tx, block).await?;
                     journal::detach(tx, block).await?;
                     journal::append(tx, posted).await?;
                     chain::set_head(tx, head).await

@@ -10,8 +10,10 @@ use ids::{ConnectionPointId, MeterId};
 use serde::{Deserialize, Serialize};
 use units::{Energy, Money};
 
+use super::certificate_logs::certificates;
 use super::state::State;
 use crate::currencies::{Currencies, CurrencyId};
+use crate::db::certificates::Change;
 use crate::db::chain::{FactRow, kind};
 use crate::db::{address, hash};
 use crate::domain::journal::{Fact, Settled, Totals};
@@ -31,6 +33,9 @@ pub(crate) struct SettledFact {
     pub(crate) prices: Prices,
     pub(crate) retail: u64,
     pub(crate) feed_in: u64,
+    /// The transaction that settled it; zero where it was kept before transactions were.
+    #[serde(default)]
+    pub(crate) transaction: B256,
 }
 
 /// A batch of readings of a day on chain.
@@ -96,6 +101,8 @@ pub(crate) struct ChallengedFact {
 pub(crate) struct Meaning {
     pub(crate) row: Option<FactRow>,
     pub(crate) fact: Option<Fact>,
+    /// What it did with certified energy, each with the place of the log.
+    pub(crate) certificates: Vec<(u32, Change)>,
 }
 
 /// The event in a log of ours, and the currency whose cash it can be of.
@@ -127,13 +134,13 @@ pub(crate) fn meaning(
     {
         // A payout that is credited becomes tokens again: nothing came in at the bank.
         let fact = Fact::Reissued { account: *account, amount: money(minted.amount)? };
-        return Ok(Meaning { row: None, fact: Some(fact) });
+        return Ok(Meaning { fact: Some(fact), ..Meaning::default() });
     }
     if currency != CurrencyId::FIRST {
         return cash(currency, event, log);
     }
     let row = |kind, key, body| fact_row(log, kind, key, body);
-    let row_only = |row| Ok(Meaning { row: Some(row), fact: None });
+    let row_only = |row| Ok(Meaning { row: Some(row), ..Meaning::default() });
     match event {
         ContractEvent::PolicyRegistered(event) => {
             let policy = Policy::from_sol(&event.terms).context("a registered policy")?;
@@ -147,7 +154,7 @@ pub(crate) fn meaning(
             state.clearings.insert(event.clearing, clearing);
             row_only(row(kind::CLEARING, hash(event.clearing), body))
         }
-        ContractEvent::TradeCreated(event) => settled(state, &event, log.index),
+        ContractEvent::TradeCreated(event) => settled(state, &event, log),
         ContractEvent::TradeReconciled(event) => reconciled(state, &event, log.index),
         ContractEvent::TradePriced(event) => {
             let prices = Prices { buyer: event.buyPrice, seller: event.sellPrice };
@@ -195,14 +202,14 @@ pub(crate) fn meaning(
             let key = address(event.account);
             row_only(row(kind::CHALLENGED, key, serde_json::to_string(&fact)?))
         }
-        other => cash(currency, other, log),
+        other => cash(currency, other, log, at),
     }
 }
 
 /// What an event means that moves cash outside of trades.
-fn cash(currency: CurrencyId, event: ContractEvent, log: &Log) -> Result<Meaning> {
+fn cash(currency: CurrencyId, event: ContractEvent, log: &Log, at: Timestamp) -> Result<Meaning> {
     let row = |kind, of, body| fact_row(log, kind, cash_key(currency, of), body);
-    let fact_only = |fact| Ok(Meaning { row: None, fact: Some(fact) });
+    let fact_only = |fact| Ok(Meaning { fact: Some(fact), ..Meaning::default() });
     match event {
         ContractEvent::Minted(event) => fact_only(Fact::Minted { amount: money(event.amount)? }),
         ContractEvent::CashTransferred(event) => fact_only(Fact::Transferred {
@@ -217,6 +224,7 @@ fn cash(currency: CurrencyId, event: ContractEvent, log: &Log) -> Result<Meaning
             Ok(Meaning {
                 row: Some(row(kind::REDEEMED, hash(destination), body)),
                 fact: Some(Fact::Redeemed { account, amount, destination }),
+                ..Meaning::default()
             })
         }
         ContractEvent::DepositCredited(event) => {
@@ -230,7 +238,7 @@ fn cash(currency: CurrencyId, event: ContractEvent, log: &Log) -> Result<Meaning
             };
             let key = address(event.account);
             let row = row(kind::WITHDRAWAL_REQUESTED, key, serde_json::to_string(&fact)?);
-            Ok(Meaning { row: Some(row), fact: None })
+            Ok(Meaning { row: Some(row), ..Meaning::default() })
         }
         ContractEvent::WithdrawalPaid(event) => {
             let amount = money(event.amount)?;
@@ -238,6 +246,7 @@ fn cash(currency: CurrencyId, event: ContractEvent, log: &Log) -> Result<Meaning
             Ok(Meaning {
                 row: Some(row(kind::WITHDRAWN, address(event.account), body)),
                 fact: Some(Fact::Withdrawn { account: event.account, amount }),
+                ..Meaning::default()
             })
         }
         ContractEvent::EscrowReleased(event) => fact_only(Fact::Released {
@@ -245,15 +254,15 @@ fn cash(currency: CurrencyId, event: ContractEvent, log: &Log) -> Result<Meaning
             day: event.day,
             amount: money(event.amount)?,
         }),
-        _ => Ok(Meaning::default()),
+        other => certificates(&other, log, at),
     }
 }
 
-fn fact_row(log: &Log, kind: &'static str, key: String, body: String) -> FactRow {
+pub(super) fn fact_row(log: &Log, kind: &'static str, key: String, body: String) -> FactRow {
     FactRow { place: log.index, kind, key, community: String::new(), slot: 0, day: 0, body }
 }
 
-fn settled(state: &mut State, event: &market::TradeCreated, place: u32) -> Result<Meaning> {
+fn settled(state: &mut State, event: &market::TradeCreated, log: &Log) -> Result<Meaning> {
     let clearing = state.clearings.get(&event.clearing).context("a trade of no clearing")?;
     let (policy_id, utc_slot) = (clearing.policy, clearing.slot);
     let policy = state.policies.get(&policy_id).context("a trade under no known policy")?.clone();
@@ -271,6 +280,7 @@ fn settled(state: &mut State, event: &market::TradeCreated, place: u32) -> Resul
         prices,
         retail: clearing.retail_price,
         feed_in: clearing.feed_in_price,
+        transaction: log.transaction,
     };
     state.note_term(&fact)?;
     let slot = i64::try_from(utc_slot)?;
@@ -291,7 +301,7 @@ fn settled(state: &mut State, event: &market::TradeCreated, place: u32) -> Resul
         balance_account: policy.balance_account,
     };
     let row = FactRow {
-        place,
+        place: log.index,
         kind: kind::SETTLED,
         key: hash(event.trade),
         community: policy.community.to_string(),
@@ -299,7 +309,8 @@ fn settled(state: &mut State, event: &market::TradeCreated, place: u32) -> Resul
         day: i64::from(utc_day(utc_slot)?),
         body: serde_json::to_string(&fact)?,
     };
-    Ok(Meaning { row: Some(row), fact: Some(Fact::Settled(Box::new(settled))) })
+    let fact = Some(Fact::Settled(Box::new(settled)));
+    Ok(Meaning { row: Some(row), fact, ..Meaning::default() })
 }
 
 fn reconciled(state: &State, event: &market::TradeReconciled, place: u32) -> Result<Meaning> {
@@ -315,7 +326,8 @@ fn reconciled(state: &State, event: &market::TradeReconciled, place: u32) -> Res
         day: i64::from(known.settled.day),
         body: serde_json::to_string(&entry)?,
     };
-    Ok(Meaning { row: Some(row), fact: Some(Fact::Reconciled { trade: event.trade, totals }) })
+    let fact = Some(Fact::Reconciled { trade: event.trade, totals });
+    Ok(Meaning { row: Some(row), fact, ..Meaning::default() })
 }
 
 /// The UTC day under which the contract keeps what it settles of a slot.

@@ -19,6 +19,7 @@ use rand::rngs::OsRng;
 use service::Problem;
 use units::Money;
 
+use super::requests::given;
 use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::db::members::Account;
@@ -144,8 +145,8 @@ impl Billing {
                     }
                     match request {
                         Some(request) => {
-                            let (_, given) = requests::open(tx, payout.account, of).await?;
-                            let left = free - i128::from(asked.n()) - i128::from(given.n());
+                            let given = given(&requests::open(tx, payout.account).await?, of);
+                            let left = free - i128::from(asked.n()) - given;
                             check_left(left, payout.amount, NOT_ENOUGH_FREE)?;
                             operator.enqueue(tx, &request).await?;
                         }

@@ -283,6 +283,7 @@ mod tests {
             deployment,
             currencies: vec![contracts::Currency { code: "EUR".to_owned(), cash }],
             dealers: B256::ZERO,
+            certifier: SecretKey::from_bytes(&[10; 32]).unwrap(),
             operator,
             chain_id: 1,
             policies: Vec::new(),

@@ -1,4 +1,5 @@
-//! An account gives cash to another one, or lets a delegate sign orders.
+//! An account gives cash or certified energy to another one, uses certified energy up, or lets a
+//! delegate sign orders.
 //!
 //! What is asked for is signed by the account: by its owner's wallet, as its contract takes it, or
 //! by identity where the key is held there. Here it is checked, kept and sent once; the contracts
@@ -17,6 +18,7 @@ use rand::rngs::OsRng;
 use service::Problem;
 use units::{Energy, Money};
 
+use super::certificate_requests::{check_beneficiary, check_certified, check_wh};
 use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::db::members::{self, Account};
@@ -24,10 +26,10 @@ use crate::db::payouts;
 use crate::db::requests::{self, Request, RequestState};
 
 /// Requests of an account that may be on their way at the same time.
-const REQUESTS_OPEN_MAX: i64 = 16;
+const REQUESTS_OPEN_MAX: usize = 16;
 /// Seconds from preparing a request to its expiry: a day for a second person's consent, a day to be
 /// sent.
-const REQUEST_SECONDS: i64 = 2 * 24 * 3600;
+pub(super) const REQUEST_SECONDS: i64 = 2 * 24 * 3600;
 /// The longest that a mandate may last, in seconds: five years.
 pub(crate) const MANDATE_SECONDS_MAX: i64 = 5 * 366 * 24 * 3600;
 const REQUEST_GAS: u64 = 250_000 + CONTRACT_GAS_MAX;
@@ -138,10 +140,9 @@ impl Billing {
     /// exchange is an order of its quote.
     ///
     /// # Errors
-    /// A [`Problem`] as [`Billing::prepare_transfer`] and [`Billing::prepare_mandate`], where the
-    /// signature is not the account's, for more than it has, for one that only somebody else may
-    /// send or that expires, for too many at the same time, and for a key that came with other
-    /// content.
+    /// A [`Problem`] as where it is prepared, where the signature is not the account's, for more
+    /// than it has, for one that only somebody else may send or that expires, for too many at the
+    /// same time, and for a key that came with other content.
     pub(crate) async fn submit_request(
         &self,
         account: &Account,
@@ -170,6 +171,7 @@ impl Billing {
         let signature = self.check_signed(account.address, hash, signature, terms.kind()).await?;
         let currency = self.currency_of(&terms)?;
         let free = self.state.lock().await.free(currency, account.address);
+        let certified = self.certified_of(&terms).await?;
         let request = Request {
             id,
             community: account.community,
@@ -193,20 +195,20 @@ impl Billing {
                         let problem = Problem::conflict("this request came with another key");
                         return Err(Error::from(problem));
                     }
-                    let of = request.currency;
-                    let (count, given) = requests::open(tx, request.account, of).await?;
-                    if count >= REQUESTS_OPEN_MAX {
+                    let open = requests::open(tx, request.account).await?;
+                    if open.len() >= REQUESTS_OPEN_MAX {
                         let title = format!("{REQUESTS_OPEN_MAX} requests are under way");
                         return Err(Problem::refused("REQUESTS_OPEN", title).into());
                     }
-                    let gives = request.gives();
+                    let (of, gives) = (request.currency, request.gives());
                     if gives > Money::ZERO {
                         let (_, asked) = payouts::open(tx, request.account, of).await?;
-                        let left = free - i128::from(asked.n()) - i128::from(given.n());
+                        let left = free - i128::from(asked.n()) - given(&open, of);
                         if left < i128::from(gives.n()) {
                             return Err(not_enough_free().into());
                         }
                     }
+                    check_certified(&request.terms, certified, &open)?;
                     requests::put(tx, &key, &request).await?;
                     operator.enqueue(tx, &transaction).await?;
                     Ok(request)
@@ -232,9 +234,10 @@ impl Billing {
     /// What a request is in.
     fn currency_of(&self, terms: &AccountRequest) -> Result<CurrencyId, Problem> {
         let market = match terms {
-            AccountRequest::Transfer(_) | AccountRequest::Mandate { .. } => {
-                return Ok(CurrencyId::FIRST);
-            }
+            AccountRequest::Transfer(_)
+            | AccountRequest::Mandate { .. }
+            | AccountRequest::CertificateTransfer(_)
+            | AccountRequest::CertificateRetirement(_) => return Ok(CurrencyId::FIRST),
             AccountRequest::CurrencyTransfer { market, .. } => *market,
             AccountRequest::Exchange { quote, .. } => quote.from,
         };
@@ -271,6 +274,14 @@ impl Billing {
             }
             // Held against what was offered, where it is ordered.
             AccountRequest::Exchange { .. } => Ok(()),
+            AccountRequest::CertificateTransfer(of) => {
+                check_wh(of.amount)?;
+                self.check_recipient(account, of.to).await
+            }
+            AccountRequest::CertificateRetirement(of) => {
+                check_wh(of.amount)?;
+                Ok(check_beneficiary(of)?)
+            }
         }
     }
 
@@ -279,6 +290,11 @@ impl Billing {
             let title = "A transfer is of more than nothing";
             return Err(Problem::refused("AMOUNT", title).into());
         }
+        self.check_recipient(account, to).await
+    }
+
+    /// Somebody else of the account's community has the address.
+    pub(super) async fn check_recipient(&self, account: &Account, to: Address) -> Result<()> {
         let members = members::accounts(&self.db).await?;
         let known = members.iter().any(|member| {
             member.address == to
@@ -302,6 +318,12 @@ pub(super) fn random_nonce() -> Result<U256> {
 
 pub(super) fn not_enough_free() -> Problem {
     Problem::refused("NOT_ENOUGH_FREE", "The account has not so much free money")
+}
+
+/// How much of a currency is being given away.
+pub(super) fn given(open: &[Request], currency: CurrencyId) -> i128 {
+    let of = open.iter().filter(|request| request.currency == currency);
+    of.map(|request| i128::from(request.gives().n())).sum()
 }
 
 const fn gas_of(terms: &AccountRequest) -> u64 {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
 use client::Transaction;
@@ -183,7 +183,11 @@ impl Billing {
 
     /// Why the contract refuses a call of ours, as of the newest block.
     pub(super) async fn reason(&self, call: Call) -> String {
-        let from = self.operator.address();
+        self.reason_for(self.operator.address(), call).await
+    }
+
+    /// Why the contract refuses a call of this sender, as of the newest block.
+    pub(super) async fn reason_for(&self, from: Address, call: Call) -> String {
         let params = json!([{ "from": from, "to": call.to, "data": call.data }, "latest"]);
         let text = match self.node.request("eth_call", params).await {
             Ok(_) => "refused when it was sent, would be taken now".to_owned(),

@@ -123,6 +123,13 @@ impl State {
         Some(settled.slot + open)
     }
 
+    /// When nothing can change a trade any more, in epoch seconds, and how long its slot is.
+    pub(crate) fn is_final_at(&self, settled: &SettledFact) -> Option<(u64, u32)> {
+        let policy = self.policies.get(&settled.policy)?;
+        let closes = self.closes(settled)?;
+        Some((closes + u64::from(policy.challenge_seconds), policy.slot_seconds))
+    }
+
     /// Notes when corrections of the trade end, whose proceeds its day locks, and how long.
     pub(crate) fn note_term(&mut self, settled: &SettledFact) -> Result<()> {
         let Some(policy) = self.policies.get(&settled.policy) else { return Ok(()) };

@@ -56,6 +56,10 @@ pub(crate) mod kind {
     pub(crate) const REDEEMED: &str = "redeemed";
     /// Both transfers of a quote that were made, by its id.
     pub(crate) const EXCHANGED: &str = "exchanged";
+    /// A change of what a connection point generates from, by the connection point.
+    pub(crate) const SOURCE: &str = "source";
+    /// What was certified of a trade, by the trade.
+    pub(crate) const CERTIFIED: &str = "certified";
 }
 
 pub(crate) async fn put(tx: &mut Tx, block: B256, number: u64, facts: Vec<FactRow>) -> Result<()> {

@@ -109,6 +109,54 @@ fn parse_account(row: &AnyRow) -> Result<Account> {
     })
 }
 
+/// The account that has an address.
+pub(crate) async fn account_at(db: &Db, address: Address) -> Result<Option<Account>> {
+    let row = query(
+        "select account, community, pseudonym, address, custody from account where address = $1",
+    )
+    .bind(super::address(address))
+    .fetch_optional(db.read())
+    .await
+    .context("looking for an address")?;
+    row.as_ref().map(parse_account).transpose()
+}
+
+/// Whose a connection point of a community is.
+pub(crate) async fn owner_of(
+    db: &Db,
+    community: CommunityId,
+    point: ConnectionPointId,
+) -> Result<Option<AccountId>> {
+    let account: Option<String> =
+        query_scalar("select account from point where community = $1 and point = $2")
+            .bind(community.to_string())
+            .bind(point.to_string())
+            .fetch_optional(db.read())
+            .await
+            .context("reading a connection point")?;
+    account.map(|account| Ok(account.parse()?)).transpose()
+}
+
+/// The connection points of an account.
+pub(crate) async fn points_of(db: &Db, account: AccountId) -> Result<Vec<ConnectionPointId>> {
+    let rows = query("select point from point where account = $1 order by point")
+        .bind(account.to_string())
+        .fetch_all(db.read())
+        .await
+        .context("reading an account's connection points")?;
+    rows.iter().map(|row| Ok(row.try_get::<String, _>(0)?.parse()?)).collect()
+}
+
+/// The meters that measure or measured at a connection point.
+pub(crate) async fn meters_at(db: &Db, point: ConnectionPointId) -> Result<Vec<MeterId>> {
+    let rows = query("select meter from meter where point = $1 order by meter")
+        .bind(point.to_string())
+        .fetch_all(db.read())
+        .await
+        .context("reading a connection point's meters")?;
+    rows.iter().map(|row| Ok(row.try_get::<String, _>(0)?.parse()?)).collect()
+}
+
 /// The first connection point of an account that has a meter.
 pub(crate) async fn place(db: &Db, account: AccountId) -> Result<Option<Place>> {
     let row = query(

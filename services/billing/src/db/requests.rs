@@ -1,5 +1,5 @@
-//! Transfers, mandates and exchanges that accounts signed. A row is never changed: how its
-//! transaction stands is kept by the relay.
+//! What accounts signed besides orders and payouts. A row is never changed: how its transaction
+//! stands is kept by the relay.
 
 use anyhow::{Context, Result, bail};
 use calendar::Timestamp;
@@ -45,6 +45,17 @@ impl RequestState {
             RequestState::Failed => "failed",
         }
     }
+
+    /// By the status of its transaction.
+    pub(super) fn of(status: i64) -> Result<RequestState> {
+        // By 10 higher once the block is final (`client::SCHEMA`).
+        match status % 10 {
+            0 => Ok(RequestState::Sent),
+            1 => Ok(RequestState::Done),
+            2 => Ok(RequestState::Failed),
+            other => bail!("a transaction with the status {other}"),
+        }
+    }
 }
 
 impl Request {
@@ -54,7 +65,9 @@ impl Request {
             AccountRequest::Transfer(of)
             | AccountRequest::CurrencyTransfer { transfer: of, .. } => of.amount,
             AccountRequest::Exchange { quote, .. } => quote.given,
-            AccountRequest::Mandate { .. } => Money::ZERO,
+            AccountRequest::Mandate { .. }
+            | AccountRequest::CertificateTransfer(_)
+            | AccountRequest::CertificateRetirement(_) => Money::ZERO,
         }
     }
 }
@@ -106,24 +119,14 @@ pub(crate) async fn is_known(tx: &mut Tx, id: RequestId) -> Result<bool> {
     Ok(row.is_some())
 }
 
-/// How many requests of an account are on their way, and how much of a currency they give away.
-pub(crate) async fn open(
-    tx: &mut Tx,
-    account: AccountId,
-    currency: CurrencyId,
-) -> Result<(i64, Money)> {
-    let row = query(
-        "select count(*), \
-         cast(coalesce(sum(case when book = $2 then amount else 0 end), 0) as bigint) \
-         from account_request join chain_tx on chain_tx.cause = 'request/' || id \
-         where account = $1 and status = 0",
-    )
-    .bind(account.to_string())
-    .bind(currency.column())
-    .fetch_one(tx.conn())
-    .await
-    .context("counting requests")?;
-    Ok((row.try_get(0)?, Money::from_n(row.try_get(1)?)))
+/// The requests of an account that are on their way.
+pub(crate) async fn open(tx: &mut Tx, account: AccountId) -> Result<Vec<Request>> {
+    let rows = query(AssertSqlSafe(format!("{SELECT} where account = $1 and status = 0")))
+        .bind(account.to_string())
+        .fetch_all(tx.conn())
+        .await
+        .context("reading open requests")?;
+    rows.iter().map(|row| Ok(parse(row)?.1)).collect()
 }
 
 /// Requests of a community, or of one account there, newest first, each with its place.
@@ -176,13 +179,7 @@ fn parse(row: &AnyRow) -> Result<(i64, Request)> {
         terms: serde_json::from_str(&text(4)?)?,
         signature: text(5)?.parse()?,
         at: Timestamp::from_seconds(row.try_get(6)?),
-        // By 10 higher once the block is final (`client::SCHEMA`).
-        state: match status % 10 {
-            0 => RequestState::Sent,
-            1 => RequestState::Done,
-            2 => RequestState::Failed,
-            other => bail!("a transaction with the status {other}"),
-        },
+        state: RequestState::of(status)?,
     };
     Ok((row.try_get(0)?, request))
 }

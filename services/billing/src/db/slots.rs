@@ -35,7 +35,7 @@ pub(crate) async fn put(tx: &mut Tx, community: &str, slot: i64, due: i64) -> Re
         vec![Cell::from(community), Cell::Int(slot), Cell::Int(-1), Cell::Int(due), Cell::Int(0)];
     let insert = "insert into slot_state (community, slot, run, due, dirty)";
     let update = "on conflict (community, slot) do update set dirty = 1, \
-                  changes = slot_state.changes + 1";
+                  changes = slot_state.changes + 1, certify_due = 0";
     insert_rows(tx, insert, 5, vec![row], update).await?;
     Ok(())
 }
@@ -51,17 +51,19 @@ pub(crate) async fn due(db: &Db, now: Timestamp) -> Result<Vec<SlotState>> {
     .fetch_all(db.read())
     .await
     .context("reading slots that are due")?;
-    let state = |row: &AnyRow| {
-        let community: String = row.try_get(0)?;
-        let number = |place: usize| row.try_get::<i64, _>(place);
-        Ok(SlotState {
-            community: community.parse()?,
-            slot: Timestamp::from_seconds(number(1)?),
-            run: number(2)?,
-            changes: number(3)?,
-        })
-    };
     rows.iter().map(state).collect()
+}
+
+/// A slot in a row of community, slot, run and changes.
+pub(super) fn state(row: &AnyRow) -> Result<SlotState> {
+    let community: String = row.try_get(0)?;
+    let number = |place: usize| row.try_get::<i64, _>(place);
+    Ok(SlotState {
+        community: community.parse()?,
+        slot: Timestamp::from_seconds(number(1)?),
+        run: number(2)?,
+        changes: number(3)?,
+    })
 }
 
 /// Notes the run that a slot has had; `false` where the slot has changed since `state` was read:

@@ -5,6 +5,7 @@
 
 mod bank;
 mod batches;
+mod certificates;
 mod challenge;
 mod currencies;
 mod documents;

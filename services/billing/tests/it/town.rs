@@ -45,6 +45,11 @@ pub fn operator() -> SecretKey {
     key("operator")
 }
 
+/// Who says what connection points generate from.
+pub fn certifier() -> SecretKey {
+    key("certifier")
+}
+
 pub fn community() -> CommunityId {
     CommunityId::derived("town")
 }
@@ -92,6 +97,7 @@ pub fn parts(folder: &TempDir, bus: Bus, node: Arc<dyn JsonRpc>, clock: Clock) -
         clock,
         node,
         operator: operator(),
+        certifier: certifier(),
         chain_id: CHAIN_ID,
         deployment: deployment(),
         currencies: currencies(),
@@ -115,7 +121,7 @@ pub fn node() -> TestNode {
         installers: vec![key("installer").address()],
         enroller: authority(),
         pauser: authority(),
-        certifier: authority(),
+        certifier: certifier().address(),
     };
     let settings = Settings { further: vec!["CHF".to_owned()], ..testkit::settings(600) };
     let genesis = contracts::Genesis::new(key("deployer").address(), &roles, &settings);
@@ -124,7 +130,7 @@ pub fn node() -> TestNode {
     let mut spec = GenesisSpec::new(CHAIN_ID, begin.unsigned());
     spec.difficulty = U256::ONE;
     spec.fixed_difficulty = true;
-    for rich in [authority(), operator().address()] {
+    for rich in [authority(), operator().address(), certifier().address()] {
         let wealth = Allocation { balance: U256::MAX >> 8, ..Allocation::default() };
         spec.alloc.insert(rich, wealth);
     }

@@ -136,23 +136,28 @@ pub(super) async fn sign_redemption(
     })
 }
 
-/// What an account asks for as it is signed. Parsed by [`AccountRequest`]; this is its description.
+/// A request to a contract as it is signed. Parsed by [`AccountRequest`]; this is its description.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = AccountRequest)]
 #[expect(dead_code, reason = "describes the fields of a type that knows nothing of HTTP")]
 pub(super) struct AccountRequestShape {
-    /// `transfer`, `mandate`, `currency_transfer` or `exchange`. The fields that follow are of one
-    /// of them; a currency transfer has those of a transfer and the market.
+    /// `transfer`, `mandate`, `currency_transfer`, `exchange`, `certificate_transfer` or
+    /// `certificate_retirement`. The fields that follow are of some of them; a currency transfer
+    /// has those of a transfer and the market.
     #[schema(example = "transfer")]
     kind: String,
     /// The address of the account.
     account: String,
-    /// Transfer: who gets it.
+    /// Transfers: who gets it.
     to: Option<String>,
-    /// Transfer: how much, in major units.
+    /// Transfer: how much, in major units. Of a certificate: how many Wh, as 0x and hex digits.
     #[schema(example = "12.5")]
     amount: Option<String>,
-    /// Transfer: unique per account, as 0x and hex digits.
+    /// Certificates: the certificate's number, as 0x and hex digits.
+    certificate: Option<String>,
+    /// Retirement: for whom, 1 to 200 bytes.
+    beneficiary: Option<String>,
+    /// All but mandates: unique per account, as 0x and hex digits.
     nonce: Option<String>,
     /// The last epoch second at which it may be sent.
     expiry: u64,
@@ -194,12 +199,12 @@ pub(super) struct AccountRequestShape {
     dealer_signature: Option<String>,
 }
 
-/// Signs a transfer, a mandate or an exchange with the held key of the caller's account.
+/// Signs a transfer, a mandate, an exchange or a request about certificates with the held key.
 ///
 /// As it was prepared or quoted. `OWN_KEY` when the owner alone has it: then the wallet signs.
 /// `SIGNING_LIMIT` when it is more than is signed for an account in a day: of a mandate the most
-/// that it lets be spent in a day counts. A large one waits for the consent of a member of staff
-/// (202) and is signed when it is sent again.
+/// that it lets be spent in a day counts, of certified energy nothing. A large one waits for the
+/// consent of a member of staff (202) and is signed when it is sent again.
 #[utoipa::path(
     request_body = AccountRequestShape,
     responses((status = 200, body = SignedRequest), (status = 202, body = Approval), Problems)

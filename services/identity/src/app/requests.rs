@@ -1,9 +1,9 @@
-//! Signing transfers, mandates and exchanges with held keys.
+//! Signing transfers, mandates, exchanges and what is done with certificates with held keys.
 //!
 //! Limits count units of whatever currency an amount is in.
 
 use access::Action;
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use anyhow::Context;
 use calendar::Timestamp;
 use contracts::AccountRequest;
@@ -20,7 +20,7 @@ use crate::Identity;
 use crate::db::people;
 use crate::domain::approvals::ApprovalKind;
 
-/// A signature of a transfer, a mandate or an exchange.
+/// A signature of a request to a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SignedRequest {
     /// What was signed.
@@ -32,12 +32,12 @@ pub struct SignedRequest {
 }
 
 impl Identity {
-    /// Signs a transfer, a mandate or an exchange with the held key of the caller's account.
+    /// Signs a request to a contract with the held key of the caller's account.
     ///
     /// Refused with 403 for another's account, `OWN_KEY` when only the owner has the key, `AMOUNT`
-    /// for a transfer or an exchange of nothing, `EXPIRED` when no contract takes it any more,
-    /// `SIGNING_LIMIT` when it is more than is signed in a day; a large one with `APPROVAL_REFUSED`,
-    /// and with `APPROVALS_OPEN` when too many requests of the account wait.
+    /// for nothing, `BENEFICIARY` for a name that no statement can show, `EXPIRED` when no contract
+    /// takes it any more, `SIGNING_LIMIT` when it is more than is signed in a day; a large one with
+    /// `APPROVAL_REFUSED`, and with `APPROVALS_OPEN` when too many requests of the account wait.
     pub async fn sign_request(
         &self,
         who: &Principal,
@@ -53,6 +53,8 @@ impl Identity {
             | AccountRequest::CurrencyTransfer { .. }
             | AccountRequest::Exchange { .. } => Action::TransferCash,
             AccountRequest::Mandate { .. } => Action::GrantMandate,
+            AccountRequest::CertificateTransfer(_) => Action::TransferCertificate,
+            AccountRequest::CertificateRetirement(_) => Action::RetireCertificate,
         };
         self.require(who, action, thing, &about).await?;
         check_sense(request)?;
@@ -87,22 +89,31 @@ fn check_sense(request: &AccountRequest) -> Result<(), Problem> {
         let malformed = || Problem::malformed(format!("{name}: another account"));
         sensible.then_some(()).ok_or_else(malformed)
     };
+    let something = |is_some: bool| {
+        let nothing = || Problem::refused("AMOUNT", "A request is of more than nothing");
+        is_some.then_some(()).ok_or_else(nothing)
+    };
     match request {
         AccountRequest::Transfer(of) | AccountRequest::CurrencyTransfer { transfer: of, .. } => {
-            if of.amount <= Money::ZERO {
-                return Err(Problem::refused("AMOUNT", "A transfer is of more than nothing"));
-            }
+            something(of.amount > Money::ZERO)?;
             another("to", of.to, of.account)
         }
         AccountRequest::Exchange { quote: of, .. } => {
-            if of.given <= Money::ZERO || of.taken <= Money::ZERO {
-                return Err(Problem::refused("AMOUNT", "Both sides give more than nothing"));
-            }
+            something(of.given > Money::ZERO && of.taken > Money::ZERO)?;
             if of.from == of.to {
                 return Err(Problem::malformed("to: another currency"));
             }
             another("dealer", of.dealer, of.account)
         }
         AccountRequest::Mandate { mandate: of, .. } => another("delegate", of.delegate, of.account),
+        AccountRequest::CertificateTransfer(of) => {
+            something(of.amount > U256::ZERO)?;
+            another("to", of.to, of.account)
+        }
+        AccountRequest::CertificateRetirement(of) => {
+            something(of.amount > U256::ZERO)?;
+            let unfit = || Problem::refused("BENEFICIARY", "A beneficiary has 1 to 200 bytes");
+            of.is_for_somebody().then_some(()).ok_or_else(unfit)
+        }
     }
 }

@@ -1,7 +1,7 @@
-//! Transfers, mandates and exchanges signed with held keys.
+//! Transfers, mandates, exchanges and what is done with certificates, signed with held keys.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
-use contracts::requests::{CashTransfer, Mandate};
+use contracts::requests::{CashTransfer, CertificateRetirement, CertificateTransfer, Mandate};
 use contracts::{AccountRequest, Quote};
 use identity::{Settings, SignerLimits};
 use keys::{Signature, recover};
@@ -153,6 +153,47 @@ async fn nothing_is_signed_for_others_or_that_cannot_be_meant() {
         (&ada, CashTransfer { expiry: 1, ..good }, 422, "EXPIRED"),
     ] {
         let answer = sign(&server, token, &AccountRequest::Transfer(request)).await;
+        assert_eq!((answer.status, answer.code()), (status, code), "{request:?}");
+    }
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn certificates_are_given_away_and_retired_for_the_own_account_alone() {
+    let server = Server::start_with(settings()).await;
+    let operator = server.staff("operator").await;
+    let (home, ada) = server.home("ada", "consumer").await;
+    let (_, bob) = server.home("bob", "prosumer").await;
+    let account: Address = home["address"].as_str().unwrap().parse().unwrap();
+    let (certificate, amount, nonce) = (U256::from(99), U256::from(1_200), U256::from(1));
+    let (to, expiry) = (Address::repeat_byte(7), 4_000_000_000);
+    let given = CertificateTransfer { account, to, certificate, amount, nonce, expiry };
+    let beneficiary = "Bakery Weber".to_owned();
+    let used = CertificateRetirement { account, certificate, amount, beneficiary, nonce, expiry };
+    let give = |of: CertificateTransfer| AccountRequest::CertificateTransfer(of);
+    let retire = |name: &str| {
+        let beneficiary = name.to_owned();
+        AccountRequest::CertificateRetirement(CertificateRetirement { beneficiary, ..used.clone() })
+    };
+    // They have no price: nothing of the day's limit is used up, whatever they are worth.
+    let much = CertificateTransfer { amount: U256::from(u64::MAX), ..given };
+    for request in [give(given), give(much), retire("Bakery Weber"), retire(&"é".repeat(100))] {
+        check_signed(&sign(&server, &ada, &request).await, &request);
+    }
+    let limit = format!("/v1/signing-limits/{}", home["account"].as_str().unwrap());
+    assert_eq!(server.get(&limit, &ada).await.text("/signed_today"), "0");
+    for (token, request, status, code) in [
+        (&bob, give(given), 403, "FORBIDDEN"),
+        (&operator, retire("Bakery Weber"), 403, "FORBIDDEN"),
+        (&ada, give(CertificateTransfer { amount: U256::ZERO, ..given }), 422, "AMOUNT"),
+        (&ada, give(CertificateTransfer { to: account, ..given }), 400, "MALFORMED"),
+        (&ada, give(CertificateTransfer { expiry: 1, ..given }), 422, "EXPIRED"),
+        (&ada, retire(""), 422, "BENEFICIARY"),
+        (&ada, retire(" "), 422, "BENEFICIARY"),
+        (&ada, retire("Bakery\nWeber"), 422, "BENEFICIARY"),
+        (&ada, retire(&"é".repeat(101)), 422, "BENEFICIARY"),
+    ] {
+        let answer = sign(&server, token, &request).await;
         assert_eq!((answer.status, answer.code()), (status, code), "{request:?}");
     }
     server.stop().await;

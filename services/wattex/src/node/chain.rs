@@ -148,7 +148,15 @@ pub fn genesis(
     if fixed_difficulty {
         spec.difficulty = U256::from(DEMAND_DIFFICULTY);
     }
-    for purpose in [role::CLEARER, role::RECONCILER, role::READINGS, role::ADMIN, role::PAUSER] {
+    let senders = [
+        role::CLEARER,
+        role::RECONCILER,
+        role::READINGS,
+        role::ADMIN,
+        role::PAUSER,
+        role::CERTIFIER,
+    ];
+    for purpose in senders {
         let funded = spec.alloc.entry(address(purpose)).or_default();
         funded.balance = U256::from(OPERATOR_WEI);
     }

@@ -6,6 +6,7 @@
 
 mod bridged;
 mod calls;
+mod certificates;
 mod challenging;
 mod currencies;
 mod fraud;

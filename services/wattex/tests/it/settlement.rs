@@ -99,7 +99,7 @@ fn genesis(begin: Timestamp) -> (GenesisSpec, Deployment) {
         installers: vec![address("authority")],
         enroller: address("authority"),
         pauser: address("authority"),
-        certifier: address("authority"),
+        certifier: address("certifier"),
     };
     let ours = contracts::Genesis::new(address("deployer"), &roles, &testkit::settings(600));
     let mut spec = GenesisSpec::new(CHAIN_ID, begin.unsigned());
@@ -217,6 +217,7 @@ impl Town {
             clock: clock.clone(),
             node: ledger.clone(),
             operator: key("operator"),
+            certifier: key("certifier"),
             chain_id: CHAIN_ID,
             deployment,
             currencies: vec![Currency { code: "EUR".to_owned(), cash: deployment.cash() }],

@@ -2,7 +2,7 @@
 //! knows their types.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
-use contracts::bindings::{EnergyMarket, SettlementToken, Timelock};
+use contracts::bindings::{EnergyCertificate, EnergyMarket, SettlementToken, Timelock};
 use contracts::requests::{self, MeterEnrolment, Withdrawal};
 use contracts::{
     BatchTrade, Claim, Clearing, Delivery, Deployment, Evidence, Fills, Met, OrderTerms, Policy,
@@ -132,6 +132,11 @@ impl Place {
         let make = Timelock::executeCall { target, value, payload: data, predecessor, salt };
         [propose.abi_encode(), make.abi_encode()]
             .map(|data| Call { to: self.at.timelock, data: data.into() })
+    }
+
+    /// How many Wh of a certificate an account has.
+    pub fn certified(&self, account: Address, id: U256) -> Call {
+        question(self.at.certificates, &EnergyCertificate::balanceOfCall { account, id })
     }
 
     pub fn transfer(&self, to: Address, n: u64) -> Call {

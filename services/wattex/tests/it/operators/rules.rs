@@ -17,7 +17,7 @@ fn moment(epoch: u64) -> Timestamp {
 }
 
 /// Prepares a request, has identity sign it with the held key, and sends it.
-async fn requested(town: &Town, person: &Person, wish: &Value) -> AccountRequest {
+pub(super) async fn requested(town: &Town, person: &Person, wish: &Value) -> AccountRequest {
     let (status, prepared) = town.post("/v1/requests/prepare", &person.token, wish).await;
     assert!(status.is_success(), "{prepared}");
     let (status, signed) =

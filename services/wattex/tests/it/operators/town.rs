@@ -399,7 +399,7 @@ impl Town {
 
     // -- JSON-RPC
 
-    async fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
+    pub async fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
         self.rpc.request(method, params).await
     }
 

@@ -1,0 +1,200 @@
+import { type FormEvent, useState } from "react";
+import * as api from "../../api";
+import { ISSUE_STATES } from "../../certificate";
+import { count, utc } from "../../format";
+import { useLoad } from "../../live";
+import type { SourcedPoint, Sources } from "../../types";
+import { Badge, Card, Field, Hash, Load, Notice, Pager, Table } from "../../ui";
+import { useUser } from "../../user";
+
+/** What connection points generate from, and how far the certificates of trades are. */
+export function Certificates() {
+  const { roles } = useUser();
+  const maySay = roles.includes("operator") || roles.includes("admin");
+  const sources = useLoad("sources", api.sources, ["block", "block_removed"]);
+  const [error, setError] = useState("");
+  const end = async (point: SourcedPoint) => {
+    if (!confirm(`End the source of ${point.connection_point}? What it delivers then is not certified.`)) return;
+    setError("");
+    try {
+      await api.endSource(point.connection_point);
+    } catch (problem) {
+      setError((problem as Error).message);
+    }
+    sources.reload();
+  };
+  return (
+    <>
+      <Card title="Sources" id="sources">
+        {error && <Notice tone="bad">{error}</Notice>}
+        <Load of={sources}>
+          {({ items }) => (
+            <Table
+              caption="What connection points generate from"
+              rows={items}
+              rowKey={(point) => point.connection_point}
+              empty="No connection point has a source yet."
+              columns={[
+                { head: "Connection point", cell: (point) => <Hash value={point.connection_point} /> },
+                { head: "Source", cell: (point) => <InForce point={point} /> },
+                { head: "Since", cell: ({ source }) => (source ? utc(source.from) : "–") },
+                { head: "Change", cell: (point) => <Change point={point} /> },
+                {
+                  head: "Actions",
+                  hideHead: true,
+                  cell: (point) =>
+                    maySay &&
+                    point.source && (
+                      <button type="button" className="quiet small danger" onClick={() => end(point)}>
+                        End<span className="sr-only"> the source of {point.connection_point}</span>
+                      </button>
+                    ),
+                },
+              ]}
+            />
+          )}
+        </Load>
+      </Card>
+      {maySay && <SaySource codes={sources.data?.codes ?? []} onSaid={sources.reload} />}
+      <Issues />
+    </>
+  );
+}
+
+function InForce({ point: { source, ended } }: { point: SourcedPoint }) {
+  if (source) return <span title={source.code}>{source.name}</span>;
+  return <span className="muted">{ended[0] ? `None, ${ended[0].name} before` : "None"}</span>;
+}
+
+function Change({ point: { change } }: { point: SourcedPoint }) {
+  if (!change) return <>–</>;
+  const what = change.code ? `To ${change.code}` : "To none";
+  return (
+    <>
+      <Badge tone={change.state === "sent" ? "info" : "bad"}>
+        {change.state === "sent" ? `${what}, waits for a block` : `${what}, failed`}
+      </Badge>
+      {change.reason && <span className="muted"> {change.reason}</span>}
+    </>
+  );
+}
+
+function SaySource({ codes, onSaid }: { codes: Sources["codes"]; onSaid: () => void }) {
+  const points = useLoad("points", api.connectionPoints);
+  const people = useLoad("people", api.parties);
+  const [point, setPoint] = useState("");
+  const [code, setCode] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [outcome, setOutcome] = useState<string | Error>();
+  const nameOf = (account: string) =>
+    people.data?.find((party) => party.account?.account === account)?.name ?? account;
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setOutcome(undefined);
+    try {
+      await api.setSource(point, code);
+      setOutcome("It counts from the next block on.");
+      setPoint("");
+    } catch (problem) {
+      setOutcome(problem as Error);
+    } finally {
+      setBusy(false);
+    }
+    onSaid();
+  };
+  return (
+    <Card title="Say what a connection point generates from" id="say-source">
+      <form className="form wide" onSubmit={submit}>
+        <Field label="Connection point">
+          {(attributes) => (
+            <select {...attributes} required value={point} onChange={(event) => setPoint(event.target.value)}>
+              <option value="">Choose one</option>
+              {points.data?.map((one) => (
+                <option key={one.connection_point} value={one.connection_point}>
+                  {nameOf(one.account)}: {one.connection_point}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+        <Field label="Source" hint="Energy of slots that have begun is not certified.">
+          {(attributes) => (
+            <select {...attributes} required value={code} onChange={(event) => setCode(event.target.value)}>
+              <option value="">Choose one</option>
+              {codes.map((one) => (
+                <option key={one.code} value={one.code}>
+                  {one.name} ({one.code})
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+        <button type="submit" className="primary" disabled={busy}>
+          Register
+        </button>
+      </form>
+      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
+      {typeof outcome === "string" && <Notice tone="good">{outcome}</Notice>}
+    </Card>
+  );
+}
+
+function Issues() {
+  const [refused, setRefused] = useState(false);
+  const [trail, setTrail] = useState<string[]>([]);
+  const cursor = trail.at(-1);
+  const issues = useLoad(`issues ${refused} ${cursor ?? ""}`, () => api.issues(refused, cursor), ["block"]);
+  return (
+    <Card title="Trades to certify" id="issues">
+      <div className="toolbar">
+        <label htmlFor="issue-state">Show</label>
+        <select
+          id="issue-state"
+          value={refused ? "refused" : ""}
+          onChange={(event) => {
+            setRefused(event.target.value === "refused");
+            setTrail([]);
+          }}
+        >
+          <option value="">All</option>
+          <option value="refused">Refused</option>
+        </select>
+      </div>
+      <Load of={issues}>
+        {(page) => (
+          <>
+            <Table
+              caption="Trades that are certified or are to be, newest slot first"
+              rows={page.items}
+              rowKey={(issue) => issue.trade}
+              empty="There is none."
+              columns={[
+                { head: "Slot", cell: (issue) => utc(issue.slot) },
+                {
+                  head: "Trade",
+                  cell: (issue) => <Hash value={issue.trade} href={`/explorer/trade/${issue.trade}`} />,
+                },
+                { head: "Wh", numeric: true, cell: (issue) => count(issue.wh) },
+                {
+                  head: "State",
+                  cell: ({ state }) => <Badge tone={ISSUE_STATES[state][1]}>{ISSUE_STATES[state][0]}</Badge>,
+                },
+                {
+                  head: "Why",
+                  cell: ({ reason, next_try }) => (
+                    <span className="wrap">
+                      {reason}
+                      {next_try && `; again ${utc(next_try)}`}
+                    </span>
+                  ),
+                },
+              ]}
+            />
+            <Pager trail={trail} next={page.next} onMove={setTrail} />
+          </>
+        )}
+      </Load>
+    </Card>
+  );
+}
