@@ -36,7 +36,7 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
     /// The longest name of a beneficiary, in bytes.
     uint256 public constant BENEFICIARY_BYTES_MAX = 200;
 
-    /// What is generated at a connection point, as the EECS codes name it (F01010100: solar).
+    /// What is generated at a connection point, as the EECS codes name it (F01040100: solar).
     struct Source {
         bytes32 code;
         uint64 validFrom;

@@ -12,7 +12,7 @@ import {Pair} from "./support/World.sol";
 
 /// What was delivered is certified once, to who bought it, and retired for good.
 contract CertificateTest is Evidence {
-    bytes32 private constant SOLAR = "F01010100";
+    bytes32 private constant SOLAR = "F01040100";
     /// When signed requests end.
     uint64 private constant LAST = RELEASE + 1 hours;
 

@@ -12,7 +12,7 @@ import {Pair} from "./World.sol";
 /// certificates of what was delivered. Each action is compared with plain books.
 contract Aftermath is Evidence {
     bytes4 private constant ACCEPTED = 0;
-    bytes32 private constant SOLAR = "F01010100";
+    bytes32 private constant SOLAR = "F01040100";
     uint256 private constant TRADES = 12;
 
     /// Two sellers, of which the first has a known source, and three buyers.

@@ -13,6 +13,7 @@
 //! is signed once, and kept until the server has answered for it; registers never run back.
 //! Deliberately absent: orders, accounts, and any key but those of its meters.
 #![forbid(unsafe_code)]
+#![allow(unreachable_pub, reason = "`pub` says what a module offers to the rest of the crate")]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod config;

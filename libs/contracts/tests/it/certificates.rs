@@ -16,7 +16,7 @@ use crate::world::{
 
 const END: u64 = SLOT + 900;
 const FINAL: u64 = END + 11 * 86_400;
-const SOLAR: &[u8; 9] = b"F01010100";
+const SOLAR: &[u8; 9] = b"F01040100";
 
 fn source() -> B256 {
     let mut code = B256::ZERO;

@@ -33,13 +33,11 @@ fn quality(sheet: &mut Sheet, bill: &Bill<'_>) {
         let places = [("energy", energy.as_str()), ("percent", &percent)];
         flags.push(locale.filled("quality.estimated", &places));
     }
-    for (key, count) in
-        [
-            ("quality.missing", quality.missing_slots),
-            ("quality.late", quality.late_readings),
-            ("quality.relayed", quality.relayed_readings),
-        ]
-    {
+    for (key, count) in [
+        ("quality.missing", quality.missing_slots),
+        ("quality.late", quality.late_readings),
+        ("quality.relayed", quality.relayed_readings),
+    ] {
         if count > 0 {
             flags.push(locale.filled(key, &[("count", &count.to_string())]));
         }

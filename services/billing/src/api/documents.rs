@@ -82,7 +82,7 @@ pub(crate) async fn get_invoice_document(
         Format::Pdf => {
             // Fonts and drawing take a moment of a processor.
             let drawn = tokio::task::spawn_blocking(move || invoice_pdf::write(&document, &locale));
-            let drawn = drawn.await.map_err(|error| Fault::problem(error.into()))?;
+            let drawn = drawn.await.map_err(|error| Fault::problem(anyhow::Error::new(error)))?;
             let pdf = drawn.map_err(|error| {
                 Problem::refused("NO_PDF", format!("There is no PDF of it: {error}"))
             })?;

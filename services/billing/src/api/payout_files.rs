@@ -158,5 +158,6 @@ pub(crate) async fn credit_payout(
 ) -> Result<Json<PayoutView>, Problem> {
     require(&caller, Action::OrderPayouts)?;
     let id: PayoutId = id.parse().map_err(|_| Problem::not_found("payout"))?;
-    Ok(Json(view(&billing.credit_payout(caller.community, id, billing.now()).await?)))
+    let payout = billing.credit_payout(caller.community, id, billing.now()).await?;
+    Ok(Json(view(&billing.currencies, &payout)))
 }

@@ -137,7 +137,7 @@ pub(crate) fn meaning(
         return Ok(Meaning { fact: Some(fact), ..Meaning::default() });
     }
     if currency != CurrencyId::FIRST {
-        return cash(currency, event, log);
+        return cash(currency, event, log, at);
     }
     let row = |kind, key, body| fact_row(log, kind, key, body);
     let row_only = |row| Ok(Meaning { row: Some(row), ..Meaning::default() });

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, missing_docs, reason = "a test is used by nobody")]
 
-mod bridging;
 mod billed;
+mod bridging;
 mod chain_files;
 mod clearing;
 mod crashes;

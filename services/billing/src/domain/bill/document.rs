@@ -6,7 +6,7 @@ use calendar::LocalDay;
 use documents::{
     Account, Category, Class as Kind, Comparison, Content, Custody as DocumentCustody, Dispute,
     Document, EnergyTotals, Exemption, Input as DocumentInput, Line as DocumentLine, Party,
-    Payment, Place, Prepayment, PrepaymentSource, Proof, Quality, Quantity, Rejected, Rejection,
+    Payment, Place, Prepayment, PrepaymentSource, Proof, Quality, Quantity, Rejected,
     TariffReference, TaxRate, Trace, Unit,
 };
 use events::identity::Custody;
@@ -62,7 +62,7 @@ impl Issuer {
             },
             preceding: Vec::new(),
             tariffs: Vec::new(),
-            lines: vec![line.map_err(Rejection::from).map_err(|wrong| wrong.at("lines"))?],
+            lines: line.into_iter().collect(),
             adjustments: Vec::new(),
             exemptions: vec![Exemption {
                 category: Category::Exempt,
