@@ -21,6 +21,7 @@ const PUBLIC: [&str; 12] = [
     "/v1/events",
     "/v1/explorer/",
     "/v1/reserve",
+    "/v1/role-changes",
     "/v1/tokens",
 ];
 /// Public, but a token says more about who asks.

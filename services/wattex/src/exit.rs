@@ -5,7 +5,7 @@
 //! | 0 | done |
 //! | 1 | something went wrong on our side |
 //! | 2 | unknown or malformed argument |
-//! | 3 | data, tariff, trust file, genesis, settings or key missing or malformed, or a load cannot be rated |
+//! | 3 | data, tariff, trust, genesis, settings or key missing or malformed; a load not rated |
 //! | 4 | the port is taken, or the address is not ours |
 //! | 5 | the directory belongs to another run or another version |
 //! | 6 | the clock is behind what the directory already knows |

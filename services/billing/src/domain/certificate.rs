@@ -1,7 +1,7 @@
 //! What connection points generate from, and when, so that what they deliver can be certified.
 //!
 //! ```text
-//! SourceRegistered, SourceEnded ... of a connection point --spans--> [from, to) each --during--> one
+//! SourceRegistered, SourceEnded ... of a connection point --spans--> [from, to) --during--> one
 //! ```
 //!
 //! Codes are energy sources of EECS (Fact Sheet 5 of the Association of Issuing Bodies): `F` and

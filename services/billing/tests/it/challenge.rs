@@ -1,7 +1,7 @@
 //! What was reconciled above a signed reading is taken back, on chain and in the books.
 
 use actix_web::http::StatusCode;
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U256};
 use contracts::{Claim, Evidence, OrderTerms, Prices, READINGS_OF_SLOT, Reconciled};
 use reading::{Reading, slot_leaf_data};
 use serde_json::{Value, json};
@@ -211,6 +211,10 @@ async fn a_challenge_is_prepared_by_the_chains_word_and_sent_once() {
     assert_eq!(town.unfiled(&wish).await, "TOO_EARLY");
 
     town.move_to(corrections_end(12).plus_seconds(1));
+    // The node tries the call as of its newest block.
+    town.node.call(authority(), deployment().approve_market(U256::ZERO));
+    town.node.mine(town.now);
+    town.carry().await;
     assert_eq!(town.prepared("otter", &wish).await["window"], "open");
     for _ in 0..2 {
         let (status, sent) = town.filed(&wish).await;

@@ -153,9 +153,9 @@ impl Track {
     }
 
     /// What flowed while a register began anew, once enough samples agree that it has: what it
-    /// counted since zero, where it was seen next to zero and that can be since `last`. Else what it
-    /// counted since it was seen: another device is in its place, or it fell back to what it had
-    /// kept.
+    /// counted since zero, where it was seen next to zero and that can be since `last`. Else what
+    /// it counted since it was seen: another device is in its place, or it fell back to what it
+    /// had kept.
     fn begun_anew(&mut self, last: Shown, shown: Shown, bounds: Bounds) -> Option<Energy> {
         let agreed = self.anew.filter(|anew| advance(anew.last, shown, bounds).is_some());
         let (first, samples) = match agreed {
