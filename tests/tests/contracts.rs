@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 /// Whoever is not logged in may ask for these and for what is under those that end in a slash: the
 /// chain, what stands behind the tokens, what signing in needs, the edge's own.
-const PUBLIC: [&str; 12] = [
+const PUBLIC: [&str; 13] = [
     "/docs",
     "/docs/",
     "/healthz",

@@ -202,11 +202,11 @@ export const invoicePage = async (id: string) =>
 export type DocumentFormat = "pdf" | "xml" | "json";
 export const invoiceDocument = async (id: string, format: DocumentFormat) =>
   (await call("GET", pathOf(`/v1/invoices/${id}/document`, { format }))).blob();
-export const issuer = () => maybe<t.Issuer>("/v1/documents/issuer");
+export const issuer = () => get<t.Issuer | null>("/v1/documents/issuer");
 export const setIssuer = async (issuer: t.Issuer) => {
   await call("PUT", "/v1/documents/issuer", issuer);
 };
-export const customer = () => maybe<t.DocumentParty>("/v1/documents/customer");
+export const customer = () => get<t.DocumentParty | null>("/v1/documents/customer");
 export const setCustomer = async (customer: Omit<t.DocumentParty, "id">) => {
   await call("PUT", "/v1/documents/customer", customer);
 };

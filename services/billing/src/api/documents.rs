@@ -107,16 +107,15 @@ pub(crate) async fn get_invoice_document(
     }
 }
 
-/// Who issues the documents of the caller's community.
+/// Who issues the documents of the caller's community; `null` while nobody has said.
 #[utoipa::path(tag = "billing", responses((status = 200, body = Object), Problems))]
 #[get("/v1/documents/issuer")]
 pub(crate) async fn get_issuer(
     billing: Data<Billing>,
     caller: Principal,
-) -> Result<Json<Issuer>, Problem> {
+) -> Result<Json<Option<Issuer>>, Problem> {
     require(&caller, Action::ReadMarket)?;
-    let issuer = parties::issuer(&billing.db, caller.community).await?;
-    Ok(Json(issuer.ok_or_else(|| Problem::not_found("issuer"))?))
+    Ok(Json(parties::issuer(&billing.db, caller.community).await?))
 }
 
 /// Says who issues the documents of the caller's community.
@@ -145,7 +144,7 @@ pub(crate) async fn set_issuer(
     Ok(Json(issuer))
 }
 
-/// Who receives the documents of an account.
+/// Who receives the documents of an account; `null` where that was not said.
 #[utoipa::path(
     tag = "billing",
     params(CustomerQuery),
@@ -156,10 +155,9 @@ pub(crate) async fn get_customer(
     billing: Data<Billing>,
     caller: Principal,
     Query(query): Query<CustomerQuery>,
-) -> Result<Json<Party>, Problem> {
+) -> Result<Json<Option<Party>>, Problem> {
     let account = account_of(&billing, &caller, query.account.as_deref()).await?.account;
-    let customer = parties::customer(&billing.db, account).await?;
-    Ok(Json(customer.ok_or_else(|| Problem::not_found("customer"))?))
+    Ok(Json(parties::customer(&billing.db, account).await?))
 }
 
 /// Says who receives the documents of the caller's account.

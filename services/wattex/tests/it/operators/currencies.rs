@@ -72,8 +72,8 @@ async fn import(town: &Town, statement: String) -> Value {
     report
 }
 
-async fn quoted(town: &Town, person: &Person) -> Value {
-    let wish = json!({ "from": "CHF", "to": "EUR", "amount": "60" });
+async fn quoted(town: &Town, person: &Person, amount: &str) -> Value {
+    let wish = json!({ "from": "CHF", "to": "EUR", "amount": amount });
     town.made("/v1/exchange/quotes", &person.token, &wish).await
 }
 
@@ -126,7 +126,7 @@ async fn francs_from_the_bank_become_euros_and_everybody_sees_that_it_adds_up() 
     let exact = u128::from(GIVEN) * u128::from(RATE) * u128::from(10_000 - SPREAD_BPS);
     let taken = u64::try_from(exact / 10_000_000_000_000).unwrap();
     for person in [&ada, &bo] {
-        let quote = quoted(&town, person).await;
+        let quote = quoted(&town, person, "60").await;
         ordered(&town, person, &quote).await;
     }
     town.pass(60).await;
@@ -150,7 +150,7 @@ async fn francs_from_the_bank_become_euros_and_everybody_sees_that_it_adds_up() 
     add_up(&town, ["300", "200"]).await;
 
     // Time passes, the quote does not wait.
-    let late = quoted(&town, &bo).await;
+    let late = quoted(&town, &bo, "30").await;
     town.pass(120).await;
     let body = json!({ "quote": late["quote"], "signature": key("bo").sign(Default::default()) });
     assert_eq!(town.refusal("/v1/exchange/orders", &bo.token, &body).await, "EXPIRED");

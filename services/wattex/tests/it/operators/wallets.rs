@@ -218,6 +218,8 @@ async fn it_is_paid_out(town: &mut Town, safe: &Person) {
     assert_eq!(town.refusal("/v1/payouts", &safe.token, &wrong).await, "NOT_SIGNED");
     let right = body(long(safe.key(), redemption));
     let payout = town.made("/v1/payouts", &safe.token, &right).await;
+    // The delay runs from the block that has the request.
+    town.pass(60).await;
     town.pass(WITHDRAWAL_DELAY + 600).await;
     town.pass(60).await;
     let path = format!("/v1/payouts/{}", payout["id"].as_str().unwrap());
