@@ -61,6 +61,9 @@ async fn an_invoice_is_a_document_with_the_same_amounts() {
     let bought = lines.iter().find(|line| line["class"] == "p2p_bought").unwrap();
     assert_eq!(bought["quantity"], json!({ "amount": 400, "unit": "wh" }));
     assert_eq!((&bought["exact"], &bought["net"]), (&json!("0.072"), &json!("0.07")));
+    let retail = lines.iter().find(|line| line["class"] == "retail").unwrap();
+    assert_eq!(retail["name"], "all day");
+    assert_eq!(retail["price"], json!({ "amount": "0.228", "per": 1000 }));
     // All of it from the supplier: 10.8 kWh in place of 10.4, and no neighbour's grid and platform.
     let compared = &document["comparison"];
     assert_eq!(compared["with_neighbours"], invoice["total"]);

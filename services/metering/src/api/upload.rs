@@ -46,7 +46,7 @@ pub(crate) async fn upload_readings(
 ) -> Result<Json<UploadView>, Problem> {
     let meter = sender.own_meter(&metering, &id).await?;
     let count = body.len() / MESSAGE_BYTES;
-    if body.len() % MESSAGE_BYTES != 0 || !(1..=MESSAGES_MAX).contains(&count) {
+    if !body.len().is_multiple_of(MESSAGE_BYTES) || !(1..=MESSAGES_MAX).contains(&count) {
         let detail = format!("the body is 1 to {MESSAGES_MAX} messages of {MESSAGE_BYTES} bytes");
         return Err(Problem::malformed(detail));
     }

@@ -38,7 +38,7 @@ fn issuer() -> Issuer {
         "party": {
             "id": "WX-1", "name": "Sample community",
             "address": { "street": "Mill Lane 1", "city": "Upper Mill", "country": "DE" },
-            "email": "help@wattex.example",
+            "tax_registration": "201/123/40009", "email": "help@wattex.example",
         },
         "payment_days": 14,
         "exemption": "Neighbours are not taxable persons",
@@ -331,4 +331,12 @@ fn spinner(message: &'static str) -> ProgressBar {
 /// Whether a refusal says that the invoice is there already.
 pub(super) fn already_billed(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Problem>().is_some_and(|problem| problem.code == "ALREADY_BILLED")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn documents_can_name_the_issuer() {
+        assert_eq!(super::issuer().check(), Ok(()));
+    }
 }

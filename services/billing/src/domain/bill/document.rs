@@ -7,7 +7,7 @@ use documents::{
     Account, Category, Class as Kind, Comparison, Content, Custody as DocumentCustody, Dispute,
     Document, EnergyTotals, Exemption, Input as DocumentInput, Line as DocumentLine, Party,
     Payment, Place, Prepayment, PrepaymentSource, Proof, Quality, Quantity, Rejected,
-    TariffReference, TaxRate, Trace, Unit,
+    TariffReference, TaxRate, Trace, Unit, UnitPrice,
 };
 use events::identity::Custody;
 use serde::{Deserialize, Serialize};
@@ -236,14 +236,39 @@ fn day(day: &Day) -> documents::Day {
 fn written(line: &Line, taxed: (TaxRate, u8)) -> Result<DocumentLine, Overflow> {
     let counted = line.inputs.iter().find_map(quantity);
     let counted = counted.unwrap_or(Quantity { amount: 1, unit: Unit::Piece });
-    let (class, label) = (kind(line.class), &line.label);
-    let mut written = DocumentLine::sum(class, label, counted, line.exact, taxed)?;
+    let (class, name) = (kind(line.class), name(line));
+    let mut written = DocumentLine::sum(class, name, counted, line.exact, taxed)?;
+    if let Some(price) = line.inputs.iter().find_map(price) {
+        // The price that was agreed says more than the same as an average.
+        let priced = DocumentLine::new(class, name, written.quantity, price, taxed)?;
+        if priced.exact == line.exact {
+            written = priced;
+        }
+    }
     let inputs = line
         .inputs
         .iter()
         .map(|input| DocumentInput { name: input.name.clone(), value: input.value.clone() });
     written.trace = Some(Trace { formula: line.formula.clone(), inputs: inputs.collect() });
     Ok(written)
+}
+
+/// What sets a line apart from others of its class, which a document names in its own words.
+fn name(line: &Line) -> &str {
+    match line.class {
+        Class::Retail => line.label.rsplit(", ").next().unwrap_or_default(),
+        Class::Levy => &line.label,
+        _ => "",
+    }
+}
+
+/// The price per kWh that an input of a line names.
+fn price(input: &super::Input) -> Option<UnitPrice> {
+    if input.name != "price per kWh" {
+        return None;
+    }
+    let amount = input.value.parse::<Decimal>().ok()?.to_scale(9)?;
+    Some(UnitPrice { amount: Money::from_n(i64::try_from(amount).ok()?), per: 1000 })
 }
 
 /// The quantity that an input of a line names, if it is one above zero.
