@@ -3,6 +3,7 @@
 
 export * from "./types/certificate";
 export * from "./types/challenge";
+export * from "./types/document";
 export * from "./types/exchange";
 export * from "./types/explorer";
 export * from "./types/mechanism";
@@ -440,22 +441,6 @@ export interface Invoice {
   total: string;
   due: string;
   hash: string;
-}
-
-/** Who issues or receives a document. */
-export interface DocumentParty {
-  id: string;
-  name: string;
-  address: { street?: string; postcode?: string; city?: string; region?: string; country: string };
-  vat_id?: string;
-  email?: string;
-}
-
-export interface Issuer {
-  party: DocumentParty;
-  payment_days: number;
-  exemption: string;
-  dispute?: { contact: string; days?: number; body?: string };
 }
 
 export interface Audit {
