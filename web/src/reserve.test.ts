@@ -11,6 +11,7 @@ const CALL = {
   answer: "25000000000",
 };
 const EQUAL: CurrencyReserve = {
+  journal: journal(0),
   currency: "EUR",
   token: CALL.to,
   market: MARKET,
