@@ -1,7 +1,7 @@
 // The pieces pages are made of.
 
 import { type ReactNode, useId, useState } from "react";
-import { short } from "./format";
+import { moment, short, utc } from "./format";
 import type { Loaded } from "./live";
 import { Link } from "./route";
 
@@ -135,6 +135,26 @@ export function Badge({ tone = "quiet", children }: { tone?: Tone; children: Rea
   return <span className={`badge ${tone}`}>{children}</span>;
 }
 
+/** How something stands, and why it goes no further. */
+export function Standing(props: { of: [text: string, tone: Tone]; reason?: string | undefined }) {
+  const [text, tone] = props.of;
+  return (
+    <>
+      <Badge tone={tone}>{text}</Badge>
+      {props.reason && <span className="muted"> {props.reason}</span>}
+    </>
+  );
+}
+
+/** A moment in a time zone; whoever points at it reads it in UTC. */
+export function When({ at, zone }: { at: string; zone: string | undefined }) {
+  return (
+    <time dateTime={at} title={utc(at)}>
+      {moment(at, zone)}
+    </time>
+  );
+}
+
 export function Notice({ tone, children }: { tone: Tone; children: ReactNode }) {
   return (
     <div className={`notice ${tone}`} role={tone === "bad" ? "alert" : "status"}>
@@ -252,6 +272,11 @@ export function Hash(props: { value: string; href?: string; full?: boolean }) {
       </span>
     </span>
   );
+}
+
+/** An address on the chain, linked to what it did. */
+export function Address({ value, full }: { value: string; full?: boolean }) {
+  return <Hash value={value} href={`/explorer/address/${value.toLowerCase()}`} full={full ?? false} />;
 }
 
 export function Tabs(props: { label: string; items: { href: string; text: string; on: boolean }[] }) {

@@ -1,52 +1,13 @@
 import { type FormEvent, useState } from "react";
 import * as api from "../../api";
+import { AmountField, TextField } from "../../fields";
 import { MONEY_SCALE, money, readDecimal } from "../../format";
 import { destinationOf, duration } from "../../payout";
 import { signPayout } from "../../sign";
-import type { Custody, PayoutWish, PreparedPayout } from "../../types";
-import { Card, Facts, Field, Hash, Notice } from "../../ui";
+import { Signing, SigningFlow, WAITS_FOR_CONSENT, useSigning } from "../../signing";
+import type { Custody, PreparedPayout } from "../../types";
+import { Card, Hash } from "../../ui";
 import { useUser } from "../../user";
-
-/** What becomes of a wish to pay out: first what it comes to, then the signature. */
-function usePayout(custody: Custody) {
-  const [prepared, setPrepared] = useState<PreparedPayout>();
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<string | Error>();
-  const run = async (work: () => Promise<void>) => {
-    setBusy(true);
-    setOutcome(undefined);
-    try {
-      await work();
-    } catch (problem) {
-      setOutcome(problem as Error);
-    } finally {
-      setBusy(false);
-    }
-  };
-  return {
-    prepared,
-    busy,
-    outcome,
-    prepare: (wish: PayoutWish) => run(async () => setPrepared(await api.preparePayout(wish))),
-    back: () => setPrepared(undefined),
-    confirm: (wanted: PreparedPayout) =>
-      run(async () => {
-        const signed = await signPayout(wanted, custody);
-        if ("redemption" in signed) {
-          await api.requestPayout(wanted.terms, signed);
-          setOutcome("It is on its way. The table of payouts below follows it.");
-        } else {
-          setOutcome("It is large and waits for a member of staff. You find it under “What is signed for you”.");
-        }
-        setPrepared(undefined);
-      }),
-  };
-}
-
-function Outcome({ of }: { of: string | Error | undefined }) {
-  if (of instanceof Error) return <Notice tone="bad">{of.message}</Notice>;
-  return of ? <Notice tone="good">{of}</Notice> : null;
-}
 
 /** Money out. */
 export function PayOut({ free }: { free: string | undefined }) {
@@ -64,7 +25,7 @@ export function PayOut({ free }: { free: string | undefined }) {
 export function Outside({ amount }: { amount: string | undefined }) {
   const { account } = useUser();
   const [toBank, setToBank] = useState(false);
-  const back = usePayout(account?.custody ?? "own");
+  const back = useSigning<PreparedPayout>();
   const waits = amount !== undefined && readDecimal(amount, MONEY_SCALE) > 0n;
   if (!account || !(waits || back.outcome)) return null;
   return (
@@ -73,23 +34,26 @@ export function Outside({ amount }: { amount: string | undefined }) {
         This is yours and left trading, but nothing says where to: a payout ran out of time, or you took it out
         yourself. Sign where it goes; that costs nothing.
       </p>
-      {waits && !back.prepared && (
-        <div className="row-actions">
-          <button type="button" onClick={() => setToBank(!toBank)} aria-expanded={toBank}>
-            Pay out to your bank
-          </button>
-          <button
-            type="button"
-            className="primary"
-            disabled={back.busy}
-            onClick={() => back.prepare({ amount, outside: true })}
-          >
-            Put back into trading
-          </button>
-        </div>
-      )}
-      {back.prepared && <Confirm {...back} prepared={back.prepared} />}
-      <Outcome of={back.outcome} />
+      <SigningFlow
+        of={back}
+        review={(prepared) => <Confirm prepared={prepared} custody={account.custody} onDone={back.done} onBack={back.back} />}
+      >
+        {waits && (
+          <div className="row-actions">
+            <button type="button" onClick={() => setToBank(!toBank)} aria-expanded={toBank}>
+              Pay out to your bank
+            </button>
+            <button
+              type="button"
+              className="primary"
+              disabled={back.busy}
+              onClick={() => back.prepare(() => api.preparePayout({ amount, outside: true }))}
+            >
+              Put back into trading
+            </button>
+          </div>
+        )}
+      </SigningFlow>
       {waits && toBank && !back.prepared && (
         <Form custody={account.custody} hint={`At most $${money(amount, 2)}.`} outside />
       )}
@@ -101,102 +65,86 @@ function Form({ custody, hint, outside }: { custody: Custody; hint: string | und
   const [amount, setAmount] = useState("");
   const [creditor, setCreditor] = useState("");
   const [iban, setIban] = useState("");
-  const payout = usePayout(custody);
-  const { prepared, busy } = payout;
+  const payout = useSigning<PreparedPayout>();
   const prepare = (event: FormEvent) => {
     event.preventDefault();
-    void payout.prepare({ amount, creditor: creditor.trim(), iban, ...(outside && { outside }) });
+    const wish = { amount, creditor: creditor.trim(), iban, ...(outside && { outside }) };
+    void payout.prepare(() => api.preparePayout(wish));
   };
   return (
-    <>
-      {prepared ? (
-        <Confirm {...payout} prepared={prepared} />
-      ) : (
-        <form className="form wide" onSubmit={prepare}>
-          <Field label="Amount" hint={hint}>
-            {(attributes) => (
-              <input
-                {...attributes}
-                required
-                inputMode="decimal"
-                pattern="[0-9]+([.][0-9]{1,2})?"
-                placeholder="25.00"
-                value={amount}
-                onChange={(event) => setAmount(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field label="Account holder" hint="As your bank knows it.">
-            {(attributes) => (
-              <input
-                {...attributes}
-                required
-                maxLength={70}
-                autoComplete="name"
-                value={creditor}
-                onChange={(event) => setCreditor(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field label="IBAN">
-            {(attributes) => (
-              <input
-                {...attributes}
-                required
-                maxLength={42}
-                autoComplete="off"
-                spellCheck={false}
-                placeholder="DE89 3704 0044 0532 0130 00"
-                value={iban}
-                onChange={(event) => setIban(event.target.value)}
-              />
-            )}
-          </Field>
-          <button type="submit" disabled={busy}>
-            Continue
-          </button>
-        </form>
-      )}
-      <Outcome of={payout.outcome} />
-    </>
+    <SigningFlow
+      of={payout}
+      review={(prepared) => <Confirm prepared={prepared} custody={custody} onDone={payout.done} onBack={payout.back} />}
+    >
+      <form className="form wide" onSubmit={prepare}>
+        <AmountField
+          label="Amount"
+          hint={hint}
+          required
+          pattern="[0-9]+([.][0-9]{1,2})?"
+          placeholder="25.00"
+          value={amount}
+          onChange={setAmount}
+        />
+        <TextField
+          label="Account holder"
+          hint="As your bank knows it."
+          required
+          maxLength={70}
+          autoComplete="name"
+          value={creditor}
+          onChange={setCreditor}
+        />
+        <TextField
+          label="IBAN"
+          required
+          maxLength={42}
+          autoComplete="off"
+          spellCheck={false}
+          placeholder="DE89 3704 0044 0532 0130 00"
+          value={iban}
+          onChange={setIban}
+        />
+        <button type="submit" disabled={payout.busy}>
+          Continue
+        </button>
+      </form>
+    </SigningFlow>
   );
 }
 
 function Confirm(props: {
   prepared: PreparedPayout;
-  busy: boolean;
-  confirm: (prepared: PreparedPayout) => Promise<void>;
-  back: () => void;
+  custody: Custody;
+  onDone: (said: string) => void;
+  onBack: () => void;
 }) {
-  const { prepared, busy } = props;
+  const { prepared, custody, onDone } = props;
   const { terms, currency } = prepared;
   const toBank = terms.iban !== "";
   const when = toBank
     ? "Then the community asks its bank, which takes one or two working days."
     : "It is free to trade with after a few blocks.";
   const leaves = prepared.withdrawal ? `It leaves the market in ${duration(prepared.delay_seconds)}. ` : "";
+  const sign = async () => {
+    const signed = await signPayout(prepared, custody);
+    if (!("redemption" in signed)) return onDone(WAITS_FOR_CONSENT);
+    await api.requestPayout(terms, signed);
+    onDone("It is on its way. The table of payouts below follows it.");
+  };
   return (
-    <>
-      <Facts
-        items={[
-          ["Amount", `${money(terms.amount, 2)} ${currency}`],
-          ["To", destinationOf(terms)],
-          ["It costs", `${money(prepared.fee, 2)} ${currency}`],
-          ["When", leaves + when],
-          ["On the chain", <Hash key="d" value={prepared.destination} />],
-        ]}
-      />
-      {toBank && (
-        <p className="hint">The chain sees the amount and a hash: neither your name nor your account number.</p>
-      )}
-      <div className="row-actions">
-        <button type="button" className="quiet" onClick={props.back} disabled={busy}>
-          Back
-        </button>
-        <button type="button" className="primary" onClick={() => props.confirm(prepared)} disabled={busy}>
-          {busy ? "Signing…" : toBank ? "Sign and pay out" : "Sign and put back"}
-        </button>
-      </div>
-    </>
+    <Signing
+      facts={[
+        ["Amount", `${money(terms.amount, 2)} ${currency}`],
+        ["To", destinationOf(terms)],
+        ["It costs", `${money(prepared.fee, 2)} ${currency}`],
+        ["When", leaves + when],
+        ["On the chain", <Hash key="d" value={prepared.destination} />],
+      ]}
+      action={toBank ? "Sign and pay out" : "Sign and put back"}
+      hint={toBank && "The chain sees the amount and a hash: neither your name nor your account number."}
+      sign={sign}
+      onBack={props.onBack}
+    />
   );
 }

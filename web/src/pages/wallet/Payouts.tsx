@@ -1,9 +1,9 @@
 import * as api from "../../api";
-import { moment, money, utc } from "../../format";
+import { moment, money } from "../../format";
 import { useLoad } from "../../live";
 import { PAYOUT_STATES, destinationOf } from "../../payout";
 import type { Payout } from "../../types";
-import { Badge, Card, Load, Table } from "../../ui";
+import { Badge, Card, Load, Table, When } from "../../ui";
 import { useUser } from "../../user";
 
 /** Where a payout is, and why it goes no further. */
@@ -34,14 +34,7 @@ export function Payouts({ zone }: { zone: string | undefined }) {
             rowKey={(payout) => payout.id}
             empty="Nothing was paid out yet."
             columns={[
-              {
-                head: "Asked",
-                cell: (payout) => (
-                  <time dateTime={payout.at} title={utc(payout.at)}>
-                    {moment(payout.at, zone)}
-                  </time>
-                ),
-              },
+              { head: "Asked", cell: (payout) => <When at={payout.at} zone={zone} /> },
               { head: "Amount ($)", numeric: true, cell: (payout) => money(payout.amount, 2) },
               { head: "To", cell: destinationOf },
               { head: "State", cell: (payout) => <State payout={payout} zone={zone} /> },
