@@ -1,10 +1,12 @@
 import { type FormEvent, useState } from "react";
 import * as api from "../api";
+import { TextField } from "../fields";
 import { MONEY_SCALE, count, money, readDecimal, utc } from "../format";
 import { useLoad } from "../live";
 import type { Audit as AuditView, EnrolledMeter, Meter } from "../types";
-import { Badge, Card, Facts, Field, Hash, Load, Notice, Page, Stat, Stats, Table, Tabs } from "../ui";
+import { Address, Badge, Card, Facts, Hash, Load, Notice, Page, Stat, Stats, Table, Tabs } from "../ui";
 import { isStaff, useUser } from "../user";
+import { Outcome, useWork } from "../work";
 import { words } from "./Market";
 import { Approvals } from "./admin/Approvals";
 import { Certificates } from "./admin/Certificates";
@@ -12,6 +14,7 @@ import { Issuer } from "./admin/Issuer";
 import { Mechanisms } from "./admin/Mechanisms";
 import { Relays } from "./admin/Relays";
 import { Payouts } from "./admin/Payouts";
+import { PointField } from "./admin/PointField";
 
 export function Admin({ path }: { path: string }) {
   const user = useUser();
@@ -82,10 +85,7 @@ function People() {
                 head: "Address",
                 cell: (party) =>
                   party.account ? (
-                    <Hash
-                      value={party.account.address}
-                      href={`/explorer/address/${party.account.address.toLowerCase()}`}
-                    />
+                    <Address value={party.account.address} />
                   ) : (
                     "–"
                   ),
@@ -110,21 +110,18 @@ function People() {
 
 function Meters() {
   const meters = useLoad("meters", api.meters);
-  const [error, setError] = useState("");
-  const revoke = async (meter: Meter) => {
+  const { busy, outcome, run } = useWork();
+  const revoke = (meter: Meter) => {
     if (!confirm(`Revoke the key of meter ${meter.serial}? Its readings count no more.`)) return;
-    setError("");
-    try {
+    void run(async () => {
       await api.revokeMeter(meter.meter);
       meters.reload();
-    } catch (problem) {
-      setError((problem as Error).message);
-    }
+    });
   };
   return (
     <>
       <Card title="Meters" id="meters">
-        {error && <Notice tone="bad">{error}</Notice>}
+        <Outcome of={outcome} />
         <Load of={meters}>
           {(list) => (
             <Table
@@ -152,7 +149,7 @@ function Meters() {
                   hideHead: true,
                   cell: (meter) =>
                     !meter.revoked_at && (
-                      <button type="button" className="quiet small danger" onClick={() => revoke(meter)}>
+                      <button type="button" className="quiet small danger" disabled={busy} onClick={() => revoke(meter)}>
                         Revoke<span className="sr-only"> meter {meter.serial}</span>
                       </button>
                     ),
@@ -192,79 +189,52 @@ function Reporting({ id, now }: { id: string; now: boolean }) {
 }
 
 function Enrol({ onEnrolled }: { onEnrolled: () => void }) {
-  const points = useLoad("points", api.connectionPoints);
-  const people = useLoad("people", api.parties);
   const [serial, setSerial] = useState("");
   const [point, setPoint] = useState("");
   const [key, setKey] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<EnrolledMeter | Error>();
-  const submit = async (event: FormEvent) => {
+  const { busy, outcome, run } = useWork<EnrolledMeter>();
+  const submit = (event: FormEvent) => {
     event.preventDefault();
-    setBusy(true);
-    setOutcome(undefined);
-    try {
-      setOutcome(await api.enrolMeter({ serial, connection_point: point, key }));
+    void run(async () => {
+      const enrolled = await api.enrolMeter({ serial, connection_point: point, key });
       setSerial("");
       setKey("");
       onEnrolled();
-    } catch (problem) {
-      setOutcome(problem as Error);
-    } finally {
-      setBusy(false);
-    }
+      return enrolled;
+    });
   };
-  const nameOf = (account: string) =>
-    people.data?.find((party) => party.account?.account === account)?.name ?? account;
   return (
     <Card title="Enrol a meter" id="enrol">
       <form className="form wide" onSubmit={submit}>
-        <Field label="Serial number" hint="What is printed on it.">
-          {(attributes) => (
-            <input {...attributes} required value={serial} onChange={(event) => setSerial(event.target.value)} />
-          )}
-        </Field>
-        <Field label="Connection point">
-          {(attributes) => (
-            <select {...attributes} required value={point} onChange={(event) => setPoint(event.target.value)}>
-              <option value="">Choose one</option>
-              {points.data?.map((one) => (
-                <option key={one.connection_point} value={one.connection_point}>
-                  {nameOf(one.account)}: {one.connection_point}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
-        <Field label="Address of its key" hint="The meter shows it; the key itself never leaves the meter.">
-          {(attributes) => (
-            <input
-              {...attributes}
-              required
-              pattern="0x[0-9a-fA-F]{40}"
-              placeholder="0x…"
-              spellCheck={false}
-              value={key}
-              onChange={(event) => setKey(event.target.value)}
-            />
-          )}
-        </Field>
+        <TextField label="Serial number" hint="What is printed on it." required value={serial} onChange={setSerial} />
+        <PointField value={point} onChange={setPoint} />
+        <TextField
+          label="Address of its key"
+          hint="The meter shows it; the key itself never leaves the meter."
+          required
+          pattern="0x[0-9a-fA-F]{40}"
+          placeholder="0x…"
+          spellCheck={false}
+          value={key}
+          onChange={setKey}
+        />
         <button type="submit" className="primary" disabled={busy}>
           Enrol
         </button>
       </form>
-      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
-      {outcome && !(outcome instanceof Error) && (
-        <Notice tone="good">
-          Meter {outcome.serial} is enrolled.
-          {outcome.token && (
-            <>
-              {" "}
-              Its token for the broker, shown this once: <Hash value={outcome.token} full />
-            </>
-          )}
-        </Notice>
-      )}
+      <Outcome of={outcome}>
+        {({ serial: enrolled, token }) => (
+          <>
+            Meter {enrolled} is enrolled.
+            {token && (
+              <>
+                {" "}
+                Its token for the broker, shown this once: <Hash value={token} full />
+              </>
+            )}
+          </>
+        )}
+      </Outcome>
     </Card>
   );
 }

@@ -1,9 +1,9 @@
 import { useState } from "react";
 import * as api from "../api";
-import { MONEY_SCALE, formatDecimal, money, moment, readDecimal, utc } from "../format";
+import { MONEY_SCALE, formatDecimal, money, readDecimal } from "../format";
 import { useLoad } from "../live";
 import type { Balance, Market, StatementLine, Wallet } from "../types";
-import { Badge, Card, Facts, Hash, Load, Notice, Page, Stat, Stats, Table } from "../ui";
+import { Address, Badge, Card, Facts, Hash, Load, Notice, Page, Stat, Stats, Table, When } from "../ui";
 import { useUser } from "../user";
 import { words } from "./Market";
 import { ExchangeCards } from "./wallet/Exchange";
@@ -117,15 +117,7 @@ function Key() {
       <Facts
         items={[
           ["Seen as", account.pseudonym],
-          [
-            "Address",
-            <Hash
-              key="a"
-              value={account.address}
-              href={`/explorer/address/${account.address.toLowerCase()}`}
-              full
-            />,
-          ],
+          ["Address", <Address key="a" value={account.address} full />],
         ]}
       />
       <Notice tone={held ? "info" : "good"}>
@@ -187,14 +179,7 @@ function Statement({ zone }: { zone: string | undefined }) {
               rowKey={(line) => String(line.sequence)}
               empty="No money has moved yet."
               columns={[
-                {
-                  head: "When",
-                  cell: (line) => (
-                    <time dateTime={line.at} title={utc(line.at)}>
-                      {moment(line.at, zone)}
-                    </time>
-                  ),
-                },
+                { head: "When", cell: (line) => <When at={line.at} zone={zone} /> },
                 {
                   head: "What",
                   cell: (line) => (

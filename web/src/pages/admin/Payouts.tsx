@@ -1,12 +1,14 @@
 import { useState } from "react";
 import * as api from "../../api";
 import { save } from "../../download";
+import { Filter } from "../../fields";
 import { count, money, utc } from "../../format";
 import { useLoad } from "../../live";
 import { PAYOUT_STATES, spaced } from "../../payout";
 import type { Payout, PayoutFile, PayoutState } from "../../types";
-import { Card, Hash, Load, Notice, Table } from "../../ui";
+import { Card, Hash, Load, Table } from "../../ui";
 import { useUser } from "../../user";
+import { Outcome, useWork } from "../../work";
 import { State } from "../wallet/Payouts";
 
 /** Payouts of the community, and the files with which its bank is asked to pay them. */
@@ -16,36 +18,31 @@ export function Payouts() {
   const [state, setState] = useState<PayoutState | "">("");
   const [made, setMade] = useState(0);
   const payouts = useLoad(`payouts ${state} ${made}`, () => api.payouts(state ? { state } : {}), ["block"]);
-  const [error, setError] = useState("");
+  const { outcome, run } = useWork();
   const decide = async (question: string, work: () => Promise<Payout>) => {
     if (!confirm(question)) return;
-    setError("");
-    try {
+    await run(async () => {
       await work();
-    } catch (problem) {
-      setError((problem as Error).message);
-    }
+    });
     payouts.reload();
   };
   return (
     <>
       <Card title="Payouts" id="payouts">
-        <div className="toolbar">
-          <label htmlFor="payout-state">State</label>
-          <select
-            id="payout-state"
-            value={state}
-            onChange={(event) => setState(event.target.value as PayoutState | "")}
-          >
-            <option value="">All</option>
-            {Object.entries(PAYOUT_STATES).map(([name, [text]]) => (
-              <option key={name} value={name}>
-                {text}
-              </option>
-            ))}
-          </select>
-        </div>
-        {error && <Notice tone="bad">{error}</Notice>}
+        <Filter
+          id="payout-state"
+          label="State"
+          value={state}
+          onChange={(wanted) => setState(wanted as PayoutState | "")}
+        >
+          <option value="">All</option>
+          {Object.entries(PAYOUT_STATES).map(([name, [text]]) => (
+            <option key={name} value={name}>
+              {text}
+            </option>
+          ))}
+        </Filter>
+        <Outcome of={outcome} />
         <Load of={payouts}>
           {(page) => (
             <Table
@@ -104,19 +101,7 @@ function Files({ onMade }: { onMade: () => void }) {
   const files = useLoad("payout files", api.payoutFiles);
   // One key until a file is made: pressing twice makes one.
   const [key, setKey] = useState(() => crypto.randomUUID());
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<PayoutFile | Error>();
-  const run = async (work: () => Promise<PayoutFile | undefined>) => {
-    setBusy(true);
-    setOutcome(undefined);
-    try {
-      setOutcome(await work());
-    } catch (problem) {
-      setOutcome(problem as Error);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const { busy, outcome, run } = useWork<PayoutFile>();
   const make = () =>
     run(async () => {
       const file = await api.makePayoutFile(key);
@@ -124,11 +109,6 @@ function Files({ onMade }: { onMade: () => void }) {
       files.reload();
       onMade();
       return file;
-    });
-  const fetchFile = (file: PayoutFile) =>
-    run(async () => {
-      await download(file);
-      return undefined;
     });
   return (
     <Card
@@ -143,12 +123,13 @@ function Files({ onMade }: { onMade: () => void }) {
       <p className="hint">
         A file (pain.001) asks the bank to pay what waits. What was made stays as it is: give each to the bank once.
       </p>
-      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
-      {outcome && !(outcome instanceof Error) && (
-        <Notice tone="good">
-          The file has {count(outcome.payments)} payments of {money(outcome.total, 2)} {outcome.currency} together.
-        </Notice>
-      )}
+      <Outcome of={outcome}>
+        {(file) => (
+          <>
+            The file has {count(file.payments)} payments of {money(file.total, 2)} {file.currency} together.
+          </>
+        )}
+      </Outcome>
       <Load of={files}>
         {(page) => (
           <Table
@@ -166,7 +147,7 @@ function Files({ onMade }: { onMade: () => void }) {
                 head: "Actions",
                 hideHead: true,
                 cell: (file) => (
-                  <button type="button" className="small" onClick={() => fetchFile(file)} disabled={busy}>
+                  <button type="button" className="small" onClick={() => run(() => download(file))} disabled={busy}>
                     Download<span className="sr-only"> file {file.id}</span>
                   </button>
                 ),

@@ -4,7 +4,7 @@ import { count, utc } from "../../format";
 import { useLoad } from "../../live";
 import { Link } from "../../route";
 import type { BlockDetail, Work } from "../../types";
-import { Badge, Card, Empty, Facts, Hash, Load, Notice } from "../../ui";
+import { Address, Badge, Card, Empty, Facts, Hash, Load, Notice } from "../../ui";
 import { Events } from "./Events";
 import { Result } from "./Lists";
 
@@ -50,7 +50,7 @@ function Summary({ block }: { block: BlockDetail }) {
           ["Gas used", block.work ? `${count(block.gas_used)} of ${count(block.work.gas_limit)}` : count(block.gas_used)],
           ...(block.work
             ? ([
-                ["Miner", <Hash key="m" value={block.work.miner} href={`/explorer/address/${block.work.miner}`} full />],
+                ["Miner", <Address key="m" value={block.work.miner} full />],
                 ["Base fee", `${count(block.work.base_fee_per_gas)} wei per gas`],
                 ["State root", <Hash key="sr" value={block.work.state_root} full />],
                 ["Transactions root", <Hash key="tr" value={block.work.transactions_root} full />],
