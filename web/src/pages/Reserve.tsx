@@ -20,7 +20,7 @@ export function ReservePage() {
         {(data) => (
           <>
             {data.reserves.map((one) => (
-              <Figures key={one.token} reserve={one} journal={data.journal} />
+              <Figures key={one.token} reserve={one} />
             ))}
             <Moment reserve={data} reload={reserve.reload} />
             <Check reserve={data} />
@@ -32,9 +32,9 @@ export function ReservePage() {
   );
 }
 
-function Figures({ reserve, journal }: { reserve: CurrencyReserve; journal: Reserve["journal"] }) {
+function Figures({ reserve }: { reserve: CurrencyReserve }) {
   const unit = unitOf(reserve);
-  const said = verdict(reserve, journal);
+  const said = verdict(reserve);
   const parts = reserve.owed_parts;
   const figures: Row[] = [
     ["Bank account", "Journal, account 1000: the operator's statement", reserve.bank],
