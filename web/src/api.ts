@@ -102,6 +102,9 @@ async function all<T>(path: string, query: Query, max = 5000): Promise<T[]> {
   return items;
 }
 
+/** The most of its own payouts and transfers that an account is shown. */
+const OWN_MAX = 1000;
+
 // identity
 
 export const challenge = (address: string) =>
@@ -192,8 +195,9 @@ export const meterStatus = (id: string) => get<t.MeterStatus>(`/v1/meters/${id}/
 // billing
 
 export const wallet = () => get<t.Wallet>("/v1/wallet");
-export const statement = (cursor?: string) =>
-  get<t.Page<t.StatementLine>>("/v1/statement", { limit: 50, cursor });
+/** Without a currency it is the one that energy is traded in. */
+export const statement = (currency: string | undefined, cursor?: string) =>
+  get<t.Page<t.StatementLine>>("/v1/statement", { limit: 50, currency, cursor });
 export const invoices = (account?: string) =>
   get<t.Page<t.Invoice>>("/v1/invoices", { limit: 100, account });
 export const invoicePage = async (id: string) =>
@@ -217,18 +221,21 @@ export const invoiceFile = async (id: string) =>
   (await call("GET", `/v1/invoices/${id}/bill`)).blob();
 export const bankAccount = (currency?: string) => maybe<t.BankAccount>("/v1/bank/account", { currency });
 export const preparePayout = (wish: t.PayoutWish) => post<t.PreparedPayout>("/v1/payouts/prepare", wish);
-export const requestPayout = (terms: t.PayoutTerms, signed: t.PayoutSignatures) => {
+export const requestPayout = (terms: t.PayoutTerms, signed: t.PayoutSignatures, currency?: string) => {
   const { amount, creditor, iban, salt, expiry } = terms;
   const to = iban ? { creditor, iban } : {};
   const signatures = { withdrawal_signature: signed.withdrawal, redemption_signature: signed.redemption };
-  return postOnce<t.Payout>("/v1/payouts", { amount, ...to, salt, expiry, ...signatures }, salt);
+  return postOnce<t.Payout>("/v1/payouts", { amount, ...to, salt, expiry, currency, ...signatures }, salt);
 };
 export const payouts = (query: { account?: string; state?: string; cursor?: string }) =>
   get<t.Page<t.Payout>>("/v1/payouts", { limit: 50, ...query });
+/** The newest of an account, in all currencies: the route knows none. */
+export const payoutsOf = (account: string) => all<t.Payout>("/v1/payouts", { account }, OWN_MAX);
 export const orderPayoutAgain = (id: string) => post<t.Payout>(`/v1/payouts/${id}/order`, {});
 export const creditPayout = (id: string) => post<t.Payout>(`/v1/payouts/${id}/credit`, {});
 export const payoutFiles = () => get<t.Page<t.PayoutFile>>("/v1/payouts/files", { limit: 50 });
-export const makePayoutFile = (key: string) => postOnce<t.PayoutFile>("/v1/payouts/files", {}, key);
+export const makePayoutFile = (key: string, currency?: string) =>
+  postOnce<t.PayoutFile>(pathOf("/v1/payouts/files", { currency }), {}, key);
 export const payoutFile = async (id: string) => (await call("GET", `/v1/payouts/files/${id}`)).blob();
 export const prepareRequest = (wish: t.RequestWish) =>
   post<t.PreparedRequest>("/v1/requests/prepare", wish);
@@ -236,6 +243,9 @@ export const submitRequest = (terms: t.RequestTerms, signature: string, key: str
   postOnce<t.AccountRequest>("/v1/requests", { terms, signature }, key);
 export const requests = (query: { account?: string; kind?: t.RequestTerms["kind"]; cursor?: string }) =>
   get<t.Page<t.AccountRequest>>("/v1/requests", { limit: 50, ...query });
+/** The newest of one kind that an account signed. */
+export const requestsOf = (account: string, kind: t.RequestTerms["kind"]) =>
+  all<t.AccountRequest>("/v1/requests", { account, kind }, OWN_MAX);
 export const currencies = () => get<t.Currency[]>("/v1/currencies");
 export const exchangeRates = () => get<t.ExchangeRates>("/v1/exchange-rates");
 export const quoteExchange = (wish: t.QuoteWish) => post<t.Quote>("/v1/exchange/quotes", wish);

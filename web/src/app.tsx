@@ -44,7 +44,7 @@ export function App() {
   const pages: Record<string, () => ReactNode> = {
     "": () => needsUser(() => <MarketPage />),
     market: () => needsUser(() => (isRules(path) ? <RulesPage /> : <MarketPage />)),
-    wallet: () => needsUser(() => <WalletPage />),
+    wallet: () => needsUser(() => <WalletPage path={path} />),
     certificates: () => needsUser(() => <CertificatesPage />),
     energy: () => needsUser(() => <Energy />),
     challenges: () => needsUser(() => <Challenges path={path} />),

@@ -47,9 +47,10 @@ export function useSigning<P>(onDone: () => void = () => undefined): SigningOf<P
   };
 }
 
-/** What a transfer, a mandate or something done with a certificate comes to, where that is what was wished. */
-export async function prepareRequest(account: Account, wish: RequestWish): Promise<PreparedRequest> {
-  return checkPrepared(await api.prepareRequest(wish), wish, account.address);
+/** What a transfer, a mandate or something done with a certificate comes to, where that is what was wished; `market`
+ * is that of another currency than the first. */
+export async function prepareRequest(account: Account, wish: RequestWish, market?: string): Promise<PreparedRequest> {
+  return checkPrepared(await api.prepareRequest(wish), wish, account.address, market);
 }
 
 /** What is said once a request is signed; `sent` where it is on its way. */
@@ -59,7 +60,7 @@ export function saidOf(answer: AccountRequest | Approval, sent: string): string 
 
 /** A form, and in its place what is to be signed once it is prepared; below it what it came to. */
 export function SigningFlow<P>(props: {
-  of: SigningOf<P>;
+  of: Omit<SigningOf<P>, "prepare">;
   review: (prepared: P) => ReactNode;
   children: ReactNode;
 }) {

@@ -2,11 +2,13 @@ import { type FormEvent, useState } from "react";
 import { sameAddress } from "../../address";
 import * as api from "../../api";
 import { APPROVAL_TONES, subjectOf } from "../../approval";
+import { codeAt } from "../../currency";
 import { AmountField, SelectField } from "../../fields";
 import { utc } from "../../format";
 import { useLoad } from "../../live";
 import type { Approval, Party } from "../../types";
 import { Badge, Card, Hash, Load, Table } from "../../ui";
+import { useUnits } from "../../units";
 import { useUser } from "../../user";
 import { Outcome, useWork } from "../../work";
 
@@ -14,6 +16,7 @@ import { Outcome, useWork } from "../../work";
 export function Approvals() {
   const requests = useLoad("approvals", api.approvals, ["block"]);
   const people = useLoad("people", api.parties);
+  const units = useUnits();
   const { busy, outcome, run } = useWork();
   const decide = async (item: Approval, how: typeof api.approve, verb: string) => {
     if (!confirm(`${verb}: ${textOf(item)}?`)) return;
@@ -23,9 +26,10 @@ export function Approvals() {
     requests.reload();
   };
   const nameOf = (id: string) => people.data?.find((party) => party.party === id)?.name;
-  const memberAt = (address: string) =>
-    people.data?.find((party) => party.account && sameAddress(party.account.address, address))?.name;
-  const textOf = (item: Approval) => subjectOf(item, memberAt);
+  const nameAt = (address: string) =>
+    people.data?.find((party) => party.account && sameAddress(party.account.address, address))?.name ??
+    codeAt(units.data ?? [], address);
+  const textOf = (item: Approval) => subjectOf(item, nameAt);
   const ownerOf = (id: string) => people.data?.find((party) => party.account?.account === id)?.name;
   return (
     <>

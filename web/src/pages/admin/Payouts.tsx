@@ -1,12 +1,15 @@
 import { useState } from "react";
 import * as api from "../../api";
+import { namedIn } from "../../currency";
 import { save } from "../../download";
+import { inCurrency } from "../../exchange";
 import { Filter } from "../../fields";
 import { count, money, utc } from "../../format";
 import { useLoad } from "../../live";
 import { PAYOUT_STATES, spaced } from "../../payout";
 import type { Payout, PayoutFile, PayoutState } from "../../types";
 import { Card, Hash, Load, Table } from "../../ui";
+import { useUnits } from "../../units";
 import { useUser } from "../../user";
 import { Outcome, useWork } from "../../work";
 import { State } from "../wallet/Payouts";
@@ -52,7 +55,11 @@ export function Payouts() {
               empty="No payout is here."
               columns={[
                 { head: "Asked", cell: (payout) => utc(payout.at) },
-                { head: "Amount ($)", numeric: true, cell: (payout) => money(payout.amount, 2) },
+                {
+                  head: "Amount",
+                  numeric: true,
+                  cell: ({ amount, currency }) => inCurrency(amount, currency),
+                },
                 { head: "To", cell: (payout) => (payout.iban ? payout.creditor : "Back into the wallet") },
                 { head: "IBAN", cell: (payout) => spaced(payout.iban) },
                 { head: "State", cell: (payout) => <State payout={payout} /> },
@@ -76,7 +83,7 @@ export function Payouts() {
 /** What becomes of a payout that came back. */
 function Decision(props: { payout: Payout; decide: (question: string, work: () => Promise<Payout>) => void }) {
   const { payout, decide } = props;
-  const amount = `$${money(payout.amount, 2)}`;
+  const amount = inCurrency(payout.amount, payout.currency);
   const order = () =>
     decide(`Ask the bank again to pay ${amount} to ${payout.creditor}?`, () => api.orderPayoutAgain(payout.id));
   const credit = () =>
@@ -99,12 +106,20 @@ async function download(file: PayoutFile) {
 
 function Files({ onMade }: { onMade: () => void }) {
   const files = useLoad("payout files", api.payoutFiles);
+  const units = useUnits();
+  const [wanted, setWanted] = useState("");
+  const unit = units.data?.find(({ code }) => code === wanted) ?? units.data?.[0];
   // One key until a file is made: pressing twice makes one.
   const [key, setKey] = useState(() => crypto.randomUUID());
+  // A key names a file of one currency.
+  const choose = (code: string) => {
+    setWanted(code);
+    setKey(crypto.randomUUID());
+  };
   const { busy, outcome, run } = useWork<PayoutFile>();
   const make = () =>
     run(async () => {
-      const file = await api.makePayoutFile(key);
+      const file = await api.makePayoutFile(key, unit && namedIn(unit).currency);
       setKey(crypto.randomUUID());
       files.reload();
       onMade();
@@ -115,14 +130,21 @@ function Files({ onMade }: { onMade: () => void }) {
       title="Bank files"
       id="payout-files"
       aside={
-        <button type="button" className="primary" onClick={make} disabled={busy}>
-          Make bank file
+        <button type="button" className="primary" onClick={make} disabled={busy || !unit}>
+          Make bank file{unit && !unit.sign && ` (${unit.code})`}
         </button>
       }
     >
       <p className="hint">
         A file (pain.001) asks the bank to pay what waits. What was made stays as it is: give each to the bank once.
       </p>
+      {units.data && units.data.length > 1 && (
+        <Filter id="file-currency" label="Currency" value={unit?.code ?? ""} onChange={choose}>
+          {units.data.map(({ code }) => (
+            <option key={code}>{code}</option>
+          ))}
+        </Filter>
+      )}
       <Outcome of={outcome}>
         {(file) => (
           <>

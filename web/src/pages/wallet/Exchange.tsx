@@ -13,8 +13,9 @@ import type { Account, Balance, Exchange, ExchangeRate, Quote, QuoteWish } from 
 import { Address, Card, Load, Notice, Standing, Table, When } from "../../ui";
 import { useUser } from "../../user";
 
-/** Cash of one currency for cash of another, and what became of it. */
-export function ExchangeCards({ balances, zone }: { balances: Balance[]; zone: string | undefined }) {
+/** Cash of one currency, `from` first, for cash of another, and what became of it. */
+export function ExchangeCards(props: { balances: Balance[]; from: string; zone: string | undefined }) {
+  const { balances, from, zone } = props;
   const { account } = useUser();
   const rates = useLoad("exchange rates", api.exchangeRates, ["block"]);
   const orders = useLoad("exchanges", () => api.exchanges(account?.account), ["block", "block_removed"]);
@@ -27,6 +28,7 @@ export function ExchangeCards({ balances, zone }: { balances: Balance[]; zone: s
             <ExchangeMoney
               account={account}
               balances={balances}
+              from={from}
               rates={openRates(data.rates)}
               onOrdered={() => {
                 orders.reload();
@@ -63,11 +65,13 @@ function History({ items, zone }: { items: Exchange[]; zone: string | undefined 
 interface FormProps {
   account: Account;
   balances: Balance[];
+  /** What is offered first. */
+  from: string;
   rates: ExchangeRate[];
   onOrdered: () => void;
 }
 
-function ExchangeMoney({ account, balances, rates, onOrdered }: FormProps) {
+function ExchangeMoney({ account, balances, from, rates, onOrdered }: FormProps) {
   const [chosen, setChosen] = useState("");
   const [amountText, setAmount] = useState("");
   const [tried, setTried] = useState(false);
@@ -76,7 +80,8 @@ function ExchangeMoney({ account, balances, rates, onOrdered }: FormProps) {
     setTried(false);
     onOrdered();
   });
-  const rate = rates.find((one) => pairOf(one) === chosen) ?? rates[0];
+  const chosenRate = rates.find((one) => pairOf(one) === chosen);
+  const rate = chosenRate ?? rates.find((one) => one.from === from) ?? rates[0];
   if (!rate && !signing.prepared) return <Notice tone="info">Nobody exchanges currencies at present.</Notice>;
   const free = rate ? freeOf(balances, rate.from) : 0n;
   const amount = parseDecimal(amountText, MONEY_SCALE);

@@ -1,43 +1,57 @@
-import { type FormEvent, useState } from "react";
+import { type FormEvent, type ReactNode, useState } from "react";
 import * as api from "../../api";
+import { type Unit, amountIn, namedIn } from "../../currency";
 import { AmountField, TextField } from "../../fields";
 import { MONEY_SCALE, money, readDecimal } from "../../format";
-import { destinationOf, duration } from "../../payout";
+import { checkPayout, destinationOf, duration } from "../../payout";
 import { signPayout } from "../../sign";
-import { Signing, SigningFlow, WAITS_FOR_CONSENT, useSigning } from "../../signing";
-import type { Custody, PreparedPayout } from "../../types";
+import { Signing, SigningFlow, type SigningOf, WAITS_FOR_CONSENT, useSigning } from "../../signing";
+import type { Account, Custody, PayoutWish, PreparedPayout } from "../../types";
 import { Card, Hash } from "../../ui";
 import { useUser } from "../../user";
 
 /** Money out. */
-export function PayOut({ free }: { free: string | undefined }) {
+export function PayOut({ unit, free }: { unit: Unit; free: string | undefined }) {
   const { account } = useUser();
   if (!account) return null;
-  const hint = free ? `At most $${money(free, 2)}, less what open orders hold.` : undefined;
+  const less = unit.traded ? ", less what open orders hold" : "";
+  const hint = free ? `At most ${amountIn(unit, free)}${less}.` : undefined;
   return (
     <Card title="Pay out to your bank" id="pay-out">
-      <Form custody={account.custody} hint={hint} />
+      <Form account={account} unit={unit} hint={hint} />
     </Card>
   );
 }
 
+/** Where a payout of a currency stands between the wish and the signature. */
+function usePayout(account: Account | undefined, unit: Unit) {
+  const signing = useSigning<PreparedPayout>();
+  const prepare = (wish: PayoutWish) =>
+    signing.prepare(async () => {
+      const prepared = await api.preparePayout({ ...wish, ...namedIn(unit) });
+      return checkPayout(prepared, wish, account?.address ?? "", unit);
+    });
+  return { ...signing, prepare };
+}
+
 /** What of the own money is outside of trading, and the two ways it can go. */
-export function Outside({ amount }: { amount: string | undefined }) {
+export function Outside({ unit, amount }: { unit: Unit; amount: string | undefined }) {
   const { account } = useUser();
   const [toBank, setToBank] = useState(false);
-  const back = useSigning<PreparedPayout>();
+  const back = usePayout(account, unit);
   const waits = amount !== undefined && readDecimal(amount, MONEY_SCALE) > 0n;
   if (!account || !(waits || back.outcome)) return null;
   return (
-    <Card title="Waiting outside of trading" id="outside" aside={waits && <b className="total">${money(amount, 2)}</b>}>
+    <Card
+      title="Waiting outside of trading"
+      id="outside"
+      aside={waits && <b className="total">{amountIn(unit, amount)}</b>}
+    >
       <p className="hint">
         This is yours and left trading, but nothing says where to: a payout ran out of time, or you took it out
         yourself. Sign where it goes; that costs nothing.
       </p>
-      <SigningFlow
-        of={back}
-        review={(prepared) => <Confirm prepared={prepared} custody={account.custody} onDone={back.done} onBack={back.back} />}
-      >
+      <Reviewed of={back} account={account} unit={unit}>
         {waits && (
           <div className="row-actions">
             <button type="button" onClick={() => setToBank(!toBank)} aria-expanded={toBank}>
@@ -47,38 +61,58 @@ export function Outside({ amount }: { amount: string | undefined }) {
               type="button"
               className="primary"
               disabled={back.busy}
-              onClick={() => back.prepare(() => api.preparePayout({ amount, outside: true }))}
+              onClick={() => back.prepare({ amount, outside: true })}
             >
               Put back into trading
             </button>
           </div>
         )}
-      </SigningFlow>
+      </Reviewed>
       {waits && toBank && !back.prepared && (
-        <Form custody={account.custody} hint={`At most $${money(amount, 2)}.`} outside />
+        <Form account={account} unit={unit} hint={`At most ${amountIn(unit, amount)}.`} outside />
       )}
     </Card>
   );
 }
 
-function Form({ custody, hint, outside }: { custody: Custody; hint: string | undefined; outside?: boolean }) {
+function Reviewed(props: {
+  of: Omit<SigningOf<PreparedPayout>, "prepare">;
+  account: Account;
+  unit: Unit;
+  children: ReactNode;
+}) {
+  const { of, account, unit } = props;
+  const review = (prepared: PreparedPayout) => (
+    <Confirm prepared={prepared} custody={account.custody} unit={unit} onDone={of.done} onBack={of.back} />
+  );
+  return (
+    <SigningFlow of={of} review={review}>
+      {props.children}
+    </SigningFlow>
+  );
+}
+
+interface FormProps {
+  account: Account;
+  unit: Unit;
+  hint: string | undefined;
+  outside?: boolean;
+}
+
+function Form({ account, unit, hint, outside }: FormProps) {
   const [amount, setAmount] = useState("");
   const [creditor, setCreditor] = useState("");
   const [iban, setIban] = useState("");
-  const payout = useSigning<PreparedPayout>();
+  const payout = usePayout(account, unit);
   const prepare = (event: FormEvent) => {
     event.preventDefault();
-    const wish = { amount, creditor: creditor.trim(), iban, ...(outside && { outside }) };
-    void payout.prepare(() => api.preparePayout(wish));
+    void payout.prepare({ amount, creditor: creditor.trim(), iban, ...(outside && { outside }) });
   };
   return (
-    <SigningFlow
-      of={payout}
-      review={(prepared) => <Confirm prepared={prepared} custody={custody} onDone={payout.done} onBack={payout.back} />}
-    >
+    <Reviewed of={payout} account={account} unit={unit}>
       <form className="form wide" onSubmit={prepare}>
         <AmountField
-          label="Amount"
+          label={unit.sign ? "Amount" : `Amount (${unit.code})`}
           hint={hint}
           required
           pattern="[0-9]+([.][0-9]{1,2})?"
@@ -109,27 +143,28 @@ function Form({ custody, hint, outside }: { custody: Custody; hint: string | und
           Continue
         </button>
       </form>
-    </SigningFlow>
+    </Reviewed>
   );
 }
 
 function Confirm(props: {
   prepared: PreparedPayout;
   custody: Custody;
+  unit: Unit;
   onDone: (said: string) => void;
   onBack: () => void;
 }) {
-  const { prepared, custody, onDone } = props;
+  const { prepared, custody, unit, onDone } = props;
   const { terms, currency } = prepared;
   const toBank = terms.iban !== "";
   const when = toBank
     ? "Then the community asks its bank, which takes one or two working days."
-    : "It is free to trade with after a few blocks.";
+    : `It is free ${unit.traded ? "to trade with" : "again"} after a few blocks.`;
   const leaves = prepared.withdrawal ? `It leaves the market in ${duration(prepared.delay_seconds)}. ` : "";
   const sign = async () => {
     const signed = await signPayout(prepared, custody);
     if (!("redemption" in signed)) return onDone(WAITS_FOR_CONSENT);
-    await api.requestPayout(terms, signed);
+    await api.requestPayout(terms, signed, namedIn(unit).currency);
     onDone("It is on its way. The table of payouts below follows it.");
   };
   return (

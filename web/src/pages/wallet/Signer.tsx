@@ -1,10 +1,12 @@
 import * as api from "../../api";
 import { APPROVAL_TONES, subjectOf } from "../../approval";
+import { codeAt, unitsOf } from "../../currency";
 import { MONEY_SCALE, money, readDecimal, utc } from "../../format";
 import { useLoad } from "../../live";
 import { isExact, keyOf } from "../../request";
 import type { Approval, SigningLimit } from "../../types";
 import { Badge, Card, Facts, Load, Table } from "../../ui";
+import { useUnits } from "../../units";
 import { Outcome, useWork } from "../../work";
 
 /** How much the operator signs for an account whose key it holds. */
@@ -52,6 +54,8 @@ const ELSEWHERE = "A browser cannot write its numbers exactly: send it again wit
 
 function Requests({ items, onChange }: { items: Approval[]; onChange: () => void }) {
   const { outcome, busy, run } = useWork();
+  const units = useUnits();
+  const nameOf = (market: string) => codeAt(units.data ?? [], market);
   const place = async ({ kind, order, payout, request }: Approval): Promise<string | undefined> => {
     if (order) {
       const signed = await api.signOrder(order);
@@ -62,7 +66,8 @@ function Requests({ items, onChange }: { items: Approval[]; onChange: () => void
     if (payout) {
       const signed = await (kind === "redemption" ? api.signRedemption : api.signPayout)(payout);
       if (!("redemption" in signed)) throw new Error(OVER);
-      await api.requestPayout(payout, signed);
+      const currency = payout.cash && codeAt(unitsOf(await api.currencies()), payout.cash.market);
+      await api.requestPayout(payout, signed, currency);
       return "The payout is on its way.";
     }
     if (!request) return undefined;
@@ -83,7 +88,7 @@ function Requests({ items, onChange }: { items: Approval[]; onChange: () => void
         empty="Nothing waits."
         columns={[
           { head: "Asked", cell: (item) => utc(item.requested_at) },
-          { head: "What", cell: (item) => <span className="wrap">{subjectOf(item)}</span> },
+          { head: "What", cell: (item) => <span className="wrap">{subjectOf(item, nameOf)}</span> },
           { head: "State", cell: (item) => <Badge tone={APPROVAL_TONES[item.state]}>{item.state}</Badge> },
           { head: "Until", cell: (item) => utc(item.expires_at) },
           {
@@ -94,7 +99,7 @@ function Requests({ items, onChange }: { items: Approval[]; onChange: () => void
               item.state === "approved" && (
                 <button type="button" className="small" disabled={busy} onClick={() => run(() => place(item)).then(onChange)}>
                   {SEND[item.kind]}
-                  <span className="sr-only">: {subjectOf(item)}</span>
+                  <span className="sr-only">: {subjectOf(item, nameOf)}</span>
                 </button>
               ),
           },

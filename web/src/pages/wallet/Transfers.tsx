@@ -1,32 +1,42 @@
 import { type FormEvent, useState } from "react";
-import { readRecipient } from "../../address";
+import { readRecipient, sameAddress } from "../../address";
 import * as api from "../../api";
+import { type Unit, amountIn, labelOf, namedIn } from "../../currency";
 import { AmountField } from "../../fields";
 import { MONEY_SCALE, money, parseDecimal, plainDecimal, readDecimal } from "../../format";
 import { useLoad } from "../../live";
 import { REQUEST_STATES, recipientError, transferError } from "../../request";
 import { SigningFlow, onceFacts, prepareRequest, recipientFacts, saidOf, useSigning } from "../../signing";
-import type { Account, AccountRequest, Approval, PreparedRequest, TransferTerms } from "../../types";
+import type {
+  Account, AccountRequest, Approval, CurrencyTransferTerms, PreparedRequest, TransferTerms, TransferWish,
+} from "../../types";
 import { Address, Card, Hash, Load, Standing, Table, When } from "../../ui";
 import { useUser } from "../../user";
 import { RecipientField } from "./RecipientField";
 import { Review } from "./Review";
 
-type Transfer = AccountRequest & { terms: TransferTerms };
+type Transfer = AccountRequest & { terms: TransferTerms | CurrencyTransferTerms };
 
-const isTransfer = (request: AccountRequest): request is Transfer => request.terms.kind === "transfer";
+/** Whether a request is a transfer in this currency. */
+function isOf(request: AccountRequest, unit: Unit): request is Transfer {
+  const { terms } = request;
+  if (terms.kind === "currency_transfer") return !unit.traded && sameAddress(terms.market, unit.market);
+  return terms.kind === "transfer" && unit.traded;
+}
 
 const amountOf = ({ terms }: Transfer) => readDecimal(terms.amount, MONEY_SCALE);
 
-/** Money for other accounts of the community, and what became of it. `free` is what orders do not hold. */
-export function Transfers({ free, zone }: { free: bigint | undefined; zone: string | undefined }) {
+/** Money of a currency for other accounts of the community, and what became of it. `free` is what orders do not
+ * hold. */
+export function Transfers(props: { unit: Unit; free: bigint | undefined; zone: string | undefined }) {
+  const { unit, free, zone } = props;
   const { account } = useUser();
   const id = account?.account;
   const own = async () => {
-    const page = await api.requests(id ? { account: id, kind: "transfer" } : { kind: "transfer" });
-    return page.items.filter(isTransfer);
+    const items = id ? await api.requestsOf(id, unit.traded ? "transfer" : "currency_transfer") : [];
+    return items.filter((request): request is Transfer => isOf(request, unit));
   };
-  const transfers = useLoad("own transfers", own, ["block", "block_removed"]);
+  const transfers = useLoad(`own transfers ${unit.code}`, own, ["block", "block_removed"]);
   if (!account) return null;
   // What is on its way is not in a block yet, and cannot be given twice.
   const sent = (transfers.data ?? []).filter(({ state }) => state === "sent");
@@ -34,7 +44,7 @@ export function Transfers({ free, zone }: { free: bigint | undefined; zone: stri
   const left = rest !== undefined && rest < 0n ? 0n : rest;
   return (
     <>
-      <SendMoney account={account} left={left} zone={zone} onSent={transfers.reload} />
+      <SendMoney account={account} unit={unit} left={left} zone={zone} onSent={transfers.reload} />
       <Card title="Money sent" id="transfers">
         <Load of={transfers}>
           {(items) => (
@@ -45,7 +55,11 @@ export function Transfers({ free, zone }: { free: bigint | undefined; zone: stri
               empty="No money was sent yet."
               columns={[
                 { head: "When", cell: ({ at }) => <When at={at} zone={zone} /> },
-                { head: "Amount ($)", numeric: true, cell: ({ terms }) => money(terms.amount, MONEY_SCALE) },
+                {
+                  head: `Amount (${labelOf(unit)})`,
+                  numeric: true,
+                  cell: ({ terms }) => money(terms.amount, MONEY_SCALE),
+                },
                 { head: "To", cell: ({ terms }) => <Address value={terms.to} /> },
                 { head: "State", cell: ({ state, reason }) => <Standing of={REQUEST_STATES[state]} reason={reason} /> },
               ]}
@@ -59,12 +73,14 @@ export function Transfers({ free, zone }: { free: bigint | undefined; zone: stri
 
 interface SendProps {
   account: Account;
+  unit: Unit;
   left: bigint | undefined;
   zone: string | undefined;
   onSent: () => void;
 }
 
-function SendMoney({ account, left, zone, onSent }: SendProps) {
+function SendMoney({ account, unit, left, zone, onSent }: SendProps) {
+  const write = (amount: bigint) => amountIn(unit, amount, MONEY_SCALE);
   const [to, setTo] = useState("");
   const [amountText, setAmount] = useState("");
   const [tried, setTried] = useState(false);
@@ -75,15 +91,17 @@ function SendMoney({ account, left, zone, onSent }: SendProps) {
     onSent();
   });
   const amount = parseDecimal(amountText, MONEY_SCALE);
-  const problems = { to: recipientError(to, account), amount: transferError(amount, left) };
+  const problems = { to: recipientError(to, account), amount: transferError(amount, left, write) };
 
   const prepare = (event: FormEvent) => {
     event.preventDefault();
     setTried(true);
     const recipient = readRecipient(to);
     if (problems.to || problems.amount || !recipient || amount === null) return;
-    const wish = { kind: "transfer" as const, to: recipient, amount: plainDecimal(amount, MONEY_SCALE) };
-    void signing.prepare(() => prepareRequest(account, wish));
+    const wish: TransferWish = {
+      kind: "transfer", to: recipient, amount: plainDecimal(amount, MONEY_SCALE), ...namedIn(unit),
+    };
+    void signing.prepare(() => prepareRequest(account, wish, unit.market));
   };
   return (
     <Card title="Send money" id="send-money">
@@ -92,6 +110,7 @@ function SendMoney({ account, left, zone, onSent }: SendProps) {
         review={(prepared) => (
           <TransferReview
             prepared={prepared}
+            unit={unit}
             entered={to.trim()}
             left={left}
             zone={zone}
@@ -112,8 +131,8 @@ function SendMoney({ account, left, zone, onSent }: SendProps) {
             onChange={setTo}
           />
           <AmountField
-            label="How much ($)"
-            hint={left === undefined ? undefined : `At most $${money(left, MONEY_SCALE)}.`}
+            label={`How much (${labelOf(unit)})`}
+            hint={left === undefined ? undefined : `At most ${write(left)}.`}
             error={tried ? problems.amount : undefined}
             required
             placeholder="12.50"
@@ -131,15 +150,16 @@ function SendMoney({ account, left, zone, onSent }: SendProps) {
 
 function TransferReview(props: {
   prepared: PreparedRequest;
+  unit: Unit;
   entered: string;
   left: bigint | undefined;
   zone: string | undefined;
   onDone: (sent: AccountRequest | Approval) => void;
   onBack: () => void;
 }) {
-  const { prepared, entered, left, zone } = props;
+  const { prepared, unit, entered, left, zone } = props;
   const { terms } = prepared;
-  if (terms.kind !== "transfer") return null;
+  if (terms.kind !== "transfer" && terms.kind !== "currency_transfer") return null;
   const amount = readDecimal(terms.amount, MONEY_SCALE);
   return (
     <Review
@@ -148,11 +168,11 @@ function TransferReview(props: {
       onDone={props.onDone}
       onBack={props.onBack}
       facts={[
-        ["Amount", `$${money(amount, MONEY_SCALE)}`],
+        ["Amount", amountIn(unit, amount, MONEY_SCALE)],
         ...recipientFacts(terms.to, entered),
         ...(left === undefined
           ? []
-          : [["Left free", `$${money(left - amount, MONEY_SCALE)}`] satisfies [string, string]]),
+          : [["Left free", amountIn(unit, left - amount, MONEY_SCALE)] satisfies [string, string]]),
         ...onceFacts(terms, zone),
       ]}
     >
