@@ -220,6 +220,10 @@ export const forgetCustomer = async () => {
 export const invoiceFile = async (id: string) =>
   (await call("GET", `/v1/invoices/${id}/bill`)).blob();
 export const bankAccount = (currency?: string) => maybe<t.BankAccount>("/v1/bank/account", { currency });
+export const unmatched = (cursor?: string) =>
+  get<t.Page<t.UnmatchedPayment>>("/v1/bank/unmatched", { limit: 50, cursor });
+export const assignPayment = (id: number, account: string) =>
+  post<t.Deposit>(`/v1/bank/unmatched/${id}`, { account });
 export const preparePayout = (wish: t.PayoutWish) => post<t.PreparedPayout>("/v1/payouts/prepare", wish);
 export const requestPayout = (terms: t.PayoutTerms, signed: t.PayoutSignatures, currency?: string) => {
   const { amount, creditor, iban, salt, expiry } = terms;

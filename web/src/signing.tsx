@@ -80,10 +80,11 @@ export function SigningFlow<P>(props: {
   );
 }
 
-/** The first thing that can be used and is not folded away. */
+/** The first field that is not folded away, else the first thing that can be pressed. */
 function firstIn(place: HTMLElement | null): HTMLElement | undefined {
-  const all = place?.querySelectorAll<HTMLElement>("input, select, button, summary") ?? [];
-  return [...all].find((one) => one.getClientRects().length > 0);
+  const shown = (selector: string) =>
+    [...(place?.querySelectorAll<HTMLElement>(selector) ?? [])].find((one) => one.getClientRects().length > 0);
+  return shown("input, select") ?? shown("button, summary");
 }
 
 /** What is signed, word for word, and the button that signs it. */

@@ -77,6 +77,9 @@ export type Wallet = api.WalletView;
 export type Balance = api.BalanceView;
 export type Currency = api.CurrencyView;
 export type BankAccount = api.BankAccountView;
+/** What to credit to whom, or to nobody yet. */
+export type UnmatchedPayment = api.UnmatchedPayment;
+export type Deposit = api.DepositView;
 export type StatementLine = api.StatementItem;
 export type Invoice = api.InvoiceSummary;
 export type Audit = api.AuditView;

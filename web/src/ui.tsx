@@ -45,13 +45,20 @@ export function Card(props: {
     >
       {props.title && (
         <header className="card-head">
-          <h2 id={`${id}-title`}>{props.title}</h2>
+          <h2 id={`${id}-title`} tabIndex={-1}>
+            {props.title}
+          </h2>
           {props.aside && <div className="card-aside">{props.aside}</div>}
         </header>
       )}
       {props.children}
     </section>
   );
+}
+
+/** Moves the focus to the heading of the card of this id, where what had it is gone. */
+export function focusCard(id: string) {
+  document.getElementById(`${id}-title`)?.focus();
 }
 
 export interface Column<T> {
@@ -102,24 +109,27 @@ export function Table<T>(props: {
   );
 }
 
-/** Walks through a list page by page: `trail` has the cursors of the pages behind the newest. */
+/** Walks through a list page by page: `trail` has the cursors of the pages behind the first, which has the newest
+ * items unless `order` says otherwise. */
 export function Pager(props: {
   trail: string[];
   next: string | undefined;
   onMove: (trail: string[]) => void;
+  order?: "newest" | "oldest";
 }) {
-  const { trail, next, onMove } = props;
+  const { trail, next, onMove, order = "newest" } = props;
   if (!trail.length && !next) return null;
+  const [first, back, on] = order === "newest" ? ["Newest", "Newer", "Older"] : ["Oldest", "Older", "Newer"];
   return (
     <div className="pager">
       <button type="button" className="quiet" disabled={!trail.length} onClick={() => onMove([])}>
-        Newest
+        {first}
       </button>
       <button type="button" className="quiet" disabled={!trail.length} onClick={() => onMove(trail.slice(0, -1))}>
-        ‹ Newer
+        ‹ {back}
       </button>
       <button type="button" className="quiet" disabled={!next} onClick={() => next && onMove([...trail, next])}>
-        Older ›
+        {on} ›
       </button>
     </div>
   );

@@ -15,6 +15,7 @@ import { Mechanisms } from "./admin/Mechanisms";
 import { Relays } from "./admin/Relays";
 import { Payouts } from "./admin/Payouts";
 import { PointField } from "./admin/PointField";
+import { Unmatched } from "./admin/Unmatched";
 
 export function Admin({ path }: { path: string }) {
   const user = useUser();
@@ -24,6 +25,7 @@ export function Admin({ path }: { path: string }) {
     ["meters", "Meters"],
     ["quarantine", "Quarantine"],
     ["mechanism", "Trading"],
+    ["payments", "Payments"],
     ["payouts", "Payouts"],
     ["certificates", "Certificates"],
     ["documents", "Documents"],
@@ -52,6 +54,7 @@ export function Admin({ path }: { path: string }) {
       {section === "meters" && <Meters />}
       {section === "quarantine" && <Quarantine />}
       {section === "mechanism" && <Mechanisms />}
+      {section === "payments" && <Unmatched />}
       {section === "payouts" && <Payouts />}
       {section === "certificates" && <Certificates />}
       {section === "documents" && <Issuer />}

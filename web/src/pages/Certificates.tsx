@@ -3,7 +3,7 @@ import * as api from "../api";
 import { type CertificateRequest, isCertificate } from "../certificate";
 import { useLoad } from "../live";
 import type { Account, Holding } from "../types";
-import { Card, Load, Page, Pager } from "../ui";
+import { Card, Load, Page, Pager, focusCard } from "../ui";
 import { useUnits } from "../units";
 import { useUser } from "../user";
 import { HoldingTable } from "./certificates/HoldingTable";
@@ -74,7 +74,10 @@ function Contents({ account, zone }: { account: Account | undefined; zone: strin
           requests={requests.data ?? []}
           zone={zone}
           onSent={requests.reload}
-          onClose={() => setChosen(undefined)}
+          onClose={() => {
+            setChosen(undefined);
+            focusCard("certificates");
+          }}
         />
       )}
       {account && <Requests of={requests} zone={zone} />}

@@ -63,7 +63,7 @@ export function Outside({ unit, amount }: { unit: Unit; amount: string | undefin
               disabled={back.busy}
               onClick={() => back.prepare({ amount, outside: true })}
             >
-              Put back into trading
+              {unit.traded ? "Put back into trading" : "Put back into the wallet"}
             </button>
           </div>
         )}
