@@ -62,7 +62,7 @@ export function App() {
         Skip to content
       </a>
       <Header section={section} user={user ?? null} />
-      <main id="main">
+      <main id="main" tabIndex={-1}>
         {page ? (
           page()
         ) : (

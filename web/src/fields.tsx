@@ -1,8 +1,32 @@
 // Fields of forms: a label, what is entered, and a hint or what is wrong.
 
-import type { InputHTMLAttributes, ReactNode, RefObject } from "react";
+import { type InputHTMLAttributes, type ReactNode, type RefObject, useEffect, useRef, useState } from "react";
 import type { Side } from "./types";
 import { Field } from "./ui";
+
+/** A form that says at its fields what is wrong, and not in bubbles of the browser: the first such field takes the
+ * focus when somebody tries to send it. */
+export function Form(props: { wide?: boolean; onSubmit: () => void; children: ReactNode }) {
+  const form = useRef<HTMLFormElement>(null);
+  const [tries, setTries] = useState(0);
+  useEffect(() => {
+    if (tries) form.current?.querySelector<HTMLElement>("[aria-invalid]")?.focus();
+  }, [tries]);
+  return (
+    <form
+      ref={form}
+      className={props.wide ? "form wide" : "form"}
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        setTries(tries + 1);
+        props.onSubmit();
+      }}
+    >
+      {props.children}
+    </form>
+  );
+}
 
 interface Named {
   label: string;

@@ -1,6 +1,6 @@
 // The pieces pages are made of.
 
-import { type ReactNode, useId, useState } from "react";
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { moment, short, utc } from "./format";
 import type { Loaded } from "./live";
 import { Link } from "./route";
@@ -96,16 +96,27 @@ export function Table<T>(props: {
         <tbody>
           {props.rows.map((row) => (
             <tr key={props.rowKey(row)} className={props.rowClass?.(row)}>
-              {props.columns.map((column) => (
-                <td key={column.head} className={column.numeric ? "num" : undefined}>
+              {props.columns.map((column, place) => (
+                <Cell key={column.head} names={place === 0} numeric={column.numeric}>
                   {column.cell(row)}
-                </td>
+                </Cell>
               ))}
             </tr>
           ))}
         </tbody>
       </table>
     </div>
+  );
+}
+
+/** A cell; the first of a row names it. */
+function Cell(props: { names: boolean; numeric: boolean | undefined; children: ReactNode }) {
+  const className = props.numeric ? "num" : undefined;
+  if (!props.names) return <td className={className}>{props.children}</td>;
+  return (
+    <th scope="row" className={className}>
+      {props.children}
+    </th>
   );
 }
 
@@ -254,15 +265,25 @@ export function Field(props: {
   );
 }
 
-/** A hash or address that can be copied, linked to where it is explained. */
-export function Hash(props: { value: string; href?: string; full?: boolean }) {
+/** Copies a text, where the browser lets pages do so, and says for a moment that it did. */
+export function useCopy(): [copied: boolean, copy: (text: string) => Promise<void>] {
   const [copied, setCopied] = useState(false);
-  const text = props.full ? props.value : short(props.value);
-  const copy = async () => {
-    await navigator.clipboard?.writeText(props.value);
+  const copy = async (text: string) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      return;
+    }
     setCopied(true);
     setTimeout(() => setCopied(false), 1500);
   };
+  return [copied, copy];
+}
+
+/** A hash or address that can be copied, linked to where it is explained. */
+export function Hash(props: { value: string; href?: string; full?: boolean }) {
+  const [copied, copy] = useCopy();
+  const text = props.full ? props.value : short(props.value);
   return (
     <span className={`hash ${props.full ? "full" : ""}`}>
       {props.href ? (
@@ -272,7 +293,7 @@ export function Hash(props: { value: string; href?: string; full?: boolean }) {
       ) : (
         <code title={props.value}>{text}</code>
       )}
-      <button type="button" className="copy" onClick={copy} aria-label={`Copy ${props.value}`}>
+      <button type="button" className="copy" onClick={() => copy(props.value)} aria-label={`Copy ${props.value}`}>
         <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
           <path d={copied ? "M3 8.500l3.500 3.500L13 4.500" : "M6 5.500h7.500V14H6zM10.500 5.500V2.500H3V11h3"} />
         </svg>
@@ -290,8 +311,16 @@ export function Address({ value, full }: { value: string; full?: boolean }) {
 }
 
 export function Tabs(props: { label: string; items: { href: string; text: string; on: boolean }[] }) {
+  const place = useRef<HTMLElement>(null);
+  const at = props.items.find((item) => item.on)?.href;
+  // On a narrow screen the tabs go on sideways: the one that is shown is in sight.
+  useEffect(() => {
+    const nav = place.current;
+    const tab = nav?.querySelector<HTMLElement>("[aria-current]");
+    if (nav && tab) nav.scrollLeft = tab.offsetLeft - nav.offsetLeft - (nav.clientWidth - tab.clientWidth) / 2;
+  }, [at]);
   return (
-    <nav className="tabs" aria-label={props.label}>
+    <nav className="tabs" aria-label={props.label} ref={place}>
       {props.items.map((item) => (
         <Link key={item.href} href={item.href} aria-current={item.on ? "page" : undefined}>
           {item.text}

@@ -4,7 +4,7 @@ import { TextField } from "../fields";
 import { MONEY_SCALE, count, money, readDecimal, utc } from "../format";
 import { useLoad } from "../live";
 import type { Audit as AuditView, EnrolledMeter, Meter } from "../types";
-import { Address, Badge, Card, Facts, Hash, Load, Notice, Page, Stat, Stats, Table, Tabs } from "../ui";
+import { Address, Badge, Card, Facts, Hash, Load, Notice, Page, Stat, Stats, Table, Tabs, focusCard } from "../ui";
 import { isStaff, useUser } from "../user";
 import { Outcome, useWork } from "../work";
 import { words } from "./Market";
@@ -75,7 +75,7 @@ function People() {
             caption="Who takes part"
             rows={list}
             rowKey={(party) => party.party}
-            empty="Nobody has signed up yet."
+            empty="Nobody has signed up yet. Members do so at /signup."
             columns={[
               { head: "Name", cell: (party) => <b>{party.name}</b> },
               { head: "Email", cell: (party) => party.email },
@@ -119,6 +119,7 @@ function Meters() {
     void run(async () => {
       await api.revokeMeter(meter.meter);
       meters.reload();
+      focusCard("meters");
     });
   };
   return (
@@ -131,7 +132,7 @@ function Meters() {
               caption="Enrolled meters"
               rows={list}
               rowKey={(meter) => meter.meter}
-              empty="No meter is enrolled yet."
+              empty="No meter is enrolled yet. Enrol the first one below."
               columns={[
                 { head: "Serial", cell: (meter) => <b>{meter.serial}</b> },
                 { head: "Connection point", cell: (meter) => <Hash value={meter.connection_point} /> },
@@ -292,7 +293,7 @@ function Audit() {
               caption="The audit log, chained by hashes"
               rows={page.items}
               rowKey={(entry) => String(entry.place)}
-              empty="Nothing was done yet."
+              empty="Nothing was done yet. What staff decide is listed here, and stays."
               columns={[
                 { head: "Place", numeric: true, cell: (entry) => count(entry.place) },
                 { head: "When", cell: (entry) => utc(entry.at) },
@@ -371,7 +372,7 @@ function Books({ audit }: { audit: AuditView }) {
         rows={[...balances, ["sum", ""] as [string, string]]}
         rowKey={([code]) => code}
         rowClass={([code]) => (code === "sum" ? "sum" : undefined)}
-        empty="No money has moved yet."
+        empty="No money has moved yet. The first payment that is credited begins the books."
         columns={[
           { head: "No", cell: ([code]) => (code === "sum" ? "" : code) },
           { head: "Account", cell: ([code]) => (code === "sum" ? "Sum, which must be zero" : (ACCOUNTS[code] ?? "")) },

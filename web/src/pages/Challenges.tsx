@@ -49,7 +49,7 @@ export function List() {
               caption="Challenges, newest first"
               rows={data.items}
               rowKey={(one) => one.transaction ?? `${one.trade} ${one.side} ${one.at}`}
-              empty="Nobody has challenged a trade yet."
+              empty="Nobody has challenged a trade yet. Whoever doubts one of theirs finds “Check” beside it in the market."
               columns={[
                 { head: "When", cell: (one) => <When at={one.at} zone={market.data?.timezone} /> },
                 { head: "Slot", cell: (one) => moment(one.slot, market.data?.timezone) },

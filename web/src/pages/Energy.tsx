@@ -109,7 +109,7 @@ function Day({ point, date }: { point: ConnectionPoint; date: string }) {
         list.length ? (
           <DayChart list={list} date={date} from={from} to={to} zone={zone} />
         ) : (
-          <Empty>Your meter has said nothing about this day yet.</Empty>
+          <Empty>Your meter has said nothing about this day yet. Choose another day, or look again later.</Empty>
         )
       }
     </Load>

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import * as api from "../api";
 import { sameAddress } from "../address";
 import { untilEndOf, usualDay, usualEnd, wishOf } from "../grant";
@@ -9,7 +9,7 @@ import { prepareRequest, useSigning } from "../signing";
 import type {
   Account, AccountRequest, Approval, ConnectionPoint, Mandate, MandateWish, Market, PreparedRequest, Rule,
 } from "../types";
-import { Card, Empty, Load, Notice, Page } from "../ui";
+import { Card, Empty, Load, Notice, Page, focusCard } from "../ui";
 import { useUser } from "../user";
 import { MarketTabs } from "./market/MarketTabs";
 import { Stopped } from "./market/Stopped";
@@ -100,6 +100,10 @@ function Contents({ of, onChange }: { of: Situation; onChange: () => void }) {
     setSaid("");
     onChange();
   });
+  // The form of a rule that was set is a new one.
+  useEffect(() => {
+    if (edited.turn && !edited.rule) focusCard("set-rule");
+  }, [edited]);
   const mandate = granted.find((one) => one.rules);
   const waiting: Waiting = waitingOf(delegate, asked, market.now);
 

@@ -230,7 +230,7 @@ function Statement({ unit, zone }: { unit: Unit; zone: string | undefined }) {
               caption="Statement, newest first"
               rows={lines(page.items)}
               rowKey={(line) => String(line.sequence)}
-              empty="No money has moved yet."
+              empty="No money has moved yet. Pay some in to begin: see above."
               columns={[
                 { head: "When", cell: (line) => <When at={line.at} zone={zone} /> },
                 {

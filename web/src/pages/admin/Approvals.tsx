@@ -7,7 +7,7 @@ import { AmountField, SelectField } from "../../fields";
 import { utc } from "../../format";
 import { useLoad } from "../../live";
 import type { Approval, Party } from "../../types";
-import { Badge, Card, Hash, Load, Table } from "../../ui";
+import { Badge, Card, Hash, Load, Table, focusCard } from "../../ui";
 import { useUnits } from "../../units";
 import { useUser } from "../../user";
 import { Outcome, useWork } from "../../work";
@@ -20,9 +20,10 @@ export function Approvals() {
   const { busy, outcome, run } = useWork();
   const decide = async (item: Approval, how: typeof api.approve, verb: string) => {
     if (!confirm(`${verb}: ${textOf(item)}?`)) return;
-    await run(async () => {
+    const decided = await run(async () => {
       await how(item.approval);
     });
+    if (decided) focusCard("approvals");
     requests.reload();
   };
   const nameOf = (id: string) => people.data?.find((party) => party.party === id)?.name;

@@ -5,7 +5,7 @@ import { Filter, SelectField } from "../../fields";
 import { count, utc } from "../../format";
 import { useLoad } from "../../live";
 import type { SourcedPoint, Sources } from "../../types";
-import { Badge, Card, Hash, Load, Pager, Standing, Table } from "../../ui";
+import { Badge, Card, Hash, Load, Pager, Standing, Table, focusCard } from "../../ui";
 import { useUser } from "../../user";
 import { Outcome, useWork } from "../../work";
 import { PointField } from "./PointField";
@@ -18,9 +18,10 @@ export function Certificates() {
   const { busy, outcome, run } = useWork();
   const end = async (point: SourcedPoint) => {
     if (!confirm(`End the source of ${point.connection_point}? What it delivers then is not certified.`)) return;
-    await run(async () => {
+    const ended = await run(async () => {
       await api.endSource(point.connection_point);
     });
+    if (ended) focusCard("sources");
     sources.reload();
   };
   return (
@@ -33,7 +34,7 @@ export function Certificates() {
               caption="What connection points generate from"
               rows={items}
               rowKey={(point) => point.connection_point}
-              empty="No connection point has a source yet."
+              empty="No connection point has a source yet. Say below what one generates from."
               columns={[
                 { head: "Connection point", cell: (point) => <Hash value={point.connection_point} /> },
                 { head: "Source", cell: (point) => <InForce point={point} /> },
@@ -145,14 +146,18 @@ function Issues() {
               caption="Trades that are certified or are to be, newest slot first"
               rows={page.items}
               rowKey={(issue) => issue.trade}
-              empty="There is none."
+              empty={
+                refused
+                  ? "No trade was refused."
+                  : "There is none yet: a trade is certified when its corrections and challenges are over."
+              }
               columns={[
                 { head: "Slot", cell: (issue) => utc(issue.slot) },
                 {
                   head: "Trade",
                   cell: (issue) => <Hash value={issue.trade} href={`/explorer/trade/${issue.trade}`} />,
                 },
-                { head: "Wh", numeric: true, cell: (issue) => count(issue.wh) },
+                { head: "Energy (Wh)", numeric: true, cell: (issue) => count(issue.wh) },
                 {
                   head: "State",
                   cell: ({ state }) => <Standing of={ISSUE_STATES[state]} />,

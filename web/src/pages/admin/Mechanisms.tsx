@@ -1,6 +1,6 @@
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import * as api from "../../api";
-import { AmountField, SelectField, TextField } from "../../fields";
+import { AmountField, Form, SelectField, TextField } from "../../fields";
 import { atWallTime, moment, utc, wallTime } from "../../format";
 import { type Loaded, useLoad } from "../../live";
 import { MECHANISMS, NAMES, aboutOf, holding, promises, readK, readPrice, titleOf, written } from "../../mechanism";
@@ -155,8 +155,7 @@ function ChoiceForm({ market, onAnswer }: { market: Market; onAnswer: () => void
   const mechanism = written(name, kText, priceText);
   const about = MECHANISMS[name];
 
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
+  const submit = async () => {
     setTried(true);
     if (!from || !mechanism) return;
     await run(async () => {
@@ -169,7 +168,7 @@ function ChoiceForm({ market, onAnswer }: { market: Market; onAnswer: () => void
 
   return (
     <>
-      <form className="form wide" onSubmit={submit} noValidate>
+      <Form wide onSubmit={submit}>
         <TextField
           label="First slot"
           hint={from && <FromHint from={from} first={first} zone={zone} />}
@@ -213,7 +212,7 @@ function ChoiceForm({ market, onAnswer }: { market: Market; onAnswer: () => void
         <button type="submit" className="primary" disabled={busy}>
           Choose
         </button>
-      </form>
+      </Form>
       <Outcome of={outcome}>
         {(chosen) => (
           <>

@@ -8,7 +8,7 @@ import { count, money, utc } from "../../format";
 import { useLoad } from "../../live";
 import { PAYOUT_STATES, spaced } from "../../payout";
 import type { Payout, PayoutFile, PayoutState } from "../../types";
-import { Card, Hash, Load, Table } from "../../ui";
+import { Card, Hash, Load, Table, focusCard } from "../../ui";
 import { useUnits } from "../../units";
 import { useUser } from "../../user";
 import { Outcome, useWork } from "../../work";
@@ -24,9 +24,10 @@ export function Payouts() {
   const { outcome, run } = useWork();
   const decide = async (question: string, work: () => Promise<Payout>) => {
     if (!confirm(question)) return;
-    await run(async () => {
+    const decided = await run(async () => {
       await work();
     });
+    if (decided) focusCard("payouts");
     payouts.reload();
   };
   return (
@@ -52,7 +53,7 @@ export function Payouts() {
               caption="Payouts of the community, newest first"
               rows={page.items}
               rowKey={(payout) => payout.id}
-              empty="No payout is here."
+              empty={state ? "No payout is in this state. Show all to see the others." : "Nobody has asked to be paid out yet."}
               columns={[
                 { head: "Asked", cell: (payout) => utc(payout.at) },
                 {
@@ -158,7 +159,7 @@ function Files({ onMade }: { onMade: () => void }) {
             caption="Bank files, newest first"
             rows={page.items}
             rowKey={(file) => file.id}
-            empty="No file was made yet."
+            empty="No file was made yet. Make one when payouts wait for it."
             columns={[
               { head: "Made", cell: (file) => utc(file.at) },
               { head: "Message id", cell: (file) => <Hash value={file.id} /> },

@@ -1,6 +1,6 @@
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import * as api from "../../api";
-import { TextField } from "../../fields";
+import { Form, TextField } from "../../fields";
 import { moment } from "../../format";
 import { type Loaded, useLoad } from "../../live";
 import type { Market, MechanismChoice, Stop as StopView } from "../../types";
@@ -107,15 +107,14 @@ function Start(props: { stop: StopView; busy: boolean; onStart: () => void }) {
 function StopForm({ busy, onStop }: { busy: boolean; onStop: (reason: string) => Promise<void> }) {
   const [reason, setReason] = useState("");
   const [tried, setTried] = useState(false);
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     setTried(true);
     const said = reason.trim();
     if (!said || !confirm(`Stop trading in this zone? All open orders are cancelled. Members read: ${said}`)) return;
     void onStop(said);
   };
   return (
-    <form className="form wide" onSubmit={submit} noValidate>
+    <Form wide onSubmit={submit}>
       <TextField
         label="Reason"
         hint="Members read it."
@@ -129,6 +128,6 @@ function StopForm({ busy, onStop }: { busy: boolean; onStop: (reason: string) =>
       <button type="submit" className="danger" disabled={busy}>
         Stop trading
       </button>
-    </form>
+    </Form>
   );
 }

@@ -13,7 +13,7 @@ export function Requests({ of, zone }: { of: Loaded<CertificateRequest[]>; zone:
             caption="What you signed about certificates, newest first"
             rows={items}
             rowKey={(request) => request.id}
-            empty="You have given and retired nothing yet."
+            empty="You have given and retired nothing yet. Choose “Give” or “Retire” beside a certificate."
             columns={[
               { head: "When", cell: ({ at }) => <When at={at} zone={zone} /> },
               { head: "What", cell: ({ terms }) => <span className="wrap">{requestText(terms)}</span> },

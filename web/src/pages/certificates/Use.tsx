@@ -1,7 +1,7 @@
-import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { readRecipient } from "../../address";
 import { type CertificateRequest, beneficiaryError, leftOf, readWh, whError } from "../../certificate";
-import { AmountField, TextField } from "../../fields";
+import { AmountField, Form, TextField } from "../../fields";
 import { count } from "../../format";
 import { recipientError } from "../../request";
 import { SigningFlow, onceFacts, prepareRequest, recipientFacts, saidOf, useSigning } from "../../signing";
@@ -50,8 +50,7 @@ export function Use({ account, chosen, requests, zone, onSent, onClose }: Props)
     amount: whError(wh, left),
   };
 
-  const prepare = (event: FormEvent) => {
-    event.preventDefault();
+  const prepare = () => {
     setTried(true);
     const to = readRecipient(whom);
     if (problems.whom || problems.amount || wh === null || (gives && !to)) return;
@@ -92,7 +91,7 @@ export function Use({ account, chosen, requests, zone, onSent, onClose }: Props)
           />
         )}
       >
-        <form className="form wide" onSubmit={prepare} noValidate>
+        <Form wide onSubmit={prepare}>
           {gives ? (
             <RecipientField hint="An address (0x…) or an account's id of the community." {...whomField} />
           ) : (
@@ -119,7 +118,7 @@ export function Use({ account, chosen, requests, zone, onSent, onClose }: Props)
           <button type="submit" disabled={signing.busy}>
             Review
           </button>
-        </form>
+        </Form>
       </SigningFlow>
     </Card>
   );

@@ -6,7 +6,7 @@ import { useLoad } from "../../live";
 import { Link } from "../../route";
 import { hasWallet, sendCall } from "../../sign";
 import type { ChallengeCall, ChallengeWish, Cut, PreparedChallenge, Side, TradeEvidence } from "../../types";
-import { Address, Badge, Card, Facts, Hash, Load, Notice, Table, type Tone, When } from "../../ui";
+import { Address, Badge, Card, Facts, Hash, Load, Notice, Table, type Tone, When, useCopy } from "../../ui";
 import { Outcome, useWork } from "../../work";
 
 /** A trade held against the registers of both of its meters. */
@@ -34,6 +34,7 @@ export function Check({ trade }: { trade: string }) {
 
 /** What whoever does not believe this page can do. */
 function Alone({ trade }: { trade: string }) {
+  const [copied, copy] = useCopy();
   const command = `wattex challenge ${trade} --server ${location.origin} --rpc URL --key-file FILE --send`;
   return (
     <Card className="check" title="Without us" id="alone">
@@ -43,8 +44,9 @@ function Alone({ trade }: { trade: string }) {
       </p>
       <p className="command">
         <code>{command}</code>
-        <button type="button" className="quiet small" onClick={() => navigator.clipboard?.writeText(command)}>
-          Copy<span className="sr-only"> the command</span>
+        <button type="button" className="quiet small" onClick={() => copy(command)}>
+          {copied ? "Copied" : "Copy"}
+          <span className="sr-only"> the command</span>
         </button>
       </p>
     </Card>

@@ -49,7 +49,7 @@ export function BlockList() {
       title="Blocks"
       load={api.blocks}
       rowKey={(block) => block.hash}
-      empty="The index has no block yet."
+      empty="The index has no block yet. It follows the chain: look again in a moment."
       columns={[
         { head: "Block", cell: (block) => <Link href={`/explorer/block/${block.number}`} className="strong">{block.number}</Link> },
         { head: "Hash", cell: (block) => <Hash value={block.hash} href={`/explorer/block/${block.number}`} /> },
@@ -75,7 +75,7 @@ export function TransactionList({ address }: { address?: string }) {
       title="Transactions"
       load={(cursor) => api.transactions(address, cursor)}
       rowKey={(transaction) => transaction.hash}
-      empty="There is no transaction yet."
+      empty={address ? "This address has sent and received no transaction." : "There is no transaction yet. They come with the first trades."}
       columns={[
         { head: "Transaction", cell: (tx) => <Hash value={tx.hash} href={`/explorer/tx/${tx.hash}`} /> },
         { head: "Block", numeric: true, cell: (tx) => <Link href={`/explorer/block/${tx.block}`}>{tx.block}</Link> },
@@ -114,7 +114,7 @@ export function TradeList({ address }: { address?: string }) {
       title="Trades"
       load={(cursor) => api.chainTrades(address, cursor)}
       rowKey={(trade) => trade.trade}
-      empty="No trade has settled yet."
+      empty={address ? "This address has settled no trade." : "No trade has settled yet. They come when the first slot is cleared."}
       columns={[
         { head: "Trade", cell: (trade) => <Hash value={trade.trade} href={`/explorer/trade/${trade.trade}`} /> },
         { head: "Slot", cell: (trade) => <time dateTime={trade.slot}>{utc(trade.slot)}</time> },

@@ -1,6 +1,6 @@
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import * as api from "../../api";
-import { AmountField, SelectField, SideField } from "../../fields";
+import { AmountField, Form, SelectField, SideField } from "../../fields";
 import {
   ENERGY_SCALE, PRICE_SCALE, clock, costOf, day, kwh, money, parseDecimal, price, slotSpan,
 } from "../../format";
@@ -69,8 +69,7 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
   const problems = { amount: amountError(amount, market), price: priceError(limit, market) };
   const warning = band.data && limit !== null && limit > 0n && warningOf(band.data, side, limit);
 
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     setTried(true);
     say(undefined);
     const { account } = user;
@@ -103,7 +102,7 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
 
   return (
     <Card title="New order" id="new-order" className="trade-form">
-      <form className="form" onSubmit={submit} noValidate>
+      <Form onSubmit={submit}>
         <SideField name="type" value={side} onChange={setSide} />
         <SelectField
           label="Slot"
@@ -167,7 +166,7 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
             ? "Your wallet signs the order; nobody else can."
             : "The operator holds your key and signs the order for you."}
         </p>
-      </form>
+      </Form>
     </Card>
   );
 }

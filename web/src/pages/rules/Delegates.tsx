@@ -1,6 +1,6 @@
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { sameAddress } from "../../address";
-import { TextField } from "../../fields";
+import { Form, TextField } from "../../fields";
 import { short } from "../../format";
 import { type GrantFields, endOf, readGrant, usualEnd } from "../../grant";
 import { isInForce, limitWords, limitsOf } from "../../mandate";
@@ -43,7 +43,7 @@ export function Delegates(props: { of: Situation; others: Mandate[]; onChange: (
           caption="Other delegates"
           rows={others}
           rowKey={(mandate) => mandate.delegate}
-          empty="Nobody else may sign orders for you."
+          empty="Nobody else may sign orders for you. Below you can let somebody."
           columns={[
             { head: "Delegate", cell: ({ delegate }) => <Address value={delegate} /> },
             {
@@ -121,13 +121,12 @@ function DelegateForm({ market, fields, busy, onChange, prepare }: DelegateFormP
   const read = readGrant(fields, market);
   const problems = (tried && read.problems) || {};
   const set = (name: keyof GrantFields, value: string) => onChange({ ...fields, [name]: value });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     setTried(true);
     if (read.wish) void prepare(read.wish);
   };
   return (
-    <form className="form wide" onSubmit={submit} noValidate>
+    <Form wide onSubmit={submit}>
       {FIELDS.map(([name, label, hint, placeholder]) => (
         <TextField
           key={name}
@@ -153,6 +152,6 @@ function DelegateForm({ market, fields, busy, onChange, prepare }: DelegateFormP
       <button type="submit" disabled={busy}>
         Review
       </button>
-    </form>
+    </Form>
   );
 }

@@ -1,5 +1,5 @@
-import { type FormEvent, useState } from "react";
-import { AmountField, TextField } from "../../fields";
+import { useState } from "react";
+import { AmountField, Form, TextField } from "../../fields";
 import { ENERGY_SCALE, kwh, parseDecimal, utc } from "../../format";
 import { dayError, endError, endOf, untilEndOf, usualDay, usualEnd, wishOf } from "../../grant";
 import {
@@ -121,15 +121,14 @@ function GrantForm({ of, mandate, need, gaps, wanted, onChange, signing, prepare
   const perDay = wanted.day.trim() ? parseDecimal(wanted.day, ENERGY_SCALE) : usual;
   const last = wanted.until || usualEnd(market);
   const problems = { day: dayError(perDay, need.granted), until: endError(last, market) };
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     setTried(true);
     if (problems.day || problems.until || perDay === null) return;
     const names = { delegate, policy: market.policy_id };
     void prepare(wishOf(need, names, { perDay, until: untilEndOf(last, market) }));
   };
   const form = (
-    <form className="form wide" onSubmit={submit} noValidate>
+    <Form wide onSubmit={submit}>
       <AmountField
         label="At most in a day (kWh)"
         hint={`Empty: ${kwh(usual)} kWh. In a slot it is ${kwh(need.granted)} kWh at most.`}
@@ -148,7 +147,7 @@ function GrantForm({ of, mandate, need, gaps, wanted, onChange, signing, prepare
       <button type="submit" className={gaps.length ? "primary" : undefined} disabled={signing.busy}>
         Review
       </button>
-    </form>
+    </Form>
   );
   return (
     <div className="grant">

@@ -1,6 +1,6 @@
-import { type FormEvent, useEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import * as api from "../../api";
-import { AmountField, SelectField, SideField, TextField } from "../../fields";
+import { AmountField, Form, SelectField, SideField, TextField } from "../../fields";
 import { CENT_SCALE, kwh, parseDecimal, price } from "../../format";
 import { useLoad } from "../../live";
 import { slotMax } from "../../mandate";
@@ -32,9 +32,9 @@ export function RuleForm(props: {
   const [fields, setFields] = useState(() => (edited ? fieldsOf(edited, market.timezone) : NEW_RULE));
   const [tried, setTried] = useState(false);
   const { busy, outcome, run } = useWork();
-  const form = useRef<HTMLFormElement>(null);
+  const limit = useRef<HTMLInputElement>(null);
   useEffect(() => {
-    if (edited) form.current?.querySelector<HTMLElement>("input[name=limit]")?.focus();
+    if (edited) limit.current?.focus();
   }, [edited]);
   const slot = firstOpen(market);
   const band = useLoad(`band ${slot}`, () => api.priceBand(slot));
@@ -47,8 +47,7 @@ export function RuleForm(props: {
   const set = (name: keyof RuleFields) => (value: string) => setFields((old) => ({ ...old, [name]: value }));
   const buys = side === "buy";
 
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     setTried(true);
     const { body } = read;
     if (!body) return;
@@ -59,7 +58,7 @@ export function RuleForm(props: {
 
   return (
     <Card title={edited ? "Change a rule" : "Set a rule"} id="set-rule">
-      <form className="form" onSubmit={submit} noValidate ref={form}>
+      <Form onSubmit={submit}>
         <div className="field-row pair">
           <SideField name="rule-type" value={side} onChange={setSide} />
           <SelectField label="Connection point" value={id} onChange={setPoint}>
@@ -71,6 +70,7 @@ export function RuleForm(props: {
         <AmountField
           label={buys ? "Never pay more than (ct/kWh)" : "Never sell below (ct/kWh)"}
           name="limit"
+          focus={limit}
           placeholder={buys ? "25" : "8"}
           hint={<LimitHint side={side} text={fields.limit} band={band.data} />}
           error={problems.limit}
@@ -153,7 +153,7 @@ export function RuleForm(props: {
         <button type="submit" className="primary" disabled={busy}>
           {busy ? "Setting…" : "Set the rule"}
         </button>
-      </form>
+      </Form>
       <Outcome of={outcome ?? props.said} />
     </Card>
   );

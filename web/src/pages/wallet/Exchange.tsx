@@ -1,9 +1,9 @@
-import { type FormEvent, useEffect, useState } from "react";
+import { useEffect, useState } from "react";
 import * as api from "../../api";
 import {
   LATEST_SECONDS, amountError, checkQuote, freeOf, inCurrency, openRates, pairOf, rateText, secondsLeft,
 } from "../../exchange";
-import { AmountField, SelectField } from "../../fields";
+import { AmountField, Form, SelectField } from "../../fields";
 import { MONEY_SCALE, parseDecimal, plainDecimal } from "../../format";
 import { useLoad } from "../../live";
 import { REQUEST_STATES } from "../../request";
@@ -51,7 +51,7 @@ function History({ items, zone }: { items: Exchange[]; zone: string | undefined 
       caption="Exchanges, newest first"
       rows={items}
       rowKey={(item) => item.id}
-      empty="Nothing was exchanged yet."
+      empty="Nothing was exchanged yet. Ask for a quote above."
       columns={[
         { head: "When", cell: ({ at }) => <When at={at} zone={zone} /> },
         { head: "Gave", numeric: true, cell: ({ given, from }) => inCurrency(given, from, MONEY_SCALE) },
@@ -87,8 +87,7 @@ function ExchangeMoney({ account, balances, from, rates, onOrdered }: FormProps)
   const amount = parseDecimal(amountText, MONEY_SCALE);
   const problem = rate && amountError(amount, free, rate.from);
 
-  const ask = (event: FormEvent) => {
-    event.preventDefault();
+  const ask = () => {
     setTried(true);
     if (problem || amount === null || !rate) return;
     const wish: QuoteWish = { from: rate.from, to: rate.to, amount: plainDecimal(amount, MONEY_SCALE) };
@@ -105,7 +104,7 @@ function ExchangeMoney({ account, balances, from, rates, onOrdered }: FormProps)
       review={(quote) => <Confirm quote={quote} account={account} onDone={signing.done} onBack={signing.back} />}
     >
       {rate && (
-        <form className="form wide" onSubmit={ask} noValidate>
+        <Form wide onSubmit={ask}>
           <SelectField label="From, into" hint={rateText(rate)} value={pairOf(rate)} onChange={setChosen}>
             {rates.map((one) => (
               <option key={pairOf(one)} value={pairOf(one)}>
@@ -125,7 +124,7 @@ function ExchangeMoney({ account, balances, from, rates, onOrdered }: FormProps)
           <button type="submit" disabled={signing.busy}>
             Ask for a quote
           </button>
-        </form>
+        </Form>
       )}
     </SigningFlow>
   );

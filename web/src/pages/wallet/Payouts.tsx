@@ -36,7 +36,7 @@ export function Payouts({ unit, zone }: { unit: Unit; zone: string | undefined }
             caption="Payouts, newest first"
             rows={items}
             rowKey={(payout) => payout.id}
-            empty="Nothing was paid out yet."
+            empty="Nothing was paid out yet. The form above asks for it."
             columns={[
               { head: "Asked", cell: (payout) => <When at={payout.at} zone={zone} /> },
               { head: `Amount (${labelOf(unit)})`, numeric: true, cell: (payout) => money(payout.amount, 2) },

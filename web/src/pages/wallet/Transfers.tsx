@@ -1,8 +1,8 @@
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { readRecipient, sameAddress } from "../../address";
 import * as api from "../../api";
 import { type Unit, amountIn, labelOf, namedIn } from "../../currency";
-import { AmountField } from "../../fields";
+import { AmountField, Form } from "../../fields";
 import { MONEY_SCALE, money, parseDecimal, plainDecimal, readDecimal } from "../../format";
 import { useLoad } from "../../live";
 import { REQUEST_STATES, recipientError, transferError } from "../../request";
@@ -52,7 +52,7 @@ export function Transfers(props: { unit: Unit; free: bigint | undefined; zone: s
               caption="Money sent to other accounts, newest first"
               rows={items}
               rowKey={(transfer) => transfer.id}
-              empty="No money was sent yet."
+              empty="No money was sent yet. The form above sends some."
               columns={[
                 { head: "When", cell: ({ at }) => <When at={at} zone={zone} /> },
                 {
@@ -93,8 +93,7 @@ function SendMoney({ account, unit, left, zone, onSent }: SendProps) {
   const amount = parseDecimal(amountText, MONEY_SCALE);
   const problems = { to: recipientError(to, account), amount: transferError(amount, left, write) };
 
-  const prepare = (event: FormEvent) => {
-    event.preventDefault();
+  const prepare = () => {
     setTried(true);
     const recipient = readRecipient(to);
     if (problems.to || problems.amount || !recipient || amount === null) return;
@@ -123,7 +122,7 @@ function SendMoney({ account, unit, left, zone, onSent }: SendProps) {
           Free money goes to another account of the community. Others send to yours at its address:{" "}
           <Hash value={account.address} full />
         </p>
-        <form className="form wide" onSubmit={prepare} noValidate>
+        <Form wide onSubmit={prepare}>
           <RecipientField
             hint="An address (0x…) or an account's id. Whoever gets it finds theirs on this page."
             error={tried ? problems.to : undefined}
@@ -142,7 +141,7 @@ function SendMoney({ account, unit, left, zone, onSent }: SendProps) {
           <button type="submit" disabled={signing.busy}>
             Review
           </button>
-        </form>
+        </Form>
       </SigningFlow>
     </Card>
   );
