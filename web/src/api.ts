@@ -1,5 +1,6 @@
 // Every call to the API. A refused call throws a Problem.
 
+import { noteAnswer } from "./offline";
 import { session, signIn, signOut } from "./session";
 import type * as t from "./types";
 
@@ -35,9 +36,11 @@ async function send(method: string, path: string, body?: unknown, key?: string):
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const init: RequestInit = { method, headers };
   if (body !== undefined) init.body = JSON.stringify(body);
-  return fetch(path, init).catch(() => {
+  const response = await fetch(path, init).catch(() => {
     throw new Problem({ status: 0, code: "OFFLINE", title: "The server cannot be reached" });
   });
+  noteAnswer(response);
+  return response;
 }
 
 let refreshing: Promise<boolean> | null = null;
