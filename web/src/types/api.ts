@@ -6,6 +6,140 @@ export interface Page<T> {
   next?: string;
 }
 
+/** What can be called, by method. */
+export interface Paths {
+  GET:
+    | "/docs"
+    | "/docs/page.css"
+    | "/docs/page.js"
+    | "/healthz"
+    | "/openapi.json"
+    | "/v1/.well-known/jwks.json"
+    | "/v1/approvals"
+    | "/v1/audit"
+    | "/v1/audit-log"
+    | "/v1/bank/account"
+    | "/v1/bank/unmatched"
+    | "/v1/book"
+    | "/v1/certificate-sources"
+    | `/v1/certificate-sources/${string}`
+    | "/v1/certificates"
+    | "/v1/certificates/issues"
+    | "/v1/certificates/retirements"
+    | "/v1/chain"
+    | "/v1/connection-points"
+    | "/v1/currencies"
+    | "/v1/curtailments"
+    | "/v1/documents/customer"
+    | "/v1/documents/issuer"
+    | "/v1/events"
+    | "/v1/exchange-rates"
+    | `/v1/exchange-rates/${string}/${string}`
+    | "/v1/exchange/orders"
+    | "/v1/explorer/blocks"
+    | `/v1/explorer/blocks/${string}`
+    | "/v1/explorer/search"
+    | "/v1/explorer/trades"
+    | `/v1/explorer/trades/${string}`
+    | "/v1/explorer/transactions"
+    | `/v1/explorer/transactions/${string}`
+    | "/v1/intervals"
+    | "/v1/invoices"
+    | `/v1/invoices/${string}`
+    | `/v1/invoices/${string}/bill`
+    | `/v1/invoices/${string}/document`
+    | `/v1/invoices/${string}/html`
+    | "/v1/mandates"
+    | "/v1/market"
+    | "/v1/me"
+    | "/v1/mechanisms"
+    | "/v1/meters"
+    | `/v1/meters/${string}/status`
+    | "/v1/orders"
+    | "/v1/parties"
+    | "/v1/payouts"
+    | "/v1/payouts/files"
+    | `/v1/payouts/files/${string}`
+    | `/v1/payouts/${string}`
+    | "/v1/price-band"
+    | "/v1/quarantine"
+    | "/v1/readings"
+    | "/v1/readings/evidence"
+    | `/v1/readings/evidence/${string}`
+    | "/v1/relay/billing"
+    | "/v1/relay/market"
+    | "/v1/relay/metering"
+    | "/v1/requests"
+    | `/v1/requests/${string}`
+    | "/v1/reserve"
+    | "/v1/role-changes"
+    | "/v1/rules"
+    | `/v1/signing-limits/${string}`
+    | `/v1/slots/${string}`
+    | `/v1/slots/${string}/journal`
+    | "/v1/statement"
+    | "/v1/suspensions"
+    | "/v1/tariffs"
+    | "/v1/trade-challenges"
+    | "/v1/trades"
+    | "/v1/wallet";
+  POST:
+    | "/rpc"
+    | `/v1/approvals/${string}/approval`
+    | `/v1/approvals/${string}/refusal`
+    | "/v1/bank/statements"
+    | `/v1/bank/unmatched/${string}`
+    | "/v1/challenges"
+    | "/v1/connection-points"
+    | "/v1/deposits"
+    | "/v1/exchange/orders"
+    | "/v1/exchange/quotes"
+    | "/v1/invoices"
+    | "/v1/me/key-export"
+    | "/v1/meters"
+    | `/v1/meters/${string}/readings`
+    | `/v1/meters/${string}/revocation`
+    | "/v1/orders"
+    | "/v1/orders/batch"
+    | "/v1/parties"
+    | "/v1/payouts"
+    | "/v1/payouts/files"
+    | "/v1/payouts/prepare"
+    | `/v1/payouts/${string}/credit`
+    | `/v1/payouts/${string}/order`
+    | "/v1/requests"
+    | "/v1/requests/prepare"
+    | "/v1/signatures/order"
+    | "/v1/signatures/payout"
+    | "/v1/signatures/redemption"
+    | "/v1/signatures/request"
+    | "/v1/tariffs"
+    | "/v1/tokens"
+    | "/v1/trade-challenges"
+    | "/v1/trade-challenges/prepare";
+  PUT:
+    | "/v1/bank/account"
+    | `/v1/certificate-sources/${string}`
+    | `/v1/curtailments/${string}/${string}`
+    | "/v1/documents/customer"
+    | "/v1/documents/issuer"
+    | `/v1/exchange-rates/${string}/${string}`
+    | `/v1/mechanisms/${string}`
+    | `/v1/rules/${string}/${string}`
+    | `/v1/signing-limits/${string}`
+    | "/v1/stop"
+    | `/v1/suspensions/${string}/${string}`;
+  DELETE:
+    | `/v1/certificate-sources/${string}`
+    | `/v1/curtailments/${string}/${string}`
+    | "/v1/documents/customer"
+    | "/v1/orders"
+    | `/v1/orders/${string}`
+    | `/v1/rules/${string}/${string}`
+    | "/v1/stop"
+    | `/v1/suspensions/${string}/${string}`;
+}
+
 /** What a certificate says of its energy. */
 export interface AboutView {
   /** Where it was fed in. */

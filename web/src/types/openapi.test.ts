@@ -10,7 +10,7 @@ test("the types are those of the document: else run `npm run types`", async () =
 });
 
 function check(schema: Schema, expected: string) {
-  const written = typesOf({ components: { schemas: { Name: schema } } });
+  const written = typesOf({ paths: {}, components: { schemas: { Name: schema } } });
   expect(written.slice(written.indexOf("Name") - 1).trim()).toBe(expected);
 }
 
@@ -32,6 +32,11 @@ test("alternatives, lists and maps are written as such", () => {
   check(either, 'Name = "x" | "y" | boolean;');
   check({ type: "array", items: either }, 'Name = ("x" | "y" | boolean)[];');
   check({ type: "object", additionalProperties: { type: "integer" } }, "Name = Record<string, number>;");
+});
+
+test("a path is there with its method, and takes any text for a parameter", () => {
+  const written = typesOf({ paths: { "/v1/a/{id}/b": { get: {} }, "/v1/c": { get: {}, put: {} } }, components: { schemas: {} } });
+  expect(written).toContain('  GET:\n    | `/v1/a/${string}/b`\n    | "/v1/c";\n  POST: never;\n  PUT:\n    | "/v1/c";\n');
 });
 
 test("what is not understood is not guessed", () => {

@@ -15,8 +15,12 @@ export interface Schema {
 }
 
 export interface OpenApi {
+  /** By path, then by method in small letters. */
+  paths: Record<string, Record<string, object>>;
   components: { schemas: Record<string, Schema> };
 }
+
+const METHODS = ["get", "post", "put", "delete"];
 
 const HEAD = `// The API's data, written from openapi/wattex.json by \`npm run types\`. Do not change it by hand.
 
@@ -27,10 +31,20 @@ export interface Page<T> {
 }
 `;
 
-/** The module with a type for each schema of a document, in the order of their names. */
-export function typesOf({ components: { schemas } }: OpenApi): string {
+/** The module with the paths of a document, and a type for each of its schemas, in the order of their names. */
+export function typesOf({ paths, components: { schemas } }: OpenApi): string {
   const names = Object.keys(schemas).filter((name) => !name.startsWith("Page_"));
-  return [HEAD, ...names.sort().map((name) => declared(name, schemas[name]!))].join("\n");
+  return [HEAD, pathsOf(paths), ...names.sort().map((name) => declared(name, schemas[name]!))].join("\n");
+}
+
+/** The paths of each method, with any text in the place of a parameter. */
+function pathsOf(paths: OpenApi["paths"]): string {
+  const members = METHODS.map((method) => {
+    const all = Object.keys(paths).filter((path) => paths[path]![method]).sort();
+    const types = all.map((path) => (path.includes("{") ? `\`${path.replace(/\{\w+\}/g, "${string}")}\`` : `"${path}"`));
+    return `  ${method.toUpperCase()}:${types.map((type) => `\n    | ${type}`).join("") || " never"};\n`;
+  });
+  return `/** What can be called, by method. */\nexport interface Paths {\n${members.join("")}}\n`;
 }
 
 function declared(name: string, schema: Schema): string {
