@@ -1,6 +1,7 @@
 // The pieces pages are made of.
 
 import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { Problem } from "./api";
 import { moment, short, utc } from "./format";
 import type { Loaded } from "./live";
 import { Link } from "./route";
@@ -216,16 +217,24 @@ export function Load<T>(props: { of: Loaded<T>; children: (data: T) => ReactNode
   const { data, error, reload } = props.of;
   return (
     <>
-      {error && (
-        <Notice tone="bad">
-          {error.message}{" "}
-          <button type="button" className="link" onClick={reload}>
-            Try again
-          </button>
-        </Notice>
-      )}
+      {error && <Failed error={error} reload={reload} />}
       {data !== undefined ? props.children(data) : !error && <Skeleton />}
     </>
+  );
+}
+
+/** Why there is nothing, and what can be done: what a role may not see does not come by trying again. */
+function Failed({ error, reload }: { error: Error; reload: () => void }) {
+  if (error instanceof Problem && error.body.status === 403) {
+    return <Notice tone="info">Your role may not see this. Ask somebody of the staff whose role may.</Notice>;
+  }
+  return (
+    <Notice tone="bad">
+      {error.message}{" "}
+      <button type="button" className="link" onClick={reload}>
+        Try again
+      </button>
+    </Notice>
   );
 }
 

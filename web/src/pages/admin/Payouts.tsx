@@ -61,8 +61,7 @@ export function Payouts() {
                   numeric: true,
                   cell: ({ amount, currency }) => inCurrency(amount, currency),
                 },
-                { head: "To", cell: (payout) => (payout.iban ? payout.creditor : "Back into the wallet") },
-                { head: "IBAN", cell: (payout) => spaced(payout.iban) },
+                { head: "To", cell: (payout) => <To payout={payout} /> },
                 { head: "State", cell: (payout) => <State payout={payout} /> },
                 { head: "End-to-end id", cell: (payout) => <Hash value={payout.end_to_end_id} /> },
                 {
@@ -77,6 +76,16 @@ export function Payouts() {
         </Load>
       </Card>
       {mayOrder && <Files onMade={() => setMade((times) => times + 1)} />}
+    </>
+  );
+}
+
+function To({ payout: { creditor, iban } }: { payout: Payout }) {
+  if (!iban) return <>Back into the wallet</>;
+  return (
+    <>
+      {creditor}
+      <span className="stat-note">{spaced(iban)}</span>
     </>
   );
 }
