@@ -95,6 +95,7 @@ test("money of another currency is signed for that currency's market alone", () 
     [prepared(francs), send, FRANC.market],
     [prepared(francs), wish, undefined],
     [prepared({ ...francs, amount: "12.6" }), wish, FRANC.market],
+    [prepared(transfer), send, FRANC.market],
   ];
   for (const [given, wanted, market] of wrong) {
     expect(() => checkPrepared(given, wanted, OWN, market)).toThrow(/something else/);

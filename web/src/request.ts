@@ -48,8 +48,8 @@ export function isExact(terms: RequestTerms): boolean {
 
 const OTHER = "The server prepared something else than was asked for. Nothing was signed.";
 
-/** Throws where what was prepared is not what `account` wished, or not what its wallet would sign. A transfer in
- * another currency than the first is one of that currency's `market`. */
+/** Throws where what was prepared is not what `account` wished, or not what its wallet would sign. Money is signed for
+ * the `market` of its currency alone, where that is known. */
 export function checkPrepared(
   prepared: PreparedRequest,
   wish: RequestWish,
@@ -58,7 +58,9 @@ export function checkPrepared(
 ): PreparedRequest {
   const { terms, typed_data } = prepared;
   const own = sameAddress(terms.account, account) && isWished(terms, wish, market);
-  if (!own || !isExact(terms) || !isShown(terms, typed_data)) throw new Error(OTHER);
+  const at = typed_data.domain.verifyingContract;
+  const elsewhere = wish.kind === "transfer" && market !== undefined && !sameAddress(at, market);
+  if (!own || elsewhere || !isExact(terms) || !isShown(terms, typed_data)) throw new Error(OTHER);
   return prepared;
 }
 

@@ -48,7 +48,7 @@ export function useSigning<P>(onDone: () => void = () => undefined): SigningOf<P
 }
 
 /** What a transfer, a mandate or something done with a certificate comes to, where that is what was wished; `market`
- * is that of another currency than the first. */
+ * is that of the currency. */
 export async function prepareRequest(account: Account, wish: RequestWish, market?: string): Promise<PreparedRequest> {
   return checkPrepared(await api.prepareRequest(wish), wish, account.address, market);
 }
