@@ -374,8 +374,8 @@ function Books({ audit }: { audit: AuditView }) {
         rowClass={([code]) => (code === "sum" ? "sum" : undefined)}
         empty="No money has moved yet. The first payment that is credited begins the books."
         columns={[
-          { head: "No", cell: ([code]) => (code === "sum" ? "" : code) },
-          { head: "Account", cell: ([code]) => (code === "sum" ? "Sum, which must be zero" : (ACCOUNTS[code] ?? "")) },
+          { head: "No", cell: ([code]) => (code === "sum" ? "Sum" : code) },
+          { head: "Account", cell: ([code]) => (code === "sum" ? "It must be zero" : (ACCOUNTS[code] ?? "")) },
           {
             head: "Balance ($)",
             numeric: true,

@@ -74,7 +74,7 @@ function Money({ unit, units }: { unit: Unit; units: Unit[] }) {
           )
         }
       </Load>
-      {units.length > 1 && <Further units={units.filter((one) => one !== unit)} balances={balances} />}
+      {wallet.data && units.length > 1 && <Further units={units.filter((one) => one !== unit)} balances={balances} />}
       <PayIn unit={unit} reference={wallet.data?.reference} />
       <Outside unit={unit} amount={balance?.outside} />
       <PayOut unit={unit} free={balance?.free} />
@@ -143,15 +143,18 @@ function Further({ units, balances }: { units: Unit[]; balances: Balance[] }) {
   return (
     <Card title="Other currencies" id="currencies">
       <Stats>
-        {units.map((unit) => (
-          <Stat
-            key={unit.code}
-            label={unit.code}
-            value={money(balanceOf(balances, unit)?.total ?? "0", 2)}
-            unit={unit.code}
-            note={<Link href={unit.traded ? "/wallet" : `/wallet/${unit.code}`}>Send, pay in or out, statement</Link>}
-          />
-        ))}
+        {units.map((unit) => {
+          const total = balanceOf(balances, unit)?.total;
+          return (
+            <Stat
+              key={unit.code}
+              label={unit.code}
+              value={total === undefined ? "–" : money(total, 2)}
+              unit={unit.code}
+              note={<Link href={unit.traded ? "/wallet" : `/wallet/${unit.code}`}>Send, pay in or out, statement</Link>}
+            />
+          );
+        })}
       </Stats>
     </Card>
   );

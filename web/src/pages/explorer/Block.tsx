@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import * as api from "../../api";
-import { count, utc } from "../../format";
+import { count, short, utc } from "../../format";
 import { useLoad } from "../../live";
 import { Link } from "../../route";
 import type { BlockDetail, Work } from "../../types";
@@ -154,10 +154,13 @@ function Transactions({ block }: { block: BlockDetail }) {
         <details key={tx.hash} className="tx" open={block.transactions.length <= 3}>
           <summary>
             <Result success={tx.success} />
-            <Hash value={tx.hash} href={`/explorer/tx/${tx.hash}`} />
+            <code>{short(tx.hash)}</code>
             <span className="tx-what">{namesOf(tx.events)}</span>
             <span className="tx-gas">{count(tx.gas_used)} gas</span>
           </summary>
+          <p className="tx-link">
+            Transaction <Hash value={tx.hash} href={`/explorer/tx/${tx.hash}`} />
+          </p>
           <Events events={tx.events} />
         </details>
       ))}
