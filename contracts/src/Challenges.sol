@@ -21,7 +21,8 @@ import {Claim, Order, Outcome, Terms, TradeBatch} from "./Types.sol";
 /// reconciled: each has what the registers say less what those before it delivered. What a trade
 /// claims that its side gave, delivered or not taken by the other side, is cut to that, and what is
 /// missing then is the side's own shortfall. Naming fewer than there are takes less, never more.
-/// Readings from further outside of the slot bound what was delivered in it as well.
+/// Readings from further outside of the slot bound what was delivered in it as well, if the meter
+/// was at the connection point all the while.
 contract Challenges {
     /// Kind of the roots that have what was read at the end of a slot.
     uint8 private constant SLOT_ROOTS = 1;
@@ -69,7 +70,7 @@ contract Challenges {
     error BadReading(uint64 time);
     /// No root that was anchored before the corrections ended has the reading.
     error NotAnchored(uint64 time);
-    /// The readings are of two meters, or their registers fall.
+    /// The readings are of two meters or of one that was away meanwhile, or their registers fall.
     error NotOneMeter();
     /// The order is of another connection point, slot, side or account than the first.
     error OtherOrder(uint256 claim);
@@ -146,22 +147,27 @@ contract Challenges {
         uint64 slotEnd = slot + terms.policy.slotSeconds;
         // After the corrections what was paid stays, whatever a meter says later.
         uint256 closes = uint256(slotEnd) + terms.policy.correctionSeconds;
-        MeterReadings.Reading memory from = _proven(order, begin, closes);
-        MeterReadings.Reading memory to = _proven(order, end, closes);
+        (MeterReadings.Reading memory from, uint32 first) = _proven(order, begin, closes);
+        (MeterReadings.Reading memory to, uint32 last) = _proven(order, end, closes);
         if (from.time > slot) revert BadReading(from.time);
         if (to.time < slotEnd) revert BadReading(to.time);
         if (
-            from.meter != to.meter || from.importWh > to.importWh || from.exportWh > to.exportWh
+            from.meter != to.meter ||
+            // While it was away another may have measured.
+            first != last ||
+            from.importWh > to.importWh ||
+            from.exportWh > to.exportWh
         ) revert NotOneMeter();
         return order.side == SELL ? to.exportWh - from.exportWh : to.importWh - from.importWh;
     }
 
-    /// A reading of the order's connection point, once all of its evidence holds.
+    /// A reading of the order's connection point, once all of its evidence holds, and the enrolment
+    /// of the key that signed it.
     function _proven(
         Order calldata order,
         Evidence calldata evidence,
         uint256 closes
-    ) private view returns (MeterReadings.Reading memory reading) {
+    ) private view returns (MeterReadings.Reading memory reading, uint32 enrolment) {
         reading = MeterReadings.read(evidence.message);
         MeterRegistry.Key memory key = meters.keyAt(reading.meter, reading.time);
         if (
@@ -182,6 +188,7 @@ contract Challenges {
             anchored > closes ||
             !MerklePath.verify(root, leaf, evidence.index, count, evidence.path)
         ) revert NotAnchored(reading.time);
+        return (reading, key.enrolment);
     }
 
     /// What is to be cut of the trades of a batch, and the first claim that is of no such trade.

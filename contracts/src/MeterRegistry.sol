@@ -26,12 +26,14 @@ contract MeterRegistry is AccessControl, EIP712 {
     /// A key of a meter; valid from `validFrom` until before `validTo`, or still when that is zero.
     ///
     /// `key` is the address of a secp256k1 key, or of a P-256 key in the same way: the last 20 bytes
-    /// of the hash of its two coordinates.
+    /// of the hash of its two coordinates. `enrolment` is the version that was enrolled, from which
+    /// this one came by rotations: all the while the meter was at its connection point.
     struct Key {
         address key;
         uint64 validFrom;
         uint64 validTo;
         address owner;
+        uint32 enrolment;
         bytes32 connectionPoint;
     }
 
@@ -105,7 +107,7 @@ contract MeterRegistry is AccessControl, EIP712 {
         if (!Signatures.signedBy(installer, hash, installerSignature))
             revert BadSignature(installer);
         meterAt[connectionPoint] = meter;
-        _append(meter, version, key, owner, connectionPoint);
+        _append(meter, version, Key(key, 0, 0, owner, version, connectionPoint));
         emit MeterRegistered(meter, version, key, owner, installer, connectionPoint);
     }
 
@@ -125,8 +127,8 @@ contract MeterRegistry is AccessControl, EIP712 {
             keccak256(abi.encode(ROTATION_TYPEHASH, meter, key, version, expiry))
         );
         if (!Signatures.signedBy(old.key, hash, signature)) revert BadSignature(old.key);
+        _append(meter, version, Key(key, 0, 0, old.owner, old.enrolment, old.connectionPoint));
         old.validTo = uint64(block.timestamp);
-        _append(meter, version, key, old.owner, old.connectionPoint);
         emit MeterRotated(meter, version, key);
     }
 
@@ -144,13 +146,19 @@ contract MeterRegistry is AccessControl, EIP712 {
 
     /// The key that signed for a meter at a time; all zero when it had none.
     ///
-    /// Walks from the newest version: a meter has few.
+    /// Halves the versions, whose times rise: what a key signed does not become too dear to prove
+    /// because it was rotated often afterwards.
     function keyAt(bytes32 meter, uint64 time) external view returns (Key memory key) {
-        for (uint32 version = versions[meter]; version != 0; --version) {
-            key = keys[meter][version];
-            if (time >= key.validFrom && (key.validTo == 0 || time < key.validTo)) return key;
+        mapping(uint32 version => Key) storage all = keys[meter];
+        (uint32 least, uint32 most) = (0, versions[meter]);
+        while (least < most) {
+            uint32 middle = most - (most - least) / 2;
+            if (all[middle].validFrom <= time) least = middle;
+            else most = middle - 1;
         }
-        delete key;
+        // The newest that began by then; those before it have ended. There is no version zero.
+        key = all[least];
+        if (key.validTo != 0 && time >= key.validTo) delete key;
     }
 
     function _valid(bytes32 meter) private view returns (bool) {
@@ -158,15 +166,11 @@ contract MeterRegistry is AccessControl, EIP712 {
         return version != 0 && keys[meter][version].validTo == 0;
     }
 
-    function _append(
-        bytes32 meter,
-        uint32 version,
-        address key,
-        address owner,
-        bytes32 connectionPoint
-    ) private {
-        if (key == address(0)) revert NoKey();
+    /// Appends a key that is valid from now on.
+    function _append(bytes32 meter, uint32 version, Key memory what) private {
+        if (what.key == address(0)) revert NoKey();
+        what.validFrom = uint64(block.timestamp);
         versions[meter] = version;
-        keys[meter][version] = Key(key, uint64(block.timestamp), 0, owner, connectionPoint);
+        keys[meter][version] = what;
     }
 }

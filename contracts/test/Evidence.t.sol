@@ -120,6 +120,81 @@ contract EvidenceTest is Evidence {
         refusedFor(call(e), badReading(END + 900));
     }
 
+    /// While the meter was away another measured, and what that has is not in these registers.
+    function test_NotOneMeter_of_a_meter_that_was_away() public {
+        bytes32 meter = meterOf(seller);
+        vm.warp(SLOT - 200);
+        revoke(meter);
+        enrol(seller, "spare", 1);
+        vm.warp(END + 200);
+        revoke("spare");
+        enrol(seller, meter, 2);
+        Judge.Evidence[2] memory e = away(END + 900);
+        vm.warp(CORRECTIONS_END + 1);
+        refusedFor(call(e), abi.encodeWithSelector(Judge.NotOneMeter.selector));
+    }
+
+    /// Nor does it count where nothing measured for a while.
+    function test_NotOneMeter_of_a_point_without_a_meter() public {
+        vm.warp(SLOT + 1);
+        revoke(meterOf(seller));
+        vm.warp(SLOT + 2);
+        enrol(seller, meterOf(seller), 2);
+        Judge.Evidence[2] memory e = away(END);
+        vm.warp(CORRECTIONS_END + 1);
+        refusedFor(call(e), abi.encodeWithSelector(Judge.NotOneMeter.selector));
+    }
+
+    /// A meter that only got other keys measured all the time, also in the second of the reading.
+    function test_a_meter_that_got_other_keys_is_one() public {
+        vm.warp(SLOT + 1);
+        rotate(2);
+        vm.warp(END);
+        rotate(3);
+        Judge.Evidence[2] memory e = away(END);
+        vm.warp(CORRECTIONS_END + 1);
+        challenge(e, 1, 0, indices());
+    }
+
+    function revoke(bytes32 meter) private {
+        sent(seller, address(meters), abi.encodeCall(Meters.revoke, (meter)));
+    }
+
+    /// That the seller's meter fed in nothing from before the slot until `end`.
+    function away(uint64 end) private returns (Judge.Evidence[2] memory e) {
+        e[0] = anchored(message(seller, SLOT - 300, 1000, 2000));
+        e[1] = anchored(message(seller, end, 1000, 2000));
+    }
+
+    /// Whoever holds a meter's key cannot make the question who signed a reading too dear.
+    /// forge-config: default.isolate = true
+    function test_rotations_afterwards_do_not_keep_a_trade_from_being_challenged() public {
+        bytes memory what = call(both());
+        for (uint32 version = 2; version < 2500; ++version) {
+            vm.warp(END + version);
+            rotate(version);
+        }
+        vm.warp(CORRECTIONS_END + 1);
+        sent(STRANGER, address(judge), what);
+        isTrue(vm.lastCallGas().gasTotalUsed < 1_000_000, "a challenge costs what it did");
+    }
+
+    /// The meter's key signs that it is to be replaced, here by itself.
+    function rotate(uint32 version) private {
+        (bytes32 meter, address key) = (meterOf(seller), keyOfMeter(seller));
+        bytes32 hash = keccak256(
+            "Rotation(bytes32 meter,address key,uint32 version,uint64 expiry)"
+        );
+        hash = keccak256(abi.encode(hash, meter, key, version, RELEASE));
+        bytes32 separator = domain("Wattex MeterRegistry", address(meters));
+        hash = keccak256(abi.encodePacked(hex"1901", separator, hash));
+        bytes memory change = abi.encodeCall(
+            Meters.rotate,
+            (meter, key, RELEASE, sign(key, hash))
+        );
+        sent(STRANGER, address(meters), change);
+    }
+
     /// Readings from further outside bound the slot as well.
     function test_readings_from_outside_of_the_slot_count() public {
         Judge.Evidence[2] memory e = both();

@@ -13,12 +13,14 @@ contract MeterRegistryTest is World {
     Meters private meters;
     address private owner;
     address private installer;
+    /// The key that the meter of a walk has.
+    address private _current;
 
     function setUp() public {
         _begin();
         meters = Meters(deployed("MeterRegistry", abi.encode(OPERATOR)));
         grant(meters, "ENROLLER");
-        (owner, installer) = (account(1), account(2));
+        (owner, installer, _current) = (account(1), account(2), key(1));
         bytes memory call = abi.encodeCall(Roles.grantRole, (keccak256("INSTALLER"), installer));
         sent(OPERATOR, address(meters), call);
     }
@@ -95,13 +97,15 @@ contract MeterRegistryTest is World {
         same(meters.meterAt(POINT), METER, "the meter of the point");
         vm.warp(SLOT);
         sent(STRANGER, address(meters), rotation(key(1), key(2), 2));
-        (address first, uint64 from, uint64 to, address of_, ) = meters.keys(METER, 1);
+        (address first, uint64 from, uint64 to, address of_, uint32 root, ) = meters.keys(METER, 1);
         same(first, key(1), "the first key stays known");
         same(from, SLOT - 600, "from");
         same(to, SLOT, "to");
         same(of_, owner, "owner");
+        same(root, 1, "as it was enrolled");
         same(meters.keyAt(METER, SLOT - 1).key, key(1), "before");
         same(meters.keyAt(METER, SLOT).key, key(2), "after");
+        same(meters.keyAt(METER, SLOT).enrolment, 1, "by a rotation of the first");
         same(meters.keyAt(METER, SLOT - 601).key, address(0), "before any");
         vm.warp(END);
         sent(owner, address(meters), abi.encodeCall(Meters.revoke, (METER)));
@@ -109,6 +113,45 @@ contract MeterRegistryTest is World {
         same(meters.meterAt(POINT), 0, "the point is free");
         sent(OPERATOR, address(meters), enrol(3));
         same(meters.versions(METER), 3, "versions");
+        same(meters.keyAt(METER, END).enrolment, 3, "enrolled anew");
+    }
+
+    /// Through rotations, revocations and enrolments, some of them in the same second.
+    function test_fuzz_the_key_at_a_time_is_the_one_then_valid(uint8[24] memory what) public {
+        sent(OPERATOR, address(meters), enrol(1));
+        uint64 begin = SLOT - 600;
+        (uint64 time, uint32 version, bool valid) = (begin, 1, true);
+        for (uint256 i = 0; i < what.length; ++i) {
+            time += what[i] % 4;
+            vm.warp(time);
+            if (!valid) {
+                sent(OPERATOR, address(meters), enrol(++version));
+                (valid, _current) = (true, key(1));
+            } else if (what[i] < 64) {
+                sent(owner, address(meters), abi.encodeCall(Meters.revoke, (METER)));
+                valid = false;
+            } else {
+                address next = key(++version);
+                sent(STRANGER, address(meters), rotation(_current, next, version));
+                _current = next;
+            }
+        }
+        for (uint64 t = begin - 1; t <= time + 1; ++t) {
+            Meters.Key memory got = meters.keyAt(METER, t);
+            same(keccak256(abi.encode(got)), keccak256(abi.encode(walked(t))), "the key");
+        }
+    }
+
+    /// The key of a time, by a look at each.
+    function walked(uint64 time) private view returns (Meters.Key memory found) {
+        for (uint32 version = meters.versions(METER); version != 0; --version) {
+            Meters.Key memory k;
+            (k.key, k.validFrom, k.validTo, k.owner, k.enrolment, k.connectionPoint) = meters.keys(
+                METER,
+                version
+            );
+            if (time >= k.validFrom && (k.validTo == 0 || time < k.validTo)) return k;
+        }
     }
 
     function test_AlreadyEnrolled_and_PointTaken() public {

@@ -4,7 +4,8 @@ pragma solidity 0.8.37;
 import {Signatures} from "../src/Signatures.sol";
 import {FillBatch, Mandate, Reason} from "../src/Types.sol";
 import {Auction} from "./support/Auction.sol";
-import {BadWallet, Wallet} from "./support/Wallets.sol";
+import {Market} from "./support/Contracts.sol";
+import {AskingWallet, BadWallet, CostlyWallet, Wallet} from "./support/Wallets.sol";
 import {Pair} from "./support/World.sol";
 
 /// Signatures of keys and of contracts.
@@ -83,6 +84,35 @@ contract SignaturesTest is Auction {
         (reasons[5], reasons[7]) = (Reason.None, Reason.None);
         check(batch, reasons);
         isTrue(spent < 1_500_000, "one that burns gas burns its share only");
+    }
+
+    /// Whoever sends a batch with less gas than a contract needs has it refused: no fill is skipped
+    /// for it.
+    function test_too_little_gas_skips_no_fill() public {
+        address costly = address(new CostlyWallet(46_000));
+        address[2] memory wallets = [costly, address(new AskingWallet(costly))];
+        fund(account(2), 10_000_000_000);
+        uint256 before = vm.snapshotState();
+        for (uint256 i = 0; i < 2; ++i) {
+            fund(wallets[i], 10_000_000_000);
+            Pair memory one = pair(wallets[i], account(2), 1);
+            FillBatch memory batch = postOne(termsOf(policy()), single(one));
+            put(batch, buyOf(batch, 0), "any");
+            bytes memory call = abi.encodeCall(Market.settle, (batch));
+            uint256 state = vm.snapshotState();
+            uint256 settled_ = 0;
+            for (uint256 gas_ = 60_000; gas_ < 320_000; gas_ += 1_301) {
+                vm.recordLogs();
+                (bool done, ) = address(market).call{gas: gas_}(call);
+                Reason reason = Reason.None;
+                if (done) reason = reasonsIn(batch, vm.getRecordedLogs())[0];
+                isTrue(reason == Reason.None, "refused or settled");
+                if (done) ++settled_;
+                vm.revertToState(state);
+            }
+            isTrue(settled_ > 10 && settled_ < 150, "with little and with enough");
+            vm.revertToState(before);
+        }
     }
 
     function test_a_contract_may_be_a_delegate() public {

@@ -223,6 +223,7 @@ interface Meters is Roles {
         uint64 validFrom;
         uint64 validTo;
         address owner;
+        uint32 enrolment;
         bytes32 connectionPoint;
     }
 
@@ -254,6 +255,7 @@ interface Meters is Roles {
             uint64 validFrom,
             uint64 validTo,
             address owner,
+            uint32 enrolment,
             bytes32 connectionPoint
         );
     function meterAt(bytes32 connectionPoint) external view returns (bytes32 meter);

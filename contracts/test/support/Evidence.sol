@@ -57,15 +57,19 @@ abstract contract Evidence is Auction {
         return account(uint256(keccak256(abi.encode("key", of_))));
     }
 
-    /// Gives the connection point of an account a meter.
+    /// Gives the connection point of an account its meter.
     function enrol(address of_) internal {
+        enrol(of_, meterOf(of_), 1);
+    }
+
+    /// Gives it a meter, which gets its key of this version.
+    function enrol(address of_, bytes32 meter, uint32 version) internal {
         bytes32 hash = keccak256(
             "Enrolment(bytes32 meter,address key,address owner,address installer,"
             "bytes32 connectionPoint,uint32 version)"
         );
-        (bytes32 meter, address key) = (meterOf(of_), keyOfMeter(of_));
-        bytes32 point = pointOf(of_);
-        hash = keccak256(abi.encode(hash, meter, key, of_, _installer, point, 1));
+        (bytes32 point, address key) = (pointOf(of_), keyOfMeter(of_));
+        hash = keccak256(abi.encode(hash, meter, key, of_, _installer, point, version));
         bytes32 separator = domain("Wattex MeterRegistry", address(meters));
         hash = keccak256(abi.encodePacked(hex"1901", separator, hash));
         bytes memory call = abi.encodeCall(

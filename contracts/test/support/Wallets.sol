@@ -26,6 +26,41 @@ contract Wallet is IERC1271 {
     }
 }
 
+/// An account that takes every signature, once it has used up so much gas.
+contract CostlyWallet {
+    uint256 private immutable _gas;
+
+    constructor(uint256 gas_) {
+        _gas = gas_;
+    }
+
+    function isValidSignature(bytes32, bytes calldata) external view returns (bytes4) {
+        uint256 begin = gasleft();
+        while (begin - gasleft() < _gas) {}
+        return IERC1271.isValidSignature.selector;
+    }
+}
+
+/// An account that asks another, and says no where that does not answer.
+contract AskingWallet {
+    address private immutable _other;
+
+    constructor(address other) {
+        _other = other;
+    }
+
+    function isValidSignature(
+        bytes32 hash,
+        bytes calldata signature
+    ) external view returns (bytes4) {
+        try IERC1271(_other).isValidSignature(hash, signature) returns (bytes4 answer) {
+            return answer;
+        } catch {
+            return 0xffffffff;
+        }
+    }
+}
+
 /// Accounts that answer a question about a signature badly.
 contract BadWallet {
     enum Answer {
