@@ -19,12 +19,11 @@ use contracts::{
     Reconciled, Side, SolCall, SolEvent, TradeBatch, trade_id,
 };
 use ids::ConnectionPointId;
-use reading::Reading;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use units::Energy;
 
-use crate::domain::challenge::{Anchored, Case, End, Flaw, MeterKey, Proof};
+use crate::domain::challenge::{Anchored, Case, End, Flaw, MeterKey, Proof, Proven};
 
 /// Blocks of one question for logs: nodes refuse more.
 const BLOCKS_MAX: u64 = 10_000;
@@ -272,12 +271,17 @@ impl Chain<'_> {
     ///
     /// # Errors
     /// See [`Doubt`].
-    pub async fn proven(&self, case: &Case, proof: &Proof, which: End) -> Result<Reading, Doubt> {
+    pub async fn proven(&self, case: &Case, proof: &Proof, which: End) -> Result<Proven, Doubt> {
         let signed = proof.signed()?;
         let (meter, time) = (signed.reading.meter, signed.reading.time.unsigned());
         let question = MeterRegistry::keyAtCall { meter: meter.to_bytes32().into(), time };
         let key = self.view(self.at.meters, &question).await?;
-        let key = MeterKey { key: key.key, owner: key.owner, point: key.connectionPoint };
+        let key = MeterKey {
+            key: key.key,
+            owner: key.owner,
+            point: key.connectionPoint,
+            enrolment: key.enrolment,
+        };
         let root = self.view(self.at.readings, &root_of(proof)).await?;
         let anchored = Anchored { root: root.root, count: root.count, time: root.time };
         Ok(case.proven(proof, which, (&key, &anchored))?)

@@ -15,7 +15,7 @@ mod judge;
 mod proof;
 
 pub use judge::{Cut, Judged};
-pub use proof::{Anchored, End, Flaw, MeterKey, Proof};
+pub use proof::{Anchored, End, Flaw, MeterKey, Proof, Proven};
 
 use alloy_primitives::Address;
 use contracts::{BatchTrade, Call, Claim, Deployment, Posted, Side, TradeBatch};

@@ -124,7 +124,8 @@ impl Look<'_> {
             Side::Buy => reading.import.wh(),
             Side::Sell => reading.export.wh(),
         };
-        Ok(Outcome::Judged { registers: [register(&first), register(&last)], judged, call })
+        let registers = [register(&first.reading), register(&last.reading)];
+        Ok(Outcome::Judged { registers, judged, call })
     }
 }
 

@@ -52,6 +52,17 @@ pub struct MeterKey {
     pub owner: Address,
     /// Where it was, as contracts know it.
     pub point: B256,
+    /// The version with which it was enrolled there; rotations of the key keep it.
+    pub enrolment: u32,
+}
+
+/// A reading that holds, and the enrolment of its meter that it is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proven {
+    /// The reading.
+    pub reading: Reading,
+    /// The version with which its meter had been enrolled.
+    pub enrolment: u32,
 }
 
 /// Which end of the slot a reading is of.
@@ -84,7 +95,8 @@ pub enum Flaw {
     /// The root came after corrections ended: it counts no more.
     #[error("the reading of {0} was anchored after corrections had ended")]
     AnchoredLate(Timestamp),
-    /// The readings are of two meters, or the registers run backwards.
+    /// The readings are of two meters, or of one that was away in between, or the registers run
+    /// backwards.
     #[error("the two readings are not of one meter that counts upwards")]
     NotOneMeter,
 }
@@ -150,7 +162,7 @@ impl Case {
         proof: &Proof,
         which: End,
         (key, anchored): (&MeterKey, &Anchored),
-    ) -> Result<Reading, Flaw> {
+    ) -> Result<Proven, Flaw> {
         let signed = proof.signed()?;
         proof.evidence()?;
         let (reading, time) = (signed.reading, signed.reading.time);
@@ -177,24 +189,61 @@ impl Case {
         if anchored.time >= self.window().opens {
             return Err(Flaw::AnchoredLate(time));
         }
-        Ok(reading)
+        Ok(Proven { reading, enrolment: key.enrolment })
     }
 
     /// What the meter registered in the direction of this side between two proven readings.
     ///
     /// # Errors
     /// [`Flaw::NotOneMeter`].
-    pub fn registered(&self, begin: &Reading, end: &Reading) -> Result<Energy, Flaw> {
-        let import = end.import.since(begin.import);
-        let export = end.export.since(begin.export);
-        let (import, export) = import.zip(export).ok_or(Flaw::NotOneMeter)?;
-        if begin.meter != end.meter {
-            return Err(Flaw::NotOneMeter);
-        }
-        Ok(if self.side == Side::Sell { export } else { import })
+    pub fn registered(&self, begin: &Proven, end: &Proven) -> Result<Energy, Flaw> {
+        registered(self.side, begin, end)
     }
+}
+
+fn registered(side: Side, begin: &Proven, end: &Proven) -> Result<Energy, Flaw> {
+    let (first, last) = (begin.reading, end.reading);
+    let import = last.import.since(first.import);
+    let export = last.export.since(first.export);
+    let (import, export) = import.zip(export).ok_or(Flaw::NotOneMeter)?;
+    // A meter that was away in between did not see what another one counted there.
+    if first.meter != last.meter || begin.enrolment != end.enrolment {
+        return Err(Flaw::NotOneMeter);
+    }
+    Ok(if side == Side::Sell { export } else { import })
 }
 
 fn place(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use reading::Status;
+    use units::Register;
+
+    use super::*;
+
+    fn proven(name: &str, enrolment: u32, (import, export): (u64, u64)) -> Proven {
+        let reading = Reading {
+            meter: ids::MeterId::derived(name),
+            page: 1,
+            time: Timestamp::from_seconds(0),
+            import: Register::from_wh(import),
+            export: Register::from_wh(export),
+            status: Status::default(),
+            firmware: 1,
+        };
+        Proven { reading, enrolment }
+    }
+
+    #[test]
+    fn registers_count_for_one_meter_that_stayed() {
+        let begin = proven("otter", 1, (100, 7));
+        let of = |end: Proven| registered(Side::Sell, &begin, &end).map(Energy::wh);
+        assert_eq!(of(proven("otter", 1, (130, 9))), Ok(2));
+        assert_eq!(of(proven("otter", 2, (130, 9))), Err(Flaw::NotOneMeter));
+        assert_eq!(of(proven("heron", 1, (130, 9))), Err(Flaw::NotOneMeter));
+        assert_eq!(of(proven("otter", 1, (99, 9))), Err(Flaw::NotOneMeter));
+    }
 }
