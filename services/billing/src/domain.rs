@@ -6,6 +6,8 @@ pub mod bank;
 pub mod bill;
 pub mod certificate;
 pub mod challenge;
+pub mod dispute;
+pub mod dues;
 pub mod exchange;
 pub mod handover;
 pub mod journal;

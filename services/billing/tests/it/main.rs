@@ -9,6 +9,7 @@ mod certificates;
 mod challenge;
 mod currencies;
 mod documents;
+mod dues;
 mod exchange;
 mod handover;
 mod late;
