@@ -15,6 +15,7 @@ mod invoices;
 mod payout_files;
 mod payouts;
 mod relay;
+mod reports;
 mod requests;
 mod reserve;
 mod statements;
@@ -103,6 +104,10 @@ pub fn routes(
             .service(documents::get_customer)
             .service(documents::set_customer)
             .service(documents::forget_customer)
+            .service(reports::report_settlement)
+            .service(reports::report_residual_load)
+            .service(reports::report_charges)
+            .service(reports::report_unbilled)
             .service(audit::get_audit)
             .service(reserve::get_reserve)
             .service(relay::list_billing_transactions);

@@ -32,6 +32,7 @@ pub(crate) mod postings;
 pub(crate) mod publish;
 pub(crate) mod reconcile;
 pub(crate) mod release;
+pub(crate) mod reports;
 pub(crate) mod requests;
 pub(crate) mod resend;
 pub(crate) mod reserve;

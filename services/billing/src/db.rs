@@ -46,6 +46,7 @@ pub(crate) mod members;
 pub(crate) mod parties;
 pub(crate) mod payout_files;
 pub(crate) mod payouts;
+pub(crate) mod reports;
 pub(crate) mod requests;
 pub(crate) mod slots;
 

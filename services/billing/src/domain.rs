@@ -13,4 +13,5 @@ pub mod handover;
 pub mod journal;
 pub mod payout;
 pub mod reconcile;
+pub mod report;
 pub mod verify;

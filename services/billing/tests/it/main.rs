@@ -16,6 +16,7 @@ mod late;
 mod node;
 mod payouts;
 mod relay;
+mod reports;
 mod requests;
 mod reserve;
 mod service;
