@@ -51,9 +51,10 @@ contracts:
 forge *arguments: tools
     cd contracts && npm ci --no-audit --no-fund --loglevel=error && node forge.mjs "$@"
 
-# OpenAPI documents and events.json, written to openapi/
+# OpenAPI documents and events.json, written to openapi/, and the web app's types of them
 openapi:
     cargo run --quiet --package wattex -- openapi openapi
+    cd web && { [ -d node_modules ] || npm ci --no-audit --no-fund --loglevel=error; } && npm run --silent types
 
 # Licences, sources and advisories of all dependencies
 deny:

@@ -403,6 +403,7 @@ async function operator(person) {
   await visit(person, "meters", "/admin/meters", ["#meters tbody tr td:has-text('2026-')", "#enrol form"]);
   assert.equal((await rows(page, "#meters")).length, 6, "every home has a meter");
   await visit(person, "quarantine", "/admin/quarantine", ["text=Every message was believed."]);
+  await visit(person, "payments", "/admin/payments", ["#unmatched .notice.info"]);
   await visit(person, "payouts", "/admin/payouts", ["#payouts tbody tr", "#payout-state"]);
   await sources(person);
   await visit(person, "operator-certificates", "/certificates", ["#sources", "#certificates", "#retirements"]);

@@ -1,7 +1,9 @@
 // Every call to the API. A refused call throws a Problem.
 
+import { noteAnswer } from "./offline";
 import { session, signIn, signOut } from "./session";
 import type * as t from "./types";
+import type { Paths } from "./types/api";
 
 export class Problem extends Error {
   constructor(readonly body: t.ProblemBody) {
@@ -35,9 +37,11 @@ async function send(method: string, path: string, body?: unknown, key?: string):
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const init: RequestInit = { method, headers };
   if (body !== undefined) init.body = JSON.stringify(body);
-  return fetch(path, init).catch(() => {
+  const response = await fetch(path, init).catch(() => {
     throw new Problem({ status: 0, code: "OFFLINE", title: "The server cannot be reached" });
   });
+  noteAnswer(response);
+  return response;
 }
 
 let refreshing: Promise<boolean> | null = null;
@@ -58,21 +62,44 @@ function refresh(): Promise<boolean> {
   return refreshing;
 }
 
-async function call(method: string, path: string, body?: unknown, key?: string): Promise<Response> {
-  let response = await send(method, path, body, key);
+/** Besides the path: what a call says. A `key` names it, so that it is done once. */
+interface Said {
+  query?: Query | undefined;
+  body?: unknown;
+  key?: string;
+}
+
+async function call<M extends keyof Paths>(method: M, path: Paths[M], { query, body, key }: Said = {}): Promise<Response> {
+  const place = pathOf(path, query);
+  let response = await send(method, place, body, key);
   if (response.status === 401 && session() && (await refresh())) {
-    response = await send(method, path, body, key);
+    response = await send(method, place, body, key);
   }
   if (!response.ok) throw await problemOf(response);
   return response;
 }
 
-async function get<T>(path: string, query?: Query): Promise<T> {
-  return (await call("GET", pathOf(path, query))).json() as Promise<T>;
+/** The answer of a call, as JSON. */
+async function answer<T, M extends keyof Paths>(method: M, path: Paths[M], said: Said): Promise<T> {
+  return (await call(method, path, said)).json() as Promise<T>;
 }
 
+const get = <T>(path: Paths["GET"], query?: Query) => answer<T, "GET">("GET", path, { query });
+const post = <T>(path: Paths["POST"], body: unknown) => answer<T, "POST">("POST", path, { body });
+const put = <T>(path: Paths["PUT"], body: unknown, query?: Query) => answer<T, "PUT">("PUT", path, { body, query });
+
+/** Takes something away that answers with what is left of it. */
+const remove = <T>(path: Paths["DELETE"]) => answer<T, "DELETE">("DELETE", path, {});
+
+/** Moves money: the same `key` again moves none. */
+const postOnce = <T>(path: Paths["POST"], body: unknown, key: string, query?: Query) =>
+  answer<T, "POST">("POST", path, { body, key, query });
+
+/** A file, as it is. */
+const blob = async (path: Paths["GET"], query?: Query) => (await call("GET", path, { query })).blob();
+
 /** What may not be there. */
-async function maybe<T>(path: string, query?: Query): Promise<T | null> {
+async function maybe<T>(path: Paths["GET"], query?: Query): Promise<T | null> {
   try {
     return await get<T>(path, query);
   } catch (problem) {
@@ -81,17 +108,8 @@ async function maybe<T>(path: string, query?: Query): Promise<T | null> {
   }
 }
 
-async function post<T>(path: string, body: unknown): Promise<T> {
-  return (await call("POST", path, body)).json() as Promise<T>;
-}
-
-/** Moves money: the same `key` again moves none. */
-async function postOnce<T>(path: string, body: unknown, key: string): Promise<T> {
-  return (await call("POST", path, body, key)).json() as Promise<T>;
-}
-
 /** All items of a list, over as many pages as it takes up to `max` items. */
-async function all<T>(path: string, query: Query, max = 5000): Promise<T[]> {
+async function all<T>(path: Paths["GET"], query: Query, max = 5000): Promise<T[]> {
   const items: T[] = [];
   let cursor: string | undefined;
   do {
@@ -101,6 +119,9 @@ async function all<T>(path: string, query: Query, max = 5000): Promise<T[]> {
   } while (cursor && items.length < max);
   return items;
 }
+
+/** The most of its own payouts and transfers that an account is shown. */
+const OWN_MAX = 1000;
 
 // identity
 
@@ -136,8 +157,8 @@ export const signRequest = (terms: t.RequestTerms) =>
 export const exportKey = (password: string, passphrase: string) =>
   post<t.ExportedKey>("/v1/me/key-export", { password, passphrase });
 export const signingLimit = (account: string) => get<t.SigningLimit>(`/v1/signing-limits/${account}`);
-export const changeSigningLimit = async (account: string, daily: string) =>
-  (await call("PUT", `/v1/signing-limits/${account}`, { daily })).json() as Promise<t.SigningLimit | t.Approval>;
+export const changeSigningLimit = (account: string, daily: string) =>
+  put<t.SigningLimit | t.Approval>(`/v1/signing-limits/${account}`, { daily });
 export const approvals = () => get<t.Page<t.Approval>>("/v1/approvals", { limit: 100 });
 export const approve = (id: string) => post<t.Approval>(`/v1/approvals/${id}/approval`, {});
 export const refuse = (id: string) => post<t.Approval>(`/v1/approvals/${id}/refusal`, {});
@@ -153,22 +174,19 @@ export const relay = (service: (typeof RELAYS)[number], status?: t.RelayStatus, 
 
 export const market = (zone?: string) => get<t.Market>("/v1/market", { zone });
 export const slot = (start: string) => get<t.Slot>(`/v1/slots/${start}`);
-export const slotJournal = async (start: string) =>
-  (await call("GET", `/v1/slots/${start}/journal`)).blob();
+export const slotJournal = (start: string) => blob(`/v1/slots/${start}/journal`);
 export const mechanisms = () => all<t.MechanismChoice>("/v1/mechanisms", {});
-export const chooseMechanism = async (from: string, mechanism: t.Mechanism, zone?: string) =>
-  (await call("PUT", pathOf(`/v1/mechanisms/${from}`, { zone }), mechanism)).json() as Promise<t.MechanismChoice>;
-export const stopTrading = async (reason: string, zone?: string) =>
-  (await call("PUT", pathOf("/v1/stop", { zone }), { reason })).json() as Promise<t.Stop>;
+export const chooseMechanism = (from: string, mechanism: t.Mechanism, zone?: string) =>
+  put<t.MechanismChoice>(`/v1/mechanisms/${from}`, mechanism, { zone });
+export const stopTrading = (reason: string, zone?: string) => put<t.Stop>("/v1/stop", { reason }, { zone });
 export const startTrading = async (zone?: string) => {
-  await call("DELETE", pathOf("/v1/stop", { zone }));
+  await call("DELETE", "/v1/stop", { query: { zone } });
 };
-const ruleOf = (point: string, side: t.Side, zone?: string) => pathOf(`/v1/rules/${point}/${side}`, { zone });
 export const rules = (zone?: string) => get<t.Rules>("/v1/rules", { zone });
-export const setRule = async (point: string, side: t.Side, body: t.RuleBody, zone?: string) =>
-  (await call("PUT", ruleOf(point, side, zone), body)).json() as Promise<t.Rule>;
+export const setRule = (point: string, side: t.Side, body: t.RuleBody, zone?: string) =>
+  put<t.Rule>(`/v1/rules/${point}/${side}`, body, { zone });
 export const endRule = async (point: string, side: t.Side, zone?: string) => {
-  await call("DELETE", ruleOf(point, side, zone));
+  await call("DELETE", `/v1/rules/${point}/${side}`, { query: { zone } });
 };
 export const mandates = (zone?: string) => get<t.Mandate[]>("/v1/mandates", { zone });
 export const book = () => get<t.Page<t.Offer>>("/v1/book", { side: "sell", limit: 200 });
@@ -176,8 +194,7 @@ export const priceBand = (slot: string) => get<t.Band>("/v1/price-band", { slot 
 export const ownOrders = () => get<t.Page<t.Order>>("/v1/orders", { limit: 50 });
 export const placeOrder = (order: t.OrderTerms, signature: string) =>
   post<t.Order>("/v1/orders", { order, signature });
-export const cancelOrder = async (id: string) =>
-  (await call("DELETE", `/v1/orders/${id}`)).json() as Promise<t.Order>;
+export const cancelOrder = (id: string) => remove<t.Order>(`/v1/orders/${id}`);
 export const trades = (limit: number) => get<t.Page<t.Trade>>("/v1/trades", { limit });
 
 // metering
@@ -192,50 +209,58 @@ export const meterStatus = (id: string) => get<t.MeterStatus>(`/v1/meters/${id}/
 // billing
 
 export const wallet = () => get<t.Wallet>("/v1/wallet");
-export const statement = (cursor?: string) =>
-  get<t.Page<t.StatementLine>>("/v1/statement", { limit: 50, cursor });
+/** Without a currency it is the one that energy is traded in. */
+export const statement = (currency: string | undefined, cursor?: string) =>
+  get<t.Page<t.StatementLine>>("/v1/statement", { limit: 50, currency, cursor });
 export const invoices = (account?: string) =>
   get<t.Page<t.Invoice>>("/v1/invoices", { limit: 100, account });
-export const invoicePage = async (id: string) =>
-  (await call("GET", `/v1/invoices/${id}/html`)).blob();
+export const invoicePage = (id: string) => blob(`/v1/invoices/${id}/html`);
 /** What a bill can be had as. */
 export type DocumentFormat = "pdf" | "xml" | "json";
-export const invoiceDocument = async (id: string, format: DocumentFormat) =>
-  (await call("GET", pathOf(`/v1/invoices/${id}/document`, { format }))).blob();
+export const invoiceDocument = (id: string, format: DocumentFormat) => blob(`/v1/invoices/${id}/document`, { format });
 export const issuer = () => get<t.Issuer | null>("/v1/documents/issuer");
 export const setIssuer = async (issuer: t.Issuer) => {
-  await call("PUT", "/v1/documents/issuer", issuer);
+  await call("PUT", "/v1/documents/issuer", { body: issuer });
 };
 export const customer = () => get<t.DocumentParty | null>("/v1/documents/customer");
 export const setCustomer = async (customer: Omit<t.DocumentParty, "id">) => {
-  await call("PUT", "/v1/documents/customer", customer);
+  await call("PUT", "/v1/documents/customer", { body: customer });
 };
 export const forgetCustomer = async () => {
   await call("DELETE", "/v1/documents/customer");
 };
-export const invoiceFile = async (id: string) =>
-  (await call("GET", `/v1/invoices/${id}/bill`)).blob();
+export const invoiceFile = (id: string) => blob(`/v1/invoices/${id}/bill`);
 export const bankAccount = (currency?: string) => maybe<t.BankAccount>("/v1/bank/account", { currency });
+export const unmatched = (cursor?: string) =>
+  get<t.Page<t.UnmatchedPayment>>("/v1/bank/unmatched", { limit: 50, cursor });
+export const assignPayment = (id: number, account: string) =>
+  post<t.Deposit>(`/v1/bank/unmatched/${id}`, { account });
 export const preparePayout = (wish: t.PayoutWish) => post<t.PreparedPayout>("/v1/payouts/prepare", wish);
-export const requestPayout = (terms: t.PayoutTerms, signed: t.PayoutSignatures) => {
+export const requestPayout = (terms: t.PayoutTerms, signed: t.PayoutSignatures, currency?: string) => {
   const { amount, creditor, iban, salt, expiry } = terms;
   const to = iban ? { creditor, iban } : {};
   const signatures = { withdrawal_signature: signed.withdrawal, redemption_signature: signed.redemption };
-  return postOnce<t.Payout>("/v1/payouts", { amount, ...to, salt, expiry, ...signatures }, salt);
+  return postOnce<t.Payout>("/v1/payouts", { amount, ...to, salt, expiry, currency, ...signatures }, salt);
 };
 export const payouts = (query: { account?: string; state?: string; cursor?: string }) =>
   get<t.Page<t.Payout>>("/v1/payouts", { limit: 50, ...query });
+/** The newest of an account, in all currencies: the route knows none. */
+export const payoutsOf = (account: string) => all<t.Payout>("/v1/payouts", { account }, OWN_MAX);
 export const orderPayoutAgain = (id: string) => post<t.Payout>(`/v1/payouts/${id}/order`, {});
 export const creditPayout = (id: string) => post<t.Payout>(`/v1/payouts/${id}/credit`, {});
 export const payoutFiles = () => get<t.Page<t.PayoutFile>>("/v1/payouts/files", { limit: 50 });
-export const makePayoutFile = (key: string) => postOnce<t.PayoutFile>("/v1/payouts/files", {}, key);
-export const payoutFile = async (id: string) => (await call("GET", `/v1/payouts/files/${id}`)).blob();
+export const makePayoutFile = (key: string, currency?: string) =>
+  postOnce<t.PayoutFile>("/v1/payouts/files", {}, key, { currency });
+export const payoutFile = (id: string) => blob(`/v1/payouts/files/${id}`);
 export const prepareRequest = (wish: t.RequestWish) =>
   post<t.PreparedRequest>("/v1/requests/prepare", wish);
 export const submitRequest = (terms: t.RequestTerms, signature: string, key: string) =>
   postOnce<t.AccountRequest>("/v1/requests", { terms, signature }, key);
 export const requests = (query: { account?: string; kind?: t.RequestTerms["kind"]; cursor?: string }) =>
   get<t.Page<t.AccountRequest>>("/v1/requests", { limit: 50, ...query });
+/** The newest of one kind that an account signed. */
+export const requestsOf = (account: string, kind: t.RequestTerms["kind"]) =>
+  all<t.AccountRequest>("/v1/requests", { account, kind }, OWN_MAX);
 export const currencies = () => get<t.Currency[]>("/v1/currencies");
 export const exchangeRates = () => get<t.ExchangeRates>("/v1/exchange-rates");
 export const quoteExchange = (wish: t.QuoteWish) => post<t.Quote>("/v1/exchange/quotes", wish);
@@ -255,10 +280,9 @@ export const retirements = (account?: string) =>
 export const issues = (refused: boolean, cursor?: string) =>
   get<t.Page<t.Issue>>("/v1/certificates/issues", { limit: 50, refused, cursor });
 export const sources = () => get<t.Sources>("/v1/certificate-sources", { limit: 1000 });
-export const setSource = async (point: string, code: string) =>
-  (await call("PUT", `/v1/certificate-sources/${point}`, { code })).json() as Promise<t.SourcedPoint>;
-export const endSource = async (point: string) =>
-  (await call("DELETE", `/v1/certificate-sources/${point}`)).json() as Promise<t.SourcedPoint>;
+export const setSource = (point: string, code: string) =>
+  put<t.SourcedPoint>(`/v1/certificate-sources/${point}`, { code });
+export const endSource = (point: string) => remove<t.SourcedPoint>(`/v1/certificate-sources/${point}`);
 export const audit = () => get<t.Audit>("/v1/audit");
 export const reserve = () => get<t.Reserve>("/v1/reserve");
 

@@ -2,7 +2,9 @@
 
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import * as api from "./api";
+import { utc } from "./format";
 import { useConnected, useLoad } from "./live";
+import { useKeptSince } from "./offline";
 import { Admin } from "./pages/Admin";
 import { CertificatesPage } from "./pages/Certificates";
 import { Challenges } from "./pages/Challenges";
@@ -15,7 +17,7 @@ import { RulesPage } from "./pages/Rules";
 import { WalletPage } from "./pages/Wallet";
 import { go, Link, usePath } from "./route";
 import { signOut, useSession } from "./session";
-import { Load, Page } from "./ui";
+import { Load, Notice, Page } from "./ui";
 import type { Party } from "./types";
 import { isStaff, UserContext } from "./user";
 
@@ -44,7 +46,7 @@ export function App() {
   const pages: Record<string, () => ReactNode> = {
     "": () => needsUser(() => <MarketPage />),
     market: () => needsUser(() => (isRules(path) ? <RulesPage /> : <MarketPage />)),
-    wallet: () => needsUser(() => <WalletPage />),
+    wallet: () => needsUser(() => <WalletPage path={path} />),
     certificates: () => needsUser(() => <CertificatesPage />),
     energy: () => needsUser(() => <Energy />),
     challenges: () => needsUser(() => <Challenges path={path} />),
@@ -62,7 +64,8 @@ export function App() {
         Skip to content
       </a>
       <Header section={section} user={user ?? null} />
-      <main id="main">
+      <main id="main" tabIndex={-1}>
+        <Offline />
         {page ? (
           page()
         ) : (
@@ -83,6 +86,17 @@ export function App() {
       </footer>
       <Navigation section={section} user={user ?? null} place="bottom" />
     </>
+  );
+}
+
+/** Says that what is shown was read earlier. */
+function Offline() {
+  const since = useKeptSince();
+  if (!since) return null;
+  return (
+    <Notice tone="warn">
+      The server cannot be reached. What is shown was read on {utc(since)}; whatever changed since is missing.
+    </Notice>
   );
 }
 

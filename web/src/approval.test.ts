@@ -28,6 +28,8 @@ test("a request says what it is about", () => {
   const payout = { account: "0x", amount: "20", creditor: "Hanna", iban: "NO93", salt: "0x", expiry: 1 };
   const redemption = { ...rest, kind: "redemption", amount: "20", payout } as const;
   expect(subjectOf(redemption)).toBe("Pay out $20.00 to Hanna, NO93");
+  const cash = { token: "0x", market: "0xaa" };
+  expect(subjectOf({ ...redemption, payout: { ...payout, cash } }, () => "CHF")).toBe("Pay out 20.00 CHF to Hanna, NO93");
   const back = { ...payout, creditor: "wallet", iban: "" };
   expect(subjectOf({ ...redemption, payout: back })).toBe("Put $20.00 back into the wallet");
   expect(subjectOf({ ...request, kind: "limit" })).toBe("Sign up to $2\u202f500.00 a day");

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { registers, shownBy, timeLeft, verdict } from "./challenge";
-import type { PreparedChallenge, ReadingProof } from "./types";
+import type { PreparedChallenge, SideEvidence } from "./types";
 
 const word = (value: number, bytes: number) => value.toString(16).padStart(2 * bytes, "0");
 
@@ -10,7 +10,7 @@ function message(time: number, imported: number, exported: number): string {
   return `0x${payload}${word(0, 4)}${word(1, 4)}${"05".repeat(64)}`;
 }
 
-const proof = (of: string) => ({ message: of }) as ReadingProof;
+const proof = (of: string) => ({ message: of }) as NonNullable<SideEvidence["begin"]>;
 
 test("a meter's message is read as it was signed", () => {
   const read = registers(message(1_780_300_800, 1_500, 2_250));

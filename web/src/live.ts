@@ -15,6 +15,8 @@ const listeners = new Set<Listener>();
 const statusListeners = new Set<() => void>();
 let source: EventSource | null = null;
 let connected = false;
+/** Whether the stream was open before: what happened while it was not is read again. */
+let opened = false;
 
 function setConnected(value: boolean) {
   if (connected === value) return;
@@ -30,7 +32,11 @@ function tell(kind: News | "reset") {
 export function startLive() {
   if (source) return;
   source = new EventSource("/v1/events");
-  source.onopen = () => setConnected(true);
+  source.onopen = () => {
+    if (opened && !connected) tell("reset");
+    opened = true;
+    setConnected(true);
+  };
   source.onerror = () => {
     setConnected(false);
     // After an answer that is no stream the browser gives up: try again later.

@@ -1,6 +1,8 @@
 // What a payout is doing, in words.
 
-import type { Payout, PayoutState } from "./types";
+import { sameAddress } from "./address";
+import { MONEY_SCALE, parseDecimal, readDecimal } from "./format";
+import type { Currency, Payout, PayoutState, PayoutWish, PreparedPayout, TypedData } from "./types";
 import type { Tone } from "./ui";
 
 export const PAYOUT_STATES: Record<PayoutState, [string, Tone]> = {
@@ -37,4 +39,37 @@ export function destinationOf({ creditor, iban }: Pick<Payout, "creditor" | "iba
 /** Whether somebody has to wait for it. */
 export function isOpen({ state }: Payout): boolean {
   return !["paid", "credited", "failed", "expired"].includes(state);
+}
+
+const OTHER = "The server prepared another payout than was asked for. Nothing was signed.";
+
+/** Throws where what was prepared is not what `account` wished to be paid out of a currency, or not what its wallet
+ * would sign. That the hash on the chain is of this bank account, only the server knows. */
+export function checkPayout(
+  prepared: PreparedPayout,
+  wish: PayoutWish,
+  account: string,
+  currency: Currency,
+): PreparedPayout {
+  const { terms, withdrawal, redemption, destination } = prepared;
+  const { cash } = terms;
+  const isOfCurrency = currency.traded
+    ? cash === undefined
+    : cash && sameAddress(cash.token, currency.token) && sameAddress(cash.market, currency.market);
+  const shows = ({ domain, message }: TypedData, contract: string) =>
+    sameAddress(domain.verifyingContract, contract) &&
+    sameAddress(message.account ?? "", account) &&
+    message.amount === String(parseDecimal(wish.amount, MONEY_SCALE));
+  const fits =
+    sameAddress(terms.account, account) &&
+    readDecimal(terms.amount, MONEY_SCALE) === parseDecimal(wish.amount, MONEY_SCALE) &&
+    terms.iban === (wish.iban ?? "").replace(/\s/g, "").toUpperCase() &&
+    (!wish.iban || terms.creditor === wish.creditor) &&
+    isOfCurrency &&
+    !!withdrawal === !wish.outside &&
+    (!withdrawal || shows(withdrawal, currency.market)) &&
+    shows(redemption, currency.token) &&
+    sameAddress(redemption.message.destination ?? "", destination);
+  if (!fits) throw new Error(OTHER);
+  return prepared;
 }

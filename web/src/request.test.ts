@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
+import { amountIn } from "./currency";
+import { MONEY_SCALE } from "./format";
 import { endOf } from "./grant";
 import {
   checkPrepared, isExact, keyOf, recipientError, requestText, transferError,
 } from "./request";
 import type {
-  CertificateTransferTerms, CertificateTransferWish, MandateTerms, MandateWish, PreparedRequest, RequestTerms,
+  CertificateTransferTerms, CertificateTransferWish, CurrencyTransferTerms, MandateTerms, MandateWish, PreparedRequest, RequestTerms,
   RetirementTerms, RetirementWish, TransferTerms, TransferWish,
 } from "./types";
 
@@ -27,6 +29,9 @@ const grant: MandateWish = {
   sell_price_min: 80_000, quantity_per_slot: 2500, quantity_per_day: 240_000,
 };
 
+const FRANC = { code: "CHF", token: `0x${"71".repeat(20)}`, market: `0x${"72".repeat(20)}`, traded: false };
+const francs: CurrencyTransferTerms = { ...transfer, kind: "currency_transfer", market: FRANC.market };
+
 const NUMBER = `0x${"0a".repeat(32)}`;
 const gift: CertificateTransferTerms = {
   kind: "certificate_transfer", account: OWN, to: OTHER, certificate: NUMBER, amount: "0xfa", nonce: "0xff",
@@ -44,13 +49,13 @@ const retire: RetirementWish = {
 /** As the server prepares it: addresses in the one case, numbers in decimal, money in 1e-9. */
 function prepared(terms: RequestTerms): PreparedRequest {
   const { kind, ...fields } = terms;
-  const written = Object.entries(fields).map(([name, value]) => {
-    if (name === "amount" && kind === "transfer") return [name, "12500000000"];
+  const written = Object.entries(fields).filter(([name]) => name !== "market").map(([name, value]) => {
+    if (name === "amount" && kind.endsWith("transfer") && !kind.startsWith("certificate")) return [name, "12500000000"];
     if (name === "beneficiary") return [name, value];
     if (["amount", "certificate", "nonce"].includes(name)) return [name, BigInt(value).toString()];
     return [name, String(value).toLowerCase()];
   });
-  const domain = { name: "", version: "1", chainId: 7701, verifyingContract: OTHER };
+  const domain = { name: "", version: "1", chainId: 7701, verifyingContract: "market" in terms ? terms.market : OTHER };
   const primaryType = kind;
   return { terms, typed_data: { types: {}, primaryType, domain, message: Object.fromEntries(written) } };
 }
@@ -76,6 +81,25 @@ test("nothing else is signed", () => {
     expect(() => checkPrepared(prepared({ ...mandate, ...change }), grant, OWN)).toThrow(/something else/);
   }
   expect(() => checkPrepared(prepared(transfer), grant, OWN)).toThrow(/something else/);
+});
+
+test("money of another currency is signed for that currency's market alone", () => {
+  const wish = { ...send, currency: "CHF" };
+  expect(checkPrepared(prepared(francs), wish, OWN, FRANC.market).terms).toBe(francs);
+  const elsewhere = prepared(francs);
+  elsewhere.typed_data.domain.verifyingContract = OTHER;
+  const wrong: [PreparedRequest, TransferWish, string | undefined][] = [
+    [elsewhere, wish, FRANC.market],
+    [prepared({ ...francs, market: OTHER }), wish, FRANC.market],
+    [prepared(transfer), wish, FRANC.market],
+    [prepared(francs), send, FRANC.market],
+    [prepared(francs), wish, undefined],
+    [prepared({ ...francs, amount: "12.6" }), wish, FRANC.market],
+    [prepared(transfer), send, FRANC.market],
+  ];
+  for (const [given, wanted, market] of wrong) {
+    expect(() => checkPrepared(given, wanted, OWN, market)).toThrow(/something else/);
+  }
 });
 
 test("what was prepared of a certificate is signed where it is what was wished", () => {
@@ -128,11 +152,13 @@ test("a recipient is somebody else's address or id", () => {
 });
 
 test("more than is free is not sent", () => {
-  expect(transferError(null, 5n)).toMatch(/^Enter/);
-  expect(transferError(0n, 5n)).toMatch(/^Enter/);
-  expect(transferError(12_500_000_000n, 12_500_000_000n)).toBeUndefined();
-  expect(transferError(12_500_000_001n, 12_500_000_000n)).toBe("You have only $12.50 free.");
-  expect(transferError(1n, undefined)).toBeUndefined();
+  const of = (amount: bigint | null, left: bigint | undefined) =>
+    transferError(amount, left, (free) => amountIn(FRANC, free, MONEY_SCALE));
+  expect(of(null, 5n)).toMatch(/^Enter/);
+  expect(of(0n, 5n)).toMatch(/^Enter/);
+  expect(of(12_500_000_000n, 12_500_000_000n)).toBeUndefined();
+  expect(of(12_500_000_001n, 12_500_000_000n)).toBe("You have only 12.50 CHF free.");
+  expect(of(1n, undefined)).toBeUndefined();
 });
 
 test("a request has one name, however often it is sent", () => {
@@ -147,6 +173,8 @@ test("a request has one name, however often it is sent", () => {
 test("a request says what it is about", () => {
   expect(requestText(transfer)).toBe(`Send $12.50 to ${OTHER}`);
   expect(requestText(transfer, (address) => (address === OTHER ? "Hanna" : undefined))).toBe(`Send $12.50 to Hanna (${OTHER})`);
+  expect(requestText(francs)).toBe(`Send 12.50 of the currency at ${FRANC.market} to ${OTHER}`);
+  expect(requestText(francs, (at) => (at === FRANC.market ? "CHF" : undefined))).toBe(`Send 12.50 CHF to ${OTHER}`);
   expect(requestText(gift)).toBe(`Give 250 Wh of a certificate to ${OTHER}`);
   expect(requestText(retirement)).toBe("Retire 250 Wh of a certificate for Bäckerei Weber");
   expect(requestText({ ...mandate, until: 0 })).toBe(`End the mandate of ${OTHER}`);

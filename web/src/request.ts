@@ -4,7 +4,7 @@ import { readAddress, readRecipient, sameAddress } from "./address";
 import { MONEY_SCALE, count, money, parseDecimal, readDecimal } from "./format";
 import { limitsOfTerms, limitWords } from "./mandate";
 import type {
-  CertificateTerms, CertificateWish, PreparedRequest, RequestState, RequestTerms, RequestWish,
+  CertificateTerms, CertificateWish, PreparedRequest, RequestState, RequestTerms, RequestWish, TypedData,
 } from "./types";
 import type { Tone } from "./ui";
 
@@ -22,10 +22,14 @@ export function recipientError(text: string, own: { account: string; address: st
   return mine ? "This is your own account." : undefined;
 }
 
-/** What is wrong with an amount, if anything; `left` is what the account can give. */
-export function transferError(amount: bigint | null, left: bigint | undefined): string | undefined {
+/** What is wrong with an amount, if anything; `left` is what the account can give, `write` says how much that is. */
+export function transferError(
+  amount: bigint | null,
+  left: bigint | undefined,
+  write: (amount: bigint) => string,
+): string | undefined {
   if (amount === null || amount <= 0n) return "Enter an amount such as 12.50.";
-  if (left !== undefined && amount > left) return `You have only $${money(left, MONEY_SCALE)} free.`;
+  if (left !== undefined && amount > left) return `You have only ${write(left)} free.`;
   return undefined;
 }
 
@@ -44,25 +48,31 @@ export function isExact(terms: RequestTerms): boolean {
 
 const OTHER = "The server prepared something else than was asked for. Nothing was signed.";
 
-/** Throws where what was prepared is not what `account` wished, or not what its wallet would sign. */
+/** Throws where what was prepared is not what `account` wished, or not what its wallet would sign. Money is signed for
+ * the `market` of its currency alone, where that is known. */
 export function checkPrepared(
   prepared: PreparedRequest,
   wish: RequestWish,
   account: string,
+  market?: string,
 ): PreparedRequest {
   const { terms, typed_data } = prepared;
-  const own = sameAddress(terms.account, account) && isWished(terms, wish);
-  if (!own || !isExact(terms) || !isShown(terms, typed_data.message)) throw new Error(OTHER);
+  const own = sameAddress(terms.account, account) && isWished(terms, wish, market);
+  const at = typed_data.domain.verifyingContract;
+  const elsewhere = wish.kind === "transfer" && market !== undefined && !sameAddress(at, market);
+  if (!own || elsewhere || !isExact(terms) || !isShown(terms, typed_data)) throw new Error(OTHER);
   return prepared;
 }
 
 /** Whether a wallet is shown the same terms: addresses and hashes are numbers as well. */
-function isShown(terms: RequestTerms, message: Record<string, string>): boolean {
+function isShown(terms: RequestTerms, { domain, message }: TypedData): boolean {
   const fields = Object.entries(terms).filter(([name]) => name !== "kind");
   return fields.every(([name, value]) => {
+    // The market of a currency is whom the wallet signs for.
+    if (name === "market") return sameAddress(domain.verifyingContract, String(value));
     const shown = message[name];
     if (name === "beneficiary") return shown === value;
-    const cash = name === "amount" && terms.kind === "transfer";
+    const cash = name === "amount" && (terms.kind === "transfer" || terms.kind === "currency_transfer");
     return shown !== undefined && numberOf(shown) === (cash ? parseDecimal(String(value), MONEY_SCALE) : numberOf(value));
   });
 }
@@ -76,8 +86,10 @@ function isRecipient(to: string, wished: string): boolean {
   return !readAddress(wished) || sameAddress(to, wished);
 }
 
-function isWished(terms: RequestTerms, wish: RequestWish): boolean {
-  if (terms.kind === "transfer" && wish.kind === "transfer") {
+function isWished(terms: RequestTerms, wish: RequestWish, market: string | undefined): boolean {
+  if (wish.kind === "transfer") {
+    if (terms.kind !== (wish.currency ? "currency_transfer" : "transfer")) return false;
+    if (terms.kind === "currency_transfer" && !(market && sameAddress(terms.market, market))) return false;
     return isRecipient(terms.to, wish.to) && readDecimal(terms.amount, MONEY_SCALE) === parseDecimal(wish.amount, MONEY_SCALE);
   }
   if (terms.kind === "mandate" && wish.kind === "mandate") {
@@ -105,7 +117,12 @@ function isOf(terms: CertificateTerms, wish: CertificateWish): boolean {
   return numberOf(terms.certificate) === numberOf(wish.certificate) && numberOf(terms.amount) === BigInt(wish.wh);
 }
 
-/** What is asked for, in a line; `nameOf` knows whose some addresses are. */
+/** An amount of the currency that a market holds. */
+export function ofMarket(amount: string, market: string, nameOf: (address: string) => string | undefined): string {
+  return `${money(amount, MONEY_SCALE)} ${nameOf(market) ?? `of the currency at ${market}`}`;
+}
+
+/** What is asked for, in a line; `nameOf` knows whose some addresses are, and of which currency some markets. */
 export function requestText(terms: RequestTerms, nameOf: (address: string) => string | undefined = () => undefined) {
   const who = (address: string) => {
     const name = nameOf(address);
@@ -113,12 +130,11 @@ export function requestText(terms: RequestTerms, nameOf: (address: string) => st
   };
   if (terms.kind === "transfer") return `Send $${money(terms.amount, MONEY_SCALE)} to ${who(terms.to)}`;
   if (terms.kind === "currency_transfer") {
-    return `Send ${money(terms.amount, MONEY_SCALE)} of the currency at ${terms.market} to ${who(terms.to)}`;
+    return `Send ${ofMarket(terms.amount, terms.market, nameOf)} to ${who(terms.to)}`;
   }
   if (terms.kind === "exchange") {
-    const [given, taken] = [terms.given, terms.taken].map((amount) => money(amount, MONEY_SCALE));
-    const sides = `${given} of the currency at ${terms.from} for ${taken} of that at ${terms.to}`;
-    return `Exchange ${sides}, with ${who(terms.dealer)}`;
+    const [given, taken] = [ofMarket(terms.given, terms.from, nameOf), ofMarket(terms.taken, terms.to, nameOf)];
+    return `Exchange ${given} for ${taken}, with ${who(terms.dealer)}`;
   }
   if (terms.kind === "certificate_transfer") {
     return `Give ${count(BigInt(terms.amount))} Wh of a certificate to ${who(terms.to)}`;

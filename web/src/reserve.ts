@@ -1,7 +1,7 @@
 // What the figures behind the tokens say, and how to ask a node for those that the chain knows.
 
 import { formatDecimal, MONEY_SCALE } from "./format";
-import type { CurrencyReserve, Reserve, ReserveCall } from "./types";
+import type { CurrencyReserve, ReserveCall } from "./types";
 
 export interface Verdict {
   holds: boolean;
@@ -28,11 +28,11 @@ function reason(n: string | undefined, unit: string, more: string, less: string)
   return [(difference > 0n ? more : less).replace("%", exact(difference, unit))];
 }
 
-/** Equal figures are half of it; the journal they come from must be in order, too. */
-export function verdict(reserve: CurrencyReserve, journal: Reserve["journal"]): Verdict {
+/** Equal figures are half of it; the currency's journal they come from must be in order, too. */
+export function verdict(reserve: CurrencyReserve): Verdict {
   const unit = unitOf(reserve);
   const by = reserve.difference;
-  const violations = journal.checked?.violations ?? 0;
+  const violations = reserve.journal.checked?.violations ?? 0;
   const reasons = [
     ...reason(
       by?.supply_bank,

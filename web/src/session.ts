@@ -1,6 +1,7 @@
 // Who is signed in: tokens kept in this browser, shared by all its tabs.
 
 import { useSyncExternalStore } from "react";
+import { forgetAnswers } from "./offline";
 import type { Tokens } from "./types";
 
 const KEY = "wattex.session";
@@ -44,6 +45,7 @@ export function signIn(tokens: Tokens) {
 export function signOut() {
   current = null;
   localStorage.removeItem(KEY);
+  forgetAnswers();
   tell();
 }
 

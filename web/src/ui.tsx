@@ -1,7 +1,8 @@
 // The pieces pages are made of.
 
-import { type ReactNode, useId, useState } from "react";
-import { short } from "./format";
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { Problem } from "./api";
+import { moment, short, utc } from "./format";
 import type { Loaded } from "./live";
 import { Link } from "./route";
 
@@ -45,13 +46,20 @@ export function Card(props: {
     >
       {props.title && (
         <header className="card-head">
-          <h2 id={`${id}-title`}>{props.title}</h2>
+          <h2 id={`${id}-title`} tabIndex={-1}>
+            {props.title}
+          </h2>
           {props.aside && <div className="card-aside">{props.aside}</div>}
         </header>
       )}
       {props.children}
     </section>
   );
+}
+
+/** Moves the focus to the heading of the card of this id, where what had it is gone. */
+export function focusCard(id: string) {
+  document.getElementById(`${id}-title`)?.focus();
 }
 
 export interface Column<T> {
@@ -89,10 +97,10 @@ export function Table<T>(props: {
         <tbody>
           {props.rows.map((row) => (
             <tr key={props.rowKey(row)} className={props.rowClass?.(row)}>
-              {props.columns.map((column) => (
-                <td key={column.head} className={column.numeric ? "num" : undefined}>
+              {props.columns.map((column, place) => (
+                <Cell key={column.head} names={place === 0} numeric={column.numeric}>
                   {column.cell(row)}
-                </td>
+                </Cell>
               ))}
             </tr>
           ))}
@@ -102,24 +110,38 @@ export function Table<T>(props: {
   );
 }
 
-/** Walks through a list page by page: `trail` has the cursors of the pages behind the newest. */
+/** A cell; the first of a row names it. */
+function Cell(props: { names: boolean; numeric: boolean | undefined; children: ReactNode }) {
+  const className = props.numeric ? "num" : undefined;
+  if (!props.names) return <td className={className}>{props.children}</td>;
+  return (
+    <th scope="row" className={className}>
+      {props.children}
+    </th>
+  );
+}
+
+/** Walks through a list page by page: `trail` has the cursors of the pages behind the first, which has the newest
+ * items unless `order` says otherwise. */
 export function Pager(props: {
   trail: string[];
   next: string | undefined;
   onMove: (trail: string[]) => void;
+  order?: "newest" | "oldest";
 }) {
-  const { trail, next, onMove } = props;
+  const { trail, next, onMove, order = "newest" } = props;
   if (!trail.length && !next) return null;
+  const [first, back, on] = order === "newest" ? ["Newest", "Newer", "Older"] : ["Oldest", "Older", "Newer"];
   return (
     <div className="pager">
       <button type="button" className="quiet" disabled={!trail.length} onClick={() => onMove([])}>
-        Newest
+        {first}
       </button>
       <button type="button" className="quiet" disabled={!trail.length} onClick={() => onMove(trail.slice(0, -1))}>
-        ‹ Newer
+        ‹ {back}
       </button>
       <button type="button" className="quiet" disabled={!next} onClick={() => next && onMove([...trail, next])}>
-        Older ›
+        {on} ›
       </button>
     </div>
   );
@@ -133,6 +155,26 @@ export type Tone = "good" | "warn" | "bad" | "info" | "quiet";
 
 export function Badge({ tone = "quiet", children }: { tone?: Tone; children: ReactNode }) {
   return <span className={`badge ${tone}`}>{children}</span>;
+}
+
+/** How something stands, and why it goes no further. */
+export function Standing(props: { of: [text: string, tone: Tone]; reason?: string | undefined }) {
+  const [text, tone] = props.of;
+  return (
+    <>
+      <Badge tone={tone}>{text}</Badge>
+      {props.reason && <span className="muted"> {props.reason}</span>}
+    </>
+  );
+}
+
+/** A moment in a time zone; whoever points at it reads it in UTC. */
+export function When({ at, zone }: { at: string; zone: string | undefined }) {
+  return (
+    <time dateTime={at} title={utc(at)}>
+      {moment(at, zone)}
+    </time>
+  );
 }
 
 export function Notice({ tone, children }: { tone: Tone; children: ReactNode }) {
@@ -175,16 +217,24 @@ export function Load<T>(props: { of: Loaded<T>; children: (data: T) => ReactNode
   const { data, error, reload } = props.of;
   return (
     <>
-      {error && (
-        <Notice tone="bad">
-          {error.message}{" "}
-          <button type="button" className="link" onClick={reload}>
-            Try again
-          </button>
-        </Notice>
-      )}
+      {error && <Failed error={error} reload={reload} />}
       {data !== undefined ? props.children(data) : !error && <Skeleton />}
     </>
+  );
+}
+
+/** Why there is nothing, and what can be done: what a role may not see does not come by trying again. */
+function Failed({ error, reload }: { error: Error; reload: () => void }) {
+  if (error instanceof Problem && error.body.status === 403) {
+    return <Notice tone="info">Your role may not see this. Ask somebody of the staff whose role may.</Notice>;
+  }
+  return (
+    <Notice tone="bad">
+      {error.message}{" "}
+      <button type="button" className="link" onClick={reload}>
+        Try again
+      </button>
+    </Notice>
   );
 }
 
@@ -224,15 +274,25 @@ export function Field(props: {
   );
 }
 
-/** A hash or address that can be copied, linked to where it is explained. */
-export function Hash(props: { value: string; href?: string; full?: boolean }) {
+/** Copies a text, where the browser lets pages do so, and says for a moment that it did. */
+export function useCopy(): [copied: boolean, copy: (text: string) => Promise<void>] {
   const [copied, setCopied] = useState(false);
-  const text = props.full ? props.value : short(props.value);
-  const copy = async () => {
-    await navigator.clipboard?.writeText(props.value);
+  const copy = async (text: string) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      return;
+    }
     setCopied(true);
     setTimeout(() => setCopied(false), 1500);
   };
+  return [copied, copy];
+}
+
+/** A hash or address that can be copied, linked to where it is explained. */
+export function Hash(props: { value: string; href?: string; full?: boolean }) {
+  const [copied, copy] = useCopy();
+  const text = props.full ? props.value : short(props.value);
   return (
     <span className={`hash ${props.full ? "full" : ""}`}>
       {props.href ? (
@@ -242,7 +302,7 @@ export function Hash(props: { value: string; href?: string; full?: boolean }) {
       ) : (
         <code title={props.value}>{text}</code>
       )}
-      <button type="button" className="copy" onClick={copy} aria-label={`Copy ${props.value}`}>
+      <button type="button" className="copy" onClick={() => copy(props.value)} aria-label={`Copy ${props.value}`}>
         <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
           <path d={copied ? "M3 8.500l3.500 3.500L13 4.500" : "M6 5.500h7.500V14H6zM10.500 5.500V2.500H3V11h3"} />
         </svg>
@@ -254,9 +314,22 @@ export function Hash(props: { value: string; href?: string; full?: boolean }) {
   );
 }
 
+/** An address on the chain, linked to what it did. */
+export function Address({ value, full }: { value: string; full?: boolean }) {
+  return <Hash value={value} href={`/explorer/address/${value.toLowerCase()}`} full={full ?? false} />;
+}
+
 export function Tabs(props: { label: string; items: { href: string; text: string; on: boolean }[] }) {
+  const place = useRef<HTMLElement>(null);
+  const at = props.items.find((item) => item.on)?.href;
+  // On a narrow screen the tabs go on sideways: the one that is shown is in sight.
+  useEffect(() => {
+    const nav = place.current;
+    const tab = nav?.querySelector<HTMLElement>("[aria-current]");
+    if (nav && tab) nav.scrollLeft = tab.offsetLeft - nav.offsetLeft - (nav.clientWidth - tab.clientWidth) / 2;
+  }, [at]);
   return (
-    <nav className="tabs" aria-label={props.label}>
+    <nav className="tabs" aria-label={props.label} ref={place}>
       {props.items.map((item) => (
         <Link key={item.href} href={item.href} aria-current={item.on ? "page" : undefined}>
           {item.text}

@@ -1,10 +1,12 @@
 import { type FormEvent, useState } from "react";
 import * as api from "../api";
+import { TextField } from "../fields";
 import { MONEY_SCALE, count, money, readDecimal, utc } from "../format";
 import { useLoad } from "../live";
 import type { Audit as AuditView, EnrolledMeter, Meter } from "../types";
-import { Badge, Card, Facts, Field, Hash, Load, Notice, Page, Stat, Stats, Table, Tabs } from "../ui";
+import { Address, Badge, Card, Facts, Hash, Load, Notice, Page, Stat, Stats, Table, Tabs, focusCard } from "../ui";
 import { isStaff, useUser } from "../user";
+import { Outcome, useWork } from "../work";
 import { words } from "./Market";
 import { Approvals } from "./admin/Approvals";
 import { Certificates } from "./admin/Certificates";
@@ -12,6 +14,8 @@ import { Issuer } from "./admin/Issuer";
 import { Mechanisms } from "./admin/Mechanisms";
 import { Relays } from "./admin/Relays";
 import { Payouts } from "./admin/Payouts";
+import { PointField } from "./admin/PointField";
+import { Unmatched } from "./admin/Unmatched";
 
 export function Admin({ path }: { path: string }) {
   const user = useUser();
@@ -21,6 +25,7 @@ export function Admin({ path }: { path: string }) {
     ["meters", "Meters"],
     ["quarantine", "Quarantine"],
     ["mechanism", "Trading"],
+    ["payments", "Payments"],
     ["payouts", "Payouts"],
     ["certificates", "Certificates"],
     ["documents", "Documents"],
@@ -49,6 +54,7 @@ export function Admin({ path }: { path: string }) {
       {section === "meters" && <Meters />}
       {section === "quarantine" && <Quarantine />}
       {section === "mechanism" && <Mechanisms />}
+      {section === "payments" && <Unmatched />}
       {section === "payouts" && <Payouts />}
       {section === "certificates" && <Certificates />}
       {section === "documents" && <Issuer />}
@@ -69,7 +75,7 @@ function People() {
             caption="Who takes part"
             rows={list}
             rowKey={(party) => party.party}
-            empty="Nobody has signed up yet."
+            empty="Nobody has signed up yet. Members do so at /signup."
             columns={[
               { head: "Name", cell: (party) => <b>{party.name}</b> },
               { head: "Email", cell: (party) => party.email },
@@ -82,10 +88,7 @@ function People() {
                 head: "Address",
                 cell: (party) =>
                   party.account ? (
-                    <Hash
-                      value={party.account.address}
-                      href={`/explorer/address/${party.account.address.toLowerCase()}`}
-                    />
+                    <Address value={party.account.address} />
                   ) : (
                     "–"
                   ),
@@ -110,28 +113,26 @@ function People() {
 
 function Meters() {
   const meters = useLoad("meters", api.meters);
-  const [error, setError] = useState("");
-  const revoke = async (meter: Meter) => {
+  const { busy, outcome, run } = useWork();
+  const revoke = (meter: Meter) => {
     if (!confirm(`Revoke the key of meter ${meter.serial}? Its readings count no more.`)) return;
-    setError("");
-    try {
+    void run(async () => {
       await api.revokeMeter(meter.meter);
       meters.reload();
-    } catch (problem) {
-      setError((problem as Error).message);
-    }
+      focusCard("meters");
+    });
   };
   return (
     <>
       <Card title="Meters" id="meters">
-        {error && <Notice tone="bad">{error}</Notice>}
+        <Outcome of={outcome} />
         <Load of={meters}>
           {(list) => (
             <Table
               caption="Enrolled meters"
               rows={list}
               rowKey={(meter) => meter.meter}
-              empty="No meter is enrolled yet."
+              empty="No meter is enrolled yet. Enrol the first one below."
               columns={[
                 { head: "Serial", cell: (meter) => <b>{meter.serial}</b> },
                 { head: "Connection point", cell: (meter) => <Hash value={meter.connection_point} /> },
@@ -152,7 +153,7 @@ function Meters() {
                   hideHead: true,
                   cell: (meter) =>
                     !meter.revoked_at && (
-                      <button type="button" className="quiet small danger" onClick={() => revoke(meter)}>
+                      <button type="button" className="quiet small danger" disabled={busy} onClick={() => revoke(meter)}>
                         Revoke<span className="sr-only"> meter {meter.serial}</span>
                       </button>
                     ),
@@ -192,79 +193,52 @@ function Reporting({ id, now }: { id: string; now: boolean }) {
 }
 
 function Enrol({ onEnrolled }: { onEnrolled: () => void }) {
-  const points = useLoad("points", api.connectionPoints);
-  const people = useLoad("people", api.parties);
   const [serial, setSerial] = useState("");
   const [point, setPoint] = useState("");
   const [key, setKey] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<EnrolledMeter | Error>();
-  const submit = async (event: FormEvent) => {
+  const { busy, outcome, run } = useWork<EnrolledMeter>();
+  const submit = (event: FormEvent) => {
     event.preventDefault();
-    setBusy(true);
-    setOutcome(undefined);
-    try {
-      setOutcome(await api.enrolMeter({ serial, connection_point: point, key }));
+    void run(async () => {
+      const enrolled = await api.enrolMeter({ serial, connection_point: point, key });
       setSerial("");
       setKey("");
       onEnrolled();
-    } catch (problem) {
-      setOutcome(problem as Error);
-    } finally {
-      setBusy(false);
-    }
+      return enrolled;
+    });
   };
-  const nameOf = (account: string) =>
-    people.data?.find((party) => party.account?.account === account)?.name ?? account;
   return (
     <Card title="Enrol a meter" id="enrol">
       <form className="form wide" onSubmit={submit}>
-        <Field label="Serial number" hint="What is printed on it.">
-          {(attributes) => (
-            <input {...attributes} required value={serial} onChange={(event) => setSerial(event.target.value)} />
-          )}
-        </Field>
-        <Field label="Connection point">
-          {(attributes) => (
-            <select {...attributes} required value={point} onChange={(event) => setPoint(event.target.value)}>
-              <option value="">Choose one</option>
-              {points.data?.map((one) => (
-                <option key={one.connection_point} value={one.connection_point}>
-                  {nameOf(one.account)}: {one.connection_point}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
-        <Field label="Address of its key" hint="The meter shows it; the key itself never leaves the meter.">
-          {(attributes) => (
-            <input
-              {...attributes}
-              required
-              pattern="0x[0-9a-fA-F]{40}"
-              placeholder="0x…"
-              spellCheck={false}
-              value={key}
-              onChange={(event) => setKey(event.target.value)}
-            />
-          )}
-        </Field>
+        <TextField label="Serial number" hint="What is printed on it." required value={serial} onChange={setSerial} />
+        <PointField value={point} onChange={setPoint} />
+        <TextField
+          label="Address of its key"
+          hint="The meter shows it; the key itself never leaves the meter."
+          required
+          pattern="0x[0-9a-fA-F]{40}"
+          placeholder="0x…"
+          spellCheck={false}
+          value={key}
+          onChange={setKey}
+        />
         <button type="submit" className="primary" disabled={busy}>
           Enrol
         </button>
       </form>
-      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
-      {outcome && !(outcome instanceof Error) && (
-        <Notice tone="good">
-          Meter {outcome.serial} is enrolled.
-          {outcome.token && (
-            <>
-              {" "}
-              Its token for the broker, shown this once: <Hash value={outcome.token} full />
-            </>
-          )}
-        </Notice>
-      )}
+      <Outcome of={outcome}>
+        {({ serial: enrolled, token }) => (
+          <>
+            Meter {enrolled} is enrolled.
+            {token && (
+              <>
+                {" "}
+                Its token for the broker, shown this once: <Hash value={token} full />
+              </>
+            )}
+          </>
+        )}
+      </Outcome>
     </Card>
   );
 }
@@ -319,7 +293,7 @@ function Audit() {
               caption="The audit log, chained by hashes"
               rows={page.items}
               rowKey={(entry) => String(entry.place)}
-              empty="Nothing was done yet."
+              empty="Nothing was done yet. What staff decide is listed here, and stays."
               columns={[
                 { head: "Place", numeric: true, cell: (entry) => count(entry.place) },
                 { head: "When", cell: (entry) => utc(entry.at) },
@@ -398,10 +372,10 @@ function Books({ audit }: { audit: AuditView }) {
         rows={[...balances, ["sum", ""] as [string, string]]}
         rowKey={([code]) => code}
         rowClass={([code]) => (code === "sum" ? "sum" : undefined)}
-        empty="No money has moved yet."
+        empty="No money has moved yet. The first payment that is credited begins the books."
         columns={[
-          { head: "No", cell: ([code]) => (code === "sum" ? "" : code) },
-          { head: "Account", cell: ([code]) => (code === "sum" ? "Sum, which must be zero" : (ACCOUNTS[code] ?? "")) },
+          { head: "No", cell: ([code]) => (code === "sum" ? "Sum" : code) },
+          { head: "Account", cell: ([code]) => (code === "sum" ? "It must be zero" : (ACCOUNTS[code] ?? "")) },
           {
             head: "Balance ($)",
             numeric: true,

@@ -3,7 +3,8 @@ import * as api from "../api";
 import { type CertificateRequest, isCertificate } from "../certificate";
 import { useLoad } from "../live";
 import type { Account, Holding } from "../types";
-import { Card, Load, Page, Pager } from "../ui";
+import { Card, Load, Page, Pager, focusCard } from "../ui";
+import { useUnits } from "../units";
 import { useUser } from "../user";
 import { HoldingTable } from "./certificates/HoldingTable";
 import { Requests } from "./certificates/Requests";
@@ -16,13 +17,14 @@ import { WalletTabs } from "./wallet/WalletTabs";
 export function CertificatesPage() {
   const { account } = useUser();
   const market = useLoad("market", api.market, ["block"]);
+  const units = useUnits();
   return (
     <Page
       name="certificates"
       title="Certificates"
       lead="Where energy came from, watt-hour by watt-hour. Each can be certified once, and retired once."
     >
-      {account && <WalletTabs at="certificates" />}
+      {account && <WalletTabs units={units.data ?? []} at="certificates" />}
       <Contents account={account} zone={market.data?.timezone} />
     </Page>
   );
@@ -72,7 +74,10 @@ function Contents({ account, zone }: { account: Account | undefined; zone: strin
           requests={requests.data ?? []}
           zone={zone}
           onSent={requests.reload}
-          onClose={() => setChosen(undefined)}
+          onClose={() => {
+            setChosen(undefined);
+            focusCard("certificates");
+          }}
         />
       )}
       {account && <Requests of={requests} zone={zone} />}

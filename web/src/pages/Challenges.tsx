@@ -1,9 +1,9 @@
 import { useState } from "react";
 import * as api from "../api";
-import { kwh, money, moment, utc } from "../format";
+import { kwh, money, moment } from "../format";
 import { useLoad } from "../live";
 import type { TradeChallenge } from "../types";
-import { Badge, Card, Hash, Load, Page, Pager, Table, type Tone } from "../ui";
+import { Address, Badge, Card, Hash, Load, Page, Pager, Table, type Tone, When } from "../ui";
 import { Check } from "./challenges/Check";
 
 /** All challenges, or one trade held against its registers. */
@@ -49,16 +49,9 @@ export function List() {
               caption="Challenges, newest first"
               rows={data.items}
               rowKey={(one) => one.transaction ?? `${one.trade} ${one.side} ${one.at}`}
-              empty="Nobody has challenged a trade yet."
+              empty="Nobody has challenged a trade yet. Whoever doubts one of theirs finds “Check” beside it in the market."
               columns={[
-                {
-                  head: "When",
-                  cell: (one) => (
-                    <time dateTime={one.at} title={utc(one.at)}>
-                      {moment(one.at, market.data?.timezone)}
-                    </time>
-                  ),
-                },
+                { head: "When", cell: (one) => <When at={one.at} zone={market.data?.timezone} /> },
                 { head: "Slot", cell: (one) => moment(one.slot, market.data?.timezone) },
                 { head: "Meter of", cell: (one) => <Meter of={one} /> },
                 { head: "Registered (kWh)", numeric: true, cell: (one) => kwh(one.registered_wh, 3) },
@@ -77,10 +70,9 @@ export function List() {
 }
 
 function Meter({ of }: { of: TradeChallenge }) {
-  const address = of.address.toLowerCase();
   return (
     <>
-      {of.side === "sell" ? "Seller" : "Buyer"} <Hash value={address} href={`/explorer/address/${address}`} />
+      {of.side === "sell" ? "Seller" : "Buyer"} <Address value={of.address} />
     </>
   );
 }

@@ -2,13 +2,15 @@ import { useState } from "react";
 import * as api from "../api";
 import { Chart } from "../charts/Chart";
 import { save } from "../download";
+import { SelectField } from "../fields";
 import {
   ENERGY_SCALE, addDays, clock, count, dateIn, dayStart, forPixels, kwh, money, slotSpan,
 } from "../format";
 import { useLoad } from "../live";
 import type { ConnectionPoint, Interval, Invoice } from "../types";
-import { Badge, Card, Empty, Field, Hash, Load, Notice, Page, Stat, Stats, Table, type Tone } from "../ui";
+import { Badge, Card, Empty, Hash, Load, Page, Stat, Stats, Table, type Tone } from "../ui";
 import { useUser } from "../user";
+import { Outcome, useWork } from "../work";
 import { Recipient } from "./energy/Recipient";
 
 export function Energy() {
@@ -78,17 +80,11 @@ function Readings({ points }: { points: ConnectionPoint[] }) {
       }
     >
       {points.length > 1 && (
-        <Field label="Connection point">
-          {(attributes) => (
-            <select {...attributes} value={wanted} onChange={(event) => setWanted(event.target.value)}>
-              {points.map((one) => (
-                <option key={one.connection_point} value={one.connection_point}>
-                  {one.connection_point}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
+        <SelectField label="Connection point" value={wanted} onChange={setWanted}>
+          {points.map((one) => (
+            <option key={one.connection_point}>{one.connection_point}</option>
+          ))}
+        </SelectField>
       )}
       {date && <Day point={point} date={date} />}
     </Card>
@@ -113,7 +109,7 @@ function Day({ point, date }: { point: ConnectionPoint; date: string }) {
         list.length ? (
           <DayChart list={list} date={date} from={from} to={to} zone={zone} />
         ) : (
-          <Empty>Your meter has said nothing about this day yet.</Empty>
+          <Empty>Your meter has said nothing about this day yet. Choose another day, or look again later.</Empty>
         )
       }
     </Load>
@@ -205,14 +201,11 @@ function DayChart({ list, date, from, to, zone }: DayProps) {
 
 function Bills({ account }: { account: string }) {
   const invoices = useLoad("invoices", () => api.invoices(account), ["invoice_issued"]);
-  const [error, setError] = useState("");
-  const attempt = (action: Promise<void>) => {
-    setError("");
-    action.catch((problem: Error) => setError(problem.message));
-  };
+  const { outcome, run } = useWork();
+  const attempt = (action: Promise<void>) => void run(() => action);
   return (
     <Card title="Bills" id="bills">
-      {error && <Notice tone="bad">{error}</Notice>}
+      <Outcome of={outcome} />
       <Load of={invoices}>
         {(page) => (
           <>

@@ -79,11 +79,11 @@ function Search() {
       />
       <button type="submit">Search</button>
       {hits instanceof Error && <Notice tone="bad">{hits.message}</Notice>}
-      {Array.isArray(hits) && !hits.length && <Notice tone="info">Nothing has this name.</Notice>}
+      {Array.isArray(hits) && !hits.length && <Notice tone="info">Nothing has this name. A whole hash or address is found, or a block’s number.</Notice>}
       {Array.isArray(hits) && hits.length > 1 && (
         <ul className="hits">
           {hits.map((hit) => (
-            <li key={hit.kind}>
+            <li key={`${hit.kind} ${hit.id}`}>
               {hit.kind} <Hash value={hit.id} href={`/explorer/${PATHS[hit.kind]}/${hit.id}`} />
             </li>
           ))}

@@ -1,9 +1,11 @@
-import { type ReactNode, type SyntheticEvent, useState } from "react";
+import { type FormEvent, type ReactNode, useState } from "react";
 import * as api from "../api";
+import { TextField } from "../fields";
 import { go, Link } from "../route";
 import { hasWallet, logInWithWallet, proveKey } from "../sign";
 import type { NewParty } from "../types";
-import { Field, Notice, Page } from "../ui";
+import { Page } from "../ui";
+import { Outcome, useWork } from "../work";
 
 function Welcome({ children }: { children: ReactNode }) {
   return (
@@ -21,71 +23,52 @@ function Welcome({ children }: { children: ReactNode }) {
   );
 }
 
-/** Runs a form's action and keeps what went wrong. */
-function useSubmit(action: () => Promise<void>) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<Error>();
-  const submit = (event: SyntheticEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    action()
-      .catch((problem: Error) => setError(problem))
-      .finally(() => setBusy(false));
-  };
-  return { busy, error, submit };
+function EmailField({ value, onChange }: { value: string; onChange: (email: string) => void }) {
+  return <TextField label="Email" type="email" name="email" autoComplete="username" required value={value} onChange={onChange} />;
 }
 
 export function Login({ next }: { next: string }) {
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
   const proceed = () => go(next.startsWith("/login") || !/^\/[^/]/.test(next) ? "/" : next, true);
-  const form = useSubmit(async () => {
-    await api.logIn(email, password);
-    proceed();
-  });
-  const wallet = useSubmit(async () => {
-    await logInWithWallet();
-    proceed();
-  });
-  const error = form.error ?? wallet.error;
+  const form = useWork();
+  const wallet = useWork();
+  const withPassword = (event: FormEvent) => {
+    event.preventDefault();
+    wallet.say(undefined);
+    void form.run(async () => {
+      await api.logIn(email, password);
+      proceed();
+    });
+  };
+  const withWallet = () => {
+    form.say(undefined);
+    void wallet.run(async () => {
+      await logInWithWallet();
+      proceed();
+    });
+  };
   return (
     <Page name="login" title="Sign in">
       <Welcome>
-        <form className="card form" onSubmit={form.submit}>
-          {error && <Notice tone="bad">{error.message}</Notice>}
-          <Field label="Email">
-            {(attributes) => (
-              <input
-                {...attributes}
-                type="email"
-                name="email"
-                autoComplete="username"
-                required
-                value={email}
-                onChange={(event) => setEmail(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field label="Password">
-            {(attributes) => (
-              <input
-                {...attributes}
-                type="password"
-                name="password"
-                autoComplete="current-password"
-                required
-                value={password}
-                onChange={(event) => setPassword(event.target.value)}
-              />
-            )}
-          </Field>
+        <form className="card form" onSubmit={withPassword}>
+          <Outcome of={form.outcome ?? wallet.outcome} />
+          <EmailField value={email} onChange={setEmail} />
+          <TextField
+            label="Password"
+            type="password"
+            name="password"
+            autoComplete="current-password"
+            required
+            value={password}
+            onChange={setPassword}
+          />
           <button type="submit" className="primary" disabled={form.busy}>
             Sign in
           </button>
           {hasWallet() ? (
             <>
-              <button type="button" className="quiet" disabled={wallet.busy} onClick={wallet.submit}>
+              <button type="button" className="quiet" disabled={wallet.busy} onClick={withWallet}>
                 {wallet.busy ? "Look at your wallet…" : "Sign in with a wallet"}
               </button>
               <p className="hint">For accounts whose key is in this browser. No password is needed.</p>
@@ -110,78 +93,58 @@ export function SignUp() {
   const [pseudonym, setPseudonym] = useState("");
   const [role, setRole] = useState<"consumer" | "prosumer">("consumer");
   const [own, setOwn] = useState(false);
-  const form = useSubmit(async () => {
-    const party: NewParty = { name, email, role };
-    if (password) party.password = password;
-    if (pseudonym) party.pseudonym = pseudonym;
-    if (own) {
-      const { address, nonce, signature } = await proveKey();
-      party.own_key = { address, nonce, signature };
-    }
-    await api.signUp(party);
-    if (password) await api.logIn(email, password);
-    else await logInWithWallet();
-    go("/", true);
-  });
+  const { busy, outcome, run } = useWork();
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    void run(async () => {
+      const party: NewParty = { name, email, role };
+      if (password) party.password = password;
+      if (pseudonym) party.pseudonym = pseudonym;
+      if (own) {
+        const { address, nonce, signature } = await proveKey();
+        party.own_key = { address, nonce, signature };
+      }
+      await api.signUp(party);
+      if (password) await api.logIn(email, password);
+      else await logInWithWallet();
+      go("/", true);
+    });
+  };
   return (
     <Page name="signup" title="Create an account">
       <Welcome>
-        <form className="card form" onSubmit={form.submit}>
-          {form.error && <Notice tone="bad">{form.error.message}</Notice>}
-          <Field label="Name" hint="Only the operator sees it; others see a pseudonym.">
-            {(attributes) => (
-              <input
-                {...attributes}
-                name="name"
-                autoComplete="name"
-                required
-                value={name}
-                onChange={(event) => setName(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field label="Email">
-            {(attributes) => (
-              <input
-                {...attributes}
-                type="email"
-                name="email"
-                autoComplete="username"
-                required
-                value={email}
-                onChange={(event) => setEmail(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field
+        <form className="card form" onSubmit={submit}>
+          <Outcome of={outcome} />
+          <TextField
+            label="Name"
+            hint="Only the operator sees it; others see a pseudonym."
+            name="name"
+            autoComplete="name"
+            required
+            value={name}
+            onChange={setName}
+          />
+          <EmailField value={email} onChange={setEmail} />
+          <TextField
             label="Password"
             hint={own ? "Leave it empty to sign in with your wallet alone; else at least 12 characters." : "At least 12 characters."}
-          >
-            {(attributes) => (
-              <input
-                {...attributes}
-                type="password"
-                name="password"
-                autoComplete="new-password"
-                minLength={12}
-                required={!own}
-                value={password}
-                onChange={(event) => setPassword(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field label="Pseudonym" hint="What neighbours see. Leave it empty to be given one.">
-            {(attributes) => (
-              <input
-                {...attributes}
-                name="pseudonym"
-                autoComplete="nickname"
-                maxLength={32}
-                value={pseudonym}
-                onChange={(event) => setPseudonym(event.target.value)}
-              />
-            )}
-          </Field>
+            type="password"
+            name="password"
+            autoComplete="new-password"
+            minLength={12}
+            required={!own}
+            value={password}
+            onChange={setPassword}
+          />
+          <TextField
+            label="Pseudonym"
+            hint="What neighbours see. Leave it empty to be given one."
+            name="pseudonym"
+            autoComplete="nickname"
+            maxLength={32}
+            value={pseudonym}
+            onChange={setPseudonym}
+          />
           <fieldset className="choices">
             <legend>You</legend>
             <label>
@@ -214,7 +177,7 @@ export function SignUp() {
           {own && !password && (
             <p className="hint">Your wallet asks you twice: to prove your key, then to sign in.</p>
           )}
-          <button type="submit" className="primary" disabled={form.busy}>
+          <button type="submit" className="primary" disabled={busy}>
             Create account
           </button>
           <p className="hint">

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import * as api from "../api";
+import { Filter } from "../fields";
 import {
   ENERGY_SCALE, MONEY_SCALE, PRICE_SCALE, clock, column, count, dateIn, day, kwh, money, moment,
   price, readDecimal, slotSpan,
@@ -7,7 +8,7 @@ import {
 import { type Loaded, useLoad } from "../live";
 import { Link } from "../route";
 import type { Market, Offer, Order, Page as ListPage, Trade } from "../types";
-import { Badge, Card, Load, Notice, Page, Stat, Stats, Table, type Tone } from "../ui";
+import { Badge, Card, Load, Notice, Page, Stat, Stats, Table, type Tone, focusCard } from "../ui";
 import { useUser } from "../user";
 import { MarketTabs } from "./market/MarketTabs";
 import { PriceChart } from "./market/PriceChart";
@@ -123,17 +124,14 @@ function Offers({ offers, market }: { offers: Offer[]; market: Market }) {
   return (
     <>
       {slots.length > 1 && (
-        <div className="toolbar">
-          <label htmlFor="offers-slot">Slot</label>
-          <select id="offers-slot" value={slot} onChange={(event) => setWanted(event.target.value)}>
-            <option value="">All slots</option>
-            {slots.map((start) => (
-              <option key={start} value={start}>
-                {day(start, market.timezone)}, {slotSpan(start, market.slot_minutes, market.timezone)}
-              </option>
-            ))}
-          </select>
-        </div>
+        <Filter id="offers-slot" label="Slot" value={slot} onChange={setWanted}>
+          <option value="">All slots</option>
+          {slots.map((start) => (
+            <option key={start} value={start}>
+              {day(start, market.timezone)}, {slotSpan(start, market.slot_minutes, market.timezone)}
+            </option>
+          ))}
+        </Filter>
       )}
       <Table
         caption="Open offers of electricity"
@@ -193,6 +191,7 @@ function Orders(props: { orders: Order[]; market: Market; onChange: () => void }
     try {
       await api.cancelOrder(order.order_id);
       props.onChange();
+      focusCard("orders");
     } catch (problem) {
       setError((problem as Error).message);
     } finally {
@@ -209,7 +208,7 @@ function Orders(props: { orders: Order[]; market: Market; onChange: () => void }
         caption="Your orders, the newest slot first"
         rows={shown}
         rowKey={(order) => order.order_id}
-        empty="You have placed no order yet."
+        empty="You have placed no order yet. Create one under “New order”."
         columns={[
           { head: "Slot", cell: (order) => moment(order.slot, market.timezone) },
           {
@@ -286,7 +285,7 @@ function Trades({ trades, market }: { trades: Trade[]; market: Market }) {
       rows={trades}
       rowKey={(trade) => trade.trade}
       rowClass={(trade) => (trade.own ? "own" : undefined)}
-      empty="No slot has traded yet."
+      empty="No slot has traded yet. Trades come when the first slot is cleared."
       columns={[
         { head: "Slot", cell: (trade) => moment(trade.slot, market.timezone) },
         {

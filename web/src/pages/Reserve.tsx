@@ -1,11 +1,11 @@
-import { type ReactNode, useState } from "react";
+import type { ReactNode } from "react";
 import * as api from "../api";
 import { column, count, MONEY_SCALE, readDecimal, utc } from "../format";
 import { useLoad } from "../live";
 import { Link } from "../route";
 import { command, unitOf, verdict } from "../reserve";
 import type { CurrencyReserve, Reserve, ReserveCall } from "../types";
-import { Badge, Card, Facts, Hash, Load, Notice, Page, Table } from "../ui";
+import { Badge, Card, Facts, Hash, Load, Notice, Page, Table, useCopy } from "../ui";
 
 /** For everyone, also without an account. It reads once: a block that changes could not be copied. */
 export function ReservePage() {
@@ -19,8 +19,8 @@ export function ReservePage() {
       <Load of={reserve}>
         {(data) => (
           <>
-            {data.reserves.map((one) => (
-              <Figures key={one.token} reserve={one} journal={data.journal} />
+            {data.reserves.map((one, place) => (
+              <Figures key={one.token} reserve={one} id={place ? `-${place + 1}` : ""} />
             ))}
             <Moment reserve={data} reload={reserve.reload} />
             <Check reserve={data} />
@@ -32,9 +32,10 @@ export function ReservePage() {
   );
 }
 
-function Figures({ reserve, journal }: { reserve: CurrencyReserve; journal: Reserve["journal"] }) {
+/** `id` tells its cards from those of the other currencies. */
+function Figures({ reserve, id }: { reserve: CurrencyReserve; id: string }) {
   const unit = unitOf(reserve);
-  const said = verdict(reserve, journal);
+  const said = verdict(reserve);
   const parts = reserve.owed_parts;
   const figures: Row[] = [
     ["Bank account", "Journal, account 1000: the operator's statement", reserve.bank],
@@ -68,12 +69,12 @@ function Figures({ reserve, journal }: { reserve: CurrencyReserve; journal: Rese
         </Notice>
       )}
       <div className="columns">
-        <Card title="Figures" id="reserve-figures" className="amounts">
-          <Amounts caption="What the journal and the chain say" unit={unit} rows={figures} />
+        <Card title={`Figures (${unit})`} id={`reserve-figures${id}`} className="amounts">
+          <Amounts caption={`What the journal and the chain say of ${unit}`} unit={unit} rows={figures} />
         </Card>
-        <Card title="What is owed" id="reserve-owed" className="amounts">
+        <Card title={`What is owed (${unit})`} id={`reserve-owed${id}`} className="amounts">
           <Amounts
-            caption="What is owed to everybody"
+            caption={`What is owed to everybody in ${unit}`}
             unit={unit}
             rows={owed.map(([name, amount]): Row => [name, "", amount])}
             total={reserve.owed}
@@ -178,19 +179,14 @@ function Check({ reserve: { block, reserves } }: { reserve: Reserve }) {
 }
 
 function Command({ call, unit, text }: { call: ReserveCall; unit: string; text: string }) {
-  const [copied, setCopied] = useState(false);
-  const copy = async () => {
-    await navigator.clipboard?.writeText(text);
-    setCopied(true);
-    setTimeout(() => setCopied(false), 1500);
-  };
+  const [copied, copy] = useCopy();
   const what = call.arguments.length ? "What the market contract holds" : "All tokens";
   return (
     <>
       <h3>{what}</h3>
       <p className="command">
         <code>{text}</code>
-        <button type="button" className="quiet small" onClick={copy}>
+        <button type="button" className="quiet small" onClick={() => copy(text)}>
           {copied ? "Copied" : "Copy"}
           <span className="sr-only"> the command: {what}</span>
         </button>

@@ -1,15 +1,15 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import * as api from "../api";
 import { sameAddress } from "../address";
 import { untilEndOf, usualDay, usualEnd, wishOf } from "../grant";
 import { useLoad } from "../live";
 import { type Need, gapsOf, needOf } from "../mandate";
-import { checkPrepared } from "../request";
 import { type Waiting, waitingOf } from "../rule";
+import { prepareRequest, useSigning } from "../signing";
 import type {
   Account, AccountRequest, Approval, ConnectionPoint, Mandate, MandateWish, Market, PreparedRequest, Rule,
 } from "../types";
-import { Card, Empty, Load, Notice, Page } from "../ui";
+import { Card, Empty, Load, Notice, Page, focusCard } from "../ui";
 import { useUser } from "../user";
 import { MarketTabs } from "./market/MarketTabs";
 import { Stopped } from "./market/Stopped";
@@ -95,13 +95,19 @@ function Contents({ of, onChange }: { of: Situation; onChange: () => void }) {
   const { account, points, market, delegate, rules, granted, asked } = of;
   /** The rule in the form; each turn fills the form anew. */
   const [edited, setEdited] = useState<{ rule?: Rule; turn: number }>({ turn: 0 });
-  const [prepared, setPrepared] = useState<PreparedRequest>();
-  const [said, setSaid] = useState<string | Error>("");
+  const [said, setSaid] = useState("");
+  const signing = useSigning<PreparedRequest>(() => {
+    setSaid("");
+    onChange();
+  });
+  // The form of a rule that was set is a new one.
+  useEffect(() => {
+    if (edited.turn && !edited.rule) focusCard("set-rule");
+  }, [edited]);
   const mandate = granted.find((one) => one.rules);
   const waiting: Waiting = waitingOf(delegate, asked, market.now);
 
-  const prepare = async (wish: MandateWish) =>
-    setPrepared(checkPrepared(await api.prepareRequest(wish), wish, account.address));
+  const prepare = (wish: MandateWish) => signing.prepare(() => prepareRequest(account, wish));
   const prepareFor = (need: Need) => {
     const limits = { perDay: usualDay(need, mandate, market), until: untilEndOf(usualEnd(market), market) };
     return prepare(wishOf(need, { delegate, policy: market.policy_id }, limits));
@@ -115,7 +121,7 @@ function Contents({ of, onChange }: { of: Situation; onChange: () => void }) {
     const need = needOf([...others, rule], points, market);
     if (!need || waiting || !gapsOf(mandate, need, market).length) return;
     setSaid("The rule is set. It places orders once you let Wattex sign them: see below.");
-    await prepareFor(need).catch((problem: Error) => setSaid(problem));
+    await prepareFor(need);
   };
   return (
     <>
@@ -131,19 +137,7 @@ function Contents({ of, onChange }: { of: Situation; onChange: () => void }) {
         onChange={onChange}
       />
       <RuleForm key={edited.turn} of={of} edited={edited.rule} said={said} onSaved={saved} />
-      <Grant
-        of={of}
-        mandate={mandate}
-        waiting={waiting}
-        prepared={prepared}
-        prepare={prepare}
-        onBack={() => setPrepared(undefined)}
-        onSent={() => {
-          setPrepared(undefined);
-          setSaid("");
-          onChange();
-        }}
-      />
+      <Grant of={of} mandate={mandate} waiting={waiting} signing={signing} prepare={prepare} />
       <Delegates of={of} others={granted.filter((one) => !sameAddress(one.delegate, delegate))} onChange={onChange} />
     </>
   );

@@ -1,9 +1,12 @@
 import { useState } from "react";
 import * as api from "../api";
-import { MONEY_SCALE, formatDecimal, money, moment, readDecimal, utc } from "../format";
+import { type Unit, amountIn, balanceOf, labelOf, namedIn } from "../currency";
+import { MONEY_SCALE, formatDecimal, money, readDecimal } from "../format";
 import { useLoad } from "../live";
-import type { Balance, Market, StatementLine, Wallet } from "../types";
-import { Badge, Card, Facts, Hash, Load, Notice, Page, Stat, Stats, Table } from "../ui";
+import { Link } from "../route";
+import type { Balance, Market, StatementLine } from "../types";
+import { Address, Badge, Card, Facts, Hash, Load, Notice, Page, Stat, Stats, Table, When } from "../ui";
+import { useUnits } from "../units";
 import { useUser } from "../user";
 import { words } from "./Market";
 import { ExchangeCards } from "./wallet/Exchange";
@@ -15,33 +18,72 @@ import { Signer } from "./wallet/Signer";
 import { Transfers } from "./wallet/Transfers";
 import { WalletTabs } from "./wallet/WalletTabs";
 
-export function WalletPage() {
+/** What somebody has, a page for each currency: the first at /wallet, the others at /wallet and their code. */
+export function WalletPage({ path }: { path: string }) {
+  const code = (path.split(/[/?]/)[2] ?? "").toUpperCase();
   return (
     <Page name="wallet" title="Wallet" lead="Where your money is, as the contract on the chain says.">
-      {useUser().account ? <Contents /> : <Notice tone="info">You do not trade here, so you have no wallet.</Notice>}
+      {useUser().account ? (
+        <Contents code={code} />
+      ) : (
+        <Notice tone="info">You do not trade here, so you have no wallet.</Notice>
+      )}
     </Page>
   );
 }
 
-function Contents() {
+function Contents({ code }: { code: string }) {
+  const units = useUnits();
+  return (
+    <Load of={units}>
+      {(all) => {
+        const unit = code ? all.find((one) => one.code === code) : all[0];
+        return (
+          <>
+            <WalletTabs units={all} at={unit} />
+            {unit ? (
+              <Money key={unit.code} unit={unit} units={all} />
+            ) : (
+              <Notice tone="warn">
+                No money of that name is kept here. <Link href="/wallet">Go to your wallet</Link>
+              </Notice>
+            )}
+          </>
+        );
+      }}
+    </Load>
+  );
+}
+
+/** All that can be done with the money of a currency. */
+function Money({ unit, units }: { unit: Unit; units: Unit[] }) {
   const wallet = useLoad("wallet", api.wallet, ["block"]);
   const market = useLoad("market", api.market, ["block"]);
-  const further = wallet.data?.balances.slice(1) ?? [];
   const zone = market.data?.timezone;
+  const balances = wallet.data?.balances ?? [];
+  const balance = balanceOf(balances, unit) ?? (unit.traded ? wallet.data : undefined);
+  const held = unit.traded && market.data?.cash ? read(market.data.cash.held) : 0n;
   return (
     <>
-      <WalletTabs at="money" />
-      <Load of={wallet}>{(data) => <Balances wallet={data} market={market.data} />}</Load>
-      {further.length > 0 && <Further balances={further} />}
-      <PayIn reference={wallet.data?.reference} further={further.map(({ currency }) => currency)} />
-      <Outside amount={wallet.data?.outside} />
-      <PayOut free={wallet.data?.free} />
-      <Payouts zone={zone} />
-      <Transfers free={wallet.data && freeOf(wallet.data, market.data)} zone={zone} />
-      {wallet.data && further.length > 0 && <ExchangeCards balances={wallet.data.balances} zone={zone} />}
-      <Key />
-      <Statement zone={zone} />
-      <HeldKey />
+      <Load of={wallet}>
+        {() =>
+          balance ? (
+            <Balances unit={unit} balance={balance} held={held} market={market.data} />
+          ) : (
+            <Notice tone="info">Nothing is known of your {unit.code} yet.</Notice>
+          )
+        }
+      </Load>
+      {wallet.data && units.length > 1 && <Further units={units.filter((one) => one !== unit)} balances={balances} />}
+      <PayIn unit={unit} reference={wallet.data?.reference} />
+      <Outside unit={unit} amount={balance?.outside} />
+      <PayOut unit={unit} free={balance?.free} />
+      <Payouts unit={unit} zone={zone} />
+      <Transfers unit={unit} free={balance && freeOf(balance, held)} zone={zone} />
+      {wallet.data && units.length > 1 && <ExchangeCards balances={balances} from={unit.code} zone={zone} />}
+      {unit.traded && <Key />}
+      <Statement unit={unit} zone={zone} />
+      {unit.traded && <HeldKey />}
     </>
   );
 }
@@ -58,24 +100,25 @@ function lockedFor(market: Market | undefined): string {
 const read = (text: string) => readDecimal(text, MONEY_SCALE);
 
 /** What is free and not held for open orders. */
-function freeOf(wallet: Wallet, market: Market | undefined): bigint {
-  const held = market?.cash ? read(market.cash.held) : 0n;
-  return read(wallet.free) > held ? read(wallet.free) - held : 0n;
+function freeOf({ free }: Balance, held: bigint): bigint {
+  return read(free) > held ? read(free) - held : 0n;
 }
 
-function Balances({ wallet, market }: { wallet: Wallet; market: Market | undefined }) {
-  const held = market?.cash ? read(market.cash.held) : 0n;
-  const free = freeOf(wallet, market);
-  const parts: [string, bigint, string, string][] = [
-    ["Free", free, "To trade with or to withdraw", "free"],
+function Balances(props: { unit: Unit; balance: Balance; held: bigint; market: Market | undefined }) {
+  const { unit, balance, held, market } = props;
+  const use = unit.traded ? "To trade with or to withdraw" : "To send, to exchange or to be paid out";
+  const free: Part = ["Free", freeOf(balance, held), use, "free"];
+  const trading: Part[] = [
     ["Held", held, "Reserved for open orders", "held"],
-    ["In escrow", read(wallet.escrow), "For energy you bought, until it is delivered", "escrow"],
-    ["Collateral", read(wallet.collateral), "Behind energy you sold", "collateral"],
-    ["Locked", read(wallet.locked), lockedFor(market), "locked"],
+    ["In escrow", read(balance.escrow), "For energy you bought, until it is delivered", "escrow"],
+    ["Collateral", read(balance.collateral), "Behind energy you sold", "collateral"],
+    ["Locked", read(balance.locked), lockedFor(market), "locked"],
   ];
+  // Only one currency has trades.
+  const parts = [free, ...trading.filter(([, value]) => unit.traded || value > 0n)];
   const total = parts.reduce((sum, [, value]) => sum + (value > 0n ? value : 0n), 0n);
   return (
-    <Card className="balance" title="Balance" aside={<b className="total">${money(wallet.total, 2)}</b>}>
+    <Card className="balance" title="Balance" aside={<b className="total">{amountIn(unit, balance.total)}</b>}>
       {total > 0n && (
         <div className="stackbar" aria-hidden="true">
           {parts.filter(([, value]) => value > 0n).map(([name, value, , kind]) => (
@@ -85,21 +128,33 @@ function Balances({ wallet, market }: { wallet: Wallet; market: Market | undefin
       )}
       <Stats>
         {parts.map(([name, value, note, kind]) => (
-          <Stat key={name} label={name} kind={kind} value={`$${money(value, 2)}`} note={note} />
+          <Stat key={name} label={name} kind={kind} value={amountIn(unit, value)} note={note} />
         ))}
       </Stats>
     </Card>
   );
 }
 
-/** What the account has of currencies in which no energy is traded. */
-function Further({ balances }: { balances: Balance[] }) {
+/** Name, how much, what it is for, and the colour in the bar. */
+type Part = [string, bigint, string, string];
+
+/** What the account has of the other currencies, each on a page of its own. */
+function Further({ units, balances }: { units: Unit[]; balances: Balance[] }) {
   return (
     <Card title="Other currencies" id="currencies">
       <Stats>
-        {balances.map(({ currency, total }) => (
-          <Stat key={currency} label={currency} value={money(total, 2)} unit={currency} note="To exchange or to be paid out" />
-        ))}
+        {units.map((unit) => {
+          const total = balanceOf(balances, unit)?.total;
+          return (
+            <Stat
+              key={unit.code}
+              label={unit.code}
+              value={total === undefined ? "–" : money(total, 2)}
+              unit={unit.code}
+              note={<Link href={unit.traded ? "/wallet" : `/wallet/${unit.code}`}>Send, pay in or out, statement</Link>}
+            />
+          );
+        })}
       </Stats>
     </Card>
   );
@@ -117,15 +172,7 @@ function Key() {
       <Facts
         items={[
           ["Seen as", account.pseudonym],
-          [
-            "Address",
-            <Hash
-              key="a"
-              value={account.address}
-              href={`/explorer/address/${account.address.toLowerCase()}`}
-              full
-            />,
-          ],
+          ["Address", <Address key="a" value={account.address} full />],
         ]}
       />
       <Notice tone={held ? "info" : "good"}>
@@ -161,12 +208,13 @@ const MEANINGS: Record<string, string> = {
   reissued: "What came back becomes yours to trade with again",
 };
 
-function Statement({ zone }: { zone: string | undefined }) {
-  const first = useLoad("statement", () => api.statement(), ["block"]);
+function Statement({ unit, zone }: { unit: Unit; zone: string | undefined }) {
+  const { currency } = namedIn(unit);
+  const first = useLoad(`statement ${unit.code}`, () => api.statement(currency), ["block"]);
   const [more, setMore] = useState<{ lines: StatementLine[]; next?: string }>();
   const next = more ? more.next : first.data?.next;
   const older = async () => {
-    const page = await api.statement(next);
+    const page = await api.statement(currency, next);
     const lines = [...(more?.lines ?? []), ...page.items];
     setMore(page.next ? { lines, next: page.next } : { lines });
   };
@@ -185,16 +233,9 @@ function Statement({ zone }: { zone: string | undefined }) {
               caption="Statement, newest first"
               rows={lines(page.items)}
               rowKey={(line) => String(line.sequence)}
-              empty="No money has moved yet."
+              empty="No money has moved yet. Pay some in to begin: see above."
               columns={[
-                {
-                  head: "When",
-                  cell: (line) => (
-                    <time dateTime={line.at} title={utc(line.at)}>
-                      {moment(line.at, zone)}
-                    </time>
-                  ),
-                },
+                { head: "When", cell: (line) => <When at={line.at} zone={zone} /> },
                 {
                   head: "What",
                   cell: (line) => (
@@ -209,8 +250,12 @@ function Statement({ zone }: { zone: string | undefined }) {
                   cell: (line) =>
                     line.trade ? <Hash value={line.trade} href={`/explorer/trade/${line.trade}`} /> : "–",
                 },
-                { head: "Change ($)", numeric: true, cell: (line) => <Change amount={line.change} /> },
-                { head: "Postings", cell: (line) => <Postings line={line} /> },
+                {
+                  head: `Change (${labelOf(unit)})`,
+                  numeric: true,
+                  cell: (line) => <Change amount={line.change} />,
+                },
+                { head: "Postings", cell: (line) => <Postings unit={unit} line={line} /> },
               ]}
             />
             {next && (
@@ -248,7 +293,7 @@ const ACCOUNTS: Record<string, string> = {
   "2150": "pot, rounding", "4000": "platform", "9000": "suspense",
 };
 
-function Postings({ line }: { line: StatementLine }) {
+function Postings({ unit, line }: { unit: Unit; line: StatementLine }) {
   const name = (account: string) => ACCOUNTS[account.slice(0, 4)] ?? account;
   return (
     <details className="postings">
@@ -257,7 +302,7 @@ function Postings({ line }: { line: StatementLine }) {
         {line.transfers.map((transfer) => (
           <li key={`${transfer.debit} ${transfer.credit} ${transfer.amount}`}>
             <span title={transfer.debit}>{name(transfer.debit)}</span> →{" "}
-            <span title={transfer.credit}>{name(transfer.credit)}</span> ${money(transfer.amount, 9)}
+            <span title={transfer.credit}>{name(transfer.credit)}</span> {amountIn(unit, transfer.amount, MONEY_SCALE)}
           </li>
         ))}
       </ul>

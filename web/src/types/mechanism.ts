@@ -1,19 +1,14 @@
 // How slots are cleared, and what came of one.
 
+import type * as api from "./api";
+
 export type MechanismName =
   | "uniform" | "fixed_price" | "mid_market" | "supply_demand" | "bill_sharing" | "static_allocation"
   | "dynamic_allocation" | "cascade_allocation" | "gsy_pay_as_clear" | "lemlab_uniform" | "pay_as_bid"
   | "k_pricing" | "continuous" | "mc_afee" | "muda" | "gsy_pay_as_bid" | "lemlab_discriminatory";
 
-/** How prices and quantities are found. */
-export interface Mechanism {
-  /** One of MechanismName; a newer server may know more. */
-  name: string;
-  /** Where between low and high the price lies, in basis points. */
-  k_bps?: number;
-  /** The price that is given, in currency per kWh. */
-  price?: string;
-}
+/** Its name is one of MechanismName; a newer server may know more. */
+export type Mechanism = api.Mechanism;
 
 /** What a mechanism promises of every book. */
 export interface MechanismProperties {
@@ -25,29 +20,12 @@ export interface MechanismProperties {
 }
 
 /** The mechanism of the slots from a moment on; without one, what holds where nothing was chosen. */
-export interface MechanismChoice {
-  zone: string;
-  from?: string;
-  mechanism: Mechanism;
-  number: number;
+export interface MechanismChoice extends api.ChoiceView {
   properties: MechanismProperties;
 }
 
 export type SlotStatus = "future" | "open" | "closed" | "cleared";
 
-export interface Slot {
-  slot: string;
-  ends: string;
-  opens: string;
-  gate: string;
+export interface Slot extends api.SlotView {
   status: SlotStatus;
-  curtailed: boolean;
-  orders: number;
-  wanted_wh: number;
-  offered_wh: number;
-  price?: string;
-  volume_wh: number;
-  trades: number;
-  mechanism: Mechanism;
-  clearing?: string;
 }

@@ -1,7 +1,8 @@
 // Transfers, mandates and certificates: what an account wishes, what it signs, and what becomes of it.
 
-import type { TypedData } from "../types";
+import type * as api from "./api";
 import type { ExchangeTerms } from "./exchange";
+import type { TypedData } from "./payout";
 
 /** Free money for another account, as it is signed. */
 export interface TransferTerms {
@@ -71,38 +72,13 @@ export type CertificateTerms = CertificateTransferTerms | RetirementTerms;
 export type RequestTerms =
   | TransferTerms | MandateTerms | CurrencyTransferTerms | ExchangeTerms | CertificateTerms;
 
-export interface TransferWish {
-  kind: "transfer";
-  to: string;
-  amount: string;
-}
+export type TransferWish = api.TransferWish & { kind: "transfer" };
 
 /** Without `until` the mandate ends. */
-export interface MandateWish {
-  kind: "mandate";
-  delegate: string;
-  policy: string;
-  until?: string;
-  buy_price_max: number;
-  sell_price_min: number;
-  quantity_per_slot: number;
-  quantity_per_day: number;
-}
+export type MandateWish = Required<Omit<api.MandateTerms, "until">> & { kind: "mandate"; until?: string };
 
-export interface CertificateTransferWish {
-  kind: "certificate_transfer";
-  to: string;
-  certificate: string;
-  wh: number;
-}
-
-export interface RetirementWish {
-  kind: "certificate_retirement";
-  certificate: string;
-  wh: number;
-  beneficiary: string;
-}
-
+export type CertificateTransferWish = api.CertificateTransferWish & { kind: "certificate_transfer" };
+export type RetirementWish = api.RetirementWish & { kind: "certificate_retirement" };
 export type CertificateWish = CertificateTransferWish | RetirementWish;
 export type RequestWish = TransferWish | MandateWish | CertificateWish;
 
@@ -114,11 +90,7 @@ export interface PreparedRequest {
 export type RequestState = "sent" | "done" | "failed";
 
 /** A request on its way to the chain, or there. */
-export interface AccountRequest {
-  id: string;
-  account: string;
+export interface AccountRequest extends api.RequestView {
   terms: RequestTerms;
   state: RequestState;
-  reason?: string;
-  at: string;
 }

@@ -1,42 +1,15 @@
 // Standing rules, and what delegates may sign. Prices in 1e-9 currency per Wh, energy in Wh.
 
-import type { Side } from "../types";
+import type * as api from "./api";
+import type { Side } from "./market";
 
-/** An order for every slot, as it is set. */
-export interface RuleBody {
-  quantity_wh?: number;
-  percent?: number;
-  limit_price: number;
-  min_fill_wh: number;
-  from?: string;
-  until?: string;
-}
+export type RuleBody = api.RuleBody;
+export type Mandate = api.MandateView;
 
-export interface Rule extends RuleBody {
-  connection_point: string;
+export interface Rule extends api.RuleView {
   side: Side;
-  limit_per_kwh: string;
-  refused?: { code: string; title: string; slot: string; at: string };
-  warnings: string[];
 }
 
-export interface Rules {
-  /** Who signs their orders. */
-  delegate: string;
+export interface Rules extends api.RulesView {
   items: Rule[];
-}
-
-/** What an account lets a delegate sign, as the newest blocks say. */
-export interface Mandate {
-  delegate: string;
-  /** Whether that is who signs for standing rules. */
-  rules: boolean;
-  policy: string;
-  /** Absent where it ended. */
-  until?: string;
-  buy_price_max: number;
-  /** In decimal: one without sales has more than a JSON number holds. */
-  sell_price_min: string;
-  quantity_per_slot_wh: number;
-  quantity_per_day_wh: number;
 }

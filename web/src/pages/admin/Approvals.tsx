@@ -2,37 +2,41 @@ import { type FormEvent, useState } from "react";
 import { sameAddress } from "../../address";
 import * as api from "../../api";
 import { APPROVAL_TONES, subjectOf } from "../../approval";
+import { codeAt } from "../../currency";
+import { AmountField, SelectField } from "../../fields";
 import { utc } from "../../format";
 import { useLoad } from "../../live";
 import type { Approval, Party } from "../../types";
-import { Badge, Card, Field, Hash, Load, Notice, Table } from "../../ui";
+import { Badge, Card, Hash, Load, Table, focusCard } from "../../ui";
+import { useUnits } from "../../units";
 import { useUser } from "../../user";
+import { Outcome, useWork } from "../../work";
 
 /** Four eyes: what one person asked for and another one decides. */
 export function Approvals() {
   const requests = useLoad("approvals", api.approvals, ["block"]);
   const people = useLoad("people", api.parties);
-  const [error, setError] = useState("");
+  const units = useUnits();
+  const { busy, outcome, run } = useWork();
   const decide = async (item: Approval, how: typeof api.approve, verb: string) => {
     if (!confirm(`${verb}: ${textOf(item)}?`)) return;
-    setError("");
-    try {
+    const decided = await run(async () => {
       await how(item.approval);
-    } catch (problem) {
-      setError((problem as Error).message);
-    }
+    });
+    if (decided) focusCard("approvals");
     requests.reload();
   };
   const nameOf = (id: string) => people.data?.find((party) => party.party === id)?.name;
-  const memberAt = (address: string) =>
-    people.data?.find((party) => party.account && sameAddress(party.account.address, address))?.name;
-  const textOf = (item: Approval) => subjectOf(item, memberAt);
+  const nameAt = (address: string) =>
+    people.data?.find((party) => party.account && sameAddress(party.account.address, address))?.name ??
+    codeAt(units.data ?? [], address);
+  const textOf = (item: Approval) => subjectOf(item, nameAt);
   const ownerOf = (id: string) => people.data?.find((party) => party.account?.account === id)?.name;
   return (
     <>
       <Card title="Waiting for consent" id="approvals">
         <p className="hint">Who asked cannot decide. What is to be signed is signed when its owner sends it again.</p>
-        {error && <Notice tone="bad">{error}</Notice>}
+        <Outcome of={outcome} />
         <Load of={requests}>
           {(page) => (
             <Table
@@ -53,7 +57,7 @@ export function Approvals() {
                 {
                   head: "Actions",
                   hideHead: true,
-                  cell: (item) => item.state === "open" && <Decision item={item} decide={decide} />,
+                  cell: (item) => item.state === "open" && <Decision item={item} busy={busy} decide={decide} />,
                 },
               ]}
             />
@@ -67,18 +71,19 @@ export function Approvals() {
 
 function Decision(props: {
   item: Approval;
+  busy: boolean;
   decide: (item: Approval, how: typeof api.approve, verb: string) => Promise<void>;
 }) {
-  const { item, decide } = props;
+  const { item, busy, decide } = props;
   const { party, roles } = useUser();
   if (!roles.includes("operator") && !roles.includes("admin")) return null;
   if (item.requested_by === party) return <span className="muted">another person decides</span>;
   return (
     <>
-      <button type="button" className="small" onClick={() => decide(item, api.approve, "Consent")}>
+      <button type="button" className="small" disabled={busy} onClick={() => decide(item, api.approve, "Consent")}>
         Consent<span className="sr-only"> to {subjectOf(item)}</span>
       </button>{" "}
-      <button type="button" className="quiet small danger" onClick={() => decide(item, api.refuse, "Refuse")}>
+      <button type="button" className="quiet small danger" disabled={busy} onClick={() => decide(item, api.refuse, "Refuse")}>
         Refuse<span className="sr-only"> {subjectOf(item)}</span>
       </button>
     </>
@@ -88,18 +93,15 @@ function Decision(props: {
 function ChangeLimit({ people, onChanged }: { people: Party[]; onChanged: () => void }) {
   const [account, setAccount] = useState("");
   const [daily, setDaily] = useState("");
-  const [outcome, setOutcome] = useState<string | Error>();
+  const { busy, outcome, run } = useWork();
   const held = people.filter((party) => party.account?.custody === "held");
-  const submit = async (event: FormEvent) => {
+  const submit = (event: FormEvent) => {
     event.preventDefault();
-    setOutcome(undefined);
-    try {
+    void run(async () => {
       const answer = await api.changeSigningLimit(account, daily);
-      setOutcome("approval" in answer ? "It waits for the consent of another member of staff." : "It is in force.");
       onChanged();
-    } catch (problem) {
-      setOutcome(problem as Error);
-    }
+      return "approval" in answer ? "It waits for the consent of another member of staff." : "It is in force.";
+    });
   };
   return (
     <Card title="What is signed in a day" id="signing-limit">
@@ -107,37 +109,27 @@ function ChangeLimit({ people, onChanged }: { people: Party[]; onChanged: () => 
         For accounts whose key is held. A lower limit is in force at once, a higher one when another person consents.
       </p>
       <form className="form wide" onSubmit={submit}>
-        <Field label="Account">
-          {(attributes) => (
-            <select {...attributes} required value={account} onChange={(event) => setAccount(event.target.value)}>
-              <option value="">Choose one</option>
-              {held.map((party) => (
-                <option key={party.party} value={party.account?.account}>
-                  {party.name}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
-        <Field label="At most in a day ($)">
-          {(attributes) => (
-            <input
-              {...attributes}
-              required
-              inputMode="decimal"
-              pattern="[0-9]+([.][0-9]{1,9})?"
-              placeholder="20000"
-              value={daily}
-              onChange={(event) => setDaily(event.target.value)}
-            />
-          )}
-        </Field>
-        <button type="submit" className="primary">
+        <SelectField label="Account" required value={account} onChange={setAccount}>
+          <option value="">Choose one</option>
+          {held.map((party) => (
+            <option key={party.party} value={party.account?.account}>
+              {party.name}
+            </option>
+          ))}
+        </SelectField>
+        <AmountField
+          label="At most in a day ($)"
+          required
+          pattern="[0-9]+([.][0-9]{1,9})?"
+          placeholder="20000"
+          value={daily}
+          onChange={setDaily}
+        />
+        <button type="submit" className="primary" disabled={busy}>
           Set the limit
         </button>
       </form>
-      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
-      {typeof outcome === "string" && <Notice tone="good">{outcome}</Notice>}
+      <Outcome of={outcome} />
     </Card>
   );
 }

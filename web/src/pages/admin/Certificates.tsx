@@ -1,39 +1,40 @@
 import { type FormEvent, useState } from "react";
 import * as api from "../../api";
 import { ISSUE_STATES } from "../../certificate";
+import { Filter, SelectField } from "../../fields";
 import { count, utc } from "../../format";
 import { useLoad } from "../../live";
 import type { SourcedPoint, Sources } from "../../types";
-import { Badge, Card, Field, Hash, Load, Notice, Pager, Table } from "../../ui";
+import { Badge, Card, Hash, Load, Pager, Standing, Table, focusCard } from "../../ui";
 import { useUser } from "../../user";
+import { Outcome, useWork } from "../../work";
+import { PointField } from "./PointField";
 
 /** What connection points generate from, and how far the certificates of trades are. */
 export function Certificates() {
   const { roles } = useUser();
   const maySay = roles.includes("operator") || roles.includes("admin");
   const sources = useLoad("sources", api.sources, ["block", "block_removed"]);
-  const [error, setError] = useState("");
+  const { busy, outcome, run } = useWork();
   const end = async (point: SourcedPoint) => {
     if (!confirm(`End the source of ${point.connection_point}? What it delivers then is not certified.`)) return;
-    setError("");
-    try {
+    const ended = await run(async () => {
       await api.endSource(point.connection_point);
-    } catch (problem) {
-      setError((problem as Error).message);
-    }
+    });
+    if (ended) focusCard("sources");
     sources.reload();
   };
   return (
     <>
       <Card title="Sources" id="sources">
-        {error && <Notice tone="bad">{error}</Notice>}
+        <Outcome of={outcome} />
         <Load of={sources}>
           {({ items }) => (
             <Table
               caption="What connection points generate from"
               rows={items}
               rowKey={(point) => point.connection_point}
-              empty="No connection point has a source yet."
+              empty="No connection point has a source yet. Say below what one generates from."
               columns={[
                 { head: "Connection point", cell: (point) => <Hash value={point.connection_point} /> },
                 { head: "Source", cell: (point) => <InForce point={point} /> },
@@ -45,7 +46,7 @@ export function Certificates() {
                   cell: (point) =>
                     maySay &&
                     point.source && (
-                      <button type="button" className="quiet small danger" onClick={() => end(point)}>
+                      <button type="button" className="quiet small danger" disabled={busy} onClick={() => end(point)}>
                         End<span className="sr-only"> the source of {point.connection_point}</span>
                       </button>
                     ),
@@ -80,62 +81,41 @@ function Change({ point: { change } }: { point: SourcedPoint }) {
 }
 
 function SaySource({ codes, onSaid }: { codes: Sources["codes"]; onSaid: () => void }) {
-  const points = useLoad("points", api.connectionPoints);
-  const people = useLoad("people", api.parties);
   const [point, setPoint] = useState("");
   const [code, setCode] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<string | Error>();
-  const nameOf = (account: string) =>
-    people.data?.find((party) => party.account?.account === account)?.name ?? account;
+  const { busy, outcome, run } = useWork();
   const submit = async (event: FormEvent) => {
     event.preventDefault();
-    setBusy(true);
-    setOutcome(undefined);
-    try {
+    await run(async () => {
       await api.setSource(point, code);
-      setOutcome("It counts from the next block on.");
       setPoint("");
-    } catch (problem) {
-      setOutcome(problem as Error);
-    } finally {
-      setBusy(false);
-    }
+      return "It counts from the next block on.";
+    });
     onSaid();
   };
   return (
     <Card title="Say what a connection point generates from" id="say-source">
       <form className="form wide" onSubmit={submit}>
-        <Field label="Connection point">
-          {(attributes) => (
-            <select {...attributes} required value={point} onChange={(event) => setPoint(event.target.value)}>
-              <option value="">Choose one</option>
-              {points.data?.map((one) => (
-                <option key={one.connection_point} value={one.connection_point}>
-                  {nameOf(one.account)}: {one.connection_point}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
-        <Field label="Source" hint="Energy of slots that have begun is not certified.">
-          {(attributes) => (
-            <select {...attributes} required value={code} onChange={(event) => setCode(event.target.value)}>
-              <option value="">Choose one</option>
-              {codes.map((one) => (
-                <option key={one.code} value={one.code}>
-                  {one.name} ({one.code})
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
+        <PointField value={point} onChange={setPoint} />
+        <SelectField
+          label="Source"
+          hint="Energy of slots that have begun is not certified."
+          required
+          value={code}
+          onChange={setCode}
+        >
+          <option value="">Choose one</option>
+          {codes.map((one) => (
+            <option key={one.code} value={one.code}>
+              {one.name} ({one.code})
+            </option>
+          ))}
+        </SelectField>
         <button type="submit" className="primary" disabled={busy}>
           Register
         </button>
       </form>
-      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
-      {typeof outcome === "string" && <Notice tone="good">{outcome}</Notice>}
+      <Outcome of={outcome} />
     </Card>
   );
 }
@@ -147,20 +127,18 @@ function Issues() {
   const issues = useLoad(`issues ${refused} ${cursor ?? ""}`, () => api.issues(refused, cursor), ["block"]);
   return (
     <Card title="Trades to certify" id="issues">
-      <div className="toolbar">
-        <label htmlFor="issue-state">Show</label>
-        <select
-          id="issue-state"
-          value={refused ? "refused" : ""}
-          onChange={(event) => {
-            setRefused(event.target.value === "refused");
-            setTrail([]);
-          }}
-        >
-          <option value="">All</option>
-          <option value="refused">Refused</option>
-        </select>
-      </div>
+      <Filter
+        id="issue-state"
+        label="Show"
+        value={refused ? "refused" : ""}
+        onChange={(wanted) => {
+          setRefused(wanted === "refused");
+          setTrail([]);
+        }}
+      >
+        <option value="">All</option>
+        <option value="refused">Refused</option>
+      </Filter>
       <Load of={issues}>
         {(page) => (
           <>
@@ -168,17 +146,21 @@ function Issues() {
               caption="Trades that are certified or are to be, newest slot first"
               rows={page.items}
               rowKey={(issue) => issue.trade}
-              empty="There is none."
+              empty={
+                refused
+                  ? "No trade was refused."
+                  : "There is none yet: a trade is certified when its corrections and challenges are over."
+              }
               columns={[
                 { head: "Slot", cell: (issue) => utc(issue.slot) },
                 {
                   head: "Trade",
                   cell: (issue) => <Hash value={issue.trade} href={`/explorer/trade/${issue.trade}`} />,
                 },
-                { head: "Wh", numeric: true, cell: (issue) => count(issue.wh) },
+                { head: "Energy (Wh)", numeric: true, cell: (issue) => count(issue.wh) },
                 {
                   head: "State",
-                  cell: ({ state }) => <Badge tone={ISSUE_STATES[state][1]}>{ISSUE_STATES[state][0]}</Badge>,
+                  cell: ({ state }) => <Standing of={ISSUE_STATES[state]} />,
                 },
                 {
                   head: "Why",

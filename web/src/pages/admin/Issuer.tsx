@@ -1,8 +1,10 @@
 import { type FormEvent, useState } from "react";
 import * as api from "../../api";
+import { TextField } from "../../fields";
 import { useLoad } from "../../live";
 import type { Issuer as IssuerTerms } from "../../types";
-import { Card, Field, Load, Notice } from "../../ui";
+import { Card, Load } from "../../ui";
+import { Outcome, useWork } from "../../work";
 import { PartyFields, partyOf, textsOf } from "../energy/PartyFields";
 
 /** Who issues the community's documents. */
@@ -22,54 +24,44 @@ function Form({ known, reload }: { known: IssuerTerms | null; reload: () => void
   const [days, setDays] = useState(String(known?.payment_days ?? 14));
   const [exemption, setExemption] = useState(known?.exemption ?? "Neighbours are not taxable persons");
   const [contact, setContact] = useState(known?.dispute?.contact ?? "");
-  const [said, setSaid] = useState<string | Error>();
-  const submit = async (event: FormEvent) => {
+  const { busy, outcome, run } = useWork();
+  const submit = (event: FormEvent) => {
     event.preventDefault();
-    setSaid(undefined);
-    try {
+    void run(async () => {
       await api.setIssuer({
         party: { ...known?.party, id, ...partyOf(texts) },
         payment_days: Number(days),
         exemption,
         ...(contact ? { dispute: { ...known?.dispute, contact } } : {}),
       });
-      setSaid("Kept.");
       reload();
-    } catch (problem) {
-      setSaid(problem as Error);
-    }
+      return "Kept.";
+    });
   };
-  const text = (label: string, value: string, set: (value: string) => void, required: boolean, hint?: string) => (
-    <Field label={label} {...(hint ? { hint } : {})}>
-      {(attributes) => (
-        <input {...attributes} required={required} value={value} onChange={(event) => set(event.target.value)} />
-      )}
-    </Field>
-  );
   return (
     <>
       <form className="form wide" onSubmit={submit}>
-        {text("Number", id, setId, true, "What customers know the issuer by: a register, a GLN.")}
+        <TextField
+          label="Number"
+          hint="What customers know the issuer by: a register, a GLN."
+          required
+          value={id}
+          onChange={setId}
+        />
         <PartyFields texts={texts} change={setTexts} />
-        <Field label="Days to pay">
-          {(attributes) => (
-            <input
-              {...attributes}
-              type="number"
-              min={0}
-              max={365}
-              required
-              value={days}
-              onChange={(event) => setDays(event.target.value)}
-            />
-          )}
-        </Field>
-        {text("Why neighbours' energy bears no tax", exemption, setExemption, true)}
-        {text("Whom to ask about a bill", contact, setContact, false)}
-        <button type="submit">Keep</button>
+        <TextField label="Days to pay" type="number" min={0} max={365} required value={days} onChange={setDays} />
+        <TextField
+          label="Why neighbours' energy bears no tax"
+          required
+          value={exemption}
+          onChange={setExemption}
+        />
+        <TextField label="Whom to ask about a bill" value={contact} onChange={setContact} />
+        <button type="submit" disabled={busy}>
+          Keep
+        </button>
       </form>
-      {said instanceof Error && <Notice tone="bad">{said.message}</Notice>}
-      {typeof said === "string" && <Notice tone="good">{said}</Notice>}
+      <Outcome of={outcome} />
     </>
   );
 }

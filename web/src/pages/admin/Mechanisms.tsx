@@ -1,12 +1,14 @@
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import * as api from "../../api";
+import { AmountField, Form, SelectField, TextField } from "../../fields";
 import { atWallTime, moment, utc, wallTime } from "../../format";
 import { type Loaded, useLoad } from "../../live";
 import { MECHANISMS, NAMES, aboutOf, holding, promises, readK, readPrice, titleOf, written } from "../../mechanism";
 import { firstUnopened, timestamp } from "../../slots";
 import type { Market, MechanismChoice, MechanismName } from "../../types";
-import { Badge, Card, Facts, Field, Hash, Load, Notice, Table } from "../../ui";
+import { Badge, Card, Facts, Hash, Load, Table } from "../../ui";
 import { useUser } from "../../user";
+import { Outcome, useWork } from "../../work";
 import { Stop } from "./Stop";
 import { ZoneSelect } from "./ZoneSelect";
 
@@ -143,8 +145,7 @@ function ChoiceForm({ market, onAnswer }: { market: Market; onAnswer: () => void
   const [kText, setK] = useState("50");
   const [priceText, setPrice] = useState("");
   const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<MechanismChoice | Error>();
+  const { busy, outcome, run } = useWork<MechanismChoice>();
 
   const zone = market.timezone;
   const first = firstUnopened(market);
@@ -154,98 +155,72 @@ function ChoiceForm({ market, onAnswer }: { market: Market; onAnswer: () => void
   const mechanism = written(name, kText, priceText);
   const about = MECHANISMS[name];
 
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
+  const submit = async () => {
     setTried(true);
-    setOutcome(undefined);
     if (!from || !mechanism) return;
-    setBusy(true);
-    try {
-      setOutcome(await api.chooseMechanism(timestamp(from), mechanism, market.zone));
+    await run(async () => {
+      const chosen = await api.chooseMechanism(timestamp(from), mechanism, market.zone);
       setTried(false);
-    } catch (problem) {
-      setOutcome(problem as Error);
-    } finally {
-      setBusy(false);
-      onAnswer();
-    }
+      return chosen;
+    });
+    onAnswer();
   };
 
   return (
     <>
-      <form className="form wide" onSubmit={submit} noValidate>
-        <Field
+      <Form wide onSubmit={submit}>
+        <TextField
           label="First slot"
           hint={from && <FromHint from={from} first={first} zone={zone} />}
           error={from ? undefined : "Enter a day and a time that the clocks show on it."}
+          type="datetime-local"
+          required
+          step={market.slot_minutes * 60}
+          value={shownFrom}
+          onChange={setFrom}
+        />
+        <SelectField
+          label="Mechanism"
+          hint={<span aria-live="polite">{about.does}</span>}
+          value={name}
+          onChange={(wanted) => setName(wanted as MechanismName)}
         >
-          {(attributes) => (
-            <input
-              {...attributes}
-              type="datetime-local"
-              required
-              step={market.slot_minutes * 60}
-              value={shownFrom}
-              onChange={(event) => setFrom(event.target.value)}
-            />
-          )}
-        </Field>
-        <Field label="Mechanism" hint={<span aria-live="polite">{about.does}</span>}>
-          {(attributes) => (
-            <select {...attributes} value={name} onChange={(event) => setName(event.target.value as MechanismName)}>
-              <Options label="One price for all trades" onePrice />
-              <Options label="Two prices for each trade" onePrice={false} />
-            </select>
-          )}
-        </Field>
+          <Options label="One price for all trades" onePrice />
+          <Options label="Two prices for each trade" onePrice={false} />
+        </SelectField>
         {about.k && (
-          <Field
+          <AmountField
             label="k (%)"
             hint={about.k}
             error={tried && readK(kText) === null ? "Enter 0 to 100, with at most two decimals." : undefined}
-          >
-            {(attributes) => (
-              <input
-                {...attributes}
-                required
-                inputMode="decimal"
-                autoComplete="off"
-                value={kText}
-                onChange={(event) => setK(event.target.value)}
-              />
-            )}
-          </Field>
+            required
+            value={kText}
+            onChange={setK}
+          />
         )}
         {about.priced && (
-          <Field
+          <AmountField
             label="Price ($/kWh)"
             hint="Of the energy alone, before fees."
             error={tried && readPrice(priceText) === null ? "Enter a price such as 0.18, with at most six decimals." : undefined}
-          >
-            {(attributes) => (
-              <input
-                {...attributes}
-                required
-                inputMode="decimal"
-                autoComplete="off"
-                placeholder="0.18"
-                value={priceText}
-                onChange={(event) => setPrice(event.target.value)}
-              />
-            )}
-          </Field>
+            required
+            placeholder="0.18"
+            value={priceText}
+            onChange={setPrice}
+          />
         )}
         <button type="submit" className="primary" disabled={busy}>
           Choose
         </button>
-      </form>
-      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
-      {outcome && !(outcome instanceof Error) && (
-        <Notice tone="good">
-          {outcome.from && `Slots from ${moment(outcome.from, zone)} on are cleared by: `}
-          {titleOf(outcome.mechanism)}.
-        </Notice>
-      )}
+      </Form>
+      <Outcome of={outcome}>
+        {(chosen) => (
+          <>
+            {chosen.from && `Slots from ${moment(chosen.from, zone)} on are cleared by: `}
+            {titleOf(chosen.mechanism)}.
+          </>
+        )}
+      </Outcome>
     </>
   );
 }

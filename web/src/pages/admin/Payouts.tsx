@@ -1,12 +1,17 @@
 import { useState } from "react";
 import * as api from "../../api";
+import { namedIn } from "../../currency";
 import { save } from "../../download";
+import { inCurrency } from "../../exchange";
+import { Filter } from "../../fields";
 import { count, money, utc } from "../../format";
 import { useLoad } from "../../live";
 import { PAYOUT_STATES, spaced } from "../../payout";
 import type { Payout, PayoutFile, PayoutState } from "../../types";
-import { Card, Hash, Load, Notice, Table } from "../../ui";
+import { Card, Hash, Load, Table, focusCard } from "../../ui";
+import { useUnits } from "../../units";
 import { useUser } from "../../user";
+import { Outcome, useWork } from "../../work";
 import { State } from "../wallet/Payouts";
 
 /** Payouts of the community, and the files with which its bank is asked to pay them. */
@@ -16,48 +21,47 @@ export function Payouts() {
   const [state, setState] = useState<PayoutState | "">("");
   const [made, setMade] = useState(0);
   const payouts = useLoad(`payouts ${state} ${made}`, () => api.payouts(state ? { state } : {}), ["block"]);
-  const [error, setError] = useState("");
+  const { outcome, run } = useWork();
   const decide = async (question: string, work: () => Promise<Payout>) => {
     if (!confirm(question)) return;
-    setError("");
-    try {
+    const decided = await run(async () => {
       await work();
-    } catch (problem) {
-      setError((problem as Error).message);
-    }
+    });
+    if (decided) focusCard("payouts");
     payouts.reload();
   };
   return (
     <>
       <Card title="Payouts" id="payouts">
-        <div className="toolbar">
-          <label htmlFor="payout-state">State</label>
-          <select
-            id="payout-state"
-            value={state}
-            onChange={(event) => setState(event.target.value as PayoutState | "")}
-          >
-            <option value="">All</option>
-            {Object.entries(PAYOUT_STATES).map(([name, [text]]) => (
-              <option key={name} value={name}>
-                {text}
-              </option>
-            ))}
-          </select>
-        </div>
-        {error && <Notice tone="bad">{error}</Notice>}
+        <Filter
+          id="payout-state"
+          label="State"
+          value={state}
+          onChange={(wanted) => setState(wanted as PayoutState | "")}
+        >
+          <option value="">All</option>
+          {Object.entries(PAYOUT_STATES).map(([name, [text]]) => (
+            <option key={name} value={name}>
+              {text}
+            </option>
+          ))}
+        </Filter>
+        <Outcome of={outcome} />
         <Load of={payouts}>
           {(page) => (
             <Table
               caption="Payouts of the community, newest first"
               rows={page.items}
               rowKey={(payout) => payout.id}
-              empty="No payout is here."
+              empty={state ? "No payout is in this state. Show all to see the others." : "Nobody has asked to be paid out yet."}
               columns={[
                 { head: "Asked", cell: (payout) => utc(payout.at) },
-                { head: "Amount ($)", numeric: true, cell: (payout) => money(payout.amount, 2) },
-                { head: "To", cell: (payout) => (payout.iban ? payout.creditor : "Back into the wallet") },
-                { head: "IBAN", cell: (payout) => spaced(payout.iban) },
+                {
+                  head: "Amount",
+                  numeric: true,
+                  cell: ({ amount, currency }) => inCurrency(amount, currency),
+                },
+                { head: "To", cell: (payout) => <To payout={payout} /> },
                 { head: "State", cell: (payout) => <State payout={payout} /> },
                 { head: "End-to-end id", cell: (payout) => <Hash value={payout.end_to_end_id} /> },
                 {
@@ -76,10 +80,20 @@ export function Payouts() {
   );
 }
 
+function To({ payout: { creditor, iban } }: { payout: Payout }) {
+  if (!iban) return <>Back into the wallet</>;
+  return (
+    <>
+      {creditor}
+      <span className="stat-note">{spaced(iban)}</span>
+    </>
+  );
+}
+
 /** What becomes of a payout that came back. */
 function Decision(props: { payout: Payout; decide: (question: string, work: () => Promise<Payout>) => void }) {
   const { payout, decide } = props;
-  const amount = `$${money(payout.amount, 2)}`;
+  const amount = inCurrency(payout.amount, payout.currency);
   const order = () =>
     decide(`Ask the bank again to pay ${amount} to ${payout.creditor}?`, () => api.orderPayoutAgain(payout.id));
   const credit = () =>
@@ -102,60 +116,59 @@ async function download(file: PayoutFile) {
 
 function Files({ onMade }: { onMade: () => void }) {
   const files = useLoad("payout files", api.payoutFiles);
+  const units = useUnits();
+  const [wanted, setWanted] = useState("");
+  const unit = units.data?.find(({ code }) => code === wanted) ?? units.data?.[0];
   // One key until a file is made: pressing twice makes one.
   const [key, setKey] = useState(() => crypto.randomUUID());
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<PayoutFile | Error>();
-  const run = async (work: () => Promise<PayoutFile | undefined>) => {
-    setBusy(true);
-    setOutcome(undefined);
-    try {
-      setOutcome(await work());
-    } catch (problem) {
-      setOutcome(problem as Error);
-    } finally {
-      setBusy(false);
-    }
+  // A key names a file of one currency.
+  const choose = (code: string) => {
+    setWanted(code);
+    setKey(crypto.randomUUID());
   };
+  const { busy, outcome, run } = useWork<PayoutFile>();
   const make = () =>
     run(async () => {
-      const file = await api.makePayoutFile(key);
+      const file = await api.makePayoutFile(key, unit && namedIn(unit).currency);
       setKey(crypto.randomUUID());
       files.reload();
       onMade();
       return file;
-    });
-  const fetchFile = (file: PayoutFile) =>
-    run(async () => {
-      await download(file);
-      return undefined;
     });
   return (
     <Card
       title="Bank files"
       id="payout-files"
       aside={
-        <button type="button" className="primary" onClick={make} disabled={busy}>
-          Make bank file
+        <button type="button" className="primary" onClick={make} disabled={busy || !unit}>
+          Make bank file{unit && !unit.sign && ` (${unit.code})`}
         </button>
       }
     >
       <p className="hint">
         A file (pain.001) asks the bank to pay what waits. What was made stays as it is: give each to the bank once.
       </p>
-      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
-      {outcome && !(outcome instanceof Error) && (
-        <Notice tone="good">
-          The file has {count(outcome.payments)} payments of {money(outcome.total, 2)} {outcome.currency} together.
-        </Notice>
+      {units.data && units.data.length > 1 && (
+        <Filter id="file-currency" label="Currency" value={unit?.code ?? ""} onChange={choose}>
+          {units.data.map(({ code }) => (
+            <option key={code}>{code}</option>
+          ))}
+        </Filter>
       )}
+      <Outcome of={outcome}>
+        {(file) => (
+          <>
+            The file has {count(file.payments)} payments of {money(file.total, 2)} {file.currency} together.
+          </>
+        )}
+      </Outcome>
       <Load of={files}>
         {(page) => (
           <Table
             caption="Bank files, newest first"
             rows={page.items}
             rowKey={(file) => file.id}
-            empty="No file was made yet."
+            empty="No file was made yet. Make one when payouts wait for it."
             columns={[
               { head: "Made", cell: (file) => utc(file.at) },
               { head: "Message id", cell: (file) => <Hash value={file.id} /> },
@@ -166,7 +179,7 @@ function Files({ onMade }: { onMade: () => void }) {
                 head: "Actions",
                 hideHead: true,
                 cell: (file) => (
-                  <button type="button" className="small" onClick={() => fetchFile(file)} disabled={busy}>
+                  <button type="button" className="small" onClick={() => run(() => download(file))} disabled={busy}>
                     Download<span className="sr-only"> file {file.id}</span>
                   </button>
                 ),

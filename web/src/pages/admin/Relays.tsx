@@ -1,5 +1,6 @@
 import { useState } from "react";
 import * as api from "../../api";
+import { Filter } from "../../fields";
 import { count, gwei } from "../../format";
 import { useLoad } from "../../live";
 import { Link } from "../../route";
@@ -28,17 +29,14 @@ export function Relays() {
         The services pay for these transactions, so that members need no gas. What stays out of blocks is signed again
         with the same nonce and more to pay: whichever attempt a block has, it is executed once.
       </p>
-      <div className="toolbar">
-        <label htmlFor="relay-status">Show</label>
-        <select id="relay-status" value={status} onChange={(event) => setStatus(event.target.value as RelayStatus | "")}>
-          <option value="">All</option>
-          {Object.entries(STATUSES).map(([name, [, text]]) => (
-            <option key={name} value={name}>
-              {text}
-            </option>
-          ))}
-        </select>
-      </div>
+      <Filter id="relay-status" label="Show" value={status} onChange={(wanted) => setStatus(wanted as RelayStatus | "")}>
+        <option value="">All</option>
+        {Object.entries(STATUSES).map(([name, [, text]]) => (
+          <option key={name} value={name}>
+            {text}
+          </option>
+        ))}
+      </Filter>
       {api.RELAYS.map((service) => (
         <Relay key={`${service} ${status}`} service={service} status={status || undefined} />
       ))}

@@ -1,10 +1,12 @@
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import * as api from "../../api";
+import { Form, TextField } from "../../fields";
 import { moment } from "../../format";
 import { type Loaded, useLoad } from "../../live";
 import type { Market, MechanismChoice, Stop as StopView } from "../../types";
-import { Badge, Card, Facts, Field, Hash, Load, Notice } from "../../ui";
+import { Badge, Card, Facts, Hash, Load, Notice } from "../../ui";
 import { useUser } from "../../user";
+import { Outcome, useWork } from "../../work";
 import { ZoneSelect } from "./ZoneSelect";
 
 /** The most characters of a reason. */
@@ -38,20 +40,16 @@ export function Stop({ choices, mayStop }: { choices: Loaded<MechanismChoice[]>;
 
 function Switch(props: { market: Market; mayStop: boolean; onChange: () => void }) {
   const { stopped, timezone, zone } = props.market;
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<string | Error>();
-  const run = async (work: () => Promise<string>) => {
-    setBusy(true);
-    setOutcome(undefined);
-    try {
-      setOutcome(await work());
-    } catch (problem) {
-      const second = problem instanceof api.Problem && problem.body.code === "SECOND_PERSON";
-      setOutcome(second ? new Error(SECOND_PERSON) : (problem as Error));
-    } finally {
-      setBusy(false);
-      props.onChange();
-    }
+  const work = useWork();
+  const { busy, outcome } = work;
+  const run = async (task: () => Promise<string>) => {
+    await work.run(() =>
+      task().catch((problem: Error) => {
+        const second = problem instanceof api.Problem && problem.body.code === "SECOND_PERSON";
+        throw second ? new Error(SECOND_PERSON) : problem;
+      }),
+    );
+    props.onChange();
   };
   const stop = (reason: string) =>
     run(async () => {
@@ -74,8 +72,7 @@ function Switch(props: { market: Market; mayStop: boolean; onChange: () => void 
       {stopped && <Stopped stop={stopped} zone={timezone} />}
       {props.mayStop && stopped && <Start stop={stopped} busy={busy} onStart={start} />}
       {props.mayStop && !stopped && <StopForm busy={busy} onStop={stop} />}
-      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
-      {typeof outcome === "string" && <Notice tone="good">{outcome}</Notice>}
+      <Outcome of={outcome} />
     </>
   );
 }
@@ -110,34 +107,27 @@ function Start(props: { stop: StopView; busy: boolean; onStart: () => void }) {
 function StopForm({ busy, onStop }: { busy: boolean; onStop: (reason: string) => Promise<void> }) {
   const [reason, setReason] = useState("");
   const [tried, setTried] = useState(false);
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     setTried(true);
     const said = reason.trim();
     if (!said || !confirm(`Stop trading in this zone? All open orders are cancelled. Members read: ${said}`)) return;
     void onStop(said);
   };
   return (
-    <form className="form wide" onSubmit={submit} noValidate>
-      <Field
+    <Form wide onSubmit={submit}>
+      <TextField
         label="Reason"
         hint="Members read it."
         error={tried && !reason.trim() ? "Say why: members read it." : undefined}
-      >
-        {(attributes) => (
-          <input
-            {...attributes}
-            required
-            maxLength={REASON_MAX}
-            autoComplete="off"
-            value={reason}
-            onChange={(event) => setReason(event.target.value)}
-          />
-        )}
-      </Field>
+        required
+        maxLength={REASON_MAX}
+        autoComplete="off"
+        value={reason}
+        onChange={setReason}
+      />
       <button type="submit" className="danger" disabled={busy}>
         Stop trading
       </button>
-    </form>
+    </Form>
   );
 }

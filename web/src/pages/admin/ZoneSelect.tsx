@@ -1,3 +1,5 @@
+import { Filter } from "../../fields";
+
 interface ZoneSelectProps {
   id: string;
   zones: string[];
@@ -9,13 +11,10 @@ interface ZoneSelectProps {
 export function ZoneSelect({ id, zones, zone, onChange }: ZoneSelectProps) {
   if (zones.length < 2) return null;
   return (
-    <div className="toolbar">
-      <label htmlFor={id}>Zone</label>
-      <select id={id} value={zone ?? ""} onChange={(event) => onChange(event.target.value)}>
-        {zones.map((one) => (
-          <option key={one}>{one}</option>
-        ))}
-      </select>
-    </div>
+    <Filter id={id} label="Zone" value={zone ?? ""} onChange={onChange}>
+      {zones.map((one) => (
+        <option key={one}>{one}</option>
+      ))}
+    </Filter>
   );
 }

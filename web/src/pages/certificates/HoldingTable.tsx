@@ -23,7 +23,7 @@ export function HoldingTable(props: {
       caption="Certificates, newest slot first"
       rows={props.holdings}
       rowKey={(one) => `${one.certificate} ${one.account}`}
-      empty="There is no certificate yet."
+      empty="There is no certificate yet. They come by themselves, some days after energy was delivered."
       columns={[
         {
           head: "Delivered",

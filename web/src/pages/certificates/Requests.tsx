@@ -1,8 +1,7 @@
 import type { CertificateRequest } from "../../certificate";
-import { moment, utc } from "../../format";
 import type { Loaded } from "../../live";
 import { REQUEST_STATES, requestText } from "../../request";
-import { Badge, Card, Load, Table } from "../../ui";
+import { Card, Load, Standing, Table, When } from "../../ui";
 
 /** What an account asked of its certificates, and what became of it. */
 export function Requests({ of, zone }: { of: Loaded<CertificateRequest[]>; zone: string | undefined }) {
@@ -14,29 +13,11 @@ export function Requests({ of, zone }: { of: Loaded<CertificateRequest[]>; zone:
             caption="What you signed about certificates, newest first"
             rows={items}
             rowKey={(request) => request.id}
-            empty="You have given and retired nothing yet."
+            empty="You have given and retired nothing yet. Choose “Give” or “Retire” beside a certificate."
             columns={[
-              {
-                head: "When",
-                cell: ({ at }) => (
-                  <time dateTime={at} title={utc(at)}>
-                    {moment(at, zone)}
-                  </time>
-                ),
-              },
+              { head: "When", cell: ({ at }) => <When at={at} zone={zone} /> },
               { head: "What", cell: ({ terms }) => <span className="wrap">{requestText(terms)}</span> },
-              {
-                head: "State",
-                cell: ({ state, reason }) => {
-                  const [text, tone] = REQUEST_STATES[state];
-                  return (
-                    <>
-                      <Badge tone={tone}>{text}</Badge>
-                      {reason && <span className="muted"> {reason}</span>}
-                    </>
-                  );
-                },
-              },
+              { head: "State", cell: ({ state, reason }) => <Standing of={REQUEST_STATES[state]} reason={reason} /> },
             ]}
           />
         )}

@@ -60,7 +60,7 @@ function Rows({ retirements, zone }: { retirements: Retirement[]; zone: string |
       caption="Retirements, newest first"
       rows={retirements}
       rowKey={(one) => `${one.transaction} ${one.certificate} ${one.wh} ${one.beneficiary}`}
-      empty="Nothing was retired yet."
+      empty="Nothing was retired yet. What somebody retires for a beneficiary is stated here."
       columns={[
         {
           head: "Retired",
@@ -71,7 +71,7 @@ function Rows({ retirements, zone }: { retirements: Retirement[]; zone: string |
           ),
         },
         { head: "For", cell: (one) => <span className="wrap">{one.beneficiary}</span> },
-        { head: "Wh", numeric: true, cell: (one) => count(one.wh) },
+        { head: "Energy (Wh)", numeric: true, cell: (one) => count(one.wh) },
         { head: "Source", cell: (one) => <span title={one.source}>{one.source_name}</span> },
         { head: "Delivered", cell: (one) => slotOf(one, zone) },
         { head: "Device", cell: (one) => <Full value={one.device} /> },

@@ -4,7 +4,7 @@ import { Empty } from "../../ui";
 
 /** What there is of each source, as bars of one scale with the numbers beside them. */
 export function Totals({ totals }: { totals: SourceTotal[] }) {
-  if (!totals.length) return <Empty>Nothing is certified yet.</Empty>;
+  if (!totals.length) return <Empty>Nothing is certified yet: no trade from a registered source is past its challenges.</Empty>;
   const sumOf = (total: SourceTotal) => total.held_wh + total.retired_wh;
   const most = Math.max(...totals.map(sumOf), 1);
   const share = (wh: number) => `${forPixels(BigInt(wh) * 100n, 0) / most}%`;

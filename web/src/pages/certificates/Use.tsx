@@ -1,13 +1,14 @@
-import { type FormEvent, useEffect, useRef, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { readRecipient } from "../../address";
-import * as api from "../../api";
 import { type CertificateRequest, beneficiaryError, leftOf, readWh, whError } from "../../certificate";
-import { count, moment } from "../../format";
-import { checkPrepared, recipientError } from "../../request";
-import { timestamp } from "../../slots";
+import { AmountField, Form, TextField } from "../../fields";
+import { count } from "../../format";
+import { recipientError } from "../../request";
+import { SigningFlow, onceFacts, prepareRequest, recipientFacts, saidOf, useSigning } from "../../signing";
 import type { Account, AccountRequest, Approval, CertificateWish, Holding, PreparedRequest } from "../../types";
-import { Card, Facts, Field, Hash, Notice } from "../../ui";
-import { Review, WAITS_FOR_CONSENT } from "../wallet/Review";
+import { Card, Facts, Hash } from "../../ui";
+import { RecipientField } from "../wallet/RecipientField";
+import { Review } from "../wallet/Review";
 import { slotOf } from "./HoldingTable";
 
 /** What is done with which certificate; each turn opens the form anew. */
@@ -36,9 +37,11 @@ export function Use({ account, chosen, requests, zone, onSent, onClose }: Props)
   const [whom, setWhom] = useState("");
   const [amountText, setAmount] = useState(left.toString());
   const [tried, setTried] = useState(false);
-  const [prepared, setPrepared] = useState<PreparedRequest>();
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<string | Error>();
+  const signing = useSigning<PreparedRequest>(() => {
+    setWhom("");
+    setTried(false);
+    onSent();
+  });
   const first = useRef<HTMLInputElement>(null);
   useEffect(() => first.current?.focus(), []);
   const wh = readWh(amountText);
@@ -47,32 +50,17 @@ export function Use({ account, chosen, requests, zone, onSent, onClose }: Props)
     amount: whError(wh, left),
   };
 
-  const prepare = async (event: FormEvent) => {
-    event.preventDefault();
+  const prepare = () => {
     setTried(true);
-    setOutcome(undefined);
     const to = readRecipient(whom);
     if (problems.whom || problems.amount || wh === null || (gives && !to)) return;
     const of = { certificate: holding.certificate, wh: Number(wh) };
     const wish: CertificateWish = gives
       ? { kind: "certificate_transfer", to: to!, ...of }
       : { kind: "certificate_retirement", beneficiary: whom.trim(), ...of };
-    setBusy(true);
-    try {
-      setPrepared(checkPrepared(await api.prepareRequest(wish), wish, account.address));
-    } catch (problem) {
-      setOutcome(problem as Error);
-    } finally {
-      setBusy(false);
-    }
+    void signing.prepare(() => prepareRequest(account, wish));
   };
-  const done = (sent: AccountRequest | Approval) => {
-    setOutcome("approval" in sent ? WAITS_FOR_CONSENT : SENT);
-    setPrepared(undefined);
-    setWhom("");
-    setTried(false);
-    onSent();
-  };
+  const whomField = { error: tried ? problems.whom : undefined, value: whom, onChange: setWhom, focus: first };
 
   return (
     <Card
@@ -91,62 +79,47 @@ export function Use({ account, chosen, requests, zone, onSent, onClose }: Props)
           ["Left of it", `${count(left)} Wh`],
         ]}
       />
-      {prepared ? (
-        <UseReview
-          prepared={prepared}
-          entered={whom.trim()}
-          zone={zone}
-          onDone={done}
-          onBack={() => setPrepared(undefined)}
-        />
-      ) : (
-        <form className="form wide" onSubmit={prepare} noValidate>
-          <Field
-            label={gives ? "To" : "For whom"}
-            hint={
-              gives
-                ? "An address (0x…) or an account's id of the community."
-                : "A name, and a period if you like. Everybody can read it on the chain."
-            }
-            error={tried ? problems.whom : undefined}
-          >
-            {(attributes) => (
-              <input
-                {...attributes}
-                ref={first}
-                required
-                maxLength={gives ? 80 : 200}
-                autoComplete="off"
-                spellCheck={false}
-                placeholder={gives ? "0x…" : "Bakery Weber, 2026"}
-                value={whom}
-                onChange={(event) => setWhom(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field
+      <SigningFlow
+        of={signing}
+        review={(prepared) => (
+          <UseReview
+            prepared={prepared}
+            entered={whom.trim()}
+            zone={zone}
+            onDone={(sent) => signing.done(saidOf(sent, SENT))}
+            onBack={signing.back}
+          />
+        )}
+      >
+        <Form wide onSubmit={prepare}>
+          {gives ? (
+            <RecipientField hint="An address (0x…) or an account's id of the community." {...whomField} />
+          ) : (
+            <TextField
+              label="For whom"
+              hint="A name, and a period if you like. Everybody can read it on the chain."
+              required
+              maxLength={200}
+              autoComplete="off"
+              spellCheck={false}
+              placeholder="Bakery Weber, 2026"
+              {...whomField}
+            />
+          )}
+          <AmountField
             label="How much (Wh)"
             hint={`At most ${count(left)} Wh.`}
             error={tried ? problems.amount : undefined}
-          >
-            {(attributes) => (
-              <input
-                {...attributes}
-                required
-                inputMode="numeric"
-                autoComplete="off"
-                value={amountText}
-                onChange={(event) => setAmount(event.target.value)}
-              />
-            )}
-          </Field>
-          <button type="submit" disabled={busy}>
+            required
+            inputMode="numeric"
+            value={amountText}
+            onChange={setAmount}
+          />
+          <button type="submit" disabled={signing.busy}>
             Review
           </button>
-        </form>
-      )}
-      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
-      {typeof outcome === "string" && <Notice tone="good">{outcome}</Notice>}
+        </Form>
+      </SigningFlow>
     </Card>
   );
 }
@@ -162,12 +135,7 @@ function UseReview(props: {
   const { terms } = prepared;
   if (terms.kind !== "certificate_transfer" && terms.kind !== "certificate_retirement") return null;
   const gives = terms.kind === "certificate_transfer";
-  const whom: [string, React.ReactNode][] = gives
-    ? [
-        ["To", <Hash key="t" value={terms.to} href={`/explorer/address/${terms.to.toLowerCase()}`} full />],
-        ...(entered.toLowerCase().startsWith("0x") ? [] : [["Account", entered] satisfies [string, string]]),
-      ]
-    : [["For", terms.beneficiary]];
+  const whom: [string, ReactNode][] = gives ? recipientFacts(terms.to, entered) : [["For", terms.beneficiary]];
   return (
     <Review
       prepared={prepared}
@@ -178,8 +146,7 @@ function UseReview(props: {
         ["Energy", `${count(BigInt(terms.amount))} Wh`],
         ...whom,
         ["Certificate", <Hash key="c" value={terms.certificate} />],
-        ["Can be sent until", moment(timestamp(terms.expiry * 1000), zone)],
-        ["One-time number", <Hash key="n" value={terms.nonce} />],
+        ...onceFacts(terms, zone),
       ]}
     >
       <p>{gives ? "Nobody can take it back once it is in a block." : "What is retired is gone for good."}</p>

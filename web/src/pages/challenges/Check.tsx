@@ -1,13 +1,13 @@
-import { useState } from "react";
 import * as api from "../../api";
 import { shownBy, verdict } from "../../challenge";
 import { save } from "../../download";
-import { kwh, money, moment, utc } from "../../format";
+import { kwh, money, moment } from "../../format";
 import { useLoad } from "../../live";
 import { Link } from "../../route";
 import { hasWallet, sendCall } from "../../sign";
 import type { ChallengeCall, ChallengeWish, Cut, PreparedChallenge, Side, TradeEvidence } from "../../types";
-import { Badge, Card, Facts, Hash, Load, Notice, Table, type Tone } from "../../ui";
+import { Address, Badge, Card, Facts, Hash, Load, Notice, Table, type Tone, When, useCopy } from "../../ui";
+import { Outcome, useWork } from "../../work";
 
 /** A trade held against the registers of both of its meters. */
 export function Check({ trade }: { trade: string }) {
@@ -34,6 +34,7 @@ export function Check({ trade }: { trade: string }) {
 
 /** What whoever does not believe this page can do. */
 function Alone({ trade }: { trade: string }) {
+  const [copied, copy] = useCopy();
   const command = `wattex challenge ${trade} --server ${location.origin} --rpc URL --key-file FILE --send`;
   return (
     <Card className="check" title="Without us" id="alone">
@@ -43,8 +44,9 @@ function Alone({ trade }: { trade: string }) {
       </p>
       <p className="command">
         <code>{command}</code>
-        <button type="button" className="quiet small" onClick={() => navigator.clipboard?.writeText(command)}>
-          Copy<span className="sr-only"> the command</span>
+        <button type="button" className="quiet small" onClick={() => copy(command)}>
+          {copied ? "Copied" : "Copy"}
+          <span className="sr-only"> the command</span>
         </button>
       </p>
     </Card>
@@ -82,7 +84,6 @@ function Judged(props: {
   const key = `judged ${wish.trade} ${wish.side}`;
   const prepared = useLoad(key, () => api.prepareChallenge(wish), ["block", "block_removed"]);
   const word = wish.side === "sell" ? "Fed in" : "Taken";
-  const of = (address: string) => `/explorer/address/${address.toLowerCase()}`;
   const aside = prepared.data && <Verdict found={prepared.data} />;
   return (
     <Card title={title} id={`check-${wish.side}`} aside={aside}>
@@ -91,8 +92,8 @@ function Judged(props: {
           <>
             <Facts
               items={[
-                ["Of", <Hash key="a" value={found.address} href={of(found.address)} />],
-                ["Slot", <time key="s" dateTime={found.slot} title={utc(found.slot)}>{moment(found.slot, zone)}</time>],
+                ["Of", <Address key="a" value={found.address} />],
+                ["Slot", <When key="s" at={found.slot} zone={zone} />],
                 ["Register when it began", registers ? `${kwh(registers[0], 3)} kWh` : "not readable"],
                 ["Register when it ended", registers ? `${kwh(registers[1], 3)} kWh` : "not readable"],
                 [word, `${kwh(found.registered_wh)} kWh`],
@@ -145,20 +146,15 @@ function Challenge(props: {
   reload: () => void;
 }) {
   const { wish, found, zone, reload } = props;
-  const [state, setState] = useState<"busy" | "sent" | Error>();
   const [text, tone] = WINDOWS[found.window];
-  const run = async (work: () => Promise<unknown>) => {
-    setState("busy");
-    try {
+  const { busy, outcome, run } = useWork<"sent">();
+  const send = (work: () => Promise<unknown>) =>
+    run(async () => {
       await work();
-      setState("sent");
       reload();
-    } catch (problem) {
-      setState(problem as Error);
-    }
-  };
+      return "sent";
+    });
   const call = found.window === "open" ? found.call : undefined;
-  const busy = state === "busy";
   return (
     <>
       <p>
@@ -169,11 +165,11 @@ function Challenge(props: {
       </p>
       {call && (
         <div className="row-actions">
-          <button type="button" disabled={busy} onClick={() => run(() => api.fileChallenge(wish))}>
+          <button type="button" disabled={busy} onClick={() => send(() => api.fileChallenge(wish))}>
             Challenge, sent by the operator
           </button>
           {hasWallet() && (
-            <button type="button" className="quiet" disabled={busy} onClick={() => run(() => sendCall(call))}>
+            <button type="button" className="quiet" disabled={busy} onClick={() => send(() => sendCall(call))}>
               Send with my wallet
             </button>
           )}
@@ -182,12 +178,13 @@ function Challenge(props: {
           </button>
         </div>
       )}
-      {state === "sent" && (
-        <Notice tone="good">
-          It is on its way to a block. <Link href="/challenges">All challenges</Link>
-        </Notice>
-      )}
-      {state instanceof Error && <Notice tone="bad">{state.message}</Notice>}
+      <Outcome of={outcome}>
+        {() => (
+          <>
+            It is on its way to a block. <Link href="/challenges">All challenges</Link>
+          </>
+        )}
+      </Outcome>
     </>
   );
 }

@@ -1,5 +1,5 @@
+import { TextField } from "../../fields";
 import type { DocumentParty } from "../../types";
-import { Field } from "../../ui";
 
 /** What a person writes of a party. */
 export interface PartyTexts {
@@ -53,17 +53,15 @@ const REQUIRED: (keyof PartyTexts)[] = ["name", "country"];
 /** The fields of a form that names a party. */
 export function PartyFields(props: { texts: PartyTexts; change: (texts: PartyTexts) => void }) {
   return FIELDS.map(([field, label, hint, complete]) => (
-    <Field key={field} label={label} {...(hint ? { hint } : {})}>
-      {(attributes) => (
-        <input
-          {...attributes}
-          autoComplete={complete}
-          required={REQUIRED.includes(field)}
-          maxLength={field === "country" ? 2 : 200}
-          value={props.texts[field]}
-          onChange={(event) => props.change({ ...props.texts, [field]: event.target.value })}
-        />
-      )}
-    </Field>
+    <TextField
+      key={field}
+      label={label}
+      hint={hint}
+      autoComplete={complete}
+      required={REQUIRED.includes(field)}
+      maxLength={field === "country" ? 2 : 200}
+      value={props.texts[field]}
+      onChange={(text) => props.change({ ...props.texts, [field]: text })}
+    />
   ));
 }

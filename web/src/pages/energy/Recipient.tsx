@@ -2,7 +2,8 @@ import { type FormEvent, useState } from "react";
 import * as api from "../../api";
 import { useLoad } from "../../live";
 import type { DocumentParty } from "../../types";
-import { Card, Load, Notice } from "../../ui";
+import { Card, Load } from "../../ui";
+import { Outcome, useWork } from "../../work";
 import { PartyFields, partyOf, textsOf } from "./PartyFields";
 
 /** Whose name and address stand on the documents of an account. */
@@ -21,40 +22,37 @@ export function Recipient() {
 
 function Form({ known, reload }: { known: DocumentParty | null; reload: () => void }) {
   const [texts, setTexts] = useState(textsOf(known));
-  const [said, setSaid] = useState<string | Error>();
-  const attempt = async (action: Promise<unknown>, done: string) => {
-    setSaid(undefined);
-    try {
+  const { busy, outcome, run } = useWork();
+  const attempt = (action: Promise<unknown>, done: string) =>
+    void run(async () => {
       await action;
-      setSaid(done);
       reload();
-    } catch (problem) {
-      setSaid(problem as Error);
-    }
-  };
+      return done;
+    });
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    void attempt(api.setCustomer(partyOf(texts)), "Kept.");
+    attempt(api.setCustomer(partyOf(texts)), "Kept.");
   };
   const forget = () => {
     setTexts(textsOf(null));
-    void attempt(api.forgetCustomer(), "Taken back.");
+    attempt(api.forgetCustomer(), "Taken back.");
   };
   return (
     <>
       <form className="form wide" onSubmit={submit}>
         <PartyFields texts={texts} change={setTexts} />
         <div className="row-actions">
-          <button type="submit">Keep</button>
+          <button type="submit" disabled={busy}>
+            Keep
+          </button>
           {known && (
-            <button type="button" className="quiet" onClick={forget}>
+            <button type="button" className="quiet" disabled={busy} onClick={forget}>
               Take it back
             </button>
           )}
         </div>
       </form>
-      {said instanceof Error && <Notice tone="bad">{said.message}</Notice>}
-      {typeof said === "string" && <Notice tone="good">{said}</Notice>}
+      <Outcome of={outcome} />
     </>
   );
 }

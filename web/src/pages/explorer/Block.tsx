@@ -1,10 +1,10 @@
 import type { ReactNode } from "react";
 import * as api from "../../api";
-import { count, utc } from "../../format";
+import { count, short, utc } from "../../format";
 import { useLoad } from "../../live";
 import { Link } from "../../route";
 import type { BlockDetail, Work } from "../../types";
-import { Badge, Card, Empty, Facts, Hash, Load, Notice } from "../../ui";
+import { Address, Badge, Card, Empty, Facts, Hash, Load, Notice } from "../../ui";
 import { Events } from "./Events";
 import { Result } from "./Lists";
 
@@ -50,7 +50,7 @@ function Summary({ block }: { block: BlockDetail }) {
           ["Gas used", block.work ? `${count(block.gas_used)} of ${count(block.work.gas_limit)}` : count(block.gas_used)],
           ...(block.work
             ? ([
-                ["Miner", <Hash key="m" value={block.work.miner} href={`/explorer/address/${block.work.miner}`} full />],
+                ["Miner", <Address key="m" value={block.work.miner} full />],
                 ["Base fee", `${count(block.work.base_fee_per_gas)} wei per gas`],
                 ["State root", <Hash key="sr" value={block.work.state_root} full />],
                 ["Transactions root", <Hash key="tr" value={block.work.transactions_root} full />],
@@ -154,10 +154,13 @@ function Transactions({ block }: { block: BlockDetail }) {
         <details key={tx.hash} className="tx" open={block.transactions.length <= 3}>
           <summary>
             <Result success={tx.success} />
-            <Hash value={tx.hash} href={`/explorer/tx/${tx.hash}`} />
+            <code>{short(tx.hash)}</code>
             <span className="tx-what">{namesOf(tx.events)}</span>
             <span className="tx-gas">{count(tx.gas_used)} gas</span>
           </summary>
+          <p className="tx-link">
+            Transaction <Hash value={tx.hash} href={`/explorer/tx/${tx.hash}`} />
+          </p>
           <Events events={tx.events} />
         </details>
       ))}

@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import { count, kwh, money, price, utc } from "../../format";
 import type { ChainEvent } from "../../types";
-import { Badge, Empty, Hash } from "../../ui";
+import { Address, Badge, Empty, Hash } from "../../ui";
 
 /** Fields of 1e-9 currency. */
 const MONEY = new Set([
@@ -37,7 +37,7 @@ function Value({ name, value }: { name: string; value: unknown }): ReactNode {
     return <Fields fields={value as Record<string, unknown>} />;
   }
   const text = String(value);
-  if (/^0x[0-9a-f]{40}$/.test(text)) return <Hash value={text} href={`/explorer/address/${text}`} full />;
+  if (/^0x[0-9a-f]{40}$/.test(text)) return <Address value={text} full />;
   if (/^0x[0-9a-f]{64}$/.test(text)) {
     const href = name === "trade" ? { href: `/explorer/trade/${text}` } : {};
     return <Hash value={text} full {...href} />;

@@ -6,7 +6,7 @@ import {
 import { type News, useLoad } from "../../live";
 import { Link } from "../../route";
 import type { Block, ChainTrade, Page, Transaction } from "../../types";
-import { Badge, Card, type Column, Hash, Load, Pager, Table } from "../../ui";
+import { Address, Badge, Card, type Column, Hash, Load, Pager, Table } from "../../ui";
 
 const NEWS: News[] = ["block", "block_removed"];
 
@@ -49,7 +49,7 @@ export function BlockList() {
       title="Blocks"
       load={api.blocks}
       rowKey={(block) => block.hash}
-      empty="The index has no block yet."
+      empty="The index has no block yet. It follows the chain: look again in a moment."
       columns={[
         { head: "Block", cell: (block) => <Link href={`/explorer/block/${block.number}`} className="strong">{block.number}</Link> },
         { head: "Hash", cell: (block) => <Hash value={block.hash} href={`/explorer/block/${block.number}`} /> },
@@ -75,15 +75,15 @@ export function TransactionList({ address }: { address?: string }) {
       title="Transactions"
       load={(cursor) => api.transactions(address, cursor)}
       rowKey={(transaction) => transaction.hash}
-      empty="There is no transaction yet."
+      empty={address ? "This address has sent and received no transaction." : "There is no transaction yet. They come with the first trades."}
       columns={[
         { head: "Transaction", cell: (tx) => <Hash value={tx.hash} href={`/explorer/tx/${tx.hash}`} /> },
         { head: "Block", numeric: true, cell: (tx) => <Link href={`/explorer/block/${tx.block}`}>{tx.block}</Link> },
         { head: "Time", cell: (tx) => <time dateTime={tx.timestamp}>{utc(tx.timestamp)}</time> },
-        { head: "From", cell: (tx) => <Hash value={tx.from} href={`/explorer/address/${tx.from}`} /> },
+        { head: "From", cell: (tx) => <Address value={tx.from} /> },
         {
           head: "To",
-          cell: (tx) => (tx.to ? <Hash value={tx.to} href={`/explorer/address/${tx.to}`} /> : "new contract"),
+          cell: (tx) => (tx.to ? <Address value={tx.to} /> : "new contract"),
         },
         { head: "Gas used", numeric: true, cell: (tx) => count(tx.gas_used) },
         { head: "Result", cell: (tx) => <Result success={tx.success} /> },
@@ -114,12 +114,12 @@ export function TradeList({ address }: { address?: string }) {
       title="Trades"
       load={(cursor) => api.chainTrades(address, cursor)}
       rowKey={(trade) => trade.trade}
-      empty="No trade has settled yet."
+      empty={address ? "This address has settled no trade." : "No trade has settled yet. They come when the first slot is cleared."}
       columns={[
         { head: "Trade", cell: (trade) => <Hash value={trade.trade} href={`/explorer/trade/${trade.trade}`} /> },
         { head: "Slot", cell: (trade) => <time dateTime={trade.slot}>{utc(trade.slot)}</time> },
-        { head: "Seller", cell: (trade) => <Hash value={trade.seller} href={`/explorer/address/${trade.seller}`} /> },
-        { head: "Buyer", cell: (trade) => <Hash value={trade.buyer} href={`/explorer/address/${trade.buyer}`} /> },
+        { head: "Seller", cell: (trade) => <Address value={trade.seller} /> },
+        { head: "Buyer", cell: (trade) => <Address value={trade.buyer} /> },
         { head: "Amount (kWh)", numeric: true, cell: (trade) => kwh(trade.quantity_wh, 3) },
         { head: "Price ($/kWh)", numeric: true, cell: (trade) => fixed(trade.price, PRICE_SCALE, 4) },
         { head: "Escrow ($)", numeric: true, cell: (trade) => fixed(trade.escrow, MONEY_SCALE, 5) },

@@ -4,7 +4,7 @@ import { timeLeft } from "../../challenge";
 import { utc } from "../../format";
 import { useLoad } from "../../live";
 import type { RoleChange } from "../../types";
-import { Badge, Card, Hash, Load, Table } from "../../ui";
+import { Address, Badge, Card, Hash, Load, Table } from "../../ui";
 
 /** Between two looks at the clock. */
 const TICK_MS = 15_000;
@@ -47,7 +47,7 @@ export function RoleChanges() {
 }
 
 function What({ change }: { change: RoleChange }) {
-  const account = change.account && <Hash value={change.account} href={`/explorer/address/${change.account}`} />;
+  const account = change.account && <Address value={change.account} />;
   if (change.kind === "grant") return <>{account} gets {roleName(change)}</>;
   if (change.kind === "revoke") return <>{account} loses {roleName(change)}</>;
   if (change.kind === "delay") return <>Later changes wait {change.new_delay_seconds} s</>;

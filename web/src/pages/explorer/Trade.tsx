@@ -3,7 +3,7 @@ import { kwh, money, price, runName, utc } from "../../format";
 import { useLoad } from "../../live";
 import { Link } from "../../route";
 import type { ChainTrade } from "../../types";
-import { Card, Empty, Facts, Hash, Load } from "../../ui";
+import { Address, Card, Empty, Facts, Hash, Load } from "../../ui";
 import { TradeState } from "./Lists";
 
 export function TradeView({ id }: { id: string }) {
@@ -17,8 +17,8 @@ export function TradeView({ id }: { id: string }) {
               items={[
                 ["Name on chain", <Hash key="t" value={data.trade} full />],
                 ["Slot", utc(data.slot)],
-                ["Seller", <Hash key="s" value={data.seller} href={`/explorer/address/${data.seller}`} full />],
-                ["Buyer", <Hash key="b" value={data.buyer} href={`/explorer/address/${data.buyer}`} full />],
+                ["Seller", <Address key="s" value={data.seller} full />],
+                ["Buyer", <Address key="b" value={data.buyer} full />],
                 ["Agreed", `${kwh(data.quantity_wh)} kWh at ${agreedPrice(data)}`],
                 ["Buyer's escrow", `$${money(data.escrow, 9)}`],
                 ["Seller's collateral", `$${money(data.collateral, 9)}`],

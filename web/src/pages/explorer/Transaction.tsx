@@ -2,7 +2,7 @@ import * as api from "../../api";
 import { count, utc } from "../../format";
 import { useLoad } from "../../live";
 import { Link } from "../../route";
-import { Card, Facts, Hash, Load } from "../../ui";
+import { Address, Card, Facts, Hash, Load } from "../../ui";
 import { Events } from "./Events";
 import { Result } from "./Lists";
 
@@ -23,10 +23,10 @@ export function TransactionView({ hash }: { hash: string }) {
                   </span>,
                 ],
                 ["Time", utc(tx.timestamp)],
-                ["From", <Hash key="f" value={tx.from} href={`/explorer/address/${tx.from}`} full />],
+                ["From", <Address key="f" value={tx.from} full />],
                 [
                   "To",
-                  tx.to ? <Hash key="t" value={tx.to} href={`/explorer/address/${tx.to}`} full /> : "a new contract",
+                  tx.to ? <Address key="t" value={tx.to} full /> : "a new contract",
                 ],
                 ["Gas used", count(tx.gas_used)],
               ]}

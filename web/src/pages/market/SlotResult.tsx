@@ -6,7 +6,8 @@ import { useLoad } from "../../live";
 import { aboutOf, titleOf } from "../../mechanism";
 import { lastClosed, slotsOf } from "../../slots";
 import type { Market, Slot, SlotStatus, Trade } from "../../types";
-import { Badge, Card, Facts, Hash, Load, Notice, type Tone } from "../../ui";
+import { Badge, Card, Facts, Hash, Load, type Tone } from "../../ui";
+import { Outcome, useWork } from "../../work";
 
 const STATUSES: Record<SlotStatus, [Tone, string]> = {
   future: ["quiet", "Book not open yet"],
@@ -115,19 +116,11 @@ function outcomeOf({ price: perKwh, volume_wh, trades, clearing }: Slot, onePric
 }
 
 function Journal({ start, market }: { start: string; market: Market }) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState("");
-  const download = async () => {
-    setBusy(true);
-    setError("");
-    try {
+  const { busy, outcome, run } = useWork();
+  const download = () =>
+    run(async () => {
       save(await api.slotJournal(start), `slot-${start}.json`);
-    } catch (problem) {
-      setError((problem as Error).message);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   return (
     <div className="verify">
       <h3>Check it yourself</h3>
@@ -138,7 +131,7 @@ function Journal({ start, market }: { start: string; market: Market }) {
       <button type="button" className="small" onClick={download} disabled={busy}>
         Journal<span className="sr-only"> of the slot {moment(start, market.timezone)}, as a file</span>
       </button>
-      {error && <Notice tone="bad">{error}</Notice>}
+      <Outcome of={outcome} />
     </div>
   );
 }

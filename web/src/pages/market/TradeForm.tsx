@@ -1,5 +1,6 @@
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import * as api from "../../api";
+import { AmountField, Form, SelectField, SideField } from "../../fields";
 import {
   ENERGY_SCALE, PRICE_SCALE, clock, costOf, day, kwh, money, parseDecimal, price, slotSpan,
 } from "../../format";
@@ -7,9 +8,10 @@ import { useLoad } from "../../live";
 import { newNonce } from "../../order";
 import { Link } from "../../route";
 import { sign } from "../../sign";
-import type { Approval, Band, ConnectionPoint, Market, Order, OrderTerms, Side } from "../../types";
-import { Card, Field, Notice } from "../../ui";
+import type { Approval, Band, Market, Order, OrderTerms, Side } from "../../types";
+import { Card, Notice } from "../../ui";
 import { useUser } from "../../user";
+import { Outcome, useWork } from "../../work";
 import { type SideBand, bandOf, warningOf } from "./band";
 
 const NO_DELEGATE = `0x${"0".repeat(40)}`;
@@ -54,8 +56,7 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
   const [slotWanted, setSlot] = useState("");
   const [pointWanted, setPoint] = useState("");
   const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<Order | Approval | Error>();
+  const { busy, outcome, run, say } = useWork<Order | Approval>();
 
   const slots = openSlots(market);
   const slot = slots.includes(slotWanted) ? slotWanted : (slots[0] ?? "");
@@ -68,14 +69,14 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
   const problems = { amount: amountError(amount, market), price: priceError(limit, market) };
   const warning = band.data && limit !== null && limit > 0n && warningOf(band.data, side, limit);
 
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     setTried(true);
-    setOutcome(undefined);
-    if (problems.amount || problems.price || !point || !user.account || !slot) return;
+    say(undefined);
+    const { account } = user;
+    if (problems.amount || problems.price || !point || !account || !slot) return;
     const start = Date.parse(slot) / 1000;
     const order: OrderTerms = {
-      account: user.account.address,
+      account: account.address,
       side,
       slot: start,
       quantity: Number(amount),
@@ -89,82 +90,56 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
       nonce: newNonce(),
       expiry: start + market.slot_minutes * 60,
     };
-    setBusy(true);
-    try {
-      const signed = await sign(order, market, user.account.custody);
-      setOutcome(typeof signed === "string" ? await api.placeOrder(order, signed) : signed);
+    void run(async () => {
+      const signed = await sign(order, market, account.custody);
+      const placed = typeof signed === "string" ? await api.placeOrder(order, signed) : signed;
       setAmountText("");
       setTried(false);
       onPlaced();
-    } catch (problem) {
-      setOutcome(problem as Error);
-    } finally {
-      setBusy(false);
-    }
+      return placed;
+    });
   };
 
   return (
     <Card title="New order" id="new-order" className="trade-form">
-      <form className="form" onSubmit={submit} noValidate>
-        <fieldset>
-          <legend>Type</legend>
-          <div className="segments">
-          {(["buy", "sell"] as const).map((value) => (
-            <label key={value} className={`segment ${value}`}>
-              <input
-                type="radio"
-                name="type"
-                value={value}
-                checked={side === value}
-                onChange={() => setSide(value)}
-              />
-              {value === "buy" ? "Buy" : "Sell"}
-            </label>
-          ))}
-          </div>
-        </fieldset>
-        <Field
+      <Form onSubmit={submit}>
+        <SideField name="type" value={side} onChange={setSide} />
+        <SelectField
           label="Slot"
           hint={slot ? `The book closes at ${gate(slot, market)}.` : "No slot is open for orders."}
+          value={slot}
+          onChange={setSlot}
         >
-          {(attributes) => (
-            <select {...attributes} value={slot} onChange={(event) => setSlot(event.target.value)}>
-              {slots.map((start) => (
-                <option key={start} value={start}>
-                  {day(start, market.timezone)}, {slotSpan(start, market.slot_minutes, market.timezone)}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
-        {own.length > 1 && <PointField points={own} value={point?.connection_point} onChange={setPoint} />}
+          {slots.map((start) => (
+            <option key={start} value={start}>
+              {day(start, market.timezone)}, {slotSpan(start, market.slot_minutes, market.timezone)}
+            </option>
+          ))}
+        </SelectField>
+        {own.length > 1 && (
+          <SelectField label="Connection point" value={point?.connection_point ?? ""} onChange={setPoint}>
+            {own.map((one) => (
+              <option key={one.connection_point}>{one.connection_point}</option>
+            ))}
+          </SelectField>
+        )}
         <div className="field-row">
-          <Field label="Amount (kWh)" error={tried ? problems.amount : undefined}>
-            {(attributes) => (
-              <input
-                {...attributes}
-                name="amount"
-                inputMode="decimal"
-                autoComplete="off"
-                placeholder="2.5"
-                value={amountText}
-                onChange={(event) => setAmountText(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field label="Price ($/kWh)" error={tried ? problems.price : undefined}>
-            {(attributes) => (
-              <input
-                {...attributes}
-                name="price"
-                inputMode="decimal"
-                autoComplete="off"
-                placeholder="0.18"
-                value={priceText}
-                onChange={(event) => setPriceText(event.target.value)}
-              />
-            )}
-          </Field>
+          <AmountField
+            label="Amount (kWh)"
+            error={tried ? problems.amount : undefined}
+            name="amount"
+            placeholder="2.5"
+            value={amountText}
+            onChange={setAmountText}
+          />
+          <AmountField
+            label="Price ($/kWh)"
+            error={tried ? problems.price : undefined}
+            name="price"
+            placeholder="0.18"
+            value={priceText}
+            onChange={setPriceText}
+          />
         </div>
         {band.data && <BandScale band={band.data} side={side} limit={limit} />}
         {warning && <Notice tone="warn">{warning}</Notice>}
@@ -178,7 +153,7 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
         {points.data && !own.length && (
           <Notice tone="info">Your account has no connection point yet. The operator adds it.</Notice>
         )}
-        {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
+        {outcome instanceof Error && <Outcome of={outcome} />}
         {outcome && "order_id" in outcome && <Placed order={outcome} market={market} />}
         {outcome && "approval" in outcome && (
           <Notice tone="warn">
@@ -191,7 +166,7 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
             ? "Your wallet signs the order; nobody else can."
             : "The operator holds your key and signs the order for you."}
         </p>
-      </form>
+      </Form>
     </Card>
   );
 }
@@ -207,26 +182,6 @@ function Placed({ order, market }: { order: Order; market: Market }) {
       {slotSpan(order.slot, market.slot_minutes, market.timezone)} is in the book.
       {order.held !== "0" && ` $${money(order.held)} are held for it.`}
     </Notice>
-  );
-}
-
-function PointField(props: {
-  points: ConnectionPoint[];
-  value: string | undefined;
-  onChange: (id: string) => void;
-}) {
-  return (
-    <Field label="Connection point">
-      {(attributes) => (
-        <select {...attributes} value={props.value} onChange={(event) => props.onChange(event.target.value)}>
-          {props.points.map((point) => (
-            <option key={point.connection_point} value={point.connection_point}>
-              {point.connection_point}
-            </option>
-          ))}
-        </select>
-      )}
-    </Field>
   );
 }
 

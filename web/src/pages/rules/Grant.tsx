@@ -1,4 +1,5 @@
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
+import { AmountField, Form, TextField } from "../../fields";
 import { ENERGY_SCALE, kwh, parseDecimal, utc } from "../../format";
 import { dayError, endError, endOf, untilEndOf, usualDay, usualEnd, wishOf } from "../../grant";
 import {
@@ -6,8 +7,9 @@ import {
 } from "../../mandate";
 import type { Waiting } from "../../rule";
 import { Link } from "../../route";
+import { SigningFlow, type SigningOf } from "../../signing";
 import type { AccountRequest, Approval, Mandate, MandateWish, Market, PreparedRequest } from "../../types";
-import { Badge, Card, Field, Hash, Notice } from "../../ui";
+import { Address, Badge, Card, Hash, Notice } from "../../ui";
 import type { Situation } from "../Rules";
 import { Review } from "../wallet/Review";
 
@@ -15,16 +17,13 @@ interface GrantProps {
   of: Situation;
   mandate: Mandate | undefined;
   waiting: Waiting;
-  /** What waits for the owner's signature. */
-  prepared: PreparedRequest | undefined;
-  prepare: (wish: MandateWish) => Promise<void>;
-  onBack: () => void;
-  onSent: () => void;
+  signing: SigningOf<PreparedRequest>;
+  prepare: (wish: MandateWish) => Promise<boolean>;
 }
 
 /** What Wattex may sign for the rules: granted, asked for, ended. */
 export function Grant(props: GrantProps) {
-  const { of, mandate, waiting, prepared } = props;
+  const { of, mandate, waiting, signing } = props;
   const { market, delegate, rules, points } = of;
   const [wanted, setWanted] = useState<GrantWanted>({ day: "", until: "" });
   const need = needOf(rules, points, market);
@@ -35,28 +34,35 @@ export function Grant(props: GrantProps) {
       id="mandate"
       aside={<Standing mandate={inForce} gaps={need ? gapsOf(mandate, need, market) : []} waiting={waiting} />}
     >
-      {prepared ? (
-        <MandateReview prepared={prepared} who="Wattex" market={market} onDone={props.onSent} onBack={props.onBack} />
-      ) : (
-        <>
-          {inForce ? (
-            <p>{grantWords("Wattex", limitsOf(inForce), market.timezone)}</p>
-          ) : (
-            <p>
-              Nothing yet. Rules place no order until you let Wattex sign them, inside limits that the contract on the
-              chain holds it to.
-            </p>
-          )}
-          <Pending asked={of.asked.requests} waiting={waiting} delegate={delegate} />
-          {need && waiting !== "block" && (
-            <GrantForm need={need} gaps={gapsOf(mandate, need, market)} wanted={wanted} onChange={setWanted} {...props} />
-          )}
-          {inForce && <End {...props} />}
-          <p className="hint">
-            It signs with <Hash value={delegate} href={`/explorer/address/${delegate.toLowerCase()}`} />
+      <SigningFlow
+        of={signing}
+        review={(prepared) => (
+          <MandateReview
+            prepared={prepared}
+            who="Wattex"
+            market={market}
+            onDone={() => signing.done("")}
+            onBack={signing.back}
+          />
+        )}
+      >
+        {inForce ? (
+          <p>{grantWords("Wattex", limitsOf(inForce), market.timezone)}</p>
+        ) : (
+          <p>
+            Nothing yet. Rules place no order until you let Wattex sign them, inside limits that the contract on the
+            chain holds it to.
           </p>
-        </>
-      )}
+        )}
+        <Pending asked={of.asked.requests} waiting={waiting} delegate={delegate} />
+        {need && waiting !== "block" && (
+          <GrantForm need={need} gaps={gapsOf(mandate, need, market)} wanted={wanted} onChange={setWanted} {...props} />
+        )}
+        {inForce && <End {...props} />}
+        <p className="hint">
+          It signs with <Address value={delegate} />
+        </p>
+      </SigningFlow>
     </Card>
   );
 }
@@ -108,61 +114,40 @@ type FormProps = GrantProps & {
 };
 
 /** Asks for a mandate that fits the rules. */
-function GrantForm({ of, mandate, need, gaps, wanted, onChange, prepare }: FormProps) {
+function GrantForm({ of, mandate, need, gaps, wanted, onChange, signing, prepare }: FormProps) {
   const { market, delegate } = of;
   const usual = usualDay(need, mandate, market);
   const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState("");
   const perDay = wanted.day.trim() ? parseDecimal(wanted.day, ENERGY_SCALE) : usual;
   const last = wanted.until || usualEnd(market);
   const problems = { day: dayError(perDay, need.granted), until: endError(last, market) };
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     setTried(true);
-    setError("");
     if (problems.day || problems.until || perDay === null) return;
-    setBusy(true);
-    try {
-      const names = { delegate, policy: market.policy_id };
-      await prepare(wishOf(need, names, { perDay, until: untilEndOf(last, market) }));
-    } catch (problem) {
-      setError((problem as Error).message);
-    } finally {
-      setBusy(false);
-    }
+    const names = { delegate, policy: market.policy_id };
+    void prepare(wishOf(need, names, { perDay, until: untilEndOf(last, market) }));
   };
   const form = (
-    <form className="form wide" onSubmit={submit} noValidate>
-      <Field
+    <Form wide onSubmit={submit}>
+      <AmountField
         label="At most in a day (kWh)"
         hint={`Empty: ${kwh(usual)} kWh. In a slot it is ${kwh(need.granted)} kWh at most.`}
         error={tried ? problems.day : undefined}
-      >
-        {(attributes) => (
-          <input
-            {...attributes}
-            inputMode="decimal"
-            autoComplete="off"
-            value={wanted.day}
-            onChange={(event) => onChange({ ...wanted, day: event.target.value })}
-          />
-        )}
-      </Field>
-      <Field label="Last day" hint="A year from now unless you change it." error={tried ? problems.until : undefined}>
-        {(attributes) => (
-          <input
-            {...attributes}
-            type="date"
-            value={last}
-            onChange={(event) => onChange({ ...wanted, until: event.target.value })}
-          />
-        )}
-      </Field>
-      <button type="submit" className={gaps.length ? "primary" : undefined} disabled={busy}>
+        value={wanted.day}
+        onChange={(day) => onChange({ ...wanted, day })}
+      />
+      <TextField
+        label="Last day"
+        hint="A year from now unless you change it."
+        error={tried ? problems.until : undefined}
+        type="date"
+        value={last}
+        onChange={(until) => onChange({ ...wanted, until })}
+      />
+      <button type="submit" className={gaps.length ? "primary" : undefined} disabled={signing.busy}>
         Review
       </button>
-    </form>
+    </Form>
   );
   return (
     <div className="grant">
@@ -177,26 +162,18 @@ function GrantForm({ of, mandate, need, gaps, wanted, onChange, prepare }: FormP
           {form}
         </details>
       )}
-      {error && <Notice tone="bad">{error}</Notice>}
     </div>
   );
 }
 
-function End({ of, prepare }: GrantProps) {
-  const [error, setError] = useState("");
-  const end = async () => {
-    setError("");
-    await prepare(endOf(of.delegate, of.market.policy_id)).catch((problem: Error) => setError(problem.message));
-  };
+function End({ of, signing, prepare }: GrantProps) {
+  const end = () => void prepare(endOf(of.delegate, of.market.policy_id));
   return (
-    <>
-      <div className="row-actions">
-        <button type="button" className="quiet danger" onClick={end}>
-          End the mandate
-        </button>
-      </div>
-      {error && <Notice tone="bad">{error}</Notice>}
-    </>
+    <div className="row-actions">
+      <button type="button" className="quiet danger" disabled={signing.busy} onClick={end}>
+        End the mandate
+      </button>
+    </div>
   );
 }
 
@@ -212,7 +189,6 @@ export function MandateReview(props: {
   const { terms } = prepared;
   if (terms.kind !== "mandate") return null;
   const limits: Limits = limitsOfTerms(terms);
-  const delegate = <Hash value={terms.delegate} href={`/explorer/address/${terms.delegate.toLowerCase()}`} full />;
   return (
     <Review
       prepared={prepared}
@@ -220,7 +196,7 @@ export function MandateReview(props: {
       onDone={props.onDone}
       onBack={props.onBack}
       facts={[
-        ["Who signs", delegate],
+        ["Who signs", <Address key="d" value={terms.delegate} full />],
         ...(limits.until ? [["Until", utc(limits.until)] satisfies [string, string]] : []),
         ["Policy", <Hash key="p" value={terms.policy} />],
         ["Version", String(terms.version)],

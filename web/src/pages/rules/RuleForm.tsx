@@ -1,5 +1,6 @@
-import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import * as api from "../../api";
+import { AmountField, Form, SelectField, SideField, TextField } from "../../fields";
 import { CENT_SCALE, kwh, parseDecimal, price } from "../../format";
 import { useLoad } from "../../live";
 import { slotMax } from "../../mandate";
@@ -8,7 +9,8 @@ import {
 } from "../../rule";
 import { firstOpen } from "../../slots";
 import type { Band, Rule, Side } from "../../types";
-import { Card, Field, Notice } from "../../ui";
+import { Card, Notice } from "../../ui";
+import { Outcome, useWork } from "../../work";
 import type { Situation } from "../Rules";
 
 const USUAL =
@@ -20,7 +22,7 @@ export function RuleForm(props: {
   of: Situation;
   edited: Rule | undefined;
   /** What became of the newest one. */
-  said: string | Error;
+  said: string;
   onSaved: (rule: Rule) => Promise<void>;
 }) {
   const { of, edited } = props;
@@ -29,11 +31,10 @@ export function RuleForm(props: {
   const [wanted, setPoint] = useState(edited?.connection_point ?? "");
   const [fields, setFields] = useState(() => (edited ? fieldsOf(edited, market.timezone) : NEW_RULE));
   const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState("");
-  const form = useRef<HTMLFormElement>(null);
+  const { busy, outcome, run } = useWork();
+  const limit = useRef<HTMLInputElement>(null);
   useEffect(() => {
-    if (edited) form.current?.querySelector<HTMLElement>("input[name=limit]")?.focus();
+    if (edited) limit.current?.focus();
   }, [edited]);
   const slot = firstOpen(market);
   const band = useLoad(`band ${slot}`, () => api.priceBand(slot));
@@ -46,55 +47,30 @@ export function RuleForm(props: {
   const set = (name: keyof RuleFields) => (value: string) => setFields((old) => ({ ...old, [name]: value }));
   const buys = side === "buy";
 
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     setTried(true);
-    setError("");
-    if (!read.body) return;
-    setBusy(true);
-    try {
-      const rule = await api.setRule(id, side, read.body, market.zone);
-      await props.onSaved(rule);
-    } catch (problem) {
-      setError((problem as Error).message);
-      setBusy(false);
-    }
+    const { body } = read;
+    if (!body) return;
+    void run(async () => {
+      await props.onSaved(await api.setRule(id, side, body, market.zone));
+    });
   };
 
   return (
     <Card title={edited ? "Change a rule" : "Set a rule"} id="set-rule">
-      <form className="form" onSubmit={submit} noValidate ref={form}>
+      <Form onSubmit={submit}>
         <div className="field-row pair">
-          <fieldset>
-            <legend>Type</legend>
-            <div className="segments">
-              {(["buy", "sell"] as const).map((value) => (
-                <label key={value} className={`segment ${value}`}>
-                  <input
-                    type="radio"
-                    name="rule-type"
-                    value={value}
-                    checked={side === value}
-                    onChange={() => setSide(value)}
-                  />
-                  {value === "buy" ? "Buy" : "Sell"}
-                </label>
-              ))}
-            </div>
-          </fieldset>
-          <Field label="Connection point">
-            {(attributes) => (
-              <select {...attributes} value={id} onChange={(event) => setPoint(event.target.value)}>
-                {points.map((one) => (
-                  <option key={one.connection_point}>{one.connection_point}</option>
-                ))}
-              </select>
-            )}
-          </Field>
+          <SideField name="rule-type" value={side} onChange={setSide} />
+          <SelectField label="Connection point" value={id} onChange={setPoint}>
+            {points.map((one) => (
+              <option key={one.connection_point}>{one.connection_point}</option>
+            ))}
+          </SelectField>
         </div>
-        <Text
+        <AmountField
           label={buys ? "Never pay more than (ct/kWh)" : "Never sell below (ct/kWh)"}
           name="limit"
+          focus={limit}
           placeholder={buys ? "25" : "8"}
           hint={<LimitHint side={side} text={fields.limit} band={band.data} />}
           error={problems.limit}
@@ -123,7 +99,7 @@ export function RuleForm(props: {
           </label>
         </fieldset>
         {fields.kind === "likely" ? (
-          <Text
+          <AmountField
             label="Part of it (%)"
             name="percent"
             hint={USUAL}
@@ -132,7 +108,7 @@ export function RuleForm(props: {
             onChange={set("percent")}
           />
         ) : (
-          <Text
+          <AmountField
             label="Energy of a slot (kWh)"
             name="quantity"
             placeholder="0.25"
@@ -143,21 +119,23 @@ export function RuleForm(props: {
           />
         )}
         <div className="field-row pair">
-          <Time
+          <TextField
             label="From (optional)"
             hint="The first slot starts then or later."
             error={problems.from}
             value={fields.from}
             onChange={set("from")}
-            step={market.slot_minutes}
+            type="datetime-local"
+            step={market.slot_minutes * 60}
           />
-          <Time
+          <TextField
             label="Until (optional)"
             hint="The last slot ends then or before."
             error={problems.until}
             value={fields.until}
             onChange={set("until")}
-            step={market.slot_minutes}
+            type="datetime-local"
+            step={market.slot_minutes * 60}
           />
         </div>
         {before && (
@@ -175,10 +153,8 @@ export function RuleForm(props: {
         <button type="submit" className="primary" disabled={busy}>
           {busy ? "Setting…" : "Set the rule"}
         </button>
-      </form>
-      {error && <Notice tone="bad">{error}</Notice>}
-      {!error && props.said instanceof Error && <Notice tone="bad">{props.said.message}</Notice>}
-      {!error && typeof props.said === "string" && props.said && <Notice tone="good">{props.said}</Notice>}
+      </Form>
+      <Outcome of={outcome ?? props.said} />
     </Card>
   );
 }
@@ -195,51 +171,5 @@ function LimitHint({ side, text, band }: { side: Side; text: string; band: Band 
       {limit !== null && limit > 0n && `: $${price(limit)} per kWh`}.
       {tariff && ` ${says} ${tariff} ct/kWh for the next slot.`}
     </>
-  );
-}
-
-interface TextProps {
-  label: string;
-  name: string;
-  placeholder?: string;
-  hint?: ReactNode;
-  error: string | undefined;
-  value: string;
-  onChange: (value: string) => void;
-}
-
-function Text({ label, name, placeholder, hint, error, value, onChange }: TextProps) {
-  return (
-    <Field label={label} hint={hint} error={error}>
-      {(attributes) => (
-        <input
-          {...attributes}
-          name={name}
-          inputMode="decimal"
-          autoComplete="off"
-          placeholder={placeholder}
-          value={value}
-          onChange={(event) => onChange(event.target.value)}
-        />
-      )}
-    </Field>
-  );
-}
-
-type TimeProps = Omit<TextProps, "name" | "placeholder"> & { step: number };
-
-function Time({ label, hint, error, value, onChange, step }: TimeProps) {
-  return (
-    <Field label={label} hint={hint} error={error}>
-      {(attributes) => (
-        <input
-          {...attributes}
-          type="datetime-local"
-          step={step * 60}
-          value={value}
-          onChange={(event) => onChange(event.target.value)}
-        />
-      )}
-    </Field>
   );
 }

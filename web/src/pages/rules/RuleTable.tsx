@@ -1,9 +1,9 @@
-import { useState } from "react";
 import * as api from "../../api";
 import { moment } from "../../format";
 import { type Waiting, limitOf, quantityWords, stateOf } from "../../rule";
 import type { Mandate, Rule } from "../../types";
-import { Badge, Card, Hash, Notice, Table } from "../../ui";
+import { Badge, Card, Hash, Notice, Table, focusCard } from "../../ui";
+import { Outcome, useWork } from "../../work";
 import { words } from "../Market";
 import type { Situation } from "../Rules";
 
@@ -16,24 +16,19 @@ export function RuleTable(props: {
   onChange: () => void;
 }) {
   const { rules, points, market } = props.of;
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState("");
+  const { busy, outcome, run } = useWork();
   const end = async (rule: Rule) => {
     if (!confirm(`End this rule to ${rule.side}? Orders that it has placed stay.`)) return;
-    setBusy(true);
-    setError("");
-    try {
+    const ended = await run(async () => {
       await api.endRule(rule.connection_point, rule.side, market.zone);
-    } catch (problem) {
-      setError((problem as Error).message);
-    }
-    setBusy(false);
+    });
+    if (ended) focusCard("rules");
     props.onChange();
   };
   const nameOf = (rule: Rule) => `the rule to ${rule.side} at ${rule.connection_point}`;
   return (
     <Card title="Your rules" id="rules">
-      {error && <Notice tone="bad">{error}</Notice>}
+      <Outcome of={outcome} />
       <Table
         caption="Your rules, by connection point"
         rows={rules}
@@ -44,7 +39,7 @@ export function RuleTable(props: {
             head: "Type",
             cell: (rule) => <Badge tone={rule.side === "buy" ? "info" : "warn"}>{words(rule.side)}</Badge>,
           },
-          { head: "Limit", cell: limitOf },
+          { head: "Limit", numeric: true, cell: limitOf },
           { head: "How much", cell: quantityWords },
           { head: "When", cell: (rule) => <When rule={rule} zone={market.timezone} /> },
           { head: "Connection point", cell: (rule) => <Hash value={rule.connection_point} /> },

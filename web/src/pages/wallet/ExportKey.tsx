@@ -1,8 +1,10 @@
 import { type FormEvent, useState } from "react";
 import * as api from "../../api";
 import { save } from "../../download";
+import { TextField } from "../../fields";
 import type { ExportedKey } from "../../types";
-import { Card, Field, Notice } from "../../ui";
+import { Card, Notice } from "../../ui";
+import { Outcome, useWork } from "../../work";
 
 /** What wallets call such a file. */
 function fileName({ keystore }: ExportedKey): string {
@@ -17,23 +19,16 @@ function keep(exported: ExportedKey) {
 export function ExportKey() {
   const [password, setPassword] = useState("");
   const [passphrase, setPassphrase] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<ExportedKey | Error>();
-  const submit = async (event: FormEvent) => {
+  const { busy, outcome, run } = useWork<ExportedKey>();
+  const submit = (event: FormEvent) => {
     event.preventDefault();
-    setBusy(true);
-    setOutcome(undefined);
-    try {
+    void run(async () => {
       const exported = await api.exportKey(password, passphrase);
       keep(exported);
-      setOutcome(exported);
       setPassword("");
       setPassphrase("");
-    } catch (problem) {
-      setOutcome(problem as Error);
-    } finally {
-      setBusy(false);
-    }
+      return exported;
+    });
   };
   return (
     <Card title="Take your key away" id="export-key">
@@ -42,41 +37,36 @@ export function ExportKey() {
         proves nothing against the operator. If you need that, open an account whose key stays in your wallet.
       </Notice>
       <form className="form wide" onSubmit={submit}>
-        <Field label="Your password" hint="Once more, so that nobody else at your screen can do this.">
-          {(attributes) => (
-            <input
-              {...attributes}
-              type="password"
-              autoComplete="current-password"
-              required
-              value={password}
-              onChange={(event) => setPassword(event.target.value)}
-            />
-          )}
-        </Field>
-        <Field label="Passphrase of the file" hint="At least 12 characters, and not your password. Nobody can restore it.">
-          {(attributes) => (
-            <input
-              {...attributes}
-              type="password"
-              autoComplete="new-password"
-              minLength={12}
-              required
-              value={passphrase}
-              onChange={(event) => setPassphrase(event.target.value)}
-            />
-          )}
-        </Field>
+        <TextField
+          label="Your password"
+          hint="Once more, so that nobody else at your screen can do this."
+          type="password"
+          autoComplete="current-password"
+          required
+          value={password}
+          onChange={setPassword}
+        />
+        <TextField
+          label="Passphrase of the file"
+          hint="At least 12 characters, and not your password. Nobody can restore it."
+          type="password"
+          autoComplete="new-password"
+          minLength={12}
+          required
+          value={passphrase}
+          onChange={setPassphrase}
+        />
         <button type="submit" disabled={busy}>
           {busy ? "Encrypting…" : "Download the key"}
         </button>
       </form>
-      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
-      {outcome && !(outcome instanceof Error) && (
-        <Notice tone="good">
-          Saved as {fileName(outcome)}. Wallets open it with the passphrase. {outcome.notice}
-        </Notice>
-      )}
+      <Outcome of={outcome}>
+        {(exported) => (
+          <>
+            Saved as {fileName(exported)}. Wallets open it with the passphrase. {exported.notice}
+          </>
+        )}
+      </Outcome>
     </Card>
   );
 }

@@ -1,202 +1,185 @@
-import { type FormEvent, useState } from "react";
+import { type FormEvent, type ReactNode, useState } from "react";
 import * as api from "../../api";
+import { type Unit, amountIn, namedIn } from "../../currency";
+import { AmountField, TextField } from "../../fields";
 import { MONEY_SCALE, money, readDecimal } from "../../format";
-import { destinationOf, duration } from "../../payout";
+import { checkPayout, destinationOf, duration } from "../../payout";
 import { signPayout } from "../../sign";
-import type { Custody, PayoutWish, PreparedPayout } from "../../types";
-import { Card, Facts, Field, Hash, Notice } from "../../ui";
+import { Signing, SigningFlow, type SigningOf, WAITS_FOR_CONSENT, useSigning } from "../../signing";
+import type { Account, Custody, PayoutWish, PreparedPayout } from "../../types";
+import { Card, Hash } from "../../ui";
 import { useUser } from "../../user";
 
-/** What becomes of a wish to pay out: first what it comes to, then the signature. */
-function usePayout(custody: Custody) {
-  const [prepared, setPrepared] = useState<PreparedPayout>();
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<string | Error>();
-  const run = async (work: () => Promise<void>) => {
-    setBusy(true);
-    setOutcome(undefined);
-    try {
-      await work();
-    } catch (problem) {
-      setOutcome(problem as Error);
-    } finally {
-      setBusy(false);
-    }
-  };
-  return {
-    prepared,
-    busy,
-    outcome,
-    prepare: (wish: PayoutWish) => run(async () => setPrepared(await api.preparePayout(wish))),
-    back: () => setPrepared(undefined),
-    confirm: (wanted: PreparedPayout) =>
-      run(async () => {
-        const signed = await signPayout(wanted, custody);
-        if ("redemption" in signed) {
-          await api.requestPayout(wanted.terms, signed);
-          setOutcome("It is on its way. The table of payouts below follows it.");
-        } else {
-          setOutcome("It is large and waits for a member of staff. You find it under “What is signed for you”.");
-        }
-        setPrepared(undefined);
-      }),
-  };
-}
-
-function Outcome({ of }: { of: string | Error | undefined }) {
-  if (of instanceof Error) return <Notice tone="bad">{of.message}</Notice>;
-  return of ? <Notice tone="good">{of}</Notice> : null;
-}
-
 /** Money out. */
-export function PayOut({ free }: { free: string | undefined }) {
+export function PayOut({ unit, free }: { unit: Unit; free: string | undefined }) {
   const { account } = useUser();
   if (!account) return null;
-  const hint = free ? `At most $${money(free, 2)}, less what open orders hold.` : undefined;
+  const less = unit.traded ? ", less what open orders hold" : "";
+  const hint = free ? `At most ${amountIn(unit, free)}${less}.` : undefined;
   return (
     <Card title="Pay out to your bank" id="pay-out">
-      <Form custody={account.custody} hint={hint} />
+      <Form account={account} unit={unit} hint={hint} />
     </Card>
   );
 }
 
+/** Where a payout of a currency stands between the wish and the signature. */
+function usePayout(account: Account | undefined, unit: Unit) {
+  const signing = useSigning<PreparedPayout>();
+  const prepare = (wish: PayoutWish) =>
+    signing.prepare(async () => {
+      const prepared = await api.preparePayout({ ...wish, ...namedIn(unit) });
+      return checkPayout(prepared, wish, account?.address ?? "", unit);
+    });
+  return { ...signing, prepare };
+}
+
 /** What of the own money is outside of trading, and the two ways it can go. */
-export function Outside({ amount }: { amount: string | undefined }) {
+export function Outside({ unit, amount }: { unit: Unit; amount: string | undefined }) {
   const { account } = useUser();
   const [toBank, setToBank] = useState(false);
-  const back = usePayout(account?.custody ?? "own");
+  const back = usePayout(account, unit);
   const waits = amount !== undefined && readDecimal(amount, MONEY_SCALE) > 0n;
   if (!account || !(waits || back.outcome)) return null;
   return (
-    <Card title="Waiting outside of trading" id="outside" aside={waits && <b className="total">${money(amount, 2)}</b>}>
+    <Card
+      title="Waiting outside of trading"
+      id="outside"
+      aside={waits && <b className="total">{amountIn(unit, amount)}</b>}
+    >
       <p className="hint">
         This is yours and left trading, but nothing says where to: a payout ran out of time, or you took it out
         yourself. Sign where it goes; that costs nothing.
       </p>
-      {waits && !back.prepared && (
-        <div className="row-actions">
-          <button type="button" onClick={() => setToBank(!toBank)} aria-expanded={toBank}>
-            Pay out to your bank
-          </button>
-          <button
-            type="button"
-            className="primary"
-            disabled={back.busy}
-            onClick={() => back.prepare({ amount, outside: true })}
-          >
-            Put back into trading
-          </button>
-        </div>
-      )}
-      {back.prepared && <Confirm {...back} prepared={back.prepared} />}
-      <Outcome of={back.outcome} />
+      <Reviewed of={back} account={account} unit={unit}>
+        {waits && (
+          <div className="row-actions">
+            <button type="button" onClick={() => setToBank(!toBank)} aria-expanded={toBank}>
+              Pay out to your bank
+            </button>
+            <button
+              type="button"
+              className="primary"
+              disabled={back.busy}
+              onClick={() => back.prepare({ amount, outside: true })}
+            >
+              {unit.traded ? "Put back into trading" : "Put back into the wallet"}
+            </button>
+          </div>
+        )}
+      </Reviewed>
       {waits && toBank && !back.prepared && (
-        <Form custody={account.custody} hint={`At most $${money(amount, 2)}.`} outside />
+        <Form account={account} unit={unit} hint={`At most ${amountIn(unit, amount)}.`} outside />
       )}
     </Card>
   );
 }
 
-function Form({ custody, hint, outside }: { custody: Custody; hint: string | undefined; outside?: boolean }) {
+function Reviewed(props: {
+  of: Omit<SigningOf<PreparedPayout>, "prepare">;
+  account: Account;
+  unit: Unit;
+  children: ReactNode;
+}) {
+  const { of, account, unit } = props;
+  const review = (prepared: PreparedPayout) => (
+    <Confirm prepared={prepared} custody={account.custody} unit={unit} onDone={of.done} onBack={of.back} />
+  );
+  return (
+    <SigningFlow of={of} review={review}>
+      {props.children}
+    </SigningFlow>
+  );
+}
+
+interface FormProps {
+  account: Account;
+  unit: Unit;
+  hint: string | undefined;
+  outside?: boolean;
+}
+
+function Form({ account, unit, hint, outside }: FormProps) {
   const [amount, setAmount] = useState("");
   const [creditor, setCreditor] = useState("");
   const [iban, setIban] = useState("");
-  const payout = usePayout(custody);
-  const { prepared, busy } = payout;
+  const payout = usePayout(account, unit);
   const prepare = (event: FormEvent) => {
     event.preventDefault();
     void payout.prepare({ amount, creditor: creditor.trim(), iban, ...(outside && { outside }) });
   };
   return (
-    <>
-      {prepared ? (
-        <Confirm {...payout} prepared={prepared} />
-      ) : (
-        <form className="form wide" onSubmit={prepare}>
-          <Field label="Amount" hint={hint}>
-            {(attributes) => (
-              <input
-                {...attributes}
-                required
-                inputMode="decimal"
-                pattern="[0-9]+([.][0-9]{1,2})?"
-                placeholder="25.00"
-                value={amount}
-                onChange={(event) => setAmount(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field label="Account holder" hint="As your bank knows it.">
-            {(attributes) => (
-              <input
-                {...attributes}
-                required
-                maxLength={70}
-                autoComplete="name"
-                value={creditor}
-                onChange={(event) => setCreditor(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field label="IBAN">
-            {(attributes) => (
-              <input
-                {...attributes}
-                required
-                maxLength={42}
-                autoComplete="off"
-                spellCheck={false}
-                placeholder="DE89 3704 0044 0532 0130 00"
-                value={iban}
-                onChange={(event) => setIban(event.target.value)}
-              />
-            )}
-          </Field>
-          <button type="submit" disabled={busy}>
-            Continue
-          </button>
-        </form>
-      )}
-      <Outcome of={payout.outcome} />
-    </>
+    <Reviewed of={payout} account={account} unit={unit}>
+      <form className="form wide" onSubmit={prepare}>
+        <AmountField
+          label={unit.sign ? "Amount" : `Amount (${unit.code})`}
+          hint={hint}
+          required
+          pattern="[0-9]+([.][0-9]{1,2})?"
+          placeholder="25.00"
+          value={amount}
+          onChange={setAmount}
+        />
+        <TextField
+          label="Account holder"
+          hint="As your bank knows it."
+          required
+          maxLength={70}
+          autoComplete="name"
+          value={creditor}
+          onChange={setCreditor}
+        />
+        <TextField
+          label="IBAN"
+          required
+          maxLength={42}
+          autoComplete="off"
+          spellCheck={false}
+          placeholder="DE89 3704 0044 0532 0130 00"
+          value={iban}
+          onChange={setIban}
+        />
+        <button type="submit" disabled={payout.busy}>
+          Continue
+        </button>
+      </form>
+    </Reviewed>
   );
 }
 
 function Confirm(props: {
   prepared: PreparedPayout;
-  busy: boolean;
-  confirm: (prepared: PreparedPayout) => Promise<void>;
-  back: () => void;
+  custody: Custody;
+  unit: Unit;
+  onDone: (said: string) => void;
+  onBack: () => void;
 }) {
-  const { prepared, busy } = props;
+  const { prepared, custody, unit, onDone } = props;
   const { terms, currency } = prepared;
   const toBank = terms.iban !== "";
   const when = toBank
     ? "Then the community asks its bank, which takes one or two working days."
-    : "It is free to trade with after a few blocks.";
+    : `It is free ${unit.traded ? "to trade with" : "again"} after a few blocks.`;
   const leaves = prepared.withdrawal ? `It leaves the market in ${duration(prepared.delay_seconds)}. ` : "";
+  const sign = async () => {
+    const signed = await signPayout(prepared, custody);
+    if (!("redemption" in signed)) return onDone(WAITS_FOR_CONSENT);
+    await api.requestPayout(terms, signed, namedIn(unit).currency);
+    onDone("It is on its way. The table of payouts below follows it.");
+  };
   return (
-    <>
-      <Facts
-        items={[
-          ["Amount", `${money(terms.amount, 2)} ${currency}`],
-          ["To", destinationOf(terms)],
-          ["It costs", `${money(prepared.fee, 2)} ${currency}`],
-          ["When", leaves + when],
-          ["On the chain", <Hash key="d" value={prepared.destination} />],
-        ]}
-      />
-      {toBank && (
-        <p className="hint">The chain sees the amount and a hash: neither your name nor your account number.</p>
-      )}
-      <div className="row-actions">
-        <button type="button" className="quiet" onClick={props.back} disabled={busy}>
-          Back
-        </button>
-        <button type="button" className="primary" onClick={() => props.confirm(prepared)} disabled={busy}>
-          {busy ? "Signing…" : toBank ? "Sign and pay out" : "Sign and put back"}
-        </button>
-      </div>
-    </>
+    <Signing
+      facts={[
+        ["Amount", `${money(terms.amount, 2)} ${currency}`],
+        ["To", destinationOf(terms)],
+        ["It costs", `${money(prepared.fee, 2)} ${currency}`],
+        ["When", leaves + when],
+        ["On the chain", <Hash key="d" value={prepared.destination} />],
+      ]}
+      action={toBank ? "Sign and pay out" : "Sign and put back"}
+      hint={toBank && "The chain sees the amount and a hash: neither your name nor your account number."}
+      sign={sign}
+      onBack={props.onBack}
+    />
   );
 }

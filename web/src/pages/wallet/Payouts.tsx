@@ -1,9 +1,10 @@
 import * as api from "../../api";
-import { moment, money, utc } from "../../format";
+import { type Unit, labelOf } from "../../currency";
+import { moment, money } from "../../format";
 import { useLoad } from "../../live";
 import { PAYOUT_STATES, destinationOf } from "../../payout";
 import type { Payout } from "../../types";
-import { Badge, Card, Load, Table } from "../../ui";
+import { Badge, Card, Load, Table, When } from "../../ui";
 import { useUser } from "../../user";
 
 /** Where a payout is, and why it goes no further. */
@@ -19,30 +20,26 @@ export function State({ payout, zone }: { payout: Payout; zone?: string | undefi
   );
 }
 
-/** The payouts of the own account. */
-export function Payouts({ zone }: { zone: string | undefined }) {
+/** The payouts of the own account in a currency. */
+export function Payouts({ unit, zone }: { unit: Unit; zone: string | undefined }) {
   const account = useUser().account?.account;
-  const own = () => api.payouts(account ? { account } : {});
-  const payouts = useLoad("own payouts", own, ["block", "block_removed"]);
+  const own = async () => {
+    const all = account ? await api.payoutsOf(account) : [];
+    return unit.sign ? all : all.filter(({ currency }) => currency === unit.code);
+  };
+  const payouts = useLoad(`own payouts ${unit.code}`, own, ["block", "block_removed"]);
   return (
     <Card title="Payouts" id="payouts">
       <Load of={payouts}>
-        {(page) => (
+        {(items) => (
           <Table
             caption="Payouts, newest first"
-            rows={page.items}
+            rows={items}
             rowKey={(payout) => payout.id}
-            empty="Nothing was paid out yet."
+            empty="Nothing was paid out yet. The form above asks for it."
             columns={[
-              {
-                head: "Asked",
-                cell: (payout) => (
-                  <time dateTime={payout.at} title={utc(payout.at)}>
-                    {moment(payout.at, zone)}
-                  </time>
-                ),
-              },
-              { head: "Amount ($)", numeric: true, cell: (payout) => money(payout.amount, 2) },
+              { head: "Asked", cell: (payout) => <When at={payout.at} zone={zone} /> },
+              { head: `Amount (${labelOf(unit)})`, numeric: true, cell: (payout) => money(payout.amount, 2) },
               { head: "To", cell: destinationOf },
               { head: "State", cell: (payout) => <State payout={payout} zone={zone} /> },
             ]}

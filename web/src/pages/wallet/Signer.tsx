@@ -1,11 +1,13 @@
-import { useState } from "react";
 import * as api from "../../api";
 import { APPROVAL_TONES, subjectOf } from "../../approval";
+import { codeAt, unitsOf } from "../../currency";
 import { MONEY_SCALE, money, readDecimal, utc } from "../../format";
 import { useLoad } from "../../live";
 import { isExact, keyOf } from "../../request";
 import type { Approval, SigningLimit } from "../../types";
-import { Badge, Card, Facts, Load, Notice, Table } from "../../ui";
+import { Badge, Card, Facts, Load, Table } from "../../ui";
+import { useUnits } from "../../units";
+import { Outcome, useWork } from "../../work";
 
 /** How much the operator signs for an account whose key it holds. */
 export function Signer({ account }: { account: string }) {
@@ -51,36 +53,33 @@ const OVER = "The request is over: the operator has to decide again";
 const ELSEWHERE = "A browser cannot write its numbers exactly: send it again with the program that asked for it";
 
 function Requests({ items, onChange }: { items: Approval[]; onChange: () => void }) {
-  const [outcome, setOutcome] = useState<string | Error>();
-  const place = async ({ kind, order, payout, request }: Approval) => {
-    setOutcome(undefined);
-    try {
-      if (order) {
-        const signed = await api.signOrder(order);
-        if (!("signature" in signed)) throw new Error(OVER);
-        await api.placeOrder(order, signed.signature);
-        setOutcome("The order is in the book.");
-      } else if (payout) {
-        const signed = await (kind === "redemption" ? api.signRedemption : api.signPayout)(payout);
-        if (!("redemption" in signed)) throw new Error(OVER);
-        await api.requestPayout(payout, signed);
-        setOutcome("The payout is on its way.");
-      } else if (request) {
-        if (!isExact(request)) throw new Error(ELSEWHERE);
-        const signed = await api.signRequest(request);
-        if (!("signature" in signed)) throw new Error(OVER);
-        await api.submitRequest(request, signed.signature, keyOf(request));
-        setOutcome("It is on its way to a block.");
-      }
-    } catch (problem) {
-      setOutcome(problem as Error);
+  const { outcome, busy, run } = useWork();
+  const units = useUnits();
+  const nameOf = (market: string) => codeAt(units.data ?? [], market);
+  const place = async ({ kind, order, payout, request }: Approval): Promise<string | undefined> => {
+    if (order) {
+      const signed = await api.signOrder(order);
+      if (!("signature" in signed)) throw new Error(OVER);
+      await api.placeOrder(order, signed.signature);
+      return "The order is in the book.";
     }
-    onChange();
+    if (payout) {
+      const signed = await (kind === "redemption" ? api.signRedemption : api.signPayout)(payout);
+      if (!("redemption" in signed)) throw new Error(OVER);
+      const currency = payout.cash && codeAt(unitsOf(await api.currencies()), payout.cash.market);
+      await api.requestPayout(payout, signed, currency);
+      return "The payout is on its way.";
+    }
+    if (!request) return undefined;
+    if (!isExact(request)) throw new Error(ELSEWHERE);
+    const signed = await api.signRequest(request);
+    if (!("signature" in signed)) throw new Error(OVER);
+    await api.submitRequest(request, signed.signature, keyOf(request));
+    return "It is on its way to a block.";
   };
   return (
     <>
-      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
-      {typeof outcome === "string" && <Notice tone="good">{outcome}</Notice>}
+      <Outcome of={outcome} />
       <Table
         caption="What waits for consent, newest first"
         showCaption
@@ -89,7 +88,7 @@ function Requests({ items, onChange }: { items: Approval[]; onChange: () => void
         empty="Nothing waits."
         columns={[
           { head: "Asked", cell: (item) => utc(item.requested_at) },
-          { head: "What", cell: (item) => <span className="wrap">{subjectOf(item)}</span> },
+          { head: "What", cell: (item) => <span className="wrap">{subjectOf(item, nameOf)}</span> },
           { head: "State", cell: (item) => <Badge tone={APPROVAL_TONES[item.state]}>{item.state}</Badge> },
           { head: "Until", cell: (item) => utc(item.expires_at) },
           {
@@ -98,9 +97,9 @@ function Requests({ items, onChange }: { items: Approval[]; onChange: () => void
             cell: (item) =>
               item.kind !== "limit" &&
               item.state === "approved" && (
-                <button type="button" className="small" onClick={() => place(item)}>
+                <button type="button" className="small" disabled={busy} onClick={() => run(() => place(item)).then(onChange)}>
                   {SEND[item.kind]}
-                  <span className="sr-only">: {subjectOf(item)}</span>
+                  <span className="sr-only">: {subjectOf(item, nameOf)}</span>
                 </button>
               ),
           },

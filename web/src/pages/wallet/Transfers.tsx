@@ -1,32 +1,42 @@
-import { type FormEvent, useState } from "react";
-import { readRecipient } from "../../address";
+import { useState } from "react";
+import { readRecipient, sameAddress } from "../../address";
 import * as api from "../../api";
-import { MONEY_SCALE, money, moment, parseDecimal, plainDecimal, readDecimal, utc } from "../../format";
+import { type Unit, amountIn, labelOf, namedIn } from "../../currency";
+import { AmountField, Form } from "../../fields";
+import { MONEY_SCALE, money, parseDecimal, plainDecimal, readDecimal } from "../../format";
 import { useLoad } from "../../live";
-import { REQUEST_STATES, checkPrepared, recipientError, transferError } from "../../request";
-import { timestamp } from "../../slots";
+import { REQUEST_STATES, recipientError, transferError } from "../../request";
+import { SigningFlow, onceFacts, prepareRequest, recipientFacts, saidOf, useSigning } from "../../signing";
 import type {
-  Account, AccountRequest, Approval, PreparedRequest, TransferTerms, TransferWish,
+  Account, AccountRequest, Approval, CurrencyTransferTerms, PreparedRequest, TransferTerms, TransferWish,
 } from "../../types";
-import { Badge, Card, Field, Hash, Load, Notice, Table } from "../../ui";
+import { Address, Card, Hash, Load, Standing, Table, When } from "../../ui";
 import { useUser } from "../../user";
-import { Review, WAITS_FOR_CONSENT } from "./Review";
+import { RecipientField } from "./RecipientField";
+import { Review } from "./Review";
 
-type Transfer = AccountRequest & { terms: TransferTerms };
+type Transfer = AccountRequest & { terms: TransferTerms | CurrencyTransferTerms };
 
-const isTransfer = (request: AccountRequest): request is Transfer => request.terms.kind === "transfer";
+/** Whether a request is a transfer in this currency. */
+function isOf(request: AccountRequest, unit: Unit): request is Transfer {
+  const { terms } = request;
+  if (terms.kind === "currency_transfer") return !unit.traded && sameAddress(terms.market, unit.market);
+  return terms.kind === "transfer" && unit.traded;
+}
 
 const amountOf = ({ terms }: Transfer) => readDecimal(terms.amount, MONEY_SCALE);
 
-/** Money for other accounts of the community, and what became of it. `free` is what orders do not hold. */
-export function Transfers({ free, zone }: { free: bigint | undefined; zone: string | undefined }) {
+/** Money of a currency for other accounts of the community, and what became of it. `free` is what orders do not
+ * hold. */
+export function Transfers(props: { unit: Unit; free: bigint | undefined; zone: string | undefined }) {
+  const { unit, free, zone } = props;
   const { account } = useUser();
   const id = account?.account;
   const own = async () => {
-    const page = await api.requests(id ? { account: id, kind: "transfer" } : { kind: "transfer" });
-    return page.items.filter(isTransfer);
+    const items = id ? await api.requestsOf(id, unit.traded ? "transfer" : "currency_transfer") : [];
+    return items.filter((request): request is Transfer => isOf(request, unit));
   };
-  const transfers = useLoad("own transfers", own, ["block", "block_removed"]);
+  const transfers = useLoad(`own transfers ${unit.code}`, own, ["block", "block_removed"]);
   if (!account) return null;
   // What is on its way is not in a block yet, and cannot be given twice.
   const sent = (transfers.data ?? []).filter(({ state }) => state === "sent");
@@ -34,7 +44,7 @@ export function Transfers({ free, zone }: { free: bigint | undefined; zone: stri
   const left = rest !== undefined && rest < 0n ? 0n : rest;
   return (
     <>
-      <SendMoney account={account} left={left} zone={zone} onSent={transfers.reload} />
+      <SendMoney account={account} unit={unit} left={left} zone={zone} onSent={transfers.reload} />
       <Card title="Money sent" id="transfers">
         <Load of={transfers}>
           {(items) => (
@@ -42,24 +52,16 @@ export function Transfers({ free, zone }: { free: bigint | undefined; zone: stri
               caption="Money sent to other accounts, newest first"
               rows={items}
               rowKey={(transfer) => transfer.id}
-              empty="No money was sent yet."
+              empty="No money was sent yet. The form above sends some."
               columns={[
+                { head: "When", cell: ({ at }) => <When at={at} zone={zone} /> },
                 {
-                  head: "When",
-                  cell: ({ at }) => (
-                    <time dateTime={at} title={utc(at)}>
-                      {moment(at, zone)}
-                    </time>
-                  ),
+                  head: `Amount (${labelOf(unit)})`,
+                  numeric: true,
+                  cell: ({ terms }) => money(terms.amount, MONEY_SCALE),
                 },
-                { head: "Amount ($)", numeric: true, cell: ({ terms }) => money(terms.amount, MONEY_SCALE) },
-                {
-                  head: "To",
-                  cell: ({ terms }) => (
-                    <Hash value={terms.to} href={`/explorer/address/${terms.to.toLowerCase()}`} />
-                  ),
-                },
-                { head: "State", cell: (transfer) => <State transfer={transfer} /> },
+                { head: "To", cell: ({ terms }) => <Address value={terms.to} /> },
+                { head: "State", cell: ({ state, reason }) => <Standing of={REQUEST_STATES[state]} reason={reason} /> },
               ]}
             />
           )}
@@ -69,138 +71,95 @@ export function Transfers({ free, zone }: { free: bigint | undefined; zone: stri
   );
 }
 
-/** Where a transfer is, and why it goes no further. */
-function State({ transfer: { state, reason } }: { transfer: Transfer }) {
-  const [text, tone] = REQUEST_STATES[state];
-  return (
-    <>
-      <Badge tone={tone}>{text}</Badge>
-      {reason && <span className="muted"> {reason}</span>}
-    </>
-  );
-}
-
 interface SendProps {
   account: Account;
+  unit: Unit;
   left: bigint | undefined;
   zone: string | undefined;
   onSent: () => void;
 }
 
-function SendMoney({ account, left, zone, onSent }: SendProps) {
+function SendMoney({ account, unit, left, zone, onSent }: SendProps) {
+  const write = (amount: bigint) => amountIn(unit, amount, MONEY_SCALE);
   const [to, setTo] = useState("");
   const [amountText, setAmount] = useState("");
   const [tried, setTried] = useState(false);
-  const [prepared, setPrepared] = useState<PreparedRequest>();
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<string | Error>();
-  const amount = parseDecimal(amountText, MONEY_SCALE);
-  const problems = { to: recipientError(to, account), amount: transferError(amount, left) };
-
-  const prepare = async (event: FormEvent) => {
-    event.preventDefault();
-    setTried(true);
-    setOutcome(undefined);
-    const recipient = readRecipient(to);
-    if (problems.to || problems.amount || !recipient || amount === null) return;
-    setBusy(true);
-    try {
-      const wish: TransferWish = { kind: "transfer", to: recipient, amount: plainDecimal(amount, MONEY_SCALE) };
-      setPrepared(checkPrepared(await api.prepareRequest(wish), wish, account.address));
-    } catch (problem) {
-      setOutcome(problem as Error);
-    } finally {
-      setBusy(false);
-    }
-  };
-  const done = (sent: AccountRequest | Approval) => {
-    const waits = "approval" in sent;
-    setOutcome(waits ? WAITS_FOR_CONSENT : "The money is on its way. The table below follows it.");
-    setPrepared(undefined);
+  const signing = useSigning<PreparedRequest>(() => {
     setAmount("");
     setTo("");
     setTried(false);
     onSent();
-  };
+  });
+  const amount = parseDecimal(amountText, MONEY_SCALE);
+  const problems = { to: recipientError(to, account), amount: transferError(amount, left, write) };
 
+  const prepare = () => {
+    setTried(true);
+    const recipient = readRecipient(to);
+    if (problems.to || problems.amount || !recipient || amount === null) return;
+    const wish: TransferWish = {
+      kind: "transfer", to: recipient, amount: plainDecimal(amount, MONEY_SCALE), ...namedIn(unit),
+    };
+    void signing.prepare(() => prepareRequest(account, wish, unit.market));
+  };
   return (
     <Card title="Send money" id="send-money">
-      {prepared ? (
-        <TransferReview
-          prepared={prepared}
-          entered={to.trim()}
-          left={left}
-          zone={zone}
-          onDone={done}
-          onBack={() => setPrepared(undefined)}
-        />
-      ) : (
-        <>
-          <p className="hint">
-            Free money goes to another account of the community. Others send to yours at its address:{" "}
-            <Hash value={account.address} full />
-          </p>
-          <form className="form wide" onSubmit={prepare} noValidate>
-            <Field
-              label="To"
-              hint="An address (0x…) or an account's id. Whoever gets it finds theirs on this page."
-              error={tried ? problems.to : undefined}
-            >
-              {(attributes) => (
-                <input
-                  {...attributes}
-                  required
-                  maxLength={80}
-                  autoComplete="off"
-                  spellCheck={false}
-                  placeholder="0x…"
-                  value={to}
-                  onChange={(event) => setTo(event.target.value)}
-                />
-              )}
-            </Field>
-            <Field
-              label="How much ($)"
-              hint={left === undefined ? undefined : `At most $${money(left, MONEY_SCALE)}.`}
-              error={tried ? problems.amount : undefined}
-            >
-              {(attributes) => (
-                <input
-                  {...attributes}
-                  required
-                  inputMode="decimal"
-                  autoComplete="off"
-                  placeholder="12.50"
-                  value={amountText}
-                  onChange={(event) => setAmount(event.target.value)}
-                />
-              )}
-            </Field>
-            <button type="submit" disabled={busy}>
-              Review
-            </button>
-          </form>
-        </>
-      )}
-      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
-      {typeof outcome === "string" && <Notice tone="good">{outcome}</Notice>}
+      <SigningFlow
+        of={signing}
+        review={(prepared) => (
+          <TransferReview
+            prepared={prepared}
+            unit={unit}
+            entered={to.trim()}
+            left={left}
+            zone={zone}
+            onDone={(sent) => signing.done(saidOf(sent, "The money is on its way. The table below follows it."))}
+            onBack={signing.back}
+          />
+        )}
+      >
+        <p className="hint">
+          Free money goes to another account of the community. Others send to yours at its address:{" "}
+          <Hash value={account.address} full />
+        </p>
+        <Form wide onSubmit={prepare}>
+          <RecipientField
+            hint="An address (0x…) or an account's id. Whoever gets it finds theirs on this page."
+            error={tried ? problems.to : undefined}
+            value={to}
+            onChange={setTo}
+          />
+          <AmountField
+            label={`How much (${labelOf(unit)})`}
+            hint={left === undefined ? undefined : `At most ${write(left)}.`}
+            error={tried ? problems.amount : undefined}
+            required
+            placeholder="12.50"
+            value={amountText}
+            onChange={setAmount}
+          />
+          <button type="submit" disabled={signing.busy}>
+            Review
+          </button>
+        </Form>
+      </SigningFlow>
     </Card>
   );
 }
 
 function TransferReview(props: {
   prepared: PreparedRequest;
+  unit: Unit;
   entered: string;
   left: bigint | undefined;
   zone: string | undefined;
   onDone: (sent: AccountRequest | Approval) => void;
   onBack: () => void;
 }) {
-  const { prepared, entered, left, zone } = props;
+  const { prepared, unit, entered, left, zone } = props;
   const { terms } = prepared;
-  if (terms.kind !== "transfer") return null;
+  if (terms.kind !== "transfer" && terms.kind !== "currency_transfer") return null;
   const amount = readDecimal(terms.amount, MONEY_SCALE);
-  const byId = !entered.toLowerCase().startsWith("0x");
   return (
     <Review
       prepared={prepared}
@@ -208,14 +167,12 @@ function TransferReview(props: {
       onDone={props.onDone}
       onBack={props.onBack}
       facts={[
-        ["Amount", `$${money(amount, MONEY_SCALE)}`],
-        ["To", <Hash key="t" value={terms.to} href={`/explorer/address/${terms.to.toLowerCase()}`} full />],
-        ...(byId ? [["Account", entered] satisfies [string, string]] : []),
+        ["Amount", amountIn(unit, amount, MONEY_SCALE)],
+        ...recipientFacts(terms.to, entered),
         ...(left === undefined
           ? []
-          : [["Left free", `$${money(left - amount, MONEY_SCALE)}`] satisfies [string, string]]),
-        ["Can be sent until", moment(timestamp(terms.expiry * 1000), zone)],
-        ["One-time number", <Hash key="n" value={terms.nonce} />],
+          : [["Left free", amountIn(unit, left - amount, MONEY_SCALE)] satisfies [string, string]]),
+        ...onceFacts(terms, zone),
       ]}
     >
       <p>Nobody can take it back once it is in a block.</p>

@@ -1,0 +1,2674 @@
+// The API's data, written from openapi/wattex.json by `npm run types`. Do not change it by hand.
+
+/** A part of a list; `next` is the cursor of the part after it. */
+export interface Page<T> {
+  items: T[];
+  next?: string;
+}
+
+/** What can be called, by method. */
+export interface Paths {
+  GET:
+    | "/docs"
+    | "/docs/page.css"
+    | "/docs/page.js"
+    | "/healthz"
+    | "/openapi.json"
+    | "/v1/.well-known/jwks.json"
+    | "/v1/approvals"
+    | "/v1/audit"
+    | "/v1/audit-log"
+    | "/v1/bank/account"
+    | "/v1/bank/unmatched"
+    | "/v1/book"
+    | "/v1/certificate-sources"
+    | `/v1/certificate-sources/${string}`
+    | "/v1/certificates"
+    | "/v1/certificates/issues"
+    | "/v1/certificates/retirements"
+    | "/v1/chain"
+    | "/v1/connection-points"
+    | "/v1/currencies"
+    | "/v1/curtailments"
+    | "/v1/documents/customer"
+    | "/v1/documents/issuer"
+    | "/v1/events"
+    | "/v1/exchange-rates"
+    | `/v1/exchange-rates/${string}/${string}`
+    | "/v1/exchange/orders"
+    | "/v1/explorer/blocks"
+    | `/v1/explorer/blocks/${string}`
+    | "/v1/explorer/search"
+    | "/v1/explorer/trades"
+    | `/v1/explorer/trades/${string}`
+    | "/v1/explorer/transactions"
+    | `/v1/explorer/transactions/${string}`
+    | "/v1/intervals"
+    | "/v1/invoices"
+    | `/v1/invoices/${string}`
+    | `/v1/invoices/${string}/bill`
+    | `/v1/invoices/${string}/document`
+    | `/v1/invoices/${string}/html`
+    | "/v1/mandates"
+    | "/v1/market"
+    | "/v1/me"
+    | "/v1/mechanisms"
+    | "/v1/meters"
+    | `/v1/meters/${string}/status`
+    | "/v1/orders"
+    | "/v1/parties"
+    | "/v1/payouts"
+    | "/v1/payouts/files"
+    | `/v1/payouts/files/${string}`
+    | `/v1/payouts/${string}`
+    | "/v1/price-band"
+    | "/v1/quarantine"
+    | "/v1/readings"
+    | "/v1/readings/evidence"
+    | `/v1/readings/evidence/${string}`
+    | "/v1/relay/billing"
+    | "/v1/relay/market"
+    | "/v1/relay/metering"
+    | "/v1/requests"
+    | `/v1/requests/${string}`
+    | "/v1/reserve"
+    | "/v1/role-changes"
+    | "/v1/rules"
+    | `/v1/signing-limits/${string}`
+    | `/v1/slots/${string}`
+    | `/v1/slots/${string}/journal`
+    | "/v1/statement"
+    | "/v1/suspensions"
+    | "/v1/tariffs"
+    | "/v1/trade-challenges"
+    | "/v1/trades"
+    | "/v1/wallet";
+  POST:
+    | "/rpc"
+    | `/v1/approvals/${string}/approval`
+    | `/v1/approvals/${string}/refusal`
+    | "/v1/bank/statements"
+    | `/v1/bank/unmatched/${string}`
+    | "/v1/challenges"
+    | "/v1/connection-points"
+    | "/v1/deposits"
+    | "/v1/exchange/orders"
+    | "/v1/exchange/quotes"
+    | "/v1/invoices"
+    | "/v1/me/key-export"
+    | "/v1/meters"
+    | `/v1/meters/${string}/readings`
+    | `/v1/meters/${string}/revocation`
+    | "/v1/orders"
+    | "/v1/orders/batch"
+    | "/v1/parties"
+    | "/v1/payouts"
+    | "/v1/payouts/files"
+    | "/v1/payouts/prepare"
+    | `/v1/payouts/${string}/credit`
+    | `/v1/payouts/${string}/order`
+    | "/v1/requests"
+    | "/v1/requests/prepare"
+    | "/v1/signatures/order"
+    | "/v1/signatures/payout"
+    | "/v1/signatures/redemption"
+    | "/v1/signatures/request"
+    | "/v1/tariffs"
+    | "/v1/tokens"
+    | "/v1/trade-challenges"
+    | "/v1/trade-challenges/prepare";
+  PUT:
+    | "/v1/bank/account"
+    | `/v1/certificate-sources/${string}`
+    | `/v1/curtailments/${string}/${string}`
+    | "/v1/documents/customer"
+    | "/v1/documents/issuer"
+    | `/v1/exchange-rates/${string}/${string}`
+    | `/v1/mechanisms/${string}`
+    | `/v1/rules/${string}/${string}`
+    | `/v1/signing-limits/${string}`
+    | "/v1/stop"
+    | `/v1/suspensions/${string}/${string}`;
+  DELETE:
+    | `/v1/certificate-sources/${string}`
+    | `/v1/curtailments/${string}/${string}`
+    | "/v1/documents/customer"
+    | "/v1/orders"
+    | `/v1/orders/${string}`
+    | `/v1/rules/${string}/${string}`
+    | "/v1/stop"
+    | `/v1/suspensions/${string}/${string}`;
+}
+
+/** What a certificate says of its energy. */
+export interface AboutView {
+  /** Where it was fed in. */
+  connection_point: string;
+  /** The meter that measured it. */
+  device: string;
+  /** Start of the slot in which it was delivered. */
+  slot: string;
+  /** How long the slot is. */
+  slot_seconds: number;
+  /** What it was generated from (EECS). */
+  source: string;
+  /** The same in words. */
+  source_name: string;
+}
+
+/** Holds a wallet and signs orders. */
+export interface Account {
+  /** Its id. */
+  account: string;
+  /** The address that signs and holds cash. */
+  address: string;
+  /** `held`: identity signs for the owner. `own`: only the owner can. */
+  custody: string;
+  /** The name that others see. */
+  pseudonym: string;
+}
+
+/** A request to a contract as it is signed. Parsed by [`AccountRequest`]; this is its description. */
+export interface AccountRequest {
+  /** The address of the account. */
+  account: string;
+  /** Exchange: unique per account, as 0x and hex digits. */
+  accountNonce?: string;
+  /** Transfer: how much, in major units. Of a certificate: how many Wh, as 0x and hex digits. */
+  amount?: string;
+  /** Retirement: for whom, 1 to 200 bytes. */
+  beneficiary?: string;
+  /** Mandate: the most an order may pay all in, in 1e-9 currency per Wh. */
+  buyPriceMax?: number;
+  /** Certificates: the certificate's number, as 0x and hex digits. */
+  certificate?: string;
+  /** Exchange: who gives the other currency. The market of that one is in `to`. */
+  dealer?: string;
+  /** Exchange: unique per dealer, as 0x and hex digits. */
+  dealerNonce?: string;
+  /** Exchange: the dealer's signature, 64 bytes (EIP-2098). */
+  dealerSignature?: string;
+  /** Mandate: who may sign orders. */
+  delegate?: string;
+  /** The last epoch second at which it may be sent. */
+  expiry: number;
+  /** Exchange: the market of the currency that is given. */
+  from?: string;
+  /** Exchange: what is given, in major units. */
+  given?: string;
+  /**
+   * `transfer`, `mandate`, `currency_transfer`, `exchange`, `certificate_transfer` or
+   * `certificate_retirement`. The fields that follow are of some of them; a currency transfer
+   * has those of a transfer and the market.
+   */
+  kind: string;
+  /** Transfer: what it belongs to, 32 bytes. */
+  link?: string;
+  /** Currency transfer: the market of the currency. */
+  market?: string;
+  /** All but mandates: unique per account, as 0x and hex digits. */
+  nonce?: string;
+  /** Mandate: the only policy of the orders, 32 bytes. */
+  policy?: string;
+  /** Mandate: the most of a UTC day and side, in Wh. */
+  quantityPerDay?: number;
+  /** Mandate: the largest order, in Wh. */
+  quantityPerSlot?: number;
+  /** Mandate: the least an order may get net, in 1e-9 currency per Wh. */
+  sellPriceMin?: number;
+  /** Transfer: the only one who may send it; zero for anybody. */
+  sender?: string;
+  /** Exchange: what comes for it, in major units. */
+  taken?: string;
+  /** Transfers: who gets it. */
+  to?: string;
+  /** Mandate: epoch seconds before which orders are settled; zero ends the mandate. */
+  until?: number;
+  /** Mandate: higher than that of the one it replaces. */
+  version?: number;
+}
+
+/** Something that someone did or was denied. */
+export interface Act {
+  /** What it was about: an id. */
+  about: string;
+  /** What was asked for: `enrol_meter`. */
+  action: string;
+  /** When, by the market's clock. */
+  at: string;
+  /** The party, or `system`, or the name that was tried at the door. */
+  by: string;
+  /** What came of it. */
+  outcome: Outcome;
+}
+
+/** A trade that the contract refuses all by itself. */
+export interface ApartView {
+  /** Whether it is given up; otherwise it is tried again from time to time. */
+  closed: boolean;
+  /** What the contract said, or why nothing more can be done. */
+  reason: string;
+  /** Since when. */
+  since: string;
+  /** The trade. */
+  trade: string;
+  /** What is refused: `reconcile` or `expire`. */
+  what: string;
+}
+
+/** A request for consent. */
+export interface Approval {
+  /** The account whose key signs. */
+  account: string;
+  /** What the order counts or the payout is, or the limit that is wanted. */
+  amount: string;
+  /** Its id. */
+  approval: string;
+  /** When. */
+  decided_at?: string;
+  /** Who decided: another one than who asked. */
+  decided_by?: string;
+  /** Until when it may be decided and used. */
+  expires_at: string;
+  /** What consent is asked for. */
+  kind: ApprovalKind;
+  /** The order, as it shall be signed. */
+  order?: object;
+  /** The payout, as it shall be signed. */
+  payout?: object;
+  /** The transfer or mandate, as it shall be signed. */
+  request?: object;
+  /** When. */
+  requested_at: string;
+  /** Who asked. */
+  requested_by: string;
+  /** Where it is. */
+  state: ApprovalState;
+}
+
+/** What consent is asked for. */
+export type ApprovalKind = "order" | "payout" | "redemption" | "request" | "limit";
+
+/** Where a request is. */
+export type ApprovalState = "open" | "approved" | "refused" | "expired" | "done";
+
+/** Whose a payment is. */
+export interface Assignment {
+  /** Who gets it. */
+  account: string;
+}
+
+/** An act in its place in the chain. */
+export interface AuditEntry extends Act {
+  /**
+   * SHA-256 of `previous` (32 bytes), `place` (u64 big-endian) and, each with its length as u32
+   * big-endian before it, `at`, `by`, `action`, `about` and `outcome`, in UTF-8.
+   */
+  hash: string;
+  /** Counts from 1 without gaps. */
+  place: number;
+  /** `hash` of the entry before; zeros before the first. */
+  previous: string;
+}
+
+/** The state of the books. */
+export interface AuditView {
+  /** Balances by number in the chart of accounts (debits less credits), in major units. */
+  balances: Record<string, string>;
+  /** The journals of the other currencies: all above is of the one that energy is traded in. */
+  currencies?: CurrencyAuditView[];
+  /** Entries of the journal. */
+  entries: number;
+  /** Entries that this audit replayed: those before were in order the last time. */
+  entries_replayed: number;
+  /** Hash of the newest entry: it commits to all of them. */
+  head: string;
+  /** Versions of intervals that came after the corrections window: what was paid stays. */
+  intervals_late: number;
+  /**
+   * Versions of intervals that are not in the journal until the runs that follow from them are
+   * final.
+   */
+  intervals_waiting: number;
+  /** Invoices that were held against the journal. */
+  invoices: number;
+  /** Those of them that are not in the journal yet: a moment after they were issued. */
+  invoices_unposted: number;
+  /** The newest 100 of those that came too late. */
+  late: LateView[];
+  /**
+   * Tokens that the market contract holds, in major units, as of the block that the books have
+   * followed; absent where the node could not say.
+   */
+  reserve?: string;
+  /** What nobody can explain, in major units; zero when the books are in order. */
+  suspense: string;
+  /** Trades in the books. */
+  trades: number;
+  /**
+   * Trades that the contract refuses all by themselves, the first 100: those that may still be
+   * taken first.
+   */
+  trades_apart: ApartView[];
+  /** Trades that wait for their first run. */
+  trades_open: number;
+  /** Transactions that are in no block yet. */
+  transactions_pending: number;
+  /** Transactions that the contracts refused; zero when everything went as it was meant to. */
+  transactions_refused: number;
+  /** The invariants that do not hold; empty when the books are in order. */
+  violations: string[];
+}
+
+/** What an account has of a currency, in major units. */
+export interface BalanceView {
+  /** Held for energy that it sold. */
+  collateral: string;
+  /** The currency (ISO 4217). */
+  currency: string;
+  /** Held for energy that it bought. */
+  escrow: string;
+  /** Its own money, what was asked for as a withdrawal included. */
+  free: string;
+  /** Proceeds inside the challenge window. */
+  locked: string;
+  /**
+   * Its own tokens outside of trading, which wait for a signature: to be paid out, or to go back
+   * (`POST /v1/payouts/prepare` with `outside`). Not in the total; absent where no node says.
+   */
+  outside?: string;
+  /** All of it. */
+  total: string;
+}
+
+/** What a neighbour's energy competes with in a slot. Prices in currency per kWh. */
+export interface BandView {
+  /** The platform's fee, paid by the buyer. */
+  buyer_fee: string;
+  /** What the retailer pays for a kWh fed in. */
+  feed_in_price: string;
+  /** What both sides gain together per kWh. */
+  gain: string;
+  /** The other end. */
+  high?: string;
+  /** Both sides gain at energy prices between `low` and `high`; absent when nobody can. */
+  low?: string;
+  /** The grid's fee on a neighbour's energy, paid by the buyer. */
+  network_fee: string;
+  /** What a kWh from the retailer costs. */
+  retail_price: string;
+  /** The platform's fee, paid by the seller. */
+  seller_fee: string;
+  /** Start of the slot. */
+  slot: string;
+}
+
+/** Where the members of a community pay to. */
+export interface BankAccountView {
+  /** What it is kept in (ISO 4217). */
+  currency: string;
+  /** Whose it is. */
+  holder: string;
+  /** The account's number. */
+  iban: string;
+}
+
+/** Orders to place. */
+export interface BatchBody {
+  /** 1 to 100, each judged by itself in this order. */
+  orders: OrderBody[];
+}
+
+/** What became of each order, in the order of the request. */
+export interface BatchView {
+  /** One for each order. */
+  items: ItemView[];
+}
+
+/** A payout as it is signed. */
+export interface BillingPayoutTerms {
+  /** The address of the account. */
+  account: string;
+  /** How much, in major units. */
+  amount: string;
+  /** The contracts `token` and `market` of the currency, where it is not the first. */
+  cash?: object;
+  /** Whose bank account. */
+  creditor: string;
+  /**
+   * The last second, epoch seconds, in which the market takes the withdrawal. The token takes
+   * the redemption for 30 days longer.
+   */
+  expiry: number;
+  /** The bank account, without spaces; empty where the money goes back into the wallet. */
+  iban: string;
+  /** 32 random bytes. */
+  salt: string;
+}
+
+/** A block of the best branch. */
+export interface Block {
+  /** How many events its transactions emitted. */
+  event_count: number;
+  /** Whether it can no longer be undone. */
+  finalized: boolean;
+  /** Gas its transactions used. */
+  gas_used: number;
+  /** Hash. */
+  hash: string;
+  /** Height. */
+  number: number;
+  /** The parent's hash. */
+  parent: string;
+  /** The block's own time. */
+  timestamp: string;
+  /** How many transactions it has. */
+  transaction_count: number;
+}
+
+/** A block with its transactions and the work that went into it. */
+export interface BlockDetail extends Block {
+  /** Its transactions, in order. */
+  transactions: Transaction[];
+  /** Its proof of work; absent while no node shows the header. */
+  work?: ProofOfWork;
+}
+
+/** A call as any wallet sends it, without value. */
+export interface CallView {
+  /** The chain. */
+  chain_id: number;
+  /** The call data, as hex. */
+  data: string;
+  /** The contract. */
+  to: string;
+}
+
+/** What the caller can trade with. */
+export interface CashView {
+  /** The address that holds it. */
+  address: string;
+  /** What is held for orders, and for trades that the chain has not settled yet. */
+  held: string;
+  /** What a new order may hold. */
+  tradable: string;
+}
+
+/** Certificates, newest slot first, and what all of them come to. */
+export interface CertificatePage {
+  /** The certificates. */
+  items: CertificateView[];
+  /** The cursor of the next page; absent on the last. */
+  next?: string;
+  /** By source, over all pages. */
+  totals: SourceTotal[];
+}
+
+/** A transfer of certified energy as it is wished. */
+export interface CertificateTransferWish {
+  /** The certificate's number, 32 bytes. */
+  certificate: string;
+  /** Who gets it: an account's id or its address. */
+  to: string;
+  /** How much, in Wh. */
+  wh: number;
+}
+
+/** What an account has of a certificate. */
+export interface CertificateView extends AboutView {
+  /** Whose. */
+  account: string;
+  /** The certificate's number, 32 bytes. */
+  certificate: string;
+  /** What the account has of it, in Wh. */
+  held_wh: number;
+  /** What the account used up of it, in Wh. */
+  retired_wh: number;
+}
+
+/** How the chain stands. */
+export interface ChainStatus {
+  /** EIP-155 chain id. */
+  chain_id: number;
+  /** Height of the newest block that can no longer be undone. */
+  finalized: number;
+  /** Hash of block 0. */
+  genesis_hash: string;
+  /** The newest block. */
+  head: HeadStatus;
+  /** Other nodes that were heard lately. */
+  peers: number;
+  /** Transactions that wait. */
+  pool_size: number;
+  /** Reorganisations that were refused because they would have undone final blocks. */
+  reorganisations_refused: number;
+}
+
+/** A message to sign with `personal_sign` (EIP-191). */
+export interface Challenge {
+  /** Until when, by the machine's clock. */
+  expires_at: string;
+  /** The message of Sign-In with Ethereum (EIP-4361). */
+  message: string;
+  /** Names the challenge; answered once. */
+  nonce: string;
+}
+
+/** A challenge on its way, refused, or proven in a block. */
+export interface ChallengeView extends JudgedView {
+  /** When it was sent or proven. */
+  at: string;
+  /** Why it failed, as the contract says now. */
+  reason?: string;
+  /** `sent` by the relay, `failed` in a block, `cut` in a block, or `final`. */
+  state: string;
+  /** The transaction that proved it. */
+  transaction?: string;
+}
+
+/** What is challenged, and by which readings. */
+export interface ChallengeWish {
+  /** The registers when the slot began, or before. */
+  begin: ReadingProof;
+  /** The registers when it ended, or after. */
+  end: ReadingProof;
+  /** Whose meter shows it: `buy` or `sell`. */
+  side: string;
+  /** The trade's name on chain. */
+  trade: string;
+}
+
+/** The mechanism of slots from a moment on. */
+export interface ChoiceView {
+  /** Start of the first slot; absent for what holds where nothing was chosen. */
+  from?: string;
+  /** How prices and quantities are found. */
+  mechanism: Mechanism;
+  /** Its number in a clearing on chain; from 128 on each trade has two prices. */
+  number: number;
+  /** What it promises. */
+  properties: object;
+  /** The grid area. */
+  zone: string;
+}
+
+/** An energy source. */
+export interface CodeView {
+  /** The code (EECS). */
+  code: string;
+  /** The same in words. */
+  name: string;
+}
+
+/** A place of the grid whose energy is billed to an account. */
+export interface ConnectionPoint {
+  /** The account that is billed. */
+  account: string;
+  /** Its community. */
+  community: string;
+  /** Its id. */
+  connection_point: string;
+  /** The most it may feed in, in watts. */
+  export_max_w: number;
+  /** The most it may take from the grid, in watts. */
+  import_max_w: number;
+  /** Since when it takes part. */
+  since: string;
+  /** Whose local days count, as an IANA name. */
+  timezone: string;
+  /** Its grid area. */
+  zone: string;
+}
+
+/** What a contract said. */
+export interface ContractEvent {
+  /** The contract's address. */
+  address: string;
+  /** The contract's name, where it is one of ours. */
+  contract?: string;
+  /** The rest as it is on chain. */
+  data: string;
+  /** Its fields by name; energy in Wh, amounts in 1e-9 currency as integer strings. */
+  fields: object;
+  /** The log's place in its block. */
+  index: number;
+  /** The event's name, where it is known. */
+  name?: string;
+  /** The indexed words as they are on chain. */
+  topics: string[];
+}
+
+/** The state of the books of a currency that no energy is traded in. */
+export interface CurrencyAuditView {
+  /** Balances by number in the chart of accounts (debits less credits), in major units. */
+  balances: Record<string, string>;
+  /** The currency (ISO 4217). */
+  currency: string;
+  /** Entries of its journal. */
+  entries: number;
+  /** Entries that this audit replayed. */
+  entries_replayed: number;
+  /** Hash of the newest entry. */
+  head: string;
+  /** Tokens that its market contract holds, in major units; absent where the node could not say. */
+  reserve?: string;
+  /** What nobody can explain, in major units. */
+  suspense: string;
+  /** The invariants that do not hold; empty when the books are in order. */
+  violations: string[];
+}
+
+/** A token, what stands behind it, and what is owed in it. */
+export interface CurrencyReserve {
+  /** What the bank account 1000 of the journal holds, in major units: the operator's statement. */
+  bank: string;
+  /** The calls that give `supply` and `market_holds`, for any node of the chain. */
+  calls: ReserveCall[];
+  /** What one token stands for (ISO 4217). */
+  currency?: string;
+  /** By how much they differ; absent where they are equal. */
+  difference?: ReserveDifference;
+  /**
+   * Whether the bank account is what is owed, the tokens are what is owed but for payouts on
+   * their way, and the market contract holds what is owed but for these and the tokens outside.
+   */
+  equal: boolean;
+  /** The books of this currency. */
+  journal: ReserveJournal;
+  /** Address of the market contract. */
+  market: string;
+  /** Tokens that the market contract holds, in major units. */
+  market_holds: string;
+  /** What the journal owes to everybody, in major units. */
+  owed: string;
+  /** What that is made of. */
+  owed_parts: OwedParts;
+  /** All tokens that there are, in major units. */
+  supply: string;
+  /** Address of the token. */
+  token: string;
+}
+
+/** A currency of the installation. */
+export interface CurrencyView {
+  /** Its code (ISO 4217). */
+  code: string;
+  /** Address of the market contract that holds its cash. */
+  market: string;
+  /** Address of its token. */
+  token: string;
+  /** Whether energy is traded in it. */
+  traded: boolean;
+}
+
+/** Slots in which nothing trades. */
+export interface CurtailmentView {
+  /** The party that decided. */
+  by: string;
+  /** When. */
+  decided_at: string;
+  /** Start of the first slot. */
+  from: string;
+  /** In words. */
+  reason: string;
+  /** End of the last slot. */
+  to: string;
+  /** The grid area. */
+  zone: string;
+}
+
+/** A trade that is cut. Energy in Wh; money is what a party has more than before. */
+export interface CutView {
+  /** To the buyer, in major units. */
+  buyer_gets: string;
+  /** What the buyer did not take then. */
+  buyer_short_wh: number;
+  /** What was reconciled as delivered. */
+  delivered_before_wh: number;
+  /** What is left of it. */
+  delivered_wh: number;
+  /** To the seller; negative where it gives back. */
+  seller_gets: string;
+  /** What the seller lacks then. */
+  seller_short_wh: number;
+  /** The trade. */
+  trade: string;
+}
+
+/** A payment on its way to an account. */
+export interface DepositView {
+  /** Who gets it. */
+  account: string;
+  /** How much, in major units. */
+  amount: string;
+  /** Its name on chain. */
+  payment: string;
+}
+
+/** A meter that was put to work. Never printed: it may hold a token. */
+export interface EnrolledMeter extends Meter {
+  /** What it logs in to the broker with. Told this once: only a hash of it is kept. */
+  token?: string;
+}
+
+/** A reading as `Challenges.challenge` takes it. Bytes as hex with `0x`. */
+export interface EvidenceView {
+  /** The batch of the period, from 1. */
+  batch: number;
+  /** The community as contracts know it. */
+  community: string;
+  /** Leaves under the root. */
+  count: number;
+  /** Which of them the reading is. */
+  index: number;
+  /** The 119 bytes of the message MR1: payload and signature. */
+  message: string;
+  /** Siblings from the leaf up. */
+  path: string[];
+  /**
+   * The period of the root on chain: the start of the slot that ends with the reading, epoch
+   * seconds.
+   */
+  period: number;
+  /** The root that was handed to the chain. */
+  root: string;
+  /** The salt of its leaf. */
+  salt: string;
+}
+
+/** An exchange on its way to the chain, or there. */
+export interface ExchangeView {
+  /** Whose. */
+  account: string;
+  /** When it was ordered. */
+  at: string;
+  /** What is given. */
+  from: string;
+  /** How much is given, in major units. */
+  given: string;
+  /** The order. */
+  id: string;
+  /** The quote. */
+  quote: string;
+  /** Why it failed, as the contract says now. */
+  reason?: string;
+  /** `sent`, `done`: both, or `failed`: neither. */
+  state: string;
+  /** How much comes for it, in major units. */
+  taken: string;
+  /** What comes for it. */
+  to: string;
+}
+
+/** Where the cash of a trade went, in total. */
+export interface ExplorerOutcome {
+  /** What the buyer did not take, in Wh. */
+  buyer_short_wh: number;
+  /** From the collateral back to the seller. */
+  collateral_back: string;
+  /** From the escrow to the seller for energy not taken. */
+  compensation: string;
+  /** What was delivered, in Wh. */
+  delivered_wh: number;
+  /** To the community's pot: what the buyer pays above what the seller gets. */
+  difference: string;
+  /** From who was short to who balances the grid. */
+  imbalance: string;
+  /** From the collateral to the buyer. */
+  make_whole: string;
+  /** To the network. */
+  network: string;
+  /** To the platform. */
+  platform: string;
+  /** From the escrow back to the buyer. */
+  refund: string;
+  /** Which reconciliation this is, from 0; 255 for a trade that expired. */
+  run: number;
+  /** To the seller for energy. */
+  seller_net: string;
+  /** What the seller owed, in Wh. */
+  seller_short_wh: number;
+}
+
+/** A held key on its way to its owner. Never printed. */
+export interface ExportedKey {
+  /** The key, under the passphrase. */
+  keystore: Keystore;
+  /** What the key is worth. */
+  notice: string;
+}
+
+/** Pages that never came. */
+export interface Gap {
+  /** The first page that is not there. */
+  from_page: number;
+  /** The last page that is not there. */
+  to_page: number;
+}
+
+/** What is shown at the door. Never printed: it holds secrets. */
+export type Grant = {
+  /** The address. */
+  email: string;
+  grant: "password";
+  /** The password. */
+  password: string;
+} | {
+  grant: "refresh";
+  /** The token. */
+  refresh_token: string;
+} | {
+  grant: "signature";
+  /** The message: the one of a challenge, or another for its domain, chain and nonce. */
+  message: string;
+  /**
+   * The signature of the message (`personal_sign`) in hex: 65 or 64 bytes of a key, or at
+   * most 1024 that a contract account takes.
+   */
+  signature: string;
+};
+
+/** The newest block. */
+export interface HeadStatus {
+  /** Expected number of hashes for the block, as a decimal string. */
+  difficulty: string;
+  /** Hash. */
+  hash: string;
+  /** Height. */
+  number: number;
+  /** The block's own time, RFC 3339. */
+  timestamp: string;
+  /** The same for all blocks together. */
+  total_difficulty: string;
+}
+
+/** One thing that a search found. */
+export interface Hit {
+  /** Its number, hash or address. */
+  id: string;
+  /** What it is. */
+  kind: HitKind;
+}
+
+/** What a thing is. */
+export type HitKind = "block" | "transaction" | "trade" | "address";
+
+/** What a search found. */
+export interface Hits {
+  /** Everything that has this name; empty where nothing does. */
+  items: Hit[];
+}
+
+/** The energy of a connection point in one slot, as it is known now. */
+export interface IntervalView {
+  /** The connection point. */
+  connection_point: string;
+  /** Fed into the grid, in Wh. */
+  export_wh: number;
+  /** Taken from the grid, in Wh. */
+  import_wh: number;
+  /** Since when it is known. */
+  known_at: string;
+  /** The meter. */
+  meter: string;
+  /** The method of a substituted value. */
+  method?: string;
+  /** `measured`, `substituted` or `missing`. */
+  quality: string;
+  /** The slot's start. */
+  slot: string;
+  /** How long the slot lasts. */
+  slot_minutes: number;
+  /** 1, then one more with every correction. */
+  version: number;
+}
+
+/** An invoice in a list. */
+export interface InvoiceSummary {
+  /** Whose. */
+  account: string;
+  /** ISO 4217. */
+  currency: string;
+  /** What is still to be paid; a credit is negative. */
+  due: string;
+  /** First local day. */
+  from: string;
+  /** Its hash, as anchored. */
+  hash: string;
+  /** Its id. */
+  id: string;
+  /** When it was issued. */
+  issued_at: string;
+  /** Its number. */
+  number: string;
+  /** Last local day. */
+  to: string;
+  /** Sum of its lines, in major units. */
+  total: string;
+}
+
+/** An invoice with its lines. */
+export interface InvoiceView extends InvoiceSummary {
+  /** The invoice as it was issued: what its hash is taken of. */
+  invoice: object;
+}
+
+/** A trade whose energy is certified, or is to be. */
+export interface IssueView {
+  /** The seller. */
+  account: string;
+  /** The certificate's number. */
+  certificate?: string;
+  /** When it is tried again. */
+  next_try?: string;
+  /** Why it was refused. */
+  reason?: string;
+  /** Start of the slot. */
+  slot: string;
+  /** `waiting`, `sent`, `issued`, `refused`: is tried again, or `given_up`. */
+  state: string;
+  /** The trade. */
+  trade: string;
+  /** What was delivered, in Wh. */
+  wh: number;
+}
+
+/** What became of an order: either `order` or `problem`. */
+export interface ItemView {
+  /** The order as it stands. */
+  order?: OrderView;
+  /** Why it was refused (RFC 9457). */
+  problem?: object;
+  /** The status that the order alone would have been answered with. */
+  status: number;
+}
+
+/** A check of the whole journal: that no entry was changed, and what must be true of its balances. */
+export interface JournalCheck {
+  /** When. */
+  at: string;
+  /** Entries from the first to the newest of then. */
+  entries: number;
+  /** Rules that did not hold; zero when the journal was in order. */
+  violations: number;
+}
+
+/** What a challenge comes to. */
+export interface JudgedView {
+  /** The address that bought or sold there. */
+  address: string;
+  /** To the buyers, in all. */
+  buyers_get: string;
+  /** Where the meter is. */
+  connection_point: string;
+  /** What is cut; nothing where all fits. */
+  cuts: CutView[];
+  /** How much of that is above the registers. */
+  excess_wh: number;
+  /** What was reconciled as delivered of all its trades on this side. */
+  reconciled_wh: number;
+  /** What the meter registered in the slot. */
+  registered_wh: number;
+  /** To the sellers, in all. */
+  sellers_get: string;
+  /** Whose meter it is: `buy` or `sell`. */
+  side: string;
+  /** Start of the slot. */
+  slot: string;
+  /** The trade that was asked for. */
+  trade: string;
+}
+
+/** A public key (RFC 8037). */
+export interface Jwk {
+  /** `EdDSA`. */
+  alg: string;
+  /** `Ed25519`. */
+  crv: string;
+  /** The key's id. */
+  kid: string;
+  /** `OKP`. */
+  kty: string;
+  /** `sig`. */
+  use: string;
+  /** The public key, in base64url. */
+  x: string;
+}
+
+/** The wish to take a held key away. Never printed: it holds secrets. */
+export interface KeyExport {
+  /** What the keystore opens with: as long as a password, and not the password. */
+  passphrase: string;
+  /** The password of the account, once more. */
+  password: string;
+}
+
+/** The answer to a challenge. */
+export interface KeyProof {
+  /** The address of the key, or of the contract account. */
+  address: string;
+  /** The challenge. */
+  nonce: string;
+  /**
+   * The signature of its message (`personal_sign`): of the key, or at most 1024 bytes that the
+   * contract takes (ERC-1271).
+   */
+  signature: string;
+}
+
+/** An encrypted key that other wallets open with its passphrase. */
+export interface Keystore {
+  /** The address of the key, as 40 hex digits. */
+  address: string;
+  /** The key. */
+  crypto: KeystoreCrypto;
+  /** Names the keystore. */
+  id: string;
+  /** 3. */
+  version: number;
+}
+
+/** How the key of a keystore is encrypted. */
+export interface KeystoreCipher {
+  /** Where the counter begins. */
+  iv: string;
+}
+
+/** The encrypted key of a keystore; bytes in hex. */
+export interface KeystoreCrypto {
+  /** `aes-128-ctr`. */
+  cipher: string;
+  /** How it is encrypted. */
+  cipherparams: KeystoreCipher;
+  /** The encrypted key. */
+  ciphertext: string;
+  /** `scrypt`. */
+  kdf: string;
+  /** How the passphrase is stretched. */
+  kdfparams: KeystoreKdf;
+  /** Tells a right passphrase from a wrong one. */
+  mac: string;
+}
+
+/** How the passphrase of a keystore is stretched. */
+export interface KeystoreKdf {
+  /** Bytes derived. */
+  dklen: number;
+  /** The cost of scrypt. */
+  n: number;
+  /** Its parallelism. */
+  p: number;
+  /** Its block size. */
+  r: number;
+  /** Its salt. */
+  salt: string;
+}
+
+/** A version of an interval that came after the corrections window. */
+export interface LateView {
+  /** When it came. */
+  at: string;
+  /** Where. */
+  connection_point: string;
+  /** What the meter gave out, by this version. */
+  export_wh: number;
+  /** What the meter took in, by this version. */
+  import_wh: number;
+  /**
+   * Whether it is in the energy journal: then the retailer's part took the difference. Otherwise
+   * what was paid does not fit it.
+   */
+  posted: boolean;
+  /** Start of the slot. */
+  slot: string;
+  /** Which version. */
+  version: number;
+}
+
+/** A mandate as it is wished. */
+export interface MandateTerms {
+  /**
+   * The most that an order to buy may pay all in, in 1e-9 currency per Wh; nothing is bought
+   * without.
+   */
+  buy_price_max?: number;
+  /** Who may sign: an account's id or an address. */
+  delegate: string;
+  /** The policy of the orders, 32 bytes; the community's only one when absent. */
+  policy?: string;
+  /** The most of each side and UTC day, in Wh. */
+  quantity_per_day?: number;
+  /** The largest order of each side and slot, in Wh. */
+  quantity_per_slot?: number;
+  /**
+   * The least that an order to sell may get net, in 1e-9 currency per Wh; nothing is sold
+   * without.
+   */
+  sell_price_min?: number;
+  /** Before when; without it the mandate ends. */
+  until?: string;
+}
+
+/** What an account lets a delegate sign, as the newest blocks say. */
+export interface MandateView {
+  /** The most an order to buy may pay all in, in 1e-9 currency per Wh. */
+  buy_price_max: number;
+  /** Who may sign. */
+  delegate: string;
+  /** The only policy of the orders. */
+  policy: string;
+  /** The most of each side and UTC day. */
+  quantity_per_day_wh: number;
+  /** The largest order of each side and slot. */
+  quantity_per_slot_wh: number;
+  /** Whether that is who signs for standing rules. */
+  rules: boolean;
+  /**
+   * The least an order to sell may get net, in 1e-9 currency per Wh, as a decimal number: a
+   * mandate without sales has a larger one than a JSON number holds.
+   */
+  sell_price_min: string;
+  /** Before when; absent where it ended. */
+  until?: string;
+}
+
+/** The terms that an account signs (EIP-712 `Order`). */
+export interface MarketOrderTerms {
+  /** The address that signs and pays. */
+  account: string;
+  /** The community. */
+  community: string;
+  /** Where the energy is metered. */
+  connectionPoint: string;
+  /** Who else may sign, where the account has granted it; zero: only the account. */
+  delegate: string;
+  /** The last epoch second at which the order may be settled. */
+  expiry: number;
+  /** 1e-9 currency per Wh: a buyer's all-in, a seller's net of the platform fee. */
+  limitPrice: number;
+  /** The least that may be filled, in Wh. */
+  minFill: number;
+  /** Unique per account, as hex. */
+  nonce: string;
+  /** The policy's hash. */
+  policy: string;
+  /** The most that may be filled, in Wh. */
+  quantity: number;
+  /** `buy` or `sell`. */
+  side: string;
+  /** Start of the slot, epoch seconds. */
+  slot: number;
+  /** The grid area. */
+  zone: string;
+}
+
+/** How a market runs. */
+export interface MarketView {
+  /** The caller's cash, where it has an account. */
+  cash?: CashView;
+  /** The chain that orders are signed for. */
+  chain_id: number;
+  /** The community. */
+  community: string;
+  /** The contracts' addresses; orders are signed for `market`. */
+  contracts: object;
+  /** From how many known days on that holds. */
+  forecast_days_min: number;
+  /**
+   * The most that a connection point may offer in a slot, in percent of the most it has fed in
+   * at that time of day in the last 30 days.
+   */
+  forecast_percent: number;
+  /** Seconds between the gate and the start of a slot. */
+  gate_seconds: number;
+  /** Seconds between the opening of a slot's book and its start. */
+  horizon_seconds: number;
+  /** The smallest order. */
+  lot_min_wh: number;
+  /** How prices of slots are found whose book opens now; `/v1/mechanisms` has what was chosen. */
+  mechanism: Mechanism;
+  /** The market's clock. */
+  now: string;
+  /** The policy itself, as both sides sign it. */
+  policy: object;
+  /** The hash of the policy that orders must name. */
+  policy_id: string;
+  /** How long a slot lasts, in minutes. */
+  slot_minutes: number;
+  /** Why nobody may trade, if so. */
+  stopped?: StopView;
+  /** A limit is a multiple of this, in 1e-9 currency per Wh. */
+  tick: number;
+  /** Whose local days count. */
+  timezone: string;
+  /** The grid area. */
+  zone: string;
+}
+
+/** How prices and quantities are found. */
+export interface Mechanism {
+  /**
+   * Where between the low and the high end of what is possible the price lies, 0 to 10000:
+   * `uniform` and `k_pricing`.
+   */
+  k_bps?: number;
+  /** Such as `uniform`. */
+  name: string;
+  /** The price that is given, in currency per kWh: `fixed_price` and the allocations. */
+  price?: string;
+}
+
+/** A device that measures at a connection point, with its newest key. */
+export interface Meter {
+  /** The account there. */
+  account: string;
+  /** Its community. */
+  community: string;
+  /** Where it measures. */
+  connection_point: string;
+  /** The address of the key it signs with. */
+  key: string;
+  /** Its id. */
+  meter: string;
+  /** Since when the key no longer counts. */
+  revoked_at?: string;
+  /** What is printed on it. */
+  serial: string;
+  /** From when its readings count. */
+  valid_from: string;
+  /** The how many-th key it is. */
+  version: number;
+}
+
+/** How a meter is doing. */
+export interface MeterStatus {
+  /** Where it measures. */
+  connection_point: string;
+  /** Its first page. */
+  first_page?: number;
+  /** The first 100 holes in its pages. */
+  gaps: Gap[];
+  /** Register of what was fed into the grid on the highest page, in Wh. */
+  last_export_wh?: number;
+  /** Register of what was taken from the grid on the highest page, in Wh. */
+  last_import_wh?: number;
+  /** Its last page. */
+  last_page?: number;
+  /** The time of its latest registers. */
+  last_reading?: string;
+  /** When its last reading was stored. */
+  last_seen?: string;
+  /** The meter. */
+  meter: string;
+  /** How many pages are stored. */
+  pages: number;
+  /** How many of its messages were not believed, repeats counted. */
+  quarantined: number;
+  /** Since when they no longer count. */
+  revoked_at?: string;
+  /** What is printed on it. */
+  serial: string;
+  /** From when its readings count. */
+  valid_from: string;
+}
+
+/** Whose key shall be proved. */
+export interface NewChallenge {
+  /** The address of the key. */
+  address: string;
+  /** Where the web app is that asks, as the browser names it; the first known one when absent. */
+  origin?: string;
+}
+
+/** A connection point that joins. */
+export interface NewConnectionPoint {
+  /** The account that is billed. */
+  account: string;
+  /** Its id; made up when absent. The same id with the same content is answered as before. */
+  connection_point?: string;
+  /** The most it may feed in, in watts; zero without generation. */
+  export_max_w: number;
+  /** The most it may take from the grid, in watts. */
+  import_max_w: number;
+  /** Whose local days count, as an IANA name. */
+  timezone: string;
+  /** Its grid area. */
+  zone: string;
+}
+
+/** A payment that arrived. */
+export interface NewDeposit {
+  /** Who gets it. */
+  account: string;
+  /** How much, in major units. */
+  amount: string;
+  /** Of which currency (ISO 4217); of the one that energy is traded in when absent. */
+  currency?: string;
+}
+
+/** Which days of which account are billed. */
+export interface NewInvoice {
+  /** Whose. */
+  account: string;
+  /** First local day. */
+  from: string;
+  /** Last local day. */
+  to: string;
+}
+
+/** A meter that is put to work. Never printed: it may hold a token. */
+export interface NewMeter {
+  /** Where it measures. */
+  connection_point: string;
+  /** The address of the key it signs with. */
+  key: string;
+  /**
+   * Its id; made up when absent. The same id with the same content is answered as before; after
+   * a revocation it gets its next key.
+   */
+  meter?: string;
+  /**
+   * The owner's signature of the enrolment, where the owner alone has the key, or is a contract
+   * that takes it (ERC-1271).
+   */
+  owner_signature?: string;
+  /** What is printed on it. */
+  serial: string;
+  /** What it logs in to the broker with, 16 to 256 characters; made up when absent. */
+  token?: string;
+  /** From when its readings count; now when absent. */
+  valid_from?: string;
+}
+
+/** A quote that the account has signed. */
+export interface NewOrder {
+  /** Which one. */
+  quote: string;
+  /**
+   * The account's signature: 64 bytes (EIP-2098), or at most 1024 that its contract takes
+   * (ERC-1271).
+   */
+  signature: string;
+}
+
+/** Someone who signs up. Never printed: it holds a password. */
+export interface NewParty {
+  /** Where the party logs in; one party each. */
+  email: string;
+  /** The name, which staff and the party itself see. */
+  name: string;
+  /** The party's own key; without it one is made and held. */
+  own_key?: KeyProof;
+  /** At least twelve characters. Not needed with a key of one's own. */
+  password?: string;
+  /** The name that others see; made up when absent. */
+  pseudonym?: string;
+  /** `consumer` or `prosumer`; another only when an admin asks. */
+  role: string;
+}
+
+/** A payout that is asked for. */
+export interface NewPayout {
+  /** How much, in major units. */
+  amount: string;
+  /**
+   * Whose bank account, 1 to 70 characters; left out with `iban` where the money goes back into
+   * the wallet.
+   */
+  creditor?: string;
+  /** As it was wished. */
+  currency?: string;
+  /** As it was prepared, epoch seconds. */
+  expiry: number;
+  /** The bank account. */
+  iban?: string;
+  /** The account's signature for the token, the same way. */
+  redemption_signature: string;
+  /** As it was prepared. */
+  salt: string;
+  /**
+   * The account's signature for the market: 64 bytes (EIP-2098), or at most 1024 that its
+   * contract takes (ERC-1271). Absent where the money is outside of trading.
+   */
+  withdrawal_signature?: string;
+}
+
+/** At which rate a dealer exchanges. */
+export interface NewRate {
+  /**
+   * The most of the target that is given until the rate is set anew, over all accounts; zero
+   * ends the exchange.
+   */
+  limit: string;
+  /** 1e-9 of the target for one of the source, 1 to 10^15. */
+  rate: number;
+  /** What the dealer keeps, in 1e-4 of the target, up to 5000. */
+  spread_bps: number;
+}
+
+/** A request that was signed. */
+export interface NewRequest {
+  /**
+   * The account's signature: 64 bytes (EIP-2098), or at most 1024 that its contract takes
+   * (ERC-1271).
+   */
+  signature: string;
+  /** As it was prepared. */
+  terms: object;
+}
+
+/** Another limit of a day. */
+export interface NewSigningLimit {
+  /** The most that is signed in a day (UTC). */
+  daily: string;
+}
+
+/** What staff says of a connection point. */
+export interface NewSource {
+  /** The energy source: a renewable code of EECS. */
+  code: string;
+}
+
+/** One open offer. */
+export interface OfferView {
+  /** Energy in kWh, exact. */
+  amount_kwh: string;
+  /** The meter's number, all but its end hidden. */
+  meter: string;
+  /** The order. */
+  order_id: string;
+  /** Whether it is the caller's own. */
+  own: boolean;
+  /** Currency per kWh: a seller's net, a buyer's all-in. */
+  price: string;
+  /** Energy in Wh. */
+  quantity_wh: number;
+  /** The name that others see. */
+  seller: string;
+  /** Start of the slot. */
+  slot: string;
+  /** Amount times price. */
+  total: string;
+}
+
+/** An order to place. */
+export interface OrderBody {
+  /** What is signed (EIP-712). */
+  order: MarketOrderTerms;
+  /**
+   * Chosen by the caller, so that a repeat is answered as before. Derived from the order's hash
+   * when absent.
+   */
+  order_id?: string;
+  /**
+   * An own open order that is taken back if this one is accepted, and only then. What it holds
+   * counts as free.
+   */
+  replaces?: string;
+  /**
+   * By the account's key or its delegate's, 64 bytes (EIP-2098) as hex; or at most 1024 bytes
+   * that the account takes as signed where it is a contract (ERC-1271) and no delegate is named.
+   */
+  signature: string;
+}
+
+/** An order as it is signed (EIP-712). Parsed by [`OrderTerms`]; this is its description. */
+export interface OrderTerms {
+  /** The address of the account whose cash it is. */
+  account: string;
+  /** The community. */
+  community: string;
+  /** Where the energy is metered. */
+  connectionPoint: string;
+  /** Who else may have signed; zero when only the account may. */
+  delegate: string;
+  /** The last epoch second at which the order may be settled. */
+  expiry: number;
+  /** In 1e-9 currency per Wh: a buyer's is all-in, a seller's net of the platform fee. */
+  limitPrice: number;
+  /** The least that may be filled, in Wh. */
+  minFill: number;
+  /** Unique per account, as 0x and hex digits. */
+  nonce: string;
+  /** The hash of the policy. */
+  policy: string;
+  /** The most that may be filled, in Wh. */
+  quantity: number;
+  /** `buy` or `sell`. */
+  side: string;
+  /** Start of the slot, epoch seconds. */
+  slot: number;
+  /** The grid area. */
+  zone: string;
+}
+
+/** An order as it stands. */
+export interface OrderView {
+  /** Whose it is. */
+  account: string;
+  /** Why it was taken back: `account`, `chain` or `suspension`. */
+  cancelled_by?: string;
+  /** Where it is metered. */
+  connection_point: string;
+  /** Who signed it in the place of the account, if somebody may have. */
+  delegate?: string;
+  /** What it got. */
+  filled_wh: number;
+  /** The hash that was signed: its name on chain. */
+  hash: string;
+  /** What is held for it while it is open. */
+  held: string;
+  /** Currency per kWh: a buyer's all-in, a seller's net. */
+  limit_price: string;
+  /** At least this, or nothing. */
+  min_fill_wh: number;
+  /** Its name. */
+  order_id: string;
+  /** When it was accepted. */
+  placed_at: string;
+  /** Energy wanted or offered. */
+  quantity_wh: number;
+  /** Its place in the market's journal. */
+  sequence: number;
+  /** `buy` or `sell`. */
+  side: string;
+  /** Start of the slot. */
+  slot: string;
+  /** Where it stands. */
+  status: string;
+  /** What the account should know: `NO_GAIN_BAND`. */
+  warnings: string[];
+}
+
+/** What came of it. */
+export type Outcome = "done" | "denied";
+
+/** What the journal owes, in major units. */
+export interface OwedParts {
+  /** The community's pot and what is paid at an imbalance price, not released yet. */
+  balancing: string;
+  /** Held of sellers for energy that is to come. */
+  collateral: string;
+  /** Held of buyers for energy that is to come. */
+  escrow: string;
+  /** Proceeds inside the challenge window. */
+  locked: string;
+  /** Network fees that are not released yet. */
+  network_fees: string;
+  /** Redeemed, and not paid out by the bank yet: no token stands for it any more. */
+  payouts: string;
+  /** Platform fees that are not released yet. */
+  platform_fees: string;
+  /** What nobody can explain; zero when the books are in order. */
+  suspense: string;
+  /** To who holds tokens outside of the market contract. */
+  tokens: string;
+  /** Free money of accounts, what was asked for as a withdrawal and is not paid yet included. */
+  wallets: string;
+}
+
+/** A person or a company in a community. */
+export interface Party {
+  /** Its account; staff have none. */
+  account?: Account;
+  /** Its community. */
+  community: string;
+  /** Where it logs in. */
+  email: string;
+  /** Its name, which its community's staff and itself see. */
+  name: string;
+  /** Its id. */
+  party: string;
+  /** What it is. */
+  roles: string[];
+  /** Since when it takes part. */
+  since: string;
+}
+
+/** An order to the bank (pain.001) that was made. */
+export interface PayoutFileView {
+  /** When it was made. */
+  at: string;
+  /** What it is in (ISO 4217). */
+  currency: string;
+  /** Keccak-256 of the file. */
+  hash: string;
+  /** Names it for the bank. */
+  id: string;
+  /** Payouts in it. */
+  payments: number;
+  /** Who asked for it. */
+  requested_by: string;
+  /** Their sum, in major units. */
+  total: string;
+}
+
+/** A payout as it is signed. Parsed by [`PayoutTerms`]; this is its description. */
+export interface PayoutTerms {
+  /** The address of the account. */
+  account: string;
+  /** How much, in major units. */
+  amount: string;
+  /** The contracts `token` and `market` of the currency, where it is not the first. */
+  cash?: object;
+  /** Whose bank account. */
+  creditor: string;
+  /**
+   * The last second, epoch seconds, in which the market takes the withdrawal; two days from now
+   * at most.
+   */
+  expiry: number;
+  /** The bank account, without spaces. */
+  iban: string;
+  /** 32 random bytes. */
+  salt: string;
+}
+
+/** Money on its way to a bank. */
+export interface PayoutView {
+  /** Whose money. */
+  account: string;
+  /** How much, in major units. */
+  amount: string;
+  /** When it was asked for. */
+  at: string;
+  /** When it leaves the market, where that is known. */
+  available_at?: string;
+  /** Whose bank account; `wallet` where the money goes back there. */
+  creditor: string;
+  /** Of which currency (ISO 4217). */
+  currency: string;
+  /** What the chain says of where to: `keccak(salt || iban || 0 || creditor)`. */
+  destination: string;
+  /** What the payment is called from end to end. */
+  end_to_end_id: string;
+  /** Until when it may be withdrawn: what was not by then has taken nothing. */
+  expires_at: string;
+  /** The file with which the bank was asked last. */
+  file?: string;
+  /** The bank account; empty where the money goes back into the wallet. */
+  iban: string;
+  /** The payout. */
+  id: string;
+  /** Whether it is of what waited outside of trading. */
+  outside?: boolean;
+  /** Why it failed, as the contract says, or came back, as the bank says. */
+  reason?: string;
+  /** With the bank account and the name it hashes to the destination. */
+  salt: string;
+  /**
+   * `requested`, `withdrawing`, `withdrawn`, `redeemed`, `ordered`, `paid`, `returned`,
+   * `credited`, `failed` or `expired`.
+   */
+  state: string;
+}
+
+/** How much, and where to. */
+export interface PayoutWish {
+  /** How much, in major units. */
+  amount: string;
+  /**
+   * Whose bank account, 1 to 70 characters; with `outside` it may be left out, and the money
+   * goes back into the wallet.
+   */
+  creditor?: string;
+  /** Of which currency (ISO 4217); of the one that energy is traded in when absent. */
+  currency?: string;
+  /** The bank account; left out with `creditor`. */
+  iban?: string;
+  /** Whether it is of what waits outside of trading (`outside` of the wallet). */
+  outside?: boolean;
+}
+
+/** A challenge as it would be judged now, and the call that makes it. */
+export interface PreparedChallenge extends JudgedView {
+  /** What to send; absent where nothing is cut. */
+  call?: CallView;
+  /** When the window ends. */
+  closes: string;
+  /** From when on a challenge is taken. */
+  opens: string;
+  /** `early` while corrections are open, `open`, or `over`. */
+  window: string;
+}
+
+/** What is signed to be paid out. Nothing is kept of it until it is asked for. */
+export interface PreparedPayout {
+  /** What the amount is in (ISO 4217). */
+  currency: string;
+  /**
+   * Seconds until the money is out of the market and the bank can be asked; 0 where it is
+   * outside.
+   */
+  delay_seconds: number;
+  /** The hash of salt, bank account and name: all that the chain sees of where to. */
+  destination: string;
+  /** What it costs, in major units. */
+  fee: string;
+  /** The nonce of both signatures, as 0x and hex digits. */
+  nonce: string;
+  /** What a wallet signs for the token (EIP-712). */
+  redemption: object;
+  /** Which identity signs where it holds the key. */
+  terms: BillingPayoutTerms;
+  /** What a wallet signs for the market (EIP-712); absent where the money is outside of it. */
+  withdrawal?: object;
+}
+
+/** What is signed. Nothing is kept of it until it is sent. */
+export interface PreparedRequest {
+  /** Which identity signs where it holds the key. */
+  terms: object;
+  /** What a wallet signs (EIP-712). */
+  typed_data: object;
+}
+
+/** A request was refused, or could not be served. Sent as `application/problem+json`. */
+export interface Problem {
+  /** What kind of problem, stable: `FUNDS`, `NOT_FOUND`. */
+  code: string;
+  /** This occurrence in words. */
+  detail?: string;
+  /** Whether the same request may succeed later. */
+  retry_may_help?: boolean;
+  /** HTTP status. */
+  status: number;
+  /** The kind in words. */
+  title: string;
+}
+
+/** The steps that show that a block took work, each recomputed from the header. */
+export interface ProofOfWork {
+  /** Wei per gas that is burned. */
+  base_fee_per_gas: number;
+  /** The expected number of tries, a decimal integer. */
+  difficulty: string;
+  /** The pow hash is at most the target. */
+  difficulty_met: boolean;
+  /** The size of the header's gas limit. */
+  gas_limit: number;
+  /** The header's keccak-256 is the block's hash. */
+  hash_matches: boolean;
+  /** Root of the mountain range over all earlier block hashes. */
+  history_root: string;
+  /** Who mined the block. */
+  miner: string;
+  /** What the miner found. */
+  nonce: string;
+  /** The parent's pow hash. */
+  parent_pow_hash: string;
+  /** SHA-256 twice over seal hash and nonce. */
+  pow_hash: string;
+  /** Root of its receipts. */
+  receipts_root: string;
+  /** SHA-256 of the header without its nonce: what the miner searched a nonce for. */
+  seal_hash: string;
+  /** Root of the accounts after the block. */
+  state_root: string;
+  /** The most the pow hash may be: (2^256 - 1) / difficulty. */
+  target: string;
+  /** Root of its transactions. */
+  transactions_root: string;
+}
+
+/** The public keys that check tokens (RFC 7517). */
+export interface PublicKeys {
+  /** The keys. */
+  keys: Jwk[];
+}
+
+/** A message that was not believed. */
+export interface QuarantineView {
+  /** How long it was, in bytes. */
+  bytes: number;
+  /** Why it was not believed. */
+  code: string;
+  /** When it came first. */
+  first_at: string;
+  /** When it came last. */
+  last_at: string;
+  /** Its first 256 bytes, as hex. */
+  message: string;
+  /** The meter whose topic it came on. */
+  meter: string;
+  /** How often it came. */
+  repeats: number;
+}
+
+/** A transaction of a relay. */
+export interface QueuedTransaction {
+  /** Its signings, oldest first; the last one is sent. */
+  attempts: TransactionAttempt[];
+  /** The block that has it. */
+  block?: number;
+  /** What it follows from. A cause is executed once at most. */
+  cause: string;
+  /** Whether its block can no longer be undone. */
+  final: boolean;
+  /** The hash of the attempt that the block has. */
+  hash?: string;
+  /** The sender's nonce, the same in all attempts. */
+  nonce: number;
+  /** Who signs it. */
+  sender: string;
+  /** How it stands. */
+  status: TransactionStatus;
+  /**
+   * Blocks it has waited, or had when it got into one; absent before it was first signed, or
+   * where no block was seen since the start.
+   */
+  waited_blocks?: number;
+}
+
+/** An offer of the dealer. */
+export interface QuoteView {
+  /** The last moment at which it can be in a block. */
+  expires_at: string;
+  /** What is given. */
+  from: string;
+  /** How much is given, in major units. */
+  given: string;
+  /** Its id: the hash of it, which both sides sign. */
+  quote: string;
+  /** 1e-9 of the target for one of the source, before the spread. */
+  rate: number;
+  /** What the dealer keeps, in 1e-4 of the target. */
+  spread_bps: number;
+  /** Seconds until then. */
+  stands_seconds: number;
+  /** How much comes for it, in major units: rounded down to 1e-9. */
+  taken: string;
+  /** What identity signs where it holds the key; the dealer's signature is in it. */
+  terms: object;
+  /** What comes for it. */
+  to: string;
+  /** What a wallet signs (EIP-712). */
+  typed_data: object;
+}
+
+/** What is to be exchanged. */
+export interface QuoteWish {
+  /** How much is given, in major units. */
+  amount: string;
+  /** What is given. */
+  from: string;
+  /** What comes for it. */
+  to: string;
+}
+
+/** A rate that was set. */
+export interface RateView {
+  /** From when on. */
+  at: string;
+  /** What is given. */
+  from: string;
+  /** How much of the target can be had now; absent in a history. */
+  left?: string;
+  /** The most of the target that is given at it. */
+  limit: string;
+  /** 1e-9 of the target for one of the source. */
+  rate: number;
+  /** Who set it; for staff. */
+  set_by?: string;
+  /** What the dealer keeps, in 1e-4 of the target. */
+  spread_bps: number;
+  /** What comes for it. */
+  to: string;
+}
+
+/** The rates of a community. */
+export interface RatesView {
+  /** The account that gives and takes. */
+  dealer: string;
+  /** Its address. */
+  dealer_address: string;
+  /** The newest of each pair. */
+  rates: RateView[];
+}
+
+/** A reading with its proof, as `GET /v1/readings/evidence/{trade}` hands it out. */
+export interface ReadingProof {
+  /** The batch of the period, from 1. */
+  batch: number;
+  /** The community as contracts know it. */
+  community: string;
+  /** Place of the leaf under the root. */
+  index: number;
+  /** The 119 bytes of the message MR1, as hex. */
+  message: string;
+  /** Siblings from the leaf up. */
+  path: string[];
+  /** The period of its root. */
+  period: number;
+  /** The salt of its leaf. */
+  salt: string;
+}
+
+/** A signed reading as the meter sent it. */
+export interface ReadingView {
+  /** Register of what was fed into the grid, in Wh. */
+  export_wh: number;
+  /** Version of the meter's software. */
+  firmware: number;
+  /** Register of what was taken from the grid, in Wh. */
+  import_wh: number;
+  /** The meter. */
+  meter: string;
+  /** Rises by one per reading. */
+  page: number;
+  /** When it was stored. */
+  received_at: string;
+  /** The meter's signature, 64 bytes as hex. */
+  signature: string;
+  /** Status bits. */
+  status: number;
+  /** The moment of the registers. */
+  time: string;
+}
+
+/** Why. */
+export interface ReasonBody {
+  /** In words, 1 to 500 characters. Those concerned read it. */
+  reason: string;
+}
+
+/** Why an order of a rule was refused. */
+export interface RefusalView {
+  /** When. */
+  at: string;
+  /** The code that an order by hand would have been refused with. */
+  code: string;
+  /** Start of the slot. */
+  slot: string;
+  /** In words. */
+  title: string;
+}
+
+/** Transactions of a relay, newest first, and how many of all wait. */
+export interface RelayQueue {
+  /** The transactions. */
+  items: QueuedTransaction[];
+  /** The cursor of the next page; absent on the last. */
+  next?: string;
+  /** How many are in no block yet. */
+  pending: number;
+  /**
+   * Blocks that the oldest of those has waited; absent where none waits, or where no block was
+   * seen since the start.
+   */
+  waited_blocks_max?: number;
+}
+
+/** A request on its way to the chain, or there. */
+export interface RequestView {
+  /** Whose. */
+  account: string;
+  /** When it came. */
+  at: string;
+  /** The request. */
+  id: string;
+  /** Why it failed, as the contract says now. */
+  reason?: string;
+  /** `sent`, `done` or `failed`. */
+  state: string;
+  /** What was signed. */
+  terms: object;
+}
+
+/** What an account wants to sign. */
+export type RequestWish = TransferWish & {
+  kind: "transfer";
+} | MandateTerms & {
+  kind: "mandate";
+} | CertificateTransferWish & {
+  kind: "certificate_transfer";
+} | RetirementWish & {
+  kind: "certificate_retirement";
+};
+
+/** A block. */
+export interface ReserveBlock {
+  /** Its hash: two blocks may have had one height. */
+  hash: string;
+  /** Its height. */
+  number: number;
+}
+
+/** A call (`eth_call`) at `block` that anybody can make. */
+export interface ReserveCall {
+  /** What it answered, in 1e-9 of the currency. */
+  answer: string;
+  /** What it is given. */
+  arguments: string[];
+  /** The same, encoded. */
+  data: string;
+  /** The function, with the type of its answer. */
+  signature: string;
+  /** Whom to call. */
+  to: string;
+}
+
+/** By how much the figures differ, in 1e-9 of the currency. */
+export interface ReserveDifference {
+  /** The bank account less what is owed. */
+  bank_owed: string;
+  /** What the market contract holds less what it should hold. */
+  market_owed: string;
+  /** All tokens less the bank account without the payouts on their way. */
+  supply_bank: string;
+}
+
+/** The state of the journal. */
+export interface ReserveJournal {
+  /** The last check for this answer; absent before the first. */
+  checked?: JournalCheck;
+  /** How many entries it has. */
+  entries: number;
+  /** Hash of the newest entry: it commits to all of them. */
+  head: string;
+}
+
+/** What stands behind the tokens, all as of one block. */
+export interface ReserveView {
+  /** The block that the books have followed; the chain was asked at the same. */
+  block: ReserveBlock;
+  /** The chain. */
+  chain_id: number;
+  /** The books of the first currency. */
+  journal: ReserveJournal;
+  /** One for each token: the first is of what energy is traded in. */
+  reserves: CurrencyReserve[];
+}
+
+/** Certified energy that was used up, for somebody and for good. */
+export interface RetirementView extends AboutView {
+  /** Who used it up. */
+  account: string;
+  /** When: the time of the block. */
+  at: string;
+  /** For whom. */
+  beneficiary: string;
+  /** The block's height. */
+  block: number;
+  /** The certificate's number, 32 bytes. */
+  certificate: string;
+  /** The transaction. */
+  transaction: string;
+  /** How much, in Wh. */
+  wh: number;
+}
+
+/** A retirement as it is wished. */
+export interface RetirementWish {
+  /** For whom, in words: 1 to 200 bytes. */
+  beneficiary: string;
+  /** The certificate's number, 32 bytes. */
+  certificate: string;
+  /** How much, in Wh. */
+  wh: number;
+}
+
+/** A call that the timelock announced. */
+export interface RoleChange {
+  /** Who gets or loses it. */
+  account?: string;
+  /** When it was announced. */
+  announced_at: string;
+  /** The contract's name, where it is one of ours. */
+  contract?: string;
+  /** The contract's address. */
+  contract_address: string;
+  /** The call itself. */
+  data: string;
+  /** When it happened or was taken back. */
+  ended_at?: string;
+  /** The transaction of that. */
+  ended_transaction?: string;
+  /** What it does. */
+  kind: RoleChangeKind;
+  /** The new delay, where that is what changes. */
+  new_delay_seconds?: number;
+  /** The operation's name in the timelock. */
+  operation: string;
+  /** Its place in the operation, from 0. */
+  position: number;
+  /** From when on it may happen. */
+  ready_at: string;
+  /** The role's name, or its hash where it is none of ours. */
+  role?: string;
+  /** How far it is. */
+  state: RoleChangeState;
+  /** The transaction that announced it. */
+  transaction: string;
+}
+
+/** What an announced call does. */
+export type RoleChangeKind = "grant" | "revoke" | "delay" | "other";
+
+/** How far an announced call is. */
+export type RoleChangeState = "waiting" | "done" | "cancelled";
+
+/** An order for every slot. */
+export interface RuleBody {
+  /** For slots that start then or later. */
+  from?: string;
+  /** In 1e-9 currency per Wh: a buyer's all-in, never paid more; a seller's net, never got less. */
+  limit_price: number;
+  /** At least this, or nothing. */
+  min_fill_wh?: number;
+  /** How much of what is likely, in percent: 1 to 200; 100 when absent. */
+  percent?: number;
+  /** How much each time, in Wh; without it what is likely at that time of day. */
+  quantity_wh?: number;
+  /** For slots that end then or before. */
+  until?: string;
+}
+
+/** A standing rule. */
+export interface RuleView {
+  /** Where the energy is metered. */
+  connection_point: string;
+  /** For slots that start then or later. */
+  from?: string;
+  /** Currency per kWh: a buyer's all-in, a seller's net. */
+  limit_per_kwh: string;
+  /** In 1e-9 currency per Wh. */
+  limit_price: number;
+  /** At least this, or nothing. */
+  min_fill_wh: number;
+  /** How much of what is likely, in percent, where it is not. */
+  percent?: number;
+  /** How much each time, in Wh, where that is fixed. */
+  quantity_wh?: number;
+  /** Why its newest order was refused, if it was. */
+  refused?: RefusalView;
+  /** `buy` or `sell`. */
+  side: string;
+  /** For slots that end then or before. */
+  until?: string;
+  /** `NO_MANDATE` where the account has granted the delegate nothing that such an order needs. */
+  warnings: string[];
+}
+
+/** The standing rules of an account. */
+export interface RulesView {
+  /** Who signs their orders: the account grants this address a mandate. */
+  delegate: string;
+  /** By connection point and side. */
+  items: RuleView[];
+}
+
+/**
+ * What one side's meter said at both ends of the slot. What is absent was not read or is not
+ * anchored yet.
+ */
+export interface SideEvidence {
+  /** The registers when the slot began. */
+  begin?: EvidenceView;
+  /** Where the side takes or feeds in. */
+  connection_point: string;
+  /** The registers when it ended. */
+  end?: EvidenceView;
+}
+
+/** A signature of an order. */
+export interface SignedOrder {
+  /** The order's hash, which is its name everywhere. */
+  hash: string;
+  /** Over the hash, 64 bytes (EIP-2098). */
+  signature: string;
+}
+
+/** The signatures of a payout. */
+export interface SignedPayout {
+  /** For the token: destroyed, to be paid out. 64 bytes (EIP-2098). */
+  redemption: string;
+  /** For the market: out of trading. 64 bytes (EIP-2098). */
+  withdrawal: string;
+}
+
+/** The signature of what becomes of tokens outside of trading. */
+export interface SignedRedemption {
+  /** For the token: destroyed, to be paid out. 64 bytes (EIP-2098). */
+  redemption: string;
+}
+
+/** A signature of a request to a contract. */
+export interface SignedRequest {
+  /** What was signed. */
+  hash: string;
+  /** Over the hash, 64 bytes (EIP-2098). */
+  signature: string;
+}
+
+/** What identity signs for one account. */
+export interface SigningLimit {
+  /** The account. */
+  account: string;
+  /** Above this, one signature needs the consent of a member of staff. */
+  approval_above: string;
+  /** The most in a day (UTC). */
+  daily: string;
+  /** What counts as signed today. */
+  signed_today: string;
+}
+
+/** The journal of a cleared slot. */
+export interface SlotJournal {
+  /** The chain that orders were signed for. */
+  chain_id: number;
+  /** What the market posted there. */
+  clearing: object;
+  /** What it was made under: JSON as it was hashed. */
+  conditions: string;
+  /** The fills, in the order of their index. */
+  fills: object[];
+  /** The contract `EnergyMarket` that they were signed for. */
+  market: string;
+  /** The orders that were accepted for the slot, with signatures, by sequence. */
+  orders: object[];
+  /** The policy that it names. */
+  policy: object;
+}
+
+/** How a slot stands. */
+export interface SlotView {
+  /** The clearing's name on chain; absent before it. */
+  clearing?: string;
+  /** Whether the grid operator has curtailed it: nothing trades. */
+  curtailed: boolean;
+  /** Its end. */
+  ends: string;
+  /** When its orders are final. */
+  gate: string;
+  /** How prices and quantities are found, or were. */
+  mechanism: Mechanism;
+  /** Energy of open orders to sell. */
+  offered_wh: number;
+  /** When its book opens. */
+  opens: string;
+  /** Open orders, or those that took part in the clearing. */
+  orders: number;
+  /** The energy price, in currency per kWh; absent while nothing traded. */
+  price?: string;
+  /** Its start. */
+  slot: string;
+  /** `future`, `open`, `closed` or `cleared`. */
+  status: string;
+  /** How many trades. */
+  trades: number;
+  /** Energy traded. */
+  volume_wh: number;
+  /** Energy of open orders to buy. */
+  wanted_wh: number;
+}
+
+/** A change of a source that is under way or was refused. */
+export interface SourceChangeView {
+  /** When staff said it. */
+  at: string;
+  /** The new source; absent where it is to end. */
+  code?: string;
+  /** Why it failed, as the contract says now. */
+  reason?: string;
+  /** `sent` or `failed`. */
+  state: string;
+}
+
+/** What there is of a source. */
+export interface SourceTotal {
+  /** In Wh. */
+  held_wh: number;
+  /** In Wh. */
+  retired_wh: number;
+  /** The source (EECS). */
+  source: string;
+  /** The same in words. */
+  source_name: string;
+}
+
+/** A source of a connection point, for a time. */
+export interface SourceView {
+  /** The code (EECS). */
+  code: string;
+  /** Since when: the time of the block. */
+  from: string;
+  /** The same in words. */
+  name: string;
+  /** Until when. */
+  to?: string;
+}
+
+/** A connection point and what it generates from. */
+export interface SourcedView {
+  /** Whose. */
+  account: string;
+  /** What staff said last, where it is not in a block or was refused. */
+  change?: SourceChangeView;
+  /** The connection point. */
+  connection_point: string;
+  /** Sources that ended, newest first. */
+  ended: SourceView[];
+  /** The source in force, as the chain has it; absent where there is none. */
+  source?: SourceView;
+}
+
+/** Connection points with their sources, and the codes that have a name. */
+export interface SourcesPage {
+  /** Codes that can be chosen. */
+  codes: CodeView[];
+  /** The connection points. */
+  items: SourcedView[];
+  /** The cursor of the next page; absent on the last. */
+  next?: string;
+}
+
+/** One entry of a statement. */
+export interface StatementItem {
+  /** When it became true. */
+  at: string;
+  /** By how much the account's money grew, in major units. */
+  change: string;
+  /** Whether the chain took it back. */
+  reversal: boolean;
+  /** Place in the journal. */
+  sequence: number;
+  /** The trade, where it is of one. */
+  trade?: string;
+  /** The transfers, as an accountant writes them. */
+  transfers: TransferView[];
+  /**
+   * `deposited`, `settled`, `reconciled`, `released`, `transferred`, `withdrawn`, `redeemed`,
+   * `paid-out` or `reissued`.
+   */
+  what: string;
+}
+
+/** A payment of a bank statement. */
+export interface StatementPayment {
+  /** Who got it. */
+  account?: string;
+  /** How much, in major units. */
+  amount: string;
+  /** What the bank calls it. */
+  bank_reference?: string;
+  /** The bank's day of booking; absent where it is not booked. */
+  booked_on?: string;
+  /** Place of its entry in the statement, from one on; a batch has several payments. */
+  entry: number;
+  /**
+   * `credited` now, `known` from before, `paid` or `returned`: a payout, now, `unmatched`, or
+   * `ignored`: went out, not booked, or of nothing.
+   */
+  outcome: string;
+  /** Its name on chain, where it is credited now. */
+  payment?: string;
+  /** The payout that it paid or brought back now. */
+  payout?: string;
+  /**
+   * Why it is unmatched: `CURRENCY`, `REVERSAL`, `NO_BANK_REFERENCE`, `REPEATED`,
+   * `NO_REFERENCE`, `AMBIGUOUS`; with a payout's end-to-end id `CURRENCY`, `PAYOUT_AMOUNT`,
+   * `PAYOUT_STATE`.
+   */
+  reason?: string;
+  /** `credit` or `debit`. */
+  side: string;
+  /** Its number among the unmatched. */
+  unmatched?: number;
+}
+
+/** What became of a bank statement. */
+export interface StatementReport {
+  /** Booked at the end, in major units. */
+  closing: string;
+  /** What all amounts are in (ISO 4217). */
+  currency: string;
+  /** The bank account. */
+  iban: string;
+  /** Booked before, in major units. */
+  opening: string;
+  /** Its payments, in the order of the file. */
+  payments: StatementPayment[];
+  /** What the bank calls it. */
+  statement: string;
+}
+
+/** Why nobody may trade. */
+export interface StopView {
+  /** The party that decided. */
+  by: string;
+  /** In words. */
+  reason: string;
+  /** Since when. */
+  since: string;
+}
+
+/** Somebody who may not trade. */
+export interface SuspensionView {
+  /** The party that decided. */
+  by: string;
+  /** Which. */
+  id: string;
+  /** `accounts` or `connection-points`. */
+  kind: string;
+  /** In words. */
+  reason: string;
+  /** Since when. */
+  since: string;
+}
+
+/** A tariff as it was published. */
+export interface TariffView {
+  /** Its hash, as anchored. */
+  hash: string;
+  /** Its terms. */
+  terms: object;
+}
+
+/** What lets someone in. Never printed. */
+export interface Tokens {
+  /** Goes into `Authorization: Bearer`. */
+  access_token: string;
+  /** Seconds until the access token ends. */
+  expires_in: number;
+  /** Gets the next pair, once. Used twice, all that followed from the login ends. */
+  refresh_token: string;
+  /** `Bearer`. */
+  token_type: string;
+}
+
+/** A trade whose cash moved on chain. */
+export interface Trade {
+  /** The block that settled it. */
+  block: number;
+  /** The buyer's address. */
+  buyer: string;
+  /** The clearing it came from. */
+  clearing: string;
+  /** What the seller put up. */
+  collateral: string;
+  /** What the buyer put up. */
+  escrow: string;
+  /** Where the cash went, by the newest run; absent before the first. */
+  outcome?: ExplorerOutcome;
+  /** What the buyer pays for energy, in currency per kWh. */
+  price: string;
+  /** What was agreed, in Wh. */
+  quantity_wh: number;
+  /**
+   * What the seller gets for energy, before its fee, in currency per kWh: the buyer's price
+   * where the mechanism has one for all.
+   */
+  sell_price: string;
+  /** The seller's address. */
+  seller: string;
+  /** Start of the slot. */
+  slot: string;
+  /** `settled`: cash is in escrow. `reconciled`: what was delivered is paid. */
+  state: string;
+  /** Its name on chain. */
+  trade: string;
+  /** The transaction that settled it. */
+  transaction: string;
+}
+
+/** The registers under a trade, of both sides. */
+export interface TradeEvidence {
+  /** The buyer's meter. */
+  buyer: SideEvidence;
+  /** The seller's meter. */
+  seller: SideEvidence;
+  /** Start of its slot. */
+  slot: string;
+  /** How long the slot lasts. */
+  slot_minutes: number;
+  /** The trade's name on chain. */
+  trade: string;
+}
+
+/** One trade. */
+export interface TradeView {
+  /** The buyer's order, for those who may see it. */
+  buy_order?: string;
+  /** The buyer's name as others see it. */
+  buyer: string;
+  /** The clearing it is of. */
+  clearing: string;
+  /** What the buyer pays in all: energy, network and platform fee. */
+  escrow: string;
+  /** The caller's side, where it is the caller's own: `buy` or `sell`. */
+  own?: string;
+  /**
+   * The price of the energy alone, in currency per kWh: what the buyer pays, and for its seller
+   * what the seller gets, which is less where the mechanism has two prices.
+   */
+  price: string;
+  /** Energy. */
+  quantity_wh: number;
+  /** The seller's order, for those who may see it. */
+  sell_order?: string;
+  /** The seller's name as others see it. */
+  seller: string;
+  /** Start of the slot. */
+  slot: string;
+  /** `pending`, then as the chain says: `settled` or `skipped`. */
+  status: string;
+  /** Quantity times price. */
+  total: string;
+  /** Its name on chain. */
+  trade: string;
+}
+
+/** A transaction in a block. */
+export interface Transaction {
+  /** The block's number. */
+  block: number;
+  /** What the contracts said; empty in lists. */
+  events: ContractEvent[];
+  /** Who sent it. */
+  from: string;
+  /** Gas it used. */
+  gas_used: number;
+  /** Hash. */
+  hash: string;
+  /** Its place in the block, from 0. */
+  position: number;
+  /** Whether it did what it was sent for. */
+  success: boolean;
+  /** The block's time. */
+  timestamp: string;
+  /** Its target; absent for a deployment. */
+  to?: string;
+}
+
+/** One signing of a transaction. */
+export interface TransactionAttempt {
+  /** Its hash. */
+  hash: string;
+  /** What it pays per gas at most, with the base fee, in wei. */
+  max_fee_per_gas: number;
+  /** What of that may go to the miner, in wei. */
+  max_priority_fee_per_gas: number;
+  /** The newest block when it was signed; zero where that is not known. */
+  signed_at_block: number;
+}
+
+/** How a transaction stands. */
+export type TransactionStatus = "pending" | "confirmed" | "final" | "reverted";
+
+/** From `credit` to `debit`. */
+export interface TransferView {
+  /** In major units. */
+  amount: string;
+  /** The account whose credit side grows. */
+  credit: string;
+  /** The account whose debit side grows. */
+  debit: string;
+}
+
+/** A transfer as it is wished. */
+export interface TransferWish {
+  /** How much, in major units. */
+  amount: string;
+  /** Of which currency (ISO 4217); of the one that energy is traded in when absent. */
+  currency?: string;
+  /** Who gets it: an account's id or its address. */
+  to: string;
+}
+
+/** A payment that came in by the bank and belongs to nobody yet, or that a payout does not explain. */
+export interface UnmatchedPayment {
+  /** How much, in major units of its currency. */
+  amount: string;
+  /** When it was first heard of. */
+  at: string;
+  /** The bank's day of booking. */
+  booked_on: string;
+  /** ISO 4217. */
+  currency: string;
+  /** Who paid, as far as the bank says. */
+  debtor: string;
+  /** From where, as far as the bank says. */
+  debtor_account: string;
+  /** Its number. */
+  id: number;
+  /** The payout whose end-to-end id it has. */
+  payout?: string;
+  /**
+   * Why nobody was credited: `CURRENCY`, `REVERSAL`, `NO_BANK_REFERENCE`, `REPEATED`,
+   * `NO_REFERENCE`, `AMBIGUOUS`; why it is not the payout's: `CURRENCY`, `PAYOUT_AMOUNT`,
+   * `PAYOUT_STATE`.
+   */
+  reason: string;
+  /** What it is for, as far as it says. */
+  remittance: string;
+  /** `credit`, or `debit`: went out, with the end-to-end id of a payout. */
+  side: string;
+  /** The statement that had it first. */
+  statement: string;
+}
+
+/** What became of the messages. All of them are on disk. */
+export interface UploadView {
+  /** Stored now. */
+  accepted: number;
+  /** Stored before with the same content. */
+  duplicates: number;
+  /** Kept apart: staff see why. */
+  quarantined: number;
+}
+
+/** Money of an account, in major units of one currency. */
+export interface WalletView extends BalanceView {
+  /** The account. */
+  account: string;
+  /** Its address. */
+  address: string;
+  /** What it has of each currency, the one that energy is traded in first. */
+  balances: BalanceView[];
+  /**
+   * What a transfer to the community's bank account says so that it is credited here (ISO
+   * 11649).
+   */
+  reference: string;
+}

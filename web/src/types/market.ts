@@ -1,0 +1,28 @@
+// Orders, trades, and how the market runs.
+
+import type * as api from "./api";
+import type { Mechanism } from "./mechanism";
+
+export type Side = "buy" | "sell";
+
+export interface OrderTerms extends api.OrderTerms {
+  side: Side;
+}
+
+export interface Market extends api.MarketView {
+  mechanism: Mechanism;
+  policy: { correctionSeconds: number; challengeSeconds: number };
+  contracts: { market: string };
+}
+
+export type Stop = api.StopView;
+export type Offer = api.OfferView;
+export type Band = api.BandView;
+
+export interface Order extends api.OrderView {
+  side: Side;
+}
+
+export interface Trade extends api.TradeView {
+  own?: Side;
+}
