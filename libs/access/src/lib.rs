@@ -131,6 +131,10 @@ actions! {
     PublishTariff = "publish_tariff"
     /// Issue a bill.
     IssueInvoice = "issue_invoice"
+    /// Say that a bill is wrong.
+    DisputeInvoice = "dispute_invoice"
+    /// Say how a dispute about a bill ends.
+    SettleDispute = "settle_dispute"
     /// Stop or resume trading.
     HaltMarket = "halt_market"
     /// Change who takes part, and as what.

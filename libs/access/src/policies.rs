@@ -116,6 +116,8 @@ mod tests {
         set_exchange_rates        | ou     | ou
         publish_tariff            | ou     | ou
         issue_invoice             | ou     | ou
+        dispute_invoice           | cpou   | ou
+        settle_dispute            | ou     | ou
         halt_market               | om     | om
         manage_parties            | m      | m
         register_connection_point | om     | om

@@ -2,7 +2,7 @@
 
 use alloy_primitives::B256;
 use calendar::{LocalDay, Slot, Timestamp};
-use ids::{AccountId, CommunityId, InvoiceId};
+use ids::{AccountId, CommunityId, DisputeId, InvoiceId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::Money;
@@ -75,4 +75,81 @@ pub struct InvoiceIssued {
 
 impl Event for InvoiceIssued {
     const SUBJECT: &'static str = "billing.invoice.issued.v1";
+}
+
+/// Money came in for a bill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InvoicePaid {
+    /// The invoice.
+    #[schemars(with = "schema::Id")]
+    pub invoice: InvoiceId,
+    /// Its number.
+    pub number: String,
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// Whose it is.
+    #[schemars(with = "schema::Id")]
+    pub account: AccountId,
+    /// What came in for it.
+    #[schemars(with = "schema::Amount")]
+    pub amount: Money,
+    /// What is left to be paid.
+    #[schemars(with = "schema::Amount")]
+    pub left: Money,
+}
+
+impl Event for InvoicePaid {
+    const SUBJECT: &'static str = "billing.invoice.paid.v1";
+}
+
+/// A bill that is not paid has reached a step of its community's ladder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InvoiceReminded {
+    /// The invoice.
+    #[schemars(with = "schema::Id")]
+    pub invoice: InvoiceId,
+    /// Its number.
+    pub number: String,
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// Whose it is.
+    #[schemars(with = "schema::Id")]
+    pub account: AccountId,
+    /// Which step, from one on.
+    pub step: u32,
+    /// What is left to be paid.
+    #[schemars(with = "schema::Amount")]
+    pub left: Money,
+    /// The last local day on which paying it was in time.
+    #[schemars(with = "schema::Day")]
+    pub due_on: LocalDay,
+}
+
+impl Event for InvoiceReminded {
+    const SUBJECT: &'static str = "billing.invoice.reminded.v1";
+}
+
+/// A bill was disputed, or a dispute has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InvoiceDisputed {
+    /// The dispute.
+    #[schemars(with = "schema::Id")]
+    pub dispute: DisputeId,
+    /// The invoice.
+    #[schemars(with = "schema::Id")]
+    pub invoice: InvoiceId,
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// Whose it is.
+    #[schemars(with = "schema::Id")]
+    pub account: AccountId,
+    /// `open`, `upheld`, `rejected` or `withdrawn`.
+    pub state: String,
+}
+
+impl Event for InvoiceDisputed {
+    const SUBJECT: &'static str = "billing.invoice.disputed.v1";
 }

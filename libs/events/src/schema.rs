@@ -54,11 +54,14 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 18] {
+fn kinds() -> [Kind; 21] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
         Kind::of::<billing::InvoiceIssued>(),
+        Kind::of::<billing::InvoicePaid>(),
+        Kind::of::<billing::InvoiceReminded>(),
+        Kind::of::<billing::InvoiceDisputed>(),
         Kind::of::<identity::AccountOpened>(),
         Kind::of::<identity::ConnectionPointRegistered>(),
         Kind::of::<identity::MeterEnrolled>(),

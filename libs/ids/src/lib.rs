@@ -74,6 +74,8 @@ ids! {
     CommunityId
     /// The contract-bearing place of the grid; outlives meters and customers.
     ConnectionPointId
+    /// A complaint about a bill.
+    DisputeId
     /// One fact in the event log.
     EventId
     /// A bill that was issued.

@@ -7,12 +7,15 @@ mod certificate_sources;
 mod certificates;
 mod challenges;
 mod deposits;
+mod disputes;
 mod documents;
+mod dues;
 mod exchange;
 mod invoices;
 mod payout_files;
 mod payouts;
 mod relay;
+mod reports;
 mod requests;
 mod reserve;
 mod statements;
@@ -48,6 +51,7 @@ pub fn routes(
             .service(statements::import_statement)
             .service(unmatched::list_unmatched)
             .service(unmatched::assign_unmatched)
+            .service(unmatched::assign_to_invoice)
             .service(payouts::prepare_payout)
             .service(payouts::request_payout)
             .service(payouts::list_payouts)
@@ -85,12 +89,25 @@ pub fn routes(
             .service(invoices::get_invoice)
             .service(invoices::get_invoice_page)
             .service(invoices::get_bill_file)
+            .service(dues::get_invoice_payment)
+            .service(dues::list_receivables)
+            .service(dues::list_receivable_ages)
+            .service(dues::list_ladders)
+            .service(dues::set_ladder)
+            .service(disputes::dispute_invoice)
+            .service(disputes::list_disputes)
+            .service(disputes::get_dispute)
+            .service(disputes::say_in_dispute)
             .service(documents::get_invoice_document)
             .service(documents::get_issuer)
             .service(documents::set_issuer)
             .service(documents::get_customer)
             .service(documents::set_customer)
             .service(documents::forget_customer)
+            .service(reports::report_settlement)
+            .service(reports::report_residual_load)
+            .service(reports::report_charges)
+            .service(reports::report_unbilled)
             .service(audit::get_audit)
             .service(reserve::get_reserve)
             .service(relay::list_billing_transactions);

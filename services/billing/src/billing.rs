@@ -1,14 +1,16 @@
 //! The service: what it keeps, what falls due, and what goes out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use calendar::{SlotLength, Timestamp};
+use calendar::{LocalDay, SlotLength, Timestamp};
 use client::{JsonRpc, Sender};
 use contracts::{Deployment, Policy};
 use db::Db;
+use ids::CommunityId;
 use service::{Clock, Tick};
 use tokio::sync::Mutex;
 
@@ -42,6 +44,10 @@ pub struct Billing {
     pub(crate) issuing: Mutex<()>,
     /// Quotes are made one at a time.
     pub(crate) quoting: Mutex<()>,
+    /// Payments by bank are taken one statement at a time.
+    pub(crate) paying: Mutex<()>,
+    /// The local day on which each community's unpaid invoices were looked at last.
+    pub(crate) reminded: Mutex<BTreeMap<CommunityId, LocalDay>>,
     /// What of each currency's journal the last audit found in order, since the start.
     pub(crate) audited: Mutex<Vec<Verified>>,
     /// What everybody was told last of what stands behind the tokens.
@@ -74,6 +80,8 @@ pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
         publishing: Mutex::default(),
         issuing: Mutex::default(),
         quoting: Mutex::default(),
+        paying: Mutex::default(),
+        reminded: Mutex::default(),
         reserve: Mutex::default(),
         outbox: bus::Relay::new(db.clone(), parts.bus.clone()),
         chain: chain.and(certifier.clone()),
@@ -128,7 +136,9 @@ impl Tick for Billing {
         let certified = self.certify_due(now).await.context("certifying")?;
         let issued = self.monthly && self.issue_due(now).await.context("issuing invoices")?;
         let billed = self.post_invoices().await.context("posting invoices")?;
+        let received = self.post_dues().await.context("posting payments of invoices")?;
+        let reminded = self.remind_due(now).await.context("reminding")?;
         let moved = reconciled || expired || released || followed || paid || back;
-        Ok(moved || posted || billed || issued || certified)
+        Ok(moved || posted || billed || issued || certified || received || reminded)
     }
 }

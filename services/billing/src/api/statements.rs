@@ -46,16 +46,23 @@ pub(crate) struct StatementPayment {
     pub(crate) amount: String,
     /// `credit` or `debit`.
     pub(crate) side: String,
-    /// `credited` now, `known` from before, `paid` or `returned`: a payout, now, `unmatched`, or
-    /// `ignored`: went out, not booked, or of nothing.
+    /// `credited` now, `received` for an invoice now, `known` from before, `paid` or `returned`: a
+    /// payout, now, `unmatched`, or `ignored`: went out, not booked, or of nothing.
     pub(crate) outcome: String,
     /// Who got it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = "uuid")]
     pub(crate) account: Option<String>,
-    /// Its name on chain, where it is credited now.
+    /// Its name on chain, where it, or what is more than its invoice leaves, is credited now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) payment: Option<String>,
+    /// The invoice that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uuid")]
+    pub(crate) invoice: Option<String>,
+    /// How much of it the invoice got, in major units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) received: Option<String>,
     /// The payout that it paid or brought back now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = "uuid")]
@@ -86,6 +93,7 @@ fn view(imported: ImportedPayment) -> StatementPayment {
     let outcome = match &imported.fate {
         Fate::Ignored => "ignored",
         Fate::Credited(..) => "credited",
+        Fate::Received(_) => "received",
         Fate::Known(_) => "known",
         Fate::Paid(_) => "paid",
         Fate::Returned(_) => "returned",
@@ -93,7 +101,12 @@ fn view(imported: ImportedPayment) -> StatementPayment {
     };
     let (account, payment) = match &imported.fate {
         Fate::Credited(account, payment) => (Some(account), Some(payment.to_string())),
+        Fate::Received(got) => (Some(&got.account), got.rest.map(|payment| payment.to_string())),
         Fate::Known(account) => (Some(account), None),
+        _ => (None, None),
+    };
+    let (invoice, received) = match &imported.fate {
+        Fate::Received(got) => (Some(got.invoice.to_string()), Some(got.amount.to_string())),
         _ => (None, None),
     };
     let account = account.map(ToString::to_string);
@@ -114,6 +127,8 @@ fn view(imported: ImportedPayment) -> StatementPayment {
         outcome: outcome.to_owned(),
         account,
         payment,
+        invoice,
+        received,
         payout,
         unmatched,
         reason,
@@ -123,7 +138,8 @@ fn view(imported: ImportedPayment) -> StatementPayment {
 /// Takes a statement of the community's bank account (camt.053.001.02 or .08).
 ///
 /// Each booked credit that says the reference of a wallet is credited there, once, however often
-/// and in whichever statement it comes. One with the end-to-end id of a payout marks it as paid, or
+/// and in whichever statement it comes. One that says the reference or the number of an invoice is
+/// for that; what is more than the invoice leaves goes to its account's wallet. One with the end-to-end id of a payout marks it as paid, or
 /// as returned. The others can be seen among the unmatched. A statement
 /// that does not add up, is of another account or has a payment that is too large is refused as a
 /// whole.

@@ -3,12 +3,14 @@
 use access::Action;
 use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpResponse, get, post};
+use ids::InvoiceId;
 use iso20022::camt053::Side;
 use serde::{Deserialize, Serialize};
 use service::{Page, PageQuery, Principal, Problem, Problems};
 use utoipa::ToSchema;
 
 use super::deposits::DepositView;
+use super::invoices::invoice_of;
 use super::{account_of, require};
 use crate::Billing;
 use crate::db::bank::{self, Kept};
@@ -54,6 +56,31 @@ pub(crate) struct Assignment {
     /// Who gets it.
     #[schema(format = "uuid")]
     account: String,
+}
+
+/// Which invoice a payment is for.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InvoiceAssignment {
+    /// The invoice.
+    #[schema(format = "uuid")]
+    invoice: String,
+}
+
+/// A payment that an invoice got.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct AssignedPayment {
+    /// The invoice.
+    #[schema(format = "uuid")]
+    pub(crate) invoice: String,
+    /// Whose it is.
+    #[schema(format = "uuid")]
+    pub(crate) account: String,
+    /// What the invoice got, in major units.
+    pub(crate) received: String,
+    /// The name on chain of what was more than the invoice leaves: it goes to the wallet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) payment: Option<String>,
 }
 
 fn view(Kept { number, payment }: Kept) -> UnmatchedPayment {
@@ -121,5 +148,31 @@ pub(crate) async fn assign_unmatched(
         payment: payment.to_string(),
         account: wanted.account,
         amount: amount.to_string(),
+    }))
+}
+
+/// Gives an unmatched payment to an invoice; what is more than it leaves goes to the wallet.
+#[utoipa::path(
+    tag = "billing",
+    params(("id" = i64, Path, description = "The payment's number")),
+    request_body = InvoiceAssignment,
+    responses((status = 201, body = AssignedPayment), Problems)
+)]
+#[post("/v1/bank/unmatched/{id}/invoice")]
+pub(crate) async fn assign_to_invoice(
+    billing: Data<Billing>,
+    caller: Principal,
+    id: Path<String>,
+    Json(wanted): Json<InvoiceAssignment>,
+) -> Result<HttpResponse, Problem> {
+    require(&caller, Action::CreditDeposit)?;
+    let number = id.parse().map_err(|_| Problem::not_found("payment"))?;
+    let invoice: InvoiceId = invoice_of(&billing, &caller, &wanted.invoice).await?.id;
+    let received = billing.assign_to_invoice(number, caller.community, invoice).await?;
+    Ok(HttpResponse::Created().json(AssignedPayment {
+        invoice: wanted.invoice,
+        account: received.account.to_string(),
+        received: received.amount.to_string(),
+        payment: received.rest.map(|payment| payment.to_string()),
     }))
 }

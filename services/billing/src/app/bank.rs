@@ -15,12 +15,13 @@ use service::Problem;
 use units::Money;
 
 use super::deposit::{Credit, DEPOSIT_MAX};
+use super::dues::{Owed, Received, keep_for_invoice};
 use super::payouts_paid::keep_of_payout;
 use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::db::bank::{self, BankAccount, BankPayment, Kept};
 use crate::db::members::{self, Account};
-use crate::domain::bank::{Judged, Reason, References, Verdict, judge};
+use crate::domain::bank::{Judged, Purpose, Reason, References, Verdict, judge};
 
 /// The most letters of what a payment is for that are kept.
 const REMITTANCE_CHARS_MAX: usize = 1_000;
@@ -50,7 +51,9 @@ pub(crate) enum Fate {
     Ignored,
     /// Is credited now; its name on chain.
     Credited(AccountId, B256),
-    /// Was credited, or was its payout's, before.
+    /// Is for an invoice now.
+    Received(Received),
+    /// Was credited, or was its payout's or its invoice's, before.
     Known(AccountId),
     /// Paid a payout now.
     Paid(PayoutId),
@@ -64,6 +67,8 @@ pub(crate) enum Fate {
 struct Incoming {
     payment: BankPayment,
     credit: Option<Credit>,
+    /// The invoice that it is for.
+    owed: Option<Owed>,
     /// Why it came back, if it did.
     return_reason: String,
 }
@@ -106,6 +111,7 @@ impl Billing {
             let title = "The statement cannot be believed";
             Problem::refused(rejected.rejection.code(), title).with_detail(rejected.to_string())
         })?;
+        let _turn = self.paying.lock().await;
         let accounts = bank::accounts(&self.db, community).await?;
         if accounts.is_empty() {
             return Err(no_bank_account().into());
@@ -116,11 +122,12 @@ impl Billing {
         let mut members = members::accounts(&self.db).await?;
         members.retain(|member| member.community == community);
         let references = References::of(members.iter().map(|member| member.account))
-            .with_payouts(self.payouts_in(community, &statement).await?);
+            .with_payouts(self.payouts_in(community, &statement).await?)
+            .with_invoices(self.invoices_in(community, (&account, &statement)).await?);
         let mut payments = Vec::new();
         let mut incoming = Vec::new();
         for judged in judge(&statement, account.currency, &references) {
-            incoming.push(self.incoming((&account, &statement), &judged, &members, now)?);
+            incoming.push(self.incoming((&account, &statement), &judged, &members, now).await?);
             payments.push(ImportedPayment {
                 entry: judged.entry,
                 booked_on: judged.booked_on,
@@ -151,15 +158,7 @@ impl Billing {
     ) -> Result<(B256, Money)> {
         let community = account.community;
         let payment = self.payment(community, number).await?;
-        let currency = self.bank_account(community, payment.book).await?.currency;
-        if payment.side == Side::Debit {
-            let title = "The payment went out: nobody can be credited with it";
-            return Err(Problem::refused("NOT_RECEIVED", title).into());
-        }
-        if payment.currency != currency {
-            let title = format!("The payment is in {}, not in {currency}", payment.currency);
-            return Err(Problem::refused("CURRENCY", title).into());
-        }
+        self.check_received(community, &payment).await?;
         let to = (&account, payment.key.as_str());
         let credit = self.credit(payment.book, to, payment.amount, now)?;
         let (operator, owner) = (self.operator.clone(), account.account);
@@ -190,7 +189,25 @@ impl Billing {
         Ok(account.ok_or_else(no_bank_account)?)
     }
 
-    async fn payment(&self, community: CommunityId, number: i64) -> Result<BankPayment> {
+    /// Refuses a payment that went out, or is in another currency than its bank account.
+    pub(super) async fn check_received(
+        &self,
+        community: CommunityId,
+        payment: &BankPayment,
+    ) -> Result<()> {
+        let currency = self.bank_account(community, payment.book).await?.currency;
+        if payment.side == Side::Debit {
+            let title = "The payment went out: nobody can be credited with it";
+            return Err(Problem::refused("NOT_RECEIVED", title).into());
+        }
+        if payment.currency != currency {
+            let title = format!("The payment is in {}, not in {currency}", payment.currency);
+            return Err(Problem::refused("CURRENCY", title).into());
+        }
+        Ok(())
+    }
+
+    pub(super) async fn payment(&self, community: CommunityId, number: i64) -> Result<BankPayment> {
         let found = self
             .db
             .transact(move |tx| Box::pin(async move { bank::payment(tx, community, number).await }))
@@ -199,16 +216,16 @@ impl Billing {
     }
 
     /// What is kept of a payment that came in; nothing of one that did not.
-    fn incoming(
+    async fn incoming(
         &self,
         (bank, statement): (&BankAccount, &Statement),
         judged: &Judged<'_>,
         members: &[Account],
         now: Timestamp,
     ) -> Result<Option<Incoming>> {
-        let (key, owner, payout) = match &judged.verdict {
+        let (key, purpose, payout) = match &judged.verdict {
             Verdict::Ignored => return Ok(None),
-            Verdict::Came { key, owner } => (key, *owner, None),
+            Verdict::Came { key, purpose } => (key, *purpose, None),
             Verdict::Paid { key, payout } | Verdict::Returned { key, payout } => {
                 (key, Err(Reason::NoReference), Some(*payout))
             }
@@ -219,9 +236,19 @@ impl Billing {
             let problem = Problem::refused("PAYMENT_TOO_LARGE", "A payment is too large");
             return Err(problem.with_detail(detail).into());
         }
-        let member = members.iter().find(|member| Ok(member.account) == owner);
-        let credit = |member| self.credit(bank.book, (member, key.as_str()), said.amount, now);
-        let credit = member.map(credit).transpose()?;
+        let member = |account| members.iter().find(|member| member.account == account);
+        let (credit, owed) = match purpose {
+            Err(_) => (None, None),
+            Ok(Purpose::Wallet(account)) => {
+                let credit = |to| self.credit(bank.book, (to, key.as_str()), said.amount, now);
+                (member(account).map(credit).transpose()?, None)
+            }
+            Ok(Purpose::Invoice(invoice)) => (None, Some(self.owed(invoice, members).await?)),
+        };
+        let owner = match (purpose, &owed) {
+            (Ok(Purpose::Wallet(account)), _) => Some(account),
+            (_, owed) => owed.as_ref().map(|owed| owed.account.account),
+        };
         let remittance = [&said.creditor_references[..], &said.remittance[..]].concat().join(" ");
         let account = said.debtor_account.as_ref();
         let payment = BankPayment {
@@ -236,12 +263,12 @@ impl Billing {
             remittance: remittance.chars().take(REMITTANCE_CHARS_MAX).collect(),
             debtor: said.debtor.clone().unwrap_or_default(),
             debtor_account: account.map(ToString::to_string).unwrap_or_default(),
-            reason: owner.err().map(|reason| reason.code().to_owned()).unwrap_or_default(),
-            account: owner.ok(),
+            reason: purpose.err().map(|reason| reason.code().to_owned()).unwrap_or_default(),
+            account: owner,
             at: now,
         };
         let return_reason = said.return_reason.clone().unwrap_or_default();
-        Ok(Some(Incoming { payment, credit, return_reason }))
+        Ok(Some(Incoming { payment, credit, owed, return_reason }))
     }
 
     /// Keeps what came in or is of a payout, and credits what can be, all of it or nothing.
@@ -251,7 +278,7 @@ impl Billing {
         bank: BankAccount,
         incoming: Vec<Option<Incoming>>,
     ) -> Result<Vec<Fate>> {
-        let operator = self.operator.clone();
+        let (operator, minter) = (self.operator.clone(), self.minter(bank.book));
         self.db
             .transact(move |tx| {
                 Box::pin(async move {
@@ -263,13 +290,19 @@ impl Billing {
                     // A payout goes out before it comes back, in whatever order a bank tells it.
                     incoming.sort_by_key(|(_, one)| one.payment.side == Side::Credit);
                     for (place, one) in incoming {
-                        let Incoming { payment, credit, return_reason } = one;
-                        fates[place] = match payment.payout {
-                            Some(payout) => {
+                        let Incoming { payment, credit, owed, return_reason } = one;
+                        fates[place] = match (payment.payout, owed) {
+                            (Some(payout), _) => {
                                 let of = (payout, bank.currency, return_reason.as_str());
                                 keep_of_payout(tx, community, payment, of).await?
                             }
-                            None => keep(tx, community, (&payment, credit), &operator).await?,
+                            (None, Some(owed)) => {
+                                let by = (&minter, operator.as_ref());
+                                keep_for_invoice(tx, community, (&payment, &owed), by).await?
+                            }
+                            (None, None) => {
+                                keep(tx, community, (&payment, credit), &operator).await?
+                            }
                         };
                     }
                     Ok(fates)

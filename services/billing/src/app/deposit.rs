@@ -1,9 +1,10 @@
 //! A payment from outside becomes free cash of an account.
 
-use alloy_primitives::{B256, U256, keccak256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
 use client::{Sender, Transaction};
+use contracts::Deployment;
 use db::Tx;
 use ids::{AccountId, CommunityId};
 use service::Problem;
@@ -59,6 +60,38 @@ impl Credit {
     }
 }
 
+/// What crediting payments in a currency takes besides the payment.
+#[derive(Clone, Copy)]
+pub(super) struct Minter {
+    currency: CurrencyId,
+    at: Deployment,
+    operator: Address,
+}
+
+impl Minter {
+    /// What crediting `amount` to `account` comes to.
+    pub(super) fn credit(
+        &self,
+        (account, key): (&Account, &str),
+        amount: Money,
+        now: Timestamp,
+    ) -> Result<Credit> {
+        let payment = keccak256(format!("{}/{key}", account.community));
+        let mint = self.at.mint(self.operator, amount, payment)?;
+        let deposit = self.at.deposit_for(account.address, amount, payment)?;
+        let currency = self.currency;
+        Ok(Credit {
+            community: account.community,
+            key: key.to_owned(),
+            deposit: Deposit { currency, payment, account: account.account, amount, at: now },
+            transactions: [
+                transaction(format!("mint/{payment}"), mint, MINT_GAS),
+                transaction(format!("deposit/{payment}"), deposit, DEPOSIT_GAS),
+            ],
+        })
+    }
+}
+
 impl Billing {
     /// Credits `amount` of the first currency to `account`: tokens are minted for the payment and
     /// deposited. The same `key` with the same content is credited once.
@@ -110,19 +143,13 @@ impl Billing {
         amount: Money,
         now: Timestamp,
     ) -> Result<Credit> {
-        let payment = keccak256(format!("{}/{key}", account.community));
-        let at = self.currencies.at(currency);
-        let mint = at.mint(self.operator.address(), amount, payment)?;
-        let deposit = at.deposit_for(account.address, amount, payment)?;
-        Ok(Credit {
-            community: account.community,
-            key: key.to_owned(),
-            deposit: Deposit { currency, payment, account: account.account, amount, at: now },
-            transactions: [
-                self.transaction(format!("mint/{payment}"), mint, MINT_GAS),
-                self.transaction(format!("deposit/{payment}"), deposit, DEPOSIT_GAS),
-            ],
-        })
+        let by = self.minter(currency);
+        by.credit((account, key), amount, now)
+    }
+
+    /// Who credits payments in a currency.
+    pub(super) fn minter(&self, currency: CurrencyId) -> Minter {
+        Minter { currency, at: *self.currencies.at(currency), operator: self.operator.address() }
     }
 
     /// Lets each currency's market take the tokens that are minted here; sent once.
@@ -144,8 +171,12 @@ impl Billing {
         call: contracts::Call,
         gas: u64,
     ) -> Transaction {
-        Transaction { cause, to: call.to, data: call.data, gas }
+        transaction(cause, call, gas)
     }
+}
+
+fn transaction(cause: String, call: contracts::Call, gas: u64) -> Transaction {
+    Transaction { cause, to: call.to, data: call.data, gas }
 }
 
 /// A refusal stays one under what was added to it on its way.

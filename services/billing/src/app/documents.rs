@@ -9,6 +9,7 @@ use crate::Billing;
 use crate::db::bank::{self, BankAccount};
 use crate::db::invoices::{self, Issued};
 use crate::db::parties;
+use crate::domain::bank::invoice_reference;
 use crate::domain::bill::{Around, DocumentError, Invoice, Issuer, document};
 use crate::domain::verify::{Alone, Evidence, alone};
 
@@ -40,7 +41,7 @@ impl Billing {
         Ok(accounts.into_iter().find(same).map(|account| Payment {
             iban: Some(account.iban.to_string()),
             account_name: Some(account.holder),
-            reference: Some(issued.invoice.number.clone()),
+            reference: Some(invoice_reference(issued.id).to_string()),
         }))
     }
 
@@ -90,6 +91,7 @@ fn write(issued: &Issued, evidence: &str, days: &str, said: Said) -> Result<Docu
         issuer: said.issuer,
         customer: said.customer,
         issued_on: terms.timezone.day_of(issued.at),
+        due_on: issued.due_on,
         tariff: (terms.name.clone(), terms.version),
         vat_bps: terms.vat_bps,
         language: said.language,

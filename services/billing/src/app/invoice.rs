@@ -59,7 +59,10 @@ impl Billing {
         });
         let (invoice, days, evidence) = issued.await?.context("the evidence makes no invoice")?;
         let days = serde_json::to_string(&days)?;
-        self.keep(&account, invoice, serde_json::to_string(&evidence)?, days, now).await
+        let zone = &evidence.tariff.terms().timezone;
+        let due_on = self.due_day(account.community, zone, now).await?;
+        let substance = (serde_json::to_string(&evidence)?, days);
+        self.keep(&account, (invoice, due_on), substance, now).await
     }
 
     /// Issues the invoices of months that are over and reconciled.
@@ -191,9 +194,8 @@ impl Billing {
     async fn keep(
         &self,
         account: &Account,
-        mut invoice: Invoice,
-        evidence: String,
-        days: String,
+        (mut invoice, due_on): (Invoice, LocalDay),
+        (evidence, days): (String, String),
         now: Timestamp,
     ) -> Result<InvoiceId> {
         let Invoice { period, .. } = invoice;
@@ -226,7 +228,7 @@ impl Billing {
                     };
                     bus::append(tx, &Envelope::of(&event, &id.to_string(), now)).await?;
                     let (community, account) = (account.community, account.account);
-                    let issued = Issued { id, community, account, at: now, hash, invoice };
+                    let issued = Issued { id, community, account, at: now, hash, due_on, invoice };
                     invoices::put(tx, &issued, evidence, days).await?;
                     Ok(id)
                 })

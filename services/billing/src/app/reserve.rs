@@ -263,9 +263,11 @@ impl Owed {
                 Account::Payouts(_) => &mut owed.payouts,
                 // The bank is what all of it is held against. What invoices ask for is paid
                 // outside, and no token stands for it.
-                Account::Bank | Account::Receivable(_) | Account::Retailer | Account::Rounding => {
-                    continue;
-                }
+                Account::Bank
+                | Account::Collected
+                | Account::Receivable(_)
+                | Account::Retailer
+                | Account::Rounding => continue,
             };
             // Debts are on the credit side.
             *part -= balance;

@@ -5,7 +5,10 @@ use anyhow::{Context, Result};
 use calendar::{LocalDay, Timestamp};
 use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
 use ids::{AccountId, CommunityId, InvoiceId, MeterId};
+use units::Money;
 
+use super::dues;
+use crate::domain::bank::{NUMBER_PREFIX, invoice_reference};
 use crate::domain::bill::{Invoice, Period};
 
 /// An issued invoice without its evidence.
@@ -16,6 +19,8 @@ pub(crate) struct Issued {
     pub(crate) account: AccountId,
     pub(crate) at: Timestamp,
     pub(crate) hash: B256,
+    /// The last local day on which paying it is in time.
+    pub(crate) due_on: LocalDay,
     pub(crate) invoice: Invoice,
 }
 
@@ -28,7 +33,7 @@ pub(crate) async fn next_number(tx: &mut Tx, year: i16) -> Result<String> {
         .bind(i64::from(year))
         .fetch_one(tx.conn())
         .await?;
-    Ok(format!("INV-{year}-{last}"))
+    Ok(format!("{NUMBER_PREFIX}{year}-{last}"))
 }
 
 /// Keeps an invoice; `evidence` and `days` are JSON.
@@ -54,10 +59,13 @@ pub(crate) async fn put(
         Cell::Text(invoice.canonical_json()),
         Cell::Text(evidence),
         Cell::Text(days),
+        Cell::Text(invoice_reference(issued.id).to_string()),
+        Cell::Int(i64::from(issued.due_on.number())),
+        Cell::Int(i64::from(invoice.due <= Money::ZERO)),
     ];
     let insert = "insert into invoice (id, number, community, account, meter, from_day, to_day, \
-                  at, total, due, hash, document, evidence, days)";
-    insert_rows(tx, insert, 14, vec![row], "").await.context("keeping an invoice")?;
+                  at, total, due, hash, document, evidence, days, reference, due_on, settled)";
+    insert_rows(tx, insert, 17, vec![row], "").await.context("keeping an invoice")?;
     Ok(())
 }
 
@@ -116,7 +124,7 @@ pub(crate) async fn anchored_in(db: &Db, id: InvoiceId) -> Result<Option<u64>> {
     Ok(block.flatten().map(i64::unsigned_abs))
 }
 
-const COLUMNS: &str = "id, community, account, at, hash, document";
+const COLUMNS: &str = "id, community, account, at, hash, document, due_on";
 
 /// An invoice by its id.
 pub(crate) async fn find(db: &Db, id: InvoiceId) -> Result<Option<Issued>> {
@@ -196,6 +204,7 @@ fn parse(row: &AnyRow) -> Result<Issued> {
         account: text(2)?.parse()?,
         at: Timestamp::from_seconds(row.try_get(3)?),
         hash: text(4)?.parse()?,
+        due_on: dues::due_day(row.try_get(6)?, row.try_get(3)?)?,
         invoice: serde_json::from_str(&text(5)?).context("a kept invoice")?,
     })
 }

@@ -109,6 +109,15 @@ fn parse_account(row: &AnyRow) -> Result<Account> {
     })
 }
 
+/// Every community that has an account.
+pub(crate) async fn communities(db: &Db) -> Result<Vec<CommunityId>> {
+    let rows = query("select distinct community from account order by community")
+        .fetch_all(db.read())
+        .await
+        .context("reading communities")?;
+    rows.iter().map(|row| Ok(row.try_get::<String, _>(0)?.parse()?)).collect()
+}
+
 /// The account that has an address.
 pub(crate) async fn account_at(db: &Db, address: Address) -> Result<Option<Account>> {
     let row = query(

@@ -3,6 +3,8 @@
 //! Every account has a reference, which its owner writes into a transfer. A payment that says one,
 //! and one only, is the account's. Everything else that came in waits for somebody to look.
 //!
+//! A payment that says the reference or the number of an invoice, and of nothing else, is for that.
+//!
 //! A payment that has the end-to-end id of a payout is the payout's, whatever else it says: one
 //! that went out paid it, one that came in brought it back.
 //!
@@ -11,14 +13,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use alloy_primitives::keccak256;
-use ids::{AccountId, PayoutId};
+use alloy_primitives::{B256, keccak256};
+use ids::{AccountId, InvoiceId, PayoutId};
 use iso20022::camt053::{Entry, Payment, Side, Statement};
 use iso20022::{Currency, Reference};
 use units::Money;
 
 use crate::domain::payout::payout_named;
 
+/// How the numbers of invoices begin.
+pub const NUMBER_PREFIX: &str = "INV-";
 /// Digits of a reference after its prefix and check digits.
 const DIGITS: usize = 16;
 /// Characters of a reference: `RF`, two check digits, sixteen digits.
@@ -27,17 +31,35 @@ const REFERENCE_CHARS: usize = 4 + DIGITS;
 /// What the owner of `account` writes into a transfer: sixteen digits of
 /// `keccak("WPR1" || account)` as a creditor reference.
 pub fn reference(account: AccountId) -> Reference {
-    let hash = keccak256([b"WPR1".as_slice(), account.uuid().as_bytes()].concat());
+    of_hash(keccak256([b"WPR1".as_slice(), account.uuid().as_bytes()].concat()))
+}
+
+/// What a payment for `invoice` says: as [`reference`], of `keccak("WPI1" || invoice)`.
+pub fn invoice_reference(invoice: InvoiceId) -> Reference {
+    of_hash(keccak256([b"WPI1".as_slice(), invoice.uuid().as_bytes()].concat()))
+}
+
+fn of_hash(hash: B256) -> Reference {
     let (_, low) = hash.split_at(24);
     let number = low.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
     let digits = format!("{:016}", number % 10_u64.pow(16));
     Reference::of(&digits).expect("sixteen digits are the body of a reference")
 }
 
-/// The references of many accounts, and the payouts that a payment can be of.
+/// The references of many accounts and invoices, and the payouts that a payment can be of.
 pub struct References {
     accounts: HashMap<Reference, Option<AccountId>>,
+    invoices: HashMap<String, InvoiceId>,
     payouts: BTreeSet<PayoutId>,
+}
+
+/// What a payment that came in is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// The wallet of an account.
+    Wallet(AccountId),
+    /// An invoice.
+    Invoice(InvoiceId),
 }
 
 impl References {
@@ -48,7 +70,12 @@ impl References {
             let owner = known.entry(reference(account)).or_insert(Some(account));
             *owner = owner.filter(|owner| *owner == account);
         }
-        References { accounts: known, payouts: BTreeSet::new() }
+        References { accounts: known, invoices: HashMap::new(), payouts: BTreeSet::new() }
+    }
+
+    /// With the invoices that a payment can be for, by what it says: as [`said_in`] gives it.
+    pub fn with_invoices(self, invoices: HashMap<String, InvoiceId>) -> References {
+        References { invoices, ..self }
     }
 
     /// With the payouts that a payment can be of.
@@ -62,20 +89,39 @@ impl References {
         named.filter(|payout| self.payouts.contains(payout))
     }
 
-    /// Whose payment says this.
-    fn owner(&self, payment: &Payment) -> Result<AccountId, Reason> {
-        let structured = payment.creditor_references.iter().filter_map(|text| text.parse().ok());
-        // A bank breaks lines where it likes, also within a reference.
-        let typed = Reference::all_in(&payment.remittance.concat(), REFERENCE_CHARS);
-        let said: BTreeSet<Reference> = structured.chain(typed).collect();
-        let owners = said.iter().filter_map(|said| self.accounts.get(said));
-        let owners: BTreeSet<Option<AccountId>> = owners.copied().collect();
-        match (owners.len(), owners.first()) {
+    /// What a payment that says this is for.
+    fn purpose(&self, payment: &Payment) -> Result<Purpose, Reason> {
+        let said = references_in(payment);
+        let wallets = said.iter().filter_map(|said| self.accounts.get(said));
+        let wallets = wallets.map(|account| account.map(Purpose::Wallet));
+        let invoices = said_in(payment).into_iter().filter_map(|said| self.invoices.get(&said));
+        let invoices = invoices.map(|invoice| Some(Purpose::Invoice(*invoice)));
+        let purposes: BTreeSet<Option<Purpose>> = wallets.chain(invoices).collect();
+        match (purposes.len(), purposes.first()) {
             (0, _) => Err(Reason::NoReference),
-            (1, Some(Some(account))) => Ok(*account),
+            (1, Some(Some(purpose))) => Ok(*purpose),
             _ => Err(Reason::Ambiguous),
         }
     }
+}
+
+/// The creditor references that a payment says.
+fn references_in(payment: &Payment) -> BTreeSet<Reference> {
+    let structured = payment.creditor_references.iter().filter_map(|text| text.parse().ok());
+    // A bank breaks lines where it likes, also within a reference.
+    let typed = Reference::all_in(&payment.remittance.concat(), REFERENCE_CHARS);
+    structured.chain(typed).collect()
+}
+
+/// What of a payment can name an invoice: creditor references, and words shaped like an invoice's
+/// number, in capitals.
+pub fn said_in(payment: &Payment) -> BTreeSet<String> {
+    let references = references_in(payment).into_iter().map(|said| said.to_string());
+    let texts = payment.creditor_references.iter().chain(&payment.remittance);
+    let words = texts.flat_map(|text| {
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').map(str::to_ascii_uppercase)
+    });
+    references.chain(words.filter(|word| word.starts_with(NUMBER_PREFIX))).collect()
 }
 
 /// A payment of a statement, and what is to be done with it.
@@ -100,8 +146,8 @@ pub enum Verdict {
     Came {
         /// Names it, in every statement.
         key: String,
-        /// Whose it is, or why that cannot be said.
-        owner: Result<AccountId, Reason>,
+        /// What it is for, or why that cannot be said.
+        purpose: Result<Purpose, Reason>,
     },
     /// A payout went out.
     Paid {
@@ -132,7 +178,7 @@ pub enum Reason {
     Repeated,
     /// It says no reference that is known.
     NoReference,
-    /// It says references of several accounts.
+    /// It says references of several accounts or invoices.
     Ambiguous,
 }
 
@@ -172,8 +218,8 @@ pub fn judge<'s>(
                     (Some(payout), Side::Credit) => Verdict::Returned { key, payout },
                     (None, _) => {
                         let of = (entry, payment);
-                        let owner = owner(statement, currency, references, of, *times);
-                        Verdict::Came { key, owner }
+                        let purpose = purpose(statement, currency, references, of, *times);
+                        Verdict::Came { key, purpose }
                     }
                 }
             } else {
@@ -186,13 +232,13 @@ pub fn judge<'s>(
     judged
 }
 
-fn owner(
+fn purpose(
     statement: &Statement,
     currency: Currency,
     references: &References,
     (entry, payment): (&Entry, &Payment),
     times: usize,
-) -> Result<AccountId, Reason> {
+) -> Result<Purpose, Reason> {
     if statement.currency != currency {
         return Err(Reason::Currency);
     }
@@ -205,7 +251,7 @@ fn owner(
     if times > 1 {
         return Err(Reason::Repeated);
     }
-    references.owner(payment)
+    references.purpose(payment)
 }
 
 /// What a payment is called in every statement: by account, day and the bank's reference, or by

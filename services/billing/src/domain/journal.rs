@@ -18,6 +18,7 @@
 //! PaidOut          2050 Payouts     -> 1000 Bank
 //! Reissued         2050 Payouts     -> 2040 Tokens
 //! Invoiced         1200 Receivable  <- 2120 Retailer, 2150 Rounding     what is still to be paid
+//! InvoicePaid      1010 Collected   <- 1200 Receivable                  by bank, without tokens
 //!
 //! Metered          GRID_IMPORT  <- E_IMP           E_EXP -> GRID_EXPORT
 //! Reconciled       P2P_BOUGHT@B <- P2P_SOLD@S      GRID_EXPORT@S <- GRID_IMPORT@B
@@ -97,6 +98,9 @@ pub enum JournalError {
     /// Invoiced twice.
     #[error("the invoice is in the journal already")]
     KnownInvoice,
+    /// Paid before it was invoiced.
+    #[error("the journal does not know the invoice")]
+    UnknownInvoice,
     /// An amount or a balance does not fit.
     #[error("an amount does not fit the journal")]
     Overflow,
@@ -142,7 +146,11 @@ impl Book {
 
     /// Takes back `entry` (the newest first) and returns the reversing entry.
     pub fn revert(&mut self, entry: &Entry) -> Result<Entry, JournalError> {
-        if entry.reversal || matches!(entry.fact, Fact::Metered { .. } | Fact::Invoiced(_)) {
+        let lasting = matches!(
+            entry.fact,
+            Fact::Metered { .. } | Fact::Invoiced(_) | Fact::InvoicePaid { .. }
+        );
+        if entry.reversal || lasting {
             return Err(JournalError::NotReversible(entry.sequence));
         }
         self.forget(&entry.fact)?;
@@ -267,6 +275,11 @@ impl Book {
                 }
                 moves.invoiced(invoiced)?;
             }
+            Fact::InvoicePaid { number, amount } => {
+                let invoiced = self.invoices.get(number).ok_or(JournalError::UnknownInvoice)?;
+                let owed = Account::Receivable(invoiced.account);
+                moves.money(Account::Collected, owed, *amount)?;
+            }
         }
         Ok(moves.into_parts())
     }
@@ -322,7 +335,8 @@ impl Book {
             | Fact::Withdrawn { .. }
             | Fact::Redeemed { .. }
             | Fact::PaidOut { .. }
-            | Fact::Reissued { .. } => {}
+            | Fact::Reissued { .. }
+            | Fact::InvoicePaid { .. } => {}
         }
     }
 

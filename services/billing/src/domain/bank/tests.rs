@@ -51,13 +51,18 @@ fn payout() -> PayoutId {
 /// What becomes of the payments: an account's name, a reason, or nothing.
 fn fates(statement: &Statement, currency: &str) -> Vec<String> {
     let names = ["heron", "otter"];
-    let references = References::of(names.map(account)).with_payouts([payout()]);
+    let billed = InvoiceId::derived("bill");
+    let said = [invoice_reference(billed).to_string(), "INV-2026-7".to_owned()];
+    let references = References::of(names.map(account))
+        .with_payouts([payout()])
+        .with_invoices(said.into_iter().map(|said| (said, billed)).collect());
     let fate = |judged: Judged<'_>| match judged.verdict {
         Verdict::Ignored => "ignored".to_owned(),
         Verdict::Paid { .. } => "paid".to_owned(),
         Verdict::Returned { .. } => "returned".to_owned(),
-        Verdict::Came { owner: Err(reason), .. } => reason.code().to_owned(),
-        Verdict::Came { owner: Ok(owner), .. } => {
+        Verdict::Came { purpose: Err(reason), .. } => reason.code().to_owned(),
+        Verdict::Came { purpose: Ok(Purpose::Invoice(_)), .. } => "invoice".to_owned(),
+        Verdict::Came { purpose: Ok(Purpose::Wallet(owner)), .. } => {
             names.into_iter().find(|name| account(name) == owner).unwrap().to_owned()
         }
     };
@@ -92,6 +97,21 @@ fn a_payment_is_whose_reference_it_says() {
     let mut structured = entry(Some("1"), "energy");
     structured.payments[0].creditor_references = vec![otter, "no reference".to_owned()];
     check(structured, "otter");
+}
+
+#[test]
+fn a_payment_is_for_the_invoice_that_it_says() {
+    let bill = invoice_reference(InvoiceId::derived("bill")).to_string();
+    let heron = reference(account("heron")).to_string();
+    check(entry(Some("1"), &format!("thanks {}", bill.to_lowercase())), "invoice");
+    check(entry(Some("1"), "invoice inv-2026-7, June"), "invoice");
+    check(entry(Some("1"), &format!("INV-2026-7 {bill}")), "invoice");
+    check(entry(Some("1"), "INV-2026-70"), "NO_REFERENCE");
+    check(entry(Some("1"), "XINV-2026-7"), "NO_REFERENCE");
+    check(entry(Some("1"), &format!("INV-2026-7 {heron}")), "AMBIGUOUS");
+    let mut structured = entry(Some("1"), "energy");
+    structured.payments[0].creditor_references = vec![bill];
+    check(structured, "invoice");
 }
 
 #[test]
@@ -136,7 +156,7 @@ fn a_reference_that_two_accounts_have_is_neithers() {
     let accounts = HashMap::from([(heron.clone(), None)]);
     let shared = References { accounts, ..References::of([]) };
     let payment = &entry(Some("1"), heron.as_str()).payments[0];
-    assert_eq!(shared.owner(payment), Err(Reason::Ambiguous));
+    assert_eq!(shared.purpose(payment), Err(Reason::Ambiguous));
 }
 
 #[test]

@@ -92,6 +92,8 @@ pub struct Around {
     pub customer: Party,
     /// The local day of issue.
     pub issued_on: LocalDay,
+    /// The last local day on which paying it is in time.
+    pub due_on: LocalDay,
     /// Name and version of the tariff.
     pub tariff: (String, u32),
     /// Tax on what is taxed, in hundredths of a percent.
@@ -149,13 +151,12 @@ pub fn document(invoice: &Invoice, around: Around) -> Result<Document, DocumentE
     let exempt = lines.iter().any(|line| line.tax == untaxed);
     let exemption =
         Exemption { category: Category::Exempt, reason: around.issuer.exemption.clone() };
-    let due_on = around.issued_on.later(i32::from(around.issuer.payment_days));
     let (name, version) = around.tariff;
     let content = Content {
         kind: documents::Kind::Invoice,
         number: invoice.number.clone(),
         issued_on: around.issued_on,
-        due_on: (invoice.due > Money::ZERO).then_some(due_on),
+        due_on: (invoice.due > Money::ZERO).then_some(around.due_on),
         period: documents::Period { from: invoice.period.from, to: invoice.period.to },
         language: around.language,
         currency: invoice.currency.clone(),

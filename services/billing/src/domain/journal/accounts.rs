@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub enum Account {
     /// 1000: money outside, held for everybody in here.
     Bank,
+    /// 1010: money that came in outside for invoices; nobody in here is owed it as tokens.
+    Collected,
     /// 1200: what an address owes by its invoices; a credit where it gets money back.
     Receivable(Address),
     /// 2000: an address's free money.
@@ -88,6 +90,7 @@ impl Account {
     pub fn code(&self) -> u16 {
         match self {
             Account::Bank => 1000,
+            Account::Collected => 1010,
             Account::Receivable(_) => 1200,
             Account::Wallet(_) => 2000,
             Account::Locked(..) => 2005,
@@ -116,6 +119,7 @@ impl Account {
             | Account::Pot(owner, _)
             | Account::PlatformFee(owner, _) => Some(*owner),
             Account::Bank
+            | Account::Collected
             | Account::Tokens
             | Account::Receivable(_)
             | Account::Escrow(_)
@@ -141,6 +145,7 @@ impl fmt::Display for Account {
             Account::Escrow(trade) => write!(f, "{code}:{trade:#x}"),
             Account::Collateral(owner, trade) => write!(f, "{code}:{owner:#x}:{trade:#x}"),
             Account::Bank
+            | Account::Collected
             | Account::Tokens
             | Account::Retailer
             | Account::Rounding
@@ -164,6 +169,7 @@ fn parse(text: &str) -> Option<Account> {
     let day = |at: usize| parts.get(at)?.parse::<u32>().ok();
     let account = match *parts.first()? {
         "1000" => Account::Bank,
+        "1010" => Account::Collected,
         "1200" => Account::Receivable(address(1)?),
         "2000" => Account::Wallet(address(1)?),
         "2005" => Account::Locked(address(1)?, day(2)?),

@@ -207,6 +207,7 @@ fn not_overdrawn(book: &Book) -> Result<(), Violation> {
         let owed = !matches!(
             account,
             Account::Bank
+                | Account::Collected
                 | Account::Receivable(_)
                 | Account::Retailer
                 | Account::Rounding

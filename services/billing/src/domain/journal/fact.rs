@@ -173,6 +173,13 @@ pub enum Fact {
     },
     /// An invoice was issued.
     Invoiced(Invoiced),
+    /// Money came in for an invoice.
+    InvoicePaid {
+        /// The invoice's number.
+        number: String,
+        /// How much of it.
+        amount: Money,
+    },
 }
 
 /// What one meter saw in a slot.

@@ -1,0 +1,320 @@
+//! What invoices leave to be paid: payments, reminders and the ladders that say when.
+
+use anyhow::{Context, Result};
+use calendar::{LocalDay, Timestamp};
+use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
+use ids::{AccountId, CommunityId, InvoiceId};
+use units::Money;
+
+use crate::domain::dues::{Dues, Ladder};
+
+/// Days to pay of an invoice from before that was kept.
+const PAYMENT_DAYS: i32 = 14;
+const SECONDS_PER_DAY: i64 = 86_400;
+/// Payments that one tick posts, at most.
+const UNPOSTED_MAX: i64 = 500;
+
+/// An invoice by what is paid for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Owing {
+    pub(crate) invoice: InvoiceId,
+    pub(crate) number: String,
+    pub(crate) community: CommunityId,
+    pub(crate) account: AccountId,
+    pub(crate) dues: Dues,
+}
+
+/// A payment for an invoice.
+#[derive(Debug, Clone)]
+pub(crate) struct InvoicePayment {
+    pub(crate) invoice: InvoiceId,
+    /// The bank payment that it is, or is a part of.
+    pub(crate) key: String,
+    /// The bank's day of booking.
+    pub(crate) booked_on: String,
+    pub(crate) amount: Money,
+    pub(crate) at: Timestamp,
+}
+
+/// A payment that the journal does not have yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Unposted {
+    pub(crate) row: i64,
+    pub(crate) number: String,
+    pub(crate) amount: Money,
+    pub(crate) at: Timestamp,
+}
+
+/// A step that an invoice has reached.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reminder {
+    /// From one on.
+    pub(crate) step: u32,
+    pub(crate) left: Money,
+    pub(crate) at: Timestamp,
+}
+
+const OWING: &str = "select i.id, i.number, i.community, i.account, i.due, i.due_on, i.at, \
+     cast(coalesce((select sum(p.amount) from invoice_payment p where p.invoice = i.id), 0) \
+     as bigint) from invoice i";
+
+/// What an invoice leaves to be paid.
+pub(crate) async fn of(db: &Db, id: InvoiceId) -> Result<Option<Owing>> {
+    let row = query(AssertSqlSafe(format!("{OWING} where i.id = $1")))
+        .bind(id.to_string())
+        .fetch_optional(db.read())
+        .await
+        .context("reading what an invoice leaves")?;
+    row.as_ref().map(parse).transpose()
+}
+
+/// As [`of`], in a transaction.
+pub(crate) async fn load(tx: &mut Tx, id: InvoiceId) -> Result<Owing> {
+    let row = query(AssertSqlSafe(format!("{OWING} where i.id = $1")))
+        .bind(id.to_string())
+        .fetch_one(tx.conn())
+        .await
+        .context("reading what an invoice leaves")?;
+    parse(&row)
+}
+
+/// The invoice of a community that a payment means by its reference or its number.
+pub(crate) async fn named(
+    db: &Db,
+    community: CommunityId,
+    said: &str,
+) -> Result<Option<InvoiceId>> {
+    let sql = "select id from invoice where community = $1 and (reference = $2 or number = $2)";
+    let id: Option<String> = query_scalar(sql)
+        .bind(community.to_string())
+        .bind(said.to_owned())
+        .fetch_optional(db.read())
+        .await
+        .context("looking for an invoice")?;
+    id.map(|id| Ok(id.parse()?)).transpose()
+}
+
+/// The invoices that are not paid, oldest due day first, after the last of a page before; those of
+/// one community, or of all.
+pub(crate) async fn owing(
+    db: &Db,
+    community: Option<CommunityId>,
+    (after_day, after): (i64, &str),
+    limit: u32,
+) -> Result<Vec<Owing>> {
+    let sql = format!(
+        "{OWING} where i.settled = 0 and ($1 = '' or i.community = $1) \
+         and (i.due_on > $2 or (i.due_on = $2 and i.id > $3)) order by i.due_on, i.id limit $4"
+    );
+    let rows = query(AssertSqlSafe(sql))
+        .bind(community.map(|community| community.to_string()).unwrap_or_default())
+        .bind(after_day)
+        .bind(after.to_owned())
+        .bind(i64::from(limit))
+        .fetch_all(db.read())
+        .await
+        .context("reading what is not paid")?;
+    rows.iter().map(parse).collect()
+}
+
+/// How many invoices of a community whose last day in time is in a range are not paid, and what
+/// they leave.
+pub(crate) async fn owed_between(
+    db: &Db,
+    community: CommunityId,
+    (from, to): (i64, i64),
+) -> Result<(u64, Money)> {
+    let row = query(
+        "select count(*), cast(coalesce(sum(i.due), 0) as bigint), \
+         cast(coalesce(sum((select coalesce(sum(p.amount), 0) from invoice_payment p \
+         where p.invoice = i.id)), 0) as bigint) from invoice i \
+         where i.community = $1 and i.settled = 0 and i.due_on >= $2 and i.due_on < $3",
+    )
+    .bind(community.to_string())
+    .bind(from)
+    .bind(to)
+    .fetch_one(db.read())
+    .await
+    .context("summing what is not paid")?;
+    let (count, due, paid): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    Ok((u64::try_from(count)?, Money::from_n(due).minus(Money::from_n(paid))?))
+}
+
+/// Keeps a payment for an invoice; one of a key that is known is refused.
+pub(crate) async fn put_payment(
+    tx: &mut Tx,
+    owing: &Owing,
+    payment: &InvoicePayment,
+    settles: bool,
+) -> Result<()> {
+    let row = vec![
+        Cell::Text(owing.community.to_string()),
+        Cell::Text(payment.invoice.to_string()),
+        Cell::Text(payment.key.clone()),
+        Cell::Text(payment.booked_on.clone()),
+        Cell::Int(payment.amount.n()),
+        Cell::Int(payment.at.seconds()),
+    ];
+    let insert = "insert into invoice_payment (community, invoice, key, booked_on, amount, at)";
+    insert_rows(tx, insert, 6, vec![row], "").await.context("keeping a payment of an invoice")?;
+    if settles {
+        query("update invoice set settled = 1 where id = $1")
+            .bind(payment.invoice.to_string())
+            .execute(tx.conn())
+            .await
+            .context("noting a paid invoice")?;
+    }
+    Ok(())
+}
+
+/// The payments for an invoice, oldest first.
+pub(crate) async fn payments(db: &Db, invoice: InvoiceId) -> Result<Vec<InvoicePayment>> {
+    let sql = "select key, booked_on, amount, at from invoice_payment where invoice = $1 \
+               order by number";
+    let rows = query(sql)
+        .bind(invoice.to_string())
+        .fetch_all(db.read())
+        .await
+        .context("reading payments of an invoice")?;
+    let payment = |row: &AnyRow| {
+        Ok(InvoicePayment {
+            invoice,
+            key: row.try_get(0)?,
+            booked_on: row.try_get(1)?,
+            amount: Money::from_n(row.try_get(2)?),
+            at: Timestamp::from_seconds(row.try_get(3)?),
+        })
+    };
+    rows.iter().map(payment).collect()
+}
+
+/// Payments that are not in the journal though their invoice is, oldest first.
+pub(crate) async fn unposted(db: &Db) -> Result<Vec<Unposted>> {
+    let sql = "select p.number, i.number, p.amount, p.at from invoice_payment p \
+               join invoice i on i.id = p.invoice where p.posted = 0 and i.posted = 1 \
+               order by p.number limit $1";
+    let rows = query(sql)
+        .bind(UNPOSTED_MAX)
+        .fetch_all(db.read())
+        .await
+        .context("reading payments to post")?;
+    let unposted = |row: &AnyRow| {
+        Ok(Unposted {
+            row: row.try_get(0)?,
+            number: row.try_get(1)?,
+            amount: Money::from_n(row.try_get(2)?),
+            at: Timestamp::from_seconds(row.try_get(3)?),
+        })
+    };
+    rows.iter().map(unposted).collect()
+}
+
+/// Notes that payments are in the journal.
+pub(crate) async fn set_posted(tx: &mut Tx, rows: &[i64]) -> Result<()> {
+    for row in rows {
+        query("update invoice_payment set posted = 1 where number = $1")
+            .bind(*row)
+            .execute(tx.conn())
+            .await
+            .context("noting a posted payment")?;
+    }
+    Ok(())
+}
+
+/// Keeps that an invoice has reached a step; whether it had not before.
+pub(crate) async fn remind(tx: &mut Tx, invoice: InvoiceId, reminder: Reminder) -> Result<bool> {
+    let row = vec![
+        Cell::Text(invoice.to_string()),
+        Cell::Int(i64::from(reminder.step)),
+        Cell::Int(reminder.left.n()),
+        Cell::Int(reminder.at.seconds()),
+    ];
+    let insert = "insert into reminder (invoice, step, left_n, at)";
+    Ok(insert_rows(tx, insert, 4, vec![row], "on conflict do nothing").await? > 0)
+}
+
+/// What an invoice was reminded of, oldest first.
+pub(crate) async fn reminders(db: &Db, invoice: InvoiceId) -> Result<Vec<Reminder>> {
+    let rows = query("select step, left_n, at from reminder where invoice = $1 order by step")
+        .bind(invoice.to_string())
+        .fetch_all(db.read())
+        .await
+        .context("reading reminders")?;
+    let reminder = |row: &AnyRow| {
+        let step: i64 = row.try_get(0)?;
+        Ok(Reminder {
+            step: u32::try_from(step)?,
+            left: Money::from_n(row.try_get(1)?),
+            at: Timestamp::from_seconds(row.try_get(2)?),
+        })
+    };
+    rows.iter().map(reminder).collect()
+}
+
+/// A ladder that somebody set.
+#[derive(Debug, Clone)]
+pub(crate) struct SetLadder {
+    pub(crate) ladder: Ladder,
+    pub(crate) set_by: String,
+    pub(crate) at: Timestamp,
+}
+
+/// Keeps the ladder of a community; those before stay.
+pub(crate) async fn put_ladder(tx: &mut Tx, community: CommunityId, set: &SetLadder) -> Result<()> {
+    let row = vec![
+        Cell::Text(community.to_string()),
+        Cell::Text(serde_json::to_string(&set.ladder)?),
+        Cell::Text(set.set_by.clone()),
+        Cell::Int(set.at.seconds()),
+    ];
+    let insert = "insert into ladder (community, said, set_by, at)";
+    insert_rows(tx, insert, 4, vec![row], "").await?;
+    Ok(())
+}
+
+/// The ladders that were set in a community, newest first.
+pub(crate) async fn ladders(db: &Db, community: CommunityId, limit: u32) -> Result<Vec<SetLadder>> {
+    let sql = "select said, set_by, at from ladder where community = $1 \
+               order by number desc limit $2";
+    let rows = query(sql)
+        .bind(community.to_string())
+        .bind(i64::from(limit))
+        .fetch_all(db.read())
+        .await
+        .context("reading ladders")?;
+    let set = |row: &AnyRow| {
+        let said: String = row.try_get(0)?;
+        Ok(SetLadder {
+            ladder: serde_json::from_str(&said).context("a kept ladder")?,
+            set_by: row.try_get(1)?,
+            at: Timestamp::from_seconds(row.try_get(2)?),
+        })
+    };
+    rows.iter().map(set).collect()
+}
+
+/// The last day in time, as a row has it; of an invoice from before that was kept, it follows from
+/// its issue.
+pub(super) fn due_day(kept: i64, issued_at: i64) -> Result<LocalDay> {
+    let day = |day: i64| Ok::<_, anyhow::Error>(LocalDay::from_number(u32::try_from(day)?));
+    match kept {
+        0 => Ok(day(issued_at.div_euclid(SECONDS_PER_DAY))?.later(PAYMENT_DAYS)),
+        kept => day(kept),
+    }
+}
+
+fn parse(row: &AnyRow) -> Result<Owing> {
+    let text = |place: usize| row.try_get::<String, _>(place);
+    let due_on = due_day(row.try_get(5)?, row.try_get(6)?)?;
+    Ok(Owing {
+        invoice: text(0)?.parse()?,
+        number: text(1)?,
+        community: text(2)?.parse()?,
+        account: text(3)?.parse()?,
+        dues: Dues {
+            due: Money::from_n(row.try_get(4)?),
+            paid: Money::from_n(row.try_get(7)?),
+            due_on,
+        },
+    })
+}
