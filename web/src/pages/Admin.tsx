@@ -15,6 +15,7 @@ import { Mechanisms } from "./admin/Mechanisms";
 import { Relays } from "./admin/Relays";
 import { Payouts } from "./admin/Payouts";
 import { PointField } from "./admin/PointField";
+import { Receivables } from "./admin/Receivables";
 import { Unmatched } from "./admin/Unmatched";
 
 export function Admin({ path }: { path: string }) {
@@ -27,6 +28,7 @@ export function Admin({ path }: { path: string }) {
     ["mechanism", "Trading"],
     ["payments", "Payments"],
     ["payouts", "Payouts"],
+    ["receivables", "Receivables"],
     ["certificates", "Certificates"],
     ["documents", "Documents"],
     ["approvals", "Approvals"],
@@ -56,6 +58,7 @@ export function Admin({ path }: { path: string }) {
       {section === "mechanism" && <Mechanisms />}
       {section === "payments" && <Unmatched />}
       {section === "payouts" && <Payouts />}
+      {section === "receivables" && <Receivables />}
       {section === "certificates" && <Certificates />}
       {section === "documents" && <Issuer />}
       {section === "approvals" && <Approvals />}

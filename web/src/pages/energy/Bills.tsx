@@ -8,6 +8,7 @@ import { Card, Hash, Load, Table, focusCard } from "../../ui";
 import { Outcome, useWork } from "../../work";
 import { Disputes } from "../disputes/Disputes";
 import { Payment } from "./Payment";
+import { openInvoice } from "./files";
 
 /** The bills of an account; of the one that is chosen, how it is paid and what is wrong with it. */
 export function Bills({ account }: { account: string }) {
@@ -49,7 +50,7 @@ export function Bills({ account }: { account: string }) {
                             Payment<span className="sr-only"> of {invoice.number}</span>
                           </button>
                         )}
-                        <button type="button" className="small" onClick={() => attempt(open(invoice))}>
+                        <button type="button" className="small" onClick={() => attempt(openInvoice(invoice.id))}>
                           Open<span className="sr-only"> bill {invoice.number}</span>
                         </button>
                         <button type="button" className="quiet small" onClick={() => attempt(download(invoice))}>
@@ -89,21 +90,6 @@ function BillOf({ invoice }: { invoice: Invoice }) {
 
 function fileName(invoice: Invoice): string {
   return `${invoice.number}.json`;
-}
-
-/** The window is opened first, in the click itself: later a browser would block it. */
-async function open(invoice: Invoice) {
-  const page = window.open("", "_blank");
-  try {
-    const html = new Blob([await api.invoicePage(invoice.id)], { type: "text/html" });
-    const url = URL.createObjectURL(html);
-    if (page) page.location.href = url;
-    else location.href = url;
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  } catch (problem) {
-    page?.close();
-    throw problem;
-  }
 }
 
 async function download(invoice: Invoice) {
