@@ -10,6 +10,7 @@ import { Outcome, useWork } from "../work";
 import { words } from "./Market";
 import { Approvals } from "./admin/Approvals";
 import { Certificates } from "./admin/Certificates";
+import { Disputes } from "./admin/Disputes";
 import { Issuer } from "./admin/Issuer";
 import { Mechanisms } from "./admin/Mechanisms";
 import { Relays } from "./admin/Relays";
@@ -29,6 +30,7 @@ export function Admin({ path }: { path: string }) {
     ["payments", "Payments"],
     ["payouts", "Payouts"],
     ["receivables", "Receivables"],
+    ["disputes", "Disputes"],
     ["certificates", "Certificates"],
     ["documents", "Documents"],
     ["approvals", "Approvals"],
@@ -59,6 +61,7 @@ export function Admin({ path }: { path: string }) {
       {section === "payments" && <Unmatched />}
       {section === "payouts" && <Payouts />}
       {section === "receivables" && <Receivables />}
+      {section === "disputes" && <Disputes />}
       {section === "certificates" && <Certificates />}
       {section === "documents" && <Issuer />}
       {section === "approvals" && <Approvals />}
