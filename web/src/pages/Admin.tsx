@@ -17,6 +17,7 @@ import { Relays } from "./admin/Relays";
 import { Payouts } from "./admin/Payouts";
 import { PointField } from "./admin/PointField";
 import { Receivables } from "./admin/Receivables";
+import { Reports } from "./admin/Reports";
 import { Unmatched } from "./admin/Unmatched";
 
 export function Admin({ path }: { path: string }) {
@@ -33,6 +34,7 @@ export function Admin({ path }: { path: string }) {
     ["disputes", "Disputes"],
     ["certificates", "Certificates"],
     ["documents", "Documents"],
+    ["reports", "Reports"],
     ["approvals", "Approvals"],
     ["relay", "Transactions"],
     ["audit", "Audit"],
@@ -64,6 +66,7 @@ export function Admin({ path }: { path: string }) {
       {section === "disputes" && <Disputes />}
       {section === "certificates" && <Certificates />}
       {section === "documents" && <Issuer />}
+      {section === "reports" && <Reports />}
       {section === "approvals" && <Approvals />}
       {section === "relay" && <Relays />}
       {section === "audit" && <Audit />}
