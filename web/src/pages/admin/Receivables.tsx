@@ -35,7 +35,7 @@ function Ages({ currency }: { currency: string }) {
   const ages = useLoad("ages", api.receivableAges, ["block", "invoice_issued"]);
   const left = ({ left: amount }: AgeClass) => readDecimal(amount, MONEY_SCALE);
   return (
-    <Card title="How long it is due" id="ages">
+    <Card title="How old it is" id="ages">
       <Load of={ages}>
         {(classes) => {
           const sum = classes.reduce((total, one) => total + left(one), 0n);
@@ -185,7 +185,7 @@ function Reminders({ currency }: { currency: string }) {
               <Facts
                 items={[
                   ["Reminded after", stepsText(now.steps)],
-                  ["From", `${inCurrency(now.least, currency)} on`],
+                  ["Amount", readDecimal(now.least, MONEY_SCALE) > 0n ? `From ${inCurrency(now.least, currency)} on` : "Any"],
                   ["Said by", now.set_by ? nameOf(now.set_by) : "Nobody: it is so until somebody says otherwise"],
                   ...(now.at ? [["Since", utc(now.at)] as [string, string]] : []),
                 ]}

@@ -79,8 +79,9 @@ function One(props: { summary: DisputeSummary; lines: InvoiceLine[]; onChange: (
   const [said, setSaid] = useState<Dispute>();
   const dispute = useLoad(`dispute ${summary.id} ${shown}`, async () => (shown ? api.dispute(summary.id) : null));
   const { state, at, ended } = said ?? summary;
+  const place = useRef<HTMLElement>(null);
   return (
-    <section className="dispute" aria-label={`Dispute of ${utc(at)}`}>
+    <section className="dispute" aria-label={`Dispute of ${utc(at)}`} ref={place} tabIndex={-1}>
       <h3>{aboutOf(summary, lines)}</h3>
       <p>
         <Standing of={DISPUTE_STATES[state]} reason={`since ${utc(ended ?? at)}`} />
@@ -101,6 +102,7 @@ function One(props: { summary: DisputeSummary; lines: InvoiceLine[]; onChange: (
                       onSaid={(now) => {
                         setSaid(now);
                         onChange();
+                        if (now.state !== "open") place.current?.focus();
                       }}
                     />
                   )}
@@ -110,7 +112,14 @@ function One(props: { summary: DisputeSummary; lines: InvoiceLine[]; onChange: (
           }}
         </Load>
       ) : (
-        <button type="button" className="quiet small" onClick={() => setShown(true)}>
+        <button
+          type="button"
+          className="quiet small"
+          onClick={() => {
+            setShown(true);
+            place.current?.focus();
+          }}
+        >
           Show what was said<span className="sr-only"> in the dispute of {utc(at)}</span>
         </button>
       )}

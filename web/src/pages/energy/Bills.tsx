@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import * as api from "../../api";
 import { save } from "../../download";
 import { money } from "../../format";
@@ -16,10 +16,10 @@ export function Bills({ account }: { account: string }) {
   const [wanted, setWanted] = useState("");
   const { outcome, run } = useWork();
   const shown = invoices.data?.items.find(({ id }) => id === wanted) ?? invoices.data?.items[0];
-  const choose = (invoice: Invoice) => {
-    setWanted(invoice.id);
-    focusCard("payment");
-  };
+  // What is chosen is shown below the list: a keyboard goes on there.
+  useEffect(() => {
+    if (wanted) focusCard("payment");
+  }, [wanted]);
   const attempt = (action: Promise<void>) => void run(() => action);
   return (
     <>
@@ -46,7 +46,7 @@ export function Bills({ account }: { account: string }) {
                     cell: (invoice) => (
                       <span className="row-actions">
                         {page.items.length > 1 && (
-                          <button type="button" className="small" onClick={() => choose(invoice)}>
+                          <button type="button" className="small" onClick={() => setWanted(invoice.id)}>
                             Payment<span className="sr-only"> of {invoice.number}</span>
                           </button>
                         )}

@@ -29,11 +29,13 @@ function Contents({ payment }: { payment: InvoicePayment }) {
         ) : (
           <Stat label="Left to pay" value={money(left, 2)} unit={currency} note={`of ${amount(payment.due)}`} />
         )}
-        {credit < 0n && <Stat label="To be paid by" value={<time dateTime={payment.due_on}>{payment.due_on}</time>} />}
+        {credit < 0n && <Stat label="To be paid by" value={payment.due_on} />}
         <Stat label="State" value={<Badge tone={tone}>{standing}</Badge>} />
       </Stats>
       {payment.disputed && (
-        <Notice tone="info">A dispute about this bill is open: you are not reminded of it while it lasts.</Notice>
+        <Notice tone="info">
+          A dispute about this bill is open{left > 0n && ": you are not reminded of it while it lasts"}.
+        </Notice>
       )}
       {left > 0n && <HowToPay payment={payment} />}
       {(payments.length > 0 || credit < 0n) && (

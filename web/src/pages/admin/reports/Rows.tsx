@@ -15,14 +15,14 @@ interface RowsProps<R> {
 /** The first rows of a report; the file has all of them. */
 export function Rows<R>({ rows, ...rest }: RowsProps<R>) {
   return (
-    <>
+    <div className="rows">
       <Table {...rest} rows={rows.slice(0, ROWS_MAX)} />
       {rows.length > ROWS_MAX && (
         <p className="hint">
           These are the first {count(ROWS_MAX)} of {count(rows.length)} rows. The file has all of them.
         </p>
       )}
-    </>
+    </div>
   );
 }
 
