@@ -157,7 +157,7 @@ function One({ summary, people, onChange, onClose }: OneProps) {
           }}
         </Load>
       </Card>
-      <Card title={`Bill ${summary.number}`} id="disputed-bill">
+      <Card title={`Bill ${summary.number}`} id="disputed-bill" className="amounts">
         <Load of={invoice}>{(known) => <Bill invoice={known} disputed={summary.line} />}</Load>
       </Card>
     </div>
@@ -180,9 +180,9 @@ function Bill({ invoice, disputed }: { invoice: IssuedInvoice; disputed: number 
           {
             head: "What for",
             cell: ([place, { label }]) => (
-              <span className="wrap">
+              <>
                 {label} {place === disputed && <Badge tone="warn">Disputed</Badge>}
-              </span>
+              </>
             ),
           },
           { head: `Amount (${currency})`, numeric: true, cell: ([, { amount }]) => money(amount, 2) },
