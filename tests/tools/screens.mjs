@@ -238,6 +238,7 @@ async function blockPage(person) {
 async function energyPage(person) {
   await visit(person, "energy", "/energy", [
     "#readings svg[role=img], #readings figure svg", "#readings .stat", "#bills tbody tr",
+    "#payment .stat", "#disputes .empty",
   ]);
   const { page } = person;
   const stats = await page.locator("#readings .stat").allInnerTexts();
@@ -405,6 +406,9 @@ async function operator(person) {
   await visit(person, "quarantine", "/admin/quarantine", ["text=Every message was believed."]);
   await visit(person, "payments", "/admin/payments", ["#unmatched .notice.info"]);
   await visit(person, "payouts", "/admin/payouts", ["#payouts tbody tr", "#payout-state"]);
+  await visit(person, "receivables", "/admin/receivables", ["#ages tbody tr", "#receivables", "#ladder dl.facts"]);
+  await visit(person, "disputes", "/admin/disputes", ["#dispute-state", "#disputes .empty"]);
+  await visit(person, "reports", "/admin/reports", ["#reports select", "#report tbody tr, #report .empty"]);
   await sources(person);
   await visit(person, "operator-certificates", "/certificates", ["#sources", "#certificates", "#retirements"]);
   await visit(person, "mechanism", "/admin/mechanism", [

@@ -215,6 +215,23 @@ export const statement = (currency: string | undefined, cursor?: string) =>
 export const invoices = (account?: string) =>
   get<t.Page<t.Invoice>>("/v1/invoices", { limit: 100, account });
 export const invoicePage = (id: string) => blob(`/v1/invoices/${id}/html`);
+export const invoice = (id: string) => get<t.IssuedInvoice>(`/v1/invoices/${id}`);
+export const invoicePayment = (id: string) => get<t.InvoicePayment>(`/v1/invoices/${id}/payment`);
+export const receivables = (cursor?: string) =>
+  get<t.Page<t.Receivable>>("/v1/receivables", { limit: 50, cursor });
+/** All that are not paid, as far as a list to choose from goes. */
+export const receivablesToChoose = () => all<t.Receivable>("/v1/receivables", {});
+export const receivableAges = () => get<t.AgeClass[]>("/v1/receivables/ages");
+/** The ladder in force, then those before. */
+export const ladders = () => get<t.Ladder[]>("/v1/reminders/ladder");
+export const setLadder = (ladder: t.NewLadder) => put<t.Ladder>("/v1/reminders/ladder", ladder);
+export const disputeInvoice = (invoice: string, body: t.NewDispute) =>
+  post<t.Dispute>(`/v1/invoices/${invoice}/disputes`, body);
+export const disputes = (query: { account?: string; invoice?: string; state?: t.DisputeState; cursor?: string }) =>
+  get<t.Page<t.DisputeSummary>>("/v1/disputes", { limit: 50, ...query });
+export const dispute = (id: string) => get<t.Dispute>(`/v1/disputes/${id}`);
+export const sayInDispute = (id: string, text: string, decision?: t.Decision) =>
+  post<t.Dispute>(`/v1/disputes/${id}/statements`, { text, decision });
 /** What a bill can be had as. */
 export type DocumentFormat = "pdf" | "xml" | "json";
 export const invoiceDocument = (id: string, format: DocumentFormat) => blob(`/v1/invoices/${id}/document`, { format });
@@ -235,6 +252,15 @@ export const unmatched = (cursor?: string) =>
   get<t.Page<t.UnmatchedPayment>>("/v1/bank/unmatched", { limit: 50, cursor });
 export const assignPayment = (id: number, account: string) =>
   post<t.Deposit>(`/v1/bank/unmatched/${id}`, { account });
+export const assignToInvoice = (id: number, invoice: string) =>
+  post<t.AssignedPayment>(`/v1/bank/unmatched/${id}/invoice`, { invoice });
+/** The reports of days, both included, and the one of today. */
+export type PeriodReport = "settlement" | "residual-load" | "charges";
+export const periodReport = <R>(name: PeriodReport, from: string, to: string) =>
+  get<R[]>(`/v1/reports/${name}`, { from, to });
+export const unbilledReport = () => get<t.UnbilledRow[]>("/v1/reports/unbilled");
+export const reportFile = (name: PeriodReport | "unbilled", days?: { from: string; to: string }) =>
+  blob(`/v1/reports/${name}`, { ...days, format: "csv" });
 export const preparePayout = (wish: t.PayoutWish) => post<t.PreparedPayout>("/v1/payouts/prepare", wish);
 export const requestPayout = (terms: t.PayoutTerms, signed: t.PayoutSignatures, currency?: string) => {
   const { amount, creditor, iban, salt, expiry } = terms;

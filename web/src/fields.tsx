@@ -58,6 +58,25 @@ export function TextField({ label, hint, error, value, onChange, focus, ...rest 
   );
 }
 
+/** Text of several lines. */
+export function TextAreaField(props: Named & { value: string; onChange: (value: string) => void; maxLength: number }) {
+  const { label, hint, error, value, onChange, maxLength } = props;
+  return (
+    <Field label={label} hint={hint} error={error}>
+      {(attributes) => (
+        <textarea
+          {...attributes}
+          required
+          rows={4}
+          maxLength={maxLength}
+          value={value}
+          onChange={(event) => onChange(event.target.value)}
+        />
+      )}
+    </Field>
+  );
+}
+
 /** An amount: digits and a point, on a phone's number pad. */
 export function AmountField(props: TextProps) {
   return <TextField inputMode="decimal" autoComplete="off" {...props} />;

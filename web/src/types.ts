@@ -10,12 +10,14 @@ import type { RequestTerms } from "./types/request";
 export type { Page } from "./types/api";
 export * from "./types/certificate";
 export * from "./types/challenge";
+export * from "./types/dispute";
 export * from "./types/document";
 export * from "./types/exchange";
 export * from "./types/explorer";
 export * from "./types/market";
 export * from "./types/mechanism";
 export * from "./types/payout";
+export * from "./types/report";
 export * from "./types/request";
 export * from "./types/rule";
 
@@ -86,3 +88,12 @@ export type Audit = api.AuditView;
 export type Reserve = api.ReserveView;
 export type CurrencyReserve = api.CurrencyReserve;
 export type ReserveCall = api.ReserveCall;
+
+// what bills leave to be paid
+
+export type InvoicePayment = api.InvoicePaymentView;
+export type Receivable = api.Receivable;
+export type AgeClass = api.AgeClass;
+export type Ladder = api.LadderView;
+export type NewLadder = api.NewLadder;
+export type AssignedPayment = api.AssignedPayment;

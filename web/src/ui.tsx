@@ -289,9 +289,35 @@ export function useCopy(): [copied: boolean, copy: (text: string) => Promise<voi
   return [copied, copy];
 }
 
+/** A button that copies what stands beside it; `name` says what that is. */
+function Copy({ value, name }: { value: string; name: string }) {
+  const [copied, copy] = useCopy();
+  return (
+    <>
+      <button type="button" className="copy" onClick={() => copy(value)} aria-label={`Copy ${name}`}>
+        <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
+          <path d={copied ? "M3 8.500l3.500 3.500L13 4.500" : "M6 5.500h7.500V14H6zM10.500 5.500V2.500H3V11h3"} />
+        </svg>
+      </button>
+      <span className="sr-only" role="status">
+        {copied ? "Copied" : ""}
+      </span>
+    </>
+  );
+}
+
+/** A text that can be copied as `value`, which may be written in another way than it is shown. */
+export function Copyable({ value, name, children }: { value: string; name: string; children: ReactNode }) {
+  return (
+    <span className="hash full">
+      <span>{children}</span>
+      <Copy value={value} name={name} />
+    </span>
+  );
+}
+
 /** A hash or address that can be copied, linked to where it is explained. */
 export function Hash(props: { value: string; href?: string; full?: boolean }) {
-  const [copied, copy] = useCopy();
   const text = props.full ? props.value : short(props.value);
   return (
     <span className={`hash ${props.full ? "full" : ""}`}>
@@ -302,14 +328,7 @@ export function Hash(props: { value: string; href?: string; full?: boolean }) {
       ) : (
         <code title={props.value}>{text}</code>
       )}
-      <button type="button" className="copy" onClick={() => copy(props.value)} aria-label={`Copy ${props.value}`}>
-        <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
-          <path d={copied ? "M3 8.500l3.500 3.500L13 4.500" : "M6 5.500h7.500V14H6zM10.500 5.500V2.500H3V11h3"} />
-        </svg>
-      </button>
-      <span className="sr-only" role="status">
-        {copied ? "Copied" : ""}
-      </span>
+      <Copy value={props.value} name={props.value} />
     </span>
   );
 }

@@ -33,9 +33,13 @@ interface Props {
   places: string[];
   /** Labels of the axis below. */
   axis: { index: number; text: string }[];
+  /** A label stands below the middle of its place: it names that, not where it begins. */
+  centred?: boolean;
   /** Places to point at, such as those of less certain quality. */
   marks?: Mark[];
   placeHead: string;
+  /** The page has the table of these numbers itself, below. */
+  ownTable?: boolean;
 }
 
 const LEFT = 46;
@@ -62,6 +66,7 @@ export function Chart(props: Props) {
   const inner = width - LEFT - RIGHT;
   const step = inner / Math.max(1, count);
   const x = (index: number) => LEFT + index * step;
+  const labelX = (index: number) => x(index) + (props.centred ? step / 2 : 0);
   let top = TOP;
   const panels = props.panels.map((panel) => {
     const placed = { ...panel, top };
@@ -128,13 +133,13 @@ export function Chart(props: Props) {
               d={`M${x(one.index) + step / 2} ${height - BOTTOM + 2}l4 7h-8z`}
             />
           ))}
-          {apart(props.axis, x).map((label) => (
+          {apart(props.axis, labelX).map((label) => (
             <text
               key={label.index}
               className="tick"
-              x={x(label.index)}
+              x={labelX(label.index)}
               y={height - 4}
-              textAnchor={x(label.index) > width - 40 ? "end" : "middle"}
+              textAnchor={labelX(label.index) > width - 40 ? "end" : "middle"}
             >
               {label.text}
             </text>
@@ -164,7 +169,7 @@ export function Chart(props: Props) {
       <p className="sr-only" role="status">
         {said}
       </p>
-      <DataTable {...props} series={series} />
+      {!props.ownTable && <DataTable {...props} series={series} />}
     </figure>
   );
 }

@@ -10,11 +10,14 @@ import { Outcome, useWork } from "../work";
 import { words } from "./Market";
 import { Approvals } from "./admin/Approvals";
 import { Certificates } from "./admin/Certificates";
+import { Disputes } from "./admin/Disputes";
 import { Issuer } from "./admin/Issuer";
 import { Mechanisms } from "./admin/Mechanisms";
 import { Relays } from "./admin/Relays";
 import { Payouts } from "./admin/Payouts";
 import { PointField } from "./admin/PointField";
+import { Receivables } from "./admin/Receivables";
+import { Reports } from "./admin/Reports";
 import { Unmatched } from "./admin/Unmatched";
 
 export function Admin({ path }: { path: string }) {
@@ -27,8 +30,11 @@ export function Admin({ path }: { path: string }) {
     ["mechanism", "Trading"],
     ["payments", "Payments"],
     ["payouts", "Payouts"],
+    ["receivables", "Receivables"],
+    ["disputes", "Disputes"],
     ["certificates", "Certificates"],
     ["documents", "Documents"],
+    ["reports", "Reports"],
     ["approvals", "Approvals"],
     ["relay", "Transactions"],
     ["audit", "Audit"],
@@ -56,8 +62,11 @@ export function Admin({ path }: { path: string }) {
       {section === "mechanism" && <Mechanisms />}
       {section === "payments" && <Unmatched />}
       {section === "payouts" && <Payouts />}
+      {section === "receivables" && <Receivables />}
+      {section === "disputes" && <Disputes />}
       {section === "certificates" && <Certificates />}
       {section === "documents" && <Issuer />}
+      {section === "reports" && <Reports />}
       {section === "approvals" && <Approvals />}
       {section === "relay" && <Relays />}
       {section === "audit" && <Audit />}

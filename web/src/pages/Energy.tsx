@@ -1,16 +1,13 @@
 import { useState } from "react";
 import * as api from "../api";
 import { Chart } from "../charts/Chart";
-import { save } from "../download";
 import { SelectField } from "../fields";
-import {
-  ENERGY_SCALE, addDays, clock, count, dateIn, dayStart, forPixels, kwh, money, slotSpan,
-} from "../format";
+import { ENERGY_SCALE, addDays, clock, count, dateIn, dayStart, forPixels, kwh, slotSpan } from "../format";
 import { useLoad } from "../live";
-import type { ConnectionPoint, Interval, Invoice } from "../types";
-import { Badge, Card, Empty, Hash, Load, Page, Stat, Stats, Table, type Tone } from "../ui";
+import type { ConnectionPoint, Interval } from "../types";
+import { Badge, Card, Empty, Load, Page, Stat, Stats, type Tone } from "../ui";
 import { useUser } from "../user";
-import { Outcome, useWork } from "../work";
+import { Bills } from "./energy/Bills";
 import { Recipient } from "./energy/Recipient";
 
 export function Energy() {
@@ -196,103 +193,5 @@ function DayChart({ list, date, from, to, zone }: DayProps) {
         ))}
       </ul>
     </>
-  );
-}
-
-function Bills({ account }: { account: string }) {
-  const invoices = useLoad("invoices", () => api.invoices(account), ["invoice_issued"]);
-  const { outcome, run } = useWork();
-  const attempt = (action: Promise<void>) => void run(() => action);
-  return (
-    <Card title="Bills" id="bills">
-      <Outcome of={outcome} />
-      <Load of={invoices}>
-        {(page) => (
-          <>
-            <Table<Invoice>
-              caption="Your bills, the newest first"
-              rows={page.items}
-              rowKey={(invoice) => invoice.id}
-              empty="No bill has been issued yet. The first one comes at the end of the month."
-              columns={[
-                { head: "Number", cell: (invoice) => <b>{invoice.number}</b> },
-                { head: "Period", cell: (invoice) => `${invoice.from} to ${invoice.to}` },
-                { head: "Total", numeric: true, cell: (invoice) => `${money(invoice.total, 2)} ${invoice.currency}` },
-                { head: "To pay", numeric: true, cell: (invoice) => `${money(invoice.due, 2)} ${invoice.currency}` },
-                { head: "Hash on chain", cell: (invoice) => <Hash value={invoice.hash} /> },
-                {
-                  head: "Actions",
-                  hideHead: true,
-                  cell: (invoice) => (
-                    <span className="row-actions">
-                      <button type="button" className="small" onClick={() => attempt(open(invoice))}>
-                        Open<span className="sr-only"> bill {invoice.number}</span>
-                      </button>
-                      <button type="button" className="quiet small" onClick={() => attempt(download(invoice))}>
-                        Download<span className="sr-only"> the verifiable file of bill {invoice.number}</span>
-                      </button>
-                      <button type="button" className="quiet small" onClick={() => attempt(document(invoice, "pdf"))}>
-                        PDF<span className="sr-only"> of bill {invoice.number}</span>
-                      </button>
-                      <button type="button" className="quiet small" onClick={() => attempt(document(invoice, "xml"))}>
-                        XML<span className="sr-only"> (EN 16931) of bill {invoice.number}</span>
-                      </button>
-                    </span>
-                  ),
-                },
-              ]}
-            />
-            {page.items[0] && <Verify invoice={page.items[0]} />}
-          </>
-        )}
-      </Load>
-    </Card>
-  );
-}
-
-function fileName(invoice: Invoice): string {
-  return `${invoice.number}.json`;
-}
-
-/** The window is opened first, in the click itself: later a browser would block it. */
-async function open(invoice: Invoice) {
-  const page = window.open("", "_blank");
-  try {
-    const html = new Blob([await api.invoicePage(invoice.id)], { type: "text/html" });
-    const url = URL.createObjectURL(html);
-    if (page) page.location.href = url;
-    else location.href = url;
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  } catch (problem) {
-    page?.close();
-    throw problem;
-  }
-}
-
-async function download(invoice: Invoice) {
-  save(await api.invoiceFile(invoice.id), fileName(invoice));
-}
-
-async function document(invoice: Invoice, format: api.DocumentFormat) {
-  save(await api.invoiceDocument(invoice.id, format), `${invoice.number}.${format}`);
-}
-
-function Verify({ invoice }: { invoice: Invoice }) {
-  const command = `wattex verify ${fileName(invoice)} --rpc ${location.origin}/rpc`;
-  return (
-    <div className="verify">
-      <h3>Check it yourself</h3>
-      <p>
-        Download the verifiable file of a bill and run this on your own computer. It proves every line back to
-        the readings that your meter signed. The chain's word may come from any node that you trust, or, without
-        a connection, from a trust file.
-      </p>
-      <p className="command">
-        <code>{command}</code>
-        <button type="button" className="quiet small" onClick={() => navigator.clipboard?.writeText(command)}>
-          Copy<span className="sr-only"> the command</span>
-        </button>
-      </p>
-    </div>
   );
 }

@@ -30,6 +30,8 @@ export interface Paths {
     | "/v1/connection-points"
     | "/v1/currencies"
     | "/v1/curtailments"
+    | "/v1/disputes"
+    | `/v1/disputes/${string}`
     | "/v1/documents/customer"
     | "/v1/documents/issuer"
     | "/v1/events"
@@ -49,6 +51,7 @@ export interface Paths {
     | `/v1/invoices/${string}/bill`
     | `/v1/invoices/${string}/document`
     | `/v1/invoices/${string}/html`
+    | `/v1/invoices/${string}/payment`
     | "/v1/mandates"
     | "/v1/market"
     | "/v1/me"
@@ -66,9 +69,16 @@ export interface Paths {
     | "/v1/readings"
     | "/v1/readings/evidence"
     | `/v1/readings/evidence/${string}`
+    | "/v1/receivables"
+    | "/v1/receivables/ages"
     | "/v1/relay/billing"
     | "/v1/relay/market"
     | "/v1/relay/metering"
+    | "/v1/reminders/ladder"
+    | "/v1/reports/charges"
+    | "/v1/reports/residual-load"
+    | "/v1/reports/settlement"
+    | "/v1/reports/unbilled"
     | "/v1/requests"
     | `/v1/requests/${string}`
     | "/v1/reserve"
@@ -89,12 +99,15 @@ export interface Paths {
     | `/v1/approvals/${string}/refusal`
     | "/v1/bank/statements"
     | `/v1/bank/unmatched/${string}`
+    | `/v1/bank/unmatched/${string}/invoice`
     | "/v1/challenges"
     | "/v1/connection-points"
     | "/v1/deposits"
+    | `/v1/disputes/${string}/statements`
     | "/v1/exchange/orders"
     | "/v1/exchange/quotes"
     | "/v1/invoices"
+    | `/v1/invoices/${string}/disputes`
     | "/v1/me/key-export"
     | "/v1/meters"
     | `/v1/meters/${string}/readings`
@@ -125,6 +138,7 @@ export interface Paths {
     | "/v1/documents/issuer"
     | `/v1/exchange-rates/${string}/${string}`
     | `/v1/mechanisms/${string}`
+    | "/v1/reminders/ladder"
     | `/v1/rules/${string}/${string}`
     | `/v1/signing-limits/${string}`
     | "/v1/stop"
@@ -242,6 +256,18 @@ export interface Act {
   outcome: Outcome;
 }
 
+/** What is not paid, by how long ago it should have been. */
+export interface AgeClass {
+  /** The first day overdue of the class; 0 for what is in time. */
+  from_days: number;
+  /** How many invoices. */
+  invoices: number;
+  /** What they leave, in major units. */
+  left: string;
+  /** The last; absent for the oldest. */
+  to_days?: number;
+}
+
 /** A trade that the contract refuses all by itself. */
 export interface ApartView {
   /** Whether it is given up; otherwise it is tried again from time to time. */
@@ -291,6 +317,18 @@ export type ApprovalKind = "order" | "payout" | "redemption" | "request" | "limi
 
 /** Where a request is. */
 export type ApprovalState = "open" | "approved" | "refused" | "expired" | "done";
+
+/** A payment that an invoice got. */
+export interface AssignedPayment {
+  /** Whose it is. */
+  account: string;
+  /** The invoice. */
+  invoice: string;
+  /** The name on chain of what was more than the invoice leaves: it goes to the wallet. */
+  payment?: string;
+  /** What the invoice got, in major units. */
+  received: string;
+}
 
 /** Whose a payment is. */
 export interface Assignment {
@@ -578,6 +616,24 @@ export interface ChallengeWish {
   trade: string;
 }
 
+/** The lines of one class of the invoices, added up. Money is in major units. */
+export interface ChargeRow {
+  /** On the invoices. */
+  amount: string;
+  /** What for: `network`, `levy`, `vat`, `retail` and so on, as invoices call it. */
+  class: string;
+  /** ISO 4217. */
+  currency: string;
+  /** Before lines were rounded. */
+  exact: string;
+  /** How many lines. */
+  lines: number;
+  /** Whether the chain has moved the money. */
+  on_chain: boolean;
+  /** Whether value-added tax is due on it. */
+  taxed: boolean;
+}
+
 /** The mechanism of slots from a moment on. */
 export interface ChoiceView {
   /** Start of the first slot; absent for what holds where nothing was chosen. */
@@ -745,6 +801,37 @@ export interface DepositView {
   payment: string;
 }
 
+/** How a dispute stands. */
+export type DisputeState = "open" | "upheld" | "rejected" | "withdrawn";
+
+/** A dispute in a list. */
+export interface DisputeSummary {
+  /** Whose invoice it is. */
+  account: string;
+  /** When it was opened. */
+  at: string;
+  /** When it ended. */
+  ended?: string;
+  /** What it is about. */
+  ground: Ground;
+  /** Its id. */
+  id: string;
+  /** The invoice. */
+  invoice: string;
+  /** The line of the invoice, from one on; absent for the whole. */
+  line?: number;
+  /** The invoice's number. */
+  number: string;
+  /** How it stands. */
+  state: DisputeState;
+}
+
+/** A dispute with what was said in it. */
+export interface DisputeView extends DisputeSummary {
+  /** What was said, oldest first. */
+  said: SaidView[];
+}
+
 /** A meter that was put to work. Never printed: it may hold a token. */
 export interface EnrolledMeter extends Meter {
   /** What it logs in to the broker with. Told this once: only a hash of it is kept. */
@@ -868,6 +955,9 @@ export type Grant = {
   signature: string;
 };
 
+/** What an invoice is wrong about, as who disputes it sees it. */
+export type Ground = "reading" | "trade" | "tariff" | "payment" | "other";
+
 /** The newest block. */
 export interface HeadStatus {
   /** Expected number of hashes for the block, as a decimal string. */
@@ -921,6 +1011,42 @@ export interface IntervalView {
   slot_minutes: number;
   /** 1, then one more with every correction. */
   version: number;
+}
+
+/** Which invoice a payment is for. */
+export interface InvoiceAssignment {
+  /** The invoice. */
+  invoice: string;
+}
+
+/** What an invoice leaves to be paid, and how to pay it. */
+export interface InvoicePaymentView {
+  /** ISO 4217. */
+  currency: string;
+  /** Days that are over since. */
+  days_overdue: number;
+  /** Whether a dispute about it is open: nobody is reminded then. */
+  disputed: boolean;
+  /** What was to be paid when it was issued, in major units; a credit is negative. */
+  due: string;
+  /** The last local day on which paying it is in time. */
+  due_on: string;
+  /** Whose bank account that is. */
+  holder?: string;
+  /** The bank account to pay to; absent where none is said. */
+  iban?: string;
+  /** What is left to be paid. */
+  left: string;
+  /** What came in for it. */
+  paid: string;
+  /** What came in, oldest first. */
+  payments: ReceivedView[];
+  /** What a transfer says (ISO 11649), so that it is known what it is for. */
+  reference: string;
+  /** What was reminded of, oldest first. */
+  reminders: ReminderView[];
+  /** `open`, `overdue`, `paid`, `nothing` (there is nothing to pay) or `credit`. */
+  state: string;
 }
 
 /** An invoice in a list. */
@@ -1102,6 +1228,18 @@ export interface KeystoreKdf {
   r: number;
   /** Its salt. */
   salt: string;
+}
+
+/** When invoices that are not paid are reminded of, and who said so. */
+export interface LadderView {
+  /** When. */
+  at?: string;
+  /** Nobody who owes less is reminded, in major units. */
+  least: string;
+  /** Who set it; absent where nobody did. */
+  set_by?: string;
+  /** Days after the last one in time, rising. */
+  steps: number[];
 }
 
 /** A version of an interval that came after the corrections window. */
@@ -1346,6 +1484,16 @@ export interface NewDeposit {
   currency?: string;
 }
 
+/** What is wrong with an invoice. */
+export interface NewDispute {
+  /** What it is about. */
+  ground: Ground;
+  /** The line of the invoice that it is about, from one on; the whole when absent. */
+  line?: number;
+  /** What is wrong, in 1 to 4000 characters. */
+  text: string;
+}
+
 /** Which days of which account are billed. */
 export interface NewInvoice {
   /** Whose. */
@@ -1354,6 +1502,14 @@ export interface NewInvoice {
   from: string;
   /** Last local day. */
   to: string;
+}
+
+/** When invoices that are not paid are reminded of. */
+export interface NewLadder {
+  /** Nobody who owes less is reminded, in major units; `0` when absent. */
+  least?: string;
+  /** Days after the last one in time, rising; at most 8. */
+  steps: number[];
 }
 
 /** A meter that is put to work. Never printed: it may hold a token. */
@@ -1467,6 +1623,14 @@ export interface NewSigningLimit {
 export interface NewSource {
   /** The energy source: a renewable code of EECS. */
   code: string;
+}
+
+/** Something to say in a dispute. */
+export interface NewStatement {
+  /** Ends the dispute: `upheld` or `rejected` by staff, `withdrawn` by whose invoice it is. */
+  decision?: "open" | "upheld" | "rejected" | "withdrawn";
+  /** 1 to 4000 characters. */
+  text: string;
 }
 
 /** One open offer. */
@@ -1972,6 +2136,38 @@ export interface ReasonBody {
   reason: string;
 }
 
+/** An invoice that is not paid. */
+export interface Receivable {
+  /** Whose it is. */
+  account: string;
+  /** Days that are over since. */
+  days_overdue: number;
+  /** Whether a dispute about it is open. */
+  disputed: boolean;
+  /** What was to be paid, in major units. */
+  due: string;
+  /** The last local day on which paying it was in time. */
+  due_on: string;
+  /** The invoice. */
+  invoice: string;
+  /** What is left. */
+  left: string;
+  /** Its number. */
+  number: string;
+  /** The last step of the ladder that it has reached; 0 for none. */
+  step: number;
+}
+
+/** A payment that came in for an invoice. */
+export interface ReceivedView {
+  /** What of it is for the invoice, in major units. */
+  amount: string;
+  /** When it was heard of. */
+  at: string;
+  /** The bank's day of booking; absent where it said none. */
+  booked_on?: string;
+}
+
 /** Why an order of a rule was refused. */
 export interface RefusalView {
   /** When. */
@@ -1997,6 +2193,16 @@ export interface RelayQueue {
    * seen since the start.
    */
   waited_blocks_max?: number;
+}
+
+/** A step that an invoice has reached. */
+export interface ReminderView {
+  /** When. */
+  at: string;
+  /** What was left to be paid. */
+  left: string;
+  /** From one on. */
+  step: number;
 }
 
 /** A request on its way to the chain, or there. */
@@ -2078,6 +2284,26 @@ export interface ReserveView {
   journal: ReserveJournal;
   /** One for each token: the first is of what energy is traded in. */
   reserves: CurrencyReserve[];
+}
+
+/** What the retailer is left with in a slot. */
+export interface ResidualRow {
+  /** Fed into the grid. */
+  export_wh: number;
+  /** Taken from the grid. */
+  import_wh: number;
+  /** Those of them whose meter reported nothing. */
+  missing: number;
+  /** Connection points that were metered, or should have been. */
+  points: number;
+  /** The rest of what was fed in: the retailer's to take. */
+  residual_export_wh: number;
+  /** The rest of what was taken: the retailer's to deliver. */
+  residual_import_wh: number;
+  /** Start of the slot. */
+  slot: string;
+  /** Delivered from neighbour to neighbour. */
+  traded_wh: number;
 }
 
 /** Certified energy that was used up, for somebody and for good. */
@@ -2196,6 +2422,48 @@ export interface RulesView {
   delegate: string;
   /** By connection point and side. */
   items: RuleView[];
+}
+
+/** What somebody said in a dispute. */
+export interface SaidView {
+  /** When. */
+  at: string;
+  /** `customer` or `staff`. */
+  by: string;
+  /** What it ended the dispute with. */
+  decision?: DisputeState;
+  /** The words. */
+  text: string;
+}
+
+/** The trades of a slot in a zone, added up. Money is in major units. */
+export interface SettlementRow {
+  /** Agreed, of all. */
+  agreed_wh: number;
+  /** To sellers for what was not taken. */
+  compensation: string;
+  /** Delivered. */
+  delivered_wh: number;
+  /** To the community's pot. */
+  difference: string;
+  /** To who balances the grid. */
+  imbalance: string;
+  /** To buyers for what was not delivered. */
+  make_whole: string;
+  /** To the network. */
+  network: string;
+  /** How many of them are not reconciled yet: what follows does not count them. */
+  open: number;
+  /** To the platform. */
+  platform: string;
+  /** To sellers for it, after their fees. */
+  sellers: string;
+  /** Start of the slot. */
+  slot: string;
+  /** How many trades. */
+  trades: number;
+  /** The zone. */
+  zone: string;
 }
 
 /**
@@ -2396,12 +2664,14 @@ export interface StatementPayment {
   booked_on?: string;
   /** Place of its entry in the statement, from one on; a batch has several payments. */
   entry: number;
+  /** The invoice that it is for. */
+  invoice?: string;
   /**
-   * `credited` now, `known` from before, `paid` or `returned`: a payout, now, `unmatched`, or
-   * `ignored`: went out, not booked, or of nothing.
+   * `credited` now, `received` for an invoice now, `known` from before, `paid` or `returned`: a
+   * payout, now, `unmatched`, or `ignored`: went out, not booked, or of nothing.
    */
   outcome: string;
-  /** Its name on chain, where it is credited now. */
+  /** Its name on chain, where it, or what is more than its invoice leaves, is credited now. */
   payment?: string;
   /** The payout that it paid or brought back now. */
   payout?: string;
@@ -2411,6 +2681,8 @@ export interface StatementPayment {
    * `PAYOUT_STATE`.
    */
   reason?: string;
+  /** How much of it the invoice got, in major units. */
+  received?: string;
   /** `credit` or `debit`. */
   side: string;
   /** Its number among the unmatched. */
@@ -2614,6 +2886,28 @@ export interface TransferWish {
   currency?: string;
   /** Who gets it: an account's id or its address. */
   to: string;
+}
+
+/** What of a connection point is not billed. */
+export interface UnbilledRow {
+  /** Whose. */
+  account: string;
+  /** The last day that was billed; absent before the first. */
+  billed_until?: string;
+  /** Where. */
+  connection_point: string;
+  /** When the meter was read last. */
+  last_reading?: string;
+  /** The meter. */
+  meter: string;
+  /** Slots from then without an interval: they are estimated, or hold the bill up. */
+  missing_slots: number;
+  /** Whole hours since. */
+  reading_age_hours?: number;
+  /** Days from then that are over. */
+  unbilled_days: number;
+  /** The first day that is not billed; absent where there is no reading yet. */
+  unbilled_from?: string;
 }
 
 /** A payment that came in by the bank and belongs to nobody yet, or that a payout does not explain. */

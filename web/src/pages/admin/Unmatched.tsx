@@ -2,13 +2,13 @@ import { type FormEvent, useEffect, useRef, useState } from "react";
 import * as api from "../../api";
 import { inCurrency } from "../../exchange";
 import { SelectField } from "../../fields";
-import { utc } from "../../format";
+import { money, utc } from "../../format";
 import { useLoad } from "../../live";
-import { mayAssign, reasonOf } from "../../payment";
+import { mayAssign, mayBeFor, reasonOf } from "../../payment";
 import { spaced } from "../../payout";
 import { Link } from "../../route";
-import type { UnmatchedPayment } from "../../types";
-import { Badge, Card, Facts, Hash, Load, Notice, Pager, Table, focusCard } from "../../ui";
+import type { Party, Receivable, UnmatchedPayment } from "../../types";
+import { Badge, Card, Empty, Facts, Hash, Load, Notice, Pager, Table, focusCard } from "../../ui";
 import { useUser } from "../../user";
 import { Outcome, useWork } from "../../work";
 
@@ -36,19 +36,19 @@ function Contents() {
     setChosen(undefined);
     focusCard("unmatched");
   };
-  const assign = (payment: UnmatchedPayment, account: string, name: string) =>
+  const assign = (work: () => Promise<string>) =>
     run(async () => {
-      await api.assignPayment(payment.id, account);
+      const said = await work();
       close();
       payments.reload();
-      return `${amountOf(payment)} are on their way to ${name}. They are in the wallet when a block has them.`;
+      return said;
     });
   return (
     <>
       <Card title="Payments of nobody" id="unmatched">
         <p className="hint">
-          These came with a bank statement, and no wallet's reference says for certain whose they are. They are kept
-          until somebody says so.
+          These came with a bank statement, and no reference says for certain whose they are or which bill they are
+          for. They are kept until somebody says so.
         </p>
         {!refused && <Outcome of={outcome} />}
         <Load of={payments}>
@@ -80,7 +80,7 @@ function Contents() {
                             setChosen(payment);
                           }}
                         >
-                          Credit<span className="sr-only"> payment {payment.id} of {amountOf(payment)}</span>
+                          Assign<span className="sr-only"> payment {payment.id} of {amountOf(payment)}</span>
                         </button>
                       ),
                   },
@@ -132,24 +132,17 @@ interface AssignProps {
   payment: UnmatchedPayment;
   busy: boolean;
   error: Error | undefined;
-  onAssign: (payment: UnmatchedPayment, account: string, name: string) => void;
+  /** Does it; what it comes to is said in words. */
+  onAssign: (work: () => Promise<string>) => void;
   onClose: () => void;
 }
 
-/** Says whose a payment is: for good, since another account cannot get it afterwards. */
+/** Says whose a payment is, or for which bill: for good, since nobody else can get it afterwards. */
 function Assign({ payment, busy, error, onAssign, onClose }: AssignProps) {
   const people = useLoad("people", api.parties);
-  const [account, setAccount] = useState("");
-  const form = useRef<HTMLFormElement>(null);
-  useEffect(() => form.current?.querySelector("select")?.focus(), []);
-  const owners = (people.data ?? []).flatMap((party) => (party.account ? [{ ...party.account, name: party.name }] : []));
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    const owner = owners.find((one) => one.account === account);
-    if (!owner) return;
-    const question = `Credit ${amountOf(payment)} to ${owner.name} (${owner.pseudonym})? It cannot go to anybody else then.`;
-    if (confirm(question)) onAssign(payment, owner.account, owner.name);
-  };
+  const [to, setTo] = useState<"wallet" | "bill">("wallet");
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => place.current?.querySelector("input")?.focus(), []);
   return (
     <Card
       title="Whose payment is it?"
@@ -171,26 +164,111 @@ function Assign({ payment, busy, error, onAssign, onClose }: AssignProps) {
           ["Why it waits", reasonOf(payment)],
         ]}
       />
-      <form className="form wide" onSubmit={submit} ref={form}>
-        <SelectField
-          label="Account"
-          hint="Make sure of it: ask who paid, or look at who pays from there."
-          required
-          value={account}
-          onChange={setAccount}
-        >
-          <option value="">Choose one</option>
-          {owners.map((one) => (
-            <option key={one.account} value={one.account}>
-              {one.name} ({one.pseudonym})
-            </option>
+      <div className="flow" ref={place}>
+        <fieldset className="choices">
+          <legend>What it is for</legend>
+          {(["wallet", "bill"] as const).map((one) => (
+            <label key={one}>
+              <input type="radio" name="assign-to" value={one} checked={to === one} onChange={() => setTo(one)} />
+              {one === "wallet" ? "It was paid into a wallet" : "It pays a bill"}
+            </label>
           ))}
-        </SelectField>
-        <button type="submit" className="primary" disabled={busy}>
-          Credit
-        </button>
-      </form>
+        </fieldset>
+        {to === "wallet" ? (
+          <ToWallet payment={payment} people={people.data ?? []} busy={busy} onAssign={onAssign} />
+        ) : (
+          <ToBill payment={payment} people={people.data ?? []} busy={busy} onAssign={onAssign} />
+        )}
+      </div>
       <Outcome of={error} />
     </Card>
+  );
+}
+
+type ToProps = Pick<AssignProps, "payment" | "busy" | "onAssign"> & { people: Party[] };
+
+function ToWallet({ payment, people, busy, onAssign }: ToProps) {
+  const [account, setAccount] = useState("");
+  const owners = people.flatMap((party) => (party.account ? [{ ...party.account, name: party.name }] : []));
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const owner = owners.find((one) => one.account === account);
+    if (!owner) return;
+    const question = `Credit ${amountOf(payment)} to ${owner.name} (${owner.pseudonym})? It cannot go to anybody else then.`;
+    if (!confirm(question)) return;
+    onAssign(async () => {
+      await api.assignPayment(payment.id, owner.account);
+      return `${amountOf(payment)} are on their way to ${owner.name}. They are in the wallet when a block has them.`;
+    });
+  };
+  return (
+    <form className="form wide" onSubmit={submit}>
+      <SelectField
+        label="Account"
+        hint="Make sure of it: ask who paid, or look at who pays from there."
+        required
+        value={account}
+        onChange={setAccount}
+      >
+        <option value="">Choose one</option>
+        {owners.map((one) => (
+          <option key={one.account} value={one.account}>
+            {one.name} ({one.pseudonym})
+          </option>
+        ))}
+      </SelectField>
+      <button type="submit" className="primary" disabled={busy}>
+        Credit
+      </button>
+    </form>
+  );
+}
+
+function ToBill({ payment, people, busy, onAssign }: ToProps) {
+  const bills = useLoad("receivables to choose", api.receivablesToChoose);
+  const [invoice, setInvoice] = useState("");
+  const nameOf = (account: string) => people.find((party) => party.account?.account === account)?.name ?? account;
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const bill = bills.data?.find((one) => one.invoice === invoice);
+    if (!bill) return;
+    const question = `Pay ${bill.number} of ${nameOf(bill.account)} with ${amountOf(payment)}? It cannot be for anything else then.`;
+    if (!confirm(question)) return;
+    onAssign(async () => {
+      const got = await api.assignToInvoice(payment.id, bill.invoice);
+      const said = `${bill.number} got ${inCurrency(got.received, payment.currency)}.`;
+      return got.payment ? `${said} The rest is on its way to the wallet of ${nameOf(bill.account)}.` : said;
+    });
+  };
+  const option = (one: Receivable) => (
+    <option key={one.invoice} value={one.invoice}>
+      {one.number}, {nameOf(one.account)}: {money(one.left, 2)} left
+    </option>
+  );
+  return (
+    <Load of={bills}>
+      {(list) => {
+        const [likely, others] = [list.filter((one) => mayBeFor(payment, one)), list.filter((one) => !mayBeFor(payment, one))];
+        if (!list.length) return <Empty>Every bill is paid: none waits for a payment.</Empty>;
+        return (
+          <form className="form wide" onSubmit={submit}>
+            <SelectField
+              label="Bill"
+              hint="What is more than the bill leaves goes to the wallet of whose it is."
+              required
+              value={invoice}
+              onChange={setInvoice}
+            >
+              <option value="">Choose one</option>
+              {likely.length > 0 && <optgroup label="Of this number or amount">{likely.map(option)}</optgroup>}
+              {others.length > 0 && <optgroup label="Others">{others.map(option)}</optgroup>}
+            </SelectField>
+            <button type="submit" className="primary" disabled={busy}>
+              Pay the bill
+            </button>
+          </form>
+        );
+      }}
+    </Load>
   );
 }

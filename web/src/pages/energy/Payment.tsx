@@ -1,0 +1,128 @@
+import { giroCode, standingOf, transferAmount } from "../../dues";
+import { MONEY_SCALE, money, readDecimal, utc } from "../../format";
+import type { Loaded } from "../../live";
+import { spaced } from "../../payout";
+import { qrCode, qrPath } from "../../qr";
+import type { Invoice, InvoicePayment } from "../../types";
+import { Badge, Card, Copyable, Facts, Load, Notice, Stat, Stats, Table } from "../../ui";
+
+/** What a bill leaves to be paid, how to pay it, and what came in. */
+export function Payment({ invoice, payment }: { invoice: Invoice; payment: Loaded<InvoicePayment> }) {
+  return (
+    <Card title={`Payment of ${invoice.number}`} id="payment">
+      <Load of={payment}>{(known) => <Contents payment={known} />}</Load>
+    </Card>
+  );
+}
+
+function Contents({ payment }: { payment: InvoicePayment }) {
+  const { currency, payments, reminders } = payment;
+  const [standing, tone] = standingOf(payment);
+  const left = readDecimal(payment.left, MONEY_SCALE);
+  const credit = -readDecimal(payment.due, MONEY_SCALE);
+  const amount = (of: string | bigint) => `${money(of, 2)} ${currency}`;
+  return (
+    <>
+      <Stats>
+        {credit > 0n ? (
+          <Stat label="You get back" value={money(credit, 2)} unit={currency} />
+        ) : (
+          <Stat label="Left to pay" value={money(left, 2)} unit={currency} note={`of ${amount(payment.due)}`} />
+        )}
+        {credit < 0n && <Stat label="To be paid by" value={payment.due_on} />}
+        <Stat label="State" value={<Badge tone={tone}>{standing}</Badge>} />
+      </Stats>
+      {payment.disputed && (
+        <Notice tone="info">
+          A dispute about this bill is open{left > 0n && ": you are not reminded of it while it lasts"}.
+        </Notice>
+      )}
+      {left > 0n && <HowToPay payment={payment} />}
+      {(payments.length > 0 || credit < 0n) && (
+        <>
+          <h3 className="section">What came in</h3>
+          <Table
+            caption="Payments that came in for this bill, oldest first"
+            rows={payments}
+            rowKey={(one) => String(payments.indexOf(one))}
+            empty="Nothing came in yet. A transfer is here a day or two after your bank has sent it."
+            columns={[
+              { head: "Booked", cell: (one) => one.booked_on ?? "–" },
+              { head: "Known since", cell: (one) => utc(one.at) },
+              { head: "Amount", numeric: true, cell: (one) => amount(one.amount) },
+            ]}
+          />
+        </>
+      )}
+      {reminders.length > 0 && (
+        <>
+          <h3 className="section">Reminders</h3>
+          <Table
+            caption="Reminders of this bill, oldest first"
+            rows={reminders}
+            rowKey={(one) => String(one.step)}
+            empty={null}
+            columns={[
+              { head: "Step", cell: (one) => `Reminder ${one.step}` },
+              { head: "When", cell: (one) => utc(one.at) },
+              { head: "Left to pay then", numeric: true, cell: (one) => amount(one.left) },
+            ]}
+          />
+        </>
+      )}
+    </>
+  );
+}
+
+function HowToPay({ payment }: { payment: InvoicePayment }) {
+  const { currency, holder, iban, reference } = payment;
+  if (!iban || !holder) return <Notice tone="info">The community has not said yet where to pay to.</Notice>;
+  const amount = transferAmount(payment.left);
+  const facts: [string, string, string][] = [
+    ["To", holder, holder],
+    ["IBAN", iban, spaced(iban)],
+    ["Amount", amount, `${money(payment.left, 2)} ${currency}`],
+    ["Reference", reference, spaced(reference)],
+  ];
+  return (
+    <>
+      <p className="hint">Transfer it from your bank. The reference says which bill it is for: write it as it is.</p>
+      <div className="pay">
+        <Facts
+          items={facts.map(([name, value, shown]) => [
+            name,
+            <Copyable key={name} value={value} name={`${name}: ${shown}`}>
+              {shown}
+            </Copyable>,
+          ])}
+        />
+        <GiroCode payment={payment} />
+      </div>
+    </>
+  );
+}
+
+/** Light modules that a reader needs around a code. */
+const QUIET = 4;
+
+/** The transfer as a code that banking apps read. */
+function GiroCode({ payment }: { payment: InvoicePayment }) {
+  const text = giroCode(payment);
+  const code = text && qrCode(text);
+  if (!code) return null;
+  const size = code.length + 2 * QUIET;
+  return (
+    <figure className="giro">
+      <svg
+        viewBox={`${-QUIET} ${-QUIET} ${size} ${size}`}
+        role="img"
+        aria-label="GiroCode (QR) with recipient, IBAN, amount and reference of the transfer"
+        shapeRendering="crispEdges"
+      >
+        <rect x={-QUIET} y={-QUIET} width={size} height={size} fill="#fff" />
+        <path d={qrPath(code)} fill="#000" />
+      </svg>
+      <figcaption className="hint">GiroCode: your banking app fills in the transfer.</figcaption>
+    </figure>
+  );
+}
