@@ -37,7 +37,7 @@ pub(crate) async fn list_tariffs(
     let published = members::tariffs(&billing.db, caller.community).await?;
     let view = |known: Published| TariffView {
         hash: known.tariff.hash().to_string(),
-        terms: serde_json::to_value(known.tariff.terms()).unwrap_or_default(),
+        terms: serde_json::to_value(&known.tariff).unwrap_or_default(),
     };
     Ok(Json(Page { items: published.into_iter().map(view).collect(), next: None }))
 }

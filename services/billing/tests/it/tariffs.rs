@@ -10,7 +10,7 @@ use crate::town::*;
 async fn a_tariff_is_published_by_a_rising_version() {
     let mut town = Running::start().await;
     town.found().await;
-    let mut terms = serde_json::to_value(tariff().terms()).unwrap();
+    let mut terms = serde_json::to_value(tariff()).unwrap();
     let (status, _) = town.post("heron", "/v1/tariffs", "", terms.clone()).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     terms["feed_in_price"] = json!(90_000);
@@ -35,7 +35,7 @@ async fn a_tariff_is_published_by_a_rising_version() {
 #[actix_web::test]
 async fn an_invoice_ends_where_the_tariff_changes() {
     let (mut town, _) = traded_monday().await;
-    let mut terms = serde_json::to_value(tariff().terms()).unwrap();
+    let mut terms = serde_json::to_value(tariff()).unwrap();
     terms["version"] = json!(2);
     terms["valid_from"] = json!("2026-06-02");
     let (status, _) = town.post("operator", "/v1/tariffs", "", terms).await;
