@@ -176,11 +176,22 @@ impl Rating<'_> {
         self.minimum(month, &mut draft)?;
         self.payout(month, &mut draft)?;
         self.taxes(month, &mut draft)?;
-        self.carried.peaks.push((month.number, draft.counted_peak));
+        self.remember(month, draft.counted_peak);
+        Rating::total(month, draft)
+    }
+
+    /// Keeps the peak of a month for later ones; parts of a month that are billed apart have one.
+    fn remember(&mut self, month: &Month, peak: i64) {
+        let begins = month.first == month.first.month_start();
+        match self.carried.peaks.last_mut() {
+            Some((number, known)) if *number == month.number && !begins => {
+                *known = peak.max(*known);
+            }
+            _ => self.carried.peaks.push((month.number, peak)),
+        }
         if self.carried.peaks.len() > 24 {
             self.carried.peaks.remove(0);
         }
-        Rating::total(month, draft)
     }
 
     /// Standing charges.

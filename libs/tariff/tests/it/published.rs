@@ -242,6 +242,34 @@ fn blocks_are_of_the_rest_and_power_is_of_the_meter() {
     assert_eq!(next.lines[0].amount, money("1.5"), "5 kWh are left to pay");
 }
 
+/// A month that is billed in two parts counts once among the months that a ratchet looks back.
+#[test]
+fn parts_of_a_month_have_one_peak() {
+    let known = tariff(&json!({
+        "id": "r", "currency": "EUR", "version": 1, "valid_from": "2026-01-01", "timezone": "UTC",
+        "energy": [{ "price": "0.1" }], "demand": [{ "price": "10" }],
+        "ratchet": { "percent": 50, "months": 2 },
+    }));
+    let hour = SlotLength::from_minutes(60).unwrap();
+    let mut carried = Carried::default();
+    let mut demand = Vec::new();
+    for (from, to, at, kw) in [
+        ("2026-04-01", "2026-05-01", "2026-04-02T10:00:00Z", 8),
+        ("2026-05-01", "2026-05-11", "2026-05-02T10:00:00Z", 3),
+        ("2026-05-11", "2026-06-01", "2026-05-12T10:00:00Z", 2),
+        ("2026-06-01", "2026-07-01", "2026-06-02T10:00:00Z", 1),
+    ] {
+        let flow = Flow { import: Energy::from_wh(kw * 1000), ..Flow::default() };
+        let flows = [(slot(at).start, flow)].into_iter().collect();
+        let rated = known.rate((day(from), day(to)), hour, &flows, &carried).unwrap();
+        demand.push(rated.lines.last().unwrap().amount.to_string());
+        carried = rated.closing;
+    }
+    // April's half counts in May, by its days, and in June.
+    assert_eq!(demand, ["80", "12.9", "27.1", "40"]);
+    assert_eq!(carried.peaks.len(), 3);
+}
+
 #[test]
 fn a_rate_of_the_database_is_published_with_what_it_does_not_say() {
     let rate = json!({
