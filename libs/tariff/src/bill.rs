@@ -25,6 +25,7 @@ mod energy;
 mod tiers;
 
 use calendar::LocalDay;
+use serde::{Deserialize, Serialize};
 use units::Money;
 
 use crate::plan::{Month, Part};
@@ -32,11 +33,13 @@ use crate::sheet::{Class, Per};
 use crate::{Exact, Plan, Refusal, Series, UnitPrice};
 
 /// What is carried from one bill to the next.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Carried {
     /// Surplus energy by netted charge and period, in 10^-9 kWh.
     pub banked: Vec<Vec<i64>>,
-    /// Surplus energy over all periods since the last year's end.
+    /// Surplus energy over all periods since the last year's end, in 10^-9 kWh.
+    #[serde(with = "as_text")]
     pub surplus: i128,
     /// Money that pays later charges.
     pub credit: Exact,
@@ -123,6 +126,8 @@ struct Draft {
     counted_peak: i64,
     peak: Option<i64>,
     import: i128,
+    /// The import without neighbours' energy.
+    residual: i128,
     export: i128,
 }
 
@@ -171,11 +176,22 @@ impl Rating<'_> {
         self.minimum(month, &mut draft)?;
         self.payout(month, &mut draft)?;
         self.taxes(month, &mut draft)?;
-        self.carried.peaks.push((month.number, draft.counted_peak));
+        self.remember(month, draft.counted_peak);
+        Rating::total(month, draft)
+    }
+
+    /// Keeps the peak of a month for later ones; parts of a month that are billed apart have one.
+    fn remember(&mut self, month: &Month, peak: i64) {
+        let begins = month.first == month.first.month_start();
+        match self.carried.peaks.last_mut() {
+            Some((number, known)) if *number == month.number && !begins => {
+                *known = peak.max(*known);
+            }
+            _ => self.carried.peaks.push((month.number, peak)),
+        }
         if self.carried.peaks.len() > 24 {
             self.carried.peaks.remove(0);
         }
-        Rating::total(month, draft)
     }
 
     /// Standing charges.
@@ -222,6 +238,20 @@ impl Rating<'_> {
 
     fn class(&self, item: usize) -> Class {
         self.plan.item(item).map_or(Class::Credit, |item| item.class)
+    }
+}
+
+/// An integer of any size as a text.
+mod as_text {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(number: &i128, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(number)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<i128, D::Error> {
+        String::deserialize(from)?.parse().map_err(Error::custom)
     }
 }
 

@@ -21,6 +21,8 @@ mod urdb;
 
 use alloy_primitives::B256;
 
+pub(crate) use terms::{tariff as read_terms, walk};
+
 use crate::Spot;
 use crate::json::{self, Value};
 use crate::problem::{Code, Problems};
@@ -124,13 +126,27 @@ fn read_form<'a>(
 ) -> Option<Vec<Sheet>> {
     match form {
         Form::Sheet => sheets(reader, field),
-        Form::Terms => terms::sheet(reader, field, text).map(|sheet| vec![sheet]),
+        Form::Terms => {
+            terms::tariff(reader, field, text).map(|tariff| vec![tariff.sheet().clone()])
+        }
         Form::Urdb => urdb::sheet(reader, field, wanted).map(|sheet| vec![sheet]),
         Form::Sam => sam::sheet(reader, field).map(|sheet| vec![sheet]),
         Form::Reopt => reopt::sheet(reader, field).map(|sheet| vec![sheet]),
         Form::Feed => feed::sheet(reader, field).map(|sheet| vec![sheet]),
         Form::Acn => acn::sheet(reader, field).map(|sheet| vec![sheet]),
         Form::Unsw => unsw::sheet(reader, field, wanted).map(|sheet| vec![sheet]),
+    }
+}
+
+/// A rate of the Utility Rate Database, wherever in the document it is.
+pub(crate) fn read_rate<'a>(reader: &mut Reader<'a>, root: &Field<'a>) -> Option<Sheet> {
+    match form_of(root, 0) {
+        Some((Form::Urdb, field)) => urdb::sheet(reader, &field, None),
+        _ => {
+            let reason = "this is no rate of the Utility Rate Database";
+            reader.wrong(root, Code::UnknownForm, reason);
+            None
+        }
     }
 }
 

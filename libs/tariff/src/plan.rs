@@ -13,7 +13,7 @@
 mod blocks;
 mod grid;
 mod items;
-mod spot;
+pub(crate) mod spot;
 
 use calendar::{LocalDay, TimeZone, Timestamp};
 use units::Decimal;
@@ -24,8 +24,8 @@ use crate::{Refusal, UnitPrice};
 
 pub(crate) use blocks::{Block, all as all_blocks};
 pub(crate) use grid::{Day, Run};
-pub(crate) use items::Items;
 pub use items::{Item, Unit};
+pub(crate) use items::{Items, Places};
 pub(crate) use spot::SpotPrices;
 
 /// The most days of a span: twenty years.
@@ -61,7 +61,7 @@ pub(crate) struct Layout {
     /// Intervals in a demand window.
     pub(crate) window: usize,
     /// Where its items begin.
-    pub(crate) items: items::Places,
+    pub(crate) items: Places,
     /// The taxes as parts of one.
     pub(crate) taxes: Vec<UnitPrice>,
     /// Whether anything is charged or limited by power.

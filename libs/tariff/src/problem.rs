@@ -68,6 +68,23 @@ pub struct Problems {
     pub more: usize,
 }
 
+impl Problem {
+    /// The field as a JSON pointer (RFC 6901): `/energy/0/periods/1/price`.
+    pub fn pointer(&self) -> String {
+        pointer(&self.path)
+    }
+}
+
+/// A path such as `energy[0].price` as a JSON pointer.
+pub(crate) fn pointer(path: &str) -> String {
+    if path == "." {
+        return String::new();
+    }
+    let steps = path.split(['.', '[']).map(|step| step.trim_end_matches(']'));
+    let escaped = steps.map(|step| step.replace('~', "~0").replace('/', "~1"));
+    escaped.fold(String::new(), |all, step| format!("{all}/{step}"))
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Problem { path, line, column, reason, .. } = self;

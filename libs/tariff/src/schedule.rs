@@ -37,9 +37,12 @@ pub struct Window {
     pub to: u16,
     /// Which days.
     pub days: Days,
-    /// First and last (month, day), both included; may pass the new year. Empty means all year.
-    pub seasons: Vec<((u8, u8), (u8, u8))>,
+    /// The times of the year; empty means all of it.
+    pub seasons: Vec<Season>,
 }
+
+/// First and last (month, day), both included; may pass the new year.
+pub type Season = ((u8, u8), (u8, u8));
 
 /// Days of the week, and holidays as a day of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +102,7 @@ impl Window {
             minute >= self.from || minute < self.to
         };
         let today = (kind.month, kind.day);
-        let season = |(first, last): &((u8, u8), (u8, u8))| {
+        let season = |(first, last): &Season| {
             if first <= last {
                 *first <= today && today <= *last
             } else {

@@ -97,6 +97,11 @@ impl Series {
         }
     }
 
+    /// Whether consumption and generation are known apart from the meter at the grid.
+    pub(crate) fn is_behind_the_meter(&self) -> bool {
+        self.gross.is_some()
+    }
+
     /// The import without neighbours' energy.
     pub(crate) fn residual(&self) -> &[i64] {
         self.residual.as_deref().unwrap_or(&self.import)

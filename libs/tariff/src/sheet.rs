@@ -14,6 +14,7 @@
 //! load profiles with nine decimals of a kWh are counted and not rounded.
 
 mod read;
+mod write;
 
 use calendar::{LocalDay, TimeZone, Timestamp};
 use serde::Serialize;
@@ -137,6 +138,8 @@ pub enum On {
     Local(Option<String>),
     /// All import.
     Import,
+    /// Energy that neighbours bought of the export. Only who knows the trades can rate it.
+    Sold,
 }
 
 /// Prices by period and tier, or by moment.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use units::{Decimal, Money, Overflow, Price};
 
 /// The decimals that a price may have.
@@ -244,6 +245,15 @@ impl Serialize for UnitPrice {
 impl Serialize for Exact {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Exact {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Exact, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let decimal: Decimal = text.parse().map_err(Error::custom)?;
+        let atto = decimal.to_scale(EXACT_DECIMALS);
+        atto.map(Exact).ok_or_else(|| Error::custom("an amount has at most 18 decimals"))
     }
 }
 

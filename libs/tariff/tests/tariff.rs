@@ -3,7 +3,8 @@
 
 use calendar::{LocalDay, Slot, SlotLength, Timestamp};
 use serde_json::{Value, json};
-use tariff::{Charge, Line, Tariff};
+use tariff::bill::Carried;
+use tariff::{Class, Exact, Flow, RatedLine, Tariff};
 use units::{Decimal, Energy, Money, Price};
 
 /// 18 ct off-peak from 0 to 6 local, else 30 ct; weekends as weekdays.
@@ -40,8 +41,20 @@ fn money(text: &str) -> Money {
     Money::from_n(i64::try_from(text.parse::<Decimal>().unwrap().to_scale(9).unwrap()).unwrap())
 }
 
-fn total(tariff: &Tariff, lines: &[Line]) -> Money {
-    Money::sum(lines.iter().map(|line| line.rounded(tariff).unwrap())).unwrap()
+fn total(lines: &[RatedLine]) -> Money {
+    Money::sum(lines.iter().map(|line| line.amount)).unwrap()
+}
+
+/// The lines of some days, without those of nothing.
+fn rated(tariff: &Tariff, (from, to): (&str, &str), flows: &[(Slot, Flow)]) -> Vec<RatedLine> {
+    let days = (from.parse().unwrap(), to.parse().unwrap());
+    let flows = flows.iter().map(|(slot, flow)| (slot.start, *flow)).collect();
+    let rated = tariff.rate(days, SlotLength::QUARTER_HOUR, &flows, &Carried::default()).unwrap();
+    rated.lines.into_iter().filter(|line| line.exact != Exact::ZERO).collect()
+}
+
+fn taken(wh: u64) -> Flow {
+    Flow { import: Energy::from_wh(wh), ..Flow::default() }
 }
 
 fn slot(start: &str) -> Slot {
@@ -53,22 +66,23 @@ fn a_day_of_92_96_or_100_slots_is_rated_by_the_local_clock() {
     let bills = bills();
     let days = bills["BILL3"].as_object().unwrap();
     assert_eq!(days.len(), 3);
-    let tariff = tariff(&two_periods());
+    let mut terms = two_periods();
+    terms["fixed_per_day"] = json!("0");
+    let tariff = tariff(&terms);
     for (day, expected) in days {
         let day: LocalDay = day.parse().unwrap();
-        let slots = tariff.terms().timezone.slots_of(day, SlotLength::QUARTER_HOUR);
-        let intervals: Vec<(Slot, Energy)> =
-            slots.map(|slot| (slot, Energy::from_wh(100))).collect();
-        let lines = tariff.rate(&intervals).unwrap();
+        let slots = tariff.head().timezone.slots_of(day, SlotLength::QUARTER_HOUR);
+        let flows: Vec<(Slot, Flow)> = slots.map(|slot| (slot, taken(100))).collect();
+        let lines = rated(&tariff, (&day.to_string(), &day.next().to_string()), &flows);
         let [off_peak, peak] = [180_000, 300_000].map(Price::from_n_per_wh);
         let exact = |price: Price, wh: &Value| {
-            price.cost_of(Energy::from_wh(wh.as_u64().unwrap())).unwrap()
+            Exact::of(price.cost_of(Energy::from_wh(wh.as_u64().unwrap())).unwrap())
         };
-        assert_eq!(Some(u64::try_from(intervals.len()).unwrap()), expected[3].as_u64(), "{day}");
+        assert_eq!(Some(u64::try_from(flows.len()).unwrap()), expected[3].as_u64(), "{day}");
         assert_eq!(lines.len(), 2, "{day}");
-        assert_eq!(lines[0].amount, exact(off_peak, &expected[0]), "{day}");
-        assert_eq!(lines[1].amount, exact(peak, &expected[1]), "{day}");
-        assert_eq!(total(&tariff, &lines), money(expected[2].as_str().unwrap()), "{day}");
+        assert_eq!(lines[0].exact, exact(off_peak, &expected[0]), "{day}");
+        assert_eq!(lines[1].exact, exact(peak, &expected[1]), "{day}");
+        assert_eq!(total(&lines), money(expected[2].as_str().unwrap()), "{day}");
     }
 }
 
@@ -87,23 +101,26 @@ fn the_residual_of_a_prosumers_bill_is_rated_on_the_retail_tariff() {
     terms["energy"]["weekend"] = json!(vec![vec![0; 24]; 12]);
     terms["network_fee"] = json!(62_000);
     terms["platform_fees"]["buyer"] = json!(2_100);
+    terms["fixed_per_day"] = json!("0");
     let tariff = tariff(&terms);
-    let residual = tariff.rate(&[(slot("2026-06-01T10:00:00Z"), Energy::from_wh(7000))]).unwrap();
-    assert_eq!(
-        residual.iter().map(|line| line.charge).collect::<Vec<_>>(),
-        [Charge::Energy, Charge::Network]
-    );
+    let at = |import, bought| {
+        let [import, bought] = [import, bought].map(Energy::from_wh);
+        let flow = Flow { import, bought, ..Flow::default() };
+        rated(&tariff, ("2026-06-01", "2026-06-02"), &[(slot("2026-06-01T10:00:00Z"), flow)])
+    };
+    let residual = at(12_000, 5000);
+    let classes: Vec<Class> = residual.iter().map(|line| line.class).collect();
+    assert_eq!(classes, [Class::Energy, Class::Network]);
     let local = |price: Price| price.cost_of(Energy::from_wh(5000)).unwrap().rounded(2).unwrap();
     let mut lines = vec![
         local(Price::from_n_per_wh(180_000)),
-        local(tariff.terms().local_network_fee),
-        local(tariff.terms().platform_fees.buyer),
+        local(tariff.head().local_network_fee),
+        local(tariff.head().platform_fees.buyer),
     ];
-    lines.extend(residual.iter().map(|line| line.rounded(&tariff).unwrap()));
+    lines.extend(residual.iter().map(|line| line.amount));
     assert_eq!(lines, expected);
     assert_eq!(Money::sum(lines).unwrap(), money(bill["net"].as_str().unwrap()));
-    let all = tariff.rate(&[(slot("2026-06-01T10:00:00Z"), Energy::from_wh(12_000))]).unwrap();
-    assert_eq!(total(&tariff, &all), money("3.60"));
+    assert_eq!(total(&at(12_000, 0)), money("3.60"));
 }
 
 #[test]
@@ -116,25 +133,26 @@ fn lines_round_one_by_one_at_the_minor_unit() {
     ]);
     terms["network_fee"] = json!(3_335_000);
     terms["energy"]["periods"][1]["price"] = json!(0);
-    let at = [(slot("2026-06-01T10:00:00Z"), Energy::from_wh(1000))];
+    terms["fixed_per_day"] = json!("0");
+    let at = [(slot("2026-06-01T10:00:00Z"), taken(1000))];
     for (digits, expected) in [(2, "10.02"), (3, "10.005"), (0, "9")] {
         terms["currency_digits"] = json!(digits);
-        let tariff = tariff(&terms);
-        let lines = tariff.rate(&at).unwrap();
-        assert_eq!(lines.len(), 4, "free energy keeps its line, a levy of nothing does not");
-        assert_eq!(total(&tariff, &lines), money(expected), "{digits}");
+        let lines = rated(&tariff(&terms), ("2026-06-01", "2026-06-02"), &at);
+        assert_eq!((lines.len(), total(&lines)), (3, money(expected)), "{digits}");
     }
 }
 
 #[test]
 fn days_and_fed_in_energy_have_lines_of_their_own() {
     let tariff = tariff(&two_periods());
-    let day = |text: &str| text.parse::<LocalDay>().unwrap();
-    let fixed = tariff.fixed(day("2026-04-11"), day("2026-05-01")).unwrap();
-    assert_eq!(fixed.amount, money("7.00"));
-    let fed_in = tariff.feed_in(&[(slot("2026-06-01T10:00:00Z"), Energy::from_wh(300))]).unwrap();
-    assert_eq!(fed_in.amount, money("-0.024"));
-    assert_eq!(fed_in.rounded(&tariff).unwrap(), money("-0.02"));
+    let fixed = rated(&tariff, ("2026-04-11", "2026-05-01"), &[]);
+    assert_eq!(total(&fixed), money("7.00"));
+    let given = Flow { export: Energy::from_wh(300), ..Flow::default() };
+    let at = [(slot("2026-06-01T10:00:00Z"), given)];
+    let lines = rated(&tariff, ("2026-06-01", "2026-06-02"), &at);
+    let fed_in = lines.iter().find(|line| line.class == Class::Credit).unwrap();
+    assert_eq!(fed_in.exact, Exact::of(money("-0.024")));
+    assert_eq!(fed_in.amount, money("-0.02"));
 }
 
 #[test]
@@ -142,10 +160,10 @@ fn weekends_have_a_schedule_of_their_own() {
     let mut terms = two_periods();
     terms["energy"]["weekend"] = json!(vec![vec![0; 24]; 12]);
     let tariff = tariff(&terms);
-    let at = |start: &str| tariff.terms().energy.periods[tariff.period(slot(start))].name.clone();
-    assert_eq!(at("2026-06-05T10:00:00Z"), "peak");
-    assert_eq!(at("2026-06-05T22:00:00Z"), "off-peak", "Saturday begins at local midnight");
-    assert_eq!(at("2026-06-06T10:00:00Z"), "off-peak");
+    let at = |start: &str| tariff.retail_price(slot(start)).n_per_wh();
+    assert_eq!(at("2026-06-05T10:00:00Z"), 300_000);
+    assert_eq!(at("2026-06-05T22:00:00Z"), 180_000, "Saturday begins at local midnight");
+    assert_eq!(at("2026-06-06T10:00:00Z"), 180_000);
 }
 
 #[test]

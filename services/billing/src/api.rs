@@ -84,6 +84,7 @@ pub fn routes(
             .service(certificate_sources::end_source)
             .service(tariffs::list_tariffs)
             .service(tariffs::publish_tariff)
+            .service(tariffs::simulate_tariff)
             .service(invoices::list_invoices)
             .service(invoices::issue_invoice)
             .service(invoices::get_invoice)

@@ -37,6 +37,7 @@ pub(crate) mod requests;
 pub(crate) mod resend;
 pub(crate) mod reserve;
 pub(crate) mod signed;
+pub(crate) mod simulate;
 pub(crate) mod state;
 pub(crate) mod totals;
 pub(crate) mod waiting;

@@ -13,7 +13,7 @@ use events::ledger::{BlockConnected, BlockDisconnected};
 use events::metering::{IntervalFact, IntervalsClosed, IntervalsCorrected, Quality};
 use events::{Envelope, Event};
 use ids::{CommunityId, EventId};
-use tariff::{Tariff, Terms};
+use tariff::Tariff;
 use units::{Energy, Power};
 
 use crate::app::Desk;
@@ -174,7 +174,6 @@ fn meter(event: MeterEnrolled) -> Entry {
 }
 
 fn published(event: TariffPublished) -> Result<Entry> {
-    let terms: Terms = serde_json::from_value(event.tariff).context("the tariff's terms")?;
-    let tariff = Tariff::new(terms).context("the tariff")?;
+    let tariff: Tariff = serde_json::from_value(event.tariff).context("the tariff")?;
     Ok(Entry::Tariff(PublishedTariff { valid_from: event.valid_from, tariff }))
 }

@@ -127,7 +127,7 @@ impl Node {
             settings.mechanism,
             &secrets,
         )?;
-        let first = settings.tariff.terms().currency.as_str();
+        let first = settings.tariff.head().currency.as_str();
         let further = settings.currencies.iter().map(String::as_str);
         check_currencies(std::iter::once(first).chain(further))
             .map_err(|error| Trouble::Genesis(error.to_string()))?;

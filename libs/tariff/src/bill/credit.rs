@@ -70,7 +70,7 @@ impl Rating<'_> {
         let plan = self.plan;
         let Some((layout, export)) = last_export(plan, month) else { return Ok(()) };
         if export.bank == Bank::Energy {
-            let left = draft.export - draft.import;
+            let left = draft.export - draft.residual;
             self.carried.surplus = (self.carried.surplus + left).max(0);
             if let (true, Leftover::Credit(price)) = (ends_year(export, month), export.leftover) {
                 let (value, _) = price.cost(self.carried.surplus, 1, self.digits())?;

@@ -123,6 +123,7 @@ impl Rating<'_> {
         let whole = layout.energy.first().copied().unwrap_or(layout.export);
         for (flow, energy, sum) in [
             (self.import_flow(), series.import(), &mut draft.import),
+            (Flow::Residual, series.residual(), &mut draft.residual),
             (Flow::Export, series.export(), &mut draft.export),
         ] {
             let schedule = if flow == Flow::Export { layout.export } else { whole };
@@ -171,7 +172,10 @@ impl Rating<'_> {
         let series = self.series;
         let local;
         let (flow, energy) = match &charge.on {
-            On::Residual | On::Import if mode == Some(Mode::BuyAllSellAll) => {
+            On::Sold => return Ok(()),
+            On::Residual | On::Import
+                if mode == Some(Mode::BuyAllSellAll) && series.is_behind_the_meter() =>
+            {
                 (Flow::Load, series.gross().0)
             }
             On::Residual => (Flow::Residual, series.residual()),

@@ -6,11 +6,11 @@ use crate::sheet::{
     Across, Bank, Class, EnergyCharge, Export, Fixed, Leftover, Mode, On, Per, Periods, Pricing,
     Reset, Sheet, Tax, Tier, TouPeriod,
 };
-use crate::{EnergyTerms, Tariff, UnitPrice, When};
+use crate::{EnergyTerms, Tariff, Terms, UnitPrice, When};
 
-pub(super) fn sheet(reader: &mut Reader<'_>, field: &Field<'_>, text: &str) -> Option<Sheet> {
+pub(crate) fn tariff(reader: &mut Reader<'_>, field: &Field<'_>, text: &str) -> Option<Tariff> {
     match Tariff::from_json(text.trim_start_matches('\u{feff}')) {
-        Ok(tariff) => Some(Sheet::from(&tariff)),
+        Ok(tariff) => Some(tariff),
         Err(error) => {
             let at = walk(field, &error.field);
             reader.wrong(&at, Code::OutOfRange, &error.reason);
@@ -20,7 +20,7 @@ pub(super) fn sheet(reader: &mut Reader<'_>, field: &Field<'_>, text: &str) -> O
 }
 
 /// The field that a path such as `energy.weekday[3][7]` leads to, as far as it leads.
-fn walk<'a>(root: &Field<'a>, path: &str) -> Field<'a> {
+pub(crate) fn walk<'a>(root: &Field<'a>, path: &str) -> Field<'a> {
     let mut at = root.clone();
     for step in path.split(['.', '[']).map(|step| step.trim_end_matches(']')) {
         let next = match step.parse::<usize>() {
@@ -35,9 +35,8 @@ fn walk<'a>(root: &Field<'a>, path: &str) -> Field<'a> {
     Field { path: path.to_owned(), ..at }
 }
 
-impl From<&Tariff> for Sheet {
-    fn from(tariff: &Tariff) -> Sheet {
-        let terms = tariff.terms();
+impl From<&Terms> for Sheet {
+    fn from(terms: &Terms) -> Sheet {
         let digits = terms.currency_digits;
         let mut sheet = Sheet::empty(&terms.id, &terms.name, &terms.currency, digits);
         sheet.version = terms.version;
@@ -72,6 +71,8 @@ impl From<&Tariff> for Sheet {
         }
         let buyer = terms.platform_fees.buyer;
         flat(Class::Platform, "platform", buyer, "platform_fees.buyer", On::Local(None));
+        let seller = terms.platform_fees.seller;
+        flat(Class::Platform, "platform, sold", seller, "platform_fees.seller", On::Sold);
         let feed_in = Periods::flat(terms.feed_in_price.into(), "feed_in_price");
         sheet.export = Some(Export {
             mode: Mode::FeedIn,

@@ -67,6 +67,45 @@ pub(super) fn prices(
     Ok(SpotPrices { digits, divisor: seconds / common, scale, missing })
 }
 
+/// The price at a moment that is `minute` on the clock of a local `day`; the fallback where the
+/// series has none.
+pub(crate) fn at(
+    series: &Dynamic,
+    moment: Timestamp,
+    (day, minute): (LocalDay, u16),
+) -> Option<UnitPrice> {
+    let price = match &series.prices {
+        Prices::Spot(spots) => {
+            let next = spots.partition_point(|spot| spot.to <= moment);
+            spots.get(next).filter(|spot| spot.from <= moment).map(|spot| spot.price)
+        }
+        Prices::Year(year) => {
+            let per_day = year.len() / 365;
+            let of_day = usize::from(minute) * per_day / usize::from(DAY_MINUTES);
+            year.get(place_in_year(day) * per_day + of_day).copied()
+        }
+        Prices::Given => None,
+    };
+    match price {
+        Some(price) => shaped(series, price).ok(),
+        None => series.fallback,
+    }
+}
+
+/// Every price that [`at`] can answer.
+///
+/// # Errors
+/// [`Overflow`] where one has more digits than can be counted with.
+pub(crate) fn all(series: &Dynamic) -> Result<Vec<UnitPrice>, Overflow> {
+    let prices: Vec<UnitPrice> = match &series.prices {
+        Prices::Spot(spots) => spots.iter().map(|spot| spot.price).collect(),
+        Prices::Year(year) => year.clone(),
+        Prices::Given => Vec::new(),
+    };
+    let shaped = prices.into_iter().map(|price| shaped(series, price));
+    shaped.chain(series.fallback.map(Ok)).collect()
+}
+
 /// `multiplier x price + markup`, within floor and cap.
 fn shaped(series: &Dynamic, price: UnitPrice) -> Result<UnitPrice, Overflow> {
     let scale = price.scale() + series.multiplier.scale();

@@ -221,17 +221,18 @@ fn energy<'a>(reader: &mut Reader<'a>, field: &Field<'a>) -> Option<EnergyCharge
     });
     let class = class.unwrap_or(Class::Energy);
     let zone = field.get("zone").and_then(|it| reader.text(&it));
-    let words = [("residual", 0), ("local", 1), ("import", 2)];
+    let words = [("residual", 0), ("local", 1), ("import", 2), ("sold", 3)];
     let on = match field.get("on").and_then(|it| reader.word(&it, &words)).unwrap_or(0) {
         1 => On::Local(zone.clone()),
         2 => On::Import,
+        3 => On::Sold,
         _ => On::Residual,
     };
     if let (Some(zone), false) = (field.get("zone"), matches!(on, On::Local(_))) {
         reader.wrong(&zone, Code::Contradiction, "only a charge on local energy has a zone");
     }
     let netted = field.get("netted").and_then(|it| reader.bool(&it));
-    let netted = netted.unwrap_or(!matches!(on, On::Local(_)));
+    let netted = netted.unwrap_or(!matches!(on, On::Local(_) | On::Sold));
     let otherwise = CLASSES.iter().find(|(_, known)| *known == class).map_or("", |(word, _)| word);
     let name = name(reader, field, otherwise);
     let pricing = pricing::pricing(reader, field)?;

@@ -8,7 +8,7 @@ use tariff::{Bank, Code, Document, Form, Mode, Problems, Series, read};
 
 use crate::loads::{none, rated, spread};
 
-fn shared(name: &str) -> Option<PathBuf> {
+pub fn shared(name: &str) -> Option<PathBuf> {
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let shared = std::env::var_os("WATTEX_SHARED").map_or(beside, PathBuf::from);
     let found = Some(shared.join("data").join(name)).filter(|path| path.exists());

@@ -8,6 +8,7 @@ mod files;
 mod loads;
 mod model;
 mod oracle;
+mod published;
 mod pysam;
 mod seasons;
 mod twin;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use calendar::{LocalDay, TimeZone};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tariff::bill::{Carried, rate};
+use tariff::bill::Carried;
 use tariff::{Class, Plan, Series, Sheet};
 
 use crate::loads::{day, none, rated, sheet};
@@ -292,11 +292,11 @@ proptest! {
     }
 
     #[test]
-    fn the_exchanges_own_terms_are_rated_alike_by_both(
+    fn a_published_tariff_charges_every_watt_hour_by_its_slot(
         weekday in table(3), weekend in table(3),
         prices in prop::collection::vec(0_i64..500_000, 3),
         fees in prop::collection::vec(0_i64..90_000, 4),
-        seeds in any::<(u64, u64)>(),
+        seeds in any::<(u64, u64, u64)>(),
     ) {
         let terms = json!({
             "id": "t", "name": "T", "version": 1, "valid_from": "2026-01-01", "currency": "EUR",
@@ -313,35 +313,38 @@ proptest! {
             "feed_in_price": fees[3],
         }).to_string();
         let known = tariff::Tariff::from_json(&terms).unwrap();
-        let document = tariff::read(&terms, None).unwrap();
-        prop_assert_eq!(document.form, tariff::Form::Terms);
-        let plan = lay_out(document.sheets[0].clone(), 15);
-        let (import, export) =
-            (energies(plan.intervals(), seeds.0, 250), energies(plan.intervals(), seeds.1, 250));
-        let series = Series::metered(fine(&import), fine(&export)).unwrap();
-        let bill = rate(&plan, &series, &Carried::default()).unwrap();
-        for month in &bill.months {
-            let slots = |wh: &[u8]| -> Vec<(calendar::Slot, units::Energy)> {
-                wh.iter().enumerate().filter_map(|(place, wh)| {
-                    let start = plan.moment(place);
-                    let quarter = calendar::SlotLength::QUARTER_HOUR;
-                    let slot = calendar::Slot::containing(start, quarter);
-                    let day = plan.zone().day_of(start);
-                    let within = month.first <= day && day < month.end;
-                    within.then_some((slot, units::Energy::from_wh((*wh).into())))
-                }).collect()
-            };
-            let mut expected = vec![known.fixed(month.first, month.end).unwrap()];
-            expected.extend(known.rate(&slots(&import)).unwrap());
-            expected.push(known.feed_in(&slots(&export)).unwrap());
-            let mut expected: Vec<units::Money> =
-                expected.iter().map(|line| line.rounded(&known).unwrap()).collect();
-            let mut got: Vec<units::Money> = month.lines.iter().map(|line| line.amount).collect();
-            for list in [&mut expected, &mut got] {
-                list.retain(|amount| *amount != units::Money::ZERO);
-                list.sort_unstable();
-            }
-            prop_assert_eq!(got, expected);
+        let (from, to) = (day("2026-03-01"), day("2026-04-01"));
+        let quarter = calendar::SlotLength::QUARTER_HOUR;
+        let zone = known.head().timezone.clone();
+        let slots = calendar::Slot::within(zone.start_of(from), zone.start_of(to), quarter);
+        let slots: Vec<calendar::Slot> = slots.collect();
+        let [import, bought, export] = [seeds.0, seeds.1, seeds.2]
+            .map(|seed| energies(slots.len(), seed, 250));
+        let wh = |wh: u8| units::Energy::from_wh(wh.into());
+        let flows = slots.iter().enumerate().map(|(place, slot)| {
+            let (import, bought, export) = (import[place], bought[place], export[place]);
+            let flow = tariff::Flow { import: wh(import), bought: wh(bought), export: wh(export) };
+            (slot.start, flow)
+        });
+        let rated = known.rate((from, to), quarter, &flows.collect(), &Carried::default()).unwrap();
+        let mut left = [0_i64; 3];
+        for (place, slot) in slots.iter().enumerate() {
+            let local = zone.local(slot.start);
+            let table = if local.day.is_weekend() { &weekend } else { &weekday };
+            let period = table[usize::from(local.day.month()) - 1][usize::from(local.minute / 60)];
+            left[usize::from(period)] += i64::from(import[place].saturating_sub(bought[place]));
         }
+        let (all, given): (i64, i64) =
+            (left.iter().sum(), export.iter().map(|wh| i64::from(*wh)).sum());
+        let mut expected = vec![351_700_000 * 31, fees[0] * all, fees[2] * all, -fees[3] * given];
+        expected.extend(prices.iter().zip(left).map(|(price, wh)| price * wh));
+        let mut got: Vec<i128> = rated.lines.iter().map(|line| line.exact.atto()).collect();
+        let mut expected: Vec<i128> =
+            expected.iter().map(|n| i128::from(*n) * 1_000_000_000).collect();
+        for list in [&mut expected, &mut got] {
+            list.retain(|amount| *amount != 0);
+            list.sort_unstable();
+        }
+        prop_assert_eq!(got, expected);
     }
 }

@@ -10,7 +10,7 @@ use crate::db::bank::{self, BankAccount};
 use crate::db::invoices::{self, Issued};
 use crate::db::parties;
 use crate::domain::bank::invoice_reference;
-use crate::domain::bill::{Around, DocumentError, Invoice, Issuer, document};
+use crate::domain::bill::{Around, DocumentError, Invoice, Issuer, Vat, document};
 use crate::domain::verify::{Alone, Evidence, alone};
 
 impl Billing {
@@ -86,14 +86,14 @@ fn write(issued: &Issued, evidence: &str, days: &str, said: Said) -> Result<Docu
     let invoice = &issued.invoice;
     let evidence: Evidence = serde_json::from_str(evidence).context("kept evidence")?;
     let alone = alone(invoice, &evidence).context("the energy without neighbours")?;
-    let (terms, chain) = (evidence.tariff.terms(), &evidence.chain);
+    let (head, chain) = (evidence.tariff.head(), &evidence.chain);
     let around = Around {
         issuer: said.issuer,
         customer: said.customer,
-        issued_on: terms.timezone.day_of(issued.at),
+        issued_on: head.timezone.day_of(issued.at),
         due_on: issued.due_on,
-        tariff: (terms.name.clone(), terms.version),
-        vat_bps: terms.vat_bps,
+        tariff: (head.name.clone(), head.version),
+        vat: Vat::of(&evidence.tariff),
         language: said.language,
         payment: said.payment,
         proof: Proof {

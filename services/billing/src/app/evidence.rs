@@ -1,6 +1,7 @@
 //! What an invoice rests on: readings and where they are anchored, trades, policies, keys.
 //!
-//! Invariant: all of it is of final blocks. What is not there yet is waited for.
+//! Invariant: all of it is of final blocks, but for the invoice before: the chain takes invoices of
+//! an account in their order. What is not there yet is waited for.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -20,7 +21,7 @@ use crate::Billing;
 use crate::db::chain::{self, kind};
 use crate::db::energy::{self, Heard, Leaf};
 use crate::db::members::{Account, Place};
-use crate::db::{hash, slots};
+use crate::db::{hash, invoices, slots};
 use crate::domain::bill::Period;
 use crate::domain::verify::{
     Before, ChainRef, CompactReading, DayEvidence, DayTrades, DigestEntry, Evidence, day_trades,
@@ -70,11 +71,15 @@ impl Billing {
         (tariff_version, tariff): (u32, Tariff),
         (period, finalized): (Period, u64),
     ) -> Result<Evidence> {
-        let zone = tariff.terms().timezone.clone();
+        let zone = tariff.head().timezone.clone();
         let (readings, days) = self.readings(account, place, &zone, (period, finalized)).await?;
         let within = within(&zone, period);
         let (policies, trades) = self.trades_of(account, &within, finalized).await?;
         let key_versions = self.key_versions(place, &readings, finalized).await?;
+        let previous = match tariff.carries() {
+            true => invoices::last(&self.db, account.account).await?,
+            false => None,
+        };
         Ok(Evidence {
             chain: ChainRef {
                 chain_id: self.chain_id,
@@ -90,6 +95,7 @@ impl Billing {
             key_versions,
             readings: readings.iter().map(CompactReading::new).collect(),
             days,
+            previous: previous.map(|issued| Box::new(issued.invoice)),
             trades,
             nodes: Vec::new(),
         })
@@ -184,7 +190,7 @@ impl Billing {
         Ok((policies, grouped.collect::<Result<_>>()?))
     }
 
-    async fn entries(
+    pub(super) async fn entries(
         &self,
         account: &Account,
         day: LocalDay,

@@ -69,8 +69,8 @@ impl Billing {
         let block = TrustedBlock { number: anchor.number, hash: anchor.hash() };
         let tariff = TariffRef {
             community: issued.invoice.community,
-            id: evidence.tariff.terms().id.clone(),
-            timezone: evidence.tariff.terms().timezone.name().to_owned(),
+            id: evidence.tariff.head().id.clone(),
+            timezone: evidence.tariff.head().timezone.name().to_owned(),
         };
         let trust = Trust { chain: evidence.chain.clone(), tariff: Some(tariff), block };
         let bill = BillFile::new(issued.invoice, evidence);

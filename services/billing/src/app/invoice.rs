@@ -33,7 +33,8 @@ impl Billing {
     /// # Errors
     /// A [`Problem`] that says what is missing: `PERIOD_OPEN`, `CORRECTIONS_OPEN`,
     /// `ALREADY_BILLED`, `LATER_BILLED`, `NOT_RECONCILED`, `NOT_FINAL`, `NOT_ANCHORED`,
-    /// `NO_TARIFF`, `TARIFF_CHANGES`, `TARIFF_LATE`, `NO_METER`; any other error is a fault.
+    /// `NO_TARIFF`, `TARIFF_CHANGES`, `TARIFF_LATE`, `PERIOD_MONTHS`, `NO_METER`; any other error
+    /// is a fault.
     pub async fn issue_invoice(
         &self,
         account: AccountId,
@@ -48,7 +49,7 @@ impl Billing {
         let finalized = self.finalized().await;
         let tariff = self.tariff_of(&account, period, finalized).await?;
         self.check_period(&account, &place, &tariff, period, now).await?;
-        let closed = self.closed_at(&account, &tariff.1.terms().timezone, period).await;
+        let closed = self.closed_at(&account, &tariff.1.head().timezone, period).await;
         self.check_final(finalized, closed).await?;
         let evidence = self.evidence(&account, &place, tariff, (period, finalized)).await?;
         let heading = heading(&account, &place);
@@ -101,7 +102,7 @@ impl Billing {
         };
         // A tariff that changes within the month ends an invoice.
         let published = members::tariffs(&self.db, account.community).await?;
-        let changes = published.iter().map(|known| known.tariff.terms().valid_from);
+        let changes = published.iter().map(|known| known.tariff.head().valid_from);
         let next = changes.filter(|day| *day > from).chain([from.next_month_start()]).min();
         let to = next.map_or(from, |next| next.later(-1));
         let period = Period { from, to };
@@ -125,12 +126,12 @@ impl Billing {
         finalized: u64,
     ) -> Result<(u32, Tariff)> {
         let published = members::tariffs(&self.db, account.community).await?;
-        let valid = |tariff: &Tariff| tariff.terms().valid_from <= period.from;
+        let valid = |tariff: &Tariff| tariff.head().valid_from <= period.from;
         let newest = published.iter().find(|known| valid(&known.tariff));
-        let change = published.iter().map(|known| known.tariff.terms()).find(|terms| {
+        let change = published.iter().map(|known| known.tariff.head()).find(|terms| {
             terms.valid_from > period.from
                 && terms.valid_from <= period.to
-                && newest.is_some_and(|newest| newest.tariff.terms().id == terms.id)
+                && newest.is_some_and(|newest| newest.tariff.head().id == terms.id)
         });
         if let Some(terms) = change {
             let title =
@@ -146,11 +147,11 @@ impl Billing {
         let hash = hash(tariff.hash());
         let records: Vec<TariffFact> =
             chain::finals(&self.db, kind::TARIFF, hash, finalized).await?;
-        let key = tariff_key(account.community, &tariff.terms().id);
+        let key = tariff_key(account.community, &tariff.head().id);
         let record = records.iter().find(|record| record.key == key);
         let record = record
             .ok_or_else(|| refused("NOT_ANCHORED", "The tariff is not on chain yet", true))?;
-        let begin = tariff.terms().timezone.start_of(period.from);
+        let begin = tariff.head().timezone.start_of(period.from);
         if record.time > begin.unsigned() {
             let title = "The tariff was put on chain after the period had begun";
             return Err(refused("TARIFF_LATE", title, false));
@@ -166,10 +167,14 @@ impl Billing {
         period: Period,
         now: Timestamp,
     ) -> Result<()> {
-        let zone = &tariff.terms().timezone;
+        let zone = &tariff.head().timezone;
         let Range { start: from, end: to } = within(zone, period);
         if period.to < period.from || to > now {
             return Err(refused("PERIOD_OPEN", "The period is not over", true));
+        }
+        if tariff.is_monthly() && period.from.month_start() != period.to.month_start() {
+            let title = "The tariff charges by the calendar month: bill each for itself";
+            return Err(refused("PERIOD_MONTHS", title, false));
         }
         if invoices::overlapping(&self.db, account.account, period).await? {
             return Err(refused("ALREADY_BILLED", "A day of the period was billed before", false));

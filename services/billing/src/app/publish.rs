@@ -26,35 +26,35 @@ impl Billing {
         tariff: Tariff,
         now: Timestamp,
     ) -> Result<()> {
-        let terms = tariff.terms().clone();
+        let head = tariff.head().clone();
         let _turn = self.publishing.lock().await;
         let published = members::tariffs(&self.db, community).await?;
         let newest = published
             .iter()
-            .filter(|known| known.tariff.terms().id == terms.id)
+            .filter(|known| known.tariff.head().id == head.id)
             .max_by_key(|known| known.record_version);
         if newest.is_some_and(|newest| newest.tariff == tariff) {
             return Ok(());
         }
-        if newest.is_some_and(|newest| newest.tariff.terms().version >= terms.version) {
+        if newest.is_some_and(|newest| newest.tariff.head().version >= head.version) {
             let title = "A published tariff is changed by a higher version only";
             return Err(Problem::refused("TARIFF_VERSION", title).into());
         }
-        if newest.is_some_and(|newest| newest.tariff.terms().valid_from > terms.valid_from) {
+        if newest.is_some_and(|newest| newest.tariff.head().valid_from > head.valid_from) {
             let title = "A version of a tariff cannot begin before the one before it";
             return Err(Problem::refused("TARIFF_VALID_FROM", title).into());
         }
-        let zone = terms.timezone.name();
-        if newest.is_some_and(|newest| newest.tariff.terms().timezone.name() != zone) {
+        let zone = head.timezone.name();
+        if newest.is_some_and(|newest| newest.tariff.head().timezone.name() != zone) {
             let title = "A tariff keeps its time zone: its days would overlap otherwise";
             return Err(Problem::refused("TARIFF_TIMEZONE", title).into());
         }
-        let valid_from = terms.timezone.start_of(terms.valid_from);
+        let valid_from = head.timezone.start_of(head.valid_from);
         let hash = tariff.hash();
-        let key = tariff_key(community, &terms.id);
-        let call = self.deployment.anchor_tariff(key, terms.valid_from.number(), hash);
+        let key = tariff_key(community, &head.id);
+        let call = self.deployment.anchor_tariff(key, head.valid_from.number(), hash);
         let transaction = self.transaction(format!("tariff/{key}/{hash}"), call, ANCHOR_GAS);
-        let document = serde_json::to_value(&terms)?;
+        let document = serde_json::to_value(&tariff)?;
         let event = TariffPublished { community, hash, valid_from, tariff: document };
         let operator = self.operator.clone();
         self.db
@@ -62,7 +62,7 @@ impl Billing {
                 Box::pin(async move {
                     let version = members::put_tariff(tx, community, &tariff, valid_from).await?;
                     operator.enqueue(tx, &transaction).await?;
-                    let cause = format!("{community}/{}/{version}", terms.id);
+                    let cause = format!("{community}/{}/{version}", head.id);
                     bus::append(tx, &Envelope::of(&event, &cause, now)).await?;
                     Ok(())
                 })

@@ -100,6 +100,31 @@ pub(crate) async fn metered(
     rows.iter().map(metered).collect()
 }
 
+/// What flowed at a connection point in the slots of `[from, to)`; slots without a reading are left
+/// out.
+pub(crate) async fn flowed(
+    db: &Db,
+    point: ConnectionPointId,
+    (from, to): (Timestamp, Timestamp),
+) -> Result<BTreeMap<Timestamp, Metered>> {
+    let rows = query(
+        "select slot, import_wh, export_wh from metered \
+         where point = $1 and slot >= $2 and slot < $3 and known = 1",
+    )
+    .bind(point.to_string())
+    .bind(from.seconds())
+    .bind(to.seconds())
+    .fetch_all(db.read())
+    .await
+    .context("reading a connection point's intervals")?;
+    let flowed = |row: &AnyRow| {
+        let wh = |place: usize| row.try_get::<i64, _>(place).map(i64::unsigned_abs);
+        let metered = Metered { import: Energy::from_wh(wh(1)?), export: Energy::from_wh(wh(2)?) };
+        Ok((Timestamp::from_seconds(row.try_get(0)?), metered))
+    };
+    rows.iter().map(flowed).collect()
+}
+
 /// The moments of a meter's readings around a span: the last at or before `from`, the first at or
 /// after `to`.
 pub(crate) async fn edges(

@@ -137,6 +137,18 @@ pub(crate) async fn find(db: &Db, id: InvoiceId) -> Result<Option<Issued>> {
     row.as_ref().map(parse).transpose()
 }
 
+/// The last invoice of an account.
+pub(crate) async fn last(db: &Db, account: AccountId) -> Result<Option<Issued>> {
+    let sql =
+        format!("select {COLUMNS} from invoice where account = $1 order by to_day desc limit 1");
+    let row = query(AssertSqlSafe(sql))
+        .bind(account.to_string())
+        .fetch_optional(db.read())
+        .await
+        .context("reading the last invoice")?;
+    row.as_ref().map(parse).transpose()
+}
+
 /// The invoices of an account or, without one, of a community, newest first.
 pub(crate) async fn list(
     db: &Db,

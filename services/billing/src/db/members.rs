@@ -216,17 +216,17 @@ pub(crate) async fn put_tariff(
     tariff: &Tariff,
     valid_from: Timestamp,
 ) -> Result<u32> {
-    let terms = tariff.terms();
+    let head = tariff.head();
     let next: i64 = query_scalar(
         "select coalesce(max(record_version), 0) + 1 from tariff where community = $1 and id = $2",
     )
     .bind(community.to_string())
-    .bind(terms.id.clone())
+    .bind(head.id.clone())
     .fetch_one(tx.conn())
     .await?;
     let row = vec![
         Cell::Text(community.to_string()),
-        Cell::Text(terms.id.clone()),
+        Cell::Text(head.id.clone()),
         Cell::Int(next),
         Cell::Int(valid_from.seconds()),
         Cell::Text(super::hash(tariff.hash())),

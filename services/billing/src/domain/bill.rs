@@ -5,22 +5,27 @@
 //!
 //! ```text
 //! import of a slot ─┬─ bought from neighbours ── P2P lines      (paid on chain already)
-//!                   └─ the rest ─────────────── retail, network, levies by the tariff
+//!                   ├─ the rest ─────────────── retail, network, levies by the tariff
+//!                   └─ all of it ────────────── power, where the tariff charges for it
 //! export of a slot ─┬─ sold to neighbours ───── credit          (paid on chain already)
-//!                   └─ the rest ─────────────── feed-in credit
+//!                   └─ the rest ─────────────── feed-in, netting, bank
+//! invoice before ───── what it carried on ───── bank, peaks, blocks and minimums of a year
 //! ```
+//!
+//! What the retailer and the grid charge is rated by [`Tariff::rate`], as any other load.
 //!
 //! Invariants: a line is exact until it is rounded once, half away from zero, at the currency's
 //! minor unit; the total is the sum of the rounded lines; a neighbour's energy is taken out slot by
 //! slot before the retailer's is rated; the chain's payments stand as they were made, also where a
 //! meter contradicts them ([`Settled`] finds that out). VAT is charged on what the retailer, the
 //! grid and the platform charge, not on a neighbour's energy, on penalties or on credits.
-//! Absent: tiers, demand, dunning, credit notes.
+//! Absent: dunning, credit notes.
 
 mod chart;
 mod document;
 mod html;
 mod lines;
+mod retail;
 mod settled;
 
 use std::collections::BTreeMap;
@@ -31,13 +36,15 @@ use events::identity::Custody;
 use ids::{AccountId, CommunityId, ConnectionPointId, MeterId};
 use reading::Quality;
 use serde::{Deserialize, Serialize};
-use tariff::Tariff;
+use tariff::bill::Carried;
+use tariff::{Refusal, Tariff};
 use units::{Energy, Money, Overflow, Price};
 
 pub use chart::{Day, daily};
-pub use document::{Around, DocumentError, Issuer, document};
+pub use document::{Around, DocumentError, Issuer, Vat, document};
 pub use html::page;
 pub use lines::rate;
+pub use retail::rests_on;
 pub use settled::{Fault, Settled};
 
 /// What a line is for, in the order of a bill.
@@ -48,8 +55,10 @@ pub enum Class {
     Fixed,
     /// Energy bought from neighbours.
     P2pBought,
-    /// The retailer's energy in one period of the tariff.
+    /// The retailer's energy in one period and block of the tariff.
     Retail,
+    /// A charge for the highest power of a month.
+    Demand,
     /// The grid's fee on a neighbour's energy.
     NetworkLocal,
     /// The grid's fee on the retailer's energy.
@@ -60,10 +69,14 @@ pub enum Class {
     PlatformBought,
     /// The platform's fee on energy that was sold.
     PlatformSold,
+    /// What is missing to the least that the retailer charges.
+    Minimum,
     /// Energy sold to neighbours: a credit.
     P2pSold,
     /// The retailer's payment for the rest of the export: a credit.
     FeedIn,
+    /// What export of earlier months pays now, and what is paid out of it: a credit.
+    Banked,
     /// For what a neighbour sold and did not deliver: a credit.
     MakeWhole,
     /// For what a neighbour bought and did not take: a credit.
@@ -97,13 +110,21 @@ impl Class {
         )
     }
 
-    /// Whether value-added tax is due on it.
-    pub fn taxed(self) -> bool {
-        use Class::*;
-        matches!(
-            self,
-            Fixed | Retail | NetworkLocal | Network | Levy | PlatformBought | PlatformSold
-        )
+    /// Under which class of the tariff taxes may be due on it; none for neighbours' energy and for
+    /// what follows from trades, which no supplier charges.
+    pub fn taxed_as(self) -> Option<tariff::Class> {
+        use tariff::Class as Of;
+        match self {
+            Class::Fixed => Some(Of::Fixed),
+            Class::Retail => Some(Of::Energy),
+            Class::Demand => Some(Of::Demand),
+            Class::NetworkLocal | Class::Network => Some(Of::Network),
+            Class::Levy => Some(Of::Levy),
+            Class::PlatformBought | Class::PlatformSold => Some(Of::Platform),
+            Class::Minimum => Some(Of::Minimum),
+            Class::FeedIn | Class::Banked => Some(Of::Credit),
+            _ => None,
+        }
     }
 
     /// Whether the amount follows from the customer's own meter.
@@ -114,7 +135,7 @@ impl Class {
     /// Whether the amount follows from the tariff.
     pub fn rated(self) -> bool {
         use Class::*;
-        matches!(self, Fixed | Retail | Network | Levy | FeedIn | Vat)
+        matches!(self, Fixed | Retail | Demand | Network | Levy | Minimum | FeedIn | Banked | Vat)
     }
 }
 
@@ -211,6 +232,19 @@ pub struct Invoice {
     /// showed. Left out where there is none.
     #[serde(default, skip_serializing_if = "is_none")]
     pub relayed_readings: u32,
+    /// What goes on to the next invoice. Left out where the tariff carries nothing over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried: Option<CarriedOver>,
+}
+
+/// What an invoice leaves to the next one of the same tariff, whichever of its versions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CarriedOver {
+    /// The tariff's id: another tariff begins with nothing.
+    pub tariff: String,
+    /// Banks, peaks and counts.
+    pub state: Carried,
 }
 
 /// What an invoice says of the readings that it rests on.
@@ -313,14 +347,22 @@ pub struct Facts<'a> {
     pub used: &'a BTreeMap<Timestamp, Used>,
     /// The account's trades of the period.
     pub trades: &'a [Traded],
+    /// What goes on from the invoice before, if anything does.
+    pub before: Option<&'a CarriedOver>,
 }
 
 /// Why facts make no invoice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BillError {
     /// An amount does not fit.
     #[error("an amount does not fit")]
     Overflow,
+    /// The tariff charges by the month, and the period is of several.
+    #[error("the tariff charges by the calendar month, and the period is not of one")]
+    Months,
+    /// The load cannot be rated.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
 }
 
 impl From<Overflow> for BillError {
@@ -340,12 +382,14 @@ pub struct Rated {
     pub paid: Money,
     /// Total less paid.
     pub due: Money,
+    /// What goes on to the next invoice.
+    pub carried: Option<CarriedOver>,
 }
 
 impl Facts<'_> {
     /// The slots of the period.
     pub fn slots(&self) -> impl Iterator<Item = Slot> {
-        let zone = &self.tariff.terms().timezone;
+        let zone = &self.tariff.head().timezone;
         let (from, to) = (self.period.from, self.period.to.next());
         Slot::within(zone.start_of(from), zone.start_of(to), self.slot_length)
     }
@@ -362,7 +406,7 @@ impl Invoice {
         readings: OfReadings,
     ) -> Result<Invoice, BillError> {
         let rated = rate(facts)?;
-        let terms = facts.tariff.terms();
+        let head = facts.tariff.head();
         Ok(Invoice {
             number: heading.number,
             salt: heading.salt,
@@ -376,14 +420,15 @@ impl Invoice {
             meter: heading.meter,
             slot_minutes: facts.slot_length,
             tariff: facts.tariff.hash(),
-            currency: terms.currency.clone(),
-            currency_digits: terms.currency_digits,
+            currency: head.currency.clone(),
+            currency_digits: head.currency_digits,
             lines: rated.lines,
             total: rated.total,
             paid: rated.paid,
             due: rated.due,
             late_readings: readings.late,
             relayed_readings: readings.relayed,
+            carried: rated.carried,
         })
     }
 

@@ -5,7 +5,8 @@
 //!                               ├─ ReadingAnchor ── day root ───── the readings of each day
 //!                               ├─ EnergyMarket ─── day digest ─── trades, prices, deliveries
 //!                               └─ RecordAnchor ─┬─ tariff, the version in force all the period
-//!                                                └─ invoice, the only one of these days
+//!                                                ├─ invoice, the only one of these days
+//!                                                └─ the one before, which carried something on
 //! readings -> intervals ─┐
 //! trades -> deliveries ──┼─ bill::rate ── every line again ── compared with the invoice
 //! tariff ────────────────┘
@@ -39,7 +40,7 @@ use chain::mmr::Path;
 use events::identity::Custody;
 use reading::Reading;
 
-pub use export::{Alone, DigestEntry, IssueError, alone, day_trades, issue};
+pub use export::{Alone, DigestEntry, IssueError, alone, day_trades, issue, traded};
 pub use file::{
     Before, BillFile, ChainRef, CompactReading, DayEvidence, DayTrades, Entries, Evidence, FORMAT,
     Later, TariffRef, Trust, TrustedBlock, tariff_key,
@@ -103,6 +104,7 @@ impl<'a> Verifier<'a> {
     /// The checks that read the state.
     fn check_state(&mut self) -> Option<Vec<Traded>> {
         self.check_record_of_invoice();
+        self.check_previous();
         self.check_tariff();
         self.check_meter();
         let trades = self.check_trades();
@@ -123,7 +125,7 @@ impl<'a> Verifier<'a> {
 
     /// The invoice's period, in the tariff's time zone.
     fn within(&self) -> Range<Timestamp> {
-        let zone = &self.bill.evidence.tariff.terms().timezone;
+        let zone = &self.bill.evidence.tariff.head().timezone;
         let period = self.bill.invoice.period;
         zone.start_of(period.from)..zone.start_of(period.to.next())
     }
@@ -203,11 +205,41 @@ impl<'a> Verifier<'a> {
         }
     }
 
+    /// What goes on from the invoice before is from the one on chain, or there was none.
+    fn check_previous(&mut self) {
+        let (invoice, evidence) = (&self.bill.invoice, &self.bill.evidence);
+        let part = "evidence.previous";
+        let reason = match &evidence.previous {
+            None if !evidence.tariff.carries() || self.unbilled_since == 0 => return,
+            None => "the tariff carries something over, and the invoice before is missing",
+            Some(_) if !evidence.tariff.carries() => "the tariff carries nothing over",
+            Some(previous) => {
+                let records = evidence.chain.contracts.records;
+                let subject = (previous.address, previous.meter);
+                let from = previous.period.from.number();
+                let next = previous.period.to.next().number();
+                match self.state.invoice(records, subject, from) {
+                    Ok(record) if record.hash != previous.hash() => {
+                        "its hash is not the one the chain holds"
+                    }
+                    Ok(_) if previous.address != invoice.address => "it is of another account",
+                    Ok(_) if next != self.unbilled_since => "it is not the last one before this",
+                    Ok(_) => return,
+                    Err(error) => {
+                        let reason = format!("its record is not proved: {error}");
+                        return self.fail(part, Supports::Rated, reason);
+                    }
+                }
+            }
+        };
+        self.fail(part, Supports::Rated, reason);
+    }
+
     /// The tariff's hash was on chain before the period began, and no later version was in force.
     fn check_tariff(&mut self) {
         let (invoice, evidence) = (&self.bill.invoice, &self.bill.evidence);
         let tariff = &evidence.tariff;
-        let terms = tariff.terms();
+        let terms = tariff.head();
         let part = "evidence.tariff";
         if tariff.hash() != invoice.tariff {
             self.fail(part, Supports::Rated, "it is not the tariff that the invoice names");
@@ -264,6 +296,7 @@ impl<'a> Verifier<'a> {
             slot_length: invoice.slot_minutes,
             used: &metered.billed,
             trades,
+            before: self.bill.evidence.carried(),
         };
         let rated = match bill::rate(&facts) {
             Ok(rated) => rated,
@@ -287,6 +320,10 @@ impl<'a> Verifier<'a> {
                 self.fail(format!("invoice.{field}"), Supports::All, reason);
             }
         }
+        if invoice.carried != rated.carried {
+            let reason = "what goes on to the next invoice is not what was recomputed";
+            self.fail("invoice.carried", Supports::Rated, reason);
+        }
         let right = metered.of_readings(trades);
         for (field, shown, right) in [
             ("late_readings", invoice.late_readings, right.late),
@@ -297,7 +334,7 @@ impl<'a> Verifier<'a> {
                 self.fail(format!("invoice.{field}"), Supports::All, reason);
             }
         }
-        let terms = self.bill.evidence.tariff.terms();
+        let terms = self.bill.evidence.tariff.head();
         let same =
             terms.currency == invoice.currency && terms.currency_digits == invoice.currency_digits;
         if !same {
@@ -343,7 +380,7 @@ impl<'a> Verifier<'a> {
             ));
         }
         if self.trust.is_some_and(|trust| trust.tariff.is_none()) {
-            let id = &evidence.tariff.terms().id;
+            let id = &evidence.tariff.head().id;
             notes.push(format!("that tariff {id} is yours is the bill's own word"));
         }
         notes
@@ -365,6 +402,7 @@ impl<'a> Verifier<'a> {
             slot_length: invoice.slot_minutes,
             used: metered.map_or(&none, |metered| &metered.billed),
             trades: trades.unwrap_or_default(),
+            before: None,
         };
         let doubtful = Doubtful { late, ..self.doubtful() };
         invoice.lines.iter().map(|line| report::signed(line, &facts, &doubtful)).collect()

@@ -61,13 +61,13 @@ async fn monday_with_a_late_reading() -> Running {
             _ => town.close_slot(hour_of_day).await,
         }
     }
-    town.anchor_batch(1, |signed| !is_late(signed)).await;
+    town.anchor(monday(), 1, |signed| !is_late(signed)).await;
     town.move_to(corrections_end(9).plus_seconds(120));
     town.settle().await;
     let late = interval(OTTER, 9, 1).readings;
     town.correct_with(9, IntervalFact { readings: late, ..otter(9, 2, 0) }).await;
     town.correct_with(10, otter(10, 2, 900)).await;
-    town.anchor_batch(2, |_| true).await;
+    town.anchor(monday(), 2, |_| true).await;
     town.move_to(corrections_over());
     town.settle().await;
     town

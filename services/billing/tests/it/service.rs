@@ -10,7 +10,7 @@ use alloy_primitives::{B256, hex};
 use billing::Billing;
 use billing::domain::verify::{Verdict, verify};
 use bus::Bus;
-use calendar::Timestamp;
+use calendar::{LocalDay, Timestamp};
 use events::market::{Matched, SlotCleared};
 use events::metering::{
     DayAnchored, DayLeaf, IntervalFact, IntervalsClosed, IntervalsCorrected, Quality,
@@ -151,8 +151,8 @@ impl Running {
 
     /// Closes the slot of an hour for both homes.
     pub async fn close_slot(&mut self, hour_of_day: i64) {
-        let intervals = [HERON, OTTER].map(|home| interval(home, hour_of_day, 1)).to_vec();
-        self.close_with(hour_of_day, intervals).await;
+        let intervals = [HERON, OTTER].map(|home| interval(home, hour_of_day, 1));
+        self.close_with(hour_of_day, intervals.to_vec()).await;
     }
 
     /// Closes the slot of an hour with these intervals.
@@ -165,20 +165,25 @@ impl Running {
 
     /// Anchors Monday's readings of both homes.
     pub async fn anchor_day(&mut self) {
-        self.anchor_batch(1, |_| true).await;
+        self.anchor(monday(), 1, |_| true).await;
     }
 
-    /// Anchors those of Monday's readings of both homes that are kept, as a batch of the day.
-    pub async fn anchor_batch(&mut self, batch: u32, kept: impl Fn(&SignedReading) -> bool) {
+    /// Anchors those readings of a day of both homes that are kept, as a batch of it.
+    pub async fn anchor<F>(&mut self, day: LocalDay, batch: u32, kept: F)
+    where
+        F: Fn(&SignedReading) -> bool,
+    {
+        let (from, to) = (zone().start_of(day), zone().start_of(day.next()));
+        let kept = |one: &SignedReading| (from..=to).contains(&one.reading.time) && kept(one);
         let salt = B256::repeat_byte(7);
         let mut homes = [HERON, OTTER];
         homes.sort_by_key(|home| home.meter());
         let leaf = |home: &Home| {
             let readings: Vec<_> = home.readings().into_iter().filter(&kept).collect();
-            day_leaf(salt, home.meter(), monday(), &readings).unwrap()
+            day_leaf(salt, home.meter(), day, &readings).unwrap()
         };
         let tree = merkle::Tree::new(homes.iter().map(leaf).collect());
-        let (kind, period) = (contracts::READINGS_OF_DAY, u64::from(monday().number()));
+        let (kind, period) = (contracts::READINGS_OF_DAY, u64::from(day.number()));
         let call = deployment().anchor_readings(community(), kind, period, tree.root(), 2);
         self.node.call(authority(), call);
         let leaves = homes.iter().enumerate().map(|(place, home)| DayLeaf {
@@ -191,7 +196,7 @@ impl Running {
         });
         let event = DayAnchored {
             community: community(),
-            day: monday(),
+            day,
             batch,
             root: tree.root(),
             count: 2,
@@ -294,6 +299,12 @@ fn token(who: &str) -> String {
 pub async fn traded_monday() -> (Running, [B256; 2]) {
     let mut town = Running::start().await;
     town.found().await;
+    let trades = trade_monday(&mut town).await;
+    (town, trades)
+}
+
+/// What [`traded_monday`] does once there are people and a tariff.
+pub async fn trade_monday(town: &mut Running) -> [B256; 2] {
     town.deposit(HERON, "1").await;
     town.deposit(OTTER, "2").await;
     let mut trades = Vec::new();
@@ -306,7 +317,7 @@ pub async fn traded_monday() -> (Running, [B256; 2]) {
         town.close_slot(hour_of_day).await;
     }
     town.anchor_day().await;
-    (town, [trades[0], trades[1]])
+    [trades[0], trades[1]]
 }
 
 #[actix_web::test]

@@ -1,16 +1,17 @@
 //! Tariffs: who publishes them, in which order, and what a change means to an invoice.
 
 use actix_web::http::StatusCode;
-use serde_json::json;
+use actix_web::test::TestRequest;
+use serde_json::{Value, json};
 
-use crate::service::{Running, traded_monday};
+use crate::service::{Running, trade_monday, traded_monday};
 use crate::town::*;
 
 #[actix_web::test]
 async fn a_tariff_is_published_by_a_rising_version() {
     let mut town = Running::start().await;
     town.found().await;
-    let mut terms = serde_json::to_value(tariff().terms()).unwrap();
+    let mut terms = serde_json::to_value(tariff()).unwrap();
     let (status, _) = town.post("heron", "/v1/tariffs", "", terms.clone()).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     terms["feed_in_price"] = json!(90_000);
@@ -35,7 +36,7 @@ async fn a_tariff_is_published_by_a_rising_version() {
 #[actix_web::test]
 async fn an_invoice_ends_where_the_tariff_changes() {
     let (mut town, _) = traded_monday().await;
-    let mut terms = serde_json::to_value(tariff().terms()).unwrap();
+    let mut terms = serde_json::to_value(tariff()).unwrap();
     terms["version"] = json!(2);
     terms["valid_from"] = json!("2026-06-02");
     let (status, _) = town.post("operator", "/v1/tariffs", "", terms).await;
@@ -57,4 +58,141 @@ async fn an_invoice_ends_where_the_tariff_changes() {
     });
     let (status, problem) = town.post("operator", "/v1/invoices", "", earlier).await;
     assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("LATER_BILLED")));
+}
+
+/// The flat tariff's next version: blocks, power, and a bank of money.
+fn sheet() -> Value {
+    json!({
+        "id": "flat", "name": "Blocks", "version": 2, "valid_from": "2026-01-02",
+        "currency": "EUR", "timezone": "Europe/Berlin",
+        "energy": [
+            { "periods": [{ "name": "all day", "tiers": [
+                { "max": 150, "price": 0.228 }, { "price": "0.258" }] }] },
+            { "class": "network", "price": "0.062" },
+            { "class": "network", "on": "local", "price": "0.01" },
+            { "class": "platform", "on": "local", "price": "0.002" },
+            { "class": "platform", "on": "sold", "price": "0.002" },
+        ],
+        "demand": [{ "price": "4.50" }],
+        "export": { "mode": "net_billing", "price": "0.08", "bank": "money_next_month" },
+    })
+}
+
+#[actix_web::test]
+async fn a_sheet_is_published_and_its_bank_goes_on_from_bill_to_bill() {
+    let mut town = Running::start().await;
+    town.found().await;
+    let mut faulty = sheet();
+    faulty["energy"][0]["periods"][0]["tiers"][1]["price"] = json!("cheap");
+    let (status, problem) = town.post("operator", "/v1/tariffs", "", faulty).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (400, &json!("TARIFF_FAULTY")));
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.starts_with("/energy/0/periods/0/tiers/1/price: "), "{detail}");
+    let (status, published) = town.post("operator", "/v1/tariffs", "", sheet()).await;
+    assert_eq!(status, StatusCode::CREATED, "{published}");
+    assert_eq!(published["terms"]["energy"][0]["periods"][0]["tiers"][0]["price"], "0.228");
+    town.settle().await;
+    trade_monday(&mut town).await;
+    town.anchor(monday().later(-1), 1, |_| true).await;
+    town.move_to(corrections_over().plus_seconds(86_400));
+    town.settle().await;
+    let account = OTTER.account().to_string();
+    let days = |from: &str, to: &str| json!({ "account": account, "from": from, "to": to });
+    let both = days("2026-05-31", "2026-06-01");
+    let (status, problem) = town.post("operator", "/v1/invoices", "", both).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("PERIOD_MONTHS")));
+    let mut previous = Value::Null;
+    for (day, before) in [("2026-05-31", false), ("2026-06-01", true)] {
+        let (status, issued) = town.post("operator", "/v1/invoices", "", days(day, day)).await;
+        assert_eq!(status, StatusCode::CREATED, "{issued}");
+        town.settle().await;
+        let id = issued["id"].as_str().unwrap();
+        let page = TestRequest::get().uri(&format!("/v1/invoices/{id}/html"));
+        let (_, page) = town.ask(page, "otter").await;
+        let page = String::from_utf8(page).unwrap();
+        assert_eq!(page.contains("next bill: a credit of 0.328 EUR"), before, "{page}");
+        let id = id.parse().unwrap();
+        let (text, _) = town.billing.bill_file(id, None).await.expect("a bill that proves itself");
+        let file: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(file["invoice"]["tariff"], published["hash"]);
+        assert_eq!(file["evidence"].get("previous").is_some(), before);
+        if before {
+            assert_eq!(file["evidence"]["previous"], previous);
+            // 4500 Wh less 400 sold at noon, at 8 ct; in the evening there was nothing to deliver.
+            assert_eq!(file["invoice"]["carried"]["state"]["credit"], "0.328");
+        }
+        previous = file["invoice"].clone();
+    }
+}
+
+#[actix_web::test]
+async fn a_draft_says_who_would_pay_more_before_anything_is_published() {
+    let (mut town, _) = traded_monday().await;
+    // Five working days later the last run is over.
+    town.move_to(zone().moment("2026-06-08".parse().unwrap(), 12 * 60));
+    town.settle().await;
+    let mut draft = serde_json::to_value(tariff()).unwrap();
+    draft["energy"]["periods"][0]["price"] = json!(328_000);
+    draft["fixed_per_day"] = json!("0.34");
+    let path = "/v1/tariffs/simulations?days=8";
+    let (status, _) = town.post("heron", path, "", draft.clone()).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let (status, answer) = town.post("operator", path, "", draft.clone()).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!((&answer["from"], &answer["to"]), (&json!("2026-05-31"), &json!("2026-06-07")));
+    let differences: Vec<(&str, &str, u64)> = answer["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| {
+            let text = |key: &str| it[key].as_str().unwrap();
+            (text("pseudonym"), text("difference"), it["slots"].as_u64().unwrap())
+        })
+        .collect();
+    // Ten cents more for 10.8 kWh, of which neighbours brought the heron 0.4; eight cents less.
+    assert_eq!(differences, [("otter", "1", 24), ("heron", "0.96", 24)]);
+    assert_eq!((&answer["dearer"], &answer["cheaper"]), (&json!(2), &json!(0)));
+    assert_eq!(answer["difference"], "1.96");
+    draft["timezone"] = json!("Europe/London");
+    let (status, problem) = town.post("operator", path, "", draft).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("TARIFF_TIMEZONE")));
+    let listed = town.get("heron", "/v1/tariffs").await;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+}
+
+#[actix_web::test]
+async fn a_rate_of_the_database_is_published_by_its_content_type() {
+    let mut town = Running::start().await;
+    town.found().await;
+    let rate = json!({
+        "label": "5a1b", "name": "Residential", "dgrules": "Net Metering",
+        "energyratestructure": [[{ "rate": 0.11, "max": 500 }, { "rate": 0.2 }]],
+        "energyweekdayschedule": vec![vec![0; 24]; 12],
+        "energyweekendschedule": vec![vec![0; 24]; 12],
+    });
+    let send = |path: &str, rate: &Value| {
+        TestRequest::post()
+            .uri(path)
+            .insert_header(("Content-Type", "application/vnd.openei.urdb+json"))
+            .set_payload(rate.to_string())
+    };
+    let (status, _) = town.ask(send("/v1/tariffs", &rate), "operator").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "valid_from is missing");
+    let path = "/v1/tariffs?valid_from=2026-07-01&currency=EUR";
+    let (status, answer) = town.ask(send(path, &rate), "operator").await;
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    let terms = &answer["terms"];
+    assert_eq!((&terms["id"], &terms["timezone"]), (&json!("5a1b"), &json!("Europe/Berlin")));
+    // What is due between neighbours is not the database's matter, and stays as it was.
+    let sold = terms["energy"].as_array().unwrap().iter().find(|it| it["on"] == "sold").unwrap();
+    assert_eq!(sold["price"], "0.002");
+    assert!(answer["notes"][0].as_str().unwrap().contains("surplus"), "{answer}");
+    let mut faulty = rate;
+    faulty["energyratestructure"][0][0]["unit"] = json!("horsepower");
+    let (status, answer) = town.ask(send(path, &faulty), "operator").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    let detail = answer["detail"].as_str().unwrap();
+    assert!(detail.starts_with("/energyratestructure/0/0/unit: "), "{detail}");
 }

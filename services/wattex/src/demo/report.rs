@@ -11,6 +11,7 @@ use contracts::{SolCall, bindings::SettlementToken};
 use market::domain::recompute;
 use serde::Serialize;
 use tariff::Tariff;
+use tariff::bill::Carried;
 use units::{Energy, Money};
 
 use super::Speed;
@@ -220,16 +221,17 @@ fn costs(stage: &Stage<'_>, tariff: &Tariff, bills: &[Bill]) -> Result<Vec<Cost>
                 (zone.start_of(bill.period.from), zone.start_of(bill.period.to.next()));
             let within = |slot: &Slot| from <= slot.start && slot.start < to;
             let flows = flows(run, &span.slots);
-            let of = |pick: fn(&Flow) -> Energy| -> Vec<(Slot, Energy)> {
-                let inside = flows.iter().filter(|flow| within(&flow.slot));
-                inside.map(|flow| (flow.slot, pick(flow))).collect()
+            let inside = flows.iter().filter(|flow| within(&flow.slot));
+            let alone = |flow: &Flow| {
+                let Flow { slot, import, export } = *flow;
+                (slot.start, tariff::Flow { import, bought: Energy::ZERO, export })
             };
-            let mut lines = tariff.rate(&of(|flow| flow.import))?;
-            lines.push(tariff.fixed(bill.period.from, bill.period.to.next())?);
-            lines.push(tariff.feed_in(&of(|flow| flow.export))?);
-            for line in &lines {
-                cost.without = cost.without.plus(line.rounded(tariff)?)?;
-                cost.without_exact = cost.without_exact.plus(line.amount)?;
+            let days = (bill.period.from, bill.period.to.next());
+            let flows = inside.map(alone).collect();
+            let rated = tariff.rate(days, invoice.slot_minutes, &flows, &Carried::default())?;
+            for line in &rated.lines {
+                cost.without = cost.without.plus(line.amount)?;
+                cost.without_exact = cost.without_exact.plus(line.exact.rounded(9)?)?;
             }
         }
         costs.push(cost);

@@ -74,21 +74,18 @@ pub fn policy(
     mechanism: Mechanism,
     secrets: &Secrets,
 ) -> Result<Policy> {
-    let terms = tariff.terms();
+    let (head, (retail_max, feed_in_min)) = (tariff.head(), tariff.price_bounds());
     let unsigned =
         |price: Price| u64::try_from(price.n_per_wh()).context("a fee of the tariff is below zero");
-    let levies: i64 = terms.levies.iter().map(|levy| levy.price.n_per_wh()).sum();
-    let dearest = terms.energy.periods.iter().map(|period| period.price.n_per_wh()).max();
-    let retail_max = dearest.unwrap_or(0) + terms.network_fee.n_per_wh() + levies;
     Ok(Policy {
         community,
         zone,
         slot_seconds: u32::from(slot.minutes()) * 60,
-        network_fee: unsigned(terms.local_network_fee)?,
-        buyer_fee: unsigned(terms.platform_fees.buyer)?,
-        seller_fee: unsigned(terms.platform_fees.seller)?,
-        retail_price_max: u64::try_from(retail_max).context("a retail price is below zero")?,
-        feed_in_price_min: unsigned(terms.feed_in_price)?,
+        network_fee: unsigned(head.local_network_fee)?,
+        buyer_fee: unsigned(head.platform_fees.buyer)?,
+        seller_fee: unsigned(head.platform_fees.seller)?,
+        retail_price_max: unsigned(retail_max)?,
+        feed_in_price_min: unsigned(feed_in_min)?,
         tolerance_bps: TOLERANCE_BPS,
         tolerance_wh: TOLERANCE_WH,
         seller_short: SellerRule::MakeWhole,

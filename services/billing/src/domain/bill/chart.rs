@@ -29,7 +29,7 @@ pub struct Day {
 /// # Errors
 /// [`Overflow`] when a sum does not fit.
 pub fn daily(facts: &Facts<'_>) -> Result<Vec<Day>, Overflow> {
-    let zone = &facts.tariff.terms().timezone;
+    let zone = &facts.tariff.head().timezone;
     let mut sums: BTreeMap<LocalDay, [Energy; 4]> = BTreeMap::new();
     for day in facts.period.days() {
         sums.insert(day, [Energy::ZERO; 4]);

@@ -13,6 +13,7 @@ use events::identity::Custody;
 use serde::{Deserialize, Serialize};
 use units::{Decimal, Energy, Money, Overflow};
 
+use super::retail::{GRID, STANDING};
 use super::{Class, Day, Invoice, Line};
 
 /// What an issuer says on its documents besides who it is.
@@ -96,8 +97,8 @@ pub struct Around {
     pub due_on: LocalDay,
     /// Name and version of the tariff.
     pub tariff: (String, u32),
-    /// Tax on what is taxed, in hundredths of a percent.
-    pub vat_bps: u16,
+    /// Value-added tax.
+    pub vat: Vat,
     /// A locale.
     pub language: String,
     /// Where what is left is paid to.
@@ -110,6 +111,27 @@ pub struct Around {
     pub quality: Quality,
     /// What the same energy costs without neighbours.
     pub comparison: Option<Comparison>,
+}
+
+/// Value-added tax of a tariff.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Vat {
+    /// In hundredths of a percent.
+    pub bps: u16,
+    /// Of which classes of lines.
+    pub on: Vec<tariff::Class>,
+}
+
+impl Vat {
+    /// The value-added tax of a tariff.
+    pub fn of(tariff: &tariff::Tariff) -> Vat {
+        let mut taxes = tariff.sheet().taxes.iter();
+        let vat = taxes.find(|tax| tax.class == tariff::Class::Vat);
+        vat.map_or_else(Vat::default, |tax| Vat {
+            bps: tax.percent.at_scale(2).ok().and_then(|bps| bps.try_into().ok()).unwrap_or(0),
+            on: tax.on.clone(),
+        })
+    }
 }
 
 /// Why an invoice makes no document.
@@ -136,7 +158,7 @@ pub enum DocumentError {
 /// # Errors
 /// [`DocumentError`].
 pub fn document(invoice: &Invoice, around: Around) -> Result<Document, DocumentError> {
-    let taxed = match around.vat_bps {
+    let taxed = match around.vat.bps {
         0 => TaxRate { category: Category::Zero, bps: 0 },
         bps => TaxRate { category: Category::Standard, bps },
     };
@@ -144,7 +166,12 @@ pub fn document(invoice: &Invoice, around: Around) -> Result<Document, DocumentE
     let digits = invoice.currency_digits;
     let lines = invoice.lines.iter().filter(|line| line.class != Class::Vat);
     let lines = lines.map(|line| {
-        let tax = if line.class.taxed() { taxed } else { untaxed };
+        let on = |class| match around.vat.bps {
+            // Nothing is due, and what a customer sells is exempt all the same.
+            0 => class != tariff::Class::Credit,
+            _ => around.vat.on.contains(&class),
+        };
+        let tax = if line.class.taxed_as().is_some_and(on) { taxed } else { untaxed };
         written(line, (tax, digits))
     });
     let lines = lines.collect::<Result<Vec<_>, Overflow>>()?;
@@ -257,8 +284,14 @@ fn written(line: &Line, taxed: (TaxRate, u8)) -> Result<DocumentLine, Overflow> 
 /// What sets a line apart from others of its class, which a document names in its own words.
 fn name(line: &Line) -> &str {
     match line.class {
-        Class::Retail => line.label.rsplit(", ").next().unwrap_or_default(),
-        Class::Levy => &line.label,
+        Class::Retail | Class::Demand | Class::FeedIn => {
+            line.label.split_once(", ").map_or("", |(_, apart)| apart)
+        }
+        Class::Network => {
+            line.label.strip_prefix(GRID).map_or("", |it| it.trim_start_matches(", "))
+        }
+        Class::Fixed if line.label == STANDING => "",
+        Class::Fixed | Class::Levy | Class::Minimum | Class::Banked => &line.label,
         _ => "",
     }
 }
@@ -274,10 +307,14 @@ fn price(input: &super::Input) -> Option<UnitPrice> {
 
 /// The quantity that an input of a line names, if it is one above zero.
 fn quantity(input: &super::Input) -> Option<Quantity> {
-    let (amount, unit) = match input.value.strip_suffix(" kWh") {
-        Some(kwh) => (kwh.parse::<Decimal>().ok()?.to_scale(3)?, Unit::Wh),
-        None if input.name == "days" => (input.value.parse().ok()?, Unit::Day),
-        None => return None,
+    let (amount, unit) = match (input.value.strip_suffix(" kWh"), &*input.name) {
+        (Some(kwh), _) => (kwh.parse::<Decimal>().ok()?.to_scale(3)?, Unit::Wh),
+        (None, "days") => (input.value.parse().ok()?, Unit::Day),
+        (None, "power") => {
+            let kw = input.value.strip_suffix(" kW")?;
+            (kw.parse::<Decimal>().ok()?.to_scale(3)?, Unit::W)
+        }
+        _ => return None,
     };
     let amount = i64::try_from(amount).ok().filter(|amount| *amount > 0)?;
     Some(Quantity { amount, unit })
@@ -300,6 +337,9 @@ fn kind(class: Class) -> Kind {
         Class::SellerPenalty => Kind::SellerPenalty,
         Class::BuyerPenalty => Kind::BuyerPenalty,
         Class::Imbalance => Kind::Imbalance,
+        Class::Demand => Kind::Demand,
+        // Documents have no class of their own for these; their names say what they are.
+        Class::Minimum | Class::Banked => Kind::Other,
         // Taxes stand by category and are no lines.
         Class::Vat => Kind::Other,
     }

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use events::identity::Custody;
-use units::Money;
+use tariff::Exact;
+use units::{Decimal, Money};
 
 use super::chart::{self, Day};
 use super::{Invoice, Line};
@@ -50,6 +51,7 @@ pub fn page(invoice: &Invoice, days: &[Day]) -> String {
     heading(&mut html, invoice);
     energy(&mut html, days);
     lines(&mut html, invoice);
+    carried(&mut html, invoice);
     late(&mut html, invoice);
     relayed(&mut html, invoice);
     custody(&mut html, invoice);
@@ -94,6 +96,20 @@ fn energy(html: &mut String, days: &[Day]) {
          <span><i class=\"fed\"></i>into the grid</span></p>{}",
         chart::svg(days)
     );
+}
+
+/// What the customer has with the retailer, to be used up by later bills.
+fn carried(html: &mut String, invoice: &Invoice) {
+    let Some(carried) = &invoice.carried else { return };
+    let (credit, energy) = (carried.state.credit, carried.state.surplus);
+    if credit > Exact::ZERO {
+        let currency = escaped(&invoice.currency);
+        let _ = write!(html, "<p>Goes on to your next bill: a credit of {credit} {currency}.</p>");
+    }
+    if energy > 0 {
+        let energy = Decimal::new(energy, 9);
+        let _ = write!(html, "<p>Goes on to your next bill: {energy} kWh that you fed in.</p>");
+    }
 }
 
 fn late(html: &mut String, invoice: &Invoice) {

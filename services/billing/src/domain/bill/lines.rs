@@ -1,81 +1,27 @@
 //! From facts to lines.
 
-use std::collections::BTreeMap;
-
-use calendar::{Slot, Timestamp};
-use tariff::{Charge, Quantity};
 use units::{Decimal, Energy, Money, Overflow};
 
-use super::{BillError, Class, Facts, Input, Line, Rated, Side, Traded};
+use super::{BillError, Class, Facts, Input, Line, Rated, Side, Traded, retail};
 
 /// The lines of an invoice, its total and what is left to pay.
 ///
 /// # Errors
-/// [`BillError`] when an amount does not fit.
+/// [`BillError`] when an amount does not fit, or the tariff cannot rate the period.
 pub fn rate(facts: &Facts<'_>) -> Result<Rated, BillError> {
-    let digits = u32::from(facts.tariff.terms().currency_digits);
-    let (bought, sold) = rest(facts)?;
-    let mut lines =
-        vec![tariff_line(facts, &facts.tariff.fixed(facts.period.from, facts.period.to.next())?)];
-    for line in facts.tariff.rate(&bought)? {
-        lines.push(tariff_line(facts, &line));
-    }
-    lines.push(tariff_line(facts, &facts.tariff.feed_in(&sold)?));
+    let digits = u32::from(facts.tariff.head().currency_digits);
+    let (mut lines, carried) = retail::lines(facts)?;
     lines.extend(trade_lines(facts)?);
     lines.retain(|line| line.exact != Money::ZERO);
     lines.sort_by_key(|line| line.class);
     for line in &mut lines {
         line.amount = line.exact.rounded(digits)?;
     }
-    lines.extend(vat(facts, &lines, digits)?);
+    taxes(facts, &mut lines, digits)?;
     let total = Money::sum(lines.iter().map(|line| line.amount))?;
     let on_chain = lines.iter().filter(|line| line.class.on_chain());
     let paid = Money::sum(on_chain.map(|line| line.exact))?.rounded(digits)?;
-    Ok(Rated { total, paid, due: total.minus(paid)?, lines })
-}
-
-type Rest = Vec<(Slot, Energy)>;
-
-/// Import and export of each slot without what neighbours delivered: nothing where they delivered
-/// more than the meter shows.
-fn rest(facts: &Facts<'_>) -> Result<(Rest, Rest), BillError> {
-    let mut traded: BTreeMap<(Side, Timestamp), Energy> = BTreeMap::new();
-    for trade in facts.trades {
-        let sum = traded.entry((trade.side, trade.slot)).or_default();
-        *sum = sum.plus(trade.delivered)?;
-    }
-    let (mut bought, mut sold) = (Vec::new(), Vec::new());
-    for slot in facts.slots() {
-        let used = facts.used.get(&slot.start);
-        let left = |side, metered: Option<Energy>| {
-            let traded = traded.get(&(side, slot.start)).copied().unwrap_or_default();
-            metered.unwrap_or_default().less(traded)
-        };
-        bought.push((slot, left(Side::Buyer, used.map(|used| used.import))));
-        sold.push((slot, left(Side::Seller, used.map(|used| used.export))));
-    }
-    Ok((bought, sold))
-}
-
-fn tariff_line(facts: &Facts<'_>, line: &tariff::Line) -> Line {
-    let (class, label) = match line.charge {
-        Charge::Fixed => (Class::Fixed, "Standing charge".to_owned()),
-        Charge::Energy => (Class::Retail, format!("Energy from your supplier, {}", line.label)),
-        Charge::Network => (Class::Network, "Grid, energy from your supplier".to_owned()),
-        Charge::Levy => (Class::Levy, line.label.clone()),
-        Charge::FeedIn => (Class::FeedIn, "Fed into the grid".to_owned()),
-    };
-    let terms = facts.tariff.terms();
-    let (formula, mut inputs) = match line.quantity {
-        Quantity::Energy { energy, price } => {
-            ("energy x price", vec![kwh("energy", energy), input("price per kWh", price.per_kwh())])
-        }
-        Quantity::Days { days, each } => {
-            ("days x charge per day", vec![input("days", days), input("charge per day", each)])
-        }
-    };
-    inputs.push(input("tariff", format!("{}, version {}", terms.name, terms.version)));
-    drawn(class, label, line.amount, formula, inputs)
+    Ok(Rated { total, paid, due: total.minus(paid)?, lines, carried })
 }
 
 fn trade_lines(facts: &Facts<'_>) -> Result<Vec<Line>, Overflow> {
@@ -181,31 +127,49 @@ fn credit(line: Line) -> Result<Line, Overflow> {
     Ok(Line { exact: line.exact.negated()?, ..line })
 }
 
-fn vat(facts: &Facts<'_>, lines: &[Line], digits: u32) -> Result<Option<Line>, BillError> {
-    let bps = facts.tariff.terms().vat_bps;
-    let base = Money::sum(lines.iter().filter(|l| l.class.taxed()).map(|line| line.amount))?;
-    let exact = i128::from(base.n()) * i128::from(bps) / 10_000;
-    let exact = Money::from_n(i64::try_from(exact).map_err(|_| BillError::Overflow)?);
-    if exact == Money::ZERO {
-        return Ok(None);
+/// Percentages of the rounded lines before them. A levy stands with the others of its class, and
+/// value-added tax at the end.
+fn taxes(facts: &Facts<'_>, lines: &mut Vec<Line>, digits: u32) -> Result<(), BillError> {
+    for tax in &facts.tariff.sheet().taxes {
+        let due = |line: &&Line| line.class.taxed_as().is_some_and(|class| tax.on.contains(&class));
+        let base = Money::sum(lines.iter().filter(due).map(|line| line.amount))?;
+        let scale = tax.percent.scale();
+        let over = 10_i128.checked_pow(scale + 2).ok_or(BillError::Overflow)?;
+        let parts = tax.percent.at_scale(scale)?;
+        let exact = i128::from(base.n()).checked_mul(parts).ok_or(BillError::Overflow)? / over;
+        let exact = Money::from_n(i64::try_from(exact).map_err(|_| BillError::Overflow)?);
+        if exact == Money::ZERO {
+            continue;
+        }
+        let percent = tax.percent.decimal();
+        let inputs = vec![input("taxed lines", base), input("rate in percent", percent)];
+        let (class, label) = match tax.class {
+            tariff::Class::Vat => (Class::Vat, format!("Value-added tax, {percent} %")),
+            _ => (Class::Levy, tax.name.clone()),
+        };
+        let mut line = drawn(class, label, exact, "taxed lines x rate", inputs);
+        line.amount = exact.rounded(digits)?;
+        lines.push(line);
+        lines.sort_by_key(|line| line.class);
     }
-    let percent = Decimal::new(i128::from(bps), 2);
-    let inputs = vec![input("taxed lines", base), input("rate in percent", percent)];
-    let label = format!("Value-added tax, {percent} %");
-    let mut line = drawn(Class::Vat, label, exact, "taxed lines x rate", inputs);
-    line.amount = exact.rounded(digits)?;
-    Ok(Some(line))
+    Ok(())
 }
 
-fn drawn(class: Class, label: String, exact: Money, formula: &str, inputs: Vec<Input>) -> Line {
+pub(super) fn drawn(
+    class: Class,
+    label: String,
+    exact: Money,
+    formula: &str,
+    inputs: Vec<Input>,
+) -> Line {
     Line { class, label, exact, amount: Money::ZERO, formula: formula.to_owned(), inputs }
 }
 
-fn input(name: &str, value: impl ToString) -> Input {
+pub(super) fn input(name: &str, value: impl ToString) -> Input {
     Input { name: name.to_owned(), value: value.to_string() }
 }
 
-fn kwh(name: &str, energy: Energy) -> Input {
+pub(super) fn kwh(name: &str, energy: Energy) -> Input {
     let value = format!("{} kWh", Decimal::new(i128::from(energy.wh()), 3));
     Input { name: name.to_owned(), value }
 }

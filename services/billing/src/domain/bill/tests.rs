@@ -75,6 +75,7 @@ fn rated(
         slot_length: SlotLength::QUARTER_HOUR,
         used,
         trades,
+        before: None,
     })
 }
 
@@ -263,6 +264,7 @@ fn invoice(custody: Custody) -> Invoice {
         slot_length: SlotLength::QUARTER_HOUR,
         used: &used,
         trades: &trades,
+        before: None,
     };
     let heading = Heading {
         number: "INV-2026-1".to_owned(),
@@ -311,6 +313,7 @@ fn the_chart_shows_each_day_once() {
         slot_length: SlotLength::QUARTER_HOUR,
         used: &used,
         trades: &trades,
+        before: None,
     };
     let days = daily(&facts).unwrap();
     assert_eq!(days.len(), 30);

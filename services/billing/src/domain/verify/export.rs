@@ -1,16 +1,17 @@
 //! The way to a bill file: evidence first, then the invoice that follows from it, then the proofs.
 
 use std::collections::{BTreeSet, HashSet};
+use std::ops::Range;
 
 use alloy_primitives::{B256, Bytes, keccak256};
-use calendar::{LocalDay, SlotLength};
+use calendar::{LocalDay, SlotLength, TimeZone, Timestamp};
 use contracts::{Policy, Reconciled, Settled};
 use reading::{Inconsistent, Quality, SignedReading};
 use units::{Energy, Money};
 
 use super::late::Metered;
 use super::{BillFile, CompactReading, DayTrades, Entries, Evidence, FORMAT, trades};
-use crate::domain::bill::{BillError, Day, Facts, Heading, Invoice, Period, daily, rate};
+use crate::domain::bill::{BillError, Day, Facts, Heading, Invoice, Period, Traded, daily, rate};
 
 /// One entry of an account's day on chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,16 +50,9 @@ pub fn issue(
 ) -> Result<(Invoice, Vec<Day>), IssueError> {
     let signed = |compact: &CompactReading| compact.signed(heading.meter);
     let readings: Vec<SignedReading> = evidence.readings.iter().map(signed).collect();
-    let hashes: Vec<B256> = evidence.policies.iter().map(Policy::id).collect();
-    let zone = &evidence.tariff.terms().timezone;
+    let zone = &evidence.tariff.head().timezone;
     let within = zone.start_of(period.from)..zone.start_of(period.to.next());
-    let mut traded = Vec::new();
-    for day in &evidence.trades {
-        let policies = (&evidence.policies[..], &hashes[..]);
-        let replayed = trades::replay(day, policies, &within, zone)
-            .map_err(|reason| IssueError::Trades(day.day, reason))?;
-        traded.extend(replayed.traded);
-    }
+    let traded = traded(&evidence.trades, &evidence.policies, &within, zone)?;
     let metered = Metered::new(&readings, &evidence.late(), slot_length, &traded)?;
     let facts = Facts {
         period,
@@ -66,9 +60,30 @@ pub fn issue(
         slot_length,
         used: &metered.billed,
         trades: &traded,
+        before: evidence.carried(),
     };
     let days = daily(&facts).map_err(BillError::from)?;
     Ok((Invoice::issue(heading, &facts, metered.of_readings(&traded))?, days))
+}
+
+/// What came of an account's trades with a slot in `within`, by what the contract did on some days.
+///
+/// # Errors
+/// [`IssueError::Trades`] where the entries of a day do not fit each other.
+pub fn traded(
+    days: &[DayTrades],
+    policies: &[Policy],
+    within: &Range<Timestamp>,
+    zone: &TimeZone,
+) -> Result<Vec<Traded>, IssueError> {
+    let hashes: Vec<B256> = policies.iter().map(Policy::id).collect();
+    let mut traded = Vec::new();
+    for day in days {
+        let replayed = trades::replay(day, (policies, &hashes), within, zone)
+            .map_err(|reason| IssueError::Trades(day.day, reason))?;
+        traded.extend(replayed.traded);
+    }
+    Ok(traded)
 }
 
 /// What the energy of an invoice costs without neighbours, and how well it is known.
@@ -96,6 +111,7 @@ pub fn alone(invoice: &Invoice, evidence: &Evidence) -> Result<Alone, IssueError
         slot_length: invoice.slot_minutes,
         used: &metered.billed,
         trades: &[],
+        before: evidence.carried(),
     };
     let rated = rate(&facts)?;
     let (mut estimated, mut missing_slots) = (Energy::ZERO, 0);

@@ -16,7 +16,7 @@ use tariff::Tariff;
 use units::Register;
 
 use super::locate;
-use crate::domain::bill::Invoice;
+use crate::domain::bill::{CarriedOver, Invoice};
 
 /// What the file calls its own form.
 pub const FORMAT: &str = "wattex-bill/1";
@@ -57,6 +57,9 @@ pub struct Evidence {
     pub readings: Vec<CompactReading>,
     /// Where each day's readings are anchored, in order.
     pub days: Vec<DayEvidence>,
+    /// The account's invoice before, where the tariff carries something over. Left out else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Box<Invoice>>,
     /// What the contract did for the account, by UTC day; days without are left out.
     pub trades: Vec<DayTrades>,
     /// Nodes of the state's tries, each once.
@@ -93,7 +96,7 @@ pub struct Trust {
 pub struct TariffRef {
     /// Whose tariff it is.
     pub community: CommunityId,
-    /// [`tariff::Terms::id`].
+    /// [`tariff::Head::id`].
     pub id: String,
     /// Where its days begin and end.
     pub timezone: String,
@@ -247,6 +250,11 @@ impl BillFile {
 }
 
 impl Evidence {
+    /// What goes on from the invoice before.
+    pub fn carried(&self) -> Option<&CarriedOver> {
+        self.previous.as_ref().and_then(|previous| previous.carried.as_ref())
+    }
+
     /// The pages that came late, by the bill's own word.
     pub(super) fn late(&self) -> BTreeSet<u32> {
         let before = self.days.iter().filter_map(|day| day.before.as_ref());

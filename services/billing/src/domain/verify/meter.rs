@@ -103,7 +103,7 @@ impl Verifier<'_> {
         if bill.evidence.key_versions.is_empty() {
             self.fail("evidence.key_versions", Supports::Metered, "no key of the meter is named");
         }
-        let zone = &bill.evidence.tariff.terms().timezone;
+        let zone = &bill.evidence.tariff.head().timezone;
         let mut covered = vec![false; readings.len()];
         for (place, day) in days.iter().enumerate() {
             let (from, to) = (zone.start_of(day.day), zone.start_of(day.day.next()));

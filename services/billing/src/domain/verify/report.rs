@@ -10,7 +10,7 @@ use serde::Serialize;
 use units::Money;
 
 use super::BillFile;
-use crate::domain::bill::{Class, Facts, Invoice, Line, Settled, Side};
+use crate::domain::bill::{Class, Facts, Invoice, Line, Settled, Side, rests_on};
 
 /// The answer as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -130,7 +130,7 @@ impl Supports {
         match () {
             () if begins(&metered) => Supports::Metered,
             () if begins(&traded) => Supports::Traded,
-            () if begins(&["evidence.tariff"]) => Supports::Rated,
+            () if begins(&["evidence.tariff", "evidence.previous"]) => Supports::Rated,
             () => Supports::All,
         }
     }
@@ -217,11 +217,8 @@ fn touches(line: &Line, facts: &Facts<'_>, slot: Slot) -> bool {
         Class::Imbalance => {
             return facts.trades.iter().any(|trade| trade.slot == slot.start);
         }
-        Class::Retail => {
-            let period = &facts.tariff.terms().energy.periods[facts.tariff.period(slot)];
-            return line.label.ends_with(&format!(", {}", period.name));
-        }
-        Class::Network | Class::Levy | Class::FeedIn | Class::Vat => return true,
+        Class::Retail | Class::Network | Class::Levy => return rests_on(line, facts, slot),
+        Class::Demand | Class::Minimum | Class::FeedIn | Class::Banked | Class::Vat => return true,
         Class::P2pSold | Class::PlatformSold | Class::Compensation | Class::SellerPenalty => {
             Side::Seller
         }

@@ -10,6 +10,7 @@ mod late;
 mod ledger;
 mod month;
 mod owed;
+mod sheets;
 mod world;
 
 use world::World;

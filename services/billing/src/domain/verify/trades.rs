@@ -6,11 +6,10 @@ use std::ops::{Range, RangeInclusive};
 use alloy_primitives::B256;
 use calendar::{LocalDay, Slot, SlotLength, TimeZone, Timestamp};
 use contracts::{DayDigest, Policy, Prices, RUN_EXPIRED, Reconciled, Settled, outcome};
-use tariff::Tariff;
 use units::{Energy, Money, Price};
 
 use super::report::Supports;
-use super::{DayTrades, Entries, Verifier};
+use super::{DayTrades, Entries, Evidence, Verifier};
 use crate::domain::bill::{Side, Traded};
 use crate::domain::reconcile::last_run;
 
@@ -106,8 +105,8 @@ impl Verifier<'_> {
     ) -> Result<Vec<Traded>, String> {
         let proved = self.digest(day.day)?;
         let (evidence, within) = (&self.bill.evidence, self.within());
-        check_references(day, &within, &evidence.tariff, self.bill.invoice.slot_minutes)?;
-        let zone = &evidence.tariff.terms().timezone;
+        check_references(day, &within, evidence, self.bill.invoice.slot_minutes)?;
+        let zone = &evidence.tariff.head().timezone;
         let replayed = replay(day, (&evidence.policies, hashes), &within, zone)?;
         if replayed.digest.0 != proved {
             return Err("they are not those that the contract settled".to_owned());
@@ -128,22 +127,30 @@ pub fn utc_days(within: &Range<Timestamp>) -> RangeInclusive<u32> {
     number(within.start)..=number(within.end.plus_seconds(-1))
 }
 
-/// The prices that shortfalls are reckoned with are the tariff's, not whatever was posted.
+/// The prices that shortfalls are reckoned with are the tariff's within the limits of the policy,
+/// not whatever was posted.
 fn check_references(
     day: &DayTrades,
     within: &Range<Timestamp>,
-    tariff: &Tariff,
+    evidence: &Evidence,
     length: SlotLength,
 ) -> Result<(), String> {
+    let tariff = &evidence.tariff;
     for entries in &day.entries {
-        let Entries::Settled { slot, retail, feed_in, .. } = entries else { continue };
+        let Entries::Settled { slot, retail, feed_in, policy, .. } = entries else { continue };
+        let place = usize::try_from(*policy).unwrap_or(usize::MAX);
+        let policy = evidence.policies.get(place).ok_or("a policy is missing")?;
         let start = moment(*slot)?;
         if !within.contains(&start) {
             continue;
         }
         let slot = Slot::starting(start, length).ok_or("a slot does not begin where slots do")?;
         let prices = (price(*retail)?, price(*feed_in)?);
-        if prices != (tariff.retail_price(slot), tariff.feed_in_price(slot)) {
+        let right = (
+            tariff.retail_price(slot).min(price(policy.retail_price_max)?),
+            tariff.feed_in_price(slot).max(price(policy.feed_in_price_min)?),
+        );
+        if prices != right {
             return Err(format!("the slot from {start} was settled with prices of another tariff"));
         }
     }

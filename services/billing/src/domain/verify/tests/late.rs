@@ -42,7 +42,7 @@ fn world(deals: fn(u32) -> Vec<Deal>, in_time: bool) -> World {
     let mut world = World::with(|reading| reading.page != LATE, deals);
     world.hear(LATE);
     if !in_time {
-        let over = world.tariff.terms().timezone.start_of(day(PERIOD_DAYS));
+        let over = world.tariff.head().timezone.start_of(day(PERIOD_DAYS));
         world.now = over.plus_seconds(i64::from(world.policy.correction_seconds));
     }
     world.anchor_days();
@@ -134,7 +134,7 @@ fn a_reading_that_was_on_chain_in_time_excuses_nothing() {
 fn an_operator_cannot_say_afterwards_that_a_reading_came_late() {
     // The reading was in the first batch; the day is anchored once more when all is over.
     let mut world = World::with(|_| true, short);
-    let over = world.tariff.terms().timezone.start_of(day(PERIOD_DAYS));
+    let over = world.tariff.head().timezone.start_of(day(PERIOD_DAYS));
     world.now = over.plus_seconds(i64::from(world.policy.correction_seconds));
     world.anchor_days();
     let world = published(world);

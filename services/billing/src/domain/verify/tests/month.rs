@@ -139,7 +139,7 @@ fn month() -> Month {
     let tariff = Tariff::new(terms()).unwrap();
     let policy = Policy { slot_seconds: 900, ..policy() };
     let period = Period { from: "2026-05-01".parse().unwrap(), to: "2026-05-31".parse().unwrap() };
-    let zone = tariff.terms().timezone.clone();
+    let zone = tariff.head().timezone.clone();
     let all = readings(zone.start_of(period.from), 31);
     let mut ledger = Ledger::default();
     let mut evidence = Evidence {
@@ -153,6 +153,7 @@ fn month() -> Month {
         key_versions: vec![1],
         readings: all.iter().map(CompactReading::new).collect(),
         days: Vec::new(),
+        previous: None,
         trades: Vec::new(),
         nodes: Vec::new(),
     };
@@ -197,7 +198,7 @@ impl Month {
         self.ledger.set(at.records, second, rest);
         let tariff = &self.bill.evidence.tariff;
         let [first, second] = storage::tariff(tariff_key(community(), "standard"), 1);
-        let (hash, rest) = (tariff.hash(), number_and_time(tariff.terms().valid_from, 1));
+        let (hash, rest) = (tariff.hash(), number_and_time(tariff.head().valid_from, 1));
         self.ledger.set(at.records, first, hash);
         self.ledger.set(at.records, second, rest);
         let owner = U256::from_be_slice(key(1).address().as_slice()) << 64;

@@ -99,17 +99,26 @@ impl World {
     /// A gateway signed for the meter.
     pub(super) fn relayed() -> World {
         let status = MeterStatus::from_bits(MeterStatus::RELAYED);
-        World::of(status, |_| true, deals).billed()
+        World::of(Tariff::new(terms()).unwrap(), status, |_| true, deals).billed()
     }
 
     /// With the readings that `keep` keeps, and deals by the day's place in the period.
     pub(super) fn with(keep: fn(&Reading) -> bool, deals: fn(u32) -> Vec<Deal>) -> World {
-        World::of(MeterStatus::default(), keep, deals)
+        World::of(Tariff::new(terms()).unwrap(), MeterStatus::default(), keep, deals)
     }
 
-    fn of(status: MeterStatus, keep: fn(&Reading) -> bool, deals: fn(u32) -> Vec<Deal>) -> World {
-        let tariff = Tariff::new(terms()).unwrap();
-        let zone = tariff.terms().timezone.clone();
+    /// On another tariff of the same id, with the same prices of a slot.
+    pub(super) fn on(tariff: Tariff) -> World {
+        World::of(tariff, MeterStatus::default(), |_| true, deals)
+    }
+
+    fn of(
+        tariff: Tariff,
+        status: MeterStatus,
+        keep: fn(&Reading) -> bool,
+        deals: fn(u32) -> Vec<Deal>,
+    ) -> World {
+        let zone = tariff.head().timezone.clone();
         let begin = zone.start_of(day(0));
         let chain = Chain::new(begin.plus_seconds(-48 * HOUR));
         let policy = policy();
@@ -154,7 +163,11 @@ impl World {
         let tariff_key = tariff_key(community(), "standard");
         let mut calls = vec![
             at.enrol(&of, sign(&owner), sign(&installer)),
-            at.anchor_tariff(tariff_key, terms().valid_from.number(), self.tariff.hash()),
+            at.anchor_tariff(
+                tariff_key,
+                self.tariff.head().valid_from.number(),
+                self.tariff.hash(),
+            ),
             at.register_policy(&self.policy),
             at.approve_market(U256::MAX),
         ];
@@ -295,21 +308,21 @@ impl World {
                 )
             })
             .collect();
-        let over = self.tariff.terms().timezone.start_of(day(PERIOD_DAYS)).plus_seconds(HOUR);
+        let over = self.tariff.head().timezone.start_of(day(PERIOD_DAYS)).plus_seconds(HOUR);
         self.now = self.now.max(over);
         self.send(calls);
     }
 
     /// A reading of the meter that was lost comes after all.
     pub(super) fn hear(&mut self, page: u32) {
-        let begin = self.tariff.terms().timezone.start_of(day(0));
+        let begin = self.tariff.head().timezone.start_of(day(0));
         let all = read_meter(begin, MeterStatus::default(), |_| true);
         self.readings.extend(all.iter().filter(|signed| signed.reading.page == page));
         self.readings.sort_by_key(|signed| signed.reading.page);
     }
 
     fn readings_of(&self, day: LocalDay) -> Vec<SignedReading> {
-        let zone = &self.tariff.terms().timezone;
+        let zone = &self.tariff.head().timezone;
         let (from, to) = (zone.start_of(day), zone.start_of(day.next()));
         let within = |signed: &&SignedReading| (from..=to).contains(&signed.reading.time);
         self.readings.iter().filter(within).copied().collect()
@@ -342,7 +355,7 @@ impl World {
 
     /// Anchors and proves a bill whatever it says, once no trade of the period can change.
     pub(super) fn anchor(&mut self, bill: BillFile) {
-        let over = self.tariff.terms().timezone.start_of(day(PERIOD_DAYS));
+        let over = self.tariff.head().timezone.start_of(day(PERIOD_DAYS));
         self.now = self.now.max(over.plus_seconds(i64::from(self.policy.correction_seconds)));
         self.anchor_for(period(), bill);
     }
@@ -429,6 +442,7 @@ fn blank_evidence(chain: &Chain, tariff: &Tariff) -> Evidence {
         key_versions: Vec::new(),
         readings: Vec::new(),
         days: Vec::new(),
+        previous: None,
         trades: Vec::new(),
         nodes: Vec::new(),
     }
@@ -441,6 +455,7 @@ fn blank_invoice(tariff: &Tariff) -> Invoice {
         slot_length: SlotLength::from_minutes(60).unwrap(),
         used: &BTreeMap::new(),
         trades: &[],
+        before: None,
     };
     Invoice::issue(heading("INV-2026-0"), &facts, OfReadings::default()).unwrap()
 }
