@@ -60,7 +60,7 @@ impl Billing {
         });
         let (invoice, days, evidence) = issued.await?.context("the evidence makes no invoice")?;
         let days = serde_json::to_string(&days)?;
-        let zone = &evidence.tariff.terms().timezone;
+        let zone = &evidence.tariff.head().timezone;
         let due_on = self.due_day(account.community, zone, now).await?;
         let substance = (serde_json::to_string(&evidence)?, days);
         self.keep(&account, (invoice, due_on), substance, now).await
