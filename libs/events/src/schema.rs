@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 18] {
+fn kinds() -> [Kind; 19] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -67,6 +67,7 @@ fn kinds() -> [Kind; 18] {
         Kind::of::<ledger::BlockDisconnected>(),
         Kind::of::<market::SlotCleared>(),
         Kind::of::<market::OrderCancelled>(),
+        Kind::of::<market::BookChanged>(),
         Kind::of::<market::SuspensionChanged>(),
         Kind::of::<market::StopChanged>(),
         Kind::of::<market::CurtailmentChanged>(),
