@@ -9,9 +9,11 @@ export * from "./types/explorer";
 export * from "./types/mechanism";
 export * from "./types/request";
 export * from "./types/rule";
+export * from "./types/trading";
 import type { Balance } from "./types/exchange";
 import type { Mechanism } from "./types/mechanism";
 import type { RequestTerms } from "./types/request";
+import type { StruckTrade, TimeInForce } from "./types/trading";
 
 export interface Page<T> {
   items: T[];
@@ -239,7 +241,13 @@ export interface Order {
   /** Who signed it in the place of the account, if somebody may have. */
   delegate?: string;
   status: string;
+  cancelled_by?: string;
   filled_wh: number;
+  open_wh: number;
+  time_in_force: TimeInForce;
+  good_till?: string;
+  /** What it traded before the gate. */
+  trades?: StruckTrade[];
   held: string;
   placed_at: string;
   warnings: string[];
