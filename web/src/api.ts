@@ -192,9 +192,12 @@ export const mandates = (zone?: string) => get<t.Mandate[]>("/v1/mandates", { zo
 export const book = () => get<t.Page<t.Offer>>("/v1/book", { side: "sell", limit: 200 });
 export const priceBand = (slot: string) => get<t.Band>("/v1/price-band", { slot });
 export const ownOrders = () => get<t.Page<t.Order>>("/v1/orders", { limit: 50 });
-export const placeOrder = (order: t.OrderTerms, signature: string) =>
-  post<t.Order>("/v1/orders", { order, signature });
+export const placeOrder = (order: t.OrderTerms, signature: string, lifetime?: t.Lifetime) =>
+  post<t.Order>("/v1/orders", { order, signature, ...lifetime });
 export const cancelOrder = (id: string) => remove<t.Order>(`/v1/orders/${id}`);
+export const depth = (slot: string) => get<t.Depth>(`/v1/slots/${slot}/depth`);
+export const struckTrades = (slot: string, limit: number) =>
+  get<t.Page<t.StruckTrade>>(`/v1/slots/${slot}/trades`, { limit });
 export const trades = (limit: number) => get<t.Page<t.Trade>>("/v1/trades", { limit });
 
 // metering

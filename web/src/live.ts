@@ -2,10 +2,11 @@
 
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 
-export type News = "block" | "block_removed" | "slot_cleared" | "readings_stored" | "invoice_issued";
+export type News =
+  | "block" | "block_removed" | "slot_cleared" | "book_changed" | "readings_stored" | "invoice_issued";
 
 const KINDS: News[] = [
-  "block", "block_removed", "slot_cleared", "readings_stored", "invoice_issued",
+  "block", "block_removed", "slot_cleared", "book_changed", "readings_stored", "invoice_issued",
 ];
 /** A page reads again at most this often, however fast the news comes. */
 const PAUSE_MS = 1000;

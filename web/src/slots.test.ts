@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { firstOpen, firstUnopened, lastClosed, slotsOf, timestamp } from "./slots";
+import { firstOpen, firstUnopened, lastClosed, openSlots, slotsOf, timestamp } from "./slots";
 import type { Market } from "./types";
 
 function market(now: string, more: Partial<Market> = {}): Market {
@@ -19,6 +19,12 @@ test("the first slot whose book is not open starts after the horizon, not at it"
   // At this very moment the book of the slot a horizon away opens.
   expect(firstUnopened(market("2026-06-01T10:00:00Z"))).toBe("2026-06-02T10:15:00Z");
   expect(firstUnopened(market("2026-06-01T10:20:00Z", { slot_minutes: 60 }))).toBe("2026-06-02T11:00:00Z");
+});
+
+test("open slots reach from the first whose gate has not come to a horizon away", () => {
+  const slots = openSlots(market("2026-06-01T10:00:00Z", { horizon_seconds: 3600 }));
+  expect(slots).toEqual(["2026-06-01T10:30:00Z", "2026-06-01T10:45:00Z", "2026-06-01T11:00:00Z"]);
+  expect(openSlots(market("2026-06-01T10:00:00Z", { horizon_seconds: 900 }))).toEqual([]);
 });
 
 test("the last closed slot is the one whose gate has passed", () => {

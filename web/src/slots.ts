@@ -22,6 +22,15 @@ export function firstOpen({ now, gate_seconds, slot_minutes }: Market): string {
   return timestamp(Math.floor((Date.parse(now) + gate_seconds * 1000) / length + 1) * length);
 }
 
+/** The starts of the slots whose book is open, soonest first. */
+export function openSlots(market: Market): string[] {
+  const length = market.slot_minutes * MINUTE_MS;
+  const end = Date.parse(market.now) + market.horizon_seconds * 1000;
+  const slots: string[] = [];
+  for (let start = Date.parse(firstOpen(market)); start <= end; start += length) slots.push(timestamp(start));
+  return slots;
+}
+
 /** The last slot whose book is closed for good. */
 export function lastClosed({ now, gate_seconds, slot_minutes }: Market): string {
   const length = slot_minutes * MINUTE_MS;

@@ -20,6 +20,7 @@ export * from "./types/payout";
 export * from "./types/report";
 export * from "./types/request";
 export * from "./types/rule";
+export * from "./types/trading";
 
 export type ProblemBody = api.Problem;
 

@@ -152,11 +152,22 @@ impl Posted {
 /// the orders that were accepted for the slot, in sequence order, each with its hash, its sequence
 /// and whether it took part.
 pub fn journal_root(conditions: &str, orders: impl IntoIterator<Item = (B256, u64, bool)>) -> B256 {
+    session_root(conditions, orders, std::iter::empty::<[u8; 0]>())
+}
+
+/// The journal root of a slot that traded before its gate: as [`journal_root`], then over the data
+/// of what happened there, in its order. None of it has the length of another leaf's data.
+pub fn session_root(
+    conditions: &str,
+    orders: impl IntoIterator<Item = (B256, u64, bool)>,
+    steps: impl IntoIterator<Item = impl AsRef<[u8]>>,
+) -> B256 {
     let orders = orders.into_iter();
     let orders = orders.map(|(order, sequence, accepted)| journal_leaf(order, sequence, accepted));
-    let leaves = orders.map(|data| merkle::leaf(&data));
-    Tree::new(std::iter::once(merkle::leaf(&conditions_leaf(conditions))).chain(leaves).collect())
-        .root()
+    let orders = orders.map(|data| merkle::leaf(&data));
+    let steps = steps.into_iter().map(|step| merkle::leaf(step.as_ref()));
+    let first = std::iter::once(merkle::leaf(&conditions_leaf(conditions)));
+    Tree::new(first.chain(orders).chain(steps).collect()).root()
 }
 
 /// The data of the first leaf under a clearing's journal root (hashed by `merkle::leaf`).

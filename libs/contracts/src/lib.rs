@@ -53,7 +53,7 @@ pub use certificate::CertificateTerms;
 pub use challenge::{Claim, Evidence};
 pub use clearing::{
     Clearing, Delivery, MECHANISM_PRICED, Posted, Prices, Skip, conditions_leaf, journal_leaf,
-    journal_root,
+    journal_root, session_root,
 };
 pub use currency::{BadCurrencies, CURRENCIES_MAX, Cash, Currency, check_currencies};
 pub use deployment::{Deployment, Genesis, GenesisCall, GenesisDeploy, Roles, Settings, role};

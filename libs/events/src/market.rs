@@ -99,6 +99,12 @@ pub enum CancelledBy {
     Chain,
     /// Its account or connection point was suspended.
     Suspension,
+    /// The moment until which it was good has come.
+    Time,
+    /// It was to trade at once, and this is what did not.
+    Immediate,
+    /// It would have met an order of its own party.
+    SelfTrade,
 }
 
 /// An accepted order was taken back before its slot was cleared; what it held is free.
@@ -128,6 +134,40 @@ pub struct OrderCancelled {
 
 impl Event for OrderCancelled {
     const SUBJECT: &'static str = "market.order.cancelled.v1";
+}
+
+/// A buyer's and a seller's order met before the gate of their slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Struck {
+    /// The price of the energy alone.
+    #[schemars(with = "schema::UnitPrice")]
+    pub price: Price,
+    /// How much, in Wh.
+    #[schemars(with = "schema::Wh")]
+    pub quantity: Energy,
+}
+
+/// The book of a slot that trades before its gate changed: orders came, met or left. Says nothing
+/// of whose they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BookChanged {
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The grid area.
+    #[schemars(with = "schema::Id")]
+    pub zone: ZoneId,
+    /// Start of the slot.
+    #[schemars(with = "schema::Moment")]
+    pub slot: Timestamp,
+    /// How many trades the slot had before these.
+    pub before: u32,
+    /// What traded, in its order.
+    pub trades: Vec<Struck>,
+}
+
+impl Event for BookChanged {
+    const SUBJECT: &'static str = "market.book.changed.v1";
 }
 
 /// An account or a connection point may not trade any more, or may again.

@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 21] {
+fn kinds() -> [Kind; 22] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -70,6 +70,7 @@ fn kinds() -> [Kind; 21] {
         Kind::of::<ledger::BlockDisconnected>(),
         Kind::of::<market::SlotCleared>(),
         Kind::of::<market::OrderCancelled>(),
+        Kind::of::<market::BookChanged>(),
         Kind::of::<market::SuspensionChanged>(),
         Kind::of::<market::StopChanged>(),
         Kind::of::<market::CurtailmentChanged>(),

@@ -28,13 +28,15 @@ mod ladder;
 mod message;
 pub mod naive;
 mod queues;
+pub mod session;
 mod snapshot;
 mod take;
 mod timed;
 
-pub use batch::continuous;
+pub use batch::{continuous, on_tick};
 pub use digest::Digest;
 pub use message::{Cause, Entry, Message, Reason, Report, SelfTrade, TimeInForce};
+pub use session::Session;
 pub use snapshot::{Level, Resting, Snapshot};
 
 use crate::Side;

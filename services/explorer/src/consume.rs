@@ -5,13 +5,13 @@ use async_trait::async_trait;
 use bus::Consumer;
 use events::billing::InvoiceIssued;
 use events::ledger::{BlockConnected, BlockDisconnected};
-use events::market::SlotCleared;
+use events::market::{BookChanged, SlotCleared};
 use events::metering::{IntervalsClosed, IntervalsCorrected};
 use events::{Envelope, Event};
 use ids::EventId;
 
 use crate::Explorer;
-use crate::app::feed::{self, News};
+use crate::app::feed::{self, News, Struck};
 use crate::app::{branch, rebuild};
 
 /// The explorer's name in its inbox.
@@ -28,6 +28,7 @@ impl Consumer for Explorer {
             BlockConnected::SUBJECT,
             BlockDisconnected::SUBJECT,
             SlotCleared::SUBJECT,
+            BookChanged::SUBJECT,
             IntervalsClosed::SUBJECT,
             IntervalsCorrected::SUBJECT,
             InvoiceIssued::SUBJECT,
@@ -108,6 +109,14 @@ fn news_of(envelope: &Envelope) -> Result<Option<News>> {
             price: cleared.price.to_string(),
             volume_wh: cleared.volume.wh(),
         }));
+    }
+    if let Some(changed) = envelope.open::<BookChanged>()? {
+        let trades = changed.trades.iter().map(|trade| Struck {
+            price: trade.price.to_string(),
+            quantity_wh: trade.quantity.wh(),
+        });
+        let (zone, slot, trades) = (changed.zone, changed.slot, trades.collect());
+        return Ok(Some(News::BookChanged { zone, slot, trades }));
     }
     if let Some(closed) = envelope.open::<IntervalsClosed>()? {
         let (slot, intervals) = (closed.slot.start, closed.intervals.len());

@@ -4,6 +4,7 @@
 mod batch;
 mod book;
 mod limits;
+mod live;
 mod mechanisms;
 mod orders;
 mod relay;
@@ -38,11 +39,14 @@ pub fn routes(
             .service(batch::place_orders)
             .service(batch::cancel_orders)
             .service(orders::list_orders)
+            .service(orders::get_order)
             .service(orders::cancel_order)
             .service(book::get_book)
             .service(trades::list_trades)
             .service(slots::get_slot)
             .service(slots::get_journal)
+            .service(live::get_depth)
+            .service(live::list_struck)
             .service(slots::get_price_band)
             .service(settings::get_market)
             .service(limits::suspend_trader)

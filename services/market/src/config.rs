@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use service::Clock;
 use units::{Energy, Price};
 
-use crate::domain::{HISTORY_DAYS, Parameters, check_mechanism};
+use crate::domain::{HISTORY_DAYS, Parameters, SelfTrade, check_mechanism};
 
 /// Everything the market needs from outside.
 pub struct Parts {
@@ -66,6 +66,10 @@ pub struct MarketConfig {
     /// How slots are cleared, unless another mechanism was chosen for them.
     #[serde(default)]
     pub mechanism: Mechanism,
+    /// What is done about orders of one party that would meet, in slots that trade before their
+    /// gate.
+    #[serde(default)]
+    pub self_trade: SelfTrade,
     /// Community, grid area, fees and imbalance rule, as registered in `EnergyMarket`.
     pub policy: Policy,
 }
@@ -84,6 +88,7 @@ impl MarketConfig {
             forecast_percent: forecast_default(),
             forecast_days_min: forecast_days_default(),
             mechanism: Mechanism::default(),
+            self_trade: SelfTrade::default(),
             policy,
         }
     }
@@ -127,6 +132,7 @@ impl MarketConfig {
             forecast_days_min: days,
             policy: policy.id(),
             terms: policy.clone(),
+            self_trade: self.self_trade,
         };
         check_mechanism(&self.mechanism, &parameters).map_err(|why| anyhow!("mechanism: {why}"))?;
         Ok(parameters)

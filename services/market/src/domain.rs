@@ -7,6 +7,7 @@
 //!
 //! slot T:   T-36h ....... gate = T-15min ....... T ............ T+15min
 //!           place, cancel | clear: holds shrink  | the chain settles or skips; holds end
+//!           and, where the mechanism is continuous, trades, which stand
 //! ```
 //!
 //! Invariants: the same entries give the same [`Exchange::hash`]; an accepted order is covered by
@@ -29,6 +30,8 @@ mod published;
 mod rejection;
 mod rules;
 mod state;
+mod step;
+mod trading;
 
 pub use cash::{Cash, Movement, TradeHold, Wallet};
 pub use clearing::{Conditions, Halted, check_mechanism};
@@ -41,7 +44,9 @@ pub use place::{
     CONTRACT_ORDERS_PER_SLOT_MAX, NO_GAIN_BAND, ORDERS_PER_POINT_MAX, ORDERS_PER_SLOT_MAX,
     Placement,
 };
-pub use published::{Difference, Published, Recomputed, SlotJournal, recompute};
+pub use published::{AtOnce, Difference, Published, Recomputed, SlotJournal, recompute};
 pub use rejection::Rejection;
 pub use rules::{DueRule, RULES_MAX, Rule, RuleName, RuleQuantity};
 pub use state::{Committed, Exchange, Parameters, RETAINED_SECONDS, SlotBook};
+pub use step::Step;
+pub use trading::{Arrival, SelfTrade, StruckTrade, TimeInForce, Trading};

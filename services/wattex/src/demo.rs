@@ -31,6 +31,7 @@ use anyhow::{Context, Result};
 use calendar::{LocalDay, SlotLength};
 use clap::Args;
 use identity::{ORIGINS_MAX, Origin};
+use market::domain::SelfTrade;
 use matching::Mechanism;
 use service::Clock;
 
@@ -74,6 +75,15 @@ pub struct Arguments {
     /// How slots are cleared: the name of a mechanism, or its JSON.
     #[arg(long, value_name = "NAME", default_value = "uniform", value_parser = mechanism::parse)]
     mechanism: Mechanism,
+    /// What is done about orders of one party that would meet, where they meet before the gate:
+    /// refuse, cancel_newest, cancel_oldest, cancel_both or decrement.
+    #[arg(
+        long,
+        value_name = "MODE",
+        default_value = "refuse",
+        value_parser = mechanism::self_trade
+    )]
+    self_trade: SelfTrade,
     /// How fast simulated time runs: max, or a factor such as 60x.
     #[arg(long, value_name = "SPEED", default_value = "max", value_parser = Speed::from_str)]
     speed: Speed,
@@ -189,6 +199,7 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
         timezone: span.timezone.clone(),
         slot: arguments.slot,
         mechanism: arguments.mechanism,
+        self_trade: arguments.self_trade,
         tariff: span.prices.tariff(&span.timezone, valid_from)?,
         currencies: arguments.currencies.clone(),
         genesis: genesis.plus_seconds(-60),

@@ -1,5 +1,6 @@
 //! Mechanisms as arguments name them.
 
+use market::domain::SelfTrade;
 use matching::Mechanism;
 use serde_json::{Map, Value, json};
 use units::Price;
@@ -26,4 +27,9 @@ pub fn named(text: &str, k_bps: Option<u16>, price: Option<Price>) -> Result<Mec
 /// The same without parameters besides.
 pub fn parse(text: &str) -> Result<Mechanism, String> {
     named(text, None, None)
+}
+
+/// What is done about orders of one party, by its name.
+pub fn self_trade(text: &str) -> Result<SelfTrade, String> {
+    serde_json::from_value(json!(text)).map_err(|error| format!("self-trade: {error}"))
 }

@@ -27,6 +27,7 @@ use contracts::{Currency, Deployment, Policy, check_currencies};
 use identity::Origin;
 use ids::{CommunityId, ZoneId};
 use ledger::Mining;
+use market::domain::SelfTrade;
 use matching::Mechanism;
 use service::{Clock, Tick};
 use tariff::Tariff;
@@ -59,6 +60,8 @@ pub struct Settings {
     /// How slots are cleared, unless another mechanism is chosen for them. Where trades have two
     /// prices, the policy names an account for the difference.
     pub mechanism: Mechanism,
+    /// What is done about orders of one party that would meet before their gate.
+    pub self_trade: SelfTrade,
     /// Moment of the genesis block.
     pub genesis: Timestamp,
     /// The clock.
@@ -318,6 +321,7 @@ impl Wired<'_> {
     async fn market(&self, secrets: &Secrets, policy: &Policy) -> Result<Arc<market::Market>> {
         let config = market::MarketConfig {
             mechanism: self.settings.mechanism,
+            self_trade: self.settings.self_trade,
             ..market::MarketConfig::new(self.settings.timezone.clone(), policy.clone())
         };
         market::start(market::Parts {

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use calendar::SlotLength;
 use clap::Args;
+use market::domain::SelfTrade;
 use matching::Mechanism;
 use serde_json::Value;
 use service::Clock;
@@ -62,6 +63,7 @@ async fn mounts() -> Result<Vec<gateway::Mount>> {
         timezone: sample.timezone,
         slot,
         mechanism: Mechanism::default(),
+        self_trade: SelfTrade::default(),
         currencies: Vec::new(),
         genesis,
         clock,

@@ -231,6 +231,13 @@ fn print(journal: &SlotJournal, outcome: &Result<Recomputed, Difference>, anchor
                 "The market says: tick {} per kWh, retail {}, feed-in {}",
                 same.tick, same.retail_price, same.feed_in_price,
             );
+            if let Some(at_once) = &same.at_once {
+                println!(
+                    "Orders met before the gate, as the market says: {} left, {} not simply good \
+                     till the gate, {} times two of one party did not trade",
+                    at_once.left, at_once.timed, at_once.kept_apart,
+                );
+            }
             if let Some(halted) = same.halted {
                 println!("* the market says that nothing trades: {halted:?}");
             }

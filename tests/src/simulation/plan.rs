@@ -9,7 +9,7 @@ use contracts::requests::Withdrawal;
 use contracts::{OrderTerms, Side, WITHDRAWAL_SECONDS};
 use ids::{AccountId, MeterId, OrderId};
 use keys::{SecretKey, recover};
-use market::domain::NewOrder;
+use market::domain::{NewOrder, TimeInForce};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use reading::{Reading, Status};
@@ -350,5 +350,6 @@ fn sign(terms: OrderTerms, account: AccountId, by: SecretKey, scene: &Scene) -> 
         hash,
         signature: signature.into(),
         replaces: None,
+        time_in_force: TimeInForce::GoodTillGate,
     }
 }

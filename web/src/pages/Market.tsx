@@ -10,6 +10,7 @@ import { Link } from "../route";
 import type { Market, Offer, Order, Page as ListPage, Trade } from "../types";
 import { Badge, Card, Load, Notice, Page, Stat, Stats, Table, type Tone, focusCard } from "../ui";
 import { useUser } from "../user";
+import { LiveTrading } from "./market/Live";
 import { MarketTabs } from "./market/MarketTabs";
 import { PriceChart } from "./market/PriceChart";
 import { SlotResult } from "./market/SlotResult";
@@ -34,12 +35,12 @@ const ORDERS_SHOWN = 10;
 
 export function MarketPage() {
   const market = useLoad("market", api.market, ["block", "slot_cleared"]);
-  const book = useLoad("book", api.book, ["block", "slot_cleared"]);
+  const book = useLoad("book", api.book, ["block", "slot_cleared", "book_changed"]);
   const trader = !!useUser().account;
   const orders = useLoad(
     "orders",
     async () => (trader ? api.ownOrders() : { items: [] }),
-    ["block", "slot_cleared"],
+    ["block", "slot_cleared", "book_changed"],
   );
   const trades = useLoad("trades", () => api.trades(1000), ["block", "slot_cleared"]);
   const reload = () => [market, book, orders].forEach((list) => list.reload());
@@ -57,6 +58,7 @@ export function MarketPage() {
             <Overview market={settings} trades={trades.data?.items ?? []} />
             <div className={trader ? "columns market-columns" : "stack"}>
               <div className="stack">
+                {settings.mechanism.name === "continuous" && <LiveTrading market={settings} />}
                 <Card title="Open offers" id="offers">
                   <Load of={book}>{(page) => <Offers offers={page.items} market={settings} />}</Load>
                 </Card>
@@ -167,10 +169,10 @@ function Offers({ offers, market }: { offers: Offer[]; market: Market }) {
   );
 }
 
-/** A cleared order got all, some or nothing. */
+/** An order got all, some or nothing; before the gate it may get more. */
 function standing(order: Order): [Tone, string] {
-  if (order.status !== "cleared") return [order.status === "open" ? "info" : "quiet", words(order.status)];
-  if (order.filled_wh === 0) return ["quiet", "Not filled"];
+  if (order.status === "open") return ["info", order.filled_wh ? "Partly filled, open" : "Open"];
+  if (order.filled_wh === 0) return ["quiet", order.status === "cleared" ? "Not filled" : words(order.status)];
   return ["good", order.filled_wh < order.quantity_wh ? "Partly filled" : "Filled"];
 }
 

@@ -65,18 +65,28 @@ pub fn continuous(orders: &[Order], rules: &Rules) -> Result<Clearing, Refusal> 
 }
 
 fn quote<'a>(order: &'a Order, rules: &Rules) -> Result<Quote<'a>, Overflow> {
-    let tick = rules.tick.n_per_wh();
     let energy = match order.side {
         Side::Buy => rules.fees.energy_bid(order.price)?,
         Side::Sell => rules.fees.energy_ask(order.price)?,
     };
-    let above = energy.n_per_wh().rem_euclid(tick);
-    let moved = match order.side {
-        Side::Buy => energy.n_per_wh().checked_sub(above),
-        Side::Sell if above == 0 => Some(energy.n_per_wh()),
-        Side::Sell => energy.n_per_wh().checked_add(tick - above),
+    let tick = on_tick(order.side, energy, rules.tick)?.n_per_wh();
+    Ok(Quote { order, energy, tick })
+}
+
+/// The multiple of `tick`, which is above zero, that is next to an energy price on the side where
+/// its owner gains: below a bid's, above an ask's.
+///
+/// # Errors
+/// [`Overflow`] where there is none.
+pub fn on_tick(side: Side, energy: Price, tick: Price) -> Result<Price, Overflow> {
+    let (energy, tick) = (energy.n_per_wh(), tick.n_per_wh());
+    let above = energy.rem_euclid(tick);
+    let moved = match side {
+        Side::Buy => energy.checked_sub(above),
+        Side::Sell if above == 0 => Some(energy),
+        Side::Sell => energy.checked_add(tick - above),
     };
-    Ok(Quote { order, energy, tick: moved.ok_or(Overflow)? })
+    moved.map(Price::from_n_per_wh).ok_or(Overflow)
 }
 
 /// Who met whom: taker and maker by their places among the quotes, and how much they traded.

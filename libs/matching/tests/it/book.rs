@@ -1,6 +1,7 @@
 //! The continuous book against the worked sequence, by scripts, and against its slow twin.
 
 mod batch;
+mod session;
 mod streams;
 
 use std::collections::BTreeMap;

@@ -7,7 +7,8 @@ use service::{Fault, Problem, Problems};
 
 use crate::Explorer;
 
-/// Streams news: `block`, `block_removed`, `slot_cleared`, `readings_stored`, `invoice_issued`.
+/// Streams news: `block`, `block_removed`, `slot_cleared`, `book_changed`, `readings_stored`,
+/// `invoice_issued`.
 ///
 /// Each carries a JSON object. `reset` says that some were missed and lists should be read again.
 #[utoipa::path(

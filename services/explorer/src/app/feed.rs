@@ -66,6 +66,15 @@ pub(crate) enum News {
         /// The sum of its trades.
         volume_wh: u64,
     },
+    /// The book of a slot that trades before its gate changed.
+    BookChanged {
+        /// The grid area.
+        zone: ZoneId,
+        /// The slot's start.
+        slot: Timestamp,
+        /// What traded, in its order.
+        trades: Vec<Struck>,
+    },
     /// Energy of a slot became known.
     ReadingsStored {
         /// The slot's start.
@@ -82,6 +91,15 @@ pub(crate) enum News {
         /// Its hash, as anchored.
         hash: B256,
     },
+}
+
+/// A trade before the gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Struck {
+    /// In currency per kWh.
+    pub(crate) price: String,
+    /// How much.
+    pub(crate) quantity_wh: u64,
 }
 
 impl News {
@@ -103,6 +121,7 @@ impl News {
             News::Block { .. } => "block",
             News::BlockRemoved { .. } => "block_removed",
             News::SlotCleared { .. } => "slot_cleared",
+            News::BookChanged { .. } => "book_changed",
             News::ReadingsStored { .. } => "readings_stored",
             News::InvoiceIssued { .. } => "invoice_issued",
         }

@@ -3,7 +3,7 @@
 use alloy_primitives::B256;
 use calendar::{LocalDay, Slot, SlotLength, Timestamp};
 use events::billing::InvoiceIssued;
-use events::market::{Matched, SlotCleared};
+use events::market::{BookChanged, Matched, SlotCleared, Struck};
 use ids::{AccountId, CommunityId, InvoiceId, OrderId, ZoneId};
 use units::{Energy, Money, Price};
 
@@ -87,9 +87,14 @@ async fn the_feed_tells_prices_and_bills_but_not_whose_they_are() {
     assert!(heard.contains("\"price\":\"0.18\",\"volume_wh\":5000"), "{heard}");
     assert!(!heard.contains(&buyer.to_string()) && !heard.contains(&seller.to_string()));
 
+    scene.feed(&changed(), 1).await.unwrap();
+    let heard = listener.next().await.unwrap();
+    assert!(heard.starts_with("id: 2\nevent: book_changed\n"), "{heard}");
+    assert!(heard.contains("[{\"price\":\"0.17\",\"quantity_wh\":500}]"), "{heard}");
+
     scene.feed(&issued(buyer), 1).await.unwrap();
     let heard = listener.next().await.unwrap();
-    assert!(heard.starts_with("id: 2\nevent: invoice_issued\n"), "{heard}");
+    assert!(heard.starts_with("id: 3\nevent: invoice_issued\n"), "{heard}");
     assert!(!heard.contains(&buyer.to_string()) && !heard.contains("12.5"), "{heard}");
     scene.stop().await;
 }
@@ -119,6 +124,17 @@ fn cleared(buyer: AccountId, seller: AccountId) -> SlotCleared {
             buyer_point: None,
             seller_point: None,
         }],
+    }
+}
+
+fn changed() -> BookChanged {
+    let trade = Struck { price: Price::from_n_per_wh(170_000), quantity: Energy::from_wh(500) };
+    BookChanged {
+        community: CommunityId::derived("c"),
+        zone: ZoneId::derived("z"),
+        slot: Timestamp::from_seconds(1_780_002_000),
+        before: 0,
+        trades: vec![trade],
     }
 }
 

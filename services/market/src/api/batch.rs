@@ -98,9 +98,9 @@ pub(crate) async fn place_orders(
 
 fn item(applied: Result<Applied, Problem>) -> ItemView {
     match applied {
-        Ok(Applied { order, repeated }) => {
-            let status = if repeated { 200 } else { 201 };
-            ItemView { status, order: Some(OrderView::from(&order)), problem: None }
+        Ok(applied) => {
+            let status = if applied.repeated { 200 } else { 201 };
+            ItemView { status, order: Some(OrderView::from(&applied)), problem: None }
         }
         Err(problem) => ItemView { status: problem.status, order: None, problem: Some(problem) },
     }
@@ -144,9 +144,9 @@ pub(crate) async fn cancel_orders(
             .collect();
         for order in open {
             match desk.cancel(order, account).await {
-                Ok(applied) => cancelled.push(OrderView::from(&applied.order)),
-                // The gate closed since they were looked up.
-                Err(Refused::Rejected(Rejection::GateClosed)) => {}
+                Ok(applied) => cancelled.push(OrderView::from(&applied)),
+                // The gate closed, or they were traded, since they were looked up.
+                Err(Refused::Rejected(Rejection::GateClosed | Rejection::Traded)) => {}
                 Err(refused) => return Err(refused.into()),
             }
         }

@@ -89,7 +89,7 @@ pub(crate) async fn get_book(
 
 fn offer(book: &Exchange, order: &Accepted, caller: &Principal) -> OfferView {
     let member = book.member(order.account);
-    let (quantity, price) = (order.terms.quantity, order.limit());
+    let (quantity, price) = (order.open(), order.limit());
     let total = price.cost_of(quantity).unwrap_or(order.hold);
     OfferView {
         order_id: order.id.to_string(),

@@ -11,11 +11,14 @@ use ids::{AccountId, CommunityId, OrderId};
 use keys::{SignatureBytes, recover};
 use serde::{Deserialize, Serialize};
 use service::{Page, PageQuery, Principal, Problem, Problems};
-use units::Price;
+use units::{Energy, Price};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::Desk;
-use crate::domain::{Accepted, NO_GAIN_BAND, NewOrder, OrderSignature, Status};
+use super::live::StruckView;
+use crate::app::{Applied, Desk};
+use crate::domain::{
+    Accepted, Exchange, NO_GAIN_BAND, NewOrder, OrderSignature, Status, StruckTrade, TimeInForce,
+};
 use crate::market::Market;
 
 /// An order to place.
@@ -38,6 +41,14 @@ pub(crate) struct OrderBody {
     #[serde(default)]
     #[schema(format = "uuid")]
     replaces: Option<String>,
+    /// What becomes of what does not trade at once: `good_till_gate`, which is the default,
+    /// `good_till_time`, `immediate_or_cancel` or `fill_or_kill`. All but the first need a slot of
+    /// the mechanism `continuous`. It is not signed.
+    #[serde(default)]
+    time_in_force: Option<String>,
+    /// The first moment at which an order that is `good_till_time` is no longer good.
+    #[serde(default)]
+    good_till: Option<String>,
 }
 
 /// The terms that an account signs (EIP-712 `Order`).
@@ -109,13 +120,24 @@ pub(crate) struct OrderView {
     /// Where it stands.
     #[schema(value_type = String, example = "open")]
     status: Status,
-    /// Why it was taken back: `account`, `chain` or `suspension`.
+    /// Why it was taken back: `account`, `chain` or `suspension`; or by itself: `time`,
+    /// `immediate` or `self_trade`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "account")]
     cancelled_by: Option<CancelledBy>,
-    /// What it got.
+    /// What it got; before the gate what it has traded so far.
     filled_wh: u64,
-    /// What is held for it while it is open.
+    /// What can still trade.
+    open_wh: u64,
+    /// What becomes of what does not trade at once.
+    time_in_force: String,
+    /// Until when it is good, if not until the gate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    good_till: Option<String>,
+    /// What it has traded before the gate, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    trades: Vec<StruckView>,
+    /// What is held for what is open of it.
     held: String,
     /// When it was accepted.
     placed_at: String,
@@ -123,9 +145,19 @@ pub(crate) struct OrderView {
     warnings: Vec<String>,
 }
 
-impl From<&Accepted> for OrderView {
-    fn from(order: &Accepted) -> OrderView {
+impl OrderView {
+    /// An order as the book has it.
+    pub(super) fn of(book: &Exchange, order: &Accepted) -> OrderView {
+        OrderView::new(order, book.struck(order))
+    }
+
+    fn new<'a>(order: &Accepted, trades: impl IntoIterator<Item = &'a StruckTrade>) -> OrderView {
         let open = order.status == Status::Open;
+        let force = order.arrival.as_ref().map(|arrival| arrival.time_in_force);
+        let (time_in_force, good_till) = named(force.unwrap_or_default());
+        // A slot in which nothing is carried takes back what was traded before its gate.
+        let stands = order.filled > Energy::ZERO;
+        let trades = trades.into_iter().filter(|_| stands).map(StruckView::from);
         let delegate = Some(order.terms.delegate).filter(|address| !address.is_zero());
         OrderView {
             order_id: order.id.to_string(),
@@ -145,6 +177,10 @@ impl From<&Accepted> for OrderView {
             status: order.status,
             cancelled_by: order.cancelled_by,
             filled_wh: order.filled.wh(),
+            open_wh: order.open().wh(),
+            time_in_force: time_in_force.to_owned(),
+            good_till,
+            trades: trades.collect(),
             held: if open { order.hold.to_string() } else { "0".to_owned() },
             placed_at: order.at.to_string(),
             warnings: order.no_gain.then(|| NO_GAIN_BAND.to_owned()).into_iter().collect(),
@@ -152,8 +188,47 @@ impl From<&Accepted> for OrderView {
     }
 }
 
+impl From<&Applied> for OrderView {
+    fn from(applied: &Applied) -> OrderView {
+        OrderView::new(&applied.order, &applied.trades)
+    }
+}
+
+/// The names that times in force have here.
+const FORCES: [&str; 4] =
+    ["good_till_gate", "good_till_time", "immediate_or_cancel", "fill_or_kill"];
+
+fn named(force: TimeInForce) -> (&'static str, Option<String>) {
+    match force {
+        TimeInForce::GoodTillGate => (FORCES[0], None),
+        TimeInForce::GoodTillTime { until } => (FORCES[1], Some(until.to_string())),
+        TimeInForce::ImmediateOrCancel => (FORCES[2], None),
+        TimeInForce::FillOrKill => (FORCES[3], None),
+    }
+}
+
+fn force_of(name: Option<&str>, until: Option<&str>) -> Result<TimeInForce, Problem> {
+    let name = name.unwrap_or(FORCES[0]);
+    match (FORCES.iter().position(|known| *known == name), until) {
+        (Some(0), None) => Ok(TimeInForce::GoodTillGate),
+        (Some(1), Some(until)) => {
+            let until = super::moment_of("good_till", until)?;
+            Ok(TimeInForce::GoodTillTime { until })
+        }
+        (Some(2), None) => Ok(TimeInForce::ImmediateOrCancel),
+        (Some(3), None) => Ok(TimeInForce::FillOrKill),
+        (Some(1), None) => Err(Problem::malformed("good_till: good_till_time needs a moment")),
+        (Some(_), _) => Err(Problem::malformed("good_till: only with good_till_time")),
+        (None, _) => {
+            let known = FORCES.join(", ");
+            Err(Problem::malformed(format!("time_in_force: one of {known}")))
+        }
+    }
+}
+
 /// Places an order for one slot.
 ///
+/// Where the slot's mechanism is `continuous` the answer says what of it was traded at once.
 /// It is answered once it is durable. Repeating a request with the same `order_id` returns the
 /// order as it stands, with 200; other content under the same id is a conflict.
 #[utoipa::path(
@@ -175,7 +250,7 @@ pub(crate) async fn place_order(
     let (desk, order, signature) = judged(body, account, caller.community, &market)?;
     let applied = desk.place(market.asked(order, signature).await?).await?;
     let mut response = if applied.repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
-    Ok(response.json(OrderView::from(&applied.order)))
+    Ok(response.json(OrderView::from(&applied)))
 }
 
 /// The desk that an order is for, the order with who signed it, and what came as its signature.
@@ -204,11 +279,13 @@ fn new_order(body: OrderBody, account: AccountId, market: &Market) -> Result<New
     };
     let replaces = body.replaces.map(|id| id.parse()).transpose();
     let replaces = replaces.map_err(|_| Problem::malformed("replaces: not a UUID"))?;
+    let time_in_force = force_of(body.time_in_force.as_deref(), body.good_till.as_deref())?;
     let key = body.signature.of_key();
     let signer = key.as_ref().and_then(|signature| recover(hash, signature));
     let contract = body.signature;
     let signature = key.map_or(OrderSignature::Contract { contract }, OrderSignature::Key);
-    Ok(NewOrder { id, account, terms: body.order, hash, signer, signature, replaces })
+    let terms = body.order;
+    Ok(NewOrder { id, account, terms, hash, signer, signature, replaces, time_in_force })
 }
 
 fn derived_id(hash: B256) -> OrderId {
@@ -255,7 +332,8 @@ pub(crate) async fn list_orders(
             order.account == account && slot.is_none_or(|slot| slot.start == order.slot())
         };
         let book = desk.book().await;
-        orders.extend(book.orders().rev().filter(wanted).map(OrderView::from));
+        let found = book.orders().rev().filter(wanted);
+        orders.extend(found.map(|order| OrderView::of(&book, order)));
     }
     let wanted = PageQuery { limit: query.limit, cursor: query.cursor };
     page(orders, &wanted, |order| order.order_id.clone())
@@ -282,7 +360,31 @@ pub(super) fn page<T>(
     Ok(Json(Page { items, next }))
 }
 
+/// An order as it stands: what of it is traded, and what is open.
+#[utoipa::path(
+    tag = "market",
+    params(("id" = String, Path, format = "uuid", description = "The order")),
+    responses((status = 200, body = OrderView), Problems)
+)]
+#[get("/v1/orders/{id}")]
+pub(crate) async fn get_order(
+    market: Data<Market>,
+    caller: Principal,
+    id: Path<String>,
+) -> Result<Json<OrderView>, Problem> {
+    let id: OrderId = id.parse().map_err(|_| Problem::malformed("id: not a UUID"))?;
+    for desk in market.desks_of(caller.community) {
+        let book = desk.book().await;
+        if let Some(order) = book.order(id).filter(|order| caller.may_read(order.account)) {
+            return Ok(Json(OrderView::of(&book, order)));
+        }
+    }
+    Err(Problem::not_found("order"))
+}
+
 /// Cancels an own order, or one that names the caller as its delegate, until the gate of its slot.
+///
+/// What it has traded stays; an order that is traded whole is refused with `TRADED`.
 #[utoipa::path(
     tag = "market",
     params(("id" = String, Path, format = "uuid", description = "The order")),
@@ -299,7 +401,7 @@ pub(crate) async fn cancel_order(
     for desk in market.desks_of(caller.community) {
         if desk.book().await.order(order).is_some() {
             let applied = desk.cancel(order, account).await?;
-            return Ok(Json(OrderView::from(&applied.order)));
+            return Ok(Json(OrderView::from(&applied)));
         }
     }
     Err(Problem::not_found("order"))

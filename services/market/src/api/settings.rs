@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::mechanisms::MechanismView;
 use super::slots::ZoneQuery;
 use super::stop::StopView;
+use crate::domain::SelfTrade;
 use crate::market::Market;
 
 /// How a market runs.
@@ -40,6 +41,10 @@ pub(crate) struct MarketView {
     forecast_days_min: u32,
     /// How prices of slots are found whose book opens now; `/v1/mechanisms` has what was chosen.
     mechanism: MechanismView,
+    /// What is done about orders of one party that would meet before the gate: `refuse`,
+    /// `cancel_newest`, `cancel_oldest`, `cancel_both` or `decrement`.
+    #[schema(value_type = String, example = "refuse")]
+    self_trade: SelfTrade,
     /// Why nobody may trade, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<StopView>,
@@ -113,6 +118,7 @@ pub(crate) async fn get_market(
         forecast_percent: parameters.forecast_percent,
         forecast_days_min: parameters.forecast_days_min,
         mechanism: book.mechanism(opening, parameters).into(),
+        self_trade: parameters.self_trade,
         stopped: book.stopped().map(StopView::from),
         policy_id: parameters.policy.to_string(),
         policy: policy.clone(),

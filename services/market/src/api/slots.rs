@@ -50,12 +50,12 @@ pub(crate) struct SlotView {
     wanted_wh: u64,
     /// Energy of open orders to sell.
     offered_wh: u64,
-    /// The energy price, in currency per kWh; absent while nothing traded.
+    /// The energy price of the clearing, in currency per kWh; absent while nothing traded.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<String>,
-    /// Energy traded.
+    /// Energy traded; before the gate what was traded so far.
     volume_wh: u64,
-    /// How many trades.
+    /// How many trades; before the gate so far.
     trades: u32,
     /// How prices and quantities are found, or were.
     mechanism: MechanismView,
@@ -96,8 +96,12 @@ pub(crate) async fn get_slot(
         ids.filter_map(|id| book.order(*id)).filter(|o| o.status == Status::Open).collect();
     let sum = |side: Side| {
         let quantities = open.iter().filter(|order| order.terms.side == side);
-        Energy::sum(quantities.map(|order| order.terms.quantity)).unwrap_or_default().wh()
+        Energy::sum(quantities.map(|order| order.open())).unwrap_or_default().wh()
     };
+    let struck = book.trading(slot.start).map(|trading| trading.trades.as_slice());
+    let struck = struck.unwrap_or_default();
+    let so_far = Energy::sum(struck.iter().map(|trade| trade.quantity)).unwrap_or_default();
+    let count = cleared.map_or(struck.len(), |cleared| cleared.trades.len());
     let made_by = cleared.and_then(ClearedSlot::mechanism);
     let mechanism = made_by.unwrap_or_else(|| book.mechanism(slot.start, parameters));
     Ok(Json(SlotView {
@@ -111,8 +115,8 @@ pub(crate) async fn get_slot(
         wanted_wh: sum(Side::Buy),
         offered_wh: sum(Side::Sell),
         price: cleared.and_then(|cleared| cleared.price).map(per_kwh),
-        volume_wh: cleared.map_or(0, |cleared| cleared.volume.wh()),
-        trades: cleared.map_or(0, |c| u32::try_from(c.trades.len()).unwrap_or(u32::MAX)),
+        volume_wh: cleared.map_or(so_far, |cleared| cleared.volume).wh(),
+        trades: u32::try_from(count).unwrap_or(u32::MAX),
         mechanism: mechanism.into(),
         clearing: cleared.map(|cleared| cleared.clearing.to_string()),
     }))
@@ -135,6 +139,8 @@ struct SlotJournalSchema {
     conditions: String,
     /// The orders that were accepted for the slot, with signatures, by sequence.
     orders: Vec<Object>,
+    /// What happened, in its order, where orders met before the gate; absent elsewhere.
+    steps: Vec<Object>,
     /// The fills, in the order of their index.
     fills: Vec<Object>,
 }

@@ -1,15 +1,15 @@
-//! What others hear: a cleared slot, in parts that fit a message; orders taken back; who and what
-//! may not trade.
+//! What others hear: a cleared slot, in parts that fit a message; orders taken back; books that
+//! changed before their gate; who and what may not trade.
 
-use calendar::Slot;
+use calendar::{Slot, Timestamp};
 use events::Envelope;
 use events::market::{
-    CurtailmentChanged, Matched, OrderCancelled, SlotCleared, StopChanged, SuspensionChanged,
-    TRADES_PER_MESSAGE_MAX,
+    BookChanged, CancelledBy, CurtailmentChanged, Matched, OrderCancelled, SlotCleared,
+    StopChanged, Struck, SuspensionChanged, TRADES_PER_MESSAGE_MAX,
 };
 use ids::{AccountId, ConnectionPointId, OrderId, PartyId};
 
-use crate::domain::{ClearedSlot, Entry, Exchange, Parameters, Trader};
+use crate::domain::{Accepted, ClearedSlot, Entry, Exchange, Parameters, Trader};
 
 /// The event that tells of `entry`, which was just applied and is the row `cause` of the journal;
 /// `None` for entries that nobody outside waits for, and for cleared slots.
@@ -32,10 +32,7 @@ pub(super) fn announcement(
     match entry {
         Entry::Cancelled { order, by, at } => {
             let order = exchange.order(*order).expect("only an accepted order is cancelled");
-            let (account, slot, by) = (order.account, order.slot(), *by);
-            let (order, hash) = (order.id, order.hash);
-            let event = OrderCancelled { community, zone, order, hash, account, slot, by };
-            Some(Envelope::of(&event, cause, *at))
+            Some(Envelope::of(&cancelled(order, *by, parameters), cause, *at))
         }
         Entry::Suspended { trader, suspension: why } => {
             let event = suspension(*trader, true, &why.reason, why.by);
@@ -67,6 +64,55 @@ pub(super) fn announcement(
         }
         _ => None,
     }
+}
+
+fn cancelled(order: &Accepted, by: CancelledBy, parameters: &Parameters) -> OrderCancelled {
+    let Parameters { community, zone, .. } = *parameters;
+    let (account, slot) = (order.account, order.slot());
+    OrderCancelled { community, zone, order: order.id, hash: order.hash, account, slot, by }
+}
+
+/// The orders that left by themselves when `order`, which was just accepted, came.
+pub(super) fn departures(
+    exchange: &Exchange,
+    order: &Accepted,
+    parameters: &Parameters,
+    cause: &str,
+) -> Vec<Envelope> {
+    let trading = exchange.trading(order.slot()).filter(|_| order.arrival.is_some());
+    let left = trading.map(|trading| trading.left.as_slice()).unwrap_or_default();
+    let left = left.iter().filter_map(|id| exchange.order(*id));
+    let told = |gone: &Accepted| {
+        let by = gone.cancelled_by.expect("it has left");
+        let cause = format!("{cause}/{}", gone.sequence);
+        Envelope::of(&cancelled(gone, by, parameters), &cause, order.at)
+    };
+    left.map(told).collect()
+}
+
+/// `market.book.changed.v1` for a slot that had `before` trades: at least one, even without trades.
+pub(super) fn book_changes(
+    exchange: &Exchange,
+    (slot, before): (Timestamp, usize),
+    parameters: &Parameters,
+    (cause, at): (&str, Timestamp),
+) -> Vec<Envelope> {
+    let Parameters { community, zone, .. } = *parameters;
+    let trading = exchange.trading(slot).expect("only such a slot is told of");
+    let struck = trading.trades[before..].iter();
+    let struck: Vec<Struck> =
+        struck.map(|trade| Struck { price: trade.price, quantity: trade.quantity }).collect();
+    let mut chunks: Vec<&[Struck]> = struck.chunks(TRADES_PER_MESSAGE_MAX).collect();
+    if chunks.is_empty() {
+        chunks.push(&[]);
+    }
+    let mut before = u32::try_from(before).expect("a slot has few thousand trades");
+    let tell = |trades: &[Struck]| {
+        let event = BookChanged { community, zone, slot, before, trades: trades.to_vec() };
+        before += u32::try_from(trades.len()).expect("a chunk is small");
+        Envelope::of(&event, &format!("{cause}/{slot}/{}", event.before), at)
+    };
+    chunks.into_iter().map(tell).collect()
 }
 
 /// `market.slot.cleared.v1` for `cleared`: at least one part, even without trades.

@@ -1,6 +1,6 @@
 //! One commit of the writer: commands judged in order; entries, events and transactions together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use calendar::{Slot, Timestamp};
@@ -11,11 +11,11 @@ use events::market::CancelledBy;
 use ids::{AccountId, EventId, OrderId, PartyId};
 use tokio::sync::oneshot;
 
-use super::announce::{announcement, announcements};
+use super::announce::{announcement, announcements, book_changes, departures};
 use super::desk::{Applied, Command, Refused, Tools, Writer};
 use crate::chain;
 use crate::db::{CONSUMER, append, was_applied};
-use crate::domain::{Change, Entry, Exchange, NewOrder, Placement};
+use crate::domain::{Accepted, Change, Entry, Exchange, NewOrder, Placement, TimeInForce};
 
 /// Seconds between two looks at the standing rules.
 const RULES_SECONDS: i64 = 60;
@@ -34,6 +34,8 @@ pub(super) struct Batch<'a> {
     transactions: Vec<Transaction>,
     answers: Vec<Answer>,
     rules_at: Option<Timestamp>,
+    /// Slots whose books changed before their gate, and how many trades each had before.
+    changed: BTreeMap<Timestamp, usize>,
 }
 
 impl<'a> Batch<'a> {
@@ -47,6 +49,7 @@ impl<'a> Batch<'a> {
             transactions: Vec::new(),
             answers: Vec::new(),
             rules_at: writer.rules_at,
+            changed: BTreeMap::new(),
         }
     }
 
@@ -72,7 +75,8 @@ impl<'a> Batch<'a> {
             }
             Command::Tick(now, answer) => {
                 let placed = self.place_rules(now);
-                let any = self.clear_due(now) | placed;
+                let lapsed = self.lapse(now);
+                let any = self.clear_due(now) | placed | lapsed;
                 self.answer(answer, Ok(any), not_committed);
             }
         }
@@ -92,29 +96,45 @@ impl<'a> Batch<'a> {
 
     fn place(&mut self, order: &NewOrder) -> Result<Applied, Refused> {
         let now = self.writer.tools.clock.now();
+        self.lapse(now);
         match self.exchange.place(order, &self.writer.parameters, now)? {
             Placement::New(accepted) => {
                 if let Some(replaced) = order.replaces {
                     let by = CancelledBy::Account;
                     self.record(Entry::Cancelled { order: replaced, by, at: now });
                 }
-                let order = accepted;
-                self.record(Entry::Accepted((*order).clone()));
-                Ok(Applied { order: *order, repeated: false })
+                self.record(Entry::Accepted(*accepted));
+                Ok(self.applied(order.id, false))
             }
-            Placement::Repeated(order) => Ok(Applied { order: *order, repeated: true }),
+            Placement::Repeated(order) => Ok(self.applied(order.id, true)),
         }
     }
 
     fn cancel(&mut self, order: OrderId, account: AccountId) -> Result<Applied, Refused> {
         let now = self.writer.tools.clock.now();
+        self.lapse(now);
         let entry = self.exchange.cancel(order, account, &self.writer.parameters, now)?;
         let repeated = entry.is_none();
         if let Some(entry) = entry {
             self.record(entry);
         }
-        let order = self.exchange.order(order).expect("an order that can be cancelled is known");
-        Ok(Applied { order: order.clone(), repeated })
+        Ok(self.applied(order, repeated))
+    }
+
+    fn applied(&self, order: OrderId, repeated: bool) -> Applied {
+        let order = self.exchange.order(order).expect("what was applied is known");
+        let trades = self.exchange.struck(order).into_iter().cloned().collect();
+        Applied { order: order.clone(), repeated, trades }
+    }
+
+    /// Takes back the orders whose time has run out; whether there were any.
+    fn lapse(&mut self, now: Timestamp) -> bool {
+        let lapsed = self.exchange.lapsed(now);
+        let any = !lapsed.is_empty();
+        for order in lapsed {
+            self.record(Entry::Cancelled { order, by: CancelledBy::Time, at: now });
+        }
+        any
     }
 
     fn change(&mut self, change: &Change, by: PartyId) -> Result<(), Refused> {
@@ -202,17 +222,45 @@ impl<'a> Batch<'a> {
     }
 
     fn record(&mut self, entry: Entry) {
+        let slot = match &entry {
+            Entry::Accepted(order) => Some(order.slot()),
+            Entry::Cancelled { order, .. } => self.exchange.order(*order).map(Accepted::slot),
+            _ => None,
+        };
+        let before = |slot| self.exchange.trading(slot).map_or(0, |trading| trading.trades.len());
+        let before = slot.map(before);
         self.exchange.apply(&entry);
+        if let (Some(slot), Some(before)) = (slot, before)
+            && self.exchange.trading(slot).is_some()
+        {
+            self.changed.entry(slot).or_insert(before);
+        }
         let place = self.entries.len() as u64;
         let Writer { name, last, parameters, .. } = self.writer;
         let cause = format!("{name}/{}", last.unsigned_abs() + 1 + place);
         self.envelopes.extend(announcement(self.exchange, &entry, parameters, &cause));
+        if let Entry::Accepted(order) = &entry {
+            self.envelopes.extend(departures(self.exchange, order, parameters, &cause));
+        }
         self.entries.push(entry);
+    }
+
+    /// What changed in books that trade before their gate: one event a slot and commit, however
+    /// many orders came.
+    fn announce_books(&mut self) {
+        let Writer { name, last, parameters, tools, .. } = self.writer;
+        let cause = format!("{name}/{}", last.unsigned_abs() + self.entries.len() as u64);
+        for (slot, before) in std::mem::take(&mut self.changed) {
+            let now = tools.clock.now();
+            let events = book_changes(self.exchange, (slot, before), parameters, (&cause, now));
+            self.envelopes.extend(events);
+        }
     }
 
     /// Commits what was judged, then answers. The number of new entries, and when rules were looked
     /// at; `None` when nothing was committed, and every caller was told so.
-    pub(super) async fn commit(self) -> Option<(i64, Option<Timestamp>)> {
+    pub(super) async fn commit(mut self) -> Option<(i64, Option<Timestamp>)> {
+        self.announce_books();
         let entries = i64::try_from(self.entries.len()).expect("a batch is small");
         let Writer { tools, name, last, .. } = self.writer;
         let committed = if self.entries.is_empty() && self.events.is_empty() {
@@ -259,6 +307,7 @@ fn signed(terms: OrderTerms, account: AccountId, tools: &Tools) -> NewOrder {
         signer: Some(tools.delegate.address()),
         signature: tools.delegate.sign(hash).into(),
         replaces: None,
+        time_in_force: TimeInForce::GoodTillGate,
         terms,
     }
 }

@@ -16,7 +16,9 @@ use tokio::sync::{RwLock, RwLockReadGuard, mpsc, oneshot};
 use super::batch::Batch;
 use super::rules::{RuleRefusal, RuleRefusals};
 use crate::db::replay;
-use crate::domain::{Accepted, Change, Entry, Exchange, NewOrder, Parameters, Rejection, RuleName};
+use crate::domain::{
+    Accepted, Change, Entry, Exchange, NewOrder, Parameters, Rejection, RuleName, StruckTrade,
+};
 
 /// Commands that may wait for the writer; more are refused.
 pub const COMMANDS_MAX: usize = 4_096;
@@ -46,6 +48,8 @@ pub struct Applied {
     pub order: Accepted,
     /// Whether it stood like this before.
     pub repeated: bool,
+    /// What it has traded before the gate, in its order.
+    pub trades: Vec<StruckTrade>,
 }
 
 /// What the writer is asked for.

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::B256;
 use calendar::{Slot, Timestamp};
-use contracts::{Fills, Met, OrderTerms, Policy, Prices, Terms, journal_root, trade_id};
+use contracts::{Fills, Met, OrderTerms, Policy, Prices, Terms, session_root, trade_id};
 use ids::OrderId;
 use matching::{Clearing, Fees, Mechanism, Order, Reference, Rules, Share, Side};
 use serde::{Deserialize, Serialize};
 use units::{Overflow, Price};
 
-use super::{Accepted, ClearedSlot, ClearedTrade, Exchange, Parameters, Rejection, Status};
+use super::{
+    Accepted, ClearedSlot, ClearedTrade, Exchange, Parameters, Rejection, SelfTrade, Step,
+};
 use crate::chain;
 
 /// All that a clearing depends on besides its orders. Its JSON, in the spelling of this struct, is
@@ -23,6 +25,9 @@ pub struct Conditions {
     /// Why nothing trades, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halted: Option<Halted>,
+    /// What was done about orders of one party, where orders met before the gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_once: Option<SelfTrade>,
 }
 
 /// Why nothing trades in a slot, whatever its orders are.
@@ -69,10 +74,17 @@ impl Exchange {
     /// so does one that is curtailed, and a book whose sums do not fit.
     pub fn clear(&self, slot: Slot, parameters: &Parameters, now: Timestamp) -> ClearedSlot {
         let accepted = self.accepted_for(slot.start);
-        let open: Vec<Order> =
-            accepted.iter().filter(|order| took_part(order)).map(|o| order(o)).collect();
+        let part = self.taking_part(slot.start);
+        let took_part = |order: &Accepted| part.contains(&order.id);
+        let open: Vec<Order> = accepted.iter().filter(|o| took_part(o)).map(|o| order(o)).collect();
         let conditions = self.conditions(slot, parameters, &open, now);
-        let solved = solve(&conditions, &open, &parameters.terms);
+        let trading = self.trading(slot.start);
+        let clearing = match trading {
+            Some(trading) => trading.clearing(),
+            None => met_at_gate(&conditions, &open),
+        };
+        let solved = solve(&conditions, clearing, &parameters.terms);
+        let steps = trading.map(|trading| trading.steps.as_slice()).unwrap_or_default();
         let Reference { retail, feed_in } = conditions.rules.reference;
         let conditions_text = conditions.text();
         let mut cleared = ClearedSlot {
@@ -87,9 +99,10 @@ impl Exchange {
             volume: solved.clearing.volume,
             orders: u32::try_from(open.len()).unwrap_or(u32::MAX),
             fills_root: B256::ZERO,
-            journal_root: journal_root(
+            journal_root: session_root(
                 &conditions_text,
                 accepted.iter().map(|order| (order.hash, order.sequence, took_part(order))),
+                steps.iter().map(Step::data),
             ),
             conditions: conditions_text,
             dropped: solved.clearing.dropped,
@@ -118,14 +131,15 @@ impl Exchange {
             shares: shares(&mechanism, open),
             reference: Reference { retail, feed_in },
             seed: seed(open.iter().map(|order| B256::new(order.hash))),
-            ..Rules::uniform(parameters.tick, parameters.fees)
+            ..Rules::uniform(self.tick(slot.start, parameters), parameters.fees)
         };
+        let at_once = self.trading(slot.start).map(|trading| trading.self_trade);
         let halted = if now >= slot.end() {
             Some(Halted::Over)
         } else {
             self.is_curtailed(slot.start).then_some(Halted::Curtailed)
         };
-        Conditions { rules, halted }
+        Conditions { rules, halted, at_once }
     }
 
     /// All orders that were accepted for the slot that starts then, in sequence order.
@@ -162,14 +176,22 @@ impl Conditions {
     }
 }
 
-/// What comes of the orders that took part, under a policy. A book that cannot be cleared, or of
-/// which an amount does not fit, comes to nothing.
-pub(super) fn solve(conditions: &Conditions, open: &[Order], policy: &Policy) -> Solved {
+/// What comes of the orders that took part where they meet at the gate; nothing of a book that
+/// cannot be cleared.
+pub(super) fn met_at_gate(conditions: &Conditions, open: &[Order]) -> Clearing {
+    if conditions.halted.is_some() {
+        return Clearing::default();
+    }
+    matching::clear(open, &conditions.rules).unwrap_or_default()
+}
+
+/// What has met, under a policy. Where nothing trades, or an amount does not fit, it comes to
+/// nothing.
+pub(super) fn solve(conditions: &Conditions, clearing: Clearing, policy: &Policy) -> Solved {
     let nothing = || Solved { clearing: Clearing::default(), trades: Vec::new() };
     if conditions.halted.is_some() {
         return nothing();
     }
-    let Ok(clearing) = matching::clear(open, &conditions.rules) else { return nothing() };
     match trades(&clearing, &conditions.rules.reference, policy) {
         Ok(trades) => Solved { clearing, trades },
         Err(Overflow) => nothing(),
@@ -209,11 +231,6 @@ pub(super) fn shares(mechanism: &Mechanism, open: &[Order]) -> Vec<Share> {
         buyers.insert([0; 20]);
     }
     buyers.into_iter().map(|owner| Share { owner, weight: 1 }).collect()
-}
-
-/// Whether an accepted order is there when its slot is cleared.
-pub(super) fn took_part(order: &Accepted) -> bool {
-    order.status != Status::Cancelled
 }
 
 fn order(accepted: &Accepted) -> Order {

@@ -93,8 +93,7 @@ impl Exchange {
             let order = &self.orders[&self.nonces.order(terms.account, nonce)?];
             Some(match order.status {
                 Status::Open => order.terms.quantity,
-                Status::Cleared => order.filled,
-                Status::Cancelled => Energy::ZERO,
+                Status::Filled | Status::Cleared | Status::Cancelled => order.filled,
             })
         });
         Energy::sum(orders)

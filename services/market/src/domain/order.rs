@@ -11,6 +11,8 @@ use keys::{Signature, SignatureBytes};
 use serde::{Deserialize, Serialize};
 use units::{Energy, Money, Price};
 
+use super::trading::{Arrival, TimeInForce};
+
 /// An order as it arrives, before it is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewOrder {
@@ -29,6 +31,8 @@ pub struct NewOrder {
     pub signature: OrderSignature,
     /// An open order that is taken back if this one is accepted, and only then.
     pub replaces: Option<OrderId>,
+    /// What becomes of what does not trade at once, where orders meet before the gate.
+    pub time_in_force: TimeInForce,
 }
 
 impl NewOrder {
@@ -85,7 +89,9 @@ pub(super) fn is_delegated(terms: &OrderTerms, signer: Option<Address>) -> bool 
 pub enum Status {
     /// In the book of a slot that is not cleared.
     Open,
-    /// Taken back before the slot was cleared.
+    /// Traded whole before the gate of its slot.
+    Filled,
+    /// Taken back before the slot was cleared; what it had traded stays.
     Cancelled,
     /// The slot was cleared; it got all, some or nothing.
     Cleared,
@@ -106,7 +112,7 @@ pub struct Accepted {
     pub hash: B256,
     /// The signature.
     pub signature: OrderSignature,
-    /// What is held for it until the slot is cleared.
+    /// What is held for what is open of it until the slot is cleared.
     pub hold: Money,
     /// Whether the limit lies outside the band in which both sides gain.
     pub no_gain: bool,
@@ -116,8 +122,18 @@ pub struct Accepted {
     pub status: Status,
     /// Why it was taken back, if it was.
     pub cancelled_by: Option<CancelledBy>,
-    /// What it got; zero until the slot is cleared.
+    /// What it got; zero until the slot is cleared, or what it traded before the gate.
     pub filled: Energy,
+    /// What it came into trading before the gate with; `None` where orders meet at the gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrival: Option<Arrival>,
+    /// What it lost to orders of its own party.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub netted: Energy,
+}
+
+fn is_nothing(energy: &Energy) -> bool {
+    *energy == Energy::ZERO
 }
 
 impl Accepted {

@@ -7,7 +7,9 @@ use ids::{AccountId, OrderId};
 use units::{Energy, Money, Overflow, Price};
 
 use super::order::slot_start;
-use super::{Accepted, Entry, Exchange, Member, NewOrder, Parameters, Rejection, Status};
+use super::{
+    Accepted, Entry, Exchange, Member, NewOrder, Parameters, Rejection, SelfTrade, Status,
+};
 
 /// The most accepted orders of one slot.
 pub const ORDERS_PER_SLOT_MAX: usize = 20_000;
@@ -37,7 +39,10 @@ impl Exchange {
         now: Timestamp,
     ) -> Result<Placement, Rejection> {
         if let Some(before) = self.orders.get(&order.id) {
-            let same = before.hash == order.hash && self.is_placed_by(order.account, before);
+            let came = before.arrival.as_ref().map(|arrival| arrival.time_in_force);
+            let same = before.hash == order.hash
+                && came.unwrap_or_default() == order.time_in_force
+                && self.is_placed_by(order.account, before);
             return if same {
                 Ok(Placement::Repeated(Box::new(before.clone())))
             } else {
@@ -52,7 +57,8 @@ impl Exchange {
         ensure(self.stopped().is_none(), Rejection::KillSwitch)?;
         let start = slot_start(terms);
         let slot = Slot::starting(start, parameters.slot_length).ok_or(Rejection::Slot)?;
-        check_terms(terms, slot, parameters, now)?;
+        check_terms(terms, slot, (parameters, self.tick(slot.start, parameters)), now)?;
+        self.check_time(order, slot.start, parameters, now)?;
         ensure(!self.is_curtailed(slot.start), Rejection::ZoneCurtailed)?;
         let (retail, _) = self.prices(slot, parameters).ok_or(Rejection::NoTariff)?;
         let collar = retail.n_per_wh().saturating_mul(2);
@@ -60,11 +66,13 @@ impl Exchange {
         ensure(collared, Rejection::PriceCollar)?;
         self.check_quantity(terms, replaced, parameters)?;
         ensure(self.has_room_for(order), Rejection::TooMany)?;
-        let meets_itself = self.meets_itself(owner, (terms, replaced), slot, &parameters.fees);
-        ensure(!meets_itself, Rejection::SelfTrade)?;
+        let refused = self.self_trade(slot.start, parameters) == SelfTrade::Refuse
+            && self.meets_itself(owner, (terms, replaced), slot, &parameters.fees);
+        ensure(!refused, Rejection::SelfTrade)?;
         let hold = self.check_cash((terms, replaced), parameters, retail)?;
         ensure(self.nonces.is_free(terms.account, terms.nonce), Rejection::Nonce)?;
         ensure(order.is_delegated() || order.signer == Some(terms.account), Rejection::Sig)?;
+        let arrival = self.arrival((order, owner), replaced, parameters)?;
         Ok(Placement::New(Box::new(Accepted {
             id: order.id,
             sequence: self.sequence + 1,
@@ -78,6 +86,8 @@ impl Exchange {
             status: Status::Open,
             cancelled_by: None,
             filled: Energy::ZERO,
+            arrival,
+            netted: Energy::ZERO,
         })))
     }
 
@@ -95,7 +105,8 @@ impl Exchange {
         match found.status {
             Status::Cancelled => Ok(None),
             Status::Cleared => Err(Rejection::GateClosed),
-            Status::Open if now >= parameters.gate(found.slot()) => Err(Rejection::GateClosed),
+            _ if now >= parameters.gate(found.slot()) => Err(Rejection::GateClosed),
+            Status::Filled => Err(Rejection::Traded),
             Status::Open => Ok(Some(Entry::Cancelled { order, by: CancelledBy::Account, at: now })),
         }
     }
@@ -162,7 +173,7 @@ impl Exchange {
             let same = |terms: &OrderTerms| (terms.slot, terms.connection_point, terms.side);
             same(&other.terms) == same(terms)
         };
-        let open = open.less(replaced.filter(beside).map_or(Energy::ZERO, |o| o.terms.quantity));
+        let open = open.less(replaced.filter(beside).map_or(Energy::ZERO, Accepted::open));
         let seconds = parameters.slot_length.seconds().unsigned_abs();
         let carried = Energy::of_power(power, seconds);
         let wanted = open.plus(terms.quantity).map_err(|Overflow| Rejection::QtyPhysical)?;
@@ -180,9 +191,8 @@ impl Exchange {
     /// Whether few enough orders of its slot are of contracts, beside the one that it replaces.
     fn has_room_for(&self, order: &NewOrder) -> bool {
         let asked = |other: &&Accepted| {
-            other.signature.is_contract()
-                && other.status == Status::Open
-                && order.replaces != Some(other.id)
+            let waits = other.status == Status::Open && order.replaces != Some(other.id);
+            other.signature.is_contract() && (waits || other.filled > Energy::ZERO)
         };
         let slot = slot_start(&order.terms);
         !order.signature.is_contract()
@@ -234,10 +244,10 @@ impl Exchange {
 fn check_terms(
     terms: &OrderTerms,
     slot: Slot,
-    parameters: &Parameters,
+    (parameters, tick): (&Parameters, Price),
     now: Timestamp,
 ) -> Result<(), Rejection> {
-    let tick = parameters.tick.n_per_wh().unsigned_abs();
+    let tick = tick.n_per_wh().unsigned_abs();
     ensure(terms.limit_price.is_multiple_of(tick), Rejection::Tick)?;
     ensure(terms.quantity >= parameters.lot_min, Rejection::MinLot)?;
     ensure(terms.min_fill <= terms.quantity, Rejection::MinLot)?;
@@ -264,6 +274,6 @@ fn hold(terms: &OrderTerms, parameters: &Parameters, retail: Price) -> Result<Mo
     }
 }
 
-fn ensure(condition: bool, rejection: Rejection) -> Result<(), Rejection> {
+pub(super) fn ensure(condition: bool, rejection: Rejection) -> Result<(), Rejection> {
     if condition { Ok(()) } else { Err(rejection) }
 }

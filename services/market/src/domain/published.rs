@@ -14,22 +14,27 @@
 //! an account had granted the delegate that signed, or an account that is a contract took its order
 //! as signed (the chain says so, and settles none that is not); and whether the conditions
 //! are those that were announced: tick, parameters of the mechanism, retail and feed-in price,
-//! which whoever recomputes is shown.
+//! which whoever recomputes is shown. Of a slot that traded before its gate a file cannot show how
+//! long an order was meant to be good, which accounts are of one party, and when things happened:
+//! no signature says so. It is shown, and bound by the root, so that everybody finds his own.
 
 use std::collections::{HashMap, HashSet};
 
 use alloy_primitives::{Address, B256};
-use contracts::{Clearing, Fills, Met, OrderTerms, Policy, Posted, Side, journal_root};
+use contracts::{Clearing, Fills, Met, OrderTerms, Policy, Posted, Side, session_root};
 use ids::OrderId;
 use keys::recover;
-use matching::Order;
+use matching::{Mechanism, Order};
 use serde::{Deserialize, Serialize};
 use units::{Energy, Price};
 
-use super::clearing::{fees, order_of, price, seed, shares, solve, took_part, unsigned};
+use super::clearing::{fees, met_at_gate, order_of, price, seed, shares, solve, unsigned};
 use super::order::{OrderSignature, is_delegated};
 use super::place::check_alone;
-use super::{Accepted, ClearedSlot, Conditions, Exchange, Parameters};
+use super::step::run;
+use super::{
+    Accepted, ClearedSlot, Conditions, Exchange, Parameters, SelfTrade, Step, TimeInForce,
+};
 use crate::chain;
 
 /// The journal of a cleared slot.
@@ -48,6 +53,9 @@ pub struct SlotJournal {
     pub conditions: String,
     /// The orders that were accepted for the slot, by sequence.
     pub orders: Vec<Published>,
+    /// What happened, in its order, where orders met before the gate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
     /// The fills, in the order of their index.
     pub fills: Vec<Met>,
 }
@@ -58,7 +66,7 @@ pub struct SlotJournal {
 pub struct Published {
     /// Its place among the market's accepted orders.
     pub sequence: u64,
-    /// Whether it took part; not where it was taken back before the gate.
+    /// Whether it took part; not where it was taken back before the gate, and has traded nothing.
     pub accepted: bool,
     /// What was signed.
     pub terms: OrderTerms,
@@ -72,7 +80,7 @@ pub struct Recomputed {
     /// The clearing's name on chain.
     pub clearing: B256,
     /// The mechanism.
-    pub mechanism: matching::Mechanism,
+    pub mechanism: Mechanism,
     /// The market's own choice, which no policy names: prices are multiples of it.
     pub tick: Price,
     /// What energy costs elsewhere, as the market says.
@@ -93,6 +101,22 @@ pub struct Recomputed {
     pub price: Option<Price>,
     /// Why nothing traded, if the market says so.
     pub halted: Option<super::Halted>,
+    /// What was traded before the gate; `None` where orders met at the gate.
+    pub at_once: Option<AtOnce>,
+}
+
+/// What a file shows of trading before the gate and cannot prove: the market's word for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AtOnce {
+    /// What was done about orders of one party.
+    pub self_trade: SelfTrade,
+    /// How often orders of one party did not trade with each other. That two accounts are of one
+    /// party is the market's word.
+    pub kept_apart: usize,
+    /// Orders that were not simply good till the gate: no signature says so.
+    pub timed: usize,
+    /// Orders that left before the gate, or were out of time.
+    pub left: usize,
 }
 
 /// The first thing that differs, in the order in which it is looked for.
@@ -148,6 +172,14 @@ pub enum Difference {
         /// The order.
         sequence: u64,
     },
+    /// Something cannot have happened like this while orders met before the gate.
+    #[error("order {sequence} cannot have come or left like this: {what}")]
+    Step {
+        /// The order.
+        sequence: u64,
+        /// What is wrong.
+        what: String,
+    },
     /// The orders or conditions are not those that the market bound itself to.
     #[error("the journal root is {computed}, and {posted} was posted")]
     JournalRoot {
@@ -194,9 +226,10 @@ impl Exchange {
         parameters: &Parameters,
         (chain_id, market): (u64, Address),
     ) -> SlotJournal {
+        let part = self.taking_part(cleared.slot);
         let published = |order: &Accepted| Published {
             sequence: order.sequence,
-            accepted: took_part(order),
+            accepted: part.contains(&order.id),
             terms: order.terms.clone(),
             signature: order.signature.clone(),
         };
@@ -207,6 +240,7 @@ impl Exchange {
             policy: parameters.terms.clone(),
             conditions: cleared.conditions.clone(),
             orders: self.accepted_for(cleared.slot).into_iter().map(published).collect(),
+            steps: self.trading(cleared.slot).map(|t| t.steps.clone()).unwrap_or_default(),
             fills: self.fills(cleared).iter().copied().collect(),
         }
     }
@@ -224,16 +258,21 @@ pub fn recompute(journal: &SlotJournal, posted: &Clearing) -> Result<Recomputed,
     if journal.policy.id() != posted.policy {
         return Err(Difference::Policy);
     }
-    let open = orders(journal)?;
+    let all = orders(journal)?;
+    let open: Vec<Order> = taking_part(journal, &all).cloned().collect();
     let conditions = conditions(journal, posted, &open)?;
-    let all = journal.orders.iter();
     let hashed = |order: &Published| (hash(journal, order), order.sequence, order.accepted);
-    let computed = journal_root(&journal.conditions, all.map(hashed));
+    let steps = journal.steps.iter().map(Step::data);
+    let computed = session_root(&journal.conditions, journal.orders.iter().map(hashed), steps);
     if computed != posted.journal_root {
         return Err(Difference::JournalRoot { computed, posted: posted.journal_root });
     }
-    let solved = solve(&conditions, &open, &journal.policy);
-    compare_fills(journal, &open, &solved.trades)?;
+    let (clearing, at_once) = match conditions.at_once {
+        Some(self_trade) => met_at_once(journal, &all, &conditions, self_trade)?,
+        None => (met_at_gate(&conditions, &open), None),
+    };
+    let solved = solve(&conditions, clearing, &journal.policy);
+    compare_fills(journal, &all, &solved.trades)?;
     let found = price(&solved.clearing);
     let figure = |what: &str, computed: u64, posted: u64| {
         let differs = Difference::Figure { what: what.to_owned(), computed, posted };
@@ -255,7 +294,41 @@ pub fn recompute(journal: &SlotJournal, posted: &Clearing) -> Result<Recomputed,
         volume: solved.clearing.volume,
         price: found,
         halted: conditions.halted,
+        at_once,
     })
+}
+
+/// The orders that took part, as the journal says.
+fn taking_part<'a>(journal: &'a SlotJournal, all: &'a [Order]) -> impl Iterator<Item = &'a Order> {
+    let marked = journal.orders.iter().zip(all).filter(|(published, _)| published.accepted);
+    marked.map(|(_, order)| order)
+}
+
+/// What comes of all orders where they meet when they come.
+fn met_at_once(
+    journal: &SlotJournal,
+    all: &[Order],
+    conditions: &Conditions,
+    self_trade: SelfTrade,
+) -> Result<(matching::Clearing, Option<AtOnce>), Difference> {
+    let run = run(&journal.steps, all, &conditions.rules, self_trade)?;
+    let other = journal.orders.iter().find(|o| o.accepted != run.took_part.contains(&o.sequence));
+    if let Some(Published { sequence, .. }) = other {
+        let what = "whether it took part is not what comes of the steps".to_owned();
+        return Err(Difference::Step { sequence: *sequence, what });
+    }
+    let timed = |step: &&Step| match step {
+        Step::Placed { time_in_force, .. } => *time_in_force != TimeInForce::GoodTillGate,
+        Step::Left { .. } => false,
+    };
+    let left = |step: &&Step| matches!(step, Step::Left { .. });
+    let at_once = AtOnce {
+        self_trade,
+        kept_apart: run.kept_apart,
+        timed: journal.steps.iter().filter(timed).count(),
+        left: journal.steps.iter().filter(left).count(),
+    };
+    Ok((run.clearing, Some(at_once)))
 }
 
 /// The conditions, where they are those of policy, clearing and orders.
@@ -270,8 +343,11 @@ fn conditions(
     rules.check().map_err(|error| Difference::Conditions { why: error.to_string() })?;
     let reference = &rules.reference;
     let drawn = seed(open.iter().map(|order| B256::new(order.hash)));
+    let at_once = conditions.at_once.is_some();
     let same = [
         ("the mechanism", rules.mechanism.number() == posted.mechanism),
+        ("trading before the gate", !at_once || rules.mechanism == Mechanism::Continuous),
+        ("what happened before the gate", at_once || journal.steps.is_empty()),
         ("the fees", fees(&journal.policy) == Ok(rules.fees)),
         ("the retail price", unsigned(reference.retail) == Ok(posted.retail_price)),
         ("the feed-in price", unsigned(reference.feed_in) == Ok(posted.feed_in_price)),
@@ -294,14 +370,14 @@ fn conditions(
     }
 }
 
-/// The orders that took part, each signed by its account for this slot.
+/// All orders, each signed by its account for this slot.
 fn orders(journal: &SlotJournal) -> Result<Vec<Order>, Difference> {
     let posted = Posted { clearing: journal.clearing.clone(), policy: journal.policy.clone() };
     let ends = journal.clearing.slot.saturating_add(u64::from(journal.policy.slot_seconds));
     let (mut last, mut seen) = (0, HashSet::new());
-    let mut open = Vec::new();
+    let mut all = Vec::new();
     for order in &journal.orders {
-        let Published { sequence, accepted, terms, signature } = order;
+        let Published { sequence, terms, signature, .. } = order;
         let sequence = *sequence;
         if sequence <= last || !seen.insert((terms.account, terms.nonce)) {
             return Err(Difference::Sequence { sequence });
@@ -325,13 +401,11 @@ fn orders(journal: &SlotJournal) -> Result<Vec<Order>, Difference> {
         if !signed {
             return Err(Difference::Signature { sequence });
         }
-        if *accepted {
-            let id = OrderId::derived(&hash.to_string());
-            let order = order_of(id, hash, sequence, terms);
-            open.push(order.map_err(|_| Difference::Foreign { sequence })?);
-        }
+        let id = OrderId::derived(&hash.to_string());
+        let order = order_of(id, hash, sequence, terms);
+        all.push(order.map_err(|_| Difference::Foreign { sequence })?);
     }
-    Ok(open)
+    Ok(all)
 }
 
 fn hash(journal: &SlotJournal, order: &Published) -> B256 {
@@ -341,11 +415,11 @@ fn hash(journal: &SlotJournal, order: &Published) -> B256 {
 /// The fills that come of the orders are those of the journal, which are those that were posted.
 fn compare_fills(
     journal: &SlotJournal,
-    open: &[Order],
+    all: &[Order],
     trades: &[super::ClearedTrade],
 ) -> Result<(), Difference> {
     let hashes: HashMap<OrderId, B256> =
-        open.iter().map(|order| (order.id, B256::new(order.hash))).collect();
+        all.iter().map(|order| (order.id, B256::new(order.hash))).collect();
     let met = |trade: &super::ClearedTrade| Met {
         buy: hashes[&trade.buy],
         sell: hashes[&trade.sell],

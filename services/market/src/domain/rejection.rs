@@ -48,6 +48,9 @@ rejections! {
     GateClosed = "GATE_CLOSED", "the book of this slot is not open";
     /// The order expires before the slot ends, so it might not be settled.
     Expiry = "EXPIRY", "the order expires before the slot ends";
+    /// The time in force is over, or none that the slot knows.
+    TimeInForce = "TIME_IN_FORCE",
+        "the order is good till a moment that has come, or the slot trades at its gate only";
     /// The grid operator has curtailed the zone in this slot.
     ZoneCurtailed = "ZONE_CURTAILED", "the grid operator has curtailed the zone in this slot";
     /// No tariff holds in the slot, so that nobody knows what energy is worth.
@@ -82,6 +85,8 @@ rejections! {
         "the mechanism has two prices a trade, and the policy names no account for the difference";
     /// The book of a slot that would change is open already.
     BookOpen = "BOOK_OPEN", "the books of slots that would change are open already";
+    /// Nothing of the order is open any more: what is traded stays.
+    Traded = "TRADED", "the order is traded whole, and what is traded stays";
     /// There is no such order of this account, or no such account or connection point.
     Unknown = "NOT_FOUND", "there is no such thing in this market";
 }

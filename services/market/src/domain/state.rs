@@ -17,6 +17,7 @@ use super::limits::Limits;
 use super::mandates::Mandates;
 use super::nonces::Nonces;
 use super::rules::Rules;
+use super::trading::{SelfTrade, Trading};
 use super::{
     Accepted, Cash, ClearedSlot, Entry, Member, Meter, Movement, Point, PublishedTariff, Status,
     TradeHold,
@@ -61,6 +62,8 @@ pub struct Parameters {
     pub policy: B256,
     /// The policy with that hash, which every call about a clearing shows.
     pub terms: contracts::Policy,
+    /// What is done about orders of one party that would meet before the gate.
+    pub self_trade: SelfTrade,
 }
 
 impl Parameters {
@@ -111,6 +114,9 @@ pub struct SlotBook {
     pub open: BTreeMap<AccountId, BTreeSet<OrderId>>,
     /// The outcome, once cleared.
     pub cleared: Option<ClearedSlot>,
+    /// What was traded before the gate, where orders meet when they come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trading: Option<Trading>,
 }
 
 /// A market: the fold of its journal.
@@ -150,7 +156,7 @@ impl Exchange {
             }
             Entry::Tariff(tariff) => self.tariffs.push(tariff.clone()),
             Entry::Accepted(order) => self.accepted(order),
-            Entry::Cancelled { order, by, .. } => self.cancelled(*order, *by),
+            Entry::Cancelled { order, by, at } => self.cancelled(*order, *by, *at),
             Entry::Cleared(cleared) => self.cleared(cleared),
             Entry::Connected { sequence, number, hash, timestamp, finalized, movements } => {
                 self.feed = Some(*sequence);
@@ -212,20 +218,47 @@ impl Exchange {
         self.nonces.used(order.terms.account, order.terms.nonce, order.id);
         self.cash.hold(order.terms.account, order.hold);
         self.orders.insert(order.id, order.clone());
+        if let Some(arrival) = &order.arrival {
+            self.meet(order, arrival);
+        }
     }
 
-    fn cancelled(&mut self, id: OrderId, by: CancelledBy) {
-        let order = self.orders.get_mut(&id).expect("only an accepted order is cancelled");
+    fn cancelled(&mut self, id: OrderId, by: CancelledBy, at: Timestamp) {
+        let order = self.orders.get(&id).expect("only an accepted order is cancelled");
         assert_eq!(order.status, Status::Open, "only an open order is cancelled");
+        self.leave(id, by, at);
+        self.withdraw(id, by);
+    }
+
+    /// What is open of an order does not trade any more.
+    pub(super) fn withdraw(&mut self, id: OrderId, by: CancelledBy) {
+        let order = &self.orders[&id];
+        let open = order.open();
+        self.cash.free(order.terms.account, order.hold);
+        self.give_back(id, open);
+        self.close(id, by);
+    }
+
+    /// The connection point can trade `quantity` again, which an order does not want any more.
+    pub(super) fn give_back(&mut self, id: OrderId, quantity: Energy) {
+        let order = &self.orders[&id];
+        let book = self.slots.get_mut(&order.slot()).expect("an order has a book");
+        let committed = book.committed.entry(order.terms.connection_point).or_default();
+        let side = committed.side(order.terms.side);
+        *side = side.less(quantity);
+    }
+
+    fn close(&mut self, id: OrderId, by: CancelledBy) {
+        let order = self.orders.get_mut(&id).expect("an open order is known");
         order.status = Status::Cancelled;
         order.cancelled_by = Some(by);
-        let (terms, slot, hold) = (order.terms.clone(), order.slot(), order.hold);
-        let account = order.account;
-        self.cash.free(terms.account, hold);
+        let (slot, account) = (order.slot(), order.account);
+        self.shut(slot, account, id);
+    }
+
+    /// An order is not open any more.
+    pub(super) fn shut(&mut self, slot: Timestamp, account: AccountId, id: OrderId) {
         let book = self.slots.get_mut(&slot).expect("an order has a book");
-        let committed = book.committed.entry(terms.connection_point).or_default();
-        let side = committed.side(terms.side);
-        *side = side.less(terms.quantity);
         book.open.entry(account).or_default().remove(&id);
     }
 
@@ -235,13 +268,15 @@ impl Exchange {
             .get(&cleared.slot)
             .map(|book| book.orders.values().copied().collect())
             .unwrap_or_default();
+        self.settle_up(cleared.slot);
         for id in ids {
             let order = self.orders.get_mut(&id).expect("a book names known orders");
-            if order.status == Status::Open {
-                order.status = Status::Cleared;
-                let (address, hold) = (order.terms.account, order.hold);
-                self.cash.free(address, hold);
+            match order.status {
+                Status::Open => self.cash.free(order.terms.account, order.hold),
+                Status::Filled => {}
+                Status::Cancelled | Status::Cleared => continue,
             }
+            order.status = Status::Cleared;
         }
         for trade in &cleared.trades {
             let buyer = self.fill(trade.buy, trade.quantity);
@@ -328,6 +363,9 @@ impl Exchange {
 
     /// How the slot that starts at `slot` is cleared.
     pub fn mechanism(&self, slot: Timestamp, parameters: &Parameters) -> Mechanism {
+        if self.trading(slot).is_some() {
+            return Mechanism::Continuous;
+        }
         let chosen = self.mechanisms.range(..=slot).next_back();
         chosen.map_or(parameters.mechanism, |(_, mechanism)| *mechanism)
     }

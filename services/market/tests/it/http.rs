@@ -13,7 +13,9 @@ use anyhow::Result;
 use async_trait::async_trait;
 use bus::{Bus, Consumer};
 use client::{JsonRpc, RpcError};
-use events::market::{CurtailmentChanged, OrderCancelled, SlotCleared, SuspensionChanged};
+use events::market::{
+    BookChanged, CurtailmentChanged, OrderCancelled, SlotCleared, SuspensionChanged,
+};
 use events::{Envelope, Event};
 use ids::CommunityId;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
@@ -117,6 +119,7 @@ impl Consumer for Reader {
         &[
             SlotCleared::SUBJECT,
             OrderCancelled::SUBJECT,
+            BookChanged::SUBJECT,
             SuspensionChanged::SUBJECT,
             CurtailmentChanged::SUBJECT,
         ]

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, missing_docs, reason = "a test is used by nobody")]
 
 mod batch;
+mod continuous;
 mod contract;
 mod contract_accounts;
 mod delegates;

@@ -82,7 +82,7 @@ async fn placed(running: &Running, side: Side, wrong: impl FnOnce(&mut OrderTerm
     running.place("b1", body(&b1.sign(terms))).await
 }
 
-type Answer = (StatusCode, Value);
+pub type Answer = (StatusCode, Value);
 
 /// What someone is answered who asks for what `code` refuses.
 async fn refused(code: &str, running: &Running) -> Answer {
@@ -99,6 +99,11 @@ async fn refused(code: &str, running: &Running) -> Answer {
         }
         "SLOT" => placed(running, Buy, |t| t.slot += 1).await,
         "TICK" => placed(running, Buy, |t| t.limit_price += 1).await,
+        "TIME_IN_FORCE" => {
+            let mut now = body(&b1.buy(1000, 200_000));
+            now["time_in_force"] = json!("immediate_or_cancel");
+            running.place("b1", now).await
+        }
         "MIN_LOT" => placed(running, Buy, |t| t.quantity = Energy::from_wh(9)).await,
         "EXPIRY" => placed(running, Buy, |t| t.expiry -= 1).await,
         "PRICE_COLLAR" => placed(running, Buy, |t| t.limit_price = 600_100).await,
@@ -211,6 +216,7 @@ async fn every_code_of_order_entry_is_answered_as_a_problem_with_that_code() {
                 running = without_tariff().await;
                 answer = placed(&running, Side::Buy, |_| {}).await;
             }
+            "TRADED" => (running, answer) = crate::continuous::traded().await,
             "MECHANISM" | "BOOK_OPEN" | "NO_DIFFERENCE_ACCOUNT" => {
                 (running, answer) = not_chosen(code).await;
             }

@@ -7,7 +7,7 @@ use keys::{SecretKey, recover};
 use market::MarketConfig;
 use market::domain::{
     Entry, Exchange, Member, Meter, Movement, NewOrder, Parameters, Placement, Point,
-    PublishedTariff, Rejection,
+    PublishedTariff, Rejection, TimeInForce,
 };
 use serde_json::json;
 use tariff::Tariff;
@@ -156,6 +156,7 @@ impl Neighbour {
             hash,
             signature: signature.into(),
             replaces: None,
+            time_in_force: TimeInForce::GoodTillGate,
         }
     }
 

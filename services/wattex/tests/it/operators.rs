@@ -8,6 +8,7 @@ mod bridged;
 mod calls;
 mod certificates;
 mod challenging;
+mod continuous;
 mod currencies;
 mod fraud;
 mod held;

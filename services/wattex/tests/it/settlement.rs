@@ -17,7 +17,7 @@ use events::{Envelope, Event};
 use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
 use keys::SecretKey;
 use ledger::Ledger;
-use market::domain::NewOrder;
+use market::domain::{NewOrder, TimeInForce};
 use market::{Market, MarketConfig};
 use serde_json::json;
 use service::{Clock, ClockHand, Tick};
@@ -160,7 +160,9 @@ impl Home {
         let hash = terms.hash(CHAIN_ID, deployment.market);
         let signature = key(self.0).sign(hash).into();
         let (id, signer) = (OrderId::derived(self.0), Some(address(self.0)));
-        NewOrder { id, account: self.account(), signer, terms, hash, signature, replaces: None }
+        let (account, replaces) = (self.account(), None);
+        let time_in_force = TimeInForce::GoodTillGate;
+        NewOrder { id, account, signer, terms, hash, signature, replaces, time_in_force }
     }
 }
 

@@ -8,29 +8,15 @@ import { useLoad } from "../../live";
 import { newNonce } from "../../order";
 import { Link } from "../../route";
 import { sign } from "../../sign";
+import { openSlots } from "../../slots";
 import type { Approval, Band, Market, Order, OrderTerms, Side } from "../../types";
 import { Card, Notice } from "../../ui";
 import { useUser } from "../../user";
 import { Outcome, useWork } from "../../work";
 import { type SideBand, bandOf, warningOf } from "./band";
+import { LIFETIMES, type LifetimeName, lifetime, outcome as told } from "./placed";
 
 const NO_DELEGATE = `0x${"0".repeat(40)}`;
-
-/** The starts of the slots whose book is open, soonest first. */
-function openSlots(market: Market): string[] {
-  const length = market.slot_minutes * 60_000;
-  const now = Date.parse(market.now);
-  const earliest = now + market.gate_seconds * 1000;
-  const slots: string[] = [];
-  for (
-    let start = Math.floor(earliest / length + 1) * length;
-    start <= now + market.horizon_seconds * 1000;
-    start += length
-  ) {
-    slots.push(`${new Date(start).toISOString().slice(0, 19)}Z`);
-  }
-  return slots;
-}
 
 /** What is wrong with an amount, if anything. */
 function amountError(amount: bigint | null, market: Market): string | undefined {
@@ -55,6 +41,7 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
   const [priceText, setPriceText] = useState("");
   const [slotWanted, setSlot] = useState("");
   const [pointWanted, setPoint] = useState("");
+  const [good, setGood] = useState<LifetimeName>("gate");
   const [tried, setTried] = useState(false);
   const { busy, outcome, run, say } = useWork<Order | Approval>();
 
@@ -92,7 +79,9 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
     };
     void run(async () => {
       const signed = await sign(order, market, account.custody);
-      const placed = typeof signed === "string" ? await api.placeOrder(order, signed) : signed;
+      // By the market's clock, as it is now. What is simply good is said by nothing.
+      const asked = good === "gate" ? undefined : lifetime(good, (await api.market()).now);
+      const placed = typeof signed === "string" ? await api.placeOrder(order, signed, asked) : signed;
       setAmountText("");
       setTried(false);
       onPlaced();
@@ -141,6 +130,20 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
             onChange={setPriceText}
           />
         </div>
+        {market.mechanism.name === "continuous" && (
+          <SelectField
+            label="Good"
+            hint="Your order trades at once with what waits in the book, at that price."
+            value={good}
+            onChange={(value) => setGood(value as LifetimeName)}
+          >
+            {LIFETIMES.map(({ name, text }) => (
+              <option key={name} value={name}>
+                {text}
+              </option>
+            ))}
+          </SelectField>
+        )}
         {band.data && <BandScale band={band.data} side={side} limit={limit} />}
         {warning && <Notice tone="warn">{warning}</Notice>}
         <p className="form-total">
@@ -177,9 +180,9 @@ function gate(slot: string, market: Market): string {
 
 function Placed({ order, market }: { order: Order; market: Market }) {
   return (
-    <Notice tone="good">
+    <Notice tone={order.status === "cancelled" && !order.filled_wh ? "warn" : "good"}>
       Your order to {order.side} {kwh(order.quantity_wh)} kWh in the slot{" "}
-      {slotSpan(order.slot, market.slot_minutes, market.timezone)} is in the book.
+      {slotSpan(order.slot, market.slot_minutes, market.timezone)}: {told(order)}
       {order.held !== "0" && ` $${money(order.held)} are held for it.`}
     </Notice>
   );

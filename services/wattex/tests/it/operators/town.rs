@@ -86,8 +86,7 @@ impl Town {
     /// A town whose slots are cleared by `mechanism` unless another is chosen.
     pub async fn start_by(mechanism: Mechanism) -> Town {
         let folder = TempDir::new().unwrap();
-        let now: Timestamp = "2026-06-01T08:00:00Z".parse().unwrap();
-        let now = now.plus_seconds(-ROLE_DELAY);
+        let now = "2026-06-01T08:00:00Z".parse::<Timestamp>().unwrap().plus_seconds(-ROLE_DELAY);
         let (clock, hand) = Clock::set(now);
         let settings = Settings {
             directory: folder.path().to_owned(),
@@ -95,6 +94,7 @@ impl Town {
             timezone: ZONE.parse().unwrap(),
             slot: SlotLength::QUARTER_HOUR,
             mechanism,
+            self_trade: market::domain::SelfTrade::Refuse,
             tariff: tariff(),
             currencies: vec!["CHF".to_owned()],
             genesis: now.plus_seconds(-60),
