@@ -108,6 +108,7 @@ impl Known {
         let mark = mark::read(tx).await.context("whether somebody else has written")?;
         let full = self.meters.len().max(self.last.len()) > KNOWN_MAX;
         if full || self.mark.is_none_or(|before| before.others != mark.others) {
+            mark::prepare(tx).await.context("preparing to write")?;
             return Ok(Known::default());
         }
         if self.mark.is_none_or(|before| before.own != mark.own) {
@@ -243,7 +244,10 @@ impl Batch {
     }
 
     /// Stores what was accepted and what was set apart, and tells of the latter the first time.
-    async fn keep(self, tx: &mut Tx) -> Result<(Tally, Known)> {
+    async fn keep(mut self, tx: &mut Tx) -> Result<(Tally, Known)> {
+        // Where they are kept, neighbours lie side by side.
+        self.accepted
+            .sort_unstable_by_key(|(signed, _)| (signed.reading.meter, signed.reading.page));
         readings::insert(tx, &self.accepted, self.now).await.context("storing readings")?;
         if !self.suspects.is_empty() {
             self.keep_apart(tx).await?;
