@@ -148,13 +148,26 @@ pub fn judge(
     rules: &Rules,
     now: Timestamp,
 ) -> Verdict {
-    let reading = &signed.reading;
+    let known = matches!(rules.signer, Signer::Key(_));
+    let signed_by = if known { signed.signer() } else { None };
+    judge_signed_by(&signed.reading, signed_by, neighbours, rules, now)
+}
+
+/// The same of a reading whose signature was looked at before: it is that of `signed_by`, see
+/// [`SignedReading::signer`].
+pub fn judge_signed_by(
+    reading: &Reading,
+    signed_by: Option<Address>,
+    neighbours: &Neighbours,
+    rules: &Rules,
+    now: Timestamp,
+) -> Verdict {
     let address = match rules.signer {
         Signer::Unknown => return Verdict::Quarantine(Reason::UnknownMeter),
         Signer::Revoked => return Verdict::Quarantine(Reason::Revoked),
         Signer::Key(address) => address,
     };
-    if !signed.verify(address) {
+    if signed_by != Some(address) {
         return Verdict::Quarantine(Reason::Signature);
     }
     if let Some(same) = &neighbours.same {

@@ -21,7 +21,7 @@ mod message;
 pub use intervals::{GAP_SLOTS_MAX, Inconsistent, Interval, Quality, intervals};
 pub use judge::{
     Neighbours, PhysicalLimit, READING_AGE_SECONDS_MAX, Reason, Rules, Signer,
-    TIME_AHEAD_SECONDS_MAX, Verdict, judge,
+    TIME_AHEAD_SECONDS_MAX, Verdict, judge, judge_signed_by,
 };
 pub use leaves::{Salt, day_leaf, day_leaf_data, readings_hash, slot_leaf, slot_leaf_data};
 pub use message::{

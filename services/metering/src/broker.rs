@@ -20,10 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ids::MeterId;
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -31,6 +30,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::codec::Line;
 use self::session::Session;
 use crate::app::login::Login;
+use crate::writer::Desk;
 
 pub(crate) use sessions::Sessions;
 pub use tls::Tls;
@@ -55,7 +55,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             connections_max: 10_000,
-            packet_bytes_max: 1024,
+            packet_bytes_max: 2048,
             in_flight_max: 128,
             keep_alive_seconds_max: 1800,
             connect_seconds_max: 10,
@@ -63,23 +63,12 @@ impl Default for Limits {
     }
 }
 
-/// A message on its way to the writer.
-#[derive(Debug)]
-pub(crate) struct Arrival {
-    /// The meter whose topic it came on.
-    pub meter: MeterId,
-    /// What it carries; at most [`Limits::packet_bytes_max`].
-    pub message: Vec<u8>,
-    /// Told when the message is stored; dropped untold when it cannot be.
-    pub stored: oneshot::Sender<()>,
-}
-
 /// What all sessions share.
 struct Shared {
     limits: Limits,
     login: Login,
     sessions: Sessions,
-    arrivals: mpsc::Sender<Arrival>,
+    desk: Desk,
     /// One for each connection that may be open.
     places: Arc<Semaphore>,
 }
@@ -93,7 +82,7 @@ pub(crate) struct Broker {
 
 impl Broker {
     /// Listens on `address` (port 0: any free one), and with `tls` where that says, and hands what
-    /// arrives to `arrivals`.
+    /// arrives in at `desk`.
     ///
     /// # Errors
     /// When an address cannot be listened on, or a file of `tls` is not what it should be.
@@ -103,7 +92,7 @@ impl Broker {
         limits: Limits,
         login: Login,
         sessions: Sessions,
-        arrivals: mpsc::Sender<Arrival>,
+        desk: Desk,
     ) -> Result<Broker> {
         let (listener, address) = listen(address).await?;
         let secured = match tls {
@@ -114,7 +103,7 @@ impl Broker {
         };
         let stop = CancellationToken::new();
         let places = Arc::new(Semaphore::new(limits.connections_max));
-        let shared = Arc::new(Shared { limits, login, sessions, arrivals, places });
+        let shared = Arc::new(Shared { limits, login, sessions, desk, places });
         tokio::spawn(accept(listener, None, shared.clone(), stop.clone()));
         let mut tls_address = None;
         if let Some((acceptor, (listener, address))) = secured {

@@ -13,6 +13,7 @@
 
 pub(crate) mod anchors;
 pub(crate) mod intervals;
+pub(crate) mod mark;
 pub(crate) mod meters;
 pub(crate) mod nearby;
 pub(crate) mod quarantine;

@@ -14,20 +14,21 @@ use events::market::SlotCleared;
 use events::{Envelope, Event};
 use ids::MeterId;
 use service::{Clock, Tick};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::app::accept::{Message, Tally, accept};
+use crate::app::accept::{Intake, Tally};
 use crate::app::anchor::{Anchor, anchor_days, anchor_slots};
 use crate::app::close::close_if_due;
 use crate::app::correct::apply_fresh;
 use crate::app::enrol;
+use crate::app::heard::hear_all;
 use crate::app::login::Login;
 use crate::app::trades;
 use crate::broker::{Broker, Sessions};
 use crate::config::Config;
+use crate::db::MIGRATIONS;
 use crate::db::meters::{self, Community};
-use crate::{db::MIGRATIONS, writer};
+use crate::writer::{self, Message};
 
 /// Slots of a community after which a tick closes no more.
 const SLOTS_PER_TICK_MAX: i64 = 400;
@@ -41,6 +42,7 @@ pub struct Metering {
     chain: client::Relay,
     sessions: Sessions,
     login: Login,
+    intake: Intake,
 }
 
 /// What metering has taken in.
@@ -74,7 +76,8 @@ impl Metering {
         let chain = client::Relay::new(db.clone(), node, anchor.sender.clone());
         let (anchor, sessions) = (Arc::new(anchor), Sessions::default());
         let login = Login::new(db.clone(), &config.bridges);
-        Ok(Arc::new(Metering { config, db, clock, anchor, chain, sessions, login }))
+        let intake = Intake::new(db.clone(), config.slot);
+        Ok(Arc::new(Metering { config, db, clock, anchor, chain, sessions, login, intake }))
     }
 
     /// Starts the broker and its writer.
@@ -82,13 +85,13 @@ impl Metering {
     /// # Errors
     /// When an address cannot be listened on, or a file for TLS is not what it should be.
     pub async fn listen(&self) -> Result<Listening> {
-        let (arrivals, queue) = mpsc::channel(writer::QUEUE_MAX);
+        let (desk, queue) = writer::desk();
         let login = self.login.clone();
         let limits = self.config.limits.clone();
         let sessions = self.sessions.clone();
         let (mqtt, tls) = (self.config.mqtt, self.config.tls.as_ref());
-        let broker = Broker::start(mqtt, tls, limits, login, sessions, arrivals).await?;
-        let writing = writer::write(self.db.clone(), self.config.slot, self.clock.clone(), queue);
+        let broker = Broker::start(mqtt, tls, limits, login, sessions, desk).await?;
+        let writing = writer::write(self.intake.clone(), self.clock.clone(), queue);
         Ok(Listening { broker, writer: tokio::spawn(writing) })
     }
 
@@ -99,7 +102,7 @@ impl Metering {
     /// When they cannot be stored; then none of them is.
     pub async fn store(&self, messages: Vec<(MeterId, Vec<u8>)>) -> Result<Tally> {
         let messages = messages.into_iter().map(|(meter, bytes)| Message { meter, bytes });
-        accept(&self.db, self.config.slot, messages.collect(), self.clock.now()).await
+        self.intake.accept(hear_all(messages.collect()).await?, self.clock.now()).await
     }
 
     /// The door that devices enter by.

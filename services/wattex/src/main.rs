@@ -16,6 +16,7 @@
 //! wattex mppt      trackers of maximum power; a charger that publishes; what a plant's data says
 //! wattex rate      any load on any tariff file, line by line
 //! wattex bridge    devices that do not sign, on any broker, become signed readings
+//! wattex meters    a fleet of simulated meters for load tests; whether all of it was stored
 //! wattex surveillance  what looks like market abuse in orders and trades from files
 //! wattex document  a bill's JSON as PDF, as XML of EN 16931, or as JSON again
 //! wattex openapi   the documents of all services and events
@@ -41,6 +42,7 @@ mod import;
 mod interval_file;
 mod key_file;
 mod mechanism;
+mod meters;
 mod mppt;
 mod node;
 mod openapi;
@@ -123,6 +125,17 @@ enum Command {
     /// Reads devices that do not sign from a broker of any maker, and signs and sends what their
     /// registers show at each slot's end.
     Bridge(bridge::Arguments),
+    /// Lets simulated meters loose on a broker, with the faults that are asked for; `check` tells
+    /// whether all that was acknowledged is stored.
+    #[command(args_conflicts_with_subcommands = true)]
+    Meters {
+        /// What is done besides letting them loose.
+        #[command(subcommand)]
+        work: Option<meters::Work>,
+        /// How they behave.
+        #[command(flatten)]
+        arguments: Box<meters::Arguments>,
+    },
     /// Looks for market abuse in orders and trades from files: cases, with their figures.
     Surveillance(surveillance::Arguments),
     /// Writes a document from its JSON as PDF, as XML under EN 16931, or as JSON again, checked.
@@ -152,6 +165,7 @@ fn main() -> ExitCode {
         Command::Mppt { work, arguments } => mppt::run(work.as_ref(), &arguments),
         Command::Rate(arguments) => rate::run(&arguments),
         Command::Bridge(arguments) => bridge::run(&arguments),
+        Command::Meters { work, arguments } => meters::run(work.as_ref(), &arguments),
         Command::Surveillance(arguments) => surveillance::run(&arguments),
         Command::Document(arguments) => document::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),

@@ -1,11 +1,13 @@
 //! One connected client, from CONNACK to the end of the line.
 
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use futures::future::BoxFuture;
-use futures::stream::FuturesOrdered;
 use futures::{FutureExt, SinkExt, StreamExt};
+use ids::MeterId;
 use mqtt5_protocol::packet::disconnect::DisconnectPacket;
 use mqtt5_protocol::packet::puback::PubAckPacket;
 use mqtt5_protocol::packet::publish::PublishPacket;
@@ -14,19 +16,18 @@ use mqtt5_protocol::packet::subscribe::{SubscribePacket, TopicFilter};
 use mqtt5_protocol::packet::unsuback::UnsubAckPacket;
 use mqtt5_protocol::packet::unsubscribe::UnsubscribePacket;
 use mqtt5_protocol::{MqttError, Packet, QoS, ReasonCode};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::Shared;
 use super::codec::{CodecError, Packets, V5};
 use super::sessions::Place;
-use super::{Arrival, Shared};
 use crate::domain::topic::Client;
+use crate::writer::{Message, Receipts};
 
 /// How long a client may refuse to read what it is sent.
 const WRITE_PATIENCE: Duration = Duration::from_secs(10);
-
-/// What a publish is answered with once it is decided; `None` when it could not be stored.
-type Answer = BoxFuture<'static, (u16, Option<ReasonCode>)>;
+/// Messages that are handed in together at most; a message without a PUBACK counts too.
+const TOGETHER_MAX: usize = 256;
 
 /// One connected client.
 pub(super) struct Session {
@@ -35,7 +36,29 @@ pub(super) struct Session {
     place: Place,
     silence_max: Duration,
     /// The publishes without a PUBACK yet, in arrival order.
-    waiting: FuturesOrdered<Answer>,
+    waiting: VecDeque<Waiting>,
+    /// How far the writer has come with what was handed in.
+    receipts: Arc<Receipts>,
+    /// How many messages were handed in.
+    handed_in: u64,
+    /// What was heard and is not handed in yet: what came in one piece.
+    heard: Vec<Message>,
+    /// The topic that came last, and whose it is: the next is most often the same.
+    topic: Option<(String, MeterId)>,
+}
+
+/// A publish without a PUBACK yet.
+struct Waiting {
+    packet_id: u16,
+    until: Until,
+}
+
+/// When a publish can be answered.
+enum Until {
+    /// When so many messages of the session are stored.
+    Stored(u64),
+    /// Now, with a refusal.
+    Refused(ReasonCode),
 }
 
 /// Why a session ends by our will: what a client of MQTT 5 is told.
@@ -53,23 +76,42 @@ impl Session {
     pub(super) fn new(packets: Packets, client: Client, place: Place, keep_alive: u16) -> Session {
         // One and a half times the keep-alive, as the protocol says.
         let silence_max = Duration::from_millis(u64::from(keep_alive) * 1500);
-        Session { packets, client, place, silence_max, waiting: FuturesOrdered::new() }
+        Session {
+            packets,
+            client,
+            place,
+            silence_max,
+            waiting: VecDeque::new(),
+            receipts: Arc::default(),
+            handed_in: 0,
+            heard: Vec::new(),
+            topic: None,
+        }
     }
 
     /// Serves the client until it leaves, breaks a rule or is told to go.
     pub(super) async fn run(mut self, shared: &Shared) -> Result<()> {
+        let room = usize::from(shared.limits.in_flight_max);
         let mut deadline = Instant::now() + self.silence_max;
+        let mut silence = pin!(tokio::time::sleep_until(deadline));
+        let receipts = self.receipts.clone();
         loop {
-            let room = self.waiting.len() < usize::from(shared.limits.in_flight_max);
             let step = tokio::select! {
                 biased;
                 end = &mut self.place.ended => {
                     Step::End(End(end.unwrap_or(ReasonCode::ServerShuttingDown)))
                 }
-                Some(answer) = self.waiting.next() => self.acknowledge(answer).await?,
-                packet = self.packets.next(), if room => self.take(packet, shared).await?,
-                () = tokio::time::sleep_until(deadline) => {
-                    Step::End(End(ReasonCode::KeepAliveTimeout))
+                () = receipts.news() => self.acknowledge().await?,
+                packet = self.packets.next(), if self.waiting.len() < room => {
+                    self.take_all(packet, shared, room).await?
+                }
+                // The timer is set anew when it rings, not with every packet.
+                () = &mut silence => match Instant::now() >= deadline {
+                    true => Step::End(End(ReasonCode::KeepAliveTimeout)),
+                    false => {
+                        silence.as_mut().reset(deadline);
+                        continue;
+                    }
                 }
             };
             match step {
@@ -80,27 +122,62 @@ impl Session {
         }
     }
 
-    /// Sends one PUBACK and those behind it that are decided too.
-    async fn acknowledge(&mut self, first: (u16, Option<ReasonCode>)) -> Result<Step> {
-        let mut next = Some(first);
-        while let Some((packet_id, reason)) = next {
-            let Some(reason) = reason else {
-                return Ok(Step::End(End(ReasonCode::ServerUnavailable)));
+    /// Sends the PUBACKs that can be sent, in the order of the publishes.
+    async fn acknowledge(&mut self) -> Result<Step> {
+        // In this order: what was stored before a failure is still acknowledged.
+        let failed = self.receipts.have_failed();
+        let stored = self.receipts.stored();
+        let mut answered = false;
+        while let Some(Waiting { packet_id, until }) = self.waiting.front() {
+            let reason = match until {
+                Until::Refused(reason) => *reason,
+                Until::Stored(count) if *count <= stored => ReasonCode::Success,
+                Until::Stored(_) => break,
             };
-            let packet = PubAckPacket::new_with_reason(packet_id, reason);
-            tokio::time::timeout(WRITE_PATIENCE, self.packets.feed(Packet::PubAck(packet)))
-                .await??;
-            next = self.waiting.next().now_or_never().flatten();
+            let packet = Packet::PubAck(PubAckPacket::new_with_reason(*packet_id, reason));
+            self.waiting.pop_front();
+            tokio::time::timeout(WRITE_PATIENCE, self.packets.feed(packet)).await??;
+            answered = true;
         }
-        tokio::time::timeout(WRITE_PATIENCE, SinkExt::<Packet>::flush(&mut self.packets)).await??;
-        Ok(Step::On)
+        if answered {
+            let flush = SinkExt::<Packet>::flush(&mut self.packets);
+            tokio::time::timeout(WRITE_PATIENCE, flush).await??;
+        }
+        Ok(if failed { Step::End(End(ReasonCode::ServerUnavailable)) } else { Step::On })
     }
 
-    async fn take(
+    /// Takes a packet and those that came with it, and hands in what they publish together.
+    async fn take_all(
         &mut self,
-        packet: Option<Result<Packet, CodecError>>,
+        first: Option<Result<Packet, CodecError>>,
         shared: &Shared,
+        room: usize,
     ) -> Result<Step> {
+        let mut next = first;
+        let step = loop {
+            let step = match next {
+                Some(Ok(Packet::Publish(publish))) => self.publish(publish),
+                other => {
+                    self.hand_in(shared).await?;
+                    self.take(other).await?
+                }
+            };
+            let full = self.waiting.len() >= room || self.heard.len() >= TOGETHER_MAX;
+            if full || !matches!(step, Step::On) {
+                break step;
+            }
+            let Some(there) = self.packets.next().now_or_never() else { break step };
+            next = there;
+        };
+        self.hand_in(shared).await?;
+        match step {
+            // What was refused waits for nothing but what came before it.
+            Step::On => self.acknowledge().await,
+            step => Ok(step),
+        }
+    }
+
+    async fn take(&mut self, packet: Option<Result<Packet, CodecError>>) -> Result<Step> {
         let packet = match packet {
             None => return Ok(Step::Closed),
             Some(Ok(packet)) => packet,
@@ -114,7 +191,6 @@ impl Session {
             }
         };
         match packet {
-            Packet::Publish(publish) => self.publish(publish, shared).await,
             Packet::Subscribe(subscribe) => self.send(self.subscribe(&subscribe)).await,
             Packet::Unsubscribe(packet) => self.send(self.unsubscribe(&packet)).await,
             Packet::PingReq => self.send(Packet::PingResp).await,
@@ -123,33 +199,54 @@ impl Session {
         }
     }
 
-    /// Hands the message to the writer. MQTT 3.1.1 cannot refuse a message: there the line ends.
-    async fn publish(&mut self, publish: PublishPacket, shared: &Shared) -> Result<Step> {
+    /// Hands what was heard to the writer.
+    async fn hand_in(&mut self, shared: &Shared) -> Result<()> {
+        if self.heard.is_empty() {
+            return Ok(());
+        }
+        let messages = std::mem::take(&mut self.heard);
+        if !shared.desk.hand_in(messages, &self.receipts).await {
+            bail!("the writer has stopped");
+        }
+        Ok(())
+    }
+
+    /// Keeps the message for the writer. MQTT 3.1.1 cannot refuse one: there the line ends.
+    fn publish(&mut self, publish: PublishPacket) -> Step {
         if let Some(reason) = self.breaks_a_rule(&publish) {
-            return Ok(Step::End(End(reason)));
+            return Step::End(End(reason));
         }
         let packet_id = publish.packet_id;
-        let Some(meter) = self.client.reading_of(&publish.topic_name) else {
+        let Some(meter) = self.meter_of(&publish.topic_name) else {
             tracing::info!(client = ?self.client, topic = publish.topic_name, "topic refused");
-            return Ok(match packet_id {
-                Some(id) if self.is_v5() => {
-                    let refusal = (id, Some(ReasonCode::NotAuthorized));
-                    self.waiting.push_back(std::future::ready(refusal).boxed());
+            let refused = Until::Refused(ReasonCode::NotAuthorized);
+            return match packet_id {
+                Some(packet_id) if self.is_v5() => {
+                    self.waiting.push_back(Waiting { packet_id, until: refused });
                     Step::On
                 }
                 _ => Step::End(End(ReasonCode::NotAuthorized)),
-            });
+            };
         };
-        let (stored, told) = oneshot::channel();
-        let arrival = Arrival { meter, message: publish.payload.to_vec(), stored };
-        if shared.arrivals.send(arrival).await.is_err() {
-            bail!("the writer has stopped");
+        self.heard.push(Message { meter, bytes: publish.payload.to_vec() });
+        self.handed_in += 1;
+        if let Some(packet_id) = packet_id {
+            let until = Until::Stored(self.handed_in);
+            self.waiting.push_back(Waiting { packet_id, until });
         }
-        if let Some(id) = packet_id {
-            let answer = told.map(move |told| (id, told.ok().map(|()| ReasonCode::Success)));
-            self.waiting.push_back(answer.boxed());
+        Step::On
+    }
+
+    /// The meter whose readings come on `topic`, if this client may publish them.
+    fn meter_of(&mut self, topic: &str) -> Option<MeterId> {
+        if let Some((last, meter)) = &self.topic
+            && last == topic
+        {
+            return Some(*meter);
         }
-        Ok(Step::On)
+        let meter = self.client.reading_of(topic)?;
+        self.topic = Some((topic.to_owned(), meter));
+        Some(meter)
     }
 
     fn breaks_a_rule(&self, publish: &PublishPacket) -> Option<ReasonCode> {

@@ -49,6 +49,11 @@ impl Nearby {
         Neighbours { same, before, after }
     }
 
+    /// The highest page of `meter` here.
+    pub(crate) fn last(&self, meter: MeterId) -> Option<Stored> {
+        self.0.get(&meter)?.values().next_back().copied()
+    }
+
     /// The reading of `page` between its neighbours, in page order.
     pub(crate) fn around(&self, meter: MeterId, page: u32) -> Vec<&Stored> {
         self.found(meter, page).into_iter().flatten().collect()

@@ -25,24 +25,21 @@ pub(crate) struct Quarantined {
 }
 
 /// A message to keep apart.
-pub(crate) struct Suspect<'a> {
+pub(crate) struct Suspect {
     /// Names the message and the reason.
     pub(crate) digest: String,
     pub(crate) meter: MeterId,
     pub(crate) community: Option<CommunityId>,
     pub(crate) code: &'static str,
-    pub(crate) message: &'a [u8],
+    pub(crate) message: Vec<u8>,
     pub(crate) received_at: Timestamp,
     /// How often it came now.
     pub(crate) times: i64,
 }
 
 /// Keeps messages apart, no digest twice; returns the digests that came for the first time.
-pub(crate) async fn insert(
-    tx: &mut Tx,
-    suspects: &[Suspect<'_>],
-) -> Result<HashSet<String>, DbError> {
-    let row = |suspect: &Suspect<'_>| {
+pub(crate) async fn insert(tx: &mut Tx, suspects: &[Suspect]) -> Result<HashSet<String>, DbError> {
+    let row = |suspect: &Suspect| {
         let kept = &suspect.message[..suspect.message.len().min(MESSAGE_BYTES_KEPT)];
         let community = suspect.community.map(|community| community.to_string());
         vec![

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use calendar::Timestamp;
-use db::{AnyRow, AssertSqlSafe, Cell, Db, DbError, Row, Tx};
-use db::{insert_rows, query, query_scalar, with_rows};
+use db::{AnyRow, AssertSqlSafe, Cell, Db, DbError, Kind, Row, Tx};
+use db::{query, query_scalar, with_rows};
 use ids::{CommunityId, MeterId};
 use keys::Signature;
 use reading::{Reading, SignedReading, Status};
@@ -32,36 +32,63 @@ impl Stored {
     }
 }
 
+/// Rows of the statements that are prepared once: as many as possible of the first, then of the
+/// next. (A text for each number of rows would have to be read anew each time.)
+const ROWS_TOGETHER: [usize; 3] = [64, 8, 1];
+
 /// Keeps accepted readings of these communities.
 pub(crate) async fn insert(
     tx: &mut Tx,
     accepted: &[(SignedReading, CommunityId)],
     received_at: Timestamp,
 ) -> Result<(), DbError> {
-    let rows = accepted.iter().map(|(signed, community)| {
-        let reading = &signed.reading;
-        Ok(vec![
-            Cell::Text(reading.meter.to_string()),
-            Cell::Int(reading.page.into()),
-            Cell::Int(reading.time.seconds()),
-            wh(reading.import)?,
-            wh(reading.export)?,
-            Cell::Int(reading.status.bits().into()),
-            Cell::Int(reading.firmware.into()),
-            Cell::Bytes(signed.signature.as_bytes().to_vec()),
-            Cell::Text(community.to_string()),
-            Cell::Int(received_at.seconds()),
-        ])
-    });
-    let rows = rows.collect::<Result<Vec<_>, DbError>>()?;
-    let insert = "insert into reading (meter, page, time, import_wh, export_wh, status, firmware, \
-                  signature, community, received_at)";
-    insert_rows(tx, insert, 10, rows, "").await?;
+    let mut rest = accepted;
+    for rows in ROWS_TOGETHER {
+        let sql = insertion(tx.kind(), rows);
+        let (now, later) = rest.split_at(rest.len() / rows * rows);
+        for part in now.chunks(rows) {
+            let mut statement = query(AssertSqlSafe(sql.as_str()));
+            for (signed, community) in part {
+                let reading = &signed.reading;
+                statement = statement
+                    .bind(reading.meter.to_string())
+                    .bind(i64::from(reading.page))
+                    .bind(reading.time.seconds())
+                    .bind(wh(reading.import)?)
+                    .bind(wh(reading.export)?)
+                    .bind(i64::from(reading.status.bits()))
+                    .bind(i64::from(reading.firmware))
+                    .bind(signed.signature.as_bytes().to_vec())
+                    .bind(community.to_string())
+                    .bind(received_at.seconds());
+            }
+            statement.execute(tx.conn()).await?;
+        }
+        rest = later;
+    }
     Ok(())
 }
 
-fn wh(register: Register) -> Result<Cell, DbError> {
-    i64::try_from(register.wh()).map(Cell::Int).map_err(|_| broken(format!("{register:?}")))
+/// The statement that inserts so many rows. (Parameters that have a name SQLite keeps in a list,
+/// which it searches.)
+fn insertion(kind: Kind, rows: usize) -> String {
+    const COLUMNS: usize = 10;
+    let row = |row: usize| {
+        let parameter = |column: usize| match kind {
+            Kind::Sqlite => "?".to_owned(),
+            Kind::Postgres => format!("${}", row * COLUMNS + column + 1),
+        };
+        format!("({})", (0..COLUMNS).map(parameter).collect::<Vec<_>>().join(","))
+    };
+    format!(
+        "insert into reading (meter, page, time, import_wh, export_wh, status, firmware, \
+         signature, community, received_at) values {}",
+        (0..rows).map(row).collect::<Vec<_>>().join(",")
+    )
+}
+
+fn wh(register: Register) -> Result<i64, DbError> {
+    i64::try_from(register.wh()).map_err(|_| broken(format!("{register:?}")))
 }
 
 /// For each of `meters` that has both: the last reading at or before `start` and the first at or

@@ -4,6 +4,7 @@
 mod anchors;
 mod api;
 mod bus;
+mod crashes;
 mod home;
 mod intervals;
 mod many;

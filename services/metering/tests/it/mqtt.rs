@@ -164,6 +164,32 @@ async fn a_repeat_is_acknowledged_again_and_a_forgery_holds_nobody_up() {
 }
 
 #[actix_web::test]
+async fn readings_of_one_message_are_judged_one_by_one() {
+    let one = Device::new("H01");
+    let home = Home::with(std::slice::from_ref(&one)).await;
+    home.hand.move_to(at(40));
+    let listening = home.metering.listen().await.unwrap();
+    let mut line = meter_line(listening.address().port(), &one);
+    let read = |page: u32| one.read(page, page.into(), page.into(), 0);
+    let forged = SignedReading { signature: read(9).signature, ..read(2) };
+    let three = [read(1), forged, read(3)].map(|signed| signed.encode()).concat();
+    line.publish(&one.topic(), &three).await;
+    // As many as fit, and a piece of one behind others.
+    let pages = |pages: std::ops::RangeInclusive<u32>| {
+        pages.flat_map(|page| read(page).encode()).collect::<Vec<u8>>()
+    };
+    line.publish(&one.topic(), &pages(4..=19)).await;
+    line.publish(&one.topic(), &pages(20..=21)[..200]).await;
+    line.publish(&one.topic(), &[]).await;
+    line.acknowledged(4).await;
+    let stored = Vec::from_iter([1, 3].into_iter().chain(4..=19));
+    assert_eq!(home.stored_pages(&one).await, stored);
+    let expected = ["SIGNATURE", "MALFORMED", "MALFORMED"];
+    assert_eq!(home.quarantined().await, expected);
+    listening.stop().await;
+}
+
+#[actix_web::test]
 async fn who_does_not_prove_who_it_is_stays_outside() {
     let (one, two) = (Device::new("H01"), Device::new("H02"));
     let home = Home::with(&[one.clone(), two.clone()]).await;
