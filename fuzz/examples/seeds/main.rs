@@ -84,7 +84,7 @@ fn in_rows(kind: u8, nodes: &[Bytes]) -> Vec<u8> {
 fn trie(key: &[u8], value: Vec<u8>) -> Vec<Bytes> {
     let (mut trie, mut nodes) = (Trie::default(), Vec::new());
     trie.insert(&HashMap::new(), key, value).expect("no node is missing");
-    trie.commit(|_, node| nodes.push(node));
+    trie.commit(|_, _, node| nodes.push(node));
     nodes
 }
 

@@ -50,6 +50,7 @@ impl Asert {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sha2::{Digest, Sha256};
     use std::path::{Path, PathBuf};
 
     /// Bitcoin's compact form: one byte of length, three bytes of mantissa.
@@ -106,6 +107,58 @@ mod tests {
         }
         assert_eq!(checked, rows, "{run}");
         assert_eq!(u64::try_from(checked).unwrap(), field("iterations"), "{run}");
+    }
+
+    /// A header of 80 bytes: version, parent, root, time, target, nonce; numbers little-endian.
+    struct Bitcoin {
+        hash: [u8; 32],
+        parent: [u8; 32],
+        time: i64,
+        bits: u32,
+    }
+
+    impl Bitcoin {
+        fn read(header: &[u8; 80]) -> Self {
+            let word = |at: usize| u32::from_le_bytes(*header[at..].first_chunk().unwrap());
+            let hash = Sha256::digest(Sha256::digest(header)).into();
+            let parent = *header[4..].first_chunk().unwrap();
+            Self { hash, parent, time: word(68).into(), bits: word(72) }
+        }
+
+        fn has_work(&self) -> bool {
+            U256::from_le_bytes(self.hash) <= from_compact(self.bits)
+        }
+    }
+
+    #[test]
+    fn a_published_chain_follows_the_schedule_to_the_last_bit() {
+        let text = std::fs::read_to_string(vectors().join("bitcoin_cash")).unwrap();
+        let rows = text.lines().filter(|line| !line.starts_with('#'));
+        let blocks: Vec<(u64, Bitcoin)> = rows
+            .map(|row| {
+                let (height, header) = row.split_once(' ').unwrap();
+                let header = alloy_primitives::hex::decode_to_array(header).unwrap();
+                (height.parse().unwrap(), Bitcoin::read(&header))
+            })
+            .collect();
+        let [(_, before), (anchor_height, anchor), ..] = &blocks[..] else { panic!("no anchor") };
+        let asert = Asert {
+            anchor_target: from_compact(anchor.bits),
+            target_max: from_compact(0x1d00_ffff),
+            target_block_time: 600,
+            half_life: 2 * 24 * 3600,
+        };
+        for pair in blocks.windows(2) {
+            let [(height, parent), (number, child)] = pair else { unreachable!() };
+            assert!(child.has_work() && child.parent == parent.hash, "{number} is no child");
+            assert_eq!(*number, height + 1);
+            // Of the anchor itself the schedule says nothing: it begins there.
+            if height >= anchor_height {
+                let target = asert.target(parent.time - before.time, height - anchor_height);
+                assert_eq!(to_compact(target), child.bits, "block {number}");
+            }
+        }
+        assert_eq!(blocks.len(), 6);
     }
 
     #[test]

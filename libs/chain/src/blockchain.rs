@@ -20,7 +20,7 @@ use crate::mmr::Mmr;
 use crate::rules::{BLOCK_BYTES_MAX, Rules, TIME_AHEAD_MAX};
 use crate::signature;
 use crate::state::{Changes, State};
-use crate::trie::EMPTY_ROOT;
+use crate::trie::{EMPTY_ROOT, NodePlace, PlacedNode};
 use crate::view::{AtBlock, ChainView};
 use alloy_consensus::EMPTY_OMMER_ROOT_HASH;
 use alloy_consensus::proofs::calculate_transaction_root;
@@ -42,10 +42,11 @@ pub struct Imported {
     pub receipts: Vec<Receipt>,
     /// Per transaction, who took part.
     pub appearances: Vec<Vec<Appearance>>,
-    /// New nodes of tries: (hash, RLP), one for each place that has it now.
-    pub nodes: Vec<(B256, Bytes)>,
-    /// Nodes of tries that the parent's state had and this one has not, one for each place.
-    pub dropped: Vec<B256>,
+    /// New nodes of tries, one for each place that has another than in the parent's state.
+    pub nodes: Vec<PlacedNode>,
+    /// Places of the nodes of tries that the parent's state had and this one has not, whether or
+    /// not there is a new one.
+    pub dropped: Vec<NodePlace>,
     /// New nodes of the mountain range: (hash, preimage).
     pub mountains: Vec<(B256, Bytes)>,
     /// New contract code: (hash, code).

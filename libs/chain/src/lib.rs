@@ -46,5 +46,5 @@ pub use mmr::Mmr;
 pub use pool::{Pool, PoolError, PoolLimits};
 pub use rules::Rules;
 pub use state::State;
-pub use trie::{NodeSource, Trie};
+pub use trie::{NodePlace, NodeSource, PlacedNode, Trie};
 pub use view::{AtBlock, ChainView, MemoryChain, StateSource};

@@ -65,16 +65,16 @@ pub fn prove_account(
     address: Address,
     positions: &[U256],
 ) -> Result<AccountProof, StateError> {
-    let key = keccak256(address);
-    let nodes = trie::proof(source, state_root, key.as_slice())?;
+    let owner = keccak256(address);
+    let nodes = trie::proof(source, None, state_root, owner.as_slice())?;
     let account =
-        verify_account(state_root, address, &nodes).map_err(|_| StateError::BadValue(key))?;
+        verify_account(state_root, address, &nodes).map_err(|_| StateError::BadValue(owner))?;
     let storage_root = account.map_or(EMPTY_ROOT, |account| account.storage_root);
     let storage = positions
         .iter()
         .map(|&position| {
             let key = keccak256(position.to_be_bytes::<32>());
-            let nodes = trie::proof(source, storage_root, key.as_slice())?;
+            let nodes = trie::proof(source, Some(owner), storage_root, key.as_slice())?;
             Ok(StorageProof { position, nodes })
         })
         .collect::<Result<_, TrieError>>()?;
@@ -137,8 +137,8 @@ fn prove_item(items: &[impl Encodable2718], index: usize) -> Option<Vec<Bytes>> 
     for (index, item) in items.iter().enumerate() {
         trie.insert(&nodes, &alloy_rlp::encode(index), item.encoded_2718()).ok()?;
     }
-    let root = trie.commit(|hash, rlp| drop(nodes.insert(hash, rlp)));
-    trie::proof(&nodes, root, &alloy_rlp::encode(index)).ok()
+    let root = trie.commit(|_, hash, rlp| drop(nodes.insert(hash, rlp)));
+    trie::proof(&nodes, None, root, &alloy_rlp::encode(index)).ok()
 }
 
 fn verify_item<T: Decodable2718>(

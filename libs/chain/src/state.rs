@@ -5,7 +5,7 @@
 
 mod revm_database;
 
-use crate::trie::{self, EMPTY_ROOT, NodeSource, Step, Trie, TrieError};
+use crate::trie::{self, EMPTY_ROOT, NodePlace, NodeSource, PlacedNode, Step, Trie, TrieError};
 use crate::view::StateSource;
 use alloy_primitives::map::{AddressMap, B256Map, HashMap};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
@@ -73,12 +73,12 @@ pub struct StoredSlot {
 pub struct Changes {
     /// The root of the account trie.
     pub root: B256,
-    /// New trie nodes of all tries: (hash, RLP), one for each place that has it now.
-    pub nodes: Vec<(B256, Bytes)>,
-    /// Trie nodes that are gone, one for each place that had it. Those of a storage trie whose
+    /// New nodes of all tries, children before parents.
+    pub nodes: Vec<PlacedNode>,
+    /// Places whose node is gone, also where there is a new one. Those of a storage trie whose
     /// account vanished are not among them; a transaction cannot make an account with storage
     /// vanish (EIP-161, EIP-6780).
-    pub dropped: Vec<B256>,
+    pub dropped: Vec<NodePlace>,
     /// New contract code: (hash, code).
     pub code: Vec<(B256, Bytes)>,
 }
@@ -95,8 +95,9 @@ struct Slot {
     value: U256,
 }
 
-#[derive(Default)]
 struct Entry {
+    /// keccak-256 of the address: the key in the trie of accounts.
+    key: B256,
     account: Option<Account>,
     storage: Trie,
     slots: HashMap<U256, Slot>,
@@ -105,6 +106,12 @@ struct Entry {
 }
 
 impl Entry {
+    fn new(key: B256, account: Option<Account>) -> Self {
+        let root = account.as_ref().map_or(EMPTY_ROOT, |account| account.storage_root);
+        let storage = Trie::of_account(key, root);
+        Self { key, account, storage, slots: HashMap::default(), changed: false }
+    }
+
     fn slot(&mut self, source: &impl StateSource, position: U256) -> Result<&mut Slot, StateError> {
         use alloy_primitives::map::hash_map::Entry::{Occupied, Vacant};
         if self.slots.len() == self.slots.capacity() {
@@ -136,7 +143,7 @@ impl Entry {
     }
 
     fn forget_storage(&mut self) {
-        self.storage = Trie::default();
+        self.storage = Trie::of_account(self.key, EMPTY_ROOT);
         self.slots.clear();
     }
 }
@@ -152,14 +159,10 @@ fn loaded<'e>(
         Occupied(entry) => Ok(entry.into_mut()),
         Vacant(vacant) => {
             let key = keccak256(address);
-            let mut entry = Entry::default();
-            if let Some(rlp) = accounts.get(source, key.as_slice())? {
-                let account: Account =
-                    alloy_rlp::decode_exact(&rlp).map_err(|_| StateError::BadValue(key))?;
-                entry.storage = Trie::at(account.storage_root);
-                entry.account = Some(account);
-            }
-            Ok(vacant.insert(entry))
+            let account = accounts.get(source, key.as_slice())?;
+            let account = account.map(|rlp| alloy_rlp::decode_exact(&rlp)).transpose();
+            let account = account.map_err(|_| StateError::BadValue(key))?;
+            Ok(vacant.insert(Entry::new(key, account)))
         }
     }
 }
@@ -331,13 +334,13 @@ impl<S: StateSource> State<S> {
     /// The state can be used on; after an error it cannot.
     pub fn commit(&mut self) -> Result<Changes, StateError> {
         let (mut nodes, mut dropped) = (Vec::new(), Vec::new());
+        let mut keep = |place, hash, rlp| nodes.push(PlacedNode { place, hash, rlp });
         for address in self.changed.drain(..) {
             let entry = self.entries.get_mut(&address).expect("what changed was loaded");
             entry.changed = false;
-            let key = keccak256(address);
             let Some(account) = &mut entry.account else {
                 entry.forget_storage();
-                self.accounts.remove(&self.source, key.as_slice())?;
+                self.accounts.remove(&self.source, entry.key.as_slice())?;
                 continue;
             };
             for slot in entry.slots.values_mut().filter(|slot| slot.value != slot.committed) {
@@ -349,11 +352,12 @@ impl<S: StateSource> State<S> {
                 }
                 slot.committed = slot.value;
             }
-            account.storage_root = entry.storage.commit(|hash, rlp| nodes.push((hash, rlp)));
+            account.storage_root = entry.storage.commit(&mut keep);
             dropped.extend(entry.storage.take_dropped());
-            self.accounts.insert(&self.source, key.as_slice(), alloy_rlp::encode(&*account))?;
+            let rlp = alloy_rlp::encode(&*account);
+            self.accounts.insert(&self.source, entry.key.as_slice(), rlp)?;
         }
-        let root = self.accounts.commit(|hash, rlp| nodes.push((hash, rlp)));
+        let root = self.accounts.commit(&mut keep);
         dropped.extend(self.accounts.take_dropped());
         Ok(Changes { root, nodes, dropped, code: std::mem::take(&mut self.code_new) })
     }
@@ -367,21 +371,22 @@ pub fn difference(
     new: B256,
     visit: &mut impl FnMut(NodeChange),
 ) -> Result<(), StateError> {
-    trie::difference(source, old, new, &mut |step| match step {
-        Step::Dropped(hash) => {
-            visit(NodeChange::Dropped(hash));
+    trie::difference(source, None, old, new, &mut |step| match step {
+        Step::Dropped(place, hash) => {
+            visit(NodeChange::Dropped(place, hash));
             Ok(())
         }
-        Step::Created(hash) => {
-            visit(NodeChange::Created(hash));
+        Step::Created(place, hash) => {
+            visit(NodeChange::Created(place, hash));
             Ok(())
         }
-        Step::Value(old, new) => {
+        Step::Value(key, old, new) => {
+            let owner = B256::try_from(&key.pack()[..]).map_err(|_| TrieError::BadKey)?;
             let (old, new) = (storage_root(old)?, storage_root(new)?);
-            trie::difference(source, old, new, &mut |step| {
+            trie::difference(source, Some(owner), old, new, &mut |step| {
                 match step {
-                    Step::Dropped(hash) => visit(NodeChange::Dropped(hash)),
-                    Step::Created(hash) => visit(NodeChange::Created(hash)),
+                    Step::Dropped(place, hash) => visit(NodeChange::Dropped(place, hash)),
+                    Step::Created(place, hash) => visit(NodeChange::Created(place, hash)),
                     Step::Value(..) => {}
                 }
                 Ok(())
@@ -394,9 +399,9 @@ pub fn difference(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NodeChange {
     /// The new state has it there.
-    Created(B256),
+    Created(NodePlace, B256),
     /// The old state had it there.
-    Dropped(B256),
+    Dropped(NodePlace, B256),
 }
 
 fn storage_root(account: Option<Bytes>) -> Result<B256, StateError> {

@@ -5,15 +5,17 @@
 //! bytes and none is a prefix of another: true of hashed keys and of RLP indices, so no branch
 //! carries a value. After an error the trie is not to be used further.
 //!
-//! What a commit adds and what it gives up are both known by place: whoever stores nodes can count
-//! how many places of the tries it keeps have each of them, and delete a node that none has.
+//! What a commit adds and what it gives up are both known by [`NodePlace`]: whoever keeps one state
+//! only can store a node where the one before it was.
 
 mod difference;
 mod node;
+mod place;
 mod proof;
 mod range;
 
 pub use difference::{Step, difference};
+pub use place::{NodePlace, PlacedNode};
 pub use proof::{ProofError, proof, verify};
 
 use alloy_primitives::{B256, Bytes};
@@ -28,6 +30,13 @@ pub const EMPTY_ROOT: B256 = alloy_trie::EMPTY_ROOT_HASH;
 pub trait NodeSource {
     /// The bytes whose keccak-256 is `hash`, or `None` if they are not stored.
     fn node(&self, hash: B256) -> Option<Bytes>;
+
+    /// The same of a node that a trie of a state has at this place. Tries ask for nothing else, so
+    /// a source may find their nodes by it, and whatever wraps a source has to pass it on.
+    fn node_at(&self, place: &NodePlace, hash: B256) -> Option<Bytes> {
+        let _ = place;
+        self.node(hash)
+    }
 }
 
 impl NodeSource for HashMap<B256, Bytes> {
@@ -39,6 +48,10 @@ impl NodeSource for HashMap<B256, Bytes> {
 impl<T: NodeSource + ?Sized> NodeSource for &T {
     fn node(&self, hash: B256) -> Option<Bytes> {
         (**self).node(hash)
+    }
+
+    fn node_at(&self, place: &NodePlace, hash: B256) -> Option<Bytes> {
+        (**self).node_at(place, hash)
     }
 }
 
@@ -63,15 +76,20 @@ fn nibbles(key: &[u8]) -> Result<Nibbles, TrieError> {
 /// A trie in the making: what has been loaded and what has changed since the last commit.
 #[derive(Clone, Debug, Default)]
 pub struct Trie {
+    owner: Option<B256>,
     root: Link,
-    dropped: Vec<B256>,
+    dropped: Vec<NodePlace>,
 }
 
 impl Trie {
     /// The trie that was committed with this root.
     pub fn at(root: B256) -> Self {
-        let root = if root == EMPTY_ROOT { Link::Empty } else { Link::Stored(root) };
-        Self { root, dropped: Vec::new() }
+        Self { root: node::root(root), ..Self::default() }
+    }
+
+    /// The storage of the account with this key, as it was committed with this root.
+    pub fn of_account(owner: B256, root: B256) -> Self {
+        Self { owner: Some(owner), ..Self::at(root) }
     }
 
     /// The value of a key.
@@ -80,9 +98,9 @@ impl Trie {
         source: &impl NodeSource,
         key: &[u8],
     ) -> Result<Option<Bytes>, TrieError> {
-        let mut path = nibbles(key)?;
-        let mut link = &mut self.root;
-        while let Some(cell) = link.load(source)? {
+        let key = nibbles(key)?;
+        let (owner, mut path, mut link) = (self.owner, key, &mut self.root);
+        while let Some(cell) = link.load(source, || place(owner, &key, &path))? {
             match &mut cell.node {
                 Node::Leaf { path: rest, value } => {
                     return Ok((*rest == path).then(|| value.clone()));
@@ -115,42 +133,70 @@ impl Trie {
         if value.is_empty() {
             return self.remove(source, key);
         }
-        let path = nibbles(key)?;
-        insert(&mut self.root, source, path, value, &mut self.dropped).map(drop)
+        let key = nibbles(key)?;
+        let mut way = Way { source, owner: self.owner, key, dropped: &mut self.dropped };
+        insert(&mut self.root, &mut way, key, value).map(drop)
     }
 
     /// Removes a key; nothing happens if it has no value.
     pub fn remove(&mut self, source: &impl NodeSource, key: &[u8]) -> Result<(), TrieError> {
-        remove(&mut self.root, source, nibbles(key)?, &mut self.dropped).map(drop)
+        let key = nibbles(key)?;
+        let mut way = Way { source, owner: self.owner, key, dropped: &mut self.dropped };
+        remove(&mut self.root, &mut way, key).map(drop)
     }
 
-    /// The nodes that were committed at a place and are no longer there, since this was last asked:
-    /// one for each place. Together with those that [`Trie::commit`] gave out it is what changed,
-    /// also where a node was given up and made again.
-    pub fn take_dropped(&mut self) -> Vec<B256> {
+    /// The places whose committed node is no longer there, since this was last asked. Those that
+    /// [`Trie::commit`] gave out after it have another one; the rest have none.
+    pub fn take_dropped(&mut self) -> Vec<NodePlace> {
         std::mem::take(&mut self.dropped)
     }
 
-    /// Hashes what has changed and returns the root. Every new node is given to `keep` as
-    /// (hash, RLP), children before parents; the trie can be used on.
-    pub fn commit(&mut self, mut keep: impl FnMut(B256, Bytes)) -> B256 {
+    /// Hashes what has changed and returns the root. Every new node is given to `keep` with its
+    /// place and its hash, children before parents; the trie can be used on.
+    pub fn commit(&mut self, mut keep: impl FnMut(NodePlace, B256, Bytes)) -> B256 {
         match &mut self.root {
             Link::Empty => EMPTY_ROOT,
             Link::Stored(root) => *root,
-            Link::Loaded(cell) => node::commit_root(cell, &mut keep),
+            Link::Loaded(cell) => node::commit_root(cell, self.owner, &mut keep),
         }
+    }
+}
+
+/// The place of the node below which `rest` of the key is left.
+fn place(owner: Option<B256>, key: &Nibbles, rest: &Nibbles) -> NodePlace {
+    NodePlace { owner, path: key.slice(..key.len() - rest.len()) }
+}
+
+/// The way along which a key is changed.
+struct Way<'a, S> {
+    source: &'a S,
+    owner: Option<B256>,
+    key: Nibbles,
+    dropped: &'a mut Vec<NodePlace>,
+}
+
+impl<S: NodeSource> Way<'_, S> {
+    fn load<'l>(
+        &self,
+        link: &'l mut Link,
+        rest: &Nibbles,
+    ) -> Result<Option<&'l mut Cell>, TrieError> {
+        link.load(self.source, || self.place(rest))
+    }
+
+    fn place(&self, rest: &Nibbles) -> NodePlace {
+        place(self.owner, &self.key, rest)
     }
 }
 
 /// Returns whether anything changed.
 fn insert(
     link: &mut Link,
-    source: &impl NodeSource,
+    way: &mut Way<'_, impl NodeSource>,
     path: Nibbles,
     value: Bytes,
-    dropped: &mut Vec<B256>,
 ) -> Result<bool, TrieError> {
-    let Some(cell) = link.load(source)? else {
+    let Some(cell) = way.load(link, &path)? else {
         *link = Node::Leaf { path, value }.into();
         return Ok(true);
     };
@@ -166,7 +212,7 @@ fn insert(
             true
         }
         Node::Extension { path: prefix, child } if path.starts_with(prefix) => {
-            insert(child, source, path.slice(prefix.len()..), value, dropped)?
+            insert(child, way, path.slice(prefix.len()..), value)?
         }
         Node::Extension { path: prefix, child } => {
             let moved = |path: Nibbles| {
@@ -178,11 +224,11 @@ fn insert(
         }
         Node::Branch(children) => {
             let nibble = path.first().ok_or(TrieError::BadKey)?;
-            insert(&mut children[usize::from(nibble)], source, path.slice(1..), value, dropped)?
+            insert(&mut children[usize::from(nibble)], way, path.slice(1..), value)?
         }
     };
-    if changed {
-        dropped.extend(cell.hash.take());
+    if changed && cell.hash.take().is_some() {
+        way.dropped.push(way.place(&path));
     }
     Ok(changed)
 }
@@ -212,55 +258,57 @@ fn split(
 /// Returns whether anything changed.
 fn remove(
     link: &mut Link,
-    source: &impl NodeSource,
+    way: &mut Way<'_, impl NodeSource>,
     path: Nibbles,
-    dropped: &mut Vec<B256>,
 ) -> Result<bool, TrieError> {
-    let Some(cell) = link.load(source)? else { return Ok(false) };
+    let Some(cell) = way.load(link, &path)? else { return Ok(false) };
     match &mut cell.node {
         Node::Leaf { path: rest, .. } => {
             if *rest != path {
                 return Ok(false);
             }
-            dropped.extend(cell.hash);
+            if cell.hash.is_some() {
+                way.dropped.push(way.place(&path));
+            }
             *link = Link::Empty;
             return Ok(true);
         }
         Node::Extension { path: prefix, child } => {
-            if !path.starts_with(prefix)
-                || !remove(child, source, path.slice(prefix.len()..), dropped)?
-            {
+            if !path.starts_with(prefix) || !remove(child, way, path.slice(prefix.len()..))? {
                 return Ok(false);
             }
             let prefix = *prefix;
             let child = std::mem::take(child);
-            cell.node = join(prefix, child, source, dropped)?;
+            cell.node = join(way.place(&path), prefix, child, way)?;
         }
         Node::Branch(children) => {
             let Some(nibble) = path.first() else { return Ok(false) };
             let child = &mut children[usize::from(nibble)];
-            if !remove(child, source, path.slice(1..), dropped)? {
+            if !remove(child, way, path.slice(1..))? {
                 return Ok(false);
             }
             let mut left = (0u8..16).filter(|&at| !children[usize::from(at)].is_empty());
             if let (Some(only), None) = (left.next(), left.next()) {
                 let child = std::mem::take(&mut children[usize::from(only)]);
-                cell.node = join(Nibbles::from_nibbles([only]), child, source, dropped)?;
+                cell.node = join(way.place(&path), Nibbles::from_nibbles([only]), child, way)?;
             }
         }
     }
-    dropped.extend(cell.hash.take());
+    if cell.hash.take().is_some() {
+        way.dropped.push(way.place(&path));
+    }
     Ok(true)
 }
 
-/// The one node that `prefix` in front of `child` is.
+/// The one node at `at` that `prefix` in front of `child` is.
 fn join(
+    at: NodePlace,
     prefix: Nibbles,
     mut child: Link,
-    source: &impl NodeSource,
-    dropped: &mut Vec<B256>,
+    way: &mut Way<'_, impl NodeSource>,
 ) -> Result<Node, TrieError> {
-    let cell: &mut Cell = child.load(source)?.expect("a branch has at least two children");
+    let below = NodePlace { path: at.path.join(&prefix), ..at };
+    let cell = child.load(way.source, || below)?.expect("a branch has at least two children");
     let joined = match &mut cell.node {
         Node::Leaf { path, value } => {
             Node::Leaf { path: prefix.join(path), value: std::mem::take(value) }
@@ -270,7 +318,9 @@ fn join(
         }
         Node::Branch(_) => return Ok(Node::Extension { path: prefix, child }),
     };
-    dropped.extend(cell.hash);
+    if cell.hash.is_some() {
+        way.dropped.push(below);
+    }
     Ok(joined)
 }
 

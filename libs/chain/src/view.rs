@@ -5,7 +5,7 @@ use crate::block::{Block, Receipt};
 use crate::blockchain::{HeadChange, Imported};
 use crate::header::Header;
 use crate::mmr::Mmr;
-use crate::trie::NodeSource;
+use crate::trie::{NodePlace, NodeSource};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, HashMap};
 /// found by its hash; *canonical* means on the branch of the head.
 ///
 /// [`NodeSource::node`] has to return whatever [`Imported::mountains`] held, of all branches, and
-/// [`Imported::nodes`] of every state that it keeps. A state that it no longer keeps cannot be
-/// read, and no block be built on it.
+/// [`NodeSource::node_at`] the [`Imported::nodes`] of every state that it keeps. A state that it no
+/// longer keeps cannot be read, and no block be built on it.
 pub trait ChainView: NodeSource {
     /// Hash of the head.
     fn head(&self) -> B256;
@@ -82,6 +82,10 @@ impl<V: ChainView + ?Sized> NodeSource for AtBlock<'_, V> {
     fn node(&self, hash: B256) -> Option<Bytes> {
         self.view.node(hash)
     }
+
+    fn node_at(&self, place: &NodePlace, hash: B256) -> Option<Bytes> {
+        self.view.node_at(place, hash)
+    }
 }
 
 impl<V: ChainView + ?Sized> StateSource for AtBlock<'_, V> {
@@ -124,7 +128,7 @@ pub struct MemoryChain {
 impl MemoryChain {
     /// Stores what an import returned, all of it or, if it is the genesis, as the first block.
     pub fn store(&mut self, imported: Imported) {
-        self.nodes.extend(imported.nodes);
+        self.nodes.extend(imported.nodes.into_iter().map(|node| (node.hash, node.rlp)));
         self.nodes.extend(imported.mountains);
         self.code.extend(imported.code);
         let stored = Stored {

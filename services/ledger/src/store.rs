@@ -12,7 +12,7 @@ mod checkpoints;
 #[cfg(test)]
 mod crashes;
 mod error;
-mod format_2;
+mod format_4;
 mod history;
 mod index;
 mod journal;
@@ -43,7 +43,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tables::{
     CANONICAL, COUNTED, ENTERED, FORMAT, FORMAT_KNOWN, FORMAT_OLDEST, GENESIS, JOURNAL, META,
-    MOUNTAINS, OLDEST, PUBLISHED, SHARES, SPEC, number,
+    MOUNTAINS, NODES, OLDEST, PUBLISHED, SPEC, STATE, number,
 };
 use window::Window;
 
@@ -143,7 +143,7 @@ impl Store {
         if store.is_counted()? {
             store.history = History::Last(u64::MAX);
         }
-        store.database.begin_write().map_err(StoreError::from).and_then(bring_up)?;
+        bring_up(store.database.begin_write()?)?;
         store.load()?;
         appearances::rebuild::ensure(&store)?;
         Ok(store)
@@ -166,12 +166,12 @@ impl Store {
     }
 
     /// Brings format and history to what is wanted and checks the head. Returns whether much was
-    /// deleted.
+    /// deleted or moved.
     fn prepare(&self, spec: &GenesisSpec) -> Result<bool, StoreError> {
         let transaction = self.database.begin_write()?;
         let spec = serde_json::to_vec(spec).expect("a specification is JSON");
         transaction.open_table(META)?.insert(SPEC, spec.as_slice())?;
-        bring_up(transaction)?;
+        let moved = bring_up(transaction)?;
         self.load()?;
         // While old states are there: who took part is known by executing.
         appearances::rebuild::ensure(self)?;
@@ -186,12 +186,12 @@ impl Store {
                 self.load()?;
                 return Ok(false);
             }
-            (History::Archive, false) | (History::Last(_), true) => return Ok(false),
+            (History::Archive, false) | (History::Last(_), true) => return Ok(moved),
             (History::Last(last), false) => last,
         };
         let head = snapshot.head_header()?.number;
         let oldest = snapshot.finalized().min(head.saturating_sub(last)).max(snapshot.oldest());
-        tracing::info!(oldest, head, "counting the states that are kept");
+        tracing::info!(oldest, head, "placing the nodes of the states that are kept");
         let transaction = self.database.begin_write()?;
         recount::begin(&transaction, oldest)?;
         transaction.commit()?;
@@ -309,7 +309,7 @@ impl Store {
         });
         transaction.commit()?;
         self.written();
-        self.cache.keep(imported.nodes);
+        self.cache.keep(imported.nodes.into_iter().map(|node| (node.hash, node.rlp)));
         Ok(())
     }
 
@@ -400,11 +400,13 @@ fn genesis_of(database: &Database, directory: &Path) -> Result<B256, StoreError>
     found.ok_or_else(|| foreign(directory, "it names no genesis".into()))
 }
 
-/// Adds what an older format does not have, changes what it has otherwise, and commits.
-fn bring_up(transaction: WriteTransaction) -> Result<(), StoreError> {
-    format_2::rewrite(&transaction)?;
+/// Adds what an older format does not have, changes what it has otherwise, and commits. Returns
+/// whether much was moved.
+fn bring_up(transaction: WriteTransaction) -> Result<bool, StoreError> {
     transaction.open_table(MOUNTAINS)?;
-    transaction.open_table(SHARES)?;
+    let moved = format_4::rewrite(&transaction)?;
+    transaction.open_table(NODES)?;
+    transaction.open_table(STATE)?;
     transaction.open_table(JOURNAL)?;
     transaction.open_table(APPEARANCES)?;
     index::create(&transaction)?;
@@ -418,7 +420,8 @@ fn bring_up(transaction: WriteTransaction) -> Result<(), StoreError> {
     }
     meta.insert(FORMAT, FORMAT_KNOWN.to_be_bytes().as_slice())?;
     drop(meta);
-    Ok(transaction.commit()?)
+    transaction.commit()?;
+    Ok(moved)
 }
 
 /// Writes a chain of one block under another name first, so that a crash leaves a whole file or
@@ -453,7 +456,8 @@ fn begin(database: &Database, genesis: Beginning<'_>, history: History) -> Resul
         }
     }
     append::append(&transaction, genesis.imported, 0, history, Recent::default())?;
-    bring_up(transaction)
+    bring_up(transaction)?;
+    Ok(())
 }
 
 fn foreign(directory: &Path, reason: String) -> StoreError {

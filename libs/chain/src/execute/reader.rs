@@ -110,7 +110,8 @@ impl<'c, S: StateSource> Reader<'c, S> {
         drop(slots);
         let root = self.account(address)?.map_or(EMPTY_ROOT, |account| account.storage_root);
         let key = keccak256(position.to_be_bytes::<32>());
-        let value = match Trie::at(root).get(&self.source, key.as_slice())? {
+        let mut storage = Trie::of_account(keccak256(address), root);
+        let value = match storage.get(&self.source, key.as_slice())? {
             Some(rlp) => alloy_rlp::decode_exact(&rlp).map_err(|_| StateError::BadValue(key))?,
             None => U256::ZERO,
         };

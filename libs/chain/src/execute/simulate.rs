@@ -15,7 +15,7 @@ use crate::block::{Block, Receipt, Transaction};
 use crate::header::Header;
 use crate::rules::Rules;
 use crate::state::{State, StateError};
-use crate::trie::NodeSource;
+use crate::trie::{NodePlace, NodeSource};
 use crate::view::{AtBlock, ChainView, StateSource};
 use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Eip658Value, ReceiptWithBloom};
@@ -135,6 +135,10 @@ struct Ahead<'a, V> {
 impl<V: ChainView> NodeSource for Ahead<'_, V> {
     fn node(&self, hash: B256) -> Option<Bytes> {
         self.below.node(hash)
+    }
+
+    fn node_at(&self, place: &NodePlace, hash: B256) -> Option<Bytes> {
+        self.below.node_at(place, hash)
     }
 }
 

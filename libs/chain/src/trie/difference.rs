@@ -1,11 +1,11 @@
 //! What two tries do not have in common, by place.
 //!
 //! Both are walked at once and a subtree that hangs at the same place of both is passed over, so
-//! the work is that of the change between them. Against [`EMPTY_ROOT`] it is a walk over a whole
-//! trie. Memory is that of one path.
+//! the work is that of the change between them. Against [`EMPTY_ROOT`](super::EMPTY_ROOT) it is a
+//! walk over a whole trie. Memory is that of one path.
 
-use super::node::{Link, Node};
-use super::{EMPTY_ROOT, NodeSource, TrieError};
+use super::node::{self, Link, Node};
+use super::{NodePlace, NodeSource, TrieError};
 use alloy_primitives::{B256, Bytes};
 use alloy_trie::Nibbles;
 
@@ -13,26 +13,29 @@ use alloy_trie::Nibbles;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A stored node of the old trie.
-    Dropped(B256),
+    Dropped(NodePlace, B256),
     /// A stored node of the new trie.
-    Created(B256),
+    Created(NodePlace, B256),
     /// A key whose value differs: the old one and the new one.
-    Value(Option<Bytes>, Option<Bytes>),
+    Value(Nibbles, Option<Bytes>, Option<Bytes>),
 }
 
-/// Tells `visit` each [`Step`] from the trie with the root `old` to that with the root `new`.
+/// Tells `visit` each [`Step`] from the trie with the root `old` to that with the root `new`. Both
+/// are the storage of the account with the key `owner`, or tries of accounts.
 pub fn difference<E: From<TrieError>>(
     source: &impl NodeSource,
+    owner: Option<B256>,
     old: B256,
     new: B256,
     visit: &mut impl FnMut(Step) -> Result<(), E>,
 ) -> Result<(), E> {
-    let link = |root| if root == EMPTY_ROOT { Link::Empty } else { Link::Stored(root) };
-    walk(source, link(old), link(new), visit)
+    let place = NodePlace { owner, path: Nibbles::new() };
+    walk(source, place, node::root(old), node::root(new), visit)
 }
 
 fn walk<E: From<TrieError>>(
     source: &impl NodeSource,
+    place: NodePlace,
     mut old: Link,
     mut new: Link,
     visit: &mut impl FnMut(Step) -> Result<(), E>,
@@ -43,31 +46,36 @@ fn walk<E: From<TrieError>>(
         _ => {}
     }
     if let Link::Stored(hash) = old {
-        visit(Step::Dropped(hash))?;
+        visit(Step::Dropped(place, hash))?;
     }
     if let Link::Stored(hash) = new {
-        visit(Step::Created(hash))?;
+        visit(Step::Created(place, hash))?;
     }
-    old.load(source)?;
-    new.load(source)?;
-    if let Some((ours, theirs)) = values(&old, &new) {
-        return if ours == theirs { Ok(()) } else { visit(Step::Value(ours, theirs)) };
+    old.load(source, || place)?;
+    new.load(source, || place)?;
+    if let Some((rest, ours, theirs)) = values(&old, &new) {
+        if ours == theirs {
+            return Ok(());
+        }
+        return visit(Step::Value(place.path.join(&rest), ours, theirs));
     }
     let (mut old, mut new) = (children(old)?, children(new)?);
-    for nibble in 0..16 {
-        walk(source, std::mem::take(&mut old[nibble]), std::mem::take(&mut new[nibble]), visit)?;
+    for (nibble, (old, new)) in (0..).zip(old.iter_mut().zip(new.iter_mut())) {
+        let mut below = place;
+        below.path.push(nibble);
+        walk(source, below, std::mem::take(old), std::mem::take(new), visit)?;
     }
     Ok(())
 }
 
-/// The values of one key, if neither side has any other below this place.
-fn values(old: &Link, new: &Link) -> Option<(Option<Bytes>, Option<Bytes>)> {
+/// The rest of one key with its values, if neither side has any other below this place.
+fn values(old: &Link, new: &Link) -> Option<(Nibbles, Option<Bytes>, Option<Bytes>)> {
     match (leaf(old), leaf(new)) {
         (Some((path, ours)), Some((other, theirs))) if path == other => {
-            Some((Some(ours.clone()), Some(theirs.clone())))
+            Some((*path, Some(ours.clone()), Some(theirs.clone())))
         }
-        (Some((_, ours)), None) if new.is_empty() => Some((Some(ours.clone()), None)),
-        (None, Some((_, theirs))) if old.is_empty() => Some((None, Some(theirs.clone()))),
+        (Some((path, ours)), None) if new.is_empty() => Some((*path, Some(ours.clone()), None)),
+        (None, Some((path, theirs))) if old.is_empty() => Some((*path, None, Some(theirs.clone()))),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Trie nodes: what they are, their RLP, and how they are loaded.
 
-use super::{NodeSource, TrieError};
+use super::{EMPTY_ROOT, NodePlace, NodeSource, TrieError};
 use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_rlp::{EMPTY_LIST_CODE, EMPTY_STRING_CODE, Encodable, Header, PayloadView};
 use alloy_trie::Nibbles;
@@ -38,6 +38,11 @@ impl From<Node> for Link {
     }
 }
 
+/// What a trie with this root begins with.
+pub(super) fn root(hash: B256) -> Link {
+    if hash == EMPTY_ROOT { Link::Empty } else { Link::Stored(hash) }
+}
+
 impl Link {
     pub(super) fn is_empty(&self) -> bool {
         matches!(self, Self::Empty)
@@ -47,9 +52,10 @@ impl Link {
     pub(super) fn load(
         &mut self,
         source: &impl NodeSource,
+        place: impl FnOnce() -> NodePlace,
     ) -> Result<Option<&mut Cell>, TrieError> {
         if let Self::Stored(hash) = *self {
-            let rlp = source.node(hash).ok_or(TrieError::MissingNode(hash))?;
+            let rlp = source.node_at(&place(), hash).ok_or(TrieError::MissingNode(hash))?;
             let node = decode(&rlp).ok_or(TrieError::BadNode(hash))?;
             *self = Self::Loaded(Box::new(Cell { node, hash: Some(hash) }));
         }
@@ -60,6 +66,11 @@ impl Link {
     }
 }
 
+/// Bytes of a hash as RLP.
+const HASH_LENGTH: usize = 33;
+/// What comes before a hash as RLP.
+const HASH_CODE: u8 = EMPTY_STRING_CODE + 32;
+
 /// How a parent writes its child down: nothing, the node itself if shorter than 32 bytes, or its
 /// hash.
 enum Reference {
@@ -69,28 +80,48 @@ enum Reference {
 }
 
 impl Reference {
+    fn length(&self) -> usize {
+        match self {
+            Self::Empty => 1,
+            Self::Inline(rlp) => rlp.len(),
+            Self::Hash(_) => HASH_LENGTH,
+        }
+    }
+
     fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Empty => out.push(EMPTY_STRING_CODE),
             Self::Inline(rlp) => out.extend_from_slice(rlp),
-            Self::Hash(hash) => hash.encode(out),
+            Self::Hash(hash) => {
+                out.push(HASH_CODE);
+                out.extend_from_slice(hash.as_slice());
+            }
         }
     }
 }
 
 /// Hashes what has changed below and at `cell`, as a root: it is hashed however short it is.
-pub(super) fn commit_root(cell: &mut Cell, keep: &mut impl FnMut(B256, Bytes)) -> B256 {
+pub(super) fn commit_root(
+    cell: &mut Cell,
+    owner: Option<B256>,
+    keep: &mut impl FnMut(NodePlace, B256, Bytes),
+) -> B256 {
     if let Some(hash) = cell.hash {
         return hash;
     }
-    let rlp = encode(&mut cell.node, keep);
+    let place = NodePlace { owner, path: Nibbles::new() };
+    let rlp = encode(&mut cell.node, &place, keep);
     let hash = keccak256(&rlp);
-    keep(hash, rlp.into());
+    keep(place, hash, rlp.into());
     cell.hash = Some(hash);
     hash
 }
 
-fn commit(link: &mut Link, keep: &mut impl FnMut(B256, Bytes)) -> Reference {
+fn commit(
+    link: &mut Link,
+    place: impl FnOnce() -> NodePlace,
+    keep: &mut impl FnMut(NodePlace, B256, Bytes),
+) -> Reference {
     match link {
         Link::Empty => Reference::Empty,
         Link::Stored(hash) => Reference::Hash(*hash),
@@ -98,40 +129,67 @@ fn commit(link: &mut Link, keep: &mut impl FnMut(B256, Bytes)) -> Reference {
             if let Some(hash) = cell.hash {
                 return Reference::Hash(hash);
             }
-            let rlp = encode(&mut cell.node, keep);
+            let place = place();
+            let rlp = encode(&mut cell.node, &place, keep);
             if rlp.len() < 32 {
                 return Reference::Inline(rlp);
             }
             let hash = keccak256(&rlp);
-            keep(hash, rlp.into());
+            keep(place, hash, rlp.into());
             cell.hash = Some(hash);
             Reference::Hash(hash)
         }
     }
 }
 
-fn encode(node: &mut Node, keep: &mut impl FnMut(B256, Bytes)) -> Vec<u8> {
-    let mut payload = Vec::with_capacity(128);
+fn encode(
+    node: &mut Node,
+    place: &NodePlace,
+    keep: &mut impl FnMut(NodePlace, B256, Bytes),
+) -> Vec<u8> {
     match node {
         Node::Leaf { path, value } => {
-            encode_path(path, true).as_slice().encode(&mut payload);
-            value.encode(&mut payload);
+            let path = encode_path(path, true);
+            let mut rlp = list(path.as_slice().length() + value.length());
+            path.as_slice().encode(&mut rlp);
+            value.encode(&mut rlp);
+            rlp
         }
         Node::Extension { path, child } => {
-            encode_path(path, false).as_slice().encode(&mut payload);
-            commit(child, keep).write(&mut payload);
+            let below = || NodePlace { path: place.path.join(path), ..*place };
+            let child = commit(child, below, keep);
+            let path = encode_path(path, false);
+            let mut rlp = list(path.as_slice().length() + child.length());
+            path.as_slice().encode(&mut rlp);
+            child.write(&mut rlp);
+            rlp
         }
         Node::Branch(children) => {
-            payload.reserve(17 * 33);
-            for child in children.iter_mut() {
-                commit(child, keep).write(&mut payload);
+            let mut references = [const { Reference::Empty }; 16];
+            for (nibble, (reference, child)) in
+                (0..).zip(references.iter_mut().zip(children.iter_mut()))
+            {
+                let below = || {
+                    let mut path = place.path;
+                    path.push(nibble);
+                    NodePlace { path, ..*place }
+                };
+                *reference = commit(child, below, keep);
             }
-            payload.push(EMPTY_STRING_CODE);
+            let length: usize = references.iter().map(Reference::length).sum();
+            let mut rlp = list(length + 1);
+            references.iter().for_each(|reference| reference.write(&mut rlp));
+            rlp.push(EMPTY_STRING_CODE);
+            rlp
         }
     }
-    let mut rlp = Vec::with_capacity(payload.len() + 3);
-    Header { list: true, payload_length: payload.len() }.encode(&mut rlp);
-    rlp.extend_from_slice(&payload);
+}
+
+/// The beginning of a list of this length, with room for the rest.
+fn list(payload_length: usize) -> Vec<u8> {
+    let header = Header { list: true, payload_length };
+    let mut rlp = Vec::with_capacity(header.length() + payload_length);
+    header.encode(&mut rlp);
     rlp
 }
 

@@ -1,7 +1,7 @@
 //! Proofs that a key has a value under a root, or none: the nodes on the way, root first.
 
 use super::node::{Link, Node, decode};
-use super::{EMPTY_ROOT, NodeSource, TrieError, nibbles};
+use super::{EMPTY_ROOT, NodeSource, TrieError, nibbles, place};
 use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_trie::Nibbles;
 
@@ -58,16 +58,23 @@ fn follow(mut node: Node, mut path: Nibbles) -> Step {
     }
 }
 
-/// The nodes from the root to where `key` ends, read from the source; empty for the empty trie.
-/// Fails if the source lacks a node.
-pub fn proof(source: &impl NodeSource, root: B256, key: &[u8]) -> Result<Vec<Bytes>, TrieError> {
-    let (mut hash, mut path) = (root, nibbles(key)?);
-    let mut nodes = Vec::new();
+/// The nodes from the root to where `key` ends, read from the source; empty for the empty trie. The
+/// trie is the storage of the account with the key `owner`, or any other. Fails if the source lacks
+/// a node.
+pub fn proof(
+    source: &impl NodeSource,
+    owner: Option<B256>,
+    root: B256,
+    key: &[u8],
+) -> Result<Vec<Bytes>, TrieError> {
+    let key = nibbles(key)?;
+    let (mut hash, mut path, mut nodes) = (root, key, Vec::new());
     if root == EMPTY_ROOT {
         return Ok(nodes);
     }
     loop {
-        let rlp = source.node(hash).ok_or(TrieError::MissingNode(hash))?;
+        let rlp = source.node_at(&place(owner, &key, &path), hash);
+        let rlp = rlp.ok_or(TrieError::MissingNode(hash))?;
         let node = decode(&rlp).ok_or(TrieError::BadNode(hash))?;
         nodes.push(rlp);
         match follow(node, path) {

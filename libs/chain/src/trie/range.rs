@@ -1,8 +1,8 @@
 //! What a trie holds from a key on, in order of keys.
 
 use super::node::{Link, Node};
-use super::{NodeSource, Trie, TrieError, nibbles};
-use alloy_primitives::Bytes;
+use super::{NodePlace, NodeSource, Trie, TrieError, nibbles};
+use alloy_primitives::{B256, Bytes};
 use alloy_trie::Nibbles;
 
 impl Trie {
@@ -13,13 +13,15 @@ impl Trie {
         start: &[u8],
         max: usize,
     ) -> Result<Vec<(Vec<u8>, Bytes)>, TrieError> {
-        let mut walk = Walk { start: nibbles(start)?, max, found: Vec::new() };
+        let (owner, start) = (self.owner, nibbles(start)?);
+        let mut walk = Walk { owner, start, max, found: Vec::new() };
         walk.down(&mut self.root, Nibbles::new(), source)?;
         Ok(walk.found)
     }
 }
 
 struct Walk {
+    owner: Option<B256>,
     start: Nibbles,
     max: usize,
     found: Vec<(Vec<u8>, Bytes)>,
@@ -35,7 +37,9 @@ impl Walk {
         if self.found.len() >= self.max || self.is_below(&at) {
             return Ok(());
         }
-        let Some(cell) = link.load(source)? else { return Ok(()) };
+        let Some(cell) = link.load(source, || NodePlace { owner: self.owner, path: at })? else {
+            return Ok(());
+        };
         match &mut cell.node {
             Node::Leaf { path, value } => {
                 let key = at.join(path);
@@ -64,7 +68,7 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::{B256, keccak256};
+    use alloy_primitives::keccak256;
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
     use std::collections::{BTreeMap, HashMap};
@@ -87,7 +91,7 @@ mod tests {
             twin.insert(key, value);
         }
         let mut kept = Vec::new();
-        let root = trie.commit(|hash, rlp| kept.push((hash, rlp)));
+        let root = trie.commit(|_, hash, rlp| kept.push((hash, rlp)));
         nodes.extend(kept);
         for max in [1, 7, 1_000] {
             for start in

@@ -31,6 +31,9 @@ fn check(seed: u64, length: usize) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let (mut nodes, mut entries, mut trie) = (Nodes::new(), BTreeMap::new(), Trie::default());
     let (mut history, mut places) = (Vec::new(), Places::new());
+    let owner = random.random_ratio(1, 2).then(|| B256::repeat_byte(7));
+    let at = |root| Trie { owner, ..Trie::at(root) };
+    trie.owner = owner;
     for block in 0..30 {
         for _ in 0..random.random_range(0..40) {
             let key = key(&mut random, length);
@@ -45,20 +48,25 @@ fn check(seed: u64, length: usize) {
             }
         }
         let mut new = Vec::new();
-        let root = trie.commit(|hash, rlp| new.push((hash, rlp)));
-        for (hash, rlp) in &new {
-            assert_eq!(keccak256(rlp), *hash, "seed {seed}");
+        let root = trie.commit(|place, hash, rlp| new.push((place, hash, rlp)));
+        let dropped = trie.take_dropped();
+        for place in &dropped {
+            assert!(places.remove(place).is_some(), "seed {seed}: nothing was at {place:?}");
         }
-        let change = change(new.iter().map(|(hash, _)| *hash), trie.take_dropped());
-        nodes.extend(new);
+        for (place, hash, rlp) in new {
+            assert_eq!(keccak256(&rlp), hash, "seed {seed}");
+            assert_eq!(places.insert(place, hash), None, "seed {seed}: {place:?} is taken");
+            nodes.insert(hash, rlp);
+        }
         assert_eq!(root, twin(&entries), "seed {seed}, block {block}");
         let parent = history.last().map_or(EMPTY_ROOT, |(root, _)| *root);
-        assert_eq!(change, difference_of(&nodes, parent, root), "seed {seed}, block {block}");
-        add(&mut places, &change);
-        assert_eq!(places, difference_of(&nodes, EMPTY_ROOT, root), "seed {seed}, block {block}");
+        let mut walked = places_of(&nodes, owner, parent);
+        change(&nodes, owner, (parent, root), &mut walked);
+        assert_eq!(walked, places, "seed {seed}, block {block}");
+        assert_eq!(places_of(&nodes, owner, root), places, "seed {seed}, block {block}");
         history.push((root, entries.clone()));
         if random.random_ratio(1, 3) {
-            trie = Trie::at(root);
+            trie = at(root);
         }
     }
     for (root, entries) in history {
@@ -66,37 +74,26 @@ fn check(seed: u64, length: usize) {
     }
 }
 
-/// How many places more, or fewer, have a node.
-type Places = BTreeMap<B256, i64>;
+/// The node of each place.
+type Places = BTreeMap<NodePlace, B256>;
 
-fn add(places: &mut Places, change: &Places) {
-    for (hash, count) in change {
-        *places.entry(*hash).or_default() += count;
-    }
-    places.retain(|_, count| *count != 0);
+fn places_of(nodes: &Nodes, owner: Option<B256>, root: B256) -> Places {
+    let mut places = Places::new();
+    change(nodes, owner, (EMPTY_ROOT, root), &mut places);
+    places
 }
 
-fn change(created: impl Iterator<Item = B256>, dropped: Vec<B256>) -> Places {
-    let mut change = Places::new();
-    created.for_each(|hash| *change.entry(hash).or_default() += 1);
-    dropped.into_iter().for_each(|hash| *change.entry(hash).or_default() -= 1);
-    change.retain(|_, count| *count != 0);
-    change
-}
-
-/// The same by walking both tries. No walk meets one place twice, so nothing here cancels out.
-fn difference_of(nodes: &Nodes, old: B256, new: B256) -> Places {
-    let (mut created, mut dropped) = (Vec::new(), Vec::new());
-    difference(nodes, old, new, &mut |step| -> Result<(), TrieError> {
+/// What walking two tries at once tells, applied to the places of the first.
+fn change(nodes: &Nodes, owner: Option<B256>, (old, new): (B256, B256), places: &mut Places) {
+    difference(nodes, owner, old, new, &mut |step| -> Result<(), TrieError> {
         match step {
-            Step::Created(hash) => created.push(hash),
-            Step::Dropped(hash) => dropped.push(hash),
-            Step::Value(old, new) => assert_ne!(old, new),
+            Step::Created(place, hash) => assert_eq!(places.insert(place, hash), None),
+            Step::Dropped(place, hash) => assert_eq!(places.remove(&place), Some(hash)),
+            Step::Value(_, old, new) => assert_ne!(old, new),
         }
         Ok(())
     })
     .unwrap();
-    change(created.into_iter(), dropped)
 }
 
 /// Every entry, and keys that are not there, by reading and by proof, in an old state.
@@ -112,7 +109,7 @@ fn read_back(
     for key in entries.keys().chain(&absent) {
         let expected = entries.get(key).cloned().map(Bytes::from);
         assert_eq!(trie.get(nodes, key).unwrap(), expected);
-        let proof = proof(nodes, root, key).unwrap();
+        let proof = proof(nodes, None, root, key).unwrap();
         assert_eq!(verify(root, key, &proof), Ok(expected.clone()));
         if root != EMPTY_ROOT {
             let expected = expected.map(Vec::from);
@@ -144,7 +141,7 @@ fn setting_the_same_value_again_makes_no_new_nodes() {
         let key = keccak256(number.to_be_bytes());
         trie.insert(&nodes, key.as_slice(), vec![7; 40]).unwrap();
     }
-    let root = trie.commit(|hash, rlp| drop(nodes.insert(hash, rlp)));
+    let root = trie.commit(|_, hash, rlp| drop(nodes.insert(hash, rlp)));
     let mut trie = Trie::at(root);
     for number in 0..100u32 {
         let key = keccak256(number.to_be_bytes());
@@ -152,7 +149,7 @@ fn setting_the_same_value_again_makes_no_new_nodes() {
     }
     trie.remove(&nodes, keccak256([1, 2, 3]).as_slice()).unwrap();
     let mut new = 0;
-    assert_eq!(trie.commit(|_, _| new += 1), root);
+    assert_eq!(trie.commit(|_, _, _| new += 1), root);
     assert_eq!(new, 0);
 }
 
@@ -163,8 +160,8 @@ fn a_tampered_proof_proves_nothing() {
     for key in &keys {
         trie.insert(&nodes, key.as_slice(), vec![9; 33]).unwrap();
     }
-    let root = trie.commit(|hash, rlp| drop(nodes.insert(hash, rlp)));
-    let good = proof(&nodes, root, keys[0].as_slice()).unwrap();
+    let root = trie.commit(|_, hash, rlp| drop(nodes.insert(hash, rlp)));
+    let good = proof(&nodes, None, root, keys[0].as_slice()).unwrap();
     let depth = good.len();
     assert!(depth >= 2);
     let verify = |proof: &[Bytes]| verify(root, keys[0].as_slice(), proof);
@@ -241,10 +238,12 @@ fn a_difference_tells_every_key_whose_value_differs_and_no_other() {
                     entries.insert(key, value);
                 }
             }
-            let new = trie.commit(|hash, rlp| drop(nodes.insert(hash, rlp)));
+            let new = trie.commit(|_, hash, rlp| drop(nodes.insert(hash, rlp)));
             let mut told = Vec::new();
-            difference(&nodes, old, new, &mut |step| -> Result<(), TrieError> {
-                if let Step::Value(ours, theirs) = step {
+            difference(&nodes, None, old, new, &mut |step| -> Result<(), TrieError> {
+                if let Step::Value(key, ours, theirs) = step {
+                    let named = [&ours, &theirs].into_iter().flatten().next().unwrap();
+                    assert_eq!(key.pack()[..], named[..length]);
                     told.push((ours.map(Vec::from), theirs.map(Vec::from)));
                 }
                 Ok(())

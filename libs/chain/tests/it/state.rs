@@ -2,20 +2,24 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_trie::TrieAccount;
 use alloy_trie::root::{state_root_unhashed, storage_root_unhashed};
 use chain::trie::EMPTY_ROOT;
-use chain::{NodeSource, State, StateSource};
+use chain::{NodePlace, NodeSource, State, StateSource};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, HashMap};
 
 #[derive(Default)]
 struct Store {
-    nodes: HashMap<B256, Bytes>,
+    nodes: HashMap<(NodePlace, B256), Bytes>,
     code: HashMap<B256, Bytes>,
 }
 
 impl NodeSource for Store {
-    fn node(&self, hash: B256) -> Option<Bytes> {
-        self.nodes.get(&hash).cloned()
+    fn node(&self, _: B256) -> Option<Bytes> {
+        None
+    }
+
+    fn node_at(&self, place: &NodePlace, hash: B256) -> Option<Bytes> {
+        self.nodes.get(&(*place, hash)).cloned()
     }
 }
 
@@ -102,7 +106,8 @@ fn roots_equal_the_twin_and_every_committed_state_is_read_back() {
             let changes = state.commit().unwrap();
             assert_eq!(changes.root, twin_root(&twins), "seed {seed}");
             root = changes.root;
-            store.nodes.extend(changes.nodes);
+            let nodes = changes.nodes.into_iter();
+            store.nodes.extend(nodes.map(|node| ((node.place, node.hash), node.rlp)));
             store.code.extend(changes.code);
             history.push((root, twins.clone()));
         }

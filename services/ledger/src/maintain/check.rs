@@ -7,7 +7,7 @@ use crate::store::{Beginning, History, Snapshot, Store, StoreError};
 use alloy_primitives::{B256, keccak256};
 use chain::state::{NodeChange, difference};
 use chain::trie::EMPTY_ROOT;
-use chain::{Block, BlockError, ChainView, GenesisSpec, NodeSource, Rules};
+use chain::{Block, BlockError, ChainView, GenesisSpec, NodeSource, PlacedNode, Rules};
 use std::path::{Path, PathBuf};
 
 /// The directory, within the one that is checked, in which the chain is built anew.
@@ -147,13 +147,15 @@ fn compare(stored: &Snapshot, computed: &chain::Imported) -> Result<(), Maintain
     let work = stored.total_difficulty(hash);
     same("its difficulties with all below", work == Some(computed.total_difficulty))?;
     same("the peaks of its mountain range", stored.mmr(hash).as_ref() == Some(&computed.mmr))?;
-    let kept = |hash, value| stored.node(hash).as_ref() == Some(value);
-    let mountains = computed.mountains.iter().all(|(hash, value)| kept(*hash, value));
+    let kept = |(hash, value): &(_, _)| stored.node(*hash).as_ref() == Some(value);
+    let mountains = computed.mountains.iter().all(kept);
     same("the nodes of its mountain range", mountains)?;
     let code = computed.code.iter().all(|(hash, code)| stored.code(*hash).as_ref() == Some(code));
     same("the codes of its contracts", code)?;
     if number >= stored.oldest() {
-        let state = computed.nodes.iter().all(|(hash, value)| kept(*hash, value));
+        let kept =
+            |one: &PlacedNode| stored.node_at(&one.place, one.hash).as_ref() == Some(&one.rlp);
+        let state = computed.nodes.iter().all(kept);
         same("the nodes of its state", state)?;
     }
     same("the places of its transactions", indexed(stored, &computed.block))
@@ -198,8 +200,8 @@ fn oldest_state(stored: &Snapshot) -> Result<(), MaintainError> {
     let header = stored.canonical_header(number).ok_or_else(|| differs(number, "is missing"))?;
     let mut wrong = None;
     let walked = difference(stored, EMPTY_ROOT, header.state_root, &mut |change| {
-        if let NodeChange::Created(hash) = change
-            && stored.node(hash).is_none_or(|node| keccak256(node) != hash)
+        if let NodeChange::Created(place, hash) = change
+            && stored.node_at(&place, hash).is_none_or(|node| keccak256(node) != hash)
         {
             wrong = wrong.or(Some(hash));
         }

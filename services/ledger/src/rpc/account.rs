@@ -4,7 +4,7 @@ use super::cache::Pending;
 use crate::store::Snapshot;
 use alloy_primitives::{B256, Bytes};
 use chain::execute::{CodeCache, Reader, StateCache};
-use chain::{AtBlock, Header, NodeSource, StateSource};
+use chain::{AtBlock, Header, NodePlace, NodeSource, StateSource};
 use std::sync::Arc;
 
 /// Where state is read: the store, and what the pending block adds to it.
@@ -18,6 +18,11 @@ impl NodeSource for Source<'_> {
     fn node(&self, hash: B256) -> Option<Bytes> {
         let pending = self.pending.as_ref().and_then(|pending| pending.nodes.get(&hash));
         pending.cloned().or_else(|| self.at.node(hash))
+    }
+
+    fn node_at(&self, place: &NodePlace, hash: B256) -> Option<Bytes> {
+        let pending = self.pending.as_ref().and_then(|pending| pending.nodes.get(&hash));
+        pending.cloned().or_else(|| self.at.node_at(place, hash))
     }
 }
 

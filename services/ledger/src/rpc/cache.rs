@@ -166,7 +166,8 @@ impl Caches {
         let block = candidate.block().clone();
         let senders: Option<Vec<_>> = block.transactions.iter().map(signature::recover).collect();
         let senders = senders.expect("the pool holds signed transactions only");
-        let nodes = candidate.changes().nodes.iter().cloned().collect();
+        let nodes = candidate.changes().nodes.iter();
+        let nodes = nodes.map(|node| (node.hash, node.rlp.clone())).collect();
         let code = candidate.changes().code.iter().cloned().collect();
         let built = Arc::new(Pending { block, senders, nodes, code });
         *pending = Some((of, built.clone()));

@@ -71,9 +71,9 @@ fn keep_state(
     }
     let mut table = transaction.open_table(NODES)?;
     let mut sorted: Vec<_> = nodes.iter().collect();
-    sorted.sort_unstable_by_key(|(hash, _)| *hash);
-    for (hash, node) in sorted {
-        table.insert(&hash.0, node.as_ref())?;
+    sorted.sort_unstable_by_key(|node| node.hash);
+    for node in sorted {
+        table.insert(&node.hash.0, node.rlp.as_ref())?;
     }
     Ok(None)
 }

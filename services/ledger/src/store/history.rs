@@ -1,26 +1,28 @@
-//! Which states are kept: trie nodes that no kept state has are deleted as blocks go.
+//! Which states are kept: trie nodes that no kept state has give way as blocks go.
 //!
-//! States share nodes, so a node is counted by place. The table of nodes has those of the oldest
-//! state, with how many places of its tries have each; what the blocks above created and dropped
-//! waits in the journal, a row for each block of any branch.
+//! The table of the state has the nodes of the oldest state by their place in its tries; what the
+//! blocks above created and dropped waits in the journal, a row for each block of any branch.
 //!
 //! ```text
 //!             oldest                       head
 //!  ... ---------[n]---[n+1]---[n+2]---...---[h]      a block comes: its row is written
-//!       table of nodes   \-----[side]                blocks leave: + created - dropped of [n+1],
+//!       table of the state \---[side]                blocks leave: + created - dropped of [n+1],
 //!                        rows of the journal                       [n+2], ..., and [side] is gone
 //! ```
 //!
 //! A block brings with it what it created and what it dropped ([`chain::Imported`]), so it costs
 //! one row of what it touched, written in one piece, and never a walk over a state. Blocks leave
-//! many at a time ([`LEAVING_EVERY`]) and in order of the hash: what one of them created and
-//! another dropped never gets into the table, and a page of it is written once for all of them.
+//! many at a time ([`LEAVING_EVERY`]) and in order of the place: a new node takes the room of the
+//! one before it, beside those that hang on it, and what several blocks changed is changed once.
 //!
-//! Compared with counting references from parent to child, no branch has to count its sixteen
-//! children; compared with marking from the roots, nothing has to stop for a sweep; compared with a
-//! table of all nodes, a block does not write a page of it for each node that it created. The price
-//! is the journal: the nodes of the last blocks with their hashes, and a few states more than are
-//! promised.
+//! A node is found by its place and known by its hash: what stands at a place of the table is of
+//! another state unless it has the hash that is asked for, and then a row of the journal has it.
+//!
+//! Compared with nodes by their hash, whose places have to be counted, nothing is deleted but what
+//! the state lost, and a block does not change a page for each node that it created and another for
+//! each that it dropped; compared with marking from the roots, nothing has to stop for a sweep. The
+//! price is the journal: the nodes of the last blocks with their hashes, and a few states more than
+//! are promised. Where all states are kept, nodes are in a table by their hash.
 //!
 //! Invariants: nothing above the finalized height is ever given up; bodies, receipts, headers and
 //! mountains stay whatever the history; the row is part of the block's own transaction. Blocks
@@ -28,11 +30,12 @@
 
 use super::StoreError;
 use super::journal::Row;
-use super::tables::{CANONICAL, COUNTED, Hash, JOURNAL, META, NODES, OLDEST, SHARES, number};
+use super::tables::{Bytes, CANONICAL, COUNTED, JOURNAL, META, NODES, OLDEST, STATE, number};
 use super::window::{Places, damaged};
-use alloy_primitives::{B256, Bytes};
-use chain::Imported;
+use alloy_primitives::B256;
+use chain::{Imported, NodePlace, PlacedNode};
 use redb::{ReadableTable, Table, WriteTransaction};
+use std::cmp::Reverse;
 
 /// Blocks that leave the history together: the more, the less each of them costs, and the longer
 /// the next block may have to wait for them. With 128 each costs as much as with 32.
@@ -56,68 +59,50 @@ impl Default for History {
     }
 }
 
-/// The counted nodes within a write transaction.
-pub(super) struct Counted<'a> {
-    nodes: Table<'a, Hash, &'static [u8]>,
-    /// Places of the nodes that more than one place has.
-    shares: Table<'a, Hash, u32>,
+/// The table of the state within a write transaction.
+pub(super) struct State<'a> {
+    table: Table<'a, Bytes, Bytes>,
+    /// The last value, whose room the next one takes.
+    value: Vec<u8>,
 }
 
-impl<'a> Counted<'a> {
+impl<'a> State<'a> {
     pub(super) fn open(transaction: &'a WriteTransaction) -> Result<Self, StoreError> {
-        let (nodes, shares) = (transaction.open_table(NODES)?, transaction.open_table(SHARES)?);
-        Ok(Self { nodes, shares })
+        Ok(Self { table: transaction.open_table(STATE)?, value: Vec::new() })
     }
 
-    /// The nodes with what they are.
-    pub(super) fn with_rlp(&self, hashes: &[B256]) -> Result<Vec<(B256, Bytes)>, StoreError> {
-        let with = |hash: &B256| {
-            let rlp = self.nodes.get(&hash.0)?.ok_or_else(|| uncounted(&hash.0))?;
-            Ok((*hash, Bytes::copy_from_slice(rlp.value())))
-        };
-        hashes.iter().map(with).collect()
-    }
-
-    /// One more place has the node.
-    pub(super) fn add(&mut self, hash: B256, rlp: &[u8]) -> Result<(), StoreError> {
-        self.change(&hash.0, 1, rlp)
-    }
-
-    /// So many places more have the node, or fewer; it is deleted if none is left. Its RLP is only
-    /// needed where it is more.
-    pub(super) fn change(
+    /// The place has this node from now on, whatever it had.
+    pub(super) fn put(
         &mut self,
+        place: &[u8],
         hash: &[u8; 32],
-        more: i64,
         rlp: &[u8],
     ) -> Result<(), StoreError> {
-        let known = more < 0 || self.nodes.insert(hash, rlp)?.is_some();
-        let shared = if known { self.shares.get(hash)?.map(|places| places.value()) } else { None };
-        let before = shared.unwrap_or(u32::from(known));
-        let after = i64::from(before) + more;
-        if after < 0 || after == 0 && self.nodes.remove(hash)?.is_none() {
-            return Err(uncounted(hash));
-        }
-        if after > 1 {
-            let places = u32::try_from(after).expect("a state has fewer places than that");
-            self.shares.insert(hash, places)?;
-        } else if shared.is_some() {
-            self.shares.remove(hash)?;
-        }
+        self.value.clear();
+        self.value.extend_from_slice(hash);
+        self.value.extend_from_slice(rlp);
+        self.table.insert(place, self.value.as_slice())?;
+        Ok(())
+    }
+
+    /// The place has no node any more; nothing happens if it had none.
+    fn clear(&mut self, place: &[u8]) -> Result<(), StoreError> {
+        self.table.remove(place)?;
         Ok(())
     }
 }
 
-fn uncounted(hash: &[u8; 32]) -> StoreError {
-    StoreError::Damaged(format!("trie node {} left more often than it came", B256::from(*hash)))
+/// The RLP of a node that stands at a place, if it has this hash.
+pub(super) fn known_by<'a>(value: &'a [u8], hash: &B256) -> Option<&'a [u8]> {
+    value.strip_prefix(hash.as_slice())
 }
 
 /// Writes the row of a block.
 pub(super) fn enter(
     transaction: &WriteTransaction,
     (height, hash): (u64, B256),
-    created: &[(B256, Bytes)],
-    dropped: &[B256],
+    created: &[PlacedNode],
+    dropped: &[NodePlace],
 ) -> Result<Places, StoreError> {
     let row = Row::encode(created, dropped);
     transaction.open_table(JOURNAL)?.insert((height, &hash.0), row.as_slice())?;
@@ -147,12 +132,36 @@ pub(super) fn oldest_in(
     Ok(meta.get(OLDEST)?.and_then(|height| number(height.value())).unwrap_or_default())
 }
 
-/// A node that a leaving block created or dropped.
-struct Change {
-    hash: [u8; 32],
-    more: i64,
-    /// The row and the place in it, of what was created.
-    at: (usize, usize),
+/// What a leaving block made of a place.
+struct Change<'a> {
+    place: &'a [u8],
+    /// The block's number among those that leave.
+    block: usize,
+    /// Hash and RLP of the node there, if there is one.
+    node: Option<(&'a [u8; 32], &'a [u8])>,
+}
+
+impl<'a> Change<'a> {
+    /// The first bytes of the place as a number, which is in the same order and nearly always
+    /// another for another place of the accounts.
+    fn beginning(&self) -> u64 {
+        let mut bytes = [0; 8];
+        let length = self.place.len().min(8);
+        bytes[..length].copy_from_slice(&self.place[..length]);
+        u64::from_be_bytes(bytes)
+    }
+
+    /// What the row of a block says; `None` if it cannot be read.
+    fn read(row: &'a [u8], block: usize, changes: &mut Vec<Self>) -> Option<()> {
+        let row = Row::read(row)?;
+        for (at, hash) in row.created.iter().enumerate() {
+            let (place, rlp) = row.placed(at)?;
+            changes.push(Self { place, block, node: Some((hash, rlp)) });
+        }
+        let gone = row.dropped()?.into_iter();
+        changes.extend(gone.map(|place| Self { place, block, node: None }));
+        Some(())
+    }
 }
 
 /// The blocks up to the oldest state leave, or some of them, if there are many. Returns the height
@@ -161,7 +170,7 @@ pub(super) fn leave(transaction: &WriteTransaction) -> Result<u64, StoreError> {
     let oldest = oldest_in(&transaction.open_table(META)?)?;
     let canonical = transaction.open_table(CANONICAL)?;
     let mut journal = transaction.open_table(JOURNAL)?;
-    let (mut rows, mut changes) = (Vec::new(), Vec::new());
+    let mut rows = Vec::new();
     let (mut left, mut bytes) = (0, 0);
     for waiting in journal.range(..=(oldest, &[0xff; 32]))? {
         let (key, row) = waiting?;
@@ -171,56 +180,59 @@ pub(super) fn leave(transaction: &WriteTransaction) -> Result<u64, StoreError> {
             break;
         }
         (left, bytes) = (height, bytes + row.value().len());
-        if canonical.get(height)?.is_none_or(|best| best.value() != hash) {
-            continue;
+        if canonical.get(height)?.is_some_and(|best| best.value() == hash) {
+            rows.push(((height, B256::from(*hash)), row));
         }
-        let fields = Row::read(row.value()).ok_or_else(|| damaged((height, B256::from(*hash))))?;
-        for (place, hash) in fields.created.iter().enumerate() {
-            changes.push(Change { hash: *hash, more: 1, at: (rows.len(), place) });
+    }
+    let mut changes = Vec::new();
+    for (block, (key, row)) in rows.iter().enumerate() {
+        Change::read(row.value(), block, &mut changes).ok_or_else(|| damaged(*key))?;
+    }
+    // The last block decides what stands at a place.
+    changes.sort_unstable_by_key(|one| (one.beginning(), one.place, Reverse(one.block)));
+    let mut state = State::open(transaction)?;
+    for same in changes.chunk_by(|one, other| one.place == other.place) {
+        match same[0].node {
+            Some((hash, rlp)) => state.put(same[0].place, hash, rlp)?,
+            None => state.clear(same[0].place)?,
         }
-        let gone = fields.dropped.iter();
-        changes.extend(gone.map(|hash| Change { hash: *hash, more: -1, at: (0, 0) }));
-        rows.push(row);
     }
-    // What was created stands before what was dropped, so that the first says where its RLP is.
-    changes.sort_unstable_by_key(|one| (one.hash, -one.more));
-    let mut counted = Counted::open(transaction)?;
-    for same in changes.chunk_by(|one, other| one.hash == other.hash) {
-        let Change { hash, at: (row, place), .. } = &same[0];
-        let more: i64 = same.iter().map(|change| change.more).sum();
-        let rlp = match more {
-            0 => continue,
-            ..0 => Some(&[][..]),
-            _ => Row::read(rows[*row].value()).and_then(|row| row.node(*place)),
-        };
-        counted.change(hash, more, rlp.ok_or_else(|| uncounted(hash))?)?;
-    }
+    drop(changes);
     drop(rows);
     journal.retain_in(..=(left, &[0xff; 32]), |_, _| false)?;
     Ok(left)
 }
 
-/// Keeps all states from now on that are kept now: nothing is counted any more.
+/// Keeps all states from now on that are kept now: their nodes are found by their hash.
 pub(super) fn keep_all(transaction: &WriteTransaction) -> Result<(), StoreError> {
     let mut nodes = transaction.open_table(NODES)?;
+    let state = transaction.open_table(STATE)?;
+    for row in state.iter()? {
+        let (place, value) = row?;
+        let damaged = || StoreError::Damaged(format!("the node at place {:02x?}", place.value()));
+        let (hash, rlp) = value.value().split_first_chunk().ok_or_else(damaged)?;
+        nodes.insert(hash, rlp)?;
+    }
     let journal = transaction.open_table(JOURNAL)?;
     for row in journal.iter()? {
         let (key, row) = row?;
         let damaged = || damaged((key.value().0, B256::from(*key.value().1)));
         let row = Row::read(row.value()).ok_or_else(damaged)?;
-        for (place, hash) in row.created.iter().enumerate() {
-            nodes.insert(hash, row.node(place).ok_or_else(damaged)?)?;
+        for (at, hash) in row.created.iter().enumerate() {
+            nodes.insert(hash, row.node(at).ok_or_else(damaged)?)?;
         }
     }
-    drop((nodes, journal));
-    transaction.delete_table(SHARES)?;
+    drop((nodes, state, journal));
+    transaction.delete_table(STATE)?;
     transaction.delete_table(JOURNAL)?;
     transaction.open_table(META)?.remove(COUNTED)?;
     Ok(())
 }
 
-/// The trie nodes of a block that has none below: they are counted but never leave as a block.
+/// The trie nodes of a block that has none below: they are in the table at once.
 pub(super) fn begin(transaction: &WriteTransaction, genesis: &Imported) -> Result<(), StoreError> {
-    let mut counted = Counted::open(transaction)?;
-    genesis.nodes.iter().try_for_each(|(hash, rlp)| counted.add(*hash, rlp))
+    let mut state = State::open(transaction)?;
+    let mut sorted: Vec<_> = genesis.nodes.iter().map(|node| (node.place.key(), node)).collect();
+    sorted.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    sorted.iter().try_for_each(|(place, node)| state.put(place, &node.hash.0, &node.rlp))
 }

@@ -1,8 +1,10 @@
 //! Histories with forks, kept short, against the chain that keeps all: what is promised can be
 //! read, and nothing else is on the disk.
 
+mod formats;
+
 use super::journal::Row;
-use super::tables::{CANONICAL, JOURNAL, NODES, SHARES};
+use super::tables::{JOURNAL, NODES, SHARES};
 use super::*;
 use alloy_consensus::transaction::Recovered;
 use alloy_consensus::{SignableTransaction, TxEip1559};
@@ -13,6 +15,7 @@ use chain::trie::EMPTY_ROOT;
 use chain::{Block, ChainView, HeadChange, MemoryChain, NodeSource, Rules};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use redb::ReadableTableMetadata;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,8 +25,8 @@ const KEEPER: [u8; 7] = [0x60, 0x20, 0x35, 0x5f, 0x35, 0x55, 0x00];
 const KEEPERS: u8 = 4;
 const SENDER: Address = Address::repeat_byte(0xee);
 
-/// What the table has of trie nodes is exactly what the state below the journal needs, and the rows
-/// of the journal are exactly what leads from there to the states above.
+/// What the table has of the state is exactly the one below the journal, and the rows of the
+/// journal are exactly what leads from there to the states above.
 pub(super) fn assert_exact(store: &Store, when: &str) {
     let snapshot = store.snapshot().unwrap();
     let read = store.database.begin_read().unwrap();
@@ -38,24 +41,23 @@ pub(super) fn assert_exact(store: &Store, when: &str) {
     let base = lowest.map_or(head, |lowest| lowest - 1);
     assert!(base <= snapshot.oldest(), "{when}");
     let root = |height| snapshot.canonical_header(height).unwrap().state_root;
-    let needed = places_between(&snapshot, EMPTY_ROOT, root(base));
-    let shares = read.open_table(SHARES).unwrap();
-    let mut kept = BTreeMap::new();
-    for row in read.open_table(NODES).unwrap().iter().unwrap() {
-        let (hash, rlp) = row.unwrap();
-        let hash = B256::from(*hash.value());
-        assert_eq!(alloy_primitives::keccak256(rlp.value()), hash, "{when}");
-        let places = shares.get(&hash.0).unwrap().map_or(1, |places| i64::from(places.value()));
-        assert!(places > 0, "{when}");
-        kept.insert(hash, places);
+    let mut kept = Changed::new();
+    for row in read.open_table(STATE).unwrap().iter().unwrap() {
+        let (place, value) = row.unwrap();
+        let (hash, rlp) = value.value().split_at(32);
+        assert_eq!(alloy_primitives::keccak256(rlp), hash, "{when}");
+        kept.insert(place.value().to_vec(), Some(B256::from_slice(hash)));
     }
-    assert_eq!(kept, needed, "{when}");
-    let shared = kept.values().filter(|places| **places > 1).count() as u64;
-    assert_eq!(redb::ReadableTableMetadata::len(&shares).unwrap(), shared, "{when}");
+    assert_eq!(kept, changed_between(&snapshot, EMPTY_ROOT, root(base)), "{when}");
+    assert!(read.open_table(NODES).unwrap().is_empty().unwrap(), "{when}");
+    assert!(read.open_table(SHARES).is_err(), "{when}");
     for height in base + 1..=head {
         let hash = snapshot.canonical_hash(height).unwrap();
-        let changed = changed_in(&rows[&(height, hash)]);
-        let expected = places_between(&snapshot, root(height - 1), root(height));
+        let before = changed_between(&snapshot, EMPTY_ROOT, root(height - 1));
+        let mut changed = changed_in(&rows[&(height, hash)]);
+        // A node may have been given up and made again.
+        changed.retain(|place, node| before.get(place) != Some(node));
+        let expected = changed_between(&snapshot, root(height - 1), root(height));
         assert_eq!(changed, expected, "{when}, block {height}");
     }
     for (key, row) in &rows {
@@ -64,39 +66,41 @@ pub(super) fn assert_exact(store: &Store, when: &str) {
     }
 }
 
-/// How many places more have a node in the second state than in the first.
-fn places_between(source: &impl NodeSource, first: B256, second: B256) -> BTreeMap<B256, i64> {
-    let mut places = BTreeMap::new();
+/// The places that have another node, or none any more.
+type Changed = BTreeMap<Vec<u8>, Option<B256>>;
+
+fn changed_between(source: &impl NodeSource, first: B256, second: B256) -> Changed {
+    let mut changed = Changed::new();
     difference(source, first, second, &mut |change| match change {
-        NodeChange::Created(hash) => *places.entry(hash).or_default() += 1,
-        NodeChange::Dropped(hash) => *places.entry(hash).or_default() -= 1,
+        NodeChange::Created(place, hash) => drop(changed.insert(place.key(), Some(hash))),
+        NodeChange::Dropped(place, _) => drop(changed.entry(place.key()).or_default()),
     })
     .unwrap();
-    places.retain(|_, places| *places != 0);
-    places
+    changed
 }
 
 /// The same as a row of the journal says it.
-fn changed_in(row: &[u8]) -> BTreeMap<B256, i64> {
+fn changed_in(row: &[u8]) -> Changed {
     let row = Row::read(row).unwrap();
-    let mut places = BTreeMap::new();
-    for (place, hash) in row.created.iter().enumerate() {
-        let rlp = row.node(place).unwrap();
+    let mut changed = Changed::new();
+    for (at, hash) in row.created.iter().enumerate() {
+        let (place, rlp) = row.placed(at).unwrap();
         assert_eq!(alloy_primitives::keccak256(rlp).0, *hash);
-        *places.entry(B256::from(*hash)).or_default() += 1;
+        assert_eq!(changed.insert(place.to_vec(), Some(B256::from(*hash))), None);
     }
-    for hash in row.dropped {
-        *places.entry(B256::from(*hash)).or_default() -= 1;
+    for place in row.dropped().unwrap() {
+        assert_eq!(changed.insert(place.to_vec(), None), None);
     }
-    places.retain(|_, places| *places != 0);
-    places
+    changed
 }
 
 /// Every node of a state, each read and hashed.
 fn walk(source: &impl NodeSource, root: B256, mut each: impl FnMut(B256)) {
     difference(source, EMPTY_ROOT, root, &mut |change| {
-        let NodeChange::Created(hash) = change else { panic!("nothing is dropped from nothing") };
-        let node = source.node(hash).expect("the walk has just read it");
+        let NodeChange::Created(place, hash) = change else {
+            panic!("nothing is dropped from nothing")
+        };
+        let node = source.node_at(&place, hash).expect("the walk has just read it");
         assert_eq!(alloy_primitives::keccak256(node), hash);
         each(hash);
     })
@@ -323,72 +327,6 @@ fn an_archive_keeps_every_state_and_can_be_cut_short_and_kept_whole_again() {
     }
     let known: BTreeSet<_> = twins.blocks.iter().map(Block::hash).collect();
     assert_eq!(known.len(), twins.blocks.len());
-}
-
-/// The directory as format 2 had it: the whole index in its tables; the nodes of all rows in the
-/// table, and counted there; rows of hashes. Of the lowest height, rivals may have left before the
-/// best block.
-fn as_format_2(directory: &Path) {
-    let database = index::tests::all_in_tables(Store::open_existing(directory).unwrap());
-    let transaction = database.begin_write().unwrap();
-    {
-        let mut journal = transaction.open_table(JOURNAL).unwrap();
-        let canonical = transaction.open_table(CANONICAL).unwrap();
-        let mut counted = history::Counted::open(&transaction).unwrap();
-        let mut rows = Vec::new();
-        for row in journal.iter().unwrap() {
-            let (key, row) = row.unwrap();
-            rows.push(((key.value().0, *key.value().1), row.value().to_vec()));
-        }
-        let lowest = rows.first().map(|((height, _), _)| *height);
-        let mut rivals_leave = 0;
-        for ((height, hash), row) in rows {
-            let best = *canonical.get(height).unwrap().unwrap().value() == hash;
-            if lowest == Some(height) && !best && rivals_leave == 0 {
-                journal.remove((height, &hash)).unwrap();
-                continue;
-            }
-            rivals_leave += 1;
-            let row = Row::read(&row).unwrap();
-            let mut old = u32::try_from(row.created.len()).unwrap().to_be_bytes().to_vec();
-            row.created.iter().chain(row.dropped).for_each(|hash| old.extend(hash));
-            for (place, hash) in row.created.iter().enumerate() {
-                counted.add(B256::from(*hash), row.node(place).unwrap()).unwrap();
-            }
-            journal.insert((height, &hash), old.as_slice()).unwrap();
-        }
-        let mut meta = transaction.open_table(META).unwrap();
-        meta.insert(FORMAT, 2u64.to_be_bytes().as_slice()).unwrap();
-    }
-    transaction.commit().unwrap();
-}
-
-#[test]
-fn a_directory_of_format_2_becomes_exact_with_all_its_branches() {
-    let histories = [History::Last(6), History::Last(1), History::Archive];
-    for (seed, history) in (20..).zip(histories) {
-        let twins = random_history(seed, (History::Last(6), 4), (6, 4));
-        let Twins { store, rules, whole, blocks, directory } = twins;
-        drop(store);
-        as_format_2(directory.path());
-        let (spec, genesis) = (spec(), spec().build().unwrap());
-        let beginning = Beginning { spec: &spec, imported: &genesis.imported };
-        let existing = Store::open_existing(directory.path()).unwrap();
-        assert_exact(&existing, &format!("seed {seed}, as it is"));
-        drop(existing);
-        as_format_2(directory.path());
-        let mut store = Store::open(directory.path(), beginning, history).unwrap();
-        store.together = Together { leaving: 2, entering: 2 };
-        let mut twins = Twins { store, rules, whole, blocks, directory };
-        let last = if history == History::Archive { 0 } else { 6 };
-        twins.check(last, &format!("seed {seed}, rewritten"));
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        for step in 0..10 {
-            let head = twins.store.snapshot().unwrap().head();
-            twins.grow(&mut random, head, 4);
-            twins.check(0, &format!("seed {seed}, step {step} after it was rewritten"));
-        }
-    }
 }
 
 struct Ends<'a>(&'a AtomicBool);

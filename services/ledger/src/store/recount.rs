@@ -1,65 +1,67 @@
-//! From a directory that keeps all states to one that keeps the last: what is needed is counted by
+//! From a directory that keeps all states to one that keeps the last: what is needed is placed by
 //! walking the oldest state that stays and what differs between each block above and its parent,
 //! the rest goes. One transaction: a crash leaves the directory as it was.
 
 use super::StoreError;
-use super::history::{self, Counted};
+use super::history::{self, State};
 use super::tables::{
-    BLOCKS, CANONICAL, COUNTED, JOURNAL, META, MOUNTAINS, NODES, NODES_UNCOUNTED, OLDEST, SHARES,
+    BLOCKS, CANONICAL, COUNTED, JOURNAL, META, MOUNTAINS, NODES, OLDEST, SHARES, STATE,
 };
 use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{Decodable, Header as RlpHeader};
 use chain::state::{NodeChange, difference};
 use chain::trie::EMPTY_ROOT;
-use chain::{Header, NodeSource, mmr};
+use chain::{Header, NodeSource, PlacedNode, mmr};
 use redb::{ReadableTable, Table, WriteTransaction};
 use std::collections::HashMap;
 
 /// Where the nodes were before, in the transaction that moves them.
-struct Uncounted<'a>(Table<'a, super::tables::Hash, &'static [u8]>);
+struct ByHash<'a>(Table<'a, super::tables::Hash, &'static [u8]>);
 
-impl NodeSource for Uncounted<'_> {
+impl NodeSource for ByHash<'_> {
     fn node(&self, hash: B256) -> Option<Bytes> {
         let node = self.0.get(&hash.0).ok()??;
         Some(Bytes::copy_from_slice(node.value()))
     }
 }
 
-impl Uncounted<'_> {
+impl ByHash<'_> {
     fn needed(&self, hash: B256) -> Result<Bytes, StoreError> {
         self.node(hash).ok_or_else(|| StoreError::Damaged(format!("trie node {hash} is missing")))
     }
 }
 
-/// Counts from now on. `oldest` is the height of the oldest state that stays.
+/// Keeps the last states only from now on. `oldest` is the height of the oldest state that stays.
 pub(super) fn begin(transaction: &WriteTransaction, oldest: u64) -> Result<(), StoreError> {
-    transaction.rename_table(NODES, NODES_UNCOUNTED)?;
+    transaction.delete_table(STATE)?;
     transaction.delete_table(SHARES)?;
     transaction.delete_table(JOURNAL)?;
-    let uncounted = Uncounted(transaction.open_table(NODES_UNCOUNTED)?);
+    let nodes = ByHash(transaction.open_table(NODES)?);
     let above = headers_from(transaction, oldest)?;
     let canonical = transaction.open_table(CANONICAL)?.get(oldest)?.map(|hash| *hash.value());
     let base = canonical.and_then(|hash| above.get(&B256::from(hash)));
     let base = base.ok_or_else(|| StoreError::Damaged(format!("there is no block {oldest}")))?;
-    let mut counted = Counted::open(transaction)?;
+    let mut state = State::open(transaction)?;
     let mut failed = Ok(());
-    difference(&uncounted, EMPTY_ROOT, base.state_root, &mut |change| {
-        if let (NodeChange::Created(hash), Ok(())) = (change, &failed) {
-            failed = uncounted.needed(hash).and_then(|rlp| counted.add(hash, &rlp));
+    difference(&nodes, EMPTY_ROOT, base.state_root, &mut |change| {
+        if let (NodeChange::Created(place, hash), Ok(())) = (change, &failed) {
+            let rlp = nodes.needed(hash);
+            failed = rlp.and_then(|rlp| state.put(&place.key(), &hash.0, &rlp));
         }
     })
     .map_err(|error| StoreError::Damaged(error.to_string()))?;
     failed?;
-    drop(counted);
+    drop(state);
     for (hash, header) in above.iter().filter(|(_, header)| header.number > oldest) {
         // A branch that leaves below the oldest state has none to stand on.
         if descends(&above, header, base) {
-            enter(transaction, &uncounted, *hash, header, &above[&header.parent_hash])?;
+            enter(transaction, &nodes, *hash, header, &above[&header.parent_hash])?;
         }
     }
-    move_mountains(transaction, &uncounted)?;
-    drop(uncounted);
-    transaction.delete_table(NODES_UNCOUNTED)?;
+    move_mountains(transaction, &nodes)?;
+    drop(nodes);
+    transaction.delete_table(NODES)?;
+    transaction.open_table(NODES)?;
     let mut meta = transaction.open_table(META)?;
     meta.insert(OLDEST, oldest.to_be_bytes().as_slice())?;
     meta.insert(COUNTED, [1].as_slice())?;
@@ -98,30 +100,27 @@ fn descends(headers: &HashMap<B256, Header>, header: &Header, base: &Header) -> 
 
 fn enter(
     transaction: &WriteTransaction,
-    uncounted: &Uncounted<'_>,
+    nodes: &ByHash<'_>,
     hash: B256,
     header: &Header,
     parent: &Header,
 ) -> Result<(), StoreError> {
     let (mut created, mut dropped) = (Vec::new(), Vec::new());
-    difference(uncounted, parent.state_root, header.state_root, &mut |change| match change {
-        NodeChange::Created(hash) => created.push(hash),
-        NodeChange::Dropped(hash) => dropped.push(hash),
+    difference(nodes, parent.state_root, header.state_root, &mut |change| match change {
+        NodeChange::Created(place, hash) => created.push((place, hash)),
+        NodeChange::Dropped(place, _) => dropped.push(place),
     })
     .map_err(|error| StoreError::Damaged(error.to_string()))?;
-    let with_rlp = |hash| Ok((hash, uncounted.needed(hash)?));
-    let nodes = created.into_iter().map(with_rlp).collect::<Result<Vec<_>, StoreError>>()?;
-    history::enter(transaction, (header.number, hash), &nodes, &dropped)?;
+    let placed = |(place, hash)| Ok(PlacedNode { place, hash, rlp: nodes.needed(hash)? });
+    let created = created.into_iter().map(placed).collect::<Result<Vec<_>, StoreError>>()?;
+    history::enter(transaction, (header.number, hash), &created, &dropped)?;
     Ok(())
 }
 
 /// Format 1 kept them among the trie nodes.
-fn move_mountains(
-    transaction: &WriteTransaction,
-    uncounted: &Uncounted<'_>,
-) -> Result<(), StoreError> {
+fn move_mountains(transaction: &WriteTransaction, nodes: &ByHash<'_>) -> Result<(), StoreError> {
     let mut mountains = transaction.open_table(MOUNTAINS)?;
-    for row in uncounted.0.iter()? {
+    for row in nodes.0.iter()? {
         let (hash, node) = row?;
         if mmr::is_node(node.value()) {
             mountains.insert(hash.value(), node.value())?;

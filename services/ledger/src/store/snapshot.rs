@@ -4,18 +4,19 @@ use super::Held;
 use super::StoreError;
 use super::appearances::APPEARANCES;
 use super::cache::NodeCache;
+use super::history::known_by;
 use super::index::{self, Index, Place};
 use super::journal::Row;
 use super::tables::{
     BLOCKS, Bytes as Raw, CANONICAL, CODE, CONNECTED, FEED, FINALIZED, FeedEntry, FeedRow, HEAD,
-    Hash, JOURNAL, META, MOUNTAINS, NODES, OLDEST, PUBLISHED, RECEIPTS, SENDERS, WORK, Work,
+    Hash, JOURNAL, META, MOUNTAINS, NODES, OLDEST, PUBLISHED, RECEIPTS, SENDERS, STATE, WORK, Work,
     number,
 };
 use super::window::{Window, damaged};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::{Decodable, Header as RlpHeader};
 use chain::execute::Appearance;
-use chain::{Block, ChainView, Header, Mmr, NodeSource, Receipt, mmr};
+use chain::{Block, ChainView, Header, Mmr, NodePlace, NodeSource, Receipt, mmr};
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub struct Snapshot {
     receipts: ReadOnlyTable<Hash, Raw>,
     senders: ReadOnlyTable<Hash, Raw>,
     work: ReadOnlyTable<Hash, Raw>,
+    state: ReadOnlyTable<Raw, Raw>,
     nodes: ReadOnlyTable<Hash, Raw>,
     mountains: ReadOnlyTable<Hash, Raw>,
     code: ReadOnlyTable<Hash, Raw>,
@@ -69,6 +71,7 @@ impl Snapshot {
             receipts: transaction.open_table(RECEIPTS)?,
             senders: transaction.open_table(SENDERS)?,
             work: transaction.open_table(WORK)?,
+            state: transaction.open_table(STATE)?,
             nodes: transaction.open_table(NODES)?,
             mountains: transaction.open_table(MOUNTAINS)?,
             code: transaction.open_table(CODE)?,
@@ -212,7 +215,10 @@ impl Snapshot {
         self.check_branch(&header)?;
         for height in [header.number, self.oldest] {
             let root = self.canonical_header(height).map(|header| header.state_root);
-            let readable = |root| root == chain::trie::EMPTY_ROOT || self.node(root).is_some();
+            let readable = |root| {
+                let at_root = NodePlace::default();
+                root == chain::trie::EMPTY_ROOT || self.node_at(&at_root, root).is_some()
+            };
             if !root.is_some_and(readable) {
                 return Err(StoreError::Damaged(format!("the state of block {height} is missing")));
             }
@@ -279,11 +285,28 @@ fn decoded<T>(what: &str, hash: B256, value: Result<T, alloy_rlp::Error>) -> Opt
 
 impl NodeSource for Snapshot {
     fn node(&self, hash: B256) -> Option<Bytes> {
+        self.cached(hash, || {
+            let node = read(self.nodes.get(&hash.0));
+            let node = node.or_else(|| read(self.mountains.get(&hash.0)))?;
+            Some(Bytes::copy_from_slice(node.value()))
+        })
+    }
+
+    fn node_at(&self, place: &NodePlace, hash: B256) -> Option<Bytes> {
+        self.cached(hash, || {
+            let stands = read(self.state.get(place.key().as_slice()));
+            let node =
+                stands.and_then(|value| known_by(value.value(), &hash).map(Bytes::copy_from_slice));
+            node.or_else(|| read(self.window.node(&self.journal, hash)))
+        })
+        .or_else(|| self.node(hash))
+    }
+}
+
+impl Snapshot {
+    fn cached(&self, hash: B256, find: impl FnOnce() -> Option<Bytes>) -> Option<Bytes> {
         self.cache.get(hash).or_else(|| {
-            let copied = |found: redb::AccessGuard<'_, Raw>| Bytes::copy_from_slice(found.value());
-            let node = read(self.nodes.get(&hash.0)).map(copied);
-            let node = node.or_else(|| read(self.window.node(&self.journal, hash)));
-            let node = node.or_else(|| read(self.mountains.get(&hash.0)).map(copied))?;
+            let node = find()?;
             self.cache.keep([(hash, node.clone())]);
             Some(node)
         })

@@ -5,23 +5,25 @@
 //! | blocks, receipts | block hash | RLP |
 //! | senders | block hash | 20 bytes per transaction |
 //! | work | block hash | RLP of total difficulty and the newest peak of the mountain range |
-//! | nodes, mountains, code | keccak-256 of the value | trie nodes; mountain nodes; contract code |
-//! | shares | hash of a trie node | how many places have it, if more than one |
+//! | state | [`chain::NodePlace::key`] | keccak-256 of the trie node there, and the node |
 //! | journal | height, block hash | the trie nodes it created and dropped: see [`super::journal`] |
+//! | nodes | keccak-256 of the value | trie nodes, where all states are kept |
+//! | mountains, code | keccak-256 of the value | mountain nodes; contract code |
 //! | canonical | height | block hash |
 //! | transactions | hash of a canonical transaction | height, position: see [`super::index`] |
 //! | feed | sequence from 1 | 1 connected or 0 disconnected, block hash, finalized height then |
 //! | votes | height | RLP of this operator's vote, above the newest certificate |
 //! | meta | name | see the constants |
 //!
-//! Blocks of lost branches stay; only what is canonical moves with the head. What `shares` and
-//! `journal` are for stands in [`super::history`]; they are empty where all states are kept.
+//! Blocks of lost branches stay; only what is canonical moves with the head. What `state` and
+//! `journal` are for stands in [`super::history`]; they are empty where all states are kept, and
+//! `nodes` is where the last ones are.
 //!
-//! Format 3 had the whole index in its tables, which is a form that this one can have. Format 2 had
-//! the nodes of all kept states in `nodes` and only hashes in `journal`: it is rewritten
-//! ([`super::format_2`]). Format 1 had neither, kept mountain nodes among the trie nodes and all
-//! peaks in `work`. Both of its forms are read where all states are kept on, so that such a
-//! directory needs no rewriting.
+//! Formats 2 to 4 found the nodes of the last states by their hash as well, and counted places in a
+//! table `shares`: they are rewritten ([`super::format_4`]). Format 3 had the whole index in its
+//! tables, which is a form that this one can have. Format 1 had no journal, kept mountain nodes
+//! among the trie nodes and all peaks in `work`. Both of its forms are read where all states are
+//! kept on, so that such a directory needs no rewriting.
 
 use alloy_primitives::{B256, U256};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
@@ -37,11 +39,10 @@ pub(super) const BLOCKS: TableDefinition<'_, Hash, Bytes> = TableDefinition::new
 pub(super) const RECEIPTS: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("receipts");
 pub(super) const SENDERS: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("senders");
 pub(super) const WORK: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("work");
+pub(super) const STATE: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("state");
 pub(super) const NODES: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("nodes");
-/// The nodes while they are counted; never in a finished transaction.
-pub(super) const NODES_UNCOUNTED: TableDefinition<'_, Hash, Bytes> =
-    TableDefinition::new("nodes_uncounted");
 pub(super) const MOUNTAINS: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("mountains");
+/// How many places have a node, if more than one; of formats 2 to 4.
 pub(super) const SHARES: TableDefinition<'_, Hash, u32> = TableDefinition::new("shares");
 pub(super) const JOURNAL: TableDefinition<'_, (u64, Hash), Bytes> = TableDefinition::new("journal");
 pub(super) const CODE: TableDefinition<'_, Hash, Bytes> = TableDefinition::new("code");
@@ -69,13 +70,13 @@ pub(super) const PUBLISHED: &str = "published";
 pub(super) const OLDEST: &str = "oldest";
 /// Height of the newest block on the best branch that is in the tables of the index, u64.
 pub(super) const ENTERED: &str = "entered";
-/// There if the trie nodes are counted.
+/// There if only the last states are kept; named after what formats 2 to 4 did with their nodes.
 pub(super) const COUNTED: &str = "counted";
 /// What block 0 is built from, JSON.
 pub(super) const SPEC: &str = "spec";
 
 /// The format that this program writes.
-pub(super) const FORMAT_KNOWN: u64 = 4;
+pub(super) const FORMAT_KNOWN: u64 = 5;
 /// The oldest format that this program brings up to its own.
 pub(super) const FORMAT_OLDEST: u64 = 1;
 
@@ -109,7 +110,7 @@ impl Work {
 /// A step of the best branch: a block joined it or left it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedEntry {
-    /// Place in the feed, from 1 without gaps.
+    /// NodePlace in the feed, from 1 without gaps.
     pub sequence: u64,
     /// Whether the block joined the branch; else it left it.
     pub connected: bool,

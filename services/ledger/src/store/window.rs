@@ -4,7 +4,7 @@
 //! leaves, and the rows that it names are in their read transaction. It costs eight bytes for a
 //! created node: 1 MB for 160 blocks that touch 200 accounts each, 10 MB for as many full blocks.
 //! Whoever looks for a node that no row has asks each row, some microseconds for all of them; what
-//! is in the table of nodes is looked for there first.
+//! is in the table of the state is looked for there first.
 //!
 //! Invariant: the window of the [`super::Store`] names at least the rows of the last commit. It
 //! may name more; those are not found and passed over.

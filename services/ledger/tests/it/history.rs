@@ -127,8 +127,8 @@ async fn a_block_on_a_state_that_is_given_up_is_refused() {
 }
 
 /// The directory as the first format had it: mountain nodes among those of tries, all peaks of a
-/// block in one row, all transactions in their table, who took part nowhere, and nothing of what is
-/// counted.
+/// block in one row, all transactions in their table, who took part nowhere, and nothing of where only
+/// the last states are kept.
 fn as_format_1(setup: &Setup) {
     let database = Database::create(setup.directory.path().join("chain.redb")).unwrap();
     let transaction = database.begin_write().unwrap();
@@ -181,7 +181,7 @@ fn as_format_1(setup: &Setup) {
         }
     }
     let searched = ["appearances", "places_of_address", "places_of_nonce"];
-    for name in ["mountains", "shares", "journal"].into_iter().chain(searched) {
+    for name in ["mountains", "state", "journal"].into_iter().chain(searched) {
         let table: TableDefinition<'_, u64, u64> = TableDefinition::new(name);
         transaction.delete_table(table).unwrap();
     }

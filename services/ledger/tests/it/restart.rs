@@ -96,11 +96,11 @@ async fn a_database_of_something_else_or_of_a_newer_version_is_refused() {
     let meta: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
     let database = Database::create(&file).unwrap();
     let write = transaction(&database);
-    write.open_table(meta).unwrap().insert("format", 5u64.to_be_bytes().as_slice()).unwrap();
+    write.open_table(meta).unwrap().insert("format", 6u64.to_be_bytes().as_slice()).unwrap();
     write.commit().unwrap();
     drop(database);
     let refused = refusal(&setup).await;
-    assert!(matches!(refused, StoreError::Newer { found: 5, known: 4 }), "{refused:?}");
+    assert!(matches!(refused, StoreError::Newer { found: 6, known: 5 }), "{refused:?}");
 }
 
 #[actix_web::test]

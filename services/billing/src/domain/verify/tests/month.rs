@@ -47,12 +47,12 @@ impl Ledger {
                 let place = keccak256(position);
                 trie.insert(&self.nodes, place.as_slice(), alloy_rlp::encode(word)).unwrap();
             }
-            let storage_root = trie.commit(|hash, node| kept.push((hash, node)));
+            let storage_root = trie.commit(|_, hash, node| kept.push((hash, node)));
             let account = Account { storage_root, ..Account::default() };
             let place = keccak256(contract);
             state.insert(&self.nodes, place.as_slice(), alloy_rlp::encode(account)).unwrap();
         }
-        let state_root = state.commit(|hash, node| kept.push((hash, node)));
+        let state_root = state.commit(|_, hash, node| kept.push((hash, node)));
         self.nodes.extend(kept);
         let mut blocks = Mmr::default();
         blocks.append(genesis, |_, _| {});
