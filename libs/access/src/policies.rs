@@ -117,6 +117,9 @@ mod tests {
         publish_tariff            | ou     | ou
         issue_invoice             | ou     | ou
         halt_market               | om     | om
+        set_risk_limits           | om     | om
+        read_surveillance         | oam    | oam
+        decide_case               | om     | om
         manage_parties            | m      | m
         register_connection_point | om     | om
         enrol_meter               | om     | om

@@ -3,10 +3,12 @@
 
 mod batch;
 mod book;
+mod consents;
 mod limits;
 mod mechanisms;
 mod orders;
 mod relay;
+mod risk;
 mod rules;
 mod settings;
 mod slots;
@@ -53,6 +55,12 @@ pub fn routes(
             .service(limits::list_curtailments)
             .service(stop::stop_trading)
             .service(stop::start_trading)
+            .service(consents::list_consents)
+            .service(consents::give_consent)
+            .service(consents::refuse_consent)
+            .service(risk::get_risk_limits)
+            .service(risk::set_risk_limits)
+            .service(risk::list_risk_changes)
             .service(mechanisms::list_mechanisms)
             .service(mechanisms::choose_mechanism)
             .service(rules::list_rules)

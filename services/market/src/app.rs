@@ -7,6 +7,7 @@
 mod announce;
 mod batch;
 mod desk;
+mod guard;
 mod rules;
 mod signed;
 

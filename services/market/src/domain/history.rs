@@ -86,6 +86,35 @@ impl History {
         let mean = sum.checked_div(recent.count() as u128)?;
         Some(Energy::from_wh(u64::try_from(mean).expect("a mean is not above its largest")))
     }
+
+    /// What was likely of `point` in the slot that starts at `slot` and what is known of it, where
+    /// that is off by more than so many standard deviations of the days before, and by more than
+    /// so many Wh. `None` where it is not, or where too few days are known.
+    pub(super) fn off_by(
+        &self,
+        point: ConnectionPointId,
+        slot: Timestamp,
+        (sigmas, tolerance): (u32, u64),
+    ) -> Option<(Energy, Energy)> {
+        let (day, second) = day_and_second(slot);
+        let days = self.points.get(&point)?.get(&second)?;
+        let known = days.get(&day)?.quantity;
+        let before = days.range(day - i64::from(HISTORY_DAYS)..day);
+        let before: Vec<i128> = before.map(|(_, known)| i128::from(known.quantity.wh())).collect();
+        if before.len() < MEAN_DAYS {
+            return None;
+        }
+        // All times the number of days, so that nothing is rounded: n d > s sqrt(n q - sum^2).
+        let count = i128::try_from(before.len()).ok()?;
+        let sum: i128 = before.iter().sum();
+        let squares: i128 = before.iter().map(|wh| wh * wh).sum();
+        let off = (count * i128::from(known.wh()) - sum).abs();
+        let spread = count * squares - sum * sum;
+        let allowed = i128::from(sigmas) * i128::from(sigmas) * spread;
+        let beyond = off > count * i128::from(tolerance) && off * off > allowed;
+        let likely = Energy::from_wh(u64::try_from(sum / count).ok()?);
+        beyond.then_some((likely, known))
+    }
 }
 
 fn day_and_second(slot: Timestamp) -> (i64, i64) {

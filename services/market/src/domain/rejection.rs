@@ -72,9 +72,11 @@ rejections! {
     Nonce = "NONCE", "the nonce was used before, or cancelled on chain";
     /// The signature is neither the account's nor its delegate's.
     Sig = "SIG", "the signature is neither by the account's key nor by its delegate's";
-    /// Who stopped trading wants to start it again.
+    /// Who asked for something, or whom it is about, wants to agree to it.
     SecondPerson = "SECOND_PERSON",
-        "who stopped trading does not start it again: somebody else has to agree";
+        "who asked for it, and whom it is about, does not decide it: somebody else has to";
+    /// Somebody has decided the request before, or it waited too long.
+    Decided = "DECIDED", "the request was decided before, or is over";
     /// The mechanism's own parameters are wrong.
     Mechanism = "MECHANISM", "the mechanism's parameters are not usable";
     /// A mechanism with two prices a trade, under a policy without a difference account.

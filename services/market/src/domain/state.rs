@@ -16,6 +16,7 @@ use super::history::History;
 use super::limits::Limits;
 use super::mandates::Mandates;
 use super::nonces::Nonces;
+use super::risk::Risk;
 use super::rules::Rules;
 use super::{
     Accepted, Cash, ClearedSlot, Entry, Member, Meter, Movement, Point, PublishedTariff, Status,
@@ -132,6 +133,7 @@ pub struct Exchange {
     /// What was taken.
     pub(super) taken: History,
     pub(super) rules: Rules,
+    pub(super) risk: Risk,
     pub(super) mechanisms: BTreeMap<Timestamp, Mechanism>,
     pub(super) sequence: u64,
     pub(super) feed: Option<u64>,
@@ -140,6 +142,7 @@ pub struct Exchange {
 impl Exchange {
     /// Applies a fact. Facts are not judged again.
     pub fn apply(&mut self, entry: &Entry) {
+        self.risk.apply(entry);
         match entry {
             Entry::Member(member) => self.joined(member),
             Entry::Point(point) => {
@@ -187,6 +190,7 @@ impl Exchange {
             Entry::Started { .. } => self.limits.stop(None),
             Entry::Curtailed(curtailment) => self.limits.curtail(curtailment.clone()),
             Entry::Lifted { from, to, .. } => self.limits.lift(*from, *to),
+            Entry::ConsentAsked(_) | Entry::ConsentDecided { .. } | Entry::RiskLimitsSet(_) => {}
             Entry::MechanismChosen { from, mechanism, .. } => {
                 self.mechanisms.insert(*from, *mechanism);
             }

@@ -111,9 +111,16 @@ async fn refused(code: &str, running: &Running) -> Answer {
             put(running, "/v1/stop").await;
             placed(running, Buy, |_| {}).await
         }
-        "SECOND_PERSON" => {
+        "SECOND_PERSON" | "DECIDED" => {
             put(running, "/v1/stop").await;
-            running.request(Method::DELETE, "/v1/stop", operator(), None).await
+            let asked = running.request(Method::DELETE, "/v1/stop", operator(), None).await.1;
+            let path = format!("/v1/consents/{}", asked["consent"].as_str().unwrap());
+            if code == "DECIDED" {
+                let path = format!("{path}/refusal");
+                running.request(Method::POST, &path, operator(), None).await;
+            }
+            let token = if code == "DECIDED" { crate::stop::second() } else { operator() };
+            running.request(Method::POST, &format!("{path}/approval"), token, None).await
         }
         "SUSPENDED" => {
             put(running, &format!("/v1/suspensions/connection-points/{}", b1.point())).await;
