@@ -13,6 +13,7 @@ mod rules;
 mod settings;
 mod slots;
 mod stop;
+mod surveillance;
 mod trades;
 
 use std::sync::Arc;
@@ -55,6 +56,9 @@ pub fn routes(
             .service(limits::list_curtailments)
             .service(stop::stop_trading)
             .service(stop::start_trading)
+            .service(surveillance::list_cases)
+            .service(surveillance::get_case)
+            .service(surveillance::decide_case)
             .service(consents::list_consents)
             .service(consents::give_consent)
             .service(consents::refuse_consent)
@@ -101,7 +105,7 @@ fn moment_of(field: &str, text: &str) -> Result<Timestamp, Problem> {
 }
 
 /// Whether the caller may do `action` to what `owner` has, or to the community.
-fn may(caller: &Principal, action: Action, owner: Option<AccountId>) -> bool {
+pub(crate) fn may(caller: &Principal, action: Action, owner: Option<AccountId>) -> bool {
     let (account, community) = (caller.account, caller.community);
     let subject = Subject { account, community, roles: &caller.roles };
     permit(subject, action, Thing { owner, community })

@@ -16,6 +16,7 @@
 //! Deliberately absent: clocks, storage, the network, and the past: slots that started more than
 //! [`RETAINED_SECONDS`] before the newest cleared one are forgotten.
 
+mod cases;
 mod cash;
 mod clearing;
 mod consents;
@@ -33,7 +34,11 @@ mod rejection;
 mod risk;
 mod rules;
 mod state;
+mod watched;
 
+pub use cases::{
+    CASE_EVIDENCE_MAX, CaseState, FedIn, Findings, FoundEvidence, FoundFigure, KeptCase,
+};
 pub use cash::{Cash, Movement, TradeHold, Wallet};
 pub use clearing::{Conditions, Halted, check_mechanism};
 pub use consents::{CONSENT_SECONDS, CONSENTS_MAX, Consent, Decision, Wish};

@@ -31,6 +31,10 @@ pub(crate) struct ReasonBody {
 }
 
 impl ReasonBody {
+    pub(super) const fn of(reason: String) -> ReasonBody {
+        ReasonBody { reason }
+    }
+
     pub(super) fn checked(self) -> Result<String, Problem> {
         let length = self.reason.chars().count();
         let fits = (1..=REASON_MAX).contains(&length);

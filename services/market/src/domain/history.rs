@@ -75,6 +75,12 @@ impl History {
         Some(Energy::from_wh(u64::try_from(limit).unwrap_or(u64::MAX)))
     }
 
+    /// What is known of `point` in the slot that starts at `slot`.
+    pub(super) fn known(&self, point: ConnectionPointId, slot: Timestamp) -> Option<Energy> {
+        let (day, second) = day_and_second(slot);
+        Some(self.points.get(&point)?.get(&second)?.get(&day)?.quantity)
+    }
+
     /// What `point` had on average at this time of day, of the last seven days that are known
     /// before the slot that starts at `slot`; `None` where none is.
     pub(super) fn mean(&self, point: ConnectionPointId, slot: Timestamp) -> Option<Energy> {

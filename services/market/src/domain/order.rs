@@ -116,6 +116,9 @@ pub struct Accepted {
     pub status: Status,
     /// Why it was taken back, if it was.
     pub cancelled_by: Option<CancelledBy>,
+    /// When it was taken back, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_at: Option<Timestamp>,
     /// What it got; zero until the slot is cleared.
     pub filled: Energy,
 }

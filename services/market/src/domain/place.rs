@@ -77,6 +77,7 @@ impl Exchange {
             at: now,
             status: Status::Open,
             cancelled_by: None,
+            cancelled_at: None,
             filled: Energy::ZERO,
         })))
     }

@@ -153,7 +153,7 @@ impl Exchange {
             }
             Entry::Tariff(tariff) => self.tariffs.push(tariff.clone()),
             Entry::Accepted(order) => self.accepted(order),
-            Entry::Cancelled { order, by, .. } => self.cancelled(*order, *by),
+            Entry::Cancelled { order, by, at } => self.cancelled(*order, *by, *at),
             Entry::Cleared(cleared) => self.cleared(cleared),
             Entry::Connected { sequence, number, hash, timestamp, finalized, movements } => {
                 self.feed = Some(*sequence);
@@ -218,11 +218,11 @@ impl Exchange {
         self.orders.insert(order.id, order.clone());
     }
 
-    fn cancelled(&mut self, id: OrderId, by: CancelledBy) {
+    fn cancelled(&mut self, id: OrderId, by: CancelledBy, at: Timestamp) {
         let order = self.orders.get_mut(&id).expect("only an accepted order is cancelled");
         assert_eq!(order.status, Status::Open, "only an open order is cancelled");
         order.status = Status::Cancelled;
-        order.cancelled_by = Some(by);
+        (order.cancelled_by, order.cancelled_at) = (Some(by), Some(at));
         let (terms, slot, hold) = (order.terms.clone(), order.slot(), order.hold);
         let account = order.account;
         self.cash.free(terms.account, hold);

@@ -194,6 +194,7 @@ fn accepted(town: &Exchange, order: &NewOrder, sequence: u64) -> market::domain:
         at: morning(),
         status: market::domain::Status::Open,
         cancelled_by: None,
+        cancelled_at: None,
         filled: Energy::ZERO,
     }
 }

@@ -17,4 +17,5 @@ mod replay;
 mod rules;
 mod service;
 mod stop;
+mod surveillance;
 mod town;
