@@ -3,6 +3,7 @@
 
 mod batch;
 mod book;
+mod concentration;
 mod consents;
 mod limits;
 mod mechanisms;
@@ -65,6 +66,7 @@ pub fn routes(
             .service(risk::get_risk_limits)
             .service(risk::set_risk_limits)
             .service(risk::list_risk_changes)
+            .service(concentration::list_concentration)
             .service(mechanisms::list_mechanisms)
             .service(mechanisms::choose_mechanism)
             .service(rules::list_rules)

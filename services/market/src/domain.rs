@@ -19,8 +19,10 @@
 mod cases;
 mod cash;
 mod clearing;
+mod concentration;
 mod consents;
 mod entry;
+mod exposure;
 mod feeds;
 mod guard;
 mod history;
@@ -41,6 +43,7 @@ pub use cases::{
 };
 pub use cash::{Cash, Movement, TradeHold, Wallet};
 pub use clearing::{Conditions, Halted, check_mechanism};
+pub use concentration::{COUNTERPARTIES_MIN, Concentration};
 pub use consents::{CONSENT_SECONDS, CONSENTS_MAX, Consent, Decision, Wish};
 pub use entry::{ClearedSlot, ClearedTrade, Entry, Export, Member, Meter, Point, PublishedTariff};
 pub use guard::{ACCOUNTS_COUNTED_MAX, EVIDENCE_LINES_MAX, Guard, Trigger, Trip, machine};

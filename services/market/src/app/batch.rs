@@ -264,6 +264,7 @@ fn signed(terms: OrderTerms, account: AccountId, tools: &Tools) -> NewOrder {
         signer: Some(tools.delegate.address()),
         signature: tools.delegate.sign(hash).into(),
         replaces: None,
+        beyond_reference: false,
         terms,
     }
 }

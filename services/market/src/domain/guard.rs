@@ -191,7 +191,8 @@ impl Guard {
             trip.trader = Some(Trader::Account(account));
             self.accounts.remove(&account);
         }
-        if refused == Some(Rejection::PriceCollar) {
+        let priced = [Some(Rejection::PriceCollar), Some(Rejection::PriceReference)];
+        if priced.contains(&refused) {
             trips.extend(self.hit_collar(account, order, limits, now));
         }
         trips

@@ -29,6 +29,8 @@ pub struct NewOrder {
     pub signature: OrderSignature,
     /// An open order that is taken back if this one is accepted, and only then.
     pub replaces: Option<OrderId>,
+    /// Whether its limit is meant, though far off what energy costs at that time of day.
+    pub beyond_reference: bool,
 }
 
 impl NewOrder {

@@ -1,9 +1,10 @@
-//! The figures by which a market judges risk: what makes it stop somebody, or everybody, by itself.
-//! Staff set them; who set which, and when, is kept.
+//! The figures by which a market judges risk: what it refuses, and what makes it stop somebody, or
+//! everybody, by itself. Staff set them; who set which, and when, is kept.
 //!
 //! Stricter figures hold at once, looser ones need a second person (`consents.rs`).
-//! Deliberately absent: what is measured (`guard.rs` counts what is sent, `feeds.rs` looks at what
-//! is known), and limits that are a market's own (`Parameters`).
+//! Deliberately absent: what is measured (`exposure.rs` before an order is accepted; `guard.rs`
+//! counts what is sent, `feeds.rs` looks at what is known), and limits that are a market's own
+//! (`Parameters`).
 
 use std::collections::BTreeMap;
 
@@ -44,6 +45,17 @@ macro_rules! figures {
 }
 
 figures! {
+    /// The highest limit of an order, in percent of the retail price; above it is refused.
+    collar_percent: 100 to 10_000, Some(200);
+    /// How far an order's price may be from the usual one at that time of day, in percent; a buyer
+    /// beyond it or a seller below is refused unless the order says that it is meant.
+    reference_percent: 1 to 1_000, None;
+    /// What an account may owe for open orders, and for trades of slots that are not over, in whole
+    /// units of the currency; an order beyond it is refused.
+    exposure: 1 to 1_000_000_000, None;
+    /// The part of its day's energy that an account should trade with one other, in percent, where
+    /// five or more offered. Nobody can know it before the clearing: it is judged after it.
+    counterparty_percent: 1 to 100, Some(40);
     /// Orders that an account may send within a minute, refused ones too; beyond it the account is
     /// suspended.
     orders_per_minute: 1 to 1_000_000, Some(6_000);

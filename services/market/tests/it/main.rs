@@ -6,6 +6,7 @@ mod batch;
 mod contract;
 mod contract_accounts;
 mod delegates;
+mod exposure;
 mod guard;
 mod http;
 mod limits;
