@@ -160,9 +160,27 @@ export const chooseMechanism = async (from: string, mechanism: t.Mechanism, zone
   (await call("PUT", pathOf(`/v1/mechanisms/${from}`, { zone }), mechanism)).json() as Promise<t.MechanismChoice>;
 export const stopTrading = async (reason: string, zone?: string) =>
   (await call("PUT", pathOf("/v1/stop", { zone }), { reason })).json() as Promise<t.Stop>;
-export const startTrading = async (zone?: string) => {
-  await call("DELETE", pathOf("/v1/stop", { zone }));
+/** What waits for a second person, or nothing where it is done. */
+const lifted = async (path: string): Promise<t.Consent | undefined> => {
+  const response = await call("DELETE", path);
+  return response.status === 202 ? ((await response.json()) as t.Consent) : undefined;
 };
+export const startTrading = (zone?: string) => lifted(pathOf("/v1/stop", { zone }));
+export const suspensions = () => all<t.Suspension>("/v1/suspensions", {});
+export const resume = ({ kind, id }: t.Suspension) => lifted(`/v1/suspensions/${kind}/${id}`);
+export const consents = () => get<t.Page<t.Consent>>("/v1/consents", { limit: 100 });
+export const giveConsent = (id: string) => post<t.Consent>(`/v1/consents/${id}/approval`, {});
+export const refuseConsent = (id: string) => post<t.Consent>(`/v1/consents/${id}/refusal`, {});
+export const riskLimits = (zone?: string) => get<{ limits: t.RiskLimits }>("/v1/risk-limits", { zone });
+export const setRiskLimits = async (limits: t.RiskLimits, zone?: string): Promise<t.Consent | undefined> => {
+  const response = await call("PUT", pathOf("/v1/risk-limits", { zone }), limits);
+  return response.status === 202 ? ((await response.json()) as t.Consent) : undefined;
+};
+export const cases = (query: { state?: string; kind?: string; cursor?: string }) =>
+  get<t.Page<t.Case>>("/v1/surveillance/cases", { ...query, limit: 50 });
+export const caseFile = (id: string) => get<t.CaseFile>(`/v1/surveillance/cases/${id}`);
+export const decideCase = (id: string, decision: "dismiss" | "confirm", reason: string) =>
+  post<t.CaseFile>(`/v1/surveillance/cases/${id}/decision`, { decision, reason });
 const ruleOf = (point: string, side: t.Side, zone?: string) => pathOf(`/v1/rules/${point}/${side}`, { zone });
 export const rules = (zone?: string) => get<t.Rules>("/v1/rules", { zone });
 export const setRule = async (point: string, side: t.Side, body: t.RuleBody, zone?: string) =>

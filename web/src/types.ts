@@ -8,10 +8,12 @@ export * from "./types/exchange";
 export * from "./types/explorer";
 export * from "./types/mechanism";
 export * from "./types/request";
+export * from "./types/risk";
 export * from "./types/rule";
 import type { Balance } from "./types/exchange";
 import type { Mechanism } from "./types/mechanism";
 import type { RequestTerms } from "./types/request";
+import type { Stop } from "./types/risk";
 
 export interface Page<T> {
   items: T[];
@@ -209,13 +211,6 @@ export interface Market {
   contracts: { market: string };
   now: string;
   cash?: { address: string; tradable: string; held: string };
-}
-
-/** Why nobody may trade, who decided so, and since when. */
-export interface Stop {
-  reason: string;
-  by: string;
-  since: string;
 }
 
 export interface Offer {

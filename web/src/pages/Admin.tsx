@@ -12,6 +12,7 @@ import { Issuer } from "./admin/Issuer";
 import { Mechanisms } from "./admin/Mechanisms";
 import { Relays } from "./admin/Relays";
 import { Payouts } from "./admin/Payouts";
+import { Surveillance } from "./admin/Surveillance";
 
 export function Admin({ path }: { path: string }) {
   const user = useUser();
@@ -21,6 +22,7 @@ export function Admin({ path }: { path: string }) {
     ["meters", "Meters"],
     ["quarantine", "Quarantine"],
     ["mechanism", "Trading"],
+    ["surveillance", "Surveillance"],
     ["payouts", "Payouts"],
     ["certificates", "Certificates"],
     ["documents", "Documents"],
@@ -49,6 +51,7 @@ export function Admin({ path }: { path: string }) {
       {section === "meters" && <Meters />}
       {section === "quarantine" && <Quarantine />}
       {section === "mechanism" && <Mechanisms />}
+      {section === "surveillance" && <Surveillance />}
       {section === "payouts" && <Payouts />}
       {section === "certificates" && <Certificates />}
       {section === "documents" && <Issuer />}

@@ -7,6 +7,7 @@ import { firstUnopened, timestamp } from "../../slots";
 import type { Market, MechanismChoice, MechanismName } from "../../types";
 import { Badge, Card, Facts, Field, Hash, Load, Notice, Table } from "../../ui";
 import { useUser } from "../../user";
+import { Risk } from "./Risk";
 import { Stop } from "./Stop";
 import { ZoneSelect } from "./ZoneSelect";
 
@@ -19,6 +20,7 @@ export function Mechanisms() {
   return (
     <>
       <Stop choices={choices} mayStop={mayChoose} />
+      <Risk mayDecide={mayChoose} />
       <Card title="How slots are cleared" id="mechanisms">
         <p className="hint">
           Each choice holds until the slot of the next one. Who has placed an order knows the mechanism, so it can

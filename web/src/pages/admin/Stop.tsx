@@ -4,12 +4,12 @@ import { moment } from "../../format";
 import { type Loaded, useLoad } from "../../live";
 import type { Market, MechanismChoice, Stop as StopView } from "../../types";
 import { Badge, Card, Facts, Field, Hash, Load, Notice } from "../../ui";
-import { useUser } from "../../user";
+import { Found } from "./Found";
 import { ZoneSelect } from "./ZoneSelect";
 
 /** The most characters of a reason. */
 const REASON_MAX = 500;
-const SECOND_PERSON = "Another member of staff has to start it again: who stopped trading does not.";
+const SECOND_PERSON = "Another member of staff has to agree, under “Waiting for a second person”.";
 
 /** The switch that stops trading in a zone, and starts it again. */
 export function Stop({ choices, mayStop }: { choices: Loaded<MechanismChoice[]>; mayStop: boolean }) {
@@ -46,8 +46,7 @@ function Switch(props: { market: Market; mayStop: boolean; onChange: () => void 
     try {
       setOutcome(await work());
     } catch (problem) {
-      const second = problem instanceof api.Problem && problem.body.code === "SECOND_PERSON";
-      setOutcome(second ? new Error(SECOND_PERSON) : (problem as Error));
+      setOutcome(problem as Error);
     } finally {
       setBusy(false);
       props.onChange();
@@ -59,10 +58,9 @@ function Switch(props: { market: Market; mayStop: boolean; onChange: () => void 
       return "Trading is stopped. Open orders are cancelled.";
     });
   const start = () => {
-    if (!confirm("Start trading again? Cancelled orders do not come back.")) return;
+    if (!confirm("Start trading again? It takes two. Cancelled orders do not come back.")) return;
     void run(async () => {
-      await api.startTrading(zone);
-      return "Trading goes on.";
+      return (await api.startTrading(zone)) ? SECOND_PERSON : "Trading goes on.";
     });
   };
   return (
@@ -72,7 +70,7 @@ function Switch(props: { market: Market; mayStop: boolean; onChange: () => void 
         reconciled and billed, and money can be withdrawn.
       </p>
       {stopped && <Stopped stop={stopped} zone={timezone} />}
-      {props.mayStop && stopped && <Start stop={stopped} busy={busy} onStart={start} />}
+      {props.mayStop && stopped && <Start busy={busy} onStart={start} />}
       {props.mayStop && !stopped && <StopForm busy={busy} onStop={stop} />}
       {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
       {typeof outcome === "string" && <Notice tone="good">{outcome}</Notice>}
@@ -80,28 +78,29 @@ function Switch(props: { market: Market; mayStop: boolean; onChange: () => void 
   );
 }
 
-function Stopped({ stop: { reason, by, since }, zone }: { stop: StopView; zone: string }) {
+function Stopped({ stop: { reason, by, since, tripped }, zone }: { stop: StopView; zone: string }) {
   const people = useLoad("people", api.parties);
   const name = people.data?.find((party) => party.party === by)?.name;
   return (
-    <Facts
-      items={[
-        ["Since", moment(since, zone)],
-        ["Reason", reason],
-        ["By", name ?? <Hash key="b" value={by} />],
-      ]}
-    />
+    <>
+      <Facts
+        items={[
+          ["Since", moment(since, zone)],
+          ["Reason", reason],
+          ["By", tripped ? "The market itself" : (name ?? <Hash key="b" value={by} />)],
+        ]}
+      />
+      {tripped && <Found tripped={tripped} zone={zone} />}
+    </>
   );
 }
 
-/** Whoever stopped it is told that another one has to start it again. */
-function Start(props: { stop: StopView; busy: boolean; onStart: () => void }) {
-  const { party } = useUser();
-  if (props.stop.by === party) return <Notice tone="info">{SECOND_PERSON}</Notice>;
+/** It takes two, whoever or whatever stopped it. */
+function Start(props: { busy: boolean; onStart: () => void }) {
   return (
     <div className="row-actions">
       <button type="button" className="primary" disabled={props.busy} onClick={props.onStart}>
-        Start trading again
+        Ask to start trading again
       </button>
     </div>
   );
