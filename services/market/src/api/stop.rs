@@ -44,7 +44,7 @@ pub(crate) struct TrippedView {
     from: String,
     /// Until when.
     to: String,
-    /// What it stands on, a line for each.
+    /// What it stands on, a line for each; empty for who may not see other accounts.
     evidence: Vec<String>,
 }
 
@@ -65,6 +65,19 @@ impl From<&Suspension> for StopView {
     fn from(why: &Suspension) -> StopView {
         let (reason, by, since) = (why.reason.clone(), why.by.to_string(), why.at.to_string());
         StopView { reason, by, since, tripped: why.tripped.as_ref().map(TrippedView::from) }
+    }
+}
+
+impl StopView {
+    /// As a caller sees it: what it stands on names accounts, which those see who see all of them.
+    pub(super) fn seen_by(caller: &Principal, why: &Suspension) -> StopView {
+        let mut view = StopView::from(why);
+        if let Some(tripped) = &mut view.tripped
+            && !may(caller, Action::ReadParties, None)
+        {
+            tripped.evidence.clear();
+        }
+        view
     }
 }
 

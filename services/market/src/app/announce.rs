@@ -21,31 +21,6 @@ pub(super) fn announcement(
     cause: &str,
 ) -> Option<Envelope> {
     let Parameters { community, zone, .. } = *parameters;
-    let suspension = |trader: Trader, why: Option<&Suspension>, by: PartyId| {
-        let account = exchange.owner(trader).expect("only someone known is suspended");
-        let (connection_point, rule) = match trader {
-            Trader::Account(_) => (None, None),
-            Trader::ConnectionPoint(point) => (Some(point), None),
-            Trader::Rule(name) => {
-                let side = match name.side {
-                    Side::Buy => "buy",
-                    Side::Sell => "sell",
-                };
-                (Some(name.connection_point), Some(side.to_owned()))
-            }
-        };
-        SuspensionChanged {
-            community,
-            zone,
-            account,
-            connection_point,
-            rule,
-            suspended: why.is_some(),
-            reason: why.map(|why| why.reason.clone()).unwrap_or_default(),
-            by,
-            tripped: why.and_then(|why| why.tripped.clone()),
-        }
-    };
     match entry {
         Entry::Cancelled { order, by, at } => {
             let order = exchange.order(*order).expect("only an accepted order is cancelled");
@@ -55,11 +30,12 @@ pub(super) fn announcement(
             Some(Envelope::of(&event, cause, *at))
         }
         Entry::Suspended { trader, suspension: why } => {
-            let event = suspension(*trader, Some(why), why.by);
+            let event = suspension(exchange, parameters, (*trader, Some(why)), why.by);
             Some(Envelope::of(&event, cause, why.at))
         }
         Entry::Resumed { trader, by, at } => {
-            Some(Envelope::of(&suspension(*trader, None, *by), cause, *at))
+            let event = suspension(exchange, parameters, (*trader, None), *by);
+            Some(Envelope::of(&event, cause, *at))
         }
         Entry::Stopped(why) => {
             let (stopped, reason, by) = (true, why.reason.clone(), why.by);
@@ -94,6 +70,35 @@ pub(super) fn announcement(
             Some(Envelope::of(&event, cause, change.at))
         }
         _ => None,
+    }
+}
+
+/// `market.suspension.changed.v1` for a trader that is suspended, or is not any more.
+fn suspension(
+    exchange: &Exchange,
+    parameters: &Parameters,
+    (trader, why): (Trader, Option<&Suspension>),
+    by: PartyId,
+) -> SuspensionChanged {
+    let side = |side: Side| match side {
+        Side::Buy => "buy",
+        Side::Sell => "sell",
+    };
+    let (connection_point, rule) = match trader {
+        Trader::Account(_) => (None, None),
+        Trader::ConnectionPoint(point) => (Some(point), None),
+        Trader::Rule(rule) => (Some(rule.connection_point), Some(side(rule.side).to_owned())),
+    };
+    SuspensionChanged {
+        community: parameters.community,
+        zone: parameters.zone,
+        account: exchange.owner(trader).expect("only someone known is suspended"),
+        connection_point,
+        rule,
+        suspended: why.is_some(),
+        reason: why.map(|why| why.reason.clone()).unwrap_or_default(),
+        by,
+        tripped: why.and_then(|why| why.tripped.clone()),
     }
 }
 

@@ -41,9 +41,8 @@ fn what_an_account_owes_is_its_open_orders_of_all_slots_and_trades_until_their_s
     let instead = NewOrder { replaces: Some(buy(1).id), ..buy(2) };
     assert_eq!(judged(&town, &instead, now), None, "what it takes the place of is free");
     place(&mut town, &neighbour("s1").sell(5000, 100_000)).unwrap();
-    let owed = |town: &Exchange, name: &str, now: &str| {
-        town.exposure(neighbour(name).account(), at(now))
-    };
+    let owed =
+        |town: &Exchange, name: &str, now: &str| town.exposure(neighbour(name).account(), at(now));
     // A seller holds what the buyer would pay more elsewhere: 30 - 1.2 - 10.2 ct for each kWh.
     assert_eq!(owed(&town, "s1", now), 5000 * (300_000 - 12_000 - 102_000));
     let cleared = town.clear(slot(), &parameters(), at("2026-06-01T09:45:00Z"));
@@ -84,8 +83,7 @@ fn a_price_far_off_the_usual_one_is_refused_unless_it_is_meant() {
         terms.expiry = yesterday.end().unsigned();
         neighbour(if terms.side == Side::Buy { "b2" } else { "s2" }).sign(terms)
     };
-    let orders =
-        [neighbour("b2").buy(1000, 272_000), neighbour("s2").sell(1000, 258_000)].map(day);
+    let orders = [neighbour("b2").buy(1000, 272_000), neighbour("s2").sell(1000, 258_000)].map(day);
     for order in orders {
         let morning = morning().plus_seconds(-86_400);
         let order = NewOrder { beyond_reference: true, ..order };

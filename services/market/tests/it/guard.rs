@@ -311,6 +311,10 @@ async fn a_market_without_data_stops_before_it_clears_and_shows_why() {
     }
     let market = running.get("b1", "/v1/market").await;
     assert_eq!(market["stopped"]["tripped"]["trigger"], json!("missing_data"));
+    assert_eq!(market["stopped"]["tripped"]["evidence"], json!([]), "for staff alone");
+    let shown = running.request(Method::GET, "/v1/market", operator(), None).await.1;
+    let evidence = json!(["the newest metered slot is 2026-06-01T08:30:00Z"]);
+    assert_eq!(shown["stopped"]["tripped"]["evidence"], evidence);
     let slot = running.get("b1", &format!("/v1/slots/{SLOT}")).await;
     assert_eq!(slot["volume_wh"], json!(0), "what was open was cancelled before the gate");
     let auditor = token_as("eve", vec![Role::Auditor], community());
