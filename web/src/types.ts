@@ -19,6 +19,7 @@ export * from "./types/mechanism";
 export * from "./types/payout";
 export * from "./types/report";
 export * from "./types/request";
+export * from "./types/risk";
 export * from "./types/rule";
 
 export type ProblemBody = api.Problem;

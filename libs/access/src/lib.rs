@@ -137,6 +137,12 @@ actions! {
     SettleDispute = "settle_dispute"
     /// Stop or resume trading.
     HaltMarket = "halt_market"
+    /// Say what a market refuses, and when it stops by itself.
+    SetRiskLimits = "set_risk_limits"
+    /// See what surveillance found, of whom.
+    ReadSurveillance = "read_surveillance"
+    /// Say what becomes of what surveillance found.
+    DecideCase = "decide_case"
     /// Change who takes part, and as what.
     ManageParties = "manage_parties"
     /// Add a connection point.

@@ -119,6 +119,9 @@ mod tests {
         dispute_invoice           | cpou   | ou
         settle_dispute            | ou     | ou
         halt_market               | om     | om
+        set_risk_limits           | om     | om
+        read_surveillance         | oam    | oam
+        decide_case               | om     | om
         manage_parties            | m      | m
         register_connection_point | om     | om
         enrol_meter               | om     | om

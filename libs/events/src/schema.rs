@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 21] {
+fn kinds() -> [Kind; 24] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -73,6 +73,9 @@ fn kinds() -> [Kind; 21] {
         Kind::of::<market::SuspensionChanged>(),
         Kind::of::<market::StopChanged>(),
         Kind::of::<market::CurtailmentChanged>(),
+        Kind::of::<market::RiskLimitsChanged>(),
+        Kind::of::<market::CaseOpened>(),
+        Kind::of::<market::CaseDecided>(),
         Kind::of::<metering::IntervalsClosed>(),
         Kind::of::<metering::IntervalsCorrected>(),
         Kind::of::<metering::DayAnchored>(),

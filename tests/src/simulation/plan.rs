@@ -350,5 +350,6 @@ fn sign(terms: OrderTerms, account: AccountId, by: SecretKey, scene: &Scene) -> 
         hash,
         signature: signature.into(),
         replaces: None,
+        beyond_reference: false,
     }
 }

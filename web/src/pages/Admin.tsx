@@ -18,6 +18,7 @@ import { Payouts } from "./admin/Payouts";
 import { PointField } from "./admin/PointField";
 import { Receivables } from "./admin/Receivables";
 import { Reports } from "./admin/Reports";
+import { Surveillance } from "./admin/Surveillance";
 import { Unmatched } from "./admin/Unmatched";
 
 export function Admin({ path }: { path: string }) {
@@ -28,6 +29,7 @@ export function Admin({ path }: { path: string }) {
     ["meters", "Meters"],
     ["quarantine", "Quarantine"],
     ["mechanism", "Trading"],
+    ["surveillance", "Surveillance"],
     ["payments", "Payments"],
     ["payouts", "Payouts"],
     ["receivables", "Receivables"],
@@ -60,6 +62,7 @@ export function Admin({ path }: { path: string }) {
       {section === "meters" && <Meters />}
       {section === "quarantine" && <Quarantine />}
       {section === "mechanism" && <Mechanisms />}
+      {section === "surveillance" && <Surveillance />}
       {section === "payments" && <Unmatched />}
       {section === "payouts" && <Payouts />}
       {section === "receivables" && <Receivables />}

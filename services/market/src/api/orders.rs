@@ -38,6 +38,10 @@ pub(crate) struct OrderBody {
     #[serde(default)]
     #[schema(format = "uuid")]
     replaces: Option<String>,
+    /// The limit is meant, though far off what energy costs at that time of day: it is not refused
+    /// with `PRICE_REFERENCE`.
+    #[serde(default)]
+    beyond_reference: bool,
 }
 
 /// The terms that an account signs (EIP-712 `Order`).
@@ -208,7 +212,9 @@ fn new_order(body: OrderBody, account: AccountId, market: &Market) -> Result<New
     let signer = key.as_ref().and_then(|signature| recover(hash, signature));
     let contract = body.signature;
     let signature = key.map_or(OrderSignature::Contract { contract }, OrderSignature::Key);
-    Ok(NewOrder { id, account, terms: body.order, hash, signer, signature, replaces })
+    let beyond_reference = body.beyond_reference;
+    let terms = body.order;
+    Ok(NewOrder { id, account, terms, hash, signer, signature, replaces, beyond_reference })
 }
 
 fn derived_id(hash: B256) -> OrderId {

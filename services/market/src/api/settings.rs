@@ -113,7 +113,7 @@ pub(crate) async fn get_market(
         forecast_percent: parameters.forecast_percent,
         forecast_days_min: parameters.forecast_days_min,
         mechanism: book.mechanism(opening, parameters).into(),
-        stopped: book.stopped().map(StopView::from),
+        stopped: book.stopped().map(|why| StopView::seen_by(&caller, why)),
         policy_id: parameters.policy.to_string(),
         policy: policy.clone(),
         chain_id: market.chain_id(),

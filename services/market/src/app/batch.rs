@@ -26,8 +26,8 @@ type Answer = Box<dyn FnOnce(bool) + Send>;
 /// One commit in the making. The book changes as commands are judged; when the commit fails, the
 /// writer rebuilds it.
 pub(super) struct Batch<'a> {
-    writer: &'a Writer,
-    exchange: &'a mut Exchange,
+    pub(super) writer: &'a Writer,
+    pub(super) exchange: &'a mut Exchange,
     entries: Vec<Entry>,
     events: BTreeSet<EventId>,
     envelopes: Vec<Envelope>,
@@ -56,6 +56,7 @@ impl<'a> Batch<'a> {
         match command {
             Command::Place(order, answer) => {
                 let applied = self.place(&order);
+                self.watch_order(&order, &applied);
                 self.answer(answer, applied, || Refused::Fault(not_committed()));
             }
             Command::Cancel(order, account, answer) => {
@@ -71,6 +72,7 @@ impl<'a> Batch<'a> {
                 self.answer(answer, applied, not_committed);
             }
             Command::Tick(now, answer) => {
+                self.watch_feeds(now);
                 let placed = self.place_rules(now);
                 let any = self.clear_due(now) | placed;
                 self.answer(answer, Ok(any), not_committed);
@@ -139,7 +141,9 @@ impl<'a> Batch<'a> {
                 }
                 ensure!(sequence == last + 1, "block event {sequence} came before {}", last + 1);
             }
+            let exported = matches!(entry, Entry::Exported { .. }).then(|| entry.clone());
             self.record_all(entry);
+            exported.into_iter().for_each(|entry| self.watch_forecasts(&entry));
         }
         self.events.insert(event);
         Ok(())
@@ -190,12 +194,13 @@ impl<'a> Batch<'a> {
                 let calls = chain::transactions(self.exchange, &cleared, parameters, at);
                 self.transactions.extend(calls);
             }
+            self.watch_losses(&cleared, now);
         }
         any
     }
 
     /// Records an entry, then what else becomes true with it.
-    fn record_all(&mut self, entry: Entry) {
+    pub(super) fn record_all(&mut self, entry: Entry) {
         let consequences = self.exchange.consequences(&entry);
         self.record(entry);
         consequences.into_iter().for_each(|entry| self.record(entry));
@@ -259,6 +264,7 @@ fn signed(terms: OrderTerms, account: AccountId, tools: &Tools) -> NewOrder {
         signer: Some(tools.delegate.address()),
         signature: tools.delegate.sign(hash).into(),
         replaces: None,
+        beyond_reference: false,
         terms,
     }
 }

@@ -1,6 +1,6 @@
 //! One market's desk: the queue, the writer, the book that readers share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
@@ -16,7 +16,9 @@ use tokio::sync::{RwLock, RwLockReadGuard, mpsc, oneshot};
 use super::batch::Batch;
 use super::rules::{RuleRefusal, RuleRefusals};
 use crate::db::replay;
-use crate::domain::{Accepted, Change, Entry, Exchange, NewOrder, Parameters, Rejection, RuleName};
+use crate::domain::{
+    Accepted, Change, Entry, Exchange, Guard, NewOrder, Parameters, Rejection, RuleName,
+};
 
 /// Commands that may wait for the writer; more are refused.
 pub const COMMANDS_MAX: usize = 4_096;
@@ -100,6 +102,7 @@ impl Desk {
             last,
             refused: refused.clone(),
             rules_at: None,
+            guard: Mutex::default(),
         };
         tokio::spawn(writer.write(book.clone(), queue));
         Ok(Desk { name, parameters, book, commands, refused })
@@ -197,6 +200,8 @@ pub(super) struct Writer {
     pub(super) refused: Arc<RuleRefusals>,
     /// When standing rules were looked at last.
     pub(super) rules_at: Option<Timestamp>,
+    /// What is counted of orders and refusals.
+    pub(super) guard: Mutex<Guard>,
 }
 
 impl Writer {

@@ -29,6 +29,8 @@ pub struct NewOrder {
     pub signature: OrderSignature,
     /// An open order that is taken back if this one is accepted, and only then.
     pub replaces: Option<OrderId>,
+    /// Whether its limit is meant, though far off what energy costs at that time of day.
+    pub beyond_reference: bool,
 }
 
 impl NewOrder {
@@ -116,6 +118,9 @@ pub struct Accepted {
     pub status: Status,
     /// Why it was taken back, if it was.
     pub cancelled_by: Option<CancelledBy>,
+    /// When it was taken back, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_at: Option<Timestamp>,
     /// What it got; zero until the slot is cleared.
     pub filled: Energy,
 }

@@ -54,15 +54,15 @@ impl Exchange {
         let slot = Slot::starting(start, parameters.slot_length).ok_or(Rejection::Slot)?;
         check_terms(terms, slot, parameters, now)?;
         ensure(!self.is_curtailed(slot.start), Rejection::ZoneCurtailed)?;
-        let (retail, _) = self.prices(slot, parameters).ok_or(Rejection::NoTariff)?;
-        let collar = retail.n_per_wh().saturating_mul(2);
-        let collared = terms.limit().is_ok_and(|limit| limit.n_per_wh() <= collar);
-        ensure(collared, Rejection::PriceCollar)?;
+        let prices = self.prices(slot, parameters).ok_or(Rejection::NoTariff)?;
+        let retail = prices.0;
+        self.check_price((terms, order.beyond_reference), slot, prices, parameters)?;
         self.check_quantity(terms, replaced, parameters)?;
         ensure(self.has_room_for(order), Rejection::TooMany)?;
         let meets_itself = self.meets_itself(owner, (terms, replaced), slot, &parameters.fees);
         ensure(!meets_itself, Rejection::SelfTrade)?;
         let hold = self.check_cash((terms, replaced), parameters, retail)?;
+        self.check_exposure(owner, (hold, replaced), now)?;
         ensure(self.nonces.is_free(terms.account, terms.nonce), Rejection::Nonce)?;
         ensure(order.is_delegated() || order.signer == Some(terms.account), Rejection::Sig)?;
         Ok(Placement::New(Box::new(Accepted {
@@ -77,6 +77,7 @@ impl Exchange {
             at: now,
             status: Status::Open,
             cancelled_by: None,
+            cancelled_at: None,
             filled: Energy::ZERO,
         })))
     }

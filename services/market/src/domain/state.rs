@@ -16,6 +16,7 @@ use super::history::History;
 use super::limits::Limits;
 use super::mandates::Mandates;
 use super::nonces::Nonces;
+use super::risk::Risk;
 use super::rules::Rules;
 use super::{
     Accepted, Cash, ClearedSlot, Entry, Member, Meter, Movement, Point, PublishedTariff, Status,
@@ -132,6 +133,7 @@ pub struct Exchange {
     /// What was taken.
     pub(super) taken: History,
     pub(super) rules: Rules,
+    pub(super) risk: Risk,
     pub(super) mechanisms: BTreeMap<Timestamp, Mechanism>,
     pub(super) sequence: u64,
     pub(super) feed: Option<u64>,
@@ -140,6 +142,7 @@ pub struct Exchange {
 impl Exchange {
     /// Applies a fact. Facts are not judged again.
     pub fn apply(&mut self, entry: &Entry) {
+        self.risk.apply(entry);
         match entry {
             Entry::Member(member) => self.joined(member),
             Entry::Point(point) => {
@@ -150,7 +153,7 @@ impl Exchange {
             }
             Entry::Tariff(tariff) => self.tariffs.push(tariff.clone()),
             Entry::Accepted(order) => self.accepted(order),
-            Entry::Cancelled { order, by, .. } => self.cancelled(*order, *by),
+            Entry::Cancelled { order, by, at } => self.cancelled(*order, *by, *at),
             Entry::Cleared(cleared) => self.cleared(cleared),
             Entry::Connected { sequence, number, hash, timestamp, finalized, movements } => {
                 self.feed = Some(*sequence);
@@ -187,6 +190,7 @@ impl Exchange {
             Entry::Started { .. } => self.limits.stop(None),
             Entry::Curtailed(curtailment) => self.limits.curtail(curtailment.clone()),
             Entry::Lifted { from, to, .. } => self.limits.lift(*from, *to),
+            Entry::ConsentAsked(_) | Entry::ConsentDecided { .. } | Entry::RiskLimitsSet(_) => {}
             Entry::MechanismChosen { from, mechanism, .. } => {
                 self.mechanisms.insert(*from, *mechanism);
             }
@@ -214,11 +218,11 @@ impl Exchange {
         self.orders.insert(order.id, order.clone());
     }
 
-    fn cancelled(&mut self, id: OrderId, by: CancelledBy) {
+    fn cancelled(&mut self, id: OrderId, by: CancelledBy, at: Timestamp) {
         let order = self.orders.get_mut(&id).expect("only an accepted order is cancelled");
         assert_eq!(order.status, Status::Open, "only an open order is cancelled");
         order.status = Status::Cancelled;
-        order.cancelled_by = Some(by);
+        (order.cancelled_by, order.cancelled_at) = (Some(by), Some(at));
         let (terms, slot, hold) = (order.terms.clone(), order.slot(), order.hold);
         let account = order.account;
         self.cash.free(terms.account, hold);

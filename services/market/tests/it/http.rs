@@ -13,7 +13,9 @@ use anyhow::Result;
 use async_trait::async_trait;
 use bus::{Bus, Consumer};
 use client::{JsonRpc, RpcError};
-use events::market::{CurtailmentChanged, OrderCancelled, SlotCleared, SuspensionChanged};
+use events::market::{
+    CaseDecided, CaseOpened, CurtailmentChanged, OrderCancelled, SlotCleared, SuspensionChanged,
+};
 use events::{Envelope, Event};
 use ids::CommunityId;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
@@ -119,6 +121,8 @@ impl Consumer for Reader {
             OrderCancelled::SUBJECT,
             SuspensionChanged::SUBJECT,
             CurtailmentChanged::SUBJECT,
+            CaseOpened::SUBJECT,
+            CaseDecided::SUBJECT,
         ]
     }
 

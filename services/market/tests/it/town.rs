@@ -156,6 +156,7 @@ impl Neighbour {
             hash,
             signature: signature.into(),
             replaces: None,
+            beyond_reference: false,
         }
     }
 

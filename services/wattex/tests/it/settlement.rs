@@ -160,7 +160,16 @@ impl Home {
         let hash = terms.hash(CHAIN_ID, deployment.market);
         let signature = key(self.0).sign(hash).into();
         let (id, signer) = (OrderId::derived(self.0), Some(address(self.0)));
-        NewOrder { id, account: self.account(), signer, terms, hash, signature, replaces: None }
+        NewOrder {
+            id,
+            account: self.account(),
+            signer,
+            terms,
+            hash,
+            signature,
+            replaces: None,
+            beyond_reference: false,
+        }
     }
 }
 
