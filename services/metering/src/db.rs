@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! community, connection_point, meter, meter_key    what identity told
+//! registry_later  calls of the registry that wait for their moment
+//! description     what staff says of a meter and its place: calibration, what generates there
 //! reading         accepted readings, one per meter and page; never changed, never deleted
 //! quarantine      messages that were not believed, once each with a count
 //! energy_interval every version of every interval; the highest version counts
@@ -12,11 +14,13 @@
 //! ```
 
 pub(crate) mod anchors;
+pub(crate) mod descriptions;
 pub(crate) mod intervals;
 pub(crate) mod meters;
 pub(crate) mod nearby;
 pub(crate) mod quarantine;
 pub(crate) mod readings;
+pub(crate) mod registry;
 pub(crate) mod trades;
 
 use std::fmt::Display;
@@ -31,6 +35,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, sql: include_str!("db/schema.sql") },
     Migration { version: 4, sql: client::ATTEMPTS_SCHEMA },
     Migration { version: 5, sql: MET_SCHEMA },
+    Migration { version: 6, sql: include_str!("db/life.sql") },
 ];
 
 /// Trades, as long as they can be challenged.

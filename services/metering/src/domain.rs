@@ -1,4 +1,5 @@
 //! What metering decides, without a clock, a database or a network.
 
 pub(crate) mod closing;
+pub(crate) mod signers;
 pub(crate) mod topic;

@@ -9,7 +9,7 @@ use bus::Consumer;
 use calendar::{Slot, Timestamp};
 use client::JsonRpc;
 use db::Db;
-use events::identity::{ConnectionPointRegistered, MeterEnrolled, MeterRevoked};
+use events::identity::{ConnectionPointRegistered, MeterEnrolled, MeterRevoked, MeterRotated};
 use events::market::SlotCleared;
 use events::{Envelope, Event};
 use ids::MeterId;
@@ -117,6 +117,11 @@ impl Metering {
         &self.chain
     }
 
+    /// The moment that it is here.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// How long a slot lasts here.
     pub fn config(&self) -> &Config {
         &self.config
@@ -195,7 +200,7 @@ impl Tick for Metering {
     /// Holds new readings against closed slots, closes slots that are due, anchors what closed. A
     /// community where that fails does not hold up the others.
     async fn tick(&self, now: Timestamp) -> Result<bool> {
-        let mut outcome = Ok(false);
+        let mut outcome = enrol::send_due(&self.db, &self.anchor, now).await.map(|count| count > 0);
         for community in meters::communities(&self.db).await.context("communities")? {
             let id = community.id;
             match self.advance(community, now).await {
@@ -217,6 +222,7 @@ impl Consumer for Metering {
         &[
             ConnectionPointRegistered::SUBJECT,
             MeterEnrolled::SUBJECT,
+            MeterRotated::SUBJECT,
             MeterRevoked::SUBJECT,
             SlotCleared::SUBJECT,
         ]

@@ -6,6 +6,7 @@ mod api;
 mod bus;
 mod home;
 mod intervals;
+mod life;
 mod many;
 mod mqtt;
 mod protocol;
