@@ -2,7 +2,9 @@
 //! transactions wait; and signed readings that come that way.
 #![allow(unused_qualifications, reason = "the route macros repeat the types of the arguments")]
 
+mod comparison;
 mod evidence;
+mod files;
 mod relay;
 mod sender;
 mod status;
@@ -37,6 +39,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(status::meter_status)
         .service(status::describe_meter)
         .service(upload::upload_readings)
+        .service(files::upload_file)
+        .service(files::list_files)
+        .service(files::file_report)
+        .service(comparison::compare_files)
         .service(relay::list_metering_transactions);
 }
 

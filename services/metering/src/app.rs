@@ -6,5 +6,6 @@ pub(crate) mod close;
 pub(crate) mod correct;
 pub(crate) mod enrol;
 pub(crate) mod evidence;
+pub(crate) mod files;
 pub(crate) mod login;
 pub(crate) mod trades;

@@ -9,12 +9,14 @@
 //! energy_interval every version of every interval; the highest version counts
 //! salt            what hides a meter's readings of a day behind the roots; destroying it erases
 //! slot_anchor, day_anchor, day_leaf                roots handed to the chain
+//! file, file_interval, file_rejection              what utilities' files say: nobody signed it
 //! met             who met whom in a slot: who may see whose registers of it
 //! day_dirty       meters whose readings of a day are not in a day root yet
 //! ```
 
 pub(crate) mod anchors;
 pub(crate) mod descriptions;
+pub(crate) mod files;
 pub(crate) mod intervals;
 pub(crate) mod meters;
 pub(crate) mod nearby;
@@ -36,6 +38,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, sql: client::ATTEMPTS_SCHEMA },
     Migration { version: 5, sql: MET_SCHEMA },
     Migration { version: 6, sql: include_str!("db/life.sql") },
+    Migration { version: 7, sql: include_str!("db/files.sql") },
 ];
 
 /// Trades, as long as they can be challenged.

@@ -14,7 +14,7 @@ use events::market::SlotCleared;
 use events::{Envelope, Event};
 use ids::MeterId;
 use service::{Clock, Tick};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::app::accept::{Message, Tally, accept};
@@ -22,6 +22,7 @@ use crate::app::anchor::{Anchor, anchor_days, anchor_slots};
 use crate::app::close::close_if_due;
 use crate::app::correct::apply_fresh;
 use crate::app::enrol;
+use crate::app::files::FILES_AT_ONCE_MAX;
 use crate::app::login::Login;
 use crate::app::trades;
 use crate::broker::{Broker, Sessions};
@@ -41,6 +42,8 @@ pub struct Metering {
     chain: client::Relay,
     sessions: Sessions,
     login: Login,
+    /// One for each file that may be taken in at the same time.
+    desks: Arc<Semaphore>,
 }
 
 /// What metering has taken in.
@@ -74,7 +77,8 @@ impl Metering {
         let chain = client::Relay::new(db.clone(), node, anchor.sender.clone());
         let (anchor, sessions) = (Arc::new(anchor), Sessions::default());
         let login = Login::new(db.clone(), &config.bridges);
-        Ok(Arc::new(Metering { config, db, clock, anchor, chain, sessions, login }))
+        let desks = Arc::new(Semaphore::new(FILES_AT_ONCE_MAX));
+        Ok(Arc::new(Metering { config, db, clock, anchor, chain, sessions, login, desks }))
     }
 
     /// Starts the broker and its writer.
@@ -105,6 +109,11 @@ impl Metering {
     /// The door that devices enter by.
     pub(crate) fn login(&self) -> &Login {
         &self.login
+    }
+
+    /// Where files are taken in.
+    pub(crate) fn desks(&self) -> &Semaphore {
+        &self.desks
     }
 
     /// The service's database: for the relay of its outbox.
