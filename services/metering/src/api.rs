@@ -2,6 +2,7 @@
 //! transactions wait; and signed readings that come that way.
 #![allow(unused_qualifications, reason = "the route macros repeat the types of the arguments")]
 
+mod checks;
 mod comparison;
 mod evidence;
 mod files;
@@ -39,6 +40,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(status::meter_status)
         .service(status::describe_meter)
         .service(upload::upload_readings)
+        .service(checks::list_checks)
         .service(files::upload_file)
         .service(files::list_files)
         .service(files::file_report)

@@ -2,6 +2,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod anchor;
+pub(crate) mod check;
 pub(crate) mod close;
 pub(crate) mod correct;
 pub(crate) mod enrol;

@@ -11,10 +11,13 @@
 //! slot_anchor, day_anchor, day_leaf                roots handed to the chain
 //! file, file_interval, file_rejection              what utilities' files say: nobody signed it
 //! met             who met whom in a slot: who may see whose registers of it
+//! check_due       days of meters that wait for the rules
+//! checked, finding, estimate                       what the rules and the ladder said of a day
 //! day_dirty       meters whose readings of a day are not in a day root yet
 //! ```
 
 pub(crate) mod anchors;
+pub(crate) mod checks;
 pub(crate) mod descriptions;
 pub(crate) mod files;
 pub(crate) mod intervals;
@@ -39,6 +42,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 5, sql: MET_SCHEMA },
     Migration { version: 6, sql: include_str!("db/life.sql") },
     Migration { version: 7, sql: include_str!("db/files.sql") },
+    Migration { version: 8, sql: include_str!("db/checks.sql") },
 ];
 
 /// Trades, as long as they can be challenged.

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::accept::{Message, Tally, accept};
 use crate::app::anchor::{Anchor, anchor_days, anchor_slots};
+use crate::app::check::check_days;
 use crate::app::close::close_if_due;
 use crate::app::correct::apply_fresh;
 use crate::app::enrol;
@@ -176,6 +177,7 @@ impl Metering {
         }
         worked |= anchor_slots(&self.db, &self.anchor, &community, length).await? > 0;
         worked |= anchor_days(&self.db, &self.anchor, &community, now).await? > 0;
+        worked |= check_days(&self.db, &community, length, now).await? > 0;
         Ok(worked)
     }
 }

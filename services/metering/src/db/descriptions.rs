@@ -56,6 +56,12 @@ pub(crate) async fn find(db: &Db, meter: MeterId) -> Result<Option<Description>,
     row.as_ref().map(description).transpose()
 }
 
+/// What is said of `meter`, as the transaction sees it.
+pub(crate) async fn said(tx: &mut Tx, meter: MeterId) -> Result<Option<Description>, DbError> {
+    let row = query(SAID).bind(meter.to_string()).fetch_optional(tx.conn()).await?;
+    row.as_ref().map(description).transpose()
+}
+
 fn description(row: &AnyRow) -> Result<Description, DbError> {
     let there = |index: usize| row.try_get::<Option<i64>, _>(index).map(|value| value.is_some());
     let degrees = |index: usize| -> Result<i32, DbError> {

@@ -295,6 +295,38 @@ pub(crate) async fn get(
     rows.iter().map(|row| meter(row).map(|meter| (meter.id, meter))).collect()
 }
 
+/// The first `limit` meters of a community that count.
+pub(crate) async fn first(
+    tx: &mut Tx,
+    community: CommunityId,
+    limit: u32,
+) -> Result<Vec<MeterId>, DbError> {
+    let rows = query(
+        "select id from meter where community = $1 and revoked_at is null order by id limit $2",
+    )
+    .bind(community.to_string())
+    .bind(i64::from(limit))
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter().map(|row| parsed(row, 0)).collect()
+}
+
+/// What a connection point can carry.
+pub(crate) async fn limit(
+    tx: &mut Tx,
+    point: ConnectionPointId,
+) -> Result<Option<PhysicalLimit>, DbError> {
+    let row = query("select import_max_w, export_max_w from connection_point where id = $1")
+        .bind(point.to_string())
+        .fetch_optional(tx.conn())
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(PhysicalLimit {
+        import: Power::from_w(natural(&row, 0)?),
+        export: Power::from_w(natural(&row, 1)?),
+    }))
+}
+
 /// The account and community of a connection point.
 pub(crate) async fn owner_of(
     db: &Db,

@@ -4,6 +4,7 @@
 mod anchors;
 mod api;
 mod bus;
+mod checks;
 mod files;
 mod home;
 mod intervals;
