@@ -124,6 +124,8 @@ export const parties = () => all<t.Party>("/v1/parties", {});
 export const connectionPoints = () => all<t.ConnectionPoint>("/v1/connection-points", {});
 export const meters = () => all<t.Meter>("/v1/meters", {});
 export const enrolMeter = (meter: t.NewMeter) => post<t.EnrolledMeter>("/v1/meters", meter);
+export const makeCode = (point: string) =>
+  post<t.ProvisioningCode>(`/v1/connection-points/${point}/codes`, {});
 export const revokeMeter = (id: string) => post<t.Meter>(`/v1/meters/${id}/revocation`, {});
 export const signOrder = (order: t.OrderTerms) =>
   post<{ signature: string } | t.Approval>("/v1/signatures/order", order);
@@ -188,6 +190,10 @@ export const quarantine = () => get<t.Page<t.Quarantined>>("/v1/quarantine", { l
 export const tradeEvidence = (trade: string) =>
   get<t.TradeEvidence>(`/v1/readings/evidence/${encodeURIComponent(trade)}`);
 export const meterStatus = (id: string) => get<t.MeterStatus>(`/v1/meters/${id}/status`);
+export const describeMeter = async (id: string, said: t.MeterDescription) =>
+  (await call("PUT", `/v1/meters/${id}/description`, said)).json() as Promise<t.MeterDescription>;
+export const meterChecks = (id: string) => get<t.Page<t.CheckedDay>>(`/v1/meters/${id}/checks`, { limit: 14 });
+export const meterFiles = (id: string) => get<t.Page<t.MeterFile>>(`/v1/meters/${id}/files`, { limit: 20 });
 
 // billing
 

@@ -7,10 +7,12 @@ export * from "./types/document";
 export * from "./types/exchange";
 export * from "./types/explorer";
 export * from "./types/mechanism";
+export * from "./types/meter";
 export * from "./types/request";
 export * from "./types/rule";
 import type { Balance } from "./types/exchange";
 import type { Mechanism } from "./types/mechanism";
+import type { MeterDescription } from "./types/meter";
 import type { RequestTerms } from "./types/request";
 
 export interface Page<T> {
@@ -300,8 +302,16 @@ export interface Quarantined {
 export interface MeterStatus {
   meter: string;
   serial: string;
+  connection_point: string;
+  valid_from: string;
+  revoked_at?: string;
   last_seen?: string;
+  firmware?: number;
+  description?: MeterDescription;
+  /** What somebody has to see to, as codes. */
+  warnings: string[];
   last_reading?: string;
+  last_page?: number;
   pages: number;
   gaps: { from_page: number; to_page: number }[];
   quarantined: number;

@@ -1,14 +1,14 @@
-import { type FormEvent, useState } from "react";
 import * as api from "../api";
 import { MONEY_SCALE, count, money, readDecimal, utc } from "../format";
 import { useLoad } from "../live";
-import type { Audit as AuditView, EnrolledMeter, Meter } from "../types";
-import { Badge, Card, Facts, Field, Hash, Load, Notice, Page, Stat, Stats, Table, Tabs } from "../ui";
+import type { Audit as AuditView } from "../types";
+import { Badge, Card, Facts, Hash, Load, Notice, Page, Stat, Stats, Table, Tabs } from "../ui";
 import { isStaff, useUser } from "../user";
 import { words } from "./Market";
 import { Approvals } from "./admin/Approvals";
 import { Certificates } from "./admin/Certificates";
 import { Issuer } from "./admin/Issuer";
+import { Meters } from "./admin/Meters";
 import { Mechanisms } from "./admin/Mechanisms";
 import { Relays } from "./admin/Relays";
 import { Payouts } from "./admin/Payouts";
@@ -46,7 +46,7 @@ export function Admin({ path }: { path: string }) {
         }))}
       />
       {section === "" && <People />}
-      {section === "meters" && <Meters />}
+      {section === "meters" && <Meters id={path.split(/[/?]/)[3]} />}
       {section === "quarantine" && <Quarantine />}
       {section === "mechanism" && <Mechanisms />}
       {section === "payouts" && <Payouts />}
@@ -104,167 +104,6 @@ function People() {
           />
         )}
       </Load>
-    </Card>
-  );
-}
-
-function Meters() {
-  const meters = useLoad("meters", api.meters);
-  const [error, setError] = useState("");
-  const revoke = async (meter: Meter) => {
-    if (!confirm(`Revoke the key of meter ${meter.serial}? Its readings count no more.`)) return;
-    setError("");
-    try {
-      await api.revokeMeter(meter.meter);
-      meters.reload();
-    } catch (problem) {
-      setError((problem as Error).message);
-    }
-  };
-  return (
-    <>
-      <Card title="Meters" id="meters">
-        {error && <Notice tone="bad">{error}</Notice>}
-        <Load of={meters}>
-          {(list) => (
-            <Table
-              caption="Enrolled meters"
-              rows={list}
-              rowKey={(meter) => meter.meter}
-              empty="No meter is enrolled yet."
-              columns={[
-                { head: "Serial", cell: (meter) => <b>{meter.serial}</b> },
-                { head: "Connection point", cell: (meter) => <Hash value={meter.connection_point} /> },
-                { head: "Key", cell: (meter) => <Hash value={meter.key} /> },
-                { head: "Valid from", cell: (meter) => meter.valid_from.slice(0, 10) },
-                { head: "Reporting", cell: (meter) => <Reporting id={meter.meter} now={list.length <= REPORTS_MAX} /> },
-                {
-                  head: "State",
-                  cell: (meter) =>
-                    meter.revoked_at ? (
-                      <Badge tone="bad">Revoked {meter.revoked_at.slice(0, 10)}</Badge>
-                    ) : (
-                      <Badge tone="good">Valid</Badge>
-                    ),
-                },
-                {
-                  head: "Actions",
-                  hideHead: true,
-                  cell: (meter) =>
-                    !meter.revoked_at && (
-                      <button type="button" className="quiet small danger" onClick={() => revoke(meter)}>
-                        Revoke<span className="sr-only"> meter {meter.serial}</span>
-                      </button>
-                    ),
-                },
-              ]}
-            />
-          )}
-        </Load>
-      </Card>
-      <Enrol onEnrolled={meters.reload} />
-    </>
-  );
-}
-
-/** How many meters are asked for at once; of more, each on demand. */
-const REPORTS_MAX = 40;
-
-function Reporting({ id, now }: { id: string; now: boolean }) {
-  const [asked, setAsked] = useState(now);
-  const status = useLoad(`status ${id} ${asked}`, async () => (asked ? api.meterStatus(id) : undefined));
-  if (!asked) {
-    return (
-      <button type="button" className="quiet small" onClick={() => setAsked(true)}>
-        Check
-      </button>
-    );
-  }
-  if (!status.data) return <>{status.error ? "unknown" : "…"}</>;
-  const { last_reading, gaps, quarantined } = status.data;
-  return (
-    <>
-      {last_reading ? utc(last_reading).slice(0, 16) : "never"}{" "}
-      {gaps.length > 0 && <Badge tone="warn">gaps: {count(gaps.length)}</Badge>}{" "}
-      {quarantined > 0 && <Badge tone="bad">refused: {count(quarantined)}</Badge>}
-    </>
-  );
-}
-
-function Enrol({ onEnrolled }: { onEnrolled: () => void }) {
-  const points = useLoad("points", api.connectionPoints);
-  const people = useLoad("people", api.parties);
-  const [serial, setSerial] = useState("");
-  const [point, setPoint] = useState("");
-  const [key, setKey] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<EnrolledMeter | Error>();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setOutcome(undefined);
-    try {
-      setOutcome(await api.enrolMeter({ serial, connection_point: point, key }));
-      setSerial("");
-      setKey("");
-      onEnrolled();
-    } catch (problem) {
-      setOutcome(problem as Error);
-    } finally {
-      setBusy(false);
-    }
-  };
-  const nameOf = (account: string) =>
-    people.data?.find((party) => party.account?.account === account)?.name ?? account;
-  return (
-    <Card title="Enrol a meter" id="enrol">
-      <form className="form wide" onSubmit={submit}>
-        <Field label="Serial number" hint="What is printed on it.">
-          {(attributes) => (
-            <input {...attributes} required value={serial} onChange={(event) => setSerial(event.target.value)} />
-          )}
-        </Field>
-        <Field label="Connection point">
-          {(attributes) => (
-            <select {...attributes} required value={point} onChange={(event) => setPoint(event.target.value)}>
-              <option value="">Choose one</option>
-              {points.data?.map((one) => (
-                <option key={one.connection_point} value={one.connection_point}>
-                  {nameOf(one.account)}: {one.connection_point}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
-        <Field label="Address of its key" hint="The meter shows it; the key itself never leaves the meter.">
-          {(attributes) => (
-            <input
-              {...attributes}
-              required
-              pattern="0x[0-9a-fA-F]{40}"
-              placeholder="0x…"
-              spellCheck={false}
-              value={key}
-              onChange={(event) => setKey(event.target.value)}
-            />
-          )}
-        </Field>
-        <button type="submit" className="primary" disabled={busy}>
-          Enrol
-        </button>
-      </form>
-      {outcome instanceof Error && <Notice tone="bad">{outcome.message}</Notice>}
-      {outcome && !(outcome instanceof Error) && (
-        <Notice tone="good">
-          Meter {outcome.serial} is enrolled.
-          {outcome.token && (
-            <>
-              {" "}
-              Its token for the broker, shown this once: <Hash value={outcome.token} full />
-            </>
-          )}
-        </Notice>
-      )}
     </Card>
   );
 }
