@@ -7,12 +7,19 @@ import type { Paths as Documented } from "./types/api";
 
 /** Paths that openapi/wattex.json does not have yet: goes when it has them. */
 interface Undocumented {
-  GET: "/v1/consents" | "/v1/risk-limits" | "/v1/surveillance/cases" | `/v1/surveillance/cases/${string}`;
+  GET:
+    | "/v1/consents"
+    | `/v1/meters/${string}/checks`
+    | `/v1/meters/${string}/files`
+    | "/v1/risk-limits"
+    | "/v1/surveillance/cases"
+    | `/v1/surveillance/cases/${string}`;
   POST:
+    | `/v1/connection-points/${string}/codes`
     | `/v1/consents/${string}/approval`
     | `/v1/consents/${string}/refusal`
     | `/v1/surveillance/cases/${string}/decision`;
-  PUT: "/v1/risk-limits";
+  PUT: `/v1/meters/${string}/description` | "/v1/risk-limits";
   DELETE: never;
 }
 type Paths = { [M in keyof Documented]: Documented[M] | Undocumented[M] };
@@ -163,6 +170,8 @@ export const parties = () => all<t.Party>("/v1/parties", {});
 export const connectionPoints = () => all<t.ConnectionPoint>("/v1/connection-points", {});
 export const meters = () => all<t.Meter>("/v1/meters", {});
 export const enrolMeter = (meter: t.NewMeter) => post<t.EnrolledMeter>("/v1/meters", meter);
+export const makeCode = (point: string) =>
+  post<t.ProvisioningCode>(`/v1/connection-points/${point}/codes`, {});
 export const revokeMeter = (id: string) => post<t.Meter>(`/v1/meters/${id}/revocation`, {});
 export const signOrder = (order: t.OrderTerms) =>
   post<{ signature: string } | t.Approval>("/v1/signatures/order", order);
@@ -234,6 +243,10 @@ export const quarantine = () => get<t.Page<t.Quarantined>>("/v1/quarantine", { l
 export const tradeEvidence = (trade: string) =>
   get<t.TradeEvidence>(`/v1/readings/evidence/${encodeURIComponent(trade)}`);
 export const meterStatus = (id: string) => get<t.MeterStatus>(`/v1/meters/${id}/status`);
+export const describeMeter = (id: string, said: t.MeterDescription) =>
+  put<t.MeterDescription>(`/v1/meters/${id}/description`, said);
+export const meterChecks = (id: string) => get<t.Page<t.CheckedDay>>(`/v1/meters/${id}/checks`, { limit: 14 });
+export const meterFiles = (id: string) => get<t.Page<t.MeterFile>>(`/v1/meters/${id}/files`, { limit: 20 });
 
 // billing
 

@@ -149,6 +149,12 @@ actions! {
     RegisterConnectionPoint = "register_connection_point"
     /// Give a meter its key.
     EnrolMeter = "enrol_meter"
+    /// Make a code that puts a meter to work at a connection point.
+    ProvisionMeter = "provision_meter"
+    /// Say until when a meter's calibration counts, and what generates where it measures.
+    DescribeMeter = "describe_meter"
+    /// Bring a file of energy that no meter signed.
+    UploadMeterFile = "upload_meter_file"
     /// End a meter's key.
     RevokeMeter = "revoke_meter"
     /// Deliver a reading.

@@ -125,6 +125,9 @@ mod tests {
         manage_parties            | m      | m
         register_connection_point | om     | om
         enrol_meter               | om     | om
+        provision_meter           | cpom   | om
+        describe_meter            | om     | om
+        upload_meter_file         | ou     | ou
         revoke_meter              | om     | om
         send_reading              | d      |
     ";

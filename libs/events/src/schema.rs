@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 24] {
+fn kinds() -> [Kind; 25] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -65,6 +65,7 @@ fn kinds() -> [Kind; 24] {
         Kind::of::<identity::AccountOpened>(),
         Kind::of::<identity::ConnectionPointRegistered>(),
         Kind::of::<identity::MeterEnrolled>(),
+        Kind::of::<identity::MeterRotated>(),
         Kind::of::<identity::MeterRevoked>(),
         Kind::of::<ledger::BlockConnected>(),
         Kind::of::<ledger::BlockDisconnected>(),

@@ -42,6 +42,7 @@ mod interval_file;
 mod key_file;
 mod mechanism;
 mod mppt;
+mod mqtt;
 mod node;
 mod openapi;
 mod rate;

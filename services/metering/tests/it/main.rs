@@ -4,8 +4,11 @@
 mod anchors;
 mod api;
 mod bus;
+mod checks;
+mod files;
 mod home;
 mod intervals;
+mod life;
 mod many;
 mod mqtt;
 mod protocol;
