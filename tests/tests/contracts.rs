@@ -8,8 +8,9 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 /// Whoever is not logged in may ask for these and for what is under those that end in a slash: the
-/// chain, what stands behind the tokens, what signing in needs, the edge's own.
-const PUBLIC: [&str; 13] = [
+/// chain, what stands behind the tokens, what signing in needs, the edge's own, and what a device
+/// shows a code or signatures for.
+const PUBLIC: [&str; 15] = [
     "/docs",
     "/docs/",
     "/healthz",
@@ -20,6 +21,8 @@ const PUBLIC: [&str; 13] = [
     "/v1/challenges",
     "/v1/events",
     "/v1/explorer/",
+    "/v1/meters/{id}/rotation",
+    "/v1/provisioning",
     "/v1/reserve",
     "/v1/role-changes",
     "/v1/tokens",

@@ -3,7 +3,26 @@
 import { noteAnswer } from "./offline";
 import { session, signIn, signOut } from "./session";
 import type * as t from "./types";
-import type { Paths } from "./types/api";
+import type { Paths as Documented } from "./types/api";
+
+/** Paths that openapi/wattex.json does not have yet: goes when it has them. */
+interface Undocumented {
+  GET:
+    | "/v1/consents"
+    | `/v1/meters/${string}/checks`
+    | `/v1/meters/${string}/files`
+    | "/v1/risk-limits"
+    | "/v1/surveillance/cases"
+    | `/v1/surveillance/cases/${string}`;
+  POST:
+    | `/v1/connection-points/${string}/codes`
+    | `/v1/consents/${string}/approval`
+    | `/v1/consents/${string}/refusal`
+    | `/v1/surveillance/cases/${string}/decision`;
+  PUT: `/v1/meters/${string}/description` | "/v1/risk-limits";
+  DELETE: never;
+}
+type Paths = { [M in keyof Documented]: Documented[M] | Undocumented[M] };
 
 export class Problem extends Error {
   constructor(readonly body: t.ProblemBody) {
@@ -120,6 +139,12 @@ async function all<T>(path: Paths["GET"], query: Query, max = 5000): Promise<T[]
   return items;
 }
 
+/** What waits for a second person, or nothing where it is done. */
+async function agreed<M extends keyof Paths>(method: M, path: Paths[M], said?: Said): Promise<t.Consent | undefined> {
+  const response = await call(method, path, said);
+  return response.status === 202 ? ((await response.json()) as t.Consent) : undefined;
+}
+
 /** The most of its own payouts and transfers that an account is shown. */
 const OWN_MAX = 1000;
 
@@ -145,6 +170,8 @@ export const parties = () => all<t.Party>("/v1/parties", {});
 export const connectionPoints = () => all<t.ConnectionPoint>("/v1/connection-points", {});
 export const meters = () => all<t.Meter>("/v1/meters", {});
 export const enrolMeter = (meter: t.NewMeter) => post<t.EnrolledMeter>("/v1/meters", meter);
+export const makeCode = (point: string) =>
+  post<t.ProvisioningCode>(`/v1/connection-points/${point}/codes`, {});
 export const revokeMeter = (id: string) => post<t.Meter>(`/v1/meters/${id}/revocation`, {});
 export const signOrder = (order: t.OrderTerms) =>
   post<{ signature: string } | t.Approval>("/v1/signatures/order", order);
@@ -179,9 +206,20 @@ export const mechanisms = () => all<t.MechanismChoice>("/v1/mechanisms", {});
 export const chooseMechanism = (from: string, mechanism: t.Mechanism, zone?: string) =>
   put<t.MechanismChoice>(`/v1/mechanisms/${from}`, mechanism, { zone });
 export const stopTrading = (reason: string, zone?: string) => put<t.Stop>("/v1/stop", { reason }, { zone });
-export const startTrading = async (zone?: string) => {
-  await call("DELETE", "/v1/stop", { query: { zone } });
-};
+export const startTrading = (zone?: string) => agreed("DELETE", "/v1/stop", { query: { zone } });
+export const suspensions = () => all<t.Suspension>("/v1/suspensions", {});
+export const resume = ({ kind, id }: t.Suspension) => agreed("DELETE", `/v1/suspensions/${kind}/${id}`);
+export const consents = () => get<t.Page<t.Consent>>("/v1/consents", { limit: 100 });
+export const giveConsent = (id: string) => post<t.Consent>(`/v1/consents/${id}/approval`, {});
+export const refuseConsent = (id: string) => post<t.Consent>(`/v1/consents/${id}/refusal`, {});
+export const riskLimits = (zone?: string) => get<{ limits: t.RiskLimits }>("/v1/risk-limits", { zone });
+export const setRiskLimits = (limits: t.RiskLimits, zone?: string) =>
+  agreed("PUT", "/v1/risk-limits", { body: limits, query: { zone } });
+export const cases = (query: { state?: string; kind?: string; cursor?: string }) =>
+  get<t.Page<t.Case>>("/v1/surveillance/cases", { ...query, limit: 50 });
+export const caseFile = (id: string) => get<t.CaseFile>(`/v1/surveillance/cases/${id}`);
+export const decideCase = (id: string, decision: "dismiss" | "confirm", reason: string) =>
+  post<t.CaseFile>(`/v1/surveillance/cases/${id}/decision`, { decision, reason });
 export const rules = (zone?: string) => get<t.Rules>("/v1/rules", { zone });
 export const setRule = (point: string, side: t.Side, body: t.RuleBody, zone?: string) =>
   put<t.Rule>(`/v1/rules/${point}/${side}`, body, { zone });
@@ -208,6 +246,10 @@ export const quarantine = () => get<t.Page<t.Quarantined>>("/v1/quarantine", { l
 export const tradeEvidence = (trade: string) =>
   get<t.TradeEvidence>(`/v1/readings/evidence/${encodeURIComponent(trade)}`);
 export const meterStatus = (id: string) => get<t.MeterStatus>(`/v1/meters/${id}/status`);
+export const describeMeter = (id: string, said: t.MeterDescription) =>
+  put<t.MeterDescription>(`/v1/meters/${id}/description`, said);
+export const meterChecks = (id: string) => get<t.Page<t.CheckedDay>>(`/v1/meters/${id}/checks`, { limit: 14 });
+export const meterFiles = (id: string) => get<t.Page<t.MeterFile>>(`/v1/meters/${id}/files`, { limit: 20 });
 
 // billing
 

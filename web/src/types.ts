@@ -16,9 +16,11 @@ export * from "./types/exchange";
 export * from "./types/explorer";
 export * from "./types/market";
 export * from "./types/mechanism";
+export * from "./types/meter";
 export * from "./types/payout";
 export * from "./types/report";
 export * from "./types/request";
+export * from "./types/risk";
 export * from "./types/rule";
 export * from "./types/trading";
 
@@ -72,7 +74,6 @@ export interface Interval extends api.IntervalView {
 }
 
 export type Quarantined = api.QuarantineView;
-export type MeterStatus = api.MeterStatus;
 
 // billing
 

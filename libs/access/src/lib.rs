@@ -137,12 +137,24 @@ actions! {
     SettleDispute = "settle_dispute"
     /// Stop or resume trading.
     HaltMarket = "halt_market"
+    /// Say what a market refuses, and when it stops by itself.
+    SetRiskLimits = "set_risk_limits"
+    /// See what surveillance found, of whom.
+    ReadSurveillance = "read_surveillance"
+    /// Say what becomes of what surveillance found.
+    DecideCase = "decide_case"
     /// Change who takes part, and as what.
     ManageParties = "manage_parties"
     /// Add a connection point.
     RegisterConnectionPoint = "register_connection_point"
     /// Give a meter its key.
     EnrolMeter = "enrol_meter"
+    /// Make a code that puts a meter to work at a connection point.
+    ProvisionMeter = "provision_meter"
+    /// Say until when a meter's calibration counts, and what generates where it measures.
+    DescribeMeter = "describe_meter"
+    /// Bring a file of energy that no meter signed.
+    UploadMeterFile = "upload_meter_file"
     /// End a meter's key.
     RevokeMeter = "revoke_meter"
     /// Deliver a reading.

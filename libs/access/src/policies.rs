@@ -119,9 +119,15 @@ mod tests {
         dispute_invoice           | cpou   | ou
         settle_dispute            | ou     | ou
         halt_market               | om     | om
+        set_risk_limits           | om     | om
+        read_surveillance         | oam    | oam
+        decide_case               | om     | om
         manage_parties            | m      | m
         register_connection_point | om     | om
         enrol_meter               | om     | om
+        provision_meter           | cpom   | om
+        describe_meter            | om     | om
+        upload_meter_file         | ou     | ou
         revoke_meter              | om     | om
         send_reading              | d      |
     ";

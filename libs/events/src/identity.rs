@@ -124,6 +124,35 @@ impl Event for MeterEnrolled {
     const SUBJECT: &'static str = "identity.meter.enrolled.v1";
 }
 
+/// A meter signs with another key from a page on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MeterRotated {
+    /// The meter.
+    #[schemars(with = "schema::Id")]
+    pub meter: MeterId,
+    /// The address of its next key.
+    #[schemars(with = "schema::ChainAddress")]
+    pub key: Address,
+    /// The how many-th key it is.
+    pub version: u32,
+    /// The first page that the next key signs; all before are the old key's.
+    pub first_page: u32,
+    /// The time of that page at the earliest, a slot boundary: readings of before are the old
+    /// key's.
+    #[schemars(with = "schema::Moment")]
+    pub from: Timestamp,
+    /// Until when the registry on chain takes the rotation.
+    #[schemars(with = "schema::Moment")]
+    pub expiry: Timestamp,
+    /// By the old key, for the registry on chain.
+    #[schemars(with = "schema::Signed")]
+    pub signature: keys::Signature,
+}
+
+impl Event for MeterRotated {
+    const SUBJECT: &'static str = "identity.meter.rotated.v1";
+}
+
 /// A meter's key no longer counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MeterRevoked {

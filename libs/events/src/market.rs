@@ -1,9 +1,9 @@
 //! What market promises: cleared slots and their trades; orders taken back; who and what may not
-//! trade.
+//! trade, and by which limits; cases of surveillance.
 
 use alloy_primitives::B256;
 use calendar::{Slot, Timestamp};
-use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
+use ids::{AccountId, CaseId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::{Energy, Price};
@@ -170,7 +170,27 @@ impl Event for BookChanged {
     const SUBJECT: &'static str = "market.book.changed.v1";
 }
 
-/// An account or a connection point may not trade any more, or may again.
+/// What made a market stop somebody, or everybody, by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Tripped {
+    /// Which limit: `order_rate`, `refusals`, `collar_hits`, `missing_data`, `silent_chain`,
+    /// `forecast` or `loss`.
+    pub trigger: String,
+    /// What was measured: orders, refusals, slots, seconds or percent.
+    pub measured: u64,
+    /// The most that was allowed.
+    pub most: u64,
+    /// From when on it was measured.
+    #[schemars(with = "schema::Moment")]
+    pub from: Timestamp,
+    /// Until when.
+    #[schemars(with = "schema::Moment")]
+    pub to: Timestamp,
+    /// What it stands on, a line for each.
+    pub evidence: Vec<String>,
+}
+
+/// An account, a connection point or a standing rule may not trade any more, or may again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SuspensionChanged {
     /// The community.
@@ -185,6 +205,9 @@ pub struct SuspensionChanged {
     /// Only this connection point; the whole account when absent.
     #[schemars(with = "Option<schema::Id>")]
     pub connection_point: Option<ConnectionPointId>,
+    /// Only what the standing rule of this side of the connection point places: `buy` or `sell`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// Whether it is suspended from now on.
     pub suspended: bool,
     /// In words; empty where it may trade again.
@@ -192,6 +215,9 @@ pub struct SuspensionChanged {
     /// Who did it.
     #[schemars(with = "schema::Id")]
     pub by: PartyId,
+    /// Why the market did it by itself, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tripped: Option<Tripped>,
 }
 
 impl Event for SuspensionChanged {
@@ -214,6 +240,9 @@ pub struct StopChanged {
     /// Who did it.
     #[schemars(with = "schema::Id")]
     pub by: PartyId,
+    /// Why the market did it by itself, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tripped: Option<Tripped>,
 }
 
 impl Event for StopChanged {
@@ -246,4 +275,74 @@ pub struct CurtailmentChanged {
 
 impl Event for CurtailmentChanged {
     const SUBJECT: &'static str = "market.curtailment.changed.v1";
+}
+
+/// The limits of a market were changed: what it refuses, and when it stops by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RiskLimitsChanged {
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The grid area.
+    #[schemars(with = "schema::Id")]
+    pub zone: ZoneId,
+    /// All of them, as they hold from now on: as `GET /v1/risk-limits` shows them.
+    pub limits: serde_json::Value,
+    /// Who wanted it.
+    #[schemars(with = "schema::Id")]
+    pub by: PartyId,
+    /// Who agreed to it; absent where no limit became looser.
+    #[schemars(with = "Option<schema::Id>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed_by: Option<PartyId>,
+}
+
+impl Event for RiskLimitsChanged {
+    const SUBJECT: &'static str = "market.risk_limits.changed.v1";
+}
+
+/// Surveillance found something to look at. Not a verdict, and not published again while it is
+/// found day after day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseOpened {
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The grid area.
+    #[schemars(with = "schema::Id")]
+    pub zone: ZoneId,
+    /// The case.
+    #[schemars(with = "schema::Id")]
+    pub case: CaseId,
+    /// Which rule, by its code, such as `W1`.
+    pub rule: String,
+    /// 1 to 3.
+    pub severity: u8,
+}
+
+impl Event for CaseOpened {
+    const SUBJECT: &'static str = "market.case.opened.v1";
+}
+
+/// Somebody decided about a case of surveillance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseDecided {
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The grid area.
+    #[schemars(with = "schema::Id")]
+    pub zone: ZoneId,
+    /// The case.
+    #[schemars(with = "schema::Id")]
+    pub case: CaseId,
+    /// `dismissed` or `confirmed`.
+    pub decision: String,
+    /// Who decided.
+    #[schemars(with = "schema::Id")]
+    pub by: PartyId,
+}
+
+impl Event for CaseDecided {
+    const SUBJECT: &'static str = "market.case.decided.v1";
 }

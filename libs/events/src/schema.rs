@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 22] {
+fn kinds() -> [Kind; 26] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -65,6 +65,7 @@ fn kinds() -> [Kind; 22] {
         Kind::of::<identity::AccountOpened>(),
         Kind::of::<identity::ConnectionPointRegistered>(),
         Kind::of::<identity::MeterEnrolled>(),
+        Kind::of::<identity::MeterRotated>(),
         Kind::of::<identity::MeterRevoked>(),
         Kind::of::<ledger::BlockConnected>(),
         Kind::of::<ledger::BlockDisconnected>(),
@@ -74,6 +75,9 @@ fn kinds() -> [Kind; 22] {
         Kind::of::<market::SuspensionChanged>(),
         Kind::of::<market::StopChanged>(),
         Kind::of::<market::CurtailmentChanged>(),
+        Kind::of::<market::RiskLimitsChanged>(),
+        Kind::of::<market::CaseOpened>(),
+        Kind::of::<market::CaseDecided>(),
         Kind::of::<metering::IntervalsClosed>(),
         Kind::of::<metering::IntervalsCorrected>(),
         Kind::of::<metering::DayAnchored>(),

@@ -24,7 +24,9 @@ pub enum Signer {
     Unknown,
     /// The meter was revoked: nothing it says counts any more.
     Revoked,
-    /// The key that was valid at the reading's time.
+    /// No key signs this page at this time: one of them is the old key's and the other the next's.
+    Between,
+    /// The key that signs this page at this time.
     Key(Address),
 }
 
@@ -165,6 +167,7 @@ pub fn judge_signed_by(
     let address = match rules.signer {
         Signer::Unknown => return Verdict::Quarantine(Reason::UnknownMeter),
         Signer::Revoked => return Verdict::Quarantine(Reason::Revoked),
+        Signer::Between => return Verdict::Quarantine(Reason::Signature),
         Signer::Key(address) => address,
     };
     if signed_by != Some(address) {
@@ -338,6 +341,7 @@ mod tests {
         assert_eq!(judged(enrolled, 2), refused(Reason::Signature));
         assert_eq!(judged(Signer::Revoked, 1), refused(Reason::Revoked));
         assert_eq!(judged(Signer::Unknown, 1), refused(Reason::UnknownMeter));
+        assert_eq!(judged(Signer::Between, 1), refused(Reason::Signature));
     }
 
     #[test]

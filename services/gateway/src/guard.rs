@@ -18,6 +18,8 @@ use service::Problem;
 
 /// The largest request body, in bytes.
 const BODY_MAX: u64 = 1 << 20;
+/// The largest body that is a file, in bytes.
+const FILE_MAX: u64 = 16 << 20;
 /// Addresses whose rate is remembered before the idle ones are forgotten.
 const ADDRESSES_MAX: usize = 50_000;
 /// The path that pages of other origins (browser wallets, explorers) may call.
@@ -113,10 +115,17 @@ fn refusal(request: &ServiceRequest, open: bool) -> Option<HttpResponse> {
         return Some(response);
     }
     let length = request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse::<u64>();
-    (length.ok()? > BODY_MAX).then(|| {
-        let title = format!("A request's body has at most {BODY_MAX} bytes");
+    let body_max = body_max(request.path());
+    (length.ok()? > body_max).then(|| {
+        let title = format!("A request's body has at most {body_max} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_SIZE", title).error_response()
     })
+}
+
+/// How large a body for `path` may be. Whoever takes a file reads it piece by piece and bounds it.
+fn body_max(path: &str) -> u64 {
+    let is_file = path.starts_with("/v1/meters/") && path.ends_with("/files");
+    if is_file { FILE_MAX } else { BODY_MAX }
 }
 
 fn set_headers(headers: &mut HeaderMap, open: bool, path: &str) {
@@ -142,5 +151,18 @@ fn set_headers(headers: &mut HeaderMap, open: bool, path: &str) {
         default(header::ACCESS_CONTROL_ALLOW_METHODS, "POST, GET, OPTIONS");
         default(header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type");
         default(header::ACCESS_CONTROL_MAX_AGE, "86400");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_file_of_a_meter_is_larger_than_a_request() {
+        assert_eq!(body_max("/v1/meters/018f0000-0000-7000-8000-0000000000aa/files"), FILE_MAX);
+        for path in ["/v1/meters", "/v1/meters/x/readings", "/v1/files", "/v1/meters/x/files/y"] {
+            assert_eq!(body_max(path), BODY_MAX, "{path}");
+        }
     }
 }

@@ -4,6 +4,7 @@ mod approvals;
 mod grid;
 mod keys;
 mod people;
+mod provisioning;
 mod signatures;
 mod tokens;
 
@@ -45,7 +46,10 @@ pub fn routes(
             .service(grid::connection_points)
             .service(grid::enrol_meter)
             .service(grid::meters)
-            .service(grid::revoke_meter);
+            .service(grid::revoke_meter)
+            .service(provisioning::make_code)
+            .service(provisioning::provision)
+            .service(provisioning::rotate_key);
     }
 }
 

@@ -9,7 +9,9 @@ mod limits;
 mod meters;
 mod orders;
 mod people;
+mod provisioning;
 mod requests;
+mod rotation;
 mod tokens;
 
 use access::{Action, Subject, Thing, permit};
@@ -24,7 +26,9 @@ pub use limits::LimitChange;
 pub use meters::{EnrolledMeter, NewMeter};
 pub use orders::{SignedOrder, SignedPayout, SignedRedemption, Signing};
 pub use people::{KeyProof, NewParty};
+pub use provisioning::{NewCode, NewDevice, ProvisioningCode};
 pub use requests::SignedRequest;
+pub use rotation::{NewKey, RotatedMeter};
 pub use tokens::{Grant, Tokens};
 
 pub(crate) use tokens::load_token_keys;
@@ -114,7 +118,8 @@ impl Identity {
         self.db
             .transact(move |tx| {
                 Box::pin(async move {
-                    let forgotten = db::tokens::forget_expired(tx, now).await?;
+                    let mut forgotten = db::tokens::forget_expired(tx, now).await?;
+                    forgotten += db::provisioning::forget(tx, now).await?;
                     Ok(forgotten + db::signing::forget_signed(tx, market_now).await?)
                 })
             })

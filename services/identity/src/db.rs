@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod grid;
 pub(crate) mod people;
+pub(crate) mod provisioning;
 pub(crate) mod signing;
 pub(crate) mod tokens;
 
@@ -15,11 +16,12 @@ use db::{AnyRow, Migration, Row};
 use service::{PageQuery, Problem};
 
 /// The schema's history.
-pub(crate) const MIGRATIONS: [Migration; 4] = [
+pub(crate) const MIGRATIONS: [Migration; 5] = [
     Migration { version: 1, sql: bus::SCHEMA },
     Migration { version: 2, sql: include_str!("db/schema.sql") },
     Migration { version: 3, sql: include_str!("db/origin.sql") },
     Migration { version: 4, sql: include_str!("db/signing.sql") },
+    Migration { version: 5, sql: include_str!("db/provisioning.sql") },
 ];
 
 /// A text column as the value it stands for.

@@ -9,6 +9,7 @@ pub(crate) mod keystore;
 pub(crate) mod limits;
 pub(crate) mod passwords;
 pub(crate) mod people;
+pub(crate) mod provisioning;
 pub(crate) mod site;
 pub(crate) mod siwe;
 pub(crate) mod tokens;

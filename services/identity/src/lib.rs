@@ -10,6 +10,8 @@
 //! payout ──> the same, to a bank account that the consent is given for
 //! staff ───> connection point ────────────> ConnectionPointRegistered
 //!            meter: owner's and installer's signature, a login for the broker ─> MeterEnrolled
+//!            or a code for the connection point, by which the device enrols itself, once
+//! meter ───> its next key, signed by the one before ─> MeterRotated
 //! ```
 //!
 //! Invariants: a secret is in the database only wrapped (keys) or hashed (passwords, tokens), and
@@ -40,9 +42,9 @@ use service::{Clock, Tick, Verifier};
 
 pub use api::routes;
 pub use app::{
-    EnrolledMeter, ExportedKey, Grant, KeyExport, KeyProof, LimitChange, NewConnectionPoint,
-    NewMeter, NewParty, SignedOrder, SignedPayout, SignedRedemption, SignedRequest, Signing,
-    Tokens,
+    EnrolledMeter, ExportedKey, Grant, KeyExport, KeyProof, LimitChange, NewCode,
+    NewConnectionPoint, NewDevice, NewKey, NewMeter, NewParty, ProvisioningCode, RotatedMeter,
+    SignedOrder, SignedPayout, SignedRedemption, SignedRequest, Signing, Tokens,
 };
 pub use domain::approvals::{Approval, ApprovalKind, ApprovalState};
 pub use domain::audit::{Act, AuditEntry, Outcome, broken_at};

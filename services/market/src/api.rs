@@ -3,15 +3,19 @@
 
 mod batch;
 mod book;
+mod concentration;
+mod consents;
 mod limits;
 mod live;
 mod mechanisms;
 mod orders;
 mod relay;
+mod risk;
 mod rules;
 mod settings;
 mod slots;
 mod stop;
+mod surveillance;
 mod trades;
 
 use std::sync::Arc;
@@ -57,6 +61,16 @@ pub fn routes(
             .service(limits::list_curtailments)
             .service(stop::stop_trading)
             .service(stop::start_trading)
+            .service(surveillance::list_cases)
+            .service(surveillance::get_case)
+            .service(surveillance::decide_case)
+            .service(consents::list_consents)
+            .service(consents::give_consent)
+            .service(consents::refuse_consent)
+            .service(risk::get_risk_limits)
+            .service(risk::set_risk_limits)
+            .service(risk::list_risk_changes)
+            .service(concentration::list_concentration)
             .service(mechanisms::list_mechanisms)
             .service(mechanisms::choose_mechanism)
             .service(rules::list_rules)
@@ -97,7 +111,7 @@ fn moment_of(field: &str, text: &str) -> Result<Timestamp, Problem> {
 }
 
 /// Whether the caller may do `action` to what `owner` has, or to the community.
-fn may(caller: &Principal, action: Action, owner: Option<AccountId>) -> bool {
+pub(crate) fn may(caller: &Principal, action: Action, owner: Option<AccountId>) -> bool {
     let (account, community) = (caller.account, caller.community);
     let subject = Subject { account, community, roles: &caller.roles };
     permit(subject, action, Thing { owner, community })

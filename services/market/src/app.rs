@@ -6,10 +6,14 @@
 
 mod announce;
 mod batch;
+mod cases;
 mod desk;
+mod guard;
 mod rules;
 mod signed;
+mod watch;
 
 pub(crate) use desk::Tools;
 pub use desk::{Applied, COMMANDS_MAX, Desk, Refused};
 pub use rules::RuleRefusal;
+pub(crate) use watch::Watcher;

@@ -1,10 +1,17 @@
-//! The journal in the database. Nothing else of the market is stored: the rest follows from it.
+//! The journal in the database, and what surveillance found. All else of the market follows from
+//! its journal.
 //!
 //! | table | column | |
 //! |---|---|---|
 //! | `journal` | `market` | community and zone: one writer each |
 //! | | `place` | rises by one per market, from 1 |
 //! | | `entry` | a [`domain::Entry`](crate::domain::Entry) as JSON |
+//! | `surveillance_day` | `market`, `day` | a local day that was judged, once |
+//! | | `facts` | what it was, as JSON: the newest days are judged together after a restart |
+//! | | `refusal` | why it could not be judged, if so |
+//! | `surveillance_case` | | what was found: whom, figures and evidence as JSON, what was decided |
+
+pub(crate) mod cases;
 
 use anyhow::{Context, Result};
 use db::{Cell, Db, Migration, Row, Tx, insert_rows, query, query_scalar};
@@ -33,6 +40,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         );",
     },
     Migration { version: 4, sql: client::ATTEMPTS_SCHEMA },
+    Migration { version: 5, sql: include_str!("db/surveillance.sql") },
 ];
 
 /// The market as its journal tells it, and the place of the last entry.

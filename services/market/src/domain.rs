@@ -17,9 +17,15 @@
 //! Deliberately absent: clocks, storage, the network, and the past: slots that started more than
 //! [`RETAINED_SECONDS`] before the newest cleared one are forgotten.
 
+mod cases;
 mod cash;
 mod clearing;
+mod concentration;
+mod consents;
 mod entry;
+mod exposure;
+mod feeds;
+mod guard;
 mod history;
 mod limits;
 mod mandates;
@@ -28,14 +34,22 @@ mod order;
 mod place;
 mod published;
 mod rejection;
+mod risk;
 mod rules;
 mod state;
 mod step;
 mod trading;
+mod watched;
 
+pub use cases::{
+    CASE_EVIDENCE_MAX, CaseState, FedIn, Findings, FoundEvidence, FoundFigure, KeptCase,
+};
 pub use cash::{Cash, Movement, TradeHold, Wallet};
 pub use clearing::{Conditions, Halted, check_mechanism};
+pub use concentration::{COUNTERPARTIES_MIN, Concentration};
+pub use consents::{CONSENT_SECONDS, CONSENTS_MAX, Consent, Decision, Wish};
 pub use entry::{ClearedSlot, ClearedTrade, Entry, Export, Member, Meter, Point, PublishedTariff};
+pub use guard::{ACCOUNTS_COUNTED_MAX, EVIDENCE_LINES_MAX, Guard, Trigger, Trip, machine};
 pub use history::HISTORY_DAYS;
 pub use limits::{CHOICES_MAX, CURTAILMENTS_MAX, Change, Curtailment, Suspension, Trader};
 pub use nonces::ENDED_NONCES_MAX;
@@ -46,6 +60,7 @@ pub use place::{
 };
 pub use published::{AtOnce, Difference, Published, Recomputed, SlotJournal, recompute};
 pub use rejection::Rejection;
+pub use risk::{NotALimit, RISK_CHANGES_MAX, RiskChange, RiskLimits};
 pub use rules::{DueRule, RULES_MAX, Rule, RuleName, RuleQuantity};
 pub use state::{Committed, Exchange, Parameters, RETAINED_SECONDS, SlotBook};
 pub use step::Step;

@@ -12,7 +12,7 @@ use db::Db;
 use ids::{CommunityId, ZoneId};
 use service::Tick;
 
-use crate::app::{Desk, Tools};
+use crate::app::{Desk, Tools, Watcher};
 use crate::config::{MarketConfig, Parts, check_distinct};
 use crate::consume::Inbox;
 use crate::db::MIGRATIONS;
@@ -20,6 +20,7 @@ use crate::db::MIGRATIONS;
 /// The market service. Its writers end when it and the bus it subscribed to are dropped.
 pub struct Market {
     desks: Vec<Arc<Desk>>,
+    watchers: Vec<Watcher>,
     policies: Vec<Policy>,
     chain_id: u64,
     deployment: Deployment,
@@ -54,8 +55,10 @@ pub async fn start(parts: Parts) -> Result<Arc<Market>> {
         let desk = Desk::open(tools.clone(), market.parameters()?).await?;
         desks.push(Arc::new(desk));
     }
+    let watchers = desks.iter().map(|desk| Watcher::new(desk.clone(), db.clone())).collect();
     let market = Arc::new(Market {
         desks,
+        watchers,
         policies: parts.markets.into_iter().map(|market: MarketConfig| market.policy).collect(),
         chain_id: parts.chain_id,
         deployment: parts.deployment,
@@ -141,6 +144,11 @@ impl Market {
         self.delegate
     }
 
+    /// Where cases are kept.
+    pub(crate) fn db(&self) -> &Db {
+        &self.db
+    }
+
     /// What the market's clock shows.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
@@ -162,6 +170,9 @@ impl Tick for Market {
         let mut any = false;
         for desk in &self.desks {
             any |= desk.tick(now).await?;
+        }
+        for watcher in &self.watchers {
+            any |= watcher.judge(now).await?;
         }
         Ok(any)
     }

@@ -2,28 +2,32 @@
 //! transactions wait; and signed readings that come that way.
 #![allow(unused_qualifications, reason = "the route macros repeat the types of the arguments")]
 
+mod checks;
+mod comparison;
 mod evidence;
+mod files;
 mod relay;
 mod sender;
+mod status;
 mod upload;
 
 use access::Role;
 use actix_web::get;
-use actix_web::web::{Data, Json, Path, Query};
+use actix_web::web::{Data, Json, Query};
 use calendar::Timestamp;
 use ids::{ConnectionPointId, MeterId};
+use reading::Reading;
 use serde::{Deserialize, Serialize};
 use service::{Fault, Page, PageQuery, Principal, Problem, Problems};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use self::sender::Sender;
 use crate::Metering;
 use crate::db::meters::{self, Meter};
-use crate::db::{intervals, quarantine, readings};
+use crate::db::{descriptions, intervals, quarantine, readings};
 
-/// Gaps that the status of a meter lists at most.
-const GAPS_MAX: i64 = 100;
+/// The calibration of a meter was over when it read.
+const CALIBRATION_EXPIRED: &str = "CALIBRATION_EXPIRED";
 
 /// The routes of metering; they expect `Data<Metering>` and `Data<Verifier>`.
 pub fn routes(config: &mut ServiceConfig) {
@@ -33,8 +37,14 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(evidence::get_trade_evidence)
         .service(list_intervals)
         .service(list_quarantine)
-        .service(meter_status)
+        .service(status::meter_status)
+        .service(status::describe_meter)
         .service(upload::upload_readings)
+        .service(checks::list_checks)
+        .service(files::upload_file)
+        .service(files::list_files)
+        .service(files::file_report)
+        .service(comparison::compare_files)
         .service(relay::list_metering_transactions);
 }
 
@@ -71,6 +81,21 @@ pub struct ReadingView {
     pub signature: String,
     /// When it was stored.
     pub received_at: String,
+    /// What is doubtful about it, though it counts: `ENERGY_ERROR`, `CLOCK_UNSYNCHRONISED`,
+    /// `RELAYED`, `CALIBRATION_EXPIRED`.
+    pub flags: Vec<String>,
+}
+
+/// What is doubtful about a reading.
+fn flags(reading: &Reading, calibrated_until: Option<Timestamp>) -> Vec<String> {
+    let status = reading.status;
+    let all = [
+        (status.energy_error(), "ENERGY_ERROR"),
+        (status.clock_unsynchronised(), "CLOCK_UNSYNCHRONISED"),
+        (status.relayed(), "RELAYED"),
+        (calibrated_until.is_some_and(|until| reading.time > until), CALIBRATION_EXPIRED),
+    ];
+    all.into_iter().filter(|(holds, _)| *holds).map(|(_, flag)| flag.to_owned()).collect()
 }
 
 /// The accepted readings of a meter, in page order.
@@ -93,6 +118,8 @@ pub(crate) async fn list_readings(
     let rows = readings::page(metering.db(), meter.id, span, after, limit)
         .await
         .map_err(Fault::problem)?;
+    let until =
+        descriptions::calibrated_until(metering.db(), &meter).await.map_err(Fault::problem)?;
     Ok(Json(paged(
         rows,
         limit,
@@ -109,6 +136,7 @@ pub(crate) async fn list_readings(
                 firmware: reading.firmware,
                 signature: stored.signed.signature.to_string(),
                 received_at: stored.received_at.to_string(),
+                flags: flags(reading, until),
             }
         },
     )))
@@ -240,96 +268,6 @@ pub(crate) async fn list_quarantine(
             repeats: row.repeats,
         },
     )))
-}
-
-/// How a meter is doing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct MeterStatus {
-    /// The meter.
-    pub meter: String,
-    /// What is printed on it.
-    pub serial: String,
-    /// Where it measures.
-    pub connection_point: String,
-    /// From when its readings count.
-    pub valid_from: String,
-    /// Since when they no longer count.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub revoked_at: Option<String>,
-    /// When its last reading was stored.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_seen: Option<String>,
-    /// The time of its latest registers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_reading: Option<String>,
-    /// Its first page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub first_page: Option<u32>,
-    /// Its last page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_page: Option<u32>,
-    /// Register of what was taken from the grid on the highest page, in Wh.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_import_wh: Option<u64>,
-    /// Register of what was fed into the grid on the highest page, in Wh.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_export_wh: Option<u64>,
-    /// How many pages are stored.
-    pub pages: u64,
-    /// The first 100 holes in its pages.
-    pub gaps: Vec<Gap>,
-    /// How many of its messages were not believed, repeats counted.
-    pub quarantined: u64,
-}
-
-/// Pages that never came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Gap {
-    /// The first page that is not there.
-    pub from_page: u32,
-    /// The last page that is not there.
-    pub to_page: u32,
-}
-
-/// When a meter reported last, and what of it is not there.
-#[utoipa::path(params(("id" = String, Path, description = "The meter")),
-    responses((status = 200, body = MeterStatus), Problems),
-    security(("bearer" = []), ("device" = [])), tag = "metering")]
-#[get("/v1/meters/{id}/status")]
-pub(crate) async fn meter_status(
-    metering: Data<Metering>,
-    sender: Sender,
-    id: Path<String>,
-) -> Result<Json<MeterStatus>, Problem> {
-    let id = sender.meter(&metering, &id).await?;
-    let db = metering.db();
-    let meter = meters::find(db, id).await.map_err(Fault::problem)?;
-    let meter = meter.ok_or_else(|| Problem::not_found("meter"))?;
-    let pages = readings::pages(db, meter.id).await.map_err(Fault::problem)?;
-    let last = readings::last(db, meter.id).await.map_err(Fault::problem)?;
-    let gaps = readings::gaps(db, meter.id, GAPS_MAX).await.map_err(Fault::problem)?;
-    let quarantined = quarantine::count(db, meter.id).await.map_err(Fault::problem)?;
-    Ok(Json(MeterStatus {
-        meter: meter.id.to_string(),
-        serial: meter.serial,
-        connection_point: meter.connection_point.to_string(),
-        valid_from: meter.valid_from.to_string(),
-        revoked_at: meter.revoked_at.map(|at| at.to_string()),
-        last_seen: pages.map(|pages| pages.last_received_at.to_string()),
-        last_reading: pages.map(|pages| pages.last_time.to_string()),
-        first_page: pages.map(|pages| pages.first),
-        last_page: pages.map(|pages| pages.last),
-        last_import_wh: last.map(|last| last.reading().import.wh()),
-        last_export_wh: last.map(|last| last.reading().export.wh()),
-        pages: pages.map_or(0, |pages| pages.count),
-        gaps: gaps.into_iter().map(gap).collect(),
-        quarantined,
-    }))
-}
-
-/// The pages between two stored ones.
-fn gap((before, after): (u32, u32)) -> Gap {
-    Gap { from_page: before + 1, to_page: after - 1 }
 }
 
 /// The meter, if the caller may read what it measures; to others it does not exist.

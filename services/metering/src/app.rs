@@ -2,10 +2,12 @@
 
 pub(crate) mod accept;
 pub(crate) mod anchor;
+pub(crate) mod check;
 pub(crate) mod close;
 pub(crate) mod correct;
 pub(crate) mod enrol;
 pub(crate) mod evidence;
+pub(crate) mod files;
 pub(crate) mod heard;
 pub(crate) mod login;
 pub(crate) mod trades;

@@ -29,6 +29,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::codec::Line;
 use self::session::Session;
+use self::tls::Acceptor;
 use crate::app::login::Login;
 use crate::writer::Desk;
 
@@ -95,13 +96,14 @@ impl Broker {
         desk: Desk,
     ) -> Result<Broker> {
         let (listener, address) = listen(address).await?;
+        let stop = CancellationToken::new();
         let secured = match tls {
             Some(tls) => {
-                Some((tls.acceptor().context("TLS for MQTT")?, listen(tls.address).await?))
+                let acceptor = tls.start(stop.clone()).context("TLS for MQTT")?;
+                Some((acceptor, listen(tls.address).await?))
             }
             None => None,
         };
-        let stop = CancellationToken::new();
         let places = Arc::new(Semaphore::new(limits.connections_max));
         let shared = Arc::new(Shared { limits, login, sessions, desk, places });
         tokio::spawn(accept(listener, None, shared.clone(), stop.clone()));
@@ -139,7 +141,7 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
 
 async fn accept(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Acceptor>,
     shared: Arc<Shared>,
     stop: CancellationToken,
 ) {
@@ -156,7 +158,7 @@ async fn accept(
                     tracing::warn!(%peer, "too many MQTT connections");
                     continue;
                 };
-                let (shared, tls) = (shared.clone(), tls.clone());
+                let (shared, tls) = (shared.clone(), tls.as_ref().map(Acceptor::now));
                 connections.spawn(async move {
                     serve(stream, peer, tls, &shared).await;
                     drop(place);

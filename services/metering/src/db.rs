@@ -2,22 +2,31 @@
 //!
 //! ```text
 //! community, connection_point, meter, meter_key    what identity told
+//! registry_later  calls of the registry that wait for their moment
+//! description     what staff says of a meter and its place: calibration, what generates there
 //! reading         accepted readings, one per meter and page; never changed, never deleted
 //! quarantine      messages that were not believed, once each with a count
 //! energy_interval every version of every interval; the highest version counts
 //! salt            what hides a meter's readings of a day behind the roots; destroying it erases
 //! slot_anchor, day_anchor, day_leaf                roots handed to the chain
+//! file, file_interval, file_rejection              what utilities' files say: nobody signed it
 //! met             who met whom in a slot: who may see whose registers of it
+//! check_due       days of meters that wait for the rules
+//! checked, finding, estimate                       what the rules and the ladder said of a day
 //! day_dirty       meters whose readings of a day are not in a day root yet
 //! ```
 
 pub(crate) mod anchors;
+pub(crate) mod checks;
+pub(crate) mod descriptions;
+pub(crate) mod files;
 pub(crate) mod intervals;
 pub(crate) mod mark;
 pub(crate) mod meters;
 pub(crate) mod nearby;
 pub(crate) mod quarantine;
 pub(crate) mod readings;
+pub(crate) mod registry;
 pub(crate) mod trades;
 
 use std::fmt::Display;
@@ -32,6 +41,9 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, sql: include_str!("db/schema.sql") },
     Migration { version: 4, sql: client::ATTEMPTS_SCHEMA },
     Migration { version: 5, sql: MET_SCHEMA },
+    Migration { version: 6, sql: include_str!("db/life.sql") },
+    Migration { version: 7, sql: include_str!("db/files.sql") },
+    Migration { version: 8, sql: include_str!("db/checks.sql") },
 ];
 
 /// Trades, as long as they can be challenged.

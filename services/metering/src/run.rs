@@ -9,18 +9,21 @@ use bus::Consumer;
 use calendar::{Slot, Timestamp};
 use client::JsonRpc;
 use db::Db;
-use events::identity::{ConnectionPointRegistered, MeterEnrolled, MeterRevoked};
+use events::identity::{ConnectionPointRegistered, MeterEnrolled, MeterRevoked, MeterRotated};
 use events::market::SlotCleared;
 use events::{Envelope, Event};
 use ids::MeterId;
 use service::{Clock, Tick};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::app::accept::{Intake, Tally};
 use crate::app::anchor::{Anchor, anchor_days, anchor_slots};
+use crate::app::check::check_days;
 use crate::app::close::close_if_due;
 use crate::app::correct::apply_fresh;
 use crate::app::enrol;
+use crate::app::files::FILES_AT_ONCE_MAX;
 use crate::app::heard::hear_all;
 use crate::app::login::Login;
 use crate::app::trades;
@@ -43,6 +46,8 @@ pub struct Metering {
     sessions: Sessions,
     login: Login,
     intake: Intake,
+    /// One for each file that may be taken in at the same time.
+    desks: Arc<Semaphore>,
 }
 
 /// What metering has taken in.
@@ -77,7 +82,8 @@ impl Metering {
         let (anchor, sessions) = (Arc::new(anchor), Sessions::default());
         let login = Login::new(db.clone(), &config.bridges);
         let intake = Intake::new(db.clone(), config.slot);
-        Ok(Arc::new(Metering { config, db, clock, anchor, chain, sessions, login, intake }))
+        let desks = Arc::new(Semaphore::new(FILES_AT_ONCE_MAX));
+        Ok(Arc::new(Metering { config, db, clock, anchor, chain, sessions, login, intake, desks }))
     }
 
     /// Starts the broker and its writer.
@@ -110,6 +116,11 @@ impl Metering {
         &self.login
     }
 
+    /// Where files are taken in.
+    pub(crate) fn desks(&self) -> &Semaphore {
+        &self.desks
+    }
+
     /// The service's database: for the relay of its outbox.
     pub fn db(&self) -> &Db {
         &self.db
@@ -118,6 +129,11 @@ impl Metering {
     /// The relay of its transactions.
     pub fn chain(&self) -> &client::Relay {
         &self.chain
+    }
+
+    /// The moment that it is here.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// How long a slot lasts here.
@@ -165,6 +181,7 @@ impl Metering {
         }
         worked |= anchor_slots(&self.db, &self.anchor, &community, length).await? > 0;
         worked |= anchor_days(&self.db, &self.anchor, &community, now).await? > 0;
+        worked |= check_days(&self.db, &community, length, now).await? > 0;
         Ok(worked)
     }
 }
@@ -198,7 +215,7 @@ impl Tick for Metering {
     /// Holds new readings against closed slots, closes slots that are due, anchors what closed. A
     /// community where that fails does not hold up the others.
     async fn tick(&self, now: Timestamp) -> Result<bool> {
-        let mut outcome = Ok(false);
+        let mut outcome = enrol::send_due(&self.db, &self.anchor, now).await.map(|count| count > 0);
         for community in meters::communities(&self.db).await.context("communities")? {
             let id = community.id;
             match self.advance(community, now).await {
@@ -220,6 +237,7 @@ impl Consumer for Metering {
         &[
             ConnectionPointRegistered::SUBJECT,
             MeterEnrolled::SUBJECT,
+            MeterRotated::SUBJECT,
             MeterRevoked::SUBJECT,
             SlotCleared::SUBJECT,
         ]

@@ -38,6 +38,7 @@ use service::Clock;
 use crate::data::{self, Span, Wanted};
 use crate::exit::Trouble;
 use crate::mechanism;
+use crate::mqtt::MqttTls;
 use crate::node::{Node, Settings};
 use crate::stop::Stop;
 use plan::{Plan, Progress};
@@ -119,6 +120,8 @@ pub struct Arguments {
         value_parser = Origin::from_str
     )]
     origins: Vec<Origin>,
+    #[command(flatten)]
+    mqtt: MqttTls,
 }
 
 /// How fast simulated time runs.
@@ -207,6 +210,7 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
         on_demand: arguments.speed == Speed::Max,
         requests_per_second: REQUESTS_PER_SECOND,
         origins: arguments.origins.clone(),
+        mqtt_tls: arguments.mqtt.tls(),
     })
     .await?;
     eprintln!(

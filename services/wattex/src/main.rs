@@ -44,6 +44,7 @@ mod key_file;
 mod mechanism;
 mod meters;
 mod mppt;
+mod mqtt;
 mod node;
 mod openapi;
 mod rate;

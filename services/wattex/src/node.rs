@@ -14,6 +14,7 @@ pub mod chain;
 mod secrets;
 mod spent;
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -72,6 +73,8 @@ pub struct Settings {
     pub requests_per_second: NonZeroU32,
     /// Where the web app is reached, for wallets; this machine at whatever port where empty.
     pub origins: Vec<Origin>,
+    /// Where meters connect with TLS, besides this machine's own port without it.
+    pub mqtt_tls: Option<metering::Tls>,
 }
 
 /// Everything at work.
@@ -152,7 +155,7 @@ impl Node {
         let market = wired.market(&secrets, &policy).await?;
         let metering = wired.metering(&secrets).await?;
         let explorer = wired.explorer(&policy).await?;
-        let listening = metering.listen().await.context("starting the MQTT broker")?;
+        let listening = metering.listen().await.map_err(|error| not_listening(&settings, error))?;
         let verifier = identity.verifier();
         let mounts = vec![
             gateway::mount("identity", identity::routes(identity.clone())),
@@ -191,6 +194,11 @@ impl Node {
     /// What answers at the edge, in the order of the documentation; without the edge's own.
     pub fn mounts(&self) -> &[gateway::Mount] {
         &self.mounts
+    }
+
+    /// Where meters connect with TLS, if they may.
+    pub fn mqtt_tls_address(&self) -> Option<SocketAddr> {
+        self.listening.tls_address()
     }
 
     /// Where meters connect.
@@ -343,7 +351,7 @@ impl Wired<'_> {
         let config = metering::Config {
             database: self.database("metering"),
             mqtt: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            tls: None,
+            tls: self.settings.mqtt_tls.clone(),
             slot: self.settings.slot,
             grace_seconds: GRACE_SECONDS,
             limits: metering::Limits::default(),
@@ -369,6 +377,16 @@ impl Wired<'_> {
         })
         .await
         .context("starting explorer")
+    }
+}
+
+/// Why the broker does not listen: a port that is taken is the user's to choose.
+fn not_listening(settings: &Settings, error: anyhow::Error) -> anyhow::Error {
+    let taken = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    let taken = taken.map(std::io::Error::kind).any(|kind| kind == ErrorKind::AddrInUse);
+    match settings.mqtt_tls.as_ref().filter(|_| taken) {
+        Some(tls) => Trouble::PortTaken { port: tls.address.port(), option: "--mqtt-tls" }.into(),
+        None => error.context("starting the MQTT broker"),
     }
 }
 

@@ -70,6 +70,7 @@ async fn mounts() -> Result<Vec<gateway::Mount>> {
         on_demand: true,
         requests_per_second: NonZeroU32::MIN,
         origins: Vec::new(),
+        mqtt_tls: None,
     })
     .await?;
     let mounts = node.mounts().to_vec();

@@ -351,5 +351,6 @@ fn sign(terms: OrderTerms, account: AccountId, by: SecretKey, scene: &Scene) -> 
         signature: signature.into(),
         replaces: None,
         time_in_force: TimeInForce::GoodTillGate,
+        beyond_reference: false,
     }
 }

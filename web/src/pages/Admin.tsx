@@ -1,23 +1,21 @@
-import { type FormEvent, useState } from "react";
 import * as api from "../api";
-import { TextField } from "../fields";
 import { MONEY_SCALE, count, money, readDecimal, utc } from "../format";
 import { useLoad } from "../live";
-import type { Audit as AuditView, EnrolledMeter, Meter } from "../types";
-import { Address, Badge, Card, Facts, Hash, Load, Notice, Page, Stat, Stats, Table, Tabs, focusCard } from "../ui";
+import type { Audit as AuditView } from "../types";
+import { Address, Badge, Card, Facts, Hash, Load, Notice, Page, Stat, Stats, Table, Tabs } from "../ui";
 import { isStaff, useUser } from "../user";
-import { Outcome, useWork } from "../work";
 import { words } from "./Market";
 import { Approvals } from "./admin/Approvals";
 import { Certificates } from "./admin/Certificates";
 import { Disputes } from "./admin/Disputes";
 import { Issuer } from "./admin/Issuer";
+import { Meters } from "./admin/Meters";
 import { Mechanisms } from "./admin/Mechanisms";
 import { Relays } from "./admin/Relays";
 import { Payouts } from "./admin/Payouts";
-import { PointField } from "./admin/PointField";
 import { Receivables } from "./admin/Receivables";
 import { Reports } from "./admin/Reports";
+import { Surveillance } from "./admin/Surveillance";
 import { Unmatched } from "./admin/Unmatched";
 
 export function Admin({ path }: { path: string }) {
@@ -28,6 +26,7 @@ export function Admin({ path }: { path: string }) {
     ["meters", "Meters"],
     ["quarantine", "Quarantine"],
     ["mechanism", "Trading"],
+    ["surveillance", "Surveillance"],
     ["payments", "Payments"],
     ["payouts", "Payouts"],
     ["receivables", "Receivables"],
@@ -57,9 +56,10 @@ export function Admin({ path }: { path: string }) {
         }))}
       />
       {section === "" && <People />}
-      {section === "meters" && <Meters />}
+      {section === "meters" && <Meters id={path.split(/[/?]/)[3]} />}
       {section === "quarantine" && <Quarantine />}
       {section === "mechanism" && <Mechanisms />}
+      {section === "surveillance" && <Surveillance />}
       {section === "payments" && <Unmatched />}
       {section === "payouts" && <Payouts />}
       {section === "receivables" && <Receivables />}
@@ -116,138 +116,6 @@ function People() {
           />
         )}
       </Load>
-    </Card>
-  );
-}
-
-function Meters() {
-  const meters = useLoad("meters", api.meters);
-  const { busy, outcome, run } = useWork();
-  const revoke = (meter: Meter) => {
-    if (!confirm(`Revoke the key of meter ${meter.serial}? Its readings count no more.`)) return;
-    void run(async () => {
-      await api.revokeMeter(meter.meter);
-      meters.reload();
-      focusCard("meters");
-    });
-  };
-  return (
-    <>
-      <Card title="Meters" id="meters">
-        <Outcome of={outcome} />
-        <Load of={meters}>
-          {(list) => (
-            <Table
-              caption="Enrolled meters"
-              rows={list}
-              rowKey={(meter) => meter.meter}
-              empty="No meter is enrolled yet. Enrol the first one below."
-              columns={[
-                { head: "Serial", cell: (meter) => <b>{meter.serial}</b> },
-                { head: "Connection point", cell: (meter) => <Hash value={meter.connection_point} /> },
-                { head: "Key", cell: (meter) => <Hash value={meter.key} /> },
-                { head: "Valid from", cell: (meter) => meter.valid_from.slice(0, 10) },
-                { head: "Reporting", cell: (meter) => <Reporting id={meter.meter} now={list.length <= REPORTS_MAX} /> },
-                {
-                  head: "State",
-                  cell: (meter) =>
-                    meter.revoked_at ? (
-                      <Badge tone="bad">Revoked {meter.revoked_at.slice(0, 10)}</Badge>
-                    ) : (
-                      <Badge tone="good">Valid</Badge>
-                    ),
-                },
-                {
-                  head: "Actions",
-                  hideHead: true,
-                  cell: (meter) =>
-                    !meter.revoked_at && (
-                      <button type="button" className="quiet small danger" disabled={busy} onClick={() => revoke(meter)}>
-                        Revoke<span className="sr-only"> meter {meter.serial}</span>
-                      </button>
-                    ),
-                },
-              ]}
-            />
-          )}
-        </Load>
-      </Card>
-      <Enrol onEnrolled={meters.reload} />
-    </>
-  );
-}
-
-/** How many meters are asked for at once; of more, each on demand. */
-const REPORTS_MAX = 40;
-
-function Reporting({ id, now }: { id: string; now: boolean }) {
-  const [asked, setAsked] = useState(now);
-  const status = useLoad(`status ${id} ${asked}`, async () => (asked ? api.meterStatus(id) : undefined));
-  if (!asked) {
-    return (
-      <button type="button" className="quiet small" onClick={() => setAsked(true)}>
-        Check
-      </button>
-    );
-  }
-  if (!status.data) return <>{status.error ? "unknown" : "…"}</>;
-  const { last_reading, gaps, quarantined } = status.data;
-  return (
-    <>
-      {last_reading ? utc(last_reading).slice(0, 16) : "never"}{" "}
-      {gaps.length > 0 && <Badge tone="warn">gaps: {count(gaps.length)}</Badge>}{" "}
-      {quarantined > 0 && <Badge tone="bad">refused: {count(quarantined)}</Badge>}
-    </>
-  );
-}
-
-function Enrol({ onEnrolled }: { onEnrolled: () => void }) {
-  const [serial, setSerial] = useState("");
-  const [point, setPoint] = useState("");
-  const [key, setKey] = useState("");
-  const { busy, outcome, run } = useWork<EnrolledMeter>();
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    void run(async () => {
-      const enrolled = await api.enrolMeter({ serial, connection_point: point, key });
-      setSerial("");
-      setKey("");
-      onEnrolled();
-      return enrolled;
-    });
-  };
-  return (
-    <Card title="Enrol a meter" id="enrol">
-      <form className="form wide" onSubmit={submit}>
-        <TextField label="Serial number" hint="What is printed on it." required value={serial} onChange={setSerial} />
-        <PointField value={point} onChange={setPoint} />
-        <TextField
-          label="Address of its key"
-          hint="The meter shows it; the key itself never leaves the meter."
-          required
-          pattern="0x[0-9a-fA-F]{40}"
-          placeholder="0x…"
-          spellCheck={false}
-          value={key}
-          onChange={setKey}
-        />
-        <button type="submit" className="primary" disabled={busy}>
-          Enrol
-        </button>
-      </form>
-      <Outcome of={outcome}>
-        {({ serial: enrolled, token }) => (
-          <>
-            Meter {enrolled} is enrolled.
-            {token && (
-              <>
-                {" "}
-                Its token for the broker, shown this once: <Hash value={token} full />
-              </>
-            )}
-          </>
-        )}
-      </Outcome>
     </Card>
   );
 }

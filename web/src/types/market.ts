@@ -2,6 +2,7 @@
 
 import type * as api from "./api";
 import type { Mechanism } from "./mechanism";
+import type { Stop } from "./risk";
 
 export type Side = "buy" | "sell";
 
@@ -11,11 +12,11 @@ export interface OrderTerms extends api.OrderTerms {
 
 export interface Market extends api.MarketView {
   mechanism: Mechanism;
+  stopped?: Stop;
   policy: { correctionSeconds: number; challengeSeconds: number };
   contracts: { market: string };
 }
 
-export type Stop = api.StopView;
 export type Offer = api.OfferView;
 export type Band = api.BandView;
 

@@ -63,15 +63,15 @@ pub struct EnrolledMeter {
 }
 
 /// What is known of an enrolment before the database is asked.
-struct Application {
-    id: MeterId,
-    serial: String,
-    connection_point: ConnectionPointId,
-    key: Address,
-    token_hash: String,
-    owner_signature: Option<SignatureBytes>,
-    valid_from: Timestamp,
-    now: Timestamp,
+pub(super) struct Application {
+    pub(super) id: MeterId,
+    pub(super) serial: String,
+    pub(super) connection_point: ConnectionPointId,
+    pub(super) key: Address,
+    pub(super) token_hash: String,
+    pub(super) owner_signature: Option<SignatureBytes>,
+    pub(super) valid_from: Timestamp,
+    pub(super) now: Timestamp,
 }
 
 /// What of a meter owner and installer sign.
@@ -108,14 +108,7 @@ impl Identity {
         let id = new.meter.unwrap_or_else(|| MeterId::from_uuid(Uuid::now_v7()));
         let (action, about) = (Action::EnrolMeter, id.to_string());
         self.require(who, action, self.community_thing(), &about).await?;
-        let token = new.token.unwrap_or_else(new_secret);
-        if !TOKEN_LENGTH.contains(&token.len()) {
-            return Err(Problem::refused("TOKEN", "A device's token has 16 to 256 characters"));
-        }
-        let owner_signature = new
-            .owner_signature
-            .as_deref()
-            .map(|text| text.parse().map_err(|_| Problem::malformed("owner_signature is none")));
+        let token = device_token(new.token)?;
         let now = self.clock.now();
         let application = Application {
             id,
@@ -123,19 +116,12 @@ impl Identity {
             connection_point: new.connection_point,
             key: new.key,
             token_hash: hash_secret(&token),
-            owner_signature: owner_signature.transpose()?,
+            owner_signature: owner_signature(new.owner_signature.as_deref())?,
             valid_from: new.valid_from.unwrap_or(now),
             now,
         };
         let holder = self.holder_at(new.connection_point).await?;
-        let mut signers = Signers {
-            owner: holder.address,
-            owner_key: self.held_key(&holder)?,
-            contract: None,
-            installer: self.installer.clone(),
-            place: self.place,
-        };
-        signers.contract = self.enrolled_by_contract(&application, &signers).await?;
+        let signers = self.signers(&application, &holder).await?;
         let act = self.act(&who.party.to_string(), action.name(), &about, Outcome::Done);
         let (meter, is_new) = self
             .db
@@ -182,6 +168,23 @@ impl Identity {
         Ok(grid::meters(&mut conn, self.community, own, Part::of(query)?).await?)
     }
 
+    /// Who signs what is applied for.
+    pub(super) async fn signers(
+        &self,
+        wanted: &Application,
+        holder: &Holder,
+    ) -> Result<Signers, Problem> {
+        let mut signers = Signers {
+            owner: holder.address,
+            owner_key: self.held_key(holder)?,
+            contract: None,
+            installer: self.installer.clone(),
+            place: self.place,
+        };
+        signers.contract = self.enrolled_by_contract(wanted, &signers).await?;
+        Ok(signers)
+    }
+
     /// The hash of the enrolment, where the owner is a contract that takes the signature as its own
     /// and no key has made it.
     async fn enrolled_by_contract(
@@ -201,7 +204,7 @@ impl Identity {
     }
 
     /// Who holds the account of a connection point. A connection point never changes hands.
-    async fn holder_at(&self, point: ConnectionPointId) -> Result<Holder, Problem> {
+    pub(super) async fn holder_at(&self, point: ConnectionPointId) -> Result<Holder, Problem> {
         let mut conn = self.db.read().acquire().await.context("loading a connection point")?;
         let point = grid::connection_point(&mut conn, point).await?;
         let point = point.filter(|point| point.community == self.community);
@@ -211,8 +214,23 @@ impl Identity {
     }
 }
 
+/// A device's token: the one it has chosen, or a new one.
+pub(super) fn device_token(chosen: Option<String>) -> Result<String, Problem> {
+    let token = chosen.unwrap_or_else(new_secret);
+    if !TOKEN_LENGTH.contains(&token.len()) {
+        return Err(Problem::refused("TOKEN", "A device's token has 16 to 256 characters"));
+    }
+    Ok(token)
+}
+
+/// The owner's signature of an enrolment, where there is one.
+pub(super) fn owner_signature(text: Option<&str>) -> Result<Option<SignatureBytes>, Problem> {
+    let malformed = |_| Problem::malformed("owner_signature is none");
+    text.map(|text| text.parse().map_err(malformed)).transpose()
+}
+
 /// Who signs an enrolment, and for which registry.
-struct Signers {
+pub(super) struct Signers {
     owner: Address,
     owner_key: Option<SecretKey>,
     /// The enrolment that the owner, a contract, takes the given signature for.
@@ -259,7 +277,7 @@ impl Signers {
 }
 
 /// The meter, and whether it was put to work now.
-async fn enrol(
+pub(super) async fn enrol(
     tx: &mut Tx,
     wanted: Application,
     holder: Holder,
@@ -283,6 +301,10 @@ async fn enrol(
     }
     if grid::is_key_taken(tx, wanted.key, wanted.id).await? {
         return Err(Problem::refused("KEY_TAKEN", "Another meter has or had this key").into());
+    }
+    if let Some(present) = &present {
+        let had = (present.meter, present.key);
+        grid::keep_former_key(tx, had, present.revoked_at.unwrap_or(wanted.now)).await?;
     }
     let enrolled = wanted.meter(present.as_ref());
     let signed = signers.sign(&enrolled, wanted.owner_signature)?;
@@ -315,6 +337,6 @@ async fn enrol(
 }
 
 /// What names a meter's key among events.
-fn cause_of(meter: &Meter) -> String {
+pub(super) fn cause_of(meter: &Meter) -> String {
     format!("{}/{}", meter.meter, meter.version)
 }

@@ -129,15 +129,70 @@ pub(crate) async fn is_measured(
     Ok(others > 0)
 }
 
-/// Whether another meter than `id` has, or last had, the key of `address`.
+/// Whether another meter than `id` has or had the key of `address`.
 pub(crate) async fn is_key_taken(tx: &mut Tx, address: Address, id: MeterId) -> Result<bool> {
-    let others: i64 =
-        query_scalar("select count(*) from meter where signing_key = $1 and id <> $2")
-            .bind(address.to_string())
-            .bind(id.to_string())
-            .fetch_one(tx.conn())
-            .await?;
+    let others: i64 = query_scalar(
+        "select (select count(*) from meter where signing_key = $1 and id <> $2) \
+         + (select count(*) from former_key where address = $1 and meter <> $2)",
+    )
+    .bind(address.to_string())
+    .bind(id.to_string())
+    .fetch_one(tx.conn())
+    .await?;
     Ok(others > 0)
+}
+
+/// Remembers that a meter had the key of `address`, up to `ended_at`.
+pub(crate) async fn keep_former_key(
+    tx: &mut Tx,
+    (id, address): (MeterId, Address),
+    ended_at: Timestamp,
+) -> Result<()> {
+    query(
+        "insert into former_key (address, meter, ended_at) values ($1, $2, $3) \
+         on conflict (address) do update set ended_at = excluded.ended_at",
+    )
+    .bind(address.to_string())
+    .bind(id.to_string())
+    .bind(ended_at.seconds())
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The keys that the meter `id` had, each with the moment at which it ended or will.
+pub(crate) async fn former_keys(tx: &mut Tx, id: MeterId) -> Result<Vec<(Address, Timestamp)>> {
+    let rows = query("select address, ended_at from former_key where meter = $1")
+        .bind(id.to_string())
+        .fetch_all(tx.conn())
+        .await?;
+    rows.iter().map(|row| Ok((parsed(row, 0)?, moment(row, 1)?))).collect()
+}
+
+/// Gives the meter its next key; it stays enrolled as it is.
+pub(crate) async fn rotate_meter(
+    tx: &mut Tx,
+    id: MeterId,
+    key: Address,
+    version: u32,
+) -> Result<()> {
+    query("update meter set signing_key = $1, version = $2 where id = $3")
+        .bind(key.to_string())
+        .bind(i64::from(version))
+        .bind(id.to_string())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Whether `hash` is that of the token of the meter `id`.
+pub(crate) async fn has_token(tx: &mut Tx, id: MeterId, hash: &str) -> Result<bool> {
+    let same: i64 = query_scalar("select count(*) from meter where id = $1 and token_hash = $2")
+        .bind(id.to_string())
+        .bind(hash.to_owned())
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(same > 0)
 }
 
 /// Ends the meter's key.

@@ -10,6 +10,7 @@ mod limits;
 mod orders;
 mod payouts;
 mod people;
+mod provisioning;
 mod requests;
 mod server;
 mod tokens;

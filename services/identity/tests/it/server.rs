@@ -86,6 +86,7 @@ impl Consumer for Seen {
             AccountOpened::SUBJECT,
             ConnectionPointRegistered::SUBJECT,
             MeterEnrolled::SUBJECT,
+            MeterRotated::SUBJECT,
             MeterRevoked::SUBJECT,
         ]
     }

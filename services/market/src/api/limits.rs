@@ -2,17 +2,20 @@
 
 use access::Action;
 use actix_web::web::{Data, Json, Path, Query};
-use actix_web::{delete, get, put};
+use actix_web::{HttpResponse, delete, get, put};
 use calendar::Timestamp;
-use ids::AccountId;
+use contracts::Side;
+use ids::{AccountId, Uuid};
 use serde::{Deserialize, Serialize};
 use service::{Page, PageQuery, Principal, Problem, Problems};
 use utoipa::ToSchema;
 
+use super::consents::{ConsentView, answer, waiting};
 use super::orders::page;
 use super::slots::ZoneQuery;
+use super::stop::TrippedView;
 use super::{desk_of, may, moment_of};
-use crate::domain::{Change, Curtailment, Exchange, Suspension, Trader};
+use crate::domain::{Change, Curtailment, Exchange, RuleName, Suspension, Trader, Wish};
 use crate::market::Market;
 
 /// The most characters of a reason.
@@ -28,6 +31,10 @@ pub(crate) struct ReasonBody {
 }
 
 impl ReasonBody {
+    pub(super) const fn of(reason: String) -> ReasonBody {
+        ReasonBody { reason }
+    }
+
     pub(super) fn checked(self) -> Result<String, Problem> {
         let length = self.reason.chars().count();
         let fits = (1..=REASON_MAX).contains(&length);
@@ -39,9 +46,9 @@ impl ReasonBody {
 /// Somebody who may not trade.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct SuspensionView {
-    /// `accounts` or `connection-points`.
+    /// `accounts`, `connection-points`, or of standing rules `buy-rules` or `sell-rules`.
     kind: String,
-    /// Which.
+    /// Which: of a rule, its connection point.
     #[schema(format = "uuid")]
     id: String,
     /// In words.
@@ -51,6 +58,9 @@ pub(crate) struct SuspensionView {
     by: String,
     /// Since when.
     since: String,
+    /// What was found, where the market decided by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tripped: Option<TrippedView>,
 }
 
 /// Slots in which nothing trades.
@@ -72,42 +82,61 @@ pub(crate) struct CurtailmentView {
     decided_at: String,
 }
 
-fn suspension(trader: Trader, suspension: &Suspension) -> SuspensionView {
-    let (kind, id) = match trader {
+/// How a trader is named in paths.
+pub(super) fn name_of(trader: Trader) -> (&'static str, String) {
+    match trader {
         Trader::Account(account) => ("accounts", account.to_string()),
         Trader::ConnectionPoint(point) => ("connection-points", point.to_string()),
-    };
+        Trader::Rule(RuleName { connection_point, side: Side::Buy }) => {
+            ("buy-rules", connection_point.to_string())
+        }
+        Trader::Rule(RuleName { connection_point, side: Side::Sell }) => {
+            ("sell-rules", connection_point.to_string())
+        }
+    }
+}
+
+fn suspension(trader: Trader, suspension: &Suspension) -> SuspensionView {
+    let (kind, id) = name_of(trader);
     SuspensionView {
         kind: kind.to_owned(),
         id,
         reason: suspension.reason.clone(),
         by: suspension.by.to_string(),
         since: suspension.at.to_string(),
+        tripped: suspension.tripped.as_ref().map(TrippedView::from),
     }
 }
 
 fn trader_of(kind: &str, id: &str) -> Result<Trader, Problem> {
     let malformed = || Problem::malformed("id: not a UUID");
+    let rule = |side: Side| {
+        let named = |connection_point| Trader::Rule(RuleName { connection_point, side });
+        id.parse().map(named).map_err(|_| malformed())
+    };
     match kind {
         "accounts" => id.parse().map(Trader::Account).map_err(|_| malformed()),
         "connection-points" => id.parse().map(Trader::ConnectionPoint).map_err(|_| malformed()),
+        "buy-rules" => rule(Side::Buy),
+        "sell-rules" => rule(Side::Sell),
         _ => Err(Problem::not_found("suspension")),
     }
 }
 
 /// Makes a change for `trader` in every market of the caller's community that knows it; the
-/// suspension as it stands then. A trader of another community is not found.
+/// suspension as it stands then, and what waits for consent to its end. A trader of another
+/// community is not found.
 async fn change_trader(
     market: &Market,
     caller: &Principal,
     trader: Trader,
     change: Change,
-) -> Result<Option<SuspensionView>, Problem> {
+) -> Result<(Option<SuspensionView>, Option<ConsentView>), Problem> {
     let allowed = |owner: Option<AccountId>| may(caller, Action::HaltMarket, owner);
     if !allowed(None) {
         return Err(Problem::forbidden());
     }
-    let (mut known, mut stands) = (false, None);
+    let (mut known, mut stands, mut waits) = (false, None, None);
     for desk in market.desks_of(caller.community) {
         let owner = desk.book().await.owner(trader);
         if owner.is_none() || !allowed(owner) {
@@ -115,20 +144,23 @@ async fn change_trader(
         }
         known = true;
         desk.change(change.clone(), caller.party).await?;
+        waits = waiting(desk, &Wish::Resume { trader }, market.now()).await.or(waits);
         let book = desk.book().await;
         stands = book.suspension(trader).map(|why| suspension(trader, why)).or(stands);
     }
-    if known { Ok(stands) } else { Err(Problem::not_found("account or connection point")) }
+    if known { Ok((stands, waits)) } else { Err(Problem::not_found("account or connection point")) }
 }
 
-/// Suspends an account or a connection point from trading.
+/// Suspends an account, a connection point or a standing rule from trading.
 ///
-/// New orders are refused with `SUSPENDED` and open ones are cancelled. Trades and cash stay as
-/// they are; withdrawals go on. Needs the role operator or admin. A repeat changes nothing.
+/// New orders are refused with `SUSPENDED` and open ones are cancelled; a suspended rule places
+/// none. Trades and cash stay as they are; withdrawals go on. Needs the role operator or admin. A
+/// repeat changes nothing.
 #[utoipa::path(
     tag = "market",
     params(
-        ("kind" = String, Path, description = "`accounts` or `connection-points`"),
+        ("kind" = String, Path,
+            description = "`accounts`, `connection-points`, `buy-rules` or `sell-rules`"),
         ("id" = String, Path, format = "uuid", description = "Which"),
     ),
     request_body = ReasonBody,
@@ -143,30 +175,38 @@ pub(crate) async fn suspend_trader(
 ) -> Result<Json<SuspensionView>, Problem> {
     let trader = trader_of(&path.0, &path.1)?;
     let change = Change::Suspend { trader, reason: body.checked()? };
-    let stands = change_trader(&market, &caller, trader, change).await?;
+    let (stands, _) = change_trader(&market, &caller, trader, change).await?;
     stands.map(Json).ok_or_else(|| Problem::not_found("suspension"))
 }
 
-/// Lets an account or a connection point trade again.
+/// Asks for a suspension to end, or agrees to it.
 ///
-/// Cancelled orders do not come back. A repeat changes nothing.
+/// It takes two of the staff, whoever or whatever suspended: the first one asks (202), the second
+/// one who does, or who agrees to the request, ends it (204); whose account it is is refused with
+/// `SECOND_PERSON`. Cancelled orders do not come back. A repeat changes nothing.
 #[utoipa::path(
     tag = "market",
     params(
-        ("kind" = String, Path, description = "`accounts` or `connection-points`"),
+        ("kind" = String, Path,
+            description = "`accounts`, `connection-points`, `buy-rules` or `sell-rules`"),
         ("id" = String, Path, format = "uuid", description = "Which"),
     ),
-    responses((status = 204, description = "It is not suspended"), Problems)
+    responses(
+        (status = 202, body = ConsentView, description = "Another one has to agree"),
+        (status = 204, description = "It is not suspended"),
+        Problems,
+    )
 )]
 #[delete("/v1/suspensions/{kind}/{id}")]
 pub(crate) async fn resume_trader(
     market: Data<Market>,
     caller: Principal,
     path: Path<(String, String)>,
-) -> Result<actix_web::HttpResponse, Problem> {
+) -> Result<HttpResponse, Problem> {
     let trader = trader_of(&path.0, &path.1)?;
-    change_trader(&market, &caller, trader, Change::Resume { trader }).await?;
-    Ok(actix_web::HttpResponse::NoContent().finish())
+    let change = Change::Ask { consent: Uuid::now_v7(), wish: Wish::Resume { trader } };
+    let (_, waits) = change_trader(&market, &caller, trader, change).await?;
+    Ok(answer(waits))
 }
 
 /// Lists who may not trade: of the caller's own account, or for staff all.
@@ -265,14 +305,14 @@ pub(crate) async fn lift_curtailment(
     caller: Principal,
     path: Path<(String, String)>,
     Query(query): Query<ZoneQuery>,
-) -> Result<actix_web::HttpResponse, Problem> {
+) -> Result<HttpResponse, Problem> {
     let (from, to) = range_of(&path)?;
     if !may(&caller, Action::HaltMarket, None) {
         return Err(Problem::forbidden());
     }
     let desk = desk_of(&market, &caller, query.zone())?;
     desk.change(Change::Lift { from, to }, caller.party).await?;
-    Ok(actix_web::HttpResponse::NoContent().finish())
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// Lists the curtailments of the caller's community, oldest decision first.

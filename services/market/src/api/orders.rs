@@ -49,6 +49,10 @@ pub(crate) struct OrderBody {
     /// The first moment at which an order that is `good_till_time` is no longer good.
     #[serde(default)]
     good_till: Option<String>,
+    /// The limit is meant, though far off what energy costs at that time of day: it is not refused
+    /// with `PRICE_REFERENCE`.
+    #[serde(default)]
+    beyond_reference: bool,
 }
 
 /// The terms that an account signs (EIP-712 `Order`).
@@ -284,8 +288,17 @@ fn new_order(body: OrderBody, account: AccountId, market: &Market) -> Result<New
     let signer = key.as_ref().and_then(|signature| recover(hash, signature));
     let contract = body.signature;
     let signature = key.map_or(OrderSignature::Contract { contract }, OrderSignature::Key);
-    let terms = body.order;
-    Ok(NewOrder { id, account, terms, hash, signer, signature, replaces, time_in_force })
+    Ok(NewOrder {
+        id,
+        account,
+        terms: body.order,
+        hash,
+        signer,
+        signature,
+        replaces,
+        time_in_force,
+        beyond_reference: body.beyond_reference,
+    })
 }
 
 fn derived_id(hash: B256) -> OrderId {

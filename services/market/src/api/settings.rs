@@ -119,7 +119,7 @@ pub(crate) async fn get_market(
         forecast_days_min: parameters.forecast_days_min,
         mechanism: book.mechanism(opening, parameters).into(),
         self_trade: parameters.self_trade,
-        stopped: book.stopped().map(StopView::from),
+        stopped: book.stopped().map(|why| StopView::seen_by(&caller, why)),
         policy_id: parameters.policy.to_string(),
         policy: policy.clone(),
         chain_id: market.chain_id(),

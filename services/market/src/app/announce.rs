@@ -2,14 +2,15 @@
 //! changed before their gate; who and what may not trade.
 
 use calendar::{Slot, Timestamp};
+use contracts::Side;
 use events::Envelope;
 use events::market::{
-    BookChanged, CancelledBy, CurtailmentChanged, Matched, OrderCancelled, SlotCleared,
-    StopChanged, Struck, SuspensionChanged, TRADES_PER_MESSAGE_MAX,
+    BookChanged, CancelledBy, CurtailmentChanged, Matched, OrderCancelled, RiskLimitsChanged,
+    SlotCleared, StopChanged, Struck, SuspensionChanged, TRADES_PER_MESSAGE_MAX,
 };
 use ids::{AccountId, ConnectionPointId, OrderId, PartyId};
 
-use crate::domain::{Accepted, ClearedSlot, Entry, Exchange, Parameters, Trader};
+use crate::domain::{Accepted, ClearedSlot, Entry, Exchange, Parameters, Suspension, Trader};
 
 /// The event that tells of `entry`, which was just applied and is the row `cause` of the journal;
 /// `None` for entries that nobody outside waits for, and for cleared slots.
@@ -20,35 +21,28 @@ pub(super) fn announcement(
     cause: &str,
 ) -> Option<Envelope> {
     let Parameters { community, zone, .. } = *parameters;
-    let suspension = |trader: Trader, suspended: bool, reason: &str, by: PartyId| {
-        let account = exchange.owner(trader).expect("only someone known is suspended");
-        let connection_point = match trader {
-            Trader::Account(_) => None,
-            Trader::ConnectionPoint(point) => Some(point),
-        };
-        let reason = reason.to_owned();
-        SuspensionChanged { community, zone, account, connection_point, suspended, reason, by }
-    };
     match entry {
         Entry::Cancelled { order, by, at } => {
             let order = exchange.order(*order).expect("only an accepted order is cancelled");
             Some(Envelope::of(&cancelled(order, *by, parameters), cause, *at))
         }
         Entry::Suspended { trader, suspension: why } => {
-            let event = suspension(*trader, true, &why.reason, why.by);
+            let event = suspension(exchange, parameters, (*trader, Some(why)), why.by);
             Some(Envelope::of(&event, cause, why.at))
         }
         Entry::Resumed { trader, by, at } => {
-            Some(Envelope::of(&suspension(*trader, false, "", *by), cause, *at))
+            let event = suspension(exchange, parameters, (*trader, None), *by);
+            Some(Envelope::of(&event, cause, *at))
         }
         Entry::Stopped(why) => {
             let (stopped, reason, by) = (true, why.reason.clone(), why.by);
-            let event = StopChanged { community, zone, stopped, reason, by };
+            let tripped = why.tripped.clone();
+            let event = StopChanged { community, zone, stopped, reason, by, tripped };
             Some(Envelope::of(&event, cause, why.at))
         }
         Entry::Started { by, at } => {
             let (stopped, reason, by) = (false, String::new(), *by);
-            let event = StopChanged { community, zone, stopped, reason, by };
+            let event = StopChanged { community, zone, stopped, reason, by, tripped: None };
             Some(Envelope::of(&event, cause, *at))
         }
         Entry::Curtailed(curtailment) => {
@@ -61,6 +55,16 @@ pub(super) fn announcement(
             let (from, to, by, curtailed, reason) = (*from, *to, *by, false, String::new());
             let event = CurtailmentChanged { community, zone, from, to, curtailed, reason, by };
             Some(Envelope::of(&event, cause, *at))
+        }
+        Entry::RiskLimitsSet(change) => {
+            let event = RiskLimitsChanged {
+                community,
+                zone,
+                limits: serde_json::to_value(change.limits).expect("figures are plain data"),
+                by: change.by,
+                agreed_by: change.agreed_by,
+            };
+            Some(Envelope::of(&event, cause, change.at))
         }
         _ => None,
     }
@@ -113,6 +117,35 @@ pub(super) fn book_changes(
         Envelope::of(&event, &format!("{cause}/{slot}/{}", event.before), at)
     };
     chunks.into_iter().map(tell).collect()
+}
+
+/// `market.suspension.changed.v1` for a trader that is suspended, or is not any more.
+fn suspension(
+    exchange: &Exchange,
+    parameters: &Parameters,
+    (trader, why): (Trader, Option<&Suspension>),
+    by: PartyId,
+) -> SuspensionChanged {
+    let side = |side: Side| match side {
+        Side::Buy => "buy",
+        Side::Sell => "sell",
+    };
+    let (connection_point, rule) = match trader {
+        Trader::Account(_) => (None, None),
+        Trader::ConnectionPoint(point) => (Some(point), None),
+        Trader::Rule(rule) => (Some(rule.connection_point), Some(side(rule.side).to_owned())),
+    };
+    SuspensionChanged {
+        community: parameters.community,
+        zone: parameters.zone,
+        account: exchange.owner(trader).expect("only someone known is suspended"),
+        connection_point,
+        rule,
+        suspended: why.is_some(),
+        reason: why.map(|why| why.reason.clone()).unwrap_or_default(),
+        by,
+        tripped: why.and_then(|why| why.tripped.clone()),
+    }
 }
 
 /// `market.slot.cleared.v1` for `cleared`: at least one part, even without trades.

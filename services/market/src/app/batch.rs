@@ -26,8 +26,8 @@ type Answer = Box<dyn FnOnce(bool) + Send>;
 /// One commit in the making. The book changes as commands are judged; when the commit fails, the
 /// writer rebuilds it.
 pub(super) struct Batch<'a> {
-    writer: &'a Writer,
-    exchange: &'a mut Exchange,
+    pub(super) writer: &'a Writer,
+    pub(super) exchange: &'a mut Exchange,
     entries: Vec<Entry>,
     events: BTreeSet<EventId>,
     envelopes: Vec<Envelope>,
@@ -59,6 +59,7 @@ impl<'a> Batch<'a> {
         match command {
             Command::Place(order, answer) => {
                 let applied = self.place(&order);
+                self.watch_order(&order, &applied);
                 self.answer(answer, applied, || Refused::Fault(not_committed()));
             }
             Command::Cancel(order, account, answer) => {
@@ -74,6 +75,7 @@ impl<'a> Batch<'a> {
                 self.answer(answer, applied, not_committed);
             }
             Command::Tick(now, answer) => {
+                self.watch_feeds(now);
                 let placed = self.place_rules(now);
                 let lapsed = self.lapse(now);
                 let any = self.clear_due(now) | placed | lapsed;
@@ -159,7 +161,9 @@ impl<'a> Batch<'a> {
                 }
                 ensure!(sequence == last + 1, "block event {sequence} came before {}", last + 1);
             }
+            let exported = matches!(entry, Entry::Exported { .. }).then(|| entry.clone());
             self.record_all(entry);
+            exported.into_iter().for_each(|entry| self.watch_forecasts(&entry));
         }
         self.events.insert(event);
         Ok(())
@@ -210,12 +214,13 @@ impl<'a> Batch<'a> {
                 let calls = chain::transactions(self.exchange, &cleared, parameters, at);
                 self.transactions.extend(calls);
             }
+            self.watch_losses(&cleared, now);
         }
         any
     }
 
     /// Records an entry, then what else becomes true with it.
-    fn record_all(&mut self, entry: Entry) {
+    pub(super) fn record_all(&mut self, entry: Entry) {
         let consequences = self.exchange.consequences(&entry);
         self.record(entry);
         consequences.into_iter().for_each(|entry| self.record(entry));
@@ -308,6 +313,7 @@ fn signed(terms: OrderTerms, account: AccountId, tools: &Tools) -> NewOrder {
         signature: tools.delegate.sign(hash).into(),
         replaces: None,
         time_in_force: TimeInForce::GoodTillGate,
+        beyond_reference: false,
         terms,
     }
 }

@@ -1,6 +1,6 @@
 //! One market's desk: the queue, the writer, the book that readers share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
@@ -17,7 +17,8 @@ use super::batch::Batch;
 use super::rules::{RuleRefusal, RuleRefusals};
 use crate::db::replay;
 use crate::domain::{
-    Accepted, Change, Entry, Exchange, NewOrder, Parameters, Rejection, RuleName, StruckTrade,
+    Accepted, Change, Entry, Exchange, Guard, NewOrder, Parameters, Rejection, RuleName,
+    StruckTrade,
 };
 
 /// Commands that may wait for the writer; more are refused.
@@ -104,6 +105,7 @@ impl Desk {
             last,
             refused: refused.clone(),
             rules_at: None,
+            guard: Mutex::default(),
         };
         tokio::spawn(writer.write(book.clone(), queue));
         Ok(Desk { name, parameters, book, commands, refused })
@@ -201,6 +203,8 @@ pub(super) struct Writer {
     pub(super) refused: Arc<RuleRefusals>,
     /// When standing rules were looked at last.
     pub(super) rules_at: Option<Timestamp>,
+    /// What is counted of orders and refusals.
+    pub(super) guard: Mutex<Guard>,
 }
 
 impl Writer {

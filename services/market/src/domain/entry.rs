@@ -4,13 +4,16 @@ use alloy_primitives::{Address, B256};
 use calendar::Timestamp;
 use contracts::Prices;
 use events::market::CancelledBy;
-use ids::{AccountId, ConnectionPointId, OrderId, PartyId, ZoneId};
+use ids::{AccountId, ConnectionPointId, OrderId, PartyId, Uuid, ZoneId};
 use matching::Mechanism;
 use serde::{Deserialize, Serialize};
 use tariff::Tariff;
 use units::{Energy, Money, Power, Price};
 
-use super::{Accepted, Curtailment, Movement, Rule, RuleName, Suspension, Trader};
+use super::{
+    Accepted, Consent, Curtailment, Decision, Movement, RiskChange, Rule, RuleName, Suspension,
+    Trader,
+};
 
 /// One fact of the journal. The market is the fold of all of them, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -127,6 +130,17 @@ pub enum Entry {
         /// When.
         at: Timestamp,
     },
+    /// Something that takes two was asked for.
+    ConsentAsked(Consent),
+    /// A request was decided.
+    ConsentDecided {
+        /// Which.
+        consent: Uuid,
+        /// How, by whom and when.
+        decision: Decision,
+    },
+    /// Risk is judged by other figures.
+    RiskLimitsSet(RiskChange),
     /// A curtailment is over.
     Lifted {
         /// Start of its first slot.

@@ -75,6 +75,12 @@ impl History {
         Some(Energy::from_wh(u64::try_from(limit).unwrap_or(u64::MAX)))
     }
 
+    /// What is known of `point` in the slot that starts at `slot`.
+    pub(super) fn known(&self, point: ConnectionPointId, slot: Timestamp) -> Option<Energy> {
+        let (day, second) = day_and_second(slot);
+        Some(self.points.get(&point)?.get(&second)?.get(&day)?.quantity)
+    }
+
     /// What `point` had on average at this time of day, of the last seven days that are known
     /// before the slot that starts at `slot`; `None` where none is.
     pub(super) fn mean(&self, point: ConnectionPointId, slot: Timestamp) -> Option<Energy> {
@@ -85,6 +91,35 @@ impl History {
         let sum: u128 = recent.clone().map(|(_, known)| u128::from(known.quantity.wh())).sum();
         let mean = sum.checked_div(recent.count() as u128)?;
         Some(Energy::from_wh(u64::try_from(mean).expect("a mean is not above its largest")))
+    }
+
+    /// What was likely of `point` in the slot that starts at `slot` and what is known of it, where
+    /// that is off by more than so many standard deviations of the days before, and by more than
+    /// so many Wh. `None` where it is not, or where too few days are known.
+    pub(super) fn off_by(
+        &self,
+        point: ConnectionPointId,
+        slot: Timestamp,
+        (sigmas, tolerance): (u32, u64),
+    ) -> Option<(Energy, Energy)> {
+        let (day, second) = day_and_second(slot);
+        let days = self.points.get(&point)?.get(&second)?;
+        let known = days.get(&day)?.quantity;
+        let before = days.range(day - i64::from(HISTORY_DAYS)..day);
+        let before: Vec<i128> = before.map(|(_, known)| i128::from(known.quantity.wh())).collect();
+        if before.len() < MEAN_DAYS {
+            return None;
+        }
+        // All times the number of days, so that nothing is rounded: n d > s sqrt(n q - sum^2).
+        let count = i128::try_from(before.len()).ok()?;
+        let sum: i128 = before.iter().sum();
+        let squares: i128 = before.iter().map(|wh| wh * wh).sum();
+        let off = (count * i128::from(known.wh()) - sum).abs();
+        let spread = count * squares - sum * sum;
+        let allowed = i128::from(sigmas) * i128::from(sigmas) * spread;
+        let beyond = off > count * i128::from(tolerance) && off * off > allowed;
+        let likely = Energy::from_wh(u64::try_from(sum / count).ok()?);
+        beyond.then_some((likely, known))
     }
 }
 

@@ -4,26 +4,28 @@
 //! ```text
 //! change --decide--> Entry | nothing to do | Rejection
 //! suspended: new orders are refused, open ones are taken back; trades and cash stay as they are
-//! stopped:   the same for everybody; whoever stopped trading does not start it again
+//! stopped:   the same for everybody. Either is lifted by two persons (`consents.rs`)
 //! curtailed: new orders are refused, open ones stay; they clear to nothing unless it is lifted
 //! mechanism: for slots whose books are not open, so that who places an order knows it
 //! ```
 //!
-//! Deliberately absent: who may decide this (the REST door), a second person's consent, and what
-//! happens to trades of a slot that was cleared before it was curtailed: they stand.
+//! Deliberately absent: who may decide this (the REST door), and what happens to trades of a slot
+//! that was cleared before it was curtailed: they stand.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use calendar::{Slot, Timestamp};
 use contracts::{OrderTerms, Side};
-use events::market::CancelledBy;
-use ids::{AccountId, ConnectionPointId, OrderId, PartyId};
+use events::market::{CancelledBy, Tripped};
+use ids::{AccountId, ConnectionPointId, OrderId, PartyId, Uuid};
 use matching::{Fees, Mechanism};
 use serde::{Deserialize, Serialize};
 use units::Overflow;
 
 use super::clearing::check_mechanism;
-use super::{Accepted, Entry, Exchange, Movement, Parameters, Rejection, Rule, RuleName, Status};
+use super::{
+    Accepted, Entry, Exchange, Movement, Parameters, Rejection, Rule, RuleName, Status, Wish,
+};
 
 /// The most curtailments that a market knows at a time.
 pub const CURTAILMENTS_MAX: usize = 1_000;
@@ -39,6 +41,8 @@ pub enum Trader {
     Account(AccountId),
     /// One connection point.
     ConnectionPoint(ConnectionPointId),
+    /// A standing rule, whatever it orders; by hand its account may still trade.
+    Rule(RuleName),
 }
 
 /// Why somebody may not trade.
@@ -50,6 +54,9 @@ pub struct Suspension {
     pub by: PartyId,
     /// Since when.
     pub at: Timestamp,
+    /// What was found, where the market decided by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tripped: Option<Tripped>,
 }
 
 /// Slots of a zone in which the grid carries no trades.
@@ -77,18 +84,26 @@ pub enum Change {
         /// In words.
         reason: String,
     },
-    /// `trader` may trade again. Its orders do not come back.
-    Resume {
-        /// Who.
-        trader: Trader,
-    },
     /// Nobody trades.
     Stop {
         /// In words.
         reason: String,
     },
-    /// Trading goes on. Cancelled orders do not come back.
-    Start,
+    /// Something that one person cannot do alone is asked for, or agreed to where another one has
+    /// asked for it.
+    Ask {
+        /// The name of the request, if it becomes one.
+        consent: Uuid,
+        /// What is asked for.
+        wish: Wish,
+    },
+    /// A request is decided.
+    Decide {
+        /// Which.
+        consent: Uuid,
+        /// Agreed to, not refused.
+        given: bool,
+    },
     /// No trades in the slots of `[from, to)`.
     Curtail {
         /// Start of the first slot.
@@ -123,6 +138,8 @@ pub enum Change {
 pub(super) struct Limits {
     accounts: BTreeMap<AccountId, Suspension>,
     points: BTreeMap<ConnectionPointId, Suspension>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    rules: BTreeMap<ConnectionPointId, BTreeMap<Side, Suspension>>,
     curtailments: Vec<Curtailment>,
     stopped: Option<Suspension>,
 }
@@ -136,6 +153,9 @@ impl Limits {
         match trader {
             Trader::Account(account) => self.accounts.insert(account, suspension),
             Trader::ConnectionPoint(point) => self.points.insert(point, suspension),
+            Trader::Rule(RuleName { connection_point, side }) => {
+                self.rules.entry(connection_point).or_default().insert(side, suspension)
+            }
         };
     }
 
@@ -143,6 +163,12 @@ impl Limits {
         match trader {
             Trader::Account(account) => self.accounts.remove(&account),
             Trader::ConnectionPoint(point) => self.points.remove(&point),
+            Trader::Rule(RuleName { connection_point, side }) => {
+                let sides = self.rules.get_mut(&connection_point);
+                let suspension = sides.and_then(|sides| sides.remove(&side));
+                self.rules.retain(|_, sides| !sides.is_empty());
+                suspension
+            }
         };
     }
 
@@ -175,24 +201,16 @@ impl Exchange {
             Change::Suspend { trader, reason } => {
                 self.owner(*trader).ok_or(Rejection::Unknown)?;
                 let same = self.suspension(*trader).is_some_and(|known| known.reason == *reason);
-                let suspension = Suspension { reason: reason.clone(), by, at: now };
+                let suspension = Suspension { reason: reason.clone(), by, at: now, tripped: None };
                 Ok((!same).then_some(Entry::Suspended { trader: *trader, suspension }))
-            }
-            Change::Resume { trader } => {
-                self.owner(*trader).ok_or(Rejection::Unknown)?;
-                let suspended = self.suspension(*trader).is_some();
-                Ok(suspended.then_some(Entry::Resumed { trader: *trader, by, at: now }))
             }
             Change::Stop { reason } => {
                 let same = self.stopped().is_some_and(|known| known.reason == *reason);
-                let why = Suspension { reason: reason.clone(), by, at: now };
+                let why = Suspension { reason: reason.clone(), by, at: now, tripped: None };
                 Ok((!same).then_some(Entry::Stopped(why)))
             }
-            Change::Start => match self.stopped() {
-                Some(why) if why.by == by => Err(Rejection::SecondPerson),
-                Some(_) => Ok(Some(Entry::Started { by, at: now })),
-                None => Ok(None),
-            },
+            Change::Ask { consent, wish } => self.ask(*consent, wish, by, now),
+            Change::Decide { consent, given } => self.decide(*consent, *given, by, now),
             Change::Curtail { from, to, reason } => {
                 let known = self.curtailment(*from, *to);
                 if known.is_some_and(|known| known.reason == *reason) {
@@ -272,9 +290,12 @@ impl Exchange {
         if few { Ok(()) } else { Err(Rejection::TooMany) }
     }
 
-    /// What else becomes true with `entry`: orders that it takes back. To be asked before the entry
-    /// is applied, and applied after it.
+    /// What else becomes true with `entry`: orders that it takes back, what was agreed to. To be
+    /// asked before the entry is applied, and applied after it.
     pub fn consequences(&self, entry: &Entry) -> Vec<Entry> {
+        if let Entry::ConsentDecided { consent, decision } = entry {
+            return self.agreed(*consent, decision).into_iter().collect();
+        }
         let (orders, by, at): (Vec<OrderId>, _, _) = match entry {
             Entry::Connected { timestamp, movements, .. } => {
                 let ended = movements.iter().filter_map(|movement| match movement {
@@ -306,6 +327,12 @@ impl Exchange {
         let concerned = open.filter(|order| match trader {
             Trader::Account(_) => true,
             Trader::ConnectionPoint(point) => self.orders[*order].terms.connection_point == point,
+            Trader::Rule(RuleName { connection_point, side }) => {
+                let order = &self.orders[*order];
+                let terms = &order.terms;
+                (terms.connection_point, terms.side) == (connection_point, side)
+                    && self.is_of_rule(order)
+            }
         });
         concerned.copied().collect()
     }
@@ -314,7 +341,10 @@ impl Exchange {
     pub fn owner(&self, trader: Trader) -> Option<AccountId> {
         match trader {
             Trader::Account(account) => self.members.get(&account).map(|member| member.account),
-            Trader::ConnectionPoint(point) => self.points.get(&point).map(|point| point.account),
+            Trader::ConnectionPoint(point)
+            | Trader::Rule(RuleName { connection_point: point, .. }) => {
+                self.points.get(&point).map(|point| point.account)
+            }
         }
     }
 
@@ -323,14 +353,21 @@ impl Exchange {
         match trader {
             Trader::Account(account) => self.limits.accounts.get(&account),
             Trader::ConnectionPoint(point) => self.limits.points.get(&point),
+            Trader::Rule(RuleName { connection_point, side }) => {
+                self.limits.rules.get(&connection_point)?.get(&side)
+            }
         }
     }
 
-    /// All suspensions: of accounts, then of connection points.
+    /// All suspensions: of accounts, then of connection points, then of standing rules.
     pub fn suspensions(&self) -> impl Iterator<Item = (Trader, &Suspension)> {
         let accounts = self.limits.accounts.iter().map(|(id, why)| (Trader::Account(*id), why));
         let points = self.limits.points.iter();
-        accounts.chain(points.map(|(id, why)| (Trader::ConnectionPoint(*id), why)))
+        let rules = self.limits.rules.iter().flat_map(|(point, sides)| {
+            let named = |side| Trader::Rule(RuleName { connection_point: *point, side });
+            sides.iter().map(move |(side, why)| (named(*side), why))
+        });
+        accounts.chain(points.map(|(id, why)| (Trader::ConnectionPoint(*id), why))).chain(rules)
     }
 
     /// Why nobody may trade; `None` while trading goes on.

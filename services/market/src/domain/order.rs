@@ -33,6 +33,8 @@ pub struct NewOrder {
     pub replaces: Option<OrderId>,
     /// What becomes of what does not trade at once, where orders meet before the gate.
     pub time_in_force: TimeInForce,
+    /// Whether its limit is meant, though far off what energy costs at that time of day.
+    pub beyond_reference: bool,
 }
 
 impl NewOrder {
@@ -122,6 +124,9 @@ pub struct Accepted {
     pub status: Status,
     /// Why it was taken back, if it was.
     pub cancelled_by: Option<CancelledBy>,
+    /// When it was taken back, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_at: Option<Timestamp>,
     /// What it got; zero until the slot is cleared, or what it traded before the gate.
     pub filled: Energy,
     /// What it came into trading before the gate with; `None` where orders meet at the gate.

@@ -60,16 +60,16 @@ impl Exchange {
         check_terms(terms, slot, (parameters, self.tick(slot.start, parameters)), now)?;
         self.check_time(order, slot.start, parameters, now)?;
         ensure(!self.is_curtailed(slot.start), Rejection::ZoneCurtailed)?;
-        let (retail, _) = self.prices(slot, parameters).ok_or(Rejection::NoTariff)?;
-        let collar = retail.n_per_wh().saturating_mul(2);
-        let collared = terms.limit().is_ok_and(|limit| limit.n_per_wh() <= collar);
-        ensure(collared, Rejection::PriceCollar)?;
+        let prices = self.prices(slot, parameters).ok_or(Rejection::NoTariff)?;
+        let retail = prices.0;
+        self.check_price((terms, order.beyond_reference), slot, prices, parameters)?;
         self.check_quantity(terms, replaced, parameters)?;
         ensure(self.has_room_for(order), Rejection::TooMany)?;
         let refused = self.self_trade(slot.start, parameters) == SelfTrade::Refuse
             && self.meets_itself(owner, (terms, replaced), slot, &parameters.fees);
         ensure(!refused, Rejection::SelfTrade)?;
         let hold = self.check_cash((terms, replaced), parameters, retail)?;
+        self.check_exposure(owner, (hold, replaced), now)?;
         ensure(self.nonces.is_free(terms.account, terms.nonce), Rejection::Nonce)?;
         ensure(order.is_delegated() || order.signer == Some(terms.account), Rejection::Sig)?;
         let arrival = self.arrival((order, owner), replaced, parameters)?;
@@ -85,6 +85,7 @@ impl Exchange {
             at: now,
             status: Status::Open,
             cancelled_by: None,
+            cancelled_at: None,
             filled: Energy::ZERO,
             arrival,
             netted: Energy::ZERO,

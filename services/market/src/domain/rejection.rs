@@ -55,8 +55,11 @@ rejections! {
     ZoneCurtailed = "ZONE_CURTAILED", "the grid operator has curtailed the zone in this slot";
     /// No tariff holds in the slot, so that nobody knows what energy is worth.
     NoTariff = "NO_TARIFF", "no tariff is known for this slot";
-    /// The limit is above twice the retail price.
-    PriceCollar = "PRICE_COLLAR", "the limit is above twice the retail price";
+    /// The limit is above the part of the retail price that is allowed, by default twice of it.
+    PriceCollar = "PRICE_COLLAR", "the limit is too far above the retail price";
+    /// The limit is far off what energy costs at that time of day.
+    PriceReference = "PRICE_REFERENCE",
+        "the limit is far off what energy costs at this time of day: say beyond_reference if meant";
     /// More than the connection can carry in the slot.
     QtyPhysical = "QTY_PHYSICAL",
         "more than the connection can carry in this slot, together with its other orders";
@@ -71,13 +74,18 @@ rejections! {
     Funds = "FUNDS", "the free cash does not cover quantity times limit";
     /// A seller's cash does not cover the collateral.
     Collateral = "COLLATERAL", "the free cash does not cover the collateral";
+    /// What the account may come to owe is above its limit.
+    Exposure = "EXPOSURE",
+        "open orders and trades of this account come to more than it may owe at a time";
     /// The nonce was used before, or the account ended it on chain.
     Nonce = "NONCE", "the nonce was used before, or cancelled on chain";
     /// The signature is neither the account's nor its delegate's.
     Sig = "SIG", "the signature is neither by the account's key nor by its delegate's";
-    /// Who stopped trading wants to start it again.
+    /// Who asked for something, or whom it is about, wants to agree to it.
     SecondPerson = "SECOND_PERSON",
-        "who stopped trading does not start it again: somebody else has to agree";
+        "who asked for it, and whom it is about, does not decide it: somebody else has to";
+    /// Somebody has decided the request before, or it waited too long.
+    Decided = "DECIDED", "the request was decided before, or is over";
     /// The mechanism's own parameters are wrong.
     Mechanism = "MECHANISM", "the mechanism's parameters are not usable";
     /// A mechanism with two prices a trade, under a policy without a difference account.
@@ -94,6 +102,9 @@ rejections! {
 impl Rejection {
     /// Whether the same request may succeed later.
     pub fn retry_may_help(self) -> bool {
-        matches!(self, Rejection::NoTariff | Rejection::Funds | Rejection::Collateral)
+        matches!(
+            self,
+            Rejection::NoTariff | Rejection::Funds | Rejection::Collateral | Rejection::Exposure
+        )
     }
 }

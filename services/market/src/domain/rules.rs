@@ -17,10 +17,13 @@ use calendar::{Slot, Timestamp};
 use contracts::requests::mandated_nonce;
 use contracts::{OrderTerms, Side};
 use ids::{AccountId, ConnectionPointId};
+use keys::recover;
 use serde::{Deserialize, Serialize};
 use units::{Energy, Price};
 
-use super::{Exchange, Parameters, Rejection};
+use super::history::History;
+use super::order::is_delegated;
+use super::{Accepted, Exchange, OrderSignature, Parameters, Rejection, Trader};
 
 /// The most standing rules of one market.
 pub const RULES_MAX: usize = 20_000;
@@ -124,11 +127,25 @@ impl Exchange {
     /// What `point` takes or feeds in on average in the slot that starts at `slot`; `None` where
     /// nothing is known.
     pub fn likely(&self, name: RuleName, slot: Timestamp) -> Option<Energy> {
-        let history = match name.side {
+        self.metered(name.side).mean(name.connection_point, slot)
+    }
+
+    /// What was metered of the energy that a side is about.
+    pub(super) fn metered(&self, side: Side) -> &History {
+        match side {
             Side::Buy => &self.taken,
             Side::Sell => &self.history,
-        };
-        history.mean(name.connection_point, slot)
+        }
+    }
+
+    /// Whether a standing rule placed `order`: a delegate signed it that is no member, and only the
+    /// market's own can be that.
+    pub(super) fn is_of_rule(&self, order: &Accepted) -> bool {
+        let OrderSignature::Key(signature) = &order.signature else { return false };
+        let delegate = order.terms.delegate;
+        !delegate.is_zero()
+            && self.members.values().all(|member| member.address != delegate)
+            && is_delegated(&order.terms, recover(order.hash, signature))
     }
 
     /// Refuses a rule whose orders would all be refused.
@@ -161,6 +178,9 @@ impl Exchange {
         let slots = slots_before_gate(parameters, now);
         let mut due = Vec::new();
         for rule in self.rules.all() {
+            if self.suspension(Trader::Rule(rule.name)).is_some() {
+                continue;
+            }
             let Some(owner) = self.members.get(&rule.account) else { continue };
             for slot in &slots {
                 let early = rule.from.is_some_and(|from| slot.start < from);

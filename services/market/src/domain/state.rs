@@ -16,6 +16,7 @@ use super::history::History;
 use super::limits::Limits;
 use super::mandates::Mandates;
 use super::nonces::Nonces;
+use super::risk::Risk;
 use super::rules::Rules;
 use super::trading::{SelfTrade, Trading};
 use super::{
@@ -138,6 +139,7 @@ pub struct Exchange {
     /// What was taken.
     pub(super) taken: History,
     pub(super) rules: Rules,
+    pub(super) risk: Risk,
     pub(super) mechanisms: BTreeMap<Timestamp, Mechanism>,
     pub(super) sequence: u64,
     pub(super) feed: Option<u64>,
@@ -146,6 +148,7 @@ pub struct Exchange {
 impl Exchange {
     /// Applies a fact. Facts are not judged again.
     pub fn apply(&mut self, entry: &Entry) {
+        self.risk.apply(entry);
         match entry {
             Entry::Member(member) => self.joined(member),
             Entry::Point(point) => {
@@ -193,6 +196,7 @@ impl Exchange {
             Entry::Started { .. } => self.limits.stop(None),
             Entry::Curtailed(curtailment) => self.limits.curtail(curtailment.clone()),
             Entry::Lifted { from, to, .. } => self.limits.lift(*from, *to),
+            Entry::ConsentAsked(_) | Entry::ConsentDecided { .. } | Entry::RiskLimitsSet(_) => {}
             Entry::MechanismChosen { from, mechanism, .. } => {
                 self.mechanisms.insert(*from, *mechanism);
             }
@@ -227,16 +231,16 @@ impl Exchange {
         let order = self.orders.get(&id).expect("only an accepted order is cancelled");
         assert_eq!(order.status, Status::Open, "only an open order is cancelled");
         self.leave(id, by, at);
-        self.withdraw(id, by);
+        self.withdraw(id, by, at);
     }
 
     /// What is open of an order does not trade any more.
-    pub(super) fn withdraw(&mut self, id: OrderId, by: CancelledBy) {
+    pub(super) fn withdraw(&mut self, id: OrderId, by: CancelledBy, at: Timestamp) {
         let order = &self.orders[&id];
         let open = order.open();
         self.cash.free(order.terms.account, order.hold);
         self.give_back(id, open);
-        self.close(id, by);
+        self.close(id, by, at);
     }
 
     /// The connection point can trade `quantity` again, which an order does not want any more.
@@ -248,10 +252,10 @@ impl Exchange {
         *side = side.less(quantity);
     }
 
-    fn close(&mut self, id: OrderId, by: CancelledBy) {
+    fn close(&mut self, id: OrderId, by: CancelledBy, at: Timestamp) {
         let order = self.orders.get_mut(&id).expect("an open order is known");
         order.status = Status::Cancelled;
-        order.cancelled_by = Some(by);
+        (order.cancelled_by, order.cancelled_at) = (Some(by), Some(at));
         let (slot, account) = (order.slot(), order.account);
         self.shut(slot, account, id);
     }

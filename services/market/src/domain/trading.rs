@@ -346,8 +346,8 @@ impl Exchange {
     }
 
     /// An order leaves by itself.
-    fn depart(&mut self, slot: Timestamp, order: OrderId, by: CancelledBy) {
-        self.withdraw(order, by);
+    fn depart(&mut self, slot: Timestamp, order: OrderId, by: CancelledBy, at: Timestamp) {
+        self.withdraw(order, by, at);
         let trading = self.slots.get_mut(&slot).and_then(|book| book.trading.as_mut());
         trading.expect("a session is of a slot that trades").left.push(order);
     }
@@ -370,7 +370,7 @@ impl Exchange {
                     self.cash.free(address, freed);
                     self.give_back(order, quantity);
                     if done {
-                        self.depart(slot, order, CancelledBy::SelfTrade);
+                        self.depart(slot, order, CancelledBy::SelfTrade, at);
                     }
                 }
             }
@@ -380,7 +380,7 @@ impl Exchange {
                     Why::SelfTrade => CancelledBy::SelfTrade,
                     Why::Time => CancelledBy::Time,
                 };
-                self.depart(slot, named(&self.slots, order), by);
+                self.depart(slot, named(&self.slots, order), by, at);
             }
         }
     }

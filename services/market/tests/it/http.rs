@@ -14,7 +14,8 @@ use async_trait::async_trait;
 use bus::{Bus, Consumer};
 use client::{JsonRpc, RpcError};
 use events::market::{
-    BookChanged, CurtailmentChanged, OrderCancelled, SlotCleared, SuspensionChanged,
+    BookChanged, CaseDecided, CaseOpened, CurtailmentChanged, OrderCancelled, SlotCleared,
+    SuspensionChanged,
 };
 use events::{Envelope, Event};
 use ids::CommunityId;
@@ -122,6 +123,8 @@ impl Consumer for Reader {
             BookChanged::SUBJECT,
             SuspensionChanged::SUBJECT,
             CurtailmentChanged::SUBJECT,
+            CaseOpened::SUBJECT,
+            CaseDecided::SUBJECT,
         ]
     }
 

@@ -4,10 +4,10 @@
 use access::Role;
 use contracts::{Side, U256};
 use events::market::CancelledBy;
-use ids::{AccountId, CommunityId, ConnectionPointId, PartyId};
+use ids::{AccountId, CommunityId, ConnectionPointId, PartyId, Uuid};
 use market::domain::{
     CURTAILMENTS_MAX, Change, Entry, Exchange, Export, HISTORY_DAYS, Member, Movement, NewOrder,
-    Rejection, Status, Trader,
+    Rejection, Status, Trader, Wish,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -197,7 +197,8 @@ fn a_change_of_somebody_or_something_unknown_is_refused() {
     let stranger = Trader::Account(AccountId::derived("?"));
     check(Change::Suspend { trader: stranger, reason: reason() }, now, Rejection::Unknown);
     let nowhere = Trader::ConnectionPoint(ConnectionPointId::derived("?"));
-    check(Change::Resume { trader: nowhere }, now, Rejection::Unknown);
+    let resume = Wish::Resume { trader: nowhere };
+    check(Change::Ask { consent: Uuid::nil(), wish: resume }, now, Rejection::Unknown);
     let curtail = |from: &str, to: &str| {
         let (from, to) = (at(from), at(to));
         Change::Curtail { from, to, reason: reason() }
@@ -232,7 +233,13 @@ fn a_suspended_connection_point_loses_its_open_orders_alone() {
     assert_eq!(town.wallet(neighbour("b1").address()).held(), Money::ZERO);
     let again = neighbour("b1").buy(1100, 200_000);
     assert_eq!(judged(&town, &again), Some(Rejection::Suspended));
-    change(&mut town, &Change::Resume { trader });
+    let consent = Uuid::nil();
+    let resume = Change::Ask { consent, wish: Wish::Resume { trader } };
+    change(&mut town, &resume);
+    assert_eq!(judged(&town, &again), Some(Rejection::Suspended), "another one has to agree");
+    let agree = Change::Decide { consent, given: true };
+    let agreed = town.change(&agree, PartyId::derived("second"), &parameters(), morning());
+    apply(&mut town, &agreed.unwrap().unwrap());
     assert_eq!(judged(&town, &again), None);
 }
 
@@ -281,7 +288,10 @@ async fn an_operator_suspends_an_account_and_everyone_concerned_hears_of_it() {
         let list = running.get(name, "/v1/suspensions").await;
         assert_eq!(list["items"].as_array().unwrap().len(), count, "{name}");
     }
-    let (status, _) = running.request(Method::DELETE, &path, operator(), None).await;
+    let (status, asked) = running.request(Method::DELETE, &path, operator(), None).await;
+    assert_eq!((status, &asked["wish"]), (StatusCode::ACCEPTED, &json!("resume")), "{asked}");
+    assert_eq!(asked["trader"], json!({ "kind": "accounts", "id": b1.account() }));
+    let (status, _) = running.request(Method::DELETE, &path, crate::stop::second(), None).await;
     assert_eq!(status, StatusCode::NO_CONTENT);
     running.place("b1", body(&b1.buy(1100, 200_000))).await;
     let own = b1.buy(1100, 200_000).id.to_string();

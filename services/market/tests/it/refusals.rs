@@ -65,6 +65,12 @@ async fn put(running: &Running, path: &str) {
     assert_eq!(status, StatusCode::OK, "{path}: {answer}");
 }
 
+async fn limits(running: &Running, limits: Value) {
+    let path = "/v1/risk-limits";
+    let (status, answer) = running.request(Method::PUT, path, operator(), Some(limits)).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+}
+
 /// `b1` asks for all its cash back.
 async fn withdraw_all(running: &Running) {
     use alloy_sol_types::SolEvent;
@@ -107,6 +113,17 @@ async fn refused(code: &str, running: &Running) -> Answer {
         "MIN_LOT" => placed(running, Buy, |t| t.quantity = Energy::from_wh(9)).await,
         "EXPIRY" => placed(running, Buy, |t| t.expiry -= 1).await,
         "PRICE_COLLAR" => placed(running, Buy, |t| t.limit_price = 600_100).await,
+        "PRICE_REFERENCE" => {
+            limits(running, json!({ "reference_percent": 30 })).await;
+            placed(running, Buy, |t| t.limit_price = 300_000).await
+        }
+        "EXPOSURE" => {
+            limits(running, json!({ "exposure": 1 })).await;
+            placed(running, Buy, |t| {
+                (t.quantity, t.limit_price) = (Energy::from_wh(5000), 600_000);
+            })
+            .await
+        }
         "QTY_PHYSICAL" => placed(running, Buy, |t| t.quantity = Energy::from_wh(5001)).await,
         "GATE_CLOSED" => {
             running.hand.move_to(at("2026-06-01T09:45:00Z"));
@@ -116,9 +133,16 @@ async fn refused(code: &str, running: &Running) -> Answer {
             put(running, "/v1/stop").await;
             placed(running, Buy, |_| {}).await
         }
-        "SECOND_PERSON" => {
+        "SECOND_PERSON" | "DECIDED" => {
             put(running, "/v1/stop").await;
-            running.request(Method::DELETE, "/v1/stop", operator(), None).await
+            let asked = running.request(Method::DELETE, "/v1/stop", operator(), None).await.1;
+            let path = format!("/v1/consents/{}", asked["consent"].as_str().unwrap());
+            if code == "DECIDED" {
+                let path = format!("{path}/refusal");
+                running.request(Method::POST, &path, operator(), None).await;
+            }
+            let token = if code == "DECIDED" { crate::stop::second() } else { operator() };
+            running.request(Method::POST, &format!("{path}/approval"), token, None).await
         }
         "SUSPENDED" => {
             put(running, &format!("/v1/suspensions/connection-points/{}", b1.point())).await;

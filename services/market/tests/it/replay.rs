@@ -2,7 +2,8 @@
 
 use contracts::Side;
 use events::market::CancelledBy;
-use market::domain::{Change, Entry, Exchange, Export, Movement, Placement, Status, Trader};
+use ids::{PartyId, Uuid};
+use market::domain::{Change, Entry, Exchange, Export, Movement, Placement, Status, Trader, Wish};
 use units::{Energy, Money};
 
 use crate::town::*;
@@ -147,7 +148,10 @@ fn limit(day: &mut Day, dice: &mut Dice, who: &Neighbour) {
     let reason = || "a test".to_owned();
     let change = match dice.below(12) {
         0 => Change::Suspend { trader: Trader::Account(who.account()), reason: reason() },
-        1..4 => Change::Resume { trader: Trader::Account(who.account()) },
+        1..4 => Change::Ask {
+            consent: Uuid::from_u128(u128::from(dice.below(1_000_000))),
+            wish: Wish::Resume { trader: Trader::Account(who.account()) },
+        },
         4 => Change::Curtail { from, to, reason: reason() },
         5..7 => Change::Lift { from, to },
         7..9 => {
@@ -168,7 +172,7 @@ fn limit(day: &mut Day, dice: &mut Dice, who: &Neighbour) {
             return day.connect(finalized, vec![Movement::NonceEnded { address, nonce }]);
         }
     };
-    let by = ids::PartyId::derived("operator");
+    let by = PartyId::derived(["operator", "second"][usize::from(dice.below(2) == 1)]);
     if let Ok(Some(entry)) = day.exchange.change(&change, by, &parameters(), morning()) {
         day.record(&entry);
     }

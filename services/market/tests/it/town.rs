@@ -157,6 +157,7 @@ impl Neighbour {
             signature: signature.into(),
             replaces: None,
             time_in_force: TimeInForce::GoodTillGate,
+            beyond_reference: false,
         }
     }
 

@@ -198,7 +198,7 @@ impl Batch {
         };
         let reading = &signed.reading;
         let rules = Rules {
-            signer: enrolled.signer_at(reading.time),
+            signer: enrolled.signer_of(reading.page, reading.time),
             slot: self.slot,
             limit: enrolled.limit,
         };

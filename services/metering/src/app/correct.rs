@@ -13,7 +13,7 @@ use super::close::fact;
 use crate::db::meters::{self, Community, Meter};
 use crate::db::nearby::Nearby;
 use crate::db::readings::{self, Mark};
-use crate::db::{anchors, intervals};
+use crate::db::{anchors, checks, intervals};
 use crate::domain::closing::{Known, known_around};
 
 /// New readings that are applied in one transaction.
@@ -173,6 +173,12 @@ impl Batch {
         });
         let versions = Vec::from_iter(versions);
         intervals::insert(tx, &versions, self.now).await.context("keeping corrections")?;
+        let day = |slot: Slot| self.community.timezone.day_of(slot.start);
+        let days: BTreeSet<_> =
+            versions.iter().map(|(meter, slot, ..)| (day(*slot), meter.id)).collect();
+        checks::put_again(tx, self.community.id, days.into_iter())
+            .await
+            .context("days to check again")?;
         readings::mark(tx, &self.carried, Mark::Published).await.context("marking readings")?;
         let mut envelopes = Vec::new();
         for (slot, facts) in self.corrected {

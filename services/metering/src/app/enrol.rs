@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use calendar::SlotLength;
+use calendar::{SlotLength, Timestamp};
 use client::Transaction;
 use contracts::CONTRACT_GAS_MAX;
 use contracts::requests::MeterEnrolment;
 use db::Db;
 use events::Envelope;
-use events::identity::{ConnectionPointRegistered, MeterEnrolled, MeterRevoked};
+use events::identity::{ConnectionPointRegistered, MeterEnrolled, MeterRevoked, MeterRotated};
 use ids::MeterId;
 
 use crate::app::anchor::Anchor;
-use crate::db::meters;
+use crate::db::{meters, registry};
 use crate::domain::closing::first_whole_slot;
 
 /// The name of metering in the inbox.
@@ -21,8 +21,8 @@ pub(crate) const CONSUMER: &str = "metering";
 
 /// Applies one of identity's events, once; gives the meter whose line must end.
 ///
-/// An enrolment and a revocation also go to the registry on chain, which is what bills are proved
-/// against.
+/// An enrolment, a rotation and a revocation also go to the registry on chain, which is what bills
+/// are proved against.
 pub(crate) async fn apply(
     db: &Db,
     slot: SlotLength,
@@ -44,8 +44,19 @@ pub(crate) async fn apply(
                 let transaction = enrolment(&anchor, &meter, &envelope);
                 anchor.sender.enqueue(tx, &transaction).await?;
             }
+            if let Some(rotated) = envelope.open::<MeterRotated>()? {
+                meters::rotate(tx, &rotated).await.context("keeping a meter's next key")?;
+                let due_at = due_at(&rotated, slot);
+                let transaction = rotation(&anchor, &rotated, &envelope);
+                registry::keep(tx, rotated.meter, &transaction, due_at).await?;
+            }
             let Some(revoked) = envelope.open::<MeterRevoked>()? else { return Ok(None) };
             meters::revoke(tx, &revoked).await.context("revoking a meter")?;
+            // The registry counts the keys that a meter has had as identity does: one that waits
+            // goes first.
+            for waiting in registry::take_of(tx, revoked.meter).await? {
+                anchor.sender.enqueue(tx, &waiting).await?;
+            }
             let call = anchor.contracts.revoke(revoked.meter);
             anchor.sender.enqueue(tx, &transaction(&envelope, call)).await?;
             Ok::<_, anyhow::Error>(Some(revoked.meter))
@@ -54,8 +65,39 @@ pub(crate) async fn apply(
     .await
 }
 
-/// Gas that `MeterRegistry.enrol` or `revoke` may use: two signatures, one of them perhaps of a
-/// contract account, and five new storage words.
+/// Hands calls of the registry whose moment has come to the chain; says how many.
+pub(crate) async fn send_due(db: &Db, anchor: &Arc<Anchor>, now: Timestamp) -> Result<usize> {
+    if !registry::is_due(db, now).await.context("calls of the registry that wait")? {
+        return Ok(0);
+    }
+    let anchor = anchor.clone();
+    db.transact(move |tx| {
+        Box::pin(async move {
+            let due = registry::take_due(tx, now).await?;
+            for transaction in &due {
+                anchor.sender.enqueue(tx, transaction).await?;
+            }
+            anyhow::Ok(due.len())
+        })
+    })
+    .await
+}
+
+/// When a rotation is sent. The registry's key changes with the block: after the last reading of
+/// the old key and before the first of the next one, which are a slot apart.
+fn due_at(rotated: &MeterRotated, slot: SlotLength) -> Timestamp {
+    first_whole_slot(rotated.from, slot).plus_seconds(1 - slot.seconds())
+}
+
+fn rotation(anchor: &Anchor, rotated: &MeterRotated, envelope: &Envelope) -> Transaction {
+    let MeterRotated { meter, key, expiry, signature, .. } = rotated;
+    let signature = signature.as_bytes().to_vec().into();
+    let call = anchor.contracts.rotate(*meter, *key, expiry.unsigned(), signature);
+    transaction(envelope, call)
+}
+
+/// Gas that `MeterRegistry.enrol`, `rotate` or `revoke` may use: two signatures, one of them
+/// perhaps of a contract account, and five new storage words.
 const REGISTRY_GAS: u64 = 400_000 + CONTRACT_GAS_MAX;
 
 fn enrolment(anchor: &Anchor, meter: &MeterEnrolled, envelope: &Envelope) -> Transaction {

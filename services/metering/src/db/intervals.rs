@@ -97,6 +97,26 @@ pub(crate) async fn page(
     rows.iter().map(version).collect()
 }
 
+/// What counts of `meter` for slots that start in `[from, to)`, in order.
+pub(crate) async fn of_meter(
+    db: &Db,
+    meter: MeterId,
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Vec<Version>, DbError> {
+    let rows = query(
+        "select i.meter, i.slot, i.version, i.import_wh, i.export_wh, i.quality, i.known_at \
+         from energy_interval i where i.meter = $1 and i.slot >= $2 and i.slot < $3 \
+         and not exists (select 1 from energy_interval n where n.meter = i.meter \
+         and n.slot = i.slot and n.version > i.version) order by i.slot",
+    )
+    .bind(meter.to_string())
+    .bind(from.seconds())
+    .bind(to.seconds())
+    .fetch_all(db.read())
+    .await?;
+    rows.iter().map(version).collect()
+}
+
 fn version(row: &AnyRow) -> Result<Version, DbError> {
     let quality: String = row.try_get(5)?;
     Ok(Version {

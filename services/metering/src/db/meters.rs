@@ -1,17 +1,17 @@
 //! What identity told of connection points and meters.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use alloy_primitives::Address;
 use calendar::{TimeZone, Timestamp};
 use db::{AnyRow, Cell, Db, DbError, Row, Tx, query, query_scalar, with_rows};
-use events::identity::{ConnectionPointRegistered, MeterEnrolled, MeterRevoked};
+use events::identity::{ConnectionPointRegistered, MeterEnrolled, MeterRevoked, MeterRotated};
 use ids::{AccountId, CommunityId, ConnectionPointId, MeterId};
 use reading::{PhysicalLimit, Signer};
 use units::Power;
 
-use super::{broken, bytes, natural, parsed};
+use super::{broken, bytes, natural, parsed, small};
+use crate::domain::signers::{Key, Keys};
 
 /// A meter and where it measures.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,18 +38,13 @@ pub(crate) struct Enrolled {
     pub(crate) community: CommunityId,
     pub(crate) revoked: bool,
     pub(crate) limit: PhysicalLimit,
-    /// The meter's keys by the moment from which they count, latest first.
-    keys: Vec<(Timestamp, Address)>,
+    keys: Keys,
 }
 
 impl Enrolled {
-    /// Whose signature counts at `time`.
-    pub(crate) fn signer_at(&self, time: Timestamp) -> Signer {
-        if self.revoked {
-            return Signer::Revoked;
-        }
-        let valid = self.keys.iter().find(|(from, _)| *from <= time);
-        valid.map_or(Signer::Unknown, |(_, address)| Signer::Key(*address))
+    /// Whose signature counts on `page` at `time`.
+    pub(crate) fn signer_of(&self, page: u32, time: Timestamp) -> Signer {
+        if self.revoked { Signer::Revoked } else { self.keys.signer_of(page, time) }
     }
 }
 
@@ -89,8 +84,8 @@ pub(crate) async fn register(
     Ok(())
 }
 
-/// Keeps a meter and its key from now on; the slots of its community close from `first_slot` on,
-/// unless they do already.
+/// Keeps a meter and its key from now on; keys that it had before never count again. The slots of
+/// its community close from `first_slot` on, unless they do already.
 pub(crate) async fn enrol(
     tx: &mut Tx,
     meter: &MeterEnrolled,
@@ -101,7 +96,7 @@ pub(crate) async fn enrol(
          valid_from) values ($1, $2, $3, $4, $5, $6, $7) on conflict (id) do update set \
          serial = excluded.serial, connection_point = excluded.connection_point, \
          account = excluded.account, community = excluded.community, \
-         token_hash = excluded.token_hash",
+         token_hash = excluded.token_hash, valid_from = excluded.valid_from, revoked_at = null",
     )
     .bind(meter.meter.to_string())
     .bind(meter.serial.clone())
@@ -112,20 +107,38 @@ pub(crate) async fn enrol(
     .bind(meter.valid_from.seconds())
     .execute(tx.conn())
     .await?;
-    query(
-        "insert into meter_key (meter, valid_from, address) values ($1, $2, $3) \
-         on conflict (meter, valid_from) do update set address = excluded.address",
-    )
-    .bind(meter.meter.to_string())
-    .bind(meter.valid_from.seconds())
-    .bind(meter.key.to_vec())
-    .execute(tx.conn())
-    .await?;
+    query("update meter_key set ended = 1 where meter = $1")
+        .bind(meter.meter.to_string())
+        .execute(tx.conn())
+        .await?;
+    put_key(tx, meter.meter, Key { from: meter.valid_from, first_page: 0, address: meter.key })
+        .await?;
     query("update community set closed_until = $1 where id = $2 and closed_until is null")
         .bind(first_slot.seconds())
         .bind(meter.community.to_string())
         .execute(tx.conn())
         .await?;
+    Ok(())
+}
+
+/// Keeps a meter's next key.
+pub(crate) async fn rotate(tx: &mut Tx, rotated: &MeterRotated) -> Result<(), DbError> {
+    let MeterRotated { meter, key, first_page, from, .. } = *rotated;
+    put_key(tx, meter, Key { from, first_page, address: key }).await
+}
+
+async fn put_key(tx: &mut Tx, meter: MeterId, key: Key) -> Result<(), DbError> {
+    query(
+        "insert into meter_key (meter, valid_from, first_page, address) values ($1, $2, $3, $4) \
+         on conflict (meter, valid_from) do update set address = excluded.address, \
+         first_page = excluded.first_page, ended = 0",
+    )
+    .bind(meter.to_string())
+    .bind(key.from.seconds())
+    .bind(i64::from(key.first_page))
+    .bind(key.address.to_vec())
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 
@@ -166,19 +179,20 @@ pub(crate) async fn enrolled(
                 import: Power::from_w(natural(&row, 3)?),
                 export: Power::from_w(natural(&row, 4)?),
             },
-            keys: Vec::new(),
+            keys: Keys::default(),
         };
         enrolled.insert(parsed(&row, 0)?, found);
     }
-    let sql = "select meter, valid_from, address from meter_key where meter in ({rows})";
+    let sql = "select meter, valid_from, first_page, address from meter_key \
+               where ended = 0 and meter in ({rows})";
     for row in with_rows(tx, sql, 1, keys(meters)).await? {
         if let Some(meter) = enrolled.get_mut(&parsed(&row, 0)?) {
-            let from = Timestamp::from_seconds(row.try_get(1)?);
-            meter.keys.push((from, Address::from(bytes(&row, 2)?)));
+            meter.keys.add(Key {
+                from: Timestamp::from_seconds(row.try_get(1)?),
+                first_page: small(&row, 2)?,
+                address: Address::from(bytes(&row, 3)?),
+            });
         }
-    }
-    for meter in enrolled.values_mut() {
-        meter.keys.sort_unstable_by_key(|(from, _)| Reverse(*from));
     }
     Ok(enrolled)
 }
@@ -279,6 +293,38 @@ pub(crate) async fn get(
 ) -> Result<HashMap<MeterId, Meter>, DbError> {
     let rows = with_rows(tx, &format!("{METER} where id in ({{rows}})"), 1, keys(meters)).await?;
     rows.iter().map(|row| meter(row).map(|meter| (meter.id, meter))).collect()
+}
+
+/// The first `limit` meters of a community that count.
+pub(crate) async fn first(
+    tx: &mut Tx,
+    community: CommunityId,
+    limit: u32,
+) -> Result<Vec<MeterId>, DbError> {
+    let rows = query(
+        "select id from meter where community = $1 and revoked_at is null order by id limit $2",
+    )
+    .bind(community.to_string())
+    .bind(i64::from(limit))
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter().map(|row| parsed(row, 0)).collect()
+}
+
+/// What a connection point can carry.
+pub(crate) async fn limit(
+    tx: &mut Tx,
+    point: ConnectionPointId,
+) -> Result<Option<PhysicalLimit>, DbError> {
+    let row = query("select import_max_w, export_max_w from connection_point where id = $1")
+        .bind(point.to_string())
+        .fetch_optional(tx.conn())
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(PhysicalLimit {
+        import: Power::from_w(natural(&row, 0)?),
+        export: Power::from_w(natural(&row, 1)?),
+    }))
 }
 
 /// The account and community of a connection point.

@@ -29,7 +29,7 @@ const KEY: &str = concat!(
 );
 const PUBLIC: &str = "30d958c74147d5fdfb8ecb35c46851b2bb3b2a887b3ce6dae05af84d26a79ad1";
 
-fn token(account: Option<AccountId>, community: CommunityId, roles: &[Role]) -> String {
+pub(crate) fn token(account: Option<AccountId>, community: CommunityId, roles: &[Role]) -> String {
     let claims = Claims {
         iss: "wattex".to_owned(),
         sub: PartyId::derived("someone"),
@@ -45,11 +45,11 @@ fn token(account: Option<AccountId>, community: CommunityId, roles: &[Role]) -> 
     jsonwebtoken::encode(&header, &claims, &key).unwrap()
 }
 
-async fn get(home: &Home, path: &str, token: &str) -> (StatusCode, Value) {
+pub(crate) async fn get(home: &Home, path: &str, token: &str) -> (StatusCode, Value) {
     ask(home, TestRequest::get().uri(path), token).await
 }
 
-async fn ask(home: &Home, request: TestRequest, token: &str) -> (StatusCode, Value) {
+pub(crate) async fn ask(home: &Home, request: TestRequest, token: &str) -> (StatusCode, Value) {
     ask_as(home, request, &format!("Bearer {token}")).await
 }
 

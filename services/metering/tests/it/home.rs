@@ -10,7 +10,9 @@ use calendar::{SlotLength, TimeZone, Timestamp};
 use client::{HttpRpc, JsonRpc, Sender};
 use contracts::Deployment;
 use db::{Row, query};
-use events::identity::{ConnectionPointRegistered, Enrolment, MeterEnrolled, MeterRevoked};
+use events::identity::{
+    ConnectionPointRegistered, Enrolment, MeterEnrolled, MeterRevoked, MeterRotated,
+};
 use events::metering::{IntervalFact, IntervalsClosed, IntervalsCorrected};
 use events::{Envelope, Event};
 use ids::{AccountId, CommunityId, ConnectionPointId, MeterId, PartyId, ZoneId};
@@ -212,6 +214,20 @@ impl Home {
         for device in devices {
             self.enrol(device).await;
         }
+    }
+
+    /// Tells that `next` signs for `device` from a page on, `slots` after the start.
+    pub(crate) async fn rotate(&self, device: &Device, next: &SecretKey, page: u32, slots: i64) {
+        let rotated = MeterRotated {
+            meter: device.meter,
+            key: next.address(),
+            version: 2,
+            first_page: page,
+            from: at(slots),
+            expiry: at(slots + 96),
+            signature: device.key.sign(B256::ZERO),
+        };
+        self.tell(&rotated).await;
     }
 
     pub(crate) async fn revoke(&self, device: &Device) {

@@ -4,9 +4,12 @@
 mod anchors;
 mod api;
 mod bus;
+mod checks;
 mod crashes;
+mod files;
 mod home;
 mod intervals;
+mod life;
 mod many;
 mod mqtt;
 mod protocol;

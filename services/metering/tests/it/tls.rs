@@ -50,7 +50,7 @@ struct Secured {
     listening: Listening,
     server: Issuer,
     devices: Issuer,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Secured {
@@ -69,18 +69,28 @@ impl Secured {
             certificate: file("server.pem", &own.pem()),
             key: file("server.key", &key.serialize_pem()),
             client_roots: Some(file("devices.pem", &devices.pem())),
+            reload_ms: 20,
         };
         let config = Config { tls: Some(tls), ..home.config() };
         let (clock, _) = Clock::set(at(10));
         let metering = Metering::open(config, clock, anchor(), nowhere()).await.unwrap();
         let listening = metering.listen().await.unwrap();
-        Secured { metering, listening, server, devices, _folder: folder }
+        Secured { metering, listening, server, devices, folder }
     }
 
     /// A line with a device's certificate, or without one.
     async fn line(&self, shown: Option<(rcgen::Certificate, KeyPair)>) -> TlsStream<TcpStream> {
+        self.line_below(&self.server, shown).await.unwrap()
+    }
+
+    /// A line to a broker whose certificate leads to `root`; an error where it does not.
+    async fn line_below(
+        &self,
+        root: &Issuer,
+        shown: Option<(rcgen::Certificate, KeyPair)>,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
-        roots.add(self.server.der().clone()).unwrap();
+        roots.add(root.der().clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -95,7 +105,7 @@ impl Secured {
         let address = self.listening.tls_address().unwrap();
         let stream = TcpStream::connect(address).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await
     }
 
     /// What is answered to a CONNECT, and the line if it is still there.
@@ -158,6 +168,40 @@ async fn a_certificate_of_nobody_or_of_a_revoked_meter_opens_no_line() {
 }
 
 #[actix_web::test]
+async fn a_renewed_certificate_is_shown_on_new_lines_and_ends_none() {
+    let one = Device::new("H01");
+    let home = Home::with(std::slice::from_ref(&one)).await;
+    let secured = Secured::start(&home).await;
+    let shown = certificate(&secured.devices, of_meter(&one));
+    let (answer, mut old_line) = secured.enter(Some(shown), "", "").await;
+    assert_eq!(answer, Some(WELCOME));
+
+    let next_root = root("next");
+    let localhost = SanType::DnsName(Ia5String::try_from("localhost").unwrap());
+    let (own, key) = certificate(&next_root, localhost);
+    let write = |name: &str, text: &str| {
+        fs::write(secured.folder.path().join(name), text).unwrap();
+    };
+    // A certificate without its key cannot be used: the old pair goes on until the key is there.
+    write("server.pem", &own.pem());
+    assert!(secured.line_below(&next_root, None).await.is_err());
+    drop(secured.line(None).await);
+    write("server.key", &key.serialize_pem());
+    let until = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    while secured.line_below(&next_root, None).await.is_err() {
+        assert!(tokio::time::Instant::now() < until, "the new certificate is never shown");
+        tokio::task::yield_now().await;
+    }
+    assert!(secured.line_below(&secured.server, None).await.is_err());
+
+    old_line.write_all(&publish(&one, 0b0010, 1)).await.unwrap();
+    let mut acknowledged = [0; 4];
+    old_line.read_exact(&mut acknowledged).await.unwrap();
+    assert_eq!(acknowledged, [0x40, 2, 0, 9], "the line that was open goes on");
+    secured.listening.stop().await;
+}
+
+#[actix_web::test]
 async fn files_that_are_none_are_named() {
     let home = Home::with(&[]).await;
     let folder = tempfile::tempdir().unwrap();
@@ -168,6 +212,7 @@ async fn files_that_are_none_are_named() {
         certificate: empty.clone(),
         key: empty,
         client_roots: None,
+        reload_ms: 20,
     };
     let config = Config { tls: Some(tls), ..home.config() };
     let metering = Metering::open(config, Clock::set(at(0)).0, anchor(), nowhere()).await.unwrap();

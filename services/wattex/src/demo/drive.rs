@@ -264,6 +264,9 @@ impl Stage<'_> {
         }
         println!("  JSON-RPC   {}/rpc", self.node.url());
         println!("  meters     mqtt://127.0.0.1:{}", self.node.mqtt_port());
+        if let Some(address) = self.node.mqtt_tls_address() {
+            println!("             mqtts://{address}");
+        }
         println!("Ctrl-C ends it.");
         let (start, since) = (self.clock.now(), Instant::now());
         loop {

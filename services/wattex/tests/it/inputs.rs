@@ -26,7 +26,7 @@ fn check(ended: &Ended, code: i32, parts: &[&str]) {
 
 #[test]
 fn wrong_arguments_are_named() {
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 15] = [
         (&["demo", "--frobnicate"], "--frobnicate"),
         (&["frobnicate"], "frobnicate"),
         (&[], "Usage"),
@@ -40,6 +40,8 @@ fn wrong_arguments_are_named() {
         (&["demo", "--origin", "http://wattex.example"], "this machine alone"),
         (&["demo", "--origin", "https://wattex.example/app"], "without a path"),
         (&["demo", "--origin", "wattex.example"], "https://HOST"),
+        (&["demo", "--mqtt-tls", "127.0.0.1:0"], "--tls-cert"),
+        (&["demo", "--tls-client-ca", "roots.pem"], "--mqtt-tls"),
     ];
     for (arguments, part) in cases {
         check(&run(wattex(arguments)), 2, &[part]);

@@ -160,9 +160,17 @@ impl Home {
         let hash = terms.hash(CHAIN_ID, deployment.market);
         let signature = key(self.0).sign(hash).into();
         let (id, signer) = (OrderId::derived(self.0), Some(address(self.0)));
-        let (account, replaces) = (self.account(), None);
-        let time_in_force = TimeInForce::GoodTillGate;
-        NewOrder { id, account, signer, terms, hash, signature, replaces, time_in_force }
+        NewOrder {
+            id,
+            account: self.account(),
+            signer,
+            terms,
+            hash,
+            signature,
+            replaces: None,
+            time_in_force: TimeInForce::GoodTillGate,
+            beyond_reference: false,
+        }
     }
 }
 

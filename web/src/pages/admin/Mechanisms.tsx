@@ -9,6 +9,7 @@ import type { Market, MechanismChoice, MechanismName } from "../../types";
 import { Badge, Card, Facts, Hash, Load, Table } from "../../ui";
 import { useUser } from "../../user";
 import { Outcome, useWork } from "../../work";
+import { Risk } from "./Risk";
 import { Stop } from "./Stop";
 import { ZoneSelect } from "./ZoneSelect";
 
@@ -21,6 +22,7 @@ export function Mechanisms() {
   return (
     <>
       <Stop choices={choices} mayStop={mayChoose} />
+      <Risk mayDecide={mayChoose} />
       <Card title="How slots are cleared" id="mechanisms">
         <p className="hint">
           Each choice holds until the slot of the next one. Who has placed an order knows the mechanism, so it can

@@ -4,14 +4,14 @@ import { Form, TextField } from "../../fields";
 import { moment } from "../../format";
 import { type Loaded, useLoad } from "../../live";
 import type { Market, MechanismChoice, Stop as StopView } from "../../types";
-import { Badge, Card, Facts, Hash, Load, Notice } from "../../ui";
-import { useUser } from "../../user";
+import { Badge, Card, Facts, Hash, Load } from "../../ui";
 import { Outcome, useWork } from "../../work";
+import { Found } from "./Found";
 import { ZoneSelect } from "./ZoneSelect";
 
 /** The most characters of a reason. */
 const REASON_MAX = 500;
-const SECOND_PERSON = "Another member of staff has to start it again: who stopped trading does not.";
+const SECOND_PERSON = "Another member of staff has to agree, under “Waiting for a second person”.";
 
 /** The switch that stops trading in a zone, and starts it again. */
 export function Stop({ choices, mayStop }: { choices: Loaded<MechanismChoice[]>; mayStop: boolean }) {
@@ -43,12 +43,7 @@ function Switch(props: { market: Market; mayStop: boolean; onChange: () => void 
   const work = useWork();
   const { busy, outcome } = work;
   const run = async (task: () => Promise<string>) => {
-    await work.run(() =>
-      task().catch((problem: Error) => {
-        const second = problem instanceof api.Problem && problem.body.code === "SECOND_PERSON";
-        throw second ? new Error(SECOND_PERSON) : problem;
-      }),
-    );
+    await work.run(task);
     props.onChange();
   };
   const stop = (reason: string) =>
@@ -57,10 +52,9 @@ function Switch(props: { market: Market; mayStop: boolean; onChange: () => void 
       return "Trading is stopped. Open orders are cancelled.";
     });
   const start = () => {
-    if (!confirm("Start trading again? Cancelled orders do not come back.")) return;
+    if (!confirm("Start trading again? It takes two. Cancelled orders do not come back.")) return;
     void run(async () => {
-      await api.startTrading(zone);
-      return "Trading goes on.";
+      return (await api.startTrading(zone)) ? SECOND_PERSON : "Trading goes on.";
     });
   };
   return (
@@ -70,35 +64,36 @@ function Switch(props: { market: Market; mayStop: boolean; onChange: () => void 
         reconciled and billed, and money can be withdrawn.
       </p>
       {stopped && <Stopped stop={stopped} zone={timezone} />}
-      {props.mayStop && stopped && <Start stop={stopped} busy={busy} onStart={start} />}
+      {props.mayStop && stopped && <Start busy={busy} onStart={start} />}
       {props.mayStop && !stopped && <StopForm busy={busy} onStop={stop} />}
       <Outcome of={outcome} />
     </>
   );
 }
 
-function Stopped({ stop: { reason, by, since }, zone }: { stop: StopView; zone: string }) {
+function Stopped({ stop: { reason, by, since, tripped }, zone }: { stop: StopView; zone: string }) {
   const people = useLoad("people", api.parties);
   const name = people.data?.find((party) => party.party === by)?.name;
   return (
-    <Facts
-      items={[
-        ["Since", moment(since, zone)],
-        ["Reason", reason],
-        ["By", name ?? <Hash key="b" value={by} />],
-      ]}
-    />
+    <>
+      <Facts
+        items={[
+          ["Since", moment(since, zone)],
+          ["Reason", reason],
+          ["By", tripped ? "The market itself" : (name ?? <Hash key="b" value={by} />)],
+        ]}
+      />
+      {tripped && <Found tripped={tripped} zone={zone} />}
+    </>
   );
 }
 
-/** Whoever stopped it is told that another one has to start it again. */
-function Start(props: { stop: StopView; busy: boolean; onStart: () => void }) {
-  const { party } = useUser();
-  if (props.stop.by === party) return <Notice tone="info">{SECOND_PERSON}</Notice>;
+/** It takes two, whoever or whatever stopped it. */
+function Start(props: { busy: boolean; onStart: () => void }) {
   return (
     <div className="row-actions">
       <button type="button" className="primary" disabled={props.busy} onClick={props.onStart}>
-        Start trading again
+        Ask to start trading again
       </button>
     </div>
   );

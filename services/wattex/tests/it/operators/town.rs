@@ -102,6 +102,7 @@ impl Town {
             on_demand: true,
             requests_per_second: std::num::NonZeroU32::MAX,
             origins: Vec::new(),
+            mqtt_tls: None,
         };
         let node = Node::start(settings).await.unwrap();
         let place =

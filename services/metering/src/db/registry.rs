@@ -1,0 +1,77 @@
+//! Calls of the meters' registry that wait for their moment.
+
+use alloy_primitives::{Address, Bytes};
+use calendar::Timestamp;
+use client::Transaction;
+use db::{AnyRow, Db, DbError, Row, Tx, query, query_scalar};
+use ids::MeterId;
+
+use super::{bytes, natural};
+
+/// Calls that one tick hands to the chain at most; the others follow.
+const TAKEN_MAX: i64 = 100;
+
+const COLUMNS: &str = "cause, contract, calldata, gas";
+
+/// Keeps a call about `meter` until `due_at`.
+pub(crate) async fn keep(
+    tx: &mut Tx,
+    meter: MeterId,
+    transaction: &Transaction,
+    due_at: Timestamp,
+) -> Result<(), DbError> {
+    query(
+        "insert into registry_later (cause, meter, due_at, contract, calldata, gas) \
+         values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+    )
+    .bind(transaction.cause.clone())
+    .bind(meter.to_string())
+    .bind(due_at.seconds())
+    .bind(transaction.to.to_vec())
+    .bind(transaction.data.to_vec())
+    .bind(i64::try_from(transaction.gas).unwrap_or(i64::MAX))
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Whether the moment of a call has come.
+pub(crate) async fn is_due(db: &Db, now: Timestamp) -> Result<bool, DbError> {
+    let count: i64 = query_scalar("select count(*) from registry_later where due_at <= $1")
+        .bind(now.seconds())
+        .fetch_one(db.read())
+        .await?;
+    Ok(count > 0)
+}
+
+/// Takes calls out whose moment has come, the earliest first.
+pub(crate) async fn take_due(tx: &mut Tx, now: Timestamp) -> Result<Vec<Transaction>, DbError> {
+    let sql = format!(
+        "select {COLUMNS} from registry_later where due_at <= $1 order by due_at, cause \
+         limit {TAKEN_MAX}"
+    );
+    let rows = query(db::AssertSqlSafe(sql)).bind(now.seconds()).fetch_all(tx.conn()).await?;
+    take(tx, &rows).await
+}
+
+/// Takes the calls about `meter` out, the earliest first.
+pub(crate) async fn take_of(tx: &mut Tx, meter: MeterId) -> Result<Vec<Transaction>, DbError> {
+    let sql = format!("select {COLUMNS} from registry_later where meter = $1 order by due_at");
+    let rows = query(db::AssertSqlSafe(sql)).bind(meter.to_string()).fetch_all(tx.conn()).await?;
+    take(tx, &rows).await
+}
+
+async fn take(tx: &mut Tx, rows: &[AnyRow]) -> Result<Vec<Transaction>, DbError> {
+    let mut taken = Vec::with_capacity(rows.len());
+    for row in rows {
+        let cause: String = row.try_get(0)?;
+        query("delete from registry_later where cause = $1")
+            .bind(cause.clone())
+            .execute(tx.conn())
+            .await?;
+        let data: Vec<u8> = row.try_get(2)?;
+        let (to, data) = (Address::from(bytes(row, 1)?), Bytes::from(data));
+        taken.push(Transaction { cause, to, data, gas: natural(row, 3)? });
+    }
+    Ok(taken)
+}
