@@ -3,26 +3,7 @@
 import { noteAnswer } from "./offline";
 import { session, signIn, signOut } from "./session";
 import type * as t from "./types";
-import type { Paths as Documented } from "./types/api";
-
-/** Paths that openapi/wattex.json does not have yet: goes when it has them. */
-interface Undocumented {
-  GET:
-    | "/v1/consents"
-    | `/v1/meters/${string}/checks`
-    | `/v1/meters/${string}/files`
-    | "/v1/risk-limits"
-    | "/v1/surveillance/cases"
-    | `/v1/surveillance/cases/${string}`;
-  POST:
-    | `/v1/connection-points/${string}/codes`
-    | `/v1/consents/${string}/approval`
-    | `/v1/consents/${string}/refusal`
-    | `/v1/surveillance/cases/${string}/decision`;
-  PUT: `/v1/meters/${string}/description` | "/v1/risk-limits";
-  DELETE: never;
-}
-type Paths = { [M in keyof Documented]: Documented[M] | Undocumented[M] };
+import type { Paths } from "./types/api";
 
 export class Problem extends Error {
   constructor(readonly body: t.ProblemBody) {

@@ -27,7 +27,9 @@ export interface Paths {
     | "/v1/certificates/issues"
     | "/v1/certificates/retirements"
     | "/v1/chain"
+    | "/v1/concentration"
     | "/v1/connection-points"
+    | "/v1/consents"
     | "/v1/currencies"
     | "/v1/curtailments"
     | "/v1/disputes"
@@ -57,8 +59,13 @@ export interface Paths {
     | "/v1/me"
     | "/v1/mechanisms"
     | "/v1/meters"
+    | `/v1/meters/${string}/checks`
+    | `/v1/meters/${string}/comparison`
+    | `/v1/meters/${string}/files`
+    | `/v1/meters/${string}/files/${string}`
     | `/v1/meters/${string}/status`
     | "/v1/orders"
+    | `/v1/orders/${string}`
     | "/v1/parties"
     | "/v1/payouts"
     | "/v1/payouts/files"
@@ -82,12 +89,18 @@ export interface Paths {
     | "/v1/requests"
     | `/v1/requests/${string}`
     | "/v1/reserve"
+    | "/v1/risk-limits"
+    | "/v1/risk-limits/changes"
     | "/v1/role-changes"
     | "/v1/rules"
     | `/v1/signing-limits/${string}`
     | `/v1/slots/${string}`
+    | `/v1/slots/${string}/depth`
     | `/v1/slots/${string}/journal`
+    | `/v1/slots/${string}/trades`
     | "/v1/statement"
+    | "/v1/surveillance/cases"
+    | `/v1/surveillance/cases/${string}`
     | "/v1/suspensions"
     | "/v1/tariffs"
     | "/v1/trade-challenges"
@@ -102,6 +115,9 @@ export interface Paths {
     | `/v1/bank/unmatched/${string}/invoice`
     | "/v1/challenges"
     | "/v1/connection-points"
+    | `/v1/connection-points/${string}/codes`
+    | `/v1/consents/${string}/approval`
+    | `/v1/consents/${string}/refusal`
     | "/v1/deposits"
     | `/v1/disputes/${string}/statements`
     | "/v1/exchange/orders"
@@ -110,8 +126,10 @@ export interface Paths {
     | `/v1/invoices/${string}/disputes`
     | "/v1/me/key-export"
     | "/v1/meters"
+    | `/v1/meters/${string}/files`
     | `/v1/meters/${string}/readings`
     | `/v1/meters/${string}/revocation`
+    | `/v1/meters/${string}/rotation`
     | "/v1/orders"
     | "/v1/orders/batch"
     | "/v1/parties"
@@ -120,13 +138,16 @@ export interface Paths {
     | "/v1/payouts/prepare"
     | `/v1/payouts/${string}/credit`
     | `/v1/payouts/${string}/order`
+    | "/v1/provisioning"
     | "/v1/requests"
     | "/v1/requests/prepare"
     | "/v1/signatures/order"
     | "/v1/signatures/payout"
     | "/v1/signatures/redemption"
     | "/v1/signatures/request"
+    | `/v1/surveillance/cases/${string}/decision`
     | "/v1/tariffs"
+    | "/v1/tariffs/simulations"
     | "/v1/tokens"
     | "/v1/trade-challenges"
     | "/v1/trade-challenges/prepare";
@@ -138,7 +159,9 @@ export interface Paths {
     | "/v1/documents/issuer"
     | `/v1/exchange-rates/${string}/${string}`
     | `/v1/mechanisms/${string}`
+    | `/v1/meters/${string}/description`
     | "/v1/reminders/ladder"
+    | "/v1/risk-limits"
     | `/v1/rules/${string}/${string}`
     | `/v1/signing-limits/${string}`
     | "/v1/stop"
@@ -522,6 +545,50 @@ export interface CallView {
   to: string;
 }
 
+/** A case with what it stands on. */
+export interface CaseFile extends CaseView {
+  /** Orders, trades and intervals, as they were when they were judged, by slot. */
+  evidence: FoundEvidence[];
+  /** Pieces of evidence that there was no room for. */
+  evidence_left_out: number;
+}
+
+/** A case: a reason to look, never a verdict. */
+export interface CaseView {
+  /** Their accounts. */
+  accounts: string[];
+  /** Its name. */
+  case: string;
+  /** When. */
+  decided_at?: string;
+  /** The party that decided. */
+  decided_by?: string;
+  /** The figures, all at or beyond their thresholds. */
+  figures: FoundFigure[];
+  /** When it was first found. */
+  found_at: string;
+  /** The rule's code, such as `W1`. */
+  kind: string;
+  /** The local day on which it was last found. */
+  last: string;
+  /** The local day on which it was first found. */
+  opened: string;
+  /** Whom it is about: parties. */
+  owners: string[];
+  /** Why somebody decided so. */
+  reason?: string;
+  /** How far the weakest figure is beyond its threshold, in percent: 100 to 1000. */
+  score: number;
+  /** 1 may well have another reason, 2 needs an explanation, 3 is hard to explain otherwise. */
+  severity: number;
+  /** `open`, `dismissed` or `confirmed`. */
+  state: string;
+  /** What the rule finds, in a few words. */
+  title: string;
+  /** The grid area. */
+  zone: string;
+}
+
 /** What the caller can trade with. */
 export interface CashView {
   /** The address that holds it. */
@@ -630,8 +697,26 @@ export interface ChargeRow {
   lines: number;
   /** Whether the chain has moved the money. */
   on_chain: boolean;
-  /** Whether value-added tax is due on it. */
-  taxed: boolean;
+}
+
+/** A day of a meter as the rules left it. */
+export interface CheckedDay {
+  /** When it was checked last; it is again when something else is known of it. */
+  checked_at: string;
+  /** The local day. */
+  day: string;
+  /** What the ladder takes for slots that were not measured or failed. It is billed to nobody. */
+  estimates: EstimateView[];
+  /** What the rules found. It changes no reading and no interval. */
+  findings: FindingView[];
+  /** Slots that were measured. */
+  measured: number;
+  /** Slots of which nothing is known. */
+  missing: number;
+  /** Slots of the day in which the meter was there. */
+  slots: number;
+  /** Slots whose energy was shared out between two registers. */
+  substituted: number;
 }
 
 /** The mechanism of slots from a moment on. */
@@ -656,6 +741,58 @@ export interface CodeView {
   name: string;
 }
 
+/** What a file says beside what the meter signed. */
+export interface ComparedView {
+  /** The file's less the signed one, in Wh. */
+  difference_wh?: number;
+  /** `import` or `export`. */
+  direction: string;
+  /** Whether all of it was measured, as the file says. */
+  file_measured: boolean;
+  /** What the newest file says, in Wh. */
+  file_wh: number;
+  /** How long. */
+  minutes: number;
+  /** What follows from signed readings, in Wh; absent where a slot of it is not known. */
+  signed_wh?: number;
+  /** From when. */
+  start: string;
+}
+
+/** What files say of a meter beside what it signed. */
+export interface ComparisonView {
+  /** The same of what was fed in. */
+  file_export_wh: number;
+  /** What files say in all, in Wh, where both are known. */
+  file_import_wh: number;
+  /** The meter. */
+  meter: string;
+  /** The same of what was fed in. */
+  signed_export_wh: number;
+  /** What was signed in all, in Wh, where both are known. */
+  signed_import_wh: number;
+  /** Window by window, in order of time. */
+  windows: ComparedView[];
+}
+
+/** How much of an account's trade one other account had. */
+export interface ConcentrationView {
+  /** The account. */
+  account: string;
+  /** Whether the largest part is above `counterparty_percent`, though five or more offered. */
+  beyond: boolean;
+  /** With how many other accounts. */
+  counterparties: number;
+  /** What it bought and sold. */
+  energy_wh: number;
+  /** The sum of the squares of all parts (Herfindahl-Hirschman): 10000 with one counterparty. */
+  hhi: number;
+  /** The part that the largest one had, in percent. */
+  largest_percent: number;
+  /** How many other accounts had orders on the other side in the slots in which it traded. */
+  offered: number;
+}
+
 /** A place of the grid whose energy is billed to an account. */
 export interface ConnectionPoint {
   /** The account that is billed. */
@@ -673,6 +810,32 @@ export interface ConnectionPoint {
   /** Whose local days count, as an IANA name. */
   timezone: string;
   /** Its grid area. */
+  zone: string;
+}
+
+/** Something that one of the staff asked for and another one decides. */
+export interface ConsentView {
+  /** When. */
+  asked_at: string;
+  /** Who asked. */
+  asked_by: string;
+  /** Its name. A suspension in several grid areas has one. */
+  consent: string;
+  /** When. */
+  decided_at?: string;
+  /** Who decided. */
+  decided_by?: string;
+  /** Until when it can be decided. */
+  expires_at: string;
+  /** The limits, all of them. */
+  limits?: RiskLimits;
+  /** `open`, `given`, `refused` or `expired`. */
+  state: string;
+  /** Who may trade again: as in `/v1/suspensions/{kind}/{id}`. */
+  trader?: TraderView;
+  /** `start` trading again, `resume` a suspended trader, or other `limits`. */
+  wish: string;
+  /** The grid area. */
   zone: string;
 }
 
@@ -791,6 +954,14 @@ export interface CutView {
   trade: string;
 }
 
+/** What somebody decides about a case, and why. */
+export interface DecisionBody {
+  /** `dismiss` or `confirm`. */
+  decision: Verdict;
+  /** In words, 1 to 500 characters. */
+  reason: string;
+}
+
 /** A payment on its way to an account. */
 export interface DepositView {
   /** Who gets it. */
@@ -799,6 +970,34 @@ export interface DepositView {
   amount: string;
   /** Its name on chain. */
   payment: string;
+}
+
+/** What waits in a book, by price. */
+export interface DepthView {
+  /** Who sells, the cheapest first; at most 100 prices. */
+  asks: LevelView[];
+  /** Who buys, the dearest first; at most 100 prices. */
+  bids: LevelView[];
+  /** The price of the last trade, in currency per kWh. */
+  last_price?: string;
+  /** Start of the slot. */
+  slot: string;
+  /** How many trades there were so far. */
+  trades: number;
+}
+
+/** What staff says of a meter and of the place that it measures. */
+export interface DescriptionView {
+  /** The last day on which its calibration counts. Readings after it are taken, and flagged. */
+  calibrated_until?: string;
+  /** Where it is: degrees north, in millionths. */
+  latitude?: number;
+  /** Degrees east, in millionths. */
+  longitude?: number;
+  /** Rated power of the PV modules there, in watts. */
+  modules_w?: number;
+  /** Is there something that feeds in without the sun: a battery, a car, an engine? */
+  storage?: boolean;
 }
 
 /** How a dispute stands. */
@@ -836,6 +1035,20 @@ export interface DisputeView extends DisputeSummary {
 export interface EnrolledMeter extends Meter {
   /** What it logs in to the broker with. Told this once: only a hash of it is kept. */
   token?: string;
+}
+
+/** What the ladder takes for a slot. */
+export interface EstimateView {
+  /** `import` or `export`. */
+  channel: string;
+  /** How much, in Wh. */
+  energy_wh: number;
+  /** The rung: `E1-LIKE`, `E2`, `E3`. */
+  method: string;
+  /** `substituted`, or `estimated` where nothing after it was read yet. */
+  quality: string;
+  /** The slot's start. */
+  slot: string;
 }
 
 /** A reading as `Challenges.challenge` takes it. Bytes as hex with `0x`. */
@@ -923,6 +1136,138 @@ export interface ExportedKey {
   keystore: Keystore;
   /** What the key is worth. */
   notice: string;
+}
+
+/** What a connection point fed in. */
+export interface FedIn {
+  /** Where. */
+  connection_point: string;
+  /** How much. */
+  export_wh: number;
+}
+
+/** What became of a file, row by row. */
+export interface FileReport {
+  /** The file. */
+  file: FileView;
+  /** Its rows that are not taken, in order; the first 10000 are kept, all are counted. */
+  rows: Page_RejectedRow;
+}
+
+/** A file that was sent, and what became of it. */
+export interface FileView {
+  /** How long it is. */
+  bytes: number;
+  /** SHA-256 of its bytes, of the meter and of how it is read. */
+  file: string;
+  /** `nem12`, `greenbutton` or `csv`. */
+  format: string;
+  /** Intervals that were kept. */
+  intervals: number;
+  /** Rows that are well understood and not wanted, such as other meters'. */
+  left_out: number;
+  /** The meter it was sent for. */
+  meter: string;
+  /** That meter's name in it. */
+  name: string;
+  /** When it came first. */
+  received_at: string;
+  /** Why it is read no further. */
+  refusal?: string;
+  /** Rows that are not taken. */
+  rejected: number;
+  /** Who sent it first. */
+  sent_by: string;
+  /**
+   * `done`; `open` where taking it in was cut short, and sending it again goes on; `refused`
+   * where it can be read no further.
+   */
+  state: string;
+  /**
+   * Always `unsigned`: its energies are kept beside the signed ones, and no bill and no trade
+   * rests on them.
+   */
+  trust: string;
+}
+
+/** What a rule found. */
+export interface FindingView {
+  /**
+   * `warn`: somebody should know. `flag`: it counts, and is marked. `fail`: it is not to be
+   * believed, or was not, where messages are meant.
+   */
+  action: string;
+  /** `import` or `export`, where it is about one of them. */
+  channel?: string;
+  /** What, as a stable code. */
+  code: string;
+  /** The values that led to it; each name ends in its unit. */
+  evidence: Record<string, number>;
+  /** From when. */
+  from: string;
+  /** The other meter that it is about; for staff alone. */
+  other_meter?: string;
+  /** `V1` to `V12`, or `CALIBRATION`. */
+  rule: string;
+  /** Until when. */
+  to: string;
+}
+
+/** A fact that a case stands on, as it was. */
+export type FoundEvidence = {
+  /** Whose it is. */
+  account: string;
+  /** When it was taken back, if it was. */
+  cancelled?: string;
+  kind: "order";
+  /** A buyer's all-in limit, a seller's net limit, in currency per kWh. */
+  limit: string;
+  /** Its name. */
+  order: string;
+  /** When it was accepted. */
+  placed: string;
+  /** How much at most. */
+  quantity_wh: number;
+  /** `buy` or `sell`. */
+  side: string;
+  /** The start of its slot. */
+  slot: string;
+} | {
+  /** The buyer's order. */
+  buy_order: string;
+  /** The energy price that the buyer pays, in currency per kWh. */
+  buy_price: string;
+  kind: "trade";
+  /** How much. */
+  quantity_wh: number;
+  /** The seller's order. */
+  sell_order: string;
+  /** The energy price that the seller gets. */
+  sell_price: string;
+  /** The start of its slot. */
+  slot: string;
+} | {
+  /** Where, and how much: of every connection point that is known. */
+  fed_in: FedIn[];
+  kind: "interval";
+  /** Whose. */
+  owner: string;
+  /** The start of the slot. */
+  slot: string;
+};
+
+/** A figure with its threshold. */
+export interface FoundFigure {
+  /** Whether the threshold is the most that is suspicious, and not the least. */
+  at_most: boolean;
+  /** What it is at least, or at most. */
+  threshold: number;
+  /** In what. */
+  unit: string;
+  /** How much. */
+  value: number;
+  /** What was measured. */
+  what: string;
 }
 
 /** Pages that never came. */
@@ -1263,6 +1608,16 @@ export interface LateView {
   version: number;
 }
 
+/** Open orders of one side at one price. */
+export interface LevelView {
+  /** Of how many orders. */
+  orders: number;
+  /** The price of the energy alone, in currency per kWh: what trades there. */
+  price: string;
+  /** What is open. */
+  quantity_wh: number;
+}
+
 /** A mandate as it is wished. */
 export interface MandateTerms {
   /**
@@ -1371,6 +1726,11 @@ export interface MarketView {
   policy: object;
   /** The hash of the policy that orders must name. */
   policy_id: string;
+  /**
+   * What is done about orders of one party that would meet before the gate: `refuse`,
+   * `cancel_newest`, `cancel_oldest`, `cancel_both` or `decrement`.
+   */
+  self_trade: string;
   /** How long a slot lasts, in minutes. */
   slot_minutes: number;
   /** Why nobody may trade, if so. */
@@ -1422,6 +1782,10 @@ export interface Meter {
 export interface MeterStatus {
   /** Where it measures. */
   connection_point: string;
+  /** What staff says of it. */
+  description?: DescriptionView;
+  /** The version of its software on the highest page. */
+  firmware?: number;
   /** Its first page. */
   first_page?: number;
   /** The first 100 holes in its pages. */
@@ -1448,6 +1812,8 @@ export interface MeterStatus {
   serial: string;
   /** From when its readings count. */
   valid_from: string;
+  /** What somebody has to see to: `CALIBRATION_EXPIRED`, `PAGES_MISSING`, `QUARANTINED`. */
+  warnings: string[];
 }
 
 /** Whose key shall be proved. */
@@ -1456,6 +1822,12 @@ export interface NewChallenge {
   address: string;
   /** Where the web app is that asks, as the browser names it; the first known one when absent. */
   origin?: string;
+}
+
+/** How a code shall be. */
+export interface NewCode {
+  /** How long it counts: 60 seconds to a week, a day when absent. */
+  seconds?: number;
 }
 
 /** A connection point that joins. */
@@ -1484,6 +1856,28 @@ export interface NewDeposit {
   currency?: string;
 }
 
+/** A device that enrols itself. Never printed: it holds a code and may hold a token. */
+export interface NewDevice {
+  /** The code of its connection point. */
+  code: string;
+  /** The address of the key that it signs with from now on. */
+  key: string;
+  /** The owner's signature of the enrolment, where the owner alone has the key. */
+  owner_signature?: string;
+  /**
+   * By that key: `keccak256("WP1" || keccak256(code) || key || keccak256(serial))`, the code in
+   * capitals without dashes. 64 bytes in hex.
+   */
+  proof: string;
+  /** What is printed on it. */
+  serial: string;
+  /**
+   * What it will log in to the broker with, 16 to 256 characters; made up when absent. With a
+   * token of its own a device that has not heard the answer may ask again.
+   */
+  token?: string;
+}
+
 /** What is wrong with an invoice. */
 export interface NewDispute {
   /** What it is about. */
@@ -1502,6 +1896,27 @@ export interface NewInvoice {
   from: string;
   /** Last local day. */
   to: string;
+}
+
+/** A meter's next key. */
+export interface NewKey {
+  /** Until when the registry may take it, an hour to a week after `from`. */
+  expiry: string;
+  /** The first page that it signs; all before are the old key's. */
+  first_page: number;
+  /** The time of its first reading, a slot boundary a minute to a day ahead. */
+  from: string;
+  /** Its address. */
+  key: string;
+  /**
+   * By the next key: `keccak256("WR1" || meter || key || version u32 || first_page u32 ||
+   * from u64)`, integers big-endian. 64 bytes in hex.
+   */
+  proof: string;
+  /** By the old key: EIP-712 `Rotation` of the registry. 64 bytes in hex. */
+  signature: string;
+  /** The how many-th key it is: one more than the meter has had. */
+  version: number;
 }
 
 /** When invoices that are not paid are reminded of. */
@@ -1657,6 +2072,13 @@ export interface OfferView {
 
 /** An order to place. */
 export interface OrderBody {
+  /**
+   * The limit is meant, though far off what energy costs at that time of day: it is not refused
+   * with `PRICE_REFERENCE`.
+   */
+  beyond_reference?: boolean;
+  /** The first moment at which an order that is `good_till_time` is no longer good. */
+  good_till?: string;
   /** What is signed (EIP-712). */
   order: MarketOrderTerms;
   /**
@@ -1674,6 +2096,12 @@ export interface OrderBody {
    * that the account takes as signed where it is a contract (ERC-1271) and no delegate is named.
    */
   signature: string;
+  /**
+   * What becomes of what does not trade at once: `good_till_gate`, which is the default,
+   * `good_till_time`, `immediate_or_cancel` or `fill_or_kill`. All but the first need a slot of
+   * the mechanism `continuous`. It is not signed.
+   */
+  time_in_force?: string;
 }
 
 /** An order as it is signed (EIP-712). Parsed by [`OrderTerms`]; this is its description. */
@@ -1710,22 +2138,29 @@ export interface OrderTerms {
 export interface OrderView {
   /** Whose it is. */
   account: string;
-  /** Why it was taken back: `account`, `chain` or `suspension`. */
+  /**
+   * Why it was taken back: `account`, `chain` or `suspension`; or by itself: `time`,
+   * `immediate` or `self_trade`.
+   */
   cancelled_by?: string;
   /** Where it is metered. */
   connection_point: string;
   /** Who signed it in the place of the account, if somebody may have. */
   delegate?: string;
-  /** What it got. */
+  /** What it got; before the gate what it has traded so far. */
   filled_wh: number;
+  /** Until when it is good, if not until the gate. */
+  good_till?: string;
   /** The hash that was signed: its name on chain. */
   hash: string;
-  /** What is held for it while it is open. */
+  /** What is held for what is open of it. */
   held: string;
   /** Currency per kWh: a buyer's all-in, a seller's net. */
   limit_price: string;
   /** At least this, or nothing. */
   min_fill_wh: number;
+  /** What can still trade. */
+  open_wh: number;
   /** Its name. */
   order_id: string;
   /** When it was accepted. */
@@ -1740,6 +2175,10 @@ export interface OrderView {
   slot: string;
   /** Where it stands. */
   status: string;
+  /** What becomes of what does not trade at once. */
+  time_in_force: string;
+  /** What it has traded before the gate, in its order. */
+  trades?: StruckView[];
   /** What the account should know: `NO_GAIN_BAND`. */
   warnings: string[];
 }
@@ -1975,6 +2414,18 @@ export interface ProofOfWork {
   transactions_root: string;
 }
 
+/** A code that puts one meter to work. Never printed. */
+export interface ProvisioningCode {
+  /** The code, told this once: only a hash of it is kept. */
+  code: string;
+  /** Where that will measure. */
+  connection_point: string;
+  /** The first moment at which it no longer counts, by this machine's clock. */
+  expires_at: string;
+  /** The meter that it puts to work: a new one. */
+  meter: string;
+}
+
 /** The public keys that check tokens (RFC 7517). */
 export interface PublicKeys {
   /** The keys. */
@@ -2114,6 +2565,11 @@ export interface ReadingView {
   export_wh: number;
   /** Version of the meter's software. */
   firmware: number;
+  /**
+   * What is doubtful about it, though it counts: `ENERGY_ERROR`, `CLOCK_UNSYNCHRONISED`,
+   * `RELAYED`, `CALIBRATION_EXPIRED`.
+   */
+  flags: string[];
   /** Register of what was taken from the grid, in Wh. */
   import_wh: number;
   /** The meter. */
@@ -2334,6 +2790,81 @@ export interface RetirementWish {
   wh: number;
 }
 
+/** A change of the figures. */
+export interface RiskChangeView {
+  /** Who agreed to it; absent where no figure became looser. */
+  agreed_by?: string;
+  /** When. */
+  at: string;
+  /** Who wanted it. */
+  by: string;
+  /** All of them, as they hold from then on. */
+  limits: RiskLimits;
+}
+
+/** The figures. One that is `null` is no limit; one that is left out has its default. */
+export interface RiskLimits {
+  /**
+   * Seconds that the newest block may be old; beyond it the zone is stopped. Ten times what a
+   * block takes.
+   */
+  chain_silent_seconds?: number;
+  /**
+   * Orders of three accounts or more that may be refused within an hour because of their price;
+   * beyond it the zone is stopped: then not the orders are wrong, but what they are measured by.
+   */
+  collar_hits_per_hour?: number;
+  /** The highest limit of an order, in percent of the retail price; above it is refused. */
+  collar_percent?: number;
+  /**
+   * The part of its day's energy that an account should trade with one other, in percent, where
+   * five or more offered. Nobody can know it before the clearing: it is judged after it.
+   */
+  counterparty_percent?: number;
+  /**
+   * What an account may owe for open orders, and for trades of slots that are not over, in whole
+   * units of the currency; an order beyond it is refused.
+   */
+  exposure?: number;
+  /**
+   * Standard deviations that metered energy may be off what a standing rule ordered by; where it
+   * is off by more in four slots in a row, the rule is suspended.
+   */
+  forecast_sigmas?: number;
+  /**
+   * Percent that the trades of a standing rule may lose against the tariff within 24 hours, of
+   * what the same energy would have come to there; beyond it the rule is suspended.
+   */
+  loss_percent?: number;
+  /**
+   * Orders that an account may send within a minute, refused ones too; beyond it the account is
+   * suspended.
+   */
+  orders_per_minute?: number;
+  /**
+   * How far an order's price may be from the usual one at that time of day, in percent; a buyer
+   * beyond it or a seller below is refused unless the order says that it is meant.
+   */
+  reference_percent?: number;
+  /** Orders of an account that may be refused within an hour; beyond it the account is suspended. */
+  refusals_per_hour?: number;
+  /**
+   * Slots that may have ended without a metered interval where there were some before: beyond it
+   * the connection point is suspended, or the zone is stopped if it has none at all.
+   */
+  stale_slots?: number;
+}
+
+/** The figures by which a market judges risk. */
+export interface RiskLimitsView {
+  /** Who set them, and when; absent while the defaults hold. */
+  change?: RiskChangeView;
+  /** The figures that hold. */
+  limits: RiskLimits;
+  /** The grid area. */
+  zone: string;
+}
+
 /** A call that the timelock announced. */
 export interface RoleChange {
   /** Who gets or loses it. */
@@ -2373,6 +2904,10 @@ export type RoleChangeKind = "grant" | "revoke" | "delay" | "other";
 
 /** How far an announced call is. */
 export type RoleChangeState = "waiting" | "done" | "cancelled";
+
+/** A meter that has a next key. */
+export interface RotatedMeter extends Meter {
+}
 
 /** An order for every slot. */
 export interface RuleBody {
@@ -2521,6 +3056,44 @@ export interface SigningLimit {
   signed_today: string;
 }
 
+/** What one member would have paid. */
+export interface SimulatedMember {
+  /** The account. */
+  account: string;
+  /** What the draft costs more; below zero where it costs less. */
+  difference: string;
+  /** By the draft. */
+  draft: string;
+  /** By the tariff that held. */
+  now: string;
+  /** The name that others see. */
+  pseudonym: string;
+  /** Slots with a reading. */
+  slots: number;
+}
+
+/** What a draft would have cost a community. */
+export interface SimulationView {
+  /** How many would have paid less. */
+  cheaper: number;
+  /** ISO 4217. */
+  currency: string;
+  /** How many would have paid more. */
+  dearer: number;
+  /** What all would have paid more, or less. */
+  difference: string;
+  /** First local day. */
+  from: string;
+  /** Hash of the draft. */
+  hash: string;
+  /** Every member, who would have paid most more first. */
+  members: SimulatedMember[];
+  /** What a reader of it should know. */
+  notes: string[];
+  /** Last local day. */
+  to: string;
+}
+
 /** The journal of a cleared slot. */
 export interface SlotJournal {
   /** The chain that orders were signed for. */
@@ -2537,6 +3110,8 @@ export interface SlotJournal {
   orders: object[];
   /** The policy that it names. */
   policy: object;
+  /** What happened, in its order, where orders met before the gate; absent elsewhere. */
+  steps: object[];
 }
 
 /** How a slot stands. */
@@ -2557,15 +3132,15 @@ export interface SlotView {
   opens: string;
   /** Open orders, or those that took part in the clearing. */
   orders: number;
-  /** The energy price, in currency per kWh; absent while nothing traded. */
+  /** The energy price of the clearing, in currency per kWh; absent while nothing traded. */
   price?: string;
   /** Its start. */
   slot: string;
   /** `future`, `open`, `closed` or `cleared`. */
   status: string;
-  /** How many trades. */
+  /** How many trades; before the gate so far. */
   trades: number;
-  /** Energy traded. */
+  /** Energy traded; before the gate what was traded so far. */
   volume_wh: number;
   /** Energy of open orders to buy. */
   wanted_wh: number;
@@ -2713,27 +3288,43 @@ export interface StopView {
   reason: string;
   /** Since when. */
   since: string;
+  /** What was found, where the market decided by itself. */
+  tripped?: TrippedView;
+}
+
+/** A trade before the gate. */
+export interface StruckView {
+  /** When. */
+  at: string;
+  /** The price of the energy alone, in currency per kWh. */
+  price: string;
+  /** How much. */
+  quantity_wh: number;
 }
 
 /** Somebody who may not trade. */
 export interface SuspensionView {
   /** The party that decided. */
   by: string;
-  /** Which. */
+  /** Which: of a rule, its connection point. */
   id: string;
-  /** `accounts` or `connection-points`. */
+  /** `accounts`, `connection-points`, or of standing rules `buy-rules` or `sell-rules`. */
   kind: string;
   /** In words. */
   reason: string;
   /** Since when. */
   since: string;
+  /** What was found, where the market decided by itself. */
+  tripped?: TrippedView;
 }
 
 /** A tariff as it was published. */
 export interface TariffView {
   /** Its hash, as anchored. */
   hash: string;
-  /** Its terms. */
+  /** What a reader of it should know: fields that are not rated, what was assumed. */
+  notes?: string[];
+  /** Its document. */
   terms: object;
 }
 
@@ -2831,6 +3422,14 @@ export interface TradeView {
   trade: string;
 }
 
+/** Who is suspended. */
+export interface TraderView {
+  /** Which: of a rule, its connection point. */
+  id: string;
+  /** `accounts`, `connection-points`, `buy-rules` or `sell-rules`. */
+  kind: string;
+}
+
 /** A transaction in a block. */
 export interface Transaction {
   /** The block's number. */
@@ -2886,6 +3485,25 @@ export interface TransferWish {
   currency?: string;
   /** Who gets it: an account's id or its address. */
   to: string;
+}
+
+/** What made the market decide by itself. */
+export interface TrippedView {
+  /** What it stands on, a line for each; empty for who may not see other accounts. */
+  evidence: string[];
+  /** From when on it was measured. */
+  from: string;
+  /** What was measured: orders, refusals, slots, seconds or percent. */
+  measured: number;
+  /** The most that was allowed. */
+  most: number;
+  /** Until when. */
+  to: string;
+  /**
+   * Which limit: `order_rate`, `refusals`, `collar_hits`, `missing_data`, `silent_chain`,
+   * `forecast` or `loss`.
+   */
+  trigger: string;
 }
 
 /** What of a connection point is not billed. */
@@ -2951,6 +3569,9 @@ export interface UploadView {
   /** Kept apart: staff see why. */
   quarantined: number;
 }
+
+/** What somebody decides about a case. */
+export type Verdict = "dismiss" | "confirm";
 
 /** Money of an account, in major units of one currency. */
 export interface WalletView extends BalanceView {

@@ -110,8 +110,6 @@ pub(crate) struct ChargeRow {
     pub(crate) currency: String,
     /// Whether the chain has moved the money.
     pub(crate) on_chain: bool,
-    /// Whether value-added tax is due on it.
-    pub(crate) taxed: bool,
     /// How many lines.
     pub(crate) lines: u64,
     /// Before lines were rounded.
@@ -274,7 +272,6 @@ pub(crate) async fn report_charges(
             class: name.as_str().unwrap_or_default().to_owned(),
             currency,
             on_chain: class.on_chain(),
-            taxed: class.taxed(),
             lines: sum.lines,
             exact: sum.exact.to_string(),
             amount: sum.amount.to_string(),

@@ -16,7 +16,7 @@
 
 use calendar::{Slot, Timestamp};
 use contracts::{OrderTerms, Side};
-use ids::AccountId;
+use ids::{AccountId, OrderId};
 use units::{Money, Overflow, Price};
 
 use super::{Accepted, Exchange, Parameters, Rejection, Status};
@@ -66,14 +66,6 @@ impl Exchange {
     fn reference(&self, slot: Slot) -> Option<i128> {
         let before = (1..=REFERENCE_DAYS).filter_map(|back| {
             let book = self.slots.get(&slot.start.plus_seconds(-back * DAY_SECONDS))?;
-            let own = |order| self.orders[&order].account == account;
-            let trading = book.trading.as_ref().filter(|_| book.cleared.is_none());
-            let struck = trading.into_iter().flat_map(|trading| &trading.trades);
-            let struck = struck.map(|trade| {
-                let pays = if own(trade.buy) { i128::from(trade.escrow.n()) } else { 0 };
-                let answers = if own(trade.sell) { i128::from(trade.collateral.n()) } else { 0 };
-                pays + answers
-            });
             let cleared = book.cleared.as_ref()?;
             let volume = i128::from(cleared.volume.wh());
             Some((i128::from(cleared.price?.n_per_wh()) * volume, volume))

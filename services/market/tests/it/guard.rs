@@ -196,6 +196,8 @@ fn accepted(town: &Exchange, order: &NewOrder, sequence: u64) -> market::domain:
         cancelled_by: None,
         cancelled_at: None,
         filled: Energy::ZERO,
+        arrival: None,
+        netted: Energy::ZERO,
     }
 }
 
