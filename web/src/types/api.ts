@@ -1151,7 +1151,20 @@ export interface FileReport {
   /** The file. */
   file: FileView;
   /** Its rows that are not taken, in order; the first 10000 are kept, all are counted. */
-  rows: Page_RejectedRow;
+  rows: Page<{
+    /** Why, as a stable code. */
+    code: string;
+    /** The field's number in the line, from 1, where lines have fields. */
+    column?: number;
+    /** The column, element or field. */
+    field: string;
+    /** Well understood and not wanted: nobody has to mend the file. */
+    left_out: boolean;
+    /** The line, from 1. */
+    line: number;
+    /** A sentence for people. */
+    text: string;
+  }>;
 }
 
 /** A file that was sent, and what became of it. */

@@ -20,6 +20,9 @@ export interface OpenApi {
   components: { schemas: Record<string, Schema> };
 }
 
+/** The schemas of the document that is written. */
+let known: Record<string, Schema> = {};
+
 const METHODS = ["get", "post", "put", "delete"];
 
 const HEAD = `// The API's data, written from openapi/wattex.json by \`npm run types\`. Do not change it by hand.
@@ -33,6 +36,7 @@ export interface Page<T> {
 
 /** The module with the paths of a document, and a type for each of its schemas, in the order of their names. */
 export function typesOf({ paths, components: { schemas } }: OpenApi): string {
+  known = schemas;
   const names = Object.keys(schemas).filter((name) => !name.startsWith("Page_"));
   return [HEAD, pathsOf(paths), ...names.sort().map((name) => declared(name, schemas[name]!))].join("\n");
 }
@@ -71,7 +75,7 @@ function membersOf(schema: Schema, depth: number): string[] {
 }
 
 function typeOf(schema: Schema, depth: number): string {
-  if (schema.$ref) return schema.$ref.split("/").at(-1)!;
+  if (schema.$ref) return named(schema.$ref.split("/").at(-1)!, depth);
   const either = schema.oneOf?.filter((one) => one.type !== "null");
   if (either) return either.map((one) => typeOf(one, depth)).join(" | ");
   if (schema.allOf) return schema.allOf.map((one) => typeOf(one, depth)).join(" & ");
@@ -92,6 +96,14 @@ function typeOf(schema: Schema, depth: number): string {
     default:
       throw new Error(`unknown type ${types[0]}`);
   }
+}
+
+/** A part of a list has a schema of its own for each item; here it is one type. An item that stands in such a list alone has no name. */
+function named(name: string, depth: number): string {
+  const item = /^Page_(\w+)$/.exec(name)?.[1];
+  if (!item) return name;
+  const schema = known[name]?.properties?.items?.items ?? {};
+  return `Page<${known[item] ? item : typeOf(schema, depth)}>`;
 }
 
 const arrayOf = (item: string) => (/[ |&{]/.test(item) ? `(${item})[]` : `${item}[]`);

@@ -4,11 +4,11 @@ import { LIFETIMES, lifetime, outcome } from "./placed";
 
 const NOW = "2026-06-01T08:45:00Z";
 
-const ORDER: Order = {
+const ORDER = {
   order_id: "1", side: "buy", slot: "2026-06-01T10:00:00Z", quantity_wh: 5000, limit_price: "0.2",
   status: "open", filled_wh: 0, open_wh: 5000, time_in_force: "good_till_gate", held: "1",
   placed_at: NOW, warnings: [],
-};
+} as unknown as Order;
 const TRADES = [
   { at: NOW, price: "0.102", quantity_wh: 3000 }, { at: NOW, price: "0.11", quantity_wh: 500 },
 ];

@@ -97,7 +97,6 @@ export function Charges({ days: { from, to } }: Of) {
             columns={[
               { head: "What for", cell: (row) => CLASSES[row.class] ?? row.class },
               { head: "Moved", cell: (row) => (row.on_chain ? "On chain" : "By the bill") },
-              { head: "Taxed", cell: (row) => (row.taxed ? "Yes" : "No") },
               { head: "Lines", numeric: true, cell: (row) => count(row.lines) },
               { head: "Exact", numeric: true, cell: (row) => `${exact(value(row.exact))} ${row.currency}` },
               { head: "On bills", numeric: true, cell: (row) => `${money(row.amount, 2)} ${row.currency}` },
