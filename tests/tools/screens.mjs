@@ -163,7 +163,7 @@ async function trade(person) {
     { side: "sell", slot: 3, amount: "2.375", price: "0.162" },
   ];
   for (const order of offers) {
-    assert.match(await createTrade(page, order), /is in the book/);
+    assert.match(await createTrade(page, order), / in the book/);
     const side = order.side === "buy" ? "Buy" : "Sell";
     await waitForRow(page, "#orders", [side, order.amount, order.price, "Open"]);
   }

@@ -15,7 +15,7 @@
 //! | `bank_account`, `bank_payment` | where a community is paid; payments of its statements |
 //! | `payout`, `payout_file` | money on its way to accounts' banks; orders to pay it out |
 //! | `account_request` | what accounts signed besides orders and payouts |
-//! | `invoice_payment`, `reminder`, `ladder` | what came in for invoices; what they were reminded of |
+//! | `invoice_payment`, `reminder`, `ladder` | what came in for invoices; when they are reminded |
 //! | `dispute`, `dispute_said` | complaints about invoices, and what was said |
 //! | `issuer`, `customer` | who issues and receives documents, as people said of themselves |
 //! | `challenge_sent` | challenges that were given to the relay |

@@ -10,7 +10,7 @@
 //! | 5 | the directory belongs to another run or another version |
 //! | 6 | the clock is behind what the directory already knows |
 //! | 7 | the network of nodes cannot be reached |
-//! | 10 | a bill, or a clearing, does not hold, or more was reconciled than a meter registered, or |
+//! | 10 | a bill, or a clearing, does not hold, more was reconciled than a meter registered, or |
 //! | | readings that were acknowledged are not stored exactly once |
 //! | 11 | a bill, or a clearing, holds but is not anchored; no anchored readings prove a trade |
 //! | 12 | a bill, a document or a journal cannot be read; readings are not of a trade's meter |

@@ -139,10 +139,10 @@ fn view(imported: ImportedPayment) -> StatementPayment {
 ///
 /// Each booked credit that says the reference of a wallet is credited there, once, however often
 /// and in whichever statement it comes. One that says the reference or the number of an invoice is
-/// for that; what is more than the invoice leaves goes to its account's wallet. One with the end-to-end id of a payout marks it as paid, or
-/// as returned. The others can be seen among the unmatched. A statement
-/// that does not add up, is of another account or has a payment that is too large is refused as a
-/// whole.
+/// for that; what is more than the invoice leaves goes to its account's wallet. One with the
+/// end-to-end id of a payout marks it as paid, or as returned. The others can be seen among the
+/// unmatched. A statement that does not add up, is of another account or has a payment that is too
+/// large is refused as a whole.
 #[utoipa::path(
     tag = "billing",
     request_body(content = String, content_type = "application/xml"),

@@ -7,10 +7,11 @@ use service::{Fault, Problem, Problems};
 
 use crate::Explorer;
 
-/// Streams news: `block`, `block_removed`, `slot_cleared`, `book_changed`, `readings_stored`,
-/// `invoice_issued`.
+/// Streams news as it happens (server-sent events).
 ///
-/// Each carries a JSON object. `reset` says that some were missed and lists should be read again.
+/// Kinds: `block`, `block_removed`, `slot_cleared`, `book_changed`, `readings_stored`,
+/// `invoice_issued`. Each carries a JSON object. `reset` says that some were missed and lists should
+/// be read again.
 #[utoipa::path(
     tag = "explorer",
     security(()),

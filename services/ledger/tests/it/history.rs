@@ -127,8 +127,8 @@ async fn a_block_on_a_state_that_is_given_up_is_refused() {
 }
 
 /// The directory as the first format had it: mountain nodes among those of tries, all peaks of a
-/// block in one row, all transactions in their table, who took part nowhere, and nothing of where only
-/// the last states are kept.
+/// block in one row, all transactions in their table, who took part nowhere, and nothing of where
+/// only the last states are kept.
 fn as_format_1(setup: &Setup) {
     let database = Database::create(setup.directory.path().join("chain.redb")).unwrap();
     let transaction = database.begin_write().unwrap();

@@ -304,16 +304,9 @@ impl Town {
     /// A meter says what its registers show, through the broker.
     pub async fn read(&self, person: &Person, page: u32, time: Timestamp, wh: [u64; 2]) {
         let device = &person.device;
-        let [import, export] = wh.map(Register::from_wh);
-        let reading = Reading {
-            meter: device.meter,
-            page,
-            time,
-            import,
-            export,
-            status: Status::default(),
-            firmware: 1,
-        };
+        let ([import, export], status) = (wh.map(Register::from_wh), Status::default());
+        let meter = device.meter;
+        let reading = Reading { meter, page, time, import, export, status, firmware: 1 };
         let mut line = Line::open(self.node.mqtt_port(), device, &device.token);
         line.say(&device.topic(), &reading.sign(&device.key).encode()).await;
     }
