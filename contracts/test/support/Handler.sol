@@ -285,6 +285,7 @@ contract Handler is Teller {
             bytes32 trade = tradeOf(ids[which.place], which.number * FILLS_MAX + place);
             if (traded[trade].runs == 0) --_open[which.place][which.number];
             note(trade, run, wh);
+            if (i + 1 == all.length) noted(trade);
         }
     }
 

@@ -28,6 +28,10 @@ abstract contract Model is Books {
         bool tooMuch;
     }
 
+    /// Whose locked cash a call has changed, and what each had before it.
+    address[] private _relocked;
+    mapping(address account => uint256) private _lockedBefore;
+
     enum Signer {
         Nobody,
         Account,
@@ -341,7 +345,26 @@ abstract contract Model is Books {
         if (next == last) return;
         touch(of_);
         (uint8 p, uint32 day) = (t.policy, dayOf(t.slot));
+        bool known;
+        for (uint256 i = 0; i < _relocked.length; ++i) known = known || _relocked[i] == of_;
+        if (!known) {
+            _relocked.push(of_);
+            _lockedBefore[of_] = lockedOf[of_][p][day];
+        }
         lockedOf[of_][p][day] = lockedOf[of_][p][day] + next - last;
-        if (untilOf(t) > lockedUntil[of_][p][day]) lockedUntil[of_][p][day] = untilOf(t);
+    }
+
+    /// Ends a call that noted trades of the same slot as this one: who has other cash of the day
+    /// now waits for the end of this slot too. Of whom the call gave what it took, nothing of the
+    /// slot is locked.
+    function noted(bytes32 trade) internal {
+        Traded storage t = traded[trade];
+        (uint8 p, uint32 day) = (t.policy, dayOf(t.slot));
+        for (uint256 i = 0; i < _relocked.length; ++i) {
+            address of_ = _relocked[i];
+            if (lockedOf[of_][p][day] == _lockedBefore[of_]) continue;
+            if (untilOf(t) > lockedUntil[of_][p][day]) lockedUntil[of_][p][day] = untilOf(t);
+        }
+        delete _relocked;
     }
 }
