@@ -81,6 +81,7 @@ alter table invoice add column reference text not null default '';
 alter table invoice add column due_on bigint not null default 0;
 alter table invoice add column settled bigint not null default 0;
 update invoice set settled = 1 where due <= 0;
+update invoice set due_on = at / 86400 + 14 where due_on = 0;
 create index invoice_reference on invoice (reference);
 create index invoice_settled on invoice (settled, due_on);
 create table invoice_payment (

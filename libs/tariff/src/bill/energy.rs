@@ -135,7 +135,9 @@ impl Rating<'_> {
 
     /// Blocks of a quarter or a year go on counting; all others begin anew with each part.
     fn begin_counts(&mut self, at: At<'_>, layout: &Layout) {
-        let starts = at.part.from == at.month.parts[0].from;
+        // A month that is billed in two parts begins once.
+        let first = at.month.first == at.month.first.month_start();
+        let starts = first && at.part.from == at.month.parts[0].from;
         let number = at.month.number;
         let price = layout.sheet.export.as_ref().and_then(|export| export.price.as_ref());
         let pricings = layout.sheet.energy.iter().map(|charge| Some(&charge.pricing));

@@ -5,7 +5,7 @@
 //! same payments, credits nothing twice.
 
 use alloy_primitives::B256;
-use anyhow::{Error, Result};
+use anyhow::{Context, Error, Result};
 use calendar::Timestamp;
 use client::Sender;
 use db::Tx;
@@ -20,6 +20,7 @@ use super::payouts_paid::keep_of_payout;
 use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::db::bank::{self, BankAccount, BankPayment, Kept};
+use crate::db::dues;
 use crate::db::members::{self, Account};
 use crate::domain::bank::{Judged, Purpose, Reason, References, Verdict, judge};
 
@@ -157,6 +158,7 @@ impl Billing {
         now: Timestamp,
     ) -> Result<(B256, Money)> {
         let community = account.community;
+        let _turn = self.paying.lock().await;
         let payment = self.payment(community, number).await?;
         self.check_received(community, &payment).await?;
         let to = (&account, payment.key.as_str());
@@ -167,9 +169,13 @@ impl Billing {
             .transact(move |tx| {
                 Box::pin(async move {
                     let kept = bank::payment(tx, community, number).await?;
-                    if kept.and_then(|kept| kept.account).is_some_and(|other| other != owner) {
+                    let kept = kept.context("a payment that is kept")?;
+                    if kept.account.is_some_and(|other| other != owner) {
                         let problem = Problem::conflict("another account got the payment");
                         return Err(Error::from(problem));
+                    }
+                    if dues::is_received(tx, community, &kept.key).await? {
+                        return Err(Problem::conflict("an invoice got the payment").into());
                     }
                     bank::assign(tx, number, owner).await?;
                     Ok((credit.put(tx, &operator).await?, payment.amount))

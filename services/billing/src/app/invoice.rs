@@ -9,7 +9,7 @@ use events::Envelope;
 use events::billing::InvoiceIssued;
 use ids::{AccountId, InvoiceId};
 use service::Problem;
-use tariff::Tariff;
+use tariff::{Head, Tariff};
 use uuid::Uuid;
 
 use super::logs::TariffFact;
@@ -128,11 +128,8 @@ impl Billing {
         let published = members::tariffs(&self.db, account.community).await?;
         let valid = |tariff: &Tariff| tariff.head().valid_from <= period.from;
         let newest = published.iter().find(|known| valid(&known.tariff));
-        let change = published.iter().map(|known| known.tariff.head()).find(|terms| {
-            terms.valid_from > period.from
-                && terms.valid_from <= period.to
-                && newest.is_some_and(|newest| newest.tariff.head().id == terms.id)
-        });
+        let later = |head: &&Head| head.valid_from > period.from && head.valid_from <= period.to;
+        let change = published.iter().map(|known| known.tariff.head()).find(later);
         if let Some(terms) = change {
             let title =
                 format!("The tariff changes on {}: bill until the day before", terms.valid_from);

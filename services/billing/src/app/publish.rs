@@ -9,6 +9,7 @@ use service::Problem;
 use tariff::Tariff;
 
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::db::members;
 use crate::domain::verify::tariff_key;
 
@@ -18,8 +19,9 @@ impl Billing {
     /// Publishes a tariff for a community; publishing the newest version again changes nothing.
     ///
     /// # Errors
-    /// A [`Problem`] where the version does not rise, or begins before the one before it; any other
-    /// error is a fault.
+    /// A [`Problem`] where it is in another currency than energy is traded in, the version does not
+    /// rise, begins before the one before it, or drops what that one carries from bill to bill; any
+    /// other error is a fault.
     pub async fn publish_tariff(
         &self,
         community: CommunityId,
@@ -27,6 +29,11 @@ impl Billing {
         now: Timestamp,
     ) -> Result<()> {
         let head = tariff.head().clone();
+        let currency = self.currencies.code(CurrencyId::FIRST);
+        if head.currency != currency {
+            let title = format!("Energy is traded in {currency}, not in {}", head.currency);
+            return Err(Problem::refused("TARIFF_CURRENCY", title).into());
+        }
         let _turn = self.publishing.lock().await;
         let published = members::tariffs(&self.db, community).await?;
         let newest = published
@@ -43,6 +50,11 @@ impl Billing {
         if newest.is_some_and(|newest| newest.tariff.head().valid_from > head.valid_from) {
             let title = "A version of a tariff cannot begin before the one before it";
             return Err(Problem::refused("TARIFF_VALID_FROM", title).into());
+        }
+        let carries = newest.is_some_and(|newest| newest.tariff.carries());
+        if carries && !tariff.carries() {
+            let title = "The version before carries something from bill to bill, this one drops it";
+            return Err(Problem::refused("TARIFF_CARRIES", title).into());
         }
         let zone = head.timezone.name();
         if newest.is_some_and(|newest| newest.tariff.head().timezone.name() != zone) {

@@ -167,6 +167,18 @@ pub(crate) async fn put_payment(
     Ok(())
 }
 
+/// Whether an invoice got a payment, or a part of it.
+pub(crate) async fn is_received(tx: &mut Tx, community: CommunityId, key: &str) -> Result<bool> {
+    let sql = "select count(*) from invoice_payment where community = $1 and key = $2";
+    let count: i64 = query_scalar(sql)
+        .bind(community.to_string())
+        .bind(key.to_owned())
+        .fetch_one(tx.conn())
+        .await
+        .context("looking for a payment of an invoice")?;
+    Ok(count > 0)
+}
+
 /// The payments for an invoice, oldest first.
 pub(crate) async fn payments(db: &Db, invoice: InvoiceId) -> Result<Vec<InvoicePayment>> {
     let sql = "select key, booked_on, amount, at from invoice_payment where invoice = $1 \

@@ -114,11 +114,13 @@ fn references_in(payment: &Payment) -> BTreeSet<Reference> {
 }
 
 /// What of a payment can name an invoice: creditor references, and words shaped like an invoice's
-/// number, in capitals.
+/// number, in capitals. A number may be broken at the end of a line, or end there: both readings
+/// count, so that one of them alone is never believed where both name an invoice.
 pub fn said_in(payment: &Payment) -> BTreeSet<String> {
     let references = references_in(payment).into_iter().map(|said| said.to_string());
+    let joined = payment.remittance.concat();
     let texts = payment.creditor_references.iter().chain(&payment.remittance);
-    let words = texts.flat_map(|text| {
+    let words = texts.chain([&joined]).flat_map(|text| {
         text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').map(str::to_ascii_uppercase)
     });
     references.chain(words.filter(|word| word.starts_with(NUMBER_PREFIX))).collect()

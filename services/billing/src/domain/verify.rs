@@ -75,6 +75,8 @@ struct Verifier<'a> {
     anchored: BTreeMap<u32, Anchored>,
     /// The first day of the account that was not billed before; zero where none was.
     unbilled_since: u32,
+    /// Whether what the invoice before carries over is the chain's.
+    previous_holds: bool,
     findings: Vec<Finding>,
 }
 
@@ -91,6 +93,7 @@ impl<'a> Verifier<'a> {
             closing: BTreeMap::new(),
             anchored: BTreeMap::new(),
             unbilled_since: 0,
+            previous_holds: false,
             findings: Vec::new(),
         }
     }
@@ -224,7 +227,10 @@ impl<'a> Verifier<'a> {
                     }
                     Ok(_) if previous.address != invoice.address => "it is of another account",
                     Ok(_) if next != self.unbilled_since => "it is not the last one before this",
-                    Ok(_) => return,
+                    Ok(_) => {
+                        self.previous_holds = true;
+                        return;
+                    }
                     Err(error) => {
                         let reason = format!("its record is not proved: {error}");
                         return self.fail(part, Supports::Rated, reason);
@@ -296,7 +302,8 @@ impl<'a> Verifier<'a> {
             slot_length: invoice.slot_minutes,
             used: &metered.billed,
             trades,
-            before: self.bill.evidence.carried(),
+            // What is not the chain's is nothing to rate from.
+            before: self.bill.evidence.carried().filter(|_| self.previous_holds),
         };
         let rated = match bill::rate(&facts) {
             Ok(rated) => rated,

@@ -146,7 +146,11 @@ async fn a_payment_that_says_nothing_is_given_to_an_invoice_once() {
     assert_eq!((status, &got["received"]), (StatusCode::CREATED, &json!("1.2")), "{got}");
     let (status, problem) = town.post("operator", &path(0), "", to).await;
     assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("CONFLICT")));
-    // One that a wallet got is no invoice's any more.
+    // One that an invoice got is no wallet's any more, and the other way round.
+    let wallet = path(0).replace("/invoice", "");
+    let account = json!({ "account": HERON.account().to_string() });
+    let (status, problem) = town.post("operator", &wallet, "", account).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("CONFLICT")));
     let wallet = path(1).replace("/invoice", "");
     let account = json!({ "account": HERON.account().to_string() });
     assert_eq!(town.post("operator", &wallet, "", account).await.0, StatusCode::CREATED);

@@ -295,6 +295,11 @@ pub(super) async fn enrol(
     if present.as_ref().is_some_and(|meter| meter.community != holder.community) {
         return Err(Problem::conflict("the meter is known elsewhere").into());
     }
+    // What it counted between would be nobody's: its next reading follows its last.
+    if present.as_ref().is_some_and(|meter| meter.connection_point != wanted.connection_point) {
+        let problem = Problem::conflict("the meter has counted at another connection point");
+        return Err(problem.into());
+    }
     if grid::is_measured(tx, wanted.connection_point, wanted.id).await? {
         let title = "Another meter measures at this connection point";
         return Err(Problem::refused("METER_PRESENT", title).into());

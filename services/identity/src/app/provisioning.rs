@@ -223,10 +223,15 @@ async fn put_to_work(tx: &mut Tx, wish: Wish) -> Result<crate::Meter> {
         };
         let known = grid::has_token(tx, kept.meter, &application.token_hash).await?;
         let repeated = meter.filter(|meter| token_chosen && known && same(meter));
-        let problem = || Problem::refused("CODE_USED", "The code has put a meter to work").into();
-        return repeated.ok_or_else(problem);
+        return repeated.ok_or_else(|| used_up().into());
+    }
+    if !provisioning::use_code(tx, code.name()).await? {
+        return Err(used_up().into());
     }
     let (meter, _) = enrol(tx, application, holder, signers, act).await?;
-    provisioning::use_code(tx, code.name()).await?;
     Ok(meter)
+}
+
+fn used_up() -> Problem {
+    Problem::refused("CODE_USED", "The code has put a meter to work")
 }

@@ -65,13 +65,13 @@ pub(crate) async fn count_wrong_try(tx: &mut Tx, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Uses a code up.
-pub(crate) async fn use_code(tx: &mut Tx, name: &str) -> Result<()> {
-    query("update provisioning_code set used = 1 where name = $1")
+/// Uses a code up; whether nobody had. Of two at the same time the second waits for the first.
+pub(crate) async fn use_code(tx: &mut Tx, name: &str) -> Result<bool> {
+    let used = query("update provisioning_code set used = 1 where name = $1 and used = 0")
         .bind(name.to_owned())
         .execute(tx.conn())
         .await?;
-    Ok(())
+    Ok(used.rows_affected() > 0)
 }
 
 /// Forgets codes that were over a day ago.

@@ -53,7 +53,8 @@ impl Exchange {
         let owner = self.owner_of(order, parameters)?;
         let replaced = self.replaced(order, parameters, now)?;
         ensure(!order.is_delegated() || self.is_mandated(terms, parameters), Rejection::Delegate)?;
-        ensure(self.may_trade(owner, terms.connection_point), Rejection::Suspended)?;
+        let may = |account| self.may_trade(account, terms.connection_point);
+        ensure(may(owner) && may(order.account), Rejection::Suspended)?;
         ensure(self.stopped().is_none(), Rejection::KillSwitch)?;
         let start = slot_start(terms);
         let slot = Slot::starting(start, parameters.slot_length).ok_or(Rejection::Slot)?;

@@ -53,15 +53,18 @@ fn fates(statement: &Statement, currency: &str) -> Vec<String> {
     let names = ["heron", "otter"];
     let billed = InvoiceId::derived("bill");
     let said = [invoice_reference(billed).to_string(), "INV-2026-7".to_owned()];
+    let other = ("INV-2026-712".to_owned(), InvoiceId::derived("another"));
     let references = References::of(names.map(account))
         .with_payouts([payout()])
-        .with_invoices(said.into_iter().map(|said| (said, billed)).collect());
+        .with_invoices(said.into_iter().map(|said| (said, billed)).chain([other]).collect());
     let fate = |judged: Judged<'_>| match judged.verdict {
         Verdict::Ignored => "ignored".to_owned(),
         Verdict::Paid { .. } => "paid".to_owned(),
         Verdict::Returned { .. } => "returned".to_owned(),
         Verdict::Came { purpose: Err(reason), .. } => reason.code().to_owned(),
-        Verdict::Came { purpose: Ok(Purpose::Invoice(_)), .. } => "invoice".to_owned(),
+        Verdict::Came { purpose: Ok(Purpose::Invoice(one)), .. } => {
+            if one == billed { "invoice" } else { "another" }.to_owned()
+        }
         Verdict::Came { purpose: Ok(Purpose::Wallet(owner)), .. } => {
             names.into_iter().find(|name| account(name) == owner).unwrap().to_owned()
         }
@@ -107,6 +110,11 @@ fn a_payment_is_for_the_invoice_that_it_says() {
     check(entry(Some("1"), "invoice inv-2026-7, June"), "invoice");
     check(entry(Some("1"), &format!("INV-2026-7 {bill}")), "invoice");
     check(entry(Some("1"), "INV-2026-70"), "NO_REFERENCE");
+    // A bank breaks lines where it likes.
+    check(entry(Some("1"), "INV-20\n26-7"), "invoice");
+    check(entry(Some("1"), "INV-2026-71\n2"), "another");
+    check(entry(Some("1"), "INV-2026-7\n12"), "AMBIGUOUS");
+    check(entry(Some("1"), "INV-2026-7\nthanks"), "invoice");
     check(entry(Some("1"), "XINV-2026-7"), "NO_REFERENCE");
     check(entry(Some("1"), &format!("INV-2026-7 {heron}")), "AMBIGUOUS");
     let mut structured = entry(Some("1"), "energy");
