@@ -179,6 +179,28 @@ pub(crate) struct ReadingShape {
     /// By the meter's key.
     #[schemars(with = "Signed")]
     signature: (),
+    /// Where it stands among the readings under the same signature; absent where it is alone.
+    place: Option<PlaceShape>,
+}
+
+/// `reading::Place`.
+#[derive(JsonSchema)]
+#[schemars(
+    rename = "ReadingPlace",
+    description = "The proof that a reading is one of those that were signed together."
+)]
+#[expect(dead_code, reason = "says how another crate's type looks")]
+struct PlaceShape {
+    /// How many there are: 2 to 16.
+    count: u8,
+    /// Its number among them, from 0.
+    index: u8,
+    /// The root of the tree that was signed.
+    #[schemars(with = "Hash")]
+    root: (),
+    /// From the leaf up.
+    #[schemars(with = "Vec<Hash>")]
+    siblings: (),
 }
 
 #[cfg(test)]

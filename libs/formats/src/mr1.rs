@@ -1,4 +1,5 @@
-//! MR1, our own signed reading: 119 bytes, or the same as JSON.
+//! MR1, our own signed reading: 119 bytes, or the same as JSON; and MR2, several under one
+//! signature.
 //!
 //! ```text
 //! {"meter":"<uuid>","page":7,"time":"2026-06-01T00:15:00Z","import_wh":1000001,"export_wh":42,
@@ -10,7 +11,7 @@
 
 use std::sync::Arc;
 
-use reading::{MESSAGE_BYTES, PAYLOAD_BYTES, SignedReading};
+use reading::{PAYLOAD_BYTES, SignedReading, decode_together, is_together};
 
 use crate::canonical::{Point, Quality, Seal, Trust, When};
 use crate::collect::{About, Collected, What};
@@ -22,20 +23,36 @@ use crate::{Payload, Reading, Reason, Refusal, json};
 
 pub(crate) const FORMAT: Format = Format {
     name: "mr1",
-    what: "our signed meter readings: 119 bytes, or JSON",
+    what: "our signed meter readings: MR1 and MR2 as bytes, or JSON",
     topics: &["wattex/v1/+/reading"],
     signing: Signing::Always,
     units: "Wh",
-    framing: Framing::Bytes(MESSAGE_BYTES),
+    framing: Framing::Readings,
     learn: None,
     decode,
 };
 
 fn decode(payload: &Payload) -> Result<Vec<Reading>, Refusal> {
-    let signed = match payload.bytes.first() {
-        Some(b'{') => document(payload.bytes)?,
-        _ => SignedReading::decode(payload.bytes).map_err(|error| binary(&error))?,
+    let all = match payload.bytes.first() {
+        Some(b'{') => vec![document(payload.bytes)?],
+        _ if is_together(payload.bytes) => {
+            decode_together(payload.bytes).map_err(|error| binary(&error))?
+        }
+        _ => vec![SignedReading::decode(payload.bytes).map_err(|error| binary(&error))?],
     };
+    let mut collected = Collected::default();
+    for signed in &all {
+        collect(signed, payload.key, &mut collected)?;
+    }
+    Ok(collected.into_readings())
+}
+
+/// Adds both registers of a reading.
+fn collect(
+    signed: &SignedReading,
+    key: Option<&Key>,
+    collected: &mut Collected,
+) -> Result<(), Refusal> {
     let reading = signed.reading;
     let mut about = About::device(Some(&reading.meter.to_string()), Point::Grid);
     about.time = match reading.status.clock_unsynchronised() {
@@ -45,8 +62,7 @@ fn decode(payload: &Payload) -> Result<Vec<Reading>, Refusal> {
     if reading.status.energy_error() {
         about.quality = Quality::Faulty;
     }
-    about.trust = trust(&signed, payload.key)?;
-    let mut collected = Collected::default();
+    about.trust = trust(signed, key)?;
     for (quantity, register, path) in [
         (Quantity::ImportEnergy, reading.import, "import_wh"),
         (Quantity::ExportEnergy, reading.export, "export_wh"),
@@ -55,7 +71,7 @@ fn decode(payload: &Payload) -> Result<Vec<Reading>, Refusal> {
         let added = collected.add(&about, What::of(quantity, WH), &number, path);
         added.map_err(|reason| reason.of(path))?;
     }
-    Ok(collected.into_readings())
+    Ok(())
 }
 
 fn document(bytes: &[u8]) -> Result<SignedReading, Refusal> {
@@ -72,8 +88,9 @@ fn document(bytes: &[u8]) -> Result<SignedReading, Refusal> {
 fn binary(error: &reading::Malformed) -> Refusal {
     use reading::Malformed;
     match error {
-        Malformed::Length(length) => Reason::Syntax("a message of 119 bytes").at(*length),
-        Malformed::Tag => Reason::Syntax("a message that begins with MR1").at(0),
+        Malformed::Length(length) => Reason::Syntax("a message MR1 or MR2").at(*length),
+        Malformed::Tag => Reason::Syntax("a reading that begins with MR1").at(0),
+        Malformed::Place => Reason::Syntax("2 to 16 readings under a signature").at(3),
         Malformed::Time(_) => Reason::Range.of_at("time", 23),
         Malformed::Register(_) => Reason::Range.of_at("registers", 31),
         Malformed::Signature(_) => {
@@ -88,7 +105,7 @@ fn trust(signed: &SignedReading, key: Option<&Key>) -> Result<Trust, Refusal> {
     let seal = Arc::new(Seal {
         algorithm: "ECDSA-secp256k1-keccak256".to_owned(),
         signed: signed.reading.encode().to_vec(),
-        signature: signed.signature.as_bytes().to_vec(),
+        signature: signed.seal(),
         signer: Some(signer.to_string()),
         page: Some(signed.reading.page.to_string()),
     });

@@ -2,7 +2,7 @@
 
 use actix_web::post;
 use actix_web::web::{Bytes, Data, Json, Path};
-use reading::MESSAGE_BYTES;
+use reading::message_bytes;
 use serde::{Deserialize, Serialize};
 use service::{Fault, Problem, Problems};
 use utoipa::ToSchema;
@@ -26,8 +26,8 @@ pub(crate) struct UploadView {
 
 /// Takes signed readings of a meter.
 ///
-/// The body is 1 to 512 messages MR1 of 119 bytes, one after the other, as they are published over
-/// MQTT. It is answered once they are on disk; a repeat counts as duplicates. For the meter or a
+/// The body is 1 to 512 messages MR1 (119 bytes) or MR2, one after the other, as they are
+/// published over MQTT. It is answered once they are on disk; a repeat counts as duplicates. For the meter or a
 /// bridge with the name and token of the broker (basic authentication), for the meter's account,
 /// and for operators: its signatures say what is believed.
 #[utoipa::path(
@@ -45,16 +45,25 @@ pub(crate) async fn upload_readings(
     body: Bytes,
 ) -> Result<Json<UploadView>, Problem> {
     let meter = sender.own_meter(&metering, &id).await?;
-    let count = body.len() / MESSAGE_BYTES;
-    if !body.len().is_multiple_of(MESSAGE_BYTES) || !(1..=MESSAGES_MAX).contains(&count) {
-        let detail = format!("the body is 1 to {MESSAGES_MAX} messages of {MESSAGE_BYTES} bytes");
-        return Err(Problem::malformed(detail));
-    }
-    let messages = body.chunks(MESSAGE_BYTES).map(|message| (meter, message.to_vec()));
+    let messages = messages(&body).ok_or_else(|| {
+        Problem::malformed(format!("the body is 1 to {MESSAGES_MAX} messages MR1 or MR2"))
+    })?;
+    let messages = messages.into_iter().map(|message| (meter, message.to_vec()));
     let tally = metering.store(messages.collect()).await.map_err(Fault::problem)?;
     Ok(Json(UploadView {
         accepted: tally.accepted,
         duplicates: tally.duplicates,
         quarantined: tally.quarantined,
     }))
+}
+
+/// The messages that lie behind each other in a body; `None` where they are too many or one is cut.
+fn messages(body: &[u8]) -> Option<Vec<&[u8]>> {
+    let (mut messages, mut rest) = (Vec::new(), body);
+    while !rest.is_empty() && messages.len() < MESSAGES_MAX {
+        let (message, behind) = rest.split_at_checked(message_bytes(rest))?;
+        messages.push(message);
+        rest = behind;
+    }
+    (rest.is_empty() && !messages.is_empty()).then_some(messages)
 }

@@ -194,7 +194,7 @@ impl Batch {
             Said::Nonsense(bytes, reason) => return self.suspect(meter, bytes, community, reason),
         };
         let Some(enrolled) = enrolled else {
-            return self.suspect(meter, signed.encode().to_vec(), None, Reason::UnknownMeter);
+            return self.suspect(meter, signed.encode(), None, Reason::UnknownMeter);
         };
         let reading = &signed.reading;
         let rules = Rules {
@@ -211,7 +211,7 @@ impl Batch {
             }
             Verdict::Duplicate => self.tally.duplicates += 1,
             Verdict::Quarantine(reason) => {
-                self.suspect(meter, signed.encode().to_vec(), community, reason);
+                self.suspect(meter, signed.encode(), community, reason);
             }
         }
     }

@@ -6,12 +6,13 @@ use std::thread::available_parallelism;
 use alloy_primitives::Address;
 use anyhow::{Context, Result};
 use ids::MeterId;
-use reading::{MESSAGE_BYTES, Reason, SignedReading};
+use reading::{MESSAGE_BYTES, Reason, SignedReading, TOGETHER_MAX, decode_together, is_together};
 
 use crate::writer::Message;
 
-/// Readings that one message may carry, one after the other.
+/// Readings that one message may carry, one after the other; also under one signature.
 pub(crate) const READINGS_MAX: usize = 16;
+const _: () = assert!(READINGS_MAX == TOGETHER_MAX);
 /// Messages whose signatures are looked at where they are: more go to other threads.
 const INLINE_MAX: usize = 4;
 /// The fewest messages that are worth a thread.
@@ -59,10 +60,32 @@ pub(crate) async fn hear_all(mut messages: Vec<Message>) -> Result<Vec<Heard>> {
 }
 
 fn hear(messages: &[Message]) -> Vec<Heard> {
-    messages
-        .iter()
-        .flat_map(|message| parts(&message.bytes).map(|part| one(message.meter, part)))
-        .collect()
+    let mut heard = Vec::with_capacity(messages.len());
+    for message in messages {
+        match is_together(&message.bytes) {
+            true => heard.extend(together(message)),
+            false => heard.extend(parts(&message.bytes).map(|part| one(message.meter, part))),
+        }
+    }
+    heard
+}
+
+/// The readings of a message under one signature, which is looked at once.
+fn together(message: &Message) -> Vec<Heard> {
+    let meter = message.meter;
+    let nonsense =
+        |bytes: &[u8], reason| Heard { meter, said: Said::Nonsense(bytes.into(), reason) };
+    match decode_together(&message.bytes) {
+        Err(error) => vec![nonsense(&message.bytes, error.reason())],
+        Ok(readings) => {
+            let signer = readings.first().and_then(SignedReading::signer);
+            let said = |signed: SignedReading| match signed.reading.meter == meter {
+                true => Heard { meter, said: Said::Reading(signed, signer) },
+                false => nonsense(&signed.encode(), Reason::WrongTopic),
+            };
+            readings.into_iter().map(said).collect()
+        }
+    }
 }
 
 /// The readings of a message. What is not a number of whole readings is taken as one.

@@ -6,11 +6,10 @@ use calendar::Timestamp;
 use db::{AnyRow, AssertSqlSafe, Cell, Db, DbError, Kind, Row, Tx};
 use db::{query, query_scalar, with_rows};
 use ids::{CommunityId, MeterId};
-use keys::Signature;
 use reading::{Reading, SignedReading, Status};
 use units::Register;
 
-use super::{broken, bytes, natural, parsed, small};
+use super::{broken, natural, parsed, small};
 
 /// The columns of [`Stored`].
 pub(crate) const COLUMNS: &str = "meter, page, time, import_wh, export_wh, status, firmware, \
@@ -58,7 +57,7 @@ pub(crate) async fn insert(
                     .bind(wh(reading.export)?)
                     .bind(i64::from(reading.status.bits()))
                     .bind(i64::from(reading.firmware))
-                    .bind(signed.signature.as_bytes().to_vec())
+                    .bind(signed.seal())
                     .bind(community.to_string())
                     .bind(received_at.seconds());
             }
@@ -365,10 +364,11 @@ pub(crate) fn stored(row: &AnyRow) -> Result<Stored, DbError> {
         status: Status::from_bits(small(row, 5)?),
         firmware: small(row, 6)?,
     };
-    let signature =
-        Signature::from_bytes(bytes(row, 7)?).map_err(|error| broken(error.to_string()))?;
+    let seal: Vec<u8> = row.try_get(7)?;
+    let signed =
+        SignedReading::sealed(reading, &seal).map_err(|error| broken(error.to_string()))?;
     Ok(Stored {
-        signed: SignedReading { reading, signature },
+        signed,
         received_at: Timestamp::from_seconds(row.try_get(8)?),
         published: row.try_get::<i64, _>(9)? != 0,
     })

@@ -14,6 +14,7 @@ use db::{Row, query};
 use events::market::{Matched, SlotCleared};
 use ids::{AccountId, CommunityId, OrderId, PartyId, ZoneId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use reading::{encode_together, sign_together};
 use serde_json::{Value, json};
 use service::{Claims, Verifier};
 use units::{Energy, Price};
@@ -343,11 +344,12 @@ async fn signed_readings_come_by_http_too() {
         let upload = |body: Vec<u8>| TestRequest::post().uri(&path).set_payload(body);
         let mut forged = one.read(9, 3, 0, 0);
         forged.signature = one.read(8, 3, 0, 0).signature;
-        let body = [one.read(1, 0, 0, 0).encode(), one.read(2, 1, 50, 1).encode(), forged.encode()];
-        let body = body.concat();
+        let together = [one.read(3, 2, 60, 1).reading, one.read(4, 3, 70, 1).reading];
+        let together = encode_together(&sign_together(&together, &one.key));
+        let body = [one.read(1, 0, 0, 0).encode(), together, forged.encode()].concat();
         for expected in [
-            json!({ "accepted": 2, "duplicates": 0, "quarantined": 1 }),
-            json!({ "accepted": 0, "duplicates": 2, "quarantined": 1 }),
+            json!({ "accepted": 3, "duplicates": 0, "quarantined": 1 }),
+            json!({ "accepted": 0, "duplicates": 3, "quarantined": 1 }),
         ] {
             let (status, tally) = ask(&home, upload(body.clone()), &own).await;
             assert_eq!((status, tally), (StatusCode::OK, expected));

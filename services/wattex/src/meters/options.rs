@@ -104,6 +104,9 @@ pub struct Arguments {
     /// Readings in a message, one after the other, each signed.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = readings)]
     pub readings: usize,
+    /// One signature for all readings of a message.
+    #[arg(long)]
+    pub together: bool,
     /// Messages of a meter that may wait for their acknowledgement.
     #[arg(long, value_name = "N", default_value_t = 16)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]

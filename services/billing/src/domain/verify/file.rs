@@ -10,7 +10,7 @@ use calendar::{LocalDay, Timestamp};
 use contracts::{Deployment, Policy, Side};
 use ids::{CommunityId, MeterId};
 use keys::Signature;
-use reading::{Reading, SignedReading, Status};
+use reading::{Place, Reading, SignedReading, Status};
 use serde::{Deserialize, Serialize};
 use tariff::Tariff;
 use units::Register;
@@ -140,6 +140,9 @@ pub struct CompactReading {
     f: u32,
     /// Signature.
     g: Signature,
+    /// Where the reading stands among those that were signed with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    w: Option<Place>,
 }
 
 /// Where a local day's readings of the meter are anchored.
@@ -274,6 +277,7 @@ impl CompactReading {
             s: reading.status.bits(),
             f: reading.firmware,
             g: signed.signature,
+            w: signed.place,
         }
     }
 
@@ -289,7 +293,7 @@ impl CompactReading {
             status: Status::from_bits(self.s),
             firmware: self.f,
         };
-        SignedReading { reading, signature: self.g }
+        SignedReading { reading, signature: self.g, place: self.w }
     }
 }
 
