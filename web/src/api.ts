@@ -108,8 +108,18 @@ async function maybe<T>(path: Paths["GET"], query?: Query): Promise<T | null> {
   }
 }
 
-/** All items of a list, over as many pages as it takes up to `max` items. */
-async function all<T>(path: Paths["GET"], query: Query, max = 5000): Promise<T[]> {
+/** The most items of a list that are asked for, where a list says no other number. */
+const ALL_MAX = 50_000;
+
+/** All items of a list, over as many pages as it takes; an error where there are more than `ALL_MAX`. */
+async function all<T>(path: Paths["GET"], query: Query): Promise<T[]> {
+  const items = await some<T>(path, query, ALL_MAX);
+  if (items.length >= ALL_MAX) throw new Error(`There are more than ${ALL_MAX} entries in ${path}: ask for fewer.`);
+  return items;
+}
+
+/** The first items of a list, over as many pages as it takes up to `max` items. */
+async function some<T>(path: Paths["GET"], query: Query, max: number): Promise<T[]> {
   const items: T[] = [];
   let cursor: string | undefined;
   do {
@@ -297,7 +307,7 @@ export const requestPayout = (terms: t.PayoutTerms, signed: t.PayoutSignatures, 
 export const payouts = (query: { account?: string; state?: string; cursor?: string }) =>
   get<t.Page<t.Payout>>("/v1/payouts", { limit: 50, ...query });
 /** The newest of an account, in all currencies: the route knows none. */
-export const payoutsOf = (account: string) => all<t.Payout>("/v1/payouts", { account }, OWN_MAX);
+export const payoutsOf = (account: string) => some<t.Payout>("/v1/payouts", { account }, OWN_MAX);
 export const orderPayoutAgain = (id: string) => post<t.Payout>(`/v1/payouts/${id}/order`, {});
 export const creditPayout = (id: string) => post<t.Payout>(`/v1/payouts/${id}/credit`, {});
 export const payoutFiles = () => get<t.Page<t.PayoutFile>>("/v1/payouts/files", { limit: 50 });
@@ -312,7 +322,7 @@ export const requests = (query: { account?: string; kind?: t.RequestTerms["kind"
   get<t.Page<t.AccountRequest>>("/v1/requests", { limit: 50, ...query });
 /** The newest of one kind that an account signed. */
 export const requestsOf = (account: string, kind: t.RequestTerms["kind"]) =>
-  all<t.AccountRequest>("/v1/requests", { account, kind }, OWN_MAX);
+  some<t.AccountRequest>("/v1/requests", { account, kind }, OWN_MAX);
 export const currencies = () => get<t.Currency[]>("/v1/currencies");
 export const exchangeRates = () => get<t.ExchangeRates>("/v1/exchange-rates");
 export const quoteExchange = (wish: t.QuoteWish) => post<t.Quote>("/v1/exchange/quotes", wish);
