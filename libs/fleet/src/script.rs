@@ -112,19 +112,13 @@ pub struct Message {
 }
 
 /// The readings of a payload, and what is none of them.
-pub(crate) fn readings(
-    payload: &[u8],
-) -> impl Iterator<Item = Result<SignedReading, Malformed>> {
+pub(crate) fn readings(payload: &[u8]) -> impl Iterator<Item = Result<SignedReading, Malformed>> {
     let (together, alone) = match is_together(payload) {
         true => (decode_together(payload), &[][..]),
         false => (Ok(Vec::new()), payload),
     };
-    let (signed, failed) = match together {
-        Ok(signed) => (signed, None),
-        Err(error) => (Vec::new(), Some(Err(error))),
-    };
-    let alone = alone.chunks(MESSAGE_BYTES).map(SignedReading::decode);
-    signed.into_iter().map(Ok).chain(failed).chain(alone)
+    let together = together.unwrap_or_else(|error| vec![Err(error)]);
+    together.into_iter().chain(alone.chunks(MESSAGE_BYTES).map(SignedReading::decode))
 }
 
 impl Message {
@@ -246,14 +240,25 @@ impl Script {
                 let mut bytes = [1; 32];
                 self.random.fill(&mut bytes[16..]);
                 let other = SecretKey::from_bytes(&bytes).expect("it is below the order");
-                reading.sign(&other).encode()
+                self.said(&reading, &other)
             }
             _ => {
-                let length = self.random.random_range(1..MESSAGE_BYTES);
-                reading.sign(&self.device.key).encode()[..length].to_vec()
+                let mut payload = self.said(&reading, &self.device.key);
+                payload.truncate(self.random.random_range(1..payload.len()));
+                payload
             }
         };
         Some(Message { payload, fault })
+    }
+
+    /// A reading as this meter sends those that do not count: alone, or with one after it.
+    fn said(&self, reading: &Reading, key: &SecretKey) -> Vec<u8> {
+        if !self.together || self.readings == 1 {
+            return reading.sign(key).encode();
+        }
+        let time = reading.time.plus_seconds(self.slot.seconds());
+        let next = Reading { page: reading.page.saturating_add(1), time, ..*reading };
+        encode_together(&sign_together(&[*reading, next], key))
     }
 
     /// The reading that is due, and the next one is then.

@@ -76,7 +76,9 @@ pub fn messages(framing: Framing, bytes: &[u8]) -> Vec<Result<Message<'_>, Refus
 fn readings(bytes: &[u8]) -> Vec<Result<Message<'_>, Refusal>> {
     let (mut messages, mut rest) = (Vec::new(), bytes);
     while !rest.is_empty() && messages.len() < MESSAGES_MAX {
-        let (message, behind) = rest.split_at(reading::message_bytes(rest).min(rest.len()));
+        // What is of no length is taken as one, with all behind it.
+        let length = reading::message_size(rest).map_or(rest.len(), |(_, length)| length);
+        let (message, behind) = rest.split_at(length.min(rest.len()));
         messages.push(Ok(Message::bare(message, bytes.len() - rest.len())));
         rest = behind;
     }

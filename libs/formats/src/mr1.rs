@@ -33,12 +33,18 @@ pub(crate) const FORMAT: Format = Format {
 };
 
 fn decode(payload: &Payload) -> Result<Vec<Reading>, Refusal> {
-    let all = match payload.bytes.first() {
-        Some(b'{') => vec![document(payload.bytes)?],
-        _ if is_together(payload.bytes) => {
-            decode_together(payload.bytes).map_err(|error| binary(&error))?
+    let bytes = payload.bytes;
+    let all = match bytes.first() {
+        Some(b'{') => vec![document(bytes)?],
+        _ if is_together(bytes) => {
+            let parts = decode_together(bytes).map_err(|error| binary(&error, 0))?;
+            let begins = (0..).map(|index| 4 + index * PAYLOAD_BYTES);
+            let parts = parts.into_iter().zip(begins);
+            parts
+                .map(|(part, begin)| part.map_err(|error| binary(&error, begin)))
+                .collect::<Result<_, _>>()?
         }
-        _ => vec![SignedReading::decode(payload.bytes).map_err(|error| binary(&error))?],
+        _ => vec![SignedReading::decode(bytes).map_err(|error| binary(&error, 0))?],
     };
     let mut collected = Collected::default();
     for signed in &all {
@@ -84,15 +90,15 @@ fn document(bytes: &[u8]) -> Result<SignedReading, Refusal> {
     })
 }
 
-/// Where a message of bytes is wrong.
-fn binary(error: &reading::Malformed) -> Refusal {
+/// Where a message of bytes is wrong that has a reading from `begin` on.
+fn binary(error: &reading::Malformed, begin: usize) -> Refusal {
     use reading::Malformed;
     match error {
         Malformed::Length(length) => Reason::Syntax("a message MR1 or MR2").at(*length),
-        Malformed::Tag => Reason::Syntax("a reading that begins with MR1").at(0),
+        Malformed::Tag => Reason::Syntax("a reading that begins with MR1").at(begin),
         Malformed::Place => Reason::Syntax("2 to 16 readings under a signature").at(3),
-        Malformed::Time(_) => Reason::Range.of_at("time", 23),
-        Malformed::Register(_) => Reason::Range.of_at("registers", 31),
+        Malformed::Time(_) => Reason::Range.of_at("time", begin + 23),
+        Malformed::Register(_) => Reason::Range.of_at("registers", begin + 31),
         Malformed::Signature(_) => {
             Reason::Signature("64 bytes, r and s as EIP-2098 has them").at(PAYLOAD_BYTES)
         }
@@ -104,8 +110,8 @@ fn trust(signed: &SignedReading, key: Option<&Key>) -> Result<Trust, Refusal> {
     let signer = signed.signer().ok_or_else(|| refuse("it is of no key"))?;
     let seal = Arc::new(Seal {
         algorithm: "ECDSA-secp256k1-keccak256".to_owned(),
-        signed: signed.reading.encode().to_vec(),
-        signature: signed.seal(),
+        signed: signed.signed_text(),
+        signature: signed.signature.as_bytes().to_vec(),
         signer: Some(signer.to_string()),
         page: Some(signed.reading.page.to_string()),
     });

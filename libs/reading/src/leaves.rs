@@ -25,8 +25,9 @@ pub fn slot_leaf(salt: Salt, signed: &SignedReading) -> B256 {
     merkle::leaf(&slot_leaf_data(salt, signed))
 }
 
-/// The hash of all messages of a day, one after the other. A byte of a place is never the first of
-/// a message, so no other readings have the same bytes.
+/// The hash of all messages of a day, one after the other. Where a message ends follows from its
+/// bytes (a place begins with its count, which is no first byte of a message, and count and index
+/// tell the number of siblings), so no other readings have the same bytes.
 pub fn readings_hash(readings: &[SignedReading]) -> B256 {
     let mut hash = Keccak256::new();
     for signed in readings {

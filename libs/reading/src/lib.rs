@@ -31,5 +31,5 @@ pub use message::{
 };
 pub use together::{
     PLACED_BYTES_MAX, Place, TOGETHER_MAX, decode_together, encode_together, is_together,
-    message_bytes, sign_together,
+    message_size, sign_together,
 };

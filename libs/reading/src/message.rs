@@ -196,6 +196,14 @@ impl SignedReading {
         Ok(SignedReading { reading, signature: Signature::from_slice(signature)?, place })
     }
 
+    /// The bytes that the signature is over.
+    pub fn signed_text(&self) -> Vec<u8> {
+        match &self.place {
+            None => self.reading.encode().to_vec(),
+            Some(place) => place.signed_text(),
+        }
+    }
+
     /// The address of the key that signed, if the signature is one, and the place the reading's.
     pub fn signer(&self) -> Option<Address> {
         let hash = match &self.place {

@@ -44,10 +44,9 @@ pub struct Place {
 
 impl Place {
     fn new(count: u8, index: u8, root: B256, path: &[B256]) -> Result<Place, Malformed> {
-        let fits = (2..=TOGETHER_MAX).contains(&usize::from(count))
-            && index < count
-            && path.len() <= SIBLINGS_MAX;
-        if !fits {
+        let fits = (2..=TOGETHER_MAX).contains(&usize::from(count)) && index < count;
+        // The number of siblings follows, so that nobody can show the same reading in two ways.
+        if !fits || path.len() != height(index, count) {
             return Err(Malformed::Place);
         }
         let mut siblings = [B256::ZERO; SIBLINGS_MAX];
@@ -56,7 +55,28 @@ impl Place {
         Ok(Place { count, index, root, siblings, height })
     }
 
-    fn path(&self) -> &[B256] {
+    /// What was signed for all of the readings.
+    pub(crate) fn signed_text(&self) -> Vec<u8> {
+        signed_text(self.count, self.root)
+    }
+
+    /// How many readings there are.
+    pub fn count(&self) -> u8 {
+        self.count
+    }
+
+    /// The reading's number among them, from 0.
+    pub fn index(&self) -> u8 {
+        self.index
+    }
+
+    /// The root that was signed.
+    pub fn root(&self) -> B256 {
+        self.root
+    }
+
+    /// The siblings from the leaf up.
+    pub fn siblings(&self) -> &[B256] {
         &self.siblings[..usize::from(self.height)]
     }
 
@@ -64,7 +84,7 @@ impl Place {
     pub(crate) fn hash_of(&self, reading: &Reading) -> Option<B256> {
         let leaf = merkle::leaf(&reading.encode());
         let (index, count) = (usize::from(self.index), usize::from(self.count));
-        merkle::verify(self.root, leaf, index, count, self.path())
+        merkle::verify(self.root, leaf, index, count, self.siblings())
             .then(|| signed_hash(self.count, self.root))
     }
 
@@ -72,7 +92,7 @@ impl Place {
     pub(crate) fn append_to(&self, bytes: &mut Vec<u8>) {
         bytes.extend([self.count, self.index]);
         bytes.extend(self.root);
-        bytes.extend(self.path().iter().flatten());
+        bytes.extend(self.siblings().iter().flatten());
     }
 
     /// The place in the bytes behind a signature.
@@ -87,9 +107,27 @@ impl Place {
     }
 }
 
+/// How many siblings a leaf has in a tree of `count` leaves: one for each level on which it is not
+/// the last one without a partner (RFC 9162, 2.1.3.2).
+fn height(index: u8, count: u8) -> usize {
+    let (mut place, mut last, mut siblings) = (index, count - 1, 0);
+    while last != 0 {
+        if place % 2 == 1 || place < last {
+            siblings += 1;
+        }
+        place /= 2;
+        last /= 2;
+    }
+    siblings
+}
+
 /// What the meter's key signs for so many readings.
+fn signed_text(count: u8, root: B256) -> Vec<u8> {
+    [TAG.as_slice(), &[count], root.as_slice()].concat()
+}
+
 fn signed_hash(count: u8, root: B256) -> B256 {
-    keccak256([TAG.as_slice(), &[count], root.as_slice()].concat())
+    keccak256(signed_text(count, root))
 }
 
 /// Signs readings together; one alone is signed alone.
@@ -101,9 +139,15 @@ pub fn sign_together(readings: &[Reading], key: &SecretKey) -> Vec<SignedReading
     match readings {
         [alone] => vec![alone.sign(key)],
         _ => {
-            let (count, tree) = tree_over(readings);
+            let (count, tree) = tree_over(readings.iter().map(|reading| reading.encode()));
             let signature = key.sign(signed_hash(count, tree.root()));
-            placed(readings, count, &tree, signature)
+            let place = |index| place(count, index, &tree);
+            let placed = (0..count).zip(readings).map(|(index, reading)| SignedReading {
+                reading: *reading,
+                signature,
+                place: Some(place(index)),
+            });
+            placed.collect()
         }
     }
 }
@@ -128,22 +172,25 @@ pub fn is_together(message: &[u8]) -> bool {
     message.starts_with(TAG)
 }
 
-/// How long the message is that these bytes begin with, if it is one.
-pub fn message_bytes(bytes: &[u8]) -> usize {
+/// How many readings the message has that these bytes begin with, and how long it is; `None` where
+/// it says a number of readings that no message has. (Whether it is one is not looked at.)
+pub fn message_size(bytes: &[u8]) -> Option<(usize, usize)> {
     match bytes.get(3) {
         Some(count) if is_together(bytes) => {
-            TAG.len() + 1 + usize::from(*count) * PAYLOAD_BYTES + 64
+            let count = usize::from(*count);
+            let bytes = TAG.len() + 1 + count * PAYLOAD_BYTES + 64;
+            (2..=TOGETHER_MAX).contains(&count).then_some((count, bytes))
         }
-        _ => MESSAGE_BYTES,
+        _ => Some((1, MESSAGE_BYTES)),
     }
 }
 
-/// The readings of a message MR2, each with its place; all have the same signer, which is not
-/// looked at here.
+/// The readings of a message MR2, each with its place, and why one is none: it is no reason to
+/// refuse the others. All have the same signer, which is not looked at here.
 ///
 /// # Errors
 /// [`Malformed`] when the bytes are no such message.
-pub fn decode_together(message: &[u8]) -> Result<Vec<SignedReading>, Malformed> {
+pub fn decode_together(message: &[u8]) -> Result<Vec<Result<SignedReading, Malformed>>, Malformed> {
     let (head, rest) = message.split_first_chunk::<4>().ok_or(Malformed::Length(message.len()))?;
     let count = usize::from(head[3]);
     if !is_together(head) {
@@ -156,31 +203,24 @@ pub fn decode_together(message: &[u8]) -> Result<Vec<SignedReading>, Malformed> 
         return Err(Malformed::Length(message.len()));
     }
     let (payloads, signature) = rest.split_at(count * PAYLOAD_BYTES);
-    let readings: Vec<Reading> =
-        payloads.chunks(PAYLOAD_BYTES).map(Reading::decode).collect::<Result<_, _>>()?;
     let signature = Signature::from_slice(signature)?;
-    let (count, tree) = tree_over(&readings);
-    Ok(placed(&readings, count, &tree, signature))
+    let (count, tree) = tree_over(payloads.chunks(PAYLOAD_BYTES));
+    let signed = (0..count).zip(payloads.chunks(PAYLOAD_BYTES)).map(|(index, payload)| {
+        let reading = Reading::decode(payload)?;
+        Ok(SignedReading { reading, signature, place: Some(place(count, index, &tree)) })
+    });
+    Ok(signed.collect())
 }
 
-fn tree_over(readings: &[Reading]) -> (u8, merkle::Tree) {
-    let leaves = readings.iter().map(|reading| merkle::leaf(&reading.encode())).collect();
-    (readings.len().to_le_bytes()[0], merkle::Tree::new(leaves))
+fn tree_over(payloads: impl Iterator<Item = impl AsRef<[u8]>>) -> (u8, merkle::Tree) {
+    let leaves: Vec<B256> = payloads.map(|payload| merkle::leaf(payload.as_ref())).collect();
+    (leaves.len().to_le_bytes()[0], merkle::Tree::new(leaves))
 }
 
-fn placed(
-    readings: &[Reading],
-    count: u8,
-    tree: &merkle::Tree,
-    signature: Signature,
-) -> Vec<SignedReading> {
-    let of = |(index, reading): (u8, &Reading)| {
-        let path = tree.path(index.into());
-        let place = Place::new(count, index, tree.root(), &path);
-        let place = place.expect("a tree of so many leaves has such a place");
-        SignedReading { reading: *reading, signature, place: Some(place) }
-    };
-    (0..count).zip(readings).map(of).collect()
+fn place(count: u8, index: u8, tree: &merkle::Tree) -> Place {
+    let path = tree.path(index.into());
+    let place = Place::new(count, index, tree.root(), &path);
+    place.expect("a tree of so many leaves has such a place")
 }
 
 /// A place in JSON.
@@ -195,7 +235,7 @@ struct Document {
 
 impl From<Place> for Document {
     fn from(place: Place) -> Document {
-        let siblings = place.path().to_vec();
+        let siblings = place.siblings().to_vec();
         Document { count: place.count, index: place.index, root: place.root, siblings }
     }
 }
@@ -260,7 +300,11 @@ mod tests {
             let message = encode_together(&signed);
             let back = match count {
                 1 => vec![SignedReading::decode(&message).unwrap()],
-                _ => decode_together(&message).unwrap(),
+                _ => decode_together(&message)
+                    .unwrap()
+                    .into_iter()
+                    .collect::<Result<_, _>>()
+                    .unwrap(),
             };
             assert_eq!(back, signed);
             for one in &signed {
@@ -275,8 +319,10 @@ mod tests {
 
     #[test]
     fn every_changed_bit_is_noticed() {
+        type Parts = [Result<SignedReading, Malformed>];
         let signed = sign_together(&readings(5), &key());
-        let holds = |all: &[SignedReading]| all.iter().all(|one| one.verify(key().address()));
+        // Not one of them counts any more.
+        let holds = |all: &Parts| all.iter().flatten().any(|one| one.verify(key().address()));
         let message = encode_together(&signed);
         for bit in 0..message.len() * 8 {
             let mut changed = message.clone();
@@ -287,7 +333,10 @@ mod tests {
         for bit in 0..one.len() * 8 {
             let mut changed = one.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
-            assert!(!SignedReading::decode(&changed).is_ok_and(|one| holds(&[one])), "bit {bit}");
+            assert!(
+                !SignedReading::decode(&changed).is_ok_and(|one| holds(&[Ok(one)])),
+                "bit {bit}"
+            );
         }
     }
 
@@ -315,19 +364,49 @@ mod tests {
         assert_eq!(with(3, 1), Err(Malformed::Place));
         assert_eq!(with(3, 17), Err(Malformed::Place));
         assert_eq!(with(3, 4), Err(Malformed::Length(good.len())));
-        assert_eq!(with(4, b'X'), Err(Malformed::Tag));
         let placed = sign_together(&readings(3), &key())[0].encode();
         for length in MESSAGE_BYTES + 1..placed.len() {
-            let whole = (length - MESSAGE_BYTES) >= HEAD_BYTES
-                && (length - MESSAGE_BYTES - HEAD_BYTES) % 32 == 0;
-            let cut = SignedReading::decode(&placed[..length]);
-            match whole {
-                // A shorter path is a place, but of no such leaf.
-                true => assert!(!cut.unwrap().verify(key().address())),
-                false => assert_eq!(cut, Err(Malformed::Place)),
+            assert_eq!(SignedReading::decode(&placed[..length]), Err(Malformed::Place));
+        }
+        for more in [1, 32, 64] {
+            let long = [placed.as_slice(), &vec![0; more]].concat();
+            assert_eq!(SignedReading::decode(&long), Err(Malformed::Place));
+        }
+    }
+
+    #[test]
+    fn one_that_is_no_reading_leaves_the_others() {
+        let mut bytes = encode_together(&sign_together(&readings(3), &key()));
+        let second = 4 + PAYLOAD_BYTES;
+        bytes[second..second + 3].copy_from_slice(b"XR1");
+        // The meter signed it so.
+        let payloads = bytes[4..4 + 3 * PAYLOAD_BYTES].chunks(PAYLOAD_BYTES);
+        let (count, tree) = tree_over(payloads);
+        let signature = key().sign(signed_hash(count, tree.root()));
+        let end = bytes.len() - 64;
+        bytes[end..].copy_from_slice(signature.as_bytes());
+        let parts = decode_together(&bytes).unwrap();
+        assert_eq!(parts[1], Err(Malformed::Tag));
+        assert!([0, 2].iter().all(|index| parts[*index].unwrap().verify(key().address())));
+    }
+
+    #[test]
+    fn a_message_says_how_long_it_is() {
+        let three = encode_together(&sign_together(&readings(3), &key()));
+        assert_eq!(message_size(&three), Some((3, three.len())));
+        assert_eq!(message_size(&readings(1)[0].sign(&key()).encode()), Some((1, MESSAGE_BYTES)));
+        for count in [0, 1, 17, 255] {
+            assert_eq!(message_size(&[b'M', b'R', b'2', count]), None);
+        }
+    }
+
+    #[test]
+    fn the_number_of_siblings_is_that_of_the_tree() {
+        for count in 2..=16 {
+            let (_, tree) = tree_over((0..count).map(|leaf: u8| [leaf]));
+            for index in 0..count {
+                assert_eq!(height(index, count), tree.path(index.into()).len());
             }
         }
-        let long = [placed.as_slice(), &[0; 32 * 3]].concat();
-        assert_eq!(SignedReading::decode(&long), Err(Malformed::Place));
     }
 }

@@ -24,6 +24,8 @@ use crate::exit::Trouble;
 const JOURNAL_BYTES_MAX: usize = 64 << 20;
 /// Blocks whose logs are asked for at once; nodes refuse more.
 const LOG_BLOCKS: u64 = 10_000;
+/// Questions for logs until a node that tells none is not asked any more: two years of blocks.
+const LOG_QUESTIONS_MAX: u32 = 1_300;
 /// How long the market may take to hand it out.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
@@ -208,7 +210,7 @@ async fn clearing_in(
 /// asks, asks about a slot that is not long ago.
 async fn terms_of(node: &dyn JsonRpc, market: Address, id: B256) -> Result<Clearing> {
     let mut to = client::block_number(node).await?;
-    loop {
+    for _ in 0..LOG_QUESTIONS_MAX {
         let from = to.saturating_sub(LOG_BLOCKS - 1);
         let filter = json!([{
             "fromBlock": U64::from(from),
@@ -220,11 +222,10 @@ async fn terms_of(node: &dyn JsonRpc, market: Address, id: B256) -> Result<Clear
         if let Some(log) = logs.as_array().context("the node's logs are no list")?.first() {
             return told(log);
         }
-        if from == 0 {
-            bail!("the node's contract names a clearing that no log of the node tells");
-        }
-        to = from - 1;
+        let Some(before) = from.checked_sub(1) else { break };
+        to = before;
     }
+    bail!("the node's contract names a clearing that no log of the node tells");
 }
 
 /// The terms that a log of a clearing tells.

@@ -21,7 +21,10 @@ fn verdicts(message: &Message, stored: &mut BTreeMap<u32, Reading>) -> Vec<Optio
     let now = begin().plus_seconds(60 * 86_400);
     let payload = &message.payload;
     let signed: Vec<_> = match is_together(payload) {
-        true => decode_together(payload).unwrap().into_iter().map(Some).collect(),
+        true => match decode_together(payload) {
+            Ok(parts) => parts.into_iter().map(Result::ok).collect(),
+            Err(_) => vec![None],
+        },
         false => payload.chunks(MESSAGE_BYTES).map(|it| SignedReading::decode(it).ok()).collect(),
     };
     let judged = signed.into_iter().map(|signed| {

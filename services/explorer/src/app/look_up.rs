@@ -146,9 +146,7 @@ pub(crate) async fn transactions(
         }
         None => "(t.block, t.place) < ($1, $2) and $4 = ''",
     };
-    let sql = format!(
-        "{TRANSACTION} where {wanted} order by t.block desc, t.place desc limit $3"
-    );
+    let sql = format!("{TRANSACTION} where {wanted} order by t.block desc, t.place desc limit $3");
     let rows = query(AssertSqlSafe(sql))
         .bind(from.block)
         .bind(from.place)

@@ -6,7 +6,9 @@ use std::thread::available_parallelism;
 use alloy_primitives::Address;
 use anyhow::{Context, Result};
 use ids::MeterId;
-use reading::{MESSAGE_BYTES, Reason, SignedReading, TOGETHER_MAX, decode_together, is_together};
+use reading::{
+    MESSAGE_BYTES, Malformed, Reason, SignedReading, TOGETHER_MAX, decode_together, is_together,
+};
 
 use crate::writer::Message;
 
@@ -77,13 +79,17 @@ fn together(message: &Message) -> Vec<Heard> {
         |bytes: &[u8], reason| Heard { meter, said: Said::Nonsense(bytes.into(), reason) };
     match decode_together(&message.bytes) {
         Err(error) => vec![nonsense(&message.bytes, error.reason())],
-        Ok(readings) => {
-            let signer = readings.first().and_then(SignedReading::signer);
-            let said = |signed: SignedReading| match signed.reading.meter == meter {
-                true => Heard { meter, said: Said::Reading(signed, signer) },
-                false => nonsense(&signed.encode(), Reason::WrongTopic),
+        Ok(parts) => {
+            let signer = parts.iter().flatten().next().and_then(SignedReading::signer);
+            let said = |part: Result<SignedReading, Malformed>| match part {
+                Ok(signed) if signed.reading.meter == meter => {
+                    Heard { meter, said: Said::Reading(signed, signer) }
+                }
+                Ok(signed) => nonsense(&signed.encode(), Reason::WrongTopic),
+                // With those that were signed with it, so that it can be looked at.
+                Err(error) => nonsense(&message.bytes, error.reason()),
             };
-            readings.into_iter().map(said).collect()
+            parts.into_iter().map(said).collect()
         }
     }
 }
@@ -101,6 +107,8 @@ fn parts(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// What the meter of the topic says, if it is that.
 fn one(meter: MeterId, bytes: &[u8]) -> Heard {
     let said = match SignedReading::decode(bytes) {
+        // As a reading is kept, not as it is sent.
+        Ok(signed) if signed.place.is_some() => Said::Nonsense(bytes.to_vec(), Reason::Malformed),
         Ok(signed) if signed.reading.meter == meter => Said::Reading(signed, signed.signer()),
         Ok(_) => Said::Nonsense(bytes.to_vec(), Reason::WrongTopic),
         Err(error) => Said::Nonsense(bytes.to_vec(), error.reason()),

@@ -9,7 +9,8 @@ use ids::{CommunityId, MeterId};
 use super::{natural, parsed};
 
 /// The most bytes of a message that are kept.
-pub(crate) const MESSAGE_BYTES_KEPT: usize = 256;
+pub(crate) const MESSAGE_BYTES_KEPT: usize = 1024;
+const _: () = assert!(MESSAGE_BYTES_KEPT >= reading::PLACED_BYTES_MAX);
 
 /// A message that was not believed.
 #[derive(Debug, Clone, PartialEq, Eq)]

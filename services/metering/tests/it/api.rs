@@ -14,7 +14,7 @@ use db::{Row, query};
 use events::market::{Matched, SlotCleared};
 use ids::{AccountId, CommunityId, OrderId, PartyId, ZoneId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
-use reading::{encode_together, sign_together};
+use reading::{SignedReading, encode_together, sign_together};
 use serde_json::{Value, json};
 use service::{Claims, Verifier};
 use units::{Energy, Price};
@@ -354,7 +354,19 @@ async fn signed_readings_come_by_http_too() {
             let (status, tally) = ask(&home, upload(body.clone()), &own).await;
             assert_eq!((status, tally), (StatusCode::OK, expected));
         }
-        for bad in [Vec::new(), body[1..].to_vec(), body.repeat(171)] {
+        // Who reads them can check each by itself.
+        let (_, page) = get(&home, &format!("/v1/readings?meter={}", one.meter), &own).await;
+        for item in page["items"].as_array().unwrap() {
+            let signed: SignedReading = serde_json::from_value(item.clone()).unwrap();
+            assert!(signed.verify(one.key.address()));
+            assert_eq!(signed.place.is_some(), signed.reading.page > 2);
+        }
+        // Each reading of a message counts, and a message of no length is none.
+        let sixteen: Vec<_> = (1..=16).map(|page| one.read(page, 0, 0, 0).reading).collect();
+        let sixteen = encode_together(&sign_together(&sixteen, &one.key));
+        let many = [sixteen.repeat(32), one.read(1, 0, 0, 0).encode()].concat();
+        let none = [b"MR2\x01".as_slice(), &body].concat();
+        for bad in [Vec::new(), body[1..].to_vec(), body.repeat(171), many, none] {
             let (status, problem) = ask(&home, upload(bad), &own).await;
             assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &json!("MALFORMED")));
         }
