@@ -6,6 +6,7 @@ mod bank;
 mod certificate_sources;
 mod certificates;
 mod challenges;
+mod corrections;
 mod deposits;
 mod disputes;
 mod documents;
@@ -95,6 +96,14 @@ pub fn routes(
             .service(dues::list_receivable_ages)
             .service(dues::list_ladders)
             .service(dues::set_ladder)
+            .service(corrections::list_corrections)
+            .service(corrections::get_correction)
+            .service(corrections::get_correction_file)
+            .service(corrections::get_correction_document)
+            .service(corrections::ask_cancellation)
+            .service(corrections::list_cancellations)
+            .service(corrections::approve_cancellation)
+            .service(corrections::refuse_cancellation)
             .service(disputes::dispute_invoice)
             .service(disputes::list_disputes)
             .service(disputes::get_dispute)

@@ -154,6 +154,7 @@ fn month() -> Month {
         readings: all.iter().map(CompactReading::new).collect(),
         days: Vec::new(),
         previous: None,
+        previous_corrected: None,
         trades: Vec::new(),
         nodes: Vec::new(),
     };
