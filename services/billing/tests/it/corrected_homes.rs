@@ -4,23 +4,27 @@
 //! the hour: 51 invoices, 37 536 intervals, about eight thousand trades. Of the intervals 2 % come
 //! late and 1 % change, before the invoice, after it, or after its first correction.
 
+mod books;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use alloy_primitives::{Address, B256, keccak256};
-use billing::domain::bill::{Facts, Heading, Invoice, OfReadings, Period, Side, Traded, Used};
+use billing::domain::bill::{
+    Around, Facts, Heading, Invoice, Issuer, OfReadings, Period, Side, Traded, Used, Vat, corrected,
+};
 use billing::domain::correction::{
     self, Cause, Correction, Difference, is_changed, standing, subject,
 };
 use billing::domain::journal::{
-    Account, Book, Corrected, Entry, Fact, Invoiced, PointMetered, Settled, Totals, check,
-    check_entries, check_invoice,
+    Account, Corrected, Fact, Invoiced, check, check_entries, check_invoice,
 };
 use billing::domain::reconcile::{Delivery, Metered, Trade, Unmetered, reconcile};
 use calendar::{LocalDay, SlotLength, TimeZone, Timestamp};
-use contracts::{Clearing, Policy, Prices, Reconciled, Terms, outcome};
+use contracts::{Clearing, Policy, Prices, Terms, outcome};
+use documents::{Locale, Preceding, Proof, ubl};
 use events::identity::Custody;
 use ids::{AccountId, CommunityId, ConnectionPointId, MeterId};
 use rand::{Rng, SeedableRng};
@@ -28,6 +32,8 @@ use rand_chacha::ChaCha8Rng;
 use reading::Quality;
 use tariff::Tariff;
 use units::{Energy, Money, Price};
+
+use books::Books;
 
 const SEED: u64 = 17;
 const HOMES: usize = 17;
@@ -271,86 +277,9 @@ fn tariff() -> Tariff {
         ],
         "demand": [{ "price": "4.50" }],
         "export": { "mode": "net_billing", "price": "0.08", "bank": "money_next_month" },
+        "taxes": [{ "name": "VAT", "percent": 19 }],
     });
     Tariff::from_json(&sheet.to_string()).unwrap()
-}
-
-/// The journal, told of everything.
-#[derive(Default)]
-struct Books {
-    book: Book,
-    entries: Vec<Entry>,
-}
-
-impl Books {
-    fn post(&mut self, source: &str, fact: Fact) {
-        self.entries.push(self.book.post(source, fact).unwrap());
-    }
-
-    /// Everybody has cash enough, and every trade is settled.
-    fn open(season: &Season) -> Books {
-        let mut books = Books::default();
-        let amount = Money::from_n(1_000_000_000_000);
-        for home in 0..HOMES {
-            books.post("minted", Fact::Minted { amount });
-            books.post("deposited", Fact::Deposited { account: address(home), amount });
-        }
-        for (hour, trades) in season.trades.iter().enumerate() {
-            for trade in trades {
-                let terms = season.terms[&trade.id];
-                let (buyer, seller) = (home_of(trade.buyer), home_of(trade.seller));
-                let day = u32::try_from(season.slot(hour).unsigned() / 86_400).unwrap();
-                let settled = Settled {
-                    trade: trade.id,
-                    buyer: address(buyer),
-                    seller: address(seller),
-                    buyer_point: trade.buyer,
-                    seller_point: trade.seller,
-                    slot: season.slot(hour),
-                    day,
-                    escrow: terms.escrow().unwrap(),
-                    collateral: terms.collateral().unwrap(),
-                    terms,
-                    network_account: season.policy.network_account,
-                    platform_account: season.policy.platform_account,
-                    difference_account: season.policy.difference_account,
-                    balance_account: season.policy.balance_account,
-                };
-                books.post("settled", Fact::Settled(Box::new(settled)));
-            }
-        }
-        books
-    }
-
-    /// What is known at a stage and was not before: intervals, and the runs that follow from them.
-    fn learn(&mut self, season: &Season, stage: usize) {
-        for hour in 0..HOURS {
-            let before = stage.checked_sub(1);
-            let known = |home: usize| {
-                let now = season.meters[home][hour][stage]?;
-                let told = before.and_then(|before| season.meters[home][hour][before]);
-                let Metered { import, export } = now;
-                (told != Some(now)).then_some(PointMetered { point: point(home), import, export })
-            };
-            let intervals: Vec<PointMetered> = (0..HOMES).filter_map(known).collect();
-            if intervals.is_empty() {
-                continue;
-            }
-            let slot = season.slot(hour);
-            self.post("interval", Fact::Metered { slot, intervals });
-            let last = before.map(|before| season.deliveries(hour, before));
-            for (place, delivery) in season.deliveries(hour, stage).into_iter().enumerate() {
-                if last.as_ref().is_some_and(|last| last[place] == delivery) {
-                    continue;
-                }
-                let Delivery { trade, delivered, seller_short, buyer_short } = delivery;
-                let run = u8::try_from(stage).unwrap();
-                let run = Reconciled { trade, run, delivered, seller_short, buyer_short };
-                let totals = Totals::of(&season.terms[&trade], &run).unwrap();
-                self.post("run", Fact::Reconciled { trade, totals });
-            }
-        }
-    }
 }
 
 /// Amounts by line, as an invoice and its corrections say them together.
@@ -375,6 +304,81 @@ fn together(
     sums
 }
 
+/// What is said around a correction in its document.
+fn around(season: &Season, correction: &Correction) -> Around {
+    let issuer: Issuer = serde_json::from_value(crate::documents::issuer()).unwrap();
+    let issued_on: LocalDay = "2016-12-01".parse().unwrap();
+    Around {
+        customer: issuer.party.clone(),
+        issuer,
+        issued_on,
+        due_on: issued_on.later(14),
+        tariff: ("Season".to_owned(), 1),
+        vat: Vat::of(&season.tariff),
+        language: "en".to_owned(),
+        payment: None,
+        proof: Proof {
+            hash: correction.hash(),
+            salt: None,
+            chain: None,
+            contract: None,
+            transaction: None,
+            block: None,
+            command: format!("wattex verify {}.json", correction.number),
+        },
+        days: Vec::new(),
+        quality: documents::Quality::default(),
+        comparison: None,
+    }
+}
+
+/// The document of a correction comes to what is due, as an electronic invoice of its kind.
+fn check_document(season: &Season, one: &Correction) {
+    let issued_on = "2016-11-10".parse().unwrap();
+    let preceding = vec![Preceding { number: one.corrects.number.clone(), issued_on }];
+    let document = corrected(one, preceding, around(season, one)).unwrap();
+    let (code, due) = match one.kind() {
+        correction::Kind::CreditNote => ("381", one.due.negated().unwrap()),
+        correction::Kind::Invoice => ("380", one.due),
+        correction::Kind::Corrected => ("384", one.due),
+    };
+    assert_eq!(document.totals().payable, due, "{}", one.number);
+    let cent = Money::from_n(10_000_000);
+    let rounding = document.totals().rounding;
+    assert!(rounding.max(rounding.negated().unwrap()) <= cent, "{}: {rounding}", one.number);
+    let xml = ubl::write(&document, &Locale::named("en").unwrap()).unwrap();
+    assert!(xml.contains(&format!("TypeCode>{code}<")), "{xml}");
+    assert!(xml.contains("BillingReference") && xml.contains(&one.corrects.number));
+}
+
+/// Corrects every invoice that what is known at a stage makes another one, month by month.
+fn correct(
+    season: &Season,
+    books: &mut Books,
+    (bills, issued): (&[Invoice], &mut [Vec<Correction>]),
+    stage: usize,
+) {
+    for (place, bill) in bills.iter().enumerate() {
+        let (home, month) = (place / MONTHS.len(), place % MONTHS.len());
+        let before = month.checked_sub(1);
+        let before = before.map(|_| standing(&bills[place - 1], issued[place - 1].last()).clone());
+        let right = season.rated((home, month), stage, before.as_ref());
+        let last = issued[place].last();
+        if !is_changed(standing(bill, last), &right) {
+            continue;
+        }
+        let heading = correction::Heading {
+            number: format!("COR-{place}-{stage}"),
+            salt: B256::ZERO,
+            cause: Cause::Facts,
+            dispute: None,
+        };
+        let made = Correction::of(heading, bill, last, right).unwrap();
+        books.post("correction", Fact::Corrected(Corrected::of(&made).unwrap()));
+        issued[place].push(made);
+    }
+}
+
 #[test]
 fn invoices_and_their_corrections_come_to_a_fresh_run_and_the_books_to_nothing() {
     let Some(shared) = testkit::shared() else { return };
@@ -397,28 +401,7 @@ fn invoices_and_their_corrections_come_to_a_fresh_run_and_the_books_to_nothing()
     let mut issued: Vec<Vec<Correction>> = vec![Vec::new(); bills.len()];
     for stage in 2..STAGES {
         books.learn(&season, stage);
-        for home in 0..HOMES {
-            for month in 0..MONTHS.len() {
-                let place = home * MONTHS.len() + month;
-                let before = month
-                    .checked_sub(1)
-                    .map(|_| standing(&bills[place - 1], issued[place - 1].last()).clone());
-                let right = season.rated((home, month), stage, before.as_ref());
-                let last = issued[place].last();
-                if !is_changed(standing(&bills[place], last), &right) {
-                    continue;
-                }
-                let heading = correction::Heading {
-                    number: format!("COR-{place}-{stage}"),
-                    salt: B256::ZERO,
-                    cause: Cause::Facts,
-                    dispute: None,
-                };
-                let made = Correction::of(heading, &bills[place], last, right).unwrap();
-                books.post("correction", Fact::Corrected(Corrected::of(&made).unwrap()));
-                issued[place].push(made);
-            }
-        }
+        correct(&season, &mut books, (&bills, &mut issued), stage);
         check(&books.book, None).unwrap();
     }
     for home in 0..HOMES {
@@ -445,6 +428,7 @@ fn invoices_and_their_corrections_come_to_a_fresh_run_and_the_books_to_nothing()
         check_invoice(&books.book, standing(bill, corrections.last()), &season.zone).unwrap();
         for one in corrections {
             write!(seen, "{:?}", one.kind()).unwrap();
+            check_document(&season, one);
         }
         assert_ne!(subject(bill), subject(&bills[(place + 1) % bills.len()]));
     }

@@ -8,7 +8,7 @@ use documents::{
 use units::{Money, Overflow};
 
 use super::document::{account, kind, name_of, place, tax_of};
-use super::{Around, Class, DocumentError};
+use super::{Around, Class, DocumentError, Vat};
 use crate::domain::correction::{Correction, Difference, Kind as Corrected};
 
 /// The document of a correction. A credit note says what is given back: every sign is turned.
@@ -26,21 +26,8 @@ pub fn corrected(
         Corrected::Invoice => (documents::Kind::Invoice, false),
         Corrected::Corrected => (documents::Kind::Correction, false),
     };
-    let signed = |money: Money| if turned { money.negated() } else { Ok(money) };
-    let lines = correction.lines.iter().filter(|line| line.class != Class::Vat);
-    let mut lines = lines
-        .map(|line| {
-            let tax = tax_of(line.class, &around.vat);
-            written(line, signed(line.amount)?, (tax, right.currency_digits))
-        })
-        .collect::<Result<Vec<_>, Overflow>>()?;
-    if lines.is_empty() {
-        // Only what goes on to the next bill, or the tax by itself, is another.
-        let piece = Quantity { amount: 1, unit: Unit::Piece };
-        let exempt = TaxRate { category: Category::Exempt, bps: 0 };
-        let taxed = (exempt, right.currency_digits);
-        lines.push(DocumentLine::sum(Kind::Adjustment, "", piece, Money::ZERO, taxed)?);
-    }
+    let signed = |money: Money| signed(turned, money);
+    let lines = lines(correction, turned, &around.vat)?;
     let exempt = lines.iter().any(|line| line.tax.category == Category::Exempt);
     let reason = around.issuer.exemption.clone();
     let paid = signed(correction.paid)?;
@@ -81,7 +68,8 @@ pub fn corrected(
     };
     // A tax is of what it is levied on, rounded: the difference of two taxes can be a minor unit
     // off from the tax of the difference.
-    let payable = Document::issue(content.clone())?.totals().payable;
+    let untouched = Content { due_on: Some(around.due_on), ..content.clone() };
+    let payable = Document::issue(untouched)?.totals().payable;
     let rounding = due.minus(payable)?;
     let document = Document::issue(Content { rounding, ..content })?;
     let payable = document.totals().payable;
@@ -89,6 +77,28 @@ pub fn corrected(
         return Err(DocumentError::Differs { document: payable, invoice: due });
     }
     Ok(document)
+}
+
+fn signed(turned: bool, money: Money) -> Result<Money, Overflow> {
+    if turned { money.negated() } else { Ok(money) }
+}
+
+/// The differences, but those of the tax: it stands by category.
+fn lines(correction: &Correction, turned: bool, vat: &Vat) -> Result<Vec<DocumentLine>, Overflow> {
+    let digits = correction.right.currency_digits;
+    let lines = correction.lines.iter().filter(|line| line.class != Class::Vat);
+    let lines = lines.map(|line| {
+        let tax = tax_of(line.class, vat);
+        written(line, signed(turned, line.amount)?, (tax, digits))
+    });
+    let mut lines = lines.collect::<Result<Vec<_>, Overflow>>()?;
+    if lines.is_empty() {
+        // Only what goes on to the next bill, or the tax by itself, is another.
+        let piece = Quantity { amount: 1, unit: Unit::Piece };
+        let exempt = TaxRate { category: Category::Exempt, bps: 0 };
+        lines.push(DocumentLine::sum(Kind::Adjustment, "", piece, Money::ZERO, (exempt, digits))?);
+    }
+    Ok(lines)
 }
 
 /// One difference, as a piece.
