@@ -401,7 +401,7 @@ export interface AuditView {
   intervals_waiting: number;
   /** Invoices that were held against the journal. */
   invoices: number;
-  /** Invoices of which something changed since, and whose correction is to come. */
+  /** Invoices of which something changed since, and whose correction is to come; at most 1000. */
   invoices_correcting: number;
   /** Those of them that are not in the journal yet: a moment after they were issued. */
   invoices_unposted: number;

@@ -61,7 +61,7 @@ pub(crate) struct AuditView {
     pub(crate) invoices: u64,
     /// Those of them that are not in the journal yet: a moment after they were issued.
     pub(crate) invoices_unposted: u64,
-    /// Invoices of which something changed since, and whose correction is to come.
+    /// Invoices of which something changed since, and whose correction is to come; at most 1000.
     pub(crate) invoices_correcting: u64,
     /// Transactions that are in no block yet.
     pub(crate) transactions_pending: u64,

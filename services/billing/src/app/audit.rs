@@ -38,7 +38,7 @@ pub(crate) struct Audit {
     pub(crate) invoices: u64,
     /// Those of them whose posting is to come.
     pub(crate) invoices_unposted: u64,
-    /// Invoices that wait for a correction.
+    /// Invoices that wait for a correction, as many as are looked at.
     pub(crate) invoices_correcting: u64,
     pub(crate) violations: Vec<Violation>,
 }
@@ -78,10 +78,10 @@ impl Billing {
         community: CommunityId,
         issued: Vec<Issued>,
     ) -> Result<InvoiceFacts> {
-        let corrected = corrections::standing(&self.db, community).await?.into_iter();
+        let corrected = corrections::standing(&self.db, community, INVOICES_MAX).await?.into_iter();
         let mut corrected: HashMap<InvoiceId, _> =
             corrected.map(|(one, posted)| (one.invoice, (one.correction.right, posted))).collect();
-        let waiting = corrections::waiting(&self.db, community).await?;
+        let waiting = corrections::waiting(&self.db, community, INVOICES_MAX).await?;
         let deadline = self.now().plus_seconds(-DEADLINE_SECONDS);
         let (mut in_time, mut overdue) = (HashSet::new(), Vec::new());
         for change in &waiting {

@@ -222,19 +222,26 @@ pub(crate) async fn set_posted(tx: &mut Tx, ids: &[CorrectionId]) -> Result<()> 
     Ok(())
 }
 
-/// What an audit needs to know of a community's corrections: the last of each corrected invoice,
-/// and whether all of that invoice are in the journal.
+/// What an audit needs to know of the corrections of a community's newest invoices: the last of
+/// each, and whether all of that invoice are in the journal.
 pub(crate) async fn standing(
     db: &Db,
     community: CommunityId,
+    invoices: u32,
 ) -> Result<Vec<(IssuedCorrection, bool)>> {
     let sql = format!(
         "select {COLUMNS}, (select min(posted) from correction p where p.invoice = c.invoice) \
-         from correction c where community = $1 and place = \
-         (select max(place) from correction l where l.invoice = c.invoice)"
+         from correction c where place = \
+         (select max(place) from correction l where l.invoice = c.invoice) and c.invoice in \
+         (select i.id from invoice i where i.community = $1 \
+         order by i.from_day desc, i.number desc limit $2)"
     );
-    let rows = query(AssertSqlSafe(sql)).bind(community.to_string()).fetch_all(db.read()).await;
-    let rows = rows.context("reading the last corrections")?;
+    let rows = query(AssertSqlSafe(sql))
+        .bind(community.to_string())
+        .bind(i64::from(invoices))
+        .fetch_all(db.read())
+        .await
+        .context("reading the last corrections")?;
     rows.iter().map(|row| Ok((parse(row)?, row.try_get::<i64, _>(8)? == 1))).collect()
 }
 
@@ -351,12 +358,17 @@ pub(crate) async fn due(
     rows.iter().map(parse_change).collect()
 }
 
-/// The invoices of a community that wait for a correction.
-pub(crate) async fn waiting(db: &Db, community: CommunityId) -> Result<Vec<Change>> {
+/// The invoices of a community that wait for a correction, those that wait longest first.
+pub(crate) async fn waiting(db: &Db, community: CommunityId, limit: u32) -> Result<Vec<Change>> {
     let sql = "select invoice, since, changes, dispute, reason from invoice_change \
-               where community = $1 order by since, invoice";
-    let rows = query(sql).bind(community.to_string()).fetch_all(db.read()).await;
-    rows.context("reading what waits for a correction")?.iter().map(parse_change).collect()
+               where community = $1 order by since, invoice limit $2";
+    let rows = query(sql)
+        .bind(community.to_string())
+        .bind(i64::from(limit))
+        .fetch_all(db.read())
+        .await
+        .context("reading what waits for a correction")?;
+    rows.iter().map(parse_change).collect()
 }
 
 /// Notes why a correction cannot be made yet, and when it is tried again.
