@@ -261,6 +261,18 @@ export const receivableAges = () => get<t.AgeClass[]>("/v1/receivables/ages");
 /** The ladder in force, then those before. */
 export const ladders = () => get<t.Ladder[]>("/v1/reminders/ladder");
 export const setLadder = (ladder: t.NewLadder) => put<t.Ladder>("/v1/reminders/ladder", ladder);
+/** What was issued after a bill, in order. */
+export const corrections = (invoice: string) => get<t.Page<t.Correction>>("/v1/corrections", { invoice });
+export const correction = (id: string) => get<t.IssuedCorrection>(`/v1/corrections/${id}`);
+export const correctionFile = (id: string) => blob(`/v1/corrections/${id}/bill`);
+export const correctionDocument = (id: string, format: DocumentFormat) =>
+  blob(`/v1/corrections/${id}/document`, { format });
+export const cancellations = (cursor?: string) =>
+  get<t.Page<t.Cancellation>>("/v1/cancellations", { limit: 50, cursor });
+export const askCancellation = (invoice: string, body: t.NewCancellation) =>
+  post<t.Cancellation>(`/v1/invoices/${invoice}/cancellations`, body);
+export const approveCancellation = (id: string) => post<t.Cancellation>(`/v1/cancellations/${id}/approval`, {});
+export const refuseCancellation = (id: string) => post<t.Cancellation>(`/v1/cancellations/${id}/refusal`, {});
 export const disputeInvoice = (invoice: string, body: t.NewDispute) =>
   post<t.Dispute>(`/v1/invoices/${invoice}/disputes`, body);
 export const disputes = (query: { account?: string; invoice?: string; state?: t.DisputeState; cursor?: string }) =>

@@ -10,6 +10,7 @@ import type { RequestTerms } from "./types/request";
 export type { Page } from "./types/api";
 export * from "./types/certificate";
 export * from "./types/challenge";
+export * from "./types/correction";
 export * from "./types/dispute";
 export * from "./types/document";
 export * from "./types/exchange";

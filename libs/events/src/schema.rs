@@ -54,11 +54,12 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 26] {
+fn kinds() -> [Kind; 27] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
         Kind::of::<billing::InvoiceIssued>(),
+        Kind::of::<billing::InvoiceCorrected>(),
         Kind::of::<billing::InvoicePaid>(),
         Kind::of::<billing::InvoiceReminded>(),
         Kind::of::<billing::InvoiceDisputed>(),

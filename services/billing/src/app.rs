@@ -4,12 +4,15 @@
 pub(crate) mod audit;
 pub(crate) mod bank;
 pub(crate) mod batches;
+pub(crate) mod cancel;
 pub(crate) mod case;
 pub(crate) mod certificate_logs;
 pub(crate) mod certificate_requests;
 pub(crate) mod certificate_sources;
 pub(crate) mod certify;
 pub(crate) mod challenges;
+pub(crate) mod correct;
+pub(crate) mod correction_documents;
 pub(crate) mod deposit;
 pub(crate) mod disputes;
 pub(crate) mod documents;

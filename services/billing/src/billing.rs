@@ -135,10 +135,13 @@ impl Tick for Billing {
         let back = self.put_back(now).await.context("putting money back into wallets")?;
         let certified = self.certify_due(now).await.context("certifying")?;
         let issued = self.monthly && self.issue_due(now).await.context("issuing invoices")?;
+        let corrected = self.correct_due(now).await.context("correcting invoices")?;
         let billed = self.post_invoices().await.context("posting invoices")?;
+        let added = self.post_corrections().await.context("posting corrections")?;
         let received = self.post_dues().await.context("posting payments of invoices")?;
         let reminded = self.remind_due(now).await.context("reminding")?;
         let moved = reconciled || expired || released || followed || paid || back;
-        Ok(moved || posted || billed || issued || certified || received || reminded)
+        let invoiced = billed || issued || corrected || added;
+        Ok(moved || posted || invoiced || certified || received || reminded)
     }
 }

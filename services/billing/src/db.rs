@@ -16,6 +16,8 @@
 //! | `payout`, `payout_file` | money on its way to accounts' banks; orders to pay it out |
 //! | `account_request` | what accounts signed besides orders and payouts |
 //! | `invoice_payment`, `reminder`, `ladder` | what came in for invoices; when they are reminded |
+//! | `correction`, `correction_series` | what was issued after invoices; its numbers |
+//! | `invoice_change`, `cancellation` | what waits for a correction; what staff want taken back |
 //! | `dispute`, `dispute_said` | complaints about invoices, and what was said |
 //! | `issuer`, `customer` | who issues and receives documents, as people said of themselves |
 //! | `challenge_sent` | challenges that were given to the relay |
@@ -30,10 +32,12 @@
 //! Invariants: `journal` only grows; a `fact` goes when its block leaves the best branch.
 
 pub(crate) mod bank;
+pub(crate) mod cancellations;
 pub(crate) mod certificates;
 pub(crate) mod certifying;
 pub(crate) mod chain;
 pub(crate) mod challenges;
+pub(crate) mod corrections;
 pub(crate) mod disputes;
 pub(crate) mod dues;
 pub(crate) mod energy;
@@ -72,6 +76,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 14, sql: CREDIT_SCHEMA },
     Migration { version: 15, sql: CERTIFICATE_SCHEMA },
     Migration { version: 16, sql: DUES_SCHEMA },
+    Migration { version: 17, sql: corrections::SCHEMA },
 ];
 
 /// What invoices leave to be paid. `reference` and `due_on` of an invoice from before are not kept;

@@ -6,6 +6,7 @@ pub mod bank;
 pub mod bill;
 pub mod certificate;
 pub mod challenge;
+pub mod correction;
 pub mod dispute;
 pub mod dues;
 pub mod exchange;

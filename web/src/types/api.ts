@@ -48,6 +48,11 @@ export interface Paths {
     | "/v1/explorer/transactions"
     | `/v1/explorer/transactions/${string}`
     | "/v1/intervals"
+    | "/v1/cancellations"
+    | "/v1/corrections"
+    | `/v1/corrections/${string}`
+    | `/v1/corrections/${string}/bill`
+    | `/v1/corrections/${string}/document`
     | "/v1/invoices"
     | `/v1/invoices/${string}`
     | `/v1/invoices/${string}/bill`
@@ -122,7 +127,10 @@ export interface Paths {
     | `/v1/disputes/${string}/statements`
     | "/v1/exchange/orders"
     | "/v1/exchange/quotes"
+    | `/v1/cancellations/${string}/approval`
+    | `/v1/cancellations/${string}/refusal`
     | "/v1/invoices"
+    | `/v1/invoices/${string}/cancellations`
     | `/v1/invoices/${string}/disputes`
     | "/v1/me/key-export"
     | "/v1/meters"
@@ -393,6 +401,8 @@ export interface AuditView {
   intervals_waiting: number;
   /** Invoices that were held against the journal. */
   invoices: number;
+  /** Invoices of which something changed since, and whose correction is to come; at most 1000. */
+  invoices_correcting: number;
   /** Those of them that are not in the journal yet: a moment after they were issued. */
   invoices_unposted: number;
   /** The newest 100 of those that came too late. */
@@ -543,6 +553,32 @@ export interface CallView {
   data: string;
   /** The contract. */
   to: string;
+}
+
+/** An invoice that one of the staff wants taken back. */
+export interface CancellationView {
+  /** Whose invoice it is. */
+  account: string;
+  /** Who asked. */
+  asked_by: string;
+  /** When. */
+  at: string;
+  /** What was issued: what takes the invoice back, and what it should have been. */
+  corrections: string[];
+  /** When. */
+  decided_at?: string;
+  /** Who decided. */
+  decided_by?: string;
+  /** The dispute that it follows from. */
+  dispute?: string;
+  /** Its id. */
+  id: string;
+  /** The invoice. */
+  invoice: string;
+  /** What is wrong with the invoice. */
+  reason: string;
+  /** `open`, `approved` or `refused`. */
+  state: string;
 }
 
 /** A case with what it stands on. */
@@ -908,6 +944,50 @@ export interface CurrencyReserve {
   token: string;
 }
 
+/** A correction in a list. */
+export interface CorrectionSummary {
+  /** Whose. */
+  account: string;
+  /** `facts`, `cancelled` or `anew`. */
+  cause: string;
+  /** ISO 4217. */
+  currency: string;
+  /** The dispute that it follows from. */
+  dispute?: string;
+  /** By how much what is to be paid changes; a credit is negative. */
+  due: string;
+  /** First local day of the invoice. */
+  from: string;
+  /** Its hash, as anchored. */
+  hash: string;
+  /** Its id. */
+  id: string;
+  /** The invoice that it corrects. */
+  invoice: string;
+  /** The invoice's number. */
+  invoice_number: string;
+  /** When it was issued. */
+  issued_at: string;
+  /** `credit_note`, `invoice` (something is added) or `corrected` (the total stays). */
+  kind: string;
+  /** Its number. */
+  number: string;
+  /** Its place among the invoice's corrections, from 1. */
+  place: number;
+  /** What the total is with it. */
+  right: string;
+  /** Last local day of the invoice. */
+  to: string;
+  /** By how much the total changes, in major units. */
+  total: string;
+}
+
+/** A correction with its lines. */
+export interface CorrectionView extends CorrectionSummary {
+  /** The correction as it was issued: what its hash is taken of. */
+  correction: object;
+}
+
 /** A currency of the installation. */
 export interface CurrencyView {
   /** Its code (ISO 4217). */
@@ -1027,6 +1107,8 @@ export interface DisputeSummary {
 
 /** A dispute with what was said in it. */
 export interface DisputeView extends DisputeSummary {
+  /** The correction that it caused. */
+  correction?: string;
   /** What was said, oldest first. */
   said: SaidView[];
 }
@@ -1379,13 +1461,17 @@ export interface InvoiceAssignment {
 
 /** What an invoice leaves to be paid, and how to pay it. */
 export interface InvoicePaymentView {
+  /** By how much corrections changed that. */
+  corrected: string;
+  /** What the account gets back: a credit, or what came in for more than is due by now. */
+  credit: string;
   /** ISO 4217. */
   currency: string;
   /** Days that are over since. */
   days_overdue: number;
   /** Whether a dispute about it is open: nobody is reminded then. */
   disputed: boolean;
-  /** What was to be paid when it was issued, in major units; a credit is negative. */
+  /** What is to be paid of it and its corrections, in major units; a credit is negative. */
   due: string;
   /** The last local day on which paying it is in time. */
   due_on: string;
@@ -1899,6 +1985,14 @@ export interface NewDispute {
   line?: number;
   /** What is wrong, in 1 to 4000 characters. */
   text: string;
+}
+
+/** Why an invoice is to be taken back and issued anew. */
+export interface NewCancellation {
+  /** An upheld dispute of the invoice that it follows from. */
+  dispute?: string;
+  /** What is wrong with it, in 1 to 1000 characters. */
+  reason: string;
 }
 
 /** Which days of which account are billed. */

@@ -13,7 +13,7 @@ use super::invoices::invoice_of;
 use super::require;
 use crate::Billing;
 use crate::db::dues::{self, Owing, SetLadder};
-use crate::db::{bank, disputes, members};
+use crate::db::{bank, corrections, disputes, members};
 use crate::domain::bank::invoice_reference;
 use crate::domain::dues::{Ladder, Standing};
 
@@ -25,8 +25,12 @@ const AGES: [u32; 5] = [0, 1, 31, 61, 91];
 /// What an invoice leaves to be paid, and how to pay it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct InvoicePaymentView {
-    /// What was to be paid when it was issued, in major units; a credit is negative.
+    /// What is to be paid of it and its corrections, in major units; a credit is negative.
     pub(crate) due: String,
+    /// By how much corrections changed that.
+    pub(crate) corrected: String,
+    /// What the account gets back: a credit, or what came in for more than is due by now.
+    pub(crate) credit: String,
     /// What came in for it.
     pub(crate) paid: String,
     /// What is left to be paid.
@@ -171,6 +175,7 @@ pub(crate) async fn get_invoice_payment(
     let issued = invoice_of(&billing, &caller, &id).await?;
     let owing = dues::of(&billing.db, issued.id).await?;
     let dues = owing.ok_or_else(|| Problem::not_found("invoice"))?.dues;
+    let corrected = corrections::corrected(&billing.db, issued.id).await?;
     let today = today(&billing, &caller).await?;
     let state = dues.standing(today).map_err(large)?;
     let accounts = bank::accounts(&billing.db, issued.community).await?;
@@ -180,6 +185,8 @@ pub(crate) async fn get_invoice_payment(
     let reminders = dues::reminders(&billing.db, issued.id).await?.into_iter();
     Ok(Json(InvoicePaymentView {
         due: dues.due.to_string(),
+        corrected: corrected.to_string(),
+        credit: dues.credit().map_err(large)?.to_string(),
         paid: dues.paid.to_string(),
         left: dues.left().map_err(large)?.to_string(),
         currency: currency.clone(),

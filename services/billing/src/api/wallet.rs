@@ -241,6 +241,7 @@ fn item(book: &Book, address: Address, at: String, entry: &Entry) -> StatementIt
         Fact::Reissued { .. } => ("reissued", None),
         Fact::Metered { .. } => ("metered", None),
         Fact::Invoiced(_) => ("invoiced", None),
+        Fact::Corrected(_) => ("corrected", None),
         Fact::InvoicePaid { .. } => ("invoice-paid", None),
     };
     StatementItem {

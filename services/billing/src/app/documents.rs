@@ -35,7 +35,7 @@ impl Billing {
         written.await?
     }
 
-    async fn paid_to(&self, issued: &Issued) -> Result<Option<Payment>> {
+    pub(super) async fn paid_to(&self, issued: &Issued) -> Result<Option<Payment>> {
         let accounts = bank::accounts(&self.db, issued.community).await?;
         let same = |account: &BankAccount| account.currency.code() == issued.invoice.currency;
         Ok(accounts.into_iter().find(same).map(|account| Payment {
@@ -130,7 +130,7 @@ fn comparison(invoice: &Invoice, alone: Alone) -> Option<Comparison> {
 }
 
 /// A customer who has not said a name: the one that others see, in the issuer's country.
-fn unnamed(issued: &Issued, issuer: &Issuer) -> Party {
+pub(super) fn unnamed(issued: &Issued, issuer: &Issuer) -> Party {
     Party {
         id: issued.account.to_string(),
         name: issued.invoice.pseudonym.clone(),

@@ -54,8 +54,8 @@ pub(crate) struct Reminder {
     pub(crate) at: Timestamp,
 }
 
-const OWING: &str = "select i.id, i.number, i.community, i.account, i.due, i.due_on, i.at, \
-     cast(coalesce((select sum(p.amount) from invoice_payment p where p.invoice = i.id), 0) \
+const OWING: &str = "select i.id, i.number, i.community, i.account, i.due + i.corrected, i.due_on, \
+     i.at, cast(coalesce((select sum(p.amount) from invoice_payment p where p.invoice = i.id), 0) \
      as bigint) from invoice i";
 
 /// What an invoice leaves to be paid.
@@ -125,7 +125,7 @@ pub(crate) async fn owed_between(
     (from, to): (i64, i64),
 ) -> Result<(u64, Money)> {
     let row = query(
-        "select count(*), cast(coalesce(sum(i.due), 0) as bigint), \
+        "select count(*), cast(coalesce(sum(i.due + i.corrected), 0) as bigint), \
          cast(coalesce(sum((select coalesce(sum(p.amount), 0) from invoice_payment p \
          where p.invoice = i.id)), 0) as bigint) from invoice i \
          where i.community = $1 and i.settled = 0 and i.due_on >= $2 and i.due_on < $3",

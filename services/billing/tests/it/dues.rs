@@ -9,7 +9,7 @@ use units::Money;
 use crate::service::{Running, traded_monday};
 use crate::town::*;
 
-const IBAN: &str = "DE89370400440532013000";
+pub const IBAN: &str = "DE89370400440532013000";
 
 /// A town whose heron has the invoice of a Monday, and where it pays to.
 async fn billed() -> (Running, Value) {
@@ -41,7 +41,7 @@ fn money(value: &Value) -> Money {
 }
 
 /// A statement with a booked credit for each amount and text.
-fn statement(id: &str, payments: &[(Money, &str)]) -> String {
+pub fn statement(id: &str, payments: &[(Money, &str)]) -> String {
     let balance = |kind: &str, amount: Money| {
         format!(
             "<Bal><Tp><CdOrPrtry><Cd>{kind}</Cd></CdOrPrtry></Tp><Amt Ccy=\"EUR\">{amount}</Amt>\
@@ -69,7 +69,7 @@ fn statement(id: &str, payments: &[(Money, &str)]) -> String {
     )
 }
 
-async fn import(town: &Running, statement: String) -> Vec<Value> {
+pub async fn import(town: &Running, statement: String) -> Vec<Value> {
     let request = TestRequest::post()
         .uri("/v1/bank/statements")
         .insert_header(("Content-Type", "application/xml"))

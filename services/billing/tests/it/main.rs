@@ -7,6 +7,8 @@ mod bank;
 mod batches;
 mod certificates;
 mod challenge;
+mod corrected_homes;
+mod corrections;
 mod currencies;
 mod documents;
 mod dues;

@@ -1,3 +1,4 @@
+import { isCorrected } from "../../correction";
 import { giroCode, standingOf, transferAmount } from "../../dues";
 import { MONEY_SCALE, money, readDecimal, utc } from "../../format";
 import type { Loaded } from "../../live";
@@ -19,7 +20,8 @@ function Contents({ payment }: { payment: InvoicePayment }) {
   const { currency, payments, reminders } = payment;
   const [standing, tone] = standingOf(payment);
   const left = readDecimal(payment.left, MONEY_SCALE);
-  const credit = -readDecimal(payment.due, MONEY_SCALE);
+  const credit = readDecimal(payment.credit, MONEY_SCALE);
+  const due = readDecimal(payment.due, MONEY_SCALE);
   const amount = (of: string | bigint) => `${money(of, 2)} ${currency}`;
   return (
     <>
@@ -29,7 +31,8 @@ function Contents({ payment }: { payment: InvoicePayment }) {
         ) : (
           <Stat label="Left to pay" value={money(left, 2)} unit={currency} note={`of ${amount(payment.due)}`} />
         )}
-        {credit < 0n && <Stat label="To be paid by" value={payment.due_on} />}
+        {due > 0n && <Stat label="To be paid by" value={payment.due_on} />}
+        {isCorrected(payment) && <Stat label="Corrected by" value={money(payment.corrected, 2)} unit={currency} />}
         <Stat label="State" value={<Badge tone={tone}>{standing}</Badge>} />
       </Stats>
       {payment.disputed && (
@@ -38,7 +41,7 @@ function Contents({ payment }: { payment: InvoicePayment }) {
         </Notice>
       )}
       {left > 0n && <HowToPay payment={payment} />}
-      {(payments.length > 0 || credit < 0n) && (
+      {(payments.length > 0 || due > 0n) && (
         <>
           <h3 className="section">What came in</h3>
           <Table

@@ -156,6 +156,7 @@ fn month(together: usize) -> Month {
         readings: all.iter().map(CompactReading::new).collect(),
         days: Vec::new(),
         previous: None,
+        previous_corrected: None,
         trades: Vec::new(),
         nodes: Vec::new(),
     };
