@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 26] {
+fn kinds() -> [Kind; 27] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -63,6 +63,7 @@ fn kinds() -> [Kind; 26] {
         Kind::of::<billing::InvoiceReminded>(),
         Kind::of::<billing::InvoiceDisputed>(),
         Kind::of::<identity::AccountOpened>(),
+        Kind::of::<identity::ApprovalRequested>(),
         Kind::of::<identity::ConnectionPointRegistered>(),
         Kind::of::<identity::MeterEnrolled>(),
         Kind::of::<identity::MeterRotated>(),

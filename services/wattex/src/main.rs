@@ -47,6 +47,7 @@ mod mppt;
 mod mqtt;
 mod node;
 mod openapi;
+mod outside;
 mod rate;
 mod recompute;
 mod rows;

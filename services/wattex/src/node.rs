@@ -1,7 +1,7 @@
 //! The all-in-one: every service in this process, wired by hand.
 //!
 //! ```text
-//! identity metering market billing explorer ── SQLite, a file each
+//! identity metering market billing explorer notices ── SQLite, a file each
 //! ledger ── redb                                in-process bus over each service's outbox
 //! gateway ── one HTTP port        metering ── one MQTT port
 //! ```
@@ -13,6 +13,7 @@
 pub mod chain;
 mod secrets;
 mod spent;
+mod telling;
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,10 +35,12 @@ use service::{Clock, Tick};
 use tariff::Tariff;
 
 use self::chain::role;
+use self::telling::Telling;
 use crate::exit::Trouble;
 
 pub use secrets::Secrets;
 pub use spent::Spent;
+pub use telling::Outside;
 
 /// Rounds after which a pump that never comes to rest is a fault.
 const PUMP_ROUNDS_MAX: u32 = 1_000;
@@ -75,6 +78,8 @@ pub struct Settings {
     pub origins: Vec<Origin>,
     /// Where meters connect with TLS, besides this machine's own port without it.
     pub mqtt_tls: Option<metering::Tls>,
+    /// How systems and people outside are told what happens.
+    pub outside: Outside,
 }
 
 /// Everything at work.
@@ -100,6 +105,7 @@ pub struct Node {
     /// The chain.
     pub ledger: Arc<ledger::Ledger>,
     explorer: Arc<explorer::Explorer>,
+    telling: Telling,
     listening: metering::Listening,
     edge: gateway::Edge,
     mounts: Vec<gateway::Mount>,
@@ -155,6 +161,7 @@ impl Node {
         let market = wired.market(&secrets, &policy).await?;
         let metering = wired.metering(&secrets).await?;
         let explorer = wired.explorer(&policy).await?;
+        let telling = Telling::start(&wired, &secrets).await?;
         let listening = metering.listen().await.map_err(|error| not_listening(&settings, error))?;
         let verifier = identity.verifier();
         let mounts = vec![
@@ -164,6 +171,7 @@ impl Node {
             gateway::mount("billing", billing::routes(billing.clone())),
             gateway::mount("ledger", ledger::routes(ledger.clone())),
             gateway::mount("explorer", explorer::routes(explorer.clone())),
+            gateway::mount("notices", telling.routes()),
         ];
         let edge = listen(&settings, mounts.clone(), verifier)?;
         Ok(Node {
@@ -179,6 +187,7 @@ impl Node {
             billing,
             ledger,
             explorer,
+            telling,
             listening,
             edge,
             mounts,
@@ -255,6 +264,7 @@ impl Node {
     /// Stops listening and closes every database; what was answered is durable.
     pub async fn stop(self) -> Result<()> {
         self.explorer.stop();
+        self.telling.stop().await;
         self.edge.stop().await.context("stopping the gateway")?;
         self.listening.stop().await;
         self.identity.close().await;
