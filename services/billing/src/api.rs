@@ -22,6 +22,7 @@ mod statements;
 mod tariffs;
 mod unmatched;
 mod wallet;
+mod wallet_payments;
 
 use std::sync::Arc;
 
@@ -91,6 +92,11 @@ pub fn routes(
             .service(invoices::get_invoice_page)
             .service(invoices::get_bill_file)
             .service(dues::get_invoice_payment)
+            .service(wallet_payments::get_collecting_account)
+            .service(wallet_payments::set_collecting_account)
+            .service(wallet_payments::prepare_wallet_payment)
+            .service(wallet_payments::pay_from_wallet)
+            .service(wallet_payments::list_wallet_payments)
             .service(dues::list_receivables)
             .service(dues::list_receivable_ages)
             .service(dues::list_ladders)

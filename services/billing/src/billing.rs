@@ -136,9 +136,10 @@ impl Tick for Billing {
         let certified = self.certify_due(now).await.context("certifying")?;
         let issued = self.monthly && self.issue_due(now).await.context("issuing invoices")?;
         let billed = self.post_invoices().await.context("posting invoices")?;
+        let taken = self.take_wallet_payments(now).await.context("taking payments of wallets")?;
         let received = self.post_dues().await.context("posting payments of invoices")?;
         let reminded = self.remind_due(now).await.context("reminding")?;
         let moved = reconciled || expired || released || followed || paid || back;
-        Ok(moved || posted || billed || issued || certified || received || reminded)
+        Ok(moved || posted || billed || issued || certified || taken || received || reminded)
     }
 }

@@ -16,6 +16,7 @@
 //! | `payout`, `payout_file` | money on its way to accounts' banks; orders to pay it out |
 //! | `account_request` | what accounts signed besides orders and payouts |
 //! | `invoice_payment`, `reminder`, `ladder` | what came in for invoices; when they are reminded |
+//! | `collector`, `wallet_payment` | whose wallet invoices are paid to; transfers for invoices |
 //! | `dispute`, `dispute_said` | complaints about invoices, and what was said |
 //! | `issuer`, `customer` | who issues and receives documents, as people said of themselves |
 //! | `challenge_sent` | challenges that were given to the relay |
@@ -49,6 +50,7 @@ pub(crate) mod payouts;
 pub(crate) mod reports;
 pub(crate) mod requests;
 pub(crate) mod slots;
+pub(crate) mod wallet_payments;
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
@@ -72,6 +74,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 14, sql: CREDIT_SCHEMA },
     Migration { version: 15, sql: CERTIFICATE_SCHEMA },
     Migration { version: 16, sql: DUES_SCHEMA },
+    Migration { version: 17, sql: wallet_payments::SCHEMA },
 ];
 
 /// What invoices leave to be paid. `reference` and `due_on` of an invoice from before are not kept;

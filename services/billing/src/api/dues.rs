@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::invoices::invoice_of;
 use super::require;
 use crate::Billing;
-use crate::db::dues::{self, Owing, SetLadder};
+use crate::db::dues::{self, BY_WALLET, Owing, SetLadder};
 use crate::db::{bank, disputes, members};
 use crate::domain::bank::invoice_reference;
 use crate::domain::dues::{Ladder, Standing};
@@ -31,6 +31,10 @@ pub(crate) struct InvoicePaymentView {
     pub(crate) paid: String,
     /// What is left to be paid.
     pub(crate) left: String,
+    /// What the account gets back: a credit, or what came in beyond what was due.
+    pub(crate) back: String,
+    /// Whether it can be paid out of a wallet, and given back into one.
+    pub(crate) by_wallet: bool,
     /// ISO 4217.
     pub(crate) currency: String,
     /// `open`, `overdue`, `paid`, `nothing` (there is nothing to pay) or `credit`.
@@ -63,8 +67,10 @@ pub(crate) struct ReceivedView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = "date")]
     pub(crate) booked_on: Option<String>,
-    /// What of it is for the invoice, in major units.
+    /// What of it is for the invoice, in major units; below zero it was given back.
     pub(crate) amount: String,
+    /// `bank` or `wallet`.
+    pub(crate) by: String,
     /// When it was heard of.
     pub(crate) at: String,
 }
@@ -182,6 +188,8 @@ pub(crate) async fn get_invoice_payment(
         due: dues.due.to_string(),
         paid: dues.paid.to_string(),
         left: dues.left().map_err(large)?.to_string(),
+        back: dues.back().map_err(large)?.to_string(),
+        by_wallet: billing.collector(issued.community).await?.is_some(),
         currency: currency.clone(),
         state: state.name().to_owned(),
         due_on: dues.due_on.to_string(),
@@ -194,6 +202,7 @@ pub(crate) async fn get_invoice_payment(
             .map(|payment| ReceivedView {
                 booked_on: Some(payment.booked_on).filter(|day| !day.is_empty()),
                 amount: payment.amount.to_string(),
+                by: if payment.key.starts_with(BY_WALLET) { "wallet" } else { "bank" }.to_owned(),
                 at: payment.at.to_string(),
             })
             .collect(),

@@ -51,7 +51,7 @@ impl Standing {
 pub struct Dues {
     /// What was to be paid when it was issued; below zero the account gets that.
     pub due: Money,
-    /// What came in for it.
+    /// What came in for it, less what was given back.
     pub paid: Money,
     /// The last local day on which paying it is in time.
     pub due_on: LocalDay,
@@ -64,6 +64,14 @@ impl Dues {
     /// When it does not fit.
     pub fn left(&self) -> Result<Money, Overflow> {
         Ok(self.due.minus(self.paid)?.max(Money::ZERO))
+    }
+
+    /// What the account gets back: a credit, or what came in beyond what was due; never below zero.
+    ///
+    /// # Errors
+    /// When it does not fit.
+    pub fn back(&self) -> Result<Money, Overflow> {
+        Ok(self.paid.minus(self.due)?.max(Money::ZERO))
     }
 
     /// What of `amount` is for the invoice, and what is more than that.
@@ -194,6 +202,11 @@ mod tests {
             assert_eq!(split, (euros(part), euros(rest)), "{due} {paid} {amount}");
         }
         assert_eq!(dues(-8, 0).split(euros(3)).unwrap(), (Money::ZERO, euros(3)));
+        for (due, paid, back) in [(30, 30, 0), (30, 34, 4), (-8, 0, 8), (-8, -5, 3), (-8, -8, 0)] {
+            let dues = dues(due, paid);
+            assert_eq!(dues.back().unwrap(), euros(back), "{due} {paid}");
+            assert_eq!(dues.left().unwrap(), Money::ZERO, "{due} {paid}");
+        }
         let most = Dues { paid: Money::from_n(i64::MIN), ..dues(1, 0) };
         assert_eq!(most.left(), Err(Overflow));
     }

@@ -19,6 +19,7 @@
 //! Reissued         2050 Payouts     -> 2040 Tokens
 //! Invoiced         1200 Receivable  <- 2120 Retailer, 2150 Rounding     what is still to be paid
 //! InvoicePaid      1010 Collected   <- 1200 Receivable                  by bank, without tokens
+//! PaidFromWallet   2120 Retailer    <- 1200 Receivable                  the tokens are Transferred
 //!
 //! Metered          GRID_IMPORT  <- E_IMP           E_EXP -> GRID_EXPORT
 //! Reconciled       P2P_BOUGHT@B <- P2P_SOLD@S      GRID_EXPORT@S <- GRID_IMPORT@B
@@ -148,7 +149,10 @@ impl Book {
     pub fn revert(&mut self, entry: &Entry) -> Result<Entry, JournalError> {
         let lasting = matches!(
             entry.fact,
-            Fact::Metered { .. } | Fact::Invoiced(_) | Fact::InvoicePaid { .. }
+            Fact::Metered { .. }
+                | Fact::Invoiced(_)
+                | Fact::InvoicePaid { .. }
+                | Fact::PaidFromWallet { .. }
         );
         if entry.reversal || lasting {
             return Err(JournalError::NotReversible(entry.sequence));
@@ -280,6 +284,11 @@ impl Book {
                 let owed = Account::Receivable(invoiced.account);
                 moves.money(Account::Collected, owed, *amount)?;
             }
+            Fact::PaidFromWallet { number, amount } => {
+                let invoiced = self.invoices.get(number).ok_or(JournalError::UnknownInvoice)?;
+                let owed = Account::Receivable(invoiced.account);
+                moves.money(Account::Retailer, owed, *amount)?;
+            }
         }
         Ok(moves.into_parts())
     }
@@ -336,7 +345,8 @@ impl Book {
             | Fact::Redeemed { .. }
             | Fact::PaidOut { .. }
             | Fact::Reissued { .. }
-            | Fact::InvoicePaid { .. } => {}
+            | Fact::InvoicePaid { .. }
+            | Fact::PaidFromWallet { .. } => {}
         }
     }
 

@@ -22,3 +22,4 @@ mod reserve;
 mod service;
 mod tariffs;
 mod town;
+mod wallet_payments;
