@@ -137,6 +137,8 @@ actions! {
     SettleDispute = "settle_dispute"
     /// Say where to events are sent, and see what became of them.
     ManageWebhooks = "manage_webhooks"
+    /// Say where to messages about an account go.
+    SetContact = "set_contact"
     /// Stop or resume trading.
     HaltMarket = "halt_market"
     /// Say what a market refuses, and when it stops by itself.

@@ -119,6 +119,7 @@ mod tests {
         dispute_invoice           | cpou   | ou
         settle_dispute            | ou     | ou
         manage_webhooks           | oum    | oum
+        set_contact               | cp     |
         halt_market               | om     | om
         set_risk_limits           | om     | om
         read_surveillance         | oam    | oam

@@ -25,6 +25,7 @@ pub mod domain;
 pub use api::routes;
 pub use app::case::{Chain, Doubt};
 pub use app::deposit::DEPOSIT_MAX;
+pub use app::documents::Pages;
 pub use app::totals::Totals;
 pub use billing::{Billing, start};
 pub use config::Parts;

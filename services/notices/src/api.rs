@@ -1,6 +1,7 @@
 //! REST under `/v1`: one file per resource. Handlers parse, call, answer.
 #![allow(unused_qualifications, reason = "the route macros repeat the types of the arguments")]
 
+mod contact;
 mod deliveries;
 mod webhooks;
 
@@ -30,14 +31,22 @@ pub fn routes(
             .service(webhooks::rotate_webhook_secret)
             .service(deliveries::test_webhook)
             .service(deliveries::list_deliveries)
-            .service(deliveries::replay_deliveries);
+            .service(deliveries::replay_deliveries)
+            .service(contact::get_contact)
+            .service(contact::set_contact)
+            .service(contact::confirm_contact)
+            .service(contact::forget_contact);
     }
+}
+
+/// Whether the caller may do `action` to what `owner` has, or to the community.
+fn may(caller: &Principal, action: Action, owner: Option<AccountId>) -> bool {
+    let (account, community) = (caller.account, caller.community);
+    let subject = Subject { account, community, roles: &caller.roles };
+    permit(subject, action, Thing { owner, community })
 }
 
 /// Refuses a caller who may not do `action` to what `owner` has, or to the community.
 fn require(caller: &Principal, action: Action, owner: Option<AccountId>) -> Result<(), Problem> {
-    let (account, community) = (caller.account, caller.community);
-    let subject = Subject { account, community, roles: &caller.roles };
-    let may = permit(subject, action, Thing { owner, community });
-    if may { Ok(()) } else { Err(Problem::forbidden()) }
+    if may(caller, action, owner) { Ok(()) } else { Err(Problem::forbidden()) }
 }

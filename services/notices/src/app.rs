@@ -2,4 +2,4 @@
 
 mod deliver;
 mod hooks;
-
+mod letters;

@@ -1,4 +1,5 @@
-//! Events in: each becomes a message for every endpoint that wants its kind.
+//! Events in: each becomes a message for every endpoint that wants its kind, and a letter for whom
+//! it concerns.
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::Notices;
 use crate::db::deliveries::{self, Message};
 use crate::db::{self, places, webhooks};
 use crate::domain::event::{SUBJECTS, body, fact};
+use crate::domain::letter::letter;
 
 /// The most messages that wait for an endpoint. What comes beyond is kept as failed, to be
 /// replayed.
@@ -31,6 +33,7 @@ impl Consumer for Inbox {
     }
 
     async fn consume(&self, envelope: &Envelope) -> Result<()> {
+        let letter = letter(envelope)?;
         let Some(fact) = fact(envelope)? else { return Ok(()) };
         let account = envelope.open::<AccountOpened>()?;
         let meter = envelope.open::<MeterEnrolled>()?;
@@ -46,6 +49,7 @@ impl Consumer for Inbox {
             body: body(kind.name(), at, &fact.data),
             at,
         };
+        let (notices, envelope) = (self.0.clone(), envelope.clone());
         self.0
             .db
             .transact(move |tx| {
@@ -58,6 +62,9 @@ impl Consumer for Inbox {
                     }
                     if let Some(event) = meter {
                         places::put_meter(tx, event.meter, event.community).await?;
+                    }
+                    if let Some(letter) = letter {
+                        notices.write(tx, &envelope, &letter).await?;
                     }
                     let Some(community) = places::community(tx, fact.place).await? else {
                         return Ok(());

@@ -5,8 +5,12 @@
 //! | `account`, `meter` | where they are, for events that do not say it |
 //! | `webhook` | an endpoint, with its secrets wrapped |
 //! | `delivery` | a message to an endpoint, and what became of it |
+//! | `contact` | where people are written to, as they said |
+//! | `letter` | a letter to one of them, and what became of it |
 
+pub(crate) mod contacts;
 pub(crate) mod deliveries;
+pub(crate) mod letters;
 pub(crate) mod places;
 pub(crate) mod webhooks;
 
@@ -17,6 +21,7 @@ use db::{Db, Migration, Tx, query_scalar};
 pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, sql: bus::SCHEMA },
     Migration { version: 2, sql: SCHEMA },
+    Migration { version: 3, sql: LETTER_SCHEMA },
 ];
 
 /// Zero stands for a time that there was not; `status` is [`deliveries::Status`].
@@ -42,16 +47,35 @@ create index delivery_webhook on delivery (webhook, status, place);
 create index delivery_ended on delivery (status, ended);
 ";
 
+/// What people said of themselves goes when they say so. `code` is empty where there is none.
+const LETTER_SCHEMA: &str = "
+create table contact (
+    party text primary key, account text, community text not null, staff bigint not null,
+    address text not null, language text not null, wants text not null,
+    confirmed bigint not null, code {bytes} not null, code_sent bigint not null,
+    code_misses bigint not null, code_day bigint not null, code_of_day bigint not null
+);
+create index contact_account on contact (account);
+create index contact_community on contact (community, staff);
+create table letter (
+    place {serial}, party text not null, event text not null, subject text not null,
+    body text not null, attached text, at bigint not null, status bigint not null default 0,
+    attempts bigint not null default 0, not_before bigint not null default 0,
+    error text not null default '', ended bigint not null default 0, unique (party, event)
+);
+create index letter_waiting on letter (status, place);
+create index letter_party on letter (party, place);
+";
+
 /// The name under which notices claims events.
 pub(crate) const CONSUMER: &str = "notices";
 
 /// Whether there is anybody who may be told something.
 pub(crate) async fn anybody(db: &Db) -> Result<bool> {
-    let sql = "select case when exists (select 1 from webhook) then 1 else 0 end";
-    let found: i64 = query_scalar(sql)
-        .fetch_one(db.read())
-        .await
-        .context("looking for whom to tell")?;
+    let sql = "select case when exists (select 1 from webhook) \
+               or exists (select 1 from contact where confirmed = 1) then 1 else 0 end";
+    let found: i64 =
+        query_scalar(sql).fetch_one(db.read()).await.context("looking for whom to tell")?;
     Ok(found != 0)
 }
 

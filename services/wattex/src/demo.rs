@@ -39,8 +39,8 @@ use crate::data::{self, Span, Wanted};
 use crate::exit::Trouble;
 use crate::mechanism;
 use crate::mqtt::MqttTls;
-use crate::outside::OutsideOptions;
 use crate::node::{Node, Settings};
+use crate::outside::OutsideOptions;
 use crate::stop::Stop;
 use plan::{Plan, Progress};
 
@@ -215,7 +215,7 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
         requests_per_second: REQUESTS_PER_SECOND,
         origins: arguments.origins.clone(),
         mqtt_tls: arguments.mqtt.tls(),
-        outside: arguments.outside.outside(),
+        outside: arguments.outside.outside()?,
     })
     .await?;
     eprintln!(

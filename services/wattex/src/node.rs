@@ -161,7 +161,7 @@ impl Node {
         let market = wired.market(&secrets, &policy).await?;
         let metering = wired.metering(&secrets).await?;
         let explorer = wired.explorer(&policy).await?;
-        let telling = Telling::start(&wired, &secrets).await?;
+        let telling = Telling::start(&wired, &secrets, billing.clone()).await?;
         let listening = metering.listen().await.map_err(|error| not_listening(&settings, error))?;
         let verifier = identity.verifier();
         let mounts = vec![

@@ -26,7 +26,7 @@ impl Status {
         }
     }
 
-    fn of_column(column: i64) -> Result<Status> {
+    pub(crate) fn of_column(column: i64) -> Result<Status> {
         Ok(match column {
             0 => Status::Waiting,
             1 => Status::Delivered,

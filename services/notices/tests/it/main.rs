@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, missing_docs, reason = "a test is used by nobody")]
 
+mod letters;
+mod mailbox;
 mod receiver;
 mod service;
 mod webhooks;

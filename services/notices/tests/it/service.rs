@@ -14,13 +14,15 @@ use events::identity::{AccountOpened, Custody};
 use events::{Envelope, Event};
 use ids::{AccountId, CommunityId, InvoiceId, PartyId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
-use notices::{Notices, Parts};
+use notices::{Currency, Mail, MailTls, Notices, Paper, Parts};
 use serde_json::Value;
 use service::{Claims, Clock, ClockHand, Verifier};
 use tempfile::TempDir;
 use units::Money;
 use utoipa_actix_web::AppExt;
 use vault::MasterKey;
+
+use crate::mailbox::Mailbox;
 
 /// RFC 8032, test 1: a key pair that everyone knows.
 const SECRET: [u8; 32] = hex!("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
@@ -49,6 +51,22 @@ impl Running {
     }
 
     pub async fn start_with(allowed: &[&str]) -> Running {
+        Running::start_by(allowed, None).await
+    }
+
+    /// A service that writes over `mailbox`.
+    pub async fn start_with_mail(mailbox: &Mailbox) -> Running {
+        let mail = Mail {
+            host: "127.0.0.1".to_owned(),
+            port: mailbox.port,
+            tls: MailTls::Off,
+            from: "Town <bills@example.org>".to_owned(),
+            credentials: None,
+        };
+        Running::start_by(&[], Some(mail)).await
+    }
+
+    async fn start_by(allowed: &[&str], mail: Option<Mail>) -> Running {
         let (folder, bus) = (TempDir::new().unwrap(), Bus::in_process());
         let now: Timestamp = "2026-06-01T10:00:00Z".parse().unwrap();
         let (clock, hand) = Clock::set(now);
@@ -58,6 +76,9 @@ impl Running {
             clock,
             master_key: MasterKey::from_bytes([5; 32]),
             allowed: allowed.iter().map(|network| network.parse().unwrap()).collect(),
+            mail,
+            papers: Arc::new(|invoice, language| Box::pin(paper(invoice, language))),
+            currency: Currency { code: "EUR".to_owned(), digits: 2 },
         };
         let notices = notices::start(parts).await.unwrap();
         Running { notices, bus, hand, now, folder }
@@ -161,6 +182,13 @@ impl Running {
         assert!(status.is_success(), "{path}: {answer}");
         answer
     }
+}
+
+/// The pages of one bill; of the others there are none.
+async fn paper(invoice: InvoiceId, language: String) -> anyhow::Result<Option<Paper>> {
+    let pages =
+        || Paper { name: format!("2026-1-{language}.pdf"), pdf: b"%PDF \xe2 of 2026-1".to_vec() };
+    Ok((invoice == InvoiceId::derived("2026-1")).then(pages))
 }
 
 fn token(who: &str) -> String {

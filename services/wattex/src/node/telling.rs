@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use notices::{Network, Notices};
+use billing::Billing;
+use notices::{Currency, Mail, Network, Notices, Paper, Papers};
 use service::Clock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -17,6 +18,8 @@ use super::{Secrets, Wired};
 pub struct Outside {
     /// Networks that webhooks may go to though they are not public.
     pub webhook_networks: Vec<Network>,
+    /// The mail server; without one nobody is written to.
+    pub mail: Option<Mail>,
 }
 
 /// Notices at work, by the machine's clock: who is told is not in the market's time, and nobody
@@ -28,13 +31,22 @@ pub(super) struct Telling {
 }
 
 impl Telling {
-    pub(super) async fn start(wired: &Wired<'_>, secrets: &Secrets) -> Result<Telling> {
+    pub(super) async fn start(
+        wired: &Wired<'_>,
+        secrets: &Secrets,
+        billing: Arc<Billing>,
+    ) -> Result<Telling> {
+        let head = wired.settings.tariff.head();
+        let currency = Currency { code: head.currency.clone(), digits: head.currency_digits };
         let parts = notices::Parts {
             db_url: wired.database("notices"),
             bus: wired.bus.clone(),
             clock: Clock::real(),
             master_key: MasterKey::from_bytes(secrets.derive("notices/secrets").0),
             allowed: wired.settings.outside.webhook_networks.clone(),
+            mail: wired.settings.outside.mail.clone(),
+            papers: papers(billing),
+            currency,
         };
         let notices = notices::start(parts).await.context("starting notices")?;
         let (stop, stopped) = watch::channel(false);
@@ -55,4 +67,15 @@ impl Telling {
         let _ = self.task.await;
         self.notices.close().await;
     }
+}
+
+/// Where bills' pages come from: the service beside.
+fn papers(billing: Arc<Billing>) -> Papers {
+    Arc::new(move |invoice, language| {
+        let billing = billing.clone();
+        Box::pin(async move {
+            let pages = billing.invoice_pages(invoice, &language).await?;
+            Ok(pages.map(|pages| Paper { name: pages.name, pdf: pages.pdf }))
+        })
+    })
 }
