@@ -11,6 +11,7 @@ mod disputes;
 mod documents;
 mod dues;
 mod exchange;
+mod exports;
 mod invoices;
 mod payout_files;
 mod payouts;
@@ -116,6 +117,7 @@ pub fn routes(
             .service(reports::report_charges)
             .service(reports::report_unbilled)
             .service(audit::get_audit)
+            .service(exports::export_journal)
             .service(reserve::get_reserve)
             .service(relay::list_billing_transactions);
     }

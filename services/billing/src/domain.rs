@@ -9,6 +9,7 @@ pub mod challenge;
 pub mod dispute;
 pub mod dues;
 pub mod exchange;
+pub mod export;
 pub mod handover;
 pub mod journal;
 pub mod payout;

@@ -411,9 +411,13 @@ impl Book {
 impl Entry {
     /// The hash this entry must have.
     pub fn digest(&self) -> B256 {
+        keccak256(self.preimage())
+    }
+
+    /// What the hash is of: the entry as JSON, with zero in the place of the hash.
+    pub fn preimage(&self) -> String {
         let unhashed = Entry { hash: B256::ZERO, ..self.clone() };
-        let text = serde_json::to_vec(&unhashed).expect("an entry is plain data");
-        keccak256(text)
+        serde_json::to_string(&unhashed).expect("an entry is plain data")
     }
 }
 

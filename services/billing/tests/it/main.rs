@@ -11,6 +11,7 @@ mod currencies;
 mod documents;
 mod dues;
 mod exchange;
+mod exports;
 mod handover;
 mod late;
 mod node;
