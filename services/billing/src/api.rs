@@ -19,6 +19,7 @@ mod relay;
 mod reports;
 mod requests;
 mod reserve;
+mod shadow;
 mod statements;
 mod tariffs;
 mod unmatched;
@@ -118,6 +119,7 @@ pub fn routes(
             .service(reports::report_unbilled)
             .service(audit::get_audit)
             .service(exports::export_journal)
+            .service(shadow::compare_bills)
             .service(reserve::get_reserve)
             .service(relay::list_billing_transactions);
     }

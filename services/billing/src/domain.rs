@@ -15,4 +15,5 @@ pub mod journal;
 pub mod payout;
 pub mod reconcile;
 pub mod report;
+pub mod shadow;
 pub mod verify;

@@ -21,6 +21,7 @@ mod reports;
 mod requests;
 mod reserve;
 mod service;
+mod shadow;
 mod tariffs;
 mod town;
 mod wallet_payments;
