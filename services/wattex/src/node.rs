@@ -11,6 +11,7 @@
 //! it once per step.
 
 pub mod chain;
+mod register;
 mod secrets;
 mod spent;
 mod telling;
@@ -38,6 +39,7 @@ use self::chain::role;
 use self::telling::Telling;
 use crate::exit::Trouble;
 
+pub use register::Register;
 pub use secrets::Secrets;
 pub use spent::Spent;
 pub use telling::Outside;
@@ -106,6 +108,7 @@ pub struct Node {
     pub ledger: Arc<ledger::Ledger>,
     explorer: Arc<explorer::Explorer>,
     telling: Telling,
+    deg: Option<Arc<deg::Deg>>,
     listening: metering::Listening,
     edge: gateway::Edge,
     mounts: Vec<gateway::Mount>,
@@ -162,9 +165,10 @@ impl Node {
         let metering = wired.metering(&secrets).await?;
         let explorer = wired.explorer(&policy).await?;
         let telling = Telling::start(&wired, &secrets, billing.clone()).await?;
+        let deg = register::start(&wired).await?;
         let listening = metering.listen().await.map_err(|error| not_listening(&settings, error))?;
         let verifier = identity.verifier();
-        let mounts = vec![
+        let mut mounts = vec![
             gateway::mount("identity", identity::routes(identity.clone())),
             gateway::mount("metering", metering_routes(&metering)),
             gateway::mount("market", market::routes(market.clone())),
@@ -173,6 +177,7 @@ impl Node {
             gateway::mount("explorer", explorer::routes(explorer.clone())),
             gateway::mount("notices", telling.routes()),
         ];
+        mounts.extend(deg.clone().map(|deg| gateway::mount("deg", deg::routes(deg))));
         let edge = listen(&settings, mounts.clone(), verifier)?;
         Ok(Node {
             community,
@@ -188,6 +193,7 @@ impl Node {
             ledger,
             explorer,
             telling,
+            deg,
             listening,
             edge,
             mounts,
@@ -271,6 +277,9 @@ impl Node {
         self.market.close().await;
         self.billing.close().await;
         self.metering.db().close().await;
+        if let Some(deg) = self.deg {
+            deg.close().await;
+        }
         Ok(())
     }
 }

@@ -1,14 +1,14 @@
 //! How systems and people outside are told what happens, as options of a program.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use notices::{Mail, MailTls, Network};
 use zeroize::Zeroizing;
 
-use crate::node::Outside;
+use crate::node::{Outside, Register};
 
 /// The longest password file, in bytes.
 const PASSWORD_BYTES_MAX: usize = 1_024;
@@ -38,6 +38,10 @@ pub struct OutsideOptions {
     /// The file with the password.
     #[arg(long, value_name = "FILE", requires = "smtp_user")]
     smtp_password_file: Option<PathBuf>,
+    /// Who may ask for and record trades by the DEG ledger interface: a file in JSON, as
+    /// docs/deg.md says. When absent nobody answers at /ledger.
+    #[arg(long, value_name = "FILE")]
+    deg: Option<PathBuf>,
 }
 
 /// How the line to the mail server is kept from others.
@@ -57,9 +61,16 @@ impl OutsideOptions {
     /// # Errors
     /// When a name to send with has no password.
     pub fn outside(&self) -> Result<Outside> {
-        let webhook_networks = self.webhook_networks.clone();
+        Ok(Outside {
+            webhook_networks: self.webhook_networks.clone(),
+            mail: self.mail()?,
+            deg: self.deg.as_deref().map(register).transpose()?,
+        })
+    }
+
+    fn mail(&self) -> Result<Option<Mail>> {
         let Some((host, from)) = self.smtp_host.clone().zip(self.mail_from.clone()) else {
-            return Ok(Outside { webhook_networks, mail: None });
+            return Ok(None);
         };
         let tls = match self.smtp_tls.unwrap_or(TlsMode::Starttls) {
             TlsMode::Implicit => MailTls::Implicit,
@@ -72,8 +83,7 @@ impl OutsideOptions {
             None => None,
             Some(name) => Some((name.clone(), self.password()?)),
         };
-        let mail = Some(Mail { host, port, tls, from, credentials });
-        Ok(Outside { webhook_networks, mail })
+        Ok(Some(Mail { host, port, tls, from, credentials }))
     }
 
     fn password(&self) -> Result<Zeroizing<String>> {
@@ -89,4 +99,10 @@ impl OutsideOptions {
         anyhow::ensure!(text.len() <= PASSWORD_BYTES_MAX, "the password is too long");
         Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
     }
+}
+
+/// Who takes part in the register of trades, from a file.
+fn register(path: &Path) -> Result<Register> {
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is not as it must be", path.display()))
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use utoipa_actix_web::service_config::ServiceConfig;
 use vault::MasterKey;
 
-use super::{Secrets, Wired};
+use super::{Register, Secrets, Wired};
 
 /// How systems and people outside are told what happens.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +20,8 @@ pub struct Outside {
     pub webhook_networks: Vec<Network>,
     /// The mail server; without one nobody is written to.
     pub mail: Option<Mail>,
+    /// The register of trades between utilities; without one nobody answers for it.
+    pub deg: Option<Register>,
 }
 
 /// Notices at work, by the machine's clock: who is told is not in the market's time, and nobody
