@@ -54,7 +54,8 @@ fn check(faults: Vec<String>) {
 #[test]
 fn an_operation_has_one_name_over_all_services() {
     let (mut seen, mut faults) = (BTreeSet::new(), Vec::new());
-    let services = ["identity", "metering", "market", "billing", "ledger", "explorer", "gateway"];
+    let services =
+        ["identity", "metering", "market", "billing", "ledger", "explorer", "notices", "gateway"];
     for service in services {
         let document = document(&format!("{service}.json"));
         for (name, operation) in operations(&document) {

@@ -283,6 +283,33 @@ export const sayInDispute = (id: string, text: string, decision?: t.Decision) =>
 /** What a bill can be had as. */
 export type DocumentFormat = "pdf" | "xml" | "json";
 export const invoiceDocument = (id: string, format: DocumentFormat) => blob(`/v1/invoices/${id}/document`, { format });
+export const contact = () => get<t.Contact | null>("/v1/contact");
+export const setContact = (wish: t.ContactWish) => put<t.Contact>("/v1/contact", wish);
+export const confirmContact = (code: string) => post<t.Contact>("/v1/contact/confirmation", { code });
+export const forgetContact = async () => {
+  await call("DELETE", "/v1/contact");
+};
+export const collectingAccount = () => get<{ account: string } | null>("/v1/collecting-account");
+export const prepareWalletPayment = (invoice: string, amount: string) =>
+  post<t.PreparedRequest>(`/v1/invoices/${invoice}/wallet-payments/prepare`, { amount });
+export const payFromWallet = async (invoice: string, terms: t.RequestTerms, signature: string, key: string) => {
+  await call("POST", `/v1/invoices/${invoice}/wallet-payments`, { body: { terms, signature }, key });
+};
+export const compareBills = (sent: t.ShadowFile) => post<t.ShadowReport>("/v1/bills/comparison", sent);
+export const differences = async (sent: t.ShadowFile) =>
+  (await call("POST", "/v1/bills/comparison", { body: sent, query: { format: "csv" } })).blob();
+export const webhooks = () => get<t.Page<t.Webhook>>("/v1/webhooks");
+export const addWebhook = (terms: t.WebhookTerms) => post<t.NewWebhook>("/v1/webhooks", terms);
+export const changeWebhook = (id: string, terms: t.WebhookTerms) => put<t.Webhook>(`/v1/webhooks/${id}`, terms);
+export const removeWebhook = async (id: string) => {
+  await call("DELETE", `/v1/webhooks/${id}`);
+};
+export const rotateWebhookSecret = (id: string) => post<t.NewWebhook>(`/v1/webhooks/${id}/secret`, {});
+export const testWebhook = (id: string) => post<t.WebhookTest>(`/v1/webhooks/${id}/test`, {});
+export const replayWebhook = (id: string, message?: string) =>
+  post<t.Replayed>(`/v1/webhooks/${id}/replay`, message ? { message } : {});
+export const deliveries = (id: string, state?: t.DeliveryState, cursor?: string) =>
+  get<t.Page<t.Delivery>>(`/v1/webhooks/${id}/deliveries`, { limit: 25, state, cursor });
 export const issuer = () => get<t.Issuer | null>("/v1/documents/issuer");
 export const setIssuer = async (issuer: t.Issuer) => {
   await call("PUT", "/v1/documents/issuer", { body: issuer });

@@ -64,6 +64,7 @@ fn kinds() -> [Kind; 27] {
         Kind::of::<billing::InvoiceReminded>(),
         Kind::of::<billing::InvoiceDisputed>(),
         Kind::of::<identity::AccountOpened>(),
+        Kind::of::<identity::ApprovalRequested>(),
         Kind::of::<identity::ConnectionPointRegistered>(),
         Kind::of::<identity::MeterEnrolled>(),
         Kind::of::<identity::MeterRotated>(),

@@ -12,6 +12,7 @@ mod disputes;
 mod documents;
 mod dues;
 mod exchange;
+mod exports;
 mod invoices;
 mod payout_files;
 mod payouts;
@@ -19,10 +20,12 @@ mod relay;
 mod reports;
 mod requests;
 mod reserve;
+mod shadow;
 mod statements;
 mod tariffs;
 mod unmatched;
 mod wallet;
+mod wallet_payments;
 
 use std::sync::Arc;
 
@@ -92,6 +95,8 @@ pub fn routes(
             .service(reports::report_charges)
             .service(reports::report_unbilled)
             .service(audit::get_audit)
+            .service(exports::export_journal)
+            .service(shadow::compare_bills)
             .service(reserve::get_reserve)
             .service(relay::list_billing_transactions);
     }
@@ -106,6 +111,11 @@ fn of_invoices(config: &mut ServiceConfig<'_>) {
         .service(invoices::get_invoice_page)
         .service(invoices::get_bill_file)
         .service(dues::get_invoice_payment)
+        .service(wallet_payments::get_collecting_account)
+        .service(wallet_payments::set_collecting_account)
+        .service(wallet_payments::prepare_wallet_payment)
+        .service(wallet_payments::pay_from_wallet)
+        .service(wallet_payments::list_wallet_payments)
         .service(dues::list_receivables)
         .service(dues::list_receivable_ages)
         .service(dues::list_ladders)

@@ -44,3 +44,4 @@ pub(crate) mod simulate;
 pub(crate) mod state;
 pub(crate) mod totals;
 pub(crate) mod waiting;
+pub(crate) mod wallet_payments;

@@ -138,9 +138,10 @@ impl Tick for Billing {
         let corrected = self.correct_due(now).await.context("correcting invoices")?;
         let billed = self.post_invoices().await.context("posting invoices")?;
         let added = self.post_corrections().await.context("posting corrections")?;
+        let taken = self.take_wallet_payments(now).await.context("taking payments of wallets")?;
         let received = self.post_dues().await.context("posting payments of invoices")?;
         let reminded = self.remind_due(now).await.context("reminding")?;
-        let moved = reconciled || expired || released || followed || paid || back;
+        let moved = reconciled || expired || released || followed || paid || back || taken;
         let invoiced = billed || issued || corrected || added;
         Ok(moved || posted || invoiced || certified || received || reminded)
     }

@@ -18,6 +18,7 @@
 //! | `invoice_payment`, `reminder`, `ladder` | what came in for invoices; when they are reminded |
 //! | `correction`, `correction_series` | what was issued after invoices; its numbers |
 //! | `invoice_change`, `cancellation` | what waits for a correction; what staff want taken back |
+//! | `collector`, `wallet_payment` | whose wallet invoices are paid to; transfers for invoices |
 //! | `dispute`, `dispute_said` | complaints about invoices, and what was said |
 //! | `issuer`, `customer` | who issues and receives documents, as people said of themselves |
 //! | `challenge_sent` | challenges that were given to the relay |
@@ -53,6 +54,7 @@ pub(crate) mod payouts;
 pub(crate) mod reports;
 pub(crate) mod requests;
 pub(crate) mod slots;
+pub(crate) mod wallet_payments;
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
@@ -77,6 +79,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 15, sql: CERTIFICATE_SCHEMA },
     Migration { version: 16, sql: DUES_SCHEMA },
     Migration { version: 17, sql: corrections::SCHEMA },
+    Migration { version: 18, sql: wallet_payments::SCHEMA },
 ];
 
 /// What invoices leave to be paid. `reference` and `due_on` of an invoice from before are not kept;

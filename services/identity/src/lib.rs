@@ -56,7 +56,7 @@ pub use domain::passwords::{PASSWORD_MIN, PasswordCost};
 pub use domain::people::{Account, Party};
 pub use domain::site::{BadOrigin, ORIGINS_MAX, Origin};
 pub use domain::tokens::Jwk;
-pub use domain::vault::{BadMasterKey, MasterKey};
+pub use vault::{BadMasterKey, MasterKey};
 
 use domain::attempts::Attempts;
 use domain::keystore::Keystores;

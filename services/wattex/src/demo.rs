@@ -40,6 +40,7 @@ use crate::exit::Trouble;
 use crate::mechanism;
 use crate::mqtt::MqttTls;
 use crate::node::{Node, Settings};
+use crate::outside::OutsideOptions;
 use crate::stop::Stop;
 use plan::{Plan, Progress};
 
@@ -122,6 +123,9 @@ pub struct Arguments {
     origins: Vec<Origin>,
     #[command(flatten)]
     mqtt: MqttTls,
+    /// How systems and people outside are told what happens.
+    #[command(flatten)]
+    outside: OutsideOptions,
 }
 
 /// How fast simulated time runs.
@@ -211,6 +215,7 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
         requests_per_second: REQUESTS_PER_SECOND,
         origins: arguments.origins.clone(),
         mqtt_tls: arguments.mqtt.tls(),
+        outside: arguments.outside.outside()?,
     })
     .await?;
     eprintln!(

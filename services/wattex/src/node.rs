@@ -1,7 +1,7 @@
 //! The all-in-one: every service in this process, wired by hand.
 //!
 //! ```text
-//! identity metering market billing explorer ── SQLite, a file each
+//! identity metering market billing explorer notices ── SQLite, a file each
 //! ledger ── redb                                in-process bus over each service's outbox
 //! gateway ── one HTTP port        metering ── one MQTT port
 //! ```
@@ -11,8 +11,10 @@
 //! it once per step.
 
 pub mod chain;
+mod register;
 mod secrets;
 mod spent;
+mod telling;
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,10 +36,13 @@ use service::{Clock, Tick};
 use tariff::Tariff;
 
 use self::chain::role;
+use self::telling::Telling;
 use crate::exit::Trouble;
 
+pub use register::Register;
 pub use secrets::Secrets;
 pub use spent::Spent;
+pub use telling::Outside;
 
 /// Rounds after which a pump that never comes to rest is a fault.
 const PUMP_ROUNDS_MAX: u32 = 1_000;
@@ -75,6 +80,8 @@ pub struct Settings {
     pub origins: Vec<Origin>,
     /// Where meters connect with TLS, besides this machine's own port without it.
     pub mqtt_tls: Option<metering::Tls>,
+    /// How systems and people outside are told what happens.
+    pub outside: Outside,
 }
 
 /// Everything at work.
@@ -100,6 +107,8 @@ pub struct Node {
     /// The chain.
     pub ledger: Arc<ledger::Ledger>,
     explorer: Arc<explorer::Explorer>,
+    telling: Telling,
+    deg: Option<Arc<deg::Deg>>,
     listening: metering::Listening,
     edge: gateway::Edge,
     mounts: Vec<gateway::Mount>,
@@ -155,16 +164,20 @@ impl Node {
         let market = wired.market(&secrets, &policy).await?;
         let metering = wired.metering(&secrets).await?;
         let explorer = wired.explorer(&policy).await?;
+        let telling = Telling::start(&wired, &secrets, billing.clone()).await?;
+        let deg = register::start(&wired).await?;
         let listening = metering.listen().await.map_err(|error| not_listening(&settings, error))?;
         let verifier = identity.verifier();
-        let mounts = vec![
+        let mut mounts = vec![
             gateway::mount("identity", identity::routes(identity.clone())),
             gateway::mount("metering", metering_routes(&metering)),
             gateway::mount("market", market::routes(market.clone())),
             gateway::mount("billing", billing::routes(billing.clone())),
             gateway::mount("ledger", ledger::routes(ledger.clone())),
             gateway::mount("explorer", explorer::routes(explorer.clone())),
+            gateway::mount("notices", telling.routes()),
         ];
+        mounts.extend(deg.clone().map(|deg| gateway::mount("deg", deg::routes(deg))));
         let edge = listen(&settings, mounts.clone(), verifier)?;
         Ok(Node {
             community,
@@ -179,6 +192,8 @@ impl Node {
             billing,
             ledger,
             explorer,
+            telling,
+            deg,
             listening,
             edge,
             mounts,
@@ -255,12 +270,16 @@ impl Node {
     /// Stops listening and closes every database; what was answered is durable.
     pub async fn stop(self) -> Result<()> {
         self.explorer.stop();
+        self.telling.stop().await;
         self.edge.stop().await.context("stopping the gateway")?;
         self.listening.stop().await;
         self.identity.close().await;
         self.market.close().await;
         self.billing.close().await;
         self.metering.db().close().await;
+        if let Some(deg) = self.deg {
+            deg.close().await;
+        }
         Ok(())
     }
 }

@@ -22,7 +22,7 @@ use serde_json::Value;
 use service::Clock;
 
 use crate::data::{self, Wanted};
-use crate::node::{Node, Settings};
+use crate::node::{Node, Outside, Settings};
 
 /// Arguments of `wattex openapi`.
 #[derive(Args, Debug)]
@@ -71,6 +71,7 @@ async fn mounts() -> Result<Vec<gateway::Mount>> {
         requests_per_second: NonZeroU32::MIN,
         origins: Vec::new(),
         mqtt_tls: None,
+        outside: Outside::default(),
     })
     .await?;
     let mounts = node.mounts().to_vec();

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::invoices::invoice_of;
 use super::require;
 use crate::Billing;
-use crate::db::dues::{self, Owing, SetLadder};
+use crate::db::dues::{self, BY_WALLET, Owing, SetLadder};
 use crate::db::{bank, corrections, disputes, members};
 use crate::domain::bank::invoice_reference;
 use crate::domain::dues::{Ladder, Standing};
@@ -35,6 +35,8 @@ pub(crate) struct InvoicePaymentView {
     pub(crate) paid: String,
     /// What is left to be paid.
     pub(crate) left: String,
+    /// Whether it can be paid out of a wallet, and given back into one.
+    pub(crate) by_wallet: bool,
     /// ISO 4217.
     pub(crate) currency: String,
     /// `open`, `overdue`, `paid`, `nothing` (there is nothing to pay) or `credit`.
@@ -67,8 +69,10 @@ pub(crate) struct ReceivedView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = "date")]
     pub(crate) booked_on: Option<String>,
-    /// What of it is for the invoice, in major units.
+    /// What of it is for the invoice, in major units; below zero it was given back.
     pub(crate) amount: String,
+    /// `bank` or `wallet`.
+    pub(crate) by: String,
     /// When it was heard of.
     pub(crate) at: String,
 }
@@ -189,6 +193,7 @@ pub(crate) async fn get_invoice_payment(
         credit: dues.credit().map_err(large)?.to_string(),
         paid: dues.paid.to_string(),
         left: dues.left().map_err(large)?.to_string(),
+        by_wallet: billing.collector(issued.community).await?.is_some(),
         currency: currency.clone(),
         state: state.name().to_owned(),
         due_on: dues.due_on.to_string(),
@@ -201,6 +206,7 @@ pub(crate) async fn get_invoice_payment(
             .map(|payment| ReceivedView {
                 booked_on: Some(payment.booked_on).filter(|day| !day.is_empty()),
                 amount: payment.amount.to_string(),
+                by: if payment.key.starts_with(BY_WALLET) { "wallet" } else { "bank" }.to_owned(),
                 at: payment.at.to_string(),
             })
             .collect(),

@@ -242,7 +242,7 @@ fn item(book: &Book, address: Address, at: String, entry: &Entry) -> StatementIt
         Fact::Metered { .. } => ("metered", None),
         Fact::Invoiced(_) => ("invoiced", None),
         Fact::Corrected(_) => ("corrected", None),
-        Fact::InvoicePaid { .. } => ("invoice-paid", None),
+        Fact::InvoicePaid { .. } | Fact::PaidFromWallet { .. } => ("invoice-paid", None),
     };
     StatementItem {
         sequence: entry.sequence,

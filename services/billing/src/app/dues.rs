@@ -130,7 +130,11 @@ impl Billing {
     async fn store_dues(&self, state: &mut State, waiting: &[dues::Unposted]) -> Result<()> {
         let mut posted = Vec::new();
         for payment in waiting {
-            let fact = Fact::InvoicePaid { number: payment.number.clone(), amount: payment.amount };
+            let (number, amount) = (payment.number.clone(), payment.amount);
+            let fact = match payment.by_wallet {
+                true => Fact::PaidFromWallet { number, amount },
+                false => Fact::InvoicePaid { number, amount },
+            };
             let source = format!("invoice:{}:{}", payment.number, payment.row);
             posted.push(Posted {
                 currency: CurrencyId::FIRST,

@@ -10,6 +10,8 @@ use crate::domain::dues::{Dues, Ladder};
 
 /// Days to pay of an invoice from before that was kept.
 const PAYMENT_DAYS: i32 = 14;
+/// What the key of a payment with tokens begins with; those by bank begin otherwise.
+pub(crate) const BY_WALLET: &str = "wallet/";
 const SECONDS_PER_DAY: i64 = 86_400;
 /// Payments that one tick posts, at most.
 const UNPOSTED_MAX: i64 = 500;
@@ -28,10 +30,11 @@ pub(crate) struct Owing {
 #[derive(Debug, Clone)]
 pub(crate) struct InvoicePayment {
     pub(crate) invoice: InvoiceId,
-    /// The bank payment that it is, or is a part of.
+    /// The bank payment that it is, or is a part of; [`BY_WALLET`] and a request.
     pub(crate) key: String,
-    /// The bank's day of booking.
+    /// The bank's day of booking; empty where there is none.
     pub(crate) booked_on: String,
+    /// Below zero it was given back.
     pub(crate) amount: Money,
     pub(crate) at: Timestamp,
 }
@@ -41,6 +44,8 @@ pub(crate) struct InvoicePayment {
 pub(crate) struct Unposted {
     pub(crate) row: i64,
     pub(crate) number: String,
+    /// With tokens, not by bank.
+    pub(crate) by_wallet: bool,
     pub(crate) amount: Money,
     pub(crate) at: Timestamp,
 }
@@ -202,7 +207,7 @@ pub(crate) async fn payments(db: &Db, invoice: InvoiceId) -> Result<Vec<InvoiceP
 
 /// Payments that are not in the journal though their invoice is, oldest first.
 pub(crate) async fn unposted(db: &Db) -> Result<Vec<Unposted>> {
-    let sql = "select p.number, i.number, p.amount, p.at from invoice_payment p \
+    let sql = "select p.number, i.number, p.amount, p.at, p.key from invoice_payment p \
                join invoice i on i.id = p.invoice where p.posted = 0 and i.posted = 1 \
                order by p.number limit $1";
     let rows = query(sql)
@@ -211,9 +216,11 @@ pub(crate) async fn unposted(db: &Db) -> Result<Vec<Unposted>> {
         .await
         .context("reading payments to post")?;
     let unposted = |row: &AnyRow| {
+        let key: String = row.try_get(4)?;
         Ok(Unposted {
             row: row.try_get(0)?,
             number: row.try_get(1)?,
+            by_wallet: key.starts_with(BY_WALLET),
             amount: Money::from_n(row.try_get(2)?),
             at: Timestamp::from_seconds(row.try_get(3)?),
         })

@@ -53,7 +53,7 @@ impl Standing {
 pub struct Dues {
     /// What is to be paid of it and its corrections; below zero the account gets that.
     pub due: Money,
-    /// What came in for it.
+    /// What came in for it, less what was given back.
     pub paid: Money,
     /// The last local day on which paying it is in time.
     pub due_on: LocalDay,
@@ -68,7 +68,8 @@ impl Dues {
         Ok(self.due.minus(self.paid)?.max(Money::ZERO))
     }
 
-    /// What the account gets back: what is due below zero, or came in for more than is due by now.
+    /// What the account gets back: a credit, or what came in for more than is due by now; never below
+    /// zero.
     ///
     /// # Errors
     /// When it does not fit.
@@ -204,6 +205,11 @@ mod tests {
             assert_eq!(split, (euros(part), euros(rest)), "{due} {paid} {amount}");
         }
         assert_eq!(dues(-8, 0).split(euros(3)).unwrap(), (Money::ZERO, euros(3)));
+        for (due, paid, back) in [(30, 30, 0), (30, 34, 4), (-8, 0, 8), (-8, -5, 3), (-8, -8, 0)] {
+            let dues = dues(due, paid);
+            assert_eq!(dues.credit().unwrap(), euros(back), "{due} {paid}");
+            assert_eq!(dues.left().unwrap(), Money::ZERO, "{due} {paid}");
+        }
         let most = Dues { paid: Money::from_n(i64::MIN), ..dues(1, 0) };
         assert_eq!(most.left(), Err(Overflow));
     }

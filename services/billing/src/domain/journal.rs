@@ -20,6 +20,7 @@
 //! Invoiced         1200 Receivable  <- 2120 Retailer, 2150 Rounding     what is still to be paid
 //! Corrected        1200 Receivable  <- 2120 Retailer, 2150 Rounding     only the difference
 //! InvoicePaid      1010 Collected   <- 1200 Receivable                  by bank, without tokens
+//! PaidFromWallet   2120 Retailer    <- 1200 Receivable                  the tokens are Transferred
 //!
 //! Metered          GRID_IMPORT  <- E_IMP           E_EXP -> GRID_EXPORT
 //! Reconciled       P2P_BOUGHT@B <- P2P_SOLD@S      GRID_EXPORT@S <- GRID_IMPORT@B
@@ -153,6 +154,7 @@ impl Book {
                 | Fact::Invoiced(_)
                 | Fact::Corrected(_)
                 | Fact::InvoicePaid { .. }
+                | Fact::PaidFromWallet { .. }
         );
         if entry.reversal || lasting {
             return Err(JournalError::NotReversible(entry.sequence));
@@ -289,6 +291,11 @@ impl Book {
                 let owed = Account::Receivable(invoiced.account);
                 moves.money(Account::Collected, owed, *amount)?;
             }
+            Fact::PaidFromWallet { number, amount } => {
+                let invoiced = self.invoices.get(number).ok_or(JournalError::UnknownInvoice)?;
+                let owed = Account::Receivable(invoiced.account);
+                moves.money(Account::Retailer, owed, *amount)?;
+            }
         }
         Ok(moves.into_parts())
     }
@@ -348,7 +355,8 @@ impl Book {
             | Fact::Redeemed { .. }
             | Fact::PaidOut { .. }
             | Fact::Reissued { .. }
-            | Fact::InvoicePaid { .. } => {}
+            | Fact::InvoicePaid { .. }
+            | Fact::PaidFromWallet { .. } => {}
         }
     }
 
@@ -413,9 +421,13 @@ impl Book {
 impl Entry {
     /// The hash this entry must have.
     pub fn digest(&self) -> B256 {
+        keccak256(self.preimage())
+    }
+
+    /// What the hash is of: the entry as JSON, with zero in the place of the hash.
+    pub fn preimage(&self) -> String {
         let unhashed = Entry { hash: B256::ZERO, ..self.clone() };
-        let text = serde_json::to_vec(&unhashed).expect("an entry is plain data");
-        keccak256(text)
+        serde_json::to_string(&unhashed).expect("an entry is plain data")
     }
 }
 

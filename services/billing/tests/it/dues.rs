@@ -12,7 +12,7 @@ use crate::town::*;
 pub const IBAN: &str = "DE89370400440532013000";
 
 /// A town whose heron has the invoice of a Monday, and where it pays to.
-async fn billed() -> (Running, Value) {
+pub async fn billed() -> (Running, Value) {
     let (mut town, _) = traded_monday().await;
     town.move_to(corrections_over());
     town.settle().await;
@@ -28,15 +28,15 @@ async fn billed() -> (Running, Value) {
     (town, invoice)
 }
 
-fn path(invoice: &Value, what: &str) -> String {
+pub fn path(invoice: &Value, what: &str) -> String {
     format!("/v1/invoices/{}/{what}", invoice["id"].as_str().unwrap())
 }
 
-async fn payment(town: &Running, invoice: &Value) -> Value {
+pub async fn payment(town: &Running, invoice: &Value) -> Value {
     town.get("heron", &path(invoice, "payment")).await
 }
 
-fn money(value: &Value) -> Money {
+pub fn money(value: &Value) -> Money {
     serde_json::from_value(value.clone()).unwrap()
 }
 
@@ -80,7 +80,7 @@ pub async fn import(town: &Running, statement: String) -> Vec<Value> {
     report["payments"].as_array().unwrap().clone()
 }
 
-fn cents(cents: i64) -> Money {
+pub fn cents(cents: i64) -> Money {
     Money::from_n(cents * 10_000_000)
 }
 

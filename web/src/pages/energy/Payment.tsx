@@ -6,17 +6,21 @@ import { spaced } from "../../payout";
 import { qrCode, qrPath } from "../../qr";
 import type { Invoice, InvoicePayment } from "../../types";
 import { Badge, Card, Copyable, Facts, Load, Notice, Stat, Stats, Table } from "../../ui";
+import { WalletPay } from "./WalletPay";
 
 /** What a bill leaves to be paid, how to pay it, and what came in. */
 export function Payment({ invoice, payment }: { invoice: Invoice; payment: Loaded<InvoicePayment> }) {
   return (
     <Card title={`Payment of ${invoice.number}`} id="payment">
-      <Load of={payment}>{(known) => <Contents payment={known} />}</Load>
+      <Load of={payment}>
+        {(known) => <Contents invoice={invoice} payment={known} reload={payment.reload} />}
+      </Load>
     </Card>
   );
 }
 
-function Contents({ payment }: { payment: InvoicePayment }) {
+function Contents(props: { invoice: Invoice; payment: InvoicePayment; reload: () => void }) {
+  const { invoice, payment, reload } = props;
   const { currency, payments, reminders } = payment;
   const [standing, tone] = standingOf(payment);
   const left = readDecimal(payment.left, MONEY_SCALE);
@@ -41,6 +45,7 @@ function Contents({ payment }: { payment: InvoicePayment }) {
         </Notice>
       )}
       {left > 0n && <HowToPay payment={payment} />}
+      {left > 0n && payment.by_wallet && <WalletPay invoice={invoice} payment={payment} onPaid={reload} />}
       {(payments.length > 0 || due > 0n) && (
         <>
           <h3 className="section">What came in</h3>
@@ -52,6 +57,7 @@ function Contents({ payment }: { payment: InvoicePayment }) {
             columns={[
               { head: "Booked", cell: (one) => one.booked_on ?? "–" },
               { head: "Known since", cell: (one) => utc(one.at) },
+              { head: "By", cell: (one) => (one.by === "wallet" ? "Wallet" : "Bank") },
               { head: "Amount", numeric: true, cell: (one) => amount(one.amount) },
             ]}
           />

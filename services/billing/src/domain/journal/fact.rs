@@ -182,6 +182,14 @@ pub enum Fact {
         /// How much of it.
         amount: Money,
     },
+    /// An invoice was paid with tokens, which are in the retailer's wallet already; below zero what
+    /// the invoice gives back is in the customer's.
+    PaidFromWallet {
+        /// The invoice's number.
+        number: String,
+        /// How much of it.
+        amount: Money,
+    },
 }
 
 /// What one meter saw in a slot.

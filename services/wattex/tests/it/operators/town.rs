@@ -23,7 +23,7 @@ use crate::node::quantity;
 use crate::serving::{Device, Line};
 use crate::signed::signed;
 use crate::source::node::chain::role;
-use crate::source::node::{Node, Secrets, Settings};
+use crate::source::node::{Node, Outside, Secrets, Settings};
 
 /// What everybody has in the market at first, in 1e-9 currency.
 pub const DEPOSIT: u64 = 50_000_000_000;
@@ -103,6 +103,7 @@ impl Town {
             requests_per_second: std::num::NonZeroU32::MAX,
             origins: Vec::new(),
             mqtt_tls: None,
+            outside: Outside::default(),
         };
         let node = Node::start(settings).await.unwrap();
         let place =
