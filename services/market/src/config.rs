@@ -16,6 +16,10 @@ use units::{Energy, Price};
 
 use crate::domain::{HISTORY_DAYS, Parameters, SelfTrade, check_mechanism};
 
+/// How long before the end of settling a slot is shared out at the latest, so that blocks can take
+/// what comes of it.
+const SETTLING_SECONDS: u32 = 600;
+
 /// Everything the market needs from outside.
 pub struct Parts {
     /// `sqlite:PATH` or `postgres://...`.
@@ -66,6 +70,10 @@ pub struct MarketConfig {
     /// How slots are cleared, unless another mechanism was chosen for them.
     #[serde(default)]
     pub mechanism: Mechanism,
+    /// Seconds after a slot's end for which its members' meters are waited for, where what was
+    /// metered is shared out: at least ten minutes less than the policy settles after the slot.
+    #[serde(default = "allocation_default")]
+    pub allocation_seconds: u32,
     /// What is done about orders of one party that would meet, in slots that trade before their
     /// gate.
     #[serde(default)]
@@ -88,6 +96,7 @@ impl MarketConfig {
             forecast_percent: forecast_default(),
             forecast_days_min: forecast_days_default(),
             mechanism: Mechanism::default(),
+            allocation_seconds: allocation_default(),
             self_trade: SelfTrade::default(),
             policy,
         }
@@ -111,6 +120,11 @@ impl MarketConfig {
         );
         let days = self.forecast_days_min;
         ensure!((1..=HISTORY_DAYS).contains(&days), "forecast_days_min: 1 to {HISTORY_DAYS}");
+        let waits = self.allocation_seconds.saturating_add(SETTLING_SECONDS);
+        ensure!(
+            policy.settle_seconds == 0 || waits <= policy.settle_seconds,
+            "allocation_seconds: at most policy.settleSeconds less {SETTLING_SECONDS}"
+        );
         let parameters = Parameters {
             community: policy.community,
             zone: policy.zone,
@@ -133,6 +147,7 @@ impl MarketConfig {
             policy: policy.id(),
             terms: policy.clone(),
             self_trade: self.self_trade,
+            allocation_seconds: i64::from(self.allocation_seconds),
         };
         check_mechanism(&self.mechanism, &parameters).map_err(|why| anyhow!("mechanism: {why}"))?;
         Ok(parameters)
@@ -170,6 +185,10 @@ fn gate_default() -> u32 {
 
 fn horizon_default() -> u32 {
     36 * 3600
+}
+
+fn allocation_default() -> u32 {
+    3 * 3600
 }
 
 fn forecast_default() -> u32 {

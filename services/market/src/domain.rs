@@ -8,6 +8,7 @@
 //! slot T:   T-36h ....... gate = T-15min ....... T ............ T+15min
 //!           place, cancel | clear: holds shrink  | the chain settles or skips; holds end
 //!           and, where the mechanism is continuous, trades, which stand
+//!           where it shares out what was metered: no orders before, clear once that is known
 //! ```
 //!
 //! Invariants: the same entries give the same [`Exchange::hash`]; an accepted order is covered by
@@ -36,6 +37,7 @@ mod published;
 mod rejection;
 mod risk;
 mod rules;
+mod sharing;
 mod state;
 mod step;
 mod trading;
@@ -62,6 +64,10 @@ pub use published::{AtOnce, Difference, Published, Recomputed, SlotJournal, reco
 pub use rejection::Rejection;
 pub use risk::{NotALimit, RISK_CHANGES_MAX, RiskChange, RiskLimits};
 pub use rules::{DueRule, RULES_MAX, Rule, RuleName, RuleQuantity};
+pub use sharing::{
+    MEMBERS_MAX, Membership, Metered, PointShare, SHARES_MAX, SHARES_SUM, SharedOrder, limits_at,
+    next_slot,
+};
 pub use state::{Committed, Exchange, Parameters, RETAINED_SECONDS, SlotBook};
 pub use step::Step;
 pub use trading::{Arrival, SelfTrade, StruckTrade, TimeInForce, Trading};

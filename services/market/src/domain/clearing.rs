@@ -28,6 +28,15 @@ pub struct Conditions {
     /// What was done about orders of one party, where orders met before the gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_once: Option<SelfTrade>,
+    /// Whether what was metered was shared out after the slot, by the shares of the rules: then the
+    /// orders are what members fed in and took.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub shared: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// Why nothing trades in a slot, whatever its orders are.
@@ -36,7 +45,7 @@ pub struct Conditions {
 pub enum Halted {
     /// The grid carries no trades.
     Curtailed,
-    /// The slot was over before it was cleared: the chain would settle none.
+    /// It was too late to settle anything of the slot when it was cleared.
     Over,
 }
 
@@ -58,20 +67,26 @@ pub fn check_mechanism(mechanism: &Mechanism, parameters: &Parameters) -> Result
     if priced && parameters.terms.difference_account.is_zero() {
         return Err(Rejection::Difference);
     }
-    Ok(())
+    // Of what was delivered nobody is short; a correction of a meter is no fault either.
+    let owes = mechanism.is_allocation() && parameters.shares_after_slot();
+    if owes && parameters.has_shortfalls() { Err(Rejection::Mechanism) } else { Ok(()) }
 }
 
 impl Exchange {
-    /// The slots whose gate has closed at `now` with orders that were not cleared, oldest first.
+    /// The slots whose gate has closed at `now` with orders that were not cleared, oldest first;
+    /// without those that are shared out.
     pub fn due(&self, parameters: &Parameters, now: Timestamp) -> Vec<Timestamp> {
         let closed = self.slots.iter().take_while(|(slot, _)| parameters.gate(**slot) <= now);
-        closed.filter(|(_, book)| book.cleared.is_none()).map(|(slot, _)| *slot).collect()
+        let open = closed.filter(|(slot, book)| {
+            book.cleared.is_none() && !self.is_shared_out(**slot, parameters)
+        });
+        open.map(|(slot, _)| *slot).collect()
     }
 
     /// What comes of the orders of `slot`. Changes nothing.
     ///
-    /// A slot that is over at `now` comes to nothing, since the chain would settle no trade of it;
-    /// so does one that is curtailed, and a book whose sums do not fit.
+    /// A slot of which the chain would settle no trade any more at `now` comes to nothing; so does
+    /// one that is curtailed, and a book whose sums do not fit.
     pub fn clear(&self, slot: Slot, parameters: &Parameters, now: Timestamp) -> ClearedSlot {
         let accepted = self.accepted_for(slot.start);
         let part = self.taking_part(slot.start);
@@ -89,7 +104,7 @@ impl Exchange {
         let conditions_text = conditions.text();
         let mut cleared = ClearedSlot {
             slot: slot.start,
-            ends: slot.end(),
+            ends: parameters.settled_until(slot.start),
             at: now,
             clearing: B256::ZERO,
             mechanism: conditions.rules.mechanism.number(),
@@ -126,20 +141,26 @@ impl Exchange {
     ) -> Conditions {
         let (retail, feed_in) = self.prices(slot, parameters).unwrap_or_default();
         let mechanism = self.mechanism(slot.start, parameters);
+        let shared = self.is_shared_out(slot.start, parameters);
+        let shares = match shared && mechanism.has_shares() {
+            true => self.weights(slot.start),
+            false => shares(&mechanism, open),
+        };
         let rules = Rules {
             mechanism,
-            shares: shares(&mechanism, open),
+            shares,
             reference: Reference { retail, feed_in },
             seed: seed(open.iter().map(|order| B256::new(order.hash))),
             ..Rules::uniform(self.tick(slot.start, parameters), parameters.fees)
         };
         let at_once = self.trading(slot.start).map(|trading| trading.self_trade);
-        let halted = if now >= slot.end() {
+        let over = if shared { parameters.settled_until(slot.start) } else { slot.end() };
+        let halted = if now >= over {
             Some(Halted::Over)
         } else {
             self.is_curtailed(slot.start).then_some(Halted::Curtailed)
         };
-        Conditions { rules, halted, at_once }
+        Conditions { rules, halted, at_once, shared }
     }
 
     /// All orders that were accepted for the slot that starts then, in sequence order.

@@ -24,7 +24,8 @@ use units::Overflow;
 
 use super::clearing::check_mechanism;
 use super::{
-    Accepted, Entry, Exchange, Movement, Parameters, Rejection, Rule, RuleName, Status, Wish,
+    Accepted, Entry, Exchange, Membership, Movement, Parameters, PointShare, Rejection, Rule,
+    RuleName, Status, Wish,
 };
 
 /// The most curtailments that a market knows at a time.
@@ -124,6 +125,17 @@ pub enum Change {
     SetRule(Rule),
     /// A standing rule places no orders any more. Those that it has placed stay.
     EndRule(RuleName),
+    /// An account shares in what is generated.
+    Join(Membership),
+    /// An account shares in it no more, from the next slot on.
+    Leave(AccountId),
+    /// Slots that start then or later are shared out by these shares.
+    Share {
+        /// Start of the first slot.
+        from: Timestamp,
+        /// All of them.
+        shares: Vec<PointShare>,
+    },
     /// The curtailment of exactly `[from, to)` is over.
     Lift {
         /// Start of the first slot.
@@ -243,6 +255,22 @@ impl Exchange {
             Change::EndRule(name) => {
                 let ended = Entry::RuleEnded { rule: *name, by, at: now };
                 Ok(self.rule(*name).map(|_| ended))
+            }
+            Change::Join(membership) => {
+                if self.memberships(membership.account).contains(membership) {
+                    return Ok(None);
+                }
+                self.check_join(membership, parameters, now)?;
+                Ok(Some(Entry::Joined { membership: membership.clone(), by, at: now }))
+            }
+            Change::Leave(account) => Ok(self.leaving(*account, by, parameters, now)),
+            Change::Share { from, shares } => {
+                if self.shares().any(|known| known == (*from, shares.as_slice())) {
+                    return Ok(None);
+                }
+                self.check_shares(*from, shares, parameters, now)?;
+                let (from, shares) = (*from, shares.clone());
+                Ok(Some(Entry::SharesSet { from, shares, by, at: now }))
             }
             Change::Lift { from, to } => {
                 let lifted = Entry::Lifted { from: *from, to: *to, by, at: now };

@@ -14,9 +14,11 @@
 //! an account had granted the delegate that signed, or an account that is a contract took its order
 //! as signed (the chain says so, and settles none that is not); and whether the conditions
 //! are those that were announced: tick, parameters of the mechanism, retail and feed-in price,
-//! which whoever recomputes is shown. Of a slot that traded before its gate a file cannot show how
-//! long an order was meant to be good, which accounts are of one party, and when things happened:
-//! no signature says so. It is shown, and bound by the root, so that everybody finds his own.
+//! which whoever recomputes is shown; nor, where what was metered was shared out after the slot,
+//! whether shares and quantities are the community's and the meters'. Of a slot that traded before
+//! its gate a file cannot show how long an order was meant to be good, which accounts are of one
+//! party, and when things happened: no signature says so. It is shown, and bound by the root, so
+//! that everybody finds his own.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,7 +26,7 @@ use alloy_primitives::{Address, B256};
 use contracts::{Clearing, Fills, Met, OrderTerms, Policy, Posted, Side, session_root};
 use ids::OrderId;
 use keys::recover;
-use matching::{Mechanism, Order};
+use matching::{Mechanism, Order, Rules, Share};
 use serde::{Deserialize, Serialize};
 use units::{Energy, Price};
 
@@ -33,7 +35,8 @@ use super::order::{OrderSignature, is_delegated};
 use super::place::check_alone;
 use super::step::run;
 use super::{
-    Accepted, ClearedSlot, Conditions, Exchange, Parameters, SelfTrade, Step, TimeInForce,
+    Accepted, ClearedSlot, Conditions, Exchange, Parameters, SHARES_SUM, SelfTrade, Step,
+    TimeInForce,
 };
 use crate::chain;
 
@@ -103,6 +106,10 @@ pub struct Recomputed {
     pub halted: Option<super::Halted>,
     /// What was traded before the gate; `None` where orders met at the gate.
     pub at_once: Option<AtOnce>,
+    /// The shares, as the community has set them, where what was metered was shared out after the
+    /// slot; `None` where orders came before it. That orders are what was metered, each member
+    /// compares with its own meter.
+    pub shared: Option<Vec<Share>>,
 }
 
 /// What a file shows of trading before the gate and cannot prove: the market's word for it.
@@ -295,6 +302,7 @@ pub fn recompute(journal: &SlotJournal, posted: &Clearing) -> Result<Recomputed,
         price: found,
         halted: conditions.halted,
         at_once,
+        shared: conditions.shared.then_some(conditions.rules.shares),
     })
 }
 
@@ -352,7 +360,11 @@ fn conditions(
         ("the retail price", unsigned(reference.retail) == Ok(posted.retail_price)),
         ("the feed-in price", unsigned(reference.feed_in) == Ok(posted.feed_in_price)),
         ("the seed", rules.seed == drawn),
-        ("the shares", rules.shares == shares(&rules.mechanism, open)),
+        (
+            "what is shared out after the slot",
+            conditions.shared == is_shared(rules, &journal.policy),
+        ),
+        ("the shares", have_shares(&conditions, open)),
     ];
     if let Some((what, _)) = same.into_iter().find(|(_, holds)| !holds) {
         return Err(Difference::Rules { what: what.to_owned() });
@@ -368,6 +380,22 @@ fn conditions(
         }
         None => Ok(conditions),
     }
+}
+
+/// Whether what was metered is shared out, by mechanism and policy.
+fn is_shared(rules: &Rules, policy: &Policy) -> bool {
+    rules.mechanism.is_allocation() && policy.settle_seconds > 0
+}
+
+/// Shares follow from the orders; after the slot they are those that the community has set, which
+/// come to the whole with what nobody has.
+fn have_shares(conditions: &Conditions, open: &[Order]) -> bool {
+    let rules = &conditions.rules;
+    if !conditions.shared || !rules.mechanism.has_shares() {
+        return rules.shares == shares(&rules.mechanism, open);
+    }
+    let sum: u64 = rules.shares.iter().map(|share| u64::from(share.weight)).sum();
+    sum == u64::from(SHARES_SUM)
 }
 
 /// All orders, each signed by its account for this slot.

@@ -18,6 +18,7 @@ mod relay;
 mod replay;
 mod rules;
 mod service;
+mod sharing;
 mod stop;
 mod surveillance;
 mod town;

@@ -104,6 +104,10 @@ async fn refused(code: &str, running: &Running) -> Answer {
             running.place("s1", body(&order)).await
         }
         "SLOT" => placed(running, Buy, |t| t.slot += 1).await,
+        "NOT_SHARING" => {
+            let path = format!("/v1/memberships/{}", b1.point());
+            running.request(Method::PUT, &path, trader("b1"), Some(json!({}))).await
+        }
         "TICK" => placed(running, Buy, |t| t.limit_price += 1).await,
         "TIME_IN_FORCE" => {
             let mut now = body(&b1.buy(1000, 200_000));
@@ -241,6 +245,9 @@ async fn every_code_of_order_entry_is_answered_as_a_problem_with_that_code() {
                 answer = placed(&running, Side::Buy, |_| {}).await;
             }
             "TRADED" => (running, answer) = crate::continuous::traded().await,
+            "SHARED_OUT" | "MEMBER" | "SHARES" => {
+                (running, answer) = crate::sharing::refused(code).await;
+            }
             "MECHANISM" | "BOOK_OPEN" | "NO_DIFFERENCE_ACCOUNT" => {
                 (running, answer) = not_chosen(code).await;
             }
