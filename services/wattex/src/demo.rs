@@ -13,6 +13,7 @@
 
 mod bills;
 mod drive;
+mod members;
 mod meter;
 mod orders;
 mod pace;

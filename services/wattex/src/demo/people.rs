@@ -53,6 +53,8 @@ pub struct Login {
 
 /// Everybody.
 pub struct People {
+    /// The operator.
+    pub admin: Principal,
     /// The operator's login.
     pub admin_login: Login,
     /// The login of the first home whose key is held.
@@ -98,7 +100,7 @@ pub async fn settle(
         let newcomer = Newcomer { home, party, own_key, secrets, since };
         residents.push(newcomer.connect(node, &admin, span).await?);
     }
-    Ok(People { admin_login, resident_login, residents })
+    Ok(People { admin, admin_login, resident_login, residents })
 }
 
 /// Credits every home its deposit.

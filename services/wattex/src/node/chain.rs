@@ -30,6 +30,9 @@ const ROLE_DELAY: u32 = 2 * 86_400;
 /// Shortfall that costs nothing: a tenth of the quantity, or this many Wh.
 const TOLERANCE_BPS: u16 = 1_000;
 const TOLERANCE_WH: u32 = 50;
+/// How long after a slot what was delivered in it is shared out and settled: past the time for which
+/// meters are waited for.
+const SETTLE_SECONDS: u32 = 6 * 3_600;
 /// Difficulty of a block where blocks are mined on demand in simulated time.
 const DEMAND_DIFFICULTY: u64 = 1 << 10;
 
@@ -66,7 +69,8 @@ pub mod role {
 }
 
 /// The fees and rules that both sides of every trade sign, in a market that is cleared by
-/// `mechanism`.
+/// `mechanism`. An allocation works on what was delivered: its trades are settled after the slot,
+/// and nobody owes anything for being short.
 pub fn policy(
     tariff: &Tariff,
     slot: SlotLength,
@@ -75,6 +79,11 @@ pub fn policy(
     secrets: &Secrets,
 ) -> Result<Policy> {
     let (head, (retail_max, feed_in_min)) = (tariff.head(), tariff.price_bounds());
+    let (settle_seconds, seller_short, buyer_short) = if mechanism.is_allocation() {
+        (SETTLE_SECONDS, SellerRule::PayActual, BuyerRule::PayActual)
+    } else {
+        (0, SellerRule::MakeWhole, BuyerRule::MakeWhole)
+    };
     let unsigned =
         |price: Price| u64::try_from(price.n_per_wh()).context("a fee of the tariff is below zero");
     Ok(Policy {
@@ -88,10 +97,10 @@ pub fn policy(
         feed_in_price_min: unsigned(feed_in_min)?,
         tolerance_bps: TOLERANCE_BPS,
         tolerance_wh: TOLERANCE_WH,
-        seller_short: SellerRule::MakeWhole,
-        buyer_short: BuyerRule::MakeWhole,
+        seller_short,
+        buyer_short,
         imbalance_price: 0,
-        settle_seconds: 0,
+        settle_seconds,
         correction_seconds: CORRECTION_SECONDS,
         challenge_seconds: CHALLENGE_SECONDS,
         network_account: secrets.key(role::NETWORK).address(),
