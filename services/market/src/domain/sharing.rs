@@ -194,6 +194,14 @@ impl Exchange {
         parameters.shares_after_slot() && self.mechanism(slot, parameters).is_allocation()
     }
 
+    /// What is known of a slot that waits; of one that was cleared meanwhile nothing is.
+    pub(super) fn metered_members(&mut self, slot: Timestamp, points: &[Metered]) {
+        let cleared = self.slots.get(&slot).is_some_and(|book| book.cleared.is_some());
+        if !cleared {
+            self.sharing.meter(slot, points);
+        }
+    }
+
     /// The memberships of an account, in the order of their slots.
     pub fn memberships(&self, account: AccountId) -> &[Membership] {
         self.sharing.members.get(&account).map(Vec::as_slice).unwrap_or_default()

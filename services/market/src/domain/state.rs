@@ -197,7 +197,7 @@ impl Exchange {
             Entry::Joined { membership, .. } => self.sharing.join(membership),
             Entry::Left { account, until, .. } => self.sharing.leave(*account, *until),
             Entry::SharesSet { from, shares, .. } => self.sharing.share(*from, shares),
-            Entry::Metered { slot, points } => self.sharing.meter(*slot, points),
+            Entry::Metered { slot, points } => self.metered_members(*slot, points),
             Entry::Suspended { trader, suspension } => {
                 self.limits.suspend(*trader, suspension.clone());
             }
