@@ -201,7 +201,7 @@ impl Mechanism {
 
     /// Its number in a clearing on chain; from 128 on every fill has prices of its own.
     ///
-    /// 133 is kept for zonal trading.
+    /// 133 is that of a clearing on a network ([`crate::network::NUMBER`]).
     pub fn number(&self) -> u8 {
         match self {
             Mechanism::Uniform { .. } => 1,

@@ -8,7 +8,9 @@ use bus::Bus;
 use calendar::{SlotLength, TimeZone};
 use client::JsonRpc;
 use contracts::{Deployment, Policy};
+use ids::ZoneId;
 use keys::SecretKey;
+use matching::network::Network;
 use matching::{Fees, Mechanism};
 use serde::{Deserialize, Serialize};
 use service::Clock;
@@ -70,6 +72,10 @@ pub struct MarketConfig {
     /// How slots are cleared, unless another mechanism was chosen for them.
     #[serde(default)]
     pub mechanism: Mechanism,
+    /// The grid, where the market has several zones: their orders clear together, by the uniform
+    /// auction. Capacities are of a slot. The policy's zone is the market's own name on chain.
+    #[serde(default)]
+    pub grid: Option<Network>,
     /// Seconds after a slot's end for which its members' meters are waited for, where what was
     /// metered is shared out: at least ten minutes less than the policy settles after the slot.
     #[serde(default = "allocation_default")]
@@ -96,6 +102,7 @@ impl MarketConfig {
             forecast_percent: forecast_default(),
             forecast_days_min: forecast_days_default(),
             mechanism: Mechanism::default(),
+            grid: None,
             allocation_seconds: allocation_default(),
             self_trade: SelfTrade::default(),
             policy,
@@ -147,8 +154,14 @@ impl MarketConfig {
             policy: policy.id(),
             terms: policy.clone(),
             self_trade: self.self_trade,
+            grid: self.grid.clone(),
             allocation_seconds: i64::from(self.allocation_seconds),
         };
+        if let Some(grid) = &parameters.grid {
+            grid.check().map_err(|why| anyhow!("grid: {why}"))?;
+            let cheap = grid.zones.iter().find(|zone| zone.fee < parameters.fees.network);
+            ensure!(cheap.is_none(), "grid: a zone's fee is below policy.networkFee");
+        }
         check_mechanism(&self.mechanism, &parameters).map_err(|why| anyhow!("mechanism: {why}"))?;
         Ok(parameters)
     }
@@ -165,8 +178,11 @@ fn price(field: &str, n_per_wh: u64) -> Result<Price> {
 pub(crate) fn check_distinct(markets: &[MarketConfig]) -> Result<()> {
     let mut seen = BTreeSet::new();
     for market in markets {
-        let (community, zone) = (market.policy.community, market.policy.zone);
-        ensure!(seen.insert((community, zone)), "two markets for {community}, zone {zone}");
+        let (community, own) = (market.policy.community, market.policy.zone);
+        let zones = market.grid.iter().flat_map(|grid| &grid.zones).map(|zone| zone.zone);
+        for zone in zones.chain([own]).collect::<BTreeSet<ZoneId>>() {
+            ensure!(seen.insert((community, zone)), "two markets for {community}, zone {zone}");
+        }
     }
     Ok(())
 }

@@ -143,7 +143,7 @@ fn exported(
             let point = book.point(interval.connection_point);
             interval.quality == Quality::Measured
                 && point.is_some_and(|point| {
-                    point.zone == parameters.zone && most(point) > Power::from_w(0)
+                    parameters.covers(point.zone) && most(point) > Power::from_w(0)
                 })
         };
         let of = |interval: &IntervalFact| Export {

@@ -6,12 +6,13 @@ use alloy_primitives::B256;
 use calendar::{Slot, Timestamp};
 use contracts::{Fills, Met, OrderTerms, Policy, Prices, Terms, session_root, trade_id};
 use ids::OrderId;
-use matching::{Clearing, Fees, Mechanism, Order, Reference, Rules, Share, Side};
+use matching::{Clearing, Fees, Mechanism, Order, Reference, Rules, Share, Side, network};
 use serde::{Deserialize, Serialize};
 use units::{Overflow, Price};
 
 use super::{
-    Accepted, ClearedSlot, ClearedTrade, Exchange, Parameters, Rejection, SelfTrade, Step,
+    Accepted, ClearedSlot, ClearedTrade, Exchange, Grid, Parameters, Rejection, SelfTrade, Step,
+    ZonalPrices,
 };
 use crate::chain;
 
@@ -32,6 +33,10 @@ pub struct Conditions {
     /// orders are what members fed in and took.
     #[serde(default, skip_serializing_if = "is_false")]
     pub shared: bool,
+    /// The grid, where the market has several zones: then the orders of all of them were cleared
+    /// together on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<Grid>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
@@ -63,6 +68,7 @@ pub fn check_mechanism(mechanism: &Mechanism, parameters: &Parameters) -> Result
         ..Rules::uniform(parameters.tick, parameters.fees)
     };
     rules.check().map_err(|_| Rejection::Mechanism)?;
+    parameters.check_grid(mechanism)?;
     let priced = mechanism.number() >= contracts::MECHANISM_PRICED;
     if priced && parameters.terms.difference_account.is_zero() {
         return Err(Rejection::Difference);
@@ -91,11 +97,18 @@ impl Exchange {
         let accepted = self.accepted_for(slot.start);
         let part = self.taking_part(slot.start);
         let took_part = |order: &Accepted| part.contains(&order.id);
-        let open: Vec<Order> = accepted.iter().filter(|o| took_part(o)).map(|o| order(o)).collect();
-        let conditions = self.conditions(slot, parameters, &open, now);
+        let taking: Vec<&Accepted> = accepted.iter().copied().filter(|o| took_part(o)).collect();
+        let grid = self.grid(slot.start, &taking, parameters);
+        let located = |accepted: &&Accepted| {
+            let mut order = order(accepted);
+            grid.iter().for_each(|grid| grid.locate(&mut order, accepted.terms.connection_point));
+            order
+        };
+        let open: Vec<Order> = taking.iter().map(located).collect();
+        let conditions = Conditions { grid, ..self.conditions(slot, parameters, &open, now) };
         let trading = self.trading(slot.start);
-        let clearing = match trading {
-            Some(trading) => trading.clearing(),
+        let (clearing, zonal) = match trading {
+            Some(trading) => (trading.clearing(), None),
             None => met_at_gate(&conditions, &open),
         };
         let solved = solve(&conditions, clearing, &parameters.terms);
@@ -107,7 +120,7 @@ impl Exchange {
             ends: parameters.settled_until(slot.start),
             at: now,
             clearing: B256::ZERO,
-            mechanism: conditions.rules.mechanism.number(),
+            mechanism: conditions.number(),
             price: price(&solved.clearing),
             retail_price: retail,
             feed_in_price: feed_in,
@@ -120,6 +133,7 @@ impl Exchange {
                 steps.iter().map(Step::data),
             ),
             conditions: conditions_text,
+            zonal: zonal.filter(|_| !solved.trades.is_empty()),
             dropped: solved.clearing.dropped,
             trades: solved.trades,
         };
@@ -160,7 +174,7 @@ impl Exchange {
         } else {
             self.is_curtailed(slot.start).then_some(Halted::Curtailed)
         };
-        Conditions { rules, halted, at_once, shared }
+        Conditions { rules, halted, at_once, shared, grid: None }
     }
 
     /// All orders that were accepted for the slot that starts then, in sequence order.
@@ -191,19 +205,39 @@ impl ClearedSlot {
 }
 
 impl Conditions {
+    /// The mechanism's number on chain.
+    pub fn number(&self) -> u8 {
+        match self.grid {
+            Some(_) => network::NUMBER,
+            None => self.rules.mechanism.number(),
+        }
+    }
+
     /// The text that is hashed.
     pub fn text(&self) -> String {
         serde_json::to_string(self).expect("conditions are plain data")
     }
 }
 
-/// What comes of the orders that took part where they meet at the gate; nothing of a book that
-/// cannot be cleared.
-pub(super) fn met_at_gate(conditions: &Conditions, open: &[Order]) -> Clearing {
+/// What comes of the orders that took part where they meet at the gate, and in each zone of a grid;
+/// nothing of a book that cannot be cleared.
+pub(super) fn met_at_gate(
+    conditions: &Conditions,
+    open: &[Order],
+) -> (Clearing, Option<ZonalPrices>) {
     if conditions.halted.is_some() {
-        return Clearing::default();
+        return (Clearing::default(), None);
     }
-    matching::clear(open, &conditions.rules).unwrap_or_default()
+    let Some(grid) = &conditions.grid else {
+        return (matching::clear(open, &conditions.rules).unwrap_or_default(), None);
+    };
+    match network::clear(open, &grid.network, &conditions.rules) {
+        Ok(zonal) => {
+            let prices = ZonalPrices::of(&zonal);
+            (zonal.clearing, Some(prices))
+        }
+        Err(_) => (Clearing::default(), None),
+    }
 }
 
 /// What has met, under a policy. Where nothing trades, or an amount does not fit, it comes to

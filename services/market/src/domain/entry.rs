@@ -12,7 +12,7 @@ use units::{Energy, Money, Power, Price};
 
 use super::{
     Accepted, Consent, Curtailment, Decision, Membership, Metered, Movement, PointShare,
-    RiskChange, Rule, RuleName, Suspension, Trader,
+    RiskChange, Rule, RuleName, Suspension, Trader, ZonalPrices,
 };
 
 /// One fact of the journal. The market is the fold of all of them, in order.
@@ -303,6 +303,9 @@ pub struct ClearedSlot {
     /// What it was made under, as text: the JSON of [`Conditions`].
     #[serde(default)]
     pub conditions: String,
+    /// What it came to in each zone, where the market has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zonal: Option<ZonalPrices>,
     /// Orders left out because their `min_fill` could not be met.
     pub dropped: Vec<OrderId>,
     /// In the order of their fill index.

@@ -24,8 +24,8 @@ use units::Overflow;
 
 use super::clearing::check_mechanism;
 use super::{
-    Accepted, Entry, Exchange, Membership, Movement, Parameters, PointShare, Rejection, Rule,
-    RuleName, Status, Wish,
+    Accepted, Entry, Exchange, LinkLimit, Membership, Movement, Parameters, PointShare, Rejection,
+    Rule, RuleName, Status, Wish,
 };
 
 /// The most curtailments that a market knows at a time.
@@ -60,7 +60,7 @@ pub struct Suspension {
     pub tripped: Option<Tripped>,
 }
 
-/// Slots of a zone in which the grid carries no trades.
+/// Slots in which the grid carries no trades, or less on some links.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Curtailment {
     /// Start of the first slot.
@@ -73,6 +73,9 @@ pub struct Curtailment {
     pub by: PartyId,
     /// When.
     pub at: Timestamp,
+    /// What links carry at most, where it is not all that is curtailed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<LinkLimit>,
 }
 
 /// What someone who runs the market or the grid decides.
@@ -113,6 +116,17 @@ pub enum Change {
         to: Timestamp,
         /// In words.
         reason: String,
+    },
+    /// Links carry less in the slots of `[from, to)`.
+    Limit {
+        /// Start of the first slot.
+        from: Timestamp,
+        /// End of the last slot.
+        to: Timestamp,
+        /// In words.
+        reason: String,
+        /// Which links, and what they carry at most.
+        links: Vec<LinkLimit>,
     },
     /// Slots that start then or later are cleared by `mechanism`.
     Choose {
@@ -224,19 +238,14 @@ impl Exchange {
             Change::Ask { consent, wish } => self.ask(*consent, wish, by, now),
             Change::Decide { consent, given } => self.decide(*consent, *given, by, now),
             Change::Curtail { from, to, reason } => {
-                let known = self.curtailment(*from, *to);
-                if known.is_some_and(|known| known.reason == *reason) {
-                    return Ok(None);
-                }
-                self.check_curtailment(*from, *to, parameters, now)?;
-                let reason = reason.clone();
-                Ok(Some(Entry::Curtailed(Curtailment {
-                    from: *from,
-                    to: *to,
-                    reason,
-                    by,
-                    at: now,
-                })))
+                let (from, to, reason, links) = (*from, *to, reason.clone(), Vec::new());
+                self.curtailing(Curtailment { from, to, reason, by, at: now, links }, parameters)
+            }
+            Change::Limit { from, to, reason, links } => {
+                let sound = if links.is_empty() { Err(Rejection::Link) } else { Ok(()) };
+                sound.and_then(|()| self.check_links(links, parameters))?;
+                let (from, to, reason, links) = (*from, *to, reason.clone(), links.clone());
+                self.curtailing(Curtailment { from, to, reason, by, at: now, links }, parameters)
             }
             Change::Choose { from, mechanism } => {
                 if self.mechanisms.get(from) == Some(mechanism) {
@@ -277,6 +286,28 @@ impl Exchange {
                 Ok(self.curtailment(*from, *to).map(|_| lifted))
             }
         }
+    }
+
+    /// The entry that curtails, unless it stands like this.
+    fn curtailing(
+        &self,
+        wanted: Curtailment,
+        parameters: &Parameters,
+    ) -> Result<Option<Entry>, Rejection> {
+        let known = self.curtailment(wanted.from, wanted.to);
+        let same =
+            |known: &Curtailment| (&known.reason, &known.links) == (&wanted.reason, &wanted.links);
+        if known.is_some_and(same) {
+            return Ok(None);
+        }
+        self.check_curtailment(wanted.from, wanted.to, parameters, wanted.at)?;
+        Ok(Some(Entry::Curtailed(wanted)))
+    }
+
+    /// What links are limited to in the slot that starts at `slot`.
+    pub(super) fn limited_links(&self, slot: Timestamp) -> impl Iterator<Item = &LinkLimit> {
+        let holds = move |known: &&Curtailment| known.from <= slot && slot < known.to;
+        self.limits.curtailments.iter().filter(holds).flat_map(|known| &known.links)
     }
 
     /// Whole slots, and the book of the last one can still be closed.
@@ -413,9 +444,10 @@ impl Exchange {
         self.limits.curtailments.iter().find(|known| (known.from, known.to) == (from, to))
     }
 
-    /// Whether the slot that starts at `slot` is curtailed.
+    /// Whether the slot that starts at `slot` is curtailed as a whole.
     pub fn is_curtailed(&self, slot: Timestamp) -> bool {
-        self.limits.curtailments.iter().any(|known| known.from <= slot && slot < known.to)
+        let all = self.limits.curtailments.iter().filter(|known| known.links.is_empty());
+        all.into_iter().any(|known| known.from <= slot && slot < known.to)
     }
 
     /// Neither the account nor the connection point is suspended.

@@ -141,7 +141,7 @@ impl Exchange {
         ensure(by_owner || self.is_delegate(order.account, terms), Rejection::Account)?;
         let here = terms.community == parameters.community
             && terms.zone == parameters.zone
-            && point.zone == parameters.zone
+            && parameters.covers(point.zone)
             && terms.policy == parameters.policy;
         ensure(here, Rejection::Policy)?;
         Ok(point.account)

@@ -35,8 +35,8 @@ use super::order::{OrderSignature, is_delegated};
 use super::place::check_alone;
 use super::step::run;
 use super::{
-    Accepted, ClearedSlot, Conditions, Exchange, Parameters, SHARES_SUM, SelfTrade, Step,
-    TimeInForce,
+    Accepted, ClearedSlot, Conditions, Exchange, Grid, Parameters, SHARES_SUM, SelfTrade, Step,
+    TimeInForce, ZonalPrices,
 };
 use crate::chain;
 
@@ -110,6 +110,9 @@ pub struct Recomputed {
     /// slot; `None` where orders came before it. That orders are what was metered, each member
     /// compares with its own meter.
     pub shared: Option<Vec<Share>>,
+    /// What it came to in each zone, where the market has several. Where connection points stand
+    /// is the market's word, and what links carry.
+    pub zonal: Option<ZonalPrices>,
 }
 
 /// What a file shows of trading before the gate and cannot prove: the market's word for it.
@@ -265,7 +268,8 @@ pub fn recompute(journal: &SlotJournal, posted: &Clearing) -> Result<Recomputed,
     if journal.policy.id() != posted.policy {
         return Err(Difference::Policy);
     }
-    let all = orders(journal)?;
+    let known: Option<Conditions> = serde_json::from_str(&journal.conditions).ok();
+    let all = orders(journal, known.and_then(|conditions| conditions.grid).as_ref())?;
     let open: Vec<Order> = taking_part(journal, &all).cloned().collect();
     let conditions = conditions(journal, posted, &open)?;
     let hashed = |order: &Published| (hash(journal, order), order.sequence, order.accepted);
@@ -274,9 +278,15 @@ pub fn recompute(journal: &SlotJournal, posted: &Clearing) -> Result<Recomputed,
     if computed != posted.journal_root {
         return Err(Difference::JournalRoot { computed, posted: posted.journal_root });
     }
-    let (clearing, at_once) = match conditions.at_once {
-        Some(self_trade) => met_at_once(journal, &all, &conditions, self_trade)?,
-        None => (met_at_gate(&conditions, &open), None),
+    let (clearing, at_once, zonal) = match conditions.at_once {
+        Some(self_trade) => {
+            let (clearing, at_once) = met_at_once(journal, &all, &conditions, self_trade)?;
+            (clearing, at_once, None)
+        }
+        None => {
+            let (clearing, zonal) = met_at_gate(&conditions, &open);
+            (clearing, None, zonal)
+        }
     };
     let solved = solve(&conditions, clearing, &journal.policy);
     compare_fills(journal, &all, &solved.trades)?;
@@ -303,6 +313,7 @@ pub fn recompute(journal: &SlotJournal, posted: &Clearing) -> Result<Recomputed,
         halted: conditions.halted,
         at_once,
         shared: conditions.shared.then_some(conditions.rules.shares),
+        zonal: zonal.filter(|_| !solved.trades.is_empty()),
     })
 }
 
@@ -353,7 +364,7 @@ fn conditions(
     let drawn = seed(open.iter().map(|order| B256::new(order.hash)));
     let at_once = conditions.at_once.is_some();
     let same = [
-        ("the mechanism", rules.mechanism.number() == posted.mechanism),
+        ("the mechanism", conditions.number() == posted.mechanism),
         ("trading before the gate", !at_once || rules.mechanism == Mechanism::Continuous),
         ("what happened before the gate", at_once || journal.steps.is_empty()),
         ("the fees", fees(&journal.policy) == Ok(rules.fees)),
@@ -399,7 +410,7 @@ fn have_shares(conditions: &Conditions, open: &[Order]) -> bool {
 }
 
 /// All orders, each signed by its account for this slot.
-fn orders(journal: &SlotJournal) -> Result<Vec<Order>, Difference> {
+fn orders(journal: &SlotJournal, grid: Option<&Grid>) -> Result<Vec<Order>, Difference> {
     let posted = Posted { clearing: journal.clearing.clone(), policy: journal.policy.clone() };
     let ends = journal.clearing.slot.saturating_add(u64::from(journal.policy.slot_seconds));
     let (mut last, mut seen) = (0, HashSet::new());
@@ -431,7 +442,9 @@ fn orders(journal: &SlotJournal) -> Result<Vec<Order>, Difference> {
         }
         let id = OrderId::derived(&hash.to_string());
         let order = order_of(id, hash, sequence, terms);
-        all.push(order.map_err(|_| Difference::Foreign { sequence })?);
+        let mut order = order.map_err(|_| Difference::Foreign { sequence })?;
+        grid.iter().for_each(|grid| grid.locate(&mut order, terms.connection_point));
+        all.push(order);
     }
     Ok(all)
 }

@@ -101,6 +101,8 @@ rejections! {
     /// Shares of a connection point named twice, of nothing, or of more than there is.
     Shares = "SHARES",
         "shares are 1 to 10000 basis points, one of a connection point, at most 10000 together";
+    /// A link that the market's grid does not have, or no limit of it.
+    Link = "LINK", "the market's grid has no such link, or nothing is said of what it carries";
     /// The book of a slot that would change is open already.
     BookOpen = "BOOK_OPEN", "the books of slots that would change are open already";
     /// Nothing of the order is open any more: what is traded stays.

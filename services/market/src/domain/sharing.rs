@@ -255,7 +255,7 @@ impl Exchange {
         ensure(parameters.shares_after_slot(), Rejection::NotSharing)?;
         let point = self.points.get(&membership.connection_point).ok_or(Rejection::Unknown)?;
         ensure(point.account == membership.account, Rejection::Unknown)?;
-        ensure(point.zone == parameters.zone, Rejection::Policy)?;
+        ensure(parameters.covers(point.zone), Rejection::Policy)?;
         not_begun(membership.from, parameters, now)?;
         let until = membership.until.map(|until| (until, not_begun(until, parameters, now)));
         if let Some((until, whole)) = until {

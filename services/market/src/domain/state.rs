@@ -7,6 +7,7 @@ use calendar::{Slot, SlotLength, Timestamp};
 use contracts::Side;
 use events::market::CancelledBy;
 use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
+use matching::network::Network;
 use matching::{Fees, Mechanism};
 use serde::Serialize;
 use tariff::Tariff;
@@ -66,6 +67,8 @@ pub struct Parameters {
     pub terms: contracts::Policy,
     /// What is done about orders of one party that would meet before the gate.
     pub self_trade: SelfTrade,
+    /// The grid, where the market has several zones.
+    pub grid: Option<Network>,
     /// Seconds after a slot's end for which its members' meters are waited for, where what was
     /// metered is shared out.
     pub allocation_seconds: i64,

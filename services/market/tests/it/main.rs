@@ -22,3 +22,4 @@ mod sharing;
 mod stop;
 mod surveillance;
 mod town;
+mod zones;

@@ -3,23 +3,30 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use alloy_consensus::Transaction;
 use calendar::Timestamp;
 use contracts::requests::Mandate;
 use contracts::{BuyerRule, SellerRule, Side};
+use events::Envelope;
+use events::metering::{IntervalFact, IntervalsClosed, Quality};
+use ids::MeterId;
 use market::MarketConfig;
 use market::domain::{
     Change, Difference, Entry, Exchange, Membership, Metered, Movement, NewOrder, Parameters,
     PointShare, Rejection, TimeInForce, recompute,
 };
 use matching::Mechanism;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
+use revm::primitives::TxKind;
 use serde_json::json;
+use service::Tick;
 use tempfile::TempDir;
 use units::{Energy, Price};
 
+use crate::contract::{CASH, Evm};
 use crate::http::*;
 use crate::refusals::Answer;
-use crate::service::past;
+use crate::service::{connected, known, past};
 use crate::town::*;
 
 const PRICE: Price = Price::from_n_per_wh(150_000);
@@ -188,6 +195,7 @@ fn a_slot_waits_for_all_meters_until_its_deadline() {
     // What comes now is of no slot that waits.
     metered(&mut town, &[("b3", 100, 0)], 1);
     assert!(!town.awaits(slot().start, neighbour("b3").point(), &parameters));
+    assert_eq!(town.due_shares(&parameters, at(DEADLINE)), []);
 }
 
 #[test]
@@ -280,4 +288,113 @@ pub async fn refused(code: &str) -> (Running, Answer) {
         }
     };
     (running, answer)
+}
+
+/// What metering says of the homes in the slot.
+fn closed(homes: &[(&str, u64, u64)]) -> Envelope {
+    let interval = |&(name, import, export): &(&str, u64, u64)| IntervalFact {
+        connection_point: neighbour(name).point(),
+        account: neighbour(name).account(),
+        meter: MeterId::derived(name),
+        import: Energy::from_wh(import),
+        export: Energy::from_wh(export),
+        quality: Quality::Measured,
+        version: 1,
+        readings: Vec::new(),
+    };
+    let intervals = homes.iter().map(interval).collect();
+    let event = IntervalsClosed { community: community(), slot: slot(), intervals };
+    Envelope::of(&event, &format!("{}", homes.len()), slot().end())
+}
+
+/// Each member has cash, signs its mandate, which somebody sends, and joins; what the chain logs.
+async fn granted_and_joined(
+    running: &Running,
+    evm: &mut Evm,
+    parameters: &Parameters,
+) -> Vec<events::ledger::Log> {
+    let mut logs = Vec::new();
+    for name in MEMBERS {
+        let home = neighbour(name);
+        logs.extend(evm.fund(home.address()));
+        let Movement::Mandated(of) = mandate(name, 5_000, parameters) else { unreachable!() };
+        let expiry = slot().end().unsigned();
+        let hash = contracts::requests::mandate(CHAIN_ID, deployment().mandates, &of, expiry);
+        let signature = home.key.sign(hash).as_bytes().to_vec().into();
+        let grant = deployment().grant_mandate_for(&of, expiry, signature);
+        logs.extend(evm.call(home.address(), grant));
+        let path = format!("/v1/memberships/{}", home.point());
+        let (status, joined) =
+            running.request(Method::PUT, &path, trader(name), Some(json!({}))).await;
+        assert_eq!(status, StatusCode::OK, "{joined}");
+    }
+    logs
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contracts_settle_after_the_slot_what_members_have_granted_once() {
+    let mut config = sharing(Mechanism::CascadeAllocation { price: PRICE });
+    let policy = config.policy.clone();
+    config.lot_min = Energy::from_wh(1_000);
+    let parameters = config.parameters().unwrap();
+    let running = start_with(Arc::new(TempDir::new().unwrap()), config).await;
+    let mut evm = Evm::with(&policy);
+    for envelope in known(&MEMBERS) {
+        running.bus.publish(&envelope).await.unwrap();
+    }
+    let logs = granted_and_joined(&running, &mut evm, &parameters).await;
+    running.bus.publish(&connected(1, 1, logs)).await.unwrap();
+    let table = [("b1", 5_000), ("b2", 3_000), ("b3", 2_000)];
+    let share = |(name, bps): (&str, u32)| {
+        let point = neighbour(name).point();
+        json!({ "connection_point": point, "bps": bps })
+    };
+    let body = json!({ "shares": table.map(share) });
+    let path = "/v1/shares/2026-06-01T08:45:00Z";
+    let (status, set) = running.request(Method::PUT, path, operator(), Some(body)).await;
+    assert_eq!(status, StatusCode::OK, "{set}");
+    let about = running.get("b2", "/v1/memberships").await;
+    let seen = &about["items"][0];
+    assert_eq!((&seen["share_bps"], &seen["warnings"]), (&json!(3_000), &json!([])), "{about}");
+    assert_eq!(about["items"].as_array().unwrap().len(), 1, "nobody else's");
+
+    // Three meters at first, the last one an hour late.
+    let end = slot().end();
+    let homes = [("b1", 2_000, 0), ("b2", 500, 0), ("b3", 1_500, 0), ("s1", 0, 3_000)];
+    running.bus.publish(&closed(&homes[..3])).await.unwrap();
+    running.hand.move_to(end);
+    assert!(!running.market.tick(end).await.unwrap(), "s1 says nothing yet");
+    let late = end.plus_seconds(3_600);
+    running.bus.publish(&closed(&homes)).await.unwrap();
+    running.hand.move_to(late);
+    assert!(running.market.tick(late).await.unwrap());
+    assert!(!running.market.tick(late).await.unwrap(), "a slot is shared out once");
+    running.market.drain(late).await.unwrap();
+    evm.now = late.unsigned();
+    let mut logs = Vec::new();
+    for transaction in running.node.taken() {
+        let to = TxKind::Call(transaction.to().unwrap());
+        let (data, gas) = (transaction.input().clone(), transaction.gas_limit());
+        logs.extend(evm.run(clearer().address(), to, data, gas));
+    }
+    running.bus.publish(&connected(2, 2, logs)).await.unwrap();
+    let book = running.market.desks()[0].book().await;
+    let cleared = book.slot(slot().start).unwrap().cleared.clone().unwrap();
+    assert_eq!((cleared.volume.wh(), cleared.mechanism), (3_000, 8));
+    let settled = cleared.trades.iter().all(|trade| book.settlement(trade.trade) == "settled");
+    assert!(settled, "{:?}", cleared.trades);
+    for (name, wh) in [("b1", 1_643), ("b2", 500), ("b3", 857), ("s1", 0)] {
+        // The seller's cash is not touched: it cannot be short of what it has delivered.
+        let paid = wh * 162_000;
+        assert_eq!(evm.free(neighbour(name).address()), CASH - paid, "{name}");
+        let wallet = book.wallet(neighbour(name).address());
+        assert_eq!((wallet.held().n(), wallet.tradable().n()), (0, CASH - paid), "{name}");
+    }
+    let hash = book.hash();
+    drop(book);
+    let again =
+        start_with(running.stop().await, sharing(Mechanism::StaticAllocation { price: PRICE }));
+    let again = again.await;
+    assert_eq!(again.market.desks()[0].book().await.hash(), hash);
+    again.stop().await;
 }
