@@ -34,8 +34,10 @@ use clap::Args;
 use identity::{ORIGINS_MAX, Origin};
 use market::domain::SelfTrade;
 use matching::Mechanism;
+use matching::network::Network;
 use service::Clock;
 
+use crate::clear::zones;
 use crate::data::{self, Span, Wanted};
 use crate::exit::Trouble;
 use crate::mechanism;
@@ -86,6 +88,11 @@ pub struct Arguments {
         value_parser = mechanism::self_trade
     )]
     self_trade: SelfTrade,
+    /// The grid: zones with fees and links with capacities of a slot, as of `wattex clear --zones`.
+    /// Homes stand in turn in those that no other one is below; all clear together, by the uniform
+    /// auction. Every zone's fee is at least the local network's.
+    #[arg(long, value_name = "FILE")]
+    zones: Option<PathBuf>,
     /// How fast simulated time runs: max, or a factor such as 60x.
     #[arg(long, value_name = "SPEED", default_value = "max", value_parser = Speed::from_str)]
     speed: Speed,
@@ -173,12 +180,18 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         days: arguments.days,
         slot: arguments.slot,
     };
+    let grid = arguments.zones.as_deref().map(zones::read).transpose()?;
+    let grid = grid.map(|grid| grid.network);
+    if grid.is_some() && arguments.mechanism != Mechanism::default() {
+        let why = "--zones: only the mechanism uniform knows a grid".to_owned();
+        return Err(Trouble::Argument(why).into());
+    }
     let span = data::load(arguments.data.as_deref(), &wanted, arguments.seed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async { Box::pin(play(arguments, span)).await })
+    runtime.block_on(async { Box::pin(play(arguments, span, grid)).await })
 }
 
-async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
+async fn play(arguments: Arguments, span: Span, grid: Option<Network>) -> Result<ExitCode> {
     let began = Instant::now();
     let temporary = match &arguments.dir {
         Some(_) => None,
@@ -186,7 +199,7 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
     };
     let kept = temporary.as_ref().map(|folder| folder.path().to_owned());
     let directory = arguments.dir.clone().or(kept).context("no directory")?;
-    let plan = Plan::of(&arguments, &span);
+    let plan = Plan::of(&arguments, &span, grid.as_ref());
     let progress = plan::open(&directory, &plan, Clock::real().now())?;
     let first = span.slots.first().context("no slots")?.start;
     let lead = match arguments.speed {
@@ -204,6 +217,7 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
         slot: arguments.slot,
         mechanism: arguments.mechanism,
         self_trade: arguments.self_trade,
+        grid,
         tariff: span.prices.tariff(&span.timezone, valid_from)?,
         currencies: arguments.currencies.clone(),
         genesis: genesis.plus_seconds(-60),

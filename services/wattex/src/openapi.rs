@@ -64,6 +64,7 @@ async fn mounts() -> Result<Vec<gateway::Mount>> {
         slot,
         mechanism: Mechanism::default(),
         self_trade: SelfTrade::default(),
+        grid: None,
         currencies: Vec::new(),
         genesis,
         clock,

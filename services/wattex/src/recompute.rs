@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use alloy_primitives::{B256, U64, U256};
+use alloy_primitives::{Address, B256, U64, U256};
 use alloy_sol_types::SolEvent;
 use anyhow::{Context, Result, anyhow, bail};
 use calendar::Timestamp;
@@ -15,6 +15,7 @@ use client::{HttpRpc, JsonRpc};
 use contracts::bindings::EnergyMarket;
 use contracts::{Clearing, Deployment};
 use market::domain::{Difference, Recomputed, SlotJournal, recompute};
+use matching::Share;
 use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
@@ -208,6 +209,34 @@ fn report(outcome: &Result<Recomputed, Difference>, anchor: Anchor) -> Value {
     }
 }
 
+/// By which shares metered energy was shared out after the slot.
+fn print_shares(same: &Recomputed) {
+    let Some(shares) = &same.shared else { return };
+    println!("Shared out after the slot: orders are what meters saw, as the market says");
+    for Share { owner, weight } in shares {
+        let whose = match Address::from(*owner) {
+            Address::ZERO => "nobody".to_owned(),
+            account => account.to_string(),
+        };
+        println!("  {whose}  {}.{:02} %", weight / 100, weight % 100);
+    }
+}
+
+/// What it came to in each zone.
+fn print_zones(same: &Recomputed) {
+    let Some(zonal) = &same.zonal else { return };
+    println!("Cleared on a grid; where connection points stand, the market says");
+    for zone in &zonal.zones {
+        let (bought, sold) = (zone.bought.wh(), zone.sold.wh());
+        let prices = format!("buyers {} per kWh, sellers {}", zone.buyer, zone.seller);
+        println!("  {}  {prices}; {bought} Wh bought, {sold} Wh sold", zone.zone);
+    }
+    for flow in &zonal.flows {
+        let (from, to, energy) = (flow.from, flow.to, flow.energy.wh());
+        println!("  {from} -> {to}  {energy} Wh, rent {}", flow.rent);
+    }
+}
+
 fn print(journal: &SlotJournal, outcome: &Result<Recomputed, Difference>, anchor: Anchor) {
     let slot = Timestamp::from_seconds(i64::try_from(journal.clearing.slot).unwrap_or(i64::MAX));
     println!("Slot {slot}  clearing {}", journal.clearing.id());
@@ -238,6 +267,8 @@ fn print(journal: &SlotJournal, outcome: &Result<Recomputed, Difference>, anchor
                     at_once.left, at_once.timed, at_once.kept_apart,
                 );
             }
+            print_shares(same);
+            print_zones(same);
             if let Some(halted) = same.halted {
                 println!("* the market says that nothing trades: {halted:?}");
             }

@@ -69,13 +69,13 @@ pub mod role {
 }
 
 /// The fees and rules that both sides of every trade sign, in a market that is cleared by
-/// `mechanism`. An allocation works on what was delivered: its trades are settled after the slot,
+/// `mechanism`, or on a grid of several zones, whose trades have two prices. An allocation works on what was delivered: its trades are settled after the slot,
 /// and nobody owes anything for being short.
 pub fn policy(
     tariff: &Tariff,
     slot: SlotLength,
     (community, zone): (CommunityId, ZoneId),
-    mechanism: Mechanism,
+    (mechanism, zonal): (Mechanism, bool),
     secrets: &Secrets,
 ) -> Result<Policy> {
     let (head, (retail_max, feed_in_min)) = (tariff.head(), tariff.price_bounds());
@@ -106,7 +106,7 @@ pub fn policy(
         network_account: secrets.key(role::NETWORK).address(),
         platform_account: secrets.key(role::PLATFORM).address(),
         // Where there is one price for all, nobody may receive a difference.
-        difference_account: if mechanism.number() < MECHANISM_PRICED {
+        difference_account: if mechanism.number() < MECHANISM_PRICED && !zonal {
             Address::ZERO
         } else {
             secrets.key(role::DIFFERENCE).address()

@@ -95,6 +95,7 @@ impl Town {
             slot: SlotLength::QUARTER_HOUR,
             mechanism,
             self_trade: market::domain::SelfTrade::Refuse,
+            grid: None,
             tariff: tariff(),
             currencies: vec!["CHF".to_owned()],
             genesis: now.plus_seconds(-60),
