@@ -18,6 +18,8 @@ use units::{Energy, Price};
 
 use crate::domain::{HISTORY_DAYS, Parameters, SelfTrade, check_mechanism};
 
+/// How far ahead orders may be placed: seven days, in seconds.
+pub const HORIZON_SECONDS_MAX: u32 = 7 * 24 * 3600;
 /// How long before the end of settling a slot is shared out at the latest, so that blocks can take
 /// what comes of it.
 const SETTLING_SECONDS: u32 = 600;
@@ -59,7 +61,8 @@ pub struct MarketConfig {
     /// Seconds between the gate and the start of the slot.
     #[serde(default = "gate_default")]
     pub gate_seconds: u32,
-    /// Seconds between the opening of a slot's book and its start.
+    /// Seconds between the opening of a slot's book and its start; at most
+    /// [`HORIZON_SECONDS_MAX`].
     #[serde(default = "horizon_default")]
     pub horizon_seconds: u32,
     /// What a connection point may offer, in percent of the most it has fed in at that time of day
@@ -118,6 +121,7 @@ impl MarketConfig {
         ensure!(self.tick > Price::ZERO, "tick: must be above zero");
         ensure!(self.lot_min > Energy::ZERO, "lot_min: must be above zero");
         ensure!(self.horizon_seconds > self.gate_seconds, "horizon_seconds: not before the gate");
+        ensure!(self.horizon_seconds <= HORIZON_SECONDS_MAX, "horizon_seconds: at most 7 days");
         let minutes = policy.slot_seconds / 60;
         let length = u16::try_from(minutes).ok().and_then(|m| SlotLength::from_minutes(m).ok());
         let slot_length = length.context("policy.slotSeconds: 300, 900, 1800 or 3600")?;

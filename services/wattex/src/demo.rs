@@ -93,6 +93,9 @@ pub struct Arguments {
     /// auction. Every zone's fee is at least the local network's.
     #[arg(long, value_name = "FILE")]
     zones: Option<PathBuf>,
+    /// How far ahead orders may be placed: 1h to 168h, which are seven days.
+    #[arg(long, value_name = "HOURS", default_value = "36h", value_parser = horizon)]
+    horizon: u32,
     /// How fast simulated time runs: max, or a factor such as 60x.
     #[arg(long, value_name = "SPEED", default_value = "max", value_parser = Speed::from_str)]
     speed: Speed,
@@ -162,6 +165,14 @@ fn days() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=366)
 }
 
+/// Hours, as seconds.
+fn horizon(text: &str) -> Result<u32, String> {
+    let hours: Option<u32> = text.strip_suffix('h').and_then(|hours| hours.parse().ok());
+    let seconds = hours.and_then(|hours| hours.checked_mul(3_600)).filter(|seconds| *seconds > 0);
+    let seconds = seconds.filter(|seconds| *seconds <= market::HORIZON_SECONDS_MAX);
+    seconds.ok_or_else(|| "use 1h to 168h".to_owned())
+}
+
 fn slot_length(text: &str) -> Result<SlotLength, String> {
     let minutes = text.strip_suffix('m').and_then(|minutes| minutes.parse().ok());
     let minutes = minutes.ok_or_else(|| "use 5m, 15m, 30m or 60m".to_owned())?;
@@ -217,6 +228,7 @@ async fn play(arguments: Arguments, span: Span, grid: Option<Network>) -> Result
         slot: arguments.slot,
         mechanism: arguments.mechanism,
         self_trade: arguments.self_trade,
+        horizon_seconds: arguments.horizon,
         grid,
         tariff: span.prices.tariff(&span.timezone, valid_from)?,
         currencies: arguments.currencies.clone(),

@@ -66,6 +66,9 @@ pub struct Settings {
     pub self_trade: SelfTrade,
     /// The grid, where the community has several zones that clear together.
     pub grid: Option<Network>,
+    /// How far ahead orders may be placed, in seconds: at most [`market::HORIZON_SECONDS_MAX`]. Part
+    /// of the genesis: who withdraws waits longer.
+    pub horizon_seconds: u32,
     /// Moment of the genesis block.
     pub genesis: Timestamp,
     /// The clock.
@@ -146,7 +149,7 @@ impl Node {
             &secrets,
             &policy,
             (first, &settings.currencies),
-            settings.genesis,
+            (settings.genesis, settings.horizon_seconds),
             settings.on_demand,
         );
         let chain_id = genesis.chain_id;
@@ -337,6 +340,7 @@ impl Wired<'_> {
             mechanism: self.settings.mechanism,
             self_trade: self.settings.self_trade,
             grid: self.settings.grid.clone(),
+            horizon_seconds: self.settings.horizon_seconds,
             ..market::MarketConfig::new(self.settings.timezone.clone(), policy.clone())
         };
         market::start(market::Parts {

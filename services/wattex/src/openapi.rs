@@ -65,6 +65,7 @@ async fn mounts() -> Result<Vec<gateway::Mount>> {
         mechanism: Mechanism::default(),
         self_trade: SelfTrade::default(),
         grid: None,
+        horizon_seconds: 36 * 3_600,
         currencies: Vec::new(),
         genesis,
         clock,

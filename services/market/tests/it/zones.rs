@@ -217,6 +217,8 @@ fn a_grid_is_checked_before_it_trades() {
     let nobody =
         |config: &mut MarketConfig| config.policy.difference_account = contracts::Address::ZERO;
     assert!(wrong(&nobody).contains("mechanism"));
+    let far = |config: &mut MarketConfig| config.horizon_seconds = 7 * 86_400 + 1;
+    assert!(wrong(&far).contains("horizon_seconds"));
 
     let parameters = zonal().parameters().unwrap();
     let limit = |zone: &str, up: Option<u64>| Change::Limit {

@@ -40,9 +40,16 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     grid: Option<Network>,
     on_demand: bool,
+    #[serde(default = "usual_horizon")]
+    horizon_seconds: u32,
     #[serde(default)]
     currencies: Vec<String>,
     seed: u64,
+}
+
+/// Of directories from before it could be chosen.
+const fn usual_horizon() -> u32 {
+    36 * 3_600
 }
 
 /// How far a demo has come. Counters are those of finished steps.
@@ -83,6 +90,7 @@ impl Plan {
             mechanism: arguments.mechanism,
             grid: grid.cloned(),
             on_demand: arguments.speed == Speed::Max,
+            horizon_seconds: arguments.horizon,
             currencies: arguments.currencies.clone(),
             seed: arguments.seed,
         }
@@ -106,6 +114,7 @@ impl Plan {
             ("last day", self.last.to_string(), wanted.last.to_string()),
             ("slot minutes", self.slot_minutes.to_string(), wanted.slot_minutes.to_string()),
             ("mechanism", self.mechanism.to_string(), wanted.mechanism.to_string()),
+            ("horizon", self.horizon_seconds.to_string(), wanted.horizon_seconds.to_string()),
             ("zones", zones(self), zones(wanted)),
             ("speed max", self.on_demand.to_string(), wanted.on_demand.to_string()),
             ("further currencies", self.currencies.join(","), wanted.currencies.join(",")),

@@ -23,8 +23,8 @@ const OPERATOR_WEI: u128 = 1_000_000_000_000_000_000_000_000;
 pub const CORRECTION_SECONDS: u32 = 10 * 86_400;
 /// How much longer proceeds stay locked.
 pub const CHALLENGE_SECONDS: u32 = 3 * 86_400;
-/// How long a withdrawal takes: past the order horizon, settlement and finality.
-const WITHDRAWAL_DELAY: u32 = 2 * 86_400;
+/// How much longer than the order horizon a withdrawal takes: past settlement and finality.
+const WITHDRAWAL_SPARE: u32 = 12 * 3_600;
 /// How long everybody sees a change of roles before it is made.
 const ROLE_DELAY: u32 = 2 * 86_400;
 /// Shortfall that costs nothing: a tenth of the quantity, or this many Wh.
@@ -119,12 +119,12 @@ pub fn policy(
 ///
 /// The chain id follows from the secrets, so that another installation's signatures are of no use
 /// here. It fits what wallets can hold (below 2^52). Energy is traded in `currency`; of the
-/// `further` ones accounts have cash.
+/// `further` ones accounts have cash. A withdrawal takes longer than orders are placed ahead.
 pub fn genesis(
     secrets: &Secrets,
     policy: &Policy,
     (currency, further): (&str, &[String]),
-    at: Timestamp,
+    (at, horizon_seconds): (Timestamp, u32),
     fixed_difficulty: bool,
 ) -> (GenesisSpec, Deployment, Vec<Currency>) {
     let address = |purpose| secrets.key(purpose).address();
@@ -144,7 +144,7 @@ pub fn genesis(
     let settings = Settings {
         currency: currency.to_owned(),
         further: further.to_vec(),
-        withdrawal_delay: WITHDRAWAL_DELAY,
+        withdrawal_delay: horizon_seconds.saturating_add(WITHDRAWAL_SPARE),
         role_delay: Some(ROLE_DELAY),
     };
     let ours = Genesis::new(address(role::DEPLOYER), &roles, &settings);

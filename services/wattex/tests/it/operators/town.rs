@@ -96,6 +96,7 @@ impl Town {
             mechanism,
             self_trade: market::domain::SelfTrade::Refuse,
             grid: None,
+            horizon_seconds: 36 * 3_600,
             tariff: tariff(),
             currencies: vec!["CHF".to_owned()],
             genesis: now.plus_seconds(-60),
