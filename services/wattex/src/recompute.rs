@@ -214,10 +214,8 @@ fn print_shares(same: &Recomputed) {
     let Some(shares) = &same.shared else { return };
     println!("Shared out after the slot: orders are what meters saw, as the market says");
     for Share { owner, weight } in shares {
-        let whose = match Address::from(*owner) {
-            Address::ZERO => "nobody".to_owned(),
-            account => account.to_string(),
-        };
+        let account = Address::from(*owner);
+        let whose = if account.is_zero() { "nobody".to_owned() } else { account.to_string() };
         println!("  {whose}  {}.{:02} %", weight / 100, weight % 100);
     }
 }
