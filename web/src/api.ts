@@ -217,6 +217,11 @@ export const setRule = (point: string, side: t.Side, body: t.RuleBody, zone?: st
 export const endRule = async (point: string, side: t.Side, zone?: string) => {
   await call("DELETE", `/v1/rules/${point}/${side}`, { query: { zone } });
 };
+export const memberships = (zone?: string) => get<t.Memberships>("/v1/memberships", { zone });
+export const join = (point: string, zone?: string) => put<t.Membership>(`/v1/memberships/${point}`, {}, { zone });
+export const leave = async (point: string, zone?: string) => {
+  await call("DELETE", `/v1/memberships/${point}`, { query: { zone } });
+};
 export const mandates = (zone?: string) => get<t.Mandate[]>("/v1/mandates", { zone });
 export const book = () => get<t.Page<t.Offer>>("/v1/book", { side: "sell", limit: 200 });
 export const priceBand = (slot: string) => get<t.Band>("/v1/price-band", { slot });

@@ -16,6 +16,7 @@ export * from "./types/document";
 export * from "./types/exchange";
 export * from "./types/explorer";
 export * from "./types/market";
+export * from "./types/membership";
 export * from "./types/mechanism";
 export * from "./types/meter";
 export * from "./types/payout";

@@ -8,6 +8,7 @@ mod consents;
 mod limits;
 mod live;
 mod mechanisms;
+mod memberships;
 mod orders;
 mod relay;
 mod risk;
@@ -77,6 +78,11 @@ pub fn routes(
             .service(rules::set_rule)
             .service(rules::end_rule)
             .service(rules::list_mandates)
+            .service(memberships::list_memberships)
+            .service(memberships::join_community)
+            .service(memberships::leave_community)
+            .service(memberships::list_shares)
+            .service(memberships::set_shares)
             .service(relay::list_market_transactions);
     }
 }

@@ -19,7 +19,9 @@ use units::{Energy, Power};
 use crate::app::Desk;
 use crate::chain;
 use crate::db::CONSUMER;
-use crate::domain::{Entry, Exchange, Export, Member, Meter, Parameters, Point, PublishedTariff};
+use crate::domain::{
+    Entry, Exchange, Export, Member, Meter, Metered, Parameters, Point, PublishedTariff,
+};
 
 /// The market as the bus sees it.
 pub(crate) struct Inbox {
@@ -49,9 +51,14 @@ impl Consumer for Inbox {
     async fn consume(&self, envelope: &Envelope) -> Result<()> {
         if let Some((community, slot, intervals)) = metered(envelope)? {
             for desk in self.desks_of(Some(community)) {
-                let entry = exported(&*desk.book().await, slot, &intervals, desk.parameters());
-                if let Some(entry) = entry {
-                    desk.facts(own(envelope, desk), vec![entry]).await?;
+                let entries = {
+                    let (book, parameters) = (desk.book().await, desk.parameters());
+                    let exported = exported(&book, slot, &intervals, parameters);
+                    let shared = shared(&book, slot, &intervals, parameters);
+                    exported.into_iter().chain(shared).collect::<Vec<Entry>>()
+                };
+                if !entries.is_empty() {
+                    desk.facts(own(envelope, desk), entries).await?;
                 }
             }
             return Ok(());
@@ -136,7 +143,7 @@ fn exported(
             let point = book.point(interval.connection_point);
             interval.quality == Quality::Measured
                 && point.is_some_and(|point| {
-                    point.zone == parameters.zone && most(point) > Power::from_w(0)
+                    parameters.covers(point.zone) && most(point) > Power::from_w(0)
                 })
         };
         let of = |interval: &IntervalFact| Export {
@@ -151,6 +158,29 @@ fn exported(
     let any = !exports.is_empty() || !imports.is_empty();
     let known = slot.length == parameters.slot_length && any;
     known.then_some(Entry::Exported { slot: slot.start, exports, imports })
+}
+
+/// What a slot that is shared out learns of its members: all energy that is billed, so also shares
+/// of a longer span.
+fn shared(
+    book: &Exchange,
+    slot: Slot,
+    intervals: &[IntervalFact],
+    parameters: &Parameters,
+) -> Option<Entry> {
+    let waits = |interval: &&IntervalFact| {
+        interval.quality != Quality::Missing
+            && book.awaits(slot.start, interval.connection_point, parameters)
+    };
+    let metered = |interval: &IntervalFact| Metered {
+        connection_point: interval.connection_point,
+        import: interval.import,
+        export: interval.export,
+        version: interval.version,
+    };
+    let points: Vec<Metered> = intervals.iter().filter(waits).map(metered).collect();
+    let known = slot.length == parameters.slot_length && !points.is_empty();
+    known.then_some(Entry::Metered { slot: slot.start, points })
 }
 
 fn member(event: AccountOpened) -> Entry {

@@ -8,6 +8,7 @@
 //! slot T:   T-36h ....... gate = T-15min ....... T ............ T+15min
 //!           place, cancel | clear: holds shrink  | the chain settles or skips; holds end
 //!           and, where the mechanism is continuous, trades, which stand
+//!           where it shares out what was metered: no orders before, clear once that is known
 //! ```
 //!
 //! Invariants: the same entries give the same [`Exchange::hash`]; an accepted order is covered by
@@ -25,6 +26,7 @@ mod consents;
 mod entry;
 mod exposure;
 mod feeds;
+mod grid;
 mod guard;
 mod history;
 mod limits;
@@ -36,6 +38,7 @@ mod published;
 mod rejection;
 mod risk;
 mod rules;
+mod sharing;
 mod state;
 mod step;
 mod trading;
@@ -49,6 +52,7 @@ pub use clearing::{Conditions, Halted, check_mechanism};
 pub use concentration::{COUNTERPARTIES_MIN, Concentration};
 pub use consents::{CONSENT_SECONDS, CONSENTS_MAX, Consent, Decision, Wish};
 pub use entry::{ClearedSlot, ClearedTrade, Entry, Export, Member, Meter, Point, PublishedTariff};
+pub use grid::{Grid, LIMITED_LINKS_MAX, LinkLimit, ZonalPrices};
 pub use guard::{ACCOUNTS_COUNTED_MAX, EVIDENCE_LINES_MAX, Guard, Trigger, Trip, machine};
 pub use history::HISTORY_DAYS;
 pub use limits::{CHOICES_MAX, CURTAILMENTS_MAX, Change, Curtailment, Suspension, Trader};
@@ -62,6 +66,10 @@ pub use published::{AtOnce, Difference, Published, Recomputed, SlotJournal, reco
 pub use rejection::Rejection;
 pub use risk::{NotALimit, RISK_CHANGES_MAX, RiskChange, RiskLimits};
 pub use rules::{DueRule, RULES_MAX, Rule, RuleName, RuleQuantity};
+pub use sharing::{
+    MEMBERS_MAX, Membership, Metered, PointShare, SHARES_MAX, SHARES_SUM, SharedOrder, limits_at,
+    next_slot,
+};
 pub use state::{Committed, Exchange, Parameters, RETAINED_SECONDS, SlotBook};
 pub use step::Step;
 pub use trading::{Arrival, SelfTrade, StruckTrade, TimeInForce, Trading};

@@ -27,5 +27,5 @@ mod market;
 pub use api::routes;
 pub use app::{Applied, COMMANDS_MAX, Desk, Refused, RuleRefusal};
 pub use chain::{movements, transactions};
-pub use config::{MarketConfig, Parts};
+pub use config::{HORIZON_SECONDS_MAX, MarketConfig, Parts};
 pub use market::{Market, Totals, start};

@@ -104,9 +104,9 @@ impl Market {
         &self.desks
     }
 
-    /// The desk of a grid area of a community.
+    /// The desk of a grid area of a community: the market's own name, or a zone of its grid.
     pub fn desk(&self, community: CommunityId, zone: ZoneId) -> Option<&Arc<Desk>> {
-        self.desks_of(community).find(|desk| desk.parameters().zone == zone)
+        self.desks_of(community).find(|desk| desk.parameters().is_named(zone))
     }
 
     /// The desks of a community.

@@ -32,6 +32,7 @@ use ids::{CommunityId, ZoneId};
 use ledger::Mining;
 use market::domain::SelfTrade;
 use matching::Mechanism;
+use matching::network::Network;
 use service::{Clock, Tick};
 use tariff::Tariff;
 
@@ -68,6 +69,11 @@ pub struct Settings {
     pub mechanism: Mechanism,
     /// What is done about orders of one party that would meet before their gate.
     pub self_trade: SelfTrade,
+    /// The grid, where the community has several zones that clear together.
+    pub grid: Option<Network>,
+    /// How far ahead orders may be placed, in seconds: at most [`market::HORIZON_SECONDS_MAX`]. Part
+    /// of the genesis: who withdraws waits longer.
+    pub horizon_seconds: u32,
     /// Moment of the genesis block.
     pub genesis: Timestamp,
     /// The clock.
@@ -88,8 +94,10 @@ pub struct Settings {
 pub struct Node {
     /// The community.
     pub community: CommunityId,
-    /// Its only grid area.
+    /// The name of its market on chain, and its grid area where it has no zones.
     pub zone: ZoneId,
+    /// Its zones, where it has some.
+    pub grid: Option<Network>,
     /// The fees and rules of trade.
     pub policy: Policy,
     /// Where the contracts are.
@@ -122,7 +130,7 @@ pub fn community() -> CommunityId {
     CommunityId::derived("wattex")
 }
 
-/// The grid area of an all-in-one.
+/// The market of an all-in-one, and its grid area where it has no zones.
 pub fn zone() -> ZoneId {
     ZoneId::derived("wattex/1")
 }
@@ -139,7 +147,7 @@ impl Node {
             &settings.tariff,
             settings.slot,
             (community, zone),
-            settings.mechanism,
+            (settings.mechanism, settings.grid.is_some()),
             &secrets,
         )?;
         let first = settings.tariff.head().currency.as_str();
@@ -150,7 +158,7 @@ impl Node {
             &secrets,
             &policy,
             (first, &settings.currencies),
-            settings.genesis,
+            (settings.genesis, settings.horizon_seconds),
             settings.on_demand,
         );
         let chain_id = genesis.chain_id;
@@ -182,6 +190,7 @@ impl Node {
         Ok(Node {
             community,
             zone,
+            grid: settings.grid.clone(),
             policy,
             deployment,
             chain_id,
@@ -349,6 +358,8 @@ impl Wired<'_> {
         let config = market::MarketConfig {
             mechanism: self.settings.mechanism,
             self_trade: self.settings.self_trade,
+            grid: self.settings.grid.clone(),
+            horizon_seconds: self.settings.horizon_seconds,
             ..market::MarketConfig::new(self.settings.timezone.clone(), policy.clone())
         };
         market::start(market::Parts {

@@ -64,6 +64,8 @@ async fn mounts() -> Result<Vec<gateway::Mount>> {
         slot,
         mechanism: Mechanism::default(),
         self_trade: SelfTrade::default(),
+        grid: None,
+        horizon_seconds: 36 * 3_600,
         currencies: Vec::new(),
         genesis,
         clock,

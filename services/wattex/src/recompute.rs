@@ -15,6 +15,7 @@ use client::{HttpRpc, JsonRpc};
 use contracts::bindings::EnergyMarket;
 use contracts::{Clearing, Deployment};
 use market::domain::{Difference, Recomputed, SlotJournal, recompute};
+use matching::Share;
 use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
@@ -255,6 +256,32 @@ fn report(outcome: &Result<Recomputed, Difference>, anchor: Anchor) -> Value {
     }
 }
 
+/// By which shares metered energy was shared out after the slot.
+fn print_shares(same: &Recomputed) {
+    let Some(shares) = &same.shared else { return };
+    println!("Shared out after the slot: orders are what meters saw, as the market says");
+    for Share { owner, weight } in shares {
+        let account = Address::from(*owner);
+        let whose = if account.is_zero() { "nobody".to_owned() } else { account.to_string() };
+        println!("  {whose}  {}.{:02} %", weight / 100, weight % 100);
+    }
+}
+
+/// What it came to in each zone.
+fn print_zones(same: &Recomputed) {
+    let Some(zonal) = &same.zonal else { return };
+    println!("Cleared on a grid; where connection points stand, the market says");
+    for zone in &zonal.zones {
+        let (bought, sold) = (zone.bought.wh(), zone.sold.wh());
+        let prices = format!("buyers {} per kWh, sellers {}", zone.buyer, zone.seller);
+        println!("  {}  {prices}; {bought} Wh bought, {sold} Wh sold", zone.zone);
+    }
+    for flow in &zonal.flows {
+        let (from, to, energy) = (flow.from, flow.to, flow.energy.wh());
+        println!("  {from} -> {to}  {energy} Wh, rent {}", flow.rent);
+    }
+}
+
 fn print(journal: &SlotJournal, outcome: &Result<Recomputed, Difference>, anchor: Anchor) {
     let slot = Timestamp::from_seconds(i64::try_from(journal.clearing.slot).unwrap_or(i64::MAX));
     println!("Slot {slot}  clearing {}", journal.clearing.id());
@@ -285,6 +312,8 @@ fn print(journal: &SlotJournal, outcome: &Result<Recomputed, Difference>, anchor
                     at_once.left, at_once.timed, at_once.kept_apart,
                 );
             }
+            print_shares(same);
+            print_zones(same);
             if let Some(halted) = same.halted {
                 println!("* the market says that nothing trades: {halted:?}");
             }

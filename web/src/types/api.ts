@@ -63,6 +63,7 @@ export interface Paths {
     | "/v1/market"
     | "/v1/me"
     | "/v1/mechanisms"
+    | "/v1/memberships"
     | "/v1/meters"
     | `/v1/meters/${string}/checks`
     | `/v1/meters/${string}/comparison`
@@ -98,6 +99,7 @@ export interface Paths {
     | "/v1/risk-limits/changes"
     | "/v1/role-changes"
     | "/v1/rules"
+    | "/v1/shares"
     | `/v1/signing-limits/${string}`
     | `/v1/slots/${string}`
     | `/v1/slots/${string}/depth`
@@ -167,10 +169,12 @@ export interface Paths {
     | "/v1/documents/issuer"
     | `/v1/exchange-rates/${string}/${string}`
     | `/v1/mechanisms/${string}`
+    | `/v1/memberships/${string}`
     | `/v1/meters/${string}/description`
     | "/v1/reminders/ladder"
     | "/v1/risk-limits"
     | `/v1/rules/${string}/${string}`
+    | `/v1/shares/${string}`
     | `/v1/signing-limits/${string}`
     | "/v1/stop"
     | `/v1/suspensions/${string}/${string}`;
@@ -178,6 +182,7 @@ export interface Paths {
     | `/v1/certificate-sources/${string}`
     | `/v1/curtailments/${string}/${string}`
     | "/v1/documents/customer"
+    | `/v1/memberships/${string}`
     | "/v1/orders"
     | `/v1/orders/${string}`
     | `/v1/rules/${string}/${string}`

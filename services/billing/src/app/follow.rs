@@ -93,7 +93,7 @@ impl Billing {
             }
         }
         self.name_communities(state, &mut rows).await?;
-        let due = self.first_runs(&rows)?;
+        let due = self.first_runs(state, &rows)?;
         let runs = rows.iter().filter(|row| row.kind == kind::RECONCILED);
         let taken: Vec<String> = runs.map(|row| row.key.clone()).collect();
         let touched = self.invoiced_points(state, &rows).await?;
@@ -177,12 +177,14 @@ impl Billing {
     }
 
     /// Slots of newly settled trades, and when their first run is due.
-    fn first_runs(&self, rows: &[FactRow]) -> Result<Vec<(String, i64, i64)>> {
+    fn first_runs(&self, state: &State, rows: &[FactRow]) -> Result<Vec<(String, i64, i64)>> {
         let mut due: Vec<(String, i64, i64)> = Vec::new();
         for row in rows.iter().filter(|row| row.kind == kind::SETTLED) {
             let settled: SettledFact = serde_json::from_str(&row.body)?;
             let slot = i64::try_from(settled.slot)?;
-            let first = super::reconcile::first_due(slot, self.slot);
+            let policy = state.policies.get(&settled.policy);
+            let settle = policy.map_or(0, |policy| policy.settle_seconds);
+            let first = super::reconcile::first_due(slot, self.slot, settle);
             due.push((row.community.clone(), slot, first));
         }
         due.dedup();

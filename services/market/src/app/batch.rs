@@ -15,7 +15,9 @@ use super::announce::{announcement, announcements, book_changes, departures};
 use super::desk::{Applied, Command, Refused, Tools, Writer};
 use crate::chain;
 use crate::db::{CONSUMER, append, was_applied};
-use crate::domain::{Accepted, Change, Entry, Exchange, NewOrder, Placement, TimeInForce};
+use crate::domain::{
+    Accepted, Change, Entry, Exchange, NewOrder, Placement, Rejection, SharedOrder, TimeInForce,
+};
 
 /// Seconds between two looks at the standing rules.
 const RULES_SECONDS: i64 = 60;
@@ -78,7 +80,7 @@ impl<'a> Batch<'a> {
                 self.watch_feeds(now);
                 let placed = self.place_rules(now);
                 let lapsed = self.lapse(now);
-                let any = self.clear_due(now) | placed | lapsed;
+                let any = self.clear_due(now) | self.share_out_due(now) | placed | lapsed;
                 self.answer(answer, Ok(any), not_committed);
             }
         }
@@ -195,28 +197,56 @@ impl<'a> Batch<'a> {
     }
 
     fn clear_due(&mut self, now: Timestamp) -> bool {
-        let parameters = &self.writer.parameters;
-        let due = self.exchange.due(parameters, now);
+        let due = self.exchange.due(&self.writer.parameters, now);
+        let any = !due.is_empty();
+        due.into_iter().for_each(|start| self.clear(start, now));
+        any
+    }
+
+    /// Shares out what was metered in slots that are over; whether there was one. A member whose
+    /// order is refused gets nothing of that slot, and finds the reason at its membership.
+    fn share_out_due(&mut self, now: Timestamp) -> bool {
+        let Writer { tools, parameters, shared, .. } = self.writer;
+        let due = self.exchange.due_shares(parameters, now);
         let any = !due.is_empty();
         for start in due {
             let slot = Slot { start, length: parameters.slot_length };
-            let cleared = self.exchange.clear(slot, parameters, now);
-            self.record(Entry::Cleared(cleared.clone()));
-            self.envelopes.extend(announcements(
-                self.exchange,
-                slot,
-                &cleared,
-                parameters,
-                &self.writer.name,
-            ));
-            if !cleared.trades.is_empty() {
-                let at = &self.writer.tools.deployment;
-                let calls = chain::transactions(self.exchange, &cleared, parameters, at);
-                self.transactions.extend(calls);
+            let delegate = tools.delegate.address();
+            let mut outcomes: BTreeMap<AccountId, Result<(), Rejection>> = BTreeMap::new();
+            for SharedOrder { account, terms } in
+                self.exchange.shared_orders(slot, parameters, delegate)
+            {
+                let order = signed(terms, account, tools);
+                let placed = self.exchange.place_shared(&order, parameters, now);
+                let placed = placed.map(|accepted| self.record(Entry::Accepted(*accepted)));
+                let both = outcomes.entry(account).or_insert(Ok(()));
+                *both = both.and(placed);
             }
-            self.watch_losses(&cleared, now);
+            outcomes.into_iter().for_each(|(account, both)| shared.note(account, start, both, now));
+            self.clear(start, now);
         }
         any
+    }
+
+    /// Clears a slot: the entry, its events and its transactions.
+    fn clear(&mut self, start: Timestamp, now: Timestamp) {
+        let parameters = &self.writer.parameters;
+        let slot = Slot { start, length: parameters.slot_length };
+        let cleared = self.exchange.clear(slot, parameters, now);
+        self.record(Entry::Cleared(cleared.clone()));
+        self.envelopes.extend(announcements(
+            self.exchange,
+            slot,
+            &cleared,
+            parameters,
+            &self.writer.name,
+        ));
+        if !cleared.trades.is_empty() {
+            let at = &self.writer.tools.deployment;
+            let calls = chain::transactions(self.exchange, &cleared, parameters, at);
+            self.transactions.extend(calls);
+        }
+        self.watch_losses(&cleared, now);
     }
 
     /// Records an entry, then what else becomes true with it.

@@ -14,7 +14,7 @@ use service::Clock;
 use tokio::sync::{RwLock, RwLockReadGuard, mpsc, oneshot};
 
 use super::batch::Batch;
-use super::rules::{RuleRefusal, RuleRefusals};
+use super::rules::{Refusals, RuleRefusal};
 use crate::db::replay;
 use crate::domain::{
     Accepted, Change, Entry, Exchange, Guard, NewOrder, Parameters, Rejection, RuleName,
@@ -85,7 +85,8 @@ pub struct Desk {
     parameters: Arc<Parameters>,
     book: Arc<RwLock<Exchange>>,
     commands: mpsc::Sender<Command>,
-    refused: Arc<RuleRefusals>,
+    refused: Arc<Refusals<RuleName>>,
+    shared: Arc<Refusals<AccountId>>,
 }
 
 impl Desk {
@@ -97,18 +98,20 @@ impl Desk {
         let parameters = Arc::new(parameters);
         let book = Arc::new(RwLock::new(exchange));
         let (commands, queue) = mpsc::channel(COMMANDS_MAX);
-        let refused = Arc::new(RuleRefusals::default());
+        let refused = Arc::new(Refusals::default());
+        let shared = Arc::new(Refusals::default());
         let writer = Writer {
             tools,
             name: name.clone(),
             parameters: parameters.clone(),
             last,
             refused: refused.clone(),
+            shared: shared.clone(),
             rules_at: None,
             guard: Mutex::default(),
         };
         tokio::spawn(writer.write(book.clone(), queue));
-        Ok(Desk { name, parameters, book, commands, refused })
+        Ok(Desk { name, parameters, book, commands, refused, shared })
     }
 
     /// Community and grid area.
@@ -124,6 +127,11 @@ impl Desk {
     /// Why the newest order of a standing rule was refused, if it was.
     pub fn refused_rule(&self, rule: RuleName) -> Option<RuleRefusal> {
         self.refused.of(rule)
+    }
+
+    /// Why the newest order of a member was refused, if it was.
+    pub fn refused_member(&self, account: AccountId) -> Option<RuleRefusal> {
+        self.shared.of(account)
     }
 
     /// The book, all of it durable. Held for a short time only: the writer waits.
@@ -200,7 +208,9 @@ pub(super) struct Writer {
     pub(super) name: String,
     pub(super) parameters: Arc<Parameters>,
     pub(super) last: i64,
-    pub(super) refused: Arc<RuleRefusals>,
+    pub(super) refused: Arc<Refusals<RuleName>>,
+    /// Why members got nothing when a slot was shared out.
+    pub(super) shared: Arc<Refusals<AccountId>>,
     /// When standing rules were looked at last.
     pub(super) rules_at: Option<Timestamp>,
     /// What is counted of orders and refusals.

@@ -7,6 +7,7 @@ use calendar::{Slot, SlotLength, Timestamp};
 use contracts::Side;
 use events::market::CancelledBy;
 use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
+use matching::network::Network;
 use matching::{Fees, Mechanism};
 use serde::Serialize;
 use tariff::Tariff;
@@ -18,6 +19,7 @@ use super::mandates::Mandates;
 use super::nonces::Nonces;
 use super::risk::Risk;
 use super::rules::Rules;
+use super::sharing::Sharing;
 use super::trading::{SelfTrade, Trading};
 use super::{
     Accepted, Cash, ClearedSlot, Entry, Member, Meter, Movement, Point, PublishedTariff, Status,
@@ -65,6 +67,11 @@ pub struct Parameters {
     pub terms: contracts::Policy,
     /// What is done about orders of one party that would meet before the gate.
     pub self_trade: SelfTrade,
+    /// The grid, where the market has several zones.
+    pub grid: Option<Network>,
+    /// Seconds after a slot's end for which its members' meters are waited for, where what was
+    /// metered is shared out.
+    pub allocation_seconds: i64,
 }
 
 impl Parameters {
@@ -141,6 +148,8 @@ pub struct Exchange {
     pub(super) rules: Rules,
     pub(super) risk: Risk,
     pub(super) mechanisms: BTreeMap<Timestamp, Mechanism>,
+    #[serde(skip_serializing_if = "Sharing::is_empty")]
+    pub(super) sharing: Sharing,
     pub(super) sequence: u64,
     pub(super) feed: Option<u64>,
 }
@@ -188,6 +197,10 @@ impl Exchange {
             }
             Entry::RuleSet { rule, .. } => self.rules.set(rule.clone()),
             Entry::RuleEnded { rule, .. } => self.rules.end(*rule),
+            Entry::Joined { membership, .. } => self.sharing.join(membership),
+            Entry::Left { account, until, .. } => self.sharing.leave(*account, *until),
+            Entry::SharesSet { from, shares, .. } => self.sharing.share(*from, shares),
+            Entry::Metered { slot, points } => self.metered_members(*slot, points),
             Entry::Suspended { trader, suspension } => {
                 self.limits.suspend(*trader, suspension.clone());
             }
@@ -301,6 +314,7 @@ impl Exchange {
         book.committed.clear();
         book.open.clear();
         book.cleared = Some(cleared.clone());
+        self.sharing.done(cleared.slot);
         self.forget(cleared.slot.plus_seconds(-RETAINED_SECONDS));
     }
 
@@ -326,6 +340,7 @@ impl Exchange {
             }
         }
         self.limits.forget(moment);
+        self.sharing.forget(moment);
         // The last one that began before then still holds.
         if let Some((&holds, _)) = self.mechanisms.range(..=moment).next_back() {
             self.mechanisms.retain(|from, _| *from >= holds);

@@ -18,6 +18,8 @@ mod relay;
 mod replay;
 mod rules;
 mod service;
+mod sharing;
 mod stop;
 mod surveillance;
 mod town;
+mod zones;

@@ -95,6 +95,8 @@ impl Town {
             slot: SlotLength::QUARTER_HOUR,
             mechanism,
             self_trade: market::domain::SelfTrade::Refuse,
+            grid: None,
+            horizon_seconds: 36 * 3_600,
             tariff: tariff(),
             currencies: vec!["CHF".to_owned()],
             genesis: now.plus_seconds(-60),
