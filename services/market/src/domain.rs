@@ -17,6 +17,7 @@
 //! Deliberately absent: clocks, storage, the network, and the past: slots that started more than
 //! [`RETAINED_SECONDS`] before the newest cleared one are forgotten.
 
+mod apart;
 mod cases;
 mod cash;
 mod clearing;
@@ -25,6 +26,7 @@ mod consents;
 mod entry;
 mod exposure;
 mod feeds;
+mod fits;
 mod guard;
 mod history;
 mod limits;
@@ -49,6 +51,7 @@ pub use clearing::{Conditions, Halted, check_mechanism};
 pub use concentration::{COUNTERPARTIES_MIN, Concentration};
 pub use consents::{CONSENT_SECONDS, CONSENTS_MAX, Consent, Decision, Wish};
 pub use entry::{ClearedSlot, ClearedTrade, Entry, Export, Member, Meter, Point, PublishedTariff};
+pub use fits::FOLD;
 pub use guard::{ACCOUNTS_COUNTED_MAX, EVIDENCE_LINES_MAX, Guard, Trigger, Trip, machine};
 pub use history::HISTORY_DAYS;
 pub use limits::{CHOICES_MAX, CURTAILMENTS_MAX, Change, Curtailment, Suspension, Trader};
@@ -64,4 +67,4 @@ pub use risk::{NotALimit, RISK_CHANGES_MAX, RiskChange, RiskLimits};
 pub use rules::{DueRule, RULES_MAX, Rule, RuleName, RuleQuantity};
 pub use state::{Committed, Exchange, Parameters, RETAINED_SECONDS, SlotBook};
 pub use step::Step;
-pub use trading::{Arrival, SelfTrade, StruckTrade, TimeInForce, Trading};
+pub use trading::{Arrival, SelfTrade, StruckTrade, StruckTrades, TimeInForce, Trading};
