@@ -1,5 +1,5 @@
-//! A client of JSON over HTTP as small as can be, the same for all servers, so that what is measured
-//! is the server: one connection, requests written beforehand.
+//! A client of JSON over HTTP as small as can be, the same for all servers, so that what is
+//! measured is the server: one connection, requests written beforehand.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
