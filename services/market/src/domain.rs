@@ -18,6 +18,7 @@
 //! Deliberately absent: clocks, storage, the network, and the past: slots that started more than
 //! [`RETAINED_SECONDS`] before the newest cleared one are forgotten.
 
+mod apart;
 mod cases;
 mod cash;
 mod clearing;
@@ -26,6 +27,7 @@ mod consents;
 mod entry;
 mod exposure;
 mod feeds;
+mod fits;
 mod grid;
 mod guard;
 mod history;
@@ -52,6 +54,7 @@ pub use clearing::{Conditions, Halted, check_mechanism};
 pub use concentration::{COUNTERPARTIES_MIN, Concentration};
 pub use consents::{CONSENT_SECONDS, CONSENTS_MAX, Consent, Decision, Wish};
 pub use entry::{ClearedSlot, ClearedTrade, Entry, Export, Member, Meter, Point, PublishedTariff};
+pub use fits::FOLD;
 pub use grid::{Grid, LIMITED_LINKS_MAX, LinkLimit, ZonalPrices};
 pub use guard::{ACCOUNTS_COUNTED_MAX, EVIDENCE_LINES_MAX, Guard, Trigger, Trip, machine};
 pub use history::HISTORY_DAYS;
@@ -72,4 +75,4 @@ pub use sharing::{
 };
 pub use state::{Committed, Exchange, Parameters, RETAINED_SECONDS, SlotBook};
 pub use step::Step;
-pub use trading::{Arrival, SelfTrade, StruckTrade, TimeInForce, Trading};
+pub use trading::{Arrival, SelfTrade, StruckTrade, StruckTrades, TimeInForce, Trading};

@@ -163,7 +163,7 @@ pub(crate) async fn get_slot(
         let quantities = open.iter().filter(|order| order.terms.side == side);
         Energy::sum(quantities.map(|order| order.open())).unwrap_or_default().wh()
     };
-    let struck = book.trading(slot.start).map(|trading| trading.trades.as_slice());
+    let struck = book.trading(slot.start).map(|trading| &*trading.trades);
     let struck = struck.unwrap_or_default();
     let so_far = Energy::sum(struck.iter().map(|trade| trade.quantity)).unwrap_or_default();
     let count = cleared.map_or(struck.len(), |cleared| cleared.trades.len());

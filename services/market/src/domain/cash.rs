@@ -60,7 +60,7 @@ pub enum Movement {
 }
 
 /// The cash of one address, in 1e-9 currency; wide, so that no sum of amounts overflows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Wallet {
     settled: i128,
     debits: i128,
@@ -85,7 +85,7 @@ impl Wallet {
 }
 
 /// What is held for a trade until the chain has settled or skipped it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TradeHold {
     /// Who pays.
     pub buyer: Address,
@@ -101,7 +101,7 @@ pub struct TradeHold {
     pub ended: Option<(u64, bool)>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Block {
     number: u64,
     hash: B256,
@@ -110,7 +110,7 @@ struct Block {
 }
 
 /// All cash of a market.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Cash {
     wallets: BTreeMap<Address, Wallet>,
     trades: BTreeMap<B256, TradeHold>,

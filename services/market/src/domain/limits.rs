@@ -160,11 +160,11 @@ pub enum Change {
 }
 
 /// All that may not trade.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Limits {
     accounts: BTreeMap<AccountId, Suspension>,
     points: BTreeMap<ConnectionPointId, Suspension>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     rules: BTreeMap<ConnectionPointId, BTreeMap<Side, Suspension>>,
     curtailments: Vec<Curtailment>,
     stopped: Option<Suspension>,

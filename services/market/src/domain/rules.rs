@@ -88,7 +88,7 @@ pub struct DueRule {
 }
 
 /// The rules of a market.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Rules {
     rules: BTreeMap<ConnectionPointId, BTreeMap<Side, Rule>>,
 }

@@ -9,7 +9,7 @@ use events::market::CancelledBy;
 use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
 use matching::network::Network;
 use matching::{Fees, Mechanism};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tariff::Tariff;
 use units::{Energy, Price};
 
@@ -92,7 +92,7 @@ impl Parameters {
 }
 
 /// What one connection point has in the book of one slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Committed {
     /// Energy of open orders to buy.
     pub buy: Energy,
@@ -112,7 +112,7 @@ impl Committed {
 }
 
 /// The orders of one slot and what came of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SlotBook {
     /// By sequence.
     pub orders: BTreeMap<u64, OrderId>,
@@ -123,12 +123,12 @@ pub struct SlotBook {
     /// The outcome, once cleared.
     pub cleared: Option<ClearedSlot>,
     /// What was traded before the gate, where orders meet when they come.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trading: Option<Trading>,
 }
 
 /// A market: the fold of its journal.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Exchange {
     pub(super) members: BTreeMap<AccountId, Member>,
     pub(super) parties: BTreeMap<PartyId, BTreeSet<AccountId>>,
@@ -148,7 +148,7 @@ pub struct Exchange {
     pub(super) rules: Rules,
     pub(super) risk: Risk,
     pub(super) mechanisms: BTreeMap<Timestamp, Mechanism>,
-    #[serde(skip_serializing_if = "Sharing::is_empty")]
+    #[serde(default, skip_serializing_if = "Sharing::is_empty")]
     pub(super) sharing: Sharing,
     pub(super) sequence: u64,
     pub(super) feed: Option<u64>,
@@ -427,6 +427,12 @@ impl Exchange {
     /// All orders that are remembered, by slot and sequence.
     pub fn orders(&self) -> impl DoubleEndedIterator<Item = &Accepted> {
         let ids = self.slots.values().flat_map(|book| book.orders.values());
+        ids.filter_map(|id| self.orders.get(id))
+    }
+
+    /// The orders that were accepted for the slot that starts then, by sequence.
+    pub fn orders_of(&self, slot: Timestamp) -> impl DoubleEndedIterator<Item = &Accepted> {
+        let ids = self.slots.get(&slot).into_iter().flat_map(|book| book.orders.values());
         ids.filter_map(|id| self.orders.get(id))
     }
 

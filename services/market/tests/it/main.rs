@@ -7,6 +7,7 @@ mod continuous;
 mod contract;
 mod contract_accounts;
 mod delegates;
+mod durable;
 mod exposure;
 mod guard;
 mod http;
