@@ -39,11 +39,12 @@ use alloy_primitives::{Address, Bloom, TxKind, U256};
 use bloom::Blooms;
 use revm::context::either::Either;
 use revm::context::result::{EVMError, InvalidTransaction};
-use revm::context::{BlockEnv, CfgEnv, Context, TxEnv};
+use revm::context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, TxEnv};
 use revm::context_interface::cfg::gas::calculate_initial_tx_gas;
-use revm::handler::MainnetContext;
+use revm::handler::instructions::EthInstructions;
+use revm::handler::{EthPrecompiles, MainnetContext};
 use revm::primitives::{eip3860, eip7825, hardfork::SpecId};
-use revm::{MainBuilder, MainContext, MainnetEvm};
+use revm::{MainContext, MainnetEvm};
 
 /// Most gas of one transaction (EIP-7825).
 pub const TRANSACTION_GAS_MAX: u64 = eip7825::TX_GAS_LIMIT_CAP;
@@ -273,7 +274,15 @@ pub fn machine<'s, S: StateSource>(
     config: CfgEnv,
     block: BlockEnv,
 ) -> Machine<'s, S> {
-    Context::mainnet().with_db(state).with_cfg(config).with_block(block).build_mainnet()
+    let spec = config.spec;
+    Evm {
+        ctx: Context::mainnet().with_db(state).with_cfg(config).with_block(block),
+        inspector: (),
+        instruction: EthInstructions::new_mainnet_with_spec(spec),
+        precompiles: EthPrecompiles::new(spec),
+        // A frame has a stack of 32 KiB: they are made as deep as calls go.
+        frame_stack: FrameStack::new(),
+    }
 }
 
 /// What the transactions of a block left besides the state.
