@@ -183,50 +183,7 @@ fn forbidden(topic: &str) -> Vec<Broken> {
         add(false, "CONNECT: client id with a surrogate", client(&[0xed, 0xa0, 0x80]));
         add(false, "CONNECT: client id with NUL", client(b"a\0b"));
         add(false, "a length of five bytes", vec![0x10, 0xff, 0xff, 0xff, 0xff, 0x7f]);
-
-        let of = topic.as_bytes();
-        add(true, "CONNECT again", client(b"c"));
-        add(true, "PUBLISH: QoS 3", [&[0x36], &published(level, of, 1, &[])[1..]].concat());
-        add(
-            true,
-            "PUBLISH: again, with QoS 0",
-            [&[0x38], &published(level, of, 1, &[])[1..]].concat(),
-        );
-        add(true, "PUBLISH: packet id 0", published(level, of, 0, &[]));
-        add(true, "PUBLISH: wildcard", published(level, b"wattex/v1/+/reading", 1, &[]));
-        add(true, "PUBLISH: no topic", published(level, b"", 1, &[]));
-        add(true, "PUBLISH: topic not UTF-8", published(level, &[0xff, 0xfe], 1, &[]));
-        add(true, "PUBLISH: topic with NUL", published(level, b"a\0b", 1, &[]));
-        add(true, "PUBLISH: topic longer than all", packet(0x32, &[0xff, 0xff, b'a']));
-        add(true, "PUBLISH: no packet id", packet(0x32, &text(of)));
-        let filter = [text(of), vec![1]].concat();
-        for (what, first, id, rest) in [
-            ("SUBSCRIBE: flags", 0x80, 1, filter.clone()),
-            ("SUBSCRIBE: packet id 0", 0x82, 0, filter.clone()),
-            ("SUBSCRIBE: nothing", 0x82, 1, vec![]),
-            ("SUBSCRIBE: QoS 3", 0x82, 1, [text(of), vec![3]].concat()),
-            ("SUBSCRIBE: reserved bits", 0x82, 1, [text(of), vec![0xc1]].concat()),
-            ("SUBSCRIBE: no QoS", 0x82, 1, text(of)),
-            ("SUBSCRIBE: empty filter", 0x82, 1, [text(b""), vec![1]].concat()),
-            ("SUBSCRIBE: # not last", 0x82, 1, [text(b"a/#/b"), vec![1]].concat()),
-            ("SUBSCRIBE: + not alone", 0x82, 1, [text(b"a+/b"), vec![1]].concat()),
-            ("UNSUBSCRIBE: flags", 0xa0, 1, text(of)),
-            ("UNSUBSCRIBE: packet id 0", 0xa2, 0, text(of)),
-            ("UNSUBSCRIBE: nothing", 0xa2, 1, vec![]),
-        ] {
-            add(true, what, asks(level, first, id, &[], &rest));
-        }
-        add(true, "PINGREQ: flags", vec![0xc1, 0]);
-        add(true, "PINGREQ: with something", vec![0xc0, 1, 0]);
-        add(true, "type 0", vec![0, 0]);
-        add(true, "AUTH, unasked", vec![0xf0, 0]);
-        add(true, "CONNACK from a client", vec![0x20, 2, 0, 0]);
-        add(true, "SUBACK from a client", asks(level, 0x90, 1, &[], &[0]));
-        add(true, "PINGRESP from a client", PINGRESP.to_vec());
-        add(true, "DISCONNECT: flags", vec![0xe1, 0]);
-        add(true, "PUBREL: flags", vec![0x60, 2, 0, 1]);
-        add(true, "PUBACK: flags", vec![0x41, 2, 0, 1]);
-        add(true, "PUBACK: one byte", vec![0x40, 1, 0]);
+        all.extend(forbidden_inside(level, topic.as_bytes()));
     }
     all.extend(forbidden_in_5(topic.as_bytes()));
     let password = [text(b"c"), text(b"p")].concat();
@@ -238,6 +195,53 @@ fn forbidden(topic: &str) -> Vec<Broken> {
     });
     let (what, level) = ("DISCONNECT: with something", 4);
     all.push(Broken { what, level, entered: true, bytes: vec![0xe0, 1, 0] });
+    all
+}
+
+/// What a client that was let in may not send.
+fn forbidden_inside(level: u8, of: &[u8]) -> Vec<Broken> {
+    let mut all = Vec::new();
+    let mut add = |what: &'static str, bytes: Vec<u8>| {
+        all.push(Broken { what, level, entered: true, bytes });
+    };
+    add("CONNECT again", connect(b"MQTT", level, 2, &[], &text(b"c")));
+    add("PUBLISH: QoS 3", [&[0x36], &published(level, of, 1, &[])[1..]].concat());
+    add("PUBLISH: again, with QoS 0", [&[0x38], &published(level, of, 1, &[])[1..]].concat());
+    add("PUBLISH: packet id 0", published(level, of, 0, &[]));
+    add("PUBLISH: wildcard", published(level, b"wattex/v1/+/reading", 1, &[]));
+    add("PUBLISH: no topic", published(level, b"", 1, &[]));
+    add("PUBLISH: topic not UTF-8", published(level, &[0xff, 0xfe], 1, &[]));
+    add("PUBLISH: topic with NUL", published(level, b"a\0b", 1, &[]));
+    add("PUBLISH: topic longer than all", packet(0x32, &[0xff, 0xff, b'a']));
+    add("PUBLISH: no packet id", packet(0x32, &text(of)));
+    let filter = [text(of), vec![1]].concat();
+    for (what, first, id, rest) in [
+        ("SUBSCRIBE: flags", 0x80, 1, filter.clone()),
+        ("SUBSCRIBE: packet id 0", 0x82, 0, filter.clone()),
+        ("SUBSCRIBE: nothing", 0x82, 1, vec![]),
+        ("SUBSCRIBE: QoS 3", 0x82, 1, [text(of), vec![3]].concat()),
+        ("SUBSCRIBE: reserved bits", 0x82, 1, [text(of), vec![0xc1]].concat()),
+        ("SUBSCRIBE: no QoS", 0x82, 1, text(of)),
+        ("SUBSCRIBE: empty filter", 0x82, 1, [text(b""), vec![1]].concat()),
+        ("SUBSCRIBE: # not last", 0x82, 1, [text(b"a/#/b"), vec![1]].concat()),
+        ("SUBSCRIBE: + not alone", 0x82, 1, [text(b"a+/b"), vec![1]].concat()),
+        ("UNSUBSCRIBE: flags", 0xa0, 1, text(of)),
+        ("UNSUBSCRIBE: packet id 0", 0xa2, 0, text(of)),
+        ("UNSUBSCRIBE: nothing", 0xa2, 1, vec![]),
+    ] {
+        add(what, asks(level, first, id, &[], &rest));
+    }
+    add("PINGREQ: flags", vec![0xc1, 0]);
+    add("PINGREQ: with something", vec![0xc0, 1, 0]);
+    add("type 0", vec![0, 0]);
+    add("AUTH, unasked", vec![0xf0, 0]);
+    add("CONNACK from a client", vec![0x20, 2, 0, 0]);
+    add("SUBACK from a client", asks(level, 0x90, 1, &[], &[0]));
+    add("PINGRESP from a client", PINGRESP.to_vec());
+    add("DISCONNECT: flags", vec![0xe1, 0]);
+    add("PUBREL: flags", vec![0x60, 2, 0, 1]);
+    add("PUBACK: flags", vec![0x41, 2, 0, 1]);
+    add("PUBACK: one byte", vec![0x40, 1, 0]);
     all
 }
 
