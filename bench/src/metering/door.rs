@@ -3,10 +3,11 @@
 //! kept on either side. Every message comes once and in order, or the bench fails.
 
 use std::sync::Barrier;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use testkit::Mosquitto;
 
 use super::mqtt::{self, Line};
@@ -18,6 +19,9 @@ use crate::report::Row;
 const MESSAGES: usize = 100_000;
 /// Messages of a publisher that wait for their PUBACK.
 const WINDOW: usize = 500;
+/// Messages that a publisher is ahead of its subscriber at most: neither broker shall have to choose
+/// between memory and a subscriber's line.
+const LEAD: usize = 2_000;
 /// What is published: as long as a signed reading.
 const PAYLOAD_BYTES: usize = 119;
 /// Bytes that are read at once.
@@ -60,8 +64,9 @@ fn through(port: u16, pairs: usize) -> Result<f64> {
         let mut threads = Vec::new();
         for (topic, saying, hearing) in lines {
             let begin = &begin;
-            threads.push(scope.spawn(move || say(saying, topic, begin)));
-            threads.push(scope.spawn(move || hear(hearing, begin)));
+            let (tell, told) = channel();
+            threads.push(scope.spawn(move || say(saying, topic, begin, &told)));
+            threads.push(scope.spawn(move || hear(hearing, begin, &tell)));
         }
         begin.wait();
         let began = Instant::now();
@@ -82,19 +87,24 @@ fn payload(number: usize) -> [u8; PAYLOAD_BYTES] {
     payload
 }
 
-/// Publishes, as far ahead of the PUBACKs as the window allows.
-fn say(mut line: Line, topic: &str, begin: &Barrier) -> Result<()> {
+/// Publishes, as far ahead of the PUBACKs as the window allows, and of the subscriber.
+fn say(mut line: Line, topic: &str, begin: &Barrier, told: &Receiver<usize>) -> Result<()> {
     let messages: Vec<_> = (0..MESSAGES)
         .map(|number| mqtt::publish(topic, packet_id(number), &payload(number)))
         .collect();
     let (mut sent, mut acknowledged, mut room) = (0, 0, vec![0; READ_BYTES]);
-    let mut rest = 0;
+    let (mut rest, mut heard) = (0, 0);
     begin.wait();
     while acknowledged < MESSAGES {
-        let until = MESSAGES.min(acknowledged + WINDOW);
+        heard = told.try_iter().last().unwrap_or(heard);
+        let until = MESSAGES.min(acknowledged + WINDOW).min(heard + LEAD);
         if sent < until {
             line.say(&messages[sent..until].concat())?;
             sent = until;
+        }
+        if acknowledged == sent {
+            heard = told.recv().context("the subscriber is gone")?;
+            continue;
         }
         // A PUBACK has four bytes.
         rest += line.hear_some(&mut room)?;
@@ -106,7 +116,7 @@ fn say(mut line: Line, topic: &str, begin: &Barrier) -> Result<()> {
 }
 
 /// Takes everything in, acknowledges it and looks that nothing is missing.
-fn hear(mut line: Line, begin: &Barrier) -> Result<()> {
+fn hear(mut line: Line, begin: &Barrier, tell: &Sender<usize>) -> Result<()> {
     let (mut heard, mut there, mut acknowledged) = (vec![0; 2 * READ_BYTES], 0, Vec::new());
     let mut number = 0;
     begin.wait();
@@ -130,6 +140,8 @@ fn hear(mut line: Line, begin: &Barrier) -> Result<()> {
         there -= at;
         line.say(&acknowledged)?;
         acknowledged.clear();
+        // A publisher that has said everything listens no more.
+        tell.send(number).ok();
     }
     Ok(())
 }

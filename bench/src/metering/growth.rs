@@ -17,7 +17,7 @@ const MESSAGES: u64 = 20_000;
 
 /// One run for each number of meters; the first number is what the others are held against.
 pub(crate) fn rows() -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
+    let (mut rows, mut former) = (Vec::new(), None);
     for meters in METERS {
         let server = Server::start(server::STORING, meters)?;
         let before = server.used()?;
@@ -30,11 +30,9 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
         ensure!((stored, apart) == (MESSAGES, 0), "{stored} stored and {apart} kept apart");
         let used = after.processor_seconds - before.processor_seconds;
         let messages = count(MESSAGES);
-        let grown = (after.memory_mib - before.memory_mib) * 1024.0;
         let figures = [
             ("memory before", "MiB", before.memory_mib),
             ("memory after 20 000 messages", "MiB", after.memory_mib),
-            ("memory a connection", "KiB", grown / count(meters)),
             ("processor time, lines opened too", "us/message", used * 1e6 / messages),
             ("rate, 2 000 wanted", "messages/s", messages / seconds),
             ("PUBACK, half of them", "ms", milliseconds(totals.puback_p50_us)),
@@ -43,6 +41,13 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
         for (what, unit, figure) in figures {
             rows.push(Row::alone(format!("{meters} meters: {what}"), unit, &[figure]));
         }
+        // Against the run before: what every service holds is in neither.
+        if let Some((fewer, memory)) = former {
+            let each = (after.memory_mib - memory) * 1024.0 / count(meters - fewer);
+            let name = format!("{fewer} to {meters} meters: memory a connection");
+            rows.push(Row::alone(name, "KiB", &[each]));
+        }
+        former = Some((meters, after.memory_mib));
     }
     Ok(rows)
 }

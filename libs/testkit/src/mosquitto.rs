@@ -36,7 +36,7 @@ impl Mosquitto {
     /// sent, and drops nothing.
     pub fn quiet() -> Result<Mosquitto> {
         Mosquitto::with(
-            "log_type notice\nmax_inflight_messages 0\nmax_queued_messages 0\n\
+            "log_type information\nmax_inflight_messages 0\nmax_queued_messages 0\n\
              set_tcp_nodelay true\n",
         )
     }
