@@ -159,8 +159,7 @@ async fn an_operator_sees_gaps_and_what_was_not_believed() {
 
         let (_, readings) =
             get(&home, &format!("/v1/readings?meter={}", one.meter), &operator).await;
-        let signed: SignedReading =
-            serde_json::from_value(readings["items"][1].clone()).unwrap();
+        let signed: SignedReading = serde_json::from_value(readings["items"][1].clone()).unwrap();
         assert_eq!(signed, one.read(2, 1, 50, 1), "a reading comes back as it was signed");
         let (status, problem) = get(&home, "/v1/quarantine?cursor=x", &operator).await;
         assert_eq!(
