@@ -108,15 +108,22 @@ impl Letter {
 
     /// The subject as it is shown (RFC 2047).
     pub fn subject(&self) -> String {
-        let words = self.header("Subject");
-        let decoded = words.split(' ').map(|word| {
+        let (mut shown, mut after_encoded) = (String::new(), true);
+        for word in self.header("Subject").split(' ') {
             let encoded = word.strip_prefix("=?utf-8?b?").and_then(|word| word.strip_suffix("?="));
-            match encoded {
-                Some(encoded) => String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap(),
-                None => format!("{word} "),
+            // Between two encoded words a space says nothing.
+            if !(after_encoded && (encoded.is_some() || shown.is_empty())) {
+                shown.push(' ');
             }
-        });
-        decoded.collect::<String>().trim().to_owned()
+            match encoded {
+                Some(text) => {
+                    shown += &String::from_utf8(STANDARD.decode(text).unwrap()).unwrap();
+                }
+                None => shown += word,
+            }
+            after_encoded = encoded.is_some();
+        }
+        shown
     }
 
     /// Each part: its head and its content, decoded.
