@@ -71,7 +71,7 @@ pub struct Settings {
     pub self_trade: SelfTrade,
     /// The grid, where the community has several zones that clear together.
     pub grid: Option<Network>,
-    /// How far ahead orders may be placed, in seconds: at most [`market::HORIZON_SECONDS_MAX`]. Part
+    /// How far ahead orders may be placed, in seconds, up to [`market::HORIZON_SECONDS_MAX`]. Part
     /// of the genesis: who withdraws waits longer.
     pub horizon_seconds: u32,
     /// Moment of the genesis block.

@@ -30,8 +30,8 @@ const ROLE_DELAY: u32 = 2 * 86_400;
 /// Shortfall that costs nothing: a tenth of the quantity, or this many Wh.
 const TOLERANCE_BPS: u16 = 1_000;
 const TOLERANCE_WH: u32 = 50;
-/// How long after a slot what was delivered in it is shared out and settled: past the time for which
-/// meters are waited for.
+/// How long after a slot what was delivered in it is shared out and settled: past the time for
+/// which meters are waited for.
 const SETTLE_SECONDS: u32 = 6 * 3_600;
 /// Difficulty of a block where blocks are mined on demand in simulated time.
 const DEMAND_DIFFICULTY: u64 = 1 << 10;
@@ -69,8 +69,9 @@ pub mod role {
 }
 
 /// The fees and rules that both sides of every trade sign, in a market that is cleared by
-/// `mechanism`, or on a grid of several zones, whose trades have two prices. An allocation works on what was delivered: its trades are settled after the slot,
-/// and nobody owes anything for being short.
+/// `mechanism`, or on a grid of several zones, whose trades have two prices. An allocation works on
+/// what was delivered: its trades are settled after the slot, and nobody owes anything for being
+/// short.
 pub fn policy(
     tariff: &Tariff,
     slot: SlotLength,
