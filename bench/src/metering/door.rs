@@ -19,7 +19,7 @@ use crate::report::Row;
 const MESSAGES: usize = 100_000;
 /// Messages of a publisher that wait for their PUBACK.
 const WINDOW: usize = 500;
-/// Messages that a publisher is ahead of its subscriber at most: neither broker shall have to choose
+/// Messages that a publisher is ahead of its subscriber at most: no broker shall have to choose
 /// between memory and a subscriber's line.
 const LEAD: usize = 2_000;
 /// What is published: as long as a signed reading.

@@ -155,7 +155,8 @@ impl TimeZone {
 
     /// When the wall clock shows `wall`; where that is outside the years that exist, their end.
     fn seconds(&self, wall: civil::DateTime) -> Timestamp {
-        let beyond = if wall.year() > 0 { i64::MAX } else { i64::MIN };
+        let ends = [jiff::Timestamp::MIN, jiff::Timestamp::MAX].map(jiff::Timestamp::as_second);
+        let beyond = ends[usize::from(wall.year() > 0)];
         let zoned = self.0.to_zoned(wall);
         Timestamp::from_seconds(zoned.map_or(beyond, |zoned| zoned.timestamp().as_second()))
     }
