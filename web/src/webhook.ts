@@ -8,6 +8,7 @@ export const EVENT_KINDS: Record<EventKind, string> = {
   "invoice.issued": "A bill was issued",
   "invoice.paid": "Money came in for a bill",
   "invoice.overdue": "A bill is overdue",
+  "invoice.corrected": "A bill was corrected",
   "dispute.opened": "A bill is disputed",
   "dispute.decided": "A dispute has ended",
   "tariff.published": "A tariff was published",

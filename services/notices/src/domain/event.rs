@@ -7,7 +7,8 @@
 use anyhow::Result;
 use calendar::Timestamp;
 use events::billing::{
-    InvoiceDisputed, InvoiceIssued, InvoicePaid, InvoiceReminded, SlotReconciled, TariffPublished,
+    InvoiceCorrected, InvoiceDisputed, InvoiceIssued, InvoicePaid, InvoiceReminded, SlotReconciled,
+    TariffPublished,
 };
 use events::identity::{
     AccountOpened, ApprovalRequested, ConnectionPointRegistered, MeterEnrolled, MeterRevoked,
@@ -29,6 +30,7 @@ pub(crate) const SUBJECTS: &[&str] = &[
     AccountOpened::SUBJECT,
     ApprovalRequested::SUBJECT,
     ConnectionPointRegistered::SUBJECT,
+    InvoiceCorrected::SUBJECT,
     InvoiceDisputed::SUBJECT,
     InvoiceIssued::SUBJECT,
     InvoicePaid::SUBJECT,
@@ -75,6 +77,8 @@ kinds! {
     DisputeOpened = "dispute.opened"
     /// A dispute was upheld, rejected or withdrawn.
     DisputeDecided = "dispute.decided"
+    /// A bill was corrected, or taken back and issued anew.
+    InvoiceCorrected = "invoice.corrected"
     /// A bill was issued.
     InvoiceIssued = "invoice.issued"
     /// Money came in for a bill.
@@ -146,6 +150,15 @@ fn of_billing(envelope: &Envelope) -> Result<Option<Fact>> {
         });
         let (kind, place) = (EventKind::InvoiceIssued, Place::Account(account));
         return Ok(Some(Fact { kind, place, data }));
+    }
+    if let Some(event) = envelope.open::<InvoiceCorrected>()? {
+        let data = json!({
+            "correction": event.correction, "number": event.number, "kind": event.kind,
+            "cause": event.cause, "invoice": event.invoice,
+            "invoice_number": event.invoice_number, "dispute": event.dispute,
+            "account": event.account, "total": event.total, "due": event.due,
+        });
+        return Ok(in_community(EventKind::InvoiceCorrected, event.community, data));
     }
     if let Some(event) = envelope.open::<InvoicePaid>()? {
         let InvoicePaid { invoice, number, community, account, amount, left } = event;
