@@ -161,6 +161,7 @@ const fn name(fact: &Fact) -> &'static str {
         Fact::Reissued { .. } => "reissued",
         Fact::Metered { .. } => "metered",
         Fact::Invoiced(_) => "invoiced",
+        Fact::Corrected(_) => "corrected",
         Fact::InvoicePaid { .. } => "invoice-paid",
         Fact::PaidFromWallet { .. } => "paid-from-wallet",
     }
