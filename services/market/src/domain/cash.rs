@@ -114,6 +114,8 @@ struct Block {
 pub struct Cash {
     wallets: BTreeMap<Address, Wallet>,
     trades: BTreeMap<B256, TradeHold>,
+    /// The trades that have not ended, by when they do at the latest.
+    open: BTreeSet<(Timestamp, B256)>,
     blocks: VecDeque<Block>,
 }
 
@@ -144,6 +146,7 @@ impl Cash {
     pub(super) fn hold_trade(&mut self, trade: B256, hold: TradeHold) {
         self.hold(hold.buyer, hold.escrow);
         self.hold(hold.seller, hold.collateral);
+        self.open.insert((hold.until, trade));
         self.trades.insert(trade, hold);
     }
 
@@ -212,12 +215,8 @@ impl Cash {
             }
         }
         // A final block at or after the slot's end: what is not settled now never will be.
-        let never = self
-            .trades
-            .iter()
-            .filter(|(_, hold)| hold.ended.is_none() && hold.until <= block.timestamp)
-            .map(|(trade, _)| *trade);
-        for trade in never.collect::<Vec<B256>>() {
+        while self.open.first().is_some_and(|(until, _)| *until <= block.timestamp) {
+            let (_, trade) = self.open.pop_first().expect("the first was just seen");
             self.end(trade, (block.number, false));
         }
     }
@@ -236,6 +235,7 @@ impl Cash {
         };
         hold.ended = Some(how);
         let hold = hold.clone();
+        self.open.remove(&(hold.until, trade));
         self.free(hold.buyer, hold.escrow);
         self.free(hold.seller, hold.collateral);
     }
@@ -249,6 +249,7 @@ impl Cash {
         let Some(hold) = hold else { return };
         hold.ended = None;
         let hold = hold.clone();
+        self.open.insert((hold.until, trade));
         self.hold(hold.buyer, hold.escrow);
         self.hold(hold.seller, hold.collateral);
     }
