@@ -10,8 +10,7 @@
 //! Incoming cash counts once its block is final. A block that leaves the best branch takes its
 //! debits with it, and the holds it had ended come back.
 
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloy_primitives::{Address, B256, U256};
 use calendar::Timestamp;
