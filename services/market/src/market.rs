@@ -221,6 +221,7 @@ impl Market {
         {
             tracing::warn!(error = format!("{error:#}"), "a lease was not given up");
         }
+        self.desks.iter().for_each(|desk| desk.end());
         self.db.close().await;
     }
 }

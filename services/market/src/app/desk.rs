@@ -238,6 +238,11 @@ impl Desk {
         answered.await.map_err(|_| Refused::Fault(gone()))?
     }
 
+    /// The process is about to end: nothing is followed any more.
+    pub fn end(&self) {
+        self.state.end();
+    }
+
     /// Queues what a caller can repeat: refused when the queue is full.
     fn submit(&self, command: Command) -> Result<(), Refused> {
         self.commands.try_send(command).map_err(|error| match error {

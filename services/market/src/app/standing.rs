@@ -1,6 +1,6 @@
 //! Where a market stands in this process, and what it has done since that started.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::desk::Refused;
@@ -71,6 +71,8 @@ pub(super) struct State {
     refused: AtomicU64,
     commits: AtomicU64,
     failed: AtomicU64,
+    /// Whether the process is about to end.
+    over: AtomicBool,
 }
 
 impl State {
@@ -84,9 +86,19 @@ impl State {
             refused: AtomicU64::default(),
             commits: AtomicU64::default(),
             failed: AtomicU64::default(),
+            over: AtomicBool::default(),
         };
         state.stand(standing);
         state
+    }
+
+    /// The process is about to end: its database closes.
+    pub(super) fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
     }
 
     pub(super) fn standing(&self) -> Standing {

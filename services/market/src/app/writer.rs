@@ -231,6 +231,7 @@ impl Writer {
                 _ = looks.tick() => match self.look(book).await {
                     Ok(false) => {}
                     Ok(true) => return true,
+                    Err(_) if self.state.is_over() => return false,
                     Err(error) => {
                         let error = format!("{error:#}");
                         tracing::error!(market = self.name, error, "the journal is not followed");

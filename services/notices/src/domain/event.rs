@@ -46,7 +46,7 @@ pub(crate) const SUBJECTS: &[&str] = &[
 ];
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident = $name:literal)*) => {
+    ($($(#[$doc:meta])* $kind:ident = $name:tt)*) => {
         /// What an endpoint can be told of.
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
