@@ -189,7 +189,13 @@ pub(crate) struct ReadingShape {
 #[derive(JsonSchema)]
 #[schemars(
     rename = "ReadingPlace",
-    description = "The proof that a reading is one of those that were signed together."
+    description = "The proof that a reading is one of those that were signed together.",
+    extend("examples" = [{
+        "count": 2,
+        "index": 0,
+        "root": "0x1111111111111111111111111111111111111111111111111111111111111111",
+        "siblings": ["0x2222222222222222222222222222222222222222222222222222222222222222"],
+    }])
 )]
 #[expect(dead_code, reason = "says how another crate's type looks")]
 struct PlaceShape {

@@ -13,6 +13,7 @@ use events::ledger::{BlockConnected, BlockDisconnected};
 use events::metering::{IntervalFact, IntervalsClosed, IntervalsCorrected, Quality};
 use events::{Envelope, Event};
 use ids::{CommunityId, EventId};
+use service::Clock;
 use tariff::Tariff;
 use units::{Energy, Power};
 
@@ -27,6 +28,7 @@ use crate::domain::{
 pub(crate) struct Inbox {
     pub(crate) desks: Vec<Arc<Desk>>,
     pub(crate) deployment: Deployment,
+    pub(crate) clock: Clock,
 }
 
 #[async_trait]
@@ -48,26 +50,36 @@ impl Consumer for Inbox {
         ]
     }
 
+    /// An event is every desk's: one that cannot take it keeps it from no other, and has it
+    /// offered again.
     async fn consume(&self, envelope: &Envelope) -> Result<()> {
+        let mut failed = None;
         if let Some((community, slot, intervals)) = metered(envelope)? {
             for desk in self.desks_of(Some(community)) {
                 let entries = {
                     let (book, parameters) = (desk.book().await, desk.parameters());
                     let exported = exported(&book, slot, &intervals, parameters);
-                    let shared = shared(&book, slot, &intervals, parameters);
+                    // What can be settled no more is not shared out, nor is it once more.
+                    let settled = parameters.settled_until(slot.start) <= self.clock.now();
+                    let shared = (!settled).then(|| shared(&book, slot, &intervals, parameters));
+                    let shared = shared.flatten();
                     exported.into_iter().chain(shared).collect::<Vec<Entry>>()
                 };
-                if !entries.is_empty() {
-                    desk.facts(own(envelope, desk), entries).await?;
+                if !entries.is_empty()
+                    && let Err(error) = desk.facts(own(envelope, desk), entries).await
+                {
+                    failed.get_or_insert(error);
                 }
             }
-            return Ok(());
+            return failed.map_or(Ok(()), Err);
         }
         let Some((community, entry)) = self.entry(envelope)? else { return Ok(()) };
         for desk in self.desks_of(community) {
-            desk.facts(own(envelope, desk), vec![entry.clone()]).await?;
+            if let Err(error) = desk.facts(own(envelope, desk), vec![entry.clone()]).await {
+                failed.get_or_insert(error);
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 }
 

@@ -81,7 +81,11 @@ pub async fn start(parts: Parts) -> Result<Arc<Market>> {
         carries: Mutex::default(),
         db,
     });
-    let inbox = Inbox { desks: market.desks.clone(), deployment: market.deployment };
+    let inbox = Inbox {
+        desks: market.desks.clone(),
+        deployment: market.deployment,
+        clock: market.clock.clone(),
+    };
     if market.desks.iter().any(|desk| desk.leads()) {
         parts.bus.subscribe(Arc::new(inbox)).await?;
     } else {

@@ -32,6 +32,7 @@ mod post;
 mod smtp;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use ::db::Db;
@@ -90,6 +91,12 @@ pub struct Paper {
 pub type Papers =
     Arc<dyn Fn(InvoiceId, String) -> BoxFuture<'static, Result<Option<Paper>>> + Send + Sync>;
 
+/// The pause between two looks for what is kept no longer, in seconds.
+const FORGET_SECONDS: i64 = 600;
+/// Of [`Notices::forgot`].
+const MESSAGES: usize = 0;
+const LETTERS: usize = 1;
+
 /// The service.
 pub struct Notices {
     db: Db,
@@ -100,6 +107,8 @@ pub struct Notices {
     postman: Option<Postman>,
     papers: Papers,
     currency: Currency,
+    /// When it was looked for messages and for letters that are kept no longer, epoch seconds.
+    forgot: [AtomicI64; 2],
 }
 
 /// Opens the database and subscribes to the bus.
@@ -118,12 +127,23 @@ pub async fn start(parts: Parts) -> Result<Arc<Notices>> {
         postman: parts.mail.map(Postman::new).transpose()?,
         papers: parts.papers,
         currency: parts.currency,
+        forgot: Default::default(),
     });
     parts.bus.subscribe(Arc::new(consume::Inbox(notices.clone()))).await?;
     Ok(notices)
 }
 
 impl Notices {
+    /// Whether it is time to look for what is kept no longer.
+    fn forgets(&self, what: usize, now: Timestamp) -> bool {
+        let last = self.forgot[what].load(Ordering::Relaxed);
+        let due = now.seconds() - last >= FORGET_SECONDS;
+        if due {
+            self.forgot[what].store(now.seconds(), Ordering::Relaxed);
+        }
+        due
+    }
+
     fn now(&self) -> Timestamp {
         self.clock.now()
     }

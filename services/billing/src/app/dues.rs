@@ -294,8 +294,7 @@ pub(super) async fn pay(
             amount,
             at: payment.at,
         };
-        let settles = amount == owing.dues.left()?;
-        dues::put_payment(tx, &owing, &part, settles).await?;
+        dues::put_payment(tx, &owing, &part).await?;
         let event = InvoicePaid {
             invoice: owed.invoice,
             number: owing.number,

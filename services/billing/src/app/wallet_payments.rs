@@ -193,8 +193,7 @@ impl Billing {
                         amount: of.amount,
                         at: now,
                     };
-                    let settles = left > Money::ZERO && left <= of.amount;
-                    dues::put_payment(tx, &owing, &payment, settles).await?;
+                    dues::put_payment(tx, &owing, &payment).await?;
                     if of.amount > Money::ZERO {
                         let event = InvoicePaid {
                             invoice: of.invoice,

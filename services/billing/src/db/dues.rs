@@ -150,7 +150,6 @@ pub(crate) async fn put_payment(
     tx: &mut Tx,
     owing: &Owing,
     payment: &InvoicePayment,
-    settles: bool,
 ) -> Result<()> {
     let row = vec![
         Cell::Text(owing.community.to_string()),
@@ -162,13 +161,15 @@ pub(crate) async fn put_payment(
     ];
     let insert = "insert into invoice_payment (community, invoice, key, booked_on, amount, at)";
     insert_rows(tx, insert, 6, vec![row], "").await.context("keeping a payment of an invoice")?;
-    if settles {
-        query("update invoice set settled = 1 where id = $1")
-            .bind(payment.invoice.to_string())
-            .execute(tx.conn())
-            .await
-            .context("noting a paid invoice")?;
-    }
+    // From what is kept, because corrections and what is given back change it as well.
+    let settles = "update invoice set settled = case when due + corrected - \
+                   (select coalesce(sum(p.amount), 0) from invoice_payment p \
+                   where p.invoice = id) > 0 then 0 else 1 end where id = $1";
+    query(settles)
+        .bind(payment.invoice.to_string())
+        .execute(tx.conn())
+        .await
+        .context("noting a paid invoice")?;
     Ok(())
 }
 

@@ -68,8 +68,8 @@ impl Dues {
         Ok(self.due.minus(self.paid)?.max(Money::ZERO))
     }
 
-    /// What the account gets back: a credit, or what came in for more than is due by now; never below
-    /// zero.
+    /// What the account gets back: a credit, or what came in for more than is due by now; never
+    /// below zero.
     ///
     /// # Errors
     /// When it does not fit.

@@ -159,8 +159,7 @@ impl Identity {
                     }
                     meter.revoked_at = Some(now);
                     grid::revoke_meter(tx, id, now).await?;
-                    // A version may come twice: see `counted`.
-                    let cause = format!("{}/{}", cause_of(&meter), now.seconds());
+                    let cause = cause_of(&meter);
                     let event = MeterRevoked { meter: id, at: now };
                     bus::append(tx, &Envelope::of(&event, &cause, now)).await?;
                     audit::append(tx, act).await?;
@@ -384,7 +383,7 @@ pub(super) async fn enrol(
     Ok((meter, true))
 }
 
-/// What names a meter's key among events.
+/// What names a meter's key among events. A version may come twice, a key never does.
 pub(super) fn cause_of(meter: &Meter) -> String {
-    format!("{}/{}", meter.meter, meter.version)
+    format!("{}/{}/{}", meter.meter, meter.version, meter.key)
 }

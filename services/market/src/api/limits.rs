@@ -184,16 +184,24 @@ async fn change_trader(
         return Err(Problem::forbidden());
     }
     let (mut known, mut stands, mut waits) = (false, None, None);
+    // A desk that cannot keeps no other from it.
+    let mut failed = None;
     for desk in market.desks_of(caller.community) {
         let owner = desk.book().await.owner(trader);
         if owner.is_none() || !allowed(owner) {
             continue;
         }
         known = true;
-        desk.change(change.clone(), caller.party).await?;
+        if let Err(refused) = desk.change(change.clone(), caller.party).await {
+            failed.get_or_insert(refused);
+            continue;
+        }
         waits = waiting(desk, &Wish::Resume { trader }, market.now()).await.or(waits);
         let book = desk.book().await;
         stands = book.suspension(trader).map(|why| suspension(trader, why)).or(stands);
+    }
+    if let Some(refused) = failed {
+        return Err(refused.into());
     }
     if known { Ok((stands, waits)) } else { Err(Problem::not_found("account or connection point")) }
 }

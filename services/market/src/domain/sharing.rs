@@ -266,6 +266,10 @@ impl Exchange {
         let before = self.memberships(membership.account).last();
         let over = |known: &Membership| known.until.is_some_and(|end| end <= membership.from);
         ensure(before.is_none_or(over), Rejection::Member)?;
+        // One that holds and one to come.
+        let open = |known: &&Membership| known.until.is_none_or(|until| until > now);
+        let few = self.memberships(membership.account).iter().filter(open).count() < 2;
+        ensure(few, Rejection::Member)?;
         let few = self.members_in(membership.from).count() < MEMBERS_MAX;
         ensure(few, Rejection::TooMany)
     }

@@ -6,12 +6,11 @@ use anyhow::{Context, Result};
 use calendar::Timestamp;
 use db::{Db, DbError};
 use ids::MeterId;
-use reading::Reason;
+use reading::{Reason, SignedReading};
 
 use super::accept::Intake;
-use super::heard::{Said, hear_all};
+use super::heard::{Heard, Said};
 use crate::db::{quarantine, readings};
-use crate::writer::Message;
 
 /// Messages that are judged again together.
 const TOGETHER_MAX: u32 = 500;
@@ -29,28 +28,26 @@ pub(crate) async fn reconsider(
     (meter, key): (MeterId, Address),
     now: Timestamp,
 ) -> Result<u64> {
-    let (mut after, mut accepted) = (0, 0);
+    // The newest first: those are missed.
+    let (mut before, mut accepted) = (i64::MAX, 0);
     for _ in 0..MESSAGES_MAX / TOGETHER_MAX {
         let code = Reason::Signature.code();
-        let kept = quarantine::of_meter(db, meter, code, after, TOGETHER_MAX).await;
+        let kept = quarantine::of_meter(db, meter, code, before, TOGETHER_MAX).await;
         let kept = kept.context("messages that were kept apart")?;
         let Some((last, _)) = kept.last() else { break };
-        after = *last;
-        let (places, messages): (Vec<_>, Vec<_>) = kept
-            .into_iter()
-            .map(|(place, bytes)| (place, Message { meter, bytes: bytes.into() }))
-            .unzip();
-        // One reading is one message here: what was kept apart was kept reading by reading.
-        let heard = hear_all(messages).await?;
-        let mut its = Vec::new();
-        for (place, heard) in places.into_iter().zip(heard) {
-            match &heard.said {
-                Said::Reading(signed, Some(by)) if *by == key => {
-                    its.push((place, signed.reading, heard));
-                }
-                _ => {}
-            }
-        }
+        before = *last;
+        // What was kept apart was kept reading by reading, each with its place if it has one.
+        let its = move || -> Vec<_> {
+            let of_key = |(place, bytes): (i64, Vec<u8>)| {
+                let signed = SignedReading::decode(&bytes).ok()?;
+                let its = signed.reading.meter == meter && signed.signer() == Some(key);
+                let said = Said::Reading(signed, Some(key));
+                its.then_some((place, signed.reading, Heard { meter, said }))
+            };
+            kept.into_iter().filter_map(of_key).collect()
+        };
+        let mut its = tokio::task::spawn_blocking(its).await.context("looking at signatures")?;
+        its.sort_unstable_by_key(|(_, reading, _)| reading.page);
         let (known, heard): (Vec<_>, Vec<_>) =
             its.into_iter().map(|(place, reading, heard)| ((place, reading), heard)).unzip();
         accepted += intake.accept(heard, now).await?.accepted;

@@ -4,7 +4,7 @@
 //! `intake` up, which holds the others back until it commits, and sees by the count whether the
 //! turn before was its own. So no two of them judge a page at the same time.
 
-use db::{DbError, Kind, Row, Tx, query};
+use db::{AssertSqlSafe, DbError, Kind, Row, Tx, query};
 
 /// How much was written, by ourselves and by others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +27,22 @@ pub(crate) async fn prepare(tx: &mut Tx) -> Result<(), DbError> {
     Ok(())
 }
 
+/// How long whoever has its turn may be silent, in milliseconds: a host that is gone must not keep
+/// the row from those who go on.
+const SILENT_MILLISECONDS: u32 = 30_000;
+
+/// Bounds how long this transaction keeps the row of the turns.
+async fn bound(tx: &mut Tx) -> Result<(), DbError> {
+    let sql = format!("set local idle_in_transaction_session_timeout = {SILENT_MILLISECONDS}");
+    query(AssertSqlSafe(sql)).execute(tx.conn()).await?;
+    Ok(())
+}
+
 /// The mark at the beginning of a transaction that stores readings.
 pub(crate) async fn begin(tx: &mut Tx) -> Result<Mark, DbError> {
+    if tx.kind() == Kind::Postgres {
+        bound(tx).await?;
+    }
     let sql = match tx.kind() {
         Kind::Sqlite => "select data_version, total_changes() from pragma_data_version",
         Kind::Postgres => "update intake set turn = turn + 1 returning turn - 1, registry",
@@ -49,6 +63,7 @@ pub(crate) async fn end(tx: &mut Tx, begun: Mark) -> Result<Mark, DbError> {
 /// intake whose turn it is.
 pub(crate) async fn meters_changed(tx: &mut Tx) -> Result<(), DbError> {
     if tx.kind() == Kind::Postgres {
+        bound(tx).await?;
         query("update intake set registry = registry + 1").execute(tx.conn()).await?;
     }
     Ok(())

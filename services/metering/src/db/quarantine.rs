@@ -92,22 +92,22 @@ pub(crate) async fn page(
     rows.iter().map(quarantined).collect()
 }
 
-/// The first `limit` messages of `meter` that were kept apart for `code` and are kept as a whole,
-/// behind `after`, each with its place.
+/// The last `limit` messages of `meter` that were kept apart for `code` and are kept as a whole,
+/// newest first and from before place `before`, each with its place.
 pub(crate) async fn of_meter(
     db: &Db,
     meter: MeterId,
     code: &str,
-    after: i64,
+    before: i64,
     limit: u32,
 ) -> Result<Vec<(i64, Vec<u8>)>, DbError> {
     let rows = query(
-        "select place, message from quarantine where meter = $1 and code = $2 and place > $3 \
-         and bytes <= $4 order by place limit $5",
+        "select place, message from quarantine where meter = $1 and code = $2 and place < $3 \
+         and bytes <= $4 order by place desc limit $5",
     )
     .bind(meter.to_string())
     .bind(code.to_owned())
-    .bind(after)
+    .bind(before)
     .bind(MESSAGE_BYTES_KEPT as i64)
     .bind(i64::from(limit))
     .fetch_all(db.read())

@@ -83,7 +83,7 @@ pub(crate) async fn get_contact(
     caller: Principal,
 ) -> Result<Json<Option<ContactView>>, Problem> {
     allowed(&caller)?;
-    Ok(Json(match contacts::find(&notices.db, caller.party).await? {
+    Ok(Json(match contacts::find(&notices.db, caller.party).await?.filter(Contact::is_kept) {
         Some(contact) => Some(view(&notices, contact).await?),
         None => None,
     }))

@@ -1,5 +1,7 @@
 //! Sends messages, each endpoint's one after the other.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result};
 use calendar::Timestamp;
 use futures::StreamExt;
@@ -23,6 +25,8 @@ const MESSAGES_PER_ROUND_MAX: u32 = 100;
 const KEPT_SECONDS: i64 = 30 * 24 * 3600;
 /// The kind of a message that staff send to see whether an endpoint works.
 const TEST: &str = "webhook.test";
+/// How long the messages of one endpoint are sent before the others get another round.
+const ENDPOINT_ROUND: Duration = Duration::from_secs(20);
 
 impl Notices {
     /// Sends what is due at `now`; how many messages were taken.
@@ -32,12 +36,12 @@ impl Notices {
     pub async fn round(&self, now: Timestamp) -> Result<u64> {
         let old = now.plus_seconds(-KEPT_SECONDS);
         let due = webhooks::due(&self.db, now).await?;
-        if due.is_empty() {
-            return Ok(0);
+        // Also where nobody is sent anything: what failing endpoints are not sent waits too.
+        if self.forgets(crate::MESSAGES, now) {
+            self.db
+                .transact(move |tx| Box::pin(async move { deliveries::forget(tx, old).await }))
+                .await?;
         }
-        self.db
-            .transact(move |tx| Box::pin(async move { deliveries::forget(tx, old).await }))
-            .await?;
         let sending = due.into_iter().map(|webhook| self.send_all(webhook, now));
         let sent: Vec<Result<u64>> =
             futures::stream::iter(sending).buffer_unordered(AT_ONCE_MAX).collect().await;
@@ -46,8 +50,13 @@ impl Notices {
 
     /// Sends an endpoint's messages, oldest first, up to one that it does not take.
     async fn send_all(&self, webhook: Webhook, now: Timestamp) -> Result<u64> {
-        let mut taken = 0;
+        let (mut taken, began) = (0, Instant::now());
         for _ in 0..MESSAGES_PER_ROUND_MAX {
+            // Others wait for the end of the round; and somebody may have changed the endpoint.
+            let changed = webhooks::find(&self.db, webhook.id).await?.as_ref() != Some(&webhook);
+            if changed || began.elapsed() >= ENDPOINT_ROUND {
+                break;
+            }
             let Some(delivery) = deliveries::next(&self.db, webhook.id, now).await? else { break };
             let answered = self.attempt(&webhook, &delivery.message, self.now()).await?;
             let fine = answered.is_taken();

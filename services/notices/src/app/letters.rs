@@ -67,17 +67,26 @@ impl Notices {
     /// # Errors
     /// When the database fails; what the mail server answers is no error.
     pub async fn post_letters(&self, now: Timestamp) -> Result<u64> {
+        self.forget_letters(now).await?;
         let Some(postman) = &self.postman else { return Ok(0) };
         let due = letters::due(&self.db, now, LETTERS_PER_ROUND_MAX).await?;
         if due.is_empty() {
             return Ok(0);
         }
-        let old = now.plus_seconds(-KEPT_SECONDS);
-        self.db.transact(move |tx| Box::pin(async move { letters::forget(tx, old).await })).await?;
         let sending = due.into_iter().map(|letter| self.post_letter(postman, letter, now));
         let sent: Vec<Result<u64>> =
             futures::stream::iter(sending).buffer_unordered(AT_ONCE_MAX).collect().await;
         sent.into_iter().sum()
+    }
+
+    /// Forgets old letters, also those that nobody could send.
+    async fn forget_letters(&self, now: Timestamp) -> Result<()> {
+        if !self.forgets(crate::LETTERS, now) {
+            return Ok(());
+        }
+        let old = now.plus_seconds(-KEPT_SECONDS);
+        self.db.transact(move |tx| Box::pin(async move { letters::forget(tx, old).await })).await?;
+        Ok(())
     }
 
     async fn post_letter(&self, postman: &Postman, letter: Waiting, now: Timestamp) -> Result<u64> {
@@ -187,7 +196,8 @@ impl Notices {
             .db
             .transact(move |tx| {
                 Box::pin(async move {
-                    let Some(mut contact) = contacts::load(tx, party).await? else {
+                    let kept = contacts::load(tx, party).await?.filter(Contact::is_kept);
+                    let Some(mut contact) = kept else {
                         return Ok::<_, anyhow::Error>(None);
                     };
                     let over = contact.code.sent + CODE_MINUTES * 60 <= now.seconds()

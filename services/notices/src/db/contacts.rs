@@ -45,6 +45,13 @@ pub(crate) struct Code {
 const SELECT: &str = "select party, account, community, staff, address, language, wants, \
     confirmed, code, code_sent, code_misses, code_day, code_of_day from contact";
 
+impl Contact {
+    /// Whether there is an address: of one that was forgotten the codes are still counted.
+    pub(crate) fn is_kept(&self) -> bool {
+        !self.address.is_empty()
+    }
+}
+
 /// Keeps where somebody is written to.
 pub(crate) async fn put(tx: &mut Tx, contact: &Contact) -> Result<()> {
     let account = contact.account.map(|account| account.to_string());
@@ -110,9 +117,12 @@ pub(crate) async fn of(tx: &mut Tx, to: Addressee) -> Result<Vec<Contact>> {
     rows.iter().map(parse).collect()
 }
 
-/// Forgets where somebody is written to, and the letters to them.
+/// Forgets where somebody is written to, and the letters to them; not how many codes were sent:
+/// whoever comes again is bound by that.
 pub(crate) async fn forget(tx: &mut Tx, party: PartyId) -> Result<()> {
-    for sql in ["delete from letter where party = $1", "delete from contact where party = $1"] {
+    let blank = "update contact set account = null, address = '', wants = '[]', confirmed = 0 \
+                 where party = $1";
+    for sql in ["delete from letter where party = $1", blank] {
         query(sql)
             .bind(party.to_string())
             .execute(tx.conn())

@@ -18,7 +18,7 @@ pub(crate) struct Wanted {
 }
 
 /// An endpoint.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Webhook {
     pub(crate) id: Uuid,
     pub(crate) community: CommunityId,
@@ -31,7 +31,7 @@ pub(crate) struct Webhook {
 }
 
 /// The secrets of an endpoint, wrapped.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Secrets {
     pub(crate) now: Vec<u8>,
     /// The one before, and until when it signs as well.

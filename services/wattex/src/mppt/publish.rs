@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where the charger publishes, and how fast.
 #[derive(clap::Args)]
-pub(super) struct Options {
+pub(super) struct Publishing {
     /// A broker that is told too, at the pace of the charger's time.
     #[arg(long, value_name = "HOST[:PORT]", value_parser = address)]
     broker: Option<(String, u16)>,
@@ -55,7 +55,7 @@ pub(super) struct Broker {
     speed: u32,
 }
 
-impl Options {
+impl Publishing {
     /// The broker, where there is one.
     pub(super) fn connect(&self, client_id: &str) -> Result<Option<Broker>> {
         let Some((host, port)) = &self.broker else { return Ok(None) };

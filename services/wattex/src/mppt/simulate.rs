@@ -74,7 +74,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    publish: publish::Options,
+    publish: publish::Publishing,
 }
 
 /// A day as its first second.

@@ -1,7 +1,7 @@
 //! What an operator can do who holds every role and every key but the customer's and the meter's.
 
 use keys::SecretKey;
-use reading::{SignedReading, sign_together};
+use reading::SignedReading;
 use tariff::Tariff;
 use units::{Price, Register};
 
@@ -245,24 +245,6 @@ fn another_chain_than_the_trusted_one_fails() {
     let mut trust = world.trust.clone();
     trust.block.hash = trust.chain.genesis;
     assert_eq!(verify(&world.text, Some(&trust)).findings[0].part, "evidence.header");
-}
-
-#[test]
-fn readings_that_were_signed_together_prove_a_bill_and_no_other_readings_do() {
-    let mut world = World::open();
-    let readings: Vec<Reading> = world.readings.iter().map(|signed| signed.reading).collect();
-    let key = SecretKey::from_bytes(&[2; 32]).unwrap();
-    let ten = readings.chunks(10).flat_map(|ten| sign_together(ten, &key));
-    world.readings = ten.collect();
-    let evidence = world.evidence();
-    world.publish(evidence);
-    let report = verify(&world.text, Some(&world.trust));
-    assert_eq!(report.verdict, Verdict::Holds, "{report}");
-    // In the place of another.
-    world.readings[3].place = world.readings[4].place;
-    let evidence = world.evidence();
-    world.publish(evidence);
-    check(&world, "page 4", bill::Class::Retail);
 }
 
 #[test]
