@@ -29,7 +29,8 @@ pub(crate) struct UploadView {
 /// The body is messages MR1 (119 bytes) or MR2 of 1 to 512 readings in all, one after the other, as
 /// they are published over MQTT. It is answered once they are on disk; a repeat counts as
 /// duplicates. For the meter or a bridge with the name and token of the broker (basic
-/// authentication), for the meter's account, and for operators: its signatures say what is believed.
+/// authentication), for the meter's account, and for operators: its signatures say what is
+/// believed.
 #[utoipa::path(
     params(("id" = String, Path, description = "The meter")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
