@@ -100,7 +100,7 @@ function Secret({ of, onClose }: { of: NewWebhook; onClose: () => void }) {
 function Kinds(props: { chosen: EventKind[]; onChange: (kinds: EventKind[]) => void }) {
   const { chosen, onChange } = props;
   return (
-    <fieldset>
+    <fieldset className="choices">
       <legend>What it is told of</legend>
       {Object.entries(EVENT_KINDS).map(([name, text]) => {
         const kind = name as EventKind;
@@ -111,8 +111,10 @@ function Kinds(props: { chosen: EventKind[]; onChange: (kinds: EventKind[]) => v
               type="checkbox"
               checked={on}
               onChange={() => onChange(on ? chosen.filter((one) => one !== kind) : [...chosen, kind])}
-            />{" "}
-            {text} <code>{kind}</code>
+            />
+            <span>
+              {text} <code>{kind}</code>
+            </span>
           </label>
         );
       })}

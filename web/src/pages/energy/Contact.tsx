@@ -75,11 +75,12 @@ function Form({ known, reload }: { known: ContactView | null; reload: () => void
             </option>
           ))}
         </SelectField>
-        <fieldset>
+        <fieldset className="choices">
           <legend>Of what</legend>
           {kinds.map((kind) => (
             <label key={kind}>
-              <input type="checkbox" checked={wants.includes(kind)} onChange={() => toggle(kind)} /> {WANTS[kind]}
+              <input type="checkbox" checked={wants.includes(kind)} onChange={() => toggle(kind)} />
+              <span>{WANTS[kind]}</span>
             </label>
           ))}
         </fieldset>
