@@ -365,8 +365,13 @@ impl<'a> Batch<'a> {
         self.announce_books();
         let entries = i64::try_from(self.entries.len()).expect("a batch is small");
         let Writer { tools, name, last, .. } = self.writer;
-        let committed = if self.entries.is_empty() && self.events.is_empty() {
+        let nothing = self.entries.is_empty() && self.events.is_empty();
+        let committed = if nothing && self.answers.is_empty() {
             Ok(())
+        } else if nothing {
+            // Repetitions and refusals are answered from the book alone.
+            let held = lease::check(&tools.db, name, self.token).await;
+            held.context("looking whether this process writes the market")
         } else {
             let (name, last, token) = (name.clone(), *last, self.token);
             let (entries, events) = (self.entries, self.events);
