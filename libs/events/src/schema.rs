@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 28] {
+fn kinds() -> [Kind; 29] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -73,6 +73,7 @@ fn kinds() -> [Kind; 28] {
         Kind::of::<ledger::BlockDisconnected>(),
         Kind::of::<market::SlotCleared>(),
         Kind::of::<market::OrderCancelled>(),
+        Kind::of::<market::CommitmentExpired>(),
         Kind::of::<market::BookChanged>(),
         Kind::of::<market::SuspensionChanged>(),
         Kind::of::<market::StopChanged>(),

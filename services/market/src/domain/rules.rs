@@ -190,7 +190,8 @@ impl Exchange {
                 let length = parameters.terms.slot_seconds;
                 let start = slot.start.unsigned();
                 let nonce = mandated_nonce(delegate, start, length, rule.name.side);
-                if !self.nonces.is_free(owner.address, nonce) {
+                let sealed = self.is_deposited(slot.start, owner.address, nonce);
+                if sealed || !self.nonces.is_free(owner.address, nonce) {
                     continue;
                 }
                 let quantity = self.quantity_of(rule, slot.start, parameters);
