@@ -15,6 +15,7 @@ mod held;
 mod mechanisms;
 mod person;
 mod rules;
+mod sealed;
 mod sharing;
 mod town;
 mod wallets;
