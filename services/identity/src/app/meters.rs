@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use calendar::Timestamp;
 use contracts::requests::{MeterEnrolment, enrolment};
 use events::Envelope;
-use events::identity::{Enrolment, MeterEnrolled, MeterRevoked};
+use events::identity::{Enrolment, MeterEnrolled, MeterHandedOver, MeterRevoked};
 use ids::{ConnectionPointId, MeterId, Uuid};
 use keys::{SecretKey, SignatureBytes};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use service::{Page, PageQuery, Principal, Problem};
 use utoipa::ToSchema;
 
 use crate::db::people::Holder;
-use crate::db::{Part, audit, grid, people};
+use crate::db::{Part, addresses, audit, grid, people};
 use crate::domain::audit::{Act, Outcome};
 use crate::domain::grid::Meter;
 use crate::domain::people::parse_name;
@@ -75,11 +75,11 @@ pub(super) struct Application {
 }
 
 /// What of a meter owner and installer sign.
-struct Enrolled {
-    meter: MeterId,
-    key: Address,
-    connection_point: ConnectionPointId,
-    version: u32,
+pub(super) struct Enrolled {
+    pub(super) meter: MeterId,
+    pub(super) key: Address,
+    pub(super) connection_point: ConnectionPointId,
+    pub(super) version: u32,
 }
 
 impl Application {
@@ -99,7 +99,8 @@ impl Identity {
     ///
     /// Refused with `OWN_KEY` when the owner has to sign, `SIGNATURE` when it did not, `TOKEN`,
     /// `NAME`, `METER_PRESENT` when another meter measures there, `KEY_TAKEN` when another meter
-    /// has or had this key, and with 409 when the id is of a working meter that differs.
+    /// has or had this key, `SUCCESSOR_WAITS` when the account has a next address that only its
+    /// owner signs for, and with 409 when the id is of a working meter that differs.
     pub async fn enrol_meter(
         &self,
         who: &Principal,
@@ -174,15 +175,26 @@ impl Identity {
         wanted: &Application,
         holder: &Holder,
     ) -> Result<Signers, Problem> {
-        let mut signers = Signers {
-            owner: holder.address,
-            owner_key: self.held_key(holder)?,
-            contract: None,
-            installer: self.installer.clone(),
-            place: self.place,
-        };
+        let mut signers = self.signers_of(holder.address, self.held_key(holder)?);
         signers.contract = self.enrolled_by_contract(wanted, &signers).await?;
+        let mut conn = self.db.read().acquire().await.context("looking for an address")?;
+        let next = addresses::waiting(&mut conn, holder.account, wanted.now).await?;
+        drop(conn);
+        if let Some(next) = next {
+            let wrapped = next.wrapped_key.as_ref().ok_or_else(|| {
+                let title = "The account is about to settle at another address: wait until then";
+                Problem::refused("SUCCESSOR_WAITS", title)
+            })?;
+            let key = self.unwrapped(next.account, next.address, wrapped)?;
+            signers.next = Some((next.from, Box::new(self.signers_of(next.address, Some(key)))));
+        }
         Ok(signers)
+    }
+
+    /// The installer, and the owner at an address.
+    pub(super) fn signers_of(&self, owner: Address, owner_key: Option<SecretKey>) -> Signers {
+        let (installer, place) = (self.installer.clone(), self.place);
+        Signers { owner, owner_key, contract: None, installer, place, next: None }
     }
 
     /// The hash of the enrolment, where the owner is a contract that takes the signature as its own
@@ -209,7 +221,7 @@ impl Identity {
         let point = grid::connection_point(&mut conn, point).await?;
         let point = point.filter(|point| point.community == self.community);
         let point = point.ok_or_else(|| Problem::not_found("connection point"))?;
-        let holder = people::holder(&mut conn, point.account).await?;
+        let holder = people::holder(&mut conn, point.account, self.clock.now()).await?;
         Ok(holder.context("an account of a connection point is there")?)
     }
 }
@@ -237,11 +249,18 @@ pub(super) struct Signers {
     contract: Option<B256>,
     installer: SecretKey,
     place: Place,
+    /// Who signs for the account's next address, and from when that is.
+    next: Option<(Timestamp, Box<Signers>)>,
 }
 
 impl Signers {
+    /// The same, where the owner is a contract that takes its signature for `hash`.
+    pub(super) fn with_contract(self, hash: Option<B256>) -> Signers {
+        Signers { contract: hash, ..self }
+    }
+
     /// What both sign.
-    fn hash(&self, of: &Enrolled) -> B256 {
+    pub(super) fn hash(&self, of: &Enrolled) -> B256 {
         let Enrolled { meter, key, connection_point, version } = *of;
         let (owner, installer) = (self.owner, self.installer.address());
         let request = MeterEnrolment { meter, key, owner, installer, connection_point, version };
@@ -249,7 +268,11 @@ impl Signers {
     }
 
     /// Both signatures of the enrolment of a meter.
-    fn sign(&self, of: &Enrolled, given: Option<SignatureBytes>) -> Result<Enrolment, Problem> {
+    pub(super) fn sign(
+        &self,
+        of: &Enrolled,
+        given: Option<SignatureBytes>,
+    ) -> Result<Enrolment, Problem> {
         let (owner, installer, hash) = (self.owner, self.installer.address(), self.hash(of));
         let owner_signature = match (given, &self.owner_key) {
             (Some(given), _) => match given.by_key(hash, owner) {
@@ -338,7 +361,34 @@ pub(super) async fn enrol(
     };
     bus::append(tx, &Envelope::of(&enrolled, &cause_of(&meter), wanted.now)).await?;
     audit::append(tx, act).await?;
+    let next = addresses::waiting(tx.conn(), meter.account, wanted.now).await?;
+    let known = signers.next.as_ref().map(|(_, next)| next.owner);
+    if next.map(|next| next.address) != known {
+        let problem = Problem::conflict("the account gets another address: try again");
+        return Err(problem.into());
+    }
+    if let Some((from, next)) = signers.next {
+        hand_over(tx, &meter, (&next, None), (from, wanted.now)).await?;
+    }
     Ok((meter, true))
+}
+
+/// Lets a meter belong to its account's next address from `from` on, and tells of it. The meter as
+/// it is told of from now on.
+pub(super) async fn hand_over(
+    tx: &mut Tx,
+    meter: &Meter,
+    (signers, given): (&Signers, Option<SignatureBytes>),
+    (from, now): (Timestamp, Timestamp),
+) -> Result<Meter> {
+    let meter = Meter { version: meter.version + 1, ..meter.clone() };
+    let Meter { meter: id, key, connection_point, version, .. } = meter;
+    let enrolment = signers.sign(&Enrolled { meter: id, key, connection_point, version }, given)?;
+    grid::rotate_meter(tx, id, key, version).await?;
+    addresses::put_handover(tx, id, from).await?;
+    let event = MeterHandedOver { meter: id, connection_point, key, version, from, enrolment };
+    bus::append(tx, &Envelope::of(&event, &cause_of(&meter), now)).await?;
+    Ok(meter)
 }
 
 /// What names a meter's key among events.

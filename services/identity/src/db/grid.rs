@@ -112,6 +112,21 @@ pub(crate) async fn meter(conn: &mut AnyConnection, id: MeterId) -> Result<Optio
     row.as_ref().map(read_meter).transpose().map(|found| found.map(|(_, meter)| meter))
 }
 
+/// The meters of an account whose key counts, in their order; at most `limit`.
+pub(crate) async fn working_meters(
+    conn: &mut AnyConnection,
+    account: AccountId,
+    limit: u32,
+) -> Result<Vec<Meter>> {
+    let sql = format!("{METER} where account = $1 and revoked_at is null order by place limit $2");
+    let rows = query(AssertSqlSafe(sql))
+        .bind(account.to_string())
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(|row| read_meter(row).map(|(_, meter)| meter)).collect()
+}
+
 /// Whether another meter than `id` measures at `point`.
 pub(crate) async fn is_measured(
     tx: &mut Tx,
