@@ -8,7 +8,7 @@ use bus::Consumer;
 use calendar::Slot;
 use contracts::Deployment;
 use events::billing::TariffPublished;
-use events::identity::{AccountOpened, ConnectionPointRegistered, MeterEnrolled};
+use events::identity::{AccountOpened, AddressAssigned, ConnectionPointRegistered, MeterEnrolled};
 use events::ledger::{BlockConnected, BlockDisconnected};
 use events::metering::{IntervalFact, IntervalsClosed, IntervalsCorrected, Quality};
 use events::{Envelope, Event};
@@ -19,7 +19,9 @@ use units::{Energy, Power};
 use crate::app::Desk;
 use crate::chain;
 use crate::db::CONSUMER;
-use crate::domain::{Entry, Exchange, Export, Member, Meter, Parameters, Point, PublishedTariff};
+use crate::domain::{
+    Entry, Exchange, Export, Member, Meter, NextAddress, Parameters, Point, PublishedTariff,
+};
 
 /// The market as the bus sees it.
 pub(crate) struct Inbox {
@@ -36,6 +38,7 @@ impl Consumer for Inbox {
     fn subjects(&self) -> &'static [&'static str] {
         &[
             AccountOpened::SUBJECT,
+            AddressAssigned::SUBJECT,
             ConnectionPointRegistered::SUBJECT,
             MeterEnrolled::SUBJECT,
             TariffPublished::SUBJECT,
@@ -76,6 +79,11 @@ impl Inbox {
     fn entry(&self, envelope: &Envelope) -> Result<Option<(Option<CommunityId>, Entry)>> {
         if let Some(event) = envelope.open::<AccountOpened>()? {
             return Ok(Some((Some(event.community), member(event))));
+        }
+        if let Some(event) = envelope.open::<AddressAssigned>()? {
+            let AddressAssigned { account, community, address, from, .. } = event;
+            let next = NextAddress { account, address, from };
+            return Ok(Some((Some(community), Entry::Address(next))));
         }
         if let Some(event) = envelope.open::<ConnectionPointRegistered>()? {
             return Ok(Some((Some(event.community), point(&event))));

@@ -48,7 +48,9 @@ pub use cash::{Cash, Movement, TradeHold, Wallet};
 pub use clearing::{Conditions, Halted, check_mechanism};
 pub use concentration::{COUNTERPARTIES_MIN, Concentration};
 pub use consents::{CONSENT_SECONDS, CONSENTS_MAX, Consent, Decision, Wish};
-pub use entry::{ClearedSlot, ClearedTrade, Entry, Export, Member, Meter, Point, PublishedTariff};
+pub use entry::{
+    ClearedSlot, ClearedTrade, Entry, Export, Member, Meter, NextAddress, Point, PublishedTariff,
+};
 pub use guard::{ACCOUNTS_COUNTED_MAX, EVIDENCE_LINES_MAX, Guard, Trigger, Trip, machine};
 pub use history::HISTORY_DAYS;
 pub use limits::{CHOICES_MAX, CURTAILMENTS_MAX, Change, Curtailment, Suspension, Trader};
