@@ -39,5 +39,6 @@ pub(crate) mod reserve;
 pub(crate) mod signed;
 pub(crate) mod simulate;
 pub(crate) mod state;
+pub(crate) mod sweep;
 pub(crate) mod totals;
 pub(crate) mod waiting;

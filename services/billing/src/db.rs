@@ -3,6 +3,7 @@
 //! | table | what a row is |
 //! |---|---|
 //! | `account`, `point`, `meter` | who is billed, where, by which device |
+//! | `settlement_address` | at which address an account settles, from which slot on |
 //! | `tariff` | a published version; `record_version` is its number on chain |
 //! | `metered`, `reading`, `day_leaf` | intervals, the signed readings under them, their anchors |
 //! | `matched` | a trade's place among the fills of its slot |
@@ -29,6 +30,7 @@
 //!
 //! Invariants: `journal` only grows; a `fact` goes when its block leaves the best branch.
 
+pub(crate) mod addresses;
 pub(crate) mod bank;
 pub(crate) mod certificates;
 pub(crate) mod certifying;
@@ -72,6 +74,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 14, sql: CREDIT_SCHEMA },
     Migration { version: 15, sql: CERTIFICATE_SCHEMA },
     Migration { version: 16, sql: DUES_SCHEMA },
+    Migration { version: 17, sql: addresses::SCHEMA },
 ];
 
 /// What invoices leave to be paid. `reference` and `due_on` of an invoice from before are not kept;
