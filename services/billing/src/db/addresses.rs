@@ -14,8 +14,8 @@ use ids::{AccountId, RequestId};
 use crate::currencies::CurrencyId;
 
 /// The addresses that accounts have had, and what was asked to be moved from one to the next; the
-/// transaction of such a transfer is that of the request with its id. `account.address` is older than these rows; it is the
-/// first of an account, and read by nobody.
+/// transaction of such a transfer is that of the request with its id. `account.address` is older
+/// than these rows; it is the first of an account, and read by nobody.
 pub(crate) const SCHEMA: &str = "
 create table settlement_address (
     address text primary key, account text not null, from_slot bigint not null,
