@@ -53,7 +53,8 @@ async fn log_in(server: &Server, key: &SecretKey) -> Answer {
     server.knock("/v1/tokens", body).await
 }
 
-/// An account with a key of its own, a connection point and a meter: its path, its token, the point.
+/// An account with a key of its own, a connection point and a meter: its path, its token and the
+/// point.
 async fn ada(server: &Server) -> (String, String, String) {
     let (key, operator) = (secret(5), server.staff("operator").await);
     let challenge = server.knock("/v1/challenges", json!({ "address": key.address() })).await;
