@@ -30,7 +30,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use calendar::{LocalDay, SlotLength};
 use clap::Args;
-use identity::{ORIGINS_MAX, Origin};
+use identity::{ORIGINS_MAX, Origin, Rotation};
 use market::domain::SelfTrade;
 use matching::Mechanism;
 use service::Clock;
@@ -211,6 +211,7 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
         requests_per_second: REQUESTS_PER_SECOND,
         origins: arguments.origins.clone(),
         mqtt_tls: arguments.mqtt.tls(),
+        rotation: Rotation::default(),
     })
     .await?;
     eprintln!(

@@ -25,7 +25,7 @@ use bus::Bus;
 use calendar::{SlotLength, TimeZone, Timestamp};
 use client::{JsonRpc, Sender};
 use contracts::{Currency, Deployment, Policy, check_currencies};
-use identity::Origin;
+use identity::{Origin, Rotation};
 use ids::{CommunityId, ZoneId};
 use ledger::Mining;
 use market::domain::SelfTrade;
@@ -75,6 +75,8 @@ pub struct Settings {
     pub origins: Vec<Origin>,
     /// Where meters connect with TLS, besides this machine's own port without it.
     pub mqtt_tls: Option<metering::Tls>,
+    /// Whether held accounts settle at another address each month.
+    pub rotation: Rotation,
 }
 
 /// Everything at work.
@@ -235,7 +237,8 @@ impl Node {
             spent.on("reconciling", self.billing.tick(now)),
         );
         let metering = metering.context("metering")?;
-        Ok(metering | market.context("market")? | billing.context("billing")?)
+        let rotated = self.identity.rotate_due(now).await.context("identity")?;
+        Ok(rotated | metering | market.context("market")? | billing.context("billing")?)
     }
 
     /// Carries outboxes onto the bus and transactions to the chain; how much was moved or still
@@ -296,8 +299,8 @@ impl Wired<'_> {
             node: self.node.clone(),
             password_cost: identity::PasswordCost::default(),
         };
-        let origins = self.settings.origins.clone();
-        let settings = identity::Settings { origins, ..identity::Settings::default() };
+        let (origins, rotation) = (self.settings.origins.clone(), self.settings.rotation);
+        let settings = identity::Settings { origins, rotation, ..identity::Settings::default() };
         identity::start_with(parts, settings).await.context("starting identity")
     }
 

@@ -71,6 +71,7 @@ async fn mounts() -> Result<Vec<gateway::Mount>> {
         requests_per_second: NonZeroU32::MIN,
         origins: Vec::new(),
         mqtt_tls: None,
+        rotation: identity::Rotation::default(),
     })
     .await?;
     let mounts = node.mounts().to_vec();

@@ -14,7 +14,9 @@ mod fraud;
 mod held;
 mod mechanisms;
 mod person;
+mod rotation;
 mod rules;
+mod setting;
 mod town;
 mod wallets;
 
