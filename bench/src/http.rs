@@ -1,5 +1,5 @@
-//! A client of JSON-RPC as small as can be, the same for all nodes, so that what is measured is the
-//! node: one connection, requests written beforehand.
+//! A client of JSON over HTTP as small as can be, the same for all servers, so that what is
+//! measured is the server: one connection, requests written beforehand.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
@@ -19,10 +19,19 @@ pub(crate) struct Request(Vec<u8>);
 impl Request {
     /// A body to `path`.
     pub(crate) fn new(path: &str, body: &str) -> Self {
+        Self::with(path, "", body)
+    }
+
+    /// A body to `path` from whoever has `token`.
+    pub(crate) fn from(token: &str, path: &str, body: &str) -> Self {
+        Self::with(path, &format!("authorization: Bearer {token}\r\n"), body)
+    }
+
+    fn with(path: &str, headers: &str, body: &str) -> Self {
         let length = body.len();
         let text = format!(
             "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
-             content-length: {length}\r\n\r\n{body}"
+             {headers}content-length: {length}\r\n\r\n{body}"
         );
         Self(text.into_bytes())
     }
@@ -48,7 +57,7 @@ impl Connection {
         self.stream.get_mut().write_all(&request.0)?;
         let (mut line, mut length) = (String::new(), None);
         self.stream.read_line(&mut line)?;
-        ensure!(line.starts_with("HTTP/1.1 200"), "the node answered {line:?}");
+        ensure!(line.starts_with("HTTP/1.1 2"), "the server answered {line:?}");
         loop {
             line.clear();
             self.stream.read_line(&mut line)?;

@@ -16,6 +16,7 @@ mod ledger;
 mod maker;
 mod market;
 mod measure;
+mod metering;
 mod peer;
 mod report;
 
@@ -31,11 +32,21 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 type Measure = fn(only: &str) -> Result<Vec<Row>>;
 
 /// What can be measured.
-const AREAS: [(&str, Measure); 3] =
-    [("contracts", contracts::rows), ("ledger", ledger::rows), ("market", market::rows)];
+const AREAS: [(&str, Measure); 4] = [
+    ("contracts", contracts::rows),
+    ("ledger", ledger::rows),
+    ("market", market::rows),
+    ("metering", metering::rows),
+];
 
 fn main() -> Result<()> {
-    let mut words = std::env::args().skip(1);
+    let words = Vec::from_iter(std::env::args().skip(1));
+    if let [word, of, folder, count] = &words[..]
+        && word == metering::server::WORD
+    {
+        return metering::server::serve(of, folder, count);
+    }
+    let mut words = words.into_iter();
     let (name, only) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let Some((name, area)) = AREAS.into_iter().find(|(area, _)| *area == name) else {
         let names = AREAS.map(|(name, _)| name).join(", ");

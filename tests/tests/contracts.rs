@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 /// Whoever is not logged in may ask for these and for what is under those that end in a slash: the
 /// chain, what stands behind the tokens, what signing in needs, the edge's own, and what a device
 /// shows a code or signatures for.
-const PUBLIC: [&str; 15] = [
+const PUBLIC: [&str; 16] = [
     "/docs",
     "/docs/",
     "/healthz",
@@ -21,6 +21,7 @@ const PUBLIC: [&str; 15] = [
     "/v1/challenges",
     "/v1/events",
     "/v1/explorer/",
+    "/v1/market/ready",
     "/v1/meters/{id}/rotation",
     "/v1/provisioning",
     "/v1/reserve",
@@ -54,7 +55,8 @@ fn check(faults: Vec<String>) {
 #[test]
 fn an_operation_has_one_name_over_all_services() {
     let (mut seen, mut faults) = (BTreeSet::new(), Vec::new());
-    let services = ["identity", "metering", "market", "billing", "ledger", "explorer", "gateway"];
+    let services =
+        ["identity", "metering", "market", "billing", "ledger", "explorer", "notices", "gateway"];
     for service in services {
         let document = document(&format!("{service}.json"));
         for (name, operation) in operations(&document) {

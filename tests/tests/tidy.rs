@@ -37,8 +37,9 @@ const SHELLS: [&str; 8] =
     ["tokio", "actix-web", "sqlx", "sea-orm", "async-nats", "reqwest", "redb", "rumqttc"];
 /// The only file with unsafe code; its crate denies it everywhere else.
 const UNSAFE: &str = "libs/seal/src/x86.rs";
-const SERVICES: [&str; 7] =
-    ["gateway", "identity", "metering", "market", "billing", "ledger", "explorer"];
+const SERVICES: [&str; 9] = [
+    "gateway", "identity", "metering", "market", "billing", "ledger", "explorer", "notices", "deg",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").into()

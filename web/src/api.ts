@@ -108,8 +108,18 @@ async function maybe<T>(path: Paths["GET"], query?: Query): Promise<T | null> {
   }
 }
 
-/** All items of a list, over as many pages as it takes up to `max` items. */
-async function all<T>(path: Paths["GET"], query: Query, max = 5000): Promise<T[]> {
+/** The most items of a list that are asked for, where a list says no other number. */
+const ALL_MAX = 50_000;
+
+/** All items of a list, over as many pages as it takes; an error where there are more than `ALL_MAX`. */
+async function all<T>(path: Paths["GET"], query: Query): Promise<T[]> {
+  const items = await some<T>(path, query, ALL_MAX);
+  if (items.length >= ALL_MAX) throw new Error(`There are more than ${ALL_MAX} entries in ${path}: ask for fewer.`);
+  return items;
+}
+
+/** The first items of a list, over as many pages as it takes up to `max` items. */
+async function some<T>(path: Paths["GET"], query: Query, max: number): Promise<T[]> {
   const items: T[] = [];
   let cursor: string | undefined;
   do {
@@ -207,6 +217,11 @@ export const setRule = (point: string, side: t.Side, body: t.RuleBody, zone?: st
 export const endRule = async (point: string, side: t.Side, zone?: string) => {
   await call("DELETE", `/v1/rules/${point}/${side}`, { query: { zone } });
 };
+export const memberships = (zone?: string) => get<t.Memberships>("/v1/memberships", { zone });
+export const join = (point: string, zone?: string) => put<t.Membership>(`/v1/memberships/${point}`, {}, { zone });
+export const leave = async (point: string, zone?: string) => {
+  await call("DELETE", `/v1/memberships/${point}`, { query: { zone } });
+};
 export const mandates = (zone?: string) => get<t.Mandate[]>("/v1/mandates", { zone });
 export const book = () => get<t.Page<t.Offer>>("/v1/book", { side: "sell", limit: 200 });
 export const priceBand = (slot: string) => get<t.Band>("/v1/price-band", { slot });
@@ -251,6 +266,18 @@ export const receivableAges = () => get<t.AgeClass[]>("/v1/receivables/ages");
 /** The ladder in force, then those before. */
 export const ladders = () => get<t.Ladder[]>("/v1/reminders/ladder");
 export const setLadder = (ladder: t.NewLadder) => put<t.Ladder>("/v1/reminders/ladder", ladder);
+/** What was issued after a bill, in order. */
+export const corrections = (invoice: string) => get<t.Page<t.Correction>>("/v1/corrections", { invoice });
+export const correction = (id: string) => get<t.IssuedCorrection>(`/v1/corrections/${id}`);
+export const correctionFile = (id: string) => blob(`/v1/corrections/${id}/bill`);
+export const correctionDocument = (id: string, format: DocumentFormat) =>
+  blob(`/v1/corrections/${id}/document`, { format });
+export const cancellations = (cursor?: string) =>
+  get<t.Page<t.Cancellation>>("/v1/cancellations", { limit: 50, cursor });
+export const askCancellation = (invoice: string, body: t.NewCancellation) =>
+  post<t.Cancellation>(`/v1/invoices/${invoice}/cancellations`, body);
+export const approveCancellation = (id: string) => post<t.Cancellation>(`/v1/cancellations/${id}/approval`, {});
+export const refuseCancellation = (id: string) => post<t.Cancellation>(`/v1/cancellations/${id}/refusal`, {});
 export const disputeInvoice = (invoice: string, body: t.NewDispute) =>
   post<t.Dispute>(`/v1/invoices/${invoice}/disputes`, body);
 export const disputes = (query: { account?: string; invoice?: string; state?: t.DisputeState; cursor?: string }) =>
@@ -261,6 +288,33 @@ export const sayInDispute = (id: string, text: string, decision?: t.Decision) =>
 /** What a bill can be had as. */
 export type DocumentFormat = "pdf" | "xml" | "json";
 export const invoiceDocument = (id: string, format: DocumentFormat) => blob(`/v1/invoices/${id}/document`, { format });
+export const contact = () => get<t.Contact | null>("/v1/contact");
+export const setContact = (wish: t.ContactWish) => put<t.Contact>("/v1/contact", wish);
+export const confirmContact = (code: string) => post<t.Contact>("/v1/contact/confirmation", { code });
+export const forgetContact = async () => {
+  await call("DELETE", "/v1/contact");
+};
+export const collectingAccount = () => get<{ account: string } | null>("/v1/collecting-account");
+export const prepareWalletPayment = (invoice: string, amount: string) =>
+  post<t.PreparedRequest>(`/v1/invoices/${invoice}/wallet-payments/prepare`, { amount });
+export const payFromWallet = async (invoice: string, terms: t.RequestTerms, signature: string, key: string) => {
+  await call("POST", `/v1/invoices/${invoice}/wallet-payments`, { body: { terms, signature }, key });
+};
+export const compareBills = (sent: t.ShadowFile) => post<t.ShadowReport>("/v1/bills/comparison", sent);
+export const differences = async (sent: t.ShadowFile) =>
+  (await call("POST", "/v1/bills/comparison", { body: sent, query: { format: "csv" } })).blob();
+export const webhooks = () => get<t.Page<t.Webhook>>("/v1/webhooks");
+export const addWebhook = (terms: t.WebhookTerms) => post<t.NewWebhook>("/v1/webhooks", terms);
+export const changeWebhook = (id: string, terms: t.WebhookTerms) => put<t.Webhook>(`/v1/webhooks/${id}`, terms);
+export const removeWebhook = async (id: string) => {
+  await call("DELETE", `/v1/webhooks/${id}`);
+};
+export const rotateWebhookSecret = (id: string) => post<t.NewWebhook>(`/v1/webhooks/${id}/secret`, {});
+export const testWebhook = (id: string) => post<t.WebhookTest>(`/v1/webhooks/${id}/test`, {});
+export const replayWebhook = (id: string, message?: string) =>
+  post<t.Replayed>(`/v1/webhooks/${id}/replay`, message ? { message } : {});
+export const deliveries = (id: string, state?: t.DeliveryState, cursor?: string) =>
+  get<t.Page<t.Delivery>>(`/v1/webhooks/${id}/deliveries`, { limit: 25, state, cursor });
 export const issuer = () => get<t.Issuer | null>("/v1/documents/issuer");
 export const setIssuer = async (issuer: t.Issuer) => {
   await call("PUT", "/v1/documents/issuer", { body: issuer });
@@ -297,7 +351,7 @@ export const requestPayout = (terms: t.PayoutTerms, signed: t.PayoutSignatures, 
 export const payouts = (query: { account?: string; state?: string; cursor?: string }) =>
   get<t.Page<t.Payout>>("/v1/payouts", { limit: 50, ...query });
 /** The newest of an account, in all currencies: the route knows none. */
-export const payoutsOf = (account: string) => all<t.Payout>("/v1/payouts", { account }, OWN_MAX);
+export const payoutsOf = (account: string) => some<t.Payout>("/v1/payouts", { account }, OWN_MAX);
 export const orderPayoutAgain = (id: string) => post<t.Payout>(`/v1/payouts/${id}/order`, {});
 export const creditPayout = (id: string) => post<t.Payout>(`/v1/payouts/${id}/credit`, {});
 export const payoutFiles = () => get<t.Page<t.PayoutFile>>("/v1/payouts/files", { limit: 50 });
@@ -312,7 +366,7 @@ export const requests = (query: { account?: string; kind?: t.RequestTerms["kind"
   get<t.Page<t.AccountRequest>>("/v1/requests", { limit: 50, ...query });
 /** The newest of one kind that an account signed. */
 export const requestsOf = (account: string, kind: t.RequestTerms["kind"]) =>
-  all<t.AccountRequest>("/v1/requests", { account, kind }, OWN_MAX);
+  some<t.AccountRequest>("/v1/requests", { account, kind }, OWN_MAX);
 export const currencies = () => get<t.Currency[]>("/v1/currencies");
 export const exchangeRates = () => get<t.ExchangeRates>("/v1/exchange-rates");
 export const quoteExchange = (wish: t.QuoteWish) => post<t.Quote>("/v1/exchange/quotes", wish);

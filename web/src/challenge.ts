@@ -11,14 +11,16 @@ export interface Registers {
   exported: bigint;
 }
 
-/** Bytes of a message: 55 that are signed, 64 of the signature. */
+/** The fewest bytes of a reading: 55 that are signed, 64 of the signature. */
 const MESSAGE_BYTES = 119;
+/** The lengths that a reading can have: alone, or with its place among those that were signed with it. */
+const LENGTHS = [0, 1, 2, 3, 4].map((siblings) => MESSAGE_BYTES + 34 + 32 * siblings).concat(MESSAGE_BYTES);
 const TAG = "4d5231";
 
 /** The registers in a signed message; null where it is none. */
 export function registers(message: string): Registers | null {
   const hex = message.replace(/^0x/, "").toLowerCase();
-  if (hex.length !== 2 * MESSAGE_BYTES || !/^[0-9a-f]*$/.test(hex) || !hex.startsWith(TAG)) return null;
+  if (!LENGTHS.includes(hex.length / 2) || !/^[0-9a-f]*$/.test(hex) || !hex.startsWith(TAG)) return null;
   const number = (from: number) => BigInt(`0x${hex.slice(2 * from, 2 * (from + 8))}`);
   const seconds = Number(number(23));
   const time = new Date(seconds * 1000);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import {
-  MECHANISMS, NAMES, holding, promises, readK, readPrice, titleOf, written,
+  MECHANISMS, NAMES, holding, promises, readK, readPrice, sharesOut, titleOf, written,
 } from "./mechanism";
 import type { Mechanism, MechanismChoice, MechanismProperties } from "./types";
 
@@ -84,4 +84,13 @@ test("the last choice that has begun holds, else the default, zone by zone", () 
   expect(at("2026-06-03T00:00:00Z")).toBe("muda");
   expect(at("2026-06-03T00:00:00Z", "south")).toBe("continuous");
   expect(at("2026-05-03T00:00:00Z", "south")).toBeUndefined();
+});
+
+test("nobody orders where an allocation settles after the slot", () => {
+  const market = (name: "uniform" | "dynamic_allocation", settleSeconds: number) => ({
+    mechanism: { name }, policy: { settleSeconds },
+  });
+  expect(sharesOut(market("dynamic_allocation", 21_600))).toBe(true);
+  expect(sharesOut(market("dynamic_allocation", 0))).toBe(false);
+  expect(sharesOut(market("uniform", 21_600))).toBe(false);
 });

@@ -10,6 +10,11 @@ const K_MAX = 10_000n;
 /** A million per kWh, in 1e-9 per Wh: no price of the API is higher. */
 const PRICE_MAX = 1_000_000_000_000n;
 
+/** Whether nobody orders in a market, because what was metered is shared out after each slot. */
+export function sharesOut(market: { mechanism: Mechanism; policy: { settleSeconds: number } }): boolean {
+  return market.policy.settleSeconds > 0 && market.mechanism.name.endsWith("_allocation");
+}
+
 /** What people should know of a mechanism before they choose it. */
 export interface About {
   title: string;

@@ -10,11 +10,13 @@ import type { RequestTerms } from "./types/request";
 export type { Page } from "./types/api";
 export * from "./types/certificate";
 export * from "./types/challenge";
+export * from "./types/correction";
 export * from "./types/dispute";
 export * from "./types/document";
 export * from "./types/exchange";
 export * from "./types/explorer";
 export * from "./types/market";
+export * from "./types/membership";
 export * from "./types/mechanism";
 export * from "./types/meter";
 export * from "./types/payout";
@@ -23,6 +25,7 @@ export * from "./types/request";
 export * from "./types/risk";
 export * from "./types/rule";
 export * from "./types/trading";
+export * from "./types/webhook";
 
 export type ProblemBody = api.Problem;
 

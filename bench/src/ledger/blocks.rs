@@ -65,7 +65,7 @@ fn execution(Scene { token, maker, .. }: &mut Scene) -> Result<Row> {
                 for one in &transfers {
                     executor.execute_checked(one.inner(), one.signer())?;
                 }
-                anyhow::Ok(executor.finish())
+                anyhow::Ok(executor.finish()?)
             });
             check_executed(&executed?, gas)?;
             Ok(megagas(gas) / seconds)
@@ -195,7 +195,7 @@ fn parts(
         for (transaction, sender) in block.transactions.iter().zip(&senders) {
             executor.execute_checked(transaction, *sender)?;
         }
-        anyhow::Ok(executor.finish())
+        anyhow::Ok(executor.finish()?)
     });
     split.execute.push(megagas / seconds);
     let executed = executed?;

@@ -127,7 +127,7 @@ fn root_milliseconds(rules: &Rules, snapshot: &Snapshot, candidate: &Candidate) 
         let sender = chain::signature::recover(transaction).context("a signature of nobody")?;
         executor.execute(transaction, sender)?;
     }
-    executor.finish();
+    executor.finish()?;
     let (changes, seconds) = worked(|| state.commit());
     ensure!(changes?.root == block.header.state_root, "another root than that of the block");
     Ok(seconds * 1e3)

@@ -86,17 +86,52 @@ abstract contract Evidence is Auction {
         uint64 importWh,
         uint64 exportWh
     ) internal returns (bytes memory) {
-        bytes memory payload = abi.encodePacked(
-            "MR1",
-            bytes16(meterOf(of_)),
-            uint32(1),
-            time,
-            importWh,
-            exportWh,
-            uint32(0),
-            uint32(7)
+        bytes memory text = payload(of_, time, importWh, exportWh);
+        return bytes.concat(text, sign(keyOfMeter(of_), keccak256(text)));
+    }
+
+    /// What a meter signs.
+    function payload(
+        address of_,
+        uint64 time,
+        uint64 importWh,
+        uint64 exportWh
+    ) internal pure returns (bytes memory) {
+        return
+            abi.encodePacked(
+                "MR1",
+                bytes16(meterOf(of_)),
+                uint32(1),
+                time,
+                importWh,
+                exportWh,
+                uint32(0),
+                uint32(7)
+            );
+    }
+
+    /// Number `index` of these payloads, which the meter signed together.
+    function together(
+        address of_,
+        bytes[] memory payloads,
+        uint256 index
+    ) internal returns (bytes memory) {
+        bytes32[] memory leaves = new bytes32[](payloads.length);
+        for (uint256 i = 0; i < leaves.length; ++i) leaves[i] = NaiveTree.leaf(payloads[i]);
+        bytes memory signed = abi.encodePacked(
+            "MR2",
+            uint8(leaves.length),
+            NaiveTree.root(leaves)
         );
-        return bytes.concat(payload, sign(keyOfMeter(of_), keccak256(payload)));
+        return
+            abi.encodePacked(
+                payloads[index],
+                sign(keyOfMeter(of_), keccak256(signed)),
+                uint8(leaves.length),
+                uint8(index),
+                NaiveTree.root(leaves),
+                NaiveTree.path(leaves, index)
+            );
     }
 
     /// Anchors a message between two others.

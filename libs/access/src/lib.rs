@@ -137,6 +137,10 @@ actions! {
     DisputeInvoice = "dispute_invoice"
     /// Say how a dispute about a bill ends.
     SettleDispute = "settle_dispute"
+    /// Say where to events are sent, and see what became of them.
+    ManageWebhooks = "manage_webhooks"
+    /// Say where to messages about an account go.
+    SetContact = "set_contact"
     /// Stop or resume trading.
     HaltMarket = "halt_market"
     /// Say what a market refuses, and when it stops by itself.

@@ -119,6 +119,8 @@ mod tests {
         issue_invoice             | ou     | ou
         dispute_invoice           | cpou   | ou
         settle_dispute            | ou     | ou
+        manage_webhooks           | oum    | oum
+        set_contact               | cp     |
         halt_market               | om     | om
         set_risk_limits           | om     | om
         read_surveillance         | oam    | oam

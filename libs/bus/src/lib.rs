@@ -35,6 +35,9 @@ pub const ATTEMPTS_MAX: i64 = 12;
 /// The most outbox rows that are claimed at once.
 pub const CLAIM_MAX: i64 = 200;
 
+/// How long an event that was sent stays in its outbox, in seconds from when it occurred.
+pub const SENT_KEPT_SECONDS: i64 = 40 * 86_400;
+
 /// Something that applies events.
 #[async_trait]
 pub trait Consumer: Send + Sync {

@@ -8,7 +8,12 @@ use db::{AssertSqlSafe, Db, DbError, Kind, Row, query, query_scalar};
 use events::Envelope;
 
 use crate::tables::status;
-use crate::{ATTEMPTS_MAX, Bus, CLAIM_MAX};
+use crate::{ATTEMPTS_MAX, Bus, CLAIM_MAX, SENT_KEPT_SECONDS};
+
+/// The pause between two looks for events that were sent long ago, in seconds.
+const SWEEP_SECONDS: i64 = 3600;
+/// The most events that one look forgets.
+const SWEPT_MAX: i64 = 20_000;
 
 /// Carries one service's outbox onto the bus.
 #[derive(Clone)]
@@ -16,6 +21,8 @@ pub struct Relay {
     db: Db,
     bus: Bus,
     rest: Arc<Mutex<Option<Rest>>>,
+    /// When events that were sent long ago are looked for again.
+    sweep_at: Arc<Mutex<Option<Timestamp>>>,
 }
 
 /// Nothing is pending until something is committed, or a refused event is due again.
@@ -44,7 +51,7 @@ struct Claimed {
 impl Relay {
     /// The relay of the service that owns `db`.
     pub fn new(db: Db, bus: Bus) -> Relay {
-        Relay { db, bus, rest: Arc::default() }
+        Relay { db, bus, rest: Arc::default(), sweep_at: Arc::default() }
     }
 
     /// Publishes what is pending and due at `now`, at most [`CLAIM_MAX`] events.
@@ -58,6 +65,7 @@ impl Relay {
         }
         let (rows, envelopes) = self.pending(now).await.context("reading the outbox")?;
         if rows.is_empty() {
+            self.sweep(now).await.context("forgetting events that were sent")?;
             self.rest(commits).await.context("reading the outbox")?;
             return Ok(sent);
         }
@@ -89,6 +97,32 @@ impl Relay {
                 return Ok(total);
             }
         }
+    }
+
+    /// Forgets events that were sent, some days after they occurred. Their consumers remember them
+    /// for ever: one that is written again is applied no second time.
+    async fn sweep(&self, now: Timestamp) -> Result<(), DbError> {
+        {
+            let mut sweep_at = self.sweep_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if sweep_at.is_some_and(|at| now < at) {
+                return Ok(());
+            }
+            *sweep_at = Some(now.plus_seconds(SWEEP_SECONDS));
+        }
+        let sql = "delete from outbox where place in (select place from outbox \
+                   where status = $1 and occurred_at < $2 order by place limit $3)";
+        self.db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    let forgotten = query(sql)
+                        .bind(status::SENT)
+                        .bind(now.plus_seconds(-SENT_KEPT_SECONDS).seconds())
+                        .bind(SWEPT_MAX);
+                    forgotten.execute(tx.conn()).await?;
+                    Ok(())
+                })
+            })
+            .await
     }
 
     /// Whether there is nothing to look for. A database that others write to has to be asked.

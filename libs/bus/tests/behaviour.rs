@@ -154,6 +154,7 @@ async fn both_columns_keep_the_same_promises() {
         an_event_written_or_sent_twice_takes_effect_once(&column, &relay).await;
         events_written_together_are_as_if_written_one_by_one(&column, &relay).await;
         a_refused_event_is_offered_again(&column, &relay, &counter).await;
+        what_was_sent_long_ago_is_forgotten_and_applied_no_second_time(&column, &relay).await;
     }
 }
 
@@ -213,6 +214,28 @@ async fn a_refused_event_is_offered_again(column: &Column, relay: &Relay, counte
     counter.refuse.store(false, Ordering::SeqCst);
     relay.drain(at(10_000)).await.unwrap();
     settle(&column.receiver, 253).await;
+    assert!(effects(&column.receiver).await.values().all(|times| *times == 1), "{}", column.name);
+}
+
+async fn what_was_sent_long_ago_is_forgotten_and_applied_no_second_time(
+    column: &Column,
+    relay: &Relay,
+) {
+    let kept = async || {
+        let rows = query("select count(*) from outbox").fetch_one(column.sender.read()).await;
+        rows.unwrap().get::<i64, _>(0)
+    };
+    let all = kept().await;
+    assert!(all >= 253);
+    relay.drain(at(bus::SENT_KEPT_SECONDS)).await.unwrap();
+    assert_eq!(kept().await, all, "{}", column.name);
+    // What waits stays, however old it is.
+    publish(&column.sender, 400..401).await;
+    relay.drain(at(bus::SENT_KEPT_SECONDS + 7_200)).await.unwrap();
+    assert_eq!(kept().await, 0, "{}", column.name);
+    publish(&column.sender, 299..301).await;
+    relay.drain(at(bus::SENT_KEPT_SECONDS + 7_200)).await.unwrap();
+    settle(&column.receiver, 255).await;
     assert!(effects(&column.receiver).await.values().all(|times| *times == 1), "{}", column.name);
 }
 

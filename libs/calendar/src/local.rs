@@ -143,16 +143,22 @@ impl TimeZone {
 
     /// The first moment of `day`.
     pub fn start_of(&self, day: LocalDay) -> Timestamp {
-        let start = self.0.to_zoned(day.0.to_datetime(civil::Time::midnight()));
-        Timestamp::from_seconds(start.map_or(0, |zoned| zoned.timestamp().as_second()))
+        self.seconds(day.0.to_datetime(civil::Time::midnight()))
     }
 
     /// The moment when the wall clock shows `minute` of `day`; in a repeated hour the first, in a
     /// skipped one the moment the same time after the change.
     pub fn moment(&self, day: LocalDay, minute: u16) -> Timestamp {
         let time = civil::Time::midnight().saturating_add(jiff::Span::new().minutes(minute));
-        let zoned = self.0.to_zoned(day.0.to_datetime(time));
-        Timestamp::from_seconds(zoned.map_or(0, |zoned| zoned.timestamp().as_second()))
+        self.seconds(day.0.to_datetime(time))
+    }
+
+    /// When the wall clock shows `wall`; where that is outside the years that exist, their end.
+    fn seconds(&self, wall: civil::DateTime) -> Timestamp {
+        let ends = [jiff::Timestamp::MIN, jiff::Timestamp::MAX].map(jiff::Timestamp::as_second);
+        let beyond = ends[usize::from(wall.year() > 0)];
+        let zoned = self.0.to_zoned(wall);
+        Timestamp::from_seconds(zoned.map_or(beyond, |zoned| zoned.timestamp().as_second()))
     }
 
     /// When the wall clock shows `second` of `day`: never, once, or twice where it is set back.
@@ -247,6 +253,19 @@ mod tests {
             zone.start_of("2026-06-01".parse().unwrap()).to_string(),
             "2026-05-31T18:15:00Z"
         );
+    }
+
+    #[test]
+    fn the_last_day_that_exists_lies_ahead_wherever_it_begins() {
+        for zone in ["America/Los_Angeles", "Pacific/Kiritimati", "Etc/UTC"] {
+            let zone: TimeZone = zone.parse().unwrap();
+            let last: LocalDay = "9999-12-31".parse().unwrap();
+            for day in [last, last.next(), last.later(-1)] {
+                assert!(zone.start_of(day).to_string() > "9999-12-28".to_owned(), "{day:?}");
+            }
+            assert!(zone.moment(last, 1439).to_string() > "9999-12-28".to_owned());
+            assert_eq!(zone.start_of("0001-01-01".parse().unwrap()).seconds(), 0);
+        }
     }
 
     #[test]

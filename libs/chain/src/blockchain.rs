@@ -273,7 +273,7 @@ impl Rules {
                 reason => BlockError::Transaction { index, reason },
             })?;
         }
-        let executed = executor.finish();
+        let executed = executor.finish()?;
         state.credit(header.coinbase, self.reward)?;
         Ok((executed, state))
     }
@@ -321,7 +321,7 @@ impl Rules {
             }
         }
         self.check_right(&header, &included, &senders)?;
-        let Executed { outcomes, appearances, gas_used } = executor.finish();
+        let Executed { outcomes, appearances, gas_used } = executor.finish()?;
         state.credit(coinbase, self.reward)?;
         let lists = || (calculate_transaction_root(&included), Receipts::of(outcomes));
         let (lists, changes) = beside(included.len(), lists, || state.commit());

@@ -8,6 +8,7 @@
 mod access;
 mod bloom;
 mod call;
+mod executor;
 mod overrides;
 mod precompiles;
 mod reader;
@@ -17,6 +18,7 @@ mod watch;
 
 pub(crate) use call::call_and_apply;
 pub use call::{Call, CallError, CallOutcome, CallResult, Calls, call, estimate};
+pub use executor::{Appearance, Executor};
 pub use overrides::{
     AccountOverride, BlockOverrides, OverrideError, StateOverrides, check_overrides,
 };
@@ -32,18 +34,17 @@ use crate::block::{Receipt, Transaction};
 use crate::header::Header;
 use crate::state::{State, StateError};
 use crate::view::StateSource;
-use alloy_consensus::{Eip658Value, ReceiptWithBloom, Transaction as _, TxType};
+use alloy_consensus::{ReceiptWithBloom, Transaction as _, TxType};
 use alloy_primitives::{Address, Bloom, TxKind, U256};
-use alloy_rlp::{RlpDecodable, RlpEncodable};
 use bloom::Blooms;
 use revm::context::either::Either;
 use revm::context::result::{EVMError, InvalidTransaction};
-use revm::context::{BlockEnv, CfgEnv, Context, TxEnv};
+use revm::context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, TxEnv};
 use revm::context_interface::cfg::gas::calculate_initial_tx_gas;
-use revm::handler::MainnetContext;
+use revm::handler::instructions::EthInstructions;
+use revm::handler::{EthPrecompiles, MainnetContext};
 use revm::primitives::{eip3860, eip7825, hardfork::SpecId};
-use revm::state::EvmState;
-use revm::{ExecuteEvm, MainBuilder, MainContext, MainnetEvm};
+use revm::{MainContext, MainnetEvm};
 
 /// Most gas of one transaction (EIP-7825).
 pub const TRANSACTION_GAS_MAX: u64 = eip7825::TX_GAS_LIMIT_CAP;
@@ -273,30 +274,15 @@ pub fn machine<'s, S: StateSource>(
     config: CfgEnv,
     block: BlockEnv,
 ) -> Machine<'s, S> {
-    Context::mainnet().with_db(state).with_cfg(config).with_block(block).build_mainnet()
-}
-
-/// Executes the transactions of one block, one after the other.
-pub struct Executor<'s, S: StateSource> {
-    machine: Machine<'s, S>,
-    chain_id: u64,
-    gas_limit: u64,
-    base_fee: u64,
-    gas_used: u64,
-    coinbase: Address,
-    outcomes: Vec<Outcome>,
-    appearances: Vec<Vec<Appearance>>,
-}
-
-/// An account that took part in a transaction: it sent or received it, was called, paid or created
-/// on the way. Who is only looked at (a balance, delegated code) does not appear, nor does the
-/// coinbase for the tip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
-pub struct Appearance {
-    /// The account.
-    pub address: Address,
-    /// Whether the transaction created its code.
-    pub created: bool,
+    let spec = config.spec;
+    Evm {
+        ctx: Context::mainnet().with_db(state).with_cfg(config).with_block(block),
+        inspector: (),
+        instruction: EthInstructions::new_mainnet_with_spec(spec),
+        precompiles: EthPrecompiles::new(spec),
+        // A frame has a stack of 32 KiB: they are made as deep as calls go.
+        frame_stack: FrameStack::new(),
+    }
 }
 
 /// What the transactions of a block left besides the state.
@@ -334,100 +320,6 @@ pub fn receipts(outcomes: Vec<Outcome>) -> (Vec<Receipt>, Bloom) {
         Receipt::from_typed(kind, ReceiptWithBloom { receipt, logs_bloom })
     };
     (outcomes.into_iter().map(with_bloom).collect(), all)
-}
-
-impl<'s, S: StateSource> Executor<'s, S> {
-    /// Starts a block on its parent's state.
-    pub fn new(state: &'s mut State<S>, chain_id: u64, block: BlockEnv) -> Self {
-        let (gas_limit, base_fee, coinbase) = (block.gas_limit, block.basefee, block.beneficiary);
-        Self {
-            machine: machine(state, config_env(chain_id), block),
-            chain_id,
-            gas_limit,
-            base_fee,
-            gas_used: 0,
-            coinbase,
-            outcomes: Vec::new(),
-            appearances: Vec::new(),
-        }
-    }
-
-    /// Makes room for so many transactions.
-    pub fn reserve(&mut self, transactions: usize) {
-        self.outcomes.reserve(transactions);
-        self.appearances.reserve(transactions);
-    }
-
-    /// Gas that is left in the block.
-    pub fn gas_left(&self) -> u64 {
-        self.gas_limit - self.gas_used
-    }
-
-    /// Executes one transaction. An error leaves state and block as they were, except
-    /// [`TransactionError::State`], after which the block is lost.
-    pub fn execute(
-        &mut self,
-        transaction: &Transaction,
-        sender: Address,
-    ) -> Result<(), TransactionError> {
-        check_transaction(transaction, self.chain_id)?;
-        self.execute_checked(transaction, sender)
-    }
-
-    /// The same for a transaction that passed [`check_transaction`].
-    pub fn execute_checked(
-        &mut self,
-        transaction: &Transaction,
-        sender: Address,
-    ) -> Result<(), TransactionError> {
-        if transaction.gas_limit() > self.gas_left() {
-            return Err(TransactionError::GasLimitReached);
-        }
-        let done = self
-            .machine
-            .transact(transaction_env(transaction, sender))
-            .map_err(|error| refusal(error, sender, self.base_fee))?;
-        let appearances = appearances(&done.state, transaction, sender, self.coinbase);
-        self.machine.ctx.journaled_state.database.apply(done.state)?;
-        self.appearances.push(appearances);
-        self.gas_used += done.result.tx_gas_used();
-        let success = done.result.is_success();
-        let logs = if success { done.result.into_logs() } else { Vec::new() };
-        let receipt = alloy_consensus::Receipt {
-            status: Eip658Value::Eip658(success),
-            cumulative_gas_used: self.gas_used,
-            logs,
-        };
-        self.outcomes.push(Outcome { kind: transaction.tx_type(), receipt });
-        Ok(())
-    }
-
-    /// Ends the block.
-    pub fn finish(self) -> Executed {
-        let Self { outcomes, appearances, gas_used, .. } = self;
-        Executed { outcomes, appearances, gas_used }
-    }
-}
-
-fn appearances(
-    changes: &EvmState,
-    transaction: &Transaction,
-    sender: Address,
-    coinbase: Address,
-) -> Vec<Appearance> {
-    let touched = changes
-        .iter()
-        .filter(|(address, account)| account.is_touched() && **address != coinbase)
-        .map(|(address, account)| Appearance { address: *address, created: account.is_created() });
-    let mut all: Vec<Appearance> = touched.collect();
-    // A transaction that reverts touches its receiver no more.
-    for named in [Some(sender), transaction.to()].into_iter().flatten() {
-        if all.iter().all(|one| one.address != named) {
-            all.push(Appearance { address: named, created: false });
-        }
-    }
-    all.sort_unstable_by_key(|one| one.address);
-    all
 }
 
 fn refusal(error: EVMError<StateError>, address: Address, base_fee: u64) -> TransactionError {

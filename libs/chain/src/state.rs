@@ -7,10 +7,11 @@ mod revm_database;
 
 use crate::trie::{self, EMPTY_ROOT, NodePlace, NodeSource, PlacedNode, Step, Trie, TrieError};
 use crate::view::StateSource;
-use alloy_primitives::map::{AddressMap, B256Map, HashMap};
+use alloy_primitives::map::{AddressMap, B256Map};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
 use revm::bytecode::Bytecode;
+use std::collections::BTreeMap;
 
 /// An account as the account trie holds it.
 #[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
@@ -83,10 +84,6 @@ pub struct Changes {
     pub code: Vec<(B256, Bytes)>,
 }
 
-/// How many times as many slots of an account there is room for when there is no more: what is
-/// there is moved less often than if it were twice as many.
-const SLOTS_GROWTH: usize = 4;
-
 #[derive(Clone, Copy)]
 struct Slot {
     /// keccak-256 of the position: the key in the storage trie.
@@ -100,7 +97,9 @@ struct Entry {
     key: B256,
     account: Option<Account>,
     storage: Trie,
-    slots: HashMap<U256, Slot>,
+    /// By position. A tree, because a table that grows with what a block reads takes fresh memory
+    /// again and again, and that costs more than finding a slot.
+    slots: BTreeMap<U256, Slot>,
     /// Whether the account is among those that changed since the last commit.
     changed: bool,
 }
@@ -109,14 +108,11 @@ impl Entry {
     fn new(key: B256, account: Option<Account>) -> Self {
         let root = account.as_ref().map_or(EMPTY_ROOT, |account| account.storage_root);
         let storage = Trie::of_account(key, root);
-        Self { key, account, storage, slots: HashMap::default(), changed: false }
+        Self { key, account, storage, slots: BTreeMap::new(), changed: false }
     }
 
     fn slot(&mut self, source: &impl StateSource, position: U256) -> Result<&mut Slot, StateError> {
-        use alloy_primitives::map::hash_map::Entry::{Occupied, Vacant};
-        if self.slots.len() == self.slots.capacity() {
-            self.slots.reserve((SLOTS_GROWTH - 1) * self.slots.len());
-        }
+        use std::collections::btree_map::Entry::{Occupied, Vacant};
         match self.slots.entry(position) {
             Occupied(slot) => Ok(slot.into_mut()),
             Vacant(vacant) => {

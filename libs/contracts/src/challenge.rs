@@ -15,7 +15,8 @@ use crate::order::OrderTerms;
 /// A signed reading at one end of a slot or outside of it, and the proof that it was anchored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
-    /// The 119 bytes of the message MR1.
+    /// The bytes of the reading: payload, signature, and its place where it was signed with
+    /// others.
     pub message: Bytes,
     /// The salt of its leaf.
     pub salt: B256,

@@ -5,7 +5,8 @@ use crate::{AssertSqlSafe, Db, DbError, Kind, query, query_scalar};
 /// One step of a schema's history.
 ///
 /// In its SQL `{bytes}` stands for the byte-string type (`blob`, `bytea`) and `{serial}` for an
-/// automatic primary key in rising order. Statements end with `;`.
+/// automatic primary key in rising order. Statements end with `;`. One that begins with
+/// `{postgres}` runs there only.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
     /// Rises by one from 1; never renumbered.
@@ -30,7 +31,11 @@ pub(crate) async fn migrate(db: &Db, url: &str, migrations: &[Migration]) -> Res
     }
     for step in migrations.iter().filter(|step| step.version > found) {
         for statement in dialect(step.sql, db.kind()).split(';').map(str::trim) {
-            if !statement.is_empty() {
+            let (only, statement) = match statement.strip_prefix("{postgres}") {
+                Some(rest) => (Some(Kind::Postgres), rest),
+                None => (None, statement),
+            };
+            if !statement.is_empty() && only.is_none_or(|kind| kind == db.kind()) {
                 query(AssertSqlSafe(statement.to_owned())).execute(tx.conn()).await?;
             }
         }

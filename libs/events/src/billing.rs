@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256};
 use calendar::{LocalDay, Slot, Timestamp};
-use ids::{AccountId, CommunityId, DisputeId, InvoiceId};
+use ids::{AccountId, CommunityId, CorrectionId, DisputeId, InvoiceId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::Money;
@@ -75,6 +75,48 @@ pub struct InvoiceIssued {
 
 impl Event for InvoiceIssued {
     const SUBJECT: &'static str = "billing.invoice.issued.v1";
+}
+
+/// A bill was corrected by a document of its own; the bill stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InvoiceCorrected {
+    /// The document.
+    #[schemars(with = "schema::Id")]
+    pub correction: CorrectionId,
+    /// Its gap-free number.
+    pub number: String,
+    /// `credit_note`, `invoice` (something is added) or `corrected` (the total stays).
+    pub kind: String,
+    /// `facts`, `cancelled` or `anew`.
+    pub cause: String,
+    /// The bill that it corrects.
+    #[schemars(with = "schema::Id")]
+    pub invoice: InvoiceId,
+    /// The bill's number.
+    pub invoice_number: String,
+    /// The dispute that it follows from, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Id>")]
+    pub dispute: Option<DisputeId>,
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// Whose it is.
+    #[schemars(with = "schema::Id")]
+    pub account: AccountId,
+    /// By how much the bill's total changes.
+    #[schemars(with = "schema::Amount")]
+    pub total: Money,
+    /// By how much what is to be paid changes; below zero the account gets that.
+    #[schemars(with = "schema::Amount")]
+    pub due: Money,
+    /// Its hash, as anchored.
+    #[schemars(with = "schema::Hash")]
+    pub hash: B256,
+}
+
+impl Event for InvoiceCorrected {
+    const SUBJECT: &'static str = "billing.invoice.corrected.v1";
 }
 
 /// Money came in for a bill.

@@ -2,7 +2,7 @@
 
 use alloy_primitives::Address;
 use calendar::{TimeZone, Timestamp};
-use ids::{AccountId, CommunityId, ConnectionPointId, MeterId, PartyId, ZoneId};
+use ids::{AccountId, CommunityId, ConnectionPointId, MeterId, PartyId, Uuid, ZoneId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::Power;
@@ -68,6 +68,29 @@ pub struct AddressAssigned {
 
 impl Event for AddressAssigned {
     const SUBJECT: &'static str = "identity.address.assigned.v1";
+}
+
+/// A signature above the limit for it, or a higher limit, waits for a second person's consent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ApprovalRequested {
+    /// The request.
+    #[schemars(with = "schema::Id")]
+    pub approval: Uuid,
+    /// Whose key would sign.
+    #[schemars(with = "schema::Id")]
+    pub account: AccountId,
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// What waits: `order`, `payout`, `redemption`, `request` or `limit`.
+    pub kind: String,
+    /// When nobody can consent any more.
+    #[schemars(with = "schema::Moment")]
+    pub expires_at: Timestamp,
+}
+
+impl Event for ApprovalRequested {
+    const SUBJECT: &'static str = "identity.approval.requested.v1";
 }
 
 /// A connection point joined a community.

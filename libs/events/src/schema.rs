@@ -54,17 +54,19 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 30] {
+fn kinds() -> [Kind; 32] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
         Kind::of::<billing::InvoiceIssued>(),
+        Kind::of::<billing::InvoiceCorrected>(),
         Kind::of::<billing::InvoicePaid>(),
         Kind::of::<billing::InvoiceReminded>(),
         Kind::of::<billing::InvoiceDisputed>(),
         Kind::of::<billing::CashLeftBehind>(),
         Kind::of::<identity::AccountOpened>(),
         Kind::of::<identity::AddressAssigned>(),
+        Kind::of::<identity::ApprovalRequested>(),
         Kind::of::<identity::ConnectionPointRegistered>(),
         Kind::of::<identity::MeterEnrolled>(),
         Kind::of::<identity::MeterRotated>(),
@@ -183,6 +185,34 @@ pub(crate) struct ReadingShape {
     /// By the meter's key.
     #[schemars(with = "Signed")]
     signature: (),
+    /// Where it stands among the readings under the same signature; absent where it is alone.
+    place: Option<PlaceShape>,
+}
+
+/// `reading::Place`.
+#[derive(JsonSchema)]
+#[schemars(
+    rename = "ReadingPlace",
+    description = "The proof that a reading is one of those that were signed together.",
+    extend("examples" = [{
+        "count": 2,
+        "index": 0,
+        "root": "0x1111111111111111111111111111111111111111111111111111111111111111",
+        "siblings": ["0x2222222222222222222222222222222222222222222222222222222222222222"],
+    }])
+)]
+#[expect(dead_code, reason = "says how another crate's type looks")]
+struct PlaceShape {
+    /// How many there are: 2 to 16.
+    count: u8,
+    /// Its number among them, from 0.
+    index: u8,
+    /// The root of the tree that was signed.
+    #[schemars(with = "Hash")]
+    root: (),
+    /// From the leaf up.
+    #[schemars(with = "Vec<Hash>")]
+    siblings: (),
 }
 
 #[cfg(test)]

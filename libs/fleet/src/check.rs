@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use ids::MeterId;
-use reading::{MESSAGE_BYTES, SignedReading};
+use reading::SignedReading;
 use serde::Serialize;
 
 use crate::intents::Entry;
@@ -118,7 +118,7 @@ impl Said {
             Entry::Sent { meter, number, fault, payload } => {
                 let payload = hex::decode(payload).context("the payload")?;
                 let believed = fault.is_none_or(Fault::is_believed);
-                let readings = payload.chunks(MESSAGE_BYTES).map(SignedReading::decode);
+                let readings = crate::script::readings(&payload);
                 if !believed {
                     self.broken.entry(meter).or_default().extend(readings.flatten());
                     return Ok(());

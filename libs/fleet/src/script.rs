@@ -4,7 +4,8 @@ use calendar::{SlotLength, Timestamp};
 use keys::SecretKey;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use reading::{MESSAGE_BYTES, Reading, Status};
+use reading::{MESSAGE_BYTES, Malformed, Reading, SignedReading, Status};
+use reading::{decode_together, encode_together, is_together, sign_together};
 use serde::{Deserialize, Serialize};
 use units::Register;
 
@@ -104,17 +105,27 @@ impl Faults {
 /// Something to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The payload: readings of 119 bytes each, unless it is broken.
+    /// The payload: readings one after the other or under one signature, unless it is broken.
     pub payload: Vec<u8>,
     /// What is wrong with it.
     pub fault: Option<Fault>,
+}
+
+/// The readings of a payload, and what is none of them.
+pub(crate) fn readings(payload: &[u8]) -> impl Iterator<Item = Result<SignedReading, Malformed>> {
+    let (together, alone) = match is_together(payload) {
+        true => (decode_together(payload), &[][..]),
+        false => (Ok(Vec::new()), payload),
+    };
+    let together = together.unwrap_or_else(|error| vec![Err(error)]);
+    together.into_iter().chain(alone.chunks(MESSAGE_BYTES).map(SignedReading::decode))
 }
 
 impl Message {
     /// How many readings of it are to be believed.
     pub(crate) fn readings(&self) -> u64 {
         let believed = self.fault.is_none_or(Fault::is_believed);
-        if believed { (self.payload.len() / MESSAGE_BYTES) as u64 } else { 0 }
+        if believed { readings(&self.payload).count() as u64 } else { 0 }
     }
 }
 
@@ -139,6 +150,8 @@ pub struct Script {
     next: Start,
     slot: SlotLength,
     readings: usize,
+    /// Whether the readings of a message have one signature.
+    together: bool,
     faults: Faults,
     random: ChaCha8Rng,
     /// What was overtaken and comes next.
@@ -159,7 +172,13 @@ impl Script {
     ) -> Script {
         let readings = readings.clamp(1, READINGS_MAX);
         let random = ChaCha8Rng::seed_from_u64(seed);
-        Script { device, next, slot, readings, faults, random, overtaken: None, last: None }
+        let (together, overtaken, last) = (false, None, None);
+        Script { device, next, slot, readings, together, faults, random, overtaken, last }
+    }
+
+    /// The same with one signature for all readings of a message.
+    pub fn signing_together(self, together: bool) -> Script {
+        Script { together, ..self }
     }
 
     /// The next message; `None` when no slot is left until the last time that may be said.
@@ -195,14 +214,13 @@ impl Script {
 
     /// Readings that count.
     fn good(&mut self, fault: Option<Fault>) -> Option<Message> {
-        let mut payload = Vec::with_capacity(self.readings * MESSAGE_BYTES);
-        for _ in 0..self.readings {
-            let Some(reading) = self.advance() else { break };
-            payload.extend(reading.sign(&self.device.key).encode());
-        }
-        if payload.is_empty() {
-            return None;
-        }
+        let readings: Vec<Reading> = (0..self.readings).map_while(|_| self.advance()).collect();
+        let key = &self.device.key;
+        let payload = match readings.len() {
+            0 => return None,
+            2.. if self.together => encode_together(&sign_together(&readings, key)),
+            _ => readings.iter().flat_map(|reading| reading.sign(key).encode()).collect(),
+        };
         self.last = Some(payload.clone());
         Some(Message { payload, fault })
     }
@@ -216,20 +234,31 @@ impl Script {
             Some(Fault::Drift) => {
                 let off = self.random.random_range(1..=DRIFT_SECONDS_MAX);
                 let time = reading.time.plus_seconds(-off);
-                Reading { time, ..reading }.sign(&self.device.key).encode().to_vec()
+                Reading { time, ..reading }.sign(&self.device.key).encode()
             }
             Some(Fault::Signature) => {
                 let mut bytes = [1; 32];
                 self.random.fill(&mut bytes[16..]);
                 let other = SecretKey::from_bytes(&bytes).expect("it is below the order");
-                reading.sign(&other).encode().to_vec()
+                self.said(&reading, &other)
             }
             _ => {
-                let length = self.random.random_range(1..MESSAGE_BYTES);
-                reading.sign(&self.device.key).encode()[..length].to_vec()
+                let mut payload = self.said(&reading, &self.device.key);
+                payload.truncate(self.random.random_range(1..payload.len()));
+                payload
             }
         };
         Some(Message { payload, fault })
+    }
+
+    /// A reading as this meter sends those that do not count: alone, or with one after it.
+    fn said(&self, reading: &Reading, key: &SecretKey) -> Vec<u8> {
+        if !self.together || self.readings == 1 {
+            return reading.sign(key).encode();
+        }
+        let time = reading.time.plus_seconds(self.slot.seconds());
+        let next = Reading { page: reading.page.saturating_add(1), time, ..*reading };
+        encode_together(&sign_together(&[*reading, next], key))
     }
 
     /// The reading that is due, and the next one is then.

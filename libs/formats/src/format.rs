@@ -53,6 +53,8 @@ pub enum Framing {
     Texts(&'static str),
     /// Messages of so many bytes, or JSON documents.
     Bytes(usize),
+    /// Our own messages, each as long as its first bytes say, or JSON documents.
+    Readings,
     /// HDLC frames between `7E`, as bytes or in hex.
     Hdlc,
     /// SML files between escape sequences, as bytes or in hex.

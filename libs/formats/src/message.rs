@@ -65,10 +65,24 @@ pub fn messages(framing: Framing, bytes: &[u8]) -> Vec<Result<Message<'_>, Refus
             .take(MESSAGES_MAX)
             .map(|(place, chunk)| Ok(Message::bare(chunk, place * length)))
             .collect(),
+        Framing::Readings => readings(bytes),
         Framing::Hdlc => frames(bytes, next_hdlc),
         Framing::Sml => frames(bytes, next_sml),
         Framing::Documents | Framing::Values => lines(bytes),
     }
+}
+
+/// Our own messages, one after the other; the last may be cut off.
+fn readings(bytes: &[u8]) -> Vec<Result<Message<'_>, Refusal>> {
+    let (mut messages, mut rest) = (Vec::new(), bytes);
+    while !rest.is_empty() && messages.len() < MESSAGES_MAX {
+        // What is of no length is taken as one, with all behind it.
+        let length = reading::message_size(rest).map_or(rest.len(), |(_, length)| length);
+        let (message, behind) = rest.split_at(length.min(rest.len()));
+        messages.push(Ok(Message::bare(message, bytes.len() - rest.len())));
+        rest = behind;
+    }
+    messages
 }
 
 /// One JSON document after the other. After one that is none, the next line that begins one goes

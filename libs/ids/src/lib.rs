@@ -74,6 +74,8 @@ ids! {
     CommunityId
     /// The contract-bearing place of the grid; outlives meters and customers.
     ConnectionPointId
+    /// A document that corrects a bill.
+    CorrectionId
     /// A complaint about a bill.
     DisputeId
     /// One fact in the event log.

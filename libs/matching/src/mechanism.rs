@@ -156,6 +156,12 @@ impl Mechanism {
         matches!(self, Mechanism::StaticAllocation { .. } | Mechanism::CascadeAllocation { .. })
     }
 
+    /// Whether it shares out what was generated among those who consumed, so that it can work on
+    /// metered energy after the slot.
+    pub fn is_allocation(&self) -> bool {
+        matches!(self, Mechanism::DynamicAllocation { .. }) || self.has_shares()
+    }
+
     /// Where between low and high its price lies, in basis points, where that can be chosen.
     pub fn k_bps(&self) -> Option<u16> {
         match *self {
@@ -195,7 +201,7 @@ impl Mechanism {
 
     /// Its number in a clearing on chain; from 128 on every fill has prices of its own.
     ///
-    /// 133 is kept for zonal trading.
+    /// 133 is that of a clearing on a network ([`crate::network::NUMBER`]).
     pub fn number(&self) -> u8 {
         match self {
             Mechanism::Uniform { .. } => 1,

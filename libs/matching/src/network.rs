@@ -78,6 +78,9 @@ pub use curtail::curtail;
 
 /// The most zones of a network: time grows with orders, and with the square of zones in a chain.
 pub const ZONES_MAX: usize = 256;
+/// The number on chain of a clearing on a network: each fill has prices of its own.
+pub const NUMBER: u8 = 133;
+
 /// The most links: in a tree, one less than zones.
 pub const LINKS_MAX: usize = ZONES_MAX - 1;
 

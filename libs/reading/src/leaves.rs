@@ -7,7 +7,7 @@ use alloy_primitives::{B256, Keccak256};
 use calendar::LocalDay;
 use ids::MeterId;
 
-use crate::{MESSAGE_BYTES, SignedReading};
+use crate::SignedReading;
 
 /// The first bytes of a day's leaf: what it is, and the version of its layout.
 const DAY_TAG: &[u8; 3] = b"DR1";
@@ -15,12 +15,9 @@ const DAY_TAG: &[u8; 3] = b"DR1";
 /// Thirty-two random bytes that only those who may see the readings know.
 pub type Salt = B256;
 
-/// What is hashed into a slot root for one meter: salt, payload, signature.
-pub fn slot_leaf_data(salt: Salt, signed: &SignedReading) -> [u8; 32 + MESSAGE_BYTES] {
-    let mut data = [0; 32 + MESSAGE_BYTES];
-    data[..32].copy_from_slice(salt.as_slice());
-    data[32..].copy_from_slice(&signed.encode());
-    data
+/// What is hashed into a slot root for one meter: salt, payload, signature, place.
+pub fn slot_leaf_data(salt: Salt, signed: &SignedReading) -> Vec<u8> {
+    [salt.to_vec(), signed.encode()].concat()
 }
 
 /// One meter's leaf in a slot root. The leaves of a slot are in order of meter ids.
@@ -28,7 +25,9 @@ pub fn slot_leaf(salt: Salt, signed: &SignedReading) -> B256 {
     merkle::leaf(&slot_leaf_data(salt, signed))
 }
 
-/// The hash of all messages of a day, one after the other.
+/// The hash of all messages of a day, one after the other. Where a message ends follows from its
+/// bytes (a place begins with its count, which is no first byte of a message, and count and index
+/// tell the number of siblings), so no other readings have the same bytes.
 pub fn readings_hash(readings: &[SignedReading]) -> B256 {
     let mut hash = Keccak256::new();
     for signed in readings {

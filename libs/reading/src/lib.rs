@@ -1,7 +1,8 @@
-//! What a meter says: the signed reading MR1, whether to believe it, and the energy that follows.
+//! What a meter says: signed readings (MR1, several at once MR2), whether to believe them, and the
+//! energy that follows.
 //!
 //! ```text
-//! 119 bytes on the wire -> SignedReading -> judge() -> accepted readings, one per page
+//! bytes on the wire -> SignedReading -> judge() -> accepted readings, one per page
 //! accepted readings in page order -> intervals() -> energy per slot, measured or substituted
 //! accepted readings -> slot_leaf(), day_leaf() -> what a slot root and a day root are made of
 //! ```
@@ -17,6 +18,7 @@ mod intervals;
 mod judge;
 mod leaves;
 mod message;
+mod together;
 
 pub use intervals::{GAP_SLOTS_MAX, Inconsistent, Interval, Quality, intervals};
 pub use judge::{
@@ -26,4 +28,8 @@ pub use judge::{
 pub use leaves::{Salt, day_leaf, day_leaf_data, readings_hash, slot_leaf, slot_leaf_data};
 pub use message::{
     MESSAGE_BYTES, Malformed, PAYLOAD_BYTES, REGISTER_WH_MAX, Reading, SignedReading, Status,
+};
+pub use together::{
+    PLACED_BYTES_MAX, Place, TOGETHER_MAX, decode_together, encode_together, is_together,
+    message_size, sign_together,
 };

@@ -1,4 +1,5 @@
-//! MR1 on the wire: 55 signed bytes and their signature.
+//! MR1 on the wire: 55 signed bytes and their signature, and where the reading was signed with
+//! others, its place among them.
 
 use alloy_primitives::{Address, B256, keccak256};
 use calendar::Timestamp;
@@ -7,7 +8,7 @@ use keys::{SecretKey, Signature, SignatureError};
 use serde::{Deserialize, Serialize};
 use units::Register;
 
-use crate::Reason;
+use crate::{Place, Reason};
 
 /// Bytes that the meter signs.
 pub const PAYLOAD_BYTES: usize = 55;
@@ -135,7 +136,7 @@ impl Reading {
 
     /// This reading with the meter's signature.
     pub fn sign(self, key: &SecretKey) -> SignedReading {
-        SignedReading { reading: self, signature: key.sign(self.hash()) }
+        SignedReading { reading: self, signature: key.sign(self.hash()), place: None }
     }
 }
 
@@ -145,35 +146,71 @@ impl Reading {
 pub struct SignedReading {
     /// What was measured.
     pub reading: Reading,
-    /// The signature over [`Reading::hash`].
+    /// The signature over [`Reading::hash`], or over the tree in which it has its place.
     pub signature: Signature,
+    /// Where it stands among the readings that were signed with it; `None` for one alone.
+    pub place: Option<Place>,
 }
 
 impl SignedReading {
-    /// The 119 bytes of a message: payload, then signature.
-    pub fn encode(&self) -> [u8; MESSAGE_BYTES] {
-        let mut bytes = [0; MESSAGE_BYTES];
-        bytes[..PAYLOAD_BYTES].copy_from_slice(&self.reading.encode());
-        bytes[PAYLOAD_BYTES..].copy_from_slice(self.signature.as_bytes());
+    /// The reading alone as bytes: payload, signature, and the place if it has one. 119 bytes, or
+    /// up to [`crate::PLACED_BYTES_MAX`].
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.reading.encode().to_vec();
+        bytes.extend(self.seal());
         bytes
     }
 
-    /// The signed reading in a message. The signature is not checked here.
-    ///
-    /// # Errors
-    /// [`Malformed`] when the bytes are not a message.
-    pub fn decode(message: &[u8]) -> Result<SignedReading, Malformed> {
-        if message.len() != MESSAGE_BYTES {
-            return Err(Malformed::Length(message.len()));
+    /// What stands behind the payload: the signature, and the place if it has one.
+    pub fn seal(&self) -> Vec<u8> {
+        let mut bytes = self.signature.as_bytes().to_vec();
+        if let Some(place) = &self.place {
+            place.append_to(&mut bytes);
         }
-        let (payload, signature) = message.split_at(PAYLOAD_BYTES);
-        let reading = Reading::decode(payload)?;
-        Ok(SignedReading { reading, signature: Signature::from_slice(signature)? })
+        bytes
     }
 
-    /// The address of the key that signed, if the signature is one.
+    /// The signed reading in these bytes. The signature is not checked here.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the bytes are not one.
+    pub fn decode(message: &[u8]) -> Result<SignedReading, Malformed> {
+        if message.len() < MESSAGE_BYTES {
+            return Err(Malformed::Length(message.len()));
+        }
+        let (payload, seal) = message.split_at(PAYLOAD_BYTES);
+        SignedReading::sealed(Reading::decode(payload)?, seal)
+    }
+
+    /// A reading with what stands behind its payload ([`SignedReading::seal`]).
+    ///
+    /// # Errors
+    /// [`Malformed`] when the bytes are no signature with or without a place.
+    pub fn sealed(reading: Reading, seal: &[u8]) -> Result<SignedReading, Malformed> {
+        let length = Malformed::Length(PAYLOAD_BYTES + seal.len());
+        let (signature, place) = seal.split_first_chunk::<64>().ok_or(length)?;
+        let place = match place {
+            [] => None,
+            place => Some(Place::decode(place)?),
+        };
+        Ok(SignedReading { reading, signature: Signature::from_slice(signature)?, place })
+    }
+
+    /// The bytes that the signature is over.
+    pub fn signed_text(&self) -> Vec<u8> {
+        match &self.place {
+            None => self.reading.encode().to_vec(),
+            Some(place) => place.signed_text(),
+        }
+    }
+
+    /// The address of the key that signed, if the signature is one, and the place the reading's.
     pub fn signer(&self) -> Option<Address> {
-        keys::recover(self.reading.hash(), &self.signature)
+        let hash = match &self.place {
+            None => self.reading.hash(),
+            Some(place) => place.hash_of(&self.reading)?,
+        };
+        keys::recover(hash, &self.signature)
     }
 
     /// Did the key of `address` sign this reading?
@@ -193,11 +230,13 @@ struct Document {
     status: Status,
     firmware: u32,
     signature: Signature,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<Place>,
 }
 
 impl From<SignedReading> for Document {
     fn from(signed: SignedReading) -> Document {
-        let SignedReading { reading, signature } = signed;
+        let SignedReading { reading, signature, place } = signed;
         Document {
             meter: reading.meter,
             page: reading.page,
@@ -207,6 +246,7 @@ impl From<SignedReading> for Document {
             status: reading.status,
             firmware: reading.firmware,
             signature,
+            place,
         }
     }
 }
@@ -223,7 +263,7 @@ impl TryFrom<Document> for SignedReading {
             status: document.status,
             firmware: document.firmware,
         };
-        Ok(SignedReading { reading, signature: document.signature })
+        Ok(SignedReading { reading, signature: document.signature, place: document.place })
     }
 }
 
@@ -242,7 +282,10 @@ pub enum Malformed {
     /// A register is larger than [`REGISTER_WH_MAX`].
     #[error("a register of {0} Wh is larger than any meter shows")]
     Register(u64),
-    /// The last 64 bytes are not a signature.
+    /// Bytes behind the signature that are no place among 2 to 16 readings.
+    #[error("what stands behind the signature is no place among 2 to 16 readings")]
+    Place,
+    /// Not a signature where one should be.
     #[error("the reading carries no signature")]
     Signature(#[from] SignatureError),
 }
@@ -324,7 +367,7 @@ mod tests {
     fn every_changed_bit_is_noticed() {
         let message = reading().sign(&key()).encode();
         for bit in 0..MESSAGE_BYTES * 8 {
-            let mut changed = message;
+            let mut changed = message.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
             let verified =
                 SignedReading::decode(&changed).is_ok_and(|signed| signed.verify(key().address()));
@@ -336,16 +379,13 @@ mod tests {
     fn bytes_that_are_no_reading_are_refused() {
         let good = reading().sign(&key()).encode();
         let with = |at: usize, value: &[u8]| {
-            let mut bytes = good;
+            let mut bytes = good.clone();
             bytes[at..at + value.len()].copy_from_slice(value);
             SignedReading::decode(&bytes).map(|_| ())
         };
         assert_eq!(SignedReading::decode(&[]), Err(Malformed::Length(0)));
         assert_eq!(SignedReading::decode(&good[..118]), Err(Malformed::Length(118)));
-        assert_eq!(
-            SignedReading::decode(&[good.as_slice(), &[0]].concat()),
-            Err(Malformed::Length(120))
-        );
+        assert_eq!(SignedReading::decode(&[good.as_slice(), &[0]].concat()), Err(Malformed::Place));
         assert_eq!(with(0, b"MR2"), Err(Malformed::Tag));
         assert_eq!(with(23, &[0xff; 8]), Err(Malformed::Time(u64::MAX)));
         assert_eq!(

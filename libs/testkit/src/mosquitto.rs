@@ -22,22 +22,35 @@ const TRIES: usize = 5;
 pub struct Mosquitto {
     port: u16,
     // Before the folder: what is dropped first must be the broker.
-    _broker: Process,
+    broker: Process,
     _folder: TempDir,
 }
 
 impl Mosquitto {
     /// Starts one that lets everybody in.
     pub fn start() -> Result<Mosquitto> {
+        Mosquitto::with("log_type all\n")
+    }
+
+    /// The same, to be measured: it says little of what it does, holds nothing back that could be
+    /// sent, and drops nothing.
+    pub fn quiet() -> Result<Mosquitto> {
+        Mosquitto::with(
+            "log_type information\nmax_inflight_messages 0\nmax_queued_messages 0\n\
+             set_tcp_nodelay true\n",
+        )
+    }
+
+    fn with(settings: &str) -> Result<Mosquitto> {
         for _ in 0..TRIES {
-            if let Ok(started) = Mosquitto::try_start() {
+            if let Ok(started) = Mosquitto::try_start(settings) {
                 return Ok(started);
             }
         }
-        Mosquitto::try_start()
+        Mosquitto::try_start(settings)
     }
 
-    fn try_start() -> Result<Mosquitto> {
+    fn try_start(settings: &str) -> Result<Mosquitto> {
         if !Path::new(PROGRAM).exists() {
             bail!("no {PROGRAM}: ./justw tools installs it");
         }
@@ -46,14 +59,24 @@ impl Mosquitto {
         let config = folder.path().join("mosquitto.conf");
         let text = format!(
             "listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n\
-             log_dest stderr\nlog_type all\n"
+             log_dest stderr\n{settings}"
         );
         fs::write(&config, text)?;
         let mut command = Command::new(PROGRAM);
         command.arg("-c").arg(&config);
         let mut broker = Process::start(command)?;
         broker.line_with(Stream::Err, READY, START_WITHIN).context("mosquitto")?;
-        Ok(Mosquitto { port, _broker: broker, _folder: folder })
+        Ok(Mosquitto { port, broker, _folder: folder })
+    }
+
+    /// The number of its process in the system.
+    pub fn id(&self) -> u32 {
+        self.broker.id()
+    }
+
+    /// Whether it still works.
+    pub fn is_running(&mut self) -> Result<bool> {
+        self.broker.runs()
     }
 
     /// Where it listens, on this machine.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -46,6 +46,7 @@ pub enum Stream {
 pub struct Process {
     name: String,
     child: Child,
+    input: Option<ChildStdin>,
     out: Output,
     err: Output,
     /// The signal that asks it to end, where it has something to tidy up.
@@ -85,21 +86,37 @@ impl Output {
 
 impl Process {
     /// Starts `command` without an input.
-    pub fn start(mut command: Command) -> Result<Process> {
+    pub fn start(command: Command) -> Result<Process> {
+        Process::with(command, Stdio::null())
+    }
+
+    /// Starts `command` with an input that nothing comes by and that ends at
+    /// [`Process::end_input`].
+    pub fn start_with_input(command: Command) -> Result<Process> {
+        Process::with(command, Stdio::piped())
+    }
+
+    fn with(mut command: Command, input: Stdio) -> Result<Process> {
         let name = format!("{command:?}");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child =
             command.spawn().with_context(|| format!("starting {name}; has ./justw tools run?"))?;
+        let input = child.stdin.take();
         let outputs = (child.stdout.take(), child.stderr.take());
         let (Some(out), Some(err)) = outputs else { unreachable!("both are piped") };
         let (out, err) = (Output::of(out), Output::of(err));
-        Ok(Process { name, child, out, err, asks: None })
+        Ok(Process { name, child, input, out, err, asks: None })
     }
 
     /// When dropped it is asked to end with `signal`, and killed only if it does not.
     pub(crate) fn asked_to_end_with(mut self, signal: &'static str) -> Process {
         self.asks = Some(signal);
         self
+    }
+
+    /// Ends its input, if it has one.
+    pub fn end_input(&mut self) {
+        self.input = None;
     }
 
     /// Its number in the system.

@@ -6,11 +6,13 @@ mod bank;
 mod certificate_sources;
 mod certificates;
 mod challenges;
+mod corrections;
 mod deposits;
 mod disputes;
 mod documents;
 mod dues;
 mod exchange;
+mod exports;
 mod invoices;
 mod payout_files;
 mod payouts;
@@ -18,10 +20,12 @@ mod relay;
 mod reports;
 mod requests;
 mod reserve;
+mod shadow;
 mod statements;
 mod tariffs;
 mod unmatched;
 mod wallet;
+mod wallet_payments;
 
 use std::sync::Arc;
 
@@ -43,6 +47,7 @@ pub fn routes(
 ) -> impl Fn(&mut ServiceConfig<'_>) + Clone + Send + Sync + 'static {
     let billing = Data::from(billing);
     move |config| {
+        of_invoices(config);
         config
             .app_data(billing.clone())
             .service(wallet::get_wallet)
@@ -87,34 +92,54 @@ pub fn routes(
             .service(tariffs::list_tariffs)
             .service(tariffs::publish_tariff)
             .service(tariffs::simulate_tariff)
-            .service(invoices::list_invoices)
-            .service(invoices::issue_invoice)
-            .service(invoices::get_invoice)
-            .service(invoices::get_invoice_page)
-            .service(invoices::get_bill_file)
-            .service(dues::get_invoice_payment)
-            .service(dues::list_receivables)
-            .service(dues::list_receivable_ages)
-            .service(dues::list_ladders)
-            .service(dues::set_ladder)
-            .service(disputes::dispute_invoice)
-            .service(disputes::list_disputes)
-            .service(disputes::get_dispute)
-            .service(disputes::say_in_dispute)
-            .service(documents::get_invoice_document)
-            .service(documents::get_issuer)
-            .service(documents::set_issuer)
-            .service(documents::get_customer)
-            .service(documents::set_customer)
-            .service(documents::forget_customer)
             .service(reports::report_settlement)
             .service(reports::report_residual_load)
             .service(reports::report_charges)
             .service(reports::report_unbilled)
             .service(audit::get_audit)
+            .service(exports::export_journal)
+            .service(shadow::compare_bills)
             .service(reserve::get_reserve)
             .service(relay::list_billing_transactions);
     }
+}
+
+/// Routes of invoices, what is said of them and what follows them.
+fn of_invoices(config: &mut ServiceConfig<'_>) {
+    config
+        .service(invoices::list_invoices)
+        .service(invoices::issue_invoice)
+        .service(invoices::get_invoice)
+        .service(invoices::get_invoice_page)
+        .service(invoices::get_bill_file)
+        .service(dues::get_invoice_payment)
+        .service(wallet_payments::get_collecting_account)
+        .service(wallet_payments::set_collecting_account)
+        .service(wallet_payments::prepare_wallet_payment)
+        .service(wallet_payments::pay_from_wallet)
+        .service(wallet_payments::list_wallet_payments)
+        .service(dues::list_receivables)
+        .service(dues::list_receivable_ages)
+        .service(dues::list_ladders)
+        .service(dues::set_ladder)
+        .service(corrections::list_corrections)
+        .service(corrections::get_correction)
+        .service(corrections::get_correction_file)
+        .service(corrections::get_correction_document)
+        .service(corrections::ask_cancellation)
+        .service(corrections::list_cancellations)
+        .service(corrections::approve_cancellation)
+        .service(corrections::refuse_cancellation)
+        .service(disputes::dispute_invoice)
+        .service(disputes::list_disputes)
+        .service(disputes::get_dispute)
+        .service(disputes::say_in_dispute)
+        .service(documents::get_invoice_document)
+        .service(documents::get_issuer)
+        .service(documents::set_issuer)
+        .service(documents::get_customer)
+        .service(documents::set_customer)
+        .service(documents::forget_customer);
 }
 
 /// Whether the caller may do `action` to what `owner` has, or to the community.

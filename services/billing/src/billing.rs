@@ -139,10 +139,14 @@ impl Tick for Billing {
         let swept = self.sweep_due(now).await.context("sweeping")?;
         let certified = self.certify_due(now).await.context("certifying")?;
         let issued = self.monthly && self.issue_due(now).await.context("issuing invoices")?;
+        let corrected = self.correct_due(now).await.context("correcting invoices")?;
         let billed = self.post_invoices().await.context("posting invoices")?;
+        let added = self.post_corrections().await.context("posting corrections")?;
+        let taken = self.take_wallet_payments(now).await.context("taking payments of wallets")?;
         let received = self.post_dues().await.context("posting payments of invoices")?;
         let reminded = self.remind_due(now).await.context("reminding")?;
-        let moved = reconciled || expired || released || followed || paid || back || swept;
-        Ok(moved || posted || billed || issued || certified || received || reminded)
+        let moved = reconciled || expired || released || followed || paid || back || taken;
+        let invoiced = billed || issued || corrected || added;
+        Ok(moved || swept || posted || invoiced || certified || received || reminded)
     }
 }

@@ -17,6 +17,9 @@
 //! | `payout`, `payout_file` | money on its way to accounts' banks; orders to pay it out |
 //! | `account_request` | what accounts signed besides orders and payouts |
 //! | `invoice_payment`, `reminder`, `ladder` | what came in for invoices; when they are reminded |
+//! | `correction`, `correction_series` | what was issued after invoices; its numbers |
+//! | `invoice_change`, `cancellation` | what waits for a correction; what staff want taken back |
+//! | `collector`, `wallet_payment` | whose wallet invoices are paid to; transfers for invoices |
 //! | `dispute`, `dispute_said` | complaints about invoices, and what was said |
 //! | `issuer`, `customer` | who issues and receives documents, as people said of themselves |
 //! | `challenge_sent` | challenges that were given to the relay |
@@ -32,10 +35,12 @@
 
 pub(crate) mod addresses;
 pub(crate) mod bank;
+pub(crate) mod cancellations;
 pub(crate) mod certificates;
 pub(crate) mod certifying;
 pub(crate) mod chain;
 pub(crate) mod challenges;
+pub(crate) mod corrections;
 pub(crate) mod disputes;
 pub(crate) mod dues;
 pub(crate) mod energy;
@@ -51,6 +56,7 @@ pub(crate) mod payouts;
 pub(crate) mod reports;
 pub(crate) mod requests;
 pub(crate) mod slots;
+pub(crate) mod wallet_payments;
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
@@ -74,8 +80,14 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 14, sql: CREDIT_SCHEMA },
     Migration { version: 15, sql: CERTIFICATE_SCHEMA },
     Migration { version: 16, sql: DUES_SCHEMA },
-    Migration { version: 17, sql: addresses::SCHEMA },
+    Migration { version: 17, sql: corrections::SCHEMA },
+    Migration { version: 18, sql: wallet_payments::SCHEMA },
+    Migration { version: 19, sql: DIRTY_INDEX },
+    Migration { version: 20, sql: addresses::SCHEMA },
 ];
+
+/// Slots that changed after a run are few among all there ever were.
+const DIRTY_INDEX: &str = "create index slot_dirty on slot_state (slot) where dirty = 1";
 
 /// What invoices leave to be paid. `reference` and `due_on` of an invoice from before are not kept;
 /// `settled` is whether nothing of it is left. An invoice has one open dispute.

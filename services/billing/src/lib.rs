@@ -9,8 +9,7 @@
 //! ```
 //!
 //! A library so that the all-in-one and the tests can start it; [`start`] is its door.
-//! Absent: orders and matching (`market`), how a transaction reaches the chain (`client`), payment
-//! of what an invoice leaves open.
+//! Absent: orders and matching (`market`), how a transaction reaches the chain (`client`).
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
@@ -26,6 +25,7 @@ pub mod domain;
 pub use api::routes;
 pub use app::case::{Chain, Doubt};
 pub use app::deposit::DEPOSIT_MAX;
+pub use app::documents::Pages;
 pub use app::totals::Totals;
 pub use billing::{Billing, start};
 pub use config::Parts;

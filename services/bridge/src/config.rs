@@ -49,9 +49,13 @@ pub struct Config {
 pub struct Source {
     /// Its name or address.
     pub host: String,
-    /// Its port.
-    #[serde(default = "mqtt_port")]
-    pub port: u16,
+    /// Its port; where it is not said 1883, and 8883 with TLS.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// A file in PEM with the roots that may vouch for its certificate: then the line has TLS. The
+    /// system's are in a file such as /etc/ssl/certs/ca-certificates.crt.
+    #[serde(default)]
+    pub roots: Option<PathBuf>,
     /// The user, where it wants one.
     #[serde(default)]
     pub username: Option<String>,
@@ -101,8 +105,11 @@ fn quarter_hour() -> SlotLength {
     SlotLength::QUARTER_HOUR
 }
 
-fn mqtt_port() -> u16 {
-    1883
+impl Source {
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(if self.roots.is_some() { 8883 } else { 1883 })
+    }
 }
 
 fn client_id() -> String {
@@ -136,7 +143,8 @@ impl Config {
     fn relative_to(&mut self, folder: &Path) {
         let meters = self.meters.iter_mut();
         let of_meters = meters.flat_map(|meter| [&mut meter.key_file, &mut meter.token_file]);
-        let all = of_meters.chain([&mut self.state]).chain(&mut self.source.password_file);
+        let all = of_meters.chain([&mut self.state]);
+        let all = all.chain(&mut self.source.password_file).chain(&mut self.source.roots);
         for path in all {
             *path = folder.join(&path);
         }

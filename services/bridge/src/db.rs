@@ -57,7 +57,7 @@ pub(crate) async fn send_later(tx: &mut Tx, signed: &SignedReading) -> Result<()
     query("insert into outgoing (meter, page, message) values ($1, $2, $3)")
         .bind(signed.reading.meter.to_string())
         .bind(i64::from(signed.reading.page))
-        .bind(signed.encode().to_vec())
+        .bind(signed.encode())
         .execute(tx.conn())
         .await?;
     Ok(())

@@ -22,6 +22,7 @@ mod domain;
 mod run;
 mod server;
 mod source;
+mod tls;
 
 pub use config::{Config, METERS_MAX, MeterConfig, REGISTERS_MAX, Source};
 pub use domain::sampler::{Direction, SETTLE_SECONDS};

@@ -6,13 +6,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rumqttc::{
     AsyncClient, Event, EventLoop, LastWill, MqttOptions, Packet, Publish, QoS, SubscribeFilter,
-    SubscribeReasonCode,
+    SubscribeReasonCode, Transport,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, METERS_MAX, secret};
 use crate::domain::discovery::{Retained, availability};
+use crate::tls::Tunnel;
 
 /// Messages that are taken in one transaction at most.
 pub(crate) const BATCH_MAX: usize = 256;
@@ -30,6 +31,8 @@ pub(crate) struct Line {
     client: AsyncClient,
     client_id: String,
     connection: JoinHandle<()>,
+    /// What encrypts it, where something does.
+    _tunnel: Option<Tunnel>,
 }
 
 /// What comes over the line.
@@ -50,7 +53,18 @@ impl Line {
     ) -> Result<(Line, mpsc::Receiver<Arrival>)> {
         let source = &config.source;
         let client_id = source.client_id.clone();
-        let mut options = MqttOptions::new(&client_id, &source.host, source.port);
+        let (host, port) = (source.host.as_str(), source.port());
+        let tunnel = source.roots.as_deref().map(|roots| Tunnel::open(host, port, roots));
+        let tunnel = tunnel.transpose()?;
+        let mut options = match &tunnel {
+            None => MqttOptions::new(&client_id, host, port),
+            Some(tunnel) => {
+                let path = tunnel.path().to_string_lossy();
+                let mut options = MqttOptions::new(&client_id, path, port);
+                options.set_transport(Transport::unix());
+                options
+            }
+        };
         options
             .set_keep_alive(Duration::from_secs(30))
             .set_clean_session(true)
@@ -70,7 +84,7 @@ impl Line {
         let (client, events) = AsyncClient::new(options, REQUESTS_MAX);
         let (arrivals, queue) = mpsc::channel(BATCH_MAX);
         let connection = tokio::spawn(listen(events, client.clone(), topics, arrivals));
-        Ok((Line { client, client_id, connection }, queue))
+        Ok((Line { client, client_id, connection, _tunnel: tunnel }, queue))
     }
 
     /// Tells the broker that a message needs not be sent again.

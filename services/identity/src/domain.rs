@@ -14,4 +14,3 @@ pub(crate) mod provisioning;
 pub(crate) mod site;
 pub(crate) mod siwe;
 pub(crate) mod tokens;
-pub(crate) mod vault;

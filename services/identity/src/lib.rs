@@ -51,7 +51,7 @@ pub use app::{
     NewConnectionPoint, NewDevice, NewKey, NewMeter, NewParty, OwnedMeter, ProvisioningCode,
     RotatedMeter, SignedOrder, SignedPayout, SignedRedemption, SignedRequest, Signing, Tokens,
 };
-pub use domain::addresses::{ADDRESS_LEAD_SECONDS, AccountAddress, Rotation};
+pub use domain::addresses::{AccountAddress, HORIZON_SECONDS_MAX, Rotation};
 pub use domain::approvals::{Approval, ApprovalKind, ApprovalState};
 pub use domain::audit::{Act, AuditEntry, Outcome, broken_at};
 pub use domain::challenge::Challenge;
@@ -62,7 +62,7 @@ pub use domain::passwords::{PASSWORD_MIN, PasswordCost};
 pub use domain::people::{Account, Party};
 pub use domain::site::{BadOrigin, ORIGINS_MAX, Origin};
 pub use domain::tokens::Jwk;
-pub use domain::vault::{BadMasterKey, MasterKey};
+pub use vault::{BadMasterKey, MasterKey};
 
 use domain::attempts::Attempts;
 use domain::keystore::Keystores;
@@ -102,7 +102,7 @@ pub struct Parts {
 }
 
 /// What an operator may set. The default suits a web app that is reached on this machine alone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Where the web app is reached, which wallets hold against the page that asks; the first is
     /// named to whoever names none. Without any, wallets sign in at loopback addresses only.
@@ -113,6 +113,20 @@ pub struct Settings {
     pub limits: SignerLimits,
     /// Whether held accounts get another address for each month.
     pub rotation: Rotation,
+    /// How far ahead the market takes orders, at most, in seconds: an address is known before.
+    pub horizon_seconds: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            origins: Vec::new(),
+            keystore_cost: KeystoreCost::default(),
+            limits: SignerLimits::default(),
+            rotation: Rotation::default(),
+            horizon_seconds: HORIZON_SECONDS_MAX,
+        }
+    }
 }
 
 /// The service.

@@ -26,6 +26,9 @@ const STOP_SECONDS: u64 = 5;
 /// How long a browser remembers what it may ask, in seconds.
 const PREFLIGHT_SECONDS: &str = "86400";
 
+/// What bodies are.
+const JSON: &str = "application/json";
+
 /// Whether a page of the request's origin may ask, and how that is said.
 enum Origin {
     /// A program, or a page of our own.
@@ -60,7 +63,8 @@ pub(crate) async fn post(serving: &Serving, request: &HttpRequest, body: Payload
     let limits = &serving.node().config().rpc;
     let origin = origin_of(request, limits);
     let is_json = request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
-        kind.to_str().is_ok_and(|kind| kind.to_ascii_lowercase().starts_with("application/json"))
+        let kind = kind.as_bytes().get(..JSON.len());
+        kind.is_some_and(|kind| kind.eq_ignore_ascii_case(JSON.as_bytes()))
     });
     if let Origin::Foreign = origin
         && !is_json
@@ -92,7 +96,7 @@ pub(crate) async fn post(serving: &Serving, request: &HttpRequest, body: Payload
     };
     allow(&mut response, &origin);
     match text {
-        Some(text) => response.content_type("application/json").body(text),
+        Some(text) => response.content_type(HeaderValue::from_static(JSON)).body(text),
         None => response.finish(),
     }
 }

@@ -8,7 +8,9 @@ mod consents;
 mod limits;
 mod live;
 mod mechanisms;
+mod memberships;
 mod orders;
+mod partitions;
 mod relay;
 mod risk;
 mod rules;
@@ -21,6 +23,7 @@ mod trades;
 use std::sync::Arc;
 
 use access::{Action, Subject, Thing, permit};
+use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use calendar::{Slot, Timestamp};
 use ids::{AccountId, ZoneId};
@@ -77,7 +80,16 @@ pub fn routes(
             .service(rules::set_rule)
             .service(rules::end_rule)
             .service(rules::list_mandates)
-            .service(relay::list_market_transactions);
+            .service(memberships::list_memberships)
+            .service(memberships::join_community)
+            .service(memberships::leave_community)
+            .service(memberships::list_shares)
+            .service(memberships::set_shares)
+            .service(relay::list_market_transactions)
+            .service(partitions::is_market_ready)
+            .service(partitions::list_partitions)
+            .service(partitions::hand_over_market)
+            .service(partitions::get_market_metrics);
     }
 }
 
@@ -129,6 +141,20 @@ impl From<Refused> for Problem {
                 ..Problem::refused(rejection.code(), rejection.to_string())
             },
             Refused::Busy => Problem::unavailable("too many orders wait"),
+            Refused::StandingBy => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "STANDING_BY",
+                "Another process writes this market",
+            ),
+            Refused::Damaged { .. } => Problem {
+                retry_may_help: false,
+                ..Problem::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "JOURNAL_DAMAGED",
+                    "This market stands still",
+                )
+                .with_detail(refused.to_string())
+            },
             Refused::Fault(error) => error.into(),
         }
     }

@@ -8,13 +8,21 @@ use bus::Bus;
 use calendar::{SlotLength, TimeZone};
 use client::JsonRpc;
 use contracts::{Deployment, Policy};
+use ids::ZoneId;
 use keys::SecretKey;
+use matching::network::Network;
 use matching::{Fees, Mechanism};
 use serde::{Deserialize, Serialize};
 use service::Clock;
 use units::{Energy, Price};
 
 use crate::domain::{HISTORY_DAYS, Parameters, SelfTrade, check_mechanism};
+
+/// How far ahead orders may be placed: seven days, in seconds.
+pub const HORIZON_SECONDS_MAX: u32 = 7 * 24 * 3600;
+/// How long before the end of settling a slot is shared out at the latest, so that blocks can take
+/// what comes of it.
+const SETTLING_SECONDS: u32 = 600;
 
 /// Everything the market needs from outside.
 pub struct Parts {
@@ -53,7 +61,8 @@ pub struct MarketConfig {
     /// Seconds between the gate and the start of the slot.
     #[serde(default = "gate_default")]
     pub gate_seconds: u32,
-    /// Seconds between the opening of a slot's book and its start.
+    /// Seconds between the opening of a slot's book and its start; at most
+    /// [`HORIZON_SECONDS_MAX`].
     #[serde(default = "horizon_default")]
     pub horizon_seconds: u32,
     /// What a connection point may offer, in percent of the most it has fed in at that time of day
@@ -66,6 +75,14 @@ pub struct MarketConfig {
     /// How slots are cleared, unless another mechanism was chosen for them.
     #[serde(default)]
     pub mechanism: Mechanism,
+    /// The grid, where the market has several zones: their orders clear together, by the uniform
+    /// auction. Capacities are of a slot. The policy's zone is the market's own name on chain.
+    #[serde(default)]
+    pub grid: Option<Network>,
+    /// Seconds after a slot's end for which its members' meters are waited for, where what was
+    /// metered is shared out: at least ten minutes less than the policy settles after the slot.
+    #[serde(default = "allocation_default")]
+    pub allocation_seconds: u32,
     /// What is done about orders of one party that would meet, in slots that trade before their
     /// gate.
     #[serde(default)]
@@ -88,6 +105,8 @@ impl MarketConfig {
             forecast_percent: forecast_default(),
             forecast_days_min: forecast_days_default(),
             mechanism: Mechanism::default(),
+            grid: None,
+            allocation_seconds: allocation_default(),
             self_trade: SelfTrade::default(),
             policy,
         }
@@ -102,6 +121,7 @@ impl MarketConfig {
         ensure!(self.tick > Price::ZERO, "tick: must be above zero");
         ensure!(self.lot_min > Energy::ZERO, "lot_min: must be above zero");
         ensure!(self.horizon_seconds > self.gate_seconds, "horizon_seconds: not before the gate");
+        ensure!(self.horizon_seconds <= HORIZON_SECONDS_MAX, "horizon_seconds: at most 7 days");
         let minutes = policy.slot_seconds / 60;
         let length = u16::try_from(minutes).ok().and_then(|m| SlotLength::from_minutes(m).ok());
         let slot_length = length.context("policy.slotSeconds: 300, 900, 1800 or 3600")?;
@@ -111,6 +131,11 @@ impl MarketConfig {
         );
         let days = self.forecast_days_min;
         ensure!((1..=HISTORY_DAYS).contains(&days), "forecast_days_min: 1 to {HISTORY_DAYS}");
+        let waits = self.allocation_seconds.saturating_add(SETTLING_SECONDS);
+        ensure!(
+            policy.settle_seconds == 0 || waits <= policy.settle_seconds,
+            "allocation_seconds: at most policy.settleSeconds less {SETTLING_SECONDS}"
+        );
         let parameters = Parameters {
             community: policy.community,
             zone: policy.zone,
@@ -133,7 +158,14 @@ impl MarketConfig {
             policy: policy.id(),
             terms: policy.clone(),
             self_trade: self.self_trade,
+            grid: self.grid.clone(),
+            allocation_seconds: i64::from(self.allocation_seconds),
         };
+        if let Some(grid) = &parameters.grid {
+            grid.check().map_err(|why| anyhow!("grid: {why}"))?;
+            let cheap = grid.zones.iter().find(|zone| zone.fee < parameters.fees.network);
+            ensure!(cheap.is_none(), "grid: a zone's fee is below policy.networkFee");
+        }
         check_mechanism(&self.mechanism, &parameters).map_err(|why| anyhow!("mechanism: {why}"))?;
         Ok(parameters)
     }
@@ -150,8 +182,11 @@ fn price(field: &str, n_per_wh: u64) -> Result<Price> {
 pub(crate) fn check_distinct(markets: &[MarketConfig]) -> Result<()> {
     let mut seen = BTreeSet::new();
     for market in markets {
-        let (community, zone) = (market.policy.community, market.policy.zone);
-        ensure!(seen.insert((community, zone)), "two markets for {community}, zone {zone}");
+        let (community, own) = (market.policy.community, market.policy.zone);
+        let zones = market.grid.iter().flat_map(|grid| &grid.zones).map(|zone| zone.zone);
+        for zone in zones.chain([own]).collect::<BTreeSet<ZoneId>>() {
+            ensure!(seen.insert((community, zone)), "two markets for {community}, zone {zone}");
+        }
     }
     Ok(())
 }
@@ -170,6 +205,10 @@ fn gate_default() -> u32 {
 
 fn horizon_default() -> u32 {
     36 * 3600
+}
+
+fn allocation_default() -> u32 {
+    3 * 3600
 }
 
 fn forecast_default() -> u32 {

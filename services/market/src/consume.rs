@@ -13,6 +13,7 @@ use events::ledger::{BlockConnected, BlockDisconnected};
 use events::metering::{IntervalFact, IntervalsClosed, IntervalsCorrected, Quality};
 use events::{Envelope, Event};
 use ids::{CommunityId, EventId};
+use service::Clock;
 use tariff::Tariff;
 use units::{Energy, Power};
 
@@ -20,13 +21,15 @@ use crate::app::Desk;
 use crate::chain;
 use crate::db::CONSUMER;
 use crate::domain::{
-    Entry, Exchange, Export, Member, Meter, NextAddress, Parameters, Point, PublishedTariff,
+    Entry, Exchange, Export, Member, Meter, Metered, NextAddress, Parameters, Point,
+    PublishedTariff,
 };
 
 /// The market as the bus sees it.
 pub(crate) struct Inbox {
     pub(crate) desks: Vec<Arc<Desk>>,
     pub(crate) deployment: Deployment,
+    pub(crate) clock: Clock,
 }
 
 #[async_trait]
@@ -49,21 +52,36 @@ impl Consumer for Inbox {
         ]
     }
 
+    /// An event is every desk's: one that cannot take it keeps it from no other, and has it
+    /// offered again.
     async fn consume(&self, envelope: &Envelope) -> Result<()> {
+        let mut failed = None;
         if let Some((community, slot, intervals)) = metered(envelope)? {
             for desk in self.desks_of(Some(community)) {
-                let entry = exported(&*desk.book().await, slot, &intervals, desk.parameters());
-                if let Some(entry) = entry {
-                    desk.facts(own(envelope, desk), vec![entry]).await?;
+                let entries = {
+                    let (book, parameters) = (desk.book().await, desk.parameters());
+                    let exported = exported(&book, slot, &intervals, parameters);
+                    // What can be settled no more is not shared out, nor is it once more.
+                    let settled = parameters.settled_until(slot.start) <= self.clock.now();
+                    let shared = (!settled).then(|| shared(&book, slot, &intervals, parameters));
+                    let shared = shared.flatten();
+                    exported.into_iter().chain(shared).collect::<Vec<Entry>>()
+                };
+                if !entries.is_empty()
+                    && let Err(error) = desk.facts(own(envelope, desk), entries).await
+                {
+                    failed.get_or_insert(error);
                 }
             }
-            return Ok(());
+            return failed.map_or(Ok(()), Err);
         }
         let Some((community, entry)) = self.entry(envelope)? else { return Ok(()) };
         for desk in self.desks_of(community) {
-            desk.facts(own(envelope, desk), vec![entry.clone()]).await?;
+            if let Err(error) = desk.facts(own(envelope, desk), vec![entry.clone()]).await {
+                failed.get_or_insert(error);
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 }
 
@@ -144,7 +162,7 @@ fn exported(
             let point = book.point(interval.connection_point);
             interval.quality == Quality::Measured
                 && point.is_some_and(|point| {
-                    point.zone == parameters.zone && most(point) > Power::from_w(0)
+                    parameters.covers(point.zone) && most(point) > Power::from_w(0)
                 })
         };
         let of = |interval: &IntervalFact| Export {
@@ -159,6 +177,29 @@ fn exported(
     let any = !exports.is_empty() || !imports.is_empty();
     let known = slot.length == parameters.slot_length && any;
     known.then_some(Entry::Exported { slot: slot.start, exports, imports })
+}
+
+/// What a slot that is shared out learns of its members: all energy that is billed, so also shares
+/// of a longer span.
+fn shared(
+    book: &Exchange,
+    slot: Slot,
+    intervals: &[IntervalFact],
+    parameters: &Parameters,
+) -> Option<Entry> {
+    let waits = |interval: &&IntervalFact| {
+        interval.quality != Quality::Missing
+            && book.awaits(slot.start, interval.connection_point, parameters)
+    };
+    let metered = |interval: &IntervalFact| Metered {
+        connection_point: interval.connection_point,
+        import: interval.import,
+        export: interval.export,
+        version: interval.version,
+    };
+    let points: Vec<Metered> = intervals.iter().filter(waits).map(metered).collect();
+    let known = slot.length == parameters.slot_length && !points.is_empty();
+    known.then_some(Entry::Metered { slot: slot.start, points })
 }
 
 fn member(event: AccountOpened) -> Entry {

@@ -6,17 +6,25 @@
 //! | `journal` | `market` | community and zone: one writer each |
 //! | | `place` | rises by one per market, from 1 |
 //! | | `entry` | a [`domain::Entry`](crate::domain::Entry) as JSON |
+//! | `lease` | `market` | who writes it: see [`lease`] |
+//! | | `token`, `until` | rises with each that takes it; epoch seconds, zero: given up |
+//! | `snapshot` | `market`, `place` | the book after that entry: see [`snapshots`] |
+//! | | `fold`, `hash`, `parts` | version of the fold, hash of the text, number of its parts |
+//! | `snapshot_part` | `state` | a part of the text |
 //! | `surveillance_day` | `market`, `day` | a local day that was judged, once |
 //! | | `facts` | what it was, as JSON: the newest days are judged together after a restart |
 //! | | `refusal` | why it could not be judged, if so |
 //! | `surveillance_case` | | what was found: whom, figures and evidence as JSON, what was decided |
 
 pub(crate) mod cases;
+pub(crate) mod lease;
+pub(crate) mod snapshots;
 
 use anyhow::{Context, Result};
 use db::{Cell, Db, Migration, Row, Tx, insert_rows, query, query_scalar};
 use ids::EventId;
 
+use crate::app::Damage;
 use crate::domain::{Entry, Exchange};
 use crate::market::Totals;
 
@@ -41,35 +49,70 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     },
     Migration { version: 4, sql: client::ATTEMPTS_SCHEMA },
     Migration { version: 5, sql: include_str!("db/surveillance.sql") },
+    Migration { version: 6, sql: include_str!("db/durable.sql") },
 ];
 
-/// The market as its journal tells it, and the place of the last entry.
-pub(crate) async fn replay(db: &Db, market: &str) -> Result<(Exchange, i64)> {
-    let mut exchange = Exchange::default();
-    let mut last = 0;
+/// A market as its journal tells it.
+pub(crate) struct Replayed {
+    /// The book.
+    pub(crate) exchange: Exchange,
+    /// The place of the last entry that is in it.
+    pub(crate) last: i64,
+    /// The place of the last entry of the snapshot that it began with; zero without one.
+    pub(crate) snapshot: i64,
+    /// Why it ends there, where the journal goes on.
+    pub(crate) damage: Option<Damage>,
+}
+
+/// The market as its newest good snapshot and the journal since tell it.
+pub(crate) async fn replay(db: &Db, market: &str) -> Result<Replayed> {
+    let (mut exchange, snapshot) = snapshots::newest(db, market).await?;
+    let mut last = snapshot;
+    let damage = follow(db, market, &mut exchange, &mut last).await?;
+    Ok(Replayed { exchange, last, snapshot, damage })
+}
+
+/// Applies the entries after `last`, which is moved on with each; the first that cannot be applied,
+/// if there is one.
+pub(crate) async fn follow(
+    db: &Db,
+    market: &str,
+    exchange: &mut Exchange,
+    last: &mut i64,
+) -> Result<Option<Damage>> {
     loop {
         let rows = query(
             "select place, entry from journal where market = $1 and place > $2 \
              order by place limit $3",
         )
         .bind(market.to_owned())
-        .bind(last)
+        .bind(*last)
         .bind(READ_MAX)
         .fetch_all(db.read())
         .await
         .context("reading the journal")?;
         if rows.is_empty() {
-            return Ok((exchange, last));
+            return Ok(None);
         }
         for row in rows {
             let (place, entry): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-            anyhow::ensure!(place == last + 1, "the journal has a gap before {place}");
-            let entry: Entry = serde_json::from_str(&entry)
-                .with_context(|| format!("journal entry {place} of {market}"))?;
-            exchange.apply(&entry);
-            last = place;
+            if let Err(why) = next(exchange, (*last, place), &entry) {
+                return Ok(Some(Damage { place: *last + 1, why }));
+            }
+            *last = place;
         }
     }
+}
+
+/// Applies the entry at `place` to a book that has those up to `last`; or why that cannot be done.
+fn next(exchange: &mut Exchange, (last, place): (i64, i64), entry: &str) -> Result<(), String> {
+    if place != last + 1 {
+        return Err(format!("it is missing: the next one is {place}"));
+    }
+    let entry: Entry = serde_json::from_str(entry).map_err(|why| format!("not an entry: {why}"))?;
+    exchange.fits(&entry)?;
+    exchange.apply(&entry);
+    Ok(())
 }
 
 /// Writes entries after `last`, all or none.

@@ -8,6 +8,7 @@
 //! slot T:   T-36h ....... gate = T-15min ....... T ............ T+15min
 //!           place, cancel | clear: holds shrink  | the chain settles or skips; holds end
 //!           and, where the mechanism is continuous, trades, which stand
+//!           where it shares out what was metered: no orders before, clear once that is known
 //! ```
 //!
 //! Invariants: the same entries give the same [`Exchange::hash`]; an accepted order is covered by
@@ -17,6 +18,7 @@
 //! Deliberately absent: clocks, storage, the network, and the past: slots that started more than
 //! [`RETAINED_SECONDS`] before the newest cleared one are forgotten.
 
+mod apart;
 mod cases;
 mod cash;
 mod clearing;
@@ -25,6 +27,8 @@ mod consents;
 mod entry;
 mod exposure;
 mod feeds;
+mod fits;
+mod grid;
 mod guard;
 mod history;
 mod limits;
@@ -36,6 +40,7 @@ mod published;
 mod rejection;
 mod risk;
 mod rules;
+mod sharing;
 mod state;
 mod step;
 mod trading;
@@ -51,6 +56,8 @@ pub use consents::{CONSENT_SECONDS, CONSENTS_MAX, Consent, Decision, Wish};
 pub use entry::{
     ClearedSlot, ClearedTrade, Entry, Export, Member, Meter, NextAddress, Point, PublishedTariff,
 };
+pub use fits::FOLD;
+pub use grid::{Grid, LIMITED_LINKS_MAX, LinkLimit, ZonalPrices};
 pub use guard::{ACCOUNTS_COUNTED_MAX, EVIDENCE_LINES_MAX, Guard, Trigger, Trip, machine};
 pub use history::HISTORY_DAYS;
 pub use limits::{CHOICES_MAX, CURTAILMENTS_MAX, Change, Curtailment, Suspension, Trader};
@@ -64,6 +71,10 @@ pub use published::{AtOnce, Difference, Published, Recomputed, SlotJournal, reco
 pub use rejection::Rejection;
 pub use risk::{NotALimit, RISK_CHANGES_MAX, RiskChange, RiskLimits};
 pub use rules::{DueRule, RULES_MAX, Rule, RuleName, RuleQuantity};
+pub use sharing::{
+    MEMBERS_MAX, Membership, Metered, PointShare, SHARES_MAX, SHARES_SUM, SharedOrder, limits_at,
+    next_slot,
+};
 pub use state::{Committed, Exchange, Parameters, RETAINED_SECONDS, SlotBook};
 pub use step::Step;
-pub use trading::{Arrival, SelfTrade, StruckTrade, TimeInForce, Trading};
+pub use trading::{Arrival, SelfTrade, StruckTrade, StruckTrades, TimeInForce, Trading};

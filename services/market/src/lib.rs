@@ -10,7 +10,8 @@
 //!
 //! Invariants: an answer is given after its commit; the book is the fold of the journal, so a
 //! restart gives the same [`domain::Exchange::hash`]; clearing, event and transactions of a slot
-//! are one commit.
+//! are one commit; of several processes on one database one writes a market, and what another one
+//! still wants to write is refused by the database.
 //! Deliberately absent: keys of accounts, settlement's outcome in money (billing), the past beyond
 //! [`domain::RETAINED_SECONDS`].
 #![forbid(unsafe_code)]
@@ -25,7 +26,7 @@ pub mod domain;
 mod market;
 
 pub use api::routes;
-pub use app::{Applied, COMMANDS_MAX, Desk, Refused, RuleRefusal};
+pub use app::{Applied, COMMANDS_MAX, Damage, Desk, Refused, Report, RuleRefusal, Standing};
 pub use chain::{movements, transactions};
-pub use config::{MarketConfig, Parts};
+pub use config::{HORIZON_SECONDS_MAX, MarketConfig, Parts};
 pub use market::{Market, Totals, start};

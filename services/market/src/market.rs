@@ -1,21 +1,24 @@
 //! The service: its desks, what falls due, and what goes out.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use alloy_primitives::Address;
 use anyhow::{Context, Result};
 use async_trait::async_trait;
+use bus::Bus;
 use calendar::Timestamp;
 use client::{JsonRpc, Sender};
 use contracts::{Deployment, Policy};
-use db::Db;
+use db::{Db, Kind};
 use ids::{CommunityId, ZoneId};
 use service::Tick;
+use tokio::sync::Mutex;
 
 use crate::app::{Desk, Tools, Watcher};
 use crate::config::{MarketConfig, Parts, check_distinct};
 use crate::consume::Inbox;
-use crate::db::MIGRATIONS;
+use crate::db::{MIGRATIONS, lease};
 
 /// The market service. Its writers end when it and the bus it subscribed to are dropped.
 pub struct Market {
@@ -30,8 +33,15 @@ pub struct Market {
     delegate: Address,
     outbox: bus::Relay,
     pub(crate) chain: client::Relay,
+    /// The token under which this process carries out what leaves the database.
+    carries: Mutex<Option<i64>>,
     db: Db,
 }
+
+/// The lease of who carries the outbox and the transactions.
+const RELAY: &str = "relay";
+/// How often a process that stands by looks whether it has to hear events.
+const SUBSCRIBE_EVERY: Duration = Duration::from_secs(1);
 
 /// Opens the database, rebuilds every book from its journal and subscribes to the bus.
 pub async fn start(parts: Parts) -> Result<Arc<Market>> {
@@ -68,11 +78,39 @@ pub async fn start(parts: Parts) -> Result<Arc<Market>> {
         delegate: delegate.address(),
         outbox: bus::Relay::new(db.clone(), parts.bus.clone()),
         chain,
+        carries: Mutex::default(),
         db,
     });
-    let inbox = Inbox { desks: market.desks.clone(), deployment: market.deployment };
-    parts.bus.subscribe(Arc::new(inbox)).await?;
+    let inbox = Inbox {
+        desks: market.desks.clone(),
+        deployment: market.deployment,
+        clock: market.clock.clone(),
+    };
+    if market.desks.iter().any(|desk| desk.leads()) {
+        parts.bus.subscribe(Arc::new(inbox)).await?;
+    } else {
+        // Who only stands by would refuse each event, and hold up those who take it.
+        tokio::spawn(subscribe_later(Arc::downgrade(&market), parts.bus, inbox));
+    }
     Ok(market)
+}
+
+/// Subscribes once this process writes a market.
+async fn subscribe_later(market: Weak<Market>, bus: Bus, inbox: Inbox) {
+    let inbox = Arc::new(inbox);
+    loop {
+        tokio::time::sleep(SUBSCRIBE_EVERY).await;
+        let Some(market) = market.upgrade() else { return };
+        if !market.desks.iter().any(|desk| desk.leads()) {
+            continue;
+        }
+        match bus.subscribe(inbox.clone()).await {
+            Ok(()) => return,
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "the market hears no events");
+            }
+        }
+    }
 }
 
 /// What the market has done.
@@ -86,11 +124,32 @@ pub struct Totals {
 
 impl Market {
     /// Carries the outbox onto the bus and transactions to the chain; how much was moved or still
-    /// waits for a block.
+    /// waits for a block. Nothing, where another process on the same database does it.
     pub async fn drain(&self, now: Timestamp) -> Result<u64> {
+        if !self.carries().await? {
+            return Ok(0);
+        }
         let sent = self.outbox.drain(now).await?;
         let waiting = self.chain.round().await?;
         Ok(sent + waiting)
+    }
+
+    /// Whether this process carries what leaves the database: one of those that share it does. A
+    /// SQLite file has one process.
+    async fn carries(&self) -> Result<bool> {
+        if self.db.kind() == Kind::Sqlite {
+            return Ok(true);
+        }
+        let mut carries = self.carries.lock().await;
+        if let Some(token) = *carries {
+            match lease::renew(&self.db, RELAY, token).await {
+                Ok(()) => return Ok(true),
+                Err(error) if error.is::<lease::Fenced>() => *carries = None,
+                Err(error) => return Err(error),
+            }
+        }
+        *carries = lease::take(&self.db, RELAY).await?;
+        Ok(carries.is_some())
     }
 
     /// How many slots were cleared with orders, and how many trades came of them, since the journal
@@ -104,9 +163,9 @@ impl Market {
         &self.desks
     }
 
-    /// The desk of a grid area of a community.
+    /// The desk of a grid area of a community: the market's own name, or a zone of its grid.
     pub fn desk(&self, community: CommunityId, zone: ZoneId) -> Option<&Arc<Desk>> {
-        self.desks_of(community).find(|desk| desk.parameters().zone == zone)
+        self.desks_of(community).find(|desk| desk.parameters().is_named(zone))
     }
 
     /// The desks of a community.
@@ -154,8 +213,19 @@ impl Market {
         self.clock.now()
     }
 
-    /// Closes the database; what was answered is durable.
+    /// Gives all leases up and closes the database; what was answered is durable.
     pub async fn close(&self) {
+        for desk in self.desks.iter().filter(|desk| desk.leads()) {
+            if let Err(error) = desk.hand_over().await {
+                tracing::warn!(market = desk.name(), %error, "a lease was not given up");
+            }
+        }
+        if let Some(token) = self.carries.lock().await.take()
+            && let Err(error) = lease::give_up(&self.db, RELAY, token).await
+        {
+            tracing::warn!(error = format!("{error:#}"), "a lease was not given up");
+        }
+        self.desks.iter().for_each(|desk| desk.end());
         self.db.close().await;
     }
 }
@@ -171,8 +241,10 @@ impl Tick for Market {
         for desk in &self.desks {
             any |= desk.tick(now).await?;
         }
-        for watcher in &self.watchers {
-            any |= watcher.judge(now).await?;
+        for (desk, watcher) in self.desks.iter().zip(&self.watchers) {
+            if desk.leads() {
+                any |= watcher.judge(now).await?;
+            }
         }
         Ok(any)
     }

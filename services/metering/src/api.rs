@@ -14,9 +14,10 @@ mod upload;
 use access::Role;
 use actix_web::get;
 use actix_web::web::{Data, Json, Query};
+use alloy_primitives::B256;
 use calendar::Timestamp;
 use ids::{ConnectionPointId, MeterId};
-use reading::Reading;
+use reading::{Place, Reading};
 use serde::{Deserialize, Serialize};
 use service::{Fault, Page, PageQuery, Principal, Problem, Problems};
 use utoipa::{IntoParams, ToSchema};
@@ -79,11 +80,38 @@ pub struct ReadingView {
     pub firmware: u32,
     /// The meter's signature, 64 bytes as hex.
     pub signature: String,
+    /// Where the reading stands among those that were signed with it; absent where it was alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<PlaceView>,
     /// When it was stored.
     pub received_at: String,
     /// What is doubtful about it, though it counts: `ENERGY_ERROR`, `CLOCK_UNSYNCHRONISED`,
     /// `RELAYED`, `CALIBRATION_EXPIRED`.
     pub flags: Vec<String>,
+}
+
+/// The proof that a reading is one of those under its signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlaceView {
+    /// How many there are: 2 to 16.
+    pub count: u8,
+    /// The reading's number among them, from 0.
+    pub index: u8,
+    /// The root of the tree over them, 32 bytes as hex; it is what was signed.
+    pub root: String,
+    /// From the leaf up, 32 bytes as hex each.
+    pub siblings: Vec<String>,
+}
+
+impl PlaceView {
+    fn of(place: &Place) -> PlaceView {
+        PlaceView {
+            count: place.count(),
+            index: place.index(),
+            root: place.root().to_string(),
+            siblings: place.siblings().iter().map(B256::to_string).collect(),
+        }
+    }
 }
 
 /// What is doubtful about a reading.
@@ -135,6 +163,7 @@ pub(crate) async fn list_readings(
                 status: reading.status.bits(),
                 firmware: reading.firmware,
                 signature: stored.signed.signature.to_string(),
+                place: stored.signed.place.as_ref().map(PlaceView::of),
                 received_at: stored.received_at.to_string(),
                 flags: flags(reading, until),
             }

@@ -10,4 +10,5 @@ pub(crate) mod evidence;
 pub(crate) mod files;
 pub(crate) mod heard;
 pub(crate) mod login;
+pub(crate) mod reconsider;
 pub(crate) mod trades;

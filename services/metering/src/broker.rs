@@ -2,15 +2,18 @@
 //!
 //! ```text
 //! client -> session -> (bounded queue) -> writer -> commit -> session -> PUBACK, in arrival order
+//!                                                               `------> who listens to the meter
 //! ```
 //!
 //! Invariants: a PUBACK is sent after the writer says that the message is stored; the PUBACKs of a
 //! connection come in the order of its PUBLISHes; a client publishes and subscribes by who it is.
 //! Deliberately absent: sessions that outlive a connection, retained messages, wills, QoS 2, shared
-//! subscriptions, and passing messages between clients: readings flow in and nothing flows out.
+//! subscriptions. What flows out is what meters said, to who speaks for them.
 
 mod codec;
 mod handshake;
+mod listeners;
+mod rules;
 mod session;
 mod sessions;
 mod tls;
@@ -28,6 +31,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::codec::Line;
+use self::listeners::Listeners;
 use self::session::Session;
 use self::tls::Acceptor;
 use crate::app::login::Login;
@@ -69,6 +73,7 @@ struct Shared {
     limits: Limits,
     login: Login,
     sessions: Sessions,
+    listeners: Listeners,
     desk: Desk,
     /// One for each connection that may be open.
     places: Arc<Semaphore>,
@@ -105,7 +110,8 @@ impl Broker {
             None => None,
         };
         let places = Arc::new(Semaphore::new(limits.connections_max));
-        let shared = Arc::new(Shared { limits, login, sessions, desk, places });
+        let listeners = Listeners::default();
+        let shared = Arc::new(Shared { limits, login, sessions, listeners, desk, places });
         tokio::spawn(accept(listener, None, shared.clone(), stop.clone()));
         let mut tls_address = None;
         if let Some((acceptor, (listener, address))) = secured {

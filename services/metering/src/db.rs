@@ -3,8 +3,10 @@
 //! ```text
 //! community, connection_point, meter, meter_key    what identity told
 //! registry_later  calls of the registry that wait for their moment
+//! rotation        next keys that the registry has not confirmed yet, or has missed
 //! description     what staff says of a meter and its place: calibration, what generates there
 //! reading         accepted readings, one per meter and page; never changed, never deleted
+//! intake          on PostgreSQL: whose turn it was to store readings
 //! quarantine      messages that were not believed, once each with a count
 //! energy_interval every version of every interval; the highest version counts
 //! salt            what hides a meter's readings of a day behind the roots; destroying it erases
@@ -24,6 +26,7 @@ pub(crate) mod intervals;
 pub(crate) mod mark;
 pub(crate) mod meters;
 pub(crate) mod nearby;
+pub(crate) mod partitions;
 pub(crate) mod quarantine;
 pub(crate) mod readings;
 pub(crate) mod registry;
@@ -44,7 +47,17 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 6, sql: include_str!("db/life.sql") },
     Migration { version: 7, sql: include_str!("db/files.sql") },
     Migration { version: 8, sql: include_str!("db/checks.sql") },
+    Migration { version: 9, sql: include_str!("db/partitions.sql") },
+    Migration { version: 10, sql: ROTATION_SCHEMA },
 ];
+
+/// Rotations whose outcome is not known yet, and those that the registry missed.
+const ROTATION_SCHEMA: &str = "
+create table rotation (
+    cause text primary key, meter text not null, expiry bigint not null, missed_at bigint
+);
+create index rotation_meter on rotation (meter);
+";
 
 /// Trades, as long as they can be challenged.
 const MET_SCHEMA: &str = "

@@ -28,4 +28,4 @@ pub use app::anchor::Anchor;
 pub use app::login::Bridge;
 pub use broker::{Limits, Tls};
 pub use config::Config;
-pub use run::{Listening, Metering, Totals};
+pub use run::{Checked, Listening, Metering, Totals};

@@ -26,8 +26,9 @@ use crate::app::close::close_if_due;
 use crate::app::correct::apply_fresh;
 use crate::app::enrol;
 use crate::app::files::FILES_AT_ONCE_MAX;
-use crate::app::heard::hear_all;
+use crate::app::heard::{Heard, hear_all};
 use crate::app::login::Login;
+use crate::app::reconsider::reconsider;
 use crate::app::trades;
 use crate::broker::{Broker, Sessions};
 use crate::config::Config;
@@ -61,6 +62,9 @@ pub struct Totals {
     pub quarantined: u64,
 }
 
+/// Messages whose signatures were looked at, for [`Metering::keep`].
+pub struct Checked(Vec<Heard>);
+
 /// A broker and its writer at work. Dropping it ends every connection; what was acknowledged is on
 /// disk.
 pub struct Listening {
@@ -93,14 +97,29 @@ impl Metering {
     /// # Errors
     /// When an address cannot be listened on, or a file for TLS is not what it should be.
     pub async fn listen(&self) -> Result<Listening> {
+        let (broker, queue) = self.broker().await?;
+        let writing = writer::write(self.intake.clone(), self.clock.clone(), queue);
+        Ok(Listening { broker, writer: tokio::spawn(writing) })
+    }
+
+    /// Starts the broker and nothing behind it: what comes is neither looked at nor stored, but
+    /// acknowledged and passed on to who listens. For measuring the broker alone.
+    ///
+    /// # Errors
+    /// As [`Metering::listen`].
+    pub async fn listen_alone(&self) -> Result<Listening> {
+        let (broker, queue) = self.broker().await?;
+        Ok(Listening { broker, writer: tokio::spawn(writer::forget(queue)) })
+    }
+
+    async fn broker(&self) -> Result<(Broker, writer::Queue)> {
         let (desk, queue) = writer::desk();
         let login = self.login.clone();
         let limits = self.config.limits.clone();
         let sessions = self.sessions.clone();
         let (mqtt, tls) = (self.config.mqtt, self.config.tls.as_ref());
         let broker = Broker::start(mqtt, tls, limits, login, sessions, desk).await?;
-        let writing = writer::write(self.intake.clone(), self.clock.clone(), queue);
-        Ok(Listening { broker, writer: tokio::spawn(writing) })
+        Ok((broker, queue))
     }
 
     /// Stores messages that came by another way than the broker, each with the meter whose topic it
@@ -109,8 +128,24 @@ impl Metering {
     /// # Errors
     /// When they cannot be stored; then none of them is.
     pub async fn store(&self, messages: Vec<(MeterId, Vec<u8>)>) -> Result<Tally> {
-        let messages = messages.into_iter().map(|(meter, bytes)| Message { meter, bytes });
-        self.intake.accept(hear_all(messages.collect()).await?, self.clock.now()).await
+        self.keep(self.check(messages).await?).await
+    }
+
+    /// Looks at the signatures of messages, each with its meter as in [`Metering::store`].
+    ///
+    /// # Errors
+    /// When a thread died.
+    pub async fn check(&self, messages: Vec<(MeterId, Vec<u8>)>) -> Result<Checked> {
+        let message = |(meter, bytes): (_, Vec<u8>)| Message { meter, bytes: bytes.into() };
+        Ok(Checked(hear_all(messages.into_iter().map(message).collect()).await?))
+    }
+
+    /// Judges and stores what was looked at. On disk when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be stored; then none of it is.
+    pub async fn keep(&self, checked: Checked) -> Result<Tally> {
+        self.intake.accept(checked.0, self.clock.now()).await
     }
 
     /// The door that devices enter by.
@@ -218,6 +253,10 @@ impl Tick for Metering {
     /// community where that fails does not hold up the others.
     async fn tick(&self, now: Timestamp) -> Result<bool> {
         let mut outcome = enrol::send_due(&self.db, &self.anchor, now).await.map(|count| count > 0);
+        match enrol::look_at_rotations(&self.db, now).await {
+            Ok(count) => outcome = outcome.map(|worked| worked | (count > 0)),
+            Err(error) => outcome = Err(error.context("what became of rotations")),
+        }
         for community in meters::communities(&self.db).await.context("communities")? {
             let id = community.id;
             match self.advance(community, now).await {
@@ -254,6 +293,11 @@ impl Consumer for Metering {
             enrol::apply(&self.db, self.config.slot, &self.anchor, envelope).await?
         {
             self.sessions.end(meter);
+        }
+        // Also where the event was applied before: the process may have ended in between.
+        if let Some(rotated) = envelope.open::<MeterRotated>()? {
+            let of = (rotated.meter, rotated.key);
+            reconsider(&self.db, &self.intake, of, self.clock.now()).await?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use bytes::Bytes;
 use ids::MeterId;
 use service::Clock;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
@@ -28,7 +29,7 @@ pub(crate) struct Message {
     /// The meter whose topic it came on.
     pub(crate) meter: MeterId,
     /// The payload.
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Bytes,
 }
 
 /// How far the writer has come with the messages of one session.
@@ -120,6 +121,13 @@ struct Checked {
 pub(crate) async fn write(intake: Intake, clock: Clock, queue: Queue) {
     let (checked, ready) = mpsc::channel(BATCH_MAX / CHECKED_MAX);
     tokio::join!(check(queue, checked), store(intake, clock, ready));
+}
+
+/// Takes what is handed in for stored and forgets it.
+pub(crate) async fn forget(Queue(mut queue): Queue) {
+    while let Some(Arrivals { messages, receipts, .. }) = queue.recv().await {
+        receipts.add(messages.len() as u64);
+    }
 }
 
 /// Looks at signatures, some hundreds at a time.

@@ -19,10 +19,10 @@ use crate::stop::Stop;
 /// Arguments of `wattex bridge`.
 #[derive(Args)]
 pub struct Arguments {
-    /// The settings, in JSON: `source` (`host`, `port`, `username`, `password_file`, `client_id`),
-    /// `server`, `state` (a file), `slot_minutes`, `discovery_prefix` and `meters`, each with
-    /// `meter`, `name`, `key_file`, `token_file`, `format`, `topic`, `import`, `export` (lists of
-    /// `device`, `channel`, `counts`), `watts_max`, `digits`, `age_seconds_max`.
+    /// The settings, in JSON: `source` (`host`, `port`, `username`, `password_file`, `client_id`,
+    /// `roots`), `server`, `state` (a file), `slot_minutes`, `discovery_prefix` and `meters`, each
+    /// with `meter`, `name`, `key_file`, `token_file`, `format`, `topic`, `import`, `export` (lists
+    /// of `device`, `channel`, `counts`), `watts_max`, `digits`, `age_seconds_max`.
     file: PathBuf,
     /// Check the settings and the files they name, and end.
     #[arg(long)]

@@ -1,7 +1,7 @@
 //! `wattex clear`: any mechanism on a book from a file, with the market's own code.
 
 mod book;
-mod zones;
+pub(crate) mod zones;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -13,6 +13,7 @@
 
 mod bills;
 mod drive;
+mod members;
 mod meter;
 mod orders;
 mod pace;
@@ -33,13 +34,16 @@ use clap::Args;
 use identity::{ORIGINS_MAX, Origin, Rotation};
 use market::domain::SelfTrade;
 use matching::Mechanism;
+use matching::network::Network;
 use service::Clock;
 
+use crate::clear::zones;
 use crate::data::{self, Span, Wanted};
 use crate::exit::Trouble;
 use crate::mechanism;
 use crate::mqtt::MqttTls;
 use crate::node::{Node, Settings};
+use crate::outside::OutsideOptions;
 use crate::stop::Stop;
 use plan::{Plan, Progress};
 
@@ -85,6 +89,14 @@ pub struct Arguments {
         value_parser = mechanism::self_trade
     )]
     self_trade: SelfTrade,
+    /// The grid: zones with fees and links with capacities of a slot, as of `wattex clear --zones`.
+    /// Homes stand in turn in those that no other one is below; all clear together, by the uniform
+    /// auction. Every zone's fee is at least the local network's.
+    #[arg(long, value_name = "FILE")]
+    zones: Option<PathBuf>,
+    /// How far ahead orders may be placed: 1h to 168h, which are seven days.
+    #[arg(long, value_name = "HOURS", default_value = "36h", value_parser = horizon)]
+    horizon: u32,
     /// How fast simulated time runs: max, or a factor such as 60x.
     #[arg(long, value_name = "SPEED", default_value = "max", value_parser = Speed::from_str)]
     speed: Speed,
@@ -122,6 +134,9 @@ pub struct Arguments {
     origins: Vec<Origin>,
     #[command(flatten)]
     mqtt: MqttTls,
+    /// How systems and people outside are told what happens.
+    #[command(flatten)]
+    outside: OutsideOptions,
 }
 
 /// How fast simulated time runs.
@@ -154,6 +169,14 @@ fn days() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=366)
 }
 
+/// Hours, as seconds.
+fn horizon(text: &str) -> Result<u32, String> {
+    let hours: Option<u32> = text.strip_suffix('h').and_then(|hours| hours.parse().ok());
+    let seconds = hours.and_then(|hours| hours.checked_mul(3_600)).filter(|seconds| *seconds > 0);
+    let seconds = seconds.filter(|seconds| *seconds <= market::HORIZON_SECONDS_MAX);
+    seconds.ok_or_else(|| "use 1h to 168h".to_owned())
+}
+
 fn slot_length(text: &str) -> Result<SlotLength, String> {
     let minutes = text.strip_suffix('m').and_then(|minutes| minutes.parse().ok());
     let minutes = minutes.ok_or_else(|| "use 5m, 15m, 30m or 60m".to_owned())?;
@@ -172,12 +195,18 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         days: arguments.days,
         slot: arguments.slot,
     };
+    let grid = arguments.zones.as_deref().map(zones::read).transpose()?;
+    let grid = grid.map(|grid| grid.network);
+    if grid.is_some() && arguments.mechanism != Mechanism::default() {
+        let why = "--zones: only the mechanism uniform knows a grid".to_owned();
+        return Err(Trouble::Argument(why).into());
+    }
     let span = data::load(arguments.data.as_deref(), &wanted, arguments.seed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async { Box::pin(play(arguments, span)).await })
+    runtime.block_on(async { Box::pin(play(arguments, span, grid)).await })
 }
 
-async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
+async fn play(arguments: Arguments, span: Span, grid: Option<Network>) -> Result<ExitCode> {
     let began = Instant::now();
     let temporary = match &arguments.dir {
         Some(_) => None,
@@ -185,7 +214,7 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
     };
     let kept = temporary.as_ref().map(|folder| folder.path().to_owned());
     let directory = arguments.dir.clone().or(kept).context("no directory")?;
-    let plan = Plan::of(&arguments, &span);
+    let plan = Plan::of(&arguments, &span, grid.as_ref());
     let progress = plan::open(&directory, &plan, Clock::real().now())?;
     let first = span.slots.first().context("no slots")?.start;
     let lead = match arguments.speed {
@@ -203,6 +232,8 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
         slot: arguments.slot,
         mechanism: arguments.mechanism,
         self_trade: arguments.self_trade,
+        horizon_seconds: arguments.horizon,
+        grid,
         tariff: span.prices.tariff(&span.timezone, valid_from)?,
         currencies: arguments.currencies.clone(),
         genesis: genesis.plus_seconds(-60),
@@ -211,6 +242,7 @@ async fn play(arguments: Arguments, span: Span) -> Result<ExitCode> {
         requests_per_second: REQUESTS_PER_SECOND,
         origins: arguments.origins.clone(),
         mqtt_tls: arguments.mqtt.tls(),
+        outside: arguments.outside.outside()?,
         rotation: Rotation::default(),
     })
     .await?;

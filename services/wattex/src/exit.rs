@@ -11,7 +11,8 @@
 //! | 6 | the clock is behind what the directory already knows |
 //! | 7 | the network of nodes cannot be reached |
 //! | 10 | a bill, or a clearing, does not hold, more was reconciled than a meter registered, or |
-//! | | readings that were acknowledged are not stored exactly once |
+//! | | readings that were acknowledged are not stored exactly once, or a journal's entries do not |
+//! | | follow from each other |
 //! | 11 | a bill, or a clearing, holds but is not anchored; no anchored readings prove a trade |
 //! | 12 | a bill, a document or a journal cannot be read; readings are not of a trade's meter |
 //! | 13 | a chain does not hold, or blocks are refused |
@@ -31,6 +32,8 @@ use crate::data::DataError;
 pub const EXCESS: u8 = 10;
 /// Readings that were acknowledged are not stored, or not once, or not as they were sent.
 pub const NOT_STORED: u8 = 10;
+/// Entries of a journal that do not follow from each other.
+pub const BROKEN_JOURNAL: u8 = 10;
 /// No anchored readings prove what was delivered.
 pub const UNPROVED: u8 = 11;
 /// Readings that are not those of the trade's meter.

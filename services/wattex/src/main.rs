@@ -4,6 +4,7 @@
 //! wattex demo      a community's days, everything embedded
 //! wattex node      the chain alone, with Ethereum JSON-RPC; work on its directory
 //! wattex genesis   what makes a chain, from a short description
+//! wattex audit     a journal as CSV or Parquet; whether its entries follow from each other
 //! wattex verify    a bill, line by line, against a pinned block
 //! wattex recompute the clearing of a slot, anew from its journal, against the chain
 //! wattex challenge two signed registers against what was reconciled of a trade
@@ -25,6 +26,7 @@
 #![allow(unreachable_pub, reason = "`pub` says what a module offers to the rest of the program")]
 
 mod amount;
+mod audit;
 mod bridge;
 mod chain_files;
 mod chain_node;
@@ -47,6 +49,7 @@ mod mppt;
 mod mqtt;
 mod node;
 mod openapi;
+mod outside;
 mod rate;
 mod recompute;
 mod rows;
@@ -91,6 +94,12 @@ enum Command {
     },
     /// Writes a genesis from a short description, and prints its hash.
     Genesis(genesis::Arguments),
+    /// Fetches the journals of an installation as files, and checks them.
+    Audit {
+        /// What is done.
+        #[command(subcommand)]
+        work: audit::Work,
+    },
     /// Checks a bill line by line, offline, against a pinned block.
     Verify(verify::Arguments),
     /// Computes the clearing of a slot anew from its journal, and compares it with the chain.
@@ -154,6 +163,7 @@ fn main() -> ExitCode {
         Command::Node { work: Some(work), .. } => chain_files::run(work),
         Command::Node { arguments, .. } => chain_node::run(*arguments),
         Command::Genesis(arguments) => genesis::run(&arguments),
+        Command::Audit { work } => audit::run(&work),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Recompute(arguments) => recompute::run(&arguments),
         Command::Challenge(arguments) => challenge::run(&arguments),

@@ -8,6 +8,7 @@ mod chart;
 mod efficiency;
 mod figures;
 mod module;
+mod publish;
 mod simulate;
 
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! The all-in-one: every service in this process, wired by hand.
 //!
 //! ```text
-//! identity metering market billing explorer ── SQLite, a file each
+//! identity metering market billing explorer notices ── SQLite, a file each
 //! ledger ── redb                                in-process bus over each service's outbox
 //! gateway ── one HTTP port        metering ── one MQTT port
 //! ```
@@ -11,8 +11,10 @@
 //! it once per step.
 
 pub mod chain;
+mod register;
 mod secrets;
 mod spent;
+mod telling;
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -30,14 +32,18 @@ use ids::{CommunityId, ZoneId};
 use ledger::Mining;
 use market::domain::SelfTrade;
 use matching::Mechanism;
+use matching::network::Network;
 use service::{Clock, Tick};
 use tariff::Tariff;
 
 use self::chain::role;
+use self::telling::Telling;
 use crate::exit::Trouble;
 
+pub use register::Register;
 pub use secrets::Secrets;
 pub use spent::Spent;
+pub use telling::Outside;
 
 /// Rounds after which a pump that never comes to rest is a fault.
 const PUMP_ROUNDS_MAX: u32 = 1_000;
@@ -63,6 +69,11 @@ pub struct Settings {
     pub mechanism: Mechanism,
     /// What is done about orders of one party that would meet before their gate.
     pub self_trade: SelfTrade,
+    /// The grid, where the community has several zones that clear together.
+    pub grid: Option<Network>,
+    /// How far ahead orders may be placed, in seconds, up to [`market::HORIZON_SECONDS_MAX`]. Part
+    /// of the genesis: who withdraws waits longer.
+    pub horizon_seconds: u32,
     /// Moment of the genesis block.
     pub genesis: Timestamp,
     /// The clock.
@@ -75,16 +86,23 @@ pub struct Settings {
     pub origins: Vec<Origin>,
     /// Where meters connect with TLS, besides this machine's own port without it.
     pub mqtt_tls: Option<metering::Tls>,
+    /// How systems and people outside are told what happens.
+    pub outside: Outside,
     /// Whether held accounts settle at another address each month.
     pub rotation: Rotation,
 }
+
+// An address is known before any order for its slots can be placed.
+const _: () = assert!(identity::HORIZON_SECONDS_MAX >= market::HORIZON_SECONDS_MAX);
 
 /// Everything at work.
 pub struct Node {
     /// The community.
     pub community: CommunityId,
-    /// Its only grid area.
+    /// The name of its market on chain, and its grid area where it has no zones.
     pub zone: ZoneId,
+    /// Its zones, where it has some.
+    pub grid: Option<Network>,
     /// The fees and rules of trade.
     pub policy: Policy,
     /// Where the contracts are.
@@ -102,6 +120,8 @@ pub struct Node {
     /// The chain.
     pub ledger: Arc<ledger::Ledger>,
     explorer: Arc<explorer::Explorer>,
+    telling: Telling,
+    deg: Option<Arc<deg::Deg>>,
     listening: metering::Listening,
     edge: gateway::Edge,
     mounts: Vec<gateway::Mount>,
@@ -115,7 +135,7 @@ pub fn community() -> CommunityId {
     CommunityId::derived("wattex")
 }
 
-/// The grid area of an all-in-one.
+/// The market of an all-in-one, and its grid area where it has no zones.
 pub fn zone() -> ZoneId {
     ZoneId::derived("wattex/1")
 }
@@ -132,7 +152,7 @@ impl Node {
             &settings.tariff,
             settings.slot,
             (community, zone),
-            settings.mechanism,
+            (settings.mechanism, settings.grid.is_some()),
             &secrets,
         )?;
         let first = settings.tariff.head().currency.as_str();
@@ -143,7 +163,7 @@ impl Node {
             &secrets,
             &policy,
             (first, &settings.currencies),
-            settings.genesis,
+            (settings.genesis, settings.horizon_seconds),
             settings.on_demand,
         );
         let chain_id = genesis.chain_id;
@@ -157,20 +177,25 @@ impl Node {
         let market = wired.market(&secrets, &policy).await?;
         let metering = wired.metering(&secrets).await?;
         let explorer = wired.explorer(&policy).await?;
+        let telling = Telling::start(&wired, &secrets, billing.clone()).await?;
+        let deg = register::start(&wired).await?;
         let listening = metering.listen().await.map_err(|error| not_listening(&settings, error))?;
         let verifier = identity.verifier();
-        let mounts = vec![
+        let mut mounts = vec![
             gateway::mount("identity", identity::routes(identity.clone())),
             gateway::mount("metering", metering_routes(&metering)),
             gateway::mount("market", market::routes(market.clone())),
             gateway::mount("billing", billing::routes(billing.clone())),
             gateway::mount("ledger", ledger::routes(ledger.clone())),
             gateway::mount("explorer", explorer::routes(explorer.clone())),
+            gateway::mount("notices", telling.routes()),
         ];
+        mounts.extend(deg.clone().map(|deg| gateway::mount("deg", deg::routes(deg))));
         let edge = listen(&settings, mounts.clone(), verifier)?;
         Ok(Node {
             community,
             zone,
+            grid: settings.grid.clone(),
             policy,
             deployment,
             chain_id,
@@ -181,6 +206,8 @@ impl Node {
             billing,
             ledger,
             explorer,
+            telling,
+            deg,
             listening,
             edge,
             mounts,
@@ -258,12 +285,16 @@ impl Node {
     /// Stops listening and closes every database; what was answered is durable.
     pub async fn stop(self) -> Result<()> {
         self.explorer.stop();
+        self.telling.stop().await;
         self.edge.stop().await.context("stopping the gateway")?;
         self.listening.stop().await;
         self.identity.close().await;
         self.market.close().await;
         self.billing.close().await;
         self.metering.db().close().await;
+        if let Some(deg) = self.deg {
+            deg.close().await;
+        }
         Ok(())
     }
 }
@@ -300,7 +331,9 @@ impl Wired<'_> {
             password_cost: identity::PasswordCost::default(),
         };
         let (origins, rotation) = (self.settings.origins.clone(), self.settings.rotation);
-        let settings = identity::Settings { origins, rotation, ..identity::Settings::default() };
+        let horizon_seconds = self.settings.horizon_seconds;
+        let defaults = identity::Settings::default();
+        let settings = identity::Settings { origins, rotation, horizon_seconds, ..defaults };
         identity::start_with(parts, settings).await.context("starting identity")
     }
 
@@ -333,6 +366,8 @@ impl Wired<'_> {
         let config = market::MarketConfig {
             mechanism: self.settings.mechanism,
             self_trade: self.settings.self_trade,
+            grid: self.settings.grid.clone(),
+            horizon_seconds: self.settings.horizon_seconds,
             ..market::MarketConfig::new(self.settings.timezone.clone(), policy.clone())
         };
         market::start(market::Parts {

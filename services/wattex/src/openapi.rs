@@ -22,7 +22,7 @@ use serde_json::Value;
 use service::Clock;
 
 use crate::data::{self, Wanted};
-use crate::node::{Node, Settings};
+use crate::node::{Node, Outside, Settings};
 
 /// Arguments of `wattex openapi`.
 #[derive(Args, Debug)]
@@ -64,6 +64,8 @@ async fn mounts() -> Result<Vec<gateway::Mount>> {
         slot,
         mechanism: Mechanism::default(),
         self_trade: SelfTrade::default(),
+        grid: None,
+        horizon_seconds: 36 * 3_600,
         currencies: Vec::new(),
         genesis,
         clock,
@@ -71,6 +73,7 @@ async fn mounts() -> Result<Vec<gateway::Mount>> {
         requests_per_second: NonZeroU32::MIN,
         origins: Vec::new(),
         mqtt_tls: None,
+        outside: Outside::default(),
         rotation: identity::Rotation::default(),
     })
     .await?;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use alloy_primitives::{B256, U64, U256};
-use alloy_sol_types::SolEvent;
+use alloy_primitives::{Address, B256, U64};
+use alloy_sol_types::{SolCall, SolEvent};
 use anyhow::{Context, Result, anyhow, bail};
 use calendar::Timestamp;
 use clap::Args;
@@ -15,6 +15,7 @@ use client::{HttpRpc, JsonRpc};
 use contracts::bindings::EnergyMarket;
 use contracts::{Clearing, Deployment};
 use market::domain::{Difference, Recomputed, SlotJournal, recompute};
+use matching::Share;
 use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
@@ -22,6 +23,10 @@ use crate::exit::Trouble;
 
 /// The largest journal that is fetched: 20 000 orders take about 15 MB.
 const JOURNAL_BYTES_MAX: usize = 64 << 20;
+/// Blocks whose logs are asked for at once; nodes refuse more.
+const LOG_BLOCKS: u64 = 10_000;
+/// Questions for logs until a node that tells none is not asked any more: two years of blocks.
+const LOG_QUESTIONS_MAX: u32 = 1_300;
 /// How long the market may take to hand it out.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
@@ -171,18 +176,61 @@ pub async fn posted(node: &dyn JsonRpc, journal: &SlotJournal) -> Result<Option<
         );
         return Err(Trouble::Trust(why).into());
     }
-    let slot = B256::from(U256::from(journal.clearing.slot));
     let zone = B256::from(journal.policy.zone.to_bytes32());
-    let filter = json!([{
-        "fromBlock": "0x0",
-        "toBlock": "latest",
-        "address": deployment.market,
-        "topics": [EnergyMarket::SlotCleared::SIGNATURE_HASH, null, zone, slot],
-    }]);
-    let logs = node.request("eth_getLogs", filter).await?;
-    let logs = logs.as_array().context("the node's logs are no list")?;
-    // The contract takes one clearing of a zone and slot, whatever its policy.
-    let Some(log) = logs.first() else { return Ok(None) };
+    clearing_in(node, deployment.market, zone, &journal.clearing).await
+}
+
+/// What the contract at `market` has as the clearing of a zone's slot, of which `expected` is what
+/// it should be; `None` where it has none.
+async fn clearing_in(
+    node: &dyn JsonRpc,
+    market: Address,
+    zone: B256,
+    expected: &Clearing,
+) -> Result<Option<Clearing>> {
+    let question = EnergyMarket::clearedCall { zone, slot: expected.slot };
+    let data = question.abi_encode().into();
+    let answer = client::call(node, market, data, "latest").await?;
+    let id = EnergyMarket::clearedCall::abi_decode_returns(&answer)
+        .context("the contract's answer is not what it says")?;
+    if id == B256::ZERO {
+        return Ok(None);
+    }
+    // The name of a clearing is the hash of its terms.
+    if id == expected.id() {
+        return Ok(Some(expected.clone()));
+    }
+    let terms = terms_of(node, market, id).await?;
+    if terms.id() != id {
+        bail!("the node's log is not of the clearing that its contract names");
+    }
+    Ok(Some(terms))
+}
+
+/// The terms of the clearing `id`, from the event that tells them. Looks back from the head: who
+/// asks, asks about a slot that is not long ago.
+async fn terms_of(node: &dyn JsonRpc, market: Address, id: B256) -> Result<Clearing> {
+    let mut to = client::block_number(node).await?;
+    for _ in 0..LOG_QUESTIONS_MAX {
+        let from = to.saturating_sub(LOG_BLOCKS - 1);
+        let filter = json!([{
+            "fromBlock": U64::from(from),
+            "toBlock": U64::from(to),
+            "address": market,
+            "topics": [EnergyMarket::SlotCleared::SIGNATURE_HASH, id],
+        }]);
+        let logs = node.request("eth_getLogs", filter).await?;
+        if let Some(log) = logs.as_array().context("the node's logs are no list")?.first() {
+            return told(log);
+        }
+        let Some(before) = from.checked_sub(1) else { break };
+        to = before;
+    }
+    bail!("the node's contract names a clearing that no log of the node tells");
+}
+
+/// The terms that a log of a clearing tells.
+fn told(log: &Value) -> Result<Clearing> {
     let word = |value: &Value| value.as_str().and_then(|text| text.parse::<B256>().ok());
     let topics: Option<Vec<B256>> =
         log["topics"].as_array().and_then(|topics| topics.iter().map(word).collect());
@@ -191,7 +239,7 @@ pub async fn posted(node: &dyn JsonRpc, journal: &SlotJournal) -> Result<Option<
     let (topics, data) = topics.zip(data).context("a log of the node is malformed")?;
     let event = EnergyMarket::SlotCleared::decode_raw_log(topics, &data)
         .context("a log of the node is not what it says")?;
-    Ok(Some(Clearing::from_sol(&event.terms)))
+    Ok(Clearing::from_sol(&event.terms))
 }
 
 fn report(outcome: &Result<Recomputed, Difference>, anchor: Anchor) -> Value {
@@ -205,6 +253,32 @@ fn report(outcome: &Result<Recomputed, Difference>, anchor: Anchor) -> Value {
             "difference": difference,
             "detail": difference.to_string(),
         }),
+    }
+}
+
+/// By which shares metered energy was shared out after the slot.
+fn print_shares(same: &Recomputed) {
+    let Some(shares) = &same.shared else { return };
+    println!("Shared out after the slot: orders are what meters saw, as the market says");
+    for Share { owner, weight } in shares {
+        let account = Address::from(*owner);
+        let whose = if account.is_zero() { "nobody".to_owned() } else { account.to_string() };
+        println!("  {whose}  {}.{:02} %", weight / 100, weight % 100);
+    }
+}
+
+/// What it came to in each zone.
+fn print_zones(same: &Recomputed) {
+    let Some(zonal) = &same.zonal else { return };
+    println!("Cleared on a grid; where connection points stand, the market says");
+    for zone in &zonal.zones {
+        let (bought, sold) = (zone.bought.wh(), zone.sold.wh());
+        let prices = format!("buyers {} per kWh, sellers {}", zone.buyer, zone.seller);
+        println!("  {}  {prices}; {bought} Wh bought, {sold} Wh sold", zone.zone);
+    }
+    for flow in &zonal.flows {
+        let (from, to, energy) = (flow.from, flow.to, flow.energy.wh());
+        println!("  {from} -> {to}  {energy} Wh, rent {}", flow.rent);
     }
 }
 
@@ -238,6 +312,8 @@ fn print(journal: &SlotJournal, outcome: &Result<Recomputed, Difference>, anchor
                     at_once.left, at_once.timed, at_once.kept_apart,
                 );
             }
+            print_shares(same);
+            print_zones(same);
             if let Some(halted) = same.halted {
                 println!("* the market says that nothing trades: {halted:?}");
             }
@@ -257,5 +333,94 @@ fn print(journal: &SlotJournal, outcome: &Result<Recomputed, Difference>, anchor
             println!();
             println!("FAILED: {difference}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use client::RpcError;
+    use units::Energy;
+
+    use super::*;
+
+    /// A node with one clearing, told in one block.
+    struct Node {
+        head: u64,
+        told_at: u64,
+        cleared: Option<Clearing>,
+        /// The blocks of each question for logs.
+        asked: Mutex<Vec<[u64; 2]>>,
+    }
+
+    impl Node {
+        fn new(cleared: Option<Clearing>) -> Node {
+            Node { head: 25_000, told_at: 14_000, cleared, asked: Mutex::default() }
+        }
+
+        fn logs(&self, filter: &Value) -> Vec<Value> {
+            let height = |name: &str| {
+                serde_json::from_value::<U64>(filter[name].clone()).unwrap().to::<u64>()
+            };
+            let blocks = [height("fromBlock"), height("toBlock")];
+            self.asked.lock().unwrap().push(blocks);
+            let within = (blocks[0]..=blocks[1]).contains(&self.told_at);
+            let told = self.cleared.as_ref().filter(|_| within);
+            let log = told.map(|clearing| {
+                let event = EnergyMarket::SlotCleared {
+                    clearing: clearing.id(),
+                    zone: B256::ZERO,
+                    slot: clearing.slot,
+                    terms: clearing.to_sol(),
+                };
+                let data = event.encode_log_data();
+                json!({ "topics": data.topics(), "data": data.data })
+            });
+            log.into_iter().collect()
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl JsonRpc for Node {
+        async fn request(&self, method: &str, params: Value) -> Result<Value, RpcError> {
+            Ok(match method {
+                "eth_blockNumber" => json!(U64::from(self.head)),
+                "eth_call" => {
+                    let id = self.cleared.as_ref().map_or(B256::ZERO, Clearing::id);
+                    json!(id)
+                }
+                "eth_getLogs" => json!(self.logs(&params[0])),
+                other => panic!("{other} is not asked"),
+            })
+        }
+    }
+
+    fn clearing(price: u64) -> Clearing {
+        Clearing { slot: 1_780_000_200, price, volume: Energy::from_wh(5), ..Clearing::default() }
+    }
+
+    async fn asked(node: &Node) -> Result<Option<Clearing>> {
+        clearing_in(node, Address::repeat_byte(7), B256::ZERO, &clearing(100)).await
+    }
+
+    #[tokio::test]
+    async fn what_is_as_expected_is_known_without_a_log_however_long_the_chain_is() {
+        let none = Node::new(None);
+        assert_eq!(asked(&none).await.unwrap(), None);
+        let same = Node::new(Some(clearing(100)));
+        assert_eq!(asked(&same).await.unwrap(), Some(clearing(100)));
+        assert!(same.asked.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn another_clearing_is_looked_for_in_ranges_that_a_node_answers() {
+        let other = Node::new(Some(clearing(101)));
+        assert_eq!(asked(&other).await.unwrap(), Some(clearing(101)));
+        assert_eq!(*other.asked.lock().unwrap(), [[15_001, 25_000], [5_001, 15_000]]);
+        let silent = Node { told_at: 30_000, ..Node::new(Some(clearing(101))) };
+        let refused = asked(&silent).await.unwrap_err();
+        assert!(refused.to_string().contains("no log of the node tells"), "{refused}");
+        assert_eq!(silent.asked.lock().unwrap().last(), Some(&[0, 5_000]));
     }
 }

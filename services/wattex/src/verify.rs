@@ -1,4 +1,4 @@
-//! `wattex verify`: one bill, line by line, against a block that the caller trusts.
+//! `wattex verify`: one bill or correction, line by line, against a block that the caller trusts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use alloy_primitives::{B256, U64};
 use anyhow::{Context, Result};
 use billing::domain::verify::{
-    BillFile, ChainRef, Finding, LineReport, Report, Status, Trust, TrustedBlock, Verdict,
+    ChainRef, Finding, LineReport, Report, Status, Trust, TrustedBlock, Verdict, evidence_in,
 };
 use clap::Args;
 use client::{HttpRpc, JsonRpc};
@@ -21,7 +21,7 @@ use crate::exit::Trouble;
 /// Arguments of `wattex verify`.
 #[derive(Args)]
 pub struct Arguments {
-    /// The bill file.
+    /// The bill file, or that of a correction.
     bill: PathBuf,
     /// What to trust: chain, contracts and one recent block. `trust.json` beside the bill when
     /// absent.
@@ -82,9 +82,9 @@ fn trust_file(named: Option<&Path>, bill: &Path) -> Result<Option<Trust>> {
 
 /// What the node says of its chain, its contracts and the block that the bill's proofs are against.
 fn trust_of_node(url: &str, bill: &str) -> Result<Trust> {
-    let bill: BillFile = serde_json::from_str(bill)
+    let evidence = evidence_in(bill)
         .map_err(|error| Trouble::Bill(format!("the file is not a bill: {error}")))?;
-    let header = <chain::Header as alloy_rlp::Decodable>::decode(&mut &bill.evidence.header[..])
+    let header = <chain::Header as alloy_rlp::Decodable>::decode(&mut &evidence.header[..])
         .context("the header in the bill is malformed")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -15,8 +15,10 @@ import { Relays } from "./admin/Relays";
 import { Payouts } from "./admin/Payouts";
 import { Receivables } from "./admin/Receivables";
 import { Reports } from "./admin/Reports";
+import { Shadow } from "./admin/Shadow";
 import { Surveillance } from "./admin/Surveillance";
 import { Unmatched } from "./admin/Unmatched";
+import { Webhooks } from "./admin/Webhooks";
 
 export function Admin({ path }: { path: string }) {
   const user = useUser();
@@ -34,7 +36,9 @@ export function Admin({ path }: { path: string }) {
     ["certificates", "Certificates"],
     ["documents", "Documents"],
     ["reports", "Reports"],
+    ["comparison", "Comparison"],
     ["approvals", "Approvals"],
+    ["webhooks", "Webhooks"],
     ["relay", "Transactions"],
     ["audit", "Audit"],
   ] as const;
@@ -67,7 +71,9 @@ export function Admin({ path }: { path: string }) {
       {section === "certificates" && <Certificates />}
       {section === "documents" && <Issuer />}
       {section === "reports" && <Reports />}
+      {section === "comparison" && <Shadow />}
       {section === "approvals" && <Approvals />}
+      {section === "webhooks" && <Webhooks />}
       {section === "relay" && <Relays />}
       {section === "audit" && <Audit />}
     </Page>

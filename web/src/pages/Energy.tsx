@@ -8,6 +8,7 @@ import type { ConnectionPoint, Interval } from "../types";
 import { Badge, Card, Empty, Load, Page, Stat, Stats, type Tone } from "../ui";
 import { useUser } from "../user";
 import { Bills } from "./energy/Bills";
+import { Contact } from "./energy/Contact";
 import { Recipient } from "./energy/Recipient";
 
 export function Energy() {
@@ -30,6 +31,7 @@ export function Energy() {
       </Load>
       {account && <Bills account={account} />}
       {account && <Recipient />}
+      {account && <Contact />}
     </Page>
   );
 }

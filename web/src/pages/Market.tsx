@@ -6,6 +6,7 @@ import {
   price, readDecimal, slotSpan,
 } from "../format";
 import { type Loaded, useLoad } from "../live";
+import { sharesOut } from "../mechanism";
 import { Link } from "../route";
 import type { Market, Offer, Order, Page as ListPage, Trade } from "../types";
 import { Badge, Card, Load, Notice, Page, Stat, Stats, Table, type Tone, focusCard } from "../ui";
@@ -16,6 +17,18 @@ import { PriceChart } from "./market/PriceChart";
 import { SlotResult } from "./market/SlotResult";
 import { Stopped } from "./market/Stopped";
 import { TradeForm } from "./market/TradeForm";
+
+/** Where nobody orders. */
+function Shared() {
+  return (
+    <Card title="Your energy">
+      <p>
+        Your community shares out what it generates after each slot, so nobody places orders.{" "}
+        <Link href="/market/rules">See or change your membership</Link>.
+      </p>
+    </Card>
+  );
+}
 
 /** How a column of energies, prices or amounts is written. */
 function energies(wh: number[]) {
@@ -66,7 +79,7 @@ export function MarketPage() {
                   <Load of={trades}>{(page) => <PriceChart trades={page.items} market={settings} />}</Load>
                 </Card>
               </div>
-              {trader && <TradeForm market={settings} onPlaced={reload} />}
+              {trader && (sharesOut(settings) ? <Shared /> : <TradeForm market={settings} onPlaced={reload} />)}
             </div>
             {trades.data && <SlotResult trades={trades.data.items} market={settings} />}
             {trader && (

@@ -17,6 +17,7 @@ import { Delegates } from "./rules/Delegates";
 import { Grant } from "./rules/Grant";
 import { RuleForm } from "./rules/RuleForm";
 import { RuleTable } from "./rules/RuleTable";
+import { Sharing } from "./rules/Sharing";
 
 /** Standing rules, the mandate that they need, and mandates of others. */
 export function RulesPage() {
@@ -126,6 +127,7 @@ function Contents({ of, onChange }: { of: Situation; onChange: () => void }) {
   return (
     <>
       <Stopped market={market} />
+      <Sharing of={of} mandate={mandate} waiting={waiting} onChange={onChange} />
       <RuleTable
         of={of}
         mandate={mandate}

@@ -18,18 +18,26 @@ export interface Paths {
     | "/v1/approvals"
     | "/v1/audit"
     | "/v1/audit-log"
+    | "/v1/audit/export"
     | "/v1/bank/account"
     | "/v1/bank/unmatched"
     | "/v1/book"
+    | "/v1/cancellations"
     | "/v1/certificate-sources"
     | `/v1/certificate-sources/${string}`
     | "/v1/certificates"
     | "/v1/certificates/issues"
     | "/v1/certificates/retirements"
     | "/v1/chain"
+    | "/v1/collecting-account"
     | "/v1/concentration"
     | "/v1/connection-points"
     | "/v1/consents"
+    | "/v1/contact"
+    | "/v1/corrections"
+    | `/v1/corrections/${string}`
+    | `/v1/corrections/${string}/bill`
+    | `/v1/corrections/${string}/document`
     | "/v1/currencies"
     | "/v1/curtailments"
     | "/v1/disputes"
@@ -54,10 +62,15 @@ export interface Paths {
     | `/v1/invoices/${string}/document`
     | `/v1/invoices/${string}/html`
     | `/v1/invoices/${string}/payment`
+    | `/v1/invoices/${string}/wallet-payments`
     | "/v1/mandates"
     | "/v1/market"
+    | "/v1/market/metrics"
+    | "/v1/market/partitions"
+    | "/v1/market/ready"
     | "/v1/me"
     | "/v1/mechanisms"
+    | "/v1/memberships"
     | "/v1/meters"
     | `/v1/meters/${string}/checks`
     | `/v1/meters/${string}/comparison`
@@ -93,6 +106,7 @@ export interface Paths {
     | "/v1/risk-limits/changes"
     | "/v1/role-changes"
     | "/v1/rules"
+    | "/v1/shares"
     | `/v1/signing-limits/${string}`
     | `/v1/slots/${string}`
     | `/v1/slots/${string}/depth`
@@ -105,7 +119,10 @@ export interface Paths {
     | "/v1/tariffs"
     | "/v1/trade-challenges"
     | "/v1/trades"
-    | "/v1/wallet";
+    | "/v1/wallet"
+    | "/v1/webhooks"
+    | `/v1/webhooks/${string}`
+    | `/v1/webhooks/${string}/deliveries`;
   POST:
     | "/rpc"
     | `/v1/approvals/${string}/approval`
@@ -113,17 +130,25 @@ export interface Paths {
     | "/v1/bank/statements"
     | `/v1/bank/unmatched/${string}`
     | `/v1/bank/unmatched/${string}/invoice`
+    | "/v1/bills/comparison"
+    | `/v1/cancellations/${string}/approval`
+    | `/v1/cancellations/${string}/refusal`
     | "/v1/challenges"
     | "/v1/connection-points"
     | `/v1/connection-points/${string}/codes`
     | `/v1/consents/${string}/approval`
     | `/v1/consents/${string}/refusal`
+    | "/v1/contact/confirmation"
     | "/v1/deposits"
     | `/v1/disputes/${string}/statements`
     | "/v1/exchange/orders"
     | "/v1/exchange/quotes"
     | "/v1/invoices"
+    | `/v1/invoices/${string}/cancellations`
     | `/v1/invoices/${string}/disputes`
+    | `/v1/invoices/${string}/wallet-payments`
+    | `/v1/invoices/${string}/wallet-payments/prepare`
+    | "/v1/market/hand-over"
     | "/v1/me/key-export"
     | "/v1/meters"
     | `/v1/meters/${string}/files`
@@ -150,31 +175,43 @@ export interface Paths {
     | "/v1/tariffs/simulations"
     | "/v1/tokens"
     | "/v1/trade-challenges"
-    | "/v1/trade-challenges/prepare";
+    | "/v1/trade-challenges/prepare"
+    | "/v1/webhooks"
+    | `/v1/webhooks/${string}/replay`
+    | `/v1/webhooks/${string}/secret`
+    | `/v1/webhooks/${string}/test`;
   PUT:
     | "/v1/bank/account"
     | `/v1/certificate-sources/${string}`
+    | "/v1/collecting-account"
+    | "/v1/contact"
     | `/v1/curtailments/${string}/${string}`
     | "/v1/documents/customer"
     | "/v1/documents/issuer"
     | `/v1/exchange-rates/${string}/${string}`
     | `/v1/mechanisms/${string}`
+    | `/v1/memberships/${string}`
     | `/v1/meters/${string}/description`
     | "/v1/reminders/ladder"
     | "/v1/risk-limits"
     | `/v1/rules/${string}/${string}`
+    | `/v1/shares/${string}`
     | `/v1/signing-limits/${string}`
     | "/v1/stop"
-    | `/v1/suspensions/${string}/${string}`;
+    | `/v1/suspensions/${string}/${string}`
+    | `/v1/webhooks/${string}`;
   DELETE:
     | `/v1/certificate-sources/${string}`
+    | "/v1/contact"
     | `/v1/curtailments/${string}/${string}`
     | "/v1/documents/customer"
+    | `/v1/memberships/${string}`
     | "/v1/orders"
     | `/v1/orders/${string}`
     | `/v1/rules/${string}/${string}`
     | "/v1/stop"
-    | `/v1/suspensions/${string}/${string}`;
+    | `/v1/suspensions/${string}/${string}`
+    | `/v1/webhooks/${string}`;
 }
 
 /** What a certificate says of its energy. */
@@ -393,6 +430,8 @@ export interface AuditView {
   intervals_waiting: number;
   /** Invoices that were held against the journal. */
   invoices: number;
+  /** Invoices of which something changed since, and whose correction is to come; at most 1000. */
+  invoices_correcting: number;
   /** Those of them that are not in the journal yet: a moment after they were issued. */
   invoices_unposted: number;
   /** The newest 100 of those that came too late. */
@@ -543,6 +582,32 @@ export interface CallView {
   data: string;
   /** The contract. */
   to: string;
+}
+
+/** An invoice that one of the staff wants taken back. */
+export interface CancellationView {
+  /** Whose invoice it is. */
+  account: string;
+  /** Who asked. */
+  asked_by: string;
+  /** When. */
+  at: string;
+  /** What was issued: what takes the invoice back, and what it should have been. */
+  corrections: string[];
+  /** When. */
+  decided_at?: string;
+  /** Who decided. */
+  decided_by?: string;
+  /** The dispute that it follows from. */
+  dispute?: string;
+  /** Its id. */
+  id: string;
+  /** The invoice. */
+  invoice: string;
+  /** What is wrong with the invoice. */
+  reason: string;
+  /** `open`, `approved` or `refused`. */
+  state: string;
 }
 
 /** A case with what it stands on. */
@@ -741,6 +806,12 @@ export interface CodeView {
   name: string;
 }
 
+/** To whose wallet invoices are paid. */
+export interface CollectingAccount {
+  /** An account of the community: the retailer's. */
+  account: string;
+}
+
 /** What a file says beside what the meter signed. */
 export interface ComparedView {
   /** The file's less the signed one, in Wh. */
@@ -793,6 +864,12 @@ export interface ConcentrationView {
   offered: number;
 }
 
+/** The code that was sent to the address. */
+export interface Confirmation {
+  /** Eight digits. */
+  code: string;
+}
+
 /** A place of the grid whose energy is billed to an account. */
 export interface ConnectionPoint {
   /** The account that is billed. */
@@ -839,6 +916,30 @@ export interface ConsentView {
   zone: string;
 }
 
+/** Where the caller is written to. */
+export interface ContactView {
+  /** The address. */
+  address: string;
+  /** Whether the address is confirmed; nothing is sent before. */
+  confirmed: boolean;
+  /** The language. */
+  language: string;
+  /** The last letters, newest first: at most 20. */
+  letters: LetterView[];
+  /** Of what. */
+  wants: LetterKind[];
+}
+
+/** Where and of what the caller wants to be written to. */
+export interface ContactWish {
+  /** An address of e-mail. */
+  address: string;
+  /** `en`, `en-IN`, `de`, `fr`, `nl` or `hi-Latn`; `en` when absent. */
+  language?: string;
+  /** Of what; `approval` is for staff. */
+  wants: LetterKind[];
+}
+
 /** What a contract said. */
 export interface ContractEvent {
   /** The contract's address. */
@@ -855,6 +956,50 @@ export interface ContractEvent {
   name?: string;
   /** The indexed words as they are on chain. */
   topics: string[];
+}
+
+/** A correction in a list. */
+export interface CorrectionSummary {
+  /** Whose. */
+  account: string;
+  /** `facts`, `cancelled` or `anew`. */
+  cause: string;
+  /** ISO 4217. */
+  currency: string;
+  /** The dispute that it follows from. */
+  dispute?: string;
+  /** By how much what is to be paid changes; a credit is negative. */
+  due: string;
+  /** First local day of the invoice. */
+  from: string;
+  /** Its hash, as anchored. */
+  hash: string;
+  /** Its id. */
+  id: string;
+  /** The invoice that it corrects. */
+  invoice: string;
+  /** The invoice's number. */
+  invoice_number: string;
+  /** When it was issued. */
+  issued_at: string;
+  /** `credit_note`, `invoice` (something is added) or `corrected` (the total stays). */
+  kind: string;
+  /** Its number. */
+  number: string;
+  /** Its place among the invoice's corrections, from 1. */
+  place: number;
+  /** What the total is with it. */
+  right: string;
+  /** Last local day of the invoice. */
+  to: string;
+  /** By how much the total changes, in major units. */
+  total: string;
+}
+
+/** A correction with its lines. */
+export interface CorrectionView extends CorrectionSummary {
+  /** The correction as it was issued: what its hash is taken of. */
+  correction: object;
 }
 
 /** The state of the books of a currency that no energy is traded in. */
@@ -920,6 +1065,14 @@ export interface CurrencyView {
   traded: boolean;
 }
 
+/** Why, and what is curtailed. */
+export interface CurtailmentBody {
+  /** In a market of several zones, the links that carry less; all is curtailed when absent. */
+  links?: LinkBody[];
+  /** In words, 1 to 500 characters. Those concerned read it. */
+  reason: string;
+}
+
 /** Slots in which nothing trades. */
 export interface CurtailmentView {
   /** The party that decided. */
@@ -928,6 +1081,8 @@ export interface CurtailmentView {
   decided_at: string;
   /** Start of the first slot. */
   from: string;
+  /** What links carry at most; absent where nothing trades. */
+  links?: LinkBody[];
   /** In words. */
   reason: string;
   /** End of the last slot. */
@@ -960,6 +1115,33 @@ export interface DecisionBody {
   decision: Verdict;
   /** In words, 1 to 500 characters. */
   reason: string;
+}
+
+/** How far a message is. */
+export type DeliveryState = "waiting" | "delivered" | "failed";
+
+/** A message to an endpoint. */
+export interface DeliveryView {
+  /** The HTTP status of the last answer, if there was one. */
+  answered?: number;
+  /** When the fact became true. */
+  at: string;
+  /** How often it was sent. */
+  attempts: number;
+  /** What is sent. */
+  body: object;
+  /** When it was taken or given up. */
+  ended?: string;
+  /** Why the last attempt came to nothing. */
+  error?: string;
+  /** Its id, `webhook-id`: the same in every attempt. */
+  id: string;
+  /** Its kind. */
+  kind: string;
+  /** When it is sent again at the earliest. */
+  next_attempt?: string;
+  /** How far it is. */
+  state: DeliveryState;
 }
 
 /** A payment on its way to an account. */
@@ -1027,6 +1209,8 @@ export interface DisputeSummary {
 
 /** A dispute with what was said in it. */
 export interface DisputeView extends DisputeSummary {
+  /** The correction that it caused. */
+  correction?: string;
   /** What was said, oldest first. */
   said: SaidView[];
 }
@@ -1051,6 +1235,9 @@ export interface EstimateView {
   slot: string;
 }
 
+/** What an endpoint can be told of. */
+export type EventKind = "account.opened" | "approval.requested" | "connection_point.registered" | "dispute.opened" | "dispute.decided" | "invoice.corrected" | "invoice.issued" | "invoice.paid" | "invoice.overdue" | "meter.enrolled" | "meter.rotated" | "meter.revoked" | "reading.quarantined" | "slot.cleared" | "slot.reconciled" | "tariff.published" | "trading.stopped" | "trading.resumed";
+
 /** A reading as `Challenges.challenge` takes it. Bytes as hex with `0x`. */
 export interface EvidenceView {
   /** The batch of the period, from 1. */
@@ -1061,7 +1248,10 @@ export interface EvidenceView {
   count: number;
   /** Which of them the reading is. */
   index: number;
-  /** The 119 bytes of the message MR1: payload and signature. */
+  /**
+   * The bytes of the reading alone: payload and signature (119 bytes), and its place where it
+   * was signed with others.
+   */
   message: string;
   /** Siblings from the leaf up. */
   path: string[];
@@ -1226,6 +1416,18 @@ export interface FindingView {
   to: string;
 }
 
+/** What a link carried in a slot. */
+export interface FlowView {
+  /** How much. */
+  energy_wh: number;
+  /** Out of which zone. */
+  from: string;
+  /** What it earned by being full, in currency. */
+  rent: string;
+  /** Into which. */
+  to: string;
+}
+
 /** A fact that a case stands on, as it was. */
 export type FoundEvidence = {
   /** Whose it is. */
@@ -1379,13 +1581,19 @@ export interface InvoiceAssignment {
 
 /** What an invoice leaves to be paid, and how to pay it. */
 export interface InvoicePaymentView {
+  /** Whether it can be paid out of a wallet, and given back into one. */
+  by_wallet: boolean;
+  /** By how much corrections changed that. */
+  corrected: string;
+  /** What the account gets back: a credit, or what came in for more than is due by now. */
+  credit: string;
   /** ISO 4217. */
   currency: string;
   /** Days that are over since. */
   days_overdue: number;
   /** Whether a dispute about it is open: nobody is reminded then. */
   disputed: boolean;
-  /** What was to be paid when it was issued, in major units; a credit is negative. */
+  /** What is to be paid of it and its corrections, in major units; a credit is negative. */
   due: string;
   /** The last local day on which paying it is in time. */
   due_on: string;
@@ -1465,6 +1673,14 @@ export interface ItemView {
   problem?: object;
   /** The status that the order alone would have been answered with. */
   status: number;
+}
+
+/** For which slots an account joins. */
+export interface JoinBody {
+  /** Start of the first slot; the next one when absent. */
+  from?: string;
+  /** Start of the first slot without it; open when absent. */
+  until?: string;
 }
 
 /** A check of the whole journal: that no entry was changed, and what must be true of its balances. */
@@ -1621,6 +1837,21 @@ export interface LateView {
   version: number;
 }
 
+/** What a person wants to be written. */
+export type LetterKind = "bill" | "reminder" | "dispute" | "approval";
+
+/** A letter to the caller. */
+export interface LetterView {
+  /** When what it tells became true. */
+  at: string;
+  /** Why it was not taken, as far as the mail server says. */
+  error?: string;
+  /** How far it is. */
+  state: DeliveryState;
+  /** Its subject. */
+  subject: string;
+}
+
 /** Open orders of one side at one price. */
 export interface LevelView {
   /** Of how many orders. */
@@ -1629,6 +1860,16 @@ export interface LevelView {
   price: string;
   /** What is open. */
   quantity_wh: number;
+}
+
+/** What the link above a zone carries at most. */
+export interface LinkBody {
+  /** Into the zone, in Wh a slot; as it is when absent. */
+  down_wh?: number;
+  /** Out of the zone, in Wh a slot; as it is when absent. */
+  up_wh?: number;
+  /** The zone at its lower end. */
+  zone: string;
 }
 
 /** A mandate as it is wished. */
@@ -1727,6 +1968,11 @@ export interface MarketView {
   forecast_percent: number;
   /** Seconds between the gate and the start of a slot. */
   gate_seconds: number;
+  /**
+   * Its zones and links, where it has several: fees in 1e-9 currency per Wh, capacities in Wh a
+   * slot. An order names the market's `zone`; where it stands follows from its connection point.
+   */
+  grid?: object;
   /** Seconds between the opening of a slot's book and its start. */
   horizon_seconds: number;
   /** The smallest order. */
@@ -1767,6 +2013,45 @@ export interface Mechanism {
   name: string;
   /** The price that is given, in currency per kWh: `fixed_price` and the allocations. */
   price?: string;
+}
+
+/** A standing membership. */
+export interface MembershipView {
+  /** Whose. */
+  account: string;
+  /** Where its energy is metered. */
+  connection_point: string;
+  /** Start of its first slot. */
+  from: string;
+  /** Why its newest order was refused, so that it got nothing of that slot, if it was. */
+  refused?: RefusalView;
+  /** Its share of what is generated now, in basis points, where one is set. */
+  share_bps?: number;
+  /** Start of the first slot without it. */
+  until?: string;
+  /** `NO_MANDATE` where the account has granted the delegate nothing that it needs. */
+  warnings: string[];
+}
+
+/** Memberships, and what a member signs for. */
+export interface MembershipsView {
+  /**
+   * What a mandate has to let it buy for at least, all in, in 1e-9 currency per Wh; absent where
+   * nothing is shared.
+   */
+  buy_limit?: number;
+  /** Who signs for members: the account grants this address a mandate. */
+  delegate: string;
+  /** The caller's own; for staff all. */
+  items: MembershipView[];
+  /** How, in the next slot. */
+  mechanism: Mechanism;
+  /** The policy that the mandate names. */
+  policy: string;
+  /** What a mandate has to let it sell for at most, net, in 1e-9 currency per Wh. */
+  sell_limit?: number;
+  /** Whether what members feed in is shared out after each slot. */
+  shared: boolean;
 }
 
 /** A device that measures at a connection point, with its newest key. */
@@ -1827,6 +2112,14 @@ export interface MeterStatus {
   valid_from: string;
   /** What somebody has to see to: `CALIBRATION_EXPIRED`, `PAGES_MISSING`, `QUARANTINED`. */
   warnings: string[];
+}
+
+/** Why an invoice is to be taken back and issued anew. */
+export interface NewCancellation {
+  /** An upheld dispute of the invoice that it follows from. */
+  dispute?: string;
+  /** What is wrong with it, in 1 to 1000 characters. */
+  reason: string;
 }
 
 /** Whose key shall be proved. */
@@ -2061,6 +2354,25 @@ export interface NewStatement {
   text: string;
 }
 
+/** A transfer that was signed for an invoice. */
+export interface NewWalletPayment {
+  /**
+   * The payer's signature: 64 bytes (EIP-2098), or at most 1024 that its contract takes
+   * (ERC-1271).
+   */
+  signature: string;
+  /** As it was prepared. */
+  terms: object;
+}
+
+/** An endpoint with its secret, which is not shown again. */
+export interface NewWebhook {
+  /** What signs messages to it: `whsec_` and base64. */
+  secret: string;
+  /** The endpoint. */
+  webhook: WebhookView;
+}
+
 /** One open offer. */
 export interface OfferView {
   /** Energy in kWh, exact. */
@@ -2223,6 +2535,24 @@ export interface OwedParts {
   wallets: string;
 }
 
+/** A market of this process. */
+export interface PartitionView {
+  /** What is wrong with that entry. */
+  damage?: string;
+  /** The entry of its journal that cannot be applied, where it is damaged. */
+  damaged_entry?: number;
+  /** Entries of its journal that are in the book. */
+  entries: number;
+  /** Community and grid area. */
+  market: string;
+  /** How many of them the newest snapshot has. */
+  snapshot_entries: number;
+  /** `leading`: this process writes it; `standing_by`: another one does; `damaged`: nobody can. */
+  standing: string;
+  /** The token of its lease, where this process writes it: it rises with each that takes it. */
+  token?: number;
+}
+
 /** A person or a company in a community. */
 export interface Party {
   /** Its account; staff have none. */
@@ -2334,6 +2664,18 @@ export interface PayoutWish {
   iban?: string;
   /** Whether it is of what waits outside of trading (`outside` of the wallet). */
   outside?: boolean;
+}
+
+/** The proof that a reading is one of those under its signature. */
+export interface PlaceView {
+  /** How many there are: 2 to 16. */
+  count: number;
+  /** The reading's number among them, from 0. */
+  index: number;
+  /** The root of the tree over them, 32 bytes as hex; it is what was signed. */
+  root: string;
+  /** From the leaf up, 32 bytes as hex each. */
+  siblings: string[];
 }
 
 /** A challenge as it would be judged now, and the call that makes it. */
@@ -2562,7 +2904,10 @@ export interface ReadingProof {
   community: string;
   /** Place of the leaf under the root. */
   index: number;
-  /** The 119 bytes of the message MR1, as hex. */
+  /**
+   * The bytes of the reading alone, as hex: payload and signature (119 bytes), and its place
+   * where it was signed with others.
+   */
   message: string;
   /** Siblings from the leaf up. */
   path: string[];
@@ -2589,6 +2934,8 @@ export interface ReadingView {
   meter: string;
   /** Rises by one per reading. */
   page: number;
+  /** Where the reading stands among those that were signed with it; absent where it was alone. */
+  place?: PlaceView;
   /** When it was stored. */
   received_at: string;
   /** The meter's signature, 64 bytes as hex. */
@@ -2597,6 +2944,14 @@ export interface ReadingView {
   status: number;
   /** The moment of the registers. */
   time: string;
+}
+
+/** What is ready. */
+export interface ReadyView {
+  /** Markets that this process writes. */
+  leading: number;
+  /** Markets that another process writes. */
+  standing_by: number;
 }
 
 /** Why. */
@@ -2629,12 +2984,14 @@ export interface Receivable {
 
 /** A payment that came in for an invoice. */
 export interface ReceivedView {
-  /** What of it is for the invoice, in major units. */
+  /** What of it is for the invoice, in major units; below zero it was given back. */
   amount: string;
   /** When it was heard of. */
   at: string;
   /** The bank's day of booking; absent where it said none. */
   booked_on?: string;
+  /** `bank` or `wallet`. */
+  by: string;
 }
 
 /** Why an order of a rule was refused. */
@@ -2672,6 +3029,20 @@ export interface ReminderView {
   left: string;
   /** From one on. */
   step: number;
+}
+
+/** Which messages are sent anew. */
+export interface Replay {
+  /** The message, also one that was taken; all that failed when absent. */
+  message?: string;
+  /** Of those that failed, only what became true from then on. */
+  since?: string;
+}
+
+/** How much is sent anew. */
+export interface Replayed {
+  /** Messages. */
+  messages: number;
 }
 
 /** A request on its way to the chain, or there. */
@@ -2922,6 +3293,15 @@ export type RoleChangeState = "waiting" | "done" | "cancelled";
 export interface RotatedMeter extends Meter {
 }
 
+/** For how long the secret before is good. */
+export interface Rotation {
+  /**
+   * Hours for which messages have a signature by the secret before as well, 0 to 168; 24 when
+   * absent.
+   */
+  overlap_hours?: number;
+}
+
 /** An order for every slot. */
 export interface RuleBody {
   /** For slots that start then or later. */
@@ -3012,6 +3392,103 @@ export interface SettlementRow {
   trades: number;
   /** The zone. */
   zone: string;
+}
+
+/** A bill of the utility beside ours. */
+export interface ShadowBill {
+  /** As the file calls the account, or as the mapping says. */
+  account: string;
+  /** Ours less theirs. */
+  difference: string;
+  /** First day. */
+  from: string;
+  /** Ours. */
+  invoice?: string;
+  /** Line by line. */
+  lines: ShadowLine[];
+  /** Its number. */
+  number?: string;
+  /** What we charge. */
+  ours: string;
+  /** Why there is none of ours: `NO_ACCOUNT`, `NO_INVOICE`. */
+  problem?: string;
+  /** What the utility charges, in major units. */
+  theirs: string;
+  /** Last day. */
+  to: string;
+}
+
+/** Bills of the utility. */
+export interface ShadowFile {
+  /** The CSV. */
+  file: string;
+  /** What the columns are, as docs/shadow.md says. */
+  mapping: object;
+}
+
+/** A line on both sides. */
+export interface ShadowLine {
+  /** Ours less theirs. */
+  difference: string;
+  /** The class of ours, or the name of theirs where it is mapped to none. */
+  line: string;
+  /** What we charge. */
+  ours: string;
+  /** What the utility charges, in major units. */
+  theirs: string;
+}
+
+/** The utility's bills beside ours. */
+export interface ShadowReport {
+  /** The bills, by account and days. */
+  bills: ShadowBill[];
+  /** Bills of the file. */
+  compared: number;
+  /** Ours less theirs. */
+  difference: string;
+  /** Those of them that are the same to the minor unit, line by line. */
+  equal: number;
+  /** Rows of the file that are left out. */
+  left_out: ShadowRow[];
+  /** Those of them that there is none of ours to. */
+  missing: number;
+  /** What we charge for the same. */
+  ours: string;
+  /** What the utility charges in all, in major units. */
+  theirs: string;
+}
+
+/** A row that is left out. */
+export interface ShadowRow {
+  /** Why. */
+  reason: string;
+  /** Its number, from 1 below the heading. */
+  row: number;
+}
+
+/** The share of a connection point. */
+export interface ShareBody {
+  /** In basis points, 1 to 10000. */
+  bps: number;
+  /** Whose. */
+  connection_point: string;
+}
+
+/** All shares from a slot on. */
+export interface SharesBody {
+  /**
+   * At most 10000 basis points together; what is left of them goes to the grid, or where the
+   * mechanism passes it on to whoever misses most.
+   */
+  shares: ShareBody[];
+}
+
+/** All shares from a slot on, as they stand. */
+export interface SharesView {
+  /** Start of the first slot. */
+  from: string;
+  /** By connection point. */
+  shares: ShareBody[];
 }
 
 /**
@@ -3135,6 +3612,8 @@ export interface SlotView {
   curtailed: boolean;
   /** Its end. */
   ends: string;
+  /** What links carried between them. */
+  flows?: FlowView[];
   /** When its orders are final. */
   gate: string;
   /** How prices and quantities are found, or were. */
@@ -3147,6 +3626,11 @@ export interface SlotView {
   orders: number;
   /** The energy price of the clearing, in currency per kWh; absent while nothing traded. */
   price?: string;
+  /**
+   * What full links earned, in currency; it goes to the difference account with the rest of the
+   * path's fees.
+   */
+  rent?: string;
   /** Its start. */
   slot: string;
   /** `future`, `open`, `closed` or `cleared`. */
@@ -3157,6 +3641,8 @@ export interface SlotView {
   volume_wh: number;
   /** Energy of open orders to buy. */
   wanted_wh: number;
+  /** What it came to in each zone, where the market has several and energy was traded. */
+  zones?: ZoneView[];
 }
 
 /** A change of a source that is under way or was refused. */
@@ -3339,6 +3825,16 @@ export interface TariffView {
   notes?: string[];
   /** Its document. */
   terms: object;
+}
+
+/** What an endpoint answers to a test. */
+export interface TestView {
+  /** The HTTP status, if there was an answer. */
+  answered?: number;
+  /** Why it came to nothing. */
+  error?: string;
+  /** Whether it took the message. */
+  taken: boolean;
 }
 
 /** What lets someone in. Never printed. */
@@ -3586,6 +4082,24 @@ export interface UploadView {
 /** What somebody decides about a case. */
 export type Verdict = "dismiss" | "confirm";
 
+/** A payment of an invoice with tokens. */
+export interface WalletPaymentView {
+  /** How much, in major units; below zero the invoice gives it back. */
+  amount: string;
+  /** When it came. */
+  at: string;
+  /** The transfer, among requests. */
+  request: string;
+  /** `sent`, `confirmed` (in a block that may still leave the chain), `failed`, or `done`. */
+  state: string;
+}
+
+/** How much is paid, or given back. */
+export interface WalletPaymentWish {
+  /** In major units; all there is when absent. */
+  amount?: string;
+}
+
 /** Money of an account, in major units of one currency. */
 export interface WalletView extends BalanceView {
   /** The account. */
@@ -3599,4 +4113,61 @@ export interface WalletView extends BalanceView {
    * 11649).
    */
   reference: string;
+}
+
+/** Where events are sent, and which. */
+export interface WebhookTerms {
+  /** Whether it is told; `true` when absent. */
+  active?: boolean;
+  /** What it is, in at most 200 characters. */
+  description?: string;
+  /** What it is told of: at least one kind. */
+  kinds: EventKind[];
+  /**
+   * https, at most 2000 bytes, at an address of the public internet or one that the operator
+   * allows.
+   */
+  url: string;
+}
+
+/** An endpoint. */
+export interface WebhookView {
+  /** Whether it is told. */
+  active: boolean;
+  /** When it was made. */
+  created_at: string;
+  /** Who made it. */
+  created_by: string;
+  /** What it is. */
+  description: string;
+  /** Messages that it did not take. */
+  failed: number;
+  /** Since when nothing is sent any more, because it did not take a message. */
+  failing_since?: string;
+  /** Its id. */
+  id: string;
+  /** What it is told of. */
+  kinds: EventKind[];
+  /** Why it fails. */
+  reason?: string;
+  /** Until when the secret before signs as well. */
+  two_secrets_until?: string;
+  /** Where events are sent. */
+  url: string;
+  /** Messages that wait. */
+  waiting: number;
+}
+
+/** A zone in a slot. */
+export interface ZoneView {
+  /** What its buyers got. */
+  bought_wh: number;
+  /** What buyers pay for energy, with the network's fee, in currency per kWh. */
+  buyer: string;
+  /** What sellers get for it. */
+  seller: string;
+  /** What its sellers gave. */
+  sold_wh: number;
+  /** Which. */
+  zone: string;
 }

@@ -13,7 +13,7 @@ export interface OrderTerms extends api.OrderTerms {
 export interface Market extends api.MarketView {
   mechanism: Mechanism;
   stopped?: Stop;
-  policy: { correctionSeconds: number; challengeSeconds: number };
+  policy: { correctionSeconds: number; challengeSeconds: number; settleSeconds: number };
   contracts: { market: string };
 }
 

@@ -26,6 +26,20 @@ export interface MechanismChoice extends api.ChoiceView {
 
 export type SlotStatus = "future" | "open" | "closed" | "cleared";
 
+/** A zone in a slot; prices in currency per kWh. */
+export interface ZonePrices {
+  zone: string;
+  /** With the network's whole fee. */
+  buyer: string;
+  seller: string;
+  bought_wh: number;
+  sold_wh: number;
+}
+
 export interface Slot extends api.SlotView {
   status: SlotStatus;
+  /** Where the market has several zones, and energy was traded. */
+  zones?: ZonePrices[];
+  /** What full links between them earned. */
+  rent?: string;
 }

@@ -6,3 +6,6 @@ export type SettlementRow = api.SettlementRow;
 export type ResidualRow = api.ResidualRow;
 export type ChargeRow = api.ChargeRow;
 export type UnbilledRow = api.UnbilledRow;
+export type ShadowFile = api.ShadowFile;
+export type ShadowReport = api.ShadowReport;
+export type ShadowBill = api.ShadowBill;

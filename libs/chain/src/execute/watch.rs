@@ -6,19 +6,24 @@
 //! code and by its gas. Once the watch is over every further one fails, through all frames, and
 //! whoever runs the machine takes the outcome for none.
 
+use super::SPEC;
 use super::precompiles::Moved;
+use revm::Database;
 use revm::bytecode::opcode::{
     CALL, CALLCODE, CREATE, CREATE2, DELEGATECALL, JUMP, JUMPI, STATICCALL,
 };
-use revm::context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, Journal, TxEnv};
+use revm::context::{
+    BlockEnv, Cfg, CfgEnv, Context, Evm, FrameStack, Journal, JournalTr, LocalContext, TxEnv,
+};
 use revm::handler::EthFrame;
-use revm::handler::instructions::EthInstructions;
+use revm::handler::instructions::InstructionProvider;
 use revm::interpreter::instructions::{gas_table_spec, instruction_table};
 use revm::interpreter::interpreter::EthInterpreter;
 use revm::interpreter::{
-    Instruction, InstructionContext, InstructionExecResult, InstructionResult,
+    GasTable, Instruction, InstructionContext, InstructionExecResult, InstructionResult,
+    InstructionTable,
 };
-use revm::{Database, MainContext};
+use std::marker::PhantomData;
 
 /// Looks every so many jumps and calls whether the code may go on.
 #[derive(Clone, Copy)]
@@ -72,13 +77,38 @@ impl<'w> Watch<'w> {
 pub(super) type CallContext<'w, D> = Context<BlockEnv, TxEnv, CfgEnv, D, Journal<D>, Watch<'w>>;
 
 /// A machine that can be stopped.
-pub(super) type CallMachine<'w, D, I> = Evm<
-    CallContext<'w, D>,
-    I,
-    EthInstructions<EthInterpreter, CallContext<'w, D>>,
-    Moved,
-    EthFrame<EthInterpreter>,
->;
+pub(super) type CallMachine<'w, D, I> =
+    Evm<CallContext<'w, D>, I, Watching<CallContext<'w, D>>, Moved, EthFrame<EthInterpreter>>;
+
+/// The instructions of a watched machine. They are the same for all, so that making a machine, of
+/// which a call needs one, copies no table.
+pub(super) struct Watching<C>(PhantomData<fn(C)>);
+
+impl<'w, D: Database> InstructionProvider for Watching<CallContext<'w, D>> {
+    type Context = CallContext<'w, D>;
+    type InterpreterTypes = EthInterpreter;
+
+    fn instruction_table(&self) -> &InstructionTable<EthInterpreter, CallContext<'w, D>> {
+        const { &instructions::<D>() }
+    }
+
+    fn gas_table(&self) -> &GasTable {
+        const { &gas_table_spec(SPEC) }
+    }
+}
+
+const fn instructions<'w, D: Database>() -> InstructionTable<EthInterpreter, CallContext<'w, D>> {
+    let mut table = instruction_table::<EthInterpreter, CallContext<'w, D>>();
+    table[JUMP as usize] = Instruction::new(watched::<JUMP, D>);
+    table[JUMPI as usize] = Instruction::new(watched::<JUMPI, D>);
+    table[CALL as usize] = Instruction::new(watched::<CALL, D>);
+    table[CALLCODE as usize] = Instruction::new(watched::<CALLCODE, D>);
+    table[DELEGATECALL as usize] = Instruction::new(watched::<DELEGATECALL, D>);
+    table[STATICCALL as usize] = Instruction::new(watched::<STATICCALL, D>);
+    table[CREATE as usize] = Instruction::new(watched::<CREATE, D>);
+    table[CREATE2 as usize] = Instruction::new(watched::<CREATE2, D>);
+    table
+}
 
 fn watched<const OP: u8, D: Database>(
     context: InstructionContext<'_, CallContext<'_, D>, EthInterpreter>,
@@ -90,7 +120,8 @@ fn watched<const OP: u8, D: Database>(
     standard.execute(context)
 }
 
-/// A machine within a block that tells `inspector` what it does.
+/// A machine within a block that tells `inspector` what it does. The rules are those of
+/// [`config_env`](super::config_env), less what a caller is let off.
 pub(super) fn machine<'w, D: Database, I>(
     database: D,
     config: CfgEnv,
@@ -99,25 +130,22 @@ pub(super) fn machine<'w, D: Database, I>(
     watch: Watch<'w>,
     inspector: I,
 ) -> CallMachine<'w, D, I> {
-    let spec = config.spec;
-    let mut table = const { instruction_table::<EthInterpreter, CallContext<'w, D>>() };
-    table[usize::from(JUMP)] = Instruction::new(watched::<JUMP, D>);
-    table[usize::from(JUMPI)] = Instruction::new(watched::<JUMPI, D>);
-    table[usize::from(CALL)] = Instruction::new(watched::<CALL, D>);
-    table[usize::from(CALLCODE)] = Instruction::new(watched::<CALLCODE, D>);
-    table[usize::from(DELEGATECALL)] = Instruction::new(watched::<DELEGATECALL, D>);
-    table[usize::from(STATICCALL)] = Instruction::new(watched::<STATICCALL, D>);
-    table[usize::from(CREATE)] = Instruction::new(watched::<CREATE, D>);
-    table[usize::from(CREATE2)] = Instruction::new(watched::<CREATE2, D>);
-    let instructions = EthInstructions::new(table, gas_table_spec(spec), spec);
-    let context =
-        Context::mainnet().with_db(database).with_cfg(config).with_block(block).with_chain(watch);
+    let mut journal = Journal::new(database);
+    journal.set_spec_id(config.spec);
+    journal.set_eip7708_config(
+        config.is_eip7708_disabled(),
+        config.is_eip8246_delayed_clear_disabled(),
+    );
+    let ctx = Context {
+        block,
+        tx: TxEnv::default(),
+        cfg: config,
+        journaled_state: journal,
+        chain: watch,
+        local: LocalContext::default(),
+        error: Ok(()),
+    };
     // A frame has a stack of 32 KiB, and most calls need one: none is made beforehand.
-    Evm {
-        ctx: context,
-        inspector,
-        instruction: instructions,
-        precompiles: moved,
-        frame_stack: FrameStack::new(),
-    }
+    let frame_stack = FrameStack::new();
+    Evm { ctx, inspector, instruction: Watching(PhantomData), precompiles: moved, frame_stack }
 }

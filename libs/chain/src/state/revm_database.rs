@@ -6,7 +6,7 @@ use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256};
 use revm::Database;
 use revm::bytecode::Bytecode;
 use revm::database_interface::DBErrorMarker;
-use revm::state::{AccountInfo, EvmState};
+use revm::state::{Account as Made, AccountInfo, EvmState};
 
 impl DBErrorMarker for StateError {}
 
@@ -36,27 +36,32 @@ impl<S: StateSource> Database for State<S> {
 impl<S: StateSource> State<S> {
     /// Takes over what a transaction changed.
     pub fn apply(&mut self, changes: EvmState) -> Result<(), StateError> {
-        for (address, account) in changes {
-            if !account.is_touched() {
-                continue;
-            }
-            if account.is_selfdestructed() {
-                self.set_account(address, 0, U256::ZERO, KECCAK256_EMPTY)?;
-                continue;
-            }
-            if account.is_created() {
-                self.entry(address)?.0.forget_storage();
-            }
-            let info = account.info;
-            if info.code_hash != KECCAK256_EMPTY && account.status.contains(CREATED) {
-                let code = info.code.ok_or(StateError::MissingCode(info.code_hash))?;
-                self.keep_code(info.code_hash, code);
-            }
-            let (entry, source) = self.changing(address)?;
-            entry.set(info.nonce, info.balance, info.code_hash);
-            for (position, slot) in account.storage.iter().filter(|(_, slot)| slot.is_changed()) {
-                entry.slot(source, *position)?.value = slot.present_value;
-            }
+        let touched = changes.into_iter().filter(|(_, account)| account.is_touched());
+        for (address, account) in touched {
+            self.take_over(address, account)?;
+        }
+        Ok(())
+    }
+
+    /// Takes over what one transaction or several, of which at most the last created or destroyed
+    /// the account, made of it.
+    pub(crate) fn take_over(&mut self, address: Address, account: Made) -> Result<(), StateError> {
+        if account.is_selfdestructed() {
+            return self.set_account(address, 0, U256::ZERO, KECCAK256_EMPTY);
+        }
+        if account.is_created() {
+            self.entry(address)?.0.forget_storage();
+        }
+        let info = account.info;
+        if info.code_hash != KECCAK256_EMPTY && account.status.contains(CREATED) {
+            let code = info.code.ok_or(StateError::MissingCode(info.code_hash))?;
+            self.keep_code(info.code_hash, code);
+        }
+        let (entry, source) = self.changing(address)?;
+        entry.set(info.nonce, info.balance, info.code_hash);
+        // A slot may have got its value before the last transaction that read it.
+        for (position, slot) in &account.storage {
+            entry.slot(source, *position)?.value = slot.present_value;
         }
         Ok(())
     }

@@ -16,3 +16,4 @@ mod state;
 mod story;
 mod support;
 mod tamper;
+mod together;

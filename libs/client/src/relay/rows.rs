@@ -110,11 +110,14 @@ impl Kept {
 }
 
 /// The first transactions in nonce order that may still change, at most [`ROUND_MAX`].
+///
+/// Sorted by an expression, so that SQLite looks for the status and not through all there ever
+/// were in order of their nonces.
 pub(super) async fn open(db: &Db) -> Result<Vec<Kept>, DbError> {
     let rows = query(
         "select open.cause, open.sender, open.status, open.block, open.attempt, open.since, \
          open.call, made.number, made.hash, made.raw, made.cap, made.tip, made.signed_at \
-         from (select * from chain_tx where status < $1 order by nonce limit $2) open \
+         from (select * from chain_tx where status < $1 order by nonce + 0 limit $2) open \
          left join chain_attempt made on made.cause = open.cause \
          order by open.nonce, open.cause, made.number",
     )

@@ -199,6 +199,32 @@ fn a_meter_may_have_a_key_of_the_other_curve() {
 }
 
 #[test]
+fn readings_signed_together_prove_the_same_with_a_key_of_either_curve() {
+    let signing = p256::ecdsa::SigningKey::from_bytes(&[7; 32].into()).unwrap();
+    for meter in [k1(), MeterKey::P256(signing)] {
+        let mut case = Case::new(Side::Sell, meter);
+        let ten: Vec<_> =
+            (0..10).map(|slot| case.reading(SLOT + 900 * slot, 4_999 * slot)).collect();
+        let messages = case.meter.together(&ten);
+        let begin = case.anchored(SLOT, messages[0].clone());
+        let end = case.anchored(END, messages[1].clone());
+        case.world.now = CORRECTIONS_END + 1;
+        // In the place of another, and with the signature of the other kind.
+        for message in [
+            [&messages[1][..119], &messages[2][119..]].concat(),
+            [&messages[1][..55], &case.meter.message(&ten[1])[55..], &messages[1][119..]].concat(),
+            messages[1][..119].to_vec(),
+        ] {
+            let bad = case.anchored(END, message.into());
+            case.refused(&[begin.clone(), bad], &case.claims(), "BadReading");
+        }
+        let call = case.challenge(&[begin, end], &case.claims());
+        case.world.ok(case.account, call);
+        assert_eq!(case.delivered()[1], 1_999);
+    }
+}
+
+#[test]
 fn readings_that_do_not_hold_are_refused_by_name() {
     let mut case = Case::new(Side::Sell, k1());
     let good = case.evidence(100);

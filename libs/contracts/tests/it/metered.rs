@@ -9,7 +9,7 @@ use contracts::{
 };
 use ids::{ConnectionPointId, MeterId};
 use p256::ecdsa::signature::Signer;
-use reading::{Reading, Status};
+use reading::{MESSAGE_BYTES, PAYLOAD_BYTES, Reading, SignedReading, Status, sign_together};
 use units::{Energy, Register};
 
 use crate::world::{
@@ -56,6 +56,24 @@ impl MeterKey {
             }
         };
         [&reading.encode()[..], &signature.to_bytes()].concat().into()
+    }
+
+    /// The readings under one signature, each alone.
+    pub(crate) fn together(&self, readings: &[Reading]) -> Vec<Bytes> {
+        let signed = match self {
+            MeterKey::K1(key) => sign_together(readings, key),
+            MeterKey::P256(_) => sign_together(readings, &key(201)),
+        };
+        let of = |signed: &SignedReading| {
+            let mut bytes = signed.encode();
+            if let MeterKey::P256(key) = self {
+                let signature: p256::ecdsa::Signature = key.sign(&signed.signed_text());
+                let signature = signature.normalize_s().unwrap_or(signature);
+                bytes[PAYLOAD_BYTES..MESSAGE_BYTES].copy_from_slice(&signature.to_bytes());
+            }
+            bytes.into()
+        };
+        signed.iter().map(of).collect()
     }
 }
 

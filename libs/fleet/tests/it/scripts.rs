@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use fleet::{Fault, Faults, Message};
 use reading::{
-    MESSAGE_BYTES, Neighbours, PhysicalLimit, Reading, Rules, SignedReading, Signer, Verdict, judge,
+    MESSAGE_BYTES, Neighbours, PhysicalLimit, Reading, Rules, SignedReading, Signer, Verdict,
+    decode_together, is_together, judge,
 };
 use units::Power;
 
@@ -18,8 +19,16 @@ fn verdicts(message: &Message, stored: &mut BTreeMap<u32, Reading>) -> Vec<Optio
     let rules = Rules { signer, slot: calendar::SlotLength::QUARTER_HOUR, limit };
     // After all that is said here, and before any of it is forgotten.
     let now = begin().plus_seconds(60 * 86_400);
-    let judged = message.payload.chunks(MESSAGE_BYTES).map(|bytes| {
-        let signed = SignedReading::decode(bytes).ok()?;
+    let payload = &message.payload;
+    let signed: Vec<_> = match is_together(payload) {
+        true => match decode_together(payload) {
+            Ok(parts) => parts.into_iter().map(Result::ok).collect(),
+            Err(_) => vec![None],
+        },
+        false => payload.chunks(MESSAGE_BYTES).map(|it| SignedReading::decode(it).ok()).collect(),
+    };
+    let judged = signed.into_iter().map(|signed| {
+        let signed = signed?;
         let page = signed.reading.page;
         let neighbours = Neighbours {
             same: stored.get(&page).copied(),
@@ -46,8 +55,9 @@ fn every_fault_is_judged_as_it_says() {
         payloads: 100,
         packets: 50,
     };
-    for readings in [1, 3] {
-        let mut script = script(1, 3_000, readings, faults);
+    for (readings, together) in [(1, false), (3, false), (3, true)] {
+        let script = script(1, 3_000, readings, faults);
+        let mut script = script.signing_together(together);
         let (mut stored, mut seen) = (BTreeMap::new(), BTreeMap::<_, u32>::new());
         while let Some(message) = script.next_message() {
             let name = message.fault.map(|fault| format!("{fault:?}"));

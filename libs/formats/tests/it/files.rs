@@ -105,10 +105,10 @@ fn frames_are_found_in_bytes_and_in_hex() {
 #[test]
 fn our_own_readings_lie_behind_each_other() {
     let one = samples::signed().encode();
-    let file = [one, one].concat();
+    let file = [one.clone(), samples::signed_together(), one].concat();
     let framing = Format::named("mr1").unwrap().framing;
     let messages: Vec<_> = messages(framing, &file).into_iter().flatten().collect();
-    assert_eq!(messages.len(), 2);
+    assert_eq!(messages.len(), 3);
     assert!(messages.iter().all(|message| decode("mr1", "", &message.bytes).is_ok()));
 }
 

@@ -2,7 +2,7 @@
 
 use ids::{MeterId, Uuid};
 use keys::SecretKey;
-use reading::{Reading, SignedReading, Status};
+use reading::{Reading, SignedReading, Status, encode_together, sign_together};
 use units::Register;
 
 use crate::build;
@@ -22,6 +22,18 @@ pub fn signed() -> SignedReading {
         firmware: 0x0001_0203,
     };
     reading.sign(&key())
+}
+
+/// It and the next page under one signature.
+pub fn signed_together() -> Vec<u8> {
+    let first = signed().reading;
+    let next = Reading {
+        page: 8,
+        time: first.time.plus_seconds(900),
+        export: Register::from_wh(43),
+        ..first
+    };
+    encode_together(&sign_together(&[first, next], &key()))
 }
 
 /// The key that signed it.
@@ -129,7 +141,8 @@ fn text(format: &'static str, topic: &'static str, payload: &str) -> Sample {
 fn makers() -> Vec<Sample> {
     let json = serde_json::to_string(&signed()).unwrap();
     vec![
-        ("mr1", "", signed().encode().to_vec()),
+        ("mr1", "", signed().encode()),
+        ("mr1", "", signed_together()),
         text("mr1", "", &json),
         text("ocmf", "", OCMF),
         ("sparkplug", "spBv1.0/home/DBIRTH/edge/meter", birth()),

@@ -13,7 +13,7 @@ fn our_own_readings_are_bytes_or_json() {
     let signed = samples::signed();
     let expected = ["import_energy 1000001 Wh", "export_energy 42 Wh"];
     let json = serde_json::to_vec(&signed).unwrap();
-    for bytes in [signed.encode().to_vec(), json] {
+    for bytes in [signed.encode(), json] {
         let readings = decode("mr1", "", &bytes).unwrap();
         assert_eq!(shorts(&readings), expected);
         assert_eq!(device(&readings), "00000000-0000-0000-0000-000001020304");
@@ -36,10 +36,31 @@ fn the_key_that_is_given_has_to_have_signed() {
     let refusal = decode_with("mr1", "", &bytes, Some(&wrong)).unwrap_err();
     assert_eq!(refusal.reason.code(), "PAYLOAD_SIGNATURE");
     for bit in [3 * 8, 40 * 8, 54 * 8, 56 * 8, 118 * 8] {
-        let mut changed = bytes;
+        let mut changed = bytes.clone();
         changed[bit / 8] ^= 1;
         assert!(decode_with("mr1", "", &changed, Some(&right)).is_err(), "bit {bit}");
     }
+}
+
+#[test]
+fn our_own_readings_under_one_signature_are_all_of_its_key() {
+    let bytes = samples::signed_together();
+    let right = Key::Address(samples::key().address());
+    let readings = decode_with("mr1", "", &bytes, Some(&right)).unwrap();
+    let expected = [
+        "import_energy 1000001 Wh",
+        "export_energy 42 Wh",
+        "import_energy 1000001 Wh",
+        "export_energy 43 Wh",
+    ];
+    assert_eq!(shorts(&readings), expected);
+    assert!(readings.iter().all(|reading| matches!(reading.trust, Trust::Verified(_))));
+    for byte in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[byte] ^= 1;
+        assert!(decode_with("mr1", "", &changed, Some(&right)).is_err(), "byte {byte}");
+    }
+    refused("mr1", "", &bytes[..100], "PAYLOAD_SYNTAX", "");
 }
 
 #[test]

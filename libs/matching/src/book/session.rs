@@ -17,7 +17,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use units::{Energy, Price};
 
 use super::{SelfTrade, TimeInForce};
@@ -104,7 +104,7 @@ pub struct Depth {
 }
 
 /// An order that waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Resting {
     owner: u64,
     side: Side,
@@ -118,7 +118,7 @@ struct Resting {
 }
 
 /// The trading of one slot. See the [module](self).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Session {
     resting: BTreeMap<u64, Resting>,
     /// Orders by price, turned so that the best comes first, then by place.

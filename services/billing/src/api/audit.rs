@@ -61,6 +61,8 @@ pub(crate) struct AuditView {
     pub(crate) invoices: u64,
     /// Those of them that are not in the journal yet: a moment after they were issued.
     pub(crate) invoices_unposted: u64,
+    /// Invoices of which something changed since, and whose correction is to come; at most 1000.
+    pub(crate) invoices_correcting: u64,
     /// Transactions that are in no block yet.
     pub(crate) transactions_pending: u64,
     /// Transactions that the contracts refused; zero when everything went as it was meant to.
@@ -185,6 +187,7 @@ fn view(audit: &Audit) -> AuditView {
         late: Vec::new(),
         invoices: audit.invoices,
         invoices_unposted: audit.invoices_unposted,
+        invoices_correcting: audit.invoices_correcting,
         transactions_pending: 0,
         transactions_refused: 0,
     }

@@ -23,7 +23,8 @@ const UNPROVEN_MAX: u32 = 100;
 /// A reading with its proof, as `GET /v1/readings/evidence/{trade}` hands it out.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub(crate) struct ReadingProof {
-    /// The 119 bytes of the message MR1, as hex.
+    /// The bytes of the reading alone, as hex: payload and signature (119 bytes), and its place
+    /// where it was signed with others.
     #[schema(value_type = String)]
     message: alloy_primitives::Bytes,
     /// The salt of its leaf.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::invoices::invoice_of;
 use super::{account_of, may};
 use crate::Billing;
+use crate::db::corrections;
 use crate::db::disputes::{self, Dispute, Said};
 use crate::domain::dispute::{DisputeState, Ground};
 
@@ -92,6 +93,10 @@ pub(crate) struct DisputeView {
     /// What a list shows.
     #[serde(flatten)]
     pub(crate) summary: DisputeSummary,
+    /// The correction that it caused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uuid")]
+    pub(crate) correction: Option<String>,
     /// What was said, oldest first.
     pub(crate) said: Vec<SaidView>,
 }
@@ -132,7 +137,9 @@ async fn view(billing: &Billing, dispute: &Dispute) -> Result<DisputeView, Probl
         decision: one.decision,
         at: one.at.to_string(),
     });
-    Ok(DisputeView { summary: summary(dispute), said: said.collect() })
+    let correction = corrections::of_dispute(&billing.db, dispute.id).await?;
+    let correction = correction.map(|correction| correction.id.to_string());
+    Ok(DisputeView { summary: summary(dispute), correction, said: said.collect() })
 }
 
 /// The dispute that the path names, if the caller may know of it.

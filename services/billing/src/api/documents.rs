@@ -4,7 +4,7 @@ use access::Action;
 use actix_web::http::header::ContentType;
 use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpResponse, delete, get, put};
-use documents::{LANGUAGES, Locale, Party, ubl};
+use documents::{Document, LANGUAGES, Locale, Party, ubl};
 use serde::Deserialize;
 use serde_json::Value;
 use service::{Fault, Principal, Problem, Problems};
@@ -70,15 +70,35 @@ pub(crate) async fn get_invoice_document(
     Query(query): Query<DocumentQuery>,
 ) -> Result<HttpResponse, Problem> {
     let issued = invoice_of(&billing, &caller, &id).await?;
-    let language = query.language.as_deref().unwrap_or("en");
-    let locale = Locale::named(language).ok_or_else(|| {
-        let known = LANGUAGES.join(", ");
-        Problem::malformed(format!("language: {language:?} is none of {known}"))
-    })?;
+    let locale = query.locale()?;
     let document = billing.document(&issued, &locale).await?;
-    let number = &issued.invoice.number;
+    written(document, &issued.invoice.number, (query.format(), locale)).await
+}
+
+impl DocumentQuery {
+    /// The locale that it names.
+    pub(super) fn locale(&self) -> Result<Locale, Problem> {
+        let language = self.language.as_deref().unwrap_or("en");
+        Locale::named(language).ok_or_else(|| {
+            let known = LANGUAGES.join(", ");
+            Problem::malformed(format!("language: {language:?} is none of {known}"))
+        })
+    }
+
+    /// As what it wants the document.
+    pub(super) fn format(&self) -> Format {
+        self.format.unwrap_or(Format::Json)
+    }
+}
+
+/// A document, written as somebody wants it.
+pub(super) async fn written(
+    document: Document,
+    number: &str,
+    (format, locale): (Format, Locale),
+) -> Result<HttpResponse, Problem> {
     let attached = |ending: &str| format!("attachment; filename=\"{number}.{ending}\"");
-    match query.format.unwrap_or(Format::Json) {
+    match format {
         Format::Pdf => {
             // Fonts and drawing take a moment of a processor.
             let drawn = tokio::task::spawn_blocking(move || invoice_pdf::write(&document, &locale));

@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 use super::invoices::invoice_of;
 use super::require;
 use crate::Billing;
-use crate::db::dues::{self, Owing, SetLadder};
-use crate::db::{bank, disputes, members};
+use crate::db::dues::{self, BY_WALLET, Owing, SetLadder};
+use crate::db::{bank, corrections, disputes, members};
 use crate::domain::bank::invoice_reference;
 use crate::domain::dues::{Ladder, Standing};
 
@@ -25,12 +25,18 @@ const AGES: [u32; 5] = [0, 1, 31, 61, 91];
 /// What an invoice leaves to be paid, and how to pay it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct InvoicePaymentView {
-    /// What was to be paid when it was issued, in major units; a credit is negative.
+    /// What is to be paid of it and its corrections, in major units; a credit is negative.
     pub(crate) due: String,
+    /// By how much corrections changed that.
+    pub(crate) corrected: String,
+    /// What the account gets back: a credit, or what came in for more than is due by now.
+    pub(crate) credit: String,
     /// What came in for it.
     pub(crate) paid: String,
     /// What is left to be paid.
     pub(crate) left: String,
+    /// Whether it can be paid out of a wallet, and given back into one.
+    pub(crate) by_wallet: bool,
     /// ISO 4217.
     pub(crate) currency: String,
     /// `open`, `overdue`, `paid`, `nothing` (there is nothing to pay) or `credit`.
@@ -63,8 +69,10 @@ pub(crate) struct ReceivedView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = "date")]
     pub(crate) booked_on: Option<String>,
-    /// What of it is for the invoice, in major units.
+    /// What of it is for the invoice, in major units; below zero it was given back.
     pub(crate) amount: String,
+    /// `bank` or `wallet`.
+    pub(crate) by: String,
     /// When it was heard of.
     pub(crate) at: String,
 }
@@ -171,6 +179,7 @@ pub(crate) async fn get_invoice_payment(
     let issued = invoice_of(&billing, &caller, &id).await?;
     let owing = dues::of(&billing.db, issued.id).await?;
     let dues = owing.ok_or_else(|| Problem::not_found("invoice"))?.dues;
+    let corrected = corrections::corrected(&billing.db, issued.id).await?;
     let today = today(&billing, &caller).await?;
     let state = dues.standing(today).map_err(large)?;
     let accounts = bank::accounts(&billing.db, issued.community).await?;
@@ -180,8 +189,11 @@ pub(crate) async fn get_invoice_payment(
     let reminders = dues::reminders(&billing.db, issued.id).await?.into_iter();
     Ok(Json(InvoicePaymentView {
         due: dues.due.to_string(),
+        corrected: corrected.to_string(),
+        credit: dues.credit().map_err(large)?.to_string(),
         paid: dues.paid.to_string(),
         left: dues.left().map_err(large)?.to_string(),
+        by_wallet: billing.collector(issued.community).await?.is_some(),
         currency: currency.clone(),
         state: state.name().to_owned(),
         due_on: dues.due_on.to_string(),
@@ -194,6 +206,7 @@ pub(crate) async fn get_invoice_payment(
             .map(|payment| ReceivedView {
                 booked_on: Some(payment.booked_on).filter(|day| !day.is_empty()),
                 amount: payment.amount.to_string(),
+                by: if payment.key.starts_with(BY_WALLET) { "wallet" } else { "bank" }.to_owned(),
                 at: payment.at.to_string(),
             })
             .collect(),

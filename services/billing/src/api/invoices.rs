@@ -29,7 +29,7 @@ pub(crate) struct InvoicesQuery {
 #[into_params(parameter_in = Query)]
 pub(crate) struct BillQuery {
     /// Height of the trusted block; the block that holds the invoice's hash when absent.
-    trusted: Option<u64>,
+    pub(super) trusted: Option<u64>,
 }
 
 /// Which days of which account are billed.

@@ -245,9 +245,7 @@ pub(crate) async fn submit_request(
         AccountRequest::CertificateRetirement(_) => Action::RetireCertificate,
     };
     let account = own_account(&billing, &caller, action, None).await?;
-    // Signed by whichever of the account's addresses it is of.
-    let signer = members::account_at(&billing.db, new.terms.account()).await?;
-    let account = signer.filter(|signer| signer.account == account.account).unwrap_or(account);
+    let account = signing(&billing, account, &new.terms).await?;
     let key = idempotency_key(&request)?;
     let signature: SignatureBytes =
         new.signature.parse().map_err(|error| Problem::malformed(format!("signature: {error}")))?;
@@ -341,6 +339,16 @@ pub(super) async fn own_account(
     let account = account.filter(|account| account.community == caller.community);
     let account = account.ok_or_else(|| Problem::not_found("account"))?;
     at_address(billing, account, address).await
+}
+
+/// The account at whichever of its addresses signs the terms; as it is where none of them does.
+pub(super) async fn signing(
+    billing: &Billing,
+    account: Account,
+    terms: &AccountRequest,
+) -> Result<Account, Problem> {
+    let signer = members::account_at(&billing.db, terms.account()).await?;
+    Ok(signer.filter(|signer| signer.account == account.account).unwrap_or(account))
 }
 
 /// The address that is named, or that the named account of the community has.

@@ -296,7 +296,8 @@ fn item(book: &Book, addresses: &[Address], at: String, entry: &Entry) -> Statem
         Fact::Reissued { .. } => ("reissued", None),
         Fact::Metered { .. } => ("metered", None),
         Fact::Invoiced(_) => ("invoiced", None),
-        Fact::InvoicePaid { .. } => ("invoice-paid", None),
+        Fact::Corrected(_) => ("corrected", None),
+        Fact::InvoicePaid { .. } | Fact::PaidFromWallet { .. } => ("invoice-paid", None),
     };
     StatementItem {
         sequence: entry.sequence,

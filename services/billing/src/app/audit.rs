@@ -1,20 +1,24 @@
 //! The books held against themselves, the chain and the invoices.
 
+use std::collections::{HashMap, HashSet};
+
 use alloy_primitives::{B256, U256};
 use anyhow::{Context, Result};
 use calendar::TimeZone;
 use client::RpcError;
 use contracts::bindings::SettlementToken;
 use contracts::{Cash, SolCall};
-use ids::CommunityId;
+use ids::{CommunityId, InvoiceId};
 use serde_json::json;
 use units::Money;
 
 use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::db::chain::Head;
-use crate::db::{invoices, journal, members};
+use crate::db::invoices::Issued;
+use crate::db::{corrections, invoices, journal, members};
 use crate::domain::bill::Invoice;
+use crate::domain::correction::DEADLINE_SECONDS;
 use crate::domain::journal::{Book, Verified, Violation, check_each, check_invoice};
 
 /// The most invoices, the newest, that are held against the journal at once.
@@ -34,6 +38,8 @@ pub(crate) struct Audit {
     pub(crate) invoices: u64,
     /// Those of them whose posting is to come.
     pub(crate) invoices_unposted: u64,
+    /// Invoices that wait for a correction, as many as are looked at.
+    pub(crate) invoices_correcting: u64,
     pub(crate) violations: Vec<Violation>,
 }
 
@@ -47,7 +53,58 @@ pub(crate) struct CurrencyAudit {
     pub(crate) violations: Vec<Violation>,
 }
 
+/// How an invoice is held against the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Check {
+    Whole,
+    /// Its correction is to come, and in time: it need not be right.
+    Changed,
+    /// A correction is issued and not posted yet.
+    Unposted,
+}
+
+/// What is known of a community's invoices.
+struct InvoiceFacts {
+    /// What each is by its last correction.
+    standing: Vec<(Invoice, Check)>,
+    correcting: u64,
+    /// Corrections that should have been issued.
+    overdue: Vec<Violation>,
+}
+
 impl Billing {
+    async fn invoice_facts(
+        &self,
+        community: CommunityId,
+        issued: Vec<Issued>,
+    ) -> Result<InvoiceFacts> {
+        let corrected = corrections::standing(&self.db, community, INVOICES_MAX).await?.into_iter();
+        let mut corrected: HashMap<InvoiceId, _> =
+            corrected.map(|(one, posted)| (one.invoice, (one.correction.right, posted))).collect();
+        let waiting = corrections::waiting(&self.db, community, INVOICES_MAX).await?;
+        let deadline = self.now().plus_seconds(-DEADLINE_SECONDS);
+        let (mut in_time, mut overdue) = (HashSet::new(), Vec::new());
+        for change in &waiting {
+            if change.since >= deadline {
+                in_time.insert(change.invoice);
+            } else if let Some(issued) = invoices::find(&self.db, change.invoice).await? {
+                let (number, since) = (issued.invoice.number, change.since);
+                let reason = change.reason.clone();
+                overdue.push(Violation::I9Pending { number, since, reason });
+            }
+        }
+        let standing = issued.into_iter().map(|issued| {
+            let changed = in_time.contains(&issued.id);
+            let kept = if changed { Check::Changed } else { Check::Whole };
+            match corrected.remove(&issued.id) {
+                Some((right, true)) => (right, kept),
+                Some((right, false)) => (right, Check::Unposted),
+                None => (issued.invoice, kept),
+            }
+        });
+        Ok(InvoiceFacts { standing: standing.collect(), correcting: waiting.len() as u64, overdue })
+    }
+
     /// Checks the journals. What an audit since the start found in order is not replayed again,
     /// unless `full`.
     pub(crate) async fn audit(&self, community: CommunityId, full: bool) -> Result<Audit> {
@@ -73,17 +130,37 @@ impl Billing {
         let replayed = verified.entries() - known;
         let reserve = self.reserve(first, head).await;
         let issued = invoices::list(&self.db, community, None, INVOICES_MAX).await?;
-        let issued: Vec<Invoice> = issued.into_iter().map(|issued| issued.invoice).collect();
+        let InvoiceFacts { standing, correcting, overdue } =
+            self.invoice_facts(community, issued).await?;
         let zone = members::timezone(&self.db, community).await?.unwrap_or_else(TimeZone::utc);
         let checked = tokio::task::spawn_blocking(move || {
             let mut violations = check_each(&book, reserve);
             violations.extend(chained.and_then(|()| verified.agrees(&book)).err());
-            violations
-                .extend(issued.iter().filter_map(|one| check_invoice(&book, one, &zone).err()));
-            let unposted = issued.iter().filter(|one| book.invoiced(&one.number).is_none());
-            let (invoices, invoices_unposted) = (issued.len() as u64, unposted.count() as u64);
-            let audit =
-                Audit { book, further, replayed, reserve, invoices, invoices_unposted, violations };
+            let (mut invoices, mut invoices_unposted) = (0, 0);
+            for (invoice, check) in &standing {
+                invoices += 1;
+                let posted = book.invoiced(&invoice.number).is_some();
+                match check {
+                    Check::Unposted => invoices_unposted += 1,
+                    _ if !posted => invoices_unposted += 1,
+                    Check::Changed => continue,
+                    Check::Whole => {}
+                }
+                if *check != Check::Unposted {
+                    violations.extend(check_invoice(&book, invoice, &zone).err());
+                }
+            }
+            violations.extend(overdue);
+            let audit = Audit {
+                book,
+                further,
+                replayed,
+                reserve,
+                invoices,
+                invoices_unposted,
+                invoices_correcting: correcting,
+                violations,
+            };
             (audit, verified)
         });
         let (audit, verified) = checked.await?;

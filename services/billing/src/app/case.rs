@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use anyhow::{Context, Result, anyhow};
-use client::{JsonRpc, RpcError};
+use client::{Block, JsonRpc, RpcError};
 use contracts::bindings::EnergyMarket::{
     SlotCleared, TradeCreated, TradePriced, TradeReconciled, batchStateCall,
 };
 use contracts::bindings::{MeterRegistry, ReadingAnchor};
 use contracts::{
     BATCH_FILLS, BatchTrade, Claim, Deployment, FillBatch, Posted, Prices, READINGS_OF_SLOT,
-    Reconciled, Side, SolCall, SolEvent, TradeBatch, trade_id,
+    Reconciled, Side, SolCall, SolEvent, TradeBatch, WINDOWS_MAX, trade_id,
 };
 use ids::ConnectionPointId;
 use serde::Deserialize;
@@ -27,6 +27,11 @@ use crate::domain::challenge::{Anchored, Case, End, Flaw, MeterKey, Proof, Prove
 
 /// Blocks of one question for logs: nodes refuse more.
 const BLOCKS_MAX: u64 = 10_000;
+/// How long before its slot a clearing may have been posted, in seconds; orders are taken for less.
+const POSTED_BEFORE_MAX: u64 = 30 * 86_400;
+/// How long after a trade was settled a challenge of it can be asked for, in seconds: the longest
+/// windows, and as long as a trade may come before its slot.
+const SETTLED_BEFORE_MAX: u64 = WINDOWS_MAX as u64 + POSTED_BEFORE_MAX + 86_400;
 /// Trades of one question for logs.
 const TRADES_MAX: usize = 500;
 /// Fills of a clearing that are looked through.
@@ -122,7 +127,8 @@ impl Chain<'_> {
         let head = client::block_number(self.node).await?;
         let topics = json!([SlotCleared::SIGNATURE_HASH, null, null, B256::from(U256::from(slot))]);
         let (mut found, mut calls) = (Vec::new(), Calls::new());
-        for log in self.backwards(head, &topics, usize::MAX).await? {
+        let since = slot.saturating_sub(POSTED_BEFORE_MAX);
+        for log in self.backwards(head, &topics, (usize::MAX, since)).await? {
             let cleared: SlotCleared = log.decode()?;
             let fills = cleared.terms.fills.min(FILLS_MAX);
             let created = [TradeCreated::SIGNATURE_HASH];
@@ -150,7 +156,9 @@ impl Chain<'_> {
     pub async fn case(&self, trade: B256, side: Side) -> Result<Case, Doubt> {
         let head = client::block_number(self.node).await?;
         let topics = json!([TradeCreated::SIGNATURE_HASH, trade]);
-        let found = self.backwards(head, &topics, 1).await?.pop().ok_or(Doubt::UnknownTrade)?;
+        let since = self.now().await?.saturating_sub(SETTLED_BEFORE_MAX);
+        let found = self.backwards(head, &topics, (1, since)).await?.pop();
+        let found = found.ok_or(Doubt::UnknownTrade)?;
         let created: TradeCreated = found.decode()?;
         let mut calls = Calls::new();
         let first = self.call(&mut calls, found.transaction_hash).await?.ok_or(Doubt::NotShown)?;
@@ -164,7 +172,7 @@ impl Chain<'_> {
         }
         let begin = found.block_number.to();
         let topics = json!([SlotCleared::SIGNATURE_HASH, created.clearing]);
-        let cleared = self.backwards(begin, &topics, 1).await?.pop();
+        let cleared = self.backwards(begin, &topics, (1, 0)).await?.pop();
         let cleared = cleared.context("a trade without a clearing")?;
         let claims = self.claims(&posted, (side, account, point), &cleared, &mut calls).await?;
         let numbers = claims.iter().map(|claim| claim.index / batch_fills());
@@ -337,22 +345,29 @@ impl Chain<'_> {
         Ok(found)
     }
 
-    /// Logs of the market from `head` back, newest blocks first, until there are `enough`.
+    /// Logs of the market from `head` back, newest blocks first, until there are `enough` or the
+    /// blocks are from before the second `since`.
     async fn backwards(
         &self,
         head: u64,
         topics: &Value,
-        enough: usize,
+        (enough, since): (usize, u64),
     ) -> Result<Vec<ChainLog>, Doubt> {
         let (mut to, mut found) = (head, Vec::new());
         loop {
             let from = to.saturating_sub(BLOCKS_MAX - 1);
             found.extend(self.logs(from, to, topics).await?);
-            if from == 0 || found.len() >= enough {
+            if from == 0 || found.len() >= enough || self.is_before(from, since).await? {
                 return Ok(found);
             }
             to = from - 1;
         }
+    }
+
+    /// Whether a block is from before a second.
+    async fn is_before(&self, block: u64, second: u64) -> Result<bool, Doubt> {
+        let shown = client::header(self.node, Block::Number(block)).await?;
+        Ok(shown.is_some_and(|shown| shown.header.timestamp < second))
     }
 
     async fn logs(&self, from: u64, to: u64, topics: &Value) -> Result<Vec<ChainLog>, Doubt> {

@@ -62,6 +62,10 @@ impl Billing {
         community: CommunityId,
         wish: &Wish,
     ) -> Result<Prepared, Problem> {
+        // The chain is looked through for trades only that are there.
+        if !chain::is_known(&self.db, kind::SETTLED, hash(wish.trade)).await? {
+            return Err(Problem::not_found("trade"));
+        }
         let chain = Chain { node: &*self.node, id: self.chain_id, at: self.deployment };
         let case = chain.case(wish.trade, wish.side).await?;
         if case.posted.policy.community != community {

@@ -6,7 +6,9 @@ use events::billing::InvoiceDisputed;
 use service::Problem;
 
 use crate::Billing;
+use crate::db::corrections::{self, Heard};
 use crate::db::disputes::{self, Dispute, Said};
+use crate::domain::dispute::DisputeState;
 
 /// The most that is said in one dispute.
 const SAID_MAX: i64 = 100;
@@ -34,7 +36,8 @@ impl Billing {
             .await
     }
 
-    /// Says something in a dispute, and ends it where a decision is said.
+    /// Says something in a dispute, and ends it where a decision is said. Where it is upheld, the
+    /// invoice is rated again: a correction that comes of it names the dispute.
     ///
     /// # Errors
     /// A [`Problem`]: `DISPUTE_ENDED`, or `DISPUTE_LENGTH` where too much was said before.
@@ -46,6 +49,11 @@ impl Billing {
                     if let Some(decision) = said.decision {
                         if !disputes::end(tx, dispute.id, decision, said.at).await? {
                             return Err(Error::from(ended));
+                        }
+                        if decision == DisputeState::Upheld {
+                            let heard = Heard { at: said.at, block: 0, due: said.at };
+                            let (invoice, of) = (dispute.invoice, Some(dispute.id));
+                            corrections::mark(tx, invoice, of, heard).await?;
                         }
                         let event = told(&Dispute { state: decision, ..dispute.clone() });
                         let name = format!("{}/{}", dispute.id, decision.name());

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use documents::{Address, Comparison, Document, Locale, Party, Payment, Proof, Quality};
-use ids::{AccountId, CommunityId};
+use ids::{AccountId, CommunityId, InvoiceId};
 use service::Problem;
 
 use crate::Billing;
@@ -13,7 +13,41 @@ use crate::domain::bank::invoice_reference;
 use crate::domain::bill::{Around, DocumentError, Invoice, Issuer, Vat, document};
 use crate::domain::verify::{Alone, Evidence, alone};
 
+/// An invoice as a file for people.
+pub struct Pages {
+    /// The file's name.
+    pub name: String,
+    /// PDF/A-3, with the XML inside.
+    pub pdf: Vec<u8>,
+}
+
 impl Billing {
+    /// The pages of an invoice in a language; `None` where there are none: for an invoice or a
+    /// language that is not known, where nobody has said who issues documents, or where what is
+    /// said of somebody cannot be drawn.
+    ///
+    /// # Errors
+    /// When what the invoice rests on cannot be read.
+    pub async fn invoice_pages(&self, id: InvoiceId, language: &str) -> Result<Option<Pages>> {
+        let Some(issued) = invoices::find(&self.db, id).await? else { return Ok(None) };
+        let Some(locale) = Locale::named(language) else { return Ok(None) };
+        let document = match self.document(&issued, &locale).await {
+            Ok(document) => document,
+            Err(error) if error.is::<Problem>() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // Fonts and drawing take a moment of a processor.
+        let drawn = tokio::task::spawn_blocking(move || invoice_pdf::write(&document, &locale));
+        let name = format!("{}.pdf", issued.invoice.number);
+        match drawn.await? {
+            Ok(pdf) => Ok(Some(Pages { name, pdf: pdf.bytes })),
+            Err(error) => {
+                tracing::warn!(invoice = %id, %error, "no pages of an invoice");
+                Ok(None)
+            }
+        }
+    }
+
     /// The document of an invoice in the words of `locale`.
     ///
     /// # Errors
@@ -35,7 +69,7 @@ impl Billing {
         written.await?
     }
 
-    async fn paid_to(&self, issued: &Issued) -> Result<Option<Payment>> {
+    pub(super) async fn paid_to(&self, issued: &Issued) -> Result<Option<Payment>> {
         let accounts = bank::accounts(&self.db, issued.community).await?;
         let same = |account: &BankAccount| account.currency.code() == issued.invoice.currency;
         Ok(accounts.into_iter().find(same).map(|account| Payment {
@@ -130,7 +164,7 @@ fn comparison(invoice: &Invoice, alone: Alone) -> Option<Comparison> {
 }
 
 /// A customer who has not said a name: the one that others see, in the issuer's country.
-fn unnamed(issued: &Issued, issuer: &Issuer) -> Party {
+pub(super) fn unnamed(issued: &Issued, issuer: &Issuer) -> Party {
     Party {
         id: issued.account.to_string(),
         name: issued.invoice.pseudonym.clone(),

@@ -131,7 +131,11 @@ impl Billing {
     async fn store_dues(&self, state: &mut State, waiting: &[dues::Unposted]) -> Result<()> {
         let mut posted = Vec::new();
         for payment in waiting {
-            let fact = Fact::InvoicePaid { number: payment.number.clone(), amount: payment.amount };
+            let (number, amount) = (payment.number.clone(), payment.amount);
+            let fact = match payment.by_wallet {
+                true => Fact::PaidFromWallet { number, amount },
+                false => Fact::InvoicePaid { number, amount },
+            };
             let source = format!("invoice:{}:{}", payment.number, payment.row);
             posted.push(Posted {
                 currency: CurrencyId::FIRST,
@@ -291,8 +295,7 @@ pub(super) async fn pay(
             amount,
             at: payment.at,
         };
-        let settles = amount == owing.dues.left()?;
-        dues::put_payment(tx, &owing, &part, settles).await?;
+        dues::put_payment(tx, &owing, &part).await?;
         let event = InvoicePaid {
             invoice: owed.invoice,
             number: owing.number,

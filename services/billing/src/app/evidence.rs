@@ -21,7 +21,7 @@ use crate::Billing;
 use crate::db::chain::{self, kind};
 use crate::db::energy::{self, Heard, Leaf};
 use crate::db::members::{Account, Place};
-use crate::db::{hash, invoices, slots};
+use crate::db::{corrections, hash, invoices, slots};
 use crate::domain::bill::Period;
 use crate::domain::verify::{
     Before, ChainRef, CompactReading, DayEvidence, DayTrades, DigestEntry, Evidence, day_trades,
@@ -77,7 +77,7 @@ impl Billing {
         let (policies, trades) = self.trades_of(account, &within, finalized).await?;
         let key_versions = self.key_versions(place, &readings, finalized).await?;
         let previous = match tariff.carries() {
-            true => invoices::last(&self.db, account.account).await?,
+            true => invoices::before(&self.db, account.account, period.from).await?,
             false => None,
         };
         let before = previous.as_ref().map(|issued| &issued.invoice);
@@ -88,6 +88,10 @@ impl Billing {
             let title = "The tariff carries something over: bill the days before first";
             return Err(refused("DAYS_UNBILLED", title, false));
         }
+        let corrected = match &previous {
+            Some(previous) => corrections::last(&self.db, previous.id).await?,
+            None => None,
+        };
         Ok(Evidence {
             chain: ChainRef {
                 chain_id: self.chain_id,
@@ -104,6 +108,7 @@ impl Billing {
             readings: readings.iter().map(CompactReading::new).collect(),
             days,
             previous: previous.map(|issued| Box::new(issued.invoice)),
+            previous_corrected: corrected.map(|issued| Box::new(issued.correction)),
             trades,
             nodes: Vec::new(),
         })
@@ -196,6 +201,25 @@ impl Billing {
             day_trades(*day, entries, &ids).context("entries of a day that do not follow")
         });
         Ok((policies, grouped.collect::<Result<_>>()?))
+    }
+
+    /// The same trades with the runs of blocks up to `block` that came after those which an invoice
+    /// was rated with: challenges.
+    pub(super) async fn with_cuts(
+        &self,
+        account: &Account,
+        evidence: &mut Evidence,
+        block: u64,
+    ) -> Result<()> {
+        let ids: Vec<B256> = evidence.policies.iter().map(Policy::id).collect();
+        for day in &mut evidence.trades {
+            let entries = self.entries(account, day.day, block).await?;
+            let all = day_trades(day.day, &entries, &ids);
+            let all = all.context("entries of a day that do not follow")?;
+            let later = all.runs().checked_sub(day.runs()).context("runs that are gone")?;
+            *day = DayTrades { later: u32::try_from(later)?, ..all };
+        }
+        Ok(())
     }
 
     pub(super) async fn entries(

@@ -1,5 +1,5 @@
-//! The bill file of an issued invoice: evidence as it was kept, headers and proofs as the node has
-//! them, and nothing that does not hold.
+//! The bill file of an issued invoice, or of a correction: evidence as it was kept, headers and
+//! proofs as the node has them, and nothing that does not hold.
 
 use std::sync::Arc;
 
@@ -7,16 +7,19 @@ use alloy_primitives::{B256, Bytes, U64};
 use anyhow::{Context, Result, ensure};
 use chain::Header;
 use client::{Block, JsonRpc, Shown};
-use ids::InvoiceId;
+use ids::{CommunityId, CorrectionId, InvoiceId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use service::Problem;
 
 use crate::Billing;
+use crate::db::corrections;
 use crate::db::invoices::{self, Issued};
 use crate::domain::bill::{Day, page};
+use crate::domain::correction::Correction;
 use crate::domain::verify::{
-    About, BillFile, Evidence, Later, TariffRef, Trust, TrustedBlock, Verdict, needs, verify,
+    About, BillFile, CorrectionFile, Evidence, Later, Need, TariffRef, Trust, TrustedBlock,
+    Verdict, needs, verify,
 };
 
 /// The most storage positions that are proved in one request.
@@ -51,11 +54,59 @@ impl Billing {
         let issued = invoices::find(&self.db, id).await?;
         let issued = issued.ok_or_else(|| Problem::not_found("invoice"))?;
         let block = invoices::anchored_in(&self.db, id).await?;
-        let finalized = self.finalized().await;
-        let block = block.filter(|block| *block <= finalized);
-        let block = block.ok_or_else(|| Problem::unavailable("the invoice is not on chain yet"))?;
+        let block = self.final_block(block, "the invoice is not on chain yet").await?;
         let (evidence, _) = invoices::substance(&self.db, id).await?;
         let mut evidence: Evidence = serde_json::from_str(&evidence)?;
+        let account = self.billed_as(&issued).await?;
+        self.with_cuts(&account, &mut evidence, block).await?;
+        let trust = self.anchor_evidence(&mut evidence, issued.community, (block, trusted)).await?;
+        let bill = BillFile::new(issued.invoice, evidence);
+        let nodes = self.nodes(block, needs(&bill)).await?;
+        checked(bill.with_nodes(nodes).canonical_json(), trust).await
+    }
+
+    /// As [`Billing::bill_file`], of a correction.
+    ///
+    /// # Errors
+    /// A [`Problem`] where its hash is in no final block yet; any other error is a fault.
+    pub async fn correction_file(
+        &self,
+        id: CorrectionId,
+        trusted: Option<u64>,
+    ) -> Result<(String, Trust)> {
+        let kept = corrections::find(&self.db, id).await?;
+        let kept = kept.ok_or_else(|| Problem::not_found("correction"))?;
+        let block = corrections::anchored_in(&self.db, id).await?;
+        let block = self.final_block(block, "the correction is not on chain yet").await?;
+        let issued = invoices::find(&self.db, kept.invoice).await?;
+        let issued = issued.context("the invoice of a correction")?;
+        let all = corrections::of_invoice(&self.db, kept.invoice).await?.into_iter();
+        let before = |one: &Correction| one.place < kept.correction.place;
+        let last = all.map(|one| one.correction).filter(before).last();
+        let (evidence, _) = corrections::substance(&self.db, id).await?;
+        let mut evidence: Evidence = serde_json::from_str(&evidence)?;
+        let account = self.billed_as(&issued).await?;
+        self.with_cuts(&account, &mut evidence, block).await?;
+        let trust = self.anchor_evidence(&mut evidence, kept.community, (block, trusted)).await?;
+        let file = CorrectionFile::new(kept.correction, issued.invoice, last, evidence);
+        let nodes = self.nodes(block, file.needs()).await?;
+        checked(file.with_nodes(nodes).canonical_json(), trust).await
+    }
+
+    async fn final_block(&self, block: Option<u64>, title: &str) -> Result<u64> {
+        let finalized = self.finalized().await;
+        let block = block.filter(|block| *block <= finalized);
+        Ok(block.ok_or_else(|| Problem::unavailable(title))?)
+    }
+
+    /// Says in the evidence which block it is proved against; trust in it, or in a later one that
+    /// leads back to it.
+    async fn anchor_evidence(
+        &self,
+        evidence: &mut Evidence,
+        community: CommunityId,
+        (block, trusted): (u64, Option<u64>),
+    ) -> Result<Trust> {
         let header = self.header(block).await?;
         evidence.chain.genesis = self.header(0).await?.hash();
         evidence.header = alloy_rlp::encode(&header).into();
@@ -68,14 +119,11 @@ impl Billing {
         }
         let block = TrustedBlock { number: anchor.number, hash: anchor.hash() };
         let tariff = TariffRef {
-            community: issued.invoice.community,
+            community,
             id: evidence.tariff.head().id.clone(),
             timezone: evidence.tariff.head().timezone.name().to_owned(),
         };
-        let trust = Trust { chain: evidence.chain.clone(), tariff: Some(tariff), block };
-        let bill = BillFile::new(issued.invoice, evidence);
-        let bill = self.with_proofs(bill).await?;
-        checked(bill, trust).await
+        Ok(Trust { chain: evidence.chain.clone(), tariff: Some(tariff), block })
     }
 
     /// An issued invoice and the energy of its days.
@@ -85,11 +133,11 @@ impl Billing {
         Ok(page(&issued.invoice, &days))
     }
 
-    async fn with_proofs(&self, bill: BillFile) -> Result<BillFile> {
-        let header: Header = alloy_rlp::decode_exact(&bill.evidence.header[..])?;
-        let block = U64::from(header.number);
+    /// Proofs of these words of the state of a block.
+    async fn nodes(&self, block: u64, needs: Vec<Need>) -> Result<Vec<Bytes>> {
+        let block = U64::from(block);
         let mut nodes = Vec::new();
-        for need in needs(&bill) {
+        for need in needs {
             for positions in need.positions.chunks(POSITIONS_MAX) {
                 let params = json!([need.contract, positions, block]);
                 let proof: Proof = self.ask("eth_getProof", params).await?;
@@ -97,7 +145,7 @@ impl Billing {
                 nodes.extend(proof.storage_proof.into_iter().flat_map(|slot| slot.proof));
             }
         }
-        Ok(bill.with_nodes(nodes))
+        Ok(nodes)
     }
 
     /// The header of a block of the best branch.
@@ -125,9 +173,8 @@ impl Billing {
 
 /// The file's text, once it has proved itself: also where it proves that the contract settled
 /// something else than the account's meter shows. The customer has a right to that proof.
-async fn checked(bill: BillFile, trust: Trust) -> Result<(String, Trust)> {
+async fn checked(text: String, trust: Trust) -> Result<(String, Trust)> {
     let (text, report, trust) = tokio::task::spawn_blocking(move || {
-        let text = bill.canonical_json();
         let report = verify(&text, Some(&trust));
         (text, report, trust)
     })

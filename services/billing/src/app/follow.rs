@@ -1,19 +1,25 @@
 //! Follows the chain: blocks that join and leave the best branch, each applied once and in order.
 
+use std::collections::BTreeSet;
+
 use alloy_primitives::B256;
 use anyhow::{Result, ensure};
+use calendar::Timestamp;
 use contracts::ContractEvent;
 use contracts::bindings::SettlementToken::Minted;
 use events::Envelope;
 use events::ledger::{BlockConnected, BlockDisconnected};
+use ids::ConnectionPointId;
 
 use super::logs::{Meaning, SettledFact, decode, meaning};
 use super::state::State;
 use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::db::chain::{FactRow, Head, kind};
+use crate::db::corrections::{self, Heard};
 use crate::db::journal::Posted;
 use crate::db::{self, certificates, chain, handover, journal, slots};
+use crate::domain::correction::GATHER_SECONDS;
 
 /// Whether a feed event is new; an error where one is missing before it.
 fn is_next(state: &State, sequence: u64, parent: Option<B256>) -> Result<bool> {
@@ -87,9 +93,13 @@ impl Billing {
             }
         }
         self.name_communities(state, &mut rows).await?;
-        let due = self.first_runs(&rows)?;
+        let due = self.first_runs(state, &rows)?;
         let runs = rows.iter().filter(|row| row.kind == kind::RECONCILED);
         let taken: Vec<String> = runs.map(|row| row.key.clone()).collect();
+        let touched = self.invoiced_points(state, &rows).await?;
+        let at = event.timestamp;
+        let gathered = at.plus_seconds(GATHER_SECONDS);
+        let heard = Heard { at, block: event.number, due: gathered };
         let head = Head {
             sequence: event.sequence,
             number: event.number,
@@ -105,6 +115,9 @@ impl Billing {
                     chain::put(tx, head.hash, number, rows).await?;
                     certificates::put(tx, (head.hash, number), certified).await?;
                     journal::append(tx, posted).await?;
+                    for place in touched {
+                        corrections::mark_moment(tx, place, heard).await?;
+                    }
                     for trade in taken {
                         handover::take_back(tx, trade).await?;
                     }
@@ -115,6 +128,28 @@ impl Billing {
                 })
             })
             .await
+    }
+
+    /// Where and when trades were delivered of whose days something was invoiced already.
+    async fn invoiced_points(
+        &self,
+        state: &State,
+        rows: &[FactRow],
+    ) -> Result<BTreeSet<(ConnectionPointId, Timestamp)>> {
+        let mut touched = BTreeSet::new();
+        let runs = || rows.iter().filter(|row| row.kind == kind::RECONCILED);
+        let Some(first) = runs().map(|row| row.slot).min() else { return Ok(touched) };
+        if !corrections::is_invoiced(&self.db, Timestamp::from_seconds(first)).await? {
+            return Ok(touched);
+        }
+        for row in runs() {
+            let slot = Timestamp::from_seconds(row.slot);
+            if let Some(trade) = state.book.trade(&row.key.parse()?) {
+                touched.insert((trade.settled.buyer_point, slot));
+                touched.insert((trade.settled.seller_point, slot));
+            }
+        }
+        Ok(touched)
     }
 
     /// Whether a payment of ours became these tokens. Others are nobody's debt: the reserve shows
@@ -142,12 +177,14 @@ impl Billing {
     }
 
     /// Slots of newly settled trades, and when their first run is due.
-    fn first_runs(&self, rows: &[FactRow]) -> Result<Vec<(String, i64, i64)>> {
+    fn first_runs(&self, state: &State, rows: &[FactRow]) -> Result<Vec<(String, i64, i64)>> {
         let mut due: Vec<(String, i64, i64)> = Vec::new();
         for row in rows.iter().filter(|row| row.kind == kind::SETTLED) {
             let settled: SettledFact = serde_json::from_str(&row.body)?;
             let slot = i64::try_from(settled.slot)?;
-            let first = super::reconcile::first_due(slot, self.slot);
+            let policy = state.policies.get(&settled.policy);
+            let settle = policy.map_or(0, |policy| policy.settle_seconds);
+            let first = super::reconcile::first_due(slot, self.slot, settle);
             due.push((row.community.clone(), slot, first));
         }
         due.dedup();

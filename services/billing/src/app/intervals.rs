@@ -11,8 +11,10 @@ use ids::CommunityId;
 use super::waiting::SortedVersions;
 use crate::Billing;
 use crate::currencies::CurrencyId;
+use crate::db::corrections::{self, Heard};
 use crate::db::journal::Posted;
 use crate::db::{self, energy, journal, kept};
+use crate::domain::correction::GATHER_SECONDS;
 use crate::domain::journal::Fact;
 
 impl Billing {
@@ -51,11 +53,19 @@ impl Billing {
             let entry = state.book.post(&source, fact)?;
             posted.push(Posted { currency, entry, at, block: B256::ZERO, owners: Vec::new() });
         }
+        let invoiced = corrections::is_invoiced(&self.db, slot.start).await?;
+        let heard = Heard { at, block: 0, due: at.plus_seconds(GATHER_SECONDS) };
         let stored = self
             .db
             .transact(move |tx| {
                 Box::pin(async move {
                     db::first_time(tx, id).await?;
+                    if invoiced {
+                        for interval in &newer {
+                            let place = (interval.connection_point, slot.start);
+                            corrections::mark_moment(tx, place, heard).await?;
+                        }
+                    }
                     if !newer.is_empty() {
                         energy::put_intervals(tx, (community, slot.start), &newer, at).await?;
                         for point in passed {

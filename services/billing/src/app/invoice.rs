@@ -136,7 +136,12 @@ impl Billing {
 
     /// When no trade under the contract's days of a period can be corrected any more: from then on
     /// the account's digests stay what they are.
-    async fn closed_at(&self, account: &Account, zone: &TimeZone, period: Period) -> Timestamp {
+    pub(super) async fn closed_at(
+        &self,
+        account: &Account,
+        zone: &TimeZone,
+        period: Period,
+    ) -> Timestamp {
         let days = utc_days(&within(zone, period));
         let over = TimeZone::utc().start_of(LocalDay::from_number(*days.end()).next());
         over.plus_seconds(self.state.lock().await.corrections(account.community))
@@ -148,6 +153,22 @@ impl Billing {
         period: Period,
         finalized: u64,
     ) -> Result<(u32, Tariff)> {
+        let (version, tariff, is_late) = self.tariff_published(account, period, finalized).await?;
+        if is_late {
+            let title = "The tariff was put on chain after the period had begun";
+            return Err(refused("TARIFF_LATE", title, false));
+        }
+        Ok((version, tariff))
+    }
+
+    /// The version on chain of the tariff that is published for a period, and whether it was put
+    /// there after the period had begun.
+    pub(super) async fn tariff_published(
+        &self,
+        account: &Account,
+        period: Period,
+        finalized: u64,
+    ) -> Result<(u32, Tariff, bool)> {
         let published = members::tariffs(&self.db, account.community).await?;
         let valid = |tariff: &Tariff| tariff.head().valid_from <= period.from;
         let newest = published.iter().find(|known| valid(&known.tariff));
@@ -172,11 +193,7 @@ impl Billing {
         let record = record
             .ok_or_else(|| refused("NOT_ANCHORED", "The tariff is not on chain yet", true))?;
         let begin = tariff.head().timezone.start_of(period.from);
-        if record.time > begin.unsigned() {
-            let title = "The tariff was put on chain after the period had begun";
-            return Err(refused("TARIFF_LATE", title, false));
-        }
-        Ok((record.version, tariff))
+        Ok((record.version, tariff, record.time > begin.unsigned()))
     }
 
     async fn check_period(

@@ -1,13 +1,13 @@
 //! Runs of slots: what the meters saw becomes deliveries, deliveries become transactions.
 //!
 //! ```text
-//! R0  half an hour after the slot began, not before it ended
+//! R0  half an hour after the slot began, not before it ended, nor while its trades are settled
 //! R1  06:00 of the next local day
 //! R2  06:00 five working days later: who has no reading by then fed in and took out nothing
 //! corrected intervals, late trades: the slot again, at once, with the next run of each trade
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{B256, keccak256};
 use anyhow::{Context, Result};
@@ -39,19 +39,18 @@ const MARGIN: i64 = 60;
 /// The last run.
 const LAST_RUN: i64 = 2;
 
-/// When the first run of the slot that starts at `slot` is due, in epoch seconds.
-pub(crate) fn first_due(slot: i64, length: SlotLength) -> i64 {
-    (slot + 1800).max(slot + length.seconds() + MARGIN)
+/// When the first run of the slot that starts at `slot` is due, in epoch seconds, where its trades
+/// are settled until `settle` seconds after it.
+pub(crate) fn first_due(slot: i64, length: SlotLength, settle: u32) -> i64 {
+    (slot + 1800).max(slot + length.seconds() + i64::from(settle) + MARGIN)
 }
 
 /// The newest run that is due at `now`, and when the one after it will be.
-fn due_run(slot: Slot, zone: &TimeZone, now: Timestamp) -> (i64, i64) {
+fn due_run((slot, settle): (Slot, u32), zone: &TimeZone, now: Timestamp) -> (i64, i64) {
     let day = zone.day_of(slot.start);
-    let times = [
-        Timestamp::from_seconds(first_due(slot.start.seconds(), slot.length)),
-        zone.moment(day.next(), MORNING),
-        last_run(slot.start, zone),
-    ];
+    let first = Timestamp::from_seconds(first_due(slot.start.seconds(), slot.length, settle));
+    let later = [zone.moment(day.next(), MORNING), last_run(slot.start, zone)];
+    let times = [first, later[0].max(first), later[1].max(first)];
     let passed = times.iter().filter(|time| **time <= now).count();
     let next = times.get(passed).map_or(NEVER, |time| time.seconds());
     (i64::try_from(passed).unwrap_or(0) - 1, next)
@@ -102,10 +101,17 @@ impl Billing {
         let slot = Slot { start: state.slot, length: self.slot };
         let zone = members::timezone(&self.db, state.community).await?;
         let zone = zone.unwrap_or_else(TimeZone::utc);
-        let (run, next) = due_run(slot, &zone, now);
         let community = state.community.to_string();
         let settled: Vec<SettledFact> =
             chain::settled_in(&self.db, community, slot.start.seconds()).await?;
+        // Of trades under several policies those that are settled sooner do not wait for others,
+        // which come in a further run.
+        let windows: BTreeSet<u32> = self.settled_for(&settled).await;
+        let first = windows.first().copied().unwrap_or_default();
+        let (run, next) = due_run((slot, first), &zone, now);
+        let opens = |settle: &u32| first_due(slot.start.seconds(), slot.length, *settle);
+        let later = windows.iter().map(opens).find(|opens| *opens > now.seconds());
+        let next = later.map_or(next, |opens| next.min(opens));
         let trades = self.trades(&settled).await;
         let metered = energy::metered(&self.db, state.community, slot.start).await?;
         let unmetered = if run >= LAST_RUN { Unmetered::IsZero } else { Unmetered::Waits };
@@ -113,6 +119,13 @@ impl Billing {
         let batches = self.trade_batches(&settled).await?;
         let changed = self.changed(&settled, &batches, deliveries, run, now).await?;
         Ok(Computed { slot, run: run.max(state.run), next, changed })
+    }
+
+    /// How long after the slot these trades are settled, in seconds.
+    async fn settled_for(&self, settled: &[SettledFact]) -> BTreeSet<u32> {
+        let state = self.state.lock().await;
+        let policies = settled.iter().filter_map(|fact| state.policies.get(&fact.policy));
+        policies.map(|policy| policy.settle_seconds).collect()
     }
 
     async fn trades(&self, settled: &[SettledFact]) -> Vec<Trade> {
@@ -127,8 +140,8 @@ impl Billing {
     }
 
     /// What differs from what was handed over or recorded before, by batch; `None` where one of
-    /// them waits for a transaction on its way. Trades whose corrections are over are left alone:
-    /// the contract would refuse them.
+    /// them waits for a transaction on its way. Trades whose corrections are over, or which are
+    /// still settled, are left alone: the contract would refuse them.
     async fn changed(
         &self,
         settled: &[SettledFact],
@@ -157,9 +170,11 @@ impl Billing {
                 Some((last, _)) => run.max(last.saturating_add(1)),
                 None => run,
             };
-            let Some(fact) = fact.filter(|_| closes.is_some_and(|at| now.unsigned() < at)) else {
-                continue;
+            let open = |fact: &&SettledFact| {
+                let begins = state.settled_until(fact).is_some_and(|at| at <= now.unsigned());
+                begins && closes.is_some_and(|at| now.unsigned() < at)
             };
+            let Some(fact) = fact.filter(open) else { continue };
             if run < contracts::RUN_CHALLENGED {
                 let batch = changed.entry(fact.batch()).or_default();
                 batch.0 = batch.0.max(run);
@@ -318,7 +333,7 @@ mod tests {
         let start: Timestamp = "2026-06-05T10:00:00Z".parse().unwrap();
         let slot = Slot { start, length: SlotLength::QUARTER_HOUR };
         let (community, now) = (CommunityId::derived("town").to_string(), start.plus_seconds(3600));
-        let due = first_due(start.seconds(), slot.length);
+        let due = first_due(start.seconds(), slot.length, 0);
         let put = billing.db.transact(move |tx| {
             Box::pin(async move { slots::put(tx, &community, start.seconds(), due).await })
         });
@@ -344,14 +359,19 @@ mod tests {
         let slot = Slot { start, length: SlotLength::QUARTER_HOUR };
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let check = |now: &str, run: i64, next: &str| {
-            let (got, due) = due_run(slot, &zone, at(now));
+            let (got, due) = due_run((slot, 0), &zone, at(now));
             assert_eq!((got, Timestamp::from_seconds(due)), (run, at(next)), "{now}");
         };
         check("2026-06-05T10:29:59Z", -1, "2026-06-05T10:30:00Z");
         check("2026-06-05T10:30:00Z", 0, "2026-06-06T04:00:00Z");
         check("2026-06-06T04:00:00Z", 1, "2026-06-12T04:00:00Z");
-        assert_eq!(due_run(slot, &zone, at("2026-06-12T04:00:00Z")), (2, NEVER));
+        assert_eq!(due_run((slot, 0), &zone, at("2026-06-12T04:00:00Z")), (2, NEVER));
+        let settle = 6 * 3600;
+        let due = Timestamp::from_seconds(first_due(start.seconds(), slot.length, settle));
+        assert_eq!(due, at("2026-06-05T16:16:00Z"), "not while it is settled");
+        assert_eq!(due_run((slot, settle), &zone, at("2026-06-05T16:15:59Z")).0, -1);
+        assert_eq!(due_run((slot, settle), &zone, due).0, 0);
         let hour = SlotLength::from_minutes(60).unwrap();
-        assert_eq!(first_due(0, hour), 3660);
+        assert_eq!(first_due(0, hour, 0), 3660);
     }
 }

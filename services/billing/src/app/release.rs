@@ -16,6 +16,8 @@ const CALL_GAS: u64 = 100_000;
 const ACCOUNT_GAS: u64 = 80_000;
 /// Seconds by which the chain's time may be behind ours.
 const MARGIN: u64 = 60;
+/// How long after its end a day of which nothing is locked is still looked at, in seconds.
+const KEPT: u64 = 7 * 86_400;
 
 impl Billing {
     /// Frees what is locked of days whose corrections and challenges are over at `now`.
@@ -60,7 +62,7 @@ impl Billing {
     /// What is still locked of each policy's day that is over, by account. Where an account traded
     /// under two policies on a day, the journal has one sum of both.
     async fn locked_until(&self, now: Timestamp) -> BTreeMap<(B256, u32), Vec<(Address, i128)>> {
-        let state = self.state.lock().await;
+        let mut state = self.state.lock().await;
         let mut locked: BTreeMap<(u32, Address), i128> = BTreeMap::new();
         for (account, balance) in state.book.balances() {
             let (Account::Locked(address, day)
@@ -76,18 +78,21 @@ impl Billing {
             }
         }
         let mut due = BTreeMap::new();
-        for (&(policy, day), term) in &state.terms {
+        state.terms.retain(|&(policy, day), term| {
             if term.until.saturating_add(MARGIN) > now.unsigned() {
-                continue;
+                return true;
             }
             let owed = |address: &Address| {
                 locked.get(&(day, *address)).map(|balance| (*address, *balance))
             };
             let accounts: Vec<_> = term.accounts.iter().filter_map(owed).collect();
-            if !accounts.is_empty() {
+            let any = !accounts.is_empty();
+            if any {
                 due.insert((policy, day), accounts);
             }
-        }
+            // A block that leaves the best branch may lock it again, but not of so long ago.
+            any || term.until.saturating_add(KEPT) > now.unsigned()
+        });
         due
     }
 

@@ -116,6 +116,14 @@ impl State {
         Some(Posted { clearing, policy })
     }
 
+    /// Until when trades of its slot are settled, and runs wait, in epoch seconds; `None` under no
+    /// known policy.
+    pub(crate) fn settled_until(&self, settled: &SettledFact) -> Option<u64> {
+        let policy = self.policies.get(&settled.policy)?;
+        let open = u64::from(policy.slot_seconds) + u64::from(policy.settle_seconds);
+        Some(settled.slot + open)
+    }
+
     /// When corrections of a trade end, in epoch seconds; `None` under no known policy.
     pub(crate) fn closes(&self, settled: &SettledFact) -> Option<u64> {
         let policy = self.policies.get(&settled.policy)?;

@@ -10,6 +10,8 @@ use crate::domain::dues::{Dues, Ladder};
 
 /// Days to pay of an invoice from before that was kept.
 const PAYMENT_DAYS: i32 = 14;
+/// What the key of a payment with tokens begins with; those by bank begin otherwise.
+pub(crate) const BY_WALLET: &str = "wallet/";
 const SECONDS_PER_DAY: i64 = 86_400;
 /// Payments that one tick posts, at most.
 const UNPOSTED_MAX: i64 = 500;
@@ -28,10 +30,11 @@ pub(crate) struct Owing {
 #[derive(Debug, Clone)]
 pub(crate) struct InvoicePayment {
     pub(crate) invoice: InvoiceId,
-    /// The bank payment that it is, or is a part of.
+    /// The bank payment that it is, or is a part of; [`BY_WALLET`] and a request.
     pub(crate) key: String,
-    /// The bank's day of booking.
+    /// The bank's day of booking; empty where there is none.
     pub(crate) booked_on: String,
+    /// Below zero it was given back.
     pub(crate) amount: Money,
     pub(crate) at: Timestamp,
 }
@@ -41,6 +44,8 @@ pub(crate) struct InvoicePayment {
 pub(crate) struct Unposted {
     pub(crate) row: i64,
     pub(crate) number: String,
+    /// With tokens, not by bank.
+    pub(crate) by_wallet: bool,
     pub(crate) amount: Money,
     pub(crate) at: Timestamp,
 }
@@ -54,8 +59,8 @@ pub(crate) struct Reminder {
     pub(crate) at: Timestamp,
 }
 
-const OWING: &str = "select i.id, i.number, i.community, i.account, i.due, i.due_on, i.at, \
-     cast(coalesce((select sum(p.amount) from invoice_payment p where p.invoice = i.id), 0) \
+const OWING: &str = "select i.id, i.number, i.community, i.account, i.due + i.corrected, i.due_on, \
+     i.at, cast(coalesce((select sum(p.amount) from invoice_payment p where p.invoice = i.id), 0) \
      as bigint) from invoice i";
 
 /// What an invoice leaves to be paid.
@@ -125,7 +130,7 @@ pub(crate) async fn owed_between(
     (from, to): (i64, i64),
 ) -> Result<(u64, Money)> {
     let row = query(
-        "select count(*), cast(coalesce(sum(i.due), 0) as bigint), \
+        "select count(*), cast(coalesce(sum(i.due + i.corrected), 0) as bigint), \
          cast(coalesce(sum((select coalesce(sum(p.amount), 0) from invoice_payment p \
          where p.invoice = i.id)), 0) as bigint) from invoice i \
          where i.community = $1 and i.settled = 0 and i.due_on >= $2 and i.due_on < $3",
@@ -145,7 +150,6 @@ pub(crate) async fn put_payment(
     tx: &mut Tx,
     owing: &Owing,
     payment: &InvoicePayment,
-    settles: bool,
 ) -> Result<()> {
     let row = vec![
         Cell::Text(owing.community.to_string()),
@@ -157,13 +161,15 @@ pub(crate) async fn put_payment(
     ];
     let insert = "insert into invoice_payment (community, invoice, key, booked_on, amount, at)";
     insert_rows(tx, insert, 6, vec![row], "").await.context("keeping a payment of an invoice")?;
-    if settles {
-        query("update invoice set settled = 1 where id = $1")
-            .bind(payment.invoice.to_string())
-            .execute(tx.conn())
-            .await
-            .context("noting a paid invoice")?;
-    }
+    // From what is kept, because corrections and what is given back change it as well.
+    let settles = "update invoice set settled = case when due + corrected - \
+                   (select coalesce(sum(p.amount), 0) from invoice_payment p \
+                   where p.invoice = id) > 0 then 0 else 1 end where id = $1";
+    query(settles)
+        .bind(payment.invoice.to_string())
+        .execute(tx.conn())
+        .await
+        .context("noting a paid invoice")?;
     Ok(())
 }
 
@@ -202,7 +208,7 @@ pub(crate) async fn payments(db: &Db, invoice: InvoiceId) -> Result<Vec<InvoiceP
 
 /// Payments that are not in the journal though their invoice is, oldest first.
 pub(crate) async fn unposted(db: &Db) -> Result<Vec<Unposted>> {
-    let sql = "select p.number, i.number, p.amount, p.at from invoice_payment p \
+    let sql = "select p.number, i.number, p.amount, p.at, p.key from invoice_payment p \
                join invoice i on i.id = p.invoice where p.posted = 0 and i.posted = 1 \
                order by p.number limit $1";
     let rows = query(sql)
@@ -211,9 +217,11 @@ pub(crate) async fn unposted(db: &Db) -> Result<Vec<Unposted>> {
         .await
         .context("reading payments to post")?;
     let unposted = |row: &AnyRow| {
+        let key: String = row.try_get(4)?;
         Ok(Unposted {
             row: row.try_get(0)?,
             number: row.try_get(1)?,
+            by_wallet: key.starts_with(BY_WALLET),
             amount: Money::from_n(row.try_get(2)?),
             at: Timestamp::from_seconds(row.try_get(3)?),
         })

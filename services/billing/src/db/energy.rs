@@ -67,7 +67,7 @@ async fn put_readings(tx: &mut Tx, readings: &[SignedReading], at: Timestamp) ->
             Cell::Text(signed.reading.meter.to_string()),
             Cell::Int(i64::from(signed.reading.page)),
             Cell::Int(signed.reading.time.seconds()),
-            Cell::Bytes(signed.encode().to_vec()),
+            Cell::Bytes(signed.encode()),
             Cell::Int(at.seconds()),
         ]
     });

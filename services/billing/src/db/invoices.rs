@@ -1,4 +1,5 @@
-//! Issued invoices. Of a row only `posted` changes, once: whether it is in the journal.
+//! Issued invoices. Of a row only `posted` changes, whether it is in the journal, and what of it is
+//! to be paid.
 
 use alloy_primitives::B256;
 use anyhow::{Context, Result};
@@ -104,13 +105,14 @@ pub(crate) fn cause(id: InvoiceId) -> String {
     format!("invoice/{id}")
 }
 
-/// Whether an invoice's anchor waits for a block.
+/// Whether an anchor of an invoice or a correction waits for a block.
 pub(crate) async fn any_on_its_way(db: &Db) -> Result<bool> {
-    let count: i64 =
-        query_scalar("select count(*) from chain_tx where cause like 'invoice/%' and status = 0")
-            .fetch_one(db.read())
-            .await
-            .context("looking for invoices on their way")?;
+    let sql = "select count(*) from chain_tx where status = 0 \
+               and (cause like 'invoice/%' or cause like 'correction/%')";
+    let count: i64 = query_scalar(sql)
+        .fetch_one(db.read())
+        .await
+        .context("looking for invoices on their way")?;
     Ok(count > 0)
 }
 
@@ -137,16 +139,32 @@ pub(crate) async fn find(db: &Db, id: InvoiceId) -> Result<Option<Issued>> {
     row.as_ref().map(parse).transpose()
 }
 
-/// The last invoice of an account.
-pub(crate) async fn last(db: &Db, account: AccountId) -> Result<Option<Issued>> {
-    let sql =
-        format!("select {COLUMNS} from invoice where account = $1 order by to_day desc limit 1");
+/// The last invoice of an account of days before `day`.
+pub(crate) async fn before(db: &Db, account: AccountId, day: LocalDay) -> Result<Option<Issued>> {
+    let sql = format!(
+        "select {COLUMNS} from invoice where account = $1 and to_day < $2 \
+         order by to_day desc limit 1"
+    );
     let row = query(AssertSqlSafe(sql))
         .bind(account.to_string())
+        .bind(i64::from(day.number()))
         .fetch_optional(db.read())
         .await
         .context("reading the last invoice")?;
     row.as_ref().map(parse).transpose()
+}
+
+/// The first invoice of an account of days after `day`.
+pub(crate) async fn after(db: &Db, account: AccountId, day: LocalDay) -> Result<Option<InvoiceId>> {
+    let sql = "select id from invoice where account = $1 and from_day > $2 \
+               order by from_day limit 1";
+    let id: Option<String> = query_scalar(sql)
+        .bind(account.to_string())
+        .bind(i64::from(day.number()))
+        .fetch_optional(db.read())
+        .await
+        .context("reading the next invoice")?;
+    id.map(|id| Ok(id.parse()?)).transpose()
 }
 
 /// The invoices of an account or, without one, of a community, newest first.

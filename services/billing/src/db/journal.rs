@@ -86,6 +86,34 @@ pub(crate) async fn following(
     rows.iter().map(|row| parse(row, 0)).collect()
 }
 
+/// Entries of a currency as [`following`], each with when it was posted and its block as text,
+/// which is empty where it has none.
+pub(crate) async fn exported(
+    db: &Db,
+    currency: CurrencyId,
+    next: u64,
+    end: u64,
+) -> Result<Vec<(Timestamp, String, Entry)>> {
+    let rows = query(
+        "select at, block, entry from journal where book = $1 and sequence >= $2 \
+         and sequence < $3 order by sequence limit $4",
+    )
+    .bind(currency.column())
+    .bind(super::int(next)?)
+    .bind(i64::try_from(end).unwrap_or(i64::MAX))
+    .bind(READ_MAX)
+    .fetch_all(db.read())
+    .await
+    .context("reading the journal")?;
+    let none = super::hash(B256::ZERO);
+    let entry = |row: &AnyRow| {
+        let (at, block): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+        let block = if block == none { String::new() } else { block };
+        Ok((Timestamp::from_seconds(at), block, parse(row, 2)?))
+    };
+    rows.iter().map(entry).collect()
+}
+
 /// The entries that a block made, of each currency newest first. A block comes back only as another
 /// event, so its own reversals carry no block.
 pub(crate) async fn of_block(db: &Db, block: B256) -> Result<Vec<(CurrencyId, Entry)>> {

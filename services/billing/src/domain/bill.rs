@@ -19,9 +19,10 @@
 //! slot before the retailer's is rated; the chain's payments stand as they were made, also where a
 //! meter contradicts them ([`Settled`] finds that out). VAT is charged on what the retailer, the
 //! grid and the platform charge, not on a neighbour's energy, on penalties or on credits.
-//! Absent: dunning, credit notes.
+//! Absent: dunning; what changes an invoice (see [`super::correction`]).
 
 mod chart;
+mod corrected;
 mod document;
 mod html;
 mod lines;
@@ -41,6 +42,7 @@ use tariff::{Refusal, Tariff};
 use units::{Energy, Money, Overflow, Price};
 
 pub use chart::{Day, daily};
+pub use corrected::corrected;
 pub use document::{Around, DocumentError, Issuer, Vat, document};
 pub use html::page;
 pub use lines::rate;

@@ -5,6 +5,8 @@
 //! due > 0   open ──due_on──> overdue ──payments──> paid
 //! ```
 //!
+//! A correction changes what is due; what came in above that is a credit.
+//!
 //! Invariants: an invoice gets no more than it is of; what is more is its payer's. Reminders change
 //! nothing that is owed, and no supply.
 
@@ -49,9 +51,9 @@ impl Standing {
 /// What an invoice is of, what of it came in, and until when it is to be paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dues {
-    /// What was to be paid when it was issued; below zero the account gets that.
+    /// What is to be paid of it and its corrections; below zero the account gets that.
     pub due: Money,
-    /// What came in for it.
+    /// What came in for it, less what was given back.
     pub paid: Money,
     /// The last local day on which paying it is in time.
     pub due_on: LocalDay,
@@ -64,6 +66,15 @@ impl Dues {
     /// When it does not fit.
     pub fn left(&self) -> Result<Money, Overflow> {
         Ok(self.due.minus(self.paid)?.max(Money::ZERO))
+    }
+
+    /// What the account gets back: a credit, or what came in for more than is due by now; never
+    /// below zero.
+    ///
+    /// # Errors
+    /// When it does not fit.
+    pub fn credit(&self) -> Result<Money, Overflow> {
+        Ok(self.paid.minus(self.due)?.max(Money::ZERO))
     }
 
     /// What of `amount` is for the invoice, and what is more than that.
@@ -80,7 +91,7 @@ impl Dues {
     /// # Errors
     /// When it does not fit.
     pub fn standing(&self, today: LocalDay) -> Result<Standing, Overflow> {
-        Ok(if self.due < Money::ZERO {
+        Ok(if self.due < self.paid {
             Standing::Credit
         } else if self.due == Money::ZERO {
             Standing::Nothing
@@ -194,6 +205,11 @@ mod tests {
             assert_eq!(split, (euros(part), euros(rest)), "{due} {paid} {amount}");
         }
         assert_eq!(dues(-8, 0).split(euros(3)).unwrap(), (Money::ZERO, euros(3)));
+        for (due, paid, back) in [(30, 30, 0), (30, 34, 4), (-8, 0, 8), (-8, -5, 3), (-8, -8, 0)] {
+            let dues = dues(due, paid);
+            assert_eq!(dues.credit().unwrap(), euros(back), "{due} {paid}");
+            assert_eq!(dues.left().unwrap(), Money::ZERO, "{due} {paid}");
+        }
         let most = Dues { paid: Money::from_n(i64::MIN), ..dues(1, 0) };
         assert_eq!(most.left(), Err(Overflow));
     }
@@ -206,6 +222,11 @@ mod tests {
         assert_eq!(stands(30, 30, "2026-07-15"), "paid");
         assert_eq!(stands(0, 0, "2026-07-15"), "nothing");
         assert_eq!(stands(-3, 0, "2026-07-15"), "credit");
+        // It was paid, and corrected to less.
+        assert_eq!(stands(28, 30, "2026-07-15"), "credit");
+        assert_eq!(stands(0, 30, "2026-07-15"), "credit");
+        assert_eq!(dues(28, 30).credit(), Ok(euros(2)));
+        assert_eq!(dues(30, 28).credit(), Ok(euros(0)));
         assert_eq!(dues(30, 0).days_overdue(day("2026-07-14")), 0);
         assert_eq!(dues(30, 0).days_overdue(day("2026-08-01")), 18);
     }

@@ -18,7 +18,9 @@
 //! PaidOut          2050 Payouts     -> 1000 Bank
 //! Reissued         2050 Payouts     -> 2040 Tokens
 //! Invoiced         1200 Receivable  <- 2120 Retailer, 2150 Rounding     what is still to be paid
+//! Corrected        1200 Receivable  <- 2120 Retailer, 2150 Rounding     only the difference
 //! InvoicePaid      1010 Collected   <- 1200 Receivable                  by bank, without tokens
+//! PaidFromWallet   2120 Retailer    <- 1200 Receivable                  the tokens are Transferred
 //!
 //! Metered          GRID_IMPORT  <- E_IMP           E_EXP -> GRID_EXPORT
 //! Reconciled       P2P_BOUGHT@B <- P2P_SOLD@S      GRID_EXPORT@S <- GRID_IMPORT@B
@@ -51,7 +53,7 @@ pub use audit::{Verified, Violation, check, check_each, check_entries, check_inv
 
 use super::reconcile::Metered;
 pub use fact::{Fact, PointMetered, Settled, Totals};
-pub use invoiced::Invoiced;
+pub use invoiced::{Corrected, Invoiced};
 use moves::{Moved, Moves};
 
 /// From one account to another: `debit` gets, `credit` gives (as an accountant writes it).
@@ -148,7 +150,11 @@ impl Book {
     pub fn revert(&mut self, entry: &Entry) -> Result<Entry, JournalError> {
         let lasting = matches!(
             entry.fact,
-            Fact::Metered { .. } | Fact::Invoiced(_) | Fact::InvoicePaid { .. }
+            Fact::Metered { .. }
+                | Fact::Invoiced(_)
+                | Fact::Corrected(_)
+                | Fact::InvoicePaid { .. }
+                | Fact::PaidFromWallet { .. }
         );
         if entry.reversal || lasting {
             return Err(JournalError::NotReversible(entry.sequence));
@@ -209,7 +215,7 @@ impl Book {
         self.trades.get(trade)
     }
 
-    /// What was posted of an invoice, by its number.
+    /// What was posted of an invoice and its corrections, by the invoice's number.
     pub fn invoiced(&self, number: &str) -> Option<&Invoiced> {
         self.invoices.get(number)
     }
@@ -275,10 +281,20 @@ impl Book {
                 }
                 moves.invoiced(invoiced)?;
             }
+            Fact::Corrected(corrected) => {
+                let before = self.invoices.get(&corrected.invoice);
+                let before = before.ok_or(JournalError::UnknownInvoice)?;
+                moves.corrected(before, &corrected.standing)?;
+            }
             Fact::InvoicePaid { number, amount } => {
                 let invoiced = self.invoices.get(number).ok_or(JournalError::UnknownInvoice)?;
                 let owed = Account::Receivable(invoiced.account);
                 moves.money(Account::Collected, owed, *amount)?;
+            }
+            Fact::PaidFromWallet { number, amount } => {
+                let invoiced = self.invoices.get(number).ok_or(JournalError::UnknownInvoice)?;
+                let owed = Account::Receivable(invoiced.account);
+                moves.money(Account::Retailer, owed, *amount)?;
             }
         }
         Ok(moves.into_parts())
@@ -328,6 +344,9 @@ impl Book {
             Fact::Invoiced(invoiced) => {
                 self.invoices.insert(invoiced.number.clone(), invoiced.clone());
             }
+            Fact::Corrected(corrected) => {
+                self.invoices.insert(corrected.invoice.clone(), corrected.standing.clone());
+            }
             Fact::Minted { .. }
             | Fact::Deposited { .. }
             | Fact::Released { .. }
@@ -336,7 +355,8 @@ impl Book {
             | Fact::Redeemed { .. }
             | Fact::PaidOut { .. }
             | Fact::Reissued { .. }
-            | Fact::InvoicePaid { .. } => {}
+            | Fact::InvoicePaid { .. }
+            | Fact::PaidFromWallet { .. } => {}
         }
     }
 
@@ -401,9 +421,13 @@ impl Book {
 impl Entry {
     /// The hash this entry must have.
     pub fn digest(&self) -> B256 {
+        keccak256(self.preimage())
+    }
+
+    /// What the hash is of: the entry as JSON, with zero in the place of the hash.
+    pub fn preimage(&self) -> String {
         let unhashed = Entry { hash: B256::ZERO, ..self.clone() };
-        let text = serde_json::to_vec(&unhashed).expect("an entry is plain data");
-        keccak256(text)
+        serde_json::to_string(&unhashed).expect("an entry is plain data")
     }
 }
 

@@ -20,11 +20,13 @@
 //! Not proved, and said so: the neighbour's meter (the contract attests it) and slots whose energy
 //! was shared out of a longer span.
 
+mod corrected;
 mod export;
 mod file;
 mod late;
 mod locate;
 mod meter;
+mod records;
 mod report;
 mod state;
 mod trades;
@@ -40,6 +42,7 @@ use chain::mmr::Path;
 use events::identity::Custody;
 use reading::Reading;
 
+pub use corrected::{CORRECTION_FORMAT, CorrectionFile, evidence_in};
 pub use export::{Alone, DigestEntry, IssueError, alone, day_trades, issue, traded};
 pub use file::{
     Before, BillFile, ChainRef, CompactReading, DayEvidence, DayTrades, Entries, Evidence, FORMAT,
@@ -50,12 +53,17 @@ pub use state::{Need, needs};
 pub use trades::utc_days;
 
 use super::bill::{self, Facts, Line, Traded, Used};
+use super::correction;
 use late::{Anchored, Metered};
 use report::{Doubtful, Supports};
 use state::State;
 
-/// Verifies a bill file. `trust` pins the chain and one block; without it nothing is anchored.
+/// Verifies a bill file, or that of a correction. `trust` pins the chain and one block; without it
+/// nothing is anchored.
 pub fn verify(text: &str, trust: Option<&Trust>) -> Report {
+    if corrected::is_one(text) {
+        return corrected::verify(text, trust);
+    }
     match file::read(text) {
         Ok(bill) => Verifier::new(&bill, trust).run(),
         Err(unreadable) => Report::unreadable(text, unreadable.part, unreadable.reason),
@@ -66,17 +74,26 @@ pub fn verify(text: &str, trust: Option<&Trust>) -> Report {
 struct Verifier<'a> {
     bill: &'a BillFile,
     trust: Option<&'a Trust>,
+    /// What the bill is the right one of, where it is verified for a correction.
+    corrected: Option<&'a CorrectionFile>,
     state: State,
     /// When the last trade of the period can be corrected no more.
     open_until: Timestamp,
     /// The same, slot by slot.
     closing: BTreeMap<Timestamp, Timestamp>,
+    /// Slots of trades that were cut after the invoice was rated.
+    cut: BTreeSet<Timestamp>,
     /// When each page was put on chain.
     anchored: BTreeMap<u32, Anchored>,
     /// The first day of the account that was not billed before; zero where none was.
     unbilled_since: u32,
+    /// When the invoice that is corrected was anchored: a tariff that came later was not in force.
+    /// Of a bill, none came later.
+    invoiced_at: u64,
     /// Whether what the invoice before carries over is the chain's.
     previous_holds: bool,
+    /// Whether the reading that the period begins with is of the meter's owner before.
+    was_anothers: bool,
     findings: Vec<Finding>,
 }
 
@@ -88,12 +105,16 @@ impl<'a> Verifier<'a> {
         Verifier {
             bill,
             trust,
+            corrected: None,
             state,
             open_until: Timestamp::from_seconds(0),
             closing: BTreeMap::new(),
+            cut: BTreeSet::new(),
             anchored: BTreeMap::new(),
             unbilled_since: 0,
+            invoiced_at: u64::MAX,
             previous_holds: false,
+            was_anothers: false,
             findings: Vec::new(),
         }
     }
@@ -106,8 +127,12 @@ impl<'a> Verifier<'a> {
 
     /// The checks that read the state.
     fn check_state(&mut self) -> Option<Vec<Traded>> {
-        self.check_record_of_invoice();
+        match self.corrected {
+            None => self.check_record_of_invoice(),
+            Some(file) => self.check_records_of_correction(file),
+        }
         self.check_previous();
+        self.check_previous_corrected();
         self.check_tariff();
         self.check_meter();
         let trades = self.check_trades();
@@ -189,124 +214,16 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    fn check_record_of_invoice(&mut self) {
-        let invoice = &self.bill.invoice;
-        let records = self.bill.evidence.chain.contracts.records;
-        let subject = (invoice.address, invoice.meter);
-        match self.state.invoice(records, subject, invoice.period.from.number()) {
-            Ok(record) if record.hash != invoice.hash() => {
-                self.fail("invoice", Supports::All, "its hash is not the one the chain holds");
-            }
-            Ok(record) if record.to != invoice.period.to.number() => {
-                let reason = "the chain holds it for another period: days could be billed twice";
-                self.fail("invoice.period", Supports::All, reason);
-            }
-            Ok(record) => self.unbilled_since = record.since,
-            Err(error) => {
-                self.fail("invoice", Supports::All, format!("its record is not proved: {error}"));
-            }
-        }
-    }
-
-    /// What goes on from the invoice before is from the one on chain, or there was none.
-    fn check_previous(&mut self) {
-        let (invoice, evidence) = (&self.bill.invoice, &self.bill.evidence);
-        let part = "evidence.previous";
-        let reason = match &evidence.previous {
-            None if !evidence.tariff.carries() || self.unbilled_since == 0 => return,
-            None => "the tariff carries something over, and the invoice before is missing",
-            Some(_) if !evidence.tariff.carries() => "the tariff carries nothing over",
-            Some(previous) => {
-                let records = evidence.chain.contracts.records;
-                let subject = (previous.address, previous.meter);
-                let from = previous.period.from.number();
-                let next = previous.period.to.next().number();
-                let since = match self.unbilled_since {
-                    0 => invoice.period.from.number(),
-                    since => since,
-                };
-                match self.state.invoice(records, subject, from) {
-                    Ok(record) if record.hash != previous.hash() => {
-                        "its hash is not the one the chain holds"
-                    }
-                    Ok(_) if previous.account != invoice.account => "it is of another account",
-                    // The first of an address goes on from the meter's last, the day before.
-                    Ok(_) if self.unbilled_since == 0 && previous.meter != invoice.meter => {
-                        "it is of another meter"
-                    }
-                    Ok(_) if self.unbilled_since != 0 && previous.address != invoice.address => {
-                        "it is of another address"
-                    }
-                    Ok(_) if next != since => "it is not the last one before this",
-                    Ok(_) => {
-                        self.previous_holds = true;
-                        return;
-                    }
-                    Err(error) => {
-                        let reason = format!("its record is not proved: {error}");
-                        return self.fail(part, Supports::Rated, reason);
-                    }
-                }
-            }
-        };
-        self.fail(part, Supports::Rated, reason);
-    }
-
-    /// The tariff's hash was on chain before the period began, and no later version was in force.
-    fn check_tariff(&mut self) {
-        let (invoice, evidence) = (&self.bill.invoice, &self.bill.evidence);
-        let tariff = &evidence.tariff;
-        let terms = tariff.head();
-        let part = "evidence.tariff";
-        if tariff.hash() != invoice.tariff {
-            self.fail(part, Supports::Rated, "it is not the tariff that the invoice names");
-        }
-        if terms.valid_from > invoice.period.from {
-            self.fail(part, Supports::Rated, "it was not yet valid when the period began");
-        }
-        if let Some(pinned) = self.trust.and_then(|trust| trust.tariff.as_ref())
-            && (pinned.community, &pinned.id, pinned.timezone.as_str())
-                != (invoice.community, &terms.id, terms.timezone.name())
-        {
-            self.fail(part, Supports::Rated, "it is not the tariff that the trust file names");
-        }
-        let key = tariff_key(invoice.community, &terms.id);
-        let records = evidence.chain.contracts.records;
-        let begin = terms.timezone.start_of(invoice.period.from);
-        let version = evidence.tariff_version;
-        match self.state.tariff(records, key, version) {
-            Ok(record) if record.hash != tariff.hash() => {
-                self.fail(part, Supports::Rated, "its hash is not the one the chain holds");
-            }
-            Ok(record) if record.valid_from != terms.valid_from.number() => {
-                self.fail(part, Supports::Rated, "on chain it is in force from another day");
-            }
-            Ok(record) if record.time > begin.unsigned() => {
-                self.fail(part, Supports::Rated, "it was put on chain after the period had begun");
-            }
-            Ok(_) => {}
-            Err(error) => {
-                self.fail(part, Supports::Rated, format!("its record is not proved: {error}"));
-            }
-        }
-        // The contract takes no version that begins before the last one: the next one says it all.
-        match self.state.tariff(records, key, version.saturating_add(1)) {
-            Ok(next) if next.time != 0 && next.valid_from <= invoice.period.to.number() => {
-                let from = LocalDay::from_number(next.valid_from);
-                let reason = format!("another version of it is in force from {from}");
-                self.fail("evidence.tariff_version", Supports::Rated, reason);
-            }
-            Ok(_) => {}
-            Err(error) => {
-                let reason = format!("that no later version exists is not proved: {error}");
-                self.fail("evidence.tariff_version", Supports::Rated, reason);
-            }
-        }
-    }
-
     /// Every line again, from what was proved.
     fn check_lines(&mut self, metered: &Metered, trades: &[Traded]) {
         let invoice = &self.bill.invoice;
+        if self.is_cancelled() {
+            if *invoice != correction::cancelled(invoice) {
+                let reason = "an invoice that is taken back has no lines, and comes to nothing";
+                self.fail("correction.right", Supports::All, reason);
+            }
+            return;
+        }
         let facts = Facts {
             period: invoice.period,
             tariff: &self.bill.evidence.tariff,
@@ -377,7 +294,12 @@ impl<'a> Verifier<'a> {
             notes.push(note.to_owned());
         }
         if let Some(version) = evidence.key_versions.iter().find(|version| **version > 1) {
-            notes.push(format!("the meter's key was changed: key {version} signed readings"));
+            notes.push(format!("the meter was registered anew: key {version} signed readings"));
+        }
+        if self.was_anothers && evidence.tariff.carries() && evidence.previous.is_none() {
+            let note = "the meter was another address's until the period began: what a bill there \
+                        carried over is not shown, and not counted";
+            notes.push(note.to_owned());
         }
         if (1..invoice.period.from.number()).contains(&self.unbilled_since) {
             let since = LocalDay::from_number(self.unbilled_since);
@@ -395,6 +317,19 @@ impl<'a> Verifier<'a> {
                 "the meter does not sign: a gateway signed {} readings for it, and that it showed \
                  them is the gateway's own word",
                 invoice.relayed_readings
+            ));
+        }
+        if self.is_retariffed() {
+            let note = "the invoice was cancelled and is issued anew with another tariff, by the \
+                        word of two of the staff: it may have been put on chain after the period \
+                        had begun, and trades were settled with the prices of the one before";
+            notes.push(note.to_owned());
+        }
+        if !self.cut.is_empty() {
+            notes.push(format!(
+                "in {} slots a challenge cut trades after the invoice was rated: a correction says \
+                 what that changes",
+                self.cut.len()
             ));
         }
         if self.trust.is_some_and(|trust| trust.tariff.is_none()) {

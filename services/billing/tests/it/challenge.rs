@@ -13,11 +13,11 @@ use crate::town::*;
 
 const SALT: B256 = B256::repeat_byte(3);
 /// What otter's meter registered at noon; its intervals say 900 Wh.
-const REGISTERED: u64 = 60;
+pub const REGISTERED: u64 = 60;
 
 impl Running {
     /// A reading of otter's meter, anchored as the metering service does it.
-    fn anchored(&mut self, hours: i64, export: u64) -> Evidence {
+    pub fn anchored(&mut self, hours: i64, export: u64) -> Evidence {
         self.anchored_of(OTTER, hours, export, 1)
     }
 
@@ -53,7 +53,7 @@ pub async fn locked(town: &Running, who: &str) -> i64 {
 }
 
 /// Otter's side of each of these trades.
-fn claims(deals: &Deals) -> Vec<Claim> {
+pub fn claims(deals: &Deals) -> Vec<Claim> {
     let (market, tree) = (deployment().market, deals.fills.tree());
     let claim = |(index, (buy, sell)): (usize, &(OrderTerms, OrderTerms))| {
         let [own, other] = [sell, buy].map(|order| order.hash(CHAIN_ID, market));

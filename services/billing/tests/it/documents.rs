@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::service::{Running, traded_monday};
 use crate::town::*;
 
-fn issuer() -> Value {
+pub fn issuer() -> Value {
     json!({
         "party": {
             "id": "4012345000009", "name": "Village Energy eG", "vat_id": "DE123456788",

@@ -9,10 +9,10 @@ use units::Money;
 use crate::service::{Running, traded_monday};
 use crate::town::*;
 
-const IBAN: &str = "DE89370400440532013000";
+pub const IBAN: &str = "DE89370400440532013000";
 
 /// A town whose heron has the invoice of a Monday, and where it pays to.
-async fn billed() -> (Running, Value) {
+pub async fn billed() -> (Running, Value) {
     let (mut town, _) = traded_monday().await;
     town.move_to(corrections_over());
     town.settle().await;
@@ -28,20 +28,20 @@ async fn billed() -> (Running, Value) {
     (town, invoice)
 }
 
-fn path(invoice: &Value, what: &str) -> String {
+pub fn path(invoice: &Value, what: &str) -> String {
     format!("/v1/invoices/{}/{what}", invoice["id"].as_str().unwrap())
 }
 
-async fn payment(town: &Running, invoice: &Value) -> Value {
+pub async fn payment(town: &Running, invoice: &Value) -> Value {
     town.get("heron", &path(invoice, "payment")).await
 }
 
-fn money(value: &Value) -> Money {
+pub fn money(value: &Value) -> Money {
     serde_json::from_value(value.clone()).unwrap()
 }
 
 /// A statement with a booked credit for each amount and text.
-fn statement(id: &str, payments: &[(Money, &str)]) -> String {
+pub fn statement(id: &str, payments: &[(Money, &str)]) -> String {
     let balance = |kind: &str, amount: Money| {
         format!(
             "<Bal><Tp><CdOrPrtry><Cd>{kind}</Cd></CdOrPrtry></Tp><Amt Ccy=\"EUR\">{amount}</Amt>\
@@ -69,7 +69,7 @@ fn statement(id: &str, payments: &[(Money, &str)]) -> String {
     )
 }
 
-async fn import(town: &Running, statement: String) -> Vec<Value> {
+pub async fn import(town: &Running, statement: String) -> Vec<Value> {
     let request = TestRequest::post()
         .uri("/v1/bank/statements")
         .insert_header(("Content-Type", "application/xml"))
@@ -80,7 +80,7 @@ async fn import(town: &Running, statement: String) -> Vec<Value> {
     report["payments"].as_array().unwrap().clone()
 }
 
-fn cents(cents: i64) -> Money {
+pub fn cents(cents: i64) -> Money {
     Money::from_n(cents * 10_000_000)
 }
 

@@ -3,14 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, missing_docs, reason = "a test is used by nobody")]
 
+mod addresses;
 mod bank;
 mod batches;
 mod certificates;
 mod challenge;
+mod corrected_homes;
+mod corrections;
 mod currencies;
 mod documents;
 mod dues;
 mod exchange;
+mod exports;
 mod handover;
 mod late;
 mod node;
@@ -20,5 +24,7 @@ mod reports;
 mod requests;
 mod reserve;
 mod service;
+mod shadow;
 mod tariffs;
 mod town;
+mod wallet_payments;

@@ -273,7 +273,7 @@ pub fn interval(home: Home, hour_of_day: i64, version: u32) -> IntervalFact {
 
 fn token(who: &str) -> String {
     let (account, roles) = match who {
-        "operator" => (None, vec![Role::Operator]),
+        "operator" | "deputy" => (None, vec![Role::Operator]),
         "auditor" => (None, vec![Role::Auditor]),
         "stranger" => (None, vec![Role::Operator]),
         home => (Some(ids::AccountId::derived(home)), vec![Role::Prosumer]),

@@ -137,17 +137,16 @@ pub(crate) async fn transactions(
     address: Option<&str>,
 ) -> Result<Page<Transaction>> {
     let from = cursor(page)?;
-    let mine = match address {
+    let wanted = match address {
+        // The address first: who takes part in few is not looked for in all.
         Some(_) => {
-            "and exists (select 1 from addresses a where a.address = $4 \
-             and a.block = t.block and a.place = t.place)"
+            "(t.block, t.place) in (select a.block, a.place from addresses a \
+             where a.address = $4 and (a.block, a.place) < ($1, $2) \
+             order by a.block desc, a.place desc limit $3)"
         }
-        None => "and $4 = ''",
+        None => "(t.block, t.place) < ($1, $2) and $4 = ''",
     };
-    let sql = format!(
-        "{TRANSACTION} where (t.block < $1 or (t.block = $1 and t.place < $2)) {mine} \
-         order by t.block desc, t.place desc limit $3"
-    );
+    let sql = format!("{TRANSACTION} where {wanted} order by t.block desc, t.place desc limit $3");
     let rows = query(AssertSqlSafe(sql))
         .bind(from.block)
         .bind(from.place)

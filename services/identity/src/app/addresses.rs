@@ -32,7 +32,7 @@ use crate::Identity;
 use crate::db::addresses::{self, NewSpan};
 use crate::db::people::Holder;
 use crate::db::{audit, grid, people};
-use crate::domain::addresses::{AccountAddress, Rotation, check_from, month_due};
+use crate::domain::addresses::{AccountAddress, Rotation, check_from, lead, month_due};
 use crate::domain::audit::{Act, Outcome};
 use crate::domain::grid::Meter;
 
@@ -52,7 +52,8 @@ pub struct NewAddress {
     /// The address, whose key the owner has, or a contract that takes signatures (ERC-1271).
     #[schema(value_type = String)]
     pub address: Address,
-    /// Start of the first slot that settles at it: a local midnight, two to a hundred days ahead.
+    /// Start of the first slot that settles at it: a local midnight, at most a hundred days ahead
+    /// and twelve hours more than orders may be placed ahead.
     #[schema(value_type = String, format = DateTime)]
     pub from: Timestamp,
     /// By the address: EIP-712 `Succession(address account,address successor,uint64 from)` in the
@@ -130,7 +131,7 @@ impl Identity {
         if let Some(known) = self.known(account, &new, now).await? {
             return Ok(known);
         }
-        check_from(new.from, &self.timezone_of(account).await?, now)?;
+        check_from(new.from, &self.timezone_of(account).await?, (now, self.lead()))?;
         self.check_succession(who, &former, &new).await?;
         let meters = self.handovers(account, &new).await?;
         let by = who.party.to_string();
@@ -163,7 +164,7 @@ impl Identity {
             let Some((last, _)) = accounts.last() else { break };
             after = last.to_string();
             for (account, zone) in accounts {
-                let Some(from) = month_due(&zone, now) else { continue };
+                let Some(from) = month_due(&zone, now, self.lead()) else { continue };
                 match self.rotate(account, from, now).await {
                     Ok(()) => any = true,
                     // One account's trouble is not the others'.
@@ -231,6 +232,10 @@ impl Identity {
         }
         let (address, from) = (waiting.address, Some(waiting.from));
         Ok(Some(AccountAddress { address, from, until: None, custody: Custody::Own }))
+    }
+
+    fn lead(&self) -> i64 {
+        lead(self.settings.horizon_seconds)
     }
 
     async fn timezone_of(&self, account: AccountId) -> Result<TimeZone, Problem> {

@@ -6,6 +6,8 @@ use alloy_primitives::B256;
 use anyhow::{Context, Result};
 use calendar::Timestamp;
 use contracts::{AccountRequest, OrderTerms, PayoutTerms};
+use events::Envelope;
+use events::identity::ApprovalRequested;
 use ids::{AccountId, CommunityId, Uuid};
 use service::{Page, PageQuery, Principal, Problem};
 use units::Money;
@@ -249,5 +251,14 @@ pub(super) async fn keep(
     }
     signing::insert_approval(tx, community, subject, &wanted).await?;
     audit::append(tx, act).await?;
+    let event = ApprovalRequested {
+        approval: wanted.approval,
+        account: wanted.account,
+        community,
+        kind: wanted.kind.name().to_owned(),
+        expires_at: wanted.expires_at,
+    };
+    let cause = wanted.approval.to_string();
+    bus::append(tx, &Envelope::of(&event, &cause, wanted.requested_at)).await?;
     Ok(wanted)
 }

@@ -5,6 +5,8 @@ use access::Action;
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
+use contracts::SolCall;
+use contracts::bindings::MeterRegistry::versionsCall;
 use contracts::requests::{MeterEnrolment, enrolment};
 use events::Envelope;
 use events::identity::{Enrolment, MeterEnrolled, MeterHandedOver, MeterRevoked};
@@ -22,6 +24,8 @@ use crate::domain::people::parse_name;
 use crate::domain::tokens::{hash_secret, new_secret};
 use crate::{Identity, Place};
 
+/// Seconds after its expiry that a rotation may still show in the newest block that is asked.
+const REGISTRY_SECONDS: i64 = 300;
 /// Characters a device's token has at least and at most.
 const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 16..=256;
 
@@ -71,6 +75,8 @@ pub(super) struct Application {
     pub(super) token_hash: String,
     pub(super) owner_signature: Option<SignatureBytes>,
     pub(super) valid_from: Timestamp,
+    /// How many keys the registry knows of the meter, where it missed one.
+    pub(super) registered: Option<u32>,
     pub(super) now: Timestamp,
 }
 
@@ -89,7 +95,7 @@ impl Application {
             meter: self.id,
             key: self.key,
             connection_point: self.connection_point,
-            version: present.map_or(1, |meter| meter.version + 1),
+            version: present.map_or(1, |meter| self.registered.unwrap_or(meter.version) + 1),
         }
     }
 }
@@ -98,9 +104,9 @@ impl Identity {
     /// Puts a meter to work at a connection point.
     ///
     /// Refused with `OWN_KEY` when the owner has to sign, `SIGNATURE` when it did not, `TOKEN`,
-    /// `NAME`, `METER_PRESENT` when another meter measures there, `KEY_TAKEN` when another meter
-    /// has or had this key, `SUCCESSOR_WAITS` when the account has a next address that only its
-    /// owner signs for, and with 409 when the id is of a working meter that differs.
+    /// `NAME`, `METER_PRESENT` when another meter measures there, `KEY_TAKEN` when a meter, this
+    /// one included, has or had this key, `SUCCESSOR_WAITS` when the account has a next address
+    /// that only its owner signs for, and with 409 when the id is of a working meter that differs.
     pub async fn enrol_meter(
         &self,
         who: &Principal,
@@ -119,8 +125,10 @@ impl Identity {
             token_hash: hash_secret(&token),
             owner_signature: owner_signature(new.owner_signature.as_deref())?,
             valid_from: new.valid_from.unwrap_or(now),
+            registered: None,
             now,
         };
+        let application = self.counted(application).await?;
         let holder = self.holder_at(new.connection_point).await?;
         let signers = self.signers(&application, &holder).await?;
         let act = self.act(&who.party.to_string(), action.name(), &about, Outcome::Done);
@@ -167,6 +175,47 @@ impl Identity {
         let own = self.scope(who, Action::ReadAccount, who.account).await?;
         let mut conn = self.db.read().acquire().await.context("listing meters")?;
         Ok(grid::meters(&mut conn, self.community, own, Part::of(query)?).await?)
+    }
+
+    /// The application, with the registry's count where a rotation of the meter has missed it: then
+    /// the registry knows fewer keys than we, and would take none that we number.
+    pub(super) async fn counted(&self, wanted: Application) -> Result<Application, Problem> {
+        let mut conn = self.db.read().acquire().await.context("looking for a meter")?;
+        let expiry = grid::rotation_expiry(&mut conn, wanted.id).await?;
+        let present = grid::meter(&mut conn, wanted.id).await?;
+        let ever = Timestamp::from_seconds(0);
+        let handed = addresses::is_handed_over(&mut conn, wanted.id, ever).await?;
+        drop(conn);
+        let revoked = present.and_then(|meter| Some((meter.revoked_at?, meter)));
+        let Some((revoked_at, present)) = revoked else {
+            return Ok(wanted);
+        };
+        // Before, the rotation may still be on its way.
+        if expiry.is_none_or(|expiry| wanted.now <= expiry.plus_seconds(REGISTRY_SECONDS)) {
+            return Ok(wanted);
+        }
+        let known = self.versions(wanted.id).await?;
+        let registered = known.filter(|known| *known < present.version);
+        // What waited for the meter's next owner went out with the revocation, and counts too.
+        if handed && registered.is_some() && wanted.now <= revoked_at.plus_seconds(REGISTRY_SECONDS)
+        {
+            let detail = "the registry is about to learn of the revocation";
+            return Err(Problem::unavailable(detail));
+        }
+        Ok(Application { registered, ..wanted })
+    }
+
+    /// How many keys the registry knows of a meter, by the newest block; `None` where the chain has
+    /// no registry.
+    async fn versions(&self, meter: MeterId) -> Result<Option<u32>, Problem> {
+        let asked = versionsCall { meter: meter.to_bytes32().into() };
+        let (registry, data) = (self.place.at.meters, asked.abi_encode().into());
+        let answer = client::call(&*self.node, registry, data, "latest").await;
+        let answer = answer.map_err(|error| {
+            tracing::warn!(%error, "the registry could not be asked");
+            Problem::unavailable("no node says how many keys the registry knows of the meter")
+        })?;
+        Ok(versionsCall::abi_decode_returns(&answer).ok())
     }
 
     /// Who signs what is applied for.
@@ -327,8 +376,9 @@ pub(super) async fn enrol(
         let title = "Another meter measures at this connection point";
         return Err(Problem::refused("METER_PRESENT", title).into());
     }
-    if grid::is_key_taken(tx, wanted.key, wanted.id).await? {
-        return Err(Problem::refused("KEY_TAKEN", "Another meter has or had this key").into());
+    // Its own keys of before too: a key that was given up may be in other hands.
+    if grid::is_key_known(tx, wanted.key).await? {
+        return Err(Problem::refused("KEY_TAKEN", "A meter has or had this key").into());
     }
     if let Some(present) = &present {
         let had = (present.meter, present.key);
@@ -374,7 +424,7 @@ pub(super) async fn enrol(
 }
 
 /// Lets a meter belong to its account's next address from `from` on, and tells of it. The meter as
-/// it is told of from now on.
+/// it is told of from now on: its key stays in the same hands, so it is not one that was given up.
 pub(super) async fn hand_over(
     tx: &mut Tx,
     meter: &Meter,
@@ -384,14 +434,14 @@ pub(super) async fn hand_over(
     let meter = Meter { version: meter.version + 1, ..meter.clone() };
     let Meter { meter: id, key, connection_point, version, .. } = meter;
     let enrolment = signers.sign(&Enrolled { meter: id, key, connection_point, version }, given)?;
-    grid::rotate_meter(tx, id, key, version).await?;
+    grid::put_version(tx, id, version).await?;
     addresses::put_handover(tx, id, from).await?;
     let event = MeterHandedOver { meter: id, connection_point, key, version, from, enrolment };
     bus::append(tx, &Envelope::of(&event, &cause_of(&meter), now)).await?;
     Ok(meter)
 }
 
-/// What names a meter's key among events.
+/// What names a meter's key among events. A version may come twice, with another key.
 pub(super) fn cause_of(meter: &Meter) -> String {
-    format!("{}/{}", meter.meter, meter.version)
+    format!("{}/{}/{}", meter.meter, meter.version, meter.key)
 }

@@ -21,7 +21,7 @@ use crate::db::{Part, audit, people};
 use crate::domain::audit::{Act, Outcome};
 use crate::domain::passwords::check_password;
 use crate::domain::people::{Account, Party, parse_email, parse_name, parse_pseudonym};
-use crate::domain::vault::random;
+use vault::random;
 
 /// Someone who signs up. Never printed: it holds a password.
 #[derive(Clone, Deserialize, ToSchema)]

@@ -154,8 +154,10 @@ impl Identity {
             token_hash: hash_secret(&token),
             owner_signature: owner_signature(new.owner_signature.as_deref())?,
             valid_from: now,
+            registered: None,
             now,
         };
+        let application = self.counted(application).await?;
         let holder = self.holder_at(kept.connection_point).await?;
         let signers = self.signers(&application, &holder).await?;
         let (action, about) = (Action::ProvisionMeter.name(), kept.meter.to_string());

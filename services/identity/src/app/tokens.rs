@@ -23,7 +23,7 @@ use crate::domain::audit::Outcome;
 use crate::domain::people::parse_email;
 use crate::domain::siwe::Message;
 use crate::domain::tokens::{REFRESH_SECONDS, TOKEN_SECONDS, TokenKey, hash_secret, new_secret};
-use crate::domain::vault::{MasterKey, random};
+use vault::{MasterKey, random};
 
 /// What is shown at the door. Never printed: it holds secrets.
 #[derive(Clone, Deserialize, ToSchema)]

@@ -154,12 +154,16 @@ pub(crate) async fn put_handover(tx: &mut Tx, meter: MeterId, at: Timestamp) -> 
 }
 
 /// Whether a meter goes to another address after `since`.
-pub(crate) async fn is_handed_over(tx: &mut Tx, meter: MeterId, since: Timestamp) -> Result<bool> {
+pub(crate) async fn is_handed_over(
+    conn: &mut AnyConnection,
+    meter: MeterId,
+    since: Timestamp,
+) -> Result<bool> {
     let count: i64 =
         query_scalar("select count(*) from meter_handover where meter = $1 and at > $2")
             .bind(meter.to_string())
             .bind(since.seconds())
-            .fetch_one(tx.conn())
+            .fetch_one(conn)
             .await?;
     Ok(count > 0)
 }

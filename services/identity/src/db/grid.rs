@@ -87,7 +87,8 @@ pub(crate) async fn put_meter(tx: &mut Tx, meter: &Meter, token_hash: &str) -> R
          on conflict (id) do update set serial = excluded.serial, \
          connection_point = excluded.connection_point, account = excluded.account, \
          signing_key = excluded.signing_key, version = excluded.version, \
-         token_hash = excluded.token_hash, valid_from = excluded.valid_from, revoked_at = null",
+         token_hash = excluded.token_hash, valid_from = excluded.valid_from, revoked_at = null, \
+         rotation_expiry = null",
     )
     .bind(meter.meter.to_string())
     .bind(meter.serial.clone())
@@ -157,6 +158,18 @@ pub(crate) async fn is_key_taken(tx: &mut Tx, address: Address, id: MeterId) -> 
     Ok(others > 0)
 }
 
+/// Whether any meter has or had the key of `address`.
+pub(crate) async fn is_key_known(tx: &mut Tx, address: Address) -> Result<bool> {
+    let known: i64 = query_scalar(
+        "select (select count(*) from meter where signing_key = $1) \
+         + (select count(*) from former_key where address = $1)",
+    )
+    .bind(address.to_string())
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(known > 0)
+}
+
 /// Remembers that a meter had the key of `address`, up to `ended_at`.
 pub(crate) async fn keep_former_key(
     tx: &mut Tx,
@@ -184,20 +197,47 @@ pub(crate) async fn former_keys(tx: &mut Tx, id: MeterId) -> Result<Vec<(Address
     rows.iter().map(|row| Ok((parsed(row, 0)?, moment(row, 1)?))).collect()
 }
 
-/// Gives the meter its next key; it stays enrolled as it is.
+/// Gives the meter its next key, which the registry takes until `expiry`; it stays enrolled as it
+/// is.
 pub(crate) async fn rotate_meter(
     tx: &mut Tx,
     id: MeterId,
-    key: Address,
-    version: u32,
+    (key, version): (Address, u32),
+    expiry: Timestamp,
 ) -> Result<()> {
-    query("update meter set signing_key = $1, version = $2 where id = $3")
+    let sql = "update meter set signing_key = $1, version = $2, rotation_expiry = $3 where id = $4";
+    query(sql)
         .bind(key.to_string())
+        .bind(i64::from(version))
+        .bind(expiry.seconds())
+        .bind(id.to_string())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Counts one more key of the meter, which is the one that it has.
+pub(crate) async fn put_version(tx: &mut Tx, id: MeterId, version: u32) -> Result<()> {
+    query("update meter set version = $1 where id = $2")
         .bind(i64::from(version))
         .bind(id.to_string())
         .execute(tx.conn())
         .await?;
     Ok(())
+}
+
+/// Until when the registry took the key that the meter `id` was rotated to; `None` where it was
+/// not.
+pub(crate) async fn rotation_expiry(
+    conn: &mut AnyConnection,
+    id: MeterId,
+) -> Result<Option<Timestamp>> {
+    let expiry: Option<Option<i64>> =
+        query_scalar("select rotation_expiry from meter where id = $1")
+            .bind(id.to_string())
+            .fetch_optional(conn)
+            .await?;
+    Ok(expiry.flatten().map(Timestamp::from_seconds))
 }
 
 /// Whether `hash` is that of the token of the meter `id`.

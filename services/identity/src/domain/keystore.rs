@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use super::vault::random;
+use vault::random;
 
 /// Keystores that are made at the same time: each takes a core and its memory.
 const AT_ONCE: usize = 1;

@@ -9,7 +9,7 @@ use ids::{ConnectionPointId, MeterId};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::vault::random;
+use vault::random;
 
 /// Seconds that a code counts, at least.
 pub(crate) const CODE_SECONDS_MIN: i64 = 60;

@@ -11,7 +11,7 @@ use service::{Claims, Principal, Verifier};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use crate::domain::vault::random;
+use vault::random;
 
 /// How long a token counts.
 pub(crate) const TOKEN_SECONDS: i64 = 15 * 60;

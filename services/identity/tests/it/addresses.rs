@@ -203,11 +203,11 @@ async fn held_accounts_get_a_key_for_each_month_once() {
     assert_eq!(server.post("/v1/meters", &operator, meter).await.status, 201);
     // Too early, in time, done before, too early for the next month, in time again.
     for (now, any) in [
-        ("2026-06-20T10:00:00Z", false),
-        ("2026-06-25T10:00:00Z", true),
-        ("2026-06-26T10:00:00Z", false),
+        ("2026-06-17T10:00:00Z", false),
+        ("2026-06-20T10:00:00Z", true),
+        ("2026-06-21T10:00:00Z", false),
         ("2026-07-01T10:00:00Z", false),
-        ("2026-07-29T10:00:00Z", true),
+        ("2026-07-20T10:00:00Z", true),
     ] {
         server.hand.move_to(now.parse().unwrap());
         let rotated = server.identity.rotate_due(now.parse().unwrap()).await.unwrap();

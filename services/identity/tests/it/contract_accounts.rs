@@ -38,7 +38,7 @@ pub(crate) struct TestChain {
 }
 
 impl TestChain {
-    fn deploy(&self, at: Address, code: Code) {
+    pub(crate) fn deploy(&self, at: Address, code: Code) {
         self.codes.lock().unwrap().insert(at, code);
     }
 

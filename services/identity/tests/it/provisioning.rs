@@ -3,11 +3,12 @@
 use alloy_primitives::{Address, B256, keccak256};
 use calendar::Timestamp;
 use contracts::requests::rotation;
-use events::identity::{MeterEnrolled, MeterRotated};
+use events::identity::{MeterEnrolled, MeterRevoked, MeterRotated};
 use ids::MeterId;
 use keys::SecretKey;
 use serde_json::{Value, json};
 
+use crate::contract_accounts::Code;
 use crate::server::{Answer, PLACE, Server};
 
 const SERIAL: &str = "EMH 4711";
@@ -180,7 +181,10 @@ async fn a_meter_gets_its_next_key_from_the_one_before() {
     }
     let mut unproved = good.json();
     unproved["first_page"] = json!(100);
-    assert_eq!(server.knock(&path, unproved).await.code(), "PROOF");
+    assert_eq!(server.knock(&path, unproved.clone()).await.code(), "PROOF");
+    let nobody = format!("/v1/meters/{}/rotation", MeterId::derived("nobody"));
+    let said = server.knock(&nobody, unproved).await;
+    assert_eq!(said.code(), "PROOF", "what nobody signed looks nothing up");
     assert_eq!(server.events::<MeterRotated>().await.len(), 0);
 
     for _ in 0..2 {
@@ -203,5 +207,62 @@ async fn a_meter_gets_its_next_key_from_the_one_before() {
     let (from, expiry) = ("2026-06-01T12:00:00Z", "2026-06-01T14:00:00Z");
     let late = Wish { meter, version: 4, from, expiry, old: 8, next: 9 };
     assert_eq!(server.knock(&path, late.json()).await.code(), "REVOKED");
+    // Neither the last key nor one before comes back, whoever asks.
+    for seed in [6, 7, 8] {
+        let again = json!({
+            "meter": meter, "serial": SERIAL, "connection_point": point,
+            "key": key(seed).address(),
+        });
+        assert_eq!(server.post("/v1/meters", &operator, again).await.code(), "KEY_TAKEN");
+    }
+    let fresh = json!({
+        "meter": meter, "serial": SERIAL, "connection_point": point, "key": key(9).address(),
+    });
+    assert_eq!(server.post("/v1/meters", &operator, fresh).await.status, 201);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_meter_whose_rotation_the_registry_has_missed_is_numbered_as_the_registry_does() {
+    let (server, operator, point, _) = scene().await;
+    let meter = working(&server, &point, &operator).await;
+    let (from, expiry) = ("2026-06-01T10:15:00Z", "2026-06-01T12:00:00Z");
+    let wish = Wish { meter, version: 2, from, expiry, old: 6, next: 7 };
+    assert_eq!(
+        server.knock(&format!("/v1/meters/{meter}/rotation"), wish.json()).await.status,
+        200
+    );
+    // The registry has the first key, and never heard of the second.
+    const ONE: &str = "0x0000000000000000000000000000000000000000000000000000000000000001";
+    server.chain.deploy(PLACE.at.meters, Code::Says(ONE));
+    let end = format!("/v1/meters/{meter}/revocation");
+    let again = |seed: u8| {
+        let key = key(seed).address();
+        json!({ "meter": meter, "serial": SERIAL, "connection_point": point, "key": key })
+    };
+    for (moment, seed, version) in [
+        // The rotation may still be on its way.
+        ("2026-06-01T12:04:00Z", 8, 3),
+        ("2026-06-01T12:06:00Z", 9, 4),
+    ] {
+        server.hand.move_to(moment.parse().unwrap());
+        server.post(&end, &operator, json!({})).await;
+        let enrolled = server.post("/v1/meters", &operator, again(seed)).await;
+        assert_eq!((enrolled.status, &enrolled.body["version"]), (201, &json!(version)));
+    }
+    let (from, expiry) = ("2026-06-01T12:15:00Z", "2026-06-01T13:30:00Z");
+    let wish = Wish { meter, version: 5, from, expiry, old: 9, next: 10 };
+    assert_eq!(
+        server.knock(&format!("/v1/meters/{meter}/rotation"), wish.json()).await.status,
+        200
+    );
+    server.hand.move_to("2026-06-01T13:36:00Z".parse().unwrap());
+    for seed in [11, 12] {
+        server.post(&end, &operator, json!({})).await;
+        let enrolled = server.post("/v1/meters", &operator, again(seed)).await;
+        let version = if seed == 11 { 2 } else { 3 };
+        assert_eq!((enrolled.status, &enrolled.body["version"]), (201, &json!(version)), "{seed}");
+    }
+    assert_eq!(server.events::<MeterRevoked>().await.len(), 4, "each is told");
     server.stop().await;
 }

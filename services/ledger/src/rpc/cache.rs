@@ -7,12 +7,13 @@
 use super::{damaged, fault};
 use crate::node::{Node, locked};
 use crate::store::Snapshot;
+use alloy_primitives::map::HashMap;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rlp::Encodable;
 use chain::execute::{CodeCache, StateCache};
 use chain::{Block, ChainView, Header, Receipt, signature};
 use client::RpcError;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -77,7 +78,7 @@ struct Kept<K, V> {
 
 impl<K, V> Default for Kept<K, V> {
     fn default() -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), weight: 0 }
+        Self { young: HashMap::default(), old: HashMap::default(), weight: 0 }
     }
 }
 
@@ -142,6 +143,11 @@ impl Caches {
     /// What was read of the state with this root; the one asked for longest ago makes room.
     pub(super) fn state(&self, root: B256) -> Arc<StateCache> {
         let mut states = locked(&self.states);
+        if let Some((newest, cache)) = states.front()
+            && *newest == root
+        {
+            return cache.clone();
+        }
         let known = states.iter().position(|(known, _)| *known == root);
         let entry = known.and_then(|at| states.remove(at));
         let (_, cache) = entry.clone().unwrap_or_else(|| (root, Arc::default()));

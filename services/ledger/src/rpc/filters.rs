@@ -11,6 +11,7 @@ use alloy_primitives::U64;
 use client::RpcError;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 /// Filters that are remembered; a new one takes the place of the one that was asked longest ago.
 const FILTERS_MAX: usize = 1_024;
@@ -25,17 +26,21 @@ pub(crate) struct Filters {
     uses: u64,
 }
 
-#[derive(Clone)]
 struct Installed {
-    /// Place in the feed that was told last.
-    told: u64,
     /// Rises with every use of any filter.
     used: u64,
+    filter: Arc<Asked>,
+}
+
+/// A filter, whoever is reading for it.
+struct Asked {
+    /// Place in the feed that was told last. Locked while what follows is read, so that two calls
+    /// at once do not both tell the same; other filters do not wait.
+    told: Mutex<u64>,
     wanted: Wanted,
 }
 
 /// What a filter asks for.
-#[derive(Clone)]
 enum Wanted {
     Logs(Filter),
     Blocks,
@@ -52,15 +57,16 @@ impl Filters {
         }
         self.last_id += 1;
         self.uses += 1;
-        self.by_id.insert(self.last_id, Installed { told, used: self.uses, wanted });
+        let filter = Arc::new(Asked { told: Mutex::new(told), wanted });
+        self.by_id.insert(self.last_id, Installed { used: self.uses, filter });
         self.last_id
     }
 
-    fn using(&mut self, id: u64) -> Option<&mut Installed> {
+    fn using(&mut self, id: u64) -> Option<Arc<Asked>> {
         self.uses += 1;
-        let filter = self.by_id.get_mut(&id)?;
-        filter.used = self.uses;
-        Some(filter)
+        let installed = self.by_id.get_mut(&id)?;
+        installed.used = self.uses;
+        Some(installed.filter.clone())
     }
 }
 
@@ -89,20 +95,23 @@ fn not_found() -> RpcError {
     server("filter not found")
 }
 
-pub(super) fn changes(request: &Request<'_>) -> Answer {
+fn using(request: &Request<'_>) -> Result<Arc<Asked>, RpcError> {
     let id = id(request)?;
-    // Held to the end, so that two calls at once do not both tell the same.
-    let mut filters = locked(&request.node.filters);
-    let filter = filters.using(id).ok_or_else(not_found)?;
-    let (told, news) = match &filter.wanted {
+    locked(&request.node.filters).using(id).ok_or_else(not_found)
+}
+
+pub(super) fn changes(request: &Request<'_>) -> Answer {
+    let filter = using(request)?;
+    let mut told = locked(&filter.told);
+    let (now, news) = match &filter.wanted {
         Wanted::Pending => {
-            let (told, hashes) = request.node.news.arrivals_after(filter.told, LOGS_MAX);
-            (told, Ok(json!(hashes)))
+            let (now, hashes) = request.node.news.arrivals_after(*told, LOGS_MAX);
+            (now, Ok(json!(hashes)))
         }
-        Wanted::Blocks => blocks(request, filter.told)?,
-        Wanted::Logs(logs) => changed_logs(request, filter.told, logs)?,
+        Wanted::Blocks => blocks(request, *told)?,
+        Wanted::Logs(logs) => changed_logs(request, *told, logs)?,
     };
-    filter.told = told;
+    *told = now;
     news
 }
 
@@ -142,11 +151,9 @@ fn changed_logs(
 
 /// All logs that a filter of logs asks for.
 pub(super) fn logs(request: &Request<'_>) -> Result<Vec<LogView>, RpcError> {
-    let id = id(request)?;
-    let wanted = locked(&request.node.filters).using(id).map(|filter| filter.wanted.clone());
-    match wanted {
-        Some(Wanted::Logs(filter)) => logs::all(request, &filter),
-        _ => Err(not_found()),
+    match &using(request)?.wanted {
+        Wanted::Logs(filter) => logs::all(request, filter),
+        Wanted::Blocks | Wanted::Pending => Err(not_found()),
     }
 }
 

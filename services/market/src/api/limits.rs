@@ -8,6 +8,7 @@ use contracts::Side;
 use ids::{AccountId, Uuid};
 use serde::{Deserialize, Serialize};
 use service::{Page, PageQuery, Principal, Problem, Problems};
+use units::Energy;
 use utoipa::ToSchema;
 
 use super::consents::{ConsentView, answer, waiting};
@@ -15,7 +16,7 @@ use super::orders::page;
 use super::slots::ZoneQuery;
 use super::stop::TrippedView;
 use super::{desk_of, may, moment_of};
-use crate::domain::{Change, Curtailment, Exchange, RuleName, Suspension, Trader, Wish};
+use crate::domain::{Change, Curtailment, Exchange, LinkLimit, RuleName, Suspension, Trader, Wish};
 use crate::market::Market;
 
 /// The most characters of a reason.
@@ -80,6 +81,52 @@ pub(crate) struct CurtailmentView {
     by: String,
     /// When.
     decided_at: String,
+    /// What links carry at most; absent where nothing trades.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    links: Vec<LinkBody>,
+}
+
+/// What the link above a zone carries at most.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LinkBody {
+    /// The zone at its lower end.
+    #[schema(format = "uuid")]
+    zone: String,
+    /// Out of the zone, in Wh a slot; as it is when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    up_wh: Option<u64>,
+    /// Into the zone, in Wh a slot; as it is when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    down_wh: Option<u64>,
+}
+
+/// Why, and what is curtailed.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CurtailmentBody {
+    /// In words, 1 to 500 characters. Those concerned read it.
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+    /// In a market of several zones, the links that carry less; all is curtailed when absent.
+    #[serde(default)]
+    links: Vec<LinkBody>,
+}
+
+impl LinkBody {
+    fn of(limit: &LinkLimit) -> LinkBody {
+        LinkBody {
+            zone: limit.zone.to_string(),
+            up_wh: limit.up.map(Energy::wh),
+            down_wh: limit.down.map(Energy::wh),
+        }
+    }
+
+    fn parse(&self) -> Result<LinkLimit, Problem> {
+        let zone = self.zone.parse().map_err(|_| Problem::malformed("zone: not a UUID"))?;
+        let (up, down) = (self.up_wh.map(Energy::from_wh), self.down_wh.map(Energy::from_wh));
+        Ok(LinkLimit { zone, up, down })
+    }
 }
 
 /// How a trader is named in paths.
@@ -137,16 +184,24 @@ async fn change_trader(
         return Err(Problem::forbidden());
     }
     let (mut known, mut stands, mut waits) = (false, None, None);
+    // A desk that cannot keeps no other from it.
+    let mut failed = None;
     for desk in market.desks_of(caller.community) {
         let owner = desk.book().await.owner(trader);
         if owner.is_none() || !allowed(owner) {
             continue;
         }
         known = true;
-        desk.change(change.clone(), caller.party).await?;
+        if let Err(refused) = desk.change(change.clone(), caller.party).await {
+            failed.get_or_insert(refused);
+            continue;
+        }
         waits = waiting(desk, &Wish::Resume { trader }, market.now()).await.or(waits);
         let book = desk.book().await;
         stands = book.suspension(trader).map(|why| suspension(trader, why)).or(stands);
+    }
+    if let Some(refused) = failed {
+        return Err(refused.into());
     }
     if known { Ok((stands, waits)) } else { Err(Problem::not_found("account or connection point")) }
 }
@@ -245,6 +300,7 @@ fn curtailment(curtailment: &Curtailment, zone: &str) -> CurtailmentView {
         reason: curtailment.reason.clone(),
         by: curtailment.by.to_string(),
         decided_at: curtailment.at.to_string(),
+        links: curtailment.links.iter().map(LinkBody::of).collect(),
     }
 }
 
@@ -256,8 +312,9 @@ fn range_of(path: &(String, String)) -> Result<(Timestamp, Timestamp), Problem> 
 /// Curtails a zone in the slots from `from` to before `to`.
 ///
 /// New orders are refused with `ZONE_CURTAILED`; open ones stay, and when the gate closes nothing
-/// is sold. Slots that are cleared already are not touched. Needs the role operator or admin. A
-/// repeat changes nothing.
+/// is sold. Where links are named, these carry less and the rest of the grid trades; refused with
+/// `LINK` where there is none. Slots that are cleared already are not touched. Needs the role
+/// operator or admin. A repeat changes nothing.
 #[utoipa::path(
     tag = "market",
     params(
@@ -265,7 +322,7 @@ fn range_of(path: &(String, String)) -> Result<(Timestamp, Timestamp), Problem> 
         ("to" = String, Path, description = "End of the last slot: 2026-06-01T12:00:00Z"),
         ZoneQuery,
     ),
-    request_body = ReasonBody,
+    request_body = CurtailmentBody,
     responses((status = 200, body = CurtailmentView), Problems)
 )]
 #[put("/v1/curtailments/{from}/{to}")]
@@ -274,14 +331,21 @@ pub(crate) async fn curtail_zone(
     caller: Principal,
     path: Path<(String, String)>,
     Query(query): Query<ZoneQuery>,
-    Json(body): Json<ReasonBody>,
+    Json(body): Json<CurtailmentBody>,
 ) -> Result<Json<CurtailmentView>, Problem> {
     let (from, to) = range_of(&path)?;
     if !may(&caller, Action::HaltMarket, None) {
         return Err(Problem::forbidden());
     }
     let desk = desk_of(&market, &caller, query.zone())?;
-    desk.change(Change::Curtail { from, to, reason: body.checked()? }, caller.party).await?;
+    let links = body.links.iter().map(LinkBody::parse).collect::<Result<Vec<_>, Problem>>()?;
+    let reason = ReasonBody::of(body.reason).checked()?;
+    let change = if links.is_empty() {
+        Change::Curtail { from, to, reason }
+    } else {
+        Change::Limit { from, to, reason, links }
+    };
+    desk.change(change, caller.party).await?;
     let (book, zone) = (desk.book().await, desk.parameters().zone.to_string());
     let stands = Exchange::curtailment(&book, from, to).map(|known| curtailment(known, &zone));
     stands.map(Json).ok_or_else(|| Problem::not_found("curtailment"))

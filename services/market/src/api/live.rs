@@ -106,7 +106,7 @@ pub(crate) async fn get_depth(
         let all = trading.into_iter().flat_map(move |trading| trading.session.depth(side));
         all.take(LEVELS_MAX).map(LevelView::from).collect()
     };
-    let trades = trading.map(|trading| trading.trades.as_slice()).unwrap_or_default();
+    let trades = trading.map(|trading| &*trading.trades).unwrap_or_default();
     Ok(Json(DepthView {
         slot: slot.start.to_string(),
         bids: levels(Side::Buy),
@@ -153,7 +153,7 @@ pub(crate) async fn list_struck(
     if !book.trades_at_once(slot.start, desk.parameters()) {
         return Err(Problem::not_found("trading before the gate of this slot"));
     }
-    let trades = book.trading(slot.start).map(|trading| trading.trades.as_slice());
+    let trades = book.trading(slot.start).map(|trading| &*trading.trades);
     let numbered = trades.unwrap_or_default().iter().enumerate().rev();
     let numbered: Vec<(usize, StruckView)> =
         numbered.map(|(place, trade)| (place, StruckView::from(trade))).collect();

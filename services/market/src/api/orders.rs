@@ -341,12 +341,13 @@ pub(crate) async fn list_orders(
     let mut orders: Vec<OrderView> = Vec::new();
     for desk in market.desks_of(caller.community) {
         let slot = query.slot.as_deref().map(|start| super::slot_of(desk, start)).transpose()?;
-        let wanted = |order: &&Accepted| {
-            order.account == account && slot.is_none_or(|slot| slot.start == order.slot())
-        };
         let book = desk.book().await;
-        let found = book.orders().rev().filter(wanted);
-        orders.extend(found.map(|order| OrderView::of(&book, order)));
+        let own = |order: &&Accepted| order.account == account;
+        let view = |order: &Accepted| OrderView::of(&book, order);
+        match slot {
+            None => orders.extend(book.orders().rev().filter(own).map(view)),
+            Some(slot) => orders.extend(book.orders_of(slot.start).rev().filter(own).map(view)),
+        }
     }
     let wanted = PageQuery { limit: query.limit, cursor: query.cursor };
     page(orders, &wanted, |order| order.order_id.clone())

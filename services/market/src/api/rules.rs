@@ -20,7 +20,7 @@ use crate::domain::{Change, Exchange, Rule, RuleName, RuleQuantity};
 use crate::market::Market;
 
 /// The warning that no mandate lets the rule place orders.
-const NO_MANDATE: &str = "NO_MANDATE";
+pub(super) const NO_MANDATE: &str = "NO_MANDATE";
 
 /// An order for every slot.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -291,7 +291,7 @@ fn covers(mandate: &Mandate, rule: &Rule, market: &Market) -> bool {
     in_price && fits && mandate.until > market.now().unsigned()
 }
 
-fn refusal(refused: RuleRefusal) -> RefusalView {
+pub(super) fn refusal(refused: RuleRefusal) -> RefusalView {
     RefusalView {
         code: refused.why.code().to_owned(),
         title: refused.why.to_string(),

@@ -5,6 +5,7 @@ use actix_web::web::{Data, Json, Query};
 use alloy_primitives::Address;
 use calendar::Timestamp;
 use contracts::{Deployment, Policy};
+use matching::network::Network;
 use serde::Serialize;
 use service::{Principal, Problem, Problems};
 use utoipa::ToSchema;
@@ -47,6 +48,11 @@ pub(crate) struct MarketView {
     /// `cancel_newest`, `cancel_oldest`, `cancel_both` or `decrement`.
     #[schema(value_type = String, example = "refuse")]
     self_trade: SelfTrade,
+    /// Its zones and links, where it has several: fees in 1e-9 currency per Wh, capacities in Wh a
+    /// slot. An order names the market's `zone`; where it stands follows from its connection point.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    grid: Option<Network>,
     /// Why nobody may trade, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<StopView>,
@@ -150,6 +156,7 @@ pub(crate) async fn get_market(
         forecast_days_min: parameters.forecast_days_min,
         mechanism: book.mechanism(opening, parameters).into(),
         self_trade: parameters.self_trade,
+        grid: parameters.grid.clone(),
         stopped: book.stopped().map(|why| StopView::seen_by(&caller, why)),
         policy_id: parameters.policy.to_string(),
         policy: policy.clone(),

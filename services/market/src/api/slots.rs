@@ -4,6 +4,7 @@ use access::Action;
 use actix_web::get;
 use actix_web::web::{Data, Json, Path, Query};
 use contracts::Side;
+use matching::network::{LinkFlow, ZonePrice};
 use serde::{Deserialize, Serialize};
 use service::{Principal, Problem, Problems};
 use units::{Energy, Price};
@@ -62,6 +63,70 @@ pub(crate) struct SlotView {
     /// The clearing's name on chain; absent before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     clearing: Option<String>,
+    /// What it came to in each zone, where the market has several and energy was traded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    zones: Vec<ZoneView>,
+    /// What links carried between them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    flows: Vec<FlowView>,
+    /// What full links earned, in currency; it goes to the difference account with the rest of the
+    /// path's fees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rent: Option<String>,
+}
+
+/// A zone in a slot.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ZoneView {
+    /// Which.
+    #[schema(format = "uuid")]
+    zone: String,
+    /// What buyers pay for energy, with the network's fee, in currency per kWh.
+    buyer: String,
+    /// What sellers get for it.
+    seller: String,
+    /// What its buyers got.
+    bought_wh: u64,
+    /// What its sellers gave.
+    sold_wh: u64,
+}
+
+/// What a link carried in a slot.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct FlowView {
+    /// Out of which zone.
+    #[schema(format = "uuid")]
+    from: String,
+    /// Into which.
+    #[schema(format = "uuid")]
+    to: String,
+    /// How much.
+    energy_wh: u64,
+    /// What it earned by being full, in currency.
+    rent: String,
+}
+
+impl ZoneView {
+    fn of(price: &ZonePrice) -> ZoneView {
+        ZoneView {
+            zone: price.zone.to_string(),
+            buyer: per_kwh(price.buyer),
+            seller: per_kwh(price.seller),
+            bought_wh: price.bought.wh(),
+            sold_wh: price.sold.wh(),
+        }
+    }
+}
+
+impl FlowView {
+    fn of(flow: &LinkFlow) -> FlowView {
+        FlowView {
+            from: flow.from.to_string(),
+            to: flow.to.to_string(),
+            energy_wh: flow.energy.wh(),
+            rent: flow.rent.to_string(),
+        }
+    }
 }
 
 /// A slot by its start.
@@ -98,10 +163,11 @@ pub(crate) async fn get_slot(
         let quantities = open.iter().filter(|order| order.terms.side == side);
         Energy::sum(quantities.map(|order| order.open())).unwrap_or_default().wh()
     };
-    let struck = book.trading(slot.start).map(|trading| trading.trades.as_slice());
+    let struck = book.trading(slot.start).map(|trading| &*trading.trades);
     let struck = struck.unwrap_or_default();
     let so_far = Energy::sum(struck.iter().map(|trade| trade.quantity)).unwrap_or_default();
     let count = cleared.map_or(struck.len(), |cleared| cleared.trades.len());
+    let zonal = cleared.and_then(|cleared| cleared.zonal.as_ref());
     let made_by = cleared.and_then(ClearedSlot::mechanism);
     let mechanism = made_by.unwrap_or_else(|| book.mechanism(slot.start, parameters));
     Ok(Json(SlotView {
@@ -119,6 +185,9 @@ pub(crate) async fn get_slot(
         trades: u32::try_from(count).unwrap_or(u32::MAX),
         mechanism: mechanism.into(),
         clearing: cleared.map(|cleared| cleared.clearing.to_string()),
+        zones: zonal.iter().flat_map(|all| &all.zones).map(ZoneView::of).collect(),
+        flows: zonal.iter().flat_map(|all| &all.flows).map(FlowView::of).collect(),
+        rent: zonal.map(|all| all.rent.to_string()),
     }))
 }
 

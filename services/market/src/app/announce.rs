@@ -45,7 +45,8 @@ pub(super) fn announcement(
             let event = StopChanged { community, zone, stopped, reason, by, tripped: None };
             Some(Envelope::of(&event, cause, *at))
         }
-        Entry::Curtailed(curtailment) => {
+        // Where links carry less, everybody goes on trading.
+        Entry::Curtailed(curtailment) if curtailment.links.is_empty() => {
             let (from, to, by) = (curtailment.from, curtailment.to, curtailment.by);
             let (curtailed, reason) = (true, curtailment.reason.clone());
             let event = CurtailmentChanged { community, zone, from, to, curtailed, reason, by };

@@ -5,50 +5,122 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, anyhow, ensure};
 use calendar::{Slot, Timestamp};
 use client::Transaction;
-use contracts::OrderTerms;
+use contracts::{Deployment, OrderTerms};
 use events::Envelope;
 use events::market::CancelledBy;
 use ids::{AccountId, EventId, OrderId, PartyId};
 use tokio::sync::oneshot;
 
 use super::announce::{announcement, announcements, book_changes, departures};
-use super::desk::{Applied, Command, Refused, Tools, Writer};
+use super::desk::{Applied, Command, Refused, Tools};
+use super::writer::Writer;
 use crate::chain;
-use crate::db::{CONSUMER, append, was_applied};
-use crate::domain::{Accepted, Change, Entry, Exchange, NewOrder, Placement, TimeInForce};
+use crate::db::{CONSUMER, append, lease, was_applied};
+use crate::domain::{
+    Accepted, Change, ClearedSlot, Entry, Exchange, NewOrder, Parameters, Placement, Rejection,
+    SharedOrder, TimeInForce,
+};
 
 /// Seconds between two looks at the standing rules.
 const RULES_SECONDS: i64 = 60;
 
-/// Gives one command its answer, told whether the batch is durable.
-type Answer = Box<dyn FnOnce(bool) + Send>;
+/// Gives one command its answer, told why the batch is not durable, if so.
+type Answer = Box<dyn FnOnce(Option<Lost>) + Send>;
+
+/// Why a batch is not durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    /// The database failed.
+    Fault,
+    /// Another process writes this market.
+    Fenced,
+}
+
+/// What came of a batch.
+pub(super) enum Outcome {
+    /// It is durable.
+    Kept(Kept),
+    /// It may be: the database does not say so.
+    Lost,
+    /// It is not, and no later one will be: another process has the lease.
+    Fenced,
+}
+
+/// What a durable batch leaves to do.
+pub(super) struct Kept {
+    /// How many entries it has.
+    pub(super) entries: i64,
+    /// When rules were looked at last.
+    pub(super) rules_at: Option<Timestamp>,
+    /// Whether it touched the slot that is being cleared.
+    pub(super) stale: bool,
+    /// Ticks that wait until no slot is due.
+    pub(super) ticks: Vec<(Timestamp, oneshot::Sender<Result<bool>>)>,
+}
+
+/// What came of the orders of a slot, and what others are to be told of it.
+pub(super) struct Work {
+    cleared: ClearedSlot,
+    now: Timestamp,
+    envelopes: Vec<Envelope>,
+    transactions: Vec<Transaction>,
+}
+
+impl Work {
+    /// Clears a slot that is due at `now`. Of the market only that slot has to be there.
+    pub(super) fn of(
+        exchange: &Exchange,
+        (slot, now): (Slot, Timestamp),
+        parameters: &Parameters,
+        (market, deployment): (&str, &Deployment),
+    ) -> Work {
+        let cleared = exchange.clear(slot, parameters, now);
+        let envelopes = announcements(exchange, slot, &cleared, parameters, market);
+        let transactions = if cleared.trades.is_empty() {
+            Vec::new()
+        } else {
+            chain::transactions(exchange, &cleared, parameters, deployment)
+        };
+        Work { cleared, now, envelopes, transactions }
+    }
+}
 
 /// One commit in the making. The book changes as commands are judged; when the commit fails, the
 /// writer rebuilds it.
 pub(super) struct Batch<'a> {
     pub(super) writer: &'a Writer,
     pub(super) exchange: &'a mut Exchange,
+    /// Under which the journal is written.
+    token: i64,
     entries: Vec<Entry>,
     events: BTreeSet<EventId>,
     envelopes: Vec<Envelope>,
     transactions: Vec<Transaction>,
     answers: Vec<Answer>,
     rules_at: Option<Timestamp>,
+    ticks: Vec<(Timestamp, oneshot::Sender<Result<bool>>)>,
+    /// The last moment for which orders were taken back whose time had run out.
+    lapsed_at: Option<Timestamp>,
+    stale: bool,
     /// Slots whose books changed before their gate, and how many trades each had before.
     changed: BTreeMap<Timestamp, usize>,
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(writer: &'a Writer, exchange: &'a mut Exchange) -> Batch<'a> {
+    pub(super) fn new(writer: &'a Writer, exchange: &'a mut Exchange, token: i64) -> Batch<'a> {
         Batch {
             writer,
             exchange,
+            token,
             entries: Vec::new(),
             events: BTreeSet::new(),
             envelopes: Vec::new(),
             transactions: Vec::new(),
             answers: Vec::new(),
             rules_at: writer.rules_at,
+            ticks: Vec::new(),
+            lapsed_at: None,
+            stale: false,
             changed: BTreeMap::new(),
         }
     }
@@ -59,16 +131,17 @@ impl<'a> Batch<'a> {
         match command {
             Command::Place(order, answer) => {
                 let applied = self.place(&order);
+                self.writer.state.judged(applied.is_ok());
                 self.watch_order(&order, &applied);
-                self.answer(answer, applied, || Refused::Fault(not_committed()));
+                self.answer(answer, applied, refused);
             }
             Command::Cancel(order, account, answer) => {
                 let applied = self.cancel(order, account);
-                self.answer(answer, applied, || Refused::Fault(not_committed()));
+                self.answer(answer, applied, refused);
             }
             Command::Change(change, by, answer) => {
                 let changed = self.change(&change, by);
-                self.answer(answer, changed, || Refused::Fault(not_committed()));
+                self.answer(answer, changed, refused);
             }
             Command::Facts(event, entries, answer) => {
                 let applied = self.facts(event, entries).await;
@@ -78,21 +151,35 @@ impl<'a> Batch<'a> {
                 self.watch_feeds(now);
                 let placed = self.place_rules(now);
                 let lapsed = self.lapse(now);
-                let any = self.clear_due(now) | placed | lapsed;
-                self.answer(answer, Ok(any), not_committed);
+                let shared = self.share_out_due(now);
+                if self.exchange.due(&self.writer.parameters, now).is_empty() {
+                    self.answer(answer, Ok(placed | lapsed | shared), not_committed);
+                } else {
+                    self.ticks.push((now, answer));
+                }
             }
+            Command::HandOver(_) => unreachable!("the writer hands over between two batches"),
         }
+    }
+
+    /// Takes what came of a slot.
+    pub(super) fn take_cleared(&mut self, work: Work) {
+        let Work { cleared, now, envelopes, transactions } = work;
+        self.record(Entry::Cleared(cleared.clone()));
+        self.envelopes.extend(envelopes);
+        self.transactions.extend(transactions);
+        self.watch_losses(&cleared, now);
     }
 
     fn answer<T: Send + 'static, E: Send + 'static>(
         &mut self,
         answer: oneshot::Sender<Result<T, E>>,
         applied: Result<T, E>,
-        failed: impl FnOnce() -> E + Send + 'static,
+        failed: impl FnOnce(Lost) -> E + Send + 'static,
     ) {
-        self.answers.push(Box::new(move |durable| {
+        self.answers.push(Box::new(move |lost| {
             // Whoever asked may be gone; what is durable stands all the same.
-            let _ = answer.send(if durable { applied } else { Err(failed()) });
+            let _ = answer.send(lost.map_or(applied, |lost| Err(failed(lost))));
         }));
     }
 
@@ -131,6 +218,10 @@ impl<'a> Batch<'a> {
 
     /// Takes back the orders whose time has run out; whether there were any.
     fn lapse(&mut self, now: Timestamp) -> bool {
+        // An order that comes with its time over leaves at once.
+        if self.lapsed_at.replace(now) == Some(now) {
+            return false;
+        }
         let lapsed = self.exchange.lapsed(now);
         let any = !lapsed.is_empty();
         for order in lapsed {
@@ -187,34 +278,37 @@ impl<'a> Batch<'a> {
                 Ok(_) => Ok(()),
                 Err(Refused::Rejected(why)) => Err(why),
                 // The machine answers with nothing else.
-                Err(Refused::Busy | Refused::Fault(_)) => continue,
+                Err(_) => continue,
             };
             refused.note(rule.name, slot, placed, now);
         }
         self.entries.len() > before
     }
 
-    fn clear_due(&mut self, now: Timestamp) -> bool {
-        let parameters = &self.writer.parameters;
-        let due = self.exchange.due(parameters, now);
+    /// Shares out what was metered in slots that are over; whether there was one. A member whose
+    /// order is refused gets nothing of that slot, and finds the reason at its membership.
+    fn share_out_due(&mut self, now: Timestamp) -> bool {
+        let Writer { tools, parameters, shared, .. } = self.writer;
+        let due = self.exchange.due_shares(parameters, now);
         let any = !due.is_empty();
         for start in due {
             let slot = Slot { start, length: parameters.slot_length };
-            let cleared = self.exchange.clear(slot, parameters, now);
-            self.record(Entry::Cleared(cleared.clone()));
-            self.envelopes.extend(announcements(
-                self.exchange,
-                slot,
-                &cleared,
-                parameters,
-                &self.writer.name,
-            ));
-            if !cleared.trades.is_empty() {
-                let at = &self.writer.tools.deployment;
-                let calls = chain::transactions(self.exchange, &cleared, parameters, at);
-                self.transactions.extend(calls);
+            let delegate = tools.delegate.address();
+            let mut outcomes: BTreeMap<AccountId, Result<(), Rejection>> = BTreeMap::new();
+            for SharedOrder { account, terms } in
+                self.exchange.shared_orders(slot, parameters, delegate)
+            {
+                let order = signed(terms, account, tools);
+                let placed = self.exchange.place_shared(&order, parameters, now);
+                let placed = placed.map(|accepted| self.record(Entry::Accepted(*accepted)));
+                let both = outcomes.entry(account).or_insert(Ok(()));
+                *both = both.and(placed);
             }
-            self.watch_losses(&cleared, now);
+            outcomes.into_iter().for_each(|(account, both)| shared.note(account, start, both, now));
+            // On the spot: it is as small as the community, and its orders are part of this batch.
+            let at = (self.writer.name.as_str(), &tools.deployment);
+            let work = Work::of(self.exchange, (slot, now), parameters, at);
+            self.take_cleared(work);
         }
         any
     }
@@ -234,6 +328,9 @@ impl<'a> Batch<'a> {
         };
         let before = |slot| self.exchange.trading(slot).map_or(0, |trading| trading.trades.len());
         let before = slot.map(before);
+        if let Some(clearing) = &self.writer.clearing {
+            self.stale |= self.exchange.concerns(&entry, clearing.slot.start);
+        }
         self.exchange.apply(&entry);
         if let (Some(slot), Some(before)) = (slot, before)
             && self.exchange.trading(slot).is_some()
@@ -262,20 +359,22 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Commits what was judged, then answers. The number of new entries, and when rules were looked
-    /// at; `None` when nothing was committed, and every caller was told so.
-    pub(super) async fn commit(mut self) -> Option<(i64, Option<Timestamp>)> {
+    /// Commits what was judged under the lease, then answers. Where it was not committed, every
+    /// caller is told so.
+    pub(super) async fn commit(mut self) -> Outcome {
         self.announce_books();
         let entries = i64::try_from(self.entries.len()).expect("a batch is small");
         let Writer { tools, name, last, .. } = self.writer;
         let committed = if self.entries.is_empty() && self.events.is_empty() {
             Ok(())
         } else {
-            let (name, last, sender) = (name.clone(), *last, tools.sender.clone());
+            let (name, last, token) = (name.clone(), *last, self.token);
             let (entries, events) = (self.entries, self.events);
             let (envelopes, transactions) = (self.envelopes, self.transactions);
+            let sender = tools.sender.clone();
             let commit = tools.db.transact::<(), anyhow::Error, _>(move |tx| {
                 Box::pin(async move {
+                    lease::hold(tx, &name, token).await?;
                     for event in events {
                         let first = bus::first_time(tx, CONSUMER, event).await?;
                         ensure!(first, "event {event} was applied by another writer");
@@ -292,13 +391,26 @@ impl<'a> Batch<'a> {
             });
             commit.await.context("committing a batch of the market")
         };
-        if let Err(error) = &committed {
+        let lost = committed.err().map(|error| {
             tracing::error!(market = name, error = format!("{error:#}"), "nothing was committed");
-        }
+            if error.is::<lease::Fenced>() { Lost::Fenced } else { Lost::Fault }
+        });
         for answer in self.answers {
-            answer(committed.is_ok());
+            answer(lost);
         }
-        committed.ok().map(|()| (entries, self.rules_at))
+        match lost {
+            None => {
+                let (rules_at, stale, ticks) = (self.rules_at, self.stale, self.ticks);
+                Outcome::Kept(Kept { entries, rules_at, stale, ticks })
+            }
+            Some(lost) => {
+                for (_, tick) in self.ticks {
+                    // Whoever asked may be gone.
+                    let _ = tick.send(Err(not_committed(lost)));
+                }
+                if lost == Lost::Fenced { Outcome::Fenced } else { Outcome::Lost }
+            }
+        }
     }
 }
 
@@ -318,6 +430,16 @@ fn signed(terms: OrderTerms, account: AccountId, tools: &Tools) -> NewOrder {
     }
 }
 
-fn not_committed() -> anyhow::Error {
-    anyhow!("the batch was not committed")
+fn not_committed(lost: Lost) -> anyhow::Error {
+    match lost {
+        Lost::Fault => anyhow!("the batch was not committed"),
+        Lost::Fenced => Refused::StandingBy.into(),
+    }
+}
+
+fn refused(lost: Lost) -> Refused {
+    match lost {
+        Lost::Fault => Refused::Fault(not_committed(lost)),
+        Lost::Fenced => Refused::StandingBy,
+    }
 }

@@ -1,7 +1,6 @@
-//! One market's desk: the queue, the writer, the book that readers share.
+//! One market's desk: the queue, the book that readers share, and where it stands in this process.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use calendar::Timestamp;
@@ -12,21 +11,18 @@ use ids::{AccountId, EventId, OrderId, PartyId};
 use keys::SecretKey;
 use service::Clock;
 use tokio::sync::{RwLock, RwLockReadGuard, mpsc, oneshot};
+use tokio::time::Instant;
 
-use super::batch::Batch;
-use super::rules::{RuleRefusal, RuleRefusals};
-use crate::db::replay;
+use super::rules::{Refusals, RuleRefusal};
+use super::standing::{Report, Standing, State};
+use super::writer::{Snapshots, Writer};
+use crate::db::{Replayed, lease, replay};
 use crate::domain::{
-    Accepted, Change, Entry, Exchange, Guard, NewOrder, Parameters, Rejection, RuleName,
-    StruckTrade,
+    Accepted, Change, Entry, Exchange, NewOrder, Parameters, Rejection, RuleName, StruckTrade,
 };
 
 /// Commands that may wait for the writer; more are refused.
 pub const COMMANDS_MAX: usize = 4_096;
-/// Commands of one commit.
-const BATCH_MAX: usize = 512;
-/// How long the writer waits before it tries to read the journal again.
-const REBUILD_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +33,19 @@ pub enum Refused {
     /// Too many commands wait.
     #[error("too many commands wait")]
     Busy,
+    /// Another process writes this market.
+    #[error("another process writes this market")]
+    StandingBy,
+    /// The market stands still, since its journal is damaged.
+    #[error("the journal of {market} is damaged at entry {place}: {why}")]
+    Damaged {
+        /// Which market.
+        market: String,
+        /// The place of the entry in its journal.
+        place: i64,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The world failed.
     #[error("the market could not carry out the command")]
     Fault(#[source] anyhow::Error),
@@ -65,6 +74,8 @@ pub(super) enum Command {
     Facts(EventId, Vec<Entry>, oneshot::Sender<Result<()>>),
     /// Clear what is due.
     Tick(Timestamp, oneshot::Sender<Result<bool>>),
+    /// Let another process write.
+    HandOver(oneshot::Sender<Result<(), Refused>>),
 }
 
 /// What a desk works with.
@@ -85,30 +96,49 @@ pub struct Desk {
     parameters: Arc<Parameters>,
     book: Arc<RwLock<Exchange>>,
     commands: mpsc::Sender<Command>,
-    refused: Arc<RuleRefusals>,
+    refused: Arc<Refusals<RuleName>>,
+    shared: Arc<Refusals<AccountId>>,
+    state: Arc<State>,
 }
 
 impl Desk {
-    /// Rebuilds the book from the journal and starts the writer. It ends with the desk.
+    /// Rebuilds the book from the journal and starts the writer, which ends with the desk. It
+    /// writes if nobody else does; else it stands by. A journal that is damaged stops this market
+    /// alone.
     pub(crate) async fn open(tools: Tools, parameters: Parameters) -> Result<Desk> {
         let name = format!("{}/{}", parameters.community, parameters.zone);
-        let (exchange, last) = replay(&tools.db, &name).await?;
-        tracing::info!(market = name, entries = last, hash = %exchange.hash(), "book rebuilt");
+        // First, so that nobody writes behind what is read.
+        let token = lease::take(&tools.db, &name).await?;
+        let Replayed { exchange, last, snapshot, damage } = replay(&tools.db, &name).await?;
+        let hash = exchange.hash();
+        tracing::info!(market = name, entries = last, snapshot, %hash, "book rebuilt");
+        let standing = match (damage, token) {
+            (Some(damage), _) => Standing::Damaged(damage),
+            (None, Some(token)) => Standing::Leading { token },
+            (None, None) => Standing::StandingBy,
+        };
+        let state = Arc::new(State::new(&name, standing, last, snapshot));
         let parameters = Arc::new(parameters);
         let book = Arc::new(RwLock::new(exchange));
         let (commands, queue) = mpsc::channel(COMMANDS_MAX);
-        let refused = Arc::new(RuleRefusals::default());
+        let refused = Arc::new(Refusals::default());
+        let shared = Arc::new(Refusals::default());
         let writer = Writer {
             tools,
             name: name.clone(),
             parameters: parameters.clone(),
             last,
             refused: refused.clone(),
+            shared: shared.clone(),
             rules_at: None,
             guard: Mutex::default(),
+            state: state.clone(),
+            clearing: None,
+            snapshots: Snapshots::new(snapshot),
+            free_from: Instant::now(),
         };
-        tokio::spawn(writer.write(book.clone(), queue));
-        Ok(Desk { name, parameters, book, commands, refused })
+        tokio::spawn(writer.run(book.clone(), queue));
+        Ok(Desk { name, parameters, book, commands, refused, shared, state })
     }
 
     /// Community and grid area.
@@ -121,12 +151,29 @@ impl Desk {
         &self.parameters
     }
 
+    /// Whether this process writes it.
+    pub fn leads(&self) -> bool {
+        matches!(self.state.standing(), Standing::Leading { .. })
+    }
+
+    /// Where it stands in this process, and what it has done since that started.
+    pub fn report(&self) -> Report {
+        self.state.report(COMMANDS_MAX - self.commands.capacity())
+    }
+
     /// Why the newest order of a standing rule was refused, if it was.
     pub fn refused_rule(&self, rule: RuleName) -> Option<RuleRefusal> {
         self.refused.of(rule)
     }
 
-    /// The book, all of it durable. Held for a short time only: the writer waits.
+    /// Why the newest order of a member was refused, if it was.
+    pub fn refused_member(&self, account: AccountId) -> Option<RuleRefusal> {
+        self.shared.of(account)
+    }
+
+    /// The book, all of it durable. Held for a short time only: the writer waits. Where another
+    /// process writes it may be a second behind, and where the journal is damaged it is that of the
+    /// entries before.
     pub async fn book(&self) -> RwLockReadGuard<'_, Exchange> {
         self.book.read().await
     }
@@ -163,6 +210,9 @@ impl Desk {
     }
 
     /// Applies what an event says, once; returns when it is durable.
+    ///
+    /// # Errors
+    /// Also where this process does not write the market: the event has to be offered again.
     pub async fn facts(&self, event: EventId, entries: Vec<Entry>) -> Result<()> {
         let (answer, answered) = oneshot::channel();
         self.send(Command::Facts(event, entries, answer)).await?;
@@ -174,6 +224,23 @@ impl Desk {
         let (answer, answered) = oneshot::channel();
         self.send(Command::Tick(now, answer)).await?;
         answered.await.map_err(|_| gone())?
+    }
+
+    /// Lets another process write this market: what came before is carried out, what comes after is
+    /// refused, and the lease is given up. This process takes it again only after a while, if
+    /// nobody else has.
+    ///
+    /// # Errors
+    /// Where this process does not write it.
+    pub async fn hand_over(&self) -> Result<(), Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::HandOver(answer)).await.map_err(Refused::Fault)?;
+        answered.await.map_err(|_| Refused::Fault(gone()))?
+    }
+
+    /// The process is about to end: nothing is followed any more.
+    pub fn end(&self) {
+        self.state.end();
     }
 
     /// Queues what a caller can repeat: refused when the queue is full.
@@ -192,55 +259,4 @@ impl Desk {
 
 fn gone() -> anyhow::Error {
     anyhow!("the market's writer is gone")
-}
-
-/// The single writer of one market's journal.
-pub(super) struct Writer {
-    pub(super) tools: Tools,
-    pub(super) name: String,
-    pub(super) parameters: Arc<Parameters>,
-    pub(super) last: i64,
-    pub(super) refused: Arc<RuleRefusals>,
-    /// When standing rules were looked at last.
-    pub(super) rules_at: Option<Timestamp>,
-    /// What is counted of orders and refusals.
-    pub(super) guard: Mutex<Guard>,
-}
-
-impl Writer {
-    /// Takes batches of commands until the desk is dropped.
-    ///
-    /// When a commit fails the book holds what is not durable, so it is rebuilt from the journal
-    /// before the next batch, and readers wait until it is.
-    async fn write(mut self, book: Arc<RwLock<Exchange>>, mut queue: mpsc::Receiver<Command>) {
-        let mut commands = Vec::with_capacity(BATCH_MAX);
-        while queue.recv_many(&mut commands, BATCH_MAX).await > 0 {
-            let mut exchange = book.write().await;
-            let mut batch = Batch::new(&self, &mut exchange);
-            for command in commands.drain(..) {
-                batch.take(command).await;
-            }
-            match batch.commit().await {
-                Some((entries, rules_at)) => {
-                    self.last += entries;
-                    self.rules_at = rules_at;
-                }
-                None => (*exchange, self.last) = self.rebuild().await,
-            }
-        }
-    }
-
-    /// Reads the journal again until that succeeds.
-    async fn rebuild(&self) -> (Exchange, i64) {
-        let mut pause = tokio::time::interval(REBUILD_PAUSE);
-        loop {
-            pause.tick().await;
-            match replay(&self.tools.db, &self.name).await {
-                Ok(rebuilt) => return rebuilt,
-                Err(error) => {
-                    tracing::error!(market = self.name, error = format!("{error:#}"), "no journal");
-                }
-            }
-        }
-    }
 }

@@ -17,7 +17,7 @@ impl Batch<'_> {
             Ok(applied) if applied.repeated => return,
             Ok(_) => None,
             Err(Refused::Rejected(why)) => Some(*why),
-            Err(Refused::Busy | Refused::Fault(_)) => return,
+            Err(_) => return,
         };
         if self.exchange.member(order.account).is_none() {
             return;

@@ -1,13 +1,13 @@
-//! Why orders of standing rules were refused, for who wonders why there are none.
+//! Why orders of standing rules and of members were refused, for who wonders why there are none.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use calendar::Timestamp;
 
-use crate::domain::{Rejection, RuleName};
+use crate::domain::Rejection;
 
-/// Why an order of a rule was refused.
+/// Why an order of a rule, or of a member, was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RuleRefusal {
     /// Start of the slot.
@@ -18,21 +18,28 @@ pub struct RuleRefusal {
     pub at: Timestamp,
 }
 
-/// The newest refusal of each rule. Not kept: after a restart the next round finds it again.
-#[derive(Debug, Default)]
-pub(super) struct RuleRefusals {
-    newest: Mutex<BTreeMap<RuleName, RuleRefusal>>,
+/// The newest refusal of each rule, or member. Not kept: after a restart the next round finds it
+/// again.
+#[derive(Debug)]
+pub(super) struct Refusals<Name> {
+    newest: Mutex<BTreeMap<Name, RuleRefusal>>,
 }
 
-impl RuleRefusals {
-    pub(super) fn of(&self, rule: RuleName) -> Option<RuleRefusal> {
+impl<Name> Default for Refusals<Name> {
+    fn default() -> Refusals<Name> {
+        Refusals { newest: Mutex::default() }
+    }
+}
+
+impl<Name: Ord> Refusals<Name> {
+    pub(super) fn of(&self, rule: Name) -> Option<RuleRefusal> {
         self.newest.lock().expect("nobody panics while holding it").get(&rule).copied()
     }
 
-    /// Notes what became of an order of a rule.
+    /// Notes what became of an order.
     pub(super) fn note(
         &self,
-        rule: RuleName,
+        rule: Name,
         slot: Timestamp,
         placed: Result<(), Rejection>,
         at: Timestamp,

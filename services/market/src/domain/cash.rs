@@ -10,8 +10,7 @@
 //! Incoming cash counts once its block is final. A block that leaves the best branch takes its
 //! debits with it, and the holds it had ended come back.
 
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloy_primitives::{Address, B256, U256};
 use calendar::Timestamp;
@@ -60,7 +59,7 @@ pub enum Movement {
 }
 
 /// The cash of one address, in 1e-9 currency; wide, so that no sum of amounts overflows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Wallet {
     settled: i128,
     debits: i128,
@@ -85,7 +84,7 @@ impl Wallet {
 }
 
 /// What is held for a trade until the chain has settled or skipped it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TradeHold {
     /// Who pays.
     pub buyer: Address,
@@ -101,7 +100,7 @@ pub struct TradeHold {
     pub ended: Option<(u64, bool)>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Block {
     number: u64,
     hash: B256,
@@ -110,10 +109,12 @@ struct Block {
 }
 
 /// All cash of a market.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Cash {
     wallets: BTreeMap<Address, Wallet>,
     trades: BTreeMap<B256, TradeHold>,
+    /// The trades that have not ended, by when they do at the latest.
+    open: BTreeSet<(Timestamp, B256)>,
     blocks: VecDeque<Block>,
 }
 
@@ -144,6 +145,7 @@ impl Cash {
     pub(super) fn hold_trade(&mut self, trade: B256, hold: TradeHold) {
         self.hold(hold.buyer, hold.escrow);
         self.hold(hold.seller, hold.collateral);
+        self.open.insert((hold.until, trade));
         self.trades.insert(trade, hold);
     }
 
@@ -212,12 +214,8 @@ impl Cash {
             }
         }
         // A final block at or after the slot's end: what is not settled now never will be.
-        let never = self
-            .trades
-            .iter()
-            .filter(|(_, hold)| hold.ended.is_none() && hold.until <= block.timestamp)
-            .map(|(trade, _)| *trade);
-        for trade in never.collect::<Vec<B256>>() {
+        while self.open.first().is_some_and(|(until, _)| *until <= block.timestamp) {
+            let (_, trade) = self.open.pop_first().expect("the first was just seen");
             self.end(trade, (block.number, false));
         }
     }
@@ -236,6 +234,7 @@ impl Cash {
         };
         hold.ended = Some(how);
         let hold = hold.clone();
+        self.open.remove(&(hold.until, trade));
         self.free(hold.buyer, hold.escrow);
         self.free(hold.seller, hold.collateral);
     }
@@ -249,6 +248,7 @@ impl Cash {
         let Some(hold) = hold else { return };
         hold.ended = None;
         let hold = hold.clone();
+        self.open.insert((hold.until, trade));
         self.hold(hold.buyer, hold.escrow);
         self.hold(hold.seller, hold.collateral);
     }

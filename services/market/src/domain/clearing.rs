@@ -6,12 +6,13 @@ use alloy_primitives::B256;
 use calendar::{Slot, Timestamp};
 use contracts::{Fills, Met, OrderTerms, Policy, Prices, Terms, session_root, trade_id};
 use ids::OrderId;
-use matching::{Clearing, Fees, Mechanism, Order, Reference, Rules, Share, Side};
+use matching::{Clearing, Fees, Mechanism, Order, Reference, Rules, Share, Side, network};
 use serde::{Deserialize, Serialize};
 use units::{Overflow, Price};
 
 use super::{
-    Accepted, ClearedSlot, ClearedTrade, Exchange, Parameters, Rejection, SelfTrade, Step,
+    Accepted, ClearedSlot, ClearedTrade, Exchange, Grid, Parameters, Rejection, SelfTrade, Step,
+    ZonalPrices,
 };
 use crate::chain;
 
@@ -28,6 +29,19 @@ pub struct Conditions {
     /// What was done about orders of one party, where orders met before the gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_once: Option<SelfTrade>,
+    /// Whether what was metered was shared out after the slot, by the shares of the rules: then the
+    /// orders are what members fed in and took.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub shared: bool,
+    /// The grid, where the market has several zones: then the orders of all of them were cleared
+    /// together on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<Grid>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// Why nothing trades in a slot, whatever its orders are.
@@ -36,7 +50,7 @@ pub struct Conditions {
 pub enum Halted {
     /// The grid carries no trades.
     Curtailed,
-    /// The slot was over before it was cleared: the chain would settle none.
+    /// It was too late to settle anything of the slot when it was cleared.
     Over,
 }
 
@@ -54,33 +68,47 @@ pub fn check_mechanism(mechanism: &Mechanism, parameters: &Parameters) -> Result
         ..Rules::uniform(parameters.tick, parameters.fees)
     };
     rules.check().map_err(|_| Rejection::Mechanism)?;
+    parameters.check_grid(mechanism)?;
     let priced = mechanism.number() >= contracts::MECHANISM_PRICED;
     if priced && parameters.terms.difference_account.is_zero() {
         return Err(Rejection::Difference);
     }
-    Ok(())
+    // Of what was delivered nobody is short; a correction of a meter is no fault either.
+    let owes = mechanism.is_allocation() && parameters.shares_after_slot();
+    if owes && parameters.has_shortfalls() { Err(Rejection::Mechanism) } else { Ok(()) }
 }
 
 impl Exchange {
-    /// The slots whose gate has closed at `now` with orders that were not cleared, oldest first.
+    /// The slots whose gate has closed at `now` with orders that were not cleared, oldest first;
+    /// without those that are shared out.
     pub fn due(&self, parameters: &Parameters, now: Timestamp) -> Vec<Timestamp> {
         let closed = self.slots.iter().take_while(|(slot, _)| parameters.gate(**slot) <= now);
-        closed.filter(|(_, book)| book.cleared.is_none()).map(|(slot, _)| *slot).collect()
+        let open = closed.filter(|(slot, book)| {
+            book.cleared.is_none() && !self.is_shared_out(**slot, parameters)
+        });
+        open.map(|(slot, _)| *slot).collect()
     }
 
     /// What comes of the orders of `slot`. Changes nothing.
     ///
-    /// A slot that is over at `now` comes to nothing, since the chain would settle no trade of it;
-    /// so does one that is curtailed, and a book whose sums do not fit.
+    /// A slot of which the chain would settle no trade any more at `now` comes to nothing; so does
+    /// one that is curtailed, and a book whose sums do not fit.
     pub fn clear(&self, slot: Slot, parameters: &Parameters, now: Timestamp) -> ClearedSlot {
         let accepted = self.accepted_for(slot.start);
         let part = self.taking_part(slot.start);
         let took_part = |order: &Accepted| part.contains(&order.id);
-        let open: Vec<Order> = accepted.iter().filter(|o| took_part(o)).map(|o| order(o)).collect();
-        let conditions = self.conditions(slot, parameters, &open, now);
+        let taking: Vec<&Accepted> = accepted.iter().copied().filter(|o| took_part(o)).collect();
+        let grid = self.grid(slot.start, &taking, parameters);
+        let located = |accepted: &&Accepted| {
+            let mut order = order(accepted);
+            grid.iter().for_each(|grid| grid.locate(&mut order, accepted.terms.connection_point));
+            order
+        };
+        let open: Vec<Order> = taking.iter().map(located).collect();
+        let conditions = Conditions { grid, ..self.conditions(slot, parameters, &open, now) };
         let trading = self.trading(slot.start);
-        let clearing = match trading {
-            Some(trading) => trading.clearing(),
+        let (clearing, zonal) = match trading {
+            Some(trading) => (trading.clearing(), None),
             None => met_at_gate(&conditions, &open),
         };
         let solved = solve(&conditions, clearing, &parameters.terms);
@@ -89,10 +117,10 @@ impl Exchange {
         let conditions_text = conditions.text();
         let mut cleared = ClearedSlot {
             slot: slot.start,
-            ends: slot.end(),
+            ends: parameters.settled_until(slot.start),
             at: now,
             clearing: B256::ZERO,
-            mechanism: conditions.rules.mechanism.number(),
+            mechanism: conditions.number(),
             price: price(&solved.clearing),
             retail_price: retail,
             feed_in_price: feed_in,
@@ -105,6 +133,7 @@ impl Exchange {
                 steps.iter().map(Step::data),
             ),
             conditions: conditions_text,
+            zonal: zonal.filter(|_| !solved.trades.is_empty()),
             dropped: solved.clearing.dropped,
             trades: solved.trades,
         };
@@ -126,20 +155,26 @@ impl Exchange {
     ) -> Conditions {
         let (retail, feed_in) = self.prices(slot, parameters).unwrap_or_default();
         let mechanism = self.mechanism(slot.start, parameters);
+        let shared = self.is_shared_out(slot.start, parameters);
+        let shares = match shared && mechanism.has_shares() {
+            true => self.weights(slot.start),
+            false => shares(&mechanism, open),
+        };
         let rules = Rules {
             mechanism,
-            shares: shares(&mechanism, open),
+            shares,
             reference: Reference { retail, feed_in },
             seed: seed(open.iter().map(|order| B256::new(order.hash))),
             ..Rules::uniform(self.tick(slot.start, parameters), parameters.fees)
         };
         let at_once = self.trading(slot.start).map(|trading| trading.self_trade);
-        let halted = if now >= slot.end() {
+        let over = if shared { parameters.settled_until(slot.start) } else { slot.end() };
+        let halted = if now >= over {
             Some(Halted::Over)
         } else {
             self.is_curtailed(slot.start).then_some(Halted::Curtailed)
         };
-        Conditions { rules, halted, at_once }
+        Conditions { rules, halted, at_once, shared, grid: None }
     }
 
     /// All orders that were accepted for the slot that starts then, in sequence order.
@@ -170,19 +205,39 @@ impl ClearedSlot {
 }
 
 impl Conditions {
+    /// The mechanism's number on chain.
+    pub fn number(&self) -> u8 {
+        match self.grid {
+            Some(_) => network::NUMBER,
+            None => self.rules.mechanism.number(),
+        }
+    }
+
     /// The text that is hashed.
     pub fn text(&self) -> String {
         serde_json::to_string(self).expect("conditions are plain data")
     }
 }
 
-/// What comes of the orders that took part where they meet at the gate; nothing of a book that
-/// cannot be cleared.
-pub(super) fn met_at_gate(conditions: &Conditions, open: &[Order]) -> Clearing {
+/// What comes of the orders that took part where they meet at the gate, and in each zone of a grid;
+/// nothing of a book that cannot be cleared.
+pub(super) fn met_at_gate(
+    conditions: &Conditions,
+    open: &[Order],
+) -> (Clearing, Option<ZonalPrices>) {
     if conditions.halted.is_some() {
-        return Clearing::default();
+        return (Clearing::default(), None);
     }
-    matching::clear(open, &conditions.rules).unwrap_or_default()
+    let Some(grid) = &conditions.grid else {
+        return (matching::clear(open, &conditions.rules).unwrap_or_default(), None);
+    };
+    match network::clear(open, &grid.network, &conditions.rules) {
+        Ok(zonal) => {
+            let prices = ZonalPrices::of(&zonal);
+            (zonal.clearing, Some(prices))
+        }
+        Err(_) => (Clearing::default(), None),
+    }
 }
 
 /// What has met, under a policy. Where nothing trades, or an amount does not fit, it comes to

@@ -86,7 +86,7 @@ impl Consent {
 }
 
 /// All requests, in the order in which they were made.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Consents(Vec<Consent>);
 
 impl Consents {

@@ -11,8 +11,8 @@ use tariff::Tariff;
 use units::{Energy, Money, Power, Price};
 
 use super::{
-    Accepted, Consent, Curtailment, Decision, Movement, RiskChange, Rule, RuleName, Suspension,
-    Trader,
+    Accepted, Consent, Curtailment, Decision, Membership, Metered, Movement, PointShare,
+    RiskChange, Rule, RuleName, Suspension, Trader, ZonalPrices,
 };
 
 /// One fact of the journal. The market is the fold of all of them, in order.
@@ -93,6 +93,44 @@ pub enum Entry {
         by: PartyId,
         /// When.
         at: Timestamp,
+    },
+    /// An account shares in what is generated, in slots to come.
+    Joined {
+        /// From when, and with which connection point.
+        membership: Membership,
+        /// Who decided.
+        by: PartyId,
+        /// When.
+        at: Timestamp,
+    },
+    /// An account shares in it no more.
+    Left {
+        /// Whose membership ends.
+        account: AccountId,
+        /// Start of the first slot without it.
+        until: Timestamp,
+        /// Who decided.
+        by: PartyId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Slots that start then or later are shared out by these shares.
+    SharesSet {
+        /// Start of the first slot.
+        from: Timestamp,
+        /// All of them.
+        shares: Vec<PointShare>,
+        /// Who decided.
+        by: PartyId,
+        /// When.
+        at: Timestamp,
+    },
+    /// What members' meters saw in a slot that will be shared out became known, or was corrected.
+    Metered {
+        /// Start of the slot.
+        slot: Timestamp,
+        /// Of each.
+        points: Vec<Metered>,
     },
     /// An account or connection point may not trade any more, or for another reason.
     Suspended {
@@ -251,7 +289,7 @@ pub struct PublishedTariff {
 pub struct ClearedSlot {
     /// Start of the slot.
     pub slot: Timestamp,
-    /// The end of the slot, until which the chain settles its trades.
+    /// Until when the chain settles its trades: the end of the slot, or later by the policy.
     pub ends: Timestamp,
     /// When it was cleared.
     pub at: Timestamp,
@@ -278,6 +316,9 @@ pub struct ClearedSlot {
     /// What it was made under, as text: the JSON of [`Conditions`].
     #[serde(default)]
     pub conditions: String,
+    /// What it came to in each zone, where the market has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zonal: Option<ZonalPrices>,
     /// Orders left out because their `min_fill` could not be met.
     pub dropped: Vec<OrderId>,
     /// In the order of their fill index.

@@ -107,7 +107,7 @@ impl Exchange {
             let open: i128 = open.map(|id| held(&self.orders[id])).sum();
             // At the gate what was traded before is cleared anew.
             let trading = book.trading.as_ref().filter(|_| book.cleared.is_none());
-            let struck = trading.into_iter().flat_map(|trading| &trading.trades);
+            let struck = trading.into_iter().flat_map(|trading| trading.trades.iter());
             let struck = struck.map(|t| bound((t.buy, t.escrow), (t.sell, t.collateral)));
             let cleared = book.cleared.as_ref().filter(|cleared| now < cleared.ends);
             let trades = cleared.into_iter().flat_map(|cleared| &cleared.trades);

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use calendar::Timestamp;
 use ids::ConnectionPointId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use units::Energy;
 
 use super::{Export, Parameters};
@@ -28,13 +28,13 @@ const MEAN_DAYS: usize = 7;
 const DAY: i64 = 86_400;
 
 /// What was fed in, or taken: by connection point, second of the day, and day.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct History {
     points: BTreeMap<ConnectionPointId, BTreeMap<i64, BTreeMap<i64, Known>>>,
 }
 
 /// What is known of one slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
     version: u32,
     quantity: Energy,

@@ -24,7 +24,8 @@ use units::Overflow;
 
 use super::clearing::check_mechanism;
 use super::{
-    Accepted, Entry, Exchange, Movement, Parameters, Rejection, Rule, RuleName, Status, Wish,
+    Accepted, Entry, Exchange, LinkLimit, Membership, Movement, Parameters, PointShare, Rejection,
+    Rule, RuleName, Status, Wish,
 };
 
 /// The most curtailments that a market knows at a time.
@@ -59,7 +60,7 @@ pub struct Suspension {
     pub tripped: Option<Tripped>,
 }
 
-/// Slots of a zone in which the grid carries no trades.
+/// Slots in which the grid carries no trades, or less on some links.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Curtailment {
     /// Start of the first slot.
@@ -72,6 +73,9 @@ pub struct Curtailment {
     pub by: PartyId,
     /// When.
     pub at: Timestamp,
+    /// What links carry at most, where it is not all that is curtailed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<LinkLimit>,
 }
 
 /// What someone who runs the market or the grid decides.
@@ -113,6 +117,17 @@ pub enum Change {
         /// In words.
         reason: String,
     },
+    /// Links carry less in the slots of `[from, to)`.
+    Limit {
+        /// Start of the first slot.
+        from: Timestamp,
+        /// End of the last slot.
+        to: Timestamp,
+        /// In words.
+        reason: String,
+        /// Which links, and what they carry at most.
+        links: Vec<LinkLimit>,
+    },
     /// Slots that start then or later are cleared by `mechanism`.
     Choose {
         /// Start of the first slot.
@@ -124,6 +139,17 @@ pub enum Change {
     SetRule(Rule),
     /// A standing rule places no orders any more. Those that it has placed stay.
     EndRule(RuleName),
+    /// An account shares in what is generated.
+    Join(Membership),
+    /// An account shares in it no more, from the next slot on.
+    Leave(AccountId),
+    /// Slots that start then or later are shared out by these shares.
+    Share {
+        /// Start of the first slot.
+        from: Timestamp,
+        /// All of them.
+        shares: Vec<PointShare>,
+    },
     /// The curtailment of exactly `[from, to)` is over.
     Lift {
         /// Start of the first slot.
@@ -134,11 +160,11 @@ pub enum Change {
 }
 
 /// All that may not trade.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Limits {
     accounts: BTreeMap<AccountId, Suspension>,
     points: BTreeMap<ConnectionPointId, Suspension>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     rules: BTreeMap<ConnectionPointId, BTreeMap<Side, Suspension>>,
     curtailments: Vec<Curtailment>,
     stopped: Option<Suspension>,
@@ -212,19 +238,14 @@ impl Exchange {
             Change::Ask { consent, wish } => self.ask(*consent, wish, by, now),
             Change::Decide { consent, given } => self.decide(*consent, *given, by, now),
             Change::Curtail { from, to, reason } => {
-                let known = self.curtailment(*from, *to);
-                if known.is_some_and(|known| known.reason == *reason) {
-                    return Ok(None);
-                }
-                self.check_curtailment(*from, *to, parameters, now)?;
-                let reason = reason.clone();
-                Ok(Some(Entry::Curtailed(Curtailment {
-                    from: *from,
-                    to: *to,
-                    reason,
-                    by,
-                    at: now,
-                })))
+                let (from, to, reason, links) = (*from, *to, reason.clone(), Vec::new());
+                self.curtailing(Curtailment { from, to, reason, by, at: now, links }, parameters)
+            }
+            Change::Limit { from, to, reason, links } => {
+                let sound = if links.is_empty() { Err(Rejection::Link) } else { Ok(()) };
+                sound.and_then(|()| self.check_links(links, parameters))?;
+                let (from, to, reason, links) = (*from, *to, reason.clone(), links.clone());
+                self.curtailing(Curtailment { from, to, reason, by, at: now, links }, parameters)
             }
             Change::Choose { from, mechanism } => {
                 if self.mechanisms.get(from) == Some(mechanism) {
@@ -244,11 +265,49 @@ impl Exchange {
                 let ended = Entry::RuleEnded { rule: *name, by, at: now };
                 Ok(self.rule(*name).map(|_| ended))
             }
+            Change::Join(membership) => {
+                if self.memberships(membership.account).contains(membership) {
+                    return Ok(None);
+                }
+                self.check_join(membership, parameters, now)?;
+                Ok(Some(Entry::Joined { membership: membership.clone(), by, at: now }))
+            }
+            Change::Leave(account) => Ok(self.leaving(*account, by, parameters, now)),
+            Change::Share { from, shares } => {
+                if self.shares().any(|known| known == (*from, shares.as_slice())) {
+                    return Ok(None);
+                }
+                self.check_shares(*from, shares, parameters, now)?;
+                let (from, shares) = (*from, shares.clone());
+                Ok(Some(Entry::SharesSet { from, shares, by, at: now }))
+            }
             Change::Lift { from, to } => {
                 let lifted = Entry::Lifted { from: *from, to: *to, by, at: now };
                 Ok(self.curtailment(*from, *to).map(|_| lifted))
             }
         }
+    }
+
+    /// The entry that curtails, unless it stands like this.
+    fn curtailing(
+        &self,
+        wanted: Curtailment,
+        parameters: &Parameters,
+    ) -> Result<Option<Entry>, Rejection> {
+        let known = self.curtailment(wanted.from, wanted.to);
+        let same =
+            |known: &Curtailment| (&known.reason, &known.links) == (&wanted.reason, &wanted.links);
+        if known.is_some_and(same) {
+            return Ok(None);
+        }
+        self.check_curtailment(wanted.from, wanted.to, parameters, wanted.at)?;
+        Ok(Some(Entry::Curtailed(wanted)))
+    }
+
+    /// What links are limited to in the slot that starts at `slot`.
+    pub(super) fn limited_links(&self, slot: Timestamp) -> impl Iterator<Item = &LinkLimit> {
+        let holds = move |known: &&Curtailment| known.from <= slot && slot < known.to;
+        self.limits.curtailments.iter().filter(holds).flat_map(|known| &known.links)
     }
 
     /// Whole slots, and the book of the last one can still be closed.
@@ -385,9 +444,10 @@ impl Exchange {
         self.limits.curtailments.iter().find(|known| (known.from, known.to) == (from, to))
     }
 
-    /// Whether the slot that starts at `slot` is curtailed.
+    /// Whether the slot that starts at `slot` is curtailed as a whole.
     pub fn is_curtailed(&self, slot: Timestamp) -> bool {
-        self.limits.curtailments.iter().any(|known| known.from <= slot && slot < known.to)
+        let all = self.limits.curtailments.iter().filter(|known| known.links.is_empty());
+        all.into_iter().any(|known| known.from <= slot && slot < known.to)
     }
 
     /// Neither the account nor the connection point is suspended.

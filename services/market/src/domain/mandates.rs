@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::Address;
 use contracts::requests::{Mandate, mandated_nonce};
 use contracts::{OrderTerms, Side};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use units::{Energy, Overflow};
 
 use super::{Exchange, Parameters, Status};
@@ -18,7 +18,7 @@ const VERSIONS_MAX: usize = 8;
 const DAY_SECONDS: u64 = 24 * 3600;
 
 /// The mandates of all accounts.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Mandates {
     /// By account and delegate, by rising version.
     granted: BTreeMap<Address, BTreeMap<Address, Vec<Mandate>>>,

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloy_primitives::{Address, U256};
 use ids::OrderId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The most nonces ended on chain that a market remembers; the oldest are forgotten first. An order
 /// with a forgotten one is accepted, and its fills skipped by the contract.
 pub const ENDED_NONCES_MAX: usize = 100_000;
 
 /// Which nonces an order may not have any more.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Nonces {
     orders: BTreeMap<Address, BTreeMap<U256, OrderId>>,
     ended: BTreeMap<Address, BTreeSet<U256>>,

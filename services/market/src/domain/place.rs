@@ -56,6 +56,7 @@ impl Exchange {
         ensure(self.stopped().is_none(), Rejection::KillSwitch)?;
         let start = slot_start(terms);
         let slot = Slot::starting(start, parameters.slot_length).ok_or(Rejection::Slot)?;
+        ensure(!self.is_shared_out(slot.start, parameters), Rejection::SharedOut)?;
         check_terms(terms, slot, (parameters, self.tick(slot.start, parameters)), now)?;
         self.check_time(order, slot.start, parameters, now)?;
         ensure(!self.is_curtailed(slot.start), Rejection::ZoneCurtailed)?;
@@ -125,7 +126,11 @@ impl Exchange {
 
     /// Whose order it is: the account that has its address and its connection point, and places it
     /// or has it placed by its delegate.
-    fn owner_of(&self, order: &NewOrder, parameters: &Parameters) -> Result<AccountId, Rejection> {
+    pub(super) fn owner_of(
+        &self,
+        order: &NewOrder,
+        parameters: &Parameters,
+    ) -> Result<AccountId, Rejection> {
         let terms = &order.terms;
         let point = self.points.get(&terms.connection_point).ok_or(Rejection::Account)?;
         let address = self.address_at(point.account, slot_start(terms));
@@ -134,7 +139,7 @@ impl Exchange {
         ensure(by_owner || self.is_delegate(order.account, terms), Rejection::Account)?;
         let here = terms.community == parameters.community
             && terms.zone == parameters.zone
-            && point.zone == parameters.zone
+            && parameters.covers(point.zone)
             && terms.policy == parameters.policy;
         ensure(here, Rejection::Policy)?;
         Ok(point.account)

@@ -14,9 +14,11 @@
 //! an account had granted the delegate that signed, or an account that is a contract took its order
 //! as signed (the chain says so, and settles none that is not); and whether the conditions
 //! are those that were announced: tick, parameters of the mechanism, retail and feed-in price,
-//! which whoever recomputes is shown. Of a slot that traded before its gate a file cannot show how
-//! long an order was meant to be good, which accounts are of one party, and when things happened:
-//! no signature says so. It is shown, and bound by the root, so that everybody finds his own.
+//! which whoever recomputes is shown; nor, where what was metered was shared out after the slot,
+//! whether shares and quantities are the community's and the meters'. Of a slot that traded before
+//! its gate a file cannot show how long an order was meant to be good, which accounts are of one
+//! party, and when things happened: no signature says so. It is shown, and bound by the root, so
+//! that everybody finds his own.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,7 +26,7 @@ use alloy_primitives::{Address, B256};
 use contracts::{Clearing, Fills, Met, OrderTerms, Policy, Posted, Side, session_root};
 use ids::OrderId;
 use keys::recover;
-use matching::{Mechanism, Order};
+use matching::{Mechanism, Order, Rules, Share};
 use serde::{Deserialize, Serialize};
 use units::{Energy, Price};
 
@@ -33,7 +35,8 @@ use super::order::{OrderSignature, is_delegated};
 use super::place::check_alone;
 use super::step::run;
 use super::{
-    Accepted, ClearedSlot, Conditions, Exchange, Parameters, SelfTrade, Step, TimeInForce,
+    Accepted, ClearedSlot, Conditions, Exchange, Grid, Parameters, SHARES_SUM, SelfTrade, Step,
+    TimeInForce, ZonalPrices,
 };
 use crate::chain;
 
@@ -103,6 +106,13 @@ pub struct Recomputed {
     pub halted: Option<super::Halted>,
     /// What was traded before the gate; `None` where orders met at the gate.
     pub at_once: Option<AtOnce>,
+    /// The shares, as the community has set them, where what was metered was shared out after the
+    /// slot; `None` where orders came before it. That orders are what was metered, each member
+    /// compares with its own meter.
+    pub shared: Option<Vec<Share>>,
+    /// What it came to in each zone, where the market has several. Where connection points stand
+    /// is the market's word, and what links carry.
+    pub zonal: Option<ZonalPrices>,
 }
 
 /// What a file shows of trading before the gate and cannot prove: the market's word for it.
@@ -258,7 +268,8 @@ pub fn recompute(journal: &SlotJournal, posted: &Clearing) -> Result<Recomputed,
     if journal.policy.id() != posted.policy {
         return Err(Difference::Policy);
     }
-    let all = orders(journal)?;
+    let known: Option<Conditions> = serde_json::from_str(&journal.conditions).ok();
+    let all = orders(journal, known.and_then(|conditions| conditions.grid).as_ref())?;
     let open: Vec<Order> = taking_part(journal, &all).cloned().collect();
     let conditions = conditions(journal, posted, &open)?;
     let hashed = |order: &Published| (hash(journal, order), order.sequence, order.accepted);
@@ -267,9 +278,15 @@ pub fn recompute(journal: &SlotJournal, posted: &Clearing) -> Result<Recomputed,
     if computed != posted.journal_root {
         return Err(Difference::JournalRoot { computed, posted: posted.journal_root });
     }
-    let (clearing, at_once) = match conditions.at_once {
-        Some(self_trade) => met_at_once(journal, &all, &conditions, self_trade)?,
-        None => (met_at_gate(&conditions, &open), None),
+    let (clearing, at_once, zonal) = match conditions.at_once {
+        Some(self_trade) => {
+            let (clearing, at_once) = met_at_once(journal, &all, &conditions, self_trade)?;
+            (clearing, at_once, None)
+        }
+        None => {
+            let (clearing, zonal) = met_at_gate(&conditions, &open);
+            (clearing, None, zonal)
+        }
     };
     let solved = solve(&conditions, clearing, &journal.policy);
     compare_fills(journal, &all, &solved.trades)?;
@@ -295,6 +312,8 @@ pub fn recompute(journal: &SlotJournal, posted: &Clearing) -> Result<Recomputed,
         price: found,
         halted: conditions.halted,
         at_once,
+        shared: conditions.shared.then_some(conditions.rules.shares),
+        zonal: zonal.filter(|_| !solved.trades.is_empty()),
     })
 }
 
@@ -345,14 +364,18 @@ fn conditions(
     let drawn = seed(open.iter().map(|order| B256::new(order.hash)));
     let at_once = conditions.at_once.is_some();
     let same = [
-        ("the mechanism", rules.mechanism.number() == posted.mechanism),
+        ("the mechanism", conditions.number() == posted.mechanism),
         ("trading before the gate", !at_once || rules.mechanism == Mechanism::Continuous),
         ("what happened before the gate", at_once || journal.steps.is_empty()),
         ("the fees", fees(&journal.policy) == Ok(rules.fees)),
         ("the retail price", unsigned(reference.retail) == Ok(posted.retail_price)),
         ("the feed-in price", unsigned(reference.feed_in) == Ok(posted.feed_in_price)),
         ("the seed", rules.seed == drawn),
-        ("the shares", rules.shares == shares(&rules.mechanism, open)),
+        (
+            "what is shared out after the slot",
+            conditions.shared == is_shared(rules, &journal.policy),
+        ),
+        ("the shares", have_shares(&conditions, open)),
     ];
     if let Some((what, _)) = same.into_iter().find(|(_, holds)| !holds) {
         return Err(Difference::Rules { what: what.to_owned() });
@@ -370,8 +393,24 @@ fn conditions(
     }
 }
 
+/// Whether what was metered is shared out, by mechanism and policy.
+fn is_shared(rules: &Rules, policy: &Policy) -> bool {
+    rules.mechanism.is_allocation() && policy.settle_seconds > 0
+}
+
+/// Shares follow from the orders; after the slot they are those that the community has set, which
+/// come to the whole with what nobody has.
+fn have_shares(conditions: &Conditions, open: &[Order]) -> bool {
+    let rules = &conditions.rules;
+    if !conditions.shared || !rules.mechanism.has_shares() {
+        return rules.shares == shares(&rules.mechanism, open);
+    }
+    let sum: u64 = rules.shares.iter().map(|share| u64::from(share.weight)).sum();
+    sum == u64::from(SHARES_SUM)
+}
+
 /// All orders, each signed by its account for this slot.
-fn orders(journal: &SlotJournal) -> Result<Vec<Order>, Difference> {
+fn orders(journal: &SlotJournal, grid: Option<&Grid>) -> Result<Vec<Order>, Difference> {
     let posted = Posted { clearing: journal.clearing.clone(), policy: journal.policy.clone() };
     let ends = journal.clearing.slot.saturating_add(u64::from(journal.policy.slot_seconds));
     let (mut last, mut seen) = (0, HashSet::new());
@@ -403,7 +442,9 @@ fn orders(journal: &SlotJournal) -> Result<Vec<Order>, Difference> {
         }
         let id = OrderId::derived(&hash.to_string());
         let order = order_of(id, hash, sequence, terms);
-        all.push(order.map_err(|_| Difference::Foreign { sequence })?);
+        let mut order = order.map_err(|_| Difference::Foreign { sequence })?;
+        grid.iter().for_each(|grid| grid.locate(&mut order, terms.connection_point));
+        all.push(order);
     }
     Ok(all)
 }

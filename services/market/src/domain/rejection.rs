@@ -44,6 +44,9 @@ rejections! {
     Tick = "TICK", "the limit is not a multiple of the tick";
     /// Less than the smallest order, or a `min_fill` above the quantity.
     MinLot = "MIN_LOT", "the quantity is below the smallest order, or below its own minimum fill";
+    /// What is metered in the slot is shared out after it.
+    SharedOut = "SHARED_OUT",
+        "what members feed in and take in this slot is shared out after it: it takes no orders";
     /// After the gate, or before the book opens.
     GateClosed = "GATE_CLOSED", "the book of this slot is not open";
     /// The order expires before the slot ends, so it might not be settled.
@@ -91,6 +94,15 @@ rejections! {
     /// A mechanism with two prices a trade, under a policy without a difference account.
     Difference = "NO_DIFFERENCE_ACCOUNT",
         "the mechanism has two prices a trade, and the policy names no account for the difference";
+    /// The market's policy does not settle after the slot.
+    NotSharing = "NOT_SHARING", "this market shares out nothing after its slots";
+    /// The account shares with another connection point, or for other slots.
+    Member = "MEMBER", "the account is a member for some of these slots already";
+    /// Shares of a connection point named twice, of nothing, or of more than there is.
+    Shares = "SHARES",
+        "shares are 1 to 10000 basis points, one of a connection point, at most 10000 together";
+    /// A link that the market's grid does not have, or no limit of it.
+    Link = "LINK", "the market's grid has no such link, or nothing is said of what it carries";
     /// The book of a slot that would change is open already.
     BookOpen = "BOOK_OPEN", "the books of slots that would change are open already";
     /// Nothing of the order is open any more: what is traded stays.

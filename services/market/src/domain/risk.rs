@@ -126,7 +126,7 @@ pub struct RiskChange {
 }
 
 /// What risk is judged by, and what waits for a second person.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Risk {
     changes: Vec<RiskChange>,
     pub(super) consents: Consents,
@@ -134,7 +134,7 @@ pub(super) struct Risk {
 }
 
 /// The newest that is known of what comes from outside.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Feeds {
     /// The newest slot with a metered interval of each connection point.
     pub(super) metered: BTreeMap<ConnectionPointId, Timestamp>,

@@ -88,7 +88,7 @@ pub struct DueRule {
 }
 
 /// The rules of a market.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Rules {
     rules: BTreeMap<ConnectionPointId, BTreeMap<Side, Rule>>,
 }
@@ -159,7 +159,7 @@ impl Exchange {
         let ensure = |holds: bool, why: Rejection| if holds { Ok(()) } else { Err(why) };
         let point = self.points.get(&rule.name.connection_point).ok_or(Rejection::Unknown)?;
         ensure(point.account == rule.account, Rejection::Unknown)?;
-        ensure(point.zone == parameters.zone, Rejection::Policy)?;
+        ensure(parameters.covers(point.zone), Rejection::Policy)?;
         let (limit, tick) = (rule.limit.n_per_wh(), parameters.tick.n_per_wh());
         ensure(limit >= 0 && limit % tick == 0, Rejection::Tick)?;
         let enough = match rule.quantity {

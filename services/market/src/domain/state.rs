@@ -7,8 +7,9 @@ use calendar::{Slot, SlotLength, Timestamp};
 use contracts::Side;
 use events::market::CancelledBy;
 use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
+use matching::network::Network;
 use matching::{Fees, Mechanism};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tariff::Tariff;
 use units::{Energy, Price};
 
@@ -18,6 +19,7 @@ use super::mandates::Mandates;
 use super::nonces::Nonces;
 use super::risk::Risk;
 use super::rules::Rules;
+use super::sharing::Sharing;
 use super::trading::{SelfTrade, Trading};
 use super::{
     Accepted, Cash, ClearedSlot, Entry, Member, Meter, Movement, Point, PublishedTariff, Status,
@@ -65,6 +67,11 @@ pub struct Parameters {
     pub terms: contracts::Policy,
     /// What is done about orders of one party that would meet before the gate.
     pub self_trade: SelfTrade,
+    /// The grid, where the market has several zones.
+    pub grid: Option<Network>,
+    /// Seconds after a slot's end for which its members' meters are waited for, where what was
+    /// metered is shared out.
+    pub allocation_seconds: i64,
 }
 
 impl Parameters {
@@ -85,7 +92,7 @@ impl Parameters {
 }
 
 /// What one connection point has in the book of one slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Committed {
     /// Energy of open orders to buy.
     pub buy: Energy,
@@ -105,7 +112,7 @@ impl Committed {
 }
 
 /// The orders of one slot and what came of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SlotBook {
     /// By sequence.
     pub orders: BTreeMap<u64, OrderId>,
@@ -116,16 +123,16 @@ pub struct SlotBook {
     /// The outcome, once cleared.
     pub cleared: Option<ClearedSlot>,
     /// What was traded before the gate, where orders meet when they come.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trading: Option<Trading>,
 }
 
 /// A market: the fold of its journal.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Exchange {
     pub(super) members: BTreeMap<AccountId, Member>,
     /// The addresses that members got later, by the start of their first slot.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) addresses: BTreeMap<AccountId, BTreeMap<Timestamp, Address>>,
     pub(super) parties: BTreeMap<PartyId, BTreeSet<AccountId>>,
     pub(super) points: BTreeMap<ConnectionPointId, Point>,
@@ -144,6 +151,8 @@ pub struct Exchange {
     pub(super) rules: Rules,
     pub(super) risk: Risk,
     pub(super) mechanisms: BTreeMap<Timestamp, Mechanism>,
+    #[serde(default, skip_serializing_if = "Sharing::is_empty")]
+    pub(super) sharing: Sharing,
     pub(super) sequence: u64,
     pub(super) feed: Option<u64>,
 }
@@ -195,6 +204,10 @@ impl Exchange {
             }
             Entry::RuleSet { rule, .. } => self.rules.set(rule.clone()),
             Entry::RuleEnded { rule, .. } => self.rules.end(*rule),
+            Entry::Joined { membership, .. } => self.sharing.join(membership),
+            Entry::Left { account, until, .. } => self.sharing.leave(*account, *until),
+            Entry::SharesSet { from, shares, .. } => self.sharing.share(*from, shares),
+            Entry::Metered { slot, points } => self.metered_members(*slot, points),
             Entry::Suspended { trader, suspension } => {
                 self.limits.suspend(*trader, suspension.clone());
             }
@@ -308,6 +321,7 @@ impl Exchange {
         book.committed.clear();
         book.open.clear();
         book.cleared = Some(cleared.clone());
+        self.sharing.done(cleared.slot);
         self.forget(cleared.slot.plus_seconds(-RETAINED_SECONDS));
     }
 
@@ -333,6 +347,7 @@ impl Exchange {
             }
         }
         self.limits.forget(moment);
+        self.sharing.forget(moment);
         // The last one that began before then still holds.
         if let Some((&holds, _)) = self.mechanisms.range(..=moment).next_back() {
             self.mechanisms.retain(|from, _| *from >= holds);
@@ -440,6 +455,12 @@ impl Exchange {
     /// All orders that are remembered, by slot and sequence.
     pub fn orders(&self) -> impl DoubleEndedIterator<Item = &Accepted> {
         let ids = self.slots.values().flat_map(|book| book.orders.values());
+        ids.filter_map(|id| self.orders.get(id))
+    }
+
+    /// The orders that were accepted for the slot that starts then, by sequence.
+    pub fn orders_of(&self, slot: Timestamp) -> impl DoubleEndedIterator<Item = &Accepted> {
+        let ids = self.slots.get(&slot).into_iter().flat_map(|book| book.orders.values());
         ids.filter_map(|id| self.orders.get(id))
     }
 

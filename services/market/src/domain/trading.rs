@@ -26,7 +26,7 @@ use ids::{AccountId, OrderId};
 use matching::book::session::{Event, Incoming, Why};
 use matching::book::{self, Session};
 use matching::{Clearing, Mechanism, Rules, Trade};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use units::{Energy, Money, Overflow, Price};
 
 use super::order::slot_start;
@@ -115,7 +115,7 @@ pub struct Arrival {
 }
 
 /// A trade before the gate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StruckTrade {
     /// The buyer's order.
     pub buy: OrderId,
@@ -133,13 +133,57 @@ pub struct StruckTrade {
     pub collateral: Money,
 }
 
+/// Trades in their order, and which of them are of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(from = "Vec<StruckTrade>")]
+pub struct StruckTrades {
+    all: Vec<StruckTrade>,
+    /// The places of an order's trades.
+    places: BTreeMap<OrderId, Vec<usize>>,
+}
+
+impl StruckTrades {
+    fn push(&mut self, trade: StruckTrade) {
+        for order in [trade.buy, trade.sell] {
+            self.places.entry(order).or_default().push(self.all.len());
+        }
+        self.all.push(trade);
+    }
+
+    fn of(&self, order: OrderId) -> impl Iterator<Item = &StruckTrade> {
+        self.places.get(&order).into_iter().flatten().map(|place| &self.all[*place])
+    }
+}
+
+impl std::ops::Deref for StruckTrades {
+    type Target = [StruckTrade];
+
+    fn deref(&self) -> &[StruckTrade] {
+        &self.all
+    }
+}
+
+impl From<Vec<StruckTrade>> for StruckTrades {
+    fn from(all: Vec<StruckTrade>) -> StruckTrades {
+        let mut trades = StruckTrades::default();
+        all.into_iter().for_each(|trade| trades.push(trade));
+        trades
+    }
+}
+
+impl Serialize for StruckTrades {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.all.serialize(serializer)
+    }
+}
+
 /// The trading of a slot before its gate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trading {
     /// What waits. Empty once the slot is cleared.
     pub session: Session,
     /// What has traded, in its order.
-    pub trades: Vec<StruckTrade>,
+    pub trades: StruckTrades,
     /// What happened, in its order.
     pub steps: Vec<Step>,
     /// A limit moves to a multiple of this, where its owner still gains.
@@ -290,9 +334,8 @@ impl Exchange {
 
     /// What an order has traded before its gate, in its order; nothing in other slots.
     pub fn struck(&self, order: &Accepted) -> Vec<&StruckTrade> {
-        let all = self.trading(order.slot()).map(|trading| trading.trades.iter());
-        let of = |trade: &&StruckTrade| order.id == trade.buy || order.id == trade.sell;
-        all.into_iter().flatten().filter(of).collect()
+        let trading = self.trading(order.slot());
+        trading.into_iter().flat_map(|trading| trading.trades.of(order.id)).collect()
     }
 
     /// The orders whose time has run out at `now`, by slot.
@@ -311,7 +354,7 @@ impl Exchange {
         let book = self.slots.get_mut(&order.slot()).expect("an accepted order has a book");
         let trading = book.trading.get_or_insert_with(|| Trading {
             session: Session::default(),
-            trades: Vec::new(),
+            trades: StruckTrades::default(),
             steps: Vec::new(),
             tick: arrival.tick,
             self_trade: arrival.self_trade,
@@ -426,7 +469,7 @@ impl Exchange {
         let Some(book) = self.slots.get_mut(&slot) else { return };
         let Some(trading) = &mut book.trading else { return };
         trading.session = Session::default();
-        for trade in &trading.trades {
+        for trade in trading.trades.iter() {
             for (order, held) in [(trade.buy, trade.escrow), (trade.sell, trade.collateral)] {
                 let order = self.orders.get_mut(&order).expect("a trade names known orders");
                 order.filled = Energy::ZERO;

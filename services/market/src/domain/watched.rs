@@ -67,7 +67,7 @@ impl Exchange {
         slot: Timestamp,
         parameters: &Parameters,
     ) -> impl Iterator<Item = Interval> {
-        let here = self.points.values().filter(|point| point.zone == parameters.zone);
+        let here = self.points.values().filter(|point| parameters.covers(point.zone));
         here.filter_map(move |point| {
             let export = self.history.known(point.connection_point, slot)?;
             let owner = self.members.get(&point.account)?.party;

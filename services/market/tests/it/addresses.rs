@@ -68,6 +68,8 @@ fn the_book_of_an_account_is_one_whatever_its_addresses() {
     let known: Vec<_> = town.addresses(old.account()).collect();
     let from = slot().start.plus_seconds(SLOT_SECONDS);
     assert_eq!(known, [(None, old.address()), (Some(from), new.address())]);
+    let kept: Exchange = serde_json::from_str(&serde_json::to_string(&town).unwrap()).unwrap();
+    assert_eq!(kept, town, "a snapshot knows the addresses too");
     // Its own offer is still its own, at either address.
     let mut offer = old.terms(Side::Sell, 500, 100_000);
     let later = SLOT_SECONDS.unsigned_abs();

@@ -46,7 +46,7 @@ fn struck(town: &Exchange) -> Vec<(String, String, u64, i64)> {
         let account = town.order(order).unwrap().account;
         NAMES.into_iter().find(|name| neighbour(name).account() == account).unwrap().to_owned()
     };
-    let trades = town.trading(slot().start).map(|trading| trading.trades.as_slice());
+    let trades = town.trading(slot().start).map(|trading| &*trading.trades);
     let told = trades.unwrap_or_default().iter().map(|trade| {
         (name(trade.buy), name(trade.sell), trade.quantity.wh(), trade.price.n_per_wh())
     });

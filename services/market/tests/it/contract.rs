@@ -3,7 +3,7 @@
 
 use alloy_consensus::Transaction;
 use contracts::bindings::EnergyMarket;
-use contracts::{Address, Bytes, Call, Genesis, Roles, SolCall, U256};
+use contracts::{Address, Bytes, Call, Genesis, Policy, Roles, SolCall, U256};
 use events::Envelope;
 use events::ledger::{BlockDisconnected, Log};
 use reqwest::StatusCode;
@@ -22,19 +22,24 @@ use crate::service::{connected, known};
 use crate::town::*;
 
 /// What one account deposits.
-const CASH: i64 = 1_000_000_000;
+pub const CASH: i64 = 1_000_000_000;
 /// Holds every role but the clearer's.
 const OPERATOR: Address = Address::repeat_byte(0x0f);
 
 /// A chain with our contracts and nobody else.
-struct Evm {
+pub struct Evm {
     db: InMemoryDB,
-    now: u64,
+    pub now: u64,
 }
 
 impl Evm {
     /// The contracts of the town, with its policy, in the morning.
     fn new() -> Evm {
+        Evm::with(&config().policy)
+    }
+
+    /// The same with another policy.
+    pub fn with(policy: &Policy) -> Evm {
         let roles = Roles {
             admin: OPERATOR,
             clearer: clearer().address(),
@@ -57,17 +62,17 @@ impl Evm {
         for call in genesis.calls {
             evm.call(call.from, Call { to: call.to, data: call.data });
         }
-        evm.call(OPERATOR, deployment().register_policy(&config().policy));
+        evm.call(OPERATOR, deployment().register_policy(policy));
         evm.call(OPERATOR, deployment().approve_market(U256::MAX));
         evm
     }
 
-    fn call(&mut self, from: Address, call: Call) -> Vec<Log> {
+    pub fn call(&mut self, from: Address, call: Call) -> Vec<Log> {
         self.run(from, TxKind::Call(call.to), call.data, 16_000_000)
     }
 
     /// Executes a transaction that must succeed within `gas`; its logs.
-    fn run(&mut self, from: Address, kind: TxKind, data: Bytes, gas: u64) -> Vec<Log> {
+    pub fn run(&mut self, from: Address, kind: TxKind, data: Bytes, gas: u64) -> Vec<Log> {
         match self.execute(from, kind, data, gas) {
             ExecutionResult::Success { logs, .. } => logs
                 .into_iter()
@@ -109,7 +114,7 @@ impl Evm {
     }
 
     /// The free cash of an account, as the contract has it.
-    fn free(&mut self, account: Address) -> i64 {
+    pub fn free(&mut self, account: Address) -> i64 {
         let data = EnergyMarket::freeCall { account }.abi_encode();
         let to = TxKind::Call(deployment().market);
         let answer = self.execute(Address::repeat_byte(1), to, data.into(), 1_000_000);
@@ -118,7 +123,7 @@ impl Evm {
     }
 
     /// Gives an account free cash.
-    fn fund(&mut self, account: Address) -> Vec<Log> {
+    pub fn fund(&mut self, account: Address) -> Vec<Log> {
         let (amount, payment) = (Money::from_n(CASH), alloy_primitives::keccak256(account));
         let mint = deployment().mint(OPERATOR, amount, payment).unwrap();
         self.call(OPERATOR, mint);

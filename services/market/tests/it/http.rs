@@ -164,26 +164,53 @@ pub async fn start_on(folder: Arc<TempDir>) -> Running {
 
 /// Starts another market on the database in `folder`.
 pub async fn start_with(folder: Arc<TempDir>, config: MarketConfig) -> Running {
+    start_all(folder, vec![config]).await
+}
+
+/// Starts markets on the database in `folder`.
+pub async fn start_all(folder: Arc<TempDir>, markets: Vec<MarketConfig>) -> Running {
+    let url = format!("sqlite:{}", folder.path().join("market.db").display());
+    start_at(url, folder, markets).await
+}
+
+/// Starts markets on the database at `db_url`.
+pub async fn start_at(db_url: String, folder: Arc<TempDir>, markets: Vec<MarketConfig>) -> Running {
     let (clock, hand) = Clock::set(morning());
     let (bus, node) = (Bus::in_process(), Arc::new(Listener::default()));
     let reader = Arc::new(Reader::default());
     bus.subscribe(reader.clone()).await.unwrap();
-    let market = market::start(Parts {
-        db_url: format!("sqlite:{}", folder.path().join("market.db").display()),
-        bus: bus.clone(),
+    let parts = parts(db_url, bus.clone(), clock, node.clone(), markets);
+    let market = market::start(parts).await.unwrap();
+    let (url, server) = serve(market.clone(), 0);
+    Running { market, bus, node, reader, hand, folder, url, server }
+}
+
+/// What a market of the town is started with.
+pub fn parts(
+    db_url: String,
+    bus: Bus,
+    clock: Clock,
+    node: Arc<Listener>,
+    markets: Vec<MarketConfig>,
+) -> Parts {
+    Parts {
+        db_url,
+        bus,
         clock,
-        node: node.clone(),
+        node,
         clearer: clearer(),
         delegate: rules_delegate(),
         chain_id: CHAIN_ID,
         deployment: deployment(),
-        markets: vec![config],
-    })
-    .await
-    .unwrap();
+        markets,
+    }
+}
+
+/// Serves a market on a port; on a free one where that is zero.
+pub fn serve(market: Arc<Market>, port: u16) -> (String, ServerHandle) {
     let verifier = Verifier::new();
     verifier.trust("test".to_owned(), DecodingKey::from_ed_der(&PUBLIC));
-    let (routes, verifier) = (market::routes(market.clone()), Data::new(verifier));
+    let (routes, verifier) = (market::routes(market), Data::new(verifier));
     let server = HttpServer::new(move || {
         let (json, query, path, payload) = service::extractor_limits();
         App::new()
@@ -198,13 +225,13 @@ pub async fn start_with(folder: Arc<TempDir>, config: MarketConfig) -> Running {
     })
     .workers(1)
     .disable_signals()
-    .bind(("127.0.0.1", 0))
+    .bind(("127.0.0.1", port))
     .unwrap();
     let url = format!("http://{}", server.addrs()[0]);
     let server = server.run();
     let handle = server.handle();
     tokio::spawn(server);
-    Running { market, bus, node, reader, hand, folder, url, server: handle }
+    (url, handle)
 }
 
 /// The key of the clearing role.
@@ -218,6 +245,11 @@ pub fn rules_delegate() -> SecretKey {
 }
 
 impl Running {
+    /// Where it serves.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Stops serving; the database stays.
     pub async fn stop(self) -> Arc<TempDir> {
         self.server.stop(true).await;

@@ -217,6 +217,18 @@ async fn not_chosen(code: &str) -> (Running, Answer) {
     (running, answer)
 }
 
+/// What a market without zones answers to who curtails a link, or joins to share after the slot.
+async fn not_here(code: &str, running: &Running) -> Answer {
+    if code == "NOT_SHARING" {
+        let path = format!("/v1/memberships/{}", neighbour("b1").point());
+        return running.request(Method::PUT, &path, trader("b1"), Some(json!({}))).await;
+    }
+    let limit = json!({ "zone": zone(), "up_wh": 1 });
+    let body = json!({ "reason": "a test", "links": [limit] });
+    let path = format!("/v1/curtailments/{SLOT}/2026-06-01T10:15:00Z");
+    running.request(Method::PUT, &path, operator(), Some(body)).await
+}
+
 /// The market of the town without a tariff.
 async fn without_tariff() -> Running {
     let running = start().await;
@@ -241,6 +253,13 @@ async fn every_code_of_order_entry_is_answered_as_a_problem_with_that_code() {
                 answer = placed(&running, Side::Buy, |_| {}).await;
             }
             "TRADED" => (running, answer) = crate::continuous::traded().await,
+            "LINK" | "NOT_SHARING" => {
+                running = crate::service::running().await;
+                answer = not_here(code, &running).await;
+            }
+            "SHARED_OUT" | "MEMBER" | "SHARES" => {
+                (running, answer) = crate::sharing::refused(code).await;
+            }
             "MECHANISM" | "BOOK_OPEN" | "NO_DIFFERENCE_ACCOUNT" => {
                 (running, answer) = not_chosen(code).await;
             }

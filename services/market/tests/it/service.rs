@@ -21,7 +21,7 @@ use crate::http::*;
 use crate::town::*;
 
 /// The log of a deposit.
-fn deposited(name: &str, amount: i64) -> Log {
+pub fn deposited(name: &str, amount: i64) -> Log {
     use alloy_sol_types::SolEvent;
     let event = EnergyMarket::DepositCredited {
         account: neighbour(name).address(),
@@ -403,7 +403,7 @@ async fn an_order_that_cannot_be_journaled_is_not_accepted() {
     let path = running.folder.path().join("market.db");
     let db = Db::open(&format!("sqlite:{}", path.display()), &[]).await;
     assert!(db.is_err(), "a program that does not know the schema keeps out");
-    let next = [db::Migration { version: 5, sql: "" }];
+    let next = [db::Migration { version: 6, sql: "" }];
     let other = Db::open(&format!("sqlite:{}", path.display()), &next).await.unwrap();
     other
         .transact::<(), db::DbError, _>(|tx| {

@@ -28,7 +28,8 @@ pub(crate) struct EvidenceQuery {
 /// A reading as `Challenges.challenge` takes it. Bytes as hex with `0x`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct EvidenceView {
-    /// The 119 bytes of the message MR1: payload and signature.
+    /// The bytes of the reading alone: payload and signature (119 bytes), and its place where it
+    /// was signed with others.
     pub(crate) message: String,
     /// The salt of its leaf.
     pub(crate) salt: String,

@@ -12,7 +12,7 @@ use super::sender::Sender;
 use super::{CALIBRATION_EXPIRED, readable_meter};
 use crate::Metering;
 use crate::db::descriptions::{self, Description};
-use crate::db::{meters, quarantine, readings};
+use crate::db::{meters, quarantine, readings, registry};
 
 /// Gaps that the status of a meter lists at most.
 const GAPS_MAX: i64 = 100;
@@ -100,7 +100,9 @@ pub(crate) async fn meter_status(
     let description = descriptions::find(db, meter.id).await.map_err(Fault::problem)?;
     let until = descriptions::calibrated_until(db, &meter).await.map_err(Fault::problem)?;
     let expired = until.is_some_and(|until| metering.now() > until);
+    let missed = registry::has_missed(db, meter.id).await.map_err(Fault::problem)?;
     let warnings = [
+        (missed, "ROTATION_MISSED"),
         (expired, CALIBRATION_EXPIRED),
         (!gaps.is_empty(), "PAGES_MISSING"),
         (quarantined > 0, "QUARANTINED"),

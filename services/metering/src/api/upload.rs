@@ -2,7 +2,7 @@
 
 use actix_web::post;
 use actix_web::web::{Bytes, Data, Json, Path};
-use reading::MESSAGE_BYTES;
+use reading::message_size;
 use serde::{Deserialize, Serialize};
 use service::{Fault, Problem, Problems};
 use utoipa::ToSchema;
@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 use super::sender::Sender;
 use crate::Metering;
 
-/// The most messages of one request: as many as one commit of the broker.
-const MESSAGES_MAX: usize = 512;
+/// The most readings of one request.
+const READINGS_MAX: usize = 512;
 
 /// What became of the messages. All of them are on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -26,10 +26,11 @@ pub(crate) struct UploadView {
 
 /// Takes signed readings of a meter.
 ///
-/// The body is 1 to 512 messages MR1 of 119 bytes, one after the other, as they are published over
-/// MQTT. It is answered once they are on disk; a repeat counts as duplicates. For the meter or a
-/// bridge with the name and token of the broker (basic authentication), for the meter's account,
-/// and for operators: its signatures say what is believed.
+/// The body is messages MR1 (119 bytes) or MR2 of 1 to 512 readings in all, one after the other, as
+/// they are published over MQTT. It is answered once they are on disk; a repeat counts as
+/// duplicates. For the meter or a bridge with the name and token of the broker (basic
+/// authentication), for the meter's account, and for operators: its signatures say what is
+/// believed.
 #[utoipa::path(
     params(("id" = String, Path, description = "The meter")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
@@ -45,16 +46,33 @@ pub(crate) async fn upload_readings(
     body: Bytes,
 ) -> Result<Json<UploadView>, Problem> {
     let meter = sender.own_meter(&metering, &id).await?;
-    let count = body.len() / MESSAGE_BYTES;
-    if !body.len().is_multiple_of(MESSAGE_BYTES) || !(1..=MESSAGES_MAX).contains(&count) {
-        let detail = format!("the body is 1 to {MESSAGES_MAX} messages of {MESSAGE_BYTES} bytes");
-        return Err(Problem::malformed(detail));
-    }
-    let messages = body.chunks(MESSAGE_BYTES).map(|message| (meter, message.to_vec()));
+    let messages = messages(&body).ok_or_else(|| {
+        Problem::malformed(format!(
+            "the body is messages MR1 or MR2 of 1 to {READINGS_MAX} readings"
+        ))
+    })?;
+    let messages = messages.into_iter().map(|message| (meter, message.to_vec()));
     let tally = metering.store(messages.collect()).await.map_err(Fault::problem)?;
     Ok(Json(UploadView {
         accepted: tally.accepted,
         duplicates: tally.duplicates,
         quarantined: tally.quarantined,
     }))
+}
+
+/// The messages that lie behind each other in a body; `None` where it is none, where one is cut
+/// off, and where there are too many readings.
+fn messages(body: &[u8]) -> Option<Vec<&[u8]>> {
+    let (mut messages, mut readings, mut rest) = (Vec::new(), 0, body);
+    while !rest.is_empty() {
+        let (count, length) = message_size(rest)?;
+        let (message, behind) = rest.split_at_checked(length)?;
+        readings += count;
+        if readings > READINGS_MAX {
+            return None;
+        }
+        messages.push(message);
+        rest = behind;
+    }
+    (!messages.is_empty()).then_some(messages)
 }

@@ -1,15 +1,15 @@
 //! Readings are accepted, known already or set apart: one transaction a batch.
 //!
-//! On SQLite, where nobody else writes, the last reading of each meter is kept in memory, and so is
-//! what it is judged by: a batch of the usual kind, each meter's next page, asks the database
-//! nothing. Whether that may be believed the database itself says: see [`Mark`].
+//! The last reading of each meter is kept in memory, and so is what it is judged by: a batch of the
+//! usual kind, each meter's next page, asks the database nothing. Whether that may be believed the
+//! database itself says: see [`Mark`].
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use calendar::{SlotLength, Timestamp};
-use db::{Db, Kind, Tx};
+use db::{Db, Tx};
 use events::Envelope;
 use events::metering::ReadingQuarantined;
 use ids::{CommunityId, MeterId};
@@ -66,9 +66,6 @@ impl Intake {
     /// of it is on disk.
     pub(crate) async fn accept(&self, heard: Vec<Heard>, now: Timestamp) -> Result<Tally> {
         let slot = self.slot;
-        if self.db.kind() != Kind::Sqlite {
-            return Ok(self.store(Known::default(), slot, heard, now).await?.0);
-        }
         // Held until the commit. Whoever gives up before leaves nothing that is remembered.
         let mut place = self.known.lock().await;
         let known = std::mem::take(&mut *place);
@@ -87,12 +84,14 @@ impl Intake {
         self.db
             .transact(move |tx| {
                 Box::pin(async move {
-                    let known = known.now(tx).await?;
+                    let mark =
+                        mark::begin(tx).await.context("whether somebody else has written")?;
+                    let known = known.at(tx, mark).await?;
                     let mut batch = Batch::of(tx, known, slot, now, &heard).await?;
                     for heard in heard {
                         batch.take(heard);
                     }
-                    batch.keep(tx).await
+                    batch.keep(tx, mark).await
                 })
             })
             .await
@@ -100,12 +99,8 @@ impl Intake {
 }
 
 impl Known {
-    /// What of it is still true.
-    async fn now(mut self, tx: &mut Tx) -> Result<Known> {
-        if tx.kind() != Kind::Sqlite {
-            return Ok(Known::default());
-        }
-        let mark = mark::read(tx).await.context("whether somebody else has written")?;
+    /// What of it is still true at this mark.
+    async fn at(mut self, tx: &mut Tx, mark: Mark) -> Result<Known> {
         let full = self.meters.len().max(self.last.len()) > KNOWN_MAX;
         if full || self.mark.is_none_or(|before| before.others != mark.others) {
             mark::prepare(tx).await.context("preparing to write")?;
@@ -194,7 +189,7 @@ impl Batch {
             Said::Nonsense(bytes, reason) => return self.suspect(meter, bytes, community, reason),
         };
         let Some(enrolled) = enrolled else {
-            return self.suspect(meter, signed.encode().to_vec(), None, Reason::UnknownMeter);
+            return self.suspect(meter, signed.encode(), None, Reason::UnknownMeter);
         };
         let reading = &signed.reading;
         let rules = Rules {
@@ -211,7 +206,7 @@ impl Batch {
             }
             Verdict::Duplicate => self.tally.duplicates += 1,
             Verdict::Quarantine(reason) => {
-                self.suspect(meter, signed.encode().to_vec(), community, reason);
+                self.suspect(meter, signed.encode(), community, reason);
             }
         }
     }
@@ -244,7 +239,7 @@ impl Batch {
     }
 
     /// Stores what was accepted and what was set apart, and tells of the latter the first time.
-    async fn keep(mut self, tx: &mut Tx) -> Result<(Tally, Known)> {
+    async fn keep(mut self, tx: &mut Tx, begun: Mark) -> Result<(Tally, Known)> {
         // Where they are kept, neighbours lie side by side.
         self.accepted
             .sort_unstable_by_key(|(signed, _)| (signed.reading.meter, signed.reading.page));
@@ -253,12 +248,10 @@ impl Batch {
             self.keep_apart(tx).await?;
         }
         let mut known = self.known;
-        if tx.kind() == Kind::Sqlite {
-            for meter in self.topped {
-                known.last.extend(self.nearby.last(meter).map(|last| (meter, last)));
-            }
-            known.mark = Some(mark::read(tx).await.context("what was written")?);
+        for meter in self.topped {
+            known.last.extend(self.nearby.last(meter).map(|last| (meter, last)));
         }
+        known.mark = Some(mark::end(tx, begun).await.context("what was written")?);
         Ok((self.tally, known))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alloy_primitives::Address;
 use anyhow::{Context, Result};
 use calendar::{SlotLength, Timestamp};
-use client::Transaction;
+use client::{Outcome, Transaction};
 use contracts::CONTRACT_GAS_MAX;
 use contracts::requests::MeterEnrolment;
 use db::Db;
@@ -17,7 +17,8 @@ use events::identity::{
 use ids::{ConnectionPointId, MeterId};
 
 use crate::app::anchor::Anchor;
-use crate::db::{meters, registry};
+use crate::db::registry::Watched;
+use crate::db::{mark, meters, registry};
 use crate::domain::closing::first_whole_slot;
 
 /// The name of metering in the inbox.
@@ -45,6 +46,7 @@ pub(crate) async fn apply(
             if let Some(meter) = envelope.open::<MeterEnrolled>()? {
                 let first_slot = first_whole_slot(meter.valid_from, slot);
                 meters::enrol(tx, &meter, first_slot).await.context("keeping a meter")?;
+                registry::begin_anew(tx, meter.meter).await?;
                 let transaction = transaction(&envelope, enrolment(&anchor, &meter));
                 anchor.sender.enqueue(tx, &transaction).await?;
             }
@@ -53,13 +55,17 @@ pub(crate) async fn apply(
                 let due_at = due_at(&rotated, slot);
                 let transaction = rotation(&anchor, &rotated, &envelope);
                 registry::keep(tx, rotated.meter, &transaction, due_at).await?;
+                registry::watch(tx, rotated.meter, &transaction.cause, rotated.expiry).await?;
             }
             if let Some(handed) = envelope.open::<MeterHandedOver>()? {
                 for (transaction, due_at) in handover(&anchor, &handed, &envelope) {
                     registry::keep(tx, handed.meter, &transaction, due_at).await?;
                 }
             }
-            let Some(revoked) = envelope.open::<MeterRevoked>()? else { return Ok(None) };
+            let Some(revoked) = envelope.open::<MeterRevoked>()? else {
+                mark::meters_changed(tx).await?;
+                return Ok(None);
+            };
             meters::revoke(tx, &revoked).await.context("revoking a meter")?;
             // The registry counts the keys that a meter has had as identity does: one that waits
             // goes first.
@@ -68,6 +74,7 @@ pub(crate) async fn apply(
             }
             let call = anchor.contracts.revoke(revoked.meter);
             anchor.sender.enqueue(tx, &transaction(&envelope, call)).await?;
+            mark::meters_changed(tx).await?;
             Ok::<_, anyhow::Error>(Some(revoked.meter))
         })
     })
@@ -91,6 +98,48 @@ pub(crate) async fn send_due(db: &Db, anchor: &Arc<Anchor>, now: Timestamp) -> R
     })
     .await
 }
+
+/// Looks what became of rotations: one that the registry has not taken by its expiry, or refused,
+/// it has missed, and never takes. Readings of that key cannot be proved; the meter has to be
+/// enrolled again. Says how many were decided.
+pub(crate) async fn look_at_rotations(db: &Db, now: Timestamp) -> Result<usize> {
+    let mut decided = Vec::new();
+    for Watched { cause, meter, expiry } in registry::watched(db).await? {
+        let outcome = client::outcome_of(db, &cause).await?;
+        // A block that is behind may still take it a while.
+        let late = now > expiry.plus_seconds(MISSED_SECONDS);
+        let missed = match outcome {
+            Some(Outcome::Confirmed) => false,
+            Some(Outcome::Reverted) => true,
+            _ if late => true,
+            _ => continue,
+        };
+        if missed {
+            tracing::error!(%meter, %expiry, "the registry has missed a meter's next key");
+        }
+        decided.push((cause, missed));
+    }
+    let count = decided.len();
+    if count == 0 {
+        return Ok(0);
+    }
+    db.transact(move |tx| {
+        Box::pin(async move {
+            for (cause, missed) in decided {
+                if missed {
+                    registry::missed(tx, &cause, now).await?;
+                } else {
+                    registry::confirmed(tx, &cause).await?;
+                }
+            }
+            anyhow::Ok(count)
+        })
+    })
+    .await
+}
+
+/// Seconds after the expiry of a rotation until it counts as missed.
+const MISSED_SECONDS: i64 = 300;
 
 /// When a rotation is sent. The registry's key changes with the block: after the last reading of
 /// the old key and before the first of the next one, which are a slot apart.

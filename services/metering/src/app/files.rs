@@ -156,6 +156,12 @@ impl Intake {
             let Some(import) = &mut self.import else { break };
             match import.next_item() {
                 Ok(Some(Item::Record(record))) if record.meter.as_str() == self.name => {
+                    if self.progress.intervals >= INTERVALS_MAX {
+                        self.progress.state = State::Refused;
+                        self.progress.refusal =
+                            Some(format!("TOO_MANY: more than {INTERVALS_MAX}"));
+                        break;
+                    }
                     self.progress.intervals += 1;
                     part.records.push(record);
                 }
@@ -173,11 +179,6 @@ impl Intake {
                     self.refuse(&refusal);
                     break;
                 }
-            }
-            if self.progress.intervals >= INTERVALS_MAX {
-                self.progress.state = State::Refused;
-                self.progress.refusal = Some(format!("TOO_MANY: more than {INTERVALS_MAX}"));
-                break;
             }
         }
         if let Some(import) = &self.import {
@@ -221,4 +222,31 @@ fn row(rejection: &Rejection) -> Rejected {
 fn other_meter(line: u64, text: String) -> Rejected {
     let (field, code) = ("meter".to_owned(), OTHER_METER.to_owned());
     Rejected { number: 0, line, column: None, field, code, left_out: true, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of a day of half-hours when so many intervals were taken in before.
+    fn check(before: u64, state: State) {
+        let values = vec!["1"; 48].join(",");
+        let file = format!(
+            "100,NEM12,202606020000,UTILITY,RETAILER\n200,6123456789,E1,,E1,N1,METER1,kWh,30,\n\
+             300,20260601,{values},A,,,20260602000000,\n900\n"
+        );
+        let form = Form::Nem12("Etc/GMT-10".parse().unwrap());
+        let from = Progress { intervals: before, ..unread() };
+        let mut intake = Intake::begin(&form, file.into(), "6123456789".to_owned(), from).unwrap();
+        let part = intake.part();
+        assert_eq!(intake.progress.state, state, "{before}: {:?}", intake.progress);
+        assert_eq!(part.records.len() as u64, intake.progress.intervals - before);
+        assert!(intake.progress.intervals <= INTERVALS_MAX);
+    }
+
+    #[test]
+    fn a_file_may_have_as_many_intervals_as_it_may_and_not_one_more() {
+        check(INTERVALS_MAX - 48, State::Done);
+        check(INTERVALS_MAX - 47, State::Refused);
+    }
 }

@@ -6,12 +6,15 @@ use std::thread::available_parallelism;
 use alloy_primitives::Address;
 use anyhow::{Context, Result};
 use ids::MeterId;
-use reading::{MESSAGE_BYTES, Reason, SignedReading};
+use reading::{
+    MESSAGE_BYTES, Malformed, Reason, SignedReading, TOGETHER_MAX, decode_together, is_together,
+};
 
 use crate::writer::Message;
 
-/// Readings that one message may carry, one after the other.
+/// Readings that one message may carry, one after the other; also under one signature.
 pub(crate) const READINGS_MAX: usize = 16;
+const _: () = assert!(READINGS_MAX == TOGETHER_MAX);
 /// Messages whose signatures are looked at where they are: more go to other threads.
 const INLINE_MAX: usize = 4;
 /// The fewest messages that are worth a thread.
@@ -59,10 +62,36 @@ pub(crate) async fn hear_all(mut messages: Vec<Message>) -> Result<Vec<Heard>> {
 }
 
 fn hear(messages: &[Message]) -> Vec<Heard> {
-    messages
-        .iter()
-        .flat_map(|message| parts(&message.bytes).map(|part| one(message.meter, part)))
-        .collect()
+    let mut heard = Vec::with_capacity(messages.len());
+    for message in messages {
+        match is_together(&message.bytes) {
+            true => heard.extend(together(message)),
+            false => heard.extend(parts(&message.bytes).map(|part| one(message.meter, part))),
+        }
+    }
+    heard
+}
+
+/// The readings of a message under one signature, which is looked at once.
+fn together(message: &Message) -> Vec<Heard> {
+    let meter = message.meter;
+    let nonsense =
+        |bytes: &[u8], reason| Heard { meter, said: Said::Nonsense(bytes.into(), reason) };
+    match decode_together(&message.bytes) {
+        Err(error) => vec![nonsense(&message.bytes, error.reason())],
+        Ok(parts) => {
+            let signer = parts.iter().flatten().next().and_then(SignedReading::signer);
+            let said = |part: Result<SignedReading, Malformed>| match part {
+                Ok(signed) if signed.reading.meter == meter => {
+                    Heard { meter, said: Said::Reading(signed, signer) }
+                }
+                Ok(signed) => nonsense(&signed.encode(), Reason::WrongTopic),
+                // With those that were signed with it, so that it can be looked at.
+                Err(error) => nonsense(&message.bytes, error.reason()),
+            };
+            parts.into_iter().map(said).collect()
+        }
+    }
 }
 
 /// The readings of a message. What is not a number of whole readings is taken as one.
@@ -78,6 +107,8 @@ fn parts(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// What the meter of the topic says, if it is that.
 fn one(meter: MeterId, bytes: &[u8]) -> Heard {
     let said = match SignedReading::decode(bytes) {
+        // As a reading is kept, not as it is sent.
+        Ok(signed) if signed.place.is_some() => Said::Nonsense(bytes.to_vec(), Reason::Malformed),
         Ok(signed) if signed.reading.meter == meter => Said::Reading(signed, signed.signer()),
         Ok(_) => Said::Nonsense(bytes.to_vec(), Reason::WrongTopic),
         Err(error) => Said::Nonsense(bytes.to_vec(), error.reason()),

@@ -1,10 +1,15 @@
 //! MQTT packets on a stream, with TLS or without.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use ids::MeterId;
 use mqtt5_protocol::packet::{FixedHeader, MqttPacket};
-use mqtt5_protocol::{MqttError, Packet, PacketType};
+use mqtt5_protocol::{MqttError, Packet, PacketType, ReasonCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::codec::{Decoder, Encoder, Framed};
+
+use super::listeners::Content;
+use super::rules;
+use crate::domain::topic::{READING_TOPIC_BYTES, reading_topic};
 
 /// The protocol level of MQTT 3.1.1.
 pub(super) const V3: u8 = 4;
@@ -13,6 +18,15 @@ pub(super) const V5: u8 = 5;
 
 /// The longest fixed header: type, and four bytes of length.
 const HEADER_BYTES_MAX: usize = 5;
+
+/// Bytes that are read at once from a client that says little.
+const READ_BYTES: usize = 4096;
+/// The same from one that fills that.
+const READ_BYTES_MAX: usize = 32 * 1024;
+/// Packets of one piece from which on a client says much.
+const MUCH: usize = 16;
+/// Bytes that are written at once; more than that wait until the client reads.
+const WRITE_BYTES: usize = 64 * 1024;
 
 /// A line to a client.
 pub(super) trait Line: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -27,11 +41,78 @@ pub(super) struct Codec {
     /// The protocol level.
     pub(super) level: u8,
     packet_bytes_max: usize,
+    /// Packets since the last piece of the stream.
+    together: usize,
 }
 
 /// The packets of `line`; one that is longer than `packet_bytes_max` is an error.
 pub(super) fn framed(line: Box<dyn Line>, packet_bytes_max: usize) -> Packets {
-    Framed::with_capacity(line, Codec { level: V3, packet_bytes_max }, 4096)
+    let codec = Codec { level: V3, packet_bytes_max, together: 0 };
+    let mut packets = Framed::with_capacity(line, codec, READ_BYTES);
+    packets.set_backpressure_boundary(WRITE_BYTES);
+    packets
+}
+
+/// A reading on its way to a client that listens: a PUBLISH.
+#[derive(Debug, Clone)]
+pub(super) struct Delivery {
+    pub(super) meter: MeterId,
+    /// With one it has QoS 1, without one 0.
+    pub(super) packet_id: Option<u16>,
+    pub(super) content: Content,
+}
+
+impl Delivery {
+    /// Bytes behind the fixed header.
+    fn rest(&self, level: u8) -> usize {
+        let packet_id = if self.packet_id.is_some() { 2 } else { 0 };
+        let Content { payload, properties } = &self.content;
+        let properties = if level == V5 { properties.len().max(1) } else { 0 };
+        2 + READING_TOPIC_BYTES + packet_id + properties + payload.len()
+    }
+
+    /// Bytes of the packet.
+    pub(super) fn bytes(&self, level: u8) -> usize {
+        let rest = self.rest(level);
+        1 + length_bytes(rest) + rest
+    }
+}
+
+/// Bytes of a remaining length: seven bits each.
+fn length_bytes(length: usize) -> usize {
+    (usize::BITS - length.leading_zeros()).div_ceil(7).max(1) as usize
+}
+
+impl Encoder<Delivery> for Codec {
+    type Error = CodecError;
+
+    fn encode(&mut self, delivery: Delivery, target: &mut BytesMut) -> Result<(), CodecError> {
+        let mut length = delivery.rest(self.level);
+        target.reserve(HEADER_BYTES_MAX + length);
+        target.put_u8(if delivery.packet_id.is_some() { 0x32 } else { 0x30 });
+        loop {
+            let low = u8::try_from(length & 0x7f).expect("seven bits");
+            length >>= 7;
+            target.put_u8(if length == 0 { low } else { low | 0x80 });
+            if length == 0 {
+                break;
+            }
+        }
+        let topic = reading_topic(delivery.meter);
+        target.put_u16(u16::try_from(topic.len()).expect("a short topic"));
+        target.put_slice(topic.as_bytes());
+        if let Some(packet_id) = delivery.packet_id {
+            target.put_u16(packet_id);
+        }
+        let Content { payload, properties } = &delivery.content;
+        match (self.level, properties.is_empty()) {
+            (V5, true) => target.put_u8(0),
+            (V5, false) => target.put_slice(properties),
+            _ => {}
+        }
+        target.put_slice(payload);
+        Ok(())
+    }
 }
 
 /// Why a packet could not be read or written.
@@ -43,6 +124,9 @@ pub(super) enum CodecError {
     /// The bytes break the protocol.
     #[error("protocol: {0}")]
     Protocol(MqttError),
+    /// The packet breaks a rule.
+    #[error("rule: {0:?}")]
+    Rule(ReasonCode),
 }
 
 impl From<MqttError> for CodecError {
@@ -56,7 +140,10 @@ impl Decoder for Codec {
     type Error = CodecError;
 
     fn decode(&mut self, source: &mut BytesMut) -> Result<Option<Packet>, CodecError> {
-        let Some((header, header_bytes)) = header(source)? else { return Ok(None) };
+        let Some((header, header_bytes)) = header(source)? else {
+            self.make_room(source, HEADER_BYTES_MAX);
+            return Ok(None);
+        };
         let body_bytes = usize::try_from(header.remaining_length).unwrap_or(usize::MAX);
         let size = header_bytes.saturating_add(body_bytes);
         if size > self.packet_bytes_max {
@@ -64,21 +151,32 @@ impl Decoder for Codec {
             return Err(MqttError::PacketTooLarge { size, max }.into());
         }
         if source.len() < size {
-            source.reserve(size - source.len());
+            self.make_room(source, size - source.len());
             return Ok(None);
         }
+        self.together += 1;
         source.advance(header_bytes);
-        let mut body = source.split_to(body_bytes).freeze();
+        let whole = source.split_to(body_bytes).freeze();
+        let mut body = whole.clone();
         let packet = self.body(&header, &mut body)?;
         if body.has_remaining() {
             let surplus = format!("{} bytes too many in {}", body.len(), packet.packet_type_name());
             return Err(MqttError::MalformedPacket(surplus).into());
+        }
+        if let Some(reason) = rules::broken(&packet, &whole, self.level) {
+            return Err(CodecError::Rule(reason));
         }
         Ok(Some(packet))
     }
 }
 
 impl Codec {
+    /// Room for the next piece of the stream: for much, where much came.
+    fn make_room(&mut self, source: &mut BytesMut, least: usize) {
+        let much = std::mem::take(&mut self.together) >= MUCH;
+        source.reserve(least.max(if much { READ_BYTES_MAX } else { 0 }));
+    }
+
     fn body(&self, header: &FixedHeader, body: &mut Bytes) -> Result<Packet, MqttError> {
         Packet::decode_from_body_with_version(header.packet_type, header, body, self.level)
     }
@@ -132,7 +230,7 @@ mod tests {
     const PACKET_BYTES_MAX: usize = 300;
 
     fn codec(level: u8) -> Codec {
-        Codec { level, packet_bytes_max: PACKET_BYTES_MAX }
+        Codec { level, packet_bytes_max: PACKET_BYTES_MAX, together: 0 }
     }
 
     fn publish(level: u8, payload: &[u8]) -> Vec<u8> {

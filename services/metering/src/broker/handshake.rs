@@ -5,11 +5,11 @@ use futures::{SinkExt, StreamExt};
 use ids::{MeterId, Uuid};
 use mqtt5_protocol::packet::connack::ConnAckPacket;
 use mqtt5_protocol::packet::connect::ConnectPacket;
-use mqtt5_protocol::{Packet, ReasonCode};
+use mqtt5_protocol::{Packet, QoS, ReasonCode};
 use rand::Rng;
 
 use super::codec::{Packets, V3, V5};
-use super::session::Session;
+use super::session::{Session, Wishes};
 use super::{Limits, Shared};
 use crate::domain::topic::Client;
 
@@ -44,6 +44,10 @@ pub(super) async fn enter(
         packets.send(refuse(ReasonCode::ClientIdentifierNotValid)).await?;
         return Ok(None);
     }
+    if let Some(reason) = unwanted(&connect) {
+        packets.send(refuse(reason)).await?;
+        return Ok(None);
+    }
     let name = connect.username.as_deref();
     let client = match log_in(&connect, certified, shared).await {
         Ok(Some(client)) => client,
@@ -70,7 +74,10 @@ pub(super) async fn enter(
     let keep_alive_seconds = keep_alive(&connect, &shared.limits);
     let welcome = welcome(&connect, &shared.limits, keep_alive_seconds, assigned);
     packets.send(Packet::ConnAck(welcome)).await?;
-    Ok(Some(Session::new(packets, client, place, keep_alive_seconds)))
+    let properties = &connect.properties;
+    let wishes = Wishes::of(properties.get_receive_maximum(), properties.get_maximum_packet_size());
+    let ear = shared.listeners.ear();
+    Ok(Some(Session::new(packets, client, place, ear, (keep_alive_seconds, wishes))))
 }
 
 /// Who the client is, by its certificate or by its name and token.
@@ -87,6 +94,21 @@ async fn log_in(
         }
         _ => shared.login.enter(name, connect.password.as_deref().unwrap_or(&[])).await,
     }
+}
+
+/// What a client of MQTT 5 asks for and this broker does not do, so that it must be refused.
+fn unwanted(connect: &ConnectPacket) -> Option<ReasonCode> {
+    if connect.protocol_version != V5 {
+        return None;
+    }
+    if connect.properties.get_authentication_method().is_some() {
+        return Some(ReasonCode::BadAuthenticationMethod);
+    }
+    let will = connect.will.as_ref()?;
+    if will.qos == QoS::ExactlyOnce {
+        return Some(ReasonCode::QoSNotSupported);
+    }
+    will.retain.then_some(ReasonCode::RetainNotSupported)
 }
 
 fn answer(connect: &ConnectPacket, reason: ReasonCode) -> ConnAckPacket {

@@ -1,11 +1,12 @@
 //! One connected client, from CONNACK to the end of the line.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use bytes::{Bytes, BytesMut};
 use futures::{FutureExt, SinkExt, StreamExt};
 use ids::MeterId;
 use mqtt5_protocol::packet::disconnect::DisconnectPacket;
@@ -13,21 +14,24 @@ use mqtt5_protocol::packet::puback::PubAckPacket;
 use mqtt5_protocol::packet::publish::PublishPacket;
 use mqtt5_protocol::packet::suback::{SubAckPacket, SubAckReasonCode};
 use mqtt5_protocol::packet::subscribe::{SubscribePacket, TopicFilter};
-use mqtt5_protocol::packet::unsuback::UnsubAckPacket;
+use mqtt5_protocol::packet::unsuback::{UnsubAckPacket, UnsubAckReasonCode};
 use mqtt5_protocol::packet::unsubscribe::UnsubscribePacket;
 use mqtt5_protocol::{MqttError, Packet, QoS, ReasonCode};
 use tokio::time::Instant;
 
 use super::Shared;
-use super::codec::{CodecError, Packets, V5};
+use super::codec::{CodecError, Delivery, Packets, V5};
+use super::listeners::{Content, Ear, Passed, Subscribed};
 use super::sessions::Place;
-use crate::domain::topic::Client;
+use crate::domain::topic::{Client, takes_readings};
 use crate::writer::{Message, Receipts};
 
 /// How long a client may refuse to read what it is sent.
 const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 /// Messages that are handed in together at most; a message without a PUBACK counts too.
 const TOGETHER_MAX: usize = 256;
+/// Messages passed on to a client that wait for its acknowledgement, unless it takes fewer.
+const UNCONFIRMED_MAX: u16 = 1024;
 
 /// One connected client.
 pub(super) struct Session {
@@ -45,18 +49,46 @@ pub(super) struct Session {
     heard: Vec<Message>,
     /// The topic that came last, and whose it is: the next is most often the same.
     topic: Option<(String, MeterId)>,
+    /// What the client has subscribed to.
+    ear: Ear,
+    wishes: Wishes,
+    /// The packet ids of what was passed on and is not acknowledged.
+    unconfirmed: HashSet<u16>,
+    /// The packet id that was used last.
+    packet_id: u16,
 }
 
-/// A publish without a PUBACK yet.
+/// What a client takes of what is passed on to it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wishes {
+    /// Messages that may wait for its acknowledgement.
+    pub(super) unconfirmed_max: u16,
+    /// Bytes of a packet; longer ones it never gets.
+    pub(super) packet_bytes_max: usize,
+}
+
+impl Wishes {
+    /// By the properties of the CONNECT of a client of MQTT 5.
+    pub(super) fn of(receive_maximum: Option<u16>, packet_maximum: Option<u32>) -> Wishes {
+        let bytes = packet_maximum.and_then(|bytes| usize::try_from(bytes).ok());
+        Wishes {
+            unconfirmed_max: receive_maximum.unwrap_or(u16::MAX).min(UNCONFIRMED_MAX),
+            packet_bytes_max: bytes.unwrap_or(usize::MAX),
+        }
+    }
+}
+
+/// A publish that is not answered yet.
 struct Waiting {
-    packet_id: u16,
+    /// What the PUBACK is for; without one it has QoS 0.
+    packet_id: Option<u16>,
     until: Until,
 }
 
 /// When a publish can be answered.
 enum Until {
-    /// When so many messages of the session are stored.
-    Stored(u64),
+    /// When so many messages of the session are stored; then it is passed on.
+    Stored(u64, MeterId, Content),
     /// Now, with a refusal.
     Refused(ReasonCode),
 }
@@ -73,7 +105,13 @@ enum Step {
 
 impl Session {
     /// The session of `client`, whose CONNACK was sent.
-    pub(super) fn new(packets: Packets, client: Client, place: Place, keep_alive: u16) -> Session {
+    pub(super) fn new(
+        packets: Packets,
+        client: Client,
+        place: Place,
+        ear: Ear,
+        (keep_alive, wishes): (u16, Wishes),
+    ) -> Session {
         // One and a half times the keep-alive, as the protocol says.
         let silence_max = Duration::from_millis(u64::from(keep_alive) * 1500);
         Session {
@@ -86,6 +124,10 @@ impl Session {
             handed_in: 0,
             heard: Vec::new(),
             topic: None,
+            ear,
+            wishes,
+            unconfirmed: HashSet::new(),
+            packet_id: 0,
         }
     }
 
@@ -95,15 +137,30 @@ impl Session {
         let mut deadline = Instant::now() + self.silence_max;
         let mut silence = pin!(tokio::time::sleep_until(deadline));
         let receipts = self.receipts.clone();
+        let too_slow = self.ear.too_slow.clone();
         loop {
+            let ready = self.is_ready();
             let step = tokio::select! {
                 biased;
                 end = &mut self.place.ended => {
                     Step::End(End(end.unwrap_or(ReasonCode::ServerShuttingDown)))
                 }
+                () = too_slow.cancelled() => Step::End(End(ReasonCode::QuotaExceeded)),
                 () = receipts.news() => self.acknowledge().await?,
                 packet = self.packets.next(), if self.waiting.len() < room => {
-                    self.take_all(packet, shared, room).await?
+                    let step = self.take_all(packet, shared, room).await?;
+                    // Also while packets come and come.
+                    if self.is_ready()
+                        && let Some(passed) = self.ear.next_already()
+                    {
+                        self.deliver(passed).await?;
+                    }
+                    step
+                }
+                passed = self.ear.next(), if ready => {
+                    self.deliver(passed).await?;
+                    // It is the client's silence that counts.
+                    continue;
                 }
                 // The timer is set anew when it rings, not with every packet.
                 () = &mut silence => match Instant::now() >= deadline {
@@ -129,13 +186,18 @@ impl Session {
         let stored = self.receipts.stored();
         let mut answered = false;
         while let Some(Waiting { packet_id, until }) = self.waiting.front() {
+            let packet_id = *packet_id;
             let reason = match until {
                 Until::Refused(reason) => *reason,
-                Until::Stored(count) if *count <= stored => ReasonCode::Success,
-                Until::Stored(_) => break,
+                Until::Stored(count, meter, content) if *count <= stored => {
+                    self.ear.pass_on(*meter, content, packet_id.is_some());
+                    ReasonCode::Success
+                }
+                Until::Stored(..) => break,
             };
-            let packet = Packet::PubAck(PubAckPacket::new_with_reason(*packet_id, reason));
             self.waiting.pop_front();
+            let Some(packet_id) = packet_id else { continue };
+            let packet = Packet::PubAck(PubAckPacket::new_with_reason(packet_id, reason));
             tokio::time::timeout(WRITE_PATIENCE, self.packets.feed(packet)).await??;
             answered = true;
         }
@@ -144,6 +206,42 @@ impl Session {
             tokio::time::timeout(WRITE_PATIENCE, flush).await??;
         }
         Ok(if failed { Step::End(End(ReasonCode::ServerUnavailable)) } else { Step::On })
+    }
+
+    /// Sends what was stored of a meter that the client listens to, and what else is here.
+    async fn deliver(&mut self, first: Passed) -> Result<()> {
+        let (mut next, mut count) = (Some(first), 0);
+        while let Some(Passed { meter, content, acknowledged }) = next {
+            let packet_id = acknowledged.then(|| self.next_packet_id());
+            let delivery = Delivery { meter, packet_id, content };
+            if delivery.bytes(self.packets.codec().level) <= self.wishes.packet_bytes_max {
+                self.unconfirmed.extend(packet_id);
+                tokio::time::timeout(WRITE_PATIENCE, self.packets.feed(delivery)).await??;
+            }
+            count += 1;
+            next = if self.is_ready() && count < TOGETHER_MAX {
+                self.ear.next_already()
+            } else {
+                None
+            };
+        }
+        let flush = SinkExt::<Delivery>::flush(&mut self.packets);
+        Ok(tokio::time::timeout(WRITE_PATIENCE, flush).await??)
+    }
+
+    /// Whether more may be passed on.
+    fn is_ready(&self) -> bool {
+        self.unconfirmed.len() < usize::from(self.wishes.unconfirmed_max)
+    }
+
+    /// A packet id that no message on its way to the client has.
+    fn next_packet_id(&mut self) -> u16 {
+        loop {
+            self.packet_id = self.packet_id.checked_add(1).unwrap_or(1);
+            if !self.unconfirmed.contains(&self.packet_id) {
+                return self.packet_id;
+            }
+        }
     }
 
     /// Takes a packet and those that came with it, and hands in what they publish together.
@@ -182,17 +280,32 @@ impl Session {
             None => return Ok(Step::Closed),
             Some(Ok(packet)) => packet,
             Some(Err(CodecError::Io(error))) => return Err(error.into()),
+            Some(Err(CodecError::Rule(reason))) => return Ok(Step::End(End(reason))),
             Some(Err(CodecError::Protocol(error))) => {
                 tracing::debug!(%error, "an MQTT client broke the protocol");
-                let too_large = matches!(error, MqttError::PacketTooLarge { .. });
-                let malformed = ReasonCode::MalformedPacket;
-                let reason = if too_large { ReasonCode::PacketTooLarge } else { malformed };
-                return Ok(Step::End(End(reason)));
+                return Ok(Step::End(End(match error {
+                    MqttError::PacketTooLarge { .. } => ReasonCode::PacketTooLarge,
+                    MqttError::ProtocolError(_) | MqttError::DuplicatePropertyId(_) => {
+                        ReasonCode::ProtocolError
+                    }
+                    _ => ReasonCode::MalformedPacket,
+                })));
             }
         };
         match packet {
-            Packet::Subscribe(subscribe) => self.send(self.subscribe(&subscribe)).await,
-            Packet::Unsubscribe(packet) => self.send(self.unsubscribe(&packet)).await,
+            Packet::Subscribe(subscribe) => {
+                let answer = self.subscribe(&subscribe);
+                self.send(answer).await
+            }
+            Packet::Unsubscribe(packet) => {
+                let answer = self.unsubscribe(&packet);
+                self.send(answer).await
+            }
+            // One that was not asked for, or comes twice, says nothing.
+            Packet::PubAck(packet) => {
+                self.unconfirmed.remove(&packet.packet_id);
+                Ok(Step::On)
+            }
             Packet::PingReq => self.send(Packet::PingResp).await,
             Packet::Disconnect(_) => Ok(Step::Closed),
             _ => Ok(Step::End(End(ReasonCode::ProtocolError))),
@@ -221,19 +334,20 @@ impl Session {
             tracing::info!(client = ?self.client, topic = publish.topic_name, "topic refused");
             let refused = Until::Refused(ReasonCode::NotAuthorized);
             return match packet_id {
-                Some(packet_id) if self.is_v5() => {
+                Some(_) if self.is_v5() => {
                     self.waiting.push_back(Waiting { packet_id, until: refused });
                     Step::On
                 }
                 _ => Step::End(End(ReasonCode::NotAuthorized)),
             };
         };
-        self.heard.push(Message { meter, bytes: publish.payload.to_vec() });
+        // A copy: what came lies in a buffer with all that came with it.
+        let payload = Bytes::copy_from_slice(&publish.payload);
+        let properties = written(&publish);
+        self.heard.push(Message { meter, bytes: payload.clone() });
         self.handed_in += 1;
-        if let Some(packet_id) = packet_id {
-            let until = Until::Stored(self.handed_in);
-            self.waiting.push_back(Waiting { packet_id, until });
-        }
+        let until = Until::Stored(self.handed_in, meter, Content { payload, properties });
+        self.waiting.push_back(Waiting { packet_id, until });
         Step::On
     }
 
@@ -263,30 +377,45 @@ impl Session {
         (publish.retain && self.is_v5()).then_some(ReasonCode::RetainNotSupported)
     }
 
-    fn subscribe(&self, subscribe: &SubscribePacket) -> Packet {
+    fn subscribe(&mut self, subscribe: &SubscribePacket) -> Packet {
         let mut answer = if self.is_v5() {
             SubAckPacket::new(subscribe.packet_id)
         } else {
             SubAckPacket::new_v311(subscribe.packet_id)
         };
         for TopicFilter { filter, options } in &subscribe.filters {
-            let code = match options.qos {
-                _ if !self.client.may_subscribe(filter) => SubAckReasonCode::NotAuthorized,
-                QoS::AtMostOnce => SubAckReasonCode::GrantedQoS0,
-                _ => SubAckReasonCode::GrantedQoS1,
+            let acknowledged = options.qos != QoS::AtMostOnce;
+            let how = Subscribed { acknowledged, no_local: options.no_local };
+            let code = match self.client.subscribes_to(filter) {
+                None if filter.starts_with("$share/") && self.is_v5() => {
+                    SubAckReasonCode::SharedSubscriptionsNotSupported
+                }
+                None => SubAckReasonCode::NotAuthorized,
+                Some(meter)
+                    if takes_readings(filter) && !self.ear.subscribe(filter, meter, how) =>
+                {
+                    SubAckReasonCode::QuotaExceeded
+                }
+                Some(_) if acknowledged => SubAckReasonCode::GrantedQoS1,
+                Some(_) => SubAckReasonCode::GrantedQoS0,
             };
             answer = answer.add_reason_code(code);
         }
         Packet::SubAck(answer)
     }
 
-    fn unsubscribe(&self, unsubscribe: &UnsubscribePacket) -> Packet {
-        let answer = if self.is_v5() {
+    fn unsubscribe(&mut self, unsubscribe: &UnsubscribePacket) -> Packet {
+        let mut answer = if self.is_v5() {
             UnsubAckPacket::new(unsubscribe.packet_id)
         } else {
             UnsubAckPacket::new_v311(unsubscribe.packet_id)
         };
-        Packet::UnsubAck(unsubscribe.filters.iter().fold(answer, |answer, _| answer.add_success()))
+        for filter in &unsubscribe.filters {
+            let there = self.ear.unsubscribe(filter);
+            let none = UnsubAckReasonCode::NoSubscriptionExisted;
+            answer = answer.add_reason_code(if there { UnsubAckReasonCode::Success } else { none });
+        }
+        Packet::UnsubAck(answer)
     }
 
     async fn send(&mut self, packet: Packet) -> Result<Step> {
@@ -305,4 +434,12 @@ impl Session {
     fn is_v5(&self) -> bool {
         self.packets.codec().level == V5
     }
+}
+
+/// The properties of a PUBLISH as they are passed on: all that a client may send, but for an alias,
+/// which is not taken.
+fn written(publish: &PublishPacket) -> Bytes {
+    let mut written = BytesMut::new();
+    let encoded = !publish.properties.is_empty() && publish.properties.encode(&mut written).is_ok();
+    if encoded { written.freeze() } else { Bytes::new() }
 }

@@ -9,7 +9,8 @@ use ids::{CommunityId, MeterId};
 use super::{natural, parsed};
 
 /// The most bytes of a message that are kept.
-pub(crate) const MESSAGE_BYTES_KEPT: usize = 256;
+pub(crate) const MESSAGE_BYTES_KEPT: usize = 1024;
+const _: () = assert!(MESSAGE_BYTES_KEPT >= reading::PLACED_BYTES_MAX);
 
 /// A message that was not believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +90,36 @@ pub(crate) async fn page(
     .fetch_all(db.read())
     .await?;
     rows.iter().map(quarantined).collect()
+}
+
+/// The last `limit` messages of `meter` that were kept apart for `code` and are kept as a whole,
+/// newest first and from before place `before`, each with its place.
+pub(crate) async fn of_meter(
+    db: &Db,
+    meter: MeterId,
+    code: &str,
+    before: i64,
+    limit: u32,
+) -> Result<Vec<(i64, Vec<u8>)>, DbError> {
+    let rows = query(
+        "select place, message from quarantine where meter = $1 and code = $2 and place < $3 \
+         and bytes <= $4 order by place desc limit $5",
+    )
+    .bind(meter.to_string())
+    .bind(code.to_owned())
+    .bind(before)
+    .bind(MESSAGE_BYTES_KEPT as i64)
+    .bind(i64::from(limit))
+    .fetch_all(db.read())
+    .await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// Forgets these messages: they are believed now.
+pub(crate) async fn remove(tx: &mut Tx, places: &[i64]) -> Result<(), DbError> {
+    let rows = places.iter().map(|place| vec![Cell::Int(*place)]).collect();
+    with_rows(tx, "delete from quarantine where place in ({rows})", 1, rows).await?;
+    Ok(())
 }
 
 /// How many messages of `meter` were kept apart, repeats counted.

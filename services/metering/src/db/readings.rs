@@ -1,16 +1,16 @@
 //! Accepted readings.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::{Display, Write as _};
 
 use calendar::Timestamp;
 use db::{AnyRow, AssertSqlSafe, Cell, Db, DbError, Kind, Row, Tx};
 use db::{query, query_scalar, with_rows};
 use ids::{CommunityId, MeterId};
-use keys::Signature;
 use reading::{Reading, SignedReading, Status};
 use units::Register;
 
-use super::{broken, bytes, natural, parsed, small};
+use super::{broken, natural, parsed, partitions, small};
 
 /// The columns of [`Stored`].
 pub(crate) const COLUMNS: &str = "meter, page, time, import_wh, export_wh, status, firmware, \
@@ -35,6 +35,8 @@ impl Stored {
 /// Rows of the statements that are prepared once: as many as possible of the first, then of the
 /// next. (A text for each number of rows would have to be read anew each time.)
 const ROWS_TOGETHER: [usize; 3] = [64, 8, 1];
+/// The most rows of one statement on PostgreSQL: a megabyte.
+const ROWS_AT_ONCE_MAX: usize = 8192;
 
 /// Keeps accepted readings of these communities.
 pub(crate) async fn insert(
@@ -42,9 +44,17 @@ pub(crate) async fn insert(
     accepted: &[(SignedReading, CommunityId)],
     received_at: Timestamp,
 ) -> Result<(), DbError> {
+    if tx.kind() == Kind::Postgres {
+        let parts = accepted.iter().filter_map(|(signed, _)| partitions::of(signed.reading.time));
+        partitions::make(tx, &parts.collect::<BTreeSet<_>>()).await?;
+        for rows in accepted.chunks(ROWS_AT_ONCE_MAX) {
+            insert_columns(tx, rows, received_at).await?;
+        }
+        return Ok(());
+    }
     let mut rest = accepted;
     for rows in ROWS_TOGETHER {
-        let sql = insertion(tx.kind(), rows);
+        let sql = insertion(rows);
         let (now, later) = rest.split_at(rest.len() / rows * rows);
         for part in now.chunks(rows) {
             let mut statement = query(AssertSqlSafe(sql.as_str()));
@@ -58,7 +68,7 @@ pub(crate) async fn insert(
                     .bind(wh(reading.export)?)
                     .bind(i64::from(reading.status.bits()))
                     .bind(i64::from(reading.firmware))
-                    .bind(signed.signature.as_bytes().to_vec())
+                    .bind(signed.seal())
                     .bind(community.to_string())
                     .bind(received_at.seconds());
             }
@@ -69,22 +79,71 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// The statement that inserts so many rows. (Parameters that have a name SQLite keeps in a list,
-/// which it searches.)
-fn insertion(kind: Kind, rows: usize) -> String {
-    const COLUMNS: usize = 10;
-    let row = |row: usize| {
-        let parameter = |column: usize| match kind {
-            Kind::Sqlite => "?".to_owned(),
-            Kind::Postgres => format!("${}", row * COLUMNS + column + 1),
-        };
-        format!("({})", (0..COLUMNS).map(parameter).collect::<Vec<_>>().join(","))
-    };
+/// The statement that inserts so many rows into SQLite. (Parameters that have a name it keeps in a
+/// list, which it searches.)
+fn insertion(rows: usize) -> String {
     format!(
         "insert into reading (meter, page, time, import_wh, export_wh, status, firmware, \
          signature, community, received_at) values {}",
-        (0..rows).map(row).collect::<Vec<_>>().join(",")
+        vec!["(?,?,?,?,?,?,?,?,?,?)"; rows].join(",")
     )
+}
+
+/// Inserts rows column by column: one statement with one text, whatever their number. (COPY is
+/// not there in what speaks both databases; to PostgreSQL a column as an array costs as little.)
+const INSERT_COLUMNS: &str = "insert into reading (meter, page, time, import_wh, export_wh, \
+    status, firmware, community, signature, received_at) \
+    select a, b, c, d, e, f, g, h, substring($11 from i for j), $12 \
+    from unnest($1::text::text[], $2::text::bigint[], $3::text::bigint[], $4::text::bigint[], \
+    $5::text::bigint[], $6::text::bigint[], $7::text::bigint[], $8::text::text[], \
+    $9::text::int[], $10::text::int[]) as said (a, b, c, d, e, f, g, h, i, j)";
+
+async fn insert_columns(
+    tx: &mut Tx,
+    rows: &[(SignedReading, CommunityId)],
+    received_at: Timestamp,
+) -> Result<(), DbError> {
+    let mut columns = <[Column; 10]>::default();
+    // One behind the other, because an array of bytes would be read digit by digit.
+    let mut seals = Vec::new();
+    for (signed, community) in rows {
+        let reading = &signed.reading;
+        let [meter, page, time, import, export, status, firmware, of, begin, length] = &mut columns;
+        meter.add(reading.meter);
+        page.add(reading.page);
+        time.add(reading.time.seconds());
+        import.add(wh(reading.import)?);
+        export.add(wh(reading.export)?);
+        status.add(reading.status.bits());
+        firmware.add(reading.firmware);
+        of.add(community);
+        let seal = signed.seal();
+        begin.add(seals.len() + 1);
+        length.add(seal.len());
+        seals.extend(seal);
+    }
+    let mut statement = query(INSERT_COLUMNS);
+    for column in columns {
+        statement = statement.bind(column.finish());
+    }
+    statement.bind(seals).bind(received_at.seconds()).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// An array as PostgreSQL reads it from a text: of numbers and ids, which need no quotes.
+#[derive(Default)]
+struct Column(String);
+
+impl Column {
+    fn add(&mut self, value: impl Display) {
+        self.0.push(if self.0.is_empty() { '{' } else { ',' });
+        write!(self.0, "{value}").expect("a text takes what is written");
+    }
+
+    fn finish(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
 }
 
 fn wh(register: Register) -> Result<i64, DbError> {
@@ -278,6 +337,22 @@ pub(crate) async fn fresh(
     rows.iter().map(|row| Ok((parsed(row, 0)?, small(row, 1)?))).collect()
 }
 
+/// The readings of `pages` that are stored.
+pub(crate) async fn of_pages(
+    tx: &mut Tx,
+    pages: &[(MeterId, u32)],
+) -> Result<Vec<Reading>, DbError> {
+    let sql = format!(
+        "with wanted (of_meter, of_page) as ({{rows}}) select {COLUMNS} from wanted \
+         join reading on meter = of_meter and page = of_page"
+    );
+    let row = |(meter, page): &(MeterId, u32)| {
+        vec![Cell::Text(meter.to_string()), Cell::Int((*page).into())]
+    };
+    let rows = with_rows(tx, &sql, 2, pages.iter().map(row).collect()).await?;
+    rows.iter().map(|row| stored(row).map(|stored| *stored.reading())).collect()
+}
+
 /// A mark on a reading.
 pub(crate) enum Mark {
     /// It was held against the closed slots.
@@ -365,10 +440,11 @@ pub(crate) fn stored(row: &AnyRow) -> Result<Stored, DbError> {
         status: Status::from_bits(small(row, 5)?),
         firmware: small(row, 6)?,
     };
-    let signature =
-        Signature::from_bytes(bytes(row, 7)?).map_err(|error| broken(error.to_string()))?;
+    let seal: Vec<u8> = row.try_get(7)?;
+    let signed =
+        SignedReading::sealed(reading, &seal).map_err(|error| broken(error.to_string()))?;
     Ok(Stored {
-        signed: SignedReading { reading, signature },
+        signed,
         received_at: Timestamp::from_seconds(row.try_get(8)?),
         published: row.try_get::<i64, _>(9)? != 0,
     })

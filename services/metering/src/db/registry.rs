@@ -6,7 +6,7 @@ use client::Transaction;
 use db::{AnyRow, Db, DbError, Row, Tx, query, query_scalar};
 use ids::MeterId;
 
-use super::{bytes, natural};
+use super::{bytes, natural, parsed};
 
 /// Calls that one tick hands to the chain at most; the others follow.
 const TAKEN_MAX: i64 = 100;
@@ -74,4 +74,76 @@ async fn take(tx: &mut Tx, rows: &[AnyRow]) -> Result<Vec<Transaction>, DbError>
         taken.push(Transaction { cause, to, data, gas: natural(row, 3)? });
     }
     Ok(taken)
+}
+
+/// Keeps that the rotation with this cause is on its way; the registry takes it until `expiry`.
+pub(crate) async fn watch(
+    tx: &mut Tx,
+    meter: MeterId,
+    cause: &str,
+    expiry: Timestamp,
+) -> Result<(), DbError> {
+    query("insert into rotation (cause, meter, expiry) values ($1, $2, $3) on conflict do nothing")
+        .bind(cause.to_owned())
+        .bind(meter.to_string())
+        .bind(expiry.seconds())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// A rotation on its way.
+pub(crate) struct Watched {
+    pub(crate) cause: String,
+    pub(crate) meter: MeterId,
+    pub(crate) expiry: Timestamp,
+}
+
+/// Rotations on their way, some of those that expire first.
+pub(crate) async fn watched(db: &Db) -> Result<Vec<Watched>, DbError> {
+    let sql = format!(
+        "select cause, meter, expiry from rotation where missed_at is null \
+         order by expiry, cause limit {TAKEN_MAX}"
+    );
+    let rows = query(db::AssertSqlSafe(sql)).fetch_all(db.read()).await?;
+    let read = |row: &AnyRow| {
+        let (cause, expiry) = (row.try_get(0)?, Timestamp::from_seconds(row.try_get(2)?));
+        Ok(Watched { cause, meter: parsed(row, 1)?, expiry })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Keeps that the registry has missed the rotation with this cause.
+pub(crate) async fn missed(tx: &mut Tx, cause: &str, now: Timestamp) -> Result<(), DbError> {
+    query("update rotation set missed_at = $1 where cause = $2")
+        .bind(now.seconds())
+        .bind(cause.to_owned())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Forgets the rotation with this cause: the registry has it.
+pub(crate) async fn confirmed(tx: &mut Tx, cause: &str) -> Result<(), DbError> {
+    query("delete from rotation where cause = $1")
+        .bind(cause.to_owned())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Forgets the rotations of `meter`: it begins anew.
+pub(crate) async fn begin_anew(tx: &mut Tx, meter: MeterId) -> Result<(), DbError> {
+    query("delete from rotation where meter = $1")
+        .bind(meter.to_string())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Whether the registry has missed a rotation of `meter`.
+pub(crate) async fn has_missed(db: &Db, meter: MeterId) -> Result<bool, DbError> {
+    let sql = "select count(*) from rotation where meter = $1 and missed_at is not null";
+    let count: i64 = query_scalar(sql).bind(meter.to_string()).fetch_one(db.read()).await?;
+    Ok(count > 0)
 }

@@ -6,6 +6,21 @@ use ids::MeterId;
 
 /// What every topic begins with.
 const ROOT: &str = "wattex/v1/";
+/// The only kind of message there is.
+const READING: &str = "reading";
+/// Bytes of every [`reading_topic`]: between its ends stands a UUID.
+pub(crate) const READING_TOPIC_BYTES: usize = ROOT.len() + 36 + 1 + READING.len();
+
+/// The topic of the readings of `meter`.
+pub(crate) fn reading_topic(meter: MeterId) -> String {
+    format!("{ROOT}{meter}/{READING}")
+}
+
+/// Whether `filter`, which a client may subscribe to, takes in the readings of its meter.
+pub(crate) fn takes_readings(filter: &str) -> bool {
+    let behind = filter.strip_prefix(ROOT).and_then(|rest| rest.split_once('/'));
+    behind.is_some_and(|(_, kind)| matches!(kind, READING | "+" | "#" | "reading/#" | "+/#"))
+}
 
 /// Who a connected client is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,14 +49,15 @@ impl Client {
     pub(crate) fn reading_of(&self, topic: &str) -> Option<MeterId> {
         let (meter, kind) = topic.strip_prefix(ROOT)?.split_once('/')?;
         let own = hyphenated(meter).filter(|meter| self.speaks_for(*meter))?;
-        (kind == "reading").then_some(own)
+        (kind == READING).then_some(own)
     }
 
-    /// May this client subscribe to `filter`? Only to what lies under the topic of one meter that
-    /// it speaks for; a wildcard may stand behind the meter, never in its place.
-    pub(crate) fn may_subscribe(&self, filter: &str) -> bool {
-        let meter = filter.strip_prefix(ROOT).and_then(|rest| rest.split_once('/'));
-        meter.and_then(|(meter, _)| hyphenated(meter)).is_some_and(|meter| self.speaks_for(meter))
+    /// The meter that `filter` is about, if this client may subscribe to it: only to what lies
+    /// under the topic of one meter that it speaks for; a wildcard may stand behind the meter,
+    /// never in its place.
+    pub(crate) fn subscribes_to(&self, filter: &str) -> Option<MeterId> {
+        let (meter, _) = filter.strip_prefix(ROOT)?.split_once('/')?;
+        hyphenated(meter).filter(|meter| self.speaks_for(*meter))
     }
 }
 
@@ -86,6 +102,27 @@ mod tests {
     }
 
     #[test]
+    fn filters_take_readings_in_as_the_protocol_says() {
+        let own = meter("H01");
+        let topic = reading_topic(own);
+        assert_eq!(topic.len(), READING_TOPIC_BYTES);
+        for (behind, taken) in [
+            ("reading", true),
+            ("+", true),
+            ("#", true),
+            ("reading/#", true),
+            ("+/#", true),
+            ("command", false),
+            ("reading/+", false),
+            ("+/+", false),
+            ("Reading", false),
+        ] {
+            let filter = format!("wattex/v1/{own}/{behind}");
+            assert_eq!(takes_readings(&filter), taken, "{behind}");
+        }
+    }
+
+    #[test]
     fn a_bridge_carries_the_meters_it_was_given() {
         let (first, second, third) = (meter("H01"), meter("H02"), meter("H03"));
         let topic = |id: MeterId| format!("wattex/v1/{id}/reading");
@@ -100,12 +137,13 @@ mod tests {
         let (own, other) = (meter("H01"), meter("H02"));
         let client = Client::Meter(own);
         for allowed in ["#", "+", "command", "command/+"] {
-            assert!(client.may_subscribe(&format!("wattex/v1/{own}/{allowed}")), "{allowed}");
+            let filter = format!("wattex/v1/{own}/{allowed}");
+            assert_eq!(client.subscribes_to(&filter), Some(own), "{allowed}");
         }
         for refused in ["#", "wattex/#", "wattex/v1/#", "wattex/v1/+/reading", "$SYS/#"] {
-            assert!(!client.may_subscribe(refused), "{refused}");
+            assert_eq!(client.subscribes_to(refused), None, "{refused}");
         }
-        assert!(!client.may_subscribe(&format!("wattex/v1/{other}/#")));
-        assert!(!client.may_subscribe(&format!("$share/group/wattex/v1/{own}/#")));
+        assert_eq!(client.subscribes_to(&format!("wattex/v1/{other}/#")), None);
+        assert_eq!(client.subscribes_to(&format!("$share/group/wattex/v1/{own}/#")), None);
     }
 }

@@ -14,6 +14,7 @@ use db::{Row, query};
 use events::market::{Matched, SlotCleared};
 use ids::{AccountId, CommunityId, OrderId, PartyId, ZoneId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use reading::{SignedReading, encode_together, sign_together};
 use serde_json::{Value, json};
 use service::{Claims, Verifier};
 use units::{Energy, Price};
@@ -158,8 +159,7 @@ async fn an_operator_sees_gaps_and_what_was_not_believed() {
 
         let (_, readings) =
             get(&home, &format!("/v1/readings?meter={}", one.meter), &operator).await;
-        let signed: reading::SignedReading =
-            serde_json::from_value(readings["items"][1].clone()).unwrap();
+        let signed: SignedReading = serde_json::from_value(readings["items"][1].clone()).unwrap();
         assert_eq!(signed, one.read(2, 1, 50, 1), "a reading comes back as it was signed");
         let (status, problem) = get(&home, "/v1/quarantine?cursor=x", &operator).await;
         assert_eq!(
@@ -343,16 +343,29 @@ async fn signed_readings_come_by_http_too() {
         let upload = |body: Vec<u8>| TestRequest::post().uri(&path).set_payload(body);
         let mut forged = one.read(9, 3, 0, 0);
         forged.signature = one.read(8, 3, 0, 0).signature;
-        let body = [one.read(1, 0, 0, 0).encode(), one.read(2, 1, 50, 1).encode(), forged.encode()];
-        let body = body.concat();
+        let together = [one.read(3, 2, 60, 1).reading, one.read(4, 3, 70, 1).reading];
+        let together = encode_together(&sign_together(&together, &one.key));
+        let body = [one.read(1, 0, 0, 0).encode(), together, forged.encode()].concat();
         for expected in [
-            json!({ "accepted": 2, "duplicates": 0, "quarantined": 1 }),
-            json!({ "accepted": 0, "duplicates": 2, "quarantined": 1 }),
+            json!({ "accepted": 3, "duplicates": 0, "quarantined": 1 }),
+            json!({ "accepted": 0, "duplicates": 3, "quarantined": 1 }),
         ] {
             let (status, tally) = ask(&home, upload(body.clone()), &own).await;
             assert_eq!((status, tally), (StatusCode::OK, expected));
         }
-        for bad in [Vec::new(), body[1..].to_vec(), body.repeat(171)] {
+        // Who reads them can check each by itself.
+        let (_, page) = get(&home, &format!("/v1/readings?meter={}", one.meter), &own).await;
+        for item in page["items"].as_array().unwrap() {
+            let signed: SignedReading = serde_json::from_value(item.clone()).unwrap();
+            assert!(signed.verify(one.key.address()));
+            assert_eq!(signed.place.is_some(), signed.reading.page > 2);
+        }
+        // Each reading of a message counts, and a message of no length is none.
+        let sixteen: Vec<_> = (1..=16).map(|page| one.read(page, 0, 0, 0).reading).collect();
+        let sixteen = encode_together(&sign_together(&sixteen, &one.key));
+        let many = [sixteen.repeat(32), one.read(1, 0, 0, 0).encode()].concat();
+        let none = [b"MR2\x01".as_slice(), &body].concat();
+        for bad in [Vec::new(), body[1..].to_vec(), body.repeat(171), many, none] {
             let (status, problem) = ask(&home, upload(bad), &own).await;
             assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &json!("MALFORMED")));
         }

@@ -200,6 +200,12 @@ impl Home {
         self.metering = Metering::open(config, clock, anchor(), nowhere()).await.unwrap();
     }
 
+    /// Opens the service again, with packets of so many bytes at most.
+    pub(crate) async fn limit_packets(&mut self, bytes: usize) {
+        self.config.limits.packet_bytes_max = bytes;
+        self.reopen().await;
+    }
+
     /// The settings, to run another service on the same database.
     pub(crate) fn config(&self) -> Config {
         self.config.clone()

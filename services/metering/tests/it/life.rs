@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use contracts::SolCall;
 use contracts::bindings::MeterRegistry::{enrolCall, revokeCall, rotateCall};
-use db::{Row, query};
+use db::{DbError, Row, query};
 use events::identity::{MeterEnrolled, MeterHandedOver};
 use keys::SecretKey;
 use serde_json::json;
@@ -69,6 +69,31 @@ async fn a_page_is_signed_by_the_old_key_before_the_change_and_by_the_next_one_a
 }
 
 #[actix_web::test]
+async fn what_a_next_key_said_before_its_event_came_counts_once_it_has_come() {
+    let old = Device::new("H01");
+    let next = next_key(&old);
+    for home in Home::everywhere(std::slice::from_ref(&old)).await {
+        home.hand.move_to(at(8));
+        let forged = Device { key: SecretKey::from_bytes(&[78; 32]).unwrap(), ..old.clone() };
+        home.hear(&[
+            old.read(1, 1, 10, 0),
+            next.read(5, 4, 40, 0),
+            forged.read(6, 5, 55, 0),
+            next.read(6, 5, 50, 0),
+            // A page of the old key's: not now, and not later.
+            next.read(2, 2, 20, 0),
+        ])
+        .await;
+        assert_eq!(home.stored_pages(&old).await, [1]);
+        home.rotate(&old, &next.key, 5, 4).await;
+        assert_eq!(home.stored_pages(&old).await, [1, 5, 6]);
+        assert_eq!(home.quarantined().await, ["SIGNATURE"; 2]);
+        let tally = home.hear(&[next.read(6, 5, 50, 0), next.read(7, 6, 60, 0)]).await;
+        assert_eq!((tally.duplicates, tally.accepted), (1, 1));
+    }
+}
+
+#[actix_web::test]
 async fn the_registry_hears_of_a_next_key_between_the_last_reading_and_the_first() {
     let old = Device::new("H01");
     let home = Home::with(std::slice::from_ref(&old)).await;
@@ -105,6 +130,37 @@ async fn a_meter_goes_to_its_next_owner_right_after_a_slot_and_counts_on() {
     home.tell(&MeterHandedOver { meter, connection_point, key, from: at(40), ..handed }).await;
     home.revoke(&other).await;
     assert_eq!(registry_calls(&home).await, ["enrol", "revoke", "enrol", "revoke"]);
+}
+
+#[actix_web::test]
+async fn staff_is_told_that_the_registry_has_missed_a_next_key() {
+    let (one, two) = (Device::new("H01"), Device::new("H02"));
+    for home in Home::everywhere(&[one.clone(), two.clone()]).await {
+        let warnings = async |device: &Device| {
+            let path = format!("/v1/meters/{}/status", device.meter);
+            let operator = token(None, community(), &[Role::Operator]);
+            get(&home, &path, &operator).await.1["warnings"].clone()
+        };
+        for device in [&one, &two] {
+            home.rotate(device, &next_key(device).key, 5, 4).await;
+        }
+        // The rotation expires 96 slots behind its first reading, and no node ever answers.
+        home.pass_seconds(100 * SLOT + 300).await;
+        let confirm = "update chain_tx set status = 1 where cause in \
+                       (select cause from rotation where meter = $1)";
+        let meter = two.meter.to_string();
+        let confirmed = home.metering.db().transact::<_, DbError, _>(move |tx| {
+            Box::pin(async move { Ok(query(confirm).bind(meter).execute(tx.conn()).await?) })
+        });
+        assert_eq!(confirmed.await.unwrap().rows_affected(), 1);
+        assert_eq!(warnings(&one).await, json!([]), "it may be on its way");
+        home.pass_seconds(100 * SLOT + 301).await;
+        assert_eq!(warnings(&one).await, json!(["ROTATION_MISSED"]));
+        assert_eq!(warnings(&two).await, json!([]));
+        home.revoke(&one).await;
+        home.tell(&next_key(&one).enrolled()).await;
+        assert_eq!(warnings(&one).await, json!([]), "it has begun anew");
+    }
 }
 
 #[actix_web::test]

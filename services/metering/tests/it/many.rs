@@ -1,10 +1,12 @@
 //! Many meters at once: what is done in sets of rows leaves what a few at a time would leave.
 
-use db::{Cell, DbError, Row, insert_rows, query};
+use db::{Cell, DbError, Row, insert_rows, query, query_scalar};
+use metering::Metering;
 use reading::SignedReading;
+use service::Clock;
 use sha2::{Digest, Sha256};
 
-use crate::home::{Device, Home, SLOT, at};
+use crate::home::{Device, Home, SLOT, anchor, at, nowhere};
 
 const METERS: usize = 24;
 /// A local day and the first slots of the next.
@@ -109,6 +111,40 @@ async fn a_slot_closed_for_many_meters_leaves_what_a_few_at_a_time_leave() {
     for home in Home::everywhere(&devices).await {
         live(&home, &devices, METERS).await;
         assert_eq!(left(&home).await, expected);
+    }
+}
+
+/// More slots than thirty days have.
+const LATER: i64 = 3_000;
+
+#[actix_web::test]
+async fn readings_of_many_months_and_of_two_services_are_kept_once() {
+    let one = Device::new("H01");
+    for home in Home::everywhere(std::slice::from_ref(&one)).await {
+        let (clock, _) = Clock::set(at(10 * LATER));
+        let other = Metering::open(home.config(), clock, anchor(), nowhere()).await.unwrap();
+        home.hand.move_to(at(10 * LATER));
+        let read = |page: u32| one.read(page, i64::from(page) * LATER, page.into(), 0);
+        // In turns, and each page to both: what one remembers the other has made old.
+        for page in 1..=10 {
+            let bytes = read(page).encode().to_vec();
+            let first = other.store(vec![(one.meter, bytes)]).await.unwrap();
+            assert_eq!((first.accepted, first.duplicates), (1, 0), "page {page}");
+            let lie = one.read(page, i64::from(page) * LATER, 0, 1);
+            let second = home.hear(&[read(page), lie]).await;
+            assert_eq!((second.duplicates, second.quarantined), (1, 1), "page {page}");
+        }
+        assert_eq!(home.stored_pages(&one).await, (1..=10).collect::<Vec<_>>());
+        assert_eq!(home.quarantined().await, ["PAGE_CONFLICT"; 10]);
+        if home.metering.db().kind() == db::Kind::Postgres {
+            let parts: i64 = query_scalar(
+                "select count(*) from pg_inherits where inhparent = 'reading'::regclass",
+            )
+            .fetch_one(home.metering.db().read())
+            .await
+            .unwrap();
+            assert!((4..=10).contains(&parts), "{parts} parts of ten months");
+        }
     }
 }
 

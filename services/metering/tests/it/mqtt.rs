@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use db::{Row, query};
 use metering::Metering;
-use reading::SignedReading;
+use reading::{SignedReading, encode_together, sign_together};
 use rumqttc::v5;
 use rumqttc::{
     AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, Incoming, MqttOptions,
@@ -187,6 +188,44 @@ async fn readings_of_one_message_are_judged_one_by_one() {
     let expected = ["SIGNATURE", "MALFORMED", "MALFORMED"];
     assert_eq!(home.quarantined().await, expected);
     listening.stop().await;
+}
+
+#[actix_web::test]
+async fn readings_under_one_signature_are_judged_one_by_one() {
+    let (one, two) = (Device::new("H01"), Device::new("H02"));
+    for home in Home::everywhere(&[one.clone(), two.clone()]).await {
+        home.hand.move_to(at(40));
+        let listening = home.metering.listen().await.unwrap();
+        let mut line = meter_line(listening.address().port(), &one);
+        let reading = |page: u32| one.read(page, page.into(), page.into(), 0).reading;
+        let ten: Vec<_> = (1..=10).map(reading).collect();
+        let message = encode_together(&sign_together(&ten, &one.key));
+        line.publish(&one.topic(), &message).await;
+        // Again, with one byte changed, by another key, and with another meter's in between.
+        line.publish(&one.topic(), &message).await;
+        let mut changed = message.clone();
+        changed[40] ^= 1;
+        line.publish(&one.topic(), &changed).await;
+        let next = [reading(11), reading(12)];
+        line.publish(&one.topic(), &encode_together(&sign_together(&next, &two.key))).await;
+        let mixed = [reading(11), two.read(1, 1, 10, 0).reading, reading(12)];
+        line.publish(&one.topic(), &encode_together(&sign_together(&mixed, &one.key))).await;
+        // A reading by itself with its place is how it is kept, not how it is sent.
+        line.publish(&one.topic(), &sign_together(&next, &one.key)[0].encode()).await;
+        line.acknowledged(6).await;
+        assert_eq!(home.stored_pages(&one).await, Vec::from_iter(1..=12));
+        assert!(home.stored_pages(&two).await.is_empty());
+        let expected = ["SIGNATURE"; 12].into_iter().chain(["WRONG_TOPIC", "MALFORMED"]);
+        assert_eq!(home.quarantined().await, Vec::from_iter(expected));
+        // What is kept of each proves itself.
+        let seals = query("select signature from reading order by page");
+        let rows = seals.fetch_all(home.metering.db().read()).await.unwrap();
+        for (row, page) in rows.iter().zip(1..) {
+            let signed = SignedReading::sealed(reading(page), &row.get::<Vec<u8>, _>(0)).unwrap();
+            assert!(signed.place.is_some() && signed.verify(one.key.address()));
+        }
+        listening.stop().await;
+    }
 }
 
 #[actix_web::test]

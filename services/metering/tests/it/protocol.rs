@@ -7,17 +7,17 @@ use service::Clock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::home::{Device, Home, anchor, at, nowhere};
+use crate::home::{BRIDGE_TOKEN, Device, Home, anchor, at, nowhere};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A string as MQTT writes it.
-fn text(text: &[u8]) -> Vec<u8> {
+pub(crate) fn text(text: &[u8]) -> Vec<u8> {
     [&u16::try_from(text.len()).unwrap().to_be_bytes(), text].concat()
 }
 
-fn packet(first: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     assert!(body.len() < 128 * 128);
     let low = u8::try_from(body.len() % 128).unwrap();
     let high = u8::try_from(body.len() / 128).unwrap();
@@ -164,6 +164,61 @@ async fn only_so_many_connect_and_the_newest_line_of_a_meter_holds() {
     assert_eq!(metering.connected(), 1);
     new.say(&publish(&one, 0b0010, 1)).await;
     new.hear(&[0x40, 2, 0, 9]).await;
+    listening.stop().await;
+}
+
+/// A SUBSCRIBE to one filter in MQTT 3.1.1.
+fn subscribe(filter: &str, quality: u8) -> Vec<u8> {
+    packet(0x82, &[&[0, 1][..], &text(filter.as_bytes()), &[quality]].concat())
+}
+
+/// A reading as a subscriber of MQTT 3.1.1 gets it.
+fn delivered(device: &Device, packet_id: Option<u8>, page: u32) -> Vec<u8> {
+    let mut body = text(device.topic().as_bytes());
+    body.extend(packet_id.map(|id| [0, id]).into_iter().flatten());
+    body.extend(device.read(page, page.into(), 0, 0).encode());
+    packet(if packet_id.is_some() { 0x32 } else { 0x30 }, &body)
+}
+
+#[actix_web::test]
+async fn what_is_stored_is_passed_on_to_who_speaks_for_the_meter() {
+    let (one, two) = (Device::new("H01"), Device::new("H02"));
+    let home = Home::with(&[one.clone(), two.clone()]).await;
+    let (_metering, listening) = listen(&home, Limits::default()).await;
+    let mut ear = Raw::open(&listening).await;
+    ear.say(&connect_as(4, 60, "gateway", BRIDGE_TOKEN)).await;
+    ear.hear(&ACCEPTED).await;
+    ear.say(&subscribe(&one.topic(), 1)).await;
+    ear.hear(&[0x90, 3, 0, 1, 1]).await;
+    // Overlapping filters bring a message once, with the highest quality.
+    ear.say(&subscribe(&format!("wattex/v1/{}/#", one.meter), 0)).await;
+    ear.hear(&[0x90, 3, 0, 1, 0]).await;
+    let mut stranger = Raw::open(&listening).await;
+    stranger.say(&connect(4, 60, &two)).await;
+    stranger.hear(&ACCEPTED).await;
+    stranger.say(&subscribe(&one.topic(), 1)).await;
+    stranger.hear(&[0x90, 3, 0, 1, 0x80]).await;
+
+    let mut line = Raw::open(&listening).await;
+    line.say(&connect(4, 60, &one)).await;
+    line.hear(&ACCEPTED).await;
+    line.say(&publish(&one, 0b0010, 1)).await;
+    line.hear(&[0x40, 2, 0, 9]).await;
+    ear.hear(&delivered(&one, Some(1), 1)).await;
+    // Without its acknowledgement: the next has another id all the same.
+    line.say(&publish(&one, 0, 2)).await;
+    ear.hear(&delivered(&one, None, 2)).await;
+    line.say(&publish(&one, 0b0010, 3)).await;
+    ear.hear(&delivered(&one, Some(2), 3)).await;
+    ear.say(&[0x40, 2, 0, 2, 0x40, 2, 0, 1]).await;
+
+    let unsubscribe = packet(0xa2, &[&[0, 3][..], &text(one.topic().as_bytes())].concat());
+    ear.say(&unsubscribe).await;
+    ear.hear(&[0xb0, 2, 0, 3]).await;
+    line.say(&publish(&one, 0b0010, 4)).await;
+    ear.hear(&delivered(&one, None, 4)).await;
+    stranger.say(&[0xc0, 0, 0xe0, 0]).await;
+    assert_eq!(stranger.end().await, [0xd0, 0], "nothing of another's meter");
     listening.stop().await;
 }
 

@@ -68,13 +68,13 @@ impl Number {
 }
 
 /// A grid, and the names that its file has for zones.
-pub(super) struct Grid {
-    pub(super) network: Network,
+pub(crate) struct Grid {
+    pub(crate) network: Network,
     names: HashMap<ZoneId, String>,
 }
 
 /// Reads a grid.
-pub(super) fn read(path: &Path) -> Result<Grid, DataError> {
+pub(crate) fn read(path: &Path) -> Result<Grid, DataError> {
     let fault = |reason: String| DataError::File { file: path.to_owned(), reason };
     let text = fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
     let written: Written = serde_json::from_str(&text).map_err(|error| fault(error.to_string()))?;

@@ -17,7 +17,7 @@ use super::people::{self, People, Resident};
 use super::plan::{self, Progress};
 use super::report::{self, Inputs};
 use super::rule::{Bounds, Rule, doubt, forecast};
-use super::{Arguments, bills};
+use super::{Arguments, bills, members};
 use crate::data::{MeterRun, Span};
 use crate::node::chain::{CHALLENGE_SECONDS, CORRECTION_SECONDS};
 use crate::node::{Node, Secrets};
@@ -121,6 +121,10 @@ impl Stage<'_> {
         node.pump(now).await?;
         people::deposit(node, &people, self.span, now).await?;
         node.pump(now).await?;
+        if members::shares_out(node) {
+            members::join(node, &people.admin, &people, (now, first)).await.context("joining")?;
+            node.pump(now).await?;
+        }
         Ok(people)
     }
 
@@ -176,7 +180,8 @@ impl Stage<'_> {
             .collect()
     }
 
-    /// Places the homes' orders for the slot whose gate comes next.
+    /// Places the homes' orders for the slot whose gate comes next; none where what they meter is
+    /// shared out.
     async fn order(
         &self,
         desk: &Desk<'_>,
@@ -184,6 +189,9 @@ impl Stage<'_> {
         boundary: usize,
         progress: &mut Progress,
     ) -> Result<()> {
+        if members::shares_out(self.node) {
+            return Ok(());
+        }
         let length = self.arguments.slot;
         let gate = i64::from(
             market::MarketConfig::new(self.span.timezone.clone(), self.node.policy.clone())

@@ -70,7 +70,7 @@ impl Meter {
             status: Status::default(),
             firmware: FIRMWARE,
         };
-        self.publish_raw(payload.sign(&self.key).encode().to_vec()).await
+        self.publish_raw(payload.sign(&self.key).encode()).await
     }
 
     /// Publishes `payload` as it is and waits for the acknowledgement.

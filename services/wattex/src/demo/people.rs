@@ -10,8 +10,9 @@ use anyhow::{Context, Result};
 use calendar::Timestamp;
 use contracts::requests::{MeterEnrolment, enrolment};
 use identity::{KeyProof, NewConnectionPoint, NewMeter, NewParty, Party};
-use ids::{AccountId, ConnectionPointId, MeterId};
+use ids::{AccountId, ConnectionPointId, MeterId, ZoneId};
 use keys::{Address, SecretKey};
+use matching::network::Zone;
 use service::{PageQuery, Principal, Problem};
 use units::Money;
 
@@ -53,6 +54,8 @@ pub struct Login {
 
 /// Everybody.
 pub struct People {
+    /// The operator.
+    pub admin: Principal,
     /// The operator's login.
     pub admin_login: Login,
     /// The login of the first home whose key is held.
@@ -95,10 +98,19 @@ pub async fn settle(
             let password = password(secrets, &home.name);
             resident_login = Some(Login { email: email(&home.name), password });
         }
-        let newcomer = Newcomer { home, party, own_key, secrets, since };
+        let zone = zone_of(node, place);
+        let newcomer = Newcomer { home, party, own_key, secrets, since, zone };
         residents.push(newcomer.connect(node, &admin, span).await?);
     }
-    Ok(People { admin_login, resident_login, residents })
+    Ok(People { admin, admin_login, resident_login, residents })
+}
+
+/// Where the home with this place in the data stands: in turn in the zones that none is below.
+fn zone_of(node: &Node, place: usize) -> ZoneId {
+    let Some(grid) = &node.grid else { return node.zone };
+    let is_leaf = |zone: &&Zone| grid.links.iter().all(|link| link.parent != zone.zone);
+    let leaves: Vec<ZoneId> = grid.zones.iter().filter(is_leaf).map(|zone| zone.zone).collect();
+    leaves.get(place % leaves.len().max(1)).copied().unwrap_or(node.zone)
 }
 
 /// Credits every home its deposit.
@@ -166,6 +178,7 @@ struct Newcomer<'d> {
     own_key: Option<SecretKey>,
     secrets: &'d Secrets,
     since: Timestamp,
+    zone: ZoneId,
 }
 
 impl Newcomer<'_> {
@@ -176,7 +189,7 @@ impl Newcomer<'_> {
         let point = NewConnectionPoint {
             connection_point: Some(connection_point),
             account: account.account,
-            zone: node.zone,
+            zone: self.zone,
             timezone: span.timezone.clone(),
             import_max_w: home.import_max,
             export_max_w: home.export_max,

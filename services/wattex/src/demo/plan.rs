@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use calendar::{LocalDay, Timestamp};
 use matching::Mechanism;
+use matching::network::Network;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -36,10 +37,19 @@ pub struct Plan {
     slot_minutes: u16,
     #[serde(default)]
     mechanism: Mechanism,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grid: Option<Network>,
     on_demand: bool,
+    #[serde(default = "usual_horizon")]
+    horizon_seconds: u32,
     #[serde(default)]
     currencies: Vec<String>,
     seed: u64,
+}
+
+/// Of directories from before it could be chosen.
+const fn usual_horizon() -> u32 {
+    36 * 3_600
 }
 
 /// How far a demo has come. Counters are those of finished steps.
@@ -68,7 +78,7 @@ pub struct Progress {
 
 impl Plan {
     /// The plan of this run.
-    pub fn of(arguments: &Arguments, span: &Span) -> Plan {
+    pub fn of(arguments: &Arguments, span: &Span, grid: Option<&Network>) -> Plan {
         Plan {
             version: VERSION,
             data: span.name.clone(),
@@ -78,7 +88,9 @@ impl Plan {
             last: span.last,
             slot_minutes: arguments.slot.minutes(),
             mechanism: arguments.mechanism,
+            grid: grid.cloned(),
             on_demand: arguments.speed == Speed::Max,
+            horizon_seconds: arguments.horizon,
             currencies: arguments.currencies.clone(),
             seed: arguments.seed,
         }
@@ -88,6 +100,12 @@ impl Plan {
 impl Plan {
     /// In what this plan, which is kept, differs from the `wanted` one, for people.
     fn differences(&self, wanted: &Plan) -> String {
+        let zones = |plan: &Plan| {
+            plan.grid.as_ref().map_or_else(
+                || "none".to_owned(),
+                |grid| serde_json::to_string(grid).expect("a grid is plain data"),
+            )
+        };
         let fields = [
             ("data", self.data.clone(), wanted.data.clone()),
             ("homes", self.homes.to_string(), wanted.homes.to_string()),
@@ -96,6 +114,8 @@ impl Plan {
             ("last day", self.last.to_string(), wanted.last.to_string()),
             ("slot minutes", self.slot_minutes.to_string(), wanted.slot_minutes.to_string()),
             ("mechanism", self.mechanism.to_string(), wanted.mechanism.to_string()),
+            ("horizon", self.horizon_seconds.to_string(), wanted.horizon_seconds.to_string()),
+            ("zones", zones(self), zones(wanted)),
             ("speed max", self.on_demand.to_string(), wanted.on_demand.to_string()),
             ("further currencies", self.currencies.join(","), wanted.currencies.join(",")),
             ("seed", self.seed.to_string(), wanted.seed.to_string()),

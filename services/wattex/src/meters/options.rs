@@ -101,9 +101,12 @@ pub struct Arguments {
     /// Sign all messages before the first is sent; needs --messages.
     #[arg(long, requires = "messages")]
     pub presign: bool,
-    /// Readings in a message, one after the other, each signed.
+    /// Readings in a message, each signed unless all are together.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = readings)]
     pub readings: usize,
+    /// One signature for all readings of a message.
+    #[arg(long)]
+    pub together: bool,
     /// Messages of a meter that may wait for their acknowledgement.
     #[arg(long, value_name = "N", default_value_t = 16)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]

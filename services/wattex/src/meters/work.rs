@@ -51,6 +51,7 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode> {
     let scripts = devices.into_iter().zip(starts).zip(0_u64..).map(|((device, start), place)| {
         let seed = arguments.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(place);
         Script::new(device, start, arguments.slot, arguments.readings, faults, seed)
+            .signing_together(arguments.together)
     });
     let every = arguments.wrong.disconnect_storms.map(Duration::from_secs);
     let plan = Plan {

@@ -1,4 +1,4 @@
-//! A charger over days, as JSON lines of what it publishes.
+//! A charger over days: what it publishes as JSON lines, and to a broker.
 
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
-use super::{argument, bytes, fault, module, tracker};
+use super::{argument, bytes, fault, module, publish, tracker};
 
 const DAY: u32 = 86_400;
 /// A charger's periods in a second.
@@ -73,6 +73,8 @@ pub struct Arguments {
     /// Where to write; the standard output when absent.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    publish: publish::Publishing,
 }
 
 /// A day as its first second.
@@ -137,6 +139,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         Some(path) => Box::new(std::fs::File::create(path).map_err(|error| fault(path, error))?),
         None => Box::new(std::io::stdout()),
     });
+    let mut broker = arguments.publish.connect(&arguments.portal)?;
     let mut generator = ChaCha8Rng::seed_from_u64(arguments.seed);
     let mut dice = || generator.random::<f64>();
     let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} s {eta}")
@@ -159,10 +162,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
             let lines =
                 if second == 0 { publisher.all(&status, now) } else { publisher.changes(&status) };
             write(&mut out, now, &lines)?;
+            if let Some(broker) = &mut broker {
+                broker.publish(second, &lines)?;
+            }
             bar.set_position(u64::from(second));
         }
     }
     out.flush()?;
+    broker.map(publish::Broker::finish).transpose()?;
     bar.finish_and_clear();
     Ok(ExitCode::SUCCESS)
 }

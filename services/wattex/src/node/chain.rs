@@ -23,13 +23,16 @@ const OPERATOR_WEI: u128 = 1_000_000_000_000_000_000_000_000;
 pub const CORRECTION_SECONDS: u32 = 10 * 86_400;
 /// How much longer proceeds stay locked.
 pub const CHALLENGE_SECONDS: u32 = 3 * 86_400;
-/// How long a withdrawal takes: past the order horizon, settlement and finality.
-const WITHDRAWAL_DELAY: u32 = 2 * 86_400;
+/// How much longer than the order horizon a withdrawal takes: past settlement and finality.
+const WITHDRAWAL_SPARE: u32 = 12 * 3_600;
 /// How long everybody sees a change of roles before it is made.
 const ROLE_DELAY: u32 = 2 * 86_400;
 /// Shortfall that costs nothing: a tenth of the quantity, or this many Wh.
 const TOLERANCE_BPS: u16 = 1_000;
 const TOLERANCE_WH: u32 = 50;
+/// How long after a slot what was delivered in it is shared out and settled: past the time for
+/// which meters are waited for.
+const SETTLE_SECONDS: u32 = 6 * 3_600;
 /// Difficulty of a block where blocks are mined on demand in simulated time.
 const DEMAND_DIFFICULTY: u64 = 1 << 10;
 
@@ -66,15 +69,22 @@ pub mod role {
 }
 
 /// The fees and rules that both sides of every trade sign, in a market that is cleared by
-/// `mechanism`.
+/// `mechanism`, or on a grid of several zones, whose trades have two prices. An allocation works on
+/// what was delivered: its trades are settled after the slot, and nobody owes anything for being
+/// short.
 pub fn policy(
     tariff: &Tariff,
     slot: SlotLength,
     (community, zone): (CommunityId, ZoneId),
-    mechanism: Mechanism,
+    (mechanism, zonal): (Mechanism, bool),
     secrets: &Secrets,
 ) -> Result<Policy> {
     let (head, (retail_max, feed_in_min)) = (tariff.head(), tariff.price_bounds());
+    let (settle_seconds, seller_short, buyer_short) = if mechanism.is_allocation() {
+        (SETTLE_SECONDS, SellerRule::PayActual, BuyerRule::PayActual)
+    } else {
+        (0, SellerRule::MakeWhole, BuyerRule::MakeWhole)
+    };
     let unsigned =
         |price: Price| u64::try_from(price.n_per_wh()).context("a fee of the tariff is below zero");
     Ok(Policy {
@@ -88,16 +98,16 @@ pub fn policy(
         feed_in_price_min: unsigned(feed_in_min)?,
         tolerance_bps: TOLERANCE_BPS,
         tolerance_wh: TOLERANCE_WH,
-        seller_short: SellerRule::MakeWhole,
-        buyer_short: BuyerRule::MakeWhole,
+        seller_short,
+        buyer_short,
         imbalance_price: 0,
-        settle_seconds: 0,
+        settle_seconds,
         correction_seconds: CORRECTION_SECONDS,
         challenge_seconds: CHALLENGE_SECONDS,
         network_account: secrets.key(role::NETWORK).address(),
         platform_account: secrets.key(role::PLATFORM).address(),
         // Where there is one price for all, nobody may receive a difference.
-        difference_account: if mechanism.number() < MECHANISM_PRICED {
+        difference_account: if mechanism.number() < MECHANISM_PRICED && !zonal {
             Address::ZERO
         } else {
             secrets.key(role::DIFFERENCE).address()
@@ -110,12 +120,12 @@ pub fn policy(
 ///
 /// The chain id follows from the secrets, so that another installation's signatures are of no use
 /// here. It fits what wallets can hold (below 2^52). Energy is traded in `currency`; of the
-/// `further` ones accounts have cash.
+/// `further` ones accounts have cash. A withdrawal takes longer than orders are placed ahead.
 pub fn genesis(
     secrets: &Secrets,
     policy: &Policy,
     (currency, further): (&str, &[String]),
-    at: Timestamp,
+    (at, horizon_seconds): (Timestamp, u32),
     fixed_difficulty: bool,
 ) -> (GenesisSpec, Deployment, Vec<Currency>) {
     let address = |purpose| secrets.key(purpose).address();
@@ -135,7 +145,7 @@ pub fn genesis(
     let settings = Settings {
         currency: currency.to_owned(),
         further: further.to_vec(),
-        withdrawal_delay: WITHDRAWAL_DELAY,
+        withdrawal_delay: horizon_seconds.saturating_add(WITHDRAWAL_SPARE),
         role_delay: Some(ROLE_DELAY),
     };
     let ours = Genesis::new(address(role::DEPLOYER), &roles, &settings);

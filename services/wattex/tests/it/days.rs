@@ -115,6 +115,47 @@ fn a_sample_day_adds_up_and_its_figures_have_the_documented_fields() {
     finished_days_say_the_same_again(&place, &figures);
 }
 
+/// Nobody orders: what the meters saw is shared out after each slot, settled, billed and proved.
+#[test]
+fn homes_share_out_what_they_have_generated_and_every_bill_proves_it() {
+    for mechanism in ["dynamic_allocation:150000", "cascade_allocation:150000"] {
+        let place = Place::new();
+        let figures = place.days(&["--homes", "4", "--seed", "7", "--mechanism", mechanism]);
+        check_identities(&figures);
+        let count = |name| count(&figures, name);
+        assert_eq!((count("orders_accepted"), count("bills_verified")), (0, 4));
+        assert_eq!(figures["orders_rejected"], serde_json::json!({}));
+        // What is left is what a home itself takes in the slot in which it feeds in.
+        let shared = count("p2p_wh") * 100 / count("p2p_possible_wh");
+        assert!(shared >= 90, "{mechanism}: {shared} % of what could be shared");
+        assert!(count("clearings_recomputed") > 0);
+    }
+}
+
+/// Two feeders whose link carries little: homes of both clear together.
+#[test]
+fn homes_of_two_zones_trade_what_the_link_between_them_carries() {
+    let place = Place::new();
+    let link = |zone: &str| {
+        let way = serde_json::json!({ "capacity_wh": 40 });
+        serde_json::json!({ "zone": zone, "parent": "station", "up": way, "down": way })
+    };
+    let zone = |name: &str, fee: &str| serde_json::json!({ "zone": name, "fee": fee });
+    let grid = serde_json::json!({
+        "zones": [zone("station", "0.05"), zone("east", "0.03"), zone("west", "0.03")],
+        "links": [link("east"), link("west")],
+    });
+    let file = place.path("grid.json");
+    fs::write(&file, grid.to_string()).unwrap();
+    let arguments = ["--homes", "6", "--seed", "7", "--zones", text(&file)];
+    let figures = place.days(&arguments);
+    check_identities(&figures);
+    assert!(count(&figures, "p2p_wh") > 0 && count(&figures, "trades") > 0);
+    assert!(count(&figures, "clearings_recomputed") > 0);
+    let refused = run(place.demo(&["--zones", text(&file), "--mechanism", "muda"]));
+    assert_eq!(refused.code, Some(2), "{}", refused.err);
+}
+
 /// The total of the bills is the figure, and a page lies beside each.
 fn bills_carry_the_cost(place: &Place, cost: Money) {
     let trust = place.trust();

@@ -17,6 +17,7 @@ mod person;
 mod rotation;
 mod rules;
 mod setting;
+mod sharing;
 mod town;
 mod wallets;
 

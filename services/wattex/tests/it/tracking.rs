@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
 use serde_json::Value;
+use testkit::Mosquitto;
 
 use crate::program::{Place, run, text, wattex};
 
@@ -83,6 +86,53 @@ fn a_charger_publishes_its_day() {
         }
     }
     assert!(energy > 1.0 && states.first() == Some(&0) && states.contains(&3), "{states:?}");
+}
+
+#[test]
+fn a_charger_tells_a_broker_what_it_writes() {
+    let broker = Mosquitto::start().unwrap();
+    let mut options = MqttOptions::new("hears", "127.0.0.1", broker.port());
+    options.set_keep_alive(Duration::from_secs(60));
+    let (client, mut connection) = Client::new(options, 10);
+    client.subscribe("N/abc/#", QoS::AtLeastOnce).unwrap();
+    let mut events = connection.iter();
+    // From here on nothing is missed.
+    while !matches!(events.next(), Some(Ok(Event::Incoming(Packet::SubAck(_))))) {}
+    let (place, port) = (Place::new(), broker.port().to_string());
+    let out = place.path("said.jsonl");
+    let address = format!("127.0.0.1:{port}");
+    answered(&[
+        "simulate",
+        "--every",
+        "3600",
+        "--portal",
+        "abc",
+        "--out",
+        text(&out),
+        "--broker",
+        &address,
+        "--speed",
+        "1000000",
+    ]);
+    let written = fs::read_to_string(&out).unwrap();
+    assert!(written.lines().count() > 100);
+    for line in written.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let heard = loop {
+            match events.next().unwrap().unwrap() {
+                Event::Incoming(Packet::Publish(heard)) => break heard,
+                _ => {}
+            }
+        };
+        let payload = std::str::from_utf8(&heard.payload).unwrap();
+        assert_eq!(
+            (heard.topic.as_str(), payload),
+            (line["topic"].as_str().unwrap(), line["payload"].as_str().unwrap())
+        );
+        assert!(!heard.retain);
+    }
+    let (code, said) = refused(&["simulate", "--broker", "127.0.0.1:1", "--out", text(&out)]);
+    assert!(code != Some(0) && said.contains("broker"), "{code:?} {said}");
 }
 
 #[test]

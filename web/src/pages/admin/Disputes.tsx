@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import * as api from "../../api";
 import { DISPUTE_STATES, aboutOf } from "../../dispute";
 import { inCurrency } from "../../exchange";
@@ -8,6 +8,7 @@ import { useLoad } from "../../live";
 import type { Dispute, DisputeState, DisputeSummary, InvoiceLine, IssuedInvoice, Party } from "../../types";
 import { Badge, Card, Facts, Hash, Load, Notice, Pager, Standing, Table, focusCard } from "../../ui";
 import { useUser } from "../../user";
+import { AskCancellation, Cancellations } from "./Cancellations";
 import { Conversation, type Ending, Reply } from "../disputes/Conversation";
 
 /** What people say is wrong with their bills, and what staff answer. */
@@ -77,6 +78,7 @@ export function Disputes() {
       {chosen && (
         <One key={chosen.id} summary={chosen} people={people.data} onChange={disputes.reload} onClose={close} />
       )}
+      <Cancellations people={people.data} />
     </>
   );
 }
@@ -91,7 +93,7 @@ const ENDINGS: Ending[] = [
   {
     decision: "upheld",
     action: "Uphold",
-    question: "Uphold the dispute? The bill is wrong then: correct it, since nothing changes by itself.",
+    question: "Uphold the dispute? The bill is rated again, and what differs by now is corrected.",
   },
 ];
 
@@ -134,9 +136,11 @@ function One({ summary, people, onChange, onClose }: OneProps) {
                     ["What is wrong", aboutOf(known, invoice.data?.invoice.lines)],
                     ["Opened", utc(known.at)],
                     ["State", <Standing key="s" of={DISPUTE_STATES[known.state]} reason={known.ended && utc(known.ended)} />],
+                    ...(known.correction ? [["Correction", <Corrected key="c" id={known.correction} />] satisfies Fact] : []),
                   ]}
                 />
                 <Conversation dispute={known} staff />
+                {known.state === "upheld" && maySettle && <AskCancellation dispute={known} />}
                 {known.state === "open" && own && (
                   <Notice tone="info">It is about a bill of your own: another member of staff answers it.</Notice>
                 )}
@@ -162,6 +166,14 @@ function One({ summary, people, onChange, onClose }: OneProps) {
       </Card>
     </div>
   );
+}
+
+type Fact = [string, ReactNode];
+
+/** The number of the correction that a dispute caused. */
+function Corrected({ id }: { id: string }) {
+  const correction = useLoad(`correction ${id}`, () => api.correction(id));
+  return <>{correction.data?.number ?? <Hash value={id} />}</>;
 }
 
 function Bill({ invoice, disputed }: { invoice: IssuedInvoice; disputed: number | undefined }) {

@@ -40,7 +40,7 @@ export function Disputes({ invoice, onChange }: { invoice: Invoice; onChange: ()
     >
       <p className="hint">
         Say what is wrong, and the operator answers here. You are not reminded of the bill meanwhile. A dispute that is
-        upheld changes no amount by itself: a correction follows.
+        upheld changes the bill by a correction, which stands with it.
       </p>
       {asking && (
         <Open

@@ -7,6 +7,7 @@ import type { Invoice } from "../../types";
 import { Card, Hash, Load, Table, focusCard } from "../../ui";
 import { Outcome, useWork } from "../../work";
 import { Disputes } from "../disputes/Disputes";
+import { Corrections } from "./Corrections";
 import { Payment } from "./Payment";
 import { openInvoice } from "./files";
 
@@ -83,6 +84,7 @@ function BillOf({ invoice }: { invoice: Invoice }) {
   return (
     <>
       <Payment invoice={invoice} payment={payment} />
+      <Corrections invoice={invoice} />
       <Disputes invoice={invoice} onChange={payment.reload} />
     </>
   );

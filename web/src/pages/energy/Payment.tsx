@@ -1,3 +1,4 @@
+import { isCorrected } from "../../correction";
 import { giroCode, standingOf, transferAmount } from "../../dues";
 import { MONEY_SCALE, money, readDecimal, utc } from "../../format";
 import type { Loaded } from "../../live";
@@ -5,21 +6,26 @@ import { spaced } from "../../payout";
 import { qrCode, qrPath } from "../../qr";
 import type { Invoice, InvoicePayment } from "../../types";
 import { Badge, Card, Copyable, Facts, Load, Notice, Stat, Stats, Table } from "../../ui";
+import { WalletPay } from "./WalletPay";
 
 /** What a bill leaves to be paid, how to pay it, and what came in. */
 export function Payment({ invoice, payment }: { invoice: Invoice; payment: Loaded<InvoicePayment> }) {
   return (
     <Card title={`Payment of ${invoice.number}`} id="payment">
-      <Load of={payment}>{(known) => <Contents payment={known} />}</Load>
+      <Load of={payment}>
+        {(known) => <Contents invoice={invoice} payment={known} reload={payment.reload} />}
+      </Load>
     </Card>
   );
 }
 
-function Contents({ payment }: { payment: InvoicePayment }) {
+function Contents(props: { invoice: Invoice; payment: InvoicePayment; reload: () => void }) {
+  const { invoice, payment, reload } = props;
   const { currency, payments, reminders } = payment;
   const [standing, tone] = standingOf(payment);
   const left = readDecimal(payment.left, MONEY_SCALE);
-  const credit = -readDecimal(payment.due, MONEY_SCALE);
+  const credit = readDecimal(payment.credit, MONEY_SCALE);
+  const due = readDecimal(payment.due, MONEY_SCALE);
   const amount = (of: string | bigint) => `${money(of, 2)} ${currency}`;
   return (
     <>
@@ -29,7 +35,8 @@ function Contents({ payment }: { payment: InvoicePayment }) {
         ) : (
           <Stat label="Left to pay" value={money(left, 2)} unit={currency} note={`of ${amount(payment.due)}`} />
         )}
-        {credit < 0n && <Stat label="To be paid by" value={payment.due_on} />}
+        {due > 0n && <Stat label="To be paid by" value={payment.due_on} />}
+        {isCorrected(payment) && <Stat label="Corrected by" value={money(payment.corrected, 2)} unit={currency} />}
         <Stat label="State" value={<Badge tone={tone}>{standing}</Badge>} />
       </Stats>
       {payment.disputed && (
@@ -38,7 +45,8 @@ function Contents({ payment }: { payment: InvoicePayment }) {
         </Notice>
       )}
       {left > 0n && <HowToPay payment={payment} />}
-      {(payments.length > 0 || credit < 0n) && (
+      {left > 0n && payment.by_wallet && <WalletPay invoice={invoice} payment={payment} onPaid={reload} />}
+      {(payments.length > 0 || due > 0n) && (
         <>
           <h3 className="section">What came in</h3>
           <Table
@@ -49,6 +57,7 @@ function Contents({ payment }: { payment: InvoicePayment }) {
             columns={[
               { head: "Booked", cell: (one) => one.booked_on ?? "–" },
               { head: "Known since", cell: (one) => utc(one.at) },
+              { head: "By", cell: (one) => (one.by === "wallet" ? "Wallet" : "Bank") },
               { head: "Amount", numeric: true, cell: (one) => amount(one.amount) },
             ]}
           />

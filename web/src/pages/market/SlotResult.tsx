@@ -5,8 +5,8 @@ import { addDays, count, dateIn, kwh, moment, price, slotSpan } from "../../form
 import { useLoad } from "../../live";
 import { aboutOf, titleOf } from "../../mechanism";
 import { lastClosed, slotsOf } from "../../slots";
-import type { Market, Slot, SlotStatus, Trade } from "../../types";
-import { Badge, Card, Facts, Hash, Load, type Tone } from "../../ui";
+import type { Market, Slot, SlotStatus, Trade, ZonePrices } from "../../types";
+import { Badge, Card, Facts, Hash, Load, Table, type Tone } from "../../ui";
 import { Outcome, useWork } from "../../work";
 
 const STATUSES: Record<SlotStatus, [Tone, string]> = {
@@ -95,7 +95,32 @@ function Result({ slot, market }: { slot: Slot; market: Market }) {
             : [["Orders are final", moment(slot.gate, market.timezone)] satisfies Item]),
         ]}
       />
+      {slot.zones?.length ? <Zones zones={slot.zones} rent={slot.rent} /> : null}
       {cleared && <Journal key={slot.slot} start={slot.slot} market={market} />}
+    </>
+  );
+}
+
+/** What energy cost and brought in each zone; a full link keeps their prices apart. */
+function Zones({ zones, rent }: { zones: ZonePrices[]; rent: string | undefined }) {
+  return (
+    <>
+      <Table
+        caption="Prices by zone"
+        rows={zones}
+        rowKey={({ zone }) => zone}
+        empty="Nothing was traded."
+        columns={[
+          { head: "Zone", cell: ({ zone }) => <Hash value={zone} /> },
+          { head: "Buyers pay", numeric: true, cell: ({ buyer }) => `$${price(buyer)}/kWh` },
+          { head: "Sellers get", numeric: true, cell: ({ seller }) => `$${price(seller)}/kWh` },
+          { head: "Bought (kWh)", numeric: true, cell: ({ bought_wh }) => kwh(bought_wh) },
+          { head: "Sold (kWh)", numeric: true, cell: ({ sold_wh }) => kwh(sold_wh) },
+        ]}
+      />
+      {rent !== undefined && Number(rent) > 0 && (
+        <p className="hint">Links between zones were full: what they earned, {rent}, goes to the grid’s account.</p>
+      )}
     </>
   );
 }

@@ -158,22 +158,10 @@ pub enum DocumentError {
 /// # Errors
 /// [`DocumentError`].
 pub fn document(invoice: &Invoice, around: Around) -> Result<Document, DocumentError> {
-    let taxed = match around.vat.bps {
-        0 => TaxRate { category: Category::Zero, bps: 0 },
-        bps => TaxRate { category: Category::Standard, bps },
-    };
     let untaxed = TaxRate { category: Category::Exempt, bps: 0 };
     let digits = invoice.currency_digits;
     let lines = invoice.lines.iter().filter(|line| line.class != Class::Vat);
-    let lines = lines.map(|line| {
-        let on = |class| match around.vat.bps {
-            // Nothing is due, and what a customer sells is exempt all the same.
-            0 => class != tariff::Class::Credit,
-            _ => around.vat.on.contains(&class),
-        };
-        let tax = if line.class.taxed_as().is_some_and(on) { taxed } else { untaxed };
-        written(line, (tax, digits))
-    });
+    let lines = lines.map(|line| written(line, (tax_of(line.class, &around.vat), digits)));
     let lines = lines.collect::<Result<Vec<_>, Overflow>>()?;
     let exempt = lines.iter().any(|line| line.tax == untaxed);
     let exemption =
@@ -216,7 +204,21 @@ pub fn document(invoice: &Invoice, around: Around) -> Result<Document, DocumentE
     Ok(document)
 }
 
-fn account(invoice: &Invoice) -> Account {
+/// How lines of a class are taxed.
+pub(super) fn tax_of(class: Class, vat: &Vat) -> TaxRate {
+    let on = |class| match vat.bps {
+        // Nothing is due, and what a customer sells is exempt all the same.
+        0 => class != tariff::Class::Credit,
+        _ => vat.on.contains(&class),
+    };
+    match (class.taxed_as().is_some_and(on), vat.bps) {
+        (false, _) => TaxRate { category: Category::Exempt, bps: 0 },
+        (true, 0) => TaxRate { category: Category::Zero, bps: 0 },
+        (true, bps) => TaxRate { category: Category::Standard, bps },
+    }
+}
+
+pub(super) fn account(invoice: &Invoice) -> Account {
     Account {
         id: invoice.account.to_string(),
         pseudonym: Some(invoice.pseudonym.clone()),
@@ -228,7 +230,7 @@ fn account(invoice: &Invoice) -> Account {
     }
 }
 
-fn place(invoice: &Invoice) -> Place {
+pub(super) fn place(invoice: &Invoice) -> Place {
     Place {
         connection_point: invoice.connection_point.to_string(),
         meter: invoice.meter.to_string(),
@@ -264,7 +266,7 @@ fn day(day: &Day) -> documents::Day {
 fn written(line: &Line, taxed: (TaxRate, u8)) -> Result<DocumentLine, Overflow> {
     let counted = line.inputs.iter().find_map(quantity);
     let counted = counted.unwrap_or(Quantity { amount: 1, unit: Unit::Piece });
-    let (class, name) = (kind(line.class), name(line));
+    let (class, name) = (kind(line.class), name_of(line.class, &line.label));
     let mut written = DocumentLine::sum(class, name, counted, line.exact, taxed)?;
     if let Some(price) = line.inputs.iter().find_map(price) {
         // The price that was agreed says more than the same as an average.
@@ -282,16 +284,14 @@ fn written(line: &Line, taxed: (TaxRate, u8)) -> Result<DocumentLine, Overflow> 
 }
 
 /// What sets a line apart from others of its class, which a document names in its own words.
-fn name(line: &Line) -> &str {
-    match line.class {
+pub(super) fn name_of(class: Class, label: &str) -> &str {
+    match class {
         Class::Retail | Class::Demand | Class::FeedIn => {
-            line.label.split_once(", ").map_or("", |(_, apart)| apart)
+            label.split_once(", ").map_or("", |(_, apart)| apart)
         }
-        Class::Network => {
-            line.label.strip_prefix(GRID).map_or("", |it| it.trim_start_matches(", "))
-        }
-        Class::Fixed if line.label == STANDING => "",
-        Class::Fixed | Class::Levy | Class::Minimum | Class::Banked => &line.label,
+        Class::Network => label.strip_prefix(GRID).map_or("", |it| it.trim_start_matches(", ")),
+        Class::Fixed if label == STANDING => "",
+        Class::Fixed | Class::Levy | Class::Minimum | Class::Banked => label,
         _ => "",
     }
 }
@@ -320,7 +320,7 @@ fn quantity(input: &super::Input) -> Option<Quantity> {
     Some(Quantity { amount, unit })
 }
 
-fn kind(class: Class) -> Kind {
+pub(super) fn kind(class: Class) -> Kind {
     match class {
         Class::Fixed => Kind::Fixed,
         Class::P2pBought => Kind::P2pBought,

@@ -16,7 +16,8 @@ const PATH_MAX: usize = 32;
 /// A reading with the proof that it was anchored, as metering hands it out. Not believed yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
-    /// The 119 bytes of the message MR1.
+    /// The bytes of the reading: payload, signature, and its place where it was signed with
+    /// others.
     pub message: Bytes,
     /// The salt of its leaf.
     pub salt: B256,

@@ -77,6 +77,16 @@ pub enum Violation {
         /// What was posted.
         posted: i128,
     },
+    /// What changed after an invoice was issued was not corrected in time.
+    #[error("I9: invoice {number} has waited for its correction since {since}: {reason}")]
+    I9Pending {
+        /// Which invoice.
+        number: String,
+        /// Since when.
+        since: Timestamp,
+        /// What it waits for.
+        reason: String,
+    },
     /// Money appeared or vanished without coming from or going to the bank.
     #[error("I10: entry {0} changes the supply of money without a deposit or withdrawal")]
     I10(u64),
@@ -156,7 +166,7 @@ impl Verified {
 
 /// I9: what an invoice says the chain moved is what the journal posted for its days; what it leaves
 /// to be paid, once posted, is the retailer's exact amount and no more rounding than its lines
-/// have.
+/// have. Of an invoice that was corrected, `invoice` is what is right by its last correction.
 ///
 /// `zone` is where its days begin and end.
 pub fn check_invoice(book: &Book, invoice: &Invoice, zone: &TimeZone) -> Result<(), Violation> {

@@ -7,7 +7,7 @@ use ids::ConnectionPointId;
 use serde::{Deserialize, Serialize};
 use units::{Energy, Money};
 
-use super::{Account, Invoiced};
+use super::{Account, Corrected, Invoiced};
 
 /// What of a settlement the journal needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,8 +173,18 @@ pub enum Fact {
     },
     /// An invoice was issued.
     Invoiced(Invoiced),
+    /// An invoice was corrected.
+    Corrected(Corrected),
     /// Money came in for an invoice.
     InvoicePaid {
+        /// The invoice's number.
+        number: String,
+        /// How much of it.
+        amount: Money,
+    },
+    /// An invoice was paid with tokens, which are in the retailer's wallet already; below zero what
+    /// the invoice gives back is in the customer's.
+    PaidFromWallet {
         /// The invoice's number.
         number: String,
         /// How much of it.

@@ -10,6 +10,7 @@ use units::{Money, Overflow};
 
 use super::{Account, JournalError, Moves};
 use crate::domain::bill::Invoice;
+use crate::domain::correction::Correction;
 
 /// What an invoice leaves to be paid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +46,44 @@ impl Invoiced {
     }
 }
 
+/// What a correction adds to what its invoice leaves to be paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Corrected {
+    /// The correction's number.
+    pub number: String,
+    /// The invoice's number.
+    pub invoice: String,
+    /// What the invoice is of after it.
+    pub standing: Invoiced,
+}
+
+impl Corrected {
+    /// What `correction` makes of its invoice.
+    ///
+    /// # Errors
+    /// When the sum of its lines does not fit.
+    pub fn of(correction: &Correction) -> Result<Corrected, Overflow> {
+        Ok(Corrected {
+            number: correction.number.clone(),
+            invoice: correction.corrects.number.clone(),
+            standing: Invoiced::of(&correction.right)?,
+        })
+    }
+}
+
 impl Moves {
+    /// The difference to what was posted of the invoice before.
+    pub(super) fn corrected(
+        &mut self,
+        before: &Invoiced,
+        after: &Invoiced,
+    ) -> Result<(), JournalError> {
+        let owed = Account::Receivable(after.account);
+        let growth = i128::from(after.retailer.n()) - i128::from(before.retailer.n());
+        self.exact(owed.clone(), Account::Retailer, growth)?;
+        self.exact(owed, Account::Rounding, after.rounding() - before.rounding())
+    }
+
     pub(super) fn invoiced(&mut self, of: &Invoiced) -> Result<(), JournalError> {
         let owed = Account::Receivable(of.account);
         self.money(owed.clone(), Account::Retailer, of.retailer)?;

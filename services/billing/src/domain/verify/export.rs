@@ -161,7 +161,18 @@ pub fn day_trades(day: LocalDay, entries: &[DigestEntry], policies: &[B256]) -> 
             _ => grouped.push(next),
         }
     }
-    Some(DayTrades { day, entries: grouped })
+    Some(DayTrades { day, entries: grouped, later: 0 })
+}
+
+impl DayTrades {
+    /// How many runs of trades it has.
+    pub fn runs(&self) -> usize {
+        let runs = |entries: &Entries| match entries {
+            Entries::Settled { .. } => 0,
+            Entries::Reconciled { trades, .. } => trades.len(),
+        };
+        self.entries.iter().map(runs).sum()
+    }
 }
 
 impl Entries {

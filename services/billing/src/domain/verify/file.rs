@@ -10,13 +10,15 @@ use calendar::{LocalDay, Timestamp};
 use contracts::{Deployment, Policy, Side};
 use ids::{CommunityId, MeterId};
 use keys::Signature;
-use reading::{Reading, SignedReading, Status};
+use reading::{Place, Reading, SignedReading, Status};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tariff::Tariff;
 use units::Register;
 
 use super::locate;
 use crate::domain::bill::{CarriedOver, Invoice};
+use crate::domain::correction::Correction;
 
 /// What the file calls its own form.
 pub const FORMAT: &str = "wattex-bill/1";
@@ -60,6 +62,9 @@ pub struct Evidence {
     /// The account's invoice before, where the tariff carries something over. Left out else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Box<Invoice>>,
+    /// Its last correction: then what that leaves goes on. Left out where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_corrected: Option<Box<Correction>>,
     /// What the contract did for the account, by UTC day; days without are left out.
     pub trades: Vec<DayTrades>,
     /// Nodes of the state's tries, each once.
@@ -140,6 +145,9 @@ pub struct CompactReading {
     f: u32,
     /// Signature.
     g: Signature,
+    /// Where the reading stands among those that were signed with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    w: Option<Place>,
 }
 
 /// Where a local day's readings of the meter are anchored.
@@ -187,6 +195,10 @@ pub struct DayTrades {
     pub day: LocalDay,
     /// Settlements and reconciliations.
     pub entries: Vec<Entries>,
+    /// How many trades at the end were cut by a challenge after the invoice was rated: it is rated
+    /// without these runs. Left out where there is none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub later: u32,
 }
 
 /// Neighbouring entries of a digest that have something in common.
@@ -219,6 +231,10 @@ pub enum Entries {
     },
 }
 
+fn is_none(count: &u32) -> bool {
+    *count == 0
+}
+
 /// Why a file cannot be read, and where.
 pub(super) struct Unreadable {
     pub(super) part: String,
@@ -227,13 +243,21 @@ pub(super) struct Unreadable {
 
 /// The bill in a file, if the file is spelt as a bill is.
 pub(super) fn read(text: &str) -> Result<BillFile, Unreadable> {
-    let bill: BillFile = serde_json::from_str(text).map_err(|error| Unreadable {
+    spelt(text, BillFile::canonical_json)
+}
+
+/// What is in a file, if the file is spelt as `canonical` spells it.
+pub(super) fn spelt<T: DeserializeOwned>(
+    text: &str,
+    canonical: fn(&T) -> String,
+) -> Result<T, Unreadable> {
+    let said: T = serde_json::from_str(text).map_err(|error| Unreadable {
         part: locate::part(text, locate::offset(text, error.line(), error.column())),
         reason: error.to_string(),
     })?;
-    let canonical = bill.canonical_json();
+    let canonical = canonical(&said);
     if canonical == text {
-        return Ok(bill);
+        return Ok(said);
     }
     let pairs = canonical.bytes().zip(text.bytes());
     let same = pairs.take_while(|(ours, theirs)| ours == theirs).count();
@@ -252,7 +276,9 @@ impl BillFile {
 impl Evidence {
     /// What goes on from the invoice before.
     pub fn carried(&self) -> Option<&CarriedOver> {
-        self.previous.as_ref().and_then(|previous| previous.carried.as_ref())
+        let previous = self.previous_corrected.as_ref().map(|corrected| &corrected.right);
+        let previous = previous.or(self.previous.as_deref());
+        previous.and_then(|previous| previous.carried.as_ref())
     }
 
     /// The pages that came late, by the bill's own word.
@@ -274,6 +300,7 @@ impl CompactReading {
             s: reading.status.bits(),
             f: reading.firmware,
             g: signed.signature,
+            w: signed.place,
         }
     }
 
@@ -289,7 +316,7 @@ impl CompactReading {
             status: Status::from_bits(self.s),
             firmware: self.f,
         };
-        SignedReading { reading, signature: self.g }
+        SignedReading { reading, signature: self.g, place: self.w }
     }
 }
 

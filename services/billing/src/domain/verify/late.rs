@@ -177,6 +177,9 @@ impl Verifier<'_> {
         let doubtful = self.doubtful();
         let mut late: BTreeSet<Timestamp> = metered.without_late().collect();
         for Contradiction { slot, side, fault, excuse } in metered.contradictions(trades) {
+            if self.cut.contains(&slot) {
+                continue;
+            }
             if self.came_late(&excuse, slot) {
                 late.insert(slot);
                 continue;

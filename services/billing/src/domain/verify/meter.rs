@@ -74,6 +74,7 @@ impl Verifier<'_> {
                     // after: the same registers end one period and begin the next.
                     let within = begin < time && time <= end;
                     strange[key] |= within && keys[key].owner != address;
+                    self.was_anothers |= time <= begin && keys[key].owner != address;
                 }
                 None => {
                     let part = format!("evidence.readings[{place}]");

@@ -21,7 +21,11 @@ pub struct Need {
 /// Every word of state that the verification of `bill` reads: what [`super::Evidence::nodes`] has
 /// to prove, and nothing else. The nodes of `bill` itself do not matter.
 pub fn needs(bill: &BillFile) -> Vec<Need> {
-    let asked = super::Verifier::new(bill, None).asked();
+    needed(super::Verifier::new(bill, None).asked())
+}
+
+/// The positions of words that were read, by contract.
+pub(super) fn needed(asked: Vec<(Address, B256)>) -> Vec<Need> {
     let mut contracts: BTreeMap<Address, Vec<B256>> = BTreeMap::new();
     for (contract, position) in asked {
         contracts.entry(contract).or_default().push(position);
@@ -56,6 +60,8 @@ pub(super) struct TariffRecord {
 pub(super) struct InvoiceRecord {
     pub(super) hash: B256,
     pub(super) to: u32,
+    /// When it was anchored, epoch seconds.
+    pub(super) time: u64,
     /// The first day of the account that was not billed before; zero for its first invoice.
     pub(super) since: u32,
 }
@@ -148,8 +154,8 @@ impl State {
         if hash == B256::ZERO {
             return Err(StateError::Nothing);
         }
-        let (to, since) = (storage::number_and_time(rest).0, storage::since(rest));
-        Ok(InvoiceRecord { hash, to, since })
+        let ((to, time), since) = (storage::number_and_time(rest), storage::since(rest));
+        Ok(InvoiceRecord { hash, to, time, since })
     }
 
     fn word(&mut self, contract: Address, position: B256) -> Result<U256, StateError> {

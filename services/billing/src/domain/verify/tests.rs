@@ -5,6 +5,7 @@ use super::*;
 
 mod agreed;
 mod auctions;
+mod corrected;
 mod forged;
 mod late;
 mod ledger;

@@ -1,11 +1,13 @@
 //! What the contract settled for the account, day by day.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Range, RangeInclusive};
 
 use alloy_primitives::B256;
 use calendar::{LocalDay, Slot, SlotLength, TimeZone, Timestamp};
-use contracts::{DayDigest, Policy, Prices, RUN_EXPIRED, Reconciled, Settled, outcome};
+use contracts::{
+    DayDigest, Policy, Prices, RUN_CHALLENGED, RUN_EXPIRED, Reconciled, Settled, outcome,
+};
 use units::{Energy, Money, Price};
 
 use super::report::Supports;
@@ -18,6 +20,8 @@ struct Open {
     settled: Settled,
     policy: usize,
     last: Option<Reconciled>,
+    /// Whether a challenge cut it after that.
+    cut: bool,
 }
 
 impl Verifier<'_> {
@@ -105,7 +109,9 @@ impl Verifier<'_> {
     ) -> Result<Vec<Traded>, String> {
         let proved = self.digest(day.day)?;
         let (evidence, within) = (&self.bill.evidence, self.within());
-        check_references(day, &within, evidence, self.bill.invoice.slot_minutes)?;
+        if !self.is_retariffed() {
+            check_references(day, &within, evidence, self.bill.invoice.slot_minutes)?;
+        }
         let zone = &evidence.tariff.head().timezone;
         let replayed = replay(day, (&evidence.policies, hashes), &within, zone)?;
         if replayed.digest.0 != proved {
@@ -116,6 +122,7 @@ impl Verifier<'_> {
         }
         self.open_until = self.open_until.max(replayed.open_until);
         self.closing.extend(replayed.closing);
+        self.cut.extend(replayed.cut);
         Ok(replayed.traded)
     }
 }
@@ -166,6 +173,8 @@ pub(super) struct Replayed {
     open_until: Timestamp,
     /// When the corrections of the period's trades end, by slot.
     closing: BTreeMap<Timestamp, Timestamp>,
+    /// The period's slots with a trade that was cut after the invoice was rated.
+    cut: BTreeSet<Timestamp>,
     /// The trades of the period.
     pub(super) traded: Vec<Traded>,
 }
@@ -185,8 +194,10 @@ pub(super) fn replay(
 ) -> Result<Replayed, String> {
     let mut digest = DayDigest::default();
     let mut open: Vec<Open> = Vec::new();
+    let later = usize::try_from(day.later).unwrap_or(usize::MAX);
+    let mut counted = day.runs().checked_sub(later).ok_or("it has no so many runs")?;
     for entries in &day.entries {
-        digest = apply(digest, entries, hashes, &mut open)?;
+        digest = apply(digest, entries, hashes, (&mut open, &mut counted))?;
     }
     let open_until = Timestamp::from_seconds(0);
     let mut replayed = Replayed {
@@ -194,6 +205,7 @@ pub(super) fn replay(
         policies: Vec::new(),
         open_until,
         closing: BTreeMap::new(),
+        cut: BTreeSet::new(),
         traded: Vec::new(),
     };
     for trade in open {
@@ -210,17 +222,21 @@ pub(super) fn replay(
         replayed.open_until = replayed.open_until.max(closes);
         let last = replayed.closing.entry(slot).or_insert(closes);
         *last = closes.max(*last);
+        if trade.cut {
+            replayed.cut.insert(slot);
+        }
         replayed.traded.push(trade.outcome(policy, slot, zone)?);
     }
     Ok(replayed)
 }
 
-/// The digest after some entries.
+/// The digest after some entries. Of the runs the first `counted` say what came of the trades;
+/// those after them can only be challenges.
 fn apply(
     mut digest: DayDigest,
     entries: &Entries,
     hashes: &[B256],
-    open: &mut Vec<Open>,
+    (open, counted): (&mut Vec<Open>, &mut usize),
 ) -> Result<DayDigest, String> {
     match entries {
         Entries::Settled { side, slot, prices, retail, feed_in, policy, trades } => {
@@ -238,7 +254,7 @@ fn apply(
                     policy: *hash,
                 };
                 digest = digest.settled(&settled);
-                open.push(Open { settled, policy: place, last: None });
+                open.push(Open { settled, policy: place, last: None, cut: false });
             }
         }
         Entries::Reconciled { run, trades } => {
@@ -253,7 +269,14 @@ fn apply(
                     buyer_short: Energy::from_wh(*buyer_short),
                 };
                 digest = digest.reconciled(&reconciled);
-                trade.last = Some(reconciled);
+                if let Some(left) = counted.checked_sub(1) {
+                    *counted = left;
+                    trade.last = Some(reconciled);
+                } else if *run == RUN_CHALLENGED {
+                    trade.cut = true;
+                } else {
+                    return Err("a run that is no challenge is left out".to_owned());
+                }
             }
         }
     }

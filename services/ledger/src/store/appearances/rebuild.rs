@@ -76,7 +76,7 @@ fn executed(
     for (transaction, sender) in block.transactions.iter().zip(senders) {
         executor.execute(transaction, *sender).ok()?;
     }
-    Some(executor.finish().appearances)
+    Some(executor.finish().ok()?.appearances)
 }
 
 fn recorded(

@@ -129,11 +129,16 @@ impl Day {
         let mut read = town();
         one_party(&mut read);
         for entry in &self.journal {
-            read.apply(&serde_json::from_str(entry).unwrap());
+            let entry = serde_json::from_str(entry).unwrap();
+            read.fits(&entry).unwrap();
+            read.apply(&entry);
         }
         assert_eq!(read, self.exchange, "seed {seed}");
         assert_eq!(read.hash(), self.exchange.hash(), "seed {seed}");
-        self.exchange = read;
+        // It goes on with what a snapshot tells.
+        let state = serde_json::to_string(&read).unwrap();
+        self.exchange = serde_json::from_str(&state).unwrap();
+        assert_eq!(self.exchange, read, "seed {seed}");
     }
 
     /// Time goes on; who is out of it leaves both.
@@ -354,7 +359,7 @@ impl Day {
     /// The market knows of every order, trade and wallet what the list knows.
     fn check(&self, seed: u64) {
         let trading = self.exchange.trading(slot().start);
-        let struck = trading.map(|trading| trading.trades.as_slice()).unwrap_or_default();
+        let struck = trading.map(|trading| &*trading.trades).unwrap_or_default();
         assert_eq!(struck.len(), self.trades.len(), "seed {seed}");
         if let (Some(last), Some(listed)) = (struck.last(), self.trades.last()) {
             let met = (last.buy, last.sell, last.quantity.wh(), last.price.n_per_wh());

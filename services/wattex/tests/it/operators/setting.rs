@@ -9,7 +9,7 @@ use tariff::Tariff;
 use tempfile::TempDir;
 
 use super::calls::{self, RETAIL};
-use crate::source::node::Settings;
+use crate::source::node::{Outside, Settings};
 
 pub const ZONE: &str = "Europe/Berlin";
 
@@ -45,6 +45,8 @@ impl Setting {
             slot: SlotLength::QUARTER_HOUR,
             mechanism: self.mechanism,
             self_trade: market::domain::SelfTrade::Refuse,
+            grid: None,
+            horizon_seconds: 36 * 3_600,
             tariff: tariff(),
             currencies: vec!["CHF".to_owned()],
             genesis: self.genesis,
@@ -53,6 +55,7 @@ impl Setting {
             requests_per_second: std::num::NonZeroU32::MAX,
             origins: Vec::new(),
             mqtt_tls: None,
+            outside: Outside::default(),
             rotation: self.rotation,
         }
     }

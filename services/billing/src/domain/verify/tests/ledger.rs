@@ -1,7 +1,7 @@
 //! A chain in memory with the real contracts, and an operator who holds every role.
 
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
-use alloy_primitives::{Address, B256, Signature, TxKind, U256};
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 use calendar::Timestamp;
 use chain::block::Recovered;
 use chain::light::{prove_account, prove_ancestor};
@@ -129,17 +129,34 @@ impl Chain {
 
     /// The bill with headers and proofs against the newest block.
     pub(super) fn prove(&self, mut bill: BillFile) -> BillFile {
+        self.place(&mut bill.evidence);
+        let nodes = self.nodes(needs(&bill));
+        bill.with_nodes(nodes)
+    }
+
+    /// As [`Chain::prove`], the file of a correction.
+    pub(super) fn prove_correction(&self, mut file: CorrectionFile) -> CorrectionFile {
+        self.place(&mut file.evidence);
+        let nodes = self.nodes(file.needs());
+        file.with_nodes(nodes)
+    }
+
+    fn place(&self, evidence: &mut Evidence) {
         let header = self.header();
-        bill.evidence.header = alloy_rlp::encode(&header).into();
-        bill.evidence.genesis = prove_ancestor(&self.view, &header, 0).unwrap().siblings;
+        evidence.header = alloy_rlp::encode(&header).into();
+        evidence.genesis = prove_ancestor(&self.view, &header, 0).unwrap().siblings;
+    }
+
+    fn nodes(&self, needs: Vec<Need>) -> Vec<Bytes> {
+        let header = self.header();
         let mut nodes = Vec::new();
-        for need in needs(&bill) {
+        for need in needs {
             let positions: Vec<U256> = need.positions.iter().map(|p| (*p).into()).collect();
             let proof =
                 prove_account(&self.view, header.state_root, need.contract, &positions).unwrap();
             nodes.extend(proof.nodes);
             nodes.extend(proof.storage.into_iter().flat_map(|slot| slot.nodes));
         }
-        bill.with_nodes(nodes)
+        nodes
     }
 }

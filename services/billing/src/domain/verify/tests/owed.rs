@@ -94,7 +94,7 @@ fn a_trade_that_expired_is_excused_where_the_neighbours_meter_may_have_been_wait
             trades: vec![(trade, 900)],
         };
         let ended = Entries::Reconciled { run, trades: vec![(0, 0, 0, 0)] };
-        let day = DayTrades { day: period().from, entries: vec![settled, ended] };
+        let day = DayTrades { day: period().from, entries: vec![settled, ended], later: 0 };
         let within = slot..slot.plus_seconds(1);
         let policies = std::slice::from_ref(policy);
         let replayed = trades::replay(&day, (policies, &[id]), &within, &zone);

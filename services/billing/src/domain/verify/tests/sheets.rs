@@ -10,7 +10,7 @@ use super::*;
 use crate::domain::bill::{CarriedOver, Class, Invoice, OfReadings, Period};
 
 /// Two of June's thirty days: 13.66 kWh are left of the import, 6.5 of the export, 450 W at most.
-fn sheet() -> Value {
+pub(super) fn sheet() -> Value {
     json!({
         "id": "standard", "name": "All kinds", "version": 1, "valid_from": "2026-01-01",
         "currency": "EUR", "timezone": "Europe/Berlin",
@@ -32,7 +32,7 @@ fn sheet() -> Value {
     })
 }
 
-fn tariff(sheet: &Value) -> Tariff {
+pub(super) fn tariff(sheet: &Value) -> Tariff {
     Tariff::from_json(&sheet.to_string()).unwrap()
 }
 
@@ -44,7 +44,7 @@ fn amount(invoice: &Invoice, label: &str) -> String {
 }
 
 /// An invoice of the two days before, as the chain has it, that carries `state` on.
-fn earlier(world: &mut World, state: &Value, to: LocalDay) -> Invoice {
+pub(super) fn earlier(world: &mut World, state: &Value, to: LocalDay) -> Invoice {
     earlier_of(world, |_| {}, state, to)
 }
 

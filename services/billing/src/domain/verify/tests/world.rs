@@ -443,6 +443,7 @@ fn blank_evidence(chain: &Chain, tariff: &Tariff) -> Evidence {
         readings: Vec::new(),
         days: Vec::new(),
         previous: None,
+        previous_corrected: None,
         trades: Vec::new(),
         nodes: Vec::new(),
     }

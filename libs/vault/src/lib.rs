@@ -2,6 +2,8 @@
 //!
 //! A wrapped secret is bound to its purpose (`account:<id>`), so that a row cannot be exchanged for
 //! another's. The master key lives outside the database; whoever has one of the two has nothing.
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
@@ -24,7 +26,7 @@ pub struct BadMasterKey;
 /// The secret was wrapped with another master key, for another purpose, or was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the master key does not open the secret of {purpose}")]
-pub(crate) struct Sealed {
+pub struct Sealed {
     purpose: String,
 }
 
@@ -52,7 +54,7 @@ impl MasterKey {
     }
 
     /// Wraps `secret` for `purpose`.
-    pub(crate) fn wrap(&self, purpose: &str, secret: &[u8]) -> Vec<u8> {
+    pub fn wrap(&self, purpose: &str, secret: &[u8]) -> Vec<u8> {
         let nonce: [u8; NONCE] = random();
         let payload = Payload { msg: secret, aad: purpose.as_bytes() };
         let sealed = XChaCha20Poly1305::new((&self.0).into())
@@ -62,11 +64,7 @@ impl MasterKey {
     }
 
     /// The secret that was wrapped for `purpose`.
-    pub(crate) fn unwrap(
-        &self,
-        purpose: &str,
-        wrapped: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Sealed> {
+    pub fn unwrap(&self, purpose: &str, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, Sealed> {
         let refused = || Sealed { purpose: purpose.to_owned() };
         let (nonce, sealed) = wrapped.split_at_checked(NONCE).ok_or_else(refused)?;
         let payload = Payload { msg: sealed, aad: purpose.as_bytes() };
@@ -84,7 +82,7 @@ impl std::fmt::Debug for MasterKey {
 }
 
 /// Bytes from the operating system's generator.
-pub(crate) fn random<const N: usize>() -> [u8; N] {
+pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     OsRng.try_fill_bytes(&mut bytes).expect("the operating system has randomness");
     bytes

@@ -1,0 +1,5 @@
+//! One file per thing that is done.
+
+mod deliver;
+mod hooks;
+mod letters;

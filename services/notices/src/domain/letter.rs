@@ -1,0 +1,163 @@
+//! What is written to people, in their language.
+
+use anyhow::Result;
+use calendar::{LocalDay, Timestamp};
+use documents::Locale;
+use events::Envelope;
+use events::billing::{InvoiceDisputed, InvoiceIssued, InvoiceReminded};
+use events::identity::ApprovalRequested;
+use ids::{AccountId, CommunityId, InvoiceId};
+use serde::{Deserialize, Serialize};
+use units::Money;
+use utoipa::ToSchema;
+
+/// What a person wants to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LetterKind {
+    /// A bill was issued; it is attached.
+    Bill,
+    /// A bill is not paid.
+    Reminder,
+    /// A dispute about a bill was decided.
+    Dispute,
+    /// A signature waits for a second person. For staff.
+    Approval,
+}
+
+/// Who is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Addressee {
+    /// Whose account it is.
+    Account(AccountId),
+    /// Staff of a community.
+    Staff(CommunityId),
+}
+
+/// A letter that is not in words yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Letter {
+    pub(crate) kind: LetterKind,
+    pub(crate) to: Addressee,
+    /// The bill that is attached.
+    pub(crate) attached: Option<InvoiceId>,
+    content: Content,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Content {
+    Bill { number: String, days: (LocalDay, LocalDay), total: Money },
+    Reminder { number: String, left: Money, due_on: LocalDay },
+    Dispute { upheld: bool },
+    Approval { until: Timestamp },
+}
+
+/// What bills are in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Currency {
+    /// ISO 4217.
+    pub code: String,
+    /// Digits after the decimal point.
+    pub digits: u8,
+}
+
+/// Words of a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Words {
+    pub(crate) subject: String,
+    pub(crate) text: String,
+}
+
+/// What is written of an event, if anything.
+///
+/// # Errors
+/// When the event is not what its subject promises.
+pub(crate) fn letter(envelope: &Envelope) -> Result<Option<Letter>> {
+    if let Some(event) = envelope.open::<InvoiceIssued>()? {
+        let (days, total) = ((event.from, event.to), event.total);
+        return Ok(Some(Letter {
+            kind: LetterKind::Bill,
+            to: Addressee::Account(event.account),
+            attached: Some(event.invoice),
+            content: Content::Bill { number: event.number, days, total },
+        }));
+    }
+    if let Some(event) = envelope.open::<InvoiceReminded>()? {
+        let InvoiceReminded { number, account, left, due_on, invoice, .. } = event;
+        return Ok(Some(Letter {
+            kind: LetterKind::Reminder,
+            to: Addressee::Account(account),
+            attached: Some(invoice),
+            content: Content::Reminder { number, left, due_on },
+        }));
+    }
+    if let Some(event) = envelope.open::<InvoiceDisputed>()? {
+        let upheld = match event.state.as_str() {
+            "upheld" => true,
+            "rejected" => false,
+            // Opened or withdrawn by whom it would be written to.
+            _ => return Ok(None),
+        };
+        return Ok(Some(Letter {
+            kind: LetterKind::Dispute,
+            to: Addressee::Account(event.account),
+            attached: None,
+            content: Content::Dispute { upheld },
+        }));
+    }
+    Ok(envelope.open::<ApprovalRequested>()?.map(|event| Letter {
+        kind: LetterKind::Approval,
+        to: Addressee::Staff(event.community),
+        attached: None,
+        content: Content::Approval { until: event.expires_at },
+    }))
+}
+
+impl Letter {
+    /// The letter in the words of a language.
+    pub(crate) fn words(&self, locale: &Locale, currency: &Currency) -> Words {
+        let money = |amount: Money| locale.money(amount, &currency.code, currency.digits);
+        let (subject, text) = match &self.content {
+            Content::Bill { number, days: (from, to), total } => {
+                let number = ("number", number.as_str());
+                let (from, to) = (locale.day(*from), locale.day(*to));
+                let amount = money(*total);
+                let values = [
+                    number,
+                    ("from", from.as_str()),
+                    ("to", to.as_str()),
+                    ("amount", amount.as_str()),
+                ];
+                (locale.filled("mail.bill.subject", &[number]), locale.filled("mail.bill", &values))
+            }
+            Content::Reminder { number, left, due_on } => {
+                let number = ("number", number.as_str());
+                let (amount, day) = (money(*left), locale.day(*due_on));
+                let values = [number, ("amount", amount.as_str()), ("day", day.as_str())];
+                (
+                    locale.filled("mail.reminder.subject", &[number]),
+                    locale.filled("mail.reminder", &values),
+                )
+            }
+            Content::Dispute { upheld } => {
+                let text = if *upheld { "mail.dispute.upheld" } else { "mail.dispute.rejected" };
+                (locale.text("mail.dispute.subject").to_owned(), locale.text(text).to_owned())
+            }
+            Content::Approval { until } => {
+                let time = until.to_string();
+                (
+                    locale.text("mail.approval.subject").to_owned(),
+                    locale.filled("mail.approval", &[("time", time.as_str())]),
+                )
+            }
+        };
+        Words { subject, text: format!("{text}\n\n{}\n", locale.text("mail.end")) }
+    }
+}
+
+/// The letter with which an address is confirmed.
+pub(crate) fn code_words(locale: &Locale, code: &str, minutes: i64) -> Words {
+    let minutes = minutes.to_string();
+    let text = locale.filled("mail.code", &[("code", code), ("minutes", minutes.as_str())]);
+    Words { subject: locale.text("mail.code.subject").to_owned(), text: format!("{text}\n") }
+}
