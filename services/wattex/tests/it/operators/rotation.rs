@@ -220,7 +220,8 @@ async fn shared(town: &Town, [old, new]: [Address; 2], known: &BTreeSet<B256>) -
     let logs = town.request("eth_getLogs", filter).await.unwrap();
     let words = |log: &Value| -> BTreeSet<B256> {
         let topics = log["topics"].as_array().unwrap().iter();
-        let topics = topics.map(|topic| topic.as_str().unwrap().parse().unwrap());
+        // The first says of what kind the event is.
+        let topics = topics.skip(1).map(|topic| topic.as_str().unwrap().parse().unwrap());
         let data: alloy_primitives::Bytes = log["data"].as_str().unwrap().parse().unwrap();
         let data: Vec<B256> = data.chunks_exact(32).map(B256::from_slice).collect();
         topics.chain(data).collect()

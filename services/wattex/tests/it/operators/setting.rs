@@ -1,5 +1,7 @@
 //! What a town is made of, so that it can be ended and begun again.
 
+use std::path::Path;
+
 use calendar::{SlotLength, Timestamp};
 use identity::Rotation;
 use matching::Mechanism;
@@ -27,6 +29,20 @@ pub fn tariff() -> Tariff {
         "feed_in_price": calls::FEED_IN,
     });
     Tariff::from_json(&terms.to_string()).unwrap()
+}
+
+/// Copies a folder with all that is in it.
+pub fn copied(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (entry, file_type) = entry.map(|entry| (entry.path(), entry.file_type())).unwrap();
+        let to = to.join(entry.file_name().unwrap());
+        if file_type.unwrap().is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copied(&entry, &to);
+        } else {
+            std::fs::copy(&entry, &to).unwrap();
+        }
+    }
 }
 
 /// What stays the same from one start to the next.

@@ -19,7 +19,7 @@ use units::Register;
 
 use super::calls::{self, Call, ContractEvent, Place, Signed, Wish};
 use super::person::Person;
-use super::setting::{Setting, ZONE, tariff};
+use super::setting::{self, Setting, ZONE, tariff};
 use crate::node::quantity;
 use crate::serving::{Device, Line};
 use crate::signed::signed;
@@ -113,13 +113,16 @@ impl Town {
         town
     }
 
-    /// The same town after its program has ended and begun again, wherever it was.
+    /// The same town after its program has ended and begun again, wherever it was: with a copy of
+    /// its files, for this process still holds those of the chain.
     pub async fn restarted(self) -> Town {
         self.node.stop().await.unwrap();
-        let settings = self.setting.settings(&self.folder, &self.clock);
+        let folder = TempDir::new().unwrap();
+        setting::copied(self.folder.path(), folder.path());
+        let settings = self.setting.settings(&folder, &self.clock);
         let node = Node::start(settings).await.unwrap();
         let rpc = HttpRpc::new(format!("{}/rpc", node.url())).unwrap();
-        Town { node, rpc, ..self }
+        Town { node, rpc, folder, ..self }
     }
 
     /// What gives the operator's key every role that a contract knows: what proposes it, and what
