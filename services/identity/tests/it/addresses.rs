@@ -9,6 +9,7 @@ use ids::MeterId;
 use keys::SecretKey;
 use serde_json::{Value, json};
 
+use crate::provisioning::Wish;
 use crate::server::{Answer, PASSWORD, PLACE, Server, installer};
 
 const METER: &str = "018f0000-0000-7000-8000-0000000000aa";
@@ -238,5 +239,25 @@ async fn held_accounts_get_a_key_for_each_month_once() {
     let next: Address = shown.body[1]["address"].as_str().unwrap().parse().unwrap();
     let terms = json!(order(next, "2026-07-31T21:45:00Z", &point));
     assert_eq!(server.post("/v1/signatures/order", &ada, terms).await.status, 200);
+    // Its key stays, for the registry counts it twice: no next one comes in between, nor does
+    // this one on another meter.
+    let elsewhere = server.connection_point(&operator, &account).await;
+    let other = json!({
+        "serial": "EMH 4712", "connection_point": elsewhere, "key": secret(6).address(),
+    });
+    assert_eq!(server.post("/v1/meters", &operator, other).await.code(), "KEY_TAKEN");
+    let wish = Wish {
+        meter: METER.parse().unwrap(),
+        version: 4,
+        from: "2026-07-20T11:00:00Z",
+        expiry: "2026-07-20T13:00:00Z",
+        old: 6,
+        next: 7,
+    };
+    let path = format!("/v1/meters/{METER}/rotation");
+    assert_eq!(server.knock(&path, wish.json()).await.code(), "HANDOVER");
+    server.hand.move_to("2026-07-31T23:00:01Z".parse().unwrap());
+    let wish = Wish { from: "2026-07-31T23:30:00Z", expiry: "2026-08-01T01:00:00Z", ..wish };
+    assert_eq!(server.knock(&path, wish.json()).await.body["version"], 4);
     server.stop().await;
 }

@@ -132,17 +132,17 @@ async fn working(server: &Server, point: &str, operator: &str) -> MeterId {
 }
 
 #[derive(Clone, Copy)]
-struct Wish {
-    meter: MeterId,
-    version: u32,
-    from: &'static str,
-    expiry: &'static str,
-    old: u8,
-    next: u8,
+pub struct Wish {
+    pub meter: MeterId,
+    pub version: u32,
+    pub from: &'static str,
+    pub expiry: &'static str,
+    pub old: u8,
+    pub next: u8,
 }
 
 impl Wish {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         let (key_next, page) = (key(self.next).address(), 101_u32);
         let [from, expiry] =
             [self.from, self.expiry].map(|moment| moment.parse::<Timestamp>().unwrap().unsigned());
