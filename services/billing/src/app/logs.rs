@@ -179,13 +179,11 @@ pub(crate) fn meaning(
             row_only(row(kind::TARIFF, hash(event.hash), serde_json::to_string(&fact)?))
         }
         ContractEvent::MeterRegistered(event) => {
-            let (version, key, time) = (event.version, event.key, at.unsigned());
-            let fact = MeterKeyFact { version, key, time };
+            let fact = MeterKeyFact { version: event.version, key: event.key, time: at.unsigned() };
             row_only(row(kind::METER_KEY, meter(event.meter)?, serde_json::to_string(&fact)?))
         }
         ContractEvent::MeterRotated(event) => {
-            let (version, key, time) = (event.version, event.key, at.unsigned());
-            let fact = MeterKeyFact { version, key, time };
+            let fact = MeterKeyFact { version: event.version, key: event.key, time: at.unsigned() };
             row_only(row(kind::METER_KEY, meter(event.meter)?, serde_json::to_string(&fact)?))
         }
         ContractEvent::Exchanged(event) => {

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Invariant: no order for a slot at or after `from` was accepted when the successor is assigned,
-//! for the lead is longer than orders may be placed ahead. So an order settles at the address of its
-//! slot, and no trade has to be moved.
+//! for the lead is longer than orders may be placed ahead. So an order settles at the address of
+//! its slot, and no trade has to be moved.
 
 use alloy_primitives::Address;
 use calendar::{TimeZone, Timestamp};
