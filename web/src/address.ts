@@ -17,3 +17,16 @@ export function readRecipient(text: string): string | null {
 export function sameAddress(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
 }
+
+/** What a market says of the caller's addresses, oldest first. */
+interface Signing {
+  address: string;
+  addresses?: { address: string; from?: string }[];
+}
+
+/** The address that signs the caller's orders for the slot that starts at `slot`, and settles them. */
+export function addressAt(cash: Signing | undefined, slot: string): string | undefined {
+  const start = Date.parse(slot);
+  const begun = (cash?.addresses ?? []).filter((one) => !one.from || Date.parse(one.from) <= start);
+  return begun.at(-1)?.address ?? cash?.address;
+}

@@ -2,14 +2,13 @@
 
 use super::node::{Endpoint, Node, anvil_words, genesis};
 use super::token::{RECIPIENTS, Token, recipient, transfer_topic};
-use crate::http::{Request, call, result, results};
+use crate::http::{Request, ask_all, call, result, results};
 use crate::measure::{Pair, RUNS, count, percentile, timed};
 use crate::peer::Anvil;
 use crate::report::Row;
 use alloy_primitives::B256;
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use std::time::Instant;
 
 /// Connections that ask at the same time.
 const CONNECTIONS: usize = 8;
@@ -31,10 +30,10 @@ struct Question {
 }
 
 const QUESTIONS: [Question; 4] = [
-    Question { name: "eth_call", requests: 8_000, answers: 1, body: balance },
-    Question { name: "eth_call in batches of 100", requests: 160, answers: BATCH, body: balances },
-    Question { name: "eth_getBlockByNumber", requests: 4_000, answers: 1, body: block },
-    Question { name: "eth_getLogs", requests: 2_000, answers: 1, body: logs },
+    Question { name: "eth_call", requests: 40_000, answers: 1, body: balance },
+    Question { name: "eth_call in batches of 100", requests: 800, answers: BATCH, body: balances },
+    Question { name: "eth_getBlockByNumber", requests: 20_000, answers: 1, body: block },
+    Question { name: "eth_getLogs", requests: 10_000, answers: 1, body: logs },
 ];
 
 pub(crate) fn rows() -> Result<Vec<Row>> {
@@ -112,34 +111,16 @@ fn essence(answer: &Value) -> Value {
 }
 
 /// Answers per second, and the latencies in milliseconds.
-fn run(endpoint: &Endpoint, requests: &[Vec<Request>], answers: usize) -> Result<(f64, Vec<f64>)> {
-    let ask = |requests: &[Request]| -> Result<Vec<f64>> {
-        let mut connection = endpoint.connect()?;
-        let timed = |request| {
-            let began = Instant::now();
-            connection.send(request)?;
-            Ok(began.elapsed().as_secs_f64() * 1e3)
-        };
-        requests.iter().map(timed).collect()
-    };
-    let (latencies, seconds) = timed(|| {
-        std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                requests.iter().map(|requests| scope.spawn(|| ask(requests))).collect();
-            let joined =
-                threads.into_iter().map(|one| one.join().map_err(|_| anyhow!("a panic"))?);
-            joined.collect::<Result<Vec<_>>>()
-        })
-    });
-    let latencies = latencies?.concat();
+fn run(endpoint: &Endpoint, requests: &[Request], answers: usize) -> Result<(f64, Vec<f64>)> {
+    let (latencies, seconds) = timed(|| ask_all(&endpoint.address, CONNECTIONS, requests));
+    let latencies = latencies?;
     Ok((count(latencies.len() * answers) / seconds, latencies))
 }
 
-/// Each connection asks a share of the requests.
-fn shares(question: &Question, token: &Token, path: &str) -> Vec<Vec<Request>> {
+/// The requests of one run.
+fn requests(question: &Question, token: &Token, path: &str) -> Vec<Request> {
     let request = |number| Request::new(path, &(question.body)(token, number).to_string());
-    let share = |first| (first..question.requests).step_by(CONNECTIONS).map(request).collect();
-    (0..CONNECTIONS).map(share).collect()
+    (0..question.requests).map(request).collect()
 }
 
 fn compare(
@@ -148,7 +129,7 @@ fn compare(
     ours: &Endpoint,
     theirs: &Endpoint,
 ) -> Result<Vec<Row>> {
-    let requests = [ours, theirs].map(|endpoint| shares(question, token, endpoint.path));
+    let requests = [ours, theirs].map(|endpoint| requests(question, token, endpoint.path));
     let [mut rates, mut halves, mut tails] = [(); 3].map(|()| Pair::default());
     for _ in 0..RUNS {
         for (at, endpoint) in [ours, theirs].into_iter().enumerate() {

@@ -119,6 +119,8 @@ actions! {
     TransferCertificate = "transfer_certificate"
     /// Use certified energy up, for somebody.
     RetireCertificate = "retire_certificate"
+    /// Have the account settle at another address.
+    ChangeAddress = "change_address"
     /// Say what a connection point generates from.
     CertifySource = "certify_source"
     /// Credit a payment from outside to a wallet.

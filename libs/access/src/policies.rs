@@ -110,6 +110,7 @@ mod tests {
         file_challenge            | cpouam | cpouam
         transfer_certificate      | cp     |
         retire_certificate        | cp     |
+        change_address            | cp     |
         certify_source            | om     | om
         credit_deposit            | ou     | ou
         order_payouts             | ou     | ou

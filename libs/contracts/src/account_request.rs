@@ -72,6 +72,22 @@ impl AccountRequest {
         "certificate_retirement",
     ];
 
+    /// Free cash that goes from one address of an account to another, sent by anybody; `market` is
+    /// that of another currency than the first.
+    pub fn moved(
+        market: Option<Address>,
+        (account, to): (Address, Address),
+        amount: Money,
+        (nonce, expiry): (B256, u64),
+    ) -> AccountRequest {
+        let (nonce, sender, link) = (nonce.into(), Address::ZERO, B256::ZERO);
+        let transfer = CashTransfer { account, to, amount, nonce, expiry, sender, link };
+        match market {
+            None => AccountRequest::Transfer(transfer),
+            Some(market) => AccountRequest::CurrencyTransfer { market, transfer },
+        }
+    }
+
     /// What it is, in a word: the tag of its JSON.
     pub const fn kind(&self) -> &'static str {
         match self {

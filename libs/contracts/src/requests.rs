@@ -43,6 +43,7 @@ pub(crate) mod sol_types {
             uint64 expiry;
         }
         struct Rotation { bytes32 meter; address key; uint32 version; uint64 expiry; }
+        struct Succession { address account; address successor; uint64 from; }
     }
 }
 
@@ -220,6 +221,18 @@ pub fn rotation(
 ) -> B256 {
     let request = sol_types::Rotation { meter: meter.to_bytes32().into(), key, version, expiry };
     request.eip712_signing_hash(&domain("Wattex MeterRegistry", chain_id, meters))
+}
+
+/// The hash that an address and the one that succeeds it sign: from `from` on, epoch seconds, the
+/// account settles at the successor. No contract is asked; `market` says for which installation.
+pub fn succession(
+    chain_id: u64,
+    market: Address,
+    (account, successor): (Address, Address),
+    from: u64,
+) -> B256 {
+    let request = sol_types::Succession { account, successor, from };
+    request.eip712_signing_hash(&domain("Wattex Identity", chain_id, market))
 }
 
 /// Certified energy that an account gives away.

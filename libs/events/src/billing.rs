@@ -1,6 +1,6 @@
 //! What billing promises: tariffs in force, reconciled slots, invoices.
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use calendar::{LocalDay, Slot, Timestamp};
 use ids::{AccountId, CommunityId, CorrectionId, DisputeId, InvoiceId};
 use schemars::JsonSchema;
@@ -194,4 +194,39 @@ pub struct InvoiceDisputed {
 
 impl Event for InvoiceDisputed {
     const SUBJECT: &'static str = "billing.invoice.disputed.v1";
+}
+
+/// Free cash is left at an address that settles no more; the account's own next address is to have
+/// it. Who holds the key signs for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CashLeftBehind {
+    /// Whose.
+    #[schemars(with = "schema::Id")]
+    pub account: AccountId,
+    /// Its community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The contract that holds it; absent for the currency that energy is traded in.
+    #[schemars(with = "Option<schema::ChainAddress>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub market: Option<Address>,
+    /// Where it is.
+    #[schemars(with = "schema::ChainAddress")]
+    pub from: Address,
+    /// Where it goes.
+    #[schemars(with = "schema::ChainAddress")]
+    pub to: Address,
+    /// How much, in major units.
+    #[schemars(with = "schema::Amount")]
+    pub amount: Money,
+    /// Of the transfer; no other signature has it.
+    #[schemars(with = "schema::Hash")]
+    pub nonce: B256,
+    /// Until when the transfer can be in a block.
+    #[schemars(with = "schema::Moment")]
+    pub expiry: Timestamp,
+}
+
+impl Event for CashLeftBehind {
+    const SUBJECT: &'static str = "billing.cash.left_behind.v1";
 }

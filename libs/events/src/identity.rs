@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::Power;
 
+use crate::billing::CashLeftBehind;
 use crate::{Event, schema};
 
 /// Who holds an account's key.
@@ -42,6 +43,31 @@ pub struct AccountOpened {
 
 impl Event for AccountOpened {
     const SUBJECT: &'static str = "identity.account.opened.v1";
+}
+
+/// An account settles at another address from a slot on. The address that it was opened with needs
+/// none: it is valid from ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AddressAssigned {
+    /// The account.
+    #[schemars(with = "schema::Id")]
+    pub account: AccountId,
+    /// Its community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The address that signs orders for slots from then on, and settles them.
+    #[schemars(with = "schema::ChainAddress")]
+    pub address: Address,
+    /// Start of the first slot that settles at it, a local midnight. Slots before settle at the
+    /// address before, whenever they are reconciled.
+    #[schemars(with = "schema::Moment")]
+    pub from: Timestamp,
+    /// Who holds the address's key.
+    pub custody: Custody,
+}
+
+impl Event for AddressAssigned {
+    const SUBJECT: &'static str = "identity.address.assigned.v1";
 }
 
 /// A signature above the limit for it, or a higher limit, waits for a second person's consent.
@@ -176,6 +202,32 @@ impl Event for MeterRotated {
     const SUBJECT: &'static str = "identity.meter.rotated.v1";
 }
 
+/// A meter belongs to its account's next address from a moment on. It keeps its key, its token and
+/// its pages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MeterHandedOver {
+    /// The meter.
+    #[schemars(with = "schema::Id")]
+    pub meter: MeterId,
+    /// Where it measures.
+    #[schemars(with = "schema::Id")]
+    pub connection_point: ConnectionPointId,
+    /// The address of the key it signs with, before and after.
+    #[schemars(with = "schema::ChainAddress")]
+    pub key: Address,
+    /// The how many-th key that is for the registry on chain.
+    pub version: u32,
+    /// From when: the registry on chain learns it in the slot that starts then.
+    #[schemars(with = "schema::Moment")]
+    pub from: Timestamp,
+    /// By the next owner and the installer, for the registry on chain.
+    pub enrolment: Enrolment,
+}
+
+impl Event for MeterHandedOver {
+    const SUBJECT: &'static str = "identity.meter.handed_over.v1";
+}
+
 /// A meter's key no longer counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MeterRevoked {
@@ -189,4 +241,18 @@ pub struct MeterRevoked {
 
 impl Event for MeterRevoked {
     const SUBJECT: &'static str = "identity.meter.revoked.v1";
+}
+
+/// The held key of an address has signed that what is left there goes to the account's next one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SweepSigned {
+    /// What was found.
+    pub cash: CashLeftBehind,
+    /// Of the transfer, by the address it leaves.
+    #[schemars(with = "schema::Signed")]
+    pub signature: keys::Signature,
+}
+
+impl Event for SweepSigned {
+    const SUBJECT: &'static str = "identity.sweep.signed.v1";
 }

@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 29] {
+fn kinds() -> [Kind; 33] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -63,12 +63,16 @@ fn kinds() -> [Kind; 29] {
         Kind::of::<billing::InvoicePaid>(),
         Kind::of::<billing::InvoiceReminded>(),
         Kind::of::<billing::InvoiceDisputed>(),
+        Kind::of::<billing::CashLeftBehind>(),
         Kind::of::<identity::AccountOpened>(),
+        Kind::of::<identity::AddressAssigned>(),
         Kind::of::<identity::ApprovalRequested>(),
         Kind::of::<identity::ConnectionPointRegistered>(),
         Kind::of::<identity::MeterEnrolled>(),
         Kind::of::<identity::MeterRotated>(),
+        Kind::of::<identity::MeterHandedOver>(),
         Kind::of::<identity::MeterRevoked>(),
+        Kind::of::<identity::SweepSigned>(),
         Kind::of::<ledger::BlockConnected>(),
         Kind::of::<ledger::BlockDisconnected>(),
         Kind::of::<market::SlotCleared>(),

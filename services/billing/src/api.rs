@@ -33,7 +33,9 @@ use access::{Action, Subject, Thing, permit};
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 use ids::AccountId;
+use serde::Deserialize;
 use service::{Principal, Problem};
+use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::Billing;
@@ -163,6 +165,27 @@ fn require(caller: &Principal, action: Action) -> Result<(), Problem> {
     if may(caller, action, None) { Ok(()) } else { Err(Problem::forbidden()) }
 }
 
+/// Which of the caller's addresses.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AddressQuery {
+    /// The one of the account's addresses that signs; the one in force when absent.
+    address: Option<String>,
+}
+
+/// `account` at the address that is named, one of its own; as it is where none is.
+async fn at_address(
+    billing: &Billing,
+    account: Account,
+    named: Option<&str>,
+) -> Result<Account, Problem> {
+    let Some(named) = named else { return Ok(account) };
+    let address = named.parse().map_err(|_| Problem::malformed("address: not one"))?;
+    let found = members::account_at(&billing.db, address).await?;
+    let found = found.filter(|found| found.account == account.account);
+    found.ok_or_else(|| Problem::refused("ADDRESS", "The account has no such address"))
+}
+
 /// The account that a request is about: the one it names, or the caller's own. One that the caller
 /// may not know of is not found.
 async fn account_of(
@@ -174,7 +197,7 @@ async fn account_of(
         None => caller.own_account()?,
         Some(text) => text.parse().map_err(|_| Problem::malformed("account: not a UUID"))?,
     };
-    let account = members::account(&billing.db, id).await?;
+    let account = members::account(&billing.db, id, billing.now()).await?;
     let visible = account.filter(|account| {
         account.community == caller.community && may(caller, Action::ReadAccount, Some(id))
     });

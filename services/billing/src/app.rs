@@ -42,6 +42,7 @@ pub(crate) mod reserve;
 pub(crate) mod signed;
 pub(crate) mod simulate;
 pub(crate) mod state;
+pub(crate) mod sweep;
 pub(crate) mod totals;
 pub(crate) mod waiting;
 pub(crate) mod wallet_payments;

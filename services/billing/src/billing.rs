@@ -52,6 +52,8 @@ pub struct Billing {
     pub(crate) audited: Mutex<Vec<Verified>>,
     /// What everybody was told last of what stands behind the tokens.
     pub(crate) reserve: Mutex<Memory>,
+    /// When what is left at addresses of before is looked for again.
+    pub(crate) sweeping: Mutex<Timestamp>,
     outbox: bus::Relay,
     pub(crate) chain: client::Relay,
 }
@@ -83,6 +85,7 @@ pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
         paying: Mutex::default(),
         reminded: Mutex::default(),
         reserve: Mutex::default(),
+        sweeping: Mutex::new(Timestamp::from_seconds(0)),
         outbox: bus::Relay::new(db.clone(), parts.bus.clone()),
         chain: chain.and(certifier.clone()),
         certifier,
@@ -133,6 +136,7 @@ impl Tick for Billing {
         let followed = self.follow_payouts(now).await.context("following payouts")?;
         let paid = self.post_payouts(now).await.context("posting payouts")?;
         let back = self.put_back(now).await.context("putting money back into wallets")?;
+        let swept = self.sweep_due(now).await.context("sweeping")?;
         let certified = self.certify_due(now).await.context("certifying")?;
         let issued = self.monthly && self.issue_due(now).await.context("issuing invoices")?;
         let corrected = self.correct_due(now).await.context("correcting invoices")?;
@@ -143,6 +147,6 @@ impl Tick for Billing {
         let reminded = self.remind_due(now).await.context("reminding")?;
         let moved = reconciled || expired || released || followed || paid || back || taken;
         let invoiced = billed || issued || corrected || added;
-        Ok(moved || posted || invoiced || certified || received || reminded)
+        Ok(moved || swept || posted || invoiced || certified || received || reminded)
     }
 }

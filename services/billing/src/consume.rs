@@ -6,14 +6,16 @@ use alloy_primitives::B256;
 use anyhow::Result;
 use async_trait::async_trait;
 use bus::Consumer;
-use events::identity::{AccountOpened, ConnectionPointRegistered, MeterEnrolled};
+use events::identity::{
+    AccountOpened, AddressAssigned, ConnectionPointRegistered, MeterEnrolled, SweepSigned,
+};
 use events::ledger::{BlockConnected, BlockDisconnected};
 use events::market::{SlotCleared, TRADES_PER_MESSAGE_MAX};
 use events::metering::{DayAnchored, IntervalsClosed, IntervalsCorrected};
 use events::{Envelope, Event};
 
 use crate::Billing;
-use crate::db::{self, members, slots};
+use crate::db::{self, addresses, members, slots};
 
 /// The name under which billing claims events.
 pub(crate) const CONSUMER: &str = "billing";
@@ -30,12 +32,14 @@ impl Consumer for Inbox {
     fn subjects(&self) -> &'static [&'static str] {
         &[
             AccountOpened::SUBJECT,
+            AddressAssigned::SUBJECT,
             ConnectionPointRegistered::SUBJECT,
             MeterEnrolled::SUBJECT,
             IntervalsClosed::SUBJECT,
             IntervalsCorrected::SUBJECT,
             DayAnchored::SUBJECT,
             SlotCleared::SUBJECT,
+            SweepSigned::SUBJECT,
             BlockConnected::SUBJECT,
             BlockDisconnected::SUBJECT,
         ]
@@ -63,6 +67,9 @@ impl Consumer for Inbox {
         if let Some(event) = envelope.open::<SlotCleared>()? {
             return billing.cleared(envelope, event).await;
         }
+        if let Some(event) = envelope.open::<SweepSigned>()? {
+            return billing.swept(event, billing.now()).await;
+        }
         billing.member(envelope).await
     }
 }
@@ -71,6 +78,7 @@ impl Billing {
     /// Who is billed, where and by which device.
     async fn member(&self, envelope: &Envelope) -> Result<()> {
         let account = envelope.open::<AccountOpened>()?;
+        let next = envelope.open::<AddressAssigned>()?;
         let point = envelope.open::<ConnectionPointRegistered>()?;
         let meter = envelope.open::<MeterEnrolled>()?;
         let id = envelope.id;
@@ -83,6 +91,9 @@ impl Billing {
                     }
                     if let Some(event) = account {
                         members::put_account(tx, &event).await?;
+                    }
+                    if let Some(event) = next {
+                        addresses::put_next(tx, &event).await?;
                     }
                     if let Some(event) = point {
                         members::put_point(tx, &event).await?;

@@ -3,6 +3,7 @@
 //! | table | what a row is |
 //! |---|---|
 //! | `account`, `point`, `meter` | who is billed, where, by which device |
+//! | `settlement_address` | at which address an account settles, from which slot on |
 //! | `tariff` | a published version; `record_version` is its number on chain |
 //! | `metered`, `reading`, `day_leaf` | intervals, the signed readings under them, their anchors |
 //! | `matched` | a trade's place among the fills of its slot |
@@ -32,6 +33,7 @@
 //!
 //! Invariants: `journal` only grows; a `fact` goes when its block leaves the best branch.
 
+pub(crate) mod addresses;
 pub(crate) mod bank;
 pub(crate) mod cancellations;
 pub(crate) mod certificates;
@@ -81,6 +83,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 17, sql: corrections::SCHEMA },
     Migration { version: 18, sql: wallet_payments::SCHEMA },
     Migration { version: 19, sql: DIRTY_INDEX },
+    Migration { version: 20, sql: addresses::SCHEMA },
 ];
 
 /// Slots that changed after a run are few among all there ever were.

@@ -1,5 +1,6 @@
 //! REST under `/v1`.
 
+mod addresses;
 mod approvals;
 mod grid;
 mod keys;
@@ -29,6 +30,8 @@ pub fn routes(
             .service(people::list)
             .service(people::me)
             .service(people::audit_log)
+            .service(addresses::account_addresses)
+            .service(addresses::assign_address)
             .service(keys::export_key)
             .service(tokens::challenge)
             .service(tokens::log_in)

@@ -1,5 +1,6 @@
 //! What someone can ask for: one function each, one transaction each.
 
+mod addresses;
 mod approvals;
 mod audit;
 mod challenges;
@@ -12,6 +13,7 @@ mod people;
 mod provisioning;
 mod requests;
 mod rotation;
+mod sweep;
 mod tokens;
 
 use access::{Action, Subject, Thing, permit};
@@ -20,6 +22,7 @@ use calendar::Timestamp;
 use ids::AccountId;
 use service::{Principal, Problem};
 
+pub use addresses::{NewAddress, OwnedMeter};
 pub use export::{ExportedKey, KeyExport};
 pub use grid::NewConnectionPoint;
 pub use limits::LimitChange;

@@ -1,5 +1,6 @@
 //! What identity decides, without a clock, a database or a network.
 
+pub(crate) mod addresses;
 pub(crate) mod approvals;
 pub(crate) mod attempts;
 pub(crate) mod audit;

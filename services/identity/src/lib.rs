@@ -12,6 +12,9 @@
 //!            meter: owner's and installer's signature, a login for the broker ─> MeterEnrolled
 //!            or a code for the connection point, by which the device enrols itself, once
 //! meter ───> its next key, signed by the one before ─> MeterRotated
+//! successor ─> the account settles at another address from a midnight on, signed by both keys or
+//!            made here ─> AddressAssigned, and for each meter MeterHandedOver
+//! over ────> what is left at an address of before goes to the next one ─> SweepSigned
 //! ```
 //!
 //! Invariants: a secret is in the database only wrapped (keys) or hashed (passwords, tokens), and
@@ -23,9 +26,11 @@
 
 pub mod api;
 mod app;
+mod consume;
 mod db;
 mod domain;
 
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
 use ::db::Db;
@@ -42,10 +47,11 @@ use service::{Clock, Tick, Verifier};
 
 pub use api::routes;
 pub use app::{
-    EnrolledMeter, ExportedKey, Grant, KeyExport, KeyProof, LimitChange, NewCode,
-    NewConnectionPoint, NewDevice, NewKey, NewMeter, NewParty, ProvisioningCode, RotatedMeter,
-    SignedOrder, SignedPayout, SignedRedemption, SignedRequest, Signing, Tokens,
+    EnrolledMeter, ExportedKey, Grant, KeyExport, KeyProof, LimitChange, NewAddress, NewCode,
+    NewConnectionPoint, NewDevice, NewKey, NewMeter, NewParty, OwnedMeter, ProvisioningCode,
+    RotatedMeter, SignedOrder, SignedPayout, SignedRedemption, SignedRequest, Signing, Tokens,
 };
+pub use domain::addresses::{AccountAddress, HORIZON_SECONDS_MAX, Rotation};
 pub use domain::approvals::{Approval, ApprovalKind, ApprovalState};
 pub use domain::audit::{Act, AuditEntry, Outcome, broken_at};
 pub use domain::challenge::Challenge;
@@ -96,7 +102,7 @@ pub struct Parts {
 }
 
 /// What an operator may set. The default suits a web app that is reached on this machine alone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Where the web app is reached, which wallets hold against the page that asks; the first is
     /// named to whoever names none. Without any, wallets sign in at loopback addresses only.
@@ -105,6 +111,22 @@ pub struct Settings {
     pub keystore_cost: KeystoreCost,
     /// What is signed with held keys.
     pub limits: SignerLimits,
+    /// Whether held accounts get another address for each month.
+    pub rotation: Rotation,
+    /// How far ahead the market takes orders, at most, in seconds: an address is known before.
+    pub horizon_seconds: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            origins: Vec::new(),
+            keystore_cost: KeystoreCost::default(),
+            limits: SignerLimits::default(),
+            rotation: Rotation::default(),
+            horizon_seconds: HORIZON_SECONDS_MAX,
+        }
+    }
 }
 
 /// The service.
@@ -125,6 +147,8 @@ pub struct Identity {
     attempts: Mutex<Attempts>,
     token_keys: Vec<TokenKey>,
     verifier: Verifier,
+    /// When the job for the next month's addresses looks again, in epoch seconds.
+    rotates_at: AtomicI64,
 }
 
 /// [`start_with`] the default settings.
@@ -144,7 +168,8 @@ pub async fn start_with(parts: Parts, settings: Settings) -> Result<Arc<Identity
     let token_keys = app::load_token_keys(&db, &parts.master_key, machine_clock.now()).await?;
     let verifier = Verifier::new();
     token_keys.iter().for_each(|key| key.make_known(&verifier));
-    Ok(Arc::new(Identity {
+    let bus = parts.bus.clone();
+    let identity = Arc::new(Identity {
         relay: Relay::new(db.clone(), parts.bus),
         db,
         clock: parts.clock,
@@ -161,7 +186,10 @@ pub async fn start_with(parts: Parts, settings: Settings) -> Result<Arc<Identity
         attempts: Mutex::default(),
         token_keys,
         verifier,
-    }))
+        rotates_at: AtomicI64::new(0),
+    });
+    bus.subscribe(Arc::new(consume::Inbox(identity.clone()))).await?;
+    Ok(identity)
 }
 
 impl Identity {
@@ -198,8 +226,9 @@ impl Tick for Identity {
     }
 
     /// Forgets challenges and refresh tokens that are over, which live by the machine's clock, and
-    /// by the market's what counted for a day's limit and requests for consent long over.
+    /// by the market's what counted for a day's limit and requests for consent long over. Gives
+    /// accounts their next month's addresses.
     async fn tick(&self, now: Timestamp) -> Result<bool> {
-        Ok(self.forget_expired(now).await? > 0)
+        Ok(self.forget_expired(now).await? > 0 || self.rotate_due(now).await?)
     }
 }

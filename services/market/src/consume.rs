@@ -8,7 +8,7 @@ use bus::Consumer;
 use calendar::Slot;
 use contracts::Deployment;
 use events::billing::TariffPublished;
-use events::identity::{AccountOpened, ConnectionPointRegistered, MeterEnrolled};
+use events::identity::{AccountOpened, AddressAssigned, ConnectionPointRegistered, MeterEnrolled};
 use events::ledger::{BlockConnected, BlockDisconnected};
 use events::metering::{IntervalFact, IntervalsClosed, IntervalsCorrected, Quality};
 use events::{Envelope, Event};
@@ -21,7 +21,8 @@ use crate::app::Desk;
 use crate::chain;
 use crate::db::CONSUMER;
 use crate::domain::{
-    Entry, Exchange, Export, Member, Meter, Metered, Parameters, Point, PublishedTariff,
+    Entry, Exchange, Export, Member, Meter, Metered, NextAddress, Parameters, Point,
+    PublishedTariff,
 };
 
 /// The market as the bus sees it.
@@ -40,6 +41,7 @@ impl Consumer for Inbox {
     fn subjects(&self) -> &'static [&'static str] {
         &[
             AccountOpened::SUBJECT,
+            AddressAssigned::SUBJECT,
             ConnectionPointRegistered::SUBJECT,
             MeterEnrolled::SUBJECT,
             TariffPublished::SUBJECT,
@@ -95,6 +97,11 @@ impl Inbox {
     fn entry(&self, envelope: &Envelope) -> Result<Option<(Option<CommunityId>, Entry)>> {
         if let Some(event) = envelope.open::<AccountOpened>()? {
             return Ok(Some((Some(event.community), member(event))));
+        }
+        if let Some(event) = envelope.open::<AddressAssigned>()? {
+            let AddressAssigned { account, community, address, from, .. } = event;
+            let next = NextAddress { account, address, from };
+            return Ok(Some((Some(community), Entry::Address(next))));
         }
         if let Some(event) = envelope.open::<ConnectionPointRegistered>()? {
             return Ok(Some((Some(event.community), point(&event))));

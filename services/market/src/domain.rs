@@ -58,7 +58,9 @@ pub use clearing::{Conditions, Halted, check_mechanism};
 pub use concentration::{COUNTERPARTIES_MIN, Concentration};
 pub use consents::{CONSENT_SECONDS, CONSENTS_MAX, Consent, Decision, Wish};
 pub use difference::Difference;
-pub use entry::{ClearedSlot, ClearedTrade, Entry, Export, Member, Meter, Point, PublishedTariff};
+pub use entry::{
+    ClearedSlot, ClearedTrade, Entry, Export, Member, Meter, NextAddress, Point, PublishedTariff,
+};
 pub use fits::FOLD;
 pub use grid::{Grid, LIMITED_LINKS_MAX, LinkLimit, ZonalPrices};
 pub use guard::{ACCOUNTS_COUNTED_MAX, EVIDENCE_LINES_MAX, Guard, Trigger, Trip, machine};

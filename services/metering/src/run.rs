@@ -9,7 +9,9 @@ use bus::Consumer;
 use calendar::{Slot, Timestamp};
 use client::JsonRpc;
 use db::Db;
-use events::identity::{ConnectionPointRegistered, MeterEnrolled, MeterRevoked, MeterRotated};
+use events::identity::{
+    ConnectionPointRegistered, MeterEnrolled, MeterHandedOver, MeterRevoked, MeterRotated,
+};
 use events::market::SlotCleared;
 use events::{Envelope, Event};
 use ids::MeterId;
@@ -277,6 +279,7 @@ impl Consumer for Metering {
             ConnectionPointRegistered::SUBJECT,
             MeterEnrolled::SUBJECT,
             MeterRotated::SUBJECT,
+            MeterHandedOver::SUBJECT,
             MeterRevoked::SUBJECT,
             SlotCleared::SUBJECT,
         ]

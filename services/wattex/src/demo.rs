@@ -31,7 +31,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use calendar::{LocalDay, SlotLength};
 use clap::Args;
-use identity::{ORIGINS_MAX, Origin};
+use identity::{ORIGINS_MAX, Origin, Rotation};
 use market::domain::SelfTrade;
 use matching::Mechanism;
 use matching::network::Network;
@@ -97,6 +97,10 @@ pub struct Arguments {
     /// How far ahead orders may be placed: 1h to 168h, which are seven days.
     #[arg(long, value_name = "HOURS", default_value = "36h", value_parser = horizon)]
     horizon: u32,
+    /// Homes whose key the operator holds settle at another address from each month on. Not where
+    /// what was metered is shared out: members grant that by one address.
+    #[arg(long)]
+    rotate: bool,
     /// How fast simulated time runs: max, or a factor such as 60x.
     #[arg(long, value_name = "SPEED", default_value = "max", value_parser = Speed::from_str)]
     speed: Speed,
@@ -201,6 +205,10 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         let why = "--zones: only the mechanism uniform knows a grid".to_owned();
         return Err(Trouble::Argument(why).into());
     }
+    if arguments.rotate && arguments.mechanism.is_allocation() {
+        let why = "--rotate: not where what was metered is shared out".to_owned();
+        return Err(Trouble::Argument(why).into());
+    }
     let span = data::load(arguments.data.as_deref(), &wanted, arguments.seed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async { Box::pin(play(arguments, span, grid)).await })
@@ -243,6 +251,7 @@ async fn play(arguments: Arguments, span: Span, grid: Option<Network>) -> Result
         origins: arguments.origins.clone(),
         mqtt_tls: arguments.mqtt.tls(),
         outside: arguments.outside.outside()?,
+        rotation: if arguments.rotate { Rotation::Monthly } else { Rotation::Fixed },
     })
     .await?;
     eprintln!(

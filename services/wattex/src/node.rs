@@ -27,7 +27,7 @@ use bus::Bus;
 use calendar::{SlotLength, TimeZone, Timestamp};
 use client::{JsonRpc, Sender};
 use contracts::{Currency, Deployment, Policy, check_currencies};
-use identity::Origin;
+use identity::{Origin, Rotation};
 use ids::{CommunityId, ZoneId};
 use ledger::Mining;
 use market::domain::SelfTrade;
@@ -88,7 +88,12 @@ pub struct Settings {
     pub mqtt_tls: Option<metering::Tls>,
     /// How systems and people outside are told what happens.
     pub outside: Outside,
+    /// Whether held accounts settle at another address each month.
+    pub rotation: Rotation,
 }
+
+// An address is known before any order for its slots can be placed.
+const _: () = assert!(identity::HORIZON_SECONDS_MAX >= market::HORIZON_SECONDS_MAX);
 
 /// Everything at work.
 pub struct Node {
@@ -259,7 +264,8 @@ impl Node {
             spent.on("reconciling", self.billing.tick(now)),
         );
         let metering = metering.context("metering")?;
-        Ok(metering | market.context("market")? | billing.context("billing")?)
+        let rotated = self.identity.rotate_due(now).await.context("identity")?;
+        Ok(rotated | metering | market.context("market")? | billing.context("billing")?)
     }
 
     /// Carries outboxes onto the bus and transactions to the chain; how much was moved or still
@@ -324,8 +330,10 @@ impl Wired<'_> {
             node: self.node.clone(),
             password_cost: identity::PasswordCost::default(),
         };
-        let origins = self.settings.origins.clone();
-        let settings = identity::Settings { origins, ..identity::Settings::default() };
+        let (origins, rotation) = (self.settings.origins.clone(), self.settings.rotation);
+        let horizon_seconds = self.settings.horizon_seconds;
+        let defaults = identity::Settings::default();
+        let settings = identity::Settings { origins, rotation, horizon_seconds, ..defaults };
         identity::start_with(parts, settings).await.context("starting identity")
     }
 

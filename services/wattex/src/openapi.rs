@@ -74,6 +74,7 @@ async fn mounts() -> Result<Vec<gateway::Mount>> {
         origins: Vec::new(),
         mqtt_tls: None,
         outside: Outside::default(),
+        rotation: identity::Rotation::default(),
     })
     .await?;
     let mounts = node.mounts().to_vec();

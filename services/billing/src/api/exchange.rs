@@ -299,7 +299,7 @@ pub(crate) async fn quote_exchange(
     caller: Principal,
     Json(wish): Json<QuoteWish>,
 ) -> Result<HttpResponse, Problem> {
-    let account = own_account(&billing, &caller, Action::TransferCash).await?;
+    let account = own_account(&billing, &caller, Action::TransferCash, None).await?;
     let pair = named(&billing.currencies, &wish.from, &wish.to)?;
     let given = amount("amount", &wish.amount)?;
     let (offer, rate) = billing.quote(&account, pair, given, billing.now()).await?;
@@ -338,7 +338,7 @@ pub(crate) async fn order_exchange(
     request: HttpRequest,
     Json(new): Json<NewOrder>,
 ) -> Result<HttpResponse, Problem> {
-    let account = own_account(&billing, &caller, Action::TransferCash).await?;
+    let account = own_account(&billing, &caller, Action::TransferCash, None).await?;
     let key = idempotency_key(&request)?;
     let quote: B256 = new.quote.parse().map_err(|_| Problem::not_found("quote"))?;
     let signature: SignatureBytes =

@@ -15,12 +15,11 @@ use service::{Page, PageQuery, Principal, Problem, Problems};
 use units::Money;
 use utoipa::{IntoParams, ToSchema};
 
-use super::requests::amount;
-use super::{account_of, idempotency_key, may};
+use super::requests::{amount, own_account};
+use super::{AddressQuery, account_of, idempotency_key, may};
 use crate::Billing;
 use crate::app::payouts::{Destination, Prepared, Wanted};
 use crate::currencies::Currencies;
-use crate::db::members::{self, Account};
 use crate::db::payouts::{self, Payout};
 use crate::domain::payout::{PayoutState, end_to_end_id};
 
@@ -209,6 +208,7 @@ pub(super) fn view(currencies: &Currencies, payout: &Payout) -> PayoutView {
 /// What to sign to be paid out: by a wallet, or with `/v1/signatures/payout` where the key is held.
 #[utoipa::path(
     tag = "billing",
+    params(AddressQuery),
     request_body = PayoutWish,
     responses((status = 200, body = PreparedPayout), Problems)
 )]
@@ -216,9 +216,11 @@ pub(super) fn view(currencies: &Currencies, payout: &Payout) -> PayoutView {
 pub(crate) async fn prepare_payout(
     billing: Data<Billing>,
     caller: Principal,
+    Query(of): Query<AddressQuery>,
     Json(wish): Json<PayoutWish>,
 ) -> Result<Json<PreparedPayout>, Problem> {
-    let account = own_account(&billing, &caller).await?;
+    let (action, at) = (Action::WithdrawCash, of.address.as_deref());
+    let account = own_account(&billing, &caller, action, at).await?;
     let to = destination(wish.creditor, wish.iban.as_deref(), wish.outside)?;
     let now = billing.now();
     let currency = billing.currencies.named(wish.currency.as_deref())?;
@@ -237,7 +239,10 @@ pub(crate) async fn prepare_payout(
 /// trading (`NOT_ENOUGH_OUTSIDE`), and may go back into the wallet instead of to a bank.
 #[utoipa::path(
     tag = "billing",
-    params(("Idempotency-Key" = String, Header, description = "Names the payout")),
+    params(
+        ("Idempotency-Key" = String, Header, description = "Names the payout"),
+        ("address" = Option<String>, Query, description = "As it was prepared")
+    ),
     request_body = NewPayout,
     responses((status = 201, body = PayoutView), Problems)
 )]
@@ -246,9 +251,11 @@ pub(crate) async fn request_payout(
     billing: Data<Billing>,
     caller: Principal,
     request: HttpRequest,
+    Query(of): Query<AddressQuery>,
     Json(new): Json<NewPayout>,
 ) -> Result<HttpResponse, Problem> {
-    let account = own_account(&billing, &caller).await?;
+    let (action, at) = (Action::WithdrawCash, of.address.as_deref());
+    let account = own_account(&billing, &caller, action, at).await?;
     let key = idempotency_key(&request)?;
     let outside = new.withdrawal_signature.is_none();
     let Destination { creditor, iban } = destination(new.creditor, new.iban.as_deref(), outside)?;
@@ -334,17 +341,6 @@ pub(super) fn before(cursor: Option<&str>) -> Result<i64, Problem> {
         None => Ok(i64::MAX),
         Some(cursor) => cursor.parse().map_err(|_| Problem::malformed("cursor: unknown")),
     }
-}
-
-/// The caller's own account, where the caller may take cash out of it.
-async fn own_account(billing: &Billing, caller: &Principal) -> Result<Account, Problem> {
-    let own = caller.own_account()?;
-    if !may(caller, Action::WithdrawCash, Some(own)) {
-        return Err(Problem::forbidden());
-    }
-    let account = members::account(&billing.db, own).await?;
-    let account = account.filter(|account| account.community == caller.community);
-    account.ok_or_else(|| Problem::not_found("account"))
 }
 
 /// Where money goes: to a bank, or, from outside of trading, back into the wallet.

@@ -16,7 +16,7 @@ use units::{Energy, Money};
 use utoipa::{IntoParams, ToSchema};
 
 use super::payouts::before;
-use super::{account_of, idempotency_key, may};
+use super::{AddressQuery, account_of, at_address, idempotency_key, may};
 use crate::Billing;
 use crate::app::requests::MandateWish;
 use crate::db::members::{self, Account};
@@ -171,9 +171,10 @@ pub(crate) struct RequestsQuery {
 ///
 /// By a wallet, or with `/v1/signatures/request` where the key is held.
 /// It expires two days later: a day for a second person's consent, a day to be sent. Refused with
-/// `AMOUNT`, `CURRENCY`, `RECIPIENT` and `BENEFICIARY`.
+/// `ADDRESS`, `AMOUNT`, `CURRENCY`, `RECIPIENT` and `BENEFICIARY`.
 #[utoipa::path(
     tag = "billing",
+    params(AddressQuery),
     request_body = RequestWish,
     responses((status = 200, body = PreparedRequest), Problems)
 )]
@@ -181,31 +182,33 @@ pub(crate) struct RequestsQuery {
 pub(crate) async fn prepare_request(
     billing: Data<Billing>,
     caller: Principal,
+    Query(of): Query<AddressQuery>,
     Json(wish): Json<RequestWish>,
 ) -> Result<Json<PreparedRequest>, Problem> {
-    let now = billing.now();
+    let (now, at) = (billing.now(), of.address.as_deref());
     let terms = match wish {
         RequestWish::Transfer(wish) => {
-            let account = own_account(&billing, &caller, Action::TransferCash).await?;
+            let account = own_account(&billing, &caller, Action::TransferCash, at).await?;
             let to = address_of(&billing, &account, "to", &wish.to).await?;
             let currency = billing.currencies.named(wish.currency.as_deref())?;
             let amount = amount("amount", &wish.amount)?;
             billing.prepare_transfer(&account, to, (currency, amount), now).await?
         }
         RequestWish::Mandate(wish) => {
-            let account = own_account(&billing, &caller, Action::GrantMandate).await?;
+            let account = own_account(&billing, &caller, Action::GrantMandate, at).await?;
             let delegate = address_of(&billing, &account, "delegate", &wish.delegate).await?;
             let wish = mandate_wish(delegate, &wish)?;
             billing.prepare_mandate(&account, wish, now).await?
         }
         RequestWish::CertificateTransfer(wish) => {
-            let account = own_account(&billing, &caller, Action::TransferCertificate).await?;
+            let action = Action::TransferCertificate;
+            let account = own_account(&billing, &caller, action, at).await?;
             let to = address_of(&billing, &account, "to", &wish.to).await?;
             let what = (certificate(&wish.certificate)?, wish.wh);
             billing.prepare_certificate_transfer(&account, to, what, now).await?
         }
         RequestWish::CertificateRetirement(wish) => {
-            let account = own_account(&billing, &caller, Action::RetireCertificate).await?;
+            let account = own_account(&billing, &caller, Action::RetireCertificate, at).await?;
             let what = (certificate(&wish.certificate)?, wish.wh);
             billing.prepare_retirement(&account, &wish.beneficiary, what, now)?
         }
@@ -241,7 +244,8 @@ pub(crate) async fn submit_request(
         AccountRequest::CertificateTransfer(_) => Action::TransferCertificate,
         AccountRequest::CertificateRetirement(_) => Action::RetireCertificate,
     };
-    let account = own_account(&billing, &caller, action).await?;
+    let account = own_account(&billing, &caller, action, None).await?;
+    let account = signing(&billing, account, &new.terms).await?;
     let key = idempotency_key(&request)?;
     let signature: SignatureBytes =
         new.signature.parse().map_err(|error| Problem::malformed(format!("signature: {error}")))?;
@@ -320,19 +324,31 @@ pub(super) fn shown(terms: &AccountRequest) -> Value {
     serde_json::to_value(terms).expect("terms are plain data with text keys")
 }
 
-/// The caller's own account, where the caller may do `action` with it.
+/// The caller's own account at one of its addresses, where the caller may do `action` with it.
 pub(super) async fn own_account(
     billing: &Billing,
     caller: &Principal,
     action: Action,
+    address: Option<&str>,
 ) -> Result<Account, Problem> {
     let own = caller.own_account()?;
     if !may(caller, action, Some(own)) {
         return Err(Problem::forbidden());
     }
-    let account = members::account(&billing.db, own).await?;
+    let account = members::account(&billing.db, own, billing.now()).await?;
     let account = account.filter(|account| account.community == caller.community);
-    account.ok_or_else(|| Problem::not_found("account"))
+    let account = account.ok_or_else(|| Problem::not_found("account"))?;
+    at_address(billing, account, address).await
+}
+
+/// The account at whichever of its addresses signs the terms; as it is where none of them does.
+pub(super) async fn signing(
+    billing: &Billing,
+    account: Account,
+    terms: &AccountRequest,
+) -> Result<Account, Problem> {
+    let signer = members::account_at(&billing.db, terms.account()).await?;
+    Ok(signer.filter(|signer| signer.account == account.account).unwrap_or(account))
 }
 
 /// The address that is named, or that the named account of the community has.
@@ -347,7 +363,7 @@ async fn address_of(
     }
     let unknown = || Problem::malformed(format!("{field}: an account's id or an address"));
     let id: AccountId = named.parse().map_err(|_| unknown())?;
-    let found = members::account(&billing.db, id).await?;
+    let found = members::account(&billing.db, id, billing.now()).await?;
     let found = found.filter(|found| found.community == account.community);
     let nobody = || Problem::refused("RECIPIENT", "The community has no such account");
     Ok(found.ok_or_else(nobody)?.address)

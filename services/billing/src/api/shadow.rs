@@ -169,7 +169,7 @@ impl Billing {
         bills: shadow::Bills,
     ) -> Result<ShadowReport> {
         let mut known = BTreeMap::new();
-        for account in members::accounts(&self.db).await? {
+        for account in members::accounts(&self.db, self.now()).await? {
             if account.community == community {
                 known.insert(account.pseudonym.clone(), account.clone());
                 known.insert(account.account.to_string(), account);

@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::account_of;
 use crate::Billing;
 use crate::currencies::CurrencyId;
+use crate::db::addresses::{self, Span};
 use crate::db::journal;
 use crate::domain::bank::reference;
 use crate::domain::journal::{Account, Book, Entry, Fact};
@@ -47,17 +48,40 @@ pub(crate) struct WalletView {
     /// The account.
     #[schema(format = "uuid")]
     pub(crate) account: String,
-    /// Its address.
+    /// The address at which the slot that goes on now settles.
     pub(crate) address: String,
     /// What a transfer to the community's bank account says so that it is credited here (ISO
     /// 11649).
     #[schema(example = "RF18539007547034")]
     pub(crate) reference: String,
-    /// What it has of the currency that is asked for.
+    /// What it has of the currency that is asked for, at all of its addresses.
     #[serde(flatten)]
     pub(crate) balance: BalanceView,
     /// What it has of each currency, the one that energy is traded in first.
     pub(crate) balances: Vec<BalanceView>,
+    /// What each of its addresses has of the currency that is asked for, oldest first.
+    #[serde(default)]
+    pub(crate) addresses: Vec<AddressBalanceView>,
+}
+
+/// What an account has at one of its addresses, in major units.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct AddressBalanceView {
+    /// The address.
+    pub(crate) address: String,
+    /// Start of the first slot that settles at it; absent for the one that the account was opened
+    /// with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub(crate) from: Option<String>,
+    /// Start of the first that does not any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub(crate) until: Option<String>,
+    /// Free money.
+    pub(crate) free: String,
+    /// All of it, what is locked or held included.
+    pub(crate) total: String,
 }
 
 /// What an account has of a currency, in major units.
@@ -128,16 +152,31 @@ pub(crate) async fn get_wallet(
 ) -> Result<Json<WalletView>, Problem> {
     let account = account_of(&billing, &caller, query.account.as_deref()).await?;
     let currency = billing.currencies.named(query.currency.as_deref())?;
+    let spans = addresses::of_account(&billing.db, account.account).await?;
+    let all: Vec<Address> = spans.iter().map(|span| span.address).collect();
     let mut outside = BTreeMap::new();
     for id in billing.currencies.ids() {
-        outside.insert(id, billing.outside(&account, id, billing.now()).await?);
+        outside.insert(id, billing.outside(&account, &all, id, billing.now()).await?);
     }
     let state = billing.state.lock().await;
     let balance = |id: CurrencyId| {
-        let of = (account.address, outside.get(&id).copied().flatten());
-        balance(state.book_of(id), of, billing.currencies.code(id))
+        let outside = outside.get(&id).copied().flatten();
+        balance(state.book_of(id), (&all[..], outside), billing.currencies.code(id))
+    };
+    let at = |span: &Span| {
+        let here = [span.address];
+        let of = (&here[..], None);
+        let has = self::balance(state.book_of(currency), of, billing.currencies.code(currency));
+        AddressBalanceView {
+            address: format!("{:#x}", span.address),
+            from: (span.from.seconds() > 0).then(|| span.from.to_string()),
+            until: span.until.map(|until| until.to_string()),
+            free: has.free,
+            total: has.total,
+        }
     };
     Ok(Json(WalletView {
+        addresses: spans.iter().map(at).collect(),
         account: account.account.to_string(),
         address: format!("{:#x}", account.address),
         reference: reference(account.account).to_string(),
@@ -148,24 +187,35 @@ pub(crate) async fn get_wallet(
 
 fn balance(
     book: &Book,
-    (address, outside): (Address, Option<Money>),
+    (addresses, outside): (&[Address], Option<Money>),
     currency: &str,
 ) -> BalanceView {
-    let sum = |part: fn(&Book, &Account, Address) -> bool| -> i128 {
+    let sum = |part: fn(&Book, &Account) -> Option<Address>| -> i128 {
         let balances = book.balances();
-        balances.filter(|(of, _)| part(book, of, address)).map(|(_, owed)| -owed).sum()
+        let ours = balances
+            .filter(|(of, _)| part(book, of).is_some_and(|address| addresses.contains(&address)));
+        ours.map(|(_, owed)| -owed).sum()
     };
-    let free = sum(|_, of, address| *of == Account::Wallet(address));
-    let locked = sum(|_, of, address| {
-        matches!(of, Account::Locked(owner, _) | Account::Dso(owner, _) | Account::Pot(owner, _)
-            | Account::Imbalance(owner, _) | Account::PlatformFee(owner, _) if *owner == address)
+    let free = sum(|_, of| match of {
+        Account::Wallet(owner) => Some(*owner),
+        _ => None,
     });
-    let escrow = sum(|book, of, address| match of {
-        Account::Escrow(trade) => book.trade(trade).is_some_and(|t| t.settled.buyer == address),
-        _ => false,
+    let locked = sum(|_, of| match of {
+        Account::Locked(owner, _)
+        | Account::Dso(owner, _)
+        | Account::Pot(owner, _)
+        | Account::Imbalance(owner, _)
+        | Account::PlatformFee(owner, _) => Some(*owner),
+        _ => None,
     });
-    let collateral =
-        sum(|_, of, address| matches!(of, Account::Collateral(owner, _) if *owner == address));
+    let escrow = sum(|book, of| match of {
+        Account::Escrow(trade) => book.trade(trade).map(|trade| trade.settled.buyer),
+        _ => None,
+    });
+    let collateral = sum(|_, of| match of {
+        Account::Collateral(owner, _) => Some(*owner),
+        _ => None,
+    });
     BalanceView {
         currency: currency.to_owned(),
         free: money(free),
@@ -196,21 +246,26 @@ pub(crate) async fn list_statement(
         Some(cursor) => cursor.parse().map_err(|_| Problem::malformed("cursor: unknown"))?,
     };
     let currency = billing.currencies.named(query.currency.as_deref())?;
-    let (db, address) = (&billing.db, account.address);
-    let entries = journal::of_owner(db, currency, address, before, limit).await?;
+    let (db, id) = (&billing.db, account.account);
+    let entries = journal::of_owner(db, currency, id, before, limit).await?;
+    let spans = addresses::of_account(db, id).await?;
+    let all: Vec<Address> = spans.iter().map(|span| span.address).collect();
     let full = entries.len() == usize::try_from(limit).unwrap_or(usize::MAX);
     let next = entries.last().filter(|_| full).map(|(_, entry)| entry.sequence.to_string());
     let state = billing.state.lock().await;
     let item = |(at, entry): (calendar::Timestamp, Entry)| {
-        item(state.book_of(currency), account.address, at.to_string(), &entry)
+        item(state.book_of(currency), &all, at.to_string(), &entry)
     };
     Ok(Json(Page { items: entries.into_iter().map(item).collect(), next }))
 }
 
-fn item(book: &Book, address: Address, at: String, entry: &Entry) -> StatementItem {
-    let ours = |account: &Account| match account {
-        Account::Escrow(trade) => book.trade(trade).is_some_and(|t| t.settled.buyer == address),
-        account => account.owner() == Some(address),
+fn item(book: &Book, addresses: &[Address], at: String, entry: &Entry) -> StatementItem {
+    let ours = |account: &Account| {
+        let owner = match account {
+            Account::Escrow(trade) => book.trade(trade).map(|trade| trade.settled.buyer),
+            account => account.owner(),
+        };
+        owner.is_some_and(|owner| addresses.contains(&owner))
     };
     let mut change = 0;
     let mut transfers = Vec::new();

@@ -1,7 +1,7 @@
 //! Invoices that are paid out of wallets, and what they give back into them.
 
 use access::Action;
-use actix_web::web::{Data, Json, Path};
+use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, get, post, put};
 use contracts::AccountRequest;
 use keys::SignatureBytes;
@@ -10,8 +10,8 @@ use service::{Principal, Problem, Problems};
 use utoipa::ToSchema;
 
 use super::invoices::invoice_of;
-use super::requests::{PreparedRequest, amount, own_account, shown};
-use super::{account_of, idempotency_key, require};
+use super::requests::{PreparedRequest, amount, own_account, shown, signing};
+use super::{AddressQuery, account_of, idempotency_key, require};
 use crate::Billing;
 use crate::db::invoices;
 use crate::db::members::Account;
@@ -100,10 +100,10 @@ pub(crate) async fn set_collecting_account(
 ///
 /// Whose invoice it is pays to the collecting account, wholly or in part; the collecting account
 /// gives back a credit, and what came in too much. Refused with `NO_COLLECTING_ACCOUNT`,
-/// `NOTHING_DUE` and `AMOUNT`.
+/// `NOTHING_DUE`, `AMOUNT` and `ADDRESS`.
 #[utoipa::path(
     tag = "billing",
-    params(("id" = String, Path, description = "The invoice")),
+    params(("id" = String, Path, description = "The invoice"), AddressQuery),
     request_body = WalletPaymentWish,
     responses((status = 200, body = PreparedRequest), Problems)
 )]
@@ -112,9 +112,10 @@ pub(crate) async fn prepare_wallet_payment(
     billing: Data<Billing>,
     caller: Principal,
     id: Path<String>,
+    Query(of): Query<AddressQuery>,
     Json(wish): Json<WalletPaymentWish>,
 ) -> Result<Json<PreparedRequest>, Problem> {
-    let (account, issued) = parties(&billing, &caller, &id).await?;
+    let (account, issued) = parties(&billing, &caller, &id, of.address.as_deref()).await?;
     let amount = wish.amount.as_deref().map(|text| amount("amount", text)).transpose()?;
     let now = billing.now();
     let terms = billing.prepare_wallet_payment(&account, &issued, amount, now).await?;
@@ -145,7 +146,8 @@ pub(crate) async fn pay_from_wallet(
     id: Path<String>,
     Json(new): Json<NewWalletPayment>,
 ) -> Result<HttpResponse, Problem> {
-    let (account, issued) = parties(&billing, &caller, &id).await?;
+    let (account, issued) = parties(&billing, &caller, &id, None).await?;
+    let account = signing(&billing, account, &new.terms).await?;
     let key = idempotency_key(&request)?;
     let signature: SignatureBytes =
         new.signature.parse().map_err(|error| Problem::malformed(format!("signature: {error}")))?;
@@ -171,14 +173,15 @@ pub(crate) async fn list_wallet_payments(
     Ok(Json(sent.iter().map(view).collect()))
 }
 
-/// The caller's own account, and the invoice: its own, or any of the community where the account
-/// is the collecting one.
+/// The caller's own account at one of its addresses, and the invoice: its own, or any of the
+/// community where the account is the collecting one.
 async fn parties(
     billing: &Billing,
     caller: &Principal,
     id: &str,
+    address: Option<&str>,
 ) -> Result<(Account, invoices::Issued), Problem> {
-    let account = own_account(billing, caller, Action::TransferCash).await?;
+    let account = own_account(billing, caller, Action::TransferCash, address).await?;
     let unknown = || Problem::not_found("invoice");
     let found = invoices::find(&billing.db, id.parse().map_err(|_| unknown())?).await?;
     let issued = found.filter(|found| found.community == caller.community).ok_or_else(unknown)?;

@@ -120,7 +120,7 @@ impl Billing {
         let account = accounts.into_iter().find(|account| account.iban == statement.account);
         let title = "The statement is of another bank account";
         let account = account.ok_or_else(|| Problem::refused("OTHER_BANK_ACCOUNT", title))?;
-        let mut members = members::accounts(&self.db).await?;
+        let mut members = members::accounts(&self.db, now).await?;
         members.retain(|member| member.community == community);
         let references = References::of(members.iter().map(|member| member.account))
             .with_payouts(self.payouts_in(community, &statement).await?)

@@ -169,7 +169,7 @@ impl Billing {
 
     /// Whose an invoice is, under the address that it names.
     pub(super) async fn billed_as(&self, issued: &Issued) -> Result<Account> {
-        let account = members::account(&self.db, issued.account).await?;
+        let account = members::account(&self.db, issued.account, self.now()).await?;
         let account = account.context("the account of an invoice")?;
         Ok(Account { address: issued.invoice.address, ..account })
     }

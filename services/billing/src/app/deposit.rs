@@ -123,7 +123,7 @@ impl Billing {
             let problem = Problem::refused("AMOUNT", "The amount is outside its limits");
             return Err(problem.into());
         }
-        let known = crate::db::members::account(&self.db, account).await?;
+        let known = crate::db::members::account(&self.db, account, now).await?;
         let known = known.filter(|known| known.community == community);
         let Some(known) = known else { return Err(Problem::not_found("account").into()) };
         let credit = self.credit(currency, (&known, key), amount, now)?;

@@ -98,7 +98,8 @@ impl Billing {
             let title = "Invoices are in another currency than the payment";
             return Err(Problem::refused("CURRENCY", title).into());
         }
-        let owed = self.owed(invoice, &members::accounts(&self.db).await?).await?;
+        let members = members::accounts(&self.db, self.now()).await?;
+        let owed = self.owed(invoice, &members).await?;
         let (operator, minter) = (self.operator.clone(), self.minter(payment.book));
         self.db
             .transact(move |tx| {

@@ -80,6 +80,14 @@ impl Billing {
             true => invoices::before(&self.db, account.account, period.from).await?,
             false => None,
         };
+        let before = previous.as_ref().map(|issued| &issued.invoice);
+        if before.is_some_and(|last| {
+            last.address != account.address && last.period.to.next() != period.from
+        }) {
+            // The chain says of an address alone which invoice was its last.
+            let title = "The tariff carries something over: bill the days before first";
+            return Err(refused("DAYS_UNBILLED", title, false));
+        }
         let corrected = match &previous {
             Some(previous) => corrections::last(&self.db, previous.id).await?,
             None => None,
@@ -285,17 +293,26 @@ impl Billing {
         let keys: Vec<MeterKeyFact> =
             chain::finals(&self.db, kind::METER_KEY, meter, finalized).await?;
         let readings = readings.to_vec();
-        let signers = tokio::task::spawn_blocking(move || {
-            readings.iter().filter_map(SignedReading::signer).collect::<BTreeSet<_>>()
-        });
-        let signers = signers.await?;
-        let signed = keys.iter().filter(|fact| signers.contains(&fact.key));
-        let versions: BTreeSet<u32> = signed.map(|fact| fact.version).collect();
-        if versions.len() < signers.len() {
-            return Err(refused("NOT_ANCHORED", "The meter's key is not on chain yet", true));
-        }
-        Ok(versions.into_iter().collect())
+        let versions = tokio::task::spawn_blocking(move || signing_versions(&readings, &keys));
+        let versions = versions.await?;
+        versions.ok_or_else(|| refused("NOT_ANCHORED", "The meter's key is not on chain yet", true))
     }
+}
+
+/// The versions of a meter's keys that signed readings; `None` where one is of no known key. A key
+/// that was enrolled again has several versions: the newest of before a reading has signed it.
+fn signing_versions(readings: &[SignedReading], keys: &[MeterKeyFact]) -> Option<Vec<u32>> {
+    let mut versions = BTreeSet::new();
+    for signed in readings {
+        let Some(signer) = signed.signer() else { continue };
+        let time = signed.reading.time.unsigned();
+        let of_key = keys.iter().filter(|fact| fact.key == signer);
+        let begun = of_key.clone().filter(|fact| fact.time <= time);
+        // Of one that begins later the verifier says that it does not fit.
+        let newest = begun.max_by_key(|fact| fact.version);
+        versions.insert(newest.or_else(|| of_key.min_by_key(|fact| fact.version))?.version);
+    }
+    Some(versions.into_iter().collect())
 }
 
 /// The newest batch that holds exactly these readings of the day; where they were complete after

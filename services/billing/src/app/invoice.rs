@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::logs::TariffFact;
 use crate::Billing;
+use crate::db::addresses;
 use crate::db::chain::{self, kind};
 use crate::db::invoices::{self, Issued};
 use crate::db::members::{self, Account, Place};
@@ -33,8 +34,8 @@ impl Billing {
     /// # Errors
     /// A [`Problem`] that says what is missing: `PERIOD_OPEN`, `CORRECTIONS_OPEN`,
     /// `ALREADY_BILLED`, `LATER_BILLED`, `NOT_RECONCILED`, `NOT_FINAL`, `NOT_ANCHORED`,
-    /// `NO_TARIFF`, `TARIFF_CHANGES`, `TARIFF_LATE`, `PERIOD_MONTHS`, `NO_METER`; any other error
-    /// is a fault.
+    /// `NO_TARIFF`, `TARIFF_CHANGES`, `TARIFF_LATE`, `ADDRESS_CHANGES`, `DAYS_UNBILLED`,
+    /// `PERIOD_MONTHS`, `NO_METER`; any other error is a fault.
     pub async fn issue_invoice(
         &self,
         account: AccountId,
@@ -42,12 +43,13 @@ impl Billing {
         now: Timestamp,
     ) -> Result<InvoiceId> {
         let _turn = self.issuing.lock().await;
-        let known = members::account(&self.db, account).await?;
+        let known = members::account(&self.db, account, now).await?;
         let account = known.ok_or_else(|| Problem::not_found("account"))?;
         let place = members::place(&self.db, account.account).await?;
         let place = place.ok_or_else(|| refused("NO_METER", "The account has no meter", false))?;
         let finalized = self.finalized().await;
         let tariff = self.tariff_of(&account, period, finalized).await?;
+        let account = self.settling(&account, &tariff.1.head().timezone, period).await?;
         self.check_period(&account, &place, &tariff, period, now).await?;
         let closed = self.closed_at(&account, &tariff.1.head().timezone, period).await;
         self.check_final(finalized, closed).await?;
@@ -69,7 +71,7 @@ impl Billing {
     /// Issues the invoices of months that are over and reconciled.
     pub(crate) async fn issue_due(&self, now: Timestamp) -> Result<bool> {
         let mut any = false;
-        for account in members::accounts(&self.db).await? {
+        for account in members::accounts(&self.db, now).await? {
             let Some(period) = self.month_due(&account, now).await? else { continue };
             match self.issue_invoice(account.account, period, now).await {
                 Ok(_) => any = true,
@@ -100,15 +102,36 @@ impl Billing {
                 None => return Ok(None),
             },
         };
-        // A tariff that changes within the month ends an invoice.
+        // A tariff or an address that changes within the month ends an invoice.
         let published = members::tariffs(&self.db, account.community).await?;
+        let spans = addresses::of_account(&self.db, account.account).await?;
         let changes = published.iter().map(|known| known.tariff.head().valid_from);
+        let changes = changes.chain(spans.iter().map(|span| zone.day_of(span.from)));
         let next = changes.filter(|day| *day > from).chain([from.next_month_start()]).min();
         let to = next.map_or(from, |next| next.later(-1));
         let period = Period { from, to };
         let closed = self.closed_at(account, &zone, period).await;
         let due = zone.moment(to.plus_working_days(5), ISSUE_MINUTE).max(closed);
         Ok((due <= now).then_some(period))
+    }
+
+    /// The account at the address at which it settles the whole of a period.
+    async fn settling(
+        &self,
+        account: &Account,
+        zone: &TimeZone,
+        period: Period,
+    ) -> Result<Account> {
+        let Range { start, end } = within(zone, period);
+        let spans = addresses::of_account(&self.db, account.account).await?;
+        let change = spans.iter().find(|span| start < span.from && span.from < end);
+        if let Some(change) = change {
+            let day = zone.day_of(change.from);
+            let title = format!("The address changes on {day}: bill until the day before");
+            return Err(refused("ADDRESS_CHANGES", &title, false));
+        }
+        let settling = members::account(&self.db, account.account, start).await?;
+        settling.context("an account settles at some address")
     }
 
     /// When no trade under the contract's days of a period can be corrected any more: from then on

@@ -63,6 +63,9 @@ pub(crate) struct TariffFact {
 pub(crate) struct MeterKeyFact {
     pub(crate) version: u32,
     pub(crate) key: Address,
+    /// From when it counts, epoch seconds; zero where that was not kept yet.
+    #[serde(default)]
+    pub(crate) time: u64,
 }
 
 /// Cash of an account that was taken out of trading.
@@ -176,11 +179,11 @@ pub(crate) fn meaning(
             row_only(row(kind::TARIFF, hash(event.hash), serde_json::to_string(&fact)?))
         }
         ContractEvent::MeterRegistered(event) => {
-            let fact = MeterKeyFact { version: event.version, key: event.key };
+            let fact = MeterKeyFact { version: event.version, key: event.key, time: at.unsigned() };
             row_only(row(kind::METER_KEY, meter(event.meter)?, serde_json::to_string(&fact)?))
         }
         ContractEvent::MeterRotated(event) => {
-            let fact = MeterKeyFact { version: event.version, key: event.key };
+            let fact = MeterKeyFact { version: event.version, key: event.key, time: at.unsigned() };
             row_only(row(kind::METER_KEY, meter(event.meter)?, serde_json::to_string(&fact)?))
         }
         ContractEvent::Exchanged(event) => {

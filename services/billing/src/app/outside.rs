@@ -30,15 +30,20 @@ use crate::db::payouts;
 const PUT_BACK_MAX: i64 = 200;
 
 impl Billing {
-    /// What waits outside of trading for `account` to say where to; `None` where no node says what
-    /// it has.
+    /// What waits outside of trading at `addresses` of `account` for it to say where to; `None`
+    /// where no node says what it has.
     pub(crate) async fn outside(
         &self,
         account: &Account,
+        addresses: &[Address],
         currency: CurrencyId,
         now: Timestamp,
     ) -> Result<Option<Money>> {
-        let Ok(tokens) = self.tokens_of(currency, account.address).await else { return Ok(None) };
+        let mut tokens = Money::ZERO;
+        for address in addresses {
+            let Ok(here) = self.tokens_of(currency, *address).await else { return Ok(None) };
+            tokens = tokens.plus(here)?;
+        }
         let of = (account.account, currency);
         let leaving = self
             .db

@@ -35,7 +35,8 @@ impl Billing {
     ) -> Result<Payout> {
         let payout = payouts::find(&self.db, community, id).await?;
         let payout = payout.ok_or_else(|| Problem::not_found("payout"))?;
-        let account = members::account(&self.db, payout.account).await?;
+        // Back to the address that it came from.
+        let account = members::account_at(&self.db, payout.address).await?;
         let account = account.context("the account of a payout")?;
         let key = credit_key(id, payout.attempt);
         let credit = self.credit(payout.currency, (&account, &key), payout.amount, now)?;

@@ -293,15 +293,11 @@ impl Billing {
         self.check_recipient(account, to).await
     }
 
-    /// Somebody else of the account's community has the address.
+    /// Somebody of the account's community has the address, or the account itself as another one.
     pub(super) async fn check_recipient(&self, account: &Account, to: Address) -> Result<()> {
-        let members = members::accounts(&self.db).await?;
-        let known = members.iter().any(|member| {
-            member.address == to
-                && member.community == account.community
-                && member.account != account.account
-        });
-        if !known {
+        let of = members::account_at(&self.db, to).await?;
+        let known = of.is_some_and(|of| of.community == account.community);
+        if !known || to == account.address {
             let title = "Nobody else of the community has this address";
             return Err(Problem::refused("RECIPIENT", title).into());
         }

@@ -94,7 +94,7 @@ impl Billing {
         let to = zone.day_of(now).later(-1);
         let back = i32::try_from(days.clamp(1, SIMULATED_DAYS_MAX)).unwrap_or(1) - 1;
         let period = Period { from: to.later(-back), to };
-        let accounts = members::accounts(&self.db).await?;
+        let accounts = members::accounts(&self.db, now).await?;
         let ours: Vec<Account> =
             accounts.into_iter().filter(|account| account.community == community).collect();
         if ours.len() > SIMULATED_MEMBERS_MAX {
@@ -143,7 +143,9 @@ impl Billing {
                 }
                 None => BTreeMap::new(),
             };
-            let (policies, entries) = self.reconciled(account, &span).await?;
+            let settling = members::account(&self.db, account.account, span.start).await?;
+            let settling = settling.as_ref().unwrap_or(account);
+            let (policies, entries) = self.reconciled(settling, &span).await?;
             let trades = traded(&entries, &policies, &span, zone).context("trades of a member")?;
             months.push(Month { period: part, used, trades });
             from = to.next();

@@ -52,7 +52,7 @@ impl Billing {
     /// The account of a community to which invoices are paid out of wallets.
     pub(crate) async fn collector(&self, community: CommunityId) -> Result<Option<Account>> {
         match wallet_payments::collector(&self.db, community).await? {
-            Some(id) => members::account(&self.db, id).await,
+            Some(id) => members::account(&self.db, id, self.now()).await,
             None => Ok(None),
         }
     }
@@ -160,7 +160,8 @@ impl Billing {
             return Ok(Wish { to: collector.address, most, back: false });
         }
         if is(collector.account) && !is(issued.account) {
-            let customer = members::account(&self.db, issued.account).await?;
+            // Whatever address the invoice names: what is given back is to be used.
+            let customer = members::account(&self.db, issued.account, self.now()).await?;
             let to = customer.context("the account of an invoice")?.address;
             let most = owing.dues.credit()?.plus(open(true)?)?.max(Money::ZERO);
             return Ok(Wish { to, most, back: true });

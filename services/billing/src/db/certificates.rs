@@ -199,7 +199,8 @@ pub(crate) async fn holdings(
     let rows = query(
         "select a.account, c.certificate, c.point, c.meter, c.source, c.slot, c.slot_seconds, \
          cast(sum(m.wh) as bigint), cast(sum(m.retired) as bigint) \
-         from account a join certificate_move m on m.address = a.address \
+         from account a join settlement_address s on s.account = a.account \
+         join certificate_move m on m.address = s.address \
          join certificate c on c.certificate = m.certificate \
          where a.community = $1 and ($2 = '' or a.account = $2) \
          and (c.slot, c.certificate, a.account) < ($3, $4, $5) \
@@ -232,7 +233,8 @@ pub(crate) async fn holdings(
 pub(crate) async fn totals(db: &Db, (community, account): Of) -> Result<Vec<(String, u64, u64)>> {
     let rows = query(
         "select c.source, cast(sum(m.wh) as bigint), cast(sum(m.retired) as bigint) \
-         from account a join certificate_move m on m.address = a.address \
+         from account a join settlement_address s on s.account = a.account \
+         join certificate_move m on m.address = s.address \
          join certificate c on c.certificate = m.certificate \
          where a.community = $1 and ($2 = '' or a.account = $2) group by c.source \
          having sum(m.wh) > 0 or sum(m.retired) > 0 order by c.source",
@@ -259,7 +261,8 @@ pub(crate) async fn retirements(
     let rows = query(
         "select r.number, r.place, a.account, r.certificate, c.point, c.meter, c.source, c.slot, \
          c.slot_seconds, r.wh, r.beneficiary, r.hash, r.at \
-         from certificate_retired r join account a on a.address = r.address \
+         from certificate_retired r join settlement_address s on s.address = r.address \
+         join account a on a.account = s.account \
          join certificate c on c.certificate = r.certificate \
          where a.community = $1 and ($2 = '' or a.account = $2) \
          and (r.number, r.place) < ($3, $4) order by r.number desc, r.place desc limit $5",

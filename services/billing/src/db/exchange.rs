@@ -9,6 +9,7 @@ use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query};
 use ids::{AccountId, CommunityId, PartyId, RequestId};
 use units::Money;
 
+use super::addresses::put_first;
 use super::members::Account;
 use crate::currencies::CurrencyId;
 use crate::domain::exchange::Rate;
@@ -73,6 +74,7 @@ pub(crate) async fn put_rate(
     ];
     let insert = "insert into account (account, community, pseudonym, address, custody)";
     insert_rows(tx, insert, 5, vec![row], "on conflict do nothing").await?;
+    put_first(tx, dealer.account, (dealer.address, dealer.custody)).await?;
     let row = vec![
         Cell::Text(dealer.community.to_string()),
         Cell::Int(pair.from.column()),

@@ -4,6 +4,7 @@ use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
 use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query};
+use ids::AccountId;
 
 use crate::currencies::CurrencyId;
 use crate::domain::journal::Entry;
@@ -136,23 +137,26 @@ pub(crate) async fn detach(tx: &mut Tx, block: B256) -> Result<()> {
     Ok(())
 }
 
-/// The entries of a currency that touch an address before `before`, newest first.
+/// The entries of a currency that touch an account's addresses before `before`, newest first; one
+/// that touches two of them once.
 pub(crate) async fn of_owner(
     db: &Db,
     currency: CurrencyId,
-    address: Address,
+    account: AccountId,
     before: i64,
     limit: u32,
 ) -> Result<Vec<(Timestamp, Entry)>> {
     let rows = query(
-        "select journal.at, journal.entry from journal_owner \
-         join journal on journal.book = journal_owner.book \
-         and journal.sequence = journal_owner.sequence \
-         where journal_owner.book = $1 and journal_owner.address = $2 \
-         and journal_owner.sequence < $3 order by journal_owner.sequence desc limit $4",
+        "select journal.at, journal.entry from journal \
+         join (select distinct journal_owner.sequence as place from settlement_address \
+         join journal_owner on journal_owner.address = settlement_address.address \
+         where settlement_address.account = $2 and journal_owner.book = $1 \
+         and journal_owner.sequence < $3 order by place desc limit $4) touched \
+         on touched.place = journal.sequence where journal.book = $1 \
+         order by journal.sequence desc",
     )
     .bind(currency.column())
-    .bind(super::address(address))
+    .bind(account.to_string())
     .bind(before)
     .bind(i64::from(limit))
     .fetch_all(db.read())

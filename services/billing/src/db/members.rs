@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use alloy_primitives::Address;
 use anyhow::{Context, Result};
 use calendar::{TimeZone, Timestamp};
-use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
+use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
 use events::identity::{AccountOpened, ConnectionPointRegistered, Custody, MeterEnrolled};
 use ids::{AccountId, CommunityId, ConnectionPointId, MeterId};
 use tariff::Tariff;
 
-/// An account as identity opened it.
+use super::addresses::{custody_name, put_first};
+
+/// An account at one of its addresses.
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
     pub(crate) account: AccountId,
@@ -35,10 +37,7 @@ pub(crate) struct Published {
 }
 
 pub(crate) async fn put_account(tx: &mut Tx, event: &AccountOpened) -> Result<()> {
-    let custody = match event.custody {
-        Custody::Own => "own",
-        Custody::Held => "held",
-    };
+    let custody = custody_name(event.custody);
     let row = vec![
         Cell::Text(event.account.to_string()),
         Cell::Text(event.community.to_string()),
@@ -50,7 +49,7 @@ pub(crate) async fn put_account(tx: &mut Tx, event: &AccountOpened) -> Result<()
     let update = "on conflict (account) do update set pseudonym = excluded.pseudonym, \
                   address = excluded.address, custody = excluded.custody";
     insert_rows(tx, insert, 5, vec![row], update).await?;
-    Ok(())
+    put_first(tx, event.account, (event.address, event.custody)).await
 }
 
 pub(crate) async fn put_point(tx: &mut Tx, event: &ConnectionPointRegistered) -> Result<()> {
@@ -75,26 +74,33 @@ pub(crate) async fn put_meter(tx: &mut Tx, event: &MeterEnrolled) -> Result<()> 
     Ok(())
 }
 
-/// The account, if there is one.
-pub(crate) async fn account(db: &Db, account: AccountId) -> Result<Option<Account>> {
-    let row = query(
-        "select account, community, pseudonym, address, custody from account where account = $1",
-    )
-    .bind(account.to_string())
-    .fetch_optional(db.read())
-    .await
-    .context("reading an account")?;
+/// Columns of an account at one of its addresses, as [`parse_account`] reads them.
+const ACCOUNT: &str = "select account.account, account.community, account.pseudonym, s.address, \
+    s.custody from account join settlement_address s on s.account = account.account";
+/// Of its addresses the one at which a slot that starts at `$1` settles.
+const IN_FORCE: &str = "s.from_slot = (select max(t.from_slot) from settlement_address t \
+    where t.account = account.account and t.from_slot <= $1)";
+
+/// The account, if there is one, with the address at which it settles a slot that starts at `at`.
+pub(crate) async fn account(db: &Db, account: AccountId, at: Timestamp) -> Result<Option<Account>> {
+    let sql = format!("{ACCOUNT} where {IN_FORCE} and account.account = $2");
+    let row = query(AssertSqlSafe(sql))
+        .bind(at.seconds())
+        .bind(account.to_string())
+        .fetch_optional(db.read())
+        .await
+        .context("reading an account")?;
     row.as_ref().map(parse_account).transpose()
 }
 
-/// Every account, in order of its id.
-pub(crate) async fn accounts(db: &Db) -> Result<Vec<Account>> {
-    let rows = query(
-        "select account, community, pseudonym, address, custody from account order by account",
-    )
-    .fetch_all(db.read())
-    .await
-    .context("reading accounts")?;
+/// Every account, in order of its id, with its address at `at`.
+pub(crate) async fn accounts(db: &Db, at: Timestamp) -> Result<Vec<Account>> {
+    let sql = format!("{ACCOUNT} where {IN_FORCE} order by account.account");
+    let rows = query(AssertSqlSafe(sql))
+        .bind(at.seconds())
+        .fetch_all(db.read())
+        .await
+        .context("reading accounts")?;
     rows.iter().map(parse_account).collect()
 }
 
@@ -118,15 +124,13 @@ pub(crate) async fn communities(db: &Db) -> Result<Vec<CommunityId>> {
     rows.iter().map(|row| Ok(row.try_get::<String, _>(0)?.parse()?)).collect()
 }
 
-/// The account that has an address.
+/// The account that has, had or will have an address, at that address.
 pub(crate) async fn account_at(db: &Db, address: Address) -> Result<Option<Account>> {
-    let row = query(
-        "select account, community, pseudonym, address, custody from account where address = $1",
-    )
-    .bind(super::address(address))
-    .fetch_optional(db.read())
-    .await
-    .context("looking for an address")?;
+    let row = query(AssertSqlSafe(format!("{ACCOUNT} where s.address = $1")))
+        .bind(super::address(address))
+        .fetch_optional(db.read())
+        .await
+        .context("looking for an address")?;
     row.as_ref().map(parse_account).transpose()
 }
 
@@ -184,8 +188,8 @@ pub(crate) async fn place(db: &Db, account: AccountId) -> Result<Option<Place>> 
 /// The connection point that an address trades for.
 pub(crate) async fn points(db: &Db) -> Result<HashMap<Address, ConnectionPointId>> {
     let rows = query(
-        "select account.address, min(point.point) from account \
-         join point on point.account = account.account group by account.address",
+        "select s.address, min(point.point) from settlement_address s \
+         join point on point.account = s.account group by s.address",
     )
     .fetch_all(db.read())
     .await

@@ -92,6 +92,8 @@ struct Verifier<'a> {
     invoiced_at: u64,
     /// Whether what the invoice before carries over is the chain's.
     previous_holds: bool,
+    /// Whether the reading that the period begins with is of the meter's owner before.
+    was_anothers: bool,
     findings: Vec<Finding>,
 }
 
@@ -112,6 +114,7 @@ impl<'a> Verifier<'a> {
             unbilled_since: 0,
             invoiced_at: u64::MAX,
             previous_holds: false,
+            was_anothers: false,
             findings: Vec::new(),
         }
     }
@@ -291,7 +294,12 @@ impl<'a> Verifier<'a> {
             notes.push(note.to_owned());
         }
         if let Some(version) = evidence.key_versions.iter().find(|version| **version > 1) {
-            notes.push(format!("the meter's key was changed: key {version} signed readings"));
+            notes.push(format!("the meter was registered anew: key {version} signed readings"));
+        }
+        if self.was_anothers && evidence.tariff.carries() && evidence.previous.is_none() {
+            let note = "the meter was another address's until the period began: what a bill there \
+                        carried over is not shown, and not counted";
+            notes.push(note.to_owned());
         }
         if (1..invoice.period.from.number()).contains(&self.unbilled_since) {
             let since = LocalDay::from_number(self.unbilled_since);

@@ -22,7 +22,7 @@ use crate::town::*;
 const QUANTITIES: [u64; 3] = [100, 90, 80];
 /// The hour after which heron's readings of Monday are lost.
 const SILENT: i64 = 20;
-const DAY: i64 = 86_400;
+pub const DAY: i64 = 86_400;
 
 fn is_lost(signed: &SignedReading) -> bool {
     let reading = &signed.reading;
@@ -30,13 +30,13 @@ fn is_lost(signed: &SignedReading) -> bool {
 }
 
 /// What a challenge of noon's trades needs: they, and otter's registers at the ends of the slot.
-struct Cut {
+pub struct Cut {
     trades: Vec<B256>,
     ends: [Evidence; 2],
 }
 
 /// Monday, traded; with heron's evening or without.
-async fn traded(evening: bool) -> (Running, Cut) {
+pub async fn traded(evening: bool) -> (Running, Cut) {
     let mut town = Running::start().await;
     town.found().await;
     town.deposit(HERON, "1").await;
@@ -64,7 +64,7 @@ async fn traded(evening: bool) -> (Running, Cut) {
 }
 
 impl Running {
-    async fn billed(&mut self) -> Value {
+    pub async fn billed(&mut self) -> Value {
         let wanted = json!({
             "account": HERON.account().to_string(), "from": "2026-06-01", "to": "2026-06-01",
         });
@@ -74,7 +74,7 @@ impl Running {
     }
 
     /// Heron's evening is heard of, and anchored with the rest of the day.
-    async fn hear_the_evening(&mut self) {
+    pub async fn hear_the_evening(&mut self) {
         for hour_of_day in SILENT..24 {
             let intervals = vec![interval(HERON, hour_of_day, 1)];
             let (slot, community) = (slot(hour_of_day), community());
@@ -101,12 +101,12 @@ impl Running {
         self.node.call(authority(), call);
     }
 
-    async fn wait(&mut self, seconds: i64) {
+    pub async fn wait(&mut self, seconds: i64) {
         self.move_to(self.now.plus_seconds(seconds));
         self.settle().await;
     }
 
-    async fn corrections(&self, invoice: &Value) -> Vec<Value> {
+    pub async fn corrections(&self, invoice: &Value) -> Vec<Value> {
         let path = format!("/v1/corrections?invoice={}", invoice["id"].as_str().unwrap());
         self.get("heron", &path).await["items"].as_array().unwrap().clone()
     }
@@ -117,7 +117,7 @@ impl Running {
         verify(&text, Some(&trust))
     }
 
-    async fn proved_correction(&self, correction: &Value) -> Report {
+    pub async fn proved_correction(&self, correction: &Value) -> Report {
         let id: CorrectionId = correction["id"].as_str().unwrap().parse().unwrap();
         let (text, trust) = self.billing.correction_file(id, None).await.unwrap();
         let report = verify(&text, Some(&trust));
@@ -134,7 +134,7 @@ impl Running {
         report
     }
 
-    async fn right(&self, correction: &Value) -> Value {
+    pub async fn right(&self, correction: &Value) -> Value {
         let path = format!("/v1/corrections/{}", correction["id"].as_str().unwrap());
         self.get("heron", &path).await["correction"]["right"].clone()
     }

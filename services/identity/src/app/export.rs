@@ -67,7 +67,7 @@ impl Identity {
             return Err(Problem::refused("WRONG_PASSWORD", "The password is wrong"));
         }
         let mut conn = self.db.read().acquire().await.context("looking for an account")?;
-        let holder = people::holder(&mut conn, account).await?;
+        let holder = people::holder(&mut conn, account, self.clock.now()).await?;
         drop(conn);
         let holder = holder.ok_or_else(|| Problem::not_found("account"))?;
         let key = self.held_key(&holder)?.ok_or_else(|| {

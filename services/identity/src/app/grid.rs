@@ -90,7 +90,7 @@ impl Identity {
 }
 
 async fn register(tx: &mut Tx, point: ConnectionPoint, act: Act) -> Result<ConnectionPoint> {
-    let holder = people::holder(tx.conn(), point.account).await?;
+    let holder = people::holder(tx.conn(), point.account, point.since).await?;
     if holder.is_none_or(|holder| holder.community != point.community) {
         return Err(Problem::not_found("account").into());
     }

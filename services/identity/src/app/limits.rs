@@ -177,7 +177,7 @@ impl Identity {
     /// Refuses an account that is not of this community, or whose key is not held.
     async fn held_account(&self, account: AccountId) -> Result<(), Problem> {
         let mut conn = self.db.read().acquire().await.context("looking for an account")?;
-        let holder = people::holder(&mut conn, account).await?;
+        let holder = people::holder(&mut conn, account, self.clock.now()).await?;
         let holder = holder.filter(|holder| holder.community == self.community);
         let holder = holder.ok_or_else(|| Problem::not_found("account"))?;
         if holder.wrapped_key.is_none() {

@@ -9,7 +9,7 @@ use contracts::SolCall;
 use contracts::bindings::MeterRegistry::versionsCall;
 use contracts::requests::{MeterEnrolment, enrolment};
 use events::Envelope;
-use events::identity::{Enrolment, MeterEnrolled, MeterRevoked};
+use events::identity::{Enrolment, MeterEnrolled, MeterHandedOver, MeterRevoked};
 use ids::{ConnectionPointId, MeterId, Uuid};
 use keys::{SecretKey, SignatureBytes};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use service::{Page, PageQuery, Principal, Problem};
 use utoipa::ToSchema;
 
 use crate::db::people::Holder;
-use crate::db::{Part, audit, grid, people};
+use crate::db::{Part, addresses, audit, grid, people};
 use crate::domain::audit::{Act, Outcome};
 use crate::domain::grid::Meter;
 use crate::domain::people::parse_name;
@@ -81,11 +81,11 @@ pub(super) struct Application {
 }
 
 /// What of a meter owner and installer sign.
-struct Enrolled {
-    meter: MeterId,
-    key: Address,
-    connection_point: ConnectionPointId,
-    version: u32,
+pub(super) struct Enrolled {
+    pub(super) meter: MeterId,
+    pub(super) key: Address,
+    pub(super) connection_point: ConnectionPointId,
+    pub(super) version: u32,
 }
 
 impl Application {
@@ -105,8 +105,8 @@ impl Identity {
     ///
     /// Refused with `OWN_KEY` when the owner has to sign, `SIGNATURE` when it did not, `TOKEN`,
     /// `NAME`, `METER_PRESENT` when another meter measures there, `KEY_TAKEN` when a meter, this
-    /// one included, has or had this key, and with 409 when the id is of a working meter that
-    /// differs.
+    /// one included, has or had this key, `SUCCESSOR_WAITS` when the account has a next address
+    /// that only its owner signs for, and with 409 when the id is of a working meter that differs.
     pub async fn enrol_meter(
         &self,
         who: &Principal,
@@ -183,8 +183,11 @@ impl Identity {
         let mut conn = self.db.read().acquire().await.context("looking for a meter")?;
         let expiry = grid::rotation_expiry(&mut conn, wanted.id).await?;
         let present = grid::meter(&mut conn, wanted.id).await?;
+        let ever = Timestamp::from_seconds(0);
+        let handed = addresses::is_handed_over(&mut conn, wanted.id, ever).await?;
         drop(conn);
-        let Some(present) = present.filter(|meter| meter.revoked_at.is_some()) else {
+        let revoked = present.and_then(|meter| Some((meter.revoked_at?, meter)));
+        let Some((revoked_at, present)) = revoked else {
             return Ok(wanted);
         };
         // Before, the rotation may still be on its way.
@@ -193,6 +196,12 @@ impl Identity {
         }
         let known = self.versions(wanted.id).await?;
         let registered = known.filter(|known| *known < present.version);
+        // What waited for the meter's next owner went out with the revocation, and counts too.
+        if handed && registered.is_some() && wanted.now <= revoked_at.plus_seconds(REGISTRY_SECONDS)
+        {
+            let detail = "the registry is about to learn of the revocation";
+            return Err(Problem::unavailable(detail));
+        }
         Ok(Application { registered, ..wanted })
     }
 
@@ -215,15 +224,26 @@ impl Identity {
         wanted: &Application,
         holder: &Holder,
     ) -> Result<Signers, Problem> {
-        let mut signers = Signers {
-            owner: holder.address,
-            owner_key: self.held_key(holder)?,
-            contract: None,
-            installer: self.installer.clone(),
-            place: self.place,
-        };
+        let mut signers = self.signers_of(holder.address, self.held_key(holder)?);
         signers.contract = self.enrolled_by_contract(wanted, &signers).await?;
+        let mut conn = self.db.read().acquire().await.context("looking for an address")?;
+        let next = addresses::waiting(&mut conn, holder.account, wanted.now).await?;
+        drop(conn);
+        if let Some(next) = next {
+            let wrapped = next.wrapped_key.as_ref().ok_or_else(|| {
+                let title = "The account is about to settle at another address: wait until then";
+                Problem::refused("SUCCESSOR_WAITS", title)
+            })?;
+            let key = self.unwrapped(next.account, next.address, wrapped)?;
+            signers.next = Some((next.from, Box::new(self.signers_of(next.address, Some(key)))));
+        }
         Ok(signers)
+    }
+
+    /// The installer, and the owner at an address.
+    pub(super) fn signers_of(&self, owner: Address, owner_key: Option<SecretKey>) -> Signers {
+        let (installer, place) = (self.installer.clone(), self.place);
+        Signers { owner, owner_key, contract: None, installer, place, next: None }
     }
 
     /// The hash of the enrolment, where the owner is a contract that takes the signature as its own
@@ -250,7 +270,7 @@ impl Identity {
         let point = grid::connection_point(&mut conn, point).await?;
         let point = point.filter(|point| point.community == self.community);
         let point = point.ok_or_else(|| Problem::not_found("connection point"))?;
-        let holder = people::holder(&mut conn, point.account).await?;
+        let holder = people::holder(&mut conn, point.account, self.clock.now()).await?;
         Ok(holder.context("an account of a connection point is there")?)
     }
 }
@@ -278,11 +298,18 @@ pub(super) struct Signers {
     contract: Option<B256>,
     installer: SecretKey,
     place: Place,
+    /// Who signs for the account's next address, and from when that is.
+    next: Option<(Timestamp, Box<Signers>)>,
 }
 
 impl Signers {
+    /// The same, where the owner is a contract that takes its signature for `hash`.
+    pub(super) fn with_contract(self, hash: Option<B256>) -> Signers {
+        Signers { contract: hash, ..self }
+    }
+
     /// What both sign.
-    fn hash(&self, of: &Enrolled) -> B256 {
+    pub(super) fn hash(&self, of: &Enrolled) -> B256 {
         let Enrolled { meter, key, connection_point, version } = *of;
         let (owner, installer) = (self.owner, self.installer.address());
         let request = MeterEnrolment { meter, key, owner, installer, connection_point, version };
@@ -290,7 +317,11 @@ impl Signers {
     }
 
     /// Both signatures of the enrolment of a meter.
-    fn sign(&self, of: &Enrolled, given: Option<SignatureBytes>) -> Result<Enrolment, Problem> {
+    pub(super) fn sign(
+        &self,
+        of: &Enrolled,
+        given: Option<SignatureBytes>,
+    ) -> Result<Enrolment, Problem> {
         let (owner, installer, hash) = (self.owner, self.installer.address(), self.hash(of));
         let owner_signature = match (given, &self.owner_key) {
             (Some(given), _) => match given.by_key(hash, owner) {
@@ -380,10 +411,37 @@ pub(super) async fn enrol(
     };
     bus::append(tx, &Envelope::of(&enrolled, &cause_of(&meter), wanted.now)).await?;
     audit::append(tx, act).await?;
+    let next = addresses::waiting(tx.conn(), meter.account, wanted.now).await?;
+    let known = signers.next.as_ref().map(|(_, next)| next.owner);
+    if next.map(|next| next.address) != known {
+        let problem = Problem::conflict("the account gets another address: try again");
+        return Err(problem.into());
+    }
+    if let Some((from, next)) = signers.next {
+        hand_over(tx, &meter, (&next, None), (from, wanted.now)).await?;
+    }
     Ok((meter, true))
 }
 
-/// What names a meter's key among events. A version may come twice, a key never does.
+/// Lets a meter belong to its account's next address from `from` on, and tells of it. The meter as
+/// it is told of from now on: its key stays in the same hands, so it is not one that was given up.
+pub(super) async fn hand_over(
+    tx: &mut Tx,
+    meter: &Meter,
+    (signers, given): (&Signers, Option<SignatureBytes>),
+    (from, now): (Timestamp, Timestamp),
+) -> Result<Meter> {
+    let meter = Meter { version: meter.version + 1, ..meter.clone() };
+    let Meter { meter: id, key, connection_point, version, .. } = meter;
+    let enrolment = signers.sign(&Enrolled { meter: id, key, connection_point, version }, given)?;
+    grid::put_version(tx, id, version).await?;
+    addresses::put_handover(tx, id, from).await?;
+    let event = MeterHandedOver { meter: id, connection_point, key, version, from, enrolment };
+    bus::append(tx, &Envelope::of(&event, &cause_of(&meter), now)).await?;
+    Ok(meter)
+}
+
+/// What names a meter's key among events. A version may come twice, with another key.
 pub(super) fn cause_of(meter: &Meter) -> String {
     format!("{}/{}/{}", meter.meter, meter.version, meter.key)
 }

@@ -1,10 +1,11 @@
 //! Signing orders and payouts with held keys.
 
 use access::Action;
-use alloy_primitives::B256;
-use anyhow::{Context, Result};
+use alloy_primitives::{Address, B256};
+use anyhow::{Context, Result, ensure};
 use calendar::Timestamp;
 use contracts::{OrderTerms, PayoutTerms, Side, WITHDRAWAL_SECONDS};
+use ids::AccountId;
 use keys::{SecretKey, Signature};
 use serde::Serialize;
 use service::{Principal, Problem};
@@ -63,6 +64,7 @@ impl Identity {
     ///
     /// Refused with 403 for another's account, `OWN_KEY` when only the owner has the key,
     /// `COMMUNITY` and `CONNECTION_POINT` when the order is for a place that is not the account's,
+    /// `ADDRESS` when its slot settles at another address of the account,
     /// `SIGNING_LIMIT` when it is more than is signed in a day; a large one with
     /// `APPROVAL_REFUSED`, with `EXPIRED` when its slot has begun, and with `APPROVALS_OPEN` when
     /// too many requests of the account wait.
@@ -91,9 +93,13 @@ impl Identity {
             let title = "The connection point is not the account's";
             return Err(Problem::refused("CONNECTION_POINT", title));
         }
+        let begin = Timestamp::from_seconds(i64::try_from(terms.slot).unwrap_or(i64::MAX));
+        if !holder.is_valid_at(begin) {
+            let title = "The account settles the slot at another of its addresses";
+            return Err(Problem::refused("ADDRESS", title));
+        }
         let key = self.held_key(&holder)?.ok_or_else(own_key)?;
         let hash = terms.hash(self.place.chain_id, self.place.at.market);
-        let begin = Timestamp::from_seconds(i64::try_from(terms.slot).unwrap_or(i64::MAX));
         let what = ToSign {
             kind: ApprovalKind::Order,
             hash,
@@ -199,9 +205,24 @@ impl Identity {
     /// The key of `holder`, if it is held here.
     pub(super) fn held_key(&self, holder: &Holder) -> Result<Option<SecretKey>> {
         let Some(wrapped) = &holder.wrapped_key else { return Ok(None) };
-        let secret = self.master_key.unwrap(&purpose(holder.account), wrapped)?;
+        self.unwrapped(holder.account, holder.address, wrapped).map(Some)
+    }
+}
+
+impl Identity {
+    /// The key of an account's address that is held here.
+    pub(super) fn unwrapped(
+        &self,
+        account: AccountId,
+        address: Address,
+        wrapped: &[u8],
+    ) -> Result<SecretKey> {
+        let secret = self.master_key.unwrap(&purpose(account), wrapped)?;
         let bytes = <&[u8; 32]>::try_from(&secret[..]).context("a key has 32 bytes")?;
-        Ok(Some(SecretKey::from_bytes(bytes)?))
+        let key = SecretKey::from_bytes(bytes)?;
+        // An account has several: none may stand in for another.
+        ensure!(key.address() == address, "the wrapped key is of another address");
+        Ok(key)
     }
 }
 

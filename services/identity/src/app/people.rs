@@ -140,12 +140,14 @@ impl Identity {
     ) -> Result<Page<Party>, Problem> {
         let own = self.scope(who, Action::ReadParties, Some(who.party)).await?;
         let mut conn = self.db.read().acquire().await.context("listing parties")?;
-        Ok(people::parties(&mut conn, self.community, own, Part::of(query)?).await?)
+        Ok(people::parties(&mut conn, (self.community, own), self.clock.now(), Part::of(query)?)
+            .await?)
     }
 
     pub(super) async fn party(&self, id: PartyId) -> Result<Party, Problem> {
         let mut conn = self.db.read().acquire().await.context("loading a party")?;
-        people::party(&mut conn, id).await?.ok_or_else(|| Problem::not_found("party"))
+        let party = people::party(&mut conn, id, self.clock.now()).await?;
+        party.ok_or_else(|| Problem::not_found("party"))
     }
 
     fn new_party(&self, new: &NewParty) -> Result<Party, Problem> {
@@ -180,13 +182,18 @@ impl Identity {
                 proof: self.answer_of(nonce.clone(), None, signature).await?,
             },
             None => {
-                let secret = new_key();
-                let bytes = Zeroizing::new(secret.to_bytes());
-                let wrapped = self.master_key.wrap(&purpose(account), &*bytes);
-                OpeningKey::Held { address: secret.address(), wrapped }
+                let (address, wrapped) = self.wrapped_key(account);
+                OpeningKey::Held { address, wrapped }
             }
         };
         Ok(Opening { account, pseudonym, key })
+    }
+
+    /// A new key for `account`, wrapped, and its address.
+    pub(super) fn wrapped_key(&self, account: AccountId) -> (Address, Vec<u8>) {
+        let secret = new_key();
+        let bytes = Zeroizing::new(secret.to_bytes());
+        (secret.address(), self.master_key.wrap(&purpose(account), &*bytes))
     }
 
     async fn take_in(
@@ -239,7 +246,7 @@ async fn open(tx: &mut Tx, party: &Party, opening: Opening) -> Result<Account> {
         custody: if wrapped.is_some() { Custody::Held } else { Custody::Own },
     };
     if !people::insert_account(tx, party, &account, wrapped).await? {
-        let of_address = people::party_of_address(tx.conn(), address).await?;
+        let of_address = people::holder_of_address(tx.conn(), address).await?;
         return Err(match of_address {
             Some(_) => Problem::refused("ADDRESS_TAKEN", "This address has an account"),
             None => Problem::refused("PSEUDONYM_TAKEN", "This pseudonym is taken"),

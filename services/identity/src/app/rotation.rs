@@ -14,6 +14,7 @@ use service::Problem;
 use utoipa::ToSchema;
 
 use super::meters::cause_of;
+use crate::db::addresses::is_handed_over;
 use crate::db::{audit, grid};
 use crate::domain::audit::{Act, Outcome};
 use crate::domain::grid::Meter;
@@ -30,6 +31,9 @@ const AHEAD_SECONDS_MAX: i64 = 86_400;
 const EXPIRY_SECONDS_MIN: i64 = 3600;
 /// Seconds from its first reading to the expiry of its announcement, at most.
 const EXPIRY_SECONDS_MAX: i64 = 7 * 86_400;
+/// Seconds after a meter went to another address in which no key is announced: the registry is to
+/// know the one before the other.
+const HANDOVER_SECONDS: i64 = 3600;
 /// What the act is called in the audit log.
 const ACTION: &str = "rotate_meter_key";
 
@@ -72,8 +76,9 @@ impl Identity {
     ///
     /// Refused with `PROOF` where the next key did not sign, `REVOKED`, `VERSION` where it is not
     /// the next, `SIGNATURE` where the old key did not sign, `FROM` and `EXPIRY` where a moment is
-    /// out of its bounds, `ROTATING` before the rotation before is in force, `KEY_TAKEN` where a
-    /// meter has or had this key. The same again is answered as before.
+    /// out of its bounds, `HANDOVER` until an hour after the meter has gone to another address of
+    /// its account, `ROTATING` before the rotation before is in force, `KEY_TAKEN` where a meter
+    /// has or had this key. The same again is answered as before.
     pub async fn rotate_key(&self, id: MeterId, new: NewKey) -> Result<RotatedMeter, Problem> {
         let (place, community, now) = (self.place, self.community, self.clock.now());
         // Who may call is anybody: what nobody has signed costs no more than this.
@@ -137,6 +142,11 @@ async fn rotate(
     (act, now): (Act, Timestamp),
 ) -> Result<Meter> {
     check_moments(&new, now)?;
+    // The registry counts keys in the order in which it learns of them.
+    if is_handed_over(tx.conn(), meter.meter, now.plus_seconds(-HANDOVER_SECONDS)).await? {
+        let title = "The meter goes to another address of its account first";
+        return Err(Problem::refused("HANDOVER", title).into());
+    }
     let former = grid::former_keys(tx, meter.meter).await?;
     if former.iter().any(|(_, ended_at)| *ended_at > now) {
         let title = "The rotation before is not in force yet";

@@ -151,7 +151,8 @@ impl Identity {
             self.db.transact(move |tx| Box::pin(async move { answer(tx, proof).await })).await?;
         let address = answered.map_err(denied_as)?;
         let mut conn = self.db.read().acquire().await.context("looking for an account")?;
-        let party = people::party_of_address(&mut conn, address).await?;
+        let now = self.clock.now();
+        let party = people::party_of_address(&mut conn, address, now).await?;
         drop(conn);
         let party = party.ok_or_else(|| denied("no account has this key"))?;
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner).forget(&name);

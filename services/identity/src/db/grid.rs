@@ -113,6 +113,21 @@ pub(crate) async fn meter(conn: &mut AnyConnection, id: MeterId) -> Result<Optio
     row.as_ref().map(read_meter).transpose().map(|found| found.map(|(_, meter)| meter))
 }
 
+/// The meters of an account whose key counts, in their order; at most `limit`.
+pub(crate) async fn working_meters(
+    conn: &mut AnyConnection,
+    account: AccountId,
+    limit: u32,
+) -> Result<Vec<Meter>> {
+    let sql = format!("{METER} where account = $1 and revoked_at is null order by place limit $2");
+    let rows = query(AssertSqlSafe(sql))
+        .bind(account.to_string())
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(|row| read_meter(row).map(|(_, meter)| meter)).collect()
+}
+
 /// Whether another meter than `id` measures at `point`.
 pub(crate) async fn is_measured(
     tx: &mut Tx,
@@ -195,6 +210,16 @@ pub(crate) async fn rotate_meter(
         .bind(key.to_string())
         .bind(i64::from(version))
         .bind(expiry.seconds())
+        .bind(id.to_string())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Counts one more key of the meter, which is the one that it has.
+pub(crate) async fn put_version(tx: &mut Tx, id: MeterId, version: u32) -> Result<()> {
+    query("update meter set version = $1 where id = $2")
+        .bind(i64::from(version))
         .bind(id.to_string())
         .execute(tx.conn())
         .await?;

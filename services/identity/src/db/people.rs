@@ -2,19 +2,30 @@
 
 use access::Role;
 use anyhow::{Context, Result};
+use calendar::Timestamp;
 use db::{AnyConnection, AnyRow, Row, Tx, query, query_scalar};
 use events::identity::Custody;
 use ids::{AccountId, CommunityId, PartyId};
 use service::Page;
 
+use super::addresses::{self, NewSpan};
 use super::{Part, moment, parsed};
 use crate::domain::people::{Account, Party};
 
-/// The columns of a party with its account, as [`party`] reads them.
+/// The columns of a party with its account and the address that is in force at `$1`, as [`party`]
+/// reads them.
 const PARTY: &str = "select p.place, p.id, p.name, p.email, p.roles, p.community, p.since, \
-    a.id, a.pseudonym, a.address, \
-    cast(case when a.wrapped_key is null then 0 else 1 end as bigint) \
-    from party p left join account a on a.party = p.id";
+    a.id, a.pseudonym, s.address, \
+    cast(case when s.wrapped_key is null then 0 else 1 end as bigint) \
+    from party p left join account a on a.party = p.id \
+    left join settlement_address s on s.account = a.id and s.from_slot = \
+    (select max(t.from_slot) from settlement_address t where t.account = a.id \
+    and t.from_slot <= $1)";
+/// The columns of an address with its account, as [`read_holder`] reads them.
+const HOLDER: &str = "select a.id, a.community, s.address, s.wrapped_key, s.from_slot, \
+    (select min(t.from_slot) from settlement_address t where t.account = s.account \
+    and t.from_slot > s.from_slot) \
+    from settlement_address s join account a on a.id = s.account";
 
 /// What decides whether a person may come in.
 pub(crate) struct Credentials {
@@ -22,12 +33,23 @@ pub(crate) struct Credentials {
     pub(crate) password_hash: Option<String>,
 }
 
-/// An account whose key may be held here.
+/// An account at one of its addresses, whose key may be held here.
 pub(crate) struct Holder {
     pub(crate) account: AccountId,
     pub(crate) community: CommunityId,
     pub(crate) address: keys::Address,
     pub(crate) wrapped_key: Option<Vec<u8>>,
+    /// Start of the first slot that settles at the address.
+    pub(crate) from: Timestamp,
+    /// Start of the first that does not any more.
+    pub(crate) until: Option<Timestamp>,
+}
+
+impl Holder {
+    /// Whether slots that start at `moment` settle at the address.
+    pub(crate) fn is_valid_at(&self, moment: Timestamp) -> bool {
+        self.from <= moment && self.until.is_none_or(|until| moment < until)
+    }
 }
 
 /// Adds a party; `false` when the e-mail address is taken.
@@ -61,18 +83,22 @@ pub(crate) async fn insert_account(
     wrapped_key: Option<Vec<u8>>,
 ) -> Result<bool> {
     let done = query(
-        "insert into account (id, party, community, pseudonym, address, wrapped_key) \
-         values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+        "insert into account (id, party, community, pseudonym, address) \
+         values ($1, $2, $3, $4, $5) on conflict do nothing",
     )
     .bind(account.account.to_string())
     .bind(party.party.to_string())
     .bind(party.community.to_string())
     .bind(account.pseudonym.clone())
     .bind(account.address.to_string())
-    .bind(wrapped_key)
     .execute(tx.conn())
     .await?;
-    Ok(done.rows_affected() == 1)
+    if done.rows_affected() != 1 {
+        return Ok(false);
+    }
+    let from = Timestamp::from_seconds(0);
+    let (account, address) = (account.account, account.address);
+    addresses::assign(tx, &NewSpan { account, address, from, wrapped_key }).await
 }
 
 /// Who logs in with `email`.
@@ -88,21 +114,32 @@ pub(crate) async fn credentials(
         .transpose()
 }
 
-/// Whose account has `address`.
+/// Whose account has `address`, or will have it; nobody's is one that is over at `now`.
 pub(crate) async fn party_of_address(
     conn: &mut AnyConnection,
     address: keys::Address,
+    now: Timestamp,
 ) -> Result<Option<PartyId>> {
-    let found: Option<String> = query_scalar("select party from account where address = $1")
-        .bind(address.to_string())
-        .fetch_optional(conn)
-        .await?;
+    let found: Option<String> = query_scalar(
+        "select a.party from settlement_address s join account a on a.id = s.account \
+         where s.address = $1 and not exists (select 1 from settlement_address t \
+         where t.account = s.account and t.from_slot > s.from_slot and t.from_slot <= $2)",
+    )
+    .bind(address.to_string())
+    .bind(now.seconds())
+    .fetch_optional(conn)
+    .await?;
     found.map(|id| id.parse().context("party id")).transpose()
 }
 
-/// The party `id`.
-pub(crate) async fn party(conn: &mut AnyConnection, id: PartyId) -> Result<Option<Party>> {
-    let row = query(db::AssertSqlSafe(format!("{PARTY} where p.id = $1")))
+/// The party `id`, with its account's address at `now`.
+pub(crate) async fn party(
+    conn: &mut AnyConnection,
+    id: PartyId,
+    now: Timestamp,
+) -> Result<Option<Party>> {
+    let row = query(db::AssertSqlSafe(format!("{PARTY} where p.id = $2")))
+        .bind(now.seconds())
         .bind(id.to_string())
         .fetch_optional(conn)
         .await?;
@@ -112,15 +149,16 @@ pub(crate) async fn party(conn: &mut AnyConnection, id: PartyId) -> Result<Optio
 /// The parties of `community`, or of those only `own`.
 pub(crate) async fn parties(
     conn: &mut AnyConnection,
-    community: CommunityId,
-    own: Option<PartyId>,
+    (community, own): (CommunityId, Option<PartyId>),
+    now: Timestamp,
     part: Part,
 ) -> Result<Page<Party>> {
     let sql = format!(
-        "{PARTY} where p.community = $1 and p.place > $2 and ($3 = '' or p.id = $3) \
-         order by p.place limit $4"
+        "{PARTY} where p.community = $2 and p.place > $3 and ($4 = '' or p.id = $4) \
+         order by p.place limit $5"
     );
     let rows = query(db::AssertSqlSafe(sql))
+        .bind(now.seconds())
         .bind(community.to_string())
         .bind(part.after)
         .bind(own.map(|own| own.to_string()).unwrap_or_default())
@@ -130,21 +168,29 @@ pub(crate) async fn parties(
     Ok(part.page(rows.iter().map(read_party).collect::<Result<_>>()?))
 }
 
-/// The account `id`.
-pub(crate) async fn holder(conn: &mut AnyConnection, id: AccountId) -> Result<Option<Holder>> {
-    let row = query("select id, community, address, wrapped_key from account where id = $1")
+/// The account `id` at the address that is in force at `moment`.
+pub(crate) async fn holder(
+    conn: &mut AnyConnection,
+    id: AccountId,
+    moment: Timestamp,
+) -> Result<Option<Holder>> {
+    let sql = format!(
+        "{HOLDER} where s.account = $1 and s.from_slot <= $2 order by s.from_slot desc limit 1"
+    );
+    let row = query(db::AssertSqlSafe(sql))
         .bind(id.to_string())
+        .bind(moment.seconds())
         .fetch_optional(conn)
         .await?;
     row.as_ref().map(read_holder).transpose()
 }
 
-/// The account whose address is `address`.
+/// The account that has, had or will have `address`.
 pub(crate) async fn holder_of_address(
     conn: &mut AnyConnection,
     address: keys::Address,
 ) -> Result<Option<Holder>> {
-    let row = query("select id, community, address, wrapped_key from account where address = $1")
+    let row = query(db::AssertSqlSafe(format!("{HOLDER} where s.address = $1")))
         .bind(address.to_string())
         .fetch_optional(conn)
         .await?;
@@ -152,11 +198,14 @@ pub(crate) async fn holder_of_address(
 }
 
 fn read_holder(row: &AnyRow) -> Result<Holder> {
+    let until: Option<i64> = row.try_get(5)?;
     Ok(Holder {
         account: parsed(row, 0)?,
         community: parsed(row, 1)?,
         address: parsed(row, 2)?,
         wrapped_key: row.try_get(3)?,
+        from: moment(row, 4)?,
+        until: until.map(Timestamp::from_seconds),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Identity over HTTP, with a database of each test's own.
 #![expect(clippy::unwrap_used, reason = "a test stops where its assumption fails")]
 
+mod addresses;
 mod audit;
 mod contract_accounts;
 mod document;

@@ -132,17 +132,17 @@ async fn working(server: &Server, point: &str, operator: &str) -> MeterId {
 }
 
 #[derive(Clone, Copy)]
-struct Wish {
-    meter: MeterId,
-    version: u32,
-    from: &'static str,
-    expiry: &'static str,
-    old: u8,
-    next: u8,
+pub(crate) struct Wish {
+    pub(crate) meter: MeterId,
+    pub(crate) version: u32,
+    pub(crate) from: &'static str,
+    pub(crate) expiry: &'static str,
+    pub(crate) old: u8,
+    pub(crate) next: u8,
 }
 
 impl Wish {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let (key_next, page) = (key(self.next).address(), 101_u32);
         let [from, expiry] =
             [self.from, self.expiry].map(|moment| moment.parse::<Timestamp>().unwrap().unsigned());

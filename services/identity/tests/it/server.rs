@@ -84,9 +84,11 @@ impl Consumer for Seen {
     fn subjects(&self) -> &'static [&'static str] {
         &[
             AccountOpened::SUBJECT,
+            AddressAssigned::SUBJECT,
             ConnectionPointRegistered::SUBJECT,
             MeterEnrolled::SUBJECT,
             MeterRotated::SUBJECT,
+            MeterHandedOver::SUBJECT,
             MeterRevoked::SUBJECT,
         ]
     }

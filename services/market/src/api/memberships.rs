@@ -306,11 +306,12 @@ fn view(known: &Membership, desk: &Desk, book: &Exchange, market: &Market) -> Me
             && all_in.n_per_wh().unsigned_abs() <= mandate.buy_price_max
             && net.n_per_wh().unsigned_abs() >= mandate.sell_price_min
     };
-    let granted = book.member(known.account).is_some_and(|member| {
-        book.mandates(member.address)
+    let slot = next_slot(desk.parameters(), market.now());
+    let granted = book.address_at(known.account, slot).is_some_and(|address| {
+        book.mandates(address)
             .any(|mandate| mandate.delegate == market.delegate() && covers(mandate))
     });
-    let shares = book.shares_in(next_slot(desk.parameters(), market.now()));
+    let shares = book.shares_in(slot);
     let share = shares.iter().find(|share| share.connection_point == known.connection_point);
     MembershipView {
         account: known.account.to_string(),

@@ -233,7 +233,9 @@ pub(crate) async fn list_mandates(
     let account = caller.own_account()?;
     let desk = desk_of(&market, &caller, query.zone())?;
     let book = desk.book().await;
-    let member = book.member(account).ok_or_else(|| Problem::not_found("account"))?;
+    book.member(account).ok_or_else(|| Problem::not_found("account"))?;
+    let granted: Vec<&Mandate> =
+        book.addresses(account).flat_map(|(_, address)| book.mandates(address)).collect();
     let seen = |mandate: &Mandate| MandateView {
         delegate: format!("{:#x}", mandate.delegate),
         rules: mandate.delegate == market.delegate(),
@@ -247,7 +249,7 @@ pub(crate) async fn list_mandates(
         quantity_per_slot_wh: mandate.quantity_per_slot.wh(),
         quantity_per_day_wh: mandate.quantity_per_day.wh(),
     };
-    Ok(Json(book.mandates(member.address).map(seen).collect()))
+    Ok(Json(granted.into_iter().map(seen).collect()))
 }
 
 fn view(rule: &Rule, desk: &Desk, book: &Exchange, market: &Market) -> RuleView {
@@ -256,8 +258,8 @@ fn view(rule: &Rule, desk: &Desk, book: &Exchange, market: &Market) -> RuleView 
         RuleQuantity::Fixed { quantity } => (Some(quantity.wh()), None),
         RuleQuantity::Likely { percent } => (None, Some(percent)),
     };
-    let granted = book.member(rule.account).is_some_and(|member| {
-        book.mandates(member.address)
+    let granted = book.address_at(rule.account, market.now()).is_some_and(|address| {
+        book.mandates(address)
             .any(|mandate| mandate.delegate == market.delegate() && covers(mandate, rule, market))
     });
     RuleView {

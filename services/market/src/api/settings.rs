@@ -2,6 +2,8 @@
 
 use actix_web::get;
 use actix_web::web::{Data, Json, Query};
+use alloy_primitives::Address;
+use calendar::Timestamp;
 use contracts::{Deployment, Policy};
 use matching::network::Network;
 use serde::Serialize;
@@ -74,8 +76,27 @@ pub(crate) struct MarketView {
 /// What the caller can trade with.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct CashView {
-    /// The address that holds it.
+    /// The address at which the slot that goes on now settles, and which holds it.
     address: String,
+    /// What a new order may hold.
+    tradable: String,
+    /// What is held for orders, and for trades that the chain has not settled yet.
+    held: String,
+    /// The same of each of the account's addresses, oldest first: an order is signed by the one
+    /// that is valid at the start of its slot, and holds its cash.
+    addresses: Vec<AddressCashView>,
+}
+
+/// What one of the caller's addresses can trade with.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct AddressCashView {
+    /// The address.
+    address: String,
+    /// Start of the first slot that it signs orders for; absent for the one that the account was
+    /// opened with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    from: Option<String>,
     /// What a new order may hold.
     tradable: String,
     /// What is held for orders, and for trades that the chain has not settled yet.
@@ -103,14 +124,24 @@ pub(crate) async fn get_market(
         .ok_or_else(|| Problem::not_found("market"))?;
     let book = desk.book().await;
     let opening = market.now().plus_seconds(parameters.horizon_seconds);
-    let member = caller.account.and_then(|account| book.member(account));
-    let cash = member.map(|member| {
-        let wallet = book.wallet(member.address);
-        CashView {
-            address: member.address.to_string(),
+    let at = |(from, address): (Option<Timestamp>, Address)| {
+        let wallet = book.wallet(address);
+        AddressCashView {
+            address: address.to_string(),
+            from: from.map(|from| from.to_string()),
             tradable: wallet.tradable().to_string(),
             held: wallet.held().to_string(),
         }
+    };
+    let cash = caller.account.and_then(|account| {
+        let address = book.address_at(account, market.now())?;
+        let wallet = book.wallet(address);
+        Some(CashView {
+            address: address.to_string(),
+            tradable: wallet.tradable().to_string(),
+            held: wallet.held().to_string(),
+            addresses: book.addresses(account).map(at).collect(),
+        })
     });
     Ok(Json(MarketView {
         community: parameters.community.to_string(),

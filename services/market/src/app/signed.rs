@@ -5,6 +5,7 @@
 //! Deliberately absent: contracts as delegates. Of those only the delegate is asked on chain, and
 //! whether it is depends on the mandate at that time.
 
+use calendar::Timestamp;
 use client::erc1271;
 use contracts::SETTLE_GAS_MAX;
 use keys::SignatureBytes;
@@ -30,7 +31,8 @@ impl Market {
         }
         let Some(desk) = self.desk(terms.community, terms.zone) else { return Ok(order) };
         // Nobody has others' contracts asked.
-        let own = desk.book().await.member(order.account).map(|member| member.address);
+        let slot = Timestamp::from_seconds(i64::try_from(terms.slot).unwrap_or(i64::MAX));
+        let own = desk.book().await.address_at(order.account, slot);
         if own != Some(terms.account) {
             return Ok(order);
         }

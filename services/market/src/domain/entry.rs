@@ -21,6 +21,8 @@ use super::{
 pub enum Entry {
     /// An account was opened, or its address or name changed.
     Member(Member),
+    /// An account settles at another address from a slot on.
+    Address(NextAddress),
     /// A connection point joined the zone, or its limits changed.
     Point(Point),
     /// A meter was enrolled at a connection point.
@@ -270,10 +272,21 @@ pub struct Member {
     pub account: AccountId,
     /// Whose it is: orders of one party never meet.
     pub party: PartyId,
-    /// The address that signs and holds cash.
+    /// The address that signs and holds cash, until the account has another one.
     pub address: Address,
     /// The name that others see.
     pub pseudonym: String,
+}
+
+/// The address that signs an account's orders for slots from one on, and settles them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextAddress {
+    /// The account.
+    pub account: AccountId,
+    /// The address.
+    pub address: Address,
+    /// Start of the first slot.
+    pub from: Timestamp,
 }
 
 /// Where energy of an account is metered.

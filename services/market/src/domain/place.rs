@@ -8,7 +8,7 @@ use units::{Energy, Money, Overflow, Price};
 
 use super::order::slot_start;
 use super::{
-    Accepted, Entry, Exchange, Member, NewOrder, Opening, Parameters, Rejection, SelfTrade, Status,
+    Accepted, Entry, Exchange, NewOrder, Opening, Parameters, Rejection, SelfTrade, Status,
 };
 
 /// The most accepted orders of one slot.
@@ -185,8 +185,8 @@ impl Exchange {
     ) -> Result<AccountId, Rejection> {
         let terms = &order.terms;
         let point = self.points.get(&terms.connection_point).ok_or(Rejection::Account)?;
-        let owner = self.members.get(&point.account).ok_or(Rejection::Account)?;
-        ensure(owner.address == terms.account, Rejection::Account)?;
+        let address = self.address_at(point.account, slot_start(terms));
+        ensure(address == Some(terms.account), Rejection::Account)?;
         let by_owner = order.account == point.account;
         ensure(by_owner || self.is_delegate(order.account, terms), Rejection::Account)?;
         let here = terms.community == parameters.community
@@ -204,8 +204,8 @@ impl Exchange {
 
     /// Whether the terms name `account` as their delegate.
     fn is_delegate(&self, account: AccountId, terms: &OrderTerms) -> bool {
-        let named = |member: &Member| member.address == terms.delegate;
-        !terms.delegate.is_zero() && self.members.get(&account).is_some_and(named)
+        let named = self.address_at(account, slot_start(terms)) == Some(terms.delegate);
+        !terms.delegate.is_zero() && named
     }
 
     /// The connection can carry it, and is likely to feed it in, with the other open orders of the

@@ -144,8 +144,14 @@ impl Exchange {
         let OrderSignature::Key(signature) = &order.signature else { return false };
         let delegate = order.terms.delegate;
         !delegate.is_zero()
-            && self.members.values().all(|member| member.address != delegate)
+            && !self.is_members(delegate)
             && is_delegated(&order.terms, recover(order.hash, signature))
+    }
+
+    /// Whether a member has, had or will have the address.
+    pub(super) fn is_members(&self, address: Address) -> bool {
+        self.members.values().any(|member| member.address == address)
+            || self.addresses.values().flat_map(BTreeMap::values).any(|later| *later == address)
     }
 
     /// Refuses a rule whose orders would all be refused.
@@ -181,8 +187,8 @@ impl Exchange {
             if self.suspension(Trader::Rule(rule.name)).is_some() {
                 continue;
             }
-            let Some(owner) = self.members.get(&rule.account) else { continue };
             for slot in &slots {
+                let Some(owner) = self.address_at(rule.account, slot.start) else { continue };
                 let early = rule.from.is_some_and(|from| slot.start < from);
                 if early || rule.until.is_some_and(|until| slot.end() > until) {
                     continue;
@@ -190,14 +196,14 @@ impl Exchange {
                 let length = parameters.terms.slot_seconds;
                 let start = slot.start.unsigned();
                 let nonce = mandated_nonce(delegate, start, length, rule.name.side);
-                let sealed = self.is_deposited(slot.start, owner.address, nonce);
-                if sealed || !self.nonces.is_free(owner.address, nonce) {
+                let sealed = self.is_deposited(slot.start, owner, nonce);
+                if sealed || !self.nonces.is_free(owner, nonce) {
                     continue;
                 }
                 let quantity = self.quantity_of(rule, slot.start, parameters);
                 let Some(quantity) = quantity else { continue };
                 let terms = OrderTerms {
-                    account: owner.address,
+                    account: owner,
                     side: rule.name.side,
                     slot: start,
                     quantity,

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use super::order::slot_start;
 use super::place::{ORDERS_PER_SLOT_MAX, Way, ensure};
 use super::{
-    Accepted, Entry, Exchange, Member, NewOrder, OrderSignature, Parameters, Placement, Rejection,
+    Accepted, Entry, Exchange, NewOrder, OrderSignature, Parameters, Placement, Rejection,
     RuleName, TimeInForce, Trader,
 };
 
@@ -113,7 +113,7 @@ pub struct Commitment {
     pub hash: B256,
     /// Who sent it: whose the order is, or its delegate.
     pub account: AccountId,
-    /// The address of that account, which others see once the gate is closed.
+    /// The address that the account has in that slot, which others see once the gate is closed.
     pub address: Address,
     /// Start of the slot.
     pub slot: Timestamp,
@@ -287,7 +287,7 @@ impl Exchange {
             ensure(same, Rejection::OtherContent)?;
             return Ok(Seal::Repeated(Box::new(before.clone())));
         }
-        let member = self.members.get(&new.account).ok_or(Rejection::Account)?;
+        let address = self.address_at(new.account, new.slot).ok_or(Rejection::Account)?;
         let suspended = self.suspension(Trader::Account(new.account)).is_some();
         ensure(!suspended, Rejection::Suspended)?;
         ensure(self.stopped().is_none(), Rejection::KillSwitch)?;
@@ -306,7 +306,7 @@ impl Exchange {
         Ok(Seal::New(Box::new(Commitment {
             hash: new.hash,
             account: new.account,
-            address: member.address,
+            address,
             slot: slot.start,
             at: now,
             deposit,
@@ -421,8 +421,7 @@ impl Exchange {
     /// market's own can be that.
     fn is_by_rule(&self, known: &Commitment) -> bool {
         let Some(Deposit { terms, .. }) = known.deposit.as_deref() else { return false };
-        let named = |member: &Member| member.address == terms.delegate;
-        !terms.delegate.is_zero() && !self.members.values().any(named)
+        !terms.delegate.is_zero() && !self.is_members(terms.delegate)
     }
 
     pub(super) fn sealed(&mut self, commitment: &Commitment) {

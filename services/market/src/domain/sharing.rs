@@ -233,7 +233,7 @@ impl Exchange {
         let shares = self.shares_in(slot);
         let of = |member: &Membership| {
             let share = shares.iter().find(|s| s.connection_point == member.connection_point)?;
-            let owner = self.members.get(&member.account)?.address.into_array();
+            let owner = self.address_at(member.account, slot)?.into_array();
             Some(Share { owner, weight: share.bps })
         };
         let mut weights: Vec<Share> = self.members_in(slot).filter_map(of).collect();
@@ -347,7 +347,7 @@ impl Exchange {
         };
         let mut orders = Vec::new();
         for member in self.members_in(slot.start) {
-            let owner = self.members.get(&member.account);
+            let owner = self.address_at(member.account, slot.start);
             let (Some(owner), Some(metered)) = (owner, known.get(&member.connection_point)) else {
                 continue;
             };
@@ -358,7 +358,7 @@ impl Exchange {
                 }
                 let start = slot.start.unsigned();
                 let terms = OrderTerms {
-                    account: owner.address,
+                    account: owner,
                     side,
                     slot: start,
                     quantity,

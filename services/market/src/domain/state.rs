@@ -132,6 +132,9 @@ pub struct SlotBook {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Exchange {
     pub(super) members: BTreeMap<AccountId, Member>,
+    /// The addresses that members got later, by the start of their first slot.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) addresses: BTreeMap<AccountId, BTreeMap<Timestamp, Address>>,
     pub(super) parties: BTreeMap<PartyId, BTreeSet<AccountId>>,
     pub(super) points: BTreeMap<ConnectionPointId, Point>,
     pub(super) meters: BTreeMap<ConnectionPointId, Meter>,
@@ -163,6 +166,10 @@ impl Exchange {
         self.risk.apply(entry);
         match entry {
             Entry::Member(member) => self.joined(member),
+            Entry::Address(next) => {
+                let later = self.addresses.entry(next.account).or_default();
+                later.insert(next.from, next.address);
+            }
             Entry::Point(point) => {
                 self.points.insert(point.connection_point, point.clone());
             }
@@ -374,6 +381,27 @@ impl Exchange {
     /// A member by account.
     pub fn member(&self, account: AccountId) -> Option<&Member> {
         self.members.get(&account)
+    }
+
+    /// The address at which an account settles the slot that starts at `slot`, and which signs its
+    /// orders for it.
+    pub fn address_at(&self, account: AccountId, slot: Timestamp) -> Option<Address> {
+        let later = self.addresses.get(&account).and_then(|later| later.range(..=slot).next_back());
+        match later {
+            Some((_, address)) => Some(*address),
+            None => self.members.get(&account).map(|member| member.address),
+        }
+    }
+
+    /// The addresses of an account with the start of the first slot of each, `None` for the one
+    /// that it was opened with; oldest first.
+    pub fn addresses(
+        &self,
+        account: AccountId,
+    ) -> impl Iterator<Item = (Option<Timestamp>, Address)> {
+        let first = self.members.get(&account).map(|member| (None, member.address));
+        let later = self.addresses.get(&account).into_iter().flatten();
+        first.into_iter().chain(later.map(|(from, address)| (Some(*from), *address)))
     }
 
     /// A connection point.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, missing_docs, reason = "a test is used by nobody")]
 
+mod addresses;
 mod batch;
 mod continuous;
 mod contract;

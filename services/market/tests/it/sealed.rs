@@ -5,11 +5,12 @@ mod served;
 use calendar::{Slot, Timestamp};
 use contracts::{B256, OrderTerms, Side};
 use market::domain::{
-    Change, Commitment, Conditions, Difference, Entry, Exchange, NewCommitment, NewOrder, Opening,
-    Placement, Published, Rejection, Seal, SealState, SlotJournal, UNREVEALED_MAX, commitment,
-    recompute,
+    Change, Commitment, Conditions, Difference, Entry, Exchange, Movement, NewCommitment, NewOrder,
+    NextAddress, Opening, Placement, Published, Rejection, Seal, SealState, SlotJournal,
+    UNREVEALED_MAX, commitment, recompute,
 };
 use matching::Mechanism;
+use units::Money;
 
 pub use served::refused;
 
@@ -151,6 +152,32 @@ fn only_what_was_committed_to_before_the_gate_trades() {
     let state = serde_json::to_string(&town).unwrap();
     let again: Exchange = serde_json::from_str(&state).unwrap();
     assert_eq!((again.hash(), &again), (town.hash(), &town));
+}
+
+#[test]
+fn a_commitment_is_by_the_address_that_its_account_has_in_the_slot() {
+    let mut town = sealed_town();
+    let (home, later) = (neighbour("s1"), neighbour("s1 later"));
+    let (account, address) = (home.account(), later.address());
+    town.apply(&Entry::Address(NextAddress { account, address, from: at(LATER) }));
+    let amount = Money::from_n(DEPOSIT);
+    town.apply(&block(2, 2, vec![Movement::In { address, amount }]));
+    let terms = order("s1", Side::Sell, 3000, 100_000).terms;
+    let sell = NewOrder { account, ..later.sign(OrderTerms { account: address, ..terms }) };
+    let buy = order("b1", Side::Buy, 3000, 200_000);
+    for order in [&buy, &sell] {
+        seal(&mut town, &new(order, true), OPENS).unwrap();
+    }
+    close(&mut town, GATE);
+    for (_, order) in town.deposits_due() {
+        open(&mut town, &order, GATE).unwrap();
+    }
+    let slot = Slot::starting(at(LATER), slot_length()).unwrap();
+    let cleared = town.clear(slot, &parameters(), at(GATE));
+    record(&mut town, &Entry::Cleared(cleared.clone()));
+    let journal = town.published(&cleared, &parameters(), (CHAIN_ID, deployment().market));
+    assert_eq!(journal.commitments[1].account, address);
+    assert_eq!(recompute(&journal, &journal.clearing).unwrap().sealed.unwrap().opened, 2);
 }
 
 /// The first difference of a journal that an operator changed, with the roots that go with it.

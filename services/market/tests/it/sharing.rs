@@ -12,8 +12,8 @@ use events::metering::{IntervalFact, IntervalsClosed, Quality};
 use ids::MeterId;
 use market::MarketConfig;
 use market::domain::{
-    Change, Difference, Entry, Exchange, Membership, Metered, Movement, NewOrder, Parameters,
-    PointShare, Rejection, TimeInForce, recompute,
+    Change, Difference, Entry, Exchange, Membership, Metered, Movement, NewOrder, NextAddress,
+    Parameters, PointShare, Rejection, TimeInForce, recompute,
 };
 use matching::Mechanism;
 use reqwest::{Method, StatusCode};
@@ -21,7 +21,7 @@ use revm::primitives::TxKind;
 use serde_json::json;
 use service::Tick;
 use tempfile::TempDir;
-use units::{Energy, Price};
+use units::{Energy, Money, Price};
 
 use crate::contract::{CASH, Evm};
 use crate::http::*;
@@ -235,6 +235,33 @@ fn nothing_is_shared_out_that_the_chain_would_not_settle_or_nobody_granted() {
     let bought = ["b1", "b2"].map(|name| energy[name][0]);
     assert_eq!(bought, [2_000, 500]);
     assert!(!energy.contains_key("b3"));
+}
+
+#[test]
+fn a_member_shares_at_the_address_that_its_slot_settles_at() {
+    let parameters = by(Mechanism::CascadeAllocation { price: PRICE });
+    let (later, next) = (neighbour("b1 later"), slot().start);
+    let at = |from| {
+        let mut town = members(&parameters);
+        let account = neighbour("b1").account();
+        town.apply(&Entry::Address(NextAddress { account, address: later.address(), from }));
+        let homes = [("b1", 2_000, 0), ("b2", 500, 0), ("b3", 1_500, 0), ("s1", 0, 3_000)];
+        metered(&mut town, &homes, 1);
+        town
+    };
+    let mut town = at(next.plus_seconds(900));
+    let (energy, _) = shared_out(&mut town, &parameters, slot().end());
+    assert_eq!(energy["b1"][0], 1_643, "its time has not come");
+    let mut town = at(next);
+    let (energy, refused) = shared_out(&mut town.clone(), &parameters, slot().end());
+    assert_eq!((energy.get("b1"), &refused[..]), (None, &[Rejection::Delegate][..]));
+    // A mandate is of an address; the shares are the member's.
+    let cash = Movement::In { address: later.address(), amount: Money::from_n(DEPOSIT) };
+    town.apply(&block(3, 3, vec![mandate("b1 later", 5_000, &parameters), cash]));
+    let (energy, refused) = shared_out(&mut town, &parameters, slot().end());
+    assert_eq!((energy["b1"][0], &refused[..]), (1_643, &[][..]));
+    assert!(town.wallet(later.address()).held().n() > 0);
+    assert_eq!(town.wallet(neighbour("b1").address()).held().n(), 0);
 }
 
 #[test]

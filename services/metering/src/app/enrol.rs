@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alloy_primitives::Address;
 use anyhow::{Context, Result};
 use calendar::{SlotLength, Timestamp};
 use client::{Outcome, Transaction};
@@ -9,8 +10,11 @@ use contracts::CONTRACT_GAS_MAX;
 use contracts::requests::MeterEnrolment;
 use db::Db;
 use events::Envelope;
-use events::identity::{ConnectionPointRegistered, MeterEnrolled, MeterRevoked, MeterRotated};
-use ids::MeterId;
+use events::identity::{
+    ConnectionPointRegistered, Enrolment, MeterEnrolled, MeterHandedOver, MeterRevoked,
+    MeterRotated,
+};
+use ids::{ConnectionPointId, MeterId};
 
 use crate::app::anchor::Anchor;
 use crate::db::registry::Watched;
@@ -22,8 +26,8 @@ pub(crate) const CONSUMER: &str = "metering";
 
 /// Applies one of identity's events, once; gives the meter whose line must end.
 ///
-/// An enrolment, a rotation and a revocation also go to the registry on chain, which is what bills
-/// are proved against.
+/// An enrolment, a rotation, a handover and a revocation also go to the registry on chain, which is
+/// what bills are proved against.
 pub(crate) async fn apply(
     db: &Db,
     slot: SlotLength,
@@ -43,7 +47,7 @@ pub(crate) async fn apply(
                 let first_slot = first_whole_slot(meter.valid_from, slot);
                 meters::enrol(tx, &meter, first_slot).await.context("keeping a meter")?;
                 registry::begin_anew(tx, meter.meter).await?;
-                let transaction = enrolment(&anchor, &meter, &envelope);
+                let transaction = transaction(&envelope, enrolment(&anchor, &meter));
                 anchor.sender.enqueue(tx, &transaction).await?;
             }
             if let Some(rotated) = envelope.open::<MeterRotated>()? {
@@ -52,6 +56,11 @@ pub(crate) async fn apply(
                 let transaction = rotation(&anchor, &rotated, &envelope);
                 registry::keep(tx, rotated.meter, &transaction, due_at).await?;
                 registry::watch(tx, rotated.meter, &transaction.cause, rotated.expiry).await?;
+            }
+            if let Some(handed) = envelope.open::<MeterHandedOver>()? {
+                for (transaction, due_at) in handover(&anchor, &handed, &envelope) {
+                    registry::keep(tx, handed.meter, &transaction, due_at).await?;
+                }
             }
             let Some(revoked) = envelope.open::<MeterRevoked>()? else {
                 mark::meters_changed(tx).await?;
@@ -149,20 +158,46 @@ fn rotation(anchor: &Anchor, rotated: &MeterRotated, envelope: &Envelope) -> Tra
 /// perhaps of a contract account, and five new storage words.
 const REGISTRY_GAS: u64 = 400_000 + CONTRACT_GAS_MAX;
 
-fn enrolment(anchor: &Anchor, meter: &MeterEnrolled, envelope: &Envelope) -> Transaction {
-    let signed = &meter.enrolment;
+fn enrolment(anchor: &Anchor, meter: &MeterEnrolled) -> contracts::Call {
+    let MeterEnrolled { meter: id, key, connection_point, enrolment, .. } = meter;
+    enrol(anchor, (*id, *key, *connection_point), enrolment)
+}
+
+fn enrol(
+    anchor: &Anchor,
+    (meter, key, connection_point): (MeterId, Address, ConnectionPointId),
+    signed: &Enrolment,
+) -> contracts::Call {
     let of = MeterEnrolment {
-        meter: meter.meter,
-        key: meter.key,
+        meter,
+        key,
         owner: signed.owner,
         installer: signed.installer,
-        connection_point: meter.connection_point,
+        connection_point,
         // The registry counts the versions itself; the call does not carry it.
         version: 0,
     };
     let owner = signed.owner_signature.as_bytes().to_vec().into();
     let installer = signed.installer_signature.as_bytes().to_vec().into();
-    transaction(envelope, anchor.contracts.enrol(&of, owner, installer))
+    anchor.contracts.enrol(&of, owner, installer)
+}
+
+/// A meter's key ends and begins again under the next owner, right after the reading of the moment
+/// itself, which is the last of the one before: the registry goes by the time of a block.
+fn handover(
+    anchor: &Anchor,
+    handed: &MeterHandedOver,
+    envelope: &Envelope,
+) -> [(Transaction, Timestamp); 2] {
+    let MeterHandedOver { meter, key, connection_point, from, enrolment, .. } = handed;
+    let end = transaction(envelope, anchor.contracts.revoke(*meter));
+    let cause = format!("{}/end", end.cause);
+    let begin = enrol(anchor, (*meter, *key, *connection_point), enrolment);
+    // One after the other: what is due first is sent first.
+    [
+        (Transaction { cause, ..end }, from.plus_seconds(1)),
+        (transaction(envelope, begin), from.plus_seconds(2)),
+    ]
 }
 
 fn transaction(envelope: &Envelope, call: contracts::Call) -> Transaction {

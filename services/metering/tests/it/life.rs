@@ -6,6 +6,7 @@ use actix_web::test::TestRequest;
 use contracts::SolCall;
 use contracts::bindings::MeterRegistry::{enrolCall, revokeCall, rotateCall};
 use db::{DbError, Row, query};
+use events::identity::{MeterEnrolled, MeterHandedOver};
 use keys::SecretKey;
 use serde_json::json;
 
@@ -102,6 +103,33 @@ async fn the_registry_hears_of_a_next_key_between_the_last_reading_and_the_first
     home.pass_seconds(3 * SLOT + 1).await;
     home.pass_seconds(3 * SLOT + 2).await;
     assert_eq!(registry_calls(&home).await, ["enrol", "rotate"]);
+}
+
+#[actix_web::test]
+async fn a_meter_goes_to_its_next_owner_right_after_a_slot_and_counts_on() {
+    let one = Device::new("H01");
+    let home = Home::with(std::slice::from_ref(&one)).await;
+    let MeterEnrolled { meter, connection_point, key, enrolment, .. } = one.enrolled();
+    let handed =
+        MeterHandedOver { meter, connection_point, key, version: 2, from: at(4), enrolment };
+    home.tell(&handed).await;
+    home.pass(4).await;
+    assert_eq!(registry_calls(&home).await, ["enrol"], "the reading of now is the last owner's");
+    home.pass_seconds(4 * SLOT + 2).await;
+    assert_eq!(registry_calls(&home).await, ["enrol", "revoke", "enrol"]);
+    home.hear(&[one.read(1, 1, 10, 0), one.read(2, 4, 20, 0)]).await;
+    home.hand.move_to(at(5));
+    home.hear(&[one.read(3, 5, 30, 0)]).await;
+    assert_eq!(home.stored_pages(&one).await, [1, 2, 3], "for the device nothing has changed");
+
+    // Both wait when the meter is revoked: as the registry counts, so they go.
+    let other = Device::new("H02");
+    let home = Home::with(std::slice::from_ref(&other)).await;
+    let (meter, key) = (other.meter, other.key.address());
+    let connection_point = other.enrolled().connection_point;
+    home.tell(&MeterHandedOver { meter, connection_point, key, from: at(40), ..handed }).await;
+    home.revoke(&other).await;
+    assert_eq!(registry_calls(&home).await, ["enrol", "revoke", "enrol", "revoke"]);
 }
 
 #[actix_web::test]

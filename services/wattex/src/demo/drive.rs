@@ -17,7 +17,7 @@ use super::people::{self, People, Resident};
 use super::plan::{self, Progress};
 use super::report::{self, Inputs};
 use super::rule::{Bounds, Rule, doubt, forecast};
-use super::{Arguments, bills, members};
+use super::{Arguments, Speed, bills, members};
 use crate::data::{MeterRun, Span};
 use crate::node::chain::{CHALLENGE_SECONDS, CORRECTION_SECONDS};
 use crate::node::{Node, Secrets};
@@ -26,6 +26,8 @@ use crate::node::{Node, Secrets};
 const WIND_UP_STEP_SECONDS: i64 = 6 * 3600;
 /// After the last window the contract still waits up to two days for the local day to be over.
 const WIND_UP_SPARE_SECONDS: i64 = 3 * 86_400;
+/// Seconds after a midnight by which blocks have what changes then.
+const HANDOVER_SECONDS: i64 = 5;
 /// Homes keep so many hundredths of the price band for themselves; they would differ down to
 /// [`TASTE_DRAWN_MIN`], but those that want less than [`TASTE_MIN`] earn less than they miss by.
 const TASTE_MIN: u8 = 15;
@@ -135,7 +137,7 @@ impl Stage<'_> {
         let pace = Pace::new(self.arguments.speed, self.clock.now());
         let end = self.boundary(span.slots.len());
         let mut line = Line::new(span.slots.len(), progress, &pace, end);
-        let desk = Desk::new(self.node)?;
+        let desk = Desk::new(self.node, self.arguments.rotate)?;
         let mut homes = self.connect(people, progress.boundaries);
         for boundary in progress.boundaries..boundaries {
             let now = self.boundary(boundary);
@@ -150,6 +152,7 @@ impl Stage<'_> {
             self.node.pump(now).await?;
             let ordering = self.order(&desk, &homes, boundary, progress);
             self.node.spent.on("orders", ordering).await?;
+            self.hand_over(now).await?;
             progress.boundaries = boundary + 1;
             progress.now = now;
             progress.wall = Clock::real().now();
@@ -158,6 +161,19 @@ impl Stage<'_> {
         }
         line.finish();
         Ok(())
+    }
+
+    /// Where addresses change, the registry learns whose meters are in the slot that begins then;
+    /// at a pace that was asked for time comes there by itself.
+    async fn hand_over(&self, now: Timestamp) -> Result<()> {
+        let zone = &self.span.timezone;
+        let jumps = self.arguments.speed == Speed::Max && self.arguments.rotate;
+        if !jumps || zone.start_of(zone.day_of(now)) != now {
+            return Ok(());
+        }
+        let later = now.plus_seconds(HANDOVER_SECONDS);
+        self.hand.move_to(later);
+        self.node.pump(later).await
     }
 
     /// Homes with their meters connected, knowing what was read before `boundary`.

@@ -35,13 +35,15 @@ pub enum Answer {
 pub struct Desk<'n> {
     http: Client,
     node: &'n Node,
+    /// Whether homes whose key is held settle at another address each month.
+    rotates: bool,
 }
 
 impl<'n> Desk<'n> {
     /// A way to the market of `node`.
-    pub fn new(node: &'n Node) -> Result<Self> {
+    pub fn new(node: &'n Node, rotates: bool) -> Result<Self> {
         let http = Client::builder().pool_idle_timeout(IDLE_MAX).build()?;
-        Ok(Desk { http, node })
+        Ok(Desk { http, node, rotates })
     }
 
     /// Places `intent` for `slot`. The same home and slot give the same order, so repeating it
@@ -50,7 +52,7 @@ impl<'n> Desk<'n> {
         let node = self.node;
         let name = format!("demo/{}/{}", home.connection_point, slot.start);
         let terms = OrderTerms {
-            account: home.address,
+            account: self.address(home, slot).await?,
             side: intent.side,
             slot: slot.start.unsigned(),
             quantity: intent.quantity,
@@ -75,6 +77,16 @@ impl<'n> Desk<'n> {
             "signature": signature,
         });
         self.send(&token, &order).await
+    }
+
+    /// Where a home settles a slot, and what signs for it.
+    async fn address(&self, home: &Resident, slot: Slot) -> Result<Address> {
+        if !self.rotates || home.own_key.is_some() {
+            return Ok(home.address);
+        }
+        let all = self.node.identity.addresses(&home.principal, home.account).await?;
+        let valid = all.into_iter().find(|one| one.is_valid_at(slot.start));
+        Ok(valid.context("an account settles at some address")?.address)
     }
 
     /// Sends what may be repeated: an order is answered as before, a signature is the same.

@@ -43,6 +43,8 @@ pub struct Plan {
     #[serde(default = "usual_horizon")]
     horizon_seconds: u32,
     #[serde(default)]
+    rotate: bool,
+    #[serde(default)]
     currencies: Vec<String>,
     seed: u64,
 }
@@ -91,6 +93,7 @@ impl Plan {
             grid: grid.cloned(),
             on_demand: arguments.speed == Speed::Max,
             horizon_seconds: arguments.horizon,
+            rotate: arguments.rotate,
             currencies: arguments.currencies.clone(),
             seed: arguments.seed,
         }
@@ -115,6 +118,7 @@ impl Plan {
             ("slot minutes", self.slot_minutes.to_string(), wanted.slot_minutes.to_string()),
             ("mechanism", self.mechanism.to_string(), wanted.mechanism.to_string()),
             ("horizon", self.horizon_seconds.to_string(), wanted.horizon_seconds.to_string()),
+            ("rotate", self.rotate.to_string(), wanted.rotate.to_string()),
             ("zones", zones(self), zones(wanted)),
             ("speed max", self.on_demand.to_string(), wanted.on_demand.to_string()),
             ("further currencies", self.currencies.join(","), wanted.currencies.join(",")),

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { addressAt } from "../../address";
 import * as api from "../../api";
 import { AmountField, Form, SelectField, SideField } from "../../fields";
 import {
@@ -65,7 +66,7 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
     if (problems.amount || problems.price || !point || !account || !slot) return;
     const start = Date.parse(slot) / 1000;
     const order: OrderTerms = {
-      account: account.address,
+      account: addressAt(market.cash, slot) ?? account.address,
       side,
       slot: start,
       quantity: Number(amount),

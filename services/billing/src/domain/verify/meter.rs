@@ -48,13 +48,7 @@ impl Verifier<'_> {
         for (place, &version) in evidence.key_versions.iter().enumerate() {
             let part = format!("evidence.key_versions[{place}]");
             match self.state.meter_key(evidence.chain.contracts.meters, invoice.meter, version) {
-                Ok(key) => {
-                    if key.owner != invoice.address {
-                        let reason = "the meter belongs to another address than the invoice's";
-                        self.fail(part, Supports::Metered, reason);
-                    }
-                    keys.push(key);
-                }
+                Ok(key) => keys.push(key),
                 Err(error) => {
                     let reason = format!("the meter's key is not proved: {error}");
                     self.fail(part, Supports::Metered, reason);
@@ -65,13 +59,23 @@ impl Verifier<'_> {
     }
 
     fn check_signatures(&mut self, readings: &[SignedReading], keys: &[MeterKey]) {
-        let mut signed = vec![false; keys.len()];
+        let (mut signed, mut strange) = (vec![false; keys.len()], vec![false; keys.len()]);
+        let (address, period) = (self.bill.invoice.address, self.bill.invoice.period);
+        let zone = &self.bill.evidence.tariff.head().timezone;
+        let [begin, end] = [period.from, period.to.next()].map(|day| zone.start_of(day).unsigned());
         for (place, reading) in readings.iter().enumerate() {
             let time = reading.reading.time.unsigned();
             let signer = reading.signer();
             let key = keys.iter().position(|key| Some(key.key) == signer && key.valid_at(time));
             match key {
-                Some(key) => signed[key] = true,
+                Some(key) => {
+                    signed[key] = true;
+                    // At its edges, and beyond them, the meter may be the address's before or
+                    // after: the same registers end one period and begin the next.
+                    let within = begin < time && time <= end;
+                    strange[key] |= within && keys[key].owner != address;
+                    self.was_anothers |= time <= begin && keys[key].owner != address;
+                }
                 None => {
                     let part = format!("evidence.readings[{place}]");
                     let reason = format!(
@@ -81,6 +85,11 @@ impl Verifier<'_> {
                     self.fail(part, Supports::Metered, reason);
                 }
             }
+        }
+        for (place, _) in strange.iter().enumerate().filter(|(_, strange)| **strange) {
+            let part = format!("evidence.key_versions[{place}]");
+            let reason = "the meter belongs to another address than the invoice's";
+            self.fail(part, Supports::Metered, reason);
         }
         if signed.contains(&false) {
             let reason = "a key is named that signed nothing";

@@ -40,12 +40,23 @@ impl Verifier<'_> {
                 let subject = (previous.address, previous.meter);
                 let from = previous.period.from.number();
                 let next = previous.period.to.next().number();
+                let since = match self.unbilled_since {
+                    0 => invoice.period.from.number(),
+                    since => since,
+                };
                 match self.state.invoice(records, subject, from) {
                     Ok(record) if record.hash != previous.hash() => {
                         "its hash is not the one the chain holds"
                     }
-                    Ok(_) if previous.address != invoice.address => "it is of another account",
-                    Ok(_) if next != self.unbilled_since => "it is not the last one before this",
+                    Ok(_) if previous.account != invoice.account => "it is of another account",
+                    // The first of an address goes on from the meter's last, the day before.
+                    Ok(_) if self.unbilled_since == 0 && previous.meter != invoice.meter => {
+                        "it is of another meter"
+                    }
+                    Ok(_) if self.unbilled_since != 0 && previous.address != invoice.address => {
+                        "it is of another address"
+                    }
+                    Ok(_) if next != since => "it is not the last one before this",
                     Ok(_) => {
                         self.previous_holds = true;
                         return;

@@ -52,11 +52,9 @@ async fn whose_key_is_held_can_be_traded_for_and_emptied() {
 async fn held_key(town: &Town, person: &Person) -> SecretKey {
     let url = format!("sqlite:{}", town.folder.path().join("identity.db").display());
     let pool = db::AnyPool::connect(&url).await.unwrap();
-    let wrapped: Vec<u8> = db::query_scalar("select wrapped_key from account where id = $1")
-        .bind(person.account.to_string())
-        .fetch_one(&pool)
-        .await
-        .unwrap();
+    let sql = "select wrapped_key from settlement_address where account = $1";
+    let wrapped: Vec<u8> =
+        db::query_scalar(sql).bind(person.account.to_string()).fetch_one(&pool).await.unwrap();
     pool.close().await;
     let master: B256 = town.secrets.derive("identity/keys");
     let (nonce, sealed) = wrapped.split_at(NONCE);

@@ -4,8 +4,9 @@
 use alloy_consensus::TxEip1559;
 use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, Bytes, TxKind, U256, hex, keccak256};
-use calendar::{SlotLength, Timestamp};
+use calendar::Timestamp;
 use client::{HttpRpc, JsonRpc, RpcError};
+use identity::Rotation;
 use ids::{AccountId, ConnectionPointId, MeterId};
 use keys::SecretKey;
 use matching::Mechanism;
@@ -13,17 +14,17 @@ use reading::{Reading, Status};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use service::{Clock, ClockHand, Principal};
-use tariff::Tariff;
 use tempfile::TempDir;
 use units::Register;
 
-use super::calls::{self, Call, ContractEvent, Place, RETAIL, Signed, Wish};
+use super::calls::{self, Call, ContractEvent, Place, Signed, Wish};
 use super::person::Person;
+use super::setting::{self, Setting, ZONE, tariff};
 use crate::node::quantity;
 use crate::serving::{Device, Line};
 use crate::signed::signed;
 use crate::source::node::chain::role;
-use crate::source::node::{Node, Outside, Secrets, Settings};
+use crate::source::node::{Node, Secrets};
 
 /// What everybody has in the market at first, in 1e-9 currency.
 pub const DEPOSIT: u64 = 50_000_000_000;
@@ -40,26 +41,9 @@ const PASSWORD: &str = "correct horse battery";
 /// How long a change of roles waits, in seconds.
 const ROLE_DELAY: i64 = 2 * 86_400;
 const ADMIN: &str = "admin@town.example";
-const ZONE: &str = "Europe/Berlin";
 
 pub fn key(name: &str) -> SecretKey {
     SecretKey::from_bytes(&keccak256(name).0).unwrap()
-}
-
-fn tariff() -> Tariff {
-    let flat = vec![vec![0; 24]; 12];
-    let terms = json!({
-        "id": "flat", "name": "Flat", "version": 1, "valid_from": "2026-01-01",
-        "currency": "EUR", "currency_digits": 2, "timezone": ZONE, "fixed_per_day": "0.35",
-        "energy": {
-            "periods": [{ "name": "all day", "price": RETAIL }],
-            "weekday": flat, "weekend": flat,
-        },
-        "network_fee": 0, "local_network_fee": 10_000,
-        "platform_fees": { "buyer": 2_000, "seller": 2_000 },
-        "feed_in_price": calls::FEED_IN,
-    });
-    Tariff::from_json(&terms.to_string()).unwrap()
 }
 
 /// The services at work, and all the keys of whoever runs them.
@@ -73,6 +57,7 @@ pub struct Town {
     pub now: Timestamp,
     pub folder: TempDir,
     pub clock: Clock,
+    setting: Setting,
     hand: ClockHand,
     http: Client,
     rpc: HttpRpc,
@@ -85,37 +70,36 @@ impl Town {
 
     /// A town whose slots are cleared by `mechanism` unless another is chosen.
     pub async fn start_by(mechanism: Mechanism) -> Town {
+        Town::start_at("2026-06-01T08:00:00Z", mechanism, Rotation::Fixed).await
+    }
+
+    /// A town that is ready at `moment`, with or without addresses that change.
+    pub async fn start_at(moment: &str, mechanism: Mechanism, rotation: Rotation) -> Town {
         let folder = TempDir::new().unwrap();
-        let now = "2026-06-01T08:00:00Z".parse::<Timestamp>().unwrap().plus_seconds(-ROLE_DELAY);
+        let now = moment.parse::<Timestamp>().unwrap().plus_seconds(-ROLE_DELAY);
         let (clock, hand) = Clock::set(now);
-        let settings = Settings {
-            directory: folder.path().to_owned(),
-            port: 0,
-            timezone: ZONE.parse().unwrap(),
-            slot: SlotLength::QUARTER_HOUR,
-            mechanism,
-            self_trade: market::domain::SelfTrade::Refuse,
-            grid: None,
-            horizon_seconds: 36 * 3_600,
-            tariff: tariff(),
-            currencies: vec!["CHF".to_owned()],
-            genesis: now.plus_seconds(-60),
-            clock: clock.clone(),
-            on_demand: true,
-            requests_per_second: std::num::NonZeroU32::MAX,
-            origins: Vec::new(),
-            mqtt_tls: None,
-            outside: Outside::default(),
-        };
-        let node = Node::start(settings).await.unwrap();
+        let setting = Setting { genesis: now.plus_seconds(-60), mechanism, rotation };
+        let node = Node::start(setting.settings(&folder, &clock)).await.unwrap();
         let place =
             Place { chain_id: node.chain_id, at: node.deployment, policy: node.policy.clone() };
         // Where the program keeps the one secret that all of its keys follow from.
         let secrets = Secrets::open(folder.path()).unwrap();
         let rpc = HttpRpc::new(format!("{}/rpc", node.url())).unwrap();
         let (http, admin, clerk) = (Client::new(), String::new(), String::new());
-        let mut town =
-            Town { node, place, secrets, admin, clerk, now, folder, clock, hand, http, rpc };
+        let mut town = Town {
+            node,
+            place,
+            secrets,
+            admin,
+            clerk,
+            now,
+            folder,
+            clock,
+            setting,
+            hand,
+            http,
+            rpc,
+        };
         town.node.billing.publish_tariff(town.node.community, tariff(), now).await.unwrap();
         town.node.identity.ensure_admin(ADMIN, PASSWORD).await.unwrap();
         town.admin = town.log_in(ADMIN).await;
@@ -127,6 +111,18 @@ impl Town {
         }
         town.pass(ROLE_DELAY + BLOCK_SECONDS).await;
         town
+    }
+
+    /// The same town after its program has ended and begun again, wherever it was: with a copy of
+    /// its files, for this process still holds those of the chain.
+    pub async fn restarted(self) -> Town {
+        self.node.stop().await.unwrap();
+        let folder = TempDir::new().unwrap();
+        setting::copied(self.folder.path(), folder.path());
+        let settings = self.setting.settings(&folder, &self.clock);
+        let node = Node::start(settings).await.unwrap();
+        let rpc = HttpRpc::new(format!("{}/rpc", node.url())).unwrap();
+        Town { node, rpc, folder, ..self }
     }
 
     /// What gives the operator's key every role that a contract knows: what proposes it, and what
@@ -368,8 +364,12 @@ impl Town {
         answer
     }
 
+    pub async fn ask(&self, path: &str, token: &str) -> (StatusCode, Value) {
+        self.answer(Method::GET, path, token, None).await
+    }
+
     pub async fn get(&self, path: &str, token: &str) -> Value {
-        let (status, answer) = self.answer(Method::GET, path, token, None).await;
+        let (status, answer) = self.ask(path, token).await;
         assert_eq!(status, StatusCode::OK, "{path}: {answer}");
         answer
     }

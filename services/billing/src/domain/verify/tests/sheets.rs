@@ -1,5 +1,6 @@
 //! Bills of tariffs that charge by blocks, power and moments, and carry something on.
 
+use alloy_primitives::Address;
 use serde_json::{Value, json};
 use tariff::Tariff;
 
@@ -44,6 +45,16 @@ fn amount(invoice: &Invoice, label: &str) -> String {
 
 /// An invoice of the two days before, as the chain has it, that carries `state` on.
 pub(super) fn earlier(world: &mut World, state: &Value, to: LocalDay) -> Invoice {
+    earlier_of(world, |_| {}, state, to)
+}
+
+/// Such an invoice, changed before the chain has it.
+fn earlier_of(
+    world: &mut World,
+    change: impl FnOnce(&mut Invoice),
+    state: &Value,
+    to: LocalDay,
+) -> Invoice {
     let facts = Facts {
         period: Period { from: to.later(-1), to },
         tariff: &world.tariff,
@@ -53,6 +64,7 @@ pub(super) fn earlier(world: &mut World, state: &Value, to: LocalDay) -> Invoice
         before: None,
     };
     let mut invoice = Invoice::issue(heading("INV-2026-0"), &facts, OfReadings::default()).unwrap();
+    change(&mut invoice);
     let mut carried = serde_json::to_value(&invoice.carried).unwrap();
     for (key, value) in state.as_object().unwrap() {
         carried["state"][key] = value.clone();
@@ -143,6 +155,37 @@ fn what_was_carried_over_is_the_last_bills_and_nobody_elses() {
     bill.invoice.carried = serde_json::from_value(carried).unwrap();
     world.anchor(bill);
     fails(&world, "invoice.carried", "goes on to the next invoice");
+}
+
+#[test]
+fn the_first_bill_of_an_address_goes_on_from_the_last_of_the_meter() {
+    let (bank, last) = (json!({ "credit": "2" }), period().from.later(-1));
+    let check = |change: fn(&mut Invoice), to: LocalDay, refused: Option<&str>| {
+        let mut world = World::on(tariff(&sheet()));
+        let previous = earlier_of(&mut world, change, &bank, to);
+        publish(&mut world, Some(previous));
+        match refused {
+            Some(reason) => fails(&world, "evidence.previous", reason),
+            None => {
+                let report = verify(&world.text, Some(&world.trust));
+                assert_eq!(report.verdict, Verdict::Holds, "{report}");
+                assert_eq!(amount(&world.bill.invoice, "Credit of energy fed in"), "-2");
+            }
+        }
+    };
+    let moved: fn(&mut Invoice) = |invoice| invoice.address = Address::repeat_byte(7);
+    check(moved, last, None);
+    check(moved, last.later(-1), Some("not the last one before this"));
+    let neighbour: fn(&mut Invoice) = |invoice| {
+        invoice.address = Address::repeat_byte(7);
+        invoice.account = ids::AccountId::derived("neighbour");
+    };
+    check(neighbour, last, Some("of another account"));
+    let elsewhere: fn(&mut Invoice) = |invoice| {
+        invoice.address = Address::repeat_byte(7);
+        invoice.meter = ids::MeterId::derived("elsewhere");
+    };
+    check(elsewhere, last, Some("of another meter"));
 }
 
 #[test]

@@ -1,0 +1,145 @@
+//! Which address an account settles at, and from when another one may.
+//!
+//! ```text
+//!  assigned          from: a local midnight          the slots before are reconciled
+//! ─────┼────── LEAD ──────┼──────────────────────────────────────────────────────────>
+//!      old address        │ successor
+//!      orders of before   │ orders of then and later
+//! ```
+//!
+//! Invariant: no order for a slot at or after `from` was accepted when the successor is assigned,
+//! for the lead is longer than orders may be placed ahead. So an order settles at the address of
+//! its slot, and no trade has to be moved.
+
+use alloy_primitives::Address;
+use calendar::{TimeZone, Timestamp};
+use events::identity::Custody;
+use serde::Serialize;
+use service::Problem;
+use utoipa::ToSchema;
+
+/// The longest before a slot that a market takes orders for it, in seconds.
+pub const HORIZON_SECONDS_MAX: u32 = 7 * 86_400;
+/// Seconds for the news of an address to reach the market, beyond how far ahead orders are placed.
+const NEWS_SECONDS: i64 = 12 * 3600;
+/// Seconds before its first slot that an address is assigned, at most.
+const AHEAD_SECONDS_MAX: i64 = 100 * 86_400;
+/// Seconds in which the job gives held accounts the address of a month: an outage of days misses
+/// none.
+const JOB_SECONDS: i64 = 5 * 86_400;
+
+/// Seconds before its first slot that an address is assigned, at least, where orders are placed so
+/// many seconds ahead.
+pub(crate) fn lead(horizon_seconds: u32) -> i64 {
+    i64::from(horizon_seconds) + NEWS_SECONDS
+}
+
+/// Whether addresses change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rotation {
+    /// An account has the address that it was opened with, unless its owner changes it.
+    #[default]
+    Fixed,
+    /// An account whose key is held gets another one for each calendar month of its days.
+    Monthly,
+}
+
+/// An address of an account, and when orders are signed by it and settle at it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AccountAddress {
+    /// The address.
+    #[schema(value_type = String)]
+    pub address: Address,
+    /// Start of the first slot that settles at it; absent for the one that the account was opened
+    /// with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub from: Option<Timestamp>,
+    /// Start of the first slot that does not any more; absent while none is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+    /// `held`: identity signs for the owner. `own`: only the owner can.
+    #[schema(value_type = String, example = "held")]
+    pub custody: Custody,
+}
+
+impl AccountAddress {
+    /// Whether slots that start at `moment` settle at it.
+    pub fn is_valid_at(&self, moment: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= moment) && self.until.is_none_or(|until| moment < until)
+    }
+}
+
+/// Refuses a moment from which an account cannot settle at another address: days are billed as a
+/// whole, and orders may be placed for what is near.
+pub(crate) fn check_from(
+    from: Timestamp,
+    zone: &TimeZone,
+    (now, lead): (Timestamp, i64),
+) -> Result<(), Problem> {
+    if zone.start_of(zone.day_of(from)) != from {
+        let title = format!("An address is valid from a midnight in {}", zone.name());
+        return Err(Problem::refused("FROM", title));
+    }
+    let ahead = from.seconds_since(now);
+    if !(lead..=AHEAD_SECONDS_MAX).contains(&ahead) {
+        let title = format!("An address is assigned {} hours to 100 days ahead", lead / 3600);
+        return Err(Problem::refused("FROM", title));
+    }
+    Ok(())
+}
+
+/// The beginning of the month for which the job makes a key at `now`; `None` while it is too early
+/// or too late.
+pub(crate) fn month_due(zone: &TimeZone, now: Timestamp, lead: i64) -> Option<Timestamp> {
+    let next = zone.start_of(zone.day_of(now).next_month_start());
+    let ahead = next.seconds_since(now);
+    (lead..=lead + JOB_SECONDS).contains(&ahead).then_some(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_address_begins_at_a_local_midnight_before_which_no_order_of_its_slots_was_placed() {
+        let (zone, now) = ("Europe/Berlin".parse().unwrap(), at("2026-06-28T22:00:00Z"));
+        for (from, code) in [
+            ("2026-06-30T22:00:00Z", None),
+            ("2026-06-30T22:15:00Z", Some("FROM")),
+            ("2026-07-01T00:00:00Z", Some("FROM")),
+            ("2026-06-29T22:00:00Z", Some("FROM")),
+            ("2026-10-06T22:00:00Z", None),
+            ("2026-10-07T22:00:00Z", Some("FROM")),
+        ] {
+            let refused = check_from(at(from), &zone, (now, lead(36 * 3600))).err();
+            assert_eq!(refused.map(|problem| problem.code).as_deref(), code, "{from}");
+        }
+        let latest = lead(HORIZON_SECONDS_MAX);
+        assert!(check_from(at("2026-07-06T22:00:00Z"), &zone, (now, latest)).is_ok());
+        assert!(check_from(at("2026-07-05T22:00:00Z"), &zone, (now, latest)).is_err());
+    }
+
+    #[test]
+    fn the_job_makes_the_key_of_a_month_in_the_days_before_orders_may_need_it() {
+        let zone = "Europe/Berlin".parse().unwrap();
+        let july = Some(at("2026-06-30T22:00:00Z"));
+        for (now, due) in [
+            ("2026-06-23T21:59:59Z", None),
+            ("2026-06-23T22:00:00Z", july),
+            ("2026-06-28T22:00:00Z", july),
+            ("2026-06-28T22:00:01Z", None),
+            ("2026-06-30T22:00:00Z", None),
+        ] {
+            assert_eq!(month_due(&zone, at(now), lead(36 * 3600)), due, "{now}");
+        }
+        let longest = lead(HORIZON_SECONDS_MAX);
+        assert_eq!(month_due(&zone, at("2026-06-23T10:00:00Z"), longest), july);
+        assert_eq!(month_due(&zone, at("2026-06-23T10:00:01Z"), longest), None);
+    }
+}
