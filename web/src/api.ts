@@ -228,6 +228,14 @@ export const priceBand = (slot: string) => get<t.Band>("/v1/price-band", { slot 
 export const ownOrders = () => get<t.Page<t.Order>>("/v1/orders", { limit: 50 });
 export const placeOrder = (order: t.OrderTerms, signature: string, lifetime?: t.Lifetime) =>
   post<t.Order>("/v1/orders", { order, signature, ...lifetime });
+/** Seals an order, and leaves what opens it with the market. */
+export const sealOrder = (slot: string, order: t.OrderTerms, signature: string, salt: string) =>
+  post<t.Commitment>("/v1/commitments", { slot, zone: order.zone, deposit: { order, signature, salt } });
+export const ownCommitments = () => get<t.Page<t.Commitment>>("/v1/commitments", { limit: 50 });
+export const withdrawCommitment = (name: string) => remove<t.Commitment>(`/v1/commitments/${name}`);
+export const sealing = (zone?: string) => get<t.Sealing>("/v1/sealing", { zone });
+export const chooseSealing = (from: string, reveal_seconds?: number, zone?: string) =>
+  put<t.Sealing>(`/v1/sealing/${from}`, { reveal_seconds }, { zone });
 export const cancelOrder = (id: string) => remove<t.Order>(`/v1/orders/${id}`);
 export const depth = (slot: string) => get<t.Depth>(`/v1/slots/${slot}/depth`);
 export const struckTrades = (slot: string, limit: number) =>

@@ -24,6 +24,7 @@ export * from "./types/report";
 export * from "./types/request";
 export * from "./types/risk";
 export * from "./types/rule";
+export * from "./types/sealing";
 export * from "./types/trading";
 export * from "./types/webhook";
 

@@ -136,6 +136,31 @@ impl Event for OrderCancelled {
     const SUBJECT: &'static str = "market.order.cancelled.v1";
 }
 
+/// A commitment to a sealed order was not opened in time, or with an order that the market does not
+/// take, and counts as left unopened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CommitmentExpired {
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The grid area.
+    #[schemars(with = "schema::Id")]
+    pub zone: ZoneId,
+    /// Its name.
+    #[schemars(with = "schema::Hash")]
+    pub commitment: B256,
+    /// Who sent it.
+    #[schemars(with = "schema::Id")]
+    pub account: AccountId,
+    /// Start of its slot.
+    #[schemars(with = "schema::Moment")]
+    pub slot: Timestamp,
+}
+
+impl Event for CommitmentExpired {
+    const SUBJECT: &'static str = "market.commitment.expired.v1";
+}
+
 /// A buyer's and a seller's order met before the gate of their slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Struck {

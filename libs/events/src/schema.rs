@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 32] {
+fn kinds() -> [Kind; 33] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -77,6 +77,7 @@ fn kinds() -> [Kind; 32] {
         Kind::of::<ledger::BlockDisconnected>(),
         Kind::of::<market::SlotCleared>(),
         Kind::of::<market::OrderCancelled>(),
+        Kind::of::<market::CommitmentExpired>(),
         Kind::of::<market::BookChanged>(),
         Kind::of::<market::SuspensionChanged>(),
         Kind::of::<market::StopChanged>(),

@@ -3,6 +3,7 @@
 
 mod batch;
 mod book;
+mod commitments;
 mod concentration;
 mod consents;
 mod limits;
@@ -14,6 +15,7 @@ mod partitions;
 mod relay;
 mod risk;
 mod rules;
+mod sealing;
 mod settings;
 mod slots;
 mod stop;
@@ -48,6 +50,13 @@ pub fn routes(
             .service(orders::list_orders)
             .service(orders::get_order)
             .service(orders::cancel_order)
+            .service(commitments::commit_order)
+            .service(commitments::list_commitments)
+            .service(commitments::withdraw_commitment)
+            .service(commitments::open_commitment)
+            .service(commitments::list_slot_commitments)
+            .service(sealing::get_sealing)
+            .service(sealing::choose_sealing)
             .service(book::get_book)
             .service(trades::list_trades)
             .service(slots::get_slot)

@@ -11,13 +11,14 @@ mod cases;
 mod desk;
 mod guard;
 mod rules;
+mod sealed;
 mod signed;
 mod standing;
 mod watch;
 mod writer;
 
 pub(crate) use desk::Tools;
-pub use desk::{Applied, COMMANDS_MAX, Desk, Refused};
+pub use desk::{Applied, COMMANDS_MAX, Desk, Refused, SealedIn};
 pub use rules::RuleRefusal;
 pub use standing::{Damage, Report, Standing};
 pub(crate) use watch::Watcher;

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 
 use alloy_primitives::{B256, U256};
+use calendar::Timestamp;
 use client::{TRANSACTION_GAS_MAX, Transaction};
 use contracts::bindings::{EnergyMarket, TradingMandate};
 use contracts::requests::Mandate;
@@ -27,6 +28,8 @@ use crate::domain::{
 
 /// The most gas that `clear` needs.
 const CLEAR_GAS: u64 = 500_000;
+/// The most gas that ending a nonce needs.
+const SEALED_GAS: u64 = 100_000;
 /// The most gas that `settle` needs without its fills.
 const SETTLE_GAS: u64 = 300_000;
 /// The most gas that one order needs, with new storage for all that is kept of it and its account.
@@ -90,6 +93,18 @@ pub fn transactions(
         all.push(transaction(cause(&format!("settle/{number}")), settle, gas));
     }
     all
+}
+
+/// The transaction that shows on chain which commitments a slot had when its gate was closed: the
+/// clearing role ends a nonce of its own that is their root, which is the one call of anybody that
+/// leaves 32 bytes of his choice in an event.
+pub(crate) fn sealed(
+    (market, slot): (&str, Timestamp),
+    root: B256,
+    deployment: &Deployment,
+) -> Transaction {
+    let cancel = deployment.cancel(U256::from_be_bytes(root.0));
+    transaction(format!("{market}/{slot}/sealed"), cancel, SEALED_GAS)
 }
 
 /// A signature as the contract takes it.

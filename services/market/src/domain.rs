@@ -24,6 +24,7 @@ mod cash;
 mod clearing;
 mod concentration;
 mod consents;
+mod difference;
 mod entry;
 mod exposure;
 mod feeds;
@@ -38,8 +39,11 @@ mod order;
 mod place;
 mod published;
 mod rejection;
+mod revealed;
 mod risk;
 mod rules;
+mod sealed;
+mod sealing;
 mod sharing;
 mod state;
 mod step;
@@ -53,6 +57,7 @@ pub use cash::{Cash, Movement, TradeHold, Wallet};
 pub use clearing::{Conditions, Halted, check_mechanism};
 pub use concentration::{COUNTERPARTIES_MIN, Concentration};
 pub use consents::{CONSENT_SECONDS, CONSENTS_MAX, Consent, Decision, Wish};
+pub use difference::Difference;
 pub use entry::{
     ClearedSlot, ClearedTrade, Entry, Export, Member, Meter, NextAddress, Point, PublishedTariff,
 };
@@ -67,10 +72,16 @@ pub use place::{
     CONTRACT_ORDERS_PER_SLOT_MAX, NO_GAIN_BAND, ORDERS_PER_POINT_MAX, ORDERS_PER_SLOT_MAX,
     Placement,
 };
-pub use published::{AtOnce, Difference, Published, Recomputed, SlotJournal, recompute};
+pub use published::{AtOnce, Published, Recomputed, SlotJournal, recompute};
 pub use rejection::Rejection;
+pub use revealed::{PublishedCommitment, Revealed, SealedUntil};
 pub use risk::{NotALimit, RISK_CHANGES_MAX, RiskChange, RiskLimits};
 pub use rules::{DueRule, RULES_MAX, Rule, RuleName, RuleQuantity};
+pub use sealed::{
+    COMMITMENTS_PER_ACCOUNT_MAX, Commitment, Deposit, NewCommitment, Opening, Seal, SealState,
+    SealedBook, UNREVEALED_MAX, UNREVEALED_SECONDS, commitment,
+};
+pub use sealing::REVEAL_SECONDS;
 pub use sharing::{
     MEMBERS_MAX, Membership, Metered, PointShare, SHARES_MAX, SHARES_SUM, SharedOrder, limits_at,
     next_slot,

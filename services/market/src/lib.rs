@@ -26,7 +26,9 @@ pub mod domain;
 mod market;
 
 pub use api::routes;
-pub use app::{Applied, COMMANDS_MAX, Damage, Desk, Refused, Report, RuleRefusal, Standing};
+pub use app::{
+    Applied, COMMANDS_MAX, Damage, Desk, Refused, Report, RuleRefusal, SealedIn, Standing,
+};
 pub use chain::{movements, transactions};
 pub use config::{HORIZON_SECONDS_MAX, MarketConfig, Parts};
 pub use market::{Market, Totals, start};

@@ -1,6 +1,8 @@
 //! `wattex recompute`: the clearing of one slot, computed anew from its published journal and
 //! compared with what the chain has.
 
+mod commitments;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,6 +21,7 @@ use matching::Share;
 use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
+use self::commitments::Committed;
 use crate::exit::Trouble;
 
 /// The largest journal that is fetched: 20 000 orders take about 15 MB.
@@ -78,15 +81,25 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             None => None,
         };
         let outcome = recompute(&journal, posted.as_ref().unwrap_or(&journal.clearing));
+        let committed = match (&arguments.rpc, &outcome) {
+            (Some(url), Ok(Recomputed { sealed: Some(sealed), .. })) => {
+                let node = HttpRpc::new(url)?;
+                let found = commitments::on_chain(&node, journal.market, sealed).await;
+                found.with_context(|| format!("asking {url}"))?
+            }
+            _ => None,
+        };
         let anchor = match (&arguments.rpc, &posted) {
+            (_, Some(_)) if !commitments::in_time(&outcome, committed) => Anchor::Unsealed,
             (_, Some(_)) => Anchor::Posted,
             (Some(_), None) => Anchor::NotPosted,
             (None, None) => Anchor::NoNode,
         };
         if arguments.json {
-            println!("{}", serde_json::to_string_pretty(&report(&outcome, anchor))?);
+            let report = report(&outcome, anchor, committed);
+            println!("{}", serde_json::to_string_pretty(&report)?);
         } else {
-            print(&journal, &outcome, anchor);
+            print(&journal, &outcome, anchor, committed);
         }
         Ok(ExitCode::from(match outcome {
             Ok(_) if anchor == Anchor::Posted => 0,
@@ -101,6 +114,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 enum Anchor {
     /// The chain.
     Posted,
+    /// The chain, but it did not have the commitments of the slot while they could be opened.
+    Unsealed,
     /// The chain has no clearing of the slot.
     NotPosted,
     /// Nobody was asked.
@@ -242,11 +257,16 @@ fn told(log: &Value) -> Result<Clearing> {
     Ok(Clearing::from_sol(&event.terms))
 }
 
-fn report(outcome: &Result<Recomputed, Difference>, anchor: Anchor) -> Value {
+fn report(
+    outcome: &Result<Recomputed, Difference>,
+    anchor: Anchor,
+    committed: Option<Committed>,
+) -> Value {
     match outcome {
         Ok(same) => json!({
             "verdict": if anchor == Anchor::Posted { "holds" } else { "unanchored" },
             "recomputed": same,
+            "committed": committed,
         }),
         Err(difference) => json!({
             "verdict": "failed",
@@ -282,7 +302,12 @@ fn print_zones(same: &Recomputed) {
     }
 }
 
-fn print(journal: &SlotJournal, outcome: &Result<Recomputed, Difference>, anchor: Anchor) {
+fn print(
+    journal: &SlotJournal,
+    outcome: &Result<Recomputed, Difference>,
+    anchor: Anchor,
+    committed: Option<Committed>,
+) {
     let slot = Timestamp::from_seconds(i64::try_from(journal.clearing.slot).unwrap_or(i64::MAX));
     println!("Slot {slot}  clearing {}", journal.clearing.id());
     match outcome {
@@ -313,6 +338,7 @@ fn print(journal: &SlotJournal, outcome: &Result<Recomputed, Difference>, anchor
                 );
             }
             print_shares(same);
+            commitments::print(same, committed);
             print_zones(same);
             if let Some(halted) = same.halted {
                 println!("* the market says that nothing trades: {halted:?}");
@@ -322,6 +348,8 @@ fn print(journal: &SlotJournal, outcome: &Result<Recomputed, Difference>, anchor
                 "{}",
                 match anchor {
                     Anchor::Posted => "HOLDS: what the chain has is what comes of the orders",
+                    Anchor::Unsealed =>
+                        "UNANCHORED: sound in itself, but the commitments were not on chain in time",
                     Anchor::NotPosted =>
                         "UNANCHORED: sound in itself, but the chain has no clearing of this slot",
                     Anchor::NoNode =>

@@ -11,6 +11,7 @@ import { Link } from "../route";
 import type { Market, Offer, Order, Page as ListPage, Trade } from "../types";
 import { Badge, Card, Load, Notice, Page, Stat, Stats, Table, type Tone, focusCard } from "../ui";
 import { useUser } from "../user";
+import { Commitments } from "./market/Commitments";
 import { LiveTrading } from "./market/Live";
 import { MarketTabs } from "./market/MarketTabs";
 import { PriceChart } from "./market/PriceChart";
@@ -56,7 +57,11 @@ export function MarketPage() {
     ["block", "slot_cleared", "book_changed"],
   );
   const trades = useLoad("trades", () => api.trades(1000), ["block", "slot_cleared"]);
-  const reload = () => [market, book, orders].forEach((list) => list.reload());
+  const [placed, setPlaced] = useState(0);
+  const reload = () => {
+    [market, book, orders].forEach((list) => list.reload());
+    setPlaced((count) => count + 1);
+  };
   return (
     <Page
       name="market"
@@ -81,6 +86,7 @@ export function MarketPage() {
               </div>
               {trader && (sharesOut(settings) ? <Shared /> : <TradeForm market={settings} onPlaced={reload} />)}
             </div>
+            {trader && <Commitments market={settings} placed={placed} />}
             {trades.data && <SlotResult trades={trades.data.items} market={settings} />}
             {trader && (
               <Card title="Your orders" id="orders">

@@ -30,6 +30,7 @@ export interface Paths {
     | "/v1/certificates/retirements"
     | "/v1/chain"
     | "/v1/collecting-account"
+    | "/v1/commitments"
     | "/v1/concentration"
     | "/v1/connection-points"
     | "/v1/consents"
@@ -106,9 +107,11 @@ export interface Paths {
     | "/v1/risk-limits/changes"
     | "/v1/role-changes"
     | "/v1/rules"
+    | "/v1/sealing"
     | "/v1/shares"
     | `/v1/signing-limits/${string}`
     | `/v1/slots/${string}`
+    | `/v1/slots/${string}/commitments`
     | `/v1/slots/${string}/depth`
     | `/v1/slots/${string}/journal`
     | `/v1/slots/${string}/trades`
@@ -134,6 +137,8 @@ export interface Paths {
     | `/v1/cancellations/${string}/approval`
     | `/v1/cancellations/${string}/refusal`
     | "/v1/challenges"
+    | "/v1/commitments"
+    | `/v1/commitments/${string}/opening`
     | "/v1/connection-points"
     | `/v1/connection-points/${string}/codes`
     | `/v1/consents/${string}/approval`
@@ -195,6 +200,7 @@ export interface Paths {
     | "/v1/reminders/ladder"
     | "/v1/risk-limits"
     | `/v1/rules/${string}/${string}`
+    | `/v1/sealing/${string}`
     | `/v1/shares/${string}`
     | `/v1/signing-limits/${string}`
     | "/v1/stop"
@@ -202,6 +208,7 @@ export interface Paths {
     | `/v1/webhooks/${string}`;
   DELETE:
     | `/v1/certificate-sources/${string}`
+    | `/v1/commitments/${string}`
     | "/v1/contact"
     | `/v1/curtailments/${string}/${string}`
     | "/v1/documents/customer"

@@ -1,6 +1,7 @@
 // How slots are cleared, and what came of one.
 
 import type * as api from "./api";
+import type { SealedSlot } from "./sealing";
 
 export type MechanismName =
   | "uniform" | "fixed_price" | "mid_market" | "supply_demand" | "bill_sharing" | "static_allocation"
@@ -38,6 +39,8 @@ export interface ZonePrices {
 
 export interface Slot extends api.SlotView {
   status: SlotStatus;
+  /** How its orders are sealed, if they are. */
+  sealed?: SealedSlot;
   /** Where the market has several zones, and energy was traded. */
   zones?: ZonePrices[];
   /** What full links between them earned. */

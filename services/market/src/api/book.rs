@@ -51,6 +51,8 @@ pub(crate) struct OfferView {
 }
 
 /// Lists open offers by slot, the best price first.
+///
+/// Sealed orders are not among them: `/v1/slots/{start}` says how many commitments there are.
 #[utoipa::path(
     tag = "market",
     params(BookQuery),
@@ -75,6 +77,7 @@ pub(crate) async fn get_book(
             .orders()
             .filter(|order| order.status == Status::Open && order.terms.side == side)
             .filter(|order| slot.is_none_or(|slot| slot.start == order.slot()))
+            .filter(|order| !book.is_hidden(order.slot()))
             .collect();
         open.sort_by_key(|order| {
             let price = order.limit().n_per_wh();

@@ -55,12 +55,31 @@ pub(crate) struct OrderBody {
     beyond_reference: bool,
 }
 
+impl OrderBody {
+    /// An order that a commitment stands for: it has no other name than its hash.
+    pub(super) fn sealed(
+        order: OrderTerms,
+        signature: SignatureBytes,
+        beyond_reference: bool,
+    ) -> OrderBody {
+        OrderBody {
+            order_id: None,
+            order,
+            signature,
+            replaces: None,
+            time_in_force: None,
+            good_till: None,
+            beyond_reference,
+        }
+    }
+}
+
 /// The terms that an account signs (EIP-712 `Order`).
 #[derive(ToSchema)]
 #[schema(as = OrderTerms)]
 #[expect(dead_code, reason = "names the fields in the OpenAPI document")]
 #[allow(non_snake_case)]
-struct OrderTermsSchema {
+pub(super) struct OrderTermsSchema {
     /// The address that signs and pays.
     account: String,
     /// `buy` or `sell`.

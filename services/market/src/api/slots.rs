@@ -3,6 +3,7 @@
 use access::Action;
 use actix_web::get;
 use actix_web::web::{Data, Json, Path, Query};
+use calendar::Timestamp;
 use contracts::Side;
 use matching::network::{LinkFlow, ZonePrice};
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::mechanisms::MechanismView;
 use super::orders::per_kwh;
-use crate::domain::{ClearedSlot, SlotJournal, Status};
+use crate::domain::{ClearedSlot, Exchange, SealState, SlotJournal, Status};
 use crate::market::Market;
 
 /// Which grid area is meant.
@@ -60,6 +61,9 @@ pub(crate) struct SlotView {
     trades: u32,
     /// How prices and quantities are found, or were.
     mechanism: MechanismView,
+    /// How its orders are sealed, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<SealedView>,
     /// The clearing's name on chain; absent before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     clearing: Option<String>,
@@ -73,6 +77,33 @@ pub(crate) struct SlotView {
     /// path's fees.
     #[serde(skip_serializing_if = "Option::is_none")]
     rent: Option<String>,
+}
+
+/// A slot whose orders are sealed: until it is cleared nothing is shown of them but counts.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct SealedView {
+    /// For how many seconds after the gate commitments are opened.
+    reveal_seconds: u32,
+    /// Commitments, without those that were taken back.
+    commitments: usize,
+    /// How many of them were opened.
+    opened: usize,
+    /// Until when they are opened, once the gate is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    opened_until: Option<String>,
+}
+
+impl SealedView {
+    fn of(book: &Exchange, slot: Timestamp) -> Option<SealedView> {
+        let all = book.sealed_book(slot).map_or(&[][..], |sealed| &sealed.commitments[..]);
+        let count = |meant: fn(&SealState) -> bool| all.iter().filter(|c| meant(&c.state)).count();
+        Some(SealedView {
+            reveal_seconds: book.reveal_seconds(slot)?,
+            commitments: count(|state| !matches!(state, SealState::Withdrawn { .. })),
+            opened: count(|state| matches!(state, SealState::Opened { .. })),
+            opened_until: book.revealed_until(slot).map(|until| until.to_string()),
+        })
+    }
 }
 
 /// A zone in a slot.
@@ -160,7 +191,8 @@ pub(crate) async fn get_slot(
     let open: Vec<_> =
         ids.filter_map(|id| book.order(*id)).filter(|o| o.status == Status::Open).collect();
     let sum = |side: Side| {
-        let quantities = open.iter().filter(|order| order.terms.side == side);
+        let shown = open.iter().filter(|_| !book.is_hidden(slot.start));
+        let quantities = shown.filter(|order| order.terms.side == side);
         Energy::sum(quantities.map(|order| order.open())).unwrap_or_default().wh()
     };
     let struck = book.trading(slot.start).map(|trading| &*trading.trades);
@@ -184,6 +216,7 @@ pub(crate) async fn get_slot(
         volume_wh: cleared.map_or(so_far, |cleared| cleared.volume).wh(),
         trades: u32::try_from(count).unwrap_or(u32::MAX),
         mechanism: mechanism.into(),
+        sealed: SealedView::of(&book, slot.start),
         clearing: cleared.map(|cleared| cleared.clearing.to_string()),
         zones: zonal.iter().flat_map(|all| &all.zones).map(ZoneView::of).collect(),
         flows: zonal.iter().flat_map(|all| &all.flows).map(FlowView::of).collect(),
@@ -210,6 +243,8 @@ struct SlotJournalSchema {
     orders: Vec<Object>,
     /// What happened, in its order, where orders met before the gate; absent elsewhere.
     steps: Vec<Object>,
+    /// The commitments of a slot whose orders were sealed; absent elsewhere.
+    commitments: Vec<Object>,
     /// The fills, in the order of their index.
     fills: Vec<Object>,
 }

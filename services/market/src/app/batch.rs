@@ -94,8 +94,8 @@ pub(super) struct Batch<'a> {
     token: i64,
     entries: Vec<Entry>,
     events: BTreeSet<EventId>,
-    envelopes: Vec<Envelope>,
-    transactions: Vec<Transaction>,
+    pub(super) envelopes: Vec<Envelope>,
+    pub(super) transactions: Vec<Transaction>,
     answers: Vec<Answer>,
     rules_at: Option<Timestamp>,
     ticks: Vec<(Timestamp, oneshot::Sender<Result<bool>>)>,
@@ -139,6 +139,20 @@ impl<'a> Batch<'a> {
                 let applied = self.cancel(order, account);
                 self.answer(answer, applied, refused);
             }
+            Command::Seal(commitment, answer) => {
+                let sealed = self.seal(&commitment);
+                self.answer(answer, sealed, refused);
+            }
+            Command::Withdraw(commitment, account, answer) => {
+                let withdrawn = self.withdraw(commitment, account);
+                self.answer(answer, withdrawn, refused);
+            }
+            Command::Open(opening, order, answer) => {
+                let applied = self.open(opening, &order);
+                self.writer.state.judged(applied.is_ok());
+                self.watch_order(&order, &applied);
+                self.answer(answer, applied, refused);
+            }
             Command::Change(change, by, answer) => {
                 let changed = self.change(&change, by);
                 self.answer(answer, changed, refused);
@@ -151,7 +165,7 @@ impl<'a> Batch<'a> {
                 self.watch_feeds(now);
                 let placed = self.place_rules(now);
                 let lapsed = self.lapse(now);
-                let shared = self.share_out_due(now);
+                let shared = self.share_out_due(now) | self.close_gates(now);
                 if self.exchange.due(&self.writer.parameters, now).is_empty() {
                     self.answer(answer, Ok(placed | lapsed | shared), not_committed);
                 } else {
@@ -167,6 +181,7 @@ impl<'a> Batch<'a> {
         let Work { cleared, now, envelopes, transactions } = work;
         self.record(Entry::Cleared(cleared.clone()));
         self.envelopes.extend(envelopes);
+        self.announce_expired(cleared.slot, now);
         self.transactions.extend(transactions);
         self.watch_losses(&cleared, now);
     }
@@ -210,7 +225,7 @@ impl<'a> Batch<'a> {
         Ok(self.applied(order, repeated))
     }
 
-    fn applied(&self, order: OrderId, repeated: bool) -> Applied {
+    pub(super) fn applied(&self, order: OrderId, repeated: bool) -> Applied {
         let order = self.exchange.order(order).expect("what was applied is known");
         let trades = self.exchange.struck(order).into_iter().cloned().collect();
         Applied { order: order.clone(), repeated, trades }
@@ -274,8 +289,12 @@ impl<'a> Batch<'a> {
         for rule in due {
             let slot = Timestamp::from_seconds(rule.terms.slot.cast_signed());
             let order = signed(rule.terms, rule.account, tools);
-            let placed = match self.place(&order) {
-                Ok(_) => Ok(()),
+            let placed = match self.exchange.reveal_seconds(slot) {
+                Some(_) => self.seal_rule(&order, slot),
+                None => self.place(&order).map(drop),
+            };
+            let placed = match placed {
+                Ok(()) => Ok(()),
                 Err(Refused::Rejected(why)) => Err(why),
                 // The machine answers with nothing else.
                 Err(_) => continue,
@@ -320,7 +339,7 @@ impl<'a> Batch<'a> {
         consequences.into_iter().for_each(|entry| self.record(entry));
     }
 
-    fn record(&mut self, entry: Entry) {
+    pub(super) fn record(&mut self, entry: Entry) {
         let slot = match &entry {
             Entry::Accepted(order) => Some(order.slot()),
             Entry::Cancelled { order, .. } => self.exchange.order(*order).map(Accepted::slot),
@@ -365,8 +384,13 @@ impl<'a> Batch<'a> {
         self.announce_books();
         let entries = i64::try_from(self.entries.len()).expect("a batch is small");
         let Writer { tools, name, last, .. } = self.writer;
-        let committed = if self.entries.is_empty() && self.events.is_empty() {
+        let nothing = self.entries.is_empty() && self.events.is_empty();
+        let committed = if nothing && self.answers.is_empty() {
             Ok(())
+        } else if nothing {
+            // Repetitions and refusals are answered from the book alone.
+            let held = lease::check(&tools.db, name, self.token).await;
+            held.context("looking whether this process writes the market")
         } else {
             let (name, last, token) = (name.clone(), *last, self.token);
             let (entries, events) = (self.entries, self.events);

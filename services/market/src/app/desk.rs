@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use alloy_primitives::B256;
 use anyhow::{Result, anyhow};
 use calendar::Timestamp;
 use client::Sender;
@@ -18,7 +19,8 @@ use super::standing::{Report, Standing, State};
 use super::writer::{Snapshots, Writer};
 use crate::db::{Replayed, lease, replay};
 use crate::domain::{
-    Accepted, Change, Entry, Exchange, NewOrder, Parameters, Rejection, RuleName, StruckTrade,
+    Accepted, Change, Commitment, Entry, Exchange, NewCommitment, NewOrder, Opening, Parameters,
+    Rejection, RuleName, StruckTrade,
 };
 
 /// Commands that may wait for the writer; more are refused.
@@ -62,12 +64,27 @@ pub struct Applied {
     pub trades: Vec<StruckTrade>,
 }
 
+/// The answer to a commitment that was taken in, or taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedIn {
+    /// The commitment as it stands now.
+    pub commitment: Commitment,
+    /// Whether it stood like this before.
+    pub repeated: bool,
+}
+
 /// What the writer is asked for.
 pub(super) enum Command {
     /// Place an order.
     Place(Box<NewOrder>, oneshot::Sender<Result<Applied, Refused>>),
     /// Cancel an account's order.
     Cancel(OrderId, AccountId, oneshot::Sender<Result<Applied, Refused>>),
+    /// Take a commitment in.
+    Seal(Box<NewCommitment>, oneshot::Sender<Result<SealedIn, Refused>>),
+    /// Give an account its commitment back.
+    Withdraw(B256, AccountId, oneshot::Sender<Result<SealedIn, Refused>>),
+    /// Open a commitment with an order.
+    Open(Opening, Box<NewOrder>, oneshot::Sender<Result<Applied, Refused>>),
     /// Change who and what may trade, and how slots are cleared.
     Change(Change, PartyId, oneshot::Sender<Result<(), Refused>>),
     /// Apply what an event says.
@@ -197,6 +214,35 @@ impl Desk {
     pub async fn cancel(&self, order: OrderId, account: AccountId) -> Result<Applied, Refused> {
         let (answer, answered) = oneshot::channel();
         self.submit(Command::Cancel(order, account, answer))?;
+        answered.await.map_err(|_| Refused::Fault(gone()))?
+    }
+
+    /// Takes a commitment in; returns when it is durable.
+    pub async fn seal(&self, commitment: NewCommitment) -> Result<SealedIn, Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.submit(Command::Seal(Box::new(commitment), answer))?;
+        answered.await.map_err(|_| Refused::Fault(gone()))?
+    }
+
+    /// Takes an account's commitment back; returns when that is durable.
+    pub async fn withdraw(
+        &self,
+        commitment: B256,
+        account: AccountId,
+    ) -> Result<SealedIn, Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.submit(Command::Withdraw(commitment, account, answer))?;
+        answered.await.map_err(|_| Refused::Fault(gone()))?
+    }
+
+    /// Opens a commitment with the order that it stands for; returns when that is durable.
+    pub async fn open_commitment(
+        &self,
+        opening: Opening,
+        order: NewOrder,
+    ) -> Result<Applied, Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.submit(Command::Open(opening, Box::new(order), answer))?;
         answered.await.map_err(|_| Refused::Fault(gone()))?
     }
 

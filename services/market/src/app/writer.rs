@@ -201,7 +201,10 @@ impl Writer {
         // Whoever asked may be gone.
         let _ =
             match command {
-                Command::Place(_, answer) | Command::Cancel(_, _, answer) => {
+                Command::Place(_, answer)
+                | Command::Cancel(_, _, answer)
+                | Command::Open(_, _, answer) => answer.send(Err(why())).is_ok(),
+                Command::Seal(_, answer) | Command::Withdraw(_, _, answer) => {
                     answer.send(Err(why())).is_ok()
                 }
                 Command::Change(_, _, answer) | Command::HandOver(answer) => {

@@ -87,6 +87,18 @@ pub(crate) async fn renew(db: &Db, name: &str, token: i64) -> Result<()> {
     db.transact(move |tx| Box::pin(async move { hold(tx, &name, token).await })).await
 }
 
+/// Makes sure that nobody has taken the lease since it was taken under `token`, so that the book is
+/// the newest one.
+///
+/// # Errors
+/// [`Fenced`] where somebody has, or the database's own.
+pub(crate) async fn check(db: &Db, name: &str, token: i64) -> Result<()> {
+    let held = "select count(*) from lease where market = $1 and token = $2 and until > 0";
+    let held = query_scalar(held).bind(name.to_owned()).bind(token);
+    let held: i64 = held.fetch_one(db.read()).await?;
+    if held == 1 { Ok(()) } else { Err(Fenced.into()) }
+}
+
 /// Gives the lease up, unless somebody else has it already.
 pub(crate) async fn give_up(db: &Db, name: &str, token: i64) -> Result<()> {
     let name = name.to_owned();

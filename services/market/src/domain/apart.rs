@@ -25,6 +25,7 @@ impl Exchange {
             tariffs: self.tariffs.clone(),
             mechanisms: self.mechanisms.clone(),
             limits: self.limits.clone(),
+            sealing: self.sealing.of_slot(slot),
             ..Exchange::default()
         }
     }
@@ -41,6 +42,11 @@ impl Exchange {
             | Entry::Lifted { .. }
             | Entry::MechanismChosen { .. } => true,
             Entry::Cleared(cleared) => cleared.slot == slot,
+            Entry::Sealed(commitment) => commitment.slot == slot,
+            Entry::SealWithdrawn { commitment, .. } => {
+                self.commitment(*commitment).is_none_or(|known| known.slot == slot)
+            }
+            Entry::GateClosed { slot: closed, .. } => *closed == slot,
             _ => false,
         }
     }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use units::{Overflow, Price};
 
 use super::{
-    Accepted, ClearedSlot, ClearedTrade, Exchange, Grid, Parameters, Rejection, SelfTrade, Step,
-    ZonalPrices,
+    Accepted, ClearedSlot, ClearedTrade, Exchange, Grid, Parameters, Rejection, SealedUntil,
+    SelfTrade, Step, ZonalPrices,
 };
 use crate::chain;
 
@@ -37,6 +37,9 @@ pub struct Conditions {
     /// together on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grid: Option<Grid>,
+    /// How its orders were sealed, if they were: then each of them opened a commitment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<SealedUntil>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
@@ -80,11 +83,13 @@ pub fn check_mechanism(mechanism: &Mechanism, parameters: &Parameters) -> Result
 
 impl Exchange {
     /// The slots whose gate has closed at `now` with orders that were not cleared, oldest first;
-    /// without those that are shared out.
+    /// without those that are shared out, or still opened.
     pub fn due(&self, parameters: &Parameters, now: Timestamp) -> Vec<Timestamp> {
         let closed = self.slots.iter().take_while(|(slot, _)| parameters.gate(**slot) <= now);
         let open = closed.filter(|(slot, book)| {
-            book.cleared.is_none() && !self.is_shared_out(**slot, parameters)
+            book.cleared.is_none()
+                && !self.is_shared_out(**slot, parameters)
+                && self.is_revealed(**slot, now)
         });
         open.map(|(slot, _)| *slot).collect()
     }
@@ -174,7 +179,8 @@ impl Exchange {
         } else {
             self.is_curtailed(slot.start).then_some(Halted::Curtailed)
         };
-        Conditions { rules, halted, at_once, shared, grid: None }
+        let sealed = self.sealed_until(slot.start, parameters);
+        Conditions { rules, halted, at_once, shared, grid: None, sealed }
     }
 
     /// All orders that were accepted for the slot that starts then, in sequence order.

@@ -11,8 +11,8 @@ use tariff::Tariff;
 use units::{Energy, Money, Power, Price};
 
 use super::{
-    Accepted, Consent, Curtailment, Decision, Membership, Metered, Movement, PointShare,
-    RiskChange, Rule, RuleName, Suspension, Trader, ZonalPrices,
+    Accepted, Commitment, Consent, Curtailment, Decision, Membership, Metered, Movement,
+    PointShare, RiskChange, Rule, RuleName, Suspension, Trader, ZonalPrices,
 };
 
 /// One fact of the journal. The market is the fold of all of them, in order.
@@ -167,6 +167,44 @@ pub enum Entry {
         mechanism: Mechanism,
         /// Who decided.
         by: PartyId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Orders of slots that start then or later are sealed, or are not any more.
+    SealingChosen {
+        /// Start of the first slot.
+        from: Timestamp,
+        /// For how many seconds after the gate they are opened; `None`: orders are open.
+        reveal_seconds: Option<u32>,
+        /// Who decided.
+        by: PartyId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A commitment to a sealed order was taken in.
+    Sealed(Commitment),
+    /// A commitment was taken back before the gate.
+    SealWithdrawn {
+        /// Which.
+        commitment: B256,
+        /// When.
+        at: Timestamp,
+    },
+    /// The gate of a slot with commitments was closed: from now on they are opened.
+    GateClosed {
+        /// Start of the slot.
+        slot: Timestamp,
+        /// The root over all its commitments.
+        root: B256,
+        /// When.
+        at: Timestamp,
+    },
+    /// What was deposited with a commitment is no order that the market takes.
+    SealRefused {
+        /// Which.
+        commitment: B256,
+        /// The code of the reason.
+        why: String,
         /// When.
         at: Timestamp,
     },

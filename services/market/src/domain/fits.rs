@@ -4,10 +4,12 @@
 //! hand may have changed. What does not fit is found before it is applied, so that the book stays
 //! that of the entries before.
 
+use alloy_primitives::B256;
 use ids::OrderId;
 use units::{Energy, Overflow};
 
-use super::{Accepted, ClearedSlot, Entry, Exchange, Status};
+use super::sealed::commitment;
+use super::{Accepted, ClearedSlot, Entry, Exchange, SealState, Status};
 
 /// The version of the fold: it rises whenever the same journal gives another book than before, so
 /// that no snapshot from before is taken for one of now.
@@ -29,6 +31,22 @@ impl Exchange {
                 Some(_) => Ok(()),
             },
             Entry::Cleared(cleared) => self.fits_cleared(cleared),
+            Entry::Sealed(commitment) => {
+                let over = self.slots.get(&commitment.slot).is_some_and(|b| b.cleared.is_some());
+                let closed = self.sealed_book(commitment.slot).is_some_and(|b| b.closed.is_some());
+                if self.commitment(commitment.hash).is_some() || over || closed {
+                    return Err("it seals what was sealed before, or in a slot whose gate is over");
+                }
+                Ok(())
+            }
+            Entry::SealWithdrawn { commitment, .. } | Entry::SealRefused { commitment, .. } => {
+                self.fits_seal(*commitment)
+            }
+            Entry::GateClosed { slot, root, .. } => {
+                let book = self.sealed_book(*slot).filter(|book| book.closed.is_none());
+                let same = book.is_some_and(|book| book.root() == *root);
+                same.then_some(()).ok_or("it closes a gate twice, or over other commitments")
+            }
             Entry::Connected { sequence, .. } | Entry::Disconnected { sequence, .. } => {
                 let follows = self.feed.is_none_or(|last| last.checked_add(1) == Some(*sequence));
                 follows.then_some(()).ok_or("it is not the next event of the ledger's feed")
@@ -52,6 +70,12 @@ impl Exchange {
         if !untouched || order.terms.limit().is_err() {
             return Err("it is not an order as one is accepted");
         }
+        if let Some(opening) = order.opens {
+            self.fits_seal(opening.commitment)?;
+            if commitment(order.hash, opening.salt) != opening.commitment {
+                return Err("it opens another commitment");
+            }
+        }
         let book = self.slots.get(&order.slot());
         if book.is_some_and(|book| book.cleared.is_some()) {
             return Err("its slot was cleared before");
@@ -67,6 +91,11 @@ impl Exchange {
             return Err("it does not come as the other orders of its slot");
         }
         Ok(())
+    }
+
+    fn fits_seal(&self, commitment: B256) -> Result<(), &'static str> {
+        let waits = self.commitment(commitment).is_some_and(|c| c.state == SealState::Waiting);
+        waits.then_some(()).ok_or("its commitment is not there, or waits no more")
     }
 
     fn fits_cleared(&self, cleared: &ClearedSlot) -> Result<(), &'static str> {

@@ -22,7 +22,6 @@ use matching::{Fees, Mechanism};
 use serde::{Deserialize, Serialize};
 use units::Overflow;
 
-use super::clearing::check_mechanism;
 use super::{
     Accepted, Entry, Exchange, LinkLimit, Membership, Movement, Parameters, PointShare, Rejection,
     Rule, RuleName, Status, Wish,
@@ -134,6 +133,13 @@ pub enum Change {
         from: Timestamp,
         /// How prices and quantities are found.
         mechanism: Mechanism,
+    },
+    /// Orders of slots that start then or later are sealed, or are not any more.
+    Seal {
+        /// Start of the first slot.
+        from: Timestamp,
+        /// For how many seconds after the gate they are opened; `None`: orders are open.
+        reveal_seconds: Option<u32>,
     },
     /// A standing rule places orders, or others than before.
     SetRule(Rule),
@@ -255,6 +261,11 @@ impl Exchange {
                 let (from, mechanism) = (*from, *mechanism);
                 Ok(Some(Entry::MechanismChosen { from, mechanism, by, at: now }))
             }
+            Change::Seal { from, reveal_seconds } => {
+                let (from, reveal_seconds) = (*from, *reveal_seconds);
+                let other = self.check_sealing(from, reveal_seconds, parameters, now)?;
+                Ok(other.then_some(Entry::SealingChosen { from, reveal_seconds, by, at: now }))
+            }
             Change::SetRule(rule) => {
                 self.check_rule(rule, parameters)?;
                 let same = self.rule(rule.name) == Some(rule);
@@ -329,23 +340,6 @@ impl Exchange {
         }
         let known = self.curtailment(from, to).is_some();
         let few = known || self.limits.curtailments.len() < CURTAILMENTS_MAX;
-        if few { Ok(()) } else { Err(Rejection::TooMany) }
-    }
-
-    /// A slot starts then, its book is not open yet, and what is chosen can be settled.
-    fn check_choice(
-        &self,
-        from: Timestamp,
-        mechanism: &Mechanism,
-        parameters: &Parameters,
-        now: Timestamp,
-    ) -> Result<(), Rejection> {
-        Slot::starting(from, parameters.slot_length).ok_or(Rejection::Slot)?;
-        check_mechanism(mechanism, parameters)?;
-        if now >= parameters.opens(from) {
-            return Err(Rejection::BookOpen);
-        }
-        let few = self.mechanisms.len() < CHOICES_MAX || self.mechanisms.contains_key(&from);
         if few { Ok(()) } else { Err(Rejection::TooMany) }
     }
 

@@ -11,6 +11,7 @@ use keys::{Signature, SignatureBytes};
 use serde::{Deserialize, Serialize};
 use units::{Energy, Money, Price};
 
+use super::Opening;
 use super::trading::{Arrival, TimeInForce};
 
 /// An order as it arrives, before it is judged.
@@ -135,6 +136,9 @@ pub struct Accepted {
     /// What it lost to orders of its own party.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub netted: Energy,
+    /// What it opened, where the orders of its slot are sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens: Option<Opening>,
 }
 
 fn is_nothing(energy: &Energy) -> bool {

@@ -7,7 +7,9 @@ use ids::{AccountId, OrderId};
 use units::{Energy, Money, Overflow, Price};
 
 use super::order::slot_start;
-use super::{Accepted, Entry, Exchange, NewOrder, Parameters, Rejection, SelfTrade, Status};
+use super::{
+    Accepted, Entry, Exchange, NewOrder, Opening, Parameters, Rejection, SelfTrade, Status,
+};
 
 /// The most accepted orders of one slot.
 pub const ORDERS_PER_SLOT_MAX: usize = 20_000;
@@ -28,11 +30,32 @@ pub enum Placement {
     New(Box<Accepted>),
 }
 
+/// How an order comes into the book of its slot.
+pub(super) enum Way {
+    /// While the book is open, for all to see.
+    Openly,
+    /// With a commitment, to be opened later.
+    Sealed,
+    /// When the gate is closed, as what a commitment stands for.
+    Opened { opening: Opening, deposited: bool },
+}
+
 impl Exchange {
     /// Judges an order at `now`. Changes nothing: a new one is accepted when its entry is applied.
     pub fn place(
         &self,
         order: &NewOrder,
+        parameters: &Parameters,
+        now: Timestamp,
+    ) -> Result<Placement, Rejection> {
+        self.judge(order, &Way::Openly, parameters, now)
+    }
+
+    /// Judges an order however it comes.
+    pub(super) fn judge(
+        &self,
+        order: &NewOrder,
+        way: &Way,
         parameters: &Parameters,
         now: Timestamp,
     ) -> Result<Placement, Rejection> {
@@ -57,7 +80,8 @@ impl Exchange {
         let start = slot_start(terms);
         let slot = Slot::starting(start, parameters.slot_length).ok_or(Rejection::Slot)?;
         ensure(!self.is_shared_out(slot.start, parameters), Rejection::SharedOut)?;
-        check_terms(terms, slot, (parameters, self.tick(slot.start, parameters)), now)?;
+        let open = self.is_open(slot.start, way, parameters, now);
+        check_terms(terms, slot, (parameters, self.tick(slot.start, parameters)), open)?;
         self.check_time(order, slot.start, parameters, now)?;
         ensure(!self.is_curtailed(slot.start), Rejection::ZoneCurtailed)?;
         let prices = self.prices(slot, parameters).ok_or(Rejection::NoTariff)?;
@@ -89,7 +113,35 @@ impl Exchange {
             filled: Energy::ZERO,
             arrival,
             netted: Energy::ZERO,
+            opens: match *way {
+                Way::Opened { opening, .. } => Some(opening),
+                Way::Openly | Way::Sealed => None,
+            },
         })))
+    }
+
+    /// Whether orders come like this into the slot that starts then.
+    pub(super) fn is_open(
+        &self,
+        slot: Timestamp,
+        way: &Way,
+        parameters: &Parameters,
+        now: Timestamp,
+    ) -> Result<(), Rejection> {
+        let closed = self.sealed_book(slot).is_some_and(|book| book.closed.is_some());
+        let before = parameters.opens(slot) <= now && now < parameters.gate(slot) && !closed;
+        match way {
+            Way::Openly => {
+                ensure(self.reveal_seconds(slot).is_none(), Rejection::Sealed)?;
+                ensure(before, Rejection::GateClosed)
+            }
+            Way::Sealed => ensure(before, Rejection::GateClosed),
+            // What the market was left with it opens itself, however long it was away.
+            Way::Opened { deposited, .. } => {
+                let in_time = self.revealed_until(slot).is_some_and(|until| now < until);
+                ensure(closed && (*deposited || in_time), Rejection::RevealClosed)
+            }
+        }
     }
 
     /// Judges the cancellation of an account's own order, or of one that names it as its delegate,
@@ -250,14 +302,13 @@ fn check_terms(
     terms: &OrderTerms,
     slot: Slot,
     (parameters, tick): (&Parameters, Price),
-    now: Timestamp,
+    open: Result<(), Rejection>,
 ) -> Result<(), Rejection> {
     let tick = tick.n_per_wh().unsigned_abs();
     ensure(terms.limit_price.is_multiple_of(tick), Rejection::Tick)?;
     ensure(terms.quantity >= parameters.lot_min, Rejection::MinLot)?;
     ensure(terms.min_fill <= terms.quantity, Rejection::MinLot)?;
-    let open = parameters.opens(slot.start) <= now && now < parameters.gate(slot.start);
-    ensure(open, Rejection::GateClosed)?;
+    open?;
     check_alone(terms, slot.end().unsigned())
 }
 

@@ -33,10 +33,11 @@ use units::{Energy, Price};
 use super::clearing::{fees, met_at_gate, order_of, price, seed, shares, solve, unsigned};
 use super::order::{OrderSignature, is_delegated};
 use super::place::check_alone;
+use super::revealed::check_commitments;
 use super::step::run;
 use super::{
-    Accepted, ClearedSlot, Conditions, Exchange, Grid, Parameters, SHARES_SUM, SelfTrade, Step,
-    TimeInForce, ZonalPrices,
+    Accepted, ClearedSlot, Conditions, Difference, Exchange, Grid, Parameters, PublishedCommitment,
+    Revealed, SHARES_SUM, SelfTrade, Step, TimeInForce, ZonalPrices,
 };
 use crate::chain;
 
@@ -59,6 +60,9 @@ pub struct SlotJournal {
     /// What happened, in its order, where orders met before the gate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
+    /// The commitments of a slot whose orders were sealed, in the order in which they came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commitments: Vec<PublishedCommitment>,
     /// The fills, in the order of their index.
     pub fills: Vec<Met>,
 }
@@ -113,6 +117,8 @@ pub struct Recomputed {
     /// What it came to in each zone, where the market has several. Where connection points stand
     /// is the market's word, and what links carry.
     pub zonal: Option<ZonalPrices>,
+    /// What came of commitments, where orders were sealed: each order opened one.
+    pub sealed: Option<Revealed>,
 }
 
 /// What a file shows of trading before the gate and cannot prove: the market's word for it.
@@ -127,105 +133,6 @@ pub struct AtOnce {
     pub timed: usize,
     /// Orders that left before the gate, or were out of time.
     pub left: usize,
-}
-
-/// The first thing that differs, in the order in which it is looked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[serde(tag = "code", rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Difference {
-    /// The chain has another clearing of the slot, or none.
-    #[error("the chain has the clearing {posted}, not {journal}")]
-    Clearing {
-        /// The journal's.
-        journal: B256,
-        /// The chain's.
-        posted: B256,
-    },
-    /// The policy is not the one that the clearing names.
-    #[error("the policy is not the one that the clearing names")]
-    Policy,
-    /// The conditions cannot be read.
-    #[error("the conditions cannot be read: {why}")]
-    Conditions {
-        /// What is wrong with them.
-        why: String,
-    },
-    /// The conditions are not those that policy, clearing and orders have.
-    #[error("{what} of the conditions is not what policy, clearing and orders have")]
-    Rules {
-        /// Which of them.
-        what: String,
-    },
-    /// Orders do not stand in rising sequence, or one stands twice, or one account's nonce.
-    #[error("order {sequence} is out of sequence, or stands here before")]
-    Sequence {
-        /// The order.
-        sequence: u64,
-    },
-    /// An order is of another slot, zone, community or policy.
-    #[error("order {sequence} is not of this slot and zone")]
-    Foreign {
-        /// The order.
-        sequence: u64,
-    },
-    /// The market takes no such order.
-    #[error("order {sequence} is not one that the market takes: {what}")]
-    Terms {
-        /// The order.
-        sequence: u64,
-        /// What is wrong with it.
-        what: String,
-    },
-    /// The signature of an order is neither its account's nor its delegate's.
-    #[error("the signature of order {sequence} is neither its account's nor its delegate's")]
-    Signature {
-        /// The order.
-        sequence: u64,
-    },
-    /// Something cannot have happened like this while orders met before the gate.
-    #[error("order {sequence} cannot have come or left like this: {what}")]
-    Step {
-        /// The order.
-        sequence: u64,
-        /// What is wrong.
-        what: String,
-    },
-    /// The orders or conditions are not those that the market bound itself to.
-    #[error("the journal root is {computed}, and {posted} was posted")]
-    JournalRoot {
-        /// Of this journal.
-        computed: B256,
-        /// The clearing's.
-        posted: B256,
-    },
-    /// A fill is not what comes of the orders.
-    #[error("fill {index} differs: {computed} comes of the orders, and {posted} was posted")]
-    Fill {
-        /// The place of the fill.
-        index: usize,
-        /// What comes of the orders.
-        computed: String,
-        /// What the market says.
-        posted: String,
-    },
-    /// The fills are not those that the market bound itself to.
-    #[error("the fills root is {computed}, and {posted} was posted")]
-    FillsRoot {
-        /// Of what comes of the orders.
-        computed: B256,
-        /// The clearing's.
-        posted: B256,
-    },
-    /// Price, volume or number of fills differs.
-    #[error("{what} differs: {computed} comes of the orders, and {posted} was posted")]
-    Figure {
-        /// Which figure.
-        what: String,
-        /// What comes of the orders.
-        computed: u64,
-        /// What the market posted.
-        posted: u64,
-    },
 }
 
 impl Exchange {
@@ -251,6 +158,7 @@ impl Exchange {
             conditions: cleared.conditions.clone(),
             orders: self.accepted_for(cleared.slot).into_iter().map(published).collect(),
             steps: self.trading(cleared.slot).map(|t| t.steps.clone()).unwrap_or_default(),
+            commitments: self.published_commitments(cleared.slot),
             fills: self.fills(cleared).iter().copied().collect(),
         }
     }
@@ -278,6 +186,7 @@ pub fn recompute(journal: &SlotJournal, posted: &Clearing) -> Result<Recomputed,
     if computed != posted.journal_root {
         return Err(Difference::JournalRoot { computed, posted: posted.journal_root });
     }
+    let sealed = check_commitments(journal, &conditions)?;
     let (clearing, at_once, zonal) = match conditions.at_once {
         Some(self_trade) => {
             let (clearing, at_once) = met_at_once(journal, &all, &conditions, self_trade)?;
@@ -314,6 +223,7 @@ pub fn recompute(journal: &SlotJournal, posted: &Clearing) -> Result<Recomputed,
         at_once,
         shared: conditions.shared.then_some(conditions.rules.shares),
         zonal: zonal.filter(|_| !solved.trades.is_empty()),
+        sealed,
     })
 }
 

@@ -47,6 +47,12 @@ rejections! {
     /// What is metered in the slot is shared out after it.
     SharedOut = "SHARED_OUT",
         "what members feed in and take in this slot is shared out after it: it takes no orders";
+    /// Orders of the slot are sealed.
+    Sealed = "SEALED",
+        "the orders of this slot are sealed until its gate: send a commitment";
+    /// Before the gate is closed, or after the time in which commitments are opened.
+    RevealClosed = "REVEAL_CLOSED",
+        "commitments of this slot are opened between its gate and the end of the reveal window";
     /// After the gate, or before the book opens.
     GateClosed = "GATE_CLOSED", "the book of this slot is not open";
     /// The order expires before the slot ends, so it might not be settled.
@@ -101,6 +107,19 @@ rejections! {
     /// Shares of a connection point named twice, of nothing, or of more than there is.
     Shares = "SHARES",
         "shares are 1 to 10000 basis points, one of a connection point, at most 10000 together";
+    /// A commitment for a slot with open orders.
+    NotSealed = "NOT_SEALED", "the orders of this slot are not sealed: place the order itself";
+    /// What was sent is not what was committed to, or was committed to before.
+    Commitment = "COMMITMENT", "the order and its salt are not what the commitment stands for";
+    /// The party leaves too many commitments unopened.
+    Unrevealed = "UNREVEALED",
+        "too many commitments of this party were left unopened in the last day";
+    /// Orders that meet when they come cannot be sealed, nor can what was metered.
+    NotSealable = "NOT_SEALABLE",
+        "only orders of call auctions are sealed, and the mechanism of these slots is none";
+    /// The time in which commitments are opened is too short or too long.
+    RevealWindow = "REVEAL_WINDOW",
+        "commitments are opened in 30 to 600 seconds, which end a minute before the slot";
     /// A link that the market's grid does not have, or no limit of it.
     Link = "LINK", "the market's grid has no such link, or nothing is said of what it carries";
     /// The book of a slot that would change is open already.
@@ -116,7 +135,11 @@ impl Rejection {
     pub fn retry_may_help(self) -> bool {
         matches!(
             self,
-            Rejection::NoTariff | Rejection::Funds | Rejection::Collateral | Rejection::Exposure
+            Rejection::NoTariff
+                | Rejection::RevealClosed
+                | Rejection::Funds
+                | Rejection::Collateral
+                | Rejection::Exposure
         )
     }
 }

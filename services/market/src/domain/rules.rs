@@ -149,7 +149,7 @@ impl Exchange {
     }
 
     /// Whether a member has, had or will have the address.
-    fn is_members(&self, address: Address) -> bool {
+    pub(super) fn is_members(&self, address: Address) -> bool {
         self.members.values().any(|member| member.address == address)
             || self.addresses.values().flat_map(BTreeMap::values).any(|later| *later == address)
     }
@@ -196,7 +196,8 @@ impl Exchange {
                 let length = parameters.terms.slot_seconds;
                 let start = slot.start.unsigned();
                 let nonce = mandated_nonce(delegate, start, length, rule.name.side);
-                if !self.nonces.is_free(owner, nonce) {
+                let sealed = self.is_deposited(slot.start, owner, nonce);
+                if sealed || !self.nonces.is_free(owner, nonce) {
                     continue;
                 }
                 let quantity = self.quantity_of(rule, slot.start, parameters);

@@ -419,6 +419,7 @@ impl Exchange {
             filled: Energy::ZERO,
             arrival: None,
             netted: Energy::ZERO,
+            opens: None,
         }))
     }
 

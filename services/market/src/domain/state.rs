@@ -19,11 +19,12 @@ use super::mandates::Mandates;
 use super::nonces::Nonces;
 use super::risk::Risk;
 use super::rules::Rules;
+use super::sealed::Sealing;
 use super::sharing::Sharing;
 use super::trading::{SelfTrade, Trading};
 use super::{
-    Accepted, Cash, ClearedSlot, Entry, Member, Meter, Movement, Point, PublishedTariff, Status,
-    TradeHold,
+    Accepted, Cash, ClearedSlot, Entry, Member, Meter, Movement, Point, PublishedTariff, SealState,
+    Status, TradeHold,
 };
 
 /// How long a slot, its orders and its trades are remembered after it started.
@@ -153,6 +154,8 @@ pub struct Exchange {
     pub(super) mechanisms: BTreeMap<Timestamp, Mechanism>,
     #[serde(default, skip_serializing_if = "Sharing::is_empty")]
     pub(super) sharing: Sharing,
+    #[serde(default, skip_serializing_if = "Sealing::is_empty")]
+    pub(super) sealing: Sealing,
     pub(super) sequence: u64,
     pub(super) feed: Option<u64>,
 }
@@ -220,6 +223,17 @@ impl Exchange {
             Entry::MechanismChosen { from, mechanism, .. } => {
                 self.mechanisms.insert(*from, *mechanism);
             }
+            Entry::SealingChosen { from, reveal_seconds, .. } => {
+                self.sealing.choose(*from, *reveal_seconds);
+            }
+            Entry::Sealed(commitment) => self.sealed(commitment),
+            Entry::SealWithdrawn { commitment, at } => {
+                self.sealing.set(*commitment, SealState::Withdrawn { at: *at });
+            }
+            Entry::GateClosed { slot, at, .. } => self.sealing.close(*slot, *at),
+            Entry::SealRefused { commitment, why, .. } => {
+                self.sealing.set(*commitment, SealState::Refused { why: why.clone() });
+            }
         }
     }
 
@@ -242,6 +256,9 @@ impl Exchange {
         self.nonces.used(order.terms.account, order.terms.nonce, order.id);
         self.cash.hold(order.terms.account, order.hold);
         self.orders.insert(order.id, order.clone());
+        if let Some(opened) = order.commitment() {
+            self.sealing.set(opened, SealState::Opened { order: order.id });
+        }
         if let Some(arrival) = &order.arrival {
             self.meet(order, arrival);
         }
@@ -322,6 +339,7 @@ impl Exchange {
         book.open.clear();
         book.cleared = Some(cleared.clone());
         self.sharing.done(cleared.slot);
+        self.expire(cleared.slot, cleared.at >= cleared.ends);
         self.forget(cleared.slot.plus_seconds(-RETAINED_SECONDS));
     }
 
@@ -348,6 +366,7 @@ impl Exchange {
         }
         self.limits.forget(moment);
         self.sharing.forget(moment);
+        self.sealing.forget(moment);
         // The last one that began before then still holds.
         if let Some((&holds, _)) = self.mechanisms.range(..=moment).next_back() {
             self.mechanisms.retain(|from, _| *from >= holds);

@@ -334,3 +334,34 @@ async fn a_market_moves_from_one_process_to_another_on_request() {
     two.stop().await;
     db.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_lost_the_lease_answers_nothing_from_its_last_book() {
+    let running = start().await;
+    for envelope in past() {
+        running.bus.publish(&envelope).await.unwrap();
+    }
+    let order = body(&neighbour("b1").buy(1000, 200_000));
+    assert_eq!(running.place("b1", order.clone()).await.0, StatusCode::CREATED);
+    assert_eq!(running.place("b1", order.clone()).await.0, StatusCode::OK, "it leads");
+    let too_much = body(&neighbour("b1").buy(6000, 200_000));
+    for asked in [order, too_much] {
+        // Another process takes it.
+        let db = opened(&running.folder).await;
+        run(&db, "update lease set token = token + 1").await;
+        db.close().await;
+        let (status, problem) = running.place("b1", asked.clone()).await;
+        let standing_by = (StatusCode::SERVICE_UNAVAILABLE, &json!("STANDING_BY"));
+        assert_eq!((status, &problem["code"]), standing_by);
+        // A file has one process, so it takes the lease again at its next look.
+        let leads = async {
+            while !running.market.desks()[0].leads() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, leads).await.expect("it takes over");
+        let again = running.place("b1", asked).await.0;
+        assert_ne!(again, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    running.stop().await;
+}

@@ -198,6 +198,7 @@ fn accepted(town: &Exchange, order: &NewOrder, sequence: u64) -> market::domain:
         filled: Energy::ZERO,
         arrival: None,
         netted: Energy::ZERO,
+        opens: None,
     }
 }
 

@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use bus::{Bus, Consumer};
 use client::{JsonRpc, RpcError};
 use events::market::{
-    BookChanged, CaseDecided, CaseOpened, CurtailmentChanged, OrderCancelled, SlotCleared,
-    SuspensionChanged,
+    BookChanged, CaseDecided, CaseOpened, CommitmentExpired, CurtailmentChanged, OrderCancelled,
+    SlotCleared, SuspensionChanged,
 };
 use events::{Envelope, Event};
 use ids::CommunityId;
@@ -120,6 +120,7 @@ impl Consumer for Reader {
         &[
             SlotCleared::SUBJECT,
             OrderCancelled::SUBJECT,
+            CommitmentExpired::SUBJECT,
             BookChanged::SUBJECT,
             SuspensionChanged::SUBJECT,
             CurtailmentChanged::SUBJECT,

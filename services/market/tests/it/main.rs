@@ -19,6 +19,7 @@ mod refusals;
 mod relay;
 mod replay;
 mod rules;
+mod sealed;
 mod service;
 mod sharing;
 mod stop;

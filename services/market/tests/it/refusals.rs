@@ -260,6 +260,10 @@ async fn every_code_of_order_entry_is_answered_as_a_problem_with_that_code() {
             "SHARED_OUT" | "MEMBER" | "SHARES" => {
                 (running, answer) = crate::sharing::refused(code).await;
             }
+            "SEALED" | "REVEAL_CLOSED" | "NOT_SEALED" | "COMMITMENT" | "UNREVEALED"
+            | "NOT_SEALABLE" | "REVEAL_WINDOW" => {
+                (running, answer) = crate::sealed::refused(code).await;
+            }
             "MECHANISM" | "BOOK_OPEN" | "NO_DIFFERENCE_ACCOUNT" => {
                 (running, answer) = not_chosen(code).await;
             }

@@ -145,6 +145,22 @@ fn shared_out(
 }
 
 #[test]
+fn a_snapshot_tells_who_shares_and_what_was_metered() {
+    let parameters = by(Mechanism::StaticAllocation { price: PRICE });
+    let mut town = members(&parameters);
+    let leave = Change::Leave(neighbour("b3").account());
+    changed(&mut town, &leave, &parameters).unwrap();
+    metered(&mut town, &[("b1", 2_000, 0), ("s1", 0, 3_000)], 1);
+    let state = serde_json::to_string(&town).unwrap();
+    let mut read: Exchange = serde_json::from_str(&state).unwrap();
+    assert_eq!((read.hash(), &read), (town.hash(), &town));
+    let shared = |town: &mut Exchange| shared_out(town, &parameters, at(DEADLINE));
+    let out = shared(&mut town);
+    assert!(!out.0.is_empty());
+    assert_eq!(shared(&mut read), out);
+}
+
+#[test]
 fn what_is_generated_is_shared_out_by_shares_by_consumption_and_by_both() {
     for (mechanism, expected) in [
         (Mechanism::StaticAllocation { price: PRICE }, [1_500, 500, 600]),

@@ -16,6 +16,7 @@ mod mechanisms;
 mod person;
 mod rotation;
 mod rules;
+mod sealed;
 mod setting;
 mod sharing;
 mod town;

@@ -10,6 +10,7 @@ import { Badge, Card, Facts, Hash, Load, Table } from "../../ui";
 import { useUser } from "../../user";
 import { Outcome, useWork } from "../../work";
 import { Risk } from "./Risk";
+import { Sealing } from "./Sealing";
 import { Stop } from "./Stop";
 import { ZoneSelect } from "./ZoneSelect";
 
@@ -34,6 +35,7 @@ export function Mechanisms() {
         <Meanings />
       </Card>
       {mayChoose && <Choose choices={choices} />}
+      <Sealing mayChoose={mayChoose} />
     </>
   );
 }

@@ -8,9 +8,10 @@ import {
 import { useLoad } from "../../live";
 import { newNonce } from "../../order";
 import { Link } from "../../route";
+import { newSalt } from "../../sealing";
 import { sign } from "../../sign";
 import { openSlots } from "../../slots";
-import type { Approval, Band, Market, Order, OrderTerms, Side } from "../../types";
+import type { Approval, Band, Commitment, Market, Order, OrderTerms, SealedSlot, Side } from "../../types";
 import { Card, Notice } from "../../ui";
 import { useUser } from "../../user";
 import { Outcome, useWork } from "../../work";
@@ -44,12 +45,13 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
   const [pointWanted, setPoint] = useState("");
   const [good, setGood] = useState<LifetimeName>("gate");
   const [tried, setTried] = useState(false);
-  const { busy, outcome, run, say } = useWork<Order | Approval>();
+  const { busy, outcome, run, say } = useWork<Order | Commitment | Approval>();
 
   const slots = openSlots(market);
   const slot = slots.includes(slotWanted) ? slotWanted : (slots[0] ?? "");
   const own = (points.data ?? []).filter((point) => point.account === user.account?.account);
   const point = own.find((candidate) => candidate.connection_point === pointWanted) ?? own[0];
+  const sealed = useLoad(`sealed ${slot}`, async () => (slot ? (await api.slot(slot)).sealed : undefined)).data;
   const band = useLoad(`band ${slot}`, async () => (slot ? api.priceBand(slot) : undefined));
 
   const amount = parseDecimal(amountText, ENERGY_SCALE);
@@ -80,9 +82,7 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
     };
     void run(async () => {
       const signed = await sign(order, market, account.custody);
-      // By the market's clock, as it is now. What is simply good is said by nothing.
-      const asked = good === "gate" ? undefined : lifetime(good, (await api.market()).now);
-      const placed = typeof signed === "string" ? await api.placeOrder(order, signed, asked) : signed;
+      const placed = typeof signed === "string" ? await send(slot, order, signed, good) : signed;
       setAmountText("");
       setTried(false);
       onPlaced();
@@ -158,7 +158,13 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
           <Notice tone="info">Your account has no connection point yet. The operator adds it.</Notice>
         )}
         {outcome instanceof Error && <Outcome of={outcome} />}
-        {outcome && "order_id" in outcome && <Placed order={outcome} market={market} />}
+        {outcome && "placed_at" in outcome && <Placed order={outcome} market={market} />}
+        {outcome && "commitment" in outcome && (
+          <Notice tone="good">
+            Your order is sealed. It is opened when the book closes at {gate(outcome.slot, market)}, and holds your cash
+            from then on. Until then you can take it back below.
+          </Notice>
+        )}
         {outcome && "approval" in outcome && (
           <Notice tone="warn">
             An order this large needs the operator's consent, which was asked for. Your <Link href="/wallet">wallet</Link>{" "}
@@ -170,8 +176,29 @@ export function TradeForm({ market, onPlaced }: { market: Market; onPlaced: () =
             ? "Your wallet signs the order; nobody else can."
             : "The operator holds your key and signs the order for you."}
         </p>
+        {sealed && <Sealed of={sealed} own={user.account?.custody === "own"} />}
       </Form>
     </Card>
+  );
+}
+
+/** Seals an order where its slot wants that, else places it. */
+async function send(slot: string, order: OrderTerms, signature: string, good: LifetimeName) {
+  if ((await api.slot(slot)).sealed) return api.sealOrder(slot, order, signature, newSalt());
+  // By the market's clock, as it is now. What is simply good is said by nothing.
+  const asked = good === "gate" ? undefined : lifetime(good, (await api.market()).now);
+  return api.placeOrder(order, signature, asked);
+}
+
+/** What others see of a sealed order, and what whoever runs the market can. */
+function Sealed({ of, own }: { of: SealedSlot; own: boolean }) {
+  return (
+    <p className="hint">
+      Orders of this slot are sealed: until the book closes others see only how many there are, {of.commitments} so far.
+      Yours is left with the market, which opens it then; whoever runs the market could read it before, and no member
+      can.{" "}
+      {own && "To keep it from the operator as well, commit to it by the API and open it yourself."}
+    </p>
   );
 }
 

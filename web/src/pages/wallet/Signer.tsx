@@ -4,6 +4,8 @@ import { codeAt, unitsOf } from "../../currency";
 import { MONEY_SCALE, money, readDecimal, utc } from "../../format";
 import { useLoad } from "../../live";
 import { isExact, keyOf } from "../../request";
+import { newSalt } from "../../sealing";
+import { timestamp } from "../../slots";
 import type { Approval, SigningLimit } from "../../types";
 import { Badge, Card, Facts, Load, Table } from "../../ui";
 import { useUnits } from "../../units";
@@ -60,6 +62,11 @@ function Requests({ items, onChange }: { items: Approval[]; onChange: () => void
     if (order) {
       const signed = await api.signOrder(order);
       if (!("signature" in signed)) throw new Error(OVER);
+      const slot = timestamp(order.slot * 1000);
+      if ((await api.slot(slot)).sealed) {
+        await api.sealOrder(slot, order, signed.signature, newSalt());
+        return "The order is sealed until the book closes.";
+      }
       await api.placeOrder(order, signed.signature);
       return "The order is in the book.";
     }

@@ -265,7 +265,8 @@ fn conditions(town: &Town, orders: &[(u64, B256)]) -> String {
         seed: merkle::Tree::new(leaves.collect()).root().0,
         ..rules(town)
     };
-    Conditions { rules, halted: None, at_once: None, shared: false, grid: None }.text()
+    Conditions { rules, halted: None, at_once: None, shared: false, grid: None, sealed: None }
+        .text()
 }
 
 fn rules(town: &Town) -> Rules {
