@@ -16,13 +16,14 @@ use db::{AnyRow, Migration, Row};
 use service::{PageQuery, Problem};
 
 /// The schema's history.
-pub(crate) const MIGRATIONS: [Migration; 6] = [
+pub(crate) const MIGRATIONS: [Migration; 7] = [
     Migration { version: 1, sql: bus::SCHEMA },
     Migration { version: 2, sql: include_str!("db/schema.sql") },
     Migration { version: 3, sql: include_str!("db/origin.sql") },
     Migration { version: 4, sql: include_str!("db/signing.sql") },
     Migration { version: 5, sql: include_str!("db/provisioning.sql") },
     Migration { version: 6, sql: "alter table meter add column rotation_expiry bigint;" },
+    Migration { version: 8, sql: include_str!("db/units.sql") },
 ];
 
 /// A text column as the value it stands for.
