@@ -84,9 +84,9 @@ pub fn run(seed: u64, trace: bool) -> Result<Report, Failure> {
     guarded(seed, || world::run(Course::hours(seed), seed, trace).map(report))
 }
 
-/// As [`run`], all hours of [`MONTH_DAYS`] days by one of [`RULES`] sets of rules, and on until what
-/// was traded has come to rest. The books are compared whenever a block was taken back or a day
-/// begins, the rest now and then.
+/// As [`run`], all hours of [`MONTH_DAYS`] days by one of [`RULES`] sets of rules, and on until
+/// what was traded has come to rest. The books are compared whenever a block was taken back or a
+/// day begins, the rest now and then.
 ///
 /// # Errors
 /// [`Failure`] with the first invariant that did not hold.

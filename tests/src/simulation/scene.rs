@@ -1,8 +1,8 @@
 //! What worlds share: keys, contracts, the first block, the rules of the market.
 //!
-//! There are [`RULES`] sets of rules: the usual ones, and then what a seller owes that is short with
-//! what a buyer owes, each pair at one price and at prices of their own, each set with fees and
-//! tolerances of its own.
+//! There are [`RULES`] sets of rules: the usual ones, and then what a seller owes that is short
+//! with what a buyer owes, each pair at one price and at prices of their own, each set with fees
+//! and tolerances of its own.
 
 use std::sync::OnceLock;
 
