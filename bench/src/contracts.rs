@@ -1,5 +1,5 @@
-//! The contracts: gas of a settled and of a reconciled trade, by forge and on our chain, and how
-//! many trades our chain settles in a second.
+//! The contracts: gas of a settled and of a reconciled trade, by forge and on our chain, of a
+//! certificate, and how many trades our chain settles in a second.
 
 mod town;
 
@@ -56,6 +56,12 @@ fn gas() -> Result<Vec<Row>> {
             }
         }
     }
+    for when in ["first", "later", "last of its batch"] {
+        let total = forge.get(&format!("issue, {when}: total"));
+        let gas: f64 = total.context("forge: no certificate")?.parse().context("a figure")?;
+        let name = format!("certificate of a trade of 64, {when}, forge");
+        rows.push(Row::alone(name, "gas", &[gas]));
+    }
     Ok(rows)
 }
 
@@ -101,7 +107,7 @@ fn used(
     Ok(count(gas) / count(FILLS as u64))
 }
 
-/// What forge measured: the figures of `contracts/test/Gas.t.sol`.
+/// What forge measured: the figures of `contracts/test/Gas.t.sol` and `CertificateGas.t.sol`.
 fn forge() -> Result<BTreeMap<String, String>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let words = ["forge.mjs", "--match-contract", "GasTest"];

@@ -24,6 +24,9 @@ abstract contract Accounts is EIP712 {
         "uint256 nonce,uint64 expiry)"
     );
     bytes32 public constant CANCEL_TYPEHASH = keccak256("Cancel(address account,uint256 nonce)");
+    bytes32 public constant CANCEL_ALL_TYPEHASH = keccak256(
+        "CancelAll(address account,uint256[] nonces)"
+    );
     bytes32 public constant WITHDRAWAL_TYPEHASH = keccak256(
         "Withdrawal(address account,uint256 amount,uint256 nonce,uint64 expiry)"
     );
@@ -166,6 +169,18 @@ abstract contract Accounts is EIP712 {
     function cancelFor(address account, uint256 nonce, bytes calldata signature) external {
         _checkSigned(account, keccak256(abi.encode(CANCEL_TYPEHASH, account, nonce)), signature);
         _cancel(account, nonce);
+    }
+
+    /// {cancel} of all these nonces, for an account that signed `CancelAll`: of every order that it
+    /// has signed and that is not settled yet. Anyone may send it, the account too.
+    function cancelAllFor(
+        address account,
+        uint256[] calldata nonces,
+        bytes calldata signature
+    ) external {
+        bytes32 all = keccak256(abi.encodePacked(nonces));
+        _checkSigned(account, keccak256(abi.encode(CANCEL_ALL_TYPEHASH, account, all)), signature);
+        for (uint256 i = 0; i < nonces.length; ++i) _cancel(account, nonces[i]);
     }
 
     /// Gives free cash of an account that signed it to another.

@@ -185,6 +185,70 @@ contract AccountsTest is Auction {
         sent(STRANGER, address(market), call);
     }
 
+    function cancelling(
+        address who,
+        uint256[] memory nonces,
+        bytes memory signature
+    ) private pure returns (bytes memory) {
+        return abi.encodeCall(Market.cancelAllFor, (who, nonces, signature));
+    }
+
+    /// What an account signs to end several nonces (EIP-712: a list is hashed by its words).
+    function cancellationOf(uint256[] memory nonces) private view returns (bytes32) {
+        bytes32 hash = keccak256("CancelAll(address account,uint256[] nonces)");
+        bytes32 all = keccak256(abi.encodePacked(nonces));
+        return typed(keccak256(abi.encode(hash, buyer, all)));
+    }
+
+    function test_all_orders_of_an_account_end_by_one_signature() public {
+        uint256[] memory nonces = new uint256[](4);
+        // In one word, in another, and any number at all.
+        (nonces[0], nonces[1], nonces[2]) = (5, 6, 300);
+        nonces[3] = uint256(keccak256("an order's name"));
+        bytes memory signature = sign(buyer, cancellationOf(nonces));
+        bytes memory reason = abi.encodeWithSelector(Accounts.NotSigned.selector, seller);
+        refused(STRANGER, address(market), cancelling(seller, nonces, signature), reason);
+        vm.recordLogs();
+        sent(STRANGER, address(market), cancelling(buyer, nonces, signature));
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        same(logs.length, 4, "an event for each");
+        for (uint256 i = 0; i < 4; ++i) {
+            same(logs[i].topics[0], Accounts.OrderCancelled.selector, "as of one");
+            same(logs[i].topics[1], bytes32(uint256(uint160(buyer))), "whose");
+            same(keccak256(logs[i].data), keccak256(abi.encode(nonces[i])), "which");
+            isTrue(market.nonceCancelled(buyer, nonces[i]), "cancelled");
+            isTrue(!market.nonceUsed(seller, nonces[i]), "of nobody else");
+        }
+        isTrue(!market.nonceUsed(buyer, 7), "and no other");
+        // Again, and of nothing.
+        sent(STRANGER, address(market), cancelling(buyer, nonces, signature));
+        uint256[] memory none = new uint256[](0);
+        bytes memory ofNone = sign(buyer, cancellationOf(none));
+        sent(buyer, address(market), cancelling(buyer, none, ofNone));
+    }
+
+    /// Which nonces, how many and in which order: the signature is of exactly those.
+    function test_NotSigned_of_a_cancellation_of_others() public {
+        uint256[] memory nonces = new uint256[](2);
+        (nonces[0], nonces[1]) = (5, 6);
+        bytes memory signature = sign(buyer, cancellationOf(nonces));
+        bytes memory reason = abi.encodeWithSelector(Accounts.NotSigned.selector, buyer);
+        uint256[] memory other = new uint256[](2);
+        (other[0], other[1]) = (5, 7);
+        refused(STRANGER, address(market), cancelling(buyer, other, signature), reason);
+        (other[0], other[1]) = (6, 5);
+        refused(STRANGER, address(market), cancelling(buyer, other, signature), reason);
+        uint256[] memory fewer = new uint256[](1);
+        fewer[0] = 5;
+        refused(STRANGER, address(market), cancelling(buyer, fewer, signature), reason);
+        // What is signed for one nonce ends no list, and the other way round.
+        bytes memory one = sign(buyer, cancellation(5));
+        refused(STRANGER, address(market), cancelling(buyer, fewer, one), reason);
+        one = abi.encodeCall(Market.cancelFor, (buyer, 5, sign(buyer, cancellationOf(fewer))));
+        refused(STRANGER, address(market), one, reason);
+        isTrue(!market.nonceUsed(buyer, 5), "nothing was ended");
+    }
+
     /// A transfer of the buyer to the seller that anyone may send.
     function transfer(uint256 amount, uint256 nonce) private view returns (CashTransfer memory t) {
         (t.account, t.to, t.amount, t.nonce) = (buyer, seller, amount, nonce);

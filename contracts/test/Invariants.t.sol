@@ -68,7 +68,7 @@ contract InvariantsTest is Test {
         for (uint256 i = 0; i < 20; ++i) {
             isTrue(handler.outcomes(i) != 0, string.concat("reason ", vm.toString(i)));
         }
-        string[14] memory all = handler.actions();
+        string[15] memory all = handler.actions();
         for (uint256 i = 0; i < all.length; ++i) {
             isTrue(handler.accepted(all[i]) != 0, string.concat("accepted: ", all[i]));
             isTrue(handler.refusals(all[i]) != 0, string.concat("refused: ", all[i]));

@@ -43,6 +43,7 @@ use alloy_primitives::B256;
 pub use counts::{Counts, PATHS};
 use course::Course;
 pub use course::MONTH_DAYS;
+pub use scene::RULES;
 use world::World;
 
 thread_local! {
@@ -80,16 +81,17 @@ pub struct Failure {
 /// # Errors
 /// [`Failure`] with the first invariant that did not hold.
 pub fn run(seed: u64, trace: bool) -> Result<Report, Failure> {
-    guarded(seed, || world::run(Course::hours(), seed, trace).map(report))
+    guarded(seed, || world::run(Course::hours(seed), seed, trace).map(report))
 }
 
-/// As [`run`], all hours of [`MONTH_DAYS`] days, and on until what was traded has come to rest. The
-/// books are compared whenever a block was taken back or a day begins, the rest now and then.
+/// As [`run`], all hours of [`MONTH_DAYS`] days by one of [`RULES`] sets of rules, and on until
+/// what was traded has come to rest. The books are compared whenever a block was taken back or a
+/// day begins, the rest now and then.
 ///
 /// # Errors
 /// [`Failure`] with the first invariant that did not hold.
-pub fn run_month(seed: u64, trace: bool) -> Result<Report, Failure> {
-    guarded(seed, || world::run(Course::month(), seed, trace).map(report))
+pub fn run_month(seed: u64, rules: usize, trace: bool) -> Result<Report, Failure> {
+    guarded(seed, || world::run(Course::month(rules % RULES), seed, trace).map(report))
 }
 
 fn report(world: World) -> Report {

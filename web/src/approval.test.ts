@@ -4,7 +4,7 @@ import sample from "./order.sample.json";
 import type { Approval, OrderTerms } from "./types";
 
 const request: Approval = {
-  approval: "a", account: "b", kind: "order", amount: "2500", order: sample.order as OrderTerms,
+  approval: "a", account: "b", kind: "order", amount: "2500", unit: "EUR", order: sample.order as OrderTerms,
   state: "open", requested_by: "c", requested_at: "2026-06-01T10:00:00Z", expires_at: "2026-06-01T11:00:00Z",
 };
 
@@ -32,5 +32,6 @@ test("a request says what it is about", () => {
   expect(subjectOf({ ...redemption, payout: { ...payout, cash } }, () => "CHF")).toBe("Pay out 20.00 CHF to Hanna, NO93");
   const back = { ...payout, creditor: "wallet", iban: "" };
   expect(subjectOf({ ...redemption, payout: back })).toBe("Put $20.00 back into the wallet");
-  expect(subjectOf({ ...request, kind: "limit" })).toBe("Sign up to $2\u202f500.00 a day");
+  expect(subjectOf({ ...request, kind: "limit" })).toBe("Sign up to 2\u202f500.00 EUR a day");
+  expect(subjectOf({ ...request, kind: "limit", unit: "Wh" })).toBe("Sign up to 2500 Wh a day");
 });

@@ -11,7 +11,7 @@ export const APPROVAL_TONES: Record<Approval["state"], Tone> = {
 
 /** What is asked for, in words; `nameOf` knows whose some addresses are, and of which currency some markets. */
 export function subjectOf(
-  { kind, order, payout, request, amount }: Approval,
+  { kind, order, payout, request, amount, unit }: Approval,
   nameOf: (address: string) => string | undefined = () => undefined,
 ): string {
   if (request) {
@@ -22,6 +22,6 @@ export function subjectOf(
     const paid = payout.cash ? ofMarket(amount, payout.cash.market, nameOf) : `$${money(amount, 2)}`;
     return payout.iban ? `Pay out ${paid} to ${payout.creditor}, ${payout.iban}` : `Put ${paid} back into the wallet`;
   }
-  if (kind === "limit" || !order) return `Sign up to $${money(amount, 2)} a day`;
+  if (kind === "limit" || !order) return `Sign up to ${unit === "Wh" ? amount : money(amount, 2)} ${unit} a day`;
   return `${order.side === "buy" ? "Buy" : "Sell"} ${kwh(order.quantity)} kWh, worth $${money(amount, 2)}`;
 }

@@ -180,6 +180,7 @@ abstract contract Cashier is Trader {
         address who = people[next(6)];
         uint256 nonce = recentNonce();
         bytes4 reason = ACCEPTED;
+        if (one(4)) return _cancelAll(who, nonce);
         if (one(2)) {
             act("cancel", who, abi.encodeCall(Market.cancel, (nonce)), reason);
         } else {
@@ -193,6 +194,24 @@ abstract contract Cashier is Trader {
             if (!act("cancel", anyone(), call, reason)) return;
         }
         (used[who][nonce], cancelled[who][nonce]) = (true, true);
+    }
+
+    /// Some nonces at once, the same one twice among them.
+    function _cancelAll(address who, uint256 first) private {
+        uint256[] memory nonces = new uint256[](3);
+        (nonces[0], nonces[1], nonces[2]) = (first, recentNonce(), first);
+        bytes32 hash = keccak256("CancelAll(address account,uint256[] nonces)");
+        hash = typed(keccak256(abi.encode(hash, who, keccak256(abi.encodePacked(nonces)))));
+        bytes memory signature = honestly(one(4) ? people[next(6)] : who, hash);
+        bytes4 reason = ACCEPTED;
+        if (!honest[keccak256(abi.encode(who, hash, signature))]) {
+            reason = Accounts.NotSigned.selector;
+        }
+        bytes memory call = abi.encodeCall(Market.cancelAllFor, (who, nonces, signature));
+        if (!act("cancelAll", anyone(), call, reason)) return;
+        for (uint256 i = 0; i < 3; ++i) {
+            (used[who][nonces[i]], cancelled[who][nonces[i]]) = (true, true);
+        }
     }
 
     function mandate(uint256 number) external step(number) {

@@ -95,6 +95,11 @@ interface Market is Roles {
     function release(bytes32 policy, uint32 day, address[] calldata accounts) external;
     function cancel(uint256 nonce) external;
     function cancelFor(address account, uint256 nonce, bytes calldata signature) external;
+    function cancelAllFor(
+        address account,
+        uint256[] calldata nonces,
+        bytes calldata signature
+    ) external;
     function transferFor(CashTransfer calldata what, bytes calldata signature) external;
 
     function pause() external;

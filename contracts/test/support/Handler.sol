@@ -330,7 +330,7 @@ contract Handler is Teller {
     }
 
     /// What is accepted and refused in turn.
-    function actions() public pure returns (string[14] memory) {
+    function actions() public pure returns (string[15] memory) {
         return [
             "deposit",
             "clear",
@@ -342,6 +342,7 @@ contract Handler is Teller {
             "requestWithdrawal",
             "withdraw",
             "cancel",
+            "cancelAll",
             "mandate",
             "transfer",
             "exchange",
@@ -351,7 +352,7 @@ contract Handler is Teller {
 
     /// What was done and seen so far, for {Test.written}.
     function counts() external view returns (string memory all) {
-        for (uint256 i = 0; i < 14; ++i) {
+        for (uint256 i = 0; i < 15; ++i) {
             string memory name = actions()[i];
             all = string.concat(all, counted(name, accepted[name]));
             all = string.concat(all, counted(string.concat("no-", name), refusals[name]));

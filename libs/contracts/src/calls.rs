@@ -167,6 +167,12 @@ impl Deployment {
         call(self.market, EnergyMarket::cancelForCall { account, nonce, signature })
     }
 
+    /// By anyone: all these nonces, for an account that signed [`crate::requests::cancel_all`].
+    pub fn cancel_all_for(&self, account: Address, nonces: &[U256], signature: Bytes) -> Call {
+        let nonces = nonces.to_vec();
+        call(self.market, EnergyMarket::cancelAllForCall { account, nonces, signature })
+    }
+
     /// By anyone: a delegate for an account that signed [`crate::requests::mandate`], until
     /// `expiry`.
     pub fn grant_mandate_for(&self, of: &Mandate, expiry: u64, signature: Bytes) -> Call {

@@ -17,6 +17,7 @@ pub(crate) mod sol_types {
 
     sol! {
         struct Cancel { address account; uint256 nonce; }
+        struct CancelAll { address account; uint256[] nonces; }
         struct Withdrawal { address account; uint256 amount; uint256 nonce; uint64 expiry; }
         struct CashTransfer {
             address account; address to; uint256 amount; uint256 nonce; uint64 expiry;
@@ -50,6 +51,12 @@ pub(crate) mod sol_types {
 /// The hash an account signs to end its orders with this nonce.
 pub fn cancel(chain_id: u64, market: Address, account: Address, nonce: U256) -> B256 {
     sol_types::Cancel { account, nonce }.eip712_signing_hash(&market_domain(chain_id, market))
+}
+
+/// The hash an account signs to end its orders with these nonces, in this order.
+pub fn cancel_all(chain_id: u64, market: Address, account: Address, nonces: &[U256]) -> B256 {
+    let request = sol_types::CancelAll { account, nonces: nonces.to_vec() };
+    request.eip712_signing_hash(&market_domain(chain_id, market))
 }
 
 /// Cash that an account takes out of trading.

@@ -7,6 +7,7 @@ mod certificate_sources;
 mod certificates;
 mod challenges;
 mod corrections;
+mod dealer;
 mod deposits;
 mod disputes;
 mod documents;
@@ -79,6 +80,10 @@ pub fn routes(
             .service(exchange::quote_exchange)
             .service(exchange::order_exchange)
             .service(exchange::list_exchanges)
+            .service(dealer::ask_dealer_transfer)
+            .service(dealer::list_dealer_transfers)
+            .service(dealer::approve_dealer_transfer)
+            .service(dealer::refuse_dealer_transfer)
             .service(challenges::prepare_trade_challenge)
             .service(challenges::file_trade_challenge)
             .service(challenges::list_trade_challenges)

@@ -13,6 +13,7 @@ pub(crate) mod certify;
 pub(crate) mod challenges;
 pub(crate) mod correct;
 pub(crate) mod correction_documents;
+pub(crate) mod dealer;
 pub(crate) mod deposit;
 pub(crate) mod disputes;
 pub(crate) mod documents;

@@ -24,6 +24,7 @@
 //! | `issuer`, `customer` | who issues and receives documents, as people said of themselves |
 //! | `challenge_sent` | challenges that were given to the relay |
 //! | `exchange_rate`, `exchange_quote` | at what currencies are exchanged; what was offered |
+//! | `dealer_transfer` | cash of the dealer that staff want given to an account |
 //! | `source_order` | what staff said that connection points generate from |
 //! | `certificate_issue` | trades to be certified, and how far that is |
 //! | `certificate`, `certificate_move`, `certificate_retired` | certificates, and whose they are |
@@ -41,6 +42,7 @@ pub(crate) mod certifying;
 pub(crate) mod chain;
 pub(crate) mod challenges;
 pub(crate) mod corrections;
+pub(crate) mod dealer_transfers;
 pub(crate) mod disputes;
 pub(crate) mod dues;
 pub(crate) mod energy;
@@ -84,6 +86,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 18, sql: wallet_payments::SCHEMA },
     Migration { version: 19, sql: DIRTY_INDEX },
     Migration { version: 20, sql: addresses::SCHEMA },
+    Migration { version: 21, sql: dealer_transfers::SCHEMA },
 ];
 
 /// Slots that changed after a run are few among all there ever were.

@@ -3,9 +3,11 @@
 use anyhow::Result;
 use async_trait::async_trait;
 use bus::Consumer;
-use events::billing::InvoiceIssued;
+use events::billing::{InvoiceCorrected, InvoiceIssued, TariffPublished};
 use events::ledger::{BlockConnected, BlockDisconnected};
-use events::market::{BookChanged, SlotCleared};
+use events::market::{
+    BookChanged, CurtailmentChanged, RiskLimitsChanged, SlotCleared, StopChanged,
+};
 use events::metering::{IntervalsClosed, IntervalsCorrected};
 use events::{Envelope, Event};
 use ids::EventId;
@@ -32,6 +34,11 @@ impl Consumer for Explorer {
             IntervalsClosed::SUBJECT,
             IntervalsCorrected::SUBJECT,
             InvoiceIssued::SUBJECT,
+            InvoiceCorrected::SUBJECT,
+            TariffPublished::SUBJECT,
+            StopChanged::SUBJECT,
+            CurtailmentChanged::SUBJECT,
+            RiskLimitsChanged::SUBJECT,
         ]
     }
 
@@ -126,6 +133,28 @@ fn news_of(envelope: &Envelope) -> Result<Option<News>> {
         let (slot, intervals) = (corrected.slot.start, corrected.intervals.len());
         return Ok(Some(News::ReadingsStored { slot, intervals, corrected: true }));
     }
-    let issued = envelope.open::<InvoiceIssued>()?;
-    Ok(issued.map(|issued| News::InvoiceIssued { number: issued.number, hash: issued.hash }))
+    if let Some(InvoiceIssued { number, hash, .. }) = envelope.open()? {
+        return Ok(Some(News::InvoiceIssued { number, hash }));
+    }
+    if let Some(InvoiceCorrected { number, hash, .. }) = envelope.open()? {
+        return Ok(Some(News::InvoiceCorrected { number, hash }));
+    }
+    if let Some(TariffPublished { hash, valid_from, .. }) = envelope.open()? {
+        return Ok(Some(News::TariffPublished { hash, valid_from }));
+    }
+    rules_of(envelope)
+}
+
+/// What the public may know of a change of a market's rules: never who made it, nor why.
+fn rules_of(envelope: &Envelope) -> Result<Option<News>> {
+    if let Some(StopChanged { zone, stopped: on, tripped, .. }) = envelope.open()? {
+        let trigger = tripped.map(|tripped| tripped.trigger);
+        return Ok(Some(News::KillSwitch { zone, on, trigger }));
+    }
+    if let Some(CurtailmentChanged { zone, from, to, curtailed, .. }) = envelope.open()? {
+        return Ok(Some(News::Curtailed { zone, from, to, curtailed }));
+    }
+    let changed = envelope.open::<RiskLimitsChanged>()?;
+    let news = |RiskLimitsChanged { zone, limits, .. }| News::RiskLimitChanged { zone, limits };
+    Ok(changed.map(news))
 }

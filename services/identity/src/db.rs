@@ -25,6 +25,7 @@ pub(crate) const MIGRATIONS: [Migration; 7] = [
     Migration { version: 5, sql: include_str!("db/provisioning.sql") },
     Migration { version: 6, sql: "alter table meter add column rotation_expiry bigint;" },
     Migration { version: 7, sql: include_str!("db/addresses.sql") },
+    Migration { version: 8, sql: include_str!("db/units.sql") },
 ];
 
 /// A text column as the value it stands for.

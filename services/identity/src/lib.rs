@@ -40,7 +40,7 @@ use async_trait::async_trait;
 use bus::{Bus, Relay};
 use calendar::Timestamp;
 use client::JsonRpc;
-use contracts::Deployment;
+use contracts::{Currency, Deployment};
 use ids::CommunityId;
 use keys::SecretKey;
 use service::{Clock, Tick, Verifier};
@@ -57,7 +57,7 @@ pub use domain::audit::{Act, AuditEntry, Outcome, broken_at};
 pub use domain::challenge::Challenge;
 pub use domain::grid::{ConnectionPoint, Meter};
 pub use domain::keystore::{Keystore, KeystoreCost};
-pub use domain::limits::{SignerLimits, SigningLimit};
+pub use domain::limits::{Amount, SignerLimits, SigningLimit, Unit};
 pub use domain::passwords::{PASSWORD_MIN, PasswordCost};
 pub use domain::people::{Account, Party};
 pub use domain::site::{BadOrigin, ORIGINS_MAX, Origin};
@@ -95,6 +95,8 @@ pub struct Parts {
     pub installer: SecretKey,
     /// Where signatures count.
     pub place: Place,
+    /// The currencies of the installation, the one that energy is traded in first.
+    pub currencies: Vec<Currency>,
     /// Where contract accounts are asked what they take as signed.
     pub node: Arc<dyn JsonRpc>,
     /// What a password hash costs.
@@ -139,6 +141,7 @@ pub struct Identity {
     master_key: MasterKey,
     installer: SecretKey,
     place: Place,
+    currencies: Vec<Currency>,
     node: Arc<dyn JsonRpc>,
     settings: Settings,
     keystores: Keystores,
@@ -162,8 +165,13 @@ pub async fn start(parts: Parts) -> Result<Arc<Identity>> {
 /// with the settings.
 pub async fn start_with(parts: Parts, settings: Settings) -> Result<Arc<Identity>> {
     settings.limits.check()?;
+    let first = parts.currencies.first().filter(|first| first.cash == parts.place.at.cash());
+    let first = Unit::Currency(first.context("the first currency is the place's")?.code.clone());
     let db =
         Db::open(&parts.db_url, &db::MIGRATIONS).await.context("opening identity's database")?;
+    db.transact(move |tx| Box::pin(async move { db::signing::name_units(tx, &first).await }))
+        .await
+        .context("naming what limits count")?;
     let machine_clock = Clock::real();
     let token_keys = app::load_token_keys(&db, &parts.master_key, machine_clock.now()).await?;
     let verifier = Verifier::new();
@@ -178,6 +186,7 @@ pub async fn start_with(parts: Parts, settings: Settings) -> Result<Arc<Identity
         master_key: parts.master_key,
         installer: parts.installer,
         place: parts.place,
+        currencies: parts.currencies,
         node: parts.node,
         keystores: Keystores::new(settings.keystore_cost)?,
         settings,

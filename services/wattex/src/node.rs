@@ -172,7 +172,7 @@ impl Node {
         let ledger = open_ledger(&settings, genesis, &bus, &secrets, &deployment).await?;
         let node: Arc<dyn JsonRpc> = ledger.clone();
         let wired = Wired { settings: &settings, bus, node, clock, deployment, chain_id };
-        let identity = wired.identity(&secrets, community).await?;
+        let identity = wired.identity(&secrets, community, currencies.clone()).await?;
         let billing = wired.billing(&secrets, &policy, currencies).await?;
         let market = wired.market(&secrets, &policy).await?;
         let metering = wired.metering(&secrets).await?;
@@ -318,6 +318,7 @@ impl Wired<'_> {
         &self,
         secrets: &Secrets,
         community: CommunityId,
+        currencies: Vec<Currency>,
     ) -> Result<Arc<identity::Identity>> {
         let parts = identity::Parts {
             db_url: self.database("identity"),
@@ -327,6 +328,7 @@ impl Wired<'_> {
             master_key: identity::MasterKey::from_bytes(secrets.derive("identity/keys").0),
             installer: secrets.key(role::INSTALLER),
             place: identity::Place { chain_id: self.chain_id, at: self.deployment },
+            currencies,
             node: self.node.clone(),
             password_cost: identity::PasswordCost::default(),
         };

@@ -22,6 +22,9 @@ struct Arguments {
     /// A month of it, which takes longer.
     #[arg(long, requires = "seed")]
     month: bool,
+    /// By which rules the month runs: 0 are the usual ones.
+    #[arg(long, requires = "month", default_value_t = 0)]
+    rules: usize,
     /// Print what happens.
     #[arg(long)]
     trace: bool,
@@ -34,7 +37,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ended = match arguments.seed {
         Some(seed) if arguments.month => {
-            show_one(seed, simulation::run_month(seed, arguments.trace))
+            show_one(seed, simulation::run_month(seed, arguments.rules, arguments.trace))
         }
         Some(seed) => show_one(seed, simulation::run(seed, arguments.trace)),
         None => many(&arguments),

@@ -187,6 +187,10 @@ fn locked_account(scene: &Scene, address: Address, day: u32) -> Account {
         Account::Dso(address, day)
     } else if address == scene.policy.platform_account {
         Account::PlatformFee(address, day)
+    } else if address == scene.policy.difference_account {
+        Account::Pot(address, day)
+    } else if address == scene.policy.balance_account {
+        Account::Imbalance(address, day)
     } else {
         Account::Locked(address, day)
     }

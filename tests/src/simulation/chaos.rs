@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256};
+use contracts::bindings::EnergyMarket::TradeReconciled;
 use contracts::{ContractEvent, Policy};
 use rand::Rng;
 
@@ -136,6 +137,7 @@ impl Watched {
                 let back = self.dropped.remove(&trade.trade);
                 counts.add(if back { "settlement: came back" } else { "settlement: settled" });
             }
+            ContractEvent::TradePriced(_) => counts.add("settlement: at two prices"),
             ContractEvent::FillSkipped(_) => counts.add("settlement: skipped"),
             ContractEvent::TradeReconciled(run) => {
                 let runs = self.runs.entry(run.trade).or_default();
@@ -143,19 +145,7 @@ impl Watched {
                     counts.add("trade: corrected by a later run");
                 }
                 runs.push((run.run, run.delivered));
-                let totals = self.known.totals(run);
-                let short = [
-                    (run.sellerShort, totals.make_whole.n() == 0, "seller"),
-                    (run.buyerShort, totals.compensation.n() == 0, "buyer"),
-                ];
-                for (_, free, who) in short.into_iter().filter(|(short, ..)| *short > 0) {
-                    counts.add(format!("trade: {who} short"));
-                    if free {
-                        counts.add("trade: within tolerance");
-                    } else {
-                        counts.add(format!("trade: penalty of the {who}"));
-                    }
-                }
+                self.short(run, policy, counts);
                 if run.run == contracts::RUN_EXPIRED {
                     counts.add("trade: expired");
                 } else if self.settled.get(&run.trade) == Some(&run.delivered) {
@@ -167,6 +157,28 @@ impl Watched {
             ContractEvent::WithdrawalRequested(_) => counts.add("cash: asked back"),
             ContractEvent::WithdrawalPaid(_) => counts.add("cash: withdrawn"),
             _ => {}
+        }
+    }
+
+    /// Who is short in a run, and what that costs.
+    fn short(&self, run: &TradeReconciled, policy: &Policy, counts: &mut Counts) {
+        let totals = self.known.totals(run);
+        let of_seller = totals.make_whole.n() + totals.seller_imbalance.n();
+        let of_buyer = totals.compensation.n() + totals.buyer_imbalance.n();
+        let rules = (format!("{:?}", policy.seller_short), format!("{:?}", policy.buyer_short));
+        for (short, owed, who, rule) in [
+            (run.sellerShort, of_seller, "seller", rules.0),
+            (run.buyerShort, of_buyer, "buyer", rules.1),
+        ] {
+            if short == 0 {
+                continue;
+            }
+            counts.add(format!("trade: {who} short"));
+            match (owed, rule.as_str()) {
+                (0, "PayActual") => counts.add("trade: shortfall that costs nothing"),
+                (0, _) => counts.add("trade: within tolerance"),
+                (_, rule) => counts.add(format!("trade: penalty of the {who} by {rule}")),
+            }
         }
     }
 

@@ -36,7 +36,13 @@ impl World {
     pub(super) fn addresses(&self) -> Vec<Address> {
         let policy = &self.scene.policy;
         let homes = self.scene.homes[..self.homes].iter().map(|home| home.address);
-        homes.chain([policy.network_account, policy.platform_account]).collect()
+        let paid = [
+            policy.network_account,
+            policy.platform_account,
+            policy.difference_account,
+            policy.balance_account,
+        ];
+        homes.chain(paid).collect()
     }
 
     /// The market's cash is the contract's; what is held is what orders and trades hold.

@@ -4,7 +4,7 @@ use std::ops::{Range, RangeInclusive};
 
 use calendar::SlotLength;
 
-use super::scene::{HOMES_MAX, Scene, scene};
+use super::scene::{HOMES_MAX, RULES, Scene, scene};
 
 /// Days of a month.
 pub const MONTH_DAYS: u32 = 30;
@@ -29,10 +29,11 @@ pub(super) struct Course {
 }
 
 impl Course {
-    /// A few quarter-hours with every fault there is.
-    pub(super) fn hours() -> Course {
+    /// A few quarter-hours with every fault there is; seeds take the sets of rules in turn.
+    pub(super) fn hours(seed: u64) -> Course {
+        let rules = usize::try_from(seed % RULES as u64).expect("there are few sets of rules");
         Course {
-            scene: scene(SlotLength::QUARTER_HOUR),
+            scene: scene(SlotLength::QUARTER_HOUR, rules),
             homes: 3..=HOMES_MAX,
             first: 8..7 * 96,
             slots: 4..=8,
@@ -50,12 +51,12 @@ impl Course {
         20 * self.step_seconds.end
     }
 
-    /// All hours of thirty days.
-    pub(super) fn month() -> Course {
+    /// All hours of thirty days, by a set of rules.
+    pub(super) fn month(rules: usize) -> Course {
         let hour = SlotLength::from_minutes(60).expect("a slot lasts an hour");
         let slots = i64::from(MONTH_DAYS) * 24;
         Course {
-            scene: scene(hour),
+            scene: scene(hour, rules),
             homes: 4..=4,
             first: 2..24,
             slots: slots..=slots,

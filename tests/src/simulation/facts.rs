@@ -22,6 +22,8 @@ pub(super) fn decode(deployment: &Deployment, log: &Log) -> Option<ContractEvent
 #[derive(Default)]
 pub(super) struct Known {
     pub(super) clearings: HashMap<B256, Clearing>,
+    /// Prices of trades that have their own.
+    pub(super) prices: HashMap<B256, Prices>,
     /// What the money of trades depends on.
     terms: HashMap<B256, Terms>,
 }
@@ -32,10 +34,15 @@ impl Known {
             ContractEvent::SlotCleared(event) => {
                 self.clearings.insert(event.clearing, Clearing::from_sol(&event.terms));
             }
+            ContractEvent::TradePriced(event) => {
+                let prices = Prices { buyer: event.buyPrice, seller: event.sellPrice };
+                self.prices.insert(event.trade, prices);
+            }
             ContractEvent::TradeCreated(event) => {
                 let clearing = &self.clearings[&event.clearing];
-                let (prices, quantity) =
-                    (Prices::one(clearing.price), Energy::from_wh(event.quantity));
+                let own = self.prices.get(&event.trade).copied();
+                let prices = own.unwrap_or(Prices::one(clearing.price));
+                let quantity = Energy::from_wh(event.quantity);
                 self.terms.insert(event.trade, Terms::new(policy, clearing, prices, quantity));
             }
             _ => {}

@@ -353,7 +353,7 @@ export interface ApartView {
 export interface Approval {
   /** The account whose key signs. */
   account: string;
-  /** What the order counts or the payout is, or the limit that is wanted. */
+  /** What is signed counts so much, or is the limit that is wanted: in major units of a currency, or in Wh. */
   amount: string;
   /** Its id. */
   approval: string;
@@ -377,6 +377,8 @@ export interface Approval {
   requested_by: string;
   /** Where it is. */
   state: ApprovalState;
+  /** A currency (ISO 4217), or `Wh` of certified energy. */
+  unit: string;
 }
 
 /** What consent is asked for. */

@@ -230,6 +230,25 @@ fn a_cancelled_order_keeps_what_was_filled_and_gets_no_more() {
     }
 }
 
+#[test]
+fn an_account_ends_all_its_orders_by_one_signature() {
+    let (mut world, nonces) = (market(), [300, 301].map(U256::from));
+    let (buyer, seller) = (world.account(1), world.account(2));
+    let (buy, batches) = over_two_batches(&mut world);
+    let hash = requests::cancel_all(world.chain_id, world.at.market, buyer, &nonces);
+    let signature = world.sign(buyer, hash);
+    let fewer = world.at.cancel_all_for(buyer, &nonces[..1], signature.clone());
+    world.refused(seller, fewer, "NotSigned");
+    let call = world.at.cancel_all_for(buyer, &nonces, signature);
+    let ended = world.ok(seller, call).events;
+    let ended = ended.iter().filter(|one| matches!(one, ContractEvent::OrderCancelled(_)));
+    assert_eq!(ended.count(), nonces.len());
+    for batch in &batches {
+        assert!(skips(&world.settle(batch)).contains(&Skip::BuyerNonce));
+    }
+    assert_eq!(order_filled(&mut world, &buy), 0);
+}
+
 /// The other's nonce was used by the order that goes on.
 #[test]
 fn an_order_that_goes_on_has_its_nonce_for_itself() {

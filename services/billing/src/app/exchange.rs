@@ -11,7 +11,9 @@
 //! is offered only where the dealer has the cash that no other quote may still take, and expires.
 //! Whoever has both signatures can send a quote: it is followed by what the chain says of it.
 //!
-//! Deliberately absent: paying the dealer's cash out, where rates come from.
+//! Its cash leaves it by a transfer that two of the staff want ([`super::dealer`]).
+//!
+//! Deliberately absent: where rates come from.
 
 use alloy_primitives::{B256, keccak256};
 use anyhow::{Context, Result};
@@ -31,7 +33,7 @@ use crate::db::chain::{self, kind};
 use crate::db::exchange::{self, Offer, Pair, SetRate};
 use crate::db::hash;
 use crate::db::members::Account;
-use crate::db::requests::{Request, RequestState};
+use crate::db::requests::{self, Request, RequestState};
 use crate::domain::exchange::{EXCHANGE_MAX, RATE_MAX, Rate, SPREAD_BPS_MAX};
 
 /// How long a quote stands, in seconds: to be looked at, signed and put in a block.
@@ -45,6 +47,12 @@ const MARGIN: i64 = 60;
 const QUOTES_OPEN_MAX: i64 = 3;
 /// How long a quote that came to nothing is kept, in seconds.
 const KEPT_SECONDS: i64 = 24 * 3600;
+
+/// What is left of an amount; nothing where all of it is gone.
+fn less<const N: usize>(of: i128, gone: [Money; N]) -> Money {
+    let gone: i128 = gone.iter().map(|gone| i128::from(gone.n())).sum();
+    Money::from_n(i64::try_from((of - gone).max(0)).unwrap_or(i64::MAX))
+}
 
 /// A rate with what can still be exchanged at it, in the target currency.
 pub(crate) struct Open {
@@ -61,7 +69,7 @@ impl Billing {
         Ok(Account { account, community, pseudonym, address, custody: Custody::Held })
     }
 
-    fn dealer_key(&self, community: CommunityId) -> Result<SecretKey> {
+    pub(super) fn dealer_key(&self, community: CommunityId) -> Result<SecretKey> {
         let community = community.to_string();
         let secret = keccak256([self.dealers.as_slice(), community.as_bytes()].concat());
         SecretKey::from_bytes(&secret.0).context("the key of a dealer")
@@ -119,17 +127,25 @@ impl Billing {
         now: Timestamp,
     ) -> Result<[Money; 2]> {
         let over = now.plus_seconds(-MARGIN);
-        let target = rate.pair.to;
         let given = exchange::given_at(&self.db, rate.number, over).await?;
-        let dealer = self.dealer(community)?.address;
-        // Cash before offers: what is made in between is then taken off twice, not never.
-        let free = self.state.lock().await.free(target, dealer);
-        let bound = exchange::bound(&self.db, (community, target), over).await?;
-        let left = |of: i128, gone: Money| {
-            let left = (of - i128::from(gone.n())).max(0);
-            Money::from_n(i64::try_from(left).unwrap_or(i64::MAX))
-        };
-        Ok([left(i128::from(rate.rate.limit.n()), given), left(free, bound)])
+        let of_rate = less(i128::from(rate.rate.limit.n()), [given]);
+        Ok([of_rate, self.dealer_cash((community, rate.pair.to), now).await?])
+    }
+
+    /// What the dealer of a community has of a currency that no quote and no transfer on its way
+    /// may still take.
+    pub(super) async fn dealer_cash(
+        &self,
+        (community, currency): (CommunityId, CurrencyId),
+        now: Timestamp,
+    ) -> Result<Money> {
+        let dealer = self.dealer(community)?;
+        // Cash before what binds it: what is made in between is then taken off twice, not never.
+        let free = self.state.lock().await.free(currency, dealer.address);
+        let over = now.plus_seconds(-MARGIN);
+        let bound = exchange::bound(&self.db, (community, currency), over).await?;
+        let leaving = requests::leaving(&self.db, (dealer.account, currency)).await?;
+        Ok(less(free, [bound, leaving]))
     }
 
     /// Offers `given` of one currency for what the rate makes of it in the other.
@@ -251,7 +267,7 @@ impl Billing {
 
     async fn was_ordered(&self, offer: &Offer) -> Result<bool> {
         let (community, request) = (offer.community, offer.request);
-        Ok(crate::db::requests::find(&self.db, community, request).await?.is_some())
+        Ok(requests::find(&self.db, community, request).await?.is_some())
     }
 
     /// An order as it stands: what the account sent itself is done as well.

@@ -28,6 +28,7 @@ use crate::db::journal::Posted;
 use crate::db::kept::{self, Kept, Stand};
 use crate::db::{hash, journal, slots};
 use crate::domain::journal::{Fact, PointMetered};
+use crate::domain::reconcile::Delivery;
 
 /// Seconds after the corrections in which a run of theirs may still be heard of.
 const HEARD_AFTER: i64 = 86_400;
@@ -84,7 +85,8 @@ impl Billing {
     }
 
     /// Points of which a run is on its way or can be taken back: what was handed over is not
-    /// recorded, or in blocks that are not final.
+    /// recorded, or in blocks that are not final. A run with a higher number by somebody else does
+    /// not stand for it: what was handed over is sent again above that one.
     async fn points_with_open_runs(
         &self,
         state: &State,
@@ -97,8 +99,9 @@ impl Billing {
         for fact in settled {
             let runs: Vec<(u64, Reconciled)> =
                 chain::all(&self.db, kind::RECONCILED, hash(fact.trade)).await?;
-            let recorded = runs.last().map(|(_, run)| run.run);
-            let on_its_way = handed.get(&fact.trade).map(|(run, _)| *run) > recorded;
+            let on_its_way = handed.get(&fact.trade).is_some_and(|(number, delivery)| {
+                !runs.iter().any(|(_, run)| run.run == *number && delivery_of(run) == *delivery)
+            });
             if on_its_way || runs.iter().any(|(number, _)| *number > finalized) {
                 open.extend([fact.buyer, fact.seller].map(|address| state.point(address)));
             }
@@ -171,6 +174,11 @@ impl Billing {
             })
             .await
     }
+}
+
+fn delivery_of(run: &Reconciled) -> Delivery {
+    let Reconciled { trade, delivered, seller_short, buyer_short, .. } = *run;
+    Delivery { trade, delivered, seller_short, buyer_short }
 }
 
 /// When corrections end, of each connection point that traded.

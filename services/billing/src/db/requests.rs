@@ -129,6 +129,23 @@ pub(crate) async fn open(tx: &mut Tx, account: AccountId) -> Result<Vec<Request>
     rows.iter().map(|row| Ok(parse(row)?.1)).collect()
 }
 
+/// How much of a currency an account's requests that are on their way give away.
+pub(crate) async fn leaving(
+    db: &Db,
+    (account, currency): (AccountId, CurrencyId),
+) -> Result<Money> {
+    let sql = "select cast(coalesce(sum(amount), 0) as bigint) from account_request \
+               join chain_tx on chain_tx.cause = 'request/' || id \
+               where account = $1 and book = $2 and status = 0";
+    let row = query(sql)
+        .bind(account.to_string())
+        .bind(currency.column())
+        .fetch_one(db.read())
+        .await
+        .context("adding up open requests")?;
+    Ok(Money::from_n(row.try_get(0)?))
+}
+
 /// Requests of a community, or of one account there, newest first, each with its place.
 pub(crate) async fn page(
     db: &Db,

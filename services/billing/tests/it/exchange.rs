@@ -293,3 +293,53 @@ async fn rates_are_set_by_staff_within_their_limits() {
     assert_eq!(market, crate::town::francs().market);
     assert_eq!(currencies[0]["traded"], true);
 }
+
+#[actix_web::test]
+async fn the_dealers_cash_leaves_by_two_of_the_staff_and_what_a_quote_binds_stays() {
+    let mut town = town("50").await;
+    // Of its 50 euros a quote of 20 francs may still take 21.17.
+    quoted(&town, "20").await;
+    let path = "/v1/exchange/dealer-transfers";
+    let otter = OTTER.account().to_string();
+    let wish = |account: &str, amount: &str| {
+        let (currency, reason) = ("EUR", "surplus");
+        json!({ "account": account, "amount": amount, "currency": currency, "reason": reason })
+    };
+    let dealer = town.get("operator", "/v1/exchange-rates").await["dealer"].clone();
+    for (who, account, amount, code) in [
+        ("heron", otter.as_str(), "1", "FORBIDDEN"),
+        ("operator", otter.as_str(), "0", "AMOUNT"),
+        ("operator", dealer.as_str().unwrap(), "1", "RECIPIENT"),
+        ("operator", otter.as_str(), "29", "NOT_ENOUGH_FREE"),
+    ] {
+        let (_, problem) = town.post(who, path, "", wish(account, amount)).await;
+        assert_eq!(problem["code"], code, "{who} {amount}: {problem}");
+    }
+    let (status, asked) = town.post("operator", path, "", wish(&otter, "28")).await;
+    assert_eq!((status, &asked["state"]), (StatusCode::CREATED, &json!("open")), "{asked}");
+    let decide = async |town: &Running, id: &Value, who: &str, how: &str| {
+        let path = format!("{path}/{}/{how}", id.as_str().unwrap());
+        town.post(who, &path, "", json!({})).await.1
+    };
+    let id = &asked["id"];
+    assert_eq!(decide(&town, id, "operator", "approval").await["code"], "FOUR_EYES");
+    let sent = decide(&town, id, "deputy", "approval").await;
+    assert_eq!(sent["state"], "sent", "{sent}");
+    assert_eq!(decide(&town, id, "deputy", "approval").await, sent, "once");
+    assert_eq!(decide(&town, id, "deputy", "refusal").await["code"], "DECIDED");
+    let (_, problem) = ask(&town, "heron", "1").await;
+    assert_eq!(problem["code"], "DEALER_CASH", "what is on its way is not offered");
+    town.settle().await;
+    assert_eq!(free(&town, "otter").await, ["28", "0"]);
+    let all = town.get("deputy", path).await;
+    assert_eq!((&all["items"][0]["state"], &all["items"][0]["id"]), (&json!("done"), id));
+
+    // What is refused moves nothing, and stays refused.
+    let (_, asked) = town.post("deputy", path, "", wish(&otter, "0.5")).await;
+    let refused = decide(&town, &asked["id"], "operator", "refusal").await;
+    assert_eq!(refused["state"], "refused", "{refused}");
+    assert_eq!(decide(&town, &asked["id"], "operator", "approval").await["code"], "DECIDED");
+    town.settle().await;
+    assert_eq!(free(&town, "otter").await, ["28", "0"]);
+    both_in_order(&town).await;
+}

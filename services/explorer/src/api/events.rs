@@ -10,7 +10,8 @@ use crate::Explorer;
 /// Streams news as it happens (server-sent events).
 ///
 /// Kinds: `block`, `block_removed`, `slot_cleared`, `book_changed`, `readings_stored`,
-/// `invoice_issued`. Each carries a JSON object.
+/// `invoice_issued`, `invoice_corrected`, `tariff_published`, `kill_switch`, `curtailed`,
+/// `risk_limit_changed`. Each carries a JSON object.
 /// `reset` says that some were missed and lists should be read again.
 #[utoipa::path(
     tag = "explorer",

@@ -91,6 +91,48 @@ pub(crate) enum News {
         /// Its hash, as anchored.
         hash: B256,
     },
+    /// A bill was corrected.
+    InvoiceCorrected {
+        /// The correction's number.
+        number: String,
+        /// Its hash, as anchored.
+        hash: B256,
+    },
+    /// A version of a tariff was published.
+    TariffPublished {
+        /// Its hash, as anchored.
+        hash: B256,
+        /// From when it holds.
+        valid_from: Timestamp,
+    },
+    /// Trading of a zone was stopped, or goes on.
+    KillSwitch {
+        /// The grid area.
+        zone: ZoneId,
+        /// Whether it is stopped.
+        on: bool,
+        /// Which trigger stopped it, where nobody did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        trigger: Option<String>,
+    },
+    /// The grid carries no trades for a time, or does after all.
+    Curtailed {
+        /// The grid area.
+        zone: ZoneId,
+        /// Start of the first slot.
+        from: Timestamp,
+        /// End of the last one.
+        to: Timestamp,
+        /// Whether they are curtailed.
+        curtailed: bool,
+    },
+    /// Staff set other limits of risk.
+    RiskLimitChanged {
+        /// The grid area.
+        zone: ZoneId,
+        /// All that hold now.
+        limits: serde_json::Value,
+    },
 }
 
 /// A trade before the gate.
@@ -124,6 +166,11 @@ impl News {
             News::BookChanged { .. } => "book_changed",
             News::ReadingsStored { .. } => "readings_stored",
             News::InvoiceIssued { .. } => "invoice_issued",
+            News::InvoiceCorrected { .. } => "invoice_corrected",
+            News::TariffPublished { .. } => "tariff_published",
+            News::KillSwitch { .. } => "kill_switch",
+            News::Curtailed { .. } => "curtailed",
+            News::RiskLimitChanged { .. } => "risk_limit_changed",
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use alloy_primitives::B256;
 use calendar::{LocalDay, Slot, SlotLength, Timestamp};
-use events::billing::InvoiceIssued;
-use events::market::{BookChanged, Matched, SlotCleared, Struck};
-use ids::{AccountId, CommunityId, InvoiceId, OrderId, ZoneId};
+use events::billing::{InvoiceIssued, TariffPublished};
+use events::market::{
+    BookChanged, CurtailmentChanged, Matched, RiskLimitsChanged, SlotCleared, StopChanged, Struck,
+};
+use ids::{AccountId, CommunityId, InvoiceId, OrderId, PartyId, ZoneId};
 use units::{Energy, Money, Price};
 
 use crate::scene::Scene;
@@ -96,6 +98,38 @@ async fn the_feed_tells_prices_and_bills_but_not_whose_they_are() {
     let heard = listener.next().await.unwrap();
     assert!(heard.starts_with("id: 3\nevent: invoice_issued\n"), "{heard}");
     assert!(!heard.contains(&buyer.to_string()) && !heard.contains("12.5"), "{heard}");
+    scene.stop().await;
+}
+
+#[actix_web::test]
+async fn the_feed_tells_of_changed_rules_but_not_who_changed_them_nor_why() {
+    let scene = Scene::start().await;
+    let mut listener = Listener::start(&scene, None).await;
+    let (community, zone) = (CommunityId::derived("c"), ZoneId::derived("z"));
+    let (by, reason) = (PartyId::derived("staff"), "a quarrel with heron".to_owned());
+    let [from, to] = [1_780_002_000, 1_780_002_900].map(Timestamp::from_seconds);
+    let (stopped, tripped) = (true, None);
+    let stop = StopChanged { community, zone, stopped, reason: reason.clone(), by, tripped };
+    let curtailed = true;
+    let cut = CurtailmentChanged { community, zone, from, to, curtailed, reason, by };
+    let limits = serde_json::json!({ "collar_percent": 150 });
+    let risk = RiskLimitsChanged { community, zone, limits, by, agreed_by: Some(by) };
+    let (hash, valid_from, tariff) = (B256::repeat_byte(5), from, serde_json::json!({}));
+    let tariff = TariffPublished { community, hash, valid_from, tariff };
+    scene.feed(&stop, 1).await.unwrap();
+    scene.feed(&cut, 1).await.unwrap();
+    scene.feed(&risk, 1).await.unwrap();
+    scene.feed(&tariff, 1).await.unwrap();
+    for (kind, said) in [
+        ("kill_switch", "\"on\":true"),
+        ("curtailed", "\"to\":\"2026-05-28T21:15:00Z\",\"curtailed\":true"),
+        ("risk_limit_changed", "\"limits\":{\"collar_percent\":150}"),
+        ("tariff_published", "\"valid_from\":\"2026-05-28T21:00:00Z\""),
+    ] {
+        let heard = listener.next().await.unwrap();
+        assert!(heard.contains(&format!("event: {kind}\n")) && heard.contains(said), "{heard}");
+        assert!(!heard.contains(&by.to_string()) && !heard.contains("heron"), "{heard}");
+    }
     scene.stop().await;
 }
 

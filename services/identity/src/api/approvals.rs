@@ -1,12 +1,12 @@
 //! How much is signed with held keys, and the consent to more.
+#![allow(unused_qualifications, reason = "the route macros repeat the types of the arguments")]
 
 use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpResponse, get, post, put};
 use ids::{AccountId, Uuid};
 use serde::Deserialize;
 use service::{Page, PageQuery, Principal, Problem, Problems};
-use units::Money;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{Approval, Identity, LimitChange, SigningLimit};
 
@@ -14,14 +14,26 @@ use crate::{Approval, Identity, LimitChange, SigningLimit};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewSigningLimit {
-    /// The most that is signed in a day (UTC).
-    #[schema(value_type = String, example = "20000")]
-    daily: Money,
+    /// The most that is signed in a day (UTC): in major units of a currency, or in whole Wh.
+    #[schema(example = "20000")]
+    daily: String,
+    /// A currency (ISO 4217), or `Wh` of certified energy; the currency that energy is traded in
+    /// when absent.
+    unit: Option<String>,
+}
+
+/// Which limit.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct UnitQuery {
+    /// A currency (ISO 4217), or `Wh` of certified energy; the currency that energy is traded in
+    /// when absent.
+    unit: Option<String>,
 }
 
 /// How much is signed with the held key of an account. For its owner and for staff.
 #[utoipa::path(
-    params(("account" = String, Path, description = "The account")),
+    params(("account" = String, Path, description = "The account"), UnitQuery),
     responses((status = 200, body = SigningLimit), Problems)
 )]
 #[get("/v1/signing-limits/{account}")]
@@ -29,8 +41,9 @@ pub(super) async fn signing_limit(
     identity: Data<Identity>,
     who: Principal,
     account: Path<AccountId>,
+    query: Query<UnitQuery>,
 ) -> Result<Json<SigningLimit>, Problem> {
-    Ok(Json(identity.signing_limit(&who, *account).await?))
+    Ok(Json(identity.signing_limit(&who, *account, query.unit.as_deref()).await?))
 }
 
 /// Sets how much is signed for an account in a day. For operators and admins.
@@ -49,7 +62,8 @@ pub(super) async fn change_signing_limit(
     account: Path<AccountId>,
     new: Json<NewSigningLimit>,
 ) -> Result<HttpResponse, Problem> {
-    Ok(match identity.change_signing_limit(&who, *account, new.daily).await? {
+    let wanted = (new.daily.as_str(), new.unit.as_deref());
+    Ok(match identity.change_signing_limit(&who, *account, wanted).await? {
         LimitChange::Set(limit) => HttpResponse::Ok().json(limit),
         LimitChange::Waits(approval) => HttpResponse::Accepted().json(approval),
     })

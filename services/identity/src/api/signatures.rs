@@ -203,8 +203,9 @@ pub(super) struct AccountRequestShape {
 ///
 /// As it was prepared or quoted. `OWN_KEY` when the owner alone has it: then the wallet signs.
 /// `SIGNING_LIMIT` when it is more than is signed for an account in a day: of a mandate the most
-/// that it lets be spent in a day counts, of certified energy nothing. A large one waits for the
-/// consent of a member of staff (202) and is signed when it is sent again.
+/// that it lets be spent in a day counts; each currency has its own limit, and so have Wh of
+/// certified energy. A large one waits for the consent of a member of staff (202) and is signed
+/// when it is sent again; of an exchange, a new quote of the same amount that is no worse.
 #[utoipa::path(
     request_body = AccountRequestShape,
     responses((status = 200, body = SignedRequest), (status = 202, body = Approval), Problems)

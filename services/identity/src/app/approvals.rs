@@ -5,18 +5,18 @@ use access::Action;
 use alloy_primitives::B256;
 use anyhow::{Context, Result};
 use calendar::Timestamp;
-use contracts::{AccountRequest, OrderTerms, PayoutTerms};
+use contracts::{AccountRequest, OrderTerms, PayoutTerms, Quote};
 use events::Envelope;
 use events::identity::ApprovalRequested;
 use ids::{AccountId, CommunityId, Uuid};
 use service::{Page, PageQuery, Principal, Problem};
-use units::Money;
 
 use super::limits::beyond_limit;
 use crate::Identity;
 use crate::db::{Part, audit, signing};
 use crate::domain::approvals::{Approval, ApprovalKind, ApprovalState, OPEN_MAX};
 use crate::domain::audit::{Act, Outcome};
+use crate::domain::limits::Amount;
 
 /// What asking is called in the audit log.
 const REQUEST: &str = "request_approval";
@@ -31,12 +31,53 @@ pub(super) struct ToSign {
     /// What the signature is of, or the first of them.
     pub(super) hash: B256,
     /// What it counts.
-    pub(super) amount: Money,
+    pub(super) amount: Amount,
     pub(super) order: Option<Box<OrderTerms>>,
     pub(super) payout: Option<Box<PayoutTerms>>,
     pub(super) request: Option<Box<AccountRequest>>,
     /// When it is too late, where it ever is.
     pub(super) until: Option<Timestamp>,
+}
+
+impl ToSign {
+    /// The quote, where it is an exchange. Quotes are over long before anybody has consented: so
+    /// consent is for the exchange, and is used for any one quote that is no worse than the one
+    /// that was shown.
+    fn quote(&self) -> Option<&Quote> {
+        match self.request.as_deref() {
+            Some(AccountRequest::Exchange { quote, .. }) => Some(quote),
+            _ => None,
+        }
+    }
+
+    /// What consent is asked for about.
+    fn subject(&self) -> String {
+        match self.quote() {
+            Some(of) => {
+                format!("exchange {} {} {} {}", of.account, of.from, of.to, of.given.n())
+            }
+            None => format!("{} {}", self.kind.name(), self.hash),
+        }
+    }
+
+    /// Which of the requests about its subject, newest first, is about this as well.
+    fn meant(&self, asked: Vec<Approval>, now: Timestamp) -> Option<Approval> {
+        let Some(quote) = self.quote() else {
+            return asked.into_iter().next().filter(|one| one.state != ApprovalState::Expired);
+        };
+        let is_meant = |one: &Approval| match one.state {
+            ApprovalState::Open | ApprovalState::Approved => one.covers(quote),
+            ApprovalState::Refused => now < one.expires_at,
+            ApprovalState::Done => one.quote() == Some(quote),
+            ApprovalState::Expired => false,
+        };
+        let rank = |one: &Approval| match one.state {
+            ApprovalState::Done => 0,
+            ApprovalState::Approved => 1,
+            _ => 2,
+        };
+        asked.into_iter().filter(is_meant).min_by_key(rank)
+    }
 }
 
 impl Identity {
@@ -50,19 +91,23 @@ impl Identity {
         account: AccountId,
         (action, what): (Action, ToSign),
     ) -> Result<Option<Approval>, Problem> {
-        let (hash, amount, kind) = (what.hash, what.amount, what.kind.name());
-        if amount <= self.settings.limits.approval_above {
-            self.spend(account, hash, amount).await?;
+        let (hash, amount, kind) = (what.hash, what.amount.clone(), what.kind.name());
+        if amount.n() <= self.settings.limits.approval_above_of(amount.unit()) {
+            self.spend(account, hash, &amount).await?;
             return Ok(None);
         }
+        let exchanged = what.quote().is_some().then(|| what.request.clone()).flatten();
         let approval = self.consent(who, account, what).await?;
         match approval.state {
             ApprovalState::Done => Ok(None),
             ApprovalState::Approved => {
-                self.spend(account, hash, amount).await?;
+                self.spend(account, hash, &amount).await?;
                 let about = format!("{} {kind} {hash}", approval.approval);
                 let act = self.act(&who.party.to_string(), action.name(), &about, Outcome::Done);
-                self.use_up(&approval, act).await?;
+                let several = exchanged.is_some();
+                if !self.use_up(&approval, exchanged, act).await? && several {
+                    return Err(Problem::conflict("the consent was used for another quote"));
+                }
                 Ok(None)
             }
             _ => Ok(Some(approval)),
@@ -78,42 +123,43 @@ impl Identity {
     ) -> Result<Approval, Problem> {
         let limits = self.settings.limits;
         let now = self.clock.now();
-        let ToSign { kind, hash, amount, order, payout, request, until } = what;
         let last = now.plus_seconds(limits.approval_seconds);
         let wanted = Approval {
             approval: Uuid::now_v7(),
             account,
-            kind,
-            amount,
-            order,
-            payout,
-            request,
+            kind: what.kind,
+            amount: what.amount.clone(),
+            unit: what.amount.unit().clone(),
+            order: what.order.clone(),
+            payout: what.payout.clone(),
+            request: what.request.clone(),
             state: ApprovalState::Open,
             requested_by: who.party,
             requested_at: now,
-            expires_at: until.map_or(last, |until| until.min(last)),
+            expires_at: what.until.map_or(last, |until| until.min(last)),
             decided_by: None,
             decided_at: None,
         };
-        let subject = format!("{} {hash}", kind.name());
+        let subject = what.subject();
         let about = format!("{} {subject}", wanted.approval);
         let act = self.act(&who.party.to_string(), REQUEST, &about, Outcome::Done);
-        let community = self.community;
+        let (community, of) = (self.community, (account, what.amount.unit().clone()));
+        let standard = limits.daily_of(&of.1);
         let consent = self
             .db
             .transact(move |tx| {
                 Box::pin(async move {
-                    let newest = signing::newest_about(tx.conn(), &subject).await?;
-                    let newest = newest.map(|newest| newest.at(now));
-                    match newest.filter(|newest| newest.state != ApprovalState::Expired) {
+                    let asked = signing::about(tx.conn(), &subject).await?;
+                    let asked = asked.into_iter().map(|one| one.at(now)).collect();
+                    match what.meant(asked, now) {
                         Some(newest) if newest.state == ApprovalState::Refused => {
                             let title = "A member of staff refused to have this signed";
                             Err(Problem::refused("APPROVAL_REFUSED", title).into())
                         }
                         Some(newest) => anyhow::Ok(newest),
                         None => {
-                            let limit = signing::limit(tx.conn(), account).await?;
-                            if amount > limit.unwrap_or(limits.daily) {
+                            let limit = signing::limit(tx.conn(), &of).await?;
+                            if what.amount.n() > limit.unwrap_or(standard) {
                                 return Err(beyond_limit().into());
                             }
                             keep(tx, community, &subject, wanted, act).await
@@ -125,17 +171,27 @@ impl Identity {
         Ok(consent)
     }
 
-    /// Notes that what was approved is signed.
-    pub(super) async fn use_up(&self, approval: &Approval, act: Act) -> Result<()> {
+    /// Notes that what was approved is signed, and what it was where consent stood for several;
+    /// `false` where that was noted before.
+    async fn use_up(
+        &self,
+        approval: &Approval,
+        signed: Option<Box<AccountRequest>>,
+        act: Act,
+    ) -> Result<bool> {
         let id = approval.approval;
         self.db
             .transact(move |tx| {
                 Box::pin(async move {
                     let (from, to) = (ApprovalState::Approved, ApprovalState::Done);
-                    if signing::move_approval(tx, id, from, to).await? {
+                    let moved = signing::move_approval(tx, id, from, to).await?;
+                    if moved {
+                        if let Some(signed) = &signed {
+                            signing::set_signed(tx, id, signed).await?;
+                        }
                         audit::append(tx, act).await?;
                     }
-                    Ok(())
+                    Ok(moved)
                 })
             })
             .await
@@ -179,15 +235,16 @@ impl Identity {
         let by = who.party.to_string();
         self.require_staff(who, action, &id.to_string()).await?;
         let found = self.approval(id).await?;
+        let amount = format!("{} {}", found.amount, found.unit.name());
         let about = match found.kind {
             kind @ (ApprovalKind::Order | ApprovalKind::Payout | ApprovalKind::Redemption) => {
-                format!("{id} {} of {} for {}", kind.name(), found.account, found.amount)
+                format!("{id} {} of {} for {amount}", kind.name(), found.account)
             }
             ApprovalKind::Request => {
                 let kind = found.request.as_ref().map_or("request", |request| request.kind());
-                format!("{id} {kind} of {} for {}", found.account, found.amount)
+                format!("{id} {kind} of {} for {amount}", found.account)
             }
-            ApprovalKind::Limit => format!("{id} limit of {} to {}", found.account, found.amount),
+            ApprovalKind::Limit => format!("{id} limit of {} to {amount}", found.account),
         };
         if found.concerns(who.party, who.account) {
             self.record(self.act(&by, action, &about, Outcome::Denied)).await?;
@@ -217,7 +274,7 @@ impl Identity {
                     }
                     signing::decide(tx, id, party, now).await?;
                     if to == ApprovalState::Done {
-                        signing::set_limit(tx, account, found.amount).await?;
+                        signing::set_limit(tx, account, &found.amount).await?;
                     }
                     audit::append(tx, act).await
                 })

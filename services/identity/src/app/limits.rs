@@ -1,18 +1,18 @@
 //! How much is signed with a held key in a day, and changing that.
 
 use access::{Action, Role};
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
+use contracts::Cash;
 use ids::{AccountId, Uuid};
 use service::{Principal, Problem};
-use units::Money;
 
 use super::approvals::keep;
 use crate::Identity;
 use crate::db::{audit, people, signing};
 use crate::domain::approvals::{Approval, ApprovalKind, ApprovalState};
 use crate::domain::audit::Outcome;
-use crate::domain::limits::{LIMIT_MAX, SigningLimit, day_of, part_of};
+use crate::domain::limits::{Amount, LIMIT_MAX, SigningLimit, Unit, day_of, part_of};
 
 /// What the change of a limit is called in the audit log.
 const CHANGE: &str = "change_signing_limit";
@@ -26,34 +26,64 @@ pub enum LimitChange {
 }
 
 impl Identity {
+    /// The currency that energy is traded in.
+    pub(super) fn first_unit(&self) -> Unit {
+        Unit::Currency(self.currencies[0].code.clone())
+    }
+
+    /// The currency whose cash a market holds; a market of nobody here is refused.
+    pub(super) fn unit_of(&self, market: Address) -> Result<Unit, Problem> {
+        let known = self.currencies.iter().find(|currency| currency.cash.market == market);
+        let unknown = || Problem::malformed("market: of no currency");
+        Ok(Unit::Currency(known.ok_or_else(unknown)?.code.clone()))
+    }
+
+    /// The currency that has these contracts; others are refused.
+    pub(super) fn unit_of_cash(&self, cash: Cash) -> Result<Unit, Problem> {
+        if self.currencies.iter().any(|currency| currency.cash == cash) {
+            return self.unit_of(cash.market);
+        }
+        Err(Problem::malformed("cash: of no currency"))
+    }
+
+    /// The unit of this name; the currency that energy is traded in when absent.
+    pub(crate) fn unit(&self, named: Option<&str>) -> Result<Unit, Problem> {
+        let unit = named.map_or_else(|| self.first_unit(), Unit::named);
+        let is_known = match &unit {
+            Unit::Currency(code) => self.currencies.iter().any(|known| known.code == *code),
+            Unit::Certified => true,
+        };
+        let unknown = || Problem::refused("CURRENCY", "Neither a currency of ours, nor Wh");
+        is_known.then_some(unit).ok_or_else(unknown)
+    }
+
     /// Lets `amount` be signed as `hash` with the held key of `account`, or refuses with
     /// `SIGNING_LIMIT`. What was signed lately is signed again for nothing.
     pub(super) async fn spend(
         &self,
         account: AccountId,
         hash: B256,
-        amount: Money,
+        amount: &Amount,
     ) -> Result<(), Problem> {
-        let day = day_of(self.clock.now());
+        let (day, of) = (day_of(self.clock.now()), (account, amount.unit().clone()));
         let mut purses = self.purses.lock().await;
-        if purses.has_signed(account, hash) {
+        if purses.has_signed(&of, hash) {
             return Ok(());
         }
-        let left = purses.left(account, day);
-        let fits = |of: Money| of.minus(amount).context("amounts are below the highest limit");
-        if left >= amount {
-            purses.set(account, day, fits(left)?, hash);
+        let left = purses.left(&of, day);
+        if left >= amount.n() {
+            purses.set(&of, day, left - amount.n(), hash);
             return Ok(());
         }
-        let needed = amount.minus(left).context("what is left is not negative")?;
-        let standard = self.settings.limits.daily;
+        let needed = amount.n() - left;
+        let (standard, counted) = (self.settings.limits.daily_of(&of.1), of.clone());
         let taken = self
             .db
             .transact(move |tx| {
                 Box::pin(async move {
-                    let limit = signing::limit(tx.conn(), account).await?.unwrap_or(standard);
+                    let limit = signing::limit(tx.conn(), &counted).await?.unwrap_or(standard);
                     for wanted in [part_of(limit, needed), needed] {
-                        if signing::reserve(tx, account, day, wanted, limit).await? {
+                        if signing::reserve(tx, &counted, day, wanted, limit).await? {
                             return anyhow::Ok(Some(wanted));
                         }
                     }
@@ -62,69 +92,78 @@ impl Identity {
             })
             .await?;
         let taken = taken.ok_or_else(beyond_limit)?;
-        let filled = left.plus(taken).context("a purse holds less than a limit")?;
-        purses.set(account, day, fits(filled)?, hash);
+        purses.set(&of, day, taken - needed, hash);
         Ok(())
     }
 
-    /// What is signed for `account` in a day. For its owner and for staff.
+    /// What is signed for `account` in a day, in a unit by its name or in the currency that energy
+    /// is traded in. For its owner and for staff.
     pub async fn signing_limit(
         &self,
         who: &Principal,
         account: AccountId,
+        unit: Option<&str>,
     ) -> Result<SigningLimit, Problem> {
         let (thing, about) = (self.thing_of(account), account.to_string());
         self.require(who, Action::ReadAccount, thing, &about).await?;
+        let unit = self.unit(unit)?;
         self.held_account(account).await?;
-        Ok(self.limit_of(account).await?)
+        Ok(self.limit_of(account, unit).await?)
     }
 
-    /// Sets the limit of a day for `account`. A lower one is in force at once, a higher one when
-    /// another member of staff consents. For operators and admins.
+    /// Sets the limit of a day for `account`, as it is written in the unit of this name. A lower
+    /// one is in force at once, a higher one when another member of staff consents. For operators
+    /// and admins.
     ///
-    /// Refused with `AMOUNT`, and with `OWN_KEY` where nothing is signed here.
+    /// Refused with `AMOUNT`, `CURRENCY`, and with `OWN_KEY` where nothing is signed here.
     pub async fn change_signing_limit(
         &self,
         who: &Principal,
         account: AccountId,
-        daily: Money,
+        (daily, unit): (&str, Option<&str>),
     ) -> Result<LimitChange, Problem> {
-        let about = format!("{account} {daily}");
+        let unit = self.unit(unit)?;
+        let malformed = || Problem::malformed("daily: not an amount");
+        let daily = unit.clone().parse(daily).ok_or_else(malformed)?;
+        let about = format!("{account} {daily} {}", unit.name());
         self.require_staff(who, CHANGE, &about).await?;
-        if daily < Money::ZERO || daily > LIMIT_MAX {
-            let title = format!("A limit is between 0 and {LIMIT_MAX}");
+        if !(0..=LIMIT_MAX.n()).contains(&daily.n()) {
+            let title = format!("A limit is between 0 and {}", unit.of(LIMIT_MAX.n()));
             return Err(Problem::refused("AMOUNT", title));
         }
         self.held_account(account).await?;
-        let current = self.limit_of(account).await?;
-        if daily > current.daily {
+        let current = self.limit_of(account, unit.clone()).await?;
+        if daily.n() > current.daily.n() {
             return Ok(LimitChange::Waits(self.ask_for_limit(who, account, daily).await?));
         }
         let act = self.act(&who.party.to_string(), CHANGE, &about, Outcome::Done);
         self.db
             .transact(move |tx| {
                 Box::pin(async move {
-                    signing::set_limit(tx, account, daily).await?;
+                    signing::set_limit(tx, account, &daily).await?;
                     audit::append(tx, act).await
                 })
             })
             .await?;
-        self.purses.lock().await.forget(account);
-        Ok(LimitChange::Set(self.limit_of(account).await?))
+        self.purses.lock().await.forget(&(account, unit.clone()));
+        Ok(LimitChange::Set(self.limit_of(account, unit).await?))
     }
 
     async fn ask_for_limit(
         &self,
         who: &Principal,
         account: AccountId,
-        daily: Money,
+        daily: Amount,
     ) -> Result<Approval, Problem> {
-        let now = self.clock.now();
+        let (now, unit) = (self.clock.now(), daily.unit().clone());
+        let unit_name = unit.name().to_owned();
+        let about = format!("{account} {daily} {unit_name}");
         let wanted = Approval {
             approval: Uuid::now_v7(),
             account,
             kind: ApprovalKind::Limit,
             amount: daily,
+            unit,
             order: None,
             payout: None,
             request: None,
@@ -135,9 +174,8 @@ impl Identity {
             decided_by: None,
             decided_at: None,
         };
-        let about = format!("{account} {daily}");
         let act = self.act(&who.party.to_string(), CHANGE, &about, Outcome::Done);
-        let (community, subject) = (self.community, format!("limit {account}"));
+        let (community, subject) = (self.community, format!("limit {account} {unit_name}"));
         let asked = self
             .db
             .transact(move |tx| {
@@ -159,18 +197,21 @@ impl Identity {
         Ok(asked)
     }
 
-    async fn limit_of(&self, account: AccountId) -> Result<SigningLimit> {
-        let day = day_of(self.clock.now());
+    async fn limit_of(&self, account: AccountId, unit: Unit) -> Result<SigningLimit> {
+        let (day, of) = (day_of(self.clock.now()), (account, unit));
         // Held while the database is read, so that what is in a purse is not counted twice.
         let purses = self.purses.lock().await;
         let mut conn = self.db.read().acquire().await.context("reading a limit")?;
-        let daily = signing::limit(&mut conn, account).await?;
-        let reserved = signing::reserved(&mut conn, account, day).await?;
+        let daily = signing::limit(&mut conn, &of).await?;
+        let reserved = signing::reserved(&mut conn, &of, day).await?;
+        let (left, limits, unit) = (purses.left(&of, day), self.settings.limits, of.1);
+        let amount = |n| unit.clone().of(n);
         Ok(SigningLimit {
             account,
-            daily: daily.unwrap_or(self.settings.limits.daily),
-            signed_today: reserved.minus(purses.left(account, day))?,
-            approval_above: self.settings.limits.approval_above,
+            daily: amount(daily.unwrap_or(limits.daily_of(&unit))),
+            signed_today: amount(reserved - left),
+            approval_above: amount(limits.approval_above_of(&unit)),
+            unit: unit.clone(),
         })
     }
 

@@ -103,7 +103,7 @@ impl Identity {
         let what = ToSign {
             kind: ApprovalKind::Order,
             hash,
-            amount: amount_of(terms).map_err(|_| beyond_limit())?,
+            amount: self.first_unit().of(amount_of(terms).map_err(|_| beyond_limit())?.n()),
             order: Some(Box::new(terms.clone())),
             payout: None,
             request: None,
@@ -189,12 +189,13 @@ impl Identity {
     }
 
     fn to_pay(&self, terms: &PayoutTerms, until: Timestamp) -> Result<ToSign, Problem> {
-        let token = terms.cash(&self.place.at).token;
-        let redemption = terms.redemption_hash(self.place.chain_id, token);
+        let cash = terms.cash(&self.place.at);
+        let unit = self.unit_of_cash(cash)?;
+        let redemption = terms.redemption_hash(self.place.chain_id, cash.token);
         Ok(ToSign {
             kind: ApprovalKind::Payout,
             hash: redemption.map_err(|_| beyond_limit())?,
-            amount: terms.amount,
+            amount: unit.of(terms.amount.n()),
             order: None,
             payout: Some(Box::new(terms.clone())),
             request: None,

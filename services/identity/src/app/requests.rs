@@ -1,6 +1,4 @@
 //! Signing transfers, mandates, exchanges and what is done with certificates with held keys.
-//!
-//! Limits count units of whatever currency an amount is in.
 
 use access::Action;
 use alloy_primitives::{Address, B256, U256};
@@ -19,6 +17,7 @@ use super::orders::{Signing, own_key};
 use crate::Identity;
 use crate::db::people;
 use crate::domain::approvals::ApprovalKind;
+use crate::domain::limits::{Amount, Unit};
 
 /// A signature of a request to a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -37,7 +36,9 @@ impl Identity {
     /// Refused with 403 for another's account, `OWN_KEY` when only the owner has the key, `AMOUNT`
     /// for nothing, `BENEFICIARY` for a name that no statement can show, `EXPIRED` when no contract
     /// takes it any more, `SIGNING_LIMIT` when it is more than is signed in a day; a large one with
-    /// `APPROVAL_REFUSED`, and with `APPROVALS_OPEN` when too many requests of the account wait.
+    /// `APPROVAL_REFUSED`, and with `APPROVALS_OPEN` when too many requests of the account wait. A
+    /// large exchange is consented to once and signed for any one quote that is no worse than the
+    /// one that consent was asked for.
     pub async fn sign_request(
         &self,
         who: &Principal,
@@ -65,20 +66,42 @@ impl Identity {
         }
         let key = self.held_key(&holder)?.ok_or_else(own_key)?;
         let hash = request.hash(self.place.chain_id, &self.place.at);
-        let (Ok(hash), Ok(amount)) = (hash, request.amount()) else { return Err(beyond_limit()) };
+        let Ok(hash) = hash else { return Err(beyond_limit()) };
+        let is_exchange = matches!(request, AccountRequest::Exchange { .. });
         let what = ToSign {
             kind: ApprovalKind::Request,
             hash,
-            amount,
+            amount: self.amount_of(request)?,
             order: None,
             payout: None,
             request: Some(Box::new(request.clone())),
-            until: Some(expires),
+            until: (!is_exchange).then_some(expires),
         };
         Ok(match self.let_sign(who, holder.account, (action, what)).await? {
             None => Signing::Signed(SignedRequest { hash, signature: key.sign(hash) }),
             Some(approval) => Signing::Waits(approval),
         })
+    }
+
+    /// What a request counts, in its currency or in Wh. What cannot be counted is beyond every
+    /// limit; what is of no currency of ours is refused.
+    fn amount_of(&self, request: &AccountRequest) -> Result<Amount, Problem> {
+        let wh = |amount: U256| i64::try_from(amount).map_err(|_| beyond_limit());
+        let unit = match request {
+            AccountRequest::Transfer(_) | AccountRequest::Mandate { .. } => self.first_unit(),
+            AccountRequest::CurrencyTransfer { market, .. } => self.unit_of(*market)?,
+            AccountRequest::Exchange { quote, .. } => {
+                self.unit_of(quote.to)?;
+                self.unit_of(quote.from)?
+            }
+            AccountRequest::CertificateTransfer(of) => {
+                return Ok(Unit::Certified.of(wh(of.amount)?));
+            }
+            AccountRequest::CertificateRetirement(of) => {
+                return Ok(Unit::Certified.of(wh(of.amount)?));
+            }
+        };
+        Ok(unit.of(request.amount().map_err(|_| beyond_limit())?.n()))
     }
 }
 

@@ -2,77 +2,100 @@
 
 use anyhow::{Context, Result, bail};
 use calendar::Timestamp;
+use contracts::AccountRequest;
 use db::{AnyConnection, AnyRow, AssertSqlSafe, Row, Tx, query, query_scalar};
 use ids::{AccountId, CommunityId, PartyId, Uuid};
 use service::Page;
-use units::Money;
 
 use super::{Part, moment, parsed};
-use crate::domain::approvals::{Approval, ApprovalKind, ApprovalState, KEPT_SECONDS};
-use crate::domain::limits::day_of;
+use crate::domain::approvals::{Approval, ApprovalKind, ApprovalState, KEPT_SECONDS, OPEN_MAX};
+use crate::domain::limits::{Amount, Unit, day_of};
 
 const APPROVAL: &str = "select place, id, account, kind, amount, terms, state, requested_by, \
-    requested_at, expires_at, decided_by, decided_at from approval";
+    requested_at, expires_at, decided_by, decided_at, unit from approval";
 
-/// Takes `amount` out of what `account` may sign on `day`; `false` when it goes beyond `limit`.
+/// An account, and what of it is counted.
+pub(crate) type Counted = (AccountId, Unit);
+
+/// Takes `amount` out of what may be signed on `day`; `false` when it goes beyond `limit`.
 pub(crate) async fn reserve(
     tx: &mut Tx,
-    account: AccountId,
+    (account, unit): &Counted,
     day: i64,
-    amount: Money,
-    limit: Money,
+    amount: i64,
+    limit: i64,
 ) -> Result<bool> {
     if amount > limit {
         return Ok(false);
     }
     let reserved: Option<i64> = query_scalar(
-        "insert into signed_day (account, day, reserved) values ($1, $2, $3) \
-         on conflict (account, day) do update set reserved = signed_day.reserved + $3 \
-         where signed_day.reserved + $3 <= $4 returning reserved",
+        "insert into signed_day (account, unit, day, reserved) values ($1, $2, $3, $4) \
+         on conflict (account, unit, day) do update set reserved = signed_day.reserved + $4 \
+         where signed_day.reserved + $4 <= $5 returning reserved",
     )
     .bind(account.to_string())
+    .bind(unit.name().to_owned())
     .bind(day)
-    .bind(amount.n())
-    .bind(limit.n())
+    .bind(amount)
+    .bind(limit)
     .fetch_optional(tx.conn())
     .await?;
     Ok(reserved.is_some())
 }
 
-/// What was taken out of the limit of `account` for `day`.
+/// What was taken out of the limit for `day`.
 pub(crate) async fn reserved(
     conn: &mut AnyConnection,
-    account: AccountId,
+    (account, unit): &Counted,
     day: i64,
-) -> Result<Money> {
-    let reserved: Option<i64> =
-        query_scalar("select reserved from signed_day where account = $1 and day = $2")
-            .bind(account.to_string())
-            .bind(day)
-            .fetch_optional(conn)
-            .await?;
-    Ok(Money::from_n(reserved.unwrap_or(0)))
-}
-
-/// The limit of a day that staff set for `account`.
-pub(crate) async fn limit(conn: &mut AnyConnection, account: AccountId) -> Result<Option<Money>> {
-    let daily: Option<i64> = query_scalar("select daily from signing_limit where account = $1")
-        .bind(account.to_string())
-        .fetch_optional(conn)
-        .await?;
-    Ok(daily.map(Money::from_n))
-}
-
-/// Sets the limit of a day of `account`.
-pub(crate) async fn set_limit(tx: &mut Tx, account: AccountId, daily: Money) -> Result<()> {
-    query(
-        "insert into signing_limit (account, daily) values ($1, $2) \
-         on conflict (account) do update set daily = excluded.daily",
+) -> Result<i64> {
+    let reserved: Option<i64> = query_scalar(
+        "select reserved from signed_day where account = $1 and unit = $2 and day = $3",
     )
     .bind(account.to_string())
+    .bind(unit.name().to_owned())
+    .bind(day)
+    .fetch_optional(conn)
+    .await?;
+    Ok(reserved.unwrap_or(0))
+}
+
+/// The limit of a day that staff set.
+pub(crate) async fn limit(
+    conn: &mut AnyConnection,
+    (account, unit): &Counted,
+) -> Result<Option<i64>> {
+    let daily = query_scalar("select daily from signing_limit where account = $1 and unit = $2")
+        .bind(account.to_string())
+        .bind(unit.name().to_owned())
+        .fetch_optional(conn)
+        .await?;
+    Ok(daily)
+}
+
+/// Sets the limit of a day of `account`, in the unit of `daily`.
+pub(crate) async fn set_limit(tx: &mut Tx, account: AccountId, daily: &Amount) -> Result<()> {
+    query(
+        "insert into signing_limit (account, unit, daily) values ($1, $2, $3) \
+         on conflict (account, unit) do update set daily = excluded.daily",
+    )
+    .bind(account.to_string())
+    .bind(daily.unit().name().to_owned())
     .bind(daily.n())
     .execute(tx.conn())
     .await?;
+    Ok(())
+}
+
+/// Says of what was kept before units were told apart that it is of `first`.
+pub(crate) async fn name_units(tx: &mut Tx, first: &Unit) -> Result<()> {
+    for sql in [
+        "update signed_day set unit = $1 where unit = ''",
+        "update signing_limit set unit = $1 where unit = ''",
+        "update approval set unit = $1 where unit = ''",
+    ] {
+        query(sql).bind(first.name().to_owned()).execute(tx.conn()).await?;
+    }
     Ok(())
 }
 
@@ -89,8 +112,8 @@ pub(crate) async fn insert_approval(
     let terms = order.or(payout).or(request);
     query(
         "insert into approval (id, account, community, kind, subject, amount, terms, state, \
-         requested_by, requested_at, expires_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+         requested_by, requested_at, expires_at, unit) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(approval.approval.to_string())
     .bind(approval.account.to_string())
@@ -103,8 +126,19 @@ pub(crate) async fn insert_approval(
     .bind(approval.requested_by.to_string())
     .bind(approval.requested_at.seconds())
     .bind(approval.expires_at.seconds())
+    .bind(approval.unit.name().to_owned())
     .execute(tx.conn())
     .await?;
+    Ok(())
+}
+
+/// Notes what was signed with the consent `id`, where that stands for more than one thing.
+pub(crate) async fn set_signed(tx: &mut Tx, id: Uuid, terms: &AccountRequest) -> Result<()> {
+    query("update approval set terms = $1 where id = $2")
+        .bind(serde_json::to_string(terms)?)
+        .bind(id.to_string())
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
@@ -157,6 +191,17 @@ pub(crate) async fn newest_about(
     let sql = format!("{APPROVAL} where subject = $1 order by place desc limit 1");
     let row = query(AssertSqlSafe(sql)).bind(subject.to_owned()).fetch_optional(conn).await?;
     row.as_ref().map(read).transpose().map(|found| found.map(|(_, approval)| approval))
+}
+
+/// The newest requests about `subject`, newest first: more than may wait at the same time.
+pub(crate) async fn about(conn: &mut AnyConnection, subject: &str) -> Result<Vec<Approval>> {
+    let sql = format!("{APPROVAL} where subject = $1 order by place desc limit $2");
+    let rows = query(AssertSqlSafe(sql))
+        .bind(subject.to_owned())
+        .bind(2 * OPEN_MAX)
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(|row| Ok(read(row)?.1)).collect()
 }
 
 /// How many requests of `account` wait at `now`.
@@ -217,6 +262,7 @@ fn read(row: &AnyRow) -> Result<(i64, Approval)> {
         "limit" => ApprovalKind::Limit,
         other => bail!("an approval of the kind {other:?}"),
     };
+    let unit = Unit::named(&row.try_get::<String, _>(12)?);
     let of = |wanted: ApprovalKind| terms.as_deref().filter(|_| kind == wanted);
     let payout = of(ApprovalKind::Payout).or(of(ApprovalKind::Redemption));
     let (order, request) = (of(ApprovalKind::Order), of(ApprovalKind::Request));
@@ -224,7 +270,8 @@ fn read(row: &AnyRow) -> Result<(i64, Approval)> {
         approval: parsed(row, 1)?,
         account: parsed(row, 2)?,
         kind,
-        amount: Money::from_n(row.try_get(4)?),
+        amount: unit.clone().of(row.try_get(4)?),
+        unit,
         order: order.map(serde_json::from_str).transpose()?,
         payout: payout.map(serde_json::from_str).transpose()?,
         request: request.map(serde_json::from_str).transpose()?,

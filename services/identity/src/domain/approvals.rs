@@ -7,11 +7,12 @@
 //! ```
 
 use calendar::Timestamp;
-use contracts::{AccountRequest, OrderTerms, PayoutTerms};
+use contracts::{AccountRequest, OrderTerms, PayoutTerms, Quote};
 use ids::{AccountId, PartyId, Uuid};
 use serde::{Deserialize, Serialize};
-use units::Money;
 use utoipa::ToSchema;
+
+use super::limits::{Amount, Unit};
 
 /// Requests of one account that may wait at the same time.
 pub(crate) const OPEN_MAX: i64 = 20;
@@ -61,9 +62,13 @@ pub struct Approval {
     pub account: AccountId,
     /// What consent is asked for.
     pub kind: ApprovalKind,
-    /// What the order counts or the payout is, or the limit that is wanted.
+    /// What is signed counts so much, or is the limit that is wanted: in major units of a currency,
+    /// or in Wh.
     #[schema(value_type = String, example = "2500")]
-    pub amount: Money,
+    pub amount: Amount,
+    /// A currency (ISO 4217), or `Wh` of certified energy.
+    #[schema(value_type = String, example = "EUR")]
+    pub unit: Unit,
     /// The order, as it shall be signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -132,6 +137,23 @@ impl Approval {
         Approval { state, ..self }
     }
 
+    /// Whether what is signed of an exchange may be signed with this consent: the same of the same
+    /// dealer for no less than was shown.
+    pub(crate) fn covers(&self, quote: &Quote) -> bool {
+        self.quote().is_some_and(|shown| {
+            let same = |of: &Quote| (of.from, of.to, of.account, of.dealer, of.given);
+            same(shown) == same(quote) && quote.taken >= shown.taken
+        })
+    }
+
+    /// The quote that consent was asked for, or that was signed with it.
+    pub(crate) fn quote(&self) -> Option<&Quote> {
+        match self.request.as_deref() {
+            Some(AccountRequest::Exchange { quote, .. }) => Some(quote),
+            _ => None,
+        }
+    }
+
     /// Whether `party`, whose account is `account`, has a part in it and so cannot decide it.
     pub(crate) fn concerns(&self, party: PartyId, account: Option<AccountId>) -> bool {
         self.requested_by == party || account == Some(self.account)
@@ -147,7 +169,8 @@ mod tests {
             approval: Uuid::nil(),
             account: AccountId::derived("home"),
             kind: ApprovalKind::Limit,
-            amount: Money::ZERO,
+            amount: Unit::Certified.of(0),
+            unit: Unit::Certified,
             order: None,
             payout: None,
             request: None,

@@ -19,6 +19,7 @@ fn settings() -> Settings {
         daily: Money::from_n(100_000_000_000),
         approval_above: Money::from_n(10_000_000_000),
         approval_seconds: 3600,
+        ..SignerLimits::default()
     };
     Settings { limits, ..Settings::default() }
 }
@@ -107,7 +108,7 @@ async fn a_restart_forgets_nothing_that_was_signed() {
     let (clock, _hand) = Clock::set("2026-06-01T12:00:00Z".parse().unwrap());
     let parts = parts(&folder, Bus::in_process(), clock, MasterKey::from_bytes([1; 32]));
     let identity = identity::start_with(parts, settings()).await.unwrap();
-    let limit = identity.signing_limit(&admin, account).await.unwrap();
+    let limit = identity.signing_limit(&admin, account, None).await.unwrap();
     assert_eq!(limit.signed_today.to_string(), "5", "what was signed still counts");
     identity.close().await;
 }

@@ -7,7 +7,7 @@ use keys::{SecretKey, Signature, recover};
 use serde_json::{Value, json};
 use units::Money;
 
-use crate::server::{Answer, PLACE, Server};
+use crate::server::{Answer, FRANCS, PLACE, Server};
 
 /// 100 a day, consent above 10.
 fn settings() -> Settings {
@@ -15,6 +15,7 @@ fn settings() -> Settings {
         daily: Money::from_n(100_000_000_000),
         approval_above: Money::from_n(10_000_000_000),
         approval_seconds: 3600,
+        ..SignerLimits::default()
     };
     Settings { limits, ..Settings::default() }
 }
@@ -56,14 +57,18 @@ async fn a_payout_of_the_own_account_is_signed_by_its_key_up_to_the_days_limit()
     let server = Server::start_with(settings()).await;
     let (account, ada) = server.home("ada", "consumer").await;
     for salt in 0..10 {
-        // The last is of another currency, whose contracts are elsewhere.
-        let [token, market] = [0x71, 0x72].map(Address::repeat_byte);
-        let cash = (salt == 9).then_some(Cash { token, market });
-        let terms = PayoutTerms { cash, ..payout(&account, 10, salt) };
+        let terms = payout(&account, 10, salt);
         check_signed(&sign(&server, &ada, &terms).await, &terms);
     }
     let beyond = sign(&server, &ada, &payout(&account, 1, 10)).await;
     assert_eq!((beyond.status, beyond.code()), (422, "SIGNING_LIMIT"));
+    // Another currency has a limit of its own; what is of none is not signed.
+    let francs = PayoutTerms { cash: Some(FRANCS), ..payout(&account, 10, 11) };
+    check_signed(&sign(&server, &ada, &francs).await, &francs);
+    let token = Address::repeat_byte(0x71);
+    let nobodys = PayoutTerms { cash: Some(Cash { token, ..FRANCS }), ..payout(&account, 1, 12) };
+    let refused = sign(&server, &ada, &nobodys).await;
+    assert_eq!((refused.status, refused.code()), (400, "MALFORMED"));
     let again = payout(&account, 10, 3);
     check_signed(&sign(&server, &ada, &again).await, &again);
     let limit = format!("/v1/signing-limits/{}", account["account"].as_str().unwrap());

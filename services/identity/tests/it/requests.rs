@@ -1,6 +1,7 @@
 //! Transfers, mandates, exchanges and what is done with certificates, signed with held keys.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
+use calendar::Timestamp;
 use contracts::requests::{CashTransfer, CertificateRetirement, CertificateTransfer, Mandate};
 use contracts::{AccountRequest, Quote};
 use identity::{Settings, SignerLimits};
@@ -8,14 +9,16 @@ use keys::{Signature, recover};
 use serde_json::{Value, json};
 use units::{Energy, Money};
 
-use crate::server::{Answer, PLACE, Server};
+use crate::server::{Answer, FRANCS, PLACE, Server};
 
-/// 100 a day, consent above 10.
+/// 100 a day, consent above 10; 5 kWh of certified energy, consent above 1.5.
 fn settings() -> Settings {
     let limits = SignerLimits {
         daily: Money::from_n(100_000_000_000),
         approval_above: Money::from_n(10_000_000_000),
         approval_seconds: 3600,
+        certified_daily: Energy::from_wh(5_000),
+        certified_above: Energy::from_wh(1_500),
     };
     Settings { limits, ..Settings::default() }
 }
@@ -89,11 +92,11 @@ async fn a_mandate_that_lets_much_be_spent_waits_for_consent() {
     server.stop().await;
 }
 
-/// Ten of one currency for nine of another.
-fn exchange(account: &Value) -> Quote {
+/// Ten euros for nine francs.
+fn quote(account: &Value) -> Quote {
     Quote {
         from: PLACE.at.market,
-        to: Address::repeat_byte(0x77),
+        to: FRANCS.market,
         account: account["address"].as_str().unwrap().parse().unwrap(),
         dealer: Address::repeat_byte(7),
         given: Money::from_n(10_000_000_000),
@@ -104,33 +107,110 @@ fn exchange(account: &Value) -> Quote {
     }
 }
 
+fn exchange(quote: Quote) -> AccountRequest {
+    AccountRequest::Exchange { quote, dealer_signature: Bytes::from(vec![6; 64]) }
+}
+
+async fn limit(server: &Server, token: &str, account: &Value, unit: &str) -> [String; 3] {
+    let path = format!("/v1/signing-limits/{}{unit}", account["account"].as_str().unwrap());
+    let limit = server.get(&path, token).await;
+    ["/unit", "/daily", "/signed_today"].map(|field| limit.text(field))
+}
+
 #[actix_web::test]
-async fn an_exchange_and_a_transfer_of_another_currency_count_towards_the_limit() {
+async fn each_currency_has_its_own_limit_and_what_is_of_none_is_not_signed() {
     let server = Server::start_with(settings()).await;
+    let operator = server.staff("operator").await;
     let (account, ada) = server.home("ada", "consumer").await;
-    let dealer_signature = Bytes::from(vec![6; 64]);
-    let exchanged =
-        |quote| AccountRequest::Exchange { quote, dealer_signature: dealer_signature.clone() };
-    let good = exchange(&account);
-    check_signed(&sign(&server, &ada, &exchanged(good)).await, &exchanged(good));
-    let market = Address::repeat_byte(0x77);
-    for nonce in 0..9 {
-        let transfer = transfer(&account, 10, nonce);
-        let request = AccountRequest::CurrencyTransfer { market, transfer };
+    let good = quote(&account);
+    check_signed(&sign(&server, &ada, &exchange(good)).await, &exchange(good));
+    let transfer_at = |market: Address, amount: i64, nonce: u64| {
+        let transfer = transfer(&account, amount, nonce);
+        AccountRequest::CurrencyTransfer { market, transfer }
+    };
+    for nonce in 0..10 {
+        let request = transfer_at(FRANCS.market, 10, nonce);
         check_signed(&sign(&server, &ada, &request).await, &request);
     }
+    assert_eq!(limit(&server, &ada, &account, "").await, ["EUR", "100", "10"]);
+    assert_eq!(limit(&server, &ada, &account, "?unit=CHF").await, ["CHF", "100", "100"]);
+    let beyond = sign(&server, &ada, &transfer_at(FRANCS.market, 1, 10)).await;
+    assert_eq!((beyond.status, beyond.code()), (422, "SIGNING_LIMIT"));
     let again = Quote { account_nonce: U256::from(3), ..good };
+    check_signed(&sign(&server, &ada, &exchange(again)).await, &exchange(again));
+    let nobodys = sign(&server, &ada, &transfer_at(Address::repeat_byte(0x55), 1, 11)).await;
+    assert_eq!((nobodys.status, nobodys.code()), (400, "MALFORMED"));
+
+    // A limit is set in one currency and leaves the others.
+    let path = format!("/v1/signing-limits/{}", account["account"].as_str().unwrap());
+    let lower = json!({ "daily": "20", "unit": "EUR" });
+    assert_eq!(server.put(&path, &operator, lower).await.text("/unit"), "EUR");
+    assert_eq!(limit(&server, &ada, &account, "").await[1], "20");
+    assert_eq!(limit(&server, &ada, &account, "?unit=CHF").await[1], "100");
+    let unknown = server.put(&path, &operator, json!({ "daily": "1", "unit": "USD" })).await;
+    assert_eq!((unknown.status, unknown.code()), (422, "CURRENCY"));
+
+    let other = Quote { account_nonce: U256::from(4), ..good };
     for (quote, status, code) in [
-        (again, 422, "SIGNING_LIMIT"),
-        (Quote { given: Money::ZERO, ..again }, 422, "AMOUNT"),
-        (Quote { taken: Money::ZERO, ..again }, 422, "AMOUNT"),
-        (Quote { to: again.from, ..again }, 400, "MALFORMED"),
-        (Quote { dealer: again.account, ..again }, 400, "MALFORMED"),
-        (Quote { expiry: 1, ..again }, 422, "EXPIRED"),
+        (other, 422, "SIGNING_LIMIT"),
+        (Quote { given: Money::ZERO, ..other }, 422, "AMOUNT"),
+        (Quote { taken: Money::ZERO, ..other }, 422, "AMOUNT"),
+        (Quote { to: other.from, ..other }, 400, "MALFORMED"),
+        (Quote { to: Address::repeat_byte(0x55), ..other }, 400, "MALFORMED"),
+        (Quote { dealer: other.account, ..other }, 400, "MALFORMED"),
+        (Quote { expiry: 1, ..other }, 422, "EXPIRED"),
     ] {
-        let answer = sign(&server, &ada, &exchanged(quote)).await;
+        let answer = sign(&server, &ada, &exchange(quote)).await;
         assert_eq!((answer.status, answer.code()), (status, code), "{quote:?}");
     }
+    server.stop().await;
+}
+
+/// A quote is over in two minutes, consent takes longer.
+#[actix_web::test]
+async fn consent_to_an_exchange_is_used_for_one_quote_that_is_no_worse() {
+    let server = Server::start_with(settings()).await;
+    let operator = server.staff("operator").await;
+    let (account, ada) = server.home("ada", "consumer").await;
+    let now = "2026-06-01T10:00:00Z".parse::<Timestamp>().unwrap();
+    // Twenty euros, offered anew: at what rate, when, by its nonce.
+    let offered = |taken: i64, minutes: i64, nonce: u64| Quote {
+        given: Money::from_n(20_000_000_000),
+        taken: Money::from_n(taken),
+        expiry: now.plus_seconds(60 * minutes + 120).unsigned(),
+        account_nonce: U256::from(nonce),
+        ..quote(&account)
+    };
+    let first = exchange(offered(18, 0, 1));
+    let waits = sign(&server, &ada, &first).await;
+    assert_eq!((waits.status, waits.text("/state")), (202, "open".to_owned()), "{waits:?}");
+    assert_eq!((waits.text("/unit"), waits.text("/amount")), ("EUR".into(), "20".into()));
+    assert_eq!(waits.text("/expires_at"), now.plus_seconds(3600).to_string(), "not the quote's");
+
+    server.hand.move_to(now.plus_seconds(600));
+    let later = sign(&server, &ada, &exchange(offered(18, 10, 2))).await;
+    assert_eq!(later, waits, "another quote of the same is not asked for again");
+    let path = format!("/v1/approvals/{}/approval", waits.text("/approval"));
+    assert_eq!(server.post(&path, &operator, json!({})).await.text("/state"), "approved");
+    let worse = sign(&server, &ada, &exchange(offered(17, 10, 3))).await;
+    assert_eq!(worse.status, 202);
+    assert_ne!(worse.text("/approval"), waits.text("/approval"), "nobody has consented to it");
+    let elsewhere = Quote { dealer: Address::repeat_byte(8), ..offered(18, 10, 4) };
+    assert_eq!(sign(&server, &ada, &exchange(elsewhere)).await.status, 202);
+
+    let better = exchange(offered(19, 10, 5));
+    for _ in 0..2 {
+        check_signed(&sign(&server, &ada, &better).await, &better);
+    }
+    assert_eq!(limit(&server, &ada, &account, "").await[2], "20", "once");
+    let another = sign(&server, &ada, &exchange(offered(19, 10, 6))).await;
+    assert_eq!(another.status, 202, "consent is used once");
+    // What was signed is what is told of it.
+    let list = server.get("/v1/approvals", &ada).await;
+    let done: Vec<_> = list.body["items"].as_array().unwrap().iter().collect();
+    let done: Vec<_> = done.into_iter().filter(|one| one["state"] == "done").collect();
+    assert_eq!(done.len(), 1);
+    assert_eq!(done[0]["request"], json!(better));
     server.stop().await;
 }
 
@@ -175,13 +255,21 @@ async fn certificates_are_given_away_and_retired_for_the_own_account_alone() {
         let beneficiary = name.to_owned();
         AccountRequest::CertificateRetirement(CertificateRetirement { beneficiary, ..used.clone() })
     };
-    // They have no price: nothing of the day's limit is used up, whatever they are worth.
-    let much = CertificateTransfer { amount: U256::from(u64::MAX), ..given };
-    for request in [give(given), give(much), retire("Bakery Weber"), retire(&"é".repeat(100))] {
+    // They have no price: their Wh count, and nothing of a currency.
+    for request in [give(given), retire("Bakery Weber"), retire(&"é".repeat(100))] {
         check_signed(&sign(&server, &ada, &request).await, &request);
     }
-    let limit = format!("/v1/signing-limits/{}", home["account"].as_str().unwrap());
-    assert_eq!(server.get(&limit, &ada).await.text("/signed_today"), "0");
+    assert_eq!(limit(&server, &ada, &home, "").await, ["EUR", "100", "0"]);
+    assert_eq!(limit(&server, &ada, &home, "?unit=Wh").await, ["Wh", "5000", "3600"]);
+    let more = CertificateTransfer { amount: U256::from(1_401), nonce: U256::from(2), ..given };
+    for much in [more, CertificateTransfer { amount: U256::MAX, ..more }] {
+        let beyond = sign(&server, &ada, &give(much)).await;
+        assert_eq!((beyond.status, beyond.code()), (422, "SIGNING_LIMIT"), "{much:?}");
+    }
+    let large = CertificateTransfer { amount: U256::from(1_600), ..more };
+    let waits = sign(&server, &ada, &give(large)).await;
+    assert_eq!((waits.status, waits.text("/unit")), (202, "Wh".to_owned()), "{waits:?}");
+    assert_eq!(waits.text("/amount"), "1600");
     for (token, request, status, code) in [
         (&bob, give(given), 403, "FORBIDDEN"),
         (&operator, retire("Bakery Weber"), 403, "FORBIDDEN"),

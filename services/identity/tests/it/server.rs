@@ -9,7 +9,7 @@ use alloy_primitives::Address;
 use async_trait::async_trait;
 use bus::{Bus, Consumer};
 use calendar::Timestamp;
-use contracts::Deployment;
+use contracts::{Cash, Currency, Deployment};
 use events::{Envelope, Event, identity::*};
 use identity::{Identity, MasterKey, Parts, PasswordCost, Place, Settings};
 use ids::CommunityId;
@@ -107,6 +107,16 @@ pub(crate) fn installer() -> SecretKey {
     SecretKey::from_bytes(&[9; 32]).unwrap()
 }
 
+/// Where the francs are.
+pub(crate) const FRANCS: Cash =
+    Cash { token: Address::repeat_byte(0x78), market: Address::repeat_byte(0x77) };
+
+fn currencies() -> Vec<Currency> {
+    [("EUR", PLACE.at.cash()), ("CHF", FRANCS)]
+        .map(|(code, cash)| Currency { code: code.to_owned(), cash })
+        .to_vec()
+}
+
 pub(crate) fn parts(folder: &TempDir, bus: Bus, clock: Clock, master_key: MasterKey) -> Parts {
     Parts {
         db_url: format!("sqlite:{}", folder.path().join("identity.db").display()),
@@ -116,6 +126,7 @@ pub(crate) fn parts(folder: &TempDir, bus: Bus, clock: Clock, master_key: Master
         master_key,
         installer: installer(),
         place: PLACE,
+        currencies: currencies(),
         node: Arc::new(TestChain::default()),
         password_cost: PasswordCost { memory_kib: 64, passes: 1 },
     }

@@ -1,7 +1,7 @@
 //! Order entry: the checks, in order, and what is held.
 
 use calendar::{Slot, Timestamp};
-use contracts::{OrderTerms, Side};
+use contracts::{OrderTerms, SellerRule, Side};
 use events::market::CancelledBy;
 use ids::{AccountId, OrderId};
 use units::{Energy, Money, Overflow, Price};
@@ -318,16 +318,24 @@ pub(super) fn check_alone(terms: &OrderTerms, ends: u64) -> Result<(), Rejection
     ensure(terms.expiry >= ends, Rejection::Expiry)
 }
 
-/// Quantity x all-in limit for a buyer; for a seller what the buyer would pay more elsewhere, at
-/// the lowest price the seller may get.
+/// Quantity x all-in limit for a buyer; for a seller the most that the contract takes as collateral
+/// under the policy's rule: what the buyer would pay more elsewhere, at the lowest price the seller
+/// may get, or the imbalance price, or nothing.
 fn hold(terms: &OrderTerms, parameters: &Parameters, retail: Price) -> Result<Money, Overflow> {
-    match terms.side {
-        Side::Buy => terms.limit()?.cost_of(terms.quantity),
-        Side::Sell => {
+    let policy = &parameters.terms;
+    let price = match (terms.side, policy.seller_short) {
+        (Side::Buy, _) => terms.limit()?,
+        (Side::Sell, SellerRule::PayActual) => Price::ZERO,
+        (Side::Sell, SellerRule::MakeWhole) => {
             let ask = parameters.fees.energy_ask(terms.limit()?)?;
-            parameters.fees.energy_bid(retail)?.minus(ask)?.at_least_zero().cost_of(terms.quantity)
+            parameters.fees.energy_bid(retail)?.minus(ask)?.at_least_zero()
         }
-    }
+        (Side::Sell, SellerRule::ImbalancePrice) => {
+            let price = i64::try_from(policy.imbalance_price).map_err(|_| Overflow)?;
+            Price::from_n_per_wh(price)
+        }
+    };
+    price.cost_of(terms.quantity)
 }
 
 pub(super) fn ensure(condition: bool, rejection: Rejection) -> Result<(), Rejection> {

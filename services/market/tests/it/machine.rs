@@ -1,6 +1,6 @@
 //! What the machine accepts, holds, clears and frees.
 
-use contracts::{Address, B256, OrderTerms, Side, U256};
+use contracts::{Address, B256, Clearing, OrderTerms, Prices, SellerRule, Side, Terms, U256};
 use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, ZoneId};
 use market::domain::{Entry, Exchange, Movement, NewOrder, Placement, Rejection, Status};
 use units::{Energy, Money, Price};
@@ -103,6 +103,29 @@ fn a_buyer_holds_the_limit_and_a_seller_what_retail_is_dearer() {
     place(&mut town, &neighbour("s1").sell(1000, 100_000)).unwrap();
     let held = |name: &str| town.wallet(neighbour(name).address()).held().n();
     assert_eq!((held("b1"), held("s1")), (200_000_000, 186_000_000));
+}
+
+/// As much as the contract takes at the lowest price that the order allows, and no more.
+#[test]
+fn a_seller_holds_what_its_policy_can_take() {
+    for (rule, per_wh) in [
+        (SellerRule::PayActual, 0),
+        (SellerRule::MakeWhole, 186_000),
+        (SellerRule::ImbalancePrice, 250_000),
+    ] {
+        let mut config = config();
+        (config.policy.seller_short, config.policy.imbalance_price) = (rule, 250_000);
+        let (parameters, seller) = (config.parameters().unwrap(), neighbour("s1"));
+        let terms = seller.terms(Side::Sell, 1000, 100_000);
+        let order = seller.sign(OrderTerms { policy: parameters.policy, ..terms });
+        let placed = town().place(&order, &parameters, morning());
+        let Ok(Placement::New(accepted)) = placed else { panic!("{rule:?}: {placed:?}") };
+        assert_eq!(accepted.hold.n(), 1000 * per_wh, "{rule:?}");
+        let clearing = Clearing { retail_price: 300_000, ..Clearing::default() };
+        let quantity = order.terms.quantity;
+        let traded = Terms::new(&config.policy, &clearing, Prices::one(102_000), quantity);
+        assert_eq!(traded.collateral(), Ok(accepted.hold), "{rule:?}");
+    }
 }
 
 #[test]

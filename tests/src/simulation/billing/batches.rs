@@ -1,7 +1,7 @@
 //! The trades of a batch as the chain has them, to be shown to the contract.
 
 use alloy_primitives::B256;
-use contracts::{BATCH_FILLS, BatchTrade, Posted, Prices, Reconciled, TradeBatch};
+use contracts::{BATCH_FILLS, BatchTrade, Posted, Reconciled, TradeBatch};
 
 use super::{Billing, SettledRow};
 
@@ -36,7 +36,7 @@ impl Billing {
             buyer_short: delivery.buyer_short,
         });
         let SettledRow { index, buyer, seller, quantity, .. } = *row;
-        let prices = Prices::default();
+        let prices = self.durable.known.prices.get(&row.trade).copied().unwrap_or_default();
         BatchTrade { index, buyer, seller, quantity, prices, last }
     }
 

@@ -12,7 +12,7 @@ use client::Transaction;
 use ids::ConnectionPointId;
 
 use super::batches::BatchKey;
-use super::{Billing, KeptRow, MARGIN, Sent, SettledRow, transaction};
+use super::{Billing, Handed, KeptRow, MARGIN, Sent, SettledRow, transaction};
 use crate::simulation::counts::Counts;
 use crate::simulation::crash::Stop;
 
@@ -67,14 +67,16 @@ impl Billing {
     }
 
     /// Whether no run of a point in a slot is on its way or can be taken back: what was handed over
-    /// is recorded in blocks that are final.
+    /// is recorded, as it was, in blocks that are final.
     fn runs_final(&self, slot: Timestamp, point: ConnectionPointId) -> bool {
         let finalized = self.durable.head.map_or(0, |head| head.finalized);
         self.trades_of(slot, point).all(|row| {
-            let mut runs = self.durable.runs.get(&row.trade).into_iter().flatten();
-            let handed = self.durable.handed.get(&row.trade).map(|handed| handed.run);
-            let recorded = self.recorded(row.trade).map(|(run, _)| run);
-            runs.all(|run| run.number <= finalized) && handed <= recorded
+            let runs: &[_] = self.durable.runs.get(&row.trade).map_or(&[], Vec::as_slice);
+            let is_recorded = |handed: &Handed| {
+                runs.iter().any(|run| (run.run, run.delivery) == (handed.run, handed.delivery))
+            };
+            let handed = self.durable.handed.get(&row.trade);
+            runs.iter().all(|run| run.number <= finalized) && handed.is_none_or(is_recorded)
         })
     }
 

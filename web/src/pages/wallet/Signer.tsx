@@ -101,14 +101,18 @@ function Requests({ items, onChange }: { items: Approval[]; onChange: () => void
           {
             head: "Actions",
             hideHead: true,
+            // A quote is over by now: consent is for any one that is no worse.
             cell: (item) =>
               item.kind !== "limit" &&
-              item.state === "approved" && (
+              item.state === "approved" &&
+              (item.request?.kind === "exchange" ? (
+                <span className="muted">ask for a quote of the same amount</span>
+              ) : (
                 <button type="button" className="small" disabled={busy} onClick={() => run(() => place(item)).then(onChange)}>
                   {SEND[item.kind]}
                   <span className="sr-only">: {subjectOf(item, nameOf)}</span>
                 </button>
-              ),
+              )),
           },
         ]}
       />
