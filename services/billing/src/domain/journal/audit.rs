@@ -94,7 +94,8 @@ pub enum Violation {
     Suspense(i128),
 }
 
-/// I1 to I7 and an empty suspense account; I5 to I7 in the slots that are at hand. `reserve`: what the market contract holds, where known.
+/// I1 to I7 and an empty suspense account; I5 to I7 in the slots that are at hand. `reserve`: what
+/// the market contract holds, where known.
 pub fn check(book: &Book, reserve: Option<Money>) -> Result<(), Violation> {
     match check_each(book, reserve).into_iter().next() {
         None => Ok(()),
