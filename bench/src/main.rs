@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::disallowed_types, reason = "rates and ratios are statistics, not quantities")]
 
+mod billing;
 mod contracts;
 mod http;
 mod ledger;
@@ -18,6 +19,7 @@ mod market;
 mod measure;
 mod metering;
 mod peer;
+mod python;
 mod report;
 
 use anyhow::{Result, bail};
@@ -32,7 +34,8 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 type Measure = fn(only: &str) -> Result<Vec<Row>>;
 
 /// What can be measured.
-const AREAS: [(&str, Measure); 4] = [
+const AREAS: [(&str, Measure); 5] = [
+    ("billing", billing::rows),
     ("contracts", contracts::rows),
     ("ledger", ledger::rows),
     ("market", market::rows),

@@ -5,7 +5,6 @@ mod book;
 mod efficiency;
 mod entry;
 mod orders;
-mod python;
 mod uniform;
 mod zonal;
 

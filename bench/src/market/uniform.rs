@@ -20,15 +20,17 @@ use sha2::{Digest, Sha256};
 use units::{Energy, Price};
 
 use super::orders;
-use super::python::{Python, folder};
 use crate::measure::{Pair, RUNS, alternate, median, worked};
+use crate::python::{Python, folder};
 use crate::report::Row;
 
 /// Orders, how often a run clears them, and how many times faster than numpy we want to be.
 const SIZES: [(u32, u32, f64); 3] = [(10_000, 100, 10.0), (100_000, 30, 10.0), (1_000_000, 5, 5.0)];
 /// The seed of the random orders.
 const SEED: &str = "1";
-const PROGRAM: &str = "uniform.py";
+const PROGRAM: &str = "market/uniform.py";
+/// What it stands on.
+const PACKAGES: [&str; 2] = ["numpy==2.4.6", "polars==2.1.0"];
 /// As in the program.
 const TICK: Price = Price::from_n_per_wh(100);
 const K_BPS: u16 = 5_000;
@@ -58,7 +60,7 @@ struct Answer {
 }
 
 pub(super) fn rows() -> Result<Vec<Row>> {
-    let python = Python::install()?;
+    let python = Python::install("python", &PACKAGES)?;
     let mut rows = Vec::new();
     for (count, repeats, goal) in SIZES {
         let file = folder().join(format!("orders-{count}"));

@@ -7,19 +7,17 @@
 use crate::plan::Run;
 
 /// Values that are looked at side by side.
-const LANES: usize = 8;
-/// Values among which the place of a new peak is looked for.
-const STRETCH: usize = 128;
+const LANES: usize = 4;
 
 /// The energy of each run, in their order; `energy` begins with the first run.
 pub(crate) fn run_sums(energy: &[i64], runs: &[Run], sums: &mut Vec<i64>) {
     sums.clear();
     let mut rest = energy;
-    for run in runs {
+    sums.extend(runs.iter().map(|run| {
         let (of_run, after) = rest.split_at(length(run).min(rest.len()));
-        sums.push(sum(of_run));
         rest = after;
-    }
+        sum(of_run)
+    }));
 }
 
 /// The sum of at most 65 536 intervals within their limits.
@@ -30,33 +28,54 @@ pub(crate) fn sum(energy: &[i64]) -> i64 {
 /// The highest value of each period and where it is first reached; `None` for a period without
 /// intervals.
 pub(crate) fn peaks(values: &[i64], runs: &[Run], peaks: &mut [Option<(i64, usize)>]) {
-    let mut begin = 0;
+    let (mut begin, mut rest) = (0, values);
     for run in runs {
-        let end = (begin + length(run)).min(values.len());
+        let (of_run, after) = rest.split_at(length(run).min(rest.len()));
         let peak = &mut peaks[usize::from(run.period)];
-        let mut at = begin;
-        for stretch in values[begin..end].chunks(STRETCH) {
-            let highest = highest(stretch);
-            if peak.is_none_or(|(known, _)| highest > known) {
-                let place = stretch.iter().position(|value| *value == highest);
-                *peak = place.map(|place| (highest, at + place));
-            }
-            at += stretch.len();
+        let highest = highest(of_run);
+        if !of_run.is_empty() && peak.is_none_or(|(known, _)| highest > known) {
+            *peak = Some((highest, begin));
         }
-        begin = end;
+        (begin, rest) = (begin + of_run.len(), after);
+    }
+    // The run is known; the place in it is looked for once, not for each peak that is passed.
+    for (highest, place) in peaks.iter_mut().flatten() {
+        *place += values[*place..].iter().position(|value| value == highest).unwrap_or(0);
     }
 }
 
 /// The highest value; the lowest there is of none.
 pub(crate) fn highest(values: &[i64]) -> i64 {
     let (groups, rest) = values.as_chunks::<LANES>();
-    let mut lanes = [i64::MIN; LANES];
+    let of_rest = rest.iter().fold(i64::MIN, |highest, value| highest.max(*value));
+    let Some((first, groups)) = groups.split_first() else { return of_rest };
+    let mut lanes = *first;
     for group in groups {
         for (lane, value) in lanes.iter_mut().zip(group) {
             *lane = (*lane).max(*value);
         }
     }
-    lanes.iter().chain(rest).fold(i64::MIN, |highest, value| highest.max(*value))
+    lanes.iter().fold(of_rest, |highest, value| highest.max(*value))
+}
+
+/// Whether all values are at least zero and below a power of two. It reads to the end in any case,
+/// because a loop that may stop is not done in wide registers.
+pub(crate) fn are_below(values: &[i64], power_of_two: i64) -> bool {
+    // A bit that is set anywhere is set in the whole: the sign, or one from the power on.
+    let all = values.iter().fold(0, |all, value| all | value);
+    (0..power_of_two).contains(&all)
+}
+
+/// What is left of each value of one side once the other is taken off, and the other way round.
+pub(crate) fn netted(one: &[i64], other: &[i64]) -> (Vec<i64>, Vec<i64>) {
+    // Within their limits nothing wraps; the sign, spread over all bits, says who has more.
+    let left = |(one, other): (&i64, &i64)| {
+        let difference = one.wrapping_sub(*other);
+        difference & !(difference >> 63)
+    };
+    let of_one = one.iter().zip(other).map(left).collect();
+    let of_other = other.iter().zip(one).map(left).collect();
+    (of_one, of_other)
 }
 
 /// Energy times price over the intervals, in 10^-9 kWh and the prices' digits.

@@ -1,5 +1,6 @@
 //! Events in: each is one call of one app function.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use alloy_primitives::B256;
@@ -13,6 +14,7 @@ use events::ledger::{BlockConnected, BlockDisconnected};
 use events::market::{SlotCleared, TRADES_PER_MESSAGE_MAX};
 use events::metering::{DayAnchored, IntervalsClosed, IntervalsCorrected};
 use events::{Envelope, Event};
+use ids::AccountId;
 
 use crate::Billing;
 use crate::db::{self, addresses, members, slots};
@@ -82,7 +84,19 @@ impl Billing {
         let point = envelope.open::<ConnectionPointRegistered>()?;
         let meter = envelope.open::<MeterEnrolled>()?;
         let id = envelope.id;
+        let touched = [
+            account.as_ref().map(|event| event.account),
+            point.as_ref().map(|event| event.account),
+            match &point {
+                Some(event) => {
+                    members::owner_of(&self.db, event.community, event.connection_point).await?
+                }
+                None => None,
+            },
+        ];
+        let touched: BTreeSet<AccountId> = touched.into_iter().flatten().collect();
         let mut state = self.state.lock().await;
+        let before = members::addresses(&self.db, &touched).await?;
         self.db
             .transact(move |tx| {
                 Box::pin(async move {
@@ -105,7 +119,13 @@ impl Billing {
                 })
             })
             .await?;
-        state.points = members::points(&self.db).await?;
+        let after = members::addresses(&self.db, &touched).await?;
+        for address in before.into_iter().chain(after) {
+            match members::point_at(&self.db, address).await? {
+                Some(point) => state.points.insert(address, point),
+                None => state.points.remove(&address),
+            };
+        }
         Ok(())
     }
 

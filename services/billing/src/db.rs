@@ -8,6 +8,7 @@
 //! | `metered`, `reading`, `day_leaf` | intervals, the signed readings under them, their anchors |
 //! | `matched` | a trade's place among the fills of its slot |
 //! | `chain_head`, `fact` | the block that was followed last; what logs said, by block |
+//! | `trade_party` | whose trades there are on a UTC day, also of blocks that were taken back |
 //! | `journal`, `journal_owner` | each currency's entries; whose statement they are in |
 //! | `slot_state`, `delivery` | which run a slot has had; what was handed to the chain last |
 //! | `expiry`, `kept_apart` | trades that expire; trades that the contract refuses, with reasons |
@@ -87,6 +88,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 19, sql: DIRTY_INDEX },
     Migration { version: 20, sql: addresses::SCHEMA },
     Migration { version: 21, sql: dealer_transfers::SCHEMA },
+    Migration { version: 22, sql: journal::RECALL_SCHEMA },
 ];
 
 /// Slots that changed after a run are few among all there ever were.

@@ -17,7 +17,7 @@ use db::{AnyRow, Migration, Row};
 use service::{PageQuery, Problem};
 
 /// The schema's history.
-pub(crate) const MIGRATIONS: [Migration; 7] = [
+pub(crate) const MIGRATIONS: [Migration; 8] = [
     Migration { version: 1, sql: bus::SCHEMA },
     Migration { version: 2, sql: include_str!("db/schema.sql") },
     Migration { version: 3, sql: include_str!("db/origin.sql") },

@@ -1,5 +1,7 @@
 //! Peaks and charges per kW.
 
+use std::cmp::Reverse;
+
 use super::{Draft, Rating};
 use crate::kernel;
 use crate::plan::{Month, Part};
@@ -47,20 +49,28 @@ impl Rating<'_> {
             Some(_) => part.from + place,
             None => part.windows[place].0,
         };
-        for (charge, runs) in sheet.demand.iter().zip(&part.demand) {
+        let charges = sheet.demand.iter().zip(&part.demand).enumerate();
+        let (single, several): (Vec<_>, Vec<_>) =
+            charges.partition(|(_, (_, runs))| runs.len() == 1);
+        peaks.charges.resize(sheet.demand.len(), Vec::new());
+        // A charge of one period all along has the highest peak of all periods of another one.
+        let mut whole: Peak = None;
+        for (place, (charge, runs)) in several.into_iter().chain(single) {
             let mut found = vec![None; charge.periods.len()];
-            kernel::peaks(values, runs, &mut found);
-            let mut known = Vec::new();
-            for peak in found {
-                known.push(match (peak, per_hour) {
-                    (Some((value, place)), Some(minutes)) => {
-                        Some((power(value, minutes)?, at(place)))
+            match (&runs[..], whole) {
+                ([run], Some(_)) => found[usize::from(run.period)] = whole,
+                _ => {
+                    kernel::peaks(values, runs, &mut found);
+                    for (highest, begin) in found.iter_mut().flatten() {
+                        *begin = at(*begin);
+                        if let Some(minutes) = per_hour {
+                            *highest = power(*highest, minutes)?;
+                        }
                     }
-                    (Some((value, place)), None) => Some((value, at(place))),
-                    (None, _) => None,
-                });
+                    whole = first_of_highest(&found);
+                }
             }
-            peaks.charges.push(known);
+            peaks.charges[place] = found;
         }
         // The periods of a charge share all windows among them.
         let highest = match peaks.charges.first() {
@@ -152,6 +162,11 @@ impl Rating<'_> {
         }
         Ok(())
     }
+}
+
+/// The highest of the peaks; of several as high the one that was reached first.
+fn first_of_highest(peaks: &[Peak]) -> Peak {
+    peaks.iter().flatten().copied().max_by_key(|(power, at)| (*power, Reverse(*at)))
 }
 
 /// 10^-9 kW of 10^-9 kWh in so many minutes.

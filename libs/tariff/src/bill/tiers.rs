@@ -48,18 +48,50 @@ pub(super) fn split(
             share(&totals, blocks, offsets, cells)
         }
         Used::Runs(runs, sums) => {
+            let mut open = Open { room: vec![0; counted.len()], cell: vec![0; count] };
+            // One count for all periods stays at hand.
+            let mut all = counted[0];
             for (run, sum) in runs.iter().zip(sums) {
                 if run.new_day && periods.reset == Reset::Day {
+                    all = 0;
                     counted.fill(0);
+                    open.room.fill(0);
                 }
                 let period = usize::from(run.period);
-                let slot = if across == Across::Period { period } else { 0 };
-                let cells = &mut cells[offsets(period)..];
-                fill(&blocks[period], &mut counted[slot], *sum, cells)?;
+                let (slot, used) = match across {
+                    Across::Period => (period, &mut counted[period]),
+                    _ => (0, &mut all),
+                };
+                let end = used.checked_add(*sum).ok_or(Overflow)?;
+                if end <= open.room[slot] {
+                    cells[open.cell[period]] += sum;
+                    *used = end;
+                    continue;
+                }
+                fill(&blocks[period], used, *sum, &mut cells[offsets(period)..])?;
+                let sharing = if across == Across::Period { period..period + 1 } else { 0..count };
+                open.room[slot] = i64::MAX;
+                for period in sharing {
+                    let block = blocks[period].iter().find(|block| block.end > end);
+                    let (room, tier) = block.map_or((end, 0), |block| (block.end, block.tier));
+                    open.room[slot] = open.room[slot].min(room);
+                    open.cell[period] = offsets(period) + tier;
+                }
+            }
+            if across != Across::Period {
+                counted[0] = all;
             }
             Ok(())
         }
     }
+}
+
+/// The blocks that are being filled: most runs end within them.
+struct Open {
+    /// Up to which count the next block of no period begins, by what is counted.
+    room: Vec<i64>,
+    /// The cell of each period's block.
+    cell: Vec<usize>,
 }
 
 /// Adds `energy`, which comes after what is `counted`, to the cells of the tiers it falls into.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use alloy_primitives::{B256, U256};
 use anyhow::{Context, Result};
-use calendar::TimeZone;
+use calendar::{TimeZone, Timestamp};
 use client::RpcError;
 use contracts::bindings::SettlementToken;
 use contracts::{Cash, SolCall};
@@ -19,7 +19,7 @@ use crate::db::invoices::Issued;
 use crate::db::{corrections, invoices, journal, members};
 use crate::domain::bill::Invoice;
 use crate::domain::correction::DEADLINE_SECONDS;
-use crate::domain::journal::{Book, Verified, Violation, check_each, check_invoice};
+use crate::domain::journal::{Book, Verified, Violation, check_each, check_invoice, check_slot};
 
 /// The most invoices, the newest, that are held against the journal at once.
 const INVOICES_MAX: u32 = 1_000;
@@ -128,6 +128,7 @@ impl Billing {
         let known = from.entries();
         let (verified, chained) = self.verified(first, from, book.head().1).await?;
         let replayed = verified.entries() - known;
+        let unsound = if full { self.unsound_slot(book.head().1).await? } else { None };
         let reserve = self.reserve(first, head).await;
         let issued = invoices::list(&self.db, community, None, INVOICES_MAX).await?;
         let InvoiceFacts { standing, correcting, overdue } =
@@ -135,6 +136,7 @@ impl Billing {
         let zone = members::timezone(&self.db, community).await?.unwrap_or_else(TimeZone::utc);
         let checked = tokio::task::spawn_blocking(move || {
             let mut violations = check_each(&book, reserve);
+            violations.extend(unsound.filter(|found| !violations.contains(found)));
             violations.extend(chained.and_then(|()| verified.agrees(&book)).err());
             let (mut invoices, mut invoices_unposted) = (0, 0);
             for (invoice, check) in &standing {
@@ -166,6 +168,21 @@ impl Billing {
         let (audit, verified) = checked.await?;
         audited[first.place()] = verified;
         Ok(audit)
+    }
+
+    /// The first slot whose energy, by the entries below `end`, does not add up. Slots that memory
+    /// put away were found sound then; this looks at all of them again.
+    async fn unsound_slot(&self, end: u64) -> Result<Option<Violation>> {
+        let mut last = Timestamp::from_seconds(0);
+        while let Some(slot) = journal::next_slot(&self.db, last).await? {
+            let entries = journal::of_slot(&self.db, slot, end).await?;
+            let checked = tokio::task::spawn_blocking(move || check_slot(slot, &entries));
+            if let Err(found) = checked.await? {
+                return Ok(Some(found));
+            }
+            last = slot;
+        }
+        Ok(None)
     }
 
     /// Checks the journal of a currency that no energy is traded in.

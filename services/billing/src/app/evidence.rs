@@ -230,7 +230,8 @@ impl Billing {
     ) -> Result<Vec<DigestEntry>> {
         let mut entries = Vec::new();
         let mut ours = BTreeSet::new();
-        for (kind_of, body) in chain::of_day(&self.db, day.number(), finalized).await? {
+        let of_day = chain::of_party(&self.db, account.address, day.number(), finalized);
+        for (kind_of, body) in of_day.await? {
             if kind_of == kind::SETTLED {
                 let fact: SettledFact = serde_json::from_str(&body)?;
                 let side = match account.address {

@@ -20,6 +20,7 @@ use crate::db::corrections::{self, Heard};
 use crate::db::journal::Posted;
 use crate::db::{self, certificates, chain, handover, journal, slots};
 use crate::domain::correction::GATHER_SECONDS;
+use crate::domain::journal::Fact;
 
 /// Whether a feed event is new; an error where one is missing before it.
 fn is_next(state: &State, sequence: u64, parent: Option<B256>) -> Result<bool> {
@@ -64,6 +65,7 @@ impl Billing {
         if applied.is_err() {
             *state = State::load(&self.db, &self.policies, &self.currencies).await?;
         }
+        state.book.put_slots_away();
         applied
     }
 
@@ -86,6 +88,12 @@ impl Billing {
             rows.extend(row);
             certified.extend(certificates);
             if let Some(fact) = fact {
+                if let Fact::Reconciled { trade, .. } = &fact
+                    && let Some(known) = state.book.trade(trade)
+                {
+                    let slot = known.settled.slot;
+                    self.bring_to_hand(state, slot).await?;
+                }
                 let source = format!("{}:{}", event.hash, log.index);
                 let entry = state.book_of_mut(currency).post(&source, fact)?;
                 let owners = state.owners(&entry);
@@ -199,6 +207,9 @@ impl Billing {
     ) -> Result<()> {
         let mut posted = Vec::new();
         for (currency, entry) in journal::of_block(&self.db, event.hash).await? {
+            if let Some(slot) = entry.energy_slot() {
+                self.bring_to_hand(state, slot).await?;
+            }
             let entry = state.book_of_mut(currency).revert(&entry)?;
             let owners = state.owners(&entry);
             let at = envelope.occurred_at;

@@ -31,7 +31,9 @@ impl Billing {
         if db::was_applied(&self.db, id).await? {
             return Ok(());
         }
-        let versions = energy::versions(&self.db, community, slot.start).await?;
+        self.bring_to_hand(&mut state, slot.start).await?;
+        let points: Vec<_> = intervals.iter().map(|one| one.connection_point).collect();
+        let versions = energy::versions(&self.db, slot.start, &points).await?;
         let newer: Vec<IntervalFact> = intervals
             .into_iter()
             .filter(|interval| {

@@ -28,6 +28,14 @@ const MARGIN_SECONDS: i64 = 60;
 /// Minute of the local day at which invoices of a month are issued, on the day of its last run.
 const ISSUE_MINUTE: u16 = 7 * 60;
 
+/// A version of a tariff, and the first day that it counts for.
+struct InForce {
+    from: LocalDay,
+    /// On chain.
+    version: u32,
+    tariff: Tariff,
+}
+
 impl Billing {
     /// Issues the invoice of `account` for `period` (local days, both included).
     ///
@@ -103,9 +111,13 @@ impl Billing {
             },
         };
         // A tariff or an address that changes within the month ends an invoice.
-        let published = members::tariffs(&self.db, account.community).await?;
+        let finalized = self.finalized().await;
+        let Some(in_force) = self.in_force(account, from.next_month_start(), finalized).await?
+        else {
+            return Ok(None);
+        };
         let spans = addresses::of_account(&self.db, account.account).await?;
-        let changes = published.iter().map(|known| known.tariff.head().valid_from);
+        let changes = in_force.iter().map(|known| known.from);
         let changes = changes.chain(spans.iter().map(|span| zone.day_of(span.from)));
         let next = changes.filter(|day| *day > from).chain([from.next_month_start()]).min();
         let to = next.map_or(from, |next| next.later(-1));
@@ -153,12 +165,61 @@ impl Billing {
         period: Period,
         finalized: u64,
     ) -> Result<(u32, Tariff)> {
-        let (version, tariff, is_late) = self.tariff_published(account, period, finalized).await?;
-        if is_late {
-            let title = "The tariff was put on chain after the period had begun";
-            return Err(refused("TARIFF_LATE", title, false));
+        let in_force = self.in_force(account, period.to, finalized).await?;
+        let in_force = in_force.ok_or_else(not_on_chain)?;
+        let changes = in_force.iter().map(|known| known.from);
+        if let Some(day) = changes.filter(|day| *day > period.from && *day <= period.to).min() {
+            let title = format!("The tariff changes on {day}: bill until the day before");
+            return Err(refused("TARIFF_CHANGES", &title, false));
         }
-        Ok((version, tariff))
+        if let Some(known) = in_force.into_iter().find(|known| known.from <= period.from) {
+            return Ok((known.version, known.tariff));
+        }
+        self.tariff_published(account, period, finalized).await?;
+        let title = "The first tariff was put on chain after the period had begun";
+        Err(refused("TARIFF_LATE", title, false))
+    }
+
+    /// The tariffs that were published for days up to `until`, the newest first, each with the day
+    /// from which it counts; `None` while one is not on chain. Nobody can know of a version before
+    /// it is there, so days that had begun keep the one before it: what that changes is for a
+    /// correction to say.
+    async fn in_force(
+        &self,
+        account: &Account,
+        until: LocalDay,
+        finalized: u64,
+    ) -> Result<Option<Vec<InForce>>> {
+        let mut in_force = Vec::new();
+        for known in members::tariffs(&self.db, account.community).await? {
+            let tariff = known.tariff;
+            let head = tariff.head();
+            if head.valid_from > until {
+                continue;
+            }
+            let Some(record) = self.tariff_record(account, &tariff, finalized).await? else {
+                return Ok(None);
+            };
+            let known_at = Timestamp::from_seconds(record.time.cast_signed());
+            let day = head.timezone.day_of(known_at);
+            let begun = head.timezone.start_of(day) < known_at;
+            let from = head.valid_from.max(if begun { day.next() } else { day });
+            in_force.push(InForce { from, version: record.version, tariff });
+        }
+        Ok(Some(in_force))
+    }
+
+    async fn tariff_record(
+        &self,
+        account: &Account,
+        tariff: &Tariff,
+        finalized: u64,
+    ) -> Result<Option<TariffFact>> {
+        let hash = hash(tariff.hash());
+        let records: Vec<TariffFact> =
+            chain::finals(&self.db, kind::TARIFF, hash, finalized).await?;
+        let key = tariff_key(account.community, &tariff.head().id);
+        Ok(records.into_iter().find(|record| record.key == key))
     }
 
     /// The version on chain of the tariff that is published for a period, and whether it was put
@@ -185,13 +246,8 @@ impl Billing {
             })?
             .tariff
             .clone();
-        let hash = hash(tariff.hash());
-        let records: Vec<TariffFact> =
-            chain::finals(&self.db, kind::TARIFF, hash, finalized).await?;
-        let key = tariff_key(account.community, &tariff.head().id);
-        let record = records.iter().find(|record| record.key == key);
-        let record = record
-            .ok_or_else(|| refused("NOT_ANCHORED", "The tariff is not on chain yet", true))?;
+        let record = self.tariff_record(account, &tariff, finalized).await?;
+        let record = record.ok_or_else(not_on_chain)?;
         let begin = tariff.head().timezone.start_of(period.from);
         Ok((record.version, tariff, record.time > begin.unsigned()))
     }
@@ -292,6 +348,10 @@ fn heading(account: &Account, place: &Place) -> Heading {
         connection_point: place.point,
         meter: place.meter,
     }
+}
+
+fn not_on_chain() -> anyhow::Error {
+    refused("NOT_ANCHORED", "The tariff is not on chain yet", true)
 }
 
 /// The moments of a period of local days.

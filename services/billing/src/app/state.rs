@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
+use calendar::Timestamp;
 use contracts::{Clearing, Policy, Posted, Prices};
 use db::Db;
 use ids::{CommunityId, ConnectionPointId};
 
 use super::logs::{SettledFact, utc_day};
+use crate::Billing;
 use crate::currencies::{Currencies, CurrencyId};
 use crate::db::chain::{self, Head, kind};
 use crate::db::{journal, members, payouts};
@@ -54,6 +56,8 @@ impl State {
         policies: &[Policy],
         currencies: &Currencies,
     ) -> Result<State> {
+        journal::note_slots(db).await?;
+        chain::note_parties(db).await?;
         let mut further = Vec::new();
         for currency in currencies.further() {
             further.push(book(db, currency).await?);
@@ -179,11 +183,21 @@ impl State {
 
 /// The books that a journal makes.
 async fn book(db: &Db, currency: CurrencyId) -> Result<Book> {
-    let mut entries: Vec<Entry> = Vec::new();
-    journal::replay(db, currency, |entry| {
-        entries.push(entry);
-        Ok(())
+    let mut book = Book::default();
+    journal::replay(db, currency, |entries| {
+        book.follow(&entries).context("the journal does not follow from itself")
     })
     .await?;
-    Book::replay(&entries).context("the journal does not follow from itself")
+    Ok(book)
+}
+
+impl Billing {
+    /// Brings the energy of a slot to hand, before anything is posted of it.
+    pub(crate) async fn bring_to_hand(&self, state: &mut State, slot: Timestamp) -> Result<()> {
+        if !state.book.is_at_hand(slot) {
+            let entries = journal::of_slot(&self.db, slot, u64::MAX).await?;
+            state.book.recall(slot, &entries);
+        }
+        Ok(())
+    }
 }

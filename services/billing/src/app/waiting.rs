@@ -10,7 +10,7 @@
 //! What is late is listed by the audit. The bill shows what was paid, and by which readings
 //! (`domain::verify`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use alloy_primitives::B256;
 use anyhow::Result;
@@ -26,7 +26,7 @@ use crate::currencies::CurrencyId;
 use crate::db::chain::{self, kind};
 use crate::db::journal::Posted;
 use crate::db::kept::{self, Kept, Stand};
-use crate::db::{hash, journal, slots};
+use crate::db::{journal, slots};
 use crate::domain::journal::{Fact, PointMetered};
 use crate::domain::reconcile::Delivery;
 
@@ -96,9 +96,16 @@ impl Billing {
         let trades: Vec<B256> = settled.iter().map(|fact| fact.trade).collect();
         let handed = slots::deliveries(&self.db, &trades).await?;
         let mut open = BTreeSet::new();
+        let mut recorded_runs: HashMap<B256, Vec<(u64, Reconciled)>> = HashMap::new();
+        if let Some(first) = settled.first() {
+            // All are of one slot.
+            let slot = i64::try_from(first.slot)?;
+            for run in chain::of_slot::<Reconciled>(&self.db, kind::RECONCILED, slot).await? {
+                recorded_runs.entry(run.1.trade).or_default().push(run);
+            }
+        }
         for fact in settled {
-            let runs: Vec<(u64, Reconciled)> =
-                chain::all(&self.db, kind::RECONCILED, hash(fact.trade)).await?;
+            let runs = recorded_runs.remove(&fact.trade).unwrap_or_default();
             let on_its_way = handed.get(&fact.trade).is_some_and(|(number, delivery)| {
                 !runs.iter().any(|(_, run)| run.run == *number && delivery_of(run) == *delivery)
             });
@@ -131,6 +138,7 @@ impl Billing {
         let (mut posted, mut changed) = (Vec::new(), Vec::new());
         let currency = CurrencyId::FIRST;
         for mut one in open {
+            self.bring_to_hand(state, one.slot).await?;
             let community = one.community.to_string();
             let settled = chain::settled_in(&self.db, community, one.slot.seconds()).await?;
             let open = self.points_with_open_runs(state, &settled).await?;

@@ -1,8 +1,9 @@
 //! What the chain said, by block, so that a block can be taken back.
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
 use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// The block that was followed last.
@@ -64,6 +65,9 @@ pub(crate) mod kind {
 
 pub(crate) async fn put(tx: &mut Tx, block: B256, number: u64, facts: Vec<FactRow>) -> Result<()> {
     let mut rows = Vec::with_capacity(facts.len());
+    let settled = facts.iter().filter(|fact| fact.kind == kind::SETTLED);
+    let parties = settled.map(|fact| parties(&fact.key, fact.day, &fact.body));
+    put_parties(tx, parties.collect::<Result<_>>()?).await?;
     for fact in facts {
         rows.push(vec![
             Cell::Text(super::hash(block)),
@@ -80,6 +84,48 @@ pub(crate) async fn put(tx: &mut Tx, block: B256, number: u64, facts: Vec<FactRo
     let insert = "insert into fact (block, number, place, kind, key, community, slot, day, body)";
     insert_rows(tx, insert, 9, rows, "").await?;
     Ok(())
+}
+
+/// Whose a trade is.
+#[derive(Deserialize)]
+struct Parties {
+    buyer: Address,
+    seller: Address,
+}
+
+/// The rows that say on which day a settled trade is whose.
+fn parties(trade: &str, day: i64, body: &str) -> Result<[Vec<Cell>; 2]> {
+    let Parties { buyer, seller } = serde_json::from_str(body).context("a settled trade")?;
+    Ok([buyer, seller].map(|address| {
+        vec![Cell::Text(super::address(address)), Cell::Int(day), Cell::Text(trade.to_owned())]
+    }))
+}
+
+async fn put_parties(tx: &mut Tx, parties: Vec<[Vec<Cell>; 2]>) -> Result<()> {
+    let insert = "insert into trade_party (address, day, trade)";
+    let rows = parties.into_iter().flatten().collect();
+    insert_rows(tx, insert, 3, rows, "on conflict do nothing").await?;
+    Ok(())
+}
+
+/// Notes whose the trades are that were kept before this was noted.
+pub(crate) async fn note_parties(db: &Db) -> Result<()> {
+    let noted = query("select 1 from trade_party limit 1").fetch_optional(db.read()).await?;
+    if noted.is_some() {
+        return Ok(());
+    }
+    let rows = query("select key, day, body from fact where kind = $1")
+        .bind(kind::SETTLED)
+        .fetch_all(db.read())
+        .await
+        .context("reading settled trades")?;
+    let of_row = |row: &AnyRow| {
+        let (trade, day, body): (String, i64, String) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        parties(&trade, day, &body)
+    };
+    let all = rows.iter().map(of_row).collect::<Result<Vec<_>>>()?;
+    db.transact(move |tx| Box::pin(async move { put_parties(tx, all).await })).await
 }
 
 /// Forgets what a block said.
@@ -201,16 +247,26 @@ pub(crate) async fn of_kind<T: DeserializeOwned>(
     rows.iter().map(parse).collect()
 }
 
-/// Settled and reconciled trades of a UTC day in blocks up to `finalized`, in the order of the
-/// chain: (kind, body).
-pub(crate) async fn of_day(db: &Db, day: u32, finalized: u64) -> Result<Vec<(String, String)>> {
-    let sql = "select kind, body from fact where day = $1 and number <= $2 order by number, place";
+/// What was settled and reconciled of an address's trades of a UTC day in blocks up to `finalized`,
+/// in the order of the chain: (kind, body).
+pub(crate) async fn of_party(
+    db: &Db,
+    address: Address,
+    day: u32,
+    finalized: u64,
+) -> Result<Vec<(String, String)>> {
+    let sql = "select fact.kind, fact.body from trade_party \
+               join fact on fact.kind in ('settled', 'reconciled') \
+               and fact.key = trade_party.trade \
+               where trade_party.address = $1 and trade_party.day = $2 and fact.number <= $3 \
+               order by fact.number, fact.place";
     let rows = query(sql)
+        .bind(super::address(address))
         .bind(i64::from(day))
         .bind(super::int(finalized)?)
         .fetch_all(db.read())
         .await
-        .context("reading a day's trades")?;
+        .context("reading an account's trades of a day")?;
     let pair = |row: &AnyRow| Ok((row.try_get(0)?, row.try_get(1)?));
     rows.iter().map(pair).collect()
 }

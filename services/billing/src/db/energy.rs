@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::B256;
 use anyhow::{Context, Result};
 use calendar::{LocalDay, Timestamp};
-use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
+use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
 use events::metering::{DayLeaf, IntervalFact, Quality};
 use ids::{CommunityId, ConnectionPointId, MeterId};
 use reading::SignedReading;
@@ -13,23 +13,31 @@ use units::Energy;
 
 use crate::domain::reconcile::Metered;
 
-/// The versions of a slot's intervals that are kept.
+/// Connection points that are asked for at once.
+const POINTS_ASKED_MAX: usize = 500;
+
+/// The versions of intervals of a slot that are kept, of some connection points.
 pub(crate) async fn versions(
     db: &Db,
-    community: CommunityId,
     slot: Timestamp,
+    points: &[ConnectionPointId],
 ) -> Result<BTreeMap<ConnectionPointId, u32>> {
-    let rows = query("select point, version from metered where community = $1 and slot = $2")
-        .bind(community.to_string())
-        .bind(slot.seconds())
-        .fetch_all(db.read())
-        .await
-        .context("reading versions of intervals")?;
-    let version = |row: &AnyRow| {
-        let (point, version): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
-        Ok((point.parse()?, u32::try_from(version)?))
-    };
-    rows.iter().map(version).collect()
+    let mut versions = BTreeMap::new();
+    for some in points.chunks(POINTS_ASKED_MAX) {
+        let places = Vec::from_iter((2..).take(some.len()).map(|place| format!("${place}")));
+        let sql = format!(
+            "select point, version from metered where slot = $1 and point in ({})",
+            places.join(", ")
+        );
+        let asked = query(AssertSqlSafe(sql)).bind(slot.seconds());
+        let asked = some.iter().fold(asked, |asked, point| asked.bind(point.to_string()));
+        let rows = asked.fetch_all(db.read()).await.context("reading versions of intervals")?;
+        for row in &rows {
+            let (point, version): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+            versions.insert(point.parse()?, u32::try_from(version)?);
+        }
+    }
+    Ok(versions)
 }
 
 /// Keeps intervals in place of those that are there, and the readings that came with them `at`.

@@ -3,11 +3,22 @@
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
-use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query};
+use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
 use ids::AccountId;
 
 use crate::currencies::CurrencyId;
 use crate::domain::journal::Entry;
+
+/// By what is found again what memory does not keep: the entries of a slot's energy, and whose
+/// trades there are on a day. What is from before is noted at the next start.
+pub(crate) const RECALL_SCHEMA: &str = "
+alter table journal add column slot bigint not null default -1;
+create index journal_slot on journal (book, slot);
+create table trade_party (
+    address text not null, day bigint not null, trade text not null,
+    primary key (address, day, trade)
+);
+";
 
 /// An entry on its way into the database.
 #[derive(Debug, Clone)]
@@ -22,8 +33,12 @@ pub(crate) struct Posted {
     pub(crate) owners: Vec<Address>,
 }
 
-/// Entries read at a time while the books are rebuilt or audited.
-const READ_MAX: i64 = 5_000;
+/// Entries read at a time while the books are rebuilt or audited. One can have the intervals of a
+/// whole message.
+const READ_MAX: i64 = 250;
+/// The slot of an entry without energy, and of one that nobody has looked at.
+const NO_SLOT: i64 = 0;
+const UNKNOWN_SLOT: i64 = -1;
 
 pub(crate) async fn append(tx: &mut Tx, posted: Vec<Posted>) -> Result<()> {
     let (mut rows, mut owners) = (Vec::new(), Vec::new());
@@ -39,19 +54,25 @@ pub(crate) async fn append(tx: &mut Tx, posted: Vec<Posted>) -> Result<()> {
             Cell::Text(super::hash(block)),
             Cell::Int(at.seconds()),
             Cell::Text(serde_json::to_string(&entry)?),
+            Cell::Int(slot_of(&entry)),
         ]);
     }
-    insert_rows(tx, "insert into journal (book, sequence, block, at, entry)", 5, rows, "").await?;
+    let insert = "insert into journal (book, sequence, block, at, entry, slot)";
+    insert_rows(tx, insert, 6, rows, "").await?;
     let insert = "insert into journal_owner (book, address, sequence)";
     insert_rows(tx, insert, 3, owners, "on conflict do nothing").await?;
     Ok(())
 }
 
-/// Gives every entry of a currency to `each`, oldest first.
+fn slot_of(entry: &Entry) -> i64 {
+    entry.energy_slot().map_or(NO_SLOT, Timestamp::seconds)
+}
+
+/// Gives every entry of a currency to `some`, some at a time, oldest first.
 pub(crate) async fn replay(
     db: &Db,
     currency: CurrencyId,
-    mut each: impl FnMut(Entry) -> Result<()>,
+    mut some: impl FnMut(Vec<Entry>) -> Result<()>,
 ) -> Result<()> {
     let mut next = 0;
     loop {
@@ -60,8 +81,65 @@ pub(crate) async fn replay(
             return Ok(());
         }
         next += entries.len() as u64;
-        entries.into_iter().try_for_each(&mut each)?;
+        some(entries)?;
     }
+}
+
+/// Notes the slots of entries from before there was a column for them.
+pub(crate) async fn note_slots(db: &Db) -> Result<()> {
+    loop {
+        let rows =
+            query("select sequence, entry from journal where book = 0 and slot = $1 limit $2")
+                .bind(UNKNOWN_SLOT)
+                .bind(READ_MAX)
+                .fetch_all(db.read())
+                .await
+                .context("looking for entries without a slot")?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let slot = |row: &AnyRow| Ok((row.try_get(0)?, slot_of(&parse(row, 1)?)));
+        let slots: Vec<(i64, i64)> = rows.iter().map(slot).collect::<Result<_>>()?;
+        db.transact(move |tx| {
+            Box::pin(async move {
+                for (sequence, slot) in slots {
+                    query("update journal set slot = $1 where book = 0 and sequence = $2")
+                        .bind(slot)
+                        .bind(sequence)
+                        .execute(tx.conn())
+                        .await
+                        .context("noting the slot of an entry")?;
+                }
+                Ok::<_, anyhow::Error>(())
+            })
+        })
+        .await?;
+    }
+}
+
+/// The entries below `end` with energy of a slot, oldest first.
+pub(crate) async fn of_slot(db: &Db, slot: Timestamp, end: u64) -> Result<Vec<Entry>> {
+    let rows = query(
+        "select entry from journal where book = 0 and slot = $1 and sequence < $2 \
+         order by sequence",
+    )
+    .bind(slot.seconds())
+    .bind(i64::try_from(end).unwrap_or(i64::MAX))
+    .fetch_all(db.read())
+    .await
+    .context("reading the entries of a slot")?;
+    rows.iter().map(|row| parse(row, 0)).collect()
+}
+
+/// The first slot after `slot` of which there is energy.
+pub(crate) async fn next_slot(db: &Db, slot: Timestamp) -> Result<Option<Timestamp>> {
+    let next: Option<i64> =
+        query_scalar("select min(slot) from journal where book = 0 and slot > $1")
+            .bind(slot.seconds())
+            .fetch_one(db.read())
+            .await
+            .context("looking for the next slot")?;
+    Ok(next.map(Timestamp::from_seconds))
 }
 
 /// Entries of a currency from `next` on and below `end`, oldest first; some of them where there are

@@ -1,6 +1,6 @@
 //! Accounts, connection points, meters and tariffs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use alloy_primitives::Address;
 use anyhow::{Context, Result};
@@ -200,6 +200,31 @@ pub(crate) async fn points(db: &Db) -> Result<HashMap<Address, ConnectionPointId
         points.insert(address.parse()?, point.parse()?);
     }
     Ok(points)
+}
+
+/// The connection point that an address trades for, as in [`points`].
+pub(crate) async fn point_at(db: &Db, address: Address) -> Result<Option<ConnectionPointId>> {
+    let point: Option<String> = query_scalar(
+        "select min(point.point) from account \
+         join point on point.account = account.account where account.address = $1",
+    )
+    .bind(super::address(address))
+    .fetch_one(db.read())
+    .await
+    .context("reading an address's connection point")?;
+    point.map(|point| Ok(point.parse()?)).transpose()
+}
+
+/// The addresses of accounts.
+pub(crate) async fn addresses(
+    db: &Db,
+    accounts: &BTreeSet<AccountId>,
+) -> Result<BTreeSet<Address>> {
+    let mut addresses = BTreeSet::new();
+    for id in accounts {
+        addresses.extend(account(db, *id).await?.map(|account| account.address));
+    }
+    Ok(addresses)
 }
 
 /// Whose local days count in a community; none before its first connection point.

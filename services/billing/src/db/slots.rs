@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use alloy_primitives::B256;
 use anyhow::{Context, Result};
 use calendar::Timestamp;
-use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
+use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
 use ids::{AccountId, CommunityId};
 use units::{Energy, Money};
 
@@ -26,6 +26,8 @@ pub(crate) struct SlotState {
 /// Nothing more is due.
 pub(crate) const NEVER: i64 = i64::MAX;
 
+/// Trades that are asked for at once.
+const TRADES_ASKED_MAX: usize = 500;
 /// Slots that one tick looks at, at most.
 const SLOTS_MAX: i64 = 400;
 
@@ -106,24 +108,29 @@ pub(crate) async fn open(
 
 /// The deliveries of these trades that were handed to the chain last, with their runs.
 pub(crate) async fn deliveries(db: &Db, trades: &[B256]) -> Result<HashMap<B256, (u8, Delivery)>> {
-    let mut found = HashMap::new();
-    for trade in trades {
-        let row = query(
-            "select run, delivered, seller_short, buyer_short from delivery where trade = $1",
-        )
-        .bind(super::hash(*trade))
-        .fetch_optional(db.read())
-        .await
-        .context("reading a delivery")?;
-        let Some(row) = row else { continue };
-        let number = |place: usize| row.try_get::<i64, _>(place).map(i64::unsigned_abs);
-        let delivery = Delivery {
-            trade: *trade,
-            delivered: Energy::from_wh(number(1)?),
-            seller_short: Energy::from_wh(number(2)?),
-            buyer_short: Energy::from_wh(number(3)?),
-        };
-        found.insert(*trade, (u8::try_from(number(0)?)?, delivery));
+    let mut found = HashMap::with_capacity(trades.len());
+    for some in trades.chunks(TRADES_ASKED_MAX) {
+        let places = Vec::from_iter((1..=some.len()).map(|place| format!("${place}")));
+        let sql = format!(
+            "select trade, run, delivered, seller_short, buyer_short from delivery \
+             where trade in ({})",
+            places.join(", ")
+        );
+        let asked = some
+            .iter()
+            .fold(query(AssertSqlSafe(sql)), |asked, trade| asked.bind(super::hash(*trade)));
+        let rows = asked.fetch_all(db.read()).await.context("reading deliveries")?;
+        for row in &rows {
+            let trade: B256 = row.try_get::<String, _>(0)?.parse()?;
+            let number = |place: usize| row.try_get::<i64, _>(place).map(i64::unsigned_abs);
+            let delivery = Delivery {
+                trade,
+                delivered: Energy::from_wh(number(2)?),
+                seller_short: Energy::from_wh(number(3)?),
+                buyer_short: Energy::from_wh(number(4)?),
+            };
+            found.insert(trade, (u8::try_from(number(1)?)?, delivery));
+        }
     }
     Ok(found)
 }

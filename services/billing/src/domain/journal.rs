@@ -28,8 +28,9 @@
 //!
 //! Invariants: a transfer has two sides and a positive amount, so every entry balances; entries are
 //! hash-chained; the same facts give the same entries. What the ledger and the logs disagree about
-//! is shown in 9000 Suspense, never hidden. A journal is of one currency. Absent: fiat banking,
-//! which currency that is.
+//! is shown in 9000 Suspense, never hidden. A journal is of one currency. Of the energy ledger only
+//! the slots that were used last are at hand ([`Book::recall`]). Absent: fiat banking, which
+//! currency that is.
 
 mod accounts;
 mod audit;
@@ -37,6 +38,7 @@ mod fact;
 mod invoiced;
 mod metering;
 mod moves;
+mod slots;
 #[cfg(test)]
 mod tests;
 
@@ -44,17 +46,17 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, keccak256};
 use calendar::Timestamp;
-use ids::ConnectionPointId;
 use serde::{Deserialize, Serialize};
 use units::{Energy, Money};
 
 pub use accounts::{Account, BadAccount, EnergyAccount, Flow};
-pub use audit::{Verified, Violation, check, check_each, check_entries, check_invoice};
+pub use audit::{Verified, Violation, check, check_each, check_entries, check_invoice, check_slot};
 
-use super::reconcile::Metered;
 pub use fact::{Fact, PointMetered, Settled, Totals};
 pub use invoiced::{Corrected, Invoiced};
 use moves::{Moved, Moves};
+pub use slots::SLOTS_AT_HAND_MAX;
+use slots::Slots;
 
 /// From one account to another: `debit` gets, `credit` gives (as an accountant writes it).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +108,9 @@ pub enum JournalError {
     /// An amount or a balance does not fit.
     #[error("an amount does not fit the journal")]
     Overflow,
+    /// The slot has to be brought back first.
+    #[error("the energy of slot {0} is not at hand")]
+    NotAtHand(Timestamp),
     /// Only what the chain took back is reversed; an interval is corrected by its next version.
     #[error("entry {0} cannot be taken back")]
     NotReversible(u64),
@@ -130,9 +135,8 @@ pub struct TradeState {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Book {
     money: BTreeMap<Account, i128>,
-    energy: BTreeMap<EnergyAccount, i128>,
+    slots: Slots,
     trades: BTreeMap<B256, TradeState>,
-    metered: BTreeMap<(ConnectionPointId, Timestamp), Metered>,
     invoices: BTreeMap<String, Invoiced>,
     next: u64,
     head: B256,
@@ -158,6 +162,9 @@ impl Book {
         );
         if entry.reversal || lasting {
             return Err(JournalError::NotReversible(entry.sequence));
+        }
+        if let Some(slot) = entry.energy_slot() {
+            self.check_at_hand(slot)?;
         }
         self.forget(&entry.fact)?;
         let money = entry.money.iter().cloned().map(Transfer::swapped).collect();
@@ -188,15 +195,16 @@ impl Book {
         self.money.get(account).copied().unwrap_or(0)
     }
 
-    /// Debits minus credits of an energy account, in watt-hours.
+    /// Debits minus credits of an energy account of a slot that is at hand, in watt-hours.
     pub fn energy(&self, account: &EnergyAccount) -> i128 {
-        self.energy.get(account).copied().unwrap_or(0)
+        let slot = self.slots.get(account.slot);
+        slot.map_or(0, |slot| slot.balance(account.point, account.flow))
     }
 
     /// All energy of one kind of flow, over all connection points and slots.
     pub fn energy_of(&self, flow: Flow) -> Energy {
-        let ours = self.energy.iter().filter(|(account, _)| account.flow == flow);
-        let sum: u128 = ours.map(|(_, balance)| balance.unsigned_abs()).sum();
+        // Balances of a flow are all debits or all credits.
+        let sum = self.slots.sum(flow).unsigned_abs();
         Energy::from_wh(u64::try_from(sum).unwrap_or(u64::MAX))
     }
 
@@ -258,6 +266,7 @@ impl Book {
             }
             Fact::Reconciled { trade, totals } => {
                 let state = self.trades.get(trade).ok_or(JournalError::UnknownTrade(*trade))?;
+                self.check_at_hand(state.settled.slot)?;
                 let before = state.runs.last().copied().unwrap_or_default();
                 moves.reconciled(&state.settled, &before, totals)?;
             }
@@ -265,9 +274,12 @@ impl Book {
                 self.released(&mut moves, *account, *day, *amount)?;
             }
             Fact::Metered { slot, intervals } => {
+                self.check_at_hand(*slot)?;
+                let known = self.slots.get(*slot).map(|known| &known.metered);
                 for interval in intervals {
                     let point = interval.point;
-                    let before = self.metered.get(&(point, *slot)).copied().unwrap_or_default();
+                    let before = known.and_then(|known| known.get(&point));
+                    let before = before.copied().unwrap_or_default();
                     let at = |flow| EnergyAccount { point, slot: *slot, flow };
                     let (taken, seen) = (at(Flow::GridImport), at(Flow::MeterImport));
                     moves.energy(taken, seen, before.import, interval.import);
@@ -335,12 +347,7 @@ impl Book {
                     state.runs.push(*totals);
                 }
             }
-            Fact::Metered { slot, intervals } => {
-                for PointMetered { point, import, export } in intervals {
-                    let metered = Metered { import: *import, export: *export };
-                    self.metered.insert((*point, *slot), metered);
-                }
-            }
+            Fact::Metered { slot, intervals } => self.slots.remember(*slot, intervals),
             Fact::Invoiced(invoiced) => {
                 self.invoices.insert(invoiced.number.clone(), invoiced.clone());
             }
@@ -409,10 +416,7 @@ impl Book {
                 }
             }
         }
-        for transfer in &entry.energy {
-            *self.energy.entry(transfer.debit).or_default() += i128::from(transfer.amount);
-            *self.energy.entry(transfer.credit).or_default() -= i128::from(transfer.amount);
-        }
+        self.slots.apply(&entry.energy);
         self.next = entry.sequence + 1;
         self.head = entry.hash;
     }

@@ -35,12 +35,15 @@ async fn a_tariff_is_published_by_a_rising_version() {
 
 #[actix_web::test]
 async fn an_invoice_ends_where_the_tariff_changes() {
-    let (mut town, _) = traded_monday().await;
+    let mut town = Running::start().await;
+    town.found().await;
     let mut terms = serde_json::to_value(tariff()).unwrap();
     terms["version"] = json!(2);
     terms["valid_from"] = json!("2026-06-02");
     let (status, _) = town.post("operator", "/v1/tariffs", "", terms).await;
     assert_eq!(status, StatusCode::CREATED);
+    town.settle().await;
+    trade_monday(&mut town).await;
     town.move_to(corrections_over().plus_seconds(86_400));
     town.settle().await;
     let account = HERON.account().to_string();
@@ -58,6 +61,33 @@ async fn an_invoice_ends_where_the_tariff_changes() {
     });
     let (status, problem) = town.post("operator", "/v1/invoices", "", earlier).await;
     assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("LATER_BILLED")));
+}
+
+#[actix_web::test]
+async fn a_day_keeps_the_tariff_that_was_known_when_it_began() {
+    let (mut town, _) = traded_monday().await;
+    let known = town.get("heron", "/v1/tariffs").await["items"][0]["hash"].clone();
+    // In the first minutes of Tuesday another one is published that is valid from Monday on.
+    let mut terms = serde_json::to_value(tariff()).unwrap();
+    terms["version"] = json!(2);
+    terms["valid_from"] = json!("2026-06-01");
+    terms["energy"]["periods"][0]["price"] = json!(128_000);
+    let (status, _) = town.post("operator", "/v1/tariffs", "", terms).await;
+    assert_eq!(status, StatusCode::CREATED);
+    town.settle().await;
+    town.move_to(corrections_over().plus_seconds(3 * 86_400));
+    town.settle().await;
+    let account = HERON.account().to_string();
+    let until = |to: &str| json!({ "account": account, "from": "2026-06-01", "to": to });
+    let (status, problem) = town.post("operator", "/v1/invoices", "", until("2026-06-03")).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("TARIFF_CHANGES")));
+    assert!(problem["title"].as_str().unwrap().contains("2026-06-03"), "{problem}");
+    let (status, invoice) = town.post("operator", "/v1/invoices", "", until("2026-06-01")).await;
+    assert_eq!(status, StatusCode::CREATED, "{invoice}");
+    assert_eq!(invoice["invoice"]["tariff"], known);
+    town.settle().await;
+    let id = invoice["id"].as_str().unwrap().parse().unwrap();
+    town.billing.bill_file(id, None).await.expect("a bill that proves itself");
 }
 
 /// The flat tariff's next version: blocks, power, and a bank of money.

@@ -69,6 +69,18 @@ pub enum Flow {
     GridExport,
 }
 
+impl Flow {
+    /// Each of them.
+    pub const ALL: [Flow; 6] = [
+        Flow::MeterImport,
+        Flow::MeterExport,
+        Flow::P2pBought,
+        Flow::P2pSold,
+        Flow::GridImport,
+        Flow::GridExport,
+    ];
+}
+
 /// An account of the energy ledger: one connection point, one slot, one kind of flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EnergyAccount {

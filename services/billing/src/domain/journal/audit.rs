@@ -1,14 +1,13 @@
 //! What must be true of the journals at every moment, as checks that name what is not.
 
-use std::collections::BTreeMap;
-
 use calendar::{TimeZone, Timestamp};
 use ids::ConnectionPointId;
 use units::Money;
 
 use crate::domain::bill::Invoice;
 
-use super::{Account, Book, EnergyAccount, Entry, Fact, Flow, Invoiced, TradeState};
+use super::slots::SlotEnergy;
+use super::{Account, Book, Entry, Fact, Flow, Invoiced, TradeState};
 
 /// An invariant that does not hold. The variants are named as the rules they break.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -95,7 +94,8 @@ pub enum Violation {
     Suspense(i128),
 }
 
-/// I1 to I7 and an empty suspense account. `reserve`: what the market contract holds, where known.
+/// I1 to I7 and an empty suspense account; I5 to I7 in the slots that are at hand. `reserve`: what
+/// the market contract holds, where known.
 pub fn check(book: &Book, reserve: Option<Money>) -> Result<(), Violation> {
     match check_each(book, reserve).into_iter().next() {
         None => Ok(()),
@@ -114,8 +114,8 @@ pub fn check_each(book: &Book, reserve: Option<Money>) -> Vec<Violation> {
         not_overdrawn(book),
         reserved(book, reserve),
         book.trades().try_for_each(|trade| bound(book, trade)),
-        energy_adds_up(book),
-        sold_is_bought(book),
+        book.slots.all().try_for_each(|(slot, of)| slot_adds_up(slot, of)),
+        book.slots.all().try_for_each(|(slot, of)| slot_is_traded(slot, of)),
         suspense,
     ];
     checks.into_iter().filter_map(Result::err).collect()
@@ -155,6 +155,7 @@ impl Verified {
             }
             self.0.take(entry).map_err(|_| Violation::I8(place))?;
         }
+        self.0.put_all_away();
         Ok(())
     }
 
@@ -203,7 +204,7 @@ pub fn check_invoice(book: &Book, invoice: &Invoice, zone: &TimeZone) -> Result<
 
 fn balanced(book: &Book) -> Result<(), Violation> {
     let money = book.money.values().sum::<i128>();
-    let energy = book.energy.values().sum::<i128>();
+    let energy = Flow::ALL.into_iter().map(|flow| book.slots.sum(flow)).sum::<i128>();
     for (ledger, difference) in [("money", money), ("energy", energy)] {
         if difference != 0 {
             return Err(Violation::I1 { ledger, difference });
@@ -259,9 +260,20 @@ fn bound(book: &Book, trade: &TradeState) -> Result<(), Violation> {
     Ok(())
 }
 
-fn energy_adds_up(book: &Book) -> Result<(), Violation> {
-    for (point, slot) in book.metered.keys().copied() {
-        let of = |flow| book.energy(&EnergyAccount { point, slot, flow });
+/// I5, I6 and I7 in one slot: `entries` are all that the journal has of it, in order.
+pub fn check_slot(slot: Timestamp, entries: &[Entry]) -> Result<(), Violation> {
+    let mut book = Book::default();
+    book.recall(slot, entries);
+    book.slots.all().try_for_each(|(slot, of)| slot_is_sound(slot, of))
+}
+
+pub(super) fn slot_is_sound(slot: Timestamp, of_slot: &SlotEnergy) -> Result<(), Violation> {
+    slot_adds_up(slot, of_slot).and_then(|()| slot_is_traded(slot, of_slot))
+}
+
+fn slot_adds_up(slot: Timestamp, of_slot: &SlotEnergy) -> Result<(), Violation> {
+    for point in of_slot.metered.keys().copied() {
+        let of = |flow| of_slot.balance(point, flow);
         let import = -of(Flow::MeterImport);
         let export = of(Flow::MeterExport);
         let (bought, sold) = (of(Flow::P2pBought), -of(Flow::P2pSold));
@@ -278,15 +290,9 @@ fn energy_adds_up(book: &Book) -> Result<(), Violation> {
     Ok(())
 }
 
-fn sold_is_bought(book: &Book) -> Result<(), Violation> {
-    let mut slots: BTreeMap<Timestamp, i128> = BTreeMap::new();
-    for (account, balance) in &book.energy {
-        if matches!(account.flow, Flow::P2pBought | Flow::P2pSold) {
-            *slots.entry(account.slot).or_default() += balance;
-        }
-    }
-    match slots.into_iter().find(|(_, balance)| *balance != 0) {
-        Some((slot, _)) => Err(Violation::I6(slot)),
-        None => Ok(()),
+fn slot_is_traded(slot: Timestamp, of_slot: &SlotEnergy) -> Result<(), Violation> {
+    match of_slot.sum_of([Flow::P2pBought, Flow::P2pSold]) {
+        0 => Ok(()),
+        _ => Err(Violation::I6(slot)),
     }
 }

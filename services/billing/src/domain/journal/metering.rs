@@ -12,7 +12,7 @@ use super::{Book, EnergyAccount, Flow, PointMetered};
 impl Book {
     /// What can be posted of `interval` of `slot` now: each direction as it is, or as posted where
     /// it would have to wait. `runs_final`: no run of the point's trades in the slot is on its way
-    /// or can be taken back.
+    /// or can be taken back. The slot is at hand.
     pub fn accepts(
         &self,
         slot: Timestamp,
@@ -20,7 +20,8 @@ impl Book {
         runs_final: bool,
     ) -> PointMetered {
         let point = interval.point;
-        let posted = self.metered.get(&(point, slot)).copied().unwrap_or_default();
+        let posted = self.slots.get(slot).and_then(|known| known.metered.get(&point));
+        let posted = posted.copied().unwrap_or_default();
         let traded = |flow| self.energy(&EnergyAccount { point, slot, flow }).unsigned_abs();
         let pick = |new: Energy, old: Energy, flow| {
             let covers = runs_final && u128::from(new.wh()) >= traded(flow);

@@ -1,5 +1,6 @@
 use alloy_primitives::keccak256;
 use contracts::{BuyerRule, Clearing, Prices, Reconciled, SellerRule, Terms};
+use ids::ConnectionPointId;
 use rand::{Rng, SeedableRng};
 use units::Price;
 
@@ -151,6 +152,39 @@ fn a_correction_posts_the_difference_only() {
 }
 
 #[test]
+fn a_slot_that_was_put_away_comes_back_with_all_that_was_posted() {
+    let (mut book, mut entries) = s1();
+    let mut twin = book.clone();
+    let slot = Timestamp::from_seconds(SLOT);
+    for fact in [meter("S", 0, 4500), run("T", 4500)] {
+        // In so many other slots something is seen that nothing is left of the first at hand.
+        for place in 1..=SLOTS_AT_HAND_MAX {
+            let slot = slot.plus_seconds(900 * i64::try_from(place).unwrap());
+            let Fact::Metered { intervals, .. } = meter("B", 7, 0) else { panic!("intervals") };
+            let seen = Fact::Metered { slot, intervals };
+            book.recall(slot, &entries);
+            entries.push(book.post("interval", seen.clone()).unwrap());
+            book.put_slots_away();
+            assert_eq!(entries.last(), twin.post("interval", seen).ok().as_ref());
+        }
+        // What was posted before is not known: the difference to it would be wrong.
+        assert_eq!(book.post("late", fact.clone()), Err(JournalError::NotAtHand(slot)));
+        book.recall(slot, &entries);
+        entries.push(book.post("late", fact.clone()).unwrap());
+        assert_eq!(entries.last(), twin.post("late", fact).ok().as_ref());
+    }
+    for flow in Flow::ALL {
+        assert_eq!(book.energy_of(flow), twin.energy_of(flow), "{flow:?}");
+    }
+    assert_eq!((check(&book, None), check(&twin, None)), (Ok(()), Ok(())));
+    assert_eq!(check_entries(&entries, &book), Ok(()));
+    assert_eq!(check_slot(slot, &entries), Ok(()));
+    let mut started = Book::default();
+    started.follow(&entries).unwrap();
+    assert!(started == book && !started.is_at_hand(slot));
+}
+
+#[test]
 fn release_moves_everything_of_a_day_to_the_wallet() {
     let (mut book, _) = s1();
     for (name, amount) in [
@@ -276,8 +310,8 @@ fn each_invariant_is_broken_by_what_it_guards_against() {
         flow,
     };
     let mut unsold = book.clone();
-    *unsold.energy.get_mut(&flow("B", Flow::P2pBought)).unwrap() -= 1;
-    *unsold.energy.get_mut(&flow("B", Flow::GridImport)).unwrap() += 1;
+    let (debit, credit) = (flow("B", Flow::GridImport), flow("B", Flow::P2pBought));
+    unsold.slots.apply(&[Transfer { debit, credit, amount: 1 }]);
     assert!(matches!(check(&unsold, None), Err(Violation::I6(_))));
     let tampered = |change: fn(&mut Vec<Entry>)| {
         let mut entries = entries.clone();

@@ -132,10 +132,13 @@ impl Verifier<'_> {
             }
         }
         // The contract takes no version that begins before the last one: the next one says it all.
+        // It counts from the first day that begins after it was put on chain.
+        let last_day = terms.timezone.start_of(invoice.period.to);
         match self.state.tariff(records, key, version.saturating_add(1)) {
             Ok(next)
                 if (1..self.invoiced_at).contains(&next.time)
-                    && next.valid_from <= invoice.period.to.number() =>
+                    && next.valid_from <= invoice.period.to.number()
+                    && (next.time <= last_day.unsigned() || self.is_retariffed()) =>
             {
                 let from = LocalDay::from_number(next.valid_from);
                 let reason = format!("another version of it is in force from {from}");

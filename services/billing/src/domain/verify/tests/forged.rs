@@ -129,14 +129,22 @@ fn a_bill_before_the_end_of_its_corrections_fails() {
 #[test]
 fn the_version_of_a_tariff_that_was_in_force_is_the_one_that_counts() {
     let (from, to) = (period().from, period().to);
-    for (valid_from, holds) in
-        [(terms().valid_from, false), (from, false), (to, false), (to.next(), true)]
-    {
-        let mut world = World::open();
-        let key = tariff_key(world.bill.invoice.community, "standard");
-        let next = B256::repeat_byte(2);
-        let call = world.chain.at.anchor_tariff(key, valid_from.number(), next);
-        world.send([call]);
+    for (valid_from, in_time, holds) in [
+        (terms().valid_from, true, false),
+        (from, true, false),
+        (to, true, false),
+        (to.next(), true, true),
+        // Nobody could know of it while the period lasted.
+        (terms().valid_from, false, true),
+        (to, false, true),
+    ] {
+        let mut world = match in_time {
+            true => World::with_next_version(valid_from),
+            false => World::open(),
+        };
+        if !in_time {
+            world.send([world.next_version(valid_from)]);
+        }
         world.anchor(world.bill.clone());
         if holds {
             let report = verify(&world.text, Some(&world.trust));

@@ -99,24 +99,30 @@ impl World {
     /// A gateway signed for the meter.
     pub(super) fn relayed() -> World {
         let status = MeterStatus::from_bits(MeterStatus::RELAYED);
-        World::of(Tariff::new(terms()).unwrap(), status, |_| true, deals).billed()
+        World::of(Tariff::new(terms()).unwrap(), None, status, (|_| true, deals)).billed()
     }
 
     /// With the readings that `keep` keeps, and deals by the day's place in the period.
     pub(super) fn with(keep: fn(&Reading) -> bool, deals: fn(u32) -> Vec<Deal>) -> World {
-        World::of(Tariff::new(terms()).unwrap(), MeterStatus::default(), keep, deals)
+        World::of(Tariff::new(terms()).unwrap(), None, MeterStatus::default(), (keep, deals))
     }
 
     /// On another tariff of the same id, with the same prices of a slot.
     pub(super) fn on(tariff: Tariff) -> World {
-        World::of(tariff, MeterStatus::default(), |_| true, deals)
+        World::of(tariff, None, MeterStatus::default(), (|_| true, deals))
+    }
+
+    /// Before anything happens another version of the tariff is on chain, valid from a day on.
+    pub(super) fn with_next_version(valid_from: LocalDay) -> World {
+        let tariff = Tariff::new(terms()).unwrap();
+        World::of(tariff, Some(valid_from), MeterStatus::default(), (|_| true, deals))
     }
 
     fn of(
         tariff: Tariff,
+        next: Option<LocalDay>,
         status: MeterStatus,
-        keep: fn(&Reading) -> bool,
-        deals: fn(u32) -> Vec<Deal>,
+        (keep, deals): (fn(&Reading) -> bool, fn(u32) -> Vec<Deal>),
     ) -> World {
         let zone = tariff.head().timezone.clone();
         let begin = zone.start_of(day(0));
@@ -137,6 +143,9 @@ impl World {
             nonce: 1,
         };
         world.open_accounts();
+        if let Some(valid_from) = next {
+            world.send([world.next_version(valid_from)]);
+        }
         world.trade(begin, &[deal(-2, Side::Buy, 150, 150, 0)]);
         for place in 0..PERIOD_DAYS {
             world.trade_day(zone.start_of(day(place)), &deals(place));
@@ -370,6 +379,12 @@ impl World {
         self.bill = self.chain.prove(bill);
         self.text = self.bill.canonical_json();
         self.trust = self.chain.trust();
+    }
+
+    /// Puts another version of the tariff on chain.
+    pub(super) fn next_version(&self, valid_from: LocalDay) -> Call {
+        let key = tariff_key(community(), "standard");
+        self.chain.at.anchor_tariff(key, valid_from.number(), B256::repeat_byte(2))
     }
 
     pub(super) fn send(&mut self, calls: impl IntoIterator<Item = Call>) {

@@ -1,4 +1,4 @@
-//! The peers that are Python programs, in an environment of their own.
+//! The peers that are Python programs, in environments of their own.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -7,30 +7,29 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-/// What they stand on.
-const PACKAGES: [&str; 2] = ["numpy==2.4.6", "polars==2.1.0"];
 /// How long a download may take.
 const INSTALL_WITHIN: Duration = Duration::from_secs(600);
 /// How long a program may take.
 const RUN_WITHIN: Duration = Duration::from_secs(600);
 
 /// Where what the bench makes for itself lies.
-pub(super) fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench")
 }
 
 /// A Python with the packages.
-pub(super) struct Python {
+pub(crate) struct Python {
     program: PathBuf,
 }
 
 impl Python {
-    /// Installs the packages, where they are not there in these versions.
-    pub(super) fn install() -> Result<Self> {
-        let environment = folder().join("python");
+    /// Installs the packages into the environment `name`, where they are not there in these
+    /// versions.
+    pub(crate) fn install(name: &str, packages: &[&str]) -> Result<Self> {
+        let environment = folder().join(name);
         let python = Self { program: environment.join("bin/python") };
         let installed = environment.join("installed");
-        let wanted = PACKAGES.join(" ");
+        let wanted = packages.join(" ");
         if std::fs::read_to_string(&installed).is_ok_and(|packages| packages == wanted) {
             return Ok(python);
         }
@@ -39,15 +38,15 @@ impl Python {
         venv.args(["-m", "venv", "--clear"]).arg(&environment);
         finish(venv, INSTALL_WITHIN)?;
         let mut pip = Command::new(&python.program);
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages);
         finish(pip, INSTALL_WITHIN)?;
         std::fs::write(installed, wanted).context("noting what is installed")?;
         Ok(python)
     }
 
-    /// What a program of ours says, on one thread.
-    pub(super) fn run(&self, program: &str, words: &[&OsStr]) -> Result<String> {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/market").join(program);
+    /// What a program of ours, by its path below `bench/src`, says on one thread.
+    pub(crate) fn run(&self, program: &str, words: &[&OsStr]) -> Result<String> {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(program);
         let mut python = Command::new(&self.program);
         python.arg(source).args(words);
         python.env("POLARS_MAX_THREADS", "1").env("OMP_NUM_THREADS", "1");
