@@ -13,6 +13,7 @@ use units::Money;
 
 use crate::corrections::{DAY, traded};
 use crate::dues::{IBAN, cents, import, money, path, payment, statement};
+use crate::payouts::scene;
 use crate::service::{Running, traded_monday};
 use crate::town::*;
 
@@ -93,6 +94,35 @@ async fn a_bill_of_an_address_before_is_corrected_and_settled_with_its_account()
     assert_eq!((after.0[0], after.0[1]), (before.0[0], cents(100)));
     assert_eq!(payment(&town, &invoice).await["credit"], "0");
     assert!(due > cents(100));
+    town.in_order().await;
+}
+
+#[actix_web::test]
+async fn payouts_of_two_addresses_are_each_followed_at_their_own() {
+    let mut town = scene::town().await;
+    moved(&mut town, Custody::Own).await;
+    let midnight = slot(24).start;
+    town.move_to(midnight.plus_seconds(-60));
+    let mut ids = vec![scene::request(&town, "5", "a").await];
+    town.settle().await;
+    town.move_to(midnight.plus_seconds(60));
+    town.deposit(HERON, "2").await;
+    assert_eq!(wallet(&town).await, (vec![cents(2_500), cents(2_500)], cents(5_000)));
+    let terms = scene::prepared(&town, "6").await;
+    assert_eq!(terms.account, later().address());
+    let body = scene::sign_by("heron later", &terms);
+    let (status, payout) = town.post("heron", "/v1/payouts", "b", body).await;
+    assert_eq!(status, StatusCode::CREATED, "{payout}");
+    ids.push(payout["id"].as_str().unwrap().to_owned());
+    town.settle().await;
+    for id in &ids {
+        assert_eq!(scene::state(&town, id).await, "withdrawing");
+    }
+    scene::wait(&mut town).await;
+    for id in &ids {
+        assert_eq!(scene::state(&town, id).await, "redeemed");
+    }
+    assert_eq!(wallet(&town).await.0, [cents(2_000), cents(1_900)]);
     town.in_order().await;
 }
 
