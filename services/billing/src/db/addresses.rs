@@ -101,6 +101,21 @@ pub(crate) async fn of_account(db: &Db, account: AccountId) -> Result<Vec<Span>>
     Ok(spans)
 }
 
+/// Whether the time of an address is over at `now`: its account settles at a later one.
+pub(crate) async fn is_over(db: &Db, address: Address, now: Timestamp) -> Result<bool> {
+    let later: i64 = query_scalar(
+        "select count(*) from settlement_address s join settlement_address t \
+         on t.account = s.account and t.from_slot > s.from_slot \
+         where s.address = $1 and t.from_slot <= $2",
+    )
+    .bind(super::address(address))
+    .bind(now.seconds())
+    .fetch_one(db.read())
+    .await
+    .context("reading an address's time")?;
+    Ok(later > 0)
+}
+
 /// Addresses whose keys are held and whose last slot ended by `by`, with whose they are.
 pub(crate) async fn over(db: &Db, by: Timestamp) -> Result<Vec<(AccountId, Address)>> {
     let rows = query(

@@ -126,6 +126,25 @@ async fn payouts_of_two_addresses_are_each_followed_at_their_own() {
     town.in_order().await;
 }
 
+#[actix_web::test]
+async fn nothing_is_given_to_an_address_of_another_whose_time_is_over() {
+    let mut town = scene::town().await;
+    town.deposit(OTTER, "2").await;
+    moved(&mut town, Custody::Own).await;
+    town.move_to(slot(23).start);
+    let wish = json!({ "kind": "transfer", "to": HERON.address(), "amount": "1" });
+    let (status, before) = town.post("otter", "/v1/requests/prepare", "", wish.clone()).await;
+    assert_eq!(status, StatusCode::OK, "{before}");
+    town.move_to(slot(24).start);
+    let (_, problem) = town.post("otter", "/v1/requests/prepare", "", wish).await;
+    assert_eq!(problem["code"], "RECIPIENT_OVER");
+    let terms: AccountRequest = serde_json::from_value(before["terms"].clone()).unwrap();
+    let signature = key("otter").sign(terms.hash(CHAIN_ID, &deployment()).unwrap());
+    let body = json!({ "terms": terms, "signature": signature });
+    let (_, problem) = town.post("otter", "/v1/requests", "a", body).await;
+    assert_eq!(problem["code"], "RECIPIENT_OVER", "{problem}");
+}
+
 /// What billing has asked for.
 async fn left_behind(town: &Running) -> Vec<CashLeftBehind> {
     let url = format!("sqlite:{}", town.folder.path().join("billing.db").display());
