@@ -116,14 +116,22 @@ pub(crate) async fn is_over(db: &Db, address: Address, now: Timestamp) -> Result
     Ok(later > 0)
 }
 
-/// Addresses whose keys are held and whose last slot ended by `by`, with whose they are.
-pub(crate) async fn over(db: &Db, by: Timestamp) -> Result<Vec<(AccountId, Address)>> {
+/// Addresses whose keys are held and whose last slot ended by `by`, with whose they are; at most
+/// `limit` after `after`, in order.
+pub(crate) async fn over(
+    db: &Db,
+    by: Timestamp,
+    (after, limit): (&str, i64),
+) -> Result<Vec<(AccountId, Address)>> {
     let rows = query(
         "select s.account, s.address from settlement_address s where s.custody = 'held' \
          and exists (select 1 from settlement_address t where t.account = s.account \
-         and t.from_slot > s.from_slot and t.from_slot <= $1) order by s.account, s.from_slot",
+         and t.from_slot > s.from_slot and t.from_slot <= $1) and s.address > $2 \
+         order by s.address limit $3",
     )
     .bind(by.seconds())
+    .bind(after.to_owned())
+    .bind(limit)
     .fetch_all(db.read())
     .await
     .context("reading addresses that are over")?;

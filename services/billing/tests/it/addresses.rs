@@ -145,6 +145,19 @@ async fn nothing_is_given_to_an_address_of_another_whose_time_is_over() {
     assert_eq!(problem["code"], "RECIPIENT_OVER", "{problem}");
 }
 
+#[actix_web::test]
+async fn an_address_is_swept_when_its_last_slot_is_settled() {
+    let mut town = scene::town().await;
+    moved(&mut town, Custody::Held).await;
+    let settled = i64::from(policy().slot_seconds) + i64::from(policy().settle_seconds);
+    let settled = slot(24).start.plus_seconds(settled);
+    for (moment, asked) in [(settled, 0), (settled.plus_seconds(400), 1)] {
+        town.move_to(moment);
+        town.settle().await;
+        assert_eq!(left_behind(&town).await.len(), asked, "{moment}");
+    }
+}
+
 /// What billing has asked for.
 async fn left_behind(town: &Running) -> Vec<CashLeftBehind> {
     let url = format!("sqlite:{}", town.folder.path().join("billing.db").display());
