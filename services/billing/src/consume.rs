@@ -82,6 +82,11 @@ impl Billing {
         let point = envelope.open::<ConnectionPointRegistered>()?;
         let meter = envelope.open::<MeterEnrolled>()?;
         let id = envelope.id;
+        let whose = [
+            account.as_ref().map(|event| event.account),
+            next.as_ref().map(|event| event.account),
+            point.as_ref().map(|event| event.account),
+        ];
         let mut state = self.state.lock().await;
         self.db
             .transact(move |tx| {
@@ -105,7 +110,9 @@ impl Billing {
                 })
             })
             .await?;
-        state.points = members::points(&self.db).await?;
+        if let Some(account) = whose.into_iter().flatten().next() {
+            state.points.extend(members::points_at(&self.db, account).await?);
+        }
         Ok(())
     }
 

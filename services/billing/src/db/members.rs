@@ -185,7 +185,7 @@ pub(crate) async fn place(db: &Db, account: AccountId) -> Result<Option<Place>> 
     Ok(Some(Place { point: text(0)?.parse()?, meter: text(1)?.parse()? }))
 }
 
-/// The connection point that an address trades for.
+/// The connection point that each address trades for.
 pub(crate) async fn points(db: &Db) -> Result<HashMap<Address, ConnectionPointId>> {
     let rows = query(
         "select s.address, min(point.point) from settlement_address s \
@@ -194,12 +194,29 @@ pub(crate) async fn points(db: &Db) -> Result<HashMap<Address, ConnectionPointId
     .fetch_all(db.read())
     .await
     .context("reading connection points")?;
-    let mut points = HashMap::new();
-    for row in rows {
-        let (address, point): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-        points.insert(address.parse()?, point.parse()?);
-    }
-    Ok(points)
+    rows.iter().map(parse_trading).collect()
+}
+
+/// The connection point that each address of an account trades for.
+pub(crate) async fn points_at(
+    db: &Db,
+    account: AccountId,
+) -> Result<HashMap<Address, ConnectionPointId>> {
+    let rows = query(
+        "select s.address, (select min(p.point) from point p where p.account = s.account) \
+         from settlement_address s where s.account = $1 \
+         and exists (select 1 from point p where p.account = s.account)",
+    )
+    .bind(account.to_string())
+    .fetch_all(db.read())
+    .await
+    .context("reading an account's connection point")?;
+    rows.iter().map(parse_trading).collect()
+}
+
+fn parse_trading(row: &AnyRow) -> Result<(Address, ConnectionPointId)> {
+    let (address, point): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+    Ok((address.parse()?, point.parse()?))
 }
 
 /// Whose local days count in a community; none before its first connection point.
