@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { TransferTerms } from "./types";
+import type { PayoutSignatures, TransferTerms } from "./types";
 
 const requests: [string, RequestInit][] = [];
 let answer: () => Response;
@@ -50,6 +50,16 @@ test("a signed request is sent under its own name, and a rule to its place", asy
   expect(headers).toMatchObject({ "Idempotency-Key": "transfer 0x1" });
   await api.setRule("home", "buy", { limit_price: 1, min_fill_wh: 0 }, "north");
   expect([requests[1]![1].method, requests[1]![0]]).toEqual(["PUT", "/v1/rules/home/buy?zone=north"]);
+});
+
+test("a payout is asked for at the address that it was prepared for", async () => {
+  const api = await import("./api");
+  answer = () => Response.json({});
+  const wish = { amount: "5", outside: true };
+  await api.preparePayout(wish, "0x01");
+  const terms = { account: "0x01", amount: "5", creditor: "wallet", iban: "", salt: "0x2", expiry: 9 };
+  await api.requestPayout(terms, { redemption: "0x11" } as PayoutSignatures);
+  expect(requests.map(([path]) => path)).toEqual(["/v1/payouts/prepare?address=0x01", "/v1/payouts?address=0x01"]);
 });
 
 test("what answers with nothing is read as nothing", async () => {

@@ -349,12 +349,15 @@ export const periodReport = <R>(name: PeriodReport, from: string, to: string) =>
 export const unbilledReport = () => get<t.UnbilledRow[]>("/v1/reports/unbilled");
 export const reportFile = (name: PeriodReport | "unbilled", days?: { from: string; to: string }) =>
   blob(`/v1/reports/${name}`, { ...days, format: "csv" });
-export const preparePayout = (wish: t.PayoutWish) => post<t.PreparedPayout>("/v1/payouts/prepare", wish);
+export const preparePayout = (wish: t.PayoutWish, address: string) =>
+  answer<t.PreparedPayout, "POST">("POST", "/v1/payouts/prepare", { body: wish, query: { address } });
 export const requestPayout = (terms: t.PayoutTerms, signed: t.PayoutSignatures, currency?: string) => {
-  const { amount, creditor, iban, salt, expiry } = terms;
+  const { account, amount, creditor, iban, salt, expiry } = terms;
   const to = iban ? { creditor, iban } : {};
   const signatures = { withdrawal_signature: signed.withdrawal, redemption_signature: signed.redemption };
-  return postOnce<t.Payout>("/v1/payouts", { amount, ...to, salt, expiry, currency, ...signatures }, salt);
+  const body = { amount, ...to, salt, expiry, currency, ...signatures };
+  // It may have been prepared before the account went to its next address.
+  return postOnce<t.Payout>("/v1/payouts", body, salt, { address: account });
 };
 export const payouts = (query: { account?: string; state?: string; cursor?: string }) =>
   get<t.Page<t.Payout>>("/v1/payouts", { limit: 50, ...query });

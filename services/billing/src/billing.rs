@@ -52,8 +52,9 @@ pub struct Billing {
     pub(crate) audited: Mutex<Vec<Verified>>,
     /// What everybody was told last of what stands behind the tokens.
     pub(crate) reserve: Mutex<Memory>,
-    /// When what is left at addresses of before is looked for again.
-    pub(crate) sweeping: Mutex<Timestamp>,
+    /// When what is left at addresses of before is looked for again, and after which of them; empty
+    /// before the first.
+    pub(crate) sweeping: Mutex<(Timestamp, String)>,
     outbox: bus::Relay,
     pub(crate) chain: client::Relay,
 }
@@ -85,7 +86,7 @@ pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
         paying: Mutex::default(),
         reminded: Mutex::default(),
         reserve: Mutex::default(),
-        sweeping: Mutex::new(Timestamp::from_seconds(0)),
+        sweeping: Mutex::new((Timestamp::from_seconds(0), String::new())),
         outbox: bus::Relay::new(db.clone(), parts.bus.clone()),
         chain: chain.and(certifier.clone()),
         certifier,

@@ -86,6 +86,7 @@ impl Billing {
         let id = envelope.id;
         let touched = [
             account.as_ref().map(|event| event.account),
+            next.as_ref().map(|event| event.account),
             point.as_ref().map(|event| event.account),
             match &point {
                 Some(event) => {
@@ -96,7 +97,6 @@ impl Billing {
         ];
         let touched: BTreeSet<AccountId> = touched.into_iter().flatten().collect();
         let mut state = self.state.lock().await;
-        let before = members::addresses(&self.db, &touched).await?;
         self.db
             .transact(move |tx| {
                 Box::pin(async move {
@@ -119,12 +119,11 @@ impl Billing {
                 })
             })
             .await?;
-        let after = members::addresses(&self.db, &touched).await?;
-        for address in before.into_iter().chain(after) {
-            match members::point_at(&self.db, address).await? {
-                Some(point) => state.points.insert(address, point),
-                None => state.points.remove(&address),
-            };
+        for account in touched {
+            for span in addresses::of_account(&self.db, account).await? {
+                state.points.remove(&span.address);
+            }
+            state.points.extend(members::points_at(&self.db, account).await?);
         }
         Ok(())
     }

@@ -76,7 +76,7 @@ function Money({ unit, units }: { unit: Unit; units: Unit[] }) {
       </Load>
       {wallet.data && units.length > 1 && <Further units={units.filter((one) => one !== unit)} balances={balances} />}
       <PayIn unit={unit} reference={wallet.data?.reference} />
-      <Outside unit={unit} amount={balance?.outside} />
+      <Outside unit={unit} at={balance?.outside_at ?? []} />
       <PayOut unit={unit} free={balance?.free} />
       <Payouts unit={unit} zone={zone} />
       <Transfers unit={unit} free={balance && freeOf(balance, held)} zone={zone} />

@@ -486,6 +486,8 @@ export interface BalanceView {
    * (`POST /v1/payouts/prepare` with `outside`). Not in the total; absent where no node says.
    */
   outside?: string;
+  /** The same for each address that has any: `?address=` of `POST /v1/payouts/prepare` names it. */
+  outside_at?: OutsideView[];
   /** All of it. */
   total: string;
 }
@@ -2515,6 +2517,14 @@ export interface OrderView {
   trades?: StruckView[];
   /** What the account should know: `NO_GAIN_BAND`. */
   warnings: string[];
+}
+
+/** Tokens outside of trading that an account has at one of its addresses. */
+export interface OutsideView {
+  /** The address. */
+  address: string;
+  /** How much, in major units. */
+  amount: string;
 }
 
 /** What came of it. */

@@ -23,6 +23,7 @@ export interface TypedData {
 }
 
 export type PayoutWish = api.PayoutWish;
+export type OutsideView = api.OutsideView;
 
 export interface PreparedPayout extends api.PreparedPayout {
   terms: PayoutTerms;

@@ -241,7 +241,8 @@ pub(crate) async fn prepare_payout(
     tag = "billing",
     params(
         ("Idempotency-Key" = String, Header, description = "Names the payout"),
-        ("address" = Option<String>, Query, description = "As it was prepared")
+        ("address" = Option<String>, Query,
+         description = "As it was prepared; the one whose key has signed when absent")
     ),
     request_body = NewPayout,
     responses((status = 201, body = PayoutView), Problems)
@@ -278,6 +279,11 @@ pub(crate) async fn request_payout(
         Some(text) => parsed("withdrawal_signature", text)?,
     };
     let redemption: SignatureBytes = parsed("redemption_signature", &new.redemption_signature)?;
+    let account = match at {
+        Some(_) => account,
+        None => billing.signing_payout(account, (currency, &terms), &redemption).await?,
+    };
+    let terms = PayoutTerms { account: account.address, ..terms };
     let wanted = Wanted { currency, terms, iban, withdrawal, redemption };
     let payout = billing.request_payout(&account, key, wanted, billing.now()).await?;
     Ok(HttpResponse::Created().json(view(&billing.currencies, &payout)))

@@ -1,6 +1,6 @@
 //! What an account has, and how it came to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::get;
 use actix_web::web::{Data, Json, Query};
@@ -104,6 +104,18 @@ pub(crate) struct BalanceView {
     /// (`POST /v1/payouts/prepare` with `outside`). Not in the total; absent where no node says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) outside: Option<String>,
+    /// The same for each address that has any: `?address=` of `POST /v1/payouts/prepare` names it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) outside_at: Vec<OutsideView>,
+}
+
+/// Tokens outside of trading that an account has at one of its addresses.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct OutsideView {
+    /// The address.
+    pub(crate) address: String,
+    /// How much, in major units.
+    pub(crate) amount: String,
 }
 
 /// One entry of a statement.
@@ -156,23 +168,24 @@ pub(crate) async fn get_wallet(
     let all: Vec<Address> = spans.iter().map(|span| span.address).collect();
     let mut outside = BTreeMap::new();
     for id in billing.currencies.ids() {
-        outside.insert(id, billing.outside(&account, &all, id, billing.now()).await?);
+        outside.insert(id, billing.outside(&all, id, billing.now()).await?);
     }
-    let state = billing.state.lock().await;
+    let held: BTreeMap<CurrencyId, BTreeMap<Address, Held>> = {
+        let state = billing.state.lock().await;
+        billing.currencies.ids().map(|id| (id, held(state.book_of(id), &all))).collect()
+    };
     let balance = |id: CurrencyId| {
-        let outside = outside.get(&id).copied().flatten();
-        balance(state.book_of(id), (&all[..], outside), billing.currencies.code(id))
+        let outside = outside.get(&id).and_then(Option::as_deref);
+        balance(&held[&id], outside, billing.currencies.code(id))
     };
     let at = |span: &Span| {
-        let here = [span.address];
-        let of = (&here[..], None);
-        let has = self::balance(state.book_of(currency), of, billing.currencies.code(currency));
+        let has = held[&currency].get(&span.address).copied().unwrap_or_default();
         AddressBalanceView {
             address: format!("{:#x}", span.address),
             from: (span.from.seconds() > 0).then(|| span.from.to_string()),
             until: span.until.map(|until| until.to_string()),
-            free: has.free,
-            total: has.total,
+            free: money(has.free),
+            total: money(has.total()),
         }
     };
     Ok(Json(WalletView {
@@ -185,45 +198,77 @@ pub(crate) async fn get_wallet(
     }))
 }
 
+/// What an address has of a currency, in 1e-9 of it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    free: i128,
+    locked: i128,
+    escrow: i128,
+    collateral: i128,
+}
+
+impl Held {
+    fn total(self) -> i128 {
+        self.free + self.locked + self.escrow + self.collateral
+    }
+
+    fn plus(self, other: &Held) -> Held {
+        Held {
+            free: self.free + other.free,
+            locked: self.locked + other.locked,
+            escrow: self.escrow + other.escrow,
+            collateral: self.collateral + other.collateral,
+        }
+    }
+}
+
+/// What each of `addresses` has that has anything.
+fn held(book: &Book, addresses: &[Address]) -> BTreeMap<Address, Held> {
+    let addresses: BTreeSet<&Address> = addresses.iter().collect();
+    let mut held: BTreeMap<Address, Held> = BTreeMap::new();
+    for (of, owed) in book.balances() {
+        let mut has = Held::default();
+        let (part, owner) = match of {
+            Account::Wallet(owner) => (&mut has.free, Some(*owner)),
+            Account::Locked(owner, _)
+            | Account::Dso(owner, _)
+            | Account::Pot(owner, _)
+            | Account::Imbalance(owner, _)
+            | Account::PlatformFee(owner, _) => (&mut has.locked, Some(*owner)),
+            Account::Escrow(trade) => {
+                (&mut has.escrow, book.trade(trade).map(|trade| trade.settled.buyer))
+            }
+            Account::Collateral(owner, _) => (&mut has.collateral, Some(*owner)),
+            _ => continue,
+        };
+        let Some(owner) = owner.filter(|owner| addresses.contains(owner)) else { continue };
+        *part = -owed;
+        let sum = held.entry(owner).or_default();
+        *sum = sum.plus(&has);
+    }
+    held
+}
+
 fn balance(
-    book: &Book,
-    (addresses, outside): (&[Address], Option<Money>),
+    held: &BTreeMap<Address, Held>,
+    outside: Option<&[(Address, Money)]>,
     currency: &str,
 ) -> BalanceView {
-    let sum = |part: fn(&Book, &Account) -> Option<Address>| -> i128 {
-        let balances = book.balances();
-        let ours = balances
-            .filter(|(of, _)| part(book, of).is_some_and(|address| addresses.contains(&address)));
-        ours.map(|(_, owed)| -owed).sum()
+    let all = held.values().fold(Held::default(), Held::plus);
+    let sum = |at: &[(Address, Money)]| money(at.iter().map(|(_, has)| i128::from(has.n())).sum());
+    let at = |(address, amount): &(Address, Money)| OutsideView {
+        address: format!("{address:#x}"),
+        amount: amount.to_string(),
     };
-    let free = sum(|_, of| match of {
-        Account::Wallet(owner) => Some(*owner),
-        _ => None,
-    });
-    let locked = sum(|_, of| match of {
-        Account::Locked(owner, _)
-        | Account::Dso(owner, _)
-        | Account::Pot(owner, _)
-        | Account::Imbalance(owner, _)
-        | Account::PlatformFee(owner, _) => Some(*owner),
-        _ => None,
-    });
-    let escrow = sum(|book, of| match of {
-        Account::Escrow(trade) => book.trade(trade).map(|trade| trade.settled.buyer),
-        _ => None,
-    });
-    let collateral = sum(|_, of| match of {
-        Account::Collateral(owner, _) => Some(*owner),
-        _ => None,
-    });
     BalanceView {
         currency: currency.to_owned(),
-        free: money(free),
-        locked: money(locked),
-        escrow: money(escrow),
-        collateral: money(collateral),
-        total: money(free + locked + escrow + collateral),
-        outside: outside.map(|outside| outside.to_string()),
+        free: money(all.free),
+        locked: money(all.locked),
+        escrow: money(all.escrow),
+        collateral: money(all.collateral),
+        total: money(all.total()),
+        outside: outside.map(sum),
+        outside_at: outside.unwrap_or_default().iter().map(at).collect(),
     }
 }
 

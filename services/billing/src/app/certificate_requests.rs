@@ -29,7 +29,7 @@ impl Billing {
         now: Timestamp,
     ) -> Result<AccountRequest> {
         check_wh(U256::from(wh))?;
-        self.check_recipient(account, to).await?;
+        self.check_recipient(account, to, now).await?;
         Ok(AccountRequest::CertificateTransfer(CertificateTransfer {
             account: account.address,
             to,

@@ -23,33 +23,41 @@ use units::Money;
 
 use crate::Billing;
 use crate::currencies::CurrencyId;
-use crate::db::members::Account;
 use crate::db::payouts;
 
 /// Payouts that are credited at a time.
 const PUT_BACK_MAX: i64 = 200;
 
 impl Billing {
-    /// What waits outside of trading at `addresses` of `account` for it to say where to; `None`
-    /// where no node says what it has.
+    /// What waits outside of trading at each of `addresses` for their account to say where to;
+    /// `None` where no node says what it has.
     pub(crate) async fn outside(
         &self,
-        account: &Account,
         addresses: &[Address],
         currency: CurrencyId,
         now: Timestamp,
-    ) -> Result<Option<Money>> {
-        let mut tokens = Money::ZERO;
+    ) -> Result<Option<Vec<(Address, Money)>>> {
+        let mut tokens = Vec::with_capacity(addresses.len());
         for address in addresses {
             let Ok(here) = self.tokens_of(currency, *address).await else { return Ok(None) };
-            tokens = tokens.plus(here)?;
+            if here > Money::ZERO {
+                tokens.push((*address, here));
+            }
         }
-        let of = (account.account, currency);
-        let leaving = self
-            .db
-            .transact(move |tx| Box::pin(async move { payouts::outside(tx, of, now).await }))
-            .await?;
-        Ok(Some(tokens.minus(leaving)?.max(Money::ZERO)))
+        let waiting = self.db.transact(move |tx| {
+            Box::pin(async move {
+                let mut waiting = Vec::new();
+                for (address, here) in tokens {
+                    let leaving = payouts::outside(tx, (address, currency), now).await?;
+                    let left = here.minus(leaving)?;
+                    if left > Money::ZERO {
+                        waiting.push((address, left));
+                    }
+                }
+                anyhow::Ok(waiting)
+            })
+        });
+        Ok(Some(waiting.await?))
     }
 
     /// The tokens of a currency that an address has by itself, at the block that the books have

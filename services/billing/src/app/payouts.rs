@@ -22,12 +22,14 @@ use units::Money;
 use super::requests::given;
 use crate::Billing;
 use crate::currencies::CurrencyId;
-use crate::db::members::Account;
+use crate::db::members::{self, Account};
 use crate::db::payouts::{self, Payout};
-use crate::db::requests;
+use crate::db::{addresses, requests};
 use crate::domain::payout::{PAYOUT_MAX, PAYOUT_MIN, PAYOUTS_OPEN_MAX, PayoutState};
 
 const REQUEST_GAS: u64 = 200_000 + CONTRACT_GAS_MAX;
+/// The newest addresses of an account of which one may have signed a payout that names none.
+const SIGNERS_MAX: usize = 24;
 /// Seconds that a withdrawal has to have left when it is asked for: until it is in a block.
 const LEFT_SECONDS_MIN: u64 = 15 * 60;
 
@@ -151,7 +153,7 @@ impl Billing {
                             operator.enqueue(tx, &request).await?;
                         }
                         None => {
-                            let leaving = payouts::outside(tx, (payout.account, of), now).await?;
+                            let leaving = payouts::outside(tx, (payout.address, of), now).await?;
                             let left = i128::from(outside.n()) - i128::from(leaving.n());
                             check_left(left, payout.amount, NOT_ENOUGH_OUTSIDE)?;
                         }
@@ -161,6 +163,28 @@ impl Billing {
                 })
             })
             .await
+    }
+
+    /// The account at the address of its own whose key signed `redemption` of such terms: one of
+    /// before where it was prepared before a midnight. As it is where none did, which is what a
+    /// contract account's signature looks like.
+    pub(crate) async fn signing_payout(
+        &self,
+        account: Account,
+        (currency, terms): (CurrencyId, &PayoutTerms),
+        redemption: &SignatureBytes,
+    ) -> Result<Account> {
+        let token = self.currencies.at(currency).token;
+        let spans = addresses::of_account(&self.db, account.account).await?;
+        for span in spans.iter().rev().take(SIGNERS_MAX) {
+            let terms = PayoutTerms { account: span.address, ..terms.clone() };
+            let hash = terms.redemption_hash(self.chain_id, token)?;
+            if redemption.by_key(hash, span.address).is_some() {
+                let found = members::account_at(&self.db, span.address).await?;
+                return Ok(found.unwrap_or(account));
+            }
+        }
+        Ok(account)
     }
 
     /// A payout with its signatures as they are sent.

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use anyhow::Result;
 use calendar::Timestamp;
 use client::Transaction;
@@ -51,27 +51,25 @@ impl Billing {
 
     async fn follow_account(&self, account: &str, head: Head, now: Timestamp) -> Result<bool> {
         let mut any = false;
-        let mut watched: BTreeMap<CurrencyId, Vec<Payout>> = BTreeMap::new();
+        let mut watched: BTreeMap<(CurrencyId, Address), Vec<Payout>> = BTreeMap::new();
         for payout in payouts::watched(&self.db, account).await? {
-            watched.entry(payout.currency).or_default().push(payout);
+            watched.entry((payout.currency, payout.address)).or_default().push(payout);
         }
-        for open in watched.values() {
-            any |= self.follow_currency(account, open, head, now).await?;
+        for (of, open) in watched {
+            any |= self.follow_address(account, (of, &open), head, now).await?;
         }
         Ok(any)
     }
 
-    /// Follows the payouts of an account that are of one currency.
-    async fn follow_currency(
+    /// Follows the payouts of an account that are of one currency and from one of its addresses.
+    async fn follow_address(
         &self,
         account: &str,
-        open: &[Payout],
+        ((currency, of), open): ((CurrencyId, Address), &[Payout]),
         head: Head,
         now: Timestamp,
     ) -> Result<bool> {
-        let Some(first) = open.first() else { return Ok(false) };
-        let key = cash_key(first.currency, address(first.address));
-        let mut seen = self.seen(&key, head).await?;
+        let mut seen = self.seen(&cash_key(currency, address(of)), head).await?;
         if open.iter().any(|payout| payout.expiry < now.unsigned()) {
             seen.time = self.header(head.finalized).await?.timestamp;
         }
@@ -82,7 +80,7 @@ impl Billing {
             let found = self.progress(payout, &seen, &ours, now).await?;
             any |= self.note_progress(payout, &found).await?;
             any |= match found.next {
-                // The market pays all of an account at once.
+                // The market pays all of an address at once.
                 Some(Step::Withdraw) if std::mem::replace(&mut withdrawn, true) => false,
                 Some(Step::Withdraw) => self.send_until_done(self.withdrawal(payout), now).await?,
                 Some(Step::Redeem(tries)) => {

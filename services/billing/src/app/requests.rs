@@ -22,8 +22,8 @@ use super::certificate_requests::{check_beneficiary, check_certified, check_wh};
 use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::db::members::{self, Account};
-use crate::db::payouts;
 use crate::db::requests::{self, Request, RequestState};
+use crate::db::{addresses, payouts};
 
 /// Requests of an account that may be on their way at the same time.
 const REQUESTS_OPEN_MAX: usize = 16;
@@ -63,7 +63,7 @@ impl Billing {
         (currency, amount): (CurrencyId, Money),
         now: Timestamp,
     ) -> Result<AccountRequest> {
-        self.check_transfer(account, to, amount).await?;
+        self.check_transfer(account, to, (amount, now)).await?;
         let transfer = CashTransfer {
             account: account.address,
             to,
@@ -264,7 +264,7 @@ impl Billing {
                 if !sender {
                     return Err(Problem::malformed("sender: somebody else may send it").into());
                 }
-                self.check_transfer(account, of.to, of.amount).await
+                self.check_transfer(account, of.to, (of.amount, now)).await
             }
             AccountRequest::Mandate { mandate: of, .. } => {
                 let until = i64::try_from(of.until).unwrap_or(i64::MAX);
@@ -276,7 +276,7 @@ impl Billing {
             AccountRequest::Exchange { .. } => Ok(()),
             AccountRequest::CertificateTransfer(of) => {
                 check_wh(of.amount)?;
-                self.check_recipient(account, of.to).await
+                self.check_recipient(account, of.to, now).await
             }
             AccountRequest::CertificateRetirement(of) => {
                 check_wh(of.amount)?;
@@ -285,21 +285,36 @@ impl Billing {
         }
     }
 
-    async fn check_transfer(&self, account: &Account, to: Address, amount: Money) -> Result<()> {
+    async fn check_transfer(
+        &self,
+        account: &Account,
+        to: Address,
+        (amount, now): (Money, Timestamp),
+    ) -> Result<()> {
         if amount <= Money::ZERO {
             let title = "A transfer is of more than nothing";
             return Err(Problem::refused("AMOUNT", title).into());
         }
-        self.check_recipient(account, to).await
+        self.check_recipient(account, to, now).await
     }
 
     /// Somebody of the account's community has the address, or the account itself as another one.
-    pub(super) async fn check_recipient(&self, account: &Account, to: Address) -> Result<()> {
+    /// What comes to another's address whose time is over, its account may not be able to use.
+    pub(super) async fn check_recipient(
+        &self,
+        account: &Account,
+        to: Address,
+        now: Timestamp,
+    ) -> Result<()> {
         let of = members::account_at(&self.db, to).await?;
-        let known = of.is_some_and(|of| of.community == account.community);
-        if !known || to == account.address {
+        let of = of.filter(|of| of.community == account.community && to != account.address);
+        let Some(of) = of else {
             let title = "Nobody else of the community has this address";
             return Err(Problem::refused("RECIPIENT", title).into());
+        };
+        if of.account != account.account && addresses::is_over(&self.db, to, now).await? {
+            let title = "The account does not settle at this address any more";
+            return Err(Problem::refused("RECIPIENT_OVER", title).into());
         }
         Ok(())
     }

@@ -15,7 +15,7 @@
 use alloy_primitives::{Address, B256};
 use anyhow::Result;
 use calendar::Timestamp;
-use contracts::{AccountRequest, Cash};
+use contracts::{AccountRequest, Cash, Policy};
 use events::Envelope;
 use events::billing::CashLeftBehind;
 use events::identity::SweepSigned;
@@ -27,30 +27,39 @@ use super::requests::{REQUEST_SECONDS, given, random_nonce};
 use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::db::addresses::{self, Sweep};
-use crate::db::{members, payouts, requests};
+use crate::db::{address, members, payouts, requests};
 
 /// Seconds by which the chain's time may be behind ours.
 const MARGIN: i64 = 60;
 /// Seconds between two looks.
 const LOOK_SECONDS: i64 = 300;
+/// Addresses that one tick looks at; the next tick goes on.
+const LOOKED_MAX: i64 = 200;
 
 impl Billing {
-    /// Asks for the transfer of what is free at addresses that settle nothing any more.
+    /// Asks for the transfer of what is free at some addresses that settle nothing any more: those
+    /// after the ones of the tick before.
     pub(crate) async fn sweep_due(&self, now: Timestamp) -> Result<bool> {
-        {
-            let mut looks_at = self.sweeping.lock().await;
-            if now < *looks_at {
-                return Ok(false);
-            }
-            *looks_at = now.plus_seconds(LOOK_SECONDS);
+        let mut sweeping = self.sweeping.lock().await;
+        let (looks_at, after) = sweeping.clone();
+        if now < looks_at {
+            return Ok(false);
         }
         let settling = {
             let state = self.state.lock().await;
-            state.policies.values().map(|policy| i64::from(policy.settle_seconds)).max()
+            let open =
+                |policy: &Policy| i64::from(policy.slot_seconds) + i64::from(policy.settle_seconds);
+            state.policies.values().map(open).max()
         };
         let by = now.plus_seconds(-(settling.unwrap_or_default() + MARGIN));
+        let over = addresses::over(&self.db, by, (&after, LOOKED_MAX)).await?;
+        *sweeping = match over.last() {
+            Some((_, last)) if i64::try_from(over.len())? == LOOKED_MAX => (now, address(*last)),
+            _ => (now.plus_seconds(LOOK_SECONDS), String::new()),
+        };
+        drop(sweeping);
         let mut any = false;
-        for (account, address) in addresses::over(&self.db, by).await? {
+        for (account, address) in over {
             for currency in self.currencies.ids() {
                 any |= self.sweep(account, (address, currency), now).await?;
             }

@@ -101,14 +101,37 @@ pub(crate) async fn of_account(db: &Db, account: AccountId) -> Result<Vec<Span>>
     Ok(spans)
 }
 
-/// Addresses whose keys are held and whose last slot ended by `by`, with whose they are.
-pub(crate) async fn over(db: &Db, by: Timestamp) -> Result<Vec<(AccountId, Address)>> {
+/// Whether the time of an address is over at `now`: its account settles at a later one.
+pub(crate) async fn is_over(db: &Db, address: Address, now: Timestamp) -> Result<bool> {
+    let later: i64 = query_scalar(
+        "select count(*) from settlement_address s join settlement_address t \
+         on t.account = s.account and t.from_slot > s.from_slot \
+         where s.address = $1 and t.from_slot <= $2",
+    )
+    .bind(super::address(address))
+    .bind(now.seconds())
+    .fetch_one(db.read())
+    .await
+    .context("reading an address's time")?;
+    Ok(later > 0)
+}
+
+/// Addresses whose keys are held and whose last slot ended by `by`, with whose they are; at most
+/// `limit` after `after`, in order.
+pub(crate) async fn over(
+    db: &Db,
+    by: Timestamp,
+    (after, limit): (&str, i64),
+) -> Result<Vec<(AccountId, Address)>> {
     let rows = query(
         "select s.account, s.address from settlement_address s where s.custody = 'held' \
          and exists (select 1 from settlement_address t where t.account = s.account \
-         and t.from_slot > s.from_slot and t.from_slot <= $1) order by s.account, s.from_slot",
+         and t.from_slot > s.from_slot and t.from_slot <= $1) and s.address > $2 \
+         order by s.address limit $3",
     )
     .bind(by.seconds())
+    .bind(after.to_owned())
+    .bind(limit)
     .fetch_all(db.read())
     .await
     .context("reading addresses that are over")?;

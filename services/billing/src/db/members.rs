@@ -185,7 +185,7 @@ pub(crate) async fn place(db: &Db, account: AccountId) -> Result<Option<Place>> 
     Ok(Some(Place { point: text(0)?.parse()?, meter: text(1)?.parse()? }))
 }
 
-/// The connection point that an address trades for.
+/// The connection point that each address trades for.
 pub(crate) async fn points(db: &Db) -> Result<HashMap<Address, ConnectionPointId>> {
     let rows = query(
         "select s.address, min(point.point) from settlement_address s \
@@ -194,37 +194,29 @@ pub(crate) async fn points(db: &Db) -> Result<HashMap<Address, ConnectionPointId
     .fetch_all(db.read())
     .await
     .context("reading connection points")?;
-    let mut points = HashMap::new();
-    for row in rows {
-        let (address, point): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-        points.insert(address.parse()?, point.parse()?);
-    }
-    Ok(points)
+    rows.iter().map(parse_trading).collect()
 }
 
-/// The connection point that an address trades for, as in [`points`].
-pub(crate) async fn point_at(db: &Db, address: Address) -> Result<Option<ConnectionPointId>> {
-    let point: Option<String> = query_scalar(
-        "select min(point.point) from account \
-         join point on point.account = account.account where account.address = $1",
-    )
-    .bind(super::address(address))
-    .fetch_one(db.read())
-    .await
-    .context("reading an address's connection point")?;
-    point.map(|point| Ok(point.parse()?)).transpose()
-}
-
-/// The addresses of accounts.
-pub(crate) async fn addresses(
+/// The connection point that each address of an account trades for.
+pub(crate) async fn points_at(
     db: &Db,
-    accounts: &BTreeSet<AccountId>,
-) -> Result<BTreeSet<Address>> {
-    let mut addresses = BTreeSet::new();
-    for id in accounts {
-        addresses.extend(account(db, *id).await?.map(|account| account.address));
-    }
-    Ok(addresses)
+    account: AccountId,
+) -> Result<HashMap<Address, ConnectionPointId>> {
+    let rows = query(
+        "select s.address, (select min(p.point) from point p where p.account = s.account) \
+         from settlement_address s where s.account = $1 \
+         and exists (select 1 from point p where p.account = s.account)",
+    )
+    .bind(account.to_string())
+    .fetch_all(db.read())
+    .await
+    .context("reading an account's connection point")?;
+    rows.iter().map(parse_trading).collect()
+}
+
+fn parse_trading(row: &AnyRow) -> Result<(Address, ConnectionPointId)> {
+    let (address, point): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+    Ok((address.parse()?, point.parse()?))
 }
 
 /// Whose local days count in a community; none before its first connection point.

@@ -252,18 +252,18 @@ pub(crate) async fn credit(tx: &mut Tx, id: PayoutId, payment: B256) -> Result<b
     Ok(done.rows_affected() == 1)
 }
 
-/// How much of an account's tokens outside of the market payouts are about to destroy: what left
-/// it, or may have by now.
+/// How much of the tokens of an address outside of the market payouts are about to destroy: what
+/// left it, or may have by now.
 pub(crate) async fn outside(
     tx: &mut Tx,
-    (account, currency): (AccountId, CurrencyId),
+    (of, currency): (Address, CurrencyId),
     now: Timestamp,
 ) -> Result<Money> {
     let sum: i64 = query_scalar(
-        "select cast(coalesce(sum(amount), 0) as bigint) from payout where account = $1 \
+        "select cast(coalesce(sum(amount), 0) as bigint) from payout where address = $1 \
          and book = $2 and (state = 'withdrawn' or state = 'withdrawing' and available <= $3)",
     )
-    .bind(account.to_string())
+    .bind(super::address(of))
     .bind(currency.column())
     .bind(now.seconds())
     .fetch_one(tx.conn())

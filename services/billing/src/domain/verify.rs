@@ -296,9 +296,11 @@ impl<'a> Verifier<'a> {
         if let Some(version) = evidence.key_versions.iter().find(|version| **version > 1) {
             notes.push(format!("the meter was registered anew: key {version} signed readings"));
         }
-        if self.was_anothers && evidence.tariff.carries() && evidence.previous.is_none() {
-            let note = "the meter was another address's until the period began: what a bill there \
-                        carried over is not shown, and not counted";
+        let anew = self.was_anothers || evidence.key_versions.first() > Some(&1);
+        let is_first = self.unbilled_since == 0 && evidence.previous.is_none();
+        if anew && is_first && evidence.tariff.carries() {
+            let note = "the meter was registered before, perhaps for another address: what a bill \
+                        there carried over is not shown, and not counted";
             notes.push(note.to_owned());
         }
         if (1..invoice.period.from.number()).contains(&self.unbilled_since) {

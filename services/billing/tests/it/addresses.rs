@@ -13,6 +13,7 @@ use units::Money;
 
 use crate::corrections::{DAY, traded};
 use crate::dues::{IBAN, cents, import, money, path, payment, statement};
+use crate::payouts::scene;
 use crate::service::{Running, traded_monday};
 use crate::town::*;
 
@@ -21,7 +22,7 @@ fn later() -> SecretKey {
 }
 
 /// Heron settles at another address from Tuesday on.
-async fn moved(town: &mut Running, custody: Custody) {
+pub async fn moved(town: &mut Running, custody: Custody) {
     town.publish(&AccountOpened { custody, ..HERON.opened() }).await;
     let (account, community, from) = (HERON.account(), community(), slot(24).start);
     let address = later().address();
@@ -94,6 +95,70 @@ async fn a_bill_of_an_address_before_is_corrected_and_settled_with_its_account()
     assert_eq!(payment(&town, &invoice).await["credit"], "0");
     assert!(due > cents(100));
     town.in_order().await;
+}
+
+#[actix_web::test]
+async fn payouts_of_two_addresses_are_each_followed_at_their_own() {
+    let mut town = scene::town().await;
+    moved(&mut town, Custody::Own).await;
+    let midnight = slot(24).start;
+    town.move_to(midnight.plus_seconds(-60));
+    // One that is sent after the midnight is that of the address that signed it.
+    let late = scene::signed(&town, "4").await;
+    let mut ids = vec![scene::request(&town, "5", "a").await];
+    town.settle().await;
+    town.move_to(midnight.plus_seconds(60));
+    town.deposit(HERON, "2").await;
+    assert_eq!(wallet(&town).await, (vec![cents(2_500), cents(2_500)], cents(5_000)));
+    let terms = scene::prepared(&town, "6").await;
+    assert_eq!(terms.account, later().address());
+    for (key, body) in [("b", scene::sign_by("heron later", &terms)), ("c", late)] {
+        let (status, payout) = town.post("heron", "/v1/payouts", key, body).await;
+        assert_eq!(status, StatusCode::CREATED, "{payout}");
+        ids.push(payout["id"].as_str().unwrap().to_owned());
+    }
+    town.settle().await;
+    for id in &ids {
+        assert_eq!(scene::state(&town, id).await, "withdrawing");
+    }
+    scene::wait(&mut town).await;
+    for id in &ids {
+        assert_eq!(scene::state(&town, id).await, "redeemed");
+    }
+    assert_eq!(wallet(&town).await.0, [cents(1_600), cents(1_900)]);
+    town.in_order().await;
+}
+
+#[actix_web::test]
+async fn nothing_is_given_to_an_address_of_another_whose_time_is_over() {
+    let mut town = scene::town().await;
+    town.deposit(OTTER, "2").await;
+    moved(&mut town, Custody::Own).await;
+    town.move_to(slot(23).start);
+    let wish = json!({ "kind": "transfer", "to": HERON.address(), "amount": "1" });
+    let (status, before) = town.post("otter", "/v1/requests/prepare", "", wish.clone()).await;
+    assert_eq!(status, StatusCode::OK, "{before}");
+    town.move_to(slot(24).start);
+    let (_, problem) = town.post("otter", "/v1/requests/prepare", "", wish).await;
+    assert_eq!(problem["code"], "RECIPIENT_OVER");
+    let terms: AccountRequest = serde_json::from_value(before["terms"].clone()).unwrap();
+    let signature = key("otter").sign(terms.hash(CHAIN_ID, &deployment()).unwrap());
+    let body = json!({ "terms": terms, "signature": signature });
+    let (_, problem) = town.post("otter", "/v1/requests", "a", body).await;
+    assert_eq!(problem["code"], "RECIPIENT_OVER", "{problem}");
+}
+
+#[actix_web::test]
+async fn an_address_is_swept_when_its_last_slot_is_settled() {
+    let mut town = scene::town().await;
+    moved(&mut town, Custody::Held).await;
+    let settled = i64::from(policy().slot_seconds) + i64::from(policy().settle_seconds);
+    let settled = slot(24).start.plus_seconds(settled);
+    for (moment, asked) in [(settled, 0), (settled.plus_seconds(400), 1)] {
+        town.move_to(moment);
+        town.settle().await;
+        assert_eq!(left_behind(&town).await.len(), asked, "{moment}");
+    }
 }
 
 /// What billing has asked for.

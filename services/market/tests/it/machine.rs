@@ -214,7 +214,7 @@ fn at_the_gate_holds_shrink_to_escrow_and_collateral() {
 #[test]
 fn the_names_of_a_clearing_are_those_the_contract_computes() {
     let (town, cleared) = traded();
-    let posted = contracts::Clearing {
+    let posted = Clearing {
         policy: parameters().policy,
         slot: slot().start.unsigned(),
         mechanism: 1,

@@ -1,4 +1,5 @@
 import { type FormEvent, type ReactNode, useState } from "react";
+import { sameAddress } from "../../address";
 import * as api from "../../api";
 import { type Unit, amountIn, namedIn } from "../../currency";
 import { AmountField, TextField } from "../../fields";
@@ -6,7 +7,7 @@ import { MONEY_SCALE, money, readDecimal } from "../../format";
 import { checkPayout, destinationOf, duration } from "../../payout";
 import { signPayout } from "../../sign";
 import { Signing, SigningFlow, type SigningOf, WAITS_FOR_CONSENT, useSigning } from "../../signing";
-import type { Account, Custody, PayoutWish, PreparedPayout } from "../../types";
+import type { Account, Custody, OutsideView, PayoutWish, PreparedPayout } from "../../types";
 import { Card, Hash } from "../../ui";
 import { useUser } from "../../user";
 
@@ -18,33 +19,44 @@ export function PayOut({ unit, free }: { unit: Unit; free: string | undefined })
   const hint = free ? `At most ${amountIn(unit, free)}${less}.` : undefined;
   return (
     <Card title="Pay out to your bank" id="pay-out">
-      <Form account={account} unit={unit} hint={hint} />
+      <Form account={account} from={account.address} unit={unit} hint={hint} />
     </Card>
   );
 }
 
-/** Where a payout of a currency stands between the wish and the signature. */
-function usePayout(account: Account | undefined, unit: Unit) {
+/** Where a payout of a currency, from an address, stands between the wish and the signature. */
+function usePayout(from: string, unit: Unit) {
   const signing = useSigning<PreparedPayout>();
   const prepare = (wish: PayoutWish) =>
     signing.prepare(async () => {
-      const prepared = await api.preparePayout({ ...wish, ...namedIn(unit) });
-      return checkPayout(prepared, wish, account?.address ?? "", unit);
+      const prepared = await api.preparePayout({ ...wish, ...namedIn(unit) }, from);
+      return checkPayout(prepared, wish, from, unit);
     });
   return { ...signing, prepare };
 }
 
-/** What of the own money is outside of trading, and the two ways it can go. */
-export function Outside({ unit, amount }: { unit: Unit; amount: string | undefined }) {
+/** What of the own money is outside of trading, at each of the own addresses. */
+export function Outside({ unit, at }: { unit: Unit; at: OutsideView[] }) {
   const { account } = useUser();
+  if (!account) return null;
+  // The address in force is there always: what was said of it stays when nothing waits any more.
+  const now = at.find((one) => sameAddress(one.address, account.address));
+  const others = at.filter((one) => one !== now);
+  const all = [now ?? { address: account.address, amount: "0" }, ...others];
+  return all.map((one) => <Waiting key={one.address} account={account} unit={unit} at={one} />);
+}
+
+/** What waits at one address, and the two ways it can go. */
+function Waiting({ account, unit, at }: { account: Account; unit: Unit; at: OutsideView }) {
+  const { address, amount } = at;
   const [toBank, setToBank] = useState(false);
-  const back = usePayout(account, unit);
-  const waits = amount !== undefined && readDecimal(amount, MONEY_SCALE) > 0n;
-  if (!account || !(waits || back.outcome)) return null;
+  const back = usePayout(address, unit);
+  const waits = readDecimal(amount, MONEY_SCALE) > 0n;
+  if (!(waits || back.outcome)) return null;
   return (
     <Card
       title="Waiting outside of trading"
-      id="outside"
+      id={`outside-${address}`}
       aside={waits && <b className="total">{amountIn(unit, amount)}</b>}
     >
       <p className="hint">
@@ -69,7 +81,7 @@ export function Outside({ unit, amount }: { unit: Unit; amount: string | undefin
         )}
       </Reviewed>
       {waits && toBank && !back.prepared && (
-        <Form account={account} unit={unit} hint={`At most ${amountIn(unit, amount)}.`} outside />
+        <Form account={account} from={address} unit={unit} hint={`At most ${amountIn(unit, amount)}.`} outside />
       )}
     </Card>
   );
@@ -94,16 +106,18 @@ function Reviewed(props: {
 
 interface FormProps {
   account: Account;
+  /** The address that pays. */
+  from: string;
   unit: Unit;
   hint: string | undefined;
   outside?: boolean;
 }
 
-function Form({ account, unit, hint, outside }: FormProps) {
+function Form({ account, from, unit, hint, outside }: FormProps) {
   const [amount, setAmount] = useState("");
   const [creditor, setCreditor] = useState("");
   const [iban, setIban] = useState("");
-  const payout = usePayout(account, unit);
+  const payout = usePayout(from, unit);
   const prepare = (event: FormEvent) => {
     event.preventDefault();
     void payout.prepare({ amount, creditor: creditor.trim(), iban, ...(outside && { outside }) });

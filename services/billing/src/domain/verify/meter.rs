@@ -1,6 +1,6 @@
 //! The customer's own meter: signatures, order, anchors, and the energy that follows.
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use contracts::storage::MeterKey;
 use reading::{SignedReading, day_leaf};
 
@@ -63,6 +63,10 @@ impl Verifier<'_> {
         let (address, period) = (self.bill.invoice.address, self.bill.invoice.period);
         let zone = &self.bill.evidence.tariff.head().timezone;
         let [begin, end] = [period.from, period.to.next()].map(|day| zone.start_of(day).unsigned());
+        // Who else enrols a meter chooses its key: only one that the address has enrolled, too, is
+        // the meter's.
+        let ours = keys.iter().filter(|key| key.owner == address);
+        let owned: Vec<Address> = ours.map(|key| key.key).collect();
         for (place, reading) in readings.iter().enumerate() {
             let time = reading.reading.time.unsigned();
             let signer = reading.signer();
@@ -72,9 +76,10 @@ impl Verifier<'_> {
                     signed[key] = true;
                     // At its edges, and beyond them, the meter may be the address's before or
                     // after: the same registers end one period and begin the next.
-                    let within = begin < time && time <= end;
-                    strange[key] |= within && keys[key].owner != address;
-                    self.was_anothers |= time <= begin && keys[key].owner != address;
+                    let within = begin < time && time < end;
+                    let anothers = keys[key].owner != address;
+                    strange[key] |= anothers && (within || !owned.contains(&keys[key].key));
+                    self.was_anothers |= time <= begin && anothers;
                 }
                 None => {
                     let part = format!("evidence.readings[{place}]");

@@ -7,6 +7,7 @@ mod agreed;
 mod auctions;
 mod corrected;
 mod forged;
+mod handed;
 mod late;
 mod ledger;
 mod month;

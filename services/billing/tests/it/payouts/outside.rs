@@ -4,11 +4,13 @@ use actix_web::http::StatusCode;
 use alloy_primitives::U256;
 use contracts::requests::{Withdrawal, withdrawal};
 use contracts::{PayoutTerms, REDEMPTION_SECONDS, WITHDRAWAL_SECONDS};
+use events::identity::Custody;
 use serde_json::{Value, json};
 use units::Money;
 
 use super::pass;
 use super::scene::*;
+use crate::addresses::moved;
 use crate::service::Running;
 use crate::town::*;
 
@@ -49,6 +51,11 @@ async fn signed(town: &Running, wish: Value, who: &str) -> Value {
     let (status, prepared) = prepare(town, wish.clone()).await;
     assert_eq!((status, prepared.get("withdrawal")), (StatusCode::OK, None), "{prepared}");
     let terms: PayoutTerms = serde_json::from_value(prepared["terms"].clone()).unwrap();
+    outside_of(&terms, &wish, who)
+}
+
+/// The terms as they are asked for, signed by `who`.
+fn outside_of(terms: &PayoutTerms, wish: &Value, who: &str) -> Value {
     let hash = terms.redemption_hash(CHAIN_ID, deployment().token).unwrap();
     let mut body = json!({
         "amount": terms.amount, "salt": terms.salt, "expiry": terms.expiry,
@@ -88,6 +95,26 @@ async fn what_waits_outside_is_paid_out_by_a_new_signature() {
     let audit = town.in_order().await;
     let codes = ["2000", "2040", "2050"].map(|code| audit["balances"][code].clone());
     assert_eq!(codes, [json!("-5"), json!("-5"), json!("-15")]);
+}
+
+#[actix_web::test]
+async fn what_waits_at_an_address_of_before_goes_out_from_there() {
+    let mut town = taken_out().await;
+    moved(&mut town, Custody::Own).await;
+    town.move_to(slot(24).start);
+    let at = town.get("heron", "/v1/wallet").await["balances"][0]["outside_at"].clone();
+    assert_eq!(at, json!([{ "address": HERON.address(), "amount": "20" }]));
+    let from = format!("/v1/payouts/prepare?address={}", at[0]["address"].as_str().unwrap());
+    let (status, prepared) = town.post("heron", &from, "", to_bank("15")).await;
+    assert_eq!(status, StatusCode::OK, "{prepared}");
+    let terms: PayoutTerms = serde_json::from_value(prepared["terms"].clone()).unwrap();
+    let body = outside_of(&terms, &to_bank("15"), "heron");
+    let (status, payout) = ask(&town, "a", body).await;
+    assert_eq!((status, &payout["state"]), (StatusCode::CREATED, &json!("withdrawn")), "{payout}");
+    let elsewhere = signed(&town, to_bank("1"), "heron later").await;
+    assert_eq!(ask(&town, "b", elsewhere).await.1["code"], "NOT_ENOUGH_OUTSIDE");
+    town.settle().await;
+    assert_eq!(state(&town, payout["id"].as_str().unwrap()).await, "redeemed");
 }
 
 #[actix_web::test]

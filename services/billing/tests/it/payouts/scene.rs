@@ -40,7 +40,12 @@ pub async fn prepared(town: &Running, amount: &str) -> PayoutTerms {
 }
 
 pub fn sign(terms: &PayoutTerms) -> Value {
-    let (key, at) = (key("heron"), terms.cash(&deployment()));
+    sign_by("heron", terms)
+}
+
+/// What is asked for, with the signatures of a key.
+pub fn sign_by(who: &str, terms: &PayoutTerms) -> Value {
+    let (key, at) = (key(who), terms.cash(&deployment()));
     json!({
         "amount": terms.amount, "creditor": terms.creditor, "iban": terms.iban,
         "salt": terms.salt, "expiry": terms.expiry, "currency": terms.cash.map(|_| "CHF"),

@@ -369,7 +369,8 @@ async fn a_rotation_goes_on_wherever_the_program_ended() {
     town.pass_to(boundary.plus_seconds(30)).await;
     town = town.restarted().await;
     assert_eq!(owners(&town, ada.device.meter).await, [old, new]);
-    let swept = boundary.plus_seconds(120);
+    let slot = i64::from(town.place.policy.slot_seconds);
+    let swept = boundary.plus_seconds(slot + 120);
     let node = &town.node;
     assert!(node.billing.tick(swept).await.unwrap(), "cash is found");
     town = town.restarted().await;

@@ -6,13 +6,11 @@ use std::collections::BTreeMap;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use calendar::{LocalDay, Slot, SlotLength, TimeZone, Timestamp};
 use chain::light::prove_ancestor;
-use contracts::requests::{MeterEnrolment, enrolment};
 use contracts::{
     Call, Clearing, Delivery, Fills, Met, OrderTerms, Policy, Posted, Prices, Settled, Side,
     trade_id,
 };
 use ids::ConnectionPointId;
-use keys::SecretKey;
 use reading::{Reading, SignedReading, Status as MeterStatus, day_leaf};
 use tariff::Tariff;
 use units::{Energy, Money, Register};
@@ -62,7 +60,7 @@ pub(super) fn deal(
 }
 
 /// The deals of each day.
-fn deals(_place: u32) -> Vec<Deal> {
+pub(super) fn deals(_place: u32) -> Vec<Deal> {
     vec![
         // Midnight in Berlin is of the day before in UTC.
         deal(0, Side::Buy, 150, 150, 0),
@@ -124,6 +122,16 @@ impl World {
         status: MeterStatus,
         (keep, deals): (fn(&Reading) -> bool, fn(u32) -> Vec<Deal>),
     ) -> World {
+        World::traded((tariff, next), &[1], (status, keep, deals)).read()
+    }
+
+    /// All but that the readings are anchored. The meter belongs to the last of `owners`, and
+    /// belonged to the others one after the other.
+    pub(super) fn traded(
+        (tariff, next): (Tariff, Option<LocalDay>),
+        owners: &[u8],
+        (status, keep, deals): (MeterStatus, fn(&Reading) -> bool, fn(u32) -> Vec<Deal>),
+    ) -> World {
         let zone = tariff.head().timezone.clone();
         let begin = zone.start_of(day(0));
         let chain = Chain::new(begin.plus_seconds(-48 * HOUR));
@@ -146,32 +154,28 @@ impl World {
         if let Some(valid_from) = next {
             world.send([world.next_version(valid_from)]);
         }
+        for (place, owner) in owners.iter().enumerate() {
+            world.enrol((2, *owner), u32::try_from(place + 1).unwrap(), world.now);
+        }
         world.trade(begin, &[deal(-2, Side::Buy, 150, 150, 0)]);
         for place in 0..PERIOD_DAYS {
             world.trade_day(zone.start_of(day(place)), &deals(place));
         }
-        world.anchor_days();
-        world.bill = issued("INV-2026-1", world.evidence());
         world
     }
 
-    /// Meter, tariff, policy and cash, two days ahead.
+    /// The readings are anchored, and the bill follows.
+    pub(super) fn read(mut self) -> World {
+        self.anchor_days();
+        self.bill = issued("INV-2026-1", self.evidence());
+        self
+    }
+
+    /// Tariff, policy and cash, two days ahead.
     fn open_accounts(&mut self) {
         let at = self.chain.at;
-        let (owner, installer) = (key(1), key(8));
-        let of = MeterEnrolment {
-            meter: meter(),
-            key: key(2).address(),
-            owner: owner.address(),
-            installer: installer.address(),
-            connection_point: ConnectionPointId::derived("home"),
-            version: 1,
-        };
-        let hash = enrolment(CHAIN_ID, at.meters, &of);
-        let sign = |key: &SecretKey| Bytes::copy_from_slice(key.sign(hash).as_bytes());
         let tariff_key = tariff_key(community(), "standard");
         let mut calls = vec![
-            at.enrol(&of, sign(&owner), sign(&installer)),
             at.anchor_tariff(
                 tariff_key,
                 self.tariff.head().valid_from.number(),
@@ -440,7 +444,7 @@ fn issued(number: &str, evidence: Evidence) -> BillFile {
     BillFile::new(invoice, evidence)
 }
 
-fn day_tree(readings: &[SignedReading], day: LocalDay) -> merkle::Tree {
+pub(super) fn day_tree(readings: &[SignedReading], day: LocalDay) -> merkle::Tree {
     let ours = day_leaf(SALT, meter(), day, readings).unwrap();
     merkle::Tree::new(vec![keccak256("before"), ours, keccak256("after")])
 }
