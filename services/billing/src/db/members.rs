@@ -1,6 +1,6 @@
 //! Accounts, connection points, meters and tariffs.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use alloy_primitives::Address;
 use anyhow::{Context, Result};
