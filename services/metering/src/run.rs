@@ -25,7 +25,7 @@ use crate::app::correct::apply_fresh;
 use crate::app::enrol;
 use crate::app::files::FILES_AT_ONCE_MAX;
 use crate::app::heard::{Heard, hear_all};
-use crate::app::login::Login;
+use crate::app::login::{Bridge, Login};
 use crate::app::reconsider::reconsider;
 use crate::app::trades;
 use crate::broker::{Broker, Sessions};
@@ -74,13 +74,15 @@ impl Metering {
     /// Opens the database and brings its schema up to date. Transactions go to `node`.
     ///
     /// # Errors
-    /// When the database cannot be opened, or a newer version wrote it.
+    /// When the database cannot be opened, or a newer version wrote it, or a bridge was given a
+    /// topic that cannot be its own.
     pub async fn open(
         config: Config,
         clock: Clock,
         anchor: Anchor,
         node: Arc<dyn JsonRpc>,
     ) -> Result<Arc<Metering>> {
+        config.bridges.iter().try_for_each(Bridge::check)?;
         let db = Db::open(&config.database, MIGRATIONS).await.context("database of metering")?;
         let chain = client::Relay::new(db.clone(), node, anchor.sender.clone());
         let (anchor, sessions) = (Arc::new(anchor), Sessions::default());
