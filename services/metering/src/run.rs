@@ -32,6 +32,7 @@ use crate::broker::{Broker, Sessions};
 use crate::config::Config;
 use crate::db::MIGRATIONS;
 use crate::db::meters::{self, Community};
+use crate::db::partitions::Ahead;
 use crate::writer::{self, Message};
 
 /// Slots of a community after which a tick closes no more.
@@ -47,6 +48,7 @@ pub struct Metering {
     sessions: Sessions,
     login: Login,
     intake: Intake,
+    parts: Ahead,
     /// One for each file that may be taken in at the same time.
     desks: Arc<Semaphore>,
 }
@@ -89,7 +91,19 @@ impl Metering {
         let login = Login::new(db.clone(), &config.bridges);
         let intake = Intake::new(db.clone(), config.slot);
         let desks = Arc::new(Semaphore::new(FILES_AT_ONCE_MAX));
-        Ok(Arc::new(Metering { config, db, clock, anchor, chain, sessions, login, intake, desks }))
+        let parts = Ahead::default();
+        Ok(Arc::new(Metering {
+            config,
+            db,
+            clock,
+            anchor,
+            chain,
+            sessions,
+            login,
+            intake,
+            parts,
+            desks,
+        }))
     }
 
     /// Starts the broker and its writer.
@@ -256,6 +270,9 @@ impl Tick for Metering {
         match enrol::look_at_rotations(&self.db, now).await {
             Ok(count) => outcome = outcome.map(|worked| worked | (count > 0)),
             Err(error) => outcome = Err(error.context("what became of rotations")),
+        }
+        if let Err(error) = self.parts.make(&self.db, now).await {
+            outcome = Err(anyhow::Error::new(error).context("parts of the readings' table"));
         }
         for community in meters::communities(&self.db).await.context("communities")? {
             let id = community.id;

@@ -3,7 +3,7 @@
 use db::{Cell, DbError, Row, insert_rows, query, query_scalar};
 use metering::Metering;
 use reading::SignedReading;
-use service::Clock;
+use service::{Clock, Tick};
 use sha2::{Digest, Sha256};
 
 use crate::home::{Device, Home, SLOT, anchor, at, nowhere};
@@ -137,15 +137,20 @@ async fn readings_of_many_months_and_of_two_services_are_kept_once() {
         assert_eq!(home.stored_pages(&one).await, (1..=10).collect::<Vec<_>>());
         assert_eq!(home.quarantined().await, ["PAGE_CONFLICT"; 10]);
         if home.metering.db().kind() == db::Kind::Postgres {
-            let parts: i64 = query_scalar(
-                "select count(*) from pg_inherits where inhparent = 'reading'::regclass",
-            )
-            .fetch_one(home.metering.db().read())
-            .await
-            .unwrap();
+            let parts = parts(&home).await;
             assert!((4..=10).contains(&parts), "{parts} parts of ten months");
+            home.metering.tick(at(10 * LATER)).await.unwrap();
+            assert_eq!(self::parts(&home).await, parts + 2, "sixty days ahead");
         }
     }
+}
+
+/// How many parts the readings' table has on PostgreSQL.
+async fn parts(home: &Home) -> i64 {
+    query_scalar("select count(*) from pg_inherits where inhparent = 'reading'::regclass")
+        .fetch_one(home.metering.db().read())
+        .await
+        .unwrap()
 }
 
 /// What arrives in one slot: readings, repeats, forgeries that come twice, other contents for a
