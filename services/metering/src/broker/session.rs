@@ -387,10 +387,10 @@ async fn linger(mut packets: Packets) {
 }
 
 /// Waits until something is written: not for ever, nor for a line that has to end.
-async fn written(
+async fn written<T>(
     ended: &CancellationToken,
-    writing: impl Future<Output = Result<(), CodecError>>,
-) -> Result<()> {
+    writing: impl Future<Output = Result<T, CodecError>>,
+) -> Result<T> {
     tokio::select! {
         biased;
         written = tokio::time::timeout(WRITE_PATIENCE, writing) => Ok(written??),

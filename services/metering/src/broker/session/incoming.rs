@@ -13,6 +13,7 @@ use mqtt5_protocol::{Packet, QoS, ReasonCode};
 use tokio::time::Instant;
 
 use super::{ALIASES_MAX, Session, Step, written};
+use crate::broker::codec::CodecError;
 use crate::broker::message::{Publication, passed_on};
 use crate::broker::{Shared, filters};
 use crate::domain::topic::Subject;
@@ -150,12 +151,26 @@ impl Session {
         let failed = self.receipts.have_failed();
         let stored = self.receipts.stored();
         let ended = self.place.ended().clone();
+        let refused = written(&ended, self.answer_all(shared, stored)).await?;
+        Ok(match refused {
+            Some(reason) => Step::End(reason),
+            None if failed => Step::End(ReasonCode::ServerUnavailable),
+            None => Step::On,
+        })
+    }
+
+    /// Stops at what is refused to a client that cannot be told so.
+    async fn answer_all(
+        &mut self,
+        shared: &Shared,
+        stored: u64,
+    ) -> Result<Option<ReasonCode>, CodecError> {
         let mut answered = false;
         while let Some(Answer { packet_id, quality, reason }) = self.pass_on_next(shared, stored) {
             let refused = reason != ReasonCode::Success;
             let Some(packet_id) = packet_id.filter(|_| !refused || self.is_v5()) else {
                 if refused {
-                    return Ok(Step::End(reason));
+                    return Ok(Some(reason));
                 }
                 continue;
             };
@@ -165,13 +180,13 @@ impl Session {
                 }
                 _ => Packet::PubAck(PubAckPacket::new_with_reason(packet_id, reason)),
             };
-            written(&ended, self.packets.feed(packet)).await?;
+            self.packets.feed(packet).await?;
             answered = true;
         }
         if answered {
-            written(&ended, SinkExt::<Packet>::flush(&mut self.packets)).await?;
+            SinkExt::<Packet>::flush(&mut self.packets).await?;
         }
-        Ok(if failed { Step::End(ReasonCode::ServerUnavailable) } else { Step::On })
+        Ok(None)
     }
 
     /// Passes the next message on, where it can be answered now.
