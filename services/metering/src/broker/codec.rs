@@ -237,9 +237,12 @@ mod tests {
         ConnectPacket::new(options).encode(&mut connect).unwrap();
         for round in 0..60_000 {
             let level = if round % 2 == 0 { V3 } else { V5 };
-            let mut bytes = match round % 3 {
+            let mut bytes = match round % 5 {
                 0 => (0..random.random_range(0..64)).map(|_| random.random()).collect(),
                 1 => connect.clone(),
+                // With an identifier and all that can be said of how.
+                2 => vec![0x82, 11, 0, 1, 2, 0x0b, 9, 0, 3, b'a', b'/', b'#', 0x2d],
+                3 => vec![0x62, 4, 0, 7, 0, 0],
                 _ => publish(level, &[1; 20]),
             };
             for _ in 0..random.random_range(0..4) {

@@ -66,7 +66,19 @@ pub(super) async fn enter(
             return Ok(None);
         }
     };
-    let Ok(will) = Will::of(&connect, &client) else {
+    begin(packets, &connect, client, assigned, shared).await
+}
+
+/// Finds the session of `client` or begins one, and lets it in.
+async fn begin(
+    mut packets: Packets,
+    connect: &ConnectPacket,
+    client: Client,
+    assigned: Option<String>,
+    shared: &Shared,
+) -> Result<Option<Session>> {
+    let refuse = |reason| Packet::ConnAck(answer(connect, reason));
+    let Ok(will) = Will::of(connect, &client) else {
         packets.send(refuse(ReasonCode::NotAuthorized)).await?;
         return Ok(None);
     };
@@ -86,14 +98,14 @@ pub(super) async fn enter(
         ear: shared.router.ear(client.clone()),
         unreleased: HashSet::new(),
     });
-    let wishes = wishes(&connect);
+    let wishes = wishes(connect);
     state.ear.mailbox.connect(wishes.sent_max);
     place.begin(state);
     place.will = will;
-    place.kept_seconds = kept_seconds(&connect);
-    let keep_alive_seconds = keep_alive(&connect, &shared.limits);
+    place.kept_seconds = kept_seconds(connect);
+    let keep_alive_seconds = keep_alive(connect, &shared.limits);
     let welcome = Welcome { present, keep_alive_seconds, kept_seconds: place.kept_seconds };
-    let welcome = welcome.packet(&connect, &shared.limits, assigned);
+    let welcome = welcome.packet(connect, &shared.limits, assigned);
     packets.send(Packet::ConnAck(welcome)).await?;
     let received_max = shared.limits.in_flight_max;
     let how = (keep_alive_seconds, wishes);
