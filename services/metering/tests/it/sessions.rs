@@ -66,12 +66,16 @@ async fn a_reading_of_quality_of_service_two_is_stored_and_passed_on_once() {
     enter(&mut line, &of_meter(&one, None), &PRESENT).await;
     line.say(&publish(&one, 0b1100, 1)).await;
     line.hear(&[0x50, 2, 0, 9]).await;
+    // Whoever lost its state says something new under the same id: not stored is not acknowledged.
+    line.say(&publish(&one, 0b0100, 3)).await;
+    line.hear(&[0x50, 2, 0, 9]).await;
+    assert_eq!(home.stored_pages(&one).await, [1, 3]);
     line.say(&[0x62, 2, 0, 9]).await;
     line.hear(&[0x70, 2, 0, 9]).await;
     // Released: the same id is another message.
     line.say(&publish(&one, 0b0100, 2)).await;
     line.hear(&[0x50, 2, 0, 9]).await;
-    assert_eq!(home.stored_pages(&one).await, [1, 2]);
+    assert_eq!(home.stored_pages(&one).await, [1, 2, 3]);
 
     let reading = |page: u32| one.read(page, page.into(), 0, 0).encode();
     ear.hear(&message(0b0100, &one.topic(), Some(1), &reading(1))).await;

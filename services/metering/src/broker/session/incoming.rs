@@ -34,7 +34,7 @@ pub(super) struct Waiting {
 enum Until {
     /// When so many messages of the session are stored; then it is passed on.
     Stored(u64, Subject, Publication),
-    /// When so many are stored: it is there already.
+    /// When so many are stored: it was passed on already.
     Again(u64),
     /// Now, with a refusal.
     Refused(ReasonCode),
@@ -66,23 +66,22 @@ impl Session {
         if quality == QoS::ExactlyOnce
             && let Some(id) = packet_id
         {
-            let unreleased = &mut self.place.state().unreleased;
-            if unreleased.contains(&id) {
+            if self.place.state().unreleased.contains(&id) {
+                // A meter that has lost its state may say something new under it: what is stored
+                // already, the intake knows.
+                self.keep_for_writer(&subject, &Bytes::copy_from_slice(&publish.payload));
                 let until = Until::Again(self.handed_in);
                 self.waiting.push_back(Waiting { packet_id, quality, until });
                 return Step::On;
             }
-            if unreleased.len() >= self.unreleased_max {
+            if self.place.state().unreleased.len() >= self.unreleased_max {
                 return Step::End(ReasonCode::ReceiveMaximumExceeded);
             }
             self.place.state().unreleased.insert(id);
         }
         // A copy: what came lies in a buffer with all that came with it.
         let payload = Bytes::copy_from_slice(&publish.payload);
-        if let Subject::Reading(meter) = subject {
-            self.heard.push(Message { meter, bytes: payload.clone() });
-            self.handed_in += 1;
-        }
+        self.keep_for_writer(&subject, &payload);
         let (properties, expiry) = match publish.properties.is_empty() {
             true => (Bytes::new(), None),
             false => passed_on(&publish.properties),
@@ -93,6 +92,14 @@ impl Session {
         let until = Until::Stored(self.handed_in, subject, publication);
         self.waiting.push_back(Waiting { packet_id, quality, until });
         Step::On
+    }
+
+    /// Where it is a reading.
+    fn keep_for_writer(&mut self, subject: &Subject, payload: &Bytes) {
+        if let Subject::Reading(meter) = *subject {
+            self.heard.push(Message { meter, bytes: payload.clone() });
+            self.handed_in += 1;
+        }
     }
 
     /// The topic of a message and what it is about; `None` where this client may not publish it.
