@@ -1,20 +1,38 @@
 //! The mail of one session, which outlives its line: who publishes puts it in, the line takes it
 //! out. Who lets it run over loses line and session, so that a slow reader costs nobody else
-//! anything, and finds out: it gets no PUBLISH with a gap before it.
+//! anything, and finds out: it gets no PUBLISH with a gap before it. Where all mailboxes together
+//! have no room, the largest are ended, and not the one that happens to get mail.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::message::Mail;
-use super::outbox::{Outbox, Outgoing, RanOver};
+use super::outbox::{self, Outbox, Outgoing, RanOver};
 use crate::domain::topic::Client;
 
 /// Bytes of the mail of all sessions together at most.
 const BYTES_MAX: usize = 256 << 20;
+/// How many of them are free once room was made, so that it is not made for every message.
+const BYTES_FREED: usize = 4 << 20;
+/// Bytes from which on a mailbox that no line takes mail out of goes before others: it takes many
+/// smaller ones to make room.
+const AWAY_BYTES_MIN: usize = 64 << 10;
+/// Bytes of a meter's mail at most: what is retained of it fits in, and a hundred commands.
+const OF_METER_BYTES_MAX: usize = 256 << 10;
+
+/// All mailboxes.
+#[derive(Default)]
+pub(super) struct Office {
+    /// Bytes of all of them.
+    bytes: AtomicUsize,
+    boxes: Mutex<HashMap<u64, Weak<Mailbox>>>,
+}
 
 /// Where one session's mail is.
 pub(super) struct Mailbox {
@@ -26,23 +44,69 @@ pub(super) struct Mailbox {
     connected: AtomicBool,
     news: Notify,
     ran_over: CancellationToken,
-    /// Bytes of all mailboxes.
-    total: Arc<AtomicUsize>,
+    /// As the outbox says, for whoever does not lock it.
+    bytes: AtomicUsize,
+    bytes_max: usize,
+    office: Arc<Office>,
 }
 
-impl Mailbox {
-    pub(super) fn new(number: u64, client: Client, total: Arc<AtomicUsize>) -> Mailbox {
-        Mailbox {
+impl Office {
+    /// Opens a mailbox.
+    pub(super) fn open(self: &Arc<Office>, number: u64, client: Client) -> Arc<Mailbox> {
+        let bytes_max = match &client {
+            Client::Meter(_) => OF_METER_BYTES_MAX,
+            Client::Bridge { .. } => outbox::BYTES_MAX,
+        };
+        let mailbox = Arc::new(Mailbox {
             number,
             client,
             outbox: Mutex::default(),
             connected: AtomicBool::new(false),
             news: Notify::new(),
             ran_over: CancellationToken::new(),
-            total,
+            bytes: AtomicUsize::new(0),
+            bytes_max,
+            office: self.clone(),
+        });
+        self.boxes().insert(number, Arc::downgrade(&mailbox));
+        mailbox
+    }
+
+    /// Bytes of all mailboxes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Makes room for `bytes` where all is full: ends the largest mailboxes, before others those
+    /// of some size that no line takes mail out of.
+    fn make_room(&self, bytes: usize) {
+        if self.bytes() + bytes <= BYTES_MAX {
+            return;
+        }
+        // Outside of the lock, which the last owner of a mailbox takes when it lets go of it.
+        let boxes: Vec<_> = self.boxes().values().filter_map(Weak::upgrade).collect();
+        let sized = boxes.iter().map(|it| (it.bytes(), it)).filter(|(bytes, _)| *bytes > 0);
+        let mut sized: Vec<_> = sized.collect();
+        sized.sort_by_cached_key(|(bytes, it)| {
+            let goes_first = !it.is_connected() && *bytes >= AWAY_BYTES_MIN;
+            (!goes_first, Reverse(*bytes))
+        });
+        for (bytes_of_one, mailbox) in sized {
+            if self.bytes() + bytes + BYTES_FREED <= BYTES_MAX {
+                return;
+            }
+            let client = &mailbox.client;
+            tracing::warn!(?client, bytes_of_one, "no room for mail: a session is ended");
+            mailbox.run_over();
         }
     }
 
+    fn boxes(&self) -> MutexGuard<'_, HashMap<u64, Weak<Mailbox>>> {
+        self.boxes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Mailbox {
     /// Whether a line takes mail out.
     pub(super) fn is_connected(&self) -> bool {
         self.connected.load(Ordering::Relaxed)
@@ -67,20 +131,26 @@ impl Mailbox {
             return;
         }
         let bytes = mail.publication.bytes();
-        let full = self.total.load(Ordering::Relaxed).saturating_add(bytes) > BYTES_MAX;
+        self.office.make_room(bytes);
         let put = self.change(|outbox| {
-            if full || self.ran_over.is_cancelled() {
+            if self.ran_over.is_cancelled() || outbox.bytes() + bytes > self.bytes_max {
                 return Err(RanOver);
             }
             outbox.push(mail)
         });
         match put {
             Ok(()) => self.ring(),
-            Err(RanOver) => {
-                self.ran_over.cancel();
-                self.change(Outbox::clear);
-            }
+            Err(RanOver) => self.run_over(),
         }
+    }
+
+    fn run_over(&self) {
+        self.ran_over.cancel();
+        self.change(Outbox::clear);
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// What is to be sent next, up to `count` of it. Rings again where that was not all.
@@ -132,10 +202,11 @@ impl Mailbox {
         let before = outbox.bytes();
         let said = how(&mut outbox);
         let after = outbox.bytes();
+        self.bytes.store(after, Ordering::Relaxed);
         if after >= before {
-            self.total.fetch_add(after - before, Ordering::Relaxed);
+            self.office.bytes.fetch_add(after - before, Ordering::Relaxed);
         } else {
-            self.total.fetch_sub(before - after, Ordering::Relaxed);
+            self.office.bytes.fetch_sub(before - after, Ordering::Relaxed);
         }
         said
     }
@@ -144,5 +215,6 @@ impl Mailbox {
 impl Drop for Mailbox {
     fn drop(&mut self) {
         self.change(Outbox::clear);
+        self.office.boxes().remove(&self.number);
     }
 }

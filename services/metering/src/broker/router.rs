@@ -13,7 +13,7 @@ use mqtt5_protocol::QoS;
 use tokio::time::Instant;
 
 use super::filters::{self, Tree};
-use super::mailbox::Mailbox;
+use super::mailbox::{Mailbox, Office};
 use super::message::{Mail, Publication};
 use super::retained::{NoRoom, Retained};
 use crate::domain::topic::{Client, Owner, Reach};
@@ -34,8 +34,7 @@ struct Shared {
     /// Whose turn it is in a group.
     turn: AtomicU64,
     retained: Mutex<Retained>,
-    /// Bytes of all mailboxes.
-    total: Arc<AtomicUsize>,
+    office: Arc<Office>,
 }
 
 /// A session under one filter.
@@ -70,7 +69,7 @@ impl Router {
     /// An ear for a new session.
     pub(super) fn ear(&self, client: Client) -> Ear {
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
-        let mailbox = Arc::new(Mailbox::new(number, client, self.0.total.clone()));
+        let mailbox = self.0.office.open(number, client);
         Ear { router: self.clone(), mailbox, filters: HashMap::new() }
     }
 
@@ -285,7 +284,7 @@ mod tests {
         assert_eq!(heard(&ear), [("a/b".to_owned(), 1, false, vec![1])]);
         drop(ear);
         assert_eq!(router.0.filters.load(Ordering::Relaxed), 0);
-        assert_eq!(router.0.total.load(Ordering::Relaxed), 0, "its mail is gone");
+        assert_eq!(router.0.office.bytes(), 0, "its mail is gone");
     }
 
     #[test]
@@ -347,6 +346,59 @@ mod tests {
         router.pass_on(&one, None);
         assert!(ear.mailbox.ran_over().is_cancelled());
         assert_eq!(heard(&ear), []);
-        assert_eq!(router.0.total.load(Ordering::Relaxed), 0);
+        assert_eq!(router.0.office.bytes(), 0);
+    }
+
+    #[test]
+    fn where_all_is_full_the_largest_goes_and_whoever_is_away_before_others() {
+        let router = Router::default();
+        let huge = |topic: &str| {
+            let one = publication(topic, QoS::AtLeastOnce);
+            let payload = vec![1; 1 << 20].into();
+            Arc::new(Publication { payload, ..Arc::unwrap_or_clone(one) })
+        };
+        let mut ears: Vec<_> = (0..9).map(|_| ear(&router)).collect();
+        ears[8].mailbox.disconnect();
+        let mut little = ear(&router);
+        little.mailbox.disconnect();
+        little.subscribe("little", HOW).unwrap();
+        router.pass_on(&publication("little", QoS::AtLeastOnce), None);
+        // 255 MiB, of which the client that is away has few.
+        for (number, ear) in ears.iter_mut().enumerate() {
+            let topic = number.to_string();
+            ear.subscribe(&topic, HOW).unwrap();
+            let one = huge(&topic);
+            (0..if number == 8 { 7 } else { 31 }).for_each(|_| router.pass_on(&one, None));
+        }
+        let ended = || {
+            let over = |ear: &Ear| ear.mailbox.ran_over().is_cancelled();
+            Vec::from_iter((0..9).filter(|number| over(&ears[*number])))
+        };
+        assert_eq!(ended(), [0; 0]);
+        let mut fast = ear(&router);
+        fast.subscribe("b", HOW).unwrap();
+        router.pass_on(&huge("b"), None);
+        assert_eq!(ended(), [8]);
+        (0..9).for_each(|_| router.pass_on(&huge("b"), None));
+        assert_eq!(ended().len(), 2, "then one of those with most");
+        assert_eq!(heard(&fast).len(), 10);
+        assert!(!little.mailbox.ran_over().is_cancelled(), "its end would make no room");
+    }
+
+    #[test]
+    fn a_meter_has_less_room_for_mail() {
+        let router = Router::default();
+        let meter = ids::MeterId::derived("H01");
+        let mut ear = router.ear(Client::Meter(meter));
+        ear.mailbox.connect(99);
+        let topic = format!("wattex/v1/{meter}/command");
+        ear.subscribe(&topic, HOW).unwrap();
+        let one = publication(&topic, QoS::AtLeastOnce);
+        let payload = vec![1; 2000].into();
+        let one = Arc::new(Publication { payload, ..Arc::unwrap_or_clone(one) });
+        (0..100).for_each(|_| router.pass_on(&one, None));
+        assert!(!ear.mailbox.ran_over().is_cancelled());
+        (0..100).for_each(|_| router.pass_on(&one, None));
+        assert!(ear.mailbox.ran_over().is_cancelled());
     }
 }
