@@ -152,8 +152,8 @@ impl Broker {
             None => None,
         };
         let places = Arc::new(Semaphore::new(limits.connections_max));
-        sessions.forget();
         let router = Router::default();
+        sessions.begin(router.clone());
         let shared = Arc::new(Shared { limits, login, sessions, router, desk, places });
         let sessions = shared.sessions.clone();
         tokio::spawn(will::look_after(sessions, shared.clone(), stop.clone()));

@@ -305,6 +305,10 @@ impl Consumer for Metering {
         if let Some(cleared) = envelope.open::<SlotCleared>()? {
             return trades::keep(&self.db, envelope, cleared).await;
         }
+        // Also what a line that was just ended has still said; before anybody can enter.
+        if let Some(enrolled) = envelope.open::<MeterEnrolled>()? {
+            self.sessions.forget_retained(enrolled.meter);
+        }
         if let Some(meter) =
             enrol::apply(&self.db, self.config.slot, &self.anchor, envelope).await?
         {

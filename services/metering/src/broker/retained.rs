@@ -75,6 +75,13 @@ impl Retained {
             .filter(move |publication| !publication.is_over(now))
     }
 
+    /// Takes away what is retained of the topics of `owner`.
+    pub(super) fn forget(&mut self, owner: &Owner) {
+        let of_owner = self.messages.iter().filter(|(_, (_, of))| of == owner);
+        let topics: Vec<_> = of_owner.map(|(topic, _)| topic.clone()).collect();
+        topics.iter().for_each(|topic| self.take_away(topic));
+    }
+
     fn has_room(&self, publication: &Publication, owner: &Owner) -> bool {
         self.messages.len() < MESSAGES_MAX
             && self.bytes + publication.bytes() <= BYTES_MAX
@@ -145,6 +152,17 @@ mod tests {
             retained.keep(&message(topic, 0, None), &owner("one"), now).unwrap();
         }
         assert_eq!((retained.bytes, retained.counts.len(), retained.messages.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn what_was_an_owners_is_forgotten_and_nothing_else() {
+        let (mut retained, now) = (Retained::default(), Instant::now());
+        for (topic, of) in [("a", "one"), ("b", "two"), ("c", "one")] {
+            retained.keep(&message(topic, 1, None), &owner(of), now).unwrap();
+        }
+        retained.forget(&owner("one"));
+        let topics: Vec<_> = retained.matching("#", now).map(|kept| &*kept.topic).collect();
+        assert_eq!((topics, retained.counts.len()), (vec!["b"], 1));
     }
 
     #[test]

@@ -89,6 +89,11 @@ impl Router {
         retained.keep(publication, owner, now)
     }
 
+    /// Forgets what is retained of the topics of `owner`.
+    pub(super) fn forget(&self, owner: &Owner) {
+        self.0.retained.lock().unwrap_or_else(PoisonError::into_inner).forget(owner);
+    }
+
     /// Passes a message on to all who subscribed to it; `from`: the mailbox of its publisher.
     pub(super) fn pass_on(&self, publication: &Arc<Publication>, from: Option<u64>) {
         if self.is_deaf() {

@@ -20,9 +20,9 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::router::Ear;
+use super::router::{Ear, Router};
 use super::will::Will;
-use crate::domain::topic::Client;
+use crate::domain::topic::{Client, Owner};
 
 /// Seconds that a session is kept at most.
 pub(super) const KEPT_SECONDS_MAX: u32 = 7 * 86_400;
@@ -49,6 +49,8 @@ struct Live {
     sessions: HashMap<String, Entry>,
     /// Wills to be published now.
     due: Vec<Will>,
+    /// Of the broker that is at work.
+    router: Option<Router>,
 }
 
 enum Entry {
@@ -147,18 +149,29 @@ impl Sessions {
         Place { sessions, name, number, order, past, state, will, kept_seconds: 0 }
     }
 
-    /// Ends the session of `meter`, if it has one; nothing of it is kept or published. Sessions
-    /// of bridges go on.
+    /// Ends the session of `meter`, if it has one; nothing of it is kept, retained or published.
+    /// Sessions of bridges go on.
     pub(crate) fn end(&self, meter: MeterId) {
         let ended = self.live().sessions.remove(&meter.to_string());
         if let Some(Entry::Connected(_, order)) = ended {
             order.end(ReasonCode::NotAuthorized);
         }
+        self.forget_retained(meter);
     }
 
-    /// Forgets all that is kept: it belonged to a broker that is gone.
-    pub(super) fn forget(&self) {
+    /// Forgets what is retained of `meter`: whose it was before is nobody's business.
+    pub(crate) fn forget_retained(&self, meter: MeterId) {
+        let router = self.live().router.clone();
+        if let Some(router) = router {
+            router.forget(&Owner::Meter(meter));
+        }
+    }
+
+    /// A broker begins, which has this router. Forgets all that is kept: it belonged to one that
+    /// is gone.
+    pub(super) fn begin(&self, router: Router) {
         let mut live = self.live();
+        live.router = Some(router);
         live.sessions.retain(|_, entry| matches!(entry, Entry::Connected(..)));
         live.due.clear();
     }
@@ -365,7 +378,6 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::router::Router;
 
     const LONG: u32 = 100;
 

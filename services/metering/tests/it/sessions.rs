@@ -2,7 +2,7 @@
 
 use metering::Limits;
 
-use crate::home::{BRIDGE_TOKEN, Device, Home};
+use crate::home::{BRIDGE_TOKEN, Device, Home, at};
 use crate::protocol::{ACCEPTED, Raw, listen, packet, publish, subscribe, text};
 
 /// A CONNACK of a session that goes on.
@@ -177,6 +177,36 @@ async fn a_will_says_of_a_meter_what_it_may_say_itself() {
     drop(line);
     ear.hear(&message(0, &one.topic(), None, &reading)).await;
     assert_eq!(home.stored_pages(&one).await, [1]);
+    listening.stop().await;
+}
+
+#[actix_web::test]
+async fn what_a_meter_retained_ends_with_its_enrolment() {
+    let one = Device::new("H01");
+    let home = Home::with(std::slice::from_ref(&one)).await;
+    let listening = home.metering.listen().await.unwrap();
+    let status = format!("wattex/v1/{}/status", one.meter);
+    let (mut ear, mut line) = (Raw::open(&listening).await, Raw::open(&listening).await);
+    enter(&mut ear, &of_bridge(), &ACCEPTED).await;
+    enter(&mut line, &of_meter(&one, None), &ACCEPTED).await;
+    line.say(&message(0b0011, &status, Some(1), b"old")).await;
+    line.hear(&[0x40, 2, 0, 1]).await;
+    home.revoke(&one).await;
+    ear.say(&subscribe(&status, 0)).await;
+    ear.hear(&[0x90, 3, 0, 1, 0]).await;
+    // What is retained would come first.
+    ear.say(&message(0, &status, None, b"new")).await;
+    ear.hear(&message(0, &status, None, b"new")).await;
+    // Whoever carries it may still speak for it.
+    ear.say(&message(1, &status, None, b"old")).await;
+    ear.hear(&message(0, &status, None, b"old")).await;
+    let mut again = one.enrolled();
+    again.valid_from = at(1);
+    home.tell(&again).await;
+    ear.say(&subscribe(&status, 0)).await;
+    ear.hear(&[0x90, 3, 0, 1, 0]).await;
+    ear.say(&message(0, &status, None, b"new")).await;
+    ear.hear(&message(0, &status, None, b"new")).await;
     listening.stop().await;
 }
 
