@@ -95,13 +95,15 @@ struct Shared {
 
 impl Shared {
     /// Passes on what was published, after it was stored where it is a reading, and keeps it where
-    /// it is to be retained; `from`: its publisher's mailbox. A reading is passed on even where
-    /// there is no room to retain it.
+    /// it is to be retained; `from`: its publisher's mailbox. Where there is no room to retain it,
+    /// it is refused if that `can_be_told` and it is no reading, and otherwise passed on all the
+    /// same.
     fn publish(
         &self,
         publication: Publication,
         subject: &Subject,
         from: Option<u64>,
+        can_be_told: bool,
     ) -> Result<(), NoRoom> {
         if !publication.retain && self.router.is_deaf() {
             return Ok(());
@@ -111,9 +113,10 @@ impl Shared {
             let owner = subject.owner();
             if let Err(no_room) = self.router.retain(&publication, &owner, Instant::now()) {
                 tracing::warn!(topic = &*publication.topic, "no room to retain a message");
-                if matches!(subject, Subject::Word(_)) {
+                if can_be_told && matches!(subject, Subject::Word(_)) {
                     return Err(no_room);
                 }
+                self.router.outdate(&publication.topic);
             }
         }
         self.router.pass_on(&publication, from);

@@ -1,8 +1,10 @@
 //! The last message of each topic that was published to be kept: a pure store with bounds.
 //!
-//! Invariants: a topic has one message at most, an empty one takes it away; nobody whose topics
-//! they are can fill the room of the others. Deliberately absent: a file. A restart forgets what
-//! was retained, as it does sessions; who publishes it does so again when its line begins anew.
+//! Invariants: a topic has one message at most, an empty one takes it away; an owner of topics has
+//! so much room and no more, and those who retain much cannot take the last quarter of the room
+//! from those who retain little; beyond that the first come are served. Deliberately absent: a
+//! file. A restart forgets what was retained, as it does sessions; who publishes it does so again
+//! when its line begins anew.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -19,6 +21,9 @@ const MESSAGES_MAX: usize = 32_768;
 const MESSAGES_OF_ONE_MAX: usize = 64;
 /// Bytes of all of them at most.
 const BYTES_MAX: usize = 16 << 20;
+/// For so many messages of an owner all of the room is there, for its further ones three quarters:
+/// the last quarter is for those who retain little.
+const FEW: usize = 2;
 
 /// There was no room.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,15 +39,15 @@ pub(super) struct Retained {
 
 impl Retained {
     /// Keeps a message of a topic of `owner` in place of the one before; an empty one takes that
-    /// away. What is over makes room first.
+    /// away. What is over makes room first; where there is none, the one before stays.
     pub(super) fn keep(
         &mut self,
         publication: &Arc<Publication>,
         owner: &Owner,
         now: Instant,
     ) -> Result<(), NoRoom> {
-        self.take_away(&publication.topic);
         if publication.payload.is_empty() {
+            self.take_away(&publication.topic);
             return Ok(());
         }
         if !self.has_room(publication, owner) {
@@ -51,6 +56,7 @@ impl Retained {
                 return Err(NoRoom);
             }
         }
+        self.take_away(&publication.topic);
         self.bytes += publication.bytes();
         *self.counts.entry(owner.clone()).or_default() += 1;
         let kept = (publication.clone(), owner.clone());
@@ -82,13 +88,23 @@ impl Retained {
         topics.iter().for_each(|topic| self.take_away(topic));
     }
 
+    /// Whether there is room once the message before is gone.
     fn has_room(&self, publication: &Publication, owner: &Owner) -> bool {
-        self.messages.len() < MESSAGES_MAX
-            && self.bytes + publication.bytes() <= BYTES_MAX
-            && self.counts.get(owner).is_none_or(|count| *count < MESSAGES_OF_ONE_MAX)
+        let mut of_owner = self.counts.get(owner).copied().unwrap_or(0);
+        let (mut replaces, mut before) = (false, 0);
+        if let Some((publication, of)) = self.messages.get(&publication.topic) {
+            (replaces, before) = (of == owner, publication.bytes());
+            of_owner -= usize::from(replaces);
+        }
+        let part = |all: usize| if of_owner < FEW { all } else { all / 4 * 3 };
+        let bytes = publication.bytes();
+        of_owner < MESSAGES_OF_ONE_MAX
+            && (replaces || self.messages.len() < part(MESSAGES_MAX))
+            && (bytes <= before || self.bytes - before + bytes <= part(BYTES_MAX))
     }
 
-    fn take_away(&mut self, topic: &str) {
+    /// Takes away what is retained of `topic`.
+    pub(super) fn take_away(&mut self, topic: &str) {
         let Some((publication, owner)) = self.messages.remove(topic) else { return };
         self.bytes -= publication.bytes();
         let count = self.counts.get_mut(&owner).expect("it was counted");
@@ -179,7 +195,23 @@ mod tests {
         assert_eq!(retained.keep(&message("two/0", 1, None), &owner("two"), now), Ok(()));
         assert_eq!(retained.keep(&message("one/7", 3, None), &owner("one"), now), Ok(()));
         assert_eq!(retained.keep(&more, &owner("one"), over), Ok(()), "what is over makes room");
-        let huge = message("two/1", BYTES_MAX, None);
+        let huge = message("two/0", BYTES_MAX, None);
         assert_eq!(retained.keep(&huge, &owner("two"), now), Err(NoRoom));
+        let kept: Vec<_> = retained.matching("two/#", now).map(|kept| kept.payload.len()).collect();
+        assert_eq!(kept, [1], "the one before stays");
+        // Many who retain much.
+        let mut number = 0;
+        while retained.keep(&message(&number.to_string(), 1, None), &many(number), now).is_ok() {
+            number += 1;
+        }
+        assert_eq!(retained.messages.len(), MESSAGES_MAX / 4 * 3);
+        for (topic, room) in [("new/0", Ok(())), ("new/1", Ok(())), ("new/2", Err(NoRoom))] {
+            assert_eq!(retained.keep(&message(topic, 1, None), &owner("new"), now), room);
+        }
+        assert_eq!(retained.keep(&message("0", 3, None), &many(0), now), Ok(()));
+    }
+
+    fn many(number: usize) -> Owner {
+        owner(&format!("many {}", number / MESSAGES_OF_ONE_MAX))
     }
 }

@@ -89,6 +89,11 @@ impl Router {
         retained.keep(publication, owner, now)
     }
 
+    /// Forgets what is retained of `topic`: it is not what was said last any more.
+    pub(super) fn outdate(&self, topic: &str) {
+        self.0.retained.lock().unwrap_or_else(PoisonError::into_inner).take_away(topic);
+    }
+
     /// Forgets what is retained of the topics of `owner`.
     pub(super) fn forget(&self, owner: &Owner) {
         self.0.retained.lock().unwrap_or_else(PoisonError::into_inner).forget(owner);

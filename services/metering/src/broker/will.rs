@@ -96,7 +96,7 @@ impl Will {
             }
         }
         // Where there is no room to retain it, nobody is left to be told.
-        shared.publish(publication, &subject, None).ok();
+        shared.publish(publication, &subject, None, false).ok();
     }
 }
 

@@ -211,6 +211,35 @@ async fn what_a_meter_retained_ends_with_its_enrolment() {
 }
 
 #[actix_web::test]
+async fn where_there_is_no_room_to_retain_a_line_goes_on() {
+    let one = Device::new("H01");
+    let home = Home::with(std::slice::from_ref(&one)).await;
+    let (_metering, listening) = listen(&home, Limits::default()).await;
+    let mut line = Raw::open(&listening).await;
+    enter(&mut line, &of_meter(&one, None), &ACCEPTED).await;
+    line.say(&subscribe(&format!("wattex/v1/{}/status/last", one.meter), 0)).await;
+    line.hear(&[0x90, 3, 0, 1, 0]).await;
+    for number in 0..64 {
+        let topic = format!("wattex/v1/{}/status/{number}", one.meter);
+        line.say(&message(0b0011, &topic, Some(1), b"x")).await;
+        line.hear(&[0x40, 2, 0, 1]).await;
+    }
+    let last = format!("wattex/v1/{}/status/last", one.meter);
+    line.say(&message(0b0011, &last, Some(1), b"x")).await;
+    // Neither of the two ends the line, and both are passed on.
+    line.say(&message(0b0001, &last, None, b"y")).await;
+    line.hear(&[0x40, 2, 0, 1]).await;
+    for said in [b"x", b"y"] {
+        line.hear(&message(0, &last, None, said)).await;
+    }
+    line.say(&subscribe(&last, 0)).await;
+    line.hear(&[0x90, 3, 0, 1, 0]).await;
+    line.say(&message(0, &last, None, b"z")).await;
+    line.hear(&message(0, &last, None, b"z")).await;
+    listening.stop().await;
+}
+
+#[actix_web::test]
 async fn a_meter_publishes_nothing_that_could_be_taken_for_stored() {
     let one = Device::new("H01");
     let home = Home::with(std::slice::from_ref(&one)).await;

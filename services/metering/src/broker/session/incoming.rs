@@ -208,7 +208,8 @@ impl Session {
             Until::Again(_) => ReasonCode::Success,
             Until::Stored(_, subject, publication) => {
                 let number = self.place.state().ear.mailbox.number;
-                match shared.publish(publication, &subject, Some(number)) {
+                let can_be_told = packet_id.is_some() && self.is_v5();
+                match shared.publish(publication, &subject, Some(number), can_be_told) {
                     Ok(()) => ReasonCode::Success,
                     Err(_) => {
                         self.forget(packet_id, quality);
