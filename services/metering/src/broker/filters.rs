@@ -82,6 +82,16 @@ impl<T> Tree<T> {
         node.here.push(value);
     }
 
+    /// The values under `filter`.
+    pub(super) fn under(&mut self, filter: &str) -> &mut [T] {
+        let mut node = &mut self.0;
+        for level in filter.split('/') {
+            let Some(below) = node.below.get_mut(level) else { return &mut [] };
+            node = below;
+        }
+        &mut node.here
+    }
+
     /// Takes away the values under `filter` that are `of`.
     pub(super) fn remove(&mut self, filter: &str, of: impl Fn(&T) -> bool) {
         self.0.remove(Some(filter), &of);

@@ -172,7 +172,11 @@ pub(super) struct TooMany;
 impl Ear {
     /// Subscribes by `filter`; says whether it is a new one. The same filter again changes how.
     pub(super) fn subscribe(&mut self, filter: &str, how: Subscribed) -> Result<bool, TooMany> {
-        let before = self.unsubscribe(filter);
+        if let Some(before) = self.filters.get_mut(filter) {
+            *before = how;
+            self.change(filter, how);
+            return Ok(false);
+        }
         if self.filters.len() >= FILTERS_MAX {
             return Err(TooMany);
         }
@@ -186,7 +190,7 @@ impl Ear {
         shared.subscribers.write().unwrap_or_else(PoisonError::into_inner).put(of, subscriber);
         shared.filters.fetch_add(1, Ordering::Relaxed);
         self.filters.insert(filter, how);
-        Ok(!before)
+        Ok(true)
     }
 
     /// Ends what was subscribed by `filter`; `false` where nothing was.
@@ -210,16 +214,35 @@ impl Ear {
         }
     }
 
+    /// In one piece: no message finds the session unsubscribed in between.
+    fn change(&self, filter: &str, how: Subscribed) {
+        let (of, is_own) = self.own(filter);
+        let subscribers = &self.router.0.subscribers;
+        let mut subscribers = subscribers.write().unwrap_or_else(PoisonError::into_inner);
+        for subscriber in subscribers.under(of) {
+            if is_own(subscriber) {
+                subscriber.how = how;
+            }
+        }
+    }
+
     fn remove(&self, filter: &str) {
+        let (of, is_own) = self.own(filter);
         let shared = &self.router.0;
+        let mut subscribers = shared.subscribers.write().unwrap_or_else(PoisonError::into_inner);
+        subscribers.remove(of, is_own);
+        shared.filters.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Where in the tree what is subscribed by `filter` lies, and which of what lies there it is.
+    fn own<'a>(&self, filter: &'a str) -> (&'a str, impl Fn(&Subscriber) -> bool + use<'a>) {
         let number = self.mailbox.number;
         let of = filters::shared(filter).unwrap_or(filter);
         let group = (of != filter).then_some(filter);
-        let mut subscribers = shared.subscribers.write().unwrap_or_else(PoisonError::into_inner);
-        subscribers.remove(of, |subscriber| {
+        let is_own = move |subscriber: &Subscriber| {
             subscriber.mailbox.number == number && subscriber.group.as_deref() == group
-        });
-        shared.filters.fetch_sub(1, Ordering::Relaxed);
+        };
+        (of, is_own)
     }
 }
 
@@ -295,6 +318,24 @@ mod tests {
         drop(ear);
         assert_eq!(router.0.filters.load(Ordering::Relaxed), 0);
         assert_eq!(router.0.office.bytes(), 0, "its mail is gone");
+    }
+
+    #[test]
+    fn who_subscribes_again_misses_nothing() {
+        const COUNT: usize = 20_000;
+        let router = Router::default();
+        let mut ear = ear(&router);
+        ear.mailbox.connect(u16::MAX);
+        ear.subscribe("a/#", HOW).unwrap();
+        std::thread::scope(|scope| {
+            let one = publication("a/b", QoS::AtMostOnce);
+            let router = &router;
+            let all = scope.spawn(move || (0..COUNT).for_each(|_| router.pass_on(&one, None)));
+            while !all.is_finished() {
+                assert!(!ear.subscribe("a/#", HOW).unwrap());
+            }
+        });
+        assert_eq!(ear.mailbox.take(2 * COUNT, Instant::now()).len(), COUNT);
     }
 
     #[test]
