@@ -9,6 +9,12 @@ use std::collections::HashMap;
 /// Levels of a topic or filter at most.
 pub(super) const LEVELS_MAX: usize = 64;
 
+/// Bytes that a tree may take, about: half a million levels.
+const BYTES_MAX: usize = 256 << 20;
+/// Bytes of a level besides its name, and of a value besides its filter, about.
+const NODE_BYTES: usize = 512;
+const VALUE_BYTES: usize = 256;
+
 /// What a filter for one member of a group begins with.
 const SHARE: &str = "$share/";
 
@@ -25,9 +31,14 @@ pub(super) fn wants_shared(filter: &str) -> bool {
     filter.starts_with(SHARE)
 }
 
-/// Whether a topic or filter has too many levels.
+/// Whether a topic has too many levels.
 pub(super) fn is_too_deep(topic: &str) -> bool {
-    topic.split('/').nth(LEVELS_MAX).is_some()
+    is_deeper(topic, LEVELS_MAX)
+}
+
+/// Whether a topic or filter has more levels than so many.
+pub(super) fn is_deeper(topic: &str, levels: usize) -> bool {
+    topic.split('/').nth(levels).is_some()
 }
 
 /// What is before the first wildcard.
@@ -52,7 +63,15 @@ pub(super) fn takes(filter: &str, topic: &str) -> bool {
 
 /// Values under filters.
 #[derive(Debug)]
-pub(super) struct Tree<T>(Node<T>);
+pub(super) struct Tree<T> {
+    root: Node<T>,
+    /// What it takes, about.
+    bytes: usize,
+}
+
+/// A tree has no room for a further filter.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Full;
 
 #[derive(Debug)]
 struct Node<T> {
@@ -68,23 +87,33 @@ impl<T> Default for Node<T> {
 
 impl<T> Default for Tree<T> {
     fn default() -> Tree<T> {
-        Tree(Node::default())
+        Tree { root: Node::default(), bytes: 0 }
     }
 }
 
 impl<T> Tree<T> {
     /// Puts `value` under `filter`.
-    pub(super) fn put(&mut self, filter: &str, value: T) {
-        let mut node = &mut self.0;
+    pub(super) fn put(&mut self, filter: &str, value: T) -> Result<(), Full> {
+        // As if none of its levels was there.
+        let levels: usize = filter.split('/').map(|level| NODE_BYTES + level.len()).sum();
+        if self.bytes + levels + value_bytes(filter) > BYTES_MAX {
+            return Err(Full);
+        }
+        let mut node = &mut self.root;
         for level in filter.split('/') {
-            node = node.below.entry(level.into()).or_default();
+            node = node.below.entry(level.into()).or_insert_with(|| {
+                self.bytes += NODE_BYTES + level.len();
+                Node::default()
+            });
         }
         node.here.push(value);
+        self.bytes += value_bytes(filter);
+        Ok(())
     }
 
     /// The values under `filter`.
     pub(super) fn under(&mut self, filter: &str) -> &mut [T] {
-        let mut node = &mut self.0;
+        let mut node = &mut self.root;
         for level in filter.split('/') {
             let Some(below) = node.below.get_mut(level) else { return &mut [] };
             node = below;
@@ -94,29 +123,42 @@ impl<T> Tree<T> {
 
     /// Takes away the values under `filter` that are `of`.
     pub(super) fn remove(&mut self, filter: &str, of: impl Fn(&T) -> bool) {
-        self.0.remove(Some(filter), &of);
+        let mut gone = 0;
+        let mut counted = |value: &T| {
+            let is_gone = of(value);
+            gone += if is_gone { value_bytes(filter) } else { 0 };
+            is_gone
+        };
+        let (_, levels) = self.root.remove(Some(filter), &mut counted);
+        self.bytes -= gone + levels;
     }
 
     /// Shows every value whose filter takes in `topic`.
     pub(super) fn each<'a>(&'a self, topic: &str, found: &mut impl FnMut(&'a T)) {
         let wild = !topic.starts_with('$');
-        self.0.each(Some(topic), wild, found);
+        self.root.each(Some(topic), wild, found);
     }
 }
 
 impl<T> Node<T> {
-    /// Says whether nothing is left.
-    fn remove(&mut self, rest: Option<&str>, of: &impl Fn(&T) -> bool) -> bool {
+    /// Says whether nothing is left, and what the levels took that are gone.
+    fn remove(&mut self, rest: Option<&str>, of: &mut dyn FnMut(&T) -> bool) -> (bool, usize) {
+        let mut gone = 0;
         match rest {
             None => self.here.retain(|value| !of(value)),
             Some(rest) => {
                 let (level, rest) = next(rest);
-                if self.below.get_mut(level).is_some_and(|node| node.remove(rest, of)) {
-                    self.below.remove(level);
+                if let Some(node) = self.below.get_mut(level) {
+                    let (empty, levels) = node.remove(rest, of);
+                    gone = levels;
+                    if empty {
+                        self.below.remove(level);
+                        gone += NODE_BYTES + level.len();
+                    }
                 }
             }
         }
-        self.here.is_empty() && self.below.is_empty()
+        (self.here.is_empty() && self.below.is_empty(), gone)
     }
 
     fn each<'a>(&'a self, rest: Option<&str>, wild: bool, found: &mut impl FnMut(&'a T)) {
@@ -133,6 +175,10 @@ impl<T> Node<T> {
             node.each(rest, true, found);
         }
     }
+}
+
+fn value_bytes(filter: &str) -> usize {
+    VALUE_BYTES + filter.len()
 }
 
 /// The first level and, where there are more, the rest.
@@ -191,6 +237,20 @@ mod tests {
     }
 
     #[test]
+    fn a_tree_has_so_much_room_and_no_more() {
+        let mut tree = Tree::default();
+        let long = "x".repeat(60_000);
+        let mut number = 0;
+        while tree.put(&format!("{number}/{long}"), number) == Ok(()) {
+            number += 1;
+        }
+        assert!((2_000..3_000).contains(&number), "{number}");
+        assert_eq!(tree.put("short", 0), Ok(()));
+        tree.remove(&format!("7/{long}"), |_| true);
+        assert_eq!(tree.put(&format!("7/{long}"), 7), Ok(()));
+    }
+
+    #[test]
     fn the_tree_finds_what_the_filters_take_in() {
         let mut random = StdRng::seed_from_u64(311);
         let some = |random: &mut StdRng, levels: &[&str]| {
@@ -205,7 +265,7 @@ mod tests {
             if random.random_ratio(1, 3) {
                 filter.push_str("/#");
             }
-            tree.put(&filter, number);
+            tree.put(&filter, number).unwrap();
             filters.push(filter);
         }
         for round in 0..2 {
@@ -228,6 +288,7 @@ mod tests {
         for (number, filter) in filters.iter().enumerate() {
             tree.remove(filter, |value| *value == number);
         }
-        assert!(tree.0.below.is_empty(), "no level stays behind");
+        assert!(tree.root.below.is_empty(), "no level stays behind");
+        assert_eq!(tree.bytes, 0);
     }
 }

@@ -12,14 +12,17 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use mqtt5_protocol::QoS;
 use tokio::time::Instant;
 
-use super::filters::{self, Tree};
+use super::filters::{self, Full, Tree};
 use super::mailbox::{Mailbox, Office};
 use super::message::{Mail, Publication};
 use super::retained::{NoRoom, Retained};
 use crate::domain::topic::{Client, Owner, Reach};
 
-/// Filters that one session may have subscribed to at a time.
+/// Filters that one session may have subscribed to at a time; a meter's.
 const FILTERS_MAX: usize = 1024;
+const OF_METER_FILTERS_MAX: usize = 16;
+/// Levels of a meter's filter at most: three stand before what it may choose.
+const OF_METER_LEVELS_MAX: usize = 8;
 
 /// Passes messages on.
 #[derive(Clone, Default)]
@@ -165,7 +168,7 @@ fn lower(one: QoS, other: QoS) -> QoS {
     if (one as u8) < other as u8 { one } else { other }
 }
 
-/// There are too many filters.
+/// There are too many filters, or it has too many levels.
 #[derive(Debug)]
 pub(super) struct TooMany;
 
@@ -177,17 +180,23 @@ impl Ear {
             self.change(filter, how);
             return Ok(false);
         }
-        if self.filters.len() >= FILTERS_MAX {
-            return Err(TooMany);
-        }
+        let (filters_max, levels_max) = match self.mailbox.client {
+            Client::Meter(_) => (OF_METER_FILTERS_MAX, OF_METER_LEVELS_MAX),
+            Client::Bridge { .. } => (FILTERS_MAX, filters::LEVELS_MAX),
+        };
         let filter: Arc<str> = filter.into();
         let (of, group) = match filters::shared(&filter) {
             Some(shared) => (shared, Some(filter.clone())),
             None => (&*filter, None),
         };
+        if self.filters.len() >= filters_max || filters::is_deeper(of, levels_max) {
+            return Err(TooMany);
+        }
         let subscriber = Subscriber { mailbox: self.mailbox.clone(), how, group };
         let shared = &self.router.0;
-        shared.subscribers.write().unwrap_or_else(PoisonError::into_inner).put(of, subscriber);
+        let mut subscribers = shared.subscribers.write().unwrap_or_else(PoisonError::into_inner);
+        subscribers.put(of, subscriber).map_err(|Full| TooMany)?;
+        drop(subscribers);
         shared.filters.fetch_add(1, Ordering::Relaxed);
         self.filters.insert(filter, how);
         Ok(true)
@@ -434,6 +443,18 @@ mod tests {
         assert_eq!(ended().len(), 2, "then one of those with most");
         assert_eq!(heard(&fast).len(), 10);
         assert!(!little.mailbox.ran_over().is_cancelled(), "its end would make no room");
+    }
+
+    #[test]
+    fn a_meter_has_less_room_for_filters() {
+        let meter = ids::MeterId::derived("H01");
+        let mut ear = Router::default().ear(Client::Meter(meter));
+        assert!(ear.subscribe(&format!("wattex/v1/{meter}/4/5/6/7/8/9"), HOW).is_err());
+        for number in 0..OF_METER_FILTERS_MAX {
+            ear.subscribe(&format!("wattex/v1/{meter}/4/5/6/7/{number}"), HOW).unwrap();
+        }
+        assert!(ear.subscribe(&format!("wattex/v1/{meter}/#"), HOW).is_err());
+        assert!(!ear.subscribe(&format!("wattex/v1/{meter}/4/5/6/7/0"), HOW).unwrap());
     }
 
     #[test]

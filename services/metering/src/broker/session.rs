@@ -316,7 +316,6 @@ impl Session {
         match reach {
             Reach::Others => return SubAckReasonCode::NotAuthorized,
             Reach::Nowhere => return SubAckReasonCode::UnspecifiedError,
-            _ if filters::is_too_deep(of) => return SubAckReasonCode::QuotaExceeded,
             Reach::All | Reach::Some => {}
         }
         let how = Subscribed {
