@@ -73,6 +73,15 @@ impl Raw {
         assert_eq!(heard, expected);
     }
 
+    /// The next packet, up to 127 bytes.
+    async fn packet(&mut self) -> Vec<u8> {
+        let mut packet = vec![0; 2];
+        self.0.read_exact(&mut packet).await.unwrap();
+        packet.resize(2 + usize::from(packet[1]), 0);
+        self.0.read_exact(&mut packet[2..]).await.unwrap();
+        packet
+    }
+
     /// Waits for the end of the line and gives what came before.
     pub(crate) async fn end(mut self) -> Vec<u8> {
         let mut heard = Vec::new();
@@ -152,11 +161,8 @@ async fn only_so_many_connect_and_the_newest_line_of_a_meter_holds() {
     let (metering, listening) = listen(&home, Limits::default()).await;
     let mut old = Raw::open(&listening).await;
     old.say(&connect(5, 60, &one)).await;
-    let mut welcome = [0; 2];
-    old.0.read_exact(&mut welcome).await.unwrap();
-    let mut rest = vec![0; welcome[1].into()];
-    old.0.read_exact(&mut rest).await.unwrap();
-    assert_eq!((welcome[0], rest[1]), (0x20, 0));
+    let welcome = old.packet().await;
+    assert_eq!((welcome[0], welcome[3]), (0x20, 0));
     let mut new = Raw::open(&listening).await;
     new.say(&connect(4, 60, &one)).await;
     new.hear(&ACCEPTED).await;
@@ -220,6 +226,29 @@ async fn what_is_stored_is_passed_on_to_who_speaks_for_the_meter() {
     ear.hear(&delivered(&one, None, 4)).await;
     stranger.say(&[0xc0, 0, 0xe0, 0]).await;
     assert_eq!(stranger.end().await, [0xd0, 0], "nothing of another's meter");
+    listening.stop().await;
+}
+
+#[actix_web::test]
+async fn an_alias_stands_for_the_topic_that_was_said_last_also_where_it_is_refused() {
+    let (one, two) = (Device::new("H01"), Device::new("H02"));
+    let home = Home::with(&[one.clone(), two.clone()]).await;
+    let (_metering, listening) = listen(&home, Limits::default()).await;
+    let mut line = Raw::open(&listening).await;
+    line.say(&connect(5, 60, &one)).await;
+    assert_eq!(line.packet().await[3], 0);
+    let own = one.topic();
+    let other = two.topic();
+    for (topic, page, reason) in [(own.as_str(), 1, 0), (&other, 2, 0x87), ("", 3, 0x87)] {
+        let mut body = text(topic.as_bytes());
+        // Packet id 9, and alias 1 as the only property.
+        body.extend([0, 9, 3, 0x23, 0, 1]);
+        body.extend(one.read(page, page.into(), 0, 0).encode());
+        line.say(&packet(0x32, &body)).await;
+        let answer = line.packet().await;
+        assert_eq!(answer.get(4).copied().unwrap_or(0), reason, "page {page}");
+    }
+    assert_eq!(home.stored_pages(&one).await, [1]);
     listening.stop().await;
 }
 

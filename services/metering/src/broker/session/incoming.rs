@@ -119,16 +119,20 @@ impl Session {
                 name = &known;
             }
         }
-        if self.topic.as_ref().is_none_or(|(last, _)| **last != *name) {
-            if filters::is_too_deep(name) {
-                return Err(ReasonCode::TopicNameInvalid);
-            }
-            let Some(subject) = self.client.publishes(name) else { return Ok(None) };
-            self.topic = Some((name.into(), subject));
+        let last = self.topic.clone().filter(|(last, _)| **last == *name);
+        if last.is_none() && filters::is_too_deep(name) {
+            return Err(ReasonCode::TopicNameInvalid);
         }
-        if let (Some(alias), Some((topic, _))) = (alias, &self.topic) {
+        let topic = last.as_ref().map_or_else(|| name.into(), |(last, _)| last.clone());
+        // Also of a topic that is refused: the client knows it by the alias from now on.
+        if let Some(alias) = alias {
             self.aliases.insert(alias, topic.clone());
         }
+        if last.is_some() {
+            return Ok(last);
+        }
+        let Some(subject) = self.client.publishes(&topic) else { return Ok(None) };
+        self.topic = Some((topic, subject));
         Ok(self.topic.clone())
     }
 
