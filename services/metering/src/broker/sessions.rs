@@ -31,7 +31,7 @@ const KEPT_OF_ONE_MAX: usize = 256;
 /// Wills that are due and not published yet; further ones are lost.
 const WILLS_MAX: usize = 65_536;
 /// How long a new line waits for the session of the one that it takes over.
-const TAKE_OVER_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const TAKE_OVER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The sessions of a broker.
 #[derive(Clone, Default)]

@@ -12,15 +12,21 @@ use mqtt5_protocol::packet::pubrec::PubRecPacket;
 use mqtt5_protocol::{Packet, QoS, ReasonCode};
 use tokio::time::Instant;
 
-use super::{ALIASES_MAX, Session, Step, written};
+use super::{ALIASES_MAX, FAREWELL_PATIENCE, Session, Step, written};
 use crate::broker::codec::CodecError;
 use crate::broker::message::{Publication, passed_on};
+use crate::broker::sessions::TAKE_OVER_PATIENCE;
 use crate::broker::{Shared, filters};
 use crate::domain::topic::Subject;
 use crate::writer::Message;
 
 /// How long what was handed in is waited for when its line has ended.
-const SETTLE_PATIENCE: Duration = Duration::from_secs(10);
+const SETTLE_PATIENCE: Duration = Duration::from_secs(3);
+
+// Who takes over does not give up before the old line has said farewell and settled.
+const _: () = assert!(
+    SETTLE_PATIENCE.as_millis() + FAREWELL_PATIENCE.as_millis() < TAKE_OVER_PATIENCE.as_millis()
+);
 
 /// A publish that is not answered yet.
 pub(super) struct Waiting {
@@ -150,10 +156,15 @@ impl Session {
             return Ok(());
         }
         let messages = std::mem::take(&mut self.heard);
-        if !shared.desk.hand_in(messages, &self.receipts).await {
-            bail!("the writer has stopped");
+        let ended = self.place.ended().clone();
+        tokio::select! {
+            biased;
+            taken = shared.desk.hand_in(messages, &self.receipts) => match taken {
+                true => Ok(()),
+                false => bail!("the writer has stopped"),
+            },
+            () = ended.cancelled() => bail!("ended while there was no room at the writer"),
         }
-        Ok(())
     }
 
     /// Sends the answers that can be sent, in the order of the publishes.
