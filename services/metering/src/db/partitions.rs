@@ -19,6 +19,9 @@ const SECONDS: i64 = 30 * 86_400;
 /// How far ahead they are made, in seconds.
 const AHEAD_SECONDS: i64 = 2 * SECONDS;
 
+/// How long making them ahead waits for whoever reads: those who come later wait behind it.
+const WAIT_FOR_READERS: &str = "set local lock_timeout = '1s'";
+
 /// Makes parts ahead; keeps one more than the number of the last.
 #[derive(Debug, Default)]
 pub(crate) struct Ahead(AtomicI64);
@@ -26,13 +29,22 @@ pub(crate) struct Ahead(AtomicI64);
 impl Ahead {
     /// Makes the parts that readings of now and of the next sixty days belong to, where they were
     /// not made before.
+    ///
+    /// # Errors
+    /// Also where somebody reads the readings for longer than a second: the next call tries again.
     pub(crate) async fn make(&self, db: &Db, now: Timestamp) -> Result<(), DbError> {
         let Some(last) = of(now.plus_seconds(AHEAD_SECONDS)) else { return Ok(()) };
         if db.kind() != Kind::Postgres || last < self.0.load(Ordering::Relaxed) {
             return Ok(());
         }
         let parts: BTreeSet<i64> = (of(now).unwrap_or(0)..=last).collect();
-        db.transact(move |tx| Box::pin(async move { make(tx, &parts).await })).await?;
+        db.transact(move |tx| {
+            Box::pin(async move {
+                query(WAIT_FOR_READERS).execute(tx.conn()).await?;
+                make(tx, &parts).await
+            })
+        })
+        .await?;
         self.0.store(last + 1, Ordering::Relaxed);
         Ok(())
     }
