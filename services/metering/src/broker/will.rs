@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ids::MeterId;
 use mqtt5_protocol::packet::connect::ConnectPacket;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,8 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A will.
 #[derive(Debug)]
 pub(super) struct Will {
+    /// The meter that leaves it, if it is one.
+    meter: Option<MeterId>,
     subject: Subject,
     publication: Publication,
     /// Seconds that the message lives.
@@ -55,7 +58,11 @@ impl Will {
         };
         let delay = will.properties.will_delay_interval.unwrap_or(0);
         let delay = Duration::from_secs(delay.into());
-        Ok(Some(Will { subject, publication, expiry, delay }))
+        let meter = match client {
+            Client::Meter(meter) => Some(*meter),
+            Client::Bridge { .. } => None,
+        };
+        Ok(Some(Will { meter, subject, publication, expiry, delay }))
     }
 
     /// A will that says `said` on a topic that was given to a bridge.
@@ -70,7 +77,7 @@ impl Will {
             retain: false,
         };
         let subject = Subject::Word(crate::domain::topic::Owner::Given(said.into()));
-        Will { subject, publication, expiry: None, delay }
+        Will { meter: None, subject, publication, expiry: None, delay }
     }
 
     #[cfg(test)]
@@ -78,9 +85,20 @@ impl Will {
         &self.publication.topic
     }
 
-    /// Stores it, where it is a reading, and passes it on.
+    /// Stores it, where it is a reading, and passes it on. A meter that was revoked since it left
+    /// it has nothing to say any more.
     async fn publish(self, shared: &Shared, now: Instant) {
-        let Will { subject, mut publication, expiry, .. } = self;
+        let Will { meter, subject, mut publication, expiry, .. } = self;
+        if let Some(meter) = meter {
+            match shared.login.enter_certified(meter).await {
+                Ok(Some(_)) => {}
+                Ok(None) => return,
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    return tracing::error!(%meter, error, "a will is lost: whose it is is unknown");
+                }
+            }
+        }
         publication.expires = expiry.map(|seconds| now + Duration::from_secs(seconds.into()));
         if let Subject::Reading(meter) = subject {
             let receipts = Arc::<Receipts>::default();

@@ -181,6 +181,34 @@ async fn a_will_says_of_a_meter_what_it_may_say_itself() {
 }
 
 #[actix_web::test]
+async fn a_meter_that_was_revoked_leaves_no_will() {
+    let (one, two) = (Device::new("H01"), Device::new("H02"));
+    let home = Home::with(&[one.clone(), two.clone()]).await;
+    // Another process on the same database: its lines do not hear of the revocation.
+    let (_metering, listening) = listen(&home, Limits::default()).await;
+    let mut ear = Raw::open(&listening).await;
+    enter(&mut ear, &of_bridge(), &ACCEPTED).await;
+    ear.say(&subscribe("wattex/v1/+/status", 0)).await;
+    ear.hear(&[0x90, 3, 0, 1, 0]).await;
+    let mut lines = Vec::new();
+    for device in [&one, &two] {
+        let status = format!("wattex/v1/{}/status", device.meter);
+        let mut line = Raw::open(&listening).await;
+        enter(&mut line, &of_meter(device, Some((&status, "away"))), &ACCEPTED).await;
+        lines.push(line);
+    }
+    home.revoke(&one).await;
+    for mut line in lines {
+        // A second CONNECT: the line is ended, and with it goes the will.
+        line.say(&of_meter(&one, None)).await;
+        assert_eq!(line.end().await, [] as [u8; 0]);
+    }
+    let status = format!("wattex/v1/{}/status", two.meter);
+    ear.hear(&message(0, &status, None, b"away")).await;
+    listening.stop().await;
+}
+
+#[actix_web::test]
 async fn what_a_meter_retained_ends_with_its_enrolment() {
     let one = Device::new("H01");
     let home = Home::with(std::slice::from_ref(&one)).await;
