@@ -159,7 +159,8 @@ impl Broker {
         sessions.begin(router.clone());
         let shared = Arc::new(Shared { limits, login, sessions, router, desk, places });
         let sessions = shared.sessions.clone();
-        tokio::spawn(will::look_after(sessions, shared.clone(), stop.clone()));
+        tokio::spawn(will::sweep(sessions.clone(), stop.clone()));
+        tokio::spawn(will::publish_due(sessions, shared.clone(), stop.clone()));
         tokio::spawn(accept(listener, None, shared.clone(), stop.clone()));
         let mut tls_address = None;
         if let Some((acceptor, (listener, address))) = secured {

@@ -209,6 +209,7 @@ impl Sessions {
             }
             !ended
         });
+        self.tell_of(&live);
     }
 
     fn tell_of(&self, live: &Live) {

@@ -118,21 +118,24 @@ impl Will {
     }
 }
 
-/// Publishes wills and ends sessions when they are due, until `stop`.
-pub(super) async fn look_after(sessions: Sessions, shared: Arc<Shared>, stop: CancellationToken) {
+/// Looks which wills are due and ends the sessions that are over, until `stop`.
+pub(super) async fn sweep(sessions: Sessions, stop: CancellationToken) {
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = sessions.will_is_due() => {}
-            _ = looks.tick() => sessions.sweep(Instant::now()),
-        }
-        for will in sessions.due() {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = will.publish(&shared, Instant::now()) => {}
+    while stop.run_until_cancelled(looks.tick()).await.is_some() {
+        sessions.sweep(Instant::now());
+    }
+}
+
+/// Publishes wills when they are due, until `stop`: one after the other, as the writer takes them.
+pub(super) async fn publish_due(sessions: Sessions, shared: Arc<Shared>, stop: CancellationToken) {
+    let published = async {
+        loop {
+            sessions.will_is_due().await;
+            for will in sessions.due() {
+                will.publish(&shared, Instant::now()).await;
             }
         }
-    }
+    };
+    stop.run_until_cancelled(published).await;
 }

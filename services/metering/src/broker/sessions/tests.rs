@@ -1,3 +1,5 @@
+use futures::FutureExt;
+
 use super::*;
 
 const LONG: u32 = 100;
@@ -61,6 +63,12 @@ async fn a_will_waits_for_its_delay_or_the_end_of_the_session() {
         assert_eq!(due(&sessions, late), ["one"]);
         assert_eq!(due(&sessions, 1000), nothing, "once");
     }
+    // Who publishes wills is told of those that a look finds.
+    drop(line(&sessions, "one", LONG, Some(9)));
+    assert!(sessions.will_is_due().now_or_never().is_some(), "of those before");
+    assert!(sessions.will_is_due().now_or_never().is_none());
+    assert_eq!(due(&sessions, 10), ["one"]);
+    assert!(sessions.will_is_due().now_or_never().is_some());
     // Who comes back in time is not mourned, unless it begins anew.
     for clean in [false, true] {
         drop(line(&sessions, "one", LONG, Some(9)));
