@@ -85,11 +85,20 @@ async fn begin(
     let client_id = assigned.as_ref().unwrap_or(&connect.client_id);
     let mut place = shared.sessions.enter(&client, client_id, connect.clean_start);
     // A revocation between the check and the place would not have found the session.
-    if let Client::Meter(meter) = &client
-        && !matches!(shared.login.enter_certified(*meter).await, Ok(Some(_)))
-    {
-        packets.send(refuse(ReasonCode::BadUsernameOrPassword)).await?;
-        return Ok(None);
+    if let Client::Meter(meter) = &client {
+        let refusal = match shared.login.enter_certified(*meter).await {
+            Ok(Some(_)) => None,
+            Ok(None) => Some(ReasonCode::BadUsernameOrPassword),
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(%meter, error, "an MQTT login could not be checked again");
+                Some(ReasonCode::ServerUnavailable)
+            }
+        };
+        if let Some(reason) = refusal {
+            packets.send(refuse(reason)).await?;
+            return Ok(None);
+        }
     }
     let past = place.past(client_id).await;
     let present = past.is_some();

@@ -67,7 +67,7 @@ struct Order {
     end: CancellationToken,
     reason: OnceLock<ReasonCode>,
     /// Who gets the session when the line has ended.
-    heir: Mutex<Option<oneshot::Sender<Estate>>>,
+    heir: Mutex<Option<oneshot::Sender<Box<Kept>>>>,
 }
 
 impl Order {
@@ -95,18 +95,11 @@ pub(super) struct State {
     pub(super) unreleased: HashSet<u16>,
 }
 
-/// What a line that was taken over leaves to the one that took over.
-struct Estate {
-    state: State,
-    will: Option<Will>,
-    kept: bool,
-}
-
 /// Where the session of a client that comes back is.
 enum Past {
     Nowhere,
-    Here(State),
-    Coming(oneshot::Receiver<Estate>),
+    Here(Box<Kept>),
+    Coming(oneshot::Receiver<Box<Kept>>),
 }
 
 /// One session's place. Leaving it gives it up, and keeps the session where that was asked for.
@@ -241,14 +234,13 @@ impl Order {
 
 impl Live {
     /// What is left of a session whose client comes back.
-    fn resume(&mut self, kept: Kept, client_id: &str, clean: bool, now: Instant) -> Past {
-        let Kept { state, will, until, will_at, .. } = kept;
-        let over = until <= now || state.ear.mailbox.ran_over().is_cancelled();
-        let goes_on = !clean && !over && state.client_id == client_id;
-        if !goes_on || will_at <= now {
-            self.due.extend(will);
+    fn resume(&mut self, mut kept: Kept, client_id: &str, clean: bool, now: Instant) -> Past {
+        let over = kept.until <= now || kept.state.ear.mailbox.ran_over().is_cancelled();
+        let goes_on = !clean && !over && kept.state.client_id == client_id;
+        if !goes_on || kept.will_at <= now {
+            self.due.extend(kept.will.take());
         }
-        if goes_on { Past::Here(state) } else { Past::Nowhere }
+        if goes_on { Past::Here(Box::new(kept)) } else { Past::Nowhere }
     }
 
     /// Keeps a session, as far as it or its will is to be kept.
@@ -295,12 +287,13 @@ impl Place {
     pub(super) async fn past(&mut self, client_id: &str) -> Option<State> {
         let estate = match std::mem::replace(&mut self.past, Past::Nowhere) {
             Past::Nowhere => return None,
-            Past::Here(state) => return Some(state),
+            Past::Here(kept) => return Some(kept.state),
             Past::Coming(estate) => tokio::time::timeout(TAKE_OVER_PATIENCE, estate).await,
         };
-        let Ok(Ok(Estate { state, will, kept })) = estate else { return None };
-        let over = state.ear.mailbox.ran_over().is_cancelled();
-        let goes_on = kept && !over && state.client_id == client_id;
+        let Ok(Ok(estate)) = estate else { return None };
+        let Kept { state, will, until, .. } = *estate;
+        let over = until <= Instant::now() || state.ear.mailbox.ran_over().is_cancelled();
+        let goes_on = !over && state.client_id == client_id;
         if let Some(will) = will
             // The line was cut, and only a will with a delay waits for who comes back.
             && !(goes_on && will.delay > Duration::ZERO)
@@ -331,48 +324,51 @@ impl Place {
     pub(super) fn reason(&self) -> ReasonCode {
         self.order.reason.get().copied().unwrap_or(ReasonCode::ServerShuttingDown)
     }
+
+    /// The line has ended.
+    fn leave(&mut self, state: State, now: Instant) -> Kept {
+        state.ear.mailbox.disconnect();
+        let will = self.will.take();
+        let until = now + Duration::from_secs(self.kept_seconds.into());
+        let will_at = will.as_ref().map_or(until, |will| now + will.delay);
+        Kept { state, will, since: now, will_at, until }
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         // A client that left before it had a session leaves the one of before as it was.
         let past = std::mem::replace(&mut self.past, Past::Nowhere);
-        let seconds = self.kept_seconds;
-        let (state, seconds) = match (self.state.take(), past) {
-            (Some(state), _) => (Some(state), seconds),
-            (None, Past::Here(state)) => (Some(state), KEPT_SECONDS_MAX),
-            _ => (None, 0),
-        };
-        if let Some(state) = &state {
-            state.ear.mailbox.disconnect();
-        }
-        let revoked = self.order.reason.get() == Some(&ReasonCode::NotAuthorized);
-        let will = self.will.take().filter(|_| !revoked);
         let now = Instant::now();
-        let until = now + Duration::from_secs(seconds.into());
+        let kept = match (self.state.take(), past) {
+            (Some(state), _) => Some(self.leave(state, now)),
+            (None, Past::Here(kept)) => Some(*kept),
+            (None, Past::Coming(mut estate)) => estate.try_recv().ok().map(|kept| *kept),
+            (None, Past::Nowhere) => None,
+        };
+        let revoked = self.order.reason.get() == Some(&ReasonCode::NotAuthorized);
         let mut live = self.sessions.live();
         let own = match live.sessions.get(&self.name) {
             Some(Entry::Connected(number, _)) => *number == self.number,
             _ => false,
         };
         let heir = self.order.heir.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match (state, heir) {
-            (Some(state), None) if own => {
-                let will_at = will.as_ref().map_or(until, |will| now + will.delay);
-                live.keep(&self.name, Kept { state, will, since: now, will_at, until }, now);
-            }
-            (Some(state), Some(heir)) if !revoked => {
-                let estate = Estate { state, will, kept: seconds > 0 };
+        match (kept, heir) {
+            (Some(kept), None) if own => live.keep(&self.name, kept, now),
+            (Some(kept), Some(heir)) if !revoked => {
                 // Whoever took over did not wait: the session ends here.
-                if let Err(Estate { will: Some(will), .. }) = heir.send(estate) {
+                if let Err(kept) = heir.send(Box::new(kept))
+                    && let Some(will) = kept.will
+                {
                     add(&mut live.due, will);
                 }
             }
-            _ => {
+            (kept, _) => {
                 if own {
                     live.sessions.remove(&self.name);
                 }
-                live.due.extend(will);
+                let will = kept.and_then(|kept| kept.will);
+                live.due.extend(will.filter(|_| !revoked));
             }
         }
         self.sessions.tell_of(&live);

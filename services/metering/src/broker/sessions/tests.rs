@@ -82,6 +82,24 @@ async fn a_will_waits_for_its_delay_or_the_end_of_the_session() {
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_get_in_leaves_its_session_as_it_was() {
+    let sessions = Sessions::default();
+    drop(line(&sessions, "one", LONG, Some(9)));
+    drop(sessions.enter(&bridge(), "one", false));
+    assert!(due(&sessions, 8).is_empty());
+    assert_eq!(due(&sessions, 10), ["one"]);
+    due(&sessions, u64::from(LONG) + 1);
+    assert!(!came_back(&sessions, "one", false).await, "it is over when it was to be");
+    // Also one that it has just taken over.
+    let old = line(&sessions, "one", LONG, Some(9));
+    let new = sessions.enter(&bridge(), "one", false);
+    drop(old);
+    drop(new);
+    assert!(due(&sessions, 8).is_empty());
+    assert!(came_back(&sessions, "one", false).await);
+}
+
+#[tokio::test]
 async fn a_line_that_is_taken_over_leaves_its_session_to_the_next() {
     for (delay, dies) in [(0, vec!["one"]), (9, vec![])] {
         let sessions = Sessions::default();
