@@ -77,7 +77,7 @@ impl Metering {
     ///
     /// # Errors
     /// When the database cannot be opened, or a newer version wrote it, or a bridge was given a
-    /// topic that cannot be its own.
+    /// name or a topic that cannot be its own.
     pub async fn open(
         config: Config,
         clock: Clock,

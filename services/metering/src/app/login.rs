@@ -16,7 +16,7 @@ use crate::domain::topic::Client;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bridge {
-    /// Its user name.
+    /// Its user name, without a `/`: behind that stands the client id in the name of a session.
     pub name: String,
     /// SHA-256 of its token, as hex digits.
     pub token_hash: String,
@@ -32,8 +32,9 @@ pub struct Bridge {
 
 impl Bridge {
     /// # Errors
-    /// When a topic is none that a bridge may be given.
+    /// When its name has a `/` in it, or a topic is none that a bridge may be given.
     pub(crate) fn check(&self) -> Result<()> {
+        ensure!(!self.name.contains('/'), "bridge {:?}: a name has no / in it", self.name);
         for topic in &self.topics {
             let first = topic.split('/').next().unwrap_or_default();
             let fine = !topic.is_empty()
@@ -101,12 +102,14 @@ mod tests {
 
     #[test]
     fn a_bridge_is_given_no_topic_of_meters_or_of_the_broker() {
-        let bridge = |topic: &str| Bridge {
-            name: "gateway".to_owned(),
+        let named = |name: &str, topic: &str| Bridge {
+            name: name.to_owned(),
             token_hash: String::new(),
             meters: Vec::new(),
             topics: vec![topic.to_owned()],
         };
+        assert!(named("a/b", "site").check().is_err(), "as bridge a with a client id b/...");
+        let bridge = |topic: &str| named("gateway", topic);
         for fine in ["site", "/site", "site/a b", "$own"] {
             assert!(bridge(fine).check().is_ok(), "{fine}");
         }
