@@ -85,6 +85,7 @@ pub(crate) async fn open(database: String, count: usize) -> Result<Arc<Metering>
         name: BRIDGE.to_owned(),
         token_hash: hex::encode(Sha256::digest(BRIDGE)),
         meters: Vec::new(),
+        topics: Vec::new(),
     };
     let config = Config {
         database,

@@ -7,18 +7,30 @@
 //! The client's own TLS would bring crates in that nobody keeps any more.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_util::task::AbortOnDropHandle;
+
+/// How long a broker may take to answer the connection, and TLS.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may say nothing: three times the client's keep-alive, which asks for an answer.
+const SILENCE_MAX: Duration = Duration::from_secs(90);
+/// How long it may take to say the rest once the client has left.
+const LINGER: Duration = Duration::from_secs(5);
+/// Bytes that are passed on at once.
+const PIECE_BYTES: usize = 8192;
 
 /// A socket on this machine behind which the broker is.
 pub(crate) struct Tunnel {
@@ -67,13 +79,48 @@ impl Tunnel {
 }
 
 impl Broker {
-    async fn serve(&self, mut client: UnixStream) -> Result<()> {
+    async fn serve(&self, client: UnixStream) -> Result<()> {
+        let tls = tokio::time::timeout(CONNECT_PATIENCE, self.connect());
+        let (from_broker, to_broker) =
+            tokio::io::split(tls.await.context("the broker is silent")??);
+        let (from_client, to_client) = client.into_split();
+        pass(from_client, to_client, (from_broker, to_broker), SILENCE_MAX).await
+    }
+
+    async fn connect(&self) -> Result<TlsStream<TcpStream>> {
         let tcp = TcpStream::connect((self.host.as_str(), self.port)).await?;
         tcp.set_nodelay(true)?;
-        let mut tls = self.connector.connect(self.name.clone(), tcp).await.context("TLS")?;
-        copy_bidirectional(&mut client, &mut tls).await?;
-        Ok(())
+        self.connector.connect(self.name.clone(), tcp).await.context("TLS")
     }
+}
+
+/// Passes on what either side says until one leaves, or the broker says nothing for `silence_max`:
+/// a line that died without a word would keep the next one waiting, as there is one at a time.
+async fn pass(
+    mut from_client: impl AsyncRead + Unpin,
+    mut to_client: impl AsyncWrite + Unpin,
+    (mut from_broker, mut to_broker): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    silence_max: Duration,
+) -> Result<()> {
+    let up = async {
+        tokio::io::copy(&mut from_client, &mut to_broker).await?;
+        to_broker.shutdown().await
+    };
+    let mut down = pin!(async {
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            let read = tokio::time::timeout(silence_max, from_broker.read(&mut piece)).await;
+            match read.context("the broker says nothing any more")?? {
+                0 => return anyhow::Ok(()),
+                count => to_client.write_all(&piece[..count]).await?,
+            }
+        }
+    });
+    tokio::select! {
+        said = &mut down => return said,
+        left = up => left?,
+    }
+    tokio::time::timeout(LINGER, down).await.unwrap_or(Ok(()))
 }
 
 fn connector(roots: &Path) -> Result<TlsConnector> {
@@ -144,6 +191,16 @@ mod tests {
         let mut heard = Vec::new();
         line.read_to_end(&mut heard).await.ok();
         heard
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_says_nothing_keeps_the_line_for_a_while_only() {
+        let (client, _ours) = tokio::io::duplex(64);
+        let (broker, _theirs) = tokio::io::duplex(64);
+        let (from_client, to_client) = tokio::io::split(client);
+        let broker = tokio::io::split(broker);
+        let ended = pass(from_client, to_client, broker, Duration::from_millis(10)).await;
+        assert!(ended.is_err(), "both lines are open, and it ended all the same");
     }
 
     #[tokio::test]

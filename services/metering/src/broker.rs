@@ -1,22 +1,30 @@
-//! The MQTT broker that meters talk to: 3.1.1 and 5, QoS 0 and 1, with TLS and without.
+//! The MQTT broker that meters talk to: 3.1.1 and 5, with TLS and without.
 //!
 //! ```text
-//! client -> session -> (bounded queue) -> writer -> commit -> session -> PUBACK, in arrival order
-//!                                                               `------> who listens to the meter
+//! reading -> session -> (bounded queue) -> writer -> commit -> session -> PUBACK or PUBREC
+//! word    -> session ------------------------------------------> |        in arrival order
+//!                                                                 `-> router -> mailboxes
 //! ```
 //!
-//! Invariants: a PUBACK is sent after the writer says that the message is stored; the PUBACKs of a
-//! connection come in the order of its PUBLISHes; a client publishes and subscribes by who it is.
-//! Deliberately absent: sessions that outlive a connection, retained messages, wills, QoS 2, shared
-//! subscriptions. What flows out is what meters said, to who speaks for them.
+//! Invariants: a PUBACK or PUBREC of a reading is sent after the writer says that it is stored; the
+//! answers of a connection come in the order of its PUBLISHes; a client publishes and subscribes by
+//! who it is. What else than a reading is acknowledged was taken, and is in memory alone.
+//! Deliberately absent: files. Sessions, what waits in them, retained messages and wills are
+//! forgotten at a restart, as MQTT allows, and a client that comes back is told so.
 
 mod codec;
+mod filters;
 mod handshake;
-mod listeners;
+mod mailbox;
+mod message;
+mod outbox;
+mod retained;
+mod router;
 mod rules;
 mod session;
 mod sessions;
 mod tls;
+mod will;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,14 +35,18 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::codec::Line;
-use self::listeners::Listeners;
+use self::message::Publication;
+use self::retained::NoRoom;
+use self::router::Router;
 use self::session::Session;
 use self::tls::Acceptor;
 use crate::app::login::Login;
+use crate::domain::topic::Subject;
 use crate::writer::Desk;
 
 pub(crate) use sessions::Sessions;
@@ -48,7 +60,9 @@ pub struct Limits {
     pub connections_max: usize,
     /// Bytes of a packet; a client that sends more is disconnected.
     pub packet_bytes_max: usize,
-    /// Messages of a connection that wait for their PUBACK; further ones stay unread.
+    /// Messages of a connection that wait for their PUBACK or PUBREC; further ones stay unread.
+    /// Of QoS 2, also those that wait for their PUBREL; a client of MQTT 5 that sends further ones
+    /// is disconnected.
     pub in_flight_max: u16,
     /// The longest silence a client may ask for, in seconds.
     pub keep_alive_seconds_max: u16,
@@ -73,10 +87,41 @@ struct Shared {
     limits: Limits,
     login: Login,
     sessions: Sessions,
-    listeners: Listeners,
+    router: Router,
     desk: Desk,
     /// One for each connection that may be open.
     places: Arc<Semaphore>,
+}
+
+impl Shared {
+    /// Passes on what was published, after it was stored where it is a reading, and keeps it where
+    /// it is to be retained; `from`: its publisher's mailbox. Where there is no room to retain it,
+    /// it is refused if that `can_be_told` and it is no reading, and otherwise passed on all the
+    /// same.
+    fn publish(
+        &self,
+        publication: Publication,
+        subject: &Subject,
+        from: Option<u64>,
+        can_be_told: bool,
+    ) -> Result<(), NoRoom> {
+        if !publication.retain && self.router.is_deaf() {
+            return Ok(());
+        }
+        let publication = Arc::new(publication);
+        if publication.retain {
+            let owner = subject.owner();
+            if let Err(no_room) = self.router.retain(&publication, &owner, Instant::now()) {
+                tracing::warn!(topic = &*publication.topic, "no room to retain a message");
+                if can_be_told && matches!(subject, Subject::Word(_)) {
+                    return Err(no_room);
+                }
+                self.router.outdate(&publication.topic);
+            }
+        }
+        self.router.pass_on(&publication, from);
+        Ok(())
+    }
 }
 
 /// A running broker. Dropping it ends every connection.
@@ -110,8 +155,12 @@ impl Broker {
             None => None,
         };
         let places = Arc::new(Semaphore::new(limits.connections_max));
-        let listeners = Listeners::default();
-        let shared = Arc::new(Shared { limits, login, sessions, listeners, desk, places });
+        let router = Router::default();
+        sessions.begin(router.clone());
+        let shared = Arc::new(Shared { limits, login, sessions, router, desk, places });
+        let sessions = shared.sessions.clone();
+        tokio::spawn(will::sweep(sessions.clone(), stop.clone()));
+        tokio::spawn(will::publish_due(sessions, shared.clone(), stop.clone()));
         tokio::spawn(accept(listener, None, shared.clone(), stop.clone()));
         let mut tls_address = None;
         if let Some((acceptor, (listener, address))) = secured {

@@ -27,13 +27,14 @@ use crate::app::correct::apply_fresh;
 use crate::app::enrol;
 use crate::app::files::FILES_AT_ONCE_MAX;
 use crate::app::heard::{Heard, hear_all};
-use crate::app::login::Login;
+use crate::app::login::{Bridge, Login};
 use crate::app::reconsider::reconsider;
 use crate::app::trades;
 use crate::broker::{Broker, Sessions};
 use crate::config::Config;
 use crate::db::MIGRATIONS;
 use crate::db::meters::{self, Community};
+use crate::db::partitions::Ahead;
 use crate::writer::{self, Message};
 
 /// Slots of a community after which a tick closes no more.
@@ -49,6 +50,7 @@ pub struct Metering {
     sessions: Sessions,
     login: Login,
     intake: Intake,
+    parts: Ahead,
     /// One for each file that may be taken in at the same time.
     desks: Arc<Semaphore>,
 }
@@ -76,20 +78,34 @@ impl Metering {
     /// Opens the database and brings its schema up to date. Transactions go to `node`.
     ///
     /// # Errors
-    /// When the database cannot be opened, or a newer version wrote it.
+    /// When the database cannot be opened, or a newer version wrote it, or a bridge was given a
+    /// name or a topic that cannot be its own.
     pub async fn open(
         config: Config,
         clock: Clock,
         anchor: Anchor,
         node: Arc<dyn JsonRpc>,
     ) -> Result<Arc<Metering>> {
+        config.bridges.iter().try_for_each(Bridge::check)?;
         let db = Db::open(&config.database, MIGRATIONS).await.context("database of metering")?;
         let chain = client::Relay::new(db.clone(), node, anchor.sender.clone());
         let (anchor, sessions) = (Arc::new(anchor), Sessions::default());
         let login = Login::new(db.clone(), &config.bridges);
         let intake = Intake::new(db.clone(), config.slot);
         let desks = Arc::new(Semaphore::new(FILES_AT_ONCE_MAX));
-        Ok(Arc::new(Metering { config, db, clock, anchor, chain, sessions, login, intake, desks }))
+        let parts = Ahead::default();
+        Ok(Arc::new(Metering {
+            config,
+            db,
+            clock,
+            anchor,
+            chain,
+            sessions,
+            login,
+            intake,
+            parts,
+            desks,
+        }))
     }
 
     /// Starts the broker and its writer.
@@ -257,6 +273,9 @@ impl Tick for Metering {
             Ok(count) => outcome = outcome.map(|worked| worked | (count > 0)),
             Err(error) => outcome = Err(error.context("what became of rotations")),
         }
+        if let Err(error) = self.parts.make(&self.db, now).await {
+            outcome = Err(anyhow::Error::new(error).context("parts of the readings' table"));
+        }
         for community in meters::communities(&self.db).await.context("communities")? {
             let id = community.id;
             match self.advance(community, now).await {
@@ -288,6 +307,10 @@ impl Consumer for Metering {
     async fn consume(&self, envelope: &Envelope) -> Result<()> {
         if let Some(cleared) = envelope.open::<SlotCleared>()? {
             return trades::keep(&self.db, envelope, cleared).await;
+        }
+        // Also what a line that was just ended has still said; before anybody can enter.
+        if let Some(enrolled) = envelope.open::<MeterEnrolled>()? {
+            self.sessions.forget_retained(enrolled.meter);
         }
         if let Some(meter) =
             enrol::apply(&self.db, self.config.slot, &self.anchor, envelope).await?

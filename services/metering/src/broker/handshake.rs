@@ -1,15 +1,19 @@
 //! From the connection to the CONNACK.
 
+use std::collections::HashSet;
+
 use anyhow::{Result, bail};
 use futures::{SinkExt, StreamExt};
 use ids::{MeterId, Uuid};
 use mqtt5_protocol::packet::connack::ConnAckPacket;
 use mqtt5_protocol::packet::connect::ConnectPacket;
-use mqtt5_protocol::{Packet, QoS, ReasonCode};
+use mqtt5_protocol::{Packet, ReasonCode};
 use rand::Rng;
 
 use super::codec::{Packets, V3, V5};
-use super::session::{Session, Wishes};
+use super::session::{ALIASES_MAX, Session, Wishes};
+use super::sessions::{KEPT_SECONDS_MAX, State};
+use super::will::Will;
 use super::{Limits, Shared};
 use crate::domain::topic::Client;
 
@@ -44,8 +48,8 @@ pub(super) async fn enter(
         packets.send(refuse(ReasonCode::ClientIdentifierNotValid)).await?;
         return Ok(None);
     }
-    if let Some(reason) = unwanted(&connect) {
-        packets.send(refuse(reason)).await?;
+    if connect.properties.get_authentication_method().is_some() {
+        packets.send(refuse(ReasonCode::BadAuthenticationMethod)).await?;
         return Ok(None);
     }
     let name = connect.username.as_deref();
@@ -62,22 +66,59 @@ pub(super) async fn enter(
             return Ok(None);
         }
     };
-    let client_id = assigned.as_ref().unwrap_or(&connect.client_id);
-    let place = shared.sessions.enter(&client, client_id);
-    // A revocation between the check and the place would not have found the session.
-    if let Client::Meter(meter) = &client
-        && !matches!(shared.login.enter_certified(*meter).await, Ok(Some(_)))
-    {
-        packets.send(refuse(ReasonCode::BadUsernameOrPassword)).await?;
+    begin(packets, &connect, client, assigned, shared).await
+}
+
+/// Finds the session of `client` or begins one, and lets it in.
+async fn begin(
+    mut packets: Packets,
+    connect: &ConnectPacket,
+    client: Client,
+    assigned: Option<String>,
+    shared: &Shared,
+) -> Result<Option<Session>> {
+    let refuse = |reason| Packet::ConnAck(answer(connect, reason));
+    let Ok(will) = Will::of(connect, &client) else {
+        packets.send(refuse(ReasonCode::NotAuthorized)).await?;
         return Ok(None);
+    };
+    let client_id = assigned.as_ref().unwrap_or(&connect.client_id);
+    let mut place = shared.sessions.enter(&client, client_id, connect.clean_start);
+    // A revocation between the check and the place would not have found the session.
+    if let Client::Meter(meter) = &client {
+        let refusal = match shared.login.enter_certified(*meter).await {
+            Ok(Some(_)) => None,
+            Ok(None) => Some(ReasonCode::BadUsernameOrPassword),
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(%meter, error, "an MQTT login could not be checked again");
+                Some(ReasonCode::ServerUnavailable)
+            }
+        };
+        if let Some(reason) = refusal {
+            packets.send(refuse(reason)).await?;
+            return Ok(None);
+        }
     }
-    let keep_alive_seconds = keep_alive(&connect, &shared.limits);
-    let welcome = welcome(&connect, &shared.limits, keep_alive_seconds, assigned);
+    let past = place.past(client_id).await;
+    let present = past.is_some();
+    let state = past.unwrap_or_else(|| State {
+        client_id: client_id.clone(),
+        ear: shared.router.ear(client.clone()),
+        unreleased: HashSet::new(),
+    });
+    let wishes = wishes(connect);
+    state.ear.mailbox.connect(wishes.sent_max);
+    place.begin(state);
+    place.will = will;
+    place.kept_seconds = kept_seconds(connect);
+    let keep_alive_seconds = keep_alive(connect, &shared.limits);
+    let welcome = Welcome { present, keep_alive_seconds, kept_seconds: place.kept_seconds };
+    let welcome = welcome.packet(connect, &shared.limits, assigned);
     packets.send(Packet::ConnAck(welcome)).await?;
-    let properties = &connect.properties;
-    let wishes = Wishes::of(properties.get_receive_maximum(), properties.get_maximum_packet_size());
-    let ear = shared.listeners.ear();
-    Ok(Some(Session::new(packets, client, place, ear, (keep_alive_seconds, wishes))))
+    let received_max = shared.limits.in_flight_max;
+    let how = (keep_alive_seconds, wishes);
+    Ok(Some(Session::new(packets, client, place, how, received_max)))
 }
 
 /// Who the client is, by its certificate or by its name and token.
@@ -96,21 +137,6 @@ async fn log_in(
     }
 }
 
-/// What a client of MQTT 5 asks for and this broker does not do, so that it must be refused.
-fn unwanted(connect: &ConnectPacket) -> Option<ReasonCode> {
-    if connect.protocol_version != V5 {
-        return None;
-    }
-    if connect.properties.get_authentication_method().is_some() {
-        return Some(ReasonCode::BadAuthenticationMethod);
-    }
-    let will = connect.will.as_ref()?;
-    if will.qos == QoS::ExactlyOnce {
-        return Some(ReasonCode::QoSNotSupported);
-    }
-    will.retain.then_some(ReasonCode::RetainNotSupported)
-}
-
 fn answer(connect: &ConnectPacket, reason: ReasonCode) -> ConnAckPacket {
     match connect.protocol_version {
         V5 => ConnAckPacket::new(false, reason),
@@ -118,30 +144,58 @@ fn answer(connect: &ConnectPacket, reason: ReasonCode) -> ConnAckPacket {
     }
 }
 
-/// The CONNACK of a client that may enter, with what this broker does not do.
-fn welcome(
-    connect: &ConnectPacket,
-    limits: &Limits,
+/// What a client that may enter is told.
+struct Welcome {
+    /// Whether its session goes on.
+    present: bool,
     keep_alive_seconds: u16,
-    assigned: Option<String>,
-) -> ConnAckPacket {
-    let accepted = answer(connect, ReasonCode::Success);
-    if connect.protocol_version != V5 {
-        return accepted;
+    kept_seconds: u32,
+}
+
+impl Welcome {
+    /// The CONNACK. It names what holds here and is not what the protocol says where nothing is
+    /// named: all qualities, retained messages, wildcards, identifiers and shared subscriptions
+    /// there are.
+    fn packet(
+        &self,
+        connect: &ConnectPacket,
+        limits: &Limits,
+        assigned: Option<String>,
+    ) -> ConnAckPacket {
+        if connect.protocol_version != V5 {
+            return ConnAckPacket::new_v311(self.present, ReasonCode::Success);
+        }
+        let welcome = ConnAckPacket::new(self.present, ReasonCode::Success)
+            .with_session_expiry_interval(self.kept_seconds)
+            .with_receive_maximum(limits.in_flight_max)
+            .with_maximum_packet_size(u32::try_from(limits.packet_bytes_max).unwrap_or(u32::MAX))
+            .with_topic_alias_maximum(ALIASES_MAX)
+            .with_server_keep_alive(self.keep_alive_seconds);
+        match assigned {
+            Some(client_id) => welcome.with_assigned_client_id(client_id),
+            None => welcome,
+        }
     }
-    let accepted = accepted
-        .with_session_expiry_interval(0)
-        .with_receive_maximum(limits.in_flight_max)
-        .with_maximum_qos(1)
-        .with_retain_available(false)
-        .with_maximum_packet_size(u32::try_from(limits.packet_bytes_max).unwrap_or(u32::MAX))
-        .with_topic_alias_maximum(0)
-        .with_subscription_identifier_available(false)
-        .with_shared_subscription_available(false)
-        .with_server_keep_alive(keep_alive_seconds);
-    match assigned {
-        Some(client_id) => accepted.with_assigned_client_id(client_id),
-        None => accepted,
+}
+
+/// What the client takes, by the properties of its CONNECT where it speaks MQTT 5.
+fn wishes(connect: &ConnectPacket) -> Wishes {
+    let properties = &connect.properties;
+    let bytes = properties.get_maximum_packet_size();
+    Wishes {
+        sent_max: properties.get_receive_maximum().unwrap_or(u16::MAX),
+        packet_bytes_max: bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX),
+        aliases_max: properties.get_topic_alias_maximum().unwrap_or(0),
+    }
+}
+
+/// Seconds that the session is kept when the line has ended: what the client asked, within the
+/// limit, which is what MQTT 3.1.1 gets.
+fn kept_seconds(connect: &ConnectPacket) -> u32 {
+    match connect.protocol_version {
+        V5 => connect.properties.get_session_expiry_interval().unwrap_or(0).min(KEPT_SECONDS_MAX),
+        _ if connect.clean_start => 0,
+        _ => KEPT_SECONDS_MAX,
     }
 }
 

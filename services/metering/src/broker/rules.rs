@@ -1,12 +1,17 @@
 //! What MQTT forbids in a packet and the codec lets pass.
 
 use mqtt5_protocol::packet::connect::ConnectPacket;
+use mqtt5_protocol::packet::puback::PubAckPacket;
+use mqtt5_protocol::packet::pubcomp::PubCompPacket;
 use mqtt5_protocol::packet::publish::PublishPacket;
+use mqtt5_protocol::packet::pubrec::PubRecPacket;
+use mqtt5_protocol::packet::pubrel::PubRelPacket;
 use mqtt5_protocol::packet::subscribe::SubscribePacket;
 use mqtt5_protocol::{Packet, ReasonCode};
 use mqtt5_protocol::{Properties, PropertyId, PropertyValue, PropertyValueType};
 
 use super::codec::{V3, V5};
+use super::filters;
 
 /// Properties of a CONNECT.
 const CONNECT: &[PropertyId] = &[
@@ -19,6 +24,16 @@ const CONNECT: &[PropertyId] = &[
     PropertyId::UserProperty,
     PropertyId::AuthenticationMethod,
     PropertyId::AuthenticationData,
+];
+/// Properties of a will.
+const WILL: &[PropertyId] = &[
+    PropertyId::WillDelayInterval,
+    PropertyId::PayloadFormatIndicator,
+    PropertyId::MessageExpiryInterval,
+    PropertyId::ResponseTopic,
+    PropertyId::CorrelationData,
+    PropertyId::UserProperty,
+    PropertyId::ContentType,
 ];
 /// Properties of a PUBLISH that a client sends: a subscription identifier is not among them.
 const PUBLISH: &[PropertyId] = &[
@@ -34,8 +49,8 @@ const PUBLISH: &[PropertyId] = &[
 const SUBSCRIBE: &[PropertyId] = &[PropertyId::SubscriptionIdentifier, PropertyId::UserProperty];
 /// Properties of an UNSUBSCRIBE.
 const UNSUBSCRIBE: &[PropertyId] = &[PropertyId::UserProperty];
-/// Properties of a PUBACK.
-const PUBACK: &[PropertyId] = &[PropertyId::ReasonString, PropertyId::UserProperty];
+/// Properties of a PUBACK, PUBREC, PUBREL or PUBCOMP.
+const ANSWER: &[PropertyId] = &[PropertyId::ReasonString, PropertyId::UserProperty];
 /// Properties of a DISCONNECT that a client sends.
 const DISCONNECT: &[PropertyId] =
     &[PropertyId::SessionExpiryInterval, PropertyId::ReasonString, PropertyId::UserProperty];
@@ -60,9 +75,14 @@ pub(super) fn broken(packet: &Packet, body: &[u8], level: u8) -> Option<ReasonCo
         Packet::Unsubscribe(packet) => wrong(packet.packet_id == 0)
             .or_else(|| malformed(packet.filters.iter().any(|filter| !is_filter(filter))))
             .or_else(|| of_properties(&packet.properties, UNSUBSCRIBE)),
-        Packet::PubAck(packet) => malformed(level == V3 && body.len() != 2)
-            .or_else(|| wrong(packet.packet_id == 0))
-            .or_else(|| of_properties(&packet.properties, PUBACK)),
+        Packet::PubAck(PubAckPacket { packet_id, properties, .. })
+        | Packet::PubRec(PubRecPacket { packet_id, properties, .. })
+        | Packet::PubRel(PubRelPacket { packet_id, properties, .. })
+        | Packet::PubComp(PubCompPacket { packet_id, properties, .. }) => {
+            malformed(level == V3 && body.len() != 2)
+                .or_else(|| wrong(*packet_id == 0))
+                .or_else(|| of_properties(properties, ANSWER))
+        }
         Packet::Disconnect(packet) => malformed(level == V3 && !body.is_empty())
             .or_else(|| of_properties(&packet.properties, DISCONNECT)),
         _ => None,
@@ -70,6 +90,11 @@ pub(super) fn broken(packet: &Packet, body: &[u8], level: u8) -> Option<ReasonCo
 }
 
 fn of_connect(connect: &ConnectPacket) -> Option<ReasonCode> {
+    if let Some(will) = &connect.will
+        && (will.topic.is_empty() || will.topic.contains(['#', '+']))
+    {
+        return Some(ReasonCode::TopicNameInvalid);
+    }
     if connect.protocol_version != V5 {
         let alone = connect.password.is_some() && connect.username.is_none();
         return alone.then_some(ReasonCode::MalformedPacket);
@@ -77,7 +102,11 @@ fn of_connect(connect: &ConnectPacket) -> Option<ReasonCode> {
     let properties = &connect.properties;
     let alone = properties.contains(PropertyId::AuthenticationData)
         && !properties.contains(PropertyId::AuthenticationMethod);
-    alone.then_some(ReasonCode::ProtocolError).or_else(|| of_properties(properties, CONNECT))
+    alone
+        .then_some(ReasonCode::ProtocolError)
+        .or_else(|| of_properties(properties, CONNECT))
+        .or_else(|| of_properties(&connect.will_properties, WILL))
+        .or_else(|| of_response(&connect.will_properties))
 }
 
 fn of_publish(publish: &PublishPacket, level: u8) -> Option<ReasonCode> {
@@ -85,32 +114,34 @@ fn of_publish(publish: &PublishPacket, level: u8) -> Option<ReasonCode> {
     if topic.contains(['#', '+']) {
         return Some(ReasonCode::TopicNameInvalid);
     }
-    // In MQTT 5 an alias may stand for the topic: that we take none is said elsewhere.
+    // In MQTT 5 an alias may stand for the topic.
     if topic.is_empty() && (level == V3 || publish.topic_alias().is_none()) {
         return Some(ReasonCode::ProtocolError);
     }
-    let response = publish.properties.get(PropertyId::ResponseTopic);
-    if let Some(PropertyValue::Utf8String(topic)) = response
-        && (topic.is_empty() || topic.contains(['#', '+']))
-    {
-        return Some(ReasonCode::ProtocolError);
-    }
-    of_properties(&publish.properties, PUBLISH)
+    of_response(&publish.properties).or_else(|| of_properties(&publish.properties, PUBLISH))
+}
+
+/// A topic to answer on has no wildcard.
+fn of_response(properties: &Properties) -> Option<ReasonCode> {
+    let Some(PropertyValue::Utf8String(topic)) = properties.get(PropertyId::ResponseTopic) else {
+        return None;
+    };
+    let wrong = topic.is_empty() || topic.contains(['#', '+']);
+    wrong.then_some(ReasonCode::ProtocolError)
 }
 
 fn of_subscribe(subscribe: &SubscribePacket) -> Option<ReasonCode> {
     for filter in &subscribe.filters {
-        let shared = filter.filter.starts_with("$share/");
-        if !is_filter(&filter.filter) {
+        let wants_shared = filters::wants_shared(&filter.filter);
+        let broken = wants_shared && filters::shared(&filter.filter).is_none();
+        if !is_filter(&filter.filter) || broken {
             return Some(ReasonCode::MalformedPacket);
         }
-        if shared && filter.options.no_local {
+        if wants_shared && filter.options.no_local {
             return Some(ReasonCode::ProtocolError);
         }
     }
-    let broken = of_properties(&subscribe.properties, SUBSCRIBE);
-    let identified = subscribe.properties.contains(PropertyId::SubscriptionIdentifier);
-    broken.or(identified.then_some(ReasonCode::SubscriptionIdentifiersNotSupported))
+    of_properties(&subscribe.properties, SUBSCRIBE)
 }
 
 /// Whether a SUBSCRIBE of MQTT 3.1.1 asks for qualities that there are, and for nothing else.
@@ -126,8 +157,10 @@ fn are_qualities(body: &[u8]) -> bool {
     true
 }
 
-/// Whether wildcards stand where they may: alone in their level, `#` in the last one.
+/// Whether wildcards stand where they may: alone in their level, `#` in the last one, and none in
+/// the name of a group.
 fn is_filter(filter: &str) -> bool {
+    let filter = filters::shared(filter).unwrap_or(filter);
     let mut levels = filter.split('/').rev();
     let last = levels.next().unwrap_or_default();
     let fine = |level: &str| level == "+" || !level.contains(['#', '+']);

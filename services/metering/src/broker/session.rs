@@ -1,37 +1,49 @@
 //! One connected client, from CONNACK to the end of the line.
 
-use std::collections::{HashSet, VecDeque};
+mod incoming;
+mod outgoing;
+
+use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use bytes::{Bytes, BytesMut};
 use futures::{FutureExt, SinkExt, StreamExt};
-use ids::MeterId;
 use mqtt5_protocol::packet::disconnect::DisconnectPacket;
-use mqtt5_protocol::packet::puback::PubAckPacket;
-use mqtt5_protocol::packet::publish::PublishPacket;
+use mqtt5_protocol::packet::pubcomp::PubCompPacket;
+use mqtt5_protocol::packet::pubrec::PubRecPacket;
+use mqtt5_protocol::packet::pubrel::PubRelPacket;
 use mqtt5_protocol::packet::suback::{SubAckPacket, SubAckReasonCode};
 use mqtt5_protocol::packet::subscribe::{SubscribePacket, TopicFilter};
+use mqtt5_protocol::packet::subscribe_options::RetainHandling;
 use mqtt5_protocol::packet::unsuback::{UnsubAckPacket, UnsubAckReasonCode};
 use mqtt5_protocol::packet::unsubscribe::UnsubscribePacket;
-use mqtt5_protocol::{MqttError, Packet, QoS, ReasonCode};
+use mqtt5_protocol::{MqttError, Packet, ReasonCode};
+use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::Shared;
-use super::codec::{CodecError, Delivery, Packets, V5};
-use super::listeners::{Content, Ear, Passed, Subscribed};
-use super::sessions::Place;
-use crate::domain::topic::{Client, takes_readings};
+use self::incoming::Waiting;
+use super::codec::{CodecError, Packets, V5};
+use super::router::Subscribed;
+use super::sessions::{KEPT_SECONDS_MAX, Place};
+use super::{Shared, filters};
+use crate::domain::topic::{Client, Reach, Subject};
 use crate::writer::{Message, Receipts};
 
 /// How long a client may refuse to read what it is sent.
 const WRITE_PATIENCE: Duration = Duration::from_secs(10);
-/// Messages that are handed in together at most; a message without a PUBACK counts too.
+/// How long it may refuse to read why its line ends; whoever takes it over waits for that.
+const FAREWELL_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a client whose line ends by our will is heard out.
+const LINGER: Duration = Duration::from_secs(2);
+/// Messages that are handed in, or passed on, together at most.
 const TOGETHER_MAX: usize = 256;
-/// Messages passed on to a client that wait for its acknowledgement, unless it takes fewer.
-const UNCONFIRMED_MAX: u16 = 1024;
+/// Messages of QoS 2 that may wait for their PUBREL where the client was told of no limit.
+const UNRELEASED_MAX: usize = 1024;
+/// Topics of a line that may have an alias, on either way.
+pub(super) const ALIASES_MAX: u16 = 16;
 
 /// One connected client.
 pub(super) struct Session {
@@ -39,7 +51,7 @@ pub(super) struct Session {
     client: Client,
     place: Place,
     silence_max: Duration,
-    /// The publishes without a PUBACK yet, in arrival order.
+    /// The publishes without an answer yet, in arrival order.
     waiting: VecDeque<Waiting>,
     /// How far the writer has come with what was handed in.
     receipts: Arc<Receipts>,
@@ -47,73 +59,51 @@ pub(super) struct Session {
     handed_in: u64,
     /// What was heard and is not handed in yet: what came in one piece.
     heard: Vec<Message>,
-    /// The topic that came last, and whose it is: the next is most often the same.
-    topic: Option<(String, MeterId)>,
-    /// What the client has subscribed to.
-    ear: Ear,
+    /// The topic that came last, and what it is about: the next is most often the same.
+    topic: Option<(Arc<str>, Subject)>,
+    /// Messages of QoS 2 that may wait for their PUBREL.
+    unreleased_max: usize,
     wishes: Wishes,
-    /// The packet ids of what was passed on and is not acknowledged.
-    unconfirmed: HashSet<u16>,
-    /// The packet id that was used last.
-    packet_id: u16,
+    /// What stands for a topic: as the client said, and as we did.
+    aliases: HashMap<u16, Arc<str>>,
+    own_aliases: HashMap<Arc<str>, u16>,
 }
 
 /// What a client takes of what is passed on to it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wishes {
     /// Messages that may wait for its acknowledgement.
-    pub(super) unconfirmed_max: u16,
+    pub(super) sent_max: u16,
     /// Bytes of a packet; longer ones it never gets.
     pub(super) packet_bytes_max: usize,
+    /// Topics that may have an alias.
+    pub(super) aliases_max: u16,
 }
-
-impl Wishes {
-    /// By the properties of the CONNECT of a client of MQTT 5.
-    pub(super) fn of(receive_maximum: Option<u16>, packet_maximum: Option<u32>) -> Wishes {
-        let bytes = packet_maximum.and_then(|bytes| usize::try_from(bytes).ok());
-        Wishes {
-            unconfirmed_max: receive_maximum.unwrap_or(u16::MAX).min(UNCONFIRMED_MAX),
-            packet_bytes_max: bytes.unwrap_or(usize::MAX),
-        }
-    }
-}
-
-/// A publish that is not answered yet.
-struct Waiting {
-    /// What the PUBACK is for; without one it has QoS 0.
-    packet_id: Option<u16>,
-    until: Until,
-}
-
-/// When a publish can be answered.
-enum Until {
-    /// When so many messages of the session are stored; then it is passed on.
-    Stored(u64, MeterId, Content),
-    /// Now, with a refusal.
-    Refused(ReasonCode),
-}
-
-/// Why a session ends by our will: what a client of MQTT 5 is told.
-struct End(ReasonCode);
 
 /// Whether the session goes on, and why not.
 enum Step {
     On,
     Closed,
-    End(End),
+    /// By our will: a client of MQTT 5 is told.
+    End(ReasonCode),
 }
 
 impl Session {
-    /// The session of `client`, whose CONNACK was sent.
+    /// The session of `client` in `place`, whose CONNACK was sent.
     pub(super) fn new(
         packets: Packets,
         client: Client,
-        place: Place,
-        ear: Ear,
+        mut place: Place,
         (keep_alive, wishes): (u16, Wishes),
+        received_max: u16,
     ) -> Session {
         // One and a half times the keep-alive, as the protocol says.
         let silence_max = Duration::from_millis(u64::from(keep_alive) * 1500);
+        let unreleased_max = match packets.codec().level {
+            // What the client has on its way from the line before comes on top.
+            V5 => usize::from(received_max) + place.state().unreleased.len().min(UNRELEASED_MAX),
+            _ => UNRELEASED_MAX,
+        };
         Session {
             packets,
             client,
@@ -124,47 +114,60 @@ impl Session {
             handed_in: 0,
             heard: Vec::new(),
             topic: None,
-            ear,
+            unreleased_max,
             wishes,
-            unconfirmed: HashSet::new(),
-            packet_id: 0,
+            aliases: HashMap::new(),
+            own_aliases: HashMap::new(),
         }
     }
 
-    /// Serves the client until it leaves, breaks a rule or is told to go.
+    /// Serves the client until it leaves, breaks a rule or is told to go. What it has published
+    /// by then is still passed on.
     pub(super) async fn run(mut self, shared: &Shared) -> Result<()> {
+        let (ended, ours) = match self.serve(shared).await {
+            Ok(Some(reason)) => (self.end(reason).await, true),
+            Ok(None) => (Ok(()), false),
+            Err(error) => (Err(error), false),
+        };
+        self.settle(shared).await;
+        let Session { packets, place, .. } = self;
+        // Whoever takes over need not wait for the rest.
+        drop(place);
+        if ours {
+            linger(packets).await;
+        }
+        ended
+    }
+
+    /// Until the end of the line: with a reason where it is by our will.
+    async fn serve(&mut self, shared: &Shared) -> Result<Option<ReasonCode>> {
         let room = usize::from(shared.limits.in_flight_max);
         let mut deadline = Instant::now() + self.silence_max;
         let mut silence = pin!(tokio::time::sleep_until(deadline));
         let receipts = self.receipts.clone();
-        let too_slow = self.ear.too_slow.clone();
+        let (ended, mailbox) = (self.place.ended().clone(), self.place.state().ear.mailbox.clone());
         loop {
-            let ready = self.is_ready();
             let step = tokio::select! {
                 biased;
-                end = &mut self.place.ended => {
-                    Step::End(End(end.unwrap_or(ReasonCode::ServerShuttingDown)))
-                }
-                () = too_slow.cancelled() => Step::End(End(ReasonCode::QuotaExceeded)),
-                () = receipts.news() => self.acknowledge().await?,
+                () = ended.cancelled() => Step::End(self.place.reason()),
+                () = mailbox.ran_over().cancelled() => Step::End(ReasonCode::QuotaExceeded),
+                () = receipts.news() => self.acknowledge(shared).await?,
                 packet = self.packets.next(), if self.waiting.len() < room => {
                     let step = self.take_all(packet, shared, room).await?;
                     // Also while packets come and come.
-                    if self.is_ready()
-                        && let Some(passed) = self.ear.next_already()
-                    {
-                        self.deliver(passed).await?;
+                    if mailbox.news().now_or_never().is_some() {
+                        self.deliver().await?;
                     }
                     step
                 }
-                passed = self.ear.next(), if ready => {
-                    self.deliver(passed).await?;
+                () = mailbox.news() => {
+                    self.deliver().await?;
                     // It is the client's silence that counts.
                     continue;
                 }
                 // The timer is set anew when it rings, not with every packet.
                 () = &mut silence => match Instant::now() >= deadline {
-                    true => Step::End(End(ReasonCode::KeepAliveTimeout)),
+                    true => Step::End(ReasonCode::KeepAliveTimeout),
                     false => {
                         silence.as_mut().reset(deadline);
                         continue;
@@ -173,73 +176,8 @@ impl Session {
             };
             match step {
                 Step::On => deadline = Instant::now() + self.silence_max,
-                Step::Closed => return Ok(()),
-                Step::End(end) => return self.end(end).await,
-            }
-        }
-    }
-
-    /// Sends the PUBACKs that can be sent, in the order of the publishes.
-    async fn acknowledge(&mut self) -> Result<Step> {
-        // In this order: what was stored before a failure is still acknowledged.
-        let failed = self.receipts.have_failed();
-        let stored = self.receipts.stored();
-        let mut answered = false;
-        while let Some(Waiting { packet_id, until }) = self.waiting.front() {
-            let packet_id = *packet_id;
-            let reason = match until {
-                Until::Refused(reason) => *reason,
-                Until::Stored(count, meter, content) if *count <= stored => {
-                    self.ear.pass_on(*meter, content, packet_id.is_some());
-                    ReasonCode::Success
-                }
-                Until::Stored(..) => break,
-            };
-            self.waiting.pop_front();
-            let Some(packet_id) = packet_id else { continue };
-            let packet = Packet::PubAck(PubAckPacket::new_with_reason(packet_id, reason));
-            tokio::time::timeout(WRITE_PATIENCE, self.packets.feed(packet)).await??;
-            answered = true;
-        }
-        if answered {
-            let flush = SinkExt::<Packet>::flush(&mut self.packets);
-            tokio::time::timeout(WRITE_PATIENCE, flush).await??;
-        }
-        Ok(if failed { Step::End(End(ReasonCode::ServerUnavailable)) } else { Step::On })
-    }
-
-    /// Sends what was stored of a meter that the client listens to, and what else is here.
-    async fn deliver(&mut self, first: Passed) -> Result<()> {
-        let (mut next, mut count) = (Some(first), 0);
-        while let Some(Passed { meter, content, acknowledged }) = next {
-            let packet_id = acknowledged.then(|| self.next_packet_id());
-            let delivery = Delivery { meter, packet_id, content };
-            if delivery.bytes(self.packets.codec().level) <= self.wishes.packet_bytes_max {
-                self.unconfirmed.extend(packet_id);
-                tokio::time::timeout(WRITE_PATIENCE, self.packets.feed(delivery)).await??;
-            }
-            count += 1;
-            next = if self.is_ready() && count < TOGETHER_MAX {
-                self.ear.next_already()
-            } else {
-                None
-            };
-        }
-        let flush = SinkExt::<Delivery>::flush(&mut self.packets);
-        Ok(tokio::time::timeout(WRITE_PATIENCE, flush).await??)
-    }
-
-    /// Whether more may be passed on.
-    fn is_ready(&self) -> bool {
-        self.unconfirmed.len() < usize::from(self.wishes.unconfirmed_max)
-    }
-
-    /// A packet id that no message on its way to the client has.
-    fn next_packet_id(&mut self) -> u16 {
-        loop {
-            self.packet_id = self.packet_id.checked_add(1).unwrap_or(1);
-            if !self.unconfirmed.contains(&self.packet_id) {
-                return self.packet_id;
+                Step::Closed => return Ok(None),
+                Step::End(reason) => return Ok(Some(reason)),
             }
         }
     }
@@ -270,7 +208,7 @@ impl Session {
         self.hand_in(shared).await?;
         match step {
             // What was refused waits for nothing but what came before it.
-            Step::On => self.acknowledge().await,
+            Step::On => self.acknowledge(shared).await,
             step => Ok(step),
         }
     }
@@ -280,16 +218,16 @@ impl Session {
             None => return Ok(Step::Closed),
             Some(Ok(packet)) => packet,
             Some(Err(CodecError::Io(error))) => return Err(error.into()),
-            Some(Err(CodecError::Rule(reason))) => return Ok(Step::End(End(reason))),
+            Some(Err(CodecError::Rule(reason))) => return Ok(Step::End(reason)),
             Some(Err(CodecError::Protocol(error))) => {
                 tracing::debug!(%error, "an MQTT client broke the protocol");
-                return Ok(Step::End(End(match error {
+                return Ok(Step::End(match error {
                     MqttError::PacketTooLarge { .. } => ReasonCode::PacketTooLarge,
                     MqttError::ProtocolError(_) | MqttError::DuplicatePropertyId(_) => {
                         ReasonCode::ProtocolError
                     }
                     _ => ReasonCode::MalformedPacket,
-                })));
+                }));
             }
         };
         match packet {
@@ -301,80 +239,60 @@ impl Session {
                 let answer = self.unsubscribe(&packet);
                 self.send(answer).await
             }
-            // One that was not asked for, or comes twice, says nothing.
             Packet::PubAck(packet) => {
-                self.unconfirmed.remove(&packet.packet_id);
+                self.place.state().ear.mailbox.done(packet.packet_id);
                 Ok(Step::On)
             }
+            Packet::PubComp(packet) => {
+                self.place.state().ear.mailbox.done(packet.packet_id);
+                Ok(Step::On)
+            }
+            Packet::PubRec(packet) => self.received(&packet).await,
+            Packet::PubRel(packet) => {
+                let known = self.place.state().unreleased.remove(&packet.packet_id);
+                let reason = self.found(known);
+                let answer = PubCompPacket::new_with_reason(packet.packet_id, reason);
+                self.send(Packet::PubComp(answer)).await
+            }
             Packet::PingReq => self.send(Packet::PingResp).await,
-            Packet::Disconnect(_) => Ok(Step::Closed),
-            _ => Ok(Step::End(End(ReasonCode::ProtocolError))),
+            Packet::Disconnect(packet) => Ok(self.leave(&packet)),
+            _ => Ok(Step::End(ReasonCode::ProtocolError)),
         }
     }
 
-    /// Hands what was heard to the writer.
-    async fn hand_in(&mut self, shared: &Shared) -> Result<()> {
-        if self.heard.is_empty() {
-            return Ok(());
+    /// A PUBREC: what it is for is released, or given up where the client refuses it.
+    async fn received(&mut self, packet: &PubRecPacket) -> Result<Step> {
+        let mailbox = &self.place.state().ear.mailbox;
+        if packet.reason_code as u8 >= 0x80 {
+            mailbox.done(packet.packet_id);
+            return Ok(Step::On);
         }
-        let messages = std::mem::take(&mut self.heard);
-        if !shared.desk.hand_in(messages, &self.receipts).await {
-            bail!("the writer has stopped");
-        }
-        Ok(())
+        let known = mailbox.received(packet.packet_id);
+        let reason = self.found(known);
+        let answer = PubRelPacket::new_with_reason(packet.packet_id, reason);
+        self.send(Packet::PubRel(answer)).await
     }
 
-    /// Keeps the message for the writer. MQTT 3.1.1 cannot refuse one: there the line ends.
-    fn publish(&mut self, publish: PublishPacket) -> Step {
-        if let Some(reason) = self.breaks_a_rule(&publish) {
-            return Step::End(End(reason));
+    /// What a client of MQTT 5 is told of a packet id that nothing has.
+    fn found(&self, known: bool) -> ReasonCode {
+        match known || !self.is_v5() {
+            true => ReasonCode::Success,
+            false => ReasonCode::PacketIdentifierNotFound,
         }
-        let packet_id = publish.packet_id;
-        let Some(meter) = self.meter_of(&publish.topic_name) else {
-            tracing::info!(client = ?self.client, topic = publish.topic_name, "topic refused");
-            let refused = Until::Refused(ReasonCode::NotAuthorized);
-            return match packet_id {
-                Some(_) if self.is_v5() => {
-                    self.waiting.push_back(Waiting { packet_id, until: refused });
-                    Step::On
-                }
-                _ => Step::End(End(ReasonCode::NotAuthorized)),
-            };
-        };
-        // A copy: what came lies in a buffer with all that came with it.
-        let payload = Bytes::copy_from_slice(&publish.payload);
-        let properties = written(&publish);
-        self.heard.push(Message { meter, bytes: payload.clone() });
-        self.handed_in += 1;
-        let until = Until::Stored(self.handed_in, meter, Content { payload, properties });
-        self.waiting.push_back(Waiting { packet_id, until });
-        Step::On
     }
 
-    /// The meter whose readings come on `topic`, if this client may publish them.
-    fn meter_of(&mut self, topic: &str) -> Option<MeterId> {
-        if let Some((last, meter)) = &self.topic
-            && last == topic
-        {
-            return Some(*meter);
+    /// A farewell: no will, unless the client wants it all the same.
+    fn leave(&mut self, packet: &DisconnectPacket) -> Step {
+        if let Some(seconds) = packet.properties.get_session_expiry_interval() {
+            if self.place.kept_seconds == 0 && seconds > 0 {
+                return Step::End(ReasonCode::ProtocolError);
+            }
+            self.place.kept_seconds = seconds.min(KEPT_SECONDS_MAX);
         }
-        let meter = self.client.reading_of(topic)?;
-        self.topic = Some((topic.to_owned(), meter));
-        Some(meter)
-    }
-
-    fn breaks_a_rule(&self, publish: &PublishPacket) -> Option<ReasonCode> {
-        if publish.qos == QoS::ExactlyOnce {
-            return Some(ReasonCode::QoSNotSupported);
+        if packet.reason_code != ReasonCode::DisconnectWithWillMessage {
+            self.place.will = None;
         }
-        if publish.packet_id == Some(0) {
-            return Some(ReasonCode::ProtocolError);
-        }
-        if publish.topic_alias().is_some() {
-            return Some(ReasonCode::TopicAliasInvalid);
-        }
-        // MQTT 3.1.1 cannot be told that nothing is retained; there the flag is ignored.
-        (publish.retain && self.is_v5()).then_some(ReasonCode::RetainNotSupported)
+        Step::Closed
     }
 
     fn subscribe(&mut self, subscribe: &SubscribePacket) -> Packet {
@@ -383,25 +301,42 @@ impl Session {
         } else {
             SubAckPacket::new_v311(subscribe.packet_id)
         };
-        for TopicFilter { filter, options } in &subscribe.filters {
-            let acknowledged = options.qos != QoS::AtMostOnce;
-            let how = Subscribed { acknowledged, no_local: options.no_local };
-            let code = match self.client.subscribes_to(filter) {
-                None if filter.starts_with("$share/") && self.is_v5() => {
-                    SubAckReasonCode::SharedSubscriptionsNotSupported
-                }
-                None => SubAckReasonCode::NotAuthorized,
-                Some(meter)
-                    if takes_readings(filter) && !self.ear.subscribe(filter, meter, how) =>
-                {
-                    SubAckReasonCode::QuotaExceeded
-                }
-                Some(_) if acknowledged => SubAckReasonCode::GrantedQoS1,
-                Some(_) => SubAckReasonCode::GrantedQoS0,
-            };
-            answer = answer.add_reason_code(code);
+        let identifier = subscribe.properties.get_subscription_identifier();
+        for filter in &subscribe.filters {
+            answer = answer.add_reason_code(self.subscribe_by(filter, identifier));
         }
         Packet::SubAck(answer)
+    }
+
+    fn subscribe_by(&mut self, by: &TopicFilter, identifier: Option<u32>) -> SubAckReasonCode {
+        let TopicFilter { filter, options } = by;
+        let shared = filters::shared(filter);
+        let of = shared.unwrap_or(filter);
+        let reach = self.client.reach(of);
+        match reach {
+            Reach::Others => return SubAckReasonCode::NotAuthorized,
+            Reach::Nowhere => return SubAckReasonCode::UnspecifiedError,
+            Reach::All | Reach::Some => {}
+        }
+        let how = Subscribed {
+            quality: options.qos,
+            no_local: options.no_local,
+            as_published: options.retain_as_published,
+            identifier,
+            reach,
+        };
+        let ear = &mut self.place.state().ear;
+        let Ok(new) = ear.subscribe(filter, how) else { return SubAckReasonCode::QuotaExceeded };
+        let wanted = match options.retain_handling {
+            RetainHandling::SendAtSubscribe => true,
+            RetainHandling::SendAtSubscribeIfNew => new,
+            RetainHandling::DoNotSend => false,
+        };
+        // Who shares a subscription hears nothing that was retained, as the protocol says.
+        if wanted && shared.is_none() {
+            ear.hear_retained(filter, how, Instant::now());
+        }
+        SubAckReasonCode::from_qos(options.qos)
     }
 
     fn unsubscribe(&mut self, unsubscribe: &UnsubscribePacket) -> Packet {
@@ -411,7 +346,7 @@ impl Session {
             UnsubAckPacket::new_v311(unsubscribe.packet_id)
         };
         for filter in &unsubscribe.filters {
-            let there = self.ear.unsubscribe(filter);
+            let there = self.place.state().ear.unsubscribe(filter);
             let none = UnsubAckReasonCode::NoSubscriptionExisted;
             answer = answer.add_reason_code(if there { UnsubAckReasonCode::Success } else { none });
         }
@@ -419,16 +354,18 @@ impl Session {
     }
 
     async fn send(&mut self, packet: Packet) -> Result<Step> {
-        tokio::time::timeout(WRITE_PATIENCE, self.packets.send(packet)).await??;
+        let ended = self.place.ended().clone();
+        written(&ended, self.packets.send(packet)).await?;
         Ok(Step::On)
     }
 
     /// Closes the line; a client of MQTT 5 is told why.
-    async fn end(&mut self, end: End) -> Result<()> {
+    async fn end(&mut self, reason: ReasonCode) -> Result<()> {
         if self.is_v5() {
-            self.send(Packet::Disconnect(DisconnectPacket::new(end.0))).await?;
+            let farewell = Packet::Disconnect(DisconnectPacket::new(reason));
+            tokio::time::timeout(FAREWELL_PATIENCE, self.packets.send(farewell)).await??;
         }
-        bail!("ended: {:?}", end.0)
+        bail!("ended: {reason:?}")
     }
 
     fn is_v5(&self) -> bool {
@@ -436,10 +373,26 @@ impl Session {
     }
 }
 
-/// The properties of a PUBLISH as they are passed on: all that a client may send, but for an alias,
-/// which is not taken.
-fn written(publish: &PublishPacket) -> Bytes {
-    let mut written = BytesMut::new();
-    let encoded = !publish.properties.is_empty() && publish.properties.encode(&mut written).is_ok();
-    if encoded { written.freeze() } else { Bytes::new() }
+/// Ends our side of a line and hears the client out for a while: a line that is closed over words
+/// that were not heard takes back what was said last, the reason why it ends.
+async fn linger(mut packets: Packets) {
+    let heard_out = async {
+        SinkExt::<Packet>::close(&mut packets).await?;
+        let mut unheard = [0; 1024];
+        while packets.get_mut().read(&mut unheard).await? > 0 {}
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(LINGER, heard_out).await.ok();
+}
+
+/// Waits until something is written: not for ever, nor for a line that has to end.
+async fn written<T>(
+    ended: &CancellationToken,
+    writing: impl Future<Output = Result<T, CodecError>>,
+) -> Result<T> {
+    tokio::select! {
+        biased;
+        written = tokio::time::timeout(WRITE_PATIENCE, writing) => Ok(written??),
+        () = ended.cancelled() => bail!("ended while the client read nothing"),
+    }
 }

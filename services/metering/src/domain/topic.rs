@@ -4,22 +4,55 @@ use std::sync::Arc;
 
 use ids::MeterId;
 
-/// What every topic begins with.
+/// What the topics of meters begin with.
 const ROOT: &str = "wattex/v1/";
-/// The only kind of message there is.
+/// The only kind of message that is stored.
 const READING: &str = "reading";
-/// Bytes of every [`reading_topic`]: between its ends stands a UUID.
-pub(crate) const READING_TOPIC_BYTES: usize = ROOT.len() + 36 + 1 + READING.len();
+/// What a meter may publish besides: passed on, never stored. Another name is refused, so that a
+/// reading on a misspelt topic is not taken for stored.
+const OF_METERS: [&str; 2] = ["status", "response"];
+/// What who carries a meter may publish to it.
+const TO_METERS: &str = "command";
 
-/// The topic of the readings of `meter`.
-pub(crate) fn reading_topic(meter: MeterId) -> String {
-    format!("{ROOT}{meter}/{READING}")
+/// Whose topic it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Owner {
+    /// Of a meter.
+    Meter(MeterId),
+    /// It lies under one of the topics that a bridge was given.
+    Given(Arc<str>),
 }
 
-/// Whether `filter`, which a client may subscribe to, takes in the readings of its meter.
-pub(crate) fn takes_readings(filter: &str) -> bool {
-    let behind = filter.strip_prefix(ROOT).and_then(|rest| rest.split_once('/'));
-    behind.is_some_and(|(_, kind)| matches!(kind, READING | "+" | "#" | "reading/#" | "+/#"))
+/// What a message on a topic is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// Readings of a meter: stored, then passed on.
+    Reading(MeterId),
+    /// Something else: passed on.
+    Word(Owner),
+}
+
+impl Subject {
+    /// Whose topic it is.
+    pub(crate) fn owner(&self) -> Owner {
+        match self {
+            Subject::Reading(meter) => Owner::Meter(*meter),
+            Subject::Word(owner) => owner.clone(),
+        }
+    }
+}
+
+/// How a client may subscribe by a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// It may read all that the filter takes in.
+    All,
+    /// It may read some of it: each topic is looked at.
+    Some,
+    /// Nothing: the filter is about others' topics.
+    Others,
+    /// Nothing: there are no such topics here.
+    Nowhere,
 }
 
 /// Who a connected client is.
@@ -33,6 +66,8 @@ pub(crate) enum Client {
         name: Arc<str>,
         /// The meters it carries; every meter when empty.
         meters: Arc<[MeterId]>,
+        /// The topics it was given besides: each itself and all below it.
+        topics: Arc<[Arc<str>]>,
     },
 }
 
@@ -45,19 +80,66 @@ impl Client {
         }
     }
 
-    /// The meter whose reading a message on `topic` is, if this client may publish it.
-    pub(crate) fn reading_of(&self, topic: &str) -> Option<MeterId> {
-        let (meter, kind) = topic.strip_prefix(ROOT)?.split_once('/')?;
+    /// What a message on `topic` is, if this client may publish it.
+    pub(crate) fn publishes(&self, topic: &str) -> Option<Subject> {
+        let Some(rest) = topic.strip_prefix(ROOT) else {
+            return self.given(topic).map(|given| Subject::Word(Owner::Given(given.clone())));
+        };
+        let (meter, kind) = rest.split_once('/')?;
         let own = hyphenated(meter).filter(|meter| self.speaks_for(*meter))?;
-        (kind == READING).then_some(own)
+        if kind == READING {
+            return Some(Subject::Reading(own));
+        }
+        let kind = kind.split('/').next()?;
+        let fine = match self {
+            Client::Meter(_) => OF_METERS.contains(&kind),
+            Client::Bridge { .. } => OF_METERS.contains(&kind) || kind == TO_METERS,
+        };
+        fine.then_some(Subject::Word(Owner::Meter(own)))
     }
 
-    /// The meter that `filter` is about, if this client may subscribe to it: only to what lies
-    /// under the topic of one meter that it speaks for; a wildcard may stand behind the meter,
-    /// never in its place.
-    pub(crate) fn subscribes_to(&self, filter: &str) -> Option<MeterId> {
-        let (meter, _) = filter.strip_prefix(ROOT)?.split_once('/')?;
-        hyphenated(meter).filter(|meter| self.speaks_for(*meter))
+    /// May this client read what is published on `topic`?
+    pub(crate) fn reads(&self, topic: &str) -> bool {
+        match topic.strip_prefix(ROOT).and_then(|rest| rest.split_once('/')) {
+            Some((meter, _)) => hyphenated(meter).is_some_and(|meter| self.speaks_for(meter)),
+            None => self.given(topic).is_some(),
+        }
+    }
+
+    /// How this client may subscribe by `filter`. A meter only to what lies under its own topic: a
+    /// wildcard may stand behind the meter, never in its place. A bridge's wildcard may stand
+    /// anywhere, and takes in what the bridge may read.
+    pub(crate) fn reach(&self, filter: &str) -> Reach {
+        let fixed = &filter[..filter.find(['+', '#']).unwrap_or(filter.len())];
+        let meter = filter.strip_prefix(ROOT).and_then(|rest| rest.split_once('/'));
+        if let Some((meter, _)) = meter
+            && let Some(meter) = hyphenated(meter)
+        {
+            return if self.speaks_for(meter) { Reach::All } else { Reach::Others };
+        }
+        if self.given(fixed).is_some() {
+            return Reach::All;
+        }
+        let wild = fixed.len() < filter.len();
+        let of_meters = ROOT.starts_with(fixed) || fixed.starts_with(ROOT);
+        match self {
+            Client::Bridge { topics, .. } if wild => {
+                let given = topics.iter().any(|topic| topic.starts_with(fixed));
+                if given || ROOT.starts_with(fixed) { Reach::Some } else { Reach::Nowhere }
+            }
+            _ if of_meters => Reach::Others,
+            _ => Reach::Nowhere,
+        }
+    }
+
+    /// The given topic that `topic` is or lies under.
+    fn given(&self, topic: &str) -> Option<&Arc<str>> {
+        let Client::Bridge { topics, .. } = self else { return None };
+        let lies_under = |given: &str| {
+            let rest = topic.strip_prefix(given);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        topics.iter().find(|given| lies_under(given))
     }
 }
 
@@ -74,62 +156,67 @@ mod tests {
         MeterId::derived(name)
     }
 
-    fn bridge(meters: &[MeterId]) -> Client {
-        Client::Bridge { name: "gateway".into(), meters: meters.into() }
+    fn bridge(meters: &[MeterId], topics: &[&str]) -> Client {
+        let topics = topics.iter().map(|topic| Arc::from(*topic)).collect();
+        Client::Bridge { name: "gateway".into(), meters: meters.into(), topics }
+    }
+
+    fn topic(meter: MeterId, kind: &str) -> String {
+        format!("wattex/v1/{meter}/{kind}")
     }
 
     #[test]
-    fn a_meter_publishes_its_own_readings_and_nothing_else() {
+    fn a_meter_publishes_its_own_readings_and_what_is_named_here() {
         let (own, other) = (meter("H01"), meter("H02"));
         let client = Client::Meter(own);
-        let topic = |id: MeterId| format!("wattex/v1/{id}/reading");
-        assert_eq!(client.reading_of(&topic(own)), Some(own));
+        let reading = Subject::Reading(own);
+        assert_eq!(client.publishes(&topic(own, "reading")), Some(reading));
+        for kind in ["status", "status/link", "response"] {
+            let word = Subject::Word(Owner::Meter(own));
+            assert_eq!(client.publishes(&topic(own, kind)), Some(word), "{kind}");
+        }
         for refused in [
-            topic(other),
-            topic(own).to_uppercase(),
+            topic(other, "reading"),
+            topic(other, "status"),
+            topic(own, "reading").to_uppercase(),
             format!("wattex/v1/{}/reading", own.to_string().to_uppercase()),
             format!("wattex/v1/{}/reading", own.to_string().replace('-', "")),
-            format!("wattex/v1/{own}/reading/more"),
-            format!("wattex/v1/{own}/status"),
+            topic(own, "reading/more"),
+            topic(own, "readings"),
+            topic(own, "command"),
             format!("wattex/v1/{own}"),
             format!("wattex/v2/{own}/reading"),
             format!("/wattex/v1/{own}/reading"),
             "$SYS/broker".to_owned(),
             String::new(),
         ] {
-            assert_eq!(client.reading_of(&refused), None, "{refused}");
+            assert_eq!(client.publishes(&refused), None, "{refused}");
         }
     }
 
     #[test]
-    fn filters_take_readings_in_as_the_protocol_says() {
-        let own = meter("H01");
-        let topic = reading_topic(own);
-        assert_eq!(topic.len(), READING_TOPIC_BYTES);
-        for (behind, taken) in [
-            ("reading", true),
-            ("+", true),
-            ("#", true),
-            ("reading/#", true),
-            ("+/#", true),
-            ("command", false),
-            ("reading/+", false),
-            ("+/+", false),
-            ("Reading", false),
-        ] {
-            let filter = format!("wattex/v1/{own}/{behind}");
-            assert_eq!(takes_readings(&filter), taken, "{behind}");
-        }
-    }
-
-    #[test]
-    fn a_bridge_carries_the_meters_it_was_given() {
+    fn a_bridge_carries_the_meters_and_uses_the_topics_it_was_given() {
         let (first, second, third) = (meter("H01"), meter("H02"), meter("H03"));
-        let topic = |id: MeterId| format!("wattex/v1/{id}/reading");
-        let some = bridge(&[first, second]);
-        assert_eq!(some.reading_of(&topic(second)), Some(second));
-        assert_eq!(some.reading_of(&topic(third)), None);
-        assert_eq!(bridge(&[]).reading_of(&topic(third)), Some(third));
+        let some = bridge(&[first, second], &["site", "/a/b"]);
+        let reading = |of| Some(Subject::Reading(of));
+        assert_eq!(some.publishes(&topic(second, "reading")), reading(second));
+        assert_eq!(some.publishes(&topic(third, "reading")), None);
+        assert_eq!(bridge(&[], &[]).publishes(&topic(third, "reading")), reading(third));
+        let command = Subject::Word(Owner::Meter(first));
+        assert_eq!(some.publishes(&topic(first, "command/relay")), Some(command));
+        for (topic, given) in [
+            ("site", Some("site")),
+            ("site/x", Some("site")),
+            ("/a/b/c", Some("/a/b")),
+            ("sites", None),
+            ("/a", None),
+            ("a/b", None),
+        ] {
+            let word = given.map(|given| Subject::Word(Owner::Given(given.into())));
+            assert_eq!(some.publishes(topic), word, "{topic}");
+            assert_eq!(some.reads(topic), given.is_some(), "{topic}");
+        }
+        assert!(some.reads(&topic(first, "anything")) && !some.reads(&topic(third, "reading")));
     }
 
     #[test]
@@ -137,13 +224,36 @@ mod tests {
         let (own, other) = (meter("H01"), meter("H02"));
         let client = Client::Meter(own);
         for allowed in ["#", "+", "command", "command/+"] {
-            let filter = format!("wattex/v1/{own}/{allowed}");
-            assert_eq!(client.subscribes_to(&filter), Some(own), "{allowed}");
+            assert_eq!(client.reach(&topic(own, allowed)), Reach::All, "{allowed}");
         }
-        for refused in ["#", "wattex/#", "wattex/v1/#", "wattex/v1/+/reading", "$SYS/#"] {
-            assert_eq!(client.subscribes_to(refused), None, "{refused}");
+        for refused in ["#", "wattex/#", "wattex/v1/#", "wattex/v1/+/reading", "+/v1/x"] {
+            assert_eq!(client.reach(refused), Reach::Others, "{refused}");
         }
-        assert_eq!(client.subscribes_to(&format!("wattex/v1/{other}/#")), None);
-        assert_eq!(client.subscribes_to(&format!("$share/group/wattex/v1/{own}/#")), None);
+        assert_eq!(client.reach(&topic(other, "#")), Reach::Others);
+        assert_eq!(client.reach("$SYS/#"), Reach::Nowhere);
+        assert_eq!(client.reach("site/x"), Reach::Nowhere);
+    }
+
+    #[test]
+    fn a_bridge_reaches_what_it_may_read_by_any_wildcard() {
+        let (own, other) = (meter("H01"), meter("H02"));
+        let client = bridge(&[own], &["site/a"]);
+        for (filter, reach) in [
+            (topic(own, "#").as_str(), Reach::All),
+            ("site/a", Reach::All),
+            ("site/a/#", Reach::All),
+            ("site/a/+/b", Reach::All),
+            ("#", Reach::Some),
+            ("+/+", Reach::Some),
+            ("site/+", Reach::Some),
+            ("site/#", Reach::Some),
+            ("wattex/v1/+/reading", Reach::Some),
+            (&topic(other, "reading"), Reach::Others),
+            ("site/b", Reach::Nowhere),
+            ("site/b/#", Reach::Nowhere),
+            ("$SYS/#", Reach::Nowhere),
+        ] {
+            assert_eq!(client.reach(filter), reach, "{filter}");
+        }
     }
 }

@@ -178,6 +178,7 @@ impl Home {
             name: "gateway".to_owned(),
             token_hash: hex::encode(Sha256::digest(BRIDGE_TOKEN)),
             meters: Vec::new(),
+            topics: Vec::new(),
         };
         let config = Config {
             database,

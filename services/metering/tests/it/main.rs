@@ -15,4 +15,5 @@ mod malformed;
 mod many;
 mod mqtt;
 mod protocol;
+mod sessions;
 mod tls;

@@ -1,10 +1,13 @@
 //! Many meters at once: what is done in sets of rows leaves what a few at a time would leave.
 
+use std::time::Duration;
+
 use db::{Cell, DbError, Row, insert_rows, query, query_scalar};
 use metering::Metering;
 use reading::SignedReading;
-use service::Clock;
+use service::{Clock, Tick};
 use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
 
 use crate::home::{Device, Home, SLOT, anchor, at, nowhere};
 
@@ -137,15 +140,48 @@ async fn readings_of_many_months_and_of_two_services_are_kept_once() {
         assert_eq!(home.stored_pages(&one).await, (1..=10).collect::<Vec<_>>());
         assert_eq!(home.quarantined().await, ["PAGE_CONFLICT"; 10]);
         if home.metering.db().kind() == db::Kind::Postgres {
-            let parts: i64 = query_scalar(
-                "select count(*) from pg_inherits where inhparent = 'reading'::regclass",
-            )
-            .fetch_one(home.metering.db().read())
-            .await
-            .unwrap();
+            let parts = parts(&home).await;
             assert!((4..=10).contains(&parts), "{parts} parts of ten months");
+            home.metering.tick(at(10 * LATER)).await.unwrap();
+            assert_eq!(self::parts(&home).await, parts + 2, "sixty days ahead");
         }
     }
+}
+
+#[actix_web::test]
+async fn parts_that_are_made_ahead_give_way_to_whoever_reads() {
+    let home = Home::on_postgres().await;
+    let (reads, reading) = oneshot::channel();
+    let (end, ended) = oneshot::channel::<()>();
+    let db = home.metering.db().clone();
+    let reader = tokio::spawn(async move {
+        db.transact::<_, DbError, _>(move |tx| {
+            Box::pin(async move {
+                query("select count(*) from reading").fetch_one(tx.conn()).await?;
+                reads.send(()).unwrap();
+                ended.await.ok();
+                Ok(())
+            })
+        })
+        .await
+    });
+    reading.await.unwrap();
+    let (before, now) = (parts(&home).await, at(10 * LATER));
+    let refused = tokio::time::timeout(Duration::from_secs(30), home.metering.tick(now)).await;
+    assert!(refused.expect("it does not wait for the reader").is_err());
+    assert_eq!(parts(&home).await, before);
+    end.send(()).unwrap();
+    reader.await.unwrap().unwrap();
+    home.metering.tick(now).await.unwrap();
+    assert_eq!(parts(&home).await, before + 3, "the next tick makes them");
+}
+
+/// How many parts the readings' table has on PostgreSQL.
+async fn parts(home: &Home) -> i64 {
+    query_scalar("select count(*) from pg_inherits where inhparent = 'reading'::regclass")
+        .fetch_one(home.metering.db().read())
+        .await
+        .unwrap()
 }
 
 /// What arrives in one slot: readings, repeats, forgeries that come twice, other contents for a

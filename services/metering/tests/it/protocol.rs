@@ -54,26 +54,36 @@ pub(crate) fn publish(device: &Device, flags: u8, page: u32) -> Vec<u8> {
     packet(0x30 | flags, &body)
 }
 
-struct Raw(TcpStream);
+/// A line to the broker, byte by byte.
+pub(crate) struct Raw(TcpStream);
 
 impl Raw {
-    async fn open(listening: &Listening) -> Raw {
+    pub(crate) async fn open(listening: &Listening) -> Raw {
         Raw(TcpStream::connect(listening.address()).await.unwrap())
     }
 
-    async fn say(&mut self, bytes: &[u8]) {
+    pub(crate) async fn say(&mut self, bytes: &[u8]) {
         self.0.write_all(bytes).await.unwrap();
     }
 
-    async fn hear(&mut self, expected: &[u8]) {
+    pub(crate) async fn hear(&mut self, expected: &[u8]) {
         let mut heard = vec![0; expected.len()];
         let read = tokio::time::timeout(PATIENCE, self.0.read_exact(&mut heard)).await;
         read.expect("an answer in time").unwrap();
         assert_eq!(heard, expected);
     }
 
+    /// The next packet, up to 127 bytes.
+    async fn packet(&mut self) -> Vec<u8> {
+        let mut packet = vec![0; 2];
+        self.0.read_exact(&mut packet).await.unwrap();
+        packet.resize(2 + usize::from(packet[1]), 0);
+        self.0.read_exact(&mut packet[2..]).await.unwrap();
+        packet
+    }
+
     /// Waits for the end of the line and gives what came before.
-    async fn end(mut self) -> Vec<u8> {
+    pub(crate) async fn end(mut self) -> Vec<u8> {
         let mut heard = Vec::new();
         let read = tokio::time::timeout(PATIENCE, self.0.read_to_end(&mut heard)).await;
         // A line that is cut while we were speaking ends in a reset.
@@ -82,7 +92,7 @@ impl Raw {
     }
 }
 
-async fn listen(home: &Home, limits: Limits) -> (std::sync::Arc<Metering>, Listening) {
+pub(crate) async fn listen(home: &Home, limits: Limits) -> (std::sync::Arc<Metering>, Listening) {
     let config = metering::Config { limits, ..home.config() };
     let (clock, _) = Clock::set(at(10));
     let metering = Metering::open(config, clock, anchor(), nowhere()).await.unwrap();
@@ -90,7 +100,7 @@ async fn listen(home: &Home, limits: Limits) -> (std::sync::Arc<Metering>, Liste
     (metering, listening)
 }
 
-const ACCEPTED: [u8; 4] = [0x20, 2, 0, 0];
+pub(crate) const ACCEPTED: [u8; 4] = [0x20, 2, 0, 0];
 
 #[actix_web::test]
 async fn a_silent_line_ends_after_one_and_a_half_keep_alives() {
@@ -122,7 +132,7 @@ async fn who_says_nothing_or_too_much_is_cut_off() {
         line.say(first_words).await;
         assert_eq!(line.end().await, [] as [u8; 0]);
     }
-    for too_much in [packet(0x32, &[0; 300]), connect(4, 60, &one), vec![0x62, 2, 0, 1]] {
+    for too_much in [packet(0x32, &[0; 300]), connect(4, 60, &one), vec![0x60, 2, 0, 1]] {
         let mut line = Raw::open(&listening).await;
         line.say(&connect(4, 60, &one)).await;
         line.hear(&ACCEPTED).await;
@@ -151,11 +161,8 @@ async fn only_so_many_connect_and_the_newest_line_of_a_meter_holds() {
     let (metering, listening) = listen(&home, Limits::default()).await;
     let mut old = Raw::open(&listening).await;
     old.say(&connect(5, 60, &one)).await;
-    let mut welcome = [0; 2];
-    old.0.read_exact(&mut welcome).await.unwrap();
-    let mut rest = vec![0; welcome[1].into()];
-    old.0.read_exact(&mut rest).await.unwrap();
-    assert_eq!((welcome[0], rest[1]), (0x20, 0));
+    let welcome = old.packet().await;
+    assert_eq!((welcome[0], welcome[3]), (0x20, 0));
     let mut new = Raw::open(&listening).await;
     new.say(&connect(4, 60, &one)).await;
     new.hear(&ACCEPTED).await;
@@ -168,7 +175,7 @@ async fn only_so_many_connect_and_the_newest_line_of_a_meter_holds() {
 }
 
 /// A SUBSCRIBE to one filter in MQTT 3.1.1.
-fn subscribe(filter: &str, quality: u8) -> Vec<u8> {
+pub(crate) fn subscribe(filter: &str, quality: u8) -> Vec<u8> {
     packet(0x82, &[&[0, 1][..], &text(filter.as_bytes()), &[quality]].concat())
 }
 
@@ -223,16 +230,33 @@ async fn what_is_stored_is_passed_on_to_who_speaks_for_the_meter() {
 }
 
 #[actix_web::test]
-async fn quality_of_service_two_is_refused_and_zero_is_stored_in_silence() {
+async fn an_alias_stands_for_the_topic_that_was_said_last_also_where_it_is_refused() {
+    let (one, two) = (Device::new("H01"), Device::new("H02"));
+    let home = Home::with(&[one.clone(), two.clone()]).await;
+    let (_metering, listening) = listen(&home, Limits::default()).await;
+    let mut line = Raw::open(&listening).await;
+    line.say(&connect(5, 60, &one)).await;
+    assert_eq!(line.packet().await[3], 0);
+    let own = one.topic();
+    let other = two.topic();
+    for (topic, page, reason) in [(own.as_str(), 1, 0), (&other, 2, 0x87), ("", 3, 0x87)] {
+        let mut body = text(topic.as_bytes());
+        // Packet id 9, and alias 1 as the only property.
+        body.extend([0, 9, 3, 0x23, 0, 1]);
+        body.extend(one.read(page, page.into(), 0, 0).encode());
+        line.say(&packet(0x32, &body)).await;
+        let answer = line.packet().await;
+        assert_eq!(answer.get(4).copied().unwrap_or(0), reason, "page {page}");
+    }
+    assert_eq!(home.stored_pages(&one).await, [1]);
+    listening.stop().await;
+}
+
+#[actix_web::test]
+async fn a_reading_of_quality_of_service_zero_is_stored_in_silence() {
     let one = Device::new("H01");
     let home = Home::with(std::slice::from_ref(&one)).await;
     let (_metering, listening) = listen(&home, Limits::default()).await;
-    let mut line = Raw::open(&listening).await;
-    line.say(&connect(4, 60, &one)).await;
-    line.hear(&ACCEPTED).await;
-    line.say(&publish(&one, 0b0100, 1)).await;
-    assert_eq!(line.end().await, [] as [u8; 0]);
-
     let mut line = Raw::open(&listening).await;
     line.say(&connect(4, 60, &one)).await;
     line.hear(&ACCEPTED).await;
