@@ -117,8 +117,8 @@ impl Identity {
     ///
     /// Refused with 403 for another's account, `FROM` for a moment that is none of these,
     /// `SUCCESSOR_WAITS` while another next address waits, `ADDRESS_TAKEN` where somebody has or
-    /// had it, `SIGNATURE` where an address did not sign, `WRONG_PASSWORD`, and `METERS` where not
-    /// each meter of the account is signed for.
+    /// had it, `SIGNATURE` where an address did not sign, `WRONG_PASSWORD`, `METERS` where not each
+    /// meter of the account is signed for, and `ROTATING` before a meter's next key is in force.
     pub async fn assign_address(
         &self,
         who: &Principal,
@@ -338,6 +338,14 @@ async fn succeed(tx: &mut Tx, successor: Successor) -> Result<()> {
     let measuring = grid::working_meters(tx.conn(), span.account, METERS_MAX).await?;
     if !measuring.iter().eq(meters.iter().map(|handover| &handover.meter)) {
         return Err(changed().into());
+    }
+    // What both sign is the next number: the registry is to know of the key before.
+    for Handover { meter, .. } in &meters {
+        let former = grid::former_keys(tx, meter.meter).await?;
+        if former.iter().any(|(_, ended_at)| *ended_at > now) {
+            let title = "A meter of the account is about to have its next key: wait until then";
+            return Err(Problem::refused("ROTATING", title).into());
+        }
     }
     if !addresses::assign(tx, &span).await? {
         return Err(Problem::refused("ADDRESS_TAKEN", "This address has an account").into());

@@ -20,6 +20,8 @@ use utoipa::ToSchema;
 
 /// The longest before a slot that a market takes orders for it, in seconds.
 pub const HORIZON_SECONDS_MAX: u32 = 7 * 86_400;
+/// Seconds before its first reading that a meter's next key is announced, at most.
+pub(crate) const ROTATION_SECONDS_MAX: i64 = 86_400;
 /// Seconds for the news of an address to reach the market, beyond how far ahead orders are placed.
 const NEWS_SECONDS: i64 = 12 * 3600;
 /// Seconds before its first slot that an address is assigned, at most.
@@ -29,9 +31,9 @@ const AHEAD_SECONDS_MAX: i64 = 100 * 86_400;
 const JOB_SECONDS: i64 = 5 * 86_400;
 
 /// Seconds before its first slot that an address is assigned, at least, where orders are placed so
-/// many seconds ahead.
+/// many seconds ahead. A meter's next key that was announced before is in force by then.
 pub(crate) fn lead(horizon_seconds: u32) -> i64 {
-    i64::from(horizon_seconds) + NEWS_SECONDS
+    i64::from(horizon_seconds).max(ROTATION_SECONDS_MAX) + NEWS_SECONDS
 }
 
 /// Whether addresses change.
@@ -120,6 +122,7 @@ mod tests {
             let refused = check_from(at(from), &zone, (now, lead(36 * 3600))).err();
             assert_eq!(refused.map(|problem| problem.code).as_deref(), code, "{from}");
         }
+        assert_eq!(lead(900), 36 * 3600, "a meter's next key is in force before");
         let latest = lead(HORIZON_SECONDS_MAX);
         assert!(check_from(at("2026-07-06T22:00:00Z"), &zone, (now, latest)).is_ok());
         assert!(check_from(at("2026-07-05T22:00:00Z"), &zone, (now, latest)).is_err());

@@ -9,6 +9,7 @@ use ids::MeterId;
 use keys::SecretKey;
 use serde_json::{Value, json};
 
+use crate::contract_accounts::Code;
 use crate::provisioning::Wish;
 use crate::server::{Answer, PASSWORD, PLACE, Server, installer};
 
@@ -28,9 +29,14 @@ fn said(former: Address, next: &SecretKey, from: &str) -> keys::B256 {
 
 /// The meter's enrolment under its next owner, as the owner signs it.
 fn owned(next: &SecretKey, point: &str, version: u32) -> Value {
+    owned_with(next, point, (6, version))
+}
+
+/// The same with this key.
+fn owned_with(next: &SecretKey, point: &str, (key, version): (u8, u32)) -> Value {
     let of = MeterEnrolment {
         meter: METER.parse().unwrap(),
-        key: secret(6).address(),
+        key: secret(key).address(),
         owner: next.address(),
         installer: installer().address(),
         connection_point: point.parse().unwrap(),
@@ -187,6 +193,70 @@ async fn a_held_account_changes_to_a_key_of_its_own() {
     let ours: Vec<_> = log.iter().filter(|entry| entry.starts_with("change_address")).collect();
     assert_eq!(ours, ["change_address denied", "change_address denied", "change_address done"]);
     server.stop().await;
+}
+
+/// Ada's address is to be that of a next key from July on, where the meter goes as `owned`.
+fn signed(next: &SecretKey, owned: Value) -> Value {
+    let former = secret(5);
+    let mut wish = wish(former.address(), next, JULY);
+    wish["former_signature"] = json!(former.sign(said(former.address(), next, JULY)));
+    wish["enrolments"] = json!([owned]);
+    wish
+}
+
+#[actix_web::test]
+async fn a_meter_that_is_about_to_have_its_next_key_waits_with_its_next_owner() {
+    let server = Server::start().await;
+    let (path, token, point) = ada(&server).await;
+    let rotation = Wish {
+        meter: METER.parse().unwrap(),
+        version: 2,
+        from: "2026-06-01T10:15:00Z",
+        expiry: "2026-06-01T12:00:00Z",
+        old: 6,
+        next: 8,
+    };
+    let rotated = server.knock(&format!("/v1/meters/{METER}/rotation"), rotation.json()).await;
+    assert_eq!(rotated.status, 200, "{rotated:?}");
+    let next = secret(7);
+    let good = signed(&next, owned_with(&next, &point, (8, 3)));
+    assert_eq!(server.post(&path, &token, good.clone()).await.code(), "ROTATING");
+    server.hand.move_to("2026-06-01T10:15:00Z".parse().unwrap());
+    assert_eq!(server.post(&path, &token, good).await.status, 201);
+    server.stop().await;
+}
+
+/// What a registry says that knows so many keys of a meter.
+const ONE: &str = "0x0000000000000000000000000000000000000000000000000000000000000001";
+const THREE: &str = "0x0000000000000000000000000000000000000000000000000000000000000003";
+
+#[actix_web::test]
+async fn a_meter_is_enrolled_again_with_the_registrys_next_number() {
+    // The registry has refused the next owner, or the device rotated its key there itself.
+    for (known, waits, version) in [(ONE, true, 2), (THREE, false, 4)] {
+        let server = Server::start().await;
+        let (path, token, point) = ada(&server).await;
+        let next = secret(7);
+        let good = signed(&next, owned(&next, &point, 2));
+        assert_eq!(server.post(&path, &token, good).await.status, 201);
+        server.chain.deploy(PLACE.at.meters, Code::Says(known));
+        server.hand.move_to("2026-07-01T10:00:00Z".parse().unwrap());
+        let operator = server.log_in("operator@example.org").await;
+        let end = format!("/v1/meters/{METER}/revocation");
+        assert_eq!(server.post(&end, &operator, json!({})).await.status, 200);
+        let again = json!({
+            "meter": METER, "serial": "EMH 4711", "connection_point": point,
+            "key": secret(8).address(),
+        });
+        let asked = server.post("/v1/meters", &operator, again.clone()).await;
+        assert_eq!(asked.status == 503, waits, "it went out with the revocation: {asked:?}");
+        server.hand.move_to("2026-07-01T10:05:01Z".parse().unwrap());
+        let asked = server.post("/v1/meters", &operator, again).await;
+        assert_eq!(asked.code(), "OWN_KEY");
+        let signs = asked.text("/detail");
+        assert!(signs.contains(&format!("version {version})")), "{signs}");
+        server.stop().await;
+    }
 }
 
 #[actix_web::test]
