@@ -1,9 +1,10 @@
 //! Accounts that settle at another address from a midnight on.
 
-use alloy_primitives::{Address, U256, eip191_hash_message};
+use alloy_primitives::{Address, B256, U256, eip191_hash_message};
 use contracts::OrderTerms;
 use contracts::requests::{MeterEnrolment, enrolment, succession};
-use events::identity::{AddressAssigned, Custody, MeterHandedOver};
+use events::billing::CashLeftBehind;
+use events::identity::{AddressAssigned, Custody, MeterHandedOver, SweepSigned};
 use identity::{Rotation, Settings};
 use ids::MeterId;
 use keys::SecretKey;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::contract_accounts::Code;
 use crate::provisioning::Wish;
-use crate::server::{Answer, PASSWORD, PLACE, Server, installer};
+use crate::server::{Answer, PASSWORD, PLACE, Server, community, installer};
 
 const METER: &str = "018f0000-0000-7000-8000-0000000000aa";
 /// The midnight in Berlin that July begins with.
@@ -22,7 +23,7 @@ fn secret(seed: u8) -> SecretKey {
 }
 
 /// What both keys sign.
-fn said(former: Address, next: &SecretKey, from: &str) -> keys::B256 {
+fn said(former: Address, next: &SecretKey, from: &str) -> B256 {
     let from: calendar::Timestamp = from.parse().unwrap();
     succession(PLACE.chain_id, PLACE.at.market, (former, next.address()), from.unsigned())
 }
@@ -257,6 +258,52 @@ async fn a_meter_is_enrolled_again_with_the_registrys_next_number() {
         assert!(signs.contains(&format!("version {version})")), "{signs}");
         server.stop().await;
     }
+}
+
+/// The addresses of an account, oldest first.
+async fn addresses_of(server: &Server, account: &Value, token: &str) -> Vec<Address> {
+    let path = format!("/v1/accounts/{}/addresses", account["account"].as_str().unwrap());
+    let shown = server.get(&path, token).await;
+    let all = shown.body.as_array().unwrap().iter();
+    all.map(|one| one["address"].as_str().unwrap().parse().unwrap()).collect()
+}
+
+#[actix_web::test]
+async fn cash_is_moved_between_addresses_of_one_account_and_from_one_that_is_over() {
+    let settings = Settings { rotation: Rotation::Monthly, ..Settings::default() };
+    let server = Server::start_with(settings).await;
+    let operator = server.staff("operator").await;
+    let (account, ada) = server.home("ada", "prosumer").await;
+    let (other, eve) = server.home("eve", "prosumer").await;
+    for account in [&account, &other] {
+        server.connection_point(&operator, account).await;
+    }
+    let early = "2026-06-20T10:00:00Z".parse().unwrap();
+    server.hand.move_to(early);
+    assert!(server.identity.rotate_due(early).await.unwrap());
+    let ours = addresses_of(&server, &account, &ada).await;
+    let theirs = addresses_of(&server, &other, &eve).await;
+    let move_cash = async |number: u8, from: Address, to: Address| {
+        let cash = CashLeftBehind {
+            account: account["account"].as_str().unwrap().parse().unwrap(),
+            community: community(),
+            market: None,
+            from,
+            to,
+            amount: units::Money::from_n(1_000_000_000),
+            nonce: B256::repeat_byte(number),
+            expiry: "2026-07-02T00:00:00Z".parse().unwrap(),
+        };
+        server.tell(&cash, &number.to_string()).await;
+        server.events::<SweepSigned>().await.len()
+    };
+    assert_eq!(move_cash(1, ours[0], ours[1]).await, 0, "orders are signed by it still");
+    server.hand.move_to("2026-07-01T10:00:00Z".parse().unwrap());
+    assert_eq!(move_cash(2, theirs[0], ours[1]).await, 0, "another's cash");
+    assert_eq!(move_cash(3, ours[0], theirs[1]).await, 0, "to another");
+    assert_eq!(move_cash(4, ours[1], ours[0]).await, 0, "back to the one before");
+    assert_eq!(move_cash(5, ours[0], ours[1]).await, 1);
+    server.stop().await;
 }
 
 #[actix_web::test]
