@@ -149,6 +149,8 @@ pub struct Identity {
     verifier: Verifier,
     /// When the job for the next month's addresses looks again, in epoch seconds.
     rotates_at: AtomicI64,
+    /// The account after which its job goes on; empty before the first.
+    rotates_after: Mutex<String>,
 }
 
 /// [`start_with`] the default settings.
@@ -187,6 +189,7 @@ pub async fn start_with(parts: Parts, settings: Settings) -> Result<Arc<Identity
         token_keys,
         verifier,
         rotates_at: AtomicI64::new(0),
+        rotates_after: Mutex::default(),
     });
     bus.subscribe(Arc::new(consume::Inbox(identity.clone()))).await?;
     Ok(identity)

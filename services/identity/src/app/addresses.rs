@@ -36,8 +36,8 @@ use crate::domain::addresses::{AccountAddress, Rotation, check_from, lead, month
 use crate::domain::audit::{Act, Outcome};
 use crate::domain::grid::Meter;
 
-/// Accounts that the job gives an address at a time.
-const ROTATED_MAX: i64 = 200;
+/// Accounts that a call of the job gives an address at most; the next call goes on.
+const ROTATED_MAX: i64 = 50;
 /// Seconds between two looks of the job.
 const LOOK_SECONDS: i64 = 3600;
 /// The most meters of an account that go to its next address.
@@ -148,31 +148,34 @@ impl Identity {
         Ok(AccountAddress { address, from: Some(from), until: None, custody: Custody::Own })
     }
 
-    /// Makes the keys of the next month for accounts whose key is held; whether there was any.
-    /// Each is a transaction of its own, so that a crash leaves the others for the next look.
+    /// Makes the keys of the next month for some accounts whose key is held, those after the ones
+    /// of the call before; whether there was any. Each is a transaction of its own, so that a crash
+    /// leaves the others for the next look.
     pub async fn rotate_due(&self, now: Timestamp) -> Result<bool> {
         let due = self.rotates_at.load(Ordering::Relaxed);
         if self.settings.rotation == Rotation::Fixed || now.seconds() < due {
             return Ok(false);
         }
-        let (mut any, mut after) = (false, String::new());
-        loop {
-            let mut conn = self.db.read().acquire().await.context("looking for accounts")?;
-            let part = (after.as_str(), ROTATED_MAX);
-            let accounts = addresses::in_force(&mut conn, self.community, now, part).await?;
-            drop(conn);
-            let Some((last, _)) = accounts.last() else { break };
-            after = last.to_string();
-            for (account, zone) in accounts {
-                let Some(from) = month_due(&zone, now, self.lead()) else { continue };
-                match self.rotate(account, from, now).await {
-                    Ok(()) => any = true,
-                    // One account's trouble is not the others'.
-                    Err(error) => tracing::error!(%account, %error, "no next address"),
-                }
+        let after = self.rotates_after.lock().expect("nobody panics in it").clone();
+        let mut conn = self.db.read().acquire().await.context("looking for accounts")?;
+        let part = (after.as_str(), ROTATED_MAX);
+        let accounts = addresses::in_force(&mut conn, self.community, now, part).await?;
+        drop(conn);
+        let all = i64::try_from(accounts.len())? < ROTATED_MAX;
+        let last = accounts.last().filter(|_| !all).map(|(last, _)| last.to_string());
+        let mut any = false;
+        for (account, zone) in accounts {
+            let Some(from) = month_due(&zone, now, self.lead()) else { continue };
+            match self.rotate(account, from, now).await {
+                Ok(()) => any = true,
+                // One account's trouble is not the others'.
+                Err(error) => tracing::error!(%account, %error, "no next address"),
             }
         }
-        self.rotates_at.store(now.plus_seconds(LOOK_SECONDS).seconds(), Ordering::Relaxed);
+        *self.rotates_after.lock().expect("nobody panics in it") = last.unwrap_or_default();
+        if all {
+            self.rotates_at.store(now.plus_seconds(LOOK_SECONDS).seconds(), Ordering::Relaxed);
+        }
         Ok(any)
     }
 

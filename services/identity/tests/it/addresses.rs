@@ -307,6 +307,24 @@ async fn cash_is_moved_between_addresses_of_one_account_and_from_one_that_is_ove
 }
 
 #[actix_web::test]
+async fn a_call_of_the_job_takes_some_accounts_and_the_next_one_goes_on() {
+    let settings = Settings { rotation: Rotation::Monthly, ..Settings::default() };
+    let server = Server::start_with(settings).await;
+    let operator = server.staff("operator").await;
+    for number in 0..51 {
+        let (account, _) = server.home(&format!("home{number}"), "consumer").await;
+        server.connection_point(&operator, &account).await;
+    }
+    let due = "2026-06-20T10:00:00Z".parse().unwrap();
+    server.hand.move_to(due);
+    for (any, all) in [(true, 50), (true, 51), (false, 51)] {
+        assert_eq!(server.identity.rotate_due(due).await.unwrap(), any);
+        assert_eq!(server.events::<AddressAssigned>().await.len(), all);
+    }
+    server.stop().await;
+}
+
+#[actix_web::test]
 async fn held_accounts_get_a_key_for_each_month_once() {
     let settings = Settings { rotation: Rotation::Monthly, ..Settings::default() };
     let server = Server::start_with(settings).await;
