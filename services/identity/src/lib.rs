@@ -38,7 +38,7 @@ use alloy_primitives::Address;
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use bus::{Bus, Relay};
-use calendar::Timestamp;
+use calendar::{SlotLength, TimeZone, Timestamp};
 use client::JsonRpc;
 use contracts::Deployment;
 use ids::CommunityId;
@@ -115,6 +115,11 @@ pub struct Settings {
     pub rotation: Rotation,
     /// How far ahead the market takes orders, at most, in seconds: an address is known before.
     pub horizon_seconds: u32,
+    /// The zone of the days that the community bills, from whose midnights addresses are valid;
+    /// that of an account's first connection point where it is not said.
+    pub timezone: Option<TimeZone>,
+    /// The market's slots: an address is valid from the start of one.
+    pub slot: SlotLength,
 }
 
 impl Default for Settings {
@@ -125,6 +130,8 @@ impl Default for Settings {
             limits: SignerLimits::default(),
             rotation: Rotation::default(),
             horizon_seconds: HORIZON_SECONDS_MAX,
+            timezone: None,
+            slot: SlotLength::QUARTER_HOUR,
         }
     }
 }

@@ -118,7 +118,8 @@ impl Identity {
     /// Refused with 403 for another's account, `FROM` for a moment that is none of these,
     /// `SUCCESSOR_WAITS` while another next address waits, `ADDRESS_TAKEN` where somebody has or
     /// had it, `SIGNATURE` where an address did not sign, `WRONG_PASSWORD`, `METERS` where not each
-    /// meter of the account is signed for, and `ROTATING` before a meter's next key is in force.
+    /// meter of the account is signed for, `ROTATING` before a meter's next key is in force, and
+    /// `NO_CONNECTION_POINT` for an account that has none, whose days are nobody's.
     pub async fn assign_address(
         &self,
         who: &Principal,
@@ -131,7 +132,8 @@ impl Identity {
         if let Some(known) = self.known(account, &new, now).await? {
             return Ok(known);
         }
-        check_from(new.from, &self.timezone_of(account).await?, (now, self.lead()))?;
+        let days = (&self.timezone_of(account).await?, self.settings.slot);
+        check_from(new.from, days, (now, self.lead()))?;
         self.check_succession(who, &former, &new).await?;
         let meters = self.handovers(account, &new).await?;
         let by = who.party.to_string();
@@ -165,7 +167,9 @@ impl Identity {
         let last = accounts.last().filter(|_| !all).map(|(last, _)| last.to_string());
         let mut any = false;
         for (account, zone) in accounts {
-            let Some(from) = month_due(&zone, now, self.lead()) else { continue };
+            let zone = self.settings.timezone.as_ref().unwrap_or(&zone);
+            let days = (zone, self.settings.slot);
+            let Some(from) = month_due(days, now, self.lead()) else { continue };
             match self.rotate(account, from, now).await {
                 Ok(()) => any = true,
                 // One account's trouble is not the others'.
@@ -243,8 +247,12 @@ impl Identity {
 
     async fn timezone_of(&self, account: AccountId) -> Result<TimeZone, Problem> {
         let mut conn = self.db.read().acquire().await.context("looking for a time zone")?;
-        let zone = addresses::timezone(&mut conn, account).await?;
-        Ok(zone.unwrap_or_else(TimeZone::utc))
+        let at_point = addresses::timezone(&mut conn, account).await?;
+        let zone = at_point.map(|zone| self.settings.timezone.clone().unwrap_or(zone));
+        zone.ok_or_else(|| {
+            let title = "The account has no connection point yet: no day is billed to it";
+            Problem::refused("NO_CONNECTION_POINT", title)
+        })
     }
 
     /// Both addresses want it; for one whose key is held here its owner says so with the password.

@@ -260,6 +260,27 @@ async fn a_meter_is_enrolled_again_with_the_registrys_next_number() {
     }
 }
 
+#[actix_web::test]
+async fn an_address_begins_with_a_day_that_the_community_bills() {
+    let timezone = Some("Europe/London".parse().unwrap());
+    let server = Server::start_with(Settings { timezone, ..Settings::default() }).await;
+    let operator = server.staff("operator").await;
+    let (account, ada) = server.home("ada", "prosumer").await;
+    let path = format!("/v1/accounts/{}/addresses", account["account"].as_str().unwrap());
+    let former: Address = account["address"].as_str().unwrap().parse().unwrap();
+    let asked = async |from: &str| {
+        let mut wish = wish(former, &secret(7), from);
+        wish["password"] = json!(PASSWORD);
+        server.post(&path, &ada, wish).await
+    };
+    let london = "2026-06-30T23:00:00Z";
+    assert_eq!(asked(london).await.code(), "NO_CONNECTION_POINT");
+    server.connection_point(&operator, &account).await;
+    assert_eq!(asked(JULY).await.code(), "FROM", "the midnight of its point");
+    assert_eq!(asked(london).await.status, 201);
+    server.stop().await;
+}
+
 /// The addresses of an account, oldest first.
 async fn addresses_of(server: &Server, account: &Value, token: &str) -> Vec<Address> {
     let path = format!("/v1/accounts/{}/addresses", account["account"].as_str().unwrap());
