@@ -193,11 +193,9 @@ fn handover(
     let end = transaction(envelope, anchor.contracts.revoke(*meter));
     let cause = format!("{}/end", end.cause);
     let begin = enrol(anchor, (*meter, *key, *connection_point), enrolment);
-    // One after the other: what is due first is sent first.
-    [
-        (Transaction { cause, ..end }, from.plus_seconds(1)),
-        (transaction(envelope, begin), from.plus_seconds(2)),
-    ]
+    // Of the same moment the call whose cause goes on is sent first.
+    let at = from.plus_seconds(1);
+    [(Transaction { cause, ..end }, at), (transaction(envelope, begin), at)]
 }
 
 fn transaction(envelope: &Envelope, call: contracts::Call) -> Transaction {

@@ -44,11 +44,13 @@ pub(crate) async fn is_due(db: &Db, now: Timestamp) -> Result<bool, DbError> {
     Ok(count > 0)
 }
 
-/// Takes calls out whose moment has come, the earliest first.
+/// Takes calls out whose moment has come, those of a meter together and the earliest first: what
+/// ends one of its keys and what begins the next are to be in one block. Of one event, the call
+/// that ends a key goes first: its cause is the longer one.
 pub(crate) async fn take_due(tx: &mut Tx, now: Timestamp) -> Result<Vec<Transaction>, DbError> {
     let sql = format!(
-        "select {COLUMNS} from registry_later where due_at <= $1 order by due_at, cause \
-         limit {TAKEN_MAX}"
+        "select {COLUMNS} from registry_later where due_at <= $1 \
+         order by meter, due_at, cause desc limit {TAKEN_MAX}"
     );
     let rows = query(db::AssertSqlSafe(sql)).bind(now.seconds()).fetch_all(tx.conn()).await?;
     take(tx, &rows).await
@@ -56,7 +58,9 @@ pub(crate) async fn take_due(tx: &mut Tx, now: Timestamp) -> Result<Vec<Transact
 
 /// Takes the calls about `meter` out, the earliest first.
 pub(crate) async fn take_of(tx: &mut Tx, meter: MeterId) -> Result<Vec<Transaction>, DbError> {
-    let sql = format!("select {COLUMNS} from registry_later where meter = $1 order by due_at");
+    let sql = format!(
+        "select {COLUMNS} from registry_later where meter = $1 order by due_at, cause desc"
+    );
     let rows = query(db::AssertSqlSafe(sql)).bind(meter.to_string()).fetch_all(tx.conn()).await?;
     take(tx, &rows).await
 }

@@ -122,6 +122,17 @@ async fn a_meter_goes_to_its_next_owner_right_after_a_slot_and_counts_on() {
     home.hear(&[one.read(3, 5, 30, 0)]).await;
     assert_eq!(home.stored_pages(&one).await, [1, 2, 3], "for the device nothing has changed");
 
+    // Of each meter the end and the beginning go together, that they are in one block.
+    let two = [Device::new("H03"), Device::new("H04")];
+    let home = Home::with(&two).await;
+    for one in &two {
+        let (meter, key) = (one.meter, one.key.address());
+        let connection_point = one.enrolled().connection_point;
+        home.tell(&MeterHandedOver { meter, connection_point, key, ..handed.clone() }).await;
+    }
+    home.pass_seconds(4 * SLOT + 1).await;
+    assert_eq!(registry_calls(&home).await[2..], ["revoke", "enrol", "revoke", "enrol"]);
+
     // Both wait when the meter is revoked: as the registry counts, so they go.
     let other = Device::new("H02");
     let home = Home::with(std::slice::from_ref(&other)).await;
