@@ -80,7 +80,11 @@ async fn take(tx: &mut Tx, rows: &[AnyRow]) -> Result<Vec<Transaction>, DbError>
     Ok(taken)
 }
 
-/// Keeps that the rotation with this cause is on its way; the registry takes it until `expiry`.
+/// The expiry of what the registry takes whenever it comes: the end of the year 9999.
+pub(crate) const NEVER: Timestamp = Timestamp::from_seconds(253_402_300_799);
+
+/// Keeps that the rotation or enrolment with this cause is on its way; the registry takes it until
+/// `expiry`.
 pub(crate) async fn watch(
     tx: &mut Tx,
     meter: MeterId,
@@ -96,17 +100,18 @@ pub(crate) async fn watch(
     Ok(())
 }
 
-/// A rotation on its way.
+/// A rotation or enrolment on its way.
 pub(crate) struct Watched {
     pub(crate) cause: String,
     pub(crate) meter: MeterId,
     pub(crate) expiry: Timestamp,
 }
 
-/// Rotations on their way, some of those that expire first.
+/// What was handed to the chain and is not decided, some of what expires first.
 pub(crate) async fn watched(db: &Db) -> Result<Vec<Watched>, DbError> {
     let sql = format!(
-        "select cause, meter, expiry from rotation where missed_at is null \
+        "select cause, meter, expiry from rotation where missed_at is null and not exists \
+         (select 1 from registry_later l where l.cause = rotation.cause) \
          order by expiry, cause limit {TAKEN_MAX}"
     );
     let rows = query(db::AssertSqlSafe(sql)).fetch_all(db.read()).await?;
@@ -145,9 +150,15 @@ pub(crate) async fn begin_anew(tx: &mut Tx, meter: MeterId) -> Result<(), DbErro
     Ok(())
 }
 
-/// Whether the registry has missed a rotation of `meter`.
-pub(crate) async fn has_missed(db: &Db, meter: MeterId) -> Result<bool, DbError> {
-    let sql = "select count(*) from rotation where meter = $1 and missed_at is not null";
-    let count: i64 = query_scalar(sql).bind(meter.to_string()).fetch_one(db.read()).await?;
-    Ok(count > 0)
+/// Whether the registry has missed a rotation of `meter`, and whether an enrolment.
+pub(crate) async fn has_missed(db: &Db, meter: MeterId) -> Result<(bool, bool), DbError> {
+    let row = query(
+        "select count(case when expiry < $2 then 1 end), count(case when expiry >= $2 then 1 end) \
+         from rotation where meter = $1 and missed_at is not null",
+    )
+    .bind(meter.to_string())
+    .bind(NEVER.seconds())
+    .fetch_one(db.read())
+    .await?;
+    Ok((row.try_get::<i64, _>(0)? > 0, row.try_get::<i64, _>(1)? > 0))
 }
