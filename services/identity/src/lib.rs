@@ -38,7 +38,7 @@ use alloy_primitives::Address;
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use bus::{Bus, Relay};
-use calendar::Timestamp;
+use calendar::{SlotLength, TimeZone, Timestamp};
 use client::JsonRpc;
 use contracts::{Currency, Deployment};
 use ids::CommunityId;
@@ -117,6 +117,11 @@ pub struct Settings {
     pub rotation: Rotation,
     /// How far ahead the market takes orders, at most, in seconds: an address is known before.
     pub horizon_seconds: u32,
+    /// The zone of the days that the community bills, from whose midnights addresses are valid;
+    /// that of an account's first connection point where it is not said.
+    pub timezone: Option<TimeZone>,
+    /// The market's slots: an address is valid from the start of one.
+    pub slot: SlotLength,
 }
 
 impl Default for Settings {
@@ -127,6 +132,8 @@ impl Default for Settings {
             limits: SignerLimits::default(),
             rotation: Rotation::default(),
             horizon_seconds: HORIZON_SECONDS_MAX,
+            timezone: None,
+            slot: SlotLength::QUARTER_HOUR,
         }
     }
 }
@@ -152,6 +159,8 @@ pub struct Identity {
     verifier: Verifier,
     /// When the job for the next month's addresses looks again, in epoch seconds.
     rotates_at: AtomicI64,
+    /// The account after which its job goes on; empty before the first.
+    rotates_after: Mutex<String>,
 }
 
 /// [`start_with`] the default settings.
@@ -196,6 +205,7 @@ pub async fn start_with(parts: Parts, settings: Settings) -> Result<Arc<Identity
         token_keys,
         verifier,
         rotates_at: AtomicI64::new(0),
+        rotates_after: Mutex::default(),
     });
     bus.subscribe(Arc::new(consume::Inbox(identity.clone()))).await?;
     Ok(identity)

@@ -3,7 +3,7 @@
 //! ```text
 //! community, connection_point, meter, meter_key    what identity told
 //! registry_later  calls of the registry that wait for their moment
-//! rotation        next keys that the registry has not confirmed yet, or has missed
+//! rotation        keys and owners that the registry has not confirmed yet, or has missed
 //! description     what staff says of a meter and its place: calibration, what generates there
 //! reading         accepted readings, one per meter and page; never changed, never deleted
 //! intake          on PostgreSQL: whose turn it was to store readings
@@ -51,7 +51,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 10, sql: ROTATION_SCHEMA },
 ];
 
-/// Rotations whose outcome is not known yet, and those that the registry missed.
+/// Rotations and enrolments whose outcome is not known yet, and those that the registry missed.
 const ROTATION_SCHEMA: &str = "
 create table rotation (
     cause text primary key, meter text not null, expiry bigint not null, missed_at bigint

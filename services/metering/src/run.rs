@@ -269,9 +269,9 @@ impl Tick for Metering {
     /// community where that fails does not hold up the others.
     async fn tick(&self, now: Timestamp) -> Result<bool> {
         let mut outcome = enrol::send_due(&self.db, &self.anchor, now).await.map(|count| count > 0);
-        match enrol::look_at_rotations(&self.db, now).await {
+        match enrol::look_at_keys(&self.db, now).await {
             Ok(count) => outcome = outcome.map(|worked| worked | (count > 0)),
-            Err(error) => outcome = Err(error.context("what became of rotations")),
+            Err(error) => outcome = Err(error.context("what became of meters' keys")),
         }
         if let Err(error) = self.parts.make(&self.db, now).await {
             outcome = Err(anyhow::Error::new(error).context("parts of the readings' table"));

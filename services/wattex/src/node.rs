@@ -333,9 +333,14 @@ impl Wired<'_> {
             password_cost: identity::PasswordCost::default(),
         };
         let (origins, rotation) = (self.settings.origins.clone(), self.settings.rotation);
-        let horizon_seconds = self.settings.horizon_seconds;
-        let defaults = identity::Settings::default();
-        let settings = identity::Settings { origins, rotation, horizon_seconds, ..defaults };
+        let settings = identity::Settings {
+            origins,
+            rotation,
+            horizon_seconds: self.settings.horizon_seconds,
+            timezone: Some(self.settings.timezone.clone()),
+            slot: self.settings.slot,
+            ..identity::Settings::default()
+        };
         identity::start_with(parts, settings).await.context("starting identity")
     }
 

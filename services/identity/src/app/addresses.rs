@@ -36,8 +36,8 @@ use crate::domain::addresses::{AccountAddress, Rotation, check_from, lead, month
 use crate::domain::audit::{Act, Outcome};
 use crate::domain::grid::Meter;
 
-/// Accounts that the job gives an address at a time.
-const ROTATED_MAX: i64 = 200;
+/// Accounts that a call of the job gives an address at most; the next call goes on.
+const ROTATED_MAX: i64 = 50;
 /// Seconds between two looks of the job.
 const LOOK_SECONDS: i64 = 3600;
 /// The most meters of an account that go to its next address.
@@ -117,8 +117,9 @@ impl Identity {
     ///
     /// Refused with 403 for another's account, `FROM` for a moment that is none of these,
     /// `SUCCESSOR_WAITS` while another next address waits, `ADDRESS_TAKEN` where somebody has or
-    /// had it, `SIGNATURE` where an address did not sign, `WRONG_PASSWORD`, and `METERS` where not
-    /// each meter of the account is signed for.
+    /// had it, `SIGNATURE` where an address did not sign, `WRONG_PASSWORD`, `METERS` where not each
+    /// meter of the account is signed for, `ROTATING` before a meter's next key is in force, and
+    /// `NO_CONNECTION_POINT` for an account that has none, whose days are nobody's.
     pub async fn assign_address(
         &self,
         who: &Principal,
@@ -131,7 +132,8 @@ impl Identity {
         if let Some(known) = self.known(account, &new, now).await? {
             return Ok(known);
         }
-        check_from(new.from, &self.timezone_of(account).await?, (now, self.lead()))?;
+        let days = (&self.timezone_of(account).await?, self.settings.slot);
+        check_from(new.from, days, (now, self.lead()))?;
         self.check_succession(who, &former, &new).await?;
         let meters = self.handovers(account, &new).await?;
         let by = who.party.to_string();
@@ -148,31 +150,36 @@ impl Identity {
         Ok(AccountAddress { address, from: Some(from), until: None, custody: Custody::Own })
     }
 
-    /// Makes the keys of the next month for accounts whose key is held; whether there was any.
-    /// Each is a transaction of its own, so that a crash leaves the others for the next look.
+    /// Makes the keys of the next month for some accounts whose key is held, those after the ones
+    /// of the call before; whether there was any. Each is a transaction of its own, so that a crash
+    /// leaves the others for the next look.
     pub async fn rotate_due(&self, now: Timestamp) -> Result<bool> {
         let due = self.rotates_at.load(Ordering::Relaxed);
         if self.settings.rotation == Rotation::Fixed || now.seconds() < due {
             return Ok(false);
         }
-        let (mut any, mut after) = (false, String::new());
-        loop {
-            let mut conn = self.db.read().acquire().await.context("looking for accounts")?;
-            let part = (after.as_str(), ROTATED_MAX);
-            let accounts = addresses::in_force(&mut conn, self.community, now, part).await?;
-            drop(conn);
-            let Some((last, _)) = accounts.last() else { break };
-            after = last.to_string();
-            for (account, zone) in accounts {
-                let Some(from) = month_due(&zone, now, self.lead()) else { continue };
-                match self.rotate(account, from, now).await {
-                    Ok(()) => any = true,
-                    // One account's trouble is not the others'.
-                    Err(error) => tracing::error!(%account, %error, "no next address"),
-                }
+        let after = self.rotates_after.lock().expect("nobody panics in it").clone();
+        let mut conn = self.db.read().acquire().await.context("looking for accounts")?;
+        let part = (after.as_str(), ROTATED_MAX);
+        let accounts = addresses::in_force(&mut conn, self.community, now, part).await?;
+        drop(conn);
+        let all = i64::try_from(accounts.len())? < ROTATED_MAX;
+        let last = accounts.last().filter(|_| !all).map(|(last, _)| last.to_string());
+        let mut any = false;
+        for (account, zone) in accounts {
+            let zone = self.settings.timezone.as_ref().unwrap_or(&zone);
+            let days = (zone, self.settings.slot);
+            let Some(from) = month_due(days, now, self.lead()) else { continue };
+            match self.rotate(account, from, now).await {
+                Ok(()) => any = true,
+                // One account's trouble is not the others'.
+                Err(error) => tracing::error!(%account, %error, "no next address"),
             }
         }
-        self.rotates_at.store(now.plus_seconds(LOOK_SECONDS).seconds(), Ordering::Relaxed);
+        *self.rotates_after.lock().expect("nobody panics in it") = last.unwrap_or_default();
+        if all {
+            self.rotates_at.store(now.plus_seconds(LOOK_SECONDS).seconds(), Ordering::Relaxed);
+        }
         Ok(any)
     }
 
@@ -240,8 +247,12 @@ impl Identity {
 
     async fn timezone_of(&self, account: AccountId) -> Result<TimeZone, Problem> {
         let mut conn = self.db.read().acquire().await.context("looking for a time zone")?;
-        let zone = addresses::timezone(&mut conn, account).await?;
-        Ok(zone.unwrap_or_else(TimeZone::utc))
+        let at_point = addresses::timezone(&mut conn, account).await?;
+        let zone = at_point.map(|zone| self.settings.timezone.clone().unwrap_or(zone));
+        zone.ok_or_else(|| {
+            let title = "The account has no connection point yet: no day is billed to it";
+            Problem::refused("NO_CONNECTION_POINT", title)
+        })
     }
 
     /// Both addresses want it; for one whose key is held here its owner says so with the password.
@@ -338,6 +349,14 @@ async fn succeed(tx: &mut Tx, successor: Successor) -> Result<()> {
     let measuring = grid::working_meters(tx.conn(), span.account, METERS_MAX).await?;
     if !measuring.iter().eq(meters.iter().map(|handover| &handover.meter)) {
         return Err(changed().into());
+    }
+    // What both sign is the next number: the registry is to know of the key before.
+    for Handover { meter, .. } in &meters {
+        let former = grid::former_keys(tx, meter.meter).await?;
+        if former.iter().any(|(_, ended_at)| *ended_at > now) {
+            let title = "A meter of the account is about to have its next key: wait until then";
+            return Err(Problem::refused("ROTATING", title).into());
+        }
     }
     if !addresses::assign(tx, &span).await? {
         return Err(Problem::refused("ADDRESS_TAKEN", "This address has an account").into());

@@ -24,7 +24,8 @@ use crate::domain::people::parse_name;
 use crate::domain::tokens::{hash_secret, new_secret};
 use crate::{Identity, Place};
 
-/// Seconds after its expiry that a rotation may still show in the newest block that is asked.
+/// Seconds after it was told, or after the expiry of a rotation, that what the registry learns may
+/// still show in the newest block that is asked.
 const REGISTRY_SECONDS: i64 = 300;
 /// Characters a device's token has at least and at most.
 const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 16..=256;
@@ -75,7 +76,7 @@ pub(super) struct Application {
     pub(super) token_hash: String,
     pub(super) owner_signature: Option<SignatureBytes>,
     pub(super) valid_from: Timestamp,
-    /// How many keys the registry knows of the meter, where it missed one.
+    /// How many keys the registry knows of the meter, where we know of more or fewer.
     pub(super) registered: Option<u32>,
     pub(super) now: Timestamp,
 }
@@ -177,8 +178,9 @@ impl Identity {
         Ok(grid::meters(&mut conn, self.community, own, Part::of(query)?).await?)
     }
 
-    /// The application, with the registry's count where a rotation of the meter has missed it: then
-    /// the registry knows fewer keys than we, and would take none that we number.
+    /// The application, with the registry's count where that is not ours: it has missed a rotation
+    /// or a next owner, or the device has rotated its key there itself. The registry takes no other
+    /// number than its next.
     pub(super) async fn counted(&self, wanted: Application) -> Result<Application, Problem> {
         let mut conn = self.db.read().acquire().await.context("looking for a meter")?;
         let expiry = grid::rotation_expiry(&mut conn, wanted.id).await?;
@@ -190,19 +192,24 @@ impl Identity {
         let Some((revoked_at, present)) = revoked else {
             return Ok(wanted);
         };
-        // Before, the rotation may still be on its way.
-        if expiry.is_none_or(|expiry| wanted.now <= expiry.plus_seconds(REGISTRY_SECONDS)) {
-            return Ok(wanted);
-        }
         let known = self.versions(wanted.id).await?;
-        let registered = known.filter(|known| *known < present.version);
-        // What waited for the meter's next owner went out with the revocation, and counts too.
-        if handed && registered.is_some() && wanted.now <= revoked_at.plus_seconds(REGISTRY_SECONDS)
-        {
-            let detail = "the registry is about to learn of the revocation";
-            return Err(Problem::unavailable(detail));
+        let Some(registered) = known.filter(|known| *known != present.version) else {
+            return Ok(wanted);
+        };
+        if registered < present.version {
+            let is_new = |since: Timestamp| wanted.now <= since.plus_seconds(REGISTRY_SECONDS);
+            // A rotation may be on its way, or the enrolment itself.
+            let under_way = expiry.is_some_and(is_new) || !handed && is_new(present.valid_from);
+            if under_way {
+                return Ok(wanted);
+            }
+            // What waited for the meter's next owner went out with the revocation, and counts too.
+            if handed && is_new(revoked_at) {
+                let detail = "the registry is about to learn of the revocation";
+                return Err(Problem::unavailable(detail));
+            }
         }
-        Ok(Application { registered, ..wanted })
+        Ok(Application { registered: Some(registered), ..wanted })
     }
 
     /// How many keys the registry knows of a meter, by the newest block; `None` where the chain has

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use super::meters::cause_of;
 use crate::db::addresses::is_handed_over;
 use crate::db::{audit, grid};
+use crate::domain::addresses::ROTATION_SECONDS_MAX;
 use crate::domain::audit::{Act, Outcome};
 use crate::domain::grid::Meter;
 use crate::domain::provisioning::succession;
@@ -24,8 +25,6 @@ use crate::{Identity, Place};
 /// Seconds before its first reading that a key is announced, at least: a block has to be made in
 /// between.
 const AHEAD_SECONDS_MIN: i64 = 60;
-/// Seconds before its first reading that a key is announced, at most.
-const AHEAD_SECONDS_MAX: i64 = 86_400;
 /// Seconds from its first reading to the expiry of its announcement, at least: that long the
 /// registry may be out of reach.
 const EXPIRY_SECONDS_MIN: i64 = 3600;
@@ -177,7 +176,7 @@ async fn rotate(
 
 fn check_moments(new: &NewKey, now: Timestamp) -> Result<(), Problem> {
     let ahead = new.from.seconds_since(now);
-    if !(AHEAD_SECONDS_MIN..=AHEAD_SECONDS_MAX).contains(&ahead) {
+    if !(AHEAD_SECONDS_MIN..=ROTATION_SECONDS_MAX).contains(&ahead) {
         let title = "A key is announced a minute to a day before its first reading";
         return Err(Problem::refused("FROM", title));
     }

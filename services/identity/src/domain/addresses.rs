@@ -12,7 +12,7 @@
 //! its slot, and no trade has to be moved.
 
 use alloy_primitives::Address;
-use calendar::{TimeZone, Timestamp};
+use calendar::{Slot, SlotLength, TimeZone, Timestamp};
 use events::identity::Custody;
 use serde::Serialize;
 use service::Problem;
@@ -20,6 +20,8 @@ use utoipa::ToSchema;
 
 /// The longest before a slot that a market takes orders for it, in seconds.
 pub const HORIZON_SECONDS_MAX: u32 = 7 * 86_400;
+/// Seconds before its first reading that a meter's next key is announced, at most.
+pub(crate) const ROTATION_SECONDS_MAX: i64 = 86_400;
 /// Seconds for the news of an address to reach the market, beyond how far ahead orders are placed.
 const NEWS_SECONDS: i64 = 12 * 3600;
 /// Seconds before its first slot that an address is assigned, at most.
@@ -29,9 +31,9 @@ const AHEAD_SECONDS_MAX: i64 = 100 * 86_400;
 const JOB_SECONDS: i64 = 5 * 86_400;
 
 /// Seconds before its first slot that an address is assigned, at least, where orders are placed so
-/// many seconds ahead.
+/// many seconds ahead. A meter's next key that was announced before is in force by then.
 pub(crate) fn lead(horizon_seconds: u32) -> i64 {
-    i64::from(horizon_seconds) + NEWS_SECONDS
+    i64::from(horizon_seconds).max(ROTATION_SECONDS_MAX) + NEWS_SECONDS
 }
 
 /// Whether addresses change.
@@ -72,14 +74,14 @@ impl AccountAddress {
 }
 
 /// Refuses a moment from which an account cannot settle at another address: days are billed as a
-/// whole, and orders may be placed for what is near.
+/// whole, a slot is of one address, and orders may be placed for what is near.
 pub(crate) fn check_from(
     from: Timestamp,
-    zone: &TimeZone,
+    (zone, slot): (&TimeZone, SlotLength),
     (now, lead): (Timestamp, i64),
 ) -> Result<(), Problem> {
-    if zone.start_of(zone.day_of(from)) != from {
-        let title = format!("An address is valid from a midnight in {}", zone.name());
+    if zone.start_of(zone.day_of(from)) != from || Slot::starting(from, slot).is_none() {
+        let title = format!("An address is valid from a slot at midnight in {}", zone.name());
         return Err(Problem::refused("FROM", title));
     }
     let ahead = from.seconds_since(now);
@@ -91,11 +93,16 @@ pub(crate) fn check_from(
 }
 
 /// The beginning of the month for which the job makes a key at `now`; `None` while it is too early
-/// or too late.
-pub(crate) fn month_due(zone: &TimeZone, now: Timestamp, lead: i64) -> Option<Timestamp> {
+/// or too late, and where days do not begin with a slot.
+pub(crate) fn month_due(
+    (zone, slot): (&TimeZone, SlotLength),
+    now: Timestamp,
+    lead: i64,
+) -> Option<Timestamp> {
     let next = zone.start_of(zone.day_of(now).next_month_start());
     let ahead = next.seconds_since(now);
-    (lead..=lead + JOB_SECONDS).contains(&ahead).then_some(next)
+    let is_due = (lead..=lead + JOB_SECONDS).contains(&ahead);
+    (is_due && Slot::starting(next, slot).is_some()).then_some(next)
 }
 
 #[cfg(test)]
@@ -109,6 +116,7 @@ mod tests {
     #[test]
     fn an_address_begins_at_a_local_midnight_before_which_no_order_of_its_slots_was_placed() {
         let (zone, now) = ("Europe/Berlin".parse().unwrap(), at("2026-06-28T22:00:00Z"));
+        let days = (&zone, SlotLength::QUARTER_HOUR);
         for (from, code) in [
             ("2026-06-30T22:00:00Z", None),
             ("2026-06-30T22:15:00Z", Some("FROM")),
@@ -117,17 +125,24 @@ mod tests {
             ("2026-10-06T22:00:00Z", None),
             ("2026-10-07T22:00:00Z", Some("FROM")),
         ] {
-            let refused = check_from(at(from), &zone, (now, lead(36 * 3600))).err();
+            let refused = check_from(at(from), days, (now, lead(36 * 3600))).err();
             assert_eq!(refused.map(|problem| problem.code).as_deref(), code, "{from}");
         }
+        assert_eq!(lead(900), 36 * 3600, "a meter's next key is in force before");
         let latest = lead(HORIZON_SECONDS_MAX);
-        assert!(check_from(at("2026-07-06T22:00:00Z"), &zone, (now, latest)).is_ok());
-        assert!(check_from(at("2026-07-05T22:00:00Z"), &zone, (now, latest)).is_err());
+        assert!(check_from(at("2026-07-06T22:00:00Z"), days, (now, latest)).is_ok());
+        assert!(check_from(at("2026-07-05T22:00:00Z"), days, (now, latest)).is_err());
+        let (india, midnight) = ("Asia/Kolkata".parse().unwrap(), at("2026-07-06T18:30:00Z"));
+        for (minutes, is_good) in [(30, true), (60, false)] {
+            let days = (&india, SlotLength::from_minutes(minutes).unwrap());
+            assert_eq!(check_from(midnight, days, (now, latest)).is_ok(), is_good, "{minutes}");
+        }
     }
 
     #[test]
     fn the_job_makes_the_key_of_a_month_in_the_days_before_orders_may_need_it() {
         let zone = "Europe/Berlin".parse().unwrap();
+        let days = (&zone, SlotLength::QUARTER_HOUR);
         let july = Some(at("2026-06-30T22:00:00Z"));
         for (now, due) in [
             ("2026-06-23T21:59:59Z", None),
@@ -136,10 +151,10 @@ mod tests {
             ("2026-06-28T22:00:01Z", None),
             ("2026-06-30T22:00:00Z", None),
         ] {
-            assert_eq!(month_due(&zone, at(now), lead(36 * 3600)), due, "{now}");
+            assert_eq!(month_due(days, at(now), lead(36 * 3600)), due, "{now}");
         }
         let longest = lead(HORIZON_SECONDS_MAX);
-        assert_eq!(month_due(&zone, at("2026-06-23T10:00:00Z"), longest), july);
-        assert_eq!(month_due(&zone, at("2026-06-23T10:00:01Z"), longest), None);
+        assert_eq!(month_due(days, at("2026-06-23T10:00:00Z"), longest), july);
+        assert_eq!(month_due(days, at("2026-06-23T10:00:01Z"), longest), None);
     }
 }

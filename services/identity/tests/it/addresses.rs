@@ -1,16 +1,18 @@
 //! Accounts that settle at another address from a midnight on.
 
-use alloy_primitives::{Address, U256, eip191_hash_message};
+use alloy_primitives::{Address, B256, U256, eip191_hash_message};
 use contracts::OrderTerms;
 use contracts::requests::{MeterEnrolment, enrolment, succession};
-use events::identity::{AddressAssigned, Custody, MeterHandedOver};
+use events::billing::CashLeftBehind;
+use events::identity::{AddressAssigned, Custody, MeterHandedOver, SweepSigned};
 use identity::{Rotation, Settings};
 use ids::MeterId;
 use keys::SecretKey;
 use serde_json::{Value, json};
 
+use crate::contract_accounts::Code;
 use crate::provisioning::Wish;
-use crate::server::{Answer, PASSWORD, PLACE, Server, installer};
+use crate::server::{Answer, PASSWORD, PLACE, Server, community, installer};
 
 const METER: &str = "018f0000-0000-7000-8000-0000000000aa";
 /// The midnight in Berlin that July begins with.
@@ -21,16 +23,21 @@ fn secret(seed: u8) -> SecretKey {
 }
 
 /// What both keys sign.
-fn said(former: Address, next: &SecretKey, from: &str) -> keys::B256 {
+fn said(former: Address, next: &SecretKey, from: &str) -> B256 {
     let from: calendar::Timestamp = from.parse().unwrap();
     succession(PLACE.chain_id, PLACE.at.market, (former, next.address()), from.unsigned())
 }
 
 /// The meter's enrolment under its next owner, as the owner signs it.
 fn owned(next: &SecretKey, point: &str, version: u32) -> Value {
+    owned_with(next, point, (6, version))
+}
+
+/// The same with this key.
+fn owned_with(next: &SecretKey, point: &str, (key, version): (u8, u32)) -> Value {
     let of = MeterEnrolment {
         meter: METER.parse().unwrap(),
-        key: secret(6).address(),
+        key: secret(key).address(),
         owner: next.address(),
         installer: installer().address(),
         connection_point: point.parse().unwrap(),
@@ -186,6 +193,155 @@ async fn a_held_account_changes_to_a_key_of_its_own() {
     let log = server.audit_log().await;
     let ours: Vec<_> = log.iter().filter(|entry| entry.starts_with("change_address")).collect();
     assert_eq!(ours, ["change_address denied", "change_address denied", "change_address done"]);
+    server.stop().await;
+}
+
+/// Ada's address is to be that of a next key from July on, where the meter goes as `owned`.
+fn signed(next: &SecretKey, owned: Value) -> Value {
+    let former = secret(5);
+    let mut wish = wish(former.address(), next, JULY);
+    wish["former_signature"] = json!(former.sign(said(former.address(), next, JULY)));
+    wish["enrolments"] = json!([owned]);
+    wish
+}
+
+#[actix_web::test]
+async fn a_meter_that_is_about_to_have_its_next_key_waits_with_its_next_owner() {
+    let server = Server::start().await;
+    let (path, token, point) = ada(&server).await;
+    let rotation = Wish {
+        meter: METER.parse().unwrap(),
+        version: 2,
+        from: "2026-06-01T10:15:00Z",
+        expiry: "2026-06-01T12:00:00Z",
+        old: 6,
+        next: 8,
+    };
+    let rotated = server.knock(&format!("/v1/meters/{METER}/rotation"), rotation.json()).await;
+    assert_eq!(rotated.status, 200, "{rotated:?}");
+    let next = secret(7);
+    let good = signed(&next, owned_with(&next, &point, (8, 3)));
+    assert_eq!(server.post(&path, &token, good.clone()).await.code(), "ROTATING");
+    server.hand.move_to("2026-06-01T10:15:00Z".parse().unwrap());
+    assert_eq!(server.post(&path, &token, good).await.status, 201);
+    server.stop().await;
+}
+
+/// What a registry says that knows so many keys of a meter.
+const ONE: &str = "0x0000000000000000000000000000000000000000000000000000000000000001";
+const THREE: &str = "0x0000000000000000000000000000000000000000000000000000000000000003";
+
+#[actix_web::test]
+async fn a_meter_is_enrolled_again_with_the_registrys_next_number() {
+    // The registry has refused the next owner, or the device rotated its key there itself.
+    for (known, waits, version) in [(ONE, true, 2), (THREE, false, 4)] {
+        let server = Server::start().await;
+        let (path, token, point) = ada(&server).await;
+        let next = secret(7);
+        let good = signed(&next, owned(&next, &point, 2));
+        assert_eq!(server.post(&path, &token, good).await.status, 201);
+        server.chain.deploy(PLACE.at.meters, Code::Says(known));
+        server.hand.move_to("2026-07-01T10:00:00Z".parse().unwrap());
+        let operator = server.log_in("operator@example.org").await;
+        let end = format!("/v1/meters/{METER}/revocation");
+        assert_eq!(server.post(&end, &operator, json!({})).await.status, 200);
+        let again = json!({
+            "meter": METER, "serial": "EMH 4711", "connection_point": point,
+            "key": secret(8).address(),
+        });
+        let asked = server.post("/v1/meters", &operator, again.clone()).await;
+        assert_eq!(asked.status == 503, waits, "it went out with the revocation: {asked:?}");
+        server.hand.move_to("2026-07-01T10:05:01Z".parse().unwrap());
+        let asked = server.post("/v1/meters", &operator, again).await;
+        assert_eq!(asked.code(), "OWN_KEY");
+        let signs = asked.text("/detail");
+        assert!(signs.contains(&format!("version {version})")), "{signs}");
+        server.stop().await;
+    }
+}
+
+#[actix_web::test]
+async fn an_address_begins_with_a_day_that_the_community_bills() {
+    let timezone = Some("Europe/London".parse().unwrap());
+    let server = Server::start_with(Settings { timezone, ..Settings::default() }).await;
+    let operator = server.staff("operator").await;
+    let (account, ada) = server.home("ada", "prosumer").await;
+    let path = format!("/v1/accounts/{}/addresses", account["account"].as_str().unwrap());
+    let former: Address = account["address"].as_str().unwrap().parse().unwrap();
+    let asked = async |from: &str| {
+        let mut wish = wish(former, &secret(7), from);
+        wish["password"] = json!(PASSWORD);
+        server.post(&path, &ada, wish).await
+    };
+    let london = "2026-06-30T23:00:00Z";
+    assert_eq!(asked(london).await.code(), "NO_CONNECTION_POINT");
+    server.connection_point(&operator, &account).await;
+    assert_eq!(asked(JULY).await.code(), "FROM", "the midnight of its point");
+    assert_eq!(asked(london).await.status, 201);
+    server.stop().await;
+}
+
+/// The addresses of an account, oldest first.
+async fn addresses_of(server: &Server, account: &Value, token: &str) -> Vec<Address> {
+    let path = format!("/v1/accounts/{}/addresses", account["account"].as_str().unwrap());
+    let shown = server.get(&path, token).await;
+    let all = shown.body.as_array().unwrap().iter();
+    all.map(|one| one["address"].as_str().unwrap().parse().unwrap()).collect()
+}
+
+#[actix_web::test]
+async fn cash_is_moved_between_addresses_of_one_account_and_from_one_that_is_over() {
+    let settings = Settings { rotation: Rotation::Monthly, ..Settings::default() };
+    let server = Server::start_with(settings).await;
+    let operator = server.staff("operator").await;
+    let (account, ada) = server.home("ada", "prosumer").await;
+    let (other, eve) = server.home("eve", "prosumer").await;
+    for account in [&account, &other] {
+        server.connection_point(&operator, account).await;
+    }
+    let early = "2026-06-20T10:00:00Z".parse().unwrap();
+    server.hand.move_to(early);
+    assert!(server.identity.rotate_due(early).await.unwrap());
+    let ours = addresses_of(&server, &account, &ada).await;
+    let theirs = addresses_of(&server, &other, &eve).await;
+    let move_cash = async |number: u8, from: Address, to: Address| {
+        let cash = CashLeftBehind {
+            account: account["account"].as_str().unwrap().parse().unwrap(),
+            community: community(),
+            market: None,
+            from,
+            to,
+            amount: units::Money::from_n(1_000_000_000),
+            nonce: B256::repeat_byte(number),
+            expiry: "2026-07-02T00:00:00Z".parse().unwrap(),
+        };
+        server.tell(&cash, &number.to_string()).await;
+        server.events::<SweepSigned>().await.len()
+    };
+    assert_eq!(move_cash(1, ours[0], ours[1]).await, 0, "orders are signed by it still");
+    server.hand.move_to("2026-07-01T10:00:00Z".parse().unwrap());
+    assert_eq!(move_cash(2, theirs[0], ours[1]).await, 0, "another's cash");
+    assert_eq!(move_cash(3, ours[0], theirs[1]).await, 0, "to another");
+    assert_eq!(move_cash(4, ours[1], ours[0]).await, 0, "back to the one before");
+    assert_eq!(move_cash(5, ours[0], ours[1]).await, 1);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_call_of_the_job_takes_some_accounts_and_the_next_one_goes_on() {
+    let settings = Settings { rotation: Rotation::Monthly, ..Settings::default() };
+    let server = Server::start_with(settings).await;
+    let operator = server.staff("operator").await;
+    for number in 0..51 {
+        let (account, _) = server.home(&format!("home{number}"), "consumer").await;
+        server.connection_point(&operator, &account).await;
+    }
+    let due = "2026-06-20T10:00:00Z".parse().unwrap();
+    server.hand.move_to(due);
+    for (any, all) in [(true, 50), (true, 51), (false, 51)] {
+        assert_eq!(server.identity.rotate_due(due).await.unwrap(), any);
+        assert_eq!(server.events::<AddressAssigned>().await.len(), all);
+    }
     server.stop().await;
 }
 

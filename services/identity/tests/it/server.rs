@@ -46,6 +46,7 @@ pub(crate) struct Server {
     pub(crate) hand: ClockHand,
     pub(crate) folder: TempDir,
     pub(crate) chain: Arc<TestChain>,
+    bus: Bus,
     seen: Arc<Seen>,
     url: String,
     handle: ServerHandle,
@@ -90,6 +91,7 @@ impl Consumer for Seen {
             MeterRotated::SUBJECT,
             MeterHandedOver::SUBJECT,
             MeterRevoked::SUBJECT,
+            SweepSigned::SUBJECT,
         ]
     }
 
@@ -144,7 +146,8 @@ impl Server {
         bus.subscribe(seen.clone()).await.unwrap();
         let master_key = MasterKey::from_bytes([1; 32]);
         let chain = Arc::new(TestChain::default());
-        let parts = Parts { node: chain.clone(), ..parts(&folder, bus, clock, master_key) };
+        let parts = parts(&folder, bus.clone(), clock, master_key);
+        let parts = Parts { node: chain.clone(), ..parts };
         let identity = identity::start_with(parts, settings).await.unwrap();
         let routes = identity::routes(identity.clone());
         let verifier = Data::new(identity.verifier());
@@ -162,7 +165,7 @@ impl Server {
         let server = server.run();
         let handle = server.handle();
         tokio::spawn(server);
-        Server { identity, hand, folder, chain, seen, url, handle }
+        Server { identity, hand, folder, chain, bus, seen, url, handle }
     }
 
     pub(crate) async fn stop(self) {
@@ -253,6 +256,12 @@ impl Server {
         let answer = self.post("/v1/parties", &admin, body).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         self.log_in(&email).await
+    }
+
+    /// Tells identity what another service tells.
+    pub(crate) async fn tell<E: Event>(&self, event: &E, cause: &str) {
+        let envelope = Envelope::of(event, cause, "2026-06-02T00:00:00Z".parse().unwrap());
+        self.bus.publish(&envelope).await.unwrap();
     }
 
     /// The events of one kind so far.

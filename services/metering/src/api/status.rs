@@ -45,7 +45,9 @@ pub(crate) struct MeterStatus {
     /// What staff says of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) description: Option<DescriptionView>,
-    /// What somebody has to see to: `CALIBRATION_EXPIRED`, `PAGES_MISSING`, `QUARANTINED`.
+    /// What somebody has to see to: `CALIBRATION_EXPIRED`, `PAGES_MISSING`, `QUARANTINED`;
+    /// `ROTATION_MISSED` and `ENROLMENT_MISSED` where the registry has not taken its next key, or
+    /// its owner: it is to be enrolled again.
     pub(crate) warnings: Vec<String>,
     /// The time of its latest registers.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,8 +103,10 @@ pub(crate) async fn meter_status(
     let until = descriptions::calibrated_until(db, &meter).await.map_err(Fault::problem)?;
     let expired = until.is_some_and(|until| metering.now() > until);
     let missed = registry::has_missed(db, meter.id).await.map_err(Fault::problem)?;
+    let (rotation_missed, enrolment_missed) = missed;
     let warnings = [
-        (missed, "ROTATION_MISSED"),
+        (rotation_missed, "ROTATION_MISSED"),
+        (enrolment_missed, "ENROLMENT_MISSED"),
         (expired, CALIBRATION_EXPIRED),
         (!gaps.is_empty(), "PAGES_MISSING"),
         (quarantined > 0, "QUARANTINED"),

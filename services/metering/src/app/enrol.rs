@@ -48,6 +48,7 @@ pub(crate) async fn apply(
                 meters::enrol(tx, &meter, first_slot).await.context("keeping a meter")?;
                 registry::begin_anew(tx, meter.meter).await?;
                 let transaction = transaction(&envelope, enrolment(&anchor, &meter));
+                registry::watch(tx, meter.meter, &transaction.cause, registry::NEVER).await?;
                 anchor.sender.enqueue(tx, &transaction).await?;
             }
             if let Some(rotated) = envelope.open::<MeterRotated>()? {
@@ -58,9 +59,12 @@ pub(crate) async fn apply(
                 registry::watch(tx, rotated.meter, &transaction.cause, rotated.expiry).await?;
             }
             if let Some(handed) = envelope.open::<MeterHandedOver>()? {
-                for (transaction, due_at) in handover(&anchor, &handed, &envelope) {
-                    registry::keep(tx, handed.meter, &transaction, due_at).await?;
+                let calls = handover(&anchor, &handed, &envelope);
+                for (transaction, due_at) in &calls {
+                    registry::keep(tx, handed.meter, transaction, *due_at).await?;
                 }
+                let [_, (begin, _)] = calls;
+                registry::watch(tx, handed.meter, &begin.cause, registry::NEVER).await?;
             }
             let Some(revoked) = envelope.open::<MeterRevoked>()? else {
                 mark::meters_changed(tx).await?;
@@ -99,10 +103,10 @@ pub(crate) async fn send_due(db: &Db, anchor: &Arc<Anchor>, now: Timestamp) -> R
     .await
 }
 
-/// Looks what became of rotations: one that the registry has not taken by its expiry, or refused,
-/// it has missed, and never takes. Readings of that key cannot be proved; the meter has to be
-/// enrolled again. Says how many were decided.
-pub(crate) async fn look_at_rotations(db: &Db, now: Timestamp) -> Result<usize> {
+/// Looks what became of enrolments and rotations: one that the registry has refused, or not taken
+/// by its expiry, it has missed, and never takes. Readings since cannot be proved; the meter has to
+/// be enrolled again. Says how many were decided.
+pub(crate) async fn look_at_keys(db: &Db, now: Timestamp) -> Result<usize> {
     let mut decided = Vec::new();
     for Watched { cause, meter, expiry } in registry::watched(db).await? {
         let outcome = client::outcome_of(db, &cause).await?;
@@ -115,7 +119,7 @@ pub(crate) async fn look_at_rotations(db: &Db, now: Timestamp) -> Result<usize> 
             _ => continue,
         };
         if missed {
-            tracing::error!(%meter, %expiry, "the registry has missed a meter's next key");
+            tracing::error!(%meter, cause, "the registry has missed a meter's key or owner");
         }
         decided.push((cause, missed));
     }
@@ -193,11 +197,9 @@ fn handover(
     let end = transaction(envelope, anchor.contracts.revoke(*meter));
     let cause = format!("{}/end", end.cause);
     let begin = enrol(anchor, (*meter, *key, *connection_point), enrolment);
-    // One after the other: what is due first is sent first.
-    [
-        (Transaction { cause, ..end }, from.plus_seconds(1)),
-        (transaction(envelope, begin), from.plus_seconds(2)),
-    ]
+    // Of the same moment the call whose cause goes on is sent first.
+    let at = from.plus_seconds(1);
+    [(Transaction { cause, ..end }, at), (transaction(envelope, begin), at)]
 }
 
 fn transaction(envelope: &Envelope, call: contracts::Call) -> Transaction {

@@ -44,11 +44,13 @@ pub(crate) async fn is_due(db: &Db, now: Timestamp) -> Result<bool, DbError> {
     Ok(count > 0)
 }
 
-/// Takes calls out whose moment has come, the earliest first.
+/// Takes calls out whose moment has come, those of a meter together and the earliest first: what
+/// ends one of its keys and what begins the next are to be in one block. Of one event, the call
+/// that ends a key goes first: its cause is the longer one.
 pub(crate) async fn take_due(tx: &mut Tx, now: Timestamp) -> Result<Vec<Transaction>, DbError> {
     let sql = format!(
-        "select {COLUMNS} from registry_later where due_at <= $1 order by due_at, cause \
-         limit {TAKEN_MAX}"
+        "select {COLUMNS} from registry_later where due_at <= $1 \
+         order by meter, due_at, cause desc limit {TAKEN_MAX}"
     );
     let rows = query(db::AssertSqlSafe(sql)).bind(now.seconds()).fetch_all(tx.conn()).await?;
     take(tx, &rows).await
@@ -56,7 +58,9 @@ pub(crate) async fn take_due(tx: &mut Tx, now: Timestamp) -> Result<Vec<Transact
 
 /// Takes the calls about `meter` out, the earliest first.
 pub(crate) async fn take_of(tx: &mut Tx, meter: MeterId) -> Result<Vec<Transaction>, DbError> {
-    let sql = format!("select {COLUMNS} from registry_later where meter = $1 order by due_at");
+    let sql = format!(
+        "select {COLUMNS} from registry_later where meter = $1 order by due_at, cause desc"
+    );
     let rows = query(db::AssertSqlSafe(sql)).bind(meter.to_string()).fetch_all(tx.conn()).await?;
     take(tx, &rows).await
 }
@@ -76,7 +80,11 @@ async fn take(tx: &mut Tx, rows: &[AnyRow]) -> Result<Vec<Transaction>, DbError>
     Ok(taken)
 }
 
-/// Keeps that the rotation with this cause is on its way; the registry takes it until `expiry`.
+/// The expiry of what the registry takes whenever it comes: the end of the year 9999.
+pub(crate) const NEVER: Timestamp = Timestamp::from_seconds(253_402_300_799);
+
+/// Keeps that the rotation or enrolment with this cause is on its way; the registry takes it until
+/// `expiry`.
 pub(crate) async fn watch(
     tx: &mut Tx,
     meter: MeterId,
@@ -92,17 +100,18 @@ pub(crate) async fn watch(
     Ok(())
 }
 
-/// A rotation on its way.
+/// A rotation or enrolment on its way.
 pub(crate) struct Watched {
     pub(crate) cause: String,
     pub(crate) meter: MeterId,
     pub(crate) expiry: Timestamp,
 }
 
-/// Rotations on their way, some of those that expire first.
+/// What was handed to the chain and is not decided, some of what expires first.
 pub(crate) async fn watched(db: &Db) -> Result<Vec<Watched>, DbError> {
     let sql = format!(
-        "select cause, meter, expiry from rotation where missed_at is null \
+        "select cause, meter, expiry from rotation where missed_at is null and not exists \
+         (select 1 from registry_later l where l.cause = rotation.cause) \
          order by expiry, cause limit {TAKEN_MAX}"
     );
     let rows = query(db::AssertSqlSafe(sql)).fetch_all(db.read()).await?;
@@ -141,9 +150,15 @@ pub(crate) async fn begin_anew(tx: &mut Tx, meter: MeterId) -> Result<(), DbErro
     Ok(())
 }
 
-/// Whether the registry has missed a rotation of `meter`.
-pub(crate) async fn has_missed(db: &Db, meter: MeterId) -> Result<bool, DbError> {
-    let sql = "select count(*) from rotation where meter = $1 and missed_at is not null";
-    let count: i64 = query_scalar(sql).bind(meter.to_string()).fetch_one(db.read()).await?;
-    Ok(count > 0)
+/// Whether the registry has missed a rotation of `meter`, and whether an enrolment.
+pub(crate) async fn has_missed(db: &Db, meter: MeterId) -> Result<(bool, bool), DbError> {
+    let row = query(
+        "select count(case when expiry < $2 then 1 end), count(case when expiry >= $2 then 1 end) \
+         from rotation where meter = $1 and missed_at is not null",
+    )
+    .bind(meter.to_string())
+    .bind(NEVER.seconds())
+    .fetch_one(db.read())
+    .await?;
+    Ok((row.try_get::<i64, _>(0)? > 0, row.try_get::<i64, _>(1)? > 0))
 }

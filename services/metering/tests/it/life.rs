@@ -122,6 +122,17 @@ async fn a_meter_goes_to_its_next_owner_right_after_a_slot_and_counts_on() {
     home.hear(&[one.read(3, 5, 30, 0)]).await;
     assert_eq!(home.stored_pages(&one).await, [1, 2, 3], "for the device nothing has changed");
 
+    // Of each meter the end and the beginning go together, that they are in one block.
+    let two = [Device::new("H03"), Device::new("H04")];
+    let home = Home::with(&two).await;
+    for one in &two {
+        let (meter, key) = (one.meter, one.key.address());
+        let connection_point = one.enrolled().connection_point;
+        home.tell(&MeterHandedOver { meter, connection_point, key, ..handed.clone() }).await;
+    }
+    home.pass_seconds(4 * SLOT + 1).await;
+    assert_eq!(registry_calls(&home).await[2..], ["revoke", "enrol", "revoke", "enrol"]);
+
     // Both wait when the meter is revoked: as the registry counts, so they go.
     let other = Device::new("H02");
     let home = Home::with(std::slice::from_ref(&other)).await;
@@ -133,9 +144,9 @@ async fn a_meter_goes_to_its_next_owner_right_after_a_slot_and_counts_on() {
 }
 
 #[actix_web::test]
-async fn staff_is_told_that_the_registry_has_missed_a_next_key() {
-    let (one, two) = (Device::new("H01"), Device::new("H02"));
-    for home in Home::everywhere(&[one.clone(), two.clone()]).await {
+async fn staff_is_told_that_the_registry_has_missed_a_next_key_or_owner() {
+    let (one, two, three) = (Device::new("H01"), Device::new("H02"), Device::new("H03"));
+    for home in Home::everywhere(&[one.clone(), two.clone(), three.clone()]).await {
         let warnings = async |device: &Device| {
             let path = format!("/v1/meters/{}/status", device.meter);
             let operator = token(None, community(), &[Role::Operator]);
@@ -144,17 +155,28 @@ async fn staff_is_told_that_the_registry_has_missed_a_next_key() {
         for device in [&one, &two] {
             home.rotate(device, &next_key(device).key, 5, 4).await;
         }
+        let MeterEnrolled { meter, connection_point, key, enrolment, .. } = three.enrolled();
+        let handed =
+            MeterHandedOver { meter, connection_point, key, version: 2, from: at(4), enrolment };
+        home.tell(&handed).await;
         // The rotation expires 96 slots behind its first reading, and no node ever answers.
         home.pass_seconds(100 * SLOT + 300).await;
-        let confirm = "update chain_tx set status = 1 where cause in \
-                       (select cause from rotation where meter = $1)";
-        let meter = two.meter.to_string();
-        let confirmed = home.metering.db().transact::<_, DbError, _>(move |tx| {
-            Box::pin(async move { Ok(query(confirm).bind(meter).execute(tx.conn()).await?) })
-        });
-        assert_eq!(confirmed.await.unwrap().rows_affected(), 1);
-        assert_eq!(warnings(&one).await, json!([]), "it may be on its way");
+        for (device, status) in [(&two, 1), (&three, 2)] {
+            let decide = "update chain_tx set status = $1 where cause in \
+                          (select cause from rotation where meter = $2)";
+            let meter = device.meter.to_string();
+            let decided = home.metering.db().transact::<_, DbError, _>(move |tx| {
+                Box::pin(async move {
+                    Ok(query(decide).bind(status).bind(meter).execute(tx.conn()).await?)
+                })
+            });
+            assert_eq!(decided.await.unwrap().rows_affected(), 2);
+        }
+        for device in [&one, &three] {
+            assert_eq!(warnings(device).await, json!([]), "it may be on its way");
+        }
         home.pass_seconds(100 * SLOT + 301).await;
+        assert_eq!(warnings(&three).await, json!(["ENROLMENT_MISSED"]));
         assert_eq!(warnings(&one).await, json!(["ROTATION_MISSED"]));
         assert_eq!(warnings(&two).await, json!([]));
         home.revoke(&one).await;
