@@ -15,6 +15,7 @@ export interface Paths {
     | "/healthz"
     | "/openapi.json"
     | "/v1/.well-known/jwks.json"
+    | `/v1/accounts/${string}/addresses`
     | "/v1/approvals"
     | "/v1/audit"
     | "/v1/audit-log"
@@ -48,6 +49,7 @@ export interface Paths {
     | "/v1/events"
     | "/v1/exchange-rates"
     | `/v1/exchange-rates/${string}/${string}`
+    | "/v1/exchange/dealer-transfers"
     | "/v1/exchange/orders"
     | "/v1/explorer/blocks"
     | `/v1/explorer/blocks/${string}`
@@ -128,6 +130,7 @@ export interface Paths {
     | `/v1/webhooks/${string}/deliveries`;
   POST:
     | "/rpc"
+    | `/v1/accounts/${string}/addresses`
     | `/v1/approvals/${string}/approval`
     | `/v1/approvals/${string}/refusal`
     | "/v1/bank/statements"
@@ -146,6 +149,9 @@ export interface Paths {
     | "/v1/contact/confirmation"
     | "/v1/deposits"
     | `/v1/disputes/${string}/statements`
+    | "/v1/exchange/dealer-transfers"
+    | `/v1/exchange/dealer-transfers/${string}/approval`
+    | `/v1/exchange/dealer-transfers/${string}/refusal`
     | "/v1/exchange/orders"
     | "/v1/exchange/quotes"
     | "/v1/invoices"
@@ -249,6 +255,21 @@ export interface Account {
   pseudonym: string;
 }
 
+/** An address of an account, and when orders are signed by it and settle at it. */
+export interface AccountAddress {
+  /** The address. */
+  address: string;
+  /** `held`: identity signs for the owner. `own`: only the owner can. */
+  custody: string;
+  /**
+   * Start of the first slot that settles at it; absent for the one that the account was opened
+   * with.
+   */
+  from?: string;
+  /** Start of the first slot that does not any more; absent while none is known. */
+  until?: string;
+}
+
 /** A request to a contract as it is signed. Parsed by [`AccountRequest`]; this is its description. */
 export interface AccountRequest {
   /** The address of the account. */
@@ -323,6 +344,38 @@ export interface Act {
   outcome: Outcome;
 }
 
+/** What an account has at one of its addresses, in major units. */
+export interface AddressBalanceView {
+  /** The address. */
+  address: string;
+  /** Free money. */
+  free: string;
+  /**
+   * Start of the first slot that settles at it; absent for the one that the account was opened
+   * with.
+   */
+  from?: string;
+  /** All of it, what is locked or held included. */
+  total: string;
+  /** Start of the first that does not any more. */
+  until?: string;
+}
+
+/** What one of the caller's addresses can trade with. */
+export interface AddressCashView {
+  /** The address. */
+  address: string;
+  /**
+   * Start of the first slot that it signs orders for; absent for the one that the account was
+   * opened with.
+   */
+  from?: string;
+  /** What is held for orders, and for trades that the chain has not settled yet. */
+  held: string;
+  /** What a new order may hold. */
+  tradable: string;
+}
+
 /** What is not paid, by how long ago it should have been. */
 export interface AgeClass {
   /** The first day overdue of the class; 0 for what is in time. */
@@ -353,7 +406,10 @@ export interface ApartView {
 export interface Approval {
   /** The account whose key signs. */
   account: string;
-  /** What is signed counts so much, or is the limit that is wanted: in major units of a currency, or in Wh. */
+  /**
+   * What is signed counts so much, or is the limit that is wanted: in major units of a currency,
+   * or in Wh.
+   */
   amount: string;
   /** Its id. */
   approval: string;
@@ -667,8 +723,13 @@ export interface CaseView {
 
 /** What the caller can trade with. */
 export interface CashView {
-  /** The address that holds it. */
+  /** The address at which the slot that goes on now settles, and which holds it. */
   address: string;
+  /**
+   * The same of each of the account's addresses, oldest first: an order is signed by the one
+   * that is valid at the start of its slot, and holds its cash.
+   */
+  addresses: AddressCashView[];
   /** What is held for orders, and for trades that the chain has not settled yet. */
   held: string;
   /** What a new order may hold. */
@@ -821,6 +882,50 @@ export interface CodeView {
 export interface CollectingAccount {
   /** An account of the community: the retailer's. */
   account: string;
+}
+
+/** A commitment to an order of a sealed slot. */
+export interface CommitmentBody {
+  /**
+   * `keccak256(keccak256("Wattex sealed order 1") || hash of the order || salt)`, with the hash
+   * that is signed (EIP-712), as hex. Follows from `deposit` where that is there.
+   */
+  commitment?: string;
+  /**
+   * What opens it, left with the market, which opens it when the gate is closed. Until then the
+   * operator can read it, and no member. Without it the account opens it itself.
+   */
+  deposit?: OpeningBody;
+  /** Start of the slot. */
+  slot: string;
+  /** The grid area; the community's first when absent. */
+  zone?: string;
+}
+
+/** A commitment as it stands. */
+export interface CommitmentView {
+  /** Who sent it. */
+  account: string;
+  /** Its name. */
+  commitment: string;
+  /** When it came. */
+  committed_at: string;
+  /** Whether it counts as left unopened. */
+  counted: boolean;
+  /** Whether the market opens it. */
+  deposited: boolean;
+  /** Until when it is opened, once its gate is closed. */
+  opened_until?: string;
+  /** What was deposited, for its own account alone. */
+  order?: MarketOrderTerms;
+  /** The order that opened it. */
+  order_id?: string;
+  /** Why the market does not take what was deposited: a code as of an order. */
+  refused_with?: string;
+  /** Start of the slot. */
+  slot: string;
+  /** `waiting`, `withdrawn`, `opened`, `refused` or `expired`. */
+  status: string;
 }
 
 /** What a file says beside what the meter signed. */
@@ -1118,6 +1223,37 @@ export interface CutView {
   seller_short_wh: number;
   /** The trade. */
   trade: string;
+}
+
+/** Cash of the dealer that somebody wants given to an account. */
+export interface DealerTransferView {
+  /** Who gets it. */
+  account: string;
+  /** How much, in major units. */
+  amount: string;
+  /** Who asked. */
+  asked_by: string;
+  /** When. */
+  at: string;
+  /** Of which currency (ISO 4217). */
+  currency: string;
+  /** When. */
+  decided_at?: string;
+  /** Who decided. */
+  decided_by?: string;
+  /** Why it failed, as the contract says now. */
+  failure?: string;
+  /** The request. */
+  id: string;
+  /** What for. */
+  reason: string;
+  /**
+   * `open` or `refused`; of an approved one that of its transfer: `approved` before it is sent,
+   * then `sent`, `done` or `failed`.
+   */
+  state: string;
+  /** Its address. */
+  to: string;
 }
 
 /** What somebody decides about a case, and why. */
@@ -2121,8 +2257,37 @@ export interface MeterStatus {
   serial: string;
   /** From when its readings count. */
   valid_from: string;
-  /** What somebody has to see to: `CALIBRATION_EXPIRED`, `PAGES_MISSING`, `QUARANTINED`. */
+  /**
+   * What somebody has to see to: `CALIBRATION_EXPIRED`, `PAGES_MISSING`, `QUARANTINED`;
+   * `ROTATION_MISSED` and `ENROLMENT_MISSED` where the registry has not taken its next key, or
+   * its owner: it is to be enrolled again.
+   */
   warnings: string[];
+}
+
+/** An address that an account is to settle at. Never printed: it may hold a password. */
+export interface NewAddress {
+  /** The address, whose key the owner has, or a contract that takes signatures (ERC-1271). */
+  address: string;
+  /**
+   * By the address, for each meter that the account has: EIP-712 `Enrolment` of the registry,
+   * with the next version and the key that the meter has.
+   */
+  enrolments?: OwnedMeter[];
+  /** The same by the address before, where its owner alone has the key. */
+  former_signature?: string;
+  /**
+   * Start of the first slot that settles at it: a local midnight, at most a hundred days ahead
+   * and twelve hours more than orders may be placed ahead.
+   */
+  from: string;
+  /** The account's password, once more, where the key of the address before is held here. */
+  password?: string;
+  /**
+   * By the address: EIP-712 `Succession(address account,address successor,uint64 from)` in the
+   * domain `Wattex Identity`, version 1, of the chain and the market's contract.
+   */
+  signature: string;
 }
 
 /** Why an invoice is to be taken back and issued anew. */
@@ -2161,6 +2326,18 @@ export interface NewConnectionPoint {
   timezone: string;
   /** Its grid area. */
   zone: string;
+}
+
+/** Cash of the dealer that an account is to have. */
+export interface NewDealerTransfer {
+  /** Who gets it: an account of the community. */
+  account: string;
+  /** How much, in major units. */
+  amount: string;
+  /** Of which currency (ISO 4217); of the one that energy is traded in when absent. */
+  currency?: string;
+  /** What for, 1 to 1000 characters. */
+  reason: string;
 }
 
 /** A payment that arrived. */
@@ -2347,8 +2524,13 @@ export interface NewRequest {
 
 /** Another limit of a day. */
 export interface NewSigningLimit {
-  /** The most that is signed in a day (UTC). */
+  /** The most that is signed in a day (UTC): in major units of a currency, or in whole Wh. */
   daily: string;
+  /**
+   * A currency (ISO 4217), or `Wh` of certified energy; the currency that energy is traded in
+   * when absent.
+   */
+  unit?: string;
 }
 
 /** What staff says of a connection point. */
@@ -2404,6 +2586,18 @@ export interface OfferView {
   slot: string;
   /** Amount times price. */
   total: string;
+}
+
+/** What opens a commitment. */
+export interface OpeningBody {
+  /** The limit is meant, though far off what energy costs at that time of day. */
+  beyond_reference?: boolean;
+  /** What is signed (EIP-712). */
+  order: MarketOrderTerms;
+  /** 32 bytes as hex, that nobody can guess. */
+  salt: string;
+  /** As of an order that is placed. */
+  signature: string;
 }
 
 /** An order to place. */
@@ -2519,6 +2713,9 @@ export interface OrderView {
   warnings: string[];
 }
 
+/** What came of it. */
+export type Outcome = "done" | "denied";
+
 /** Tokens outside of trading that an account has at one of its addresses. */
 export interface OutsideView {
   /** The address. */
@@ -2526,9 +2723,6 @@ export interface OutsideView {
   /** How much, in major units. */
   amount: string;
 }
-
-/** What came of it. */
-export type Outcome = "done" | "denied";
 
 /** What the journal owes, in major units. */
 export interface OwedParts {
@@ -2552,6 +2746,14 @@ export interface OwedParts {
   tokens: string;
   /** Free money of accounts, what was asked for as a withdrawal and is not paid yet included. */
   wallets: string;
+}
+
+/** A meter that goes to the next address. */
+export interface OwnedMeter {
+  /** The meter. */
+  meter: string;
+  /** The next address's signature of its enrolment. */
+  owner_signature: string;
 }
 
 /** A market of this process. */
@@ -3383,6 +3585,49 @@ export interface SaidView {
   text: string;
 }
 
+/** A slot whose orders are sealed: until it is cleared nothing is shown of them but counts. */
+export interface SealedView {
+  /** Commitments, without those that were taken back. */
+  commitments: number;
+  /** How many of them were opened. */
+  opened: number;
+  /** Until when they are opened, once the gate is closed. */
+  opened_until?: string;
+  /** For how many seconds after the gate commitments are opened. */
+  reveal_seconds: number;
+}
+
+/** How orders are sealed, from a slot on. */
+export interface SealingBody {
+  /**
+   * For how many seconds after the gate commitments are opened, 30 to 600, and a minute less
+   * than the gate is before the slot; absent: orders are not sealed.
+   */
+  reveal_seconds?: number;
+}
+
+/** Whether orders are sealed in slots from a moment on. */
+export interface SealingChoiceView {
+  /** Start of the first slot. */
+  from: string;
+  /** For how many seconds after the gate commitments are opened; absent where orders are open. */
+  reveal_seconds?: number;
+}
+
+/** How a market seals orders. */
+export interface SealingView {
+  /** What was chosen, by its first slot; before the first one orders are open. */
+  choices: SealingChoiceView[];
+  /** The most commitments of an account in a slot. */
+  commitments_max: number;
+  /** How many commitments the caller's party left unopened in the last day. */
+  unrevealed: number;
+  /** From how many on no new one is taken. */
+  unrevealed_max: number;
+  /** The grid area. */
+  zone: string;
+}
+
 /** The trades of a slot in a zone, added up. Money is in major units. */
 export interface SettlementRow {
   /** Agreed, of all. */
@@ -3553,7 +3798,7 @@ export interface SignedRequest {
   signature: string;
 }
 
-/** What identity signs for one account. */
+/** What identity signs for one account in one unit. Amounts in major units of a currency, or in Wh. */
 export interface SigningLimit {
   /** The account. */
   account: string;
@@ -3563,6 +3808,8 @@ export interface SigningLimit {
   daily: string;
   /** What counts as signed today. */
   signed_today: string;
+  /** A currency (ISO 4217), or `Wh` of certified energy. */
+  unit: string;
 }
 
 /** What one member would have paid. */
@@ -3603,12 +3850,39 @@ export interface SimulationView {
   to: string;
 }
 
+/** A commitment as every member sees it. */
+export interface SlotCommitmentView {
+  /** The address of who sent it. */
+  account: string;
+  /** Its name. */
+  commitment: string;
+  /** When it came. */
+  committed_at: string;
+  /** Whether it was taken back before the gate. */
+  withdrawn: boolean;
+}
+
+/** The commitments of a slot whose gate is closed. */
+export interface SlotCommitmentsView {
+  /** When it was closed. */
+  closed_at: string;
+  /** All of them, in the order in which they came. */
+  items: SlotCommitmentView[];
+  /**
+   * The root over all of them, which the clearing's conditions name; it goes on chain when the
+   * gate is closed.
+   */
+  root: string;
+}
+
 /** The journal of a cleared slot. */
 export interface SlotJournal {
   /** The chain that orders were signed for. */
   chain_id: number;
   /** What the market posted there. */
   clearing: object;
+  /** The commitments of a slot whose orders were sealed; absent elsewhere. */
+  commitments: object[];
   /** What it was made under: JSON as it was hashed. */
   conditions: string;
   /** The fills, in the order of their index. */
@@ -3650,6 +3924,8 @@ export interface SlotView {
    * path's fees.
    */
   rent?: string;
+  /** How its orders are sealed, if they are. */
+  sealed?: SealedView;
   /** Its start. */
   slot: string;
   /** `future`, `open`, `closed` or `cleared`. */
@@ -4123,8 +4399,10 @@ export interface WalletPaymentWish {
 export interface WalletView extends BalanceView {
   /** The account. */
   account: string;
-  /** Its address. */
+  /** The address at which the slot that goes on now settles. */
   address: string;
+  /** What each of its addresses has of the currency that is asked for, oldest first. */
+  addresses?: AddressBalanceView[];
   /** What it has of each currency, the one that energy is traded in first. */
   balances: BalanceView[];
   /**
