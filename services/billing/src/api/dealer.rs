@@ -185,7 +185,8 @@ async fn decided(
     if wanted.community != caller.community {
         return Err(unknown());
     }
-    billing.decide_dealer_transfer(&wanted, (caller.party, approved), billing.now()).await?;
+    let by = (caller.party, caller.account, approved);
+    billing.decide_dealer_transfer(&wanted, by, billing.now()).await?;
     let wanted = dealer_transfers::find(&billing.db, id).await?.ok_or_else(unknown)?;
     Ok(Json(view(billing, wanted).await?))
 }

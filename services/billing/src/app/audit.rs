@@ -128,7 +128,9 @@ impl Billing {
         let known = from.entries();
         let (verified, chained) = self.verified(first, from, book.head().1).await?;
         let replayed = verified.entries() - known;
-        let unsound = if full { self.unsound_slot(book.head().1).await? } else { None };
+        // What was followed since the start was put away without a look at it.
+        let unsound =
+            if full || known == 0 { self.unsound_slot(book.head().1).await? } else { None };
         let reserve = self.reserve(first, head).await;
         let issued = invoices::list(&self.db, community, None, INVOICES_MAX).await?;
         let InvoiceFacts { standing, correcting, overdue } =
@@ -171,7 +173,7 @@ impl Billing {
     }
 
     /// The first slot whose energy, by the entries below `end`, does not add up. Slots that memory
-    /// put away were found sound then; this looks at all of them again.
+    /// put away while they were posted were found sound then; this looks at all of them again.
     async fn unsound_slot(&self, end: u64) -> Result<Option<Violation>> {
         let mut last = Timestamp::from_seconds(0);
         while let Some(slot) = journal::next_slot(&self.db, last).await? {

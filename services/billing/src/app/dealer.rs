@@ -13,7 +13,7 @@ use anyhow::{Error, Result};
 use calendar::Timestamp;
 use contracts::requests::CashTransfer;
 use contracts::{AccountRequest, Cash};
-use ids::{CommunityId, PartyId, RequestId};
+use ids::{AccountId, CommunityId, PartyId, RequestId};
 use service::Problem;
 use units::Money;
 
@@ -62,28 +62,31 @@ impl Billing {
     /// may say so again, and it is sent where it was not.
     ///
     /// # Errors
-    /// A [`Problem`]: `FOUR_EYES` for who asked, `DECIDED` where somebody has decided otherwise,
+    /// A [`Problem`]: `FOUR_EYES` for who asked and for whom it goes to, `DECIDED` where somebody
+    /// has decided otherwise, `RECIPIENT_OVER` where the account settles elsewhere by now,
     /// `NOT_ENOUGH_FREE` where the dealer has not so much any more that nothing binds.
     pub(crate) async fn decide_dealer_transfer(
         &self,
         wanted: &DealerTransfer,
-        (by, approved): (PartyId, bool),
+        (by, account, approved): (PartyId, Option<AccountId>, bool),
         now: Timestamp,
     ) -> Result<()> {
         let by = by.to_string();
-        if wanted.asked_by == by {
-            let title = "Another person than the one who asked must decide";
+        if wanted.asked_by == by || account == Some(wanted.account) {
+            let title = "Another person than who asked and who gets it must decide";
             return Err(Problem::refused("FOUR_EYES", title).into());
         }
         // No quote may bind the cash meanwhile.
         let _one_at_a_time = self.quoting.lock().await;
         let again = approved && wanted.state == "approved" && wanted.decided_by == by;
         let at = if again { wanted.decided_at.unwrap_or(now) } else { now };
+        if approved && self.sent_for(wanted).await?.is_none() {
+            let (dealer, of) =
+                (self.dealer(wanted.community)?, (wanted.community, wanted.currency));
+            self.check_recipient(&dealer, wanted.to, now).await?;
+            self.check_dealer_has(of, wanted.amount, now).await?;
+        }
         if !again {
-            if approved {
-                let of = (wanted.community, wanted.currency);
-                self.check_dealer_has(of, wanted.amount, now).await?;
-            }
             self.keep_decision(wanted.id.clone(), (by, approved), now).await?;
         }
         if approved {

@@ -48,6 +48,8 @@ impl Billing {
         let sorted = self.sort_versions(&state, place, &known, (&source, at)).await?;
         let SortedVersions { posted: metered, kept } = sorted;
         let passed: Vec<_> = known.iter().map(|one| one.connection_point).collect();
+        // What can fail is asked before the book changes.
+        let invoiced = corrections::is_invoiced(&self.db, slot.start).await?;
         let mut posted = Vec::new();
         let currency = CurrencyId::FIRST;
         if !metered.is_empty() {
@@ -55,7 +57,6 @@ impl Billing {
             let entry = state.book.post(&source, fact)?;
             posted.push(Posted { currency, entry, at, block: B256::ZERO, owners: Vec::new() });
         }
-        let invoiced = corrections::is_invoiced(&self.db, slot.start).await?;
         let heard = Heard { at, block: 0, due: at.plus_seconds(GATHER_SECONDS) };
         let stored = self
             .db

@@ -321,7 +321,7 @@ async fn keys_of_ones_own_follow_a_held_key_and_another_of_ones_own() {
     });
     assert_eq!(settled.collect::<Vec<_>>(), [(hers.address(), his.address())]);
     // What ada left goes after her, for her old key is held; bo moves the rest himself.
-    town.pass(600).await;
+    town.pass(SLOT_SECONDS + 600).await;
     let (_, each) = wallet(&town, &ada).await;
     assert_eq!((each[0], each[1]), (0, DEPOSIT));
     let (sum, each) = wallet(&town, &bo).await;
