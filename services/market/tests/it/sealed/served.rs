@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::Role;
 use alloy_consensus::Transaction;
 use calendar::Timestamp;
 use contracts::bindings::TradingMandate;
@@ -161,6 +162,7 @@ async fn sealed_orders_are_seen_by_nobody_until_they_are_cleared_and_settled() {
     let (status, placed) = reveal(&running, "s1", &sell).await;
     assert_eq!((status, &placed["status"]), (StatusCode::CREATED, &json!("open")), "{placed}");
     assert_eq!(reveal(&running, "s1", &sell).await.0, StatusCode::OK);
+    shown_to_its_account(&running, &placed).await;
     // All is opened: nobody has to wait for the end of the window.
     assert!(running.market.tick(at(GATE)).await.unwrap());
     let journal = running.get("b3", &format!("{slot_path}/journal")).await;
@@ -199,6 +201,24 @@ async fn hidden(running: &Running) {
     let mine = running.get("b1", "/v1/commitments").await;
     assert_eq!(mine["items"][0]["order"]["quantity"], json!(3000));
     assert_eq!(running.get("b1", "/v1/market").await["cash"]["held"], json!("0"));
+}
+
+/// What is seen after the gate of an order of s1 that is opened and not cleared: staff may have a
+/// commitment of its own to open, or not.
+async fn shown_to_its_account(running: &Running, placed: &Value) {
+    let id = placed["order_id"].as_str().unwrap();
+    let account = neighbour("s1").account();
+    let as_auditor = || Some(token_as("b3", vec![Role::Auditor], community()));
+    let ask = async |path: &str| running.request(Method::GET, path, as_auditor(), None).await;
+    assert_eq!(ask(&format!("/v1/orders/{id}")).await.0, StatusCode::NOT_FOUND);
+    let listed = ask(&format!("/v1/orders?account={account}")).await;
+    assert_eq!((listed.0, &listed.1["items"]), (StatusCode::OK, &json!([])));
+    let sealed = ask(&format!("/v1/commitments?account={account}")).await.1;
+    let item = &sealed["items"][0];
+    assert_eq!((&item["status"], &item["order_id"]), (&json!("opened"), &Value::Null), "{sealed}");
+    assert_eq!(running.get("s1", &format!("/v1/orders/{id}")).await["order_id"], id);
+    let mine = running.get("s1", "/v1/commitments").await;
+    assert_eq!(mine["items"][0]["order_id"], id);
 }
 
 /// On chain: the root over the commitments, then the clearing, then its fill.
