@@ -6,7 +6,7 @@ use calendar::{Slot, Timestamp};
 use contracts::{B256, OrderTerms, Side};
 use market::domain::{
     Change, Commitment, Conditions, Difference, Entry, Exchange, Movement, NewCommitment, NewOrder,
-    NextAddress, Opening, Placement, Published, Rejection, Seal, SealState, SlotJournal,
+    NextAddress, Opening, Parameters, Placement, Published, Rejection, Seal, SealState, SlotJournal,
     UNREVEALED_MAX, commitment, recompute,
 };
 use matching::Mechanism;
@@ -302,6 +302,15 @@ fn only_call_auctions_are_sealed_and_sealed_slots_stay_call_auctions() {
     town.apply(&entry);
     let later = seal("2026-06-04T00:00:00Z", Some(60));
     assert_eq!(judge(&town, &later), Err(Rejection::NotSealable));
+    // A market that starts with another gate, or another mechanism, is told.
+    let now = morning();
+    assert_eq!(town.check_sealed(&parameters(), now), Ok(()));
+    let short = Parameters { gate_seconds: 150, ..parameters() };
+    let at_once = Parameters { mechanism: Mechanism::Continuous, ..parameters() };
+    for (other, why) in [(&short, Rejection::RevealWindow), (&at_once, Rejection::NotSealable)] {
+        assert_eq!(town.check_sealed(other, now), Err((at(LATER), why)));
+        assert_eq!(town.check_sealed(other, at("2026-06-03T00:00:00Z")), Ok(()), "it is over");
+    }
     for (seconds, fits) in [(29, false), (30, true), (600, true), (601, false)] {
         let expected = if fits { Ok(true) } else { Err(Rejection::RevealWindow) };
         assert_eq!(judge(&town, &seal("2026-06-02T22:00:00Z", Some(seconds))), expected);
