@@ -42,6 +42,8 @@ pub(super) enum Outcome {
     Kept(Kept),
     /// It may be: the database does not say so.
     Lost,
+    /// Nothing was to be written, and the database does not say whether this process still writes.
+    Unsure,
     /// It is not, and no later one will be: another process has the lease.
     Fenced,
 }
@@ -432,7 +434,11 @@ impl<'a> Batch<'a> {
                     // Whoever asked may be gone.
                     let _ = tick.send(Err(not_committed(lost)));
                 }
-                if lost == Lost::Fenced { Outcome::Fenced } else { Outcome::Lost }
+                match lost {
+                    Lost::Fenced => Outcome::Fenced,
+                    Lost::Fault if nothing => Outcome::Unsure,
+                    Lost::Fault => Outcome::Lost,
+                }
             }
         }
     }

@@ -306,6 +306,8 @@ impl Writer {
         match outcome {
             Outcome::Kept(kept) => self.kept(kept, &exchange),
             Outcome::Lost => self.rebuild(&mut exchange).await,
+            // The book is as it was.
+            Outcome::Unsure => {}
             Outcome::Fenced => {
                 drop(exchange);
                 self.fenced(book).await;
