@@ -7,7 +7,6 @@ use alloy_consensus::Transaction;
 use calendar::Timestamp;
 use contracts::bindings::TradingMandate;
 use contracts::{B256, Side, U256};
-use ids::AccountId;
 use market::domain::{
     COMMITMENTS_PER_ACCOUNT_MAX, NewOrder, SlotJournal, UNREVEALED_MAX, commitment, recompute,
 };
@@ -282,8 +281,7 @@ async fn what_is_left_unopened_is_told_and_what_the_market_does_not_take_says_wh
     let news = running.reader.news();
     let expired = news.iter().filter(|(subject, _)| subject == "market.commitment.expired.v1");
     let told: Vec<_> = expired.map(|(_, body)| body["account"].clone()).collect();
-    let accounts: [AccountId; 2] = ["b1", "b2"].map(|name| neighbour(name).account());
-    assert_eq!(told, accounts.map(|account| json!(account)));
+    assert_eq!(told, [json!(neighbour("b1").account())], "a deposit leaves b2 no choice");
     running.stop().await;
 }
 
@@ -304,6 +302,26 @@ fn granted() -> alloy_primitives::LogData {
         },
     }
     .encode_log_data()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_opens_its_commitments_itself_loses_no_time_to_a_market_that_is_away() {
+    let running = running().await;
+    sealed(&running).await;
+    let buy = order("b1", Side::Buy, 1000, 200_000);
+    commit(&running, "b1", &buy, false).await;
+    running.hand.move_to(at(GATE));
+    running.market.tick(at(GATE)).await.unwrap();
+    let running = start_on(running.stop().await).await;
+    // Later than the gate and two minutes.
+    let back = at("2026-06-02T20:50:00Z");
+    running.hand.move_to(back);
+    let (status, placed) = reveal(&running, "b1", &buy).await;
+    assert_eq!(status, StatusCode::CREATED, "{placed}");
+    running.market.tick(back).await.unwrap();
+    let seen = running.get("b1", "/v1/sealing").await;
+    assert_eq!(seen["unrevealed"], json!(0));
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
