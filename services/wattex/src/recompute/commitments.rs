@@ -125,6 +125,8 @@ pub(super) fn print(same: &Recomputed, committed: Option<Committed>) {
 #[cfg(test)]
 mod tests {
     use client::RpcError;
+    use matching::Mechanism;
+    use units::{Energy, Price};
 
     use super::*;
 
@@ -158,9 +160,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn commitments_are_found_in_the_block_that_first_told_of_them() {
-        let sealed = Revealed {
+    fn revealed() -> Revealed {
+        Revealed {
             commitments: 3,
             withdrawn: 1,
             opened: 2,
@@ -168,7 +169,45 @@ mod tests {
             root: B256::repeat_byte(1),
             gate: Timestamp::from_seconds(GATE),
             until: Some(Timestamp::from_seconds(GATE + 120)),
+        }
+    }
+
+    #[test]
+    fn a_journal_without_the_commitments_that_were_kept_fails() {
+        let price = Price::from_n_per_wh(1);
+        let outcome = |sealed: Option<Revealed>| {
+            Ok(Recomputed {
+                clearing: B256::ZERO,
+                mechanism: Mechanism::Continuous,
+                tick: price,
+                retail_price: price,
+                feed_in_price: price,
+                orders: 0,
+                cancelled: 0,
+                of_contracts: 0,
+                fills: 0,
+                volume: Energy::ZERO,
+                price: None,
+                halted: None,
+                at_once: None,
+                shared: None,
+                zonal: None,
+                sealed,
+            })
         };
+        let [root, other] = [1, 2].map(B256::repeat_byte);
+        assert!(kept(outcome(Some(revealed())), Some(root)).is_ok());
+        assert!(kept(outcome(None), None).is_ok());
+        let other = kept(outcome(Some(revealed())), Some(other));
+        let said = Difference::KeptRoot { journal: root, kept: B256::repeat_byte(2) };
+        assert_eq!(other, Err(said));
+        let silent = kept(outcome(None), Some(root));
+        assert_eq!(silent, Err(Difference::KeptRoot { journal: B256::ZERO, kept: root }));
+    }
+
+    #[tokio::test]
+    async fn commitments_are_found_in_the_block_that_first_told_of_them() {
+        let sealed = revealed();
         let found = async |block: u64| {
             on_chain(&Node(block, block), Address::repeat_byte(7), &sealed).await.unwrap()
         };
