@@ -89,5 +89,5 @@ pub use sharing::{
 };
 pub use state::{Committed, Exchange, Parameters, RETAINED_SECONDS, SlotBook};
 pub use step::Step;
-pub use unrevealed::{UNREVEALED_MAX, UNREVEALED_SECONDS};
 pub use trading::{Arrival, SelfTrade, StruckTrade, StruckTrades, TimeInForce, Trading};
+pub use unrevealed::{UNREVEALED_MAX, UNREVEALED_SECONDS};

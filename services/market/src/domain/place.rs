@@ -245,8 +245,8 @@ impl Exchange {
         ensure(few, Rejection::TooMany)
     }
 
-    /// Whether few enough orders of its slot are of contracts, beside the one that it replaces. What
-    /// was deposited has its place from then on.
+    /// Whether few enough orders of its slot are of contracts, beside the one that it replaces.
+    /// What was deposited has its place from then on.
     fn has_room_for(&self, order: &NewOrder, way: &Way) -> bool {
         let asked = |other: &&Accepted| {
             let waits = other.status == Status::Open && order.replaces != Some(other.id);

@@ -17,9 +17,9 @@
 //! Invariants: an order of a sealed slot opens one commitment, which came before the gate was
 //! closed; after that none comes and none goes; what is opened is judged like any other order.
 //! Deliberately absent: money that a commitment holds. What an account may leave unopened is
-//! bounded instead: [`COMMITMENTS_PER_ACCOUNT_MAX`] a slot, [`UNDEPOSITED_PER_PARTY_MAX`] of a party
-//! over all slots that its accounts would open themselves, and none is taken any more from a party
-//! that has left [`UNREVEALED_MAX`] unopened in a day. What it had sent before stands.
+//! bounded instead: [`COMMITMENTS_PER_ACCOUNT_MAX`] a slot, [`UNDEPOSITED_PER_PARTY_MAX`] of a
+//! party over all slots that its accounts would open themselves, and none is taken any more from a
+//! party that has left [`UNREVEALED_MAX`] unopened in a day. What it had sent before stands.
 
 mod books;
 

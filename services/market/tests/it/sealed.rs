@@ -7,8 +7,8 @@ use calendar::{Slot, Timestamp};
 use contracts::{B256, OrderTerms, Side};
 use market::domain::{
     Change, Commitment, Conditions, Difference, Entry, Exchange, Movement, NewCommitment, NewOrder,
-    NextAddress, Opening, Parameters, Placement, Published, Rejection, Seal, SealState, SlotJournal,
-    commitment, recompute,
+    NextAddress, Opening, Parameters, Placement, Published, Rejection, Seal, SealState,
+    SlotJournal, commitment, recompute,
 };
 use matching::Mechanism;
 use units::Money;
