@@ -276,7 +276,7 @@ async fn a_refusal_that_the_database_does_not_bear_out_costs_no_book() {
     run(&db, "alter table lease rename to away").await;
     run(&db, "alter table journal rename to away_too").await;
     let (status, _) = running.place("b1", body.clone()).await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(status.is_server_error(), "{status}");
     let book = tokio::time::timeout(PATIENCE, running.get("b1", "/v1/book?side=buy"));
     assert_eq!(book.await.expect("nobody waits for a book")["items"], json!([]));
     run(&db, "alter table away rename to lease").await;
