@@ -48,6 +48,7 @@ mod sharing;
 mod state;
 mod step;
 mod trading;
+mod unrevealed;
 mod watched;
 
 pub use cases::{
@@ -79,7 +80,7 @@ pub use risk::{NotALimit, RISK_CHANGES_MAX, RiskChange, RiskLimits};
 pub use rules::{DueRule, RULES_MAX, Rule, RuleName, RuleQuantity};
 pub use sealed::{
     COMMITMENTS_PER_ACCOUNT_MAX, Commitment, Deposit, NewCommitment, Opening, Seal, SealState,
-    SealedBook, UNREVEALED_MAX, UNREVEALED_SECONDS, commitment,
+    SealedBook, UNDEPOSITED_PER_PARTY_MAX, commitment,
 };
 pub use sealing::REVEAL_SECONDS;
 pub use sharing::{
@@ -89,3 +90,4 @@ pub use sharing::{
 pub use state::{Committed, Exchange, Parameters, RETAINED_SECONDS, SlotBook};
 pub use step::Step;
 pub use trading::{Arrival, SelfTrade, StruckTrade, StruckTrades, TimeInForce, Trading};
+pub use unrevealed::{UNREVEALED_MAX, UNREVEALED_SECONDS};

@@ -57,6 +57,10 @@ pub struct Arguments {
     /// A node whose chain says what was posted. Without it nothing is anchored.
     #[arg(long, value_name = "URL")]
     rpc: Option<String>,
+    /// The root over the commitments of the slot that you kept when they were opened
+    /// (`/v1/slots/{start}/commitments`): another one, or none, in the journal is a failure.
+    #[arg(long, value_name = "HASH")]
+    root: Option<B256>,
     /// Print the outcome as JSON.
     #[arg(long)]
     json: bool,
@@ -81,6 +85,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             None => None,
         };
         let outcome = recompute(&journal, posted.as_ref().unwrap_or(&journal.clearing));
+        let outcome = commitments::kept(outcome, arguments.root);
         let committed = match (&arguments.rpc, &outcome) {
             (Some(url), Ok(Recomputed { sealed: Some(sealed), .. })) => {
                 let node = HttpRpc::new(url)?;

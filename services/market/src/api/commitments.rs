@@ -78,7 +78,7 @@ pub(crate) struct CommitmentView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<OrderTermsSchema>)]
     order: Option<OrderTerms>,
-    /// The order that opened it.
+    /// The order that opened it; until the slot is cleared for its own account alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = "uuid")]
     order_id: Option<String>,
@@ -98,7 +98,10 @@ impl CommitmentView {
         let (status, order_id, refused_with) = match &known.state {
             SealState::Waiting => ("waiting", None, None),
             SealState::Withdrawn { .. } => ("withdrawn", None, None),
-            SealState::Opened { order } => ("opened", Some(order.to_string()), None),
+            SealState::Opened { order } => {
+                let shown = own || !book.is_hidden(known.slot);
+                ("opened", shown.then(|| order.to_string()), None)
+            }
             SealState::Refused { why } => ("refused", None, Some(why.clone())),
             SealState::Expired => ("expired", None, None),
         };

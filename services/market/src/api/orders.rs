@@ -338,7 +338,15 @@ pub(crate) struct OrdersQuery {
     cursor: Option<String>,
 }
 
+/// Whether `caller` is shown an order: one of a sealed slot that is not cleared yet its account
+/// alone, since whoever can still leave a commitment unopened may be staff.
+fn shown(book: &Exchange, order: &Accepted, caller: &Principal) -> bool {
+    caller.account == Some(order.account) || !book.is_hidden(order.slot())
+}
+
 /// Lists an account's orders, the newest slot first.
+///
+/// Orders of a sealed slot are shown to their account alone until it is cleared.
 #[utoipa::path(
     tag = "market",
     params(OrdersQuery),
@@ -361,7 +369,7 @@ pub(crate) async fn list_orders(
     for desk in market.desks_of(caller.community) {
         let slot = query.slot.as_deref().map(|start| super::slot_of(desk, start)).transpose()?;
         let book = desk.book().await;
-        let own = |order: &&Accepted| order.account == account;
+        let own = |order: &&Accepted| order.account == account && shown(&book, order, &caller);
         let view = |order: &Accepted| OrderView::of(&book, order);
         match slot {
             None => orders.extend(book.orders().rev().filter(own).map(view)),
@@ -408,7 +416,9 @@ pub(crate) async fn get_order(
     let id: OrderId = id.parse().map_err(|_| Problem::malformed("id: not a UUID"))?;
     for desk in market.desks_of(caller.community) {
         let book = desk.book().await;
-        if let Some(order) = book.order(id).filter(|order| caller.may_read(order.account)) {
+        let may =
+            |order: &&Accepted| caller.may_read(order.account) && shown(&book, order, &caller);
+        if let Some(order) = book.order(id).filter(may) {
             return Ok(Json(OrderView::of(&book, order)));
         }
     }

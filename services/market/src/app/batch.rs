@@ -42,6 +42,8 @@ pub(super) enum Outcome {
     Kept(Kept),
     /// It may be: the database does not say so.
     Lost,
+    /// Nothing was to be written, and the database does not say whether this process still writes.
+    Unsure,
     /// It is not, and no later one will be: another process has the lease.
     Fenced,
 }
@@ -97,7 +99,7 @@ pub(super) struct Batch<'a> {
     pub(super) envelopes: Vec<Envelope>,
     pub(super) transactions: Vec<Transaction>,
     answers: Vec<Answer>,
-    rules_at: Option<Timestamp>,
+    pub(super) rules_at: Option<Timestamp>,
     ticks: Vec<(Timestamp, oneshot::Sender<Result<bool>>)>,
     /// The last moment for which orders were taken back whose time had run out.
     lapsed_at: Option<Timestamp>,
@@ -163,11 +165,12 @@ impl<'a> Batch<'a> {
             }
             Command::Tick(now, answer) => {
                 self.watch_feeds(now);
+                let closed = self.close_gates(now);
                 let placed = self.place_rules(now);
                 let lapsed = self.lapse(now);
-                let shared = self.share_out_due(now) | self.close_gates(now);
+                let shared = self.share_out_due(now);
                 if self.exchange.due(&self.writer.parameters, now).is_empty() {
-                    self.answer(answer, Ok(placed | lapsed | shared), not_committed);
+                    self.answer(answer, Ok(closed | placed | lapsed | shared), not_committed);
                 } else {
                     self.ticks.push((now, answer));
                 }
@@ -432,7 +435,11 @@ impl<'a> Batch<'a> {
                     // Whoever asked may be gone.
                     let _ = tick.send(Err(not_committed(lost)));
                 }
-                if lost == Lost::Fenced { Outcome::Fenced } else { Outcome::Lost }
+                match lost {
+                    Lost::Fenced => Outcome::Fenced,
+                    Lost::Fault if nothing => Outcome::Unsure,
+                    Lost::Fault => Outcome::Lost,
+                }
             }
         }
     }

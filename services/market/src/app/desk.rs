@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use alloy_primitives::B256;
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use calendar::Timestamp;
 use client::Sender;
 use contracts::Deployment;
@@ -127,6 +127,13 @@ impl Desk {
         // First, so that nobody writes behind what is read.
         let token = lease::take(&tools.db, &name).await?;
         let Replayed { exchange, last, snapshot, damage } = replay(&tools.db, &name).await?;
+        let sealed = exchange.check_sealed(&parameters, tools.clock.now());
+        if let Err((from, why)) = sealed
+            && damage.is_none()
+        {
+            let code = why.code();
+            bail!("market {name}: orders of slots from {from} on are sealed: {why} ({code})");
+        }
         let hash = exchange.hash();
         tracing::info!(market = name, entries = last, snapshot, %hash, "book rebuilt");
         let standing = match (damage, token) {

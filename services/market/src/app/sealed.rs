@@ -72,7 +72,7 @@ impl Batch<'_> {
         let writer = self.writer;
         let parameters = &writer.parameters;
         let over = self.exchange.gates_to_close(parameters, now);
-        let mut any = !over.is_empty();
+        let mut any = !over.is_empty() | self.resume(now);
         for slot in over {
             let book = self.exchange.sealed_book(slot).expect("a gate is of a slot with a book");
             let root = book.root();
@@ -97,6 +97,21 @@ impl Batch<'_> {
                 }
             }
         }
+        any
+    }
+
+    /// Has commitments opened anew that could not be while nobody wrote the market; whether there
+    /// were any. Standing rules were not looked at since this process has taken over.
+    fn resume(&mut self, now: Timestamp) -> bool {
+        if self.rules_at.is_some() {
+            return false;
+        }
+        let clearing = self.writer.clearing.as_ref().map(|clearing| clearing.slot.start);
+        let cut = self.exchange.cut_short(&self.writer.parameters, now);
+        let cut = cut.into_iter().filter(|slot| clearing != Some(*slot));
+        let cut: Vec<Timestamp> = cut.collect();
+        let any = !cut.is_empty();
+        cut.into_iter().for_each(|slot| self.record(Entry::RevealResumed { slot, at: now }));
         any
     }
 

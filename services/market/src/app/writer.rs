@@ -306,6 +306,8 @@ impl Writer {
         match outcome {
             Outcome::Kept(kept) => self.kept(kept, &exchange),
             Outcome::Lost => self.rebuild(&mut exchange).await,
+            // The book is as it was.
+            Outcome::Unsure => {}
             Outcome::Fenced => {
                 drop(exchange);
                 self.fenced(book).await;
@@ -416,6 +418,8 @@ impl Writer {
             match replay(&self.tools.db, &self.name).await {
                 Ok(Replayed { exchange: rebuilt, last, damage, .. }) => {
                     (*exchange, self.last) = (rebuilt, last);
+                    // As if it had been away.
+                    self.rules_at = None;
                     self.state.reached(last);
                     if let Some(clearing) = &mut self.clearing {
                         clearing.stale = true;

@@ -46,7 +46,9 @@ impl Exchange {
             Entry::SealWithdrawn { commitment, .. } => {
                 self.commitment(*commitment).is_none_or(|known| known.slot == slot)
             }
-            Entry::GateClosed { slot: closed, .. } => *closed == slot,
+            Entry::GateClosed { slot: of, .. } | Entry::RevealResumed { slot: of, .. } => {
+                *of == slot
+            }
             _ => false,
         }
     }

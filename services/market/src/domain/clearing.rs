@@ -208,6 +208,12 @@ impl ClearedSlot {
         let conditions: Conditions = serde_json::from_str(&self.conditions).ok()?;
         Some(conditions.rules.mechanism)
     }
+
+    /// Why nothing traded in it, whatever its orders were.
+    pub(super) fn halted(&self) -> Option<Halted> {
+        let conditions: Conditions = serde_json::from_str(&self.conditions).ok()?;
+        conditions.halted
+    }
 }
 
 impl Conditions {

@@ -80,6 +80,14 @@ pub enum Difference {
         /// The conditions'.
         posted: B256,
     },
+    /// The commitments are not those of the root that somebody kept from when they were opened.
+    #[error("the root over the commitments is {journal}, and {kept} was kept")]
+    KeptRoot {
+        /// The journal's; zero where it says that nothing was sealed.
+        journal: B256,
+        /// The one that was kept.
+        kept: B256,
+    },
     /// A commitment cannot stand for what is said to have opened it.
     #[error("commitment {commitment}: {what}")]
     Commitment {

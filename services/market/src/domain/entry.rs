@@ -199,6 +199,14 @@ pub enum Entry {
         /// When.
         at: Timestamp,
     },
+    /// The market was away while commitments of a slot were opened: from now on they are opened
+    /// anew, for as long as from its gate.
+    RevealResumed {
+        /// Start of the slot.
+        slot: Timestamp,
+        /// When.
+        at: Timestamp,
+    },
     /// What was deposited with a commitment is no order that the market takes.
     SealRefused {
         /// Which.

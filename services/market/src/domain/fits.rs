@@ -13,7 +13,7 @@ use super::{Accepted, ClearedSlot, Entry, Exchange, SealState, Status};
 
 /// The version of the fold: it rises whenever the same journal gives another book than before, so
 /// that no snapshot from before is taken for one of now.
-pub const FOLD: i64 = 1;
+pub const FOLD: i64 = 2;
 
 impl Exchange {
     /// Whether `entry` can be the next one.
@@ -46,6 +46,12 @@ impl Exchange {
                 let book = self.sealed_book(*slot).filter(|book| book.closed.is_none());
                 let same = book.is_some_and(|book| book.root() == *root);
                 same.then_some(()).ok_or("it closes a gate twice, or over other commitments")
+            }
+            Entry::RevealResumed { slot, .. } => {
+                let cleared = self.slots.get(slot).is_some_and(|book| book.cleared.is_some());
+                let closed = self.sealed_book(*slot).is_some_and(|book| book.closed.is_some());
+                let fits = closed && !cleared;
+                fits.then_some(()).ok_or("it opens a slot anew whose gate is not closed, or over")
             }
             Entry::Connected { sequence, .. } | Entry::Disconnected { sequence, .. } => {
                 let follows = self.feed.is_none_or(|last| last.checked_add(1) == Some(*sequence));

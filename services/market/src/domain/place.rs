@@ -88,7 +88,7 @@ impl Exchange {
         let retail = prices.0;
         self.check_price((terms, order.beyond_reference), slot, prices, parameters)?;
         self.check_quantity(terms, replaced, parameters)?;
-        ensure(self.has_room_for(order), Rejection::TooMany)?;
+        ensure(self.has_room_for(order, way), Rejection::TooMany)?;
         let refused = self.self_trade(slot.start, parameters) == SelfTrade::Refuse
             && self.meets_itself(owner, (terms, replaced), slot, &parameters.fees);
         ensure(!refused, Rejection::SelfTrade)?;
@@ -246,15 +246,22 @@ impl Exchange {
     }
 
     /// Whether few enough orders of its slot are of contracts, beside the one that it replaces.
-    fn has_room_for(&self, order: &NewOrder) -> bool {
+    /// What was deposited has its place from then on.
+    fn has_room_for(&self, order: &NewOrder, way: &Way) -> bool {
         let asked = |other: &&Accepted| {
             let waits = other.status == Status::Open && order.replaces != Some(other.id);
             other.signature.is_contract() && (waits || other.filled > Energy::ZERO)
         };
         let slot = slot_start(&order.terms);
-        !order.signature.is_contract()
-            || self.accepted_for(slot).into_iter().filter(asked).count()
-                < CONTRACT_ORDERS_PER_SLOT_MAX
+        if !order.signature.is_contract() {
+            return true;
+        }
+        let deposited = match way {
+            Way::Openly | Way::Opened { deposited: true, .. } => 0,
+            Way::Sealed | Way::Opened { .. } => self.contract_deposits(slot),
+        };
+        let accepted = self.accepted_for(slot).into_iter().filter(asked).count();
+        accepted + deposited < CONTRACT_ORDERS_PER_SLOT_MAX
     }
 
     /// What the order holds, if the account's free cash covers it, with what the order holds that

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use super::sealed::commitment;
 use super::{
-    Commitment, Conditions, Difference, Exchange, Parameters, SealState, SealedBook, SlotJournal,
+    Commitment, Conditions, Difference, Exchange, Halted, Parameters, REVEAL_SECONDS, SealState,
+    SealedBook, SlotJournal,
 };
 
 /// Under what a slot was sealed: a part of its conditions.
@@ -29,6 +30,9 @@ pub struct SealedUntil {
     /// When it was closed, and opening began; absent where no commitment came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<Timestamp>,
+    /// When opening began anew, where the market was away meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<Timestamp>,
     /// For how long commitments could be opened.
     pub reveal_seconds: u32,
     /// The root over all commitments.
@@ -71,7 +75,7 @@ pub struct Revealed {
     pub root: B256,
     /// When they came at the latest, as the market says.
     pub gate: Timestamp,
-    /// Until when they could be opened, as the market says.
+    /// Until when they could be opened, as the market says; at the latest the end of the slot.
     pub until: Option<Timestamp>,
 }
 
@@ -107,6 +111,7 @@ impl Exchange {
         Some(SealedUntil {
             gate: parameters.gate(slot),
             closed: book.and_then(|book| book.closed),
+            resumed: book.and_then(|book| book.resumed),
             reveal_seconds,
             commitments_root: book.map_or(B256::ZERO, SealedBook::root),
         })
@@ -143,6 +148,7 @@ pub(super) fn check_commitments(
         let none = journal.commitments.is_empty();
         return if none { Ok(None) } else { Err(Difference::Rules { what }) };
     };
+    let until = opened_until(journal, conditions, &sealed)?;
     let all = &journal.commitments;
     let leaves = all.iter().map(|c| leaf(c.commitment, c.account, c.at, c.withdrawn));
     let (computed, posted) = (root(leaves), sealed.commitments_root);
@@ -185,7 +191,6 @@ pub(super) fn check_commitments(
         all.iter().filter(|known| known.withdrawn).count(),
         all.iter().filter(|known| known.order.is_some()).count(),
     );
-    let until = sealed.closed.map(|at| at.plus_seconds(i64::from(sealed.reveal_seconds)));
     Ok(Some(Revealed {
         commitments: all.len(),
         withdrawn,
@@ -195,4 +200,26 @@ pub(super) fn check_commitments(
         gate: sealed.gate,
         until,
     }))
+}
+
+/// Until when commitments could be opened. The market says when that began and how long it took, so
+/// neither may be more than it could choose: else any block would be in time.
+fn opened_until(
+    journal: &SlotJournal,
+    conditions: &Conditions,
+    sealed: &SealedUntil,
+) -> Result<Option<Timestamp>, Difference> {
+    let wrong = |what: &str| Difference::Rules { what: what.to_owned() };
+    if !REVEAL_SECONDS.contains(&sealed.reveal_seconds) {
+        return Err(wrong("how long commitments were opened"));
+    }
+    let clearing = &journal.clearing;
+    let ends = clearing.slot.saturating_add(u64::from(journal.policy.slot_seconds));
+    let ends = Timestamp::from_seconds(i64::try_from(ends).unwrap_or(i64::MAX));
+    let Some(begun) = sealed.resumed.or(sealed.closed) else { return Ok(None) };
+    let over = conditions.halted == Some(Halted::Over);
+    if sealed.closed.is_none_or(|closed| begun < closed) || begun >= ends && !over {
+        return Err(wrong("when commitments were opened"));
+    }
+    Ok(Some(begun.plus_seconds(i64::from(sealed.reveal_seconds)).min(ends)))
 }

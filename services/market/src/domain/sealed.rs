@@ -17,10 +17,13 @@
 //! Invariants: an order of a sealed slot opens one commitment, which came before the gate was
 //! closed; after that none comes and none goes; what is opened is judged like any other order.
 //! Deliberately absent: money that a commitment holds. What an account may leave unopened is
-//! bounded instead: [`COMMITMENTS_PER_ACCOUNT_MAX`] a slot, and none is taken any more from a
+//! bounded instead: [`COMMITMENTS_PER_ACCOUNT_MAX`] a slot, [`UNDEPOSITED_PER_PARTY_MAX`] of a
+//! party over all slots that its accounts would open themselves, and none is taken any more from a
 //! party that has left [`UNREVEALED_MAX`] unopened in a day. What it had sent before stands.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod books;
+
+use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use calendar::{Slot, Timestamp};
@@ -30,23 +33,22 @@ use serde::{Deserialize, Serialize};
 
 use super::order::slot_start;
 use super::place::{ORDERS_PER_SLOT_MAX, Way, ensure};
+use super::unrevealed::UNREVEALED_MAX;
 use super::{
     Accepted, Entry, Exchange, NewOrder, OrderSignature, Parameters, Placement, Rejection,
     RuleName, TimeInForce, Trader,
 };
 
+pub use books::SealedBook;
+pub(super) use books::Sealing;
+
 /// The most commitments of one account in one slot, withdrawn ones included.
 pub const COMMITMENTS_PER_ACCOUNT_MAX: usize = 8;
-/// From how many commitments on that a party left unopened within [`UNREVEALED_SECONDS`] no new
-/// one of it is taken.
-pub const UNREVEALED_MAX: u32 = 4;
-/// For how long they count, from the start of their slot.
-pub const UNREVEALED_SECONDS: i64 = 24 * 3600;
+/// The most commitments of a party, over all slots, that are not deposited and wait: what it could
+/// leave unopened before the first one counts. Eight hours of quarter-hours.
+pub const UNDEPOSITED_PER_PARTY_MAX: usize = 32;
 /// The most deposited orders that are opened in one round.
 const ROUND_MAX: usize = 2_000;
-/// Refusals that no account can help: what was deposited does not count as unopened.
-const EXCUSED: [Rejection; 3] =
-    [Rejection::KillSwitch, Rejection::Suspended, Rejection::ZoneCurtailed];
 
 /// The commitment to an order, by the hash that is signed and a salt that nobody can guess.
 pub fn commitment(order: B256, salt: B256) -> B256 {
@@ -151,83 +153,6 @@ pub enum Seal {
     New(Box<Commitment>),
 }
 
-/// The commitments of a slot.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct SealedBook {
-    /// In the order in which they came.
-    pub commitments: Vec<Commitment>,
-    /// When its gate was closed; from then on they are opened.
-    pub closed: Option<Timestamp>,
-    /// The nonces of deposited orders.
-    nonces: BTreeSet<(Address, U256)>,
-}
-
-impl SealedBook {
-    /// The root over all commitments, in the order in which they came.
-    pub fn root(&self) -> B256 {
-        super::revealed::root(self.commitments.iter().map(super::revealed::leaf_of))
-    }
-
-    fn waiting(&self) -> impl Iterator<Item = &Commitment> {
-        self.commitments.iter().filter(|known| known.state == SealState::Waiting)
-    }
-}
-
-/// All that is sealed.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Sealing {
-    /// For how many seconds slots from then on are opened; `None` where their orders are not
-    /// sealed.
-    pub(super) choices: BTreeMap<Timestamp, Option<u32>>,
-    books: BTreeMap<Timestamp, SealedBook>,
-    places: BTreeMap<B256, (Timestamp, usize)>,
-    /// How many commitments each account left unopened, by the start of their slot.
-    unrevealed: BTreeMap<AccountId, BTreeMap<Timestamp, u32>>,
-}
-
-impl Sealing {
-    pub(super) fn is_empty(&self) -> bool {
-        self.choices.is_empty() && self.books.is_empty() && self.unrevealed.is_empty()
-    }
-
-    pub(super) fn choose(&mut self, from: Timestamp, reveal_seconds: Option<u32>) {
-        self.choices.insert(from, reveal_seconds);
-    }
-
-    pub(super) fn close(&mut self, slot: Timestamp, at: Timestamp) {
-        self.books.entry(slot).or_default().closed = Some(at);
-    }
-
-    pub(super) fn set(&mut self, commitment: B256, state: SealState) {
-        let Some((slot, place)) = self.places.get(&commitment) else { return };
-        let book = self.books.get_mut(slot);
-        if let Some(known) = book.and_then(|book| book.commitments.get_mut(*place)) {
-            known.state = state;
-        }
-    }
-
-    /// Of that slot alone.
-    pub(super) fn of_slot(&self, slot: Timestamp) -> Sealing {
-        let books = self.books.get(&slot).map(|book| (slot, book.clone()));
-        let books = books.into_iter().collect();
-        Sealing { choices: self.choices.clone(), books, ..Sealing::default() }
-    }
-
-    /// Forgets slots that started before `moment`.
-    pub(super) fn forget(&mut self, moment: Timestamp) {
-        self.books.retain(|slot, book| *slot >= moment || book.waiting().next().is_some());
-        let books = &self.books;
-        self.places.retain(|_, (slot, _)| books.contains_key(slot));
-        for slots in self.unrevealed.values_mut() {
-            slots.retain(|slot, _| *slot >= moment);
-        }
-        self.unrevealed.retain(|_, slots| !slots.is_empty());
-        if let Some((&holds, _)) = self.choices.range(..=moment).next_back() {
-            self.choices.retain(|from, _| *from >= holds);
-        }
-    }
-}
-
 impl Exchange {
     /// The commitments of a slot; `None` where none came.
     pub fn sealed_book(&self, slot: Timestamp) -> Option<&SealedBook> {
@@ -253,17 +178,34 @@ impl Exchange {
 
     /// Until when commitments of a slot are opened; `None` while its gate is not closed.
     pub fn revealed_until(&self, slot: Timestamp) -> Option<Timestamp> {
-        let closed = self.sealed_book(slot)?.closed?;
-        Some(closed.plus_seconds(i64::from(self.reveal_seconds(slot)?)))
+        let book = self.sealed_book(slot)?;
+        let begun = book.resumed.or(book.closed)?;
+        Some(begun.plus_seconds(i64::from(self.reveal_seconds(slot)?)))
     }
 
-    /// How many commitments the party of an account left unopened in the day before `now`.
-    pub fn unrevealed(&self, account: AccountId, now: Timestamp) -> u32 {
-        let party = self.members.get(&account).map(|member| member.party);
-        let accounts = party.and_then(|party| self.parties.get(&party));
-        let since = now.plus_seconds(-UNREVEALED_SECONDS);
-        let slots = accounts.into_iter().flatten().filter_map(|a| self.sealing.unrevealed.get(a));
-        slots.flat_map(|slots| slots.range(since..).map(|(_, count)| count)).sum()
+    /// Slots of which commitments that nobody else opens could not be opened for some of the time
+    /// until `now`, because the market was away; without those that are over.
+    pub fn cut_short(&self, parameters: &Parameters, now: Timestamp) -> Vec<Timestamp> {
+        let cut = self.sealing.pending.iter().filter(|slot| {
+            let book = &self.sealing.books[*slot];
+            let begun = book.resumed.or(book.closed);
+            begun.is_some_and(|begun| begun < now)
+                && now < parameters.end(**slot)
+                && book.waiting().any(|known| known.deposit.is_none())
+        });
+        cut.copied().collect()
+    }
+
+    /// Deposited orders of contracts in a slot that are not opened yet.
+    pub(super) fn contract_deposits(&self, slot: Timestamp) -> usize {
+        self.sealed_book(slot).map_or(0, SealedBook::contracts)
+    }
+
+    /// How many commitments of the party of an account wait that are not deposited.
+    fn undeposited(&self, account: AccountId) -> usize {
+        let waiting = self.accounts_of_party(account);
+        let waiting = waiting.filter_map(|account| self.sealing.undeposited.get(account));
+        waiting.map(BTreeSet::len).sum()
     }
 
     /// Whether a deposited order of the slot has that nonce.
@@ -298,7 +240,9 @@ impl Exchange {
         let known = self.sealed_book(slot.start).map_or(&[][..], |book| &book.commitments[..]);
         let own = known.iter().filter(|known| known.account == new.account).count();
         let few = known.len() < ORDERS_PER_SLOT_MAX && own < COMMITMENTS_PER_ACCOUNT_MAX;
-        ensure(few, Rejection::TooMany)?;
+        let bounded =
+            new.deposit.is_some() || self.undeposited(new.account) < UNDEPOSITED_PER_PARTY_MAX;
+        ensure(few && bounded, Rejection::TooMany)?;
         ensure(self.unrevealed(new.account, now) < UNREVEALED_MAX, Rejection::Unrevealed)?;
         let deposit = new.deposit.as_ref();
         let deposit = deposit.map(|(order, salt)| self.deposit(new, order, *salt, parameters, now));
@@ -394,20 +338,22 @@ impl Exchange {
 
     /// Slots with commitments whose gate is over at `now` and not closed.
     pub fn gates_to_close(&self, parameters: &Parameters, now: Timestamp) -> Vec<Timestamp> {
-        let over = self.sealing.books.iter().take_while(|(slot, _)| parameters.gate(**slot) <= now);
-        over.filter(|(_, book)| book.closed.is_none()).map(|(slot, _)| *slot).collect()
+        let over = self.sealing.pending.iter().take_while(|slot| parameters.gate(**slot) <= now);
+        over.filter(|slot| self.sealing.books[*slot].closed.is_none()).copied().collect()
     }
 
     /// What was deposited and can be opened, a round of it.
     pub fn deposits_due(&self) -> Vec<(Opening, NewOrder)> {
-        let closed = self.sealing.books.values().filter(|book| book.closed.is_some());
-        let waiting = closed.flat_map(SealedBook::waiting);
-        let deposited = waiting.filter_map(|known| Some((known, known.deposit.as_deref()?)));
-        let order = |(known, deposit): (&Commitment, &Deposit)| {
+        // Gates close in the order of their slots.
+        let places = self.sealing.deposits.iter().map(|(slot, n)| (&self.sealing.books[slot], *n));
+        let closed = places.take_while(|(book, _)| book.closed.is_some()).take(ROUND_MAX);
+        let order = |(book, place): (&SealedBook, usize)| {
+            let known = book.commitments.get(place)?;
+            let deposit = known.deposit.as_deref()?;
             let opening = Opening { commitment: known.hash, salt: deposit.salt };
-            (opening, deposit.order(known.account))
+            Some((opening, deposit.order(known.account)))
         };
-        deposited.map(order).take(ROUND_MAX).collect()
+        closed.filter_map(order).collect()
     }
 
     /// Whether all that is sealed in a slot was opened, or may not be opened any more at `now`.
@@ -419,7 +365,7 @@ impl Exchange {
 
     /// Whether a standing rule committed: to an order of a delegate that is no member, and only the
     /// market's own can be that.
-    fn is_by_rule(&self, known: &Commitment) -> bool {
+    pub(super) fn is_by_rule(&self, known: &Commitment) -> bool {
         let Some(Deposit { terms, .. }) = known.deposit.as_deref() else { return false };
         !terms.delegate.is_zero() && !self.is_members(terms.delegate)
     }
@@ -431,38 +377,14 @@ impl Exchange {
         let place = (commitment.slot, book.commitments.len());
         if let Some(Deposit { terms, .. }) = commitment.deposit.as_deref() {
             book.nonces.insert((terms.account, terms.nonce));
+            self.sealing.deposits.insert(place);
+        } else {
+            let waiting = self.sealing.undeposited.entry(commitment.account).or_default();
+            waiting.insert(commitment.hash);
         }
         book.commitments.push(commitment.clone());
         self.sealing.places.insert(commitment.hash, place);
-    }
-
-    /// Of a slot that was just cleared: what nobody opened expires, and counts against its account,
-    /// unless the account could not help it: where nothing trades, or it may not trade.
-    pub(super) fn expire(&mut self, slot: Timestamp, over: bool) {
-        let halted = over || self.stopped().is_some() || self.is_curtailed(slot);
-        let Some(mut book) = self.sealing.books.remove(&slot) else { return };
-        for known in &mut book.commitments {
-            let excused = match &known.state {
-                SealState::Waiting => {
-                    halted || self.suspension(Trader::Account(known.account)).is_some()
-                }
-                // The market went on for a rule after its mandate was used up.
-                SealState::Refused { why } if why == Rejection::Delegate.code() => {
-                    self.is_by_rule(known)
-                }
-                SealState::Refused { why } => EXCUSED.iter().any(|code| code.code() == why),
-                _ => continue,
-            };
-            if known.state == SealState::Waiting {
-                known.state = SealState::Expired;
-            }
-            known.counted = !excused;
-            if known.counted {
-                let slots = self.sealing.unrevealed.entry(known.account).or_default();
-                *slots.entry(slot).or_default() += 1;
-            }
-        }
-        self.sealing.books.insert(slot, book);
+        self.sealing.pending.insert(commitment.slot);
     }
 }
 

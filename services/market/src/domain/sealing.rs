@@ -60,20 +60,53 @@ impl Exchange {
         let few = choices.len() < CHOICES_MAX || choices.contains_key(&from);
         ensure(few, Rejection::TooMany)?;
         if let Some(seconds) = reveal_seconds {
-            let rest = parameters.gate_seconds - i64::from(seconds);
-            let fits = REVEAL_SECONDS.contains(&seconds) && rest >= REST_SECONDS;
-            ensure(fits, Rejection::RevealWindow)?;
-            let until = choices.range(from.plus_seconds(1)..).next().map(|(until, _)| *until);
-            let first = self.mechanism(from, parameters);
-            let later = self
-                .mechanisms
-                .range(from..)
-                .take_while(|(start, _)| until.is_none_or(|until| **start < until));
-            let mut all = later.map(|(_, mechanism)| *mechanism).chain([first]);
-            let sealable = all.all(|mechanism| is_sealable(&mechanism, parameters));
-            ensure(sealable, Rejection::NotSealable)?;
+            self.check_window(from, seconds, parameters)?;
         }
         Ok(true)
+    }
+
+    /// Slots that are sealed from `from` on have time to be opened in, and mechanisms that can be.
+    fn check_window(
+        &self,
+        from: Timestamp,
+        seconds: u32,
+        parameters: &Parameters,
+    ) -> Result<(), Rejection> {
+        let rest = parameters.gate_seconds - i64::from(seconds);
+        let fits = REVEAL_SECONDS.contains(&seconds) && rest >= REST_SECONDS;
+        ensure(fits, Rejection::RevealWindow)?;
+        let until = self.choice_after(from);
+        let first = self.mechanism(from, parameters);
+        let later = self
+            .mechanisms
+            .range(from..)
+            .take_while(|(start, _)| until.is_none_or(|until| **start < until));
+        let mut all = later.map(|(_, mechanism)| *mechanism).chain([first]);
+        let sealable = all.all(|mechanism| is_sealable(&mechanism, parameters));
+        ensure(sealable, Rejection::NotSealable)
+    }
+
+    /// When another choice than the one of `from` begins to hold.
+    fn choice_after(&self, from: Timestamp) -> Option<Timestamp> {
+        self.sealing.choices.range(from.plus_seconds(1)..).next().map(|(until, _)| *until)
+    }
+
+    /// Whether what was chosen still goes with how the market runs, which may have changed since;
+    /// but for choices that hold for no slot from `now` on.
+    ///
+    /// # Errors
+    /// The start of the first slot that could not be opened, and why.
+    pub fn check_sealed(
+        &self,
+        parameters: &Parameters,
+        now: Timestamp,
+    ) -> Result<(), (Timestamp, Rejection)> {
+        let sealed = self.sealing().filter_map(|(from, seconds)| Some((from, seconds?)));
+        let mut holding =
+            sealed.filter(|(from, _)| self.choice_after(*from).is_none_or(|until| until > now));
+        holding.try_for_each(|(from, seconds)| {
+            self.check_window(from, seconds, parameters).map_err(|why| (from, why))
+        })
     }
 
     /// Slots that `mechanism` is chosen for, from `from` on, are not sealed, or can be.

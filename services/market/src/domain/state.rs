@@ -231,9 +231,8 @@ impl Exchange {
                 self.sealing.set(*commitment, SealState::Withdrawn { at: *at });
             }
             Entry::GateClosed { slot, at, .. } => self.sealing.close(*slot, *at),
-            Entry::SealRefused { commitment, why, .. } => {
-                self.sealing.set(*commitment, SealState::Refused { why: why.clone() });
-            }
+            Entry::RevealResumed { slot, at } => self.sealing.resume(*slot, *at),
+            Entry::SealRefused { commitment, why, .. } => self.sealing.refuse(*commitment, why),
         }
     }
 
@@ -339,7 +338,7 @@ impl Exchange {
         book.open.clear();
         book.cleared = Some(cleared.clone());
         self.sharing.done(cleared.slot);
-        self.expire(cleared.slot, cleared.at >= cleared.ends);
+        self.expire(cleared);
         self.forget(cleared.slot.plus_seconds(-RETAINED_SECONDS));
     }
 

@@ -268,6 +268,26 @@ async fn a_poisoned_entry_stops_its_market_and_is_named_and_the_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_the_database_does_not_bear_out_costs_no_book() {
+    let running = start().await;
+    let db = opened(&running.folder).await;
+    let body = body(&neighbour("b1").buy(1000, 200_000));
+    // Neither the lease nor the journal can be read for a while.
+    run(&db, "alter table lease rename to away").await;
+    run(&db, "alter table journal rename to away_too").await;
+    let (status, _) = running.place("b1", body.clone()).await;
+    assert!(status.is_server_error(), "{status}");
+    let book = tokio::time::timeout(PATIENCE, running.get("b1", "/v1/book?side=buy"));
+    assert_eq!(book.await.expect("nobody waits for a book")["items"], json!([]));
+    run(&db, "alter table away rename to lease").await;
+    run(&db, "alter table away_too rename to journal").await;
+    // Nobody of the town is known: a refusal, now that it is one.
+    assert_eq!(running.place("b1", body).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    db.close().await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_staff_sees_partitions_and_hands_them_over() {
     let running = start().await;
     let ask = async |method: Method, path: &str, who: Option<String>| {

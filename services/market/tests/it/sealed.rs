@@ -1,13 +1,14 @@
 //! Sealed orders: commitments before the gate, what opens them after it, and what proves that.
 
 mod served;
+mod unopened;
 
 use calendar::{Slot, Timestamp};
 use contracts::{B256, OrderTerms, Side};
 use market::domain::{
     Change, Commitment, Conditions, Difference, Entry, Exchange, Movement, NewCommitment, NewOrder,
-    NextAddress, Opening, Placement, Published, Rejection, Seal, SealState, SlotJournal,
-    UNREVEALED_MAX, commitment, recompute,
+    NextAddress, Opening, Parameters, Placement, Published, Rejection, Seal, SealState,
+    SlotJournal, commitment, recompute,
 };
 use matching::Mechanism;
 use units::Money;
@@ -238,6 +239,17 @@ fn an_order_without_a_commitment_from_before_the_gate_is_found() {
         }
     }));
     assert!(twice.starts_with("there is no such order") || twice.starts_with("the order does not"));
+    // Opening is said to have taken so long, or to have begun so late, that any block is in time.
+    let long = forged(|_, conditions| {
+        conditions.sealed.as_mut().unwrap().reveal_seconds = 601;
+    });
+    let begun = forged(|_, conditions| {
+        conditions.sealed.as_mut().unwrap().closed = Some(at("2026-06-02T21:15:00Z"));
+    });
+    for (found, what) in [(long, "how long"), (begun, "when")] {
+        let said = Difference::Rules { what: format!("{what} commitments were opened") };
+        assert_eq!(found, said);
+    }
     // The gate is said to be earlier than a commitment.
     let late = what(forged(|_, conditions| {
         conditions.sealed.as_mut().unwrap().gate = at(OPENS);
@@ -246,40 +258,6 @@ fn an_order_without_a_commitment_from_before_the_gate_is_found() {
     // It is said that nothing was sealed.
     let open = forged(|_, conditions| conditions.sealed = None);
     assert!(matches!(open, Difference::Rules { .. }), "{open}");
-}
-
-#[test]
-fn a_party_that_leaves_too_much_unopened_commits_no_more_for_a_day() {
-    let mut town = sealed_town();
-    let next = "2026-06-02T21:15:00Z";
-    for n in 0..u64::from(UNREVEALED_MAX) {
-        seal(&mut town, &new(&order("b1", Side::Buy, 100 + n, 200_000), false), OPENS).unwrap();
-    }
-    let other = new(&order_in("b1", Side::Buy, 100, 210_000, next), false);
-    close(&mut town, GATE);
-    let clear = |town: &mut Exchange| {
-        let slot = Slot::starting(at(LATER), slot_length()).unwrap();
-        let cleared = town.clear(slot, &parameters(), at("2026-06-02T20:47:00Z"));
-        record(town, &Entry::Cleared(cleared));
-    };
-    // Where everybody is stopped nobody can help it.
-    let mut stopped = town.clone();
-    let stop = Change::Stop { reason: "a test".to_owned() };
-    let entry = stopped.change(&stop, neighbour("operator").party(), &parameters(), morning());
-    record(&mut stopped, &entry.unwrap().unwrap());
-    clear(&mut stopped);
-    assert_eq!(stopped.unrevealed(neighbour("b1").account(), at(LATER)), 0);
-    clear(&mut town);
-    let late = "2026-06-02T20:50:00Z";
-    assert_eq!(seal(&mut town, &other, late), Err(Rejection::Unrevealed));
-    let neighbours = new(&order_in("b2", Side::Buy, 100, 210_000, next), false);
-    seal(&mut town, &neighbours, late).unwrap();
-    let tomorrow = "2026-06-03T21:15:00Z";
-    let other = new(&order_in("b1", Side::Buy, 100, 210_000, tomorrow), false);
-    assert_eq!(seal(&mut town, &other, "2026-06-03T20:59:59Z"), Err(Rejection::Unrevealed));
-    seal(&mut town, &other, "2026-06-03T21:00:01Z").unwrap_err();
-    let after = new(&order_in("b1", Side::Buy, 100, 210_000, "2026-06-03T21:30:00Z"), false);
-    seal(&mut town, &after, "2026-06-03T21:00:01Z").unwrap();
 }
 
 #[test]
@@ -302,6 +280,15 @@ fn only_call_auctions_are_sealed_and_sealed_slots_stay_call_auctions() {
     town.apply(&entry);
     let later = seal("2026-06-04T00:00:00Z", Some(60));
     assert_eq!(judge(&town, &later), Err(Rejection::NotSealable));
+    // A market that starts with another gate, or another mechanism, is told.
+    let now = morning();
+    assert_eq!(town.check_sealed(&parameters(), now), Ok(()));
+    let short = Parameters { gate_seconds: 150, ..parameters() };
+    let at_once = Parameters { mechanism: Mechanism::Continuous, ..parameters() };
+    for (other, why) in [(&short, Rejection::RevealWindow), (&at_once, Rejection::NotSealable)] {
+        assert_eq!(town.check_sealed(other, now), Err((at(LATER), why)));
+        assert_eq!(town.check_sealed(other, at("2026-06-03T00:00:00Z")), Ok(()), "it is over");
+    }
     for (seconds, fits) in [(29, false), (30, true), (600, true), (601, false)] {
         let expected = if fits { Ok(true) } else { Err(Rejection::RevealWindow) };
         assert_eq!(judge(&town, &seal("2026-06-02T22:00:00Z", Some(seconds))), expected);

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use access::Role;
 use alloy_consensus::Transaction;
 use calendar::Timestamp;
 use contracts::bindings::TradingMandate;
 use contracts::{B256, Side, U256};
-use ids::AccountId;
 use market::domain::{
     COMMITMENTS_PER_ACCOUNT_MAX, NewOrder, SlotJournal, UNREVEALED_MAX, commitment, recompute,
 };
@@ -161,6 +161,7 @@ async fn sealed_orders_are_seen_by_nobody_until_they_are_cleared_and_settled() {
     let (status, placed) = reveal(&running, "s1", &sell).await;
     assert_eq!((status, &placed["status"]), (StatusCode::CREATED, &json!("open")), "{placed}");
     assert_eq!(reveal(&running, "s1", &sell).await.0, StatusCode::OK);
+    shown_to_its_account(&running, &placed).await;
     // All is opened: nobody has to wait for the end of the window.
     assert!(running.market.tick(at(GATE)).await.unwrap());
     let journal = running.get("b3", &format!("{slot_path}/journal")).await;
@@ -199,6 +200,24 @@ async fn hidden(running: &Running) {
     let mine = running.get("b1", "/v1/commitments").await;
     assert_eq!(mine["items"][0]["order"]["quantity"], json!(3000));
     assert_eq!(running.get("b1", "/v1/market").await["cash"]["held"], json!("0"));
+}
+
+/// What is seen after the gate of an order of s1 that is opened and not cleared: staff may have a
+/// commitment of its own to open, or not.
+async fn shown_to_its_account(running: &Running, placed: &Value) {
+    let id = placed["order_id"].as_str().unwrap();
+    let account = neighbour("s1").account();
+    let as_auditor = || Some(token_as("b3", vec![Role::Auditor], community()));
+    let ask = async |path: &str| running.request(Method::GET, path, as_auditor(), None).await;
+    assert_eq!(ask(&format!("/v1/orders/{id}")).await.0, StatusCode::NOT_FOUND);
+    let listed = ask(&format!("/v1/orders?account={account}")).await;
+    assert_eq!((listed.0, &listed.1["items"]), (StatusCode::OK, &json!([])));
+    let sealed = ask(&format!("/v1/commitments?account={account}")).await.1;
+    let item = &sealed["items"][0];
+    assert_eq!((&item["status"], &item["order_id"]), (&json!("opened"), &Value::Null), "{sealed}");
+    assert_eq!(running.get("s1", &format!("/v1/orders/{id}")).await["order_id"], id);
+    let mine = running.get("s1", "/v1/commitments").await;
+    assert_eq!(mine["items"][0]["order_id"], id);
 }
 
 /// On chain: the root over the commitments, then the clearing, then its fill.
@@ -262,8 +281,7 @@ async fn what_is_left_unopened_is_told_and_what_the_market_does_not_take_says_wh
     let news = running.reader.news();
     let expired = news.iter().filter(|(subject, _)| subject == "market.commitment.expired.v1");
     let told: Vec<_> = expired.map(|(_, body)| body["account"].clone()).collect();
-    let accounts: [AccountId; 2] = ["b1", "b2"].map(|name| neighbour(name).account());
-    assert_eq!(told, accounts.map(|account| json!(account)));
+    assert_eq!(told, [json!(neighbour("b1").account())], "a deposit leaves b2 no choice");
     running.stop().await;
 }
 
@@ -284,6 +302,26 @@ fn granted() -> alloy_primitives::LogData {
         },
     }
     .encode_log_data()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_opens_its_commitments_itself_loses_no_time_to_a_market_that_is_away() {
+    let running = running().await;
+    sealed(&running).await;
+    let buy = order("b1", Side::Buy, 1000, 200_000);
+    commit(&running, "b1", &buy, false).await;
+    running.hand.move_to(at(GATE));
+    running.market.tick(at(GATE)).await.unwrap();
+    let running = start_on(running.stop().await).await;
+    // Later than the gate and two minutes.
+    let back = at("2026-06-02T20:50:00Z");
+    running.hand.move_to(back);
+    let (status, placed) = reveal(&running, "b1", &buy).await;
+    assert_eq!(status, StatusCode::CREATED, "{placed}");
+    running.market.tick(back).await.unwrap();
+    let seen = running.get("b1", "/v1/sealing").await;
+    assert_eq!(seen["unrevealed"], json!(0));
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
