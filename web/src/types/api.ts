@@ -918,7 +918,7 @@ export interface CommitmentView {
   opened_until?: string;
   /** What was deposited, for its own account alone. */
   order?: MarketOrderTerms;
-  /** The order that opened it. */
+  /** The order that opened it; until the slot is cleared for its own account alone. */
   order_id?: string;
   /** Why the market does not take what was deposited: a code as of an order. */
   refused_with?: string;
