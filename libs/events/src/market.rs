@@ -136,8 +136,8 @@ impl Event for OrderCancelled {
     const SUBJECT: &'static str = "market.order.cancelled.v1";
 }
 
-/// A commitment to a sealed order was not opened in time, or its order was taken back on chain after
-/// the gate, and counts as left unopened.
+/// A commitment to a sealed order was not opened in time, or its order was taken back on chain
+/// after the gate, and counts as left unopened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CommitmentExpired {
     /// The community.

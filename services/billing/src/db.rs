@@ -82,7 +82,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 13, sql: CHALLENGE_SCHEMA },
     Migration { version: 14, sql: CREDIT_SCHEMA },
     Migration { version: 15, sql: CERTIFICATE_SCHEMA },
-    Migration { version: 16, sql: DUES_SCHEMA },
+    Migration { version: 16, sql: dues::SCHEMA },
     Migration { version: 17, sql: corrections::SCHEMA },
     Migration { version: 18, sql: wallet_payments::SCHEMA },
     Migration { version: 19, sql: DIRTY_INDEX },
@@ -93,46 +93,6 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
 
 /// Slots that changed after a run are few among all there ever were.
 const DIRTY_INDEX: &str = "create index slot_dirty on slot_state (slot) where dirty = 1";
-
-/// What invoices leave to be paid. `reference` and `due_on` of an invoice from before are not kept;
-/// `settled` is whether nothing of it is left. An invoice has one open dispute.
-const DUES_SCHEMA: &str = "
-alter table invoice add column reference text not null default '';
-alter table invoice add column due_on bigint not null default 0;
-alter table invoice add column settled bigint not null default 0;
-update invoice set settled = 1 where due <= 0;
-update invoice set due_on = at / 86400 + 14 where due_on = 0;
-create index invoice_reference on invoice (reference);
-create index invoice_settled on invoice (settled, due_on);
-create table invoice_payment (
-    number {serial}, community text not null, invoice text not null, key text not null,
-    booked_on text not null, amount bigint not null, at bigint not null,
-    posted bigint not null default 0, unique (community, key)
-);
-create index invoice_payment_invoice on invoice_payment (invoice, number);
-create index invoice_payment_posted on invoice_payment (posted, number);
-create table reminder (
-    invoice text not null, step bigint not null, left_n bigint not null, at bigint not null,
-    primary key (invoice, step)
-);
-create table ladder (
-    number {serial}, community text not null, said text not null, set_by text not null,
-    at bigint not null
-);
-create index ladder_community on ladder (community, number);
-create table dispute (
-    number {serial}, id text not null unique, community text not null, account text not null,
-    invoice text not null, ground text not null, line bigint not null, state text not null,
-    at bigint not null, ended bigint not null default 0
-);
-create index dispute_community on dispute (community, number);
-create unique index dispute_open on dispute (invoice) where state = 'open';
-create table dispute_said (
-    number {serial}, dispute text not null, said_by text not null, staff bigint not null,
-    said text not null, decision text not null, at bigint not null
-);
-create index dispute_said_dispute on dispute_said (dispute, number);
-";
 
 /// Certificates. `certify_due` is when trades of a slot are to be looked at for certificates. The
 /// transaction of a source follows from `source/` and the id; that of an issue is its `cause`.

@@ -31,8 +31,7 @@ use identity::{Origin, Rotation};
 use ids::{CommunityId, ZoneId};
 use ledger::Mining;
 use market::domain::SelfTrade;
-use matching::Mechanism;
-use matching::network::Network;
+use matching::{Mechanism, network::Network};
 use service::{Clock, Tick};
 use tariff::Tariff;
 

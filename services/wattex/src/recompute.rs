@@ -354,7 +354,7 @@ fn print(
                 match anchor {
                     Anchor::Posted => "HOLDS: what the chain has is what comes of the orders",
                     Anchor::Unsealed =>
-                        "UNANCHORED: sound in itself, but the commitments were not on chain in time",
+                        "UNANCHORED: sound in itself, but its commitments came late onto the chain",
                     Anchor::NotPosted =>
                         "UNANCHORED: sound in itself, but the chain has no clearing of this slot",
                     Anchor::NoNode =>

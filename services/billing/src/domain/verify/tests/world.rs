@@ -39,6 +39,9 @@ pub(super) struct World {
     nonce: u64,
 }
 
+/// What readings say of themselves, which are kept, and the deals by the day's place.
+type How = (MeterStatus, fn(&Reading) -> bool, fn(u32) -> Vec<Deal>);
+
 /// A deal of an hour: what was agreed and what came of it.
 pub(super) struct Deal {
     hour: i64,
@@ -97,32 +100,27 @@ impl World {
     /// A gateway signed for the meter.
     pub(super) fn relayed() -> World {
         let status = MeterStatus::from_bits(MeterStatus::RELAYED);
-        World::of(Tariff::new(terms()).unwrap(), None, status, (|_| true, deals)).billed()
+        World::of((Tariff::new(terms()).unwrap(), None), (status, |_| true, deals)).billed()
     }
 
     /// With the readings that `keep` keeps, and deals by the day's place in the period.
     pub(super) fn with(keep: fn(&Reading) -> bool, deals: fn(u32) -> Vec<Deal>) -> World {
-        World::of(Tariff::new(terms()).unwrap(), None, MeterStatus::default(), (keep, deals))
+        World::of((Tariff::new(terms()).unwrap(), None), (MeterStatus::default(), keep, deals))
     }
 
     /// On another tariff of the same id, with the same prices of a slot.
     pub(super) fn on(tariff: Tariff) -> World {
-        World::of(tariff, None, MeterStatus::default(), (|_| true, deals))
+        World::of((tariff, None), (MeterStatus::default(), |_| true, deals))
     }
 
     /// Before anything happens another version of the tariff is on chain, valid from a day on.
     pub(super) fn with_next_version(valid_from: LocalDay) -> World {
         let tariff = Tariff::new(terms()).unwrap();
-        World::of(tariff, Some(valid_from), MeterStatus::default(), (|_| true, deals))
+        World::of((tariff, Some(valid_from)), (MeterStatus::default(), |_| true, deals))
     }
 
-    fn of(
-        tariff: Tariff,
-        next: Option<LocalDay>,
-        status: MeterStatus,
-        (keep, deals): (fn(&Reading) -> bool, fn(u32) -> Vec<Deal>),
-    ) -> World {
-        World::traded((tariff, next), &[1], (status, keep, deals)).read()
+    fn of(tariff: (Tariff, Option<LocalDay>), how: How) -> World {
+        World::traded(tariff, &[1], how).read()
     }
 
     /// All but that the readings are anchored. The meter belongs to the last of `owners`, and
@@ -130,7 +128,7 @@ impl World {
     pub(super) fn traded(
         (tariff, next): (Tariff, Option<LocalDay>),
         owners: &[u8],
-        (status, keep, deals): (MeterStatus, fn(&Reading) -> bool, fn(u32) -> Vec<Deal>),
+        (status, keep, deals): How,
     ) -> World {
         let zone = tariff.head().timezone.clone();
         let begin = zone.start_of(day(0));
