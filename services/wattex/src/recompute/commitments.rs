@@ -148,7 +148,8 @@ mod tests {
                 "eth_getLogs" => {
                     let range = &params[0];
                     let blocks = height(&range["fromBlock"])..=height(&range["toBlock"]);
-                    let log = |at: u64, data: B256| json!({ "blockNumber": U64::from(at), "data": data });
+                    let log =
+                        |at: u64, data: B256| json!({ "blockNumber": U64::from(at), "data": data });
                     let root = B256::repeat_byte(1);
                     let all = [log(self.0, root), log(self.1, root), log(24_000, B256::ZERO)];
                     let told =
