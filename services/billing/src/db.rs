@@ -44,6 +44,7 @@ pub(crate) mod chain;
 pub(crate) mod challenges;
 pub(crate) mod corrections;
 pub(crate) mod dealer_transfers;
+pub(crate) mod decisions;
 pub(crate) mod disputes;
 pub(crate) mod dues;
 pub(crate) mod energy;

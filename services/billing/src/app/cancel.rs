@@ -68,7 +68,7 @@ impl Decision {
     /// Keeps it, once.
     pub(super) async fn keep(&self, tx: &mut db::Tx) -> Result<()> {
         let state = if self.approved { "approved" } else { "refused" };
-        if cancellations::decide(tx, &self.id, (state, &self.by), self.at).await? {
+        if cancellations::REQUESTS.decide(tx, &self.id, (state, &self.by), self.at).await? {
             return Ok(());
         }
         let title = "Somebody has decided already";

@@ -105,7 +105,7 @@ impl Billing {
         self.db
             .transact(move |tx| {
                 Box::pin(async move {
-                    if dealer_transfers::decide(tx, &id, (state, &by), now).await? {
+                    if dealer_transfers::REQUESTS.decide(tx, &id, (state, &by), now).await? {
                         return Ok(());
                     }
                     let title = "Somebody has decided already";

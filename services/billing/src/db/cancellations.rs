@@ -2,8 +2,10 @@
 
 use anyhow::{Context, Result};
 use calendar::Timestamp;
-use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query};
+use db::{AnyRow, Cell, Db, Row, Tx, insert_rows};
 use ids::{AccountId, CommunityId, DisputeId, InvoiceId};
+
+use super::decisions::Requests;
 
 /// What one of the staff wants.
 #[derive(Debug, Clone)]
@@ -46,57 +48,25 @@ pub(crate) async fn ask(tx: &mut Tx, wanted: &Cancellation) -> Result<bool> {
     Ok(kept.context("keeping a cancellation")? > 0)
 }
 
-/// Decides an open request; whether it was open.
-pub(crate) async fn decide(
-    tx: &mut Tx,
-    id: &str,
-    (state, by): (&str, &str),
-    at: Timestamp,
-) -> Result<bool> {
-    let sql = "update cancellation set state = $1, decided_by = $2, decided_at = $3 \
-               where id = $4 and state = 'open'";
-    let decided = query(sql)
-        .bind(state.to_owned())
-        .bind(by.to_owned())
-        .bind(at.seconds())
-        .bind(id.to_owned())
-        .execute(tx.conn())
-        .await
-        .context("deciding a cancellation")?;
-    Ok(decided.rows_affected() > 0)
-}
-
-const COLUMNS: &str = "number, id, community, invoice, account, dispute, reason, asked_by, at, \
-                       state, decided_by, decided_at";
+/// The requests as rows.
+pub(crate) const REQUESTS: Requests = Requests {
+    table: "cancellation",
+    columns: "number, id, community, invoice, account, dispute, reason, asked_by, at, \
+                       state, decided_by, decided_at",
+};
 
 /// A request by its id.
 pub(crate) async fn find(db: &Db, id: &str) -> Result<Option<Cancellation>> {
-    let row = query(AssertSqlSafe(format!("select {COLUMNS} from cancellation where id = $1")))
-        .bind(id.to_owned())
-        .fetch_optional(db.read())
-        .await
-        .context("reading a cancellation")?;
-    row.as_ref().map(parse).transpose()
+    REQUESTS.find(db, id).await?.as_ref().map(parse).transpose()
 }
 
 /// The requests of a community, newest first, before a place in the list.
 pub(crate) async fn list(
     db: &Db,
     community: CommunityId,
-    (before, limit): (i64, u32),
+    place: (i64, u32),
 ) -> Result<Vec<Cancellation>> {
-    let sql = format!(
-        "select {COLUMNS} from cancellation where community = $1 and number < $2 \
-         order by number desc limit $3"
-    );
-    let rows = query(AssertSqlSafe(sql))
-        .bind(community.to_string())
-        .bind(before)
-        .bind(i64::from(limit))
-        .fetch_all(db.read())
-        .await
-        .context("reading cancellations")?;
-    rows.iter().map(parse).collect()
+    REQUESTS.before(db, community, place).await?.iter().map(parse).collect()
 }
 
 fn parse(row: &AnyRow) -> Result<Cancellation> {

@@ -3,10 +3,11 @@
 use alloy_primitives::Address;
 use anyhow::{Context, Result};
 use calendar::Timestamp;
-use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
+use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query_scalar};
 use ids::{AccountId, CommunityId};
 use units::Money;
 
+use super::decisions::Requests;
 use crate::currencies::CurrencyId;
 
 /// `to_address` is where the account settled when it was asked for: what is decided is what was
@@ -72,58 +73,25 @@ pub(crate) async fn open(tx: &mut Tx, community: CommunityId) -> Result<i64> {
         .context("counting a dealer's transfers")
 }
 
-/// Decides an open request; whether it was open.
-pub(crate) async fn decide(
-    tx: &mut Tx,
-    id: &str,
-    (state, by): (&str, &str),
-    at: Timestamp,
-) -> Result<bool> {
-    let sql = "update dealer_transfer set state = $1, decided_by = $2, decided_at = $3 \
-               where id = $4 and state = 'open'";
-    let decided = query(sql)
-        .bind(state.to_owned())
-        .bind(by.to_owned())
-        .bind(at.seconds())
-        .bind(id.to_owned())
-        .execute(tx.conn())
-        .await
-        .context("deciding a dealer's transfer")?;
-    Ok(decided.rows_affected() > 0)
-}
-
-const COLUMNS: &str = "number, id, community, account, to_address, book, amount, reason, \
-                       asked_by, at, state, decided_by, decided_at";
+/// The requests as rows.
+pub(crate) const REQUESTS: Requests = Requests {
+    table: "dealer_transfer",
+    columns: "number, id, community, account, to_address, book, amount, reason, \
+                       asked_by, at, state, decided_by, decided_at",
+};
 
 /// A request by its id.
 pub(crate) async fn find(db: &Db, id: &str) -> Result<Option<DealerTransfer>> {
-    let sql = format!("select {COLUMNS} from dealer_transfer where id = $1");
-    let row = query(AssertSqlSafe(sql))
-        .bind(id.to_owned())
-        .fetch_optional(db.read())
-        .await
-        .context("reading a dealer's transfer")?;
-    row.as_ref().map(parse).transpose()
+    REQUESTS.find(db, id).await?.as_ref().map(parse).transpose()
 }
 
 /// The requests of a community, newest first, before a place in the list.
 pub(crate) async fn list(
     db: &Db,
     community: CommunityId,
-    (before, limit): (i64, u32),
+    place: (i64, u32),
 ) -> Result<Vec<DealerTransfer>> {
-    let sql = format!(
-        "select {COLUMNS} from dealer_transfer where community = $1 and number < $2 \
-         order by number desc limit $3"
-    );
-    let rows = query(AssertSqlSafe(sql))
-        .bind(community.to_string())
-        .bind(before)
-        .bind(i64::from(limit))
-        .fetch_all(db.read())
-        .await
-        .context("reading a dealer's transfers")?;
-    rows.iter().map(parse).collect()
+    REQUESTS.before(db, community, place).await?.iter().map(parse).collect()
 }
 
 fn parse(row: &AnyRow) -> Result<DealerTransfer> {
