@@ -1,6 +1,6 @@
 //! Metering: signed readings by MQTT, verified, stored and acknowledged, by a service in a process
 //! of its own, beside the disk that has to keep them; its broker alone beside another maker's; its
-//! store beside what PostgreSQL can do at best.
+//! store beside what PostgreSQL can do at best; its events into JetStream.
 
 mod disk;
 mod door;
@@ -9,16 +9,18 @@ mod intake;
 mod mqtt;
 pub(crate) mod server;
 mod store;
+mod stream;
 mod trackers;
 
 use crate::report::{self, Part, Row};
 use anyhow::Result;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("intake", intake::rows),
     ("door", door::rows),
     ("store", store::rows),
+    ("stream", stream::rows),
     ("growth", growth::rows),
     ("trackers", trackers::rows),
 ];

@@ -24,6 +24,8 @@ const READINGS: usize = 10;
 struct Case {
     what: &'static str,
     readings: usize,
+    /// Whether the readings of a message have one signature.
+    together: bool,
     /// Of each meter.
     messages: u64,
     /// Zero: as fast as it goes.
@@ -32,10 +34,11 @@ struct Case {
     goal: Option<f64>,
 }
 
-const CASES: [Case; 3] = [
+const CASES: [Case; 4] = [
     Case {
         what: "one reading a message",
         readings: 1,
+        together: false,
         messages: 400,
         per_second: 0,
         goal: Some(12_000.0),
@@ -43,18 +46,35 @@ const CASES: [Case; 3] = [
     Case {
         what: "ten readings a message, each signed",
         readings: READINGS,
+        together: false,
         messages: 80,
+        per_second: 0,
+        goal: None,
+    },
+    Case {
+        what: "ten readings a message, under one signature",
+        readings: READINGS,
+        together: true,
+        messages: 240,
         per_second: 0,
         goal: Some(100_000.0),
     },
     Case {
         what: "one reading a message at 2 000 a second",
         readings: 1,
+        together: false,
         messages: 40,
         per_second: 2_000,
         goal: None,
     },
 ];
+
+impl Case {
+    fn scripts(&self) -> Vec<Script> {
+        let scripts = scripts(METERS, self.readings).into_iter();
+        scripts.map(|script| script.signing_together(self.together)).collect()
+    }
+}
 
 /// What a run gave.
 struct Run {
@@ -114,7 +134,7 @@ fn run(case: &Case) -> Result<Run> {
     let syncs = disk::syncs(server.folder())?;
     let before = server.used()?;
     let plan = Plan { per_second: case.per_second, ..as_fast_as_it_goes(case.messages) };
-    let (totals, seconds) = play(server.port, scripts(METERS, case.readings), &plan)?;
+    let (totals, seconds) = play(server.port, case.scripts(), &plan)?;
     let after = server.used()?;
     let expected = case.messages * (METERS * case.readings) as u64;
     ensure!(totals.readings == expected, "{} readings of {expected}: {totals:?}", totals.readings);

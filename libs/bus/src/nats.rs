@@ -5,6 +5,12 @@
 //! are applied one after another (`max_ack_pending = 1`), because a block follows the block before
 //! it.
 //!
+//! ```text
+//! events of one round --> one atomic batch: all stored and synced at once, or none of them
+//!                    \--> each alone, where the server refuses the batch: it has one of them
+//!                         already, or is older than 2.12
+//! ```
+//!
 //! The server must keep streams with `sync_interval: always`, or an acknowledged event can be lost
 //! with the machine (deploy/nats.conf).
 
@@ -12,7 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use async_nats::HeaderMap;
+use async_nats::header::{
+    HeaderMap, NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE,
+    NATS_MESSAGE_ID,
+};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
 use async_nats::jetstream::context::{ContextBuilder, PublishAckFuture};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType, Stream};
@@ -28,6 +37,8 @@ const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 const ACK_WITHIN: Duration = Duration::from_secs(60);
 /// How long to wait for JetStream's word.
 const PUBLISH_WITHIN: Duration = Duration::from_secs(10);
+/// The most messages of an atomic batch, by JetStream's own limit.
+const BATCH_MAX: usize = 1000;
 /// Pause before the stream of messages is asked for again.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
@@ -46,6 +57,8 @@ pub(crate) struct Nats {
     jetstream: JetStream,
     stream: Stream,
     prefix: String,
+    /// Whether the stream takes atomic batches.
+    takes_batches: bool,
 }
 
 impl Nats {
@@ -65,11 +78,60 @@ impl Nats {
             })
             .await
             .context("creating the event stream")?;
-        Ok(Nats { jetstream, stream, prefix: options.stream })
+        let takes_batches = allow_batches(&jetstream, &stream).await;
+        Ok(Nats { jetstream, stream, prefix: options.stream, takes_batches })
+    }
+
+    /// As atomic batches where that goes, for a stream that syncs each of its writes.
+    pub(crate) async fn publish_all(&self, envelopes: &[Envelope]) -> Vec<Result<()>> {
+        let mut outcomes = Vec::with_capacity(envelopes.len());
+        for batch in envelopes.chunks(BATCH_MAX) {
+            outcomes.extend(self.publish_some(batch).await);
+        }
+        outcomes
+    }
+
+    async fn publish_some(&self, envelopes: &[Envelope]) -> Vec<Result<()>> {
+        if !self.takes_batches || envelopes.len() < 2 {
+            return self.publish_each(envelopes).await;
+        }
+        match self.publish_together(envelopes).await {
+            Ok(()) => envelopes.iter().map(|_| Ok(())).collect(),
+            Err(error) => {
+                let (count, error) = (envelopes.len(), format!("{error:#}"));
+                tracing::debug!(count, error, "a batch of events was refused");
+                self.publish_each(envelopes).await
+            }
+        }
+    }
+
+    /// All or none: the last message commits, and its word is the word for all. A message is
+    /// refused together with its batch if JetStream knows its id.
+    async fn publish_together(&self, envelopes: &[Envelope]) -> Result<()> {
+        let Some((last, others)) = envelopes.split_last() else { return Ok(()) };
+        // Another one each time: a batch that was broken off must not go on.
+        let client = self.jetstream.client();
+        let batch = client.new_inbox();
+        let headers = |envelope: &Envelope, sequence: usize| {
+            let mut headers = message_id(envelope);
+            headers.insert(NATS_BATCH_ID, batch.as_str());
+            headers.insert(NATS_BATCH_SEQUENCE, sequence.to_string());
+            headers
+        };
+        for (before, envelope) in others.iter().enumerate() {
+            let (subject, payload) = (self.subject(envelope), serde_json::to_vec(envelope)?);
+            let headers = headers(envelope, before + 1);
+            client.publish_with_headers(subject, headers, payload.into()).await?;
+        }
+        let mut headers = headers(last, envelopes.len());
+        headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
+        let payload = serde_json::to_vec(last)?.into();
+        let published = self.jetstream.publish_with_headers(self.subject(last), headers, payload);
+        published.await?.await.context("JetStream did not take the events").map(|_| ())
     }
 
     /// All are on their way before the first word of JetStream is awaited.
-    pub(crate) async fn publish_all(&self, envelopes: &[Envelope]) -> Vec<Result<()>> {
+    async fn publish_each(&self, envelopes: &[Envelope]) -> Vec<Result<()>> {
         let mut sent = Vec::with_capacity(envelopes.len());
         for envelope in envelopes {
             sent.push(self.send(envelope).await);
@@ -82,11 +144,13 @@ impl Nats {
     }
 
     async fn send(&self, envelope: &Envelope) -> Result<PublishAckFuture> {
-        let mut headers = HeaderMap::new();
-        headers.insert("Nats-Msg-Id", envelope.id.to_string());
-        let subject = format!("{}.{}", self.prefix, envelope.subject);
-        let payload = serde_json::to_vec(envelope)?.into();
-        Ok(self.jetstream.publish_with_headers(subject, headers, payload).await?)
+        let (subject, payload) = (self.subject(envelope), serde_json::to_vec(envelope)?);
+        let headers = message_id(envelope);
+        Ok(self.jetstream.publish_with_headers(subject, headers, payload.into()).await?)
+    }
+
+    fn subject(&self, envelope: &Envelope) -> String {
+        format!("{}.{}", self.prefix, envelope.subject)
     }
 
     pub(crate) async fn subscribe(&self, consumer: Arc<dyn Consumer>) -> Result<()> {
@@ -118,6 +182,31 @@ impl Nats {
             }
         });
         Ok(())
+    }
+}
+
+fn message_id(envelope: &Envelope) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(NATS_MESSAGE_ID, envelope.id.to_string());
+    headers
+}
+
+/// Lets the stream take atomic batches, also one of before there were any. `false` where the server
+/// does not know them.
+async fn allow_batches(jetstream: &JetStream, stream: &Stream) -> bool {
+    let config = &stream.cached_info().config;
+    if config.allow_atomic_publish {
+        return true;
+    }
+    let wanted = Config { allow_atomic_publish: true, ..config.clone() };
+    match jetstream.update_stream(wanted).await {
+        // An old server takes the word for none and says so by not repeating it.
+        Ok(info) => info.config.allow_atomic_publish,
+        Err(error) => {
+            let error = error.to_string();
+            tracing::info!(error, "the event stream takes no atomic batches");
+            false
+        }
     }
 }
 

@@ -262,3 +262,42 @@ async fn an_event_nobody_can_apply_is_parked_and_holds_up_no_other() {
     assert_eq!(relay.drain(at(100 * day)).await.unwrap(), 1);
     assert_eq!(effects(&db).await.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_is_stored_together_and_one_that_is_known_holds_up_no_other() {
+    let server = testkit::NatsServer::start().unwrap();
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let jetstream = async_nats::jetstream::new(client);
+    // A stream of before there were batches.
+    let old = async_nats::jetstream::stream::Config {
+        name: "OLD".into(),
+        subjects: vec!["OLD.>".into()],
+        ..Default::default()
+    };
+    let mut stream = jetstream.create_stream(old).await.unwrap();
+    let options = NatsOptions { url: server.url(), stream: "OLD".into(), bytes_max: 1 << 26 };
+    let bus = Bus::nats(options).await.unwrap();
+    assert!(stream.info().await.unwrap().config.allow_atomic_publish);
+
+    // More than one batch takes, and then some that the stream has already.
+    let all: Vec<Envelope> = (0..1_200).map(envelope).collect();
+    for envelopes in [&all[..3], &all[1..5], &all[5..]] {
+        let outcomes = bus.publish_all(envelopes).await;
+        assert_eq!(outcomes.len(), envelopes.len());
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    }
+    assert_eq!(stream.info().await.unwrap().state.messages, 1_200);
+    let mut batches = BTreeMap::<Option<String>, Vec<u64>>::new();
+    for sequence in 1..=1_200 {
+        let message = stream.get_raw_message(sequence).await.unwrap();
+        let stored: Envelope = serde_json::from_slice(&message.payload).unwrap();
+        assert_eq!(stored, all[usize::try_from(sequence).unwrap() - 1]);
+        let batch = message.headers.get("Nats-Batch-Id").map(ToString::to_string);
+        batches.entry(batch).or_default().push(sequence);
+    }
+    // Three together; two alone, because the round had some that were known; the rest in two.
+    let mut sizes: Vec<(bool, usize)> =
+        batches.iter().map(|(batch, of)| (batch.is_some(), of.len())).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [(false, 2), (true, 3), (true, 195), (true, 1_000)]);
+}
