@@ -93,6 +93,7 @@ pub(crate) async fn open(database: String, count: usize) -> Result<Arc<Metering>
         tls: None,
         slot: SlotLength::QUARTER_HOUR,
         grace_seconds: 600,
+        readings_kept_days: None,
         limits: Limits { connections_max: CONNECTIONS_MAX, ..Limits::default() },
         bridges: vec![bridge],
     };

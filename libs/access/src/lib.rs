@@ -159,6 +159,8 @@ actions! {
     ProvisionMeter = "provision_meter"
     /// Say until when a meter's calibration counts, and what generates where it measures.
     DescribeMeter = "describe_meter"
+    /// Erase what a meter said long ago.
+    EraseReadings = "erase_readings"
     /// Bring a file of energy that no meter signed.
     UploadMeterFile = "upload_meter_file"
     /// End a meter's key.

@@ -130,6 +130,7 @@ mod tests {
         enrol_meter               | om     | om
         provision_meter           | cpom   | om
         describe_meter            | om     | om
+        erase_readings            | m      | m
         upload_meter_file         | ou     | ou
         revoke_meter              | om     | om
         send_reading              | d      |

@@ -4,6 +4,7 @@
 
 mod checks;
 mod comparison;
+mod erasures;
 mod evidence;
 mod files;
 mod relay;
@@ -40,6 +41,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(list_quarantine)
         .service(status::meter_status)
         .service(status::describe_meter)
+        .service(erasures::erase_readings)
+        .service(erasures::list_erasures)
         .service(upload::upload_readings)
         .service(checks::list_checks)
         .service(files::upload_file)

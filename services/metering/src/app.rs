@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod close;
 pub(crate) mod correct;
 pub(crate) mod enrol;
+pub(crate) mod erase;
 pub(crate) mod evidence;
 pub(crate) mod files;
 pub(crate) mod heard;

@@ -28,6 +28,9 @@ pub struct Config {
     /// What clients of the broker may take.
     #[serde(default)]
     pub limits: Limits,
+    /// How many days readings are kept, at least 92; older ones are erased. Not given: for ever.
+    #[serde(default)]
+    pub readings_kept_days: Option<u16>,
     /// Gateways that publish for several meters.
     #[serde(default)]
     pub bridges: Vec<Bridge>,

@@ -5,12 +5,13 @@
 //! registry_later  calls of the registry that wait for their moment
 //! rotation        keys and owners that the registry has not confirmed yet, or has missed
 //! description     what staff says of a meter and its place: calibration, what generates there
-//! reading         accepted readings, one per meter and page; never changed, never deleted
+//! reading         accepted readings, one per meter and page; never changed, deleted if erased
 //! intake          on PostgreSQL: whose turn it was to store readings
 //! quarantine      messages that were not believed, once each with a count
 //! energy_interval every version of every interval; the highest version counts
 //! salt            what hides a meter's readings of a day behind the roots; destroying it erases
 //! slot_anchor, day_anchor, day_leaf                roots handed to the chain
+//! erasure, erased_leaf                             orders to erase, and the leaves that stay
 //! file, file_interval, file_rejection              what utilities' files say: nobody signed it
 //! met             who met whom in a slot: who may see whose registers of it
 //! check_due       days of meters that wait for the rules
@@ -21,6 +22,7 @@
 pub(crate) mod anchors;
 pub(crate) mod checks;
 pub(crate) mod descriptions;
+pub(crate) mod erasures;
 pub(crate) mod files;
 pub(crate) mod intervals;
 pub(crate) mod mark;
@@ -49,6 +51,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 8, sql: include_str!("db/checks.sql") },
     Migration { version: 9, sql: include_str!("db/partitions.sql") },
     Migration { version: 10, sql: ROTATION_SCHEMA },
+    Migration { version: 11, sql: include_str!("db/erasures.sql") },
 ];
 
 /// Rotations and enrolments whose outcome is not known yet, and those that the registry missed.

@@ -7,8 +7,9 @@
 //!            closed slots, finished days       -> Merkle roots, handed to the chain
 //! ```
 //!
-//! Invariants: what was acknowledged is on disk; an accepted reading is never changed or deleted; a
-//! (meter, page) is accepted once; an interval's older versions stay; everything that is due is
+//! Invariants: what was acknowledged is on disk; an accepted reading is never changed, and deleted
+//! only where it is erased, which leaves the proofs of others; a (meter, page) is accepted once; an
+//! interval's older versions stay; everything that is due is
 //! found in rows, so a crash at any moment loses and repeats nothing.
 //! Of trades it knows who met whom, so that either may see the other's registers of the slot.
 //! Deliberately absent: prices, quantities of trades, bills, and whoever owns a meter.

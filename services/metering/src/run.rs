@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use bus::Consumer;
-use calendar::{Slot, Timestamp};
+use calendar::{Slot, SlotLength, Timestamp};
 use client::JsonRpc;
 use db::Db;
 use events::identity::{
@@ -25,6 +26,7 @@ use crate::app::check::check_days;
 use crate::app::close::close_if_due;
 use crate::app::correct::apply_fresh;
 use crate::app::enrol;
+use crate::app::erase::{DAYS_KEPT_MIN, erase_due};
 use crate::app::files::FILES_AT_ONCE_MAX;
 use crate::app::heard::{Heard, hear_all};
 use crate::app::login::{Bridge, Login};
@@ -39,6 +41,8 @@ use crate::writer::{self, Message};
 
 /// Slots of a community after which a tick closes no more.
 const SLOTS_PER_TICK_MAX: i64 = 400;
+/// The pause after a look for readings to erase that found none, in seconds.
+const ERASE_PAUSE_SECONDS: i64 = 3600;
 
 /// The metering service: what is stored, and what follows from it as time passes.
 pub struct Metering {
@@ -51,6 +55,8 @@ pub struct Metering {
     login: Login,
     intake: Intake,
     parts: Ahead,
+    /// When readings to erase are looked for again, in seconds.
+    erase_at: AtomicI64,
     /// One for each file that may be taken in at the same time.
     desks: Arc<Semaphore>,
 }
@@ -87,6 +93,9 @@ impl Metering {
         node: Arc<dyn JsonRpc>,
     ) -> Result<Arc<Metering>> {
         config.bridges.iter().try_for_each(Bridge::check)?;
+        if let Some(days) = config.readings_kept_days {
+            ensure!(days >= DAYS_KEPT_MIN, "readings are kept {DAYS_KEPT_MIN} days or longer");
+        }
         let db = Db::open(&config.database, MIGRATIONS).await.context("database of metering")?;
         let chain = client::Relay::new(db.clone(), node, anchor.sender.clone());
         let (anchor, sessions) = (Arc::new(anchor), Sessions::default());
@@ -104,6 +113,7 @@ impl Metering {
             login,
             intake,
             parts,
+            erase_at: AtomicI64::new(i64::MIN),
             desks,
         }))
     }
@@ -214,6 +224,23 @@ impl Metering {
         self.sessions.count()
     }
 
+    /// Where readings come in, and how long a slot lasts.
+    pub(crate) fn intake(&self) -> (&Intake, SlotLength) {
+        (&self.intake, self.config.slot)
+    }
+
+    async fn erase_due(&self, now: Timestamp) -> Result<bool> {
+        if now.seconds() < self.erase_at.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let days = self.config.readings_kept_days;
+        let worked = erase_due(&self.db, self.intake(), days, now).await?;
+        if !worked {
+            self.erase_at.store(now.seconds() + ERASE_PAUSE_SECONDS, Ordering::Relaxed);
+        }
+        Ok(worked)
+    }
+
     async fn advance(&self, community: Community, now: Timestamp) -> Result<bool> {
         let length = self.config.slot;
         let mut worked = false;
@@ -275,6 +302,10 @@ impl Tick for Metering {
         }
         if let Err(error) = self.parts.make(&self.db, now).await {
             outcome = Err(anyhow::Error::new(error).context("parts of the readings' table"));
+        }
+        match self.erase_due(now).await {
+            Ok(erased) => outcome = outcome.map(|worked| worked | erased),
+            Err(error) => outcome = Err(error.context("erasing readings")),
         }
         for community in meters::communities(&self.db).await.context("communities")? {
             let id = community.id;

@@ -136,6 +136,10 @@ pub struct Arguments {
         value_parser = Origin::from_str
     )]
     origins: Vec<Origin>,
+    /// Erase readings after so many days, 92 at least; bills keep those that they rest on. When
+    /// absent readings are kept for ever.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(92..))]
+    readings_kept_days: Option<u16>,
     #[command(flatten)]
     mqtt: MqttTls,
     /// How systems and people outside are told what happens.
@@ -250,6 +254,7 @@ async fn play(arguments: Arguments, span: Span, grid: Option<Network>) -> Result
         requests_per_second: REQUESTS_PER_SECOND,
         origins: arguments.origins.clone(),
         mqtt_tls: arguments.mqtt.tls(),
+        readings_kept_days: arguments.readings_kept_days,
         outside: arguments.outside.outside()?,
         rotation: if arguments.rotate { Rotation::Monthly } else { Rotation::Fixed },
     })

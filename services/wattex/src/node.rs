@@ -85,6 +85,8 @@ pub struct Settings {
     pub origins: Vec<Origin>,
     /// Where meters connect with TLS, besides this machine's own port without it.
     pub mqtt_tls: Option<metering::Tls>,
+    /// How many days readings are kept; for ever where absent.
+    pub readings_kept_days: Option<u16>,
     /// How systems and people outside are told what happens.
     pub outside: Outside,
     /// Whether held accounts settle at another address each month.
@@ -398,6 +400,7 @@ impl Wired<'_> {
             tls: self.settings.mqtt_tls.clone(),
             slot: self.settings.slot,
             grace_seconds: GRACE_SECONDS,
+            readings_kept_days: self.settings.readings_kept_days,
             limits: metering::Limits::default(),
             bridges: Vec::new(),
         };

@@ -73,6 +73,7 @@ async fn mounts() -> Result<Vec<gateway::Mount>> {
         requests_per_second: NonZeroU32::MIN,
         origins: Vec::new(),
         mqtt_tls: None,
+        readings_kept_days: None,
         outside: Outside::default(),
         rotation: identity::Rotation::default(),
     })

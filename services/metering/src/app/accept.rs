@@ -32,7 +32,7 @@ const KNOWN_MAX: usize = 200_000;
 pub struct Tally {
     /// Stored now.
     pub accepted: u64,
-    /// Stored before with the same content.
+    /// Stored before with the same content, or erased since.
     pub duplicates: u64,
     /// Kept apart.
     pub quarantined: u64,
@@ -60,6 +60,11 @@ impl Intake {
     /// An intake into `db`. Its clones remember together.
     pub(crate) fn new(db: Db, slot: SlotLength) -> Intake {
         Intake { db, slot, known: Arc::default() }
+    }
+
+    /// Remembers nothing of what was read; the next batch asks the database.
+    pub(crate) async fn forget(&self) {
+        *self.known.lock().await = Known::default();
     }
 
     /// Judges and stores what was heard in order, in one transaction: when this returns `Ok`, all
@@ -192,6 +197,11 @@ impl Batch {
             return self.suspect(meter, signed.encode(), None, Reason::UnknownMeter);
         };
         let reading = &signed.reading;
+        // It was here once, or nobody wants to keep it: acknowledged, so that it is not sent again.
+        if enrolled.erased_until.is_some_and(|until| reading.time < until) {
+            self.tally.duplicates += 1;
+            return;
+        }
         let rules = Rules {
             signer: enrolled.signer_of(reading.page, reading.time),
             slot: self.slot,

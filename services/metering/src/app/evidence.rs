@@ -1,5 +1,7 @@
 //! A reading with the proof that it was anchored: what a challenge shows to the contract.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::B256;
 use anyhow::{Context, Result};
 use calendar::{SlotLength, Timestamp};
@@ -9,7 +11,7 @@ use reading::{Salt, SignedReading, slot_leaf};
 
 use crate::app::anchor::slot_salt;
 use crate::db::meters::{self, Meter};
-use crate::db::{anchors, readings};
+use crate::db::{anchors, erasures, readings};
 
 /// A reading and its place under a slot's root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +33,8 @@ pub(crate) struct Evidence {
 /// The proof of what `meter` said at `time`; `None` where it said nothing, or nothing that is in a
 /// root yet.
 ///
-/// The leaves of the other meters are made again from what is stored: a batch never changes once it
-/// is handed to the chain.
+/// The leaves of the other meters are made again from what is stored, or are kept where that is
+/// erased: a batch never changes once it is handed to the chain.
 pub(crate) async fn evidence(
     db: &Db,
     length: SlotLength,
@@ -44,18 +46,22 @@ pub(crate) async fn evidence(
     let slot = time.plus_seconds(-length.seconds());
     let batched = readings::of_batch(db, meter.community, time, batch).await?;
     let known = anchors::salts_at(db, meter.community, zone.day_of(time)).await?;
-    let mut leaves = Vec::with_capacity(batched.len());
+    let erased = erasures::leaves(db, meter.community, time, batch).await?;
+    let mut leaves = BTreeMap::from_iter(erased);
     let mut own = None;
-    for (index, stored) in batched.iter().enumerate() {
+    for stored in &batched {
         let day = known.get(&stored.reading().meter).context("a meter without a salt")?;
         let salt = slot_salt(*day, slot);
-        leaves.push(slot_leaf(salt, &stored.signed));
+        let place = (stored.reading().meter, stored.reading().page);
+        leaves.insert(place, slot_leaf(salt, &stored.signed));
         if stored.reading().meter == meter.id {
-            own = Some((index, salt, stored.signed));
+            own = Some((place, salt, stored.signed));
         }
     }
-    let Some((index, salt, signed)) = own else { return Ok(None) };
-    let (count, tree) = (u32::try_from(leaves.len())?, Tree::new(leaves));
+    let Some((place, salt, signed)) = own else { return Ok(None) };
+    let index = leaves.range(..place).count();
+    let count = u32::try_from(leaves.len())?;
+    let tree = Tree::new(leaves.into_values().collect());
     let (path, root) = (tree.path(index), tree.root());
     let index = u32::try_from(index)?;
     Ok(Some(Evidence { signed, salt, slot, batch, root, count, index, path }))

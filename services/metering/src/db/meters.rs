@@ -38,6 +38,8 @@ pub(crate) struct Enrolled {
     pub(crate) community: CommunityId,
     pub(crate) revoked: bool,
     pub(crate) limit: PhysicalLimit,
+    /// What it read before is erased, and stays so.
+    pub(crate) erased_until: Option<Timestamp>,
     keys: Keys,
 }
 
@@ -167,8 +169,8 @@ pub(crate) async fn enrolled(
     tx: &mut Tx,
     meters: &[MeterId],
 ) -> Result<HashMap<MeterId, Enrolled>, DbError> {
-    let sql = "select m.id, m.community, m.revoked_at, p.import_max_w, p.export_max_w \
-               from meter m join connection_point p on p.id = m.connection_point \
+    let sql = "select m.id, m.community, m.revoked_at, p.import_max_w, p.export_max_w, \
+               m.erased_until from meter m join connection_point p on p.id = m.connection_point \
                where m.id in ({rows})";
     let mut enrolled = HashMap::with_capacity(meters.len());
     for row in with_rows(tx, sql, 1, keys(meters)).await? {
@@ -179,6 +181,7 @@ pub(crate) async fn enrolled(
                 import: Power::from_w(natural(&row, 3)?),
                 export: Power::from_w(natural(&row, 4)?),
             },
+            erased_until: row.try_get::<Option<i64>, _>(5)?.map(Timestamp::from_seconds),
             keys: Keys::default(),
         };
         enrolled.insert(parsed(&row, 0)?, found);

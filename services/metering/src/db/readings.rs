@@ -223,7 +223,7 @@ pub(crate) async fn at(
 }
 
 /// Puts the readings of a community at `time` that are in no slot root yet into `batch` of their
-/// slot's; returns them in order of meter ids.
+/// slot's; returns them in order of meter ids and pages.
 pub(crate) async fn anchor_at(
     tx: &mut Tx,
     community: CommunityId,
@@ -240,7 +240,7 @@ pub(crate) async fn anchor_at(
     .fetch_all(tx.conn())
     .await?;
     let mut found = rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
-    found.sort_by_key(|stored| stored.reading().meter);
+    found.sort_by_key(|stored| (stored.reading().meter, stored.reading().page));
     Ok(found)
 }
 
@@ -259,7 +259,7 @@ pub(crate) async fn slot_batch(
 }
 
 /// The readings of a community at `time` that are in `batch` of their slot's, in order of meter
-/// ids.
+/// ids and pages.
 pub(crate) async fn of_batch(
     db: &Db,
     community: CommunityId,
@@ -275,7 +275,7 @@ pub(crate) async fn of_batch(
     .fetch_all(db.read())
     .await?;
     let mut found = rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
-    found.sort_by_key(|stored| stored.reading().meter);
+    found.sort_by_key(|stored| (stored.reading().meter, stored.reading().page));
     Ok(found)
 }
 

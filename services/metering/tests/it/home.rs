@@ -186,6 +186,7 @@ impl Home {
             tls: None,
             slot: SlotLength::QUARTER_HOUR,
             grace_seconds: 600,
+            readings_kept_days: None,
             limits: Limits { connections_max: 20, ..Limits::default() },
             bridges: vec![bridge],
         };
@@ -204,6 +205,12 @@ impl Home {
     /// Opens the service again, with packets of so many bytes at most.
     pub(crate) async fn limit_packets(&mut self, bytes: usize) {
         self.config.limits.packet_bytes_max = bytes;
+        self.reopen().await;
+    }
+
+    /// Opens the service again, with readings kept for so many days.
+    pub(crate) async fn keep_readings(&mut self, days: u16) {
+        self.config.readings_kept_days = Some(days);
         self.reopen().await;
     }
 

@@ -7,6 +7,7 @@ mod bus;
 mod checks;
 mod conformance;
 mod crashes;
+mod erasures;
 mod files;
 mod home;
 mod intervals;

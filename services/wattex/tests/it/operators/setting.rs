@@ -71,6 +71,7 @@ impl Setting {
             requests_per_second: std::num::NonZeroU32::MAX,
             origins: Vec::new(),
             mqtt_tls: None,
+            readings_kept_days: None,
             outside: Outside::default(),
             rotation: self.rotation,
         }
