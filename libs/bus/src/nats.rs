@@ -8,22 +8,25 @@
 //! ```text
 //! events of one round --> one atomic batch: all stored and synced at once, or none of them
 //!                    \--> each alone, where the server refuses the batch: it has one of them
-//!                         already, or is older than 2.12
+//!                         already, or knows no batches (before NATS 2.12)
 //! ```
 //!
 //! The server must keep streams with `sync_interval: always`, or an acknowledged event can be lost
 //! with the machine (deploy/nats.conf).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use async_nats::header::{
     HeaderMap, NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE,
     NATS_MESSAGE_ID,
 };
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
-use async_nats::jetstream::context::{ContextBuilder, PublishAckFuture};
+use async_nats::jetstream::context::{
+    ContextBuilder, PublishAckFuture, PublishError, PublishErrorKind,
+};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType, Stream};
 use async_nats::jetstream::{AckKind, Context as JetStream, Message};
 use events::Envelope;
@@ -39,6 +42,8 @@ const ACK_WITHIN: Duration = Duration::from_secs(60);
 const PUBLISH_WITHIN: Duration = Duration::from_secs(10);
 /// The most messages of an atomic batch, by JetStream's own limit.
 const BATCH_MAX: usize = 1000;
+/// Batches that are refused one after the other before no more are sent until the next start.
+const REFUSALS_MAX: u32 = 16;
 /// Pause before the stream of messages is asked for again.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
@@ -57,8 +62,8 @@ pub(crate) struct Nats {
     jetstream: JetStream,
     stream: Stream,
     prefix: String,
-    /// Whether the stream takes atomic batches.
-    takes_batches: bool,
+    /// How many refusals of a batch are borne before no more are sent; zero: the stream takes none.
+    patience: AtomicU32,
 }
 
 impl Nats {
@@ -79,7 +84,8 @@ impl Nats {
             .await
             .context("creating the event stream")?;
         let takes_batches = allow_batches(&jetstream, &stream).await;
-        Ok(Nats { jetstream, stream, prefix: options.stream, takes_batches })
+        let patience = AtomicU32::new(if takes_batches { REFUSALS_MAX } else { 0 });
+        Ok(Nats { jetstream, stream, prefix: options.stream, patience })
     }
 
     /// As atomic batches where that goes, for a stream that syncs each of its writes.
@@ -92,15 +98,28 @@ impl Nats {
     }
 
     async fn publish_some(&self, envelopes: &[Envelope]) -> Vec<Result<()>> {
-        if !self.takes_batches || envelopes.len() < 2 {
+        let patience = self.patience.load(Ordering::Relaxed);
+        if patience == 0 || envelopes.len() < 2 {
             return self.publish_each(envelopes).await;
         }
         match self.publish_together(envelopes).await {
-            Ok(()) => envelopes.iter().map(|_| Ok(())).collect(),
-            Err(error) => {
+            Ok(()) => {
+                self.patience.store(REFUSALS_MAX, Ordering::Relaxed);
+                envelopes.iter().map(|_| Ok(())).collect()
+            }
+            Err(error) if is_refusal(&error) => {
                 let (count, error) = (envelopes.len(), format!("{error:#}"));
                 tracing::debug!(count, error, "a batch of events was refused");
+                if patience == 1 {
+                    tracing::warn!(error, "events are published one by one from now on");
+                }
+                self.patience.store(patience - 1, Ordering::Relaxed);
                 self.publish_each(envelopes).await
+            }
+            // Nobody has said anything: the outbox tries again, and ids keep what was stored single.
+            Err(error) => {
+                let error = format!("{error:#}");
+                envelopes.iter().map(|_| Err(anyhow!("{error}"))).collect()
             }
         }
     }
@@ -191,14 +210,22 @@ fn message_id(envelope: &Envelope) -> HeaderMap {
     headers
 }
 
+/// Whether JetStream has said no, as it does to a batch that has a message it knows.
+fn is_refusal(error: &anyhow::Error) -> bool {
+    use PublishErrorKind::{BrokenPipe, TimedOut};
+    let said = error.chain().find_map(|cause| cause.downcast_ref::<PublishError>());
+    said.is_some_and(|error| !matches!(error.kind(), TimedOut | BrokenPipe))
+}
+
 /// Lets the stream take atomic batches, also one of before there were any. `false` where the server
 /// does not know them.
 async fn allow_batches(jetstream: &JetStream, stream: &Stream) -> bool {
-    let config = &stream.cached_info().config;
-    if config.allow_atomic_publish {
+    if stream.cached_info().config.allow_atomic_publish {
         return true;
     }
-    let wanted = Config { allow_atomic_publish: true, ..config.clone() };
+    // As it is now: somebody may have changed it since.
+    let Ok(info) = stream.get_info().await else { return false };
+    let wanted = Config { allow_atomic_publish: true, ..info.config };
     match jetstream.update_stream(wanted).await {
         // An old server takes the word for none and says so by not repeating it.
         Ok(info) => info.config.allow_atomic_publish,

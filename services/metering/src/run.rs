@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use bus::Consumer;
-use calendar::{Slot, SlotLength, Timestamp};
+use calendar::{Slot, Timestamp};
 use client::JsonRpc;
 use db::Db;
 use events::identity::{
@@ -26,7 +26,7 @@ use crate::app::check::check_days;
 use crate::app::close::close_if_due;
 use crate::app::correct::apply_fresh;
 use crate::app::enrol;
-use crate::app::erase::{DAYS_KEPT_MIN, erase_due};
+use crate::app::erase::{DAYS_KEPT_MIN, Eraser};
 use crate::app::files::FILES_AT_ONCE_MAX;
 use crate::app::heard::{Heard, hear_all};
 use crate::app::login::{Bridge, Login};
@@ -224,17 +224,16 @@ impl Metering {
         self.sessions.count()
     }
 
-    /// Where readings come in, and how long a slot lasts.
-    pub(crate) fn intake(&self) -> (&Intake, SlotLength) {
-        (&self.intake, self.config.slot)
+    /// What erases readings now.
+    pub(crate) fn eraser(&self, now: Timestamp) -> Eraser<'_> {
+        Eraser::new(&self.db, &self.intake, self.config.slot, now)
     }
 
     async fn erase_due(&self, now: Timestamp) -> Result<bool> {
         if now.seconds() < self.erase_at.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        let days = self.config.readings_kept_days;
-        let worked = erase_due(&self.db, self.intake(), days, now).await?;
+        let worked = self.eraser(now).erase_due(self.config.readings_kept_days).await?;
         if !worked {
             self.erase_at.store(now.seconds() + ERASE_PAUSE_SECONDS, Ordering::Relaxed);
         }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::readable_meter;
 use crate::Metering;
-use crate::app::erase::{DAYS_KEPT_MIN, Refusal, erase};
+use crate::app::erase::{DAYS_KEPT_MIN, Refusal};
 use crate::db::erasures::{self, Erasure};
 use crate::db::meters::Meter;
 
@@ -56,8 +56,9 @@ impl From<Erasure> for ErasureView {
 ///
 /// For admins. At least 92 days have to be over since (`TOO_RECENT`), and all of it has to be in
 /// roots on chain (`NOT_ANCHORED`). What was anchored of others can be proved as before. Bills keep
-/// the readings that they rest on. A reading from before that day that comes later is acknowledged
-/// and not kept. Repeating it changes nothing.
+/// the readings that they rest on, and the day of the last reading stays while the meter is
+/// enrolled. A reading from before that day that comes later is acknowledged and not kept.
+/// Repeating it changes nothing.
 #[utoipa::path(params(("id" = String, Path, description = "The meter")),
     request_body = NewErasure,
     responses((status = 200, body = Vec<ErasureView>, description = "All erasures of the meter"),
@@ -71,10 +72,9 @@ pub(crate) async fn erase_readings(
 ) -> Result<Json<Vec<ErasureView>>, Problem> {
     let meter = erasable_meter(&metering, &caller, &id).await?;
     let (before, by) = (wanted.before, caller.party.to_string());
-    let (db, now) = (metering.db(), metering.now());
-    let erased = erase(db, metering.intake(), &meter, before, &by, now).await;
+    let erased = metering.eraser(metering.now()).erase(&meter, before, &by).await;
     match erased.map_err(Fault::problem)? {
-        Ok(_) => listed(&metering, &meter).await,
+        Ok(()) => listed(&metering, &meter).await,
         Err(Refusal::TooRecent) => {
             let title = format!("Readings are kept for {DAYS_KEPT_MIN} days at least");
             Err(Problem::refused("TOO_RECENT", title))

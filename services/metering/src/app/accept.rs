@@ -198,7 +198,7 @@ impl Batch {
         };
         let reading = &signed.reading;
         // It was here once, or nobody wants to keep it: acknowledged, so that it is not sent again.
-        if enrolled.erased_until.is_some_and(|until| reading.time < until) {
+        if enrolled.erased_until.is_some_and(|until| reading.time <= until) {
             self.tally.duplicates += 1;
             return;
         }

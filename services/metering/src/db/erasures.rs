@@ -6,6 +6,7 @@ use db::{AnyRow, AssertSqlSafe, Cell, Db, DbError, Row, Tx, insert_rows, query, 
 use ids::{CommunityId, MeterId};
 use reading::{Salt, slot_leaf};
 
+use super::quarantine;
 use super::readings::{COLUMNS, Stored, stored};
 use super::{bytes, natural, parsed, small};
 use crate::app::anchor::slot_salt;
@@ -25,14 +26,14 @@ pub(crate) struct Erasure {
     pub(crate) readings: u64,
 }
 
-/// Notes that readings of `meter` from before `midnight`, with which `before` begins, are erased,
-/// whether they are there or come later; `false` where that is known.
+/// Notes that readings of `meter` up to `midnight`, with which `before` begins, are erased,
+/// whether they are there or come later; changes nothing where that is known.
 pub(crate) async fn order(
     tx: &mut Tx,
     meter: MeterId,
     order: &Erasure,
     midnight: Timestamp,
-) -> Result<bool, DbError> {
+) -> Result<(), DbError> {
     let raised = query(
         "update meter set erased_day = $1, erased_until = $2 where id = $3 \
          and (erased_until is null or erased_until < $2)",
@@ -43,7 +44,22 @@ pub(crate) async fn order(
     .execute(tx.conn())
     .await?;
     if raised.rows_affected() == 0 {
-        return Ok(false);
+        return Ok(());
+    }
+    // One for all that the settings ordered: they do each day.
+    let again = query(
+        "update erasure set day = $1, ordered_at = $2 where meter = $3 and ordered_by = $4 \
+         and ordered_by = $5",
+    )
+    .bind(i64::from(order.before.number()))
+    .bind(order.at.seconds())
+    .bind(meter.to_string())
+    .bind(order.by.clone())
+    .bind(RETENTION)
+    .execute(tx.conn())
+    .await?;
+    if again.rows_affected() > 0 {
+        return Ok(());
     }
     let row = vec![
         Cell::Text(meter.to_string()),
@@ -54,11 +70,11 @@ pub(crate) async fn order(
     ];
     let insert = "insert into erasure (meter, day, ordered_at, ordered_by, readings)";
     insert_rows(tx, insert, 5, vec![row], "").await?;
-    Ok(true)
+    Ok(())
 }
 
-/// Whether a reading of `meter` from before `until` is in no slot root, or in no root of its day
-/// (one before `before`).
+/// Whether a reading of `meter` from before `until` is in no slot root, or was not held against the
+/// slots, or is in no root of its day (one before `before`).
 pub(crate) async fn unanchored(
     tx: &mut Tx,
     meter: MeterId,
@@ -67,7 +83,7 @@ pub(crate) async fn unanchored(
 ) -> Result<bool, DbError> {
     let count: i64 = query_scalar(
         "select (select count(*) from reading where meter = $1 and time < $2 \
-         and slot_batch is null) + (select count(*) from day_dirty where meter = $1 and day < $3)",
+         and (slot_batch is null or fresh = 1)) + (select count(*) from day_dirty where meter = $1 and day < $3)",
     )
     .bind(meter.to_string())
     .bind(until.seconds())
@@ -93,15 +109,18 @@ pub(crate) async fn first_day(
         .transpose()
 }
 
-/// Erases what `meter` said on `day`, which is `[midnight, next)`, and what was made of it; keeps
-/// the leaves that neighbours' proofs need. Returns how many readings there were.
+/// Erases what `meter` said on `day`, which is `[midnight, next)`, with its salt; keeps the leaves
+/// that neighbours' proofs need.
+///
+/// # Errors
+/// Also where one of the readings is in no slot root: it came meanwhile.
 pub(crate) async fn erase_day(
     tx: &mut Tx,
     (meter, community): (MeterId, CommunityId),
     (day, salt): (LocalDay, Salt),
     (midnight, next): (Timestamp, Timestamp),
     length: SlotLength,
-) -> Result<u64, DbError> {
+) -> Result<(), DbError> {
     let sql = format!(
         "select {COLUMNS}, slot_batch from reading where meter = $1 and time >= $2 and time < $3"
     );
@@ -127,64 +146,61 @@ pub(crate) async fn erase_day(
     let leaves = rows.iter().map(leaf).collect::<Result<Vec<_>, DbError>>()?;
     let insert = "insert into erased_leaf (community, time, batch, meter, page, leaf)";
     insert_rows(tx, insert, 6, leaves, "on conflict do nothing").await?;
-    for sql in [
-        "delete from reading where meter = $1 and time >= $2 and time < $3",
-        "delete from energy_interval where meter = $1 and slot >= $2 and slot < $3",
-    ] {
-        let delete = query(sql).bind(meter.to_string()).bind(midnight.seconds());
-        delete.bind(next.seconds()).execute(tx.conn()).await?;
-    }
-    for sql in [
-        "delete from salt where meter = $1 and day = $2",
-        "delete from checked where meter = $1 and day = $2",
-        "delete from finding where meter = $1 and day = $2",
-        "delete from estimate where meter = $1 and day = $2",
-        "delete from check_due where meter = $1 and day = $2",
-    ] {
-        let delete = query(sql).bind(meter.to_string()).bind(i64::from(day.number()));
-        delete.execute(tx.conn()).await?;
-    }
-    let count = rows.len() as u64;
+    query("delete from reading where meter = $1 and time >= $2 and time < $3")
+        .bind(meter.to_string())
+        .bind(midnight.seconds())
+        .bind(next.seconds())
+        .execute(tx.conn())
+        .await?;
+    query("delete from salt where meter = $1 and day = $2")
+        .bind(meter.to_string())
+        .bind(i64::from(day.number()))
+        .execute(tx.conn())
+        .await?;
     query(
-        "update erasure set readings = readings + $1 \
-         where place = (select max(place) from erasure where meter = $2)",
+        "update erasure set readings = readings + $1 where meter = $2 \
+         and day = (select erased_day from meter where id = $2)",
     )
-    .bind(i64::try_from(count).unwrap_or(i64::MAX))
+    .bind(i64::try_from(rows.len()).unwrap_or(i64::MAX))
     .bind(meter.to_string())
     .execute(tx.conn())
     .await?;
-    Ok(count)
+    Ok(())
 }
 
-/// Erases what is known of `meter` from before `until` besides its readings: intervals nobody
-/// reported for, messages that were not believed, what utilities' files said.
+/// Erases what is known of `meter` from before `until`, with which `before` begins, besides its
+/// readings: intervals, what the rules found, messages that were not believed, what utilities'
+/// files said.
 pub(crate) async fn erase_rest(
     tx: &mut Tx,
     meter: MeterId,
+    before: LocalDay,
     until: Timestamp,
 ) -> Result<(), DbError> {
     for sql in [
         "delete from energy_interval where meter = $1 and slot < $2",
-        "delete from quarantine where meter = $1 and last_at < $2",
         "delete from file_interval where meter = $1 and start < $2",
-        "delete from file_rejection where file in \
-         (select place from file where meter = $1 and received_at < $2)",
+        "delete from file_rejection where file in (select place from file where meter = $1 \
+         and (received_at < $2 or not exists (select 1 from file_interval i \
+         where i.file = file.place)))",
     ] {
         let delete = query(sql).bind(meter.to_string()).bind(until.seconds());
         delete.execute(tx.conn()).await?;
     }
-    Ok(())
+    for sql in [
+        "delete from checked where meter = $1 and day < $2",
+        "delete from finding where meter = $1 and day < $2",
+        "delete from estimate where meter = $1 and day < $2",
+        "delete from check_due where meter = $1 and day < $2",
+    ] {
+        let delete = query(sql).bind(meter.to_string()).bind(i64::from(before.number()));
+        delete.execute(tx.conn()).await?;
+    }
+    quarantine::erase(tx, meter, until).await
 }
 
-/// A meter of which something is to be erased, and before which midnight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Open {
-    pub(crate) meter: MeterId,
-    pub(crate) before: LocalDay,
-}
-
-/// Orders that were cut short, the first `limit`.
-pub(crate) async fn open(db: &Db, limit: i64) -> Result<Vec<Open>, DbError> {
+/// Orders whose days are not all gone: meters, and the first day that stays; the first `limit`.
+pub(crate) async fn open(db: &Db, limit: i64) -> Result<Vec<(MeterId, LocalDay)>, DbError> {
     let rows = query(
         "select m.id, m.erased_day from meter m where m.erased_day is not null and exists \
          (select 1 from salt s where s.meter = m.id and s.day < m.erased_day) order by m.id limit $1",
@@ -192,21 +208,30 @@ pub(crate) async fn open(db: &Db, limit: i64) -> Result<Vec<Open>, DbError> {
     .bind(limit)
     .fetch_all(db.read())
     .await?;
-    rows.iter().map(a_meter).collect()
+    let meter = |row: &AnyRow| Ok((parsed(row, 0)?, LocalDay::from_number(small(row, 1)?)));
+    rows.iter().map(meter).collect()
 }
 
-/// Meters that have salts of days before `day`, the first `limit`.
-pub(crate) async fn older(db: &Db, day: LocalDay, limit: i64) -> Result<Vec<MeterId>, DbError> {
-    let rows = query("select distinct meter from salt where day < $1 order by meter limit $2")
-        .bind(i64::from(day.number()))
-        .bind(limit)
-        .fetch_all(db.read())
-        .await?;
+/// Meters that nobody has looked at on `day` for what is too old, the first `limit`.
+pub(crate) async fn unseen(db: &Db, day: LocalDay, limit: i64) -> Result<Vec<MeterId>, DbError> {
+    let rows = query(
+        "select id from meter where erasure_seen is null or erasure_seen < $1 order by id limit $2",
+    )
+    .bind(i64::from(day.number()))
+    .bind(limit)
+    .fetch_all(db.read())
+    .await?;
     rows.iter().map(|row| parsed(row, 0)).collect()
 }
 
-fn a_meter(row: &AnyRow) -> Result<Open, DbError> {
-    Ok(Open { meter: parsed(row, 0)?, before: LocalDay::from_number(small(row, 1)?) })
+/// Notes that `meter` was looked at on `day`.
+pub(crate) async fn see(tx: &mut Tx, meter: MeterId, day: LocalDay) -> Result<(), DbError> {
+    query("update meter set erasure_seen = $1 where id = $2")
+        .bind(i64::from(day.number()))
+        .bind(meter.to_string())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
 }
 
 /// The orders for `meter`, newest first, at most `limit`.

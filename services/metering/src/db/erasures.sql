@@ -1,5 +1,6 @@
 alter table meter add column erased_day bigint;
 alter table meter add column erased_until bigint;
+alter table meter add column erasure_seen bigint;
 create table erasure (
     place {serial},
     meter text not null,
@@ -18,4 +19,3 @@ create table erased_leaf (
     leaf {bytes} not null,
     primary key (community, time, batch, meter, page)
 );
-create index salt_day on salt (day, meter);

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use calendar::Timestamp;
 use db::{AnyRow, Cell, Db, DbError, Row, Tx, query, with_rows};
 use ids::{CommunityId, MeterId};
+use reading::SignedReading;
 
 use super::{natural, parsed};
 
@@ -143,4 +144,35 @@ fn quarantined(row: &AnyRow) -> Result<Quarantined, DbError> {
         last_at: Timestamp::from_seconds(row.try_get(6)?),
         repeats: natural(row, 7)?,
     })
+}
+
+/// Messages that are read at once to be erased.
+const ERASED_AT_ONCE: i64 = 500;
+
+/// Erases what came of `meter` before `until`, and readings of before it that came later.
+pub(crate) async fn erase(tx: &mut Tx, meter: MeterId, until: Timestamp) -> Result<(), DbError> {
+    let mut after = 0_i64;
+    loop {
+        let rows = query(
+            "select place, message, last_at from quarantine where meter = $1 and place > $2 \
+             order by place limit $3",
+        )
+        .bind(meter.to_string())
+        .bind(after)
+        .bind(ERASED_AT_ONCE)
+        .fetch_all(tx.conn())
+        .await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.try_get(0)?;
+        for row in &rows {
+            let message: Vec<u8> = row.try_get(1)?;
+            let said = SignedReading::decode(&message).map(|signed| signed.reading.time);
+            let came = Timestamp::from_seconds(row.try_get(2)?);
+            if came < until || said.is_ok_and(|time| time < until) {
+                let place: i64 = row.try_get(0)?;
+                let delete = query("delete from quarantine where place = $1").bind(place);
+                delete.execute(tx.conn()).await?;
+            }
+        }
+    }
 }

@@ -37,8 +37,8 @@ fn evidence(device: &Device, slots: i64) -> String {
 
 #[actix_web::test]
 async fn what_is_erased_is_gone_and_the_proofs_of_others_stay() {
-    let devices = [Device::new("H01"), Device::new("H02"), Device::new("H03")];
-    let [one, two, three] = &devices;
+    let devices = ["H01", "H02", "H03", "H04"].map(Device::new);
+    let [one, two, three, four] = &devices;
     let admin = token(None, community(), &[Role::Admin]);
     let own = |device: &Device| token(Some(device.account()), community(), &[Role::Prosumer]);
     for mut home in Home::everywhere(&devices).await {
@@ -48,7 +48,7 @@ async fn what_is_erased_is_gone_and_the_proofs_of_others_stay() {
         }
         home.pass(97).await;
         let before = get(&home, &evidence(two, 1), &own(two)).await;
-        assert_eq!((before.0, &before.1["count"]), (StatusCode::OK, &json!(3)));
+        assert_eq!((before.0, &before.1["count"]), (StatusCode::OK, &json!(4)));
 
         let operator = token(None, community(), &[Role::Operator]);
         for other in [&own(one), &operator] {
@@ -58,7 +58,7 @@ async fn what_is_erased_is_gone_and_the_proofs_of_others_stay() {
         let (_, refused) = erase(&home, one, "2026-06-02", &admin).await;
         assert_eq!(refused["code"], "TOO_RECENT");
 
-        for device in &devices {
+        for device in [one, two, three] {
             home.revoke(device).await;
         }
         home.hand.move_to(at(LATER));
@@ -86,13 +86,26 @@ async fn what_is_erased_is_gone_and_the_proofs_of_others_stay() {
         assert_eq!(tally, Tally { duplicates: 1, ..Tally::default() });
         assert_eq!(home.stored_pages(one).await, [97]);
 
+        // The next reading of a meter that is enrolled is held against its last one.
+        let (_, erased) = erase(&home, four, "2026-06-05", &admin).await;
+        assert_eq!(erased[0]["before"], "2026-06-02", "{erased}");
+        assert_eq!(home.stored_pages(four).await, [97]);
+        let tally = home.hear(&[four.read(98, 9_000, 5, 0)]).await;
+        assert_eq!((tally.accepted, tally.quarantined), (0, 1), "its register ran backwards");
+        assert_eq!(home.hear(&[four.read(98, 9_000, 2_000, 0)]).await.accepted, 1);
+        home.revoke(four).await;
+
         home.keep_readings(92).await;
         home.pass(LATER).await;
-        home.pass(LATER + 5).await;
-        for device in &devices {
+        home.pass(LATER + 96).await;
+        for device in [one, two, three] {
             assert_eq!(home.stored_pages(device).await, [0_i64; 0]);
-            assert_eq!(rows(&home, "salt", device).await, 0);
+            for table in ["salt", "checked", "finding", "estimate", "energy_interval"] {
+                assert_eq!(rows(&home, table, device).await, 0, "{table}");
+            }
         }
+        assert_eq!(home.stored_pages(four).await, [98]);
+        assert_eq!(home.quarantined().await.len(), 1, "it came less than 92 days ago");
         let path = format!("/v1/meters/{}/erasures", three.meter);
         let (_, erased) = get(&home, &path, &own(three)).await;
         assert_eq!(
