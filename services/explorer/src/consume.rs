@@ -162,6 +162,8 @@ fn claim_of(envelope: &Envelope) -> Result<Option<Missing>> {
         ("tariff", tariff.valid_from.to_string(), tariff.hash)
     } else if let Some(invoice) = envelope.open::<InvoiceIssued>()? {
         ("invoice", invoice.number, invoice.hash)
+    } else if let Some(correction) = envelope.open::<InvoiceCorrected>()? {
+        ("correction", correction.number, correction.hash)
     } else {
         return Ok(None);
     };

@@ -1,9 +1,9 @@
 //! Hashes that a service said it handed to the chain, and those that are there.
 //!
 //! ```text
-//! day anchored, tariff published, bill issued --> claim --\
-//!                                                          hash: since when claimed, which block
-//! log of ReadingAnchor or RecordAnchor ---------> seen ---/
+//! day anchored, tariff published, bill issued or corrected --> claim --\
+//!                                                      hash: since when claimed, which block
+//! log of ReadingAnchor or RecordAnchor -----------------------> seen ---/
 //! block ANCHOR_SECONDS_MAX after a claim without a block --> AnchorMissing, once
 //! ```
 //!
@@ -26,9 +26,9 @@ const BLOCKS_KEPT: u64 = 10_000;
 /// Something that was said to be on chain and is not there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Missing {
-    /// `readings`, `tariff` or `invoice`.
+    /// `readings`, `tariff`, `invoice` or `correction`.
     pub(crate) what: String,
-    /// The day of the readings, the first day of the tariff, the number of the bill.
+    /// The day of the readings, the first day of the tariff, the number of the document.
     pub(crate) name: String,
     /// The hash that should be there.
     pub(crate) hash: B256,

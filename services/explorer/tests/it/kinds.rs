@@ -328,11 +328,15 @@ async fn a_trade_locks_cash_and_a_run_tells_a_penalty_only_when_it_is_another_on
     let settled = logs[1].transaction;
     logs[1..].iter_mut().for_each(|log| log.transaction = settled);
     let first = scene.block(1, GENESIS, logs);
-    let logs = vec![scene.reconciled(TRADE, 0, 0)];
+    let in_its_own = |mut log: Log, transaction: u8| {
+        log.transaction = B256::repeat_byte(transaction);
+        vec![log]
+    };
+    let logs = in_its_own(scene.reconciled(TRADE, 0, 0), 0xa0);
     let second = scene.block(2, first.hash, logs);
-    let logs = vec![scene.reconciled(TRADE, 1, 0)];
+    let logs = in_its_own(scene.reconciled(TRADE, 1, 0), 0xa1);
     let third = scene.block(3, second.hash, logs);
-    let logs = vec![scene.delivered(TRADE, 2, 5_000, 0)];
+    let logs = in_its_own(scene.delivered(TRADE, 2, 5_000, 0), 0xa2);
     let fourth = scene.block(4, third.hash, logs);
     scene.feed(&first, 1).await.unwrap();
     let told = newest(&scene, "escrow_locked").await;
