@@ -11,6 +11,7 @@ use events::{Envelope, Event};
 use market::domain::commitment;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use service::Tick;
 
 use super::served::{commit, request, reveal, sealed};
 use super::{GATE, LATER, OPENS, SALT, order};
