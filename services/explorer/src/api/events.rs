@@ -26,8 +26,7 @@ pub(crate) struct KindQuery {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct KindsQuery {
-    /// Only of these kinds, separated by commas; all when absent.
-    #[param(example = "gate_closed,slot_cleared")]
+    /// Only of these kinds, separated by commas as in `gate_closed,slot_cleared`; all when absent.
     pub(crate) kinds: Option<String>,
 }
 
