@@ -325,7 +325,7 @@ async function household(person, known) {
   }
   await visit(person, "wallet", "/wallet", [
     "h2:text-is('Balance')", "#pay-in dl.facts", "#statement tbody tr", "#signer", "#export-key",
-    "#send-money", "#transfers",
+    "#send-money", "#transfers", "#addresses tbody tr",
   ]);
   if (!known) await payOut(person);
   await visit(person, "certificates", "/certificates", [
@@ -335,6 +335,7 @@ async function household(person, known) {
   await visit(person, "explorer", "/explorer", ["h1:text-is('Blockchain Explorer')", "#blocks tbody tr"]);
   await visit(person, "transactions", "/explorer/transactions", ["#transactions tbody tr"]);
   await visit(person, "trades", "/explorer/trades", ["#chain-trades tbody tr"]);
+  await visit(person, "events", "/explorer/events", ["#feed tbody tr", "#feed-kind"]);
   const paths = known ?? (await followTrade(person));
   if (known) {
     await visit(person, "trade", known.trade, ["#trade dl.facts", "#outcome dl.facts"]);
@@ -406,6 +407,7 @@ async function operator(person) {
   await visit(person, "quarantine", "/admin/quarantine", ["text=Every message was believed."]);
   await visit(person, "payments", "/admin/payments", ["#unmatched .notice.info"]);
   await visit(person, "payouts", "/admin/payouts", ["#payouts tbody tr", "#payout-state"]);
+  await visit(person, "dealer", "/admin/dealer", ["#dealer-transfers .empty", "#dealer-ask form"]);
   await visit(person, "receivables", "/admin/receivables", ["#ages tbody tr", "#receivables", "#ladder dl.facts"]);
   await visit(person, "disputes", "/admin/disputes", ["#dispute-state", "#disputes .empty"]);
   await visit(person, "reports", "/admin/reports", ["#reports select", "#report tbody tr, #report .empty"]);

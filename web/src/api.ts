@@ -174,9 +174,17 @@ export const signRequest = (terms: t.RequestTerms) =>
   post<{ signature: string } | t.Approval>("/v1/signatures/request", terms);
 export const exportKey = (password: string, passphrase: string) =>
   post<t.ExportedKey>("/v1/me/key-export", { password, passphrase });
-export const signingLimit = (account: string) => get<t.SigningLimit>(`/v1/signing-limits/${account}`);
-export const changeSigningLimit = (account: string, daily: string) =>
-  put<t.SigningLimit | t.Approval>(`/v1/signing-limits/${account}`, { daily });
+/** Of a currency, or in `Wh` of certified energy. */
+/** The addresses that an account settles at, oldest first. */
+export const addresses = (account: string) => get<t.AccountAddress[]>(`/v1/accounts/${account}/addresses`);
+export const prepareAddress = (account: string, wish: t.AddressWish) =>
+  post<t.PreparedAddress>(`/v1/accounts/${account}/addresses/prepare`, wish);
+export const assignAddress = (account: string, body: t.NewAddress) =>
+  post<t.AccountAddress>(`/v1/accounts/${account}/addresses`, body);
+export const signingLimit = (account: string, unit?: string) =>
+  get<t.SigningLimit>(`/v1/signing-limits/${account}`, { unit });
+export const changeSigningLimit = (account: string, body: t.NewSigningLimit) =>
+  put<t.SigningLimit | t.Approval>(`/v1/signing-limits/${account}`, body);
 export const approvals = () => get<t.Page<t.Approval>>("/v1/approvals", { limit: 100 });
 export const approve = (id: string) => post<t.Approval>(`/v1/approvals/${id}/approval`, {});
 export const refuse = (id: string) => post<t.Approval>(`/v1/approvals/${id}/refusal`, {});
@@ -236,6 +244,10 @@ export const withdrawCommitment = (name: string) => remove<t.Commitment>(`/v1/co
 export const sealing = (zone?: string) => get<t.Sealing>("/v1/sealing", { zone });
 export const chooseSealing = (from: string, reveal_seconds?: number, zone?: string) =>
   put<t.Sealing>(`/v1/sealing/${from}`, { reveal_seconds }, { zone });
+/** All of them, as far as a list to choose from goes. */
+export const allOwnOrders = () => all<t.Order>("/v1/orders", {});
+/** Takes back all open ones; answers with those. */
+export const cancelOrders = () => remove<t.Order[]>("/v1/orders");
 export const cancelOrder = (id: string) => remove<t.Order>(`/v1/orders/${id}`);
 export const depth = (slot: string) => get<t.Depth>(`/v1/slots/${slot}/depth`);
 export const struckTrades = (slot: string, limit: number) =>
@@ -379,6 +391,14 @@ export const requests = (query: { account?: string; kind?: t.RequestTerms["kind"
 export const requestsOf = (account: string, kind: t.RequestTerms["kind"]) =>
   some<t.AccountRequest>("/v1/requests", { account, kind }, OWN_MAX);
 export const currencies = () => get<t.Currency[]>("/v1/currencies");
+export const dealerTransfers = (cursor?: string) =>
+  get<t.Page<t.DealerTransfer>>("/v1/exchange/dealer-transfers", { limit: 50, cursor });
+export const askDealerTransfer = (body: t.NewDealerTransfer) =>
+  post<t.DealerTransfer>("/v1/exchange/dealer-transfers", body);
+export const approveDealerTransfer = (id: string) =>
+  post<t.DealerTransfer>(`/v1/exchange/dealer-transfers/${id}/approval`, {});
+export const refuseDealerTransfer = (id: string) =>
+  post<t.DealerTransfer>(`/v1/exchange/dealer-transfers/${id}/refusal`, {});
 export const exchangeRates = () => get<t.ExchangeRates>("/v1/exchange-rates");
 export const quoteExchange = (wish: t.QuoteWish) => post<t.Quote>("/v1/exchange/quotes", wish);
 export const orderExchange = (quote: string, signature: string) =>
@@ -417,6 +437,9 @@ export const chainTrades = (address?: string, cursor?: string) =>
   get<t.Page<t.ChainTrade>>("/v1/explorer/trades", { limit: 25, address, cursor });
 export const chainTrade = (id: string) =>
   get<t.ChainTrade>(`/v1/explorer/trades/${encodeURIComponent(id)}`);
+/** Without a kind, all but blocks. */
+export const feedEvents = (kind?: t.FeedKind, cursor?: string) =>
+  get<t.Page<t.FeedEvent>>("/v1/explorer/events", { limit: 25, kind, cursor });
 export const roleChanges = () => get<t.Page<t.RoleChange>>("/v1/role-changes");
 export const search = async (q: string) =>
   (await get<{ items: t.Hit[] }>("/v1/explorer/search", { q })).items;

@@ -1,13 +1,11 @@
 // The live feed: one stream of server-sent events for the whole app.
 
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { KINDS } from "./news";
+import type { FeedKind } from "./types";
 
-export type News =
-  | "block" | "block_removed" | "slot_cleared" | "book_changed" | "readings_stored" | "invoice_issued";
+export type News = FeedKind;
 
-const KINDS: News[] = [
-  "block", "block_removed", "slot_cleared", "book_changed", "readings_stored", "invoice_issued",
-];
 /** A page reads again at most this often, however fast the news comes. */
 const PAUSE_MS = 1000;
 

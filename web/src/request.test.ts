@@ -6,7 +6,7 @@ import {
   checkPrepared, isExact, keyOf, recipientError, requestText, transferError,
 } from "./request";
 import type {
-  CertificateTransferTerms, CertificateTransferWish, CurrencyTransferTerms, MandateTerms, MandateWish, PreparedRequest, RequestTerms,
+  CancellationTerms, CancellationWish, CertificateTransferTerms, CertificateTransferWish, CurrencyTransferTerms, MandateTerms, MandateWish, PreparedRequest, RequestTerms,
   RetirementTerms, RetirementWish, TransferTerms, TransferWish,
 } from "./types";
 
@@ -46,12 +46,16 @@ const retire: RetirementWish = {
   kind: "certificate_retirement", certificate: NUMBER, wh: 250, beneficiary: "Bäckerei Weber",
 };
 
+const end: CancellationTerms = { kind: "cancellation", account: OWN, nonces: ["0xff", `0x${"ab".repeat(32)}`] };
+const stop: CancellationWish = { kind: "cancellation", nonces: ["0xff", `0x${"ab".repeat(32)}`] };
+
 /** As the server prepares it: addresses in the one case, numbers in decimal, money in 1e-9. */
 function prepared(terms: RequestTerms): PreparedRequest {
   const { kind, ...fields } = terms;
   const written = Object.entries(fields).filter(([name]) => name !== "market").map(([name, value]) => {
     if (name === "amount" && kind.endsWith("transfer") && !kind.startsWith("certificate")) return [name, "12500000000"];
     if (name === "beneficiary") return [name, value];
+    if (Array.isArray(value)) return [name, value.map((one) => BigInt(one).toString())];
     if (["amount", "certificate", "nonce"].includes(name)) return [name, BigInt(value).toString()];
     return [name, String(value).toLowerCase()];
   });
@@ -81,6 +85,19 @@ test("nothing else is signed", () => {
     expect(() => checkPrepared(prepared({ ...mandate, ...change }), grant, OWN)).toThrow(/something else/);
   }
   expect(() => checkPrepared(prepared(transfer), grant, OWN)).toThrow(/something else/);
+});
+
+test("orders are ended by the nonces that were asked for, and by no others", () => {
+  expect(checkPrepared(prepared(end), stop, OWN).terms).toBe(end);
+  for (const nonces of [["0xff"], [...end.nonces].reverse(), [...end.nonces, "0x1"], []]) {
+    expect(() => checkPrepared(prepared({ ...end, nonces }), stop, OWN)).toThrow(/something else/);
+  }
+  const shown = prepared(end);
+  Object.assign(shown.typed_data.message, { nonces: ["255", "1"] });
+  expect(() => checkPrepared(shown, stop, OWN)).toThrow(/something else/);
+  expect(keyOf(end)).not.toBe(keyOf({ ...end, nonces: ["0xff", "0x1"] }));
+  expect(keyOf(end).length).toBeLessThan(100);
+  expect(requestText(end)).toBe("End 2 orders on chain");
 });
 
 test("money of another currency is signed for that currency's market alone", () => {

@@ -37,6 +37,11 @@ export function transferError(
 export function keyOf(terms: RequestTerms): string {
   if (terms.kind === "transfer" || terms.kind === "currency_transfer") return `transfer ${terms.nonce}`;
   if (terms.kind === "exchange") return `exchange ${terms.accountNonce}`;
+  if (terms.kind === "cancellation") {
+    // Nonces are numbers of chance: no others have the sum.
+    const sum = terms.nonces.reduce((all, nonce) => all + BigInt(nonce), 0n);
+    return `cancellation ${terms.nonces.length} ${sum.toString(16)}`;
+  }
   if (terms.kind !== "mandate") return `${terms.kind} ${terms.nonce}`;
   return `mandate ${terms.delegate} ${terms.version}`;
 }
@@ -67,14 +72,22 @@ export function checkPrepared(
 /** Whether a wallet is shown the same terms: addresses and hashes are numbers as well. */
 function isShown(terms: RequestTerms, { domain, message }: TypedData): boolean {
   const fields = Object.entries(terms).filter(([name]) => name !== "kind");
+  // Lists are in those of ends of orders alone.
+  const all: Record<string, string | string[] | undefined> = message;
   return fields.every(([name, value]) => {
     // The market of a currency is whom the wallet signs for.
     if (name === "market") return sameAddress(domain.verifyingContract, String(value));
-    const shown = message[name];
+    const shown = all[name];
+    if (Array.isArray(shown)) return Array.isArray(value) && sameNumbers(shown, value);
     if (name === "beneficiary") return shown === value;
     const cash = name === "amount" && (terms.kind === "transfer" || terms.kind === "currency_transfer");
     return shown !== undefined && numberOf(shown) === (cash ? parseDecimal(String(value), MONEY_SCALE) : numberOf(value));
   });
+}
+
+/** Whether both are the same numbers in the same order. */
+function sameNumbers(these: string[], those: string[]): boolean {
+  return these.length === those.length && these.every((one, place) => numberOf(one) === numberOf(those[place]!));
 }
 
 function numberOf(value: string | number): bigint | null {
@@ -106,6 +119,7 @@ function isWished(terms: RequestTerms, wish: RequestWish, market: string | undef
   if (terms.kind === "certificate_transfer" && wish.kind === "certificate_transfer") {
     return isRecipient(terms.to, wish.to) && isOf(terms, wish);
   }
+  if (terms.kind === "cancellation" && wish.kind === "cancellation") return sameNumbers(terms.nonces, wish.nonces);
   if (terms.kind === "certificate_retirement" && wish.kind === "certificate_retirement") {
     return terms.beneficiary === wish.beneficiary && isOf(terms, wish);
   }
@@ -142,6 +156,7 @@ export function requestText(terms: RequestTerms, nameOf: (address: string) => st
   if (terms.kind === "certificate_retirement") {
     return `Retire ${count(BigInt(terms.amount))} Wh of a certificate for ${terms.beneficiary}`;
   }
+  if (terms.kind === "cancellation") return `End ${count(terms.nonces.length)} orders on chain`;
   if (terms.until === 0) return `End the mandate of ${who(terms.delegate)}`;
   return `Let ${who(terms.delegate)} sign orders: ${limitWords(limitsOfTerms(terms))}`;
 }

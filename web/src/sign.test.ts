@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import sample from "./order.sample.json";
 import { typedData } from "./order";
-import type { Market, OrderTerms, PreparedPayout, PreparedRequest } from "./types";
+import type { Market, OrderTerms, PreparedAddress, PreparedPayout, PreparedRequest } from "./types";
 
 const order = sample.order as OrderTerms;
 const market = sample.market as unknown as Market;
@@ -167,4 +167,26 @@ test("a key is proved by the message that the server made, and the origin is tol
   expect([method, params[1]]).toEqual(["personal_sign", order.account]);
   const bytes = String(params[0]).slice(2).match(/../g)!.map((pair) => Number.parseInt(pair, 16));
   expect(new TextDecoder().decode(Uint8Array.from(bytes))).toBe(message);
+});
+
+test("two addresses sign for the next one, each with the wallet at it", async () => {
+  const { signAsNext, signAsFormer } = await signing();
+  const [former, next] = [`0x${"ab".repeat(20)}`, `0x${"cd".repeat(20)}`];
+  const domain = { name: "", version: "1", chainId: 7701, verifyingContract: former };
+  const typed = (primaryType: string) => ({ types: {}, primaryType, domain, message: {} });
+  const meters = ["1", "2"].map((meter) => ({ meter, serial: "", typed_data: typed(`Enrolment ${meter}`) }));
+  const prepared: PreparedAddress = {
+    address: next, from: "2026-06-30T22:00:00Z", former, custody: "own", succession: typed("Succession"), enrolments: meters,
+  };
+  const there = wallet([next], 7701, []);
+  const signed = await signAsNext(prepared, there.wallet);
+  expect(signed).toEqual({
+    address: next, signature: SIGNATURE, enrolments: meters.map(({ meter }) => ({ meter, owner_signature: SIGNATURE })),
+  });
+  const shown = there.calls.filter(([method]) => method === "eth_signTypedData_v4");
+  expect(shown.map(([, [at, data]]) => [at, JSON.parse(String(data)).primaryType])).toEqual([
+    [next, "Succession"], [next, "Enrolment 1"], [next, "Enrolment 2"],
+  ]);
+  await expect(signAsFormer(prepared, there.wallet)).rejects.toThrow(former);
+  expect(await signAsFormer(prepared, wallet([former], 7701, []).wallet)).toBe(SIGNATURE);
 });

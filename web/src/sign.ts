@@ -4,7 +4,8 @@ import { sameAddress } from "./address";
 import * as api from "./api";
 import { typedData } from "./order";
 import type {
-  Approval, ChallengeCall, Custody, Market, OrderTerms, PayoutSignatures, PreparedPayout, PreparedRequest,
+  Approval, ChallengeCall, Custody, Market, OrderTerms, PayoutSignatures, PreparedAddress, PreparedPayout,
+  PreparedRequest,
 } from "./types";
 
 export interface Wallet {
@@ -123,6 +124,29 @@ export async function signRequest(prepared: Signable, custody: Custody): Promise
   if (custody === "own") return signRequestWith(walletOf(), prepared);
   const answer = await api.signRequest(prepared.terms);
   return "signature" in answer ? answer.signature : answer;
+}
+
+/** What the next address of an account signs: that it succeeds, and that the meters are its own. */
+export async function signAsNext({ address, succession, enrolments }: PreparedAddress, wallet: Wallet = walletOf()) {
+  await useAccount(wallet, address, succession.domain.chainId);
+  const signature = await signTyped(wallet, address, succession);
+  const signed = [];
+  for (const { meter, typed_data } of enrolments) {
+    signed.push({ meter, owner_signature: await signTyped(wallet, address, typed_data) });
+  }
+  return { address, signature, enrolments: signed };
+}
+
+/** What the address before signs. */
+export async function signAsFormer({ former, succession }: PreparedAddress, wallet: Wallet = walletOf()): Promise<string> {
+  await useAccount(wallet, former, succession.domain.chainId);
+  return signTyped(wallet, former, succession);
+}
+
+/** The address that the wallet is at. */
+export async function addressOfWallet(wallet: Wallet = walletOf()): Promise<string> {
+  const [address = ""] = await accountsOf(wallet);
+  return address;
 }
 
 /** Proves to the server that the wallet's key is here (EIP-4361). */

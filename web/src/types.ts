@@ -25,6 +25,7 @@ export * from "./types/request";
 export * from "./types/risk";
 export * from "./types/rule";
 export * from "./types/sealing";
+export * from "./types/succession";
 export * from "./types/trading";
 export * from "./types/webhook";
 
@@ -57,6 +58,7 @@ export type NewMeter = api.NewMeter;
 export type EnrolledMeter = api.EnrolledMeter;
 export type ExportedKey = api.ExportedKey;
 export type SigningLimit = api.SigningLimit;
+export type NewSigningLimit = api.NewSigningLimit;
 
 /** What one person asked for and another one decides. */
 export interface Approval extends api.Approval {

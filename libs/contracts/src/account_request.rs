@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::SolStruct;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,9 +18,10 @@ use crate::currency::Cash;
 use crate::deployment::Deployment;
 use crate::exchange::Quote;
 use crate::requests::{
-    CashTransfer, CertificateRetirement, CertificateTransfer, Mandate, cash_transfer,
-    certificate_retirement, certificate_transfer, mandate, sol_types,
+    Cancellation, CashTransfer, CertificateRetirement, CertificateTransfer, Mandate, cancel_all,
+    cash_transfer, certificate_retirement, certificate_transfer, mandate, sol_types,
 };
+use crate::typed::typed_data;
 
 /// A request that an account signs, and that somebody else sends.
 ///
@@ -59,17 +60,20 @@ pub enum AccountRequest {
     CertificateTransfer(CertificateTransfer),
     /// Certified energy is used up, for somebody.
     CertificateRetirement(CertificateRetirement),
+    /// Orders with these nonces end, as far as they are not filled.
+    Cancellation(Cancellation),
 }
 
 impl AccountRequest {
     /// The tags of all kinds.
-    pub const KINDS: [&str; 6] = [
+    pub const KINDS: [&str; 7] = [
         "transfer",
         "mandate",
         "currency_transfer",
         "exchange",
         "certificate_transfer",
         "certificate_retirement",
+        "cancellation",
     ];
 
     /// Free cash that goes from one address of an account to another, sent by anybody; `market` is
@@ -97,6 +101,7 @@ impl AccountRequest {
             AccountRequest::Exchange { .. } => "exchange",
             AccountRequest::CertificateTransfer(_) => "certificate_transfer",
             AccountRequest::CertificateRetirement(_) => "certificate_retirement",
+            AccountRequest::Cancellation(_) => "cancellation",
         }
     }
 
@@ -109,10 +114,12 @@ impl AccountRequest {
             AccountRequest::Exchange { quote, .. } => quote.account,
             AccountRequest::CertificateTransfer(of) => of.account,
             AccountRequest::CertificateRetirement(of) => of.account,
+            AccountRequest::Cancellation(of) => of.account,
         }
     }
 
-    /// The last epoch second at which a contract takes it.
+    /// The last epoch second at which a contract takes it; the last there is, for what a contract
+    /// always takes.
     pub const fn expiry(&self) -> u64 {
         match self {
             AccountRequest::Transfer(of) => of.expiry,
@@ -121,6 +128,7 @@ impl AccountRequest {
             AccountRequest::Exchange { quote, .. } => quote.expiry,
             AccountRequest::CertificateTransfer(of) => of.expiry,
             AccountRequest::CertificateRetirement(of) => of.expiry,
+            AccountRequest::Cancellation(_) => u64::MAX,
         }
     }
 
@@ -135,9 +143,9 @@ impl AccountRequest {
             }
             AccountRequest::CurrencyTransfer { transfer, .. } => Ok(transfer.amount),
             AccountRequest::Exchange { quote, .. } => Ok(quote.given),
-            AccountRequest::CertificateTransfer(_) | AccountRequest::CertificateRetirement(_) => {
-                Ok(Money::ZERO)
-            }
+            AccountRequest::CertificateTransfer(_)
+            | AccountRequest::CertificateRetirement(_)
+            | AccountRequest::Cancellation(_) => Ok(Money::ZERO),
         }
     }
 
@@ -157,6 +165,9 @@ impl AccountRequest {
             }
             AccountRequest::CertificateRetirement(of) => {
                 Ok(certificate_retirement(chain_id, at.certificates, of))
+            }
+            AccountRequest::Cancellation(of) => {
+                Ok(cancel_all(chain_id, at.market, of.account, &of.nonces))
             }
         }
     }
@@ -200,6 +211,12 @@ impl AccountRequest {
                 let kind = sol_types::Retirement::eip712_encode_type();
                 (kind, "Wattex EnergyCertificate", at.certificates, message)
             }
+            AccountRequest::Cancellation(of) => {
+                let nonces: Vec<String> = of.nonces.iter().map(U256::to_string).collect();
+                let message = json!({ "account": of.account, "nonces": nonces });
+                let kind = sol_types::CancelAll::eip712_encode_type();
+                (kind, "Wattex EnergyMarket", at.market, message)
+            }
         };
         let domain = json!({
             "name": contract, "version": "1", "chainId": chain_id, "verifyingContract": place,
@@ -227,6 +244,9 @@ impl AccountRequest {
             AccountRequest::CertificateRetirement(of) => {
                 Ok(at.retire_certificate_for(of, signature))
             }
+            AccountRequest::Cancellation(of) => {
+                Ok(at.cancel_all_for(of.account, &of.nonces, signature))
+            }
         }
     }
 }
@@ -245,26 +265,9 @@ fn transferred(
     Ok((kind, "Wattex EnergyMarket", market, message))
 }
 
-/// Typed data as wallets take it, of one struct without others in it (EIP-712).
-fn typed_data(encoded: &str, domain: Value, message: Value) -> Value {
-    let of = |text: &str| -> Vec<Value> {
-        let fields = text.split(',').filter_map(|field| field.split_once(' '));
-        fields.map(|(kind, name)| json!({ "name": name, "type": kind })).collect()
-    };
-    let (name, fields) = encoded.split_once('(').expect("an encoded type has fields");
-    let contract = "string name,string version,uint256 chainId,address verifyingContract";
-    json!({
-        "types": { "EIP712Domain": of(contract), name: of(fields.trim_end_matches(')')) },
-        "primaryType": name,
-        "domain": domain,
-        "message": message,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use alloy_dyn_abi::TypedData;
-    use alloy_primitives::U256;
     use units::Energy;
 
     use super::*;
@@ -324,7 +327,7 @@ mod tests {
     }
 
     /// One of each kind.
-    fn every_kind() -> [AccountRequest; 6] {
+    fn every_kind() -> [AccountRequest; 7] {
         let (account, certificate) = (Address::repeat_byte(1), U256::MAX - U256::ONE);
         let (amount, nonce, expiry) = (U256::from(250), U256::from(7), 1_790_000_000);
         let to = Address::repeat_byte(2);
@@ -339,6 +342,7 @@ mod tests {
             exchange(),
             AccountRequest::CertificateTransfer(given),
             AccountRequest::CertificateRetirement(used),
+            AccountRequest::Cancellation(Cancellation { account, nonces: vec![nonce, U256::MAX] }),
         ]
     }
 

@@ -39,6 +39,7 @@ mod revert;
 mod sales;
 mod shown;
 pub mod storage;
+mod typed;
 
 pub use alloy_primitives::{Address, B256, Bytes, Log, U256};
 pub use alloy_sol_types::{SolCall, SolConstructor, SolEvent, SolEventInterface, SolValue};
@@ -66,6 +67,7 @@ pub use payout::{PayoutTerms, REDEMPTION_SECONDS, TO_WALLET, WITHDRAWAL_SECONDS}
 pub use policy::{BuyerRule, Policy, SellerRule};
 pub use revert::revert_text;
 pub use sales::sales;
+pub use typed::{enrolment_data, succession_data};
 
 /// The run of a trade that nobody reconciled in time ([`Deployment::expire`]).
 pub const RUN_EXPIRED: u8 = 255;

@@ -59,6 +59,16 @@ pub fn cancel_all(chain_id: u64, market: Address, account: Address, nonces: &[U2
     request.eip712_signing_hash(&market_domain(chain_id, market))
 }
 
+/// Orders that an account ends by their nonces. It has no expiry: what is ended stays so.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Cancellation {
+    /// Whose.
+    pub account: Address,
+    /// In the order that is signed.
+    pub nonces: Vec<U256>,
+}
+
 /// Cash that an account takes out of trading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Withdrawal {

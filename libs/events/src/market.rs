@@ -161,6 +161,109 @@ impl Event for CommitmentExpired {
     const SUBJECT: &'static str = "market.commitment.expired.v1";
 }
 
+/// Where a commitment to a sealed order stands now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CommitmentStep {
+    /// It was taken in.
+    Committed,
+    /// Its account took it back before the gate.
+    Withdrawn,
+    /// It was opened, and the market took the order that it stands for.
+    Revealed,
+}
+
+/// A commitment to a sealed order came, went or was opened. Says neither whose it is nor what it
+/// stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CommitmentChanged {
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The grid area.
+    #[schemars(with = "schema::Id")]
+    pub zone: ZoneId,
+    /// Start of its slot.
+    #[schemars(with = "schema::Moment")]
+    pub slot: Timestamp,
+    /// Its name.
+    #[schemars(with = "schema::Hash")]
+    pub commitment: B256,
+    /// What happened to it.
+    pub step: CommitmentStep,
+}
+
+impl Event for CommitmentChanged {
+    const SUBJECT: &'static str = "market.commitment.changed.v1";
+}
+
+/// Orders were refused: of one commit of the market, those with one code together. Says neither
+/// whose they were nor what was in them. What is sent again unchanged may be told of once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OrdersRejected {
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The grid area.
+    #[schemars(with = "schema::Id")]
+    pub zone: ZoneId,
+    /// The stable code of the reason.
+    pub code: String,
+    /// How many orders, at least one.
+    pub count: u32,
+}
+
+impl Event for OrdersRejected {
+    const SUBJECT: &'static str = "market.orders.rejected.v1";
+}
+
+/// The gate of a slot is closed: no order comes or goes any more, sealed ones are opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GateClosed {
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The grid area.
+    #[schemars(with = "schema::Id")]
+    pub zone: ZoneId,
+    /// Start of the slot.
+    #[schemars(with = "schema::Moment")]
+    pub slot: Timestamp,
+    /// Over its commitments where its orders are sealed, else over the conditions and orders that
+    /// it was cleared with.
+    #[schemars(with = "schema::Hash")]
+    pub root: B256,
+}
+
+impl Event for GateClosed {
+    const SUBJECT: &'static str = "market.gate.closed.v1";
+}
+
+/// Slots from one on go by another rule of the market.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ParameterChanged {
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The grid area.
+    #[schemars(with = "schema::Id")]
+    pub zone: ZoneId,
+    /// Which rule: `mechanism`, `sealing` or `shares`.
+    pub parameter: String,
+    /// Start of the first slot.
+    #[schemars(with = "schema::Moment")]
+    pub from: Timestamp,
+    /// What holds from then on, as the market's routes show it; null for `shares`.
+    pub value: serde_json::Value,
+    /// Who decided.
+    #[schemars(with = "schema::Id")]
+    pub by: PartyId,
+}
+
+impl Event for ParameterChanged {
+    const SUBJECT: &'static str = "market.parameter.changed.v1";
+}
+
 /// A buyer's and a seller's order met before the gate of their slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Struck {

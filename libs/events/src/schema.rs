@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 33] {
+fn kinds() -> [Kind; 37] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -78,6 +78,10 @@ fn kinds() -> [Kind; 33] {
         Kind::of::<market::SlotCleared>(),
         Kind::of::<market::OrderCancelled>(),
         Kind::of::<market::CommitmentExpired>(),
+        Kind::of::<market::CommitmentChanged>(),
+        Kind::of::<market::OrdersRejected>(),
+        Kind::of::<market::GateClosed>(),
+        Kind::of::<market::ParameterChanged>(),
         Kind::of::<market::BookChanged>(),
         Kind::of::<market::SuspensionChanged>(),
         Kind::of::<market::StopChanged>(),

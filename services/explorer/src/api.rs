@@ -31,6 +31,7 @@ pub fn routes(
             .service(trades::get_trade)
             .service(role_changes::list_role_changes)
             .service(search::search)
+            .service(events::list_events)
             .service(events::listen);
     }
 }

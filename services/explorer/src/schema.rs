@@ -10,7 +10,27 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, sql: CLEARINGS },
     Migration { version: 5, sql: PRICES },
     Migration { version: 6, sql: LOGS_BY_ADDRESS },
+    Migration { version: 7, sql: EVENTS },
 ];
+
+/// News that can be looked up by their kind, those of a block that go with it, and what should be
+/// on chain.
+const EVENTS: &str = "
+alter table feed add column happened_at bigint;
+alter table feed add column block bigint;
+create index feed_kind on feed (kind, id);
+create index feed_block on feed (block);
+create table anchors (
+    hash text primary key,
+    what text,
+    name text,
+    since bigint,
+    block bigint,
+    told bigint not null
+);
+create index anchors_block on anchors (block);
+create index anchors_since on anchors (since);
+";
 
 /// What one contract said, without a walk over all logs.
 const LOGS_BY_ADDRESS: &str = "create index logs_address on logs (address, block, place);";

@@ -31,6 +31,7 @@ pub fn routes(
             .service(people::me)
             .service(people::audit_log)
             .service(addresses::account_addresses)
+            .service(addresses::prepare_address)
             .service(addresses::assign_address)
             .service(keys::export_key)
             .service(tokens::challenge)

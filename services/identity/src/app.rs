@@ -13,6 +13,7 @@ mod people;
 mod provisioning;
 mod requests;
 mod rotation;
+mod succession;
 mod sweep;
 mod tokens;
 
@@ -32,6 +33,7 @@ pub use people::{KeyProof, NewParty};
 pub use provisioning::{NewCode, NewDevice, ProvisioningCode};
 pub use requests::SignedRequest;
 pub use rotation::{NewKey, RotatedMeter};
+pub use succession::{AddressWish, PreparedAddress, PreparedEnrolment};
 pub use tokens::{Grant, Tokens};
 
 pub(crate) use tokens::load_token_keys;

@@ -47,9 +47,10 @@ use service::{Clock, Tick, Verifier};
 
 pub use api::routes;
 pub use app::{
-    EnrolledMeter, ExportedKey, Grant, KeyExport, KeyProof, LimitChange, NewAddress, NewCode,
-    NewConnectionPoint, NewDevice, NewKey, NewMeter, NewParty, OwnedMeter, ProvisioningCode,
-    RotatedMeter, SignedOrder, SignedPayout, SignedRedemption, SignedRequest, Signing, Tokens,
+    AddressWish, EnrolledMeter, ExportedKey, Grant, KeyExport, KeyProof, LimitChange, NewAddress,
+    NewCode, NewConnectionPoint, NewDevice, NewKey, NewMeter, NewParty, OwnedMeter,
+    PreparedAddress, PreparedEnrolment, ProvisioningCode, RotatedMeter, SignedOrder, SignedPayout,
+    SignedRedemption, SignedRequest, Signing, Tokens,
 };
 pub use domain::addresses::{AccountAddress, HORIZON_SECONDS_MAX, Rotation};
 pub use domain::approvals::{Approval, ApprovalKind, ApprovalState};

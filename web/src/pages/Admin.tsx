@@ -7,6 +7,7 @@ import { isStaff, useUser } from "../user";
 import { words } from "./Market";
 import { Approvals } from "./admin/Approvals";
 import { Certificates } from "./admin/Certificates";
+import { Dealer } from "./admin/Dealer";
 import { Disputes } from "./admin/Disputes";
 import { Issuer } from "./admin/Issuer";
 import { Meters } from "./admin/Meters";
@@ -31,6 +32,7 @@ export function Admin({ path }: { path: string }) {
     ["surveillance", "Surveillance"],
     ["payments", "Payments"],
     ["payouts", "Payouts"],
+    ["dealer", "Dealer"],
     ["receivables", "Receivables"],
     ["disputes", "Disputes"],
     ["certificates", "Certificates"],
@@ -66,6 +68,7 @@ export function Admin({ path }: { path: string }) {
       {section === "surveillance" && <Surveillance />}
       {section === "payments" && <Unmatched />}
       {section === "payouts" && <Payouts />}
+      {section === "dealer" && <Dealer />}
       {section === "receivables" && <Receivables />}
       {section === "disputes" && <Disputes />}
       {section === "certificates" && <Certificates />}

@@ -5,6 +5,7 @@ import type { Hit } from "../types";
 import { Hash, Notice, Page, Tabs } from "../ui";
 import { AddressView } from "./explorer/Address";
 import { BlockView } from "./explorer/Block";
+import { FeedList } from "./explorer/FeedList";
 import { BlockList, TradeList, TransactionList } from "./explorer/Lists";
 import { RoleChanges } from "./explorer/RoleChanges";
 import { TradeView } from "./explorer/Trade";
@@ -23,7 +24,12 @@ export function Explorer({ path }: { path: string }) {
     trade: <TradeView id={name} />,
     address: <AddressView address={name} />,
   }[section];
-  const list = { transactions: <TransactionList />, trades: <TradeList />, rights: <RoleChanges /> }[section];
+  const list = {
+    transactions: <TransactionList />,
+    trades: <TradeList />,
+    events: <FeedList />,
+    rights: <RoleChanges />,
+  }[section];
   return (
     <Page
       name="explorer"
@@ -37,6 +43,7 @@ export function Explorer({ path }: { path: string }) {
           { href: "/explorer", text: "Blocks", on: section === "" || section === "block" },
           { href: "/explorer/transactions", text: "Transactions", on: section === "transactions" || section === "tx" },
           { href: "/explorer/trades", text: "Trades", on: section === "trades" || section === "trade" },
+          { href: "/explorer/events", text: "Events", on: section === "events" },
           { href: "/explorer/rights", text: "Rights", on: section === "rights" },
         ]}
       />

@@ -11,6 +11,7 @@ import { Link } from "../route";
 import type { Market, Offer, Order, Page as ListPage, Trade } from "../types";
 import { Badge, Card, Load, Notice, Page, Stat, Stats, Table, type Tone, focusCard } from "../ui";
 import { useUser } from "../user";
+import { CancelAll } from "./market/CancelAll";
 import { Commitments } from "./market/Commitments";
 import { LiveTrading } from "./market/Live";
 import { MarketTabs } from "./market/MarketTabs";
@@ -225,6 +226,7 @@ function Orders(props: { orders: Order[]; market: Market; onChange: () => void }
   return (
     <>
       {error && <Notice tone="bad">{error}</Notice>}
+      <CancelAll orders={props.orders} market={market} onChange={props.onChange} />
       <Table
         caption="Your orders, the newest slot first"
         rows={shown}

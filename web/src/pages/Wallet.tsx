@@ -9,6 +9,7 @@ import { Address, Badge, Card, Facts, Hash, Load, Notice, Page, Stat, Stats, Tab
 import { useUnits } from "../units";
 import { useUser } from "../user";
 import { words } from "./Market";
+import { Addresses } from "./wallet/Addresses";
 import { ExchangeCards } from "./wallet/Exchange";
 import { ExportKey } from "./wallet/ExportKey";
 import { PayIn } from "./wallet/PayIn";
@@ -82,6 +83,7 @@ function Money({ unit, units }: { unit: Unit; units: Unit[] }) {
       <Transfers unit={unit} free={balance && freeOf(balance, held)} zone={zone} />
       {wallet.data && units.length > 1 && <ExchangeCards balances={balances} from={unit.code} zone={zone} />}
       {unit.traded && <Key />}
+      {unit.traded && market.data && <Addresses market={market.data} />}
       <Statement unit={unit} zone={zone} />
       {unit.traded && <HeldKey />}
     </>

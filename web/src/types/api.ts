@@ -53,6 +53,7 @@ export interface Paths {
     | "/v1/exchange/orders"
     | "/v1/explorer/blocks"
     | `/v1/explorer/blocks/${string}`
+    | "/v1/explorer/events"
     | "/v1/explorer/search"
     | "/v1/explorer/trades"
     | `/v1/explorer/trades/${string}`
@@ -131,6 +132,7 @@ export interface Paths {
   POST:
     | "/rpc"
     | `/v1/accounts/${string}/addresses`
+    | `/v1/accounts/${string}/addresses/prepare`
     | `/v1/approvals/${string}/approval`
     | `/v1/approvals/${string}/refusal`
     | "/v1/bank/statements"
@@ -292,24 +294,26 @@ export interface AccountRequest {
   dealerSignature?: string;
   /** Mandate: who may sign orders. */
   delegate?: string;
-  /** The last epoch second at which it may be sent. */
-  expiry: number;
+  /** All but cancellations: the last epoch second at which it may be sent. */
+  expiry?: number;
   /** Exchange: the market of the currency that is given. */
   from?: string;
   /** Exchange: what is given, in major units. */
   given?: string;
   /**
-   * `transfer`, `mandate`, `currency_transfer`, `exchange`, `certificate_transfer` or
-   * `certificate_retirement`. The fields that follow are of some of them; a currency transfer
-   * has those of a transfer and the market.
+   * `transfer`, `mandate`, `currency_transfer`, `exchange`, `certificate_transfer`,
+   * `certificate_retirement` or `cancellation`. The fields that follow are of some of them; a
+   * currency transfer has those of a transfer and the market.
    */
   kind: string;
   /** Transfer: what it belongs to, 32 bytes. */
   link?: string;
   /** Currency transfer: the market of the currency. */
   market?: string;
-  /** All but mandates: unique per account, as 0x and hex digits. */
+  /** All but mandates and cancellations: unique per account, as 0x and hex digits. */
   nonce?: string;
+  /** Cancellation: of the orders that end, as 0x and hex digits. */
+  nonces?: string[];
   /** Mandate: the only policy of the orders, 32 bytes. */
   policy?: string;
   /** Mandate: the most of a UTC day and side, in Wh. */
@@ -374,6 +378,14 @@ export interface AddressCashView {
   held: string;
   /** What a new order may hold. */
   tradable: string;
+}
+
+/** An address that an account might settle at. */
+export interface AddressWish {
+  /** The address. */
+  address: string;
+  /** Start of the first slot that settles at it; the earliest that there can be when absent. */
+  from?: string;
 }
 
 /** What is not paid, by how long ago it should have been. */
@@ -675,6 +687,12 @@ export interface CancellationView {
   reason: string;
   /** `open`, `approved` or `refused`. */
   state: string;
+}
+
+/** The end of orders as it is wished. */
+export interface CancellationWish {
+  /** The nonces of the orders, as 0x and hex digits: 1 to 256, each once. */
+  nonces: string[];
 }
 
 /** A case with what it stands on. */
@@ -1482,6 +1500,25 @@ export interface FedIn {
   /** How much. */
   export_wh: number;
 }
+
+/** Something that happened. */
+export interface FeedEvent {
+  /** Since when it is true; absent in news of before that was kept. */
+  at?: string;
+  /** The block that says so; absent where no block does. */
+  block?: number;
+  /** What the stream carries. */
+  body: object;
+  /** Its place in the feed; rises, with gaps. */
+  id: number;
+  /** What it is, as the stream calls it. */
+  kind: FeedKind;
+  /** What it is, as the market's rules call it. */
+  name: string;
+}
+
+/** What happened. */
+export type FeedKind = "block" | "block_removed" | "book_changed" | "readings_stored" | "account_registered" | "meter_registered" | "meter_rotated" | "meter_revoked" | "deposit_credited" | "withdrawal_requested" | "withdrawal_paid" | "order_committed" | "order_revealed" | "order_cancelled" | "order_expired" | "order_rejected" | "gate_closed" | "slot_cleared" | "trade_created" | "escrow_locked" | "escrow_released" | "curtailed" | "readings_anchored" | "slot_reconciled" | "penalty_applied" | "compensation_paid" | "challenged" | "resolved" | "invoice_issued" | "invoice_cancelled" | "invoice_corrected" | "invoice_paid" | "tariff_published" | "risk_limit_changed" | "kill_switch" | "parameter_changed" | "anchor_missing";
 
 /** What became of a file, row by row. */
 export interface FileReport {
@@ -2689,6 +2726,8 @@ export interface OrderView {
   limit_price: string;
   /** At least this, or nothing. */
   min_fill_wh: number;
+  /** Its nonce, as 0x and hex digits: who ends it on chain names it. */
+  nonce: string;
   /** What can still trade. */
   open_wh: number;
   /** Its name. */
@@ -2899,6 +2938,25 @@ export interface PlaceView {
   siblings: string[];
 }
 
+/** What is signed so that an account settles at another address. Nothing is kept of it. */
+export interface PreparedAddress {
+  /** The address. */
+  address: string;
+  /**
+   * Who has the key of the address before: `own`, who signs as well, or `held`, whose owner
+   * gives the password.
+   */
+  custody: string;
+  /** What the address signs for each meter of the account. */
+  enrolments: PreparedEnrolment[];
+  /** The address before. */
+  former: string;
+  /** Start of the first slot that settles at it. */
+  from: string;
+  /** What the address signs, and the one before where its owner has the key (EIP-712). */
+  succession: object;
+}
+
 /** A challenge as it would be judged now, and the call that makes it. */
 export interface PreparedChallenge extends JudgedView {
   /** What to send; absent where nothing is cut. */
@@ -2909,6 +2967,16 @@ export interface PreparedChallenge extends JudgedView {
   opens: string;
   /** `early` while corrections are open, `open`, or `over`. */
   window: string;
+}
+
+/** What the next address signs of a meter. */
+export interface PreparedEnrolment {
+  /** The meter. */
+  meter: string;
+  /** What is printed on it. */
+  serial: string;
+  /** As a wallet takes it (EIP-712). */
+  typed_data: object;
 }
 
 /** What is signed to be paid out. Nothing is kept of it until it is asked for. */
@@ -3291,6 +3359,8 @@ export type RequestWish = TransferWish & {
   kind: "certificate_transfer";
 } | RetirementWish & {
   kind: "certificate_retirement";
+} | CancellationWish & {
+  kind: "cancellation";
 };
 
 /** A block. */

@@ -20,6 +20,9 @@ export interface ExchangeTerms {
   dealerSignature: string;
 }
 
+/** Cash of the dealer that staff want given to an account. */
+export type DealerTransfer = api.DealerTransferView;
+export type NewDealerTransfer = api.NewDealerTransfer;
 export type ExchangeRate = api.RateView;
 export type ExchangeRates = api.RatesView;
 export type QuoteWish = api.QuoteWish;

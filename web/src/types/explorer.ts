@@ -21,3 +21,9 @@ export interface BlockDetail extends api.BlockDetail {
 export interface ChainTrade extends api.Trade {
   state: "settled" | "reconciled";
 }
+
+export type FeedKind = api.FeedKind;
+
+export interface FeedEvent extends Omit<api.FeedEvent, "body"> {
+  body: Record<string, unknown>;
+}

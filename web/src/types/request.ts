@@ -1,4 +1,4 @@
-// Transfers, mandates and certificates: what an account wishes, what it signs, and what becomes of it.
+// Transfers, mandates, certificates and ends of orders: what an account wishes, what it signs, and what becomes of it.
 
 import type * as api from "./api";
 import type { ExchangeTerms } from "./exchange";
@@ -68,9 +68,17 @@ export interface RetirementTerms {
   expiry: number;
 }
 
+/** Orders that end on chain by their nonces, as it is signed. */
+export interface CancellationTerms {
+  kind: "cancellation";
+  account: string;
+  /** As 0x and hex digits. */
+  nonces: string[];
+}
+
 export type CertificateTerms = CertificateTransferTerms | RetirementTerms;
 export type RequestTerms =
-  | TransferTerms | MandateTerms | CurrencyTransferTerms | ExchangeTerms | CertificateTerms;
+  | TransferTerms | MandateTerms | CurrencyTransferTerms | ExchangeTerms | CertificateTerms | CancellationTerms;
 
 export type TransferWish = api.TransferWish & { kind: "transfer" };
 
@@ -80,7 +88,8 @@ export type MandateWish = Required<Omit<api.MandateTerms, "until">> & { kind: "m
 export type CertificateTransferWish = api.CertificateTransferWish & { kind: "certificate_transfer" };
 export type RetirementWish = api.RetirementWish & { kind: "certificate_retirement" };
 export type CertificateWish = CertificateTransferWish | RetirementWish;
-export type RequestWish = TransferWish | MandateWish | CertificateWish;
+export type CancellationWish = api.CancellationWish & { kind: "cancellation" };
+export type RequestWish = TransferWish | MandateWish | CertificateWish | CancellationWish;
 
 export interface PreparedRequest {
   terms: RequestTerms;

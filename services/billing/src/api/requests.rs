@@ -1,5 +1,5 @@
-//! Transfers to other accounts, mandates for delegates, and what is done with certificates. An
-//! exchange that was quoted is sent here as well.
+//! Transfers to other accounts, mandates for delegates, ends of orders, and what is done with
+//! certificates. An exchange that was quoted is sent here as well.
 
 use access::Action;
 use actix_web::web::{Data, Json, Path, Query};
@@ -34,6 +34,17 @@ pub(crate) enum RequestWish {
     CertificateTransfer(CertificateTransferWish),
     /// Certified energy is used up, for somebody.
     CertificateRetirement(RetirementWish),
+    /// Orders that the account signed end on chain, as far as they are not filled.
+    Cancellation(CancellationWish),
+}
+
+/// The end of orders as it is wished.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CancellationWish {
+    /// The nonces of the orders, as 0x and hex digits: 1 to 256, each once.
+    #[schema(value_type = Vec<String>)]
+    nonces: Vec<U256>,
 }
 
 /// A transfer of certified energy as it is wished.
@@ -158,8 +169,8 @@ pub(crate) struct RequestView {
 pub(crate) struct RequestsQuery {
     /// The account; the caller's own when absent, and all of the community for staff.
     account: Option<String>,
-    /// Only `transfer`, `mandate`, `currency_transfer`, `exchange`, `certificate_transfer` or
-    /// `certificate_retirement`.
+    /// Only `transfer`, `mandate`, `currency_transfer`, `exchange`, `certificate_transfer`,
+    /// `certificate_retirement` or `cancellation`.
     kind: Option<String>,
     /// Items wanted, 1 to 1000; 100 when absent.
     limit: Option<u32>,
@@ -167,11 +178,13 @@ pub(crate) struct RequestsQuery {
     cursor: Option<String>,
 }
 
-/// What to sign for a transfer, a mandate, or a transfer or retirement of certified energy.
+/// What to sign for a transfer, a mandate, a transfer or retirement of certified energy, or the
+/// end of orders.
 ///
 /// By a wallet, or with `/v1/signatures/request` where the key is held.
-/// It expires two days later: a day for a second person's consent, a day to be sent. Refused with
-/// `ADDRESS`, `AMOUNT`, `CURRENCY`, `RECIPIENT` and `BENEFICIARY`.
+/// It expires two days later: a day for a second person's consent, a day to be sent; the end of
+/// orders does not expire. Refused with `ADDRESS`, `AMOUNT`, `CURRENCY`, `RECIPIENT`, `BENEFICIARY`
+/// and `TOO_MANY`.
 #[utoipa::path(
     tag = "billing",
     params(AddressQuery),
@@ -212,6 +225,10 @@ pub(crate) async fn prepare_request(
             let what = (certificate(&wish.certificate)?, wish.wh);
             billing.prepare_retirement(&account, &wish.beneficiary, what, now)?
         }
+        RequestWish::Cancellation(wish) => {
+            let account = own_account(&billing, &caller, Action::CancelOrder, at).await?;
+            billing.prepare_cancellation(&account, wish.nonces)?
+        }
     };
     let beyond = |_| Problem::malformed("amount: too much");
     let typed_data = terms.typed_data(billing.chain_id, &billing.deployment).map_err(beyond)?;
@@ -222,7 +239,7 @@ pub(crate) async fn prepare_request(
 ///
 /// Repeating a request with the same `Idempotency-Key` answers with the request as it is. Refused
 /// with `AMOUNT`, `RECIPIENT`, `BENEFICIARY`, `EXPIRED`, `NOT_SIGNED`, `NOT_ENOUGH_FREE`,
-/// `NOT_ENOUGH_HELD` and `REQUESTS_OPEN`.
+/// `NOT_ENOUGH_HELD`, `TOO_MANY` and `REQUESTS_OPEN`.
 #[utoipa::path(
     tag = "billing",
     params(("Idempotency-Key" = String, Header, description = "Names the request")),
@@ -243,6 +260,7 @@ pub(crate) async fn submit_request(
         AccountRequest::Mandate { .. } => Action::GrantMandate,
         AccountRequest::CertificateTransfer(_) => Action::TransferCertificate,
         AccountRequest::CertificateRetirement(_) => Action::RetireCertificate,
+        AccountRequest::Cancellation(_) => Action::CancelOrder,
     };
     let account = own_account(&billing, &caller, action, None).await?;
     let account = signing(&billing, account, &new.terms).await?;

@@ -84,7 +84,8 @@ fn about(terms: &AccountRequest) -> Option<(U256, U256)> {
         AccountRequest::Transfer(_)
         | AccountRequest::Mandate { .. }
         | AccountRequest::CurrencyTransfer { .. }
-        | AccountRequest::Exchange { .. } => None,
+        | AccountRequest::Exchange { .. }
+        | AccountRequest::Cancellation(_) => None,
     }
 }
 

@@ -1,15 +1,17 @@
-//! An account gives cash or certified energy to another one, uses certified energy up, or lets a
-//! delegate sign orders.
+//! An account gives cash or certified energy to another one, uses certified energy up, lets a
+//! delegate sign orders, or ends orders that it has signed.
 //!
 //! What is asked for is signed by the account: by its owner's wallet, as its contract takes it, or
 //! by identity where the key is held there. Here it is checked, kept and sent once; the contracts
 //! check it again.
 
+use std::collections::BTreeSet;
+
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Error, Result};
 use calendar::Timestamp;
 use contracts::bindings::TradingMandate;
-use contracts::requests::{CashTransfer, Mandate};
+use contracts::requests::{Cancellation, CashTransfer, Mandate};
 use contracts::{AccountRequest, CONTRACT_GAS_MAX, Cash, SolCall};
 use ids::RequestId;
 use keys::SignatureBytes;
@@ -32,6 +34,10 @@ const REQUESTS_OPEN_MAX: usize = 16;
 pub(super) const REQUEST_SECONDS: i64 = 2 * 24 * 3600;
 /// The longest that a mandate may last, in seconds: five years.
 pub(crate) const MANDATE_SECONDS_MAX: i64 = 5 * 366 * 24 * 3600;
+/// The most orders that one request ends.
+pub(crate) const CANCELLED_MAX: usize = 256;
+/// Gas that ending one of them may use: a storage word of its own and a log.
+const CANCEL_GAS: u64 = 30_000;
 const REQUEST_GAS: u64 = 250_000 + CONTRACT_GAS_MAX;
 const EXCHANGE_GAS: u64 = 400_000 + CONTRACT_GAS_MAX;
 
@@ -107,6 +113,19 @@ impl Billing {
         check_mandate(&mandate)?;
         let expiry = now.plus_seconds(REQUEST_SECONDS).unsigned();
         Ok(AccountRequest::Mandate { mandate, expiry })
+    }
+
+    /// What `account` signs to end orders by their nonces, those on their way to the chain too.
+    ///
+    /// # Errors
+    /// A [`Problem`] for none, too many, and one that is named twice.
+    pub(crate) fn prepare_cancellation(
+        &self,
+        account: &Account,
+        nonces: Vec<U256>,
+    ) -> Result<AccountRequest, Problem> {
+        check_nonces(&nonces)?;
+        Ok(AccountRequest::Cancellation(Cancellation { account: account.address, nonces }))
     }
 
     /// The policy of an account's community that is named, or its only one.
@@ -237,7 +256,8 @@ impl Billing {
             AccountRequest::Transfer(_)
             | AccountRequest::Mandate { .. }
             | AccountRequest::CertificateTransfer(_)
-            | AccountRequest::CertificateRetirement(_) => return Ok(CurrencyId::FIRST),
+            | AccountRequest::CertificateRetirement(_)
+            | AccountRequest::Cancellation(_) => return Ok(CurrencyId::FIRST),
             AccountRequest::CurrencyTransfer { market, .. } => *market,
             AccountRequest::Exchange { quote, .. } => quote.from,
         };
@@ -282,6 +302,7 @@ impl Billing {
                 check_wh(of.amount)?;
                 Ok(check_beneficiary(of)?)
             }
+            AccountRequest::Cancellation(of) => Ok(check_nonces(&of.nonces)?),
         }
     }
 
@@ -337,9 +358,13 @@ pub(super) fn given(open: &[Request], currency: CurrencyId) -> i128 {
     of.map(|request| i128::from(request.gives().n())).sum()
 }
 
-const fn gas_of(terms: &AccountRequest) -> u64 {
+fn gas_of(terms: &AccountRequest) -> u64 {
     match terms {
         AccountRequest::Exchange { .. } => EXCHANGE_GAS,
+        AccountRequest::Cancellation(of) => {
+            // At most CANCELLED_MAX.
+            REQUEST_GAS + CANCEL_GAS * of.nonces.len() as u64
+        }
         _ => REQUEST_GAS,
     }
 }
@@ -350,6 +375,20 @@ fn same(kept: Request, request: &Request) -> Result<Request> {
         return Ok(kept);
     }
     Err(Problem::conflict("another request has this key").into())
+}
+
+/// Some orders end, each once.
+fn check_nonces(nonces: &[U256]) -> Result<(), Problem> {
+    if nonces.is_empty() {
+        return Err(Problem::refused("AMOUNT", "A request is about more than nothing"));
+    }
+    if nonces.len() > CANCELLED_MAX {
+        let title = format!("One request ends {CANCELLED_MAX} orders at most");
+        return Err(Problem::refused("TOO_MANY", title));
+    }
+    let once: BTreeSet<&U256> = nonces.iter().collect();
+    let twice = || Problem::malformed("nonces: one is named twice");
+    (once.len() == nonces.len()).then_some(()).ok_or_else(twice)
 }
 
 /// A mandate ends, and not before it began.

@@ -67,7 +67,8 @@ impl Request {
             AccountRequest::Exchange { quote, .. } => quote.given,
             AccountRequest::Mandate { .. }
             | AccountRequest::CertificateTransfer(_)
-            | AccountRequest::CertificateRetirement(_) => Money::ZERO,
+            | AccountRequest::CertificateRetirement(_)
+            | AccountRequest::Cancellation(_) => Money::ZERO,
         }
     }
 }

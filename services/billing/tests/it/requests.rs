@@ -1,13 +1,17 @@
-//! Cash to another account, and mandates: signed, sent once, followed.
+//! Cash to another account, mandates and ends of orders: signed, sent once, followed.
 
 use actix_web::http::StatusCode;
-use contracts::bindings::TradingMandate;
-use contracts::{AccountRequest, SolCall};
+use contracts::bindings::{EnergyMarket, TradingMandate};
+use contracts::requests::Cancellation;
+use contracts::{AccountRequest, SolCall, U256};
 use serde_json::{Value, json};
 use units::Energy;
 
 use crate::service::Running;
 use crate::town::*;
+
+/// The most orders that one request ends.
+const CANCELLED_MAX: usize = 256;
 
 /// A town in which heron has 25.
 async fn town() -> Running {
@@ -138,6 +142,55 @@ async fn a_mandate_is_granted_and_ended() {
         let (_, problem) = town.post("heron", "/v1/requests/prepare", "", wish).await;
         assert_eq!(problem["code"], "MALFORMED", "{name}");
     }
+}
+
+/// Whether an order of heron with this nonce has ended, as the chain has it.
+async fn has_ended(town: &Running, nonce: &str) -> bool {
+    let (account, nonce) = (HERON.address(), nonce.parse().unwrap());
+    let question = EnergyMarket::nonceUsedCall { account, nonce }.abi_encode();
+    let at = deployment().market;
+    let answer = client::call(&*town.node, at, question.into(), "latest").await;
+    EnergyMarket::nonceUsedCall::abi_decode_returns(&answer.unwrap()).unwrap()
+}
+
+#[actix_web::test]
+async fn one_signature_ends_as_many_orders_as_a_request_may_name() {
+    let mut town = town().await;
+    // Each in a word of its own, as nonces of chance are.
+    let nonce = |n: usize| format!("{:#x}", U256::from(n) << 200);
+    let all: Vec<String> = (1..=CANCELLED_MAX).map(nonce).collect();
+    let wish = |nonces: &[String]| json!({ "kind": "cancellation", "nonces": nonces });
+    let terms = prepared(&town, wish(&all)).await;
+    let (_, problem) = send(&town, "a", signed(&terms, "otter")).await;
+    assert_eq!(problem["code"], "NOT_SIGNED");
+    let (status, sent) = send(&town, "a", signed(&terms, "heron")).await;
+    assert_eq!((status, &sent["state"]), (StatusCode::CREATED, &json!("sent")), "{sent}");
+    let (_, again) = send(&town, "a", signed(&terms, "heron")).await;
+    assert_eq!(again, sent);
+    assert!(!has_ended(&town, &all[0]).await);
+    town.settle().await;
+    for nonce in [&all[0], &all[CANCELLED_MAX - 1]] {
+        assert!(has_ended(&town, nonce).await, "{nonce}");
+    }
+    assert!(!has_ended(&town, &nonce(CANCELLED_MAX + 1)).await);
+    let listed = town.get("heron", "/v1/requests?kind=cancellation").await;
+    assert_eq!(listed["items"][0]["state"], "done", "{listed}");
+
+    let more: Vec<String> = (0..=CANCELLED_MAX).map(nonce).collect();
+    let twice = [all[0].clone(), all[0].clone()];
+    let refused = [(&more[..], "TOO_MANY"), (&[], "AMOUNT"), (&twice, "MALFORMED")];
+    for (nonces, code) in refused {
+        let (_, problem) = town.post("heron", "/v1/requests/prepare", "", wish(nonces)).await;
+        assert_eq!(problem["code"], code);
+    }
+    // Not only where it is prepared.
+    let (account, nonces) = (HERON.address(), vec![U256::ONE; 2]);
+    let terms = AccountRequest::Cancellation(Cancellation { account, nonces });
+    let (_, problem) = send(&town, "b", signed(&terms, "heron")).await;
+    assert_eq!(problem["code"], "MALFORMED");
+    let wish = wish(&["x".to_owned()]);
+    let (_, problem) = town.post("heron", "/v1/requests/prepare", "", wish).await;
+    assert_eq!(problem["code"], "MALFORMED");
 }
 
 /// What heron lets otter sign, as the chain has it.

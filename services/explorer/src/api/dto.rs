@@ -4,7 +4,30 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::app::kind::Kind;
 use crate::app::work::ProofOfWork;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct FeedEvent {
+    /// Its place in the feed; rises, with gaps.
+    pub(crate) id: i64,
+    /// What it is, as the stream calls it.
+    pub(crate) kind: Kind,
+    /// What it is, as the market's rules call it.
+    #[schema(example = "GateClosed")]
+    pub(crate) name: String,
+    /// Since when it is true; absent in news of before that was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub(crate) at: Option<String>,
+    /// The block that says so; absent where no block does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) block: Option<u64>,
+    /// What the stream carries.
+    #[schema(value_type = Object)]
+    pub(crate) body: Value,
+}
 
 /// A block of the best branch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

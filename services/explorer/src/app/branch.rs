@@ -5,14 +5,18 @@ use std::collections::HashMap;
 use alloy_primitives::{B256, U256};
 use anyhow::{Context, Result, ensure};
 use contracts::bindings::EnergyMarket::{SlotCleared, TradeCreated, TradeReconciled};
-use contracts::{Clearing, ContractEvent, Deployment, Policy, Prices, Reconciled, Terms, outcome};
+use contracts::{
+    Clearing, ContractEvent, Deployment, Outcome, Policy, Prices, Reconciled, Terms, outcome,
+};
 use db::{AssertSqlSafe, Cell, Row, Tx, insert_rows, query, query_scalar};
 use events::ledger::{BlockConnected, BlockDisconnected, Log};
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use units::Energy;
+use units::{Energy, Money};
 
+use crate::app::anchors;
 use crate::app::decode::{self, Decoded};
+use crate::app::steps::{self, Change, Step};
 
 /// The feed's place of blocks that were read from a node while the index is rebuilt.
 pub(crate) const REBUILDING: u64 = 0;
@@ -29,12 +33,13 @@ pub(crate) struct Head {
     hash: String,
 }
 
-/// Adds the rows of `block`, which must be the head's child and next in the ledger's feed.
+/// Adds the rows of `block`, which must be the head's child and next in the ledger's feed; returns
+/// what its contracts did.
 pub(crate) async fn connect(
     tx: &mut Tx,
     deployment: &Deployment,
     block: &BlockConnected,
-) -> Result<()> {
+) -> Result<Vec<Step>> {
     match head(tx).await? {
         Some(head) => {
             in_order(&head, block.sequence)?;
@@ -49,9 +54,10 @@ pub(crate) async fn connect(
     }
     insert_block(tx, block).await?;
     insert_transactions(tx, block).await?;
-    insert_logs(tx, deployment, block).await?;
+    let steps = insert_logs(tx, deployment, block).await?;
     let finalized = i64::try_from(block.finalized)?;
-    set_head(tx, block.sequence, block.number, block.hash, finalized).await
+    set_head(tx, block.sequence, block.number, block.hash, finalized).await?;
+    Ok(steps)
 }
 
 /// Removes the rows of `block`, which must be the head; its parent is the head again. An empty
@@ -77,6 +83,7 @@ pub(crate) async fn disconnect(tx: &mut Tx, block: &BlockDisconnected) -> Result
     ] {
         query(delete).bind(number).execute(tx.conn()).await?;
     }
+    anchors::unseen(tx, Some(block.number)).await?;
     let finalized: i64 =
         query("select finalized from head").fetch_one(tx.conn()).await?.try_get(0)?;
     set_head(tx, block.sequence, block.number.saturating_sub(1), block.parent, finalized).await
@@ -91,7 +98,7 @@ pub(crate) async fn clear(tx: &mut Tx) -> Result<()> {
         query(AssertSqlSafe(delete)).execute(tx.conn()).await?;
     }
     query("delete from policies where block <> $1").bind(NO_BLOCK).execute(tx.conn()).await?;
-    Ok(())
+    anchors::unseen(tx, None).await
 }
 
 /// Keeps a policy that the contract has had from its beginning.
@@ -187,8 +194,12 @@ async fn insert_addresses(tx: &mut Tx, rows: Vec<Vec<Cell>>) -> Result<()> {
     Ok(())
 }
 
-async fn insert_logs(tx: &mut Tx, deployment: &Deployment, block: &BlockConnected) -> Result<()> {
-    let (mut rows, mut addresses) = (Vec::new(), Vec::new());
+async fn insert_logs(
+    tx: &mut Tx,
+    deployment: &Deployment,
+    block: &BlockConnected,
+) -> Result<Vec<Step>> {
+    let (mut rows, mut addresses, mut steps) = (Vec::new(), Vec::new(), Vec::new());
     let mut priced: HashMap<B256, Prices> = HashMap::new();
     for log in &block.logs {
         let decoded = decode::decode(deployment, log);
@@ -197,6 +208,10 @@ async fn insert_logs(tx: &mut Tx, deployment: &Deployment, block: &BlockConnecte
         for address in decode::addresses(&decoded.fields) {
             let place = Cell::Int(i64::try_from(place)?);
             addresses.push(vec![Cell::Text(address), number(block.number)?, place]);
+        }
+        let (mut prices, mut change) = (None, None);
+        if let Some(hash) = decoded.event.as_ref().and_then(anchors::anchored) {
+            anchors::seen(tx, hash, block.number).await?;
         }
         match &decoded.event {
             Some(ContractEvent::SlotCleared(event)) => {
@@ -212,20 +227,22 @@ async fn insert_logs(tx: &mut Tx, deployment: &Deployment, block: &BlockConnecte
                 priced.insert(event.trade, prices);
             }
             Some(ContractEvent::TradeCreated(event)) => {
-                let prices = priced.get(&event.trade).copied();
-                insert_trade(tx, block.number, log, (event, prices)).await?;
+                let own = priced.get(&event.trade).copied();
+                prices = Some(insert_trade(tx, block.number, log, (event, own)).await?);
             }
             Some(ContractEvent::TradeReconciled(event)) => {
-                insert_run(tx, block.number, log, event).await?;
+                change = Some(insert_run(tx, block.number, log, event).await?);
             }
             _ => {}
         }
+        steps.extend(steps::of(deployment, log, &decoded, (prices, change)));
         rows.push(log_row(block.number, log, decoded)?);
     }
     let insert = "insert into logs \
                   (block, place, hash, address, contract, name, fields, topics, data)";
     insert_rows(tx, insert, 9, rows, "").await?;
-    insert_addresses(tx, addresses).await
+    insert_addresses(tx, addresses).await?;
+    Ok(steps)
 }
 
 fn log_row(block: u64, log: &Log, decoded: Decoded) -> Result<Vec<Cell>> {
@@ -259,13 +276,13 @@ async fn insert_clearing(tx: &mut Tx, block: u64, event: &SlotCleared) -> Result
 }
 
 /// Slot and prices are those of the trade's clearing, which was logged before; prices of its own
-/// come with it.
+/// come with it. Returns the prices.
 async fn insert_trade(
     tx: &mut Tx,
     block: u64,
     log: &Log,
     (event, prices): (&TradeCreated, Option<Prices>),
-) -> Result<()> {
+) -> Result<Prices> {
     let unknown = || format!("trade {} is of an unknown clearing", event.trade);
     let clearing = "select terms from clearings where clearing = $1";
     let clearing: Clearing = kept(tx, clearing, event.clearing).await?.with_context(unknown)?;
@@ -293,7 +310,7 @@ async fn insert_trade(
     let insert = "insert into trades (trade, block, place, hash, clearing, buyer, seller, slot, \
                   quantity_wh, buy_price, sell_price, escrow, collateral, terms)";
     insert_rows(tx, insert, row.len(), vec![row], "").await?;
-    Ok(())
+    Ok(prices)
 }
 
 /// What a column of JSON has for a name.
@@ -307,11 +324,16 @@ async fn kept<T: DeserializeOwned>(
     Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
 }
 
-/// Which log of its block it is tells several runs of a trade apart.
-async fn insert_run(tx: &mut Tx, block: u64, log: &Log, event: &TradeReconciled) -> Result<()> {
+/// Which log of its block it is tells several runs of a trade apart. Returns what it changed.
+async fn insert_run(tx: &mut Tx, block: u64, log: &Log, event: &TradeReconciled) -> Result<Change> {
     let unknown = || format!("run {} is of the unknown trade {}", event.run, event.trade);
-    let terms = "select terms from trades where trade = $1";
-    let terms: Terms = kept(tx, terms, event.trade).await?.with_context(unknown)?;
+    let trade = query("select terms, buyer, seller from trades where trade = $1")
+        .bind(event.trade.to_string())
+        .fetch_optional(tx.conn())
+        .await?
+        .with_context(unknown)?;
+    let terms: Terms = serde_json::from_str(&trade.try_get::<String, _>(0)?)?;
+    let (penalty_before, compensation_before) = owed_before(tx, event.trade).await?;
     let run = Reconciled::of(event);
     let outcome = outcome(&terms, run.delivered, run.seller_short, run.buyer_short)
         .with_context(|| format!("run {} of trade {}", event.run, event.trade))?;
@@ -337,7 +359,20 @@ async fn insert_run(tx: &mut Tx, block: u64, log: &Log, event: &TradeReconciled)
                   buyer_short_wh, seller_net, network, platform, difference, make_whole, \
                   compensation, imbalance, refund, collateral_back)";
     insert_rows(tx, insert, row.len(), vec![row], "").await?;
-    Ok(())
+    let (buyer, seller) = (trade.try_get(1)?, trade.try_get(2)?);
+    Ok(Change { buyer, seller, penalty_before, compensation_before, outcome })
+}
+
+/// What penalty and compensation of a trade come to by its newest run.
+async fn owed_before(tx: &mut Tx, trade: B256) -> Result<(Money, Money)> {
+    let sql = "select make_whole, compensation, imbalance from runs where trade = $1 \
+               order by block desc, place desc limit 1";
+    let row = query(sql).bind(trade.to_string()).fetch_optional(tx.conn()).await?;
+    let Some(row) = row else { return Ok((Money::ZERO, Money::ZERO)) };
+    let money = |column| -> Result<Money> { Ok(Money::from_n(row.try_get(column)?)) };
+    let (make_whole, compensation, imbalance) = (money(0)?, money(1)?, money(2)?);
+    let before = Outcome { make_whole, compensation, imbalance, ..Outcome::default() };
+    Ok(steps::owed(&before))
 }
 
 fn number(value: u64) -> Result<Cell> {

@@ -8,18 +8,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Bytes;
-use alloy_primitives::B256;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use calendar::Timestamp;
-use db::{Db, DbError, Row, Tx, query, query_scalar};
-use events::ledger::BlockConnected;
+use db::{AnyRow, AssertSqlSafe, Db, DbError, Row, Tx, query, query_scalar};
 use futures::stream::{self, Stream};
-use ids::ZoneId;
-use serde::Serialize;
+use service::{Page, PageQuery, Problem};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::kind::Kind;
+use crate::api::dto::FeedEvent;
 
 /// How many items are kept for listeners that come back.
 const KEPT_MAX: i64 = 10_000;
+/// How many are kept to be looked up, without blocks, books and stored readings.
+const RECORDS_MAX: i64 = 100_000;
 /// The most items a stream holds for its reader.
 const BATCH_MAX: i64 = 100;
 /// How long a stream is silent at most.
@@ -29,164 +31,88 @@ const LISTENERS_MAX: usize = 1_000;
 /// What `newest` shows when all streams shall end.
 const STOPPED: i64 = i64::MAX;
 
-/// What the public is told, without names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum News {
-    /// A block joined the chain.
-    Block {
-        /// Height.
-        number: u64,
-        /// Hash.
-        hash: B256,
-        /// Its own time.
-        timestamp: Timestamp,
-        /// How many transactions it has.
-        transactions: usize,
-        /// How many logs it has.
-        events: usize,
-        /// The newest block that can no longer be undone.
-        finalized: u64,
-    },
-    /// A block left the chain.
-    BlockRemoved {
-        /// Height.
-        number: u64,
-        /// Hash.
-        hash: B256,
-    },
-    /// A slot has its price.
-    SlotCleared {
-        /// The grid area.
-        zone: ZoneId,
-        /// The slot's start.
-        slot: Timestamp,
-        /// In currency per kWh.
-        price: String,
-        /// The sum of its trades.
-        volume_wh: u64,
-    },
-    /// The book of a slot that trades before its gate changed.
-    BookChanged {
-        /// The grid area.
-        zone: ZoneId,
-        /// The slot's start.
-        slot: Timestamp,
-        /// What traded, in its order.
-        trades: Vec<Struck>,
-    },
-    /// Energy of a slot became known.
-    ReadingsStored {
-        /// The slot's start.
-        slot: Timestamp,
-        /// Of how many connection points.
-        intervals: usize,
-        /// Whether they replace what was known before.
-        corrected: bool,
-    },
-    /// A bill was issued.
-    InvoiceIssued {
-        /// The bill's number.
-        number: String,
-        /// Its hash, as anchored.
-        hash: B256,
-    },
-    /// A bill was corrected.
-    InvoiceCorrected {
-        /// The correction's number.
-        number: String,
-        /// Its hash, as anchored.
-        hash: B256,
-    },
-    /// A version of a tariff was published.
-    TariffPublished {
-        /// Its hash, as anchored.
-        hash: B256,
-        /// From when it holds.
-        valid_from: Timestamp,
-    },
-    /// Trading of a zone was stopped, or goes on.
-    KillSwitch {
-        /// The grid area.
-        zone: ZoneId,
-        /// Whether it is stopped.
-        on: bool,
-        /// Which trigger stopped it, where nobody did.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        trigger: Option<String>,
-    },
-    /// The grid carries no trades for a time, or does after all.
-    Curtailed {
-        /// The grid area.
-        zone: ZoneId,
-        /// Start of the first slot.
-        from: Timestamp,
-        /// End of the last one.
-        to: Timestamp,
-        /// Whether they are curtailed.
-        curtailed: bool,
-    },
-    /// Staff set other limits of risk.
-    RiskLimitChanged {
-        /// The grid area.
-        zone: ZoneId,
-        /// All that hold now.
-        limits: serde_json::Value,
-    },
+/// What the feed keeps of one piece of news.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Item {
+    /// What it is called.
+    pub(crate) kind: Kind,
+    /// Since when it is true.
+    pub(crate) at: Timestamp,
+    /// The block without which it is not true.
+    pub(crate) block: Option<u64>,
+    /// JSON.
+    pub(crate) body: String,
 }
 
-/// A trade before the gate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Struck {
-    /// In currency per kWh.
-    pub(crate) price: String,
-    /// How much.
-    pub(crate) quantity_wh: u64,
-}
-
-impl News {
-    /// The news of a block.
-    pub(crate) fn of_block(block: &BlockConnected) -> News {
-        News::Block {
-            number: block.number,
-            hash: block.hash,
-            timestamp: block.timestamp,
-            transactions: block.transactions.len(),
-            events: block.logs.len(),
-            finalized: block.finalized,
-        }
-    }
-
-    /// The name of the server-sent event.
-    const fn kind(&self) -> &'static str {
-        match self {
-            News::Block { .. } => "block",
-            News::BlockRemoved { .. } => "block_removed",
-            News::SlotCleared { .. } => "slot_cleared",
-            News::BookChanged { .. } => "book_changed",
-            News::ReadingsStored { .. } => "readings_stored",
-            News::InvoiceIssued { .. } => "invoice_issued",
-            News::InvoiceCorrected { .. } => "invoice_corrected",
-            News::TariffPublished { .. } => "tariff_published",
-            News::KillSwitch { .. } => "kill_switch",
-            News::Curtailed { .. } => "curtailed",
-            News::RiskLimitChanged { .. } => "risk_limit_changed",
-        }
-    }
-}
-
-/// Writes `news` to the feed and drops what is too old; returns its id.
-pub(crate) async fn append(tx: &mut Tx, news: &News) -> Result<i64> {
+/// Writes `item` to the feed and drops what is too old; returns its id.
+pub(crate) async fn append(tx: &mut Tx, item: &Item) -> Result<i64> {
     let id: i64 =
         query_scalar("select coalesce(max(id) + 1, 1) from feed").fetch_one(tx.conn()).await?;
-    query("insert into feed (id, kind, body) values ($1, $2, $3)")
+    query("insert into feed (id, kind, happened_at, block, body) values ($1, $2, $3, $4, $5)")
         .bind(id)
-        .bind(news.kind())
-        .bind(serde_json::to_string(news)?)
+        .bind(item.kind.code())
+        .bind(item.at.seconds())
+        .bind(item.block.map(i64::try_from).transpose()?)
+        .bind(item.body.clone())
         .execute(tx.conn())
         .await?;
-    query("delete from feed where id <= $1").bind(id - KEPT_MAX).execute(tx.conn()).await?;
+    // Ids have no gaps but those of blocks that left: one by one is enough.
+    query(
+        "delete from feed where id = $1 \
+         and kind in ('block', 'block_removed', 'book_changed', 'readings_stored')",
+    )
+    .bind(id - KEPT_MAX)
+    .execute(tx.conn())
+    .await?;
+    query("delete from feed where id <= $1").bind(id - RECORDS_MAX).execute(tx.conn()).await?;
     Ok(id)
+}
+
+/// Takes back what the contracts said in block `number`.
+pub(crate) async fn take_back(tx: &mut Tx, number: u64) -> Result<()> {
+    let delete = "delete from feed where block = $1";
+    query(delete).bind(i64::try_from(number)?).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// What is kept, newest first: of one kind, or of all but blocks.
+pub(crate) async fn list(db: &Db, page: &PageQuery, kind: Option<Kind>) -> Result<Page<FeedEvent>> {
+    let before = match &page.cursor {
+        None => Ok(i64::MAX),
+        Some(text) => text.parse().map_err(|_| Problem::malformed("the cursor is not one of ours")),
+    };
+    let chosen = match kind {
+        Some(_) => "kind = $3",
+        None => "kind not in ('block', 'block_removed') and $3 = ''",
+    };
+    let sql = format!(
+        "select id, kind, happened_at, block, body from feed where id < $1 and {chosen} \
+         order by id desc limit $2"
+    );
+    let limit = usize::try_from(page.limit())?;
+    let rows = query(AssertSqlSafe(sql))
+        .bind(before?)
+        .bind(i64::from(page.limit()) + 1)
+        .bind(kind.map_or("", Kind::code))
+        .fetch_all(db.read())
+        .await?;
+    let items = rows.iter().take(limit).map(event_of).collect::<Result<Vec<_>>>()?;
+    let last = items.last().map(|item| item.id.to_string());
+    Ok(Page { next: last.filter(|_| rows.len() > limit), items })
+}
+
+fn event_of(row: &AnyRow) -> Result<FeedEvent> {
+    let (code, at, body): (String, Option<i64>, String) =
+        (row.try_get(1)?, row.try_get(2)?, row.try_get(4)?);
+    let kind = Kind::of(&code).with_context(|| format!("a feed has no {code}"))?;
+    Ok(FeedEvent {
+        id: row.try_get(0)?,
+        kind,
+        name: kind.name().to_owned(),
+        at: at.map(|at| Timestamp::from_seconds(at).to_string()),
+        block: row.try_get::<Option<i64>, _>(3)?.map(u64::try_from).transpose()?,
+        body: serde_json::from_str(&body).context("news in the feed")?,
+    })
 }
 
 /// The feed of one explorer.
@@ -213,13 +139,14 @@ impl Feed {
         self.announce(STOPPED);
     }
 
-    /// A stream of server-sent events after the id `seen`, or of what comes from now on; `None`
-    /// when too many listen already.
+    /// A stream of server-sent events after the id `seen`, or of what comes from now on, of `kinds`
+    /// alone if they are named; `None` when too many listen already.
     ///
     /// Its first event is `reset` when some after `seen` are no longer kept.
     pub(crate) async fn listen(
         &self,
         seen: Option<i64>,
+        kinds: Option<Vec<Kind>>,
     ) -> Result<Option<impl Stream<Item = Result<Bytes, DbError>> + use<>>, DbError> {
         let Ok(place) = self.listeners.clone().try_acquire_owned() else {
             return Ok(None);
@@ -235,7 +162,7 @@ impl Feed {
             seen => seen.unwrap_or(newest),
         };
         let newest = self.newest.subscribe();
-        let listener = Listener { db: self.db.clone(), newest, seen, ready, _place: place };
+        let listener = Listener { db: self.db.clone(), newest, seen, kinds, ready, _place: place };
         Ok(Some(stream::try_unfold(listener, Listener::next)))
     }
 }
@@ -251,6 +178,8 @@ struct Listener {
     newest: watch::Receiver<i64>,
     /// The last id that was read.
     seen: i64,
+    /// What is wanted; everything without.
+    kinds: Option<Vec<Kind>>,
     /// What was read and not handed on.
     ready: VecDeque<Bytes>,
     _place: OwnedSemaphorePermit,
@@ -278,19 +207,28 @@ impl Listener {
         }
     }
 
+    /// Reads on until there is something wanted, or nothing more.
     async fn read(&mut self) -> Result<(), DbError> {
-        let rows = query("select id, kind, body from feed where id > $1 order by id limit $2")
-            .bind(self.seen)
-            .bind(BATCH_MAX)
-            .fetch_all(self.db.read())
-            .await?;
-        for row in rows {
-            let (id, kind, body): (i64, String, String) =
-                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-            self.seen = id;
-            let event = format!("id: {id}\nevent: {kind}\ndata: {body}\n\n");
-            self.ready.push_back(Bytes::from(event));
+        loop {
+            let rows = query("select id, kind, body from feed where id > $1 order by id limit $2")
+                .bind(self.seen)
+                .bind(BATCH_MAX)
+                .fetch_all(self.db.read())
+                .await?;
+            let all = i64::try_from(rows.len()).is_ok_and(|read| read < BATCH_MAX);
+            for row in rows {
+                let (id, kind, body): (i64, String, String) =
+                    (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+                self.seen = id;
+                let wanted = |kinds: &Vec<Kind>| kinds.iter().any(|wanted| wanted.code() == kind);
+                if self.kinds.as_ref().is_none_or(wanted) {
+                    let event = format!("id: {id}\nevent: {kind}\ndata: {body}\n\n");
+                    self.ready.push_back(Bytes::from(event));
+                }
+            }
+            if all || !self.ready.is_empty() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 }

@@ -67,8 +67,11 @@ async fn head(db: &Db) -> Result<Option<Head>> {
 }
 
 async fn connect(db: &Db, deployment: Deployment, block: BlockConnected) -> Result<()> {
-    db.transact(move |tx| Box::pin(async move { branch::connect(tx, &deployment, &block).await }))
-        .await
+    // What is read again was told before.
+    db.transact(move |tx| {
+        Box::pin(async move { branch::connect(tx, &deployment, &block).await.map(drop) })
+    })
+    .await
 }
 
 async fn read(node: &dyn JsonRpc, number: u64, finalized: u64) -> Result<BlockConnected> {

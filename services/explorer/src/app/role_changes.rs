@@ -126,14 +126,15 @@ fn change(
 }
 
 /// What an announced call does.
-struct What {
-    kind: RoleChangeKind,
-    role: Option<B256>,
-    account: Option<Address>,
+pub(super) struct What {
+    pub(super) kind: RoleChangeKind,
+    pub(super) role: Option<B256>,
+    pub(super) account: Option<Address>,
     delay: Option<U256>,
 }
 
-fn what(data: &[u8]) -> What {
+/// What a call to a contract does.
+pub(super) fn what(data: &[u8]) -> What {
     let of_role =
         |kind, role, account| What { kind, role: Some(role), account: Some(account), delay: None };
     if let Ok(grantRoleCall { role, account }) = grantRoleCall::abi_decode(data) {
@@ -150,7 +151,7 @@ fn what(data: &[u8]) -> What {
 }
 
 /// A role's name; its hash where it is none of ours.
-fn role_name(hash: B256) -> String {
+pub(super) fn role_name(hash: B256) -> String {
     if hash.is_zero() {
         return ADMIN.to_owned();
     }

@@ -21,7 +21,12 @@ struct Listener {
 
 impl Listener {
     async fn start(scene: &Scene, seen: Option<u64>) -> Listener {
-        let mut request = scene.request("/v1/events");
+        Listener::of(scene, "", seen).await
+    }
+
+    /// One that wants some kinds only.
+    async fn of(scene: &Scene, query: &str, seen: Option<u64>) -> Listener {
+        let mut request = scene.request(&format!("/v1/events{query}"));
         if let Some(seen) = seen {
             request = request.header("Last-Event-ID", seen);
         }
@@ -79,6 +84,24 @@ async fn who_listens_hears_what_comes_and_who_comes_back_misses_nothing() {
 }
 
 #[actix_web::test]
+async fn who_wants_some_kinds_hears_no_others_however_many_there_are() {
+    let mut scene = Scene::start().await;
+    let mut listener = Listener::of(&scene, "?kinds=slot_cleared,block_removed", None).await;
+    let mut parent = GENESIS;
+    for number in 1..=250 {
+        let block = scene.block(number, parent, vec![]);
+        scene.feed(&block, number).await.unwrap();
+        parent = block.hash;
+    }
+    scene.feed(&cleared(AccountId::derived("b"), AccountId::derived("s")), 1).await.unwrap();
+    let mut late = Listener::of(&scene, "?kinds=slot_cleared", Some(1)).await;
+    for listener in [&mut listener, &mut late] {
+        assert!(listener.next().await.unwrap().starts_with("id: 251\nevent: slot_cleared\n"));
+    }
+    scene.stop().await;
+}
+
+#[actix_web::test]
 async fn the_feed_tells_prices_and_bills_but_not_whose_they_are() {
     let scene = Scene::start().await;
     let mut listener = Listener::start(&scene, None).await;
@@ -121,7 +144,7 @@ async fn the_feed_tells_of_changed_rules_but_not_who_changed_them_nor_why() {
     scene.feed(&risk, 1).await.unwrap();
     scene.feed(&tariff, 1).await.unwrap();
     for (kind, said) in [
-        ("kill_switch", "\"on\":true"),
+        ("kill_switch", "\"scope\":\"zone\",\"on\":true"),
         ("curtailed", "\"to\":\"2026-05-28T21:15:00Z\",\"curtailed\":true"),
         ("risk_limit_changed", "\"limits\":{\"collar_percent\":150}"),
         ("tariff_published", "\"valid_from\":\"2026-05-28T21:00:00Z\""),

@@ -3,5 +3,6 @@
 
 mod events;
 mod index;
+mod kinds;
 mod role_changes;
 mod scene;

@@ -257,7 +257,9 @@ impl Scene {
             address,
             topics: encoded.topics().to_vec(),
             data: encoded.data.clone(),
-            transaction: keccak256(encoded.topics()[..2].concat()),
+            transaction: keccak256(
+                encoded.topics().iter().take(2).flatten().copied().collect::<Vec<u8>>(),
+            ),
             index,
         }
     }

@@ -141,9 +141,9 @@ pub(super) async fn sign_redemption(
 #[schema(rename_all = "camelCase", as = AccountRequest)]
 #[expect(dead_code, reason = "describes the fields of a type that knows nothing of HTTP")]
 pub(super) struct AccountRequestShape {
-    /// `transfer`, `mandate`, `currency_transfer`, `exchange`, `certificate_transfer` or
-    /// `certificate_retirement`. The fields that follow are of some of them; a currency transfer
-    /// has those of a transfer and the market.
+    /// `transfer`, `mandate`, `currency_transfer`, `exchange`, `certificate_transfer`,
+    /// `certificate_retirement` or `cancellation`. The fields that follow are of some of them; a
+    /// currency transfer has those of a transfer and the market.
     #[schema(example = "transfer")]
     kind: String,
     /// The address of the account.
@@ -157,10 +157,12 @@ pub(super) struct AccountRequestShape {
     certificate: Option<String>,
     /// Retirement: for whom, 1 to 200 bytes.
     beneficiary: Option<String>,
-    /// All but mandates: unique per account, as 0x and hex digits.
+    /// All but mandates and cancellations: unique per account, as 0x and hex digits.
     nonce: Option<String>,
-    /// The last epoch second at which it may be sent.
-    expiry: u64,
+    /// Cancellation: of the orders that end, as 0x and hex digits.
+    nonces: Option<Vec<String>>,
+    /// All but cancellations: the last epoch second at which it may be sent.
+    expiry: Option<u64>,
     /// Transfer: the only one who may send it; zero for anybody.
     sender: Option<String>,
     /// Transfer: what it belongs to, 32 bytes.

@@ -214,7 +214,7 @@ impl Identity {
     }
 
     /// The account at the address that is in force now.
-    async fn holder_now(&self, account: AccountId) -> Result<Holder, Problem> {
+    pub(super) async fn holder_now(&self, account: AccountId) -> Result<Holder, Problem> {
         let mut conn = self.db.read().acquire().await.context("looking for an account")?;
         let holder = people::holder(&mut conn, account, self.clock.now()).await?;
         let holder = holder.filter(|holder| holder.community == self.community);
@@ -241,11 +241,11 @@ impl Identity {
         Ok(Some(AccountAddress { address, from, until: None, custody: Custody::Own }))
     }
 
-    fn lead(&self) -> i64 {
+    pub(super) fn lead(&self) -> i64 {
         lead(self.settings.horizon_seconds)
     }
 
-    async fn timezone_of(&self, account: AccountId) -> Result<TimeZone, Problem> {
+    pub(super) async fn timezone_of(&self, account: AccountId) -> Result<TimeZone, Problem> {
         let mut conn = self.db.read().acquire().await.context("looking for a time zone")?;
         let at_point = addresses::timezone(&mut conn, account).await?;
         let zone = at_point.map(|zone| self.settings.timezone.clone().unwrap_or(zone));
@@ -299,7 +299,7 @@ impl Identity {
     }
 
     /// The meters of an account that measure.
-    async fn meters_of(&self, account: AccountId) -> Result<Vec<Meter>, Problem> {
+    pub(super) async fn meters_of(&self, account: AccountId) -> Result<Vec<Meter>, Problem> {
         let mut conn = self.db.read().acquire().await.context("looking for meters")?;
         Ok(grid::working_meters(&mut conn, account, METERS_MAX).await?)
     }

@@ -317,10 +317,14 @@ impl Signers {
 
     /// What both sign.
     pub(super) fn hash(&self, of: &Enrolled) -> B256 {
+        enrolment(self.place.chain_id, self.place.at.meters, &self.request(of))
+    }
+
+    /// The same, field by field.
+    pub(super) fn request(&self, of: &Enrolled) -> MeterEnrolment {
         let Enrolled { meter, key, connection_point, version } = *of;
         let (owner, installer) = (self.owner, self.installer.address());
-        let request = MeterEnrolment { meter, key, owner, installer, connection_point, version };
-        enrolment(self.place.chain_id, self.place.at.meters, &request)
+        MeterEnrolment { meter, key, owner, installer, connection_point, version }
     }
 
     /// Both signatures of the enrolment of a meter.

@@ -1,4 +1,5 @@
-//! Signing transfers, mandates, exchanges and what is done with certificates with held keys.
+//! Signing transfers, mandates, exchanges, ends of orders and what is done with certificates with
+//! held keys.
 
 use access::Action;
 use alloy_primitives::{Address, B256, U256};
@@ -56,11 +57,14 @@ impl Identity {
             AccountRequest::Mandate { .. } => Action::GrantMandate,
             AccountRequest::CertificateTransfer(_) => Action::TransferCertificate,
             AccountRequest::CertificateRetirement(_) => Action::RetireCertificate,
+            // Not what staff may do with others' orders: it is their key.
+            AccountRequest::Cancellation(_) => Action::SignOrder,
         };
         self.require(who, action, thing, &about).await?;
         check_sense(request)?;
         let expiry = i64::try_from(request.expiry()).unwrap_or(i64::MAX);
         let expires = Timestamp::from_seconds(expiry);
+        let lasts = matches!(request, AccountRequest::Cancellation(_));
         if expires <= self.clock.now() {
             return Err(Problem::refused("EXPIRED", "No contract takes this any more"));
         }
@@ -75,7 +79,7 @@ impl Identity {
             order: None,
             payout: None,
             request: Some(Box::new(request.clone())),
-            until: (!is_exchange).then_some(expires),
+            until: (!is_exchange && !lasts).then_some(expires),
         };
         Ok(match self.let_sign(who, holder.account, (action, what)).await? {
             None => Signing::Signed(SignedRequest { hash, signature: key.sign(hash) }),
@@ -88,7 +92,9 @@ impl Identity {
     fn amount_of(&self, request: &AccountRequest) -> Result<Amount, Problem> {
         let wh = |amount: U256| i64::try_from(amount).map_err(|_| beyond_limit());
         let unit = match request {
-            AccountRequest::Transfer(_) | AccountRequest::Mandate { .. } => self.first_unit(),
+            AccountRequest::Transfer(_)
+            | AccountRequest::Mandate { .. }
+            | AccountRequest::Cancellation(_) => self.first_unit(),
             AccountRequest::CurrencyTransfer { market, .. } => self.unit_of(*market)?,
             AccountRequest::Exchange { quote, .. } => {
                 self.unit_of(quote.to)?;
@@ -138,5 +144,6 @@ fn check_sense(request: &AccountRequest) -> Result<(), Problem> {
             let unfit = || Problem::refused("BENEFICIARY", "A beneficiary has 1 to 200 bytes");
             of.is_for_somebody().then_some(()).ok_or_else(unfit)
         }
+        AccountRequest::Cancellation(of) => something(!of.nonces.is_empty()),
     }
 }

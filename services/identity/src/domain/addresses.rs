@@ -92,6 +92,20 @@ pub(crate) fn check_from(
     Ok(())
 }
 
+/// The first moment from which an account can settle at an address that is assigned at `now`.
+pub(crate) fn earliest_from(
+    (zone, slot): (&TimeZone, SlotLength),
+    (now, lead): (Timestamp, i64),
+) -> Result<Timestamp, Problem> {
+    let mut day = zone.day_of(now.plus_seconds(lead));
+    // The midnight of that day has passed by then, or is the moment itself.
+    while zone.start_of(day).seconds_since(now) < lead {
+        day = day.next();
+    }
+    let from = zone.start_of(day);
+    check_from(from, (zone, slot), (now, lead)).map(|()| from)
+}
+
 /// The beginning of the month for which the job makes a key at `now`; `None` while it is too early
 /// or too late, and where days do not begin with a slot.
 pub(crate) fn month_due(
@@ -137,6 +151,23 @@ mod tests {
             let days = (&india, SlotLength::from_minutes(minutes).unwrap());
             assert_eq!(check_from(midnight, days, (now, latest)).is_ok(), is_good, "{minutes}");
         }
+    }
+
+    #[test]
+    fn the_earliest_midnight_is_the_first_that_is_far_enough_ahead() {
+        let zone = "Europe/Berlin".parse().unwrap();
+        let days = (&zone, SlotLength::QUARTER_HOUR);
+        for (now, from) in [
+            ("2026-06-28T22:00:00Z", "2026-06-30T22:00:00Z"),
+            ("2026-06-28T22:00:01Z", "2026-07-01T22:00:00Z"),
+            ("2026-06-28T21:59:59Z", "2026-06-30T22:00:00Z"),
+        ] {
+            let earliest = earliest_from(days, (at(now), lead(36 * 3600)));
+            assert_eq!(earliest.unwrap(), at(from), "{now}");
+        }
+        let india = "Asia/Kolkata".parse().unwrap();
+        let hours = (&india, SlotLength::from_minutes(60).unwrap());
+        assert!(earliest_from(hours, (at("2026-06-28T22:00:00Z"), 0)).is_err(), "no slot begins");
     }
 
     #[test]

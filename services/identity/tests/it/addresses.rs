@@ -113,6 +113,7 @@ async fn both_keys_sign_for_the_next_and_the_meter_goes_there_too() {
         assert_eq!((answer.status, answer.code()), (422, code), "{changes}: {answer:?}");
     }
     assert!(server.events::<AddressAssigned>().await.is_empty());
+    prepared(&server, &path, &token, (&former, &next)).await;
     let (_, bob) = server.home("bob", "consumer").await;
     assert_eq!(server.post(&path, &bob, good.clone()).await.code(), "FORBIDDEN");
     assert_eq!(server.get(&path, &bob).await.code(), "FORBIDDEN");
@@ -147,6 +148,34 @@ async fn both_keys_sign_for_the_next_and_the_meter_goes_there_too() {
     assert_eq!(me.body["account"]["address"], json!(next.address()));
     assert_eq!(log_in(&server, &former).await.status, 401, "its time is over");
     server.stop().await;
+}
+
+/// What a wallet signs is what is asked for, from July or the earliest midnight on.
+async fn prepared(
+    server: &Server,
+    path: &str,
+    token: &str,
+    (former, next): (&SecretKey, &SecretKey),
+) {
+    let path = format!("{path}/prepare");
+    let wanted = json!({ "address": next.address(), "from": JULY });
+    let answer = server.post(&path, token, wanted.clone()).await;
+    assert_eq!((answer.status, answer.text("/from")), (200, JULY.to_owned()), "{answer:?}");
+    assert_eq!(answer.text("/custody"), "own");
+    let from = JULY.parse::<calendar::Timestamp>().unwrap().unsigned().to_string();
+    let said = json!({ "account": former.address(), "successor": next.address(), "from": from });
+    assert_eq!(answer.body["succession"]["message"], said);
+    let meters = answer.body["enrolments"].as_array().unwrap();
+    assert_eq!((meters.len(), &meters[0]["serial"]), (1, &json!("EMH 4711")));
+    let signed = &meters[0]["typed_data"]["message"];
+    assert_eq!((&signed["version"], &signed["owner"]), (&json!(2), &json!(next.address())));
+    let earliest = server.post(&path, token, json!({ "address": next.address() })).await;
+    let first: calendar::Timestamp = earliest.text("/from").parse().unwrap();
+    assert!(first < JULY.parse().unwrap(), "{earliest:?}");
+    let noon = json!({ "address": next.address(), "from": "2026-06-30T12:00:00Z" });
+    assert_eq!(server.post(&path, token, noon).await.code(), "FROM");
+    let (_, eve) = server.home("eve", "consumer").await;
+    assert_eq!(server.post(&path, &eve, wanted).await.code(), "FORBIDDEN");
 }
 
 /// An order for the slot that starts at `slot`, by an address.

@@ -16,6 +16,7 @@ async fn the_document_has_every_path_and_its_references_resolve() {
     let expected = [
         "/v1/.well-known/jwks.json",
         "/v1/accounts/{id}/addresses",
+        "/v1/accounts/{id}/addresses/prepare",
         "/v1/approvals",
         "/v1/approvals/{id}/approval",
         "/v1/approvals/{id}/refusal",

@@ -2,7 +2,9 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use calendar::Timestamp;
-use contracts::requests::{CashTransfer, CertificateRetirement, CertificateTransfer, Mandate};
+use contracts::requests::{
+    Cancellation, CashTransfer, CertificateRetirement, CertificateTransfer, Mandate,
+};
 use contracts::{AccountRequest, Quote};
 use identity::{Settings, SignerLimits};
 use keys::{Signature, recover};
@@ -89,6 +91,25 @@ async fn a_mandate_that_lets_much_be_spent_waits_for_consent() {
     let path = format!("/v1/approvals/{}/approval", waits.text("/approval"));
     assert_eq!(server.post(&path, &operator, json!(null)).await.status, 200);
     check_signed(&sign(&server, &ada, &large).await, &large);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn orders_are_ended_by_their_account_alone_and_cost_nothing_of_its_limit() {
+    let server = Server::start_with(settings()).await;
+    let operator = server.staff("operator").await;
+    let (account, ada) = server.home("ada", "consumer").await;
+    for nonce in 0..10 {
+        let request = AccountRequest::Transfer(transfer(&account, 10, nonce));
+        check_signed(&sign(&server, &ada, &request).await, &request);
+    }
+    let nonces = vec![U256::from(7), U256::MAX];
+    let account = account["address"].as_str().unwrap().parse().unwrap();
+    let all = AccountRequest::Cancellation(Cancellation { account, nonces });
+    check_signed(&sign(&server, &ada, &all).await, &all);
+    assert_eq!(sign(&server, &operator, &all).await.status, 403, "it is another's key");
+    let none = AccountRequest::Cancellation(Cancellation { account, nonces: vec![] });
+    assert_eq!(sign(&server, &ada, &none).await.code(), "AMOUNT");
     server.stop().await;
 }
 

@@ -119,6 +119,8 @@ pub(crate) struct OrderView {
     order_id: String,
     /// The hash that was signed: its name on chain.
     hash: String,
+    /// Its nonce, as 0x and hex digits: who ends it on chain names it.
+    nonce: String,
     /// Its place in the market's journal.
     sequence: u64,
     /// Whose it is.
@@ -185,6 +187,7 @@ impl OrderView {
         OrderView {
             order_id: order.id.to_string(),
             hash: order.hash.to_string(),
+            nonce: format!("{:#x}", order.terms.nonce),
             sequence: order.sequence,
             account: order.account.to_string(),
             side: match order.terms.side {

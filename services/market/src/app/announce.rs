@@ -1,14 +1,17 @@
-//! What others hear: a cleared slot, in parts that fit a message; orders taken back; books that
-//! changed before their gate; who and what may not trade.
+//! What others hear: a closed gate and a cleared slot, in parts that fit a message; orders taken
+//! back or refused, commitments; books that changed before their gate; who and what may not trade.
 
+use alloy_primitives::B256;
 use calendar::{Slot, Timestamp};
 use contracts::Side;
 use events::Envelope;
 use events::market::{
-    BookChanged, CancelledBy, CurtailmentChanged, Matched, OrderCancelled, RiskLimitsChanged,
-    SlotCleared, StopChanged, Struck, SuspensionChanged, TRADES_PER_MESSAGE_MAX,
+    BookChanged, CancelledBy, CommitmentChanged, CommitmentStep, CurtailmentChanged, GateClosed,
+    Matched, OrderCancelled, OrdersRejected, ParameterChanged, RiskLimitsChanged, SlotCleared,
+    StopChanged, Struck, SuspensionChanged, TRADES_PER_MESSAGE_MAX,
 };
 use ids::{AccountId, ConnectionPointId, OrderId, PartyId};
+use serde_json::{Value, json};
 
 use crate::domain::{Accepted, ClearedSlot, Entry, Exchange, Parameters, Suspension, Trader};
 
@@ -67,8 +70,73 @@ pub(super) fn announcement(
             };
             Some(Envelope::of(&event, cause, change.at))
         }
-        _ => None,
+        _ => sealed(exchange, entry, parameters, cause).or_else(|| ruled(entry, parameters, cause)),
     }
+}
+
+/// What becomes of sealed orders, without whose they are.
+fn sealed(
+    exchange: &Exchange,
+    entry: &Entry,
+    parameters: &Parameters,
+    cause: &str,
+) -> Option<Envelope> {
+    let Parameters { community, zone, .. } = *parameters;
+    let (commitment, slot, step, at) = match entry {
+        Entry::Sealed(new) => (new.hash, new.slot, CommitmentStep::Committed, new.at),
+        Entry::SealWithdrawn { commitment, at } => {
+            let known = exchange.commitment(*commitment).expect("only a known one is withdrawn");
+            (*commitment, known.slot, CommitmentStep::Withdrawn, *at)
+        }
+        Entry::Accepted(order) => {
+            (order.opens?.commitment, order.slot(), CommitmentStep::Revealed, order.at)
+        }
+        Entry::SealRefused { why, at, .. } => {
+            return Some(rejected((why.clone(), 1), parameters, cause, *at));
+        }
+        Entry::GateClosed { slot, root, at } => {
+            return Some(gate_closed(*slot, *root, parameters, *at));
+        }
+        _ => return None,
+    };
+    let event = CommitmentChanged { community, zone, slot, commitment, step };
+    Some(Envelope::of(&event, cause, at))
+}
+
+/// By which other rule slots go from now on.
+fn ruled(entry: &Entry, parameters: &Parameters, cause: &str) -> Option<Envelope> {
+    let Parameters { community, zone, .. } = *parameters;
+    let (parameter, from, value, by, at) = match entry {
+        Entry::MechanismChosen { from, mechanism, by, at } => {
+            ("mechanism", *from, json!({ "name": mechanism.name() }), *by, *at)
+        }
+        Entry::SealingChosen { from, reveal_seconds, by, at } => {
+            ("sealing", *from, json!({ "reveal_seconds": reveal_seconds }), *by, *at)
+        }
+        Entry::SharesSet { from, by, at, .. } => ("shares", *from, Value::Null, *by, *at),
+        _ => return None,
+    };
+    let parameter = parameter.to_owned();
+    let event = ParameterChanged { community, zone, parameter, from, value, by };
+    Some(Envelope::of(&event, cause, at))
+}
+
+/// `market.orders.rejected.v1` for so many refusals with a code.
+pub(super) fn rejected(
+    (code, count): (String, u32),
+    parameters: &Parameters,
+    cause: &str,
+    at: Timestamp,
+) -> Envelope {
+    let Parameters { community, zone, .. } = *parameters;
+    Envelope::of(&OrdersRejected { community, zone, code, count }, cause, at)
+}
+
+/// `market.gate.closed.v1`; a slot has one gate.
+fn gate_closed(slot: Timestamp, root: B256, parameters: &Parameters, at: Timestamp) -> Envelope {
+    let Parameters { community, zone, .. } = *parameters;
+    let cause = format!("{community}/{zone}/{slot}");
+    Envelope::of(&GateClosed { community, zone, slot, root }, &cause, at)
 }
 
 fn cancelled(order: &Accepted, by: CancelledBy, parameters: &Parameters) -> OrderCancelled {
@@ -149,7 +217,8 @@ fn suspension(
     }
 }
 
-/// `market.slot.cleared.v1` for `cleared`: at least one part, even without trades.
+/// `market.slot.cleared.v1` for `cleared`: at least one part, even without trades; before it the
+/// gate, where clearing is what closes it.
 pub(super) fn announcements(
     exchange: &Exchange,
     slot: Slot,
@@ -180,26 +249,29 @@ pub(super) fn announcements(
         chunks.push(&[]);
     }
     let parts = u32::try_from(chunks.len()).expect("a slot has few thousand trades");
-    (0..)
-        .zip(chunks)
-        .map(|(part, trades)| {
-            let event = SlotCleared {
-                community: parameters.community,
-                zone: parameters.zone,
-                slot,
-                clearing: cleared.clearing,
-                policy: parameters.policy,
-                price: cleared.price.unwrap_or_default(),
-                retail_price: cleared.retail_price,
-                feed_in_price: cleared.feed_in_price,
-                volume: cleared.volume,
-                orders: cleared.orders,
-                part,
-                parts,
-                trades: trades.to_vec(),
-            };
-            let cause = format!("{market}/{}/{part}", slot.start);
-            Envelope::of(&event, &cause, cleared.at)
-        })
-        .collect()
+    // The gate of sealed orders was closed before they were opened; what is shared out has none.
+    let gated = exchange.sealed_book(slot.start).is_none()
+        && !exchange.is_shared_out(slot.start, parameters);
+    let (root, at) = (cleared.journal_root, cleared.at);
+    let gate = gated.then(|| gate_closed(slot.start, root, parameters, at));
+    let messages = (0..).zip(chunks).map(|(part, trades)| {
+        let event = SlotCleared {
+            community: parameters.community,
+            zone: parameters.zone,
+            slot,
+            clearing: cleared.clearing,
+            policy: parameters.policy,
+            price: cleared.price.unwrap_or_default(),
+            retail_price: cleared.retail_price,
+            feed_in_price: cleared.feed_in_price,
+            volume: cleared.volume,
+            orders: cleared.orders,
+            part,
+            parts,
+            trades: trades.to_vec(),
+        };
+        let cause = format!("{market}/{}/{part}", slot.start);
+        Envelope::of(&event, &cause, cleared.at)
+    });
+    gate.into_iter().chain(messages).collect()
 }

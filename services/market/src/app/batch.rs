@@ -165,6 +165,7 @@ impl<'a> Batch<'a> {
             }
             Command::Tick(now, answer) => {
                 self.watch_feeds(now);
+                self.tell_rejections(now);
                 let closed = self.close_gates(now);
                 let placed = self.place_rules(now);
                 let lapsed = self.lapse(now);
@@ -387,7 +388,8 @@ impl<'a> Batch<'a> {
         self.announce_books();
         let entries = i64::try_from(self.entries.len()).expect("a batch is small");
         let Writer { tools, name, last, .. } = self.writer;
-        let nothing = self.entries.is_empty() && self.events.is_empty();
+        let nothing =
+            self.entries.is_empty() && self.events.is_empty() && self.envelopes.is_empty();
         let committed = if nothing && self.answers.is_empty() {
             Ok(())
         } else if nothing {

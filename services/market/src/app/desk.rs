@@ -156,6 +156,7 @@ impl Desk {
             shared: shared.clone(),
             rules_at: None,
             guard: Mutex::default(),
+            rejections: Mutex::default(),
             state: state.clone(),
             clearing: None,
             snapshots: Snapshots::new(snapshot),

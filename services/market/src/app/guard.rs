@@ -6,8 +6,10 @@ use std::sync::PoisonError;
 use calendar::Timestamp;
 use contracts::Side;
 
+use super::announce::rejected;
 use super::batch::Batch;
 use super::desk::{Applied, Refused};
+use super::writer::Writer;
 use crate::domain::{ClearedSlot, Entry, NewOrder, Trip};
 
 impl Batch<'_> {
@@ -26,7 +28,22 @@ impl Batch<'_> {
         let mut guard = self.writer.guard.lock().unwrap_or_else(PoisonError::into_inner);
         let trips = guard.saw((order.account, order.id), refused, &limits, now);
         drop(guard);
+        if let Some(why) = refused {
+            self.writer.rejections().entry(why.code()).or_insert((0, order.id)).0 += 1;
+        }
         self.stop_by(trips, now);
+    }
+
+    /// Tells of what was refused since the last time, by code: not with each refusal, so that who
+    /// sends many has little written. Refusals are no facts: those that a crash or a failed commit
+    /// comes before are not told.
+    pub(super) fn tell_rejections(&mut self, now: Timestamp) {
+        let Writer { name, parameters, .. } = self.writer;
+        let refused = std::mem::take(&mut *self.writer.rejections());
+        self.envelopes.extend(refused.into_iter().map(|(code, (count, first))| {
+            let cause = format!("{name}/{code}/{first}/{now}");
+            rejected((code.to_owned(), count), parameters, &cause, now)
+        }));
     }
 
     /// As time passes.

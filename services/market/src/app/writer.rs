@@ -14,12 +14,13 @@
 //! commit that failed the book is rebuilt before the next one is judged. A slot is cleared from a
 //! copy, so that orders of other slots do not wait; what touches it meanwhile has it cleared again.
 
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use calendar::{Slot, Timestamp};
-use ids::AccountId;
+use ids::{AccountId, OrderId};
 use tokio::sync::{RwLock, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -99,6 +100,8 @@ pub(super) struct Writer {
     pub(super) rules_at: Option<Timestamp>,
     /// What is counted of orders and refusals.
     pub(super) guard: Mutex<Guard>,
+    /// What was refused and not told of yet: by code how often, and the first order.
+    pub(super) rejections: Mutex<BTreeMap<&'static str, (u32, OrderId)>>,
     pub(super) state: Arc<State>,
     pub(super) clearing: Option<Clearing>,
     pub(super) snapshots: Snapshots,
@@ -116,6 +119,11 @@ enum Job {
 }
 
 impl Writer {
+    /// What was refused and not told of yet.
+    pub(super) fn rejections(&self) -> MutexGuard<'_, BTreeMap<&'static str, (u32, OrderId)>> {
+        self.rejections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Until the desk is dropped.
     pub(super) async fn run(mut self, book: Book, mut queue: Queue) {
         loop {

@@ -1,6 +1,7 @@
 //! Sealed orders: commitments before the gate, what opens them after it, and what proves that.
 
 mod served;
+mod told;
 mod unopened;
 
 use calendar::{Slot, Timestamp};

@@ -127,6 +127,7 @@ async fn a_demo_serves_people_and_meters_until_it_is_told_to_end() {
     let open = tokio::task::spawn_blocking(Open::start).await.unwrap();
     its_pages_answer(&open).await;
     its_chain_answers(&open).await;
+    what_happened_has_the_names_of_the_rules(&open).await;
     its_word_is_enough_to_verify(&open);
     its_wallets_sign_in_where_it_was_told(&open).await;
     let token = open.log_in().await;
@@ -169,6 +170,34 @@ async fn its_pages_answer(open: &Open) {
         assert!(!body.is_empty(), "{path}");
     }
     assert_eq!(open.get("/v1/nothing", "").await.0, StatusCode::NOT_FOUND);
+}
+
+/// What a day of two homes brings by itself, told to everybody; nothing is missing on chain.
+async fn what_happened_has_the_names_of_the_rules(open: &Open) {
+    for name in [
+        "AccountRegistered",
+        "MeterRegistered",
+        "TariffPublished",
+        "DepositCredited",
+        "GateClosed",
+        "SlotCleared",
+        "TradeCreated",
+        "EscrowLocked",
+        "ReadingsAnchored",
+        "SlotReconciled",
+        "InvoiceIssued",
+    ] {
+        let letters = name.chars().enumerate().flat_map(|(place, letter)| {
+            let gap = (place > 0 && letter.is_uppercase()).then_some('_');
+            gap.into_iter().chain(letter.to_lowercase())
+        });
+        let kind: String = letters.collect();
+        let told = open.list(&format!("/v1/explorer/events?kind={kind}"), "").await;
+        assert!(!told.is_empty(), "{name}");
+        assert!(told.iter().all(|event| event["name"] == name), "{told:?}");
+    }
+    let missing = open.list("/v1/explorer/events?kind=anchor_missing", "").await;
+    assert_eq!(missing, [] as [Value; 0]);
 }
 
 async fn its_chain_answers(open: &Open) {

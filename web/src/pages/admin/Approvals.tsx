@@ -5,6 +5,7 @@ import { APPROVAL_TONES, subjectOf } from "../../approval";
 import { codeAt } from "../../currency";
 import { AmountField, SelectField } from "../../fields";
 import { utc } from "../../format";
+import { WH, amountOf, limitError } from "../../limit";
 import { useLoad } from "../../live";
 import type { Approval, Party } from "../../types";
 import { Badge, Card, Hash, Load, Table, focusCard } from "../../ui";
@@ -92,13 +93,31 @@ function Decision(props: {
 
 function ChangeLimit({ people, onChanged }: { people: Party[]; onChanged: () => void }) {
   const [account, setAccount] = useState("");
+  const [unit, setUnit] = useState("");
   const [daily, setDaily] = useState("");
+  const [tried, setTried] = useState(false);
+  const units = useUnits();
   const { busy, outcome, run } = useWork();
   const held = people.filter((party) => party.account?.custody === "held");
+  const first = units.data?.[0];
+  const of = unit || (first?.code ?? "");
+  const write = (amount: string) => amountOf(amount, of, first?.code === of ? first.sign : undefined);
+  const load = async () => (account && of ? api.signingLimit(account, of) : undefined);
+  const limit = useLoad(`limit ${account} ${of}`, load, ["block"]);
+  const error = limitError(daily, of);
+  const choose = (to: string) => {
+    setUnit(to);
+    setTried(false);
+  };
   const submit = (event: FormEvent) => {
     event.preventDefault();
+    setTried(true);
+    if (error) return;
     void run(async () => {
-      const answer = await api.changeSigningLimit(account, daily);
+      const body = { daily: daily.trim(), ...(unit ? { unit } : {}) };
+      const answer = await api.changeSigningLimit(account, body);
+      setTried(false);
+      limit.reload();
       onChanged();
       return "approval" in answer ? "It waits for the consent of another member of staff." : "It is in force.";
     });
@@ -117,15 +136,24 @@ function ChangeLimit({ people, onChanged }: { people: Party[]; onChanged: () => 
             </option>
           ))}
         </SelectField>
+        <SelectField label="Of" value={of} onChange={choose}>
+          {(units.data ?? []).map(({ code, sign }) => (
+            <option key={code} value={code}>
+              {sign ? `Money (${code})` : code}
+            </option>
+          ))}
+          <option value={WH}>Certified energy (Wh)</option>
+        </SelectField>
         <AmountField
-          label="At most in a day ($)"
+          label={`At most in a day (${of === WH || !first?.sign ? of : first.sign})`}
           required
-          pattern="[0-9]+([.][0-9]{1,9})?"
-          placeholder="20000"
+          placeholder={of === WH ? "5000" : "20000"}
+          error={tried ? error : undefined}
+          hint={limit.data && `In force: ${write(limit.data.daily)}; signed today: ${write(limit.data.signed_today)}.`}
           value={daily}
           onChange={setDaily}
         />
-        <button type="submit" className="primary" disabled={busy}>
+        <button type="submit" className="primary" disabled={busy || !of}>
           Set the limit
         </button>
       </form>

@@ -32,9 +32,9 @@ function meaning(name: string, value: string): string | undefined {
   return undefined;
 }
 
-function Value({ name, value }: { name: string; value: unknown }): ReactNode {
+function Value({ name, value, plain }: { name: string; value: unknown; plain?: boolean }): ReactNode {
   if (value !== null && typeof value === "object") {
-    return <Fields fields={value as Record<string, unknown>} />;
+    return <Fields fields={value as Record<string, unknown>} plain={plain} />;
   }
   const text = String(value);
   if (/^0x[0-9a-f]{40}$/.test(text)) return <Address value={text} full />;
@@ -42,7 +42,7 @@ function Value({ name, value }: { name: string; value: unknown }): ReactNode {
     const href = name === "trade" ? { href: `/explorer/trade/${text}` } : {};
     return <Hash value={text} full {...href} />;
   }
-  const words = meaning(name, text);
+  const words = plain ? undefined : meaning(name, text);
   return (
     <>
       <code>{text}</code>
@@ -51,14 +51,15 @@ function Value({ name, value }: { name: string; value: unknown }): ReactNode {
   );
 }
 
-function Fields({ fields }: { fields: Record<string, unknown> }) {
+/** Names and values; `plain` ones are in words already. */
+export function Fields({ fields, plain }: { fields: Record<string, unknown>; plain?: boolean | undefined }) {
   return (
     <dl className="fields">
       {Object.entries(fields).map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
           <dd>
-            <Value name={name} value={value} />
+            <Value name={name} value={value} plain={plain} />
           </dd>
         </div>
       ))}

@@ -2,6 +2,7 @@ import * as api from "../../api";
 import { APPROVAL_TONES, subjectOf } from "../../approval";
 import { codeAt, unitsOf } from "../../currency";
 import { MONEY_SCALE, money, readDecimal, utc } from "../../format";
+import { WH, amountOf, leftOf } from "../../limit";
 import { useLoad } from "../../live";
 import { isExact, keyOf } from "../../request";
 import { newSalt } from "../../sealing";
@@ -14,10 +15,15 @@ import { Outcome, useWork } from "../../work";
 /** How much the operator signs for an account whose key it holds. */
 export function Signer({ account }: { account: string }) {
   const limit = useLoad(`limit ${account}`, () => api.signingLimit(account), ["block"]);
+  const units = useUnits().data;
+  const further = [...(units ?? []).slice(1).map(({ code }) => code), WH];
+  const others = async () => (units ? Promise.all(further.map((unit) => api.signingLimit(account, unit))) : []);
+  const limits = useLoad(`limits ${account} ${further.join()} ${!!units}`, others, ["block"]);
   const requests = useLoad("approvals", api.approvals, ["block"]);
   return (
     <Card title="What is signed for you" id="signer">
       <Load of={limit}>{(data) => <Limit limit={data} />}</Load>
+      {!!limits.data?.length && <OtherLimits limits={limits.data} />}
       <Load of={requests}>
         {(page) => (page.items.length ? <Requests items={page.items} onChange={requests.reload} /> : null)}
       </Load>
@@ -43,6 +49,29 @@ function Limit({ limit }: { limit: SigningLimit }) {
         your account.
       </p>
     </>
+  );
+}
+
+/** Those of other currencies, and of certified energy. */
+function OtherLimits({ limits }: { limits: SigningLimit[] }) {
+  const row = (name: string, of: (limit: SigningLimit) => string | bigint) => ({
+    head: name, numeric: true, cell: (limit: SigningLimit) => amountOf(of(limit), limit.unit),
+  });
+  return (
+    <Table
+      caption="Of what else is signed"
+      showCaption
+      rows={limits}
+      rowKey={({ unit }) => unit}
+      empty="Nothing else is signed."
+      columns={[
+        { head: "Of", cell: ({ unit }) => (unit === WH ? "Certified energy" : unit) },
+        row("At most in a day", ({ daily }) => daily),
+        row("Signed today", ({ signed_today }) => signed_today),
+        row("Left today", leftOf),
+        row("Consent above", ({ approval_above }) => approval_above),
+      ]}
+    />
   );
 }
 

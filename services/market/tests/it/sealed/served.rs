@@ -23,7 +23,7 @@ use crate::refusals::Answer;
 use crate::service::{connected, known, log, running};
 use crate::town::*;
 
-async fn request(
+pub(super) async fn request(
     running: &Running,
     method: Method,
     path: &str,
@@ -39,7 +39,12 @@ fn opened(order: &NewOrder) -> Value {
     json!({ "order": order.terms, "signature": signature, "salt": SALT })
 }
 
-async fn commit(running: &Running, name: &str, order: &NewOrder, deposited: bool) -> Answer {
+pub(super) async fn commit(
+    running: &Running,
+    name: &str,
+    order: &NewOrder,
+    deposited: bool,
+) -> Answer {
     let slot = Timestamp::from_seconds(order.terms.slot.cast_signed()).to_string();
     let body = match deposited {
         true => json!({ "slot": slot, "deposit": opened(order) }),
@@ -48,13 +53,13 @@ async fn commit(running: &Running, name: &str, order: &NewOrder, deposited: bool
     request(running, Method::POST, "/v1/commitments", name, Some(body)).await
 }
 
-async fn reveal(running: &Running, name: &str, order: &NewOrder) -> Answer {
+pub(super) async fn reveal(running: &Running, name: &str, order: &NewOrder) -> Answer {
     let path = format!("/v1/commitments/{}/opening", commitment(order.hash, SALT));
     request(running, Method::POST, &path, name, Some(opened(order))).await
 }
 
 /// From [`LATER`] on orders are sealed, and its book is open.
-async fn sealed(running: &Running) {
+pub(super) async fn sealed(running: &Running) {
     let body = Some(json!({ "reveal_seconds": 120 }));
     let path = format!("/v1/sealing/{LATER}");
     let by_member = request(running, Method::PUT, &path, "b1", body.clone()).await;
