@@ -25,6 +25,7 @@ export * from "./types/request";
 export * from "./types/risk";
 export * from "./types/rule";
 export * from "./types/sealing";
+export * from "./types/tariff";
 export * from "./types/trading";
 export * from "./types/webhook";
 

@@ -5,6 +5,7 @@
 //! | `account`, `point`, `meter` | who is billed, where, by which device |
 //! | `settlement_address` | at which address an account settles, from which slot on |
 //! | `tariff` | a published version; `record_version` is its number on chain |
+//! | `tariff_proposal` | versions that staff want published, and what was decided |
 //! | `metered`, `reading`, `day_leaf` | intervals, the signed readings under them, their anchors |
 //! | `matched` | a trade's place among the fills of its slot |
 //! | `chain_head`, `fact` | the block that was followed last; what logs said, by block |
@@ -60,6 +61,7 @@ pub(crate) mod payouts;
 pub(crate) mod reports;
 pub(crate) mod requests;
 pub(crate) mod slots;
+pub(crate) mod tariff_proposals;
 pub(crate) mod wallet_payments;
 
 use alloy_primitives::{Address, B256};
@@ -90,6 +92,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 20, sql: addresses::SCHEMA },
     Migration { version: 21, sql: dealer_transfers::SCHEMA },
     Migration { version: 22, sql: journal::RECALL_SCHEMA },
+    Migration { version: 23, sql: tariff_proposals::SCHEMA },
 ];
 
 /// Slots that changed after a run are few among all there ever were.

@@ -17,6 +17,7 @@ import { Receivables } from "./admin/Receivables";
 import { Reports } from "./admin/Reports";
 import { Shadow } from "./admin/Shadow";
 import { Surveillance } from "./admin/Surveillance";
+import { Tariffs } from "./admin/Tariffs";
 import { Unmatched } from "./admin/Unmatched";
 import { Webhooks } from "./admin/Webhooks";
 
@@ -29,6 +30,7 @@ export function Admin({ path }: { path: string }) {
     ["quarantine", "Quarantine"],
     ["mechanism", "Trading"],
     ["surveillance", "Surveillance"],
+    ["tariffs", "Tariffs"],
     ["payments", "Payments"],
     ["payouts", "Payouts"],
     ["receivables", "Receivables"],
@@ -64,6 +66,7 @@ export function Admin({ path }: { path: string }) {
       {section === "quarantine" && <Quarantine />}
       {section === "mechanism" && <Mechanisms />}
       {section === "surveillance" && <Surveillance />}
+      {section === "tariffs" && <Tariffs />}
       {section === "payments" && <Unmatched />}
       {section === "payouts" && <Payouts />}
       {section === "receivables" && <Receivables />}
