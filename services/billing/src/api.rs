@@ -108,6 +108,7 @@ pub fn routes(
             .service(reports::report_unbilled)
             .service(audit::get_audit)
             .service(exports::export_journal)
+            .service(exports::get_journal_anchors)
             .service(shadow::compare_bills)
             .service(reserve::get_reserve)
             .service(relay::list_billing_transactions);

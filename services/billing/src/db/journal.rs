@@ -1,5 +1,7 @@
 //! The entries of both ledgers, those of each currency by themselves.
 
+use std::ops::Range;
+
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
@@ -164,21 +166,23 @@ pub(crate) async fn following(
     rows.iter().map(|row| parse(row, 0)).collect()
 }
 
-/// Entries of a currency as [`following`], each with when it was posted and its block as text,
-/// which is empty where it has none.
+/// Entries of a currency as [`following`] that were posted in `within`, each with when and its block
+/// as text, which is empty where it has none.
 pub(crate) async fn exported(
     db: &Db,
     currency: CurrencyId,
-    next: u64,
-    end: u64,
+    (next, end): (u64, u64),
+    within: &Range<Timestamp>,
 ) -> Result<Vec<(Timestamp, String, Entry)>> {
     let rows = query(
         "select at, block, entry from journal where book = $1 and sequence >= $2 \
-         and sequence < $3 order by sequence limit $4",
+         and sequence < $3 and at >= $4 and at < $5 order by sequence limit $6",
     )
     .bind(currency.column())
     .bind(super::int(next)?)
     .bind(i64::try_from(end).unwrap_or(i64::MAX))
+    .bind(within.start.seconds())
+    .bind(within.end.seconds())
     .bind(READ_MAX)
     .fetch_all(db.read())
     .await

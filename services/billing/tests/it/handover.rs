@@ -249,7 +249,7 @@ async fn an_audit_replays_what_is_new_and_on_request_everything() {
         (&second["entries"], &json!([]))
     );
     // Somebody changes an old entry behind the service's back.
-    let behind = db::Db::open(&path, &[db::Migration { version: 23, sql: "" }]).await.unwrap();
+    let behind = db::Db::open(&path, &[db::Migration { version: 24, sql: "" }]).await.unwrap();
     let forge = "update journal set entry = replace(entry, '\"amount\":25', '\"amount\":26') \
                  where sequence = 0";
     let changed = db::query(forge).execute(behind.read()).await.unwrap().rows_affected();
