@@ -2,8 +2,8 @@
 //!
 //! Intervals a second on a tariff that is only time of use, and the time of a whole customer-year
 //! with everything on it, down to its lines; each for one load that stays in the cache and for many
-//! that come from memory. Then the year that `just bench billing` holds beside PySAM. The plan is made once, as it is for any number of
-//! customers; making it is shown too.
+//! that come from memory. Then the year that `just bench billing` holds beside PySAM. The plan is
+//! made once, as it is for any number of customers; making it is shown too.
 #![forbid(unsafe_code)]
 #![expect(clippy::disallowed_types, reason = "figures for people")]
 

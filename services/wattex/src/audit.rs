@@ -476,7 +476,7 @@ mod tests {
             trusted,
         };
         let code = |text: &str, trusted| check(text.as_bytes(), None, Some(&anchors(trusted)));
-        let ends = |text: &str, trusted, with| {
+        let ends = |text: &str, trusted, with: u8| {
             assert_eq!(code(text, trusted).unwrap(), ExitCode::from(with), "{text}");
         };
         let part = [all[0].clone(), all[2].clone()];

@@ -226,7 +226,8 @@ fn what_cannot_be_rated_is_refused_with_a_code() {
     assert_eq!(code(make("2026-01-01", "2026-01-02", 7)), "bad_interval");
     assert_eq!(code(make("2026-01-01", "2026-01-02", 0)), "bad_interval");
     let plan = make("2026-01-01", "2026-01-02", 60).unwrap();
-    let rated = |series: &Series<'_>| rate(&plan, series, &Carried::default()).map_err(|it| it.code());
+    let rated =
+        |series: &Series<'_>| rate(&plan, series, &Carried::default()).map_err(|it| it.code());
     assert_eq!(
         rated(&Series::metered(none(23), none(23)).unwrap()).unwrap_err(),
         "wrong_intervals"

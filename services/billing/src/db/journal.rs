@@ -133,17 +133,6 @@ pub(crate) async fn of_slot(db: &Db, slot: Timestamp, end: u64) -> Result<Vec<En
     rows.iter().map(|row| parse(row, 0)).collect()
 }
 
-/// The first slot after `slot` of which there is energy.
-pub(crate) async fn next_slot(db: &Db, slot: Timestamp) -> Result<Option<Timestamp>> {
-    let next: Option<i64> =
-        query_scalar("select min(slot) from journal where book = 0 and slot > $1")
-            .bind(slot.seconds())
-            .fetch_one(db.read())
-            .await
-            .context("looking for the next slot")?;
-    Ok(next.map(Timestamp::from_seconds))
-}
-
 /// Entries of a currency from `next` on and below `end`, oldest first; some of them where there are
 /// many.
 pub(crate) async fn following(

@@ -2,7 +2,11 @@
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
+use billing::Parts;
+use bus::Bus;
 use serde_json::{Value, json};
+use service::Clock;
+use tariff::Tariff;
 
 use crate::service::{Running, trade_monday, traded_monday};
 use crate::town::*;
@@ -222,8 +226,7 @@ async fn a_tariff_is_proposed_by_one_and_published_by_another() {
     let (mut town, _) = traded_monday().await;
     town.move_to(zone().moment("2026-06-08".parse().unwrap(), 12 * 60));
     town.settle().await;
-    let (status, proposed) =
-        town.post("operator", "/v1/tariffs?days=8", "", dearer(2)).await;
+    let (status, proposed) = town.post("operator", "/v1/tariffs?days=8", "", dearer(2)).await;
     assert_eq!((status, &proposed["state"]), (StatusCode::CREATED, &json!("open")), "{proposed}");
     let outcome = &proposed["outcome"];
     assert_eq!((&outcome["dearer"], &outcome["cheaper"]), (&json!(2), &json!(0)), "{outcome}");
@@ -312,6 +315,54 @@ async fn a_first_tariff_is_proposed_without_a_comparison() {
     assert!(proposed["simulation"].is_null() && proposed["compared_with"].is_null());
     let (status, _) = approve(&town, &proposed).await;
     assert_eq!(status, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_version_that_is_not_on_chain_holds_up_no_bill_of_days_before() {
+    let (mut town, _) = traded_monday().await;
+    town.move_to(corrections_over().plus_seconds(86_400));
+    town.settle().await;
+    let next = Tariff::from_json(&dearer(2).to_string()).unwrap();
+    town.billing.publish_tariff(community(), next, town.now).await.unwrap();
+    let monday = json!({
+        "account": HERON.account().to_string(), "from": "2026-06-01", "to": "2026-06-01",
+    });
+    let (status, invoice) = town.post("operator", "/v1/invoices", "", monday).await;
+    assert_eq!(status, StatusCode::CREATED, "{invoice}");
+    town.settle().await;
+    let id = invoice["id"].as_str().unwrap().parse().unwrap();
+    town.billing.bill_file(id, None).await.expect("a bill that proves itself");
+}
+
+#[actix_web::test]
+async fn bills_begin_by_themselves_with_the_first_tariff() {
+    let mut town = Running::start().await;
+    for home in [HERON, OTTER] {
+        town.publish(&home.opened()).await;
+        town.publish(&home.registered()).await;
+        town.publish(&home.enrolled()).await;
+        town.node.call(authority(), home.enrol());
+    }
+    town.node.call(authority(), deployment().register_policy(&policy()));
+    town.settle().await;
+    for hour_of_day in 0..24 {
+        town.close_slot(hour_of_day).await;
+    }
+    town.anchor_day().await;
+    town.move_to(zone().moment("2026-06-02".parse().unwrap(), 12 * 60));
+    town.billing.publish_tariff(community(), tariff(), town.now).await.unwrap();
+    town.settle().await;
+    // The same books in a service that issues bills by itself.
+    town.billing.close().await;
+    let (bus, (clock, hand)) = (Bus::in_process(), Clock::set(town.now));
+    let parts = parts(&town.folder, bus.clone(), town.node.clone(), clock);
+    let billing = billing::start(Parts { monthly: true, ..parts }).await.unwrap();
+    let mut town = Running { billing, bus, hand, ..town };
+    town.move_to(zone().moment("2026-07-20".parse().unwrap(), 12 * 60));
+    town.settle().await;
+    let listed = town.get("heron", "/v1/invoices").await;
+    let [bill] = &listed["items"].as_array().unwrap()[..] else { panic!("{listed}") };
+    assert_eq!((&bill["from"], &bill["to"]), (&json!("2026-06-03"), &json!("2026-06-30")));
 }
 
 #[actix_web::test]
