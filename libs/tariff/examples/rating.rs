@@ -121,8 +121,8 @@ fn plan(energy: &Value, more: &Value, minutes: u32) -> Result<Plan, Box<dyn Erro
     Ok(Plan::new(document.sheets, &"Europe/Berlin".parse()?, span, minutes, &[])?)
 }
 
-/// The tariff and the customer of `just bench billing`: six periods of three tiers that fill as time
-/// goes by, bought and sold, demand by time of use and flat; what the meter counts in and out.
+/// The tariff and the customer of `just bench billing`: six periods of three tiers that fill as
+/// time goes by, bought and sold, demand by time of use and flat; what the meter counts.
 fn model() -> Result<(Plan, Vec<i64>, Vec<i64>), Box<dyn Error>> {
     let rows = |day: fn(bool) -> [u8; 24]| {
         Vec::from_iter((0..12).map(|month| day((5..9).contains(&month))))

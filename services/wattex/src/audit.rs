@@ -1,7 +1,7 @@
 //! `wattex audit`: a journal as a file, and whether its entries follow from each other.
 //!
 //! The check needs nobody: the text of each entry is hashed, contains the hash of the entry before,
-//! and the last hash is the head that an installation named at that time, to anybody who asked. With
+//! and the last hash is the head that an installation named then, to anybody who asked. With
 //! batches that are on chain the entries of a part, such as one account's month, are proved each by
 //! itself, against one block that the caller trusts. What stands beside a text follows from it, but
 //! when it was posted and in which block its log is.

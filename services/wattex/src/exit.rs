@@ -13,8 +13,8 @@
 //! | 10 | a bill, or a clearing, does not hold, more was reconciled than a meter registered, or |
 //! | | readings that were acknowledged are not stored exactly once, or a journal's entries do not |
 //! | | follow from each other |
-//! | 11 | a bill, a clearing or a part of a journal holds but is not anchored; no anchored readings |
-//! | | prove a trade |
+//! | 11 | a bill, a clearing or a part of a journal holds but is not anchored; no readings that |
+//! | | are anchored prove a trade |
 //! | 12 | a bill, a document or a journal cannot be read; readings are not of a trade's meter |
 //! | 13 | a chain does not hold, or blocks are refused |
 //! | 14 | a payload is not one of its format |

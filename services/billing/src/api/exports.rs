@@ -149,8 +149,8 @@ pub(crate) async fn export_journal(
 /// The batches of a journal that are on chain, and what proves them against one block.
 ///
 /// Once a day what was posted since becomes a batch: a tree over the hashes of its entries, whose
-/// root is in `RecordAnchor`. `wattex audit check` holds an export against it, offline. Refused with
-/// `BATCHES` where there are too many for one answer.
+/// root is in `RecordAnchor`. `wattex audit check` holds an export against it, offline. Refused
+/// with `BATCHES` where there are too many for one answer.
 #[utoipa::path(
     tag = "billing",
     params(AnchorsQuery),

@@ -57,8 +57,8 @@ impl Billing {
     /// Asks for a tariff to be published.
     ///
     /// # Errors
-    /// A [`Problem`]: as of [`Billing::publish_tariff`], `ALREADY_PROPOSED` where the same waits for
-    /// a decision, `PROPOSALS_OPEN` where too many wait.
+    /// A [`Problem`]: `ALREADY_PROPOSED` where the same waits for a decision, `PROPOSALS_OPEN` where
+    /// too many wait.
     pub(crate) async fn propose_tariff(&self, wanted: Proposal) -> Result<()> {
         self.db
             .transact(move |tx| {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
-use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
+use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query};
 use ids::AccountId;
 
 use crate::currencies::CurrencyId;
@@ -155,8 +155,8 @@ pub(crate) async fn following(
     rows.iter().map(|row| parse(row, 0)).collect()
 }
 
-/// Entries of a currency as [`following`] that were posted in `within`, each with when and its block
-/// as text, which is empty where it has none.
+/// Entries of a currency as [`following`] that were posted in `within`, each with when and its
+/// block as text, which is empty where it has none.
 pub(crate) async fn exported(
     db: &Db,
     currency: CurrencyId,

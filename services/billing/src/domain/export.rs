@@ -3,8 +3,8 @@
 //! A row is one transfer. The first row of an entry has in `entry` the text whose Keccak-256 is
 //! `hash`, which contains `previous`: whoever has the rows checks the chain without us, from the
 //! first entry to the head that `GET /v1/audit` names. `source` and `block` say which log of which
-//! block an entry follows from. `proof` leads from the hash to the root of a batch that is on chain,
-//! so that the entries of one account or month are proved without the others.
+//! block an entry follows from. `proof` leads from the hash to the root of a batch that is on
+//! chain, so that the entries of one account or month are proved without the others.
 //!
 //! Invariant: an entry without transfers has one row, so no entry is missing.
 

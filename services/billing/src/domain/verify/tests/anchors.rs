@@ -1,5 +1,6 @@
 //! Batches of a journal on the real contracts.
 
+use alloy_primitives::Bytes;
 use calendar::Timestamp;
 
 use super::ledger::Chain;
