@@ -417,6 +417,7 @@ async function operator(person) {
     "#mechanisms tbody tr",
     "#choose-mechanism form", "#stop",
   ]);
+  await visit(person, "tariffs", "/admin/tariffs", ["#proposals .empty", "#propose form"]);
   await visit(person, "approvals", "/admin/approvals", ["#approvals"]);
   await relays(person);
   await visit(person, "audit", "/admin/audit", ["text=All hold", "#audit-log tbody tr"]);

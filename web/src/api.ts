@@ -36,7 +36,8 @@ async function send(method: string, path: string, body?: unknown, key?: string):
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const init: RequestInit = { method, headers };
-  if (body !== undefined) init.body = JSON.stringify(body);
+  // A text is a document already: its numbers stay as they are written, and faults name its lines.
+  if (body !== undefined) init.body = typeof body === "string" ? body : JSON.stringify(body);
   const response = await fetch(path, init).catch(() => {
     throw new Problem({ status: 0, code: "OFFLINE", title: "The server cannot be reached" });
   });
@@ -298,6 +299,14 @@ export const askCancellation = (invoice: string, body: t.NewCancellation) =>
   post<t.Cancellation>(`/v1/invoices/${invoice}/cancellations`, body);
 export const approveCancellation = (id: string) => post<t.Cancellation>(`/v1/cancellations/${id}/approval`, {});
 export const refuseCancellation = (id: string) => post<t.Cancellation>(`/v1/cancellations/${id}/refusal`, {});
+/** What staff proposed, and what was decided. */
+export const tariffProposals = (cursor?: string) =>
+  get<t.Page<t.TariffProposal>>("/v1/tariffs/proposals", { limit: 50, cursor });
+export const tariffProposal = (id: string) => get<t.ProposedTariff>(`/v1/tariffs/proposals/${id}`);
+export const proposeTariff = (text: string, query: { format: t.TariffForm; valid_from?: string }) =>
+  answer<t.ProposedTariff, "POST">("POST", "/v1/tariffs", { body: text, query });
+export const approveTariff = (id: string) => post<t.ProposedTariff>(`/v1/tariffs/proposals/${id}/approval`, {});
+export const refuseTariff = (id: string) => post<t.ProposedTariff>(`/v1/tariffs/proposals/${id}/refusal`, {});
 export const disputeInvoice = (invoice: string, body: t.NewDispute) =>
   post<t.Dispute>(`/v1/invoices/${invoice}/disputes`, body);
 export const disputes = (query: { account?: string; invoice?: string; state?: t.DisputeState; cursor?: string }) =>

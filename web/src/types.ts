@@ -26,6 +26,7 @@ export * from "./types/risk";
 export * from "./types/rule";
 export * from "./types/sealing";
 export * from "./types/succession";
+export * from "./types/tariff";
 export * from "./types/trading";
 export * from "./types/webhook";
 

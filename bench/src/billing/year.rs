@@ -105,7 +105,7 @@ fn rated(plain: &Plan, taxed: &Plan, import: &[i64], export: &[i64]) -> Result<(
 }
 
 fn from_the_meter(plan: &Plan, import: &[i64], export: &[i64]) -> Result<Bill> {
-    let series = Series::metered(import.to_vec(), export.to_vec())?;
+    let series = Series::metered(import, export)?;
     Ok(rate(plan, &series, &Carried::default())?)
 }
 

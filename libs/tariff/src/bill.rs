@@ -109,7 +109,7 @@ pub struct Bill {
 /// What is being rated, and what is known so far.
 struct Rating<'a> {
     plan: &'a Plan,
-    series: &'a Series,
+    series: &'a Series<'a>,
     carried: Carried,
     scratch: energy::Scratch,
 }
@@ -136,7 +136,7 @@ struct Draft {
 /// # Errors
 /// [`Refusal::Intervals`] when the load does not fill the span, [`Refusal::NoPrice`] where a series
 /// has none, [`Refusal::Overflow`].
-pub fn rate(plan: &Plan, series: &Series, opening: &Carried) -> Result<Bill, Refusal> {
+pub fn rate(plan: &Plan, series: &Series<'_>, opening: &Carried) -> Result<Bill, Refusal> {
     let (expected, got) = (plan.intervals(), series.len());
     if expected != got {
         return Err(Refusal::Intervals { expected, got });

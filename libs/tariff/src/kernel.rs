@@ -8,16 +8,53 @@ use crate::plan::Run;
 
 /// Values that are looked at side by side.
 const LANES: usize = 4;
+/// Below so many intervals in the middle a run is the difference of two running sums: a loop of its
+/// own would take longer to begin and end than to add.
+const LONG_RUN: usize = 32;
 
-/// The energy of each run, in their order; `energy` begins with the first run.
-pub(crate) fn run_sums(energy: &[i64], runs: &[Run], sums: &mut Vec<i64>) {
+/// The energy of each run, in their order; `energy` begins with the first run. `until` is scratch.
+pub(crate) fn run_sums(energy: &[i64], runs: &[Run], sums: &mut Vec<i64>, until: &mut Vec<i64>) {
     sums.clear();
+    if energy.len() < runs.len().saturating_mul(LONG_RUN) {
+        running_sums(energy, until);
+        let (mut end, mut before) = (0, 0);
+        sums.extend(runs.iter().map(|run| {
+            end = (end + length(run)).min(energy.len());
+            let until = until[end];
+            until.wrapping_sub(std::mem::replace(&mut before, until))
+        }));
+        return;
+    }
     let mut rest = energy;
     sums.extend(runs.iter().map(|run| {
         let (of_run, after) = rest.split_at(length(run).min(rest.len()));
         rest = after;
         sum(of_run)
     }));
+}
+
+/// The sum of the intervals before each place, and of all.
+fn running_sums(energy: &[i64], until: &mut Vec<i64>) {
+    until.clear();
+    until.resize(energy.len() + 1, 0);
+    let mut all = 0_i64;
+    let (groups, rest) = energy.as_chunks::<LANES>();
+    let (sums, of_rest) = until[1..].as_chunks_mut::<LANES>();
+    for ([a, b, c, d], sums) in groups.iter().zip(sums) {
+        // Only the last addition waits for the group before.
+        let (ab, cd) = (a.wrapping_add(*b), c.wrapping_add(*d));
+        *sums = [
+            all.wrapping_add(*a),
+            all.wrapping_add(ab),
+            all.wrapping_add(ab.wrapping_add(*c)),
+            all.wrapping_add(ab.wrapping_add(cd)),
+        ];
+        all = sums[LANES - 1];
+    }
+    for (energy, until) in rest.iter().zip(of_rest) {
+        all = all.wrapping_add(*energy);
+        *until = all;
+    }
 }
 
 /// The sum of at most 65 536 intervals within their limits.

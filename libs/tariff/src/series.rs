@@ -10,10 +10,11 @@ pub const INTERVAL_ENERGY_MAX: i64 = 100_000_000_000_000;
 const SURELY_WITHIN: i64 = 1 << INTERVAL_ENERGY_MAX.ilog2();
 
 /// What flowed in each interval of a span, as meters or a model have it.
+/// What somebody keeps as it was read is borrowed, not copied.
 #[derive(Debug, Clone, Default)]
-pub struct Series {
-    import: Vec<i64>,
-    export: Vec<i64>,
+pub struct Series<'a> {
+    import: Cow<'a, [i64]>,
+    export: Cow<'a, [i64]>,
     /// Consumption and generation, where they are known apart from the meter at the grid.
     gross: Option<(Vec<i64>, Vec<i64>)>,
     local: Vec<(String, Vec<i64>)>,
@@ -21,14 +22,18 @@ pub struct Series {
     residual: Option<Vec<i64>>,
 }
 
-impl Series {
+impl<'a> Series<'a> {
     /// What a meter at the grid has counted. Where two meters count consumption and generation
     /// apart, they are import and export.
     ///
     /// # Errors
     /// [`Refusal::Energy`] for an interval below zero or above [`INTERVAL_ENERGY_MAX`],
     /// [`Refusal::Intervals`] when the lengths differ.
-    pub fn metered(import: Vec<i64>, export: Vec<i64>) -> Result<Series, Refusal> {
+    pub fn metered(
+        import: impl Into<Cow<'a, [i64]>>,
+        export: impl Into<Cow<'a, [i64]>>,
+    ) -> Result<Self, Refusal> {
+        let (import, export) = (import.into(), export.into());
         same_length(&import, &export)?;
         in_limits(&import)?;
         in_limits(&export)?;
@@ -39,11 +44,12 @@ impl Series {
     ///
     /// # Errors
     /// As [`Series::metered`].
-    pub fn behind_the_meter(load: Vec<i64>, generation: Vec<i64>) -> Result<Series, Refusal> {
+    pub fn behind_the_meter(load: Vec<i64>, generation: Vec<i64>) -> Result<Self, Refusal> {
         same_length(&load, &generation)?;
         in_limits(&load)?;
         in_limits(&generation)?;
         let (import, export) = kernel::netted(&load, &generation);
+        let (import, export) = (Cow::Owned(import), Cow::Owned(export));
         let gross = Some((load, generation));
         Ok(Series { import, export, gross, ..Series::default() })
     }
@@ -53,10 +59,10 @@ impl Series {
     /// # Errors
     /// As [`Series::metered`], and [`Refusal::Energy`] where neighbours' energy is more than the
     /// import.
-    pub fn with_local(mut self, zone: &str, energy: Vec<i64>) -> Result<Series, Refusal> {
+    pub fn with_local(mut self, zone: &str, energy: Vec<i64>) -> Result<Self, Refusal> {
         same_length(&self.import, &energy)?;
         in_limits(&energy)?;
-        let left = self.residual.as_ref().unwrap_or(&self.import);
+        let left = self.residual();
         let residual: Vec<i64> =
             left.iter().zip(&energy).map(|(left, local)| left - local).collect();
         if let Some(place) = residual.iter().position(|left| *left < 0) {

@@ -23,6 +23,7 @@ mod requests;
 mod reserve;
 mod shadow;
 mod statements;
+mod tariff_proposals;
 mod tariffs;
 mod unmatched;
 mod wallet;
@@ -95,7 +96,11 @@ pub fn routes(
             .service(certificate_sources::set_source)
             .service(certificate_sources::end_source)
             .service(tariffs::list_tariffs)
-            .service(tariffs::publish_tariff)
+            .service(tariff_proposals::propose_tariff)
+            .service(tariff_proposals::list_tariff_proposals)
+            .service(tariff_proposals::get_tariff_proposal)
+            .service(tariff_proposals::approve_tariff_proposal)
+            .service(tariff_proposals::refuse_tariff_proposal)
             .service(tariffs::simulate_tariff)
             .service(reports::report_settlement)
             .service(reports::report_residual_load)
@@ -103,6 +108,7 @@ pub fn routes(
             .service(reports::report_unbilled)
             .service(audit::get_audit)
             .service(exports::export_journal)
+            .service(exports::get_journal_anchors)
             .service(shadow::compare_bills)
             .service(reserve::get_reserve)
             .service(relay::list_billing_transactions);

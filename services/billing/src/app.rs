@@ -1,6 +1,7 @@
 //! What billing does, one file per thing that someone or something can ask for. Each is one
 //! transaction.
 
+mod anchor_journals;
 pub(crate) mod audit;
 pub(crate) mod bank;
 pub(crate) mod batches;

@@ -48,6 +48,8 @@ pub struct Billing {
     pub(crate) paying: Mutex<()>,
     /// The local day on which each community's unpaid invoices were looked at last.
     pub(crate) reminded: Mutex<BTreeMap<CommunityId, LocalDay>>,
+    /// The UTC day on which the journals were anchored last, since the start.
+    pub(crate) journals_anchored: Mutex<Option<u32>>,
     /// What of each currency's journal the last audit found in order, since the start.
     pub(crate) audited: Mutex<Vec<Verified>>,
     /// What everybody was told last of what stands behind the tokens.
@@ -85,6 +87,7 @@ pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
         quoting: Mutex::default(),
         paying: Mutex::default(),
         reminded: Mutex::default(),
+        journals_anchored: Mutex::default(),
         reserve: Mutex::default(),
         sweeping: Mutex::new((Timestamp::from_seconds(0), String::new())),
         outbox: bus::Relay::new(db.clone(), parts.bus.clone()),
@@ -146,8 +149,10 @@ impl Tick for Billing {
         let taken = self.take_wallet_payments(now).await.context("taking payments of wallets")?;
         let received = self.post_dues().await.context("posting payments of invoices")?;
         let reminded = self.remind_due(now).await.context("reminding")?;
+        let anchored = self.anchor_journals(now).await.context("anchoring the journals")?;
         let moved = reconciled || expired || released || followed || paid || back || taken;
         let invoiced = billed || issued || corrected || added;
-        Ok(moved || swept || posted || invoiced || certified || received || reminded)
+        let said = reminded || anchored;
+        Ok(moved || swept || posted || invoiced || certified || received || said)
     }
 }

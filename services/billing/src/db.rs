@@ -5,11 +5,13 @@
 //! | `account`, `point`, `meter` | who is billed, where, by which device |
 //! | `settlement_address` | at which address an account settles, from which slot on |
 //! | `tariff` | a published version; `record_version` is its number on chain |
+//! | `tariff_proposal` | versions that staff want published, and what was decided |
 //! | `metered`, `reading`, `day_leaf` | intervals, the signed readings under them, their anchors |
 //! | `matched` | a trade's place among the fills of its slot |
 //! | `chain_head`, `fact` | the block that was followed last; what logs said, by block |
 //! | `trade_party` | whose trades there are on a UTC day, also of blocks that were taken back |
 //! | `journal`, `journal_owner` | each currency's entries; whose statement they are in |
+//! | `journal_batch` | entries of a journal that are anchored together |
 //! | `slot_state`, `delivery` | which run a slot has had; what was handed to the chain last |
 //! | `expiry`, `kept_apart` | trades that expire; trades that the contract refuses, with reasons |
 //! | `kept_interval` | versions of intervals that wait for their run or came too late |
@@ -52,6 +54,7 @@ pub(crate) mod exchange;
 pub(crate) mod handover;
 pub(crate) mod invoices;
 pub(crate) mod journal;
+pub(crate) mod journal_batches;
 pub(crate) mod kept;
 pub(crate) mod members;
 pub(crate) mod parties;
@@ -60,6 +63,7 @@ pub(crate) mod payouts;
 pub(crate) mod reports;
 pub(crate) mod requests;
 pub(crate) mod slots;
+pub(crate) mod tariff_proposals;
 pub(crate) mod wallet_payments;
 
 use alloy_primitives::{Address, B256};
@@ -90,6 +94,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 20, sql: addresses::SCHEMA },
     Migration { version: 21, sql: dealer_transfers::SCHEMA },
     Migration { version: 22, sql: journal::RECALL_SCHEMA },
+    Migration { version: 23, sql: tariff_proposals::SCHEMA },
+    Migration { version: 24, sql: journal_batches::SCHEMA },
 ];
 
 /// Slots that changed after a run are few among all there ever were.

@@ -13,7 +13,8 @@
 //! | 10 | a bill, or a clearing, does not hold, more was reconciled than a meter registered, or |
 //! | | readings that were acknowledged are not stored exactly once, or a journal's entries do not |
 //! | | follow from each other |
-//! | 11 | a bill, or a clearing, holds but is not anchored; no anchored readings prove a trade |
+//! | 11 | a bill, a clearing or a part of a journal holds but is not anchored; no readings that |
+//! | | are anchored prove a trade |
 //! | 12 | a bill, a document or a journal cannot be read; readings are not of a trade's meter |
 //! | 13 | a chain does not hold, or blocks are refused |
 //! | 14 | a payload is not one of its format |
@@ -34,6 +35,8 @@ pub const EXCESS: u8 = 10;
 pub const NOT_STORED: u8 = 10;
 /// Entries of a journal that do not follow from each other.
 pub const BROKEN_JOURNAL: u8 = 10;
+/// Entries of a journal that no batch on a trusted chain proves.
+pub const UNANCHORED_JOURNAL: u8 = 11;
 /// No anchored readings prove what was delivered.
 pub const UNPROVED: u8 = 11;
 /// Readings that are not those of the trade's meter.

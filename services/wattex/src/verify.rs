@@ -66,7 +66,7 @@ fn exit_code(report: &Report) -> ExitCode {
 }
 
 /// The named trust file, or `trust.json` beside the bill if there is one.
-fn trust_file(named: Option<&Path>, bill: &Path) -> Result<Option<Trust>> {
+pub fn trust_file(named: Option<&Path>, bill: &Path) -> Result<Option<Trust>> {
     let beside = bill.with_file_name("trust.json");
     let path = match named {
         Some(path) => path,

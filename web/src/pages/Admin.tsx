@@ -18,6 +18,7 @@ import { Receivables } from "./admin/Receivables";
 import { Reports } from "./admin/Reports";
 import { Shadow } from "./admin/Shadow";
 import { Surveillance } from "./admin/Surveillance";
+import { Tariffs } from "./admin/Tariffs";
 import { Unmatched } from "./admin/Unmatched";
 import { Webhooks } from "./admin/Webhooks";
 
@@ -30,6 +31,7 @@ export function Admin({ path }: { path: string }) {
     ["quarantine", "Quarantine"],
     ["mechanism", "Trading"],
     ["surveillance", "Surveillance"],
+    ["tariffs", "Tariffs"],
     ["payments", "Payments"],
     ["payouts", "Payouts"],
     ["dealer", "Dealer"],
@@ -66,6 +68,7 @@ export function Admin({ path }: { path: string }) {
       {section === "quarantine" && <Quarantine />}
       {section === "mechanism" && <Mechanisms />}
       {section === "surveillance" && <Surveillance />}
+      {section === "tariffs" && <Tariffs />}
       {section === "payments" && <Unmatched />}
       {section === "payouts" && <Payouts />}
       {section === "dealer" && <Dealer />}

@@ -19,6 +19,7 @@ export interface Paths {
     | "/v1/approvals"
     | "/v1/audit"
     | "/v1/audit-log"
+    | "/v1/audit/anchors"
     | "/v1/audit/export"
     | "/v1/bank/account"
     | "/v1/bank/unmatched"
@@ -123,6 +124,8 @@ export interface Paths {
     | `/v1/surveillance/cases/${string}`
     | "/v1/suspensions"
     | "/v1/tariffs"
+    | "/v1/tariffs/proposals"
+    | `/v1/tariffs/proposals/${string}`
     | "/v1/trade-challenges"
     | "/v1/trades"
     | "/v1/wallet"
@@ -185,6 +188,8 @@ export interface Paths {
     | "/v1/signatures/request"
     | `/v1/surveillance/cases/${string}/decision`
     | "/v1/tariffs"
+    | `/v1/tariffs/proposals/${string}/approval`
+    | `/v1/tariffs/proposals/${string}/refusal`
     | "/v1/tariffs/simulations"
     | "/v1/tokens"
     | "/v1/trade-challenges"
@@ -3058,6 +3063,22 @@ export interface ProofOfWork {
   transactions_root: string;
 }
 
+/** What a proposal's simulation comes to, or why there is none. */
+export interface ProposalOutcome {
+  /** How many would have paid less. */
+  cheaper?: number;
+  /** ISO 4217. */
+  currency: string;
+  /** How many would have paid more. */
+  dearer?: number;
+  /** What all would have paid more, or less, in major units. */
+  difference?: string;
+  /** Why nothing was simulated: the code, as of `POST /v1/tariffs/simulations`. */
+  not_simulated?: string;
+  /** The same in words. */
+  why?: string;
+}
+
 /** A code that puts one meter to work. Never printed. */
 export interface ProvisioningCode {
   /** The code, told this once: only a hash of it is kept. */
@@ -4182,12 +4203,50 @@ export interface SuspensionView {
   tripped?: TrippedView;
 }
 
+/** A version of a tariff that somebody wants published. */
+export interface TariffProposalSummary {
+  /** Who proposed it. */
+  asked_by: string;
+  /** When. */
+  at: string;
+  /** The hash of the tariff that it was compared with: the newest at that time. */
+  compared_with?: string;
+  /** When. */
+  decided_at?: string;
+  /** Who decided. */
+  decided_by?: string;
+  /** From when on nobody can decide it any more. */
+  expires: string;
+  /** Its hash, as it would be anchored. */
+  hash: string;
+  /** The proposal. */
+  id: string;
+  /** Who would pay more. */
+  outcome: ProposalOutcome;
+  /** `open`, `approved` (it is published), `refused` or `expired`. */
+  state: string;
+  /** What the tariff is called in URLs. */
+  tariff: string;
+  /** Its first local day. */
+  valid_from: string;
+  /** Its version. */
+  version: number;
+}
+
+/** A proposal with the tariff and its simulation. */
+export interface TariffProposalView extends TariffProposalSummary {
+  /** What a reader of it should know: fields that are not rated, what was assumed. */
+  notes: string[];
+  /** What each member would have paid on it, as it was when it was proposed. */
+  simulation?: SimulationView;
+  /** The tariff's document. */
+  terms: object;
+}
+
 /** A tariff as it was published. */
 export interface TariffView {
   /** Its hash, as anchored. */
   hash: string;
-  /** What a reader of it should know: fields that are not rated, what was assumed. */
-  notes?: string[];
   /** Its document. */
   terms: object;
 }

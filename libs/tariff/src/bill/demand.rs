@@ -13,8 +13,8 @@ type Peak = Option<(i64, usize)>;
 
 /// The peaks of a part.
 pub(super) struct Peaks {
-    /// By demand charge and period.
-    charges: Vec<Vec<Peak>>,
+    /// By demand charge, and in it by period, one after the other.
+    charges: Vec<Peak>,
     /// What counts for the ratchet.
     counted: i64,
 }
@@ -49,41 +49,43 @@ impl Rating<'_> {
             Some(_) => part.from + place,
             None => part.windows[place].0,
         };
-        let charges = sheet.demand.iter().zip(&part.demand).enumerate();
-        let (single, several): (Vec<_>, Vec<_>) =
-            charges.partition(|(_, (_, runs))| runs.len() == 1);
-        peaks.charges.resize(sheet.demand.len(), Vec::new());
-        // A charge of one period all along has the highest peak of all periods of another one.
+        peaks.charges.resize(sheet.demand.iter().map(|charge| charge.periods.len()).sum(), None);
+        // A charge of one period all along has the highest peak of all periods of another one, so
+        // those come last.
         let mut whole: Peak = None;
-        for (place, (charge, runs)) in several.into_iter().chain(single) {
-            let mut found = vec![None; charge.periods.len()];
-            match (&runs[..], whole) {
-                ([run], Some(_)) => found[usize::from(run.period)] = whole,
-                _ => {
-                    kernel::peaks(values, runs, &mut found);
-                    for (highest, begin) in found.iter_mut().flatten() {
-                        *begin = at(*begin);
-                        if let Some(minutes) = per_hour {
-                            *highest = power(*highest, minutes)?;
+        for alone in [false, true] {
+            let mut rest = &mut peaks.charges[..];
+            for (charge, runs) in sheet.demand.iter().zip(&part.demand) {
+                let found;
+                (found, rest) = std::mem::take(&mut rest).split_at_mut(charge.periods.len());
+                match (&runs[..], whole) {
+                    _ if (runs.len() == 1) != alone => {}
+                    ([run], Some(_)) => found[usize::from(run.period)] = whole,
+                    _ => {
+                        kernel::peaks(values, runs, found);
+                        for (highest, begin) in found.iter_mut().flatten() {
+                            *begin = at(*begin);
+                            if let Some(minutes) = per_hour {
+                                *highest = power(*highest, minutes)?;
+                            }
                         }
+                        whole = first_of_highest(found);
                     }
-                    whole = first_of_highest(&found);
                 }
             }
-            peaks.charges[place] = found;
         }
         // The periods of a charge share all windows among them.
-        let highest = match peaks.charges.first() {
-            Some(known) => known.iter().flatten().map(|(power, _)| *power).max().unwrap_or(0),
-            None => {
+        let highest = match sheet.demand.is_empty() {
+            false => peaks.charges.iter().flatten().map(|(power, _)| *power).max().unwrap_or(0),
+            true => {
                 let highest = kernel::highest(values).max(0);
                 per_hour.map_or(Ok(highest), |minutes| power(highest, minutes))?
             }
         };
         draft.peak = draft.peak.max(Some(highest));
-        let counting = sheet.demand.iter().zip(&peaks.charges).flat_map(|(charge, known)| {
-            charge.periods.iter().zip(known).filter(|(period, _)| period.counts).map(|it| it.1)
-        });
+        let periods = sheet.demand.iter().flat_map(|charge| &charge.periods);
+        let counting = periods.zip(&peaks.charges).filter(|(period, _)| period.counts);
+        let counting = counting.map(|(_, peak)| peak);
         // Where no period counts, the whole month does.
         let counted = counting.map(|peak| peak.map_or(0, |(power, _)| power)).max();
         peaks.counted = counted.unwrap_or(highest);
@@ -120,13 +122,12 @@ impl Rating<'_> {
     ) -> Result<(), Refusal> {
         let layout = &self.plan.sheets[part.layout];
         let by_ratchet = layout.sheet.ratchet.is_some();
-        for (place, charge) in layout.sheet.demand.iter().enumerate() {
-            for (index, period) in charge.periods.iter().enumerate() {
-                let Some((peak, at)) = peaks.charges[place][index] else { continue };
-                let power = if by_ratchet && period.ratcheted { billing } else { peak };
-                let first = layout.items.demand[place][index];
-                self.tiers(month, part, &period.tiers, power, first, at, draft)?;
-            }
+        let periods = layout.sheet.demand.iter().flat_map(|charge| &charge.periods);
+        let items = layout.items.demand.iter().flatten();
+        for ((period, first), peak) in periods.zip(items).zip(&peaks.charges) {
+            let Some((peak, at)) = *peak else { continue };
+            let power = if by_ratchet && period.ratcheted { billing } else { peak };
+            self.tiers(month, part, &period.tiers, power, *first, at, draft)?;
         }
         Ok(())
     }

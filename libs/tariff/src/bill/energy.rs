@@ -1,6 +1,6 @@
 //! Charges per kWh.
 
-use super::tiers::{Used, split};
+use super::tiers::{Open, Used, split};
 use super::{Draft, Line, Rating};
 use crate::kernel;
 use crate::plan::{Block, Layout, Month, Part, SpotPrices, all_blocks, mean_price};
@@ -55,7 +55,9 @@ pub(super) struct Scratch {
     sums: Vec<Vec<i64>>,
     schedules: usize,
     other: Vec<i64>,
+    until: Vec<i64>,
     cells: Vec<i64>,
+    open: Open,
 }
 
 impl Scratch {
@@ -70,7 +72,8 @@ impl Scratch {
     fn sums(&mut self, part: &Part, schedule: usize, flow: Flow, energy: &[i64]) -> &[i64] {
         let runs = &part.runs[schedule];
         if flow == Flow::Other {
-            kernel::run_sums(&energy[part.from..part.to], runs, &mut self.other);
+            let energy = &energy[part.from..part.to];
+            kernel::run_sums(energy, runs, &mut self.other, &mut self.until);
             return &self.other;
         }
         let first = self.schedules
@@ -91,7 +94,8 @@ impl Scratch {
                 }
                 _ => {
                     let sums = &mut self.sums[first + schedule];
-                    kernel::run_sums(&energy[part.from..part.to], runs, sums);
+                    let energy = &energy[part.from..part.to];
+                    kernel::run_sums(energy, runs, sums, &mut self.until);
                 }
             }
         }
@@ -296,6 +300,7 @@ impl Rating<'_> {
         };
         let runs = &at.part.runs[priced.schedule];
         let mut cells = std::mem::take(&mut self.scratch.cells);
+        let mut open = std::mem::take(&mut self.scratch.open);
         begin_cells(periods, &mut cells);
         let sums = self.scratch.sums(at.part, priced.schedule, flow, energy);
         if periods.periods.len() == cells.len() {
@@ -306,12 +311,12 @@ impl Rating<'_> {
         } else {
             let counted = &mut self.carried.counted[priced.place];
             with_blocks(at, periods, priced.place, |blocks| {
-                let used = Used::Runs(runs, sums);
+                let used = Used::Runs(runs, sums, &mut open);
                 split(periods, blocks, |period| offset(priced, period), used, counted, &mut cells)
             })?;
         }
         self.cell_lines(periods, priced, &cells, draft)?;
-        self.scratch.cells = cells;
+        (self.scratch.cells, self.scratch.open) = (cells, open);
         Ok(())
     }
 

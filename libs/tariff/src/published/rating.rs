@@ -156,7 +156,7 @@ impl Tariff {
 }
 
 /// Flows in the intervals of a plan.
-fn series(plan: &Plan, flows: &BTreeMap<Timestamp, Flow>) -> Result<Series, Refusal> {
+fn series(plan: &Plan, flows: &BTreeMap<Timestamp, Flow>) -> Result<Series<'static>, Refusal> {
     let count = plan.intervals();
     let (mut import, mut bought, mut export) = (vec![0; count], vec![0; count], vec![0; count]);
     let seconds = i64::from(plan.interval_minutes()) * 60;

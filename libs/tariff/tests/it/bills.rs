@@ -181,7 +181,7 @@ fn bill_4_and_5_prices_by_the_hour_on_a_day_of_25_and_below_zero() {
 }
 
 /// A month of load 600 and PV 500 kWh, of which 200 are used at home.
-fn prosumer(plan: &Plan) -> Series {
+fn prosumer(plan: &Plan) -> Series<'static> {
     let count = plan.intervals();
     let (mut load, mut made) = (none(count), none(count));
     (load[0], made[0]) = (wh(200_000) / 4, wh(500_000) / 4);

@@ -24,7 +24,7 @@ pub fn plan(sheet: Sheet, zone: &str, from: &str, to: &str, minutes: u32) -> Pla
 }
 
 /// Rates without anything carried over.
-pub fn rated(plan: &Plan, series: &Series) -> Bill {
+pub fn rated(plan: &Plan, series: &Series<'_>) -> Bill {
     rate(plan, series, &Carried::default()).unwrap()
 }
 

@@ -20,7 +20,7 @@ fn months(sheet: &Value, from: &str, to: &str) -> Plan {
 }
 
 /// So much import and export at noon of the first of each month.
-fn monthly(plan: &Plan, flows_wh: &[(i64, i64)]) -> Series {
+fn monthly(plan: &Plan, flows_wh: &[(i64, i64)]) -> Series<'static> {
     let (mut import, mut export) = (none(plan.intervals()), none(plan.intervals()));
     let (first, _) = plan.span();
     let mut at = first;
@@ -226,7 +226,8 @@ fn what_cannot_be_rated_is_refused_with_a_code() {
     assert_eq!(code(make("2026-01-01", "2026-01-02", 7)), "bad_interval");
     assert_eq!(code(make("2026-01-01", "2026-01-02", 0)), "bad_interval");
     let plan = make("2026-01-01", "2026-01-02", 60).unwrap();
-    let rated = |series: &Series| rate(&plan, series, &Carried::default()).map_err(|it| it.code());
+    let rated =
+        |series: &Series<'_>| rate(&plan, series, &Carried::default()).map_err(|it| it.code());
     assert_eq!(
         rated(&Series::metered(none(23), none(23)).unwrap()).unwrap_err(),
         "wrong_intervals"

@@ -1,19 +1,24 @@
 //! The journals as files for auditors.
 
+use std::ops::Range;
+
 use access::Action;
-use actix_web::web::{Bytes, Data, Query};
+use actix_web::web::{Bytes, Data, Json, Query};
 use actix_web::{HttpResponse, get};
 use anyhow::Result;
+use calendar::{LocalDay, TimeZone, Timestamp};
 use futures::stream::try_unfold;
+use merkle::Tree;
 use serde::Deserialize;
 use service::{Principal, Problem, Problems};
 use utoipa::{IntoParams, ToSchema};
 
-use super::require;
+use super::{account_of, require};
 use crate::Billing;
 use crate::currencies::CurrencyId;
-use crate::db::journal;
-use crate::domain::export::{COLUMNS, Parquet, Row, columns, csv_heading, csv_lines, rows};
+use crate::db::{addresses, journal, journal_batches, members};
+use crate::domain::export::{COLUMNS, Parquet, Row, Wanted, columns, csv_heading, csv_lines, rows};
+use crate::domain::verify::{AnchorsFile, EntryProof, JournalBatch, entries_tree};
 
 /// What the file is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -39,6 +44,24 @@ pub(crate) struct ExportQuery {
     from: Option<u64>,
     /// The entry after the last; all that there are when absent.
     to: Option<u64>,
+    /// Only entries of this account.
+    account: Option<String>,
+    /// Only entries that were posted in this month of UTC, such as `2026-06`.
+    month: Option<String>,
+}
+
+/// Which part of a journal is to be proved, and against which block.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AnchorsQuery {
+    /// Whose journal (ISO 4217); that of the currency that energy is traded in when absent.
+    currency: Option<String>,
+    /// The first entry; 0 when absent.
+    from: Option<u64>,
+    /// The entry after the last; all that there are when absent.
+    to: Option<u64>,
+    /// Height of a final block that the reader trusts; the newest when absent.
+    trusted: Option<u64>,
 }
 
 /// A file on its way.
@@ -47,6 +70,12 @@ struct Export {
     currency: CurrencyId,
     next: u64,
     end: u64,
+    within: Range<Timestamp>,
+    wanted: Option<Wanted>,
+    /// The batch that the last entry is in.
+    batch: Option<(JournalBatch, Tree)>,
+    /// Whether an entry was in none: then no later one is.
+    is_past_batches: bool,
     stage: Stage,
 }
 
@@ -62,7 +91,9 @@ enum Stage {
 /// The first row of an entry has in `entry` the text that `hash` is the Keccak-256 of, which has
 /// the hash of the entry before in it: the chain can be checked from the first entry to the head
 /// that `GET /v1/audit` names. `block` is the block of the log that an entry follows from. What is
-/// posted while the file is written is not in it.
+/// posted while the file is written is not in it. `proof` leads to a batch that is on chain
+/// (`GET /v1/audit/anchors`), so that the entries of an account or a month prove themselves without
+/// the others; it is empty while the entry is in none.
 #[utoipa::path(
     tag = "billing",
     params(ExportQuery),
@@ -80,6 +111,11 @@ pub(crate) async fn export_journal(
     let currency = billing.currencies.named(query.currency.as_deref())?;
     let (_, entries) = billing.state.lock().await.book_of(currency).head();
     let (next, end) = (query.from.unwrap_or(0), query.to.unwrap_or(entries).min(entries));
+    let within = month(query.month.as_deref())?;
+    let wanted = match query.account.as_deref() {
+        Some(named) => Some(wanted(&billing, &caller, named).await?),
+        None => None,
+    };
     let (kind, ending) = match query.format.unwrap_or(ExportFormat::Csv) {
         ExportFormat::Csv => ("text/csv; charset=utf-8", "csv"),
         ExportFormat::Parquet => ("application/vnd.apache.parquet", "parquet"),
@@ -87,7 +123,17 @@ pub(crate) async fn export_journal(
     let code = billing.currencies.code(currency);
     let name = format!("journal-{code}-{next}-{end}.{ending}");
     let parquet = ending == "parquet";
-    let export = Export { billing, currency, next, end, stage: Stage::Heading };
+    let export = Export {
+        billing,
+        currency,
+        next,
+        end,
+        within,
+        wanted,
+        batch: None,
+        is_past_batches: false,
+        stage: Stage::Heading,
+    };
     let parts = try_unfold((export, parquet), |(export, parquet)| async move {
         let part = export.part(parquet).await.inspect_err(|error| {
             tracing::error!(error = format!("{error:#}"), "an export breaks off");
@@ -98,6 +144,50 @@ pub(crate) async fn export_journal(
         .content_type(kind)
         .insert_header(("Content-Disposition", format!("attachment; filename=\"{name}\"")))
         .streaming(parts))
+}
+
+/// The batches of a journal that are on chain, and what proves them against one block.
+///
+/// Once a day what was posted since becomes a batch: a tree over the hashes of its entries, whose
+/// root is in `RecordAnchor`. `wattex audit check` holds an export against it, offline. Refused
+/// with `BATCHES` where there are too many for one answer.
+#[utoipa::path(
+    tag = "billing",
+    params(AnchorsQuery),
+    responses((status = 200, body = Object), Problems)
+)]
+#[get("/v1/audit/anchors")]
+pub(crate) async fn get_journal_anchors(
+    billing: Data<Billing>,
+    caller: Principal,
+    Query(query): Query<AnchorsQuery>,
+) -> Result<Json<AnchorsFile>, Problem> {
+    require(&caller, Action::ReadAccount)?;
+    let currency = billing.currencies.named(query.currency.as_deref())?;
+    let range = (query.from.unwrap_or(0), query.to.unwrap_or(u64::MAX));
+    Ok(Json(billing.journal_anchors(currency, range, query.trusted).await?))
+}
+
+/// The moments of a month of UTC; all there are where none is named.
+fn month(named: Option<&str>) -> Result<Range<Timestamp>, Problem> {
+    let Some(named) = named else {
+        return Ok(Timestamp::from_seconds(0)..Timestamp::from_seconds(i64::MAX));
+    };
+    let first = format!("{named}-01").parse::<LocalDay>();
+    let first = first.map_err(|_| Problem::malformed("month: one such as 2026-06"))?;
+    let utc = TimeZone::utc();
+    Ok(utc.start_of(first)..utc.start_of(first.next_month_start()))
+}
+
+/// What an account is known by in the journals.
+async fn wanted(billing: &Billing, caller: &Principal, named: &str) -> Result<Wanted, Problem> {
+    let account = account_of(billing, caller, Some(named)).await?.account;
+    let spans = addresses::of_account(&billing.db, account).await?;
+    let points = members::points_of(&billing.db, account).await?;
+    Ok(Wanted {
+        addresses: spans.iter().map(|span| span.address).collect(),
+        points: points.into_iter().collect(),
+    })
 }
 
 impl Export {
@@ -138,11 +228,44 @@ impl Export {
         Ok(Some((bytes.into(), self)))
     }
 
+    /// The next rows; none where there are no more.
     async fn rows(&mut self) -> Result<Vec<Row>> {
-        let (db, end) = (&self.billing.db, self.end);
-        let entries = journal::exported(db, self.currency, self.next, end).await?;
-        self.next = entries.last().map_or(end, |(_, _, last)| last.sequence + 1);
-        let each = entries.iter().map(|(at, block, entry)| rows(entry, *at, block));
-        Ok(each.flatten().collect())
+        let mut some = Vec::new();
+        while some.is_empty() && self.next < self.end {
+            let place = (self.next, self.end);
+            let db = &self.billing.db;
+            let entries = journal::exported(db, self.currency, place, &self.within).await?;
+            self.next = entries.last().map_or(self.end, |(_, _, last)| last.sequence + 1);
+            for (at, block, entry) in &entries {
+                if self.wanted.as_ref().is_none_or(|wanted| wanted.concerns(entry)) {
+                    let proof = self.proof_of(entry.sequence).await?;
+                    some.extend(rows(entry, *at, block, &proof));
+                }
+            }
+        }
+        Ok(some)
+    }
+
+    /// The way from the entry at a place to the root of its batch, as JSON.
+    async fn proof_of(&mut self, sequence: u64) -> Result<String> {
+        if self.is_past_batches {
+            return Ok(String::new());
+        }
+        let holds = |batch: &JournalBatch| sequence < batch.first + batch.count;
+        if !self.batch.as_ref().is_some_and(|(batch, _)| holds(batch)) {
+            let (billing, currency) = (&self.billing, self.currency);
+            let found = journal_batches::with_entry(&billing.db, currency, sequence).await?;
+            let Some(batch) = found else {
+                self.is_past_batches = true;
+                return Ok(String::new());
+            };
+            let end = batch.first + batch.count;
+            let hashes = billing.entry_hashes(currency, batch.first, end).await?;
+            let tree = tokio::task::spawn_blocking(move || entries_tree(&hashes)).await?;
+            self.batch = Some((batch, tree));
+        }
+        let Some((batch, tree)) = &self.batch else { return Ok(String::new()) };
+        let path = tree.path(usize::try_from(sequence - batch.first)?);
+        Ok(serde_json::to_string(&EntryProof { batch: batch.number, path })?)
     }
 }

@@ -1,9 +1,9 @@
-//! Published tariffs, and drafts of them.
+//! Published tariffs, and what a draft would cost.
 
 use access::Action;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, Data, Json, Query};
-use actix_web::{HttpRequest, HttpResponse, get, post};
+use actix_web::{HttpRequest, get, post};
 use calendar::{LocalDay, TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,9 +33,6 @@ pub(crate) struct TariffView {
     /// Its document.
     #[schema(value_type = Object)]
     pub(crate) terms: Value,
-    /// What a reader of it should know: fields that are not rated, what was assumed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) notes: Vec<String>,
 }
 
 /// In which form a tariff is sent.
@@ -67,7 +64,7 @@ pub(crate) struct TariffQuery {
     timezone: Option<String>,
     /// Of URDB: ISO 4217; US dollars when absent.
     currency: Option<String>,
-    /// Of a simulation: how many whole days up to yesterday, 30 when absent.
+    /// On how many whole days up to yesterday it is simulated; 30 when absent.
     days: Option<u32>,
 }
 
@@ -127,33 +124,8 @@ pub(crate) async fn list_tariffs(
 ) -> Result<Json<Page<TariffView>>, Problem> {
     require(&caller, Action::ReadMarket)?;
     let published = members::tariffs(&billing.db, caller.community).await?;
-    let view = |known: Published| shown(&known.tariff, Vec::new());
-    Ok(Json(Page { items: published.into_iter().map(view).collect(), next: None }))
-}
-
-/// Publishes a tariff for the caller's community.
-///
-/// A rate sheet, short terms or a rate of URDB. Its hash goes on chain, and it holds from its own
-/// first day on. Faults are named by JSON pointer.
-#[utoipa::path(
-    tag = "billing",
-    params(TariffQuery),
-    request_body = Object,
-    responses((status = 201, body = TariffView), Problems)
-)]
-#[post("/v1/tariffs")]
-pub(crate) async fn publish_tariff(
-    billing: Data<Billing>,
-    caller: Principal,
-    request: HttpRequest,
-    Query(query): Query<TariffQuery>,
-    body: Bytes,
-) -> Result<HttpResponse, Problem> {
-    require(&caller, Action::PublishTariff)?;
-    let (tariff, notes) = sent(&billing, &caller, &request, query, &body).await?;
-    let view = shown(&tariff, notes);
-    billing.publish_tariff(caller.community, tariff, billing.now()).await?;
-    Ok(HttpResponse::Created().json(view))
+    let items = published.iter().map(|known| shown(&known.tariff)).collect();
+    Ok(Json(Page { items, next: None }))
 }
 
 /// What a draft of a tariff would have cost each member of the caller's community.
@@ -175,22 +147,37 @@ pub(crate) async fn simulate_tariff(
     body: Bytes,
 ) -> Result<Json<SimulationView>, Problem> {
     require(&caller, Action::PublishTariff)?;
+    let days = days_of(&query)?;
+    let sent = sent(&billing, &caller, &request, query, &body).await?;
+    Ok(Json(simulation_of(&billing, &caller, sent, days).await?))
+}
+
+/// How many days a query asks to simulate.
+pub(super) fn days_of(query: &TariffQuery) -> Result<u32, Problem> {
     let days = query.days.unwrap_or(SIMULATED_DAYS);
-    if !(1..=SIMULATED_DAYS_MAX).contains(&days) {
-        return Err(Problem::malformed(format!("days: from 1 to {SIMULATED_DAYS_MAX}")));
+    if (1..=SIMULATED_DAYS_MAX).contains(&days) {
+        return Ok(days);
     }
-    let (tariff, notes) = sent(&billing, &caller, &request, query, &body).await?;
+    Err(Problem::malformed(format!("days: from 1 to {SIMULATED_DAYS_MAX}")))
+}
+
+/// What a draft would have cost each member of the caller's community on the last `days`.
+pub(super) async fn simulation_of(
+    billing: &Billing,
+    caller: &Principal,
+    (tariff, notes): (Tariff, Vec<String>),
+    days: u32,
+) -> Result<SimulationView, Problem> {
     let (hash, currency) = (tariff.hash().to_string(), tariff.head().currency.clone());
     let now = billing.now();
     let simulation = billing.simulate_tariff(caller.community, tariff, days, now).await?;
-    let view = simulated(simulation, (hash, currency, notes))
-        .map_err(|error| Problem::refused("TARIFF_UNRATED", BillError::from(error).to_string()))?;
-    Ok(Json(view))
+    simulated(simulation, (hash, currency, notes))
+        .map_err(|error| Problem::refused("TARIFF_UNRATED", BillError::from(error).to_string()))
 }
 
-fn shown(tariff: &Tariff, notes: Vec<String>) -> TariffView {
+fn shown(tariff: &Tariff) -> TariffView {
     let terms = serde_json::to_value(tariff).unwrap_or_default();
-    TariffView { hash: tariff.hash().to_string(), terms, notes }
+    TariffView { hash: tariff.hash().to_string(), terms }
 }
 
 fn simulated(
@@ -222,7 +209,7 @@ fn simulated(
 }
 
 /// The tariff in a request, and what a reader of it should know.
-async fn sent(
+pub(super) async fn sent(
     billing: &Billing,
     caller: &Principal,
     request: &HttpRequest,

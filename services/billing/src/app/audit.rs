@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use alloy_primitives::{B256, U256};
 use anyhow::{Context, Result};
-use calendar::{TimeZone, Timestamp};
+use calendar::TimeZone;
 use client::RpcError;
 use contracts::bindings::SettlementToken;
 use contracts::{Cash, SolCall};
@@ -129,8 +129,7 @@ impl Billing {
         let (verified, chained) = self.verified(first, from, book.head().1).await?;
         let replayed = verified.entries() - known;
         // What was followed since the start was put away without a look at it.
-        let unsound =
-            if full || known == 0 { self.unsound_slot(book.head().1).await? } else { None };
+        let unsound = if full || known == 0 { self.unsound_slot(&book).await? } else { None };
         let reserve = self.reserve(first, head).await;
         let issued = invoices::list(&self.db, community, None, INVOICES_MAX).await?;
         let InvoiceFacts { standing, correcting, overdue } =
@@ -172,17 +171,20 @@ impl Billing {
         Ok(audit)
     }
 
-    /// The first slot whose energy, by the entries below `end`, does not add up. Slots that memory
-    /// put away while they were posted were found sound then; this looks at all of them again.
-    async fn unsound_slot(&self, end: u64) -> Result<Option<Violation>> {
-        let mut last = Timestamp::from_seconds(0);
-        while let Some(slot) = journal::next_slot(&self.db, last).await? {
+    /// The first slot whose energy does not add up. Slots that memory put away while they were
+    /// posted were found sound then; this looks at all of them again. Which slots there are, and
+    /// how many entries of each, the entries themselves have told.
+    async fn unsound_slot(&self, book: &Book) -> Result<Option<Violation>> {
+        let (_, end) = book.head();
+        for (slot, known) in book.entries_of_slots() {
             let entries = journal::of_slot(&self.db, slot, end).await?;
+            if u32::try_from(entries.len()) != Ok(known) {
+                return Ok(Some(Violation::I8Slot(slot)));
+            }
             let checked = tokio::task::spawn_blocking(move || check_slot(slot, &entries));
             if let Err(found) = checked.await? {
                 return Ok(Some(found));
             }
-            last = slot;
         }
         Ok(None)
     }

@@ -134,7 +134,7 @@ impl Billing {
     }
 
     /// Proofs of these words of the state of a block.
-    async fn nodes(&self, block: u64, needs: Vec<Need>) -> Result<Vec<Bytes>> {
+    pub(super) async fn nodes(&self, block: u64, needs: Vec<Need>) -> Result<Vec<Bytes>> {
         let block = U64::from(block);
         let mut nodes = Vec::new();
         for need in needs {
@@ -158,7 +158,7 @@ impl Billing {
         Ok(header)
     }
 
-    async fn ancestor(&self, number: u64, trusted: u64) -> Result<Vec<B256>> {
+    pub(super) async fn ancestor(&self, number: u64, trusted: u64) -> Result<Vec<B256>> {
         let params = json!([U64::from(number), U64::from(trusted)]);
         let path: Ancestor = self.ask("wattex_ancestorProof", params).await?;
         Ok(path.siblings)

@@ -103,7 +103,8 @@ impl Billing {
         let Some(zone) = members::timezone(&self.db, account.community).await? else {
             return Ok(None);
         };
-        let from = match invoices::billed_until(&self.db, account.account, place.meter).await? {
+        let billed = invoices::billed_until(&self.db, account.account, place.meter).await?;
+        let mut from = match billed {
             Some(day) => day.next(),
             None => match energy::first_reading(&self.db, place.meter).await? {
                 Some(first) => zone.day_of(first),
@@ -112,9 +113,18 @@ impl Billing {
         };
         // A tariff or an address that changes within the month ends an invoice.
         let finalized = self.finalized().await;
-        let Some(in_force) = self.in_force(account, from.next_month_start(), finalized).await?
-        else {
-            return Ok(None);
+        let in_force = loop {
+            let known = self.in_force(account, from.next_month_start(), finalized).await?;
+            let Some(known) = known else { return Ok(None) };
+            let first = known.iter().map(|known| known.from).min();
+            if billed.is_some() || first.is_some_and(|first| first <= from) {
+                break known;
+            }
+            // Days before the very first tariff are billed to nobody: bills begin with it.
+            from = first.unwrap_or_else(|| from.next_month_start());
+            if from > zone.day_of(now) {
+                return Ok(None);
+            }
         };
         let spans = addresses::of_account(&self.db, account.account).await?;
         let changes = in_force.iter().map(|known| known.from);
@@ -181,29 +191,38 @@ impl Billing {
     }
 
     /// The tariffs that were published for days up to `until`, the newest first, each with the day
-    /// from which it counts; `None` while one is not on chain. Nobody can know of a version before
-    /// it is there, so days that had begun keep the one before it: what that changes is for a
-    /// correction to say.
+    /// from which it counts; `None` while one that may count by then is not on chain. Nobody can
+    /// know of a version before it is there, so days that had begun keep the one before it: what
+    /// that changes is for a correction to say. So one that is not there by the newest final block
+    /// concerns no day that had begun then.
     async fn in_force(
         &self,
         account: &Account,
         until: LocalDay,
         finalized: u64,
     ) -> Result<Option<Vec<InForce>>> {
-        let mut in_force = Vec::new();
+        let (mut in_force, mut last_block) = (Vec::new(), None);
         for known in members::tariffs(&self.db, account.community).await? {
             let tariff = known.tariff;
             let head = tariff.head();
             if head.valid_from > until {
                 continue;
             }
-            let Some(record) = self.tariff_record(account, &tariff, finalized).await? else {
+            let record = self.tariff_record(account, &tariff, finalized).await?;
+            let known_at = match (&record, last_block) {
+                (Some(record), _) => record.time,
+                (None, Some(time)) => time,
+                // What is in no final block comes after the newest.
+                (None, None) => self.header(finalized).await?.timestamp,
+            };
+            let from = head.valid_from.max(day_after(&head.timezone, known_at));
+            let Some(record) = record else {
+                last_block = Some(known_at);
+                if from > until {
+                    continue;
+                }
                 return Ok(None);
             };
-            let known_at = Timestamp::from_seconds(record.time.cast_signed());
-            let day = head.timezone.day_of(known_at);
-            let begun = head.timezone.start_of(day) < known_at;
-            let from = head.valid_from.max(if begun { day.next() } else { day });
             in_force.push(InForce { from, version: record.version, tariff });
         }
         Ok(Some(in_force))
@@ -348,6 +367,13 @@ fn heading(account: &Account, place: &Place) -> Heading {
         connection_point: place.point,
         meter: place.meter,
     }
+}
+
+/// The first local day that begins at a moment, in epoch seconds, or after it.
+fn day_after(zone: &TimeZone, moment: u64) -> LocalDay {
+    let moment = Timestamp::from_seconds(moment.cast_signed());
+    let day = zone.day_of(moment);
+    if zone.start_of(day) < moment { day.next() } else { day }
 }
 
 fn not_on_chain() -> anyhow::Error {

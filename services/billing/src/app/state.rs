@@ -196,7 +196,7 @@ impl Billing {
     pub(crate) async fn bring_to_hand(&self, state: &mut State, slot: Timestamp) -> Result<()> {
         if !state.book.is_at_hand(slot) {
             let entries = journal::of_slot(&self.db, slot, u64::MAX).await?;
-            state.book.recall(slot, &entries);
+            state.book.recall(slot, &entries).context("bringing a slot back")?;
         }
         Ok(())
     }

@@ -1,9 +1,11 @@
 //! The entries of both ledgers, those of each currency by themselves.
 
+use std::ops::Range;
+
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
-use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
+use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query};
 use ids::AccountId;
 
 use crate::currencies::CurrencyId;
@@ -131,17 +133,6 @@ pub(crate) async fn of_slot(db: &Db, slot: Timestamp, end: u64) -> Result<Vec<En
     rows.iter().map(|row| parse(row, 0)).collect()
 }
 
-/// The first slot after `slot` of which there is energy.
-pub(crate) async fn next_slot(db: &Db, slot: Timestamp) -> Result<Option<Timestamp>> {
-    let next: Option<i64> =
-        query_scalar("select min(slot) from journal where book = 0 and slot > $1")
-            .bind(slot.seconds())
-            .fetch_one(db.read())
-            .await
-            .context("looking for the next slot")?;
-    Ok(next.map(Timestamp::from_seconds))
-}
-
 /// Entries of a currency from `next` on and below `end`, oldest first; some of them where there are
 /// many.
 pub(crate) async fn following(
@@ -164,21 +155,23 @@ pub(crate) async fn following(
     rows.iter().map(|row| parse(row, 0)).collect()
 }
 
-/// Entries of a currency as [`following`], each with when it was posted and its block as text,
-/// which is empty where it has none.
+/// Entries of a currency as [`following`] that were posted in `within`, each with when and its
+/// block as text, which is empty where it has none.
 pub(crate) async fn exported(
     db: &Db,
     currency: CurrencyId,
-    next: u64,
-    end: u64,
+    (next, end): (u64, u64),
+    within: &Range<Timestamp>,
 ) -> Result<Vec<(Timestamp, String, Entry)>> {
     let rows = query(
         "select at, block, entry from journal where book = $1 and sequence >= $2 \
-         and sequence < $3 order by sequence limit $4",
+         and sequence < $3 and at >= $4 and at < $5 order by sequence limit $6",
     )
     .bind(currency.column())
     .bind(super::int(next)?)
     .bind(i64::try_from(end).unwrap_or(i64::MAX))
+    .bind(within.start.seconds())
+    .bind(within.end.seconds())
     .bind(READ_MAX)
     .fetch_all(db.read())
     .await

@@ -3,21 +3,26 @@
 //! A row is one transfer. The first row of an entry has in `entry` the text whose Keccak-256 is
 //! `hash`, which contains `previous`: whoever has the rows checks the chain without us, from the
 //! first entry to the head that `GET /v1/audit` names. `source` and `block` say which log of which
-//! block an entry follows from; the block is the anchor, on a chain that everybody can ask.
+//! block an entry follows from. `proof` leads from the hash to the root of a batch that is on
+//! chain, so that the entries of one account or month are proved without the others.
 //!
 //! Invariant: an entry without transfers has one row, so no entry is missing.
 
 mod parquet;
 
-use calendar::Timestamp;
+use std::collections::BTreeSet;
 
-use super::journal::{EnergyAccount, Entry, Fact};
+use alloy_primitives::Address;
+use calendar::Timestamp;
+use ids::ConnectionPointId;
+
+use super::journal::{Account, EnergyAccount, Entry, Fact};
 pub use parquet::{Column, Parquet, ParquetError};
 
 /// The names of the columns, in their order.
-pub const COLUMNS: [&str; 13] = [
+pub const COLUMNS: [&str; 14] = [
     "sequence", "at", "currency", "source", "block", "fact", "reversal", "ledger", "debit",
-    "credit", "amount", "hash", "entry",
+    "credit", "amount", "hash", "entry", "proof",
 ];
 
 /// One transfer of one entry, or an entry without any.
@@ -47,10 +52,45 @@ pub struct Row {
     pub hash: String,
     /// In the first row of an entry, what the hash is of; empty in the others.
     pub entry: String,
+    /// Beside it, the way to the root of its batch as JSON; empty while it is in none.
+    pub proof: String,
+}
+
+/// What is wanted of a journal: the entries of one account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The account's addresses.
+    pub addresses: BTreeSet<Address>,
+    /// Its connection points.
+    pub points: BTreeSet<ConnectionPointId>,
+}
+
+impl Wanted {
+    /// Whether an entry moves something of the account's, or says something of it.
+    pub fn concerns(&self, entry: &Entry) -> bool {
+        let ours = |address: &Address| self.addresses.contains(address);
+        let sides = entry.money.iter().flat_map(|transfer| [&transfer.debit, &transfer.credit]);
+        let moves = |account: &Account| match account {
+            Account::Receivable(owner) => ours(owner),
+            other => other.owner().is_some_and(|owner| ours(&owner)),
+        };
+        let said = match &entry.fact {
+            Fact::Settled(settled) => ours(&settled.buyer) || ours(&settled.seller),
+            Fact::Invoiced(invoiced) => ours(&invoiced.account),
+            Fact::Corrected(corrected) => ours(&corrected.standing.account),
+            Fact::Metered { intervals, .. } => {
+                intervals.iter().any(|interval| self.points.contains(&interval.point))
+            }
+            _ => false,
+        };
+        let flows = entry.energy.iter().flat_map(|transfer| [&transfer.debit, &transfer.credit]);
+        let mut flows = flows.map(|account| account.point);
+        said || sides.into_iter().any(moves) || flows.any(|point| self.points.contains(&point))
+    }
 }
 
 /// The rows of an entry.
-pub fn rows(entry: &Entry, at: Timestamp, block: &str) -> Vec<Row> {
+pub fn rows(entry: &Entry, at: Timestamp, block: &str, proof: &str) -> Vec<Row> {
     let money = entry.money.iter().map(|transfer| {
         let (debit, credit) = (transfer.debit.to_string(), transfer.credit.to_string());
         ("money", debit, credit, transfer.amount)
@@ -63,20 +103,24 @@ pub fn rows(entry: &Entry, at: Timestamp, block: &str) -> Vec<Row> {
     if transfers.is_empty() {
         transfers.push(("", String::new(), String::new(), 0));
     }
-    let mut preimage = Some(entry.preimage());
-    let row = |(ledger, debit, credit, amount)| Row {
-        sequence: entry.sequence,
-        at,
-        source: entry.source.clone(),
-        block: block.to_owned(),
-        fact: name(&entry.fact),
-        reversal: entry.reversal,
-        ledger,
-        debit,
-        credit,
-        amount,
-        hash: entry.hash.to_string(),
-        entry: preimage.take().unwrap_or_default(),
+    let mut first = Some((entry.preimage(), proof.to_owned()));
+    let row = |(ledger, debit, credit, amount)| {
+        let (text, proof) = first.take().unwrap_or_default();
+        Row {
+            sequence: entry.sequence,
+            at,
+            source: entry.source.clone(),
+            block: block.to_owned(),
+            fact: name(&entry.fact),
+            reversal: entry.reversal,
+            ledger,
+            debit,
+            credit,
+            amount,
+            hash: entry.hash.to_string(),
+            entry: text,
+            proof,
+        }
     };
     transfers.into_iter().map(row).collect()
 }
@@ -102,6 +146,7 @@ pub fn csv_lines(rows: &[Row], currency: &str) -> Result<Vec<u8>, csv::Error> {
             &row.amount.to_string(),
             &row.hash,
             &row.entry,
+            &row.proof,
         ])?;
     }
     writer.into_inner().map_err(|error| error.into_error().into())
@@ -136,6 +181,7 @@ pub fn columns(rows: &[Row], currency: &str) -> Result<Vec<Column>, ParquetError
         number(|row| row.amount)?,
         text(|row| &row.hash),
         text(|row| &row.entry),
+        text(|row| &row.proof),
     ])
 }
 

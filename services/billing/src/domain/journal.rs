@@ -111,6 +111,9 @@ pub enum JournalError {
     /// The slot has to be brought back first.
     #[error("the energy of slot {0} is not at hand")]
     NotAtHand(Timestamp),
+    /// What was found again of a slot is not all that was posted of it.
+    #[error("the entries of slot {0} that were found are not all")]
+    NotWhole(Timestamp),
     /// Only what the chain took back is reversed; an interval is corrected by its next version.
     #[error("entry {0} cannot be taken back")]
     NotReversible(u64),
@@ -417,6 +420,9 @@ impl Book {
             }
         }
         self.slots.apply(&entry.energy);
+        if let Some(slot) = entry.energy_slot() {
+            self.slots.count(slot);
+        }
         self.next = entry.sequence + 1;
         self.head = entry.hash;
     }

@@ -20,6 +20,7 @@
 //! Not proved, and said so: the neighbour's meter (the contract attests it) and slots whose energy
 //! was shared out of a longer span.
 
+mod anchors;
 mod corrected;
 mod export;
 mod file;
@@ -42,6 +43,10 @@ use chain::mmr::Path;
 use events::identity::Custody;
 use reading::Reading;
 
+pub use anchors::{
+    ANCHORS_FORMAT, AnchorsFile, BATCH_ENTRIES_MAX, EntryProof, JournalBatch, entries_tree,
+    journal_subject,
+};
 pub use corrected::{CORRECTION_FORMAT, CorrectionFile, evidence_in};
 pub use export::{Alone, DigestEntry, IssueError, alone, day_trades, issue, traded};
 pub use file::{

@@ -6,10 +6,12 @@ use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use alloy_primitives::{B256, keccak256};
 use billing::domain::export::{Column, Parquet, ParquetError};
+use billing::domain::verify::{AnchorsFile, EntryProof};
 use flate2::bufread::GzDecoder;
 use serde_json::Value;
 
-use crate::service::traded_monday;
+use crate::service::{Running, traded_monday};
+use crate::town::*;
 
 #[actix_web::test]
 async fn the_journal_is_exported_whole_and_checks_itself() {
@@ -57,11 +59,67 @@ async fn the_journal_is_exported_whole_and_checks_itself() {
     let (status, body) = town.ask(TestRequest::get().uri(parquet), "auditor").await;
     assert_eq!(status, StatusCode::OK);
     let pages = pages(&body);
-    assert_eq!(pages.len(), 13, "a page for each column");
+    assert_eq!(pages.len(), 14, "a page for each column");
     let rows = csv::Reader::from_reader(csv.as_slice()).into_records().count();
     assert_eq!((pages[0].len(), pages[1].len()), (8 * rows, 8 * rows));
     let hashes = texts(&pages[11]);
     assert_eq!((hashes.len(), hashes.last().unwrap().as_str()), (rows, head.to_string().as_str()));
+}
+
+/// The rows of an export.
+async fn rows(town: &Running, query: &str) -> Vec<csv::StringRecord> {
+    let path = format!("/v1/audit/export{query}");
+    let (status, body) = town.ask(TestRequest::get().uri(&path), "auditor").await;
+    assert_eq!(status, StatusCode::OK, "{path}");
+    let reader = csv::Reader::from_reader(body.as_slice());
+    reader.into_records().map(Result::unwrap).collect()
+}
+
+#[actix_web::test]
+async fn a_part_of_the_journal_proves_itself_against_the_chain() {
+    let (mut town, [noon, _]) = traded_monday().await;
+    // At the first tick of a day what was posted before becomes a batch.
+    town.move_to(town.now.plus_seconds(86_400));
+    town.settle().await;
+    let audit = town.in_order().await;
+    let range = format!("?from=0&to={}", audit["entries"]);
+    let file = town.get("auditor", &format!("/v1/audit/anchors{range}")).await;
+    let file: AnchorsFile = serde_json::from_value(file).unwrap();
+    assert_eq!(file.check(None), Ok(()));
+    let ended = file.batches.last().map(|last| last.first + last.count);
+    assert_eq!(ended, audit["entries"].as_u64());
+    let request = TestRequest::get().uri("/v1/audit/anchors");
+    assert_eq!(town.ask(request, "heron").await.0, StatusCode::FORBIDDEN);
+    let request = TestRequest::get().uri("/v1/audit/anchors?trusted=100000");
+    assert_eq!(town.ask(request, "auditor").await.0, StatusCode::SERVICE_UNAVAILABLE);
+
+    let account = format!("?account={}", HERON.account());
+    let (all, ours) = (rows(&town, "").await, rows(&town, &account).await);
+    assert!(ours.len() < all.len() && !ours.is_empty());
+    let address = format!("{:#x}", HERON.address());
+    let mut proved = 0;
+    for row in ours.iter().filter(|row| !row[12].is_empty()) {
+        let concerns = [address.clone(), HERON.point().to_string()];
+        assert!(concerns.iter().any(|it| row[12].contains(it)), "{}", &row[12]);
+        let proof: EntryProof = serde_json::from_str(&row[13]).unwrap();
+        let batch = file.batches.iter().find(|batch| batch.number == proof.batch).unwrap();
+        let (sequence, hash) = (row[0].parse().unwrap(), keccak256(&row[12]));
+        assert!(batch.proves(sequence, hash, &proof.path), "{row:?}");
+        proved += 1;
+    }
+    assert!(proved > 20, "{proved} entries of an account");
+    assert!(ours.iter().any(|row| row[12].contains(&noon.to_string())));
+    let june = rows(&town, &format!("{account}&month=2026-06")).await;
+    let may = rows(&town, &format!("{account}&month=2026-05")).await;
+    assert_eq!(june.len() + may.len(), ours.len());
+    assert!(june.iter().all(|row| row[1].starts_with("2026-06")) && !june.is_empty());
+    let request = TestRequest::get().uri("/v1/audit/export?month=June");
+    assert_eq!(town.ask(request, "auditor").await.0, StatusCode::BAD_REQUEST);
+    // What comes after is in no batch yet.
+    town.deposit(HERON, "9").await;
+    let last = rows(&town, "").await.pop().unwrap();
+    assert_eq!((&last[5], &last[13]), ("deposited", ""));
+    town.in_order().await;
 }
 
 /// The pages of a Parquet file, unpacked, in the order in which they stand.

@@ -241,7 +241,6 @@ async fn an_audit_replays_what_is_new_and_on_request_everything() {
     town.deposit(HERON, "9").await;
     let second = town.audit().await;
     assert_eq!((&second["entries_replayed"], &second["reserve"]), (&json!(2), &json!("75")));
-    let path = format!("sqlite:{}", town.folder.path().join("billing.db").display());
     let full = || town.get("auditor", "/v1/audit?full=true");
     let before = full().await;
     assert_eq!(
@@ -249,13 +248,31 @@ async fn an_audit_replays_what_is_new_and_on_request_everything() {
         (&second["entries"], &json!([]))
     );
     // Somebody changes an old entry behind the service's back.
-    let behind = db::Db::open(&path, &[db::Migration { version: 22, sql: "" }]).await.unwrap();
     let forge = "update journal set entry = replace(entry, '\"amount\":25', '\"amount\":26') \
                  where sequence = 0";
-    let changed = db::query(forge).execute(behind.read()).await.unwrap().rows_affected();
-    behind.close().await;
-    assert_eq!((changed, &town.audit().await["entries_replayed"]), (1, &json!(0)));
+    change_behind(&town, forge).await;
+    assert_eq!(town.audit().await["entries_replayed"], 0);
     assert_eq!(full().await["violations"][0], "I8: entry 0 does not follow from the one before");
+}
+
+/// Changes one row behind the service's back.
+async fn change_behind(town: &Running, sql: &'static str) {
+    let path = format!("sqlite:{}", town.folder.path().join("billing.db").display());
+    let behind = db::Db::open(&path, &[db::Migration { version: 24, sql: "" }]).await.unwrap();
+    let changed = db::query(sql).execute(behind.read()).await.unwrap().rows_affected();
+    behind.close().await;
+    assert_eq!(changed, 1);
+}
+
+#[actix_web::test]
+async fn an_entry_that_is_not_found_by_its_slot_is_missed() {
+    let (town, _) = traded_monday().await;
+    town.in_order().await;
+    let hide = "update journal set slot = 0 where book = 0 and sequence = \
+                (select max(sequence) from journal where book = 0 and slot > 0)";
+    change_behind(&town, hide).await;
+    let found = town.get("auditor", "/v1/audit?full=true").await["violations"][0].clone();
+    assert!(found.as_str().unwrap().starts_with("I8: not all entries of slot"), "{found}");
 }
 
 #[actix_web::test]

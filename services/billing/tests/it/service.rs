@@ -34,12 +34,12 @@ const PUBLIC: [u8; 32] = hex!("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325a
 
 pub struct Running {
     pub billing: Arc<Billing>,
-    bus: Bus,
+    pub bus: Bus,
     pub node: Arc<TestNode>,
-    hand: ClockHand,
+    pub hand: ClockHand,
     pub now: Timestamp,
     pub folder: TempDir,
-    published: u32,
+    pub published: u32,
 }
 
 async fn open(folder: &TempDir, bus: &Bus, node: &Arc<TestNode>, clock: Clock) -> Arc<Billing> {

@@ -2,10 +2,33 @@
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
+use billing::Parts;
+use bus::Bus;
 use serde_json::{Value, json};
+use service::Clock;
+use tariff::Tariff;
 
 use crate::service::{Running, trade_monday, traded_monday};
 use crate::town::*;
+
+/// Proposes a tariff as one of the staff and publishes it as another; what the first refusal or the
+/// publication answers.
+async fn publish(town: &Running, terms: Value) -> (StatusCode, Value) {
+    let (status, proposed) = town.post("operator", "/v1/tariffs", "", terms).await;
+    if status != StatusCode::CREATED {
+        return (status, proposed);
+    }
+    approve(town, &proposed).await
+}
+
+async fn approve(town: &Running, proposed: &Value) -> (StatusCode, Value) {
+    decide(town, proposed, ("deputy", "approval")).await
+}
+
+async fn decide(town: &Running, proposed: &Value, (who, how): (&str, &str)) -> (StatusCode, Value) {
+    let id = proposed["id"].as_str().unwrap();
+    town.post(who, &format!("/v1/tariffs/proposals/{id}/{how}"), "", json!({})).await
+}
 
 #[actix_web::test]
 async fn a_tariff_is_published_by_a_rising_version() {
@@ -22,8 +45,8 @@ async fn a_tariff_is_published_by_a_rising_version() {
     let (status, problem) = town.post("operator", "/v1/tariffs", "", terms.clone()).await;
     assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("TARIFF_VALID_FROM")));
     terms["valid_from"] = begin;
-    let (status, _) = town.post("operator", "/v1/tariffs", "", terms.clone()).await;
-    assert_eq!(status, StatusCode::CREATED);
+    let (status, _) = publish(&town, terms.clone()).await;
+    assert_eq!(status, StatusCode::OK);
     terms["feed_in_price"] = json!("cheap");
     let (status, _) = town.post("operator", "/v1/tariffs", "", terms).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
@@ -40,8 +63,8 @@ async fn an_invoice_ends_where_the_tariff_changes() {
     let mut terms = serde_json::to_value(tariff()).unwrap();
     terms["version"] = json!(2);
     terms["valid_from"] = json!("2026-06-02");
-    let (status, _) = town.post("operator", "/v1/tariffs", "", terms).await;
-    assert_eq!(status, StatusCode::CREATED);
+    let (status, _) = publish(&town, terms).await;
+    assert_eq!(status, StatusCode::OK);
     town.settle().await;
     trade_monday(&mut town).await;
     town.move_to(corrections_over().plus_seconds(86_400));
@@ -72,8 +95,8 @@ async fn a_day_keeps_the_tariff_that_was_known_when_it_began() {
     terms["version"] = json!(2);
     terms["valid_from"] = json!("2026-06-01");
     terms["energy"]["periods"][0]["price"] = json!(128_000);
-    let (status, _) = town.post("operator", "/v1/tariffs", "", terms).await;
-    assert_eq!(status, StatusCode::CREATED);
+    let (status, _) = publish(&town, terms).await;
+    assert_eq!(status, StatusCode::OK);
     town.settle().await;
     town.move_to(corrections_over().plus_seconds(3 * 86_400));
     town.settle().await;
@@ -118,8 +141,8 @@ async fn a_sheet_is_published_and_its_bank_goes_on_from_bill_to_bill() {
     assert_eq!((status.as_u16(), &problem["code"]), (400, &json!("TARIFF_FAULTY")));
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.starts_with("/energy/0/periods/0/tiers/1/price: "), "{detail}");
-    let (status, published) = town.post("operator", "/v1/tariffs", "", sheet()).await;
-    assert_eq!(status, StatusCode::CREATED, "{published}");
+    let (status, published) = publish(&town, sheet()).await;
+    assert_eq!(status, StatusCode::OK, "{published}");
     assert_eq!(published["terms"]["energy"][0]["periods"][0]["tiers"][0]["price"], "0.228");
     town.settle().await;
     trade_monday(&mut town).await;
@@ -190,8 +213,162 @@ async fn a_draft_says_who_would_pay_more_before_anything_is_published() {
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
 }
 
+/// The flat tariff's next version, dearer, from a day.
+fn dearer(version: u32) -> Value {
+    let mut terms = serde_json::to_value(tariff()).unwrap();
+    terms["version"] = json!(version);
+    terms["energy"]["periods"][0]["price"] = json!(328_000);
+    terms
+}
+
 #[actix_web::test]
-async fn a_rate_of_the_database_is_published_by_its_content_type() {
+async fn a_tariff_is_proposed_by_one_and_published_by_another() {
+    let (mut town, _) = traded_monday().await;
+    town.move_to(zone().moment("2026-06-08".parse().unwrap(), 12 * 60));
+    town.settle().await;
+    let (status, proposed) = town.post("operator", "/v1/tariffs?days=8", "", dearer(2)).await;
+    assert_eq!((status, &proposed["state"]), (StatusCode::CREATED, &json!("open")), "{proposed}");
+    let outcome = &proposed["outcome"];
+    assert_eq!((&outcome["dearer"], &outcome["cheaper"]), (&json!(2), &json!(0)), "{outcome}");
+    assert_eq!(proposed["simulation"]["members"].as_array().unwrap().len(), 2);
+    let known = town.get("heron", "/v1/tariffs").await["items"].clone();
+    assert_eq!(proposed["compared_with"], known[0]["hash"]);
+    assert_eq!(known.as_array().unwrap().len(), 1, "a proposal is no tariff");
+
+    let (status, problem) = town.post("deputy", "/v1/tariffs", "", dearer(2)).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("ALREADY_PROPOSED")));
+    for how in ["approval", "refusal"] {
+        let (status, problem) = decide(&town, &proposed, ("operator", how)).await;
+        assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("FOUR_EYES")));
+        let (status, _) = decide(&town, &proposed, ("heron", how)).await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        let (status, _) = decide(&town, &proposed, ("auditor", how)).await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        let (status, _) = decide(&town, &proposed, ("stranger", how)).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+    }
+    let mut other = dearer(3);
+    other["feed_in_price"] = json!(81_000);
+    let (_, behind) = town.post("operator", "/v1/tariffs", "", other).await;
+    let (status, approved) = approve(&town, &proposed).await;
+    assert_eq!((status, &approved["state"]), (StatusCode::OK, &json!("approved")), "{approved}");
+    assert_eq!(approve(&town, &proposed).await, (StatusCode::OK, approved.clone()), "again");
+    let (status, problem) = decide(&town, &proposed, ("deputy", "refusal")).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("DECIDED")));
+    let known = town.get("heron", "/v1/tariffs").await["items"].clone();
+    assert_eq!((known.as_array().unwrap().len(), &known[0]["hash"]), (2, &proposed["hash"]));
+    // What was compared with another tariff is not what would happen.
+    let (status, problem) = approve(&town, &behind).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("PROPOSAL_OUTDATED")));
+    let (status, refused) = decide(&town, &behind, ("deputy", "refusal")).await;
+    assert_eq!((status, &refused["state"]), (StatusCode::OK, &json!("refused")));
+
+    let history = town.get("auditor", "/v1/tariffs/proposals").await;
+    let states: Vec<&Value> =
+        history["items"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
+    assert_eq!(states, [&json!("refused"), &json!("approved")]);
+    let last = &history["items"][1];
+    assert_eq!(last["asked_by"], ids::PartyId::derived("operator").to_string());
+    assert_eq!(last["decided_by"], ids::PartyId::derived("deputy").to_string());
+    assert!(last["decided_at"].is_string() && last["terms"].is_null(), "{last}");
+    let path = format!("/v1/tariffs/proposals/{}", proposed["id"].as_str().unwrap());
+    assert_eq!(town.get("auditor", &path).await["simulation"], proposed["simulation"]);
+    let (status, _) = town.ask(TestRequest::get().uri(&path), "heron").await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "it says what others would pay");
+    town.settle().await;
+    town.in_order().await;
+}
+
+#[actix_web::test]
+async fn a_proposal_that_nobody_decides_expires_and_many_do_not_pile_up() {
+    let mut town = Running::start().await;
+    town.found().await;
+    let (status, proposed) = town.post("operator", "/v1/tariffs", "", dearer(2)).await;
+    assert_eq!(status, StatusCode::CREATED, "{proposed}");
+    for version in 3..22 {
+        let (status, answer) = town.post("operator", "/v1/tariffs", "", dearer(version)).await;
+        assert_eq!(status, StatusCode::CREATED, "{answer}");
+    }
+    let (status, problem) = town.post("operator", "/v1/tariffs", "", dearer(22)).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("PROPOSALS_OPEN")));
+    town.move_to(town.now.plus_seconds(14 * 86_400));
+    let (status, problem) = approve(&town, &proposed).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("PROPOSAL_EXPIRED")));
+    let history = town.get("operator", "/v1/tariffs/proposals?limit=1").await;
+    assert_eq!(history["items"][0]["state"], "expired");
+    assert!(history["next"].is_string(), "{history}");
+    let (status, _) = publish(&town, dearer(2)).await;
+    assert_eq!(status, StatusCode::OK, "what expired can be proposed again");
+}
+
+#[actix_web::test]
+async fn a_first_tariff_is_proposed_without_a_comparison() {
+    let mut town = Running::start().await;
+    for home in [HERON, OTTER] {
+        town.publish(&home.opened()).await;
+        town.publish(&home.registered()).await;
+    }
+    let terms = serde_json::to_value(tariff()).unwrap();
+    let (status, proposed) = town.post("operator", "/v1/tariffs", "", terms).await;
+    assert_eq!(status, StatusCode::CREATED, "{proposed}");
+    assert_eq!(proposed["outcome"]["not_simulated"], "NO_TARIFF");
+    assert!(proposed["simulation"].is_null() && proposed["compared_with"].is_null());
+    let (status, _) = approve(&town, &proposed).await;
+    assert_eq!(status, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_version_that_is_not_on_chain_holds_up_no_bill_of_days_before() {
+    let (mut town, _) = traded_monday().await;
+    town.move_to(corrections_over().plus_seconds(86_400));
+    town.settle().await;
+    let next = Tariff::from_json(&dearer(2).to_string()).unwrap();
+    town.billing.publish_tariff(community(), next, town.now).await.unwrap();
+    let monday = json!({
+        "account": HERON.account().to_string(), "from": "2026-06-01", "to": "2026-06-01",
+    });
+    let (status, invoice) = town.post("operator", "/v1/invoices", "", monday).await;
+    assert_eq!(status, StatusCode::CREATED, "{invoice}");
+    town.settle().await;
+    let id = invoice["id"].as_str().unwrap().parse().unwrap();
+    town.billing.bill_file(id, None).await.expect("a bill that proves itself");
+}
+
+#[actix_web::test]
+async fn bills_begin_by_themselves_with_the_first_tariff() {
+    let mut town = Running::start().await;
+    for home in [HERON, OTTER] {
+        town.publish(&home.opened()).await;
+        town.publish(&home.registered()).await;
+        town.publish(&home.enrolled()).await;
+        town.node.call(authority(), home.enrol());
+    }
+    town.node.call(authority(), deployment().register_policy(&policy()));
+    town.settle().await;
+    for hour_of_day in 0..24 {
+        town.close_slot(hour_of_day).await;
+    }
+    town.anchor_day().await;
+    // The last reading begins Tuesday, too.
+    town.anchor(monday().next(), 1, |_| true).await;
+    town.move_to(zone().moment("2026-06-02".parse().unwrap(), 12 * 60));
+    town.billing.publish_tariff(community(), tariff(), town.now).await.unwrap();
+    town.settle().await;
+    // The same books in a service that issues bills by itself.
+    town.billing.close().await;
+    let (bus, (clock, hand)) = (Bus::in_process(), Clock::set(town.now));
+    let parts = parts(&town.folder, bus.clone(), town.node.clone(), clock);
+    let billing = billing::start(Parts { monthly: true, ..parts }).await.unwrap();
+    let mut town = Running { billing, bus, hand, ..town };
+    town.move_to(zone().moment("2026-07-20".parse().unwrap(), 12 * 60));
+    town.settle().await;
+    let listed = town.get("heron", "/v1/invoices").await;
+    let [bill] = &listed["items"].as_array().unwrap()[..] else { panic!("{listed}") };
+    assert_eq!((&bill["from"], &bill["to"]), (&json!("2026-06-03"), &json!("2026-06-30")));
+}
+
+#[actix_web::test]
+async fn a_rate_of_the_database_is_proposed_by_its_content_type() {
     let mut town = Running::start().await;
     town.found().await;
     let rate = json!({
@@ -218,6 +395,12 @@ async fn a_rate_of_the_database_is_published_by_its_content_type() {
     let sold = terms["energy"].as_array().unwrap().iter().find(|it| it["on"] == "sold").unwrap();
     assert_eq!(sold["price"], "0.002");
     assert!(answer["notes"][0].as_str().unwrap().contains("surplus"), "{answer}");
+    let listed = town.get("heron", "/v1/tariffs").await;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "it is proposed, not published");
+    let (status, _) = approve(&town, &answer).await;
+    assert_eq!(status, StatusCode::OK);
+    let listed = town.get("heron", "/v1/tariffs").await;
+    assert_eq!(listed["items"][0]["hash"], answer["hash"]);
     let mut faulty = rate;
     faulty["energyratestructure"][0][0]["unit"] = json!("horsepower");
     let (status, answer) = town.ask(send(path, &faulty), "operator").await;

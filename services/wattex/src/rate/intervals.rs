@@ -63,7 +63,7 @@ pub struct Gap {
 /// A load that fills a span.
 pub struct Load {
     /// What flowed.
-    pub series: Series,
+    pub series: Series<'static>,
     /// What was missing and is rated as nothing.
     pub gaps: Vec<Gap>,
     /// Rows before and after the span.
@@ -313,7 +313,7 @@ impl Rows {
         flows: Vec<Vec<i64>>,
         start: Timestamp,
         count: usize,
-    ) -> Result<Series, DataError> {
+    ) -> Result<Series<'static>, DataError> {
         let mut import = vec![0; count];
         let mut export = vec![0; count];
         let mut behind = false;

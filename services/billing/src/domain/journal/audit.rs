@@ -63,6 +63,9 @@ pub enum Violation {
     /// The entries do not follow from each other.
     #[error("I8: entry {0} does not follow from the one before")]
     I8(u64),
+    /// The entries of a slot are not found again: what notes it beside them is not theirs.
+    #[error("I8: not all entries of slot {0} are found by their slot")]
+    I8Slot(Timestamp),
     /// The entries give other balances than the book has.
     #[error("I8: replaying the journal gives other balances")]
     I8Balances,
@@ -263,7 +266,7 @@ fn bound(book: &Book, trade: &TradeState) -> Result<(), Violation> {
 /// I5, I6 and I7 in one slot: `entries` are all that the journal has of it, in order.
 pub fn check_slot(slot: Timestamp, entries: &[Entry]) -> Result<(), Violation> {
     let mut book = Book::default();
-    book.recall(slot, entries);
+    book.bring_back(slot, entries);
     book.slots.all().try_for_each(|(slot, of)| slot_is_sound(slot, of))
 }
 

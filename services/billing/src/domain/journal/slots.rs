@@ -34,6 +34,8 @@ pub(super) struct Slots {
     away: BTreeMap<Flow, i128>,
     /// Whether there are such.
     any_away: bool,
+    /// How many entries the journal has of each slot: what comes back is held against it.
+    entries: BTreeMap<Timestamp, u32>,
 }
 
 /// The same energy of each flow, whatever is at hand.
@@ -94,6 +96,11 @@ impl Slots {
         }
     }
 
+    /// Counts an entry of a slot.
+    pub(super) fn count(&mut self, slot: Timestamp) {
+        *self.entries.entry(slot).or_default() += 1;
+    }
+
     fn used_slot(&mut self, slot: Timestamp) -> &mut SlotEnergy {
         if self.used.last() != Some(&slot) {
             self.used.retain(|other| *other != slot);
@@ -127,12 +134,30 @@ impl Book {
         self.slots.at_hand.contains_key(&slot)
     }
 
+    /// How many entries the journal has of each slot.
+    pub fn entries_of_slots(&self) -> impl Iterator<Item = (Timestamp, u32)> {
+        self.slots.entries.iter().map(|(slot, entries)| (*slot, *entries))
+    }
+
     /// Brings a slot back. `entries` are all of the journal with its energy, in order; none for a
-    /// slot of which nothing was posted.
-    pub fn recall(&mut self, slot: Timestamp, entries: &[Entry]) {
+    /// slot of which nothing was posted. How they were found is not trusted: they are counted.
+    ///
+    /// # Errors
+    /// [`JournalError::NotWhole`] where they are not all.
+    pub fn recall(&mut self, slot: Timestamp, entries: &[Entry]) -> Result<(), JournalError> {
         if self.is_at_hand(slot) {
-            return;
+            return Ok(());
         }
+        let found = entries.iter().filter(|entry| entry.energy_slot() == Some(slot)).count();
+        let known = self.slots.entries.get(&slot).copied().unwrap_or(0);
+        if u32::try_from(found) != Ok(known) {
+            return Err(JournalError::NotWhole(slot));
+        }
+        self.bring_back(slot, entries);
+        Ok(())
+    }
+
+    pub(super) fn bring_back(&mut self, slot: Timestamp, entries: &[Entry]) {
         let mut of_slot = Slots::default();
         of_slot.used_slot(slot);
         for entry in entries.iter().filter(|entry| entry.energy_slot() == Some(slot)) {

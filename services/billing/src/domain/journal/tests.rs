@@ -162,14 +162,22 @@ fn a_slot_that_was_put_away_comes_back_with_all_that_was_posted() {
             let slot = slot.plus_seconds(900 * i64::try_from(place).unwrap());
             let Fact::Metered { intervals, .. } = meter("B", 7, 0) else { panic!("intervals") };
             let seen = Fact::Metered { slot, intervals };
-            book.recall(slot, &entries);
+            book.recall(slot, &entries).unwrap();
             entries.push(book.post("interval", seen.clone()).unwrap());
             book.put_slots_away();
             assert_eq!(entries.last(), twin.post("interval", seen).ok().as_ref());
         }
         // What was posted before is not known: the difference to it would be wrong.
         assert_eq!(book.post("late", fact.clone()), Err(JournalError::NotAtHand(slot)));
-        book.recall(slot, &entries);
+        // Nor where an entry of it is not found.
+        let hidden: Vec<Entry> = entries
+            .iter()
+            .skip_while(|it| it.energy_slot() != Some(slot))
+            .skip(1)
+            .cloned()
+            .collect();
+        assert_eq!(book.recall(slot, &hidden), Err(JournalError::NotWhole(slot)));
+        book.recall(slot, &entries).unwrap();
         entries.push(book.post("late", fact.clone()).unwrap());
         assert_eq!(entries.last(), twin.post("late", fact).ok().as_ref());
     }

@@ -4,6 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 
 mod agreed;
+mod anchors;
 mod auctions;
 mod corrected;
 mod forged;

@@ -141,6 +141,24 @@ impl Chain {
         file.with_nodes(nodes)
     }
 
+    /// Batches of a journal with headers and proofs against the newest block.
+    pub(super) fn prove_anchors(&self, currency: &str, batches: Vec<JournalBatch>) -> AnchorsFile {
+        let header = self.header();
+        let mut file = AnchorsFile {
+            format: ANCHORS_FORMAT.to_owned(),
+            chain: self.reference(),
+            header: alloy_rlp::encode(&header).into(),
+            genesis: prove_ancestor(&self.view, &header, 0).unwrap().siblings,
+            currency: currency.to_owned(),
+            batches,
+            nodes: Vec::new(),
+        };
+        let mut seen = std::collections::HashSet::new();
+        let nodes = self.nodes(file.needs()).into_iter();
+        file.nodes = nodes.filter(|node| seen.insert(alloy_primitives::keccak256(node))).collect();
+        file
+    }
+
     fn place(&self, evidence: &mut Evidence) {
         let header = self.header();
         evidence.header = alloy_rlp::encode(&header).into();

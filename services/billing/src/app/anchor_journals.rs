@@ -1,0 +1,139 @@
+//! The journals are anchored: once a UTC day what was posted since becomes batches on chain, with
+//! which an export of a part proves itself.
+
+use std::collections::HashSet;
+
+use alloy_primitives::{B256, keccak256};
+use anyhow::{Context, Result};
+use calendar::{TimeZone, Timestamp};
+use service::Problem;
+
+use crate::Billing;
+use crate::currencies::CurrencyId;
+use crate::db::{journal, journal_batches as batches};
+use crate::domain::verify::{
+    ANCHORS_FORMAT, AnchorsFile, BATCH_ENTRIES_MAX, ChainRef, JournalBatch, entries_tree,
+    journal_subject,
+};
+
+const ANCHOR_GAS: u64 = 200_000;
+/// The most batches of a file that proves them.
+const FILE_BATCHES_MAX: usize = 1_000;
+
+impl Billing {
+    /// Anchors what of the journals is in no batch yet, at the first tick of a UTC day; whether
+    /// anything was sent.
+    pub(crate) async fn anchor_journals(&self, now: Timestamp) -> Result<bool> {
+        let today = TimeZone::utc().day_of(now).number();
+        let mut looked = self.journals_anchored.lock().await;
+        if *looked == Some(today) {
+            return Ok(false);
+        }
+        let mut sent = false;
+        for currency in self.currencies.ids() {
+            let last = batches::last(&self.db, currency).await?;
+            if last.is_some_and(|(_, day)| day >= today) {
+                continue;
+            }
+            let (_, end) = self.state.lock().await.book_of(currency).head();
+            let (mut first, mut number) =
+                last.map_or((0, 0), |(last, _)| (last.first + last.count, last.number));
+            while first < end {
+                number += 1;
+                let count = (end - first).min(BATCH_ENTRIES_MAX);
+                first = self.anchor_batch(currency, (number, first, count), today).await?;
+                sent = true;
+            }
+        }
+        *looked = Some(today);
+        Ok(sent)
+    }
+
+    /// Keeps a batch and its transaction; the place after it.
+    async fn anchor_batch(
+        &self,
+        currency: CurrencyId,
+        (number, first, count): (u32, u64, u64),
+        today: u32,
+    ) -> Result<u64> {
+        let hashes = self.entry_hashes(currency, first, first + count).await?;
+        let batch = JournalBatch { number, first, count, root: entries_tree(&hashes).root() };
+        let (owner, meter) = journal_subject(self.currencies.code(currency));
+        let call = self.deployment.anchor_invoice(owner, meter, (number, number), batch.hash());
+        let transaction = self.transaction(batches::cause(currency, number), call, ANCHOR_GAS);
+        let operator = self.operator.clone();
+        self.db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    operator.enqueue(tx, &transaction).await?;
+                    batches::put(tx, currency, &batch, today).await
+                })
+            })
+            .await?;
+        Ok(first + count)
+    }
+
+    /// The hashes of the entries from `first` on and below `end`.
+    pub(crate) async fn entry_hashes(
+        &self,
+        currency: CurrencyId,
+        first: u64,
+        end: u64,
+    ) -> Result<Vec<B256>> {
+        let (mut hashes, mut next) = (Vec::new(), first);
+        while next < end {
+            let entries = journal::following(&self.db, currency, next, end).await?;
+            let last = entries.last().context("entries of the journal are missing")?;
+            next = last.sequence + 1;
+            hashes.extend(entries.iter().map(|entry| entry.hash));
+        }
+        Ok(hashes)
+    }
+
+    /// The batches with entries from `from` on and below `to` that are in final blocks, and what
+    /// proves them against the block of height `trusted`, or the newest that is final.
+    ///
+    /// # Errors
+    /// A [`Problem`] `BATCHES` where there are too many, and where the block is not final yet.
+    pub(crate) async fn journal_anchors(
+        &self,
+        currency: CurrencyId,
+        range: (u64, u64),
+        trusted: Option<u64>,
+    ) -> Result<AnchorsFile> {
+        let finalized = self.finalized().await;
+        let block = trusted.unwrap_or(finalized);
+        if block > finalized {
+            let title = "The block is not final yet";
+            return Err(Problem::unavailable(title).into());
+        }
+        let of = (block, FILE_BATCHES_MAX);
+        let found = batches::anchored(&self.db, currency, range, of).await?;
+        if found.len() > FILE_BATCHES_MAX {
+            let title = format!("At most {FILE_BATCHES_MAX} batches are proved at once");
+            return Err(Problem::refused("BATCHES", title).into());
+        }
+        let header = self.header(block).await?;
+        let chain = ChainRef {
+            chain_id: self.chain_id,
+            genesis: self.header(0).await?.hash(),
+            contracts: self.deployment,
+        };
+        let mut file = AnchorsFile {
+            format: ANCHORS_FORMAT.to_owned(),
+            chain,
+            header: alloy_rlp::encode(&header).into(),
+            genesis: self.ancestor(0, block).await?,
+            currency: self.currencies.code(currency).to_owned(),
+            batches: found,
+            nodes: Vec::new(),
+        };
+        let mut seen = HashSet::new();
+        let nodes = self.nodes(block, file.needs()).await?.into_iter();
+        file.nodes = nodes.filter(|node| seen.insert(keccak256(node))).collect();
+        if let Err(wrong) = file.check(None) {
+            anyhow::bail!("the batches do not prove themselves: {wrong}");
+        }
+        Ok(file)
+    }
+}
