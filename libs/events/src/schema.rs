@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 33] {
+fn kinds() -> [Kind; 35] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -89,6 +89,8 @@ fn kinds() -> [Kind; 33] {
         Kind::of::<metering::IntervalsCorrected>(),
         Kind::of::<metering::DayAnchored>(),
         Kind::of::<metering::ReadingQuarantined>(),
+        Kind::of::<billing::BooksViolated>(),
+        Kind::of::<market::ClearingDisputed>(),
     ]
 }
 

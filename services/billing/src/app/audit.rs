@@ -174,7 +174,7 @@ impl Billing {
 
     /// The first slot whose energy, by the entries below `end`, does not add up. Slots that memory
     /// put away while they were posted were found sound then; this looks at all of them again.
-    async fn unsound_slot(&self, end: u64) -> Result<Option<Violation>> {
+    pub(super) async fn unsound_slot(&self, end: u64) -> Result<Option<Violation>> {
         let mut last = Timestamp::from_seconds(0);
         while let Some(slot) = journal::next_slot(&self.db, last).await? {
             let entries = journal::of_slot(&self.db, slot, end).await?;
@@ -188,7 +188,7 @@ impl Billing {
     }
 
     /// Checks the journal of a currency that no energy is traded in.
-    async fn audit_currency(
+    pub(super) async fn audit_currency(
         &self,
         currency: CurrencyId,
         book: Book,
