@@ -31,7 +31,7 @@ use super::standing::Standing;
 use crate::chain;
 use crate::domain::{SlotJournal, recompute};
 
-/// Slots that are computed anew at one look.
+/// Slots whose journals are taken from the book at a time.
 const SLOTS_MAX: usize = 8;
 
 /// Looks at the clearings of one market.
@@ -68,20 +68,35 @@ impl Rechecker {
             return Ok(false);
         }
         let mut seen = self.seen.lock().await;
-        let due = self.due(&mut seen).await;
-        let any = !due.is_empty();
-        for (slot, journal, posted) in due {
-            let clearing = posted.id();
-            let computing = tokio::task::spawn_blocking(move || recompute(&journal, &posted).err());
-            let differs = computing.await.context("computing a clearing anew")?;
-            if let Some(difference) = differs {
-                seen.differing.insert(slot);
-                let count = u32::try_from(seen.differing.len()).unwrap_or(u32::MAX);
-                self.tell((slot, clearing), (count, difference.to_string()), now).await?;
+        let mut any = false;
+        loop {
+            let due = self.due(&mut seen).await;
+            if due.is_empty() {
+                return Ok(any);
             }
-            seen.checked.insert(slot);
+            any = true;
+            for (slot, journal, posted) in due {
+                self.compute(&mut seen, (slot, journal, posted), now).await?;
+            }
         }
-        Ok(any)
+    }
+
+    async fn compute(
+        &self,
+        seen: &mut Seen,
+        (slot, journal, posted): (Timestamp, SlotJournal, Clearing),
+        now: Timestamp,
+    ) -> Result<()> {
+        let clearing = posted.id();
+        let computing = tokio::task::spawn_blocking(move || recompute(&journal, &posted).err());
+        let differs = computing.await.context("computing a clearing anew")?;
+        if let Some(difference) = differs {
+            seen.differing.insert(slot);
+            let count = u32::try_from(seen.differing.len()).unwrap_or(u32::MAX);
+            self.tell((slot, clearing), (count, difference.to_string()), now).await?;
+        }
+        seen.checked.insert(slot);
+        Ok(())
     }
 
     /// Journals of slots that were not looked at, oldest first.
