@@ -64,6 +64,7 @@ fn kinds() -> [Kind; 35] {
         Kind::of::<billing::InvoiceReminded>(),
         Kind::of::<billing::InvoiceDisputed>(),
         Kind::of::<billing::CashLeftBehind>(),
+        Kind::of::<billing::BooksViolated>(),
         Kind::of::<identity::AccountOpened>(),
         Kind::of::<identity::AddressAssigned>(),
         Kind::of::<identity::ApprovalRequested>(),
@@ -85,12 +86,11 @@ fn kinds() -> [Kind; 35] {
         Kind::of::<market::RiskLimitsChanged>(),
         Kind::of::<market::CaseOpened>(),
         Kind::of::<market::CaseDecided>(),
+        Kind::of::<market::ClearingDisputed>(),
         Kind::of::<metering::IntervalsClosed>(),
         Kind::of::<metering::IntervalsCorrected>(),
         Kind::of::<metering::DayAnchored>(),
         Kind::of::<metering::ReadingQuarantined>(),
-        Kind::of::<billing::BooksViolated>(),
-        Kind::of::<market::ClearingDisputed>(),
     ]
 }
 
