@@ -223,12 +223,8 @@ impl Exchange {
                 Ok((!same).then_some(Entry::Suspended { trader: *trader, suspension }))
             }
             Change::Stop { reason } | Change::StopAll { reason } => {
-                let all = matches!(change, Change::StopAll { .. });
-                let stands = if all { self.stopped_all() } else { self.stopped_zone() };
-                let same = stands.is_some_and(|known| known.reason == *reason);
                 let why = Suspension { reason: reason.clone(), by, at: now, tripped: None };
-                let entry = if all { Entry::StoppedAll(why) } else { Entry::Stopped(why) };
-                Ok((!same).then_some(entry))
+                Ok(self.stopping(why, matches!(change, Change::StopAll { .. })))
             }
             Change::Ask { consent, wish } => self.ask(*consent, wish, by, now),
             Change::Decide { consent, given } => self.decide(*consent, *given, by, now),

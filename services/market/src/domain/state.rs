@@ -157,14 +157,9 @@ impl Exchange {
             Entry::Suspended { trader, suspension } => {
                 self.limits.suspend(*trader, suspension.clone());
             }
-            Entry::Resumed { trader, at, .. } => {
-                self.limits.resume(*trader);
-                self.deliveries.resumed(*trader, *at);
-            }
-            Entry::Stopped(why) => self.limits.stop(Some(why.clone())),
-            Entry::Started { .. } => self.limits.stop(None),
-            Entry::StoppedAll(why) => self.limits.stop_all(Some(why.clone())),
-            Entry::StartedAll { .. } => self.limits.stop_all(None),
+            Entry::Resumed { trader, at, .. } => self.resumed(*trader, *at),
+            Entry::Stopped(why) | Entry::StoppedAll(why) => self.stop_or_start(entry, Some(why)),
+            Entry::Started { .. } | Entry::StartedAll { .. } => self.stop_or_start(entry, None),
             Entry::Reconciled { slot, run, trades } => self.reconciled(*slot, *run, trades),
             Entry::Curtailed(curtailment) => self.limits.curtail(curtailment.clone()),
             Entry::Lifted { from, to, .. } => self.limits.lift(*from, *to),

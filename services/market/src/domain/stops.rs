@@ -10,21 +10,14 @@
 //! Deliberately absent: who decides about them (`limits.rs`, `consents.rs`), and what is found by
 //! itself (`guard.rs`, `feeds.rs`, `reputation.rs`).
 
+use calendar::Timestamp;
 use contracts::Side;
 use ids::{AccountId, ConnectionPointId, OrderId};
 
 use super::limits::Limits;
-use super::{Exchange, RuleName, Suspension, Trader};
+use super::{Entry, Exchange, RuleName, Suspension, Trader};
 
 impl Limits {
-    pub(super) fn stop(&mut self, why: Option<Suspension>) {
-        self.stopped = why;
-    }
-
-    pub(super) fn stop_all(&mut self, why: Option<Suspension>) {
-        self.stopped_all = why;
-    }
-
     pub(super) fn suspend(&mut self, trader: Trader, suspension: Suspension) {
         match trader {
             Trader::Account(account) => self.accounts.insert(account, suspension),
@@ -52,6 +45,27 @@ impl Limits {
 }
 
 impl Exchange {
+    /// The entry that stops trading, here or in all zones, unless it stands like this.
+    pub(super) fn stopping(&self, why: Suspension, all: bool) -> Option<Entry> {
+        let stands = if all { self.stopped_all() } else { self.stopped_zone() };
+        let same = stands.is_some_and(|known| known.reason == why.reason);
+        let entry = if all { Entry::StoppedAll(why) } else { Entry::Stopped(why) };
+        (!same).then_some(entry)
+    }
+
+    /// Trading was stopped, or goes on, here or in all zones, as `entry` says.
+    pub(super) fn stop_or_start(&mut self, entry: &Entry, why: Option<&Suspension>) {
+        let all = matches!(entry, Entry::StoppedAll(_) | Entry::StartedAll { .. });
+        let stop = if all { &mut self.limits.stopped_all } else { &mut self.limits.stopped };
+        *stop = why.cloned();
+    }
+
+    /// A trader may trade again; what a seller delivered begins anew.
+    pub(super) fn resumed(&mut self, trader: Trader, at: Timestamp) {
+        self.limits.resume(trader);
+        self.deliveries.resumed(trader, at);
+    }
+
     /// The open orders of a trader, by slot.
     pub(super) fn open_of(&self, trader: Trader) -> Vec<OrderId> {
         let Some(account) = self.owner(trader) else { return Vec::new() };
