@@ -66,7 +66,7 @@ test("what answers with nothing is read as nothing", async () => {
   const api = await import("./api");
   answer = () => new Response(null, { status: 204 });
   await api.endRule("home", "sell");
-  await api.startTrading("north");
+  await api.startTrading({ zone: "north" });
   expect(requests.map(([path, { method }]) => [method, path])).toEqual([
     ["DELETE", "/v1/rules/home/sell"], ["DELETE", "/v1/stop?zone=north"],
   ]);

@@ -205,8 +205,9 @@ export const slotJournal = (start: string) => blob(`/v1/slots/${start}/journal`)
 export const mechanisms = () => all<t.MechanismChoice>("/v1/mechanisms", {});
 export const chooseMechanism = (from: string, mechanism: t.Mechanism, zone?: string) =>
   put<t.MechanismChoice>(`/v1/mechanisms/${from}`, mechanism, { zone });
-export const stopTrading = (reason: string, zone?: string) => put<t.Stop>("/v1/stop", { reason }, { zone });
-export const startTrading = (zone?: string) => agreed("DELETE", "/v1/stop", { query: { zone } });
+export const stopTrading = (reason: string, where: t.StopWhere) => put<t.Stop>("/v1/stop", { reason }, where);
+export const startTrading = (where: t.StopWhere) => agreed("DELETE", "/v1/stop", { query: where });
+export const reputation = (zone?: string) => get<t.Page<t.Reputation>>("/v1/reputation", { zone, limit: 1000 });
 export const suspensions = () => all<t.Suspension>("/v1/suspensions", {});
 export const resume = ({ kind, id }: t.Suspension) => agreed("DELETE", `/v1/suspensions/${kind}/${id}`);
 export const consents = () => get<t.Page<t.Consent>>("/v1/consents", { limit: 100 });

@@ -5,7 +5,7 @@ use calendar::{LocalDay, Slot, Timestamp};
 use ids::{AccountId, CommunityId, CorrectionId, DisputeId, InvoiceId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use units::Money;
+use units::{Energy, Money};
 
 use crate::{Event, schema};
 
@@ -42,6 +42,26 @@ pub struct SlotReconciled {
     pub run: u8,
     /// How many trades changed.
     pub trades: u32,
+    /// What was delivered of each of them; empty in events from before it was told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliveries: Vec<Delivered>,
+}
+
+/// What was delivered of a trade, by the meters that are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Delivered {
+    /// Its name on chain.
+    #[schemars(with = "schema::Hash")]
+    pub trade: B256,
+    /// How much, in Wh.
+    #[schemars(with = "schema::Wh")]
+    pub delivered: Energy,
+    /// What the seller did not feed in though the buyer took it.
+    #[schemars(with = "schema::Wh")]
+    pub seller_short: Energy,
+    /// What the buyer did not take though the seller fed it in.
+    #[schemars(with = "schema::Wh")]
+    pub buyer_short: Energy,
 }
 
 impl Event for SlotReconciled {
@@ -229,4 +249,17 @@ pub struct CashLeftBehind {
 
 impl Event for CashLeftBehind {
     const SUBJECT: &'static str = "billing.cash.left_behind.v1";
+}
+
+/// The books were looked at, and rules that must always hold did not, twice in a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BooksViolated {
+    /// Which, in words that begin with the name of the rule: `I1` to `I8`.
+    pub violations: Vec<String>,
+    /// How many entries the journals had.
+    pub entries: u64,
+}
+
+impl Event for BooksViolated {
+    const SUBJECT: &'static str = "billing.books.violated.v1";
 }

@@ -302,9 +302,9 @@ impl Event for BookChanged {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tripped {
     /// Which limit: `order_rate`, `refusals`, `collar_hits`, `missing_data`, `silent_chain`,
-    /// `forecast` or `loss`.
+    /// `forecast`, `loss`, `drawdown`, `undelivered`, `disagreement` or `invariant`.
     pub trigger: String,
-    /// What was measured: orders, refusals, slots, seconds or percent.
+    /// What was measured: orders, refusals, slots, seconds, percent or rules.
     pub measured: u64,
     /// The most that was allowed.
     pub most: u64,
@@ -336,6 +336,9 @@ pub struct SuspensionChanged {
     /// Only what the standing rule of this side of the connection point places: `buy` or `sell`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// Only its orders of this side: `sell`; both when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side: Option<String>,
     /// Whether it is suspended from now on.
     pub suspended: bool,
     /// In words; empty where it may trade again.
@@ -352,7 +355,7 @@ impl Event for SuspensionChanged {
     const SUBJECT: &'static str = "market.suspension.changed.v1";
 }
 
-/// Trading in a grid area was stopped, or goes on.
+/// Trading in a grid area was stopped, or goes on. A stop of all grid areas is told of each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StopChanged {
     /// The community.
@@ -363,6 +366,9 @@ pub struct StopChanged {
     pub zone: ZoneId,
     /// Whether it is stopped from now on.
     pub stopped: bool,
+    /// Whether it is the stop of all grid areas, which stands beside that of the one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub global: bool,
     /// In words; empty where it goes on.
     pub reason: String,
     /// Who did it.
@@ -473,4 +479,29 @@ pub struct CaseDecided {
 
 impl Event for CaseDecided {
     const SUBJECT: &'static str = "market.case.decided.v1";
+}
+
+/// Somebody who computed a clearing anew from its journal came to another result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClearingDisputed {
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The grid area.
+    #[schemars(with = "schema::Id")]
+    pub zone: ZoneId,
+    /// Start of the slot.
+    #[schemars(with = "schema::Moment")]
+    pub slot: Timestamp,
+    /// The clearing's name on chain.
+    #[schemars(with = "schema::Hash")]
+    pub clearing: B256,
+    /// How many clearings of the last days differ for who says so, with this one.
+    pub count: u32,
+    /// What differs, in words.
+    pub difference: String,
+}
+
+impl Event for ClearingDisputed {
+    const SUBJECT: &'static str = "market.clearing.disputed.v1";
 }

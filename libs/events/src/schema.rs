@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 37] {
+fn kinds() -> [Kind; 39] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -64,6 +64,7 @@ fn kinds() -> [Kind; 37] {
         Kind::of::<billing::InvoiceReminded>(),
         Kind::of::<billing::InvoiceDisputed>(),
         Kind::of::<billing::CashLeftBehind>(),
+        Kind::of::<billing::BooksViolated>(),
         Kind::of::<identity::AccountOpened>(),
         Kind::of::<identity::AddressAssigned>(),
         Kind::of::<identity::ApprovalRequested>(),
@@ -89,6 +90,7 @@ fn kinds() -> [Kind; 37] {
         Kind::of::<market::RiskLimitsChanged>(),
         Kind::of::<market::CaseOpened>(),
         Kind::of::<market::CaseDecided>(),
+        Kind::of::<market::ClearingDisputed>(),
         Kind::of::<metering::IntervalsClosed>(),
         Kind::of::<metering::IntervalsCorrected>(),
         Kind::of::<metering::DayAnchored>(),

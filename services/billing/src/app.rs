@@ -48,3 +48,4 @@ pub(crate) mod sweep;
 pub(crate) mod totals;
 pub(crate) mod waiting;
 pub(crate) mod wallet_payments;
+pub(crate) mod watch;

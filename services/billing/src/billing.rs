@@ -52,6 +52,8 @@ pub struct Billing {
     pub(crate) journals_anchored: Mutex<Option<u32>>,
     /// What of each currency's journal the last audit found in order, since the start.
     pub(crate) audited: Mutex<Vec<Verified>>,
+    /// The UTC day on which the books were looked at last, in days since 1970.
+    pub(crate) watched: Mutex<Option<i64>>,
     /// What everybody was told last of what stands behind the tokens.
     pub(crate) reserve: Mutex<Memory>,
     /// When what is left at addresses of before is looked for again, and after which of them; empty
@@ -88,6 +90,7 @@ pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
         paying: Mutex::default(),
         reminded: Mutex::default(),
         journals_anchored: Mutex::default(),
+        watched: Mutex::default(),
         reserve: Mutex::default(),
         sweeping: Mutex::new((Timestamp::from_seconds(0), String::new())),
         outbox: bus::Relay::new(db.clone(), parts.bus.clone()),
@@ -150,9 +153,14 @@ impl Tick for Billing {
         let received = self.post_dues().await.context("posting payments of invoices")?;
         let reminded = self.remind_due(now).await.context("reminding")?;
         let anchored = self.anchor_journals(now).await.context("anchoring the journals")?;
+        // A look that fails holds nothing else up.
+        let watched = self.watch_books(now).await.unwrap_or_else(|error| {
+            tracing::error!(error = format!("{error:#}"), "the books were not looked at");
+            false
+        });
         let moved = reconciled || expired || released || followed || paid || back || taken;
         let invoiced = billed || issued || corrected || added;
-        let said = reminded || anchored;
+        let said = reminded || anchored || watched;
         Ok(moved || swept || posted || invoiced || certified || received || said)
     }
 }

@@ -13,6 +13,7 @@ mod memberships;
 mod orders;
 mod partitions;
 mod relay;
+mod reputation;
 mod risk;
 mod rules;
 mod sealing;
@@ -83,6 +84,7 @@ pub fn routes(
             .service(risk::set_risk_limits)
             .service(risk::list_risk_changes)
             .service(concentration::list_concentration)
+            .service(reputation::list_reputation)
             .service(mechanisms::list_mechanisms)
             .service(mechanisms::choose_mechanism)
             .service(rules::list_rules)

@@ -10,6 +10,7 @@ mod batch;
 mod cases;
 mod desk;
 mod guard;
+mod recheck;
 mod rules;
 mod sealed;
 mod signed;
@@ -19,6 +20,7 @@ mod writer;
 
 pub(crate) use desk::Tools;
 pub use desk::{Applied, COMMANDS_MAX, Desk, Refused, SealedIn};
+pub(crate) use recheck::Rechecker;
 pub use rules::RuleRefusal;
 pub use standing::{Damage, Report, Standing};
 pub(crate) use watch::Watcher;

@@ -1,5 +1,7 @@
 //! Events in: what other services say, as entries of the journals they concern.
 
+mod told;
+
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -7,9 +9,10 @@ use async_trait::async_trait;
 use bus::Consumer;
 use calendar::Slot;
 use contracts::Deployment;
-use events::billing::TariffPublished;
+use events::billing::{BooksViolated, SlotReconciled, TariffPublished};
 use events::identity::{AccountOpened, AddressAssigned, ConnectionPointRegistered, MeterEnrolled};
 use events::ledger::{BlockConnected, BlockDisconnected};
+use events::market::ClearingDisputed;
 use events::metering::{IntervalFact, IntervalsClosed, IntervalsCorrected, Quality};
 use events::{Envelope, Event};
 use ids::{CommunityId, EventId};
@@ -17,6 +20,7 @@ use service::Clock;
 use tariff::Tariff;
 use units::{Energy, Power};
 
+use self::told::Told;
 use crate::app::Desk;
 use crate::chain;
 use crate::db::CONSUMER;
@@ -49,6 +53,9 @@ impl Consumer for Inbox {
             BlockDisconnected::SUBJECT,
             IntervalsClosed::SUBJECT,
             IntervalsCorrected::SUBJECT,
+            SlotReconciled::SUBJECT,
+            BooksViolated::SUBJECT,
+            ClearingDisputed::SUBJECT,
         ]
     }
 
@@ -56,6 +63,20 @@ impl Consumer for Inbox {
     /// offered again.
     async fn consume(&self, envelope: &Envelope) -> Result<()> {
         let mut failed = None;
+        if let Some(told) = Told::of(envelope)? {
+            for desk in self.desks.iter().filter(|desk| told.concerns(desk.parameters())) {
+                let entry = {
+                    let book = desk.book().await;
+                    told.entry(&book, self.clock.now())
+                };
+                if let Some(entry) = entry
+                    && let Err(error) = desk.facts(own(envelope, desk), vec![entry]).await
+                {
+                    failed.get_or_insert(error);
+                }
+            }
+            return failed.map_or(Ok(()), Err);
+        }
         if let Some((community, slot, intervals)) = metered(envelope)? {
             for desk in self.desks_of(Some(community)) {
                 let entries = {

@@ -36,9 +36,12 @@ mod limits;
 mod mandates;
 mod nonces;
 mod order;
+mod outside;
+mod parameters;
 mod place;
 mod published;
 mod rejection;
+mod reputation;
 mod revealed;
 mod risk;
 mod rules;
@@ -47,6 +50,7 @@ mod sealing;
 mod sharing;
 mod state;
 mod step;
+mod stops;
 mod trading;
 mod unrevealed;
 mod watched;
@@ -69,12 +73,14 @@ pub use history::HISTORY_DAYS;
 pub use limits::{CHOICES_MAX, CURTAILMENTS_MAX, Change, Curtailment, Suspension, Trader};
 pub use nonces::ENDED_NONCES_MAX;
 pub use order::{Accepted, NewOrder, OrderSignature, Status};
+pub use parameters::Parameters;
 pub use place::{
     CONTRACT_ORDERS_PER_SLOT_MAX, NO_GAIN_BAND, ORDERS_PER_POINT_MAX, ORDERS_PER_SLOT_MAX,
     Placement,
 };
 pub use published::{AtOnce, Published, Recomputed, SlotJournal, recompute};
 pub use rejection::Rejection;
+pub use reputation::{REPUTATION_DAYS, REPUTATION_SLOTS_MIN, Reputation, Shortfall};
 pub use revealed::{PublishedCommitment, Revealed, SealedUntil};
 pub use risk::{NotALimit, RISK_CHANGES_MAX, RiskChange, RiskLimits};
 pub use rules::{DueRule, RULES_MAX, Rule, RuleName, RuleQuantity};
@@ -87,7 +93,7 @@ pub use sharing::{
     MEMBERS_MAX, Membership, Metered, PointShare, SHARES_MAX, SHARES_SUM, SharedOrder, limits_at,
     next_slot,
 };
-pub use state::{Committed, Exchange, Parameters, RETAINED_SECONDS, SlotBook};
+pub use state::{Committed, Exchange, RETAINED_SECONDS, SlotBook};
 pub use step::Step;
 pub use trading::{Arrival, SelfTrade, StruckTrade, StruckTrades, TimeInForce, Trading};
 pub use unrevealed::{UNREVEALED_MAX, UNREVEALED_SECONDS};

@@ -15,7 +15,7 @@ use ids::{CommunityId, ZoneId};
 use service::Tick;
 use tokio::sync::Mutex;
 
-use crate::app::{Desk, Tools, Watcher};
+use crate::app::{Desk, Rechecker, Tools, Watcher};
 use crate::config::{MarketConfig, Parts, check_distinct};
 use crate::consume::Inbox;
 use crate::db::{MIGRATIONS, lease};
@@ -24,6 +24,7 @@ use crate::db::{MIGRATIONS, lease};
 pub struct Market {
     desks: Vec<Arc<Desk>>,
     watchers: Vec<Watcher>,
+    recheckers: Vec<Rechecker>,
     policies: Vec<Policy>,
     chain_id: u64,
     deployment: Deployment,
@@ -66,9 +67,15 @@ pub async fn start(parts: Parts) -> Result<Arc<Market>> {
         desks.push(Arc::new(desk));
     }
     let watchers = desks.iter().map(|desk| Watcher::new(desk.clone(), db.clone())).collect();
+    let at = (parts.chain_id, parts.deployment.market);
+    let mut recheckers = Vec::new();
+    for desk in &desks {
+        recheckers.push(Rechecker::new(desk.clone(), db.clone(), at).await);
+    }
     let market = Arc::new(Market {
         desks,
         watchers,
+        recheckers,
         policies: parts.markets.into_iter().map(|market: MarketConfig| market.policy).collect(),
         chain_id: parts.chain_id,
         deployment: parts.deployment,
@@ -240,6 +247,9 @@ impl Tick for Market {
         let mut any = false;
         for desk in &self.desks {
             any |= desk.tick(now).await?;
+        }
+        for rechecker in &self.recheckers {
+            any |= rechecker.check(now).await?;
         }
         for (desk, watcher) in self.desks.iter().zip(&self.watchers) {
             if desk.leads() {

@@ -19,10 +19,13 @@ export interface Stop extends api.StopView {
   tripped?: Tripped;
 }
 
-export type TraderKind = "accounts" | "connection-points" | "buy-rules" | "sell-rules";
+/** A zone, or all zones of the community. */
+export type StopWhere = { zone?: string; scope?: "zone" | "global" };
+
+export type TraderKind = "accounts" | "connection-points" | "buy-rules" | "sell-rules" | "sellers";
 
 /** Somebody, or a standing rule, that may not trade. */
-export interface Suspension extends Stop {
+export interface Suspension extends Omit<Stop, "scope"> {
   kind: TraderKind;
   id: string;
 }
@@ -34,7 +37,7 @@ export type RiskLimits = Record<string, number | string | null>;
 export interface Consent {
   consent: string;
   zone: string;
-  wish: "start" | "resume" | "limits";
+  wish: "start" | "start_all" | "resume" | "limits";
   trader?: { kind: TraderKind; id: string };
   limits?: RiskLimits;
   state: "open" | "given" | "refused" | "expired";
@@ -44,6 +47,9 @@ export interface Consent {
   decided_by?: string;
   decided_at?: string;
 }
+
+/** How much of what it sold an account has delivered. */
+export type Reputation = api.ReputationView;
 
 export type CaseState = "open" | "dismissed" | "confirmed";
 

@@ -174,7 +174,7 @@ impl Billing {
     /// The first slot whose energy does not add up. Slots that memory put away while they were
     /// posted were found sound then; this looks at all of them again. Which slots there are, and
     /// how many entries of each, the entries themselves have told.
-    async fn unsound_slot(&self, book: &Book) -> Result<Option<Violation>> {
+    pub(super) async fn unsound_slot(&self, book: &Book) -> Result<Option<Violation>> {
         let (_, end) = book.head();
         for (slot, known) in book.entries_of_slots() {
             let entries = journal::of_slot(&self.db, slot, end).await?;
@@ -190,7 +190,7 @@ impl Billing {
     }
 
     /// Checks the journal of a currency that no energy is traded in.
-    async fn audit_currency(
+    pub(super) async fn audit_currency(
         &self,
         currency: CurrencyId,
         book: Book,

@@ -15,7 +15,7 @@ use calendar::{Slot, SlotLength, TimeZone, Timestamp};
 use client::{TRANSACTION_GAS_MAX, Transaction};
 use contracts::{BATCH_FILLS, Call, TradeBatch};
 use events::Envelope;
-use events::billing::SlotReconciled;
+use events::billing::{Delivered, SlotReconciled};
 use units::Energy;
 
 use super::batches::{BatchKey, Batches};
@@ -222,6 +222,7 @@ impl Billing {
                             slot,
                             run,
                             trades: u32::try_from(deliveries.len())?,
+                            deliveries: deliveries.iter().map(told).collect(),
                         };
                         let cause = transaction.cause.clone();
                         operator.enqueue(tx, &transaction).await?;
@@ -233,6 +234,12 @@ impl Billing {
             })
             .await
     }
+}
+
+/// What others hear of a delivery.
+fn told(delivery: &Delivery) -> Delivered {
+    let Delivery { trade, delivered, seller_short, buyer_short } = *delivery;
+    Delivered { trade, delivered, seller_short, buyer_short }
 }
 
 /// What a run said.

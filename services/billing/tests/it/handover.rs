@@ -236,7 +236,9 @@ async fn a_correction_that_no_block_took_in_time_stays_apart() {
 async fn an_audit_replays_what_is_new_and_on_request_everything() {
     let (mut town, _) = traded_monday().await;
     let first = town.audit().await;
-    assert_eq!(first["entries_replayed"], first["entries"]);
+    // The others were replayed when the books were looked at, at the first tick.
+    let [replayed, entries] = ["entries_replayed", "entries"].map(|one| first[one].as_u64());
+    assert!(replayed > Some(0) && replayed < entries, "{first}");
     assert_eq!(first["reserve"], "50");
     town.deposit(HERON, "9").await;
     let second = town.audit().await;

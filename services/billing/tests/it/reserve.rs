@@ -15,7 +15,7 @@ use client::{JsonRpc, RpcError};
 use contracts::bindings::SettlementToken;
 use contracts::{Call, SolCall, role};
 use serde_json::{Value, json};
-use service::Clock;
+use service::{Clock, Tick};
 use units::Money;
 use utoipa_actix_web::AppExt;
 
@@ -176,18 +176,50 @@ async fn tokens_that_nobody_paid_for_are_seen() {
     assert_eq!(of["difference"]["supply_bank"], more.to_string());
 }
 
-#[actix_web::test]
-async fn a_journal_that_was_rewritten_is_seen() {
+/// The database of a town's books, behind the service's back.
+async fn behind(town: &Running) -> db::AnyPool {
+    let path = format!("sqlite:{}", town.folder.path().join("billing.db").display());
+    db::AnyPool::connect(&path).await.unwrap()
+}
+
+/// The deposit never came from the bank, says somebody.
+async fn rewritten() -> Running {
     let town = deposited().await;
     town.billing.close().await;
-    // The deposit never came from the bank, says somebody behind the service's back.
-    let path = format!("sqlite:{}", town.folder.path().join("billing.db").display());
-    let behind = db::AnyPool::connect(&path).await.unwrap();
+    let behind = behind(&town).await;
     let forge = "update journal set entry = replace(entry, '\"debit\":\"1000\"', \
                  '\"debit\":\"2120\"')";
     db::query(forge).execute(&behind).await.unwrap();
     behind.close().await;
+    town
+}
 
+/// How often all were told that the books are not in order.
+async fn told_of_books(town: &Running) -> i64 {
+    let behind = behind(town).await;
+    let told = "select count(*) from outbox where subject = 'billing.books.violated.v1'";
+    let told = db::query_scalar(told).fetch_one(&behind).await.unwrap();
+    behind.close().await;
+    told
+}
+
+#[actix_web::test]
+async fn books_that_are_not_in_order_are_told_to_all_once_a_day() {
+    let mut sound = deposited().await;
+    sound.move_to(sound.now.plus_seconds(86_400));
+    sound.settle().await;
+    assert_eq!(told_of_books(&sound).await, 0);
+    let town = rewritten().await;
+    let billing = restarted(&town, town.node.clone()).await;
+    for (later, expected) in [(0, 1), (60, 1), (86_400, 2), (86_460, 2)] {
+        billing.tick(town.now.plus_seconds(later)).await.unwrap();
+        assert_eq!(told_of_books(&town).await, expected, "{later} s later");
+    }
+}
+
+#[actix_web::test]
+async fn a_journal_that_was_rewritten_is_seen() {
+    let town = rewritten().await;
     let told = reserve(&restarted(&town, town.node.clone()).await).await;
     let of = &told["reserves"][0];
     assert_eq!(figures(of), ["0", "25", "25", "25"], "{told}");

@@ -132,7 +132,8 @@ async fn the_feed_tells_of_changed_rules_but_not_who_changed_them_nor_why() {
     let (by, reason) = (PartyId::derived("staff"), "a quarrel with heron".to_owned());
     let [from, to] = [1_780_002_000, 1_780_002_900].map(Timestamp::from_seconds);
     let (stopped, tripped) = (true, None);
-    let stop = StopChanged { community, zone, stopped, reason: reason.clone(), by, tripped };
+    let (global, why) = (false, reason.clone());
+    let stop = StopChanged { community, zone, stopped, global, reason: why, by, tripped };
     let curtailed = true;
     let cut = CurtailmentChanged { community, zone, from, to, curtailed, reason, by };
     let limits = serde_json::json!({ "collar_percent": 150 });

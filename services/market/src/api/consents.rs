@@ -25,7 +25,8 @@ pub(crate) struct ConsentView {
     /// The grid area.
     #[schema(format = "uuid")]
     zone: String,
-    /// `start` trading again, `resume` a suspended trader, or other `limits`.
+    /// `start` trading again, `start_all` in all zones, `resume` a suspended trader, or other
+    /// `limits`.
     wish: &'static str,
     /// Who may trade again: as in `/v1/suspensions/{kind}/{id}`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,7 +55,7 @@ pub(crate) struct ConsentView {
 /// Who is suspended.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct TraderView {
-    /// `accounts`, `connection-points`, `buy-rules` or `sell-rules`.
+    /// `accounts`, `connection-points`, `buy-rules`, `sell-rules` or `sellers`.
     kind: &'static str,
     /// Which: of a rule, its connection point.
     #[schema(format = "uuid")]
@@ -65,6 +66,7 @@ impl ConsentView {
     pub(super) fn of(consent: &Consent, zone: &str, now: Timestamp) -> ConsentView {
         let (wish, trader, limits) = match &consent.wish {
             Wish::Start => ("start", None, None),
+            Wish::StartAll => ("start_all", None, None),
             Wish::Resume { trader } => {
                 let (kind, id) = name_of(*trader);
                 ("resume", Some(TraderView { kind, id }), None)

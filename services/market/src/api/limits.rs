@@ -47,7 +47,8 @@ impl ReasonBody {
 /// Somebody who may not trade.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct SuspensionView {
-    /// `accounts`, `connection-points`, or of standing rules `buy-rules` or `sell-rules`.
+    /// `accounts`, `connection-points`, of standing rules `buy-rules` or `sell-rules`, or
+    /// `sellers`: accounts that may only buy.
     kind: String,
     /// Which: of a rule, its connection point.
     #[schema(format = "uuid")]
@@ -133,6 +134,7 @@ impl LinkBody {
 pub(super) fn name_of(trader: Trader) -> (&'static str, String) {
     match trader {
         Trader::Account(account) => ("accounts", account.to_string()),
+        Trader::Seller(account) => ("sellers", account.to_string()),
         Trader::ConnectionPoint(point) => ("connection-points", point.to_string()),
         Trader::Rule(RuleName { connection_point, side: Side::Buy }) => {
             ("buy-rules", connection_point.to_string())
@@ -166,6 +168,7 @@ fn trader_of(kind: &str, id: &str) -> Result<Trader, Problem> {
         "connection-points" => id.parse().map(Trader::ConnectionPoint).map_err(|_| malformed()),
         "buy-rules" => rule(Side::Buy),
         "sell-rules" => rule(Side::Sell),
+        "sellers" => id.parse().map(Trader::Seller).map_err(|_| malformed()),
         _ => Err(Problem::not_found("suspension")),
     }
 }
@@ -206,16 +209,17 @@ async fn change_trader(
     if known { Ok((stands, waits)) } else { Err(Problem::not_found("account or connection point")) }
 }
 
-/// Suspends an account, a connection point or a standing rule from trading.
+/// Suspends an account, its sales, a connection point or a standing rule from trading.
 ///
 /// New orders are refused with `SUSPENDED` and open ones are cancelled; a suspended rule places
-/// none. Trades and cash stay as they are; withdrawals go on. Needs the role operator or admin. A
-/// repeat changes nothing.
+/// none, a suspended seller may buy. Trades and cash stay as they are; withdrawals go on. Needs the
+/// role operator or admin. A repeat changes nothing.
 #[utoipa::path(
     tag = "market",
     params(
         ("kind" = String, Path,
-            description = "`accounts`, `connection-points`, `buy-rules` or `sell-rules`"),
+            description = "`accounts`, `connection-points`, `buy-rules`, `sell-rules` or \
+                `sellers`"),
         ("id" = String, Path, format = "uuid", description = "Which"),
     ),
     request_body = ReasonBody,
@@ -238,12 +242,14 @@ pub(crate) async fn suspend_trader(
 ///
 /// It takes two of the staff, whoever or whatever suspended: the first one asks (202), the second
 /// one who does, or who agrees to the request, ends it (204); whose account it is is refused with
-/// `SECOND_PERSON`. Cancelled orders do not come back. A repeat changes nothing.
+/// `SECOND_PERSON`. Cancelled orders do not come back. What a seller has delivered before does not
+/// count any more. A repeat changes nothing.
 #[utoipa::path(
     tag = "market",
     params(
         ("kind" = String, Path,
-            description = "`accounts`, `connection-points`, `buy-rules` or `sell-rules`"),
+            description = "`accounts`, `connection-points`, `buy-rules`, `sell-rules` or \
+                `sellers`"),
         ("id" = String, Path, format = "uuid", description = "Which"),
     ),
     responses(

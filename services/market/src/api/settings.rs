@@ -157,7 +157,7 @@ pub(crate) async fn get_market(
         mechanism: book.mechanism(opening, parameters).into(),
         self_trade: parameters.self_trade,
         grid: parameters.grid.clone(),
-        stopped: book.stopped().map(|why| StopView::seen_by(&caller, why)),
+        stopped: StopView::seen_by(&caller, &book),
         policy_id: parameters.policy.to_string(),
         policy: policy.clone(),
         chain_id: market.chain_id(),

@@ -37,15 +37,17 @@ pub(super) fn announcement(
             let event = suspension(exchange, parameters, (*trader, None), *by);
             Some(Envelope::of(&event, cause, *at))
         }
-        Entry::Stopped(why) => {
+        Entry::Stopped(why) | Entry::StoppedAll(why) => {
+            let global = matches!(entry, Entry::StoppedAll(_));
             let (stopped, reason, by) = (true, why.reason.clone(), why.by);
             let tripped = why.tripped.clone();
-            let event = StopChanged { community, zone, stopped, reason, by, tripped };
+            let event = StopChanged { community, zone, stopped, global, reason, by, tripped };
             Some(Envelope::of(&event, cause, why.at))
         }
-        Entry::Started { by, at } => {
-            let (stopped, reason, by) = (false, String::new(), *by);
-            let event = StopChanged { community, zone, stopped, reason, by, tripped: None };
+        Entry::Started { by, at } | Entry::StartedAll { by, at } => {
+            let global = matches!(entry, Entry::StartedAll { .. });
+            let (stopped, reason, by, tripped) = (false, String::new(), *by, None);
+            let event = StopChanged { community, zone, stopped, global, reason, by, tripped };
             Some(Envelope::of(&event, cause, *at))
         }
         // Where links carry less, everybody goes on trading.
@@ -200,7 +202,7 @@ fn suspension(
         Side::Sell => "sell",
     };
     let (connection_point, rule) = match trader {
-        Trader::Account(_) => (None, None),
+        Trader::Account(_) | Trader::Seller(_) => (None, None),
         Trader::ConnectionPoint(point) => (Some(point), None),
         Trader::Rule(rule) => (Some(rule.connection_point), Some(side(rule.side).to_owned())),
     };
@@ -210,6 +212,7 @@ fn suspension(
         account: exchange.owner(trader).expect("only someone known is suspended"),
         connection_point,
         rule,
+        side: matches!(trader, Trader::Seller(_)).then(|| side(Side::Sell).to_owned()),
         suspended: why.is_some(),
         reason: why.map(|why| why.reason.clone()).unwrap_or_default(),
         by,

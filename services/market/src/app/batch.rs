@@ -271,9 +271,13 @@ impl<'a> Batch<'a> {
                 }
                 ensure!(sequence == last + 1, "block event {sequence} came before {}", last + 1);
             }
-            let exported = matches!(entry, Entry::Exported { .. }).then(|| entry.clone());
+            let watched = matches!(entry, Entry::Exported { .. } | Entry::Reconciled { .. });
+            let watched = watched.then(|| entry.clone());
             self.record_all(entry);
-            exported.into_iter().for_each(|entry| self.watch_forecasts(&entry));
+            if let Some(entry) = watched {
+                self.watch_forecasts(&entry);
+                self.watch_deliveries(&entry);
+            }
         }
         self.events.insert(event);
         Ok(())

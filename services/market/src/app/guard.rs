@@ -63,6 +63,13 @@ impl Batch<'_> {
         self.stop_by(trips, now);
     }
 
+    /// After it became known what was delivered of trades.
+    pub(super) fn watch_deliveries(&mut self, entry: &Entry) {
+        let now = self.writer.tools.clock.now();
+        let trips = self.exchange.unreliable_sellers(entry);
+        self.stop_by(trips, now);
+    }
+
     /// After a slot was cleared.
     pub(super) fn watch_losses(&mut self, cleared: &ClearedSlot, now: Timestamp) {
         let trips = self.exchange.losing_rules(cleared, &self.writer.parameters);

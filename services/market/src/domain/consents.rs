@@ -27,6 +27,8 @@ pub const CONSENT_SECONDS: i64 = 24 * 3600;
 pub enum Wish {
     /// Trading goes on. Cancelled orders do not come back.
     Start,
+    /// The same of all zones: it is asked for in each market.
+    StartAll,
     /// A trader may trade again. Its orders do not come back.
     Resume {
         /// Who.
@@ -107,6 +109,9 @@ impl Consents {
             }
             // What waits was about something else.
             Entry::Stopped(_) | Entry::Started { .. } => self.void(|wish| *wish == Wish::Start),
+            Entry::StoppedAll(_) | Entry::StartedAll { .. } => {
+                self.void(|wish| *wish == Wish::StartAll);
+            }
             Entry::Suspended { trader, .. } | Entry::Resumed { trader, .. } => {
                 self.void(|wish| *wish == Wish::Resume { trader: *trader });
             }
@@ -140,7 +145,8 @@ impl Exchange {
         now: Timestamp,
     ) -> Result<Option<Entry>, Rejection> {
         let needed = match wish {
-            Wish::Start => self.stopped().is_some(),
+            Wish::Start => self.stopped_zone().is_some(),
+            Wish::StartAll => self.stopped_all().is_some(),
             Wish::Resume { trader } => {
                 self.owner(*trader).ok_or(Rejection::Unknown)?;
                 self.suspension(*trader).is_some()
@@ -213,6 +219,7 @@ impl Exchange {
         let (by, at) = (decision.by, decision.at);
         Some(match &asked.wish {
             Wish::Start => Entry::Started { by, at },
+            Wish::StartAll => Entry::StartedAll { by, at },
             Wish::Resume { trader } => Entry::Resumed { trader: *trader, by, at },
             Wish::Limits { limits } => Entry::RiskLimitsSet(RiskChange {
                 limits: *limits,

@@ -12,7 +12,7 @@ use units::{Energy, Money, Power, Price};
 
 use super::{
     Accepted, Commitment, Consent, Curtailment, Decision, Membership, Metered, Movement,
-    PointShare, RiskChange, Rule, RuleName, Suspension, Trader, ZonalPrices,
+    PointShare, RiskChange, Rule, RuleName, Shortfall, Suspension, Trader, ZonalPrices,
 };
 
 /// One fact of the journal. The market is the fold of all of them, in order.
@@ -156,6 +156,24 @@ pub enum Entry {
         by: PartyId,
         /// When.
         at: Timestamp,
+    },
+    /// Trading was stopped in all zones, or for another reason.
+    StoppedAll(Suspension),
+    /// Trading goes on in all zones that are not stopped themselves.
+    StartedAll {
+        /// Who decided.
+        by: PartyId,
+        /// When.
+        at: Timestamp,
+    },
+    /// What was delivered of trades became known, or was corrected.
+    Reconciled {
+        /// Start of their slot.
+        slot: Timestamp,
+        /// Which run says so; of a trade the highest counts.
+        run: u8,
+        /// What their sellers were short of.
+        trades: Vec<Shortfall>,
     },
     /// Slots were curtailed, or for another reason.
     Curtailed(Curtailment),

@@ -1,10 +1,12 @@
 //! Limits of money before an order is accepted: how far its price may be from what energy costs,
-//! and how much an account may owe at a time.
+//! and how much an account may owe at a time, and trade in a day.
 //!
 //! ```text
 //! hard   limit <= collar_percent of the retail price               PRICE_COLLAR, always
 //! soft   price within reference_percent of the reference           PRICE_REFERENCE, unless meant
 //! owed   holds of open orders + trades of slots not over + this    EXPOSURE
+//! day    open orders at their limits + trades at their prices      NOTIONAL
+//! many   open orders of all slots                                  TOO_MANY
 //! ```
 //!
 //! The reference is the volume-weighted price of the same slot of the seven days before; where
@@ -14,11 +16,15 @@
 //! Deliberately absent: what other markets of the community know of the account, and what is owed
 //! for slots that are over, which is settled (billing).
 
-use calendar::{Slot, Timestamp};
+use std::collections::BTreeSet;
+
+use calendar::{LocalDay, Slot, Timestamp};
 use contracts::{OrderTerms, Side};
 use ids::{AccountId, OrderId};
-use units::{Money, Overflow, Price};
+use units::{Energy, Money, Overflow, Price};
 
+use super::order::slot_start;
+use super::place::ensure;
 use super::{Accepted, Exchange, Parameters, Rejection, Status};
 
 /// How many days back prices count.
@@ -74,17 +80,74 @@ impl Exchange {
         worth.checked_div(volume)
     }
 
+    /// Whether an account may owe so much, trade so much in a day, and have so many orders open,
+    /// with this one more and without the one that it takes the place of.
+    pub(super) fn check_owed(
+        &self,
+        (account, terms): (AccountId, &OrderTerms),
+        (hold, replaced): (Money, Option<&Accepted>),
+        parameters: &Parameters,
+        now: Timestamp,
+    ) -> Result<(), Rejection> {
+        let replaced = replaced.filter(|other| other.account == account);
+        let limits = self.risk_limits();
+        if let Some(most) = limits.open_orders {
+            let open = self.slots.values().filter_map(|book| book.open.get(&account));
+            let open = open.map(BTreeSet::len).sum::<usize>() - usize::from(replaced.is_some());
+            ensure(open < most as usize, Rejection::TooMany)?;
+        }
+        self.check_exposure(account, (hold, replaced), now)?;
+        if let Some(most) = limits.daily_notional {
+            let day = parameters.timezone.day_of(slot_start(terms));
+            let same = |other: &&Accepted| parameters.timezone.day_of(other.slot()) == day;
+            let freed = replaced.filter(same).map_or(0, worth);
+            let own = terms.limit().map_err(|Overflow| Rejection::Notional)?;
+            let traded = self.notional(account, day, parameters) - freed;
+            let traded = traded + at(own, terms.quantity);
+            ensure(traded <= i128::from(most) * WHOLE, Rejection::Notional)?;
+        }
+        Ok(())
+    }
+
+    /// What an account's open orders of the slots of `day` come to at their limits, and its trades
+    /// at their prices, in 1e-9 currency; as long as the market remembers them.
+    pub fn notional(&self, account: AccountId, day: LocalDay, parameters: &Parameters) -> i128 {
+        let own = |order| self.orders[&order].account == account;
+        let traded = |(buy, paid): (OrderId, i128), (sell, earned): (OrderId, i128)| {
+            (if own(buy) { paid } else { 0 }) + (if own(sell) { earned } else { 0 })
+        };
+        let slots = parameters.timezone.slots_of(day, parameters.slot_length);
+        let books = slots.filter_map(|slot| self.slots.get(&slot.start));
+        let sums = books.map(|book| {
+            let open = book.open.get(&account).into_iter().flatten();
+            let open: i128 = open.map(|id| worth(&self.orders[id])).sum();
+            // At the gate what was traded before is cleared anew.
+            let trading = book.trading.as_ref().filter(|_| book.cleared.is_none());
+            let struck = trading.into_iter().flat_map(|trading| trading.trades.iter());
+            let struck = struck.map(|trade| {
+                let paid = i128::from(trade.escrow.n());
+                traded((trade.buy, paid), (trade.sell, at(trade.price, trade.quantity)))
+            });
+            let cleared = book.cleared.iter().flat_map(|cleared| &cleared.trades);
+            let cleared = cleared.map(|trade| {
+                let earned = i128::from(trade.prices.seller) * i128::from(trade.quantity.wh());
+                traded((trade.buy, i128::from(trade.escrow.n())), (trade.sell, earned))
+            });
+            open + struck.chain(cleared).sum::<i128>()
+        });
+        sums.sum()
+    }
+
     /// Whether an account may owe `hold` more at `now`; what it frees by taking back `replaced`
     /// counts.
-    pub(super) fn check_exposure(
+    fn check_exposure(
         &self,
         account: AccountId,
         (hold, replaced): (Money, Option<&Accepted>),
         now: Timestamp,
     ) -> Result<(), Rejection> {
         let Some(most) = self.risk_limits().exposure else { return Ok(()) };
-        let freed = replaced.filter(|other| other.account == account);
-        let freed = freed.map_or(0, |other| i128::from(other.hold.n()));
+        let freed = replaced.map_or(0, |other| i128::from(other.hold.n()));
         let owed = self.exposure(account, now) + i128::from(hold.n()) - freed;
         if owed <= i128::from(most) * WHOLE { Ok(()) } else { Err(Rejection::Exposure) }
     }
@@ -116,4 +179,13 @@ impl Exchange {
         });
         owed.sum()
     }
+}
+
+/// What is open of an order comes to at its limit, in 1e-9 currency.
+fn worth(order: &Accepted) -> i128 {
+    at(order.limit(), order.open())
+}
+
+fn at(price: Price, quantity: Energy) -> i128 {
+    i128::from(price.n_per_wh()) * i128::from(quantity.wh())
 }

@@ -1,9 +1,13 @@
 //! What makes a market stop by itself, as far as it follows from the journal: feeds that are
 //! silent, forecasts that do not hold, standing rules that lose.
 //!
-//! Deliberately absent: a tariff that is missing (no order of such a slot is accepted), what other
-//! services find out (whether invariants of the books hold), and whether a clearing can be
-//! recomputed, which anybody does from its journal.
+//! ```text
+//! loss      lost / tariff of 24 hours
+//! drawdown  (highest gain - gain now) / (tariff of 24 hours + highest gain)
+//! ```
+//!
+//! Deliberately absent: a tariff that is missing (no order of such a slot is accepted), and what
+//! others find out (`outside.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +32,8 @@ struct Outcome {
     slots: u64,
     lost: i128,
     tariff: i128,
+    /// The most that was gained, less what was lost, at the end of any slot; zero at first.
+    highest: i128,
 }
 
 impl Exchange {
@@ -108,17 +114,44 @@ impl Exchange {
         trips
     }
 
-    /// Standing rules whose trades lose against the tariff, of those that have traded in `cleared`.
+    /// Standing rules whose trades lose against the tariff, or what they had gained against it, of
+    /// those that have traded in `cleared`.
     pub fn losing_rules(&self, cleared: &ClearedSlot, parameters: &Parameters) -> Vec<Trip> {
-        let Some(most) = self.risk_limits().loss_percent else { return Vec::new() };
+        let limits = self.risk_limits();
+        if limits.loss_percent.or(limits.drawdown_percent).is_none() {
+            return Vec::new();
+        }
         let traded = cleared.trades.iter().flat_map(|trade| self.rules_in(trade));
         let traded: BTreeSet<RuleName> = traded.collect();
         if traded.is_empty() {
             return Vec::new();
         }
-        let from = cleared.slot.plus_seconds(1 - LOSS_SECONDS);
+        let span = (cleared.slot.plus_seconds(1 - LOSS_SECONDS), cleared.ends);
+        let results = self.outcomes_of_rules(span.0, cleared.slot, parameters);
+        let found = traded.into_iter().filter_map(|name| Some((name, results.get(&name)?)));
+        let found = found.filter(|(_, outcome)| outcome.slots >= LOSS_SLOTS_MIN);
+        let losing = found.flat_map(|(name, outcome)| {
+            let Outcome { slots, lost, tariff, highest } = *outcome;
+            let loss = (Trigger::Loss, limits.loss_percent, (lost, tariff));
+            let fell = (highest + lost, tariff + highest);
+            let drawdown = (Trigger::Drawdown, limits.drawdown_percent, fell);
+            let passed = move |(trigger, most, lost): (_, Option<u32>, _)| {
+                passed(name, (trigger, most?), lost, (span, slots))
+            };
+            [loss, drawdown].into_iter().filter_map(passed)
+        });
+        losing.collect()
+    }
+
+    /// What the trades of each rule came to in the slots from `from` to `last`.
+    fn outcomes_of_rules(
+        &self,
+        from: Timestamp,
+        last: Timestamp,
+        parameters: &Parameters,
+    ) -> BTreeMap<RuleName, Outcome> {
         let mut results: BTreeMap<RuleName, Outcome> = BTreeMap::new();
-        for (_, book) in self.slots.range(from..=cleared.slot) {
+        for (_, book) in self.slots.range(from..=last) {
             let Some(slot) = &book.cleared else { continue };
             let mut here = BTreeSet::new();
             for trade in &slot.trades {
@@ -130,25 +163,12 @@ impl Exchange {
                     result.slots += u64::from(here.insert(name));
                 }
             }
+            for name in here {
+                let result = results.entry(name).or_default();
+                result.highest = result.highest.max(-result.lost);
+            }
         }
-        let losing = traded.into_iter().filter_map(|name| {
-            let Outcome { slots, lost, tariff } = results.get(&name).copied()?;
-            let percent = u64::try_from((lost * 100).checked_div(tariff)?).unwrap_or_default();
-            let beyond = lost * 100 > tariff * i128::from(most) && slots >= LOSS_SLOTS_MIN;
-            let evidence = vec![
-                format!("{slots} slots with trades"),
-                format!("{lost} (1e-9 currency) lost of {tariff} by the tariff"),
-            ];
-            beyond.then_some(Trip {
-                trigger: Trigger::Loss,
-                trader: Some(Trader::Rule(name)),
-                measured: percent,
-                most: u64::from(most),
-                span: (from, cleared.ends),
-                evidence,
-            })
-        });
-        losing.collect()
+        results
     }
 
     /// The standing rules whose orders met in a trade. Who has a rule and another delegate for the
@@ -162,6 +182,23 @@ impl Exchange {
         });
         named.filter(|name| self.rule(*name).is_some())
     }
+}
+
+/// The limit that a rule has passed which lost so much of so much, if it has.
+fn passed(
+    name: RuleName,
+    (trigger, most): (Trigger, u32),
+    (lost, of): (i128, i128),
+    (span, slots): ((Timestamp, Timestamp), u64),
+) -> Option<Trip> {
+    let measured = u64::try_from((lost * 100).checked_div(of)?).unwrap_or_default();
+    let beyond = lost * 100 > of * i128::from(most);
+    let evidence = vec![
+        format!("{slots} slots with trades"),
+        format!("{lost} (1e-9 currency) lost of {of} by the tariff"),
+    ];
+    let (trader, most) = (Some(Trader::Rule(name)), u64::from(most));
+    beyond.then_some(Trip { trigger, trader, measured, most, span, evidence })
 }
 
 /// What a trade lost on a side, and what its energy comes to by the tariff.

@@ -48,6 +48,14 @@ pub enum Trigger {
     Forecast,
     /// A standing rule loses money.
     Loss,
+    /// A standing rule loses what it had gained.
+    Drawdown,
+    /// An account delivers little of what it sells.
+    Undelivered,
+    /// A clearing comes out otherwise for another one who computes it.
+    Disagreement,
+    /// A rule of the books does not hold.
+    Invariant,
 }
 
 impl Trigger {
@@ -61,7 +69,16 @@ impl Trigger {
             Trigger::SilentChain => "silent_chain",
             Trigger::Forecast => "forecast",
             Trigger::Loss => "loss",
+            Trigger::Drawdown => "drawdown",
+            Trigger::Undelivered => "undelivered",
+            Trigger::Disagreement => "disagreement",
+            Trigger::Invariant => "invariant",
         }
+    }
+
+    /// Whether it stops all zones: what it is about is not of one of them.
+    const fn is_global(self) -> bool {
+        matches!(self, Trigger::Invariant)
     }
 
     /// What those concerned read.
@@ -76,6 +93,12 @@ impl Trigger {
             Trigger::SilentChain => "no block comes any more",
             Trigger::Forecast => "what is metered is far off what the rule orders by",
             Trigger::Loss => "the rule loses against the tariff",
+            Trigger::Drawdown => "the rule loses what it had gained against the tariff",
+            Trigger::Undelivered => "too little of what the account sells is delivered",
+            Trigger::Disagreement => {
+                "a clearing comes out otherwise for another one who computes it"
+            }
+            Trigger::Invariant => "a rule that must always hold of the books does not",
         }
     }
 }
@@ -105,7 +128,9 @@ pub fn machine() -> PartyId {
 impl Exchange {
     /// What a passed limit brings at `now`; `None` where it stands already.
     pub fn stopped_by(&self, trip: Trip, now: Timestamp) -> Option<Entry> {
-        let stands = trip.trader.map_or(self.stopped(), |trader| self.suspension(trader));
+        let global = trip.trigger.is_global();
+        let stop = if global { self.stopped_all() } else { self.stopped() };
+        let stands = trip.trader.map_or(stop, |trader| self.suspension(trader));
         if stands.is_some() || trip.trader.is_some_and(|trader| self.owner(trader).is_none()) {
             return None;
         }
@@ -125,6 +150,7 @@ impl Exchange {
             }),
         };
         Some(match trip.trader {
+            None if global => Entry::StoppedAll(suspension),
             None => Entry::Stopped(suspension),
             Some(trader) => Entry::Suspended { trader, suspension },
         })

@@ -4,7 +4,7 @@
 //! ```text
 //! change --decide--> Entry | nothing to do | Rejection
 //! suspended: new orders are refused, open ones are taken back; trades and cash stay as they are
-//! stopped:   the same for everybody. Either is lifted by two persons (`consents.rs`)
+//! stopped:   the same for everybody, here or in all zones; all of it is lifted by two persons
 //! curtailed: new orders are refused, open ones stay; they clear to nothing unless it is lifted
 //! mechanism: for slots whose books are not open, so that who places an order knows it
 //! ```
@@ -43,6 +43,8 @@ pub enum Trader {
     ConnectionPoint(ConnectionPointId),
     /// A standing rule, whatever it orders; by hand its account may still trade.
     Rule(RuleName),
+    /// What an account sells; it may still buy.
+    Seller(AccountId),
 }
 
 /// Why somebody may not trade.
@@ -89,6 +91,11 @@ pub enum Change {
     },
     /// Nobody trades.
     Stop {
+        /// In words.
+        reason: String,
+    },
+    /// Nobody trades, in this zone or in any other: it is decided in each market.
+    StopAll {
         /// In words.
         reason: String,
     },
@@ -168,42 +175,21 @@ pub enum Change {
 /// All that may not trade.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Limits {
-    accounts: BTreeMap<AccountId, Suspension>,
-    points: BTreeMap<ConnectionPointId, Suspension>,
+    pub(super) accounts: BTreeMap<AccountId, Suspension>,
+    pub(super) points: BTreeMap<ConnectionPointId, Suspension>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    rules: BTreeMap<ConnectionPointId, BTreeMap<Side, Suspension>>,
+    pub(super) rules: BTreeMap<ConnectionPointId, BTreeMap<Side, Suspension>>,
+    /// Who sells nothing any more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) sellers: BTreeMap<AccountId, Suspension>,
     curtailments: Vec<Curtailment>,
-    stopped: Option<Suspension>,
+    pub(super) stopped: Option<Suspension>,
+    /// In all zones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) stopped_all: Option<Suspension>,
 }
 
 impl Limits {
-    pub(super) fn stop(&mut self, why: Option<Suspension>) {
-        self.stopped = why;
-    }
-
-    pub(super) fn suspend(&mut self, trader: Trader, suspension: Suspension) {
-        match trader {
-            Trader::Account(account) => self.accounts.insert(account, suspension),
-            Trader::ConnectionPoint(point) => self.points.insert(point, suspension),
-            Trader::Rule(RuleName { connection_point, side }) => {
-                self.rules.entry(connection_point).or_default().insert(side, suspension)
-            }
-        };
-    }
-
-    pub(super) fn resume(&mut self, trader: Trader) {
-        match trader {
-            Trader::Account(account) => self.accounts.remove(&account),
-            Trader::ConnectionPoint(point) => self.points.remove(&point),
-            Trader::Rule(RuleName { connection_point, side }) => {
-                let sides = self.rules.get_mut(&connection_point);
-                let suspension = sides.and_then(|sides| sides.remove(&side));
-                self.rules.retain(|_, sides| !sides.is_empty());
-                suspension
-            }
-        };
-    }
-
     pub(super) fn curtail(&mut self, curtailment: Curtailment) {
         self.lift(curtailment.from, curtailment.to);
         self.curtailments.push(curtailment);
@@ -236,10 +222,9 @@ impl Exchange {
                 let suspension = Suspension { reason: reason.clone(), by, at: now, tripped: None };
                 Ok((!same).then_some(Entry::Suspended { trader: *trader, suspension }))
             }
-            Change::Stop { reason } => {
-                let same = self.stopped().is_some_and(|known| known.reason == *reason);
+            Change::Stop { reason } | Change::StopAll { reason } => {
                 let why = Suspension { reason: reason.clone(), by, at: now, tripped: None };
-                Ok((!same).then_some(Entry::Stopped(why)))
+                Ok(self.stopping(why, matches!(change, Change::StopAll { .. })))
             }
             Change::Ask { consent, wish } => self.ask(*consent, wish, by, now),
             Change::Decide { consent, given } => self.decide(*consent, *given, by, now),
@@ -360,7 +345,7 @@ impl Exchange {
             Entry::Suspended { trader, suspension } => {
                 (self.open_of(*trader), CancelledBy::Suspension, suspension.at)
             }
-            Entry::Stopped(why) => {
+            Entry::Stopped(why) | Entry::StoppedAll(why) => {
                 let open = self.slots.values().flat_map(|book| book.open.values()).flatten();
                 (open.copied().collect(), CancelledBy::Suspension, why.at)
             }
@@ -371,61 +356,6 @@ impl Exchange {
             .into_iter()
             .filter(|order| self.orders[order].status == Status::Open && seen.insert(*order));
         open.map(|order| Entry::Cancelled { order, by, at }).collect()
-    }
-
-    /// The open orders of a trader, by slot.
-    fn open_of(&self, trader: Trader) -> Vec<OrderId> {
-        let Some(account) = self.owner(trader) else { return Vec::new() };
-        let open = self.slots.values().filter_map(|book| book.open.get(&account)).flatten();
-        let concerned = open.filter(|order| match trader {
-            Trader::Account(_) => true,
-            Trader::ConnectionPoint(point) => self.orders[*order].terms.connection_point == point,
-            Trader::Rule(RuleName { connection_point, side }) => {
-                let order = &self.orders[*order];
-                let terms = &order.terms;
-                (terms.connection_point, terms.side) == (connection_point, side)
-                    && self.is_of_rule(order)
-            }
-        });
-        concerned.copied().collect()
-    }
-
-    /// The account that a trader is, or belongs to; `None` when this market does not know it.
-    pub fn owner(&self, trader: Trader) -> Option<AccountId> {
-        match trader {
-            Trader::Account(account) => self.members.get(&account).map(|member| member.account),
-            Trader::ConnectionPoint(point)
-            | Trader::Rule(RuleName { connection_point: point, .. }) => {
-                self.points.get(&point).map(|point| point.account)
-            }
-        }
-    }
-
-    /// Why a trader may not trade; `None` when it may.
-    pub fn suspension(&self, trader: Trader) -> Option<&Suspension> {
-        match trader {
-            Trader::Account(account) => self.limits.accounts.get(&account),
-            Trader::ConnectionPoint(point) => self.limits.points.get(&point),
-            Trader::Rule(RuleName { connection_point, side }) => {
-                self.limits.rules.get(&connection_point)?.get(&side)
-            }
-        }
-    }
-
-    /// All suspensions: of accounts, then of connection points, then of standing rules.
-    pub fn suspensions(&self) -> impl Iterator<Item = (Trader, &Suspension)> {
-        let accounts = self.limits.accounts.iter().map(|(id, why)| (Trader::Account(*id), why));
-        let points = self.limits.points.iter();
-        let rules = self.limits.rules.iter().flat_map(|(point, sides)| {
-            let named = |side| Trader::Rule(RuleName { connection_point: *point, side });
-            sides.iter().map(move |(side, why)| (named(*side), why))
-        });
-        accounts.chain(points.map(|(id, why)| (Trader::ConnectionPoint(*id), why))).chain(rules)
-    }
-
-    /// Why nobody may trade; `None` while trading goes on.
-    pub fn stopped(&self) -> Option<&Suspension> {
-        self.limits.stopped.as_ref()
     }
 
     /// All curtailments, in the order in which they were decided.
@@ -442,13 +372,6 @@ impl Exchange {
     pub fn is_curtailed(&self, slot: Timestamp) -> bool {
         let all = self.limits.curtailments.iter().filter(|known| known.links.is_empty());
         all.into_iter().any(|known| known.from <= slot && slot < known.to)
-    }
-
-    /// Neither the account nor the connection point is suspended.
-    pub(super) fn may_trade(&self, account: AccountId, point: ConnectionPointId) -> bool {
-        [Trader::Account(account), Trader::ConnectionPoint(point)]
-            .into_iter()
-            .all(|trader| self.suspension(trader).is_none())
     }
 
     /// Whether an order of `account` could meet an open one of the same party in its slot: of any

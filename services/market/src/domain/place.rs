@@ -75,7 +75,8 @@ impl Exchange {
         let replaced = self.replaced(order, parameters, now)?;
         ensure(!order.is_delegated() || self.is_mandated(terms, parameters), Rejection::Delegate)?;
         let may = |account| self.may_trade(account, terms.connection_point);
-        ensure(may(owner) && may(order.account), Rejection::Suspended)?;
+        let may = may(owner) && may(order.account) && self.may_take(terms.side, owner);
+        ensure(may, Rejection::Suspended)?;
         ensure(self.stopped().is_none(), Rejection::KillSwitch)?;
         let start = slot_start(terms);
         let slot = Slot::starting(start, parameters.slot_length).ok_or(Rejection::Slot)?;
@@ -93,7 +94,7 @@ impl Exchange {
             && self.meets_itself(owner, (terms, replaced), slot, &parameters.fees);
         ensure(!refused, Rejection::SelfTrade)?;
         let hold = self.check_cash((terms, replaced), parameters, retail)?;
-        self.check_exposure(owner, (hold, replaced), now)?;
+        self.check_owed((owner, terms), (hold, replaced), parameters, now)?;
         ensure(self.nonces.is_free(terms.account, terms.nonce), Rejection::Nonce)?;
         ensure(order.is_delegated() || order.signer == Some(terms.account), Rejection::Sig)?;
         let arrival = self.arrival((order, owner), replaced, parameters)?;
@@ -276,7 +277,9 @@ impl Exchange {
             Side::Buy => Rejection::Funds,
             Side::Sell => Rejection::Collateral,
         };
-        let hold = hold(terms, parameters, retail).map_err(|Overflow| short)?;
+        let owner = self.points[&terms.connection_point].account;
+        let all = terms.side == Side::Sell && self.covers_all(owner);
+        let hold = hold(terms, parameters, (retail, all)).map_err(|Overflow| short)?;
         let freed = replaced.filter(|other| other.terms.account == terms.account);
         let freed = freed.map_or(Money::ZERO, |other| other.hold);
         let tradable = self.cash.wallet(terms.account).tradable().plus(freed);
@@ -327,21 +330,28 @@ pub(super) fn check_alone(terms: &OrderTerms, ends: u64) -> Result<(), Rejection
 
 /// Quantity x all-in limit for a buyer; for a seller the most that the contract takes as collateral
 /// under the policy's rule: what the buyer would pay more elsewhere, at the lowest price the seller
-/// may get, or the imbalance price, or nothing.
-fn hold(terms: &OrderTerms, parameters: &Parameters, retail: Price) -> Result<Money, Overflow> {
+/// may get, or the imbalance price, or nothing; but `all` that the buyer would pay more where the
+/// seller has delivered little.
+fn hold(
+    terms: &OrderTerms,
+    parameters: &Parameters,
+    (retail, all): (Price, bool),
+) -> Result<Money, Overflow> {
     let policy = &parameters.terms;
+    let dearer = || -> Result<Price, Overflow> {
+        let ask = parameters.fees.energy_ask(terms.limit()?)?;
+        Ok(parameters.fees.energy_bid(retail)?.minus(ask)?.at_least_zero())
+    };
     let price = match (terms.side, policy.seller_short) {
         (Side::Buy, _) => terms.limit()?,
         (Side::Sell, SellerRule::PayActual) => Price::ZERO,
-        (Side::Sell, SellerRule::MakeWhole) => {
-            let ask = parameters.fees.energy_ask(terms.limit()?)?;
-            parameters.fees.energy_bid(retail)?.minus(ask)?.at_least_zero()
-        }
+        (Side::Sell, SellerRule::MakeWhole) => dearer()?,
         (Side::Sell, SellerRule::ImbalancePrice) => {
             let price = i64::try_from(policy.imbalance_price).map_err(|_| Overflow)?;
             Price::from_n_per_wh(price)
         }
     };
+    let price = if all { price.max(dearer()?) } else { price };
     price.cost_of(terms.quantity)
 }
 

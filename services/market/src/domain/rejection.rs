@@ -75,7 +75,7 @@ rejections! {
     /// More than the connection point is likely to feed in.
     QtyForecast = "QTY_FORECAST",
         "more than what the connection point has lately fed in at this time of day allows";
-    /// Too many orders in this slot, or too many curtailments.
+    /// Too many orders in this slot or of this account, or too many curtailments.
     TooMany = "TOO_MANY", "there are too many of them already";
     /// The order could meet an order of the same party.
     SelfTrade = "STP", "the order crosses an open order of the same party in this slot";
@@ -86,6 +86,9 @@ rejections! {
     /// What the account may come to owe is above its limit.
     Exposure = "EXPOSURE",
         "open orders and trades of this account come to more than it may owe at a time";
+    /// What the account trades in a day is above its limit.
+    Notional = "NOTIONAL",
+        "open orders and trades of this account in this day come to more than it may trade in one";
     /// The nonce was used before, or the account ended it on chain.
     Nonce = "NONCE", "the nonce was used before, or cancelled on chain";
     /// The signature is neither the account's nor its delegate's.
@@ -140,6 +143,7 @@ impl Rejection {
                 | Rejection::Funds
                 | Rejection::Collateral
                 | Rejection::Exposure
+                | Rejection::Notional
         )
     }
 }

@@ -76,6 +76,25 @@ figures! {
     /// Percent that the trades of a standing rule may lose against the tariff within 24 hours, of
     /// what the same energy would have come to there; beyond it the rule is suspended.
     loss_percent: 1 to 100, Some(10);
+    /// Percent that what a standing rule has by the tariff and its gains may be below the highest
+    /// of 24 hours; beyond it the rule is suspended.
+    drawdown_percent: 1 to 100, Some(5);
+    /// Percent of what an account sold that it may not deliver, newer days counting more, before it
+    /// has to hold all that its buyers would be short, whatever the policy takes.
+    undelivered_collateral_percent: 1 to 100, Some(20);
+    /// The same before the account is suspended from selling.
+    undelivered_percent: 1 to 100, Some(50);
+    /// What an account's open orders and trades of a local day may come to, in whole units of the
+    /// currency; an order beyond it is refused.
+    daily_notional: 1 to 1_000_000_000, None;
+    /// Orders that an account may have open at a time, of all slots; one beyond it is refused.
+    open_orders: 1 to 1_000_000, None;
+    /// Clearings of the last days that may come out otherwise for another one who computes them;
+    /// beyond it the zone is stopped.
+    differing_clearings: 0 to 1_000, Some(0);
+    /// Rules that must always hold of the books, I1 to I8, of which so many may not; beyond it all
+    /// zones are stopped.
+    violated_invariants: 0 to 8, Some(0);
 }
 
 /// A figure out of its bounds.

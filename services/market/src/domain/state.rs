@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, keccak256};
-use calendar::{Slot, SlotLength, Timestamp};
+use calendar::{Slot, Timestamp};
 use contracts::Side;
 use events::market::CancelledBy;
-use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
-use matching::network::Network;
-use matching::{Fees, Mechanism};
+use ids::{AccountId, ConnectionPointId, OrderId, PartyId};
+use matching::Mechanism;
 use serde::{Deserialize, Serialize};
 use tariff::Tariff;
 use units::{Energy, Price};
@@ -17,80 +16,19 @@ use super::history::History;
 use super::limits::Limits;
 use super::mandates::Mandates;
 use super::nonces::Nonces;
+use super::reputation::{Deliveries, Outcome};
 use super::risk::Risk;
 use super::rules::Rules;
 use super::sealed::Sealing;
 use super::sharing::Sharing;
-use super::trading::{SelfTrade, Trading};
+use super::trading::Trading;
 use super::{
-    Accepted, Cash, ClearedSlot, Entry, Member, Meter, Movement, Point, PublishedTariff, SealState,
-    Status, TradeHold,
+    Accepted, Cash, ClearedSlot, Entry, Member, Meter, Movement, Parameters, Point,
+    PublishedTariff, SealState, Status, TradeHold,
 };
 
 /// How long a slot, its orders and its trades are remembered after it started.
 pub const RETAINED_SECONDS: i64 = 8 * 24 * 3600;
-
-/// How a market runs: the same for all its members, and not part of the journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parameters {
-    /// The community.
-    pub community: CommunityId,
-    /// The grid area.
-    pub zone: ZoneId,
-    /// Whose local days the contracts are told.
-    pub timezone: calendar::TimeZone,
-    /// How long a slot lasts.
-    pub slot_length: SlotLength,
-    /// A limit is a multiple of this.
-    pub tick: Price,
-    /// The smallest order.
-    pub lot_min: Energy,
-    /// Seconds between the gate and the start of the slot.
-    pub gate_seconds: i64,
-    /// Seconds between the opening of a slot's book and its start.
-    pub horizon_seconds: i64,
-    /// How slots are cleared, unless another mechanism was chosen for them.
-    pub mechanism: Mechanism,
-    /// The fees both sides sign.
-    pub fees: Fees,
-    /// The highest retail price that collateral may be reckoned with.
-    pub retail_price_max: Price,
-    /// The lowest feed-in price that compensation may be reckoned with.
-    pub feed_in_price_min: Price,
-    /// What a connection point may offer, in percent of the most it has lately fed in at that time
-    /// of day.
-    pub forecast_percent: u32,
-    /// From how many known days on that limit holds.
-    pub forecast_days_min: u32,
-    /// The hash of the policy that orders must name.
-    pub policy: B256,
-    /// The policy with that hash, which every call about a clearing shows.
-    pub terms: contracts::Policy,
-    /// What is done about orders of one party that would meet before the gate.
-    pub self_trade: SelfTrade,
-    /// The grid, where the market has several zones.
-    pub grid: Option<Network>,
-    /// Seconds after a slot's end for which its members' meters are waited for, where what was
-    /// metered is shared out.
-    pub allocation_seconds: i64,
-}
-
-impl Parameters {
-    /// When the orders of the slot that starts at `slot` are final.
-    pub fn gate(&self, slot: Timestamp) -> Timestamp {
-        slot.plus_seconds(-self.gate_seconds)
-    }
-
-    /// When the book of the slot that starts at `slot` opens.
-    pub fn opens(&self, slot: Timestamp) -> Timestamp {
-        slot.plus_seconds(-self.horizon_seconds)
-    }
-
-    /// The end of the slot that starts at `slot`.
-    pub fn end(&self, slot: Timestamp) -> Timestamp {
-        slot.plus_seconds(self.slot_length.seconds())
-    }
-}
 
 /// What one connection point has in the book of one slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -126,6 +64,9 @@ pub struct SlotBook {
     /// What was traded before the gate, where orders meet when they come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trading: Option<Trading>,
+    /// What became of its trades, by fill index, once that was told.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) outcomes: BTreeMap<u32, Outcome>,
 }
 
 /// A market: the fold of its journal.
@@ -156,6 +97,8 @@ pub struct Exchange {
     pub(super) sharing: Sharing,
     #[serde(default, skip_serializing_if = "Sealing::is_empty")]
     pub(super) sealing: Sealing,
+    #[serde(default, skip_serializing_if = "Deliveries::is_empty")]
+    pub(super) deliveries: Deliveries,
     pub(super) sequence: u64,
     pub(super) feed: Option<u64>,
 }
@@ -214,9 +157,10 @@ impl Exchange {
             Entry::Suspended { trader, suspension } => {
                 self.limits.suspend(*trader, suspension.clone());
             }
-            Entry::Resumed { trader, .. } => self.limits.resume(*trader),
-            Entry::Stopped(why) => self.limits.stop(Some(why.clone())),
-            Entry::Started { .. } => self.limits.stop(None),
+            Entry::Resumed { trader, at, .. } => self.resumed(*trader, *at),
+            Entry::Stopped(why) | Entry::StoppedAll(why) => self.stop_or_start(entry, Some(why)),
+            Entry::Started { .. } | Entry::StartedAll { .. } => self.stop_or_start(entry, None),
+            Entry::Reconciled { slot, run, trades } => self.reconciled(*slot, *run, trades),
             Entry::Curtailed(curtailment) => self.limits.curtail(curtailment.clone()),
             Entry::Lifted { from, to, .. } => self.limits.lift(*from, *to),
             Entry::ConsentAsked(_) | Entry::ConsentDecided { .. } | Entry::RiskLimitsSet(_) => {}

@@ -56,6 +56,66 @@ fn what_an_account_owes_is_its_open_orders_of_all_slots_and_trades_until_their_s
 }
 
 #[test]
+fn what_an_account_trades_in_a_local_day_is_its_open_orders_and_its_trades() {
+    let mut town = town();
+    set(&mut town, RiskLimits { daily_notional: Some(2), ..RiskLimits::default() });
+    let now = "2026-06-01T08:45:00Z";
+    // 5000 Wh at 20 ct come to 1.00 each.
+    let buy = |slots| later("b1", Side::Buy, (5000, 200_000), slots);
+    place(&mut town, &buy(0)).unwrap();
+    place(&mut town, &buy(1)).unwrap();
+    assert_eq!(judged(&town, &buy(2), now), Some(Rejection::Notional));
+    let little = later("s1", Side::Sell, (5000, 400_000), 2);
+    assert_eq!(judged(&town, &little, now), None, "exactly two, of another account");
+    let more = later("s1", Side::Sell, (5000, 400_100), 2);
+    assert_eq!(judged(&town, &more, now), Some(Rejection::Notional), "sales count too");
+    // Midnight in Berlin is at 22:00Z: 48 slots later.
+    assert_eq!(judged(&town, &buy(47), now), Some(Rejection::Notional));
+    assert_eq!(judged(&town, &buy(48), now), None, "another day");
+    let instead = NewOrder { replaces: Some(buy(1).id), ..buy(2) };
+    assert_eq!(judged(&town, &instead, now), None, "what it takes the place of is free");
+    place(&mut town, &neighbour("s1").sell(5000, 100_000)).unwrap();
+    let cleared = town.clear(slot(), &parameters(), at("2026-06-01T09:45:00Z"));
+    let trade = cleared.trades[0].clone();
+    town.apply(&Entry::Cleared(cleared));
+    let day = parameters().timezone.day_of(slot().start);
+    let traded = |name: &str| town.notional(neighbour(name).account(), day, &parameters());
+    assert_eq!(traded("b1"), 1_000_000_000 + i128::from(trade.escrow.n()));
+    assert_eq!(traded("s1"), 5000 * i128::from(trade.prices.seller));
+}
+
+#[test]
+fn an_account_has_so_many_orders_open_in_all_slots_together() {
+    let mut town = town();
+    set(&mut town, RiskLimits { open_orders: Some(2), ..RiskLimits::default() });
+    let now = "2026-06-01T08:45:00Z";
+    let buy = |slots| later("b1", Side::Buy, (100, 200_000), slots);
+    place(&mut town, &buy(0)).unwrap();
+    place(&mut town, &later("b1", Side::Sell, (100, 200_000), 1)).unwrap();
+    assert_eq!(judged(&town, &buy(2), now), Some(Rejection::TooMany));
+    let instead = NewOrder { replaces: Some(buy(0).id), ..buy(2) };
+    assert_eq!(judged(&town, &instead, now), None);
+    assert_eq!(judged(&town, &later("b2", Side::Buy, (100, 200_000), 2), now), None);
+    let cleared = town.clear(slot(), &parameters(), at("2026-06-01T09:45:00Z"));
+    town.apply(&Entry::Cleared(cleared));
+    assert_eq!(judged(&town, &buy(2), now), None, "what is cleared is not open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_too_many_of_an_account_is_refused_in_whatever_slot_it_is() {
+    let running = running().await;
+    let limit = Some(json!({ "open_orders": 2 }));
+    let (status, set) = running.request(Method::PUT, "/v1/risk-limits", operator(), limit).await;
+    assert_eq!((status, &set["limits"]["open_orders"]), (StatusCode::OK, &json!(2)));
+    for (slots, expected) in [(0, None), (3, None), (5, Some("TOO_MANY"))] {
+        let order = later("b1", Side::Buy, (100, 200_000), slots);
+        let (_, answer) = running.place("b1", body(&order)).await;
+        assert_eq!(answer["code"].as_str(), expected, "{answer}");
+    }
+    running.stop().await;
+}
+
+#[test]
 fn a_price_far_off_the_usual_one_is_refused_unless_it_is_meant() {
     let mut town = town();
     let now = "2026-06-01T08:45:00Z";

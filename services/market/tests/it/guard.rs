@@ -4,7 +4,7 @@ use access::Role;
 use contracts::Side;
 use market::domain::{
     Change, Entry, Exchange, Export, NewOrder, RiskChange, RiskLimits, Rule, RuleName,
-    RuleQuantity, Trader, Trigger, machine,
+    RuleQuantity, Trader, Trigger, Trip, machine,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -150,25 +150,14 @@ fn by_rule(side: Side, slots: u64, limit: u64) -> NewOrder {
 
 #[test]
 fn a_rule_that_loses_against_the_tariff_for_four_slots_is_suspended() {
-    let limits = RiskLimits { loss_percent: Some(10), ..RiskLimits::default() };
+    let limits =
+        RiskLimits { loss_percent: Some(10), drawdown_percent: None, ..RiskLimits::default() };
     let check = |limit: u64, slots: u64, expected: Option<u64>| {
         let mut town = town_with(limits);
         set(&mut town, rule(Side::Buy, RuleQuantity::Fixed { quantity: Energy::from_wh(1000) }));
         let mut last = Vec::new();
         for slot in 0..slots {
-            let buy = by_rule(Side::Buy, slot, limit);
-            let mut sell = neighbour("s1").terms(Side::Sell, 1000, limit - 14_000);
-            sell.slot = buy.terms.slot;
-            sell.expiry = buy.terms.expiry;
-            for (order, hold) in [(buy, 1), (neighbour("s1").sign(sell), 2)] {
-                town.apply(&Entry::Accepted(accepted(&town, &order, hold)));
-            }
-            let start = self::slot().later(slot.cast_signed());
-            let gate = parameters().gate(start.start);
-            let cleared = town.clear(start, &parameters(), gate);
-            assert_eq!(cleared.trades.len(), 1);
-            town.apply(&Entry::Cleared(cleared.clone()));
-            last = town.losing_rules(&cleared, &parameters());
+            last = bought_by_rule(&mut town, slot, limit);
         }
         let found = last.first().map(|trip| (trip.trigger, trip.measured));
         assert_eq!(found, expected.map(|percent| (Trigger::Loss, percent)), "{limit} {slots}");
@@ -178,6 +167,46 @@ fn a_rule_that_loses_against_the_tariff_for_four_slots_is_suspended() {
     check(333_000, 3, None);
     check(329_900, 4, None);
     check(200_000, 4, None);
+}
+
+/// The rule of `b1` buys 1000 Wh in a slot at a limit that it pays; what is passed with that.
+fn bought_by_rule(town: &mut Exchange, slot: u64, limit: u64) -> Vec<Trip> {
+    let buy = by_rule(Side::Buy, slot, limit);
+    let mut sell = neighbour("s1").terms(Side::Sell, 1000, limit - 14_000);
+    sell.slot = buy.terms.slot;
+    sell.expiry = buy.terms.expiry;
+    for (order, hold) in [(buy, 1), (neighbour("s1").sign(sell), 2)] {
+        town.apply(&Entry::Accepted(accepted(town, &order, hold)));
+    }
+    let start = self::slot().later(slot.cast_signed());
+    let gate = parameters().gate(start.start);
+    let cleared = town.clear(start, &parameters(), gate);
+    assert_eq!(cleared.trades.len(), 1);
+    town.apply(&Entry::Cleared(cleared.clone()));
+    town.losing_rules(&cleared, &parameters())
+}
+
+#[test]
+fn a_rule_that_loses_again_what_it_had_gained_is_suspended() {
+    let check = |paid: &[u64], expected: Option<u64>| {
+        let mut town = town_with(RiskLimits { loss_percent: None, ..RiskLimits::default() });
+        set(&mut town, rule(Side::Buy, RuleQuantity::Fixed { quantity: Energy::from_wh(1000) }));
+        let mut last = Vec::new();
+        for (slot, limit) in (0..).zip(paid) {
+            last = bought_by_rule(&mut town, slot, *limit);
+        }
+        let found = last.first().map(|trip| (trip.trigger, trip.measured));
+        assert_eq!(found, expected.map(|percent| (Trigger::Drawdown, percent)), "{paid:?}");
+    };
+    // 30 ct by the tariff. It gains 10 and 10, loses 4 and 4 of them: 8 of 120 + 20.
+    check(&[200_000, 200_000, 340_000, 340_000], Some(5));
+    // 3 and 4 lost are 7 of 140: five percent, and no more.
+    check(&[200_000, 200_000, 330_000, 340_000], None);
+    check(&[200_000, 340_000, 340_000], None);
+    check(&[200_000; 6], None);
+    // Without a gain it is what was lost, of the tariff.
+    check(&[316_000; 4], Some(5));
+    check(&[315_000; 4], None);
 }
 
 /// An order as it is accepted, whatever anybody has granted or has in cash.

@@ -124,6 +124,13 @@ async fn refused(code: &str, running: &Running) -> Answer {
             })
             .await
         }
+        "NOTIONAL" => {
+            limits(running, json!({ "daily_notional": 2 })).await;
+            placed(running, Buy, |t| {
+                (t.quantity, t.limit_price) = (Energy::from_wh(5000), 600_000);
+            })
+            .await
+        }
         "QTY_PHYSICAL" => placed(running, Buy, |t| t.quantity = Energy::from_wh(5001)).await,
         "GATE_CLOSED" => {
             running.hand.move_to(at("2026-06-01T09:45:00Z"));

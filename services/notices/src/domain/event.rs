@@ -191,7 +191,7 @@ fn of_billing(envelope: &Envelope) -> Result<Option<Fact>> {
         return Ok(in_community(EventKind::TariffPublished, community, data));
     }
     let reconciled = envelope.open::<SlotReconciled>()?.and_then(|event| {
-        let SlotReconciled { community, slot, run, trades } = event;
+        let SlotReconciled { community, slot, run, trades, .. } = event;
         let data = json!({ "slot": slot.start, "run": run, "trades": trades });
         in_community(EventKind::SlotReconciled, community, data)
     });

@@ -1,11 +1,11 @@
 import { useState } from "react";
 import * as api from "../../api";
 import { Form, SelectField, TextField } from "../../fields";
-import { moment, utc } from "../../format";
+import { count, kwh, moment, utc } from "../../format";
 import { useLoad } from "../../live";
 import { CONSENT_TONES, FIGURES, KINDS, figureOf, wishText } from "../../risk";
-import type { Consent, RiskLimits, Suspension } from "../../types";
-import { Badge, Card, Hash, Load, Table } from "../../ui";
+import type { Consent, Reputation, RiskLimits, Suspension } from "../../types";
+import { Badge, Card, Hash, Load, Table, type Tone } from "../../ui";
 import { useUser } from "../../user";
 import { Outcome, useWork } from "../../work";
 import { Found } from "./Found";
@@ -19,6 +19,7 @@ export function Risk({ mayDecide }: { mayDecide: boolean }) {
     "slot_cleared",
   ]);
   const limits = useLoad("risk-limits", () => api.riskLimits());
+  const delivered = useLoad("reputation", () => api.reputation(), ["slot_cleared"]);
   const work = useWork();
   const { busy } = work;
   const run = async (task: () => Promise<string>) => {
@@ -82,6 +83,10 @@ export function Risk({ mayDecide }: { mayDecide: boolean }) {
           )}
         </Load>
       </Card>
+      <Card title="What sellers delivered of what they sold" id="reputation">
+        <p className="hint">Newer days count more. Nothing follows from fewer than sixteen slots.</p>
+        <Load of={delivered}>{(list) => <Delivered list={list.items} />}</Load>
+      </Card>
       <Card title="What the market refuses, and when it stops by itself" id="risk-limits">
         <p className="hint">A stricter figure holds at once, a looser one when another member of staff agrees.</p>
         <Load of={limits}>
@@ -103,6 +108,38 @@ export function Risk({ mayDecide }: { mayDecide: boolean }) {
         </Load>
       </Card>
     </>
+  );
+}
+
+/** What follows from what an account delivered. */
+function follows({ known, covers_all, suspended }: Reputation): [text: string, tone: Tone] {
+  if (suspended) return ["Sells no more", "bad"];
+  if (covers_all) return ["Holds all", "warn"];
+  return known ? ["Nothing", "good"] : ["Not known yet", "quiet"];
+}
+
+function Delivered({ list }: { list: Reputation[] }) {
+  return (
+    <Table
+      caption="By account, of the last 90 days"
+      rows={list}
+      rowKey={(one) => one.account}
+      empty="Nothing that was sold was delivered yet."
+      columns={[
+        { head: "Account", cell: (one) => <Hash value={one.account} /> },
+        { head: "Sold, kWh", numeric: true, cell: (one) => kwh(one.sold_wh) },
+        { head: "Delivered, kWh", numeric: true, cell: (one) => kwh(one.delivered_wh) },
+        { head: "Part", numeric: true, cell: (one) => `${(one.delivered_ppm / 10_000).toFixed(1)} %` },
+        { head: "Slots", numeric: true, cell: (one) => count(one.slots) },
+        {
+          head: "What follows",
+          cell: (one) => {
+            const [text, tone] = follows(one);
+            return <Badge tone={tone}>{text}</Badge>;
+          },
+        },
+      ]}
+    />
   );
 }
 

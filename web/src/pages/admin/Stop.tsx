@@ -1,9 +1,9 @@
 import { useState } from "react";
 import * as api from "../../api";
-import { Form, TextField } from "../../fields";
+import { Form, SelectField, TextField } from "../../fields";
 import { moment } from "../../format";
 import { type Loaded, useLoad } from "../../live";
-import type { Market, MechanismChoice, Stop as StopView } from "../../types";
+import type { Market, MechanismChoice, StopWhere, Stop as StopView } from "../../types";
 import { Badge, Card, Facts, Hash, Load } from "../../ui";
 import { Outcome, useWork } from "../../work";
 import { Found } from "./Found";
@@ -46,15 +46,17 @@ function Switch(props: { market: Market; mayStop: boolean; onChange: () => void 
     await work.run(task);
     props.onChange();
   };
-  const stop = (reason: string) =>
+  const stop = (reason: string, all: boolean) =>
     run(async () => {
-      await api.stopTrading(reason, zone);
+      await api.stopTrading(reason, where(all, zone));
       return "Trading is stopped. Open orders are cancelled.";
     });
   const start = () => {
-    if (!confirm("Start trading again? It takes two. Cancelled orders do not come back.")) return;
+    const all = stopped?.scope === "global";
+    const what = all ? "Start trading again in all zones" : "Start trading again";
+    if (!confirm(`${what}? It takes two. Cancelled orders do not come back.`)) return;
     void run(async () => {
-      return (await api.startTrading(zone)) ? SECOND_PERSON : "Trading goes on.";
+      return (await api.startTrading(where(all, zone))) ? SECOND_PERSON : "Trading goes on.";
     });
   };
   return (
@@ -71,7 +73,10 @@ function Switch(props: { market: Market; mayStop: boolean; onChange: () => void 
   );
 }
 
-function Stopped({ stop: { reason, by, since, tripped }, zone }: { stop: StopView; zone: string }) {
+/** A stop of all zones names none of them. */
+const where = (all: boolean, zone: string): StopWhere => (all ? { scope: "global" } : { zone });
+
+function Stopped({ stop: { reason, by, since, scope, tripped }, zone }: { stop: StopView; zone: string }) {
   const people = useLoad("people", api.parties);
   const name = people.data?.find((party) => party.party === by)?.name;
   return (
@@ -79,6 +84,7 @@ function Stopped({ stop: { reason, by, since, tripped }, zone }: { stop: StopVie
       <Facts
         items={[
           ["Since", moment(since, zone)],
+          ["Where", scope === "global" ? "All zones" : "This zone"],
           ["Reason", reason],
           ["By", tripped ? "The market itself" : (name ?? <Hash key="b" value={by} />)],
         ]}
@@ -99,14 +105,16 @@ function Start(props: { busy: boolean; onStart: () => void }) {
   );
 }
 
-function StopForm({ busy, onStop }: { busy: boolean; onStop: (reason: string) => Promise<void> }) {
+function StopForm({ busy, onStop }: { busy: boolean; onStop: (reason: string, all: boolean) => Promise<void> }) {
   const [reason, setReason] = useState("");
+  const [all, setAll] = useState(false);
   const [tried, setTried] = useState(false);
   const submit = () => {
     setTried(true);
     const said = reason.trim();
-    if (!said || !confirm(`Stop trading in this zone? All open orders are cancelled. Members read: ${said}`)) return;
-    void onStop(said);
+    const what = all ? "in all zones" : "in this zone";
+    if (!said || !confirm(`Stop trading ${what}? All open orders are cancelled. Members read: ${said}`)) return;
+    void onStop(said, all);
   };
   return (
     <Form wide onSubmit={submit}>
@@ -120,6 +128,10 @@ function StopForm({ busy, onStop }: { busy: boolean; onStop: (reason: string) =>
         value={reason}
         onChange={setReason}
       />
+      <SelectField label="Where" value={all ? "global" : "zone"} onChange={(scope) => setAll(scope === "global")}>
+        <option value="zone">This zone</option>
+        <option value="global">All zones</option>
+      </SelectField>
       <button type="submit" className="danger" disabled={busy}>
         Stop trading
       </button>

@@ -97,6 +97,28 @@ pub enum Violation {
     Suspense(i128),
 }
 
+impl Violation {
+    /// Whether it is of I1 to I8, which hold at every moment: while one does not, nobody should
+    /// trade. Documents and what nobody can explain yet are for staff to look at.
+    pub fn halts(&self) -> bool {
+        match self {
+            Violation::I1 { .. }
+            | Violation::I2(_)
+            | Violation::I3 { .. }
+            | Violation::I4 { .. }
+            | Violation::I5 { .. }
+            | Violation::I6(_)
+            | Violation::I7 { .. }
+            | Violation::I8(_)
+            | Violation::I8Balances => true,
+            Violation::I9 { .. }
+            | Violation::I9Pending { .. }
+            | Violation::I10(_)
+            | Violation::Suspense(_) => false,
+        }
+    }
+}
+
 /// I1 to I7 and an empty suspense account; I5 to I7 in the slots that are at hand. `reserve`: what
 /// the market contract holds, where known.
 pub fn check(book: &Book, reserve: Option<Money>) -> Result<(), Violation> {
