@@ -215,7 +215,8 @@ impl Listener {
     async fn read(&mut self) -> Result<(), DbError> {
         let newest = newest_id(&self.db).await?;
         let wanted = self.kinds.as_ref().map_or_else(String::new, |kinds| {
-            let codes: Vec<String> = kinds.iter().map(|kind| format!("'{}'", kind.code())).collect();
+            let codes: Vec<String> =
+                kinds.iter().map(|kind| format!("'{}'", kind.code())).collect();
             format!("and kind in ({}) ", codes.join(", "))
         });
         let sql = format!(
