@@ -175,13 +175,13 @@ export const signRequest = (terms: t.RequestTerms) =>
   post<{ signature: string } | t.Approval>("/v1/signatures/request", terms);
 export const exportKey = (password: string, passphrase: string) =>
   post<t.ExportedKey>("/v1/me/key-export", { password, passphrase });
-/** Of a currency, or in `Wh` of certified energy. */
 /** The addresses that an account settles at, oldest first. */
 export const addresses = (account: string) => get<t.AccountAddress[]>(`/v1/accounts/${account}/addresses`);
 export const prepareAddress = (account: string, wish: t.AddressWish) =>
   post<t.PreparedAddress>(`/v1/accounts/${account}/addresses/prepare`, wish);
 export const assignAddress = (account: string, body: t.NewAddress) =>
   post<t.AccountAddress>(`/v1/accounts/${account}/addresses`, body);
+/** Of a currency, or in `Wh` of certified energy. */
 export const signingLimit = (account: string, unit?: string) =>
   get<t.SigningLimit>(`/v1/signing-limits/${account}`, { unit });
 export const changeSigningLimit = (account: string, body: t.NewSigningLimit) =>
@@ -391,8 +391,8 @@ export const payoutFiles = () => get<t.Page<t.PayoutFile>>("/v1/payouts/files", 
 export const makePayoutFile = (key: string, currency?: string) =>
   postOnce<t.PayoutFile>("/v1/payouts/files", {}, key, { currency });
 export const payoutFile = (id: string) => blob(`/v1/payouts/files/${id}`);
-export const prepareRequest = (wish: t.RequestWish) =>
-  post<t.PreparedRequest>("/v1/requests/prepare", wish);
+export const prepareRequest = (wish: t.RequestWish, address?: string) =>
+  answer<t.PreparedRequest, "POST">("POST", "/v1/requests/prepare", { body: wish, query: { address } });
 export const submitRequest = (terms: t.RequestTerms, signature: string, key: string) =>
   postOnce<t.AccountRequest>("/v1/requests", { terms, signature }, key);
 export const requests = (query: { account?: string; kind?: t.RequestTerms["kind"]; cursor?: string }) =>

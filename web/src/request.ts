@@ -33,15 +33,12 @@ export function transferError(
   return undefined;
 }
 
-/** Names a request for good: sent twice it is taken once. */
+/** Names a request for good: sent twice it is taken once. The server takes an end of orders once under any name, and
+ * again where it failed, under another one: each attempt has its own. */
 export function keyOf(terms: RequestTerms): string {
   if (terms.kind === "transfer" || terms.kind === "currency_transfer") return `transfer ${terms.nonce}`;
   if (terms.kind === "exchange") return `exchange ${terms.accountNonce}`;
-  if (terms.kind === "cancellation") {
-    // Nonces are numbers of chance: no others have the sum.
-    const sum = terms.nonces.reduce((all, nonce) => all + BigInt(nonce), 0n);
-    return `cancellation ${terms.nonces.length} ${sum.toString(16)}`;
-  }
+  if (terms.kind === "cancellation") return `cancellation ${crypto.getRandomValues(new BigUint64Array(2)).join("")}`;
   if (terms.kind !== "mandate") return `${terms.kind} ${terms.nonce}`;
   return `mandate ${terms.delegate} ${terms.version}`;
 }

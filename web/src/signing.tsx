@@ -48,9 +48,9 @@ export function useSigning<P>(onDone: () => void = () => undefined): SigningOf<P
 }
 
 /** What a transfer, a mandate or something done with a certificate comes to, where that is what was wished; `market`
- * is that of the currency. */
-export async function prepareRequest(account: Account, wish: RequestWish, market?: string): Promise<PreparedRequest> {
-  return checkPrepared(await api.prepareRequest(wish), wish, account.address, market);
+ * is that of the currency. It is signed by the account's present address, or by another one `at` which it was. */
+export async function prepareRequest(account: Account, wish: RequestWish, market?: string, at?: string): Promise<PreparedRequest> {
+  return checkPrepared(await api.prepareRequest(wish, at), wish, at ?? account.address, market);
 }
 
 /** What is said once a request is signed; `sent` where it is on its way. */

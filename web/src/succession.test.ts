@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { addressError, checkAddress, firstDay, fromOf, standingAt } from "./succession";
+import { type Known, addressError, checkAddress, firstDay, fromOf, standingAt } from "./succession";
 import type { PreparedAddress, TypedData } from "./types";
 
 const FORMER = `0x${"ab".repeat(20)}`;
@@ -7,16 +7,49 @@ const NEXT = `0x${"cd".repeat(20)}`;
 const FROM = "2026-06-30T22:00:00Z";
 const wish = { address: NEXT, from: FROM };
 
-function typed(name: string, message: Record<string, string>): TypedData {
-  return { types: {}, primaryType: "", domain: { name, version: "1", chainId: 1, verifyingContract: FORMER }, message };
+const METER = "0b1c2d3e-0000-4000-8000-000000000001";
+const POINT = "0b1c2d3e-0000-4000-8000-000000000002";
+const MARKET = `0x${"11".repeat(20)}`;
+const REGISTRY = `0x${"22".repeat(20)}`;
+const KEY = `0x${"33".repeat(20)}`;
+const known: Known = {
+  chain: 7, market: MARKET, registry: REGISTRY, meters: [{ meter: METER, key: KEY, connection_point: POINT }],
+};
+const word = (id: string) => `0x${id.replaceAll("-", "")}${"0".repeat(32)}`;
+const fieldsOf = (text: string) => text.split(",").map((one) => ({ type: one.split(" ")[0]!, name: one.split(" ")[1]! }));
+const DOMAIN = fieldsOf("string name,string version,uint256 chainId,address verifyingContract");
+const SUCCESSION = fieldsOf("address account,address successor,uint64 from");
+const ENROLMENT = fieldsOf(
+  "bytes32 meter,address key,address owner,address installer,bytes32 connectionPoint,uint32 version",
+);
+
+function succession(message: Record<string, string> = {}): TypedData {
+  return {
+    types: { EIP712Domain: DOMAIN, Succession: SUCCESSION },
+    primaryType: "Succession",
+    domain: { name: "Wattex Identity", version: "1", chainId: 7, verifyingContract: MARKET },
+    message: { account: FORMER, successor: NEXT, from: String(Date.parse(FROM) / 1000), ...message },
+  };
 }
 
-function prepared(change: Partial<PreparedAddress> = {}, message: Record<string, string> = {}): PreparedAddress {
-  const said = { account: FORMER, successor: NEXT, from: String(Date.parse(FROM) / 1000), ...message };
-  const meter = { meter: "1", serial: "EMH 4711", typed_data: typed("Wattex MeterRegistry", { owner: NEXT }) };
+function enrolment(message: Record<string, unknown> = {}): TypedData {
+  const said = {
+    meter: word(METER), key: KEY, owner: NEXT, installer: MARKET, connectionPoint: word(POINT), version: 2, ...message,
+  };
   return {
-    address: NEXT, from: FROM, former: FORMER, custody: "own", succession: typed("Wattex Identity", said),
-    enrolments: [meter], ...change,
+    types: { EIP712Domain: DOMAIN, Enrolment: ENROLMENT },
+    primaryType: "Enrolment",
+    domain: { name: "Wattex MeterRegistry", version: "1", chainId: 7, verifyingContract: REGISTRY },
+    message: said as unknown as Record<string, string>,
+  };
+}
+
+const enrolled = (typed_data: TypedData, meter = METER) => ({ enrolments: [{ meter, serial: "EMH 4711", typed_data }] });
+
+function prepared(change: Partial<PreparedAddress> = {}, message: Record<string, string> = {}): PreparedAddress {
+  return {
+    address: NEXT, from: FROM, former: FORMER, custody: "own", succession: succession(message), ...enrolled(enrolment()),
+    ...change,
   };
 }
 
@@ -41,8 +74,9 @@ test("where an address stands goes by the moment", () => {
 });
 
 test("nothing else than what was wished is signed", () => {
-  expect(checkAddress(prepared(), wish, FORMER).address).toBe(NEXT);
-  expect(checkAddress(prepared(), { address: NEXT }, FORMER).from).toBe(FROM);
+  expect(checkAddress(prepared(), wish, FORMER, known).address).toBe(NEXT);
+  expect(checkAddress(prepared(), { address: NEXT }, FORMER, known).from).toBe(FROM);
+  const good = succession();
   const others: PreparedAddress[] = [
     prepared({ address: FORMER }),
     prepared({ from: "2026-07-01T22:00:00Z" }),
@@ -50,8 +84,20 @@ test("nothing else than what was wished is signed", () => {
     prepared({}, { successor: FORMER }),
     prepared({}, { account: NEXT }),
     prepared({}, { from: "1" }),
-    prepared({ succession: typed("Wattex EnergyMarket", prepared().succession.message) }),
-    prepared({ enrolments: [{ meter: "1", serial: "", typed_data: typed("Wattex MeterRegistry", { owner: FORMER }) }] }),
+    prepared({ succession: { ...good, domain: { ...good.domain, name: "Wattex EnergyMarket" } } }),
+    prepared({ succession: { ...good, domain: { ...good.domain, chainId: 1 } } }),
+    prepared({ succession: { ...good, domain: { ...good.domain, verifyingContract: REGISTRY } } }),
+    prepared({ succession: { ...good, primaryType: "Order" } }),
+    prepared({ succession: { ...good, types: { ...good.types, Succession: SUCCESSION.slice(1) } } }),
+    prepared(enrolled({ ...enrolment(), primaryType: "Order" })),
+    prepared(enrolled({ ...enrolment(), domain: { ...enrolment().domain, verifyingContract: MARKET } })),
+    prepared(enrolled(enrolment(), POINT)),
+    prepared(enrolled(enrolment({ owner: FORMER }))),
+    prepared(enrolled(enrolment({ key: FORMER }))),
+    prepared(enrolled(enrolment({ meter: word(POINT) }))),
+    prepared(enrolled(enrolment({ connectionPoint: word(METER) }))),
+    prepared(enrolled(enrolment({ installer: "" }))),
+    prepared(enrolled(enrolment({ version: 0 }))),
   ];
-  for (const other of others) expect(() => checkAddress(other, wish, FORMER)).toThrow(/something else/);
+  for (const other of others) expect(() => checkAddress(other, wish, FORMER, known)).toThrow(/something else/);
 });

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod bank;
 pub(crate) mod batches;
 pub(crate) mod cancel;
+pub(crate) mod cancellation_requests;
 pub(crate) mod case;
 pub(crate) mod certificate_logs;
 pub(crate) mod certificate_requests;

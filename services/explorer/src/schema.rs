@@ -11,7 +11,15 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 5, sql: PRICES },
     Migration { version: 6, sql: LOGS_BY_ADDRESS },
     Migration { version: 7, sql: EVENTS },
+    Migration { version: 8, sql: FEED_PLACES },
 ];
+
+/// The place of an item among those of its kind: each kind has a limit of its own.
+const FEED_PLACES: &str = "
+alter table feed add column place bigint not null default 0;
+update feed set place = id;
+create index feed_place on feed (kind, place);
+";
 
 /// News that can be looked up by their kind, those of a block that go with it, and what should be
 /// on chain.

@@ -2710,6 +2710,8 @@ export interface OrderTerms {
 export interface OrderView {
   /** Whose it is. */
   account: string;
+  /** The address that signed and pays: on chain the order is ended under it. */
+  address: string;
   /**
    * Why it was taken back: `account`, `chain` or `suspension`; or by itself: `time`,
    * `immediate` or `self_trade`.

@@ -14,7 +14,7 @@ export interface Market extends api.MarketView {
   mechanism: Mechanism;
   stopped?: Stop;
   policy: { correctionSeconds: number; challengeSeconds: number; settleSeconds: number };
-  contracts: { market: string };
+  contracts: { market: string; meters: string };
 }
 
 export type Offer = api.OfferView;

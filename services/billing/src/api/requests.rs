@@ -237,9 +237,11 @@ pub(crate) async fn prepare_request(
 
 /// Sends a signed request.
 ///
-/// Repeating a request with the same `Idempotency-Key` answers with the request as it is. Refused
-/// with `AMOUNT`, `RECIPIENT`, `BENEFICIARY`, `EXPIRED`, `NOT_SIGNED`, `NOT_ENOUGH_FREE`,
-/// `NOT_ENOUGH_HELD`, `TOO_MANY` and `REQUESTS_OPEN`.
+/// Repeating a request with the same `Idempotency-Key` answers with the request as it is. The end
+/// of orders stands under any key while it is on its way or done; one that failed is sent again
+/// under another key. Refused with `AMOUNT`, `RECIPIENT`, `BENEFICIARY`, `EXPIRED`, `NOT_SIGNED`,
+/// `NOT_ENOUGH_FREE`, `NOT_ENOUGH_HELD`, `TOO_MANY`, `REQUESTS_OPEN` and, for more ends of orders
+/// than an account has in a day, `CANCELLED_DAY`.
 #[utoipa::path(
     tag = "billing",
     params(("Idempotency-Key" = String, Header, description = "Names the request")),

@@ -5,13 +5,11 @@
 //! by identity where the key is held there. Here it is checked, kept and sent once; the contracts
 //! check it again.
 
-use std::collections::BTreeSet;
-
 use alloy_primitives::{Address, B256, U256};
-use anyhow::{Error, Result};
+use anyhow::Result;
 use calendar::Timestamp;
 use contracts::bindings::TradingMandate;
-use contracts::requests::{Cancellation, CashTransfer, Mandate};
+use contracts::requests::{CashTransfer, Mandate};
 use contracts::{AccountRequest, CONTRACT_GAS_MAX, Cash, SolCall};
 use ids::RequestId;
 use keys::SignatureBytes;
@@ -20,6 +18,9 @@ use rand::rngs::OsRng;
 use service::Problem;
 use units::{Energy, Money};
 
+use super::cancellation_requests::{
+    Attempt, CANCEL_GAS, another_attempt, check_nonces, check_room,
+};
 use super::certificate_requests::{check_beneficiary, check_certified, check_wh};
 use crate::Billing;
 use crate::currencies::CurrencyId;
@@ -27,17 +28,14 @@ use crate::db::members::{self, Account};
 use crate::db::requests::{self, Request, RequestState};
 use crate::db::{addresses, payouts};
 
-/// Requests of an account that may be on their way at the same time.
-const REQUESTS_OPEN_MAX: usize = 16;
+/// Requests of an account that may be on their way at the same time, and beside them as many that
+/// end orders: neither is in the way of the other.
+pub(super) const REQUESTS_OPEN_MAX: usize = 16;
 /// Seconds from preparing a request to its expiry: a day for a second person's consent, a day to be
 /// sent.
 pub(super) const REQUEST_SECONDS: i64 = 2 * 24 * 3600;
 /// The longest that a mandate may last, in seconds: five years.
 pub(crate) const MANDATE_SECONDS_MAX: i64 = 5 * 366 * 24 * 3600;
-/// The most orders that one request ends.
-pub(crate) const CANCELLED_MAX: usize = 256;
-/// Gas that ending one of them may use: a storage word of its own and a log.
-const CANCEL_GAS: u64 = 30_000;
 const REQUEST_GAS: u64 = 250_000 + CONTRACT_GAS_MAX;
 const EXCHANGE_GAS: u64 = 400_000 + CONTRACT_GAS_MAX;
 
@@ -115,19 +113,6 @@ impl Billing {
         Ok(AccountRequest::Mandate { mandate, expiry })
     }
 
-    /// What `account` signs to end orders by their nonces, those on their way to the chain too.
-    ///
-    /// # Errors
-    /// A [`Problem`] for none, too many, and one that is named twice.
-    pub(crate) fn prepare_cancellation(
-        &self,
-        account: &Account,
-        nonces: Vec<U256>,
-    ) -> Result<AccountRequest, Problem> {
-        check_nonces(&nonces)?;
-        Ok(AccountRequest::Cancellation(Cancellation { account: account.address, nonces }))
-    }
-
     /// The policy of an account's community that is named, or its only one.
     async fn policy_of(&self, account: &Account, named: Option<B256>) -> Result<B256, Problem> {
         let state = self.state.lock().await;
@@ -156,7 +141,8 @@ impl Billing {
     }
 
     /// Takes a signed request and sends it. The same `key` with the same content is taken once. An
-    /// exchange is an order of its quote.
+    /// exchange is an order of its quote. The end of orders that a contract refused is sent again
+    /// under another key; before that it stands as it is, whatever its key.
     ///
     /// # Errors
     /// A [`Problem`] as where it is prepared, where the signature is not the account's, for more
@@ -191,7 +177,7 @@ impl Billing {
         let currency = self.currency_of(&terms)?;
         let free = self.state.lock().await.free(currency, account.address);
         let certified = self.certified_of(&terms).await?;
-        let request = Request {
+        let mut request = Request {
             id,
             community: account.community,
             account: account.account,
@@ -202,7 +188,7 @@ impl Billing {
             state: RequestState::Sent,
         };
         let (call, gas) = (self.call_of(&request)?, gas_of(&request.terms));
-        let transaction = self.transaction(requests::cause(request.id), call, gas);
+        let mut transaction = self.transaction(requests::cause(request.id), call, gas);
         let (operator, key) = (self.operator.clone(), key.to_owned());
         self.db
             .transact(move |tx| {
@@ -210,15 +196,13 @@ impl Billing {
                     if let Some(kept) = requests::of_key(tx, request.account, &key).await? {
                         return same(kept, &request);
                     }
-                    if requests::is_known(tx, request.id).await? {
-                        let problem = Problem::conflict("this request came with another key");
-                        return Err(Error::from(problem));
+                    match another_attempt(tx, (request.id, hash), &request.terms).await? {
+                        Attempt::Of(id) => request.id = id,
+                        Attempt::Stands(kept) => return Ok(*kept),
                     }
+                    transaction.cause = requests::cause(request.id);
                     let open = requests::open(tx, request.account).await?;
-                    if open.len() >= REQUESTS_OPEN_MAX {
-                        let title = format!("{REQUESTS_OPEN_MAX} requests are under way");
-                        return Err(Problem::refused("REQUESTS_OPEN", title).into());
-                    }
+                    check_room(tx, &request, &open).await?;
                     let (of, gives) = (request.currency, request.gives());
                     if gives > Money::ZERO {
                         let (_, asked) = payouts::open(tx, request.account, of).await?;
@@ -371,24 +355,12 @@ fn gas_of(terms: &AccountRequest) -> u64 {
 
 /// The answer to a request that was taken before.
 fn same(kept: Request, request: &Request) -> Result<Request> {
-    if kept.id == request.id {
+    // The end of orders has no number of its own: only its terms.
+    let ends = matches!(request.terms, AccountRequest::Cancellation(_));
+    if kept.id == request.id || (ends && kept.terms == request.terms) {
         return Ok(kept);
     }
     Err(Problem::conflict("another request has this key").into())
-}
-
-/// Some orders end, each once.
-fn check_nonces(nonces: &[U256]) -> Result<(), Problem> {
-    if nonces.is_empty() {
-        return Err(Problem::refused("AMOUNT", "A request is about more than nothing"));
-    }
-    if nonces.len() > CANCELLED_MAX {
-        let title = format!("One request ends {CANCELLED_MAX} orders at most");
-        return Err(Problem::refused("TOO_MANY", title));
-    }
-    let once: BTreeSet<&U256> = nonces.iter().collect();
-    let twice = || Problem::malformed("nonces: one is named twice");
-    (once.len() == nonces.len()).then_some(()).ok_or_else(twice)
 }
 
 /// A mandate ends, and not before it began.

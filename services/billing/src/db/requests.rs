@@ -111,13 +111,37 @@ pub(crate) async fn of_key(tx: &mut Tx, account: AccountId, key: &str) -> Result
     Ok(row.as_ref().map(parse).transpose()?.map(|(_, request)| request))
 }
 
-/// Whether there is a request with this id.
-pub(crate) async fn is_known(tx: &mut Tx, id: RequestId) -> Result<bool> {
-    let row = query("select 1 from account_request where id = $1")
+/// The request with this id.
+pub(crate) async fn of_id(tx: &mut Tx, id: RequestId) -> Result<Option<Request>> {
+    let row = query(AssertSqlSafe(format!("{SELECT} where id = $1")))
         .bind(id.to_string())
         .fetch_optional(tx.conn())
         .await?;
-    Ok(row.is_some())
+    Ok(row.as_ref().map(parse).transpose()?.map(|(_, request)| request))
+}
+
+/// How many orders an account's requests since then end, whatever became of them.
+pub(crate) async fn ended(
+    tx: &mut Tx,
+    (community, account): (CommunityId, AccountId),
+    since: Timestamp,
+) -> Result<usize> {
+    let sql = "select terms from account_request \
+               where community = $1 and account = $2 and kind = 'cancellation' and at > $3";
+    let rows = query(sql)
+        .bind(community.to_string())
+        .bind(account.to_string())
+        .bind(since.seconds())
+        .fetch_all(tx.conn())
+        .await
+        .context("counting ended orders")?;
+    let mut ended = 0;
+    for row in &rows {
+        if let AccountRequest::Cancellation(of) = serde_json::from_str(row.try_get(0)?)? {
+            ended += of.nonces.len();
+        }
+    }
+    Ok(ended)
 }
 
 /// The requests of an account that are on their way.

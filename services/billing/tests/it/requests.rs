@@ -193,6 +193,63 @@ async fn one_signature_ends_as_many_orders_as_a_request_may_name() {
     assert_eq!(problem["code"], "MALFORMED");
 }
 
+/// As if the contracts had refused whatever was sent.
+async fn fail(town: &Running) {
+    let url = format!("sqlite:{}", town.folder.path().join("billing.db").display());
+    let pool = db::AnyPool::connect(&url).await.unwrap();
+    let sql = "update chain_tx set status = 12 where cause like 'request/%'";
+    db::query(sql).execute(&pool).await.unwrap();
+    pool.close().await;
+}
+
+#[actix_web::test]
+async fn an_end_of_orders_stands_under_any_key_and_is_sent_again_once_it_failed() {
+    let mut town = town().await;
+    let wish = json!({ "kind": "cancellation", "nonces": ["0x1", "0x2"] });
+    let terms = prepared(&town, wish).await;
+    let (_, first) = send(&town, "a", signed(&terms, "heron")).await;
+    let (status, other) = send(&town, "b", signed(&terms, "heron")).await;
+    assert_eq!((status, &other), (StatusCode::CREATED, &first));
+    town.settle().await;
+    fail(&town).await;
+    let (_, kept) = send(&town, "a", signed(&terms, "heron")).await;
+    assert_eq!((&kept["id"], &kept["state"]), (&first["id"], &json!("failed")));
+    let (status, again) = send(&town, "b", signed(&terms, "heron")).await;
+    assert_eq!((status, &again["state"]), (StatusCode::CREATED, &json!("sent")), "{again}");
+    assert_ne!(again["id"], first["id"]);
+    town.settle().await;
+    for key in ["b", "c"] {
+        let (_, done) = send(&town, key, signed(&terms, "heron")).await;
+        assert_eq!((&done["id"], &done["state"]), (&again["id"], &json!("done")), "{key}");
+    }
+    assert!(has_ended(&town, "0x1").await);
+}
+
+#[actix_web::test]
+async fn ends_of_orders_have_room_of_their_own_and_so_many_a_day() {
+    let mut town = town().await;
+    let ends = |request: usize| {
+        let nonces = (0..CANCELLED_MAX).map(|n| U256::from(request * CANCELLED_MAX + n + 1));
+        let (account, nonces) = (HERON.address(), nonces.collect());
+        signed(&AccountRequest::Cancellation(Cancellation { account, nonces }), "heron")
+    };
+    for request in 0..16 {
+        let (status, sent) = send(&town, &format!("end {request}"), ends(request)).await;
+        assert_eq!(status, StatusCode::CREATED, "{sent}");
+    }
+    let (_, problem) = send(&town, "one more", ends(16)).await;
+    assert_eq!(problem["code"], "REQUESTS_OPEN");
+    let terms = prepared(&town, transfer("1")).await;
+    let (status, sent) = send(&town, "cash", signed(&terms, "heron")).await;
+    assert_eq!(status, StatusCode::CREATED, "{sent}");
+    fail(&town).await;
+    let (_, problem) = send(&town, "one more", ends(16)).await;
+    assert_eq!(problem["code"], "CANCELLED_DAY");
+    town.move_to(town.now.plus_seconds(25 * HOUR));
+    let (status, sent) = send(&town, "one more", ends(16)).await;
+    assert_eq!(status, StatusCode::CREATED, "{sent}");
+}
+
 /// What heron lets otter sign, as the chain has it.
 async fn mandate(town: &Running) -> TradingMandate::Mandate {
     let question =

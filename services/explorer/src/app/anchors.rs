@@ -13,7 +13,7 @@ use alloy_primitives::B256;
 use anyhow::Result;
 use calendar::Timestamp;
 use contracts::{ContractEvent, READINGS_OF_DAY};
-use db::{Row, Tx, query};
+use db::{Row, Tx, query, query_scalar};
 use serde::Serialize;
 
 /// How long a hash may be on its way to the chain.
@@ -74,18 +74,32 @@ pub(crate) async fn seen(tx: &mut Tx, hash: B256, block: u64) -> Result<()> {
 /// A block left the chain, or all did.
 pub(crate) async fn unseen(tx: &mut Tx, block: Option<u64>) -> Result<()> {
     let Some(block) = block else {
+        query("delete from anchors where since is null").execute(tx.conn()).await?;
         query("update anchors set block = null").execute(tx.conn()).await?;
         return Ok(());
     };
+    let block = i64::try_from(block)?;
+    let unclaimed = "delete from anchors where block = $1 and since is null";
+    query(unclaimed).bind(block).execute(tx.conn()).await?;
     let sql = "update anchors set block = null where block = $1";
-    query(sql).bind(i64::try_from(block)?).execute(tx.conn()).await?;
+    query(sql).bind(block).execute(tx.conn()).await?;
     Ok(())
 }
 
-/// What should be on chain by `now` and is not, each once; forgets what long is.
+/// What should be on chain by `now` and is not, each once; forgets what long is, and what was said
+/// before the oldest block of which hashes are remembered: it may be in an older one.
 pub(crate) async fn overdue(tx: &mut Tx, now: Timestamp, finalized: u64) -> Result<Vec<Missing>> {
     let old = i64::try_from(finalized.saturating_sub(BLOCKS_KEPT))?;
     query("delete from anchors where block < $1").bind(old).execute(tx.conn()).await?;
+    let begun: Option<i64> = query_scalar("select mined_at from blocks where number = $1")
+        .bind(old)
+        .fetch_optional(tx.conn())
+        .await?;
+    if let Some(begun) = begun.filter(|_| old > 0) {
+        let before = begun.min(now.plus_seconds(-2 * ANCHOR_SECONDS_MAX).seconds());
+        let forget = "delete from anchors where block is null and since < $1";
+        query(forget).bind(before).execute(tx.conn()).await?;
+    }
     let sql = "select hash, what, name, since from anchors \
                where block is null and told = 0 and since <= $1 order by since, hash limit $2";
     let rows = query(sql)

@@ -18,10 +18,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::kind::Kind;
 use crate::api::dto::FeedEvent;
 
-/// How many items are kept for listeners that come back.
-const KEPT_MAX: i64 = 10_000;
-/// How many are kept to be looked up, without blocks, books and stored readings.
-const RECORDS_MAX: i64 = 100_000;
+/// How many items a listener that comes back can be behind. No kind has fewer of its own kept, so
+/// that none of these is missing.
+pub(super) const KEPT_MAX: i64 = 10_000;
 /// The most items a stream holds for its reader.
 const BATCH_MAX: i64 = 100;
 /// How long a stream is silent at most.
@@ -44,27 +43,31 @@ pub(crate) struct Item {
     pub(crate) body: String,
 }
 
-/// Writes `item` to the feed and drops what is too old; returns its id.
+/// Writes `item` to the feed and drops the oldest of its kind where there are too many; returns its
+/// id. What everybody can cause pushes out nothing else.
 pub(crate) async fn append(tx: &mut Tx, item: &Item) -> Result<i64> {
-    let id: i64 =
-        query_scalar("select coalesce(max(id) + 1, 1) from feed").fetch_one(tx.conn()).await?;
-    query("insert into feed (id, kind, happened_at, block, body) values ($1, $2, $3, $4, $5)")
+    let (id, place): (i64, i64) = {
+        let sql = "select (select coalesce(max(id) + 1, 1) from feed), \
+                   (select coalesce(max(place) + 1, 1) from feed where kind = $1)";
+        let row = query(sql).bind(item.kind.code()).fetch_one(tx.conn()).await?;
+        (row.try_get(0)?, row.try_get(1)?)
+    };
+    let insert = "insert into feed (id, kind, happened_at, block, body, place) \
+                  values ($1, $2, $3, $4, $5, $6)";
+    query(insert)
         .bind(id)
         .bind(item.kind.code())
         .bind(item.at.seconds())
         .bind(item.block.map(i64::try_from).transpose()?)
         .bind(item.body.clone())
+        .bind(place)
         .execute(tx.conn())
         .await?;
-    // Ids have no gaps but those of blocks that left: one by one is enough.
-    query(
-        "delete from feed where id = $1 \
-         and kind in ('block', 'block_removed', 'book_changed', 'readings_stored')",
-    )
-    .bind(id - KEPT_MAX)
-    .execute(tx.conn())
-    .await?;
-    query("delete from feed where id <= $1").bind(id - RECORDS_MAX).execute(tx.conn()).await?;
+    query("delete from feed where kind = $1 and place <= $2")
+        .bind(item.kind.code())
+        .bind(place - item.kind.kept())
+        .execute(tx.conn())
+        .await?;
     Ok(id)
 }
 
@@ -207,28 +210,80 @@ impl Listener {
         }
     }
 
-    /// Reads on until there is something wanted, or nothing more.
+    /// Reads on until there is something wanted, or nothing more. What is not wanted is not read:
+    /// one statement goes over it.
     async fn read(&mut self) -> Result<(), DbError> {
-        loop {
-            let rows = query("select id, kind, body from feed where id > $1 order by id limit $2")
-                .bind(self.seen)
-                .bind(BATCH_MAX)
-                .fetch_all(self.db.read())
-                .await?;
-            let all = i64::try_from(rows.len()).is_ok_and(|read| read < BATCH_MAX);
-            for row in rows {
-                let (id, kind, body): (i64, String, String) =
-                    (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-                self.seen = id;
-                let wanted = |kinds: &Vec<Kind>| kinds.iter().any(|wanted| wanted.code() == kind);
-                if self.kinds.as_ref().is_none_or(wanted) {
-                    let event = format!("id: {id}\nevent: {kind}\ndata: {body}\n\n");
-                    self.ready.push_back(Bytes::from(event));
-                }
-            }
-            if all || !self.ready.is_empty() {
-                return Ok(());
-            }
+        let newest = newest_id(&self.db).await?;
+        let wanted = self.kinds.as_ref().map_or_else(String::new, |kinds| {
+            let codes: Vec<String> =
+                kinds.iter().map(|kind| format!("'{}'", kind.code())).collect();
+            format!("and kind in ({}) ", codes.join(", "))
+        });
+        let sql = format!(
+            "select id, kind, body from feed where id > $1 and id <= $2 {wanted}\
+             order by id limit $3"
+        );
+        let rows = query(AssertSqlSafe(sql))
+            .bind(self.seen)
+            .bind(newest)
+            .bind(BATCH_MAX)
+            .fetch_all(self.db.read())
+            .await?;
+        if i64::try_from(rows.len()).is_ok_and(|read| read < BATCH_MAX) {
+            self.seen = self.seen.max(newest);
         }
+        for row in rows {
+            let (id, kind, body): (i64, String, String) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            self.seen = self.seen.max(id);
+            let event = format!("id: {id}\nevent: {kind}\ndata: {body}\n\n");
+            self.ready.push_back(Bytes::from(event));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::MIGRATIONS;
+
+    async fn told(db: &Db, kind: Kind) -> i64 {
+        let (at, body) = (Timestamp::from_seconds(0), "{}".to_owned());
+        let item = Item { kind, at, block: None, body };
+        db.transact(move |tx| Box::pin(async move { append(tx, &item).await })).await.unwrap()
+    }
+
+    async fn ids(db: &Db, kind: Kind) -> Vec<i64> {
+        let page = PageQuery { limit: None, cursor: None };
+        list(db, &page, Some(kind)).await.unwrap().items.iter().map(|item| item.id).collect()
+    }
+
+    #[actix_web::test]
+    async fn many_orders_push_out_old_ones_and_no_bill() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}/explorer.db", folder.path().display());
+        let db = Db::open(&url, MIGRATIONS).await.unwrap();
+        let bill = told(&db, Kind::InvoiceIssued).await;
+        let first = told(&db, Kind::OrderCancelled).await;
+        let second = told(&db, Kind::OrderCancelled).await;
+        // As if so many had come between.
+        db.transact::<_, DbError, _>(move |tx| {
+            Box::pin(async move {
+                query("update feed set id = id + $1, place = place + $1 where id = $2")
+                    .bind(Kind::OrderCancelled.kept() - 1)
+                    .bind(second)
+                    .execute(tx.conn())
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+        let newest = told(&db, Kind::OrderCancelled).await;
+        let kept = ids(&db, Kind::OrderCancelled).await;
+        assert_eq!((kept.len(), kept[0]), (2, newest));
+        assert!(!kept.contains(&first));
+        assert_eq!(ids(&db, Kind::InvoiceIssued).await, [bill]);
     }
 }

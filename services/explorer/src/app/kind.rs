@@ -3,6 +3,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::feed::KEPT_MAX;
+
+/// How many of a kind are kept to be looked up.
+const RECORDS_MAX: i64 = 100_000;
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $code:tt,)*) => {
         /// What happened.
@@ -111,6 +116,23 @@ kinds! {
 }
 
 impl Kind {
+    /// How many of it are kept: fewer of what is gone by soon, and of what each account can cause
+    /// as often as it likes.
+    pub(crate) const fn kept(self) -> i64 {
+        match self {
+            Kind::Block
+            | Kind::BlockRemoved
+            | Kind::BookChanged
+            | Kind::ReadingsStored
+            | Kind::OrderCommitted
+            | Kind::OrderRevealed
+            | Kind::OrderCancelled
+            | Kind::OrderExpired
+            | Kind::OrderRejected => KEPT_MAX,
+            _ => RECORDS_MAX,
+        }
+    }
+
     /// The kind of a server-sent event's name.
     pub(crate) fn of(code: &str) -> Option<Kind> {
         Kind::ALL.iter().copied().find(|kind| kind.code() == code)

@@ -191,15 +191,17 @@ fn of_trade(event: &ContractEvent, prices: Option<Prices>) -> Vec<(Kind, Value)>
     vec![(Kind::TradeCreated, agreed), (Kind::EscrowLocked, locked)]
 }
 
-/// Totals as of the run, where they are other than those of the run before.
+/// Totals as of the run, where they are other than those of the run before. Where both sides are
+/// short, each pays and is paid: the sum is nobody's alone.
 fn of_run(event: &TradeReconciled, change: &Change) -> Vec<(Kind, Value)> {
     let (now, before) = (&change.outcome, (change.penalty_before, change.compensation_before));
     let seller_is_short = event.sellerShort > 0;
+    let both = seller_is_short && event.buyerShort > 0;
     let sides = (&change.seller, &change.buyer);
     let (short, other) = if seller_is_short { sides } else { (sides.1, sides.0) };
     let (penalty, compensation) = owed(now);
     let step = |account: &String, amount: Money| {
-        let account = (amount != Money::ZERO).then_some(account);
+        let account = (amount != Money::ZERO && !both).then_some(account);
         json!({
             "trade": event.trade,
             "run": event.run,

@@ -126,6 +126,8 @@ pub(crate) struct OrderView {
     /// Whose it is.
     #[schema(format = "uuid")]
     account: String,
+    /// The address that signed and pays: on chain the order is ended under it.
+    address: String,
     /// `buy` or `sell`.
     side: String,
     /// Start of the slot.
@@ -190,6 +192,7 @@ impl OrderView {
             nonce: format!("{:#x}", order.terms.nonce),
             sequence: order.sequence,
             account: order.account.to_string(),
+            address: format!("{:#x}", order.terms.account),
             side: match order.terms.side {
                 contracts::Side::Buy => "buy".to_owned(),
                 contracts::Side::Sell => "sell".to_owned(),

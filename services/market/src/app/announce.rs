@@ -76,7 +76,7 @@ pub(super) fn announcement(
     }
 }
 
-/// What becomes of sealed orders, without whose they are.
+/// What becomes of sealed orders, without whose they are. Refusals are counted and told together.
 fn sealed(
     exchange: &Exchange,
     entry: &Entry,
@@ -92,9 +92,6 @@ fn sealed(
         }
         Entry::Accepted(order) => {
             (order.opens?.commitment, order.slot(), CommitmentStep::Revealed, order.at)
-        }
-        Entry::SealRefused { why, at, .. } => {
-            return Some(rejected((why.clone(), 1), parameters, cause, *at));
         }
         Entry::GateClosed { slot, root, at } => {
             return Some(gate_closed(*slot, *root, parameters, *at));

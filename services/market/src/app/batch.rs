@@ -165,8 +165,9 @@ impl<'a> Batch<'a> {
             }
             Command::Tick(now, answer) => {
                 self.watch_feeds(now);
-                self.tell_rejections(now);
                 let closed = self.close_gates(now);
+                // With what was deposited and refused just now: it is in the same commit.
+                self.tell_rejections(now);
                 let placed = self.place_rules(now);
                 let lapsed = self.lapse(now);
                 let shared = self.share_out_due(now);

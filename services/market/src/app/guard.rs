@@ -10,7 +10,7 @@ use super::announce::rejected;
 use super::batch::Batch;
 use super::desk::{Applied, Refused};
 use super::writer::Writer;
-use crate::domain::{ClearedSlot, Entry, NewOrder, Trip};
+use crate::domain::{ClearedSlot, Entry, NewOrder, Rejection, Trip};
 
 impl Batch<'_> {
     /// After an order was judged. One that was sent again counts once.
@@ -29,9 +29,14 @@ impl Batch<'_> {
         let trips = guard.saw((order.account, order.id), refused, &limits, now);
         drop(guard);
         if let Some(why) = refused {
-            self.writer.rejections().entry(why.code()).or_insert((0, order.id)).0 += 1;
+            self.count_rejection(why, || order.id.to_string());
         }
         self.stop_by(trips, now);
+    }
+
+    /// Counts a refusal until it is told of; `first` names what was refused.
+    pub(super) fn count_rejection(&self, why: Rejection, first: impl FnOnce() -> String) {
+        self.writer.rejections().entry(why.code()).or_insert_with(|| (0, first())).0 += 1;
     }
 
     /// Tells of what was refused since the last time, by code: not with each refusal, so that who

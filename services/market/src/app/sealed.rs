@@ -92,6 +92,7 @@ impl Batch<'_> {
             match opened {
                 Ok(accepted) => self.record(Entry::Accepted(*accepted)),
                 Err(why) => {
+                    self.count_rejection(why, || commitment.to_string());
                     let why = why.code().to_owned();
                     self.record(Entry::SealRefused { commitment, why, at: now });
                 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use calendar::{Slot, Timestamp};
-use ids::{AccountId, OrderId};
+use ids::AccountId;
 use tokio::sync::{RwLock, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -100,8 +100,9 @@ pub(super) struct Writer {
     pub(super) rules_at: Option<Timestamp>,
     /// What is counted of orders and refusals.
     pub(super) guard: Mutex<Guard>,
-    /// What was refused and not told of yet: by code how often, and the first order.
-    pub(super) rejections: Mutex<BTreeMap<&'static str, (u32, OrderId)>>,
+    /// What was refused and not told of yet: by code how often, and the first order's id or
+    /// the hash of the first commitment.
+    pub(super) rejections: Mutex<BTreeMap<&'static str, (u32, String)>>,
     pub(super) state: Arc<State>,
     pub(super) clearing: Option<Clearing>,
     pub(super) snapshots: Snapshots,
@@ -120,7 +121,7 @@ enum Job {
 
 impl Writer {
     /// What was refused and not told of yet.
-    pub(super) fn rejections(&self) -> MutexGuard<'_, BTreeMap<&'static str, (u32, OrderId)>> {
+    pub(super) fn rejections(&self) -> MutexGuard<'_, BTreeMap<&'static str, (u32, String)>> {
         self.rejections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -69,7 +69,10 @@ function Change({ account, market, own, onDone }: ChangeProps) {
     const wish = { address: address.trim(), ...fromOf(date, zone) };
     void signing.prepare(async () => {
       const prepared = await api.prepareAddress(account.account, wish);
-      return checkAddress(prepared, wish, account.address);
+      const meters = (await api.meters()).filter((one) => one.account === account.account);
+      const { market: at, meters: registry } = market.contracts;
+      const known = { chain: market.chain_id, market: at, registry, meters };
+      return checkAddress(prepared, wish, account.address, known);
     });
   };
   const take = () =>

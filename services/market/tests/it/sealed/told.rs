@@ -137,6 +137,26 @@ async fn what_was_refused_is_told_by_its_codes_with_the_next_tick() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn deposits_that_are_refused_at_the_gate_are_told_together() {
+    let (running, public) = listened().await;
+    sealed(&running).await;
+    for name in ["b1", "b2"] {
+        let order = order(name, Side::Buy, 3000, 200_000);
+        assert_eq!(commit(&running, name, &order, true).await.0, StatusCode::CREATED);
+        let path = format!("/v1/suspensions/accounts/{}", neighbour(name).account());
+        let why = Some(json!({ "reason": "unpaid" }));
+        let (status, _) = running.request(Method::PUT, &path, operator(), why).await;
+        assert_eq!(status, StatusCode::OK);
+    }
+    running.hand.move_to(at(GATE));
+    running.market.tick(at(GATE)).await.unwrap();
+    let told = heard(&running, &public, OrdersRejected::SUBJECT, GATE).await;
+    let counted: Vec<_> = told.iter().map(|body| (&body["code"], &body["count"])).collect();
+    assert_eq!(counted, [(&json!("SUSPENDED"), &json!(2))]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_gate_of_open_orders_is_told_before_what_came_of_it_and_so_is_another_rule() {
     let (running, public) = listened().await;
     let path = format!("/v1/mechanisms/{LATER}");
