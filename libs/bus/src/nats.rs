@@ -116,7 +116,7 @@ impl Nats {
                 self.patience.store(patience - 1, Ordering::Relaxed);
                 self.publish_each(envelopes).await
             }
-            // Nobody has said anything: the outbox tries again, and ids keep what was stored single.
+            // Nobody has said anything: the outbox tries again, and ids let nothing in twice.
             Err(error) => {
                 let error = format!("{error:#}");
                 envelopes.iter().map(|_| Err(anyhow!("{error}"))).collect()

@@ -1,9 +1,13 @@
 //! What market promises: cleared slots and their trades; orders taken back; who and what may not
-//! trade, and by which limits; cases of surveillance.
+//! trade, and by which limits; what was found wrong in it.
+
+mod found;
+
+pub use found::{CaseDecided, CaseOpened, ClearingDisputed};
 
 use alloy_primitives::B256;
 use calendar::{Slot, Timestamp};
-use ids::{AccountId, CaseId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
+use ids::{AccountId, CommunityId, ConnectionPointId, OrderId, PartyId, ZoneId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::{Energy, Price};
@@ -433,75 +437,4 @@ pub struct RiskLimitsChanged {
 
 impl Event for RiskLimitsChanged {
     const SUBJECT: &'static str = "market.risk_limits.changed.v1";
-}
-
-/// Surveillance found something to look at. Not a verdict, and not published again while it is
-/// found day after day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct CaseOpened {
-    /// The community.
-    #[schemars(with = "schema::Id")]
-    pub community: CommunityId,
-    /// The grid area.
-    #[schemars(with = "schema::Id")]
-    pub zone: ZoneId,
-    /// The case.
-    #[schemars(with = "schema::Id")]
-    pub case: CaseId,
-    /// Which rule, by its code, such as `W1`.
-    pub rule: String,
-    /// 1 to 3.
-    pub severity: u8,
-}
-
-impl Event for CaseOpened {
-    const SUBJECT: &'static str = "market.case.opened.v1";
-}
-
-/// Somebody decided about a case of surveillance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct CaseDecided {
-    /// The community.
-    #[schemars(with = "schema::Id")]
-    pub community: CommunityId,
-    /// The grid area.
-    #[schemars(with = "schema::Id")]
-    pub zone: ZoneId,
-    /// The case.
-    #[schemars(with = "schema::Id")]
-    pub case: CaseId,
-    /// `dismissed` or `confirmed`.
-    pub decision: String,
-    /// Who decided.
-    #[schemars(with = "schema::Id")]
-    pub by: PartyId,
-}
-
-impl Event for CaseDecided {
-    const SUBJECT: &'static str = "market.case.decided.v1";
-}
-
-/// Somebody who computed a clearing anew from its journal came to another result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ClearingDisputed {
-    /// The community.
-    #[schemars(with = "schema::Id")]
-    pub community: CommunityId,
-    /// The grid area.
-    #[schemars(with = "schema::Id")]
-    pub zone: ZoneId,
-    /// Start of the slot.
-    #[schemars(with = "schema::Moment")]
-    pub slot: Timestamp,
-    /// The clearing's name on chain.
-    #[schemars(with = "schema::Hash")]
-    pub clearing: B256,
-    /// How many clearings of the last days differ for who says so, with this one.
-    pub count: u32,
-    /// What differs, in words.
-    pub difference: String,
-}
-
-impl Event for ClearingDisputed {
-    const SUBJECT: &'static str = "market.clearing.disputed.v1";
 }

@@ -276,6 +276,7 @@ mod tests {
             include_str!("identity.rs"),
             include_str!("ledger.rs"),
             include_str!("market.rs"),
+            include_str!("market/found.rs"),
             include_str!("metering.rs"),
         ];
         let line = "const SUBJECT: &'static str = \"";

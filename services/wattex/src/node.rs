@@ -11,6 +11,7 @@
 //! it once per step.
 
 pub mod chain;
+mod meters;
 mod register;
 mod secrets;
 mod spent;
@@ -46,8 +47,6 @@ pub use telling::Outside;
 
 /// Rounds after which a pump that never comes to rest is a fault.
 const PUMP_ROUNDS_MAX: u32 = 1_000;
-/// Seconds after a slot's end until it closes without the meters that have not reported.
-const GRACE_SECONDS: i64 = 600;
 
 /// What an installation is made of.
 pub struct Settings {
@@ -180,11 +179,12 @@ impl Node {
         let explorer = wired.explorer(&policy).await?;
         let telling = Telling::start(&wired, &secrets, billing.clone()).await?;
         let deg = register::start(&wired).await?;
-        let listening = metering.listen().await.map_err(|error| not_listening(&settings, error))?;
+        let listening =
+            metering.listen().await.map_err(|error| meters::not_listening(&settings, error))?;
         let verifier = identity.verifier();
         let mut mounts = vec![
             gateway::mount("identity", identity::routes(identity.clone())),
-            gateway::mount("metering", metering_routes(&metering)),
+            gateway::mount("metering", meters::routes(&metering)),
             gateway::mount("market", market::routes(market.clone())),
             gateway::mount("billing", billing::routes(billing.clone())),
             gateway::mount("ledger", ledger::routes(ledger.clone())),
@@ -393,27 +393,6 @@ impl Wired<'_> {
         .context("starting market")
     }
 
-    async fn metering(&self, secrets: &Secrets) -> Result<Arc<metering::Metering>> {
-        let config = metering::Config {
-            database: self.database("metering"),
-            mqtt: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            tls: self.settings.mqtt_tls.clone(),
-            slot: self.settings.slot,
-            grace_seconds: GRACE_SECONDS,
-            readings_kept_days: self.settings.readings_kept_days,
-            limits: metering::Limits::default(),
-            bridges: Vec::new(),
-        };
-        let anchor = metering::Anchor {
-            sender: Arc::new(Sender::new(secrets.key(role::READINGS), self.chain_id)),
-            contracts: self.deployment,
-        };
-        let clock = self.clock.clone();
-        let metering = metering::Metering::open(config, clock, anchor, self.node.clone()).await?;
-        self.bus.subscribe(metering.clone()).await?;
-        Ok(metering)
-    }
-
     async fn explorer(&self, policy: &Policy) -> Result<Arc<explorer::Explorer>> {
         explorer::start(explorer::Parts {
             db_url: self.database("explorer"),
@@ -424,16 +403,6 @@ impl Wired<'_> {
         })
         .await
         .context("starting explorer")
-    }
-}
-
-/// Why the broker does not listen: a port that is taken is the user's to choose.
-fn not_listening(settings: &Settings, error: anyhow::Error) -> anyhow::Error {
-    let taken = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
-    let taken = taken.map(std::io::Error::kind).any(|kind| kind == ErrorKind::AddrInUse);
-    match settings.mqtt_tls.as_ref().filter(|_| taken) {
-        Some(tls) => Trouble::PortTaken { port: tls.address.port(), option: "--mqtt-tls" }.into(),
-        None => error.context("starting the MQTT broker"),
     }
 }
 
@@ -490,14 +459,4 @@ fn listen(
         }
         other => anyhow::Error::from(other),
     })
-}
-
-fn metering_routes(
-    metering: &Arc<metering::Metering>,
-) -> impl Fn(&mut utoipa_actix_web::service_config::ServiceConfig<'_>) + Send + Sync + 'static {
-    let metering = actix_web::web::Data::from(metering.clone());
-    move |config| {
-        config.app_data(metering.clone());
-        metering::api::routes(config);
-    }
 }

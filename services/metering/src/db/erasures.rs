@@ -83,7 +83,8 @@ pub(crate) async fn unanchored(
 ) -> Result<bool, DbError> {
     let count: i64 = query_scalar(
         "select (select count(*) from reading where meter = $1 and time < $2 \
-         and (slot_batch is null or fresh = 1)) + (select count(*) from day_dirty where meter = $1 and day < $3)",
+         and (slot_batch is null or fresh = 1)) \
+         + (select count(*) from day_dirty where meter = $1 and day < $3)",
     )
     .bind(meter.to_string())
     .bind(until.seconds())
@@ -203,7 +204,8 @@ pub(crate) async fn erase_rest(
 pub(crate) async fn open(db: &Db, limit: i64) -> Result<Vec<(MeterId, LocalDay)>, DbError> {
     let rows = query(
         "select m.id, m.erased_day from meter m where m.erased_day is not null and exists \
-         (select 1 from salt s where s.meter = m.id and s.day < m.erased_day) order by m.id limit $1",
+         (select 1 from salt s where s.meter = m.id and s.day < m.erased_day) \
+         order by m.id limit $1",
     )
     .bind(limit)
     .fetch_all(db.read())
