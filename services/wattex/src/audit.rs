@@ -4,9 +4,10 @@
 //! and the last hash is the head that an installation named then, to anybody who asked. With
 //! batches that are on chain the entries of a part, such as one account's month, are proved each by
 //! itself, against one block that the caller trusts. What stands beside a text follows from it, but
-//! when it was posted and in which block its log is.
+//! the currency, when it was posted and in which block its log is. The currency is that of the
+//! batches; when an entry was posted is held against when its batch came on chain.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use alloy_primitives::{B256, keccak256};
 use anyhow::{Context, Result, bail};
 use billing::domain::export::{COLUMNS, Row, rows};
 use billing::domain::journal::Entry;
-use billing::domain::verify::{AnchorsFile, EntryProof};
+use billing::domain::verify::{AnchorsFile, EntryProof, JournalBatch};
 use calendar::Timestamp;
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -28,6 +29,11 @@ use crate::verify::trust_file;
 const SILENT_MAX: Duration = Duration::from_secs(60);
 /// The longest answer that says why there is no file.
 const REFUSAL_BYTES_MAX: usize = 4_096;
+/// How far the clocks of the books and of the chain may be apart, in seconds.
+const CLOCKS_APART_MAX: i64 = 60;
+/// How long a batch may have taken to come on chain, in seconds: what was posted meanwhile is in
+/// the next one.
+const BATCH_UNDER_WAY_MAX: i64 = 86_400;
 
 /// What is done.
 #[derive(Subcommand)]
@@ -130,10 +136,11 @@ pub fn run(work: &Work) -> Result<ExitCode> {
 async fn export(arguments: &Export) -> Result<ExitCode> {
     let http = reqwest::Client::builder().read_timeout(SILENT_MAX).build()?;
     let format = if arguments.format == Format::Parquet { "parquet" } else { "csv" };
-    let mut part = vec![("from", arguments.from.to_string())];
+    let mut part = Vec::new();
     part.extend(arguments.to.map(|to| ("to", to.to_string())));
     part.extend(arguments.currency.clone().map(|currency| ("currency", currency)));
     let mut query = part.clone();
+    query.push(("from", arguments.from.to_string()));
     query.push(("format", format.to_owned()));
     query.extend(arguments.account.clone().map(|account| ("account", account)));
     query.extend(arguments.month.clone().map(|month| ("month", month)));
@@ -190,6 +197,18 @@ struct Found {
     proved: u64,
     /// Whether places between the first and the last are missing.
     is_part: bool,
+    /// What all rows say the currency is.
+    currency: Option<String>,
+    /// Places of the batches that prove any.
+    batches: BTreeSet<usize>,
+    /// Entries that say they were posted long before the batch before theirs came on chain.
+    too_early: u64,
+}
+
+/// What stands in the first row of an entry beside its text.
+struct Beside<'a> {
+    at: &'a str,
+    proof: &'a str,
 }
 
 /// An entry of a file that is not what it should be.
@@ -199,7 +218,7 @@ struct Broken {
 }
 
 fn check(file: impl Read, head: Option<B256>, anchors: Option<&Anchors>) -> Result<ExitCode> {
-    let found = match read(file, anchors.map(|anchors| &anchors.file))? {
+    let found = match read(file, anchors)? {
         Ok(found) => found,
         Err(Broken { entry, why }) => return broken(&entry, why),
     };
@@ -209,19 +228,28 @@ fn check(file: impl Read, head: Option<B256>, anchors: Option<&Anchors>) -> Resu
     if head.is_some_and(|head| head != hash) {
         return broken(&place.to_string(), "is not the head that was named");
     }
-    let Found { first, entries, proved, is_part, .. } = found;
+    let Found { first, entries, proved, is_part, too_early, .. } = found;
     if is_part {
         println!("{entries} of the entries {first} to {place}: each is what its hash is of");
     } else {
         println!("entries {first} to {place} follow from each other; the last has the hash {hash}");
     }
-    let Some(anchors) = anchors else { return Ok(ExitCode::SUCCESS) };
+    if is_part || first > 0 || head.is_none() {
+        println!("not proved: that all entries are here");
+    }
+    let Some(anchors) = anchors else {
+        println!("not proved: the currency, and when each was posted");
+        return Ok(ExitCode::SUCCESS);
+    };
     let said = if anchors.trusted { "" } else { ", by the file's own word: no block is trusted" };
     println!("{proved} of {entries} entries stand in batches on chain{said}");
-    if is_part {
-        println!("not proved: that the part has all entries of its account and month");
+    for (batch, time) in found.batches.iter().filter_map(|place| anchors.at(*place)) {
+        println!("batch {} came on chain at {time}", batch.number);
     }
-    let holds = anchors.trusted && proved == entries;
+    if too_early > 0 {
+        println!("{too_early} say that they were posted long before the batch before theirs");
+    }
+    let holds = anchors.trusted && proved == entries && too_early == 0;
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::from(exit::UNANCHORED_JOURNAL) })
 }
 
@@ -230,15 +258,19 @@ fn unreadable(why: impl std::fmt::Display) -> Trouble {
 }
 
 /// Reads a journal in CSV, row by row; every row is what the text of its entry makes of it.
-fn read(file: impl Read, anchors: Option<&AnchorsFile>) -> Result<Result<Found, Broken>> {
+fn read(file: impl Read, anchors: Option<&Anchors>) -> Result<Result<Found, Broken>> {
     let mut reader = csv::Reader::from_reader(file);
     if reader.headers().map_err(unreadable)?.iter().ne(COLUMNS) {
         return Err(unreadable("it has other columns").into());
     }
     let (mut found, mut due) = (Found::default(), VecDeque::new());
+    let mut beside = [String::new(), String::new()];
     for row in reader.records() {
         let row = row.map_err(unreadable)?;
         let broken = |why| Ok(Err(Broken { entry: row[0].to_owned(), why }));
+        if let Err(why) = found.take_currency(&row[2], anchors) {
+            return broken(why);
+        }
         if !row[12].is_empty() {
             if !due.is_empty() {
                 return broken("comes before the one before it has all its rows");
@@ -247,10 +279,15 @@ fn read(file: impl Read, anchors: Option<&AnchorsFile>) -> Result<Result<Found, 
                 Ok(entry) => entry,
                 Err(why) => return broken(why),
             };
-            if let Err(why) = found.take(&entry, (&row[2], &row[13]), anchors) {
+            if let Err(why) = found.take(&entry, &Beside { at: &row[1], proof: &row[13] }, anchors)
+            {
                 return broken(why);
             }
             due = rows(&entry, Timestamp::from_seconds(0), "", "").into();
+            beside = [row[1].to_owned(), row[4].to_owned()];
+        }
+        if [&row[1], &row[4]] != beside {
+            return broken("has rows of another time or block");
         }
         let Some(right) = due.pop_front() else { return broken("has a row that is not its own") };
         if !says(&row, &right) {
@@ -298,12 +335,27 @@ fn says(row: &csv::StringRecord, right: &Row) -> bool {
 }
 
 impl Found {
-    /// Takes the next entry, with its currency and proof.
+    /// Takes the currency of the next row: that of all, and of the batches.
+    fn take_currency(
+        &mut self,
+        currency: &str,
+        anchors: Option<&Anchors>,
+    ) -> Result<(), &'static str> {
+        if anchors.is_some_and(|anchors| anchors.file.currency != currency) {
+            return Err("is of another currency than the batches");
+        }
+        if self.currency.get_or_insert_with(|| currency.to_owned()) != currency {
+            return Err("is of another currency than the first");
+        }
+        Ok(())
+    }
+
+    /// Takes the next entry, with what stands beside it.
     fn take(
         &mut self,
         entry: &Entry,
-        (currency, proof): (&str, &str),
-        anchors: Option<&AnchorsFile>,
+        beside: &Beside,
+        anchors: Option<&Anchors>,
     ) -> Result<(), &'static str> {
         let follows = match self.last {
             None => entry.sequence > 0 || entry.previous == B256::ZERO,
@@ -317,11 +369,20 @@ impl Found {
         if !follows {
             return Err("does not follow from the one before");
         }
-        if let (Some(anchors), false) = (anchors, proof.is_empty()) {
-            if currency != anchors.currency {
-                return Err("is of another currency than the batches");
+        let at: Timestamp = beside.at.parse().map_err(|_| "has no time")?;
+        if let (Some(anchors), false) = (anchors, beside.proof.is_empty())
+            && let Some(place) = batch_of(entry, beside.proof, &anchors.file)?
+        {
+            self.proved += 1;
+            self.batches.insert(place);
+            if anchors.at(place).is_none_or(|(_, time)| at > time.plus_seconds(CLOCKS_APART_MAX)) {
+                return Err("came on chain before it says that it was posted");
             }
-            self.proved += u64::from(is_proved(entry, proof, anchors)?);
+            let before = place.checked_sub(1).and_then(|place| anchors.at(place));
+            let long_before = |(_, time): (_, Timestamp)| {
+                at < time.plus_seconds(-BATCH_UNDER_WAY_MAX - CLOCKS_APART_MAX)
+            };
+            self.too_early += u64::from(before.is_some_and(long_before));
         }
         if self.last.is_none() {
             self.first = entry.sequence;
@@ -332,13 +393,17 @@ impl Found {
     }
 }
 
-/// Whether a batch of the file proves an entry; `false` where its batch is not in the file.
-fn is_proved(entry: &Entry, proof: &str, anchors: &AnchorsFile) -> Result<bool, &'static str> {
+/// The place in the file of the batch that proves an entry; none where it is not in the file.
+fn batch_of(
+    entry: &Entry,
+    proof: &str,
+    anchors: &AnchorsFile,
+) -> Result<Option<usize>, &'static str> {
     let proof: EntryProof = serde_json::from_str(proof).map_err(|_| "has a proof that is none")?;
-    let batch = anchors.batches.iter().find(|batch| batch.number == proof.batch);
-    let Some(batch) = batch else { return Ok(false) };
-    if batch.proves(entry.sequence, entry.hash, &proof.path) {
-        return Ok(true);
+    let place = anchors.batches.binary_search_by_key(&proof.batch, |batch| batch.number);
+    let Ok(place) = place else { return Ok(None) };
+    if anchors.batches[place].proves(entry.sequence, entry.hash, &proof.path) {
+        return Ok(Some(place));
     }
     Err("is not in the batch that its proof names")
 }
@@ -346,8 +411,18 @@ fn is_proved(entry: &Entry, proof: &str, anchors: &AnchorsFile) -> Result<bool, 
 /// Batches that prove themselves against a block.
 struct Anchors {
     file: AnchorsFile,
+    /// When each batch came on chain, epoch seconds.
+    times: Vec<u64>,
     /// Whether the block is one that the caller trusts.
     trusted: bool,
+}
+
+impl Anchors {
+    /// The batch at a place of the file, and when it came on chain.
+    fn at(&self, place: usize) -> Option<(JournalBatch, Timestamp)> {
+        let time = i64::try_from(*self.times.get(place)?).ok()?;
+        Some((*self.file.batches.get(place)?, Timestamp::from_seconds(time)))
+    }
 }
 
 /// The batches in a file, held against what the caller trusts.
@@ -357,8 +432,9 @@ fn anchors_in(path: &Path, trust: Option<&Path>) -> Result<Anchors> {
     let file: AnchorsFile =
         serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
     let trust = trust_file(trust, path)?;
-    file.check(trust.as_ref()).map_err(|wrong| Failed(format!("{}: {wrong}", path.display())))?;
-    Ok(Anchors { file, trusted: trust.is_some() })
+    let times = file.check(trust.as_ref());
+    let times = times.map_err(|wrong| Failed(format!("{}: {wrong}", path.display())))?;
+    Ok(Anchors { file, times, trusted: trust.is_some() })
 }
 
 /// Batches that are not on the chain that is trusted.
@@ -372,125 +448,4 @@ fn broken(entry: &str, why: &str) -> Result<ExitCode> {
 }
 
 #[cfg(test)]
-mod tests {
-    use alloy_primitives::{Address, Bytes};
-    use billing::domain::export::{csv_heading, csv_lines};
-    use billing::domain::journal::{Book, Fact};
-    use billing::domain::verify::{ANCHORS_FORMAT, ChainRef, JournalBatch, entries_tree};
-    use units::Money;
-
-    use super::*;
-
-    fn chain() -> ChainRef {
-        let key = Address::repeat_byte(1);
-        let roles = contracts::Roles {
-            admin: key,
-            clearer: key,
-            reconciler: key,
-            policy: key,
-            minter: key,
-            reading_anchor: key,
-            record_anchor: key,
-            installers: Vec::new(),
-            enroller: key,
-            pauser: key,
-            certifier: key,
-        };
-        let genesis = contracts::Genesis::new(key, &roles, &testkit::settings(600));
-        ChainRef { chain_id: 1, genesis: B256::ZERO, contracts: genesis.deployment }
-    }
-
-    /// A journal of three entries: money comes in, is credited, and leaves the market.
-    fn entries() -> Vec<Entry> {
-        let (mut book, account) = (Book::default(), Address::repeat_byte(7));
-        let amount = Money::from_n(25);
-        let facts = [
-            Fact::Minted { amount },
-            Fact::Deposited { account, amount },
-            Fact::Withdrawn { account, amount },
-        ];
-        let post = |(place, fact)| book.post(&format!("log:{place}"), fact).unwrap();
-        facts.into_iter().enumerate().map(post).collect()
-    }
-
-    fn journal(entries: &[Entry], proofs: &[&str]) -> String {
-        let at = Timestamp::from_seconds(1_780_000_000);
-        let each = entries.iter().zip(proofs.iter().chain(std::iter::repeat(&"")));
-        let rows: Vec<Row> =
-            each.flat_map(|(entry, proof)| rows(entry, at, "0xab", proof)).collect();
-        let lines = [csv_heading(), csv_lines(&rows, "EUR").unwrap()].concat();
-        String::from_utf8(lines).unwrap()
-    }
-
-    fn holds(text: &str, head: Option<B256>) -> bool {
-        check(text.as_bytes(), head, None).unwrap() == ExitCode::SUCCESS
-    }
-
-    #[test]
-    fn a_journal_in_which_anything_was_changed_does_not_hold() {
-        let all = entries();
-        let whole = journal(&all, &[]);
-        assert!(holds(&whole, None) && holds(&journal(&all[1..], &[]), None));
-        assert!(holds(&whole, Some(all[2].hash)) && !holds(&whole, Some(B256::ZERO)));
-        assert!(holds(&journal(&all[..2], &[]), None), "a journal that ends sooner");
-        assert!(!holds(&journal(&[all[0].clone(), all[2].clone()], &[]), None), "a hole");
-        // What stands beside the text follows from it.
-        for (from, to) in [
-            (",25,", ",26,"),
-            (",minted,", ",deposited,"),
-            (",1000,2040,", ",2040,1000,"),
-            (",log:1,", ",log:2,"),
-            (",false,", ",true,"),
-            ("\n1,", "\n2,"),
-        ] {
-            let changed = whole.replacen(from, to, 1);
-            assert!(changed != whole && !holds(&changed, None), "{from}");
-        }
-        let changed = whole.replacen("\"\"sequence\"\":1", "\"\"sequence\"\":2", 1);
-        assert!(changed != whole && !holds(&changed, None));
-        let other = whole.replacen("sequence", "number", 1);
-        assert!(check(other.as_bytes(), None, None).is_err(), "other columns");
-        let none = whole.lines().next().unwrap();
-        assert!(check(none.as_bytes(), None, None).is_err(), "none");
-    }
-
-    #[test]
-    fn a_part_is_proved_by_its_batches_entry_by_entry() {
-        let all = entries();
-        let hashes: Vec<B256> = all.iter().map(|entry| entry.hash).collect();
-        let tree = entries_tree(&hashes);
-        let batch = JournalBatch { number: 1, first: 0, count: 3, root: tree.root() };
-        let proof = |place: usize, batch| {
-            serde_json::to_string(&EntryProof { batch, path: tree.path(place) }).unwrap()
-        };
-        let anchors = |trusted| Anchors {
-            file: AnchorsFile {
-                format: ANCHORS_FORMAT.to_owned(),
-                chain: chain(),
-                header: Bytes::new(),
-                genesis: Vec::new(),
-                currency: "EUR".to_owned(),
-                batches: vec![batch],
-                nodes: Vec::new(),
-            },
-            trusted,
-        };
-        let code = |text: &str, trusted| check(text.as_bytes(), None, Some(&anchors(trusted)));
-        let ends = |text: &str, trusted, with: u8| {
-            assert_eq!(code(text, trusted).unwrap(), ExitCode::from(with), "{text}");
-        };
-        let part = [all[0].clone(), all[2].clone()];
-        let proofs = [proof(0, 1), proof(2, 1)];
-        let good = journal(&part, &[&proofs[0], &proofs[1]]);
-        ends(&good, true, 0);
-        ends(&good, false, exit::UNANCHORED_JOURNAL);
-        // An entry that is in no batch yet, or in one that the file does not have.
-        ends(&journal(&part, &[&proofs[0]]), true, exit::UNANCHORED_JOURNAL);
-        ends(&journal(&part, &[&proofs[0], &proof(2, 2)]), true, exit::UNANCHORED_JOURNAL);
-        ends(&journal(&part, &[&proofs[0], &proof(1, 1)]), true, exit::BROKEN_JOURNAL);
-        ends(&journal(&part, &[&proofs[0], "{}"]), true, exit::BROKEN_JOURNAL);
-        let back = [all[2].clone(), all[0].clone()];
-        ends(&journal(&back, &[&proofs[1], &proofs[0]]), true, exit::BROKEN_JOURNAL);
-        ends(&good.replace(",EUR,", ",USD,"), true, exit::BROKEN_JOURNAL);
-    }
-}
+mod tests;

@@ -17,7 +17,6 @@ mod secrets;
 mod spent;
 mod telling;
 
-use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -26,7 +25,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use bus::Bus;
 use calendar::{SlotLength, TimeZone, Timestamp};
-use client::{JsonRpc, Sender};
+use client::JsonRpc;
 use contracts::{Currency, Deployment, Policy, check_currencies};
 use identity::{Origin, Rotation};
 use ids::{CommunityId, ZoneId};

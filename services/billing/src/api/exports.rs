@@ -1,5 +1,6 @@
 //! The journals as files for auditors.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use access::Action;
@@ -56,9 +57,7 @@ pub(crate) struct ExportQuery {
 pub(crate) struct AnchorsQuery {
     /// Whose journal (ISO 4217); that of the currency that energy is traded in when absent.
     currency: Option<String>,
-    /// The first entry; 0 when absent.
-    from: Option<u64>,
-    /// The entry after the last; all that there are when absent.
+    /// The entry after the last that is to be proved; all that there are when absent.
     to: Option<u64>,
     /// Height of a final block that the reader trusts; the newest when absent.
     trusted: Option<u64>,
@@ -149,8 +148,9 @@ pub(crate) async fn export_journal(
 /// The batches of a journal that are on chain, and what proves them against one block.
 ///
 /// Once a day what was posted since becomes a batch: a tree over the hashes of its entries, whose
-/// root is in `RecordAnchor`. `wattex audit check` holds an export against it, offline. Refused
-/// with `BATCHES` where there are too many for one answer.
+/// root is in `RecordAnchor`. The answer has them from the first on, so that none is put over
+/// another. `wattex audit check` holds an export against it, offline. Refused with `BATCHES` where
+/// there are too many for one answer.
 #[utoipa::path(
     tag = "billing",
     params(AnchorsQuery),
@@ -164,8 +164,8 @@ pub(crate) async fn get_journal_anchors(
 ) -> Result<Json<AnchorsFile>, Problem> {
     require(&caller, Action::ReadAccount)?;
     let currency = billing.currencies.named(query.currency.as_deref())?;
-    let range = (query.from.unwrap_or(0), query.to.unwrap_or(u64::MAX));
-    Ok(Json(billing.journal_anchors(currency, range, query.trusted).await?))
+    let to = query.to.unwrap_or(u64::MAX);
+    Ok(Json(billing.journal_anchors(currency, to, query.trusted).await?))
 }
 
 /// The moments of a month of UTC; all there are where none is named.
@@ -185,6 +185,7 @@ async fn wanted(billing: &Billing, caller: &Principal, named: &str) -> Result<Wa
     let spans = addresses::of_account(&billing.db, account).await?;
     let points = members::points_of(&billing.db, account).await?;
     Ok(Wanted {
+        account,
         addresses: spans.iter().map(|span| span.address).collect(),
         points: points.into_iter().collect(),
     })
@@ -236,8 +237,17 @@ impl Export {
             let db = &self.billing.db;
             let entries = journal::exported(db, self.currency, place, &self.within).await?;
             self.next = entries.last().map_or(self.end, |(_, _, last)| last.sequence + 1);
+            let stated = match (&self.wanted, entries.first(), entries.last()) {
+                (Some(wanted), Some((_, _, first)), Some((_, _, last))) => {
+                    let range = (first.sequence, last.sequence);
+                    journal::of_owner_within(db, self.currency, wanted.account, range).await?
+                }
+                _ => BTreeSet::new(),
+            };
             for (at, block, entry) in &entries {
-                if self.wanted.as_ref().is_none_or(|wanted| wanted.concerns(entry)) {
+                let ours =
+                    |wanted: &Wanted| stated.contains(&entry.sequence) || wanted.concerns(entry);
+                if self.wanted.as_ref().is_none_or(ours) {
                     let proof = self.proof_of(entry.sequence).await?;
                     some.extend(rows(entry, *at, block, &proof));
                 }

@@ -140,10 +140,11 @@ pub(crate) async fn propose_tariff(
 fn proposal(
     billing: &Billing,
     caller: &Principal,
-    (tariff, notes, compared_with): (&Tariff, &[String], String),
+    (tariff, notes, known): (&Tariff, &[String], (String, String)),
     simulated: Result<SimulationView, Problem>,
 ) -> Result<Proposal, Problem> {
     let (head, at) = (tariff.head(), billing.now());
+    let (compared_with, published) = known;
     let currency = head.currency.clone();
     let (outcome, simulation) = match simulated {
         Ok(view) => {
@@ -170,6 +171,7 @@ fn proposal(
         valid_from: head.valid_from.to_string(),
         hash: tariff.hash().to_string(),
         compared_with,
+        published,
         summary: json(&outcome)?,
         asked_by: caller.party.to_string(),
         at,
@@ -261,8 +263,9 @@ pub(crate) async fn get_tariff_proposal(
 ///
 /// Its hash goes on chain, and it holds from its own first day on. Refused with `FOUR_EYES` for who
 /// proposed it, with `DECIDED` where somebody has decided, with `PROPOSAL_EXPIRED` after 14 days,
-/// with `PROPOSAL_OUTDATED` where another tariff was published since, and where it cannot be
-/// published any more. Repeating it changes nothing.
+/// with `PROPOSAL_OUTDATED` where another tariff was published since, with `PROPOSAL_CHANGED` where
+/// what is kept is not what was proposed, and where it cannot be published any more. Repeating it
+/// changes nothing.
 #[utoipa::path(
     tag = "billing",
     params(("id" = String, Path, description = "The proposal")),
@@ -277,9 +280,9 @@ pub(crate) async fn approve_tariff_proposal(
     decided(&billing, &caller, &id, true).await
 }
 
-/// Refuses a tariff that another person proposed.
+/// Refuses a tariff that was proposed; who proposed it takes it back so.
 ///
-/// Refused itself with `FOUR_EYES`, `DECIDED` and `PROPOSAL_EXPIRED`.
+/// Refused itself with `DECIDED` and `PROPOSAL_EXPIRED`.
 #[utoipa::path(
     tag = "billing",
     params(("id" = String, Path, description = "The proposal")),
@@ -302,7 +305,7 @@ async fn decided(
 ) -> Result<Json<TariffProposalView>, Problem> {
     require(caller, Action::PublishTariff)?;
     let wanted = found(billing, caller, id).await?;
-    billing.decide_proposal(&wanted, (caller.party, approved), billing.now()).await?;
+    billing.decide_proposal(&wanted.id, (caller.party, approved), billing.now()).await?;
     Ok(Json(view(billing, &found(billing, caller, id).await?)?))
 }
 

@@ -1,4 +1,4 @@
-//! The journals are anchored: once a UTC day what was posted since becomes batches on chain, with
+//! The journals are anchored: once a UTC day what was posted since becomes a batch on chain, with
 //! which an export of a part proves itself.
 
 use std::collections::HashSet;
@@ -10,52 +10,96 @@ use service::Problem;
 
 use crate::Billing;
 use crate::currencies::CurrencyId;
-use crate::db::{journal, journal_batches as batches};
+use crate::db::journal;
+use crate::db::journal_batches::{self as batches, Standing};
 use crate::domain::verify::{
     ANCHORS_FORMAT, AnchorsFile, BATCH_ENTRIES_MAX, ChainRef, JournalBatch, entries_tree,
     journal_subject,
 };
 
 const ANCHOR_GAS: u64 = 200_000;
+
+/// What came of a look at a journal.
+enum Round {
+    /// Nothing is left for today.
+    Over,
+    /// Its last batch is not final yet.
+    Waits,
+    Sent,
+}
+
 /// The most batches of a file that proves them.
-const FILE_BATCHES_MAX: usize = 1_000;
+const FILE_BATCHES_MAX: usize = 4_000;
 
 impl Billing {
-    /// Anchors what of the journals is in no batch yet, at the first tick of a UTC day; whether
-    /// anything was sent.
+    /// Anchors what of the journals is in no batch yet, once a UTC day and at once where a whole
+    /// batch is left; whether anything was sent.
+    ///
+    /// A batch is made when the one before it is in a final block, at most one of a journal in a
+    /// tick. So no later one stands in the way of one that the chain refuses: its entries come in
+    /// the next, on another day.
     pub(crate) async fn anchor_journals(&self, now: Timestamp) -> Result<bool> {
         let today = TimeZone::utc().day_of(now).number();
         let mut looked = self.journals_anchored.lock().await;
         if *looked == Some(today) {
             return Ok(false);
         }
-        let mut sent = false;
+        let (mut sent, mut over) = (false, true);
         for currency in self.currencies.ids() {
-            let last = batches::last(&self.db, currency).await?;
-            if last.is_some_and(|(_, day)| day >= today) {
-                continue;
-            }
-            let (_, end) = self.state.lock().await.book_of(currency).head();
-            let (mut first, mut number) =
-                last.map_or((0, 0), |(last, _)| (last.first + last.count, last.number));
-            while first < end {
-                number += 1;
-                let count = (end - first).min(BATCH_ENTRIES_MAX);
-                first = self.anchor_batch(currency, (number, first, count), today).await?;
-                sent = true;
+            match self.anchor_journal(currency, today).await? {
+                Round::Over => {}
+                Round::Waits => over = false,
+                Round::Sent => (sent, over) = (true, false),
             }
         }
-        *looked = Some(today);
+        if over {
+            *looked = Some(today);
+        }
         Ok(sent)
     }
 
-    /// Keeps a batch and its transaction; the place after it.
+    /// Anchors the next batch of a journal, if it is time.
+    async fn anchor_journal(&self, currency: CurrencyId, today: u32) -> Result<Round> {
+        let last = batches::last(&self.db, currency).await?;
+        let (_, end) = self.state.lock().await.book_of(currency).head();
+        let (first, number, made) = match last {
+            None => (0, 0, None),
+            Some((_, Standing::Open, _)) => return Ok(Round::Waits),
+            // What was refused once may be refused again: not before another day.
+            Some((last, Standing::Refused, day)) if day >= today => {
+                tracing::error!(number = last.number, "the chain refused a batch of a journal");
+                return Ok(Round::Over);
+            }
+            Some((last, Standing::Refused, _)) => {
+                let number = last.number;
+                let noted = self.db.transact(move |tx| {
+                    Box::pin(async move { batches::set_refused(tx, currency, number).await })
+                });
+                noted.await?;
+                (last.first, number, None)
+            }
+            Some((last, Standing::Anchored, day)) => {
+                (last.first + last.count, last.number, Some(day))
+            }
+        };
+        let left = end.saturating_sub(first);
+        let is_due = made.is_none_or(|day| day < today) || left >= BATCH_ENTRIES_MAX;
+        if left == 0 || !is_due {
+            return Ok(Round::Over);
+        }
+        let number = number.checked_add(1).context("the number of a batch")?;
+        let count = left.min(BATCH_ENTRIES_MAX);
+        self.anchor_batch(currency, (number, first, count), today).await?;
+        Ok(Round::Sent)
+    }
+
+    /// Keeps a batch and its transaction.
     async fn anchor_batch(
         &self,
         currency: CurrencyId,
         (number, first, count): (u32, u64, u64),
         today: u32,
-    ) -> Result<u64> {
+    ) -> Result<()> {
         let hashes = self.entry_hashes(currency, first, first + count).await?;
         let batch = JournalBatch { number, first, count, root: entries_tree(&hashes).root() };
         let (owner, meter) = journal_subject(self.currencies.code(currency));
@@ -69,8 +113,7 @@ impl Billing {
                     batches::put(tx, currency, &batch, today).await
                 })
             })
-            .await?;
-        Ok(first + count)
+            .await
     }
 
     /// The hashes of the entries from `first` on and below `end`.
@@ -90,7 +133,7 @@ impl Billing {
         Ok(hashes)
     }
 
-    /// The batches with entries from `from` on and below `to` that are in final blocks, and what
+    /// The batches from the first on with entries below `to` that are in final blocks, and what
     /// proves them against the block of height `trusted`, or the newest that is final.
     ///
     /// # Errors
@@ -98,7 +141,7 @@ impl Billing {
     pub(crate) async fn journal_anchors(
         &self,
         currency: CurrencyId,
-        range: (u64, u64),
+        to: u64,
         trusted: Option<u64>,
     ) -> Result<AnchorsFile> {
         let finalized = self.finalized().await;
@@ -108,7 +151,7 @@ impl Billing {
             return Err(Problem::unavailable(title).into());
         }
         let of = (block, FILE_BATCHES_MAX);
-        let found = batches::anchored(&self.db, currency, range, of).await?;
+        let found = batches::anchored(&self.db, currency, to, of).await?;
         if found.len() > FILE_BATCHES_MAX {
             let title = format!("At most {FILE_BATCHES_MAX} batches are proved at once");
             return Err(Problem::refused("BATCHES", title).into());

@@ -3,13 +3,14 @@
 //!
 //! ```text
 //! open ──> approved ──> kept, anchored and announced in the same transaction
-//!   ├────> refused
+//!   ├────> refused      or taken back by who proposed it
 //!   └────> expired      nobody decided in time
 //! ```
 //!
-//! What is decided is what was shown: a proposal that was compared with a tariff which is not the
-//! newest any more cannot be published.
+//! What is decided is what was shown: once anything else is published, a proposal of before cannot
+//! be published any more. It holds up none: the same can be proposed again, to be compared.
 
+use alloy_primitives::keccak256;
 use anyhow::{Error, Result};
 use calendar::Timestamp;
 use events::Envelope;
@@ -60,10 +61,12 @@ impl Billing {
     /// A [`Problem`]: `ALREADY_PROPOSED` where the same waits for a decision, `PROPOSALS_OPEN` where
     /// too many wait.
     pub(crate) async fn propose_tariff(&self, wanted: Proposal) -> Result<()> {
+        let _turn = self.publishing.lock().await;
+        let now_published = all_of(&members::tariffs(&self.db, wanted.community).await?);
         self.db
             .transact(move |tx| {
                 Box::pin(async move {
-                    let of = (wanted.community, wanted.hash.as_str());
+                    let of = (wanted.community, wanted.hash.as_str(), now_published.as_str());
                     let (all, same) = proposals::open(tx, of, wanted.at).await?;
                     if same > 0 {
                         let title = "The same tariff is proposed, and nobody has decided yet";
@@ -80,7 +83,7 @@ impl Billing {
     }
 
     /// Whether a tariff could be published as things are; the hash of the newest tariff of the
-    /// community, which a draft is compared with.
+    /// community, which a draft is compared with, and what stands for all that is published.
     ///
     /// # Errors
     /// A [`Problem`], as of [`Billing::publish_tariff`].
@@ -88,27 +91,32 @@ impl Billing {
         &self,
         community: CommunityId,
         tariff: &Tariff,
-    ) -> Result<String> {
+    ) -> Result<(String, String)> {
         let published = members::tariffs(&self.db, community).await?;
         self.check_follows(newest_of(&published, tariff), tariff)?;
-        Ok(compared_with(&published))
+        Ok((compared_with(&published), all_of(&published)))
     }
 
-    /// Decides what another person proposed. Who published it may say so again.
+    /// Decides what another person proposed; who proposed it may take it back, which refuses it.
+    /// Who published it may say so again.
     ///
     /// # Errors
-    /// A [`Problem`]: `FOUR_EYES` for who proposed it, `DECIDED` where somebody has decided
-    /// otherwise, `PROPOSAL_EXPIRED` where nobody did in time, `PROPOSAL_OUTDATED` where another
-    /// tariff was published since; as of [`Billing::publish_tariff`] where it cannot be published
-    /// any more.
+    /// A [`Problem`]: `FOUR_EYES` where who proposed it would publish it, `DECIDED` where somebody
+    /// has decided otherwise, `PROPOSAL_EXPIRED` where nobody did in time, `PROPOSAL_OUTDATED` where
+    /// another tariff was published since, `PROPOSAL_CHANGED` where what is kept is not what was
+    /// proposed; as of [`Billing::publish_tariff`] where it cannot be published any more.
     pub(crate) async fn decide_proposal(
         &self,
-        wanted: &Proposal,
+        id: &str,
         (by, approved): (PartyId, bool),
         now: Timestamp,
     ) -> Result<()> {
+        // Nothing is decided or published from here on, so that who decides twice is told the same.
+        let _turn = self.publishing.lock().await;
+        let wanted = proposals::find(&self.db, id).await?;
+        let wanted = wanted.ok_or_else(|| Problem::not_found("proposal"))?;
         let by = by.to_string();
-        if wanted.asked_by == by {
+        if approved && wanted.asked_by == by {
             let title = "Another person than the one who proposed it must decide";
             return Err(Problem::refused("FOUR_EYES", title).into());
         }
@@ -128,9 +136,12 @@ impl Billing {
             return kept.await;
         }
         let tariff = wanted.proposed()?;
-        let _turn = self.publishing.lock().await;
+        if tariff.hash().to_string() != wanted.hash {
+            let title = "What is kept of the proposal is not what was proposed: propose it again";
+            return Err(Problem::refused("PROPOSAL_CHANGED", title).into());
+        }
         let published = members::tariffs(&self.db, wanted.community).await?;
-        if compared_with(&published) != wanted.compared_with {
+        if all_of(&published) != wanted.published {
             let title = "Another tariff was published since: propose it again, to be compared";
             return Err(Problem::refused("PROPOSAL_OUTDATED", title).into());
         }
@@ -208,6 +219,17 @@ fn newest_of<'a>(published: &'a [Published], tariff: &Tariff) -> Option<&'a Publ
 /// What a draft is compared with.
 fn compared_with(published: &[Published]) -> String {
     proposals::hash_or_none(published.first().map(|known| known.tariff.hash()))
+}
+
+/// What stands for all that is published: it changes with every publication.
+fn all_of(published: &[Published]) -> String {
+    let of = |known: &Published| {
+        let (id, hash) = (&known.tariff.head().id, known.tariff.hash());
+        format!("{}/{}/{hash};", id.len(), known.record_version) + id
+    };
+    let mut all: Vec<String> = published.iter().map(of).collect();
+    all.sort_unstable();
+    keccak256(all.concat()).to_string()
 }
 
 fn decided_already() -> Error {

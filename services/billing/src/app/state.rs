@@ -15,7 +15,7 @@ use crate::Billing;
 use crate::currencies::{Currencies, CurrencyId};
 use crate::db::chain::{self, Head, kind};
 use crate::db::{journal, members, payouts};
-use crate::domain::journal::{Account, Book, Entry};
+use crate::domain::journal::{Account, Book, Entry, JournalError};
 
 /// Billing's memory.
 #[derive(Default)]
@@ -192,12 +192,21 @@ async fn book(db: &Db, currency: CurrencyId) -> Result<Book> {
 }
 
 impl Billing {
-    /// Brings the energy of a slot to hand, before anything is posted of it.
+    /// Brings the energy of a slot to hand, before anything is posted of it. Where its entries are
+    /// not all found by the slot that is noted beside them, the slots are noted again: what an
+    /// entry says of itself counts.
     pub(crate) async fn bring_to_hand(&self, state: &mut State, slot: Timestamp) -> Result<()> {
-        if !state.book.is_at_hand(slot) {
-            let entries = journal::of_slot(&self.db, slot, u64::MAX).await?;
-            state.book.recall(slot, &entries).context("bringing a slot back")?;
+        if state.book.is_at_hand(slot) {
+            return Ok(());
         }
-        Ok(())
+        let entries = journal::of_slot(&self.db, slot, u64::MAX).await?;
+        match state.book.recall(slot, &entries) {
+            Err(JournalError::NotWhole(_)) => {}
+            recalled => return recalled.context("bringing a slot back"),
+        }
+        let mended = journal::note_slots_again(&self.db).await?;
+        tracing::error!(%slot, mended, "entries of the journal had another slot noted");
+        let entries = journal::of_slot(&self.db, slot, u64::MAX).await?;
+        state.book.recall(slot, &entries).context("bringing a slot back")
     }
 }

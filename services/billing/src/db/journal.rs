@@ -1,5 +1,6 @@
 //! The entries of both ledgers, those of each currency by themselves.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use alloy_primitives::{Address, B256};
@@ -102,20 +103,7 @@ pub(crate) async fn note_slots(db: &Db) -> Result<()> {
         }
         let slot = |row: &AnyRow| Ok((row.try_get(0)?, slot_of(&parse(row, 1)?)));
         let slots: Vec<(i64, i64)> = rows.iter().map(slot).collect::<Result<_>>()?;
-        db.transact(move |tx| {
-            Box::pin(async move {
-                for (sequence, slot) in slots {
-                    query("update journal set slot = $1 where book = 0 and sequence = $2")
-                        .bind(slot)
-                        .bind(sequence)
-                        .execute(tx.conn())
-                        .await
-                        .context("noting the slot of an entry")?;
-                }
-                Ok::<_, anyhow::Error>(())
-            })
-        })
-        .await?;
+        set_slots(db, slots).await?;
     }
 }
 
@@ -238,6 +226,75 @@ pub(crate) async fn of_owner(
         Ok((Timestamp::from_seconds(at), parse(row, 1)?))
     };
     rows.iter().map(entry).collect()
+}
+
+/// The places from `first` to `last` of entries that are in an account's statement.
+pub(crate) async fn of_owner_within(
+    db: &Db,
+    currency: CurrencyId,
+    account: AccountId,
+    (first, last): (u64, u64),
+) -> Result<BTreeSet<u64>> {
+    let rows = query(
+        "select distinct journal_owner.sequence from settlement_address \
+         join journal_owner on journal_owner.address = settlement_address.address \
+         where settlement_address.account = $1 and journal_owner.book = $2 \
+         and journal_owner.sequence >= $3 and journal_owner.sequence <= $4",
+    )
+    .bind(account.to_string())
+    .bind(currency.column())
+    .bind(super::int(first)?)
+    .bind(super::int(last)?)
+    .fetch_all(db.read())
+    .await
+    .context("reading whose entries are")?;
+    rows.iter().map(|row| Ok(u64::try_from(row.try_get::<i64, _>(0)?)?)).collect()
+}
+
+/// Notes the slot of every entry again where another one is noted; of how many that was.
+pub(crate) async fn note_slots_again(db: &Db) -> Result<usize> {
+    let (mut next, mut mended) = (0, 0);
+    loop {
+        let rows = query(
+            "select sequence, entry, slot from journal where book = 0 and sequence >= $1 \
+             order by sequence limit $2",
+        )
+        .bind(next)
+        .bind(READ_MAX)
+        .fetch_all(db.read())
+        .await
+        .context("reading the slots of entries")?;
+        let Some(last) = rows.last() else { return Ok(mended) };
+        next = last.try_get::<i64, _>(0)?.saturating_add(1);
+        let mut wrong = Vec::new();
+        for row in &rows {
+            let slot = slot_of(&parse(row, 1)?);
+            if slot != row.try_get::<i64, _>(2)? {
+                wrong.push((row.try_get(0)?, slot));
+            }
+        }
+        mended += wrong.len();
+        if !wrong.is_empty() {
+            set_slots(db, wrong).await?;
+        }
+    }
+}
+
+async fn set_slots(db: &Db, slots: Vec<(i64, i64)>) -> Result<()> {
+    db.transact(move |tx| {
+        Box::pin(async move {
+            for (sequence, slot) in slots {
+                query("update journal set slot = $1 where book = 0 and sequence = $2")
+                    .bind(slot)
+                    .bind(sequence)
+                    .execute(tx.conn())
+                    .await
+                    .context("noting the slot of an entry")?;
+            }
+            Ok(())
+        })
+    })
+    .await
 }
 
 fn parse(row: &AnyRow, place: usize) -> Result<Entry> {

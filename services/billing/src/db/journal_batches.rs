@@ -7,7 +7,8 @@ use crate::currencies::CurrencyId;
 use crate::domain::verify::JournalBatch;
 
 /// `first` and `entries` are places in the journal of a book; `day` is the UTC day on which the
-/// batch was made. Its transaction follows from [`cause`].
+/// batch was made. Its transaction follows from [`cause`]; one that the chain refused for good has
+/// no entries.
 pub(crate) const SCHEMA: &str = "
 create table journal_batch (
     book bigint not null, number bigint not null, first bigint not null, entries bigint not null,
@@ -41,18 +42,53 @@ pub(crate) async fn put(
     Ok(())
 }
 
-/// The newest batch of a journal, and on which day it was made.
-pub(crate) async fn last(db: &Db, currency: CurrencyId) -> Result<Option<(JournalBatch, u32)>> {
+/// How the transaction of a batch stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is on its way, or in a block that is not final.
+    Open,
+    /// It is in a final block.
+    Anchored,
+    /// It reverted in a final block.
+    Refused,
+}
+
+/// The newest batch of a journal, how it stands, and on which day it was made.
+pub(crate) async fn last(
+    db: &Db,
+    currency: CurrencyId,
+) -> Result<Option<(JournalBatch, Standing, u32)>> {
+    // 11, 12: confirmed or reverted in a block that is final (`client::SCHEMA`).
     let row = query(
-        "select number, first, entries, root, day from journal_batch where book = $1 \
-         order by number desc limit 1",
+        "select b.number, b.first, b.entries, b.root, b.day, coalesce(t.status, 0) \
+         from journal_batch b \
+         left join chain_tx t on t.cause = 'journal/' || b.book || '/' || b.number \
+         where b.book = $1 order by b.number desc limit 1",
     )
     .bind(currency.column())
     .fetch_optional(db.read())
     .await
     .context("reading the last batch of a journal")?;
-    let found = |row: &AnyRow| Ok((parse(row)?, u32::try_from(row.try_get::<i64, _>(4)?)?));
+    let found = |row: &AnyRow| {
+        let standing = match row.try_get::<i64, _>(5)? {
+            11 => Standing::Anchored,
+            12 => Standing::Refused,
+            _ => Standing::Open,
+        };
+        Ok((parse(row)?, standing, u32::try_from(row.try_get::<i64, _>(4)?)?))
+    };
     row.as_ref().map(found).transpose()
+}
+
+/// Notes that the chain refused a batch: the next one has its entries.
+pub(crate) async fn set_refused(tx: &mut Tx, currency: CurrencyId, number: u32) -> Result<()> {
+    query("update journal_batch set entries = 0 where book = $1 and number = $2")
+        .bind(currency.column())
+        .bind(i64::from(number))
+        .execute(tx.conn())
+        .await
+        .context("noting a batch that was refused")?;
+    Ok(())
 }
 
 /// The batch with the entry at a place.
@@ -73,23 +109,22 @@ pub(crate) async fn with_entry(
     row.as_ref().map(parse).transpose()
 }
 
-/// Batches with entries from `from` on and below `to` that are in blocks up to `block`, oldest
-/// first, one more than `limit` where there are more.
+/// The batches from the first on, with entries below `to`, that succeeded in blocks up to `block`,
+/// oldest first, one more than `limit` where there are more.
 pub(crate) async fn anchored(
     db: &Db,
     currency: CurrencyId,
-    (from, to): (u64, u64),
+    to: u64,
     (block, limit): (u64, usize),
 ) -> Result<Vec<JournalBatch>> {
     let rows = query(
         "select b.number, b.first, b.entries, b.root from journal_batch b \
          join chain_tx t on t.cause = 'journal/' || b.book || '/' || b.number \
-         where b.book = $1 and b.first < $2 and b.first + b.entries > $3 and t.block <= $4 \
-         order by b.number limit $5",
+         where b.book = $1 and b.first < $2 and b.entries > 0 and t.block <= $3 \
+         and t.status in (1, 11) order by b.number limit $4",
     )
     .bind(currency.column())
     .bind(i64::try_from(to).unwrap_or(i64::MAX))
-    .bind(super::int(from)?)
     .bind(super::int(block)?)
     .bind(i64::try_from(limit)?.saturating_add(1))
     .fetch_all(db.read())

@@ -23,6 +23,10 @@ create table tariff_proposal (
 create index tariff_proposal_community on tariff_proposal (community, number);
 ";
 
+/// `published` stands for all that was published when it was proposed.
+pub(crate) const PUBLISHED_SCHEMA: &str =
+    "alter table tariff_proposal add column published text not null default ''";
+
 /// What one of the staff wants published.
 #[derive(Debug, Clone)]
 pub(crate) struct Proposal {
@@ -37,6 +41,8 @@ pub(crate) struct Proposal {
     pub(crate) hash: String,
     /// The newest tariff when it was proposed.
     pub(crate) compared_with: String,
+    /// What stands for all that was published then.
+    pub(crate) published: String,
     /// What a list shows of its simulation, as JSON.
     pub(crate) summary: String,
     /// The party that asked.
@@ -90,36 +96,40 @@ pub(crate) async fn ask(tx: &mut Tx, wanted: &Proposal) -> Result<()> {
         Cell::Int(wanted.at.seconds()),
         Cell::Int(wanted.expires.seconds()),
         Cell::Text(wanted.state.clone()),
+        Cell::Text(wanted.published.clone()),
     ];
     let insert = "insert into tariff_proposal (id, community, tariff, version, valid_from, hash, \
                   document, notes, compared_with, summary, simulation, asked_by, at, expires, \
-                  state)";
-    insert_rows(tx, insert, 15, vec![row], "").await.context("keeping a proposal")?;
+                  state, published)";
+    insert_rows(tx, insert, 16, vec![row], "").await.context("keeping a proposal")?;
     Ok(())
 }
 
-/// How many proposals of a community somebody can still decide at `now`, and how many of them are
-/// of this document.
+/// How many proposals of a community somebody can still publish at `now`, while `published` is what
+/// is published, and how many of them are of this document.
 pub(crate) async fn open(
     tx: &mut Tx,
-    (community, hash): (CommunityId, &str),
+    (community, hash, published): (CommunityId, &str, &str),
     now: Timestamp,
 ) -> Result<(i64, i64)> {
     let all: i64 = query_scalar(
         "select count(*) from tariff_proposal \
-         where community = $1 and state = 'open' and expires > $2",
+         where community = $1 and state = 'open' and expires > $2 and published = $3",
     )
     .bind(community.to_string())
     .bind(now.seconds())
+    .bind(published.to_owned())
     .fetch_one(tx.conn())
     .await
     .context("counting proposals")?;
     let same: i64 = query_scalar(
         "select count(*) from tariff_proposal \
-         where community = $1 and state = 'open' and expires > $2 and hash = $3",
+         where community = $1 and state = 'open' and expires > $2 and published = $3 \
+         and hash = $4",
     )
     .bind(community.to_string())
     .bind(now.seconds())
+    .bind(published.to_owned())
     .bind(hash.to_owned())
     .fetch_one(tx.conn())
     .await
@@ -131,14 +141,16 @@ pub(crate) async fn open(
 pub(crate) const REQUESTS: Requests = Requests {
     table: "tariff_proposal",
     columns: "number, id, community, tariff, version, valid_from, hash, compared_with, summary, \
-              asked_by, at, expires, state, decided_by, decided_at, document, notes, simulation",
+              asked_by, at, expires, state, decided_by, decided_at, document, notes, simulation, \
+              published",
 };
 
 /// The same without what is long.
 const LISTED: Requests = Requests {
     table: "tariff_proposal",
     columns: "number, id, community, tariff, version, valid_from, hash, compared_with, summary, \
-              asked_by, at, expires, state, decided_by, decided_at, '', '', ''",
+              asked_by, at, expires, state, decided_by, decided_at, '', '', '', \
+              published",
 };
 
 /// A proposal by its id.
@@ -178,5 +190,6 @@ fn parse(row: &AnyRow) -> Result<Proposal> {
         document: text(15)?,
         notes: text(16)?,
         simulation: text(17)?,
+        published: text(18)?,
     })
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::Address;
 use calendar::Timestamp;
-use ids::ConnectionPointId;
+use ids::{AccountId, ConnectionPointId};
 
 use super::journal::{Account, EnergyAccount, Entry, Fact};
 pub use parquet::{Column, Parquet, ParquetError};
@@ -56,9 +56,12 @@ pub struct Row {
     pub proof: String,
 }
 
-/// What is wanted of a journal: the entries of one account.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What is wanted of a journal: the entries of one account. Those of its statement are, and what
+/// [`Wanted::concerns`] besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
+    /// Whose.
+    pub account: AccountId,
     /// The account's addresses.
     pub addresses: BTreeSet<Address>,
     /// Its connection points.

@@ -44,8 +44,8 @@ use events::identity::Custody;
 use reading::Reading;
 
 pub use anchors::{
-    ANCHORS_FORMAT, AnchorsFile, BATCH_ENTRIES_MAX, EntryProof, JournalBatch, entries_tree,
-    journal_subject,
+    ANCHORS_FORMAT, AnchorsFile, BATCH_ENTRIES_MAX, BATCH_NUMBER_MAX, EntryProof, JournalBatch,
+    entries_tree, journal_subject,
 };
 pub use corrected::{CORRECTION_FORMAT, CorrectionFile, evidence_in};
 pub use export::{Alone, DigestEntry, IssueError, alone, day_trades, issue, traded};

@@ -1,5 +1,6 @@
 //! The journals as files.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 
 use actix_web::http::StatusCode;
@@ -7,6 +8,9 @@ use actix_web::test::TestRequest;
 use alloy_primitives::{B256, keccak256};
 use billing::domain::export::{Column, Parquet, ParquetError};
 use billing::domain::verify::{AnchorsFile, EntryProof};
+use calendar::Timestamp;
+use contracts::bindings::EnergyMarket;
+use contracts::{Call, SolCall};
 use flate2::bufread::GzDecoder;
 use serde_json::Value;
 
@@ -82,10 +86,10 @@ async fn a_part_of_the_journal_proves_itself_against_the_chain() {
     town.move_to(town.now.plus_seconds(86_400));
     town.settle().await;
     let audit = town.in_order().await;
-    let range = format!("?from=0&to={}", audit["entries"]);
+    let range = format!("?to={}", audit["entries"]);
     let file = town.get("auditor", &format!("/v1/audit/anchors{range}")).await;
     let file: AnchorsFile = serde_json::from_value(file).unwrap();
-    assert_eq!(file.check(None), Ok(()));
+    let times = file.check(None).unwrap();
     let ended = file.batches.last().map(|last| last.first + last.count);
     assert_eq!(ended, audit["entries"].as_u64());
     let request = TestRequest::get().uri("/v1/audit/anchors");
@@ -97,12 +101,21 @@ async fn a_part_of_the_journal_proves_itself_against_the_chain() {
     let (all, ours) = (rows(&town, "").await, rows(&town, &account).await);
     assert!(ours.len() < all.len() && !ours.is_empty());
     let address = format!("{:#x}", HERON.address());
+    let statement = town.get("heron", "/v1/statement?limit=200").await;
+    let items = statement["items"].as_array().unwrap().iter();
+    let stated: BTreeSet<u64> = items.map(|item| item["sequence"].as_u64().unwrap()).collect();
+    let money = ours.iter().filter(|row| &row[7] == "money");
+    assert_eq!(money.map(|row| row[0].parse().unwrap()).collect::<BTreeSet<u64>>(), stated);
     let mut proved = 0;
     for row in ours.iter().filter(|row| !row[12].is_empty()) {
         let concerns = [address.clone(), HERON.point().to_string()];
-        assert!(concerns.iter().any(|it| row[12].contains(it)), "{}", &row[12]);
+        let is_stated = stated.contains(&row[0].parse().unwrap());
+        assert!(is_stated || concerns.iter().any(|it| row[12].contains(it)), "{}", &row[12]);
         let proof: EntryProof = serde_json::from_str(&row[13]).unwrap();
-        let batch = file.batches.iter().find(|batch| batch.number == proof.batch).unwrap();
+        let place = file.batches.iter().position(|batch| batch.number == proof.batch).unwrap();
+        let (batch, at) = (&file.batches[place], row[1].parse::<Timestamp>().unwrap());
+        assert!(at.unsigned() <= times[place], "{at}");
+        assert!(place == 0 || at.unsigned() + 86_400 > times[place - 1], "{at}");
         let (sequence, hash) = (row[0].parse().unwrap(), keccak256(&row[12]));
         assert!(batch.proves(sequence, hash, &proof.path), "{row:?}");
         proved += 1;
@@ -120,6 +133,42 @@ async fn a_part_of_the_journal_proves_itself_against_the_chain() {
     let last = rows(&town, "").await.pop().unwrap();
     assert_eq!((&last[5], &last[13]), ("deposited", ""));
     town.in_order().await;
+}
+
+#[actix_web::test]
+async fn a_batch_that_the_chain_refused_comes_in_the_next() {
+    let (mut town, _) = traded_monday().await;
+    town.settle().await;
+    let anchors = |body: Value| serde_json::from_value::<AnchorsFile>(body).unwrap();
+    let before = anchors(town.get("auditor", "/v1/audit/anchors").await);
+    let last = *before.batches.last().unwrap();
+    let (role, account) = (keccak256("ANCHOR"), operator().address());
+    let revoke = EnergyMarket::revokeRoleCall { role, account }.abi_encode();
+    let grant = EnergyMarket::grantRoleCall { role, account }.abi_encode();
+    let call = |data: Vec<u8>| Call { to: deployment().records, data: data.into() };
+    town.node.call(authority(), call(revoke));
+    town.settle().await;
+    town.node.let_fail();
+    town.deposit(HERON, "9").await;
+    town.move_to(town.now.plus_seconds(86_400));
+    town.settle().await;
+    let refused = anchors(town.get("auditor", "/v1/audit/anchors").await);
+    assert_eq!(refused.batches, before.batches, "the one that was refused is left out");
+    town.node.call(authority(), call(grant));
+    town.settle().await;
+    town.move_to(town.now.plus_seconds(86_400));
+    town.settle().await;
+    let file = anchors(town.get("auditor", "/v1/audit/anchors").await);
+    assert_eq!(file.check(None).map(|times| times.len()), Ok(before.batches.len() + 1));
+    let next = file.batches.last().unwrap();
+    assert_eq!((next.number, next.first), (last.number + 2, last.first + last.count));
+    let audit = town.audit().await;
+    assert_eq!(audit["entries"], next.first + next.count);
+    let rows = rows(&town, &format!("?from={}", next.first)).await;
+    for row in rows.iter().filter(|row| !row[12].is_empty()) {
+        let proof: EntryProof = serde_json::from_str(&row[13]).unwrap();
+        assert_eq!(proof.batch, next.number);
+    }
 }
 
 /// The pages of a Parquet file, unpacked, in the order in which they stand.

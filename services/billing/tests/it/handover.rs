@@ -6,7 +6,7 @@ use billing::domain::journal::Account;
 use calendar::Timestamp;
 use contracts::bindings::EnergyMarket;
 use contracts::{Call, SolCall};
-use events::metering::{IntervalFact, IntervalsCorrected};
+use events::metering::{IntervalFact, IntervalsClosed, IntervalsCorrected};
 use serde_json::{Value, json};
 use service::Tick;
 use units::Energy;
@@ -258,23 +258,37 @@ async fn an_audit_replays_what_is_new_and_on_request_everything() {
 }
 
 /// Changes one row behind the service's back.
-async fn change_behind(town: &Running, sql: &'static str) {
+pub async fn change_behind(town: &Running, sql: impl Into<String>) {
     let path = format!("sqlite:{}", town.folder.path().join("billing.db").display());
-    let behind = db::Db::open(&path, &[db::Migration { version: 24, sql: "" }]).await.unwrap();
-    let changed = db::query(sql).execute(behind.read()).await.unwrap().rows_affected();
+    let behind = db::Db::open(&path, &[db::Migration { version: 25, sql: "" }]).await.unwrap();
+    let changed = db::query(db::AssertSqlSafe(sql.into()))
+        .execute(behind.read())
+        .await
+        .unwrap()
+        .rows_affected();
     behind.close().await;
     assert_eq!(changed, 1);
 }
 
 #[actix_web::test]
-async fn an_entry_that_is_not_found_by_its_slot_is_missed() {
-    let (town, _) = traded_monday().await;
+async fn an_entry_that_is_not_found_by_its_slot_is_missed_and_found_again() {
+    let (mut town, _) = traded_monday().await;
     town.in_order().await;
     let hide = "update journal set slot = 0 where book = 0 and sequence = \
                 (select max(sequence) from journal where book = 0 and slot > 0)";
     change_behind(&town, hide).await;
     let found = town.get("auditor", "/v1/audit?full=true").await["violations"][0].clone();
     assert!(found.as_str().unwrap().starts_with("I8: not all entries of slot"), "{found}");
+    // What memory has put away is looked for when something is posted of it, and found.
+    town = town.restarted().await;
+    for hour in 0..24 {
+        let intervals = vec![interval(HERON, hour, 2)];
+        let again = IntervalsClosed { community: community(), slot: slot(hour), intervals };
+        town.publish(&again).await;
+    }
+    town.settle().await;
+    let full = town.get("auditor", "/v1/audit?full=true").await;
+    assert_eq!(full["violations"], json!([]));
 }
 
 #[actix_web::test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use service::Clock;
 use tariff::Tariff;
 
+use crate::handover::change_behind;
 use crate::service::{Running, trade_monday, traded_monday};
 use crate::town::*;
 
@@ -237,9 +238,9 @@ async fn a_tariff_is_proposed_by_one_and_published_by_another() {
 
     let (status, problem) = town.post("deputy", "/v1/tariffs", "", dearer(2)).await;
     assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("ALREADY_PROPOSED")));
+    let (status, problem) = decide(&town, &proposed, ("operator", "approval")).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("FOUR_EYES")));
     for how in ["approval", "refusal"] {
-        let (status, problem) = decide(&town, &proposed, ("operator", how)).await;
-        assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("FOUR_EYES")));
         let (status, _) = decide(&town, &proposed, ("heron", how)).await;
         assert_eq!(status, StatusCode::FORBIDDEN);
         let (status, _) = decide(&town, &proposed, ("auditor", how)).await;
@@ -299,6 +300,46 @@ async fn a_proposal_that_nobody_decides_expires_and_many_do_not_pile_up() {
     assert!(history["next"].is_string(), "{history}");
     let (status, _) = publish(&town, dearer(2)).await;
     assert_eq!(status, StatusCode::OK, "what expired can be proposed again");
+}
+
+#[actix_web::test]
+async fn what_is_published_meanwhile_frees_the_places_of_proposals() {
+    let mut town = Running::start().await;
+    town.found().await;
+    let (_, first) = town.post("operator", "/v1/tariffs", "", dearer(2)).await;
+    for version in 3..22 {
+        let (status, answer) = town.post("operator", "/v1/tariffs", "", dearer(version)).await;
+        assert_eq!(status, StatusCode::CREATED, "{answer}");
+    }
+    // Another tariff that began earlier: the newest is the same as before.
+    let newest = town.get("heron", "/v1/tariffs").await["items"][0]["hash"].clone();
+    let mut other = dearer(1);
+    other["id"] = json!("night");
+    other["valid_from"] = json!("2020-01-01");
+    let other = Tariff::from_json(&other.to_string()).unwrap();
+    town.billing.publish_tariff(community(), other, town.now).await.unwrap();
+    assert_eq!(town.get("heron", "/v1/tariffs").await["items"][0]["hash"], newest);
+    let (status, problem) = approve(&town, &first).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("PROPOSAL_OUTDATED")));
+    let (status, again) = town.post("operator", "/v1/tariffs", "", dearer(2)).await;
+    assert_eq!(status, StatusCode::CREATED, "{again}");
+    let (status, problem) = town.post("operator", "/v1/tariffs", "", dearer(2)).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("ALREADY_PROPOSED")));
+    // Who proposed it takes it back.
+    let (status, back) = decide(&town, &again, ("operator", "refusal")).await;
+    assert_eq!((status, &back["state"]), (StatusCode::OK, &json!("refused")), "{back}");
+    let (status, problem) = approve(&town, &again).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("DECIDED")));
+    let (_, again) = town.post("operator", "/v1/tariffs", "", dearer(2)).await;
+    // What is published is what was proposed.
+    let id = again["id"].as_str().unwrap();
+    let forge = format!("update tariff_proposal set hash = '0x00' where id = '{id}'");
+    change_behind(&town, forge).await;
+    let (status, problem) = approve(&town, &again).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("PROPOSAL_CHANGED")));
+    let (status, _) = publish(&town, dearer(2)).await;
+    assert_eq!(status, StatusCode::OK);
+    town.settle().await;
 }
 
 #[actix_web::test]

@@ -138,7 +138,19 @@ function Decision(props: {
   const { party } = useUser();
   if (of.state !== "open") return null;
   if (of.asked_by === party) {
-    return <p className="muted">Another person decides, until {utc(of.expires)}.</p>;
+    return (
+      <div className="row-actions">
+        <p className="muted">Another person decides, until {utc(of.expires)}.</p>
+        <button
+          type="button"
+          className="quiet"
+          disabled={busy}
+          onClick={() => void decide(api.refuseTariff, "Take this proposal back?")}
+        >
+          Take it back
+        </button>
+      </div>
+    );
   }
   return (
     <div className="row-actions">

@@ -8,12 +8,19 @@
 //!
 //! Once a day what was posted since becomes a batch: a tree over the hashes of its entries, in
 //! their order. The batches of a journal stand in `RecordAnchor` as invoices of an account and a
-//! meter that follow from its currency, batch n as that of "day" n.
+//! meter that follow from its currency, batch n as that of "day" n. Of a number whose transaction
+//! was refused the chain holds nothing, and the next one has its entries.
+//!
+//! Invariant: a file has every batch from the first to its last, each beginning where the one
+//! before ends, and proves of the numbers between that nothing is there. So each place of the
+//! journal is in one batch: a journal that is made anew cannot be put over what was anchored.
 //!
 //! Proved: that an entry, every word of it, stood at its place when its batch came on chain, so
 //! that nobody has changed or slipped it in since. Not proved: that what it says happened (its
 //! source names the log, readings and bills have files that prove themselves), when in the day it
 //! was posted, and that a part of a journal lacks none of its entries; a whole one is chained.
+
+use std::ops::RangeInclusive;
 
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use chain::light::verify_ancestor;
@@ -22,19 +29,21 @@ use ids::MeterId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::state::{Need, State, needed};
+use super::state::{Need, State, StateError, needed};
 use super::{ChainRef, Trust, anchored, header};
 
 /// What a file of anchors calls its own form.
 pub const ANCHORS_FORMAT: &str = "wattex-journal-anchors/1";
 /// The most entries of a batch.
 pub const BATCH_ENTRIES_MAX: u64 = 65_536;
+/// The highest number of a batch that a file may have: several a day for a century.
+pub const BATCH_NUMBER_MAX: u32 = 200_000;
 
 /// Entries of a journal that are anchored together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JournalBatch {
-    /// From 1, without gaps.
+    /// From 1, rising.
     pub number: u32,
     /// The place of its first entry in the journal.
     pub first: u64,
@@ -68,7 +77,7 @@ pub struct AnchorsFile {
     pub genesis: Vec<B256>,
     /// Whose journal (ISO 4217).
     pub currency: String,
-    /// The batches, rising.
+    /// The batches from the first on, rising.
     pub batches: Vec<JournalBatch>,
     /// Nodes of the state's tries, each once.
     pub nodes: Vec<Bytes>,
@@ -112,19 +121,25 @@ impl AnchorsFile {
         let root = header(&self.header).map_or(B256::ZERO, |header| header.state_root);
         let mut state = State::new(root, &[]);
         let subject = journal_subject(&self.currency);
-        for batch in &self.batches {
+        for number in self.numbers() {
             // Without nodes nothing is read: what is asked for is what counts.
-            let _ = state.invoice(self.chain.contracts.records, subject, batch.number);
+            let _ = state.invoice(self.chain.contracts.records, subject, number);
         }
         needed(state.into_asked())
     }
 
-    /// Whether every batch of the file is on chain. `trust` pins the chain and one block; without
-    /// it the file's own word is taken for them.
+    /// All numbers up to the last batch's.
+    fn numbers(&self) -> RangeInclusive<u32> {
+        1..=self.batches.last().map_or(0, |last| last.number.min(BATCH_NUMBER_MAX))
+    }
+
+    /// Whether the batches of the file, and no others up to the last of them, are on chain; when
+    /// each of them came there, in epoch seconds. `trust` pins the chain and one block; without it
+    /// the file's own word is taken for them.
     ///
     /// # Errors
     /// What is wrong, with its place in the file.
-    pub fn check(&self, trust: Option<&Trust>) -> Result<(), String> {
+    pub fn check(&self, trust: Option<&Trust>) -> Result<Vec<u64>, String> {
         if self.format != ANCHORS_FORMAT {
             return Err(format!("format: this is not a {ANCHORS_FORMAT} file"));
         }
@@ -144,31 +159,40 @@ impl AnchorsFile {
         self.check_batches(header.state_root)
     }
 
-    fn check_batches(&self, root: B256) -> Result<(), String> {
-        for (place, pair) in self.batches.windows(2).enumerate() {
-            let [before, after] = pair else { continue };
-            let follows = before.number.checked_add(1) == Some(after.number);
-            let ends = before.first.checked_add(before.count);
-            let right = match follows {
-                true => ends == Some(after.first),
-                false => before.number < after.number && ends.is_some_and(|it| it <= after.first),
+    fn check_batches(&self, root: B256) -> Result<Vec<u64>, String> {
+        let (mut number, mut next) = (0, 0);
+        for (place, batch) in self.batches.iter().enumerate() {
+            let end = batch.first.checked_add(batch.count).filter(|_| batch.count > 0);
+            let (Some(end), true) = (end, batch.number > number && batch.first == next) else {
+                return Err(format!("batches[{place}]: it does not follow the one before"));
             };
-            if !right {
-                return Err(format!("batches[{}]: it does not follow the one before", place + 1));
+            if batch.number > BATCH_NUMBER_MAX {
+                return Err(format!("batches[{place}]: its number is above {BATCH_NUMBER_MAX}"));
             }
+            (number, next) = (batch.number, end);
         }
         let mut state = State::new(root, &self.nodes);
         let subject = journal_subject(&self.currency);
-        for (place, batch) in self.batches.iter().enumerate() {
-            let kept = state.invoice(self.chain.contracts.records, subject, batch.number);
+        let mut times = Vec::with_capacity(self.batches.len());
+        for number in self.numbers() {
+            let kept = state.invoice(self.chain.contracts.records, subject, number);
+            let place = times.len();
+            let Some(batch) = self.batches.get(place).filter(|batch| batch.number == number) else {
+                match kept {
+                    Err(StateError::Nothing) => continue,
+                    Ok(_) => return Err(format!("batches: number {number} is on chain, not here")),
+                    Err(error) => return Err(format!("batches: number {number}: {error}")),
+                }
+            };
             let kept = kept.map_err(|error| format!("batches[{place}]: {error}"))?;
-            if kept.hash != batch.hash() {
+            if kept.hash != batch.hash() || kept.to != number {
                 return Err(format!("batches[{place}]: another one is on chain"));
             }
+            times.push(kept.time);
         }
         match state.unused().first() {
             Some(place) => Err(format!("nodes[{place}]: this node proves nothing")),
-            None => Ok(()),
+            None => Ok(times),
         }
     }
 }
