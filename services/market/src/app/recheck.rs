@@ -31,8 +31,10 @@ use super::standing::Standing;
 use crate::chain;
 use crate::domain::{ClearedSlot, SlotJournal, recompute};
 
-/// Slots that are looked at in a tick, of one market.
+/// Slots whose journals are taken from the book at a time.
 const SLOTS_MAX: usize = 8;
+/// How often that is done in a tick: a day of quarter hours of each market.
+const ROUNDS_MAX: usize = 12;
 
 /// Looks at the clearings of one market.
 pub(crate) struct Rechecker {
@@ -93,10 +95,16 @@ impl Rechecker {
             return Ok(false);
         }
         let mut seen = self.seen.lock().await;
-        let due = self.due(&mut seen).await;
-        let any = !due.is_empty();
-        for slot in due {
-            self.compute(&mut seen, slot, now).await?;
+        let mut any = false;
+        for _ in 0..ROUNDS_MAX {
+            let due = self.due(&mut seen).await;
+            if due.is_empty() {
+                break;
+            }
+            any = true;
+            for slot in due {
+                self.compute(&mut seen, slot, now).await?;
+            }
         }
         Ok(any)
     }
