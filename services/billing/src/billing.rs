@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
@@ -52,8 +53,10 @@ pub struct Billing {
     pub(crate) journals_anchored: Mutex<Option<u32>>,
     /// What of each currency's journal the last audit found in order, since the start.
     pub(crate) audited: Mutex<Vec<Verified>>,
-    /// The UTC day on which the books were looked at last, in days since 1970.
-    pub(crate) watched: Mutex<Option<i64>>,
+    /// Whether the slots that memory put away at the start were looked at, and add up.
+    pub(crate) slots_sound: AtomicBool,
+    /// From when on the books are looked at again.
+    pub(crate) watched: Mutex<Option<Timestamp>>,
     /// What everybody was told last of what stands behind the tokens.
     pub(crate) reserve: Mutex<Memory>,
     /// When what is left at addresses of before is looked for again, and after which of them; empty
@@ -90,6 +93,7 @@ pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
         paying: Mutex::default(),
         reminded: Mutex::default(),
         journals_anchored: Mutex::default(),
+        slots_sound: AtomicBool::new(false),
         watched: Mutex::default(),
         reserve: Mutex::default(),
         sweeping: Mutex::new((Timestamp::from_seconds(0), String::new())),

@@ -69,9 +69,9 @@ impl Consumer for Inbox {
                     let book = desk.book().await;
                     told.entry(&book, self.clock.now())
                 };
-                if let Some(entry) = entry
-                    && let Err(error) = desk.facts(own(envelope, desk), vec![entry]).await
-                {
+                // Where nothing follows too: only who writes the market knows that.
+                let entries = entry.into_iter().collect();
+                if let Err(error) = desk.facts(own(envelope, desk), entries).await {
                     failed.get_or_insert(error);
                 }
             }

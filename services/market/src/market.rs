@@ -165,6 +165,15 @@ impl Market {
         crate::db::totals(&self.db).await
     }
 
+    /// How many clearings this process has computed anew since it started.
+    pub async fn recomputed(&self) -> u64 {
+        let mut all = 0;
+        for rechecker in &self.recheckers {
+            all += rechecker.computed().await;
+        }
+        all
+    }
+
     /// All desks, in the order they were configured.
     pub fn desks(&self) -> &[Arc<Desk>] {
         &self.desks
@@ -249,7 +258,7 @@ impl Tick for Market {
             any |= desk.tick(now).await?;
         }
         for rechecker in &self.recheckers {
-            any |= rechecker.check(now).await?;
+            any |= rechecker.checked(now).await;
         }
         for (desk, watcher) in self.desks.iter().zip(&self.watchers) {
             if desk.leads() {

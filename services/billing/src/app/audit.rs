@@ -1,6 +1,7 @@
 //! The books held against themselves, the chain and the invoices.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
 
 use alloy_primitives::{B256, U256};
 use anyhow::{Context, Result};
@@ -129,7 +130,11 @@ impl Billing {
         let (verified, chained) = self.verified(first, from, book.head().1).await?;
         let replayed = verified.entries() - known;
         // What was followed since the start was put away without a look at it.
-        let unsound = if full || known == 0 { self.unsound_slot(&book).await? } else { None };
+        let look = full || !self.slots_sound.load(Ordering::Relaxed);
+        let unsound = if look { self.unsound_slot(&book).await? } else { None };
+        if look {
+            self.slots_sound.store(unsound.is_none(), Ordering::Relaxed);
+        }
         let reserve = self.reserve(first, head).await;
         let issued = invoices::list(&self.db, community, None, INVOICES_MAX).await?;
         let InvoiceFacts { standing, correcting, overdue } =

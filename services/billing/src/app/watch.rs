@@ -8,8 +8,12 @@
 //! ```
 //!
 //! Two looks, because trading stops for it: what differed only while something was posted is gone
-//! at the second one. Deliberately absent: what follows from it (the market's own figures say), and
-//! rules about documents, which the audit tells staff.
+//! at the second one; a rule counts as the same in one currency, whatever its figures are. A look
+//! that fails is repeated after [`RETRY_SECONDS`]. Deliberately absent: what follows from it (the
+//! market's own figures say), and rules about documents, which the audit tells staff.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result};
 use calendar::Timestamp;
@@ -17,71 +21,82 @@ use events::Envelope;
 use events::billing::BooksViolated;
 
 use crate::Billing;
+use crate::currencies::CurrencyId;
 use crate::domain::journal::{Verified, Violation};
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
+/// After how many seconds a look that failed is repeated: it may read the whole journal.
+const RETRY_SECONDS: i64 = 600;
 /// The most violations that are told; each is the first of its rule, in a currency.
 const TOLD_MAX: usize = 20;
+
+/// The first violation of each rule, in a currency.
+type Broken = BTreeMap<(CurrencyId, &'static str), Violation>;
 
 impl Billing {
     /// Looks at the books, once a UTC day; whether there was something to tell.
     pub(crate) async fn watch_books(&self, now: Timestamp) -> Result<bool> {
-        let day = now.seconds().div_euclid(DAY);
-        let mut watched = self.watched.lock().await;
-        if watched.is_some_and(|last| day <= last) {
+        let mut due = self.watched.lock().await;
+        if due.is_some_and(|due| now < due) {
             return Ok(false);
         }
-        // A journal that cannot be read is not tried again at each tick.
-        *watched = Some(day);
-        let mut found = self.broken_rules().await?.0;
-        let mut entries = 0;
-        if !found.is_empty() {
-            let (again, seen) = self.broken_rules().await?;
-            found.retain(|one| again.contains(one));
-            entries = seen;
-        }
-        found.truncate(TOLD_MAX);
-        let any = !found.is_empty();
-        if any {
-            let violations: Vec<String> = found.iter().map(ToString::to_string).collect();
-            tracing::error!(?violations, "the books are not in order");
-            let event = BooksViolated { violations, entries };
-            let envelope = Envelope::of(&event, &day.to_string(), now);
-            let telling = self.db.transact::<(), anyhow::Error, _>(move |tx| {
-                Box::pin(async move { Ok(bus::append(tx, &envelope).await?) })
-            });
-            if let Err(error) = telling.await {
-                *watched = None;
-                return Err(error).context("telling that the books are not in order");
-            }
-        }
+        *due = Some(now.plus_seconds(RETRY_SECONDS));
+        let day = now.seconds().div_euclid(DAY);
+        let any = self.look_at_books(day, now).await?;
+        *due = Some(Timestamp::from_seconds((day + 1) * DAY));
         Ok(any)
     }
 
+    async fn look_at_books(&self, day: i64, now: Timestamp) -> Result<bool> {
+        let (first, _) = self.broken_rules().await?;
+        if first.is_empty() {
+            return Ok(false);
+        }
+        let (mut found, entries) = self.broken_rules().await?;
+        found.retain(|rule, _| first.contains_key(rule));
+        let violations: Vec<String> =
+            found.values().take(TOLD_MAX).map(ToString::to_string).collect();
+        if violations.is_empty() {
+            return Ok(false);
+        }
+        tracing::error!(?violations, "the books are not in order");
+        let event = BooksViolated { violations, entries };
+        let envelope = Envelope::of(&event, &day.to_string(), now);
+        let telling = self.db.transact::<(), anyhow::Error, _>(move |tx| {
+            Box::pin(async move { Ok(bus::append(tx, &envelope).await?) })
+        });
+        telling.await.context("telling that the books are not in order")?;
+        Ok(true)
+    }
+
     /// Those of I1 to I8 that do not hold, in each currency, and how many entries there are.
-    async fn broken_rules(&self) -> Result<(Vec<Violation>, u64)> {
+    async fn broken_rules(&self) -> Result<(Broken, u64)> {
         let mut audited = self.audited.lock().await;
         let (books, head) = {
             let state = self.state.lock().await;
             let books = self.currencies.ids().map(|id| (id, state.book_of(id).clone()));
             (books.collect::<Vec<_>>(), state.head)
         };
-        let (mut found, mut entries) = (Vec::new(), 0);
+        let (mut found, mut entries) = (Broken::new(), 0);
         for (currency, book) in books {
             let end = book.head().1;
             let from: Verified = std::mem::take(&mut audited[currency.place()]);
-            // Energy is in the first journal. What was followed since the start was put away
-            // without a look at it.
-            if currency.place() == 0 && from.entries() == 0 {
-                found.extend(self.unsound_slot(&book).await?);
+            // Energy is in the first journal. Slots that do not add up are looked at again.
+            let mut broken = Vec::new();
+            if currency.place() == 0 && !self.slots_sound.load(Ordering::Relaxed) {
+                let unsound = self.unsound_slot(&book).await?;
+                self.slots_sound.store(unsound.is_none(), Ordering::Relaxed);
+                broken.extend(unsound);
             }
             let (of, verified) = self.audit_currency(currency, book, (from, head)).await?;
             audited[currency.place()] = verified;
-            found.extend(of.violations);
+            broken.extend(of.violations);
+            for one in broken.into_iter().filter(Violation::halts) {
+                found.entry((currency, one.rule())).or_insert(one);
+            }
             entries += end;
         }
-        found.retain(Violation::halts);
         Ok((found, entries))
     }
 }

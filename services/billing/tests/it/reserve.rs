@@ -218,6 +218,64 @@ async fn books_that_are_not_in_order_are_told_to_all_once_a_day() {
 }
 
 #[actix_web::test]
+async fn a_unit_that_somebody_sends_to_the_market_is_for_staff_and_stops_nobody() {
+    let mut town = deposited().await;
+    let (token, account) = (deployment().token, authority());
+    let grant = SettlementToken::grantRoleCall { role: role("MINTER"), account };
+    town.node.call(authority(), Call { to: token, data: grant.abi_encode().into() });
+    let market = deployment().market;
+    let mint = deployment().mint(market, Money::from_n(1), B256::repeat_byte(1)).unwrap();
+    town.node.call(authority(), mint);
+    town.settle().await;
+    let billing = restarted(&town, town.node.clone()).await;
+    billing.tick(town.now).await.unwrap();
+    let of = &reserve(&billing).await["reserves"][0];
+    assert_eq!(figures(of), ["25", "25.000000001", "25.000000001", "25"]);
+    assert_eq!(told_of_books(&town).await, 0);
+}
+
+/// What all were told last of the books.
+async fn last_told_of_books(town: &Running) -> Option<Value> {
+    let behind = behind(town).await;
+    let told = "select body from outbox where subject = 'billing.books.violated.v1' \
+                order by place desc limit 1";
+    let told: Option<String> = db::query_scalar(told).fetch_optional(&behind).await.unwrap();
+    behind.close().await;
+    told.map(|told| serde_json::from_str(&told).unwrap())
+}
+
+#[actix_web::test]
+async fn energy_that_does_not_add_up_in_a_slot_long_past_is_told_and_seen_by_an_audit() {
+    let (mut town, _) = traded_monday().await;
+    town.billing.close().await;
+    let behind = behind(&town).await;
+    let read = "select entry from journal where book = 0 and slot is not null \
+                order by sequence desc limit 1";
+    let entry: String = db::query_scalar(read).fetch_one(&behind).await.unwrap();
+    let mut entry: Value = serde_json::from_str(&entry).unwrap();
+    // Energy goes the other way round.
+    for transfer in entry["energy"].as_array_mut().unwrap() {
+        let debit = transfer["debit"].take();
+        transfer["debit"] = transfer["credit"].take();
+        transfer["credit"] = debit;
+    }
+    let forge = "update journal set entry = $1 where book = 0 and sequence = \
+                 (select max(sequence) from journal where book = 0 and slot is not null)";
+    db::query(forge).bind(entry.to_string()).execute(&behind).await.unwrap();
+    behind.close().await;
+    town.billing = restarted(&town, town.node.clone()).await;
+    town.billing.tick(town.now).await.unwrap();
+    let of_energy = |told: &Value| {
+        let told = told["violations"].as_array().unwrap().iter().map(|one| one.as_str().unwrap());
+        told.filter(|one| ["I5", "I6", "I7"].contains(&&one[..2])).count()
+    };
+    let told = last_told_of_books(&town).await.unwrap();
+    assert_ne!(of_energy(&told), 0, "{told}");
+    let audit = town.audit().await;
+    assert_ne!(of_energy(&audit), 0, "an audit finds it after the look: {audit}");
+}
+
+#[actix_web::test]
 async fn a_journal_that_was_rewritten_is_seen() {
     let town = rewritten().await;
     let told = reserve(&restarted(&town, town.node.clone()).await).await;

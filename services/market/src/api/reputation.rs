@@ -20,7 +20,7 @@ pub(crate) struct ReputationView {
     account: String,
     /// What it sold in the last 90 days, in Wh; the highest there can be where it is more.
     sold_wh: u64,
-    /// What it delivered of that. What the buyer did not take either counts as delivered.
+    /// What it delivered of that. What neither side moved is in neither sum.
     delivered_wh: u64,
     /// In how many slots.
     slots: u32,

@@ -173,7 +173,7 @@ pub(crate) async fn stop_trading(
     params(StopQuery),
     responses(
         (status = 202, body = ConsentView, description = "Another one has to agree"),
-        (status = 204, description = "Trading goes on"),
+        (status = 204, description = "This stop stands no more, or did not; the other one may"),
         Problems,
     )
 )]

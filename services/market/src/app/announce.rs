@@ -45,9 +45,18 @@ pub(super) fn announcement(
             Some(Envelope::of(&event, cause, why.at))
         }
         Entry::Started { by, at } | Entry::StartedAll { by, at } => {
-            let global = matches!(entry, Entry::StartedAll { .. });
-            let (stopped, reason, by, tripped) = (false, String::new(), *by, None);
-            let event = StopChanged { community, zone, stopped, global, reason, by, tripped };
+            // The other stop may stand: nobody trades then, and for its reason.
+            let stands = exchange.stopped();
+            let lifted = matches!(entry, Entry::StartedAll { .. });
+            let event = StopChanged {
+                community,
+                zone,
+                stopped: stands.is_some(),
+                global: stands.map_or(lifted, |_| exchange.stopped_all().is_some()),
+                reason: stands.map(|why| why.reason.clone()).unwrap_or_default(),
+                by: *by,
+                tripped: stands.and_then(|why| why.tripped.clone()),
+            };
             Some(Envelope::of(&event, cause, *at))
         }
         // Where links carry less, everybody goes on trading.

@@ -29,10 +29,12 @@ use tokio::sync::Mutex;
 use super::Desk;
 use super::standing::Standing;
 use crate::chain;
-use crate::domain::{SlotJournal, recompute};
+use crate::domain::{ClearedSlot, SlotJournal, recompute};
 
 /// Slots whose journals are taken from the book at a time.
 const SLOTS_MAX: usize = 8;
+/// How often that is done in a tick: a day of quarter hours of each market.
+const ROUNDS_MAX: usize = 12;
 
 /// Looks at the clearings of one market.
 pub(crate) struct Rechecker {
@@ -47,6 +49,17 @@ pub(crate) struct Rechecker {
 struct Seen {
     checked: BTreeSet<Timestamp>,
     differing: BTreeSet<Timestamp>,
+    /// How many were computed.
+    computed: u64,
+}
+
+/// A slot that was cleared: its journal, what is posted of it, and by which name the market knows
+/// its clearing.
+struct Due {
+    slot: Timestamp,
+    journal: SlotJournal,
+    posted: Clearing,
+    named: B256,
 }
 
 impl Rechecker {
@@ -57,50 +70,64 @@ impl Rechecker {
             let cleared = book.slots().filter(|(_, of)| of.cleared.is_some());
             cleared.map(|(slot, _)| slot).collect()
         };
-        let seen = Mutex::new(Seen { checked, differing: BTreeSet::new() });
+        let seen = Mutex::new(Seen { checked, differing: BTreeSet::new(), computed: 0 });
         Rechecker { desk, db, chain, seen }
     }
 
-    /// Computes what was cleared since the last look; whether there was something.
-    pub(crate) async fn check(&self, now: Timestamp) -> Result<bool> {
+    /// How many clearings were computed since the start.
+    pub(crate) async fn computed(&self) -> u64 {
+        self.seen.lock().await.computed
+    }
+
+    /// Computes what was cleared since the last look, as far as one tick goes; whether there was
+    /// something. A look that fails holds nothing else up, and is repeated.
+    pub(crate) async fn checked(&self, now: Timestamp) -> bool {
+        self.check(now).await.unwrap_or_else(|error| {
+            let (market, error) = (self.desk.name(), format!("{error:#}"));
+            tracing::error!(market, error, "clearings were not looked at");
+            false
+        })
+    }
+
+    async fn check(&self, now: Timestamp) -> Result<bool> {
         let standing = self.desk.report().standing;
         if matches!(standing, Standing::Damaged(_)) {
             return Ok(false);
         }
         let mut seen = self.seen.lock().await;
         let mut any = false;
-        loop {
+        for _ in 0..ROUNDS_MAX {
             let due = self.due(&mut seen).await;
             if due.is_empty() {
-                return Ok(any);
+                break;
             }
             any = true;
-            for (slot, journal, posted) in due {
-                self.compute(&mut seen, (slot, journal, posted), now).await?;
+            for slot in due {
+                self.compute(&mut seen, slot, now).await?;
             }
         }
+        Ok(any)
     }
 
-    async fn compute(
-        &self,
-        seen: &mut Seen,
-        (slot, journal, posted): (Timestamp, SlotJournal, Clearing),
-        now: Timestamp,
-    ) -> Result<()> {
-        let clearing = posted.id();
+    async fn compute(&self, seen: &mut Seen, due: Due, now: Timestamp) -> Result<()> {
+        let Due { slot, journal, posted, named } = due;
+        let posts = posted.id();
         let computing = tokio::task::spawn_blocking(move || recompute(&journal, &posted).err());
         let differs = computing.await.context("computing a clearing anew")?;
-        if let Some(difference) = differs {
+        let other = || format!("it is {posts} here, and was posted as {named}");
+        let differs = differs.map(|difference| difference.to_string());
+        if let Some(difference) = differs.or_else(|| (posts != named).then(other)) {
             seen.differing.insert(slot);
             let count = u32::try_from(seen.differing.len()).unwrap_or(u32::MAX);
-            self.tell((slot, clearing), (count, difference.to_string()), now).await?;
+            self.tell((slot, named), (count, difference), now).await?;
         }
         seen.checked.insert(slot);
+        seen.computed += 1;
         Ok(())
     }
 
     /// Journals of slots that were not looked at, oldest first.
-    async fn due(&self, seen: &mut Seen) -> Vec<(Timestamp, SlotJournal, Clearing)> {
+    async fn due(&self, seen: &mut Seen) -> Vec<Due> {
         let (book, parameters) = (self.desk.book().await, self.desk.parameters());
         if let Some((first, _)) = book.slots().next() {
             seen.checked = seen.checked.split_off(&first);
@@ -109,9 +136,10 @@ impl Rechecker {
         let cleared = book.slots().filter(|(_, of)| !of.orders.is_empty());
         let cleared = cleared.filter_map(|(slot, of)| Some((slot, of.cleared.as_ref()?)));
         let new = cleared.filter(|(slot, _)| !seen.checked.contains(slot));
-        let journal = |(slot, cleared)| {
+        let journal = |(slot, cleared): (Timestamp, &ClearedSlot)| {
+            let journal = book.published(cleared, parameters, self.chain);
             let posted = chain::clearing(cleared, parameters);
-            (slot, book.published(cleared, parameters, self.chain), posted)
+            Due { slot, journal, posted, named: cleared.clearing }
         };
         new.take(SLOTS_MAX).map(journal).collect()
     }

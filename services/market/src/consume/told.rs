@@ -57,9 +57,16 @@ impl Told {
 /// What was delivered of the trades that the market knows.
 fn delivered(book: &Exchange, event: &SlotReconciled) -> Option<Entry> {
     let cleared = book.slot(event.slot.start)?.cleared.as_ref()?;
-    let known = |one: &&Delivered| cleared.trades.iter().any(|trade| trade.trade == one.trade);
-    let short = |one: &Delivered| Shortfall { trade: one.trade, short: one.seller_short };
-    let trades: Vec<Shortfall> = event.deliveries.iter().filter(known).map(short).collect();
+    let sold = |one: &Delivered| {
+        let sold = cleared.trades.iter().find(|trade| trade.trade == one.trade);
+        sold.map(|trade| trade.quantity)
+    };
+    let short = |one: &Delivered| {
+        let short = one.seller_short;
+        let idle = sold(one)?.less(one.delivered).less(short).less(one.buyer_short);
+        Some(Shortfall { trade: one.trade, short, idle })
+    };
+    let trades: Vec<Shortfall> = event.deliveries.iter().filter_map(short).collect();
     let (slot, run) = (event.slot.start, event.run);
     (!trades.is_empty()).then_some(Entry::Reconciled { slot, run, trades })
 }

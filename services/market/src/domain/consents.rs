@@ -37,6 +37,7 @@ pub enum Wish {
     /// Other figures, of which one at least is looser.
     Limits {
         /// All of them.
+        #[serde(deserialize_with = "super::risk::journaled")]
         limits: RiskLimits,
     },
 }

@@ -16,7 +16,7 @@
 //! Deliberately absent: what other markets of the community know of the account, and what is owed
 //! for slots that are over, which is settled (billing).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calendar::{LocalDay, Slot, Timestamp};
 use contracts::{OrderTerms, Side};
@@ -25,7 +25,7 @@ use units::{Energy, Money, Overflow, Price};
 
 use super::order::slot_start;
 use super::place::ensure;
-use super::{Accepted, Exchange, Parameters, Rejection, Status};
+use super::{Accepted, ClearedSlot, Exchange, Parameters, Rejection, Status};
 
 /// How many days back prices count.
 const REFERENCE_DAYS: i64 = 7;
@@ -80,8 +80,17 @@ impl Exchange {
         worth.checked_div(volume)
     }
 
-    /// Whether an account may owe so much, trade so much in a day, and have so many orders open,
-    /// with this one more and without the one that it takes the place of.
+    /// Whether an account may have one more order open, without the one that it takes the place of.
+    pub(super) fn may_have_more(&self, account: AccountId, replaced: Option<&Accepted>) -> bool {
+        let Some(most) = self.risk_limits().open_orders else { return true };
+        let freed = replaced.is_some_and(|other| other.account == account);
+        let open = self.slots.values().filter_map(|book| book.open.get(&account));
+        let open = open.map(BTreeSet::len).sum::<usize>() - usize::from(freed);
+        open < most as usize
+    }
+
+    /// Whether an account may owe so much, and trade so much in a day, with this order more and
+    /// without the one that it takes the place of.
     pub(super) fn check_owed(
         &self,
         (account, terms): (AccountId, &OrderTerms),
@@ -91,11 +100,6 @@ impl Exchange {
     ) -> Result<(), Rejection> {
         let replaced = replaced.filter(|other| other.account == account);
         let limits = self.risk_limits();
-        if let Some(most) = limits.open_orders {
-            let open = self.slots.values().filter_map(|book| book.open.get(&account));
-            let open = open.map(BTreeSet::len).sum::<usize>() - usize::from(replaced.is_some());
-            ensure(open < most as usize, Rejection::TooMany)?;
-        }
         self.check_exposure(account, (hold, replaced), now)?;
         if let Some(most) = limits.daily_notional {
             let day = parameters.timezone.day_of(slot_start(terms));
@@ -128,14 +132,22 @@ impl Exchange {
                 let paid = i128::from(trade.escrow.n());
                 traded((trade.buy, paid), (trade.sell, at(trade.price, trade.quantity)))
             });
-            let cleared = book.cleared.iter().flat_map(|cleared| &cleared.trades);
-            let cleared = cleared.map(|trade| {
-                let earned = i128::from(trade.prices.seller) * i128::from(trade.quantity.wh());
-                traded((trade.buy, i128::from(trade.escrow.n())), (trade.sell, earned))
-            });
-            open + struck.chain(cleared).sum::<i128>()
+            open + struck.sum::<i128>() + book.worth.get(&account).copied().unwrap_or_default()
         });
         sums.sum()
+    }
+
+    /// What the trades of a cleared slot came to for each account, at their prices.
+    pub(super) fn worth_of(&self, cleared: &ClearedSlot) -> BTreeMap<AccountId, i128> {
+        let mut sums: BTreeMap<AccountId, i128> = BTreeMap::new();
+        for trade in &cleared.trades {
+            let earned = i128::from(trade.prices.seller) * i128::from(trade.quantity.wh());
+            let paid = i128::from(trade.escrow.n());
+            for (order, worth) in [(trade.buy, paid), (trade.sell, earned)] {
+                *sums.entry(self.orders[&order].account).or_default() += worth;
+            }
+        }
+        sums
     }
 
     /// Whether an account may owe `hold` more at `now`; what it frees by taking back `replaced`

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! loss      lost / tariff of 24 hours
-//! drawdown  (highest gain - gain now) / (tariff of 24 hours + highest gain)
+//! drawdown  (highest gain - gain now, at most all of it) / (tariff of 24 hours + highest gain)
 //! ```
 //!
 //! Deliberately absent: a tariff that is missing (no order of such a slot is accepted), and what
@@ -133,7 +133,8 @@ impl Exchange {
         let losing = found.flat_map(|(name, outcome)| {
             let Outcome { slots, lost, tariff, highest } = *outcome;
             let loss = (Trigger::Loss, limits.loss_percent, (lost, tariff));
-            let fell = (highest + lost, tariff + highest);
+            // What is lost beyond what was gained is a loss.
+            let fell = (highest.min(highest + lost), tariff + highest);
             let drawdown = (Trigger::Drawdown, limits.drawdown_percent, fell);
             let passed = move |(trigger, most, lost): (_, Option<u32>, _)| {
                 passed(name, (trigger, most?), lost, (span, slots))

@@ -13,7 +13,7 @@ use super::{Accepted, ClearedSlot, Entry, Exchange, SealState, Status};
 
 /// The version of the fold: it rises whenever the same journal gives another book than before, so
 /// that no snapshot from before is taken for one of now.
-pub const FOLD: i64 = 3;
+pub const FOLD: i64 = 4;
 
 impl Exchange {
     /// Whether `entry` can be the next one.

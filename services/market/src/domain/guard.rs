@@ -129,7 +129,7 @@ impl Exchange {
     /// What a passed limit brings at `now`; `None` where it stands already.
     pub fn stopped_by(&self, trip: Trip, now: Timestamp) -> Option<Entry> {
         let global = trip.trigger.is_global();
-        let stop = if global { self.stopped_all() } else { self.stopped() };
+        let stop = if global { self.stopped_all() } else { self.stopped_zone() };
         let stands = trip.trader.map_or(stop, |trader| self.suspension(trader));
         if stands.is_some() || trip.trader.is_some_and(|trader| self.owner(trader).is_none()) {
             return None;

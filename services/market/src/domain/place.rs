@@ -89,7 +89,8 @@ impl Exchange {
         let retail = prices.0;
         self.check_price((terms, order.beyond_reference), slot, prices, parameters)?;
         self.check_quantity(terms, replaced, parameters)?;
-        ensure(self.has_room_for(order, way), Rejection::TooMany)?;
+        let room = self.has_room_for(order, way) && self.may_have_more(owner, replaced);
+        ensure(room, Rejection::TooMany)?;
         let refused = self.self_trade(slot.start, parameters) == SelfTrade::Refuse
             && self.meets_itself(owner, (terms, replaced), slot, &parameters.fees);
         ensure(!refused, Rejection::SelfTrade)?;

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! The weights are those of an exponential mean of thirty days, days without sales included; what
-//! lies further back than [`REPUTATION_DAYS`] is forgotten. What the buyer did not take either is
-//! nobody's fault and counts as delivered.
+//! lies further back than [`REPUTATION_DAYS`] is forgotten. What neither side moved is in neither
+//! sum: nobody knows whether it would have been delivered.
 //!
 //! Invariant: of a trade the highest run counts, in whatever order runs come, and how often; only
 //! as long as the market remembers its slot. When a suspension from selling is lifted this
@@ -49,6 +49,9 @@ pub struct Shortfall {
     pub trade: B256,
     /// What its seller did not deliver though the buyer took it.
     pub short: Energy,
+    /// What neither side moved.
+    #[serde(default)]
+    pub idle: Energy,
 }
 
 /// What became of a trade.
@@ -57,6 +60,17 @@ pub(super) struct Outcome {
     /// Which run says so.
     run: u8,
     short: Energy,
+    /// What neither side moved.
+    #[serde(default)]
+    idle: Energy,
+}
+
+impl Outcome {
+    /// What counts as sold of a trade, and as delivered of that, in Wh.
+    fn sums(self, quantity: Energy) -> (u128, u128) {
+        let sold = quantity.less(self.idle);
+        (sold.wh().into(), sold.less(self.short).wh().into())
+    }
 }
 
 /// What accounts have delivered.
@@ -118,20 +132,17 @@ impl Sold {
         &mut self,
         (slot, first): (Timestamp, bool),
         quantity: Energy,
-        (before, short): (Option<Energy>, Energy),
+        (before, outcome): (Option<Outcome>, Outcome),
     ) {
         if self.since.is_some_and(|since| slot < since) {
             return;
         }
-        let wh = |energy: Energy| u128::from(energy.wh());
         let day = self.days.entry(slot.seconds().div_euclid(DAY)).or_default();
-        if before.is_none() {
-            day.sold += wh(quantity);
-            day.delivered += wh(quantity);
-        }
         day.slots = day.slots.saturating_add(u32::from(first));
-        day.delivered += before.map_or(0, wh);
-        day.delivered = day.delivered.saturating_sub(wh(short));
+        let (sold, delivered) = outcome.sums(quantity);
+        let before = before.map_or((0, 0), |before| before.sums(quantity));
+        day.sold = (day.sold + sold).saturating_sub(before.0);
+        day.delivered = (day.delivered + delivered).saturating_sub(before.1);
         let newest = self.days.keys().next_back().copied().unwrap_or_default();
         self.days = self.days.split_off(&(newest - REPUTATION_DAYS + 1));
     }
@@ -180,14 +191,13 @@ impl Exchange {
     pub(super) fn reconciled(&mut self, slot: Timestamp, run: u8, trades: &[Shortfall]) {
         let Some(book) = self.slots.get_mut(&slot) else { return };
         let Some(cleared) = &book.cleared else { return };
-        let told = trades.iter().map(|one| (one.trade, one.short));
-        let told: BTreeMap<B256, Energy> = told.collect();
+        let told: BTreeMap<B256, &Shortfall> = trades.iter().map(|one| (one.trade, one)).collect();
         let seller = |fill: usize| self.orders[&cleared.trades[fill].sell].account;
         let known = book.outcomes.keys().map(|fill| seller(*fill as usize));
         let mut known: BTreeSet<AccountId> = known.collect();
         for (index, (fill, trade)) in (0..).zip(&cleared.trades).enumerate() {
-            let Some(short) = told.get(&trade.trade) else { continue };
-            let short = trade.quantity.min(*short);
+            let Some(one) = told.get(&trade.trade) else { continue };
+            let outcome = Outcome { run, short: one.short, idle: one.idle };
             let before = book.outcomes.get(&fill).copied();
             if before.is_some_and(|before| before.run >= run) {
                 continue;
@@ -195,9 +205,8 @@ impl Exchange {
             let account = seller(index);
             let sold = self.deliveries.0.entry(account).or_default();
             let first = known.insert(account);
-            let before = before.map(|before| before.short);
-            sold.tell((slot, first), trade.quantity, (before, short));
-            book.outcomes.insert(fill, Outcome { run, short });
+            sold.tell((slot, first), trade.quantity, (before, outcome));
+            book.outcomes.insert(fill, outcome);
         }
     }
 
@@ -272,8 +281,9 @@ mod tests {
         let mut all = Sold::default();
         for (day, slots, sold, short) in days {
             for place in 0..*slots {
-                let wh = Energy::from_wh;
-                all.tell((slot(*day, place), true), wh(*sold), (None, wh(*short)));
+                let (sold, short) = (Energy::from_wh(*sold), Energy::from_wh(*short));
+                let outcome = Outcome { run: 0, short, idle: Energy::ZERO };
+                all.tell((slot(*day, place), true), sold, (None, outcome));
             }
         }
         all
@@ -297,6 +307,24 @@ mod tests {
         check(&[(0, 1, 3_000, 3_000), (0, 1, 1_000, 0)], 250_000);
         let long_ago = [(0, 10, 1_000, 1_000), (REPUTATION_DAYS, 1, 1_000, 0)];
         check(&long_ago, 1_000_000);
+    }
+
+    #[test]
+    fn what_neither_side_moved_is_in_neither_sum() {
+        let wh = Energy::from_wh;
+        let outcome = |run, short, idle| Outcome { run, short: wh(short), idle: wh(idle) };
+        let mut sold = sales(&[]);
+        let told = |sold: &mut Sold, before, now| {
+            sold.tell((slot(0, 0), true), wh(1_000), (before, now));
+            let Sales { sold, delivered, .. } = sold.days[&0];
+            (sold, delivered)
+        };
+        let all = outcome(0, 0, 1_000);
+        assert_eq!(told(&mut sold, None, all), (0, 0));
+        assert_eq!(sold.reputation(AccountId::derived("s"), None), None, "it says nothing");
+        let some = outcome(1, 100, 600);
+        assert_eq!(told(&mut sold, Some(all), some), (400, 300));
+        assert_eq!(told(&mut sold, Some(some), outcome(2, 0, 0)), (1_000, 1_000));
     }
 
     #[test]

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 
 use calendar::Timestamp;
 use ids::{ConnectionPointId, PartyId};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::consents::Consents;
@@ -97,6 +98,26 @@ figures! {
     violated_invariants: 0 to 8, Some(0);
 }
 
+/// Figures that markets had not when older changes were journaled: those set no limit by them.
+const LATER: [&str; 7] = [
+    "drawdown_percent",
+    "undelivered_collateral_percent",
+    "undelivered_percent",
+    "daily_notional",
+    "open_orders",
+    "differing_clearings",
+    "violated_invariants",
+];
+
+/// Figures as a journal has them: what one of before does not name has no default.
+pub(super) fn journaled<'de, D: Deserializer<'de>>(from: D) -> Result<RiskLimits, D::Error> {
+    let mut figures = serde_json::Map::deserialize(from)?;
+    for name in LATER {
+        figures.entry(name).or_insert(serde_json::Value::Null);
+    }
+    serde_json::from_value(figures.into()).map_err(D::Error::custom)
+}
+
 /// A figure out of its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {least} to {most}, or null")]
@@ -134,6 +155,7 @@ impl RiskLimits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RiskChange {
     /// All figures, as they hold from then on.
+    #[serde(deserialize_with = "journaled")]
     pub limits: RiskLimits,
     /// Who wanted it.
     pub by: PartyId,

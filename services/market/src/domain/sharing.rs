@@ -390,7 +390,8 @@ impl Exchange {
         let terms = &order.terms;
         let owner = self.owner_of(order, parameters)?;
         ensure(order.is_delegated() && self.is_mandated(terms, parameters), Rejection::Delegate)?;
-        ensure(self.may_trade(owner, terms.connection_point), Rejection::Suspended)?;
+        let may = self.may_trade(owner, terms.connection_point) && self.may_take(terms.side, owner);
+        ensure(may, Rejection::Suspended)?;
         ensure(self.stopped().is_none(), Rejection::KillSwitch)?;
         let hold = match terms.side {
             Side::Buy => {

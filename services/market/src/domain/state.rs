@@ -67,6 +67,9 @@ pub struct SlotBook {
     /// What became of its trades, by fill index, once that was told.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) outcomes: BTreeMap<u32, Outcome>,
+    /// What the trades of each account came to at their prices, once cleared, in 1e-9 currency.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) worth: BTreeMap<AccountId, i128>,
 }
 
 /// A market: the fold of its journal.
@@ -277,9 +280,11 @@ impl Exchange {
                 },
             );
         }
+        let worth = self.worth_of(cleared);
         let book = self.slots.entry(cleared.slot).or_default();
         book.committed.clear();
         book.open.clear();
+        book.worth = worth;
         book.cleared = Some(cleared.clone());
         self.sharing.done(cleared.slot);
         self.expire(cleared);

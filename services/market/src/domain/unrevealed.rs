@@ -46,7 +46,8 @@ impl Exchange {
                 SealState::Waiting => {
                     known.state = SealState::Expired;
                     self.sealing.waits_no_more(known.account, known.hash);
-                    self.suspension(Trader::Account(known.account)).is_none()
+                    let who = [Trader::Account(known.account), Trader::Seller(known.account)];
+                    who.into_iter().all(|trader| self.suspension(trader).is_none())
                 }
                 SealState::Opened { order } => self.order(order).is_some_and(|order| {
                     order.status == Status::Cancelled

@@ -204,9 +204,64 @@ fn a_rule_that_loses_again_what_it_had_gained_is_suspended() {
     check(&[200_000, 200_000, 330_000, 340_000], None);
     check(&[200_000, 340_000, 340_000], None);
     check(&[200_000; 6], None);
-    // Without a gain it is what was lost, of the tariff.
-    check(&[316_000; 4], Some(5));
-    check(&[315_000; 4], None);
+    // All that was gained, 20 of 140, and no more: what is lost beyond it is a loss.
+    check(&[200_000, 200_000, 500_000, 500_000], Some(14));
+    // Without a gain there is nothing to lose again.
+    check(&[400_000; 4], None);
+}
+
+#[test]
+fn figures_that_a_journal_of_before_does_not_name_set_no_limit() {
+    let limits = RiskLimits { loss_percent: Some(50), ..RiskLimits::default() };
+    let by = ids::PartyId::derived("operator");
+    let change = Entry::RiskLimitsSet(RiskChange { limits, by, agreed_by: None, at: morning() });
+    let mut old = serde_json::to_value(&change).unwrap();
+    let mut expected = old.clone();
+    for name in [
+        "drawdown_percent",
+        "undelivered_collateral_percent",
+        "undelivered_percent",
+        "daily_notional",
+        "open_orders",
+        "differing_clearings",
+        "violated_invariants",
+    ] {
+        old["limits"].as_object_mut().unwrap().remove(name).unwrap();
+        expected["limits"][name] = Value::Null;
+    }
+    let read: Entry = serde_json::from_value(old).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), expected);
+    let mut town = town();
+    town.fits(&read).unwrap();
+    town.apply(&read);
+    let holds = town.risk_limits();
+    assert_eq!((holds.loss_percent, holds.drawdown_percent), (Some(50), None));
+    let again: Exchange = serde_json::from_str(&serde_json::to_string(&town).unwrap()).unwrap();
+    assert_eq!(again.hash(), town.hash());
+    // One of now says all of them.
+    let read: Entry = serde_json::from_value(serde_json::to_value(&change).unwrap()).unwrap();
+    assert_eq!(read, change);
+}
+
+#[test]
+fn a_zone_stops_by_itself_beside_the_stop_of_all_zones() {
+    let mut town = town();
+    let all = Change::StopAll { reason: "a test".to_owned() };
+    let by = ids::PartyId::derived("operator");
+    let entry = town.change(&all, by, &parameters(), morning()).unwrap().unwrap();
+    town.apply(&entry);
+    let trip = Trip {
+        trigger: Trigger::SilentChain,
+        trader: None,
+        measured: 2,
+        most: 1,
+        span: (morning(), morning()),
+        evidence: Vec::new(),
+    };
+    let stop = town.stopped_by(trip.clone(), morning()).unwrap();
+    assert!(matches!(stop, Entry::Stopped(_)), "{stop:?}");
+    town.apply(&stop);
+    assert_eq!(town.stopped_by(trip, morning()), None, "it stands");
 }
 
 /// An order as it is accepted, whatever anybody has granted or has in cash.

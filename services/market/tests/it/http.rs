@@ -15,7 +15,7 @@ use bus::{Bus, Consumer};
 use client::{JsonRpc, RpcError};
 use events::market::{
     BookChanged, CaseDecided, CaseOpened, CommitmentExpired, CurtailmentChanged, OrderCancelled,
-    SlotCleared, SuspensionChanged,
+    SlotCleared, StopChanged, SuspensionChanged,
 };
 use events::{Envelope, Event};
 use ids::CommunityId;
@@ -123,6 +123,7 @@ impl Consumer for Reader {
             CommitmentExpired::SUBJECT,
             BookChanged::SUBJECT,
             SuspensionChanged::SUBJECT,
+            StopChanged::SUBJECT,
             CurtailmentChanged::SUBJECT,
             CaseOpened::SUBJECT,
             CaseDecided::SUBJECT,

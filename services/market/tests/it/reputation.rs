@@ -52,8 +52,12 @@ fn told(town: &Exchange, slots: u64, run: u8, short: u64) -> Entry {
     let slot = later(slots).start;
     let trades = &town.slot(slot).unwrap().cleared.as_ref().unwrap().trades;
     let short = Energy::from_wh(short);
-    let trades = trades.iter().map(|trade| Shortfall { trade: trade.trade, short }).collect();
-    Entry::Reconciled { slot, run, trades }
+    let short = |trade: &market::domain::ClearedTrade| Shortfall {
+        trade: trade.trade,
+        short,
+        idle: Energy::ZERO,
+    };
+    Entry::Reconciled { slot, run, trades: trades.iter().map(short).collect() }
 }
 
 fn record(town: &mut Exchange, entry: &Entry) {
@@ -126,7 +130,8 @@ fn no_figure_is_no_limit_and_the_newest_run_of_a_trade_is_what_counts() {
         assert_eq!(ppm(&town), expected, "run {run}");
     }
     // A trade of somebody else's market says nothing.
-    let trades = vec![Shortfall { trade: contracts::B256::ZERO, short: Energy::from_wh(1) }];
+    let (trade, short) = (contracts::B256::ZERO, Energy::from_wh(1));
+    let trades = vec![Shortfall { trade, short, idle: Energy::ZERO }];
     let before = town.hash();
     record(&mut town, &Entry::Reconciled { slot: later(0).start, run: 9, trades });
     assert_eq!(town.hash(), before);
@@ -195,13 +200,13 @@ fn who_delivers_less_than_four_fifths_holds_all_that_its_buyers_would_be_short()
 }
 
 /// What billing tells of the trades of a slot of the running market.
-async fn reconciled(running: &Running, slots: u64, run: u8, short: u64) {
+async fn reconciled(running: &Running, slots: u64, run: u8, (short, idle): (u64, u64)) {
     let deliveries: Vec<Delivered> = {
         let book = running.market.desks()[0].book().await;
         let cleared = book.slot(later(slots).start).unwrap().cleared.clone().unwrap();
         let delivered = |trade: &market::domain::ClearedTrade| Delivered {
             trade: trade.trade,
-            delivered: trade.quantity.less(Energy::from_wh(short)),
+            delivered: trade.quantity.less(Energy::from_wh(short + idle)),
             seller_short: Energy::from_wh(short),
             buyer_short: Energy::ZERO,
         };
@@ -230,11 +235,11 @@ async fn a_seller_reads_what_it_delivered_and_is_suspended_from_selling_by_its_m
         running.market.tick(gate).await.unwrap();
     }
     for slot in 0..SLOTS {
-        reconciled(&running, slot, 0, 600).await;
+        reconciled(&running, slot, 0, (480, 200)).await;
     }
     let told = running.get("s1", "/v1/reputation").await;
     let expected = json!([{
-        "account": neighbour("s1").account(), "sold_wh": 16_000, "delivered_wh": 6_400,
+        "account": neighbour("s1").account(), "sold_wh": 12_800, "delivered_wh": 5_120,
         "slots": 16, "delivered_ppm": 400_000, "known": true, "covers_all": true,
         "suspended": true,
     }]);

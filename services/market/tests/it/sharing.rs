@@ -238,6 +238,20 @@ fn nothing_is_shared_out_that_the_chain_would_not_settle_or_nobody_granted() {
 }
 
 #[test]
+fn who_is_suspended_from_selling_takes_its_share_and_gives_none() {
+    let parameters = by(Mechanism::DynamicAllocation { price: PRICE });
+    let mut town = members(&parameters);
+    metered(&mut town, &[("b1", 2_000, 0), ("b2", 0, 0), ("b3", 0, 400), ("s1", 0, 3_000)], 1);
+    let trader = market::domain::Trader::Seller(neighbour("s1").account());
+    let suspend = Change::Suspend { trader, reason: "a test".to_owned() };
+    changed(&mut town, &suspend, &parameters).unwrap();
+    let (energy, refused) = shared_out(&mut town, &parameters, slot().end());
+    assert_eq!(refused, [Rejection::Suspended]);
+    let expected = [("b1", [400, 0]), ("b3", [0, 400])];
+    assert_eq!(energy, BTreeMap::from(expected.map(|(name, of)| (name.to_owned(), of))));
+}
+
+#[test]
 fn a_member_shares_at_the_address_that_its_slot_settles_at() {
     let parameters = by(Mechanism::CascadeAllocation { price: PRICE });
     let (later, next) = (neighbour("b1 later"), slot().start);

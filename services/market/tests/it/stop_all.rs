@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::Role;
-use events::Envelope;
 use events::billing::BooksViolated;
-use events::market::ClearingDisputed;
+use events::market::{ClearingDisputed, StopChanged};
+use events::{Envelope, Event};
 use ids::ZoneId;
 use market::MarketConfig;
 use reqwest::{Method, StatusCode};
@@ -105,6 +105,16 @@ async fn all_zones_are_stopped_together_beside_the_stop_of_each() {
     let (status, given) = running.request(Method::POST, &path, second(), None).await;
     assert_eq!((status, &given["state"]), (StatusCode::OK, &json!("given")), "{given}");
     assert_eq!(stops(&running).await, [stop("zone", &one), None], "its own stop stands");
+    running.market.drain(morning()).await.unwrap();
+    let mut told = running.reader.news();
+    told.retain(|(subject, _)| subject == StopChanged::SUBJECT);
+    let last = [zone(), hill().policy.zone].map(|zone| {
+        let of = told.iter().rev().find(|(_, body)| body["zone"] == json!(zone));
+        let of = &of.unwrap().1;
+        (of["stopped"].clone(), of["reason"].clone())
+    });
+    assert_eq!(last[0], (json!(true), json!(one)), "nobody hears that trading goes on");
+    assert_eq!(last[1], (json!(false), json!("")));
     assert_eq!(running.place("b1", again.clone()).await.1["code"], json!("KILL_SWITCH"));
     assert_eq!(ask(&running, Method::DELETE, &one, second()).await["status"], 204);
     assert_eq!(running.place("b1", again).await.0, StatusCode::CREATED);
@@ -177,6 +187,7 @@ async fn what_was_cleared_is_computed_anew_and_nothing_stops_where_it_is_the_sam
         assert_eq!(running.place(name, body(&order)).await.0, StatusCode::CREATED);
     }
     gate(&running).await;
+    assert_eq!(running.market.recomputed().await, 1);
     assert_eq!(running.get("b1", "/v1/market").await["stopped"], Value::Null);
     running.stop().await;
 }

@@ -99,12 +99,13 @@ pub enum Violation {
 
 impl Violation {
     /// Whether it is of I1 to I8, which hold at every moment: while one does not, nobody should
-    /// trade. Documents and what nobody can explain yet are for staff to look at.
+    /// trade. Documents and what nobody can explain yet are for staff to look at, and so is more
+    /// money than is owed: anybody can send tokens to the contract.
     pub fn halts(&self) -> bool {
         match self {
+            Violation::I3 { held, owed } => held < owed,
             Violation::I1 { .. }
             | Violation::I2(_)
-            | Violation::I3 { .. }
             | Violation::I4 { .. }
             | Violation::I5 { .. }
             | Violation::I6(_)
@@ -115,6 +116,23 @@ impl Violation {
             | Violation::I9Pending { .. }
             | Violation::I10(_)
             | Violation::Suspense(_) => false,
+        }
+    }
+
+    /// The rule that does not hold, as it is named in words.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Violation::I1 { .. } => "I1",
+            Violation::I2(_) => "I2",
+            Violation::I3 { .. } => "I3",
+            Violation::I4 { .. } => "I4",
+            Violation::I5 { .. } => "I5",
+            Violation::I6(_) => "I6",
+            Violation::I7 { .. } => "I7",
+            Violation::I8(_) | Violation::I8Balances => "I8",
+            Violation::I9 { .. } | Violation::I9Pending { .. } => "I9",
+            Violation::I10(_) => "I10",
+            Violation::Suspense(_) => "9000",
         }
     }
 }

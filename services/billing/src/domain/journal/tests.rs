@@ -303,6 +303,8 @@ fn each_invariant_is_broken_by_what_it_guards_against() {
     shift(&mut overdrawn, Account::Wallet(address("B")), Account::Rounding, 5_000_000_000);
     assert!(matches!(check(&overdrawn, None), Err(Violation::I2(Account::Wallet(_)))));
     assert!(matches!(check(&book, Some(money(5))), Err(Violation::I3 { held: 5, .. })));
+    let halts = |held, owed| Violation::I3 { held, owed }.halts();
+    assert_eq!([halts(5, 6), halts(6, 5)], [true, false], "a surplus is nobody's to halt for");
     let mut bound = book.clone();
     shift(&mut bound, Account::Wallet(address("B")), Account::Escrow(keccak256("T")), 1);
     assert!(matches!(check(&bound, None), Err(Violation::I4 { held: 1, bound: 0, .. })));

@@ -51,6 +51,22 @@ fn a_party_that_leaves_too_much_unopened_commits_no_more_for_a_day() {
 }
 
 #[test]
+fn what_a_seller_may_not_open_does_not_count() {
+    let mut town = sealed_town();
+    let sell = order("s1", Side::Sell, 1000, 100_000);
+    seal(&mut town, &new(&sell, false), OPENS).unwrap();
+    seal(&mut town, &new(&order("s2", Side::Sell, 1000, 100_000), false), OPENS).unwrap();
+    let trader = market::domain::Trader::Seller(neighbour("s1").account());
+    let suspend = Change::Suspend { trader, reason: "a test".to_owned() };
+    let entry = town.change(&suspend, neighbour("operator").party(), &parameters(), at(OPENS));
+    record(&mut town, &entry.unwrap().unwrap());
+    close(&mut town, GATE);
+    assert_eq!(open(&mut town, &sell, GATE), Err(Rejection::Suspended));
+    clear(&mut town, &parameters(), OVER);
+    assert_eq!(["s1", "s2"].map(|name| unrevealed(&town, name)), [0, 1]);
+}
+
+#[test]
 fn an_order_that_is_opened_and_then_taken_back_on_chain_counts() {
     let mut town = sealed_town();
     let (before, after) =
