@@ -102,9 +102,9 @@ impl Billing {
     ///
     /// # Errors
     /// A [`Problem`]: `FOUR_EYES` where who proposed it would publish it, `DECIDED` where somebody
-    /// has decided otherwise, `PROPOSAL_EXPIRED` where nobody did in time, `PROPOSAL_OUTDATED` where
-    /// another tariff was published since, `PROPOSAL_CHANGED` where what is kept is not what was
-    /// proposed; as of [`Billing::publish_tariff`] where it cannot be published any more.
+    /// has decided otherwise, `PROPOSAL_EXPIRED` where nobody did in time, `PROPOSAL_OUTDATED`
+    /// where another tariff was published since, `PROPOSAL_CHANGED` where what is kept is not what
+    /// was proposed; as of [`Billing::publish_tariff`] where it cannot be published any more.
     pub(crate) async fn decide_proposal(
         &self,
         id: &str,
