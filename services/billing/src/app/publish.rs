@@ -58,8 +58,8 @@ impl Billing {
     /// Asks for a tariff to be published.
     ///
     /// # Errors
-    /// A [`Problem`]: `ALREADY_PROPOSED` where the same waits for a decision, `PROPOSALS_OPEN` where
-    /// too many wait.
+    /// A [`Problem`]: `ALREADY_PROPOSED` where the same waits for a decision, `PROPOSALS_OPEN`
+    /// where too many wait.
     pub(crate) async fn propose_tariff(&self, wanted: Proposal) -> Result<()> {
         let _turn = self.publishing.lock().await;
         let now_published = all_of(&members::tariffs(&self.db, wanted.community).await?);
