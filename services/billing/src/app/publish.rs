@@ -58,8 +58,8 @@ impl Billing {
     /// Asks for a tariff to be published.
     ///
     /// # Errors
-    /// A [`Problem`]: `ALREADY_PROPOSED` where the same waits for a decision, `PROPOSALS_OPEN` where
-    /// too many wait.
+    /// A [`Problem`]: `ALREADY_PROPOSED` where the same waits for a decision, `PROPOSALS_OPEN`
+    /// where too many wait.
     pub(crate) async fn propose_tariff(&self, wanted: Proposal) -> Result<()> {
         let _turn = self.publishing.lock().await;
         let now_published = all_of(&members::tariffs(&self.db, wanted.community).await?);
@@ -102,9 +102,9 @@ impl Billing {
     ///
     /// # Errors
     /// A [`Problem`]: `FOUR_EYES` where who proposed it would publish it, `DECIDED` where somebody
-    /// has decided otherwise, `PROPOSAL_EXPIRED` where nobody did in time, `PROPOSAL_OUTDATED` where
-    /// another tariff was published since, `PROPOSAL_CHANGED` where what is kept is not what was
-    /// proposed; as of [`Billing::publish_tariff`] where it cannot be published any more.
+    /// has decided otherwise, `PROPOSAL_EXPIRED` where nobody did in time, `PROPOSAL_OUTDATED`
+    /// where another tariff was published since, `PROPOSAL_CHANGED` where what is kept is not what
+    /// was proposed; as of [`Billing::publish_tariff`] where it cannot be published any more.
     pub(crate) async fn decide_proposal(
         &self,
         id: &str,
