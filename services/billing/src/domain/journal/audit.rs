@@ -112,7 +112,9 @@ impl Violation {
             | Violation::I7 { .. }
             | Violation::I8(_)
             | Violation::I8Balances => true,
-            Violation::I9 { .. }
+            // The column is made of the entries again where they are needed.
+            Violation::I8Slot(_)
+            | Violation::I9 { .. }
             | Violation::I9Pending { .. }
             | Violation::I10(_)
             | Violation::Suspense(_) => false,
@@ -129,7 +131,7 @@ impl Violation {
             Violation::I5 { .. } => "I5",
             Violation::I6(_) => "I6",
             Violation::I7 { .. } => "I7",
-            Violation::I8(_) | Violation::I8Balances => "I8",
+            Violation::I8(_) | Violation::I8Slot(_) | Violation::I8Balances => "I8",
             Violation::I9 { .. } | Violation::I9Pending { .. } => "I9",
             Violation::I10(_) => "I10",
             Violation::Suspense(_) => "9000",
