@@ -79,6 +79,7 @@ export interface Paths {
     | "/v1/meters"
     | `/v1/meters/${string}/checks`
     | `/v1/meters/${string}/comparison`
+    | `/v1/meters/${string}/erasures`
     | `/v1/meters/${string}/files`
     | `/v1/meters/${string}/files/${string}`
     | `/v1/meters/${string}/status`
@@ -104,6 +105,7 @@ export interface Paths {
     | "/v1/reports/residual-load"
     | "/v1/reports/settlement"
     | "/v1/reports/unbilled"
+    | "/v1/reputation"
     | "/v1/requests"
     | `/v1/requests/${string}`
     | "/v1/reserve"
@@ -167,6 +169,7 @@ export interface Paths {
     | "/v1/market/hand-over"
     | "/v1/me/key-export"
     | "/v1/meters"
+    | `/v1/meters/${string}/erasures`
     | `/v1/meters/${string}/files`
     | `/v1/meters/${string}/readings`
     | `/v1/meters/${string}/revocation`
@@ -1049,7 +1052,10 @@ export interface ConsentView {
   state: string;
   /** Who may trade again: as in `/v1/suspensions/{kind}/{id}`. */
   trader?: TraderView;
-  /** `start` trading again, `resume` a suspended trader, or other `limits`. */
+  /**
+   * `start` trading again, `start_all` in all zones, `resume` a suspended trader, or other
+   * `limits`.
+   */
   wish: string;
   /** The grid area. */
   zone: string;
@@ -1389,6 +1395,18 @@ export interface DisputeView extends DisputeSummary {
 export interface EnrolledMeter extends Meter {
   /** What it logs in to the broker with. Told this once: only a hash of it is kept. */
   token?: string;
+}
+
+/** What was erased. */
+export interface ErasureView {
+  /** The first local day that stays. */
+  before: string;
+  /** When it was ordered. */
+  ordered_at: string;
+  /** The account that ordered it; `retention` where the settings did. */
+  ordered_by: string;
+  /** Readings that are gone by it. */
+  readings: number;
 }
 
 /** What the ladder takes for a slot. */
@@ -2424,6 +2442,12 @@ export interface NewDispute {
   text: string;
 }
 
+/** What is to be erased. */
+export interface NewErasure {
+  /** The first local day that stays. */
+  before: string;
+}
+
 /** Which days of which account are billed. */
 export interface NewInvoice {
   /** Whose. */
@@ -3357,6 +3381,29 @@ export interface Replayed {
   messages: number;
 }
 
+/** How much of what it sold an account has delivered. */
+export interface ReputationView {
+  /** The account. */
+  account: string;
+  /** Whether it holds all that its buyers would be short, whatever the policy takes. */
+  covers_all: boolean;
+  /**
+   * The part that it delivered, in parts per million, where a day counts 29 of 31 parts of the
+   * next one.
+   */
+  delivered_ppm: number;
+  /** What it delivered of that. What neither side moved is in neither sum. */
+  delivered_wh: number;
+  /** Whether these are slots enough to follow anything from it: 16. */
+  known: boolean;
+  /** In how many slots. */
+  slots: number;
+  /** What it sold in the last 90 days, in Wh; the highest there can be where it is more. */
+  sold_wh: number;
+  /** Whether it may sell nothing, for this or for another reason. */
+  suspended: boolean;
+}
+
 /** A request on its way to the chain, or there. */
 export interface RequestView {
   /** Whose. */
@@ -3520,6 +3567,21 @@ export interface RiskLimits {
    */
   counterparty_percent?: number;
   /**
+   * What an account's open orders and trades of a local day may come to, in whole units of the
+   * currency; an order beyond it is refused.
+   */
+  daily_notional?: number;
+  /**
+   * Clearings of the last days that may come out otherwise for another one who computes them;
+   * beyond it the zone is stopped.
+   */
+  differing_clearings?: number;
+  /**
+   * Percent that what a standing rule has by the tariff and its gains may be below the highest
+   * of 24 hours; beyond it the rule is suspended.
+   */
+  drawdown_percent?: number;
+  /**
    * What an account may owe for open orders, and for trades of slots that are not over, in whole
    * units of the currency; an order beyond it is refused.
    */
@@ -3534,6 +3596,8 @@ export interface RiskLimits {
    * what the same energy would have come to there; beyond it the rule is suspended.
    */
   loss_percent?: number;
+  /** Orders that an account may have open at a time, of all slots; one beyond it is refused. */
+  open_orders?: number;
   /**
    * Orders that an account may send within a minute, refused ones too; beyond it the account is
    * suspended.
@@ -3551,6 +3615,18 @@ export interface RiskLimits {
    * the connection point is suspended, or the zone is stopped if it has none at all.
    */
   stale_slots?: number;
+  /**
+   * Percent of what an account sold that it may not deliver, newer days counting more, before it
+   * has to hold all that its buyers would be short, whatever the policy takes.
+   */
+  undelivered_collateral_percent?: number;
+  /** The same before the account is suspended from selling. */
+  undelivered_percent?: number;
+  /**
+   * Rules that must always hold of the books, I1 to I8, of which so many may not; beyond it all
+   * zones are stopped.
+   */
+  violated_invariants?: number;
 }
 
 /** The figures by which a market judges risk. */
@@ -4173,6 +4249,8 @@ export interface StopView {
   by: string;
   /** In words. */
   reason: string;
+  /** `zone`, or `global`: all grid areas, whatever holds in each of them. */
+  scope: string;
   /** Since when. */
   since: string;
   /** What was found, where the market decided by itself. */
@@ -4195,7 +4273,10 @@ export interface SuspensionView {
   by: string;
   /** Which: of a rule, its connection point. */
   id: string;
-  /** `accounts`, `connection-points`, or of standing rules `buy-rules` or `sell-rules`. */
+  /**
+   * `accounts`, `connection-points`, of standing rules `buy-rules` or `sell-rules`, or
+   * `sellers`: accounts that may only buy.
+   */
   kind: string;
   /** In words. */
   reason: string;
@@ -4361,7 +4442,7 @@ export interface TradeView {
 export interface TraderView {
   /** Which: of a rule, its connection point. */
   id: string;
-  /** `accounts`, `connection-points`, `buy-rules` or `sell-rules`. */
+  /** `accounts`, `connection-points`, `buy-rules`, `sell-rules` or `sellers`. */
   kind: string;
 }
 
@@ -4428,7 +4509,7 @@ export interface TrippedView {
   evidence: string[];
   /** From when on it was measured. */
   from: string;
-  /** What was measured: orders, refusals, slots, seconds or percent. */
+  /** What was measured: orders, refusals, slots, seconds, percent or rules. */
   measured: number;
   /** The most that was allowed. */
   most: number;
@@ -4436,7 +4517,7 @@ export interface TrippedView {
   to: string;
   /**
    * Which limit: `order_rate`, `refusals`, `collar_hits`, `missing_data`, `silent_chain`,
-   * `forecast` or `loss`.
+   * `forecast`, `loss`, `drawdown`, `undelivered`, `disagreement` or `invariant`.
    */
   trigger: string;
 }

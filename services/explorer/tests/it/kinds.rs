@@ -146,6 +146,7 @@ async fn rules_and_bills_are_told_of_but_not_whose_they_are() {
             account,
             connection_point,
             rule,
+            side: None,
             suspended: true,
             reason: "a quarrel".to_owned(),
             by,
