@@ -334,8 +334,8 @@ async function household(person, known) {
   await visit(person, "rules", "/market/rules", ["#rules", "#set-rule form", "#mandate", "#delegates"]);
   await visit(person, "explorer", "/explorer", ["h1:text-is('Blockchain Explorer')", "#blocks tbody tr"]);
   await visit(person, "transactions", "/explorer/transactions", ["#transactions tbody tr"]);
-  await visit(person, "trades", "/explorer/trades", ["#chain-trades tbody tr"]);
   await visit(person, "events", "/explorer/events", ["#feed tbody tr", "#feed-kind"]);
+  await visit(person, "trades", "/explorer/trades", ["#chain-trades tbody tr"]);
   const paths = known ?? (await followTrade(person));
   if (known) {
     await visit(person, "trade", known.trade, ["#trade dl.facts", "#outcome dl.facts"]);

@@ -178,8 +178,9 @@ pub(crate) struct RequestsQuery {
     cursor: Option<String>,
 }
 
-/// What to sign for a transfer, a mandate, a transfer or retirement of certified energy, or the
-/// end of orders.
+/// What to sign for a transfer, a mandate, certified energy or the end of orders.
+///
+/// Certified energy is transferred or retired.
 ///
 /// By a wallet, or with `/v1/signatures/request` where the key is held.
 /// It expires two days later: a day for a second person's consent, a day to be sent; the end of

@@ -1,11 +1,11 @@
-//! The journals are anchored: once a UTC day what was posted since becomes a batch on chain, with
+//! The journals are anchored: once a UTC day what was posted before it becomes a batch on chain, with
 //! which an export of a part proves itself.
 
 use std::collections::HashSet;
 
 use alloy_primitives::{B256, keccak256};
 use anyhow::{Context, Result};
-use calendar::{TimeZone, Timestamp};
+use calendar::{LocalDay, TimeZone, Timestamp};
 use service::Problem;
 
 use crate::Billing;
@@ -32,7 +32,7 @@ enum Round {
 const FILE_BATCHES_MAX: usize = 4_000;
 
 impl Billing {
-    /// Anchors what of the journals is in no batch yet, once a UTC day and at once where a whole
+    /// Anchors what was posted before today and is in no batch yet, once a UTC day and at once where a whole
     /// batch is left; whether anything was sent.
     ///
     /// A batch is made when the one before it is in a final block, at most one of a journal in a
@@ -82,6 +82,9 @@ impl Billing {
                 (last.first + last.count, last.number, Some(day))
             }
         };
+        // What is posted today is for tomorrow, so that it does not matter when it is looked at.
+        let midnight = TimeZone::utc().start_of(LocalDay::from_number(today));
+        let end = journal::first_since(&self.db, currency, (first, end), midnight).await?;
         let left = end.saturating_sub(first);
         let is_due = made.is_none_or(|day| day < today) || left >= BATCH_ENTRIES_MAX;
         if left == 0 || !is_due {

@@ -143,6 +143,28 @@ pub(crate) async fn following(
     rows.iter().map(|row| parse(row, 0)).collect()
 }
 
+/// The place of the first entry of a currency in `[next, end)` that was posted at `from` or later;
+/// `end` where there is none.
+pub(crate) async fn first_since(
+    db: &Db,
+    currency: CurrencyId,
+    (next, end): (u64, u64),
+    from: Timestamp,
+) -> Result<u64> {
+    let row = query(
+        "select sequence from journal where book = $1 and sequence >= $2 and sequence < $3 \
+         and at >= $4 order by sequence limit 1",
+    )
+    .bind(currency.column())
+    .bind(super::int(next)?)
+    .bind(i64::try_from(end).unwrap_or(i64::MAX))
+    .bind(from.seconds())
+    .fetch_optional(db.read())
+    .await
+    .context("reading the journal")?;
+    row.map_or(Ok(end), |row| Ok(u64::try_from(row.try_get::<i64, _>(0)?)?))
+}
+
 /// Entries of a currency as [`following`] that were posted in `within`, each with when and its
 /// block as text, which is empty where it has none.
 pub(crate) async fn exported(
