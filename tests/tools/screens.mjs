@@ -407,7 +407,7 @@ async function operator(person) {
   await visit(person, "quarantine", "/admin/quarantine", ["text=Every message was believed."]);
   await visit(person, "payments", "/admin/payments", ["#unmatched .notice.info"]);
   await visit(person, "payouts", "/admin/payouts", ["#payouts tbody tr", "#payout-state"]);
-  await visit(person, "dealer", "/admin/dealer", ["#dealer-transfers .empty", "#dealer-ask form"]);
+  await visit(person, "dealer", "/admin/dealer", ["#dealer-transfers .empty"]);
   await visit(person, "receivables", "/admin/receivables", ["#ages tbody tr", "#receivables", "#ladder dl.facts"]);
   await visit(person, "disputes", "/admin/disputes", ["#dispute-state", "#disputes .empty"]);
   await visit(person, "reports", "/admin/reports", ["#reports select", "#report tbody tr, #report .empty"]);

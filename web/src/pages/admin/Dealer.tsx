@@ -13,6 +13,16 @@ import { Outcome, useWork } from "../../work";
 
 /** Cash of the dealer that one of the staff wants given to an account, and another one decides about. */
 export function Dealer() {
+  const { roles } = useUser();
+  if (roles.some((role) => role === "operator" || role === "utility")) return <Transfers />;
+  return (
+    <Card title="The dealer's cash" id="dealer-transfers">
+      <p className="empty">Operators and utilities see what is asked for, and decide.</p>
+    </Card>
+  );
+}
+
+function Transfers() {
   const [trail, setTrail] = useState<string[]>([]);
   const cursor = trail.at(-1);
   const wanted = useLoad(`dealer ${cursor ?? ""}`, () => api.dealerTransfers(cursor), ["block", "block_removed"]);
