@@ -1,5 +1,5 @@
-//! The journals are anchored: once a UTC day what was posted before it becomes a batch on chain, with
-//! which an export of a part proves itself.
+//! The journals are anchored: once a UTC day what was posted before it becomes a batch on chain,
+//! with which an export of a part proves itself.
 
 use std::collections::HashSet;
 
@@ -32,8 +32,8 @@ enum Round {
 const FILE_BATCHES_MAX: usize = 4_000;
 
 impl Billing {
-    /// Anchors what was posted before today and is in no batch yet, once a UTC day and at once where a whole
-    /// batch is left; whether anything was sent.
+    /// Anchors what was posted before today and is in no batch yet, once a UTC day and at once
+    /// where a whole batch is left; whether anything was sent.
     ///
     /// A batch is made when the one before it is in a final block, at most one of a journal in a
     /// tick. So no later one stands in the way of one that the chain refuses: its entries come in

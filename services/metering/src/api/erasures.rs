@@ -53,12 +53,12 @@ impl From<Erasure> for ErasureView {
 
 /// Erases what a meter said before a local day, for ever.
 ///
-/// For admins. Readings, signatures, salts, intervals, findings, messages that were not believed and
-/// what utilities' files said go. At least 92 days have to be over since (`TOO_RECENT`), and all of it has to be in
-/// roots on chain (`NOT_ANCHORED`). What was anchored of others can be proved as before. Bills keep
-/// the readings that they rest on, and the day of the last reading stays while the meter is
-/// enrolled. A reading from before that day that comes later is acknowledged and not kept.
-/// Repeating it changes nothing.
+/// For admins. Readings, signatures, salts, intervals, findings, messages that were not believed
+/// and what utilities' files said go. At least 92 days have to be over since (`TOO_RECENT`), and
+/// all of it has to be in roots on chain (`NOT_ANCHORED`). What was anchored of others can be
+/// proved as before. Bills keep the readings that they rest on, and the day of the last reading
+/// stays while the meter is enrolled. A reading from before that day that comes later is
+/// acknowledged and not kept. Repeating it changes nothing.
 #[utoipa::path(params(("id" = String, Path, description = "The meter")),
     request_body = NewErasure,
     responses((status = 200, body = Vec<ErasureView>, description = "All erasures of the meter"),
