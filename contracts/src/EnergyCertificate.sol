@@ -17,10 +17,14 @@ import {Claim, Order, Policy, Terms, TradeBatch} from "./Types.sol";
 ///
 /// A certificate comes from a trade, when nothing of the trade can change any more, and goes to who
 /// bought the energy. A trade is certified once, nothing is sold without its certificate, and what
-/// was fed in and not traded is never certified. That the trades of a connection point are together
-/// at most what its meter registered is what {Challenges} are for.
+/// was fed in and not traded is never certified. Energy of a connection point and slot is certified
+/// from one clearing only, so that what is sold in two zones or under two policies is not certified
+/// twice; and that of a day in slots of one length, so that no two slots overlap. That the trades
+/// of a connection point in a clearing are together at most what its meter registered is what
+/// {Challenges} are for.
 contract EnergyCertificate is ERC1155, EIP712, AccessControl {
-    /// May say what a connection point generates from.
+    /// May say what a connection point generates from. Any code is taken: whether the source is
+    /// there, and renewable, is this role's word.
     bytes32 public constant CERTIFIER_ROLE = keccak256("CERTIFIER");
 
     bytes32 public constant TRANSFER_TYPEHASH = keccak256(
@@ -65,6 +69,11 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
     mapping(uint256 certificate => uint256) public retired;
     /// Trades that were certified.
     mapping(bytes32 trade => bool) public certified;
+    /// The one clearing from which energy of a connection point and slot is certified.
+    mapping(bytes32 connectionPoint => mapping(uint64 slot => bytes32 clearing))
+        public certifiedFrom;
+    /// How long the slots are in which energy of a connection point and UTC day is certified.
+    mapping(bytes32 connectionPoint => mapping(uint64 day => uint32)) public slotSecondsOn;
     mapping(address account => mapping(uint256 nonce => bool)) public nonceUsed;
 
     event SourceRegistered(bytes32 indexed connectionPoint, uint32 version, bytes32 code);
@@ -89,6 +98,10 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
     /// Corrections and challenges of the trade are not over.
     error NotFinal(bytes32 trade);
     error AlreadyCertified(bytes32 trade);
+    /// Energy of the connection point and slot was certified from another clearing.
+    error CertifiedElsewhere(bytes32 connectionPoint, uint64 slot, bytes32 clearing);
+    /// Energy of the connection point and UTC day was certified in slots of this length.
+    error OtherSlots(bytes32 connectionPoint, uint64 day, uint32 slotSeconds);
     error NothingDelivered(bytes32 trade);
     /// The meter is not the seller's at the connection point of the order.
     error NotItsMeter(bytes32 meter);
@@ -153,6 +166,7 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
         MeterRegistry.Key memory key = meters.keyAt(meter, sell.slot + length);
         if (key.owner != sell.account || key.connectionPoint != sell.connectionPoint)
             revert NotItsMeter(meter);
+        _bind(sell.connectionPoint, sell.slot, length, clearing);
         Certificate memory terms = Certificate(
             sell.connectionPoint,
             meter,
@@ -278,6 +292,21 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
         if (block.timestamp < end + policy.correctionSeconds + policy.challengeSeconds)
             revert NotFinal(trade);
         return policy.slotSeconds;
+    }
+
+    /// Binds energy of a connection point and slot to its clearing, the first one that is certified.
+    ///
+    /// A zone's slot is cleared once. Slots begin at multiples of their length, which divides a day:
+    /// two of one length are the same or do not overlap, and none is of two days.
+    function _bind(bytes32 point, uint64 slot, uint32 length, bytes32 clearing) private {
+        bytes32 from = certifiedFrom[point][slot];
+        if (from == clearing) return;
+        if (from != 0) revert CertifiedElsewhere(point, slot, from);
+        uint64 day = slot / 1 days;
+        uint32 others = slotSecondsOn[point][day];
+        if (others == 0) slotSecondsOn[point][day] = length;
+        else if (others != length) revert OtherSlots(point, day, others);
+        certifiedFrom[point][slot] = clearing;
     }
 
     /// The source that was in force during all of a slot.

@@ -369,6 +369,8 @@ interface Certificates is Roles {
     error UnknownTrade(bytes32 trade);
     error NotFinal(bytes32 trade);
     error AlreadyCertified(bytes32 trade);
+    error CertifiedElsewhere(bytes32 connectionPoint, uint64 slot, bytes32 clearing);
+    error OtherSlots(bytes32 connectionPoint, uint64 day, uint32 slotSeconds);
     error NothingDelivered(bytes32 trade);
     error NotItsMeter(bytes32 meter);
     error NonceAlreadyUsed(uint256 nonce);
@@ -437,5 +439,7 @@ interface Certificates is Roles {
     function issued(uint256 certificate) external view returns (uint256);
     function retired(uint256 certificate) external view returns (uint256);
     function certified(bytes32 trade) external view returns (bool);
+    function certifiedFrom(bytes32 connectionPoint, uint64 slot) external view returns (bytes32);
+    function slotSecondsOn(bytes32 connectionPoint, uint64 day) external view returns (uint32);
     function balanceOf(address account, uint256 certificate) external view returns (uint256);
 }
