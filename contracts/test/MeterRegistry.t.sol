@@ -202,6 +202,47 @@ contract MeterRegistryTest is World {
         refused(OPERATOR, address(meters), first, reason);
     }
 
+    /// What was signed for another chain, or another registry on this one, enrols no meter.
+    function test_an_enrolment_of_elsewhere_is_not_accepted() public {
+        Meters here = meters;
+        meters = Meters(deployed("MeterRegistry", abi.encode(OPERATOR)));
+        bytes memory ofAnother = enrol(1);
+        meters = here;
+        vm.chainId(CHAIN_ID + 1);
+        bytes memory foreign = enrol(1);
+        vm.chainId(CHAIN_ID);
+        bytes memory reason = abi.encodeWithSelector(Meters.BadSignature.selector, owner);
+        refused(OPERATOR, address(meters), ofAnother, reason);
+        refused(OPERATOR, address(meters), foreign, reason);
+        bytes memory good = enrol(1);
+        // Nor where the registry finds itself on another chain, as after a split.
+        vm.chainId(CHAIN_ID + 1);
+        refused(OPERATOR, address(meters), good, reason);
+        vm.chainId(CHAIN_ID);
+        sent(OPERATOR, address(meters), good);
+    }
+
+    /// And what was signed for elsewhere gives no meter another key.
+    function test_a_rotation_of_elsewhere_is_not_accepted() public {
+        sent(OPERATOR, address(meters), enrol(1));
+        Meters here = meters;
+        meters = Meters(deployed("MeterRegistry", abi.encode(OPERATOR)));
+        bytes memory ofAnother = rotation(key(1), key(2), 2);
+        meters = here;
+        vm.chainId(CHAIN_ID + 1);
+        bytes memory foreign = rotation(key(1), key(2), 2);
+        vm.chainId(CHAIN_ID);
+        bytes memory reason = abi.encodeWithSelector(Meters.BadSignature.selector, key(1));
+        refused(STRANGER, address(meters), ofAnother, reason);
+        refused(STRANGER, address(meters), foreign, reason);
+        bytes memory good = rotation(key(1), key(2), 2);
+        vm.chainId(CHAIN_ID + 1);
+        refused(STRANGER, address(meters), good, reason);
+        vm.chainId(CHAIN_ID);
+        sent(STRANGER, address(meters), good);
+        same(meters.keyAt(METER, SLOT).key, key(2), "signed for here");
+    }
+
     function test_NoMeter() public {
         bytes memory nameless = enrolment(0, 1, [owner, installer]);
         refused(OPERATOR, address(meters), nameless, Meters.NoMeter.selector);
