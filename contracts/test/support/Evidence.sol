@@ -53,7 +53,7 @@ abstract contract Evidence is Auction {
         return bytes32(bytes16(keccak256(abi.encode("meter", of_))));
     }
 
-    function keyOfMeter(address of_) internal returns (address) {
+    function keyOfMeter(address of_) internal virtual returns (address) {
         return account(uint256(keccak256(abi.encode("key", of_))));
     }
 
@@ -85,7 +85,7 @@ abstract contract Evidence is Auction {
         uint64 time,
         uint64 importWh,
         uint64 exportWh
-    ) internal returns (bytes memory) {
+    ) internal virtual returns (bytes memory) {
         bytes memory text = payload(of_, time, importWh, exportWh);
         return bytes.concat(text, sign(keyOfMeter(of_), keccak256(text)));
     }

@@ -32,6 +32,12 @@ interface Vm {
         uint256 key,
         bytes32 hash
     ) external pure returns (bytes32 r, bytes32 vs);
+    /// The same with the other curve; `s` may be a high one.
+    function publicKeyP256(uint256 key) external pure returns (uint256 x, uint256 y);
+    function signP256(
+        uint256 key,
+        bytes32 hash
+    ) external pure returns (bytes32 r, bytes32 s);
 
     /// Puts code at an address; deploys a compiled contract, or only reads its code.
     function etch(address account, bytes calldata code) external;
