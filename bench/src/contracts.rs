@@ -20,11 +20,14 @@ use crate::report::{self, Part, Row};
 use town::{FILLS, SLOT_SECONDS, Shape, Town};
 
 const PARTS: [Part; 2] = [("gas", gas), ("settling", settling)];
-/// A hundred distinct traders, and ten with ten orders each.
+/// A hundred distinct traders, and ten with ten orders each: in both a hundred orders, and so a
+/// hundred signatures, meet in a hundred fills.
 const SHAPES: [Shape; 2] = [
     Shape { name: "100 traders", buyers: 50, orders: 1 },
     Shape { name: "10 traders with 10 orders", buyers: 5, orders: 10 },
 ];
+/// The shape of forge in which each fill has two orders of its own.
+const UNSHARED: &str = "200 traders";
 /// What a settled trade of each may cost, and a reconciled one.
 const SETTLE_GOALS: [f64; 2] = [36_000.0, 20_000.0];
 const RECONCILE_GOAL: f64 = 15_000.0;
@@ -56,11 +59,29 @@ fn gas() -> Result<Vec<Row>> {
             }
         }
     }
+    rows.extend(without_goal(&forge)?);
     for when in ["first", "later", "last of its batch"] {
         let total = forge.get(&format!("issue, {when}: total"));
         let gas: f64 = total.context("forge: no certificate")?.parse().context("a figure")?;
         let name = format!("certificate of a trade of 64, {when}, forge");
         rows.push(Row::alone(name, "gas", &[gas]));
+    }
+    Ok(rows)
+}
+
+/// Gas a trade where no two fills have an order in common, and in the first slot of a day.
+fn without_goal(forge: &BTreeMap<String, String>) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    let first = SHAPES.map(|shape| (shape.name, "first"));
+    for (traders, when) in first.into_iter().chain([(UNSHARED, "later"), (UNSHARED, "first")]) {
+        for what in ["settle", "reconcile"] {
+            let total = forge.get(&format!("{what}, {traders}, {when}: total"));
+            let gas: f64 = total.context("forge: no such shape")?.parse().context("a figure")?;
+            let signatures = if traders == UNSHARED { ", two signatures a trade" } else { "" };
+            let slot = if when == "first" { ", first slot of a day" } else { "" };
+            let name = format!("{what}, {traders}{signatures}{slot}, forge");
+            rows.push(Row::alone(name, "gas/trade", &[gas / count(FILLS as u64)]));
+        }
     }
     Ok(rows)
 }
@@ -118,7 +139,8 @@ fn forge() -> Result<BTreeMap<String, String>> {
     Ok(serde_json::from_str(&figures)?)
 }
 
-/// From orders that are signed to trades in blocks of a node on disk, each block with fsync.
+/// From calls that are prepared, with signed orders and proofs, to trades in blocks of a node on
+/// disk, each block with fsync: neither orders nor auctions are timed.
 fn settling() -> Result<Vec<Row>> {
     let shape = SHAPES[0];
     let mut rates = Vec::new();
@@ -141,7 +163,7 @@ fn settling() -> Result<Vec<Row>> {
         rates.push(count(trades) / seconds);
     }
     Ok(vec![Row::alone(
-        "trades settled through JSON-RPC, both signatures each, mined and stored",
+        "trades of prepared calls, sent by JSON-RPC, signatures checked, mined and stored",
         "trades/s",
         &rates,
     )])
