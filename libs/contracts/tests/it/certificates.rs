@@ -4,10 +4,10 @@ use alloy_primitives::{Address, B256, U256};
 use contracts::bindings::EnergyCertificate as Certificates;
 use contracts::requests::{self, MeterEnrolment};
 use contracts::{
-    Call, CertificateTerms, Claim, ContractEvent, Delivery, Posted, Prices, Side, SolCall, sales,
-    trade_id,
+    Call, CertificateTerms, Claim, ContractEvent, Delivery, Policy, Posted, Prices, Side, SolCall,
+    sales, trade_id,
 };
-use ids::MeterId;
+use ids::{MeterId, ZoneId};
 use units::Energy;
 
 use crate::world::{
@@ -402,6 +402,40 @@ fn certified_energy_changes_hands_and_is_used_up_for_somebody() {
     let issued = case.world.view(at.certificates, Certificates::issuedCall { certificate });
     let retired = case.world.view(at.certificates, Certificates::retiredCall { certificate });
     assert_eq!((issued, retired), (U256::from(5_000), U256::from(3_000)));
+}
+
+/// The same roof in the auction of another zone, where the reconciler says all of it was delivered
+/// once more.
+#[test]
+fn what_was_sold_in_two_zones_is_certified_from_the_first_that_comes() {
+    let mut case = Case::new();
+    let zone = ZoneId::derived("another zone");
+    let other = Policy { zone, ..policy() };
+    let register = case.world.at.register_policy(&other);
+    case.world.ok(case.world.operator, register);
+    let mut pair = case.pair.clone();
+    for order in [&mut pair.0, &mut pair.1] {
+        (order.zone, order.policy, order.nonce) = (zone, other.id(), U256::from(2));
+    }
+    case.world.fund(case.buyer, 1_000_000_000);
+    case.world.fund(case.seller, 1_000_000_000);
+    let pairs = [pair];
+    let batches = case.world.post_at(posted(&other), &pairs, &case.prices);
+    case.world.settle(&batches[0]);
+    let clearing = batches[0].posted.clearing.id();
+    let mut case = case.deliver(5_000);
+    case.world.now = END;
+    let (delivered, none) = (Energy::from_wh(5_000), Energy::ZERO);
+    let trade = trade_id(clearing, 0);
+    let run = Delivery { trade, delivered, seller_short: none, buyer_short: none };
+    let call = case.world.run(0, &[run]);
+    case.world.ok(case.world.operator, call);
+    case.world.now = FINAL;
+    let sale = case.world.claim(&pairs, &case.prices, 0, Side::Sell);
+    let again = case.world.at.certify(&sale, &case.world.batch(clearing, 0), case.meter);
+    let certificate = case.issued();
+    case.world.refused(ANYONE, again, "CertifiedElsewhere");
+    assert_eq!(case.balance(case.buyer, certificate), U256::from(5_000));
 }
 
 #[test]
