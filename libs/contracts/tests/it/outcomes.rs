@@ -1,4 +1,10 @@
-//! The Rust arithmetic of an outcome, against the contract's, for random trades and deliveries.
+//! The money of random trades and deliveries three times: by the contract, by the crate's arithmetic,
+//! which bills use, and by postings that share nothing with either.
+
+mod postings;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, U256};
 use contracts::bindings::Challenges;
@@ -10,6 +16,8 @@ use proptest::prelude::*;
 use units::{Energy, Money};
 
 use crate::world::{DAY, SLOT, World, order, policy, posted};
+
+use postings::{Account, Books, Deal, Metered};
 
 /// Prices around each other, so that every comparison goes both ways.
 const PRICE_MAX: u64 = 1_000_000;
@@ -93,6 +101,18 @@ fn previewed(answer: &Challenges::Outcome) -> Outcome {
     }
 }
 
+impl Case {
+    fn deal(&self) -> Deal<'_> {
+        Deal {
+            policy: &self.policy,
+            prices: self.prices,
+            retail: self.retail_price,
+            feed_in: self.feed_in_price,
+            quantity: self.quantity,
+        }
+    }
+}
+
 /// Settles the trade of a case in a fresh copy of the world.
 fn settle(world: &mut World, case: &Case) -> Terms {
     let (buyer, seller) = (world.account(1), world.account(2));
@@ -117,9 +137,13 @@ fn settle(world: &mut World, case: &Case) -> Terms {
     }
     buy.limit_price = buy_price + case.policy.network_fee + case.policy.buyer_fee;
     sell.limit_price = sell_price - case.policy.seller_fee;
-    // Exactly the cash that the mirror says is needed.
-    world.fund(buyer, terms.escrow().unwrap().n());
-    world.fund(seller, terms.collateral().unwrap().n());
+    // Exactly the cash that both ways say is needed.
+    let agreed = Books::agreed(&case.deal());
+    let (escrow, collateral) = (terms.escrow().unwrap().n(), terms.collateral().unwrap().n());
+    let held = [Account::Escrow, Account::Collateral].map(|account| agreed.of(account));
+    assert_eq!([escrow, collateral].map(i128::from), held);
+    world.fund(buyer, escrow);
+    world.fund(seller, collateral);
     let batches = world.post_at(posted, &[(buy, sell, case.quantity)], &[case.prices]);
     world.settle(&batches[0]);
     assert_eq!(world.trades.len(), 1, "the cash suffices");
@@ -162,7 +186,7 @@ fn preview(
     }
 }
 
-/// What everybody is owed who can be owed anything.
+/// What everybody is owed who can be owed anything, by the crate.
 fn owed(case: &Case, [buyer, seller]: [Address; 2], of: &Outcome) -> [(Address, Money); 6] {
     [
         (buyer, of.to_buyer().unwrap()),
@@ -174,40 +198,100 @@ fn owed(case: &Case, [buyer, seller]: [Address; 2], of: &Outcome) -> [(Address, 
     ]
 }
 
-fn check(mut world: World, case: &Case) {
+/// The same by the postings: what there is more than when the cash was tied up.
+fn booked(case: &Case, wh: Metered) -> Option<[i128; 6]> {
+    let deal = case.deal();
+    let (before, after) = (Books::agreed(&deal), Books::delivered(&deal, wh)?);
+    let all = [
+        Account::Buyer,
+        Account::Seller,
+        Account::Network,
+        Account::Platform,
+        Account::Difference,
+        Account::Balance,
+    ];
+    Some(all.map(|account| after.of(account) - before.of(account)))
+}
+
+/// A rule and whether it made somebody pay for a shortfall.
+type Seen = (&'static str, u8, bool);
+
+fn check(mut world: World, case: &Case) -> BTreeSet<Seen> {
     let terms = settle(&mut world, case);
     let trade = world.only_trade();
     let posted = world.posted[&world.trades[&trade].clearing].clone();
     let (accounts, policy) = ([1, 2].map(|number| world.account(number)), case.policy.id());
+    let mut seen = BTreeSet::new();
     world.now = SLOT + 900;
     for (run, (delivered, seller_short, buyer_short)) in (0_u8..).zip(deliveries(case)) {
         let delivery = Delivery { trade, delivered, seller_short, buyer_short };
         let call = world.run(run, &[delivery]);
         let question = preview(&world, &posted, case, &delivery);
         let expected = outcome(&terms, delivered, seller_short, buyer_short);
-        let Ok(expected) = expected else {
+        let [delivered, seller_short, buyer_short] =
+            [delivered, seller_short, buyer_short].map(|energy| energy.wh());
+        let booked = booked(case, Metered { delivered, seller_short, buyer_short });
+        let Some(booked) = booked else {
             assert_eq!(expected, Err(OutcomeError::BadDelivery));
             world.refused(world.operator, call, "BadDelivery");
             assert!(world.ask(world.at.challenges, question).is_err());
             continue;
         };
+        let expected = expected.unwrap();
         let answer = world.view(world.at.challenges, question);
         assert_eq!(previewed(&answer), expected);
         world.ok(world.operator, call);
         let owed = owed(case, accounts, &expected);
+        assert_eq!(owed.map(|(_, amount)| i128::from(amount.n())), booked);
         for (account, amount) in owed {
             assert!(amount >= Money::ZERO);
             assert_eq!(world.locked_by(account, policy, DAY), tokens(amount), "of {account}");
         }
         let all = Money::sum(owed.map(|(_, amount)| amount));
         assert_eq!(all, terms.escrow().unwrap().plus(terms.collateral().unwrap()));
+        let Policy { seller_short: of_seller, buyer_short: of_buyer, .. } = case.policy;
+        for (side, rule, short) in [
+            ("seller", of_seller.code(), seller_short),
+            ("buyer", of_buyer.code(), buyer_short),
+        ] {
+            if short > 0 {
+                seen.insert((side, rule, case.deal().costs(short)));
+            }
+        }
     }
+    seen
 }
 
 #[test]
-fn rust_and_the_contract_agree_about_every_outcome() {
-    let world = World::new(1);
+fn the_contract_the_crate_and_postings_agree_about_every_outcome() {
+    let (world, seen) = (World::new(1), RefCell::new(BTreeSet::new()));
     proptest!(ProptestConfig::with_cases(96), |(case in case())| {
-        check(world.clone(), &case);
+        seen.borrow_mut().extend(check(world.clone(), &case));
     });
+    // Each rule, within the tolerance and beyond it.
+    let rules = SellerRule::ALL.iter().map(|rule| ("seller", rule.code()));
+    let rules = rules.chain(BuyerRule::ALL.iter().map(|rule| ("buyer", rule.code())));
+    let all = rules.flat_map(|(side, rule)| [false, true].map(|costs| (side, rule, costs)));
+    assert_eq!(seen.into_inner(), all.collect());
+}
+
+/// The worked examples of the design: 5000 Wh at 18 ct, network 1.0 ct, platform 0.2 ct on each side,
+/// retail 30 ct, feed-in 8 ct.
+#[test]
+fn postings_come_to_the_worked_examples() {
+    let (policy, prices) = (policy(), Prices::one(180_000));
+    let deal =
+        Deal { policy: &policy, prices, retail: 300_000, feed_in: 80_000, quantity: 5_000 };
+    let of = |delivered, seller_short, buyer_short| {
+        let books = Books::delivered(&deal, Metered { delivered, seller_short, buyer_short });
+        let (books, agreed) = (books.unwrap(), Books::agreed(&deal));
+        [Account::Buyer, Account::Seller, Account::Network, Account::Platform]
+            .map(|account| books.of(account) - agreed.of(account))
+    };
+    // Refund and make-whole; net price and what is left of the collateral.
+    let (to_buyer, to_seller) = (153_600_000 + 86_400_000, 747_600_000 + 453_600_000);
+    assert_eq!(of(4_200, 800, 0), [to_buyer, to_seller, 42_000_000, 16_800_000]);
+    // The seller delivered all of it: what the buyer did not take is no fault of the seller's.
+    let (to_buyer, to_seller) = (153_600_000 - 80_000_000, 747_600_000 + 80_000_000 + 540_000_000);
+    assert_eq!(of(4_200, 0, 800), [to_buyer, to_seller, 42_000_000, 16_800_000]);
 }
