@@ -1,5 +1,7 @@
 //! Several nodes, in one process and over a real NATS server.
 
+mod silence;
+
 use crate::feed::listening;
 use crate::harness::{CHAIN_ID, Setup, genesis, key, sign, sign_with, start};
 use alloy_consensus::TxEip1559;
