@@ -295,20 +295,37 @@ contract OperatorsTest is Evidence {
         }
     }
 
-    /// Sybil orders can move a price, and never above what a buyer signed; that it was moved is
-    /// seen by whoever computes the auction anew from the journal.
-    function test_a_price_inside_both_limits_is_all_that_sybils_can_make() public {
-        address sybil = account(71);
+    /// Orders of the operator's own before the gate are orders: they move the price, up to what the
+    /// buyer signed, and recomputation does not object. What the buyer pays more, the seller gets.
+    function test_sybil_orders_move_the_price_as_far_as_a_limit_and_no_further() public {
+        (address sybil, address other) = (account(71), account(72));
         fund(sybil, 5_000_000_000);
-        Pair[] memory all = new Pair[](2);
-        all[0] = pair(buyer, seller, 1);
-        all[1] = pair(sybil, account(72), 1);
-        fund(account(72), 5_000_000_000);
-        uint256 before = market.free(buyer);
-        FillBatch memory batch = postOne(termsOf(policy()), all);
-        check(batch, Reason.None);
-        uint256 most = uint256(all[0].buy.limitPrice) * all[0].quantity;
-        isTrue(before - market.free(buyer) <= most, "not above the limit");
+        fund(other, 5_000_000_000);
+        uint64[3] memory prices = [uint64(180_000), 190_000, 190_001];
+        uint256[2][2] memory cash;
+        for (uint256 i = 0; i < 3; ++i) {
+            uint256 state = vm.snapshotState();
+            Terms memory terms = termsOf(policy());
+            terms.clearing.price = prices[i];
+            // Without the bait, with it, and with more of it than the limit has room for.
+            Pair[] memory all = new Pair[](i == 0 ? 1 : 2);
+            all[0] = pair(buyer, seller, 1);
+            all[0].buy.limitPrice = 202_000;
+            if (i != 0) all[1] = pair(sybil, other, 1);
+            if (i != 0) (all[1].quantity, all[1].buy.limitPrice) = (10, 300_000);
+            Reason[] memory reasons = new Reason[](all.length);
+            if (i == 2) reasons[0] = Reason.BuyerLimit;
+            check(postOne(terms, all), reasons);
+            if (i == 2) break;
+            vm.warp(END);
+            reconcile(0, idOf(terms), NaiveTrades.delivery(0, 5000, 0, 0));
+            uint256 locked = market.locked(seller, idOf(policy()), DAY);
+            cash[i] = [market.free(buyer), market.free(seller) + locked];
+            vm.revertToState(state);
+        }
+        same(cash[0][0] - cash[1][0], 5000 * 10_000, "what the bait costs the buyer");
+        same(cash[1][1] - cash[0][1], 5000 * 10_000, "which the seller gets");
+        same(5_000_000_000 - cash[1][0], 5000 * 202_000, "all of the limit");
     }
 
     /// A fill is settled once, however often it is sent.
