@@ -294,10 +294,10 @@ contract EnergyCertificate is ERC1155, EIP712, AccessControl {
         return policy.slotSeconds;
     }
 
-    /// Binds energy of a connection point and slot to its clearing, the first one that is certified.
+    /// Binds energy of a connection point and slot to its clearing, the first that is certified.
     ///
-    /// A zone's slot is cleared once. Slots begin at multiples of their length, which divides a day:
-    /// two of one length are the same or do not overlap, and none is of two days.
+    /// A zone's slot is cleared once. Slots begin at multiples of their length, which divides a
+    /// day: two of one length are the same or do not overlap, and none is of two days.
     function _bind(bytes32 point, uint64 slot, uint32 length, bytes32 clearing) private {
         bytes32 from = certifiedFrom[point][slot];
         if (from == clearing) return;

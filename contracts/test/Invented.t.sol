@@ -87,7 +87,7 @@ contract InventedTest is Evidence {
     function costs(uint256 wh) private view {
         uint256 paid = CASH - market.free(buyer);
         same(paid, wh * LIMIT, "not above its limit");
-        same(paid - wh * 300_000, wh * (LIMIT - 300_000), "which is above its retail price by this");
+        same(paid - wh * 300_000, wh * (LIMIT - 300_000), "above its retail price by this");
         same(market.free(ghost) - CASH, wh * (PRICE - 2_000), "to the ghost, less the fees");
     }
 

@@ -1,5 +1,5 @@
-//! The money of random trades and deliveries three times: by the contract, by the crate's arithmetic,
-//! which bills use, and by postings that share nothing with either.
+//! The money of random trades and deliveries three times: by the contract, by the crate's
+//! arithmetic, which bills use, and by postings that share nothing with either.
 
 mod postings;
 
@@ -250,10 +250,9 @@ fn check(mut world: World, case: &Case) -> BTreeSet<Seen> {
         let all = Money::sum(owed.map(|(_, amount)| amount));
         assert_eq!(all, terms.escrow().unwrap().plus(terms.collateral().unwrap()));
         let Policy { seller_short: of_seller, buyer_short: of_buyer, .. } = case.policy;
-        for (side, rule, short) in [
-            ("seller", of_seller.code(), seller_short),
-            ("buyer", of_buyer.code(), buyer_short),
-        ] {
+        for (side, rule, short) in
+            [("seller", of_seller.code(), seller_short), ("buyer", of_buyer.code(), buyer_short)]
+        {
             if short > 0 {
                 seen.insert((side, rule, case.deal().costs(short)));
             }
@@ -275,13 +274,12 @@ fn the_contract_the_crate_and_postings_agree_about_every_outcome() {
     assert_eq!(seen.into_inner(), all.collect());
 }
 
-/// The worked examples of the design: 5000 Wh at 18 ct, network 1.0 ct, platform 0.2 ct on each side,
-/// retail 30 ct, feed-in 8 ct.
+/// The worked examples of the design: 5000 Wh at 18 ct, network 1.0 ct, platform 0.2 ct on each
+/// side, retail 30 ct, feed-in 8 ct.
 #[test]
 fn postings_come_to_the_worked_examples() {
     let (policy, prices) = (policy(), Prices::one(180_000));
-    let deal =
-        Deal { policy: &policy, prices, retail: 300_000, feed_in: 80_000, quantity: 5_000 };
+    let deal = Deal { policy: &policy, prices, retail: 300_000, feed_in: 80_000, quantity: 5_000 };
     let of = |delivered, seller_short, buyer_short| {
         let books = Books::delivered(&deal, Metered { delivered, seller_short, buyer_short });
         let (books, agreed) = (books.unwrap(), Books::agreed(&deal));
