@@ -17,6 +17,7 @@ pub(crate) mod correct;
 pub(crate) mod correction_documents;
 pub(crate) mod dealer;
 pub(crate) mod deposit;
+mod decisions;
 pub(crate) mod disputes;
 pub(crate) mod documents;
 pub(crate) mod dues;

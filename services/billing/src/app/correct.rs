@@ -21,7 +21,7 @@ use service::Problem;
 use tariff::Tariff;
 use uuid::Uuid;
 
-use super::cancel::Decision;
+use super::decisions::Decision;
 use crate::Billing;
 use crate::db::corrections::{self, Change, Heard, IssuedCorrection};
 use crate::db::invoices::{self, Issued};
