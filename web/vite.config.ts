@@ -7,7 +7,8 @@ const proxy = { "/v1": api, "/rpc": api, "/docs": api };
 
 export default defineConfig({
   plugins: [react()],
-  server: { proxy },
+  // Documents of the repository are pages of the app.
+  server: { proxy, fs: { allow: [".."] } },
   preview: { proxy },
   build: { sourcemap: false, assetsInlineLimit: 0 },
 });

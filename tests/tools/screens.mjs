@@ -307,6 +307,8 @@ async function payOut(person) {
 async function household(person, known) {
   const { page } = person;
   await visit(person, "reserve", "/reserve", [".notice.good", "#reserve-figures tbody tr"]);
+  await visit(person, "data-protection", "/data-protection", [".prose tbody tr", ".prose p"]);
+  await visit(person, "signup", "/signup", ["#custody-risk"]);
   await logIn(person, job.household, "login");
   await visit(person, "market", "/", [
     "#offers",

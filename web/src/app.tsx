@@ -8,6 +8,7 @@ import { useKeptSince } from "./offline";
 import { Admin } from "./pages/Admin";
 import { CertificatesPage } from "./pages/Certificates";
 import { Challenges } from "./pages/Challenges";
+import { DataProtectionPage } from "./pages/DataProtection";
 import { Energy } from "./pages/Energy";
 import { Explorer } from "./pages/Explorer";
 import { Login, SignUp } from "./pages/Login";
@@ -53,6 +54,7 @@ export function App() {
     admin: () => needsUser(() => <Admin path={path} />),
     explorer: () => <Explorer path={path} />,
     reserve: () => <ReservePage />,
+    "data-protection": () => <DataProtectionPage />,
     login: () => <Login next={new URLSearchParams(path.split("?")[1]).get("next") ?? "/"} />,
     signup: () => <SignUp />,
   };
@@ -82,6 +84,9 @@ export function App() {
         </Link>
         <Link href="/challenges" aria-current={section === "challenges" ? "page" : undefined}>
           Challenges
+        </Link>
+        <Link href="/data-protection" aria-current={section === "data-protection" ? "page" : undefined}>
+          Data protection
         </Link>
       </footer>
       <Navigation section={section} user={user ?? null} place="bottom" />

@@ -104,6 +104,7 @@ fn household(locale: &Locale) -> Result<Document> {
             missing_slots: 0,
             late_readings: 0,
             relayed_readings: 0,
+            curtailed_slots: 0,
         },
         comparison: None,
     };

@@ -241,6 +241,10 @@ pub struct Quality {
     /// Readings that a gateway signed for a device that does not sign.
     #[serde(default)]
     pub relayed_readings: u32,
+    /// Slots in which nobody owes for what was missing, because the grid was curtailed, by the
+    /// operator's word.
+    #[serde(default)]
+    pub curtailed_slots: u32,
 }
 
 /// What to do about a bill that seems wrong.

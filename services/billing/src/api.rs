@@ -8,6 +8,7 @@ mod certificates;
 mod challenges;
 mod corrections;
 mod dealer;
+mod decisions;
 mod deposits;
 mod disputes;
 mod documents;

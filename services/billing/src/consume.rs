@@ -11,7 +11,7 @@ use events::identity::{
     AccountOpened, AddressAssigned, ConnectionPointRegistered, MeterEnrolled, SweepSigned,
 };
 use events::ledger::{BlockConnected, BlockDisconnected};
-use events::market::{SlotCleared, TRADES_PER_MESSAGE_MAX};
+use events::market::{CurtailmentChanged, SlotCleared, TRADES_PER_MESSAGE_MAX};
 use events::metering::{DayAnchored, IntervalsClosed, IntervalsCorrected};
 use events::{Envelope, Event};
 use ids::AccountId;
@@ -41,6 +41,7 @@ impl Consumer for Inbox {
             IntervalsCorrected::SUBJECT,
             DayAnchored::SUBJECT,
             SlotCleared::SUBJECT,
+            CurtailmentChanged::SUBJECT,
             SweepSigned::SUBJECT,
             BlockConnected::SUBJECT,
             BlockDisconnected::SUBJECT,
@@ -68,6 +69,9 @@ impl Consumer for Inbox {
         }
         if let Some(event) = envelope.open::<SlotCleared>()? {
             return billing.cleared(envelope, event).await;
+        }
+        if let Some(event) = envelope.open::<CurtailmentChanged>()? {
+            return billing.curtailment_changed(envelope, event).await;
         }
         if let Some(event) = envelope.open::<SweepSigned>()? {
             return billing.swept(event, billing.now()).await;

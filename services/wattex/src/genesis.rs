@@ -33,6 +33,9 @@ use crate::exit::Trouble;
 /// Seconds that a withdrawal takes where the description does not say: past the order horizon,
 /// settlement and finality.
 const WITHDRAWAL_DELAY: u32 = 2 * 86_400;
+/// Seconds that everybody sees a change of roles beforehand where the description does not say:
+/// who wants the admin to make it at once writes 0.
+const ROLE_DELAY: u32 = 2 * 86_400;
 
 /// Arguments of `wattex genesis`.
 #[derive(Args, Debug, Clone)]
@@ -88,8 +91,8 @@ struct Contracts {
     currencies: Vec<String>,
     /// Seconds.
     withdrawal_delay: Option<u32>,
-    /// Seconds from proposing a change of roles to making it; the admin makes it at once when
-    /// absent.
+    /// Seconds from proposing a change of roles to making it; two days when absent, and at 0 the
+    /// admin makes it at once.
     role_delay: Option<u32>,
     clearer: Option<Address>,
     reconciler: Option<Address>,
@@ -127,7 +130,9 @@ impl<'de> Deserialize<'de> for Ether {
 
 /// Writes the genesis that the description stands for.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let (spec, ours) = read(&arguments.description)?.specification()?;
+    let description = read(&arguments.description)?;
+    let role_delay = description.contracts.as_ref().and_then(Contracts::role_delay);
+    let (spec, ours) = description.specification()?;
     let genesis = spec.build().map_err(|error| Trouble::Genesis(error.to_string()))?;
     write(&arguments.out, &spec)?;
     println!("genesis    {}", genesis.imported.hash);
@@ -135,9 +140,18 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some((deployment, currencies)) = ours {
         println!("contracts  {}", serde_json::to_string(&deployment)?);
         println!("currencies {}", serde_json::to_string(&currencies)?);
+        println!("roles      {}", said_of_roles(role_delay));
     }
     println!("written    {}", arguments.out.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// How changes of roles are made, in words.
+fn said_of_roles(delay: Option<u32>) -> String {
+    match delay {
+        Some(seconds) => format!("changes wait {seconds} s, seen by everybody (roleDelay)"),
+        None => "the admin changes them at once (roleDelay 0)".to_owned(),
+    }
 }
 
 fn read(file: &Path) -> Result<Description, Trouble> {
@@ -179,7 +193,13 @@ impl Description {
 }
 
 impl Contracts {
+    /// Seconds from proposing a change of roles to making it; `None` where it is made at once.
+    fn role_delay(&self) -> Option<u32> {
+        Some(self.role_delay.unwrap_or(ROLE_DELAY)).filter(|seconds| *seconds > 0)
+    }
+
     fn add_to(self, spec: &mut GenesisSpec) -> Result<Ours, Trouble> {
+        let role_delay = self.role_delay();
         let or_admin = |account: Option<Address>| account.unwrap_or(self.admin);
         let roles = Roles {
             admin: self.admin,
@@ -198,7 +218,7 @@ impl Contracts {
             currency: self.currency.unwrap_or_else(|| "EUR".to_owned()),
             further: self.currencies,
             withdrawal_delay: self.withdrawal_delay.unwrap_or(WITHDRAWAL_DELAY),
-            role_delay: self.role_delay,
+            role_delay,
         };
         let codes = std::iter::once(&settings.currency).chain(&settings.further);
         check_currencies(codes.map(String::as_str))

@@ -156,7 +156,7 @@ export function SignUp() {
               use it and feed it in
             </label>
           </fieldset>
-          <fieldset className="choices">
+          <fieldset className="choices" aria-describedby="custody-risk">
             <legend>Your key</legend>
             <label>
               <input type="radio" name="custody" checked={!own} onChange={() => setOwn(false)} />
@@ -174,6 +174,19 @@ export function SignUp() {
             </label>
             {!hasWallet() && <p className="hint">This browser has no wallet.</p>}
           </fieldset>
+          <div className="flow hint" id="custody-risk">
+            <p>
+              <strong>Kept by the operator:</strong> nothing to set up. But who has your key can do all that you can: trade
+              in your name, send away all of your cash. Its limits and its second pair of eyes are rules that it gave
+              itself. Your bills then prove nothing against the operator.
+            </p>
+            <p>
+              <strong>In your wallet:</strong> nobody else can sign an order or move your cash, the operator neither, and
+              your bills hold against it, too. You confirm each time. If you lose this key, nobody can restore it, and the
+              cash at its address is lost: keep a backup of the wallet.
+            </p>
+            <p>You can change from the operator's key to your own later, in the wallet.</p>
+          </div>
           {own && !password && (
             <p className="hint">Your wallet asks you twice: to prove your key, then to sign in.</p>
           )}

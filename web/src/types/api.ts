@@ -4070,7 +4070,10 @@ export interface SlotJournal {
 export interface SlotView {
   /** The clearing's name on chain; absent before it. */
   clearing?: string;
-  /** Whether the grid operator has curtailed it: nothing trades. */
+  /**
+   * Whether the grid operator has curtailed it: nothing trades, or where it was cleared before,
+   * nobody owes for what is not delivered.
+   */
   curtailed: boolean;
   /** Its end. */
   ends: string;

@@ -64,6 +64,7 @@ fn notes(content: &Content, locale: &Locale) -> Vec<String> {
         ("quality.missing", quality.missing_slots),
         ("quality.late", quality.late_readings),
         ("quality.relayed", quality.relayed_readings),
+        ("quality.curtailed", quality.curtailed_slots),
     ] {
         if count > 0 {
             notes.push(locale.filled(key, &[("count", &count.to_string())]));

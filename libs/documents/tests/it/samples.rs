@@ -212,6 +212,7 @@ pub(crate) fn full(language: &str) -> Content {
             missing_slots: 0,
             late_readings: 2,
             relayed_readings: 0,
+            curtailed_slots: 0,
         },
         dispute: Some(Dispute {
             contact: "service@stadtwerke-lindenau.example, +49 341 1234567".to_owned(),

@@ -37,6 +37,7 @@ fn quality(sheet: &mut Sheet, bill: &Bill<'_>) {
         ("quality.missing", quality.missing_slots),
         ("quality.late", quality.late_readings),
         ("quality.relayed", quality.relayed_readings),
+        ("quality.curtailed", quality.curtailed_slots),
     ] {
         if count > 0 {
             flags.push(locale.filled(key, &[("count", &count.to_string())]));

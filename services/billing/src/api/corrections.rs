@@ -11,6 +11,7 @@ use service::{Page, PageQuery, Principal, Problem, Problems};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::decisions::{next, place, reason, said};
 use super::documents::{DocumentQuery, written};
 use super::invoices::{BillQuery, invoice_of};
 use super::{account_of, may, require};
@@ -20,9 +21,6 @@ use crate::db::corrections::{self, IssuedCorrection};
 use crate::db::disputes;
 use crate::domain::correction::Cause;
 use crate::domain::dispute::DisputeState;
-
-/// The most characters of a reason.
-const REASON_CHARS_MAX: usize = 1_000;
 
 /// Which corrections.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -202,17 +200,10 @@ pub(crate) async fn list_corrections(
         true => None,
         false => Some(account_of(&billing, &caller, query.account.as_deref()).await?.account),
     };
-    let limit = PageQuery { limit: query.limit, cursor: None }.limit();
-    let place = (before(query.cursor.as_deref())?, limit);
+    let place = place(&PageQuery { limit: query.limit, cursor: query.cursor.clone() })?;
     let found = corrections::list(&billing.db, caller.community, account, place).await?;
-    let full = found.len() == usize::try_from(limit).unwrap_or(usize::MAX);
-    let next = found.last().filter(|_| full).map(|(place, _)| place.to_string());
+    let next = next(&found, place, |(number, _)| *number);
     Ok(Json(Page { items: found.iter().map(|(_, kept)| summary(kept)).collect(), next }))
-}
-
-fn before(cursor: Option<&str>) -> Result<i64, Problem> {
-    let before = cursor.map(str::parse).transpose();
-    Ok(before.map_err(|_| Problem::malformed("cursor: unknown"))?.unwrap_or(i64::MAX))
 }
 
 /// One correction with its lines.
@@ -298,11 +289,7 @@ pub(crate) async fn ask_cancellation(
 ) -> Result<HttpResponse, Problem> {
     let issued = invoice_of(&billing, &caller, &id).await?;
     require(&caller, Action::IssueInvoice)?;
-    let reason = wanted.reason.trim().to_owned();
-    let length = reason.chars().count();
-    if length == 0 || length > REASON_CHARS_MAX || reason.chars().any(char::is_control) {
-        return Err(Problem::malformed("reason: not 1 to 1000 printable characters"));
-    }
+    let reason = reason(&wanted.reason)?;
     let dispute: Option<DisputeId> = wanted
         .dispute
         .as_deref()
@@ -347,7 +334,7 @@ fn view(of: Cancellation, corrections: Vec<CorrectionId>) -> CancellationView {
         asked_by: of.asked_by,
         at: of.at.to_string(),
         state: of.state,
-        decided_by: Some(of.decided_by).filter(|by| !by.is_empty()),
+        decided_by: said(&of.decided_by),
         decided_at: of.decided_at.map(|at| at.to_string()),
         corrections: corrections.iter().map(ToString::to_string).collect(),
     }
@@ -366,11 +353,9 @@ pub(crate) async fn list_cancellations(
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<CancellationView>>, Problem> {
     require(&caller, Action::ReadAccount)?;
-    let limit = query.limit();
-    let place = (before(query.cursor.as_deref())?, limit);
+    let place = place(&query)?;
     let found = cancellations::list(&billing.db, caller.community, place).await?;
-    let full = found.len() == usize::try_from(limit).unwrap_or(usize::MAX);
-    let next = found.last().filter(|_| full).map(|last| last.number.to_string());
+    let next = next(&found, place, |last| last.number);
     let mut items = Vec::with_capacity(found.len());
     for one in found {
         let all = corrections::of_invoice(&billing.db, one.invoice).await?;

@@ -8,15 +8,12 @@ use serde::{Deserialize, Serialize};
 use service::{Page, PageQuery, Principal, Problem, Problems};
 use utoipa::ToSchema;
 
-use super::payouts::before;
+use super::decisions::{next, place, reason, said};
 use super::requests::amount;
 use super::{account_of, require};
 use crate::Billing;
 use crate::db::dealer_transfers::{self, DealerTransfer};
 use crate::db::requests::RequestState;
-
-/// The longest reason, in characters.
-const REASON_CHARS_MAX: usize = 1000;
 
 /// Cash of the dealer that an account is to have.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -90,11 +87,7 @@ pub(crate) async fn ask_dealer_transfer(
 ) -> Result<HttpResponse, Problem> {
     require(&caller, Action::SetExchangeRates)?;
     let to = account_of(&billing, &caller, Some(&new.account)).await?;
-    let reason = new.reason.trim().to_owned();
-    let length = reason.chars().count();
-    if length == 0 || length > REASON_CHARS_MAX || reason.chars().any(char::is_control) {
-        return Err(Problem::malformed("reason: not 1 to 1000 printable characters"));
-    }
+    let reason = reason(&new.reason)?;
     let wanted = DealerTransfer {
         number: 0,
         id: Uuid::new_v4().to_string(),
@@ -127,11 +120,9 @@ pub(crate) async fn list_dealer_transfers(
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<DealerTransferView>>, Problem> {
     require(&caller, Action::SetExchangeRates)?;
-    let limit = query.limit();
-    let place = (before(query.cursor.as_deref())?, limit);
+    let place = place(&query)?;
     let found = dealer_transfers::list(&billing.db, caller.community, place).await?;
-    let full = found.len() == usize::try_from(limit).unwrap_or(usize::MAX);
-    let next = found.last().filter(|_| full).map(|last| last.number.to_string());
+    let next = next(&found, place, |last| last.number);
     let mut items = Vec::with_capacity(found.len());
     for one in found {
         items.push(view(&billing, one).await?);
@@ -208,7 +199,7 @@ async fn view(billing: &Billing, of: DealerTransfer) -> Result<DealerTransferVie
         at: of.at.to_string(),
         state: sent.map_or(of.state, |sent| sent.state.name().to_owned()),
         failure,
-        decided_by: Some(of.decided_by).filter(|by| !by.is_empty()),
+        decided_by: said(&of.decided_by),
         decided_at: of.decided_at.map(|at| at.to_string()),
     })
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::require;
 use crate::Billing;
-use crate::app::bank::{Fate, Imported, ImportedPayment};
+use crate::app::bank::{Fate, Imported, ImportedPayment, statement_of_file};
 
 /// What became of a bank statement.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -156,7 +156,8 @@ pub(crate) async fn import_statement(
 ) -> Result<Json<StatementReport>, Problem> {
     require(&caller, Action::CreditDeposit)?;
     let body = body.map_err(|error| unread(&error))?;
-    let imported = billing.import_statement(caller.community, &body, billing.now()).await?;
+    let statement = statement_of_file(&body)?;
+    let imported = billing.take_statement(caller.community, statement, billing.now()).await?;
     Ok(Json(report(imported)))
 }
 

@@ -12,7 +12,7 @@ use units::Money;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::payouts::before;
+use super::decisions::{next, place, said};
 use super::require;
 use super::tariffs::{SimulationView, TariffQuery, days_of, sent, simulation_of};
 use crate::Billing;
@@ -194,7 +194,6 @@ fn parsed<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, Problem> {
 }
 
 fn summary(billing: &Billing, of: &Proposal) -> Result<TariffProposalSummary, Problem> {
-    let said = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     Ok(TariffProposalSummary {
         id: of.id.clone(),
         tariff: of.tariff.clone(),
@@ -234,11 +233,9 @@ pub(crate) async fn list_tariff_proposals(
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<TariffProposalSummary>>, Problem> {
     require(&caller, Action::ReadAccount)?;
-    let limit = query.limit();
-    let place = (before(query.cursor.as_deref())?, limit);
+    let place = place(&query)?;
     let found = proposals::list(&billing.db, caller.community, place).await?;
-    let full = found.len() == usize::try_from(limit).unwrap_or(usize::MAX);
-    let next = found.last().filter(|_| full).map(|last| last.number.to_string());
+    let next = next(&found, place, |last| last.number);
     let items = found.iter().map(|one| summary(&billing, one)).collect::<Result<Vec<_>, _>>()?;
     Ok(Json(Page { items, next }))
 }

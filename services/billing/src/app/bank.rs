@@ -2,7 +2,8 @@
 //! with waits for somebody to look.
 //!
 //! A statement is taken whole or not at all. The same statement again, or another one that has the
-//! same payments, credits nothing twice.
+//! same payments, credits nothing twice. This is where a payment provider comes in: a bank's file
+//! is read here and nowhere else, and everything after it takes a [`Statement`].
 
 use alloy_primitives::B256;
 use anyhow::{Context, Error, Result};
@@ -74,6 +75,17 @@ struct Incoming {
     return_reason: String,
 }
 
+/// What a bank's file (camt.053) says.
+///
+/// # Errors
+/// A [`Problem`] where it cannot be believed.
+pub(crate) fn statement_of_file(bytes: &[u8]) -> Result<Statement, Problem> {
+    camt053::read(bytes).map_err(|rejected| {
+        let title = "The statement cannot be believed";
+        Problem::refused(rejected.rejection.code(), title).with_detail(rejected.to_string())
+    })
+}
+
 impl Billing {
     /// Says where the members of a community pay to, in one of the currencies.
     ///
@@ -97,21 +109,18 @@ impl Billing {
             .await
     }
 
-    /// Credits the payments of a statement whose references are known, and keeps the others.
+    /// Credits the payments of a statement whose references are known, and keeps the others. Which
+    /// provider said it, and how, makes no difference here.
     ///
     /// # Errors
-    /// A [`Problem`] for a statement that cannot be believed, is of another bank account, has a
-    /// payment over [`DEPOSIT_MAX`] or contradicts an earlier one; nothing of it is taken then.
-    pub(crate) async fn import_statement(
+    /// A [`Problem`] for a statement that is of another bank account, has a payment over
+    /// [`DEPOSIT_MAX`] or contradicts an earlier one; nothing of it is taken then.
+    pub(crate) async fn take_statement(
         &self,
         community: CommunityId,
-        bytes: &[u8],
+        statement: Statement,
         now: Timestamp,
     ) -> Result<Imported> {
-        let statement = camt053::read(bytes).map_err(|rejected| {
-            let title = "The statement cannot be believed";
-            Problem::refused(rejected.rejection.code(), title).with_detail(rejected.to_string())
-        })?;
         let _turn = self.paying.lock().await;
         let accounts = bank::accounts(&self.db, community).await?;
         if accounts.is_empty() {

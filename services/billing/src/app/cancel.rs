@@ -5,6 +5,7 @@ use calendar::Timestamp;
 use ids::{CorrectionId, PartyId};
 use service::Problem;
 
+use super::decisions::Decision;
 use crate::Billing;
 use crate::db::cancellations::{self, Cancellation};
 use crate::db::invoices;
@@ -44,7 +45,8 @@ impl Billing {
             let title = "Another person than the one who asked must decide";
             return Err(Problem::refused("FOUR_EYES", title).into());
         }
-        let decision = Decision { id: wanted.id.clone(), by: by.to_string(), approved, at: now };
+        let of = (cancellations::REQUESTS, wanted.id.clone());
+        let decision = Decision { of, by: by.to_string(), approved, at: now };
         if !approved {
             self.db.transact(move |tx| Box::pin(async move { decision.keep(tx).await })).await?;
             return Ok(Vec::new());
@@ -52,26 +54,5 @@ impl Billing {
         let issued = invoices::find(&self.db, wanted.invoice).await?;
         let issued = issued.ok_or_else(|| Problem::not_found("invoice"))?;
         self.issue_anew(&issued, wanted.dispute, decision).await
-    }
-}
-
-/// What somebody decided.
-#[derive(Debug, Clone)]
-pub(super) struct Decision {
-    id: String,
-    by: String,
-    approved: bool,
-    pub(super) at: Timestamp,
-}
-
-impl Decision {
-    /// Keeps it, once.
-    pub(super) async fn keep(&self, tx: &mut db::Tx) -> Result<()> {
-        let state = if self.approved { "approved" } else { "refused" };
-        if cancellations::REQUESTS.decide(tx, &self.id, (state, &self.by), self.at).await? {
-            return Ok(());
-        }
-        let title = "Somebody has decided already";
-        Err(Problem::refused("DECIDED", title).into())
     }
 }

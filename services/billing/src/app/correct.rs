@@ -21,7 +21,8 @@ use service::Problem;
 use tariff::Tariff;
 use uuid::Uuid;
 
-use super::cancel::Decision;
+use super::decisions::Decision;
+use super::invoice::within;
 use crate::Billing;
 use crate::db::corrections::{self, Change, Heard, IssuedCorrection};
 use crate::db::invoices::{self, Issued};
@@ -183,9 +184,11 @@ impl Billing {
         let closed = self.closed_at(&account, &tariff.1.head().timezone, period).await;
         self.check_final(finalized, closed).await?;
         let evidence = self.evidence(&account, &place, tariff, (period, finalized)).await?;
+        let within = within(&evidence.tariff.head().timezone, period);
+        let curtailed = self.curtailed_slots(&evidence.policies, within).await?;
         let (heading, slot) = (heading(invoice), invoice.slot_minutes);
         let rated = tokio::task::spawn_blocking(move || {
-            let (invoice, days) = issue(heading, period, slot, &evidence)?;
+            let (invoice, days) = issue(heading, period, slot, &evidence, &curtailed)?;
             Ok::<_, IssueError>(Right { invoice, days, evidence })
         });
         rated.await?.context("the evidence makes no invoice")

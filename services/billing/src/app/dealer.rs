@@ -17,6 +17,7 @@ use ids::{AccountId, CommunityId, PartyId, RequestId};
 use service::Problem;
 use units::Money;
 
+use super::decisions::Decision;
 use super::requests::{REQUEST_SECONDS, not_enough_free};
 use crate::Billing;
 use crate::currencies::CurrencyId;
@@ -87,32 +88,14 @@ impl Billing {
             self.check_dealer_has(of, wanted.amount, now).await?;
         }
         if !again {
-            self.keep_decision(wanted.id.clone(), (by, approved), now).await?;
+            let of = (dealer_transfers::REQUESTS, wanted.id.clone());
+            let decision = Decision { of, by, approved, at: now };
+            self.db.transact(move |tx| Box::pin(async move { decision.keep(tx).await })).await?;
         }
         if approved {
             self.send_dealer_transfer(wanted, at, now).await?;
         }
         Ok(())
-    }
-
-    async fn keep_decision(
-        &self,
-        id: String,
-        (by, approved): (String, bool),
-        now: Timestamp,
-    ) -> Result<()> {
-        let state = if approved { "approved" } else { "refused" };
-        self.db
-            .transact(move |tx| {
-                Box::pin(async move {
-                    if dealer_transfers::REQUESTS.decide(tx, &id, (state, &by), now).await? {
-                        return Ok(());
-                    }
-                    let title = "Somebody has decided already";
-                    Err(Error::from(Problem::refused("DECIDED", title)))
-                })
-            })
-            .await
     }
 
     /// Sends what was approved at `at`, under a key of its own, so that it is sent once.

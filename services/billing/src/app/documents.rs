@@ -145,6 +145,7 @@ fn write(issued: &Issued, evidence: &str, days: &str, said: Said) -> Result<Docu
             missing_slots: alone.missing_slots,
             late_readings: invoice.late_readings,
             relayed_readings: invoice.relayed_readings,
+            curtailed_slots: u32::try_from(invoice.curtailed.len()).unwrap_or(u32::MAX),
         },
         comparison: comparison(invoice, alone),
     };

@@ -63,9 +63,11 @@ impl Billing {
         self.check_final(finalized, closed).await?;
         let evidence = self.evidence(&account, &place, tariff, (period, finalized)).await?;
         let heading = heading(&account, &place);
+        let within = within(&evidence.tariff.head().timezone, period);
+        let curtailed = self.curtailed_slots(&evidence.policies, within).await?;
         let slot = self.slot;
         let issued = tokio::task::spawn_blocking(move || {
-            let issued = issue(heading, period, slot, &evidence);
+            let issued = issue(heading, period, slot, &evidence, &curtailed);
             issued.map(|(invoice, days)| (invoice, days, evidence))
         });
         let (invoice, days, evidence) = issued.await?.context("the evidence makes no invoice")?;

@@ -1,8 +1,9 @@
 //! What was redeemed becomes an order to the community's bank (pain.001).
 //!
 //! An order is made once and kept as it was made: who asks again with the same key gets the same
-//! bytes. Deliberately absent: the way of the file to the bank, and a second person's consent
-//! before it is made: the bank asks for it.
+//! bytes. This is where a payment provider is asked to pay: what is to be paid is a [`Payments`],
+//! and how a bank wants it written is decided here alone. Deliberately absent: the way of the file
+//! to the bank, and a second person's consent before it is made: the bank asks for it.
 
 use alloy_primitives::keccak256;
 use anyhow::{Context, Error, Result};

@@ -19,6 +19,7 @@ use ids::{CommunityId, PartyId};
 use service::Problem;
 use tariff::Tariff;
 
+use super::decisions::{Decision, decided_already};
 use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::db::members::{self, Published};
@@ -120,17 +121,19 @@ impl Billing {
             let title = "Another person than the one who proposed it must decide";
             return Err(Problem::refused("FOUR_EYES", title).into());
         }
-        let state = if approved { "approved" } else { "refused" };
+        let of = (proposals::REQUESTS, wanted.id.clone());
+        let decision = Decision { of, by, approved, at: now };
         match wanted.standing(now) {
             "open" => {}
             "expired" => {
                 let title = "Nobody decided in time: propose it again";
                 return Err(Problem::refused("PROPOSAL_EXPIRED", title).into());
             }
-            decided if decided == state && wanted.decided_by == by => return Ok(()),
+            decided if decided == decision.state() && wanted.decided_by == decision.by => {
+                return Ok(());
+            }
             _ => return Err(decided_already()),
         }
-        let decision = Decision { id: wanted.id.clone(), by, state, at: now };
         if !approved {
             let kept = self.db.transact(move |tx| Box::pin(async move { decision.keep(tx).await }));
             return kept.await;
@@ -230,28 +233,4 @@ fn all_of(published: &[Published]) -> String {
     let mut all: Vec<String> = published.iter().map(of).collect();
     all.sort_unstable();
     keccak256(all.concat()).to_string()
-}
-
-fn decided_already() -> Error {
-    Problem::refused("DECIDED", "Somebody has decided already").into()
-}
-
-/// What somebody decided.
-#[derive(Debug, Clone)]
-struct Decision {
-    id: String,
-    by: String,
-    state: &'static str,
-    at: Timestamp,
-}
-
-impl Decision {
-    /// Keeps it, once.
-    async fn keep(&self, tx: &mut db::Tx) -> Result<()> {
-        let decision = (self.state, self.by.as_str());
-        if proposals::REQUESTS.decide(tx, &self.id, decision, self.at).await? {
-            return Ok(());
-        }
-        Err(decided_already())
-    }
 }

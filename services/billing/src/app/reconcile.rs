@@ -4,7 +4,8 @@
 //! R0  half an hour after the slot began, not before it ended, nor while its trades are settled
 //! R1  06:00 of the next local day
 //! R2  06:00 five working days later: who has no reading by then fed in and took out nothing
-//! corrected intervals, late trades: the slot again, at once, with the next run of each trade
+//! corrected intervals, late trades, curtailments: the slot again, at once, with the next run of
+//! each trade
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +26,7 @@ use crate::Billing;
 use crate::db::handover::What;
 use crate::db::slots::{self, NEVER, SlotState};
 use crate::db::{chain, energy, hash, invoices, members};
-use crate::domain::reconcile::{Delivery, MORNING, Trade, Unmetered, last_run, reconcile};
+use crate::domain::reconcile::{Delivery, MORNING, Trade, Unmetered, excused, last_run, reconcile};
 
 /// Gas of a transaction without its deliveries, with a full batch shown, and of each delivery.
 const CALL_GAS: u64 = 800_000;
@@ -115,7 +116,11 @@ impl Billing {
         let trades = self.trades(&settled).await;
         let metered = energy::metered(&self.db, state.community, slot.start).await?;
         let unmetered = if run >= LAST_RUN { Unmetered::IsZero } else { Unmetered::Waits };
-        let deliveries = reconcile(&trades, &metered, unmetered);
+        let curtailed = self.curtailed_trades(slot, &settled).await?;
+        let mut deliveries = reconcile(&trades, &metered, unmetered);
+        for delivery in deliveries.iter_mut().filter(|one| curtailed.contains(&one.trade)) {
+            *delivery = excused(*delivery);
+        }
         let batches = self.trade_batches(&settled).await?;
         let changed = self.changed(&settled, &batches, deliveries, run, now).await?;
         Ok(Computed { slot, run: run.max(state.run), next, changed })

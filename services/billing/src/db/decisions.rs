@@ -7,6 +7,7 @@ use ids::CommunityId;
 
 /// A table of such requests, and what is read of it. It has `number`, `id`, `community`, `state`
 /// (`open`, `approved` or `refused`), `decided_by` and `decided_at`.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Requests {
     pub(crate) table: &'static str,
     pub(crate) columns: &'static str,

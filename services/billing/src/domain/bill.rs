@@ -23,6 +23,7 @@
 
 mod chart;
 mod corrected;
+mod curtailed;
 mod document;
 mod html;
 mod lines;
@@ -43,6 +44,7 @@ use units::{Energy, Money, Overflow, Price};
 
 pub use chart::{Day, daily};
 pub use corrected::corrected;
+pub use curtailed::{Curtailed, excuse, explaining};
 pub use document::{Around, DocumentError, Issuer, Vat, document};
 pub use html::page;
 pub use lines::rate;
@@ -234,6 +236,10 @@ pub struct Invoice {
     /// showed. Left out where there is none.
     #[serde(default, skip_serializing_if = "is_none")]
     pub relayed_readings: u32,
+    /// Slots in which the grid was curtailed, by the operator's word, and something was missing of
+    /// the account's trades that nobody owes for; rising. Left out where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curtailed: Vec<Curtailed>,
     /// What goes on to the next invoice. Left out where the tariff carries nothing over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carried: Option<CarriedOver>,
@@ -398,7 +404,7 @@ impl Facts<'_> {
 }
 
 impl Invoice {
-    /// Issues an invoice that says this of its readings.
+    /// Issues an invoice that says this of its readings, and of no curtailed slot.
     ///
     /// # Errors
     /// [`BillError`] when an amount does not fit.
@@ -430,6 +436,7 @@ impl Invoice {
             due: rated.due,
             late_readings: readings.late,
             relayed_readings: readings.relayed,
+            curtailed: Vec::new(),
             carried: rated.carried,
         })
     }

@@ -63,6 +63,12 @@ pub fn last_run(slot: Timestamp, zone: &TimeZone) -> Timestamp {
     zone.moment(zone.day_of(slot).plus_working_days(LAST_RUN_DAYS), MORNING)
 }
 
+/// What a trade came to that the grid could not carry: what was delivered is paid, what was not is
+/// nobody's fault.
+pub fn excused(delivery: Delivery) -> Delivery {
+    Delivery { seller_short: Energy::ZERO, buyer_short: Energy::ZERO, ..delivery }
+}
+
 /// The deliveries of one slot. `trades` in the order of their fill index.
 ///
 /// Under [`Unmetered::Waits`] the answer leaves out trades whose outcome is not known yet.

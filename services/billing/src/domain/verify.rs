@@ -17,11 +17,12 @@
 //! refused), so a changed digit anywhere makes the verification fail and names what it supports.
 //! Without a trusted block the answer is *unanchored*, never *holds*.
 //! What the contract settled is held against the account's own meter in both directions.
-//! Not proved, and said so: the neighbour's meter (the contract attests it) and slots whose energy
-//! was shared out of a longer span.
+//! Not proved, and said so: the neighbour's meter (the contract attests it), slots whose energy was
+//! shared out of a longer span, and that the grid was curtailed (the operator's word).
 
 mod anchors;
 mod corrected;
+mod curtailed;
 mod export;
 mod file;
 mod late;
@@ -166,7 +167,8 @@ impl<'a> Verifier<'a> {
     fn run(mut self) -> Report {
         self.check_format();
         self.check_chain();
-        let trades = self.check_state();
+        let mut trades = self.check_state();
+        self.check_curtailed(trades.as_deref_mut().unwrap_or_default());
         let metered = self.metered(trades.as_deref().unwrap_or_default());
         let mut late = BTreeSet::new();
         if let (Some(metered), Some(trades)) = (&metered, &trades) {
@@ -326,6 +328,13 @@ impl<'a> Verifier<'a> {
                 invoice.relayed_readings
             ));
         }
+        if !invoice.curtailed.is_empty() {
+            notes.push(format!(
+                "in {} slots nobody owes for what was missing of trades, because the grid was \
+                 curtailed: that it was is the operator's word, which no meter shows",
+                invoice.curtailed.len()
+            ));
+        }
         if self.is_retariffed() {
             let note = "the invoice was cancelled and is issued anew with another tariff, by the \
                         word of two of the staff: it may have been put on chain after the period \
@@ -379,6 +388,7 @@ impl<'a> Verifier<'a> {
             flagged: flagged.map(|reading| reading.time).collect(),
             skipped: skipped.map(|pair| pair[1].time).collect(),
             late: BTreeSet::new(),
+            curtailed: self.bill.invoice.curtailed.iter().map(|one| one.slot).collect(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod challenge;
 mod corrected_homes;
 mod corrections;
 mod currencies;
+mod curtailments;
 mod documents;
 mod dues;
 mod exchange;

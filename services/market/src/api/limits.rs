@@ -318,9 +318,11 @@ fn range_of(path: &(String, String)) -> Result<(Timestamp, Timestamp), Problem> 
 /// Curtails a zone in the slots from `from` to before `to`.
 ///
 /// New orders are refused with `ZONE_CURTAILED`; open ones stay, and when the gate closes nothing
-/// is sold. Where links are named, these carry less and the rest of the grid trades; refused with
-/// `LINK` where there is none. Slots that are cleared already are not touched. Needs the role
-/// operator or admin. A repeat changes nothing.
+/// is sold. Slots that are cleared already can be curtailed for eight days: their trades stand,
+/// what was delivered is paid, and billing takes it that nobody owes for the rest; refused with
+/// `GATE_CLOSED` later. Where links are named, these carry less and the rest of the grid trades;
+/// refused with `LINK` where there is none, and with `GATE_CLOSED` after the gate of the last slot.
+/// Needs the role operator or admin. A repeat changes nothing.
 #[utoipa::path(
     tag = "market",
     params(
@@ -359,7 +361,8 @@ pub(crate) async fn curtail_zone(
 
 /// Lifts a curtailment of exactly these slots.
 ///
-/// Orders that are still open can trade again. A repeat changes nothing.
+/// Orders that are still open can trade again; of a slot that has traded it is owed again for what
+/// was not delivered, while its corrections are open. A repeat changes nothing.
 #[utoipa::path(
     tag = "market",
     params(

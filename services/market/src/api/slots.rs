@@ -44,7 +44,8 @@ pub(crate) struct SlotView {
     gate: String,
     /// `future`, `open`, `closed` or `cleared`.
     status: String,
-    /// Whether the grid operator has curtailed it: nothing trades.
+    /// Whether the grid operator has curtailed it: nothing trades, or where it was cleared before,
+    /// nobody owes for what is not delivered.
     curtailed: bool,
     /// Open orders, or those that took part in the clearing.
     orders: u32,

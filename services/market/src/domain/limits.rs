@@ -5,12 +5,13 @@
 //! change --decide--> Entry | nothing to do | Rejection
 //! suspended: new orders are refused, open ones are taken back; trades and cash stay as they are
 //! stopped:   the same for everybody, here or in all zones; all of it is lifted by two persons
-//! curtailed: new orders are refused, open ones stay; they clear to nothing unless it is lifted
+//! curtailed: new orders are refused, open ones stay; they clear to nothing unless it is lifted;
+//!            of a slot that has traded nobody owes for what is not delivered (billing follows it)
 //! mechanism: for slots whose books are not open, so that who places an order knows it
 //! ```
 //!
-//! Deliberately absent: who may decide this (the REST door), and what happens to trades of a slot
-//! that was cleared before it was curtailed: they stand.
+//! Deliberately absent: who may decide this (the REST door), and what is delivered and owed of the
+//! trades of a slot that was cleared before it was curtailed: they stand.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,8 +24,8 @@ use serde::{Deserialize, Serialize};
 use units::Overflow;
 
 use super::{
-    Accepted, Entry, Exchange, LinkLimit, Membership, Movement, Parameters, PointShare, Rejection,
-    Rule, RuleName, Status, Wish,
+    Accepted, Entry, Exchange, LinkLimit, Membership, Movement, Parameters, PointShare,
+    RETAINED_SECONDS, Rejection, Rule, RuleName, Status, Wish,
 };
 
 /// The most curtailments that a market knows at a time.
@@ -296,7 +297,7 @@ impl Exchange {
         if known.is_some_and(same) {
             return Ok(None);
         }
-        self.check_curtailment(wanted.from, wanted.to, parameters, wanted.at)?;
+        self.check_curtailment(&wanted, parameters)?;
         Ok(Some(Entry::Curtailed(wanted)))
     }
 
@@ -306,21 +307,25 @@ impl Exchange {
         self.limits.curtailments.iter().filter(holds).flat_map(|known| &known.links)
     }
 
-    /// Whole slots, and the book of the last one can still be closed.
+    /// Whole slots. Of links the book of the last slot can still be closed; of the grid as a whole
+    /// the market still knows the slot: outages come unannounced.
     fn check_curtailment(
         &self,
-        from: Timestamp,
-        to: Timestamp,
+        wanted: &Curtailment,
         parameters: &Parameters,
-        now: Timestamp,
     ) -> Result<(), Rejection> {
+        let Curtailment { from, to, at: now, .. } = *wanted;
         let whole = |moment| Slot::starting(moment, parameters.slot_length).ok_or(Rejection::Slot);
         let (first, end) = (whole(from)?, whole(to)?);
         let last = end.later(-1);
         if last < first {
             return Err(Rejection::Slot);
         }
-        if now >= parameters.gate(last.start) {
+        let until = match wanted.links.is_empty() {
+            true => last.start.plus_seconds(RETAINED_SECONDS),
+            false => parameters.gate(last.start),
+        };
+        if now >= until {
             return Err(Rejection::GateClosed);
         }
         let known = self.curtailment(from, to).is_some();

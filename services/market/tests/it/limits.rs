@@ -208,7 +208,7 @@ fn a_change_of_somebody_or_something_unknown_is_refused() {
     check(curtail(end, SLOT), now, Rejection::Slot);
     check(curtail("2026-06-01T10:00:01Z", end), now, Rejection::Slot);
     check(curtail(SLOT, "2026-06-01T10:14:00Z"), now, Rejection::Slot);
-    check(curtail(SLOT, end), "2026-06-01T09:45:00Z", Rejection::GateClosed);
+    check(curtail(SLOT, end), "2026-06-09T10:00:00Z", Rejection::GateClosed);
     let mut full = town();
     for slots in 1..=i64::try_from(CURTAILMENTS_MAX).unwrap() {
         let to = slot().later(slots).start;
@@ -333,6 +333,28 @@ async fn a_curtailed_slot_is_shown_and_clears_to_nothing() {
     let kind = "market.curtailment.changed.v1";
     assert_eq!(told.collect::<Vec<_>>(), [(kind, Some(true)), (kind, Some(false))]);
     assert!(running.node.taken().is_empty(), "there is nothing to settle");
+    running.stop().await;
+}
+
+/// An outage comes after the gate: what was agreed stands, and who reconciles is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_has_traded_can_be_curtailed_and_keeps_its_trades() {
+    let running = running().await;
+    running.place("b1", body(&neighbour("b1").buy(1000, 200_000))).await;
+    running.place("s1", body(&neighbour("s1").sell(1000, 100_000))).await;
+    gate(&running).await;
+    let path = format!("/v1/curtailments/{SLOT}/2026-06-01T10:15:00Z");
+    let (status, view) = put(&running, &path, "a line is down").await;
+    assert_eq!(status, StatusCode::OK, "{view}");
+    let slot = running.get("b1", &format!("/v1/slots/{SLOT}")).await;
+    let shown = ["status", "curtailed", "volume_wh"].map(|field| slot[field].clone());
+    assert_eq!(shown, [json!("cleared"), json!(true), json!(1000)]);
+    running.market.drain(morning()).await.unwrap();
+    let told = running.reader.news();
+    let told = told.iter().filter(|(kind, _)| kind == "market.curtailment.changed.v1");
+    let told: Vec<_> = told.map(|(_, body)| body.clone()).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((&told[0]["from"], &told[0]["curtailed"]), (&json!(SLOT), &json!(true)));
     running.stop().await;
 }
 

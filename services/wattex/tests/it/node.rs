@@ -201,7 +201,15 @@ async fn a_described_genesis_is_the_chain_of_the_node_that_is_given_it() {
         let code = node.ask("eth_getCode", json!([address, "latest"])).await;
         assert!(code.as_str().unwrap().len() > 1_000, "{name}");
     }
+    // Nobody said how long changes of roles wait, so they do: the admin cannot make them itself.
+    assert!(word(&made.out, "roles").starts_with("changes wait 172800 s"), "{}", made.out);
+    let has_role = format!("0x91d14854{:064}{:0>64}", 0, FIRST.trim_start_matches("0x"));
+    let call = json!([{ "to": contracts["market"], "data": has_role }, "latest"]);
+    assert_eq!(node.ask("eth_call", call).await, format!("0x{:064}", 0));
     node.stop("INT");
+    let at_once = json!({ "contracts": { "admin": FIRST, "roleDelay": 0 } });
+    let at_once = described(&place, "at once", &at_once);
+    assert!(word(&at_once.out, "roles").contains("at once"), "{}", at_once.out);
     another_chain_is_refused(&place, &directory);
     let again = described(&place, "ours", &json!({}));
     check(&again, 3, &["ours.json", "exists already"]);

@@ -72,6 +72,7 @@ export function CancelAll(props: { orders: Order[]; market: Market; onChange: ()
             className="quiet"
             disabled={work.busy || signing.busy}
             onClick={() => prepare(ending)}
+            aria-describedby="end-scope"
           >
             End {endings.length > 1 ? "those of " : "them on chain…"}
             {endings.length > 1 && <code>{ending.address}</code>}
@@ -79,6 +80,13 @@ export function CancelAll(props: { orders: Order[]; market: Market; onChange: ()
           </button>
         ))}
       </div>
+      {endings.length > 0 && (
+        <p className="hint" id="end-scope">
+          What ends on chain is a list: your orders that this market knows, open or taken back, of one address at a time. A
+          signed order that the market does not know, or that you have lost track of, stays good until its slot is over:
+          it ends on chain only by its nonce.
+        </p>
+      )}
       <Outcome of={work.outcome} />
       <Standing of={requests.data?.[0]} />
     </SigningFlow>

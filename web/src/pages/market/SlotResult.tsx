@@ -79,7 +79,11 @@ function Result({ slot, market }: { slot: Slot; market: Market }) {
           [
             "State",
             <>
-              <Badge tone={tone}>{text}</Badge> {slot.curtailed && <Badge tone="warn">Curtailed: nothing trades</Badge>}
+              <Badge tone={tone}>{text}</Badge> {slot.curtailed && (
+                <Badge tone="warn">
+                  {slot.trades ? "Curtailed: nobody owes for what is missing" : "Curtailed: nothing trades"}
+                </Badge>
+              )}
             </>,
           ],
           [

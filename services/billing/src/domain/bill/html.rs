@@ -54,6 +54,7 @@ pub fn page(invoice: &Invoice, days: &[Day]) -> String {
     carried(&mut html, invoice);
     late(&mut html, invoice);
     relayed(&mut html, invoice);
+    curtailed(&mut html, invoice);
     custody(&mut html, invoice);
     let _ = write!(
         html,
@@ -120,6 +121,18 @@ fn late(html: &mut String, invoice: &Invoice) {
              that they contradict could be corrected no more. What was paid to and by your \
              neighbours stands. The readings are in the bill file.</p>",
             invoice.late_readings
+        );
+    }
+}
+
+fn curtailed(html: &mut String, invoice: &Invoice) {
+    if !invoice.curtailed.is_empty() {
+        let _ = write!(
+            html,
+            "<h2>When the grid could not carry it</h2><p>In {} slots of this bill the grid was \
+             curtailed, says its operator. What your neighbours and you delivered was paid. For \
+             what was missing nobody owes anything, and what was set aside for it went back.</p>",
+            invoice.curtailed.len()
         );
     }
 }

@@ -205,6 +205,7 @@ fn is_of(invoice: &Invoice, right: &Invoice) -> bool {
         due: right.due,
         late_readings: right.late_readings,
         relayed_readings: right.relayed_readings,
+        curtailed: right.curtailed.clone(),
         carried: right.carried.clone(),
         ..invoice.clone()
     };

@@ -11,7 +11,10 @@ use units::{Energy, Money};
 
 use super::late::Metered;
 use super::{BillFile, CompactReading, DayTrades, Entries, Evidence, FORMAT, trades};
-use crate::domain::bill::{BillError, Day, Facts, Heading, Invoice, Period, Traded, daily, rate};
+use crate::domain::bill::{
+    BillError, Curtailed, Day, Facts, Heading, Invoice, Period, Traded, daily, excuse, explaining,
+    rate,
+};
 
 /// One entry of an account's day on chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +41,7 @@ pub enum IssueError {
 
 /// The invoice that follows from `evidence`, and the energy of its days for the drawing. Proof
 /// nodes, headers and places in roots play no part in it. What was settled stands in it as it is,
-/// also where the meter contradicts it.
+/// also where the meter contradicts it. `curtailed` are slots that the operator says were, rising.
 ///
 /// # Errors
 /// [`IssueError`] when readings or trades contradict each other, or a trade is not reconciled yet.
@@ -47,12 +50,15 @@ pub fn issue(
     period: Period,
     slot_length: SlotLength,
     evidence: &Evidence,
+    curtailed: &[Curtailed],
 ) -> Result<(Invoice, Vec<Day>), IssueError> {
     let signed = |compact: &CompactReading| compact.signed(heading.meter);
     let readings: Vec<SignedReading> = evidence.readings.iter().map(signed).collect();
     let zone = &evidence.tariff.head().timezone;
     let within = zone.start_of(period.from)..zone.start_of(period.to.next());
-    let traded = traded(&evidence.trades, &evidence.policies, &within, zone)?;
+    let mut traded = traded(&evidence.trades, &evidence.policies, &within, zone)?;
+    let curtailed = explaining(curtailed, &traded);
+    excuse(&mut traded, &curtailed);
     let metered = Metered::new(&readings, &evidence.late(), slot_length, &traded)?;
     let facts = Facts {
         period,
@@ -63,7 +69,8 @@ pub fn issue(
         before: evidence.carried(),
     };
     let days = daily(&facts).map_err(BillError::from)?;
-    Ok((Invoice::issue(heading, &facts, metered.of_readings(&traded))?, days))
+    let invoice = Invoice::issue(heading, &facts, metered.of_readings(&traded))?;
+    Ok((Invoice { curtailed, ..invoice }, days))
 }
 
 /// What came of an account's trades with a slot in `within`, by what the contract did on some days.

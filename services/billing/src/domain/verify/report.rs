@@ -32,7 +32,8 @@ pub enum Verdict {
 pub enum Status {
     /// From the customer's own signed registers, or from the tariff alone.
     Proved,
-    /// As the contract settled it: the own side is proved, the neighbour's meter is attested.
+    /// As the contract settled it: the own side is proved, the neighbour's meter, or that the grid
+    /// was curtailed, is attested.
     Attested,
     /// Some slots rest on no signed reading of their own.
     NotSigned,
@@ -164,6 +165,8 @@ pub(super) struct Signed {
     unsettled: usize,
     /// Slots that a reading contradicts that came after their corrections.
     late: usize,
+    /// Of those that were settled for less, slots that the operator says were curtailed.
+    curtailed: usize,
 }
 
 /// Times of readings that prove less than they say.
@@ -175,6 +178,8 @@ pub(super) struct Doubtful {
     pub(super) skipped: BTreeSet<Timestamp>,
     /// Starts of slots that a late reading contradicts.
     pub(super) late: BTreeSet<Timestamp>,
+    /// Starts of slots that the operator says were curtailed.
+    pub(super) curtailed: BTreeSet<Timestamp>,
 }
 
 impl Doubtful {
@@ -201,7 +206,10 @@ pub(super) fn signed(line: &Line, facts: &Facts<'_>, doubtful: &Doubtful) -> Sig
             unsettled |= of.is_less(*side, used);
         }
         count.short += usize::from(short);
-        count.unsettled += usize::from(unsettled);
+        match doubtful.curtailed.contains(&slot.start) {
+            true => count.curtailed += usize::from(unsettled),
+            false => count.unsettled += usize::from(unsettled),
+        }
         match facts.used.get(&slot.start).map(|used| used.quality) {
             Some(Quality::Measured) => {}
             Some(Quality::Substituted) => count.shared += 1,
@@ -303,7 +311,7 @@ fn judge(
     trusted: bool,
     signed: Signed,
 ) -> (Status, String) {
-    let Signed { slots, shared, missing, flagged, short, unsettled, late } = signed;
+    let Signed { slots, shared, missing, flagged, short, unsettled, late, curtailed } = signed;
     if let Some(finding) = findings.iter().find(|finding| finding.lines.contains(&number)) {
         return (Status::Failed, format!("{}: {}", finding.part, finding.reason));
     }
@@ -330,6 +338,13 @@ fn judge(
             "in {unsettled} of {slots} slots less was settled than your own meter shows: ask why"
         );
         return (Status::NotSigned, reason);
+    }
+    if curtailed > 0 {
+        let reason = format!(
+            "in {curtailed} of {slots} slots less was settled than your own meter shows, because \
+             the grid was curtailed by the operator's word"
+        );
+        return (Status::Attested, reason);
     }
     if line.class.on_chain() {
         let reason =

@@ -7,6 +7,7 @@ mod agreed;
 mod anchors;
 mod auctions;
 mod corrected;
+mod curtailed;
 mod forged;
 mod handed;
 mod late;

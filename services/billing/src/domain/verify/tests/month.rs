@@ -185,7 +185,7 @@ fn month(together: usize) -> Month {
         evidence.trades.push(day_trades(day, &entries, &[policy.id()]).unwrap());
     }
     let heading = Heading { meter: meter(), ..heading("INV-2026-7") };
-    let (invoice, _) = issue(heading, period, SlotLength::QUARTER_HOUR, &evidence).unwrap();
+    let (invoice, _) = issue(heading, period, SlotLength::QUARTER_HOUR, &evidence, &[]).unwrap();
     Month { ledger, at, bill: BillFile::new(invoice, evidence), genesis }
 }
 

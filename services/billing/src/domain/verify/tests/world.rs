@@ -438,7 +438,7 @@ fn read_meter(
 
 fn issued(number: &str, evidence: Evidence) -> BillFile {
     let hour = SlotLength::from_minutes(60).unwrap();
-    let (invoice, _) = issue(heading(number), period(), hour, &evidence).unwrap();
+    let (invoice, _) = issue(heading(number), period(), hour, &evidence, &[]).unwrap();
     BillFile::new(invoice, evidence)
 }
 
