@@ -285,6 +285,22 @@ export const receivables = (cursor?: string) =>
 /** All that are not paid, as far as a list to choose from goes. */
 export const receivablesToChoose = () => all<t.Receivable>("/v1/receivables", {});
 export const receivableAges = () => get<t.AgeClass[]>("/v1/receivables/ages");
+/** Claims that were handed over and are not paid. */
+export const handedOver = () => all<t.Receivable>("/v1/receivables/handed-over", {});
+/** How the caller's account stands that pays before it uses, or how it would. */
+export const prepaid = () => get<t.Prepaid>("/v1/prepaid");
+export const agreePrepaid = () => put<t.Prepaid>("/v1/prepaid/agreement", {});
+export const endPrepaid = async () => {
+  await call("DELETE", "/v1/prepaid/agreement");
+};
+export const prepaidAccounts = () => all<t.PrepaidAccount>("/v1/prepaid/accounts", {});
+export const suspensionsOfSupply = () => all<t.SupplySuspension>("/v1/prepaid/suspensions", {});
+export const protectAccount = (account: string, isProtected: boolean) =>
+  put<t.PrepaidAccount>(`/v1/prepaid/accounts/${account}/protection`, { protected: isProtected });
+export const askSuspension = (account: string, reason: string) =>
+  post<t.SupplySuspension>(`/v1/prepaid/accounts/${account}/suspension`, { reason });
+export const decideSuspension = (id: string, decision: "approval" | "refusal") =>
+  post<t.SupplySuspension>(`/v1/prepaid/suspensions/${id}/${decision}`, {});
 /** The ladder in force, then those before. */
 export const ladders = () => get<t.Ladder[]>("/v1/reminders/ladder");
 export const setLadder = (ladder: t.NewLadder) => put<t.Ladder>("/v1/reminders/ladder", ladder);

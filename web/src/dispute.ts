@@ -11,6 +11,7 @@ export const GROUNDS: Record<Ground, string> = {
   trade: "Trades are missing, or are not mine",
   tariff: "Another tariff or price was agreed",
   payment: "Something was paid that it does not say",
+  fee: "A fee for reminders is not owed",
   other: "Something else",
 };
 

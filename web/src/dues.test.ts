@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ageText, giroCode, readSteps, standingOf, stepsText, transferAmount } from "./dues";
+import { ageText, giroCode, readSteps, standingOf, stepsText, transferAmount, typedSteps } from "./dues";
 import { qrCode } from "./qr";
 
 const bill = {
@@ -47,15 +47,32 @@ test("ages are said in words", () => {
   expect(ageText({ from_days: 91 })).toBe("91 days and more");
 });
 
-test("a ladder is read from days that rise", () => {
-  expect(readSteps("7, 21 35")).toEqual([7, 21, 35]);
+test("a ladder is read from steps that rise", () => {
+  const typed = "7 remind, 14 fee 2.50, 28 suspend, 42 hand over";
+  const steps = readSteps(typed);
+  expect(steps).toEqual([
+    { days: 7, action: "remind" },
+    { days: 14, action: "fee", fee: "2.50" },
+    { days: 28, action: "suspend_trading" },
+    { days: 42, action: "hand_over" },
+  ]);
+  if (typeof steps === "string") throw new Error(steps);
+  expect(typedSteps(steps)).toBe(typed);
+  expect(readSteps("14 Fee")).toEqual([{ days: 14, action: "fee", fee: "0" }]);
+  expect(typedSteps([{ days: 14, action: "fee", fee: "0" }])).toBe("14 fee");
   expect(readSteps(" ")).toEqual([]);
-  expect(readSteps("7, x")).toMatch(/^Enter days/);
-  expect(readSteps("7, 7")).toMatch(/^Each step/);
-  expect(readSteps("0, 7")).toMatch(/^Each step/);
-  expect(readSteps("731")).toMatch(/^Each step/);
-  expect(readSteps("1 2 3 4 5 6 7 8 9")).toMatch(/at most 8/);
-  expect(stepsText([7, 21, 35])).toBe("7, 21 and 35 days");
-  expect(stepsText([1])).toBe("1 day");
-  expect(stepsText([])).toBe("Nobody is reminded");
+  for (const wrong of ["7", "7 x", "x remind", "7 remind 2.50", "7 fee -1"]) {
+    expect(readSteps(wrong)).toMatch(/^Enter steps/);
+  }
+  expect(readSteps("7 remind, 7 remind")).toMatch(/^Each step/);
+  expect(readSteps("0 remind")).toMatch(/^Each step/);
+  expect(readSteps("731 remind")).toMatch(/^Each step/);
+  expect(readSteps("7 suspend")).toMatch(/^The first step/);
+  expect(readSteps([1, 2, 3, 4, 5, 6, 7, 8, 9].map((day) => `${day} remind`).join(", "))).toMatch(/at most 8/);
+  expect(stepsText(steps)).toBe(
+    "7 days: reminder; 14 days: reminder with a fee of 2.50; 28 days: no buying from neighbours; " +
+      "42 days: handed over to who collects it",
+  );
+  expect(stepsText([{ days: 1, action: "remind" }])).toBe("1 day: reminder");
+  expect(stepsText([])).toBe("Nothing follows");
 });

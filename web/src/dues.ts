@@ -1,7 +1,7 @@
 // What bills leave to be paid, and how it is paid: in words, and as a code that banking apps read.
 
 import { MONEY_SCALE, count, formatDecimal, parseDecimal } from "./format";
-import type { AgeClass, InvoicePayment } from "./types";
+import type { AgeClass, InvoicePayment, LadderStep, StepAction } from "./types";
 import type { Tone } from "./ui";
 
 /** How a bill stands, in words. */
@@ -38,23 +38,52 @@ export function ageText({ from_days, to_days }: Pick<AgeClass, "from_days" | "to
 export const STEP_DAYS_MAX = 730;
 export const STEPS_MAX = 8;
 
-/** Reads "7, 21, 35" as the days of a ladder, and nothing as one without steps; what is wrong with it where it is
- * none. */
-export function readSteps(text: string): number[] | string {
-  const parts = text.split(/[\s,;]+/).filter(Boolean);
-  if (!parts.every((part) => /^\d{1,4}$/.test(part))) return "Enter days such as 7, 21, 35.";
-  const steps = parts.map(Number);
-  if (steps.length > STEPS_MAX) return `A ladder has at most ${STEPS_MAX} steps.`;
-  const rising = steps.every((step, place) => step > (steps[place - 1] ?? 0) && step <= STEP_DAYS_MAX);
-  return rising ? steps : `Each step is later than the one before, from 1 to ${STEP_DAYS_MAX} days.`;
+/** What a step does: as it is typed, and in words. */
+const ACTIONS: Record<StepAction, [typed: string, words: string]> = {
+  remind: ["remind", "reminder"],
+  fee: ["fee", "reminder with a fee"],
+  suspend_trading: ["suspend", "no buying from neighbours"],
+  hand_over: ["hand over", "handed over to who collects it"],
+};
+
+/** What a step of the ladder does, in words. */
+export function actionText(action: StepAction): string {
+  return ACTIONS[action]?.[1] ?? action;
 }
 
-/** "7, 21 and 35 days". */
-export function stepsText(steps: number[]): string {
-  const last = steps.at(-1);
-  if (last === undefined) return "Nobody is reminded";
-  const before = steps.slice(0, -1).map((step) => count(step));
-  return before.length ? `${before.join(", ")} and ${days(last)}` : days(last);
+/** Reads "7 remind, 14 fee 2.50, 28 suspend, 42 hand over" as the steps of a ladder, and nothing as one without steps;
+ * what is wrong with it where it is none. */
+export function readSteps(text: string): LadderStep[] | string {
+  const parts = text.split(/[,;]+/).map((part) => part.trim().toLowerCase()).filter(Boolean);
+  const steps: LadderStep[] = [];
+  for (const part of parts) {
+    const [, day, word, amount] = /^(\d{1,4})\s+(remind|fee|suspend|hand over)(?:\s+(\d+(?:\.\d{1,9})?))?$/.exec(part) ?? [];
+    const action = (Object.keys(ACTIONS) as StepAction[]).find((one) => ACTIONS[one][0] === word);
+    if (!day || !action || (amount !== undefined && action !== "fee")) {
+      return "Enter steps such as 7 remind, 14 fee 2.50, 28 suspend, 42 hand over.";
+    }
+    steps.push(action === "fee" ? { days: Number(day), action, fee: amount ?? "0" } : { days: Number(day), action });
+  }
+  if (steps.length > STEPS_MAX) return `A ladder has at most ${STEPS_MAX} steps.`;
+  const rising = steps.every(({ days: day }, place) => day > (steps[place - 1]?.days ?? 0) && day <= STEP_DAYS_MAX);
+  if (!rising) return `Each step is later than the one before, from 1 to ${STEP_DAYS_MAX} days.`;
+  const first = steps[0]?.action;
+  return !first || first === "remind" || first === "fee" ? steps : "The first step is a reminder or a fee.";
+}
+
+/** A ladder as it is typed. */
+export function typedSteps(steps: LadderStep[]): string {
+  const typed = ({ days: day, action, fee }: LadderStep) =>
+    `${day} ${ACTIONS[action][0]}${action === "fee" && fee && fee !== "0" ? ` ${fee}` : ""}`;
+  return steps.map(typed).join(", ");
+}
+
+/** "7 days: reminder; 14 days: reminder with a fee of 2.50". */
+export function stepsText(steps: LadderStep[]): string {
+  if (!steps.length) return "Nothing follows";
+  const said = ({ days: day, action, fee }: LadderStep) =>
+    `${days(day)}: ${actionText(action)}${action === "fee" ? ` of ${fee ?? "0"}` : ""}`;
+  return steps.map(said).join("; ");
 }
 
 /** The most that a GiroCode can ask for: 999 999 999.99. */

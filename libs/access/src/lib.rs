@@ -137,6 +137,10 @@ actions! {
     DisputeInvoice = "dispute_invoice"
     /// Say how a dispute about a bill ends.
     SettleDispute = "settle_dispute"
+    /// Agree that an account pays before it uses, or end that.
+    AgreePrepaid = "agree_prepaid"
+    /// Say how accounts pay before they use, who is protected, and whose supply is suspended.
+    ManagePrepaid = "manage_prepaid"
     /// Say where to events are sent, and see what became of them.
     ManageWebhooks = "manage_webhooks"
     /// Say where to messages about an account go.

@@ -119,6 +119,8 @@ mod tests {
         issue_invoice             | ou     | ou
         dispute_invoice           | cpou   | ou
         settle_dispute            | ou     | ou
+        agree_prepaid             | cp     |
+        manage_prepaid            | ou     | ou
         manage_webhooks           | oum    | oum
         set_contact               | cp     |
         halt_market               | om     | om

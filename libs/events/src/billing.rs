@@ -187,10 +187,71 @@ pub struct InvoiceReminded {
     /// The last local day on which paying it was in time.
     #[schemars(with = "schema::Day")]
     pub due_on: LocalDay,
+    /// What the step does: `remind`, `fee`, `suspend_trading` or `hand_over`; absent in events from
+    /// before there was anything but reminders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// What the step adds to what is owed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Amount>")]
+    pub fee: Option<Money>,
 }
 
 impl Event for InvoiceReminded {
     const SUBJECT: &'static str = "billing.invoice.reminded.v1";
+}
+
+/// An account may not buy from neighbours any more, for another reason, or may again. What it
+/// sells, and what its retailer delivers, goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TradingChanged {
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The account.
+    #[schemars(with = "schema::Id")]
+    pub account: AccountId,
+    /// Rises with each change of this account: the highest counts, in whatever order they come.
+    pub number: u64,
+    /// Why it may not buy, in alphabetical order: `dunning` (a bill is long overdue), `prepaid`
+    /// (its prepaid balance is used up). None where it may.
+    pub reasons: Vec<String>,
+}
+
+impl Event for TradingChanged {
+    const SUBJECT: &'static str = "billing.trading.changed.v1";
+}
+
+/// An account that pays before it uses is told how it stands: its state is another one, or staff
+/// want its supply suspended, or do not any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PrepaidChanged {
+    /// The community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// The account.
+    #[schemars(with = "schema::Id")]
+    pub account: AccountId,
+    /// `active`, `low`, `emergency`, `suspended` or `ended` (it does not pay before it uses any
+    /// more). `suspended` says that its supply may be cut; nobody here cuts it.
+    pub state: String,
+    /// What it was before; the same where only `suspension_from` changed, and `ended` where it
+    /// begins.
+    pub before: String,
+    /// What it has for energy to come; below zero it uses credit.
+    #[schemars(with = "schema::Amount")]
+    pub balance: Money,
+    /// What it uses in a day.
+    #[schemars(with = "schema::Amount")]
+    pub use_per_day: Money,
+    /// From when on its supply can be suspended at the earliest, where staff want that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Moment>")]
+    pub suspension_from: Option<Timestamp>,
+}
+
+impl Event for PrepaidChanged {
+    const SUBJECT: &'static str = "billing.prepaid.changed.v1";
 }
 
 /// A bill was disputed, or a dispute has ended.

@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 39] {
+fn kinds() -> [Kind; 41] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -62,6 +62,8 @@ fn kinds() -> [Kind; 39] {
         Kind::of::<billing::InvoiceCorrected>(),
         Kind::of::<billing::InvoicePaid>(),
         Kind::of::<billing::InvoiceReminded>(),
+        Kind::of::<billing::TradingChanged>(),
+        Kind::of::<billing::PrepaidChanged>(),
         Kind::of::<billing::InvoiceDisputed>(),
         Kind::of::<billing::CashLeftBehind>(),
         Kind::of::<billing::BooksViolated>(),

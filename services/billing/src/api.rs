@@ -13,11 +13,14 @@ mod deposits;
 mod disputes;
 mod documents;
 mod dues;
+mod dunning;
 mod exchange;
 mod exports;
 mod invoices;
 mod payout_files;
 mod payouts;
+mod prepaid;
+mod prepaid_staff;
 mod relay;
 mod reports;
 mod requests;
@@ -51,6 +54,7 @@ pub fn routes(
     let billing = Data::from(billing);
     move |config| {
         of_invoices(config);
+        of_prepaid(config);
         config
             .app_data(billing.clone())
             .service(wallet::get_wallet)
@@ -132,8 +136,9 @@ fn of_invoices(config: &mut ServiceConfig<'_>) {
         .service(wallet_payments::list_wallet_payments)
         .service(dues::list_receivables)
         .service(dues::list_receivable_ages)
-        .service(dues::list_ladders)
-        .service(dues::set_ladder)
+        .service(dunning::list_handed_over)
+        .service(dunning::list_ladders)
+        .service(dunning::set_ladder)
         .service(corrections::list_corrections)
         .service(corrections::get_correction)
         .service(corrections::get_correction_file)
@@ -152,6 +157,22 @@ fn of_invoices(config: &mut ServiceConfig<'_>) {
         .service(documents::get_customer)
         .service(documents::set_customer)
         .service(documents::forget_customer);
+}
+
+/// Routes of accounts that pay before they use.
+fn of_prepaid(config: &mut ServiceConfig<'_>) {
+    config
+        .service(prepaid::get_prepaid)
+        .service(prepaid::agree_prepaid)
+        .service(prepaid::end_prepaid)
+        .service(prepaid_staff::list_prepaid_accounts)
+        .service(prepaid_staff::protect_account)
+        .service(prepaid_staff::ask_suspension)
+        .service(prepaid_staff::list_prepaid_suspensions)
+        .service(prepaid_staff::approve_suspension)
+        .service(prepaid_staff::refuse_suspension)
+        .service(prepaid::list_prepaid_settings)
+        .service(prepaid::set_prepaid_settings);
 }
 
 /// Whether the caller may do `action` to what `owner` has, or to the community.

@@ -49,6 +49,8 @@ pub struct Billing {
     pub(crate) paying: Mutex<()>,
     /// The local day on which each community's unpaid invoices were looked at last.
     pub(crate) reminded: Mutex<BTreeMap<CommunityId, LocalDay>>,
+    /// The slot in which each community's prepaid accounts were looked at last.
+    pub(crate) prepaid: Mutex<BTreeMap<CommunityId, Timestamp>>,
     /// The UTC day on which the journals were anchored last, since the start.
     pub(crate) journals_anchored: Mutex<Option<u32>>,
     /// What of each currency's journal the last audit found in order, since the start.
@@ -92,6 +94,7 @@ pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
         quoting: Mutex::default(),
         paying: Mutex::default(),
         reminded: Mutex::default(),
+        prepaid: Mutex::default(),
         journals_anchored: Mutex::default(),
         slots_sound: AtomicBool::new(false),
         watched: Mutex::default(),
@@ -156,6 +159,9 @@ impl Tick for Billing {
         let taken = self.take_wallet_payments(now).await.context("taking payments of wallets")?;
         let received = self.post_dues().await.context("posting payments of invoices")?;
         let reminded = self.remind_due(now).await.context("reminding")?;
+        let charged = self.post_fees().await.context("posting fees of reminders")?;
+        let prepaid = self.look_at_prepaid(now).await.context("looking at prepaid accounts")?;
+        let held = self.hold_buying(now).await.context("telling who buys nothing")?;
         let anchored = self.anchor_journals(now).await.context("anchoring the journals")?;
         // A look that fails holds nothing else up.
         let watched = self.watch_books(now).await.unwrap_or_else(|error| {
@@ -164,7 +170,8 @@ impl Tick for Billing {
         });
         let moved = reconciled || expired || released || followed || paid || back || taken;
         let invoiced = billed || issued || corrected || added;
-        let said = reminded || anchored || watched;
+        let dunned = reminded || charged || prepaid || held;
+        let said = dunned || anchored || watched;
         Ok(moved || swept || posted || invoiced || certified || received || said)
     }
 }

@@ -20,7 +20,11 @@
 //! | `bank_account`, `bank_payment` | where a community is paid; payments of its statements |
 //! | `payout`, `payout_file` | money on its way to accounts' banks; orders to pay it out |
 //! | `account_request` | what accounts signed besides orders and payouts |
-//! | `invoice_payment`, `reminder`, `ladder` | what came in for invoices; when they are reminded |
+//! | `invoice_payment` | what came in for invoices |
+//! | `ladder`, `reminder`, `reminder_fee` | what follows where they are not paid, and what did |
+//! | `trading_hold` | who buys nothing from neighbours, and why |
+//! | `prepaid_setting`, `prepaid_account` | how accounts pay before they use, and which do |
+//! | `prepaid_suspension` | whose supply staff want suspended, and what was decided |
 //! | `correction`, `correction_series` | what was issued after invoices; its numbers |
 //! | `invoice_change`, `cancellation` | what waits for a correction; what staff want taken back |
 //! | `collector`, `wallet_payment` | whose wallet invoices are paid to; transfers for invoices |
@@ -51,6 +55,7 @@ pub(crate) mod dealer_transfers;
 pub(crate) mod decisions;
 pub(crate) mod disputes;
 pub(crate) mod dues;
+pub(crate) mod dunning;
 pub(crate) mod energy;
 pub(crate) mod exchange;
 pub(crate) mod handover;
@@ -62,6 +67,7 @@ pub(crate) mod members;
 pub(crate) mod parties;
 pub(crate) mod payout_files;
 pub(crate) mod payouts;
+pub(crate) mod prepaid;
 pub(crate) mod reports;
 pub(crate) mod requests;
 pub(crate) mod slots;
@@ -100,6 +106,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 24, sql: journal_batches::SCHEMA },
     Migration { version: 25, sql: tariff_proposals::PUBLISHED_SCHEMA },
     Migration { version: 26, sql: curtailments::SCHEMA },
+    Migration { version: 27, sql: dunning::SCHEMA },
+    Migration { version: 28, sql: prepaid::SCHEMA },
 ];
 
 /// Slots that changed after a run are few among all there ever were.

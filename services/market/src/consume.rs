@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bus::Consumer;
 use calendar::Slot;
 use contracts::Deployment;
-use events::billing::{BooksViolated, SlotReconciled, TariffPublished};
+use events::billing::{BooksViolated, SlotReconciled, TariffPublished, TradingChanged};
 use events::identity::{AccountOpened, AddressAssigned, ConnectionPointRegistered, MeterEnrolled};
 use events::ledger::{BlockConnected, BlockDisconnected};
 use events::market::ClearingDisputed;
@@ -54,6 +54,7 @@ impl Consumer for Inbox {
             IntervalsClosed::SUBJECT,
             IntervalsCorrected::SUBJECT,
             SlotReconciled::SUBJECT,
+            TradingChanged::SUBJECT,
             BooksViolated::SUBJECT,
             ClearingDisputed::SUBJECT,
         ]

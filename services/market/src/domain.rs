@@ -19,6 +19,7 @@
 //! [`RETAINED_SECONDS`] before the newest cleared one are forgotten.
 
 mod apart;
+mod buying;
 mod cases;
 mod cash;
 mod clearing;
@@ -55,6 +56,7 @@ mod trading;
 mod unrevealed;
 mod watched;
 
+pub use buying::Buying;
 pub use cases::{
     CASE_EVIDENCE_MAX, CaseState, FedIn, Findings, FoundEvidence, FoundFigure, KeptCase,
 };

@@ -15,6 +15,7 @@ import { ExportKey } from "./wallet/ExportKey";
 import { PayIn } from "./wallet/PayIn";
 import { Outside, PayOut } from "./wallet/PayOut";
 import { Payouts } from "./wallet/Payouts";
+import { PrepaidCard } from "./wallet/Prepaid";
 import { Signer } from "./wallet/Signer";
 import { Transfers } from "./wallet/Transfers";
 import { WalletTabs } from "./wallet/WalletTabs";
@@ -76,6 +77,7 @@ function Money({ unit, units }: { unit: Unit; units: Unit[] }) {
         }
       </Load>
       {wallet.data && units.length > 1 && <Further units={units.filter((one) => one !== unit)} balances={balances} />}
+      {unit.traded && <PrepaidCard unit={unit} />}
       <PayIn unit={unit} reference={wallet.data?.reference} />
       <Outside unit={unit} at={balance?.outside_at ?? []} />
       <PayOut unit={unit} free={balance?.free} />

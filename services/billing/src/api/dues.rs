@@ -1,31 +1,31 @@
-//! What invoices leave to be paid: payments, reminders, and who owes.
+//! What invoices leave to be paid: payments, what follows without them, and who owes.
 
 use access::Action;
+use actix_web::get;
 use actix_web::web::{Data, Json, Path, Query};
-use actix_web::{get, put};
 use calendar::{LocalDay, TimeZone};
 use serde::{Deserialize, Serialize};
 use service::{Page, PageQuery, Principal, Problem, Problems};
-use units::{Money, Overflow};
+use units::Overflow;
 use utoipa::ToSchema;
 
 use super::invoices::invoice_of;
 use super::require;
 use crate::Billing;
-use crate::db::dues::{self, BY_WALLET, Owing, SetLadder};
+use crate::db::dues::{self, BY_WALLET, InvoicePayment, Owing};
+use crate::db::dunning::{self, Fee, Reminder};
 use crate::db::{bank, corrections, disputes, members};
 use crate::domain::bank::invoice_reference;
-use crate::domain::dues::{Ladder, Standing};
+use crate::domain::dues::Standing;
+use crate::domain::ladder::StepAction;
 
-/// The most ladders of before that are shown.
-const LADDERS_MAX: u32 = 100;
 /// Where the classes of age begin, in days overdue; the first is what is in time.
 const AGES: [u32; 5] = [0, 1, 31, 61, 91];
 
 /// What an invoice leaves to be paid, and how to pay it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct InvoicePaymentView {
-    /// What is to be paid of it and its corrections, in major units; a credit is negative.
+    /// What is to be paid of it, its corrections and fees, in major units; a credit is negative.
     pub(crate) due: String,
     /// By how much corrections changed that.
     pub(crate) corrected: String,
@@ -58,8 +58,38 @@ pub(crate) struct InvoicePaymentView {
     pub(crate) holder: Option<String>,
     /// What came in, oldest first.
     pub(crate) payments: Vec<ReceivedView>,
-    /// What was reminded of, oldest first.
+    /// What its reminders added to what is due, less what was taken back.
+    pub(crate) fees: String,
+    /// Each of those fees, oldest first; below zero it was taken back.
+    pub(crate) charges: Vec<ChargeView>,
+    /// The steps that it has taken, oldest first.
     pub(crate) reminders: Vec<ReminderView>,
+    /// What comes next if nothing is paid; absent where it is paid, disputed or at the top.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<NextStepView>,
+}
+
+/// What a reminder added to what is due. It can be disputed with the ground `fee`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ChargeView {
+    /// Of which step.
+    pub(crate) step: u32,
+    /// How much, in major units; below zero it was taken back.
+    pub(crate) amount: String,
+    /// When.
+    pub(crate) at: String,
+}
+
+/// The step that an invoice takes if it stays as it is.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct NextStepView {
+    /// What it does.
+    pub(crate) action: StepAction,
+    /// On which local day.
+    #[schema(format = "date")]
+    pub(crate) on: String,
+    /// What it adds to what is due.
+    pub(crate) fee: String,
 }
 
 /// A payment that came in for an invoice.
@@ -82,6 +112,8 @@ pub(crate) struct ReceivedView {
 pub(crate) struct ReminderView {
     /// From one on.
     pub(crate) step: u32,
+    /// What it did.
+    pub(crate) action: StepAction,
     /// What was left to be paid.
     pub(crate) left: String,
     /// When.
@@ -110,6 +142,9 @@ pub(crate) struct Receivable {
     pub(crate) days_overdue: u32,
     /// The last step of the ladder that it has reached; 0 for none.
     pub(crate) step: u32,
+    /// What that step did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) action: Option<StepAction>,
     /// Whether a dispute about it is open.
     pub(crate) disputed: bool,
 }
@@ -128,40 +163,20 @@ pub(crate) struct AgeClass {
     pub(crate) left: String,
 }
 
-/// When invoices that are not paid are reminded of.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewLadder {
-    /// Days after the last one in time, rising; at most 8.
-    steps: Vec<u16>,
-    /// Nobody who owes less is reminded, in major units; `0` when absent.
-    least: Option<String>,
-}
-
-/// When invoices that are not paid are reminded of, and who said so.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub(crate) struct LadderView {
-    /// Days after the last one in time, rising.
-    pub(crate) steps: Vec<u16>,
-    /// Nobody who owes less is reminded, in major units.
-    pub(crate) least: String,
-    /// Who set it; absent where nobody did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(format = "uuid")]
-    pub(crate) set_by: Option<String>,
-    /// When.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) at: Option<String>,
-}
-
 /// What is not paid does not fit an amount.
-fn large(_: Overflow) -> Problem {
+pub(super) fn large(_: Overflow) -> Problem {
     Problem::refused("AMOUNT", "What is not paid does not fit an amount")
 }
 
-async fn today(billing: &Billing, caller: &Principal) -> Result<LocalDay, Problem> {
+/// Where the days of the caller's community begin, and which it is.
+pub(super) async fn today(
+    billing: &Billing,
+    caller: &Principal,
+) -> Result<(TimeZone, LocalDay), Problem> {
     let zone = members::timezone(&billing.db, caller.community).await?;
-    Ok(zone.unwrap_or_else(TimeZone::utc).day_of(billing.now()))
+    let zone = zone.unwrap_or_else(TimeZone::utc);
+    let today = zone.day_of(billing.now());
+    Ok((zone, today))
 }
 
 /// What an invoice leaves to be paid, how to pay it, and what came in.
@@ -178,15 +193,18 @@ pub(crate) async fn get_invoice_payment(
 ) -> Result<Json<InvoicePaymentView>, Problem> {
     let issued = invoice_of(&billing, &caller, &id).await?;
     let owing = dues::of(&billing.db, issued.id).await?;
-    let dues = owing.ok_or_else(|| Problem::not_found("invoice"))?.dues;
+    let owing = owing.ok_or_else(|| Problem::not_found("invoice"))?;
+    let dues = owing.dues;
     let corrected = corrections::corrected(&billing.db, issued.id).await?;
-    let today = today(&billing, &caller).await?;
+    let (zone, today) = today(&billing, &caller).await?;
+    let next = billing.following_step(&owing, (&zone, today)).await?;
+    let (charges, fees) = billing.fees_of(issued.id).await?;
     let state = dues.standing(today).map_err(large)?;
     let accounts = bank::accounts(&billing.db, issued.community).await?;
     let currency = &issued.invoice.currency;
     let to = accounts.into_iter().find(|account| account.currency.code() == currency);
     let payments = dues::payments(&billing.db, issued.id).await?.into_iter();
-    let reminders = dues::reminders(&billing.db, issued.id).await?.into_iter();
+    let reminders = dunning::reminders(&billing.db, issued.id).await?.into_iter();
     Ok(Json(InvoicePaymentView {
         due: dues.due.to_string(),
         corrected: corrected.to_string(),
@@ -202,22 +220,39 @@ pub(crate) async fn get_invoice_payment(
         reference: invoice_reference(issued.id).to_string(),
         iban: to.as_ref().map(|account| account.iban.to_string()),
         holder: to.map(|account| account.holder),
-        payments: payments
-            .map(|payment| ReceivedView {
-                booked_on: Some(payment.booked_on).filter(|day| !day.is_empty()),
-                amount: payment.amount.to_string(),
-                by: if payment.key.starts_with(BY_WALLET) { "wallet" } else { "bank" }.to_owned(),
-                at: payment.at.to_string(),
-            })
-            .collect(),
-        reminders: reminders
-            .map(|reminder| ReminderView {
-                step: reminder.step,
-                left: reminder.left.to_string(),
-                at: reminder.at.to_string(),
-            })
-            .collect(),
+        payments: payments.map(|payment| received_view(&payment)).collect(),
+        fees: fees.to_string(),
+        charges: charges.iter().map(charge_view).collect(),
+        next: next.map(|next| NextStepView {
+            action: next.step.action,
+            on: next.on.to_string(),
+            fee: next.step.fee.to_string(),
+        }),
+        reminders: reminders.map(reminder_view).collect(),
     }))
+}
+
+fn received_view(payment: &InvoicePayment) -> ReceivedView {
+    let by = if payment.key.starts_with(BY_WALLET) { "wallet" } else { "bank" };
+    ReceivedView {
+        booked_on: Some(payment.booked_on.clone()).filter(|day| !day.is_empty()),
+        amount: payment.amount.to_string(),
+        by: by.to_owned(),
+        at: payment.at.to_string(),
+    }
+}
+
+fn charge_view(fee: &Fee) -> ChargeView {
+    ChargeView { step: fee.step, amount: fee.amount.to_string(), at: fee.at.to_string() }
+}
+
+fn reminder_view(reminder: Reminder) -> ReminderView {
+    ReminderView {
+        step: reminder.step,
+        action: reminder.action,
+        left: reminder.left.to_string(),
+        at: reminder.at.to_string(),
+    }
 }
 
 /// Invoices that are not paid, the longest due first.
@@ -242,7 +277,7 @@ pub(crate) async fn list_receivables(
     let full = page.len() == usize::try_from(limit).unwrap_or(usize::MAX);
     let next = page.last().filter(|_| full);
     let next = next.map(|last| format!("{}/{}", last.dues.due_on.number(), last.invoice));
-    let today = today(&billing, &caller).await?;
+    let (_, today) = today(&billing, &caller).await?;
     let mut items = Vec::with_capacity(page.len());
     for owing in page {
         items.push(receivable(&billing, owing, today).await?);
@@ -251,17 +286,17 @@ pub(crate) async fn list_receivables(
 }
 
 /// The place in the list that a cursor names.
-fn place(cursor: &str) -> Option<(i64, &str)> {
+pub(super) fn place(cursor: &str) -> Option<(i64, &str)> {
     let (day, id) = cursor.split_once('/')?;
     Some((day.parse().ok()?, id))
 }
 
-async fn receivable(
+pub(super) async fn receivable(
     billing: &Billing,
     owing: Owing,
     today: LocalDay,
 ) -> Result<Receivable, Problem> {
-    let reminders = dues::reminders(&billing.db, owing.invoice).await?;
+    let reminders = dunning::reminders(&billing.db, owing.invoice).await?;
     Ok(Receivable {
         invoice: owing.invoice.to_string(),
         number: owing.number,
@@ -271,6 +306,7 @@ async fn receivable(
         due_on: owing.dues.due_on.to_string(),
         days_overdue: owing.dues.days_overdue(today),
         step: reminders.last().map_or(0, |last| last.step),
+        action: reminders.last().map(|last| last.action),
         disputed: disputes::is_disputed(&billing.db, owing.invoice).await?,
     })
 }
@@ -286,7 +322,8 @@ pub(crate) async fn list_receivable_ages(
     caller: Principal,
 ) -> Result<Json<Vec<AgeClass>>, Problem> {
     require(&caller, Action::ReadAccount)?;
-    let today = i64::from(today(&billing, &caller).await?.number());
+    let (_, today) = today(&billing, &caller).await?;
+    let today = i64::from(today.number());
     let mut classes = Vec::with_capacity(AGES.len());
     for (place, from) in AGES.into_iter().enumerate() {
         let next = AGES.get(place + 1).copied();
@@ -302,60 +339,4 @@ pub(crate) async fn list_receivable_ages(
         });
     }
     Ok(Json(classes))
-}
-
-/// When invoices that are not paid are reminded of; what was said before follows.
-#[utoipa::path(
-    tag = "billing",
-    responses((status = 200, body = [LadderView]), Problems)
-)]
-#[get("/v1/reminders/ladder")]
-pub(crate) async fn list_ladders(
-    billing: Data<Billing>,
-    caller: Principal,
-) -> Result<Json<Vec<LadderView>>, Problem> {
-    require(&caller, Action::ReadMarket)?;
-    let set = dues::ladders(&billing.db, caller.community, LADDERS_MAX).await?;
-    let mut views: Vec<LadderView> = set.iter().map(ladder_view).collect();
-    if views.is_empty() {
-        let ladder = Ladder::default();
-        let (steps, least) = (ladder.steps().to_vec(), ladder.least().to_string());
-        views.push(LadderView { steps, least, set_by: None, at: None });
-    }
-    Ok(Json(views))
-}
-
-fn ladder_view(set: &SetLadder) -> LadderView {
-    LadderView {
-        steps: set.ladder.steps().to_vec(),
-        least: set.ladder.least().to_string(),
-        set_by: Some(set.set_by.clone()),
-        at: Some(set.at.to_string()),
-    }
-}
-
-/// Says when invoices that are not paid are reminded of.
-#[utoipa::path(
-    tag = "billing",
-    request_body = NewLadder,
-    responses((status = 200, body = LadderView), Problems)
-)]
-#[put("/v1/reminders/ladder")]
-pub(crate) async fn set_ladder(
-    billing: Data<Billing>,
-    caller: Principal,
-    Json(wanted): Json<NewLadder>,
-) -> Result<Json<LadderView>, Problem> {
-    require(&caller, Action::IssueInvoice)?;
-    let least: Money = match wanted.least {
-        None => Money::ZERO,
-        Some(text) => serde_json::from_value(text.into())
-            .map_err(|error| Problem::malformed(format!("least: {error}")))?,
-    };
-    let ladder = Ladder::new(wanted.steps, least)
-        .map_err(|bad| Problem::malformed(format!("steps: {bad}")))?;
-    let set = SetLadder { ladder, set_by: caller.party.to_string(), at: billing.now() };
-    let view = ladder_view(&set);
-    billing.set_ladder(caller.community, set).await?;
-    Ok(Json(view))
 }

@@ -342,6 +342,7 @@ fn item(book: &Book, addresses: &[Address], at: String, entry: &Entry) -> Statem
         Fact::Metered { .. } => ("metered", None),
         Fact::Invoiced(_) => ("invoiced", None),
         Fact::Corrected(_) => ("corrected", None),
+        Fact::ReminderFee { .. } => ("reminder-fee", None),
         Fact::InvoicePaid { .. } | Fact::PaidFromWallet { .. } => ("invoice-paid", None),
     };
     StatementItem {

@@ -8,7 +8,8 @@ use service::Problem;
 use crate::Billing;
 use crate::db::corrections::{self, Heard};
 use crate::db::disputes::{self, Dispute, Said};
-use crate::domain::dispute::DisputeState;
+use crate::db::dunning;
+use crate::domain::dispute::{DisputeState, Ground};
 
 /// The most that is said in one dispute.
 const SAID_MAX: i64 = 100;
@@ -37,7 +38,8 @@ impl Billing {
     }
 
     /// Says something in a dispute, and ends it where a decision is said. Where it is upheld, the
-    /// invoice is rated again: a correction that comes of it names the dispute.
+    /// invoice is rated again: a correction that comes of it names the dispute; where it is about
+    /// fees, those are taken back instead.
     ///
     /// # Errors
     /// A [`Problem`]: `DISPUTE_ENDED`, or `DISPUTE_LENGTH` where too much was said before.
@@ -50,7 +52,11 @@ impl Billing {
                         if !disputes::end(tx, dispute.id, decision, said.at).await? {
                             return Err(Error::from(ended));
                         }
-                        if decision == DisputeState::Upheld {
+                        let upheld = decision == DisputeState::Upheld;
+                        if upheld && dispute.ground == Ground::Fee {
+                            // The invoice itself is right.
+                            dunning::waive(tx, dispute.invoice, said.at).await?;
+                        } else if upheld {
                             let heard = Heard { at: said.at, block: 0, due: said.at };
                             let (invoice, of) = (dispute.invoice, Some(dispute.id));
                             corrections::mark(tx, invoice, of, heard).await?;

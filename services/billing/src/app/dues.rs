@@ -1,4 +1,4 @@
-//! What came in for invoices, and which of them are reminded of.
+//! What came in for invoices.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use calendar::{LocalDay, TimeZone, Timestamp};
 use client::Sender;
 use db::Tx;
 use events::Envelope;
-use events::billing::{InvoicePaid, InvoiceReminded};
+use events::billing::InvoicePaid;
 use ids::{AccountId, CommunityId, InvoiceId};
 use iso20022::camt053::Statement;
 use service::Problem;
@@ -20,18 +20,15 @@ use super::state::State;
 use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::db::bank::{self, BankAccount, BankPayment};
-use crate::db::dues::{self, InvoicePayment, Owing, Reminder, SetLadder};
+use crate::db::dues::{self, InvoicePayment};
+use crate::db::invoices;
 use crate::db::journal::{self, Posted};
 use crate::db::members::{self, Account};
-use crate::db::{disputes, invoices};
 use crate::domain::bank::said_in;
-use crate::domain::dues::Ladder;
 use crate::domain::journal::Fact;
 
 /// Days to pay where nobody has said who issues documents, and so how many.
 pub(super) const PAYMENT_DAYS: u16 = 14;
-/// Invoices that are looked at at once for reminders.
-const PAGE: u32 = 500;
 
 /// An invoice that is paid for, and whose it is.
 pub(super) struct Owed {
@@ -166,98 +163,6 @@ impl Billing {
         let issuer = crate::db::parties::issuer(&self.db, community).await?;
         let days = issuer.map_or(PAYMENT_DAYS, |issuer| issuer.payment_days);
         Ok(zone.day_of(now).later(i32::from(days)))
-    }
-
-    /// When invoices of a community are reminded of.
-    pub(crate) async fn ladder(&self, community: CommunityId) -> Result<Ladder> {
-        let set = dues::ladders(&self.db, community, 1).await?;
-        Ok(set.into_iter().next().map(|set| set.ladder).unwrap_or_default())
-    }
-
-    /// Says when invoices of a community are reminded of.
-    pub(crate) async fn set_ladder(&self, community: CommunityId, set: SetLadder) -> Result<()> {
-        self.db
-            .transact(move |tx| {
-                Box::pin(async move { dues::put_ladder(tx, community, &set).await })
-            })
-            .await?;
-        self.reminded.lock().await.remove(&community);
-        Ok(())
-    }
-
-    /// Reminds of invoices that have reached a step of their community's ladder, once a local day;
-    /// whether it did of any. Who disputes an invoice is left alone.
-    pub(crate) async fn remind_due(&self, now: Timestamp) -> Result<bool> {
-        let mut any = false;
-        for community in members::communities(&self.db).await? {
-            let zone = members::timezone(&self.db, community).await?;
-            let today = zone.unwrap_or_else(TimeZone::utc).day_of(now);
-            let mut reminded = self.reminded.lock().await;
-            if reminded.get(&community) == Some(&today) {
-                continue;
-            }
-            any |= self.remind_community(community, today, now).await?;
-            reminded.insert(community, today);
-        }
-        Ok(any)
-    }
-
-    async fn remind_community(
-        &self,
-        community: CommunityId,
-        today: LocalDay,
-        now: Timestamp,
-    ) -> Result<bool> {
-        let ladder = self.ladder(community).await?;
-        let (mut any, mut after) = (false, (0, String::new()));
-        loop {
-            let place = (after.0, after.1.as_str());
-            let page = dues::owing(&self.db, Some(community), place, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(any) };
-            after = (i64::from(last.dues.due_on.number()), last.invoice.to_string());
-            for owing in page {
-                if owing.dues.due_on >= today {
-                    return Ok(any);
-                }
-                any |= self.remind(owing, (&ladder, today), now).await?;
-            }
-        }
-    }
-
-    async fn remind(
-        &self,
-        owing: Owing,
-        (ladder, today): (&Ladder, LocalDay),
-        now: Timestamp,
-    ) -> Result<bool> {
-        let left = owing.dues.left()?;
-        let reached = ladder.reached(owing.dues.days_overdue(today), left);
-        if reached == 0 || disputes::is_disputed(&self.db, owing.invoice).await? {
-            return Ok(false);
-        }
-        let step = u32::try_from(reached)?;
-        let event = InvoiceReminded {
-            invoice: owing.invoice,
-            number: owing.number,
-            community: owing.community,
-            account: owing.account,
-            step,
-            left,
-            due_on: owing.dues.due_on,
-        };
-        self.db
-            .transact(move |tx| {
-                Box::pin(async move {
-                    let reminder = Reminder { step, left, at: now };
-                    if !dues::remind(tx, event.invoice, reminder).await? {
-                        return Ok(false);
-                    }
-                    let name = format!("{}/{step}", event.invoice);
-                    bus::append(tx, &Envelope::of(&event, &name, now)).await?;
-                    Ok(true)
-                })
-            })
-            .await
     }
 }
 

@@ -57,10 +57,10 @@ pub(crate) struct Simulation {
 }
 
 /// What a member's bills of a month follow from.
-struct Month {
-    period: Period,
-    used: BTreeMap<Timestamp, Used>,
-    trades: Vec<Traded>,
+pub(super) struct Month {
+    pub(super) period: Period,
+    pub(super) used: BTreeMap<Timestamp, Used>,
+    pub(super) trades: Vec<Traded>,
 }
 
 impl Billing {
@@ -118,7 +118,7 @@ impl Billing {
     }
 
     /// A member's intervals and trades, by calendar month.
-    async fn months_of(
+    pub(super) async fn months_of(
         &self,
         account: &Account,
         period: Period,

@@ -126,7 +126,7 @@ pub(crate) async fn put(
     let insert = "insert into correction (id, number, community, account, invoice, place, at, \
                   hash, document, evidence, days, dispute, due_on)";
     insert_rows(tx, insert, 13, vec![row], "").await.context("keeping a correction")?;
-    let left = "due + corrected + $1 - \
+    let left = "due + corrected + fees + $1 - \
                 (select coalesce(sum(p.amount), 0) from invoice_payment p where p.invoice = id)";
     let sql = format!(
         "update invoice set corrected = corrected + $1, \

@@ -168,6 +168,25 @@ pub(crate) async fn list(
     rows.iter().map(parse).collect()
 }
 
+/// From when until when an invoice was disputed, oldest first; `None` where it still is.
+pub(crate) async fn spans(
+    db: &Db,
+    invoice: InvoiceId,
+) -> Result<Vec<(Timestamp, Option<Timestamp>)>> {
+    let sql = "select at, ended from dispute where invoice = $1 order by number";
+    let rows = query(sql)
+        .bind(invoice.to_string())
+        .fetch_all(db.read())
+        .await
+        .context("reading when an invoice was disputed")?;
+    let span = |row: &AnyRow| {
+        let (at, ended): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let ended = Some(ended).filter(|ended| *ended > 0).map(Timestamp::from_seconds);
+        Ok((Timestamp::from_seconds(at), ended))
+    };
+    rows.iter().map(span).collect()
+}
+
 /// Whether an invoice is disputed.
 pub(crate) async fn is_disputed(db: &Db, invoice: InvoiceId) -> Result<bool> {
     let count: i64 =

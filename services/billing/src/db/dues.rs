@@ -1,4 +1,4 @@
-//! What invoices leave to be paid: payments, reminders and the ladders that say when.
+//! What invoices leave to be paid, and the payments for them.
 
 use anyhow::{Context, Result};
 use calendar::{LocalDay, Timestamp};
@@ -6,7 +6,7 @@ use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query, query_sca
 use ids::{AccountId, CommunityId, InvoiceId};
 use units::Money;
 
-use crate::domain::dues::{Dues, Ladder};
+use crate::domain::dues::Dues;
 
 /// Days to pay of an invoice from before that was kept.
 const PAYMENT_DAYS: i32 = 14;
@@ -90,18 +90,9 @@ pub(crate) struct Unposted {
     pub(crate) at: Timestamp,
 }
 
-/// A step that an invoice has reached.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Reminder {
-    /// From one on.
-    pub(crate) step: u32,
-    pub(crate) left: Money,
-    pub(crate) at: Timestamp,
-}
-
-const OWING: &str = "select i.id, i.number, i.community, i.account, i.due + i.corrected, i.due_on, \
-     i.at, cast(coalesce((select sum(p.amount) from invoice_payment p where p.invoice = i.id), 0) \
-     as bigint) from invoice i";
+const OWING: &str = "select i.id, i.number, i.community, i.account, \
+     i.due + i.corrected + i.fees, i.due_on, i.at, cast(coalesce((select sum(p.amount) \
+     from invoice_payment p where p.invoice = i.id), 0) as bigint) from invoice i";
 
 /// What an invoice leaves to be paid.
 pub(crate) async fn of(db: &Db, id: InvoiceId) -> Result<Option<Owing>> {
@@ -170,7 +161,7 @@ pub(crate) async fn owed_between(
     (from, to): (i64, i64),
 ) -> Result<(u64, Money)> {
     let row = query(
-        "select count(*), cast(coalesce(sum(i.due + i.corrected), 0) as bigint), \
+        "select count(*), cast(coalesce(sum(i.due + i.corrected + i.fees), 0) as bigint), \
          cast(coalesce(sum((select coalesce(sum(p.amount), 0) from invoice_payment p \
          where p.invoice = i.id)), 0) as bigint) from invoice i \
          where i.community = $1 and i.settled = 0 and i.due_on >= $2 and i.due_on < $3",
@@ -201,12 +192,17 @@ pub(crate) async fn put_payment(
     ];
     let insert = "insert into invoice_payment (community, invoice, key, booked_on, amount, at)";
     insert_rows(tx, insert, 6, vec![row], "").await.context("keeping a payment of an invoice")?;
-    // From what is kept, because corrections and what is given back change it as well.
-    let settles = "update invoice set settled = case when due + corrected - \
+    settle(tx, payment.invoice).await
+}
+
+/// Notes whether anything is left of an invoice: from what is kept, because corrections, fees and
+/// what is given back change it as well.
+pub(super) async fn settle(tx: &mut Tx, invoice: InvoiceId) -> Result<()> {
+    let settles = "update invoice set settled = case when due + corrected + fees - \
                    (select coalesce(sum(p.amount), 0) from invoice_payment p \
                    where p.invoice = id) > 0 then 0 else 1 end where id = $1";
     query(settles)
-        .bind(payment.invoice.to_string())
+        .bind(invoice.to_string())
         .execute(tx.conn())
         .await
         .context("noting a paid invoice")?;
@@ -279,78 +275,6 @@ pub(crate) async fn set_posted(tx: &mut Tx, rows: &[i64]) -> Result<()> {
             .context("noting a posted payment")?;
     }
     Ok(())
-}
-
-/// Keeps that an invoice has reached a step; whether it had not before.
-pub(crate) async fn remind(tx: &mut Tx, invoice: InvoiceId, reminder: Reminder) -> Result<bool> {
-    let row = vec![
-        Cell::Text(invoice.to_string()),
-        Cell::Int(i64::from(reminder.step)),
-        Cell::Int(reminder.left.n()),
-        Cell::Int(reminder.at.seconds()),
-    ];
-    let insert = "insert into reminder (invoice, step, left_n, at)";
-    Ok(insert_rows(tx, insert, 4, vec![row], "on conflict do nothing").await? > 0)
-}
-
-/// What an invoice was reminded of, oldest first.
-pub(crate) async fn reminders(db: &Db, invoice: InvoiceId) -> Result<Vec<Reminder>> {
-    let rows = query("select step, left_n, at from reminder where invoice = $1 order by step")
-        .bind(invoice.to_string())
-        .fetch_all(db.read())
-        .await
-        .context("reading reminders")?;
-    let reminder = |row: &AnyRow| {
-        let step: i64 = row.try_get(0)?;
-        Ok(Reminder {
-            step: u32::try_from(step)?,
-            left: Money::from_n(row.try_get(1)?),
-            at: Timestamp::from_seconds(row.try_get(2)?),
-        })
-    };
-    rows.iter().map(reminder).collect()
-}
-
-/// A ladder that somebody set.
-#[derive(Debug, Clone)]
-pub(crate) struct SetLadder {
-    pub(crate) ladder: Ladder,
-    pub(crate) set_by: String,
-    pub(crate) at: Timestamp,
-}
-
-/// Keeps the ladder of a community; those before stay.
-pub(crate) async fn put_ladder(tx: &mut Tx, community: CommunityId, set: &SetLadder) -> Result<()> {
-    let row = vec![
-        Cell::Text(community.to_string()),
-        Cell::Text(serde_json::to_string(&set.ladder)?),
-        Cell::Text(set.set_by.clone()),
-        Cell::Int(set.at.seconds()),
-    ];
-    let insert = "insert into ladder (community, said, set_by, at)";
-    insert_rows(tx, insert, 4, vec![row], "").await?;
-    Ok(())
-}
-
-/// The ladders that were set in a community, newest first.
-pub(crate) async fn ladders(db: &Db, community: CommunityId, limit: u32) -> Result<Vec<SetLadder>> {
-    let sql = "select said, set_by, at from ladder where community = $1 \
-               order by number desc limit $2";
-    let rows = query(sql)
-        .bind(community.to_string())
-        .bind(i64::from(limit))
-        .fetch_all(db.read())
-        .await
-        .context("reading ladders")?;
-    let set = |row: &AnyRow| {
-        let said: String = row.try_get(0)?;
-        Ok(SetLadder {
-            ladder: serde_json::from_str(&said).context("a kept ladder")?,
-            set_by: row.try_get(1)?,
-            at: Timestamp::from_seconds(row.try_get(2)?),
-        })
-    };
-    rows.iter().map(set).collect()
 }
 
 /// The last day in time, as a row has it; of an invoice from before that was kept, it follows from

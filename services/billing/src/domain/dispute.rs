@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Invariants: a dispute that has ended does not change; while it is open its invoice is not
-//! reminded of.
+//! reminded of, and stops nobody from buying.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,6 +24,8 @@ pub enum Ground {
     Tariff,
     /// Something was paid that it does not say.
     Payment,
+    /// A fee for reminders is not owed; where that is upheld, all of the invoice's are taken back.
+    Fee,
     /// Something else.
     Other,
 }
@@ -64,6 +66,7 @@ macro_rules! names {
 }
 
 names!(Ground:
-    Reading = "reading" Trade = "trade" Tariff = "tariff" Payment = "payment" Other = "other");
+    Reading = "reading" Trade = "trade" Tariff = "tariff" Payment = "payment" Fee = "fee"
+    Other = "other");
 names!(DisputeState:
     Open = "open" Upheld = "upheld" Rejected = "rejected" Withdrawn = "withdrawn");

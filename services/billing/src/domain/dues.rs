@@ -5,19 +5,14 @@
 //! due > 0   open ──due_on──> overdue ──payments──> paid
 //! ```
 //!
-//! A correction changes what is due; what came in above that is a credit.
+//! Corrections and the fees of reminders change what is due; what came in above that is a credit.
 //!
-//! Invariants: an invoice gets no more than it is of; what is more is its payer's. Reminders change
-//! nothing that is owed, and no supply.
+//! Invariant: an invoice gets no more than it is of; what is more is its payer's.
+//! Deliberately absent: what follows where it is not paid (`ladder.rs`).
 
 use calendar::LocalDay;
 use serde::{Deserialize, Serialize};
 use units::{Money, Overflow};
-
-/// The most steps of a ladder.
-pub const STEPS_MAX: usize = 8;
-/// The last day of a ladder, counted from the day by which an invoice is to be paid.
-pub const STEP_DAYS_MAX: u16 = 730;
 
 /// How an invoice stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +46,7 @@ impl Standing {
 /// What an invoice is of, what of it came in, and until when it is to be paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dues {
-    /// What is to be paid of it and its corrections; below zero the account gets that.
+    /// What is to be paid of it, its corrections and fees; below zero the account gets that.
     pub due: Money,
     /// What came in for it, less what was given back.
     pub paid: Money,
@@ -110,76 +105,6 @@ impl Dues {
     }
 }
 
-/// When an invoice that is not paid is reminded of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Ladder {
-    /// Days after the last one in time; rising.
-    steps: Vec<u16>,
-    /// Who owes less than this, in 1e-9 of the currency, is not reminded.
-    least: Money,
-}
-
-/// What is wrong with a ladder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadLadder {
-    /// Too many steps.
-    #[error("a ladder has at most {STEPS_MAX} steps")]
-    Steps,
-    /// A step at or before the one before, or too late.
-    #[error("steps rise, from 1 to {STEP_DAYS_MAX} days")]
-    Days,
-    /// Below nothing.
-    #[error("the least amount that is reminded of is not negative")]
-    Least,
-}
-
-impl Ladder {
-    /// A ladder of `steps`, none below `least`.
-    ///
-    /// # Errors
-    /// [`BadLadder`]: what is wrong with it.
-    pub fn new(steps: Vec<u16>, least: Money) -> Result<Ladder, BadLadder> {
-        if steps.len() > STEPS_MAX {
-            return Err(BadLadder::Steps);
-        }
-        let rises = steps.windows(2).all(|pair| pair[0] < pair[1]);
-        let first = steps.first().is_none_or(|first| *first > 0);
-        if !rises || !first || steps.last().is_some_and(|last| *last > STEP_DAYS_MAX) {
-            return Err(BadLadder::Days);
-        }
-        if least < Money::ZERO {
-            return Err(BadLadder::Least);
-        }
-        Ok(Ladder { steps, least })
-    }
-
-    /// Days after the last one in time, rising.
-    pub fn steps(&self) -> &[u16] {
-        &self.steps
-    }
-
-    /// The least that is reminded of.
-    pub fn least(&self) -> Money {
-        self.least
-    }
-
-    /// How many steps an invoice has reached that is so many days overdue and leaves `left`.
-    pub fn reached(&self, days_overdue: u32, left: Money) -> usize {
-        if left == Money::ZERO || left < self.least {
-            return 0;
-        }
-        self.steps.iter().filter(|days| u32::from(**days) <= days_overdue).count()
-    }
-}
-
-impl Default for Ladder {
-    /// A week, three weeks, five weeks; of anything.
-    fn default() -> Ladder {
-        Ladder { steps: vec![7, 21, 35], least: Money::ZERO }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,30 +154,5 @@ mod tests {
         assert_eq!(dues(30, 28).credit(), Ok(euros(0)));
         assert_eq!(dues(30, 0).days_overdue(day("2026-07-14")), 0);
         assert_eq!(dues(30, 0).days_overdue(day("2026-08-01")), 18);
-    }
-
-    #[test]
-    fn a_ladder_counts_the_steps_that_are_reached() {
-        let ladder = Ladder::new(vec![7, 21], euros(5)).unwrap();
-        let reached = |days, left| ladder.reached(days, euros(left));
-        assert_eq!([reached(6, 9), reached(7, 9), reached(20, 9), reached(21, 9)], [0, 1, 1, 2]);
-        assert_eq!(
-            [reached(99, 5), reached(99, 4), Ladder::default().reached(99, euros(0))],
-            [2, 0, 0]
-        );
-    }
-
-    #[test]
-    fn a_ladder_that_does_not_rise_is_refused() {
-        for (steps, bad) in [
-            (vec![1; 9], BadLadder::Steps),
-            (vec![0], BadLadder::Days),
-            (vec![7, 7], BadLadder::Days),
-            (vec![731], BadLadder::Days),
-        ] {
-            assert_eq!(Ladder::new(steps, Money::ZERO), Err(bad));
-        }
-        assert_eq!(Ladder::new(vec![], euros(-1)), Err(BadLadder::Least));
-        assert!(Ladder::new(vec![], Money::ZERO).is_ok());
     }
 }

@@ -211,6 +211,7 @@ const fn name(fact: &Fact) -> &'static str {
         Fact::Metered { .. } => "metered",
         Fact::Invoiced(_) => "invoiced",
         Fact::Corrected(_) => "corrected",
+        Fact::ReminderFee { .. } => "reminder-fee",
         Fact::InvoicePaid { .. } => "invoice-paid",
         Fact::PaidFromWallet { .. } => "paid-from-wallet",
     }

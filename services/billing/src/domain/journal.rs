@@ -19,6 +19,7 @@
 //! Reissued         2050 Payouts     -> 2040 Tokens
 //! Invoiced         1200 Receivable  <- 2120 Retailer, 2150 Rounding     what is still to be paid
 //! Corrected        1200 Receivable  <- 2120 Retailer, 2150 Rounding     only the difference
+//! ReminderFee      1200 Receivable  <- 2120 Retailer                    back where it is waived
 //! InvoicePaid      1010 Collected   <- 1200 Receivable                  by bank, without tokens
 //! PaidFromWallet   2120 Retailer    <- 1200 Receivable                  the tokens are Transferred
 //!
@@ -160,6 +161,7 @@ impl Book {
             Fact::Metered { .. }
                 | Fact::Invoiced(_)
                 | Fact::Corrected(_)
+                | Fact::ReminderFee { .. }
                 | Fact::InvoicePaid { .. }
                 | Fact::PaidFromWallet { .. }
         );
@@ -301,6 +303,11 @@ impl Book {
                 let before = before.ok_or(JournalError::UnknownInvoice)?;
                 moves.corrected(before, &corrected.standing)?;
             }
+            Fact::ReminderFee { number, amount } => {
+                let invoiced = self.invoices.get(number).ok_or(JournalError::UnknownInvoice)?;
+                let owed = Account::Receivable(invoiced.account);
+                moves.money(owed, Account::Retailer, *amount)?;
+            }
             Fact::InvoicePaid { number, amount } => {
                 let invoiced = self.invoices.get(number).ok_or(JournalError::UnknownInvoice)?;
                 let owed = Account::Receivable(invoiced.account);
@@ -365,6 +372,7 @@ impl Book {
             | Fact::Redeemed { .. }
             | Fact::PaidOut { .. }
             | Fact::Reissued { .. }
+            | Fact::ReminderFee { .. }
             | Fact::InvoicePaid { .. }
             | Fact::PaidFromWallet { .. } => {}
         }

@@ -1,4 +1,4 @@
-//! What invoices leave to be paid: payments by bank, reminders, disputes.
+//! What invoices leave to be paid: payments by bank, disputes.
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
@@ -162,68 +162,10 @@ async fn a_payment_that_says_nothing_is_given_to_an_invoice_once() {
 }
 
 /// Moves to the noon of so many days after the last day in time.
-async fn overdue(town: &mut Running, open: &Value, days: i32) {
+pub async fn overdue(town: &mut Running, open: &Value, days: i32) {
     let last: LocalDay = open["due_on"].as_str().unwrap().parse().unwrap();
     town.move_to(zone().start_of(last.later(days)).plus_seconds(12 * HOUR));
     town.settle().await;
-}
-
-fn steps(payment: &Value) -> Vec<u64> {
-    let reminders = payment["reminders"].as_array().unwrap().iter();
-    reminders.map(|reminder| reminder["step"].as_u64().unwrap()).collect()
-}
-
-#[actix_web::test]
-async fn an_overdue_invoice_climbs_the_ladder_but_not_while_it_is_disputed() {
-    let (mut town, invoice) = billed().await;
-    let open = payment(&town, &invoice).await;
-    let ladder = town.get("heron", "/v1/reminders/ladder").await;
-    assert_eq!(ladder, json!([{ "steps": [7, 21, 35], "least": "0" }]));
-    let set = |who: &'static str, steps: Value| {
-        let request = TestRequest::put().uri("/v1/reminders/ladder");
-        (request.set_json(json!({ "steps": steps, "least": "1" })), who)
-    };
-    for (who, steps, status) in [
-        ("heron", json!([5]), 403),
-        ("operator", json!([5, 5]), 400),
-        ("operator", json!([5, 10, 20]), 200),
-    ] {
-        let (request, who) = set(who, steps);
-        assert_eq!(town.ask(request, who).await.0.as_u16(), status, "{who}");
-    }
-    overdue(&mut town, &open, 4).await;
-    let late = payment(&town, &invoice).await;
-    assert_eq!((&late["state"], &late["days_overdue"]), (&json!("overdue"), &json!(4)));
-    assert!(steps(&late).is_empty());
-    for _ in 0..2 {
-        overdue(&mut town, &open, 5).await;
-        assert_eq!(steps(&payment(&town, &invoice).await), [1]);
-    }
-    let listed = town.get("operator", "/v1/receivables").await;
-    let listed = &listed["items"][0];
-    assert_eq!((&listed["number"], &listed["step"]), (&invoice["number"], &json!(1)));
-    let ages = town.get("auditor", "/v1/receivables/ages").await;
-    assert_eq!((&ages[1]["invoices"], &ages[1]["left"]), (&json!(1), &invoice["due"]), "{ages}");
-    assert_eq!((&ages[0]["invoices"], &ages[2]["invoices"]), (&json!(0), &json!(0)), "{ages}");
-    for path in ["/v1/receivables", "/v1/receivables/ages"] {
-        let (status, _) = town.ask(TestRequest::get().uri(path), "heron").await;
-        assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
-    }
-
-    let wrong = json!({ "ground": "reading", "line": 1, "text": "I was away." });
-    let (status, dispute) = town.post("heron", &path(&invoice, "disputes"), "", wrong).await;
-    assert_eq!(status, StatusCode::CREATED, "{dispute}");
-    overdue(&mut town, &open, 12).await;
-    let disputed = payment(&town, &invoice).await;
-    assert_eq!((&disputed["disputed"], steps(&disputed)), (&json!(true), vec![1]));
-    let said = format!("/v1/disputes/{}/statements", dispute["id"].as_str().unwrap());
-    let end = json!({ "text": "The registers say so.", "decision": "rejected" });
-    assert_eq!(town.post("operator", &said, "", end).await.0, StatusCode::OK);
-    overdue(&mut town, &open, 13).await;
-    assert_eq!(steps(&payment(&town, &invoice).await), [1, 2]);
-    overdue(&mut town, &open, 99).await;
-    assert_eq!(steps(&payment(&town, &invoice).await), [1, 2, 3]);
-    town.in_order().await;
 }
 
 #[actix_web::test]

@@ -1,13 +1,13 @@
 //! What others found out that a market acts on: deliveries of its trades, books that are not in
-//! order, a clearing that comes out otherwise.
+//! order, a clearing that comes out otherwise, accounts that owe too much to buy.
 
 use anyhow::Result;
 use calendar::Timestamp;
 use events::Envelope;
-use events::billing::{BooksViolated, Delivered, SlotReconciled};
+use events::billing::{BooksViolated, Delivered, SlotReconciled, TradingChanged};
 use events::market::ClearingDisputed;
 
-use crate::domain::{Entry, Exchange, Parameters, Shortfall};
+use crate::domain::{Buying, Entry, Exchange, Parameters, Shortfall};
 
 /// Something that was told.
 pub(super) enum Told {
@@ -15,6 +15,7 @@ pub(super) enum Told {
     /// And when.
     Books(BooksViolated, Timestamp),
     Clearing(ClearingDisputed, Timestamp),
+    Buying(TradingChanged),
 }
 
 impl Told {
@@ -27,6 +28,9 @@ impl Told {
         if let Some(event) = envelope.open()? {
             return Ok(Some(Told::Books(event, at)));
         }
+        if let Some(event) = envelope.open()? {
+            return Ok(Some(Told::Buying(event)));
+        }
         Ok(envelope.open()?.map(|event| Told::Clearing(event, at)))
     }
 
@@ -34,6 +38,7 @@ impl Told {
     pub(super) fn concerns(&self, parameters: &Parameters) -> bool {
         match self {
             Told::Deliveries(event) => event.community == parameters.community,
+            Told::Buying(event) => event.community == parameters.community,
             Told::Books(..) => true,
             Told::Clearing(event, _) => {
                 (event.community, event.zone) == (parameters.community, parameters.zone)
@@ -45,6 +50,10 @@ impl Told {
     pub(super) fn entry(&self, book: &Exchange, now: Timestamp) -> Option<Entry> {
         let trip = match self {
             Told::Deliveries(event) => return delivered(book, event),
+            Told::Buying(event) => {
+                let (number, reasons) = (event.number, event.reasons.clone());
+                return book.buying_told(event.account, Buying { number, reasons, at: now });
+            }
             Told::Books(event, at) => book.broken_books(&event.violations, *at),
             Told::Clearing(event, at) => {
                 book.differing_clearing(event.slot, (event.count, &event.difference), *at)

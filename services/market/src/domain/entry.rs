@@ -11,7 +11,7 @@ use tariff::Tariff;
 use units::{Energy, Money, Power, Price};
 
 use super::{
-    Accepted, Commitment, Consent, Curtailment, Decision, Membership, Metered, Movement,
+    Accepted, Buying, Commitment, Consent, Curtailment, Decision, Membership, Metered, Movement,
     PointShare, RiskChange, Rule, RuleName, Shortfall, Suspension, Trader, ZonalPrices,
 };
 
@@ -147,6 +147,13 @@ pub enum Entry {
         by: PartyId,
         /// When.
         at: Timestamp,
+    },
+    /// An account buys nothing any more, for other reasons, or again, as billing says.
+    BuyingChanged {
+        /// Which.
+        account: AccountId,
+        /// Why, if it may not.
+        buying: Buying,
     },
     /// Trading was stopped, or for another reason.
     Stopped(Suspension),

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use units::Overflow;
 
 use super::{
-    Accepted, Entry, Exchange, LinkLimit, Membership, Movement, Parameters, PointShare,
+    Accepted, Buying, Entry, Exchange, LinkLimit, Membership, Movement, Parameters, PointShare,
     RETAINED_SECONDS, Rejection, Rule, RuleName, Status, Wish,
 };
 
@@ -183,6 +183,9 @@ pub(super) struct Limits {
     /// Who sells nothing any more.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) sellers: BTreeMap<AccountId, Suspension>,
+    /// Who buys nothing because of what it owes, and who may again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) buying: BTreeMap<AccountId, Buying>,
     curtailments: Vec<Curtailment>,
     pub(super) stopped: Option<Suspension>,
     /// In all zones.
@@ -349,6 +352,9 @@ impl Exchange {
             }
             Entry::Suspended { trader, suspension } => {
                 (self.open_of(*trader), CancelledBy::Suspension, suspension.at)
+            }
+            Entry::BuyingChanged { account, buying } if !buying.reasons.is_empty() => {
+                (self.open_buys(*account), CancelledBy::Suspension, buying.at)
             }
             Entry::Stopped(why) | Entry::StoppedAll(why) => {
                 let open = self.slots.values().flat_map(|book| book.open.values()).flatten();

@@ -77,6 +77,7 @@ impl Exchange {
         let may = |account| self.may_trade(account, terms.connection_point);
         let may = may(owner) && may(order.account) && self.may_take(terms.side, owner);
         ensure(may, Rejection::Suspended)?;
+        ensure(self.may_owe(terms.side, owner), Rejection::BuyingHeld)?;
         ensure(self.stopped().is_none(), Rejection::KillSwitch)?;
         let start = slot_start(terms);
         let slot = Slot::starting(start, parameters.slot_length).ok_or(Rejection::Slot)?;

@@ -36,6 +36,9 @@ rejections! {
     Delegate = "DELEGATE", "the account's mandate for this delegate does not cover the order";
     /// The account or the connection point may not trade.
     Suspended = "SUSPENDED", "the account or the connection point is suspended from trading";
+    /// The account owes too much to buy from neighbours.
+    BuyingHeld = "BUYING_HELD",
+        "the account buys nothing from neighbours until its bill is paid or its balance is filled";
     /// Trading is stopped.
     KillSwitch = "KILL_SWITCH", "trading is stopped";
     /// The start is not that of a slot.
@@ -140,6 +143,7 @@ impl Rejection {
             self,
             Rejection::NoTariff
                 | Rejection::RevealClosed
+                | Rejection::BuyingHeld
                 | Rejection::Funds
                 | Rejection::Collateral
                 | Rejection::Exposure

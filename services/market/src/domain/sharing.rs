@@ -392,6 +392,7 @@ impl Exchange {
         ensure(order.is_delegated() && self.is_mandated(terms, parameters), Rejection::Delegate)?;
         let may = self.may_trade(owner, terms.connection_point) && self.may_take(terms.side, owner);
         ensure(may, Rejection::Suspended)?;
+        ensure(self.may_owe(terms.side, owner), Rejection::BuyingHeld)?;
         ensure(self.stopped().is_none(), Rejection::KillSwitch)?;
         let hold = match terms.side {
             Side::Buy => {

@@ -161,6 +161,7 @@ impl Exchange {
                 self.limits.suspend(*trader, suspension.clone());
             }
             Entry::Resumed { trader, at, .. } => self.resumed(*trader, *at),
+            Entry::BuyingChanged { account, buying } => self.buying_changed(*account, buying),
             Entry::Stopped(why) | Entry::StoppedAll(why) => self.stop_or_start(entry, Some(why)),
             Entry::Started { .. } | Entry::StartedAll { .. } => self.stop_or_start(entry, None),
             Entry::Reconciled { slot, run, trades } => self.reconciled(*slot, *run, trades),

@@ -47,7 +47,8 @@ impl Exchange {
                     known.state = SealState::Expired;
                     self.sealing.waits_no_more(known.account, known.hash);
                     let who = [Trader::Account(known.account), Trader::Seller(known.account)];
-                    who.into_iter().all(|trader| self.suspension(trader).is_none())
+                    let free = |trader| self.suspension(trader).is_none();
+                    who.into_iter().all(free) && self.buys_nothing(known.account).is_none()
                 }
                 SealState::Opened { order } => self.order(order).is_some_and(|order| {
                     order.status == Status::Cancelled

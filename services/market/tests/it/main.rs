@@ -4,6 +4,7 @@
 
 mod addresses;
 mod batch;
+mod buying;
 mod continuous;
 mod contract;
 mod contract_accounts;

@@ -155,6 +155,11 @@ async fn refused(code: &str, running: &Running) -> Answer {
             put(running, &format!("/v1/suspensions/connection-points/{}", b1.point())).await;
             placed(running, Buy, |_| {}).await
         }
+        "BUYING_HELD" => {
+            let said = crate::buying::told("b1", 1, &["dunning"]);
+            running.bus.publish(&said).await.unwrap();
+            placed(running, Buy, |_| {}).await
+        }
         "ZONE_CURTAILED" => {
             put(running, &format!("/v1/curtailments/{SLOT}/2026-06-01T10:15:00Z")).await;
             placed(running, Buy, |_| {}).await

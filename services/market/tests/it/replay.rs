@@ -3,7 +3,9 @@
 use contracts::Side;
 use events::market::CancelledBy;
 use ids::{PartyId, Uuid};
-use market::domain::{Change, Entry, Exchange, Export, Movement, Placement, Status, Trader, Wish};
+use market::domain::{
+    Buying, Change, Entry, Exchange, Export, Movement, Placement, Status, Trader, Wish,
+};
 use units::{Energy, Money};
 
 use crate::town::*;
@@ -148,12 +150,22 @@ fn step(day: &mut Day, dice: &mut Dice, nonce: u64) {
 fn limit(day: &mut Day, dice: &mut Dice, who: &Neighbour) {
     let (from, to) = (slot().start, slot().later(2).start);
     let reason = || "a test".to_owned();
-    let change = match dice.below(12) {
+    let change = match dice.below(13) {
         0 => Change::Suspend { trader: Trader::Account(who.account()), reason: reason() },
         1..4 => Change::Ask {
             consent: Uuid::from_u128(u128::from(dice.below(1_000_000))),
             wish: Wish::Resume { trader: Trader::Account(who.account()) },
         },
+        12 => {
+            let held = dice.below(3) == 0;
+            let reasons = held.then(|| "dunning".to_owned()).into_iter().collect();
+            let number = 1 + day.feed + dice.below(3);
+            let said = Buying { number, reasons, at: morning() };
+            if let Some(entry) = day.exchange.buying_told(who.account(), said) {
+                day.record(&entry);
+            }
+            return;
+        }
         4 => Change::Curtail { from, to, reason: reason() },
         5..7 => Change::Lift { from, to },
         7..9 => {

@@ -12,8 +12,8 @@ use events::metering::{IntervalFact, IntervalsClosed, Quality};
 use ids::MeterId;
 use market::MarketConfig;
 use market::domain::{
-    Change, Difference, Entry, Exchange, Membership, Metered, Movement, NewOrder, NextAddress,
-    Parameters, PointShare, Rejection, TimeInForce, recompute,
+    Buying, Change, Difference, Entry, Exchange, Membership, Metered, Movement, NewOrder,
+    NextAddress, Parameters, PointShare, Rejection, TimeInForce, recompute,
 };
 use matching::Mechanism;
 use reqwest::{Method, StatusCode};
@@ -249,6 +249,21 @@ fn who_is_suspended_from_selling_takes_its_share_and_gives_none() {
     assert_eq!(refused, [Rejection::Suspended]);
     let expected = [("b1", [400, 0]), ("b3", [0, 400])];
     assert_eq!(energy, BTreeMap::from(expected.map(|(name, of)| (name.to_owned(), of))));
+}
+
+#[test]
+fn who_owes_too_much_gets_no_share_and_gives_its_own() {
+    let parameters = by(Mechanism::DynamicAllocation { price: PRICE });
+    let mut town = members(&parameters);
+    let homes = [("b1", 2_000, 300), ("b2", 500, 0), ("b3", 0, 0), ("s1", 0, 3_000)];
+    metered(&mut town, &homes, 1);
+    let said = Buying { number: 1, reasons: vec!["dunning".to_owned()], at: slot().start };
+    let entry = town.buying_told(neighbour("b1").account(), said).unwrap();
+    town.apply(&entry);
+    let (energy, refused) = shared_out(&mut town, &parameters, slot().end());
+    assert_eq!(refused, [Rejection::BuyingHeld]);
+    assert_eq!(energy["b2"], [500, 0]);
+    assert_eq!(energy.get("b1").map_or(0, |of| of[0]), 0);
 }
 
 #[test]

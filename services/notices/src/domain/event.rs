@@ -7,8 +7,8 @@
 use anyhow::Result;
 use calendar::Timestamp;
 use events::billing::{
-    InvoiceCorrected, InvoiceDisputed, InvoiceIssued, InvoicePaid, InvoiceReminded, SlotReconciled,
-    TariffPublished,
+    InvoiceCorrected, InvoiceDisputed, InvoiceIssued, InvoicePaid, InvoiceReminded, PrepaidChanged,
+    SlotReconciled, TariffPublished, TradingChanged,
 };
 use events::identity::{
     AccountOpened, ApprovalRequested, ConnectionPointRegistered, MeterEnrolled, MeterRevoked,
@@ -38,11 +38,13 @@ pub(crate) const SUBJECTS: &[&str] = &[
     MeterEnrolled::SUBJECT,
     MeterRevoked::SUBJECT,
     MeterRotated::SUBJECT,
+    PrepaidChanged::SUBJECT,
     ReadingQuarantined::SUBJECT,
     SlotCleared::SUBJECT,
     SlotReconciled::SUBJECT,
     StopChanged::SUBJECT,
     TariffPublished::SUBJECT,
+    TradingChanged::SUBJECT,
 ];
 
 macro_rules! kinds {
@@ -79,11 +81,13 @@ kinds! {
     DisputeDecided = "dispute.decided"
     /// A bill was corrected, or taken back and issued anew.
     InvoiceCorrected = "invoice.corrected"
+    /// An account may not buy from neighbours any more, for other reasons, or may again.
+    BuyingChanged = "buying.changed"
     /// A bill was issued.
     InvoiceIssued = "invoice.issued"
     /// Money came in for a bill.
     InvoicePaid = "invoice.paid"
-    /// A bill that is not paid has reached a step of the ladder.
+    /// A bill that is not paid has taken a step of the ladder: its `action` says which.
     InvoiceOverdue = "invoice.overdue"
     /// A meter was enrolled.
     MeterEnrolled = "meter.enrolled"
@@ -91,6 +95,13 @@ kinds! {
     MeterRotated = "meter.rotated"
     /// A meter's key no longer counts.
     MeterRevoked = "meter.revoked"
+    /// An account that pays before it uses stands otherwise than before, or is told that staff want
+    /// its supply suspended.
+    PrepaidChanged = "prepaid.changed"
+    /// The supply of an account that pays before it uses may be cut.
+    PrepaidSuspended = "prepaid.suspended"
+    /// It may not be cut any more.
+    PrepaidResumed = "prepaid.resumed"
     /// A meter's message could not be believed.
     ReadingQuarantined = "reading.quarantined"
     /// A slot was cleared.
@@ -169,12 +180,19 @@ fn of_billing(envelope: &Envelope) -> Result<Option<Fact>> {
         return Ok(in_community(EventKind::InvoicePaid, community, data));
     }
     if let Some(event) = envelope.open::<InvoiceReminded>()? {
-        let InvoiceReminded { invoice, number, community, account, step, left, due_on } = event;
         let data = json!({
-            "invoice": invoice, "number": number, "account": account, "step": step, "left": left,
-            "due_on": due_on,
+            "invoice": event.invoice, "number": event.number, "account": event.account,
+            "step": event.step, "left": event.left, "due_on": event.due_on,
+            "action": event.action.as_deref().unwrap_or("remind"), "fee": event.fee,
         });
-        return Ok(in_community(EventKind::InvoiceOverdue, community, data));
+        return Ok(in_community(EventKind::InvoiceOverdue, event.community, data));
+    }
+    if let Some(TradingChanged { community, account, number, reasons }) = envelope.open()? {
+        let data = json!({ "account": account, "number": number, "reasons": reasons });
+        return Ok(in_community(EventKind::BuyingChanged, community, data));
+    }
+    if let Some(event) = envelope.open::<PrepaidChanged>()? {
+        return Ok(prepaid(&event));
     }
     if let Some(event) = envelope.open::<InvoiceDisputed>()? {
         let InvoiceDisputed { dispute, invoice, community, account, state } = event;
@@ -196,6 +214,20 @@ fn of_billing(envelope: &Envelope) -> Result<Option<Fact>> {
         in_community(EventKind::SlotReconciled, community, data)
     });
     Ok(reconciled)
+}
+
+fn prepaid(event: &PrepaidChanged) -> Option<Fact> {
+    let kind = match (event.before.as_str(), event.state.as_str()) {
+        (before, "suspended") if before != "suspended" => EventKind::PrepaidSuspended,
+        ("suspended", state) if state != "suspended" => EventKind::PrepaidResumed,
+        _ => EventKind::PrepaidChanged,
+    };
+    let data = json!({
+        "account": event.account, "state": event.state, "before": event.before,
+        "balance": event.balance, "use_per_day": event.use_per_day,
+        "suspension_from": event.suspension_from,
+    });
+    in_community(kind, event.community, data)
 }
 
 fn of_identity(envelope: &Envelope) -> Result<Option<Fact>> {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use calendar::{LocalDay, Timestamp};
 use documents::Locale;
 use events::Envelope;
-use events::billing::{InvoiceDisputed, InvoiceIssued, InvoiceReminded};
+use events::billing::{InvoiceDisputed, InvoiceIssued, InvoiceReminded, PrepaidChanged};
 use events::identity::ApprovalRequested;
 use ids::{AccountId, CommunityId, InvoiceId};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 pub(crate) enum LetterKind {
     /// A bill was issued; it is attached.
     Bill,
-    /// A bill is not paid.
+    /// A bill is not paid, or what was paid before it is used runs out.
     Reminder,
     /// A dispute about a bill was decided.
     Dispute,
@@ -47,9 +47,21 @@ pub(crate) struct Letter {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Content {
     Bill { number: String, days: (LocalDay, LocalDay), total: Money },
-    Reminder { number: String, left: Money, due_on: LocalDay },
+    Reminder(Reminder),
+    Prepaid(PrepaidChanged),
     Dispute { upheld: bool },
     Approval { until: Timestamp },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Reminder {
+    number: String,
+    left: Money,
+    due_on: LocalDay,
+    /// What it adds to what is owed.
+    fee: Option<Money>,
+    /// Where more follows than words.
+    also: Option<&'static str>,
 }
 
 /// What bills are in.
@@ -83,12 +95,25 @@ pub(crate) fn letter(envelope: &Envelope) -> Result<Option<Letter>> {
         }));
     }
     if let Some(event) = envelope.open::<InvoiceReminded>()? {
-        let InvoiceReminded { number, account, left, due_on, invoice, .. } = event;
+        let InvoiceReminded { number, account, left, due_on, invoice, action, fee, .. } = event;
+        let also = match action.as_deref() {
+            Some("suspend_trading") => Some("mail.reminder.suspend_trading"),
+            Some("hand_over") => Some("mail.reminder.hand_over"),
+            _ => None,
+        };
         return Ok(Some(Letter {
             kind: LetterKind::Reminder,
             to: Addressee::Account(account),
             attached: Some(invoice),
-            content: Content::Reminder { number, left, due_on },
+            content: Content::Reminder(Reminder { number, left, due_on, fee, also }),
+        }));
+    }
+    if let Some(event) = envelope.open::<PrepaidChanged>()? {
+        return Ok(Some(Letter {
+            kind: LetterKind::Reminder,
+            to: Addressee::Account(event.account),
+            attached: None,
+            content: Content::Prepaid(event),
         }));
     }
     if let Some(event) = envelope.open::<InvoiceDisputed>()? {
@@ -130,15 +155,8 @@ impl Letter {
                 ];
                 (locale.filled("mail.bill.subject", &[number]), locale.filled("mail.bill", &values))
             }
-            Content::Reminder { number, left, due_on } => {
-                let number = ("number", number.as_str());
-                let (amount, day) = (money(*left), locale.day(*due_on));
-                let values = [number, ("amount", amount.as_str()), ("day", day.as_str())];
-                (
-                    locale.filled("mail.reminder.subject", &[number]),
-                    locale.filled("mail.reminder", &values),
-                )
-            }
+            Content::Reminder(of) => of.words(locale, &money),
+            Content::Prepaid(of) => prepaid(of, locale, &money),
             Content::Dispute { upheld } => {
                 let text = if *upheld { "mail.dispute.upheld" } else { "mail.dispute.rejected" };
                 (locale.text("mail.dispute.subject").to_owned(), locale.text(text).to_owned())
@@ -153,6 +171,43 @@ impl Letter {
         };
         Words { subject, text: format!("{text}\n\n{}\n", locale.text("mail.end")) }
     }
+}
+
+impl Reminder {
+    fn words(&self, locale: &Locale, money: &impl Fn(Money) -> String) -> (String, String) {
+        let number = ("number", self.number.as_str());
+        let (amount, day) = (money(self.left), locale.day(self.due_on));
+        let values = [number, ("amount", amount.as_str()), ("day", day.as_str())];
+        let mut text = locale.filled("mail.reminder", &values);
+        if let Some(fee) = self.fee.map(money) {
+            text += &format!(" {}", locale.filled("mail.reminder.fee", &[("fee", fee.as_str())]));
+        }
+        if let Some(also) = self.also {
+            text += &format!(" {}", locale.text(also));
+        }
+        (locale.filled("mail.reminder.subject", &[number]), text)
+    }
+}
+
+/// How an account stands that pays before it uses.
+fn prepaid(
+    of: &PrepaidChanged,
+    locale: &Locale,
+    money: &impl Fn(Money) -> String,
+) -> (String, String) {
+    let (amount, used) = (money(of.balance), money(of.use_per_day));
+    let time = of.suspension_from.map(|from| from.to_string()).unwrap_or_default();
+    let amount = ("amount", amount.as_str());
+    let values = [amount, ("use", used.as_str()), ("time", time.as_str())];
+    let text = match of.state.as_str() {
+        "suspended" => "mail.prepaid.suspended",
+        "ended" => "mail.prepaid.ended",
+        _ if of.suspension_from.is_some() => "mail.prepaid.notice",
+        "low" => "mail.prepaid.low",
+        "emergency" => "mail.prepaid.emergency",
+        _ => "mail.prepaid.active",
+    };
+    (locale.filled("mail.prepaid.subject", &[amount]), locale.filled(text, &values))
 }
 
 /// The letter with which an address is confirmed.

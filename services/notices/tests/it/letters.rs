@@ -1,7 +1,7 @@
 //! People are written to where they have shown that they read, of what they want to know.
 
 use actix_web::http::{Method, StatusCode};
-use events::billing::{InvoiceDisputed, InvoiceReminded};
+use events::billing::{InvoiceDisputed, InvoiceReminded, PrepaidChanged};
 use events::identity::ApprovalRequested;
 use ids::{DisputeId, InvoiceId, Uuid};
 use serde_json::{Value, json};
@@ -55,6 +55,8 @@ async fn a_bill_comes_by_mail_in_the_readers_language_with_its_pages() {
         step: 1,
         left: Money::from_n(42_170_000_000),
         due_on: "2026-06-15".parse().unwrap(),
+        action: Some("fee".to_owned()),
+        fee: Some(Money::from_n(2_500_000_000)),
     };
     town.publish(&reminded, "reminded").await;
     for state in ["open", "upheld"] {
@@ -88,6 +90,7 @@ async fn a_bill_comes_by_mail_in_the_readers_language_with_its_pages() {
     assert_eq!(bill.header("Auto-Submitted"), "auto-generated");
     let reminder = find("Rechnung 2026-1 ist noch nicht bezahlt").text();
     assert!(reminder.contains("15. Juni 2026"), "{reminder}");
+    assert!(reminder.contains("Gebühr von 2,50\u{a0}€"), "{reminder}");
     find("Über Ihren Widerspruch gegen eine Rechnung ist entschieden");
 
     // Who does not want it any more is not written to, also of what is on its way.
@@ -97,6 +100,41 @@ async fn a_bill_comes_by_mail_in_the_readers_language_with_its_pages() {
     town.bill("2026-3").await;
     assert_eq!(town.notices.post_letters(town.now).await.unwrap(), 0);
     assert!(mailbox.take().is_empty());
+}
+
+#[actix_web::test]
+async fn who_pays_before_it_uses_is_told_of_each_state_in_words() {
+    let mailbox = Mailbox::start().await;
+    let mut town = Running::start_with_mail(&mailbox).await;
+    town.found().await;
+    confirmed(&town, &mailbox, "en").await;
+    let told = |before: &str, state: &str, from: Option<&str>| PrepaidChanged {
+        community: community(),
+        account: account(),
+        state: state.to_owned(),
+        before: before.to_owned(),
+        balance: Money::from_n(-5_200_000_000),
+        use_per_day: Money::from_n(3_000_000_000),
+        suspension_from: from.map(|from| from.parse().unwrap()),
+    };
+    let time = Some("2026-06-15T06:00:00Z");
+    for (place, (event, words)) in [
+        (told("active", "low", None), "low"),
+        (told("low", "emergency", None), "Your supply goes on"),
+        (told("emergency", "emergency", time), "at the earliest on 2026-06-15T06:00:00Z"),
+        (told("emergency", "suspended", time), "may be cut now"),
+        (told("suspended", "active", None), "Everything goes on as usual"),
+        (told("active", "ended", None), "comes as a bill"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        town.publish(&event, &format!("prepaid {place}")).await;
+        assert_eq!(town.notices.post_letters(town.now).await.unwrap(), 1, "{event:?}");
+        let letter = mailbox.take().pop().unwrap();
+        assert!(letter.subject().contains("5.20"), "{}", letter.subject());
+        assert!(letter.text().contains(words), "{words}: {}", letter.text());
+    }
 }
 
 #[actix_web::test]

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import * as api from "../../api";
 import { Chart } from "../../charts/Chart";
-import { ageText, days, readSteps, stepsText } from "../../dues";
+import { actionText, ageText, days, readSteps, stepsText, typedSteps } from "../../dues";
 import { inCurrency } from "../../exchange";
 import { AmountField, Form, TextField } from "../../fields";
 import { MONEY_SCALE, count, forPixels, money, parseDecimal, readDecimal, utc } from "../../format";
@@ -12,6 +12,7 @@ import { useUnits } from "../../units";
 import { useUser } from "../../user";
 import { Outcome, useWork } from "../../work";
 import { openInvoice } from "../energy/files";
+import { PrepaidAccounts } from "./Prepaid";
 
 /** What bills leave to be paid: how old it is, who owes it, and when they are reminded. */
 export function Receivables() {
@@ -24,6 +25,7 @@ export function Receivables() {
             <Ages currency={unit.code} />
             <List currency={unit.code} />
             <Reminders currency={unit.code} />
+            <PrepaidAccounts currency={unit.code} />
           </>
         )
       }
@@ -142,7 +144,7 @@ function List({ currency }: { currency: string }) {
                     </>
                   ),
                 },
-                { head: "Reminders", numeric: true, cell: (one) => count(one.step) },
+                { head: "Step", cell: (one) => (one.action ? `${count(one.step)}: ${actionText(one.action)}` : "–") },
                 { head: `Bill (${currency})`, numeric: true, cell: (one) => money(one.due, 2) },
                 { head: `Left (${currency})`, numeric: true, cell: (one) => money(one.left, 2) },
                 {
@@ -171,10 +173,10 @@ function Reminders({ currency }: { currency: string }) {
   const people = useLoad("people", api.parties);
   const nameOf = (id: string) => people.data?.find((party) => party.party === id)?.name ?? <Hash value={id} />;
   return (
-    <Card title="Reminders" id="ladder">
+    <Card title="What follows where a bill is not paid" id="ladder">
       <p className="hint">
-        So many days after the last one in time a bill that is not paid is reminded of. Nothing is added to what is
-        owed, and nobody is cut off. While a dispute about it is open, a bill is not reminded of.
+        So many days after the last one in time, one step after the other. Nobody's supply is cut off by any of them.
+        Days on which the bill is disputed do not count.
       </p>
       <Load of={ladders}>
         {(all) => {
@@ -184,7 +186,7 @@ function Reminders({ currency }: { currency: string }) {
             <>
               <Facts
                 items={[
-                  ["Reminded after", stepsText(now.steps)],
+                  ["Steps", stepsText(now.steps)],
                   ["Amount", readDecimal(now.least, MONEY_SCALE) > 0n ? `From ${inCurrency(now.least, currency)} on` : "Any"],
                   ["Said by", now.set_by ? nameOf(now.set_by) : "Nobody: it is so until somebody says otherwise"],
                   ...(now.at ? [["Since", utc(now.at)] as [string, string]] : []),
@@ -202,7 +204,7 @@ function Reminders({ currency }: { currency: string }) {
                     columns={[
                       { head: "Since", cell: (one) => (one.at ? utc(one.at) : "–") },
                       { head: "By", cell: (one) => (one.set_by ? nameOf(one.set_by) : "–") },
-                      { head: "Reminded after", cell: (one) => stepsText(one.steps) },
+                      { head: "Steps", cell: (one) => stepsText(one.steps) },
                       { head: `From (${currency})`, numeric: true, cell: (one) => money(one.least, 2) },
                     ]}
                   />
@@ -217,7 +219,7 @@ function Reminders({ currency }: { currency: string }) {
 }
 
 function SetLadder({ now, currency, onSet }: { now: Ladder; currency: string; onSet: () => void }) {
-  const [steps, setSteps] = useState(now.steps.join(", "));
+  const [steps, setSteps] = useState(typedSteps(now.steps));
   const [least, setLeast] = useState(now.least);
   const [tried, setTried] = useState(false);
   const { busy, outcome, run } = useWork();
@@ -227,7 +229,7 @@ function SetLadder({ now, currency, onSet }: { now: Ladder; currency: string; on
   const submit = () => {
     setTried(true);
     if (typeof read === "string" || leastError) return;
-    if (!confirm(`Remind after ${stepsText(read)}? It is so from the next reminder on.`)) return;
+    if (!confirm(`${stepsText(read)}? It is so from the next step on.`)) return;
     void run(async () => {
       await api.setLadder({ steps: read, least: least.trim().replace(",", ".") || "0" });
       onSet();
@@ -238,8 +240,8 @@ function SetLadder({ now, currency, onSet }: { now: Ladder; currency: string; on
     <>
       <Form wide onSubmit={submit}>
         <TextField
-          label="Days after the last one in time"
-          hint="Rising, at most eight. Without any nobody is reminded."
+          label="Days after the last one in time, and what follows"
+          hint="remind, fee and an amount, suspend (no buying from neighbours), hand over; at most eight. Without any nothing follows."
           error={tried && typeof read === "string" ? read : undefined}
           autoComplete="off"
           value={steps}

@@ -1,5 +1,5 @@
 import { isCorrected } from "../../correction";
-import { giroCode, standingOf, transferAmount } from "../../dues";
+import { actionText, giroCode, standingOf, transferAmount } from "../../dues";
 import { MONEY_SCALE, money, readDecimal, utc } from "../../format";
 import type { Loaded } from "../../live";
 import { spaced } from "../../payout";
@@ -21,7 +21,7 @@ export function Payment({ invoice, payment }: { invoice: Invoice; payment: Loade
 
 function Contents(props: { invoice: Invoice; payment: InvoicePayment; reload: () => void }) {
   const { invoice, payment, reload } = props;
-  const { currency, payments, reminders } = payment;
+  const { currency, payments, reminders, charges, next } = payment;
   const [standing, tone] = standingOf(payment);
   const left = readDecimal(payment.left, MONEY_SCALE);
   const credit = readDecimal(payment.credit, MONEY_SCALE);
@@ -63,16 +63,39 @@ function Contents(props: { invoice: Invoice; payment: InvoicePayment; reload: ()
           />
         </>
       )}
+      {left > 0n && next && (
+        <p className="hint">
+          If nothing comes in, on {next.on}: {actionText(next.action)}
+          {readDecimal(next.fee, MONEY_SCALE) > 0n && ` (${amount(next.fee)})`}. Your supply is not cut.
+        </p>
+      )}
+      {charges.length > 0 && (
+        <>
+          <h3 className="section">Fees of reminders</h3>
+          <Table
+            caption="Fees of reminders of this bill, oldest first; you can dispute them"
+            rows={charges}
+            rowKey={(one) => `${one.step} ${one.amount}`}
+            empty={null}
+            columns={[
+              { head: "Step", cell: (one) => `Step ${one.step}` },
+              { head: "When", cell: (one) => utc(one.at) },
+              { head: "What", cell: (one) => (one.amount.startsWith("-") ? "Taken back" : "Added") },
+              { head: "Amount", numeric: true, cell: (one) => amount(one.amount) },
+            ]}
+          />
+        </>
+      )}
       {reminders.length > 0 && (
         <>
           <h3 className="section">Reminders</h3>
           <Table
-            caption="Reminders of this bill, oldest first"
+            caption="What followed because this bill was not paid, oldest first"
             rows={reminders}
             rowKey={(one) => String(one.step)}
             empty={null}
             columns={[
-              { head: "Step", cell: (one) => `Reminder ${one.step}` },
+              { head: "Step", cell: (one) => `${one.step}: ${actionText(one.action)}` },
               { head: "When", cell: (one) => utc(one.at) },
               { head: "Left to pay then", numeric: true, cell: (one) => amount(one.left) },
             ]}

@@ -175,6 +175,13 @@ pub enum Fact {
     Invoiced(Invoiced),
     /// An invoice was corrected.
     Corrected(Corrected),
+    /// A reminder of an invoice added a fee to what is owed; below zero one was taken back.
+    ReminderFee {
+        /// The invoice's number.
+        number: String,
+        /// How much.
+        amount: Money,
+    },
     /// Money came in for an invoice.
     InvoicePaid {
         /// The invoice's number.
