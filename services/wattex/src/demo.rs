@@ -15,6 +15,7 @@ mod bills;
 mod drive;
 mod members;
 mod meter;
+mod newsvendor;
 mod orders;
 mod pace;
 mod people;
