@@ -2738,7 +2738,7 @@ export interface OrderView {
   address: string;
   /**
    * Why it was taken back: `account`, `chain` or `suspension`; or by itself: `time`,
-   * `immediate` or `self_trade`.
+   * `immediate` or `self_trade`, or because the cash had left: `funds`.
    */
   cancelled_by?: string;
   /** Where it is metered. */

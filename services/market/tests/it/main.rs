@@ -7,6 +7,7 @@ mod batch;
 mod continuous;
 mod contract;
 mod contract_accounts;
+mod cover;
 mod delegates;
 mod durable;
 mod exposure;
