@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, missing_docs, reason = "a test is used by nobody")]
 
 mod addresses;
+mod ahead;
 mod batch;
 mod continuous;
 mod contract;
