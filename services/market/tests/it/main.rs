@@ -4,6 +4,7 @@
 
 mod addresses;
 mod ahead;
+mod band;
 mod batch;
 mod continuous;
 mod contract;
