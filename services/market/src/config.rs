@@ -83,8 +83,8 @@ pub struct MarketConfig {
     /// metered is shared out: at least ten minutes less than the policy settles after the slot.
     #[serde(default = "allocation_default")]
     pub allocation_seconds: u32,
-    /// What is done about orders of one party that would meet, in slots that trade before their
-    /// gate.
+    /// What is done about orders of one party that would meet. In slots that do not trade before
+    /// their gate `decrement` nets orders of one address at the gate; other choices refuse there.
     #[serde(default)]
     pub self_trade: SelfTrade,
     /// Community, grid area, fees and imbalance rule, as registered in `EnergyMarket`.

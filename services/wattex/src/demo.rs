@@ -81,8 +81,8 @@ pub struct Arguments {
     /// How slots are cleared: the name of a mechanism, or its JSON.
     #[arg(long, value_name = "NAME", default_value = "uniform", value_parser = mechanism::parse)]
     mechanism: Mechanism,
-    /// What is done about orders of one party that would meet, where they meet before the gate:
-    /// refuse, cancel_newest, cancel_oldest, cancel_both or decrement.
+    /// What is done about orders of one party that would meet: refuse, or decrement; where they
+    /// meet before the gate also cancel_newest, cancel_oldest or cancel_both.
     #[arg(
         long,
         value_name = "MODE",

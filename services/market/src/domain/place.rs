@@ -91,8 +91,13 @@ impl Exchange {
         self.check_quantity(terms, replaced, parameters)?;
         let room = self.has_room_for(order, way) && self.may_have_more(owner, replaced);
         ensure(room, Rejection::TooMany)?;
-        let refused = self.self_trade(slot.start, parameters) == SelfTrade::Refuse
-            && self.meets_itself(owner, (terms, replaced), slot, &parameters.fees);
+        let refused = match self.self_trade(slot.start, parameters) {
+            SelfTrade::Refuse => self.meets_itself(owner, (terms, replaced), slot, parameters),
+            SelfTrade::Decrement if !self.trades_at_once(slot.start, parameters) => {
+                self.meets_another_address(owner, (terms, replaced), slot, parameters)
+            }
+            _ => false,
+        };
         ensure(!refused, Rejection::SelfTrade)?;
         let hold = self.check_cash((terms, replaced), parameters, retail)?;
         self.check_owed((owner, terms), (hold, replaced), parameters, now)?;

@@ -17,6 +17,7 @@ mod guard;
 mod http;
 mod limits;
 mod machine;
+mod netting;
 mod published;
 mod refusals;
 mod relay;
