@@ -252,6 +252,7 @@ async fn play(arguments: Arguments, span: Span, grid: Option<Network>) -> Result
         genesis: genesis.plus_seconds(-60),
         clock: clock.clone(),
         on_demand: arguments.speed == Speed::Max,
+        stops_when_silent: arguments.speed == Speed::Times(NonZeroU32::MIN),
         requests_per_second: REQUESTS_PER_SECOND,
         origins: arguments.origins.clone(),
         mqtt_tls: arguments.mqtt.tls(),
