@@ -14,7 +14,8 @@
 //! figure is that of the messages it took until then: books only get fuller later on. The peers'
 //! trades are compared with ours of the same messages, see [`peers`].
 //!
-//! A book has to keep up on its worst day: what is aimed at is said of each book's slowest flow.
+//! A book has to keep up on its worst day: what is aimed at is said of each book's slowest flow, and
+//! of the flow in which we are the least ahead.
 #![forbid(unsafe_code)]
 #![expect(clippy::disallowed_types, reason = "rates and ratios are statistics, not quantities")]
 
@@ -55,6 +56,7 @@ fn main() -> Result<()> {
     let mut rows = each(&all);
     if only.is_none() {
         rows.extend(slowest(&all));
+        rows.extend(least(&all));
     }
     let table = report::table(&rows);
     if told("--json") {
@@ -122,5 +124,18 @@ fn slowest(all: &[(&str, Runs)]) -> Vec<Row> {
     }
     let name = format!("slowest flow / {WORST_GOAL} messages/s");
     rows.push(Row::against(name, &ours, &[WORST_GOAL]).aims_at(1.0));
+    rows
+}
+
+/// Of each peer the flow in which we are the least ahead of it.
+fn least(all: &[(&str, Runs)]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (place, peer) in PEERS.iter().enumerate() {
+        let ratio = |runs: &Runs| median(&runs.ours) / median(&runs.theirs[place]);
+        let least = all.iter().min_by(|one, other| ratio(&one.1).total_cmp(&ratio(&other.1)));
+        let Some((name, runs)) = least else { continue };
+        let name = format!("least ratio of a flow / {}: {name}", peer.name);
+        rows.push(Row::against(name, &runs.ours, &runs.theirs[place]).aims_at(PEER_GOAL));
+    }
     rows
 }

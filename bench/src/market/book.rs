@@ -22,7 +22,8 @@ pub(super) fn rows() -> Result<Vec<Row>> {
     }
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or(OsString::from("cargo")));
     cargo.args(["run", "--release", "--quiet", "--manifest-path"]).arg(manifest);
-    cargo.args(["--", "--json"]);
+    // The twin answers every message that is timed, not only the first ones.
+    cargo.args(["--", "--json", "--whole"]);
     let ended = testkit::finish(cargo, WITHIN)?;
     ensure!(ended.code == Some(0), "the book's bench: {}", ended.err);
     let rows = ended.out.lines().map(|line| serde_json::from_str(line).context(line.to_owned()));

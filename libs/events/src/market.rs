@@ -109,6 +109,8 @@ pub enum CancelledBy {
     Immediate,
     /// It would have met an order of its own party.
     SelfTrade,
+    /// Its account's cash had left before it could trade.
+    Funds,
 }
 
 /// An accepted order was taken back before its slot was cleared; what it held is free.
@@ -140,8 +142,8 @@ impl Event for OrderCancelled {
     const SUBJECT: &'static str = "market.order.cancelled.v1";
 }
 
-/// A commitment to a sealed order was not opened in time, or its order was taken back on chain
-/// after the gate, and counts as left unopened.
+/// A commitment to a sealed order was not opened in time, or its order was taken back on chain, or
+/// had its cash leave, after the gate, and counts as left unopened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CommitmentExpired {
     /// The community.

@@ -10,14 +10,25 @@
 //! Rounding: whole watt-hours, largest remainder; ties of owners by address, of orders by hash.
 //! What is allocated comes from all sellers in proportion to what they generated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use units::{Price, largest_remainder, pro_rata};
 
-use crate::Share;
 use crate::rounds::Outcome;
 use crate::rule_price::willing;
 use crate::sides::{Sides, by_quantity};
+use crate::{Order, Share, Side};
+
+/// The same part for everybody who wants to buy, by owner: what is taken where nobody has set
+/// shares. Without a buyer there is a part of nobody's.
+pub fn equal_shares(orders: &[Order]) -> Vec<Share> {
+    let buyers = orders.iter().filter(|order| order.side == Side::Buy).map(|order| order.owner);
+    let mut buyers: BTreeSet<[u8; 20]> = buyers.collect();
+    if buyers.is_empty() {
+        buyers.insert([0; 20]);
+    }
+    buyers.into_iter().map(|owner| Share { owner, weight: 1 }).collect()
+}
 
 /// What becomes of a share that its owner has not consumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

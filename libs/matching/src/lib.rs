@@ -53,6 +53,7 @@ use allocation::Unused;
 use rounds::Outcome;
 use sides::Sides;
 
+pub use allocation::equal_shares;
 pub use mechanism::{Mechanism, NotAMechanism, PRICED_FROM, Properties};
 pub use pair::pair;
 pub use uniform::{Allocation, Batch};

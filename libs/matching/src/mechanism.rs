@@ -100,6 +100,13 @@ pub struct Properties {
     pub truthful: bool,
     /// The answer does not depend on who came first.
     pub order_invariant: bool,
+    /// No bid is left beside an ask that it would meet, on the tick where orders meet on it.
+    ///
+    /// Not so where a rule or half of the others set the price and whoever does not accept it stays
+    /// out (fixed price, mid-market, supply and demand, bill sharing, the allocations, MUDA), where
+    /// the last trade is given up so that nobody gains by a lie (McAfee), and where no bid is
+    /// filled in part (gsy-e's pay-as-clear).
+    pub uncrossed: bool,
 }
 
 /// The first number on chain of mechanisms whose fills have prices of their own.
@@ -258,13 +265,16 @@ impl Mechanism {
             efficient: false,
             truthful: false,
             order_invariant: true,
+            uncrossed: false,
         };
         match self {
             Mechanism::Uniform { .. }
             | Mechanism::LemlabUniform
             | Mechanism::PayAsBid
             | Mechanism::KPricing { .. }
-            | Mechanism::LemlabDiscriminatory => Properties { efficient: true, ..plain },
+            | Mechanism::LemlabDiscriminatory => {
+                Properties { efficient: true, uncrossed: true, ..plain }
+            }
             // The limits say who takes part, but not at what price and not how much each gets.
             Mechanism::FixedPrice { .. }
             | Mechanism::MidMarket
@@ -275,8 +285,11 @@ impl Mechanism {
             | Mechanism::CascadeAllocation { .. }
             | Mechanism::Muda => Properties { truthful: true, ..plain },
             Mechanism::McAfee => Properties { truthful: true, budget_balanced: false, ..plain },
-            Mechanism::GsyPayAsClear | Mechanism::GsyPayAsBid => plain,
-            Mechanism::Continuous => Properties { order_invariant: false, ..plain },
+            Mechanism::GsyPayAsClear => plain,
+            Mechanism::GsyPayAsBid => Properties { uncrossed: true, ..plain },
+            Mechanism::Continuous => {
+                Properties { order_invariant: false, uncrossed: true, ..plain }
+            }
         }
     }
 }

@@ -141,6 +141,14 @@ impl Network {
     pub fn check(&self) -> Result<(), Refusal> {
         Tree::of(self).map(|_| ())
     }
+
+    /// What a watt-hour pays to the grid on its way from a seller's zone to a buyer's; `None` where
+    /// no energy can go that way, or the network is none.
+    pub fn path_fee(&self, seller: ZoneId, buyer: ZoneId) -> Option<Price> {
+        let tree = Tree::of(self).ok()?;
+        let fee = tree.path_fee(tree.place(seller)?, tree.place(buyer)?)?;
+        i64::try_from(fee).ok().map(Price::from_n_per_wh)
+    }
 }
 
 /// What came of a batch on a network.

@@ -1,6 +1,7 @@
 //! REST under `/v1`: one file per resource. Handlers parse, call, answer.
 #![allow(unused_qualifications, reason = "utoipa's macro repeats the types of a handler")]
 
+mod band;
 mod batch;
 mod book;
 mod commitments;
@@ -64,7 +65,7 @@ pub fn routes(
             .service(slots::get_journal)
             .service(live::get_depth)
             .service(live::list_struck)
-            .service(slots::get_price_band)
+            .service(band::get_price_band)
             .service(settings::get_market)
             .service(limits::suspend_trader)
             .service(limits::resume_trader)

@@ -8,6 +8,7 @@
 mod announce;
 mod batch;
 mod cases;
+mod cover;
 mod desk;
 mod guard;
 mod recheck;

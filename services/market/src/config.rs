@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use service::Clock;
 use units::{Energy, Price};
 
-use crate::domain::{HISTORY_DAYS, Parameters, SelfTrade, check_mechanism};
+use crate::domain::{HISTORY_DAYS, Parameters, RiskLimits, SelfTrade, check_mechanism};
 
 /// How far ahead orders may be placed: seven days, in seconds.
 pub const HORIZON_SECONDS_MAX: u32 = 7 * 24 * 3600;
@@ -83,10 +83,14 @@ pub struct MarketConfig {
     /// metered is shared out: at least ten minutes less than the policy settles after the slot.
     #[serde(default = "allocation_default")]
     pub allocation_seconds: u32,
-    /// What is done about orders of one party that would meet, in slots that trade before their
-    /// gate.
+    /// What is done about orders of one party that would meet. In slots that do not trade before
+    /// their gate `decrement` nets orders of one address at the gate; other choices refuse there.
     #[serde(default)]
     pub self_trade: SelfTrade,
+    /// The figures of risk that a new market begins with: journaled at its first tick, where staff
+    /// have set none. The defaults hold where it is absent.
+    #[serde(default)]
+    pub risk: Option<RiskLimits>,
     /// Community, grid area, fees and imbalance rule, as registered in `EnergyMarket`.
     pub policy: Policy,
 }
@@ -108,6 +112,7 @@ impl MarketConfig {
             grid: None,
             allocation_seconds: allocation_default(),
             self_trade: SelfTrade::default(),
+            risk: None,
             policy,
         }
     }
@@ -136,6 +141,9 @@ impl MarketConfig {
             policy.settle_seconds == 0 || waits <= policy.settle_seconds,
             "allocation_seconds: at most policy.settleSeconds less {SETTLING_SECONDS}"
         );
+        if let Some(risk) = &self.risk {
+            risk.check().map_err(|why| anyhow!("risk: {why}"))?;
+        }
         let parameters = Parameters {
             community: policy.community,
             zone: policy.zone,
@@ -158,6 +166,7 @@ impl MarketConfig {
             policy: policy.id(),
             terms: policy.clone(),
             self_trade: self.self_trade,
+            risk: self.risk,
             grid: self.grid.clone(),
             allocation_seconds: i64::from(self.allocation_seconds),
         };

@@ -7,6 +7,7 @@
 //!
 //! slot T:   T-36h ....... gate = T-15min ....... T ............ T+15min
 //!           place, cancel | clear: holds shrink  | the chain settles or skips; holds end
+//!                         | before: what the wallets no longer cover is taken back
 //!           and, where the mechanism is continuous, trades, which stand
 //!           where it shares out what was metered: no orders before, clear once that is known
 //! ```
@@ -25,6 +26,7 @@ mod cash;
 mod clearing;
 mod concentration;
 mod consents;
+mod cover;
 mod difference;
 mod entry;
 mod exposure;

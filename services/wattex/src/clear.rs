@@ -1,17 +1,18 @@
 //! `wattex clear`: any mechanism on a book from a file, with the market's own code.
 
 mod book;
+mod shares;
 pub(crate) mod zones;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
 use ids::OrderId;
 use matching::metrics::Metrics;
-use matching::{Clearing, Fees, Fill, Mechanism, Reference, Refusal, Rules, Side, network};
+use matching::{Clearing, Fees, Fill, Mechanism, Reference, Refusal, Rules, Share, Side, network};
 use serde_json::{Value, json};
 use units::{Decimal, Energy, Money, Price};
 
@@ -19,6 +20,9 @@ use crate::exit::Trouble;
 use crate::mechanism;
 use crate::rows::price;
 use book::Book;
+
+/// How many zones a message names.
+const ZONES_SHOWN_MAX: usize = 3;
 
 /// Arguments of `wattex clear`.
 #[derive(Args)]
@@ -39,6 +43,14 @@ pub struct Arguments {
     /// per kWh.
     #[arg(long, value_name = "FILE")]
     zones: Option<PathBuf>,
+    /// Clear a book that names several zones without a grid, as if all stood in one.
+    #[arg(long, conflicts_with = "zones")]
+    one_zone: bool,
+    /// Who gets which part, for static and cascade allocation: a CSV file with the columns
+    /// `account` and `weight`, or a JSON list of objects with these fields. Whoever is not named
+    /// gets nothing; without a file all who buy have the same part.
+    #[arg(long, value_name = "FILE")]
+    shares: Option<PathBuf>,
     /// Where in the interval of prices the price lies: 0 (low) to 10000 (high).
     #[arg(long, value_name = "BPS")]
     k_bps: Option<u16>,
@@ -74,9 +86,14 @@ pub struct Arguments {
 /// Clears and prints.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let book = book::read(&arguments.orders)?;
+    let mechanism = mechanism::named(&arguments.mechanism, arguments.k_bps, arguments.price)
+        .map_err(Trouble::Argument)?;
+    if arguments.zones.is_none() {
+        check_zones(&book, arguments.one_zone)?;
+    }
     let rules = Rules {
-        mechanism: mechanism::named(&arguments.mechanism, arguments.k_bps, arguments.price)
-            .map_err(Trouble::Argument)?,
+        mechanism,
+        shares: shares_of(arguments.shares.as_deref(), mechanism, &book)?,
         reference: Reference { retail: arguments.retail, feed_in: arguments.feed_in },
         seed: arguments.seed.unwrap_or_default(),
         ..Rules::uniform(
@@ -128,6 +145,37 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Without a grid energy goes from any zone to any other for nothing, which nobody who names zones
+/// can mean: that has to be said.
+fn check_zones(book: &Book, one_zone: bool) -> Result<(), Trouble> {
+    if book.zones.len() < 2 {
+        return Ok(());
+    }
+    let named = |zone: &String| if zone.is_empty() { "no zone" } else { zone.as_str() }.to_owned();
+    let zones = book.zones.iter().take(ZONES_SHOWN_MAX).map(named).collect::<Vec<_>>().join(", ");
+    let more = if book.zones.len() > ZONES_SHOWN_MAX { ", ..." } else { "" };
+    let many = format!("the orders stand in {} zones ({zones}{more})", book.zones.len());
+    if one_zone {
+        eprintln!("warning: {many}, and are cleared as if all stood in one");
+        return Ok(());
+    }
+    let how = "say with --zones what lies between them, or --one-zone to clear them as one";
+    Err(Trouble::Argument(format!("{many}: {how}")))
+}
+
+/// The shares of the file, or the same part for all who buy, where the mechanism has shares.
+fn shares_of(file: Option<&Path>, mechanism: Mechanism, book: &Book) -> Result<Vec<Share>> {
+    match (file, mechanism.has_shares()) {
+        (Some(file), true) => Ok(shares::read(file)?),
+        (Some(_), false) => {
+            let why = format!("--shares: the mechanism {mechanism} has none");
+            Err(Trouble::Argument(why).into())
+        }
+        (None, true) => Ok(matching::equal_shares(&book.orders)),
+        (None, false) => Ok(Vec::new()),
+    }
 }
 
 fn seed(text: &str) -> Result<[u8; 32], String> {

@@ -5,6 +5,8 @@
 //! taken for what the energy is worth to it (zero-intelligence traders; Gode and Sunder 1993). So
 //! mechanisms differ by what they make of one book, not by who forecasts well. There are no fees.
 
+mod spread;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,6 +24,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use units::{Decimal, Energy, Price};
 
+use self::spread::{Spread, median};
 use crate::data::{self, MeterRun, Span, Wanted};
 
 /// Prices are multiples of this: 0.01 ct/kWh.
@@ -75,10 +78,14 @@ struct Figures {
     buyers: i128,
     sellers: i128,
     difference: i128,
-    /// Sum of price paid x energy.
-    paid: i128,
+    /// What buyers paid.
+    prices: Spread,
     trades: usize,
+    /// Sum over the slots of the smaller of offer and demand: the most that could be exchanged.
+    possible_wh: u128,
     jain_ppm: Option<u64>,
+    /// Savings of the homes, in parts per million of the retail value of their energy, rising.
+    savings: Vec<i64>,
     losers: usize,
     took: Duration,
 }
@@ -185,9 +192,11 @@ fn figures(mechanism: Mechanism, books: &[Book], shares: &[Share]) -> Result<Fig
         buyers: 0,
         sellers: 0,
         difference: 0,
-        paid: 0,
+        prices: Spread::default(),
         trades: 0,
+        possible_wh: 0,
         jain_ppm: None,
+        savings: Vec::new(),
         losers: 0,
         took: Duration::ZERO,
     };
@@ -214,13 +223,13 @@ fn figures(mechanism: Mechanism, books: &[Book], shares: &[Share]) -> Result<Fig
         };
         let metrics = Metrics::new(&book.orders, &rules, &clearing)?;
         figures.volume_wh += u128::from(metrics.volume.wh());
+        figures.possible_wh += u128::from(metrics.offered.min(metrics.demanded).wh());
         figures.buyers += metrics.buyers;
         figures.sellers += metrics.sellers;
         figures.difference += metrics.difference;
         figures.trades += clearing.trades.len();
         for trade in &clearing.trades {
-            figures.paid +=
-                i128::from(trade.buy_price.n_per_wh()) * i128::from(trade.quantity.wh());
+            figures.prices.add(trade.buy_price, trade.quantity);
         }
         for one in savings(&book.orders, &rules, &clearing)? {
             let known =
@@ -230,8 +239,10 @@ fn figures(mechanism: Mechanism, books: &[Book], shares: &[Share]) -> Result<Fig
         }
     }
     let saved: Vec<Saving> = saved.into_values().collect();
-    let relative: Vec<i64> = saved.iter().filter_map(Saving::relative).collect();
+    let mut relative: Vec<i64> = saved.iter().filter_map(Saving::relative).collect();
+    relative.sort_unstable();
     figures.jain_ppm = jain(&relative)?.and_then(|ratio| ratio.per_million());
+    figures.savings = relative;
     figures.losers = losers(&saved);
     Ok(figures)
 }
@@ -258,18 +269,28 @@ fn json(one: &Figures, best: i128) -> Value {
         "buyers_surplus": money(one.buyers),
         "sellers_surplus": money(one.sellers),
         "difference": money(one.difference),
-        "price_mean": mean(one).map(|price| price.to_string()),
+        "price_mean": price(one.prices.mean()),
+        "price_median": price(one.prices.median()),
+        "price_dispersion": price(one.prices.deviation()),
+        "local_coverage_ppm": coverage(one),
         "trades": one.trades,
         "jain_ppm": one.jain_ppm,
+        "saving_ppm_least": one.savings.first(),
+        "saving_ppm_median": median(&one.savings),
         "losers": one.losers,
         "microseconds": u64::try_from(one.took.as_micros()).unwrap_or(u64::MAX),
     })
 }
 
-/// What buyers pay on average per kWh.
-fn mean(one: &Figures) -> Option<Price> {
-    let volume = i128::try_from(one.volume_wh).ok().filter(|volume| *volume > 0)?;
-    i64::try_from(one.paid / volume).ok().map(Price::from_n_per_wh)
+/// A price in currency per kWh, for machines.
+fn price(price: Option<Price>) -> Option<String> {
+    price.map(|price| price.to_string())
+}
+
+/// Which part of what could have been exchanged was, in parts per million.
+fn coverage(one: &Figures) -> Option<u64> {
+    let parts = (one.volume_wh * 1_000_000).checked_div(one.possible_wh)?;
+    u64::try_from(parts).ok()
 }
 
 /// Parts per million.
@@ -288,6 +309,13 @@ fn short(n: i128) -> String {
     format!("{sign}{}.{:02}", cents / 100, cents % 100)
 }
 
+/// A price in currency per kWh with four decimals, rounded towards zero.
+fn per_kwh(price: Price) -> String {
+    let sign = if price < Price::ZERO { "-" } else { "" };
+    let parts = price.n_per_wh().unsigned_abs() / 100;
+    format!("{sign}{}.{:04}", parts / 10_000, parts % 10_000)
+}
+
 /// Parts per million as a percentage with one decimal.
 fn percent(ppm: u64) -> String {
     format!("{}.{} %", ppm / 10_000, ppm % 10_000 / 1_000)
@@ -299,9 +327,10 @@ fn print(span: &Span, books: &[Book], all: &[Figures]) {
     println!("{}: {homes} homes, {slots} slots, {orders} orders, no fees", span.name);
     println!();
     println!(
-        "{:<22} {:>10} {:>9} {:>8} {:>9} {:>9} {:>9} {:>7} {:>6} {:>8}",
+        "{:<22} {:>10} {:>9} {:>9} {:>8} {:>9} {:>9} {:>9} {:>7} {:>6} {:>8}",
         "mechanism",
         "kWh",
+        "price",
         "welfare",
         "of best",
         "buyers",
@@ -322,9 +351,10 @@ fn print(span: &Span, books: &[Book], all: &[Figures]) {
             |ppm| format!("{}.{:03}", ppm / 1_000_000, ppm % 1_000_000 / 1_000),
         );
         println!(
-            "{:<22} {:>10} {:>9} {:>8} {:>9} {:>9} {:>9} {:>7} {:>6} {:>8}",
+            "{:<22} {:>10} {:>9} {:>9} {:>8} {:>9} {:>9} {:>9} {:>7} {:>6} {:>8}",
             one.mechanism.name(),
             format!("{}.{}", one.volume_wh / 1_000, one.volume_wh % 1_000 / 100),
+            one.prices.mean().map_or_else(|| "-".to_owned(), per_kwh),
             short(one.welfare()),
             percent(share(one.welfare(), best)),
             short(one.buyers),
@@ -344,6 +374,7 @@ fn print(span: &Span, books: &[Book], all: &[Figures]) {
         println!("{:<22} {}", "", bar(energy, '░'));
     }
     println!("{:<22} █ welfare  ░ energy, in {}", "", span.prices.currency);
+    println!("price is what buyers pay on average per kWh of energy, fees apart");
 }
 
 fn bar(ppm: u64, with: char) -> String {

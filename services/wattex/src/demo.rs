@@ -15,6 +15,7 @@ mod bills;
 mod drive;
 mod members;
 mod meter;
+mod newsvendor;
 mod orders;
 mod pace;
 mod people;
@@ -80,8 +81,8 @@ pub struct Arguments {
     /// How slots are cleared: the name of a mechanism, or its JSON.
     #[arg(long, value_name = "NAME", default_value = "uniform", value_parser = mechanism::parse)]
     mechanism: Mechanism,
-    /// What is done about orders of one party that would meet, where they meet before the gate:
-    /// refuse, cancel_newest, cancel_oldest, cancel_both or decrement.
+    /// What is done about orders of one party that would meet: refuse, or decrement; where they
+    /// meet before the gate also cancel_newest, cancel_oldest or cancel_both.
     #[arg(
         long,
         value_name = "MODE",
@@ -251,6 +252,7 @@ async fn play(arguments: Arguments, span: Span, grid: Option<Network>) -> Result
         genesis: genesis.plus_seconds(-60),
         clock: clock.clone(),
         on_demand: arguments.speed == Speed::Max,
+        stops_when_silent: arguments.speed == Speed::Times(NonZeroU32::MIN),
         requests_per_second: REQUESTS_PER_SECOND,
         origins: arguments.origins.clone(),
         mqtt_tls: arguments.mqtt.tls(),

@@ -77,6 +77,9 @@ pub struct Settings {
     pub clock: Clock,
     /// Blocks at a fixed low difficulty, mined when transactions wait.
     pub on_demand: bool,
+    /// Whether the market stops by itself where meters or the chain are silent, from the start: of
+    /// installations whose clock is everybody's.
+    pub stops_when_silent: bool,
     /// Requests per second that one address may make.
     pub requests_per_second: NonZeroU32,
     /// Where the web app is reached, for wallets; this machine at whatever port where empty.
@@ -375,6 +378,7 @@ impl Wired<'_> {
             self_trade: self.settings.self_trade,
             grid: self.settings.grid.clone(),
             horizon_seconds: self.settings.horizon_seconds,
+            risk: self.settings.stops_when_silent.then(chain::silence),
             ..market::MarketConfig::new(self.settings.timezone.clone(), policy.clone())
         };
         market::start(market::Parts {

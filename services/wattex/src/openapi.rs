@@ -70,6 +70,7 @@ async fn mounts() -> Result<Vec<gateway::Mount>> {
         genesis,
         clock,
         on_demand: true,
+        stops_when_silent: false,
         requests_per_second: NonZeroU32::MIN,
         origins: Vec::new(),
         mqtt_tls: None,

@@ -342,6 +342,10 @@ fn print(
                     at_once.left, at_once.timed, at_once.kept_apart,
                 );
             }
+            if same.uncovered > 0 {
+                let left = same.uncovered;
+                println!("{left} orders were taken back, as the market says: their cash had left");
+            }
             print_shares(same);
             commitments::print(same, committed);
             print_zones(same);

@@ -580,9 +580,20 @@ export interface BandView {
   high?: string;
   /** Both sides gain at energy prices between `low` and `high`; absent when nobody can. */
   low?: string;
-  /** The grid's fee on a neighbour's energy, paid by the buyer. */
+  /**
+   * The grid's fee on a neighbour's energy, paid by the buyer; of a connection point that on
+   * energy which stays in its zone.
+   */
   network_fee: string;
-  /** What a kWh from the retailer costs. */
+  /**
+   * The same for energy from each other zone to the connection point, where the market has a
+   * grid; without those from which nothing can come in this slot.
+   */
+  paths?: PathView[];
+  /**
+   * What a kWh from the retailer costs that a neighbour's kWh avoids: without what is due on a
+   * neighbour's energy too.
+   */
   retail_price: string;
   /** The platform's fee, paid by the seller. */
   seller_fee: string;
@@ -2738,7 +2749,7 @@ export interface OrderView {
   address: string;
   /**
    * Why it was taken back: `account`, `chain` or `suspension`; or by itself: `time`,
-   * `immediate` or `self_trade`.
+   * `immediate` or `self_trade`, or because the cash had left: `funds`.
    */
   cancelled_by?: string;
   /** Where it is metered. */
@@ -2860,6 +2871,20 @@ export interface Party {
   roles: string[];
   /** Since when it takes part. */
   since: string;
+}
+
+/** A neighbour's energy on its way from a zone. Prices in currency per kWh. */
+export interface PathView {
+  /** Where it is fed in. */
+  from: string;
+  /** What both sides gain together per kWh. */
+  gain: string;
+  /** The other end. */
+  high?: string;
+  /** Both sides gain at energy prices between `low` and `high`; absent when nobody can. */
+  low?: string;
+  /** The grid's fee on the way. */
+  network_fee: string;
 }
 
 /** An order to the bank (pain.001) that was made. */

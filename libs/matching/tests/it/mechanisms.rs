@@ -1,10 +1,10 @@
 //! Every batch mechanism against worked numbers, against its slow twin, and against its promises.
 
-mod books;
+pub(crate) mod books;
 mod efficiency;
 mod figures;
 mod names;
 mod promises;
-mod twin;
+pub(crate) mod twin;
 mod vectors;
 mod worth_lying;

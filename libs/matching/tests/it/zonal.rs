@@ -2,6 +2,7 @@
 
 mod book;
 mod checks;
+mod compared;
 mod random;
 mod twin;
 mod worked;

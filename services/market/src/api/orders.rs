@@ -148,7 +148,7 @@ pub(crate) struct OrderView {
     #[schema(value_type = String, example = "open")]
     status: Status,
     /// Why it was taken back: `account`, `chain` or `suspension`; or by itself: `time`,
-    /// `immediate` or `self_trade`.
+    /// `immediate` or `self_trade`, or because the cash had left: `funds`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "account")]
     cancelled_by: Option<CancelledBy>,

@@ -1,4 +1,4 @@
-//! A slot's state, and the prices at which both sides gain in it.
+//! A slot's state, and its journal.
 
 use access::Action;
 use actix_web::get;
@@ -8,7 +8,7 @@ use contracts::Side;
 use matching::network::{LinkFlow, ZonePrice};
 use serde::{Deserialize, Serialize};
 use service::{Principal, Problem, Problems};
-use units::{Energy, Price};
+use units::Energy;
 use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
@@ -279,72 +279,4 @@ pub(crate) async fn get_journal(
     let cleared = cleared.ok_or_else(|| Problem::not_found("clearing of this slot"))?;
     let signed_for = (market.chain_id(), market.deployment().market);
     Ok(Json(book.published(cleared, desk.parameters(), signed_for)))
-}
-
-/// Which slot is meant.
-#[derive(Debug, Clone, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct BandQuery {
-    /// Start of the slot.
-    slot: String,
-    /// The grid area; the community's first when absent.
-    zone: Option<String>,
-}
-
-/// What a neighbour's energy competes with in a slot. Prices in currency per kWh.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub(crate) struct BandView {
-    /// Start of the slot.
-    slot: String,
-    /// What a kWh from the retailer costs.
-    retail_price: String,
-    /// What the retailer pays for a kWh fed in.
-    feed_in_price: String,
-    /// The grid's fee on a neighbour's energy, paid by the buyer.
-    network_fee: String,
-    /// The platform's fee, paid by the buyer.
-    buyer_fee: String,
-    /// The platform's fee, paid by the seller.
-    seller_fee: String,
-    /// Both sides gain at energy prices between `low` and `high`; absent when nobody can.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    low: Option<String>,
-    /// The other end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    high: Option<String>,
-    /// What both sides gain together per kWh.
-    gain: String,
-}
-
-/// The price band of a slot: where trading beats the tariff for both sides.
-#[utoipa::path(
-    tag = "market",
-    params(BandQuery),
-    responses((status = 200, body = BandView), Problems)
-)]
-#[get("/v1/price-band")]
-pub(crate) async fn get_price_band(
-    market: Data<Market>,
-    caller: Principal,
-    Query(query): Query<BandQuery>,
-) -> Result<Json<BandView>, Problem> {
-    let desk = super::desk_of(&market, &caller, query.zone.as_deref())?;
-    let slot = super::slot_of(desk, &query.slot)?;
-    let parameters = desk.parameters();
-    let book = desk.book().await;
-    let (retail, feed_in) =
-        book.prices(slot, parameters).ok_or_else(|| Problem::not_found("tariff"))?;
-    let band = book.band(slot, parameters);
-    let gain = band.map(|(low, high)| high.minus(low).unwrap_or_default());
-    Ok(Json(BandView {
-        slot: slot.start.to_string(),
-        retail_price: per_kwh(retail),
-        feed_in_price: per_kwh(feed_in),
-        network_fee: per_kwh(parameters.fees.network),
-        buyer_fee: per_kwh(parameters.fees.buyer),
-        seller_fee: per_kwh(parameters.fees.seller),
-        low: band.map(|(low, _)| per_kwh(low)),
-        high: band.map(|(_, high)| per_kwh(high)),
-        gain: per_kwh(gain.unwrap_or(Price::ZERO)),
-    }))
 }

@@ -171,8 +171,13 @@ impl<'a> Batch<'a> {
                 let placed = self.place_rules(now);
                 let lapsed = self.lapse(now);
                 let shared = self.share_out_due(now);
+                let uncovered = self.take_back_uncovered(now);
                 if self.exchange.due(&self.writer.parameters, now).is_empty() {
-                    self.answer(answer, Ok(closed | placed | lapsed | shared), not_committed);
+                    self.answer(
+                        answer,
+                        Ok(closed | placed | lapsed | shared | uncovered),
+                        not_committed,
+                    );
                 } else {
                     self.ticks.push((now, answer));
                 }
@@ -237,7 +242,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Takes back the orders whose time has run out; whether there were any.
-    fn lapse(&mut self, now: Timestamp) -> bool {
+    pub(super) fn lapse(&mut self, now: Timestamp) -> bool {
         // An order that comes with its time over leaves at once.
         if self.lapsed_at.replace(now) == Some(now) {
             return false;
@@ -263,7 +268,9 @@ impl<'a> Batch<'a> {
         if self.events.contains(&event) || was_applied(&self.writer.tools.db, event).await? {
             return Ok(());
         }
+        let mut told = false;
         for entry in entries {
+            told |= matches!(entry, Entry::Connected { .. } | Entry::Disconnected { .. });
             if let Entry::Connected { sequence, .. } | Entry::Disconnected { sequence, .. } = entry
                 && let Some(last) = self.exchange.feed()
             {
@@ -279,6 +286,9 @@ impl<'a> Batch<'a> {
                 self.watch_forecasts(&entry);
                 self.watch_deliveries(&entry);
             }
+        }
+        if told {
+            self.take_back_uncovered(self.writer.tools.clock.now());
         }
         self.events.insert(event);
         Ok(())

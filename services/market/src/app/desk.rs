@@ -14,6 +14,7 @@ use service::Clock;
 use tokio::sync::{RwLock, RwLockReadGuard, mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::guard::Presence;
 use super::rules::{Refusals, RuleRefusal};
 use super::standing::{Report, Standing, State};
 use super::writer::{Snapshots, Writer};
@@ -147,6 +148,7 @@ impl Desk {
         let (commands, queue) = mpsc::channel(COMMANDS_MAX);
         let refused = Arc::new(Refusals::default());
         let shared = Arc::new(Refusals::default());
+        let presence = Mutex::new(Presence::from(tools.clock.now()));
         let writer = Writer {
             tools,
             name: name.clone(),
@@ -156,6 +158,7 @@ impl Desk {
             shared: shared.clone(),
             rules_at: None,
             guard: Mutex::default(),
+            presence,
             rejections: Mutex::default(),
             state: state.clone(),
             clearing: None,

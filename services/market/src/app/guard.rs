@@ -10,7 +10,30 @@ use super::announce::rejected;
 use super::batch::Batch;
 use super::desk::{Applied, Refused};
 use super::writer::Writer;
-use crate::domain::{ClearedSlot, Entry, NewOrder, Rejection, Trip};
+use crate::domain::{ClearedSlot, Entry, NewOrder, Rejection, RiskChange, Trip, machine};
+
+/// Since when a process has been there to hear what comes from outside: a machine that was asleep,
+/// or a process that was not running, has missed blocks and readings which were there.
+pub(super) struct Presence {
+    since: Timestamp,
+    last: Timestamp,
+}
+
+impl Presence {
+    /// From `now` on.
+    pub(super) fn from(now: Timestamp) -> Presence {
+        Presence { since: now, last: now }
+    }
+
+    /// The beginning of the time without a pause of more than so many seconds that `now` is in.
+    fn since(&mut self, now: Timestamp, pause: i64) -> Timestamp {
+        if now.seconds_since(self.last) > pause {
+            self.since = now;
+        }
+        self.last = now;
+        self.since
+    }
+}
 
 impl Batch<'_> {
     /// After an order was judged. One that was sent again counts once.
@@ -53,8 +76,27 @@ impl Batch<'_> {
 
     /// As time passes.
     pub(super) fn watch_feeds(&mut self, now: Timestamp) {
-        let trips = self.exchange.silent_feeds(&self.writer.parameters, now);
+        self.begin_with_figures(now);
+        let parameters = &self.writer.parameters;
+        let limits = self.exchange.risk_limits();
+        let slots =
+            limits.stale_slots.map(|slots| i64::from(slots) * parameters.slot_length.seconds());
+        let blocks = limits.chain_silent_seconds.map(i64::from);
+        let Some(pause) = slots.into_iter().chain(blocks).min() else { return };
+        let mut presence = self.writer.presence.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = presence.since(now, pause);
+        drop(presence);
+        let trips = self.exchange.silent_feeds(parameters, (since, now));
         self.stop_by(trips, now);
+    }
+
+    /// The figures that a new market begins with, where staff have set none.
+    fn begin_with_figures(&mut self, now: Timestamp) {
+        let Some(limits) = self.writer.parameters.risk else { return };
+        if self.exchange.risk_changes().is_empty() {
+            let change = RiskChange { limits, by: machine(), agreed_by: None, at: now };
+            self.record_all(Entry::RiskLimitsSet(change));
+        }
     }
 
     /// After metered energy became known.

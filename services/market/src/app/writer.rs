@@ -27,6 +27,7 @@ use tokio::time::Instant;
 
 use super::batch::{Batch, Kept, Outcome, Work};
 use super::desk::{Command, Refused, Tools};
+use super::guard::Presence;
 use super::rules::Refusals;
 use super::standing::{Standing, State};
 use crate::db::{Replayed, follow, lease, replay, snapshots, was_applied};
@@ -100,6 +101,8 @@ pub(super) struct Writer {
     pub(super) rules_at: Option<Timestamp>,
     /// What is counted of orders and refusals.
     pub(super) guard: Mutex<Guard>,
+    /// Since when this process has been there to hear what comes from outside.
+    pub(super) presence: Mutex<Presence>,
     /// What was refused and not told of yet: by code how often, and the first order's id or
     /// the hash of the first commitment.
     pub(super) rejections: Mutex<BTreeMap<&'static str, (u32, String)>>,

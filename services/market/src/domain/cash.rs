@@ -77,6 +77,11 @@ impl Wallet {
         narrow(self.held)
     }
 
+    /// What is held beyond what there is; zero where all of it is covered.
+    pub(super) fn missing(&self) -> i128 {
+        (self.held - self.settled + self.debits).max(0)
+    }
+
     /// What a new order may hold; below zero when the chain took more than was free.
     pub fn tradable(&self) -> Money {
         narrow(self.settled - self.debits - self.held)
@@ -127,6 +132,12 @@ impl Cash {
     /// What is held for `trade`, and how it ended.
     pub fn trade(&self, trade: B256) -> Option<&TradeHold> {
         self.trades.get(&trade)
+    }
+
+    /// The addresses of which more is held than they have, and how much more, in their order.
+    pub(super) fn short(&self) -> impl Iterator<Item = (Address, i128)> {
+        let missing = self.wallets.iter().map(|(address, wallet)| (*address, wallet.missing()));
+        missing.filter(|(_, missing)| *missing > 0)
     }
 
     /// Holds `amount` for an order.

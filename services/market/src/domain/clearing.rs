@@ -43,7 +43,7 @@ pub struct Conditions {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
-fn is_false(value: &bool) -> bool {
+pub(super) fn is_false(value: &bool) -> bool {
     !*value
 }
 
@@ -289,15 +289,7 @@ pub(super) fn seed(orders: impl Iterator<Item = B256>) -> [u8; 32] {
 /// Who gets which part of what is allocated: as much as every other account that wants some. With
 /// none there is a part of nobody's, since rules without any are not usable.
 pub(super) fn shares(mechanism: &Mechanism, open: &[Order]) -> Vec<Share> {
-    if !mechanism.has_shares() {
-        return Vec::new();
-    }
-    let buyers = open.iter().filter(|order| order.side == Side::Buy).map(|order| order.owner);
-    let mut buyers: BTreeSet<[u8; 20]> = buyers.collect();
-    if buyers.is_empty() {
-        buyers.insert([0; 20]);
-    }
-    buyers.into_iter().map(|owner| Share { owner, weight: 1 }).collect()
+    if mechanism.has_shares() { matching::equal_shares(open) } else { Vec::new() }
 }
 
 fn order(accepted: &Accepted) -> Order {

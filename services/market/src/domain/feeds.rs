@@ -37,12 +37,18 @@ struct Outcome {
 }
 
 impl Exchange {
-    /// Feeds that are silent at `now` for longer than the figures allow.
-    pub fn silent_feeds(&self, parameters: &Parameters, now: Timestamp) -> Vec<Trip> {
+    /// Feeds that are silent at `now` for longer than the figures allow, heard since `since`: of
+    /// what came before that nobody here could have heard.
+    pub fn silent_feeds(
+        &self,
+        parameters: &Parameters,
+        (since, now): (Timestamp, Timestamp),
+    ) -> Vec<Trip> {
         let limits = self.risk_limits();
         let block = limits.chain_silent_seconds.zip(self.risk.feeds.block);
         let silent = block.and_then(|(most, block)| {
-            let age = u64::try_from(now.seconds_since(block)).unwrap_or_default();
+            let heard = block.max(since);
+            let age = u64::try_from(now.seconds_since(heard)).unwrap_or_default();
             let evidence = vec![format!("the newest block is of {block}")];
             let (trigger, most) = (Trigger::SilentChain, u64::from(most));
             let trip =
@@ -51,16 +57,23 @@ impl Exchange {
         });
         let mut trips: Vec<Trip> = silent.into_iter().collect();
         if let Some(most) = limits.stale_slots {
-            trips.extend(self.stale(u64::from(most), parameters, now));
+            trips.extend(self.stale(u64::from(most), parameters, (since, now)));
         }
         trips
     }
 
     /// The zone, where nothing is metered any more; else the connection points of which that holds.
-    fn stale(&self, most: u64, parameters: &Parameters, now: Timestamp) -> Vec<Trip> {
+    fn stale(
+        &self,
+        most: u64,
+        parameters: &Parameters,
+        (since, now): (Timestamp, Timestamp),
+    ) -> Vec<Trip> {
         let length = parameters.slot_length;
-        let ended = Slot::containing(now, length).later(-1).start;
+        let ended_at = |moment| Slot::containing(moment, length).later(-1).start;
+        let ended = ended_at(now);
         let behind = |newest: Timestamp| {
+            let newest = newest.max(ended_at(since));
             u64::try_from(ended.seconds_since(newest) / length.seconds()).unwrap_or_default()
         };
         let trip = |trader: Option<Trader>, newest: Timestamp| {

@@ -22,7 +22,7 @@ use ids::{ConnectionPointId, ZoneId};
 use matching::network::{LinkFlow, Network, Zonal, ZonePrice};
 use matching::{Mechanism, Order};
 use serde::{Deserialize, Serialize};
-use units::{Energy, Money};
+use units::{Energy, Money, Price};
 
 use super::{Accepted, Exchange, Parameters, Rejection};
 
@@ -128,6 +128,35 @@ impl Exchange {
             }
         }
         Some(network)
+    }
+
+    /// What the grid takes of a Wh that stays in the zone of a connection point: the fee of that
+    /// zone where the market has several, else the policy's.
+    pub fn network_fee(&self, point: ConnectionPointId, parameters: &Parameters) -> Price {
+        let zone = self.points.get(&point).map(|point| point.zone);
+        let zones = parameters.grid.iter().flat_map(|grid| &grid.zones);
+        let own = zones.into_iter().find(|known| Some(known.zone) == zone);
+        own.map_or(parameters.fees.network, |zone| zone.fee)
+    }
+
+    /// What the grid takes of a Wh on its way from each other zone to a connection point in the
+    /// slot that starts then, cheapest first; nothing where the market has no grid.
+    pub fn path_fees(
+        &self,
+        point: ConnectionPointId,
+        slot: Timestamp,
+        parameters: &Parameters,
+    ) -> Vec<(ZoneId, Price)> {
+        let (Some(point), Some(network)) =
+            (self.points.get(&point), self.network(slot, parameters))
+        else {
+            return Vec::new();
+        };
+        let others = network.zones.iter().filter(|zone| zone.zone != point.zone);
+        let fee = |zone: ZoneId| Some((zone, network.path_fee(zone, point.zone)?));
+        let mut fees: Vec<(ZoneId, Price)> = others.filter_map(|zone| fee(zone.zone)).collect();
+        fees.sort_by_key(|(zone, fee)| (*fee, *zone));
+        fees
     }
 
     /// What the clearing of a slot has to know of the grid.

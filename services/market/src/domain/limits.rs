@@ -391,9 +391,32 @@ impl Exchange {
     pub(super) fn meets_itself(
         &self,
         account: AccountId,
+        order: (&OrderTerms, Option<&Accepted>),
+        slot: Slot,
+        parameters: &Parameters,
+    ) -> bool {
+        self.meets_own(account, order, slot, (&parameters.fees, |_| true))
+    }
+
+    /// The same of orders that another address of the party signed: a clearing nets the orders of
+    /// one address, and knows no parties.
+    pub(super) fn meets_another_address(
+        &self,
+        account: AccountId,
+        order: (&OrderTerms, Option<&Accepted>),
+        slot: Slot,
+        parameters: &Parameters,
+    ) -> bool {
+        let own = order.0.account;
+        self.meets_own(account, order, slot, (&parameters.fees, |other| other.account != own))
+    }
+
+    fn meets_own(
+        &self,
+        account: AccountId,
         (terms, replaced): (&OrderTerms, Option<&Accepted>),
         slot: Slot,
-        fees: &Fees,
+        (fees, counts): (&Fees, impl Fn(&OrderTerms) -> bool),
     ) -> bool {
         let (Some(member), Some(book)) = (self.members.get(&account), self.slots.get(&slot.start))
         else {
@@ -402,7 +425,9 @@ impl Exchange {
         let accounts = self.parties.get(&member.party).into_iter().flatten();
         let open = accounts.filter_map(|account| book.open.get(account)).flatten();
         let others = open.filter(|id| replaced.is_none_or(|replaced| replaced.id != **id));
-        others.into_iter().any(|id| cross(terms, &self.orders[id].terms, fees).unwrap_or(true))
+        others
+            .map(|id| &self.orders[id].terms)
+            .any(|other| counts(other) && cross(terms, other, fees).unwrap_or(true))
     }
 }
 

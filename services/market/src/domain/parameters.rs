@@ -7,7 +7,7 @@ use matching::network::Network;
 use matching::{Fees, Mechanism};
 use units::{Energy, Price};
 
-use super::SelfTrade;
+use super::{RiskLimits, SelfTrade};
 
 /// How a market runs: the same for all its members, and not part of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub struct Parameters {
     pub terms: contracts::Policy,
     /// What is done about orders of one party that would meet before the gate.
     pub self_trade: SelfTrade,
+    /// The figures of risk that a new market begins with, where they are not the defaults.
+    pub risk: Option<RiskLimits>,
     /// The grid, where the market has several zones.
     pub grid: Option<Network>,
     /// Seconds after a slot's end for which its members' meters are waited for, where what was

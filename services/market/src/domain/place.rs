@@ -92,8 +92,13 @@ impl Exchange {
         self.check_quantity(terms, replaced, parameters)?;
         let room = self.has_room_for(order, way) && self.may_have_more(owner, replaced);
         ensure(room, Rejection::TooMany)?;
-        let refused = self.self_trade(slot.start, parameters) == SelfTrade::Refuse
-            && self.meets_itself(owner, (terms, replaced), slot, &parameters.fees);
+        let refused = match self.self_trade(slot.start, parameters) {
+            SelfTrade::Refuse => self.meets_itself(owner, (terms, replaced), slot, parameters),
+            SelfTrade::Decrement if !self.trades_at_once(slot.start, parameters) => {
+                self.meets_another_address(owner, (terms, replaced), slot, parameters)
+            }
+            _ => false,
+        };
         ensure(!refused, Rejection::SelfTrade)?;
         let hold = self.check_cash((terms, replaced), parameters, retail)?;
         self.check_owed((owner, terms), (hold, replaced), parameters, now)?;
@@ -291,10 +296,14 @@ impl Exchange {
 
     /// Whether the order may trade where the account loses against its tariff.
     fn no_gain(&self, terms: &OrderTerms, slot: Slot, parameters: &Parameters) -> bool {
-        let Some((low, high)) = self.band(slot, parameters) else { return true };
+        let network = self.network_fee(terms.connection_point, parameters);
+        let Some((low, high)) = self.band_at(slot, network, parameters) else { return true };
         let fees = &parameters.fees;
         terms.limit().is_ok_and(|limit| match terms.side {
-            Side::Buy => fees.energy_bid(limit).is_ok_and(|bid| bid > high),
+            Side::Buy => limit
+                .minus(network)
+                .and_then(|bid| bid.minus(fees.buyer))
+                .is_ok_and(|bid| bid > high),
             Side::Sell => fees.energy_ask(limit).is_ok_and(|ask| ask < low),
         })
     }
@@ -302,8 +311,18 @@ impl Exchange {
     /// The energy prices of `slot` at which both sides gain with the fees they sign; `None` when
     /// there are none, or no tariff is known.
     pub fn band(&self, slot: Slot, parameters: &Parameters) -> Option<(Price, Price)> {
+        self.band_at(slot, parameters.fees.network, parameters)
+    }
+
+    /// The same where a Wh pays `network` to the grid on its way.
+    pub fn band_at(
+        &self,
+        slot: Slot,
+        network: Price,
+        parameters: &Parameters,
+    ) -> Option<(Price, Price)> {
         let (retail, feed_in) = self.prices(slot, parameters)?;
-        let high = parameters.fees.energy_bid(retail).ok()?;
+        let high = retail.minus(network).ok()?.minus(parameters.fees.buyer).ok()?;
         let low = feed_in.plus(parameters.fees.seller).ok()?;
         (low < high).then_some((low, high))
     }

@@ -24,13 +24,16 @@ use std::collections::{HashMap, HashSet};
 
 use alloy_primitives::{Address, B256};
 use contracts::{Clearing, Fills, Met, OrderTerms, Policy, Posted, Side, session_root};
+use events::market::CancelledBy;
 use ids::OrderId;
 use keys::recover;
 use matching::{Mechanism, Order, Rules, Share};
 use serde::{Deserialize, Serialize};
 use units::{Energy, Price};
 
-use super::clearing::{fees, met_at_gate, order_of, price, seed, shares, solve, unsigned};
+use super::clearing::{
+    fees, is_false, met_at_gate, order_of, price, seed, shares, solve, unsigned,
+};
 use super::order::{OrderSignature, is_delegated};
 use super::place::check_alone;
 use super::revealed::check_commitments;
@@ -75,6 +78,10 @@ pub struct Published {
     pub sequence: u64,
     /// Whether it took part; not where it was taken back before the gate, and has traded nothing.
     pub accepted: bool,
+    /// Whether it was taken back because its cash had left, as the market says: no root binds it,
+    /// but the chain shows the cash of everybody.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub uncovered: bool,
     /// What was signed.
     pub terms: OrderTerms,
     /// By whom it was signed.
@@ -98,6 +105,8 @@ pub struct Recomputed {
     pub orders: usize,
     /// Orders that were taken back before the gate.
     pub cancelled: usize,
+    /// Those of them whose cash had left, as the market says.
+    pub uncovered: usize,
     /// Orders of contract accounts: whether they took them as signed only the chain can say.
     pub of_contracts: usize,
     /// Fills.
@@ -147,6 +156,7 @@ impl Exchange {
         let published = |order: &Accepted| Published {
             sequence: order.sequence,
             accepted: part.contains(&order.id),
+            uncovered: order.cancelled_by == Some(CancelledBy::Funds),
             terms: order.terms.clone(),
             signature: order.signature.clone(),
         };
@@ -215,6 +225,7 @@ pub fn recompute(journal: &SlotJournal, posted: &Clearing) -> Result<Recomputed,
         feed_in_price: conditions.rules.reference.feed_in,
         orders: open.len(),
         cancelled: journal.orders.len() - open.len(),
+        uncovered: journal.orders.iter().filter(|o| o.uncovered && !o.accepted).count(),
         of_contracts: journal.orders.iter().filter(|order| order.signature.is_contract()).count(),
         fills: solved.trades.len(),
         volume: solved.clearing.volume,

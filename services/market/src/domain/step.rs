@@ -10,7 +10,8 @@
 //! "ST1" 1 sequence u64 at u64 by u8                                         21 bytes
 //! ```
 //! `force`: 0 till the gate, 1 till `until`, 2 immediate or cancel, 3 fill or kill. `by`: 0 the
-//! account, 1 chain, 2 suspension, 3 time. Times are epoch seconds; what is absent is zero.
+//! account, 1 chain, 2 suspension, 3 time, 6 cash that has left. Times are epoch seconds; what is
+//! absent is zero.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,6 +100,7 @@ impl Step {
                     CancelledBy::Time => 3,
                     CancelledBy::Immediate => 4,
                     CancelledBy::SelfTrade => 5,
+                    CancelledBy::Funds => 6,
                 });
             }
         }

@@ -77,7 +77,8 @@ pub enum SelfTrade {
     CancelOldest,
     /// Both are cancelled.
     CancelBoth,
-    /// Both lose the smaller of their quantities.
+    /// Both lose the smaller of their quantities: when they come, or at the gate where orders meet
+    /// there, best bid against best ask, before the book is solved.
     Decrement,
 }
 
@@ -265,11 +266,13 @@ impl Exchange {
         self.trading(slot).map_or(parameters.tick, |trading| trading.tick)
     }
 
-    /// What the slot does about orders of one party that would meet.
+    /// What the slot does about orders of one party that would meet. Where orders meet at the gate
+    /// there is no newest and no oldest one: they are netted, or refused.
     pub fn self_trade(&self, slot: Timestamp, parameters: &Parameters) -> SelfTrade {
         let begun = self.trading(slot).map(|trading| trading.self_trade);
-        let at_once = self.trades_at_once(slot, parameters).then_some(parameters.self_trade);
-        begun.or(at_once).unwrap_or_default()
+        let nets = parameters.self_trade == SelfTrade::Decrement;
+        let chosen = nets || self.trades_at_once(slot, parameters);
+        begun.or(chosen.then_some(parameters.self_trade)).unwrap_or_default()
     }
 
     /// The order's time is not over, and means something in its slot.

@@ -1,8 +1,9 @@
 //! What was left unopened of a sealed slot, and how much of that a party may have.
 //!
 //! To commit and to open only if it pays is an option, and so is to open and then to end the nonce
-//! of the order on chain before it is cleared. Both count. What was deposited leaves no choice once
-//! the gate is closed, so that nothing of it counts when the market does not take it.
+//! of the order on chain, or to have its cash leave, before it is cleared. All of that counts. What
+//! was deposited leaves no choice once the gate is closed, so that nothing of it counts when the
+//! market does not take it.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +36,7 @@ impl Exchange {
 
     /// Of a slot that was just cleared: what nobody opened expires, and counts against its account,
     /// unless the account could not help it: where nothing trades, or it may not trade. So does an
-    /// order that was opened and taken back on chain afterwards.
+    /// order that was opened and taken back on chain, or for want of cash, afterwards.
     pub(super) fn expire(&mut self, cleared: &ClearedSlot) {
         let slot = cleared.slot;
         let Some(mut book) = self.sealing.books.remove(&slot) else { return };
@@ -52,7 +53,10 @@ impl Exchange {
                 }
                 SealState::Opened { order } => self.order(order).is_some_and(|order| {
                     order.status == Status::Cancelled
-                        && order.cancelled_by == Some(CancelledBy::Chain)
+                        && matches!(
+                            order.cancelled_by,
+                            Some(CancelledBy::Chain | CancelledBy::Funds)
+                        )
                         && order.cancelled_at >= book.closed
                 }),
                 _ => false,

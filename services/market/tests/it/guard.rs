@@ -113,7 +113,7 @@ fn a_zone_without_data_is_stopped_and_a_connection_point_without_is_suspended() 
     };
     let mut town = town_with(limits);
     let found = |town: &Exchange, now: &str| -> Vec<_> {
-        let trips = town.silent_feeds(&parameters(), at(now));
+        let trips = town.silent_feeds(&parameters(), (morning(), at(now)));
         trips.into_iter().map(|trip| (trip.trigger, trip.trader, trip.measured)).collect()
     };
     assert_eq!(found(&town, "2026-06-01T10:00:00Z"), [], "nothing was ever metered");
@@ -413,4 +413,33 @@ async fn a_market_without_data_stops_before_it_clears_and_shows_why() {
         assert_eq!(lifted.0, expected, "{}", lifted.1);
     }
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_market_begins_with_its_installations_figures_and_a_pause_is_no_silence() {
+    let (stale_slots, chain_silent_seconds) = (Some(3), Some(50));
+    let risk = RiskLimits { stale_slots, chain_silent_seconds, ..RiskLimits::default() };
+    let config = market::MarketConfig { risk: Some(risk), ..config() };
+    let running = start_with(std::sync::Arc::new(tempfile::TempDir::new().unwrap()), config).await;
+    for envelope in crate::service::past() {
+        running.bus.publish(&envelope).await.unwrap();
+    }
+    let running = &running;
+    let ticked = |now: &'static str| async move {
+        running.hand.move_to(at(now));
+        running.market.tick(at(now)).await.unwrap();
+        let market = running.get("b1", "/v1/market").await;
+        market["stopped"]["tripped"]["trigger"].as_str().map(str::to_owned)
+    };
+    assert_eq!(ticked("2026-06-01T08:45:00Z").await, None);
+    let shown = running.request(Method::GET, "/v1/risk-limits", operator(), None).await.1;
+    let figures = ["stale_slots", "chain_silent_seconds", "collar_percent"];
+    assert_eq!(figures.map(|name| shown["limits"][name].clone()), [3, 50, 200].map(Value::from));
+    // The machine was asleep for a quarter of an hour: nobody here could have heard a block.
+    assert_eq!(ticked("2026-06-01T09:00:00Z").await, None);
+    assert_eq!(ticked("2026-06-01T09:00:40Z").await, None);
+    assert_eq!(ticked("2026-06-01T09:01:20Z").await.as_deref(), Some("silent_chain"));
+    let path = "/v1/risk-limits/changes";
+    let changes = running.request(Method::GET, path, operator(), None).await.1;
+    assert_eq!(changes["items"].as_array().unwrap().len(), 1, "once: {changes}");
 }

@@ -3,11 +3,14 @@
 #![allow(unreachable_pub, missing_docs, reason = "a test is used by nobody")]
 
 mod addresses;
+mod ahead;
+mod band;
 mod batch;
 mod buying;
 mod continuous;
 mod contract;
 mod contract_accounts;
+mod cover;
 mod delegates;
 mod durable;
 mod exposure;
@@ -15,6 +18,7 @@ mod guard;
 mod http;
 mod limits;
 mod machine;
+mod netting;
 mod published;
 mod refusals;
 mod relay;

@@ -201,6 +201,7 @@ fn an_order_without_a_commitment_from_before_the_gate_is_found() {
     let late = order("b2", Side::Buy, 100, 90_000);
     let published = Published {
         sequence: 99,
+        uncovered: false,
         accepted: false,
         terms: late.terms.clone(),
         signature: late.signature.clone(),

@@ -1,6 +1,6 @@
 //! A book of orders from a file; every fault is named by file, line and column.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use alloy_primitives::keccak256;
@@ -19,6 +19,8 @@ const COLUMNS: Columns = Columns {
 /// Orders, and the names that the file has for them.
 pub(super) struct Book {
     pub(super) orders: Vec<Order>,
+    /// The zones in which orders stand; an empty name is of those that name none.
+    pub(super) zones: BTreeSet<String>,
     names: HashMap<OrderId, (usize, String, String)>,
 }
 
@@ -44,15 +46,23 @@ pub(super) fn read(path: &Path) -> Result<Book, DataError> {
     book(read_rows(path, &COLUMNS)?)
 }
 
+/// The owner that an account of a file is.
+pub(super) fn owner(account: &str) -> [u8; 20] {
+    let mut owner = [0; 20];
+    owner.copy_from_slice(&keccak256(account)[12..]);
+    owner
+}
+
 fn book(rows: Vec<Row>) -> Result<Book, DataError> {
-    let mut book = Book { orders: Vec::new(), names: HashMap::new() };
+    let mut book = Book { orders: Vec::new(), zones: BTreeSet::new(), names: HashMap::new() };
     let mut times = Vec::new();
     for row in rows {
         let name = row.needed("order_id")?.to_owned();
         let account = row.get("account").unwrap_or(&name).to_owned();
         let id = OrderId::derived(&name);
-        let mut owner = [0; 20];
-        owner.copy_from_slice(&keccak256(&account)[12..]);
+        let owner = owner(&account);
+        let zone = row.get("zone").unwrap_or_default();
+        book.zones.insert(zone.to_owned());
         let quantity = row.needed_energy("qty_wh")?;
         let min_fill = row.energy("min_fill_wh")?;
         let limit = row.price("price")?;
@@ -69,7 +79,7 @@ fn book(rows: Vec<Row>) -> Result<Book, DataError> {
             min_fill: min_fill.unwrap_or_default(),
             hash: keccak256(&name).0,
             sequence: 0,
-            zone: ZoneId::derived(row.get("zone").unwrap_or_default()),
+            zone: ZoneId::derived(zone),
         });
     }
     let mut places: Vec<usize> = (0..times.len()).collect();

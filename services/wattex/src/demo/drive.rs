@@ -16,7 +16,7 @@ use super::pace::{Line, PUMP_PERIOD, Pace};
 use super::people::{self, People, Resident};
 use super::plan::{self, Progress};
 use super::report::{self, Inputs};
-use super::rule::{Bounds, Rule, doubt, forecast};
+use super::rule::{Bounds, Errors, Rule, forecast};
 use super::{Arguments, Speed, bills, members};
 use crate::data::{MeterRun, Span};
 use crate::node::chain::{CHALLENGE_SECONDS, CORRECTION_SECONDS};
@@ -220,8 +220,8 @@ impl Stage<'_> {
         let per_day = usize::try_from(86_400 / length.seconds())?;
         let intents = homes.iter().filter_map(|home| {
             let net = forecast(&home.known, target, per_day)?;
-            let doubt = doubt(&home.known, ahead + 1, per_day);
-            Some((home, home.rule.intend(net, doubt, bounds)?))
+            let errors = Errors::of(&home.known, ahead + 1, per_day);
+            Some((home, home.rule.intend(net, &errors, bounds)?))
         });
         let placed = intents.map(|(home, intent)| desk.place(home.resident, *slot, intent));
         for answer in try_join_all(placed).await? {

@@ -3,13 +3,16 @@
 //!
 //! The forecast knows only readings that arrived before the order: yesterday's same slot, moved by
 //! half of what today's latest slot differs from yesterday's. Without a yesterday it is the latest
-//! slot. What the forecasts of the last hours missed by is the home's doubt. It makes a buyer leave
-//! out some, and both sides want the more of the band the larger the doubt beside the order: energy
-//! that was traded and is missing costs up to the whole band, energy that was wanted and not traded
+//! slot. By what the forecasts of the last hours missed an order is for the newsvendor's quantile
+//! of what may come, and for no more than the forecast. What they missed by on average is the home's
+//! doubt, and both sides want the more of the band the larger it is beside the order: energy that
+//! was traded and is missing costs up to the whole band, energy that was wanted and not traded
 //! costs what the home would have kept.
 
 use contracts::Side;
 use units::{Energy, Price};
+
+use super::newsvendor::{ALL_PPM, quantile, to_buy, to_sell};
 
 /// The smallest order worth placing, in Wh.
 const ORDER_MIN_WH: u64 = 10;
@@ -19,10 +22,10 @@ const DAYS_BACK: usize = 3;
 /// How many slots back the forecast's errors are looked at.
 const SLOTS_BACK: usize = 24;
 
-/// How many times its doubt a buyer leaves out. Where surplus is scarce the price is near what a
-/// buyer would pay anyway: little is gained by energy that is needed and much is lost by energy
-/// that is not (the newsvendor's quantile). A seller is in the opposite place and leaves out none.
-const BUYERS_DOUBT: u64 = 1;
+/// Where in the band a home expects the price, in hundredths from below. Surplus is scarce, so it
+/// is near what buyers would pay anyway: a buyer gains little by energy that it needs and loses
+/// much by energy that it does not, and a seller is in the opposite place.
+const EXPECTED_PRICE: i64 = 80;
 
 /// What a home wants to do in one slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,12 +57,12 @@ pub struct Bounds {
 }
 
 impl Rule {
-    /// The order for a slot whose net energy (export minus import) is forecast as `net` Wh, give or
-    /// take `doubt` Wh.
-    pub fn intend(self, net: i64, doubt: u64, bounds: Bounds) -> Option<Intent> {
-        let left_out = if net < 0 { doubt.saturating_mul(BUYERS_DOUBT) } else { 0 };
-        let quantity = Energy::from_wh(net.unsigned_abs().saturating_sub(left_out));
+    /// The order for a slot whose net energy (export minus import) is forecast as `net` Wh, where
+    /// forecasts have lately missed by `errors`.
+    pub fn intend(self, net: i64, errors: &Errors, bounds: Bounds) -> Option<Intent> {
         let width = bounds.retail.n_per_wh() - bounds.feed_in.n_per_wh();
+        let quantity = Energy::from_wh(worth_trading(net, errors, bounds)?);
+        let doubt = errors.doubt();
         if quantity.wh() < ORDER_MIN_WH || width <= 0 {
             return None;
         }
@@ -82,6 +85,21 @@ impl Rule {
     }
 }
 
+/// How much of a forecast is best traded, in Wh; `None` where the band is empty.
+fn worth_trading(net: i64, errors: &Errors, bounds: Bounds) -> Option<u64> {
+    let Bounds { retail, feed_in, .. } = bounds;
+    let width = retail.n_per_wh() - feed_in.n_per_wh();
+    let price = Price::from_n_per_wh(feed_in.n_per_wh() + width / 100 * EXPECTED_PRICE);
+    let left_out = if net < 0 {
+        // What is needed is the more the less net energy there is: the other end of the errors.
+        errors.quantile(ALL_PPM - to_buy(price, feed_in, retail)?)
+    } else {
+        errors.quantile(to_sell(price, feed_in, retail)?).saturating_neg()
+    };
+    let left_out = left_out.max(0).unsigned_abs();
+    Some(net.unsigned_abs().saturating_sub(left_out))
+}
+
 /// Forecast of the net energy of slot `target` in Wh, when `known` holds the slots before it that
 /// have been read, and a day has `day` slots.
 ///
@@ -98,17 +116,34 @@ pub fn forecast(known: &[i64], target: usize, day: usize) -> Option<i64> {
     Some(moved.min(seen.copied().unwrap_or(latest).max(0)))
 }
 
-/// How far off the forecasts of the last slots were, in Wh: their mean absolute error, when an
-/// order is placed `ahead` slots after the last one that was read.
-pub fn doubt(known: &[i64], ahead: usize, day: usize) -> u64 {
-    let targets = known.len().saturating_sub(SLOTS_BACK)..known.len();
-    let errors: Vec<u64> = targets
-        .filter_map(|target| {
+/// By how much forecasts have missed, in Wh: what came less what was forecast, rising.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Errors(Vec<i64>);
+
+impl Errors {
+    /// Of the last slots, when an order is placed `ahead` slots after the last one that was read.
+    pub fn of(known: &[i64], ahead: usize, day: usize) -> Errors {
+        let targets = known.len().saturating_sub(SLOTS_BACK)..known.len();
+        let missed = targets.filter_map(|target| {
             let informed = known.get(..target.checked_sub(ahead)?)?;
-            Some(forecast(informed, target, day)?.abs_diff(known[target]))
-        })
-        .collect();
-    errors.iter().sum::<u64>() / (errors.len() as u64).max(1)
+            Some(known[target].saturating_sub(forecast(informed, target, day)?))
+        });
+        let mut errors: Vec<i64> = missed.collect();
+        errors.sort_unstable();
+        Errors(errors)
+    }
+
+    /// Their mean absolute value.
+    fn doubt(&self) -> u64 {
+        let sum: u128 = self.0.iter().map(|error| u128::from(error.unsigned_abs())).sum();
+        u64::try_from(sum / (self.0.len() as u128).max(1)).unwrap_or(u64::MAX)
+    }
+
+    /// By how much more than forecast there was at most in so many cases; nothing where none are
+    /// known.
+    fn quantile(&self, ppm: u32) -> i64 {
+        quantile(&self.0, ppm).unwrap_or(0)
+    }
 }
 
 #[cfg(test)]
@@ -132,9 +167,32 @@ mod tests {
 
     #[test]
     fn doubt_is_what_the_forecasts_missed_by() {
-        assert_eq!(doubt(&[-5, -5, -5, -5], 2, 4), 0);
-        assert_eq!(doubt(&[0, 0, 10, 10], 2, 4), 10);
-        assert_eq!(doubt(&[], 2, 4), 0);
+        let doubt = |known: &[i64]| Errors::of(known, 2, 4).doubt();
+        assert_eq!(doubt(&[-5, -5, -5, -5]), 0);
+        assert_eq!(doubt(&[0, 0, 10, 10]), 10);
+        assert_eq!(doubt(&[]), 0);
+        assert_eq!(Errors::of(&[0, 0, 10, -20, 10], 2, 4), Errors(vec![-20, 10]));
+    }
+
+    /// Half of the forecasts were too high by so much, and half too low.
+    fn missed(by: i64) -> Errors {
+        Errors(vec![by.saturating_neg(), by])
+    }
+
+    #[test]
+    fn an_order_is_for_the_quantile_at_which_more_would_gain_nothing() {
+        let (retail, feed_in) = (Price::from_n_per_wh(300_000), Price::from_n_per_wh(100_000));
+        let bounds = Bounds { retail, feed_in, tick: 100 };
+        let check = |net: i64, errors: &[i64], wh: u64| {
+            let intent = Rule { keeps: 0 }.intend(net, &Errors(errors.to_vec()), bounds);
+            assert_eq!(intent.map(|intent| intent.quantity.wh()), Some(wh), "{net}, {errors:?}");
+        };
+        // At four fifths of the band a buyer covers one case in five, and a seller four in five.
+        check(-400, &[-50, -20, 0, 30, 60], 370);
+        check(400, &[-50, -20, 0, 30, 60], 400);
+        check(400, &[-90, -80, -70, -60, -50], 340);
+        check(-400, &[-90, -80, -70, -60, -50], 400);
+        check(-400, &[], 400);
     }
 
     #[test]
@@ -144,19 +202,19 @@ mod tests {
             feed_in: Price::from_n_per_wh(80_050),
             tick: 100,
         };
-        let buy = Rule { keeps: 0 }.intend(-500, 0, bounds).unwrap();
+        let buy = Rule { keeps: 0 }.intend(-500, &missed(0), bounds).unwrap();
         assert_eq!((buy.side, buy.limit), (Side::Buy, Price::from_n_per_wh(300_000)));
-        let sell = Rule { keeps: 0 }.intend(500, 0, bounds).unwrap();
+        let sell = Rule { keeps: 0 }.intend(500, &missed(0), bounds).unwrap();
         assert_eq!((sell.side, sell.limit), (Side::Sell, Price::from_n_per_wh(80_100)));
-        assert_eq!(Rule { keeps: 0 }.intend(-19, 10, bounds), None);
+        assert_eq!(Rule { keeps: 0 }.intend(-19, &missed(10), bounds), None);
     }
 
     #[test]
     fn the_less_sure_a_home_is_the_more_it_wants_and_never_less_than_its_taste() {
         let (retail, feed_in) = (Price::from_n_per_wh(300_000), Price::from_n_per_wh(100_000));
         let bounds = Bounds { retail, feed_in, tick: 100 };
-        let check = |net: i64, doubt: u64, wh: u64, kept: i64| {
-            let intent = Rule { keeps: 10 }.intend(net, doubt, bounds).unwrap();
+        let check = |net: i64, doubt: i64, wh: u64, kept: i64| {
+            let intent = Rule { keeps: 10 }.intend(net, &missed(doubt), bounds).unwrap();
             let limit = if net < 0 { 300_000 - kept } else { 100_000 + kept };
             let expected = (Energy::from_wh(wh), Price::from_n_per_wh(limit));
             assert_eq!((intent.quantity, intent.limit), expected, "{net} give or take {doubt}");
@@ -168,6 +226,6 @@ mod tests {
         check(400, 20, 400, 20_000);
         check(400, 100, 400, 40_000);
         check(100, 300, 100, 150_000);
-        check(i64::MAX, u64::MAX, i64::MAX.unsigned_abs(), 132_000);
+        check(i64::MAX, i64::MAX, i64::MAX.unsigned_abs(), 100_000);
     }
 }

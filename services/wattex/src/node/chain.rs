@@ -10,6 +10,7 @@ use contracts::{
     Settings,
 };
 use ids::{CommunityId, ZoneId};
+use market::domain::RiskLimits;
 use matching::Mechanism;
 use tariff::Tariff;
 use units::Price;
@@ -25,6 +26,9 @@ pub const CORRECTION_SECONDS: u32 = 10 * 86_400;
 pub const CHALLENGE_SECONDS: u32 = 3 * 86_400;
 /// How much longer than the order horizon a withdrawal takes: past settlement and finality.
 const WITHDRAWAL_SPARE: u32 = 12 * 3_600;
+/// Slots without a reading, and times that a block takes without one, after which trading stops.
+const STALE_SLOTS: u32 = 3;
+const SILENT_BLOCKS: u64 = 10;
 /// How long everybody sees a change of roles before it is made.
 const ROLE_DELAY: u32 = 2 * 86_400;
 /// Shortfall that costs nothing: a tenth of the quantity, or this many Wh.
@@ -114,6 +118,18 @@ pub fn policy(
         },
         balance_account: secrets.key(role::BALANCE).address(),
     })
+}
+
+/// The figures of risk of an installation whose clock is everybody's: where meters are silent for
+/// three slots, or blocks for ten times what one takes, trading stops.
+pub fn silence() -> RiskLimits {
+    let block = GenesisSpec::new(0, 0).target_block_time;
+    let seconds = u32::try_from(block.saturating_mul(SILENT_BLOCKS)).unwrap_or(u32::MAX);
+    RiskLimits {
+        stale_slots: Some(STALE_SLOTS),
+        chain_silent_seconds: Some(seconds),
+        ..RiskLimits::default()
+    }
 }
 
 /// The first block: our contracts, their roles, the policy registered.

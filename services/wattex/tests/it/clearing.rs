@@ -3,7 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+use alloy_primitives::keccak256;
+use ids::{OrderId, ZoneId};
+use matching::{Fees, Mechanism, Order, Reference, Rules, Side};
 use serde_json::{Value, json};
+use units::{Decimal, Energy, Price};
 
 use crate::program::{Ended, Place, run, text, wattex};
 
@@ -96,6 +100,144 @@ fn a_grid_has_prices_by_zone() {
     assert_eq!(flows, [&json!(1000), &json!(1000)]);
 }
 
+/// A book in which every mechanism finds somebody: energy that is given away, and enough orders for
+/// a lot to leave both sides in both halves.
+fn broad() -> String {
+    let bid = |n: u64| format!("B{n},buy,{},0.{}\n", 1000 + n, 30 - n);
+    let ask = |n: u64| format!("S{n},sell,{},0.{:02}\n", 1000 + 3 * n, (2 * n).saturating_sub(6));
+    let rows = (0..12).flat_map(|n| [bid(n), ask(n)]);
+    format!("order_id,side,qty_wh,price\n{}", rows.collect::<String>())
+}
+
+/// The same book, as the market would have it.
+fn orders(book: &str) -> Vec<Order> {
+    let order = |(sequence, line): (u64, &str)| {
+        let cells: Vec<&str> = line.split(',').collect();
+        let hash = keccak256(cells[0]);
+        let n = cells[3].parse::<Decimal>().unwrap().to_scale(6).unwrap();
+        Order {
+            id: OrderId::derived(cells[0]),
+            owner: hash[12..].try_into().unwrap(),
+            side: if cells[1] == "buy" { Side::Buy } else { Side::Sell },
+            quantity: Energy::from_wh(cells[2].parse().unwrap()),
+            price: Price::from_n_per_wh(i64::try_from(n).unwrap()),
+            min_fill: Energy::ZERO,
+            hash: hash.0,
+            sequence,
+            zone: ZoneId::derived(""),
+        }
+    };
+    (1..).zip(book.lines().skip(1)).map(order).collect()
+}
+
+#[test]
+fn every_mechanism_fills_orders_of_a_file_as_the_market_does() {
+    let place = Place::new();
+    let book = broad();
+    let file = file(&place, "book.csv", &book);
+    let orders = orders(&book);
+    let price = Price::from_n_per_wh(180_000);
+    for mechanism in Mechanism::ALL {
+        let mechanism = mechanism.with_price(price);
+        let rules = Rules {
+            mechanism,
+            shares: matching::equal_shares(&orders),
+            reference: Reference {
+                retail: Price::from_n_per_wh(300_000),
+                feed_in: Price::from_n_per_wh(80_000),
+            },
+            ..Rules::uniform(Price::from_n_per_wh(100), Fees::default())
+        };
+        let expected = matching::clear(&orders, &rules).unwrap();
+        let written = serde_json::to_string(&mechanism).unwrap();
+        let outcome = cleared(&[
+            "--mechanism",
+            &written,
+            "--orders",
+            text(&file),
+            "--retail",
+            "0.3",
+            "--feed-in",
+            "0.08",
+        ]);
+        let fills = outcome["fills"].as_array().unwrap();
+        let got = fills.iter().map(|fill| {
+            let id = OrderId::derived(fill["order_id"].as_str().unwrap());
+            (id, fill["quantity_wh"].as_u64().unwrap())
+        });
+        let wanted = expected.fills.iter().map(|fill| (fill.order, fill.quantity.wh()));
+        assert!(!fills.is_empty(), "{mechanism}: nothing is filled");
+        assert_eq!(got.collect::<Vec<_>>(), wanted.collect::<Vec<_>>(), "{mechanism}");
+    }
+}
+
+#[test]
+fn shares_of_a_file_say_who_gets_what_is_allocated() {
+    let place = Place::new();
+    let book = file(
+        &place,
+        "book.csv",
+        "order_id,account,side,qty_wh,price\n\
+         H1,A,buy,2000,0.3\nH2,B,buy,500,0.3\nH3,C,buy,1500,0.3\nPV,P,sell,3000,0\n",
+    );
+    let keys = "account,weight\nA,50\nB,30\nC,20\n";
+    let shares = file(&place, "shares.csv", keys);
+    let allocated = |mechanism: &str, more: &[&str]| {
+        let given = ["--mechanism", mechanism, "--price", "0.1", "--orders", text(&book)];
+        let outcome = cleared(&[&given, more].concat());
+        let of = |name: &str| {
+            let fills = outcome["fills"].as_array().unwrap();
+            let fill = fills.iter().find(|fill| fill["order_id"] == name);
+            fill.map_or(0, |fill| fill["quantity_wh"].as_u64().unwrap())
+        };
+        ["H1", "H2", "H3", "PV"].map(of)
+    };
+    let with = ["--shares", text(&shares)];
+    assert_eq!(allocated("static_allocation", &with), [1500, 500, 600, 2600]);
+    assert_eq!(allocated("cascade_allocation", &with), [1643, 500, 857, 3000]);
+    assert_eq!(allocated("static_allocation", &[]), [1000, 500, 1000, 2500]);
+    let refused = |mechanism: &str, shares: &PathBuf| {
+        let given = ["clear", "--price", "0.1", "--orders", text(&book), "--mechanism", mechanism];
+        let ended = run(wattex(&[&given[..], &["--shares", text(shares)]].concat()));
+        (ended.code, ended.err)
+    };
+    let (code, why) = refused("dynamic_allocation", &shares);
+    assert!(code == Some(2) && why.contains("has none"), "{why}");
+    for (number, (content, part)) in [
+        ("account,weight\nA,1\nA,2\n", "3, column account"),
+        ("account,weight\nA,half\n", "no whole number"),
+        ("account,weight\nA,0\n", "nobody has a part"),
+        ("account\nA\n", "the column weight is missing"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let shares = file(&place, &format!("shares{number}.csv"), content);
+        let (code, why) = refused("static_allocation", &shares);
+        assert!(code == Some(3) && why.contains(part), "{why}");
+    }
+}
+
+#[test]
+fn zones_without_a_grid_are_not_one_zone_unless_that_is_said() {
+    let place = Place::new();
+    let book = file(
+        &place,
+        "book.csv",
+        "order_id,side,qty_wh,price,zone\nB1,buy,5,0.3,A\nS1,sell,5,0.1,B\n",
+    );
+    let clear = |more: &[&str]| run(wattex(&[&["clear", "--orders", text(&book)], more].concat()));
+    let refused = clear(&[]);
+    assert_eq!(refused.code, Some(2), "{}", refused.out);
+    assert!(refused.err.contains("2 zones (A, B)") && refused.err.contains("--zones"));
+    let as_one = clear(&["--one-zone"]);
+    assert_eq!(as_one.code, Some(0), "{}", as_one.err);
+    assert!(as_one.err.contains("warning") && as_one.out.contains("0.005 kWh"), "{}", as_one.out);
+    let one = file(&place, "one.csv", "order_id,side,qty_wh,price,zone\nB1,buy,5,0.3,A\n");
+    let ended = run(wattex(&["clear", "--orders", text(&one)]));
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
+}
+
 #[test]
 fn what_is_wrong_with_a_book_is_named() {
     let place = Place::new();
@@ -151,4 +293,18 @@ fn all_mechanisms_are_shown_on_one_community() {
     }
     let table = run(wattex(&["mechanisms", "--homes", "6"])).out;
     assert!(table.contains("mc_afee") && table.contains('█') && table.contains("Jain"), "{table}");
+    let words = |line: usize| table.lines().nth(line).unwrap().split_whitespace();
+    let columns = "mechanism kWh price welfare of best buyers sellers differ. Jain losers ms";
+    assert_eq!(words(2).collect::<Vec<_>>().join(" "), columns);
+    let price = of("uniform")["price_mean"].as_str().unwrap();
+    let shown = words(3).nth(2).unwrap();
+    assert!(shown.len() == 6 && price.starts_with(shown.trim_end_matches('0')), "{price} {shown}");
+    let number = |one: &Value, field: &str| one[field].as_i64().unwrap();
+    for one in list {
+        let (least, middle) = (number(one, "saving_ppm_least"), number(one, "saving_ppm_median"));
+        assert!(least <= middle && (least >= 0 || one["losers"] != 0), "{one}");
+        assert!((0..=1_000_000).contains(&number(one, "local_coverage_ppm")), "{one}");
+        assert!(one["volume_wh"] == 0 || one["price_dispersion"].is_string(), "{one}");
+    }
+    assert!(number(of("uniform"), "local_coverage_ppm") > 0, "{}", of("uniform"));
 }

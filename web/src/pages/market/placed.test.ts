@@ -32,6 +32,7 @@ test("what traded at once is said, and what became of the rest", () => {
     [{ trades: TRADES, status: "cancelled", cancelled_by: "immediate", open_wh: 0 }, /at \$0\.11\. The rest is cancelled/],
     [{ status: "cancelled", cancelled_by: "immediate", open_wh: 0 }, /^Nothing could trade/],
     [{ status: "cancelled", cancelled_by: "self_trade", open_wh: 0 }, /order of your own/],
+    [{ status: "cancelled", cancelled_by: "funds", open_wh: 0 }, /no longer covered/],
   ];
   for (const [change, expected] of cases) expect(outcome({ ...ORDER, ...change })).toMatch(expected);
 });

@@ -33,6 +33,7 @@ export function outcome(order: Order): string {
   if (order.status === "filled") return `${traded}All of it is traded.`;
   if (order.status === "cancelled") {
     if (order.cancelled_by === "self_trade") return `${traded}The rest would have met an order of your own and was cancelled.`;
+    if (order.cancelled_by === "funds") return `${traded}The wallet no longer covered the rest, so it was cancelled.`;
     return traded ? `${traded}The rest is cancelled.` : "Nothing could trade at once, so the order is cancelled.";
   }
   return `${traded}${kwh(order.open_wh)} kWh ${traded ? "wait" : "are"} in the book.`;

@@ -1,6 +1,7 @@
 //! A batch through the continuous book.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use ids::OrderId;
 use matching::book::{QUANTITY_MAX, continuous};
@@ -8,14 +9,13 @@ use matching::{Clearing, Fees, Order, Refusal, Rules, Side};
 use serde_json::Value;
 use units::{Energy, Price};
 
+use crate::mechanisms::books::operations;
+use crate::mechanisms::twin::in_turn::{self, Met};
 use crate::orders::{Dice, order, vectors};
 
 fn rules(tick: i64) -> Rules {
     Rules::uniform(Price::from_n_per_wh(tick), Fees::default())
 }
-
-/// Who bought of whom, how much, at what price.
-type Met = (OrderId, OrderId, u64, i64);
 
 fn trades(clearing: &Clearing) -> Vec<Met> {
     let mut trades = Vec::new();
@@ -138,80 +138,54 @@ fn a_batch_that_does_not_fit_is_refused() {
     assert_eq!(continuous(&[], &rules(1)).unwrap(), Clearing::default());
 }
 
-/// Who bought of whom, and who was dropped, by a list of what rests that is searched from end to
-/// end; without fees and tick.
-fn slowly(orders: &[Order]) -> (Vec<Met>, Vec<OrderId>) {
-    let mut coming: Vec<Order> = orders.to_vec();
-    coming.sort_by_key(|order| (order.sequence, order.hash));
-    let (mut resting, mut trades, mut dropped) = (Vec::<Order>::new(), Vec::new(), Vec::new());
-    for order in coming {
-        let (mut left, mut after, mut made) = (order.quantity.wh(), resting.clone(), Vec::new());
-        while left > 0 {
-            let sign = if order.side == Side::Buy { 1 } else { -1 };
-            let cost = |other: &Order| other.price.n_per_wh() * sign;
-            let crosses = |other: &&mut Order| {
-                other.side != order.side
-                    && other.quantity > Energy::ZERO
-                    && cost(other) <= cost(&order)
-            };
-            let best = after.iter_mut().filter(crosses).min_by_key(|other| cost(other));
-            let Some(best) = best else { break };
-            let both = left.min(best.quantity.wh());
-            left -= both;
-            best.quantity = best.quantity.less(Energy::from_wh(both));
-            if best.owner != order.owner {
-                let ids = match order.side {
-                    Side::Buy => (order.id, best.id),
-                    Side::Sell => (best.id, order.id),
-                };
-                made.push((ids.0, ids.1, both, best.price.n_per_wh()));
-            }
-        }
-        if made.iter().map(|trade| trade.2).sum::<u64>() < order.min_fill.wh() {
-            dropped.push(order.id);
-            continue;
-        }
-        resting = after;
-        trades.append(&mut made);
-        resting.push(Order { quantity: Energy::from_wh(left), ..order });
-    }
-    (trades, dropped)
-}
-
 #[test]
 fn random_batches_clear_as_a_slow_list_does() {
-    let (mut traded, mut dropped) = (0, 0);
-    for seed in 0..4_000 {
+    let (begun, most) = (Instant::now(), operations(44_000));
+    let (mut seen, mut seed, mut traded, mut dropped) = (0, 0, 0, 0);
+    while seen < most {
         let mut dice = Dice(seed);
         let mut orders = Vec::new();
         let (prices, owners) = (2 + dice.below(12), 2 + dice.below(10));
         for count in 0..2 + dice.below(20) {
             let side = if dice.below(2) == 0 { Side::Buy } else { Side::Sell };
-            let price = i64::try_from(dice.below(prices)).unwrap();
-            let mut order = order(&format!("{seed}-{count}"), side, 1 + dice.below(12), price);
+            let (quantity, price) = (dice.below(13), dice.price(prices) - 1);
+            let mut order = dice.order(count, quantity, price);
+            order.side = side;
             order.owner = [u8::try_from(dice.below(owners)).unwrap(); 20];
+            // Few of them, so that hashes decide often.
             order.sequence = dice.below(8);
             if dice.below(6) == 0 {
                 order.min_fill = Energy::from_wh(dice.below(14));
             }
             orders.push(order);
         }
-        let cleared = continuous(&orders, &rules(1)).unwrap();
-        let (slow, out) = slowly(&orders);
-        assert_eq!(trades(&cleared), slow, "seed {seed}");
-        assert_eq!(cleared.dropped, out, "seed {seed}");
+        let mut price = || Price::from_n_per_wh(dice.price(3));
+        let fees = Fees { network: price(), buyer: price(), seller: price() };
+        let fees = if seed % 2 == 0 { fees } else { Fees::default() };
+        let rules = Rules::uniform(Price::from_n_per_wh(1 + dice.price(3)), fees);
+        let cleared = continuous(&orders, &rules).unwrap();
+        let slow = in_turn::run(&orders, &rules);
+        assert_eq!(trades(&cleared), slow.trades, "seed {seed}");
+        assert_eq!(cleared.dropped, slow.dropped, "seed {seed}");
         let mut fills: BTreeMap<OrderId, u64> = BTreeMap::new();
-        for trade in &slow {
+        for trade in &slow.trades {
             *fills.entry(trade.0).or_default() += trade.2;
             *fills.entry(trade.1).or_default() += trade.2;
         }
         let told = cleared.fills.iter().map(|fill| (fill.order, fill.quantity.wh()));
         assert_eq!(told.collect::<BTreeMap<_, _>>(), fills, "seed {seed}");
         assert_eq!(cleared.fills.len(), fills.len(), "seed {seed}");
-        let volume: u64 = slow.iter().map(|trade| trade.2).sum();
+        let volume: u64 = slow.trades.iter().map(|trade| trade.2).sum();
         assert_eq!(cleared.volume.wh(), volume, "seed {seed}");
-        traded += slow.len();
-        dropped += out.len();
+        seen += u64::try_from(orders.len()).unwrap();
+        traded += u64::try_from(slow.trades.len()).unwrap();
+        dropped += u64::try_from(slow.dropped.len()).unwrap();
+        seed += 1;
     }
-    assert!(traded > 10_000 && dropped > 1_000, "too dull: {traded}, {dropped}");
+    println!(
+        "continuous, batches: {seen} orders, seeds 0..{seed}, {traded} trades, {dropped} dropped, \
+         {} ms",
+        begun.elapsed().as_millis()
+    );
+    assert!(traded > 2 * seed && dropped * 4 > seed, "too dull: {traded}, {dropped} of {seed}");
 }

@@ -336,6 +336,12 @@ fn random_streams_give_what_the_book_reports() {
         totals.iter_mut().zip(seen).for_each(|(total, seen)| *total += seen);
     }
     let [trades, netted, left, kept] = totals;
+    println!(
+        "session: {} orders, seeds {first}..{}, {trades} trades, {netted} netted, {left} left, \
+         {kept} kept their place",
+        streams * count,
+        first + streams
+    );
     let few = usize::try_from(streams).unwrap();
     let dull = trades < 100 * few || netted < few || left < 10 * few || kept < 2 * few;
     assert!(!dull, "the streams are too dull: {totals:?} in {streams}");

@@ -197,6 +197,8 @@ fn random_streams_give_the_reports_of_the_slow_twin() {
         compare(seed, count, &mut totals);
     }
     let (traded, netted, expired) = (totals.traded, totals.netted, totals.expired);
+    let (messages, end) = (streams * count, first + streams);
+    println!("continuous, streams: {messages} messages, seeds {first}..{end}, {traded} Wh traded");
     let dull = traded < streams * 200 || netted < streams || expired < streams;
     assert!(!dull, "the streams are too dull: {traded}, {netted}, {expired} in {streams}");
 }

@@ -1,10 +1,22 @@
 //! How much of what a book is worth each mechanism brings about.
 
+use std::ops::Range;
+
 use matching::metrics::Metrics;
 use matching::{Mechanism, Order, Rules, Share, Side, clear};
 use units::Price;
 
 use crate::mechanisms::books::{Dice, owner, reference, rules};
+
+/// What is known of some, in hundredths of a per cent of the call auction: welfare on average and at
+/// worst, and volume. Published are 97.4 % with 92 % of the volume for gsy-e's pay-as-clear, 57.6 %
+/// with 138 % for its pay-as-bid; the books are random ones of the same kind, not the same.
+const KNOWN: [(&str, Range<u64>, Range<u64>, Range<u64>); 4] = [
+    ("gsy_pay_as_clear", 9_740..9_800, 1_800..4_000, 9_200..9_350),
+    ("gsy_pay_as_bid", 5_500..5_800, 100..250, 13_600..13_900),
+    ("mc_afee", 8_250..8_400, 0..1, 7_000..7_300),
+    ("continuous", 8_300..8_600, 300..500, 11_600..12_000),
+];
 
 /// 3 to 20 orders a side of 0.5 to 5 kWh, between 8 and 30 ct per kWh.
 fn book(dice: &mut Dice) -> Vec<Order> {
@@ -57,13 +69,19 @@ fn the_call_auction_gets_all_that_a_book_is_worth_and_the_others_less() {
             volumes / worth / 100,
             volumes / worth % 100
         );
-        found.push((mechanism, sum / worth, lowest));
+        found.push((mechanism, sum / worth, lowest, volumes / worth));
     }
-    for (mechanism, mean, lowest) in found {
+    for (mechanism, mean, lowest, volume) in found {
         if mechanism.properties().efficient {
-            assert_eq!((mean, lowest), (10_000, 10_000), "{mechanism}");
+            assert_eq!((mean, lowest, volume), (10_000, 10_000, 10_000), "{mechanism}");
         } else {
             assert!(mean < 10_000, "{mechanism}");
+        }
+        for (name, means, least, volumes) in KNOWN {
+            let within = means.contains(&mean) && least.contains(&lowest);
+            let figures = format!("{mean}, at least {lowest}, volume {volume}");
+            let known = name != mechanism.name() || within && volumes.contains(&volume);
+            assert!(known, "{mechanism}: {figures} hundredths of a per cent");
         }
     }
 }

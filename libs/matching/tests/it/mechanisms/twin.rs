@@ -6,6 +6,7 @@
 mod by_merit;
 mod by_rule;
 mod halves;
+pub(crate) mod in_turn;
 
 use std::collections::BTreeMap;
 
@@ -127,8 +128,45 @@ pub(crate) fn joined(bids: &[Line], asks: &[Line], price: i64) -> Vec<Deal> {
     pairs.map(|(bid, ask)| (bid.order.id, ask.order.id, price, price)).collect()
 }
 
+/// The best bid and the best ask that are left of a book whose orders got so much.
+pub(crate) fn left(
+    orders: &[Order],
+    rules: &Rules,
+    clearing: &Clearing,
+) -> (Option<i64>, Option<i64>) {
+    let mut rests: Vec<(Side, i64, u64)> = Vec::new();
+    if rules.mechanism == Mechanism::Continuous {
+        rests = in_turn::run(orders, rules).resting;
+    } else {
+        let got = crate::mechanisms::books::fills(clearing);
+        let book = lines(orders, rules, &clearing.dropped);
+        for line in book.bids.iter().chain(&book.asks) {
+            let open = line.open - got.get(&line.order.id).copied().unwrap_or(0);
+            rests.push((line.order.side, line.price, open));
+        }
+    }
+    let of = |side: Side| {
+        let own = rests.iter().filter(move |rest| rest.0 == side && rest.2 > 0);
+        own.map(|rest| rest.1)
+    };
+    (of(Side::Buy).max(), of(Side::Sell).min())
+}
+
+/// What continuous trading comes to.
+fn one_by_one(orders: &[Order], rules: &Rules) -> Outcome {
+    let run = in_turn::run(orders, rules);
+    let mut deals = BTreeMap::new();
+    for (buyer, seller, quantity, price) in run.trades {
+        *deals.entry((buyer, seller, price, price)).or_default() += quantity;
+    }
+    Outcome { price: None, deals, dropped: run.dropped }
+}
+
 /// Clears a small book.
 pub(crate) fn clear(orders: &[Order], rules: &Rules) -> Outcome {
+    if rules.mechanism == Mechanism::Continuous {
+        return one_by_one(orders, rules);
+    }
     let mut dropped: Vec<OrderId> = Vec::new();
     for number in 0.. {
         let book = lines(orders, rules, &dropped);
@@ -177,7 +215,7 @@ fn solve(book: &Lines, orders: &[Order], rules: &Rules) -> Vec<Deal> {
     let price = |mechanism: &Mechanism| mechanism.given_price().unwrap().n_per_wh();
     match &rules.mechanism {
         Mechanism::Uniform { .. } => unreachable!("its twin is matching::naive"),
-        Mechanism::Continuous => unreachable!("its twin is matching::book::naive"),
+        Mechanism::Continuous => unreachable!("its twin knows no rounds"),
         rule @ (Mechanism::FixedPrice { .. } | Mechanism::DynamicAllocation { .. }) => {
             by_rule::exchange(book, price(rule))
         }

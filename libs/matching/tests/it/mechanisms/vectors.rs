@@ -235,6 +235,46 @@ fn mcafee_trades_all_or_all_but_one_of_unit_orders() {
     }
 }
 
+/// What Vickrey, Clarke and Groves make of unit orders, in whole cents: how many trade, what each
+/// buyer pays, what each seller gets. It needs a subsidy, so that no market has it.
+fn vcg(mut bids: Vec<i64>, mut asks: Vec<i64>) -> (usize, i64, i64) {
+    bids.sort_unstable_by(|one, other| other.cmp(one));
+    asks.sort_unstable();
+    let efficient = bids.iter().zip(&asks).take_while(|(bid, ask)| bid >= ask).count();
+    // Each takes the place of the first one that is left out, or of the last one that trades.
+    let (last_bid, last_ask) = (bids[efficient - 1], asks[efficient - 1]);
+    let pays = bids.get(efficient).map_or(last_ask, |next| last_ask.max(*next));
+    let gets = asks.get(efficient).map_or(last_bid, |next| last_bid.min(*next));
+    (efficient, pays, gets)
+}
+
+#[test]
+fn vcg_needs_a_subsidy_where_mcafee_leaves_a_surplus_or_nothing() {
+    let vectors = vectors();
+    let cases = vectors["vcg"].as_array().unwrap();
+    for case in cases {
+        let list = |key: &str| -> Vec<i64> {
+            case[key].as_array().unwrap().iter().map(|value| value.as_i64().unwrap()).collect()
+        };
+        let number = |key: &str| case[key].as_i64().unwrap();
+        let (count, pays, gets) = vcg(list("b"), list("s"));
+        let trades = i64::try_from(count).unwrap();
+        assert_eq!((trades, pays, gets), (number("k"), number("pay"), number("receive")), "{case}");
+        let budget = trades * (pays - gets);
+        assert!(budget == number("budget") && budget < 0, "{case}");
+        let side = |side: Side, prices: Vec<i64>| {
+            let named = (0..).zip(prices);
+            named.map(move |(n, price)| order(&format!("{side:?}{n}"), side, 1, price))
+        };
+        let orders: Vec<Order> =
+            side(Side::Buy, list("b")).chain(side(Side::Sell, list("s"))).collect();
+        let given_up = clear(&orders, &rules(Mechanism::McAfee)).unwrap();
+        let figures = Metrics::new(&orders, &rules(Mechanism::McAfee), &given_up).unwrap();
+        assert!(figures.difference >= 0 && given_up.trades.len() <= count, "{case}");
+    }
+    assert_eq!(cases.len(), 2);
+}
+
 #[test]
 fn halves_trade_at_each_others_price() {
     // Unit bids 4, 2, 5 and asks 3, 1; the left half has the bids 2 and 5 and the ask 1.

@@ -24,6 +24,7 @@ impl Case<'_> {
     /// All of it; `outcome` is the twin's, of the orders that were not dropped.
     pub(crate) fn check(&self, outcome: &twin::Outcome) {
         self.orders_are_filled_within_their_limits(outcome);
+        self.margins_are_shared_by_largest_remainder(outcome);
         self.trades_are_the_fills();
         self.links_carry_what_trades_send();
         self.links_are_worth_what_they_earn();
@@ -58,6 +59,39 @@ impl Case<'_> {
             assert!(filled == 0 || filled >= order.min_fill.wh(), "below its minimum, seed {seed}");
         }
         assert!(self.zonal.zones.iter().all(|z| z.seller.n_per_wh() >= 0), "seed {seed}");
+    }
+
+    /// Where an order of a zone gains nothing, all that gain nothing share what their level has: by
+    /// what they have open, the rest one by one to the largest remainder, equal ones by hash.
+    fn margins_are_shared_by_largest_remainder(&self, outcome: &twin::Outcome) {
+        let got = fills(self.zonal);
+        for (price, side) in
+            self.zonal.zones.iter().flat_map(|price| [(price, Side::Buy), (price, Side::Sell)])
+        {
+            let margin = if side == Side::Buy { price.buyer } else { price.seller }.n_per_wh();
+            let at_margin = |order: &&Order| {
+                let there = order.zone == price.zone && order.side == side;
+                let dropped = self.zonal.clearing.dropped.contains(&order.id);
+                there && !dropped && worth(order, &self.rules.fees) == margin
+            };
+            let level: Vec<&Order> = self.orders.iter().filter(at_margin).collect();
+            let filled = |order: &Order| got.get(&order.id).copied().unwrap_or(0);
+            let open = |order: &Order| outcome.open[&order.id];
+            let (total, all): (u64, u64) = level
+                .iter()
+                .fold((0, 0), |sum, order| (sum.0 + filled(order), sum.1 + open(order)));
+            if all == 0 {
+                continue;
+            }
+            let mut turn = level.clone();
+            turn.sort_by_key(|order| (std::cmp::Reverse(total * open(order) % all), order.hash));
+            let given: u64 = level.iter().map(|order| total * open(order) / all).sum();
+            for (place, order) in (0..).zip(turn) {
+                let share = total * open(order) / all + u64::from(place < total - given);
+                let (got, seed) = (filled(order), self.seed);
+                assert_eq!(got, share, "{} of {total} of {all}, seed {seed}", open(order));
+            }
+        }
     }
 
     fn trades_are_the_fills(&self) {

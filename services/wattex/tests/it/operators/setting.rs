@@ -77,3 +77,4 @@ impl Setting {
         }
     }
 }
+            stops_when_silent: false,
