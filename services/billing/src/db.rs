@@ -97,6 +97,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 23, sql: tariff_proposals::SCHEMA },
     Migration { version: 24, sql: journal_batches::SCHEMA },
     Migration { version: 25, sql: tariff_proposals::PUBLISHED_SCHEMA },
+    Migration { version: 26, sql: energy::ESTIMATED_SCHEMA },
 ];
 
 /// Slots that changed after a run are few among all there ever were.

@@ -135,9 +135,11 @@ impl Billing {
             let used = match points.first() {
                 Some(point) => {
                     let flowed = energy::flowed(&self.db, *point, (span.start, span.end)).await?;
-                    let used = flowed.into_iter().map(|(slot, it)| {
+                    let used = flowed.into_iter().map(|(slot, (it, estimated))| {
                         let (import, export) = (it.import, it.export);
-                        (slot, Used { import, export, quality: Quality::Measured })
+                        let quality =
+                            if estimated { Quality::Substituted } else { Quality::Measured };
+                        (slot, Used { import, export, quality })
                     });
                     used.collect()
                 }
