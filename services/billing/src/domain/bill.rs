@@ -234,6 +234,10 @@ pub struct Invoice {
     /// showed. Left out where there is none.
     #[serde(default, skip_serializing_if = "is_none")]
     pub relayed_readings: u32,
+    /// Whether it is the account's last one of the connection point, which is another's or
+    /// nobody's from the next day on. Left out where it is not.
+    #[serde(default, rename = "final", skip_serializing_if = "is_false")]
+    pub is_final: bool,
     /// What goes on to the next invoice. Left out where the tariff carries nothing over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carried: Option<CarriedOver>,
@@ -262,6 +266,10 @@ fn is_none(count: &u32) -> bool {
     *count == 0
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 /// Where an invoice belongs; everything but its substance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heading {
@@ -283,6 +291,8 @@ pub struct Heading {
     pub connection_point: ConnectionPointId,
     /// The device that measured.
     pub meter: MeterId,
+    /// Whether it is the account's last one of the connection point.
+    pub is_final: bool,
 }
 
 /// Energy of the account's meter in one slot.
@@ -430,6 +440,7 @@ impl Invoice {
             due: rated.due,
             late_readings: readings.late,
             relayed_readings: readings.relayed,
+            is_final: heading.is_final,
             carried: rated.carried,
         })
     }

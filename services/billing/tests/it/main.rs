@@ -18,6 +18,7 @@ mod exports;
 mod handover;
 mod late;
 mod node;
+mod moves;
 mod payouts;
 mod relay;
 mod reports;
