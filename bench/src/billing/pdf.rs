@@ -107,6 +107,7 @@ fn household(locale: &Locale) -> Result<Document> {
             relayed_readings: 0,
         },
         comparison: None,
+        last_year: None,
     };
     Ok(document(&invoice, around)?)
 }

@@ -330,6 +330,7 @@ fn around(season: &Season, correction: &Correction) -> Around {
         days: Vec::new(),
         quality: documents::Quality::default(),
         comparison: None,
+        last_year: None,
     }
 }
 
