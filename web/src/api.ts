@@ -381,7 +381,7 @@ export const assignPayment = (id: number, account: string) =>
 export const assignToInvoice = (id: number, invoice: string) =>
   post<t.AssignedPayment>(`/v1/bank/unmatched/${id}/invoice`, { invoice });
 /** The reports of days, both included, and the one of today. */
-export type PeriodReport = "settlement" | "residual-load" | "charges";
+export type PeriodReport = "settlement" | "residual-load" | "charges" | "estimated";
 export const periodReport = <R>(name: PeriodReport, from: string, to: string) =>
   get<R[]>(`/v1/reports/${name}`, { from, to });
 export const unbilledReport = () => get<t.UnbilledRow[]>("/v1/reports/unbilled");

@@ -78,6 +78,7 @@ fn household(locale: &Locale) -> Result<Document> {
         community: CommunityId::derived("bench"),
         connection_point: ConnectionPointId::derived("bench"),
         meter: MeterId::derived("bench"),
+        is_final: false,
     };
     let invoice = Invoice::issue(heading, &facts, OfReadings::default())?;
     let around = Around {
@@ -107,6 +108,7 @@ fn household(locale: &Locale) -> Result<Document> {
             curtailed_slots: 0,
         },
         comparison: None,
+        last_year: None,
     };
     Ok(document(&invoice, around)?)
 }

@@ -54,6 +54,9 @@ pub(super) fn issuer() -> Issuer {
         payment_days: 14,
         dispute: None,
         exemption: "Neighbours are not taxable persons".to_owned(),
+        fuel_mix: None,
+        co2_grams_per_kwh: None,
+        switching: None,
     }
 }
 

@@ -7,8 +7,8 @@ use units::{Energy, Money};
 
 use crate::codes::{is_country, is_currency, is_scheme};
 use crate::{
-    Adjustment, Category, Comparison, Content, DAYS_MAX, Document, ENTRIES_MAX, LINES_MAX, Line,
-    Party, QUANTITY_MAX, Rejected, Rejection, TEXT_CHARS_MAX, TaxRate,
+    Adjustment, Category, Comparison, Content, DAYS_MAX, Document, ENTRIES_MAX, Information,
+    LINES_MAX, LastYear, Line, Party, QUANTITY_MAX, Rejected, Rejection, TEXT_CHARS_MAX, TaxRate,
 };
 
 type Checked = Result<(), Rejected>;
@@ -41,6 +41,7 @@ pub(crate) fn content(content: &Content) -> Checked {
     taxes(content)?;
     money(content)?;
     energy(content)?;
+    information(content)?;
     words(content)
 }
 
@@ -330,6 +331,24 @@ fn energy(content: &Content) -> Checked {
         }
     }
     Ok(())
+}
+
+fn information(content: &Content) -> Checked {
+    let Information { last_year, self_sufficiency_bps, fuel_mix, switching, .. } =
+        &content.information;
+    if let Some(LastYear { period, .. }) = last_year {
+        day(period.from, "information.last_year.period.from")?;
+        day(period.to, "information.last_year.period.to")?;
+        if period.to < period.from || period.to >= content.period.from {
+            let rejection = Rejection::Value("days in order, before those that are billed");
+            return Err(rejection.at("information.last_year.period"));
+        }
+    }
+    if self_sufficiency_bps.is_some_and(|bps| bps > 10_000) {
+        return Err(Rejection::Value("up to 100 %").at("information.self_sufficiency_bps"));
+    }
+    optional(fuel_mix.as_deref(), "information.fuel_mix")?;
+    optional(switching.as_deref(), "information.switching")
 }
 
 fn words(content: &Content) -> Checked {

@@ -5,7 +5,7 @@ use calendar::LocalDay;
 use serde::{Deserialize, Serialize};
 use units::{Energy, Money};
 
-use crate::{Address, DocumentAdjustment, Exemption, Line, Party, Proof};
+use crate::{Address, DocumentAdjustment, Exemption, Information, Line, Party, Proof};
 
 /// What kind of document it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -276,6 +276,10 @@ pub struct Content {
     pub due_on: Option<LocalDay>,
     /// The days that are billed (BG-14).
     pub period: Period,
+    /// Whether it is the customer's last bill of the place, which is another's or nobody's from the
+    /// day after the period on.
+    #[serde(default, rename = "final", skip_serializing_if = "is_false")]
+    pub is_final: bool,
     /// The name of a locale, such as `de` or `en-IN`.
     pub language: String,
     /// ISO 4217 (BT-5).
@@ -329,12 +333,19 @@ pub struct Content {
     /// How well the energy is known.
     #[serde(default)]
     pub quality: Quality,
+    /// Use of a year before, where the energy came from, and what the customer may do.
+    #[serde(default, skip_serializing_if = "Information::is_empty")]
+    pub information: Information,
     /// What to do about a bill that seems wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispute: Option<Dispute>,
     /// What it can be checked against.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn is_zero(money: &Money) -> bool {

@@ -22,6 +22,7 @@ mod codes;
 mod content;
 mod correction;
 mod document;
+mod information;
 mod line;
 mod locale;
 mod party;
@@ -35,6 +36,7 @@ pub use content::{
     Place, Preceding, Prepayment, PrepaymentSource, Quality, TariffReference,
 };
 pub use document::Document;
+pub use information::{Information, LastYear};
 pub use line::UnitPrice;
 pub use line::{Adjustment, Class, DocumentAdjustment, Input, Line, Quantity, Side, Trace, Unit};
 pub use locale::{BadLocale, LANGUAGES, Locale};

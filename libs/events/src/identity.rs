@@ -123,6 +123,29 @@ impl Event for ConnectionPointRegistered {
     const SUBJECT: &'static str = "identity.connection_point.registered.v1";
 }
 
+/// A connection point is another account's from a moment on, or nobody's. Whose it was is billed
+/// until then, for the last time. Its meter goes with it (`MeterHandedOver`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ConnectionPointHandedOver {
+    /// The connection point.
+    #[schemars(with = "schema::Id")]
+    pub connection_point: ConnectionPointId,
+    /// Its community.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// Whose it is from then on; absent where nobody moves in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Id>")]
+    pub account: Option<AccountId>,
+    /// From when: a local midnight.
+    #[schemars(with = "schema::Moment")]
+    pub from: Timestamp,
+}
+
+impl Event for ConnectionPointHandedOver {
+    const SUBJECT: &'static str = "identity.connection_point.handed_over.v1";
+}
+
 /// A meter was enrolled at a connection point.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MeterEnrolled {

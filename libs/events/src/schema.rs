@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 41] {
+fn kinds() -> [Kind; 42] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -70,6 +70,7 @@ fn kinds() -> [Kind; 41] {
         Kind::of::<identity::AccountOpened>(),
         Kind::of::<identity::AddressAssigned>(),
         Kind::of::<identity::ApprovalRequested>(),
+        Kind::of::<identity::ConnectionPointHandedOver>(),
         Kind::of::<identity::ConnectionPointRegistered>(),
         Kind::of::<identity::MeterEnrolled>(),
         Kind::of::<identity::MeterRotated>(),

@@ -17,6 +17,8 @@
 //!   periods.
 //! * Money that is carried over pays charges per kWh, not standing or demand charges.
 //! * A credit does not eat up a minimum charge, and a payout comes after it.
+//! * Estimated energy is charged per kWh and sets no peak: a window of demand with some of it is
+//!   left out, and the line says how many were. A period without a measured window has no peak.
 
 mod closing;
 mod credit;
@@ -70,6 +72,9 @@ pub struct Line {
     pub amount: Money,
     /// The interval of the peak, for demand.
     pub peak_at: Option<usize>,
+    /// How many windows of demand in its period have no say in the peak, because energy in them
+    /// was estimated.
+    pub left_out: u32,
 }
 
 /// A month, or the part of it in the span.
@@ -93,7 +98,8 @@ pub struct MonthBill {
     pub import: i128,
     /// See `import`.
     pub export: i128,
-    /// The highest power of a demand window, in 10^-9 kW, where the tariff asks for power.
+    /// The highest power of a measured demand window, in 10^-9 kW, where the tariff asks for
+    /// power.
     pub peak: Option<i64>,
 }
 
@@ -148,6 +154,17 @@ pub fn rate(plan: &Plan, series: &Series<'_>, opening: &Carried) -> Result<Bill,
         months.push(rating.month(month)?);
     }
     Ok(Bill { months, closing: rating.carried })
+}
+
+impl Line {
+    /// A line that is not of a peak.
+    fn plain(
+        (item, class): (usize, Class),
+        (quantity, price): (i128, UnitPrice),
+        (exact, amount): (Exact, Money),
+    ) -> Line {
+        Line { item, class, quantity, price, exact, amount, peak_at: None, left_out: 0 }
+    }
 }
 
 impl Bill {
@@ -228,7 +245,7 @@ impl Rating<'_> {
             (quantity + if quantity < 0 { -half } else { half }) / over
         };
         let class = self.class(item);
-        draft.lines.push(Line { item, class, quantity, price, exact, amount, peak_at: None });
+        draft.lines.push(Line::plain((item, class), (quantity, price), (exact, amount)));
         Ok((exact, amount))
     }
 

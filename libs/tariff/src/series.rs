@@ -20,6 +20,8 @@ pub struct Series<'a> {
     local: Vec<(String, Vec<i64>)>,
     /// What is left of the import once neighbours' energy is taken out, where there is some.
     residual: Option<Vec<i64>>,
+    /// Which intervals nobody has measured; empty where all were.
+    estimated: Vec<bool>,
 }
 
 impl<'a> Series<'a> {
@@ -74,6 +76,20 @@ impl<'a> Series<'a> {
         Ok(self)
     }
 
+    /// Marks the intervals whose energy was estimated, or shared out of a longer span: it is
+    /// charged as any other, and no peak is found in it.
+    ///
+    /// # Errors
+    /// [`Refusal::Intervals`] when there are more or fewer marks than intervals.
+    pub fn with_estimated(mut self, marks: Vec<bool>) -> Result<Self, Refusal> {
+        let (expected, got) = (self.len(), marks.len());
+        if expected != got {
+            return Err(Refusal::Intervals { expected, got });
+        }
+        self.estimated = if marks.contains(&true) { marks } else { Vec::new() };
+        Ok(self)
+    }
+
     /// How many intervals.
     pub fn len(&self) -> usize {
         self.import.len()
@@ -115,6 +131,11 @@ impl<'a> Series<'a> {
     /// Whether neighbours' energy is known apart.
     pub(crate) fn has_local(&self) -> bool {
         self.residual.is_some()
+    }
+
+    /// Whether energy of an interval was estimated; `None` where all was measured.
+    pub(crate) fn estimated(&self) -> Option<&[bool]> {
+        (!self.estimated.is_empty()).then_some(&self.estimated)
     }
 
     /// Neighbours' energy over one path, or all of it; `None` where there is none.

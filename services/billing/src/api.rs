@@ -111,6 +111,7 @@ pub fn routes(
             .service(reports::report_residual_load)
             .service(reports::report_charges)
             .service(reports::report_unbilled)
+            .service(reports::report_estimated)
             .service(audit::get_audit)
             .service(exports::export_journal)
             .service(exports::get_journal_anchors)

@@ -8,7 +8,8 @@ use anyhow::Result;
 use async_trait::async_trait;
 use bus::Consumer;
 use events::identity::{
-    AccountOpened, AddressAssigned, ConnectionPointRegistered, MeterEnrolled, SweepSigned,
+    AccountOpened, AddressAssigned, ConnectionPointHandedOver, ConnectionPointRegistered,
+    MeterEnrolled, SweepSigned,
 };
 use events::ledger::{BlockConnected, BlockDisconnected};
 use events::market::{CurtailmentChanged, SlotCleared, TRADES_PER_MESSAGE_MAX};
@@ -17,7 +18,7 @@ use events::{Envelope, Event};
 use ids::AccountId;
 
 use crate::Billing;
-use crate::db::{self, addresses, members, slots};
+use crate::db::{self, addresses, members, occupants, slots};
 
 /// The name under which billing claims events.
 pub(crate) const CONSUMER: &str = "billing";
@@ -36,6 +37,7 @@ impl Consumer for Inbox {
             AccountOpened::SUBJECT,
             AddressAssigned::SUBJECT,
             ConnectionPointRegistered::SUBJECT,
+            ConnectionPointHandedOver::SUBJECT,
             MeterEnrolled::SUBJECT,
             IntervalsClosed::SUBJECT,
             IntervalsCorrected::SUBJECT,
@@ -86,20 +88,20 @@ impl Billing {
         let account = envelope.open::<AccountOpened>()?;
         let next = envelope.open::<AddressAssigned>()?;
         let point = envelope.open::<ConnectionPointRegistered>()?;
+        let handed = envelope.open::<ConnectionPointHandedOver>()?;
         let meter = envelope.open::<MeterEnrolled>()?;
         let id = envelope.id;
         let touched = [
             account.as_ref().map(|event| event.account),
             next.as_ref().map(|event| event.account),
             point.as_ref().map(|event| event.account),
-            match &point {
-                Some(event) => {
-                    members::owner_of(&self.db, event.community, event.connection_point).await?
-                }
-                None => None,
-            },
+            handed.as_ref().and_then(|event| event.account),
         ];
-        let touched: BTreeSet<AccountId> = touched.into_iter().flatten().collect();
+        let mut touched: BTreeSet<AccountId> = touched.into_iter().flatten().collect();
+        let place = point.as_ref().map(|event| event.connection_point);
+        if let Some(place) = place.or(handed.as_ref().map(|event| event.connection_point)) {
+            touched.extend(occupants::of_point(&self.db, place).await?);
+        }
         let mut state = self.state.lock().await;
         self.db
             .transact(move |tx| {
@@ -116,6 +118,9 @@ impl Billing {
                     if let Some(event) = point {
                         members::put_point(tx, &event).await?;
                     }
+                    if let Some(event) = handed {
+                        occupants::put_next(tx, &event).await?;
+                    }
                     if let Some(event) = meter {
                         members::put_meter(tx, &event).await?;
                     }
@@ -127,7 +132,7 @@ impl Billing {
             for span in addresses::of_account(&self.db, account).await? {
                 state.points.remove(&span.address);
             }
-            state.points.extend(members::points_at(&self.db, account).await?);
+            state.points.extend(occupants::trading(&self.db, Some(account)).await?);
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! | table | what a row is |
 //! |---|---|
 //! | `account`, `point`, `meter` | who is billed, where, by which device |
+//! | `occupant` | whose a connection point is, from which slot on |
 //! | `settlement_address` | at which address an account settles, from which slot on |
 //! | `tariff` | a published version; `record_version` is its number on chain |
 //! | `tariff_proposal` | versions that staff want published, and what was decided |
@@ -64,6 +65,7 @@ pub(crate) mod journal;
 pub(crate) mod journal_batches;
 pub(crate) mod kept;
 pub(crate) mod members;
+pub(crate) mod occupants;
 pub(crate) mod parties;
 pub(crate) mod payout_files;
 pub(crate) mod payouts;
@@ -108,6 +110,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 26, sql: curtailments::SCHEMA },
     Migration { version: 27, sql: dunning::SCHEMA },
     Migration { version: 28, sql: prepaid::SCHEMA },
+    Migration { version: 29, sql: energy::ESTIMATED_SCHEMA },
+    Migration { version: 30, sql: occupants::SCHEMA },
 ];
 
 /// Slots that changed after a run are few among all there ever were.

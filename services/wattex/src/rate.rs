@@ -35,7 +35,9 @@ pub struct Arguments {
     /// the time zone; columns of energy are known by their names: `import_wh` and `export_wh` at
     /// the meter, or `load_kwh` (also `kwh`) and `gen_kwh` behind it, or `net_kwh`; `p2p_kwh` or
     /// `p2p_<zone>_kwh` is the part of the import that came from neighbours. Units are wh, kwh,
-    /// mwh, and w and kw for the mean power of an interval. Other columns are named and left out.
+    /// mwh, and w and kw for the mean power of an interval. A column `quality` says how energy is
+    /// known (`measured`, `calculated`, `final`, `estimated`, or the letters of NEM12): what is
+    /// estimated, and not for good, sets no peak. Other columns are named and left out.
     #[arg(long, value_name = "FILE")]
     intervals: PathBuf,
     /// Whose clock, days and months count, e.g. America/New_York; the tariff's own when absent.
@@ -65,8 +67,8 @@ pub struct Arguments {
     prices: Option<PathBuf>,
     /// Print the lines as JSON (`wattex-rating-1`): `tariff`, `span`, `data`, `months` with `lines`
     /// (`class`, `name`, `period`, `tier`, `quantity`, `unit`, `price`, `amount`, `exact`,
-    /// `peak_at`, `source`, `version`), `net`, `vat`, `gross`, `exact`, and `totals`. Numbers are
-    /// decimals in text; `amount` is rounded, `exact` is not.
+    /// `peak_at`, `left_out`, `source`, `version`), `net`, `vat`, `gross`, `exact`, and `totals`.
+    /// Numbers are decimals in text; `amount` is rounded, `exact` is not.
     #[arg(long)]
     json: bool,
 }
@@ -124,6 +126,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         rows: &rows,
         gaps: &load.gaps,
         outside: load.outside,
+        estimated: load.estimated,
         bill: &bill,
     };
     if arguments.json {

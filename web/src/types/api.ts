@@ -102,6 +102,7 @@ export interface Paths {
     | "/v1/relay/metering"
     | "/v1/reminders/ladder"
     | "/v1/reports/charges"
+    | "/v1/reports/estimated"
     | "/v1/reports/residual-load"
     | "/v1/reports/settlement"
     | "/v1/reports/unbilled"
@@ -857,17 +858,21 @@ export interface ChallengeWish {
   trade: string;
 }
 
-/** The lines of one class of the invoices, added up. Money is in major units. */
+/** The lines of one class of the invoices and their corrections, added up. Money is in major units. */
 export interface ChargeRow {
-  /** On the invoices. */
+  /** On the invoices and their corrections. */
   amount: string;
   /** What for: `network`, `levy`, `vat`, `retail` and so on, as invoices call it. */
   class: string;
+  /** What of it is on corrections. */
+  corrected: string;
+  /** How many lines of corrections. */
+  corrections: number;
   /** ISO 4217. */
   currency: string;
   /** Before lines were rounded. */
   exact: string;
-  /** How many lines. */
+  /** How many lines of invoices. */
   lines: number;
   /** Whether the chain has moved the money. */
   on_chain: boolean;
@@ -1432,6 +1437,30 @@ export interface EstimateView {
   quality: string;
   /** The slot's start. */
   slot: string;
+}
+
+/** Slots one after the other whose energy was estimated, at a connection point. */
+export interface EstimatedRow {
+  /** Who is billed there. */
+  account: string;
+  /** Where. */
+  connection_point: string;
+  /** Fed into the grid. */
+  export_wh: number;
+  /** Start of the first slot. */
+  from: string;
+  /** The grid operator's address; absent where the community has several. */
+  grid_operator?: string;
+  /** Taken from the grid. */
+  import_wh: number;
+  /** How: `E1`, the advance of the registers shared out evenly. */
+  method: string;
+  /** Who supplies the community, by the name on its documents; absent where there is none. */
+  retailer?: string;
+  /** How many slots. */
+  slots: number;
+  /** End of the last slot. */
+  until: string;
 }
 
 /** What an endpoint can be told of. */
@@ -3526,6 +3555,8 @@ export interface ResidualRow {
   residual_export_wh: number;
   /** The rest of what was taken: the retailer's to deliver. */
   residual_import_wh: number;
+  /** Who supplies the community, by the name on its documents; absent where there is none. */
+  retailer?: string;
   /** Start of the slot. */
   slot: string;
   /** Delivered from neighbour to neighbour. */
@@ -3822,7 +3853,7 @@ export interface SealingView {
   zone: string;
 }
 
-/** The trades of a slot in a zone, added up. Money is in major units. */
+/** The trades of a slot in a zone, added up for one grid operator. Money is in major units. */
 export interface SettlementRow {
   /** Agreed, of all. */
   agreed_wh: number;
@@ -3832,6 +3863,8 @@ export interface SettlementRow {
   delivered_wh: number;
   /** To the community's pot. */
   difference: string;
+  /** The grid operator: the address that the policy gives the network fee to. */
+  grid_operator: string;
   /** To who balances the grid. */
   imbalance: string;
   /** To buyers for what was not delivered. */
@@ -3842,6 +3875,8 @@ export interface SettlementRow {
   open: number;
   /** To the platform. */
   platform: string;
+  /** Who supplies the community, by the name on its documents; absent where there is none. */
+  retailer?: string;
   /** To sellers for it, after their fees. */
   sellers: string;
   /** Start of the slot. */
@@ -4558,6 +4593,8 @@ export interface UnbilledRow {
   billed_until?: string;
   /** Where. */
   connection_point: string;
+  /** The grid operator's address; absent where the community has several. */
+  grid_operator?: string;
   /** When the meter was read last. */
   last_reading?: string;
   /** The meter. */
@@ -4566,6 +4603,8 @@ export interface UnbilledRow {
   missing_slots: number;
   /** Whole hours since. */
   reading_age_hours?: number;
+  /** Who supplies the community, by the name on its documents; absent where there is none. */
+  retailer?: string;
   /** Days from then that are over. */
   unbilled_days: number;
   /** The first day that is not billed; absent where there is no reading yet. */

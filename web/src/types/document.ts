@@ -13,5 +13,9 @@ export interface Issuer {
   party: DocumentParty;
   payment_days: number;
   exemption: string;
+  /** Where the supplier's energy comes from, and how one changes the supplier: texts on bills. */
+  fuel_mix?: string;
+  co2_grams_per_kwh?: number;
+  switching?: string;
   dispute?: { contact: string; days?: number; body?: string };
 }

@@ -6,6 +6,7 @@ export type SettlementRow = api.SettlementRow;
 export type ResidualRow = api.ResidualRow;
 export type ChargeRow = api.ChargeRow;
 export type UnbilledRow = api.UnbilledRow;
+export type EstimatedRow = api.EstimatedRow;
 export type ShadowFile = api.ShadowFile;
 export type ShadowReport = api.ShadowReport;
 export type ShadowBill = api.ShadowBill;

@@ -52,6 +52,10 @@ fn notes(content: &Content, locale: &Locale) -> Vec<String> {
     if content.kind == Kind::SelfBilled {
         notes.push(locale.text("note.self_billed").to_owned());
     }
+    if content.is_final {
+        let day = locale.day(content.period.to.next());
+        notes.push(locale.filled("note.final", &[("day", &day)]));
+    }
     let quality = content.quality;
     if quality.estimated.wh() > 0 {
         let energy = locale.energy(quality.estimated);

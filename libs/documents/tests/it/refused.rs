@@ -1,6 +1,8 @@
 //! Content that makes no document, and where it is at fault.
 
-use documents::{Class, Content, Document, Kind, Line, Quantity, TaxRate, Unit, UnitPrice};
+use documents::{
+    Class, Content, Document, Information, Kind, Line, Quantity, TaxRate, Unit, UnitPrice,
+};
 use proptest::prelude::*;
 use units::Money;
 
@@ -30,6 +32,29 @@ fn texts_codes_and_days_are_checked() {
         "payment.iban",
     );
     check(|c| c.due_on = None, "DOCUMENT_MISSING", "due_on");
+}
+
+#[test]
+fn what_is_told_of_use_is_possible() {
+    let path = "information.self_sufficiency_bps";
+    check(|c| c.information.self_sufficiency_bps = Some(10_001), "DOCUMENT_VALUE", path);
+    let within = |c: &mut Content| {
+        c.information.last_year.as_mut().unwrap().period.to = day("2026-06-01");
+    };
+    check(within, "DOCUMENT_VALUE", "information.last_year.period");
+    check(
+        |c| c.information.switching = Some(String::new()),
+        "DOCUMENT_MISSING",
+        "information.switching",
+    );
+    let energy = |bought, supplied| documents::EnergyTotals {
+        bought: units::Energy::from_wh(bought),
+        supplied: units::Energy::from_wh(supplied),
+        ..documents::EnergyTotals::default()
+    };
+    let part = |bought, supplied| Information::of_the_community(&energy(bought, supplied));
+    assert_eq!((part(0, 0), part(0, 7), part(1, 2)), (None, Some(0), Some(3_333)));
+    assert_eq!((part(2, 1), part(5, 0)), (Some(6_667), Some(10_000)));
 }
 
 #[test]

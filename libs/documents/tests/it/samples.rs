@@ -4,9 +4,9 @@ use alloy_primitives::{Address as ChainAddress, B256};
 use calendar::LocalDay;
 use documents::{
     Account, Address, Adjustment, Category, Class, Comparison, Content, Custody, Day, Dispute,
-    DocumentAdjustment, ElectronicAddress, EnergyTotals, Exemption, Input, Kind, Line, Party,
-    Payment, Period, Place, Preceding, Prepayment, PrepaymentSource, Proof, Quality, Quantity,
-    Side, TariffReference, TaxRate, Trace, Unit, UnitPrice,
+    DocumentAdjustment, ElectronicAddress, EnergyTotals, Exemption, Information, Input, Kind,
+    LastYear, Line, Party, Payment, Period, Place, Preceding, Prepayment, PrepaymentSource, Proof,
+    Quality, Quantity, Side, TariffReference, TaxRate, Trace, Unit, UnitPrice,
 };
 use iso20022::{Iban, Reference};
 use rand::{Rng, SeedableRng};
@@ -108,6 +108,7 @@ pub(crate) fn plain(lines: Vec<Line>) -> Content {
         issued_on: day("2026-07-07"),
         due_on: Some(day("2026-07-21")),
         period: Period { from: day("2026-06-01"), to: day("2026-06-30") },
+        is_final: false,
         language: "en".to_owned(),
         currency: "EUR".to_owned(),
         currency_digits: 2,
@@ -135,6 +136,7 @@ pub(crate) fn plain(lines: Vec<Line>) -> Content {
         days: Vec::new(),
         comparison: None,
         quality: Quality::default(),
+        information: Information::default(),
         dispute: None,
         proof: None,
     }
@@ -172,6 +174,7 @@ pub(crate) fn full(language: &str) -> Content {
     ];
     let reference = Reference::of("INV202617").unwrap();
     Content {
+        is_final: true,
         language: language.to_owned(),
         account: Some(Account {
             id: "2f1c7c58-1c1f-5d8e-9a44-0f6e9a1e7b11".to_owned(),
@@ -213,6 +216,17 @@ pub(crate) fn full(language: &str) -> Content {
             late_readings: 2,
             relayed_readings: 0,
             curtailed_slots: 0,
+        },
+        information: Information {
+            last_year: Some(LastYear {
+                period: Period { from: day("2025-06-01"), to: day("2025-06-30") },
+                taken: kwh("389.12"),
+                given: kwh("12.5"),
+            }),
+            self_sufficiency_bps: Some(4_056),
+            fuel_mix: Some("62 % wind, 30 % sun, 8 % gas".to_owned()),
+            co2_grams_per_kwh: Some(38),
+            switching: Some("Free of charge, within 24 hours".to_owned()),
         },
         dispute: Some(Dispute {
             contact: "service@stadtwerke-lindenau.example, +49 341 1234567".to_owned(),

@@ -154,6 +154,10 @@ fn notes(sheet: &mut Sheet, bill: &Bill<'_>) {
     if content.kind == Kind::SelfBilled {
         notes.push(bill.text("note.self_billed").to_owned());
     }
+    if content.is_final {
+        let day = bill.locale.day(content.period.to.next());
+        notes.push(bill.locale.filled("note.final", &[("day", &day)]));
+    }
     for preceding in &content.preceding {
         let day = bill.locale.day(preceding.issued_on);
         let places = [("number", preceding.number.as_str()), ("day", &day)];

@@ -1,6 +1,8 @@
-//! How well the energy is known, how to check the bill, and what to do if it seems wrong.
+//! How well the energy is known, what there is to tell of use and supply, how to check the bill,
+//! and what to do if it seems wrong.
 
 use documents::{Dispute, Proof};
+use units::Energy;
 
 use super::{BODY, Bill, STRONG, facts, section};
 use crate::face::{Face, Length, pt};
@@ -14,6 +16,15 @@ const INDENT: Length = pt(16);
 
 pub(super) fn write(sheet: &mut Sheet, bill: &Bill<'_>) {
     section(sheet, bill.text("quality"), (pt(16), pt(16)), |sheet| quality(sheet, bill));
+    let told = information(bill);
+    if !told.is_empty() {
+        section(sheet, bill.text("information"), (pt(16), pt(16)), |sheet| {
+            for text in told {
+                sheet.text(Role::Paragraph, &text, BODY, Column::FULL);
+                sheet.cursor.y += pt(2);
+            }
+        });
+    }
     if let Some(proof) = &bill.content.proof {
         section(sheet, bill.text("check"), (pt(16), pt(60)), |sheet| check(sheet, bill, proof));
     }
@@ -60,6 +71,42 @@ fn quality(sheet: &mut Sheet, bill: &Bill<'_>) {
             sheet.cursor.y += pt(2);
         }
     });
+}
+
+/// What is told of use and supply, a paragraph each.
+fn information(bill: &Bill<'_>) -> Vec<String> {
+    let (locale, content) = (bill.locale, bill.content);
+    let (information, energy) = (&content.information, content.energy);
+    let mut told = Vec::new();
+    if let Some(before) = information.last_year {
+        let sum = |one: Energy, other: Energy| locale.energy(one.plus(other).unwrap_or(one));
+        told.push(locale.filled(
+            "information.last_year",
+            &[
+                ("from", locale.day(before.period.from).as_str()),
+                ("to", &locale.day(before.period.to)),
+                ("taken", &locale.energy(before.taken)),
+                ("given", &locale.energy(before.given)),
+                ("taken_now", &sum(energy.bought, energy.supplied)),
+                ("given_now", &sum(energy.sold, energy.fed_in)),
+            ],
+        ));
+    }
+    if let Some(bps) = information.self_sufficiency_bps {
+        let percent = locale.percent(i128::from(bps));
+        told.push(locale.filled("information.self_sufficiency", &[("percent", &percent)]));
+    }
+    if let Some(text) = &information.fuel_mix {
+        told.push(locale.filled("information.fuel_mix", &[("text", text)]));
+    }
+    if let Some(grams) = information.co2_grams_per_kwh {
+        let grams = locale.number(i128::from(grams), 0);
+        told.push(locale.filled("information.co2", &[("grams", &grams)]));
+    }
+    if let Some(text) = &information.switching {
+        told.push(locale.filled("information.switching", &[("text", text)]));
+    }
+    told
 }
 
 fn check(sheet: &mut Sheet, bill: &Bill<'_>, proof: &Proof) {

@@ -99,7 +99,7 @@ impl Rating<'_> {
             let exact = exact_part(exact_base, price)?;
             let item = layout.items.taxes + place;
             let class = tax.class;
-            draft.lines.push(Line { item, class, quantity, price, exact, amount, peak_at: None });
+            draft.lines.push(Line::plain((item, class), (quantity, price), (exact, amount)));
         }
         Ok(())
     }
@@ -128,7 +128,7 @@ fn top_up(draft: &mut Draft, item: usize, exact: Exact, amount: Money) {
     if exact > Exact::ZERO {
         let quantity = i128::from(amount.n());
         let (class, price) = (Class::Minimum, ONE);
-        draft.lines.push(Line { item, class, quantity, price, exact, amount, peak_at: None });
+        draft.lines.push(Line::plain((item, class), (quantity, price), (exact, amount)));
     }
 }
 

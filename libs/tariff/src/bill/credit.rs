@@ -149,5 +149,5 @@ fn money_line(item: usize, exact: Exact, amount: Money) -> Result<Line, Refusal>
     let amount = amount.negated()?;
     let quantity = i128::from(amount.n());
     let (class, price) = (Class::Credit, ONE);
-    Ok(Line { item, class, quantity, price, exact, amount, peak_at: None })
+    Ok(Line::plain((item, class), (quantity, price), (exact, amount)))
 }

@@ -1,20 +1,26 @@
 //! Peaks and charges per kW.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use super::{Draft, Rating};
 use crate::kernel;
-use crate::plan::{Month, Part};
+use crate::plan::{Month, Part, Run};
 use crate::sheet::{DemandTier, Mode};
 use crate::{Refusal, UnitPrice};
 
 /// The peak of a period, in 10^-9 kW, and the interval at which it begins.
 type Peak = Option<(i64, usize)>;
 
+/// What a window that sets no peak counts as: below every other.
+const LEFT_OUT: i64 = -1;
+
 /// The peaks of a part.
 pub(super) struct Peaks {
     /// By demand charge, and in it by period, one after the other.
     charges: Vec<Peak>,
+    /// How many windows of each of them were left out; empty where none was.
+    left_out: Vec<u32>,
     /// What counts for the ratchet.
     counted: i64,
 }
@@ -24,7 +30,7 @@ impl Rating<'_> {
     pub(super) fn part_peaks(&self, part: &Part, draft: &mut Draft) -> Result<Peaks, Refusal> {
         let layout = &self.plan.sheets[part.layout];
         let sheet = &layout.sheet;
-        let mut peaks = Peaks { charges: Vec::new(), counted: 0 };
+        let mut peaks = Peaks { charges: Vec::new(), left_out: Vec::new(), counted: 0 };
         if !layout.asks_for_power {
             return Ok(peaks);
         }
@@ -34,17 +40,9 @@ impl Rating<'_> {
             _ => self.series.import(),
         };
         let minutes = i64::from(self.plan.interval_minutes());
-        let windowed: Vec<i64>;
-        let (values, per_hour) = if layout.window > 1 {
-            let power = |(first, count): &(usize, usize)| {
-                let minutes = minutes * i64::try_from(*count).unwrap_or(1);
-                power(kernel::sum(&import[*first..first + count]), minutes)
-            };
-            windowed = part.windows.iter().map(power).collect::<Result<_, _>>()?;
-            (&windowed[..], None)
-        } else {
-            (&import[part.from..part.to], Some(minutes))
-        };
+        let per_hour = (layout.window <= 1).then_some(minutes);
+        let values = self.windows(part, import, per_hour)?;
+        let values = &values[..];
         let at = |place: usize| match per_hour {
             Some(_) => part.from + place,
             None => part.windows[place].0,
@@ -63,6 +61,9 @@ impl Rating<'_> {
                     ([run], Some(_)) => found[usize::from(run.period)] = whole,
                     _ => {
                         kernel::peaks(values, runs, found);
+                        for peak in &mut *found {
+                            *peak = peak.filter(|(highest, _)| *highest != LEFT_OUT);
+                        }
                         for (highest, begin) in found.iter_mut().flatten() {
                             *begin = at(*begin);
                             if let Some(minutes) = per_hour {
@@ -73,6 +74,11 @@ impl Rating<'_> {
                     }
                 }
             }
+        }
+        if self.series.estimated().is_some() {
+            let charges = sheet.demand.iter().zip(&part.demand);
+            let counts = charges.map(|(charge, runs)| left_out(values, runs, charge.periods.len()));
+            peaks.left_out = counts.flatten().collect();
         }
         // The periods of a charge share all windows among them.
         let highest = match sheet.demand.is_empty() {
@@ -91,6 +97,36 @@ impl Rating<'_> {
         peaks.counted = counted.unwrap_or(highest);
         draft.counted_peak = draft.counted_peak.max(peaks.counted);
         Ok(peaks)
+    }
+
+    /// What peaks are looked for in: energy of intervals of so many minutes, or the power of
+    /// windows of several. A window with estimated energy counts as [`LEFT_OUT`].
+    fn windows<'s>(
+        &self,
+        part: &Part,
+        import: &'s [i64],
+        per_hour: Option<i64>,
+    ) -> Result<Cow<'s, [i64]>, Refusal> {
+        let marks = self.series.estimated();
+        let estimated = |first: usize, count: usize| {
+            marks.is_some_and(|marks| marks[first..first + count].contains(&true))
+        };
+        if per_hour.is_some() {
+            let measured = |place| if estimated(place, 1) { LEFT_OUT } else { import[place] };
+            return Ok(match marks {
+                Some(_) => (part.from..part.to).map(measured).collect(),
+                None => Cow::Borrowed(&import[part.from..part.to]),
+            });
+        }
+        let minutes = i64::from(self.plan.interval_minutes());
+        let power = |(first, count): &(usize, usize)| {
+            if estimated(*first, *count) {
+                return Ok(LEFT_OUT);
+            }
+            let minutes = minutes * i64::try_from(*count).unwrap_or(1);
+            power(kernel::sum(&import[*first..first + count]), minutes)
+        };
+        part.windows.iter().map(power).collect()
     }
 
     /// What the month is charged for by the ratchet.
@@ -124,15 +160,25 @@ impl Rating<'_> {
         let by_ratchet = layout.sheet.ratchet.is_some();
         let periods = layout.sheet.demand.iter().flat_map(|charge| &charge.periods);
         let items = layout.items.demand.iter().flatten();
-        for ((period, first), peak) in periods.zip(items).zip(&peaks.charges) {
-            let Some((peak, at)) = *peak else { continue };
-            let power = if by_ratchet && period.ratcheted { billing } else { peak };
-            self.tiers(month, part, &period.tiers, power, *first, at, draft)?;
+        for (place, ((period, first), peak)) in periods.zip(items).zip(&peaks.charges).enumerate() {
+            let left_out = peaks.left_out.get(place).copied().unwrap_or(0);
+            let by_ratchet = by_ratchet && period.ratcheted;
+            let power = match *peak {
+                Some(_) if by_ratchet => billing,
+                Some((peak, _)) => peak,
+                // What earlier months make the least stands without a peak of its own.
+                None if by_ratchet && left_out > 0 => billing,
+                None => continue,
+            };
+            let before = draft.lines.len();
+            self.tiers(month, part, &period.tiers, power, *first, draft)?;
+            for line in &mut draft.lines[before..] {
+                (line.peak_at, line.left_out) = (peak.map(|(_, at)| at), left_out);
+            }
         }
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one peak in its month, part and place")]
     fn tiers(
         &self,
         month: &Month,
@@ -140,7 +186,6 @@ impl Rating<'_> {
         tiers: &[DemandTier],
         power: i64,
         first: usize,
-        at: usize,
         draft: &mut Draft,
     ) -> Result<(), Refusal> {
         let mut from = 0;
@@ -156,13 +201,23 @@ impl Rating<'_> {
                 false => (i128::from(to - from) * i128::from(days), of),
             };
             self.line(draft, first + place, quantity, tier.price, divisor)?;
-            if let Some(line) = draft.lines.last_mut() {
-                line.peak_at = Some(at);
-            }
             from = to;
         }
         Ok(())
     }
+}
+
+/// How many windows of each period were left out.
+fn left_out(values: &[i64], runs: &[Run], periods: usize) -> Vec<u32> {
+    let (mut counts, mut rest) = (vec![0; periods], values);
+    for run in runs {
+        let length = usize::try_from(run.len).unwrap_or(usize::MAX);
+        let (of_run, after) = rest.split_at(length.min(rest.len()));
+        rest = after;
+        let windows = of_run.iter().filter(|value| **value == LEFT_OUT).count();
+        counts[usize::from(run.period)] += u32::try_from(windows).unwrap_or(u32::MAX);
+    }
+    counts
 }
 
 /// The highest of the peaks; of several as high the one that was reached first.

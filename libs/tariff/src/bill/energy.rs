@@ -386,7 +386,7 @@ impl Rating<'_> {
         let quantity = if exact.atto() < 0 { -all } else { all };
         let price = mean_price(exact.atto().abs(), all);
         let (item, class) = (priced.items[0], self.class(priced.items[0]));
-        draft.lines.push(Line { item, class, quantity, price, exact, amount, peak_at: None });
+        draft.lines.push(Line::plain((item, class), (quantity, price), (exact, amount)));
         Ok(())
     }
 }

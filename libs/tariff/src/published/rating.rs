@@ -30,6 +30,8 @@ pub struct Flow {
     pub bought: Energy,
     /// Fed into the grid, without what neighbours bought of it.
     pub export: Energy,
+    /// Whether nobody has measured it: it sets no peak.
+    pub estimated: bool,
 }
 
 /// Which charge of the sheet a line is of, by places in its lists.
@@ -91,6 +93,8 @@ pub struct RatedLine {
     pub amount: Money,
     /// When the window of the peak began, for demand.
     pub peak_at: Option<Timestamp>,
+    /// How many windows of demand set no peak because energy in them was estimated.
+    pub left_out: u32,
 }
 
 /// What a span comes to, without taxes.
@@ -159,6 +163,7 @@ impl Tariff {
 fn series(plan: &Plan, flows: &BTreeMap<Timestamp, Flow>) -> Result<Series<'static>, Refusal> {
     let count = plan.intervals();
     let (mut import, mut bought, mut export) = (vec![0; count], vec![0; count], vec![0; count]);
+    let mut estimated = vec![false; count];
     let seconds = i64::from(plan.interval_minutes()) * 60;
     let (start, expected) = (plan.moment(0), count);
     for (at, flow) in flows {
@@ -176,8 +181,9 @@ fn series(plan: &Plan, flows: &BTreeMap<Timestamp, Flow>) -> Result<Series<'stat
             let more = nano.and_then(|nano| nano.checked_add(sum[place]));
             sum[place] = more.ok_or(Refusal::Overflow)?;
         }
+        estimated[place] |= flow.estimated;
     }
-    Series::metered(import, export)?.with_local("", bought)
+    Series::metered(import, export)?.with_local("", bought)?.with_estimated(estimated)
 }
 
 fn rated(plan: &Plan, items: &Places, line: &Line) -> RatedLine {
@@ -198,6 +204,7 @@ fn rated(plan: &Plan, items: &Places, line: &Line) -> RatedLine {
         exact: line.exact,
         amount: line.amount,
         peak_at: line.peak_at.map(|place| plan.moment(place)),
+        left_out: line.left_out,
     }
 }
 

@@ -215,7 +215,8 @@ fn blocks_are_of_the_rest_and_power_is_of_the_meter() {
     }));
     let (from, to) = (day("2026-06-01"), day("2026-07-01"));
     let wh = Energy::from_wh;
-    let flow = Flow { import: wh(150_000), bought: wh(60_000), export: wh(20_000) };
+    let (import, bought, export) = (wh(150_000), wh(60_000), wh(20_000));
+    let flow = Flow { import, bought, export, estimated: false };
     let flows = [(slot("2026-06-10T10:00:00Z").start, flow)].into_iter().collect();
     let hour = SlotLength::from_minutes(60).unwrap();
     let rated = known.rate((from, to), hour, &flows, &Carried::default()).unwrap();
@@ -229,7 +230,8 @@ fn blocks_are_of_the_rest_and_power_is_of_the_meter() {
     assert_eq!(lines, expected);
     assert_eq!(rated.lines[1].peak_at, Some(slot("2026-06-10T10:00:00Z").start));
     // What is left over goes on, without what neighbours have taken or given.
-    let flow = Flow { import: wh(50_000), bought: wh(40_000), export: wh(30_000) };
+    let (import, bought, export) = (wh(50_000), wh(40_000), wh(30_000));
+    let flow = Flow { import, bought, export, estimated: false };
     let flows = [(slot("2026-06-10T10:00:00Z").start, flow)].into_iter().collect();
     let rated = known.rate((from, to), hour, &flows, &Carried::default()).unwrap();
     assert_eq!(rated.closing.surplus, 20_000_000_000);

@@ -220,11 +220,11 @@ proptest! {
     }
 
     #[test]
-    fn peaks_are_the_highest_windows(
+    fn peaks_are_the_highest_measured_windows(
         weekday in table(2),
         minutes in prop::sample::select(vec![5_u32, 10, 15]),
         window in prop::sample::select(vec![15_u32, 30, 60]),
-        seed in any::<u64>(),
+        (seed, estimated_of_100) in (any::<u64>(), prop::sample::select(vec![0, 5, 50, 100])),
     ) {
         prop_assume!(window.is_multiple_of(minutes));
         let sheet = sheet(&json!({
@@ -239,13 +239,21 @@ proptest! {
         }));
         let plan = lay_out(sheet, minutes);
         let wh = energies(plan.intervals(), seed, 200);
-        let bill = rated(&plan, &Series::metered(fine(&wh), none(wh.len())).unwrap());
+        let marks = energies(plan.intervals(), seed ^ 1, 100);
+        let marks: Vec<bool> = marks.iter().map(|mark| *mark < estimated_of_100).collect();
+        let series = Series::metered(fine(&wh), none(wh.len())).unwrap();
+        let bill = rated(&plan, &series.with_estimated(marks.clone()).unwrap());
         let width = usize::try_from(window / minutes).unwrap();
+        let mut left_out: BTreeMap<(u8, u8), u32> = BTreeMap::new();
         let mut peaks: BTreeMap<(u8, u8), i128> = BTreeMap::new();
         for begin in (0..wh.len()).step_by(width) {
             let local = plan.zone().local(plan.moment(begin));
             let row = &weekday[usize::from(local.day.month()) - 1];
             let period = row[usize::from(local.minute / 60)];
+            if marks[begin..begin + width].contains(&true) {
+                *left_out.entry((local.day.month(), period)).or_default() += 1;
+                continue;
+            }
             let sum: i128 = wh[begin..begin + width].iter().map(|wh| i128::from(*wh)).sum();
             let power = sum * 1_000_000 * 60 / i128::from(window);
             let peak = peaks.entry((local.day.month(), period)).or_insert(0);
@@ -258,6 +266,12 @@ proptest! {
             let expected = low + 2 * (high - above) + 3 * above;
             prop_assert_eq!(month.exact.atto(), expected * 1_000_000_000);
             prop_assert_eq!(month.peak, i64::try_from(low.max(high)).ok());
+            for line in &month.lines {
+                let name = plan.item(line.item).unwrap().period.clone();
+                let period = u8::from(name.as_deref() == Some("high"));
+                let known = left_out.get(&(month.first.month(), period)).copied();
+                prop_assert_eq!(line.left_out, known.unwrap_or(0));
+            }
         }
     }
 
@@ -323,7 +337,8 @@ proptest! {
         let wh = |wh: u8| units::Energy::from_wh(wh.into());
         let flows = slots.iter().enumerate().map(|(place, slot)| {
             let (import, bought, export) = (import[place], bought[place], export[place]);
-            let flow = tariff::Flow { import: wh(import), bought: wh(bought), export: wh(export) };
+            let (import, bought, export) = (wh(import), wh(bought), wh(export));
+            let flow = tariff::Flow { import, bought, export, estimated: false };
             (slot.start, flow)
         });
         let rated = known.rate((from, to), quarter, &flows.collect(), &Carried::default()).unwrap();

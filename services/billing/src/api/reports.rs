@@ -1,9 +1,11 @@
-//! Reports for utilities, as JSON or CSV: settlement, residual load, charges, what is not billed.
+//! Reports for utilities, as JSON or CSV: settlement, residual load, charges, what is not billed,
+//! and what was estimated.
 
 use access::Action;
 use actix_web::http::header::ContentType;
 use actix_web::web::{Data, Query};
 use actix_web::{HttpResponse, get};
+use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 use service::{Principal, Problem, Problems};
 use utoipa::{IntoParams, ToSchema};
@@ -15,6 +17,8 @@ use crate::domain::bill::Period;
 /// The most days of a report: 35 040 quarter hours are a year.
 const DAYS_MAX: u32 = 366;
 const SECONDS_PER_HOUR: i64 = 3_600;
+/// How energy is estimated that billing hears of (`reading::Quality::Substituted`).
+const METHOD: &str = "E1";
 
 /// Which days, and as what.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -24,6 +28,21 @@ pub(crate) struct ReportQuery {
     from: String,
     /// Last local day; at most 366 days.
     to: String,
+    /// `json` when absent.
+    #[param(inline)]
+    format: Option<ReportFormat>,
+}
+
+/// Whose settlement, of which days, and as what.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SettlementQuery {
+    /// First local day.
+    from: String,
+    /// Last local day; at most 366 days.
+    to: String,
+    /// The address of a grid operator: only what its network was used for.
+    grid_operator: Option<String>,
     /// `json` when absent.
     #[param(inline)]
     format: Option<ReportFormat>,
@@ -48,7 +67,7 @@ pub(crate) enum ReportFormat {
     Csv,
 }
 
-/// The trades of a slot in a zone, added up. Money is in major units.
+/// The trades of a slot in a zone, added up for one grid operator. Money is in major units.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct SettlementRow {
     /// Start of the slot.
@@ -56,6 +75,10 @@ pub(crate) struct SettlementRow {
     /// The zone.
     #[schema(format = "uuid")]
     pub(crate) zone: String,
+    /// The grid operator: the address that the policy gives the network fee to.
+    pub(crate) grid_operator: String,
+    /// Who supplies the community, by the name on its documents; absent where there is none.
+    pub(crate) retailer: Option<String>,
     /// How many trades.
     pub(crate) trades: u64,
     /// How many of them are not reconciled yet: what follows does not count them.
@@ -85,6 +108,8 @@ pub(crate) struct SettlementRow {
 pub(crate) struct ResidualRow {
     /// Start of the slot.
     pub(crate) slot: String,
+    /// Who supplies the community, by the name on its documents; absent where there is none.
+    pub(crate) retailer: Option<String>,
     /// Connection points that were metered, or should have been.
     pub(crate) points: u64,
     /// Those of them whose meter reported nothing.
@@ -101,7 +126,7 @@ pub(crate) struct ResidualRow {
     pub(crate) residual_export_wh: u64,
 }
 
-/// The lines of one class of the invoices, added up. Money is in major units.
+/// The lines of one class of the invoices and their corrections, added up. Money is in major units.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct ChargeRow {
     /// What for: `network`, `levy`, `vat`, `retail` and so on, as invoices call it.
@@ -110,12 +135,43 @@ pub(crate) struct ChargeRow {
     pub(crate) currency: String,
     /// Whether the chain has moved the money.
     pub(crate) on_chain: bool,
-    /// How many lines.
+    /// How many lines of invoices.
     pub(crate) lines: u64,
+    /// How many lines of corrections.
+    pub(crate) corrections: u64,
     /// Before lines were rounded.
     pub(crate) exact: String,
-    /// On the invoices.
+    /// On the invoices and their corrections.
     pub(crate) amount: String,
+    /// What of it is on corrections.
+    pub(crate) corrected: String,
+}
+
+/// Slots one after the other whose energy was estimated, at a connection point.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct EstimatedRow {
+    /// Who is billed there.
+    #[schema(format = "uuid")]
+    pub(crate) account: String,
+    /// Where.
+    #[schema(format = "uuid")]
+    pub(crate) connection_point: String,
+    /// Start of the first slot.
+    pub(crate) from: String,
+    /// End of the last slot.
+    pub(crate) until: String,
+    /// How many slots.
+    pub(crate) slots: u64,
+    /// Taken from the grid.
+    pub(crate) import_wh: u64,
+    /// Fed into the grid.
+    pub(crate) export_wh: u64,
+    /// How: `E1`, the advance of the registers shared out evenly.
+    pub(crate) method: String,
+    /// Who supplies the community, by the name on its documents; absent where there is none.
+    pub(crate) retailer: Option<String>,
+    /// The grid operator's address; absent where the community has several.
+    pub(crate) grid_operator: Option<String>,
 }
 
 /// What of a connection point is not billed.
@@ -144,14 +200,18 @@ pub(crate) struct UnbilledRow {
     pub(crate) last_reading: Option<String>,
     /// Whole hours since.
     pub(crate) reading_age_hours: Option<u64>,
+    /// Who supplies the community, by the name on its documents; absent where there is none.
+    pub(crate) retailer: Option<String>,
+    /// The grid operator's address; absent where the community has several.
+    pub(crate) grid_operator: Option<String>,
 }
 
-fn period(query: &ReportQuery) -> Result<Period, Problem> {
+fn period(from: &str, to: &str) -> Result<Period, Problem> {
     let day = |name: &str, text: &str| {
         let malformed = || Problem::malformed(format!("{name}: not a day such as 2026-06-01"));
         text.parse().map_err(|_| malformed())
     };
-    let period = Period { from: day("from", &query.from)?, to: day("to", &query.to)? };
+    let period = Period { from: day("from", from)?, to: day("to", to)? };
     let days = period.to.number().checked_sub(period.from.number());
     match days {
         Some(days) if days < DAYS_MAX => Ok(period),
@@ -180,28 +240,38 @@ fn answer<R: Serialize>(
         .body(bytes))
 }
 
-/// Trades by slot and zone: energy, and where the money went.
+/// Trades by slot, zone and grid operator: energy, and where the money went.
 ///
 /// For grid operators, retailers and the pot of the community; days are local days.
 #[utoipa::path(
     tag = "billing",
-    params(ReportQuery),
+    params(SettlementQuery),
     responses((status = 200, body = [SettlementRow]), Problems)
 )]
 #[get("/v1/reports/settlement")]
 pub(crate) async fn report_settlement(
     billing: Data<Billing>,
     caller: Principal,
-    Query(query): Query<ReportQuery>,
+    Query(query): Query<SettlementQuery>,
 ) -> Result<HttpResponse, Problem> {
     require(&caller, Action::ReadAccount)?;
-    let period = period(&query)?;
-    let sums = billing.settlement_report(caller.community, period).await?;
-    let row = |((slot, zone), sum): (_, crate::domain::report::SlotSettlement)| {
-        let (slot, zone): (calendar::Timestamp, ids::ZoneId) = (slot, zone);
-        SettlementRow {
-            slot: slot.to_string(),
-            zone: zone.to_string(),
+    let period = period(&query.from, &query.to)?;
+    let wanted = match &query.grid_operator {
+        None => None,
+        Some(text) => Some(
+            text.parse::<Address>()
+                .map_err(|_| Problem::malformed("grid_operator: not an address such as 0x00..."))?,
+        ),
+    };
+    let retailer = billing.retailer(caller.community).await?;
+    let sums = billing.settlement_report(caller.community, period).await?.into_iter();
+    let rows: Vec<SettlementRow> = sums
+        .filter(|(of, _)| wanted.is_none_or(|wanted| wanted == of.grid_operator))
+        .map(|(of, sum)| SettlementRow {
+            slot: of.slot.to_string(),
+            zone: of.zone.to_string(),
+            grid_operator: format!("{:#x}", of.grid_operator),
+            retailer: retailer.clone(),
             trades: sum.trades,
             open: sum.open,
             agreed_wh: sum.agreed.wh(),
@@ -213,9 +283,8 @@ pub(crate) async fn report_settlement(
             imbalance: sum.imbalance.to_string(),
             compensation: sum.compensation.to_string(),
             make_whole: sum.make_whole.to_string(),
-        }
-    };
-    let rows: Vec<SettlementRow> = sums.into_iter().map(row).collect();
+        })
+        .collect();
     answer("settlement", query.format, &rows)
 }
 
@@ -232,11 +301,13 @@ pub(crate) async fn report_residual_load(
     Query(query): Query<ReportQuery>,
 ) -> Result<HttpResponse, Problem> {
     require(&caller, Action::ReadAccount)?;
-    let period = period(&query)?;
+    let period = period(&query.from, &query.to)?;
+    let retailer = billing.retailer(caller.community).await?;
     let residual = billing.residual_report(caller.community, period).await?.into_iter();
     let rows: Vec<ResidualRow> = residual
         .map(|one| ResidualRow {
             slot: one.metered.slot.to_string(),
+            retailer: retailer.clone(),
             points: one.metered.points,
             missing: one.metered.missing,
             import_wh: one.metered.import.wh(),
@@ -251,7 +322,7 @@ pub(crate) async fn report_residual_load(
 
 /// What invoices charged: network fees, levies, taxes and the rest, by class of line.
 ///
-/// Of the invoices whose last day is in the period.
+/// Of the invoices whose last day is in the period, with all corrections of them so far.
 #[utoipa::path(
     tag = "billing",
     params(ReportQuery),
@@ -264,7 +335,7 @@ pub(crate) async fn report_charges(
     Query(query): Query<ReportQuery>,
 ) -> Result<HttpResponse, Problem> {
     require(&caller, Action::ReadAccount)?;
-    let period = period(&query)?;
+    let period = period(&query.from, &query.to)?;
     let mut rows = Vec::new();
     for ((currency, class), sum) in billing.charges_report(caller.community, period).await? {
         let name = serde_json::to_value(class).map_err(anyhow::Error::from)?;
@@ -273,11 +344,54 @@ pub(crate) async fn report_charges(
             currency,
             on_chain: class.on_chain(),
             lines: sum.lines,
+            corrections: sum.corrections,
             exact: sum.exact.to_string(),
             amount: sum.amount.to_string(),
+            corrected: sum.corrected.to_string(),
         });
     }
     answer("charges", query.format, &rows)
+}
+
+/// Energy that was estimated: shared out of a longer span between two signed readings.
+///
+/// By connection point, slots one after the other in one row; at most 70 000 slots.
+#[utoipa::path(
+    tag = "billing",
+    params(ReportQuery),
+    responses((status = 200, body = [EstimatedRow]), Problems)
+)]
+#[get("/v1/reports/estimated")]
+pub(crate) async fn report_estimated(
+    billing: Data<Billing>,
+    caller: Principal,
+    Query(query): Query<ReportQuery>,
+) -> Result<HttpResponse, Problem> {
+    require(&caller, Action::ReadAccount)?;
+    let period = period(&query.from, &query.to)?;
+    let retailer = billing.retailer(caller.community).await?;
+    let operator = grid_operator(&billing, &caller).await;
+    let spans = billing.estimated_report(caller.community, period).await?.into_iter();
+    let rows: Vec<EstimatedRow> = spans
+        .map(|span| EstimatedRow {
+            account: span.first.account.to_string(),
+            connection_point: span.first.point.to_string(),
+            from: span.first.slot.to_string(),
+            until: span.until.to_string(),
+            slots: span.slots,
+            import_wh: span.first.import.wh(),
+            export_wh: span.first.export.wh(),
+            method: METHOD.to_owned(),
+            retailer: retailer.clone(),
+            grid_operator: operator.clone(),
+        })
+        .collect();
+    answer("estimated", query.format, &rows)
+}
+
+async fn grid_operator(billing: &Billing, caller: &Principal) -> Option<String> {
+    let operator = billing.grid_operator(caller.community).await;
+    operator.map(|address| format!("{address:#x}"))
 }
 
 /// What of each connection point is not billed, and how old its last reading is.
@@ -294,6 +408,8 @@ pub(crate) async fn report_unbilled(
 ) -> Result<HttpResponse, Problem> {
     require(&caller, Action::ReadAccount)?;
     let now = billing.now();
+    let retailer = billing.retailer(caller.community).await?;
+    let operator = grid_operator(&billing, &caller).await;
     let unbilled = billing.unbilled_report(caller.community, now).await?.into_iter();
     let rows: Vec<UnbilledRow> = unbilled
         .map(|one| {
@@ -308,6 +424,8 @@ pub(crate) async fn report_unbilled(
                 missing_slots: one.missing,
                 last_reading: one.point.last_reading.map(|last| last.to_string()),
                 reading_age_hours: age.map(|age| (age / SECONDS_PER_HOUR).unsigned_abs()),
+                retailer: retailer.clone(),
+                grid_operator: operator.clone(),
             }
         })
         .collect();

@@ -314,5 +314,6 @@ fn heading(invoice: &Invoice) -> BillHeading {
         community: invoice.community,
         connection_point: invoice.connection_point,
         meter: invoice.meter,
+        is_final: invoice.is_final,
     }
 }

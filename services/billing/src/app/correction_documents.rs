@@ -63,6 +63,7 @@ impl Billing {
             days: Vec::new(),
             quality: Quality::default(),
             comparison: None,
+            last_year: None,
         };
         corrected(correction, preceding, around).map_err(|error| match error {
             DocumentError::Rejected(rejected) => {

@@ -1,16 +1,18 @@
 //! The document of an issued invoice.
 
 use anyhow::{Context, Result};
-use documents::{Address, Comparison, Document, Locale, Party, Payment, Proof, Quality};
+use calendar::LocalDay;
+use documents::{Address, Comparison, Document, LastYear, Locale, Party, Payment, Proof, Quality};
 use ids::{AccountId, CommunityId, InvoiceId};
 use service::Problem;
+use units::Energy;
 
 use crate::Billing;
 use crate::db::bank::{self, BankAccount};
 use crate::db::invoices::{self, Issued};
 use crate::db::parties;
 use crate::domain::bank::invoice_reference;
-use crate::domain::bill::{Around, DocumentError, Invoice, Issuer, Vat, document};
+use crate::domain::bill::{Around, Day, DocumentError, Invoice, Issuer, Period, Vat, document};
 use crate::domain::verify::{Alone, Evidence, alone};
 
 /// An invoice as a file for people.
@@ -62,11 +64,37 @@ impl Billing {
         let (evidence, days) = invoices::substance(&self.db, issued.id).await?;
         let payment = self.paid_to(issued).await?;
         let block = invoices::anchored_in(&self.db, issued.id).await?;
-        let said = Said { issuer, customer, payment, block, language: locale.name().to_owned() };
+        let last_year = self.last_year(issued).await?;
+        let language = locale.name().to_owned();
+        let said = Said { issuer, customer, payment, block, language, last_year };
         let issued = issued.clone();
         // A month of readings is rated anew.
         let written = tokio::task::spawn_blocking(move || write(&issued, &evidence, &days, said));
         written.await?
+    }
+
+    /// What the account was billed for in the same days a year before, whichever its address,
+    /// meter and connection point were; `None` where not all of them were billed.
+    async fn last_year(&self, issued: &Issued) -> Result<Option<LastYear>> {
+        let Period { from, to } = issued.invoice.period;
+        let (Some(from), Some(to)) = (a_year_before(from), a_year_before(to)) else {
+            return Ok(None);
+        };
+        let period = Period { from, to };
+        let mut all = Vec::new();
+        for days in invoices::days(&self.db, issued.account, period).await? {
+            let days: Vec<Day> = serde_json::from_str(&days).context("kept days")?;
+            all.extend(days.into_iter().filter(|day| (from..=to).contains(&day.day)));
+        }
+        if all.len() != period.days().count() {
+            return Ok(None);
+        }
+        let sum = |parts: fn(&Day) -> [Energy; 2]| Energy::sum(all.iter().flat_map(parts));
+        Ok(Some(LastYear {
+            period: documents::Period { from, to },
+            taken: sum(|day| [day.bought, day.supplied])?,
+            given: sum(|day| [day.sold, day.fed_in])?,
+        }))
     }
 
     pub(super) async fn paid_to(&self, issued: &Issued) -> Result<Option<Payment>> {
@@ -114,6 +142,8 @@ struct Said {
     /// The block with the invoice's hash.
     block: Option<u64>,
     language: String,
+    /// Energy of a year before.
+    last_year: Option<LastYear>,
 }
 
 fn write(issued: &Issued, evidence: &str, days: &str, said: Said) -> Result<Document> {
@@ -148,6 +178,7 @@ fn write(issued: &Issued, evidence: &str, days: &str, said: Said) -> Result<Docu
             curtailed_slots: u32::try_from(invoice.curtailed.len()).unwrap_or(u32::MAX),
         },
         comparison: comparison(invoice, alone),
+        last_year: said.last_year,
     };
     document(invoice, around).map_err(|error| match error {
         DocumentError::Rejected(rejected) => {
@@ -156,6 +187,13 @@ fn write(issued: &Issued, evidence: &str, days: &str, said: Said) -> Result<Docu
         }
         fault => fault.into(),
     })
+}
+
+/// The same day a year before; the last of February where there was no 29th.
+fn a_year_before(day: LocalDay) -> Option<LocalDay> {
+    let number = i8::try_from(day.number() - day.month_start().number() + 1).ok()?;
+    let on = |number| LocalDay::new(day.year() - 1, i8::try_from(day.month()).ok()?, number);
+    on(number).or_else(|| on(number - 1))
 }
 
 /// Neighbours are compared with only where there were any.

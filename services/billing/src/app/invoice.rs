@@ -18,6 +18,7 @@ use crate::db::addresses;
 use crate::db::chain::{self, kind};
 use crate::db::invoices::{self, Issued};
 use crate::db::members::{self, Account, Place};
+use crate::db::occupants::{self, Occupancy, Stay};
 use crate::db::{energy, hash, slots};
 use crate::domain::bill::{Heading, Invoice, Period};
 use crate::domain::verify::{issue, tariff_key, utc_days};
@@ -42,8 +43,9 @@ impl Billing {
     /// # Errors
     /// A [`Problem`] that says what is missing: `PERIOD_OPEN`, `CORRECTIONS_OPEN`,
     /// `ALREADY_BILLED`, `LATER_BILLED`, `NOT_RECONCILED`, `NOT_FINAL`, `NOT_ANCHORED`,
-    /// `NO_TARIFF`, `TARIFF_CHANGES`, `TARIFF_LATE`, `ADDRESS_CHANGES`, `DAYS_UNBILLED`,
-    /// `PERIOD_MONTHS`, `NO_METER`; any other error is a fault.
+    /// `NO_TARIFF`, `TARIFF_CHANGES`, `TARIFF_LATE`, `ADDRESS_CHANGES`, `OCCUPANT_CHANGES`,
+    /// `OCCUPANT_UNBILLED`, `DAYS_UNBILLED`, `PERIOD_MONTHS`, `NO_METER`; any other error is a
+    /// fault.
     pub async fn issue_invoice(
         &self,
         account: AccountId,
@@ -53,16 +55,19 @@ impl Billing {
         let _turn = self.issuing.lock().await;
         let known = members::account(&self.db, account, now).await?;
         let account = known.ok_or_else(|| Problem::not_found("account"))?;
-        let place = members::place(&self.db, account.account).await?;
-        let place = place.ok_or_else(|| refused("NO_METER", "The account has no meter", false))?;
         let finalized = self.finalized().await;
+        let occupancy = self.occupancy(&account, period).await?;
         let tariff = self.tariff_of(&account, period, finalized).await?;
-        let account = self.settling(&account, &tariff.1.head().timezone, period).await?;
+        let zone = &tariff.1.head().timezone;
+        self.check_occupant(&account, &occupancy.stay, within(zone, period)).await?;
+        let is_final = occupancy.stay.until == Some(within(zone, period).end);
+        let place = occupancy.place();
+        let account = self.settling(&account, zone, period).await?;
         self.check_period(&account, &place, &tariff, period, now).await?;
         let closed = self.closed_at(&account, &tariff.1.head().timezone, period).await;
         self.check_final(finalized, closed).await?;
         let evidence = self.evidence(&account, &place, tariff, (period, finalized)).await?;
-        let heading = heading(&account, &place);
+        let heading = Heading { is_final, ..heading(&account, &place) };
         let within = within(&evidence.tariff.head().timezone, period);
         let curtailed = self.curtailed_slots(&evidence.policies, within).await?;
         let slot = self.slot;
@@ -99,20 +104,48 @@ impl Billing {
         Ok(any)
     }
 
-    /// The first month that is over for an account and was not billed.
+    /// The first month that is over for an account and was not billed. Who moves in waits for the
+    /// last bill of who was there before.
     async fn month_due(&self, account: &Account, now: Timestamp) -> Result<Option<Period>> {
-        let Some(place) = members::place(&self.db, account.account).await? else { return Ok(None) };
         let Some(zone) = members::timezone(&self.db, account.community).await? else {
             return Ok(None);
         };
-        let billed = invoices::billed_until(&self.db, account.account, place.meter).await?;
+        for place in occupants::places(&self.db, account.account).await? {
+            let next = self.next_period(account, &place, (&zone, now)).await?;
+            let Some(period) = next else {
+                continue;
+            };
+            let closed = self.closed_at(account, &zone, period).await;
+            let due = zone.moment(period.to.plus_working_days(5), ISSUE_MINUTE).max(closed);
+            if due > now || self.unbilled_before(&place.stay, (&zone, now)).await?.is_some() {
+                return Ok(None);
+            }
+            return Ok(Some(period));
+        }
+        Ok(None)
+    }
+
+    /// The first days of an account at a place that were not billed, up to the end of their month
+    /// at most, whether they are over or not; `None` where none is left.
+    async fn next_period(
+        &self,
+        account: &Account,
+        &Occupancy { meter, stay }: &Occupancy,
+        (zone, now): (&TimeZone, Timestamp),
+    ) -> Result<Option<Period>> {
+        let billed = invoices::billed_until(&self.db, account.account, meter).await?;
+        let moved_in = zone.day_of(stay.from);
         let mut from = match billed {
-            Some(day) => day.next(),
-            None => match energy::first_reading(&self.db, place.meter).await? {
-                Some(first) => zone.day_of(first),
+            Some(day) => day.next().max(moved_in),
+            None => match energy::first_reading(&self.db, meter).await? {
+                Some(first) => zone.day_of(first).max(moved_in),
                 None => return Ok(None),
             },
         };
+        let moved_out = stay.until.map(|until| zone.day_of(until));
+        if moved_out.is_some_and(|day| day <= from) {
+            return Ok(None);
+        }
         // A tariff or an address that changes within the month ends an invoice.
         let finalized = self.finalized().await;
         let in_force = loop {
@@ -131,12 +164,67 @@ impl Billing {
         let spans = addresses::of_account(&self.db, account.account).await?;
         let changes = in_force.iter().map(|known| known.from);
         let changes = changes.chain(spans.iter().map(|span| zone.day_of(span.from)));
-        let next = changes.filter(|day| *day > from).chain([from.next_month_start()]).min();
+        let changes = changes.chain(moved_out).filter(|day| *day > from);
+        let next = changes.chain([from.next_month_start()]).min();
         let to = next.map_or(from, |next| next.later(-1));
-        let period = Period { from, to };
-        let closed = self.closed_at(account, &zone, period).await;
-        let due = zone.moment(to.plus_working_days(5), ISSUE_MINUTE).max(closed);
-        Ok((due <= now).then_some(period))
+        let gone = moved_out.is_some_and(|day| day <= from);
+        Ok((!gone).then_some(Period { from, to }))
+    }
+
+    /// Days of who was at a place before that are still to be billed: the chain takes the bills of
+    /// a meter in the order of their days only.
+    async fn unbilled_before(
+        &self,
+        stay: &Stay,
+        at: (&TimeZone, Timestamp),
+    ) -> Result<Option<Period>> {
+        let Some(former) = occupants::before(&self.db, stay.point, stay.from).await? else {
+            return Ok(None);
+        };
+        let Some(account) = members::account(&self.db, former, stay.from).await? else {
+            return Ok(None);
+        };
+        let places = occupants::places(&self.db, former).await?.into_iter();
+        let theirs = places.filter(|it| it.stay.point == stay.point && it.stay.from < stay.from);
+        match theirs.last() {
+            Some(place) => self.next_period(&account, &place, at).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Where an account is when a period begins.
+    async fn occupancy(&self, account: &Account, period: Period) -> Result<Occupancy> {
+        let zone = members::timezone(&self.db, account.community).await?;
+        let begin = zone.unwrap_or_else(TimeZone::utc).start_of(period.from);
+        let occupancy = occupants::place_at(&self.db, account.account, begin).await?;
+        occupancy.ok_or_else(|| refused("NO_METER", "The account has no meter", false))
+    }
+
+    /// Refuses days of somebody else at the account's connection point, and those after days that
+    /// somebody else is still to be billed for.
+    async fn check_occupant(
+        &self,
+        account: &Account,
+        stay: &Stay,
+        within: Range<Timestamp>,
+    ) -> Result<()> {
+        let zone = members::timezone(&self.db, account.community).await?;
+        let zone = zone.unwrap_or_else(TimeZone::utc);
+        if within.start < stay.from {
+            let day = zone.day_of(stay.from);
+            let title = format!("The connection point is the account's from {day} on");
+            return Err(refused("OCCUPANT_CHANGES", &title, false));
+        }
+        if let Some(until) = stay.until.filter(|until| *until < within.end) {
+            let day = zone.day_of(until);
+            let title = format!("The connection point is not the account's any more from {day} on");
+            return Err(refused("OCCUPANT_CHANGES", &title, false));
+        }
+        if let Some(period) = self.unbilled_before(stay, (&zone, within.start)).await? {
+            let title = format!("Who was there before is to be billed first, from {}", period.from);
+            return Err(refused("OCCUPANT_UNBILLED", &title, true));
+        }
+        Ok(())
     }
 
     /// The account at the address at which it settles the whole of a period.
@@ -368,6 +456,7 @@ fn heading(account: &Account, place: &Place) -> Heading {
         community: account.community,
         connection_point: place.point,
         meter: place.meter,
+        is_final: false,
     }
 }
 

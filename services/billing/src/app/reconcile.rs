@@ -137,8 +137,8 @@ impl Billing {
         let state = self.state.lock().await;
         let trade = |fact: &SettledFact, state: &State| Trade {
             id: fact.trade,
-            seller: state.point(fact.seller),
-            buyer: state.point(fact.buyer),
+            seller: state.point(fact.seller, fact.slot),
+            buyer: state.point(fact.buyer, fact.slot),
             quantity: Energy::from_wh(fact.quantity),
         };
         settled.iter().map(|fact| trade(fact, &state)).collect()

@@ -19,8 +19,8 @@ use units::{Money, Overflow};
 
 use super::invoice::within;
 use crate::Billing;
-use crate::db::energy;
 use crate::db::members::{self, Account};
+use crate::db::{energy, occupants};
 use crate::domain::bill::{BillError, CarriedOver, Facts, Period, Traded, Used, rate};
 use crate::domain::verify::{DayTrades, DigestEntry, day_trades, traded, utc_days};
 
@@ -126,23 +126,23 @@ impl Billing {
     ) -> Result<Vec<Month>> {
         let zone = &tariff.head().timezone;
         let mut months = Vec::new();
-        let points = members::points_of(&self.db, account.account).await?;
+        let stays = occupants::places(&self.db, account.account).await?;
         let mut from = period.from;
         while from <= period.to {
             let to = from.next_month_start().later(-1).min(period.to);
             let part = Period { from, to };
             let span = within(zone, part);
-            let used = match points.first() {
-                Some(point) => {
-                    let flowed = energy::flowed(&self.db, *point, (span.start, span.end)).await?;
-                    let used = flowed.into_iter().map(|(slot, it)| {
-                        let (import, export) = (it.import, it.export);
-                        (slot, Used { import, export, quality: Quality::Measured })
-                    });
-                    used.collect()
-                }
-                None => BTreeMap::new(),
-            };
+            let mut used = BTreeMap::new();
+            for stay in stays.iter().map(|one| one.stay) {
+                let until = stay.until.unwrap_or(span.end).min(span.end);
+                let within = (stay.from.max(span.start), until);
+                let flowed = energy::flowed(&self.db, stay.point, within).await?;
+                used.extend(flowed.into_iter().map(|(slot, (it, estimated))| {
+                    let (import, export) = (it.import, it.export);
+                    let quality = if estimated { Quality::Substituted } else { Quality::Measured };
+                    (slot, Used { import, export, quality })
+                }));
+            }
             let settling = members::account(&self.db, account.account, span.start).await?;
             let settling = settling.as_ref().unwrap_or(account);
             let (policies, entries) = self.reconciled(settling, &span).await?;

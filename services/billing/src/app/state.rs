@@ -14,7 +14,8 @@ use super::logs::{SettledFact, utc_day};
 use crate::Billing;
 use crate::currencies::{Currencies, CurrencyId};
 use crate::db::chain::{self, Head, kind};
-use crate::db::{journal, members, payouts};
+use crate::db::occupants::{self, Stay};
+use crate::db::{journal, payouts};
 use crate::domain::journal::{Account, Book, Entry, JournalError};
 
 /// Billing's memory.
@@ -30,7 +31,8 @@ pub(crate) struct State {
     pub(crate) clearings: HashMap<B256, Clearing>,
     /// Prices of trades that the next event creates.
     pub(crate) prices: HashMap<B256, Prices>,
-    pub(crate) points: HashMap<Address, ConnectionPointId>,
+    /// The connection points that addresses trade for, in their order, and when.
+    pub(crate) points: HashMap<Address, Vec<Stay>>,
     /// Whose payouts are credited, by the payment that their tokens are minted for.
     pub(crate) credited: HashMap<B256, Address>,
     /// What the contract locks, by policy and UTC day.
@@ -66,7 +68,7 @@ impl State {
             book: book(db, CurrencyId::FIRST).await?,
             further,
             head: chain::head(db).await?,
-            points: members::points(db).await?,
+            points: occupants::trading(db, None).await?,
             credited: payouts::credited(db).await?,
             ..State::default()
         };
@@ -106,11 +108,14 @@ impl State {
         -self.book_of(currency).balance(&Account::Wallet(address))
     }
 
-    /// The connection point that an address trades for; before identity has named one, a place
-    /// that follows from the address.
-    pub(crate) fn point(&self, address: Address) -> ConnectionPointId {
-        let known = self.points.get(&address).copied();
-        known.unwrap_or_else(|| ConnectionPointId::derived(&format!("{address:#x}")))
+    /// The connection point that an address trades for in the slot that starts at `slot`, in epoch
+    /// seconds; where it has none then, a place without a meter that follows from the address.
+    pub(crate) fn point(&self, address: Address, slot: u64) -> ConnectionPointId {
+        let slot = Timestamp::from_seconds(slot.cast_signed());
+        let mut stays = self.points.get(&address).into_iter().flatten();
+        let known = stays.find(|stay| stay.holds(slot));
+        let place = || ConnectionPointId::derived(&format!("{address:#x}"));
+        known.map_or_else(place, |stay| stay.point)
     }
 
     /// A clearing with its policy, where both are known.

@@ -110,7 +110,8 @@ impl Billing {
                 !runs.iter().any(|(_, run)| run.run == *number && delivery_of(run) == *delivery)
             });
             if on_its_way || runs.iter().any(|(number, _)| *number > finalized) {
-                open.extend([fact.buyer, fact.seller].map(|address| state.point(address)));
+                let parties = [fact.buyer, fact.seller];
+                open.extend(parties.map(|address| state.point(address, fact.slot)));
             }
         }
         Ok(open)
@@ -196,7 +197,7 @@ fn closing_of(state: &State, settled: &[SettledFact]) -> BTreeMap<ConnectionPoin
         let Some(closes) = state.closes(fact) else { continue };
         let closes = Timestamp::from_seconds(closes.cast_signed());
         for address in [fact.buyer, fact.seller] {
-            let last = closing.entry(state.point(address)).or_insert(closes);
+            let last = closing.entry(state.point(address, fact.slot)).or_insert(closes);
             *last = closes.max(*last);
         }
     }

@@ -13,6 +13,12 @@ use units::Energy;
 
 use crate::domain::reconcile::Metered;
 
+/// Whether the energy was shared out of a longer span; of intervals from before, nobody knows.
+pub(crate) const ESTIMATED_SCHEMA: &str = "
+alter table metered add column estimated bigint not null default 0;
+create index metered_estimated on metered (community, slot) where estimated = 1;
+";
+
 /// Connection points that are asked for at once.
 const POINTS_ASKED_MAX: usize = 500;
 
@@ -57,15 +63,16 @@ pub(crate) async fn put_intervals(
             Cell::Int(super::int(interval.export.wh())?),
             Cell::Int(i64::from(interval.quality != Quality::Missing)),
             Cell::Int(i64::from(interval.version)),
+            Cell::Int(i64::from(interval.quality == Quality::Substituted)),
         ]);
         put_readings(tx, &interval.readings, at).await?;
     }
     let insert = "insert into metered \
-                  (point, slot, community, import_wh, export_wh, known, version)";
+                  (point, slot, community, import_wh, export_wh, known, version, estimated)";
     let update = "on conflict (point, slot) do update set import_wh = excluded.import_wh, \
                   export_wh = excluded.export_wh, known = excluded.known, \
-                  version = excluded.version";
-    insert_rows(tx, insert, 7, rows, update).await?;
+                  version = excluded.version, estimated = excluded.estimated";
+    insert_rows(tx, insert, 8, rows, update).await?;
     Ok(())
 }
 
@@ -108,15 +115,15 @@ pub(crate) async fn metered(
     rows.iter().map(metered).collect()
 }
 
-/// What flowed at a connection point in the slots of `[from, to)`; slots without a reading are left
-/// out.
+/// What flowed at a connection point in the slots of `[from, to)`, and whether it was shared out of
+/// a longer span; slots without a reading are left out.
 pub(crate) async fn flowed(
     db: &Db,
     point: ConnectionPointId,
     (from, to): (Timestamp, Timestamp),
-) -> Result<BTreeMap<Timestamp, Metered>> {
+) -> Result<BTreeMap<Timestamp, (Metered, bool)>> {
     let rows = query(
-        "select slot, import_wh, export_wh from metered \
+        "select slot, import_wh, export_wh, estimated from metered \
          where point = $1 and slot >= $2 and slot < $3 and known = 1",
     )
     .bind(point.to_string())
@@ -128,7 +135,8 @@ pub(crate) async fn flowed(
     let flowed = |row: &AnyRow| {
         let wh = |place: usize| row.try_get::<i64, _>(place).map(i64::unsigned_abs);
         let metered = Metered { import: Energy::from_wh(wh(1)?), export: Energy::from_wh(wh(2)?) };
-        Ok((Timestamp::from_seconds(row.try_get(0)?), metered))
+        let estimated = row.try_get::<i64, _>(3)? != 0;
+        Ok((Timestamp::from_seconds(row.try_get(0)?), (metered, estimated)))
     };
     rows.iter().map(flowed).collect()
 }

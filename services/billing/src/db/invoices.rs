@@ -226,6 +226,20 @@ pub(crate) async fn substance(db: &Db, id: InvoiceId) -> Result<(String, String)
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
+/// Energy by day of the invoices of an account that are of some days of a period, as JSON.
+pub(crate) async fn days(db: &Db, account: AccountId, period: Period) -> Result<Vec<String>> {
+    let sql = "select days from invoice where account = $1 and from_day <= $2 and to_day >= $3 \
+               order by from_day";
+    let rows = query(sql)
+        .bind(account.to_string())
+        .bind(i64::from(period.to.number()))
+        .bind(i64::from(period.from.number()))
+        .fetch_all(db.read())
+        .await
+        .context("reading energy of invoices")?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
 fn parse(row: &AnyRow) -> Result<Issued> {
     let text = |place: usize| row.try_get::<String, _>(place);
     Ok(Issued {

@@ -1,7 +1,5 @@
 //! Accounts, connection points, meters and tariffs.
 
-use std::collections::HashMap;
-
 use alloy_primitives::Address;
 use anyhow::{Context, Result};
 use calendar::{TimeZone, Timestamp};
@@ -11,6 +9,7 @@ use ids::{AccountId, CommunityId, ConnectionPointId, MeterId};
 use tariff::Tariff;
 
 use super::addresses::{custody_name, put_first};
+use super::occupants;
 
 /// An account at one of its addresses.
 #[derive(Debug, Clone)]
@@ -63,7 +62,7 @@ pub(crate) async fn put_point(tx: &mut Tx, event: &ConnectionPointRegistered) ->
     let update = "on conflict (point) do update set account = excluded.account, \
                   timezone = excluded.timezone";
     insert_rows(tx, insert, 4, vec![row], update).await?;
-    Ok(())
+    occupants::put_registered(tx, event).await
 }
 
 pub(crate) async fn put_meter(tx: &mut Tx, event: &MeterEnrolled) -> Result<()> {
@@ -168,55 +167,6 @@ pub(crate) async fn meters_at(db: &Db, point: ConnectionPointId) -> Result<Vec<M
         .await
         .context("reading a connection point's meters")?;
     rows.iter().map(|row| Ok(row.try_get::<String, _>(0)?.parse()?)).collect()
-}
-
-/// The first connection point of an account that has a meter.
-pub(crate) async fn place(db: &Db, account: AccountId) -> Result<Option<Place>> {
-    let row = query(
-        "select point.point, meter.meter from point join meter on meter.point = point.point \
-         where point.account = $1 order by point.point, meter.meter limit 1",
-    )
-    .bind(account.to_string())
-    .fetch_optional(db.read())
-    .await
-    .context("reading a connection point")?;
-    let Some(row) = row else { return Ok(None) };
-    let text = |place: usize| row.try_get::<String, _>(place);
-    Ok(Some(Place { point: text(0)?.parse()?, meter: text(1)?.parse()? }))
-}
-
-/// The connection point that each address trades for.
-pub(crate) async fn points(db: &Db) -> Result<HashMap<Address, ConnectionPointId>> {
-    let rows = query(
-        "select s.address, min(point.point) from settlement_address s \
-         join point on point.account = s.account group by s.address",
-    )
-    .fetch_all(db.read())
-    .await
-    .context("reading connection points")?;
-    rows.iter().map(parse_trading).collect()
-}
-
-/// The connection point that each address of an account trades for.
-pub(crate) async fn points_at(
-    db: &Db,
-    account: AccountId,
-) -> Result<HashMap<Address, ConnectionPointId>> {
-    let rows = query(
-        "select s.address, (select min(p.point) from point p where p.account = s.account) \
-         from settlement_address s where s.account = $1 \
-         and exists (select 1 from point p where p.account = s.account)",
-    )
-    .bind(account.to_string())
-    .fetch_all(db.read())
-    .await
-    .context("reading an account's connection point")?;
-    rows.iter().map(parse_trading).collect()
-}
-
-fn parse_trading(row: &AnyRow) -> Result<(Address, ConnectionPointId)> {
-    let (address, point): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-    Ok((address.parse()?, point.parse()?))
 }
 
 /// Whose local days count in a community; none before its first connection point.

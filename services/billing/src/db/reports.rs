@@ -1,7 +1,5 @@
 //! What reports add up.
 
-use std::collections::HashMap;
-
 use anyhow::{Context, Result};
 use calendar::{LocalDay, Timestamp};
 use db::{AnyRow, Db, Row, query};
@@ -10,6 +8,8 @@ use serde::de::DeserializeOwned;
 use units::Energy;
 
 use crate::domain::bill::Invoice;
+use crate::domain::correction::Correction;
+use crate::domain::report::Estimated;
 
 /// What the meters of a community saw in a slot.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ pub(crate) struct MeteredSlot {
     pub(crate) export: Energy,
 }
 
-/// Where an account is billed, and how far.
+/// Where an account is billed, how far, and from when until when.
 #[derive(Debug, Clone)]
 pub(crate) struct BilledPoint {
     pub(crate) account: AccountId,
@@ -32,6 +32,10 @@ pub(crate) struct BilledPoint {
     pub(crate) billed_until: Option<LocalDay>,
     pub(crate) first_reading: Option<Timestamp>,
     pub(crate) last_reading: Option<Timestamp>,
+    /// Start of the account's first slot there.
+    pub(crate) moved_in: Timestamp,
+    /// Start of the first slot that is not the account's any more.
+    pub(crate) moved_out: Option<Timestamp>,
 }
 
 /// The settled trades of a community's slots in `[from, to)`, in order.
@@ -109,15 +113,75 @@ pub(crate) async fn invoices(
     rows.iter().map(parse).collect()
 }
 
-/// The connection points of a community that have a meter, and how far each is billed.
+/// The corrections of such invoices.
+pub(crate) async fn corrections(
+    db: &Db,
+    community: CommunityId,
+    (from, to): (LocalDay, LocalDay),
+) -> Result<Vec<Correction>> {
+    let rows = query(
+        "select c.document from correction c join invoice i on i.id = c.invoice \
+         where i.community = $1 and i.to_day >= $2 and i.to_day <= $3 order by c.serial",
+    )
+    .bind(community.to_string())
+    .bind(i64::from(from.number()))
+    .bind(i64::from(to.number()))
+    .fetch_all(db.read())
+    .await
+    .context("reading corrections of a period's invoices")?;
+    let parse = |row: &AnyRow| {
+        let document: String = row.try_get(0)?;
+        serde_json::from_str(&document).context("a kept correction")
+    };
+    rows.iter().map(parse).collect()
+}
+
+/// The slots of a community in `[from, to)` whose energy was estimated, by connection point.
+pub(crate) async fn estimated(
+    db: &Db,
+    community: CommunityId,
+    (from, to): (Timestamp, Timestamp),
+    limit: u32,
+) -> Result<Vec<Estimated>> {
+    let rows = query(
+        "select m.point, o.account, m.slot, m.import_wh, m.export_wh from metered m \
+         join occupant o on o.point = m.point and o.from_slot = (select max(n.from_slot) \
+         from occupant n where n.point = m.point and n.from_slot <= m.slot) \
+         where m.community = $1 and m.slot >= $2 and m.slot < $3 and m.estimated = 1 \
+         and o.account <> '' order by m.point, m.slot limit $4",
+    )
+    .bind(community.to_string())
+    .bind(from.seconds())
+    .bind(to.seconds())
+    .bind(i64::from(limit))
+    .fetch_all(db.read())
+    .await
+    .context("reading estimated intervals")?;
+    let estimated = |row: &AnyRow| {
+        let wh = |place: usize| row.try_get::<i64, _>(place).map(i64::unsigned_abs);
+        Ok(Estimated {
+            point: row.try_get::<String, _>(0)?.parse()?,
+            account: row.try_get::<String, _>(1)?.parse()?,
+            slot: Timestamp::from_seconds(row.try_get(2)?),
+            import: Energy::from_wh(wh(3)?),
+            export: Energy::from_wh(wh(4)?),
+        })
+    };
+    rows.iter().map(estimated).collect()
+}
+
+/// The connection points of a community that have a meter, and how far each of its accounts is
+/// billed.
 pub(crate) async fn billed_points(db: &Db, community: CommunityId) -> Result<Vec<BilledPoint>> {
     let rows = query(
-        "select p.account, p.point, m.meter, \
-         (select max(i.to_day) from invoice i where i.account = p.account and i.meter = m.meter), \
+        "select o.account, o.point, m.meter, \
+         (select max(i.to_day) from invoice i where i.account = o.account and i.meter = m.meter), \
          (select min(r.time) from reading r where r.meter = m.meter), \
-         (select max(r.time) from reading r where r.meter = m.meter) \
-         from point p join meter m on m.point = p.point where p.community = $1 \
-         order by p.account, p.point, m.meter",
+         (select max(r.time) from reading r where r.meter = m.meter), o.from_slot, \
+         (select min(n.from_slot) from occupant n \
+         where n.point = o.point and n.from_slot > o.from_slot) \
+         from occupant o join point p on p.point = o.point join meter m on m.point = o.point \
+         where p.community = $1 and o.account <> '' order by o.account, o.point, m.meter",
     )
     .bind(community.to_string())
     .fetch_all(db.read())
@@ -134,29 +198,27 @@ pub(crate) async fn billed_points(db: &Db, community: CommunityId) -> Result<Vec
             billed_until: number(3)?.map(day).transpose()?,
             first_reading: number(4)?.map(Timestamp::from_seconds),
             last_reading: number(5)?.map(Timestamp::from_seconds),
+            moved_in: Timestamp::from_seconds(row.try_get(6)?),
+            moved_out: number(7)?.map(Timestamp::from_seconds),
         })
     };
     rows.iter().map(point).collect()
 }
 
-/// How many slots from a moment on each connection point of a community misses.
-pub(crate) async fn missing_since(
+/// How many slots of a connection point miss their interval in `[from, until)`.
+pub(crate) async fn missing(
     db: &Db,
-    community: CommunityId,
-    since: &[(ConnectionPointId, Timestamp)],
-) -> Result<HashMap<ConnectionPointId, u64>> {
-    let mut missing = HashMap::new();
-    for (point, from) in since {
-        let sql = "select count(*) from metered \
-                   where community = $1 and point = $2 and slot >= $3 and known = 0";
-        let row = query(sql)
-            .bind(community.to_string())
-            .bind(point.to_string())
-            .bind(from.seconds())
-            .fetch_one(db.read())
-            .await
-            .context("counting missing intervals")?;
-        missing.insert(*point, row.try_get::<i64, _>(0)?.unsigned_abs());
-    }
-    Ok(missing)
+    point: ConnectionPointId,
+    (from, until): (Timestamp, Option<Timestamp>),
+) -> Result<u64> {
+    let sql = "select count(*) from metered \
+               where point = $1 and slot >= $2 and slot < $3 and known = 0";
+    let row = query(sql)
+        .bind(point.to_string())
+        .bind(from.seconds())
+        .bind(until.map_or(i64::MAX, Timestamp::seconds))
+        .fetch_one(db.read())
+        .await
+        .context("counting missing intervals")?;
+    Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
 }

@@ -240,6 +240,10 @@ pub struct Invoice {
     /// the account's trades that nobody owes for; rising. Left out where there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curtailed: Vec<Curtailed>,
+    /// Whether it is the account's last one of the connection point, which is another's or
+    /// nobody's from the next day on. Left out where it is not.
+    #[serde(default, rename = "final", skip_serializing_if = "is_false")]
+    pub is_final: bool,
     /// What goes on to the next invoice. Left out where the tariff carries nothing over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carried: Option<CarriedOver>,
@@ -268,6 +272,10 @@ fn is_none(count: &u32) -> bool {
     *count == 0
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 /// Where an invoice belongs; everything but its substance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heading {
@@ -289,6 +297,8 @@ pub struct Heading {
     pub connection_point: ConnectionPointId,
     /// The device that measured.
     pub meter: MeterId,
+    /// Whether it is the account's last one of the connection point.
+    pub is_final: bool,
 }
 
 /// Energy of the account's meter in one slot.
@@ -437,6 +447,7 @@ impl Invoice {
             late_readings: readings.late,
             relayed_readings: readings.relayed,
             curtailed: Vec::new(),
+            is_final: heading.is_final,
             carried: rated.carried,
         })
     }

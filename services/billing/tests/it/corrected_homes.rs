@@ -208,6 +208,7 @@ impl Season {
             community: CommunityId::derived("season"),
             connection_point: point(home),
             meter: MeterId::derived(&format!("home {home}")),
+            is_final: false,
         };
         Invoice::issue(heading, &facts, OfReadings::default()).unwrap()
     }
@@ -329,6 +330,7 @@ fn around(season: &Season, correction: &Correction) -> Around {
         days: Vec::new(),
         quality: documents::Quality::default(),
         comparison: None,
+        last_year: None,
     }
 }
 

@@ -15,6 +15,8 @@ pub fn issuer() -> Value {
         },
         "payment_days": 14,
         "exemption": "Neighbours are not taxable persons",
+        "fuel_mix": "62 % wind, 38 % sun", "co2_grams_per_kwh": 12,
+        "switching": "Within 24 hours, free of charge",
         "dispute": { "contact": "help@village.example", "days": 30 },
     })
 }
@@ -69,6 +71,12 @@ async fn an_invoice_is_a_document_with_the_same_amounts() {
     assert_eq!(compared["with_neighbours"], invoice["total"]);
     assert_ne!(compared["retail_alone"], compared["with_neighbours"]);
     assert_eq!(document["customer"]["id"], HERON.account().to_string());
+    // 0.4 of 10.8 kWh; nothing was billed a year before.
+    let told = json!({
+        "self_sufficiency_bps": 370, "fuel_mix": "62 % wind, 38 % sun", "co2_grams_per_kwh": 12,
+        "switching": "Within 24 hours, free of charge",
+    });
+    assert_eq!(document["information"], told);
 
     let (status, xml) = written(&town, "heron", &format!("{path}?format=xml&language=de")).await;
     assert_eq!(status, StatusCode::OK, "{xml}");
@@ -84,6 +92,35 @@ async fn an_invoice_is_a_document_with_the_same_amounts() {
     for who in ["otter", "stranger"] {
         assert_eq!(written(&town, who, &path).await.0, StatusCode::NOT_FOUND, "{who}");
     }
+}
+
+/// The same bill is there a year before, with half of the energy.
+#[actix_web::test]
+async fn a_document_tells_of_use_a_year_before() {
+    let (mut town, _) = crate::corrections::traded(true).await;
+    let invoice = town.billed().await;
+    town.settle().await;
+    let url = format!("sqlite:{}", town.folder.path().join("billing.db").display());
+    let pool = db::AnyPool::connect(&url).await.unwrap();
+    let days: String = db::query_scalar("select days from invoice").fetch_one(&pool).await.unwrap();
+    let mut days: Value = serde_json::from_str(&days).unwrap();
+    days[0]["day"] = json!("2025-06-01");
+    days[0]["supplied"] = json!(5_000);
+    let again = "insert into invoice (id, number, community, account, meter, from_day, to_day, \
+                 at, total, due, hash, document, evidence, days, reference, due_on, settled, \
+                 posted) select 'before', 'INV-2025-1', community, account, meter, \
+                 from_day - 365, to_day - 365, at, total, due, hash, document, evidence, $1, \
+                 'before', due_on, settled, 1 from invoice";
+    db::query(again).bind(days.to_string()).execute(&pool).await.unwrap();
+    pool.close().await;
+    let path = format!("/v1/invoices/{}/document", invoice["id"].as_str().unwrap());
+    let (status, document) = written(&town, "heron", &path).await;
+    assert_eq!(status, StatusCode::OK, "{document}");
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let bought = document["energy"]["bought"].as_u64().unwrap();
+    let period = json!({ "from": "2025-06-01", "to": "2025-06-01" });
+    let before = json!({ "period": period, "taken": 5_000 + bought, "given": 0 });
+    assert_eq!(document["information"]["last_year"], before, "{document}");
 }
 
 #[actix_web::test]

@@ -20,6 +20,7 @@ mod exports;
 mod handover;
 mod late;
 mod node;
+mod moves;
 mod payouts;
 mod prepaid;
 mod relay;

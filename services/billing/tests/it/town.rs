@@ -275,8 +275,9 @@ impl Home {
         reading.sign(&self.meter_key())
     }
 
+    /// Those of Monday and Tuesday.
     pub fn readings(self) -> Vec<SignedReading> {
-        (0..=24).map(|hours| self.reading(hours)).collect()
+        (0..=48).map(|hours| self.reading(hours)).collect()
     }
 }
 

@@ -44,6 +44,9 @@ fn issuer() -> Issuer {
         },
         "payment_days": 14,
         "exemption": "Neighbours are not taxable persons",
+        "fuel_mix": "62 % wind, 30 % sun, 8 % natural gas",
+        "co2_grams_per_kwh": 38,
+        "switching": "Free of charge, within 24 hours of your new contract",
         "dispute": { "contact": "help@wattex.example", "days": 30 },
     });
     serde_json::from_value(said).expect("an issuer")

@@ -224,7 +224,7 @@ fn costs(stage: &Stage<'_>, tariff: &Tariff, bills: &[Bill]) -> Result<Vec<Cost>
             let inside = flows.iter().filter(|flow| within(&flow.slot));
             let alone = |flow: &Flow| {
                 let Flow { slot, import, export } = *flow;
-                (slot.start, tariff::Flow { import, bought: Energy::ZERO, export })
+                (slot.start, tariff::Flow { import, export, ..tariff::Flow::default() })
             };
             let days = (bill.period.from, bill.period.to.next());
             let flows = inside.map(alone).collect();

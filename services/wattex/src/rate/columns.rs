@@ -50,6 +50,18 @@ pub const TIMES: [&str; 12] = [
     "period_end",
 ];
 
+/// Names of the column that says how an interval's energy is known.
+pub const QUALITIES: [&str; 2] = ["quality", "quality_flag"];
+
+/// Words of that column for what was measured, or is as good as that.
+const MEASURED: [&str; 6] = ["", "a", "actual", "measured", "calculated", "valid"];
+/// For what was put in a value's place for good.
+const FINAL: [&str; 4] = ["agreed", "final", "substituted_final", "final_substituted"];
+/// For what is not known for good.
+const ESTIMATED: [&str; 7] = ["e", "s", "n", "estimate", "estimated", "substituted", "substitute"];
+/// For what there is no value for, or none to be believed.
+const UNKNOWN: [&str; 3] = ["faulty", "missing", "zeroed"];
+
 const UNITS: [(&str, Unit); 5] = [
     ("kwh", Unit::KilowattHour),
     ("mwh", Unit::MegawattHour),
@@ -88,6 +100,26 @@ pub fn plain(name: &str) -> String {
     let name = name.trim().trim_start_matches('\u{feff}').to_ascii_lowercase();
     let parts = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("_")
+}
+
+/// Whether a word of the column of quality says that the energy sets no peak: it was estimated, and
+/// not put there for good. Words are those of records and bills, letters those of NEM12, with or
+/// without the number of a method (`E52`, `F14`); `None` for any other.
+pub fn is_estimated(word: &str) -> Option<bool> {
+    let word = plain(word);
+    let number = word.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    let letter = &word[..word.len() - number.len()];
+    let numbered = number.len() == 2 && number.bytes().all(|byte| byte.is_ascii_digit());
+    match letter {
+        "s" | "e" if numbered => return Some(true),
+        "f" if numbered || number.is_empty() => return Some(false),
+        _ => {}
+    }
+    let one_of = |words: &[&str]| words.contains(&&*word);
+    if one_of(&MEASURED) || one_of(&FINAL) {
+        return Some(false);
+    }
+    (one_of(&ESTIMATED) || one_of(&UNKNOWN)).then_some(true)
 }
 
 /// What a column is, if its name is known: `import_wh`, `kwh`, `Load (kW)`, `p2p_street_kwh`.
@@ -144,6 +176,19 @@ mod tests {
         assert_eq!(known("p2p_street_kwh").0, Flow::Local("street".to_owned()));
         assert_eq!(meaning("temperature"), None);
         assert_eq!(meaning("price_per_kwh"), None);
+    }
+
+    #[test]
+    fn what_is_final_counts_and_what_is_not_does_not() {
+        for word in ["", "A", "Measured", "calculated", "F", "F14", "AGREED", "final"] {
+            assert_eq!(is_estimated(word), Some(false), "{word}");
+        }
+        for word in ["E", "E52", "S18", "estimated", "Substituted", "N", "missing", "faulty"] {
+            assert_eq!(is_estimated(word), Some(true), "{word}");
+        }
+        for word in ["V", "good", "A18", "F1", "E523", "1"] {
+            assert_eq!(is_estimated(word), None, "{word}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use calendar::{LocalDay, TimeZone, Timestamp};
 use tariff::Series;
 use units::Decimal;
 
-use super::columns::{Flow, TIMES, Unit, meaning, plain};
+use super::columns::{Flow, QUALITIES, TIMES, Unit, is_estimated, meaning, plain};
 use super::stamps::Stamps;
 use crate::data::DataError;
 
@@ -30,8 +30,8 @@ pub struct Reading<'a> {
 pub struct Rows {
     file: PathBuf,
     columns: Vec<Column>,
-    /// By the beginning of the interval: line in the file and cells in 10^-9 kWh.
-    rows: BTreeMap<Timestamp, (u64, Vec<i64>)>,
+    /// By the beginning of the interval.
+    rows: BTreeMap<Timestamp, Row>,
     /// Minutes of an interval.
     pub minutes: u32,
     /// What a reader of the bill should know of the file.
@@ -40,6 +40,16 @@ pub struct Rows {
     pub count: usize,
     /// Rows that repeat another.
     pub duplicates: usize,
+}
+
+/// A row that is rated.
+struct Row {
+    /// In the file.
+    line: u64,
+    /// By column, in 10^-9 kWh.
+    energy: Vec<i64>,
+    /// Whether it sets no peak.
+    estimated: bool,
 }
 
 /// A column that is rated.
@@ -68,6 +78,8 @@ pub struct Load {
     pub gaps: Vec<Gap>,
     /// Rows before and after the span.
     pub outside: usize,
+    /// Intervals of the span that set no peak.
+    pub estimated: usize,
 }
 
 /// Cells as they stand in the file.
@@ -75,6 +87,7 @@ struct Raw {
     line: u64,
     moment: Timestamp,
     cells: Vec<Decimal>,
+    estimated: bool,
 }
 
 /// Reads `file`.
@@ -87,7 +100,8 @@ pub fn read(file: &Path, reading: &Reading<'_>) -> Result<Rows, DataError> {
     let header = reader.headers().map_err(|error| fault(error.to_string()))?.clone();
     let header: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
     let time = time_column(file, &header, reading)?;
-    let (columns, mut notes) = columns(file, &header, time)?;
+    let quality = header.iter().position(|name| QUALITIES.contains(&&*plain(name)));
+    let (columns, mut notes) = columns(file, &header, &[Some(time), quality])?;
     let mut stamps = Stamps::new(reading.zone);
     let mut raw: Vec<Raw> = Vec::new();
     for record in reader.records() {
@@ -116,7 +130,12 @@ pub fn read(file: &Path, reading: &Reading<'_>) -> Result<Rows, DataError> {
                 cell.map_err(|_| cell_fault(column.place, format!("{text:?} is no number")))?,
             );
         }
-        raw.push(Raw { line, moment, cells });
+        let estimated = match quality.map(|place| (place, &record[place])) {
+            None => false,
+            Some((place, word)) => is_estimated(word)
+                .ok_or_else(|| cell_fault(place, format!("{word:?} is no known quality")))?,
+        };
+        raw.push(Raw { line, moment, cells, estimated });
     }
     if stamps.twice > 0 {
         notes.push(format!(
@@ -157,7 +176,7 @@ fn time_column(file: &Path, header: &[String], reading: &Reading<'_>) -> Result<
 fn columns(
     file: &Path,
     header: &[String],
-    time: usize,
+    others: &[Option<usize>; 2],
 ) -> Result<(Vec<Column>, Vec<String>), DataError> {
     let fault = |place: usize, reason: String| DataError::Cell {
         file: file.to_owned(),
@@ -166,7 +185,8 @@ fn columns(
         reason,
     };
     let (mut columns, mut notes): (Vec<Column>, Vec<String>) = (Vec::new(), Vec::new());
-    for (place, name) in header.iter().enumerate().filter(|(place, _)| *place != time) {
+    let energies = header.iter().enumerate().filter(|(place, _)| !others.contains(&Some(*place)));
+    for (place, name) in energies {
         let Some((flow, unit)) = meaning(name) else {
             notes.push(format!("column {name:?} is not rated"));
             continue;
@@ -186,7 +206,7 @@ fn columns(
         } else {
             "import and export, load and generation, or net: only one of the three"
         };
-        return Err(fault(time, reason.to_owned()));
+        return Err(fault(others[0].unwrap_or(0), reason.to_owned()));
     }
     Ok((columns, notes))
 }
@@ -218,7 +238,7 @@ impl Rows {
     fn fill(&mut self, raw: Vec<Raw>, header: &[String], ends: bool) -> Result<(), DataError> {
         let length = i64::from(self.minutes) * 60;
         let mut night = 0_u64;
-        for Raw { line, moment, cells } in raw {
+        for Raw { line, moment, cells, estimated } in raw {
             let begin = if ends { moment.plus_seconds(-length) } else { moment };
             let mut energy = Vec::with_capacity(cells.len());
             for (column, cell) in self.columns.iter().zip(&cells) {
@@ -239,16 +259,18 @@ impl Rows {
                 }
                 energy.push(counted);
             }
-            if let Some((other, known)) = self.rows.get(&begin) {
-                if *known != energy {
-                    let reason = format!("line {other} has other energy for the same interval");
+            if let Some(other) = self.rows.get(&begin) {
+                if (&other.energy, other.estimated) != (&energy, estimated) {
+                    let other = other.line;
+                    let reason =
+                        format!("line {other} has other energy or quality for the same interval");
                     let column = header[self.columns[0].place].clone();
                     return Err(DataError::Cell { file: self.file.clone(), line, column, reason });
                 }
                 self.duplicates += 1;
                 continue;
             }
-            self.rows.insert(begin, (line, energy));
+            self.rows.insert(begin, Row { line, energy, estimated });
         }
         if night > 0 {
             self.notes
@@ -269,13 +291,14 @@ impl Rows {
         let length = i64::from(self.minutes) * 60;
         let mut flows = vec![vec![0_i64; count]; self.columns.len()];
         let mut gaps: Vec<Gap> = Vec::new();
-        let mut used = 0;
+        let (mut used, mut marks) = (0, vec![false; count]);
         for place in 0..count {
             let from = start.plus_seconds(length * i64::try_from(place).unwrap_or(i64::MAX));
             match self.rows.get(&from) {
-                Some((_, cells)) => {
+                Some(row) => {
                     used += 1;
-                    for (flow, cell) in flows.iter_mut().zip(cells) {
+                    marks[place] = row.estimated;
+                    for (flow, cell) in flows.iter_mut().zip(&row.energy) {
                         flow[place] = *cell;
                     }
                 }
@@ -290,17 +313,18 @@ impl Rows {
         }
         let end = start.plus_seconds(length * i64::try_from(count).unwrap_or(i64::MAX));
         self.on_the_grid(start, end, length)?;
-        let series = self.series(flows, start, count)?;
-        Ok(Load { series, gaps, outside: self.rows.len() - used })
+        let estimated = marks.iter().filter(|mark| **mark).count();
+        let series = self.series(flows, start, marks)?;
+        Ok(Load { series, gaps, outside: self.rows.len() - used, estimated })
     }
 
     /// A fault for a row inside the span that begins between two intervals.
     fn on_the_grid(&self, start: Timestamp, end: Timestamp, length: i64) -> Result<(), DataError> {
         let mut inside = self.rows.range(start..end);
         match inside.find(|(at, _)| at.seconds_since(start) % length != 0) {
-            Some((at, (line, _))) => Err(DataError::Cell {
+            Some((at, row)) => Err(DataError::Cell {
                 file: self.file.clone(),
-                line: *line,
+                line: row.line,
                 column: "time".to_owned(),
                 reason: format!("{at} is not where an interval of {} minutes begins", self.minutes),
             }),
@@ -312,8 +336,9 @@ impl Rows {
         &self,
         flows: Vec<Vec<i64>>,
         start: Timestamp,
-        count: usize,
+        marks: Vec<bool>,
     ) -> Result<Series<'static>, DataError> {
+        let count = marks.len();
         let mut import = vec![0; count];
         let mut export = vec![0; count];
         let mut behind = false;
@@ -352,6 +377,7 @@ impl Rows {
         let made = local.into_iter().fold(made, |series, (zone, energy)| {
             series.and_then(|series| series.with_local(&zone, energy))
         });
+        let made = made.and_then(|series| series.with_estimated(marks));
         made.map_err(|refusal| self.refused(&refusal, start))
     }
 
@@ -364,7 +390,7 @@ impl Rows {
         let at = start.plus_seconds(length * i64::try_from(*place).unwrap_or(0));
         DataError::Cell {
             file: self.file.clone(),
-            line: self.rows.get(&at).map_or(0, |(line, _)| *line),
+            line: self.rows.get(&at).map_or(0, |row| row.line),
             column: "energy".to_owned(),
             reason: (*reason).to_owned(),
         }

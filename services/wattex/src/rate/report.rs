@@ -22,6 +22,8 @@ pub struct Report<'a> {
     pub gaps: &'a [Gap],
     /// Rows before and after the span.
     pub outside: usize,
+    /// Intervals that set no peak.
+    pub estimated: usize,
     /// The bills.
     pub bill: &'a Bill,
 }
@@ -53,7 +55,7 @@ impl Report<'_> {
             },
             "data": {
                 "rows": self.rows.count, "outside": self.outside,
-                "duplicates": self.rows.duplicates,
+                "duplicates": self.rows.duplicates, "estimated": self.estimated,
                 "missing": self.gaps.iter().map(|gap| gap.intervals).sum::<usize>(),
                 "gaps": self.gaps.iter().map(gap).collect::<Vec<Value>>(),
                 "notes": self.rows.notes,
@@ -87,6 +89,7 @@ impl Report<'_> {
             "amount": line.amount,
             "exact": line.exact,
             "peak_at": line.peak_at.map(|place| self.plan.moment(place)),
+            "left_out": line.left_out,
             "source": item.map(|item| &item.source),
             "version": version.map(|sheet| sheet.version),
         })
@@ -153,6 +156,9 @@ impl Report<'_> {
         }
         if self.rows.duplicates > 0 {
             println!("* {} rows repeat another and count once", self.rows.duplicates);
+        }
+        if self.estimated > 0 {
+            println!("* {} intervals are estimated and set no peak", self.estimated);
         }
         if self.outside > 0 {
             println!("* {} rows are outside the span", self.outside);

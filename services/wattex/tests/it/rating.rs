@@ -86,6 +86,49 @@ fn gaps_are_told_and_refused_where_that_is_asked_for() {
 }
 
 #[test]
+fn what_is_estimated_is_charged_and_sets_no_peak() {
+    let place = Place::new();
+    let sheet = json!({
+        "id": "power", "currency": "EUR", "timezone": "Europe/Berlin",
+        "energy": [{ "price": "0.30" }], "demand": [{ "price": 3 }],
+    });
+    let tariff = file(&place, "power.json", &sheet.to_string());
+    let rate = |qualities: [&str; 3], more: &[&str]| {
+        let mut rows = "time,kwh,quality\n".to_owned();
+        for (hour, (kwh, quality)) in [2, 9, 4].iter().zip(qualities).enumerate() {
+            rows.push_str(&format!("2026-06-01 0{hour}:00,{kwh},{quality}\n"));
+        }
+        let load = file(&place, "load.csv", &rows);
+        let given = ["rate", "--tariff", text(&tariff), "--intervals", text(&load)];
+        run(wattex(&[&given, more].concat()))
+    };
+    let json = |qualities| {
+        let ended = rate(qualities, &["--json"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        serde_json::from_str::<Value>(&ended.out).unwrap()
+    };
+    let demand = |rated: &Value| {
+        let lines = rated["months"][0]["lines"].as_array().unwrap().clone();
+        lines.into_iter().find(|line| line["class"] == "demand").unwrap()
+    };
+    let rated = json(["A", "E52", "measured"]);
+    let line = demand(&rated);
+    // A day of June's thirty at the third hour's 4 kW; all 15 kWh.
+    let quantity = "0.133333333";
+    assert_eq!((&line["quantity"], &line["left_out"]), (&json!(quantity), &json!(1)), "{line}");
+    assert_eq!((&line["amount"], &rated["data"]["estimated"]), (&json!("0.4"), &json!(1)));
+    assert_eq!(rated["totals"]["gross"], "4.9");
+    let told = rate(["A", "E52", "measured"], &[]);
+    assert!(told.out.contains("1 intervals are estimated"), "{}", told.out);
+    // What was put there for good sets the peak.
+    let line = demand(&json(["A", "F14", "measured"]));
+    assert_eq!((&line["amount"], &line["left_out"]), (&json!("0.9"), &json!(0)), "{line}");
+    let refused = rate(["A", "perhaps", ""], &[]);
+    assert_eq!(refused.code, Some(3), "{}", refused.err);
+    assert!(refused.err.contains("column quality"), "{}", refused.err);
+}
+
+#[test]
 fn what_is_wrong_with_a_tariff_or_a_load_is_named() {
     let place = Place::new();
     let rate = |tariff: &str, load: &str| {

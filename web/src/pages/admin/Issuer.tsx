@@ -24,6 +24,9 @@ function Form({ known, reload }: { known: IssuerTerms | null; reload: () => void
   const [days, setDays] = useState(String(known?.payment_days ?? 14));
   const [exemption, setExemption] = useState(known?.exemption ?? "Neighbours are not taxable persons");
   const [contact, setContact] = useState(known?.dispute?.contact ?? "");
+  const [fuelMix, setFuelMix] = useState(known?.fuel_mix ?? "");
+  const [grams, setGrams] = useState(String(known?.co2_grams_per_kwh ?? ""));
+  const [switching, setSwitching] = useState(known?.switching ?? "");
   const { busy, outcome, run } = useWork();
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -33,6 +36,9 @@ function Form({ known, reload }: { known: IssuerTerms | null; reload: () => void
         payment_days: Number(days),
         exemption,
         ...(contact ? { dispute: { ...known?.dispute, contact } } : {}),
+        ...(fuelMix ? { fuel_mix: fuelMix } : {}),
+        ...(grams ? { co2_grams_per_kwh: Number(grams) } : {}),
+        ...(switching ? { switching } : {}),
       });
       reload();
       return "Kept.";
@@ -57,6 +63,19 @@ function Form({ known, reload }: { known: IssuerTerms | null; reload: () => void
           onChange={setExemption}
         />
         <TextField label="Whom to ask about a bill" value={contact} onChange={setContact} />
+        <TextField
+          label="Where your energy comes from"
+          hint="Told on bills, such as 62 % wind, 38 % sun."
+          value={fuelMix}
+          onChange={setFuelMix}
+        />
+        <TextField label="CO2 of it (g per kWh)" type="number" min={0} value={grams} onChange={setGrams} />
+        <TextField
+          label="How one changes the supplier"
+          hint="Told on bills: the right to it, how long it takes and what it costs."
+          value={switching}
+          onChange={setSwitching}
+        />
         <button type="submit" disabled={busy}>
           Keep
         </button>

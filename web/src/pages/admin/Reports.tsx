@@ -7,6 +7,7 @@ import { lastWeek, periodError } from "../../report";
 import { Card, Load } from "../../ui";
 import { useUnits } from "../../units";
 import { Outcome, useWork } from "../../work";
+import { Estimated } from "./reports/Estimated";
 import { type Of, Charges, Settlement } from "./reports/Money";
 import { ResidualLoad } from "./reports/ResidualLoad";
 import { Unbilled } from "./reports/Unbilled";
@@ -16,7 +17,7 @@ type Name = api.PeriodReport | "unbilled";
 const REPORTS: Record<Name, { title: string; hint: string }> = {
   settlement: {
     title: "Settlement",
-    hint: "Trades by slot and zone: energy, and where the money went. What is not reconciled yet counts as agreed only.",
+    hint: "Trades by slot, zone and grid operator: energy, and where the money went. What is not reconciled yet counts as agreed only.",
   },
   "residual-load": {
     title: "Residual load",
@@ -24,7 +25,11 @@ const REPORTS: Record<Name, { title: string; hint: string }> = {
   },
   charges: {
     title: "Charges",
-    hint: "What bills charged, by class of their lines; of the bills whose last day is among these.",
+    hint: "What bills charge with their corrections so far, by class of their lines; of the bills whose last day is among these.",
+  },
+  estimated: {
+    title: "Estimated energy",
+    hint: "Slots whose energy was shared out of a longer span between two readings: it is billed, and sets no peak.",
   },
   unbilled: {
     title: "Not billed yet",
@@ -74,6 +79,7 @@ function Contents({ week, zone, currency }: ContentsProps) {
     settlement: () => <Settlement {...of} />,
     "residual-load": () => <ResidualLoad {...of} />,
     charges: () => <Charges {...of} />,
+    estimated: () => <Estimated {...of} />,
     unbilled: () => <Unbilled zone={zone} />,
   };
   return (

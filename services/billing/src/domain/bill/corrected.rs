@@ -1,9 +1,9 @@
 //! A correction as a document: its lines are differences, in the words of the bill's lines.
 
 use documents::{
-    Category, Class as Kind, Content, Document, EnergyTotals, Exemption, Input as DocumentInput,
-    Line as DocumentLine, Preceding, Prepayment, PrepaymentSource, Quality, Quantity,
-    TariffReference, TaxRate, Trace, Unit,
+    Category, Class as Kind, Content, Document, EnergyTotals, Exemption, Information,
+    Input as DocumentInput, Line as DocumentLine, Preceding, Prepayment, PrepaymentSource, Quality,
+    Quantity, TariffReference, TaxRate, Trace, Unit,
 };
 use units::{Money, Overflow};
 
@@ -40,6 +40,7 @@ pub fn corrected(
         issued_on: around.issued_on,
         due_on: (due > Money::ZERO).then_some(around.due_on),
         period: documents::Period { from: right.period.from, to: right.period.to },
+        is_final: right.is_final,
         language: around.language,
         currency: right.currency.clone(),
         currency_digits: right.currency_digits,
@@ -63,6 +64,7 @@ pub fn corrected(
         days: Vec::new(),
         comparison: None,
         quality: Quality::default(),
+        information: Information::default(),
         dispute: around.issuer.dispute,
         proof: Some(around.proof),
     };

@@ -5,9 +5,9 @@
 use calendar::LocalDay;
 use documents::{
     Account, Category, Class as Kind, Comparison, Content, Custody as DocumentCustody, Dispute,
-    Document, EnergyTotals, Exemption, Input as DocumentInput, Line as DocumentLine, Party,
-    Payment, Place, Prepayment, PrepaymentSource, Proof, Quality, Quantity, Rejected,
-    TariffReference, TaxRate, Trace, Unit, UnitPrice,
+    Document, EnergyTotals, Exemption, Information, Input as DocumentInput, LastYear,
+    Line as DocumentLine, Party, Payment, Place, Prepayment, PrepaymentSource, Proof, Quality,
+    Quantity, Rejected, TariffReference, TaxRate, Trace, Unit, UnitPrice,
 };
 use events::identity::Custody;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,15 @@ pub struct Issuer {
     pub dispute: Option<Dispute>,
     /// Why neighbours' energy bears no tax, in the language of the documents.
     pub exemption: String,
+    /// From which sources the supplier's energy comes, in the language of the documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel_mix: Option<String>,
+    /// Carbon dioxide of the supplier's energy, in grams per kWh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub co2_grams_per_kwh: Option<u32>,
+    /// The right to change the supplier and how that is done, in the language of the documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switching: Option<String>,
 }
 
 impl Issuer {
@@ -47,6 +56,7 @@ impl Issuer {
             issued_on: day,
             due_on: None,
             period: documents::Period { from: day, to: day },
+            is_final: false,
             language: "en".to_owned(),
             currency: "EUR".to_owned(),
             currency_digits: 2,
@@ -77,10 +87,22 @@ impl Issuer {
             days: Vec::new(),
             comparison: None,
             quality: Quality::default(),
+            information: self.information(None, &EnergyTotals::default()),
             dispute: self.dispute.clone(),
             proof: None,
         })
         .map(drop)
+    }
+
+    /// What its documents tell of use and supply.
+    fn information(&self, last_year: Option<LastYear>, energy: &EnergyTotals) -> Information {
+        Information {
+            last_year,
+            self_sufficiency_bps: Information::of_the_community(energy),
+            fuel_mix: self.fuel_mix.clone(),
+            co2_grams_per_kwh: self.co2_grams_per_kwh,
+            switching: self.switching.clone(),
+        }
     }
 }
 
@@ -111,6 +133,8 @@ pub struct Around {
     pub quality: Quality,
     /// What the same energy costs without neighbours.
     pub comparison: Option<Comparison>,
+    /// Energy of the same days a year before.
+    pub last_year: Option<LastYear>,
 }
 
 /// Value-added tax of a tariff.
@@ -167,16 +191,18 @@ pub fn document(invoice: &Invoice, around: Around) -> Result<Document, DocumentE
     let exemption =
         Exemption { category: Category::Exempt, reason: around.issuer.exemption.clone() };
     let (name, version) = around.tariff;
+    let energy = totals(&around.days)?;
     let content = Content {
         kind: documents::Kind::Invoice,
         number: invoice.number.clone(),
         issued_on: around.issued_on,
         due_on: (invoice.due > Money::ZERO).then_some(around.due_on),
         period: documents::Period { from: invoice.period.from, to: invoice.period.to },
+        is_final: invoice.is_final,
         language: around.language,
         currency: invoice.currency.clone(),
         currency_digits: digits,
-        issuer: around.issuer.party,
+        issuer: around.issuer.party.clone(),
         customer: around.customer,
         account: Some(account(invoice)),
         place: place(invoice),
@@ -189,10 +215,11 @@ pub fn document(invoice: &Invoice, around: Around) -> Result<Document, DocumentE
         wallet: None,
         rounding: Money::ZERO,
         payment: around.payment.filter(|_| invoice.due > Money::ZERO),
-        energy: totals(&around.days)?,
+        energy,
         days: around.days.iter().map(day).collect(),
         comparison: around.comparison,
         quality: around.quality,
+        information: around.issuer.information(around.last_year, &energy),
         dispute: around.issuer.dispute,
         proof: Some(around.proof),
     };

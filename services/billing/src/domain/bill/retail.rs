@@ -1,8 +1,11 @@
 //! What the retailer and the grid charge and pay, by the tariff.
+//!
+//! Energy that was shared out of a longer span is charged as any other, and sets no peak.
 
 use std::collections::BTreeMap;
 
 use calendar::{Slot, Timestamp};
+use reading::Quality;
 use tariff::bill::Carried;
 use tariff::{EnergyCharge, Exact, Flow, On, Pricing, RatedLine, Source, Unit};
 use units::{Decimal, Energy, Money};
@@ -45,7 +48,10 @@ fn flows(facts: &Facts<'_>) -> Result<BTreeMap<Timestamp, Flow>, BillError> {
     let flow = |slot: Slot| {
         let used = facts.used.get(&slot.start)?;
         let (bought, sold) = (delivered(Side::Buyer, slot), delivered(Side::Seller, slot));
-        Some((slot.start, Flow { import: used.import, bought, export: used.export.less(sold) }))
+        // Shared out evenly over a longer span, it may be far from the power that was drawn.
+        let estimated = used.quality == Quality::Substituted;
+        let (import, export) = (used.import, used.export.less(sold));
+        Some((slot.start, Flow { import, bought, export, estimated }))
     };
     Ok(facts.slots().filter_map(flow).collect())
 }
@@ -61,6 +67,9 @@ fn written(facts: &Facts<'_>, line: &RatedLine) -> Result<Line, BillError> {
     let (formula, mut inputs) = trace(line);
     if let Some(at) = line.peak_at {
         inputs.push(input("window of the peak", at));
+    }
+    if line.left_out > 0 {
+        inputs.push(input("windows left out, with estimated energy", line.left_out));
     }
     let head = facts.tariff.head();
     inputs.push(input("tariff", format!("{}, version {}", head.name, head.version)));

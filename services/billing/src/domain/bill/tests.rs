@@ -276,6 +276,7 @@ fn invoice(custody: Custody) -> Invoice {
         community: CommunityId::derived("C"),
         connection_point: ConnectionPointId::derived("P"),
         meter: MeterId::derived("M"),
+        is_final: false,
     };
     Invoice::issue(heading, &facts, OfReadings::default()).unwrap()
 }

@@ -48,11 +48,12 @@ export function Settlement({ days: { from, to }, zone, currency }: Of) {
             <Rows
               caption={`Trades by slot and zone, ${from} to ${to}`}
               rows={rows}
-              rowKey={(row) => `${row.slot} ${row.zone}`}
+              rowKey={(row) => `${row.slot} ${row.zone} ${row.grid_operator}`}
               empty="Nothing was traded on these days. Choose others."
               columns={[
                 { head: "Slot", cell: (row) => <Moment at={row.slot} zone={zone} /> },
                 { head: "Zone", cell: (row) => <Hash value={row.zone} /> },
+                { head: "Grid operator", cell: (row) => <Hash value={row.grid_operator} /> },
                 {
                   head: "Trades",
                   numeric: true,
@@ -100,6 +101,7 @@ export function Charges({ days: { from, to } }: Of) {
               { head: "Lines", numeric: true, cell: (row) => count(row.lines) },
               { head: "Exact", numeric: true, cell: (row) => `${exact(value(row.exact))} ${row.currency}` },
               { head: "On bills", numeric: true, cell: (row) => `${money(row.amount, 2)} ${row.currency}` },
+              { head: "By corrections", numeric: true, cell: (row) => `${money(row.corrected, 2)} ${row.currency}` },
             ]}
           />
         );

@@ -68,6 +68,7 @@ pub(super) fn heading(number: &str) -> Heading {
         community: community(),
         connection_point: ConnectionPointId::derived("H01"),
         meter: meter(),
+        is_final: false,
     }
 }
 

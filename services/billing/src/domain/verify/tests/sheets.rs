@@ -1,11 +1,12 @@
 //! Bills of tariffs that charge by blocks, power and moments, and carry something on.
 
 use alloy_primitives::Address;
+use reading::Status as MeterStatus;
 use serde_json::{Value, json};
 use tariff::Tariff;
 
 use super::agreed::{day, heading, period};
-use super::world::World;
+use super::world::{World, deals};
 use super::*;
 use crate::domain::bill::{CarriedOver, Class, Invoice, OfReadings, Period};
 
@@ -77,6 +78,12 @@ fn earlier_of(
     invoice
 }
 
+/// On the sheet, without the reading at four in the afternoon of the second day.
+fn with_a_lost_reading() -> World {
+    let lost = |reading: &Reading| reading.page != 41;
+    World::traded((tariff(&sheet()), None), &[1], (MeterStatus::default(), lost, deals)).read()
+}
+
 fn publish(world: &mut World, previous: Option<Invoice>) {
     let evidence = Evidence { previous: previous.map(Box::new), ..world.evidence() };
     world.publish(evidence);
@@ -116,6 +123,35 @@ fn a_bill_of_blocks_power_a_series_and_a_minimum_holds() {
     assert!(power.inputs.iter().any(|input| input.name == "window of the peak"), "{power:?}");
     let place = invoice.lines.iter().position(|line| line.class == Class::Minimum).unwrap();
     assert_eq!(report.lines[place].status, Status::Attested, "neighbours took less than agreed");
+}
+
+#[test]
+fn energy_that_was_shared_out_sets_no_peak_and_the_line_says_so() {
+    let mut world = with_a_lost_reading();
+    publish(&mut world, None);
+    let report = verify(&world.text, Some(&world.trust));
+    assert_eq!(report.verdict, Verdict::Holds, "{report}");
+    let power = |invoice: &Invoice| {
+        let of_power = |line: &&Line| line.class == Class::Demand;
+        invoice.lines.iter().find(of_power).unwrap().clone()
+    };
+    let line = power(&world.bill.invoice);
+    let left_out = |line: &Line| {
+        let input = line.inputs.iter().find(|input| input.name.starts_with("windows left out"));
+        input.map(|input| input.value.clone())
+    };
+    assert_eq!(left_out(&line).as_deref(), Some("2"), "{line:?}");
+    // Nor is it left out of the note.
+    let mut world = with_a_lost_reading();
+    let mut bill = world.bill.clone();
+    let place = bill.invoice.lines.iter().position(|it| it.class == Class::Demand).unwrap();
+    let inputs = &mut bill.invoice.lines[place].inputs;
+    inputs.retain(|input| !input.name.starts_with("windows left out"));
+    world.anchor(bill);
+    fails(&world, &format!("invoice.lines[{place}]"), "");
+    let mut measured = World::on(tariff(&sheet()));
+    publish(&mut measured, None);
+    assert_eq!(left_out(&power(&measured.bill.invoice)), None);
 }
 
 #[test]
