@@ -10,6 +10,8 @@
 //! | a feed of prices (Octopus REST) | `results` with `valid_from` |
 //! | windows with `dow_mask` (ACN portal) | `schedule` |
 //! | Australian retail and network tariffs (UNSW) | `Tariffs` |
+//!
+//! All are JSON. Tariffs in TOML are not read, and told to be that.
 
 mod acn;
 mod feed;
@@ -24,7 +26,7 @@ use alloy_primitives::B256;
 pub(crate) use terms::{tariff as read_terms, walk};
 
 use crate::Spot;
-use crate::json::{self, Value};
+use crate::json::{self, NotJson, Value};
 use crate::problem::{Code, Problems};
 use crate::reader::{Field, Reader};
 use crate::sheet::{Sheet, sheets};
@@ -87,7 +89,7 @@ impl Form {
 /// # Errors
 /// Every problem of the file, each with its field, line and column.
 pub fn read(text: &str, wanted: Option<&str>) -> Result<Document, Problems> {
-    let root = json::parse(text)?;
+    let root = json::parse(text).map_err(|fault| toml(text).unwrap_or(fault))?;
     let hash = root.hash();
     let mut reader = Reader::new(text);
     let found = form_of(&Field::root(&root), 0);
@@ -115,6 +117,26 @@ pub fn read_prices(text: &str) -> Result<Vec<Spot>, Problems> {
     let field = Field::root(&root);
     let spots = feed::prices(&mut reader, &field);
     reader.finish(spots).map(|(spots, _)| spots)
+}
+
+/// What is said of a file that is no JSON and looks like TOML: its first line of substance is the
+/// head of a table, or a key and its value.
+fn toml(text: &str) -> Option<NotJson> {
+    let mut lines = (1..).zip(text.lines());
+    let of_substance = |line: &str| !line.trim().is_empty() && !line.trim().starts_with('#');
+    let (line, first) = lines.find(|(_, line)| of_substance(line))?;
+    let bare = |name: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-\"' ".contains(c);
+        !name.trim().is_empty() && name.chars().all(plain)
+    };
+    let first = first.trim();
+    let table = first.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let named = match table {
+        Some(table) => bare(table.trim_start_matches('[').trim_end_matches(']')),
+        None => first.split_once('=').is_some_and(|(key, _)| bare(key)),
+    };
+    let reason = "this is TOML, which is not read: tariffs are JSON".to_owned();
+    named.then_some(NotJson { line, column: 1, reason })
 }
 
 fn read_form<'a>(
