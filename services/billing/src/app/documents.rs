@@ -10,7 +10,7 @@ use crate::db::bank::{self, BankAccount};
 use crate::db::invoices::{self, Issued};
 use crate::db::parties;
 use crate::domain::bank::invoice_reference;
-use crate::domain::bill::{Around, DocumentError, Invoice, Issuer, Vat, document};
+use crate::domain::bill::{Around, Day, DocumentError, Invoice, Issuer, Vat, document};
 use crate::domain::verify::{Alone, Evidence, alone};
 
 /// An invoice as a file for people.
@@ -119,7 +119,8 @@ struct Said {
 fn write(issued: &Issued, evidence: &str, days: &str, said: Said) -> Result<Document> {
     let invoice = &issued.invoice;
     let evidence: Evidence = serde_json::from_str(evidence).context("kept evidence")?;
-    let alone = alone(invoice, &evidence).context("the energy without neighbours")?;
+    let days = serde_json::from_str(days).context("kept days")?;
+    let energy = Shown::of(invoice, &evidence, days)?;
     let (head, chain) = (evidence.tariff.head(), &evidence.chain);
     let around = Around {
         issuer: said.issuer,
@@ -139,14 +140,9 @@ fn write(issued: &Issued, evidence: &str, days: &str, said: Said) -> Result<Docu
             block: said.block,
             command: format!("wattex verify {}.json", invoice.number),
         },
-        days: serde_json::from_str(days).context("kept days")?,
-        quality: Quality {
-            estimated: alone.estimated,
-            missing_slots: alone.missing_slots,
-            late_readings: invoice.late_readings,
-            relayed_readings: invoice.relayed_readings,
-        },
-        comparison: comparison(invoice, alone),
+        days: energy.days,
+        quality: energy.quality,
+        comparison: energy.comparison,
     };
     document(invoice, around).map_err(|error| match error {
         DocumentError::Rejected(rejected) => {
@@ -155,6 +151,28 @@ fn write(issued: &Issued, evidence: &str, days: &str, said: Said) -> Result<Docu
         }
         fault => fault.into(),
     })
+}
+
+/// What a document shows of the energy that an invoice is of.
+#[derive(Default)]
+pub(super) struct Shown {
+    pub(super) days: Vec<Day>,
+    pub(super) quality: Quality,
+    pub(super) comparison: Option<Comparison>,
+}
+
+impl Shown {
+    /// Of an invoice, also one that is right after a correction: rates its readings anew.
+    pub(super) fn of(invoice: &Invoice, evidence: &Evidence, days: Vec<Day>) -> Result<Shown> {
+        let alone = alone(invoice, evidence).context("the energy without neighbours")?;
+        let quality = Quality {
+            estimated: alone.estimated,
+            missing_slots: alone.missing_slots,
+            late_readings: invoice.late_readings,
+            relayed_readings: invoice.relayed_readings,
+        };
+        Ok(Shown { days, quality, comparison: comparison(invoice, alone) })
+    }
 }
 
 /// Neighbours are compared with only where there were any.
