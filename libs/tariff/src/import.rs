@@ -24,6 +24,7 @@ mod urdb;
 use alloy_primitives::B256;
 
 pub(crate) use terms::{tariff as read_terms, walk};
+use urdb::Unrated;
 
 use crate::Spot;
 use crate::json::{self, NotJson, Value};
@@ -151,7 +152,7 @@ fn read_form<'a>(
         Form::Terms => {
             terms::tariff(reader, field, text).map(|tariff| vec![tariff.sheet().clone()])
         }
-        Form::Urdb => urdb::sheet(reader, field, wanted).map(|sheet| vec![sheet]),
+        Form::Urdb => urdb::sheet(reader, field, wanted, Unrated::Noted).map(|sheet| vec![sheet]),
         Form::Sam => sam::sheet(reader, field).map(|sheet| vec![sheet]),
         Form::Reopt => reopt::sheet(reader, field).map(|sheet| vec![sheet]),
         Form::Feed => feed::sheet(reader, field).map(|sheet| vec![sheet]),
@@ -160,10 +161,11 @@ fn read_form<'a>(
     }
 }
 
-/// A rate of the Utility Rate Database, wherever in the document it is.
+/// A rate of the Utility Rate Database that is to be published, wherever in the document it is.
+/// Charges that are not rated are faults.
 pub(crate) fn read_rate<'a>(reader: &mut Reader<'a>, root: &Field<'a>) -> Option<Sheet> {
     match form_of(root, 0) {
-        Some((Form::Urdb, field)) => urdb::sheet(reader, &field, None),
+        Some((Form::Urdb, field)) => urdb::sheet(reader, &field, None, Unrated::Refused),
         _ => {
             let reason = "this is no rate of the Utility Rate Database";
             reader.wrong(root, Code::UnknownForm, reason);

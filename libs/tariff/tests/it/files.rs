@@ -165,6 +165,51 @@ fn a_rates_fields_mean_what_the_database_says() {
     assert_eq!(read(&inside.to_string(), None).unwrap().form, Form::Urdb);
 }
 
+/// What would make bills too low is refused where a tariff is published, and noted elsewhere.
+#[test]
+fn a_charge_that_is_not_rated_keeps_a_rate_from_being_published() {
+    let frame = tariff::Frame {
+        id: None,
+        name: None,
+        version: 1,
+        valid_from: "2026-07-01".parse().unwrap(),
+        timezone: "UTC".parse().unwrap(),
+        currency: None,
+        between_neighbours: Vec::new(),
+    };
+    let published = |field: &str, value: &Value| {
+        let text = rate(&json!({ "dgrules": "Net Billing Instantaneous", field: value }));
+        let text = text.to_string();
+        let notes = read(&text, None).unwrap().notes;
+        assert!(notes.iter().any(|note| note.starts_with(field)), "{field}: {notes:?}");
+        tariff::Tariff::read(&text, Some(&frame))
+    };
+    for (field, value) in [
+        ("coincidentratestructure", json!([[{ "rate": 2.5, "max": 100, "unit": "kW" }]])),
+        ("coincidentratestructure", json!([[{ "rate": 0 }], [{ "rate": 0, "adj": "0.01" }]])),
+        ("demandreactivepowercharge", json!(0.3)),
+        ("fixedchargeeaaddl", json!("4.50")),
+        ("energyattrs", json!([{ "Fuel cost": "$0.03/kWh" }])),
+        ("demandattrs", json!([{ "Power factor": 0.9 }])),
+        ("fixedattrs", json!({ "Meter": "1.20" })),
+    ] {
+        let problems = published(field, &value).unwrap_err();
+        let [problem] = &problems.list[..] else { panic!("{field}: {problems}") };
+        assert_eq!((problem.path.as_str(), problem.code), (field, Code::Unsupported));
+        assert!(problem.reason.ends_with("bills would be too low"), "{problem}");
+    }
+    for (field, value) in [
+        ("coincidentratestructure", json!([[{ "rate": 0.0, "max": 100, "unit": "kW" }]])),
+        ("coincidentratestructure", json!([])),
+        ("demandreactivepowercharge", json!(0)),
+        ("energyattrs", json!([{}])),
+        ("fixedattrs", json!("")),
+    ] {
+        let (_, notes) = published(field, &value).unwrap_or_else(|it| panic!("{field}: {it}"));
+        assert!(notes.iter().any(|note| note.starts_with(field)), "{field}: {notes:?}");
+    }
+}
+
 #[test]
 fn a_tariff_in_toml_is_told_to_be_one() {
     let told = |text: &str| fault(text).list[0].reason.contains("TOML");
