@@ -50,7 +50,10 @@ use serde::{Deserialize, Serialize};
 use units::{Energy, Money};
 
 pub use accounts::{Account, BadAccount, EnergyAccount, Flow};
-pub use audit::{Verified, Violation, check, check_each, check_entries, check_invoice, check_slot};
+pub use audit::{
+    Verified, Violation, check, check_certified, check_each, check_entries, check_invoice,
+    check_slot,
+};
 
 pub use fact::{Fact, PointMetered, Settled, Totals};
 pub use invoiced::{Corrected, Invoiced};

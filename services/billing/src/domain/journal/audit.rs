@@ -1,5 +1,7 @@
 //! What must be true of the journals at every moment, as checks that name what is not.
 
+use std::collections::BTreeMap;
+
 use calendar::{TimeZone, Timestamp};
 use ids::ConnectionPointId;
 use units::Money;
@@ -60,6 +62,18 @@ pub enum Violation {
         /// When.
         slot: Timestamp,
     },
+    /// Certificates are of more energy than a meter exported, whoever bought it.
+    #[error("I7: {certified} Wh of {point} are certified in slot {slot}, it fed in {exported} Wh")]
+    I7Certified {
+        /// Whose.
+        point: ConnectionPointId,
+        /// When.
+        slot: Timestamp,
+        /// What certificates are of, in Wh.
+        certified: u64,
+        /// What the meter exported, in Wh.
+        exported: u64,
+    },
     /// The entries do not follow from each other.
     #[error("I8: entry {0} does not follow from the one before")]
     I8(u64),
@@ -112,8 +126,10 @@ impl Violation {
             | Violation::I7 { .. }
             | Violation::I8(_)
             | Violation::I8Balances => true,
-            // The column is made of the entries again where they are needed.
+            // The column is made of the entries again where they are needed. A certificate is of
+            // trades that are over: to stop others takes nothing back.
             Violation::I8Slot(_)
+            | Violation::I7Certified { .. }
             | Violation::I9 { .. }
             | Violation::I9Pending { .. }
             | Violation::I10(_)
@@ -130,7 +146,7 @@ impl Violation {
             Violation::I4 { .. } => "I4",
             Violation::I5 { .. } => "I5",
             Violation::I6(_) => "I6",
-            Violation::I7 { .. } => "I7",
+            Violation::I7 { .. } | Violation::I7Certified { .. } => "I7",
             Violation::I8(_) | Violation::I8Slot(_) | Violation::I8Balances => "I8",
             Violation::I9 { .. } | Violation::I9Pending { .. } => "I9",
             Violation::I10(_) => "I10",
@@ -300,6 +316,31 @@ fn bound(book: &Book, trade: &TradeState) -> Result<(), Violation> {
         let held = -book.balance(&account);
         if held != bound {
             return Err(Violation::I4 { account, held, bound });
+        }
+    }
+    Ok(())
+}
+
+/// I7 of certificates in one slot: those of a connection point are of no more than its meter
+/// exported. `entries` are all that the journal has of the slot, in order; `certified`: Wh of all
+/// certificates that were ever issued, by where they were generated.
+///
+/// What neighbours were sold, on the market and by sharing, is sold energy in the journal and not
+/// more than the meter exported by itself (I7). A certificate goes with a sale, so the two are not
+/// added; but energy can be certified in several zones, and by others than us.
+pub fn check_certified(
+    slot: Timestamp,
+    entries: &[Entry],
+    certified: &BTreeMap<ConnectionPointId, u64>,
+) -> Result<(), Violation> {
+    let mut book = Book::default();
+    book.bring_back(slot, entries);
+    let of_slot = book.slots.get(slot);
+    for (&point, &certified) in certified {
+        let exported = of_slot.map_or(0, |of| of.balance(point, Flow::MeterExport));
+        let exported = u64::try_from(exported).unwrap_or(0);
+        if certified > exported {
+            return Err(Violation::I7Certified { point, slot, certified, exported });
         }
     }
     Ok(())

@@ -6,6 +6,8 @@ use units::Price;
 
 use super::*;
 
+mod certified;
+
 const SLOT: i64 = 1_780_272_000;
 const DAY: u32 = 20_605;
 
