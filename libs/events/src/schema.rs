@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 39] {
+fn kinds() -> [Kind; 40] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -65,6 +65,7 @@ fn kinds() -> [Kind; 39] {
         Kind::of::<billing::InvoiceDisputed>(),
         Kind::of::<billing::CashLeftBehind>(),
         Kind::of::<billing::BooksViolated>(),
+        Kind::of::<billing::BooksQuestioned>(),
         Kind::of::<identity::AccountOpened>(),
         Kind::of::<identity::AddressAssigned>(),
         Kind::of::<identity::ApprovalRequested>(),

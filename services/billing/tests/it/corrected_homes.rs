@@ -20,7 +20,7 @@ use billing::domain::correction::{
     self, Cause, Correction, Difference, is_changed, standing, subject,
 };
 use billing::domain::journal::{
-    Account, Corrected, Fact, Invoiced, check, check_entries, check_invoice,
+    Account, Corrected, Fact, Invoiced, check, check_entries, check_invoice, check_posted,
 };
 use billing::domain::reconcile::{Delivery, Metered, Trade, Unmetered, reconcile};
 use calendar::{LocalDay, SlotLength, TimeZone, Timestamp};
@@ -447,7 +447,11 @@ fn check_season(season: &Season) {
         let dues = corrections.iter().map(|one| one.due).chain([bill.due]);
         assert_eq!(Money::sum(dues).unwrap(), right.due);
         due = due.plus(right.due).unwrap();
-        check_invoice(&books.book, standing(bill, corrections.last()), &season.zone).unwrap();
+        let standing = standing(bill, corrections.last());
+        check_invoice(&books.book, standing, &season.zone).unwrap();
+        let cent_more = standing.due.plus(Money::from_n(10_000_000)).unwrap();
+        let other = Invoice { due: cent_more, ..standing.clone() };
+        assert_eq!(check_posted(&books.book, &other).unwrap_err().rule(), "I9");
         for one in corrections {
             write!(seen, "{:?}", one.kind()).unwrap();
             check_document(season, one);
