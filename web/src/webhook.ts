@@ -16,6 +16,7 @@ export const EVENT_KINDS: Record<EventKind, string> = {
   "slot.reconciled": "Deliveries of a slot are on the chain",
   "trading.stopped": "Trading was stopped",
   "trading.resumed": "Trading goes on",
+  "books.questioned": "Something in the books is to be looked into",
   "account.opened": "An account was opened",
   "approval.requested": "A signature waits for consent",
   "connection_point.registered": "A connection point was added",

@@ -312,7 +312,8 @@ impl Event for CashLeftBehind {
     const SUBJECT: &'static str = "billing.cash.left_behind.v1";
 }
 
-/// The books were looked at, and rules that must always hold did not, twice in a row.
+/// Rules of the books that must always hold do not: right after a posting, or twice in a row when
+/// they were looked at as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BooksViolated {
     /// Which, in words that begin with the name of the rule: `I1` to `I8`.
@@ -323,4 +324,19 @@ pub struct BooksViolated {
 
 impl Event for BooksViolated {
     const SUBJECT: &'static str = "billing.books.violated.v1";
+}
+
+/// Something in the books is for staff to look into; nobody has to stop trading for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BooksQuestioned {
+    /// Whose staff.
+    #[schemars(with = "schema::Id")]
+    pub community: CommunityId,
+    /// What, in words that begin with the name of a rule: `I3` to `I10`, `9000`, or `day` for what
+    /// a day's meters, runs and invoices come to.
+    pub violations: Vec<String>,
+}
+
+impl Event for BooksQuestioned {
+    const SUBJECT: &'static str = "billing.books.questioned.v1";
 }

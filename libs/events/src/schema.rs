@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Every kind of event there is.
-fn kinds() -> [Kind; 42] {
+fn kinds() -> [Kind; 43] {
     [
         Kind::of::<billing::TariffPublished>(),
         Kind::of::<billing::SlotReconciled>(),
@@ -67,6 +67,7 @@ fn kinds() -> [Kind; 42] {
         Kind::of::<billing::InvoiceDisputed>(),
         Kind::of::<billing::CashLeftBehind>(),
         Kind::of::<billing::BooksViolated>(),
+        Kind::of::<billing::BooksQuestioned>(),
         Kind::of::<identity::AccountOpened>(),
         Kind::of::<identity::AddressAssigned>(),
         Kind::of::<identity::ApprovalRequested>(),

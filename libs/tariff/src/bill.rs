@@ -34,6 +34,15 @@ use crate::plan::{Month, Part};
 use crate::sheet::{Class, Per};
 use crate::{Exact, Plan, Refusal, Series, UnitPrice};
 
+/// The highest energy in a bank or a count, in 10^-9 kWh: a thousand million kWh.
+const CARRIED_ENERGY_MAX: i64 = 1_000_000_000_000_000_000;
+/// The highest sum of money or surplus that is carried, in the parts that it is counted in.
+const CARRIED_SUM_MAX: u128 = 10_u128.pow(36);
+/// The most days that a year's minimum has counted: parts of years whose end no bill had.
+const CARRIED_DAYS_MAX: u32 = 1_000_000;
+/// Peaks of so many months are kept.
+const PEAKS_MAX: usize = 24;
+
 /// What is carried from one bill to the next.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -140,12 +149,15 @@ struct Draft {
 /// Rates `series` on `plan`, going on from `opening`.
 ///
 /// # Errors
-/// [`Refusal::Intervals`] when the load does not fill the span, [`Refusal::NoPrice`] where a series
-/// has none, [`Refusal::Overflow`].
+/// [`Refusal::Intervals`] when the load does not fill the span, [`Refusal::Carried`] for an opening
+/// that no bill leaves, [`Refusal::NoPrice`] where a series has no price, [`Refusal::Overflow`].
 pub fn rate(plan: &Plan, series: &Series<'_>, opening: &Carried) -> Result<Bill, Refusal> {
     let (expected, got) = (plan.intervals(), series.len());
     if expected != got {
         return Err(Refusal::Intervals { expected, got });
+    }
+    if !opening.is_plausible() {
+        return Err(Refusal::Carried);
     }
     let scratch = energy::Scratch::default();
     let mut rating = Rating { plan, series, carried: opening.clone(), scratch };
@@ -164,6 +176,19 @@ impl Line {
         (exact, amount): (Exact, Money),
     ) -> Line {
         Line { item, class, quantity, price, exact, amount, peak_at: None, left_out: 0 }
+    }
+}
+
+impl Carried {
+    /// Whether sums can go on from it: somebody else may have written it.
+    fn is_plausible(&self) -> bool {
+        let Carried { banked, surplus, credit, peaks, counted, year, .. } = self;
+        let energies = banked.iter().chain(counted).flatten();
+        let sums = [*surplus, credit.atto(), year.0.atto()];
+        peaks.iter().all(|(month, _)| (1..=12).contains(month))
+            && energies.into_iter().all(|energy| (0..=CARRIED_ENERGY_MAX).contains(energy))
+            && sums.iter().all(|sum| sum.unsigned_abs() <= CARRIED_SUM_MAX)
+            && year.1 <= CARRIED_DAYS_MAX
     }
 }
 
@@ -206,7 +231,7 @@ impl Rating<'_> {
             }
             _ => self.carried.peaks.push((month.number, peak)),
         }
-        if self.carried.peaks.len() > 24 {
+        if self.carried.peaks.len() > PEAKS_MAX {
             self.carried.peaks.remove(0);
         }
     }

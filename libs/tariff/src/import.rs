@@ -10,6 +10,8 @@
 //! | a feed of prices (Octopus REST) | `results` with `valid_from` |
 //! | windows with `dow_mask` (ACN portal) | `schedule` |
 //! | Australian retail and network tariffs (UNSW) | `Tariffs` |
+//!
+//! All are JSON. Tariffs in TOML are not read, and told to be that.
 
 mod acn;
 mod feed;
@@ -22,9 +24,10 @@ mod urdb;
 use alloy_primitives::B256;
 
 pub(crate) use terms::{tariff as read_terms, walk};
+use urdb::Unrated;
 
 use crate::Spot;
-use crate::json::{self, Value};
+use crate::json::{self, NotJson, Value};
 use crate::problem::{Code, Problems};
 use crate::reader::{Field, Reader};
 use crate::sheet::{Sheet, sheets};
@@ -87,7 +90,7 @@ impl Form {
 /// # Errors
 /// Every problem of the file, each with its field, line and column.
 pub fn read(text: &str, wanted: Option<&str>) -> Result<Document, Problems> {
-    let root = json::parse(text)?;
+    let root = json::parse(text).map_err(|fault| toml(text).unwrap_or(fault))?;
     let hash = root.hash();
     let mut reader = Reader::new(text);
     let found = form_of(&Field::root(&root), 0);
@@ -117,6 +120,26 @@ pub fn read_prices(text: &str) -> Result<Vec<Spot>, Problems> {
     reader.finish(spots).map(|(spots, _)| spots)
 }
 
+/// What is said of a file that is no JSON and looks like TOML: its first line of substance is the
+/// head of a table, or a key and its value.
+fn toml(text: &str) -> Option<NotJson> {
+    let mut lines = (1..).zip(text.lines());
+    let of_substance = |line: &str| !line.trim().is_empty() && !line.trim().starts_with('#');
+    let (line, first) = lines.find(|(_, line)| of_substance(line))?;
+    let bare = |name: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-\"' ".contains(c);
+        !name.trim().is_empty() && name.chars().all(plain)
+    };
+    let first = first.trim();
+    let table = first.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let named = match table {
+        Some(table) => bare(table.trim_start_matches('[').trim_end_matches(']')),
+        None => first.split_once('=').is_some_and(|(key, _)| bare(key)),
+    };
+    let reason = "this is TOML, which is not read: tariffs are JSON".to_owned();
+    named.then_some(NotJson { line, column: 1, reason })
+}
+
 fn read_form<'a>(
     reader: &mut Reader<'a>,
     form: Form,
@@ -129,7 +152,7 @@ fn read_form<'a>(
         Form::Terms => {
             terms::tariff(reader, field, text).map(|tariff| vec![tariff.sheet().clone()])
         }
-        Form::Urdb => urdb::sheet(reader, field, wanted).map(|sheet| vec![sheet]),
+        Form::Urdb => urdb::sheet(reader, field, wanted, Unrated::Noted).map(|sheet| vec![sheet]),
         Form::Sam => sam::sheet(reader, field).map(|sheet| vec![sheet]),
         Form::Reopt => reopt::sheet(reader, field).map(|sheet| vec![sheet]),
         Form::Feed => feed::sheet(reader, field).map(|sheet| vec![sheet]),
@@ -138,10 +161,11 @@ fn read_form<'a>(
     }
 }
 
-/// A rate of the Utility Rate Database, wherever in the document it is.
+/// A rate of the Utility Rate Database that is to be published, wherever in the document it is.
+/// Charges that are not rated are faults.
 pub(crate) fn read_rate<'a>(reader: &mut Reader<'a>, root: &Field<'a>) -> Option<Sheet> {
     match form_of(root, 0) {
-        Some((Form::Urdb, field)) => urdb::sheet(reader, &field, None),
+        Some((Form::Urdb, field)) => urdb::sheet(reader, &field, None, Unrated::Refused),
         _ => {
             let reason = "this is no rate of the Utility Rate Database";
             reader.wrong(root, Code::UnknownForm, reason);

@@ -54,6 +54,9 @@ pub enum Refusal {
         /// What is wrong.
         reason: &'static str,
     },
+    /// What no bill of ours leaves to the next one.
+    #[error("what is carried over is nothing that a bill leaves")]
+    Carried,
     /// A sum does not fit.
     #[error("an amount does not fit")]
     Overflow,
@@ -72,6 +75,7 @@ impl Refusal {
             Refusal::NoPrice(_) => "no_price",
             Refusal::Intervals { .. } => "wrong_intervals",
             Refusal::Energy { .. } => "bad_energy",
+            Refusal::Carried => "bad_carried",
             Refusal::Overflow => "overflow",
         }
     }

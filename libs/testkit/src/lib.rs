@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod anvil;
+mod data;
 mod mosquitto;
 mod nats;
 mod policy;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use anvil::{Anvil, foundry};
+pub use data::{data, not_checked, shared};
 pub use mosquitto::Mosquitto;
 pub use nats::NatsServer;
 pub use policy::{policy, settings};
@@ -25,14 +27,6 @@ pub use process::{Ended, Process, Stream, finish};
 
 /// How long a server may take until it is ready.
 const START_WITHIN: Duration = Duration::from_secs(60);
-
-/// The folder of measured homes, vectors and payloads: `WATTEX_SHARED`, else `../shared` beside the
-/// workspace. `None` where it is not there.
-pub fn shared() -> Option<PathBuf> {
-    let beside = workspace().join("../shared");
-    let folder = std::env::var_os("WATTEX_SHARED").map_or(beside, PathBuf::from);
-    folder.is_dir().then_some(folder)
-}
 
 /// The folder with the programs that tests drive.
 pub fn tools() -> PathBuf {

@@ -13,6 +13,7 @@ pub(crate) mod certificate_requests;
 pub(crate) mod certificate_sources;
 pub(crate) mod certify;
 pub(crate) mod challenges;
+mod checked;
 pub(crate) mod correct;
 pub(crate) mod correction_documents;
 mod curtailments;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result};
@@ -57,6 +57,8 @@ pub struct Billing {
     pub(crate) audited: Mutex<Vec<Verified>>,
     /// Whether the slots that memory put away at the start were looked at, and add up.
     pub(crate) slots_sound: AtomicBool,
+    /// Rules that postings broke since the start.
+    pub(crate) violations_posted: AtomicU64,
     /// From when on the books are looked at again.
     pub(crate) watched: Mutex<Option<Timestamp>>,
     /// What everybody was told last of what stands behind the tokens.
@@ -97,6 +99,7 @@ pub async fn start(parts: Parts) -> Result<Arc<Billing>> {
         prepaid: Mutex::default(),
         journals_anchored: Mutex::default(),
         slots_sound: AtomicBool::new(false),
+        violations_posted: AtomicU64::new(0),
         watched: Mutex::default(),
         reserve: Mutex::default(),
         sweeping: Mutex::new((Timestamp::from_seconds(0), String::new())),

@@ -85,7 +85,7 @@ fn trust_of_node(url: &str, bill: &str) -> Result<Trust> {
     let evidence = evidence_in(bill)
         .map_err(|error| Trouble::Bill(format!("the file is not a bill: {error}")))?;
     let header = <chain::Header as alloy_rlp::Decodable>::decode(&mut &evidence.header[..])
-        .context("the header in the bill is malformed")?;
+        .map_err(|error| Trouble::Bill(format!("the header in the bill is malformed: {error}")))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let node = HttpRpc::new(url)?;

@@ -544,6 +544,11 @@ export interface AuditView {
   transactions_refused: number;
   /** The invariants that do not hold; empty when the books are in order. */
   violations: string[];
+  /**
+   * Rules that postings broke since the service started, each found as soon as its block or
+   * message was over; zero when the books are in order.
+   */
+  violations_posted: number;
 }
 
 /** What an account has of a currency, in major units. */
@@ -1464,7 +1469,7 @@ export interface EstimatedRow {
 }
 
 /** What an endpoint can be told of. */
-export type EventKind = "account.opened" | "approval.requested" | "connection_point.registered" | "dispute.opened" | "dispute.decided" | "invoice.corrected" | "invoice.issued" | "invoice.paid" | "invoice.overdue" | "meter.enrolled" | "meter.rotated" | "meter.revoked" | "reading.quarantined" | "slot.cleared" | "slot.reconciled" | "tariff.published" | "trading.stopped" | "trading.resumed";
+export type EventKind = "account.opened" | "approval.requested" | "books.questioned" | "connection_point.registered" | "dispute.opened" | "dispute.decided" | "invoice.corrected" | "invoice.issued" | "invoice.paid" | "invoice.overdue" | "meter.enrolled" | "meter.rotated" | "meter.revoked" | "reading.quarantined" | "slot.cleared" | "slot.reconciled" | "tariff.published" | "trading.stopped" | "trading.resumed";
 
 /** A reading as `Challenges.challenge` takes it. Bytes as hex with `0x`. */
 export interface EvidenceView {

@@ -1,7 +1,7 @@
-//! Real payloads of devices, where they are; where `WATTEX_SHARED` says so they have to be.
+//! Real payloads of devices, where they are on this machine.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use formats::{Format, Stream, messages};
 
@@ -20,21 +20,9 @@ pub const FOLDERS: [&str; 9] = [
     "dev_zigbee2mqtt",
 ];
 
-fn folder(name: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let shared = std::env::var_os("WATTEX_SHARED").map_or(beside, PathBuf::from);
-    let folder = shared.join("data").join(name);
-    let is_there = folder.is_dir();
-    if !is_there {
-        assert!(std::env::var_os("WATTEX_SHARED").is_none(), "{name} has to be there");
-        println!("NOT CHECKED: no payloads of {name} on this machine");
-    }
-    is_there.then_some(folder)
-}
-
 /// The contents of the files in a folder, by their names.
 pub fn files(name: &str) -> Vec<Vec<u8>> {
-    let Some(folder) = folder(name) else { return Vec::new() };
+    let Some(folder) = testkit::data(name) else { return Vec::new() };
     let mut names: Vec<PathBuf> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     names.sort();
@@ -43,7 +31,7 @@ pub fn files(name: &str) -> Vec<Vec<u8>> {
 
 /// The contents of a file.
 pub fn file(folder_name: &str, name: &str) -> Option<Vec<u8>> {
-    folder(folder_name).map(|folder| fs::read(folder.join(name)).unwrap())
+    testkit::data(folder_name).map(|folder| fs::read(folder.join(name)).unwrap())
 }
 
 /// Decodes a file of one payload, and compares the first readings with what is expected.

@@ -10,9 +10,6 @@ mod rows;
 mod samples;
 mod tables;
 
-use std::io::Write;
-use std::path::PathBuf;
-
 use meterdata::{Import, IntervalRecord, Item, Items, Refusal, Rejection, greenbutton, nem12};
 
 /// All that comes out of a file.
@@ -68,17 +65,7 @@ fn greenbutton(text: &[u8]) -> Read {
     read(greenbutton::Reader::new(text))
 }
 
-/// A file of the shared data. Where `WATTEX_SHARED` says where they are, they have to be there.
+/// A file of the shared data.
 fn shared(name: &str) -> Option<Vec<u8>> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let folder = std::env::var_os("WATTEX_SHARED").map_or(beside, PathBuf::from);
-    match std::fs::read(folder.join("data").join(name)) {
-        Ok(bytes) => Some(bytes),
-        Err(error) => {
-            assert!(std::env::var_os("WATTEX_SHARED").is_none(), "{name} has to be there: {error}");
-            let said = format!("NOT CHECKED: no {name} on this machine\n");
-            std::io::stderr().write_all(said.as_bytes()).unwrap();
-            None
-        }
-    }
+    testkit::data(name).map(|file| std::fs::read(file).unwrap())
 }

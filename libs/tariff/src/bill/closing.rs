@@ -138,5 +138,5 @@ fn exact_part(amount: Exact, price: UnitPrice) -> Result<Exact, Refusal> {
     let product = amount.atto().checked_mul(digits).ok_or(Refusal::Overflow)?;
     let over = 10_i128.checked_pow(price.scale()).ok_or(Refusal::Overflow)?;
     let half = if product < 0 { -(over / 2) } else { over / 2 };
-    Ok(Exact::from_atto((product + half) / over))
+    Ok(Exact::from_atto(product.checked_add(half).ok_or(Refusal::Overflow)? / over))
 }

@@ -8,6 +8,9 @@
 //! * tiers fill over all periods together, as SAM and PySAM have them;
 //! * `dgrules` as PySAM maps them; without them net metering is assumed, and a note says so;
 //! * a ratchet takes the month's own peak in full, and the given percentage of earlier ones.
+//!
+//! What costs money and is not rated is noted where a load is rated, and refused where a tariff is
+//! to be published: its bills would be too low.
 
 mod charges;
 mod power;
@@ -15,6 +18,7 @@ mod structure;
 
 use calendar::{LocalDay, TimeZone, Timestamp};
 
+use crate::json::{Node, Value};
 use crate::problem::Code;
 use crate::reader::{Field, Reader};
 use crate::sheet::{Across, Sheet};
@@ -40,23 +44,33 @@ const UNRATED: [(&str, &str); 6] = [
     ("fixedattrs", "attributes of the fixed charge"),
 ];
 
+/// What becomes of charges that are not rated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unrated {
+    /// A note says so.
+    Noted,
+    /// They are faults, where anything is charged.
+    Refused,
+}
+
 /// The rate, or the wanted one of several in `items`.
 pub(super) fn sheet<'a>(
     reader: &mut Reader<'a>,
     field: &Field<'a>,
     wanted: Option<&str>,
+    unrated: Unrated,
 ) -> Option<Sheet> {
     match field.find("items") {
         Some(items) => {
             let rates = reader.list(&items, 10_000);
             let rate = super::unsw::choose(reader, &items, &rates, wanted, &["label", "name"])?;
-            rate_sheet(reader, &rate)
+            rate_sheet(reader, &rate, unrated)
         }
-        None => rate_sheet(reader, field),
+        None => rate_sheet(reader, field, unrated),
     }
 }
 
-fn rate_sheet<'a>(reader: &mut Reader<'a>, field: &Field<'a>) -> Option<Sheet> {
+fn rate_sheet<'a>(reader: &mut Reader<'a>, field: &Field<'a>, unrated: Unrated) -> Option<Sheet> {
     let label = field.find("label").and_then(|it| reader.text(&it));
     let name = field.find("name").and_then(|it| reader.text(&it));
     let label = label.unwrap_or_else(|| "urdb".to_owned());
@@ -74,8 +88,14 @@ fn rate_sheet<'a>(reader: &mut Reader<'a>, field: &Field<'a>) -> Option<Sheet> {
         charges::export(reader, field, &metering, across, &mut sheet);
     }
     for (key, what) in UNRATED {
-        if let Some(unrated) = field.find(key) {
-            reader.note(format!("{}: {what} are not rated", unrated.path));
+        let Some(found) = field.find(key) else { continue };
+        let reason = format!("{what}: this is not rated");
+        match unrated {
+            Unrated::Refused if charges_something(found.node) => {
+                let reason = format!("{reason}, so bills would be too low");
+                reader.wrong(&found, Code::Unsupported, reason);
+            }
+            _ => reader.note(format!("{}: {reason}", found.path)),
         }
     }
     let empty = sheet.energy.is_empty() && sheet.demand.is_empty() && sheet.fixed.is_empty();
@@ -83,6 +103,23 @@ fn rate_sheet<'a>(reader: &mut Reader<'a>, field: &Field<'a>) -> Option<Sheet> {
         reader.wrong(field, Code::Missing, "there is no rate in it");
     }
     Some(sheet)
+}
+
+/// Whether a field that is not rated says more than that nothing is charged. Of tiers only what
+/// they cost counts, not up to where they reach.
+fn charges_something(node: &Node) -> bool {
+    match &node.value {
+        Value::Null | Value::Bool(_) => false,
+        Value::Number(number) => number.bytes().any(|digit| (b'1'..=b'9').contains(&digit)),
+        Value::Text(text) => !text.trim().is_empty(),
+        Value::List(items) => items.iter().any(charges_something),
+        Value::Object(members) => {
+            let costs = |key: &str| ["rate", "adj"].iter().any(|it| key.eq_ignore_ascii_case(it));
+            let is_tier = members.iter().any(|(key, _)| costs(key));
+            let mut said = members.iter().filter(|(key, _)| !is_tier || costs(key));
+            said.any(|(_, member)| charges_something(member))
+        }
+    }
 }
 
 /// When the database says that the rate held. Rates of the past are what the database has most

@@ -6,7 +6,6 @@ use tariff::bill::Carried;
 use tariff::{Class, Flow, Frame, Sheet, Source, Tariff};
 use units::Energy;
 
-use crate::files::shared;
 use crate::loads::{day, money, none, plan, rated, sheet, spread};
 
 /// Everything that a sheet can say.
@@ -96,7 +95,7 @@ fn a_sheet_is_written_as_it_is_read() {
         "export": { "mode": "net_metering", "bank": "energy",
                     "year_end": { "month": 4, "leftover": "credit", "price": "0.03" } } });
     check_spelling(&sheet(&blocks));
-    let Some(folder) = shared("tariff_urdb") else { return };
+    let Some(folder) = testkit::data("tariff_urdb") else { return };
     let mut read = 0;
     for file in std::fs::read_dir(folder).unwrap() {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();

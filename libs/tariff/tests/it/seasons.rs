@@ -182,6 +182,41 @@ fn an_earlier_peak_counts_for_months() {
 }
 
 #[test]
+fn what_no_bill_leaves_is_refused_and_not_gone_on_from() {
+    let sheet = with(&json!({
+        "energy": [{ "periods": [{ "tiers": [{ "max": 9, "price": 1 }, { "price": 2 }] }],
+                     "tiers": { "per": "year" } }],
+        "demand": [{ "price": 10 }], "ratchet": { "percent": 50, "months": 2 },
+        "export": { "mode": "net_metering", "bank": "energy" },
+        "minimum": [{ "per": "year", "amount": 500 }],
+    }));
+    let plan = months(&sheet, "2026-01-01", "2026-02-01");
+    let series = monthly(&plan, &[(100_000, 50_000)]);
+    let plain = serde_json::to_value(Carried::default()).unwrap();
+    let rated = |field: &str, value: Value| {
+        let mut opening = plain.clone();
+        opening[field] = value;
+        let opening: Carried = serde_json::from_value(opening).unwrap();
+        rate(&plan, &series, &opening).map(|_| ()).map_err(|refusal| refusal.code())
+    };
+    let most = i128::MAX.to_string();
+    for (field, value) in [
+        ("peaks", json!([[0, 5]])),
+        ("peaks", json!([[13, 5]])),
+        ("surplus", json!(most)),
+        ("surplus", json!(format!("-{most}"))),
+        ("banked", json!([[i64::MIN]])),
+        ("banked", json!([[i64::MAX]])),
+        ("counted", json!([[-1]])),
+        ("year", json!(["0", u32::MAX])),
+    ] {
+        assert_eq!(rated(field, value.clone()), Err("bad_carried"), "{field} {value}");
+    }
+    assert_eq!(rated("peaks", json!([[12, 5]])), Ok(()));
+    assert_eq!(rated("year", json!(["12.5", 31])), Ok(()));
+}
+
+#[test]
 fn taxes_come_in_their_order_and_on_what_they_name() {
     let sheet = with(&json!({
         "fixed": [{ "per": "month", "amount": 10 }],

@@ -12,7 +12,6 @@ use vee::{
 };
 
 use crate::home::meter;
-use crate::vectors::shared;
 
 /// Days that are judged together: a bill's month is cut into weeks, so that V7 and V10 have
 /// something to say.
@@ -231,8 +230,7 @@ fn homes_of(found: &Found, code: Code) -> Vec<&str> {
 
 #[test]
 fn measured_homes_are_seldom_doubted() {
-    let Some(shared) = shared() else { return };
-    let folder = shared.join("data/load_citylearn17");
+    let Some(folder) = testkit::data("load_citylearn17") else { return };
     let homes = citylearn(&folder);
     let days = homes.load[0].1.len() / 24;
 
@@ -268,8 +266,8 @@ fn measured_homes_are_seldom_doubted() {
 
 #[test]
 fn homes_that_were_made_of_others_are_found() {
-    let Some(shared) = shared() else { return };
-    let homes = gse(&shared.join("data/load_gse18"));
+    let Some(folder) = testkit::data("load_gse18") else { return };
+    let homes = gse(&folder);
     let load = homes.judge(Channel::Import, &homes.load, None);
     table(&homes, "load", &load);
     assert_eq!(homes_of(&load, Code::TwinCopies), ["H1", "H14", "H15", "H4", "H5"]);

@@ -1,7 +1,4 @@
-//! The worked numbers of the domain, where the folder is there; where `WATTEX_SHARED` says so it
-//! has to be. The same numbers stand in the tests beside the code.
-
-use std::path::PathBuf;
+//! The worked numbers of the domain. The same numbers stand in the tests beside the code.
 
 use serde_json::Value;
 use units::Energy;
@@ -9,21 +6,8 @@ use vee::{Code, Dial, Gap, Policy, fill, judge_series, share};
 
 use crate::home::{LENGTH, aids, days, series, site, span, wh};
 
-/// The folder of measured homes and vectors.
-pub(crate) fn shared() -> Option<PathBuf> {
-    let named = std::env::var_os("WATTEX_SHARED").map(PathBuf::from);
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let folder = named.clone().unwrap_or(beside);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(named.is_none(), "{} has to be there", folder.display());
-    None
-}
-
-fn vectors() -> Option<Value> {
-    let text = std::fs::read_to_string(shared()?.join("vectors/domain.json")).unwrap();
-    Some(serde_json::from_str(&text).unwrap())
+fn vectors() -> Value {
+    serde_json::from_str(include_str!("../../../../tests/vectors/domain.json")).unwrap()
 }
 
 fn numbers(value: &Value) -> Vec<u64> {
@@ -32,7 +16,7 @@ fn numbers(value: &Value) -> Vec<u64> {
 
 #[test]
 fn registers_roll_over_as_in_the_vectors() {
-    let Some(vectors) = vectors() else { return };
+    let vectors = vectors();
     for row in vectors["vee"]["rollover"].as_array().unwrap() {
         let [earlier, later, digits, expected] = numbers(row)[..] else { panic!("{row}") };
         // In steps: the first is of kWh.
@@ -44,7 +28,7 @@ fn registers_roll_over_as_in_the_vectors() {
 
 #[test]
 fn a_spike_is_the_percentage_of_the_vectors() {
-    let Some(vectors) = vectors() else { return };
+    let vectors = vectors();
     let row: Vec<decimals::Wh> = decimals::rows(&vectors["vee"]["spike_pct"]);
     let (first, third, percent) = (row[0].0, row[1].0, row[2].0 / 1000);
     let mut day = vec![Some(third / 10); 96];
@@ -62,7 +46,7 @@ fn a_spike_is_the_percentage_of_the_vectors() {
 
 #[test]
 fn a_gap_is_filled_as_in_the_vectors() {
-    let Some(vectors) = vectors() else { return };
+    let vectors = vectors();
     let fill_of = &vectors["vee"]["scaled_fill"];
     let wh_of = |name: &str| fill_of[name].as_u64().unwrap();
     let (shape, expected) = (numbers(&fill_of["shape"]), numbers(&fill_of["expect"]));
@@ -87,7 +71,7 @@ fn a_gap_is_filled_as_in_the_vectors() {
 
 #[test]
 fn local_days_have_the_slots_of_the_vectors() {
-    let Some(vectors) = vectors() else { return };
+    let vectors = vectors();
     let days = days();
     for (day, row) in vectors["bills"]["BILL3"].as_object().unwrap() {
         let slots = days.timezone.slots_of(day.parse().unwrap(), LENGTH).count();

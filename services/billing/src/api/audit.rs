@@ -1,6 +1,7 @@
 //! Whether the books are in order.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use access::Role;
 use actix_web::get;
@@ -32,6 +33,9 @@ pub(crate) struct AuditView {
     pub(crate) head: String,
     /// The invariants that do not hold; empty when the books are in order.
     pub(crate) violations: Vec<String>,
+    /// Rules that postings broke since the service started, each found as soon as its block or
+    /// message was over; zero when the books are in order.
+    pub(crate) violations_posted: u64,
     /// What nobody can explain, in major units; zero when the books are in order.
     pub(crate) suspense: String,
     /// Tokens that the market contract holds, in major units, as of the block that the books have
@@ -151,6 +155,7 @@ pub(crate) async fn get_audit(
     caller.require_any(&[Role::Operator, Role::Utility, Role::Auditor, Role::Admin])?;
     let audit = billing.audit(caller.community, query.full.unwrap_or(false)).await?;
     let mut view = view(&audit);
+    view.violations_posted = billing.violations_posted.load(Ordering::Relaxed);
     let of_currency = |found| currency_view(&billing.currencies, found);
     view.currencies = audit.further.iter().map(of_currency).collect();
     (view.transactions_pending, view.transactions_refused) = billing.transactions_open().await?;
@@ -175,6 +180,7 @@ fn view(audit: &Audit) -> AuditView {
         entries_replayed: audit.replayed,
         head: head.to_string(),
         violations: audit.violations.iter().map(ToString::to_string).collect(),
+        violations_posted: 0,
         suspense: money(book.balance(&Account::Suspense)),
         reserve: audit.reserve.map(|held| held.to_string()),
         balances: balances(book),

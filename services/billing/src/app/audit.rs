@@ -17,10 +17,12 @@ use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::db::chain::Head;
 use crate::db::invoices::Issued;
-use crate::db::{corrections, invoices, journal, members};
+use crate::db::{certificates, corrections, invoices, journal, members};
 use crate::domain::bill::Invoice;
 use crate::domain::correction::DEADLINE_SECONDS;
-use crate::domain::journal::{Book, Verified, Violation, check_each, check_invoice, check_slot};
+use crate::domain::journal::{
+    Book, Verified, Violation, check_certified, check_each, check_invoice, check_slot,
+};
 
 /// The most invoices, the newest, that are held against the journal at once.
 const INVOICES_MAX: u32 = 1_000;
@@ -135,6 +137,7 @@ impl Billing {
         if look {
             self.slots_sound.store(unsound.is_none(), Ordering::Relaxed);
         }
+        let certified = if full { self.certified_beyond(&book).await? } else { None };
         let reserve = self.reserve(first, head).await;
         let issued = invoices::list(&self.db, community, None, INVOICES_MAX).await?;
         let InvoiceFacts { standing, correcting, overdue } =
@@ -143,6 +146,7 @@ impl Billing {
         let checked = tokio::task::spawn_blocking(move || {
             let mut violations = check_each(&book, reserve);
             violations.extend(unsound.filter(|found| !violations.contains(found)));
+            violations.extend(certified);
             violations.extend(chained.and_then(|()| verified.agrees(&book)).err());
             let (mut invoices, mut invoices_unposted) = (0, 0);
             for (invoice, check) in &standing {
@@ -188,6 +192,18 @@ impl Billing {
             }
             let checked = tokio::task::spawn_blocking(move || check_slot(slot, &entries));
             if let Err(found) = checked.await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first slot of which more was certified than a meter exported. What a table says is a
+    /// reason to look; the journal decides.
+    pub(super) async fn certified_beyond(&self, book: &Book) -> Result<Option<Violation>> {
+        for (slot, certified) in certificates::beyond_metered(&self.db).await? {
+            let entries = journal::of_slot(&self.db, slot, book.head().1).await?;
+            if let Err(found) = check_certified(slot, &entries, &certified) {
                 return Ok(Some(found));
             }
         }

@@ -1,14 +1,15 @@
 //! The document of a correction.
 
 use anyhow::{Context, Result};
-use documents::{Document, Locale, Preceding, Proof, Quality};
+use documents::{Document, Locale, Preceding, Proof};
 use service::Problem;
 
-use super::documents::unnamed;
+use super::documents::{Shown, unnamed};
 use crate::Billing;
 use crate::db::corrections::{self, IssuedCorrection};
 use crate::db::{invoices, parties};
-use crate::domain::bill::{Around, DocumentError, Vat, corrected};
+use crate::domain::bill::{Around, Day, DocumentError, Vat, corrected};
+use crate::domain::correction::Cause;
 use crate::domain::verify::Evidence;
 
 impl Billing {
@@ -29,8 +30,18 @@ impl Billing {
         let issued = issued.context("the invoice of a correction")?;
         let customer = parties::customer(&self.db, kept.account).await?;
         let customer = customer.unwrap_or_else(|| unnamed(&issued, &issuer));
-        let (evidence, _) = corrections::substance(&self.db, kept.id).await?;
-        let evidence: Evidence = serde_json::from_str(&evidence).context("kept evidence")?;
+        let (evidence, days) = corrections::substance(&self.db, kept.id).await?;
+        let right = kept.correction.right.clone();
+        // An invoice that is taken back is of no energy any more.
+        let gone = kept.correction.cause == Cause::Cancelled;
+        // A month of readings is rated anew.
+        let read = tokio::task::spawn_blocking(move || {
+            let evidence: Evidence = serde_json::from_str(&evidence).context("kept evidence")?;
+            let days: Vec<Day> = serde_json::from_str(&days).context("kept days")?;
+            let shown = if gone { Shown::default() } else { Shown::of(&right, &evidence, days)? };
+            anyhow::Ok((evidence, shown))
+        });
+        let (evidence, shown) = read.await??;
         let (head, chain) = (evidence.tariff.head(), &evidence.chain);
         let day = |at| head.timezone.day_of(at);
         let correction = &kept.correction;
@@ -60,9 +71,9 @@ impl Billing {
                 block: corrections::anchored_in(&self.db, kept.id).await?,
                 command: format!("wattex verify {}.json", correction.number),
             },
-            days: Vec::new(),
-            quality: Quality::default(),
-            comparison: None,
+            days: shown.days,
+            quality: shown.quality,
+            comparison: shown.comparison,
             last_year: None,
         };
         corrected(correction, preceding, around).map_err(|error| match error {

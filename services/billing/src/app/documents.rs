@@ -149,7 +149,8 @@ struct Said {
 fn write(issued: &Issued, evidence: &str, days: &str, said: Said) -> Result<Document> {
     let invoice = &issued.invoice;
     let evidence: Evidence = serde_json::from_str(evidence).context("kept evidence")?;
-    let alone = alone(invoice, &evidence).context("the energy without neighbours")?;
+    let days = serde_json::from_str(days).context("kept days")?;
+    let energy = Shown::of(invoice, &evidence, days)?;
     let (head, chain) = (evidence.tariff.head(), &evidence.chain);
     let around = Around {
         issuer: said.issuer,
@@ -169,15 +170,9 @@ fn write(issued: &Issued, evidence: &str, days: &str, said: Said) -> Result<Docu
             block: said.block,
             command: format!("wattex verify {}.json", invoice.number),
         },
-        days: serde_json::from_str(days).context("kept days")?,
-        quality: Quality {
-            estimated: alone.estimated,
-            missing_slots: alone.missing_slots,
-            late_readings: invoice.late_readings,
-            relayed_readings: invoice.relayed_readings,
-            curtailed_slots: u32::try_from(invoice.curtailed.len()).unwrap_or(u32::MAX),
-        },
-        comparison: comparison(invoice, alone),
+        days: energy.days,
+        quality: energy.quality,
+        comparison: energy.comparison,
         last_year: said.last_year,
     };
     document(invoice, around).map_err(|error| match error {
@@ -194,6 +189,29 @@ fn a_year_before(day: LocalDay) -> Option<LocalDay> {
     let number = i8::try_from(day.number() - day.month_start().number() + 1).ok()?;
     let on = |number| LocalDay::new(day.year() - 1, i8::try_from(day.month()).ok()?, number);
     on(number).or_else(|| on(number - 1))
+}
+
+/// What a document shows of the energy that an invoice is of.
+#[derive(Default)]
+pub(super) struct Shown {
+    pub(super) days: Vec<Day>,
+    pub(super) quality: Quality,
+    pub(super) comparison: Option<Comparison>,
+}
+
+impl Shown {
+    /// Of an invoice, also one that is right after a correction: rates its readings anew.
+    pub(super) fn of(invoice: &Invoice, evidence: &Evidence, days: Vec<Day>) -> Result<Shown> {
+        let alone = alone(invoice, evidence).context("the energy without neighbours")?;
+        let quality = Quality {
+            estimated: alone.estimated,
+            missing_slots: alone.missing_slots,
+            late_readings: invoice.late_readings,
+            relayed_readings: invoice.relayed_readings,
+            curtailed_slots: u32::try_from(invoice.curtailed.len()).unwrap_or(u32::MAX),
+        };
+        Ok(Shown { days, quality, comparison: comparison(invoice, alone) })
+    }
 }
 
 /// Neighbours are compared with only where there were any.

@@ -60,10 +60,12 @@ impl Billing {
         self.settle_state(&mut state, applied).await
     }
 
-    /// Memory follows the database: where a change was not committed, it is read again.
+    /// Memory follows the database: where a change was not committed, it is read again. Where it
+    /// was, what it touched in the books is looked at: whoever posts ends here.
     pub(crate) async fn settle_state(&self, state: &mut State, applied: Result<()>) -> Result<()> {
-        if applied.is_err() {
-            *state = State::load(&self.db, &self.policies, &self.currencies).await?;
+        match &applied {
+            Ok(()) => self.tell_touched(state).await,
+            Err(_) => *state = State::load(&self.db, &self.policies, &self.currencies).await?,
         }
         state.book.put_slots_away();
         applied

@@ -11,7 +11,7 @@ use crate::db::corrections::{self, IssuedCorrection};
 use crate::db::invoices::Issued;
 use crate::db::journal::Posted;
 use crate::db::{invoices, journal};
-use crate::domain::journal::{Corrected, Fact, Invoiced};
+use crate::domain::journal::{Corrected, Fact, Invoiced, check_posted};
 
 impl Billing {
     /// Posts the invoices that are not in the journal yet.
@@ -47,6 +47,7 @@ impl Billing {
         for IssuedCorrection { correction, at, .. } in issued {
             let fact = Fact::Corrected(Corrected::of(correction)?);
             let entry = state.book.post(&format!("correction:{}", correction.number), fact)?;
+            state.doubts.extend(check_posted(&state.book, &correction.right).err());
             let (currency, block) = (CurrencyId::FIRST, B256::ZERO);
             posted.push(Posted { currency, entry, at: *at, block, owners: Vec::new() });
         }
@@ -68,6 +69,7 @@ impl Billing {
             if state.book.invoiced(&invoice.number).is_none() {
                 let fact = Fact::Invoiced(Invoiced::of(invoice)?);
                 let entry = state.book.post(&format!("invoice:{}", invoice.number), fact)?;
+                state.doubts.extend(check_posted(&state.book, invoice).err());
                 posted.push(Posted {
                     currency,
                     entry,

@@ -15,8 +15,8 @@ use crate::Billing;
 use crate::currencies::{Currencies, CurrencyId};
 use crate::db::chain::{self, Head, kind};
 use crate::db::occupants::{self, Stay};
-use crate::db::{journal, payouts};
-use crate::domain::journal::{Account, Book, Entry, JournalError};
+use crate::db::{journal, members, payouts};
+use crate::domain::journal::{Account, Book, Entry, JournalError, Violation};
 
 /// Billing's memory.
 #[derive(Default)]
@@ -40,6 +40,8 @@ pub(crate) struct State {
     /// When corrections of settled trades end, epoch seconds; trades whose end is long past may be
     /// left out.
     pub(crate) closing: BTreeSet<(u64, B256)>,
+    /// What does not hold of invoices that were just posted.
+    pub(crate) doubts: Vec<Violation>,
 }
 
 /// The proceeds of a policy's day.
@@ -101,6 +103,19 @@ impl State {
             None => &mut self.book,
             Some(place) => &mut self.further[place],
         }
+    }
+
+    /// What does not hold of what was posted since this was asked last.
+    pub(super) fn check_touched(&mut self) -> Vec<Violation> {
+        let mut found = std::mem::take(&mut self.doubts);
+        let books = std::iter::once(&mut self.book).chain(&mut self.further);
+        found.extend(books.flat_map(Book::check_touched));
+        found
+    }
+
+    /// How many entries the journals of all currencies have.
+    pub(super) fn entries(&self) -> u64 {
+        std::iter::once(&self.book).chain(&self.further).map(|book| book.head().1).sum()
     }
 
     /// What an address has free of a currency, in 1e-9 of it.

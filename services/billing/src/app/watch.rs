@@ -15,11 +15,10 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use calendar::Timestamp;
-use events::Envelope;
-use events::billing::BooksViolated;
 
+use super::checked::TOLD_MAX;
 use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::domain::journal::{Verified, Violation};
@@ -28,9 +27,6 @@ use crate::domain::journal::{Verified, Violation};
 const DAY: i64 = 86_400;
 /// After how many seconds a look that failed is repeated: it may read the whole journal.
 const RETRY_SECONDS: i64 = 600;
-/// The most violations that are told; each is the first of its rule, in a currency.
-const TOLD_MAX: usize = 20;
-
 /// The first violation of each rule, in a currency.
 type Broken = BTreeMap<(CurrencyId, &'static str), Violation>;
 
@@ -60,13 +56,7 @@ impl Billing {
         if violations.is_empty() {
             return Ok(false);
         }
-        tracing::error!(?violations, "the books are not in order");
-        let event = BooksViolated { violations, entries };
-        let envelope = Envelope::of(&event, &day.to_string(), now);
-        let telling = self.db.transact::<(), anyhow::Error, _>(move |tx| {
-            Box::pin(async move { Ok(bus::append(tx, &envelope).await?) })
-        });
-        telling.await.context("telling that the books are not in order")?;
+        self.tell_violated(violations, (&day.to_string(), entries), now).await?;
         Ok(true)
     }
 

@@ -1,5 +1,7 @@
 //! Certificates: what they say, whose they are, and for whom they were retired.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, Result};
 use calendar::Timestamp;
@@ -8,6 +10,9 @@ use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
 use ids::{AccountId, CommunityId, ConnectionPointId, MeterId};
 
 use crate::domain::certificate::text_of;
+
+/// Connection points in slots that are looked at because too much may be certified of them.
+const BEYOND_MAX: i64 = 100;
 
 /// What a log did with certified energy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +175,35 @@ pub(crate) async fn put_terms(tx: &mut Tx, terms: &CertificateTerms) -> Result<(
     let known = "on conflict (certificate) do nothing";
     insert_rows(tx, insert, 6, vec![row], known).await.context("keeping a certificate")?;
     Ok(())
+}
+
+/// Slots in which certificates of a connection point are of more than its meter is known to have
+/// exported, with all that was ever certified of it, in Wh; the first of them.
+///
+/// What is certified is what accounts have and had retired: to move a certificate changes neither.
+pub(crate) async fn beyond_metered(
+    db: &Db,
+) -> Result<BTreeMap<Timestamp, BTreeMap<ConnectionPointId, u64>>> {
+    let rows = query(
+        "select c.slot, c.point, cast(sum(m.wh) + sum(m.retired) as bigint) \
+         from certificate c join certificate_move m on m.certificate = c.certificate \
+         left join metered g on g.point = c.point and g.slot = c.slot \
+         group by c.slot, c.point, g.export_wh \
+         having sum(m.wh) + sum(m.retired) > coalesce(g.export_wh, 0) \
+         order by c.slot, c.point limit $1",
+    )
+    .bind(BEYOND_MAX)
+    .fetch_all(db.read())
+    .await
+    .context("holding certificates against meters")?;
+    let mut beyond: BTreeMap<Timestamp, BTreeMap<ConnectionPointId, u64>> = BTreeMap::new();
+    for row in &rows {
+        let slot = Timestamp::from_seconds(row.try_get(0)?);
+        let point = row.try_get::<String, _>(1)?.parse()?;
+        let wh: i64 = row.try_get(2)?;
+        beyond.entry(slot).or_default().insert(point, u64::try_from(wh)?);
+    }
+    Ok(beyond)
 }
 
 /// How many Wh of a certificate an address has.

@@ -29,9 +29,10 @@
 //!
 //! Invariants: a transfer has two sides and a positive amount, so every entry balances; entries are
 //! hash-chained; the same facts give the same entries. What the ledger and the logs disagree about
-//! is shown in 9000 Suspense, never hidden. A journal is of one currency. Of the energy ledger only
-//! the slots that were used last are at hand ([`Book::recall`]). Absent: fiat banking, which
-//! currency that is.
+//! is shown in 9000 Suspense, never hidden. What a posting may have broken is looked at when its
+//! block or message is over ([`Book::check_touched`]). A journal is of one currency. Of the energy
+//! ledger only the slots that were used last are at hand ([`Book::recall`]). Absent: fiat banking,
+//! which currency that is.
 
 mod accounts;
 mod audit;
@@ -42,6 +43,7 @@ mod moves;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod touched;
 
 use std::collections::BTreeMap;
 
@@ -51,13 +53,17 @@ use serde::{Deserialize, Serialize};
 use units::{Energy, Money};
 
 pub use accounts::{Account, BadAccount, EnergyAccount, Flow};
-pub use audit::{Verified, Violation, check, check_each, check_entries, check_invoice, check_slot};
+pub use audit::{
+    Verified, Violation, check, check_certified, check_each, check_entries, check_invoice,
+    check_posted, check_slot,
+};
 
 pub use fact::{Fact, PointMetered, Settled, Totals};
 pub use invoiced::{Corrected, Invoiced};
 use moves::{Moved, Moves};
-pub use slots::SLOTS_AT_HAND_MAX;
 use slots::Slots;
+pub use slots::SLOTS_AT_HAND_MAX;
+use touched::Touched;
 
 /// From one account to another: `debit` gets, `credit` gives (as an accountant writes it).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +150,7 @@ pub struct Book {
     invoices: BTreeMap<String, Invoiced>,
     next: u64,
     head: B256,
+    touched: Touched,
 }
 
 impl Book {
@@ -413,6 +420,7 @@ impl Book {
         };
         entry.hash = entry.digest();
         self.apply(&entry);
+        self.touch(&entry);
         entry
     }
 

@@ -58,7 +58,7 @@ pub use report::{About, Finding, LineReport, Report, Status, Verdict};
 pub use state::{Need, needs};
 pub use trades::utc_days;
 
-use super::bill::{self, Facts, Line, Traded, Used};
+use super::bill::{self, Facts, Line, Period, Traded, Used};
 use super::correction;
 use late::{Anchored, Metered};
 use report::{Doubtful, Supports};
@@ -131,8 +131,19 @@ impl<'a> Verifier<'a> {
         self.state.into_asked()
     }
 
+    /// Whether the invoice is of days that one can be of. Beyond them every check would go on for
+    /// as long as whoever wrote the file likes.
+    fn has_days(&self) -> bool {
+        let Period { from, to } = self.bill.invoice.period;
+        let days = to.next().number().saturating_sub(from.number());
+        from.number() > 0 && from <= to && days <= tariff::DAYS_MAX
+    }
+
     /// The checks that read the state.
     fn check_state(&mut self) -> Option<Vec<Traded>> {
+        if !self.has_days() {
+            return None;
+        }
         match self.corrected {
             None => self.check_record_of_invoice(),
             Some(file) => self.check_records_of_correction(file),
@@ -166,6 +177,13 @@ impl<'a> Verifier<'a> {
 
     fn run(mut self) -> Report {
         self.check_format();
+        if !self.has_days() {
+            let reason = "no invoice is of these days";
+            self.fail("invoice.period", Supports::All, reason);
+            let unknown = vec![report::Signed::default(); self.bill.invoice.lines.len()];
+            let trusted = self.trust.is_some();
+            return Report::new(self.bill, self.findings, Vec::new(), trusted, &unknown);
+        }
         self.check_chain();
         let mut trades = self.check_state();
         self.check_curtailed(trades.as_deref_mut().unwrap_or_default());

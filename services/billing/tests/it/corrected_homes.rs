@@ -1,7 +1,8 @@
-//! A season of measured homes, with readings that come late or change after invoices.
+//! A season of homes, with readings that come late or change after invoices.
 //!
-//! The 17 homes of `load_citylearn17`, every other one with its own roof, August to October 2016 by
-//! the hour: 51 invoices, 37 536 intervals, about eight thousand trades. Of the intervals 2 % come
+//! The 17 homes of `load_citylearn17` where they are on this machine, and 17 generated ones, every
+//! other one with its own roof, August to October 2016 by the hour: 51 invoices, 37 536 intervals,
+//! about eight thousand trades of the measured ones. Of the intervals 2 % come
 //! late and 1 % change, before the invoice, after it, or after its first correction.
 
 mod books;
@@ -19,7 +20,7 @@ use billing::domain::correction::{
     self, Cause, Correction, Difference, is_changed, standing, subject,
 };
 use billing::domain::journal::{
-    Account, Corrected, Fact, Invoiced, check, check_entries, check_invoice,
+    Account, Corrected, Fact, Invoiced, check, check_entries, check_invoice, check_posted,
 };
 use billing::domain::reconcile::{Delivery, Metered, Trade, Unmetered, reconcile};
 use calendar::{LocalDay, SlotLength, TimeZone, Timestamp};
@@ -72,8 +73,8 @@ fn home_of(place: ConnectionPointId) -> usize {
 
 /// Wh of each home in each hour from midnight of the first day on: the file names hours by their
 /// end.
-fn measured(shared: &Path, file: &str) -> Vec<Vec<u64>> {
-    let path = shared.join("data/load_citylearn17").join(file);
+fn measured(folder: &Path, file: &str) -> Vec<Vec<u64>> {
+    let path = folder.join(file);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
     let wh = |kwh: &str| {
         let (whole, part) = kwh.split_once('.').unwrap_or((kwh, ""));
@@ -84,9 +85,21 @@ fn measured(shared: &Path, file: &str) -> Vec<Vec<u64>> {
     rows.map(|row| row.split(',').skip(1).map(wh).collect()).collect()
 }
 
+/// Loads and roofs in Wh as [`measured`] has them, by a seed: evenings and noons with noise.
+fn generated() -> [Vec<Vec<u64>>; 2] {
+    let mut random = ChaCha8Rng::seed_from_u64(SEED + 1);
+    let mut hours = |watts: fn(u64) -> u64| {
+        let mut home = |hour| watts(hour) * random.random_range(20..=180) / 100;
+        let hours = (0..HOURS as u64).map(|hour| (0..HOMES).map(|_| home(hour % 24)).collect());
+        hours.collect::<Vec<Vec<u64>>>()
+    };
+    let load = hours(|hour| if (17..22).contains(&hour) { 1_500 } else { 500 });
+    let pv = hours(|hour| 100 * 36_u64.saturating_sub(hour.abs_diff(12).pow(2)));
+    [load, pv]
+}
+
 impl Season {
-    fn new(shared: &Path) -> Season {
-        let (load, pv) = (measured(shared, "load_kwh.csv"), measured(shared, "pv_kwh.csv"));
+    fn new([load, pv]: [Vec<Vec<u64>>; 2]) -> Season {
         let mut random = ChaCha8Rng::seed_from_u64(SEED);
         let mut meters = vec![Vec::with_capacity(HOURS); HOMES];
         for hour in 0..HOURS {
@@ -383,11 +396,20 @@ fn correct(
 
 #[test]
 fn invoices_and_their_corrections_come_to_a_fresh_run_and_the_books_to_nothing() {
-    let Some(shared) = testkit::shared() else { return };
-    let season = Season::new(&shared);
-    let mut books = Books::open(&season);
-    books.learn(&season, 0);
-    books.learn(&season, 1);
+    let Some(folder) = testkit::data("load_citylearn17") else { return };
+    let of = |file| measured(&folder, file);
+    check_season(&Season::new([of("load_kwh.csv"), of("pv_kwh.csv")]));
+}
+
+#[test]
+fn the_same_holds_of_generated_homes() {
+    check_season(&Season::new(generated()));
+}
+
+fn check_season(season: &Season) {
+    let mut books = Books::open(season);
+    books.learn(season, 0);
+    books.learn(season, 1);
     let (mut bills, mut fresh) = (Vec::new(), BTreeMap::new());
     for home in 0..HOMES {
         for month in 0..MONTHS.len() {
@@ -402,8 +424,8 @@ fn invoices_and_their_corrections_come_to_a_fresh_run_and_the_books_to_nothing()
 
     let mut issued: Vec<Vec<Correction>> = vec![Vec::new(); bills.len()];
     for stage in 2..STAGES {
-        books.learn(&season, stage);
-        correct(&season, &mut books, (&bills, &mut issued), stage);
+        books.learn(season, stage);
+        correct(season, &mut books, (&bills, &mut issued), stage);
         check(&books.book, None).unwrap();
     }
     for home in 0..HOMES {
@@ -427,10 +449,14 @@ fn invoices_and_their_corrections_come_to_a_fresh_run_and_the_books_to_nothing()
         let dues = corrections.iter().map(|one| one.due).chain([bill.due]);
         assert_eq!(Money::sum(dues).unwrap(), right.due);
         due = due.plus(right.due).unwrap();
-        check_invoice(&books.book, standing(bill, corrections.last()), &season.zone).unwrap();
+        let standing = standing(bill, corrections.last());
+        check_invoice(&books.book, standing, &season.zone).unwrap();
+        let cent_more = standing.due.plus(Money::from_n(10_000_000)).unwrap();
+        let other = Invoice { due: cent_more, ..standing.clone() };
+        assert_eq!(check_posted(&books.book, &other).unwrap_err().rule(), "I9");
         for one in corrections {
             write!(seen, "{:?}", one.kind()).unwrap();
-            check_document(&season, one);
+            check_document(season, one);
         }
         assert_ne!(subject(bill), subject(&bills[(place + 1) % bills.len()]));
     }

@@ -8,6 +8,7 @@ mod bank;
 mod batches;
 mod certificates;
 mod challenge;
+mod checked;
 mod corrected_homes;
 mod corrections;
 mod currencies;

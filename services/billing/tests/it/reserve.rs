@@ -177,7 +177,7 @@ async fn tokens_that_nobody_paid_for_are_seen() {
 }
 
 /// The database of a town's books, behind the service's back.
-async fn behind(town: &Running) -> db::AnyPool {
+pub async fn behind(town: &Running) -> db::AnyPool {
     let path = format!("sqlite:{}", town.folder.path().join("billing.db").display());
     db::AnyPool::connect(&path).await.unwrap()
 }

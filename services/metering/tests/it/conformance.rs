@@ -26,7 +26,7 @@ fn suite() -> Option<PathBuf> {
 /// Runs the suite for MQTT `version` on `topics`, or on its own; `count` tests have to pass.
 async fn check(version: &str, readings: bool, count: usize) {
     let Some(suite) = suite() else {
-        println!("NOT CHECKED: MQTT by Paho's interoperability tests, which ./justw tools fetches");
+        testkit::not_checked("no interoperability tests of Paho, which ./justw tools fetches");
         return;
     };
     let devices = ["H01", "H02", "H03", "H04", "H05"].map(Device::new);

@@ -7,8 +7,8 @@
 use anyhow::Result;
 use calendar::Timestamp;
 use events::billing::{
-    InvoiceCorrected, InvoiceDisputed, InvoiceIssued, InvoicePaid, InvoiceReminded, PrepaidChanged,
-    SlotReconciled, TariffPublished, TradingChanged,
+    BooksQuestioned, InvoiceCorrected, InvoiceDisputed, InvoiceIssued, InvoicePaid,
+    InvoiceReminded, PrepaidChanged, SlotReconciled, TariffPublished, TradingChanged,
 };
 use events::identity::{
     AccountOpened, ApprovalRequested, ConnectionPointRegistered, MeterEnrolled, MeterRevoked,
@@ -29,6 +29,7 @@ const VERSION: u32 = 1;
 pub(crate) const SUBJECTS: &[&str] = &[
     AccountOpened::SUBJECT,
     ApprovalRequested::SUBJECT,
+    BooksQuestioned::SUBJECT,
     ConnectionPointRegistered::SUBJECT,
     InvoiceCorrected::SUBJECT,
     InvoiceDisputed::SUBJECT,
@@ -73,6 +74,8 @@ kinds! {
     AccountOpened = "account.opened"
     /// A signature above its limit waits for a second person.
     ApprovalRequested = "approval.requested"
+    /// Something in the books is for staff to look into.
+    BooksQuestioned = "books.questioned"
     /// A connection point joined the community.
     PointRegistered = "connection_point.registered"
     /// Somebody says that a bill is wrong.
@@ -207,6 +210,10 @@ fn of_billing(envelope: &Envelope) -> Result<Option<Fact>> {
         let TariffPublished { community, hash, valid_from, tariff: _ } = event;
         let data = json!({ "hash": hash, "valid_from": valid_from });
         return Ok(in_community(EventKind::TariffPublished, community, data));
+    }
+    if let Some(BooksQuestioned { community, violations }) = envelope.open()? {
+        let data = json!({ "violations": violations });
+        return Ok(in_community(EventKind::BooksQuestioned, community, data));
     }
     let reconciled = envelope.open::<SlotReconciled>()?.and_then(|event| {
         let SlotReconciled { community, slot, run, trades, .. } = event;

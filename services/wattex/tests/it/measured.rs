@@ -1,27 +1,15 @@
-//! Days on measured homes, where the data is there; where `WATTEX_SHARED` says so it has to be.
+//! Days on measured homes, where the data is on this machine.
 //! What holds of any data is tested on generated folders, everywhere.
 
 use std::fs;
-use std::path::PathBuf;
 
 use billing::domain::verify::{Verdict, verify};
 
 use crate::days::{check_identities, count};
-use crate::program::{Place, tell, text};
-
-/// The folder with this name among the measured data.
-fn data(name: &str) -> Option<PathBuf> {
-    let folder = testkit::shared().map(|shared| shared.join("data").join(name));
-    let found = folder.filter(|folder| folder.is_dir());
-    if found.is_none() {
-        assert!(std::env::var_os("WATTEX_SHARED").is_none(), "{name} has to be there");
-        tell(&format!("NOT CHECKED: no measured homes of {name} on this machine"));
-    }
-    found
-}
+use crate::program::{Place, text};
 
 fn check(name: &str, arguments: &[&str], homes: u64, currency: &str) {
-    let Some(folder) = data(name) else { return };
+    let Some(folder) = testkit::data(name) else { return };
     let place = Place::new();
     let figures = place.days(&[&["--data", text(&folder)], arguments].concat());
     check_identities(&figures);

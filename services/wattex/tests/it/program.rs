@@ -1,7 +1,6 @@
 //! Runs the real binary in directories of the test's own.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -140,9 +139,4 @@ impl Running {
 /// A path as text.
 pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
-}
-
-/// Says a line about a test that is seen although the test passes, unlike with `eprintln!`.
-pub fn tell(line: &str) {
-    std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
 }

@@ -1,13 +1,14 @@
-//! A correction as a document: its lines are differences, in the words of the bill's lines.
+//! A correction as a document: its lines are differences, in the words of the bill's lines. Energy,
+//! how well it is known and what it would cost without neighbours are those of what is right.
 
 use documents::{
-    Category, Class as Kind, Content, Document, EnergyTotals, Exemption, Information,
-    Input as DocumentInput, Line as DocumentLine, Preceding, Prepayment, PrepaymentSource, Quality,
-    Quantity, TariffReference, TaxRate, Trace, Unit,
+    Category, Class as Kind, Content, Document, Exemption, Information, Input as DocumentInput,
+    Line as DocumentLine, Preceding, Prepayment, PrepaymentSource, Quantity, TariffReference,
+    TaxRate, Trace, Unit,
 };
 use units::{Money, Overflow};
 
-use super::document::{account, kind, name_of, place, tax_of};
+use super::document::{account, day, kind, name_of, place, tax_of, totals};
 use super::{Around, Class, DocumentError, Vat};
 use crate::domain::correction::{Correction, Difference, Kind as Corrected};
 
@@ -60,10 +61,10 @@ pub fn corrected(
         wallet: None,
         rounding: Money::ZERO,
         payment: around.payment.filter(|_| correction.due > Money::ZERO),
-        energy: EnergyTotals::default(),
-        days: Vec::new(),
-        comparison: None,
-        quality: Quality::default(),
+        energy: totals(&around.days)?,
+        days: around.days.iter().map(day).collect(),
+        comparison: around.comparison,
+        quality: around.quality,
         information: Information::default(),
         dispute: around.issuer.dispute,
         proof: Some(around.proof),

@@ -273,7 +273,7 @@ fn prepaid(invoice: &Invoice) -> Vec<Prepayment> {
     if paid.amount == Money::ZERO { Vec::new() } else { vec![paid] }
 }
 
-fn totals(days: &[Day]) -> Result<EnergyTotals, Overflow> {
+pub(super) fn totals(days: &[Day]) -> Result<EnergyTotals, Overflow> {
     let sum = |part: fn(&Day) -> Energy| Energy::sum(days.iter().map(part));
     Ok(EnergyTotals {
         bought: sum(|day| day.bought)?,
@@ -283,7 +283,7 @@ fn totals(days: &[Day]) -> Result<EnergyTotals, Overflow> {
     })
 }
 
-fn day(day: &Day) -> documents::Day {
+pub(super) fn day(day: &Day) -> documents::Day {
     let Day { day, bought, supplied, sold, fed_in } = *day;
     documents::Day { day, bought, supplied, sold, fed_in }
 }

@@ -1,5 +1,8 @@
 //! What must be true of the journals at every moment, as checks that name what is not.
 
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, B256};
 use calendar::{TimeZone, Timestamp};
 use ids::ConnectionPointId;
 use units::Money;
@@ -60,6 +63,18 @@ pub enum Violation {
         /// When.
         slot: Timestamp,
     },
+    /// Certificates are of more energy than a meter exported, whoever bought it.
+    #[error("I7: {certified} Wh of {point} are certified in slot {slot}, it fed in {exported} Wh")]
+    I7Certified {
+        /// Whose.
+        point: ConnectionPointId,
+        /// When.
+        slot: Timestamp,
+        /// What certificates are of, in Wh.
+        certified: u64,
+        /// What the meter exported, in Wh.
+        exported: u64,
+    },
     /// The entries do not follow from each other.
     #[error("I8: entry {0} does not follow from the one before")]
     I8(u64),
@@ -112,8 +127,10 @@ impl Violation {
             | Violation::I7 { .. }
             | Violation::I8(_)
             | Violation::I8Balances => true,
-            // The column is made of the entries again where they are needed.
+            // The column is made of the entries again where they are needed. A certificate is of
+            // trades that are over: to stop others takes nothing back.
             Violation::I8Slot(_)
+            | Violation::I7Certified { .. }
             | Violation::I9 { .. }
             | Violation::I9Pending { .. }
             | Violation::I10(_)
@@ -130,7 +147,7 @@ impl Violation {
             Violation::I4 { .. } => "I4",
             Violation::I5 { .. } => "I5",
             Violation::I6(_) => "I6",
-            Violation::I7 { .. } => "I7",
+            Violation::I7 { .. } | Violation::I7Certified { .. } => "I7",
             Violation::I8(_) | Violation::I8Slot(_) | Violation::I8Balances => "I8",
             Violation::I9 { .. } | Violation::I9Pending { .. } => "I9",
             Violation::I10(_) => "I10",
@@ -192,10 +209,7 @@ impl Verified {
             if !follows || entry.hash != entry.digest() {
                 return Err(Violation::I8(place));
             }
-            let supply = matches!(entry.fact, Fact::Minted { .. } | Fact::PaidOut { .. });
-            let touches = |account: &Account| *account == Account::Bank;
-            let bank = entry.money.iter().any(|t| touches(&t.debit) != touches(&t.credit));
-            if bank != supply && !entry.money.is_empty() {
+            if !keeps_supply(entry) {
                 return Err(Violation::I10(place));
             }
             self.0.take(entry).map_err(|_| Violation::I8(place))?;
@@ -236,6 +250,13 @@ pub fn check_invoice(book: &Book, invoice: &Invoice, zone: &TimeZone) -> Result<
     if posted != invoiced {
         return Err(Violation::I9 { number, invoiced, posted });
     }
+    check_posted(book, invoice)
+}
+
+/// The part of I9 that an invoice's own postings can break: what it leaves to be paid, once posted.
+/// Of one that was corrected, `invoice` is what is right by its last correction.
+pub fn check_posted(book: &Book, invoice: &Invoice) -> Result<(), Violation> {
+    let number = invoice.number.clone();
     let Some(kept) = book.invoiced(&number) else { return Ok(()) };
     let (invoiced, posted) = (i128::from(invoice.due.n()), i128::from(kept.due.n()));
     let lines = i128::try_from(invoice.lines.len()).unwrap_or(i128::MAX);
@@ -245,6 +266,27 @@ pub fn check_invoice(book: &Book, invoice: &Invoice, zone: &TimeZone) -> Result<
         Ok(expected) if expected == *kept && little => Ok(()),
         _ => Err(Violation::I9 { number, invoiced, posted }),
     }
+}
+
+/// I10 of one entry: money is new, or gone, only where it came from the bank or went there.
+pub(super) fn keeps_supply(entry: &Entry) -> bool {
+    let supply = matches!(entry.fact, Fact::Minted { .. } | Fact::PaidOut { .. });
+    let touches = |account: &Account| *account == Account::Bank;
+    let bank = entry.money.iter().any(|t| touches(&t.debit) != touches(&t.credit));
+    bank == supply || entry.money.is_empty()
+}
+
+/// Whether an account is of money that is owed to somebody, which cannot be less than none (I2).
+pub(super) fn is_owed(account: &Account) -> bool {
+    !matches!(
+        account,
+        Account::Bank
+            | Account::Collected
+            | Account::Receivable(_)
+            | Account::Retailer
+            | Account::Rounding
+            | Account::Suspense
+    )
 }
 
 fn balanced(book: &Book) -> Result<(), Violation> {
@@ -260,16 +302,7 @@ fn balanced(book: &Book) -> Result<(), Violation> {
 
 fn not_overdrawn(book: &Book) -> Result<(), Violation> {
     for (account, balance) in book.balances() {
-        let owed = !matches!(
-            account,
-            Account::Bank
-                | Account::Collected
-                | Account::Receivable(_)
-                | Account::Retailer
-                | Account::Rounding
-                | Account::Suspense
-        );
-        if owed && balance > 0 {
+        if is_owed(account) && balance > 0 {
             return Err(Violation::I2(account.clone()));
         }
     }
@@ -289,7 +322,7 @@ fn reserved(book: &Book, reserve: Option<Money>) -> Result<(), Violation> {
     if held == owed { Ok(()) } else { Err(Violation::I3 { held, owed }) }
 }
 
-fn bound(book: &Book, trade: &TradeState) -> Result<(), Violation> {
+pub(super) fn bound(book: &Book, trade: &TradeState) -> Result<(), Violation> {
     let open = trade.runs.is_empty();
     let settled = &trade.settled;
     for (account, amount) in [
@@ -300,6 +333,47 @@ fn bound(book: &Book, trade: &TradeState) -> Result<(), Violation> {
         let held = -book.balance(&account);
         if held != bound {
             return Err(Violation::I4 { account, held, bound });
+        }
+    }
+    Ok(())
+}
+
+/// I4 of a trade that the chain took back: nothing is held for it. `seller`, where it is known.
+pub(super) fn settled_is_gone(
+    book: &Book,
+    trade: B256,
+    seller: Option<Address>,
+) -> Result<(), Violation> {
+    let collateral = seller.map(|seller| Account::Collateral(seller, trade));
+    for account in [Some(Account::Escrow(trade)), collateral].into_iter().flatten() {
+        let held = -book.balance(&account);
+        if held != 0 {
+            return Err(Violation::I4 { account, held, bound: 0 });
+        }
+    }
+    Ok(())
+}
+
+/// I7 of certificates in one slot: those of a connection point are of no more than its meter
+/// exported. `entries` are all that the journal has of the slot, in order; `certified`: Wh of all
+/// certificates that were ever issued, by where they were generated.
+///
+/// What neighbours were sold, on the market and by sharing, is sold energy in the journal and not
+/// more than the meter exported by itself (I7). A certificate goes with a sale, so the two are not
+/// added; but energy can be certified in several zones, and by others than us.
+pub fn check_certified(
+    slot: Timestamp,
+    entries: &[Entry],
+    certified: &BTreeMap<ConnectionPointId, u64>,
+) -> Result<(), Violation> {
+    let mut book = Book::default();
+    book.bring_back(slot, entries);
+    let of_slot = book.slots.get(slot);
+    for (&point, &certified) in certified {
+        let exported = of_slot.map_or(0, |of| of.balance(point, Flow::MeterExport));
+        let exported = u64::try_from(exported).unwrap_or(0);
+        if certified > exported {
+            return Err(Violation::I7Certified { point, slot, certified, exported });
         }
     }
     Ok(())

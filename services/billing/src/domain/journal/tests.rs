@@ -6,6 +6,9 @@ use units::Price;
 
 use super::*;
 
+mod certified;
+mod touched;
+
 const SLOT: i64 = 1_780_272_000;
 const DAY: u32 = 20_605;
 

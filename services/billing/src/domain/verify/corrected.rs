@@ -224,7 +224,7 @@ fn shown(file: &CorrectionFile, report: Report) -> Report {
         let same = |at: &usize| {
             right[*at].class == line.class && right[*at].label == line.label && !taken.contains(at)
         };
-        let of = (0..right.len()).find(same);
+        let of = (0..right.len().min(numbers.len())).find(same);
         if let Some(of) = of {
             taken.insert(of);
             numbers[of].push(place + 1);

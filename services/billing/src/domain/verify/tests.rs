@@ -13,6 +13,7 @@ mod handed;
 mod late;
 mod ledger;
 mod month;
+mod mutated;
 mod owed;
 mod sheets;
 mod world;

@@ -18,7 +18,7 @@ use testkit::{Process, Stream};
 use super::namespaces::Namespaces;
 use super::relay::Relay;
 use crate::node::Node;
-use crate::program::{Place, tell, wattex};
+use crate::program::{Place, wattex};
 
 /// What a server says before a port that it chose, and of its line to the other one.
 const CLIENTS: &str = "Listening for client connections on ";
@@ -51,7 +51,8 @@ impl Ground {
     fn find() -> Ground {
         let made = Namespaces::make();
         if let Err(why) = &made {
-            tell(&format!("NOT CHECKED: network namespaces, a relay joins the halves: {why:#}"));
+            let why = format!("no network namespaces, a relay joins the halves: {why:#}");
+            testkit::not_checked(&why);
         }
         Ground(made.ok())
     }
