@@ -12,7 +12,8 @@
 //! published in order, each event until it is acknowledged.
 //!
 //! Absent on purpose: accounts of the node's own but those that everybody has the keys of, in
-//! development; a pool on disk (who sends keeps what it sent until it is final, and sends it again).
+//! development; a pool on disk (who sends keeps what it sent until it is final, and sends it
+//! again).
 #![forbid(unsafe_code)]
 
 mod api;
