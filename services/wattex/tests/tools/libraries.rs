@@ -1,5 +1,6 @@
-//! ethers, viem, web3.js and web3.py: one script each, run against both nodes.
+//! ethers, viem, web3.js, web3.py and Hardhat: one script each, run against both nodes.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -175,4 +176,24 @@ fn web3_py_sees_the_same() {
     let allowed: Vec<_> = allowed.into_iter().chain(of_traces()).collect();
     let python = testkit::tools().join("python/bin/python");
     check(&python, "web3_check.py", &allowed);
+}
+
+/// What Hardhat runs on, as `node --version` says it.
+const HARDHAT_NEEDS: (u64, u64) = (22, 13);
+
+#[test]
+fn hardhat_uses_the_accounts_of_the_node() {
+    let mut version = Command::new("node");
+    version.arg("--version");
+    let version = run(version).out;
+    let mut numbers = version.trim().trim_start_matches('v').split('.').map(str::parse::<u64>);
+    let found = (numbers.next().unwrap().unwrap(), numbers.next().unwrap().unwrap());
+    if found < HARDHAT_NEEDS {
+        let (major, minor) = HARDHAT_NEEDS;
+        let said = format!("NOT CHECKED: Hardhat, which wants Node {major}.{minor}: {version}");
+        // Past the harness, which shows what a test prints only where it fails.
+        std::io::stderr().write_all(said.as_bytes()).unwrap();
+        return;
+    }
+    check(Path::new("node"), "hardhat.mjs", &[]);
 }
