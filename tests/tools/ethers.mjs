@@ -1,6 +1,6 @@
 // What ethers sees of a node: usage and result are those of plain.mjs.
 import assert from 'node:assert/strict';
-import { artifact, done, failure, fields, key, require, socket, url } from './plain.mjs';
+import { artifact, done, failure, fields, key, require, socket, traces, url } from './plain.mjs';
 
 const { ethers } = require('ethers');
 const options = { pollingInterval: 20, cacheTimeout: -1, staticNetwork: true };
@@ -124,7 +124,49 @@ result.tags = {
 const { storageHash, codeHash, nonce, balance, storageProof } =
   await provider.send('eth_getProof', [address, [ethers.ZeroHash, ethers.toBeHex(99, 32)], 'latest']);
 result.proof = { storageHash, codeHash, nonce, balance, storageProof };
-result.fees = await provider.getFeeData();
+const ask = (method, parameters) => provider.send(method, parameters);
+// The tip is the node's to suggest; what follows from it is compared without it.
+const { gasPrice, maxFeePerGas, maxPriorityFeePerGas: tip } = await provider.getFeeData();
+result.fees = {
+  tip, price: gasPrice - tip, cap: maxFeePerGas - tip,
+  history: await ask('eth_feeHistory', ['0x4', ethers.toQuantity(to), [0, 10, 50.5, 100]]),
+};
+result.traces = {};
+for (const name of ['store', 'storeMany', 'create', 'destroyed', 'toContract', 'refuse', 'neverEnds']) {
+  const { receipt: mined, hash = mined.hash } = result.sent[name];
+  result.traces[name] = await traces(ask, hash, name !== 'neverEnds');
+}
+result.traces.deployed = await traces(ask, result.deployed.hash);
+
+// Over HTTP, `on` installs a filter and asks for its changes at each block.
+const events = { address, topics: [probe.interface.getEvent('Stored').topicHash] };
+const [logFilter, blockFilter] = [await ask('eth_newFilter', [events]), await ask('eth_newBlockFilter', [])];
+const seen = [];
+const poller = new ethers.JsonRpcProvider(url, undefined, options);
+// It stands when it has asked for changes and then for the block that it counts from.
+const stands = new Promise((resolve) => {
+  const awaited = ['eth_getFilterChanges', 'eth_blockNumber'];
+  poller.on('debug', ({ action, payload }) => {
+    if (action === 'receiveRpcResult' && !awaited.length) resolve();
+    for (const { method } of [payload ?? []].flat()) if (method === awaited[0]) awaited.shift();
+  });
+});
+const polled = new Promise((resolve) => {
+  poller.on(events, (log) => seen.push(fields(log, ['address', 'topics', 'data', 'index', 'removed'])) === 2 && resolve());
+});
+await stands;
+await (await probe.storeMany(40n, 2n, '0x66', FEES)).wait();
+await polled;
+await poller.off(events);
+const changes = () => ask('eth_getFilterChanges', [logFilter]);
+const kept = ['address', 'topics', 'data', 'logIndex', 'blockNumber', 'transactionHash', 'transactionIndex', 'removed'];
+result.filters = {
+  polled: seen, changes: (await changes()).map((log) => fields(log, kept)), again: await changes(),
+  all: (await ask('eth_getFilterLogs', [logFilter])).length, blocks: (await ask('eth_getFilterChanges', [blockFilter])).length,
+  uninstalled: [await ask('eth_uninstallFilter', [logFilter]), await ask('eth_uninstallFilter', [logFilter])],
+  gone: await refused(changes),
+};
+assert.equal(result.filters.changes.length, 2);
 
 if (socket) {
   // Told which network it is: it fails if an event comes before it has found out.

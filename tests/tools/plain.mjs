@@ -34,6 +34,22 @@ export async function failure(attempt, tell) {
   throw new Error(`${attempt} should have failed`);
 }
 
+/**
+ * What geth's tracers and Parity's say of a transaction; `ask(method, parameters)` asks the node. Without `steps`
+ * each instruction is left out: a loop has thousands.
+ */
+export async function traces(ask, hash, steps = true) {
+  const debug = (options) => ask('debug_traceTransaction', [hash, options]);
+  const answers = {
+    calls: await debug({ tracer: 'callTracer', tracerConfig: { withLog: true } }),
+    prestate: await debug({ tracer: 'prestateTracer' }),
+    changed: await debug({ tracer: 'prestateTracer', tracerConfig: { diffMode: true } }),
+    parity: await ask('trace_transaction', [hash]),
+  };
+  if (steps) answers.steps = await debug({ enableMemory: true, enableReturnData: true });
+  return answers;
+}
+
 /** Prints the result and ends, whatever a library still waits for. */
 export function done(result) {
   process.stdout.write(`${JSON.stringify(plain(result))}\n`, () => process.exit(0));

@@ -1,6 +1,6 @@
 // What viem sees of a node: usage and result are those of plain.mjs.
 import assert from 'node:assert/strict';
-import { artifact, done, failure, fields, key, require, socket, url } from './plain.mjs';
+import { artifact, done, failure, fields, key, require, socket, traces, url } from './plain.mjs';
 
 const viem = require('viem');
 const { privateKeyToAccount } = require('viem/accounts');
@@ -120,6 +120,11 @@ result.fees = {
   history: await client.getFeeHistory({ blockCount: 3, blockNumber: result.sent.plain.receipt.blockNumber,
     rewardPercentiles: [10, 50] }),
 };
+const ask = (method, params) => client.request({ method, params });
+result.traces = { deployed: await traces(ask, deploying) };
+for (const name of ['storeMany', 'accessList', 'create', 'refuse']) {
+  result.traces[name] = await traces(ask, result.sent[name].receipt.transactionHash);
+}
 if (socket) {
   const live = viem.createPublicClient({ chain, transport: viem.webSocket(socket) });
   const [heads, logs] = [[], []];

@@ -1,6 +1,6 @@
 // What web3.js sees of a node: usage and result are those of plain.mjs.
 import assert from 'node:assert/strict';
-import { artifact, done, failure, fields, key, require, socket, url } from './plain.mjs';
+import { artifact, done, failure, fields, key, require, socket, traces, url } from './plain.mjs';
 
 const { Web3 } = require('web3');
 const web3 = new Web3(url);
@@ -92,6 +92,28 @@ const proof = await web3.eth.getProof(address, [ZERO, SLOT], 'latest');
 result.proof = fields(proof, ['balance', 'codeHash', 'nonce', 'storageHash', 'storageProof']);
 const history = await web3.eth.getFeeHistory(3, result.sent.plain.receipt.blockNumber, [10, 50]);
 result.fees = { gasPrice: await web3.eth.getGasPrice(), history };
+const ask = async (method, params) => {
+  const answer = await web3.currentProvider.request({ jsonrpc: '2.0', id: 1, method, params });
+  assert.equal(answer.error, undefined, method);
+  return answer.result;
+};
+result.traces = {};
+for (const name of ['store', 'legacy', 'create', 'plain']) {
+  result.traces[name] = await traces(ask, result.sent[name].receipt.transactionHash);
+}
+
+const logFilter = await web3.eth.createNewFilter({ address });
+const blockFilter = await web3.eth.createNewBlockFilter();
+await methods.storeMany(40, 2, '0x66').send(FEES);
+const changes = () => web3.eth.getFilterChanges(logFilter);
+result.filters = {
+  changes: (await changes()).map((log) => fields(log, ['address', 'topics', 'data', 'logIndex', 'blockNumber', 'removed'])),
+  again: await changes(), all: (await web3.eth.getFilterLogs(logFilter)).length,
+  blocks: (await web3.eth.getFilterChanges(blockFilter)).length,
+  uninstalled: [await web3.eth.uninstallFilter(logFilter), await web3.eth.uninstallFilter(logFilter)],
+  gone: await refused(changes),
+};
+assert.equal(result.filters.changes.length, 2);
 
 if (socket) {
   const live = new Web3(socket);

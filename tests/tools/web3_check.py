@@ -135,6 +135,28 @@ slots = ["0x" + number.to_bytes(32, "big").hex() for number in (0, 99)]
 proof = w3.eth.get_proof(address, slots, "latest")
 result["proof"] = fields(proof, ["balance", "codeHash", "nonce", "storageHash", "storageProof"])
 history = w3.eth.fee_history(3, result["sent"]["plain"]["receipt"]["blockNumber"], [10, 50])
+
+
+def ask(method, *parameters):
+    answer = w3.provider.make_request(method, list(parameters))
+    assert "error" not in answer, (method, answer)
+    return answer["result"]
+
+
+def traces(sent):
+    """What geth's tracers and Parity's say of a transaction."""
+    hashed = sent["receipt"]["transactionHash"].to_0x_hex()
+    return {
+        "calls": ask("debug_traceTransaction", hashed, {"tracer": "callTracer", "tracerConfig": {"withLog": True}}),
+        "prestate": ask("debug_traceTransaction", hashed, {"tracer": "prestateTracer"}),
+        "changed": ask("debug_traceTransaction", hashed, {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}}),
+        "steps": ask("debug_traceTransaction", hashed, {"enableMemory": True, "enableReturnData": True}),
+        "parity": ask("trace_transaction", hashed),
+    }
+
+
+result["traces"] = {name: traces(result["sent"][name]) for name in ("store", "accessList", "destroyed", "refuse")}
+result["traces"]["deployed"] = traces(result["deployed"])
 result["fees"] = {"history": history, "gasPrice": w3.eth.gas_price, "tip": w3.eth.max_priority_fee}
 
 

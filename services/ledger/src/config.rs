@@ -39,7 +39,7 @@ pub struct Config {
     pub history: History,
     /// Threads that search a nonce. With one, the same candidate always gets the same nonce.
     pub threads: NonZeroUsize,
-    /// Whether `evm_mine` is answered.
+    /// Whether `evm_mine` is answered, and the node signs for [`crate::development::ACCOUNTS`].
     pub development: bool,
     /// What the pool holds at most.
     pub pool: PoolLimits,

@@ -11,13 +11,15 @@
 //! block, its receipts, its state and its row of the feed become durable together; the feed is
 //! published in order, each event until it is acknowledged.
 //!
-//! Absent on purpose: accounts of the node's own, a pool on disk (who
-//! sends keeps what it sent until it is final, and sends it again).
+//! Absent on purpose: accounts of the node's own but those that everybody has the keys of, in
+//! development; a pool on disk (who sends keeps what it sent until it is final, and sends it
+//! again).
 #![forbid(unsafe_code)]
 
 mod api;
 mod config;
 pub mod cost;
+pub mod development;
 mod feed;
 mod http;
 mod ledger;

@@ -133,6 +133,8 @@ pub struct Node {
     turn: Mutex<()>,
     /// Held while a block is mined.
     mining: Mutex<()>,
+    /// Held while a transaction of an account of the node's own gets its nonce.
+    pub(crate) signing: Mutex<()>,
     /// Rises when the head moves, so that a nonce search notices.
     heads: AtomicU64,
     /// Height of the head on which there was no right to mine, so that it is said once.
@@ -174,6 +176,7 @@ impl Node {
             store,
             turn: Mutex::default(),
             mining: Mutex::default(),
+            signing: Mutex::default(),
             heads: AtomicU64::default(),
             no_right_at: AtomicU64::new(u64::MAX),
             stopping: AtomicBool::default(),

@@ -31,6 +31,7 @@ mod raw;
 mod send_sync;
 mod serving;
 mod session;
+mod signing;
 mod simulate;
 mod state;
 mod subscriptions;

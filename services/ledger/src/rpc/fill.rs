@@ -4,7 +4,8 @@ use super::calls::{self, request::CallRequest};
 use super::params::BlockId;
 use super::{Answer, Request, fees, format, invalid, server};
 use alloy_eips::eip2718::Encodable2718;
-use alloy_primitives::{Bytes, U128};
+use alloy_primitives::{Address, Bytes, U128};
+use chain::Transaction;
 use chain::execute::{Call, Calls, Moved, block_env, unsigned};
 use client::RpcError;
 use serde_json::json;
@@ -13,7 +14,16 @@ use serde_json::json;
 const BASE_FEE_TIMES: u128 = 2;
 
 pub(super) fn fill(request: &Request<'_>) -> Answer {
-    let mut asked: CallRequest = request.params.get(0)?;
+    let (from, unsigned) = filled(request, request.params.get(0)?)?;
+    let raw = Bytes::from(unsigned.encoded_2718());
+    Ok(json!({ "raw": raw, "tx": format::transaction(&unsigned, from, None) }))
+}
+
+/// Whose transaction it is, and the whole of it but the signature, which is zero.
+pub(super) fn filled(
+    request: &Request<'_>,
+    mut asked: CallRequest,
+) -> Result<(Address, Transaction), RpcError> {
     let head = request.head()?;
     fees(request, &mut asked, head.base_fee_per_gas)?;
     let chain_id = request.node.rules().chain_id;
@@ -24,16 +34,16 @@ pub(super) fn fill(request: &Request<'_>) -> Answer {
     }
     if call.nonce.is_none() {
         let waiting = request.pool()?.next_nonce(from);
-        let used = request.state_of(BlockId::Head)?.reader().account(from);
+        // What left the pool before it was asked is in a block of the head as it is now.
+        let now = request.again()?;
+        let used = now.state_of(BlockId::Head)?.reader().account(from);
         let used = used.map_err(super::unreadable)?.map_or(0, |account| account.nonce);
         call.nonce = Some(waiting.unwrap_or_default().max(used));
     }
     if call.gas.is_none() {
         call.gas = Some(gas(request, &call)?);
     }
-    let unsigned = unsigned(&call, chain_id);
-    let raw = Bytes::from(unsigned.encoded_2718());
-    Ok(json!({ "raw": raw, "tx": format::transaction(&unsigned, from, None) }))
+    Ok((from, unsigned(&call, chain_id)))
 }
 
 /// Fills in price, or cap and tip, and checks those that were given.

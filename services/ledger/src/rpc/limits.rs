@@ -111,6 +111,8 @@ pub(super) fn weight(method: &str) -> u64 {
         "eth_getBalance" | "eth_getTransactionCount" | "eth_getStorageAt" | "eth_getCode" => 5,
         "eth_call" | "eth_getFilterChanges" => 20,
         "eth_sendRawTransaction" => 50,
+        "eth_sign" | "personal_sign" | "eth_signTypedData_v4" => 50,
+        "eth_sendTransaction" | "eth_signTransaction" => HEAVY,
         "eth_getBlockReceipts" | "debug_getRawReceipts" => 50,
         "eth_estimateGas" | "eth_createAccessList" | "eth_fillTransaction" => HEAVY,
         "eth_getProof" | "eth_feeHistory" | "eth_getStorageValues" => HEAVY,

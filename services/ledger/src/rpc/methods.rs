@@ -4,8 +4,8 @@ use super::format::Quantity;
 use super::out::Out;
 use super::{Answer, Request};
 use super::{
-    blocks, calls, fees, fill, filters, logs, network, ots, pool, proofs, raw, simulate, state,
-    subscriptions, trace, txpool,
+    blocks, calls, fees, fill, filters, logs, network, ots, pool, proofs, raw, signing, simulate,
+    state, subscriptions, trace, txpool,
 };
 use alloy_primitives::{Bytes, keccak256};
 use client::RpcError;
@@ -74,7 +74,7 @@ fn of_the_node(name: &str) -> Option<Valued> {
     Some(match name {
         "web3_clientVersion" => |_| Ok(json!(client_version())),
         "web3_sha3" => |request| Ok(json!(keccak256(request.params.get::<Bytes>(0)?))),
-        "rpc_modules" => |_| Ok(modules()),
+        "rpc_modules" => |request| Ok(modules(request.node.config().development)),
         "net_version" => |request| Ok(json!(request.node.rules().chain_id.to_string())),
         // Libraries take it for "is there a node".
         "net_listening" => |_| Ok(json!(true)),
@@ -82,7 +82,7 @@ fn of_the_node(name: &str) -> Option<Valued> {
         "eth_syncing" => network::syncing,
         "admin_peers" => network::peers,
         "admin_nodeInfo" => network::node_info,
-        "eth_accounts" => |_| Ok(json!([])),
+        "eth_accounts" => signing::accounts,
         "eth_coinbase" => |request| Ok(json!(request.node.config().coinbase)),
         "eth_mining" => pool::mining,
         "eth_hashrate" => fees::hashrate,
@@ -137,6 +137,11 @@ fn of_what_waits(name: &str, development: bool) -> Option<Valued> {
     Some(match name {
         pool::SEND_RAW => pool::send_raw,
         "eth_fillTransaction" => fill::fill,
+        "eth_sendTransaction" => signing::send,
+        "eth_signTransaction" => signing::sign_transaction,
+        "eth_sign" => signing::sign,
+        "personal_sign" if development => signing::personal_sign,
+        "eth_signTypedData_v4" if development => signing::sign_typed_data,
         "txpool_status" => pool::status,
         "txpool_content" => pool::content,
         "txpool_contentFrom" => txpool::content_from,
@@ -152,7 +157,8 @@ pub(super) fn client_version() -> String {
 }
 
 /// The namespaces that are answered, with their versions.
-fn modules() -> Value {
+fn modules(development: bool) -> Value {
     let names = ["admin", "debug", "eth", "net", "ots", "rpc", "trace", "txpool", "wattex", "web3"];
-    names.iter().map(|name| ((*name).to_owned(), json!("1.0"))).collect()
+    let more: &[&str] = if development { &["evm", "personal"] } else { &[] };
+    names.iter().chain(more).map(|name| ((*name).to_owned(), json!("1.0"))).collect()
 }

@@ -39,7 +39,11 @@ pub(super) fn ahead<'a>(node: &Node, all: impl Iterator<Item = Result<Params<'a>
 }
 
 pub(super) fn send_raw(request: &Request<'_>) -> Answer {
-    let transaction = decode(request.node, request.params)?;
+    submit(request, decode(request.node, request.params)?)
+}
+
+/// Puts a transaction into the pool; its hash.
+pub(super) fn submit(request: &Request<'_>, transaction: Transaction) -> Answer {
     let hash = *transaction.tx_hash();
     match request.node.submit(transaction) {
         Ok(hash) => Ok(json!(hash)),

@@ -1,6 +1,7 @@
 //! The node over its real HTTP server, with its own directory.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod accounts;
 mod calls;
 mod feed;
 mod harness;

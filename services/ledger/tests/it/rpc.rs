@@ -15,7 +15,6 @@ async fn a_new_chain_tells_who_it_is() {
     let node = setup.start().await;
     assert_eq!(node.number("eth_chainId", json!([])).await, CHAIN_ID);
     assert_eq!(node.rpc("net_version", json!([])).await, json!("4711"));
-    assert_eq!(node.rpc("eth_accounts", json!([])).await, json!([]));
     assert_eq!(node.rpc("eth_syncing", json!([])).await, json!(false));
     assert_eq!(node.rpc("eth_mining", json!([])).await, json!(true));
     assert_eq!(node.rpc("eth_coinbase", json!([])).await, json!(Address::ZERO));

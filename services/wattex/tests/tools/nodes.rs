@@ -50,7 +50,7 @@ pub fn ours(blocks: Blocks) -> Ours {
 /// Starts an anvil with the same chain id, gas limit, first base fee and accounts.
 pub fn theirs(blocks: Blocks) -> Anvil {
     let id = CHAIN_ID.to_string();
-    let chain = ["--chain-id", &id, "--hardfork", "osaka"];
+    let chain = ["--chain-id", &id, "--hardfork", "osaka", "--steps-tracing"];
     let fees = ["--base-fee", "7", "--gas-limit", "120000000"];
     let mine: &[&str] = if blocks == Blocks::Asked { &["--no-mining"] } else { &[] };
     Anvil::start(&[&chain[..], &fees, mine].concat()).unwrap()

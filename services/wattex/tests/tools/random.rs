@@ -1,17 +1,21 @@
-//! Random transactions, the same to both nodes, and after each block everything compared.
+//! Random transactions, the same to both nodes: after each block it, its receipts and some accounts
+//! are compared, at the end all accounts that came about. What ours says of accounts is proved
+//! against the state root of its header.
 //!
 //! `WATTEX_TRANSACTIONS` says how many, `WATTEX_SEED` repeats a run: a failure names it.
 
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEip2930, TxEnvelope, TxLegacy};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_eips::eip2930::{AccessList, AccessListItem};
-use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U64, U256, keccak256};
+use chain::light::{AccountProof, StorageProof};
 use keys::SecretKey;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 use crate::compare::same;
 use crate::nodes::{Blocks, CHAIN_ID, ask, ours, theirs};
@@ -32,8 +36,11 @@ const KEYS: [&str; 4] = [
 const GAS_MAX: u64 = 16_777_216;
 /// Wei of gas price of the cheapest sender of a block; far above any base fee that comes about.
 const PRICE: u128 = 10_000;
-/// Accounts that are compared after each block at most; which ones, the seed says.
+/// Accounts that are compared after each block at most, and at once at the end; which ones, the
+/// seed says.
 const COMPARED_MAX: usize = 40;
+/// One in so many transactions that were sent has to be of each kind, at least.
+const KIND_SHARE: usize = 20;
 
 struct World {
     random: ChaCha8Rng,
@@ -45,6 +52,8 @@ struct World {
     known: Vec<Address>,
     /// Contracts, with the next number that one of theirs would have.
     contracts: BTreeMap<Address, u64>,
+    /// What else storage names that could be an account, such as what CREATE2 answered.
+    named: BTreeSet<Address>,
     /// How many of each kind were sent.
     sent: BTreeMap<&'static str, usize>,
 }
@@ -66,6 +75,7 @@ impl World {
             keys,
             known,
             contracts: BTreeMap::new(),
+            named: BTreeSet::new(),
             sent: BTreeMap::new(),
         }
     }
@@ -192,7 +202,11 @@ impl World {
         let [ours, theirs] = self.both("mining", &[("evm_mine", json!([]))]).await;
         assert!(ours[0]["error"].is_null() && theirs[0]["error"].is_null(), "{ours:?} {theirs:?}");
         self.compare_block(&hashes).await;
-        self.compare_accounts().await;
+        let mut some = self.known.clone();
+        some.push(Address::ZERO);
+        some.shuffle(&mut self.random);
+        some.truncate(COMPARED_MAX);
+        self.compare_accounts(&some).await;
         hashes.len()
     }
 
@@ -269,33 +283,51 @@ impl World {
         same("block", &json!(ours), &json!(theirs), &[]);
     }
 
-    /// Compares accounts, and follows the contracts that contracts created.
-    async fn compare_accounts(&mut self) {
-        let mut accounts: Vec<Address> = self.known.clone();
-        accounts.push(Address::ZERO);
-        accounts.shuffle(&mut self.random);
-        accounts.truncate(COMPARED_MAX);
-        let mut requests = Vec::new();
-        for address in &accounts {
-            requests.push(("eth_getProof", json!([address, [], "latest"])));
+    /// Compares every account that came about. What one names is looked at too.
+    async fn compare_all(&mut self) -> usize {
+        let mut compared = BTreeSet::new();
+        loop {
+            let all = self.known.iter().chain(&self.named).chain(iter::once(&Address::ZERO));
+            let fresh: BTreeSet<Address> =
+                all.filter(|one| !compared.contains(*one)).copied().collect();
+            let some: Vec<Address> = fresh.into_iter().take(COMPARED_MAX).collect();
+            if some.is_empty() {
+                return compared.len();
+            }
+            self.compare_accounts(&some).await;
+            compared.extend(some);
+        }
+    }
+
+    /// Compares balance, nonce, code and what programs store, and follows the contracts that
+    /// contracts created.
+    async fn compare_accounts(&mut self, accounts: &[Address]) {
+        let slots: Vec<B256> = (0..program::SLOTS).map(|slot| U256::from(slot).into()).collect();
+        let mut requests = vec![("eth_getBlockByNumber", json!(["latest", false]))];
+        for address in accounts {
+            requests.push(("eth_getProof", json!([address, slots, "latest"])));
             requests.push(("eth_getCode", json!([address, "latest"])));
-            for slot in 0..program::SLOTS {
-                let slot = B256::from(U256::from(slot));
+            for slot in &slots {
                 requests.push(("eth_getStorageAt", json!([address, slot, "latest"])));
             }
         }
         let [mut ours, mut theirs] = self.both("accounts", &requests).await;
-        let asked = 2 + usize::try_from(program::SLOTS).unwrap();
-        for (address, answers) in accounts.iter().zip(ours.chunks(asked)) {
-            check_storage(*address, answers);
+        let [header, _] = [ours.remove(0), theirs.remove(0)];
+        let root: B256 = serde_json::from_value(header["stateRoot"].clone()).unwrap();
+        for (address, answers) in accounts.iter().zip(ours.chunks(2 + slots.len())) {
+            check_proof(root, *address, answers);
             self.follow(*address, &answers[0]);
+            self.named.extend(answers[2..].iter().filter_map(named));
         }
         for answer in ours.iter_mut().chain(&mut theirs) {
             if let Some(proof) = answer.as_object_mut() {
                 // The path through the whole state: other accounts of the genesis are in it. And
-                // anvil's root of a storage, which keeps a cleared slot as zero.
+                // anvil's trie of a storage, which keeps a cleared slot as zero.
                 let taken = ["accountProof", "storageHash"].map(|name| proof.remove(name));
                 assert!(taken.iter().all(Option::is_some), "{proof:?}");
+                for slot in proof["storageProof"].as_array_mut().unwrap() {
+                    assert!(slot.as_object_mut().unwrap().remove("proof").is_some(), "{slot}");
+                }
             }
         }
         same("accounts", &json!(ours), &json!(theirs), &[]);
@@ -315,15 +347,42 @@ impl World {
     }
 }
 
-/// The root of a storage is that of its slots, of which programs write these alone.
-fn check_storage(address: Address, answers: &[Value]) {
-    let slots = answers[2..].iter().zip(0u64..).filter_map(|(value, slot)| {
-        let value: B256 = serde_json::from_value(value.clone()).unwrap();
-        let value = U256::from_be_bytes(value.0);
-        (!value.is_zero()).then(|| (B256::from(U256::from(slot)), value))
-    });
-    let root: B256 = serde_json::from_value(answers[0]["storageHash"].clone()).unwrap();
-    assert_eq!(root, alloy_trie::root::storage_root_unhashed(slots), "{address} {answers:?}");
+fn read<T: serde::de::DeserializeOwned>(value: &Value) -> T {
+    serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{value}: {error}"))
+}
+
+/// What ours says of an account follows from the state root of its header: balance, nonce, hash of
+/// the code, each slot. And the storage has no other slots, since programs write these alone.
+fn check_proof(state_root: B256, address: Address, answers: &[Value]) {
+    let (told, code) = (&answers[0], read::<Bytes>(&answers[1]));
+    let told_slots = told["storageProof"].as_array().unwrap();
+    let storage = told_slots
+        .iter()
+        .map(|slot| StorageProof { position: read(&slot["key"]), nodes: read(&slot["proof"]) });
+    let nodes = read(&told["accountProof"]);
+    let proof = AccountProof { address, nodes, storage: storage.collect() };
+    let proven = proof.verify(state_root).unwrap_or_else(|error| panic!("{address}: {error}"));
+    let slots: Vec<U256> = answers[2..].iter().map(|value| read::<B256>(value).into()).collect();
+    assert_eq!(proven.storage, slots, "{address}");
+    let told_values: Vec<U256> = told_slots.iter().map(|slot| read(&slot["value"])).collect();
+    assert_eq!(told_values, slots, "{address}");
+    let account = proven.account.unwrap_or_default();
+    assert_eq!(read::<U256>(&told["balance"]), account.balance, "{address}");
+    assert_eq!(read::<U64>(&told["nonce"]).to::<u64>(), account.nonce, "{address}");
+    assert_eq!(read::<B256>(&told["codeHash"]), account.code_hash, "{address}");
+    assert_eq!(keccak256(&code), account.code_hash, "{address}");
+    assert_eq!(read::<B256>(&told["storageHash"]), account.storage_root, "{address}");
+    let kept = slots.into_iter().zip(0u64..).filter(|(value, _)| !value.is_zero());
+    let kept = kept.map(|(value, slot)| (B256::from(U256::from(slot)), value));
+    let root = alloy_trie::root::storage_root_unhashed(kept);
+    assert_eq!(root, account.storage_root, "{address} {answers:?}");
+}
+
+/// The account that a slot could name: a word as long as an address.
+fn named(slot: &Value) -> Option<Address> {
+    let word: B256 = read(slot);
+    let long = word[..12].iter().all(|byte| *byte == 0) && word[12..16] != [0; 4];
+    long.then(|| Address::from_word(word))
 }
 
 fn signed<T>(key: &SecretKey, transaction: T) -> TxEnvelope
@@ -367,11 +426,15 @@ async fn random_transactions_have_the_same_outcome_on_both_nodes() {
     while included < count {
         included += world.block().await;
     }
-    let kinds: BTreeSet<&str> = world.sent.keys().copied().collect();
-    let wanted = BTreeSet::from(["calls", "creations", "refused", "transfers"]);
-    assert!(kinds.is_subset(&wanted) && kinds.len() >= 3, "{kinds:?}");
+    let compared = world.compare_all().await;
+    let sent: usize = world.sent.values().sum();
+    for kind in ["calls", "creations", "transfers"] {
+        let of_kind = world.sent.get(kind).copied().unwrap_or_default();
+        assert!(of_kind * KIND_SHARE >= sent && of_kind > 0, "{kind}: {:?}", world.sent);
+    }
+    assert!(compared > world.contracts.len(), "{compared} accounts");
     eprintln!(
-        "{included} transactions in blocks: {:?}, {} contracts",
+        "{included} transactions in blocks: {:?}, {} contracts, {compared} accounts",
         world.sent,
         world.contracts.len()
     );
