@@ -7,6 +7,7 @@ mod comparison;
 mod erasures;
 mod evidence;
 mod files;
+mod intervals;
 mod relay;
 mod sender;
 mod status;
@@ -17,7 +18,7 @@ use actix_web::get;
 use actix_web::web::{Data, Json, Query};
 use alloy_primitives::B256;
 use calendar::Timestamp;
-use ids::{ConnectionPointId, MeterId};
+use ids::MeterId;
 use reading::{Place, Reading};
 use serde::{Deserialize, Serialize};
 use service::{Fault, Page, PageQuery, Principal, Problem, Problems};
@@ -26,7 +27,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::Metering;
 use crate::db::meters::{self, Meter};
-use crate::db::{descriptions, intervals, quarantine, readings};
+use crate::db::{descriptions, quarantine, readings};
 
 /// The calibration of a meter was over when it read.
 const CALIBRATION_EXPIRED: &str = "CALIBRATION_EXPIRED";
@@ -37,7 +38,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(list_readings)
         .service(evidence::get_evidence)
         .service(evidence::get_trade_evidence)
-        .service(list_intervals)
+        .service(intervals::list_intervals)
+        .service(intervals::interval_file)
         .service(list_quarantine)
         .service(status::meter_status)
         .service(status::describe_meter)
@@ -174,81 +176,6 @@ pub(crate) async fn list_readings(
     )))
 }
 
-/// Which intervals are wanted.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct IntervalsQuery {
-    /// The connection point.
-    connection_point: String,
-    /// Slots that start at or after this moment (RFC 3339).
-    from: Option<String>,
-    /// Slots that start before this moment (RFC 3339).
-    to: Option<String>,
-}
-
-/// The energy of a connection point in one slot, as it is known now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct IntervalView {
-    /// The connection point.
-    pub connection_point: String,
-    /// The meter.
-    pub meter: String,
-    /// The slot's start.
-    pub slot: String,
-    /// How long the slot lasts.
-    pub slot_minutes: u16,
-    /// Taken from the grid, in Wh.
-    pub import_wh: u64,
-    /// Fed into the grid, in Wh.
-    pub export_wh: u64,
-    /// `measured`, `substituted` or `missing`.
-    pub quality: String,
-    /// The method of a substituted value.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub method: Option<String>,
-    /// 1, then one more with every correction.
-    pub version: u32,
-    /// Since when it is known.
-    pub known_at: String,
-}
-
-/// The closed intervals of a connection point, in time order; each in its latest version.
-#[utoipa::path(params(IntervalsQuery, PageQuery),
-    responses((status = 200, body = Page<IntervalView>), Problems), tag = "metering")]
-#[get("/v1/intervals")]
-pub(crate) async fn list_intervals(
-    metering: Data<Metering>,
-    principal: Principal,
-    wanted: Query<IntervalsQuery>,
-    page: Query<PageQuery>,
-) -> Result<Json<Page<IntervalView>>, Problem> {
-    let missing = || Problem::not_found("connection point");
-    let point: ConnectionPointId = wanted.connection_point.parse().map_err(|_| missing())?;
-    let owner = meters::owner_of(metering.db(), point).await.map_err(Fault::problem)?;
-    let (account, community) = owner.ok_or_else(missing)?;
-    if community != principal.community || !principal.may_read(account) {
-        return Err(missing());
-    }
-    let span = span(wanted.from.as_deref(), wanted.to.as_deref())?;
-    let after = interval_cursor(page.cursor.as_deref())?;
-    let limit = page.limit();
-    let rows =
-        intervals::page(metering.db(), point, span, after, limit).await.map_err(Fault::problem)?;
-    let cursor = |last: &intervals::Version| format!("{}_{}", last.slot.seconds(), last.meter);
-    Ok(Json(paged(rows, limit, cursor, |version| IntervalView {
-        connection_point: point.to_string(),
-        meter: version.meter.to_string(),
-        slot: version.slot.to_string(),
-        slot_minutes: metering.config().slot.minutes(),
-        import_wh: version.known.import.wh(),
-        export_wh: version.known.export.wh(),
-        quality: version.known.quality.name().to_owned(),
-        method: version.known.quality.method().map(str::to_owned),
-        version: version.version,
-        known_at: version.known_at.to_string(),
-    })))
-}
-
 /// A message that was not believed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QuarantineView {
@@ -323,14 +250,6 @@ fn span(from: Option<&str>, to: Option<&str>) -> Result<(Timestamp, Timestamp), 
         None => Ok(Timestamp::from_seconds(default)),
     };
     Ok((moment(from, 0)?, moment(to, i64::MAX)?))
-}
-
-/// The slot and meter after which a page of intervals begins.
-fn interval_cursor(cursor: Option<&str>) -> Result<(Timestamp, String), Problem> {
-    let Some(cursor) = cursor else { return Ok((Timestamp::default(), String::new())) };
-    let (slot, meter) = cursor.split_once('_').ok_or_else(bad_cursor)?;
-    let slot = slot.parse().map_err(|_| bad_cursor())?;
-    Ok((Timestamp::from_seconds(slot), meter.to_owned()))
 }
 
 fn bad_cursor() -> Problem {

@@ -23,6 +23,7 @@ mod router;
 mod rules;
 mod session;
 mod sessions;
+mod strangers;
 mod tls;
 mod will;
 
@@ -44,6 +45,7 @@ use self::message::Publication;
 use self::retained::NoRoom;
 use self::router::Router;
 use self::session::Session;
+use self::strangers::{Stranger, Strangers};
 use self::tls::Acceptor;
 use crate::app::login::Login;
 use crate::domain::topic::Subject;
@@ -58,6 +60,9 @@ pub use tls::Tls;
 pub struct Limits {
     /// Connections at the same time; the next one is closed at once.
     pub connections_max: usize,
+    /// Connections of one address whose client has not said yet who it is.
+    #[serde(default = "strangers_max")]
+    pub strangers_max: usize,
     /// Bytes of a packet; a client that sends more is disconnected.
     pub packet_bytes_max: usize,
     /// Messages of a connection that wait for their PUBACK or PUBREC; further ones stay unread.
@@ -73,13 +78,20 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            connections_max: 10_000,
+            connections_max: 16_384,
+            strangers_max: strangers_max(),
             packet_bytes_max: 2048,
             in_flight_max: 128,
             keep_alive_seconds_max: 1800,
             connect_seconds_max: 10,
         }
     }
+}
+
+/// Many meters may be behind one address, and come back at once after an outage; each is known
+/// within milliseconds.
+const fn strangers_max() -> usize {
+    1_000
 }
 
 /// What all sessions share.
@@ -91,6 +103,7 @@ struct Shared {
     desk: Desk,
     /// One for each connection that may be open.
     places: Arc<Semaphore>,
+    strangers: Strangers,
 }
 
 impl Shared {
@@ -157,7 +170,8 @@ impl Broker {
         let places = Arc::new(Semaphore::new(limits.connections_max));
         let router = Router::default();
         sessions.begin(router.clone());
-        let shared = Arc::new(Shared { limits, login, sessions, router, desk, places });
+        let strangers = Strangers::new(limits.strangers_max);
+        let shared = Arc::new(Shared { limits, login, sessions, router, desk, places, strangers });
         let sessions = shared.sessions.clone();
         tokio::spawn(will::sweep(sessions.clone(), stop.clone()));
         tokio::spawn(will::publish_due(sessions, shared.clone(), stop.clone()));
@@ -213,9 +227,13 @@ async fn accept(
                     tracing::warn!(%peer, "too many MQTT connections");
                     continue;
                 };
+                let Some(stranger) = shared.strangers.enter(peer.ip()) else {
+                    tracing::warn!(%peer, "too many MQTT connections that say nothing");
+                    continue;
+                };
                 let (shared, tls) = (shared.clone(), tls.as_ref().map(Acceptor::now));
                 connections.spawn(async move {
-                    serve(stream, peer, tls, &shared).await;
+                    serve(stream, peer, stranger, tls, &shared).await;
                     drop(place);
                 });
             }
@@ -229,13 +247,20 @@ async fn accept(
     connections.shutdown().await;
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, shared: &Shared) {
+async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    stranger: Stranger,
+    tls: Option<TlsAcceptor>,
+    shared: &Shared,
+) {
     // Small answers, each awaited by a meter: do not hold them back.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY");
     }
     let patience = Duration::from_secs(shared.limits.connect_seconds_max.into());
     let entered = tokio::time::timeout(patience, enter(stream, tls, shared)).await;
+    drop(stranger);
     let ended = match entered {
         Ok(Ok(Some(session))) => session.run(shared).await,
         Ok(Ok(None)) => return,

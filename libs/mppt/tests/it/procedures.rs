@@ -45,15 +45,19 @@ fn static_efficiency_reaches_its_goal_with_and_without_noise() {
 #[test]
 fn every_ramp_of_the_standard_reaches_its_goal() {
     let noisy = Setup { bits: Some(12), ..Setup::EXACT };
-    for sequence in Sequence::standard() {
-        for row in &sequence.rows {
-            for (setup, kind) in [(Setup::EXACT, Kind::Perturb), (noisy, Kind::Scan)] {
-                let generator = generator(Technology::CrystallineSilicon);
-                let mut dice = dice(3);
-                let energy =
-                    procedure::ramp(&setup, &generator, kind, row, &mut dice, &mut |_| ()).unwrap();
-                let found = energy.tracking().unwrap();
-                assert!(found >= 0.985, "{kind:?} {} {}: {found}", sequence.name, row.slope);
+    for technology in Technology::ALL {
+        let exact = GOOD.map(|kind| (Setup::EXACT, kind));
+        for (setup, kind) in exact.into_iter().chain([(noisy, Kind::Scan)]) {
+            for sequence in Sequence::standard() {
+                for row in &sequence.rows {
+                    let (generator, mut dice) = (generator(technology), dice(3));
+                    let energy =
+                        procedure::ramp(&setup, &generator, kind, row, &mut dice, &mut |_| ())
+                            .unwrap();
+                    let found = energy.tracking().unwrap();
+                    let of = format!("{kind:?} {technology:?} {} {}", sequence.name, row.slope);
+                    assert!(found >= 0.985, "{of}: {found}");
+                }
             }
         }
     }

@@ -112,8 +112,8 @@ pub(crate) async fn compare_files(
             measured: said.measured,
         })
         .collect();
-    let signed =
-        intervals::of_meter(metering.db(), meter.id, (from, to)).await.map_err(Fault::problem)?;
+    let signed = intervals::of_meter(metering.db(), meter.id, (from, to), u32::MAX).await;
+    let signed = signed.map_err(Fault::problem)?;
     let length = metering.config().slot;
     let slot = |version: &intervals::Version| Slot { start: version.slot, length };
     let signed: Vec<_> = signed.iter().map(|version| (slot(version), version.known)).collect();

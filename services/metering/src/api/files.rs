@@ -19,7 +19,7 @@ use crate::db::files::{self, File, Rejected};
 use crate::db::meters::Meter;
 
 /// The largest mapping of columns, in bytes.
-const MAPPING_BYTES_MAX: usize = 16_384;
+pub(super) const MAPPING_BYTES_MAX: usize = 16_384;
 /// What the energies of a file are worth: a file says them, and nobody has signed.
 const UNSIGNED: &str = "unsigned";
 

@@ -1,7 +1,7 @@
 //! Every version of every interval.
 
 use calendar::{Slot, Timestamp};
-use db::{AnyRow, Cell, Db, DbError, Row, Tx, insert_rows, query, with_rows};
+use db::{AnyRow, AssertSqlSafe, Cell, Db, DbError, Row, Tx, insert_rows, query, with_rows};
 use ids::{ConnectionPointId, MeterId};
 use units::Energy;
 
@@ -70,48 +70,68 @@ pub(crate) async fn current(
     rows.iter().map(version).collect()
 }
 
-/// A part of what counts at a connection point for slots that start in `[from, to)`, after the
-/// slot and meter of `after`.
+/// Which slots are wanted, and as they were known when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// The first moment of the first slot.
+    pub(crate) from: Timestamp,
+    /// Slots start before.
+    pub(crate) to: Timestamp,
+    /// What came later does not count.
+    pub(crate) at: Timestamp,
+    /// Every version, instead of the highest.
+    pub(crate) is_every: bool,
+}
+
+/// A part of what counts at a connection point, after the slot, meter and version of `after`.
 pub(crate) async fn page(
     db: &Db,
     point: ConnectionPointId,
-    (from, to): (Timestamp, Timestamp),
-    after: (Timestamp, String),
+    wanted: &Wanted,
+    after: (Timestamp, String, u32),
     limit: u32,
 ) -> Result<Vec<Version>, DbError> {
-    let rows = query(
+    let latest = "and not exists (select 1 from energy_interval n where n.meter = i.meter \
+                  and n.slot = i.slot and n.version > i.version and n.known_at <= $4)";
+    let sql = format!(
         "select i.meter, i.slot, i.version, i.import_wh, i.export_wh, i.quality, i.known_at \
          from energy_interval i where i.connection_point = $1 and i.slot >= $2 and i.slot < $3 \
-         and (i.slot > $4 or (i.slot = $4 and i.meter > $5)) \
-         and not exists (select 1 from energy_interval n where n.meter = i.meter \
-         and n.slot = i.slot and n.version > i.version) order by i.slot, i.meter limit $6",
-    )
-    .bind(point.to_string())
-    .bind(from.seconds())
-    .bind(to.seconds())
-    .bind(after.0.seconds())
-    .bind(after.1)
-    .bind(i64::from(limit))
-    .fetch_all(db.read())
-    .await?;
+         and i.known_at <= $4 and (i.slot > $5 or (i.slot = $5 and (i.meter > $6 \
+         or (i.meter = $6 and i.version > $7)))) {} order by i.slot, i.meter, i.version limit $8",
+        if wanted.is_every { "" } else { latest }
+    );
+    let rows = query(AssertSqlSafe(sql))
+        .bind(point.to_string())
+        .bind(wanted.from.seconds())
+        .bind(wanted.to.seconds())
+        .bind(wanted.at.seconds())
+        .bind(after.0.seconds())
+        .bind(after.1)
+        .bind(i64::from(after.2))
+        .bind(i64::from(limit))
+        .fetch_all(db.read())
+        .await?;
     rows.iter().map(version).collect()
 }
 
-/// What counts of `meter` for slots that start in `[from, to)`, in order.
+/// What counts of `meter` for the first slots, at most `limit`, that start in `[from, to)`, in
+/// order.
 pub(crate) async fn of_meter(
     db: &Db,
     meter: MeterId,
     (from, to): (Timestamp, Timestamp),
+    limit: u32,
 ) -> Result<Vec<Version>, DbError> {
     let rows = query(
         "select i.meter, i.slot, i.version, i.import_wh, i.export_wh, i.quality, i.known_at \
          from energy_interval i where i.meter = $1 and i.slot >= $2 and i.slot < $3 \
          and not exists (select 1 from energy_interval n where n.meter = i.meter \
-         and n.slot = i.slot and n.version > i.version) order by i.slot",
+         and n.slot = i.slot and n.version > i.version) order by i.slot limit $4",
     )
     .bind(meter.to_string())
     .bind(from.seconds())
     .bind(to.seconds())
+    .bind(i64::from(limit))
     .fetch_all(db.read())
     .await?;
     rows.iter().map(version).collect()

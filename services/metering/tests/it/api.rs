@@ -2,8 +2,9 @@
 
 use access::Role;
 use actix_web::App;
+use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
-use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+use actix_web::test::{TestRequest, call_service, init_service, read_body, read_body_json};
 use actix_web::web::Data;
 use alloy_primitives::{B256, Bytes};
 use base64::Engine;
@@ -55,6 +56,11 @@ pub(crate) async fn ask(home: &Home, request: TestRequest, token: &str) -> (Stat
 }
 
 async fn ask_as(home: &Home, request: TestRequest, authorization: &str) -> (StatusCode, Value) {
+    let response = call(home, request, authorization).await;
+    (response.status(), read_body_json(response).await)
+}
+
+async fn call(home: &Home, request: TestRequest, authorization: &str) -> ServiceResponse {
     let verifier = Verifier::new();
     verifier.trust("test".to_owned(), DecodingKey::from_ed_der(&hex::decode(PUBLIC).unwrap()));
     let app = App::new()
@@ -65,8 +71,14 @@ async fn ask_as(home: &Home, request: TestRequest, authorization: &str) -> (Stat
         .into_app();
     let app = init_service(app).await;
     let request = request.insert_header(("Authorization", authorization));
-    let response = call_service(&app, request.to_request()).await;
-    (response.status(), read_body_json(response).await)
+    call_service(&app, request.to_request()).await
+}
+
+/// The answer as it came.
+pub(crate) async fn bytes(home: &Home, path: &str, token: &str) -> (StatusCode, Vec<u8>) {
+    let request = TestRequest::get().uri(path);
+    let response = call(home, request, &format!("Bearer {token}")).await;
+    (response.status(), read_body(response).await.to_vec())
 }
 
 /// Homes with a measured, two substituted intervals, and one forged message.
@@ -110,6 +122,38 @@ async fn a_household_reads_its_own_intervals_page_by_page() {
 }
 
 #[actix_web::test]
+async fn what_was_known_before_a_correction_can_be_read_afterwards() {
+    let (homes, one) = scenes().await;
+    for home in homes {
+        let before = at(3);
+        home.hand.move_to(at(4));
+        home.hear(&[one.read(3, 2, 60, 1)]).await;
+        home.pass(4).await;
+        let own = token(Some(one.account()), community(), &[Role::Prosumer]);
+        let path = format!("/v1/intervals?connection_point={}", one.point());
+        let read = async |query: &str| {
+            let (status, page) = get(&home, &format!("{path}{query}"), &own).await;
+            assert_eq!(status, StatusCode::OK, "{page}");
+            let of = |item: &Value| (item["version"].clone(), item["import_wh"].clone());
+            page["items"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+        };
+        let expected = |rows: &[(u32, u64)]| {
+            rows.iter().map(|row| (json!(row.0), json!(row.1))).collect::<Vec<_>>()
+        };
+        assert_eq!(read("").await[..3], expected(&[(1, 50), (2, 10), (2, 11)]));
+        let then = read(&format!("&known_at={before}")).await;
+        assert_eq!(then, expected(&[(1, 50), (1, 11), (1, 10)]));
+        let every = read("&versions=all&to=2026-05-31T19:00:00Z").await;
+        assert_eq!(every, expected(&[(1, 50), (1, 11), (2, 10), (1, 10), (2, 11)]));
+        let (_, first) = get(&home, &format!("{path}&versions=all&limit=2"), &own).await;
+        let next = first["next"].as_str().unwrap();
+        assert_eq!(read(&format!("&versions=all&limit=1&cursor={next}")).await, every[2..3]);
+        let (status, _) = get(&home, &format!("{path}&versions=some"), &own).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+    }
+}
+
+#[actix_web::test]
 async fn others_do_not_learn_that_a_meter_exists() {
     let (homes, one) = scenes().await;
     for home in homes {
@@ -119,6 +163,7 @@ async fn others_do_not_learn_that_a_meter_exists() {
             format!("/v1/intervals?connection_point={}", one.point()),
             format!("/v1/readings?meter={}", one.meter),
             format!("/v1/meters/{}/status", one.meter),
+            format!("/v1/meters/{}/interval-file?format=csv", one.meter),
         ] {
             for stranger in [&neighbour, &elsewhere] {
                 let (status, problem) = get(&home, &path, stranger).await;

@@ -3,9 +3,10 @@
 use access::Role;
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
+use meterdata::{Item, canonical};
 use serde_json::{Value, json};
 
-use crate::api::{ask, get, token};
+use crate::api::{ask, bytes, get, token};
 use crate::home::{Device, Home, at, community};
 
 /// A day of NEM12 of the meter `6123456789`: every quarter-hour of 2026-06-01 in UTC+10 has `wh`.
@@ -132,4 +133,53 @@ async fn a_csv_is_read_by_its_mapping_and_the_newest_file_counts() {
     let intervals = format!("/v1/intervals?connection_point={}", one.point());
     let (_, intervals) = get(&home, &intervals, &own).await;
     assert_eq!(intervals["items"][0]["import_wh"], 10, "what is billed is what was signed");
+}
+
+#[actix_web::test]
+async fn what_was_measured_goes_out_as_a_file_and_comes_back_the_same() {
+    let one = Device::new("H01");
+    for home in Home::everywhere(std::slice::from_ref(&one)).await {
+        home.hand.move_to(at(3));
+        home.hear(&[one.read(1, 0, 0, 0), one.read(2, 1, 50, 1), one.read(4, 3, 71, 2)]).await;
+        home.pass(4).await;
+        let own = token(Some(one.account()), community(), &[Role::Prosumer]);
+        let file = |query: &str| format!("/v1/meters/{}/interval-file?{query}", one.meter);
+
+        let (status, csv) = bytes(&home, &file("format=csv&name=HOME"), &own).await;
+        assert_eq!(status, StatusCode::OK);
+        let mut reader = meterdata::Import::new(canonical::Reader::new(&csv[..]));
+        let mut found = Vec::new();
+        while let Some(item) = reader.next_item().unwrap() {
+            let Item::Record(record) = item else { panic!("{item:?}") };
+            assert_eq!(record.meter.as_str(), "HOME");
+            found.push((record.direction.name(), record.energy.wh(), record.quality.name()));
+        }
+        let expected = [
+            ("import", 50, "measured"),
+            ("export", 1, "measured"),
+            ("import", 11, "substituted"),
+            ("export", 1, "substituted"),
+            ("import", 10, "substituted"),
+            ("export", 0, "substituted"),
+        ];
+        assert_eq!(found[..6], expected);
+
+        // Whoever gets the file can send it in again: it says what was measured.
+        let (status, sent) =
+            bytes(&home, &file("format=nem12&name=6123456789&timezone=Europe/Berlin"), &own).await;
+        assert_eq!(status, StatusCode::OK);
+        let text = String::from_utf8(sent).unwrap();
+        assert!(text.starts_with("100,NEM12,") && text.trim_end().ends_with("900"), "{text}");
+        let back = upload(&one, "format=nem12&name=6123456789&timezone=Europe/Berlin", text);
+        let (status, taken) = ask(&home, back, &utility()).await;
+        assert_eq!((status, &taken["state"]), (StatusCode::OK, &json!("done")), "{taken}");
+
+        let (status, xml) = bytes(&home, &file("format=greenbutton"), &own).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(String::from_utf8(xml).unwrap().contains("<espi:IntervalBlock"));
+        for bad in ["format=pdf", "format=nem12&mapping=x", "format=nem12&name=short"] {
+            let (status, problem) = get(&home, &file(bad), &own).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{bad}: {problem}");
+        }
+    }
 }
