@@ -23,7 +23,7 @@ use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::db::members::{self, Account};
 use crate::db::prepaid::{self, Made, Prepaid, Suspension};
-use crate::db::{addresses, energy, invoices};
+use crate::db::{addresses, energy, invoices, occupants};
 use crate::domain::bill::{CarriedOver, Facts as BillFacts, Period, Rated, rate};
 use crate::domain::journal;
 use crate::domain::prepaid::{Facts, Settings, Standing, State};
@@ -81,11 +81,11 @@ impl Billing {
         let (mut unbilled, mut use_per_day) = (Money::ZERO, Money::ZERO);
         let published = members::tariffs(&self.db, account.community).await?;
         let tariffs: Vec<Tariff> = published.into_iter().map(|known| known.tariff).collect();
-        let place = members::place(&self.db, account.account).await?;
+        let place = occupants::place_at(&self.db, account.account, now).await?;
         if let (Some(place), false) = (place, tariffs.is_empty())
             && let Some(first) = energy::first_reading(&self.db, place.meter).await?
         {
-            let first = zone.day_of(first);
+            let first = zone.day_of(first.max(place.stay.from));
             let billed = invoices::billed_until(&self.db, account.account, place.meter).await?;
             let from = billed.map_or(first, LocalDay::next).max(today.later(-UNBILLED_DAYS_MAX));
             if from <= today {
@@ -217,7 +217,7 @@ impl Billing {
     /// # Errors
     /// A [`Problem`] `NO_METER` where nothing of the account is metered.
     pub(crate) async fn agree_prepaid(&self, account: &Account, now: Timestamp) -> Result<()> {
-        if members::place(&self.db, account.account).await?.is_none() {
+        if occupants::place_at(&self.db, account.account, now).await?.is_none() {
             let title = "Nothing of the account is metered";
             return Err(Problem::refused("NO_METER", title).into());
         }

@@ -15,7 +15,7 @@ use crate::Billing;
 use crate::currencies::{Currencies, CurrencyId};
 use crate::db::chain::{self, Head, kind};
 use crate::db::occupants::{self, Stay};
-use crate::db::{journal, members, payouts};
+use crate::db::{journal, payouts};
 use crate::domain::journal::{Account, Book, Entry, JournalError, Violation};
 
 /// Billing's memory.
