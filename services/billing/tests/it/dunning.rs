@@ -73,7 +73,7 @@ async fn set_ladder(town: &Running, who: &str, steps: Value) -> (StatusCode, Val
 fn with_fee() -> Value {
     json!([
         { "days": 7, "action": "remind" },
-        { "days": 14, "action": "fee", "fee": "2.50" },
+        { "days": 14, "action": "fee", "fee": "2.5" },
         { "days": 28, "action": "suspend_trading" },
         { "days": 42, "action": "hand_over" },
     ])
@@ -187,7 +187,7 @@ async fn a_dispute_pauses_the_ladder_and_lets_buy_again_and_a_fee_is_taken_back(
     let (mut town, invoice) = billed().await;
     let listener = Listener::on(&town).await;
     let steps = json!([
-        { "days": 5, "action": "fee", "fee": "2.50" },
+        { "days": 5, "action": "fee", "fee": "2.5" },
         { "days": 10, "action": "suspend_trading" },
         { "days": 20, "action": "hand_over" },
     ]);

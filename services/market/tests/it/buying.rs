@@ -131,8 +131,8 @@ async fn a_hold_is_told_by_billing_and_outlives_a_restart() {
     for _ in 0..2 {
         running.bus.publish(&told("b1", 1, &["dunning"])).await.unwrap();
     }
-    let order = running.get("b1", &format!("/v1/orders/{}", placed["order_id"].as_str().unwrap()));
-    assert_eq!(order.await["status"], json!("cancelled"));
+    let path = format!("/v1/orders/{}", placed["order_id"].as_str().unwrap());
+    assert_eq!(running.get("b1", &path).await["status"], json!("cancelled"));
     let running = start_on(running.stop().await).await;
     let refused = running.place("b1", body(&neighbour("b1").buy(900, 200_000))).await;
     assert_eq!(
