@@ -14,8 +14,8 @@
 //! figure is that of the messages it took until then: books only get fuller later on. The peers'
 //! trades are compared with ours of the same messages, see [`peers`].
 //!
-//! A book has to keep up on its worst day: what is aimed at is said of each book's slowest flow, and
-//! of the flow in which we are the least ahead.
+//! A book has to keep up on its worst day: what is aimed at is said of each book's slowest flow,
+//! and of the flow in which we are the least ahead.
 #![forbid(unsafe_code)]
 #![expect(clippy::disallowed_types, reason = "rates and ratios are statistics, not quantities")]
 

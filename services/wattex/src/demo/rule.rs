@@ -4,9 +4,9 @@
 //! The forecast knows only readings that arrived before the order: yesterday's same slot, moved by
 //! half of what today's latest slot differs from yesterday's. Without a yesterday it is the latest
 //! slot. By what the forecasts of the last hours missed an order is for the newsvendor's quantile
-//! of what may come, and for no more than the forecast. What they missed by on average is the home's
-//! doubt, and both sides want the more of the band the larger it is beside the order: energy that
-//! was traded and is missing costs up to the whole band, energy that was wanted and not traded
+//! of what may come, and for no more than the forecast. What they missed by on average is the
+//! home's doubt, and both sides want the more of the band the larger it is beside the order: energy
+//! that was traded and is missing costs up to the whole band, energy that was wanted and not traded
 //! costs what the home would have kept.
 
 use contracts::Side;

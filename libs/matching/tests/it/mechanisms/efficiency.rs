@@ -8,9 +8,9 @@ use units::Price;
 
 use crate::mechanisms::books::{Dice, owner, reference, rules};
 
-/// What is known of some, in hundredths of a per cent of the call auction: welfare on average and at
-/// worst, and volume. Published are 97.4 % with 92 % of the volume for gsy-e's pay-as-clear, 57.6 %
-/// with 138 % for its pay-as-bid; the books are random ones of the same kind, not the same.
+/// What is known of some, in hundredths of a per cent of the call auction: welfare on average and
+/// at worst, and volume. Published are 97.4 % with 92 % of the volume for gsy-e's pay-as-clear,
+/// 57.6 % with 138 % for its pay-as-bid; the books are random ones of the same kind, not the same.
 const KNOWN: [(&str, Range<u64>, Range<u64>, Range<u64>); 4] = [
     ("gsy_pay_as_clear", 9_740..9_800, 1_800..4_000, 9_200..9_350),
     ("gsy_pay_as_bid", 5_500..5_800, 100..250, 13_600..13_900),

@@ -18,6 +18,7 @@ use service::Tick;
 
 use super::calls::{ContractEvent, Wish};
 use super::person::Person;
+use super::setting::Setting;
 use super::town::{DEPOSIT, Town, key};
 use super::{ASK, BID, WH};
 use crate::source::node::chain::role;
@@ -35,7 +36,8 @@ fn at(text: &str) -> Timestamp {
 }
 
 async fn start(rotation: Rotation) -> (Town, Person, Person) {
-    let mut town = Town::start_at(READY, Mechanism::default(), rotation).await;
+    let setting = Setting { rotation, ..Setting::of(Mechanism::default()) };
+    let mut town = Town::start_at(READY, setting).await;
     let (ada, bo) = (town.join("ada", false).await, town.join("bo", true).await);
     (town, ada, bo)
 }

@@ -15,7 +15,10 @@ use crate::source::node::{Outside, Settings};
 
 pub const ZONE: &str = "Europe/Berlin";
 
-pub fn tariff() -> Tariff {
+/// What sellers pay the platform for a Wh, unless a town says otherwise.
+const SELLER_FEE: i64 = 2_000;
+
+fn tariff(seller_fee: i64) -> Tariff {
     let flat = vec![vec![0; 24]; 12];
     let terms = json!({
         "id": "flat", "name": "Flat", "version": 1, "valid_from": "2026-01-01",
@@ -25,7 +28,7 @@ pub fn tariff() -> Tariff {
             "weekday": flat, "weekend": flat,
         },
         "network_fee": 0, "local_network_fee": 10_000,
-        "platform_fees": { "buyer": 2_000, "seller": 2_000 },
+        "platform_fees": { "buyer": 2_000, "seller": seller_fee },
         "feed_in_price": calls::FEED_IN,
     });
     Tariff::from_json(&terms.to_string()).unwrap()
@@ -50,9 +53,21 @@ pub struct Setting {
     pub genesis: Timestamp,
     pub mechanism: Mechanism,
     pub rotation: Rotation,
+    /// What sellers pay the platform for a Wh.
+    pub seller_fee: i64,
 }
 
 impl Setting {
+    /// A town that is cleared by `mechanism`; when it begins is said when it starts.
+    pub fn of(mechanism: Mechanism) -> Setting {
+        let genesis = Timestamp::from_seconds(0);
+        Setting { genesis, mechanism, rotation: Rotation::Fixed, seller_fee: SELLER_FEE }
+    }
+
+    pub fn tariff(&self) -> Tariff {
+        tariff(self.seller_fee)
+    }
+
     pub fn settings(&self, folder: &TempDir, clock: &Clock) -> Settings {
         Settings {
             directory: folder.path().to_owned(),
@@ -63,11 +78,12 @@ impl Setting {
             self_trade: market::domain::SelfTrade::Refuse,
             grid: None,
             horizon_seconds: 36 * 3_600,
-            tariff: tariff(),
+            tariff: self.tariff(),
             currencies: vec!["CHF".to_owned()],
             genesis: self.genesis,
             clock: clock.clone(),
             on_demand: true,
+            stops_when_silent: false,
             requests_per_second: std::num::NonZeroU32::MAX,
             origins: Vec::new(),
             mqtt_tls: None,
@@ -77,4 +93,3 @@ impl Setting {
         }
     }
 }
-            stops_when_silent: false,

@@ -6,7 +6,6 @@ use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, Bytes, TxKind, U256, hex, keccak256};
 use calendar::Timestamp;
 use client::{HttpRpc, JsonRpc, RpcError};
-use identity::Rotation;
 use ids::{AccountId, ConnectionPointId, MeterId};
 use keys::SecretKey;
 use matching::Mechanism;
@@ -19,7 +18,7 @@ use units::Register;
 
 use super::calls::{self, Call, ContractEvent, Place, Signed, Wish};
 use super::person::Person;
-use super::setting::{self, Setting, ZONE, tariff};
+use super::setting::{self, Setting, ZONE};
 use crate::node::quantity;
 use crate::serving::{Device, Line};
 use crate::signed::signed;
@@ -70,15 +69,15 @@ impl Town {
 
     /// A town whose slots are cleared by `mechanism` unless another is chosen.
     pub async fn start_by(mechanism: Mechanism) -> Town {
-        Town::start_at("2026-06-01T08:00:00Z", mechanism, Rotation::Fixed).await
+        Town::start_at("2026-06-01T08:00:00Z", Setting::of(mechanism)).await
     }
 
-    /// A town that is ready at `moment`, with or without addresses that change.
-    pub async fn start_at(moment: &str, mechanism: Mechanism, rotation: Rotation) -> Town {
+    /// A town that is ready at `moment`.
+    pub async fn start_at(moment: &str, setting: Setting) -> Town {
         let folder = TempDir::new().unwrap();
         let now = moment.parse::<Timestamp>().unwrap().plus_seconds(-ROLE_DELAY);
         let (clock, hand) = Clock::set(now);
-        let setting = Setting { genesis: now.plus_seconds(-60), mechanism, rotation };
+        let setting = Setting { genesis: now.plus_seconds(-60), ..setting };
         let node = Node::start(setting.settings(&folder, &clock)).await.unwrap();
         let place =
             Place { chain_id: node.chain_id, at: node.deployment, policy: node.policy.clone() };
@@ -100,7 +99,8 @@ impl Town {
             http,
             rpc,
         };
-        town.node.billing.publish_tariff(town.node.community, tariff(), now).await.unwrap();
+        let (community, tariff) = (town.node.community, town.setting.tariff());
+        town.node.billing.publish_tariff(community, tariff, now).await.unwrap();
         town.node.identity.ensure_admin(ADMIN, PASSWORD).await.unwrap();
         town.admin = town.log_in(ADMIN).await;
         town.clerk = town.staff("operator").await;
