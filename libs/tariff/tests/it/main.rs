@@ -12,3 +12,4 @@ mod published;
 mod pysam;
 mod seasons;
 mod twin;
+mod whole;

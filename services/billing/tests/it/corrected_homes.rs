@@ -362,6 +362,8 @@ fn check_document(season: &Season, one: &Correction) {
     let rounding = document.totals().rounding;
     assert!(rounding.max(rounding.negated().unwrap()) <= cent, "{}: {rounding}", one.number);
     let xml = ubl::write(&document, &Locale::named("en").unwrap()).unwrap();
+    let faults = crate::judge::faults(&xml);
+    assert!(faults.is_empty(), "{}: {faults:#?}\n{xml}", one.number);
     assert!(xml.contains(&format!("TypeCode>{code}<")), "{xml}");
     assert!(xml.contains("BillingReference") && xml.contains(&one.corrects.number));
 }

@@ -7,8 +7,8 @@ use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, body::MessageBody, web::Data};
 use alloy_primitives::{B256, hex};
-use billing::Billing;
 use billing::domain::verify::{Verdict, verify};
+use billing::Billing;
 use bus::Bus;
 use calendar::{LocalDay, Timestamp};
 use events::market::{Matched, SlotCleared};
@@ -251,6 +251,7 @@ impl Running {
         assert_eq!(audit["violations"], json!([]), "{audit}");
         assert_eq!((&audit["suspense"], &audit["violations_posted"]), (&json!("0"), &json!(0)));
         assert_eq!(audit["transactions_refused"], 0);
+        self.judge().await;
         audit
     }
 }
