@@ -36,6 +36,8 @@ pub(super) struct Slots {
     any_away: bool,
     /// How many entries the journal has of each slot: what comes back is held against it.
     entries: BTreeMap<Timestamp, u32>,
+    /// Whether none is ever put away, so that it does not matter which was used last.
+    all_stay: bool,
 }
 
 /// The same energy of each flow, whatever is at hand.
@@ -101,8 +103,13 @@ impl Slots {
         *self.entries.entry(slot).or_default() += 1;
     }
 
+    /// From now on no slot is put away, nor noted as used.
+    pub(super) fn keep_all(&mut self) {
+        self.all_stay = true;
+    }
+
     fn used_slot(&mut self, slot: Timestamp) -> &mut SlotEnergy {
-        if self.used.last() != Some(&slot) {
+        if !self.all_stay && self.used.last() != Some(&slot) {
             self.used.retain(|other| *other != slot);
             self.used.push(slot);
         }
