@@ -2,6 +2,7 @@
 #![allow(unused_qualifications, reason = "the route macros repeat the types of the arguments")]
 
 mod audit;
+mod audit_days;
 mod bank;
 mod certificate_sources;
 mod certificates;
@@ -107,6 +108,7 @@ pub fn routes(
             .service(reports::report_charges)
             .service(reports::report_unbilled)
             .service(audit::get_audit)
+            .service(audit_days::list_audit_days)
             .service(exports::export_journal)
             .service(exports::get_journal_anchors)
             .service(shadow::compare_bills)

@@ -16,6 +16,7 @@ pub(crate) mod challenges;
 mod checked;
 pub(crate) mod correct;
 pub(crate) mod correction_documents;
+pub(crate) mod daily;
 pub(crate) mod dealer;
 pub(crate) mod deposit;
 pub(crate) mod disputes;

@@ -12,6 +12,7 @@
 //! | `trade_party` | whose trades there are on a UTC day, also of blocks that were taken back |
 //! | `journal`, `journal_owner` | each currency's entries; whose statement they are in |
 //! | `journal_batch` | entries of a journal that are anchored together |
+//! | `daily_record` | what each day of a community came to |
 //! | `slot_state`, `delivery` | which run a slot has had; what was handed to the chain last |
 //! | `expiry`, `kept_apart` | trades that expire; trades that the contract refuses, with reasons |
 //! | `kept_interval` | versions of intervals that wait for their run or came too late |
@@ -45,6 +46,7 @@ pub(crate) mod certifying;
 pub(crate) mod chain;
 pub(crate) mod challenges;
 pub(crate) mod corrections;
+pub(crate) mod daily;
 pub(crate) mod dealer_transfers;
 pub(crate) mod decisions;
 pub(crate) mod disputes;
@@ -97,6 +99,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 23, sql: tariff_proposals::SCHEMA },
     Migration { version: 24, sql: journal_batches::SCHEMA },
     Migration { version: 25, sql: tariff_proposals::PUBLISHED_SCHEMA },
+    Migration { version: 26, sql: daily::SCHEMA },
 ];
 
 /// Slots that changed after a run are few among all there ever were.

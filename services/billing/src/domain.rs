@@ -7,6 +7,7 @@ pub mod bill;
 pub mod certificate;
 pub mod challenge;
 pub mod correction;
+pub mod daily;
 pub mod dispute;
 pub mod dues;
 pub mod exchange;
