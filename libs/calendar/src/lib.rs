@@ -21,8 +21,9 @@ pub use local::{LocalDay, LocalTime, Moments, TimeZone, UnknownTimeZone};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
-/// Seconds between 1970 and the end of the year 9999: the last moment RFC 3339 can write.
-const SECONDS_MAX: i64 = 253_402_300_799;
+/// Seconds between 1970 and the evening of 9999-12-30: the last moment that every zone can show, and
+/// that is written.
+const SECONDS_MAX: i64 = 253_402_207_200;
 
 impl Timestamp {
     /// `seconds` after 1970-01-01T00:00:00Z; moments outside the years 1970 to 9999 are brought to
@@ -195,6 +196,15 @@ mod tests {
         assert_eq!(SlotLength::from_minutes(10), Err(BadSlotLength(10)));
         assert!(serde_json::from_str::<SlotLength>("15").is_ok());
         assert!(serde_json::from_str::<SlotLength>("7").is_err());
+    }
+
+    #[test]
+    fn every_moment_can_be_written() {
+        for seconds in [i64::MIN, 0, SECONDS_MAX - 1, SECONDS_MAX, i64::MAX] {
+            let moment = Timestamp::from_seconds(seconds);
+            assert_eq!(moment.to_string().parse::<Timestamp>().unwrap(), moment, "{seconds}");
+        }
+        assert_eq!(Timestamp::from_seconds(i64::MAX).to_string(), "9999-12-30T22:00:00Z");
     }
 
     #[test]

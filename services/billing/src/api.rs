@@ -2,6 +2,7 @@
 #![allow(unused_qualifications, reason = "the route macros repeat the types of the arguments")]
 
 mod audit;
+mod audit_days;
 mod bank;
 mod certificate_sources;
 mod certificates;
@@ -113,6 +114,7 @@ pub fn routes(
             .service(reports::report_unbilled)
             .service(reports::report_estimated)
             .service(audit::get_audit)
+            .service(audit_days::list_audit_days)
             .service(exports::export_journal)
             .service(exports::get_journal_anchors)
             .service(shadow::compare_bills)

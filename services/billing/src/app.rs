@@ -17,6 +17,7 @@ mod checked;
 pub(crate) mod correct;
 pub(crate) mod correction_documents;
 mod curtailments;
+pub(crate) mod daily;
 pub(crate) mod dealer;
 mod decisions;
 pub(crate) mod deposit;

@@ -14,6 +14,7 @@
 //! | `journal`, `journal_owner` | each currency's entries; whose statement they are in |
 //! | `journal_batch` | entries of a journal that are anchored together |
 //! | `curtailment` | what was told of slots in which the grid carries no trades |
+//! | `daily_record` | what each day of a community came to |
 //! | `slot_state`, `delivery` | which run a slot has had; what was handed to the chain last |
 //! | `expiry`, `kept_apart` | trades that expire; trades that the contract refuses, with reasons |
 //! | `kept_interval` | versions of intervals that wait for their run or came too late |
@@ -52,6 +53,7 @@ pub(crate) mod chain;
 pub(crate) mod challenges;
 pub(crate) mod corrections;
 pub(crate) mod curtailments;
+pub(crate) mod daily;
 pub(crate) mod dealer_transfers;
 pub(crate) mod decisions;
 pub(crate) mod disputes;
@@ -112,6 +114,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 28, sql: prepaid::SCHEMA },
     Migration { version: 29, sql: energy::ESTIMATED_SCHEMA },
     Migration { version: 30, sql: occupants::SCHEMA },
+    Migration { version: 31, sql: daily::SCHEMA },
 ];
 
 /// Slots that changed after a run are few among all there ever were.

@@ -8,6 +8,7 @@ pub mod certificate;
 pub mod challenge;
 pub mod correction;
 pub mod curtailment;
+pub mod daily;
 pub mod dispute;
 pub mod dues;
 pub mod exchange;

@@ -1,11 +1,14 @@
 //! `wattex audit`: a journal as a file, and whether its entries follow from each other.
 //!
 //! The check needs nobody: the text of each entry is hashed, contains the hash of the entry before,
-//! and the last hash is the head that an installation named then, to anybody who asked. With
+//! and the last hash is the head that an installation named then, to anybody who asked. A whole
+//! journal is made into books again, which have to keep the rules of books ([`replay`]). With
 //! batches that are on chain the entries of a part, such as one account's month, are proved each by
 //! itself, against one block that the caller trusts. What stands beside a text follows from it, but
 //! the currency, when it was posted and in which block its log is. The currency is that of the
 //! batches; when an entry was posted is held against when its batch came on chain.
+
+mod replay;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File};
@@ -24,6 +27,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::exit::{self, Trouble};
 use crate::verify::trust_file;
+use replay::Replay;
 
 /// How long the installation may be silent.
 const SILENT_MAX: Duration = Duration::from_secs(60);
@@ -40,7 +44,8 @@ const BATCH_UNDER_WAY_MAX: i64 = 86_400;
 pub enum Work {
     /// Fetches a journal of money and energy into a file.
     Export(Export),
-    /// Checks a journal in CSV: that its entries follow from each other.
+    /// Checks a journal in CSV: that its entries follow from each other, and of a whole one that
+    /// its books keep the rules I1 to I8 and I10.
     Check(Check),
 }
 
@@ -203,6 +208,8 @@ struct Found {
     batches: BTreeSet<usize>,
     /// Entries that say they were posted long before the batch before theirs came on chain.
     too_early: u64,
+    /// The books that the entries make.
+    replay: Replay,
 }
 
 /// What stands in the first row of an entry beside its text.
@@ -236,6 +243,9 @@ fn check(file: impl Read, head: Option<B256>, anchors: Option<&Anchors>) -> Resu
     }
     if is_part || first > 0 || head.is_none() {
         println!("not proved: that all entries are here");
+    }
+    if !found.replay.holds() {
+        return Ok(ExitCode::from(exit::BROKEN_JOURNAL));
     }
     let Some(anchors) = anchors else {
         println!("not proved: the currency, and when each was posted");
@@ -387,6 +397,7 @@ impl Found {
         if self.last.is_none() {
             self.first = entry.sequence;
         }
+        self.replay.take(entry, self.first == 0 && !self.is_part)?;
         self.last = Some((entry.sequence, entry.hash));
         self.entries += 1;
         Ok(())

@@ -20,6 +20,7 @@ export interface Paths {
     | "/v1/audit"
     | "/v1/audit-log"
     | "/v1/audit/anchors"
+    | "/v1/audit/days"
     | "/v1/audit/export"
     | "/v1/bank/account"
     | "/v1/bank/unmatched"
@@ -1273,6 +1274,53 @@ export interface CutView {
   seller_short_wh: number;
   /** The trade. */
   trade: string;
+}
+
+/** What a UTC day of a community came to. */
+export interface DayRecord {
+  /** The UTC day. */
+  day: string;
+  /** What the contract says was delivered, by the last run of each, in Wh. */
+  delivered_wh: number;
+  /** Whether everything below adds up. */
+  in_order: boolean;
+  /** Intervals that meters reported, one of a connection point and slot. */
+  intervals: number;
+  /** Intervals that differ from the journal, and nobody knows why. */
+  intervals_apart: number;
+  /**
+   * Intervals that differ from the journal because a version waits for its runs, or came after
+   * the corrections.
+   */
+  intervals_waiting: number;
+  /** What the others leave to be paid, in major units. */
+  invoiced: string;
+  /** What the journal has of it, in major units. */
+  invoiced_posted: string;
+  /** Invoices that were held against the journal, the newest of the community, of any day. */
+  invoices: number;
+  /** Those of them whose posting, or correction, is to come. */
+  invoices_open: number;
+  /** What meters fed in, in Wh. */
+  metered_export_wh: number;
+  /** What meters took from the grid, in Wh, by the newest version of each interval. */
+  metered_import_wh: number;
+  /** The same, fed in. */
+  posted_export_wh: number;
+  /** What the journal has of the same connection points and slots, taken from the grid, in Wh. */
+  posted_import_wh: number;
+  /** What the journal's trades say was delivered, in Wh. */
+  posted_wh: number;
+  /** What the journal's energy accounts say was sold by the community's connection points, in Wh. */
+  sold_wh: number;
+  /** What nobody can explain, in major units, by currency; only currencies with any. */
+  suspense: Record<string, string>;
+  /** Trades of the day that the contract has reconciled. */
+  trades: number;
+  /** Trades of which the journal says something else than the contract. */
+  trades_apart: number;
+  /** Rules of the books that do not hold, and what of the day does not add up. */
+  violations: string[];
 }
 
 /** Cash of the dealer that somebody wants given to an account. */

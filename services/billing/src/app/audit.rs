@@ -43,6 +43,10 @@ pub(crate) struct Audit {
     pub(crate) invoices_unposted: u64,
     /// Invoices that wait for a correction, as many as are looked at.
     pub(crate) invoices_correcting: u64,
+    /// What the others of them leave to be paid, in 1e-9 currency.
+    pub(crate) invoiced: i128,
+    /// What the journal has of that.
+    pub(crate) invoiced_posted: i128,
     pub(crate) violations: Vec<Violation>,
 }
 
@@ -149,14 +153,17 @@ impl Billing {
             violations.extend(certified);
             violations.extend(chained.and_then(|()| verified.agrees(&book)).err());
             let (mut invoices, mut invoices_unposted) = (0, 0);
+            let (mut invoiced, mut invoiced_posted) = (0, 0);
             for (invoice, check) in &standing {
                 invoices += 1;
-                let posted = book.invoiced(&invoice.number).is_some();
-                match check {
-                    Check::Unposted => invoices_unposted += 1,
-                    _ if !posted => invoices_unposted += 1,
-                    Check::Changed => continue,
-                    Check::Whole => {}
+                let posted = book.invoiced(&invoice.number).map(|kept| i128::from(kept.due.n()));
+                match (check, posted) {
+                    (Check::Unposted, _) | (_, None) => invoices_unposted += 1,
+                    (Check::Changed, _) => continue,
+                    (Check::Whole, Some(due)) => {
+                        invoiced += i128::from(invoice.due.n());
+                        invoiced_posted += due;
+                    }
                 }
                 if *check != Check::Unposted {
                     violations.extend(check_invoice(&book, invoice, &zone).err());
@@ -171,6 +178,8 @@ impl Billing {
                 invoices,
                 invoices_unposted,
                 invoices_correcting: correcting,
+                invoiced,
+                invoiced_posted,
                 violations,
             };
             (audit, verified)

@@ -9,14 +9,15 @@
 //!
 //! Two looks, because trading stops for it: what differed only while something was posted is gone
 //! at the second one; a rule counts as the same in one currency, whatever its figures are. A look
-//! that fails is repeated after [`RETRY_SECONDS`]. Deliberately absent: what follows from it (the
-//! market's own figures say), and rules about documents, which the audit tells staff.
+//! that fails is repeated after [`RETRY_SECONDS`]. What does not halt, such as an invoice that
+//! differs from its postings or money in suspense, is told to staff with the day's record
+//! ([`super::daily`]). Deliberately absent: what follows from it (the market's own figures say).
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use anyhow::Result;
-use calendar::Timestamp;
+use calendar::{LocalDay, Timestamp};
 
 use super::checked::TOLD_MAX;
 use crate::Billing;
@@ -39,7 +40,10 @@ impl Billing {
         }
         *due = Some(now.plus_seconds(RETRY_SECONDS));
         let day = now.seconds().div_euclid(DAY);
-        let any = self.look_at_books(day, now).await?;
+        let told = self.look_at_books(day, now).await?;
+        let today = LocalDay::from_number(u32::try_from(day)?);
+        let kept = self.keep_days(today, now).await?;
+        let any = told || kept;
         *due = Some(Timestamp::from_seconds((day + 1) * DAY));
         Ok(any)
     }

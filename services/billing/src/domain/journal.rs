@@ -62,7 +62,7 @@ pub use fact::{Fact, PointMetered, Settled, Totals};
 pub use invoiced::{Corrected, Invoiced};
 use moves::{Moved, Moves};
 use slots::Slots;
-pub use slots::SLOTS_AT_HAND_MAX;
+pub use slots::{PostedEnergy, SLOTS_AT_HAND_MAX, energy_posted};
 use touched::Touched;
 
 /// From one account to another: `debit` gets, `credit` gives (as an accountant writes it).

@@ -1,15 +1,15 @@
-//! What postings break is told at once.
+//! What postings break is told at once; what a day comes to is kept, and asked about.
 
 use contracts::SolEvent;
 use contracts::bindings::EnergyMarket;
 use events::Event;
-use events::billing::BooksViolated;
+use events::billing::{BooksQuestioned, BooksViolated};
 use events::ledger::{BlockConnected, Log};
 use serde_json::{Value, json};
 use units::Money;
 
 use crate::reserve::behind;
-use crate::service::Running;
+use crate::service::{Running, traded_monday};
 use crate::town::*;
 
 /// Bodies of what all were told under a subject, in order.
@@ -62,4 +62,61 @@ async fn a_posting_that_overdraws_a_wallet_is_posted_and_told_to_all_at_once() {
     // What is in order is not told of.
     forge_withdrawal(&mut town, OTTER, Money::ZERO).await;
     assert_eq!(told::<BooksViolated>(&town).await.len(), 1);
+}
+
+#[actix_web::test]
+async fn each_day_is_held_together_once_and_kept() {
+    let (mut town, _) = traded_monday().await;
+    assert_eq!(town.get("auditor", "/v1/audit/days?limit=1").await["items"][0]["in_order"], true);
+    town.move_to(slot(0).start.plus_seconds(3 * 86_400));
+    town.settle().await;
+    town.settle().await;
+    let days = town.get("operator", "/v1/audit/days").await;
+    let days = days["items"].as_array().unwrap();
+    // Monday in Berlin is of two days in UTC.
+    let of = |day: &str| days.iter().find(|one| one["day"] == day).unwrap();
+    let (sunday, monday) = (of("2026-05-31"), of("2026-06-01"));
+    assert_eq!((&sunday["intervals"], &monday["intervals"]), (&json!(4), &json!(44)));
+    for one in days {
+        assert_eq!((&one["in_order"], &one["violations"]), (&json!(true), &json!([])), "{one}");
+        assert_eq!(one["metered_import_wh"], one["posted_import_wh"]);
+        assert_eq!(one["metered_export_wh"], one["posted_export_wh"]);
+        let delivered = [&one["delivered_wh"], &one["posted_wh"], &one["sold_wh"]];
+        assert!(delivered.iter().all(|wh| *wh == delivered[0]), "{one}");
+        assert_eq!(one["suspense"], json!({}));
+    }
+    assert_eq!(monday["metered_import_wh"], 44 * 450);
+    assert_eq!((&monday["trades"], &monday["delivered_wh"]), (&json!(2), &json!(400)));
+    let listed = days.len();
+    town.settle().await;
+    let again = town.get("auditor", "/v1/audit/days").await;
+    assert_eq!(again["items"].as_array().unwrap().len(), listed, "each day once");
+    assert_eq!(town.get("auditor", "/v1/audit/days?cursor=0").await["items"], json!([]));
+    assert!(told::<BooksQuestioned>(&town).await.is_empty());
+}
+
+#[actix_web::test]
+async fn an_interval_that_is_not_in_the_journal_is_asked_about() {
+    let (mut town, _) = traded_monday().await;
+    town.billing.close().await;
+    let behind = behind(&town).await;
+    let forge = "update metered set import_wh = import_wh + 7 where slot = $1 and point = $2";
+    db::query(forge)
+        .bind(slot(9).start.seconds())
+        .bind(HERON.point().to_string())
+        .execute(&behind)
+        .await
+        .unwrap();
+    behind.close().await;
+    let mut town = town.restarted().await;
+    town.move_to(slot(0).start.plus_seconds(3 * 86_400));
+    town.settle().await;
+    let days = town.get("auditor", "/v1/audit/days").await;
+    let monday = days["items"].as_array().unwrap().iter().find(|one| one["day"] == "2026-06-01");
+    let monday = monday.unwrap();
+    assert_eq!((&monday["in_order"], &monday["intervals_apart"]), (&json!(false), &json!(1)));
+    let asked = told::<BooksQuestioned>(&town).await;
+    let words = "day 2026-06-01: 1 intervals differ from the journal";
+    assert_eq!(asked, [json!({ "community": community(), "violations": [words] })]);
+    assert!(told::<BooksViolated>(&town).await.is_empty(), "nobody stops for it");
 }

@@ -2,9 +2,11 @@
 
 use alloy_primitives::{Address, Bytes};
 use billing::domain::export::{csv_heading, csv_lines};
-use billing::domain::journal::{Book, Fact};
+use billing::domain::journal::{Book, Fact, PointMetered, Settled, Totals};
 use billing::domain::verify::{ANCHORS_FORMAT, ChainRef, entries_tree};
-use units::Money;
+use contracts::Terms;
+use ids::ConnectionPointId;
+use units::{Energy, Money};
 
 use super::*;
 
@@ -79,6 +81,67 @@ fn a_journal_in_which_anything_was_changed_does_not_hold() {
     assert!(check(other.as_bytes(), None, None).is_err(), "other columns");
     let none = whole.lines().next().unwrap();
     assert!(check(none.as_bytes(), None, None).is_err(), "none");
+}
+
+/// A journal whose chain is sound, whatever its books say.
+fn chained(facts: Vec<Fact>) -> String {
+    let mut book = Book::default();
+    let post = |(place, fact)| book.post(&format!("log:{place}"), fact).unwrap();
+    journal(&Vec::from_iter(facts.into_iter().enumerate().map(post)), &[])
+}
+
+#[test]
+fn a_whole_journal_makes_books_that_keep_their_rules() {
+    let (account, to) = (Address::repeat_byte(7), Address::repeat_byte(8));
+    let amount = Money::from_n(25);
+    let minted = || vec![Fact::Minted { amount }, Fact::Deposited { account, amount }];
+    let with = |more: Vec<Fact>| chained([minted(), more].concat());
+    assert!(holds(&with(vec![Fact::Transferred { account, to, amount }]), None));
+    // More than there is leaves the wallet: less than nothing is in it (I2).
+    let more = Money::from_n(26);
+    let overdrawn = with(vec![Fact::Transferred { account, to, amount: more }]);
+    assert!(!holds(&overdrawn, None));
+    // Of a part nobody can say so: what came before it is not known.
+    let part = overdrawn.lines().next().into_iter().chain(overdrawn.lines().skip(2));
+    assert!(holds(&Vec::from_iter(part).join("\n"), None));
+    // More was sold in a slot than the meter fed in (I7).
+    let (slot, point) = (Timestamp::from_seconds(900), ConnectionPointId::derived("seller"));
+    let metered = |export| {
+        let [import, export] = [0, export].map(Energy::from_wh);
+        let intervals = vec![PointMetered { point, import, export }];
+        Fact::Metered { slot, intervals }
+    };
+    let cash = Money::from_n(25);
+    let settled = Settled {
+        trade: B256::repeat_byte(1),
+        buyer: account,
+        seller: to,
+        buyer_point: ConnectionPointId::derived("buyer"),
+        seller_point: point,
+        slot,
+        day: 0,
+        escrow: cash,
+        collateral: Money::ZERO,
+        terms: Terms::new(
+            &testkit::policy("x"),
+            &contracts::Clearing::default(),
+            contracts::Prices::one(0),
+            Energy::from_wh(5),
+        ),
+        network_account: to,
+        platform_account: to,
+        difference_account: to,
+        balance_account: to,
+    };
+    let totals = Totals { delivered: Energy::from_wh(5), refund: cash, ..Totals::default() };
+    let run = Fact::Reconciled { trade: settled.trade, totals };
+    let sold =
+        |export| with(vec![Fact::Settled(Box::new(settled.clone())), metered(export), run.clone()]);
+    assert!(holds(&sold(5), None));
+    assert!(!holds(&sold(4), None));
+    // Suspense is in the books as such, and told.
+    let released = Fact::Released { account, day: 0, amount };
+    assert!(holds(&with(vec![released]), None));
 }
 
 #[test]

@@ -201,21 +201,37 @@ impl Verified {
         self.0.head().1
     }
 
+    /// Of no entry yet; the energy of all slots will be at hand, however many there are.
+    pub fn keeping_slots() -> Verified {
+        let mut book = Book::default();
+        book.slots.keep_all();
+        Verified(book)
+    }
+
     /// Takes the entries that follow, in order; stops at the first that is not right.
     pub fn follow(&mut self, entries: &[Entry]) -> Result<(), Violation> {
-        for entry in entries {
-            let (previous, place) = self.0.head();
-            let follows = entry.sequence == place && entry.previous == previous;
-            if !follows || entry.hash != entry.digest() {
-                return Err(Violation::I8(place));
-            }
-            if !keeps_supply(entry) {
-                return Err(Violation::I10(place));
-            }
-            self.0.take(entry).map_err(|_| Violation::I8(place))?;
-        }
+        entries.iter().try_for_each(|entry| self.next(entry))?;
         self.0.put_all_away();
         Ok(())
+    }
+
+    /// Takes the next entry, if it is right.
+    pub fn next(&mut self, entry: &Entry) -> Result<(), Violation> {
+        let (previous, place) = self.0.head();
+        let follows = entry.sequence == place && entry.previous == previous;
+        if !follows || entry.hash != entry.digest() {
+            return Err(Violation::I8(place));
+        }
+        if !keeps_supply(entry) {
+            return Err(Violation::I10(place));
+        }
+        self.0.take(entry).map_err(|_| Violation::I8(place))
+    }
+
+    /// What does not hold of the books so far: I1 to I4 and suspense, and I5 to I7 of slots that
+    /// are at hand; the first of each rule. That the bank has what is owed stands for I3.
+    pub fn violations(&self) -> Vec<Violation> {
+        check_each(&self.0, None)
     }
 
     /// Whether `book` has the same entries and balances.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use calendar::Timestamp;
 use ids::ConnectionPointId;
+use units::Energy;
 
 use super::audit::slot_is_sound;
 use super::{Book, EnergyAccount, Entry, Fact, Flow, JournalError, PointMetered, Transfer};
@@ -36,6 +37,8 @@ pub(super) struct Slots {
     any_away: bool,
     /// How many entries the journal has of each slot: what comes back is held against it.
     entries: BTreeMap<Timestamp, u32>,
+    /// Whether none is ever put away, so that it does not matter which was used last.
+    all_stay: bool,
 }
 
 /// The same energy of each flow, whatever is at hand.
@@ -101,8 +104,13 @@ impl Slots {
         *self.entries.entry(slot).or_default() += 1;
     }
 
+    /// From now on no slot is put away, nor noted as used.
+    pub(super) fn keep_all(&mut self) {
+        self.all_stay = true;
+    }
+
     fn used_slot(&mut self, slot: Timestamp) -> &mut SlotEnergy {
-        if self.used.last() != Some(&slot) {
+        if !self.all_stay && self.used.last() != Some(&slot) {
             self.used.retain(|other| *other != slot);
             self.used.push(slot);
         }
@@ -116,6 +124,39 @@ impl Slots {
         }
         self.any_away = true;
     }
+}
+
+/// What is posted of one connection point in a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PostedEnergy {
+    /// Taken from the grid.
+    pub import: Energy,
+    /// Fed into the grid.
+    pub export: Energy,
+    /// Of the export, sold to neighbours.
+    pub sold: Energy,
+}
+
+/// What is posted of each connection point in a slot: `entries` are all that the journal has of it,
+/// in order.
+pub fn energy_posted(
+    slot: Timestamp,
+    entries: &[Entry],
+) -> BTreeMap<ConnectionPointId, PostedEnergy> {
+    let mut book = Book::default();
+    book.bring_back(slot, entries);
+    let mut posted: BTreeMap<ConnectionPointId, PostedEnergy> = BTreeMap::new();
+    for ((point, flow), balance) in book.slots.get(slot).iter().flat_map(|of| &of.balances) {
+        let energy = |wh: i128| Energy::from_wh(u64::try_from(wh).unwrap_or(0));
+        let of_point = posted.entry(*point).or_default();
+        match flow {
+            Flow::MeterImport => of_point.import = energy(-balance),
+            Flow::MeterExport => of_point.export = energy(*balance),
+            Flow::P2pSold => of_point.sold = energy(-balance),
+            Flow::P2pBought | Flow::GridImport | Flow::GridExport => {}
+        }
+    }
+    posted
 }
 
 impl Entry {

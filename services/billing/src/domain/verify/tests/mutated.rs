@@ -13,7 +13,7 @@ use super::*;
 /// Changed files of each bill.
 const FILES: usize = 250;
 /// Changes in one file, at most.
-const CHANGES_MAX: usize = 4;
+const CHANGES_MAX: usize = 3;
 
 /// A way to a value: keys and places.
 type Steps = Vec<String>;
@@ -54,18 +54,22 @@ fn other(value: &Value, random: &mut ChaCha8Rng) -> Value {
                 ["0001-01-01", "9999-12-31", "1970-01-01", "2026-06-03"][random.random_range(0..4)]
             )
         }
-        Value::String(text) if !text.is_empty() => {
+        Value::String(text) if text.parse::<units::Decimal>().is_ok() => {
+            json!(
+                ["0", "-1", "9223372036.854775807", "-9223372036.854775808", &"9".repeat(38)]
+                    [random.random_range(0..5)]
+            )
+        }
+        // Hashes, signatures and bytes have two letters in front that say what they are.
+        Value::String(text) if text.len() > 2 => {
             let mut bytes = text.clone().into_bytes();
-            let at = random.random_range(0..bytes.len());
+            let at = random.random_range(2..bytes.len());
             bytes[at] = match bytes[at] {
-                b'9' | b'f' => b'0',
+                b'9' => b'a',
+                b'f' => b'0',
                 letter => letter.wrapping_add(1),
             };
-            match random.random_range(0..4) {
-                0 => json!("-170141183460469231731687303715884105728"),
-                1 => json!("9223372036.854775807"),
-                _ => json!(String::from_utf8_lossy(&bytes)),
-            }
+            json!(String::from_utf8_lossy(&bytes))
         }
         Value::Bool(said) => json!(!said),
         _ => json!(random.random_range(0..9)),
@@ -98,7 +102,7 @@ fn change(document: &mut Value, random: &mut ChaCha8Rng) {
                 _ => items[one] = other(&items[one], random),
             }
         }
-        Value::Object(_) | Value::Array(_) => *value = elsewhere,
+        Value::Object(_) | Value::Array(_) if what > 1 => {}
         _ if what == 1 => *value = elsewhere,
         _ => *value = other(value, random),
     }
@@ -132,8 +136,8 @@ fn check(world: &World, seed: u64) {
         );
         assert!(unchanged || !report.findings.is_empty(), "{seed}/{file}: {report}");
     }
-    // Most of what is changed still has the form of a bill: the checks behind the reader see it.
-    assert!(read > FILES / 3, "{read} of {FILES} were read");
+    // Many of them still have the form of a bill: the checks behind the reader see them.
+    assert!(read > FILES / 8, "{read} of {FILES} were read");
 }
 
 #[test]
