@@ -13,6 +13,7 @@
 mod dev;
 mod directory;
 mod network;
+mod origin;
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -74,6 +75,8 @@ pub struct Arguments {
     /// Who gets rewards and tips.
     #[arg(long, value_name = "ADDRESS", default_value_t = Address::ZERO)]
     miner: Address,
+    #[command(flatten)]
+    origins: origin::Allowed,
     #[command(flatten)]
     network: network::Arguments,
     /// Keep all old states; without, those of the last 128 blocks and of what is not final.
@@ -150,6 +153,7 @@ async fn serve(arguments: Arguments, directory: Directory) -> Result<ExitCode> {
 }
 
 async fn start(arguments: &Arguments, directory: &Directory, clock: Clock) -> Result<Arc<Ledger>> {
+    let origins = arguments.origins.origins(arguments.dev)?;
     let network = arguments.network.open(directory.genesis()).await?;
     let mode = match (arguments.mine, arguments.dev) {
         (0, _) => Mining::Off,
@@ -166,7 +170,7 @@ async fn start(arguments: &Arguments, directory: &Directory, clock: Clock) -> Re
         history: if arguments.archive { History::Archive } else { History::default() },
         threads: NonZeroUsize::new(arguments.mine.into()).unwrap_or(NonZeroUsize::MIN),
         development: arguments.dev,
-        rpc: rpc_limits(arguments.dev),
+        rpc: RpcLimits { origins, ..RpcLimits::default() },
         peering: network.peering,
         operator_key: network.operator_key,
         miner_key: network.miner_key,
@@ -185,12 +189,6 @@ async fn start(arguments: &Arguments, directory: &Directory, clock: Clock) -> Re
         error @ StartError::Key { .. } => Trouble::Key(error.to_string()).into(),
         StartError::Network(error) => Trouble::Network(format!("{error:#}")).into(),
     })
-}
-
-/// A node for development answers pages of any origin: it holds nothing that is worth anything.
-fn rpc_limits(dev: bool) -> RpcLimits {
-    let origins = if dev { vec!["*".to_owned()] } else { Vec::new() };
-    RpcLimits { origins, ..RpcLimits::default() }
 }
 
 fn listen(ledger: &Ledger, address: SocketAddr, option: &'static str) -> Result<RpcServer> {
