@@ -14,11 +14,10 @@ use ::chain::GenesisSpec;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use ledger::History;
 use ledger::maintain::{self, Import, MaintainError, Progress};
 use service::Clock;
 
-use crate::chain_node::FINAL_BELOW;
+use crate::chain_node::{FINAL_BELOW, Kept};
 use crate::exit::Trouble;
 
 /// Where the chain may be below the directory of a node.
@@ -69,9 +68,8 @@ pub struct Take {
     /// The genesis of a chain that is not there yet.
     #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
-    /// Keep all old states.
-    #[arg(long)]
-    archive: bool,
+    #[command(flatten)]
+    kept: Kept,
 }
 
 /// Does the work; the exit code tells what came of it.
@@ -114,7 +112,7 @@ fn import(arguments: &Take) -> Result<ExitCode> {
     if let Some(genesis) = &genesis {
         keep_beside(&arguments.dir, genesis)?;
     }
-    let history = if arguments.archive { History::Archive } else { History::default() };
+    let history = arguments.kept.history();
     let now = Clock::real().now().unsigned();
     let how = Import { genesis, history, finality_lag: FINAL_BELOW, now };
     let bar = bar("importing", "bytes");

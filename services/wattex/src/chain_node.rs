@@ -12,6 +12,7 @@
 
 mod dev;
 mod directory;
+mod history;
 mod network;
 mod origin;
 
@@ -29,7 +30,7 @@ use anyhow::{Context, Result};
 use bus::Bus;
 use calendar::Timestamp;
 use clap::Args;
-use ledger::{History, Ledger, Mining, RpcLimits, RpcServer, StartError};
+use ledger::{Ledger, Mining, RpcLimits, RpcServer, StartError};
 use service::{Clock, ClockHand, Tick};
 use tokio::sync::watch;
 
@@ -38,6 +39,7 @@ use crate::stop::Stop;
 use directory::Directory;
 
 pub use directory::random_chain_id;
+pub use history::Kept;
 pub use network::FINAL_BELOW;
 
 /// Where tools look for a node.
@@ -79,9 +81,8 @@ pub struct Arguments {
     origins: origin::Allowed,
     #[command(flatten)]
     network: network::Arguments,
-    /// Keep all old states; without, those of the last 128 blocks and of what is not final.
-    #[arg(long)]
-    archive: bool,
+    #[command(flatten)]
+    kept: Kept,
     /// Seconds between blocks of a new chain. With --dev: a block at these times only.
     #[arg(long, value_name = "SECONDS", conflicts_with = "genesis", value_parser = seconds())]
     block_time: Option<u64>,
@@ -167,7 +168,7 @@ async fn start(arguments: &Arguments, directory: &Directory, clock: Clock) -> Re
         mode,
         coinbase: miner,
         finality_lag: network.finality_lag,
-        history: if arguments.archive { History::Archive } else { History::default() },
+        history: arguments.kept.history(),
         threads: NonZeroUsize::new(arguments.mine.into()).unwrap_or(NonZeroUsize::MIN),
         development: arguments.dev,
         rpc: RpcLimits { origins, ..RpcLimits::default() },
