@@ -19,6 +19,7 @@ use service::Clock;
 
 use crate::chain_node::{FINAL_BELOW, Kept};
 use crate::exit::Trouble;
+use crate::genesis;
 
 /// Where the chain may be below the directory of a node.
 const BELOW: [&str; 2] = ["chain", "ledger"];
@@ -52,9 +53,13 @@ pub struct Check {
 pub struct Export {
     /// The file; `.gz` at its end compresses it.
     file: PathBuf,
-    /// The node's directory.
+    /// The directory of the node, or that of an installation.
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
+    /// Writes the genesis, too: whoever has both needs nothing else to follow the chain. Nothing
+    /// may be there yet.
+    #[arg(long, value_name = "FILE")]
+    genesis: Option<PathBuf>,
 }
 
 /// Arguments of `wattex node import`.
@@ -99,6 +104,11 @@ fn check(arguments: &Check) -> Result<ExitCode> {
 fn export(arguments: &Export) -> Result<ExitCode> {
     let bar = bar("exporting", "blocks");
     let directory = chain_in(&arguments.dir);
+    if let Some(file) = &arguments.genesis {
+        let spec = maintain::specification(&directory);
+        let spec = spec.map_err(|error| trouble(&arguments.dir, error))?;
+        genesis::write(file, &spec)?;
+    }
     let exported = maintain::export(&directory, &arguments.file, |progress| shown(&bar, progress));
     bar.finish_and_clear();
     let exported = exported.map_err(|error| trouble(&arguments.dir, error))?;

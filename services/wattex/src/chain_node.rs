@@ -10,6 +10,7 @@
 //! was; a directory of another chain is refused before anything in it changes. On a chain for
 //! development time runs ahead of the clock where blocks are wanted faster than one a second.
 
+mod deployed;
 mod dev;
 mod directory;
 mod history;
@@ -172,6 +173,8 @@ async fn start(arguments: &Arguments, directory: &Directory, clock: Clock) -> Re
         threads: NonZeroUsize::new(arguments.mine.into()).unwrap_or(NonZeroUsize::MIN),
         development: arguments.dev,
         rpc: RpcLimits { origins, ..RpcLimits::default() },
+        // What follows somebody's chain knows the contracts as the installation does.
+        deployment: serde_json::to_value(deployed::in_genesis(directory.genesis()))?,
         peering: network.peering,
         operator_key: network.operator_key,
         miner_key: network.miner_key,
@@ -211,6 +214,9 @@ fn announce(
     println!("chain id   {}", node.rules().chain_id);
     println!("genesis    {}", node.genesis());
     println!("directory  {}", directory.shown());
+    if !node.config().deployment.is_null() {
+        println!("contracts  {}", node.config().deployment);
+    }
     if arguments.dev {
         dev::print_accounts();
     }

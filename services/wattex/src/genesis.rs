@@ -148,7 +148,11 @@ fn read(file: &Path) -> Result<Description, Trouble> {
         .map_err(|error| Trouble::Genesis(format!("{file_name} describes no genesis: {error}")))
 }
 
-fn write(file: &Path, spec: &GenesisSpec) -> Result<()> {
+/// Writes a genesis where there is nothing yet.
+///
+/// # Errors
+/// [`Trouble::Genesis`] where something is there or cannot be.
+pub fn write(file: &Path, spec: &GenesisSpec) -> Result<()> {
     let mut created = File::create_new(file).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Trouble::Genesis(format!("{} exists already", file.display())),
         _ => Trouble::Genesis(format!("cannot write {}: {error}", file.display())),
