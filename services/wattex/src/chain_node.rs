@@ -60,6 +60,9 @@ pub struct Arguments {
     /// block at once for what is sent.
     #[arg(long)]
     dev: bool,
+    /// Our contracts are on the chain for development, too; the last account has every role.
+    #[arg(long, requires = "dev")]
+    contracts: bool,
     /// EIP-155 chain id of a new chain; random when absent.
     #[arg(long, value_name = "ID", conflicts_with = "genesis", value_parser = chain_id())]
     chain_id: Option<u64>,

@@ -8,8 +8,12 @@
 //! }
 //! ```
 //!
-//! Every field may be left out; amounts are in ether. What is written is the whole specification:
+//! Every field may be left out, and so may the description: then it is a chain with the usual
+//! parameters and no accounts. Amounts are in ether. What is written is the whole specification:
 //! each node of the chain is started with the same file. It is never written over another.
+//!
+//! Every chain has the CREATE2 deployer and Multicall3 from the start; our own contracts only where
+//! the description names an admin of them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -38,8 +42,10 @@ const WITHDRAWAL_DELAY: u32 = 2 * 86_400;
 #[derive(Args, Debug, Clone)]
 pub struct Arguments {
     /// The description: JSON with any of chainId, timestamp, blockTime, difficulty,
-    /// fixedDifficulty, gasLimit, reward, accounts, operators, miners and contracts.
-    description: PathBuf,
+    /// fixedDifficulty, gasLimit, reward, accounts, operators, miners and contracts. Without, the
+    /// usual parameters, a random chain id and nothing on it but the CREATE2 deployer and
+    /// Multicall3; our contracts are where the description has them.
+    description: Option<PathBuf>,
     /// Where the genesis is written; nothing may be there yet.
     #[arg(long, value_name = "FILE", default_value = "genesis.json")]
     out: PathBuf,
@@ -75,7 +81,7 @@ struct Description {
 type Ours = (Deployment, Vec<Currency>);
 
 /// Who holds which role in our contracts; who is not named is the admin.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Contracts {
     admin: Address,
@@ -127,7 +133,8 @@ impl<'de> Deserialize<'de> for Ether {
 
 /// Writes the genesis that the description stands for.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let (spec, ours) = read(&arguments.description)?.specification()?;
+    let description = arguments.description.as_deref().map(read).transpose()?;
+    let (spec, ours) = description.unwrap_or_default().specification()?;
     let genesis = spec.build().map_err(|error| Trouble::Genesis(error.to_string()))?;
     write(&arguments.out, &spec)?;
     println!("genesis    {}", genesis.imported.hash);
@@ -180,6 +187,17 @@ impl Description {
         let ours = self.contracts.map(|contracts| contracts.add_to(&mut spec)).transpose()?;
         Ok((spec, ours))
     }
+}
+
+/// Adds our contracts with what a description leaves out: `admin` has every role, `deployer`
+/// creates them.
+pub fn add_contracts(
+    spec: &mut GenesisSpec,
+    admin: Address,
+    deployer: Address,
+) -> Result<(), Trouble> {
+    let contracts = Contracts { admin, deployer: Some(deployer), ..Contracts::default() };
+    contracts.add_to(spec).map(|_| ())
 }
 
 impl Contracts {

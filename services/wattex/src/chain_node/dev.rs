@@ -4,6 +4,9 @@ use ::chain::GenesisSpec;
 use alloy_primitives::{Address, U256};
 use keys::SecretKey;
 
+use crate::exit::Trouble;
+use crate::genesis;
+
 /// Every node for development and every tool's examples use it.
 const MNEMONIC: &str = "test test test test test test test test test test test junk";
 /// Its first ten keys, on the path m/44'/60'/0'/0/n.
@@ -21,6 +24,9 @@ const KEYS: [&str; 10] = [
 ];
 /// Ether of each account.
 const ETHER: u64 = 10_000;
+/// Creates our contracts where they are wanted: nobody has its key, and no account of the list uses
+/// up nonces for it.
+const DEPLOYER: Address = Address::repeat_byte(0xde);
 /// Hashes that a block takes: a fraction of a millisecond.
 const DIFFICULTY: u64 = 256;
 
@@ -31,8 +37,9 @@ fn accounts() -> impl Iterator<Item = (Address, &'static str)> {
     })
 }
 
-/// A new chain for development.
-pub fn genesis(chain_id: u64, timestamp: u64) -> GenesisSpec {
+/// A new chain for development. Of our contracts, if they are on it, the last account has every
+/// role: granting them uses up nonces, and tools count those of the first accounts from 0.
+pub fn genesis(chain_id: u64, timestamp: u64, contracts: bool) -> Result<GenesisSpec, Trouble> {
     let mut spec = GenesisSpec::new(chain_id, timestamp);
     spec.fixed_difficulty = true;
     spec.difficulty = U256::from(DIFFICULTY);
@@ -40,7 +47,11 @@ pub fn genesis(chain_id: u64, timestamp: u64) -> GenesisSpec {
     for (address, _) in accounts() {
         spec.alloc.entry(address).or_default().balance = balance;
     }
-    spec
+    if contracts {
+        let (admin, _) = accounts().last().expect("there are ten");
+        genesis::add_contracts(&mut spec, admin, DEPLOYER)?;
+    }
+    Ok(spec)
 }
 
 /// Whether the public keys own something in it, which is what makes a chain one for development.
