@@ -138,9 +138,9 @@ impl Pooled {
 /// Bytes that a transaction takes in the pool.
 fn memory(transaction: &Transaction) -> usize {
     let access_list = transaction.access_list().map_or(0, |list| list.size());
-    let authorizations = transaction.authorization_list().map_or(0, |list| {
-        list.len() * (size_of::<SignedAuthorization>() + AUTHORITY_BYTES)
-    });
+    let authorizations = transaction
+        .authorization_list()
+        .map_or(0, |list| list.len() * (size_of::<SignedAuthorization>() + AUTHORITY_BYTES));
     let lists = access_list + authorizations;
     size_of::<Pooled>() + ENTRY_BYTES + transaction.input().len() + lists
 }

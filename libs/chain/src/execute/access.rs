@@ -1,8 +1,8 @@
 //! Access lists (EIP-2930): what a call touches, so that it can say so beforehand.
 
 use super::TransactionError;
-use super::delegation::authorities_of;
 use super::call::{Call, CallResult, CallState, Calls, result};
+use super::delegation::authorities_of;
 use alloy_eips::eip2930::{AccessList, AccessListItem};
 use alloy_primitives::{Address, B256, U256};
 use revm::bytecode::Bytecode;

@@ -50,7 +50,7 @@ pub(super) struct Sender {
     pub(super) queued: BTreeMap<u64, Box<Pooled>>,
     pub(super) cost: U256,
     bytes: usize,
-    /// Whom transactions that came may delegate (`true`), and those that left, since somebody asked.
+    /// Whom transactions may delegate that came (`true`) or left since somebody asked.
     authorities: Vec<(Address, bool)>,
 }
 

@@ -1,6 +1,8 @@
 //! The transactions of a block, on one journal, leave what each leaves on a machine of its own.
 
-use crate::support::{CHAIN_ID, Chain, Key, MINER, authorize, delegating, init_code, spec, transaction};
+use crate::support::{
+    CHAIN_ID, Chain, Key, MINER, authorize, delegating, init_code, spec, transaction,
+};
 use alloy_consensus::{Transaction as _, TxType};
 use alloy_eips::eip2930::{AccessList, AccessListItem};
 use alloy_primitives::{Address, B256, Bytes, Log, TxKind, U256, keccak256};

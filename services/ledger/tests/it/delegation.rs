@@ -176,7 +176,7 @@ async fn the_pool_follows_whom_others_delegate() {
     let expected = "in-flight transaction limit reached for delegated accounts";
     assert_eq!(refused, (-32_000, expected.to_owned()));
     assert!(node.tick().await);
-    assert_eq!(node.rpc("eth_sendRawTransaction", json!([second])).await.as_str().unwrap().len(), 66);
+    assert!(node.rpc("eth_sendRawTransaction", json!([second])).await.is_string());
 }
 
 #[actix_web::test]

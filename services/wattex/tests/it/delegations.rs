@@ -61,7 +61,8 @@ impl Pair {
         for url in &self.urls {
             let node = HttpRpc::new(url).unwrap();
             let answer = node.request(method, params.clone()).await;
-            answers.push(part(&answer.unwrap_or_else(|error| panic!("{method} at {url}: {error}"))));
+            let answer = answer.unwrap_or_else(|error| panic!("{method} at {url}: {error}"));
+            answers.push(part(&answer));
         }
         assert_eq!(answers[0], answers[1], "{method} {params}");
         answers.remove(0)
@@ -92,7 +93,8 @@ impl Pair {
 fn outcome(receipt: &Value) -> Value {
     let log = |log: &Value| json!([log["address"], log["topics"], log["data"]]);
     let logs: Vec<Value> = receipt["logs"].as_array().unwrap().iter().map(log).collect();
-    let names = ["type", "status", "gasUsed", "cumulativeGasUsed", "effectiveGasPrice", "from", "to"];
+    let names =
+        ["type", "status", "gasUsed", "cumulativeGasUsed", "effectiveGasPrice", "from", "to"];
     json!([names.map(|name| receipt[name].clone()), receipt["contractAddress"], logs])
 }
 
@@ -167,8 +169,8 @@ impl Draw<'_> {
         let signature = signature(&key, unsigned.signature_hash());
         let good = unsigned.into_signed(signature);
         if self.random.random_ratio(1, 12) {
-            let inner = good.inner().clone();
-            return SignedAuthorization::new_unchecked(inner, 1 - good.y_parity(), good.r(), good.s());
+            let (inner, parity) = (good.inner().clone(), 1 - good.y_parity());
+            return SignedAuthorization::new_unchecked(inner, parity, good.r(), good.s());
         }
         good
     }
@@ -182,7 +184,8 @@ impl Draw<'_> {
             0 => Bytes::new(),
             1 => B256::from(U256::from_be_slice(self.any().as_slice())).0.into(),
             _ => {
-                let [slot, value] = [4, 9].map(|most| U256::from(self.random.random_range(0..most)));
+                let mut number = |most: u64| U256::from(self.random.random_range(0..most));
+                let (slot, value) = (number(4), number(9));
                 [word(slot), word(value)].concat().into()
             }
         };
@@ -214,8 +217,7 @@ async fn transactions_that_delegate_do_on_our_node_what_they_do_on_anvil() {
     let consenting: Vec<Address> =
         (0..AUTHORITIES).map(|number| authority(number).address()).collect();
     let sending = (0..SENDERS.len()).map(|number| sender(number).address());
-    let named: Vec<Address> =
-        contracts.iter().chain(&consenting).copied().chain(sending).collect();
+    let named: Vec<Address> = contracts.iter().chain(&consenting).copied().chain(sending).collect();
     let mut random = ChaCha8Rng::seed_from_u64(7_702);
     let (mut failed, mut delegated) = (0, 0);
     for _ in 0..BLOCKS {
@@ -276,7 +278,8 @@ async fn cast_delegates_an_account_on_both() {
         let url = url.clone();
         let told = tokio::task::spawn_blocking(move || cast(&url, contract)).await.unwrap();
         let code = node.request("eth_getCode", json!([account, "latest"])).await.unwrap();
-        let slot = node.request("eth_getStorageAt", json!([account, "0x1", "latest"])).await.unwrap();
+        let slot = json!([account, "0x1", "latest"]);
+        let slot = node.request("eth_getStorageAt", slot).await.unwrap();
         assert_eq!(told[0][1], "0x1", "{told}");
         seen.push((told[0][2].clone(), told[2].clone(), code, slot));
     }

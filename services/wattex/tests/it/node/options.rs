@@ -37,8 +37,9 @@ async fn pages_of_the_named_origins_may_ask_a_node_and_no_others() {
             assert_eq!(shown.map(|origin| origin.to_str().unwrap()), expected);
         }
         // A page that may not ask cannot get around the question either.
-        let plain = client.post(&node.url).header(ORIGIN, origin).header(CONTENT_TYPE, "text/plain");
-        let plain = plain.body(chain_id.to_string()).send().await.unwrap();
+        let plain = client.post(&node.url).header(ORIGIN, origin);
+        let plain = plain.header(CONTENT_TYPE, "text/plain").body(chain_id.to_string());
+        let plain = plain.send().await.unwrap();
         assert_eq!(plain.status().is_success(), allowed, "{origin}");
     }
     node.stop("INT");
