@@ -141,40 +141,6 @@ impl Deployment {
         }
     }
 
-    /// Where the contracts are among those that were created, in this order: address and the
-    /// constructor's code with its arguments. `None` if these ten did not follow on each other with
-    /// the code of this version.
-    pub fn created(contracts: &[(Address, &Bytes)]) -> Option<Self> {
-        let codes: [&Bytes; CONTRACTS] = [
-            &SettlementToken::BYTECODE,
-            &EnergyMarket::BYTECODE,
-            &MeterRegistry::BYTECODE,
-            &ReadingAnchor::BYTECODE,
-            &RecordAnchor::BYTECODE,
-            &Challenges::BYTECODE,
-            &EnergyCertificate::BYTECODE,
-            &TradingMandate::BYTECODE,
-            &CurrencyExchange::BYTECODE,
-            &Timelock::BYTECODE,
-        ];
-        let ours = contracts.windows(CONTRACTS).find(|ten| {
-            ten.iter().zip(codes).all(|((_, init_code), code)| init_code.starts_with(code))
-        })?;
-        let at = |place: usize| ours[place].0;
-        Some(Deployment {
-            token: at(0),
-            market: at(1),
-            meters: at(2),
-            readings: at(3),
-            records: at(4),
-            challenges: at(5),
-            certificates: at(6),
-            mandates: at(7),
-            exchange: at(8),
-            timelock: at(9),
-        })
-    }
-
     /// The addresses, in the order of their creation.
     pub fn addresses(&self) -> [Address; CONTRACTS] {
         [
