@@ -1,13 +1,15 @@
 //! Execution: signed transactions on a state, with their receipts.
 //!
-//! Accepted are legacy transactions with a chain id (EIP-155), access lists (EIP-2930) and dynamic
-//! fees (EIP-1559); blobs and delegations are refused. The rules are those of Osaka, so a
+//! Accepted are legacy transactions with a chain id (EIP-155), access lists (EIP-2930), dynamic
+//! fees (EIP-1559) and delegations (EIP-7702); blobs (EIP-4844) are refused: there is nobody to
+//! keep them, and the header has no fields for their price. The rules are those of Osaka, so a
 //! transaction has at most [`TRANSACTION_GAS_MAX`] gas and opcode 0x44 is `PREVRANDAO`. There are
 //! no system calls: the header has no fields they would need.
 
 mod access;
 mod bloom;
 mod call;
+mod delegation;
 mod executor;
 mod overrides;
 mod precompiles;
@@ -18,6 +20,7 @@ mod watch;
 
 pub(crate) use call::call_and_apply;
 pub use call::{Call, CallError, CallOutcome, CallResult, Calls, call, estimate};
+pub use delegation::authorities;
 pub use executor::{Appearance, Executor};
 pub use overrides::{
     AccountOverride, BlockOverrides, OverrideError, StateOverrides, check_overrides,
@@ -37,7 +40,6 @@ use crate::view::StateSource;
 use alloy_consensus::{ReceiptWithBloom, Transaction as _, TxType};
 use alloy_primitives::{Address, Bloom, TxKind, U256};
 use bloom::Blooms;
-use revm::context::either::Either;
 use revm::context::result::{EVMError, InvalidTransaction};
 use revm::context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, TxEnv};
 use revm::context_interface::cfg::gas::calculate_initial_tx_gas;
@@ -52,7 +54,7 @@ pub const TRANSACTION_GAS_MAX: u64 = eip7825::TX_GAS_LIMIT_CAP;
 /// Why a transaction cannot be executed, in order of precedence and with geth's wording.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransactionError {
-    /// Blobs, delegations.
+    /// Blobs.
     #[error("transaction type not supported")]
     TypeNotSupported,
     /// A legacy transaction without chain id could be replayed on another chain.
@@ -161,6 +163,9 @@ pub enum TransactionError {
         /// Most allowed.
         max: usize,
     },
+    /// A transaction that delegates, without an authorization.
+    #[error("set code tx must have at least one authorization tuple")]
+    NoAuthorization,
     /// A call was stopped by whoever watches it.
     #[error("execution aborted")]
     Interrupted,
@@ -174,7 +179,8 @@ pub enum TransactionError {
 
 /// Checks what needs no state: type, chain id, size of the init code, fees and gas limit.
 pub fn check_transaction(transaction: &Transaction, chain_id: u64) -> Result<(), TransactionError> {
-    if !matches!(transaction.tx_type(), TxType::Legacy | TxType::Eip2930 | TxType::Eip1559) {
+    use TxType::{Eip1559, Eip2930, Eip7702, Legacy};
+    if !matches!(transaction.tx_type(), Legacy | Eip2930 | Eip1559 | Eip7702) {
         return Err(TransactionError::TypeNotSupported);
     }
     match transaction.chain_id() {
@@ -197,7 +203,11 @@ pub fn check_transaction(transaction: &Transaction, chain_id: u64) -> Result<(),
     if transaction.max_priority_fee_per_gas().is_some_and(|tip| tip > fee) {
         return Err(TransactionError::TipAboveFeeCap);
     }
-    check_intrinsic_gas(transaction)
+    check_intrinsic_gas(transaction)?;
+    if transaction.authorization_list().is_some_and(<[_]>::is_empty) {
+        return Err(TransactionError::NoAuthorization);
+    }
+    Ok(())
 }
 
 fn check_intrinsic_gas(transaction: &Transaction) -> Result<(), TransactionError> {
@@ -211,7 +221,7 @@ fn check_intrinsic_gas(transaction: &Transaction) -> Result<(), TransactionError
         transaction.is_create(),
         u64::try_from(accounts).unwrap_or(u64::MAX),
         u64::try_from(slots).unwrap_or(u64::MAX),
-        0,
+        transaction.authorization_count().unwrap_or_default(),
         None,
     );
     let got = transaction.gas_limit();
@@ -261,7 +271,10 @@ pub fn transaction_env(transaction: &Transaction, sender: Address) -> TxEnv {
         gas_priority_fee: transaction.max_priority_fee_per_gas(),
         blob_hashes: Vec::new(),
         max_fee_per_blob_gas: 0,
-        authorization_list: Vec::<Either<_, _>>::new(),
+        authorization_list: transaction
+            .authorization_list()
+            .map(|list| delegation::recovered(list, transaction.gas_limit()))
+            .unwrap_or_default(),
     }
 }
 
@@ -355,6 +368,7 @@ fn refusal(error: EVMError<StateError>, address: Address, base_fee: u64) -> Tran
         InvalidTransaction::GasFloorMoreThanGasLimit { gas_floor, gas_limit } => {
             TransactionError::FloorDataGas { got: gas_limit, expected: gas_floor }
         }
+        InvalidTransaction::EmptyAuthorizationList => TransactionError::NoAuthorization,
         other => TransactionError::Other(other.to_string()),
     }
 }

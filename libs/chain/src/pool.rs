@@ -20,6 +20,10 @@
 //! after that one cannot be mined without it. So cheap, gapped or unpayable transactions never push
 //! out somebody's pending ones.
 //!
+//! Accounts that are delegated (EIP-7702), or about to be, can lose balance and nonces by what
+//! others send: each has one transaction at a time, and one that waits with two keeps others from
+//! delegating it, so that a single transaction never voids many. The rules are geth's.
+//!
 //! What a transaction takes in memory is counted as decoded, with its share of the maps.
 //!
 //! The pool reads neither state nor clock: whoever asks passes in accounts as of the head and tells
@@ -40,10 +44,11 @@ pub use error::PoolError;
 pub use limits::PoolLimits;
 
 use crate::block::{Recovered, Transaction};
-use crate::execute::TransactionError;
+use crate::execute::{TransactionError, authorities};
 use crate::state::Account;
 use alloy_consensus::Transaction as _;
 use alloy_eips::eip2718::Encodable2718;
+use alloy_eips::eip7702::SignedAuthorization;
 use alloy_primitives::{Address, B256, U256};
 use room::Order;
 use sender::{Fees, Sender};
@@ -56,6 +61,8 @@ pub const PER_SENDER_MIN: usize = 64;
 
 /// Bytes that the maps hold for a transaction beside itself, at their worst filling.
 const ENTRY_BYTES: usize = 256;
+/// Bytes for each authority, with its share of the map.
+const AUTHORITY_BYTES: usize = 128;
 
 /// A waiting transaction.
 #[derive(Clone, Debug)]
@@ -78,6 +85,8 @@ pub struct Pooled {
     fees: Fees,
     /// The least that it and those before it offer.
     floor: Fees,
+    /// Whom it may delegate.
+    authorities: Box<[Address]>,
 }
 
 /// What became of an added transaction.
@@ -99,6 +108,8 @@ pub struct Pool {
     limits: PoolLimits,
     senders: HashMap<Address, Sender>,
     by_hash: HashMap<B256, (Address, u64)>,
+    /// How many of the transactions may delegate an account.
+    authorities: HashMap<Address, usize>,
     order: Order,
     pending: usize,
     memory: usize,
@@ -127,7 +138,11 @@ impl Pooled {
 /// Bytes that a transaction takes in the pool.
 fn memory(transaction: &Transaction) -> usize {
     let access_list = transaction.access_list().map_or(0, |list| list.size());
-    size_of::<Pooled>() + ENTRY_BYTES + transaction.input().len() + access_list
+    let authorizations = transaction
+        .authorization_list()
+        .map_or(0, |list| list.len() * (size_of::<SignedAuthorization>() + AUTHORITY_BYTES));
+    let lists = access_list + authorizations;
+    size_of::<Pooled>() + ENTRY_BYTES + transaction.input().len() + lists
 }
 
 impl Default for Pool {
@@ -143,6 +158,7 @@ impl Pool {
             limits,
             senders: HashMap::new(),
             by_hash: HashMap::new(),
+            authorities: HashMap::new(),
             order: Order::new(limits.fair_share),
             pending: 0,
             memory: 0,
@@ -157,15 +173,35 @@ impl Pool {
         &self.limits
     }
 
-    /// Adds a transaction that was [admitted](admit); `account` is its sender's as of the head.
+    /// Adds a transaction that was [admitted](admit); `account` is its sender's as of the head, who
+    /// is not delegated.
     pub fn add(&mut self, transaction: Recovered, account: &Account) -> Result<Added, PoolError> {
         let pooled = self.pooled(transaction)?;
-        let address = pooled.transaction.signer();
         if account.has_code() {
-            return Err(TransactionError::SenderNotEoa(address).into());
+            return Err(TransactionError::SenderNotEoa(pooled.transaction.signer()).into());
         }
-        self.update(address, account);
+        self.add_pooled(pooled, account, false)
+    }
+
+    /// The same for one whose sender's code is a delegation.
+    pub fn add_delegated(
+        &mut self,
+        transaction: Recovered,
+        account: &Account,
+    ) -> Result<Added, PoolError> {
+        let pooled = self.pooled(transaction)?;
+        self.add_pooled(pooled, account, true)
+    }
+
+    fn add_pooled(
+        &mut self,
+        pooled: Pooled,
+        account: &Account,
+        delegated: bool,
+    ) -> Result<Added, PoolError> {
+        self.update(pooled.transaction.signer(), account);
         self.check(&pooled, account)?;
+        self.check_delegation(&pooled, account, delegated)?;
         let evicted = self.make_room(&pooled, account.nonce)?;
         Ok(Added { evicted, ..self.insert(pooled, account.nonce) })
     }
@@ -191,8 +227,33 @@ impl Pool {
             since: self.now,
             fees,
             floor: fees,
+            authorities: authorities(&transaction).into(),
             transaction,
         })
+    }
+
+    /// Accounts that may change by what others send have one transaction at a time, replacements
+    /// apart; those that have more are delegated by nobody meanwhile.
+    fn check_delegation(
+        &self,
+        pooled: &Pooled,
+        account: &Account,
+        delegated: bool,
+    ) -> Result<(), PoolError> {
+        let address = pooled.transaction.signer();
+        if delegated || self.authorities.contains_key(&address) {
+            let (nonce, sender) = (pooled.nonce(), self.senders.get(&address));
+            match sender.filter(|sender| !sender.pending.is_empty()) {
+                Some(sender) if nonce >= sender.next_nonce() => {
+                    return Err(PoolError::DelegatedLimit);
+                }
+                None if nonce != account.nonce => return Err(PoolError::DelegatedGap),
+                _ => {}
+            }
+        }
+        let waiting = |authority| self.senders.get(authority).map_or(0, Sender::len);
+        let reserved = pooled.authorities.iter().any(|authority| waiting(authority) > 1);
+        if reserved { Err(PoolError::AuthorityReserved) } else { Ok(()) }
     }
 
     /// What depends on the sender's account and on its other transactions.
@@ -254,6 +315,13 @@ impl Pool {
         self.order.note(address, sender);
         self.pending = self.pending + sender.pending.len() - pending;
         self.memory = self.memory + sender.memory() - memory;
+        for (authority, came) in sender.take_authorities() {
+            let count = self.authorities.entry(authority).or_default();
+            *count = if came { *count + 1 } else { *count - 1 };
+            if *count == 0 {
+                self.authorities.remove(&authority);
+            }
+        }
         if sender.len() == 0 {
             self.senders.remove(&address);
         }

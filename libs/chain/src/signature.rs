@@ -1,6 +1,7 @@
 //! Who signed a transaction: recovery by libsecp256k1, in parallel for whole blocks.
 
 use crate::block::Transaction;
+use alloy_eips::eip7702::SignedAuthorization;
 use alloy_primitives::{Address, B256, Signature, U256, keccak256};
 use secp256k1::ecdsa::{RecoverableSignature, RecoveryId};
 use secp256k1::{Message, Secp256k1, VerifyOnly};
@@ -42,6 +43,12 @@ pub fn signer(hash: B256, signature: &Signature) -> Option<Address> {
     let signature = RecoverableSignature::from_compact(&compact, parity).ok()?;
     let key = CONTEXT.recover_ecdsa(Message::from_digest(hash.0), &signature).ok()?;
     Some(Address::from_slice(&keccak256(&key.serialize_uncompressed()[1..])[12..]))
+}
+
+/// Who authorised somebody to give it code (EIP-7702), or `None` if the signature is not one or its
+/// `s` is high.
+pub fn authority(authorization: &SignedAuthorization) -> Option<Address> {
+    signer(authorization.signature_hash(), &authorization.signature().ok()?)
 }
 
 /// The senders of many transactions, in their order. A transaction whose sender is `known` already

@@ -38,10 +38,16 @@ impl Account {
         self.nonce == 0 && self.balance.is_zero() && !self.has_code()
     }
 
-    /// Whether it is a contract.
+    /// Whether it is a contract, or delegated to one.
     pub fn has_code(&self) -> bool {
         self.code_hash != KECCAK256_EMPTY
     }
+}
+
+/// Code as the machine runs it. What begins as a designator (EIP-7702) and is none cannot be
+/// created (EIP-3541), but a genesis or an override can have it: its first instruction is invalid.
+pub(crate) fn analysed(code: Bytes) -> Bytecode {
+    Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code))
 }
 
 /// The store does not have what the state refers to: a fault, never a rejection.
@@ -225,6 +231,12 @@ impl<S: StateSource> State<S> {
         Ok(self.bytecode(hash)?.original_bytes())
     }
 
+    /// Whether an account with a key borrows the code of a contract (EIP-7702).
+    pub fn is_delegated(&mut self, address: Address) -> Result<bool, StateError> {
+        let hash = self.account(address)?.map_or(KECCAK256_EMPTY, |account| account.code_hash);
+        Ok(self.bytecode(hash)?.is_eip7702())
+    }
+
     fn bytecode(&mut self, hash: B256) -> Result<Bytecode, StateError> {
         if hash == KECCAK256_EMPTY {
             return Ok(Bytecode::default());
@@ -233,7 +245,7 @@ impl<S: StateSource> State<S> {
             return Ok(code.clone());
         }
         let bytes = self.source.code(hash).ok_or(StateError::MissingCode(hash))?;
-        let code = Bytecode::new_raw(bytes);
+        let code = analysed(bytes);
         self.code.insert(hash, code.clone());
         Ok(code)
     }
@@ -267,7 +279,7 @@ impl<S: StateSource> State<S> {
         let old = self.account(address)?.unwrap_or_default();
         let hash = keccak256(&code);
         if hash != old.code_hash && hash != KECCAK256_EMPTY {
-            self.keep_code(hash, Bytecode::new_raw(code));
+            self.keep_code(hash, analysed(code));
         }
         self.set_account(address, old.nonce, old.balance, hash)
     }

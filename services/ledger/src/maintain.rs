@@ -10,7 +10,7 @@ mod blocks;
 mod check;
 mod stream;
 
-pub use blocks::{Exported, Import, Imported, export, import};
+pub use blocks::{Exported, Import, Imported, export, import, specification};
 pub use check::{Checked, check};
 
 use crate::store::StoreError;

@@ -26,6 +26,7 @@ use alloy_consensus::Transaction as _;
 use alloy_consensus::transaction::Recovered;
 use alloy_primitives::{Address, B256};
 use chain::checkpoint::Ballots;
+use chain::execute::authorities;
 use chain::pool::Added;
 use chain::state::StateError;
 use chain::sync::{Input, Status};
@@ -289,7 +290,10 @@ impl Node {
         pool.pass(self.now());
         let account = locked(&self.accounts).get(admitted.signer(), || self.shared_snapshot())?;
         let place = (admitted.signer(), admitted.nonce());
-        let added = pool.add(admitted, &account)?;
+        let added = match account.has_code() && self.is_delegated(admitted.signer())? {
+            true => pool.add_delegated(admitted, &account)?,
+            false => pool.add(admitted, &account)?,
+        };
         for evicted in &added.evicted {
             tracing::debug!(%evicted, by = %hash, "a transaction left the full pool");
         }
@@ -297,6 +301,11 @@ impl Node {
         drop(pool);
         self.tell(Input::Pooled(hash));
         Ok(hash)
+    }
+
+    /// Whether an account borrows the code of a contract, as of the head.
+    fn is_delegated(&self, address: Address) -> Result<bool, SubmitError> {
+        Ok(state_at_head(&*self.shared_snapshot()?)?.is_delegated(address)?)
     }
 
     /// Recovers in parallel who signed transactions that are going to be [submitted](Self::submit)
@@ -357,9 +366,10 @@ impl Node {
             })?;
         let (hash, number) = (imported.hash, imported.block.header.number);
         let change = imported.head.clone();
+        let delegated = delegated_in(&imported.block.transactions);
         self.store.append(imported, self.finality_lag())?;
         match &change {
-            Some(change) => self.moved(change),
+            Some(change) => self.moved(change, Some((hash, delegated))),
             None => tracing::info!(number, %hash, "a block of another branch was stored"),
         }
         if self.certificate().is_some_and(|certificate| certificate.checkpoint.hash == hash) {
@@ -369,12 +379,12 @@ impl Node {
     }
 
     /// What follows from another head: the pool, the miner and the network learn of it, and an
-    /// operator votes.
-    fn moved(&self, change: &HeadChange) {
+    /// operator votes. Of the `new` block it is known whom it delegates.
+    fn moved(&self, change: &HeadChange, new: Option<(B256, Vec<Address>)>) {
         let (undone, head) = (change.disconnected.len(), change.connected.last());
         tracing::debug!(?head, undone, "the head moved");
         self.heads.fetch_add(1, Ordering::Release);
-        if let Err(error) = self.follow(change) {
+        if let Err(error) = self.follow(change, new) {
             // The block is stored; candidates sort out what the pool did not learn.
             tracing::error!(%error, "the pool did not follow the head");
         }
@@ -386,7 +396,11 @@ impl Node {
     }
 
     /// Brings the pool to the new head: what was included leaves, what was undone returns.
-    fn follow(&self, change: &HeadChange) -> Result<(), ImportError> {
+    fn follow(
+        &self,
+        change: &HeadChange,
+        new: Option<(B256, Vec<Address>)>,
+    ) -> Result<(), ImportError> {
         let mut pool = self.pool();
         let mut known = locked(&self.accounts);
         known.replace(HashMap::new());
@@ -397,6 +411,17 @@ impl Node {
         let undone = change.disconnected.iter().rev();
         let returned: Vec<_> = undone.flat_map(|hash| transactions(&snapshot, *hash)).collect();
         addresses.extend(returned.iter().map(Recovered::signer));
+        // The nonces of these change, too.
+        addresses.extend(returned.iter().flat_map(|one| authorities(one.inner())));
+        for hash in &change.connected {
+            match &new {
+                Some((new, delegated)) if new == hash => addresses.extend(delegated),
+                _ => {
+                    let block = snapshot.block(*hash).map(|block| block.transactions);
+                    addresses.extend(delegated_in(&block.unwrap_or_default()));
+                }
+            }
+        }
         let mut state = state_at_head(&snapshot)?;
         let mut accounts = HashMap::with_capacity(addresses.len());
         for address in addresses {
@@ -412,6 +437,11 @@ impl Node {
         known.replace(accounts);
         Ok(())
     }
+}
+
+/// Whom the transactions may delegate.
+fn delegated_in(transactions: &[Transaction]) -> Vec<Address> {
+    transactions.iter().flat_map(authorities).collect()
 }
 
 /// The transactions of a stored block with their senders.

@@ -14,12 +14,12 @@ use ::chain::GenesisSpec;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use ledger::History;
 use ledger::maintain::{self, Import, MaintainError, Progress};
 use service::Clock;
 
-use crate::chain_node::FINAL_BELOW;
+use crate::chain_node::{FINAL_BELOW, Kept};
 use crate::exit::Trouble;
+use crate::genesis;
 
 /// Where the chain may be below the directory of a node.
 const BELOW: [&str; 2] = ["chain", "ledger"];
@@ -53,9 +53,13 @@ pub struct Check {
 pub struct Export {
     /// The file; `.gz` at its end compresses it.
     file: PathBuf,
-    /// The node's directory.
+    /// The directory of the node, or that of an installation.
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
+    /// Writes the genesis, too: whoever has both needs nothing else to follow the chain. Nothing
+    /// may be there yet.
+    #[arg(long, value_name = "FILE")]
+    genesis: Option<PathBuf>,
 }
 
 /// Arguments of `wattex node import`.
@@ -69,9 +73,8 @@ pub struct Take {
     /// The genesis of a chain that is not there yet.
     #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
-    /// Keep all old states.
-    #[arg(long)]
-    archive: bool,
+    #[command(flatten)]
+    kept: Kept,
 }
 
 /// Does the work; the exit code tells what came of it.
@@ -101,6 +104,11 @@ fn check(arguments: &Check) -> Result<ExitCode> {
 fn export(arguments: &Export) -> Result<ExitCode> {
     let bar = bar("exporting", "blocks");
     let directory = chain_in(&arguments.dir);
+    if let Some(file) = &arguments.genesis {
+        let spec = maintain::specification(&directory);
+        let spec = spec.map_err(|error| trouble(&arguments.dir, error))?;
+        genesis::write(file, &spec)?;
+    }
     let exported = maintain::export(&directory, &arguments.file, |progress| shown(&bar, progress));
     bar.finish_and_clear();
     let exported = exported.map_err(|error| trouble(&arguments.dir, error))?;
@@ -114,7 +122,7 @@ fn import(arguments: &Take) -> Result<ExitCode> {
     if let Some(genesis) = &genesis {
         keep_beside(&arguments.dir, genesis)?;
     }
-    let history = if arguments.archive { History::Archive } else { History::default() };
+    let history = arguments.kept.history();
     let now = Clock::real().now().unsigned();
     let how = Import { genesis, history, finality_lag: FINAL_BELOW, now };
     let bar = bar("importing", "bytes");

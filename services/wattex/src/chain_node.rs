@@ -10,9 +10,12 @@
 //! was; a directory of another chain is refused before anything in it changes. On a chain for
 //! development time runs ahead of the clock where blocks are wanted faster than one a second.
 
+mod deployed;
 mod dev;
 mod directory;
+mod history;
 mod network;
+mod origin;
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -28,7 +31,7 @@ use anyhow::{Context, Result};
 use bus::Bus;
 use calendar::Timestamp;
 use clap::Args;
-use ledger::{History, Ledger, Mining, RpcLimits, RpcServer, StartError};
+use ledger::{Ledger, Mining, RpcLimits, RpcServer, StartError};
 use service::{Clock, ClockHand, Tick};
 use tokio::sync::watch;
 
@@ -37,6 +40,7 @@ use crate::stop::Stop;
 use directory::Directory;
 
 pub use directory::random_chain_id;
+pub use history::Kept;
 pub use network::FINAL_BELOW;
 
 /// Where tools look for a node.
@@ -56,6 +60,9 @@ pub struct Arguments {
     /// block at once for what is sent.
     #[arg(long)]
     dev: bool,
+    /// Our contracts are on the chain for development, too; the last account has every role.
+    #[arg(long, requires = "dev")]
+    contracts: bool,
     /// EIP-155 chain id of a new chain; random when absent.
     #[arg(long, value_name = "ID", conflicts_with = "genesis", value_parser = chain_id())]
     chain_id: Option<u64>,
@@ -75,10 +82,11 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value_t = Address::ZERO)]
     miner: Address,
     #[command(flatten)]
+    origins: origin::Allowed,
+    #[command(flatten)]
     network: network::Arguments,
-    /// Keep all old states; without, those of the last 128 blocks and of what is not final.
-    #[arg(long)]
-    archive: bool,
+    #[command(flatten)]
+    kept: Kept,
     /// Seconds between blocks of a new chain. With --dev: a block at these times only.
     #[arg(long, value_name = "SECONDS", conflicts_with = "genesis", value_parser = seconds())]
     block_time: Option<u64>,
@@ -150,6 +158,7 @@ async fn serve(arguments: Arguments, directory: Directory) -> Result<ExitCode> {
 }
 
 async fn start(arguments: &Arguments, directory: &Directory, clock: Clock) -> Result<Arc<Ledger>> {
+    let origins = arguments.origins.origins(arguments.dev)?;
     let network = arguments.network.open(directory.genesis()).await?;
     let mode = match (arguments.mine, arguments.dev) {
         (0, _) => Mining::Off,
@@ -163,10 +172,12 @@ async fn start(arguments: &Arguments, directory: &Directory, clock: Clock) -> Re
         mode,
         coinbase: miner,
         finality_lag: network.finality_lag,
-        history: if arguments.archive { History::Archive } else { History::default() },
+        history: arguments.kept.history(),
         threads: NonZeroUsize::new(arguments.mine.into()).unwrap_or(NonZeroUsize::MIN),
         development: arguments.dev,
-        rpc: rpc_limits(arguments.dev),
+        rpc: RpcLimits { origins, ..RpcLimits::default() },
+        // What follows somebody's chain knows the contracts as the installation does.
+        deployment: serde_json::to_value(deployed::in_genesis(directory.genesis()))?,
         peering: network.peering,
         operator_key: network.operator_key,
         miner_key: network.miner_key,
@@ -185,12 +196,6 @@ async fn start(arguments: &Arguments, directory: &Directory, clock: Clock) -> Re
         error @ StartError::Key { .. } => Trouble::Key(error.to_string()).into(),
         StartError::Network(error) => Trouble::Network(format!("{error:#}")).into(),
     })
-}
-
-/// A node for development answers pages of any origin: it holds nothing that is worth anything.
-fn rpc_limits(dev: bool) -> RpcLimits {
-    let origins = if dev { vec!["*".to_owned()] } else { Vec::new() };
-    RpcLimits { origins, ..RpcLimits::default() }
 }
 
 fn listen(ledger: &Ledger, address: SocketAddr, option: &'static str) -> Result<RpcServer> {
@@ -212,6 +217,9 @@ fn announce(
     println!("chain id   {}", node.rules().chain_id);
     println!("genesis    {}", node.genesis());
     println!("directory  {}", directory.shown());
+    if !node.config().deployment.is_null() {
+        println!("contracts  {}", node.config().deployment);
+    }
     if arguments.dev {
         dev::print_accounts();
     }

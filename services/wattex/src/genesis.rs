@@ -8,8 +8,12 @@
 //! }
 //! ```
 //!
-//! Every field may be left out; amounts are in ether. What is written is the whole specification:
+//! Every field may be left out, and so may the description: then it is a chain with the usual
+//! parameters and no accounts. Amounts are in ether. What is written is the whole specification:
 //! each node of the chain is started with the same file. It is never written over another.
+//!
+//! Every chain has the CREATE2 deployer and Multicall3 from the start; our own contracts only where
+//! the description names an admin of them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -41,8 +45,10 @@ const ROLE_DELAY: u32 = 2 * 86_400;
 #[derive(Args, Debug, Clone)]
 pub struct Arguments {
     /// The description: JSON with any of chainId, timestamp, blockTime, difficulty,
-    /// fixedDifficulty, gasLimit, reward, accounts, operators, miners and contracts.
-    description: PathBuf,
+    /// fixedDifficulty, gasLimit, reward, accounts, operators, miners and contracts. Without, the
+    /// usual parameters, a random chain id and nothing on it but the CREATE2 deployer and
+    /// Multicall3; our contracts are where the description has them.
+    description: Option<PathBuf>,
     /// Where the genesis is written; nothing may be there yet.
     #[arg(long, value_name = "FILE", default_value = "genesis.json")]
     out: PathBuf,
@@ -78,7 +84,7 @@ struct Description {
 type Ours = (Deployment, Vec<Currency>);
 
 /// Who holds which role in our contracts; who is not named is the admin.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Contracts {
     admin: Address,
@@ -130,7 +136,8 @@ impl<'de> Deserialize<'de> for Ether {
 
 /// Writes the genesis that the description stands for.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let description = read(&arguments.description)?;
+    let description = arguments.description.as_deref().map(read).transpose()?;
+    let description = description.unwrap_or_default();
     let role_delay = description.contracts.as_ref().and_then(Contracts::role_delay);
     let (spec, ours) = description.specification()?;
     let genesis = spec.build().map_err(|error| Trouble::Genesis(error.to_string()))?;
@@ -162,7 +169,11 @@ fn read(file: &Path) -> Result<Description, Trouble> {
         .map_err(|error| Trouble::Genesis(format!("{file_name} describes no genesis: {error}")))
 }
 
-fn write(file: &Path, spec: &GenesisSpec) -> Result<()> {
+/// Writes a genesis where there is nothing yet.
+///
+/// # Errors
+/// [`Trouble::Genesis`] where something is there or cannot be.
+pub fn write(file: &Path, spec: &GenesisSpec) -> Result<()> {
     let mut created = File::create_new(file).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Trouble::Genesis(format!("{} exists already", file.display())),
         _ => Trouble::Genesis(format!("cannot write {}: {error}", file.display())),
@@ -190,6 +201,18 @@ impl Description {
         let ours = self.contracts.map(|contracts| contracts.add_to(&mut spec)).transpose()?;
         Ok((spec, ours))
     }
+}
+
+/// Adds our contracts with what a description leaves out: `admin` has every role, `deployer`
+/// creates them. Roles change at once, as on a chain for development.
+pub fn add_contracts(
+    spec: &mut GenesisSpec,
+    admin: Address,
+    deployer: Address,
+) -> Result<(), Trouble> {
+    let deployer = Some(deployer);
+    let contracts = Contracts { admin, deployer, role_delay: Some(0), ..Contracts::default() };
+    contracts.add_to(spec).map(|_| ())
 }
 
 impl Contracts {

@@ -14,8 +14,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use calendar::Timestamp;
 use clap::Args;
 use client::{HttpRpc, JsonRpc};
+use contracts::Clearing;
 use contracts::bindings::EnergyMarket;
-use contracts::{Clearing, Deployment};
 use market::domain::{Difference, Recomputed, SlotJournal, recompute};
 use matching::Share;
 use reqwest::header::AUTHORIZATION;
@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 
 use self::commitments::Committed;
 use crate::exit::Trouble;
+use crate::verify::contracts_in;
 
 /// The largest journal that is fetched: 20 000 orders take about 15 MB.
 const JOURNAL_BYTES_MAX: usize = 64 << 20;
@@ -185,8 +186,7 @@ async fn limited(mut answer: reqwest::Response) -> Result<String> {
 /// the node itself names; `None` where there is none.
 pub async fn posted(node: &dyn JsonRpc, journal: &SlotJournal) -> Result<Option<Clearing>> {
     let chain_id: U64 = serde_json::from_value(node.request("eth_chainId", json!([])).await?)?;
-    let deployment: Deployment =
-        serde_json::from_value(node.request("wattex_deployment", json!([])).await?)?;
+    let deployment = contracts_in(node.request("wattex_deployment", json!([])).await?)?;
     let here = (chain_id.to::<u64>(), deployment.market);
     if here != (journal.chain_id, journal.market) {
         let (chain, market) = here;

@@ -27,8 +27,9 @@ pub struct Arguments {
     /// absent.
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
-    /// A node whose word on chain, contracts and block is taken instead of a trust file.
-    #[arg(long, value_name = "URL", conflicts_with = "trust")]
+    /// A node whose word on the block is taken, best your own. What chain it is and where the
+    /// contracts are it says as well, unless a trust file is named.
+    #[arg(long, value_name = "URL")]
     rpc: Option<String>,
     /// Print the report as JSON.
     #[arg(long)]
@@ -42,9 +43,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .map_err(|error| Trouble::Bill(format!("cannot read {}: {error}", file.display())))?;
     // What is no text is no bill either: it is judged like any other garbage.
     let text = String::from_utf8_lossy(&bytes);
-    let trust = match &arguments.rpc {
-        Some(url) => Some(trust_of_node(url, &text)?),
-        None => trust_file(arguments.trust.as_deref(), file)?,
+    let trust = match (&arguments.rpc, &arguments.trust) {
+        (Some(url), None) => Some(trust_of_node(url, &text, None)?),
+        (Some(url), Some(pinned)) => Some(trust_of_node(url, &text, Some(read(pinned)?))?),
+        (None, named) => trust_file(named.as_deref(), file)?,
     };
     let report = billing::domain::verify::verify(&text, trust.as_ref());
     if arguments.json {
@@ -73,15 +75,30 @@ pub fn trust_file(named: Option<&Path>, bill: &Path) -> Result<Option<Trust>> {
         None if beside.is_file() => &beside,
         None => return Ok(None),
     };
+    Ok(Some(read(path)?))
+}
+
+fn read(path: &Path) -> Result<Trust> {
     let text = fs::read_to_string(path)
         .map_err(|error| Trouble::Trust(format!("cannot read {}: {error}", path.display())))?;
     let trust = serde_json::from_str(&text)
         .map_err(|error| Trouble::Trust(format!("{} is no trust file: {error}", path.display())))?;
-    Ok(Some(trust))
+    Ok(trust)
 }
 
-/// What the node says of its chain, its contracts and the block that the bill's proofs are against.
-fn trust_of_node(url: &str, bill: &str) -> Result<Trust> {
+/// The contracts in a node's answer to `wattex_deployment`.
+///
+/// # Errors
+/// [`Trouble::Trust`] where it names none: no genesis of ours began its chain.
+pub fn contracts_in(answer: Value) -> Result<Deployment> {
+    let named: Option<Deployment> = serde_json::from_value(answer)?;
+    let none = "the node knows of no contracts of ours in its genesis: name a trust file with them";
+    Ok(named.ok_or_else(|| Trouble::Trust(none.to_owned()))?)
+}
+
+/// What the node says of the block that the bill's proofs are against, and of its chain and
+/// contracts, unless they are `pinned`.
+fn trust_of_node(url: &str, bill: &str, pinned: Option<Trust>) -> Result<Trust> {
     let evidence = evidence_in(bill)
         .map_err(|error| Trouble::Bill(format!("the file is not a bill: {error}")))?;
     let header = <chain::Header as alloy_rlp::Decodable>::decode(&mut &evidence.header[..])
@@ -98,13 +115,21 @@ fn trust_of_node(url: &str, bill: &str) -> Result<Trust> {
             serde_json::from_value(block["hash"].clone())
                 .with_context(|| format!("{url} has no block {number}"))
         };
-        let contracts: Deployment =
-            serde_json::from_value(ask("wattex_deployment", json!([])).await?)?;
-        let genesis = block_hash(U64::ZERO).await?;
+        let (chain_id, genesis) = (chain_id.to(), block_hash(U64::ZERO).await?);
+        let (contracts, tariff) = match pinned {
+            Some(Trust { chain, .. }) if (chain.chain_id, chain.genesis) != (chain_id, genesis) => {
+                let (id, pinned) = (chain.chain_id, chain.genesis);
+                let why = format!("the node is of chain {chain_id} that begins with {genesis}");
+                let why = format!("{why}, the trust file pins {id} that begins with {pinned}");
+                return Err(Trouble::Trust(why).into());
+            }
+            Some(Trust { chain, tariff, .. }) => (chain.contracts, tariff),
+            None => (contracts_in(ask("wattex_deployment", json!([])).await?)?, None),
+        };
         let hash = block_hash(U64::from(header.number)).await?;
         Ok(Trust {
-            chain: ChainRef { chain_id: chain_id.to(), genesis, contracts },
-            tariff: None,
+            chain: ChainRef { chain_id, genesis, contracts },
+            tariff,
             block: TrustedBlock { number: header.number, hash },
         })
     })

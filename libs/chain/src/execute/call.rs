@@ -1,11 +1,13 @@
 //! Calls without a signature: what a contract would answer, and how much gas it would take.
 
+use super::delegation::recovered;
 use super::precompiles::Moved;
 use super::watch::{self, Watch};
 use super::{TRANSACTION_GAS_MAX, TransactionError, config_env, refusal};
 use crate::state::{State, StateError};
 use crate::view::StateSource;
 use alloy_eips::eip2930::AccessList;
+use alloy_eips::eip7702::SignedAuthorization;
 use alloy_primitives::{Address, Bytes, Log, TxKind, U256};
 use revm::context::result::{ExecutionResult, HaltReason, Output, ResultAndState};
 use revm::context::{BlockEnv, CfgEnv, TransactTo, TxEnv};
@@ -43,6 +45,8 @@ pub struct Call {
     pub data: Bytes,
     /// Accounts and slots that are warm from the start.
     pub access_list: AccessList,
+    /// Accounts that are delegated before it runs, by their consent (EIP-7702).
+    pub authorization_list: Vec<SignedAuthorization>,
 }
 
 /// How a call ended.
@@ -187,21 +191,25 @@ impl Calls<'_> {
             Some(nonce) => nonce,
             None => state.basic(call.from)?.map_or(0, |account| account.nonce),
         };
+        let (gas, delegates) = (self.gas_of(call), !call.authorization_list.is_empty());
         let transaction = TxEnv {
             tx_type: match tip {
+                _ if delegates => 4,
                 Some(_) => 2,
                 None => u8::from(!call.access_list.is_empty()),
             },
             caller: call.from,
-            gas_limit: self.gas_of(call),
+            gas_limit: gas,
             gas_price: price,
-            gas_priority_fee: tip,
+            // A plain price is all for the miner.
+            gas_priority_fee: tip.or(delegates.then_some(price)),
             kind: call.to.map_or(TxKind::Create, TransactTo::Call),
             value: call.value,
             data: call.data.clone(),
             nonce,
             chain_id: Some(self.chain_id),
             access_list: call.access_list.clone(),
+            authorization_list: recovered(&call.authorization_list, gas),
             ..TxEnv::default()
         };
         Ok((call_config(self.chain_id), block, transaction))

@@ -4,7 +4,7 @@
 //! are dropped for room only. Overrides lie above them and belong to one reader.
 
 use super::overrides::{Pretended, StateOverrides};
-use crate::state::{Account, StateError};
+use crate::state::{Account, StateError, analysed};
 use crate::trie::{EMPTY_ROOT, Trie};
 use crate::view::StateSource;
 use alloy_primitives::map::{AddressMap, B256Map, HashMap};
@@ -47,7 +47,7 @@ impl CodeCache {
         drop(codes);
         let bytes = source.code(hash).ok_or(StateError::MissingCode(hash))?;
         let size = bytes.len();
-        let code = Bytecode::new_raw(bytes);
+        let code = analysed(bytes);
         let mut codes = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if codes.bytes + size > CODE_BYTES_MAX {
             *codes = Codes::default();
@@ -162,7 +162,7 @@ impl<S: StateSource> Database for Reader<'_, S> {
             balance = pretended.balance.unwrap_or(balance);
             if let Some(bytes) = &pretended.code {
                 code_hash = keccak256(bytes);
-                code = Some(Bytecode::new_raw(bytes.clone()));
+                code = Some(analysed(bytes.clone()));
             }
         }
         let code = match code {

@@ -7,6 +7,7 @@
 mod transfers;
 
 use super::call::{self, Call, CallOutcome};
+use super::delegation::recovered;
 use super::overrides::{BlockOverrides, OverrideError, StateOverrides, check_overrides};
 use super::precompiles::Moved;
 use super::watch::{self, Watch};
@@ -19,7 +20,7 @@ use crate::trie::{NodePlace, NodeSource};
 use crate::view::{AtBlock, ChainView, StateSource};
 use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Eip658Value, ReceiptWithBloom};
-use alloy_consensus::{SignableTransaction, TxEip1559, TxEip2930, TxLegacy};
+use alloy_consensus::{SignableTransaction, TxEip1559, TxEip2930, TxEip7702, TxLegacy};
 use alloy_primitives::{Address, B64, B256, Bytes, Log, Signature, TxKind, U256, logs_bloom};
 use revm::context::result::{EVMError, ResultAndState};
 use revm::context::{BlockEnv, CfgEnv, TransactTo, TxEnv};
@@ -363,20 +364,22 @@ fn environment(call: &Call, chain_id: u64) -> TxEnv {
         caller: call.from,
         gas_limit: call.gas.unwrap_or_default(),
         gas_price: call.gas_price.unwrap_or_default(),
-        gas_priority_fee: (kind_of(call) == 2).then_some(call.tip.unwrap_or_default()),
+        gas_priority_fee: (kind_of(call) >= 2).then_some(call.tip.unwrap_or_default()),
         kind: call.to.map_or(TxKind::Create, TransactTo::Call),
         value: call.value,
         data: call.data.clone(),
         nonce: call.nonce.unwrap_or_default(),
         chain_id: Some(chain_id),
         access_list: call.access_list.clone(),
+        authorization_list: recovered(&call.authorization_list, call.gas.unwrap_or_default()),
         ..TxEnv::default()
     }
 }
 
-/// The EIP-2718 type: dynamic fees, unless the call names a gas price.
+/// The EIP-2718 type: dynamic fees, unless the call names a gas price or delegates.
 fn kind_of(call: &Call) -> u8 {
     match (call.gas_price, call.tip) {
+        _ if !call.authorization_list.is_empty() => 4,
         (None, _) | (_, Some(_)) => 2,
         (Some(_), None) => u8::from(!call.access_list.is_empty()),
     }
@@ -390,6 +393,20 @@ pub fn unsigned(call: &Call, chain_id: u64) -> Transaction {
     let (value, input) = (call.value, call.data.clone());
     let (gas_price, access_list) = (call.gas_price.unwrap_or_default(), call.access_list.clone());
     match kind_of(call) {
+        4 => TxEip7702 {
+            chain_id,
+            nonce,
+            gas_limit,
+            max_fee_per_gas: gas_price,
+            max_priority_fee_per_gas: call.tip.unwrap_or_default(),
+            to: call.to.unwrap_or_default(),
+            value,
+            access_list,
+            authorization_list: call.authorization_list.clone(),
+            input,
+        }
+        .into_signed(nobody)
+        .into(),
         2 => TxEip1559 {
             chain_id,
             nonce,

@@ -44,6 +44,15 @@ pub enum PoolError {
     /// The sender has as many waiting as it may.
     #[error("account limit exceeded")]
     AccountLimitExceeded,
+    /// The sender is delegated, or about to be, and has a transaction waiting.
+    #[error("in-flight transaction limit reached for delegated accounts")]
+    DelegatedLimit,
+    /// The sender is delegated, or about to be, and the nonce is not its next.
+    #[error("gapped-nonce tx from delegated accounts")]
+    DelegatedGap,
+    /// An account that it delegates has several transactions waiting.
+    #[error("authority already reserved")]
+    AuthorityReserved,
     /// The pool is full, and it pays the miner no more than those do that would have to leave.
     #[error("transaction underpriced: effective tip {got}, the cheapest of a full pool {cheapest}")]
     Outbid { got: u128, cheapest: u128 },

@@ -4,7 +4,7 @@ use super::Pooled;
 use crate::block::Recovered;
 use crate::state::Account;
 use alloy_consensus::Transaction as _;
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, B256, U256};
 use std::collections::{BTreeMap, VecDeque};
 use std::{iter, mem};
 
@@ -50,6 +50,8 @@ pub(super) struct Sender {
     pub(super) queued: BTreeMap<u64, Box<Pooled>>,
     pub(super) cost: U256,
     bytes: usize,
+    /// Whom transactions may delegate that came (`true`) or left since somebody asked.
+    authorities: Vec<(Address, bool)>,
 }
 
 /// Pending transactions by nonce.
@@ -112,6 +114,7 @@ impl Sender {
         let nonce = pooled.nonce();
         self.cost += pooled.cost;
         self.bytes += pooled.memory;
+        self.authorities.extend(pooled.authorities.iter().map(|authority| (*authority, true)));
         let old = match self.place(nonce) {
             Some(at) => {
                 let old = mem::replace(&mut self.pending[at], pooled);
@@ -182,41 +185,43 @@ impl Sender {
 
     /// Keeps what the balance covers, lower nonces first.
     fn afford(&mut self, balance: U256, now: u64) -> Vec<B256> {
-        let (mut left, mut gone) = (balance, Vec::new());
+        let mut left = balance;
         let pending = mem::take(&mut self.pending);
         let queued = mem::take(&mut self.queued);
         self.queue(pending, now);
         self.queued.extend(queued);
-        for (_, pooled) in self.queued.extract_if(.., |_, pooled| {
+        let uncovered = self.queued.extract_if(.., |_, pooled| {
             let is_covered = pooled.cost <= left;
             if is_covered {
                 left -= pooled.cost;
             }
             !is_covered
-        }) {
-            self.cost -= pooled.cost;
-            self.bytes -= pooled.memory;
-            gone.push(pooled.hash);
-        }
+        });
+        let uncovered: Vec<_> = uncovered.map(|(_, pooled)| pooled).collect();
+        let gone = uncovered.into_iter().filter_map(|pooled| self.lost(Some(pooled)));
+        let gone = gone.map(|pooled| pooled.hash).collect();
         self.promote();
         gone
     }
 
     /// Takes out what has been queued since `since_max` or longer. Its hashes.
     pub(super) fn expire(&mut self, since_max: u64) -> Vec<B256> {
-        let mut gone = Vec::new();
-        for (_, pooled) in self.queued.extract_if(.., |_, pooled| pooled.since <= since_max) {
-            self.cost -= pooled.cost;
-            self.bytes -= pooled.memory;
-            gone.push(pooled.hash);
-        }
-        gone
+        let expired = self.queued.extract_if(.., |_, pooled| pooled.since <= since_max);
+        let expired: Vec<_> = expired.map(|(_, pooled)| pooled).collect();
+        let gone = expired.into_iter().filter_map(|pooled| self.lost(Some(pooled)));
+        gone.map(|pooled| pooled.hash).collect()
+    }
+
+    /// Whom transactions may delegate that came (`true`) or left since this was asked last.
+    pub(super) fn take_authorities(&mut self) -> Vec<(Address, bool)> {
+        mem::take(&mut self.authorities)
     }
 
     fn lost(&mut self, pooled: Option<Box<Pooled>>) -> Option<Box<Pooled>> {
         if let Some(pooled) = &pooled {
             self.cost -= pooled.cost;
             self.bytes -= pooled.memory;
+            self.authorities.extend(pooled.authorities.iter().map(|authority| (*authority, false)));
         }
         pooled
     }

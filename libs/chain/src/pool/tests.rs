@@ -2,7 +2,8 @@
 //! no limit is exceeded.
 
 use super::*;
-use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_consensus::{SignableTransaction, TxEip1559, TxEip7702};
+use alloy_eips::eip7702::Authorization;
 use alloy_primitives::{Bytes, Signature, TxKind};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -40,7 +41,29 @@ fn transaction(random: &mut ChaCha8Rng, sender: Address, nonce: u64) -> Recovere
         ..TxEip1559::default()
     };
     let signature = Signature::new(U256::ONE, U256::ONE, false);
+    if random.random_range(0..8) == 0 {
+        let unsigned = delegating(unsigned, sender, random.random_range(0..3));
+        return Recovered::new_unchecked(unsigned.into_signed(signature).into(), sender);
+    }
     Recovered::new_unchecked(unsigned.into_signed(signature).into(), sender)
+}
+
+/// The same with up to two authorizations, by one of three that nobody has the key of.
+fn delegating(call: TxEip1559, to: Address, number: u8) -> TxEip7702 {
+    let address = Address::repeat_byte(number);
+    let one = Authorization { chain_id: U256::ZERO, address, nonce: 0 };
+    let one = one.into_signed(Signature::new(U256::ONE, U256::ONE, false));
+    assert!(crate::signature::authority(&one).is_some());
+    TxEip7702 {
+        nonce: call.nonce,
+        gas_limit: call.gas_limit,
+        max_fee_per_gas: call.max_fee_per_gas,
+        max_priority_fee_per_gas: call.max_priority_fee_per_gas,
+        to,
+        authorization_list: vec![one; usize::from(number)],
+        input: call.input,
+        ..TxEip7702::default()
+    }
 }
 
 fn check(pool: &Pool, when: &str) {
@@ -48,6 +71,7 @@ fn check(pool: &Pool, when: &str) {
     let mut order = Order::new(limits.fair_share);
     order.rerank(pool.order.base_fee, &HashMap::new());
     let (mut count, mut pending, mut memory) = (0, 0, 0);
+    let mut authorities = HashMap::new();
     for (address, sender) in &pool.senders {
         order.note(*address, sender);
         assert!(sender.len() > 0, "{when}: a sender without transactions");
@@ -65,11 +89,15 @@ fn check(pool: &Pool, when: &str) {
             assert_eq!(pool.by_hash.get(&pooled.hash), Some(&(*address, pooled.nonce())), "{when}");
         }
         assert!(sender.queued.len() <= limits.queued_per_sender_max, "{when}");
+        for authority in all().flat_map(|pooled| &pooled.authorities) {
+            *authorities.entry(*authority).or_default() += 1;
+        }
         count += sender.len();
         pending += sender.pending.len();
         memory += sender::SENDER_BYTES + all().map(|pooled| pooled.memory).sum::<usize>();
     }
     assert_eq!(order, pool.order, "{when}");
+    assert_eq!(authorities, pool.authorities, "{when}");
     assert_eq!((count, pending, memory), (pool.len(), pool.pending, pool.memory), "{when}");
     assert!(count <= limits.count_max && memory <= limits.bytes_max, "{when}: {count} {memory}");
     assert!(count - pending <= limits.queued_max, "{when}");

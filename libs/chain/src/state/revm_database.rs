@@ -6,7 +6,7 @@ use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256};
 use revm::Database;
 use revm::bytecode::Bytecode;
 use revm::database_interface::DBErrorMarker;
-use revm::state::{Account as Made, AccountInfo, EvmState};
+use revm::state::{Account as Made, AccountInfo, AccountStatus, EvmState};
 
 impl DBErrorMarker for StateError {}
 
@@ -53,7 +53,11 @@ impl<S: StateSource> State<S> {
             self.entry(address)?.0.forget_storage();
         }
         let info = account.info;
-        if info.code_hash != KECCAK256_EMPTY && account.status.contains(CREATED) {
+        // Nobody else brings code that is not known: a contract that was created, and an account
+        // that was delegated.
+        let is_new = account.status.contains(AccountStatus::Created)
+            || info.code.as_ref().is_some_and(Bytecode::is_eip7702);
+        if info.code_hash != KECCAK256_EMPTY && is_new {
             let code = info.code.ok_or(StateError::MissingCode(info.code_hash))?;
             self.keep_code(info.code_hash, code);
         }
@@ -66,6 +70,3 @@ impl<S: StateSource> State<S> {
         Ok(())
     }
 }
-
-/// Only a contract created in the transaction brings new code: delegations (EIP-7702) are refused.
-const CREATED: revm::state::AccountStatus = revm::state::AccountStatus::Created;

@@ -104,5 +104,6 @@ pub fn is_hopeless(reason: &PoolError) -> bool {
             | Error::FloorDataGas { .. }
             | Error::InitCodeSize { .. }
             | Error::CostOverflow(_)
+            | Error::NoAuthorization
     )
 }

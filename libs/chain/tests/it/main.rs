@@ -3,6 +3,7 @@
 
 mod attack;
 mod calls;
+mod delegation;
 mod flips;
 mod light;
 mod network;

@@ -1,6 +1,7 @@
 //! Keys, transactions and a chain in memory.
 
-use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_consensus::{SignableTransaction, TxEip1559, TxEip7702};
+use alloy_eips::eip7702::{Authorization, SignedAuthorization};
 use alloy_primitives::{Address, B64, B256, Bytes, Signature, TxKind, U256, address, keccak256};
 use chain::genesis::{Allocation, Deploy, GenesisCall};
 use chain::{
@@ -79,6 +80,40 @@ pub(crate) fn transaction(nonce: u64, to: impl Into<TxKind>, data: Bytes) -> TxE
         access_list: Default::default(),
         input: data,
     }
+}
+
+/// The consent of a key to run the code at an address, on a chain and at a nonce.
+pub(crate) fn authorize(
+    key: u8,
+    chain_id: u64,
+    address: Address,
+    nonce: u64,
+) -> SignedAuthorization {
+    let unsigned = Authorization { chain_id: U256::from(chain_id), address, nonce };
+    let signature = Key::new(key).signature(unsigned.signature_hash());
+    unsigned.into_signed(signature)
+}
+
+/// A call that delegates before it runs.
+pub(crate) fn delegating(
+    sender: u8,
+    call: TxEip1559,
+    authorization_list: Vec<SignedAuthorization>,
+) -> Recovered {
+    let unsigned = TxEip7702 {
+        chain_id: call.chain_id,
+        nonce: call.nonce,
+        gas_limit: call.gas_limit,
+        max_fee_per_gas: call.max_fee_per_gas,
+        max_priority_fee_per_gas: call.max_priority_fee_per_gas,
+        to: *call.to.to().unwrap(),
+        value: call.value,
+        access_list: call.access_list,
+        authorization_list,
+        input: call.input,
+    };
+    let key = Key::new(sender);
+    Recovered::new_unchecked(key.sign(unsigned), key.address())
 }
 
 /// Keys 1 to 9 are rich; key 1 has deployed a recorder and set its slot 1 to 5.

@@ -36,6 +36,11 @@ pub fn export(
     Ok(Exported { blocks: all })
 }
 
+/// What the chain in `directory` was begun from.
+pub fn specification(directory: &Path) -> Result<GenesisSpec, MaintainError> {
+    existing(directory)?.spec()?.ok_or(MaintainError::NoSpecification)
+}
+
 /// How blocks are taken in.
 #[derive(Clone, Debug)]
 pub struct Import {

@@ -132,7 +132,7 @@ impl Node {
             return Err(ImportError::BelowFinalized { number, undone, finalized });
         }
         self.store.move_head(&change, self.finality_lag())?;
-        self.moved(&change);
+        self.moved(&change, None);
         Ok(())
     }
 

@@ -107,7 +107,8 @@ fn is_transfer(
     state: &mut Pretending<'_>,
     call: &Call,
 ) -> Result<bool, RpcError> {
-    let Some(to) = call.to.filter(|_| call.data.is_empty()) else { return Ok(false) };
+    let plain = call.data.is_empty() && call.authorization_list.is_empty();
+    let Some(to) = call.to.filter(|_| plain) else { return Ok(false) };
     if calls.moved.is_precompiled(&to) || state.has_code(to).map_err(unreadable)? {
         return Ok(false);
     }

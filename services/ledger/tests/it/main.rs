@@ -3,6 +3,7 @@
 
 mod accounts;
 mod calls;
+mod delegation;
 mod feed;
 mod harness;
 mod history;

@@ -15,7 +15,7 @@ use rand::Rng;
 use service::Clock;
 use tempfile::TempDir;
 
-use super::{Arguments, dev};
+use super::{Arguments, deployed, dev};
 use crate::demo::temporary_directory;
 use crate::exit::Trouble;
 
@@ -55,7 +55,7 @@ impl Directory {
             kept
         } else {
             is_empty(&path).map_err(refused)?;
-            let genesis = wanted.unwrap_or_else(|| new(arguments));
+            let genesis = wanted.map_or_else(|| new(arguments), Ok)?;
             write(&path, &genesis).context("writing the genesis")?;
             genesis
         };
@@ -113,6 +113,9 @@ fn fits(
     if arguments.dev && !dev::is_development(kept) {
         return Err("holds a chain that is not for development".to_owned());
     }
+    if arguments.contracts && deployed::in_genesis(kept).is_none() {
+        return Err("holds a chain without our contracts".to_owned());
+    }
     if let Some(wanted) = arguments.block_time.filter(|_| !arguments.dev)
         && wanted != kept.target_block_time
     {
@@ -134,17 +137,17 @@ fn is_empty(path: &Path) -> Result<(), String> {
 }
 
 /// A chain that nobody else has.
-fn new(arguments: &Arguments) -> GenesisSpec {
+fn new(arguments: &Arguments) -> Result<GenesisSpec, Trouble> {
     let chain_id = arguments.chain_id.unwrap_or_else(random_chain_id);
     let now = Clock::real().now().unsigned();
     let mut spec = match arguments.dev {
-        true => dev::genesis(chain_id, now),
+        true => dev::genesis(chain_id, now, arguments.contracts)?,
         false => GenesisSpec::new(chain_id, now),
     };
     if let Some(seconds) = arguments.block_time {
         spec.target_block_time = seconds;
     }
-    spec
+    Ok(spec)
 }
 
 /// A chain id that fits what wallets can hold and is unlike those that people choose.

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::Arguments;
 use super::server::{Evidence, SideEvidence};
 use crate::exit::Trouble;
+use crate::verify::contracts_in;
 
 /// A trade, the chain it is on, and the readings under it.
 pub struct Look<'a> {
@@ -181,7 +182,7 @@ pub async fn pinned(node: &HttpRpc, url: &str, trust: Option<&Path>) -> Result<(
     };
     let id: U64 = serde_json::from_value(ask("eth_chainId", json!([])).await?)?;
     let Some(path) = trust else {
-        let at = serde_json::from_value(ask("wattex_deployment", json!([])).await?)?;
+        let at = contracts_in(ask("wattex_deployment", json!([])).await?)?;
         return Ok((id.to(), at));
     };
     let text = fs::read_to_string(path)

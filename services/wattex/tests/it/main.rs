@@ -9,6 +9,7 @@ mod clearing;
 mod crashes;
 mod days;
 mod decoding;
+mod delegations;
 mod fleets;
 mod generated;
 mod inputs;

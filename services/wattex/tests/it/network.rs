@@ -1,14 +1,17 @@
 //! Four nodes as processes of their own, over NATS: late, killed, apart, lied to, weak and strong.
 
 mod blame;
+mod final_blocks;
 mod halves;
+mod late;
 mod liar;
 mod lies;
 mod namespaces;
 mod partition;
+mod permitted;
 mod rates;
 mod relay;
-mod socket;
+pub mod socket;
 mod throttle;
 mod world;
 

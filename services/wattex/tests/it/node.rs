@@ -1,5 +1,7 @@
 //! `wattex node` and `wattex genesis`: what they print, answer and refuse, and how they end.
 
+mod options;
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -46,12 +48,12 @@ impl Node {
         node.request(method, params).await.unwrap()
     }
 
-    async fn height(&self) -> u64 {
+    pub async fn height(&self) -> u64 {
         quantity(&self.ask("eth_blockNumber", json!([])).await)
     }
 
     /// Asks until there is a block above `height`.
-    async fn higher_than(&self, height: u64) {
+    pub async fn higher_than(&self, height: u64) {
         let deadline = Instant::now() + BLOCK_WITHIN;
         while self.height().await <= height {
             assert!(Instant::now() < deadline, "no block above {height}");
@@ -152,11 +154,22 @@ fn what_a_node_cannot_work_with_is_said_in_a_sentence() {
         check(&run(wattex(&[&["node"], arguments].concat())), code, parts);
     }
     for (arguments, part) in [
+        (&["--history", "20", "--archive"][..], "cannot be used with"),
+        (&[&["--dev"][..], &["--origin=https://a.example"; 17]].concat(), "--origin: 16 at most"),
+    ] {
+        let ended = run(wattex(&[&["node"][..], arguments].concat()));
+        assert_eq!(ended.code, Some(2), "{}", ended.err);
+        assert!(ended.err.contains(part), "{}", ended.err);
+    }
+    for (arguments, part) in [
         (["--frobnicate", "1"], "--frobnicate"),
         (["--http", "8545x"], "8545x"),
         (["--mine", "many"], "many"),
         (["--miner", "0x12"], "0x12"),
         (["--chain-id", "0"], "--chain-id"),
+        (["--history", "11"], "a whole number of blocks from 12"),
+        (["--origin", "explorer.example"], "http(s)://HOST[:PORT]"),
+        (["--contracts", "--archive"], "--dev"),
     ] {
         let ended = run(wattex(&[&["node"][..], &arguments].concat()));
         assert_eq!(ended.code, Some(2), "{}", ended.err);

@@ -8,6 +8,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
+use crate::node::Node;
 use crate::program::{Ended, Place, run, text, wattex};
 
 const POSITIONS: usize = 100;
@@ -33,6 +34,7 @@ fn bills_hold_and_nothing_in_them_can_change() {
         assert_eq!(report["verdict"], "holds");
     }
     foreign_trust_is_refused(&bills[0], &other);
+    a_node_of_ones_own_is_enough(&place, &other);
     changed_digits_are_named(&place);
     a_bill_without_trust_is_unanchored(&place);
 }
@@ -42,6 +44,44 @@ fn foreign_trust_is_refused(bill: &Path, other: &Place) {
     let ended = ask(&[text(bill), "--trust", text(&foreign)]);
     assert_eq!(ended.code, Some(10), "{}", ended.out);
     assert!(ended.out.contains("evidence.chain") && ended.out.contains("FAILED"), "{}", ended.out);
+}
+
+/// A node that follows the operator's chain from its genesis on, and was told nothing else of it.
+fn a_node_of_ones_own_is_enough(place: &Place, other: &Place) {
+    let (blocks, genesis, own) =
+        (place.path("blocks.gz"), place.path("genesis.json"), place.path("own"));
+    let (chain, began) = (text(&blocks), ["--genesis", text(&genesis)]);
+    let (theirs, directory) = (place.directory(), ["--dir", text(&own)]);
+    let exported = ["node", "export", chain, "--dir", text(&theirs)];
+    let exported = run(wattex(&[&exported[..], &began].concat()));
+    assert_eq!(exported.code, Some(0), "{}", exported.err);
+    let imported = run(wattex(&[&["node", "import", chain], &directory[..], &began].concat()));
+    assert_eq!(imported.code, Some(0), "{}", imported.err);
+    let node = Node::start(&[&directory[..], &["--mine", "0"]].concat());
+    for bill in place.bills() {
+        let ended = ask(&[text(&bill), "--rpc", &node.url]);
+        assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+        assert!(ended.out.contains("HOLDS"), "{}", ended.out);
+    }
+    let bill = &place.bills()[0];
+    let asked = |url: &str, trust: &Place| {
+        let trust = trust.path("bills").join("trust.json");
+        ask(&[text(bill), "--rpc", url, "--trust", text(&trust)])
+    };
+    let pinned = asked(&node.url, place);
+    assert_eq!(pinned.code, Some(0), "{}{}", pinned.out, pinned.err);
+    let foreign = asked(&node.url, other);
+    assert_eq!(foreign.code, Some(3), "{}", foreign.out);
+    assert!(foreign.err.contains("the trust file pins"), "{}", foreign.err);
+    node.stop("INT");
+    let stranger = Node::start(&["--dev"]);
+    let unknown = ask(&[text(bill), "--rpc", &stranger.url]);
+    assert_eq!(unknown.code, Some(3), "{}", unknown.out);
+    assert!(unknown.err.contains("knows of no contracts of ours"), "{}", unknown.err);
+    stranger.stop("INT");
+    let again = ["node", "export", chain, "--dir", text(&theirs)];
+    let again = run(wattex(&[&again[..], &began].concat()));
+    assert_eq!(again.code, Some(3), "nothing is written over: {}", again.err);
 }
 
 fn a_bill_without_trust_is_unanchored(place: &Place) {

@@ -2,6 +2,7 @@
 
 use super::super::{invalid, server};
 use alloy_eips::eip2930::AccessList;
+use alloy_eips::eip7702::SignedAuthorization;
 use alloy_primitives::{Address, B256, Bytes, U64, U128, U256};
 use chain::execute::{AccountOverride, BlockOverrides, Call, StateOverrides};
 use client::RpcError;
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// A call as tools send it. Blobs and delegations are refused: this chain has none.
+/// A call as tools send it. Blobs are refused: this chain has none.
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(in super::super) struct CallRequest {
@@ -25,7 +26,7 @@ pub(in super::super) struct CallRequest {
     input: Option<Bytes>,
     access_list: Option<AccessList>,
     chain_id: Option<U256>,
-    authorization_list: Option<Vec<Value>>,
+    authorization_list: Option<Vec<SignedAuthorization>>,
     blob_versioned_hashes: Option<Vec<Value>>,
     blobs: Option<Vec<Value>>,
 }
@@ -49,6 +50,7 @@ impl CallRequest {
             value: self.value.unwrap_or_default(),
             data: self.input.or(self.data).unwrap_or_default(),
             access_list: self.access_list.unwrap_or_default(),
+            authorization_list: self.authorization_list.unwrap_or_default(),
         })
     }
 
@@ -71,11 +73,12 @@ impl CallRequest {
             return Err(server(message));
         }
         let none = |list: &Option<Vec<Value>>| list.as_ref().is_none_or(Vec::is_empty);
-        if !none(&self.authorization_list)
-            || !none(&self.blob_versioned_hashes)
-            || !none(&self.blobs)
-        {
+        if !none(&self.blob_versioned_hashes) || !none(&self.blobs) {
             return Err(server("transaction type not supported"));
+        }
+        let delegates = self.authorization_list.as_ref().is_some_and(|list| !list.is_empty());
+        if delegates && self.to.is_none() {
+            return Err(server("EIP-7702 transaction cannot be used to create contract"));
         }
         Ok(())
     }

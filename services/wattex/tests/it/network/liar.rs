@@ -14,7 +14,7 @@ use chain::rules::{BLOCK_BYTES_MAX, TIME_AHEAD_MAX};
 use chain::signature::HALF_ORDER;
 use chain::sync::Message;
 use chain::sync::message::{Announcement, Bodies, Body, GetBodies, Part};
-use chain::{ChainView, Transaction, header};
+use chain::{ChainView, Rules, Transaction, header};
 use keys::SecretKey;
 use ledger::peers::{Joined, PeerId};
 use ledger::{Ledger, Node, Transport};
@@ -46,9 +46,14 @@ pub enum Kind {
     Future,
     /// Bytes that are no message.
     Malformed,
+    /// A sealed block of somebody whom the genesis does not let mine.
+    Stranger,
+    /// A sealed block of somebody whom it lets mine, but who did not sign for it.
+    Unsigned,
 }
 
 impl Kind {
+    /// What can be done on any chain.
     pub const ALL: [Kind; 6] = [
         Kind::Work,
         Kind::StateRoot,
@@ -67,6 +72,8 @@ impl Kind {
             Kind::Oversized => ("oversized", "larger than allowed"),
             Kind::Future => ("future", "block in the future"),
             Kind::Malformed => ("malformed", "malformed"),
+            Kind::Stranger => ("block", "is no miner of this chain"),
+            Kind::Unsigned => ("block", "does not begin with the right to mine"),
         }
     }
 }
@@ -191,11 +198,17 @@ fn forge(node: &Node, kind: Kind) -> Option<(Announcement, Option<Block>)> {
         let (head, transactions) = (snapshot.header(parent).unwrap(), Vec::new());
         return Some((Announcement { head, work, transactions, certificate }, None));
     }
-    let candidate = node.propose_on(parent, Vec::new(), Address::ZERO, now).ok()?;
+    // By its own rules, by which everybody may mine.
+    let rules = Rules { miners: Vec::new(), ..node.rules().clone() };
+    let coinbase = match kind {
+        Kind::Unsigned => *node.rules().miners.first()?,
+        _ => Address::ZERO,
+    };
+    let candidate = rules.propose(&snapshot, parent, Vec::new(), coinbase, now).ok()?;
     let mut block = candidate.block().clone();
     let header = &mut block.header;
     match kind {
-        Kind::Work | Kind::Malformed => {}
+        Kind::Work | Kind::Malformed | Kind::Stranger | Kind::Unsigned => {}
         Kind::StateRoot => header.state_root = B256::repeat_byte(7),
         Kind::Oversized => header.transactions_root = B256::repeat_byte(8),
         Kind::Future => header.timestamp = now + 10 * TIME_AHEAD_MAX,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bus::Bus;
+use chain::GenesisSpec;
 use ledger::peers::Nats;
 use ledger::{Config, Ledger, Mining, Parts, Peering};
 use serde_json::json;
@@ -13,6 +14,7 @@ use super::blame::Blame;
 use super::liar::{Kind, Liar};
 use super::throttle::Throttle;
 use super::world::World;
+use crate::program::Place;
 
 /// About what the honest miner tries within the two seconds of a block.
 const DIFFICULTY: u64 = 1 << 20;
@@ -24,11 +26,11 @@ const HONEST_PERCENT: u32 = 10;
 const NAMED_WITHIN: Duration = Duration::from_secs(120);
 
 /// A node in the test that only follows: a liar knows the chain too.
-async fn follower(world: &World, transport: &Nats) -> Arc<Ledger> {
+pub async fn follower(place: &Place, spec: &GenesisSpec, transport: &Nats) -> Arc<Ledger> {
     let peering = Some(Peering { transport: Arc::new(transport.clone()) });
     let config = Config { mode: Mining::Off, finality_lag: 1_000, peering, ..Config::default() };
-    let directory = world.place.path("follower");
-    let (genesis, bus, clock) = (world.spec.clone(), Bus::in_process(), Clock::real());
+    let directory = place.path("follower");
+    let (genesis, bus, clock) = (spec.clone(), Bus::in_process(), Clock::real());
     ledger::start(Parts { directory, genesis, bus, clock, config }).await.unwrap()
 }
 
@@ -53,7 +55,7 @@ async fn peers_that_lie_are_named_and_ignored_and_the_others_go_on() {
     let miner = Throttle::start(&world.nodes[0], HONEST_PERCENT);
     // The liars sit in the other half than the miner.
     let transport = Nats::connect(&[world.halves.nats(1)]).await.unwrap();
-    let honest = follower(&world, &transport).await;
+    let honest = follower(&world.place, &world.spec, &transport).await;
     let before = world.agreed(1).await.number;
     let mut liars = Vec::new();
     for kind in Kind::ALL {
