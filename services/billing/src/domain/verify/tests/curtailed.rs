@@ -1,6 +1,6 @@
 //! What the operator's word that the grid was curtailed explains, and what it does not.
 
-use calendar::Timestamp;
+use calendar::{SlotLength, Timestamp};
 
 use super::agreed::{PERIOD_DAYS, day, heading, period};
 use super::world::{World, settled_for};
@@ -8,7 +8,7 @@ use super::*;
 use crate::domain::bill::Curtailed;
 
 /// The bill of a world whose operator says that these slots were curtailed.
-fn published(mut world: World, known: &[Curtailed]) -> (World, Report) {
+fn published(world: World, known: &[Curtailed]) -> (World, Report) {
     let evidence = world.evidence();
     let hour = SlotLength::from_minutes(60).unwrap();
     let (invoice, _) = issue(heading("INV-2026-1"), period(), hour, &evidence, known).unwrap();
@@ -57,17 +57,17 @@ fn what_was_said_of_the_grid_is_bound_by_the_chain() {
 
 #[test]
 fn the_operators_word_explains_nothing_else() {
-    let zone_day = Timestamp::from_seconds(at(20).slot.seconds() + 15 * 86_400);
+    let over = Timestamp::from_seconds(at(20).slot.seconds() + 15 * 86_400);
     let never = Curtailed { slot: at(20).slot.plus_seconds(40 * 86_400), ..at(20) };
     let cases = [
         ("nothing was missing at ten", vec![at(10), at(20)]),
         ("somebody was short at seven", vec![at(19), at(20)]),
         ("said twice", vec![at(20), at(20)]),
-        ("said when corrections were over", vec![Curtailed { told: zone_day, ..at(20) }]),
+        ("said when corrections were over", vec![Curtailed { told: over, ..at(20) }]),
         ("of another period", vec![at(20), never]),
     ];
     for (case, curtailed) in cases {
-        let mut world = settled_for(0);
+        let world = settled_for(0);
         let evidence = world.evidence();
         let hour = SlotLength::from_minutes(60).unwrap();
         let issued = issue(heading("INV-2026-1"), period(), hour, &evidence, &[at(20)]);
