@@ -1,11 +1,11 @@
 //! What a bill says can be read again from its PDF, and its XML is inside.
 
-use documents::{Content, Document, Kind, LANGUAGES, Locale, ubl};
+use documents::{Content, Document, Information, Kind, LANGUAGES, Locale, ubl};
 use invoice_pdf::{PAGES_MAX, Pdf, PdfError, XML_NAME, write};
 use units::Money;
 
 use crate::reader::Reader;
-use crate::samples::{full, money, plain, random};
+use crate::samples::{day, full, money, plain, random};
 
 /// Random documents that are written and read again.
 const DOCUMENTS: u64 = 120;
@@ -85,6 +85,7 @@ fn a_household_has_its_month_on_few_pages_in_every_language() {
         assert!(check(full(language), language) <= 3, "{language}");
         let mut plain = full(language);
         plain.lines.truncate(7);
+        (plain.information, plain.is_final) = (Information::default(), false);
         assert_eq!(check(plain, language), 2, "{language}");
         let (document, locale, pdf) = written(full(language));
         assert!(pdf.bytes.len() < 150_000, "{} bytes", pdf.bytes.len());
@@ -105,6 +106,11 @@ fn a_household_has_its_month_on_few_pages_in_every_language() {
             locale.text("comparison.retail_alone"),
             locale.text("chart"),
             estimated.rsplit_once(") ").unwrap().1,
+            content.information.fuel_mix.as_deref().unwrap(),
+            content.information.switching.as_deref().unwrap(),
+            &locale.filled("information.co2", &[("grams", "38")]),
+            &locale.filled("information.self_sufficiency", &[("percent", &locale.percent(4_056))]),
+            &locale.filled("note.final", &[("day", &locale.day(day("2026-07-01")))]),
         ] {
             assert!(text.contains(&plainly(what)), "{language}: {what:?} is not in\n{text}");
         }

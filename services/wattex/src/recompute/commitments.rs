@@ -185,6 +185,7 @@ mod tests {
                 feed_in_price: price,
                 orders: 0,
                 cancelled: 0,
+                uncovered: 0,
                 of_contracts: 0,
                 fills: 0,
                 volume: Energy::ZERO,
