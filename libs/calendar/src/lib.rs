@@ -21,8 +21,8 @@ pub use local::{LocalDay, LocalTime, Moments, TimeZone, UnknownTimeZone};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
-/// Seconds between 1970 and the evening of 9999-12-30: the last moment that every zone can show, and
-/// that is written.
+/// Seconds between 1970 and the evening of 9999-12-30: the last moment that is written, and that
+/// every zone can show.
 const SECONDS_MAX: i64 = 253_402_207_200;
 
 impl Timestamp {
