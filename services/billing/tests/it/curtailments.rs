@@ -20,7 +20,7 @@ type Handed = (i64, i64, i64, i64);
 impl Running {
     async fn handed(&self, trade: B256) -> Handed {
         let path = format!("sqlite:{}", self.folder.path().join("billing.db").display());
-        let rows = db::Db::open(&path, &[db::Migration { version: 26, sql: "" }]).await.unwrap();
+        let rows = db::Db::open(&path, &[db::Migration { version: 31, sql: "" }]).await.unwrap();
         let sql = "select run, delivered, seller_short, buyer_short from delivery where trade = $1";
         let row = db::query(sql).bind(format!("{trade:#x}")).fetch_one(rows.read()).await.unwrap();
         let number = |place: usize| row.try_get::<i64, _>(place).unwrap();
