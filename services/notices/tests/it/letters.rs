@@ -105,7 +105,7 @@ async fn a_bill_comes_by_mail_in_the_readers_language_with_its_pages() {
 #[actix_web::test]
 async fn who_pays_before_it_uses_is_told_of_each_state_in_words() {
     let mailbox = Mailbox::start().await;
-    let mut town = Running::start_with_mail(&mailbox).await;
+    let town = Running::start_with_mail(&mailbox).await;
     town.found().await;
     confirmed(&town, &mailbox, "en").await;
     let told = |before: &str, state: &str, from: Option<&str>| PrepaidChanged {
