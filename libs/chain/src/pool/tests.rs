@@ -71,7 +71,7 @@ fn check(pool: &Pool, when: &str) {
     let mut order = Order::new(limits.fair_share);
     order.rerank(pool.order.base_fee, &HashMap::new());
     let (mut count, mut pending, mut memory) = (0, 0, 0);
-    let mut authorities = HashMap::new();
+    let mut authorities: HashMap<Address, usize> = HashMap::new();
     for (address, sender) in &pool.senders {
         order.note(*address, sender);
         assert!(sender.len() > 0, "{when}: a sender without transactions");

@@ -56,7 +56,8 @@ async fn a_heavier_branch_below_what_is_final_is_refused_and_reported() {
     first.stop("INT");
     let first = start(&halves, 0, false);
     let ours = height(&first, "latest").await;
-    assert_eq!(height(&second, "latest").await, ours);
+    let other = async || height(&second, "latest").await;
+    until("the last of them at the other one", other, |height| *height == ours).await;
     let longer = async || height(&third, "latest").await;
     until("a longer branch", longer, |height| *height >= ours + LONGER).await;
     assert!(height(&third, "finalized").await < apart);
