@@ -12,6 +12,7 @@ mod continuous;
 mod currencies;
 mod fraud;
 mod held;
+mod invented;
 mod mechanisms;
 mod person;
 mod rotation;

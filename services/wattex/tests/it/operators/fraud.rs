@@ -35,8 +35,18 @@ pub fn windows(place: &Place, slot: u64) -> [Timestamp; 2] {
 
 /// Both place an order with the market, which clears and settles them at the gate.
 pub async fn traded(town: &mut Town, buyer: &Person, seller: &Person, wh: u64) -> [Signed; 2] {
-    let buy = town.place.signed(buyer.wish(true, slot(0), wh, BID, 1), buyer.key());
-    let sell = town.place.signed(seller.wish(false, slot(0), wh, ASK, 1), seller.key());
+    traded_at(town, [buyer, seller], wh, [BID, ASK]).await
+}
+
+/// The same at limits of the buyer and of the seller.
+pub async fn traded_at(
+    town: &mut Town,
+    [buyer, seller]: [&Person; 2],
+    wh: u64,
+    [bid, ask]: [u64; 2],
+) -> [Signed; 2] {
+    let buy = town.place.signed(buyer.wish(true, slot(0), wh, bid, 1), buyer.key());
+    let sell = town.place.signed(seller.wish(false, slot(0), wh, ask, 1), seller.key());
     town.place(&buyer.token, &buy).await.unwrap();
     town.place(&seller.token, &sell).await.unwrap();
     town.pass_to(moment(slot(0)).plus_seconds(-SLOT_SECONDS)).await;
@@ -108,7 +118,7 @@ async fn what_no_meter_says_is_cut_before_anybody_has_it() {
 }
 
 /// What a meter said at both ends of a slot, with the proofs, as metering hands them out.
-async fn evidence(town: &Town, of: &Person, token: &str, ends: [Timestamp; 2]) -> [Value; 2] {
+pub async fn evidence(town: &Town, of: &Person, token: &str, ends: [Timestamp; 2]) -> [Value; 2] {
     let path = |time| format!("/v1/readings/evidence?meter={}&time={time}", of.device.meter);
     let [begin, end] = ends.map(path);
     [town.get(&begin, token).await, town.get(&end, token).await]

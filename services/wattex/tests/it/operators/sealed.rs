@@ -1,8 +1,11 @@
 //! Two households trade under seal: the one leaves its order with the market, the other opens its
-//! own; the chain settles it, and the program's own command proves from the published journal and
-//! the chain that no order came in that was not committed to before.
+//! own, which is in no database of the operator's before; the chain settles it, and the program's
+//! own command proves from the published journal and the chain that no order came in that was not
+//! committed to before.
 
-use alloy_primitives::{B256, keccak256};
+use std::path::Path;
+
+use alloy_primitives::{B256, hex, keccak256};
 use calendar::Timestamp;
 use serde_json::{Value, json};
 
@@ -33,6 +36,21 @@ fn opening(order: &Signed, salt: B256) -> Value {
     json!({ "order": order.terms, "signature": order.signature, "salt": salt })
 }
 
+/// Whether a database of the services has these bytes, as they are or as hex.
+fn known(folder: &Path, bytes: &[u8; 32]) -> bool {
+    let text = hex::encode(bytes);
+    let is_of_services = |name: &str| name.contains(".db");
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let entry = entry.unwrap();
+        if !is_of_services(&entry.file_name().to_string_lossy()) {
+            return false;
+        }
+        let file = std::fs::read(entry.path()).unwrap();
+        let raw = || file.windows(bytes.len()).any(|part| part == bytes);
+        String::from_utf8_lossy(&file).contains(&text) || raw()
+    })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn neighbours_trade_under_seal_and_it_settles() {
     let mut town = Town::start().await;
@@ -48,6 +66,18 @@ async fn neighbours_trade_under_seal_and_it_settles() {
     assert_eq!(left["commitment"], json!(commitment(&bid, theirs)));
     let kept = json!({ "slot": start(), "commitment": commitment(&ask, his) });
     town.made("/v1/commitments", &noor.token, &kept).await;
+    // Who runs all of it and would place bait before the gate finds hers, and not his: neither in
+    // its databases nor where staff look.
+    assert!(known(town.folder.path(), &commitment(&ask, his).0), "which have the commitment");
+    let written = |order: &Signed| {
+        let half = order.signature.as_bytes().first_chunk().unwrap();
+        known(town.folder.path(), half)
+    };
+    assert_eq!([&bid, &ask].map(written), [true, false]);
+    for side in ["buy", "sell"] {
+        let book = format!("/v1/book?side={side}&slot={}", start());
+        assert_eq!(town.get(&book, &town.clerk).await["items"], json!([]), "{side}");
+    }
     let path = format!("/v1/commitments/{}/opening", commitment(&ask, his));
     let early = town.refusal(&path, &noor.token, &opening(&ask, his)).await;
     assert_eq!(early, "REVEAL_CLOSED");
