@@ -7,6 +7,7 @@ use alloy_primitives::{Address, B256, Bytes, Signature, U256, b256, eip191_hash_
 use chain::genesis::Allocation;
 use ledger::development::ACCOUNTS;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 const FIRST: Address = ACCOUNTS[0].0;
 
@@ -101,6 +102,18 @@ async fn what_an_account_of_the_node_sends_is_filled_in_signed_and_mined() {
     }
     let kept = node.rpc("eth_call", json!([{ "to": FIRST.create(0) }])).await;
     assert_eq!(kept, json!(word(6)));
+}
+
+#[actix_web::test]
+async fn what_is_sent_at_once_gets_a_nonce_each() {
+    let (_setup, node) = node(true).await;
+    let pay = json!({ "from": FIRST, "to": Address::repeat_byte(7), "value": "0x1" });
+    let sent = (0..8).map(|_| node.rpc("eth_sendTransaction", json!([pay])));
+    let hashes: HashSet<String> =
+        futures::future::join_all(sent).await.iter().map(ToString::to_string).collect();
+    assert_eq!(hashes.len(), 8);
+    let pool = node.rpc("txpool_status", json!([])).await;
+    assert_eq!(pool, json!({ "pending": "0x8", "queued": "0x0" }));
 }
 
 #[actix_web::test]
