@@ -134,7 +134,8 @@ fn check(world: &World, seed: u64) {
             unchanged && trust.is_some(),
             "{seed}/{file}: {report}"
         );
-        assert!(unchanged || !report.findings.is_empty(), "{seed}/{file}: {report}");
+        let found = !report.findings.is_empty();
+        assert!(found || unchanged || trust.is_none(), "{seed}/{file}: {report}");
     }
     // Many of them still have the form of a bill: the checks behind the reader see them.
     assert!(read > FILES / 8, "{read} of {FILES} were read");
