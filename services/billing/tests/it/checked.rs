@@ -97,7 +97,7 @@ async fn each_day_is_held_together_once_and_kept() {
 
 #[actix_web::test]
 async fn an_interval_that_is_not_in_the_journal_is_asked_about() {
-    let (mut town, _) = traded_monday().await;
+    let (town, _) = traded_monday().await;
     town.billing.close().await;
     let behind = behind(&town).await;
     let forge = "update metered set import_wh = import_wh + 7 where slot = $1 and point = $2";

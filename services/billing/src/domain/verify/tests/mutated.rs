@@ -114,6 +114,13 @@ fn spelt(document: &Value) -> String {
     serde_json::from_str::<BillFile>(&text).map_or(text, |bill| bill.canonical_json())
 }
 
+/// What a file says: the order of its proof nodes is nothing.
+fn said(text: &str) -> Option<BillFile> {
+    let mut bill: BillFile = serde_json::from_str(text).ok()?;
+    bill.evidence.nodes.sort_unstable();
+    Some(bill)
+}
+
 fn check(world: &World, seed: u64) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let whole: Value = serde_json::from_str(&world.text).unwrap();
@@ -128,13 +135,11 @@ fn check(world: &World, seed: u64) {
         let trust = (file % 2 == 0).then_some(&world.trust);
         let report = verify(&text, trust);
         read += usize::from(report.verdict != Verdict::Unreadable);
-        let unchanged = text == world.text;
-        assert_eq!(
-            report.exit_code() == 0,
-            unchanged && trust.is_some(),
-            "{seed}/{file}: {report}"
-        );
-        assert!(unchanged || !report.findings.is_empty(), "{seed}/{file}: {report}");
+        let holds = report.exit_code() == 0;
+        let may_hold = trust.is_some() && said(&text) == said(&world.text);
+        assert!(may_hold || !holds, "{seed}/{file}: {report}");
+        let found = !report.findings.is_empty();
+        assert!(found || holds || trust.is_none(), "{seed}/{file}: {report}");
     }
     // Many of them still have the form of a bill: the checks behind the reader see them.
     assert!(read > FILES / 8, "{read} of {FILES} were read");
