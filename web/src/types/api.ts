@@ -83,6 +83,7 @@ export interface Paths {
     | `/v1/meters/${string}/erasures`
     | `/v1/meters/${string}/files`
     | `/v1/meters/${string}/files/${string}`
+    | `/v1/meters/${string}/interval-file`
     | `/v1/meters/${string}/status`
     | "/v1/orders"
     | `/v1/orders/${string}`
@@ -91,6 +92,10 @@ export interface Paths {
     | "/v1/payouts/files"
     | `/v1/payouts/files/${string}`
     | `/v1/payouts/${string}`
+    | "/v1/prepaid"
+    | "/v1/prepaid/accounts"
+    | "/v1/prepaid/settings"
+    | "/v1/prepaid/suspensions"
     | "/v1/price-band"
     | "/v1/quarantine"
     | "/v1/readings"
@@ -98,6 +103,7 @@ export interface Paths {
     | `/v1/readings/evidence/${string}`
     | "/v1/receivables"
     | "/v1/receivables/ages"
+    | "/v1/receivables/handed-over"
     | "/v1/relay/billing"
     | "/v1/relay/market"
     | "/v1/relay/metering"
@@ -184,6 +190,9 @@ export interface Paths {
     | "/v1/payouts/prepare"
     | `/v1/payouts/${string}/credit`
     | `/v1/payouts/${string}/order`
+    | `/v1/prepaid/accounts/${string}/suspension`
+    | `/v1/prepaid/suspensions/${string}/approval`
+    | `/v1/prepaid/suspensions/${string}/refusal`
     | "/v1/provisioning"
     | "/v1/requests"
     | "/v1/requests/prepare"
@@ -215,6 +224,9 @@ export interface Paths {
     | `/v1/mechanisms/${string}`
     | `/v1/memberships/${string}`
     | `/v1/meters/${string}/description`
+    | `/v1/prepaid/accounts/${string}/protection`
+    | "/v1/prepaid/agreement"
+    | "/v1/prepaid/settings"
     | "/v1/reminders/ladder"
     | "/v1/risk-limits"
     | `/v1/rules/${string}/${string}`
@@ -233,6 +245,7 @@ export interface Paths {
     | `/v1/memberships/${string}`
     | "/v1/orders"
     | `/v1/orders/${string}`
+    | "/v1/prepaid/agreement"
     | `/v1/rules/${string}/${string}`
     | "/v1/stop"
     | `/v1/suspensions/${string}/${string}`
@@ -884,6 +897,16 @@ export interface ChargeRow {
   on_chain: boolean;
 }
 
+/** What a reminder added to what is due. It can be disputed with the ground `fee`. */
+export interface ChargeView {
+  /** How much, in major units; below zero it was taken back. */
+  amount: string;
+  /** When. */
+  at: string;
+  /** Of which step. */
+  step: number;
+}
+
 /** A day of a meter as the rules left it. */
 export interface CheckedDay {
   /** When it was checked last; it is again when something else is known of it. */
@@ -1517,7 +1540,7 @@ export interface EstimatedRow {
 }
 
 /** What an endpoint can be told of. */
-export type EventKind = "account.opened" | "approval.requested" | "books.questioned" | "connection_point.registered" | "dispute.opened" | "dispute.decided" | "invoice.corrected" | "invoice.issued" | "invoice.paid" | "invoice.overdue" | "meter.enrolled" | "meter.rotated" | "meter.revoked" | "reading.quarantined" | "slot.cleared" | "slot.reconciled" | "tariff.published" | "trading.stopped" | "trading.resumed";
+export type EventKind = "account.opened" | "approval.requested" | "books.questioned" | "connection_point.registered" | "dispute.opened" | "dispute.decided" | "invoice.corrected" | "buying.changed" | "invoice.issued" | "invoice.paid" | "invoice.overdue" | "meter.enrolled" | "meter.rotated" | "meter.revoked" | "prepaid.changed" | "prepaid.suspended" | "prepaid.resumed" | "reading.quarantined" | "slot.cleared" | "slot.reconciled" | "tariff.published" | "trading.stopped" | "trading.resumed";
 
 /** A reading as `Challenges.challenge` takes it. Bytes as hex with `0x`. */
 export interface EvidenceView {
@@ -1816,7 +1839,15 @@ export type Grant = {
 };
 
 /** What an invoice is wrong about, as who disputes it sees it. */
-export type Ground = "reading" | "trade" | "tariff" | "payment" | "other";
+export type Ground = "reading" | "trade" | "tariff" | "payment" | "fee" | "other";
+
+/** A claim that was handed over. */
+export interface HandedOverView extends Receivable {
+  /** What reminders added to it, in major units; in what is left. */
+  fees: string;
+  /** When it was handed over. */
+  handed_over_at: string;
+}
 
 /** The newest block. */
 export interface HeadStatus {
@@ -1849,7 +1880,7 @@ export interface Hits {
   items: Hit[];
 }
 
-/** The energy of a connection point in one slot, as it is known now. */
+/** The energy of a connection point in one slot, as it is or was known. */
 export interface IntervalView {
   /** The connection point. */
   connection_point: string;
@@ -1883,6 +1914,8 @@ export interface InvoiceAssignment {
 export interface InvoicePaymentView {
   /** Whether it can be paid out of a wallet, and given back into one. */
   by_wallet: boolean;
+  /** Each of those fees, oldest first; below zero it was taken back. */
+  charges: ChargeView[];
   /** By how much corrections changed that. */
   corrected: string;
   /** What the account gets back: a credit, or what came in for more than is due by now. */
@@ -1893,23 +1926,27 @@ export interface InvoicePaymentView {
   days_overdue: number;
   /** Whether a dispute about it is open: nobody is reminded then. */
   disputed: boolean;
-  /** What is to be paid of it and its corrections, in major units; a credit is negative. */
+  /** What is to be paid of it, its corrections and fees, in major units; a credit is negative. */
   due: string;
   /** The last local day on which paying it is in time. */
   due_on: string;
+  /** What its reminders added to what is due, less what was taken back. */
+  fees: string;
   /** Whose bank account that is. */
   holder?: string;
   /** The bank account to pay to; absent where none is said. */
   iban?: string;
   /** What is left to be paid. */
   left: string;
+  /** What comes next if nothing is paid; absent where it is paid, disputed or at the top. */
+  next?: NextStepView;
   /** What came in for it. */
   paid: string;
   /** What came in, oldest first. */
   payments: ReceivedView[];
   /** What a transfer says (ISO 11649), so that it is known what it is for. */
   reference: string;
-  /** What was reminded of, oldest first. */
+  /** The steps that it has taken, oldest first. */
   reminders: ReminderView[];
   /** `open`, `overdue`, `paid`, `nothing` (there is nothing to pay) or `credit`. */
   state: string;
@@ -2104,7 +2141,7 @@ export interface KeystoreKdf {
   salt: string;
 }
 
-/** When invoices that are not paid are reminded of, and who said so. */
+/** What follows where invoices are not paid, and who said so. */
 export interface LadderView {
   /** When. */
   at?: string;
@@ -2112,8 +2149,8 @@ export interface LadderView {
   least: string;
   /** Who set it; absent where nobody did. */
   set_by?: string;
-  /** Days after the last one in time, rising. */
-  steps: number[];
+  /** In rising order of their days. */
+  steps: StepBody[];
 }
 
 /** A version of an interval that came after the corrections window. */
@@ -2572,12 +2609,12 @@ export interface NewKey {
   version: number;
 }
 
-/** When invoices that are not paid are reminded of. */
+/** What follows where invoices are not paid. */
 export interface NewLadder {
   /** Nobody who owes less is reminded, in major units; `0` when absent. */
   least?: string;
-  /** Days after the last one in time, rising; at most 8. */
-  steps: number[];
+  /** In rising order of their days; at most 8, the first a reminder or a fee. */
+  steps: StepBody[];
 }
 
 /** A meter that is put to work. Never printed: it may hold a token. */
@@ -2657,6 +2694,24 @@ export interface NewPayout {
   withdrawal_signature?: string;
 }
 
+/** How a community has accounts that pay before they use. */
+export interface NewPrepaidSettings {
+  /** From when on an account buys nothing from neighbours. */
+  buying_stops: StopsAt;
+  /** How far below nothing a balance may go, in major units. */
+  credit: string;
+  /** The first hour of a day in which a supply may be suspended, from 6. */
+  from_hour: number;
+  /** Days on which none is, beside weekends; rising, at most 400. */
+  holidays?: string[];
+  /** A balance is low that lasts for less than so many days, 1 to 60. */
+  low_days: number;
+  /** Hours between what the household is told and a suspension, 24 to 1440. */
+  notice_hours: number;
+  /** The hour from which on it may not any more, to 18. */
+  to_hour: number;
+}
+
 /** At which rate a dealer exchanges. */
 export interface NewRate {
   /**
@@ -2706,6 +2761,12 @@ export interface NewStatement {
   text: string;
 }
 
+/** Why a supply is to be suspended. */
+export interface NewSupplySuspension {
+  /** In words, 1 to 500 characters. The household reads it. */
+  reason: string;
+}
+
 /** A transfer that was signed for an invoice. */
 export interface NewWalletPayment {
   /**
@@ -2723,6 +2784,16 @@ export interface NewWebhook {
   secret: string;
   /** The endpoint. */
   webhook: WebhookView;
+}
+
+/** The step that an invoice takes if it stays as it is. */
+export interface NextStepView {
+  /** What it does. */
+  action: StepAction;
+  /** What it adds to what is due. */
+  fee: string;
+  /** On which local day. */
+  on: string;
 }
 
 /** One open offer. */
@@ -3076,6 +3147,88 @@ export interface PlaceView {
   siblings: string[];
 }
 
+/** An account that pays before it uses, as it was looked at last. */
+export interface PrepaidAccount {
+  /** The account. */
+  account: string;
+  /** What it has for energy to come, in major units. */
+  balance: string;
+  /** For how many hours the balance lasts; absent where nothing is used. */
+  hours_left?: number;
+  /** When it was looked at. */
+  looked_at: string;
+  /** Whether its supply is never suspended. */
+  protected: boolean;
+  /** Since when. */
+  since: string;
+  /** How it stands. */
+  state: State;
+  /** What it uses in a day. */
+  use_per_day: string;
+}
+
+/** How a community has them, and who said so. */
+export interface PrepaidSettings {
+  /** When. */
+  at?: string;
+  /** From when on an account buys nothing from neighbours. */
+  buying_stops: StopsAt;
+  /** How far below nothing a balance may go, in major units. */
+  credit: string;
+  /** The first hour of a day in which a supply may be suspended. */
+  from_hour: number;
+  /** Days on which none is, beside weekends. */
+  holidays: string[];
+  /** A balance is low that lasts for less than so many days. */
+  low_days: number;
+  /** Hours between what the household is told and a suspension, at least. */
+  notice_hours: number;
+  /** Who set it; absent where nobody did. */
+  set_by?: string;
+  /** The hour from which on it may not any more. */
+  to_hour: number;
+}
+
+/** How an account stands that pays before it uses, or how it would. */
+export interface PrepaidView {
+  /** The account. */
+  account: string;
+  /** Whether it pays before it uses; else this is how it would stand. */
+  agreed: boolean;
+  /** Since when. */
+  agreed_at?: string;
+  /** What it has for energy to come, in major units: `free - owed - unbilled`. */
+  balance: string;
+  /** From when on it buys nothing from neighbours. */
+  buying_stops: StopsAt;
+  /** Why it buys nothing from neighbours now: `dunning`, `prepaid`. Empty where it does. */
+  buys_nothing_for: string[];
+  /** How far below nothing the balance may go, in major units. */
+  credit: string;
+  /** Its free cash. */
+  free: string;
+  /** For how many hours the balance lasts; absent where nothing is used. */
+  hours_left?: number;
+  /** For how many hours balance and credit last. */
+  hours_with_credit?: number;
+  /** Below how many days of use the balance is low. */
+  low_days: number;
+  /** What its invoices leave to be paid. */
+  owed: string;
+  /** Whether its supply is never suspended, because somebody there depends on it. */
+  protected: boolean;
+  /** Since when it is in that state. */
+  since?: string;
+  /** `active`, `low`, `emergency` (it uses credit) or `suspended` (its supply may be cut). */
+  state: State;
+  /** What staff want; absent where nobody wants the supply suspended. */
+  suspension?: SuspensionNotice;
+  /** What is used and not billed yet, by the readings that are known. */
+  unbilled: string;
+  /** What it uses in a day: the mean of the last seven. */
+  use_per_day: string;
+}
+
 /** What is signed so that an account settles at another address. Nothing is kept of it. */
 export interface PreparedAddress {
   /** The address. */
@@ -3210,6 +3363,12 @@ export interface ProposalOutcome {
   not_simulated?: string;
   /** The same in words. */
   why?: string;
+}
+
+/** Whether a supply is never suspended. */
+export interface Protection {
+  /** Somebody there depends on it. Why is not asked, and not kept. */
+  protected: boolean;
 }
 
 /** A code that puts one meter to work. Never printed. */
@@ -3407,6 +3566,8 @@ export interface ReasonBody {
 export interface Receivable {
   /** Whose it is. */
   account: string;
+  /** What that step did. */
+  action?: StepAction;
   /** Days that are over since. */
   days_overdue: number;
   /** Whether a dispute about it is open. */
@@ -3466,6 +3627,8 @@ export interface RelayQueue {
 
 /** A step that an invoice has reached. */
 export interface ReminderView {
+  /** What it did. */
+  action: StepAction;
   /** When. */
   at: string;
   /** What was left to be paid. */
@@ -4285,6 +4448,9 @@ export interface SourcesPage {
   next?: string;
 }
 
+/** How an account that pays before it uses stands. */
+export type State = "active" | "low" | "emergency" | "suspended";
+
 /** One entry of a statement. */
 export interface StatementItem {
   /** When it became true. */
@@ -4359,6 +4525,19 @@ export interface StatementReport {
   statement: string;
 }
 
+/** What a step does. */
+export type StepAction = "remind" | "fee" | "suspend_trading" | "hand_over";
+
+/** A step of what follows where an invoice is not paid. */
+export interface StepBody {
+  /** What it does. */
+  action: StepAction;
+  /** Days after the last one in time. */
+  days: number;
+  /** What a step with the action `fee` adds to what is owed, in major units; `0` when absent. */
+  fee?: string;
+}
+
 /** Why nobody may trade. */
 export interface StopView {
   /** The party that decided. */
@@ -4373,6 +4552,9 @@ export interface StopView {
   tripped?: TrippedView;
 }
 
+/** From when on an account buys nothing from neighbours: what it buys is locked before it is used. */
+export type StopsAt = "low" | "emergency";
+
 /** A trade before the gate. */
 export interface StruckView {
   /** When. */
@@ -4381,6 +4563,38 @@ export interface StruckView {
   price: string;
   /** How much. */
   quantity_wh: number;
+}
+
+/** A suspension that staff want. */
+export interface SupplySuspension {
+  /** Whose supply. */
+  account: string;
+  /** The party that asked. */
+  asked_by: string;
+  /** When; the household was told then. */
+  at: string;
+  /** When. */
+  decided_at?: string;
+  /** The party that decided. */
+  decided_by?: string;
+  /** From when on it can be. */
+  from: string;
+  /** Its id. */
+  id: string;
+  /** In words. */
+  reason: string;
+  /** `open`, `approved`, `refused`, or `void` where it was not needed any more. */
+  state: string;
+}
+
+/** That staff want a supply suspended. */
+export interface SuspensionNotice {
+  /** Whether a second person agreed, without whom it is not. */
+  agreed: boolean;
+  /** From when on it can be. */
+  from: string;
+  /** In words. */
+  reason: string;
 }
 
 /** Somebody who may not trade. */

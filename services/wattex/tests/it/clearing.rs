@@ -281,7 +281,7 @@ fn all_mechanisms_are_shown_on_one_community() {
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     let whole: Value = serde_json::from_str(&ended.out).unwrap();
     let list = whole["mechanisms"].as_array().unwrap();
-    assert_eq!(list.len(), matching::Mechanism::ALL.len());
+    assert_eq!(list.len(), Mechanism::ALL.len());
     let of = |name: &str| list.iter().find(|one| one["mechanism"] == name).unwrap();
     assert_eq!(of("uniform")["welfare_ppm_of_best"], 1_000_000);
     assert!(of("uniform")["volume_wh"].as_u64().unwrap() > 0, "{}", of("uniform"));

@@ -4,7 +4,7 @@
 use super::{Place, follows, head, pooled, until};
 use crate::harness::{Setup, genesis, key, sign, sign_with, word};
 use alloy_primitives::{Address, B256};
-use chain::{Block, ChainView, Recovered};
+use chain::{Block, Recovered};
 use ledger::Ledger;
 use ledger::peers::InProcess;
 
