@@ -260,7 +260,7 @@ async fn an_audit_replays_what_is_new_and_on_request_everything() {
 /// Changes one row behind the service's back.
 pub async fn change_behind(town: &Running, sql: impl Into<String>) {
     let path = format!("sqlite:{}", town.folder.path().join("billing.db").display());
-    let behind = db::Db::open(&path, &[db::Migration { version: 25, sql: "" }]).await.unwrap();
+    let behind = db::Db::open(&path, &[db::Migration { version: 26, sql: "" }]).await.unwrap();
     let changed = db::query(db::AssertSqlSafe(sql.into()))
         .execute(behind.read())
         .await
