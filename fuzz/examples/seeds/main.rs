@@ -3,6 +3,7 @@
 
 mod formats;
 mod peer;
+mod reading;
 #[cfg(feature = "node")]
 mod rpc;
 
@@ -118,6 +119,9 @@ fn main() {
     write("proof", "ancestor", &[&[4], &json[..]].concat());
     for (name, bytes) in formats::all() {
         write("formats", &name, &bytes);
+    }
+    for (name, bytes) in reading::all() {
+        write("reading", name, &bytes);
     }
     for (name, bytes) in peer::all(&Stage::new()) {
         write("peer", &name, &bytes);
