@@ -22,8 +22,8 @@ pub use local::{LocalDay, LocalTime, Moments, TimeZone, UnknownTimeZone};
 pub struct Timestamp(i64);
 
 /// Seconds between 1970 and the evening of 9999-12-30: the last moment that is written, and that
-/// every zone can show.
-const SECONDS_MAX: i64 = 253_402_207_200;
+/// every zone can show. No slot begins there, so what lies beyond is in none.
+const SECONDS_MAX: i64 = 253_402_207_199;
 
 impl Timestamp {
     /// `seconds` after 1970-01-01T00:00:00Z; moments outside the years 1970 to 9999 are brought to
@@ -204,7 +204,7 @@ mod tests {
             let moment = Timestamp::from_seconds(seconds);
             assert_eq!(moment.to_string().parse::<Timestamp>().unwrap(), moment, "{seconds}");
         }
-        assert_eq!(Timestamp::from_seconds(i64::MAX).to_string(), "9999-12-30T22:00:00Z");
+        assert_eq!(Timestamp::from_seconds(i64::MAX).to_string(), "9999-12-30T21:59:59Z");
     }
 
     #[test]

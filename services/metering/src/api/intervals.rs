@@ -73,8 +73,9 @@ pub(crate) struct IntervalView {
     pub(crate) known_at: String,
 }
 
-/// The closed intervals of a connection point, in time order: each in its latest version, in the
-/// one that was the latest at some time, or in all of them.
+/// The closed intervals of a connection point, in time order.
+///
+/// Each in its latest version, in the one that was the latest at some time, or in all of them.
 #[utoipa::path(params(IntervalsQuery, PageQuery),
     responses((status = 200, body = Page<IntervalView>), Problems), tag = "metering")]
 #[get("/v1/intervals")]
