@@ -177,7 +177,7 @@ async fn what_was_measured_goes_out_as_a_file_and_comes_back_the_same() {
         let (status, xml) = bytes(&home, &file("format=greenbutton"), &own).await;
         assert_eq!(status, StatusCode::OK);
         assert!(String::from_utf8(xml).unwrap().contains("<IntervalBlock"));
-        for bad in ["format=pdf", "format=nem12&mapping=x", "format=nem12&name=short"] {
+        for bad in ["format=pdf", "format=nem12&mapping=x", "format=nem12&name=not-one"] {
             let (status, problem) = get(&home, &file(bad), &own).await;
             assert_eq!(status, StatusCode::BAD_REQUEST, "{bad}: {problem}");
         }
