@@ -195,12 +195,14 @@ impl Pool {
 
     fn add_pooled(
         &mut self,
-        pooled: Pooled,
+        mut pooled: Pooled,
         account: &Account,
         delegated: bool,
     ) -> Result<Added, PoolError> {
         self.update(pooled.transaction.signer(), account);
         self.check(&pooled, account)?;
+        // Recovering hundreds of them takes milliseconds: only for who can pay for it.
+        pooled.authorities = authorities(&pooled.transaction).into();
         self.check_delegation(&pooled, account, delegated)?;
         let evicted = self.make_room(&pooled, account.nonce)?;
         Ok(Added { evicted, ..self.insert(pooled, account.nonce) })
@@ -227,7 +229,7 @@ impl Pool {
             since: self.now,
             fees,
             floor: fees,
-            authorities: authorities(&transaction).into(),
+            authorities: Vec::new().into(),
             transaction,
         })
     }

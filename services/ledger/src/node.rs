@@ -411,7 +411,6 @@ impl Node {
         let undone = change.disconnected.iter().rev();
         let returned: Vec<_> = undone.flat_map(|hash| transactions(&snapshot, *hash)).collect();
         addresses.extend(returned.iter().map(Recovered::signer));
-        // The nonces of these change, too.
         addresses.extend(returned.iter().flat_map(|one| authorities(one.inner())));
         for hash in &change.connected {
             match &new {
@@ -422,6 +421,11 @@ impl Node {
                 }
             }
         }
+        // What runs in a delegated account changes it without sending.
+        let waiting: HashSet<Address> = pool.senders().collect();
+        let blocks = change.connected.iter().chain(&change.disconnected);
+        let named = blocks.flat_map(|hash| snapshot.named_in(*hash));
+        addresses.extend(named.filter(|address| waiting.contains(address)));
         let mut state = state_at_head(&snapshot)?;
         let mut accounts = HashMap::with_capacity(addresses.len());
         for address in addresses {

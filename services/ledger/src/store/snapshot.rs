@@ -161,6 +161,12 @@ impl Snapshot {
         }
     }
 
+    /// Who took part in the transactions of an imported block.
+    pub fn named_in(&self, hash: B256) -> impl Iterator<Item = Address> + use<> {
+        let all = self.taking_part(hash).unwrap_or_default();
+        all.into_iter().flatten().map(|one| one.address)
+    }
+
     /// Where the code of an address was created, the last time.
     pub fn creation(&self, address: Address) -> Result<Option<Place>, StoreError> {
         self.index.creation(address)
