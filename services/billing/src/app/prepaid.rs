@@ -87,12 +87,17 @@ impl Billing {
         {
             let first = zone.day_of(first.max(place.stay.from));
             let billed = invoices::billed_until(&self.db, account.account, place.meter).await?;
-            let from = billed.map_or(first, LocalDay::next).max(today.later(-UNBILLED_DAYS_MAX));
-            if from <= today {
-                let used = Period { from, to: today };
+            // Days before and after it lived here are no days of this account.
+            let last = place.stay.until.map_or(today, |until| zone.day_of(until).later(-1));
+            let last = last.min(today);
+            let from = billed.map_or(first, LocalDay::next).max(first);
+            let from = from.max(today.later(-UNBILLED_DAYS_MAX));
+            if from <= last {
+                let used = Period { from, to: last };
                 unbilled = self.rated(account, used, &tariffs, |rated| rated.due).await?;
             }
-            let mean = Period { from: first.max(today.later(-MEAN_DAYS)), to: today.later(-1) };
+            let to = last.min(today.later(-1));
+            let mean = Period { from: first.max(today.later(-MEAN_DAYS)), to };
             if mean.from <= mean.to {
                 let total = self.rated(account, mean, &tariffs, |rated| rated.total).await?;
                 let days = i64::from(mean.to.number() - mean.from.number() + 1);

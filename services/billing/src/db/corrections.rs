@@ -7,6 +7,7 @@ use db::{AnyRow, AssertSqlSafe, Cell, Db, Row, Tx, insert_rows, query, query_sca
 use ids::{AccountId, CommunityId, ConnectionPointId, CorrectionId, DisputeId, InvoiceId};
 use units::Money;
 
+use super::dunning;
 use crate::domain::correction::{Correction, NUMBER_PREFIX};
 
 /// What is issued after invoices. `corrected` of an invoice is the sum of what its corrections add
@@ -140,7 +141,13 @@ pub(crate) async fn put(
         .execute(tx.conn())
         .await
         .context("correcting what an invoice leaves")?;
-    Ok(())
+    let owed: i64 = query_scalar("select due + corrected from invoice where id = $1")
+        .bind(issued.invoice.to_string())
+        .fetch_one(tx.conn())
+        .await
+        .context("reading what is owed after a correction")?;
+    // Nothing was owed after all, so nobody had to be reminded of it.
+    if owed <= 0 { dunning::waive(tx, issued.invoice, issued.at).await } else { Ok(()) }
 }
 
 const COLUMNS: &str = "id, community, account, invoice, at, hash, due_on, document";
