@@ -74,6 +74,7 @@ pub(crate) mod payouts;
 pub(crate) mod prepaid;
 pub(crate) mod reports;
 pub(crate) mod requests;
+pub(crate) mod rulings;
 pub(crate) mod slots;
 pub(crate) mod tariff_proposals;
 pub(crate) mod wallet_payments;

@@ -12,7 +12,8 @@ use super::dues::{Receivable, place, receivable, today};
 use super::require;
 use crate::Billing;
 use crate::db::dues;
-use crate::db::dunning::{self, SetLadder};
+use crate::db::dunning;
+use crate::db::rulings::Ruling;
 use crate::domain::ladder::{Ladder, Step, StepAction};
 
 /// The most ladders of before that are shown.
@@ -64,7 +65,7 @@ pub(super) fn money_of(name: &str, text: Option<String>) -> Result<Money, Proble
         .map_err(|error| Problem::malformed(format!("{name}: {error}")))
 }
 
-fn view(ladder: &Ladder, set: Option<&SetLadder>) -> LadderView {
+fn view(ladder: &Ladder, set: Option<&Ruling<Ladder>>) -> LadderView {
     let step = |step: &Step| StepBody {
         days: step.days,
         action: step.action,
@@ -89,8 +90,8 @@ pub(crate) async fn list_ladders(
     caller: Principal,
 ) -> Result<Json<Vec<LadderView>>, Problem> {
     require(&caller, Action::ReadMarket)?;
-    let set = dunning::ladders(&billing.db, caller.community, LADDERS_MAX).await?;
-    let mut views: Vec<LadderView> = set.iter().map(|set| view(&set.ladder, Some(set))).collect();
+    let set = dunning::LADDERS.list(&billing.db, caller.community, LADDERS_MAX).await?;
+    let mut views: Vec<LadderView> = set.iter().map(|set| view(&set.said, Some(set))).collect();
     if views.is_empty() {
         views.push(view(&Ladder::default(), None));
     }
@@ -123,8 +124,8 @@ pub(crate) async fn set_ladder(
     let steps = wanted.steps.into_iter().map(step).collect::<Result<Vec<Step>, Problem>>()?;
     let ladder =
         Ladder::new(steps, least).map_err(|bad| Problem::malformed(format!("steps: {bad}")))?;
-    let set = SetLadder { ladder, set_by: caller.party.to_string(), at: billing.now() };
-    let view = view(&set.ladder, Some(&set));
+    let set = Ruling { said: ladder, set_by: caller.party.to_string(), at: billing.now() };
+    let view = view(&set.said, Some(&set));
     billing.set_ladder(caller.community, set).await?;
     Ok(Json(view))
 }

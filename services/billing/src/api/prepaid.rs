@@ -14,7 +14,8 @@ use super::{account_of, may, require};
 use crate::Billing;
 use crate::app::prepaid::Counted;
 use crate::db::members::Account;
-use crate::db::prepaid::{self, Made};
+use crate::db::prepaid;
+use crate::db::rulings::Ruling;
 use crate::domain::prepaid::{Settings, State, StopsAt};
 
 /// The most settings of before that are shown.
@@ -223,7 +224,7 @@ pub(crate) async fn end_prepaid(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn settings_view(settings: &Settings, made: Option<&Made>) -> PrepaidSettings {
+fn settings_view(settings: &Settings, made: Option<&Ruling<Settings>>) -> PrepaidSettings {
     PrepaidSettings {
         low_days: settings.low_days,
         credit: settings.credit.to_string(),
@@ -248,9 +249,9 @@ pub(crate) async fn list_prepaid_settings(
     caller: Principal,
 ) -> Result<Json<Vec<PrepaidSettings>>, Problem> {
     require(&caller, Action::ReadMarket)?;
-    let all = prepaid::settings(&billing.db, caller.community, SETTINGS_MAX).await?;
+    let all = prepaid::SETTINGS.list(&billing.db, caller.community, SETTINGS_MAX).await?;
     let mut views: Vec<PrepaidSettings> =
-        all.iter().map(|made| settings_view(&made.settings, Some(made))).collect();
+        all.iter().map(|made| settings_view(&made.said, Some(made))).collect();
     if views.is_empty() {
         views.push(settings_view(&Settings::default(), None));
     }
@@ -281,8 +282,8 @@ pub(crate) async fn set_prepaid_settings(
         buying_stops: wanted.buying_stops,
     };
     settings.check().map_err(|bad| Problem::malformed(bad.to_string()))?;
-    let made = Made { settings, set_by: caller.party.to_string(), at: billing.now() };
-    let view = settings_view(&made.settings, Some(&made));
+    let made = Ruling { said: settings, set_by: caller.party.to_string(), at: billing.now() };
+    let view = settings_view(&made.said, Some(&made));
     billing.set_prepaid(caller.community, made).await?;
     Ok(Json(view))
 }

@@ -24,8 +24,9 @@ use super::state::State;
 use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::db::dues::{self, Owing};
-use crate::db::dunning::{self, Fee, Hold, Reminder, SetLadder, UnpostedFee};
+use crate::db::dunning::{self, Fee, Hold, Reminder, UnpostedFee};
 use crate::db::journal::{self, Posted};
+use crate::db::rulings::Ruling;
 use crate::db::{disputes, members, prepaid};
 use crate::domain::journal::Fact;
 use crate::domain::ladder::{Climbed, Ladder, Step, StepAction, undisputed};
@@ -48,15 +49,18 @@ pub(crate) struct Following {
 impl Billing {
     /// What follows where invoices of a community are not paid.
     pub(crate) async fn ladder(&self, community: CommunityId) -> Result<Ladder> {
-        let set = dunning::ladders(&self.db, community, 1).await?;
-        Ok(set.into_iter().next().map(|set| set.ladder).unwrap_or_default())
+        Ok(dunning::LADDERS.newest(&self.db, community).await?.unwrap_or_default())
     }
 
     /// Says what follows where invoices of a community are not paid.
-    pub(crate) async fn set_ladder(&self, community: CommunityId, set: SetLadder) -> Result<()> {
+    pub(crate) async fn set_ladder(
+        &self,
+        community: CommunityId,
+        set: Ruling<Ladder>,
+    ) -> Result<()> {
         self.db
             .transact(move |tx| {
-                Box::pin(async move { dunning::put_ladder(tx, community, &set).await })
+                Box::pin(async move { dunning::LADDERS.put(tx, community, &set).await })
             })
             .await?;
         self.reminded.lock().await.remove(&community);

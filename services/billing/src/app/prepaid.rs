@@ -18,11 +18,13 @@ use service::Problem;
 use tariff::Tariff;
 use units::Money;
 
+use super::decisions::Decision;
 use super::simulate::Month;
 use crate::Billing;
 use crate::currencies::CurrencyId;
 use crate::db::members::{self, Account};
-use crate::db::prepaid::{self, Made, Prepaid, Suspension};
+use crate::db::prepaid::{self, Prepaid, Suspension};
+use crate::db::rulings::Ruling;
 use crate::db::{addresses, energy, invoices, occupants};
 use crate::domain::bill::{CarriedOver, Facts as BillFacts, Period, Rated, rate};
 use crate::domain::journal;
@@ -52,15 +54,18 @@ pub(crate) struct Counted {
 impl Billing {
     /// How a community has accounts that pay before they use.
     pub(crate) async fn prepaid_settings(&self, community: CommunityId) -> Result<Settings> {
-        let made = prepaid::settings(&self.db, community, 1).await?;
-        Ok(made.into_iter().next().map(|made| made.settings).unwrap_or_default())
+        Ok(prepaid::SETTINGS.newest(&self.db, community).await?.unwrap_or_default())
     }
 
     /// Says how a community has them.
-    pub(crate) async fn set_prepaid(&self, community: CommunityId, made: Made) -> Result<()> {
+    pub(crate) async fn set_prepaid(
+        &self,
+        community: CommunityId,
+        made: Ruling<Settings>,
+    ) -> Result<()> {
         self.db
             .transact(move |tx| {
-                Box::pin(async move { prepaid::put_settings(tx, community, &made).await })
+                Box::pin(async move { prepaid::SETTINGS.put(tx, community, &made).await })
             })
             .await?;
         self.prepaid.lock().await.remove(&community);
@@ -357,15 +362,12 @@ impl Billing {
             return Err(Problem::refused("FOUR_EYES", title).into());
         }
         let of = prepaid::find(&self.db, wanted.account).await?;
-        let (id, by) = (wanted.id.clone(), by.to_string());
+        let wanted_of = (prepaid::SUSPENSIONS, wanted.id.clone());
+        let decision = Decision { of: wanted_of, by: by.to_string(), approved, at: now };
         self.db
             .transact(move |tx| {
                 Box::pin(async move {
-                    let state = if approved { "approved" } else { "refused" };
-                    if !prepaid::SUSPENSIONS.decide(tx, &id, (state, &by), now).await? {
-                        let title = "It is decided already, or not needed any more";
-                        return Err(Error::from(Problem::refused("DECIDED", title)));
-                    }
+                    decision.keep(tx).await?;
                     match of.filter(|_| !approved) {
                         Some(of) => {
                             let state = of.state.name();

@@ -10,6 +10,7 @@ use ids::{AccountId, CommunityId, InvoiceId};
 use units::Money;
 
 use super::dues;
+use super::rulings::Rulings;
 use crate::domain::ladder::{Ladder, StepAction};
 
 /// Fees that one tick posts, at most.
@@ -177,47 +178,8 @@ pub(crate) async fn set_posted(tx: &mut Tx, rows: &[i64]) -> Result<()> {
     Ok(())
 }
 
-/// A ladder that somebody set.
-#[derive(Debug, Clone)]
-pub(crate) struct SetLadder {
-    pub(crate) ladder: Ladder,
-    pub(crate) set_by: String,
-    pub(crate) at: Timestamp,
-}
-
-/// Keeps the ladder of a community; those before stay.
-pub(crate) async fn put_ladder(tx: &mut Tx, community: CommunityId, set: &SetLadder) -> Result<()> {
-    let row = vec![
-        Cell::Text(community.to_string()),
-        Cell::Text(serde_json::to_string(&set.ladder)?),
-        Cell::Text(set.set_by.clone()),
-        Cell::Int(set.at.seconds()),
-    ];
-    let insert = "insert into ladder (community, said, set_by, at)";
-    insert_rows(tx, insert, 4, vec![row], "").await?;
-    Ok(())
-}
-
-/// The ladders that were set in a community, newest first.
-pub(crate) async fn ladders(db: &Db, community: CommunityId, limit: u32) -> Result<Vec<SetLadder>> {
-    let sql = "select said, set_by, at from ladder where community = $1 \
-               order by number desc limit $2";
-    let rows = query(sql)
-        .bind(community.to_string())
-        .bind(i64::from(limit))
-        .fetch_all(db.read())
-        .await
-        .context("reading ladders")?;
-    let set = |row: &AnyRow| {
-        let said: String = row.try_get(0)?;
-        Ok(SetLadder {
-            ladder: serde_json::from_str(&said).context("a kept ladder")?,
-            set_by: row.try_get(1)?,
-            at: Timestamp::from_seconds(row.try_get(2)?),
-        })
-    };
-    rows.iter().map(set).collect()
-}
+/// The ladders that were set.
+pub(crate) const LADDERS: Rulings<Ladder> = Rulings::of("ladder");
 
 /// An invoice whose claim was handed over, and is not paid.
 #[derive(Debug, Clone)]

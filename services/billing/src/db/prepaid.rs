@@ -8,6 +8,7 @@ use ids::{AccountId, CommunityId};
 use units::Money;
 
 use super::decisions::Requests;
+use super::rulings::Rulings;
 use crate::domain::prepaid::{Notice, Settings, Standing, State};
 
 /// Who pays before it uses. An account that ended it goes; `stops` is whether it buys nothing from
@@ -185,47 +186,8 @@ pub(crate) async fn owed(db: &Db, account: AccountId) -> Result<Money> {
     Ok(Money::from_n(due).minus(Money::from_n(paid))?)
 }
 
-/// Settings that somebody made.
-#[derive(Debug, Clone)]
-pub(crate) struct Made {
-    pub(crate) settings: Settings,
-    pub(crate) set_by: String,
-    pub(crate) at: Timestamp,
-}
-
-/// Keeps the settings of a community; those before stay.
-pub(crate) async fn put_settings(tx: &mut Tx, community: CommunityId, made: &Made) -> Result<()> {
-    let row = vec![
-        Cell::Text(community.to_string()),
-        Cell::Text(serde_json::to_string(&made.settings)?),
-        Cell::Text(made.set_by.clone()),
-        Cell::Int(made.at.seconds()),
-    ];
-    let insert = "insert into prepaid_setting (community, said, set_by, at)";
-    insert_rows(tx, insert, 4, vec![row], "").await?;
-    Ok(())
-}
-
-/// The settings of a community, newest first.
-pub(crate) async fn settings(db: &Db, community: CommunityId, limit: u32) -> Result<Vec<Made>> {
-    let sql = "select said, set_by, at from prepaid_setting where community = $1 \
-               order by number desc limit $2";
-    let rows = query(sql)
-        .bind(community.to_string())
-        .bind(i64::from(limit))
-        .fetch_all(db.read())
-        .await
-        .context("reading settings of prepaid accounts")?;
-    let made = |row: &AnyRow| {
-        let said: String = row.try_get(0)?;
-        Ok(Made {
-            settings: serde_json::from_str(&said).context("kept settings")?,
-            set_by: row.try_get(1)?,
-            at: Timestamp::from_seconds(row.try_get(2)?),
-        })
-    };
-    rows.iter().map(made).collect()
-}
+/// The settings that were made.
+pub(crate) const SETTINGS: Rulings<Settings> = Rulings::of("prepaid_setting");
 
 /// A suspension that staff want.
 #[derive(Debug, Clone)]
