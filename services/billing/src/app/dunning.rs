@@ -174,7 +174,8 @@ impl Billing {
             .transact(move |tx| {
                 Box::pin(async move {
                     let reminder = Reminder { step, action: due.action, left, at: now };
-                    if !dunning::remind(tx, event.invoice, reminder).await? {
+                    let open = dunning::is_open(tx, event.invoice).await?;
+                    if !open || !dunning::remind(tx, event.invoice, reminder).await? {
                         return Ok(false);
                     }
                     if let Some(amount) = event.fee {

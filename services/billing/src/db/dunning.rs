@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use calendar::Timestamp;
-use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query};
+use db::{AnyRow, Cell, Db, Row, Tx, insert_rows, query, query_scalar};
 use ids::{AccountId, CommunityId, InvoiceId};
 use units::Money;
 
@@ -64,6 +64,19 @@ pub(crate) struct UnpostedFee {
     pub(crate) number: String,
     pub(crate) amount: Money,
     pub(crate) at: Timestamp,
+}
+
+/// Whether an invoice still leaves something to be paid and nobody disputes it: a payment or a
+/// dispute may have come since it was looked at.
+pub(crate) async fn is_open(tx: &mut Tx, invoice: InvoiceId) -> Result<bool> {
+    let sql = "select count(*) from invoice where id = $1 and settled = 0 and not exists \
+               (select 1 from dispute d where d.invoice = invoice.id and d.state = 'open')";
+    let open: i64 = query_scalar(sql)
+        .bind(invoice.to_string())
+        .fetch_one(tx.conn())
+        .await
+        .context("looking whether an invoice is open")?;
+    Ok(open > 0)
 }
 
 /// Keeps that an invoice has taken a step; whether it had not before.
